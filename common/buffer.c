@@ -1,0 +1,99 @@
+#include "buffer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void buffer_init(struct buffer *buffer, size_t max_length)
+{
+    *buffer = (struct buffer){.max_length = max_length};
+}
+
+void buffer_fini(struct buffer *buffer)
+{
+    free(buffer->data);
+    *buffer = (struct buffer){0};
+}
+
+void buffer_clear(struct buffer *buffer)
+{
+    buffer->length = 0;
+    buffer->failed = false;
+    if (buffer->data)
+        buffer->data[0] = '\0';
+}
+
+/* Makes room for `more` bytes and the NUL. */
+static bool buffer_reserve(struct buffer *buffer, size_t more)
+{
+    if (buffer->failed || more > buffer->max_length - buffer->length) {
+        buffer->failed = true;
+        return false;
+    }
+    size_t needed = buffer->length + more + 1;
+    if (needed <= buffer->capacity)
+        return true;
+    size_t capacity = MAX(needed, MIN(buffer->capacity * 2, buffer->max_length + 1));
+    capacity = MAX(capacity, (size_t)64);
+    char *data = realloc(buffer->data, capacity);
+    if (!data) {
+        buffer->failed = true;
+        return false;
+    }
+    buffer->data = data;
+    buffer->capacity = capacity;
+    return true;
+}
+
+void buffer_append(struct buffer *buffer, const void *bytes, size_t length)
+{
+    if (!buffer_reserve(buffer, length))
+        return;
+    if (length > 0)
+        memcpy(buffer->data + buffer->length, bytes, length);
+    buffer->length += length;
+    buffer->data[buffer->length] = '\0';
+}
+
+void buffer_append_text(struct buffer *buffer, const char *text)
+{
+    buffer_append(buffer, text, strlen(text));
+}
+
+void buffer_append_char(struct buffer *buffer, char c)
+{
+    buffer_append(buffer, &c, 1);
+}
+
+void buffer_append_format_list(struct buffer *buffer, const char *format, va_list arguments)
+{
+    va_list measure;
+    va_copy(measure, arguments);
+    int length = vsnprintf(NULL, 0, format, measure);
+    va_end(measure);
+    if (length < 0 || !buffer_reserve(buffer, (size_t)length)) {
+        buffer->failed = true;
+        return;
+    }
+    vsnprintf(buffer->data + buffer->length, (size_t)length + 1, format, arguments);
+    buffer->length += (size_t)length;
+}
+
+void buffer_append_format(struct buffer *buffer, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    buffer_append_format_list(buffer, format, arguments);
+    va_end(arguments);
+}
+
+char *buffer_take(struct buffer *buffer)
+{
+    char *data = buffer->failed ? NULL : buffer->data;
+    if (!data)
+        free(buffer->data);
+    buffer->data = NULL;
+    buffer->length = buffer->capacity = 0;
+    buffer->failed = false;
+    return data;
+}

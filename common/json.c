@@ -1,0 +1,143 @@
+/* The only file that knows cJSON. `struct json` is its cJSON by another name. */
+#include "json.h"
+
+#include "json_write.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <string.h>
+
+static const cJSON *as_cjson(const struct json *value)
+{
+    return (const cJSON *)value;
+}
+
+static const struct json *as_json(const cJSON *value)
+{
+    return (const struct json *)value;
+}
+
+/* Names are compared after their escapes are resolved; JSON_MAX_MEMBERS bounds the square. */
+static bool has_duplicate_names(const cJSON *value)
+{
+    for (const cJSON *child = value->child; child; child = child->next) {
+        if (has_duplicate_names(child))
+            return true;
+        if (!cJSON_IsObject(value))
+            continue;
+        for (const cJSON *later = child->next; later; later = later->next) {
+            if (strcmp(child->string, later->string) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+struct json *json_parse(const char *text, size_t length, struct json_problem *problem)
+{
+    if (!json_scan(text, length, problem))
+        return NULL;
+    cJSON *document = cJSON_ParseWithLengthOpts(text, length + 1, NULL, true);
+    if (!document) {
+        *problem = (struct json_problem){.reason = "there is no memory for it"};
+        return NULL;
+    }
+    if (has_duplicate_names(document)) {
+        cJSON_Delete(document);
+        *problem = (struct json_problem){"a name stands twice in one object", length};
+        return NULL;
+    }
+    return (struct json *)document;
+}
+
+void json_free(struct json *document)
+{
+    cJSON_Delete((cJSON *)document);
+}
+
+bool json_is_object(const struct json *value)
+{
+    return cJSON_IsObject(as_cjson(value));
+}
+
+bool json_is_boolean(const struct json *value)
+{
+    return cJSON_IsBool(as_cjson(value));
+}
+
+bool json_is_null(const struct json *value)
+{
+    return cJSON_IsNull(as_cjson(value));
+}
+
+const struct json *json_first(const struct json *object)
+{
+    return as_json(as_cjson(object)->child);
+}
+
+const struct json *json_next(const struct json *member)
+{
+    return as_json(as_cjson(member)->next);
+}
+
+const char *json_name(const struct json *member)
+{
+    return as_cjson(member)->string;
+}
+
+const struct json *json_member(const struct json *object, const char *name)
+{
+    return as_json(cJSON_GetObjectItemCaseSensitive(as_cjson(object), name));
+}
+
+const char *json_text(const struct json *value)
+{
+    return cJSON_GetStringValue(as_cjson(value));
+}
+
+bool json_number(const struct json *value, double *number)
+{
+    if (!cJSON_IsNumber(as_cjson(value)) || !isfinite(as_cjson(value)->valuedouble))
+        return false;
+    *number = as_cjson(value)->valuedouble;
+    return true;
+}
+
+bool json_integer(const struct json *value, int64_t *integer)
+{
+    const double largest = 9007199254740991.0; /* 2^53 - 1 */
+    double number;
+    if (!json_number(value, &number) || number != trunc(number) || fabs(number) > largest)
+        return false;
+    *integer = (int64_t)number;
+    return true;
+}
+
+bool json_true(const struct json *value)
+{
+    return cJSON_IsTrue(as_cjson(value));
+}
+
+void json_copy(struct json_writer *json, const char *name, const struct json *value)
+{
+    const cJSON *item = as_cjson(value);
+    if (cJSON_IsString(item)) {
+        json_put_text(json, name, item->valuestring);
+    } else if (cJSON_IsNumber(item)) {
+        json_put_number(json, name, item->valuedouble);
+    } else if (cJSON_IsBool(item)) {
+        json_put_bool(json, name, cJSON_IsTrue(item));
+    } else if (cJSON_IsObject(item)) {
+        json_begin_object(json, name);
+        for (const cJSON *child = item->child; child; child = child->next)
+            json_copy(json, child->string, as_json(child));
+        json_end_object(json);
+    } else if (cJSON_IsArray(item)) {
+        json_begin_array(json, name);
+        for (const cJSON *child = item->child; child; child = child->next)
+            json_copy(json, NULL, as_json(child));
+        json_end_array(json);
+    } else {
+        json_put_null(json, name);
+    }
+}

@@ -1,0 +1,211 @@
+/* The strict scan: a recursive descent over RFC 8259's grammar that builds nothing. */
+#include "json.h"
+#include "utf8.h"
+
+#include <ctype.h>
+#include <string.h>
+
+struct scan {
+    const char *start;
+    const char *p;
+    const char *end;
+    int depth;
+    struct json_problem *problem;
+};
+
+static bool refuse(struct scan *scan, const char *reason)
+{
+    scan->problem->reason = reason;
+    scan->problem->offset = (size_t)(scan->p - scan->start);
+    return false;
+}
+
+static void skip_space(struct scan *scan)
+{
+    while (scan->p < scan->end && strchr(" \t\r\n", *scan->p) && *scan->p)
+        scan->p++;
+}
+
+static bool at(const struct scan *scan, char c)
+{
+    return scan->p < scan->end && *scan->p == c;
+}
+
+static bool skip(struct scan *scan, char c)
+{
+    if (!at(scan, c))
+        return false;
+    scan->p++;
+    return true;
+}
+
+static bool scan_literal(struct scan *scan, const char *literal)
+{
+    size_t length = strlen(literal);
+    if ((size_t)(scan->end - scan->p) < length || memcmp(scan->p, literal, length) != 0)
+        return refuse(scan, "a value is expected here");
+    scan->p += length;
+    return true;
+}
+
+static bool skip_digits(struct scan *scan)
+{
+    const char *first = scan->p;
+    while (scan->p < scan->end && isdigit((unsigned char)*scan->p))
+        scan->p++;
+    return scan->p > first;
+}
+
+static bool scan_number(struct scan *scan)
+{
+    skip(scan, '-');
+    if (skip(scan, '0')) {
+        if (scan->p < scan->end && isdigit((unsigned char)*scan->p))
+            return refuse(scan, "a number may not start with 0");
+    } else if (!skip_digits(scan)) {
+        return refuse(scan, "a value is expected here");
+    }
+    if (skip(scan, '.') && !skip_digits(scan))
+        return refuse(scan, "a digit is expected after the decimal point");
+    if (skip(scan, 'e') || skip(scan, 'E')) {
+        if (!skip(scan, '+'))
+            skip(scan, '-');
+        if (!skip_digits(scan))
+            return refuse(scan, "a digit is expected in the exponent");
+    }
+    return true;
+}
+
+/* The four hex digits after \u; -1 when they are not there. */
+static int32_t scan_hex4(struct scan *scan)
+{
+    int32_t value = 0;
+    for (int i = 0; i < 4; i++) {
+        if (scan->p >= scan->end || !isxdigit((unsigned char)*scan->p))
+            return -1;
+        int c = tolower((unsigned char)*scan->p++);
+        value = value << 4 | (isdigit(c) ? c - '0' : c - 'a' + 10);
+    }
+    return value;
+}
+
+static bool scan_unicode_escape(struct scan *scan)
+{
+    int32_t unit = scan_hex4(scan);
+    if (unit < 0)
+        return refuse(scan, "four hexadecimal digits are expected after \\u");
+    if (unit == 0)
+        return refuse(scan, "the character U+0000 is not allowed");
+    if (unit >= 0xdc00 && unit <= 0xdfff)
+        return refuse(scan, "a low surrogate stands alone");
+    if (unit >= 0xd800 && unit <= 0xdbff) {
+        if (!skip(scan, '\\') || !skip(scan, 'u'))
+            return refuse(scan, "a high surrogate stands alone");
+        int32_t low = scan_hex4(scan);
+        if (low < 0xdc00 || low > 0xdfff)
+            return refuse(scan, "a high surrogate stands alone");
+    }
+    return true;
+}
+
+static bool scan_string(struct scan *scan)
+{
+    if (!skip(scan, '"'))
+        return refuse(scan, "a name in double quotes is expected here");
+    for (;;) {
+        if (scan->p >= scan->end)
+            return refuse(scan, "a string is not closed");
+        unsigned char c = (unsigned char)*scan->p;
+        if (c == '"') {
+            scan->p++;
+            return true;
+        }
+        if (c < ' ')
+            return refuse(scan, "a control character must be escaped");
+        if (c == '\\') {
+            scan->p++;
+            if (skip(scan, 'u')) {
+                if (!scan_unicode_escape(scan))
+                    return false;
+            } else if (scan->p < scan->end && *scan->p && strchr("\"\\/bfnrt", *scan->p)) {
+                scan->p++;
+            } else {
+                return refuse(scan, "an unknown escape");
+            }
+        } else if (utf8_next(&scan->p, scan->end) < 0) {
+            return refuse(scan, "the text is not valid UTF-8");
+        }
+    }
+}
+
+static bool scan_value(struct scan *scan);
+
+static bool scan_object(struct scan *scan)
+{
+    int members = 0;
+    scan->p++;
+    skip_space(scan);
+    if (skip(scan, '}'))
+        return true;
+    do {
+        if (++members > JSON_MAX_MEMBERS)
+            return refuse(scan, "an object has too many members");
+        skip_space(scan);
+        if (!scan_string(scan))
+            return false;
+        skip_space(scan);
+        if (!skip(scan, ':'))
+            return refuse(scan, "a colon is expected here");
+        if (!scan_value(scan))
+            return false;
+        skip_space(scan);
+    } while (skip(scan, ','));
+    return skip(scan, '}') || refuse(scan, "a comma or } is expected here");
+}
+
+static bool scan_array(struct scan *scan)
+{
+    scan->p++;
+    skip_space(scan);
+    if (skip(scan, ']'))
+        return true;
+    do {
+        if (!scan_value(scan))
+            return false;
+        skip_space(scan);
+    } while (skip(scan, ','));
+    return skip(scan, ']') || refuse(scan, "a comma or ] is expected here");
+}
+
+static bool scan_value(struct scan *scan)
+{
+    skip_space(scan);
+    if (scan->p >= scan->end)
+        return refuse(scan, "the text ends too early");
+    if (*scan->p == '{' || *scan->p == '[') {
+        if (scan->depth == JSON_MAX_DEPTH)
+            return refuse(scan, "it is nested too deeply");
+        scan->depth++;
+        bool good = *scan->p == '{' ? scan_object(scan) : scan_array(scan);
+        scan->depth--;
+        return good;
+    }
+    if (*scan->p == '"')
+        return scan_string(scan);
+    if (*scan->p == 't')
+        return scan_literal(scan, "true");
+    if (*scan->p == 'f')
+        return scan_literal(scan, "false");
+    if (*scan->p == 'n')
+        return scan_literal(scan, "null");
+    return scan_number(scan);
+}
+
+bool json_scan(const char *text, size_t length, struct json_problem *problem)
+{
+    struct scan scan = {.start = text, .p = text, .end = text + length, .problem = problem};
+    if (!scan_value(&scan))
+        return false;
+    skip_space(&scan);
+    return scan.p == scan.end || refuse(&scan, "something follows the value");
+}

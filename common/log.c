@@ -1,0 +1,131 @@
+#include "log.h"
+
+#include "buffer.h"
+#include "clock.h"
+#include "utf8.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_LINE_BYTES = 4096 };
+
+static const char *log_process = "?";
+static enum log_level log_threshold = LOG_LEVEL_INFO;
+
+static const char *const level_names[] = {
+    [LOG_LEVEL_DEBUG] = "debug",
+    [LOG_LEVEL_INFO] = "info",
+    [LOG_LEVEL_WARNING] = "warning",
+    [LOG_LEVEL_ERROR] = "error",
+};
+
+void log_init(const char *process, enum log_level level)
+{
+    log_process = process;
+    log_threshold = level;
+}
+
+bool log_level_parse(const char *name, enum log_level *level)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(level_names); i++) {
+        if (strcmp(name, level_names[i]) == 0) {
+            *level = (enum log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *log_errno_text(void)
+{
+    return strerrordesc_np(errno) ? strerrordesc_np(errno) : "unknown error";
+}
+
+/* A control character, of ASCII or of Unicode, or a byte that is no character at all (-1). */
+static bool is_control(int32_t point)
+{
+    return point < ' ' || (point >= 0x7f && point < 0xa0);
+}
+
+static bool is_plain(const char *text)
+{
+    const char *p = text, *end = text + strlen(text);
+    while (p < end) {
+        int32_t point = utf8_next(&p, end);
+        if (is_control(point) || point == ' ' || point == '"' || point == '=' || point == '\\')
+            return false;
+    }
+    return *text != '\0';
+}
+
+static void append_value(struct buffer *line, const char *text)
+{
+    if (is_plain(text)) {
+        buffer_append_text(line, text);
+        return;
+    }
+    buffer_append_char(line, '"');
+    for (const char *end = text + strlen(text); text < end;) {
+        const char *start = text;
+        int32_t point = utf8_next(&text, end);
+        if (point < 0)
+            buffer_append_format(line, "\\x%02x", (unsigned char)*text++);
+        else if (point == '"' || point == '\\')
+            buffer_append_format(line, "\\%c", (char)point);
+        else if (is_control(point))
+            buffer_append_format(line, "\\x%02x", (unsigned)point);
+        else
+            buffer_append(line, start, (size_t)(text - start));
+    }
+    buffer_append_char(line, '"');
+}
+
+static void append_phone(struct buffer *line, const char *number)
+{
+    size_t length = strlen(number);
+    const char *last = length > 2 ? number + length - 2 : "";
+    buffer_append_format(line, "+***%s", last);
+}
+
+static void append_field(struct buffer *line, const struct log_field *field)
+{
+    buffer_append_format(line, " %s=", field->key);
+    switch (field->kind) {
+    case LOG_KIND_END:
+        break;
+    case LOG_KIND_TEXT:
+        append_value(line, field->text ? field->text : "");
+        break;
+    case LOG_KIND_NUMBER:
+        buffer_append_format(line, "%lld", (long long)field->number);
+        break;
+    case LOG_KIND_PHONE:
+        append_phone(line, field->text);
+        break;
+    }
+}
+
+void log_write(enum log_level level, const char *event, const struct log_field *fields)
+{
+    if (level < log_threshold)
+        return;
+    int saved_errno = errno;
+    struct buffer line;
+    buffer_init(&line, MAX_LINE_BYTES - 1);
+    char now[CLOCK_TEXT_SIZE];
+    clock_format(clock_wall_ms(), now);
+    buffer_append_format(&line, "ts=%s level=%s process=%s msg=", now, level_names[level],
+                         log_process);
+    append_value(&line, event);
+    for (; fields->kind != LOG_KIND_END; fields++)
+        append_field(&line, fields);
+    if (line.data) { /* a line over the ceiling ends where it was cut */
+        line.data[line.length] = '\n';
+        ssize_t written = write(STDERR_FILENO, line.data, line.length + 1);
+        (void)written; /* there is nowhere else to complain to */
+    }
+    buffer_fini(&line);
+    errno = saved_errno;
+}

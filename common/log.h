@@ -1,0 +1,63 @@
+/*
+ * Log: one line an event, logfmt, on stderr; journald or a terminal takes it from there.
+ *
+ *   log_info("phone connected", LOG_TEXT("device_id", id), LOG_NUMBER("session", 3));
+ *   ts=2026-11-23T09:45:00.000Z level=info process=ws-broker msg="phone connected" device_id=p1 …
+ *
+ * Values are quoted where needed and control characters escaped, so a peer cannot forge lines.
+ * Message texts never go in, and numbers only through LOG_PHONE, which keeps the last two digits.
+ * A line is written by one write(2). Any thread, after log_init.
+ */
+#ifndef COMMON_LOG_H
+#define COMMON_LOG_H
+
+#include "base.h"
+
+enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
+
+enum log_kind { LOG_KIND_END, LOG_KIND_TEXT, LOG_KIND_NUMBER, LOG_KIND_PHONE };
+
+struct log_field {
+    enum log_kind kind;
+    const char *key;
+    const char *text;
+    int64_t number;
+};
+
+#define LOG_TEXT(field_key, value)                                                                 \
+    (struct log_field)                                                                             \
+    {                                                                                              \
+        .kind = LOG_KIND_TEXT, .key = (field_key), .text = (value)                                 \
+    }
+#define LOG_NUMBER(field_key, value)                                                               \
+    (struct log_field)                                                                             \
+    {                                                                                              \
+        .kind = LOG_KIND_NUMBER, .key = (field_key), .number = (int64_t)(value)                    \
+    }
+#define LOG_PHONE(field_key, value)                                                                \
+    (struct log_field)                                                                             \
+    {                                                                                              \
+        .kind = LOG_KIND_PHONE, .key = (field_key), .text = (value)                                \
+    }
+
+/* `process` names the program and must outlive the log. Until this is called, level is info. */
+void log_init(const char *process, enum log_level level);
+
+/* "debug", "info", "warning" or "error". */
+MUST_CHECK bool log_level_parse(const char *name, enum log_level *level);
+
+void log_write(enum log_level level, const char *event, const struct log_field *fields);
+
+#define LOG_AT(level, event, ...)                                                                  \
+    log_write((level), (event), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}})
+
+#define log_debug(...)   LOG_AT(LOG_LEVEL_DEBUG, __VA_ARGS__)
+#define log_info(...)    LOG_AT(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_warning(...) LOG_AT(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_error(...)   LOG_AT(LOG_LEVEL_ERROR, __VA_ARGS__)
+
+/* The field for errno, read when the macro is. */
+#define LOG_ERRNO LOG_TEXT("error", log_errno_text())
+const char *log_errno_text(void);
+
+#endif

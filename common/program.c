@@ -1,0 +1,231 @@
+#include "program.h"
+
+#include "error.h"
+#include "log.h"
+#include "unix_socket.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { EXIT_USAGE = 2 };
+
+static const char *program_name;
+
+static void print_usage(const char *purpose, FILE *out)
+{
+    fprintf(
+        out,
+        "%s: %s\n\n"
+        "  --env-file FILE            read settings from FILE, which must exist (default: .env)\n"
+        "  --check-config             check the settings, print them and exit\n"
+        "  --print-settings=markdown  print the table of settings and exit\n"
+        "  --print-settings=env       print the .env.example and exit\n"
+        "  --print-errors             print the table of errors, as a page, and exit\n"
+        "  --version                  print the version and exit\n"
+        "  --help                     print this and exit\n\n"
+        "Settings, from the environment or the file:\n",
+        program_name, purpose);
+    settings_print_help(out);
+}
+
+/* The page that the `type` of a problem+json answer points into. */
+static void print_errors(FILE *out)
+{
+    fputs("<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
+          "<title>SMS gateway: errors</title>\n<link rel=\"stylesheet\" href=\"docs.css\">\n"
+          "<h1>Errors</h1>\n<p>The <code>code</code> of a problem+json answer, of one of its "
+          "<code>errors</code>, or of an error frame on a phone's connection. Codes are stable; "
+          "titles and details are for people.</p>\n"
+          "<table>\n<tr><th>code<th>HTTP status<th>WebSocket close<th>meaning\n",
+          out);
+    for (int i = 1; i < ERROR_COUNT; i++) {
+        enum error error = (enum error)i;
+        fprintf(out, "<tr id=\"%s\"><td><code>%s</code>", error_code(error), error_code(error));
+        int numbers[] = {error_http_status(error), error_close_code(error)};
+        for (size_t j = 0; j < ARRAY_LENGTH(numbers); j++) {
+            if (numbers[j])
+                fprintf(out, "<td>%d", numbers[j]);
+            else
+                fputs("<td>", out);
+        }
+        fprintf(out, "<td>%s.\n", error_title(error));
+    }
+    fputs("</table>\n", out);
+}
+
+_Noreturn static void refuse_usage(const char *problem)
+{
+    fprintf(stderr, "%s: %s\n", program_name, problem);
+    exit(EXIT_USAGE);
+}
+
+_Noreturn static void print_settings_and_exit(const char *form)
+{
+    if (strcmp(form, "markdown") == 0)
+        settings_print_markdown(stdout);
+    else if (strcmp(form, "env") == 0)
+        settings_print_env_example(stdout);
+    else
+        refuse_usage("--print-settings takes markdown or env");
+    exit(EXIT_SUCCESS);
+}
+
+/* mkdir -p */
+static void make_folder(const char *path)
+{
+    char copy[SETTINGS_TEXT_SIZE];
+    snprintf(copy, sizeof(copy), "%s", path);
+    for (char *p = copy + 1; *p; p++) {
+        if (*p == '/') {
+            *p = '\0';
+            mkdir(copy, 0770);
+            *p = '/';
+        }
+    }
+    if (mkdir(copy, 0770) < 0 && errno != EEXIST)
+        program_fail("a folder cannot be made", copy);
+}
+
+static void make_folders(const struct settings *settings)
+{
+    char database_path[SETTINGS_TEXT_SIZE];
+    strcpy(database_path, settings->database_path);
+    make_folder(dirname(database_path));
+    make_folder(settings->runtime_dir);
+}
+
+void program_start(int argc, char **argv, const char *name, const char *purpose,
+                   struct settings *settings)
+{
+    static const struct option options[] = {
+        {"env-file", required_argument, NULL, 'e'},
+        {"check-config", no_argument, NULL, 'c'},
+        {"print-settings", required_argument, NULL, 's'},
+        {"print-errors", no_argument, NULL, 'p'},
+        {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    const char *env_file = NULL;
+    bool check = false;
+    int option;
+
+    program_name = name;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (option) {
+        case 'e':
+            env_file = optarg;
+            break;
+        case 'c':
+            check = true;
+            break;
+        case 's':
+            print_settings_and_exit(optarg);
+        case 'p':
+            print_errors(stdout);
+            exit(EXIT_SUCCESS);
+        case 'v':
+            printf("%s %s\n", name, GATEWAY_VERSION);
+            exit(EXIT_SUCCESS);
+        case 'h':
+            print_usage(purpose, stdout);
+            exit(EXIT_SUCCESS);
+        default:
+            exit(EXIT_USAGE); /* getopt has said why */
+        }
+    }
+    if (optind < argc)
+        refuse_usage("takes no arguments, only options; --help lists them");
+
+    char problem[SETTINGS_PROBLEM_SIZE];
+    if (!settings_load(settings, env_file ? env_file : ".env", env_file != NULL, problem))
+        refuse_usage(problem);
+    if (check) {
+        settings_print(settings, stdout);
+        exit(EXIT_SUCCESS);
+    }
+
+    enum log_level level = LOG_LEVEL_INFO;
+    if (!log_level_parse(settings->log_level, &level))
+        refuse_usage("LOG_LEVEL is not valid");
+    log_init(name, level);
+    umask(0007); /* both programs and nginx share a group, nobody else reads */
+    signal(SIGPIPE, SIG_IGN);
+    make_folders(settings);
+}
+
+_Noreturn void program_fail(const char *what, const char *why)
+{
+    log_error(what, LOG_TEXT("reason", why));
+    exit(EXIT_FAILURE);
+}
+
+static int signal_fd = -1;
+
+static void on_signal(int number)
+{
+    int saved_errno = errno;
+    uint64_t one = 1;
+    ssize_t written = write(signal_fd, &one, sizeof(one));
+    (void)written, (void)number;
+    errno = saved_errno;
+}
+
+int program_signal_fd(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    signal_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (signal_fd < 0 || sigaction(SIGTERM, &action, NULL) < 0 ||
+        sigaction(SIGINT, &action, NULL) < 0)
+        program_fail("signals cannot be caught", log_errno_text());
+    return signal_fd;
+}
+
+int64_t program_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 1024;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        getrlimit(RLIMIT_NOFILE, &limit);
+    return (int64_t)limit.rlim_cur;
+}
+
+static void notify(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address;
+    if (!path || !unix_socket_address(path, &address))
+        return;
+    socklen_t length = sizeof(address);
+    if (*path == '@') { /* an abstract name has no closing NUL */
+        address.sun_path[0] = '\0';
+        length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    }
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 ||
+        sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, length) < 0)
+        log_warning("the service manager was not told", LOG_TEXT("state", state), LOG_ERRNO);
+    if (fd >= 0)
+        close(fd);
+}
+
+void program_notify_ready(void)
+{
+    notify("READY=1");
+}
+
+void program_notify_stopping(void)
+{
+    notify("STOPPING=1");
+}

@@ -1,0 +1,30 @@
+/* What both programs do before and around their work. Main thread only. */
+#ifndef COMMON_PROGRAM_H
+#define COMMON_PROGRAM_H
+
+#include "settings.h"
+
+/*
+ * Options, settings, log, working folders, open-file limit. Answers --help, --version,
+ * --check-config and the --print-* options and exits; exits with status 2 and one clear line on
+ * stderr when an option or a setting is wrong. `name` and `purpose` are static.
+ */
+void program_start(int argc, char **argv, const char *name, const char *purpose,
+                   struct settings *settings);
+
+/* Ends a start that cannot go on: logs and exits with status 1. */
+_Noreturn void program_fail(const char *what, const char *why);
+
+/* A descriptor that becomes readable when SIGTERM or SIGINT arrives, whichever thread gets it. Call it
+   after the start of libraries that take these signals for themselves (libfcgi, libuv). */
+int program_signal_fd(void);
+
+/* How many files this process may have open, after raising the limit as far as it goes. */
+int64_t program_file_limit(void);
+
+/* Tells whoever set NOTIFY_SOCKET (systemd, the tests) that the program serves, or ends
+   (sd_notify(3)). */
+void program_notify_ready(void);
+void program_notify_stopping(void);
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * The words of the device protocol. ws-broker/PROTOCOL.md explains them; the simulated phone uses
+ * these constants and nothing else of the gateway.
+ */
+#ifndef COMMON_PROTOCOL_H
+#define COMMON_PROTOCOL_H
+
+#define PROTOCOL_PATH_PREFIX "/ws/device/"
+
+/* Server to phone */
+#define FRAME_CONNECTION_ACK "connection_ack"
+#define FRAME_NEW_SMS        "new_sms"
+#define FRAME_ERROR          "error"
+
+/* Phone to server */
+#define FRAME_STATUS_UPDATE "status_update"
+#define FRAME_DEVICE_UPDATE "device_update"
+
+/* Close codes beside those of RFC 6455 */
+enum { CLOSE_GOING_AWAY = 1001, CLOSE_REPLACED = 4001 };
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * Settings: defaults, then the .env file, then the environment; the later wins.
+ *
+ * settings.def is the one list. A name in the file that is not in it, or a value out of its range,
+ * stops the start. Read once; constant afterwards, so any thread may look.
+ */
+#ifndef COMMON_SETTINGS_H
+#define COMMON_SETTINGS_H
+
+#include "base.h"
+
+#include <stdio.h>
+
+enum { SETTINGS_TEXT_SIZE = 1024, SETTINGS_PROBLEM_SIZE = 512 };
+
+struct settings {
+#define TEXT(field, name, default_value, allowed, used_by, meaning)                   char field[SETTINGS_TEXT_SIZE];
+#define NUMBER(field, name, unit, default_value, smallest, largest, used_by, meaning) int64_t field;
+#include "settings.def"
+#undef TEXT
+#undef NUMBER
+};
+
+/*
+ * Fills *settings. `env_file` may be missing unless it is `required`. On false `problem` says in one
+ * sentence what is wrong, where, and what to change.
+ */
+MUST_CHECK bool settings_load(struct settings *settings, const char *env_file, bool required,
+                              char problem[SETTINGS_PROBLEM_SIZE]);
+
+/* Effective values, one NAME=value a line, in a form that .env and a shell can read back. */
+void settings_print(const struct settings *settings, FILE *out);
+
+/* The same list as help text, as .env.example, and as the table of SETTINGS.md. */
+void settings_print_help(FILE *out);
+void settings_print_env_example(FILE *out);
+void settings_print_markdown(FILE *out);
+
+/* The socket `name` in RUNTIME_DIR. */
+void settings_socket_path(const struct settings *settings, const char *name,
+                          char path[SETTINGS_TEXT_SIZE]);
+
+#endif

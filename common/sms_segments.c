@@ -1,0 +1,93 @@
+#include "sms_segments.h"
+
+#include "utf8.h"
+
+#include <string.h>
+
+static const struct {
+    const char *name;
+    unsigned one;  /* units in a message of one segment */
+    unsigned each; /* units in each segment of several */
+} encodings[SMS_ENCODING_COUNT] = {
+    [SMS_ENCODING_GSM7] = {"GSM-7", 160, 153},
+    [SMS_ENCODING_UCS2] = {"UCS-2", 70, 67},
+};
+
+/* 3GPP TS 23.038, 6.2.1: the default alphabet beyond ASCII, and the ASCII it lacks. */
+static const int32_t default_alphabet[] = {
+    0x00a1, 0x00a3, 0x00a4, 0x00a5, 0x00a7, 0x00bf, 0x00c4, 0x00c5, 0x00c6, 0x00c7,
+    0x00c9, 0x00d1, 0x00d6, 0x00d8, 0x00dc, 0x00df, 0x00e0, 0x00e4, 0x00e5, 0x00e6,
+    0x00e8, 0x00e9, 0x00ec, 0x00f1, 0x00f2, 0x00f6, 0x00f8, 0x00f9, 0x00fc, 0x0393,
+    0x0394, 0x0398, 0x039b, 0x039e, 0x03a0, 0x03a3, 0x03a6, 0x03a8, 0x03a9,
+};
+
+/* 6.2.1.1: reached through an escape, so two septets each. */
+static const char extension_ascii[] = "^{}\\[~]|\f";
+enum { EURO_SIGN = 0x20ac };
+
+/* Septets of a character, 0 when the alphabet does not have it. */
+static unsigned septets(int32_t point)
+{
+    if (point < 0x80) {
+        if (point != 0 && strchr(extension_ascii, point))
+            return 2;
+        if (point == '\n' || point == '\r')
+            return 1;
+        return point >= ' ' && point != '`' && point != 0x7f ? 1 : 0;
+    }
+    if (point == EURO_SIGN)
+        return 2;
+    for (size_t i = 0; i < ARRAY_LENGTH(default_alphabet); i++) {
+        if (default_alphabet[i] == point)
+            return 1;
+    }
+    return 0;
+}
+
+static unsigned units_of(enum sms_encoding encoding, int32_t point)
+{
+    switch (encoding) {
+    case SMS_ENCODING_GSM7:
+        return septets(point);
+    case SMS_ENCODING_UCS2:
+    case SMS_ENCODING_COUNT:
+        break;
+    }
+    return point > 0xffff ? 2 : 1;
+}
+
+const char *sms_encoding_name(enum sms_encoding encoding)
+{
+    return encodings[encoding].name;
+}
+
+struct sms_segments sms_segments_count(const char *text)
+{
+    struct sms_segments count = {.encoding = SMS_ENCODING_GSM7};
+    const char *end = text + strlen(text);
+
+    for (const char *p = text; p < end;) {
+        int32_t point = utf8_next(&p, end);
+        if (point < 0 || septets(point) == 0) {
+            count.encoding = SMS_ENCODING_UCS2;
+            break;
+        }
+    }
+
+    unsigned full = 0, in_last = 0; /* when it is split: closed segments, units in the open one */
+    for (const char *p = text; p < end;) {
+        int32_t point = utf8_next(&p, end);
+        if (point < 0)
+            break;
+        unsigned units = units_of(count.encoding, point);
+        count.units += units;
+        if (in_last + units > encodings[count.encoding].each) {
+            full++;
+            in_last = 0;
+        }
+        in_last += units;
+    }
+    if (count.units > 0)
+        count.segments = count.units <= encodings[count.encoding].one ? 1 : full + 1;
+    return count;
+}

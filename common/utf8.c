@@ -1,0 +1,55 @@
+#include "utf8.h"
+
+#include <string.h>
+
+int32_t utf8_next(const char **text, const char *end)
+{
+    const unsigned char *p = (const unsigned char *)*text;
+    size_t left = (size_t)(end - *text);
+    int32_t point;
+    size_t length;
+    int32_t lowest; /* a smaller value in this many bytes is an overlong form */
+
+    if (p[0] < 0x80) {
+        *text += 1;
+        return p[0];
+    }
+    if ((p[0] & 0xe0) == 0xc0) {
+        length = 2, lowest = 0x80, point = p[0] & 0x1f;
+    } else if ((p[0] & 0xf0) == 0xe0) {
+        length = 3, lowest = 0x800, point = p[0] & 0x0f;
+    } else if ((p[0] & 0xf8) == 0xf0) {
+        length = 4, lowest = 0x10000, point = p[0] & 0x07;
+    } else {
+        return -1;
+    }
+    if (left < length)
+        return -1;
+    for (size_t i = 1; i < length; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return -1;
+        point = point << 6 | (p[i] & 0x3f);
+    }
+    if (point < lowest || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
+        return -1;
+    *text += length;
+    return point;
+}
+
+void utf8_trim(char *text)
+{
+    const char *p = text, *end = text + strlen(text);
+    while (p < end && utf8_next(&p, end) >= 0)
+        ;
+    text[p - text] = '\0';
+}
+
+bool utf8_valid(const char *text, size_t length)
+{
+    const char *end = text + length;
+    while (text < end) {
+        if (utf8_next(&text, end) < 0)
+            return false;
+    }
+    return true;
+}

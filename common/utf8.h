@@ -1,0 +1,17 @@
+/* Strict UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing over U+10FFFF. Any thread. */
+#ifndef COMMON_UTF8_H
+#define COMMON_UTF8_H
+
+#include "base.h"
+
+/* Decodes the character at *text, which is before `end`, and moves past it. -1 when it is not
+   valid UTF-8; *text then stays. */
+int32_t utf8_next(const char **text, const char *end);
+
+MUST_CHECK bool utf8_valid(const char *text, size_t length);
+
+/* Ends a text before the first byte that is not valid UTF-8: what was cut in the middle of a
+   character then ends before it. */
+void utf8_trim(char *text);
+
+#endif
