@@ -1,0 +1,312 @@
+/* The front of the store and its writer thread: group commit. */
+#include "store.h"
+
+#include "../clock.h"
+#include "../log.h"
+#include "store_backend.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+enum {
+    MAX_BATCH = 512,    /* writes in one transaction */
+    MAX_WAITING = 8192, /* writes waiting for the writer */
+};
+
+struct store {
+    const struct store_backend *backend;
+    struct store_options options;
+    struct store_connection *connection; /* the writer thread's */
+    pthread_t writer;
+
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct store_write *first; /* under lock: what waits, oldest first */
+    struct store_write **last; /* under lock */
+    size_t waiting;            /* under lock */
+    bool closing;              /* under lock */
+};
+
+struct store_reader {
+    const struct store_backend *backend;
+    struct store_connection *connection;
+};
+
+/* ---- The writer thread ---- */
+
+/* Waits for work. NULL when the store closes and nothing is left. */
+static struct store_write *take_batch(struct store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    while (!store->first && !store->closing)
+        pthread_cond_wait(&store->wake, &store->lock);
+    struct store_write *batch = store->first;
+    struct store_write **end = &store->first;
+    size_t count = 0;
+    while (*end && count < MAX_BATCH) {
+        end = &(*end)->next;
+        count++;
+    }
+    if (batch) {
+        store->first = *end;
+        if (!store->first)
+            store->last = &store->first;
+        *end = NULL;
+        store->waiting -= count;
+    }
+    pthread_mutex_unlock(&store->lock);
+    return batch;
+}
+
+static void complete(struct store_write *write, enum error result)
+{
+    write->result = result;
+    write->done(write);
+}
+
+/* Completes those whose time is up; returns the others. */
+static struct store_write *fail_late(struct store_write *batch, enum error error)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    struct store_write *rest = NULL;
+    struct store_write **end = &rest;
+    while (batch) {
+        struct store_write *next = batch->next;
+        if (batch->deadline_ms <= now_ms) {
+            complete(batch, error);
+        } else {
+            *end = batch;
+            end = &batch->next;
+        }
+        batch = next;
+    }
+    *end = NULL;
+    return rest;
+}
+
+/* Begins a transaction for a batch. Writes that run out of time fail one by one; NULL when none is
+   left, and then there is no transaction. */
+static struct store_write *begin_batch(struct store *store, struct store_write *batch)
+{
+    while (batch) {
+        int64_t earliest_ms = batch->deadline_ms;
+        for (struct store_write *write = batch; write; write = write->next)
+            earliest_ms = MIN(earliest_ms, write->deadline_ms);
+        enum error error = store->backend->begin(store->connection, earliest_ms);
+        if (error == ERROR_NONE)
+            break;
+        if (error != ERROR_STORE_BUSY) {
+            for (struct store_write *next; batch; batch = next) {
+                next = batch->next;
+                complete(batch, error);
+            }
+            break;
+        }
+        batch = fail_late(batch, error);
+    }
+    return batch;
+}
+
+static void run_batch(struct store *store, struct store_write *batch)
+{
+    const struct store_backend *backend = store->backend;
+    enum error batch_error = ERROR_NONE;
+    bool lost = false, enqueued = false;
+
+    for (struct store_write *write = batch; write && !lost; write = write->next) {
+        write->result = backend->execute(store->connection, write, &lost);
+        if (lost)
+            batch_error = write->result;
+        if (write->result == ERROR_NONE && write->verb == STORE_ENQUEUE)
+            enqueued = true;
+    }
+    if (batch_error == ERROR_NONE)
+        batch_error = backend->commit(store->connection);
+    if (batch_error != ERROR_NONE)
+        backend->rollback(store->connection);
+
+    for (struct store_write *next; batch; batch = next) {
+        next = batch->next;
+        complete(batch, batch_error != ERROR_NONE ? batch_error : batch->result);
+    }
+    if (enqueued && batch_error == ERROR_NONE && store->options.enqueued)
+        store->options.enqueued(store->options.context);
+    backend->finish(store->connection);
+}
+
+static void *writer_main(void *argument)
+{
+    struct store *store = argument;
+    struct store_write *batch;
+    while ((batch = take_batch(store))) {
+        batch = begin_batch(store, batch);
+        if (batch)
+            run_batch(store, batch);
+    }
+    return NULL;
+}
+
+/* ---- The front ---- */
+
+enum error store_open(const struct store_options *options, struct store **result,
+                      char problem[STORE_PROBLEM_SIZE])
+{
+    struct store *store = calloc(1, sizeof(*store));
+    if (!store)
+        return ERROR_INTERNAL;
+    store->backend = &store_backend_sqlite;
+    store->options = *options;
+    store->last = &store->first;
+    pthread_mutex_init(&store->lock, NULL);
+    pthread_cond_init(&store->wake, NULL);
+
+    enum error error = store->backend->open(options, true, &store->connection, problem);
+    if (error == ERROR_NONE && pthread_create(&store->writer, NULL, writer_main, store) != 0) {
+        store->backend->close(store->connection);
+        error = ERROR_INTERNAL;
+    }
+    if (error != ERROR_NONE) {
+        pthread_cond_destroy(&store->wake);
+        pthread_mutex_destroy(&store->lock);
+        free(store);
+        return error;
+    }
+    *result = store;
+    return ERROR_NONE;
+}
+
+void store_close(struct store *store)
+{
+    if (!store)
+        return;
+    pthread_mutex_lock(&store->lock);
+    store->closing = true;
+    pthread_cond_signal(&store->wake);
+    pthread_mutex_unlock(&store->lock);
+    pthread_join(store->writer, NULL);
+    store->backend->close(store->connection);
+    pthread_cond_destroy(&store->wake);
+    pthread_mutex_destroy(&store->lock);
+    free(store);
+}
+
+enum error store_submit(struct store *store, struct store_write *write)
+{
+    assert(write->verb < STORE_VERB_COUNT && write->done);
+    assert(write->verb != STORE_HAND_OVER || write->hand_over.slot_count <= STORE_MAX_HAND_OVER);
+    write->next = NULL;
+    write->deadline_ms = clock_monotonic_ms() + store->options.timeout_ms;
+
+    enum error error = ERROR_NONE;
+    pthread_mutex_lock(&store->lock);
+    if (store->closing) {
+        error = ERROR_SHUTTING_DOWN;
+    } else if (store->waiting >= MAX_WAITING) {
+        error = ERROR_STORE_BUSY;
+    } else {
+        if (!store->first)
+            pthread_cond_signal(&store->wake);
+        *store->last = write;
+        store->last = &write->next;
+        store->waiting++;
+    }
+    pthread_mutex_unlock(&store->lock);
+    return error;
+}
+
+struct waiter {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool done; /* under lock */
+};
+
+static void wake_waiter(struct store_write *write)
+{
+    struct waiter *waiter = write->owner;
+    pthread_mutex_lock(&waiter->lock);
+    waiter->done = true;
+    pthread_cond_signal(&waiter->wake);
+    pthread_mutex_unlock(&waiter->lock);
+}
+
+enum error store_run(struct store *store, struct store_write *write)
+{
+    struct waiter waiter = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+    write->done = wake_waiter;
+    write->owner = &waiter;
+    enum error error = store_submit(store, write);
+    if (error != ERROR_NONE)
+        return error;
+    pthread_mutex_lock(&waiter.lock);
+    while (!waiter.done)
+        pthread_cond_wait(&waiter.wake, &waiter.lock);
+    pthread_mutex_unlock(&waiter.lock);
+    pthread_cond_destroy(&waiter.wake);
+    pthread_mutex_destroy(&waiter.lock);
+    return write->result;
+}
+
+enum error store_reader_open(struct store *store, struct store_reader **result)
+{
+    struct store_reader *reader = calloc(1, sizeof(*reader));
+    if (!reader)
+        return ERROR_INTERNAL;
+    char problem[STORE_PROBLEM_SIZE];
+    reader->backend = store->backend;
+    enum error error = reader->backend->open(&store->options, false, &reader->connection, problem);
+    if (error != ERROR_NONE) {
+        log_error("a reader cannot be opened", LOG_TEXT("reason", problem));
+        free(reader);
+        return error;
+    }
+    *result = reader;
+    return ERROR_NONE;
+}
+
+void store_reader_close(struct store_reader *reader)
+{
+    if (!reader)
+        return;
+    reader->backend->close(reader->connection);
+    free(reader);
+}
+
+enum error store_find_message(struct store_reader *reader, const struct message_id *id,
+                              struct message *message)
+{
+    return reader->backend->find_message(reader->connection, id, message);
+}
+
+enum error store_list_messages(struct store_reader *reader, const struct store_query *query,
+                               struct store_page *page)
+{
+    assert(query->limit > 0 && query->offset >= 0);
+    *page = (struct store_page){0};
+    return reader->backend->list_messages(reader->connection, query, page);
+}
+
+void store_page_fini(struct store_page *page)
+{
+    for (size_t i = 0; i < page->count; i++)
+        message_fini(&page->messages[i]);
+    free(page->messages);
+    *page = (struct store_page){0};
+}
+
+enum error store_list_devices(struct store_reader *reader, struct device **devices, size_t *count)
+{
+    return reader->backend->list_devices(reader->connection, devices, count);
+}
+
+void store_devices_free(struct device *devices, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        device_info_fini(&devices[i].info);
+    free(devices);
+}
+
+enum error store_read_statistics(struct store_reader *reader, struct store_statistics *statistics)
+{
+    return reader->backend->read_statistics(reader->connection, statistics);
+}

@@ -1,0 +1,48 @@
+/*
+ * What a database must offer to stand behind the store. Private to this folder.
+ *
+ * One connection belongs to one thread at a time. The savepoint around each write is part of the
+ * contract: a write that fails leaves the others of its transaction alone.
+ */
+#ifndef COMMON_STORE_BACKEND_H
+#define COMMON_STORE_BACKEND_H
+
+#include "store.h"
+
+struct store_connection;
+
+struct store_backend {
+    /* `writer` connections may begin. The first of them creates and migrates. */
+    enum error (*open)(const struct store_options *options, bool writer,
+                       struct store_connection **connection, char problem[STORE_PROBLEM_SIZE]);
+    void (*close)(struct store_connection *connection);
+
+    /* A transaction that will write, with every other writer shut out. Waits until the deadline
+       (monotonic) and then gives ERROR_STORE_BUSY. */
+    enum error (*begin)(struct store_connection *connection, int64_t deadline_ms);
+
+    /* Runs one write. `*transaction_lost` is set when the failure ended the whole transaction. */
+    enum error (*execute)(struct store_connection *connection, struct store_write *write,
+                          bool *transaction_lost);
+
+    /* Durable when it returns ERROR_NONE; otherwise nothing of the transaction happened. */
+    enum error (*commit)(struct store_connection *connection);
+    void (*rollback)(struct store_connection *connection);
+
+    /* After commit or rollback, when the callers have their answers: housekeeping, then the other
+       writers may go on. */
+    void (*finish)(struct store_connection *connection);
+
+    enum error (*find_message)(struct store_connection *connection, const struct message_id *id,
+                               struct message *message);
+    enum error (*list_messages)(struct store_connection *connection,
+                                const struct store_query *query, struct store_page *page);
+    enum error (*list_devices)(struct store_connection *connection, struct device **devices,
+                               size_t *count);
+    enum error (*read_statistics)(struct store_connection *connection,
+                                  struct store_statistics *statistics);
+};
+
+extern const struct store_backend store_backend_sqlite;
+
+#endif

@@ -1,0 +1,420 @@
+/* Connections to SQLite: opening, migrating, transactions, checkpoints. */
+#include "store_sqlite.h"
+
+#include "../clock.h"
+#include "../log.h"
+#include "migrations.h" /* generated from sql/ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    APPLICATION_ID = 0x534d5347, /* "SMSG", in the file header */
+    OPEN_TIMEOUT_MS = 30000,     /* another process may be migrating */
+    READER_TIMEOUT_MS = 1000,    /* recovery after a crash is all that shuts out readers */
+    CHECKPOINT_FRAMES = 1000,    /* 4 MiB of write-ahead log */
+    TRUNCATE_FRAMES = 16384,     /* 64 MiB: readers held checkpoints up, now they wait a moment */
+    TRUNCATE_TIMEOUT_MS = 50,
+};
+
+static const struct {
+    enum statement_use use;
+    const char *sql;
+} statement_texts[STATEMENT_COUNT] = {
+#define STATEMENT(id, use, sql) [id] = {use, sql},
+#include "store_sqlite.def"
+#undef STATEMENT
+};
+
+/* ---- Errors ---- */
+
+/* Disk full shows as SQLITE_FULL, or while the index of the write-ahead log grows. */
+static enum error error_of(int code)
+{
+    if (code == SQLITE_IOERR_SHMSIZE)
+        return ERROR_DISK_FULL;
+    switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return ERROR_STORE_BUSY;
+    case SQLITE_FULL:
+        return ERROR_DISK_FULL;
+    case SQLITE_IOERR:
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_PERM:
+        return ERROR_STORE_UNAVAILABLE;
+    default:
+        return ERROR_INTERNAL;
+    }
+}
+
+enum error sqlite_error(struct store_connection *connection, int code, const char *doing)
+{
+    log_error("the database refused", LOG_TEXT("doing", doing), LOG_NUMBER("code", code),
+              LOG_TEXT("error", sqlite3_errmsg(connection->db)));
+    return error_of(code);
+}
+
+/* ---- Statements ---- */
+
+sqlite3_stmt *statement(struct store_connection *connection, enum statement id)
+{
+    sqlite3_stmt *statement = connection->statements[id];
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return statement;
+}
+
+void bind_integer(sqlite3_stmt *statement, int number, int64_t value)
+{
+    sqlite3_bind_int64(statement, number, value);
+}
+
+void bind_text(sqlite3_stmt *statement, int number, const char *text)
+{
+    if (text && *text)
+        sqlite3_bind_text(statement, number, text, -1, SQLITE_STATIC);
+}
+
+void bind_id(sqlite3_stmt *statement, int number, const struct message_id *id)
+{
+    sqlite3_bind_blob(statement, number, id->bytes, MESSAGE_ID_BYTES, SQLITE_STATIC);
+}
+
+void column_text(sqlite3_stmt *statement, int number, char *text, size_t size)
+{
+    const char *value = (const char *)sqlite3_column_text(statement, number);
+    snprintf(text, size, "%s", value ? value : "");
+}
+
+bool column_id(sqlite3_stmt *statement, int number, struct message_id *id)
+{
+    const void *bytes = sqlite3_column_blob(statement, number);
+    if (!bytes || sqlite3_column_bytes(statement, number) != MESSAGE_ID_BYTES)
+        return false;
+    memcpy(id->bytes, bytes, MESSAGE_ID_BYTES);
+    return true;
+}
+
+enum error step(struct store_connection *connection, sqlite3_stmt *statement, bool *row)
+{
+    int code = sqlite3_step(statement);
+    *row = code == SQLITE_ROW;
+    if (*row)
+        return ERROR_NONE;
+    enum error error = ERROR_NONE;
+    if (code != SQLITE_DONE)
+        error = sqlite_error(connection, code, sqlite3_sql(statement));
+    sqlite3_reset(statement);
+    return error;
+}
+
+enum error run(struct store_connection *connection, sqlite3_stmt *statement)
+{
+    bool row;
+    enum error error = step(connection, statement, &row);
+    sqlite3_reset(statement);
+    return error;
+}
+
+/* ---- Opening ---- */
+
+/* A mistyped pragma is silent, so each is read back (DESIGN 5.5). */
+static bool set_pragma(sqlite3 *db, const char *name, const char *value, const char *expected,
+                       char *problem)
+{
+    char sql[128], found[32] = "";
+    sqlite3_stmt *query = NULL;
+    snprintf(sql, sizeof(sql), "PRAGMA %s = %s", name, value);
+    int code = sqlite3_exec(db, sql, NULL, NULL, NULL);
+    snprintf(sql, sizeof(sql), "PRAGMA %s", name);
+    if (code == SQLITE_OK)
+        code = sqlite3_prepare_v2(db, sql, -1, &query, NULL);
+    if (code == SQLITE_OK && sqlite3_step(query) == SQLITE_ROW)
+        column_text(query, 0, found, sizeof(found));
+    if (strcmp(found, expected) != 0)
+        snprintf(problem, STORE_PROBLEM_SIZE, "PRAGMA %s is \"%s\" and not \"%s\": %s", name, found,
+                 expected, sqlite3_errmsg(db));
+    sqlite3_finalize(query);
+    return strcmp(found, expected) == 0;
+}
+
+static bool configure(struct store_connection *connection, int timeout_ms, char *problem)
+{
+    static const struct {
+        const char *name, *value, *expected;
+    } pragmas[] = {
+        {"journal_mode", "WAL", "wal"},   {"synchronous", "FULL", "2"},
+        {"wal_autocheckpoint", "0", "0"}, /* checkpoints are ours alone, see finish() */
+        {"trusted_schema", "OFF", "0"},   {"temp_store", "MEMORY", "2"},
+        {"cache_size", "-2048", "-2048"}, /* KiB */
+    };
+    sqlite3 *db = connection->db;
+    sqlite3_extended_result_codes(db, 1);
+    sqlite3_busy_timeout(db, timeout_ms);
+    /* The last connection to close would checkpoint, outside the write lock. */
+    sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+    for (size_t i = 0; i < ARRAY_LENGTH(pragmas); i++) {
+        if (!set_pragma(db, pragmas[i].name, pragmas[i].value, pragmas[i].expected, problem))
+            return false;
+    }
+    return connection->writer || set_pragma(db, "query_only", "ON", "1", problem);
+}
+
+static bool query_number(sqlite3 *db, const char *sql, int64_t *number)
+{
+    sqlite3_stmt *query = NULL;
+    bool good = sqlite3_prepare_v2(db, sql, -1, &query, NULL) == SQLITE_OK &&
+                sqlite3_step(query) == SQLITE_ROW;
+    if (good)
+        *number = sqlite3_column_int64(query, 0);
+    sqlite3_finalize(query);
+    return good;
+}
+
+/* Runs the migrations that the file lacks, each in a transaction that also raises the version. */
+static bool migrate(sqlite3 *db, char *problem)
+{
+    const int64_t newest = ARRAY_LENGTH(migrations);
+    int64_t version = 0, application = 0, tables = 0;
+    if (!query_number(db, "PRAGMA user_version", &version) ||
+        !query_number(db, "PRAGMA application_id", &application) ||
+        !query_number(db, "SELECT count(*) FROM sqlite_schema", &tables)) {
+        snprintf(problem, STORE_PROBLEM_SIZE, "it cannot be read: %s", sqlite3_errmsg(db));
+        return false;
+    }
+    if (tables > 0 && application != APPLICATION_ID) {
+        snprintf(problem, STORE_PROBLEM_SIZE, "it is a database of another program");
+        return false;
+    }
+    if (version > newest) {
+        snprintf(problem, STORE_PROBLEM_SIZE,
+                 "it has schema version %lld, from a newer gateway; this one knows %lld",
+                 (long long)version, (long long)newest);
+        return false;
+    }
+    for (; version < newest; version++) {
+        char bump[96];
+        snprintf(bump, sizeof(bump), "PRAGMA application_id = %d; PRAGMA user_version = %lld",
+                 APPLICATION_ID, (long long)version + 1);
+        if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK ||
+            sqlite3_exec(db, migrations[version], NULL, NULL, NULL) != SQLITE_OK ||
+            sqlite3_exec(db, bump, NULL, NULL, NULL) != SQLITE_OK ||
+            sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
+            snprintf(problem, STORE_PROBLEM_SIZE, "schema version %lld cannot be made: %s",
+                     (long long)version + 1, sqlite3_errmsg(db));
+            sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+            return false;
+        }
+        log_info("database schema made", LOG_NUMBER("version", version + 1));
+    }
+    return true;
+}
+
+static bool prepare(struct store_connection *connection, char *problem)
+{
+    for (int i = 0; i < STATEMENT_COUNT; i++) {
+        if (connection->writer != (statement_texts[i].use == WRITER))
+            continue;
+        if (sqlite3_prepare_v3(connection->db, statement_texts[i].sql, -1,
+                               SQLITE_PREPARE_PERSISTENT, &connection->statements[i],
+                               NULL) != SQLITE_OK) {
+            snprintf(problem, STORE_PROBLEM_SIZE, "\"%.200s\": %s", statement_texts[i].sql,
+                     sqlite3_errmsg(connection->db));
+            return false;
+        }
+    }
+    return true;
+}
+
+static int remember_wal_frames(void *context, sqlite3 *db, const char *name, int frames)
+{
+    struct store_connection *connection = context;
+    (void)db, (void)name;
+    connection->wal_frames = frames;
+    return SQLITE_OK;
+}
+
+static void sqlite_close(struct store_connection *connection)
+{
+    for (int i = 0; i < STATEMENT_COUNT; i++)
+        sqlite3_finalize(connection->statements[i]);
+    sqlite3_close(connection->db);
+    write_lock_close(&connection->lock);
+    free(connection);
+}
+
+static bool open_database(struct store_connection *connection, const char *path, char *problem)
+{
+    if (sqlite3_open_v2(path, &connection->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ==
+        SQLITE_OK)
+        return true;
+    snprintf(problem, STORE_PROBLEM_SIZE, "%s",
+             connection->db ? sqlite3_errmsg(connection->db) : "no memory");
+    return false;
+}
+
+/* SQLite would make the file readable by everybody; the log and the index copy its mode. */
+static void create_file(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+    if (fd >= 0)
+        close(fd); /* where that failed, SQLite says why */
+}
+
+static bool open_writer(struct store_connection *connection, const struct store_options *options,
+                        char *problem)
+{
+    if (!write_lock_open(&connection->lock, options->path)) {
+        snprintf(problem, STORE_PROBLEM_SIZE, "its lock files: %s", strerror(errno));
+        return false;
+    }
+    if (!write_lock_acquire(&connection->lock, clock_monotonic_ms() + OPEN_TIMEOUT_MS)) {
+        snprintf(problem, STORE_PROBLEM_SIZE, "another process holds its write lock");
+        return false;
+    }
+    create_file(options->path);
+    bool good = open_database(connection, options->path, problem) &&
+                configure(connection, OPEN_TIMEOUT_MS, problem) &&
+                migrate(connection->db, problem) && prepare(connection, problem);
+    if (good)
+        sqlite3_wal_hook(connection->db, remember_wal_frames, connection);
+    write_lock_release(&connection->lock);
+    return good;
+}
+
+static bool open_reader(struct store_connection *connection, const struct store_options *options,
+                        char *problem)
+{
+    return open_database(connection, options->path, problem) &&
+           configure(connection, READER_TIMEOUT_MS, problem) && prepare(connection, problem);
+}
+
+static enum error sqlite_open(const struct store_options *options, bool writer,
+                              struct store_connection **result, char *problem)
+{
+    struct store_connection *connection = calloc(1, sizeof(*connection));
+    char reason[STORE_PROBLEM_SIZE] = "no memory";
+    if (!connection)
+        return ERROR_INTERNAL;
+    connection->lock = (struct write_lock){-1, -1};
+    connection->writer = writer;
+    if (writer ? open_writer(connection, options, reason)
+               : open_reader(connection, options, reason)) {
+        *result = connection;
+        return ERROR_NONE;
+    }
+    sqlite_close(connection);
+    snprintf(problem, STORE_PROBLEM_SIZE, "the database %.200s cannot be used: %.280s",
+             options->path, reason);
+    return ERROR_STORE_UNAVAILABLE;
+}
+
+/* ---- Transactions ---- */
+
+static enum error sqlite_begin(struct store_connection *connection, int64_t deadline_ms)
+{
+    if (!write_lock_acquire(&connection->lock, deadline_ms)) {
+        log_warning("another process holds the write lock of the database");
+        return ERROR_STORE_BUSY;
+    }
+    /* Our own processes are shut out now; a shell or a backup may still be there. */
+    int64_t left_ms = deadline_ms - clock_monotonic_ms();
+    sqlite3_busy_timeout(connection->db, (int)MAX(left_ms, 1));
+    connection->now_ms = clock_wall_ms();
+    memset(connection->count_delta, 0, sizeof(connection->count_delta));
+    enum error error = run(connection, statement(connection, BEGIN_WRITE));
+    if (error != ERROR_NONE)
+        write_lock_release(&connection->lock);
+    return error;
+}
+
+static enum error sqlite_execute(struct store_connection *connection, struct store_write *write,
+                                 bool *transaction_lost)
+{
+    int64_t count_delta[MESSAGE_STATUS_COUNT];
+    memcpy(count_delta, connection->count_delta, sizeof(count_delta));
+
+    enum error error = run(connection, statement(connection, BEGIN_ONE));
+    if (error == ERROR_NONE)
+        error = sqlite_run_write(connection, write);
+    *transaction_lost = sqlite3_get_autocommit(connection->db);
+    if (*transaction_lost)
+        return error != ERROR_NONE ? error : ERROR_INTERNAL;
+
+    enum error end = ERROR_NONE;
+    if (error != ERROR_NONE) {
+        memcpy(connection->count_delta, count_delta, sizeof(count_delta));
+        end = run(connection, statement(connection, ROLLBACK_ONE));
+    }
+    if (end == ERROR_NONE)
+        end = run(connection, statement(connection, RELEASE_ONE));
+    if (end != ERROR_NONE) {
+        *transaction_lost = true;
+        return end;
+    }
+    return error;
+}
+
+static enum error sqlite_commit(struct store_connection *connection)
+{
+    enum error error = sqlite_flush_counts(connection);
+    if (error == ERROR_NONE)
+        error = run(connection, statement(connection, COMMIT_WRITE));
+    return error;
+}
+
+static void sqlite_rollback(struct store_connection *connection)
+{
+    if (!sqlite3_get_autocommit(connection->db)) {
+        enum error error = run(connection, statement(connection, ROLLBACK_WRITE));
+        (void)error; /* logged; SQLite has rolled back by itself or will when the file is closed */
+    }
+}
+
+/*
+ * Moves the write-ahead log into the database, under the write lock, so that no process can be
+ * writing: on SQLite before 3.51.3 a checkpoint that meets a writer can corrupt the file.
+ */
+static void checkpoint(struct store_connection *connection)
+{
+    bool truncate = connection->wal_frames >= TRUNCATE_FRAMES;
+    sqlite3_busy_timeout(connection->db, TRUNCATE_TIMEOUT_MS);
+    int code = sqlite3_wal_checkpoint_v2(
+        connection->db, NULL, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE,
+        NULL, NULL);
+    if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY)
+        sqlite_error(connection, code, "checkpoint");
+    connection->wal_frames = 0;
+}
+
+static void sqlite_finish(struct store_connection *connection)
+{
+    if (connection->wal_frames >= CHECKPOINT_FRAMES)
+        checkpoint(connection);
+    write_lock_release(&connection->lock);
+}
+
+const struct store_backend store_backend_sqlite = {
+    .open = sqlite_open,
+    .close = sqlite_close,
+    .begin = sqlite_begin,
+    .execute = sqlite_execute,
+    .commit = sqlite_commit,
+    .rollback = sqlite_rollback,
+    .finish = sqlite_finish,
+    .find_message = sqlite_find_message,
+    .list_messages = sqlite_list_messages,
+    .list_devices = sqlite_list_devices,
+    .read_statistics = sqlite_read_statistics,
+};

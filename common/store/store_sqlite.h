@@ -1,0 +1,68 @@
+/* SQLite behind the store: what its three files share. No other file sees sqlite3.h. */
+#ifndef COMMON_STORE_SQLITE_H
+#define COMMON_STORE_SQLITE_H
+
+#include "store_backend.h"
+#include "write_lock.h"
+
+#include <sqlite3.h>
+
+/* Which connections prepare a statement. */
+enum statement_use { WRITER, READER };
+
+enum statement {
+#define STATEMENT(id, use, sql) id,
+#include "store_sqlite.def"
+#undef STATEMENT
+    STATEMENT_COUNT
+};
+
+struct store_connection {
+    sqlite3 *db;
+    bool writer;
+    sqlite3_stmt *statements[STATEMENT_COUNT];
+
+    /* Writer only */
+    struct write_lock lock;
+    int64_t now_ms;                            /* wall, of this transaction */
+    int64_t count_delta[MESSAGE_STATUS_COUNT]; /* what this transaction adds to message_count */
+    int wal_frames;                            /* in the write-ahead log after the last commit */
+};
+
+/* The error for a result code of SQLite, logged with what was being done. */
+enum error sqlite_error(struct store_connection *connection, int code, const char *doing);
+
+/* The statement, reset and without bindings. */
+sqlite3_stmt *statement(struct store_connection *connection, enum statement id);
+
+/* Parameters by their number; an empty text is NULL. Without memory the parameter stays NULL, which
+   the schema refuses. Texts and blobs are borrowed until the statement is reset. */
+void bind_integer(sqlite3_stmt *statement, int number, int64_t value);
+void bind_text(sqlite3_stmt *statement, int number, const char *text);
+void bind_id(sqlite3_stmt *statement, int number, const struct message_id *id);
+
+/* Columns by their number; a missing text is "", a longer one is cut. */
+void column_text(sqlite3_stmt *statement, int number, char *text, size_t size);
+MUST_CHECK bool column_id(sqlite3_stmt *statement, int number, struct message_id *id);
+
+/* Steps to the next row: ERROR_NONE and *row, or the error. Resets when there is no row. */
+MUST_CHECK enum error step(struct store_connection *connection, sqlite3_stmt *statement, bool *row);
+
+/* Runs a statement that gives no rows, and resets it. */
+MUST_CHECK enum error run(struct store_connection *connection, sqlite3_stmt *statement);
+
+/* store_sqlite_write.c: one verb, inside its savepoint. */
+enum error sqlite_run_write(struct store_connection *connection, struct store_write *write);
+MUST_CHECK enum error sqlite_flush_counts(struct store_connection *connection);
+
+/* store_sqlite_read.c */
+enum error sqlite_find_message(struct store_connection *connection, const struct message_id *id,
+                               struct message *message);
+enum error sqlite_list_messages(struct store_connection *connection,
+                                const struct store_query *query, struct store_page *page);
+enum error sqlite_list_devices(struct store_connection *connection, struct device **devices,
+                               size_t *count);
+enum error sqlite_read_statistics(struct store_connection *connection,
+                                  struct store_statistics *statistics);
+
+#endif

@@ -1,0 +1,299 @@
+/* The reads in SQLite. */
+#include "store_sqlite.h"
+
+#include "../clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Parses "0:1700000000000,2:1700000000123": the events of a message in any order. */
+static void read_times(const char *events, int64_t reached_at_ms[MESSAGE_STATUS_COUNT])
+{
+    while (events && *events) {
+        char *end;
+        long status = strtol(events, &end, 10);
+        int64_t at_ms = *end == ':' ? strtoll(end + 1, &end, 10) : 0;
+        if (status >= 0 && status < MESSAGE_STATUS_COUNT)
+            reached_at_ms[status] = MAX(reached_at_ms[status], at_ms);
+        events = *end == ',' ? end + 1 : NULL;
+    }
+}
+
+static enum error read_message(sqlite3_stmt *row, struct message *message)
+{
+    *message = (struct message){0};
+    if (!column_id(row, 0, &message->id))
+        return ERROR_INTERNAL;
+    column_text(row, 1, message->phone_number, sizeof(message->phone_number));
+    const char *text = (const char *)sqlite3_column_text(row, 2);
+    message->encoding = (enum sms_encoding)sqlite3_column_int(row, 3);
+    message->segments = (unsigned)sqlite3_column_int(row, 4);
+    message->status = (enum message_status)sqlite3_column_int(row, 5);
+    message->attempt = (unsigned)sqlite3_column_int(row, 6);
+    column_text(row, 7, message->device_id, sizeof(message->device_id));
+    column_text(row, 8, message->error_code, sizeof(message->error_code));
+    column_text(row, 9, message->error_message, sizeof(message->error_message));
+    message->updated_at_ms = sqlite3_column_int64(row, 10);
+    read_times((const char *)sqlite3_column_text(row, 11), message->reached_at_ms);
+    message->text = text ? strdup(text) : NULL;
+    return message->text ? ERROR_NONE : ERROR_INTERNAL;
+}
+
+enum error sqlite_find_message(struct store_connection *connection, const struct message_id *id,
+                               struct message *message)
+{
+    bool found;
+    sqlite3_stmt *select = statement(connection, FIND_MESSAGE);
+    bind_id(select, 1, id);
+    enum error error = step(connection, select, &found);
+    if (error == ERROR_NONE)
+        error = found ? read_message(select, message) : ERROR_MESSAGE_NOT_FOUND;
+    sqlite3_reset(select);
+    return error;
+}
+
+/* ---- Lists ---- */
+
+/* Ids from `first` up to, but without, `end`. */
+struct id_range {
+    struct message_id first;
+    struct message_id end;
+};
+
+#define GREATEST_ID                                                                                \
+    {                                                                                              \
+        {                                                                                          \
+            255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255         \
+        }                                                                                          \
+    }
+
+static struct id_range filter_range(const struct store_query *query)
+{
+    struct id_range range = {.end = GREATEST_ID};
+    if (query->has_created_after)
+        range.first = message_id_first_at(query->created_after_ms);
+    if (query->has_created_before)
+        range.end = message_id_first_at(query->created_before_ms);
+    return range;
+}
+
+static bool id_less(const struct message_id *a, const struct message_id *b)
+{
+    return memcmp(a->bytes, b->bytes, MESSAGE_ID_BYTES) < 0;
+}
+
+/* The id after `id`; the greatest has none and stays, which no message will ever have. */
+static struct message_id next_id(struct message_id id)
+{
+    static const struct message_id greatest = GREATEST_ID;
+    if (message_id_equal(&id, &greatest))
+        return id;
+    for (int i = MESSAGE_ID_BYTES - 1; ++id.bytes[i] == 0; i--)
+        ;
+    return id;
+}
+
+/* The part of `range` that the page may come from. */
+static struct id_range page_range(const struct store_query *query, struct id_range range)
+{
+    if (query->position == STORE_OLDER_THAN && id_less(&query->cursor, &range.end))
+        range.end = query->cursor;
+    if (query->position == STORE_NEWER_THAN && !id_less(&query->cursor, &range.first))
+        range.first = next_id(query->cursor);
+    return range;
+}
+
+struct list_statements {
+    enum statement older, newer, count;
+};
+
+/* The index that narrows most: a number has few messages, a status may have most of them. */
+static struct list_statements choose_index(const struct store_query *query)
+{
+    if (*query->phone_number)
+        return (struct list_statements){OLDER_BY_NUMBER, NEWER_BY_NUMBER, COUNT_BY_NUMBER};
+    if (*query->device_id)
+        return (struct list_statements){OLDER_BY_DEVICE, NEWER_BY_DEVICE, COUNT_BY_DEVICE};
+    if (query->has_status)
+        return (struct list_statements){OLDER_BY_STATUS, NEWER_BY_STATUS, COUNT_BY_STATUS};
+    return (struct list_statements){OLDER_BY_TIME, NEWER_BY_TIME, COUNT_BY_TIME};
+}
+
+/* Parameters 1 to 5 of a list or count statement. */
+static void bind_filter(sqlite3_stmt *select, const struct store_query *query,
+                        const struct id_range *range)
+{
+    bind_id(select, 1, &range->first);
+    bind_id(select, 2, &range->end);
+    if (query->has_status)
+        bind_integer(select, 3, query->status);
+    bind_text(select, 4, query->device_id);
+    bind_text(select, 5, query->phone_number);
+}
+
+static enum error sum_counts(struct store_connection *connection, const struct store_query *query,
+                             int64_t *total)
+{
+    bool row;
+    sqlite3_stmt *select = statement(connection, SELECT_COUNTS);
+    enum error error = step(connection, select, &row);
+    for (; error == ERROR_NONE && row; error = step(connection, select, &row)) {
+        if (!query->has_status || sqlite3_column_int(select, 0) == (int)query->status)
+            *total += sqlite3_column_int64(select, 1);
+    }
+    return error;
+}
+
+static enum error count_matches(struct store_connection *connection,
+                                const struct store_query *query, int64_t *total)
+{
+    *total = 0;
+    if (!*query->device_id && !*query->phone_number && !query->has_created_after &&
+        !query->has_created_before)
+        return sum_counts(connection, query, total);
+
+    bool row;
+    struct id_range range = filter_range(query);
+    sqlite3_stmt *select = statement(connection, choose_index(query).count);
+    bind_filter(select, query, &range);
+    enum error error = step(connection, select, &row);
+    if (error == ERROR_NONE && row)
+        *total = sqlite3_column_int64(select, 0);
+    sqlite3_reset(select);
+    return error;
+}
+
+static void reverse(struct message *messages, size_t count)
+{
+    for (size_t i = 0; i < count / 2; i++) {
+        struct message other = messages[i];
+        messages[i] = messages[count - 1 - i];
+        messages[count - 1 - i] = other;
+    }
+}
+
+static enum error read_page(struct store_connection *connection, const struct store_query *query,
+                            struct store_page *page)
+{
+    bool row, newer = query->position == STORE_NEWER_THAN, more = false;
+    struct list_statements statements = choose_index(query);
+    struct id_range range = page_range(query, filter_range(query));
+
+    page->messages = calloc(query->limit, sizeof(*page->messages));
+    if (!page->messages)
+        return ERROR_INTERNAL;
+    sqlite3_stmt *select = statement(connection, newer ? statements.newer : statements.older);
+    bind_filter(select, query, &range);
+    bind_integer(select, 6, (int64_t)query->limit + 1); /* one more tells whether there is more */
+    bind_integer(select, 7, query->position == STORE_AT_OFFSET ? query->offset : 0);
+    enum error error = step(connection, select, &row);
+    while (error == ERROR_NONE && row) {
+        more = page->count == query->limit;
+        if (more)
+            break;
+        error = read_message(select, &page->messages[page->count]);
+        page->count++;
+        if (error == ERROR_NONE)
+            error = step(connection, select, &row);
+    }
+    sqlite3_reset(select);
+
+    if (newer)
+        reverse(page->messages, page->count);
+    page->has_older = newer || more;
+    page->has_newer = newer ? more : query->position == STORE_OLDER_THAN || query->offset > 0;
+    return error;
+}
+
+enum error sqlite_list_messages(struct store_connection *connection,
+                                const struct store_query *query, struct store_page *page)
+{
+    enum error error = run(connection, statement(connection, BEGIN_READ));
+    if (error != ERROR_NONE)
+        return error;
+    error = read_page(connection, query, page);
+    if (error == ERROR_NONE)
+        error = count_matches(connection, query, &page->total);
+    enum error end = run(connection, statement(connection, END_READ));
+    return error != ERROR_NONE ? error : end;
+}
+
+/* ---- Phones ---- */
+
+static enum error read_device(sqlite3_stmt *row, struct device *device)
+{
+    *device = (struct device){.info = DEVICE_INFO_UNKNOWN};
+    struct device_info *info = &device->info;
+    column_text(row, 0, device->device_id, sizeof(device->device_id));
+    column_text(row, 1, info->name, sizeof(info->name));
+    column_text(row, 2, info->android_version, sizeof(info->android_version));
+    if (sqlite3_column_type(row, 3) != SQLITE_NULL)
+        info->battery_level = sqlite3_column_double(row, 3);
+    if (sqlite3_column_type(row, 4) != SQLITE_NULL)
+        info->charging = sqlite3_column_int(row, 4);
+    info->has_signal_strength = sqlite3_column_type(row, 5) != SQLITE_NULL;
+    info->signal_strength = sqlite3_column_int(row, 5);
+    device->connected_at_ms = sqlite3_column_int64(row, 7);
+    device->last_seen_at_ms = sqlite3_column_int64(row, 8);
+    device->queue = (unsigned)sqlite3_column_int(row, 9);
+    const char *extra = (const char *)sqlite3_column_text(row, 6);
+    info->extra = extra ? strdup(extra) : NULL;
+    return extra && !info->extra ? ERROR_INTERNAL : ERROR_NONE;
+}
+
+enum error sqlite_list_devices(struct store_connection *connection, struct device **result,
+                               size_t *result_count)
+{
+    struct device *devices = NULL;
+    size_t count = 0, capacity = 0;
+    bool row;
+
+    sqlite3_stmt *select = statement(connection, SELECT_DEVICES);
+    bind_integer(select, 1, clock_wall_ms());
+    enum error error = step(connection, select, &row);
+    while (error == ERROR_NONE && row) {
+        if (count == capacity) {
+            capacity = MAX(64, capacity * 2);
+            struct device *grown = realloc(devices, capacity * sizeof(*devices));
+            if (!grown) {
+                error = ERROR_INTERNAL;
+                break;
+            }
+            devices = grown;
+        }
+        error = read_device(select, &devices[count++]);
+        if (error == ERROR_NONE)
+            error = step(connection, select, &row);
+    }
+    sqlite3_reset(select);
+    if (error != ERROR_NONE) {
+        store_devices_free(devices, count);
+        return error;
+    }
+    *result = devices;
+    *result_count = count;
+    return ERROR_NONE;
+}
+
+enum error sqlite_read_statistics(struct store_connection *connection,
+                                  struct store_statistics *statistics)
+{
+    bool row;
+    *statistics = (struct store_statistics){0};
+    sqlite3_stmt *select = statement(connection, SELECT_COUNTS);
+    enum error error = step(connection, select, &row);
+    for (; error == ERROR_NONE && row; error = step(connection, select, &row)) {
+        int status = sqlite3_column_int(select, 0);
+        if (status >= 0 && status < MESSAGE_STATUS_COUNT)
+            statistics->messages[status] = sqlite3_column_int64(select, 1);
+    }
+    if (error != ERROR_NONE)
+        return error;
+    select = statement(connection, COUNT_DEVICES);
+    bind_integer(select, 1, clock_wall_ms());
+    error = step(connection, select, &row);
+    if (error == ERROR_NONE && row)
+        statistics->devices_connected = sqlite3_column_int64(select, 0);
+    sqlite3_reset(select);
+    return error;
+}

@@ -1,0 +1,28 @@
+/*
+ * The lock around every write transaction and every checkpoint of every process (DESIGN 5.1, 5.7).
+ *
+ * SQLite's own busy handler lets two writing processes starve each other for seconds, and before
+ * 3.51.3 a checkpoint that overlaps a write of another process can corrupt the database. Two files
+ * beside the database make a turnstile: a writer queues on the first, and the one at its front
+ * waits for the second, which is the lock itself. So writers alternate, and the kernel releases
+ * what a dead process held. One thread per lock at a time.
+ */
+#ifndef COMMON_WRITE_LOCK_H
+#define COMMON_WRITE_LOCK_H
+
+#include "../base.h"
+
+struct write_lock {
+    int queue_fd;
+    int lock_fd;
+};
+
+/* Creates the two files where they are missing. False with errno. */
+MUST_CHECK bool write_lock_open(struct write_lock *lock, const char *database_path);
+void write_lock_close(struct write_lock *lock);
+
+/* False when the lock was not to be had by then (monotonic). */
+MUST_CHECK bool write_lock_acquire(struct write_lock *lock, int64_t deadline_ms);
+void write_lock_release(struct write_lock *lock);
+
+#endif
