@@ -1,0 +1,19 @@
+/* What every handler may use. Constant while requests are served, but for the counters. */
+#ifndef API_API_H
+#define API_API_H
+
+#include "../common/settings.h"
+#include "../common/store/store.h"
+
+#include <stdatomic.h>
+
+enum { API_MAX_ROUTES = 16, API_MAX_STATUS = 600 };
+
+struct api {
+    const struct settings *settings;
+    struct store *store;
+    int64_t started_at_ms; /* wall */
+    atomic_uint_fast64_t answers[API_MAX_ROUTES][API_MAX_STATUS];
+};
+
+#endif

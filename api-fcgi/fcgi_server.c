@@ -1,0 +1,416 @@
+/* The only file that knows libfcgi. */
+#include "fcgi_server.h"
+
+#include "../common/clock.h"
+#include "../common/log.h"
+#include "../common/program.h"
+#include "../common/unix_socket.h"
+#include "api.h"
+
+#include <errno.h>
+#include <fcgiapp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { LISTEN_BACKLOG = 1024, ACCEPT_AT_ONCE = 64, FULL_PAUSE_MS = 100 };
+
+/*
+ * A connection from nginx, and the one exchange that may be on it. It is idle (epoll has it), in a
+ * worker's hands, parked, or among the ready; whoever has it may touch it.
+ */
+struct connection {
+    struct fcgi_server *server;
+    FCGX_Request fcgi;
+    int fd;
+    struct http_exchange exchange;
+    struct connection *next_ready;
+
+    /* under server->lock */
+    struct connection *next, **link; /* among all connections */
+    bool idle;
+};
+
+struct fcgi_server {
+    struct fcgi_server_options options;
+    int listen_fd;
+    int signal_fd;
+    int epoll_fd;
+    int wake_fd; /* edge-triggered: each write wakes one worker */
+    pthread_t *workers;
+    int worker_count;
+    atomic_bool draining; /* no further request is read */
+    atomic_bool stopping; /* the workers leave */
+
+    pthread_mutex_t lock;
+    pthread_cond_t all_closed;
+    struct connection *connections; /* under lock */
+    struct connection *first_ready; /* under lock */
+    struct connection **last_ready; /* under lock */
+};
+
+/* ---- Connections ---- */
+
+static void connection_close(struct connection *connection)
+{
+    struct fcgi_server *server = connection->server;
+    FCGX_Free(&connection->fcgi, true); /* also what an exchange that never ended has left */
+    http_exchange_fini(&connection->exchange);
+
+    pthread_mutex_lock(&server->lock);
+    *connection->link = connection->next;
+    if (connection->next)
+        connection->next->link = connection->link;
+    if (!server->connections)
+        pthread_cond_signal(&server->all_closed);
+    pthread_mutex_unlock(&server->lock);
+    free(connection);
+}
+
+static void wake_worker(struct fcgi_server *server)
+{
+    uint64_t one = 1;
+    ssize_t written = write(server->wake_fd, &one, sizeof(one));
+    (void)written; /* fails only when 2^64 wake-ups are pending */
+}
+
+/* Takes a parked exchange from any thread to the workers. */
+static void connection_wake(struct http_exchange *exchange)
+{
+    struct connection *connection = CONTAINER_OF(exchange, struct connection, exchange);
+    struct fcgi_server *server = connection->server;
+    connection->next_ready = NULL;
+    pthread_mutex_lock(&server->lock);
+    bool was_empty = !server->first_ready;
+    *server->last_ready = connection;
+    server->last_ready = &connection->next_ready;
+    pthread_mutex_unlock(&server->lock);
+    if (was_empty)
+        wake_worker(server);
+}
+
+static struct connection *take_ready(struct fcgi_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    struct connection *connection = server->first_ready;
+    if (connection) {
+        server->first_ready = connection->next_ready;
+        if (!server->first_ready)
+            server->last_ready = &server->first_ready;
+    }
+    bool more = server->first_ready != NULL;
+    pthread_mutex_unlock(&server->lock);
+    if (more)
+        wake_worker(server); /* this worker may be held up by its exchange */
+    return connection;
+}
+
+static void connection_open(struct fcgi_server *server, int fd)
+{
+    struct timeval limit = {.tv_sec = (time_t)server->options.io_timeout_s};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+
+    struct connection *connection = calloc(1, sizeof(*connection));
+    if (!connection) {
+        close(fd);
+        return;
+    }
+    connection->server = server;
+    connection->fd = fd;
+    http_exchange_init(&connection->exchange, server->options.api, connection_wake);
+    FCGX_InitRequest(&connection->fcgi, server->listen_fd, 0);
+    connection->fcgi.ipcFd = fd;
+    connection->fcgi.keepConnection = 1; /* else FCGX_Accept_r would close it before it reads */
+
+    pthread_mutex_lock(&server->lock);
+    connection->next = server->connections;
+    connection->link = &server->connections;
+    if (connection->next)
+        connection->next->link = &connection->next;
+    server->connections = connection;
+    connection->idle = true;
+    pthread_mutex_unlock(&server->lock);
+
+    struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.ptr = connection};
+    if (epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+        log_error("a connection cannot be watched", LOG_ERRNO);
+        connection_close(connection);
+    }
+}
+
+/* Says that nothing more may be sent to us. What has been sent can still be read. */
+static void stop_receiving(const struct connection *connection)
+{
+    shutdown(connection->fd, SHUT_RD);
+}
+
+/* Back to epoll, for the next request on it. */
+static void connection_rest(struct connection *connection)
+{
+    struct fcgi_server *server = connection->server;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.ptr = connection};
+    pthread_mutex_lock(&server->lock);
+    connection->idle = true;
+    if (atomic_load(&server->draining))
+        stop_receiving(connection);
+    pthread_mutex_unlock(&server->lock);
+    if (epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, connection->fd, &event) < 0)
+        connection_close(connection);
+}
+
+/* ---- Requests ---- */
+
+static const char *parameter(const struct connection *connection, const char *name)
+{
+    const char *value = FCGX_GetParam(name, connection->fcgi.envp);
+    return value ? value : "";
+}
+
+static bool has_parameter_twice(const struct connection *connection, const char *name)
+{
+    size_t length = strlen(name);
+    int count = 0;
+    for (char **entry = connection->fcgi.envp; *entry; entry++)
+        count += strncmp(*entry, name, length) == 0 && (*entry)[length] == '=';
+    return count > 1;
+}
+
+/* The body, up to its limit; one that is longer marks the buffer as failed. */
+static void read_body(struct connection *connection)
+{
+    struct http_request *request = &connection->exchange.request;
+    char piece[8192];
+    int length;
+    unsigned long long announced = strtoull(parameter(connection, "CONTENT_LENGTH"), NULL, 10);
+    while ((length = FCGX_GetStr(piece, sizeof(piece), connection->fcgi.in)) > 0)
+        buffer_append(&request->body, piece, (size_t)length);
+    bool whole = FCGX_GetError(connection->fcgi.in) == 0 && request->body.length == announced;
+    request->body_cut = !request->body.failed && !whole;
+}
+
+static void read_request(struct connection *connection)
+{
+    struct http_request *request = &connection->exchange.request;
+    request->method = parameter(connection, "REQUEST_METHOD");
+    request->path = parameter(connection, "DOCUMENT_URI"); /* and nothing else: DESIGN 5.6 */
+    request->query = parameter(connection, "QUERY_STRING");
+    request->content_type = parameter(connection, "CONTENT_TYPE");
+    request->content_type_twice = has_parameter_twice(connection, "HTTP_CONTENT_TYPE");
+    snprintf(request->request_id, sizeof(request->request_id), "%s",
+             parameter(connection, "REQUEST_ID"));
+    read_body(connection);
+}
+
+static void write_answer(struct connection *connection)
+{
+    struct http_exchange *exchange = &connection->exchange;
+    struct http_response *response = &exchange->response;
+    FCGX_Stream *out = connection->fcgi.out;
+
+    if (response->body.failed || response->headers.failed) {
+        buffer_clear(&response->headers);
+        http_problem(exchange, ERROR_INTERNAL, "There is no memory for the answer.");
+    }
+    atomic_fetch_add(&exchange->api->answers[exchange->route][response->status], 1);
+    char head[256];
+    int length = snprintf(head, sizeof(head),
+                          "Status: %d\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+                          "X-Request-Id: %s\r\nCache-Control: no-store\r\n",
+                          response->status, response->content_type, response->body.length,
+                          exchange->request.request_id);
+    FCGX_PutStr(head, length, out);
+    if (response->headers.length > 0)
+        FCGX_PutStr(response->headers.data, (int)response->headers.length, out);
+    FCGX_PutStr("\r\n", 2, out);
+    if (response->body.length > 0)
+        FCGX_PutStr(response->body.data, (int)response->body.length, out);
+}
+
+static void finish(struct connection *connection)
+{
+    write_answer(connection);
+    http_exchange_reset(&connection->exchange);
+    FCGX_Finish_r(&connection->fcgi); /* flushes; closes unless nginx keeps the connection */
+    if (connection->fcgi.ipcFd < 0)
+        connection_close(connection);
+    else
+        connection_rest(connection);
+}
+
+/* A connection that epoll found readable. */
+static void serve(struct connection *connection, struct store_reader *reader)
+{
+    struct fcgi_server *server = connection->server;
+    pthread_mutex_lock(&server->lock);
+    connection->idle = false;
+    pthread_mutex_unlock(&server->lock);
+
+    char first;
+    if (recv(connection->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
+        connection_close(connection); /* nginx has closed it */
+        return;
+    }
+    if (FCGX_Accept_r(&connection->fcgi) < 0) { /* not FastCGI, or too slow; it is closed */
+        connection_close(connection);
+        return;
+    }
+    read_request(connection);
+    connection->exchange.reader = reader;
+    if (server->options.handle(&connection->exchange) == HTTP_ANSWERED)
+        finish(connection);
+}
+
+/* ---- Workers ---- */
+
+static void *worker_main(void *argument)
+{
+    struct fcgi_server *server = argument;
+    struct store_reader *reader = NULL;
+    if (store_reader_open(server->options.api->store, &reader) != ERROR_NONE) {
+        log_error("a worker cannot read the database; the program ends");
+        kill(getpid(), SIGTERM);
+        return NULL;
+    }
+    while (!atomic_load(&server->stopping)) {
+        struct connection *ready;
+        while ((ready = take_ready(server))) {
+            ready->exchange.resume(&ready->exchange);
+            finish(ready);
+        }
+        struct epoll_event event;
+        if (epoll_wait(server->epoll_fd, &event, 1, -1) == 1 && event.data.ptr)
+            serve(event.data.ptr, reader);
+    }
+    wake_worker(server); /* the next one */
+    store_reader_close(reader);
+    return NULL;
+}
+
+/* ---- The main thread ---- */
+
+/* Accepts what waits. False when there are no files left for more. */
+static bool accept_waiting(struct fcgi_server *server)
+{
+    for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
+        int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        if (fd >= 0)
+            connection_open(server, fd);
+        else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+            return false;
+        else if (errno == EAGAIN)
+            return true;
+    }
+    return true;
+}
+
+static void accept_until_signal(struct fcgi_server *server)
+{
+    bool full = false;
+    for (;;) {
+        struct pollfd fds[] = {
+            {.fd = server->signal_fd, .events = POLLIN},
+            {.fd = full ? -1 : server->listen_fd, .events = POLLIN},
+        };
+        int ready = poll(fds, ARRAY_LENGTH(fds), full ? FULL_PAUSE_MS : -1);
+        if (ready > 0 && fds[0].revents)
+            return;
+        bool was_full = full;
+        full = !accept_waiting(server);
+        if (full && !was_full)
+            log_warning("no files are left for connections from nginx; they wait", LOG_ERRNO);
+    }
+}
+
+static void drain(struct fcgi_server *server)
+{
+    accept_waiting(server); /* their requests may be on the way already */
+    unlink(server->options.socket_path);
+    close(server->listen_fd);
+
+    struct timespec deadline;
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += (time_t)server->options.drain_timeout_s;
+    int waited = 0;
+    pthread_mutex_lock(&server->lock);
+    atomic_store(&server->draining, true);
+    for (struct connection *c = server->connections; c; c = c->next) {
+        if (c->idle)
+            stop_receiving(c);
+    }
+    while (server->connections && waited == 0)
+        waited = pthread_cond_timedwait(&server->all_closed, &server->lock, &deadline);
+    pthread_mutex_unlock(&server->lock);
+    if (waited != 0)
+        log_warning("some requests were not answered in time");
+}
+
+struct fcgi_server *fcgi_server_start(const struct fcgi_server_options *options)
+{
+    /* libfcgi would wait up to 2 s for the peer's end of a connection it closes. */
+    setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 0);
+    FCGX_Init();
+    /* With this flag FCGX_Accept_r returns where it would accept a connection of its own. */
+    FCGX_ShutdownPending();
+
+    struct fcgi_server *server = calloc(1, sizeof(*server));
+    if (!server)
+        return NULL;
+    server->options = *options;
+    server->last_ready = &server->first_ready;
+    pthread_mutex_init(&server->lock, NULL);
+    pthread_cond_init(&server->all_closed, NULL);
+
+    server->signal_fd = program_signal_fd(); /* libfcgi has set handlers of its own */
+    server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    server->listen_fd = unix_socket_listen(options->socket_path, LISTEN_BACKLOG);
+    struct epoll_event wake = {.events = EPOLLIN | EPOLLET, .data.ptr = NULL};
+    if (server->listen_fd < 0 || server->wake_fd < 0 ||
+        epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, server->wake_fd, &wake) < 0) {
+        log_error(errno == EADDRINUSE ? "another api-fcgi serves this socket"
+                                      : "the socket cannot be made",
+                  LOG_TEXT("path", options->socket_path), LOG_ERRNO);
+        free(server);
+        return NULL;
+    }
+    server->workers = calloc((size_t)options->workers, sizeof(*server->workers));
+    while (server->workers && server->worker_count < options->workers &&
+           pthread_create(&server->workers[server->worker_count], NULL, worker_main, server) == 0)
+        server->worker_count++;
+    if (server->worker_count < options->workers)
+        log_error("not all workers could be started", LOG_NUMBER("started", server->worker_count));
+    return server;
+}
+
+void fcgi_server_run(struct fcgi_server *server)
+{
+    accept_until_signal(server);
+    log_info("stopping");
+    drain(server);
+    atomic_store(&server->stopping, true);
+    wake_worker(server);
+    for (int i = 0; i < server->worker_count; i++)
+        pthread_join(server->workers[i], NULL);
+}
+
+void fcgi_server_free(struct fcgi_server *server)
+{
+    while (server->connections)
+        connection_close(server->connections);
+    close(server->wake_fd);
+    close(server->epoll_fd);
+    close(server->signal_fd);
+    pthread_cond_destroy(&server->all_closed);
+    pthread_mutex_destroy(&server->lock);
+    free(server->workers);
+    free(server);
+}

@@ -1,0 +1,38 @@
+/*
+ * The FastCGI server: connections from nginx, worker threads, and exchanges between them.
+ *
+ * libfcgi ties a thread to a connection for as long as nginx keeps it, so a few idle connections
+ * starve everybody (DESIGN 5.9). Here the main thread accepts, one epoll holds the connections, and
+ * a worker has one only from the first byte of a request to the answer, or until it is parked.
+ * Only nginx may reach the socket: a half-sent request does hold its worker until the time limit.
+ */
+#ifndef API_FCGI_SERVER_H
+#define API_FCGI_SERVER_H
+
+#include "http.h"
+
+struct fcgi_server_options {
+    const char *socket_path;
+    int workers;
+    int64_t io_timeout_s;    /* of one read or write on a connection */
+    int64_t drain_timeout_s; /* that a stop waits for open exchanges */
+    struct api *api;
+    enum http_outcome (*handle)(struct http_exchange *exchange); /* on a worker */
+};
+
+struct fcgi_server;
+
+/* Listens and starts the workers, each with its own reader. NULL after logging why not. */
+struct fcgi_server *fcgi_server_start(const struct fcgi_server_options *options);
+
+/*
+ * Serves until SIGTERM or SIGINT, then stops without losing a request: no new connections, no new
+ * requests on the old ones, an answer for each request that was read. The workers have left when it
+ * returns; exchanges that are still parked, because the time ran out, wait for store_close.
+ */
+void fcgi_server_run(struct fcgi_server *server);
+
+/* After store_close: no exchange may be parked any more. */
+void fcgi_server_free(struct fcgi_server *server);
+
+#endif

@@ -1,0 +1,114 @@
+/*
+ * One HTTP request and its answer, without a word of FastCGI.
+ *
+ * An exchange belongs to one thread at a time: a worker handles it and either answers or parks it;
+ * a parked exchange belongs to whoever it waits for until http_resume, and then to a worker again.
+ */
+#ifndef API_HTTP_H
+#define API_HTTP_H
+
+#include "../common/buffer.h"
+#include "../common/error.h"
+#include "../common/store/store.h"
+
+struct api;
+
+enum {
+    HTTP_MAX_RESPONSE_BYTES = 32 << 20, /* 1,000 of the longest messages fit */
+    HTTP_REQUEST_ID_SIZE = 65,
+    HTTP_DETAIL_SIZE = 300,
+};
+
+struct http_request {
+    const char *method;
+    const char *path;         /* decoded by nginx; routes go by it alone */
+    const char *query;        /* raw, without "?" */
+    const char *content_type; /* "" without one */
+    bool content_type_twice;  /* the client sent the header more than once */
+    bool body_cut;            /* the body is over the limit, or not as long as announced */
+    struct buffer body;
+    char request_id[HTTP_REQUEST_ID_SIZE];
+    const char *path_argument; /* what stands for {...} in the route; inside `path` */
+};
+
+struct http_response {
+    int status;
+    const char *content_type;
+    struct buffer headers; /* further lines, each with its CRLF */
+    struct buffer body;
+};
+
+/* Whether a handler has answered. A parked exchange is no longer the handler's to touch. */
+enum http_outcome { HTTP_ANSWERED, HTTP_PARKED };
+
+struct http_exchange {
+    struct http_request request;
+    struct http_response response;
+    struct api *api;
+    struct store_reader *reader; /* of the worker that runs the handler; not while parked */
+    size_t route;                /* index into the route table, for the metrics */
+
+    struct buffer field_errors; /* JSON, for the next problem */
+    int field_error_count;
+
+    /* A parked exchange waits for this write, and `resume` then answers. */
+    struct store_write write;
+    void (*resume)(struct http_exchange *exchange);
+    void (*wake)(struct http_exchange *exchange);
+    struct message message; /* what the write is about */
+};
+
+/* Once, before the first request. `wake` takes a parked exchange from any thread and has a worker
+   call its `resume`. */
+void http_exchange_init(struct http_exchange *exchange, struct api *api,
+                        void (*wake)(struct http_exchange *exchange));
+void http_exchange_fini(struct http_exchange *exchange);
+
+/* Makes it ready for the next request; keeps the buffers' memory. */
+void http_exchange_reset(struct http_exchange *exchange);
+
+/* Starts a JSON answer: write the body into `response.body`. */
+void http_begin_json(struct http_exchange *exchange, int status);
+
+void http_add_header(struct http_exchange *exchange, const char *name, const char *format, ...)
+    PRINTF_FORMAT(3, 4);
+
+/*
+ * Answers with problem+json (RFC 9457), with the field errors added before. `detail` says what
+ * happened and what to change.
+ */
+enum http_outcome http_problem(struct http_exchange *exchange, enum error error, const char *detail,
+                               ...) PRINTF_FORMAT(3, 4);
+
+/* The problem of a write or read that failed: only the database's own troubles come here. */
+enum http_outcome http_store_problem(struct http_exchange *exchange, enum error error);
+
+/*
+ * Adds to the next problem's `errors`: a member of the body by its JSON pointer (RFC 6901; "" is the
+ * whole body), or a parameter of the query by its name. One answer names the first twenty.
+ */
+void http_add_field_error(struct http_exchange *exchange, const char *pointer, enum error error,
+                          const char *detail, ...) PRINTF_FORMAT(4, 5);
+void http_add_parameter_error(struct http_exchange *exchange, const char *name, enum error error,
+                              const char *detail, ...) PRINTF_FORMAT(4, 5);
+bool http_has_field_errors(const struct http_exchange *exchange);
+
+/*
+ * Submits `exchange->write` and parks: `resume` runs on a worker when it is done, and answers.
+ * Where the store takes no more, it answers at once.
+ */
+enum http_outcome http_park(struct http_exchange *exchange,
+                            void (*resume)(struct http_exchange *exchange));
+
+/*
+ * The next name=value of a query string: decodes it into the two texts, moves *query past it.
+ * False at the end. `*good` is false when it is not valid: a bad escape, U+0000, invalid UTF-8, or
+ * a text too long for its place; `name` is then readable as far as it goes.
+ */
+bool http_next_parameter(const char **query, char *name, size_t name_size, char *value,
+                         size_t value_size, bool *good);
+
+/* Appends name=value, escaped, with "?" or "&" before it. */
+void http_append_parameter(struct buffer *url, const char *name, const char *value);
+
+#endif

@@ -1,0 +1,68 @@
+/* api-fcgi: answers the REST API behind nginx. */
+#include "../common/clock.h"
+#include "../common/doorbell.h"
+#include "../common/log.h"
+#include "../common/program.h"
+#include "api.h"
+#include "fcgi_server.h"
+#include "router.h"
+
+#include <stdlib.h>
+
+static struct api api; /* large: the counters of every route and status */
+
+static void ring(void *doorbell)
+{
+    doorbell_ring(doorbell);
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings;
+    program_start(argc, argv, "api-fcgi", "answers the REST API of the SMS gateway, behind nginx",
+                  &settings);
+    program_file_limit();
+
+    /* Rings after each commit that queued a message. */
+    char doorbell_path[SETTINGS_TEXT_SIZE];
+    settings_socket_path(&settings, "doorbell.sock", doorbell_path);
+    struct doorbell *doorbell = doorbell_open(doorbell_path);
+    if (!doorbell)
+        program_fail("the doorbell cannot be made", log_errno_text());
+
+    struct store_options store_options = {
+        .path = settings.database_path,
+        .timeout_ms = settings.store_timeout_ms,
+        .enqueued = ring,
+        .context = doorbell,
+    };
+    char problem[STORE_PROBLEM_SIZE];
+    if (store_open(&store_options, &api.store, problem) != ERROR_NONE)
+        program_fail("no database", problem);
+
+    api.settings = &settings;
+    api.started_at_ms = clock_wall_ms();
+    char socket_path[SETTINGS_TEXT_SIZE];
+    settings_socket_path(&settings, "api.sock", socket_path);
+    struct fcgi_server *server = fcgi_server_start(&(struct fcgi_server_options){
+        .socket_path = socket_path,
+        .workers = (int)settings.api_workers,
+        .io_timeout_s = settings.api_io_timeout_s,
+        .drain_timeout_s = settings.drain_timeout_s,
+        .api = &api,
+        .handle = router_handle,
+    });
+    if (!server)
+        return EXIT_FAILURE;
+
+    log_info("serving", LOG_TEXT("socket", socket_path),
+             LOG_TEXT("database", settings.database_path));
+    program_notify_ready();
+    fcgi_server_run(server);
+    program_notify_stopping();
+    store_close(api.store);
+    fcgi_server_free(server);
+    doorbell_close(doorbell);
+    log_info("stopped");
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,177 @@
+/* POST /api/send-sms and GET /api/sms/{message_id}. */
+#include "../common/json.h"
+#include "../common/log.h"
+#include "../common/utf8.h"
+#include "api.h"
+#include "handlers.h"
+#include "view.h"
+
+#include <string.h>
+
+/* ---- The fields of a message: each takes its value, or adds a field error ---- */
+
+static void take_phone_number(struct http_exchange *exchange, const char *pointer,
+                              const struct json *value)
+{
+    const char *text = json_text(value), *reason;
+    if (!text)
+        http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE, "must be a string");
+    else if (!phone_number_normalise(text, exchange->message.phone_number, &reason))
+        http_add_field_error(exchange, pointer, ERROR_INVALID_PHONE_NUMBER, "%s", reason);
+}
+
+static void take_text(struct http_exchange *exchange, const char *pointer, const struct json *value)
+{
+    struct message *message = &exchange->message;
+    const char *text = json_text(value);
+    if (!text) {
+        http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE, "must be a string");
+        return;
+    }
+    struct sms_segments count = sms_segments_count(text);
+    int64_t most = exchange->api->settings->max_message_segments;
+    if (count.segments == 0) {
+        http_add_field_error(exchange, pointer, ERROR_EMPTY_MESSAGE,
+                             "must have at least one character");
+    } else if (count.segments > most) {
+        http_add_field_error(exchange, pointer, ERROR_MESSAGE_TOO_LONG,
+                             "needs %u segments in %s, and %lld are allowed", count.segments,
+                             sms_encoding_name(count.encoding), (long long)most);
+    }
+    message->encoding = count.encoding;
+    message->segments = count.segments;
+    message->text = strdup(text);
+}
+
+static const struct field {
+    const char *pointer; /* "/" and the name */
+    void (*take)(struct http_exchange *exchange, const char *pointer, const struct json *value);
+} fields[] = {
+    {"/phone_number", take_phone_number},
+    {"/message", take_text},
+};
+
+static const struct field *find_field(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(fields); i++) {
+        if (strcmp(fields[i].pointer + 1, name) == 0)
+            return &fields[i];
+    }
+    return NULL;
+}
+
+/* A JSON pointer to a member by any name: "~" and "/" are escaped (RFC 6901, 3). */
+static void refuse_unknown(struct http_exchange *exchange, const char *name)
+{
+    struct buffer pointer;
+    buffer_init(&pointer, 128); /* a longer name is cut: the client knows what it sent */
+    buffer_append_char(&pointer, '/');
+    for (const char *end = name + strlen(name); name < end && pointer.length < 100;) {
+        const char *start = name;
+        if (*name == '~' || *name == '/') {
+            buffer_append_text(&pointer, *name == '~' ? "~0" : "~1");
+            name++;
+        } else {
+            (void)utf8_next(&name, end); /* valid: the strict scan let it through */
+            buffer_append(&pointer, start, (size_t)(name - start));
+        }
+    }
+    http_add_field_error(exchange, pointer.data ? pointer.data : "/", ERROR_UNKNOWN_FIELD,
+                         "is not a field of a message; remove it");
+    buffer_fini(&pointer);
+}
+
+static void take_fields(struct http_exchange *exchange, const struct json *body)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(fields); i++) {
+        const struct json *value = json_member(body, fields[i].pointer + 1);
+        if (value)
+            fields[i].take(exchange, fields[i].pointer, value);
+        else
+            http_add_field_error(exchange, fields[i].pointer, ERROR_REQUIRED, "is required");
+    }
+    json_for_each (member, body) {
+        if (!find_field(json_name(member)))
+            refuse_unknown(exchange, json_name(member));
+    }
+}
+
+/* ---- Sending ---- */
+
+static void answer_accepted(struct http_exchange *exchange)
+{
+    struct message *message = &exchange->message;
+    enum error error = exchange->write.result;
+    if (error != ERROR_NONE) {
+        http_store_problem(exchange, error);
+        return;
+    }
+    char id[MESSAGE_ID_TEXT_SIZE];
+    message_id_format(&message->id, id);
+    log_info("message accepted", LOG_TEXT("message_id", id),
+             LOG_PHONE("phone_number", message->phone_number),
+             LOG_NUMBER("segments", message->segments),
+             LOG_TEXT("request_id", exchange->request.request_id));
+
+    struct json_writer json = {.out = &exchange->response.body};
+    http_begin_json(exchange, 202);
+    http_add_header(exchange, "Location", "/api/sms/%s", id);
+    view_message(&json, message);
+}
+
+enum http_outcome handle_send_sms(struct http_exchange *exchange)
+{
+    const struct buffer *text = &exchange->request.body;
+    struct json_problem problem;
+    struct json *body = json_parse(text->data, text->length, &problem);
+    if (!body)
+        return http_problem(exchange, ERROR_MALFORMED_JSON,
+                            "The body is not valid JSON: %s (at byte %zu).", problem.reason,
+                            problem.offset);
+
+    exchange->message = (struct message){0};
+    if (json_is_object(body))
+        take_fields(exchange, body);
+    else
+        http_add_field_error(exchange, "", ERROR_WRONG_TYPE, "the body must be an object");
+    json_free(body);
+    if (http_has_field_errors(exchange))
+        return http_problem(exchange, ERROR_VALIDATION_FAILED,
+                            "The message was not accepted; `errors` says what to change.");
+
+    struct message *message = &exchange->message;
+    if (!message->text)
+        return http_problem(exchange, ERROR_INTERNAL, "There is no memory for the message.");
+    message->id = message_id_new();
+    message->status = MESSAGE_QUEUED;
+    message->updated_at_ms = message_id_time_ms(&message->id);
+    message->reached_at_ms[MESSAGE_QUEUED] = message->updated_at_ms;
+    exchange->write = (struct store_write){
+        .verb = STORE_ENQUEUE,
+        .enqueue.message = message,
+    };
+    return http_park(exchange, answer_accepted);
+}
+
+/* ---- Asking ---- */
+
+enum http_outcome handle_get_message(struct http_exchange *exchange)
+{
+    const char *argument = exchange->request.path_argument;
+    struct message_id id;
+    /* 404 also for what is no UUID: an address that no message has is an address without one. */
+    if (!message_id_parse(argument, &id))
+        return http_problem(exchange, ERROR_MESSAGE_NOT_FOUND,
+                            "A message id is a UUID, as in POST /api/send-sms's answer.");
+
+    enum error error = store_find_message(exchange->reader, &id, &exchange->message);
+    if (error == ERROR_MESSAGE_NOT_FOUND)
+        return http_problem(exchange, error, "No message has the id %s.", argument);
+    if (error != ERROR_NONE)
+        return http_store_problem(exchange, error);
+
+    struct json_writer json = {.out = &exchange->response.body};
+    http_begin_json(exchange, 200);
+    view_message(&json, &exchange->message);
+    return HTTP_ANSWERED;
+}

@@ -1,0 +1,114 @@
+#include "router.h"
+
+#include "api.h"
+#include "handlers.h"
+
+#include <ctype.h>
+#include <string.h>
+
+static const struct route {
+    struct router_route_name name; /* "{" starts the one segment that is an argument */
+    bool takes_json;               /* the body; the other routes ignore a body */
+    enum http_outcome (*handle)(struct http_exchange *exchange);
+} routes[] = {
+    {{"POST", "/api/send-sms"}, true, handle_send_sms},
+    {{"GET", "/api/sms"}, false, handle_list_messages},
+    {{"GET", "/api/sms/{message_id}"}, false, handle_get_message},
+    {{"GET", "/api/devices"}, false, handle_list_devices},
+    {{"GET", "/livez"}, false, handle_livez},
+    {{"GET", "/readyz"}, false, handle_readyz},
+    {{"GET", "/metrics"}, false, handle_metrics},
+};
+
+static const struct router_route_name no_route = {"", ""};
+
+enum { ROUTE_COUNT = ARRAY_LENGTH(routes) };
+_Static_assert((int)ROUTE_COUNT < (int)API_MAX_ROUTES, "the metrics have too little room");
+
+const struct router_route_name *router_route_name(size_t index)
+{
+    if (index < ROUTE_COUNT)
+        return &routes[index].name;
+    return index == ROUTE_COUNT ? &no_route : NULL;
+}
+
+/* Matches a path; *argument points to what stands for {...}, or to its end. */
+static bool matches(const char *pattern, const char *path, const char **argument)
+{
+    size_t fixed = strcspn(pattern, "{");
+    if (strncmp(pattern, path, fixed) != 0)
+        return false;
+    *argument = path + fixed;
+    if (pattern[fixed] == '\0')
+        return path[fixed] == '\0';
+    return path[fixed] != '\0' && !strchr(path + fixed, '/');
+}
+
+/* HEAD is GET; nginx keeps the body to itself. */
+static bool takes_method(const struct route *route, const char *method)
+{
+    return strcmp(route->name.method, method) == 0 ||
+           (strcmp(method, "HEAD") == 0 && strcmp(route->name.method, "GET") == 0);
+}
+
+static bool is_json(const char *content_type)
+{
+    static const char json[] = "application/json";
+    size_t length = sizeof(json) - 1;
+    if (strncasecmp(content_type, json, length) != 0)
+        return false;
+    while (isspace((unsigned char)content_type[length]))
+        length++;
+    return content_type[length] == '\0' || content_type[length] == ';';
+}
+
+static enum http_outcome refuse_method(struct http_exchange *exchange, const struct route *route)
+{
+    bool get = strcmp(route->name.method, "GET") == 0;
+    http_add_header(exchange, "Allow", "%s", get ? "GET, HEAD" : route->name.method);
+    return http_problem(exchange, ERROR_METHOD_NOT_ALLOWED, "%s takes %s.", route->name.path,
+                        get ? "GET and HEAD" : route->name.method);
+}
+
+/* What every route that takes JSON wants of the request, before its handler looks at it. */
+static enum http_outcome check_body(struct http_exchange *exchange, const struct route *route)
+{
+    const struct http_request *request = &exchange->request;
+    if (request->content_type_twice)
+        return http_problem(exchange, ERROR_MALFORMED_REQUEST,
+                            "The header Content-Type is there more than once.");
+    if (!is_json(request->content_type))
+        return http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
+                            "Send the header Content-Type: application/json.");
+    if (request->body.failed)
+        return http_problem(exchange, ERROR_BODY_TOO_LARGE, "The body may have %lld bytes.",
+                            (long long)exchange->api->settings->max_body_bytes);
+    if (request->body_cut)
+        return http_problem(exchange, ERROR_MALFORMED_REQUEST,
+                            "The body is shorter than the header Content-Length says.");
+    if (request->body.length == 0)
+        return http_problem(exchange, ERROR_EMPTY_BODY, "Send a JSON object as the body.");
+    return route->handle(exchange);
+}
+
+enum http_outcome router_handle(struct http_exchange *exchange)
+{
+    struct http_request *request = &exchange->request;
+    const struct route *other_method = NULL;
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        const struct route *route = &routes[i];
+        if (!matches(route->name.path, request->path, &request->path_argument))
+            continue;
+        exchange->route = i;
+        if (!takes_method(route, request->method)) {
+            other_method = route;
+            continue;
+        }
+        return route->takes_json ? check_body(exchange, route) : route->handle(exchange);
+    }
+    if (other_method)
+        return refuse_method(exchange, other_method);
+    exchange->route = ROUTE_COUNT;
+    return http_problem(exchange, ERROR_NOT_FOUND,
+                        "This gateway has no such address; GET /docs shows those it has.");
+}
