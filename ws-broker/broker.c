@@ -1,0 +1,527 @@
+/* The core: phones come, speak, report and leave, and time passes. */
+#include "broker_core.h"
+
+#include "../common/log.h"
+#include "frames.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    TICK_MS = 1000,
+    CLOSE_GRACE_MS = 3000,    /* for a phone to answer a close frame */
+    UPDATE_MS = 1000,         /* between two writes of a device row */
+    SPOKE_MS = 10000,         /* likewise, when only last_seen_at changes */
+    GIVE_UP_MS = 60000,       /* between two searches for silent messages */
+    MAX_PENDING_REPORTS = 64, /* of one phone, before its connection is no longer read */
+};
+
+/* ---- Sessions ---- */
+
+static void take_back_unwritten(struct broker *broker, struct session *session)
+{
+    struct message_id id;
+    while (session_take_unwritten(session, &id))
+        job_submit_take_back(broker, &id, session->device_id);
+}
+
+static void close_session(struct broker *broker, struct session *session, enum error error,
+                          int64_t now_ms)
+{
+    if (session->state == SESSION_CLOSING)
+        return;
+    if (error != ERROR_SHUTTING_DOWN) /* a drain writes what it can */
+        take_back_unwritten(broker, session);
+    session_table_unset_current(&broker->sessions, session);
+    session->state = SESSION_CLOSING;
+    session->close_error = error;
+    session->closing_at_ms = now_ms;
+    broker_refresh(broker, session, now_ms);
+    broker_act_on(broker, BROKER_WRITE, session);
+    log_info("phone is sent away", LOG_TEXT("device_id", session->device_id),
+             LOG_TEXT("reason", error_code(error)));
+}
+
+static void drop_session(struct broker *broker, struct session *session)
+{
+    if (session->dropped)
+        return;
+    session->dropped = true;
+    broker_act_on(broker, BROKER_DROP, session);
+}
+
+static void send_error(struct broker *broker, struct session *session,
+                       const struct frame_problem *problem, int64_t now_ms)
+{
+    struct buffer frame;
+    buffer_init(&frame, BROKER_MAX_FRAME_BYTES);
+    frame_write_error(&frame, problem);
+    if (session->state == SESSION_CLOSING)
+        buffer_fini(&frame);
+    else if (session_queue_control(session, buffer_take(&frame)))
+        broker_act_on(broker, BROKER_WRITE, session);
+    else
+        close_session(broker, session, ERROR_NOT_READING, now_ms);
+}
+
+enum error broker_admits(const struct broker *broker)
+{
+    if (broker->draining)
+        return ERROR_SHUTTING_DOWN;
+    bool full = broker->sessions.open_count >= broker->options.max_sessions;
+    return full ? ERROR_TOO_MANY_PHONES : ERROR_NONE;
+}
+
+bool broker_session_opened(struct broker *broker, const char *device_id, int64_t now_ms,
+                           session_id *id)
+{
+    struct session *session = broker_admits(broker) == ERROR_NONE
+                                  ? session_table_open(&broker->sessions)
+                                  : NULL;
+    if (!session)
+        return false;
+    strcpy(session->device_id, device_id);
+    session->info = DEVICE_INFO_UNKNOWN;
+    session->candidate.window = broker->options.window;
+    session->heard_at_ms = session->pinged_at_ms = session->updated_at_ms = now_ms;
+    session->frame_tokens_at_ms = session->segment_tokens_at_ms = now_ms;
+    session->frame_tokens = (double)broker->options.max_frames_per_second * 2;
+    session->segment_tokens = 1;
+    *id = session->id;
+    return true;
+}
+
+void broker_session_closed(struct broker *broker, session_id id, int64_t now_ms)
+{
+    struct session *session = session_table_find(&broker->sessions, id);
+    if (!session)
+        return;
+    take_back_unwritten(broker, session);
+    if (session->number > 0) { /* otherwise its connect is at the store, or it never said who */
+        job_submit_disconnect(broker, session->device_id, session->number);
+        log_info("phone disconnected", LOG_TEXT("device_id", session->device_id),
+                 LOG_NUMBER("session", session->number));
+    }
+    dispatcher_withdraw(&broker->dispatcher, &session->candidate);
+    session_table_close(&broker->sessions, session);
+    broker_hand_over(broker, now_ms);
+}
+
+void broker_session_alive(struct broker *broker, session_id id, int64_t now_ms)
+{
+    struct session *session = session_table_find(&broker->sessions, id);
+    if (session)
+        session->heard_at_ms = now_ms;
+}
+
+void broker_session_violated(struct broker *broker, session_id id, enum error error, int64_t now_ms)
+{
+    struct session *session = session_table_find(&broker->sessions, id);
+    if (session)
+        close_session(broker, session, error, now_ms);
+}
+
+/* ---- Frames from a phone ---- */
+
+static struct device_info copy_info(const struct device_info *info)
+{
+    struct device_info copy = *info;
+    copy.extra = info->extra ? broker_must(strdup(info->extra)) : NULL;
+    return copy;
+}
+
+/* The phone has said who it is: it is its device's current connection from now on. */
+static void connect_device(struct broker *broker, struct session *session, int64_t now_ms)
+{
+    struct session *older = session_table_current(&broker->sessions, session->device_id);
+    if (older)
+        close_session(broker, older, ERROR_REPLACED, now_ms);
+    if (!session_table_set_current(&broker->sessions, session))
+        broker_must(NULL);
+    session->state = SESSION_CONNECTING;
+
+    struct job *job = job_new(STORE_DEVICE_CONNECT, session->id);
+    strcpy(job->write.connect.device_id, session->device_id);
+    job->write.connect.info = copy_info(&session->info);
+    job->write.connect.broker = broker->options.instance;
+    job->write.connect.held_capacity = broker->options.window;
+    job->write.connect.held = broker_must(
+        calloc(broker->options.window, sizeof(*job->write.connect.held)));
+    job_submit(broker, job);
+}
+
+/* Writes the device's row when it is behind, but not too often. */
+static void update_device(struct broker *broker, struct session *session, int64_t now_ms)
+{
+    int64_t age_ms = now_ms - session->updated_at_ms;
+    bool due = (session->info_changed && age_ms >= UPDATE_MS) ||
+               (session->spoke && age_ms >= SPOKE_MS);
+    if (!due || session->state != SESSION_READY)
+        return;
+    session->info_changed = session->spoke = false;
+    session->updated_at_ms = now_ms;
+    struct job *job = job_new(STORE_DEVICE_UPDATE, session->id);
+    strcpy(job->write.update.device_id, session->device_id);
+    job->write.update.info = copy_info(&session->info);
+    job->write.update.session = session->number;
+    job_submit(broker, job);
+}
+
+static void take_report(struct broker *broker, struct session *session, const struct frame *frame,
+                        int64_t now_ms)
+{
+    struct job *job = job_new(STORE_REPORT, session->id);
+    job->write.report.id = frame->message_id;
+    job->write.report.status = frame->status;
+    strcpy(job->write.report.device_id, session->device_id);
+    strcpy(job->write.report.error_code, frame->error_code);
+    strcpy(job->write.report.error_message, frame->error_message);
+    job_submit(broker, job);
+
+    if (frame->status != MESSAGE_SENDING)
+        session_release(session, &frame->message_id);
+    if (++session->pending_reports >= MAX_PENDING_REPORTS && !session->paused) {
+        session->paused = true;
+        broker_act_on(broker, BROKER_PAUSE, session);
+    }
+    broker_refresh(broker, session, now_ms);
+}
+
+static void take_info(struct session *session, struct frame *frame)
+{
+    device_info_fini(&session->info);
+    session->info = frame->info;
+    frame->info.extra = NULL;
+}
+
+static void take_frame(struct broker *broker, struct session *session, struct frame *frame,
+                       int64_t now_ms)
+{
+    switch (frame->type) {
+    case FRAME_IS_DEVICE_INFO:
+        take_info(session, frame);
+        connect_device(broker, session, now_ms);
+        break;
+    case FRAME_IS_STATUS_UPDATE: /* counts also on a connection that was replaced */
+        take_report(broker, session, frame, now_ms);
+        break;
+    case FRAME_IS_DEVICE_UPDATE:
+        if (session->state == SESSION_CLOSING)
+            break;
+        take_info(session, frame);
+        session->info_changed = true;
+        update_device(broker, session, now_ms);
+        broker_refresh(broker, session, now_ms);
+        break;
+    }
+}
+
+void broker_session_received(struct broker *broker, session_id id, const char *text, size_t length,
+                             int64_t now_ms)
+{
+    struct session *session = session_table_find(&broker->sessions, id);
+    if (!session)
+        return;
+    session->heard_at_ms = now_ms;
+    session->spoke = true;
+    if (!session_take_frame_token(session, broker->options.max_frames_per_second, now_ms)) {
+        close_session(broker, session, ERROR_TOO_MANY_FRAMES, now_ms);
+        return;
+    }
+    bool first = session->state == SESSION_NEW;
+    struct frame frame;
+    struct frame_problem problem;
+    if (frame_read(text, length, first, &session->info, &frame, &problem)) {
+        take_frame(broker, session, &frame, now_ms);
+        frame_fini(&frame);
+    } else {
+        send_error(broker, session, &problem, now_ms);
+        if (first)
+            close_session(broker, session, ERROR_NO_DEVICE_INFO, now_ms);
+    }
+    broker_hand_over(broker, now_ms);
+}
+
+/* ---- Answers of the store ---- */
+
+static void connect_done(struct broker *broker, struct job *job, int64_t now_ms)
+{
+    const struct store_write *write = &job->write;
+    struct session *session = session_table_find(&broker->sessions, job->session);
+    if (write->result != ERROR_NONE) {
+        if (session)
+            close_session(broker, session, write->result, now_ms);
+        return;
+    }
+    if (!session) { /* it has gone meanwhile */
+        job_submit_disconnect(broker, write->connect.device_id, write->connect.session);
+        return;
+    }
+    session->number = write->connect.session;
+    if (session->state != SESSION_CONNECTING)
+        return;
+    /* Its window is as full as it was; a new connection does not make a faster phone. */
+    for (size_t i = 0; i < write->connect.held_count; i++) {
+        const struct store_held_message *held = &write->connect.held[i];
+        int64_t left_ms = broker->options.report_timeout_ms - held->silent_ms;
+        if (left_ms > 0)
+            session_hold_written(session, &held->id, now_ms + left_ms);
+    }
+    struct buffer frame;
+    buffer_init(&frame, BROKER_MAX_FRAME_BYTES);
+    frame_write_connection_ack(&frame, session->device_id);
+    if (!session_queue_control(session, buffer_take(&frame))) {
+        close_session(broker, session, ERROR_NOT_READING, now_ms);
+        return;
+    }
+    session->state = SESSION_READY;
+    broker->due = true;
+    broker_act_on(broker, BROKER_WRITE, session);
+    broker_refresh(broker, session, now_ms);
+    log_info("phone connected", LOG_TEXT("device_id", session->device_id),
+             LOG_TEXT("name", session->info.name), LOG_NUMBER("session", session->number));
+}
+
+static void report_done(struct broker *broker, struct job *job, int64_t now_ms)
+{
+    struct session *session = session_table_find(&broker->sessions, job->session);
+    if (!session)
+        return;
+    if (--session->pending_reports < MAX_PENDING_REPORTS / 2 && session->paused) {
+        session->paused = false;
+        broker_act_on(broker, BROKER_RESUME, session);
+        broker_refresh(broker, session, now_ms);
+    }
+    if (job->write.result != ERROR_NONE) {
+        struct frame_problem problem = {
+            .error = job->write.result,
+            .has_message_id = true,
+            .message_id = job->write.report.id,
+        };
+        snprintf(problem.detail, sizeof(problem.detail), "%s", error_title(job->write.result));
+        send_error(broker, session, &problem, now_ms);
+    }
+}
+
+static void give_up_done(struct broker *broker, const struct store_write *write)
+{
+    if (write->result != ERROR_NONE || write->give_up.count == 0)
+        return;
+    log_warning("messages without a report are now unknown",
+                LOG_NUMBER("count", write->give_up.count));
+    broker->give_up_at_ms = 0; /* there may be more */
+}
+
+/* Whether what the job is about must happen, however long the store refuses. */
+static bool must_happen(const struct store_write *write)
+{
+    switch (write->verb) {
+    case STORE_TAKE_BACK:
+    case STORE_REPORT:
+    case STORE_DEVICE_DISCONNECT:
+        return write->result != ERROR_NONE && write->result != ERROR_MESSAGE_NOT_HELD;
+    case STORE_ENQUEUE:
+    case STORE_HAND_OVER:
+    case STORE_GIVE_UP:
+    case STORE_DEVICE_CONNECT:
+    case STORE_DEVICE_UPDATE:
+    case STORE_BROKER_LEASE:
+    case STORE_PROBE:
+    case STORE_VERB_COUNT:
+        break;
+    }
+    return false;
+}
+
+static void job_done(struct broker *broker, struct job *job, int64_t now_ms)
+{
+    switch (job->write.verb) {
+    case STORE_HAND_OVER:
+        broker_hand_over_done(broker, job, now_ms);
+        break;
+    case STORE_TAKE_BACK:
+        broker->due = true;
+        break;
+    case STORE_REPORT:
+        report_done(broker, job, now_ms);
+        break;
+    case STORE_GIVE_UP:
+        give_up_done(broker, &job->write);
+        break;
+    case STORE_DEVICE_CONNECT:
+        connect_done(broker, job, now_ms);
+        break;
+    case STORE_ENQUEUE:
+    case STORE_DEVICE_UPDATE:
+    case STORE_DEVICE_DISCONNECT:
+    case STORE_BROKER_LEASE:
+    case STORE_PROBE:
+    case STORE_VERB_COUNT:
+        break;
+    }
+}
+
+void broker_store_done(struct broker *broker, struct store_write *write, int64_t now_ms)
+{
+    struct job *job = CONTAINER_OF(write, struct job, write);
+    broker->jobs--;
+    if (must_happen(write)) {
+        if (!broker->overdue) {
+            job_retry_later(broker, job, now_ms + BROKER_RETRY_MS);
+            return;
+        }
+        log_error("a change is lost: the database refused it until the end",
+                  LOG_NUMBER("verb", write->verb), LOG_TEXT("reason", error_code(write->result)));
+    }
+    job_done(broker, job, now_ms);
+    job_free(job);
+    broker_hand_over(broker, now_ms);
+}
+
+/* ---- Time ---- */
+
+static void tick_session(struct broker *broker, struct session *session, int64_t now_ms)
+{
+    const struct broker_options *options = &broker->options;
+    if (session->state == SESSION_NEW &&
+        now_ms - session->updated_at_ms >= options->device_info_timeout_ms) /* since opening */
+        close_session(broker, session, ERROR_NO_DEVICE_INFO, now_ms);
+
+    int64_t grace_end_ms = session->closing_at_ms + CLOSE_GRACE_MS;
+    if (session->close_error == ERROR_SHUTTING_DOWN)
+        grace_end_ms = broker->drain_until_ms;
+    bool ends = session->state == SESSION_CLOSING && now_ms >= grace_end_ms;
+    bool silent = now_ms - session->heard_at_ms >= options->liveness_timeout_ms;
+    if (ends || silent) {
+        if (silent && !session->dropped)
+            log_info("phone is silent", LOG_TEXT("device_id", session->device_id));
+        drop_session(broker, session);
+        return;
+    }
+    if (now_ms - session->pinged_at_ms >= options->liveness_timeout_ms / 3) {
+        session->pinged_at_ms = now_ms;
+        session->ping_due = true;
+        broker_act_on(broker, BROKER_WRITE, session);
+    }
+    session_forget_silent(session, now_ms);
+    update_device(broker, session, now_ms);
+    broker_refresh(broker, session, now_ms);
+}
+
+static void renew_lease(struct broker *broker)
+{
+    struct job *job = job_new(STORE_BROKER_LEASE, 0);
+    strcpy(job->write.lease.name, broker->options.name);
+    job->write.lease.instance = broker->options.instance;
+    job->write.lease.lease_ms = broker->options.lease_ms;
+    job_submit(broker, job);
+}
+
+static void give_up_silent(struct broker *broker, int64_t wall_ms)
+{
+    struct job *job = job_new(STORE_GIVE_UP, 0);
+    job->write.give_up.silent_since_ms = wall_ms - broker->options.report_horizon_ms;
+    job->write.give_up.limit = STORE_MAX_HAND_OVER;
+    job_submit(broker, job);
+}
+
+void broker_tick(struct broker *broker, int64_t now_ms, int64_t wall_ms)
+{
+    broker->wake_ms = now_ms + TICK_MS; /* sessions that wait for less bring it forward */
+    if (broker->draining && now_ms >= broker->drain_until_ms)
+        broker->overdue = true;
+    for (uint32_t slot = 0; slot < broker->sessions.slot_count; slot++) {
+        struct session *session = session_table_at(&broker->sessions, slot);
+        if (session)
+            tick_session(broker, session, now_ms);
+    }
+    job_retry_due(broker, now_ms);
+    if (now_ms >= broker->lease_at_ms) {
+        broker->lease_at_ms = now_ms + broker->options.lease_ms / 3;
+        renew_lease(broker);
+    }
+    if (now_ms >= broker->give_up_at_ms) {
+        broker->give_up_at_ms = now_ms + GIVE_UP_MS;
+        give_up_silent(broker, wall_ms);
+    }
+    if (now_ms >= broker->sweep_at_ms) {
+        broker->sweep_at_ms = now_ms + broker->options.sweep_interval_ms;
+        broker->due = true;
+    }
+    broker_hand_over(broker, now_ms);
+}
+
+int64_t broker_wake_ms(const struct broker *broker)
+{
+    return broker->wake_ms;
+}
+
+void broker_doorbell(struct broker *broker, int64_t now_ms)
+{
+    broker->due = true;
+    broker_hand_over(broker, now_ms);
+}
+
+void broker_drain(struct broker *broker, int64_t now_ms)
+{
+    if (broker->draining)
+        return;
+    broker->draining = true;
+    broker->drain_until_ms = now_ms + broker->options.drain_timeout_ms;
+    for (uint32_t slot = 0; slot < broker->sessions.slot_count; slot++) {
+        struct session *session = session_table_at(&broker->sessions, slot);
+        if (session)
+            close_session(broker, session, ERROR_SHUTTING_DOWN, now_ms);
+    }
+}
+
+bool broker_is_drained(const struct broker *broker)
+{
+    return broker->draining && broker->sessions.open_count == 0 && broker->jobs == 0;
+}
+
+/* ---- */
+
+enum session_output broker_take_output(struct broker *broker, session_id id, int64_t now_ms,
+                                       struct buffer *frame, enum error *close_error)
+{
+    struct session *session = session_table_find(&broker->sessions, id);
+    if (!session)
+        return OUTPUT_NOTHING;
+    enum session_output output = session_take_output(
+        session, now_ms + broker->options.report_timeout_ms, frame);
+    if (output == OUTPUT_CLOSE)
+        *close_error = session->close_error;
+    if (session_has_output(session))
+        broker_act_on(broker, BROKER_WRITE, session);
+    return output;
+}
+
+struct broker *broker_new(const struct broker_options *options, int64_t now_ms)
+{
+    struct broker *broker = calloc(1, sizeof(*broker));
+    if (!broker || !session_table_init(&broker->sessions, options->max_sessions)) {
+        free(broker);
+        return NULL;
+    }
+    dispatcher_init(&broker->dispatcher);
+    broker->options = *options;
+    broker->batch = BROKER_FIRST_BATCH;
+    broker->wake_ms = broker->sweep_at_ms = broker->lease_at_ms = now_ms;
+    broker->give_up_at_ms = now_ms;
+    return broker;
+}
+
+void broker_free(struct broker *broker)
+{
+    while (broker->retries) {
+        struct job *job = broker->retries;
+        broker->retries = job->next;
+        job_free(job);
+    }
+    dispatcher_fini(&broker->dispatcher);
+    session_table_fini(&broker->sessions);
+    free(broker->actions);
+    free(broker);
+}

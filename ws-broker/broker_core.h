@@ -1,0 +1,79 @@
+/* What the files of the broker core share; nobody else includes this. */
+#ifndef BROKER_BROKER_CORE_H
+#define BROKER_BROKER_CORE_H
+
+#include "broker.h"
+#include "session_table.h"
+
+/* A write at the store, or waiting to go there again. */
+struct job {
+    struct store_write write;
+    session_id session; /* whose it is, if that matters */
+    int64_t retry_at_ms;
+    struct job *next; /* among those to retry */
+
+    session_id *slot_sessions; /* STORE_HAND_OVER: the session of each slot */
+};
+
+struct broker {
+    struct broker_options options;
+    struct session_table sessions;
+    struct dispatcher dispatcher;
+    uint64_t uses; /* messages given out so far: the clock of candidate.last_use */
+
+    struct broker_action *actions; /* a queue */
+    size_t action_first, action_count, action_capacity;
+
+    bool due;                /* the store may have queued messages */
+    bool handing_over;       /* a hand-over is at the store */
+    size_t batch;            /* slots of the next one */
+    int64_t hand_over_at_ms; /* not before: the store refused the last one */
+
+    struct job *retries;
+    unsigned jobs; /* at the store or among the retries */
+
+    int64_t wake_ms;
+    int64_t sweep_at_ms;
+    int64_t lease_at_ms;
+    int64_t give_up_at_ms;
+
+    bool draining;
+    int64_t drain_until_ms;
+    bool overdue; /* the drain has run out of time */
+};
+
+/* ---- broker_jobs.c: what the core wants done ---- */
+
+/* The memory, or the end: without memory for control structures there is nothing to be saved here.
+   The supervisor starts the broker again, and the store has everything. */
+void *broker_must(void *memory);
+
+/* Appends to the queue of actions. */
+void broker_act_on(struct broker *broker, enum broker_action_type type,
+                   const struct session *session);
+
+struct job *job_new(enum store_verb verb, session_id session);
+void job_free(struct job *job);
+void job_submit(struct broker *broker, struct job *job);
+
+/* Keeps a job that the store refused, for another try at that time. */
+void job_retry_later(struct broker *broker, struct job *job, int64_t retry_at_ms);
+void job_retry_due(struct broker *broker, int64_t now_ms);
+
+/* Jobs that several places need. */
+void job_submit_take_back(struct broker *broker, const struct message_id *id,
+                          const char *device_id);
+void job_submit_disconnect(struct broker *broker, const char *device_id, int64_t number);
+
+/* ---- broker_hand_over.c: who gets messages ---- */
+
+/* Brings a session's place among the candidates up to date, after anything about it changed. */
+void broker_refresh(struct broker *broker, struct session *session, int64_t now_ms);
+
+/* Asks the store for messages, if some may be due and phones have room. */
+void broker_hand_over(struct broker *broker, int64_t now_ms);
+void broker_hand_over_done(struct broker *broker, struct job *job, int64_t now_ms);
+
+enum { BROKER_RETRY_MS = 1000, BROKER_FIRST_BATCH = 8, BROKER_MAX_FRAME_BYTES = 65536 };
+
+#endif

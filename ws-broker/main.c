@@ -1,0 +1,100 @@
+/* ws-broker: holds the phones, gives them messages, takes their reports. */
+#include "../common/clock.h"
+#include "../common/doorbell.h"
+#include "../common/log.h"
+#include "../common/program.h"
+#include "broker.h"
+#include "ws_server.h"
+
+#include <stdlib.h>
+
+/* Files that are not phones: database, sockets, log, and some to refuse further phones with. */
+enum { RESERVED_FILES = 64, MOST_PHONES = 1000000 };
+
+static unsigned max_phones(const struct settings *settings)
+{
+    int64_t files = MIN(MAX(program_file_limit() - RESERVED_FILES, 1), MOST_PHONES);
+    if (settings->max_connections == 0)
+        return (unsigned)files;
+    if (settings->max_connections > files)
+        log_warning("the open-file limit does not allow MAX_CONNECTIONS",
+                    LOG_NUMBER("wanted", settings->max_connections), LOG_NUMBER("possible", files));
+    return (unsigned)MIN(settings->max_connections, files);
+}
+
+static struct broker_options broker_options(const struct settings *settings, unsigned max_sessions)
+{
+    return (struct broker_options){
+        .name = "broker", /* there is one, as long as the database is a file */
+        .instance = message_id_new(),
+        .max_sessions = max_sessions,
+        .window = (unsigned)settings->device_window,
+        .segments_per_minute = settings->device_segments_per_minute,
+        .min_battery_percent = (double)settings->min_battery_percent,
+        .max_frames_per_second = settings->max_frames_per_second,
+        .device_info_timeout_ms = settings->device_info_timeout_s * 1000,
+        .liveness_timeout_ms = settings->liveness_timeout_s * 1000,
+        .report_timeout_ms = settings->report_timeout_s * 1000,
+        .report_horizon_ms = settings->report_horizon_hours * 3600 * 1000,
+        .sweep_interval_ms = settings->sweep_interval_s * 1000,
+        .lease_ms = settings->presence_lease_s * 1000,
+        .drain_timeout_ms = settings->drain_timeout_s * 1000,
+    };
+}
+
+/* From now on no phone counts as connected here, without waiting for the lease to run out. */
+static void end_lease(struct store *store, const struct broker_options *options)
+{
+    struct store_write write = {.verb = STORE_BROKER_LEASE};
+    write.lease.instance = options->instance;
+    if (store_run(store, &write) != ERROR_NONE)
+        log_warning("phones count as connected until the lease ends");
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings;
+    program_start(argc, argv, "ws-broker",
+                  "holds the phones of the SMS gateway, behind nginx's WebSocket proxy", &settings);
+    unsigned max_sessions = max_phones(&settings); /* before libwebsockets sizes its tables */
+
+    struct store *store;
+    struct store_options store_options = {
+        .path = settings.database_path,
+        .timeout_ms = settings.store_timeout_ms,
+    };
+    char problem[STORE_PROBLEM_SIZE];
+    if (store_open(&store_options, &store, problem) != ERROR_NONE)
+        program_fail("no database", problem);
+
+    struct broker_options options = broker_options(&settings, max_sessions);
+    struct broker *broker = broker_new(&options, clock_monotonic_ms());
+    if (!broker)
+        program_fail("the broker cannot start", "no memory");
+
+    char socket_path[SETTINGS_TEXT_SIZE], doorbell_path[SETTINGS_TEXT_SIZE];
+    settings_socket_path(&settings, "broker.sock", socket_path);
+    settings_socket_path(&settings, "doorbell.sock", doorbell_path);
+    struct ws_server *server = ws_server_start(&(struct ws_server_options){
+        .socket_path = socket_path,
+        .doorbell_path = doorbell_path,
+        .max_frame_bytes = (size_t)settings.max_frame_bytes,
+        .max_sessions = max_sessions,
+        .broker = broker,
+        .store = store,
+    });
+    if (!server)
+        return EXIT_FAILURE;
+
+    log_info("serving", LOG_TEXT("socket", socket_path),
+             LOG_TEXT("database", settings.database_path), LOG_NUMBER("max_phones", max_sessions));
+    program_notify_ready();
+    ws_server_run(server);
+    program_notify_stopping();
+    end_lease(store, &options);
+    store_close(store);
+    ws_server_free(server);
+    broker_free(broker);
+    log_info("stopped");
+    return EXIT_SUCCESS;
+}

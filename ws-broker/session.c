@@ -1,0 +1,180 @@
+#include "session.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void session_fini(struct session *session)
+{
+    for (unsigned i = 0; i < session->held_count; i++)
+        free(session->held[i].frame);
+    free(session->held);
+    for (unsigned i = 0; i < session->control_count; i++)
+        free(session->control_frames[i]);
+    device_info_fini(&session->info);
+    session->held = NULL;
+    session->held_count = session->control_count = 0;
+}
+
+/* ---- Messages in its hands ---- */
+
+/* A new place among the held messages; NULL when the window is full, or without memory. */
+static struct held_message *add_held(struct session *session)
+{
+    unsigned window = session->candidate.window;
+    if (!session->held)
+        session->held = calloc(window, sizeof(*session->held));
+    if (!session->held || session->held_count == window)
+        return NULL;
+    return &session->held[session->held_count++];
+}
+
+bool session_hold(struct session *session, const struct message_id *id, char *frame)
+{
+    struct held_message *held = frame ? add_held(session) : NULL;
+    if (held)
+        *held = (struct held_message){.id = *id, .frame = frame};
+    else
+        free(frame);
+    return held;
+}
+
+void session_hold_written(struct session *session, const struct message_id *id,
+                          int64_t forget_at_ms)
+{
+    struct held_message *held = add_held(session);
+    if (held)
+        *held = (struct held_message){.id = *id, .forget_at_ms = forget_at_ms};
+}
+
+/* The order is kept: the oldest is written first. */
+static void remove_held(struct session *session, unsigned index)
+{
+    free(session->held[index].frame);
+    session->held_count--;
+    memmove(&session->held[index], &session->held[index + 1],
+            (session->held_count - index) * sizeof(*session->held));
+}
+
+void session_release(struct session *session, const struct message_id *id)
+{
+    for (unsigned i = 0; i < session->held_count; i++) {
+        if (message_id_equal(&session->held[i].id, id)) {
+            remove_held(session, i);
+            return;
+        }
+    }
+}
+
+void session_forget_silent(struct session *session, int64_t now_ms)
+{
+    for (unsigned i = session->held_count; i-- > 0;) {
+        if (!session->held[i].frame && session->held[i].forget_at_ms <= now_ms)
+            remove_held(session, i);
+    }
+}
+
+bool session_take_unwritten(struct session *session, struct message_id *id)
+{
+    for (unsigned i = 0; i < session->held_count; i++) {
+        if (session->held[i].frame) {
+            *id = session->held[i].id;
+            remove_held(session, i);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- Output ---- */
+
+bool session_queue_control(struct session *session, char *frame)
+{
+    if (!frame || session->control_count == SESSION_MAX_CONTROL_FRAMES) {
+        free(frame);
+        return false;
+    }
+    session->control_frames[session->control_count++] = frame;
+    return true;
+}
+
+static struct held_message *first_unwritten(const struct session *session)
+{
+    for (unsigned i = 0; i < session->held_count; i++) {
+        if (session->held[i].frame)
+            return &session->held[i];
+    }
+    return NULL;
+}
+
+bool session_has_output(const struct session *session)
+{
+    if (session->close_written)
+        return false;
+    return session->ping_due || session->control_count > 0 || first_unwritten(session) ||
+           session->state == SESSION_CLOSING;
+}
+
+static void take_text(char **text, struct buffer *frame)
+{
+    buffer_append_text(frame, *text);
+    free(*text);
+    *text = NULL;
+}
+
+enum session_output session_take_output(struct session *session, int64_t forget_at_ms,
+                                        struct buffer *frame)
+{
+    struct held_message *message;
+    if (session->close_written)
+        return OUTPUT_NOTHING;
+    if (session->ping_due) {
+        session->ping_due = false;
+        return OUTPUT_PING;
+    }
+    if (session->control_count > 0) {
+        take_text(&session->control_frames[0], frame);
+        session->control_count--;
+        memmove(&session->control_frames[0], &session->control_frames[1],
+                session->control_count * sizeof(session->control_frames[0]));
+        return OUTPUT_FRAME;
+    }
+    if ((message = first_unwritten(session))) {
+        take_text(&message->frame, frame);
+        message->forget_at_ms = forget_at_ms;
+        return OUTPUT_FRAME;
+    }
+    if (session->state == SESSION_CLOSING) {
+        session->close_written = true;
+        return OUTPUT_CLOSE;
+    }
+    return OUTPUT_NOTHING;
+}
+
+/* ---- Rates ---- */
+
+/* A bucket that holds at most `most` and gains `per_ms` of time. */
+static void refill(double *tokens, int64_t *at_ms, double most, double per_ms, int64_t now_ms)
+{
+    *tokens = fmin(most, *tokens + per_ms * (double)(now_ms - *at_ms));
+    *at_ms = now_ms;
+}
+
+bool session_take_frame_token(struct session *session, int64_t rate, int64_t now_ms)
+{
+    refill(&session->frame_tokens, &session->frame_tokens_at_ms, (double)rate * 2,
+           (double)rate / 1000, now_ms);
+    if (session->frame_tokens < 1)
+        return false;
+    session->frame_tokens -= 1;
+    return true;
+}
+
+int64_t session_refill_segments(struct session *session, int64_t per_minute, int64_t now_ms)
+{
+    double per_ms = (double)per_minute / 60000;
+    refill(&session->segment_tokens, &session->segment_tokens_at_ms, 1, per_ms, now_ms);
+    if (session->segment_tokens >= 1)
+        return 0;
+    return (int64_t)ceil((1 - session->segment_tokens) / per_ms);
+}

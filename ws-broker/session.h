@@ -1,0 +1,122 @@
+/*
+ * A phone's connection, as the broker core sees it: what it said of itself, the messages it holds,
+ * what it is to be sent next. No sockets, no store, no clock: times are passed in, monotonic.
+ * The loop thread's.
+ */
+#ifndef BROKER_SESSION_H
+#define BROKER_SESSION_H
+
+#include "../common/buffer.h"
+#include "../common/device.h"
+#include "../common/error.h"
+#include "../common/message.h"
+#include "dispatcher.h"
+
+/* Names a session for ever: never used again, so that a late completion cannot meet another. The
+   lower half is its slot, below the most sessions there ever were at once. */
+typedef uint64_t session_id;
+
+static inline uint32_t session_slot(session_id id)
+{
+    return (uint32_t)id;
+}
+
+enum session_state {
+    SESSION_NEW,        /* open, has not said what it is */
+    SESSION_CONNECTING, /* its presence is being committed */
+    SESSION_READY,      /* acknowledged; gets messages */
+    SESSION_CLOSING,    /* gets what is queued and then a close frame; reports still count */
+};
+
+enum { SESSION_MAX_CONTROL_FRAMES = 16 };
+
+/* A message in the phone's hands, or on the way there. */
+struct held_message {
+    struct message_id id;
+    char *frame;          /* owned; NULL once it is written */
+    int64_t forget_at_ms; /* when it no longer fills the window; counts from the writing */
+};
+
+struct session {
+    session_id id;
+    char device_id[DEVICE_ID_SIZE];
+    enum session_state state;
+    int64_t number; /* the store's count of this device's connections */
+    struct device_info info;
+    struct candidate candidate;
+
+    struct held_message *held; /* room for the window, from the first message on */
+    unsigned held_count;
+    unsigned planned; /* places promised to a hand-over that is being committed */
+
+    char *control_frames[SESSION_MAX_CONTROL_FRAMES]; /* owned, oldest first */
+    unsigned control_count;
+    bool ping_due;
+    enum error close_error; /* why, once it is closing */
+    bool close_written;
+
+    unsigned pending_reports; /* on their way to the store */
+    bool paused;              /* not read from, until they are fewer */
+
+    int64_t heard_at_ms;  /* the last sign of life */
+    int64_t pinged_at_ms; /* the last ping, or the opening */
+    int64_t closing_at_ms;
+    bool dropped;        /* nothing is left but its end */
+    double frame_tokens; /* frames it may send now */
+    int64_t frame_tokens_at_ms;
+    double segment_tokens; /* segments it may be given now; negative after a long message */
+    int64_t segment_tokens_at_ms;
+    bool info_changed;     /* its device row is behind */
+    bool spoke;            /* said something since the row was written */
+    int64_t updated_at_ms; /* when the row was written */
+
+    struct session *next; /* the table's: among those that are free */
+    uint32_t own_slot;    /* likewise: its slot */
+};
+
+/* Empties a session's memory; the structure itself stays the table's. */
+void session_fini(struct session *session);
+
+/* Remembers a message whose frame is to be written; takes the frame. False without memory. */
+MUST_CHECK bool session_hold(struct session *session, const struct message_id *id, char *frame);
+
+/* Remembers a message that the phone has from an earlier connection. Nothing when the window is
+   full. */
+void session_hold_written(struct session *session, const struct message_id *id,
+                          int64_t forget_at_ms);
+
+/* The message no longer fills the window: its end was reported. */
+void session_release(struct session *session, const struct message_id *id);
+
+/* Drops the messages that were written and have been silent for too long. */
+void session_forget_silent(struct session *session, int64_t now_ms);
+
+/* Takes out one message whose frame was never written. False when there is none. */
+bool session_take_unwritten(struct session *session, struct message_id *id);
+
+/* Queues a frame of ours beside the messages; takes it. False when the phone reads so little that
+   there is no room (the frame is freed). */
+MUST_CHECK bool session_queue_control(struct session *session, char *frame);
+
+/* What to write next on the connection. */
+enum session_output {
+    OUTPUT_NOTHING,
+    OUTPUT_FRAME, /* appended to the buffer */
+    OUTPUT_PING,
+    OUTPUT_CLOSE, /* with session->close_error; nothing follows */
+};
+
+/* `forget_at_ms` is for the message whose frame this is, if it is one. */
+enum session_output session_take_output(struct session *session, int64_t forget_at_ms,
+                                        struct buffer *frame);
+bool session_has_output(const struct session *session);
+
+/* Takes a token for one frame from the phone. False when it sends more than `rate` a second in the
+   long run, or twice as many at once. */
+MUST_CHECK bool session_take_frame_token(struct session *session, int64_t rate, int64_t now_ms);
+
+/* Refills the segments, at most one ahead, at `per_minute`; in how many ms the next is there, 0 for
+   now. */
+int64_t session_refill_segments(struct session *session, int64_t per_minute, int64_t now_ms);
+
+#endif

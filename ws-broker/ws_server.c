@@ -1,0 +1,561 @@
+/* The only file that knows libwebsockets. Facts about 4.1.6 that shape it are in DESIGN 5. */
+#include "ws_server.h"
+
+#include "../common/clock.h"
+#include "../common/doorbell.h"
+#include "../common/json_write.h"
+#include "../common/log.h"
+#include "../common/program.h"
+#include "../common/protocol.h"
+#include "../common/unix_socket.h"
+
+#include <errno.h>
+#include <libwebsockets.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    LISTEN_BACKLOG = 4096,
+    ACCEPT_AT_ONCE = 64,
+    FULL_PAUSE_MS = 200,
+    RX_BUFFER_BYTES = 1024, /* memory of an idle connection: 2.6 KB with it, 5.5 with 4096 */
+    MAX_FRAME_OUT_BYTES = 65536,
+};
+
+/* A connection, in libwebsockets' own memory for it. */
+struct connection {
+    bool open; /* the core knows it; CLOSED comes also for connections that never opened */
+    char device_id[DEVICE_ID_SIZE];
+    session_id session;
+    struct buffer text; /* fragments of the message that is arriving */
+    bool refused;       /* what still arrives is not read */
+};
+
+struct ws_server {
+    struct ws_server_options options;
+    struct lws_context *context;
+    struct lws *acceptor, *doorbell, *signals; /* our own sockets in the loop */
+    struct lws **wsi_of_slot;
+    struct buffer out; /* the frame being written, behind LWS_PRE bytes */
+    lws_sorted_usec_list_t tick_timer;
+    lws_sorted_usec_list_t accept_timer;
+    lws_sorted_usec_list_t end_timer;
+    bool stopping;
+
+    pthread_mutex_t lock;
+    bool destroyed;                 /* under lock: the context may no longer be woken */
+    struct store_write *first_done; /* under lock: finished by the store */
+    struct store_write **last_done; /* under lock */
+};
+
+/* ---- Actions ---- */
+
+static void store_done(struct store_write *write);
+
+static void submit(struct ws_server *server, struct store_write *write)
+{
+    write->done = store_done;
+    write->owner = server;
+    enum error error = store_submit(server->options.store, write);
+    if (error != ERROR_NONE) {
+        write->result = error;
+        broker_store_done(server->options.broker, write, clock_monotonic_ms());
+    }
+}
+
+static void carry_out(struct ws_server *server, const struct broker_action *action)
+{
+    if (action->type == BROKER_STORE) {
+        submit(server, action->write);
+        return;
+    }
+    struct lws *wsi = server->wsi_of_slot[session_slot(action->session)];
+    if (!wsi)
+        return;
+    const struct connection *connection = lws_wsi_user(wsi);
+    if (connection->session != action->session)
+        return;
+    switch (action->type) {
+    case BROKER_WRITE:
+        lws_callback_on_writable(wsi);
+        break;
+    case BROKER_PAUSE:
+        lws_rx_flow_control(wsi, 0);
+        break;
+    case BROKER_RESUME:
+        lws_rx_flow_control(wsi, 1);
+        break;
+    case BROKER_DROP:
+        lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+        break;
+    case BROKER_STORE:
+        break;
+    }
+}
+
+static void set_tick_timer(struct ws_server *server);
+static void stop_when_drained(struct ws_server *server);
+
+/* After every event: everything the core wants now. */
+static void pump(struct ws_server *server)
+{
+    struct broker_action action;
+    int64_t wake_ms = broker_wake_ms(server->options.broker);
+    while (broker_next_action(server->options.broker, &action))
+        carry_out(server, &action);
+    if (broker_wake_ms(server->options.broker) < wake_ms)
+        set_tick_timer(server);
+    stop_when_drained(server);
+}
+
+/* ---- Time ---- */
+
+static void on_tick(lws_sorted_usec_list_t *timer)
+{
+    struct ws_server *server = CONTAINER_OF(timer, struct ws_server, tick_timer);
+    broker_tick(server->options.broker, clock_monotonic_ms(), clock_wall_ms());
+    pump(server);
+    set_tick_timer(server);
+}
+
+static void set_tick_timer(struct ws_server *server)
+{
+    int64_t wait_ms = broker_wake_ms(server->options.broker) - clock_monotonic_ms();
+    lws_sul_schedule(server->context, 0, &server->tick_timer, on_tick,
+                     MAX(wait_ms, 0) * LWS_US_PER_MS + 1);
+}
+
+/* ---- The store's answers ---- */
+
+/* On the store's writer thread. */
+static void store_done(struct store_write *write)
+{
+    struct ws_server *server = write->owner;
+    write->next = NULL;
+    pthread_mutex_lock(&server->lock);
+    bool was_empty = !server->first_done;
+    *server->last_done = write;
+    server->last_done = &write->next;
+    bool wake = was_empty && !server->destroyed;
+    if (wake)
+        lws_cancel_service(server->context); /* the one call that other threads may make */
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void take_store_answers(struct ws_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    struct store_write *write = server->first_done;
+    server->first_done = NULL;
+    server->last_done = &server->first_done;
+    pthread_mutex_unlock(&server->lock);
+    for (struct store_write *next; write; write = next) {
+        next = write->next;
+        broker_store_done(server->options.broker, write, clock_monotonic_ms());
+    }
+}
+
+/* ---- The handshake ---- */
+
+/* The device id of a request's path, if the path is one of a device. */
+static bool read_device_id(struct lws *wsi, char device_id[DEVICE_ID_SIZE])
+{
+    char path[sizeof(PROTOCOL_PATH_PREFIX) + DEVICE_ID_SIZE];
+    size_t prefix = strlen(PROTOCOL_PATH_PREFIX);
+    if (lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI) <= 0 ||
+        strncmp(path, PROTOCOL_PATH_PREFIX, prefix) != 0 || !device_id_valid(path + prefix))
+        return false;
+    strcpy(device_id, path + prefix);
+    return true;
+}
+
+/* A real HTTP answer instead of the upgrade. Returns what the callback must return. */
+static int refuse_upgrade(struct lws *wsi, enum error error, const char *detail)
+{
+    unsigned char head[LWS_PRE + 1024], body[LWS_PRE + 1024];
+    unsigned char *start = head + LWS_PRE, *p = start, *end = head + sizeof(head) - 1;
+    unsigned status = (unsigned)error_http_status(error);
+    struct buffer text;
+    struct json_writer json = {.out = &text};
+    char type[64], request_id[65] = "";
+
+    lws_hdr_custom_copy(wsi, request_id, sizeof(request_id), "x-request-id:", 13);
+    snprintf(type, sizeof(type), "/docs/errors.html#%s", error_code(error));
+    buffer_init(&text, sizeof(body) - LWS_PRE);
+    json_begin_object(&json, NULL);
+    json_put_text(&json, "type", type);
+    json_put_text(&json, "title", error_title(error));
+    json_put_integer(&json, "status", status);
+    json_put_text(&json, "detail", detail);
+    json_put_text(&json, "code", error_code(error));
+    json_put_text(&json, "request_id", request_id);
+    json_end_object(&json);
+    int result = -1;
+    if (!text.failed &&
+        !lws_add_http_common_headers(wsi, status, "application/problem+json", text.length, &p,
+                                     end) &&
+        !lws_finalize_write_http_header(wsi, start, &p, end)) {
+        memcpy(body + LWS_PRE, text.data, text.length);
+        if (lws_write(wsi, body + LWS_PRE, text.length, LWS_WRITE_HTTP_FINAL) >= 0)
+            result = 1;
+    }
+    buffer_fini(&text);
+    return result;
+}
+
+static int on_confirm_upgrade(struct ws_server *server, struct lws *wsi)
+{
+    char device_id[DEVICE_ID_SIZE], upgrade[32] = "";
+    /* Not through `in`, which libwebsockets 4.1.6 may have freed; and not h2c, whose parser it
+       would start before anybody is asked. */
+    lws_hdr_copy(wsi, upgrade, sizeof(upgrade), WSI_TOKEN_UPGRADE);
+    if (strcasecmp(upgrade, "websocket") != 0)
+        return refuse_upgrade(wsi, ERROR_UPGRADE_REQUIRED,
+                              "Only an upgrade to websocket is possible here.");
+    if (!read_device_id(wsi, device_id))
+        return refuse_upgrade(wsi, ERROR_NOT_FOUND,
+                              "A phone connects to /ws/device/ and its device id: 1 to 64 letters, "
+                              "digits, _ and -.");
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) > 0)
+        return refuse_upgrade(wsi, ERROR_MALFORMED_REQUEST,
+                              "Connect without the header Sec-WebSocket-Protocol; no subprotocol "
+                              "is known here.");
+    enum error error = broker_admits(server->options.broker);
+    return error == ERROR_NONE ? 0 : refuse_upgrade(wsi, error, "Try again in a minute.");
+}
+
+/* ---- A connection ---- */
+
+static void on_opened(struct ws_server *server, struct lws *wsi, struct connection *connection)
+{
+    buffer_init(&connection->text, server->options.max_frame_bytes);
+    connection->open = broker_session_opened(server->options.broker, connection->device_id,
+                                             clock_monotonic_ms(), &connection->session);
+    if (connection->open)
+        server->wsi_of_slot[session_slot(connection->session)] = wsi;
+    else
+        lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+}
+
+static void on_closed(struct ws_server *server, struct connection *connection)
+{
+    buffer_fini(&connection->text);
+    if (!connection->open)
+        return;
+    connection->open = false;
+    server->wsi_of_slot[session_slot(connection->session)] = NULL;
+    broker_session_closed(server->options.broker, connection->session, clock_monotonic_ms());
+}
+
+static void refuse_message(struct ws_server *server, struct connection *connection,
+                           enum error error)
+{
+    connection->refused = true;
+    buffer_fini(&connection->text);
+    broker_session_violated(server->options.broker, connection->session, error,
+                            clock_monotonic_ms());
+}
+
+/* A piece of a message: libwebsockets gives them as they come, whatever the frames were. */
+static void on_received(struct ws_server *server, struct lws *wsi, struct connection *connection,
+                        const void *bytes, size_t length)
+{
+    struct buffer *text = &connection->text;
+    if (!connection->open || connection->refused)
+        return;
+    if (lws_frame_is_binary(wsi)) {
+        refuse_message(server, connection, ERROR_BINARY_FRAME);
+        return;
+    }
+    if (lws_is_first_fragment(wsi))
+        buffer_clear(text);
+    /* Also what is announced counts, so that nothing grows before it is refused. */
+    if (text->length + length + lws_remaining_packet_payload(wsi) >
+        server->options.max_frame_bytes) {
+        refuse_message(server, connection, ERROR_FRAME_TOO_LARGE);
+        return;
+    }
+    buffer_append(text, bytes, length);
+    if (lws_is_final_fragment(wsi)) {
+        broker_session_received(server->options.broker, connection->session,
+                                text->data ? text->data : "", text->length, clock_monotonic_ms());
+        buffer_fini(text); /* thousands of idle phones keep no buffers */
+        buffer_init(text, server->options.max_frame_bytes);
+    }
+}
+
+/* Returning -1 from WRITEABLE loses the close frame under libuv, so it is written by hand; the
+   phone's answer, or the core's patience, then ends the connection. */
+static int write_close(struct lws *wsi, enum error error)
+{
+    unsigned char frame[LWS_PRE + 128];
+    const char *reason = error_code(error);
+    size_t length = MIN(strlen(reason), (size_t)100);
+    int code = error_close_code(error) ? error_close_code(error) : LWS_CLOSE_STATUS_NORMAL;
+    unsigned char *p = frame + LWS_PRE;
+    p[0] = 0x88; /* FIN, opcode 8 (RFC 6455, 5.2) */
+    p[1] = (unsigned char)(2 + length);
+    p[2] = (unsigned char)(code >> 8);
+    p[3] = (unsigned char)code;
+    memcpy(p + 4, reason, length);
+    return lws_write(wsi, p, 4 + length, LWS_WRITE_RAW) < 0 ? -1 : 0;
+}
+
+/* One write each time the connection can take one. */
+static int on_writable(struct ws_server *server, struct lws *wsi, struct connection *connection)
+{
+    enum error close_error = ERROR_NONE;
+    unsigned char ping[LWS_PRE];
+    if (!connection->open)
+        return -1;
+    buffer_clear(&server->out);
+    buffer_append(&server->out, (unsigned char[LWS_PRE]){0}, LWS_PRE);
+    switch (broker_take_output(server->options.broker, connection->session, clock_monotonic_ms(),
+                               &server->out, &close_error)) {
+    case OUTPUT_NOTHING:
+        break;
+    case OUTPUT_FRAME:
+        return lws_write(wsi, (unsigned char *)server->out.data + LWS_PRE,
+                         server->out.length - LWS_PRE, LWS_WRITE_TEXT) < 0
+                   ? -1
+                   : 0;
+    case OUTPUT_PING:
+        return lws_write(wsi, ping + LWS_PRE, 0, LWS_WRITE_PING) < 0 ? -1 : 0;
+    case OUTPUT_CLOSE:
+        return write_close(wsi, close_error);
+    }
+    return 0;
+}
+
+static struct ws_server *server_of(struct lws *wsi)
+{
+    return lws_context_user(lws_get_context(wsi));
+}
+
+static int phone_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                          size_t length)
+{
+    struct connection *connection = user;
+    struct ws_server *server;
+    int result = 0;
+
+    switch (reason) {
+    case LWS_CALLBACK_HTTP:
+        result = refuse_upgrade(wsi, ERROR_UPGRADE_REQUIRED, "Connect with WebSocket.");
+        return result > 0 && lws_http_transaction_completed(wsi) == 0 ? 0 : -1;
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        return on_confirm_upgrade(server_of(wsi), wsi);
+    case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: /* the last time that headers can be read */
+        return read_device_id(wsi, connection->device_id) ? 0 : -1;
+    case LWS_CALLBACK_ESTABLISHED:
+        on_opened(server = server_of(wsi), wsi, connection);
+        break;
+    case LWS_CALLBACK_RECEIVE:
+        on_received(server = server_of(wsi), wsi, connection, in, length);
+        break;
+    case LWS_CALLBACK_RECEIVE_PONG:
+        server = server_of(wsi);
+        broker_session_alive(server->options.broker, connection->session, clock_monotonic_ms());
+        break;
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        result = on_writable(server = server_of(wsi), wsi, connection);
+        break;
+    case LWS_CALLBACK_CLOSED:
+        on_closed(server = server_of(wsi), connection);
+        break;
+    case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
+        take_store_answers(server = server_of(wsi));
+        break;
+    default:
+        return 0;
+    }
+    pump(server);
+    return result;
+}
+
+/* ---- Our own sockets in its loop ---- */
+
+static void on_doorbell(struct ws_server *server, struct lws *wsi)
+{
+    if (doorbell_drain((int)lws_get_socket_fd(wsi)))
+        broker_doorbell(server->options.broker, clock_monotonic_ms());
+}
+
+static void accept_again(lws_sorted_usec_list_t *timer)
+{
+    struct ws_server *server = CONTAINER_OF(timer, struct ws_server, accept_timer);
+    if (server->acceptor)
+        lws_rx_flow_control(server->acceptor, 1);
+}
+
+/* libwebsockets' own listener spins when there are no files left, so we accept, and pause. */
+static void on_connection(struct ws_server *server, struct lws *wsi)
+{
+    for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
+        int fd = accept4((int)lws_get_socket_fd(wsi), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            if (!lws_adopt_socket_vhost(lws_get_vhost(wsi), fd))
+                log_warning("a connection was not taken");
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            log_warning("no files are left for phones; they wait", LOG_ERRNO);
+            lws_rx_flow_control(wsi, 0);
+            lws_sul_schedule(server->context, 0, &server->accept_timer, accept_again,
+                             FULL_PAUSE_MS * LWS_US_PER_MS);
+            return;
+        } else {
+            return;
+        }
+    }
+}
+
+static void on_signal(struct ws_server *server, struct lws *wsi);
+
+static int socket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                           size_t length)
+{
+    (void)user, (void)in, (void)length;
+    if (reason == LWS_CALLBACK_RAW_RX_FILE) {
+        struct ws_server *server = server_of(wsi);
+        if (wsi == server->acceptor)
+            on_connection(server, wsi);
+        else if (wsi == server->doorbell)
+            on_doorbell(server, wsi);
+        else if (wsi == server->signals)
+            on_signal(server, wsi);
+        pump(server);
+    }
+    return 0;
+}
+
+/* ---- Start and end ---- */
+
+static const struct lws_protocols protocols[] = {
+    {.name = "phone",
+     .callback = phone_callback,
+     .per_session_data_size = sizeof(struct connection),
+     .rx_buffer_size = RX_BUFFER_BYTES},
+    {.name = "socket", .callback = socket_callback},
+    {0},
+};
+
+static void end_loop(lws_sorted_usec_list_t *timer)
+{
+    struct ws_server *server = CONTAINER_OF(timer, struct ws_server, end_timer);
+    pthread_mutex_lock(&server->lock);
+    server->destroyed = true;
+    pthread_mutex_unlock(&server->lock);
+    server->stopping = true;
+    lws_context_destroy(server->context); /* the first half: lws_service then returns */
+}
+
+/* The core has nothing left to do: the loop ends, outside the event that is being handled. */
+static void stop_when_drained(struct ws_server *server)
+{
+    if (!server->stopping && broker_is_drained(server->options.broker))
+        lws_sul_schedule(server->context, 0, &server->end_timer, end_loop, 1);
+}
+
+/* SIGTERM or SIGINT: no new connections, and the core says farewell to those there are. */
+static void on_signal(struct ws_server *server, struct lws *wsi)
+{
+    uint64_t count;
+    if (read((int)lws_get_socket_fd(wsi), &count, sizeof(count)) < 0 || !server->acceptor)
+        return;
+    log_info("stopping");
+    unlink(server->options.socket_path);
+    lws_set_timeout(server->acceptor, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+    server->acceptor = NULL;
+    broker_drain(server->options.broker, clock_monotonic_ms());
+}
+
+/* Takes a descriptor into the loop, which closes it in the end. NULL when that fails. */
+static struct lws *adopt(struct ws_server *server, int fd)
+{
+    lws_sock_file_fd_type descriptor = {.filefd = fd};
+    if (fd < 0)
+        return NULL;
+    return lws_adopt_descriptor_vhost(lws_get_vhost_by_name(server->context, "default"),
+                                      LWS_ADOPT_RAW_FILE_DESC, descriptor, "socket", NULL);
+}
+
+static void log_library(int level, const char *line)
+{
+    char text[256];
+    snprintf(text, sizeof(text), "%.*s", (int)strcspn(line, "\n"), line);
+    if (level == LLL_ERR)
+        log_error("libwebsockets", LOG_TEXT("line", text));
+    else
+        log_warning("libwebsockets", LOG_TEXT("line", text));
+}
+
+static struct lws_context *make_context(struct ws_server *server)
+{
+    /* Its own pings walk a sorted list of all connections; the core has its own. */
+    static const lws_retry_bo_t no_pings = {.secs_since_valid_ping = 0};
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
+        .vhost_name = "default",
+        .protocols = protocols,
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8 |
+                   LWS_SERVER_OPTION_DISABLE_IPV6 | LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN,
+        .retry_and_idle_policy = &no_pings,
+        .gid = -1,
+        .uid = -1,
+        .user = server,
+    };
+    lws_set_log_level(LLL_ERR | LLL_WARN, log_library);
+    return lws_create_context(&info);
+}
+
+struct ws_server *ws_server_start(const struct ws_server_options *options)
+{
+    struct ws_server *server = calloc(1, sizeof(*server));
+    if (!server)
+        return NULL;
+    server->options = *options;
+    server->last_done = &server->first_done;
+    pthread_mutex_init(&server->lock, NULL);
+    buffer_init(&server->out, MAX_FRAME_OUT_BYTES + LWS_PRE);
+    server->wsi_of_slot = calloc(options->max_sessions, sizeof(*server->wsi_of_slot));
+
+    int listen_fd = unix_socket_listen(options->socket_path, LISTEN_BACKLOG);
+    if (listen_fd < 0) {
+        log_error(errno == EADDRINUSE ? "another ws-broker serves this socket"
+                                      : "the socket cannot be made",
+                  LOG_TEXT("path", options->socket_path), LOG_ERRNO);
+    } else if (!server->wsi_of_slot || !(server->context = make_context(server))) {
+        log_error("libwebsockets does not start; is libwebsockets-evlib-uv installed?");
+    } else if (!(server->acceptor = adopt(server, listen_fd)) ||
+               !(server->doorbell = adopt(server, doorbell_listen(options->doorbell_path))) ||
+               !(server->signals = adopt(server, program_signal_fd()))) {
+        log_error("a socket does not fit into the loop");
+    } else {
+        set_tick_timer(server);
+        return server;
+    }
+    ws_server_free(server);
+    return NULL;
+}
+
+void ws_server_run(struct ws_server *server)
+{
+    while (!server->stopping && lws_service(server->context, 0) >= 0)
+        ;
+    lws_context_destroy(server->context); /* the second half */
+    server->context = NULL;
+}
+
+void ws_server_free(struct ws_server *server)
+{
+    if (server->context)
+        lws_context_destroy(server->context);
+    take_store_answers(server);
+    pthread_mutex_destroy(&server->lock);
+    buffer_fini(&server->out);
+    free(server->wsi_of_slot);
+    free(server);
+}

@@ -1,0 +1,30 @@
+/*
+ * The WebSocket server: libwebsockets on libuv, a Unix socket behind nginx, and the loop that feeds
+ * the broker core and carries out its actions. The loop never waits for the store.
+ */
+#ifndef BROKER_WS_SERVER_H
+#define BROKER_WS_SERVER_H
+
+#include "broker.h"
+
+struct ws_server_options {
+    const char *socket_path;
+    const char *doorbell_path;
+    size_t max_frame_bytes;
+    unsigned max_sessions;
+    struct broker *broker;
+    struct store *store;
+};
+
+struct ws_server;
+
+/* Listens. NULL after logging why not. */
+struct ws_server *ws_server_start(const struct ws_server_options *options);
+
+/* Serves until SIGTERM or SIGINT, then drains the broker, and returns when that is done. */
+void ws_server_run(struct ws_server *server);
+
+/* After store_close, so that no write is under way: gives the core the last answers, frees. */
+void ws_server_free(struct ws_server *server);
+
+#endif
