@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# Runs nginx, api-fcgi and ws-broker as one group in the foreground, from the working directory.
+# Ctrl-C stops all three; when one ends by itself the others are stopped too.
+set -euo pipefail
+set -m # each child in its own process group: Ctrl-C comes to this script alone, which stops them
+
+source_dir=$(cd "$(dirname "$0")/.." && pwd)
+programs=${PROGRAMS:-$source_dir/build}
+settings=$("$programs/api-fcgi" --check-config)
+eval "$settings"
+
+host=$LISTEN_ADDRESS
+case "$host" in
+127.0.0.1 | 0.0.0.0) host=localhost ;;
+esac
+address=http://$host:$HTTP_PORT
+
+if (exec 3<>"/dev/tcp/$host/$HTTP_PORT") 2>/dev/null; then
+    echo "Port $HTTP_PORT is busy: something serves it already." >&2
+    echo "Stop that, or choose another port: HTTP_PORT=8001 make run" >&2
+    exit 1
+fi
+
+"$source_dir/deploy/nginx-conf.sh" "$programs"
+
+declare -A names=() # by process id
+start() {
+    local name=$1
+    shift
+    setpriv --pdeathsig TERM -- "$@" & # no child outlives this script, whatever ends it
+    names[$!]=$name
+}
+
+pid_of() {
+    local pid
+    for pid in "${!names[@]}"; do
+        [ "${names[$pid]}" != "$1" ] || echo "$pid"
+    done
+}
+
+stop() {
+    local name pid
+    # nginx last: phones get their close frames and requests their answers through it.
+    for name in api-fcgi ws-broker; do
+        pid=$(pid_of "$name")
+        [ -z "$pid" ] || kill -TERM "$pid" 2>/dev/null || true
+    done
+    for name in api-fcgi ws-broker nginx; do
+        pid=$(pid_of "$name")
+        [ -n "$pid" ] || continue
+        [ "$name" != nginx ] || kill -TERM "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
+}
+
+stopping=no
+trap 'stopping=yes' INT TERM HUP
+
+# Waits until one of the children ends, or a signal comes; says which and ends the group.
+supervise() {
+    local dead='' status=0
+    wait -n -p dead "${!names[@]}" || status=$?
+    if [ "$stopping" = no ] && [ -n "$dead" ]; then
+        if [ "$status" -gt 128 ]; then
+            echo "${names[$dead]} was ended by signal $((status - 128)); stopping the others." >&2
+        else
+            echo "${names[$dead]} ended with status $status; stopping the others." >&2
+        fi
+        unset "names[$dead]"
+        stop
+        exit 1
+    fi
+    echo "Stopping." >&2
+    stop
+    exit 0
+}
+
+is_ready() {
+    [ -S "$RUNTIME_DIR/broker.sock" ] && curl -fs -o /dev/null --max-time 2 "$address/readyz"
+}
+
+all_run() {
+    local pid
+    for pid in "${!names[@]}"; do
+        kill -0 "$pid" 2>/dev/null || return 1
+    done
+}
+
+start api-fcgi "$programs/api-fcgi"
+start ws-broker "$programs/ws-broker"
+start nginx nginx -e stderr -p "$PWD/" -c "$RUNTIME_DIR/nginx.conf"
+
+for ((i = 0; i < 100; i++)); do
+    if [ "$stopping" = yes ] || ! all_run; then
+        supervise
+    fi
+    ! is_ready || break
+    sleep 0.1
+done
+
+cat <<END
+
+The SMS gateway serves $address  (API description: $address/docs)
+
+Connect a simulated phone, in another terminal:
+  $programs/phone-sim --url ws://$host:$HTTP_PORT
+
+Send an SMS:
+  curl -X POST $address/api/send-sms -H 'Content-Type: application/json' \\
+    -d '{"phone_number": "+1234567890", "message": "Hello from the SMS Gateway!"}'
+
+Ctrl-C stops it.
+END
+supervise

@@ -1,0 +1,10 @@
+// Nothing leaves this origin: no online validator, no other description than our own.
+window.ui = SwaggerUIBundle({
+  url: "/openapi.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  validatorUrl: null,
+  tryItOutEnabled: true,
+  displayRequestDuration: true,
+  presets: [SwaggerUIBundle.presets.apis],
+});
