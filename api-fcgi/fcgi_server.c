@@ -223,10 +223,10 @@ static void write_answer(struct connection *connection)
     atomic_fetch_add(&exchange->api->answers[exchange->route][response->status], 1);
     char head[256];
     int length = snprintf(head, sizeof(head),
-                          "Status: %d\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+                          "Status: %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
                           "X-Request-Id: %s\r\nCache-Control: no-store\r\n",
-                          response->status, response->content_type, response->body.length,
-                          exchange->request.request_id);
+                          response->status, http_reason(response->status), response->content_type,
+                          response->body.length, exchange->request.request_id);
     FCGX_PutStr(head, length, out);
     if (response->headers.length > 0)
         FCGX_PutStr(response->headers.data, (int)response->headers.length, out);
@@ -404,8 +404,10 @@ void fcgi_server_run(struct fcgi_server *server)
 
 void fcgi_server_free(struct fcgi_server *server)
 {
-    while (server->connections)
-        connection_close(server->connections);
+    for (struct connection *c = server->connections, *next; c; c = next) {
+        next = c->next;
+        connection_close(c);
+    }
     close(server->wake_fd);
     close(server->epoll_fd);
     close(server->signal_fd);

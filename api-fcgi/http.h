@@ -73,6 +73,9 @@ void http_begin_json(struct http_exchange *exchange, int status);
 void http_add_header(struct http_exchange *exchange, const char *name, const char *format, ...)
     PRINTF_FORMAT(3, 4);
 
+/* The phrase that goes with a status (RFC 9110, 15), for those there are here. */
+const char *http_reason(int status);
+
 /*
  * Answers with problem+json (RFC 9457), with the field errors added before. `detail` says what
  * happened and what to change.
