@@ -16,6 +16,10 @@
 #define FRAME_STATUS_UPDATE "status_update"
 #define FRAME_DEVICE_UPDATE "device_update"
 
+/* A frame to a phone has at most so many bytes: the longest text, 255 segments of 67 UTF-16 units
+   (MAX_MESSAGE_SEGMENTS), at the 6 bytes that JSON may need for a unit, and the rest. */
+enum { FRAME_MAX_BYTES = 128 * 1024 };
+
 /* Close codes beside those of RFC 6455 */
 enum { CLOSE_GOING_AWAY = 1001, CLOSE_REPLACED = 4001 };
 

@@ -2,6 +2,7 @@
 #include "broker_core.h"
 
 #include "../common/log.h"
+#include "../common/protocol.h"
 #include "frames.h"
 
 #include <stdio.h>
@@ -10,11 +11,11 @@
 
 enum {
     TICK_MS = 1000,
-    CLOSE_GRACE_MS = 3000,    /* for a phone to answer a close frame */
-    UPDATE_MS = 1000,         /* between two writes of a device row */
-    SPOKE_MS = 10000,         /* likewise, when only last_seen_at changes */
-    GIVE_UP_MS = 60000,       /* between two searches for silent messages */
-    MAX_PENDING_REPORTS = 64, /* of one phone, before its connection is no longer read */
+    CLOSE_GRACE_MS = 3000,  /* for a phone to answer a close frame */
+    UPDATE_MS = 1000,       /* between two writes of a device row */
+    SPOKE_MS = 10000,       /* likewise, when only last_seen_at changes */
+    GIVE_UP_MS = 60000,     /* between two searches for silent messages */
+    NOT_READING_MS = 10000, /* without taking a frame, while many wait */
 };
 
 /* ---- Sessions ---- */
@@ -51,18 +52,40 @@ static void drop_session(struct broker *broker, struct session *session)
     broker_act_on(broker, BROKER_DROP, session);
 }
 
+static void queue_control(struct broker *broker, struct session *session, struct buffer *frame)
+{
+    if (!session_queue_control(session, buffer_take(frame)))
+        broker_must(NULL);
+    broker_act_on(broker, BROKER_WRITE, session);
+}
+
+/* Reads from a phone or not, by what it is owed: so nothing grows without end, neither because the
+   store is slow nor because the phone does not read what it is told. */
+static void update_reading(struct broker *broker, struct session *session, int64_t now_ms)
+{
+    unsigned owed = session_owed(session);
+    if (!session->paused && owed >= SESSION_MAX_OWED) {
+        session->paused = true;
+        session->took_at_ms = now_ms;
+        broker_act_on(broker, BROKER_PAUSE, session);
+    } else if (session->paused && owed < SESSION_MAX_OWED / 2) {
+        session->paused = false;
+        session->heard_at_ms = now_ms; /* it could not be heard until now */
+        broker_act_on(broker, BROKER_RESUME, session);
+    }
+    broker_refresh(broker, session, now_ms);
+}
+
 static void send_error(struct broker *broker, struct session *session,
                        const struct frame_problem *problem, int64_t now_ms)
 {
     struct buffer frame;
-    buffer_init(&frame, BROKER_MAX_FRAME_BYTES);
-    frame_write_error(&frame, problem);
     if (session->state == SESSION_CLOSING)
-        buffer_fini(&frame);
-    else if (session_queue_control(session, buffer_take(&frame)))
-        broker_act_on(broker, BROKER_WRITE, session);
-    else
-        close_session(broker, session, ERROR_NOT_READING, now_ms);
+        return;
+    buffer_init(&frame, FRAME_MAX_BYTES);
+    frame_write_error(&frame, problem);
+    queue_control(broker, session, &frame);
+    update_reading(broker, session, now_ms);
 }
 
 enum error broker_admits(const struct broker *broker)
@@ -181,11 +204,8 @@ static void take_report(struct broker *broker, struct session *session, const st
 
     if (frame->status != MESSAGE_SENDING)
         session_release(session, &frame->message_id);
-    if (++session->pending_reports >= MAX_PENDING_REPORTS && !session->paused) {
-        session->paused = true;
-        broker_act_on(broker, BROKER_PAUSE, session);
-    }
-    broker_refresh(broker, session, now_ms);
+    session->pending_reports++;
+    update_reading(broker, session, now_ms);
 }
 
 static void take_info(struct session *session, struct frame *frame)
@@ -269,15 +289,11 @@ static void connect_done(struct broker *broker, struct job *job, int64_t now_ms)
             session_hold_written(session, &held->id, now_ms + left_ms);
     }
     struct buffer frame;
-    buffer_init(&frame, BROKER_MAX_FRAME_BYTES);
+    buffer_init(&frame, FRAME_MAX_BYTES);
     frame_write_connection_ack(&frame, session->device_id);
-    if (!session_queue_control(session, buffer_take(&frame))) {
-        close_session(broker, session, ERROR_NOT_READING, now_ms);
-        return;
-    }
+    queue_control(broker, session, &frame);
     session->state = SESSION_READY;
     broker->due = true;
-    broker_act_on(broker, BROKER_WRITE, session);
     broker_refresh(broker, session, now_ms);
     log_info("phone connected", LOG_TEXT("device_id", session->device_id),
              LOG_TEXT("name", session->info.name), LOG_NUMBER("session", session->number));
@@ -288,11 +304,7 @@ static void report_done(struct broker *broker, struct job *job, int64_t now_ms)
     struct session *session = session_table_find(&broker->sessions, job->session);
     if (!session)
         return;
-    if (--session->pending_reports < MAX_PENDING_REPORTS / 2 && session->paused) {
-        session->paused = false;
-        broker_act_on(broker, BROKER_RESUME, session);
-        broker_refresh(broker, session, now_ms);
-    }
+    session->pending_reports--;
     if (job->write.result != ERROR_NONE) {
         struct frame_problem problem = {
             .error = job->write.result,
@@ -302,6 +314,7 @@ static void report_done(struct broker *broker, struct job *job, int64_t now_ms)
         snprintf(problem.detail, sizeof(problem.detail), "%s", error_title(job->write.result));
         send_error(broker, session, &problem, now_ms);
     }
+    update_reading(broker, session, now_ms);
 }
 
 static void give_up_done(struct broker *broker, const struct store_write *write)
@@ -392,13 +405,16 @@ static void tick_session(struct broker *broker, struct session *session, int64_t
     if (session->close_error == ERROR_SHUTTING_DOWN)
         grace_end_ms = broker->drain_until_ms;
     bool ends = session->state == SESSION_CLOSING && now_ms >= grace_end_ms;
-    bool silent = now_ms - session->heard_at_ms >= options->liveness_timeout_ms;
+    bool silent = !session->paused && now_ms - session->heard_at_ms >= options->liveness_timeout_ms;
     if (ends || silent) {
         if (silent && !session->dropped)
             log_info("phone is silent", LOG_TEXT("device_id", session->device_id));
         drop_session(broker, session);
         return;
     }
+    if (session->paused && session->control_count > 0 &&
+        now_ms - session->took_at_ms >= NOT_READING_MS)
+        close_session(broker, session, ERROR_NOT_READING, now_ms);
     if (now_ms - session->pinged_at_ms >= options->liveness_timeout_ms / 3) {
         session->pinged_at_ms = now_ms;
         session->ping_due = true;
@@ -493,6 +509,10 @@ enum session_output broker_take_output(struct broker *broker, session_id id, int
         session, now_ms + broker->options.report_timeout_ms, frame);
     if (output == OUTPUT_CLOSE)
         *close_error = session->close_error;
+    if (output == OUTPUT_FRAME) {
+        session->took_at_ms = now_ms;
+        update_reading(broker, session, now_ms);
+    }
     if (session_has_output(session))
         broker_act_on(broker, BROKER_WRITE, session);
     return output;

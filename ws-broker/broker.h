@@ -54,7 +54,7 @@ MUST_CHECK bool broker_session_opened(struct broker *broker, const char *device_
 void broker_session_received(struct broker *broker, session_id id, const char *text, size_t length,
                              int64_t now_ms);
 
-/* A pong: the phone lives. */
+/* A pong, or a piece of a message: the phone lives. */
 void broker_session_alive(struct broker *broker, session_id id, int64_t now_ms);
 
 /* The connection broke a rule that shows below the frames (binary, too large): it is closed. */

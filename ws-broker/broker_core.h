@@ -74,6 +74,6 @@ void broker_refresh(struct broker *broker, struct session *session, int64_t now_
 void broker_hand_over(struct broker *broker, int64_t now_ms);
 void broker_hand_over_done(struct broker *broker, struct job *job, int64_t now_ms);
 
-enum { BROKER_RETRY_MS = 1000, BROKER_FIRST_BATCH = 8, BROKER_MAX_FRAME_BYTES = 65536 };
+enum { BROKER_RETRY_MS = 1000, BROKER_FIRST_BATCH = 8 };
 
 #endif

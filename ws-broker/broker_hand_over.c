@@ -1,6 +1,7 @@
 /* Who may get messages, and how they get them. */
 #include "broker_core.h"
 
+#include "../common/protocol.h"
 #include "frames.h"
 
 #include <stdlib.h>
@@ -78,7 +79,7 @@ void broker_hand_over(struct broker *broker, int64_t now_ms)
 static void deliver(struct broker *broker, struct session *session, const struct message *message)
 {
     struct buffer frame;
-    buffer_init(&frame, BROKER_MAX_FRAME_BYTES);
+    buffer_init(&frame, FRAME_MAX_BYTES);
     frame_write_new_sms(&frame, message);
     bool there = session && session->state == SESSION_READY;
     if (there && session_hold(session, &message->id, buffer_take(&frame))) {

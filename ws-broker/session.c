@@ -9,10 +9,14 @@ void session_fini(struct session *session)
     for (unsigned i = 0; i < session->held_count; i++)
         free(session->held[i].frame);
     free(session->held);
-    for (unsigned i = 0; i < session->control_count; i++)
-        free(session->control_frames[i]);
+    for (struct control_frame *frame = session->first_control, *next; frame; frame = next) {
+        next = frame->next;
+        free(frame->text);
+        free(frame);
+    }
     device_info_fini(&session->info);
     session->held = NULL;
+    session->first_control = session->last_control = NULL;
     session->held_count = session->control_count = 0;
 }
 
@@ -90,12 +94,36 @@ bool session_take_unwritten(struct session *session, struct message_id *id)
 
 bool session_queue_control(struct session *session, char *frame)
 {
-    if (!frame || session->control_count == SESSION_MAX_CONTROL_FRAMES) {
+    struct control_frame *control = frame ? calloc(1, sizeof(*control)) : NULL;
+    if (!control) {
         free(frame);
         return false;
     }
-    session->control_frames[session->control_count++] = frame;
+    control->text = frame;
+    if (session->last_control)
+        session->last_control->next = control;
+    else
+        session->first_control = control;
+    session->last_control = control;
+    session->control_count++;
     return true;
+}
+
+static void take_control(struct session *session, struct buffer *frame)
+{
+    struct control_frame *control = session->first_control;
+    buffer_append_text(frame, control->text);
+    session->first_control = control->next;
+    if (!control->next)
+        session->last_control = NULL;
+    session->control_count--;
+    free(control->text);
+    free(control);
+}
+
+unsigned session_owed(const struct session *session)
+{
+    return session->pending_reports + session->control_count;
 }
 
 static struct held_message *first_unwritten(const struct session *session)
@@ -115,13 +143,6 @@ bool session_has_output(const struct session *session)
            session->state == SESSION_CLOSING;
 }
 
-static void take_text(char **text, struct buffer *frame)
-{
-    buffer_append_text(frame, *text);
-    free(*text);
-    *text = NULL;
-}
-
 enum session_output session_take_output(struct session *session, int64_t forget_at_ms,
                                         struct buffer *frame)
 {
@@ -133,14 +154,13 @@ enum session_output session_take_output(struct session *session, int64_t forget_
         return OUTPUT_PING;
     }
     if (session->control_count > 0) {
-        take_text(&session->control_frames[0], frame);
-        session->control_count--;
-        memmove(&session->control_frames[0], &session->control_frames[1],
-                session->control_count * sizeof(session->control_frames[0]));
+        take_control(session, frame);
         return OUTPUT_FRAME;
     }
     if ((message = first_unwritten(session))) {
-        take_text(&message->frame, frame);
+        buffer_append_text(frame, message->frame);
+        free(message->frame);
+        message->frame = NULL;
         message->forget_at_ms = forget_at_ms;
         return OUTPUT_FRAME;
     }

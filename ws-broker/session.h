@@ -28,13 +28,20 @@ enum session_state {
     SESSION_CLOSING,    /* gets what is queued and then a close frame; reports still count */
 };
 
-enum { SESSION_MAX_CONTROL_FRAMES = 16 };
+/* How many answers a phone may have to come before it is not read from for a while. */
+enum { SESSION_MAX_OWED = 64 };
 
 /* A message in the phone's hands, or on the way there. */
 struct held_message {
     struct message_id id;
     char *frame;          /* owned; NULL once it is written */
     int64_t forget_at_ms; /* when it no longer fills the window; counts from the writing */
+};
+
+/* A frame of ours beside the messages. */
+struct control_frame {
+    struct control_frame *next;
+    char *text; /* owned */
 };
 
 struct session {
@@ -49,14 +56,15 @@ struct session {
     unsigned held_count;
     unsigned planned; /* places promised to a hand-over that is being committed */
 
-    char *control_frames[SESSION_MAX_CONTROL_FRAMES]; /* owned, oldest first */
+    struct control_frame *first_control, *last_control; /* owned, oldest first */
     unsigned control_count;
     bool ping_due;
     enum error close_error; /* why, once it is closing */
     bool close_written;
 
     unsigned pending_reports; /* on their way to the store */
-    bool paused;              /* not read from, until they are fewer */
+    bool paused;              /* not read from, because of what it is owed */
+    int64_t took_at_ms;       /* when it last took a frame, or was paused */
 
     int64_t heard_at_ms;  /* the last sign of life */
     int64_t pinged_at_ms; /* the last ping, or the opening */
@@ -94,9 +102,11 @@ void session_forget_silent(struct session *session, int64_t now_ms);
 /* Takes out one message whose frame was never written. False when there is none. */
 bool session_take_unwritten(struct session *session, struct message_id *id);
 
-/* Queues a frame of ours beside the messages; takes it. False when the phone reads so little that
-   there is no room (the frame is freed). */
+/* Queues a frame of ours beside the messages; takes it. False without memory, also for the frame. */
 MUST_CHECK bool session_queue_control(struct session *session, char *frame);
+
+/* The answers it has yet to get: reports at the store, and frames that wait. */
+unsigned session_owed(const struct session *session);
 
 /* What to write next on the connection. */
 enum session_output {

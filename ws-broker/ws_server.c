@@ -23,7 +23,6 @@ enum {
     ACCEPT_AT_ONCE = 64,
     FULL_PAUSE_MS = 200,
     RX_BUFFER_BYTES = 1024, /* memory of an idle connection: 2.6 KB with it, 5.5 with 4096 */
-    MAX_FRAME_OUT_BYTES = 65536,
 };
 
 /* A connection, in libwebsockets' own memory for it. */
@@ -33,6 +32,7 @@ struct connection {
     session_id session;
     struct buffer text; /* fragments of the message that is arriving */
     bool refused;       /* what still arrives is not read */
+    bool close_written;
 };
 
 struct ws_server {
@@ -216,6 +216,8 @@ static int on_confirm_upgrade(struct ws_server *server, struct lws *wsi)
     if (strcasecmp(upgrade, "websocket") != 0)
         return refuse_upgrade(wsi, ERROR_UPGRADE_REQUIRED,
                               "Only an upgrade to websocket is possible here.");
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
+        return refuse_upgrade(wsi, ERROR_UPGRADE_REQUIRED, "The handshake is a GET.");
     if (!read_device_id(wsi, device_id))
         return refuse_upgrade(wsi, ERROR_NOT_FOUND,
                               "A phone connects to /ws/device/ and its device id: 1 to 64 letters, "
@@ -267,6 +269,7 @@ static void on_received(struct ws_server *server, struct lws *wsi, struct connec
     struct buffer *text = &connection->text;
     if (!connection->open || connection->refused)
         return;
+    broker_session_alive(server->options.broker, connection->session, clock_monotonic_ms());
     if (lws_frame_is_binary(wsi)) {
         refuse_message(server, connection, ERROR_BINARY_FRAME);
         return;
@@ -290,7 +293,7 @@ static void on_received(struct ws_server *server, struct lws *wsi, struct connec
 
 /* Returning -1 from WRITEABLE loses the close frame under libuv, so it is written by hand; the
    phone's answer, or the core's patience, then ends the connection. */
-static int write_close(struct lws *wsi, enum error error)
+static int write_close(struct lws *wsi, struct connection *connection, enum error error)
 {
     unsigned char frame[LWS_PRE + 128];
     const char *reason = error_code(error);
@@ -302,14 +305,32 @@ static int write_close(struct lws *wsi, enum error error)
     p[2] = (unsigned char)(code >> 8);
     p[3] = (unsigned char)code;
     memcpy(p + 4, reason, length);
+    connection->close_written = true;
     return lws_write(wsi, p, 4 + length, LWS_WRITE_RAW) < 0 ? -1 : 0;
+}
+
+/* Whether a close frame's code may be in one (RFC 6455, 7.4); `length` is that of its payload. */
+static bool close_is_valid(const unsigned char *payload, size_t length)
+{
+    if (length < 2)
+        return length == 0;
+    int code = payload[0] << 8 | payload[1];
+    bool of_the_rfc = code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006);
+    return of_the_rfc || (code >= 3000 && code <= 4999);
+}
+
+/* libwebsockets echoes the phone's close frame when this returns 0: not a bad one, and not the
+   answer to ours. */
+static int on_peer_close(const struct connection *connection, const void *payload, size_t length)
+{
+    return close_is_valid(payload, length) && !connection->close_written ? 0 : -1;
 }
 
 /* One write each time the connection can take one. */
 static int on_writable(struct ws_server *server, struct lws *wsi, struct connection *connection)
 {
     enum error close_error = ERROR_NONE;
-    unsigned char ping[LWS_PRE];
+    unsigned char ping[LWS_PRE + 4];
     if (!connection->open)
         return -1;
     buffer_clear(&server->out);
@@ -324,9 +345,10 @@ static int on_writable(struct ws_server *server, struct lws *wsi, struct connect
                    ? -1
                    : 0;
     case OUTPUT_PING:
-        return lws_write(wsi, ping + LWS_PRE, 0, LWS_WRITE_PING) < 0 ? -1 : 0;
+        memcpy(ping + LWS_PRE, "ping", 4); /* an empty pong would never be reported to us */
+        return lws_write(wsi, ping + LWS_PRE, 4, LWS_WRITE_PING) < 0 ? -1 : 0;
     case OUTPUT_CLOSE:
-        return write_close(wsi, close_error);
+        return write_close(wsi, connection, close_error);
     }
     return 0;
 }
@@ -361,6 +383,8 @@ static int phone_callback(struct lws *wsi, enum lws_callback_reasons reason, voi
         server = server_of(wsi);
         broker_session_alive(server->options.broker, connection->session, clock_monotonic_ms());
         break;
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        return on_peer_close(connection, in, length);
     case LWS_CALLBACK_SERVER_WRITEABLE:
         result = on_writable(server = server_of(wsi), wsi, connection);
         break;
@@ -519,7 +543,7 @@ struct ws_server *ws_server_start(const struct ws_server_options *options)
     server->options = *options;
     server->last_done = &server->first_done;
     pthread_mutex_init(&server->lock, NULL);
-    buffer_init(&server->out, MAX_FRAME_OUT_BYTES + LWS_PRE);
+    buffer_init(&server->out, LWS_PRE + FRAME_MAX_BYTES);
     server->wsi_of_slot = calloc(options->max_sessions, sizeof(*server->wsi_of_slot));
 
     int listen_fd = unix_socket_listen(options->socket_path, LISTEN_BACKLOG);
