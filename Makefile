@@ -136,21 +136,24 @@ dev: dependencies
 dependencies:
 	@deploy/dependencies.sh run
 
-# One line a test file with -v; PYTEST="-k name" runs some, PYTEST=-x stops at the first failure.
+# PYTEST="-k name" runs some, PYTEST=-x stops at the first failure. What failing tests wrote is kept.
 PYTEST ?= -q
 test: test-dependencies
 	@$(MAKE) --no-print-directory all test-programs $(LINT_NPM)
 	@$(MAKE) --no-print-directory SANITIZE=address test-programs
 	@$(MAKE) --no-print-directory SANITIZE=thread test-programs
-	$(PYTHON) -m pytest -n 4 $(PYTEST) tests
+	@folder=$$(mktemp -d) && \
+	    $(PYTHON) -m pytest -n 4 --basetemp=$$folder/pytest $(PYTEST) tests && rm -r $$folder
 test-dependencies:
 	@deploy/dependencies.sh test
 
 # What the formatter and the analysers say. Not part of `make test`: they differ between versions.
-lint: lint-dependencies
+lint: lint-dependencies $(GEN)/migrations.h
 	clang-format --dry-run -Werror $(C_FILES)
-	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
-	    --suppress=missingIncludeSystem -D_GNU_SOURCE -DGATEWAY_VERSION='""' $(SOURCES)
+	for file in $(SOURCES); do \
+	    clang --analyze -Xanalyzer -analyzer-werror -std=gnu11 -D_GNU_SOURCE -I$(GEN) \
+	        -DGATEWAY_VERSION='""' -o /dev/null $$file || exit 1; done
+	shellcheck deploy/*.sh .ci/run
 format: lint-dependencies
 	clang-format -i $(C_FILES)
 lint-dependencies:

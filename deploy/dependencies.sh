@@ -8,7 +8,7 @@ run_packages=(gcc libc6-dev make curl nginx python3 python3-yaml
 test_packages=("${run_packages[@]}" libcmocka-dev fiu-utils chromium chromium-driver shellcheck
     python3-pytest python3-pytest-xdist python3-requests python3-websockets python3-jsonschema
     python3-selenium)
-lint_packages=(clang-format cppcheck)
+lint_packages=(clang clang-format shellcheck)
 
 case "${1:-}" in
 run) wanted=("${run_packages[@]}") ;;

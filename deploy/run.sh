@@ -4,18 +4,20 @@
 set -euo pipefail
 set -m # each child in its own process group: Ctrl-C comes to this script alone, which stops them
 
+PATH=$PATH:/usr/sbin # where Debian has nginx, and not every user looks
 source_dir=$(cd "$(dirname "$0")/.." && pwd)
 programs=${PROGRAMS:-$source_dir/build}
 settings=$("$programs/api-fcgi" --check-config)
 eval "$settings"
 
-host=$LISTEN_ADDRESS
+host=$LISTEN_ADDRESS # as people write it
 case "$host" in
 127.0.0.1 | 0.0.0.0) host=localhost ;;
 esac
 address=http://$host:$HTTP_PORT
+probe=${LISTEN_ADDRESS/#0.0.0.0/127.0.0.1}
 
-if (exec 3<>"/dev/tcp/$host/$HTTP_PORT") 2>/dev/null; then
+if (exec 3<>"/dev/tcp/$probe/$HTTP_PORT") 2>/dev/null; then
     echo "Port $HTTP_PORT is busy: something serves it already." >&2
     echo "Stop that, or choose another port: HTTP_PORT=8001 make run" >&2
     exit 1
@@ -66,6 +68,7 @@ supervise() {
         else
             echo "${names[$dead]} ended with status $status; stopping the others." >&2
         fi
+        kill -TERM -- "-$dead" 2>/dev/null || true # the workers of a killed nginx would go on
         unset "names[$dead]"
         stop
         exit 1
@@ -76,7 +79,7 @@ supervise() {
 }
 
 is_ready() {
-    [ -S "$RUNTIME_DIR/broker.sock" ] && curl -fs -o /dev/null --max-time 2 "$address/readyz"
+    [ -S "$RUNTIME_DIR/broker.sock" ] && curl -fs -o /dev/null --max-time 2 "http://$probe:$HTTP_PORT/readyz"
 }
 
 all_run() {
@@ -103,7 +106,7 @@ cat <<END
 The SMS gateway serves $address  (API description: $address/docs)
 
 Connect a simulated phone, in another terminal:
-  $programs/phone-sim --url ws://$host:$HTTP_PORT
+  ${programs#"$PWD"/}/phone-sim --url ws://$host:$HTTP_PORT
 
 Send an SMS:
   curl -X POST $address/api/send-sms -H 'Content-Type: application/json' \\
