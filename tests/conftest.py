@@ -1,0 +1,35 @@
+"""Fixtures: a gateway that many tests share, and gateways of a test's own."""
+
+import pytest
+
+from harness.gateway import Gateway
+
+
+@pytest.fixture(scope="session", params=["release", "address"])
+def build(request):
+    """Everything that takes a gateway runs twice: as released, and under ASan and UBSan."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def gateway(build, tmp_path_factory):
+    """A gateway for tests that leave it as they found it; others may run on it at any time."""
+    gateway = Gateway(tmp_path_factory.mktemp("gateway"), build).start()
+    yield gateway
+    gateway.stop()
+
+
+@pytest.fixture
+def make_gateway(build, tmp_path):
+    """Makes gateways that are the test's alone: make_gateway(DEVICE_WINDOW=1).start()"""
+    made = []
+
+    def make(wrap=None, **settings):
+        folder = tmp_path / f"gateway-{len(made)}"
+        folder.mkdir()
+        made.append(Gateway(folder, build, settings, wrap))
+        return made[-1]
+
+    yield make
+    for gateway in made:
+        gateway.stop()

@@ -1,0 +1,1 @@
+"""What the integration tests stand on: real processes, and clients that nobody here wrote."""

@@ -1,0 +1,77 @@
+"""What can go wrong below a program: locks, full disks, failing system calls."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+
+from .waiting import LIMIT_SECONDS
+
+
+class SystemCallFaults:
+    """Makes system calls of a running program fail, through libfiu.
+
+    The program is started with `SystemCallFaults.wrap` before its command.
+    """
+
+    wrap = ("fiu-run", "-x", "-f", "fiu")
+
+    def __init__(self, process):
+        self.process = process
+
+    def _control(self, command):
+        subprocess.run(["fiu-ctrl", "-f", "fiu", "-c", command, str(self.process.popen.pid)],
+                       cwd=self.process.folder, check=True, timeout=LIMIT_SECONDS,
+                       stdout=subprocess.DEVNULL)
+
+    @contextlib.contextmanager
+    def failing(self, call, number):
+        """While this lasts, `call` (as in "rw/pwrite") fails with that errno."""
+        self._control(f"enable name=posix/io/{call},failinfo={number}")
+        try:
+            yield
+        finally:
+            self._control(f"disable name=posix/io/{call}")
+
+
+@contextlib.contextmanager
+def write_lock_held(gateway):
+    """Another process holds the gateway's write lock."""
+    command = ["flock", f"{gateway.database}-write.lock", "sh", "-c", "echo held; read line"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        yield
+        holder.communicate(b"\n")
+
+
+class SmallDisk:
+    """A folder that is a disk of its own, of a few megabytes: a tmpfs in a mount namespace.
+
+    Only programs started with `wrap` before their command see it as such; tests reach its files
+    through `path`.
+    """
+
+    def __init__(self, folder, size):
+        folder.mkdir(exist_ok=True)
+        unshare = ["unshare", "--mount"]
+        self.enter = ["nsenter", "--mount"]
+        if os.getuid() != 0:
+            unshare += ["--user", "--map-root-user"]
+            self.enter += ["--user", "--preserve-credentials"]
+        script = f'mount -t tmpfs -o size={size} tmpfs "$0" && echo mounted && read line'
+        self.holder = subprocess.Popen([*unshare, "sh", "-c", script, folder],
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self.holder.stdout.readline() == b"mounted\n"
+        self.wrap = [*self.enter, f"--target={self.holder.pid}", f"--wdns={folder.parent}"]
+        self.path = f"/proc/{self.holder.pid}/root{folder}"
+
+    def query(self, database, sql):
+        """Reads a database on the disk, with Python's SQLite inside the namespace."""
+        script = "import json, sqlite3, sys; print(json.dumps(" \
+                 "sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchall()))"
+        output = subprocess.check_output([*self.wrap, sys.executable, "-c", script, database, sql])
+        return [tuple(row) for row in json.loads(output)]
+
+    def close(self):
+        self.holder.communicate(b"\n")

@@ -1,0 +1,171 @@
+"""A gateway of a test's own: nginx, api-fcgi and ws-broker in a temporary folder, on its own port."""
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+from pathlib import Path
+
+from .api import Api
+from .ports import free_port
+from .waiting import LIMIT_SECONDS, wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = ("api-fcgi", "ws-broker", "nginx")
+SANITIZER_WORDS = ("Sanitizer", "runtime error:")
+
+
+def programs_folder(build):
+    """Where the programs of a build are: "release", "address" or "thread"."""
+    return ROOT / "build" if build == "release" else ROOT / "build" / build
+
+
+class Process:
+    """One of the three programs, started again as often as a test likes."""
+
+    def __init__(self, name, command, folder, environment):
+        self.name = name
+        self.command = command
+        self.folder = folder
+        self.environment = environment
+        self.log_path = folder / f"{name}.log"
+        self.popen = None
+
+    def start(self, ready=True, limit=LIMIT_SECONDS):
+        """Starts it; returns when it has told NOTIFY_SOCKET that it serves."""
+        notify_path = self.folder / f"{self.name}.notify"
+        notify_path.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.bind(str(notify_path))
+            notify.settimeout(0.05)
+            environment = self.environment | {"NOTIFY_SOCKET": notify_path.name}
+            with open(self.log_path, "ab") as log:
+                self.popen = subprocess.Popen(
+                    self.command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL,
+                    stdout=log, stderr=log, start_new_session=True)
+            if ready:
+                wait_for(lambda: self._is_ready(notify), f"{self.name} to be ready", limit)
+        notify_path.unlink()
+        return self
+
+    def _is_ready(self, notify):
+        if self.popen.poll() is not None:
+            raise AssertionError(f"{self.name} ended at its start: {self.log()}")
+        try:
+            return notify.recv(100) == b"READY=1"
+        except TimeoutError:
+            return False
+
+    def log(self):
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def is_running(self):
+        return self.popen is not None and self.popen.poll() is None
+
+    def signal(self, number):
+        self.popen.send_signal(number)
+
+    def wait(self, limit=LIMIT_SECONDS):
+        return self.popen.wait(limit)
+
+    def stop(self):
+        """SIGTERM; the program must end by itself and with status 0."""
+        self.signal(signal.SIGTERM)
+        status = self.wait()
+        assert status == 0, f"{self.name} ended with {status}: {self.log()[-3000:]}"
+
+    def kill(self):
+        """SIGKILL, as a power cut would."""
+        self.signal(signal.SIGKILL)
+        self.wait()
+
+    def check_log(self):
+        text = self.log()
+        for word in SANITIZER_WORDS:
+            assert word not in text, f"{self.name}: {text[-6000:]}"
+
+
+class Nginx(Process):
+    def start(self, ready=True, limit=LIMIT_SECONDS):
+        with open(self.log_path, "ab") as log:
+            self.popen = subprocess.Popen(
+                self.command, cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, start_new_session=True)
+        port = int(self.environment["HTTP_PORT"])
+        wait_for(lambda: self._listens(port), "nginx to listen", limit)
+        return self
+
+    def _listens(self, port):
+        if self.popen.poll() is not None:
+            raise AssertionError(f"nginx ended at its start: {self.log()}")
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    def kill(self):
+        """Its workers too, which would go on without it."""
+        os.killpg(self.popen.pid, signal.SIGKILL)
+        self.wait()
+
+
+class Gateway:
+    def __init__(self, folder, build="release", settings=None, wrap=None):
+        """`wrap` maps a program's name to a command that goes before it."""
+        self.folder = Path(folder)
+        self.build = build
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.ws_url = f"ws://127.0.0.1:{self.port}/ws/device/"
+        self.api = Api(self.url)
+        self.database = self.folder / "data" / "sms-gateway.db"
+        programs = programs_folder(build)
+        environment = {
+            "PATH": os.environ["PATH"] + ":/usr/sbin",  # where Debian has nginx
+            "HTTP_PORT": str(self.port),
+            "LOG_LEVEL": "debug",
+            "ASAN_OPTIONS": "detect_leaks=1:exitcode=99",
+            "UBSAN_OPTIONS": "print_stacktrace=1",
+        } | {name: str(value) for name, value in (settings or {}).items()}
+        subprocess.run([ROOT / "deploy/nginx-conf.sh", programs], cwd=self.folder, env=environment,
+                       check=True)
+        wrap = wrap or {}
+        self.api_fcgi = Process("api-fcgi", [*wrap.get("api-fcgi", []), programs / "api-fcgi"],
+                                self.folder, environment)
+        self.ws_broker = Process("ws-broker", [*wrap.get("ws-broker", []), programs / "ws-broker"],
+                                 self.folder, environment)
+        self.nginx = Nginx("nginx", ["/usr/sbin/nginx", "-e", "stderr", "-p", self.folder, "-c",
+                                     "run/nginx.conf"], self.folder, environment)
+        self.processes = (self.api_fcgi, self.ws_broker, self.nginx)
+
+    def start(self):
+        for process in self.processes:
+            process.start()
+        return self
+
+    def stop(self):
+        """Stops what still runs; every program must end well and have nothing to confess."""
+        self.api.close()
+        try:
+            for process in self.processes:
+                if process.is_running():
+                    process.stop()
+            for process in self.processes:
+                process.check_log()
+        finally:
+            for process in self.processes:
+                if process.is_running():
+                    process.kill()
+
+    def query(self, sql, *parameters):
+        """Reads the database beside the gateway."""
+        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)
+        try:
+            return connection.execute(sql, parameters).fetchall()
+        finally:
+            connection.close()
+
+    def counts(self):
+        """Messages, their events, and the sum of the kept counts: equal for queued messages."""
+        return self.query("SELECT (SELECT count(*) FROM message),"
+                          " (SELECT count(*) FROM message_event),"
+                          " (SELECT sum(count) FROM message_count)")[0]

@@ -1,0 +1,136 @@
+"""A phone for the tests: Debian's python3-websockets, driven from ordinary functions."""
+
+import asyncio
+import json
+import threading
+
+import websockets
+
+from .waiting import wait_for
+
+LIMIT_SECONDS = 30
+
+
+class _Loop:
+    """One asyncio loop in a thread, for all phones of a test process."""
+
+    def __init__(self):
+        self.loop = asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+
+    def run(self, coroutine, limit=LIMIT_SECONDS):
+        future = asyncio.run_coroutine_threadsafe(asyncio.wait_for(coroutine, limit), self.loop)
+        return future.result()
+
+
+_shared_loop = None
+
+
+def _run(coroutine, limit=LIMIT_SECONDS):
+    global _shared_loop
+    if _shared_loop is None:
+        _shared_loop = _Loop()
+    return _shared_loop.run(coroutine, limit)
+
+
+async def _connect(url, options):
+    return await websockets.connect(url, **options)
+
+
+class Phone:
+    """A connection of a phone. With `info` it says who it is and waits for the acknowledgement."""
+
+    def __init__(self, gateway, device_id, info=None, hello=True, **options):
+        self.device_id = device_id
+        options = {"compression": None, "ping_interval": None, "max_size": None} | options
+        self.socket = _run(_connect(gateway.ws_url + device_id, options))
+        if hello:
+            self.send(info if info is not None else {"device_name": device_id})
+            acknowledgement = self.receive()
+            assert acknowledgement == {"type": "connection_ack", "device_id": device_id}
+
+    def send(self, frame):
+        """An object as JSON; text and bytes as they are; a list of these as fragments."""
+        if isinstance(frame, dict):
+            frame = json.dumps(frame)
+        _run(self.socket.send(frame))
+
+    def receive(self, limit=LIMIT_SECONDS):
+        return json.loads(_run(self.socket.recv(), limit))
+
+    def receive_sms(self):
+        frame = self.receive()
+        assert frame["type"] == "new_sms", frame
+        return frame
+
+    def receive_error(self):
+        frame = self.receive()
+        assert frame["type"] == "error", frame
+        return frame
+
+    def report(self, message_id, status, **more):
+        self.send({"type": "status_update", "message_id": message_id, "status": status, **more})
+
+    def is_silent(self):
+        """Nothing has arrived before the answer to a frame that is always answered."""
+        self.send({"type": "are you there?"})
+        return self.receive_error()["code"] == "unknown_frame_type"
+
+    def closed(self, limit=LIMIT_SECONDS):
+        """Waits for the end of the connection: (code, reason), 1006 without a close frame."""
+        _run(self.socket.wait_closed(), limit)
+        return self.socket.close_code, self.socket.close_reason
+
+    def close(self):
+        _run(self.socket.close())
+
+    def drop(self):
+        """Ends the connection without a word."""
+        self.socket.transport.abort()
+        self.closed()
+
+    def ping(self, data=b"are you there?"):
+        """A ping of the phone's own; returns when its pong is there."""
+        _run(self._ping(data))
+
+    async def _ping(self, data):
+        await (await self.socket.ping(data))
+
+
+class WorkingPhone(Phone):
+    """A phone that does its work: whatever it gets, it reports at once, as `status`."""
+
+    def __init__(self, gateway, device_id, info=None, status="sent", **options):
+        super().__init__(gateway, device_id, info, **options)
+        self.status = status
+        self.received = []  # every new_sms, in order
+        self.errors = []    # every error frame
+        self.work = asyncio.run_coroutine_threadsafe(self._work(), _shared_loop.loop)
+
+    async def _work(self):
+        try:
+            async for text in self.socket:
+                await self._take(json.loads(text))
+        except websockets.ConnectionClosed:
+            pass
+
+    async def _take(self, frame):
+        if frame["type"] == "error":
+            self.errors.append(frame)
+            return
+        self.received.append(frame)
+        await self.socket.send(json.dumps({"type": "status_update", "status": self.status,
+                                           "message_id": frame["message_id"]}))
+
+    def catch_up(self):
+        """Returns when all that the gateway has sent until now is in `received`."""
+        count = len(self.errors)
+        self.send({"type": "are you there?"})
+        wait_for(lambda: len(self.errors) > count, "the answer to a frame")
+
+    def ids(self):
+        return [frame["message_id"] for frame in self.received]
+
+    def close(self):
+        super().close()
+        self.work.result(LIMIT_SECONDS)

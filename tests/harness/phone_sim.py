@@ -1,0 +1,44 @@
+"""The simulated phones that users run too, and what they say they have sent."""
+
+import subprocess
+from collections import Counter
+
+from .gateway import programs_folder
+from .waiting import LIMIT_SECONDS, wait_for
+
+
+class PhoneSim:
+    """build/phone-sim beside a gateway; its ledger has a line for each SMS that left."""
+
+    def __init__(self, gateway, count, *options, name="phone"):
+        self.gateway = gateway
+        self.ledger_path = gateway.folder / f"{name}.ledger"
+        self.log_path = gateway.folder / f"{name}.log"
+        self.ledger_path.touch()
+        command = [programs_folder("release") / "phone-sim",
+                   "--url", gateway.ws_url.removesuffix("/ws/device/"), "--id", name,
+                   "--count", str(count), "--ledger", self.ledger_path, "--quiet",
+                   "--signal-walk", "0", *map(str, options)]
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        wait_for(lambda: self._are_connected(count), f"{count} phones to connect")
+
+    def _are_connected(self, count):
+        assert self.process.poll() is None, self.log()
+        # Those that leave again at once may never be there all together.
+        return len(self.gateway.api.devices()) >= count or f"{count} phones connected" in self.log()
+
+    def sent(self):
+        """How often each message left a radio: message id -> number."""
+        lines = self.ledger_path.read_text().splitlines()
+        return Counter(line.split()[2] for line in lines)
+
+    def sent_by_phone(self):
+        return Counter(line.split()[1] for line in self.ledger_path.read_text().splitlines())
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def stop(self):
+        self.process.terminate()
+        assert self.process.wait(LIMIT_SECONDS) == 0, self.log()

@@ -1,0 +1,108 @@
+"""An HTTP client that sends any bytes, for what no library would send.
+
+Answers are parsed by http.client, and errors are held to the description of problems.
+"""
+
+import http.client
+import io
+import json
+import socket
+
+from .api import check_answer, check_problem
+from .waiting import LIMIT_SECONDS
+
+
+def head(method, target, *headers, host="Host: gateway"):
+    """The bytes of a request up to its body; `headers` are whole lines."""
+    lines = [f"{method} {target} HTTP/1.1", host, *headers]
+    return "".join(f"{line}\r\n" for line in lines).encode("latin-1") + b"\r\n"
+
+
+class Answer:
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+        self.media_type = response.headers.get("Content-Type", "").split(";")[0]
+
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def code(self):
+        return self.json()["code"]
+
+    def __repr__(self):
+        return f"{self.status} {dict(self.headers)} {self.body[:300]}"
+
+
+class _Stream(io.BufferedReader):
+    """What HTTPResponse reads from; it outlives the answer, because another may follow."""
+
+    def makefile(self, _):
+        return self
+
+    def close(self):
+        pass
+
+
+class RawHttp:
+    """A connection to nginx. `source` is the address it comes from."""
+
+    def __init__(self, gateway, source="127.0.0.1"):
+        self.socket = socket.create_connection(
+            ("127.0.0.1", gateway.port), LIMIT_SECONDS, (source, 0))
+        self.stream = _Stream(self.socket.makefile("rb", buffering=0))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def send(self, data):
+        """Sends what the gateway takes; it may answer and end the connection before the last."""
+        try:
+            self.socket.sendall(data)
+        except ConnectionError:
+            pass
+
+    def end(self):
+        """Says that nothing more will be sent; answers can still come."""
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def answer(self, method="GET"):
+        """The next answer; None when the connection ends without one."""
+        response = http.client.HTTPResponse(self.stream, method=method)
+        try:
+            response.begin()
+        except ConnectionError:  # http.client's RemoteDisconnected is one
+            return None
+        answer = Answer(response)
+        if answer.status >= 400 and method != "HEAD":
+            assert answer.media_type == "application/problem+json", answer
+            check_problem(answer.status, answer.media_type, answer.json(),
+                          answer.headers.get("X-Request-Id"))
+        return answer
+
+
+def ask_raw(gateway, data, method="GET", source="127.0.0.1"):
+    """Sends the bytes of one request; None when the connection ends without an answer."""
+    with RawHttp(gateway, source) as connection:
+        connection.send(data)
+        return connection.answer(method)
+
+
+def ask(gateway, method, target, *headers, body=None, path=None):
+    """A well-formed request for a target that is sent as it stands.
+
+    The answer is held to the description of `path`, by default the target's.
+    """
+    if body is not None:
+        headers = (*headers, f"Content-Length: {len(body)}")
+    answer = ask_raw(gateway, head(method, target, *headers) + (body or b""), method)
+    assert answer is not None, f"no answer to {method} {target}"
+    is_json = "json" in answer.media_type and method != "HEAD"
+    check_answer(method, path or target.split("?")[0], answer.status, answer.headers,
+                 answer.json() if is_json else answer.body.decode())
+    return answer

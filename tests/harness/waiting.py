@@ -1,0 +1,19 @@
+"""Waiting for what must come, with a limit that only a broken program reaches."""
+
+import time
+
+LIMIT_SECONDS = 30
+
+
+def wait_for(condition, what, limit=LIMIT_SECONDS):
+    """Calls `condition` until it returns something true, and returns that."""
+    end = time.monotonic() + limit
+    pause = 0.002
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {limit} s in vain for {what}")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.1)

@@ -1,0 +1,865 @@
+/* The broker core against a store and phones that are a few lines each: every event by hand. */
+#include "../../ws-broker/broker.h"
+
+#include "../../common/json.h"
+#include "unit.h"
+
+#include <stdlib.h>
+
+enum { MAX_PENDING = 256 };
+
+/* What the core asked for, and the messages that its store still has. */
+struct world {
+    struct broker *broker;
+    int64_t now_ms;
+    struct store_write *pending[MAX_PENDING]; /* submitted, not answered */
+    size_t pending_count;
+    int queued;      /* messages in the store's queue */
+    int64_t session; /* the store's last session number */
+    session_id dropped[16], paused[16];
+    size_t dropped_count, paused_count, resumed_count;
+    struct buffer frame;
+};
+
+static const struct broker_options default_options = {
+    .name = "broker",
+    .max_sessions = 64,
+    .window = 4,
+    .min_battery_percent = 5,
+    .max_frames_per_second = 1000,
+    .device_info_timeout_ms = 10000,
+    .liveness_timeout_ms = 60000,
+    .report_timeout_ms = 30000,
+    .report_horizon_ms = 3600000,
+    .sweep_interval_ms = 2000,
+    .lease_ms = 15000,
+    .drain_timeout_ms = 5000,
+};
+
+/* Carries out what the core wants; writes wait until a test answers them. */
+static void pump(struct world *world)
+{
+    struct broker_action action;
+    while (broker_next_action(world->broker, &action)) {
+        switch (action.type) {
+        case BROKER_WRITE:
+            break; /* tests look with next_frame() */
+        case BROKER_PAUSE:
+            world->paused[world->paused_count++] = action.session;
+            break;
+        case BROKER_RESUME:
+            world->resumed_count++;
+            break;
+        case BROKER_DROP:
+            world->dropped[world->dropped_count++] = action.session;
+            break;
+        case BROKER_STORE:
+            assert_true(world->pending_count < MAX_PENDING);
+            world->pending[world->pending_count++] = action.write;
+            break;
+        }
+    }
+}
+
+static struct world *new_world(const struct broker_options *options)
+{
+    struct world *world = calloc(1, sizeof(*world));
+    world->now_ms = 1000000;
+    world->broker = broker_new(options, world->now_ms);
+    assert_non_null(world->broker);
+    buffer_init(&world->frame, 65536);
+    return world;
+}
+
+/* The pending write of that verb that waits longest; taken out. NULL without one. */
+static struct store_write *take_pending(struct world *world, enum store_verb verb)
+{
+    for (size_t i = 0; i < world->pending_count; i++) {
+        struct store_write *write = world->pending[i];
+        if (write->verb == verb) {
+            world->pending_count--;
+            memmove(&world->pending[i], &world->pending[i + 1],
+                    (world->pending_count - i) * sizeof(write));
+            return write;
+        }
+    }
+    return NULL;
+}
+
+static void answer(struct world *world, struct store_write *write, enum error result)
+{
+    write->result = result;
+    broker_store_done(world->broker, write, world->now_ms);
+    pump(world);
+}
+
+/* What the store does with a hand-over: gives as many messages as are queued. */
+static void fill_hand_over(struct world *world, struct store_write *write)
+{
+    size_t count = MIN(write->hand_over.slot_count, (size_t)world->queued);
+    for (size_t i = 0; i < count; i++) {
+        struct message *message = &write->hand_over.messages[i];
+        message->id = message_id_new();
+        strcpy(message->phone_number, "+1234567890");
+        message->text = strdup("text");
+        message->segments = 1;
+        strcpy(message->device_id, write->hand_over.slots[i]);
+    }
+    write->hand_over.message_count = count;
+    world->queued -= (int)count;
+}
+
+/* Answers everything that is pending, well, until nothing is. */
+static void answer_all(struct world *world)
+{
+    pump(world);
+    while (world->pending_count > 0) {
+        struct store_write *write = take_pending(world, world->pending[0]->verb);
+        if (write->verb == STORE_HAND_OVER)
+            fill_hand_over(world, write);
+        if (write->verb == STORE_TAKE_BACK)
+            world->queued++;
+        if (write->verb == STORE_DEVICE_CONNECT)
+            write->connect.session = ++world->session;
+        answer(world, write, ERROR_NONE);
+    }
+}
+
+static void free_world(struct world *world)
+{
+    answer_all(world);
+    broker_free(world->broker);
+    buffer_fini(&world->frame);
+    free(world);
+}
+
+static void advance(struct world *world, int64_t ms)
+{
+    world->now_ms += ms;
+    broker_tick(world->broker, world->now_ms, 1700000000000);
+    pump(world);
+}
+
+static session_id open_session(struct world *world, const char *device_id)
+{
+    session_id id = 0;
+    assert_true(broker_session_opened(world->broker, device_id, world->now_ms, &id));
+    return id;
+}
+
+static void receive(struct world *world, session_id id, const char *text)
+{
+    broker_session_received(world->broker, id, text, strlen(text), world->now_ms);
+    pump(world);
+}
+
+static void close_session(struct world *world, session_id id)
+{
+    broker_session_closed(world->broker, id, world->now_ms);
+    pump(world);
+}
+
+static enum session_output next_output(struct world *world, session_id id, enum error *error)
+{
+    buffer_clear(&world->frame);
+    enum session_output output = broker_take_output(world->broker, id, world->now_ms, &world->frame,
+                                                    error);
+    pump(world);
+    return output;
+}
+
+/* The type of the next frame, "" without one; the frame itself is in world->frame. */
+static const char *next_frame(struct world *world, session_id id)
+{
+    static char type[32];
+    enum error error;
+    struct json_problem problem;
+    enum session_output output = next_output(world, id, &error);
+    if (output == OUTPUT_PING)
+        output = next_output(world, id, &error);
+    if (output != OUTPUT_FRAME)
+        return "";
+    struct json *frame = json_parse(world->frame.data, world->frame.length, &problem);
+    assert_non_null(frame);
+    snprintf(type, sizeof(type), "%s", json_text(json_member(frame, "type")));
+    json_free(frame);
+    return type;
+}
+
+static void assert_closes(struct world *world, session_id id, enum error expected)
+{
+    enum error error = ERROR_NONE;
+    enum session_output output;
+    while ((output = next_output(world, id, &error)) == OUTPUT_FRAME || output == OUTPUT_PING)
+        ;
+    assert_int_equal(output, OUTPUT_CLOSE);
+    assert_int_equal(error, expected);
+    assert_int_equal(next_output(world, id, &error), OUTPUT_NOTHING);
+}
+
+/* A phone that is connected and has read its acknowledgement. */
+static session_id connect_phone(struct world *world, const char *device_id, const char *info)
+{
+    session_id id = open_session(world, device_id);
+    receive(world, id, info);
+    answer_all(world);
+    assert_string_equal(next_frame(world, id), "connection_ack");
+    return id;
+}
+
+static void queue(struct world *world, int count)
+{
+    world->queued += count;
+    broker_doorbell(world->broker, world->now_ms);
+    pump(world);
+}
+
+/* Reads a message from the phone's connection; copies its id. False without one. */
+static bool read_message(struct world *world, session_id id, char message_id[MESSAGE_ID_TEXT_SIZE])
+{
+    struct json_problem problem;
+    if (strcmp(next_frame(world, id), "new_sms") != 0)
+        return false;
+    struct json *frame = json_parse(world->frame.data, world->frame.length, &problem);
+    snprintf(message_id, MESSAGE_ID_TEXT_SIZE, "%s", json_text(json_member(frame, "message_id")));
+    json_free(frame);
+    return true;
+}
+
+static int count_messages(struct world *world, session_id id)
+{
+    char message_id[MESSAGE_ID_TEXT_SIZE];
+    int count = 0;
+    while (read_message(world, id, message_id))
+        count++;
+    return count;
+}
+
+static void report(struct world *world, session_id id, const char *message_id, const char *status)
+{
+    char text[200];
+    snprintf(text, sizeof(text),
+             "{\"type\":\"status_update\",\"message_id\":\"%s\",\"status\":\"%s\"}", message_id,
+             status);
+    receive(world, id, text);
+}
+
+/* ---- Connecting ---- */
+
+static void presence_is_committed_before_the_acknowledgement(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = open_session(world, "phone");
+    receive(world, id, "{}");
+    assert_string_equal(next_frame(world, id), "");
+    answer_all(world);
+    assert_string_equal(next_frame(world, id), "connection_ack");
+    free_world(world);
+}
+
+static void a_refused_presence_closes_the_connection(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = open_session(world, "phone");
+    receive(world, id, "{}");
+    answer(world, take_pending(world, STORE_DEVICE_CONNECT), ERROR_DISK_FULL);
+    assert_closes(world, id, ERROR_DISK_FULL);
+    close_session(world, id);
+    assert_null(take_pending(world, STORE_DEVICE_DISCONNECT));
+    free_world(world);
+}
+
+static void a_phone_that_leaves_while_it_is_being_connected_is_disconnected(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = open_session(world, "phone");
+    receive(world, id, "{}");
+    struct store_write *connect = take_pending(world, STORE_DEVICE_CONNECT);
+    close_session(world, id);
+    connect->connect.session = 7;
+    answer(world, connect, ERROR_NONE);
+    struct store_write *disconnect = take_pending(world, STORE_DEVICE_DISCONNECT);
+    assert_non_null(disconnect);
+    assert_string_equal(disconnect->disconnect.device_id, "phone");
+    assert_int_equal(disconnect->disconnect.session, 7);
+    answer(world, disconnect, ERROR_NONE);
+    free_world(world);
+}
+
+static void a_phone_that_says_nothing_is_sent_away(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = open_session(world, "phone");
+    advance(world, 9999);
+    enum error error;
+    assert_int_equal(next_output(world, id, &error), OUTPUT_NOTHING);
+    advance(world, 1);
+    assert_closes(world, id, ERROR_NO_DEVICE_INFO);
+    advance(world, 3000);
+    assert_int_equal(world->dropped_count, 1); /* it did not answer the close frame */
+    close_session(world, id);
+    free_world(world);
+}
+
+static void the_newest_connection_of_a_device_wins(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    char message_id[MESSAGE_ID_TEXT_SIZE];
+    session_id first = connect_phone(world, "phone", "{}");
+    queue(world, 2);
+    answer_all(world);
+    assert_true(read_message(world, first, message_id));
+    session_id silent = open_session(world, "phone");
+    assert_int_equal(world->pending_count, 0); /* who says nothing replaces nobody */
+
+    session_id second = open_session(world, "phone");
+    receive(world, second, "{}");
+    struct store_write *back = take_pending(world, STORE_TAKE_BACK);
+    assert_non_null(back); /* the message that was not written */
+    answer(world, back, ERROR_NONE);
+    world->queued++;
+    assert_closes(world, first, ERROR_REPLACED);
+    report(world, first, message_id, "sent"); /* late, and it counts */
+    struct store_write *late = take_pending(world, STORE_REPORT);
+    assert_non_null(late);
+    answer(world, late, ERROR_NONE);
+
+    answer_all(world);
+    assert_string_equal(next_frame(world, second), "connection_ack");
+    assert_int_equal(count_messages(world, second), 1);
+    close_session(world, first);
+    close_session(world, silent);
+    free_world(world);
+}
+
+/* ---- Messages ---- */
+
+static void no_frame_goes_out_before_the_commit(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = connect_phone(world, "phone", "{}");
+    queue(world, 1);
+    assert_string_equal(next_frame(world, id), "");
+    answer_all(world);
+    assert_string_equal(next_frame(world, id), "new_sms");
+    assert_string_equal(next_frame(world, id), "");
+    free_world(world);
+}
+
+static void a_window_is_never_more_than_full(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    char ids[4][MESSAGE_ID_TEXT_SIZE];
+    session_id id = connect_phone(world, "phone", "{}");
+    queue(world, 10);
+    answer_all(world);
+    for (int i = 0; i < 4; i++)
+        assert_true(read_message(world, id, ids[i]));
+    assert_int_equal(count_messages(world, id), 0);
+
+    report(world, id, ids[0], "sending"); /* still in its hands */
+    answer_all(world);
+    assert_int_equal(count_messages(world, id), 0);
+    report(world, id, ids[0], "sent");
+    report(world, id, ids[1], "failed");
+    answer_all(world);
+    assert_int_equal(count_messages(world, id), 2);
+    report(world, id, ids[0], "delivered"); /* it has left them already */
+    answer_all(world);
+    assert_int_equal(count_messages(world, id), 0);
+    assert_int_equal(world->queued, 4);
+    free_world(world);
+}
+
+static void a_new_connection_does_not_empty_the_window(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    struct message_id held[3] = {message_id_new(), message_id_new(), message_id_new()};
+    char text[MESSAGE_ID_TEXT_SIZE];
+    session_id id = open_session(world, "phone");
+    receive(world, id, "{}");
+    struct store_write *connect = take_pending(world, STORE_DEVICE_CONNECT);
+    assert_int_equal(connect->connect.held_capacity, 4);
+    for (int i = 0; i < 3; i++)
+        connect->connect.held[i].id = held[i];
+    connect->connect.held[2].silent_ms = 30000; /* as long as the report timeout: forgotten */
+    connect->connect.held_count = 3;
+    connect->connect.session = 1;
+    answer(world, connect, ERROR_NONE);
+    answer_all(world);
+    assert_string_equal(next_frame(world, id), "connection_ack");
+    queue(world, 10);
+    answer_all(world);
+    assert_int_equal(count_messages(world, id), 2);
+    message_id_format(&held[0], text);
+    report(world, id, text, "delivered");
+    answer_all(world);
+    assert_int_equal(count_messages(world, id), 1);
+    free_world(world);
+}
+
+static void silence_frees_the_window_after_a_time(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = connect_phone(world, "phone", "{}");
+    queue(world, 8);
+    answer_all(world);
+    assert_int_equal(count_messages(world, id), 4);
+    for (int i = 0; i < 29; i++) {
+        advance(world, 1000);
+        broker_session_alive(world->broker, id, world->now_ms);
+        answer_all(world);
+    }
+    assert_int_equal(count_messages(world, id), 0);
+    advance(world, 1000);
+    answer_all(world);
+    assert_int_equal(count_messages(world, id), 4);
+    free_world(world);
+}
+
+static void an_unwritten_message_goes_back_when_the_connection_ends(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    char message_id[MESSAGE_ID_TEXT_SIZE];
+    session_id id = connect_phone(world, "phone", "{}");
+    queue(world, 3);
+    answer_all(world);
+    assert_true(read_message(world, id, message_id));
+    close_session(world, id);
+    struct message_id written;
+    assert_true(message_id_parse(message_id, &written));
+    for (int i = 0; i < 2; i++) {
+        struct store_write *back = take_pending(world, STORE_TAKE_BACK);
+        assert_non_null(back);
+        assert_false(message_id_equal(&back->take_back.id, &written));
+        assert_string_equal(back->take_back.device_id, "phone");
+        answer(world, back, ERROR_NONE);
+    }
+    assert_null(take_pending(world, STORE_TAKE_BACK));
+    free_world(world);
+}
+
+static void a_message_for_a_phone_that_left_meanwhile_goes_back(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = connect_phone(world, "phone", "{}");
+    queue(world, 1);
+    struct store_write *hand_over = take_pending(world, STORE_HAND_OVER);
+    close_session(world, id);
+    fill_hand_over(world, hand_over);
+    answer(world, hand_over, ERROR_NONE);
+    struct store_write *back = take_pending(world, STORE_TAKE_BACK);
+    assert_non_null(back);
+    answer(world, back, ERROR_NONE);
+    free_world(world);
+}
+
+static void the_store_is_asked_for_no_more_than_phones_can_take(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    queue(world, 100);
+    assert_null(take_pending(world, STORE_HAND_OVER)); /* nobody is there */
+    connect_phone(world, "phone", "{}");
+    assert_int_equal(world->queued, 96);
+    free_world(world);
+}
+
+static void one_hand_over_is_at_the_store_at_a_time(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    connect_phone(world, "a", "{}");
+    connect_phone(world, "b", "{}");
+    connect_phone(world, "c", "{}");
+    queue(world, 12);
+    struct store_write *first = take_pending(world, STORE_HAND_OVER);
+    assert_non_null(first);
+    broker_doorbell(world->broker, world->now_ms);
+    pump(world);
+    assert_null(take_pending(world, STORE_HAND_OVER));
+    fill_hand_over(world, first);
+    answer(world, first, ERROR_NONE);
+    struct store_write *second = take_pending(world, STORE_HAND_OVER);
+    assert_non_null(second);
+    fill_hand_over(world, second);
+    answer(world, second, ERROR_NONE);
+    answer_all(world);
+    assert_int_equal(world->queued, 0);
+    free_world(world);
+}
+
+static void a_busy_store_is_asked_again_later(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = connect_phone(world, "phone", "{}");
+    queue(world, 1);
+    answer(world, take_pending(world, STORE_HAND_OVER), ERROR_STORE_BUSY);
+    broker_doorbell(world->broker, world->now_ms);
+    pump(world);
+    assert_null(take_pending(world, STORE_HAND_OVER)); /* not at once */
+    advance(world, 1000);
+    answer_all(world);
+    assert_int_equal(count_messages(world, id), 1);
+    free_world(world);
+}
+
+static void the_sweep_finds_what_no_doorbell_announced(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = connect_phone(world, "phone", "{}");
+    advance(world, 1);
+    answer_all(world);
+    world->queued = 1;
+    advance(world, 2000);
+    answer_all(world);
+    assert_int_equal(count_messages(world, id), 1);
+    free_world(world);
+}
+
+static void equal_phones_take_turns(void **state)
+{
+    enum { PHONES = 10, ROUNDS = 30 };
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id ids[PHONES];
+    int counts[PHONES] = {0};
+    for (int i = 0; i < PHONES; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "phone-%d", i);
+        ids[i] = connect_phone(world, name, "{}");
+    }
+    for (int round = 0; round < ROUNDS * PHONES; round++) { /* one message at a time */
+        queue(world, 1);
+        answer_all(world);
+        for (int i = 0; i < PHONES; i++) {
+            char message_id[MESSAGE_ID_TEXT_SIZE];
+            while (read_message(world, ids[i], message_id)) {
+                counts[i]++;
+                report(world, ids[i], message_id, "sent");
+            }
+        }
+        answer_all(world);
+    }
+    for (int i = 0; i < PHONES; i++)
+        assert_int_equal(counts[i], ROUNDS);
+    free_world(world);
+}
+
+static void an_empty_battery_gets_nothing_until_it_is_charged(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = connect_phone(world, "phone", "{\"battery_level\":4}");
+    queue(world, 3);
+    answer_all(world);
+    assert_int_equal(count_messages(world, id), 0);
+    receive(world, id, "{\"type\":\"device_update\",\"info\":{\"charging\":true}}");
+    answer_all(world);
+    assert_int_equal(count_messages(world, id), 3);
+    free_world(world);
+}
+
+static void a_pace_is_kept(void **state)
+{
+    (void)state;
+    struct broker_options options = default_options;
+    options.segments_per_minute = 60;
+    struct world *world = new_world(&options);
+    session_id id = connect_phone(world, "phone", "{}");
+    queue(world, 4);
+    answer_all(world);
+    assert_int_equal(count_messages(world, id), 1);
+    advance(world, 900);
+    answer_all(world);
+    assert_int_equal(count_messages(world, id), 0);
+    assert_true(broker_wake_ms(world->broker) <= world->now_ms + 101);
+    advance(world, 100);
+    answer_all(world);
+    assert_int_equal(count_messages(world, id), 1);
+    free_world(world);
+}
+
+/* ---- Reports ---- */
+
+static void a_report_is_tried_until_the_store_takes_it(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    char message_id[MESSAGE_ID_TEXT_SIZE];
+    session_id id = connect_phone(world, "phone", "{}");
+    queue(world, 1);
+    answer_all(world);
+    assert_true(read_message(world, id, message_id));
+    report(world, id, message_id, "sent");
+    for (int i = 0; i < 5; i++) {
+        struct store_write *write = take_pending(world, STORE_REPORT);
+        assert_non_null(write);
+        answer(world, write, ERROR_STORE_UNAVAILABLE);
+        assert_null(take_pending(world, STORE_REPORT));
+        advance(world, 1000);
+    }
+    close_session(world, id); /* also when the phone has gone */
+    struct store_write *write = take_pending(world, STORE_REPORT);
+    assert_non_null(write);
+    assert_int_equal(write->report.status, MESSAGE_SENT);
+    answer(world, write, ERROR_NONE);
+    free_world(world);
+}
+
+static void a_phone_that_reports_faster_than_the_store_writes_is_not_read(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = connect_phone(world, "phone", "{}");
+    const char *message_id = "019dbb26-7a13-7c1e-a2a6-0c2d52c3f9c1";
+    for (int i = 0; i < 64; i++)
+        report(world, id, message_id, "sent");
+    assert_int_equal(world->paused_count, 1);
+    assert_int_equal(world->paused[0], id);
+    assert_int_equal(world->resumed_count, 0);
+    for (int i = 0; i < 33; i++)
+        answer(world, take_pending(world, STORE_REPORT), ERROR_NONE);
+    assert_int_equal(world->resumed_count, 1);
+    free_world(world);
+}
+
+static void a_report_on_anothers_message_is_answered_with_an_error(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = connect_phone(world, "phone", "{}");
+    report(world, id, "019dbb26-7a13-7c1e-a2a6-0c2d52c3f9c1", "sent");
+    answer(world, take_pending(world, STORE_REPORT), ERROR_MESSAGE_NOT_HELD);
+    assert_string_equal(next_frame(world, id), "error");
+    assert_non_null(strstr(world->frame.data, "message_not_held"));
+    assert_non_null(strstr(world->frame.data, "019dbb26-7a13-7c1e-a2a6-0c2d52c3f9c1"));
+    free_world(world);
+}
+
+/* ---- Rules ---- */
+
+static void too_many_frames_end_a_connection(void **state)
+{
+    (void)state;
+    struct broker_options options = default_options;
+    options.max_frames_per_second = 10;
+    struct world *world = new_world(&options);
+    session_id id = connect_phone(world, "phone", "{}");
+    for (int i = 0; i < 19; i++)
+        receive(world, id, "{\"type\":\"device_update\",\"info\":{}}");
+    enum error error;
+    assert_int_equal(next_output(world, id, &error), OUTPUT_NOTHING);
+    receive(world, id, "{\"type\":\"device_update\",\"info\":{}}");
+    assert_closes(world, id, ERROR_TOO_MANY_FRAMES);
+    free_world(world);
+}
+
+static void a_phone_that_does_not_read_its_errors_is_sent_away(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = connect_phone(world, "phone", "{}");
+    for (int i = 0; i < SESSION_MAX_OWED; i++)
+        receive(world, id, "garbage");
+    assert_int_equal(world->paused_count, 1);
+    for (int i = 0; i < 9; i++)
+        advance(world, 1000);
+    assert_string_equal(next_frame(world, id), "error"); /* one, in the last moment */
+    for (int i = 0; i < 12; i++) /* 10 s for another, and 3 s for its close frame */
+        advance(world, 1000);
+    assert_int_equal(world->dropped_count, 0);
+    assert_closes(world, id, ERROR_NOT_READING);
+    advance(world, 1000);
+    assert_int_equal(world->dropped_count, 1);
+    free_world(world);
+}
+
+static void a_phone_that_reads_its_errors_is_read_from_again(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = connect_phone(world, "phone", "{}");
+    for (int i = 0; i < SESSION_MAX_OWED; i++)
+        receive(world, id, "garbage");
+    assert_int_equal(world->paused_count, 1);
+    while (world->resumed_count == 0)
+        assert_string_equal(next_frame(world, id), "error");
+    for (int i = 0; i < 59; i++) /* its silence counts from there */
+        advance(world, 1000);
+    assert_int_equal(world->dropped_count, 0);
+    advance(world, 1000);
+    assert_int_equal(world->dropped_count, 1);
+    free_world(world);
+}
+
+static void a_phone_is_not_silent_while_it_is_not_read_from(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = connect_phone(world, "phone", "{}");
+    for (int i = 0; i < SESSION_MAX_OWED; i++)
+        report(world, id, "019dbb26-7a13-7c1e-a2a6-0c2d52c3f9c1", "sent");
+    for (int i = 0; i < 300; i++) /* the store is locked for minutes */
+        advance(world, 1000);
+    assert_int_equal(world->dropped_count, 0);
+    answer_all(world);
+    assert_int_equal(world->resumed_count, 1);
+    advance(world, 1000);
+    assert_int_equal(world->dropped_count, 0);
+    free_world(world);
+}
+
+static void pings_go_out_and_silence_ends(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id silent = connect_phone(world, "silent", "{}");
+    session_id alive = connect_phone(world, "alive", "{}");
+    enum error error;
+    int pings = 0;
+    for (int i = 0; i < 60; i++) {
+        advance(world, 1000);
+        answer_all(world);
+        if (next_output(world, alive, &error) == OUTPUT_PING) {
+            pings++;
+            broker_session_alive(world->broker, alive, world->now_ms);
+        }
+    }
+    assert_int_equal(pings, 3);
+    assert_int_equal(world->dropped_count, 1);
+    assert_int_equal(world->dropped[0], silent);
+    free_world(world);
+}
+
+static void no_more_phones_than_allowed_are_admitted(void **state)
+{
+    (void)state;
+    struct broker_options options = default_options;
+    options.max_sessions = 2;
+    struct world *world = new_world(&options);
+    session_id ids[3];
+    ids[0] = open_session(world, "a");
+    ids[1] = open_session(world, "b");
+    assert_int_equal(broker_admits(world->broker), ERROR_TOO_MANY_PHONES);
+    assert_false(broker_session_opened(world->broker, "c", world->now_ms, &ids[2]));
+    close_session(world, ids[0]);
+    assert_int_equal(broker_admits(world->broker), ERROR_NONE);
+    ids[2] = open_session(world, "c");
+    assert_int_not_equal(ids[2], ids[0]); /* the place is used again, the name is not */
+    receive(world, ids[0], "{}");
+    assert_int_equal(world->pending_count, 0);
+    free_world(world);
+}
+
+/* ---- Stopping ---- */
+
+static void a_drain_flushes_says_farewell_and_takes_reports(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    char message_id[MESSAGE_ID_TEXT_SIZE];
+    session_id id = connect_phone(world, "phone", "{}");
+    queue(world, 1);
+    answer_all(world);
+    broker_drain(world->broker, world->now_ms);
+    pump(world);
+    assert_int_equal(broker_admits(world->broker), ERROR_SHUTTING_DOWN);
+    assert_true(read_message(world, id, message_id)); /* it is committed: it goes out */
+    assert_closes(world, id, ERROR_SHUTTING_DOWN);
+    queue(world, 1);
+    assert_null(take_pending(world, STORE_HAND_OVER));
+    report(world, id, message_id, "sent");
+    assert_false(broker_is_drained(world->broker));
+    close_session(world, id);
+    assert_false(broker_is_drained(world->broker)); /* the report is at the store */
+    assert_non_null(world->pending[0]);
+    answer_all(world);
+    assert_true(broker_is_drained(world->broker));
+    free_world(world);
+}
+
+static void a_drain_ends_also_with_a_phone_that_does_not_listen(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = connect_phone(world, "phone", "{}");
+    queue(world, 1);
+    answer_all(world);
+    broker_drain(world->broker, world->now_ms);
+    pump(world);
+    advance(world, 4999);
+    assert_int_equal(world->dropped_count, 0);
+    advance(world, 1);
+    assert_int_equal(world->dropped_count, 1);
+    close_session(world, id);
+    struct store_write *back = take_pending(world, STORE_TAKE_BACK);
+    assert_non_null(back);
+    answer(world, back, ERROR_STORE_BUSY); /* the time is over: it is not tried again */
+    answer_all(world);
+    assert_true(broker_is_drained(world->broker));
+    free_world(world);
+}
+
+static void the_lease_is_renewed_in_time(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    int leases = 0;
+    for (int i = 0; i < 30; i++) {
+        advance(world, 1000);
+        struct store_write *lease = take_pending(world, STORE_BROKER_LEASE);
+        if (lease) {
+            leases++;
+            assert_int_equal(lease->lease.lease_ms, 15000);
+            answer(world, lease, ERROR_NONE);
+        }
+        answer_all(world);
+    }
+    assert_int_equal(leases, 6);
+    free_world(world);
+}
+
+UNIT_TESTS(cmocka_unit_test(presence_is_committed_before_the_acknowledgement),
+           cmocka_unit_test(a_refused_presence_closes_the_connection),
+           cmocka_unit_test(a_phone_that_leaves_while_it_is_being_connected_is_disconnected),
+           cmocka_unit_test(a_phone_that_says_nothing_is_sent_away),
+           cmocka_unit_test(the_newest_connection_of_a_device_wins),
+           cmocka_unit_test(no_frame_goes_out_before_the_commit),
+           cmocka_unit_test(a_window_is_never_more_than_full),
+           cmocka_unit_test(a_new_connection_does_not_empty_the_window),
+           cmocka_unit_test(silence_frees_the_window_after_a_time),
+           cmocka_unit_test(an_unwritten_message_goes_back_when_the_connection_ends),
+           cmocka_unit_test(a_message_for_a_phone_that_left_meanwhile_goes_back),
+           cmocka_unit_test(the_store_is_asked_for_no_more_than_phones_can_take),
+           cmocka_unit_test(one_hand_over_is_at_the_store_at_a_time),
+           cmocka_unit_test(a_busy_store_is_asked_again_later),
+           cmocka_unit_test(the_sweep_finds_what_no_doorbell_announced),
+           cmocka_unit_test(equal_phones_take_turns),
+           cmocka_unit_test(an_empty_battery_gets_nothing_until_it_is_charged),
+           cmocka_unit_test(a_pace_is_kept),
+           cmocka_unit_test(a_report_is_tried_until_the_store_takes_it),
+           cmocka_unit_test(a_phone_that_reports_faster_than_the_store_writes_is_not_read),
+           cmocka_unit_test(a_report_on_anothers_message_is_answered_with_an_error),
+           cmocka_unit_test(too_many_frames_end_a_connection),
+           cmocka_unit_test(a_phone_that_does_not_read_its_errors_is_sent_away),
+           cmocka_unit_test(a_phone_that_reads_its_errors_is_read_from_again),
+           cmocka_unit_test(a_phone_is_not_silent_while_it_is_not_read_from),
+           cmocka_unit_test(pings_go_out_and_silence_ends),
+           cmocka_unit_test(no_more_phones_than_allowed_are_admitted),
+           cmocka_unit_test(a_drain_flushes_says_farewell_and_takes_reports),
+           cmocka_unit_test(a_drain_ends_also_with_a_phone_that_does_not_listen),
+           cmocka_unit_test(the_lease_is_renewed_in_time))

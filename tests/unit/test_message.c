@@ -1,0 +1,76 @@
+/* The life of a message: every pair of statuses, for everyone who may move it. */
+#include "../../common/message.h"
+#include "unit.h"
+
+/* Rows: from; columns: to; in the order of the enum. A api, B broker, P phone, - nobody. */
+static const char *const expected[MESSAGE_STATUS_COUNT][MESSAGE_STATUS_COUNT] = {
+    /*               queued disp. acc.  send. sent  deliv. failed exp.  canc.  unknown */
+    /* queued     */ {"-", "B", "B", "-", "-", "-", "B", "B", "AB", "-"},
+    /* dispatched */ {"B", "-", "B", "-", "-", "-", "-", "B", "AB", "-"},
+    /* accepted   */ {"BP", "-", "-", "P", "P", "P", "P", "P", "P", "BP"},
+    /* sending    */ {"P", "-", "-", "-", "P", "P", "P", "-", "-", "BP"},
+    /* sent       */ {"-", "-", "-", "-", "-", "P", "P", "-", "-", "-"},
+    /* delivered  */ {"-", "-", "-", "-", "-", "-", "-", "-", "-", "-"},
+    /* failed     */ {"-", "-", "-", "-", "P", "P", "-", "-", "-", "-"},
+    /* expired    */ {"-", "-", "-", "-", "P", "P", "-", "-", "-", "-"},
+    /* cancelled  */ {"-", "-", "-", "-", "P", "P", "-", "-", "-", "-"},
+    /* unknown    */ {"-", "-", "-", "-", "P", "P", "P", "-", "-", "-"},
+};
+
+static void every_pair_is_as_written(void **state)
+{
+    static const char letters[MESSAGE_ACTOR_COUNT] = {'A', 'B', 'P'};
+    (void)state;
+    for (int from = 0; from < MESSAGE_STATUS_COUNT; from++) {
+        for (int to = 0; to < MESSAGE_STATUS_COUNT; to++) {
+            for (int actor = 0; actor < MESSAGE_ACTOR_COUNT; actor++) {
+                bool allowed = strchr(expected[from][to], letters[actor]);
+                bool found = message_status_may_become(
+                    (enum message_status)from, (enum message_status)to, (enum message_actor)actor);
+                if (found != allowed)
+                    fail_msg("%s to %s by %c: %d", message_status_name((enum message_status)from),
+                             message_status_name((enum message_status)to), letters[actor], found);
+            }
+        }
+    }
+}
+
+static void nothing_leaves_delivered_and_nothing_stays(void **state)
+{
+    (void)state;
+    for (int to = 0; to < MESSAGE_STATUS_COUNT; to++) {
+        for (int actor = 0; actor < MESSAGE_ACTOR_COUNT; actor++) {
+            assert_false(message_status_may_become(MESSAGE_DELIVERED, (enum message_status)to,
+                                                   (enum message_actor)actor));
+            assert_false(message_status_may_become((enum message_status)to, (enum message_status)to,
+                                                   (enum message_actor)actor));
+        }
+    }
+}
+
+static void names_read_back(void **state)
+{
+    enum message_status status;
+    (void)state;
+    for (int i = 0; i < MESSAGE_STATUS_COUNT; i++) {
+        assert_true(message_status_parse(message_status_name((enum message_status)i), &status));
+        assert_int_equal(status, i);
+    }
+    assert_false(message_status_parse("", &status));
+    assert_false(message_status_parse("Queued", &status));
+    assert_false(message_status_parse("pending", &status));
+}
+
+static void four_statuses_are_reports(void **state)
+{
+    (void)state;
+    for (int i = 0; i < MESSAGE_STATUS_COUNT; i++) {
+        bool report = i == MESSAGE_SENDING || i == MESSAGE_SENT || i == MESSAGE_DELIVERED ||
+                      i == MESSAGE_FAILED;
+        assert_int_equal(message_status_is_report((enum message_status)i), report);
+    }
+}
+
+UNIT_TESTS(cmocka_unit_test(every_pair_is_as_written),
+           cmocka_unit_test(nothing_leaves_delivered_and_nothing_stays),
+           cmocka_unit_test(names_read_back), cmocka_unit_test(four_statuses_are_reports))

@@ -1,0 +1,404 @@
+/* Settings: where they come from, what is refused and in which words, and reading back what is
+   printed. */
+#include "../../common/settings.h"
+#include "unit.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* The list, once more. */
+static const struct row {
+    const char *name;
+    size_t offset;
+    bool is_text;
+    const char *text_default;
+    const char *allowed;
+    int64_t number_default, smallest, largest;
+    const char *unit;
+} rows[] = {
+#define TEXT(field, name, value, allowed, used_by, meaning)                                        \
+    {name, offsetof(struct settings, field), true, value, allowed, 0, 0, 0, ""},
+#define NUMBER(field, name, unit, value, smallest, largest, used_by, meaning)                      \
+    {name, offsetof(struct settings, field), false, NULL, NULL, value, smallest, largest, unit},
+#include "../../common/settings.def"
+#undef TEXT
+#undef NUMBER
+};
+
+static const char *text_in(const struct settings *settings, const struct row *row)
+{
+    return (const char *)settings + row->offset;
+}
+
+static int64_t number_in(const struct settings *settings, const struct row *row)
+{
+    return *(const int64_t *)((const char *)settings + row->offset);
+}
+
+/* ---- A folder with a file, and an environment without settings ---- */
+
+static char folder[64], env_path[80];
+
+static int set_up(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        unsetenv(rows[i].name);
+    strcpy(folder, "/tmp/test_settings.XXXXXX");
+    if (!mkdtemp(folder))
+        return -1;
+    snprintf(env_path, sizeof(env_path), "%s/env", folder);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        unsetenv(rows[i].name);
+    unlink(env_path);
+    return rmdir(folder);
+}
+
+static void write_env(const char *text)
+{
+    FILE *file = fopen(env_path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void load(struct settings *settings)
+{
+    char problem[SETTINGS_PROBLEM_SIZE] = "";
+    if (!settings_load(settings, env_path, false, problem))
+        fail_msg("%s", problem);
+}
+
+/* The sentence why the settings are refused. */
+static const char *refusal(void)
+{
+    static char problem[SETTINGS_PROBLEM_SIZE];
+    struct settings settings;
+    strcpy(problem, "nothing");
+    if (settings_load(&settings, env_path, false, problem))
+        return "nothing";
+    assert_true(strlen(problem) > 20);
+    assert_null(strchr(problem, '\n'));
+    return problem;
+}
+
+static void expect_refusal(const char *what, const char *const words[])
+{
+    const char *problem = refusal();
+    for (; *words; words++) {
+        if (!strstr(problem, *words))
+            fail_msg("%s: \"%s\" is not in \"%s\"", what, *words, problem);
+    }
+}
+
+static void expect_defaults(const struct settings *settings)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        if (rows[i].is_text)
+            assert_string_equal(text_in(settings, &rows[i]), rows[i].text_default);
+        else if (number_in(settings, &rows[i]) != rows[i].number_default)
+            fail_msg("%s is %lld", rows[i].name, (long long)number_in(settings, &rows[i]));
+    }
+}
+
+/* ---- Where they come from ---- */
+
+static void without_a_file_all_are_defaults(void **state)
+{
+    struct settings settings;
+    (void)state;
+    load(&settings);
+    expect_defaults(&settings);
+}
+
+static void a_required_file_must_be_there(void **state)
+{
+    struct settings settings;
+    char problem[SETTINGS_PROBLEM_SIZE] = "";
+    (void)state;
+    assert_false(settings_load(&settings, env_path, true, problem));
+    assert_non_null(strstr(problem, env_path));
+    write_env("");
+    assert_true(settings_load(&settings, env_path, true, problem));
+    expect_defaults(&settings);
+}
+
+static void a_folder_is_no_file(void **state)
+{
+    struct settings settings;
+    char problem[SETTINGS_PROBLEM_SIZE] = "";
+    (void)state;
+    assert_false(settings_load(&settings, folder, true, problem));
+    assert_non_null(strstr(problem, folder));
+}
+
+static void files_are_read_as_people_write_them(void **state)
+{
+    static const struct {
+        const char *file;
+        int64_t http_port;
+        const char *database_path;
+    } cases[] = {
+        {"", 8000, "data/sms-gateway.db"},
+        {"\n\n  \n\t\n", 8000, "data/sms-gateway.db"},
+        {"# a comment\n   # another\n#HTTP_PORT=1\n", 8000, "data/sms-gateway.db"},
+        {"HTTP_PORT=9000\n", 9000, "data/sms-gateway.db"},
+        {"HTTP_PORT=9000", 9000, "data/sms-gateway.db"},
+        {"HTTP_PORT=9000\r\nDATABASE_PATH=a.db\r\n", 9000, "a.db"},
+        {"  HTTP_PORT = 9000  \n\tDATABASE_PATH\t=\ta.db\t\n", 9000, "a.db"},
+        {"HTTP_PORT=\"9000\"\nDATABASE_PATH=\"a.db\"\n", 9000, "a.db"},
+        {"HTTP_PORT='9000'\nDATABASE_PATH='a.db'\n", 9000, "a.db"},
+        {"HTTP_PORT=1\nHTTP_PORT=2\n", 2, "data/sms-gateway.db"},
+        {"DATABASE_PATH=/var/lib/my gateway/a b.db\n", 8000, "/var/lib/my gateway/a b.db"},
+        {"DATABASE_PATH=\"  spaces  \"\n", 8000, "  spaces  "},
+        {"DATABASE_PATH=file:a.db?x=1&y=2\n", 8000, "file:a.db?x=1&y=2"},
+        {"DATABASE_PATH='#1.db'\n", 8000, "#1.db"},
+        {"DATABASE_PATH=d\xc3\xa9p\xc3\xb4t.db\n", 8000, "d\xc3\xa9p\xc3\xb4t.db"},
+        {"HTTP_PORT=08080\n", 8080, "data/sms-gateway.db"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct settings settings;
+        write_env(cases[i].file);
+        load(&settings);
+        assert_int_equal(settings.http_port, cases[i].http_port);
+        assert_string_equal(settings.database_path, cases[i].database_path);
+    }
+}
+
+static void the_environment_wins_over_the_file(void **state)
+{
+    struct settings settings;
+    (void)state;
+    write_env("HTTP_PORT=9000\nLOG_LEVEL=debug\n");
+    setenv("HTTP_PORT", "9001", 1);
+    setenv("DATABASE_PATH", "from environment.db", 1);
+    setenv("NO_SETTING_OF_OURS", "x", 1);
+    load(&settings);
+    assert_int_equal(settings.http_port, 9001);
+    assert_string_equal(settings.log_level, "debug");
+    assert_string_equal(settings.database_path, "from environment.db");
+    unsetenv("NO_SETTING_OF_OURS");
+}
+
+/* ---- What is refused ---- */
+
+static void bad_lines_are_refused_with_their_number(void **state)
+{
+    static const struct {
+        const char *file;
+        const char *words[5];
+    } cases[] = {
+        {"HTTP_PORT\n", {"line 1", "NAME=value"}},
+        {"\n# x\nnonsense\n", {"line 3", "NAME=value"}},
+        {"HTTP_PORT=9000\nHTTP_PROT=1\n", {"line 2", "HTTP_PROT", "did you mean HTTP_PORT?"}},
+        {"LOGLEVEL=info\n", {"line 1", "LOGLEVEL", "did you mean LOG_LEVEL?"}},
+        {"DEVICE_INFO_TIMEOUT=5\n", {"there is no setting DEVICE_INFO_TIMEOUT"}},
+        {"DATABSE_PATH=x\n", {"did you mean DATABASE_PATH?"}},
+        {"SOMETHING_QUITE_DIFFERENT=1\n", {"there is no setting SOMETHING_QUITE_DIFFERENT"}},
+        {"=1\n", {"line 1", "there is no setting"}},
+        {"export HTTP_PORT=1\n", {"line 1", "export HTTP_PORT"}},
+        {"HTTP_PORT=\n", {"line 1", "HTTP_PORT", "from 1 to 65535", "\"\""}},
+        {"HTTP_PORT=eighty\n", {"HTTP_PORT", "whole number", "\"eighty\""}},
+        {"DATABASE_PATH=\n", {"line 1", "DATABASE_PATH", "1 to 1023 characters"}},
+        {"DATABASE_PATH=''\n", {"DATABASE_PATH", "1 to 1023 characters"}},
+        {"DATABASE_PATH=a'b\n", {"DATABASE_PATH", "without quotes"}},
+        {"DATABASE_PATH=\"ab\n", {"DATABASE_PATH", "without quotes"}},
+        {"DATABASE_PATH='a\"b'\n", {"DATABASE_PATH", "without quotes"}},
+        {"LOG_LEVEL=loud\n", {"LOG_LEVEL", "debug", "error", "\"loud\""}},
+        {"HTTP_PORT=1\nHTTP_PORT=0\n", {"line 2", "HTTP_PORT"}},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        write_env(cases[i].file);
+        expect_refusal(cases[i].file, cases[i].words);
+    }
+}
+
+static void nothing_is_suggested_for_a_name_that_is_far_from_all(void **state)
+{
+    (void)state;
+    write_env("SOMETHING_QUITE_DIFFERENT=1\n");
+    assert_null(strstr(refusal(), "did you mean"));
+}
+
+static void an_endless_line_is_refused_in_a_short_sentence(void **state)
+{
+    static const char *const starts[] = {"", "DATABASE_PATH=", "LOG_LEVEL=", "HTTP_PORT=", "="};
+    static char line[100000];
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(starts); i++) {
+        memset(line, '9', sizeof(line) - 1);
+        memcpy(line, starts[i], strlen(starts[i]));
+        write_env(line);
+        expect_refusal(starts[i], (const char *const[]){env_path, "line 1", NULL});
+    }
+    memset(line, 'N', sizeof(line) - 1);
+    memcpy(line + sizeof(line) - 3, "=1", 2);
+    write_env(line);
+    expect_refusal("a long name", (const char *const[]){"line 1", "there is no setting NNN", NULL});
+}
+
+static void bad_values_of_the_environment_are_refused(void **state)
+{
+    (void)state;
+    write_env("HTTP_PORT=9000\n");
+    setenv("HTTP_PORT", "70000", 1);
+    expect_refusal("HTTP_PORT", (const char *const[]){"the environment", "HTTP_PORT", "1 to 65535",
+                                                      "\"70000\"", NULL});
+    setenv("HTTP_PORT", "", 1);
+    expect_refusal("HTTP_PORT", (const char *const[]){"the environment", "HTTP_PORT", NULL});
+    unsetenv("HTTP_PORT");
+    setenv("DATABASE_PATH", "two\nlines", 1);
+    expect_refusal("DATABASE_PATH", (const char *const[]){"the environment", "line ends", NULL});
+}
+
+/* ---- Every number, every text ---- */
+
+static bool accepts(const struct row *row, const char *value, struct settings *settings)
+{
+    char problem[SETTINGS_PROBLEM_SIZE];
+    setenv(row->name, value, 1);
+    bool from_environment = settings_load(settings, env_path, false, problem);
+    unsetenv(row->name);
+    if (!from_environment)
+        assert_non_null(strstr(problem, row->name));
+    return from_environment;
+}
+
+static bool accepts_number(const struct row *row, int64_t number)
+{
+    struct settings settings;
+    char value[32];
+    snprintf(value, sizeof(value), "%lld", (long long)number);
+    bool good = accepts(row, value, &settings);
+    if (good)
+        assert_int_equal(number_in(&settings, row), number);
+    return good;
+}
+
+static void every_number_has_its_range(void **state)
+{
+    (void)state;
+    for (const struct row *row = rows; row < rows + ARRAY_LENGTH(rows); row++) {
+        char range[64];
+        if (row->is_text)
+            continue;
+        assert_in_range(row->number_default - row->smallest, 0, row->largest - row->smallest);
+        if (!accepts_number(row, row->smallest) || !accepts_number(row, row->largest))
+            fail_msg("%s refuses the end of its range", row->name);
+        if (accepts_number(row, row->smallest - 1) || accepts_number(row, row->largest + 1))
+            fail_msg("%s accepts more than its range", row->name);
+        setenv(row->name, "-1", 1);
+        snprintf(range, sizeof(range), "%lld to %lld", (long long)row->smallest,
+                 (long long)row->largest);
+        expect_refusal(row->name, (const char *const[]){row->name, range, row->unit, "-1", NULL});
+        unsetenv(row->name);
+    }
+}
+
+static void every_number_is_whole_and_decimal(void **state)
+{
+    static const char *const bad[] = {"",
+                                      " 5",
+                                      "5 ",
+                                      "+5",
+                                      "-5",
+                                      "5.0",
+                                      "5,0",
+                                      "1e1",
+                                      "0x5",
+                                      "5s",
+                                      "five",
+                                      "5 5",
+                                      "\t5",
+                                      "--5",
+                                      "5-",
+                                      "9223372036854775808",
+                                      "99999999999999999999999999",
+                                      "\xd9\xa5",
+                                      "infinity"};
+    (void)state;
+    for (const struct row *row = rows; row < rows + ARRAY_LENGTH(rows); row++) {
+        struct settings settings;
+        for (size_t i = 0; !row->is_text && i < ARRAY_LENGTH(bad); i++) {
+            if (accepts(row, bad[i], &settings))
+                fail_msg("%s accepts \"%s\"", row->name, bad[i]);
+        }
+    }
+}
+
+static void texts_of_any_kind_have_1_to_1023_characters(void **state)
+{
+    (void)state;
+    for (const struct row *row = rows; row < rows + ARRAY_LENGTH(rows); row++) {
+        struct settings settings;
+        char value[SETTINGS_TEXT_SIZE + 1] = "x";
+        if (!row->is_text || row->allowed)
+            continue;
+        assert_true(accepts(row, value, &settings));
+        memset(value, 'x', SETTINGS_TEXT_SIZE);
+        assert_false(accepts(row, value, &settings));
+        value[SETTINGS_TEXT_SIZE - 1] = '\0';
+        assert_true(accepts(row, value, &settings));
+        assert_string_equal(text_in(&settings, row), value);
+    }
+}
+
+static void the_log_level_is_one_of_its_words(void **state)
+{
+    static const struct {
+        const char *value;
+        bool good;
+    } cases[] = {
+        {"debug", true},
+        {"info", true},
+        {"warning", true},
+        {"error", true},
+        {"", false},
+        {"i", false},
+        {"inf", false},
+        {"infos", false},
+        {"INFO", false},
+        {" info", false},
+        {"info ", false},
+        {"nfo", false},
+        {"warn", false},
+        {"|", false},
+        {"debug|", false},
+        {"|info", false},
+        {"debug|info", false},
+        {"info|warning", false},
+        {"debug|info|warning|error", false},
+    };
+    const struct row *row = rows;
+    (void)state;
+    while (strcmp(row->name, "LOG_LEVEL") != 0)
+        row++;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct settings settings;
+        if (accepts(row, cases[i].value, &settings) != cases[i].good)
+            fail_msg("\"%s\" is %s", cases[i].value, cases[i].good ? "refused" : "accepted");
+    }
+}
+
+/* test_settings_print.c reads back what is printed. */
+
+#define FILE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+UNIT_TESTS(FILE_TEST(without_a_file_all_are_defaults), FILE_TEST(a_required_file_must_be_there),
+           FILE_TEST(a_folder_is_no_file), FILE_TEST(files_are_read_as_people_write_them),
+           FILE_TEST(the_environment_wins_over_the_file),
+           FILE_TEST(bad_lines_are_refused_with_their_number),
+           FILE_TEST(nothing_is_suggested_for_a_name_that_is_far_from_all),
+           FILE_TEST(an_endless_line_is_refused_in_a_short_sentence),
+           FILE_TEST(bad_values_of_the_environment_are_refused),
+           FILE_TEST(every_number_has_its_range), FILE_TEST(every_number_is_whole_and_decimal),
+           FILE_TEST(texts_of_any_kind_have_1_to_1023_characters),
+           FILE_TEST(the_log_level_is_one_of_its_words))

@@ -1,0 +1,523 @@
+/* The store's verbs: what each changes, refuses and leaves alone. */
+#include "../../common/clock.h"
+#include "store_fixture.h"
+
+#include <stdlib.h>
+
+#define STORE_TEST(function)                                                                       \
+    cmocka_unit_test_setup_teardown(function, store_fixture_setup, store_fixture_teardown)
+
+static const char *const one_phone[] = {"phone-1"};
+
+/* Every count that is kept agrees with the rows, and every message with its last event. */
+static void assert_consistent(const struct store_fixture *fixture)
+{
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM message_count c WHERE count <> "
+                                        "(SELECT count(*) FROM message WHERE status = c.status)"),
+                     0);
+    assert_int_equal(
+        number_of(fixture, "SELECT count(*) FROM message m WHERE event_count <> (SELECT count(*) "
+                           "FROM message_event WHERE message_seq = m.seq) OR status <> (SELECT "
+                           "status FROM message_event WHERE message_seq = m.seq AND number = "
+                           "m.event_count)"),
+        0);
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM pragma_integrity_check() WHERE "
+                                        "integrity_check <> 'ok'"),
+                     0);
+}
+
+/* ---- Messages ---- */
+
+static void a_queued_message_is_read_back(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id id = given_message(fixture, "+1234567890", "Grüße — 你好");
+    store_fixture_reopen(fixture);
+    struct message message = stored(fixture, &id);
+    assert_string_equal(message.phone_number, "+1234567890");
+    assert_string_equal(message.text, "Grüße — 你好");
+    assert_int_equal(message.status, MESSAGE_QUEUED);
+    assert_int_equal(message.encoding, SMS_ENCODING_UCS2);
+    assert_int_equal(message.segments, 1);
+    assert_int_equal(message.attempt, 0);
+    assert_string_equal(message.device_id, "");
+    assert_int_equal(message.reached_at_ms[MESSAGE_QUEUED], message_id_time_ms(&id));
+    assert_int_equal(message.reached_at_ms[MESSAGE_ACCEPTED], 0);
+    message_fini(&message);
+    assert_consistent(fixture);
+}
+
+static void a_message_that_is_not_there_is_not_found(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id id = message_id_new();
+    struct message message;
+    assert_int_equal(store_find_message(fixture->reader, &id, &message), ERROR_MESSAGE_NOT_FOUND);
+}
+
+static void an_id_is_taken_once_and_its_neighbours_are_kept(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id id = given_message(fixture, "+1234567890", "first");
+    struct message twin = {
+        .id = id, .phone_number = "+1234567891", .text = (char *)"twin", .segments = 1};
+    struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &twin};
+    assert_int_not_equal(store_run(fixture->store, &write), ERROR_NONE);
+    given_message(fixture, "+1234567892", "after");
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM message"), 2);
+    assert_consistent(fixture);
+}
+
+static void the_oldest_messages_are_handed_over_first(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id ids[5];
+    for (int i = 0; i < 5; i++)
+        ids[i] = given_message(fixture, "+1234567890", "text");
+    static const char *const phones[] = {"a", "b", "c"};
+    assert_int_equal(given_hand_over(fixture, phones, 3), 3);
+    for (int i = 0; i < 5; i++) {
+        struct message message = stored(fixture, &ids[i]);
+        assert_int_equal(message.status, i < 3 ? MESSAGE_ACCEPTED : MESSAGE_QUEUED);
+        assert_string_equal(message.device_id, i < 3 ? phones[i] : "");
+        assert_int_equal(message.attempt, i < 3);
+        assert_int_equal(message.reached_at_ms[MESSAGE_ACCEPTED] > 0, i < 3);
+        message_fini(&message);
+    }
+    assert_int_equal(given_hand_over(fixture, phones, 3), 2);
+    assert_int_equal(given_hand_over(fixture, phones, 3), 0);
+    assert_consistent(fixture);
+}
+
+static void a_message_comes_back_from_a_phone_that_never_saw_it(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    given_hand_over(fixture, one_phone, 1);
+
+    struct store_write write = {.verb = STORE_TAKE_BACK};
+    write.take_back.id = id;
+    strcpy(write.take_back.device_id, "phone-2");
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_ACCEPTED); /* it is another phone's */
+
+    strcpy(write.take_back.device_id, "phone-1");
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    struct message message = stored(fixture, &id);
+    assert_int_equal(message.status, MESSAGE_QUEUED);
+    assert_string_equal(message.device_id, "");
+    assert_int_equal(message.attempt, 1);
+    message_fini(&message);
+
+    static const char *const other[] = {"phone-2"};
+    assert_int_equal(given_hand_over(fixture, other, 1), 1);
+    message = stored(fixture, &id);
+    assert_int_equal(message.attempt, 2);
+    assert_string_equal(message.device_id, "phone-2");
+    message_fini(&message);
+    assert_consistent(fixture);
+}
+
+static void a_message_that_moved_on_is_not_taken_back(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    given_hand_over(fixture, one_phone, 1);
+    given_report(fixture, &id, "phone-1", MESSAGE_SENT, NULL);
+    struct store_write write = {.verb = STORE_TAKE_BACK};
+    write.take_back.id = id;
+    strcpy(write.take_back.device_id, "phone-1");
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_SENT);
+}
+
+/* Brings a new message into a status by the shortest way of reports. */
+static struct message_id given_message_in(struct store_fixture *fixture, enum message_status status)
+{
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    given_hand_over(fixture, one_phone, 1);
+    if (status != MESSAGE_ACCEPTED)
+        assert_int_equal(given_report(fixture, &id, "phone-1", status, NULL), ERROR_NONE);
+    assert_int_equal(stored_status(fixture, &id), status);
+    return id;
+}
+
+static void every_report_does_what_the_table_says(void **state)
+{
+    static const enum message_status statuses[] = {MESSAGE_ACCEPTED, MESSAGE_SENDING, MESSAGE_SENT,
+                                                   MESSAGE_DELIVERED, MESSAGE_FAILED};
+    struct store_fixture *fixture = *state;
+    for (size_t from = 0; from < ARRAY_LENGTH(statuses); from++) {
+        for (size_t to = 1; to < ARRAY_LENGTH(statuses); to++) {
+            struct message_id id = given_message_in(fixture, statuses[from]);
+            bool changed;
+            assert_int_equal(given_report(fixture, &id, "phone-1", statuses[to], &changed),
+                             ERROR_NONE);
+            bool allowed = message_status_may_become(statuses[from], statuses[to],
+                                                     MESSAGE_ACTOR_PHONE);
+            assert_int_equal(changed, allowed);
+            assert_int_equal(stored_status(fixture, &id), allowed ? statuses[to] : statuses[from]);
+        }
+    }
+    assert_consistent(fixture);
+}
+
+static void a_report_from_another_phone_changes_nothing(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id id = given_message_in(fixture, MESSAGE_ACCEPTED);
+    struct message_id unknown = message_id_new();
+    struct message_id queued = given_message(fixture, "+1234567890", "still queued");
+    assert_int_equal(given_report(fixture, &id, "phone-2", MESSAGE_SENT, NULL),
+                     ERROR_MESSAGE_NOT_HELD);
+    assert_int_equal(given_report(fixture, &unknown, "phone-1", MESSAGE_SENT, NULL),
+                     ERROR_MESSAGE_NOT_HELD);
+    assert_int_equal(given_report(fixture, &queued, "phone-1", MESSAGE_SENT, NULL),
+                     ERROR_MESSAGE_NOT_HELD);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_ACCEPTED);
+    assert_int_equal(stored_status(fixture, &queued), MESSAGE_QUEUED);
+    assert_consistent(fixture);
+}
+
+static void an_error_stays_with_the_message_until_it_is_sent_after_all(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id id = given_message_in(fixture, MESSAGE_ACCEPTED);
+    struct store_write write = {.verb = STORE_REPORT};
+    write.report.id = id;
+    write.report.status = MESSAGE_FAILED;
+    strcpy(write.report.device_id, "phone-1");
+    strcpy(write.report.error_code, "no_service");
+    strcpy(write.report.error_message, "The phone has no network");
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    struct message message = stored(fixture, &id);
+    assert_string_equal(message.error_code, "no_service");
+    assert_string_equal(message.error_message, "The phone has no network");
+    message_fini(&message);
+
+    given_report(fixture, &id, "phone-1", MESSAGE_SENT, NULL);
+    message = stored(fixture, &id);
+    assert_int_equal(message.status, MESSAGE_SENT);
+    assert_string_equal(message.error_code, "");
+    assert_true(message.reached_at_ms[MESSAGE_FAILED] > 0);
+    message_fini(&message);
+}
+
+static unsigned given_give_up(struct store_fixture *fixture, int64_t silent_since_ms)
+{
+    struct store_write write = {.verb = STORE_GIVE_UP};
+    write.give_up.silent_since_ms = silent_since_ms;
+    write.give_up.limit = STORE_MAX_HAND_OVER;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    return write.give_up.count;
+}
+
+static void silent_messages_become_unknown_and_evidence_still_counts(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id accepted = given_message_in(fixture, MESSAGE_ACCEPTED);
+    struct message_id sending = given_message_in(fixture, MESSAGE_SENDING);
+    struct message_id sent = given_message_in(fixture, MESSAGE_SENT);
+    struct message_id queued = given_message(fixture, "+1234567890", "text");
+
+    assert_int_equal(given_give_up(fixture, clock_wall_ms() - 60000), 0);
+    assert_int_equal(given_give_up(fixture, clock_wall_ms() + 60000), 2);
+    assert_int_equal(stored_status(fixture, &accepted), MESSAGE_UNKNOWN);
+    assert_int_equal(stored_status(fixture, &sending), MESSAGE_UNKNOWN);
+    assert_int_equal(stored_status(fixture, &sent), MESSAGE_SENT);
+    assert_int_equal(stored_status(fixture, &queued), MESSAGE_QUEUED);
+
+    given_report(fixture, &accepted, "phone-1", MESSAGE_DELIVERED, NULL);
+    assert_int_equal(stored_status(fixture, &accepted), MESSAGE_DELIVERED);
+    assert_consistent(fixture);
+}
+
+/* ---- Phones ---- */
+
+static enum error given_lease(struct store_fixture *fixture, const struct message_id *instance,
+                              int64_t lease_ms)
+{
+    struct store_write write = {.verb = STORE_BROKER_LEASE};
+    strcpy(write.lease.name, "broker");
+    write.lease.instance = *instance;
+    write.lease.lease_ms = lease_ms;
+    return store_run(fixture->store, &write);
+}
+
+static int64_t given_connect(struct store_fixture *fixture, const char *device_id,
+                             const struct message_id *instance, const struct device_info *info)
+{
+    struct store_write write = {.verb = STORE_DEVICE_CONNECT};
+    strcpy(write.connect.device_id, device_id);
+    write.connect.broker = *instance;
+    write.connect.info = *info;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    return write.connect.session;
+}
+
+static void given_disconnect(struct store_fixture *fixture, const char *device_id, int64_t session)
+{
+    struct store_write write = {.verb = STORE_DEVICE_DISCONNECT};
+    strcpy(write.disconnect.device_id, device_id);
+    write.disconnect.session = session;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+}
+
+static size_t connected(struct store_fixture *fixture)
+{
+    struct device *devices = NULL;
+    size_t count = 0;
+    assert_int_equal(store_list_devices(fixture->reader, &devices, &count), ERROR_NONE);
+    struct store_statistics statistics;
+    assert_int_equal(store_read_statistics(fixture->reader, &statistics), ERROR_NONE);
+    assert_int_equal(statistics.devices_connected, count);
+    store_devices_free(devices, count);
+    return count;
+}
+
+static void a_connected_phone_is_listed_with_what_it_says(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id instance = message_id_new();
+    struct device_info info = {.name = "Pixel 7",
+                               .android_version = "14",
+                               .battery_level = 87.5,
+                               .charging = 1,
+                               .has_signal_strength = true,
+                               .signal_strength = -71,
+                               .extra = (char *)"{\"carrier\":\"x\"}"};
+    given_lease(fixture, &instance, 60000);
+    int64_t session = given_connect(fixture, "phone-1", &instance, &info);
+    given_connect(fixture, "phone-0", &instance, &DEVICE_INFO_UNKNOWN);
+    given_message_in(fixture, MESSAGE_ACCEPTED);
+    given_message_in(fixture, MESSAGE_SENDING);
+    given_message_in(fixture, MESSAGE_SENT);
+
+    struct device *devices = NULL;
+    size_t count = 0;
+    assert_int_equal(store_list_devices(fixture->reader, &devices, &count), ERROR_NONE);
+    assert_int_equal(count, 2);
+    assert_string_equal(devices[0].device_id, "phone-0");
+    assert_true(devices[0].info.battery_level < 0);
+    assert_true(devices[0].info.charging < 0);
+    assert_false(devices[0].info.has_signal_strength);
+    assert_null(devices[0].info.extra);
+    assert_string_equal(devices[1].info.name, "Pixel 7");
+    assert_string_equal(devices[1].info.android_version, "14");
+    assert_true(devices[1].info.battery_level == 87.5);
+    assert_int_equal(devices[1].info.charging, 1);
+    assert_int_equal(devices[1].info.signal_strength, -71);
+    assert_string_equal(devices[1].info.extra, "{\"carrier\":\"x\"}");
+    assert_int_equal(devices[1].queue, 2);
+    store_devices_free(devices, count);
+
+    struct store_write write = {.verb = STORE_DEVICE_UPDATE};
+    strcpy(write.update.device_id, "phone-1");
+    write.update.info = info;
+    write.update.info.battery_level = 12;
+    write.update.session = session - 1; /* an older connection's news */
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM device WHERE battery_level = 12"), 0);
+    write.update.session = session;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM device WHERE battery_level = 12"), 1);
+}
+
+static void a_phone_that_comes_back_is_told_what_it_holds(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct store_held_message held[2];
+    struct store_write write = {.verb = STORE_DEVICE_CONNECT};
+    given_message_in(fixture, MESSAGE_ACCEPTED);
+    given_message_in(fixture, MESSAGE_SENT);
+    struct message_id third = given_message_in(fixture, MESSAGE_SENDING);
+    struct message_id fourth = given_message_in(fixture, MESSAGE_ACCEPTED);
+    strcpy(write.connect.device_id, "phone-1");
+    write.connect.info = DEVICE_INFO_UNKNOWN;
+    write.connect.broker = message_id_new();
+    write.connect.held = held;
+    write.connect.held_capacity = ARRAY_LENGTH(held);
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_int_equal(write.connect.held_count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(message_id_equal(&held[i].id, &third) ||
+                    message_id_equal(&held[i].id, &fourth));
+        assert_in_range(held[i].silent_ms, 0, 60000);
+    }
+}
+
+static void only_the_newest_connection_can_end_a_phones_presence(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id instance = message_id_new();
+    given_lease(fixture, &instance, 60000);
+    int64_t first = given_connect(fixture, "phone-1", &instance, &DEVICE_INFO_UNKNOWN);
+    int64_t second = given_connect(fixture, "phone-1", &instance, &DEVICE_INFO_UNKNOWN);
+    assert_int_equal(second, first + 1);
+    given_disconnect(fixture, "phone-1", first);
+    assert_int_equal(connected(fixture), 1);
+    given_disconnect(fixture, "phone-1", second);
+    assert_int_equal(connected(fixture), 0);
+}
+
+static void phones_are_connected_only_while_their_broker_lives(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id first = message_id_new(), second = message_id_new();
+    given_connect(fixture, "phone-1", &first, &DEVICE_INFO_UNKNOWN);
+    assert_int_equal(connected(fixture), 0); /* no lease yet */
+    given_lease(fixture, &first, 60000);
+    assert_int_equal(connected(fixture), 1);
+    given_lease(fixture, &first, -1000); /* it has run out */
+    assert_int_equal(connected(fixture), 0);
+    given_lease(fixture, &first, 60000);
+    given_lease(fixture, &second, 60000); /* the broker was started again */
+    assert_int_equal(connected(fixture), 0);
+    given_connect(fixture, "phone-1", &second, &DEVICE_INFO_UNKNOWN);
+    assert_int_equal(connected(fixture), 1);
+    given_lease(fixture, &second, 0);
+    assert_int_equal(connected(fixture), 0);
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM broker"), 0);
+}
+
+/* ---- Lists ---- */
+
+static void assert_page(struct store_fixture *fixture, const struct store_query *query,
+                        const struct message_id *ids, const int *expected, size_t count,
+                        int64_t total)
+{
+    struct store_page page;
+    assert_int_equal(store_list_messages(fixture->reader, query, &page), ERROR_NONE);
+    assert_int_equal(page.count, count);
+    assert_int_equal(page.total, total);
+    for (size_t i = 0; i < count; i++)
+        assert_true(message_id_equal(&page.messages[i].id, &ids[expected[i]]));
+    store_page_fini(&page);
+}
+
+static void pages_are_newest_first_from_either_end(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id ids[7];
+    for (int i = 0; i < 7; i++)
+        ids[i] = given_message(fixture, "+1234567890", "text");
+
+    struct store_query query = {.limit = 3};
+    assert_page(fixture, &query, ids, (int[]){6, 5, 4}, 3, 7);
+    query.offset = 3;
+    assert_page(fixture, &query, ids, (int[]){3, 2, 1}, 3, 7);
+    query.offset = 6;
+    assert_page(fixture, &query, ids, (int[]){0}, 1, 7);
+    query.offset = 7;
+    assert_page(fixture, &query, ids, NULL, 0, 7);
+    query.position = STORE_OLDER_THAN;
+    query.cursor = ids[4];
+    assert_page(fixture, &query, ids, (int[]){3, 2, 1}, 3, 7);
+    query.position = STORE_NEWER_THAN;
+    query.cursor = ids[1];
+    assert_page(fixture, &query, ids, (int[]){4, 3, 2}, 3, 7);
+    query.cursor = ids[6];
+    assert_page(fixture, &query, ids, NULL, 0, 7);
+}
+
+static void a_page_knows_what_lies_beside_it(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id ids[4];
+    for (int i = 0; i < 4; i++)
+        ids[i] = given_message(fixture, "+1234567890", "text");
+    static const struct {
+        enum store_position position;
+        int offset, cursor;
+        size_t limit;
+        bool older, newer;
+    } cases[] = {
+        {STORE_AT_OFFSET, 0, 0, 4, false, false}, {STORE_AT_OFFSET, 0, 0, 3, true, false},
+        {STORE_AT_OFFSET, 1, 0, 3, false, true},  {STORE_AT_OFFSET, 1, 0, 2, true, true},
+        {STORE_OLDER_THAN, 0, 3, 3, false, true}, {STORE_OLDER_THAN, 0, 3, 2, true, true},
+        {STORE_NEWER_THAN, 0, 0, 3, true, false}, {STORE_NEWER_THAN, 0, 0, 2, true, true},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct store_query query = {.limit = cases[i].limit,
+                                    .position = cases[i].position,
+                                    .offset = cases[i].offset,
+                                    .cursor = ids[cases[i].cursor]};
+        struct store_page page;
+        assert_int_equal(store_list_messages(fixture->reader, &query, &page), ERROR_NONE);
+        assert_int_equal(page.has_older, cases[i].older);
+        assert_int_equal(page.has_newer, cases[i].newer);
+        store_page_fini(&page);
+    }
+}
+
+static void filters_go_together(void **state)
+{
+    struct store_fixture *fixture = *state;
+    static const char *const numbers[] = {"+1111111111", "+2222222222"};
+    static const char *const phones[] = {"phone-1", "phone-2", "phone-1", "phone-2"};
+    struct message_id ids[8];
+    for (int i = 0; i < 8; i++)
+        ids[i] = given_message(fixture, numbers[i % 2], "text");
+    given_hand_over(fixture, phones, 4); /* 0..3 to phone 1, 2, 1, 2 */
+    given_report(fixture, &ids[0], "phone-1", MESSAGE_SENT, NULL);
+
+    assert_page(fixture, &(struct store_query){.limit = 9, .has_status = true}, ids,
+                (int[]){7, 6, 5, 4}, 4, 4);
+    assert_page(fixture, &(struct store_query){.limit = 9, .phone_number = "+2222222222"}, ids,
+                (int[]){7, 5, 3, 1}, 4, 4);
+    assert_page(fixture, &(struct store_query){.limit = 9, .device_id = "phone-1"}, ids,
+                (int[]){2, 0}, 2, 2);
+    assert_page(fixture,
+                &(struct store_query){.limit = 9,
+                                      .device_id = "phone-1",
+                                      .has_status = true,
+                                      .status = MESSAGE_ACCEPTED,
+                                      .phone_number = "+1111111111"},
+                ids, (int[]){2}, 1, 1);
+    assert_page(fixture, &(struct store_query){.limit = 1, .phone_number = "+2222222222"}, ids,
+                (int[]){7}, 1, 4);
+}
+
+static void times_bound_a_list_on_both_sides(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id ids[3];
+    for (int i = 0; i < 3; i++) { /* ten minutes apart */
+        struct message message = {.phone_number = "+1234567890", .text = (char *)"text"};
+        message.id = message_id_first_at(1700000000000 + i * 600000);
+        ids[i] = message.id;
+        struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
+        assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    }
+    struct store_query query = {.limit = 9, .has_created_after = true};
+    query.created_after_ms = 1700000600000;
+    assert_page(fixture, &query, ids, (int[]){2, 1}, 2, 2);
+    query.created_after_ms++;
+    assert_page(fixture, &query, ids, (int[]){2}, 1, 1);
+    query.has_created_before = true;
+    query.created_before_ms = 1700001200000;
+    assert_page(fixture, &query, ids, NULL, 0, 0);
+    query.created_after_ms = 1700000000000;
+    assert_page(fixture, &query, ids, (int[]){1, 0}, 2, 2);
+    query.position = STORE_OLDER_THAN;
+    query.cursor = ids[1];
+    assert_page(fixture, &query, ids, (int[]){0}, 1, 2);
+}
+
+UNIT_TESTS(STORE_TEST(a_queued_message_is_read_back),
+           STORE_TEST(a_message_that_is_not_there_is_not_found),
+           STORE_TEST(an_id_is_taken_once_and_its_neighbours_are_kept),
+           STORE_TEST(the_oldest_messages_are_handed_over_first),
+           STORE_TEST(a_message_comes_back_from_a_phone_that_never_saw_it),
+           STORE_TEST(a_message_that_moved_on_is_not_taken_back),
+           STORE_TEST(every_report_does_what_the_table_says),
+           STORE_TEST(a_report_from_another_phone_changes_nothing),
+           STORE_TEST(an_error_stays_with_the_message_until_it_is_sent_after_all),
+           STORE_TEST(silent_messages_become_unknown_and_evidence_still_counts),
+           STORE_TEST(a_connected_phone_is_listed_with_what_it_says),
+           STORE_TEST(a_phone_that_comes_back_is_told_what_it_holds),
+           STORE_TEST(only_the_newest_connection_can_end_a_phones_presence),
+           STORE_TEST(phones_are_connected_only_while_their_broker_lives),
+           STORE_TEST(pages_are_newest_first_from_either_end),
+           STORE_TEST(a_page_knows_what_lies_beside_it), STORE_TEST(filters_go_together),
+           STORE_TEST(times_bound_a_list_on_both_sides))

@@ -1,0 +1,202 @@
+/* Opening a database: new, old, newer, foreign, broken; and how SQLite goes about our statements. */
+#include "store_fixture.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STORE_TEST(function)                                                                       \
+    cmocka_unit_test_setup_teardown(function, store_fixture_setup, store_fixture_teardown)
+
+static void execute(const char *path, const char *sql)
+{
+    sqlite3 *db = NULL;
+    char *reason = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, &reason) != SQLITE_OK)
+        fail_msg("%s: %s", sql, reason);
+    sqlite3_close(db);
+}
+
+/* Opens another path in the fixture's folder, which must be refused with that word. */
+static void assert_refused(struct store_fixture *fixture, const char *path, const char *word)
+{
+    struct store_options options = {.path = path, .timeout_ms = 500};
+    struct store *store = NULL;
+    char problem[STORE_PROBLEM_SIZE] = "";
+    (void)fixture;
+    assert_int_not_equal(store_open(&options, &store, problem), ERROR_NONE);
+    assert_null(store);
+    if (!strstr(problem, word) || !strstr(problem, path))
+        fail_msg("\"%s\" does not name %s and \"%s\"", problem, path, word);
+}
+
+static void a_new_database_has_our_marks(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct stat status;
+    assert_int_equal(number_of(fixture, "SELECT user_version FROM pragma_user_version"), 1);
+    assert_int_equal(number_of(fixture, "SELECT application_id FROM pragma_application_id"),
+                     0x534d5347);
+    assert_int_equal(number_of(fixture, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM pragma_table_list WHERE schema = "
+                                        "'main' AND name NOT LIKE 'sqlite_%' AND NOT strict"),
+                     0);
+    assert_int_equal(stat(fixture->path, &status), 0);
+    assert_int_equal(status.st_mode & 07, 0); /* not for everybody */
+}
+
+static void a_database_of_another_program_is_refused_and_left_alone(void **state)
+{
+    struct store_fixture *fixture = *state;
+    char path[128];
+    snprintf(path, sizeof(path), "%s/other.db", fixture->folder);
+    execute(path, "CREATE TABLE precious (x); INSERT INTO precious VALUES (1)");
+    assert_refused(fixture, path, "another program");
+    execute(path, "SELECT x FROM precious");
+}
+
+static void a_newer_database_is_refused(void **state)
+{
+    struct store_fixture *fixture = *state;
+    char path[128];
+    snprintf(path, sizeof(path), "%s/newer.db", fixture->folder);
+    execute(path, "PRAGMA application_id = 0x534d5347; PRAGMA user_version = 99;"
+                  "CREATE TABLE message (x)");
+    assert_refused(fixture, path, "version 99");
+}
+
+static void a_file_that_is_no_database_is_refused(void **state)
+{
+    struct store_fixture *fixture = *state;
+    char path[128];
+    snprintf(path, sizeof(path), "%s/text.db", fixture->folder);
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(write(fd, "This is no database. ", 21), 21);
+    close(fd);
+    assert_refused(fixture, path, "not a database");
+}
+
+static void a_path_that_cannot_be_is_refused(void **state)
+{
+    struct store_fixture *fixture = *state;
+    char path[128];
+    snprintf(path, sizeof(path), "%s/no/such/folder.db", fixture->folder);
+    assert_refused(fixture, path, "No such file");
+}
+
+static void a_half_made_schema_is_not_left_behind(void **state)
+{
+    struct store_fixture *fixture = *state;
+    char path[128];
+    snprintf(path, sizeof(path), "%s/half.db", fixture->folder);
+    /* A table of ours that is in the way makes the migration fail in its middle. */
+    execute(path, "PRAGMA application_id = 0x534d5347; CREATE TABLE probe (x)");
+    assert_refused(fixture, path, "version 1 cannot be made");
+    struct store_fixture half = {.reader = NULL};
+    strcpy(half.path, path);
+    assert_int_equal(number_of(&half, "SELECT count(*) FROM sqlite_schema"), 1);
+    assert_int_equal(number_of(&half, "SELECT user_version FROM pragma_user_version"), 0);
+}
+
+enum { OPENERS = 8 };
+
+static void *open_and_close(void *argument)
+{
+    const struct store_options *options = argument;
+    struct store *store = NULL;
+    char problem[STORE_PROBLEM_SIZE] = "";
+    enum error error = store_open(options, &store, problem);
+    if (error != ERROR_NONE)
+        fprintf(stderr, "%s\n", problem);
+    store_close(store);
+    return error == ERROR_NONE ? argument : NULL;
+}
+
+static void several_that_start_at_once_make_one_database(void **state)
+{
+    struct store_fixture *fixture = *state;
+    char path[80];
+    pthread_t threads[OPENERS];
+    snprintf(path, sizeof(path), "%s/shared.db", fixture->folder);
+    struct store_options options = {.path = path, .timeout_ms = 5000};
+    for (int i = 0; i < OPENERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, open_and_close, &options), 0);
+    for (int i = 0; i < OPENERS; i++) {
+        void *good = NULL;
+        pthread_join(threads[i], &good);
+        assert_non_null(good);
+    }
+    struct store_fixture shared = {.reader = NULL};
+    strcpy(shared.path, path);
+    assert_int_equal(number_of(&shared, "SELECT user_version FROM pragma_user_version"), 1);
+}
+
+/* ---- Statements ---- */
+
+static const char *const statement_texts[] = {
+#define STATEMENT(id, use, sql) sql,
+#include "../../common/store/store_sqlite.def"
+#undef STATEMENT
+};
+
+/* The only tables that a statement may read from end to end: a few rows each. */
+static bool is_small_scan(const char *detail)
+{
+    return strstr(detail, "SCAN message_count") || strstr(detail, "SCAN b") ||
+           strstr(detail, "SCAN d USING INDEX device_connected") ||
+           /* oldest first, and silent ones: these indexes hold only what is under way */
+           strstr(detail, "USING INDEX message_queued") ||
+           strstr(detail, "USING INDEX message_in_hand");
+}
+
+static void no_statement_sorts_or_reads_a_whole_table(void **state)
+{
+    struct store_fixture *fixture = *state;
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
+    for (size_t i = 0; i < ARRAY_LENGTH(statement_texts); i++) {
+        sqlite3_stmt *plan = NULL;
+        char *sql = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", statement_texts[i]);
+        if (sqlite3_prepare_v2(db, sql, -1, &plan, NULL) != SQLITE_OK)
+            fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+        while (sqlite3_step(plan) == SQLITE_ROW) {
+            const char *detail = (const char *)sqlite3_column_text(plan, 3);
+            bool phones = strstr(statement_texts[i], "FROM device d"); /* sorts those connected */
+            if (strstr(detail, "TEMP B-TREE") && !phones)
+                fail_msg("%s\nsorts: %s", statement_texts[i], detail);
+            if (strncmp(detail, "SCAN", 4) == 0 && !is_small_scan(detail) &&
+                !strstr(statement_texts[i], "INDEXED BY message_by_id WHERE TRUE") &&
+                !strstr(statement_texts[i], "UPDATE probe"))
+                fail_msg("%s\nreads everything: %s", statement_texts[i], detail);
+        }
+        sqlite3_finalize(plan);
+        sqlite3_free(sql);
+    }
+    sqlite3_close(db);
+}
+
+static void events_cannot_be_changed(void **state)
+{
+    struct store_fixture *fixture = *state;
+    sqlite3 *db = NULL;
+    given_message(fixture, "+1234567890", "text");
+    assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "UPDATE message_event SET status = 5", NULL, NULL, NULL),
+                     SQLITE_CONSTRAINT);
+    sqlite3_close(db);
+}
+
+UNIT_TESTS(STORE_TEST(a_new_database_has_our_marks),
+           STORE_TEST(a_database_of_another_program_is_refused_and_left_alone),
+           STORE_TEST(a_newer_database_is_refused),
+           STORE_TEST(a_file_that_is_no_database_is_refused),
+           STORE_TEST(a_path_that_cannot_be_is_refused),
+           STORE_TEST(a_half_made_schema_is_not_left_behind),
+           STORE_TEST(several_that_start_at_once_make_one_database),
+           STORE_TEST(no_statement_sorts_or_reads_a_whole_table),
+           STORE_TEST(events_cannot_be_changed))
