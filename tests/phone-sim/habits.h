@@ -1,0 +1,52 @@
+/* How all the simulated phones behave: what the options say, in the units their names say. */
+#ifndef PHONE_SIM_HABITS_H
+#define PHONE_SIM_HABITS_H
+
+#include "base.h"
+
+/* Whole numbers from `low` to `high`, both included. */
+struct range {
+    int64_t low;
+    int64_t high;
+};
+
+struct habits {
+    struct range send_ms;
+    struct range report_ms;
+    double failure_rate;   /* of all SMS */
+    double no_report_rate; /* of the SMS sent */
+    struct range battery_percent;
+    double battery_drain; /* percent per hour */
+    bool charging;
+    int64_t signal_dbm;
+    int64_t signal_walk_dbm;
+    int64_t update_seconds;          /* 0: never */
+    struct range disconnect_seconds; /* high 0: never */
+};
+
+/* A stream of random numbers (splitmix64); each phone has its own, so that runs can be repeated. */
+struct random {
+    uint64_t state;
+};
+
+static inline uint64_t random_next(struct random *random)
+{
+    uint64_t z = random->state += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+/* From 0 to 1, and never 1. */
+static inline double random_share(struct random *random)
+{
+    return (double)(random_next(random) >> 11) * 0x1p-53;
+}
+
+static inline int64_t random_within(struct random *random, struct range range)
+{
+    uint64_t values = (uint64_t)(range.high - range.low) + 1;
+    return range.low + (int64_t)(random_next(random) % values);
+}
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * The event loop: the connections of all phones and their timers in one thread of libwebsockets on
+ * libuv. (Its own loop, on poll(), is saturated by some thousands of connections.)
+ */
+#ifndef PHONE_SIM_LINK_H
+#define PHONE_SIM_LINK_H
+
+#include "base.h"
+#include "connection.h"
+#include "frame.h"
+#include "gateway.h"
+#include "phone.h"
+#include "timers.h"
+
+struct link {
+    struct gateway gateway;
+    struct timers *timers;
+    void (*on_signal)(void *owner); /* SIGINT or SIGTERM */
+    void *owner;
+
+    struct lws_context *context;
+    struct connection *connections;
+    size_t count;
+    size_t open;
+    lws_sorted_usec_list_t wake_up; /* the only one: the library keeps them in a list */
+    int64_t wake_up_ms;
+    struct timer leave_timer;
+    bool leaving;
+    bool left;
+    unsigned char space[LWS_PRE + FRAME_SIZE]; /* for the frame being written */
+};
+
+/* For at most `phones` phones. Blocks to look the host up. False after a line on stderr. */
+bool link_init(struct link *link, const struct gateway *gateway, struct timers *timers,
+               size_t phones);
+void link_fini(struct link *link);
+
+/* Gives the phone its connection; it must stay where it is until link_fini(). */
+void link_join(struct link *link, struct phone *phone);
+
+/* Fires timers and carries frames until link_leave() was called and is through. */
+void link_run(struct link *link);
+
+/* Writes what is still to be reported, closes each connection with 1000 and ends link_run(), all
+ * within 1.5 s. */
+void link_leave(struct link *link);
+
+/* To be called after everything that may have armed a timer or closed a connection. */
+void link_schedule(struct link *link);
+
+#endif

@@ -1,0 +1,224 @@
+#include "options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+enum kind { KIND_TEXT, KIND_NUMBER, KIND_RANGE, KIND_REAL, KIND_FLAG };
+
+static const struct option_row {
+    const char *name;
+    const char *argument; /* as the help shows it; NULL for a flag */
+    enum kind kind;
+    size_t offset;   /* in struct options */
+    size_t size;     /* of a text */
+    double smallest; /* of a number, and of both ends of a range */
+    double largest;
+    const char *default_value; /* as a user would write it */
+    const char *meaning;
+} rows[] = {
+#define AT(field)   offsetof(struct options, field)
+#define TEXT(field) KIND_TEXT, AT(field), sizeof(((struct options *)NULL)->field), 0, 0
+    {"url", "URL", TEXT(url), "ws://localhost:8000",
+     "the gateway, as ws://host:port; /ws/device/{id} is appended"},
+    {"count", "N", KIND_NUMBER, AT(count), 0, 1, 1000000, "1", "how many phones"},
+    {"id", "NAME", TEXT(id), "phone-sim",
+     "device id, 1 to 64 of A-Z a-z 0-9 _ -; of several phones NAME-1, NAME-2 and so on"},
+    {"send-ms", "A[-B]", KIND_RANGE, AT(habits.send_ms), 0, 0, 86400000, "500-1500",
+     "milliseconds in which the radio sends one SMS: fixed, or at random from A to B"},
+    {"report-ms", "A[-B]", KIND_RANGE, AT(habits.report_ms), 0, 0, 86400000, "500-3000",
+     "milliseconds from sent to the delivery report"},
+    {"failure-rate", "P", KIND_REAL, AT(habits.failure_rate), 0, 0, 1, "0",
+     "share of the SMS that fail"},
+    {"no-report-rate", "P", KIND_REAL, AT(habits.no_report_rate), 0, 0, 1, "0",
+     "share of the sent SMS for which no delivery report ever comes"},
+    {"battery", "P[-Q]", KIND_RANGE, AT(habits.battery_percent), 0, 0, 100, "60-100",
+     "percent at the start; a range is spread evenly over the phones, from P to Q"},
+    {"battery-drain", "P", KIND_REAL, AT(habits.battery_drain), 0, 0, 1000000, "5",
+     "percent per hour that the battery loses"},
+    {"charging", NULL, KIND_FLAG, AT(habits.charging), 0, 0, 0, NULL,
+     "the phones are being charged; their batteries lose nothing"},
+    {"signal", "DBM", KIND_NUMBER, AT(habits.signal_dbm), 0, -120, -50, "-75",
+     "signal strength in dBm at the start"},
+    {"signal-walk", "N", KIND_NUMBER, AT(habits.signal_walk_dbm), 0, 0, 70, "3",
+     "dBm by which the signal may change with each update, at random; 0: not at all"},
+    {"update-seconds", "S", KIND_NUMBER, AT(habits.update_seconds), 0, 0, 86400, "60",
+     "seconds between two device_updates; 0: only when the battery changes"},
+    {"disconnect-every", "A[-B]", KIND_RANGE, AT(habits.disconnect_seconds), 0, 0, 86400, "0",
+     "seconds after which a phone drops its connection and connects again; 0: never"},
+    {"connect-rate", "N", KIND_NUMBER, AT(connect_rate), 0, 1, 1000000, "500",
+     "new connections per second at the start"},
+    {"seed", "N", KIND_NUMBER, AT(seed), 0, 0, (double)(1ll << 53), "0",
+     "of the random numbers, to repeat a run; 0: from the time"},
+    {"ledger", "FILE", TEXT(ledger), "",
+     "append to FILE one line for each SMS sent: time, device id, message id, phone number"},
+    {"exit-after", "N", KIND_NUMBER, AT(exit_after), 0, 0, (double)(1ll << 53), "0",
+     "leave once N SMS were sent (failed ones do not count) and fully reported; 0: never"},
+    {"quiet", NULL, KIND_FLAG, AT(quiet), 0, 0, 0, NULL, "do not print each SMS"},
+    {"help", NULL, KIND_FLAG, AT(help), 0, 0, 0, NULL, "print this and leave"},
+#undef TEXT
+#undef AT
+};
+
+static bool PRINTF_FORMAT(1, 2) refuse(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("phone-sim: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputs("; --help lists the options\n", stderr);
+    va_end(arguments);
+    return false;
+}
+
+/* ---- One value ---- */
+
+static bool read_number(const struct option_row *row, const char *text, char **end, int64_t *number)
+{
+    errno = 0;
+    *number = strtoll(text, end, 10);
+    bool begins_well = isdigit((unsigned char)text[*text == '-']);
+    return begins_well && errno == 0 && (double)*number >= row->smallest &&
+           (double)*number <= row->largest;
+}
+
+static bool read_range(const struct option_row *row, const char *text, struct range *range)
+{
+    char *end;
+    if (!read_number(row, text, &end, &range->low))
+        return false;
+    range->high = range->low;
+    if (*end == '-' && !read_number(row, end + 1, &end, &range->high))
+        return false;
+    return *end == '\0' && range->low <= range->high;
+}
+
+static bool assign(struct options *options, const struct option_row *row, const char *text)
+{
+    char *field = (char *)options + row->offset;
+    char *end;
+    double real;
+    switch (row->kind) {
+    case KIND_TEXT:
+        if (strlen(text) >= row->size)
+            return refuse("--%s may have at most %zu characters", row->name, row->size - 1);
+        strcpy(field, text);
+        return true;
+    case KIND_NUMBER:
+        if (read_number(row, text, &end, (int64_t *)field) && *end == '\0')
+            return true;
+        return refuse("--%s must be a whole number from %.0f to %.0f, and is \"%.60s\"", row->name,
+                      row->smallest, row->largest, text);
+    case KIND_RANGE:
+        if (read_range(row, text, (struct range *)field))
+            return true;
+        return refuse("--%s must be %s, whole numbers from %.0f to %.0f, and is \"%.60s\"",
+                      row->name, row->argument, row->smallest, row->largest, text);
+    case KIND_REAL:
+        real = strtod(text, &end);
+        *(double *)field = real;
+        if (isdigit((unsigned char)*text) && *end == '\0' && isfinite(real) && real <= row->largest)
+            return true;
+        return refuse("--%s must be a number from %g to %g, and is \"%.60s\"", row->name,
+                      row->smallest, row->largest, text);
+    case KIND_FLAG:
+        *(bool *)field = true;
+        return true;
+    }
+    return false;
+}
+
+/* ---- The values together ---- */
+
+static bool check_url(struct options *options)
+{
+    if (strncasecmp(options->url, "wss://", 6) == 0)
+        return refuse("--url: wss is not supported, only ws://host:port");
+    if (!gateway_parse(&options->gateway, options->url))
+        return refuse("--url must be like ws://localhost:8000, and is \"%.100s\"", options->url);
+    return true;
+}
+
+static bool check_id(const struct options *options)
+{
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+    size_t length = strlen(options->id);
+    size_t longest = length;
+    if (options->count > 1)
+        longest += (size_t)snprintf(NULL, 0, "-%lld", (long long)options->count);
+    if (length == 0 || strspn(options->id, allowed) != length)
+        return refuse("--id may have A to Z, a to z, 0 to 9, _ and -, and is \"%.60s\"",
+                      options->id);
+    if (longest >= PHONE_ID_SIZE)
+        return refuse("--id is too long: a device id may have %d characters, and the last would "
+                      "have %zu",
+                      PHONE_ID_SIZE - 1, longest);
+    return true;
+}
+
+/* ---- All ---- */
+
+static void print_help(void)
+{
+    fputs("phone-sim " GATEWAY_VERSION
+          ": simulated phones for the SMS gateway. They connect, say that they send the SMS they\n"
+          "are given, and report it, as ws-broker/PROTOCOL.md says.\n\n"
+          "usage: phone-sim [option ...]\n\n",
+          stdout);
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        const struct option_row *row = &rows[i];
+        printf("  --%s%s%s", row->name, row->argument ? " " : "",
+               row->argument ? row->argument : "");
+        if (row->kind != KIND_FLAG && row->kind != KIND_TEXT)
+            printf("   (%.*g to %.*g; default %s)", 16, row->smallest, 16, row->largest,
+                   row->default_value);
+        else if (row->default_value && *row->default_value)
+            printf("   (default %s)", row->default_value);
+        printf("\n        %s\n", row->meaning);
+    }
+    fputs("\nSIGINT or SIGTERM end it. Exit status: 0; 1 if all phones stopped because other\n"
+          "connections took over their ids, or something went wrong; 2 for a wrong option.\n",
+          stdout);
+}
+
+static bool read_arguments(struct options *options, int argc, char **argv)
+{
+    struct option names[ARRAY_LENGTH(rows) + 1] = {0};
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        names[i].name = rows[i].name;
+        names[i].has_arg = rows[i].argument ? required_argument : no_argument;
+    }
+    opterr = 0;
+    int row = 0;
+    for (int c; (c = getopt_long(argc, argv, ":", names, &row)) != -1;) {
+        if (c == ':')
+            return refuse("%s needs a value", argv[optind - 1]);
+        if (c != 0)
+            return refuse("there is no option %.60s", argv[optind - 1]);
+        if (!assign(options, &rows[row], optarg))
+            return false;
+    }
+    if (optind < argc)
+        return refuse("\"%.60s\" is no option", argv[optind]);
+    return true;
+}
+
+bool options_read(struct options *options, int argc, char **argv)
+{
+    *options = (struct options){0};
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        if (rows[i].default_value)
+            assign(options, &rows[i], rows[i].default_value);
+    }
+    if (!read_arguments(options, argc, argv))
+        return false;
+    if (options->help) {
+        print_help();
+        return true;
+    }
+    return check_url(options) && check_id(options);
+}

@@ -1,0 +1,27 @@
+/* The options of the command line. */
+#ifndef PHONE_SIM_OPTIONS_H
+#define PHONE_SIM_OPTIONS_H
+
+#include "gateway.h"
+#include "habits.h"
+#include "phone.h"
+
+struct options {
+    char url[512];
+    struct gateway gateway; /* of the URL */
+    int64_t count;
+    char id[PHONE_ID_SIZE];
+    struct habits habits;
+    int64_t connect_rate; /* per second */
+    int64_t seed;         /* 0: from the time */
+    char ledger[512];     /* empty: none */
+    int64_t exit_after;   /* SMS sent; 0: never */
+    bool quiet;
+    bool help;
+};
+
+/* False after one line on stderr: something is wrong with what the user wrote. With --help, which
+ * is then printed, only `help` is set. */
+bool options_read(struct options *options, int argc, char **argv);
+
+#endif

@@ -1,0 +1,130 @@
+/*
+ * One phone: how it lives with its connection, what it reads and what it writes, as PROTOCOL.md
+ * says. Pure: events and the time come in; frames, timers and wishes go out. No sockets, no clock,
+ * no files. Times are monotonic milliseconds.
+ */
+#ifndef PHONE_SIM_PHONE_H
+#define PHONE_SIM_PHONE_H
+
+#include "base.h"
+#include "frame.h"
+#include "habits.h"
+#include "radio.h"
+#include "timers.h"
+
+enum {
+    PHONE_ID_SIZE = 65,
+    PHONE_BACKOFF_FIRST_MS = 1000,
+    PHONE_BACKOFF_LAST_MS = 60000,
+    PHONE_SUCCESS_MS = 10000,      /* a connection that has lasted so long was a success */
+    PHONE_ACK_TIMEOUT_MS = 30000,  /* between the open connection and connection_ack */
+    PHONE_SILENCE_PING_MS = 60000, /* nothing heard for that long: ask */
+    PHONE_SILENCE_DROP_MS = 80000, /* nor an answer: the connection is dead */
+    /* The gateway takes 500 frames in a second; this makes 383 in the worst one. */
+    PHONE_FRAME_INTERVAL_MS = 3,
+    PHONE_FRAME_BURST_MS = 150,
+};
+
+enum phone_state {
+    PHONE_RESTING,    /* until the time to connect comes */
+    PHONE_CONNECTING, /* from the wish to the open WebSocket */
+    PHONE_GREETING,   /* until connection_ack */
+    PHONE_CONNECTED,
+    PHONE_STOPPED, /* replaced: never connects again */
+};
+
+enum phone_frame {
+    PHONE_WRITES_NOTHING,
+    PHONE_WRITES_DEVICE_INFO,
+    PHONE_WRITES_PING, /* a control frame, without a text */
+    PHONE_WRITES_DEVICE_UPDATE,
+    PHONE_WRITES_STATUS_UPDATE,
+};
+
+struct phone;
+
+/* The world around the phones: one for all of them. */
+struct phone_world {
+    struct timers *timers;
+    const struct habits *habits;
+
+    /* What a phone wishes for its connection. phone_ended() follows each drop, perhaps before it
+     * returns, and each connect that is not followed by phone_opened(). */
+    void (*connect)(struct phone *phone);
+    void (*drop)(struct phone *phone);       /* at once, without a close frame */
+    void (*want_write)(struct phone *phone); /* ask phone_next_frame() when it can be written */
+
+    /* What happened to a phone, to be shown and counted. */
+    void (*connected)(struct phone *phone, bool again);
+    void (*disconnected)(struct phone *phone, const char *why, bool was_connected);
+    void (*complained)(struct phone *phone, const char *what);
+    void (*sms_refused)(struct phone *phone, const char *id);
+    void (*sms_changed)(struct phone *phone, const struct sms *sms);
+    void (*sms_finished)(struct phone *phone, const struct sms *sms);
+};
+
+struct phone {
+    const struct phone_world *world;
+    struct connection *connection; /* of link.c; a phone does not look into it */
+    struct random random;
+    struct radio radio;
+    char id[PHONE_ID_SIZE];
+    char name[32];
+
+    enum phone_state state;
+    enum phone_frame writing; /* what phone_next_frame() said last */
+    struct timer connection_timer;
+    struct timer disconnect_timer;
+    struct timer pace_timer;
+    int64_t backoff_ms;
+    int64_t acknowledged_at_ms; /* of this connection */
+    int64_t heard_at_ms;
+    int64_t paced_until_ms; /* when the frames written so far would all be due */
+    const char *drop_reason;
+    bool was_connected;
+    bool told_failure;   /* no need to say it again until it is connected */
+    bool wants_greeting; /* the device information is to be written */
+    bool wants_ping;
+    bool wants_update;
+
+    struct timer update_timer;
+    struct timer battery_timer;
+    int64_t switched_on_ms;
+    int64_t battery_at_start;
+    int64_t battery_reported;
+    int64_t signal_dbm;
+};
+
+/* What makes a phone different from the others. */
+struct phone_identity {
+    char id[PHONE_ID_SIZE];
+    size_t number; /* from 1 */
+    uint64_t seed;
+    int64_t battery_percent;
+};
+
+/* It connects for the first time at `connect_at_ms`. `phone` must stay where it is. */
+void phone_init(struct phone *phone, const struct phone_world *world,
+                const struct phone_identity *identity, int64_t now_ms, int64_t connect_at_ms);
+void phone_fini(struct phone *phone);
+
+void phone_opened(struct phone *phone, int64_t now_ms);
+void phone_received(struct phone *phone, const char *text, size_t length, int64_t now_ms);
+void phone_heard(struct phone *phone, int64_t now_ms); /* anything, such as a pong */
+
+/* The connection ended, or did not come about; `close_code` 0: without a close frame. */
+void phone_ended(struct phone *phone, int close_code, const char *why, int64_t now_ms);
+
+/* The next frame, for `space` of FRAME_SIZE bytes. It counts once it is said to be written; until
+ * then the same comes again. Nothing may also mean: not yet, want_write() will be called. */
+enum phone_frame phone_next_frame(struct phone *phone, char *space, size_t *length, int64_t now_ms);
+void phone_frame_written(struct phone *phone, int64_t now_ms);
+
+/* Is there anything to write, now or later? */
+bool phone_has_to_write(const struct phone *phone);
+
+/* The end of the program is near: no more SMS and no new connection; what is to be reported still
+ * can be. */
+void phone_retire(struct phone *phone);
+
+#endif

@@ -1,0 +1,219 @@
+#include "radio.h"
+
+#include <string.h>
+
+/* In the words of Android's SmsManager.RESULT_*. */
+static const struct sms_error radio_errors[] = {
+    {"generic_failure", "The radio could not send the message."},
+    {"no_service", "The phone has no service."},
+    {"radio_off", "The radio is switched off."},
+    {"network_reject", "The network rejected the message."},
+    {"limit_exceeded", "The phone has sent too many messages in a short time."},
+};
+static const struct sms_error invalid_arguments = {
+    "invalid_arguments", "The message has no valid phone number, or no text."};
+
+void radio_init(struct radio *radio, const struct radio_settings *settings)
+{
+    *radio = (struct radio){.settings = *settings};
+    TAILQ_INIT(&radio->all);
+    TAILQ_INIT(&radio->to_send);
+    TAILQ_INIT(&radio->to_report);
+}
+
+static void forget(struct sms *sms)
+{
+    struct radio *radio = sms->radio;
+    timers_disarm(radio->settings.timers, &sms->timer);
+    TAILQ_REMOVE(&radio->all, sms, in_all);
+    radio->count--;
+    free(sms->text);
+    free(sms);
+}
+
+void radio_fini(struct radio *radio)
+{
+    for (struct sms *sms = TAILQ_FIRST(&radio->all), *next; sms; sms = next) {
+        next = TAILQ_NEXT(sms, in_all);
+        forget(sms);
+    }
+    id_set_fini(&radio->seen);
+}
+
+static void arm(struct sms *sms, int64_t due_ms)
+{
+    timers_arm(sms->radio->settings.timers, &sms->timer, due_ms);
+}
+
+static void add_report(struct sms *sms, enum sms_status status)
+{
+    if (sms->disowned)
+        return;
+    if (sms->to_report == 0)
+        TAILQ_INSERT_TAIL(&sms->radio->to_report, sms, in_to_report);
+    sms->to_report |= 1u << status;
+}
+
+static void set_status(struct sms *sms, enum sms_status status)
+{
+    sms->status = status;
+    if (status != SMS_QUEUED)
+        add_report(sms, status);
+    sms->radio->settings.changed(sms->radio, sms);
+}
+
+static void send_next(struct radio *radio, int64_t now_ms)
+{
+    struct sms *sms = TAILQ_FIRST(&radio->to_send);
+    if (radio->on_air || radio->off || !sms)
+        return;
+    TAILQ_REMOVE(&radio->to_send, sms, in_to_send);
+    radio->on_air = sms;
+    arm(sms, now_ms + random_within(radio->settings.random, radio->settings.habits->send_ms));
+    set_status(sms, SMS_SENDING);
+}
+
+static void drop_text(struct sms *sms)
+{
+    free(sms->text);
+    sms->text = NULL;
+}
+
+static void fail(struct sms *sms, const struct sms_error *error, int64_t now_ms)
+{
+    sms->error = error;
+    arm(sms, now_ms + RADIO_FORGET_AFTER_MS);
+    set_status(sms, SMS_FAILED);
+    drop_text(sms);
+}
+
+static void leave_radio(struct sms *sms, int64_t now_ms)
+{
+    struct radio *radio = sms->radio;
+    struct random *random = radio->settings.random;
+    const struct habits *habits = radio->settings.habits;
+    radio->on_air = NULL;
+    if (random_share(random) < habits->failure_rate) {
+        fail(sms, &radio_errors[random_next(random) % ARRAY_LENGTH(radio_errors)], now_ms);
+    } else {
+        sms->awaits_report = random_share(random) >= habits->no_report_rate;
+        arm(sms, now_ms + (sms->awaits_report ? random_within(random, habits->report_ms)
+                                              : RADIO_FORGET_AFTER_MS));
+        set_status(sms, SMS_SENT);
+        drop_text(sms);
+    }
+    send_next(radio, now_ms);
+}
+
+static void on_timer(struct timer *timer, int64_t now_ms)
+{
+    struct sms *sms = CONTAINER_OF(timer, struct sms, timer);
+    if (sms->status == SMS_SENDING) {
+        leave_radio(sms, now_ms);
+    } else if (sms->awaits_report) {
+        sms->awaits_report = false;
+        arm(sms, now_ms + RADIO_FORGET_AFTER_MS);
+        set_status(sms, SMS_DELIVERED);
+    } else if (sms->to_report != 0) {
+        arm(sms, now_ms + RADIO_FORGET_AFTER_MS); /* the gateway has been away for long */
+    } else {
+        forget(sms);
+    }
+}
+
+/* E.164: a plus, and up to 15 digits. */
+static bool is_phone_number(const char *text)
+{
+    size_t digits = text && *text == '+' ? strspn(text + 1, "0123456789") : 0;
+    return digits >= 1 && digits <= 15 && text[1 + digits] == '\0';
+}
+
+static struct sms *find(struct radio *radio, const char *id)
+{
+    struct sms *sms = TAILQ_FIRST(&radio->all);
+    while (sms && strcmp(sms->id, id) != 0)
+        sms = TAILQ_NEXT(sms, in_all);
+    return sms;
+}
+
+enum radio_answer radio_take(struct radio *radio, const char *id, const char *phone_number,
+                             const char *text, int64_t now_ms)
+{
+    if (radio->count >= RADIO_CAPACITY || radio->off)
+        return RADIO_IS_FULL;
+    if (!id_set_add(&radio->seen, id)) {
+        struct sms *known = find(radio, id);
+        if (known && known->status != SMS_QUEUED)
+            add_report(known, known->status);
+        return RADIO_HAS_HAD_IT;
+    }
+    struct sms *sms = must_allocate(1, sizeof(*sms));
+    sms->radio = radio;
+    sms->timer.fire = on_timer;
+    snprintf(sms->id, sizeof(sms->id), "%s", id);
+    TAILQ_INSERT_TAIL(&radio->all, sms, in_all);
+    radio->count++;
+    bool can_be_sent = is_phone_number(phone_number) && text;
+    if (can_be_sent) {
+        snprintf(sms->phone_number, sizeof(sms->phone_number), "%s", phone_number);
+        sms->text = strdup(text);
+    }
+    set_status(sms, SMS_QUEUED);
+    if (!can_be_sent) {
+        fail(sms, &invalid_arguments, now_ms);
+        return RADIO_TAKES_IT;
+    }
+    TAILQ_INSERT_TAIL(&radio->to_send, sms, in_to_send);
+    send_next(radio, now_ms);
+    return RADIO_TAKES_IT;
+}
+
+void radio_switch_off(struct radio *radio)
+{
+    radio->off = true;
+    if (radio->on_air)
+        timers_disarm(radio->settings.timers, &radio->on_air->timer);
+}
+
+void radio_report_all_again(struct radio *radio)
+{
+    TAILQ_INIT(&radio->to_report);
+    for (struct sms *sms = TAILQ_FIRST(&radio->all); sms; sms = TAILQ_NEXT(sms, in_all)) {
+        sms->to_report = 0;
+        if (sms->status != SMS_QUEUED)
+            add_report(sms, sms->status);
+    }
+}
+
+void radio_disown(struct radio *radio, const char *id)
+{
+    struct sms *sms = find(radio, id);
+    if (!sms)
+        return;
+    sms->disowned = true;
+    if (sms->to_report != 0)
+        TAILQ_REMOVE(&radio->to_report, sms, in_to_report);
+    sms->to_report = 0;
+}
+
+const struct sms *radio_next_report(const struct radio *radio, enum sms_status *status)
+{
+    const struct sms *sms = TAILQ_FIRST(&radio->to_report);
+    if (sms)
+        *status = (enum sms_status)__builtin_ctz(sms->to_report);
+    return sms;
+}
+
+const struct sms *radio_report_written(struct radio *radio)
+{
+    struct sms *sms = TAILQ_FIRST(&radio->to_report);
+    sms->to_report &= sms->to_report - 1; /* the lowest bit is the one that was next */
+    if (sms->to_report != 0)
+        return NULL;
+    TAILQ_REMOVE(&radio->to_report, sms, in_to_report);
+    bool nothing_to_come = sms->status >= SMS_SENT && !sms->awaits_report;
+    if (sms->finished || !nothing_to_come)
+        return NULL;
+    sms->finished = true;
+    return sms;
+}
