@@ -1,0 +1,97 @@
+"""/docs in a browser: Swagger UI, from our own origin alone, sends an SMS to a simulated phone."""
+
+import json
+import os
+import subprocess
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from harness.gateway import ROOT, programs_folder
+from harness.waiting import LIMIT_SECONDS, wait_for
+
+
+@pytest.fixture(scope="session")
+def build():
+    """What is tried here is the page; one build is enough."""
+    return "release"
+
+
+@pytest.fixture
+def browser(tmp_path):
+    options = webdriver.ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    for option in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+                   "--no-first-run", "--disable-background-networking", "--disable-sync",
+                   "--disable-component-update", "--disable-dev-shm-usage",
+                   "--window-size=1200,1600", f"--user-data-dir={tmp_path / 'profile'}",
+                   # every name but our own is nowhere: the page must do without the internet
+                   "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"):
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def phone_sim(make_gateway):
+    gateway = make_gateway().start()
+    command = [programs_folder("release") / "phone-sim", "--url", gateway.ws_url.split("/ws/")[0],
+               "--send-ms", "1", "--report-ms", "1"]
+    with open(gateway.folder / "phone-sim.log", "wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    wait_for(gateway.api.devices, "the simulated phone to connect")
+    yield gateway
+    process.terminate()
+    assert process.wait(LIMIT_SECONDS) == 0
+
+
+def element(browser, selector):
+    return WebDriverWait(browser, LIMIT_SECONDS).until(
+        lambda driver: driver.find_element(By.CSS_SELECTOR, selector))
+
+
+def requested(browser):
+    """The addresses that the browser asked for."""
+    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    return [event["params"]["request"]["url"] for event in events
+            if event["method"] == "Network.requestWillBeSent"]
+
+
+def test_try_it_out_sends_an_sms_that_is_delivered(browser, phone_sim):
+    gateway = phone_sim
+    browser.get(f"{gateway.url}/docs")
+    send_sms = "#operations-messages-sendSms"
+    element(browser, f"{send_sms} .opblock-summary-control").click()
+    element(browser, f"{send_sms} .body-param__text")
+    element(browser, f"{send_sms} .execute").click()
+    status = element(browser, f"{send_sms} .live-responses-table tr.response .response-col_status")
+    assert status.text.split()[0] == "202"
+
+    (message,) = gateway.api.get("/api/sms").json()["messages"]
+    assert message["message"] == "Hello from the SMS Gateway!"
+    assert gateway.api.wait_status(message["message_id"], "delivered")["device_id"] == "phone-sim"
+
+    complaints = [entry["message"] for entry in browser.get_log("browser")
+                  if entry["level"] in ("SEVERE", "WARNING")]
+    assert complaints == []  # a violated Content-Security-Policy would be here
+    addresses = requested(browser)
+    assert any(address.endswith("/openapi.json") for address in addresses)
+    network = [address for address in addresses if address.startswith(("http", "ws"))]
+    assert [address for address in network if not address.startswith(gateway.url + "/")] == []
+
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", status)
+    folder = os.environ.get("SCREENSHOTS", ROOT / "build" / "screenshots")
+    os.makedirs(folder, exist_ok=True)
+    browser.save_screenshot(f"{folder}/try-it-out.png")
+
+
+def test_the_page_of_errors_is_there_and_points_at_the_code(browser, phone_sim):
+    browser.get(f"{phone_sim.url}/docs/errors.html#invalid_phone_number")
+    row = element(browser, "#invalid_phone_number")
+    assert "422" in row.text and "E.164" in row.text
+    assert element(browser, "tr:target").get_attribute("id") == "invalid_phone_number"

@@ -1,0 +1,200 @@
+"""api-fcgi as nginx meets it: kept connections, half requests, a full table of files, a stop."""
+
+import contextlib
+import json
+import resource
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from harness.faults import write_lock_held
+from harness.fastcgi import PARAMS, STDIN, Connection, record, request
+from harness.waiting import wait_for
+
+MESSAGE = json.dumps({"phone_number": "+1234567890", "message": "text"}).encode()
+
+
+@contextlib.contextmanager
+def connections(gateway, count):
+    opened = [Connection(gateway) for _ in range(count)]
+    yield opened
+    for connection in opened:
+        connection.close()
+
+
+def send_sms(connection, **more):
+    status, answer = connection.ask("POST", "/api/send-sms", MESSAGE, **more)
+    assert status == 202
+    return answer["message_id"]
+
+
+def test_a_kept_connection_serves_many_requests(make_gateway):
+    gateway = make_gateway().start()
+    with connections(gateway, 1) as (connection,):
+        ids = {send_sms(connection) for _ in range(100)}
+    assert len(ids) == 100
+    assert gateway.query("SELECT count(*) FROM message") == [(100,)]
+
+
+def test_a_connection_that_is_not_kept_is_closed_after_its_answer(make_gateway):
+    gateway = make_gateway().start()
+    with connections(gateway, 1) as (connection,):
+        send_sms(connection, keep=False)
+        assert connection.is_closed()
+
+
+def test_idle_kept_connections_starve_nobody(make_gateway):
+    """libfcgi alone would tie each of two threads to one of 64 connections, for ever."""
+    gateway = make_gateway(API_WORKERS=2).start()
+    with connections(gateway, 64) as opened:
+        for connection in opened:
+            send_sms(connection)
+        for connection in reversed(opened):  # all are idle now, and each is served again
+            send_sms(connection)
+        gateway.api.send()
+
+
+def test_parked_requests_hold_no_worker(make_gateway):
+    """While the database is locked, one worker still answers everything that needs no write."""
+    gateway = make_gateway(API_WORKERS=1, STORE_TIMEOUT_MS=30000).start()
+    with connections(gateway, 20) as opened:
+        with write_lock_held(gateway):
+            for connection in opened:
+                connection.send(request("POST", "/api/send-sms", MESSAGE))
+            with connections(gateway, 1) as (other,):
+                assert other.ask("GET", "/livez") == (200, {"status": "live"})
+        assert [connection.answer()[0] for connection in opened] == [202] * 20
+
+
+@pytest.mark.parametrize("piece", [
+    b"\x01",
+    request("GET", "/livez")[:20],
+    request("POST", "/api/send-sms", MESSAGE)[:-8],
+], ids=["a byte", "half the head", "no end of the body"])
+def test_half_a_request_is_given_up_and_its_worker_is_free_again(make_gateway, piece):
+    gateway = make_gateway(API_WORKERS=1, API_IO_TIMEOUT_SECONDS=1).start()
+    with connections(gateway, 1) as (half,):
+        half.send(piece)
+        gateway.api.send()  # waits for the only worker
+        with contextlib.suppress(ConnectionError):
+            half.answer()  # what came of the body is answered, or nothing was
+        assert half.is_closed()
+    assert gateway.query("SELECT count(*) FROM message") == [(1,)]
+
+
+@pytest.mark.parametrize("garbage", [
+    b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"\xff" * 4096,
+    record(99, b"unknown record"),
+    record(PARAMS, b"\xff\xff\xff\xff\xff\xff\xff\xff" * 4),
+    request("GET", "/livez")[:16] + record(PARAMS, b"\xff\xff\xff\xff\xff\xff\xff\xff") +
+    record(PARAMS) + record(STDIN),
+    record(STDIN, b"body first"),
+    bytes(range(256)) * 64,
+], ids=["http", "ones", "type", "lengths", "length overflow", "stdin first", "all bytes"])
+def test_garbage_on_the_socket_harms_nobody(make_gateway, garbage):
+    gateway = make_gateway(API_WORKERS=1, API_IO_TIMEOUT_SECONDS=1).start()
+    with connections(gateway, 1) as (bad,):
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            bad.send(garbage)
+        gateway.api.send()
+
+
+@pytest.mark.parametrize("length", [len(MESSAGE) + 1, len(MESSAGE) - 1, 0])
+def test_a_body_of_another_length_than_announced_is_refused(make_gateway, length):
+    gateway = make_gateway().start()
+    with connections(gateway, 1) as (connection,):
+        status, answer = connection.ask("POST", "/api/send-sms", MESSAGE, length=length)
+        assert (status, answer["code"]) == (400, "malformed_request")
+    assert gateway.query("SELECT count(*) FROM message") == [(0,)]
+
+
+def test_a_body_over_the_limit_is_refused_also_without_nginx(make_gateway):
+    gateway = make_gateway(MAX_BODY_BYTES=2000).start()
+    with connections(gateway, 1) as (connection,):
+        status, answer = connection.ask("POST", "/api/send-sms", b"x" * 300_000)
+        assert (status, answer["code"]) == (413, "body_too_large")
+        send_sms(connection)
+
+
+def test_without_free_files_connections_wait_and_nothing_ends(make_gateway):
+    gateway = make_gateway().start()
+    pid = gateway.api_fcgi.popen.pid
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    with connections(gateway, 8) as opened:
+        for connection in opened:
+            send_sms(connection)
+        in_use = len(subprocess.check_output(["ls", f"/proc/{pid}/fd"]).split())
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (in_use, before[1]))
+        with connections(gateway, 4) as waiting:
+            for connection in waiting:
+                connection.send(request("POST", "/api/send-sms", MESSAGE))
+            wait_for(lambda: "no files are left" in gateway.api_fcgi.log(), "the complaint")
+            for connection in opened:  # those that are there go on
+                send_sms(connection)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+            assert [connection.answer()[0] for connection in waiting] == [202] * 4
+
+
+def test_sigterm_answers_what_was_read_and_loses_no_request(make_gateway):
+    """Clients that send all the time: each request is answered, or was certainly not accepted."""
+    gateway = make_gateway().start()
+    answered, lost = [], []
+
+    def send_until_the_end():
+        with contextlib.suppress(ConnectionError), connections(gateway, 1) as (connection,):
+            while True:
+                try:
+                    connection.send(request("POST", "/api/send-sms", MESSAGE))
+                except BrokenPipeError:
+                    return  # refused before it was read: certainly not accepted
+                try:
+                    answered.append(connection.answer()[1]["message_id"])
+                except ConnectionError:
+                    lost.append(1)
+                    return
+
+    threads = [threading.Thread(target=send_until_the_end) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: len(answered) > 200, "some requests")
+    gateway.api_fcgi.stop()
+    for thread in threads:
+        thread.join()
+    assert len(set(answered)) == len(answered)
+    assert gateway.query("SELECT count(*) FROM message") == [(len(answered),)]
+    assert not lost
+
+
+def test_sigterm_does_not_wait_for_idle_connections(make_gateway):
+    gateway = make_gateway(DRAIN_TIMEOUT_SECONDS=300).start()
+    with connections(gateway, 10) as opened:
+        for connection in opened:
+            send_sms(connection)
+        gateway.api_fcgi.stop()
+        assert all(connection.is_closed() for connection in opened)
+
+
+def test_sigterm_answers_parked_requests_before_the_end(make_gateway):
+    gateway = make_gateway(STORE_TIMEOUT_MS=30000, DRAIN_TIMEOUT_SECONDS=30).start()
+    with connections(gateway, 5) as opened:
+        with write_lock_held(gateway):
+            for connection in opened:
+                connection.send(request("POST", "/api/send-sms", MESSAGE))
+            gateway.api_fcgi.signal(signal.SIGTERM)
+            wait_for(lambda: not (gateway.folder / "run/api.sock").exists(), "the stop to begin")
+        assert [connection.answer()[0] for connection in opened] == [202] * 5
+        assert gateway.api_fcgi.wait() == 0
+    assert gateway.query("SELECT count(*) FROM message") == [(5,)]
+
+
+def test_a_stop_that_runs_out_of_time_ends_all_the_same(make_gateway):
+    gateway = make_gateway(STORE_TIMEOUT_MS=3000, DRAIN_TIMEOUT_SECONDS=1).start()
+    with write_lock_held(gateway), connections(gateway, 3) as opened:
+        for connection in opened:
+            connection.send(request("POST", "/api/send-sms", MESSAGE))
+        gateway.api_fcgi.stop()
+        assert all(connection.is_closed() for connection in opened)
+    assert gateway.query("SELECT count(*) FROM message") == [(0,)]

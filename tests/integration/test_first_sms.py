@@ -1,0 +1,22 @@
+"""The main job: a phone connected, an SMS sent, its status followed."""
+
+from harness.phone import Phone
+
+
+def test_an_sms_is_sent_and_followed_to_its_delivery(make_gateway):
+    gateway = make_gateway().start()
+    phone = Phone(gateway, "pixel-7", {"device_name": "Pixel 7", "battery_level": 87,
+                                       "signal_strength": -71, "android_version": "14"})
+    message = gateway.api.send("+1234567890", "Hello from the SMS Gateway!")
+    assert message["status"] == "queued"
+
+    sms = phone.receive_sms()
+    assert sms == {"type": "new_sms", "message_id": message["message_id"],
+                   "phone_number": "+1234567890", "message": "Hello from the SMS Gateway!"}
+    assert gateway.api.message(message["message_id"])["status"] == "accepted"  # before the frame
+
+    for status in ("sending", "sent", "delivered"):
+        phone.report(sms["message_id"], status)
+        found = gateway.api.wait_status(message["message_id"], status)
+        assert found["device_id"] == "pixel-7"
+    assert set(found["times"]) == {"queued", "accepted", "sending", "sent", "delivered"}

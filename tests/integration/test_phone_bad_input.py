@@ -1,0 +1,511 @@
+"""Phones that break the protocol: each mistake has its answer, and harms nobody else."""
+
+import json
+import uuid
+
+import pytest
+
+from harness.api import check_problem
+from harness.gateway import Gateway
+from harness.phone import Phone, WorkingPhone
+from harness.raw_http import ask_raw
+from harness.raw_websocket import (BINARY, CONTINUATION, TEXT, RawConnection, RawWebSocket, encode,
+                                   handshake)
+from harness.waiting import wait_for
+
+EMPTY_BATTERY = {"battery_level": 0}  # such a phone gets no messages
+NOBODYS_ID = "019dbb26-7a13-7c1e-a2a6-0c2d52c3f9c1"
+
+
+@pytest.fixture(scope="module")
+def bad_gateway(build, tmp_path_factory):
+    """These tests' own, whose phones and messages are few and known."""
+    gateway = Gateway(tmp_path_factory.mktemp("bad-input"), build).start()
+    yield gateway
+    gateway.stop()
+
+
+@pytest.fixture
+def phone(bad_gateway):
+    phone = Phone(bad_gateway, "clumsy", EMPTY_BATTERY)
+    yield phone
+    phone.close()
+    wait_for(lambda: not bad_gateway.api.devices(), "the phone to be gone")
+
+
+def check_error(frame, code, message_id=None):
+    """An error frame, with nothing in it that PROTOCOL.md does not know."""
+    expected = {"type": "error", "code": code, "detail": frame["detail"]}
+    if message_id:
+        expected["message_id"] = message_id
+    assert frame == expected
+    assert isinstance(frame["detail"], str) and frame["detail"]
+
+
+def nested(depth):
+    return '{"a": ' * depth + "1" + "}" * depth
+
+
+# ---- Handshakes ----
+
+@pytest.mark.parametrize("device_id", (
+    "", "a" * 65, "a" * 1000, "a.b", "a%20b", "a/b", "a%2Fb", "..", "a%00b", "%C3%A9", "%FF", "a+b",
+    "%", "%zz", "a:b", "*", "a;b", "a,b"))
+def test_a_device_id_that_is_not_valid_is_refused(bad_gateway, device_id):
+    answer = ask_raw(bad_gateway, handshake(device_id))
+    assert answer.status in (400, 404), answer  # 400: the path is not even HTTP
+    with RawConnection(bad_gateway, "broker.sock") as connection:
+        connection.send(handshake(device_id))
+        answer = connection.read_answer()
+        assert answer is None or 400 <= answer.status < 500, answer
+        if answer and answer.status == 404:
+            check_problem(404, answer.headers["content-type"], answer.json())
+
+
+@pytest.mark.parametrize("protocol", ("sms-gateway.v1", "phone", "socket", "a, b", "x" * 200))
+def test_a_subprotocol_is_refused(bad_gateway, protocol):
+    answer = ask_raw(bad_gateway, handshake("clumsy", Sec_WebSocket_Protocol=protocol))
+    assert (answer.status, answer.code) == (400, "malformed_request")
+    assert not bad_gateway.api.devices()
+
+
+# ---- Frames that are answered with an error, and the connection goes on ----
+
+MALFORMED = {
+    "no JSON": "hello",
+    "nothing": "",
+    "a space": " ",
+    "half an object": '{"type": "status_update"',
+    "an object and more": '{"type": "?"} {}',
+    "a number": "17",
+    "null": "null",
+    "true": "true",
+    "a text": '"status_update"',
+    "an array": '[{"type": "status_update"}]',
+    "an empty array": "[]",
+    "a name twice": '{"type": "status_update", "type": "device_update"}',
+    "a name twice, once escaped": r'{"type": "status_update", "\u0074ype": "device_update"}',
+    "a name twice, further in": '{"type": "device_update", "info": {"x": {"y": 1, "y": 2}}}',
+    "a NUL in a text": r'{"type": "device_update", "info": {"device_name": "a\u0000b"}}',
+    "a NUL in a name": r'{"type\u0000": "device_update"}',
+    "half a surrogate pair": r'{"type": "\ud83d"}',
+    "the other half": r'{"type": "\udcf1"}',
+    "a raw line feed in a text": '{"type": "a\nb"}',
+    "an unknown escape": r'{"type": "\x41"}',
+    "a depth of 17": nested(17),
+    "a depth of 5,000": "[" * 5000,
+    "a comment": '{"type": "?" /* what? */}',
+    "a comma too many": '{"type": "?",}',
+    "single quotes": "{'type': '?'}",
+    "a byte order mark": '\ufeff{"type": "?"}',
+    "NaN": '{"type": NaN}',
+    "a number with a leading zero": '{"type": 01}',
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_a_malformed_frame_is_refused(phone, case):
+    phone.send(MALFORMED[case])
+    check_error(phone.receive(), "malformed_frame")
+    assert phone.is_silent()
+
+
+UNKNOWN_TYPES = {
+    "no type": {}, "the device information again": {"device_name": "x"},
+    "no type but the rest": {"message_id": NOBODYS_ID, "status": "sent"},
+    "null": {"type": None}, "a number": {"type": 1}, "an object": {"type": {}}, "empty": {"type": ""},
+    "one of the gateway's": {"type": "new_sms"}, "another case": {"type": "Status_Update"},
+    "with a space": {"type": "status_update "}, "long": {"type": "x" * 10000},
+}
+
+
+@pytest.mark.parametrize("case", UNKNOWN_TYPES)
+def test_a_frame_of_an_unknown_type_is_refused(phone, case):
+    phone.send(UNKNOWN_TYPES[case])
+    check_error(phone.receive(), "unknown_frame_type")
+    assert phone.is_silent()
+
+
+@pytest.mark.parametrize("depth", (1, 15, 16))
+def test_a_depth_of_16_is_read(phone, depth):
+    phone.send(nested(depth))
+    check_error(phone.receive(), "unknown_frame_type")
+
+
+# Members of a status_update; None takes the member away.
+BAD_IDS = [None, "", 17, [], {}, True, "1", NOBODYS_ID[:-1], NOBODYS_ID + "0",
+           "x" + NOBODYS_ID[1:], "{" + NOBODYS_ID + "}", NOBODYS_ID + " ", "é" * 18]
+BAD_STATUSES = [None, "", 17, [], {}, True, "SENT", "sent ", "queued", "dispatched", "accepted",
+                "expired", "cancelled", "unknown", "done", "x" * 5000]
+BAD_ERRORS = [("error_code", "x" * 65), ("error_code", "é" * 33), ("error_code", 17),
+              ("error_code", {}), ("error_code", False), ("error_message", "x" * 257),
+              ("error_message", "é" * 129), ("error_message", []), ("error_message", 0.5)]
+
+
+def status_update(**members):
+    frame = {"type": "status_update", "message_id": NOBODYS_ID, "status": "failed"} | members
+    return {name: value for name, value in frame.items() if value is not None}
+
+
+@pytest.mark.parametrize("message_id", BAD_IDS, ids=repr)
+def test_a_report_about_what_is_no_id_is_refused(phone, message_id):
+    phone.send(status_update(message_id=message_id))
+    check_error(phone.receive(), "invalid_value")
+    assert phone.is_silent()
+
+
+@pytest.mark.parametrize("status", BAD_STATUSES, ids=lambda status: repr(status)[:20])
+def test_a_report_of_a_status_that_is_none_is_refused(phone, status):
+    phone.send(status_update(status=status))
+    check_error(phone.receive(), "unknown_status", NOBODYS_ID)
+    assert phone.is_silent()
+
+
+def test_null_is_no_id_and_no_status(phone):
+    phone.send({"type": "status_update", "message_id": None, "status": "sent"})
+    check_error(phone.receive(), "invalid_value")
+    phone.send({"type": "status_update", "message_id": NOBODYS_ID, "status": None})
+    check_error(phone.receive(), "unknown_status", NOBODYS_ID)
+
+
+@pytest.mark.parametrize("name, value", BAD_ERRORS, ids=lambda part: repr(part)[:20])
+def test_a_report_with_a_bad_error_is_refused(phone, name, value):
+    phone.send(status_update(**{name: value}))
+    check_error(phone.receive(), "invalid_value", NOBODYS_ID)
+    assert phone.is_silent()
+
+
+@pytest.mark.parametrize("message_id", (NOBODYS_ID, NOBODYS_ID.upper(), str(uuid.UUID(int=0)),
+                                        str(uuid.UUID(int=(1 << 128) - 1))))
+def test_a_report_about_a_message_that_nobody_knows_is_refused(phone, message_id):
+    phone.report(message_id, "sent")
+    check_error(phone.receive(), "message_not_held", message_id.lower())
+    assert phone.is_silent()
+
+
+def test_a_report_about_another_phones_message_changes_nothing(make_gateway):
+    gateway = make_gateway().start()
+    owner = Phone(gateway, "owner")
+    message = gateway.api.send()
+    owner.receive_sms()
+    thief = Phone(gateway, "thief", EMPTY_BATTERY)
+    before = gateway.api.message(message["message_id"])
+    for status in ("sending", "sent", "delivered", "failed"):
+        thief.report(message["message_id"], status, error_code="no_service")
+        check_error(thief.receive(), "message_not_held", message["message_id"])
+    assert gateway.api.message(message["message_id"]) == before
+    assert before["device_id"] == "owner" and before["status"] == "accepted"
+    owner.report(message["message_id"], "sent")
+    gateway.api.wait_status(message["message_id"], "sent")
+
+
+def test_a_report_about_a_queued_message_changes_nothing(make_gateway):
+    gateway = make_gateway().start()
+    phone = Phone(gateway, "eager", EMPTY_BATTERY)
+    message = gateway.api.send()
+    for status in ("sending", "sent", "delivered", "failed"):
+        phone.report(message["message_id"], status)
+        check_error(phone.receive(), "message_not_held", message["message_id"])
+    assert gateway.api.message(message["message_id"]) == message
+
+
+# ---- Device information ----
+
+BAD_INFO = [
+    ("device_name", "x" * 101), ("device_name", "é" * 51), ("device_name", 17),
+    ("device_name", True), ("device_name", ["x"]), ("device_name", {}),
+    ("battery_level", -1), ("battery_level", -0.1), ("battery_level", 100.5),
+    ("battery_level", 101), ("battery_level", 1e300), ("battery_level", "87"),
+    ("battery_level", True), ("battery_level", []),
+    ("charging", 1), ("charging", 0), ("charging", "true"), ("charging", {}),
+    ("signal_strength", -201), ("signal_strength", 101), ("signal_strength", -71.5),
+    ("signal_strength", "-71"), ("signal_strength", False), ("signal_strength", 1e300),
+    ("signal_strength", [4]),
+    ("android_version", "x" * 33), ("android_version", "é" * 17), ("android_version", 13.5),
+    ("android_version", -1), ("android_version", 1e300), ("android_version", True),
+    ("android_version", ["14"]),
+]
+GOOD_INFO = [
+    ("device_name", "x" * 100), ("device_name", "é" * 50), ("device_name", ""),
+    ("battery_level", 0), ("battery_level", 100), ("battery_level", 0.5), ("charging", True),
+    ("charging", False), ("signal_strength", -200), ("signal_strength", 100),
+    ("signal_strength", 0), ("signal_strength", -71.0), ("android_version", "x" * 32),
+    ("android_version", ""), ("android_version", "é" * 16), ("android_version", 14),
+    ("android_version", 0),
+]
+
+
+@pytest.mark.parametrize("name, value", BAD_INFO, ids=lambda part: repr(part)[:20])
+def test_bad_device_information_at_first_ends_the_connection(bad_gateway, name, value):
+    phone = Phone(bad_gateway, "clumsy", hello=False)
+    phone.send({"device_name": "Clumsy", name: value})
+    check_error(phone.receive(), "invalid_value")
+    assert phone.closed() == (1008, "no_device_info")
+    assert not bad_gateway.api.devices()
+
+
+@pytest.mark.parametrize("name, value", BAD_INFO, ids=lambda part: repr(part)[:20])
+def test_a_bad_device_update_is_refused(phone, name, value):
+    phone.send({"type": "device_update", "info": {name: value}})
+    check_error(phone.receive(), "invalid_value")
+    assert phone.is_silent()
+
+
+def test_a_bad_device_update_changes_nothing(bad_gateway, phone):
+    before = bad_gateway.api.devices()["clumsy"]
+    for name, value in BAD_INFO:
+        phone.send({"type": "device_update", "info": {"before": 1, name: value, "after": 2}})
+        check_error(phone.receive(), "invalid_value")
+    phone.send({"type": "device_update", "info": {"done": True}})
+    after = wait_for(lambda: (found := bad_gateway.api.devices()["clumsy"])["extra"] and found,
+                     "the good update behind them")
+    assert after | {"last_seen_at": before["last_seen_at"]} == before | {"extra": {"done": True}}
+
+
+@pytest.mark.parametrize("name, value", GOOD_INFO, ids=lambda part: repr(part)[:20])
+def test_device_information_at_its_limits_is_taken(bad_gateway, name, value):
+    phone = Phone(bad_gateway, "clumsy", EMPTY_BATTERY | {name: value})
+    shown = bad_gateway.api.devices()["clumsy"][name]
+    assert shown == (str(value) if isinstance(value, int) and name == "android_version"
+                     else value if value != "" else None)
+    phone.close()
+    wait_for(lambda: not bad_gateway.api.devices(), "the phone to be gone")
+
+
+@pytest.mark.parametrize("info", (None, 17, "info", [], True, [{"battery_level": 50}]), ids=repr)
+def test_a_device_update_without_an_object_is_refused(phone, info):
+    phone.send({"type": "device_update", "info": info})
+    check_error(phone.receive(), "invalid_value")
+    phone.send({"type": "device_update"})
+    check_error(phone.receive(), "invalid_value")
+    assert phone.is_silent()
+
+
+@pytest.mark.parametrize("extra", (
+    {"notes": "x" * 4096}, {"notes": "é" * 2048}, {f"member{i}": "x" * 100 for i in range(50)},
+    {"n" * 4096: 1}, {"list": list(range(2000))}, {"notes": "\x01" * 800}),
+    ids=lambda extra: repr(extra)[:20])
+def test_more_than_4_kib_of_further_members_are_too_many(bad_gateway, phone, extra):
+    phone.send({"type": "device_update", "info": extra})
+    check_error(phone.receive(), "invalid_value")
+    assert bad_gateway.api.devices()["clumsy"]["extra"] == {}
+    assert phone.is_silent()
+
+    newcomer = Phone(bad_gateway, "newcomer", hello=False)
+    newcomer.send(extra)
+    check_error(newcomer.receive(), "invalid_value")
+    assert newcomer.closed() == (1008, "no_device_info")
+
+
+def test_further_members_are_limited_over_all_updates(bad_gateway):
+    phone = Phone(bad_gateway, "clumsy", EMPTY_BATTERY | {"a": "a" * 2500})
+    phone.send({"type": "device_update", "info": {"b": "b" * 2500}})
+    check_error(phone.receive(), "invalid_value")
+    phone.send({"type": "device_update", "info": {"a": "short", "b": "b" * 2500}})  # instead
+    wait_for(lambda: bad_gateway.api.devices()["clumsy"]["extra"] == {
+        "a": "short", "b": "b" * 2500}, "the update to be seen")
+    phone.close()
+    wait_for(lambda: not bad_gateway.api.devices(), "the phone to be gone")
+
+
+# ---- Frames that end the connection ----
+
+FIRST_FRAMES = {
+    "no JSON": ("hello", "malformed_frame"),
+    "nothing": ("", "malformed_frame"),
+    "an array": ("[]", "malformed_frame"),
+    "null": ("null", "malformed_frame"),
+    "a name twice": ('{"device_name": "a", "device_name": "b"}', "malformed_frame"),
+    "a NUL": (r'{"device_name": "\u0000"}', "malformed_frame"),
+    "a depth of 17": (nested(17), "malformed_frame"),
+    "a report": (status_update(status="sent"), "no_device_info"),
+    "a device_update": ({"type": "device_update", "info": {}}, "no_device_info"),
+    "an unknown type": ({"type": "hello"}, "no_device_info"),
+    "a type that is null": ({"type": None, "device_name": "x"}, "no_device_info"),
+}
+
+
+@pytest.mark.parametrize("case", FIRST_FRAMES)
+def test_a_first_frame_that_is_no_device_information_ends_the_connection(bad_gateway, case):
+    frame, code = FIRST_FRAMES[case]
+    phone = Phone(bad_gateway, "clumsy", hello=False)
+    phone.send(frame)
+    check_error(phone.receive(), code)
+    assert phone.closed() == (1008, "no_device_info")
+    assert not bad_gateway.api.devices()
+
+
+@pytest.mark.parametrize("hello", (True, False), ids=("a known phone", "a new phone"))
+@pytest.mark.parametrize("frame, end", (
+    (b"{}", (1003, "binary_frame")),
+    (b"", (1003, "binary_frame")),
+    ([b'{"device_name"', b': "x"}'], (1003, "binary_frame")),
+    ("x" * 16385, (1009, "frame_too_large")),
+    ("x" * 1_000_000, (1009, "frame_too_large")),
+    (["x" * 1000] * 1000, (1009, "frame_too_large")),
+    (["x"] * 16385, (1009, "frame_too_large")),
+), ids=("binary", "empty binary", "binary fragments", "16 KiB and a byte", "1 MB",
+        "1 MB in fragments", "16 KiB and a byte in as many fragments"))
+def test_a_frame_that_breaks_a_rule_below_the_protocol_ends_the_connection(bad_gateway, hello,
+                                                                           frame, end):
+    phone = Phone(bad_gateway, "clumsy", EMPTY_BATTERY, hello)
+    try:
+        phone.send(frame)
+    except ConnectionError:
+        pass  # sent away before its end
+    except Exception as error:  # websockets' own, whose name changes with its versions
+        assert "Closed" in type(error).__name__, error
+    assert phone.closed() == end
+    wait_for(lambda: not bad_gateway.api.devices(), "the phone to be gone")
+
+
+@pytest.mark.parametrize("text", (b"\xff", b'{"a": "\xc3"}', b'{"a": "\xed\xa0\x80"}'))
+def test_a_text_that_is_no_utf8_ends_the_connection(bad_gateway, text):
+    with RawWebSocket(bad_gateway, "clumsy", EMPTY_BATTERY) as phone:
+        phone.send(encode(TEXT, text))
+        assert phone.receive_end()[0] == 1007
+    wait_for(lambda: not bad_gateway.api.devices(), "the phone to be gone")
+
+
+@pytest.mark.parametrize("fragments", (1, 2, 7))
+@pytest.mark.parametrize("size, end", ((1023, None), (1024, None), (1025, 1009)))
+def test_max_frame_bytes_holds_to_the_byte(make_gateway, size, end, fragments):
+    gateway = make_gateway(MAX_FRAME_BYTES=1024).start()
+    text = '{"type": "?"}'.ljust(size)
+    step = -(-size // fragments)
+    with RawWebSocket(gateway, "exact", EMPTY_BATTERY) as phone:
+        for start in range(0, size, step):
+            last = start + step >= size
+            phone.send(encode(CONTINUATION if start else TEXT, text[start:start + step], fin=last))
+        if end:
+            assert phone.receive_end() == (end, "frame_too_large")
+        else:
+            check_error(phone.receive(), "unknown_frame_type")
+
+
+# ---- Floods ----
+
+FLOODS = {
+    "device updates": json.dumps({"type": "device_update", "info": {"battery_level": 0}}),
+    "reports": json.dumps(status_update(status="sent")),
+    "garbage": "x",
+}
+
+
+@pytest.mark.parametrize("case", FLOODS)
+def test_a_flood_ends_the_connection_and_others_are_served(make_gateway, case):
+    gateway = make_gateway(MAX_FRAMES_PER_SECOND=50).start()
+    worker = WorkingPhone(gateway, "worker")
+    flood = Phone(gateway, "flood", EMPTY_BATTERY, max_queue=None)  # it reads what it is told
+    ids = [gateway.api.send()["message_id"] for _ in range(5)]
+    try:
+        for _ in range(1000):
+            flood.send(FLOODS[case])
+    except Exception as error:  # websockets' own
+        assert "Closed" in type(error).__name__, error
+    ids += [gateway.api.send()["message_id"] for _ in range(5)]
+    code, reason = flood.closed()
+    assert code == 1008
+    assert reason == "too_many_frames" or case != "device updates" and reason == "not_reading"
+    for message_id in ids:
+        gateway.api.wait_status(message_id, "sent")
+    assert worker.ids() == ids
+    wait_for(lambda: set(gateway.api.devices()) == {"worker"}, "the flood to be gone")
+
+
+def test_a_burst_below_the_limit_is_no_flood(make_gateway):
+    """Twice as many as in a second may come at once; the device information is one of them."""
+    gateway = make_gateway(MAX_FRAMES_PER_SECOND=50).start()
+    phone = Phone(gateway, "busy", EMPTY_BATTERY)
+    for _ in range(98):
+        phone.send({"type": "device_update", "info": {"done": True}})
+    assert phone.is_silent()
+
+
+@pytest.mark.parametrize("case", FLOODS)
+def test_a_phone_that_reads_may_make_many_mistakes_at_once(make_gateway, case):
+    """As one does that reports after a long absence, to a gateway that has a new database."""
+    gateway = make_gateway().start()
+    with RawWebSocket(gateway, "diligent", EMPTY_BATTERY) as phone:
+        phone.send(encode(TEXT, FLOODS[case]) * 500 + encode(TEXT, {"type": "?"}))
+        codes = []
+        while "unknown_frame_type" not in codes:
+            codes.append(phone.receive()["code"])
+        expected = {"device updates": None, "reports": "message_not_held",
+                    "garbage": "malformed_frame"}[case]
+        while expected and codes.count(expected) < 500:  # the store answers later
+            codes.append(phone.receive()["code"])
+    assert set(codes) == {"unknown_frame_type", expected} - {None}
+
+
+@pytest.mark.parametrize("frame_bytes", (1, 1000))
+def test_garbage_without_reading_is_ended_and_takes_no_memory(make_gateway, frame_bytes):
+    gateway = make_gateway(MAX_FRAMES_PER_SECOND=100000).start()
+    calm = Phone(gateway, "calm", EMPTY_BATTERY)
+    before = memory_bytes(gateway.ws_broker, "VmRSS")
+    garbage = encode(TEXT, b"x" * frame_bytes) * 1000
+    phones = [RawWebSocket(gateway, f"garbage-{i}", EMPTY_BATTERY, receive_buffer=4096)
+              for i in range(5)]
+
+    def all_are_ended():
+        for phone in phones:
+            phone.send_what_fits(garbage)
+        return set(gateway.api.devices()) == {"calm"}
+
+    wait_for(all_are_ended, "the garbage to be ended", limit=120)
+    for phone in phones:
+        phone.drop()
+    assert gateway.ws_broker.log().count("reason=not_reading") == len(phones)
+    assert calm.is_silent()
+    if gateway.build == "release":  # ASan keeps what is freed
+        assert memory_bytes(gateway.ws_broker, "VmHWM") - before < 8 << 20
+
+
+def memory_bytes(process, name):
+    """VmRSS: what it has; VmHWM: the most it ever had."""
+    with open(f"/proc/{process.popen.pid}/status", encoding="ascii") as status:
+        return int(status.read().split(f"{name}:")[1].split()[0]) * 1024
+
+
+@pytest.mark.parametrize("until", ("connect", "half a handshake", "handshake", "hello"))
+def test_hundreds_of_connections_that_open_and_close_at_once_do_no_harm(bad_gateway, until):
+    phone = Phone(bad_gateway, "calm", EMPTY_BATTERY)
+    for _ in range(2):
+        phones = [RawConnection(bad_gateway) for _ in range(300)]
+        for number, connection in enumerate(phones):
+            data = handshake(f"brief-{number}")
+            if until == "half a handshake":
+                connection.send(data[:100])
+            elif until == "handshake":
+                connection.send(data)
+            elif until == "hello":
+                connection.send(data + encode(TEXT, EMPTY_BATTERY))
+        for connection in phones:
+            connection.drop()
+    assert phone.is_silent()
+    wait_for(lambda: set(bad_gateway.api.devices()) == {"calm"}, "the others to be gone")
+    phone.close()
+    wait_for(lambda: not bad_gateway.api.devices(), "the phone to be gone")
+
+
+def test_one_device_that_connects_again_and_again_leaves_one_connection(bad_gateway):
+    phones = [RawWebSocket(bad_gateway, "restless", EMPTY_BATTERY) for _ in range(50)]
+    for phone in phones[:-1]:
+        assert phone.receive_close() == (4001, "replaced")
+        phone.drop()
+    phones[-1].send(encode(TEXT, {"type": "?"}))
+    check_error(phones[-1].receive(), "unknown_frame_type")
+    assert set(bad_gateway.api.devices()) == {"restless"}
+    phones[-1].drop()
+    wait_for(lambda: not bad_gateway.api.devices(), "the phone to be gone")
+
+
+def test_a_binary_frame_does_not_lose_the_reports_before_it(make_gateway):
+    gateway = make_gateway().start()
+    with RawWebSocket(gateway, "clumsy") as phone:
+        message = gateway.api.send()
+        phone.receive()
+        phone.report(message["message_id"], "sent")
+        phone.send(encode(BINARY, b"x"))
+        assert phone.receive_end() == (1003, "binary_frame")
+    gateway.api.wait_status(message["message_id"], "sent")

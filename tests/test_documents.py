@@ -1,0 +1,215 @@
+"""Pages that say what the code says: settings, routes, errors, the source tree."""
+
+import json
+import re
+import subprocess
+
+import pytest
+import yaml
+
+from harness.api import check_schema, description, resolve
+from harness.gateway import ROOT, programs_folder
+
+API_FCGI = programs_folder("release") / "api-fcgi"
+
+
+def printed(*options):
+    return subprocess.check_output([API_FCGI, *options], text=True)
+
+
+def errors():
+    """code -> (HTTP status, close code, title), from common/error.def."""
+    text = (ROOT / "common/error.def").read_text()
+    rows = re.findall(r'^ERROR\(\w+, "(\w+)", (\d+), (\d+), "([^"]+)"\)', text, re.M)
+    assert len(rows) == text.count("\nERROR(")
+    return {code: (int(status), int(close), title) for code, status, close, title in rows}
+
+
+@pytest.mark.parametrize("page, option", [
+    (".env.example", "--print-settings=env"),
+    ("common/SETTINGS.md", "--print-settings=markdown"),
+])
+def test_the_lists_of_settings_are_as_the_program_prints_them(page, option):
+    assert (ROOT / page).read_text() == printed(option)
+
+
+def test_help_names_every_setting():
+    text = printed("--help")
+    names = re.findall(r'"([A-Z_]{4,})"', (ROOT / "common/settings.def").read_text())
+    assert names
+    assert not [name for name in names if f"  {name} (" not in text]
+
+
+def test_documents_name_only_settings_that_there_are():
+    names = set(re.findall(r'"([A-Z_]{4,})"', (ROOT / "common/settings.def").read_text()))
+    for page in ("README.md", "ws-broker/PROTOCOL.md", "api-fcgi/API.md", "api-fcgi/openapi.yaml",
+                 "nginx/gateway.conf"):
+        words = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", (ROOT / page).read_text()))
+        assert words - names <= {"API_FCGI"}, page
+
+
+def test_defaults_in_the_protocol_page_are_those_of_the_settings():
+    defaults = dict(line.split("=", 1) for line in printed("--check-config").splitlines())
+    text = (ROOT / "ws-broker/PROTOCOL.md").read_text()
+    found = re.findall(r"(\d+)(?: \w+){0,3}[^()\d]{0,20}\(([A-Z]+_[A-Z_]+)\)", text)
+    assert len(found) >= 7, found
+    for number, name in found:
+        factor = 1024 if name.endswith("_BYTES") else 1
+        assert int(number) * factor == int(defaults[name]), name
+
+
+# ---- Routes and errors ----
+
+
+def routes():
+    """(method, path) of the route table in the code."""
+    text = (ROOT / "api-fcgi/router.c").read_text()
+    return set(re.findall(r'\{\{"([A-Z]+)", "([^"]+)"\}', text))
+
+
+def test_the_description_has_every_route_and_no_other():
+    described = {(method.upper(), path) for path, operations in description()["paths"].items()
+                 for method in operations}
+    assert described == routes() != set()
+
+
+def test_examples_fit_their_schemas():
+    checked = 0
+    for operations in description()["paths"].values():
+        for operation in operations.values():
+            contents = [operation.get("requestBody", {}).get("content", {})]
+            contents += [resolve(answer).get("content", {})
+                         for answer in operation["responses"].values()]
+            for content in contents:
+                for media in content.values():
+                    examples = [resolve(example)["value"]
+                                for example in media.get("examples", {}).values()]
+                    examples += [media["example"]] if "example" in media else []
+                    assert examples
+                    for example in examples:
+                        check_schema(media["schema"], example)
+                        checked += 1
+    assert checked > 60
+
+
+def problems_in(node):
+    """Every problem+json example in the description."""
+    if isinstance(node, dict):
+        if "request_id" in node and "code" in node:
+            yield node
+        for child in node.values():
+            yield from problems_in(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from problems_in(child)
+
+
+def test_described_problems_are_those_of_the_error_table():
+    table = errors()
+    examples = [example for example in problems_in(description())
+                if isinstance(example["code"], str)]
+    assert len(examples) > 10
+    for example in examples:
+        status, _, title = table[example["code"]]
+        assert (example["status"], example["title"]) == (status, title)
+
+
+def test_close_codes_in_the_protocol_page_are_those_of_the_error_table():
+    text = (ROOT / "ws-broker/PROTOCOL.md").read_text()
+    page = text.split("## Close codes")[1].split("## What")[0]
+    rows = {int(code): set(re.findall(r"`(\w+)`", reasons))
+            for code, reasons in re.findall(r"^\| (\d{4}) \| ([^|]*) \|", page, re.M)}
+    for code, (_, close, _) in errors().items():
+        if close in rows and close != 1013 and code not in ("invalid_utf8", "internal_error"):
+            assert code in rows[close], code
+
+
+def test_the_linter_finds_nothing_wrong_with_the_description():
+    result = subprocess.run(
+        ["node", "tests/lint/lint-openapi.cjs", "tests/lint/redocly.yaml", "api-fcgi/openapi.yaml"],
+        cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+    assert result.returncode == 0, result.stdout
+
+
+# ---- The tree ----
+
+# Which folders a file may include from, beside its own; arrows point down only.
+ALLOWED_INCLUDES = {
+    "common": set(),
+    "common/store": {"common"},
+    "api-fcgi": {"common", "common/store"},
+    "ws-broker": {"common", "common/store"},
+    "tests/phone-sim": {"common"},
+}
+# A library has one door.
+DOORS = {
+    "sqlite3.h": {"common/store/store_sqlite.h"},
+    "fcgiapp.h": {"api-fcgi/fcgi_server.c"},
+    "libwebsockets.h": {"ws-broker/ws_server.c"},
+    "cjson/cJSON.h": {"common/json.c"},
+    "uuid/uuid.h": {"common/message_id.c"},
+}
+
+
+def sources():
+    for folder in ALLOWED_INCLUDES:
+        for path in sorted((ROOT / folder).glob("*.[ch]")):
+            yield folder, path, path.read_text()
+
+
+def test_includes_point_down_and_libraries_have_one_door():
+    for folder, path, text in sources():
+        name = str(path.relative_to(ROOT))
+        for included in re.findall(r'^#include "(.+\.h)"', text, re.M):
+            if included == "migrations.h":
+                continue
+            target = (path.parent / included).resolve().parent.relative_to(ROOT)
+            assert str(target) in ALLOWED_INCLUDES[folder] | {folder}, f"{name}: {included}"
+        for included in re.findall(r"^#include <(.+\.h)>", text, re.M):
+            if folder != "tests/phone-sim":
+                assert included not in DOORS or name in DOORS[included], f"{name}: {included}"
+
+
+def test_the_simulated_phone_knows_only_the_words_of_the_protocol():
+    for folder, path, text in sources():
+        if folder == "tests/phone-sim":
+            outside = re.findall(r'^#include "(\.\./.+)"', text, re.M)
+            assert set(outside) <= {"../../common/protocol.h"}, path
+
+
+def test_sql_is_only_in_the_store():
+    for folder, path, text in sources():
+        if folder != "common/store":
+            assert not re.search(r'"\s*(SELECT|INSERT|UPDATE|DELETE|PRAGMA) ', text), path
+
+
+def test_no_file_and_no_function_is_too_long():
+    for _, path, text in sources():
+        assert text.count("\n") <= 600, path
+        for body in re.findall(r"^\{\n(.*?)^\}", text, re.M | re.S):
+            assert body.count("\n") <= 70, f"{path}: {body[:200]}"
+
+
+def test_every_header_compiles_alone():
+    for _, path, _ in sources():
+        if path.suffix == ".h":
+            subprocess.run(["cc", "-std=gnu11", "-D_GNU_SOURCE", "-fsyntax-only", "-x", "c", "-"],
+                           input=f'#include "{path}"\n', text=True, check=True)
+
+
+def test_shell_scripts_are_clean():
+    scripts = sorted((ROOT / "deploy").glob("*.sh")) + [ROOT / ".ci/run"]
+    subprocess.run(["shellcheck", *scripts], check=True)
+
+
+def test_the_top_level_is_as_agreed():
+    tracked = subprocess.check_output(["git", "ls-tree", "--name-only", "HEAD"], cwd=ROOT,
+                                      text=True).split()
+    assert set(tracked) <= {"Makefile", "api-fcgi", "ws-broker", "common", "nginx", "tests",
+                            "deploy", "README.md", "LICENSE", ".ci", ".gitignore", ".clang-format",
+                            ".editorconfig", ".env.example"}
+
+
+def test_the_description_is_served_as_it_is_written():
+    served = json.loads((ROOT / "build/site/openapi.json").read_text())
+    assert served == yaml.safe_load((ROOT / "api-fcgi/openapi.yaml").read_text())

@@ -1,0 +1,321 @@
+"""The programs as people start them: options, settings, `make run`."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+import requests
+
+from harness.gateway import ROOT, programs_folder
+from harness.ports import free_port
+from harness.waiting import LIMIT_SECONDS, wait_for
+
+BOTH = ("api-fcgi", "ws-broker")
+
+
+def start(program, *options, folder, **environment):
+    return subprocess.run([programs_folder("release") / program, *options], cwd=folder, text=True,
+                          env={"PATH": os.environ["PATH"]} | environment, timeout=LIMIT_SECONDS,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+# ---- Options and settings ----
+
+
+@pytest.mark.parametrize("program", BOTH)
+def test_version_and_help_end_well(program, tmp_path):
+    assert re.fullmatch(program + r" \d+\.\d+\.\d+\n",
+                        start(program, "--version", folder=tmp_path).stdout)
+    help_text = start(program, "--help", folder=tmp_path)
+    assert help_text.returncode == 0 and "DATABASE_PATH" in help_text.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("program", BOTH)
+@pytest.mark.parametrize("options, words", [
+    (["--nonsense"], ["nonsense"]),
+    (["argument"], ["no arguments"]),
+    (["--env-file", "missing.env"], ["missing.env", "No such file"]),
+    (["--print-settings=xml"], ["markdown", "env"]),
+])
+def test_wrong_options_are_named(program, options, words, tmp_path):
+    result = start(program, *options, folder=tmp_path)
+    assert result.returncode == 2
+    assert all(word in result.stderr for word in words), result.stderr
+
+
+@pytest.mark.parametrize("program", BOTH)
+@pytest.mark.parametrize("line, words", [
+    ("DATABSE_PATH=x", [".env line 2", "DATABSE_PATH", "did you mean DATABASE_PATH"]),
+    ("COLOUR=blue", [".env line 2", "COLOUR", "--help"]),
+    ("HTTP_PORT=80x", ["HTTP_PORT", "1 to 65535", "80x"]),
+    ("HTTP_PORT=0", ["HTTP_PORT", "1 to 65535"]),
+    ("HTTP_PORT=-1", ["HTTP_PORT", "1 to 65535"]),
+    ("HTTP_PORT=99999999999999999999", ["HTTP_PORT", "1 to 65535"]),
+    ("LOG_LEVEL=loud", ["LOG_LEVEL", "debug|info|warning|error", "loud"]),
+    ("DATABASE_PATH=", ["DATABASE_PATH"]),
+    ("just words", [".env line 2", "NAME=value"]),
+])
+def test_a_wrong_setting_stops_the_start_with_one_clear_line(program, line, words, tmp_path):
+    (tmp_path / ".env").write_text(f"# a comment\n{line}\n")
+    for options in ([], ["--check-config"]):
+        result = start(program, *options, folder=tmp_path)
+        assert result.returncode == 2
+        assert result.stderr.count("\n") == 1
+        assert all(word in result.stderr for word in words), result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [".env"]
+
+
+@pytest.mark.parametrize("program", BOTH)
+def test_the_environment_wins_over_the_file_and_the_file_over_the_default(program, tmp_path):
+    (tmp_path / ".env").write_text("export HTTP_PORT = '8123' \nAPI_WORKERS=3\n".replace(
+        "export ", ""))
+    shown = start(program, "--check-config", folder=tmp_path, API_WORKERS="5").stdout
+    assert "HTTP_PORT=8123\n" in shown
+    assert "API_WORKERS=5\n" in shown
+    assert "LISTEN_ADDRESS='127.0.0.1'\n" in shown
+
+
+@pytest.mark.parametrize("program", BOTH)
+def test_check_config_can_be_read_back(program, tmp_path):
+    shown = start(program, "--check-config", folder=tmp_path).stdout
+    (tmp_path / "other.env").write_text(shown)
+    again = start(program, "--env-file", "other.env", "--check-config", folder=tmp_path)
+    assert again.stdout == shown
+
+
+@pytest.mark.parametrize("program", BOTH)
+def test_an_example_file_with_every_line_uncommented_is_valid(program, tmp_path):
+    text = (ROOT / ".env.example").read_text()
+    (tmp_path / ".env").write_text(re.sub(r"^#(?=[A-Z_]+=)", "", text, flags=re.M))
+    shown = start(program, "--check-config", folder=tmp_path)
+    assert shown.stdout == start(program, "--check-config", folder=ROOT / "tests").stdout
+
+
+@pytest.mark.parametrize("program", BOTH)
+def test_a_database_that_cannot_be_stops_the_start(program, tmp_path):
+    (tmp_path / "file").write_text("")
+    result = start(program, folder=tmp_path, DATABASE_PATH="file/data.db")
+    assert result.returncode == 1
+    assert "file" in result.stderr
+
+
+@pytest.mark.parametrize("program", BOTH)
+def test_a_socket_path_that_is_too_long_is_named(program, tmp_path):
+    result = start(program, folder=tmp_path, RUNTIME_DIR="x" * 120)
+    assert result.returncode == 1
+    assert "File name too long" in result.stderr, result.stderr
+
+
+# ---- deploy/run.sh, which is what `make run` calls ----
+
+
+class Run:
+    """deploy/run.sh in a folder, in a session of its own as a terminal would give it."""
+
+    def __init__(self, folder, port):
+        self.folder = folder
+        self.url = f"http://127.0.0.1:{port}"
+        self.log_path = folder / "run.log"
+        environment = {"PATH": os.environ["PATH"], "HTTP_PORT": str(port)}
+        with open(self.log_path, "wb") as log:
+            self.popen = subprocess.Popen([ROOT / "deploy/run.sh"], cwd=folder, env=environment,
+                                          stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                          start_new_session=True)
+
+    def log(self):
+        return self.log_path.read_text()
+
+    def wait_serving(self):
+        wait_for(lambda: "Ctrl-C stops it." in self.log() or self.popen.poll() is not None,
+                 "the gateway to serve")
+        assert self.popen.poll() is None, self.log()
+
+    def children(self):
+        """Process ids by name."""
+        found = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                text = path.read_text()
+            except OSError:
+                continue
+            name = text[text.index("(") + 1:text.rindex(")")]
+            fields = text[text.rindex(")") + 2:].split()
+            if int(fields[1]) == self.popen.pid and fields[0] != "Z":
+                found[name] = int(path.parent.name)
+        return found
+
+    def descendants(self):
+        """Everything that runs in its folder: also what no longer has its parent."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cwd"):
+            try:
+                if path.readlink() == self.folder:
+                    found.append(path)
+            except OSError:
+                pass  # it has ended, or is another user's
+        return found
+
+    def end(self, limit=LIMIT_SECONDS):
+        return self.popen.wait(limit)
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = Run(tmp_path, free_port())
+    yield run
+    if run.popen.poll() is None:
+        os.killpg(run.popen.pid, signal.SIGKILL)
+        run.popen.wait()
+
+
+def is_gone(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def test_run_serves_says_how_and_stops_cleanly_on_ctrl_c(run):
+    run.wait_serving()
+    text = run.log()
+    assert "/docs" in text and "phone-sim --url ws://" in text and "curl -X POST" in text
+    children = run.children()
+    assert set(children) == {"api-fcgi", "ws-broker", "nginx"}
+    assert requests.get(f"{run.url}/readyz").json() == {"status": "ready"}
+    assert (run.folder / "data/sms-gateway.db").exists()
+
+    os.killpg(run.popen.pid, signal.SIGINT)  # what a terminal does
+    assert run.end() == 0
+    assert all(is_gone(pid) for pid in children.values())
+    assert "level=error" not in run.log() and "Traceback" not in run.log()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", int(run.url.rsplit(":", 1)[1]))) != 0
+
+
+def test_the_printed_curl_line_sends(run):
+    run.wait_serving()
+    command = re.search(r"curl -X POST.*?\n.*?\n", run.log()).group()
+    answer = subprocess.check_output(["sh", "-c", f"{command.strip()} -s"], text=True)
+    assert '"status":"queued"' in answer
+
+
+def test_run_stops_on_sigterm_too(run):
+    run.wait_serving()
+    children = run.children()
+    run.popen.terminate()
+    assert run.end() == 0
+    assert all(is_gone(pid) for pid in children.values())
+
+
+@pytest.mark.parametrize("victim", ["api-fcgi", "ws-broker", "nginx"])
+def test_when_one_dies_the_group_stops_and_says_which(run, victim):
+    run.wait_serving()
+    children = run.children()
+    os.kill(children[victim], signal.SIGKILL)
+    assert run.end() == 1
+    assert f"{victim} was ended by signal 9; stopping the others." in run.log()
+    wait_for(lambda: not run.descendants(), "the workers of nginx to end, too")
+
+
+def test_nothing_outlives_a_killed_run(run):
+    run.wait_serving()
+    children = run.children()
+    run.popen.kill()
+    run.end()
+    wait_for(lambda: all(is_gone(pid) for pid in children.values()), "the children to end")
+
+
+def test_a_second_run_on_a_busy_port_says_so(run, tmp_path):
+    run.wait_serving()
+    folder = tmp_path / "second"
+    folder.mkdir()
+    second = Run(folder, int(run.url.rsplit(":", 1)[1]))
+    assert second.end() == 1
+    assert "is busy" in second.log() and "HTTP_PORT=" in second.log()
+    assert requests.get(f"{run.url}/readyz").status_code == 200
+
+
+def test_a_second_run_in_the_same_folder_leaves_the_first_alone(run):
+    run.wait_serving()
+    second = Run(run.folder, free_port())
+    assert second.end() == 1
+    assert requests.get(f"{run.url}/readyz").status_code == 200
+
+
+def test_run_with_a_wrong_setting_says_which(tmp_path):
+    (tmp_path / ".env").write_text("HTTP_PROT=8000\n")
+    run = Run(tmp_path, free_port())
+    assert run.end() != 0
+    assert "did you mean HTTP_PORT" in run.log()
+
+
+def test_a_restart_finds_its_messages_again(run):
+    run.wait_serving()
+    message = requests.post(f"{run.url}/api/send-sms", json={
+        "phone_number": "+1234567890", "message": "still here"}).json()
+    run.popen.terminate()
+    assert run.end() == 0
+    again = Run(run.folder, int(run.url.rsplit(":", 1)[1]))
+    again.wait_serving()
+    found = requests.get(f"{run.url}/api/sms/{message['message_id']}").json()
+    again.popen.terminate()
+    assert again.end() == 0
+    assert found["message"] == "still here"
+
+
+# ---- deploy/dev.sh, which is what `make dev` calls ----
+
+
+def copy_of_the_tree(folder):
+    """The sources and what is built of them, with their times: nothing is to be built again."""
+    for name in ("Makefile", "api-fcgi", "common", "deploy", "nginx", "ws-broker",
+                 "tests/phone-sim", "build/obj", "build/gen", "build/site"):
+        source, target = ROOT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copy2)(source, target)
+    for path in (ROOT / "build").iterdir():
+        if path.is_file():
+            shutil.copy2(path, folder / "build" / path.name)
+    (folder / "build/site-npm").mkdir()
+    shutil.copy2(ROOT / "build/site-npm/installed", folder / "build/site-npm/installed")
+
+
+def live_status(url):
+    try:
+        return requests.get(f"{url}/livez", timeout=5).json()["status"]
+    except (requests.ConnectionError, KeyError):
+        return None  # it is not there just now
+
+
+def test_dev_builds_and_starts_again_on_a_change_and_survives_a_mistake(tmp_path):
+    folder = tmp_path / "tree"
+    copy_of_the_tree(folder)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with open(tmp_path / "dev.log", "wb") as log:
+        dev = subprocess.Popen([folder / "deploy/dev.sh"], stdin=subprocess.DEVNULL, stdout=log,
+                               stderr=log, start_new_session=True,
+                               env={"PATH": os.environ["PATH"], "HTTP_PORT": str(port)})
+    try:
+        source = folder / "api-fcgi/health.c"
+        text = source.read_text()
+        wait_for(lambda: live_status(url) == "live", "the gateway to serve")
+        source.write_text(text.replace('"live"', '"alive"'))
+        wait_for(lambda: live_status(url) == "alive", "the change to be served", 60)
+        source.write_text("a mistake")
+        wait_for(lambda: "The build failed" in (tmp_path / "dev.log").read_text(), "the complaint")
+        assert live_status(url) == "alive"
+        source.write_text(text)
+        wait_for(lambda: live_status(url) == "live", "the correction to be served", 60)
+        dev.terminate()
+        assert dev.wait(LIMIT_SECONDS) == 0
+        assert live_status(url) is None
+    finally:
+        if dev.poll() is None:
+            os.killpg(dev.pid, signal.SIGKILL)
