@@ -60,6 +60,11 @@ bool json_is_object(const struct json *value)
     return cJSON_IsObject(as_cjson(value));
 }
 
+bool json_is_array(const struct json *value)
+{
+    return cJSON_IsArray(as_cjson(value));
+}
+
 bool json_is_boolean(const struct json *value)
 {
     return cJSON_IsBool(as_cjson(value));

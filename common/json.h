@@ -32,10 +32,11 @@ void json_free(struct json *document);
 MUST_CHECK bool json_scan(const char *text, size_t length, struct json_problem *problem);
 
 bool json_is_object(const struct json *value);
+bool json_is_array(const struct json *value);
 bool json_is_boolean(const struct json *value);
 bool json_is_null(const struct json *value);
 
-/* The members of an object, in their order. NULL at the end. */
+/* The members of an object, or the values of an array, in their order. NULL at the end. */
 const struct json *json_first(const struct json *object);
 const struct json *json_next(const struct json *member);
 const char *json_name(const struct json *member);

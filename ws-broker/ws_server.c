@@ -207,6 +207,14 @@ static int refuse_upgrade(struct lws *wsi, enum error error, const char *detail)
     return result;
 }
 
+/* Nothing but the one word: libwebsockets would take any of our protocols from a list. */
+static bool wants_assured(struct lws *wsi)
+{
+    char protocol[sizeof(PROTOCOL_ASSURED)] = "";
+    return lws_hdr_copy(wsi, protocol, sizeof(protocol), WSI_TOKEN_PROTOCOL) > 0 &&
+           strcmp(protocol, PROTOCOL_ASSURED) == 0;
+}
+
 static int on_confirm_upgrade(struct ws_server *server, struct lws *wsi)
 {
     char device_id[DEVICE_ID_SIZE], upgrade[32] = "";
@@ -222,10 +230,9 @@ static int on_confirm_upgrade(struct ws_server *server, struct lws *wsi)
         return refuse_upgrade(wsi, ERROR_NOT_FOUND,
                               "A phone connects to /ws/device/ and its device id: 1 to 64 letters, "
                               "digits, _ and -.");
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) > 0)
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) > 0 && !wants_assured(wsi))
         return refuse_upgrade(wsi, ERROR_MALFORMED_REQUEST,
-                              "Connect without the header Sec-WebSocket-Protocol; no subprotocol "
-                              "is known here.");
+                              "Sec-WebSocket-Protocol must be " PROTOCOL_ASSURED ", or missing.");
     enum error error = broker_admits(server->options.broker);
     return error == ERROR_NONE ? 0 : refuse_upgrade(wsi, error, "Try again in a minute.");
 }
@@ -235,7 +242,8 @@ static int on_confirm_upgrade(struct ws_server *server, struct lws *wsi)
 static void on_opened(struct ws_server *server, struct lws *wsi, struct connection *connection)
 {
     buffer_init(&connection->text, server->options.max_frame_bytes);
-    connection->open = broker_session_opened(server->options.broker, connection->device_id,
+    bool assured = strcmp(lws_get_protocol(wsi)->name, PROTOCOL_ASSURED) == 0;
+    connection->open = broker_session_opened(server->options.broker, connection->device_id, assured,
                                              clock_monotonic_ms(), &connection->session);
     if (connection->open)
         server->wsi_of_slot[session_slot(connection->session)] = wsi;
@@ -459,6 +467,10 @@ static int socket_callback(struct lws *wsi, enum lws_callback_reasons reason, vo
 
 static const struct lws_protocols protocols[] = {
     {.name = "phone",
+     .callback = phone_callback,
+     .per_session_data_size = sizeof(struct connection),
+     .rx_buffer_size = RX_BUFFER_BYTES},
+    {.name = PROTOCOL_ASSURED,
      .callback = phone_callback,
      .per_session_data_size = sizeof(struct connection),
      .rx_buffer_size = RX_BUFFER_BYTES},

@@ -6,22 +6,48 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A message about to move, as SELECT_FOR_MOVE and its like give it. */
+/* A message about to move, as the statements with MOVING_COLUMNS give it. */
 struct moving {
     int64_t seq;
     int64_t event_count;
     unsigned attempt;
     enum message_status status;
     char device_id[DEVICE_ID_SIZE];
+    struct message_id id;
+    struct message_id journal; /* zero: without one */
+    unsigned failures;
 };
+
+enum { MOVING_COLUMN_COUNT = 8 };
 
 static void read_moving(sqlite3_stmt *row, struct moving *moving)
 {
-    moving->seq = sqlite3_column_int64(row, 0);
-    moving->event_count = sqlite3_column_int64(row, 1);
-    moving->attempt = (unsigned)sqlite3_column_int(row, 2);
-    moving->status = (enum message_status)sqlite3_column_int(row, 3);
+    *moving = (struct moving){
+        .seq = sqlite3_column_int64(row, 0),
+        .event_count = sqlite3_column_int64(row, 1),
+        .attempt = (unsigned)sqlite3_column_int(row, 2),
+        .status = (enum message_status)sqlite3_column_int(row, 3),
+        .failures = (unsigned)sqlite3_column_int(row, 7),
+    };
     column_text(row, 4, moving->device_id, sizeof(moving->device_id));
+    (void)!column_id(row, 5, &moving->id);
+    (void)!column_id(row, 6, &moving->journal);
+}
+
+static const struct message_id no_journal;
+
+/* What is true of a wish of this phone, about that attempt (0: it does not say). */
+static unsigned facts_of(const struct moving *moving, const struct store_slot *phone,
+                         unsigned attempt)
+{
+    unsigned facts = 0;
+    if (strcmp(moving->device_id, phone->device_id) == 0)
+        facts |= MESSAGE_BY_HOLDER;
+    if (attempt == moving->attempt || attempt == 0)
+        facts |= MESSAGE_OF_ATTEMPT;
+    if (message_id_equal(&moving->journal, &phone->journal))
+        facts |= MESSAGE_OF_JOURNAL;
+    return facts;
 }
 
 static enum error append_event(struct store_connection *connection, int64_t seq, int64_t number,
@@ -76,18 +102,44 @@ static enum error move(struct store_connection *connection, const struct moving 
                         moving->device_id, error_code, error_message, connection->now_ms);
 }
 
-/* Moves a message into a phone's hands, or, with "", out of them. */
+/* Moves a queued message into a phone's hands. */
 static enum error move_to_device(struct store_connection *connection, const struct moving *moving,
-                                 enum message_status to, unsigned attempt, const char *device_id)
+                                 const struct store_slot *phone)
 {
+    enum message_status to = phone->assured ? MESSAGE_DISPATCHED : MESSAGE_ACCEPTED;
     sqlite3_stmt *update = statement(connection, MOVE_TO_DEVICE);
-    bind_text(update, 6, device_id);
-    bind_integer(update, 7, attempt);
+    bind_text(update, 6, phone->device_id);
+    if (phone->assured)
+        bind_id(update, 7, &phone->journal);
     enum error error = run_move(connection, update, moving, to);
     if (error != ERROR_NONE)
         return error;
-    return append_event(connection, moving->seq, moving->event_count + 1, to, attempt, device_id,
-                        NULL, NULL, connection->now_ms);
+    return append_event(connection, moving->seq, moving->event_count + 1, to, moving->attempt + 1,
+                        phone->device_id, NULL, NULL, connection->now_ms);
+}
+
+/* Moves a message out of a phone's hands: nothing of this attempt was sent. When phones `failed`
+   with it too often, it has failed itself. */
+static enum error move_back(struct store_connection *connection, const struct moving *moving,
+                            bool failed, int64_t pause_ms, const char *error_code,
+                            const char *error_message)
+{
+    sqlite3_stmt *update = statement(connection, MOVE_BACK);
+    bind_text(update, 6, error_code);
+    bind_text(update, 7, error_message);
+    bind_integer(update, 8, failed);
+    bind_integer(update, 9, pause_ms > 0 ? connection->now_ms + pause_ms : 0);
+    enum error error = run_move(connection, update, moving, MESSAGE_QUEUED);
+    if (error == ERROR_NONE)
+        error = append_event(connection, moving->seq, moving->event_count + 1, MESSAGE_QUEUED,
+                             moving->attempt, NULL, error_code, error_message, connection->now_ms);
+    if (error != ERROR_NONE || !failed || moving->failures + 1 < STORE_MAX_FAILURES)
+        return error;
+    struct moving queued = *moving;
+    queued.status = MESSAGE_QUEUED;
+    queued.event_count++;
+    queued.device_id[0] = '\0';
+    return move(connection, &queued, MESSAGE_FAILED, error_code, error_message);
 }
 
 static enum error find_moving(struct store_connection *connection, const struct message_id *id,
@@ -123,22 +175,35 @@ static enum error enqueue(struct store_connection *connection, struct store_writ
                         NULL, NULL, NULL, created_at_ms);
 }
 
+static enum error cancel(struct store_connection *connection, struct store_write *write)
+{
+    struct moving moving;
+    bool found;
+    enum error error = find_moving(connection, &write->cancel.id, &moving, &found);
+    if (error != ERROR_NONE)
+        return error;
+    if (!found)
+        return ERROR_MESSAGE_NOT_FOUND;
+    if (message_may_become(moving.status, MESSAGE_CANCELLED, MESSAGE_ACTOR_API, 0))
+        return move(connection, &moving, MESSAGE_CANCELLED, NULL, NULL);
+    write->cancel.asked = moving.status == MESSAGE_ACCEPTED &&
+                          !message_id_equal(&moving.journal, &no_journal);
+    if (!write->cancel.asked)
+        return ERROR_NOT_CANCELLABLE;
+    sqlite3_stmt *want = statement(connection, WANT_REVOKED);
+    bind_integer(want, 1, moving.seq);
+    return run(connection, want);
+}
+
 static enum error read_queued(sqlite3_stmt *row, struct moving *moving, struct message *message)
 {
-    *moving = (struct moving){
-        .seq = sqlite3_column_int64(row, 0),
-        .event_count = sqlite3_column_int64(row, 1),
-        .attempt = (unsigned)sqlite3_column_int(row, 2),
-        .status = MESSAGE_QUEUED,
-    };
-    *message = (struct message){0};
-    if (!column_id(row, 3, &message->id))
-        return ERROR_INTERNAL;
-    column_text(row, 4, message->phone_number, sizeof(message->phone_number));
-    const char *text = (const char *)sqlite3_column_text(row, 5);
+    read_moving(row, moving);
+    *message = (struct message){.id = moving->id};
+    column_text(row, MOVING_COLUMN_COUNT, message->phone_number, sizeof(message->phone_number));
+    const char *text = (const char *)sqlite3_column_text(row, MOVING_COLUMN_COUNT + 1);
     message->text = text ? strdup(text) : NULL;
-    message->encoding = (enum sms_encoding)sqlite3_column_int(row, 6);
-    message->segments = (unsigned)sqlite3_column_int(row, 7);
+    message->encoding = (enum sms_encoding)sqlite3_column_int(row, MOVING_COLUMN_COUNT + 2);
+    message->segments = (unsigned)sqlite3_column_int(row, MOVING_COLUMN_COUNT + 3);
     return message->text ? ERROR_NONE : ERROR_INTERNAL;
 }
 
@@ -149,9 +214,12 @@ static enum error hand_over(struct store_connection *connection, struct store_wr
     size_t *count = &write->hand_over.message_count;
     bool row = true;
 
-    /* All are read before the first is moved, because moving changes the index that is read. */
+    /* All are read before the first is moved, because moving changes the index that is read. A
+       pause that is longer than any can be was made by a clock that was wrong. */
     sqlite3_stmt *select = statement(connection, SELECT_QUEUED);
     bind_integer(select, 1, (int64_t)write->hand_over.slot_count);
+    bind_integer(select, 2, connection->now_ms);
+    bind_integer(select, 3, connection->now_ms + STORE_MAX_PAUSE_MS);
     *count = 0;
     enum error error = step(connection, select, &row);
     while (error == ERROR_NONE && row) {
@@ -163,13 +231,61 @@ static enum error hand_over(struct store_connection *connection, struct store_wr
     sqlite3_reset(select);
 
     for (size_t i = 0; i < *count && error == ERROR_NONE; i++) {
+        const struct store_slot *slot = &write->hand_over.slots[i];
         messages[i].attempt = moving[i].attempt + 1;
-        messages[i].status = MESSAGE_ACCEPTED;
-        strcpy(messages[i].device_id, write->hand_over.slots[i]);
-        error = move_to_device(connection, &moving[i], MESSAGE_ACCEPTED, messages[i].attempt,
-                               messages[i].device_id);
+        messages[i].status = slot->assured ? MESSAGE_DISPATCHED : MESSAGE_ACCEPTED;
+        strcpy(messages[i].device_id, slot->device_id);
+        error = move_to_device(connection, &moving[i], slot);
     }
     return error;
+}
+
+static enum error find_session(struct store_connection *connection, const char *device_id,
+                               int64_t *session)
+{
+    bool found;
+    sqlite3_stmt *select = statement(connection, SELECT_SESSION);
+    bind_text(select, 1, device_id);
+    enum error error = step(connection, select, &found);
+    *session = error == ERROR_NONE && found ? sqlite3_column_int64(select, 0) : 0;
+    sqlite3_reset(select);
+    return error;
+}
+
+/* What a phone that holds an offer is to be told, after the move that may follow from it. */
+static enum error judge_offer(struct store_connection *connection, const struct moving *moving,
+                              unsigned facts, enum store_verdict *verdict)
+{
+    const unsigned all = MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT | MESSAGE_OF_JOURNAL |
+                         MESSAGE_OF_SESSION;
+    *verdict = STORE_VERDICT_DROP;
+    if (moving->status == MESSAGE_ACCEPTED && facts == all) {
+        *verdict = STORE_VERDICT_RELEASE; /* it did not arrive the first time */
+        return ERROR_NONE;
+    }
+    if (!message_may_become(moving->status, MESSAGE_ACCEPTED, MESSAGE_ACTOR_BROKER, facts) ||
+        moving->status != MESSAGE_DISPATCHED)
+        return ERROR_NONE;
+    *verdict = STORE_VERDICT_RELEASE;
+    return move(connection, moving, MESSAGE_ACCEPTED, NULL, NULL);
+}
+
+static enum error release_message(struct store_connection *connection, struct store_write *write)
+{
+    struct moving moving;
+    bool found;
+    int64_t newest;
+    const struct store_slot *phone = &write->release.phone;
+    write->release.verdict = STORE_VERDICT_DROP;
+    enum error error = find_session(connection, phone->device_id, &newest);
+    if (error == ERROR_NONE)
+        error = find_moving(connection, &write->release.id, &moving, &found);
+    if (error != ERROR_NONE || !found)
+        return error;
+    unsigned facts = facts_of(&moving, phone, write->release.attempt);
+    if (write->release.session == newest)
+        facts |= MESSAGE_OF_SESSION;
+    return judge_offer(connection, &moving, facts, &write->release.verdict);
 }
 
 static enum error take_back(struct store_connection *connection, struct store_write *write)
@@ -177,10 +293,18 @@ static enum error take_back(struct store_connection *connection, struct store_wr
     struct moving moving;
     bool found;
     enum error error = find_moving(connection, &write->take_back.id, &moving, &found);
-    if (error != ERROR_NONE || !found || moving.status != MESSAGE_ACCEPTED ||
-        strcmp(moving.device_id, write->take_back.device_id) != 0)
+    if (error != ERROR_NONE || !found)
         return error;
-    return move_to_device(connection, &moving, MESSAGE_QUEUED, moving.attempt, "");
+    struct store_slot phone = {.journal = moving.journal};
+    strcpy(phone.device_id, write->take_back.device_id);
+    unsigned facts = facts_of(&moving, &phone, write->take_back.attempt);
+    /* The proof is the broker's own only where the frame itself was the release. */
+    if (message_id_equal(&moving.journal, &no_journal))
+        facts |= MESSAGE_NOTHING_SENT;
+    if (!message_may_become(moving.status, MESSAGE_QUEUED, MESSAGE_ACTOR_BROKER, facts))
+        return ERROR_NONE;
+    return move_back(connection, &moving, write->take_back.refused, write->take_back.pause_ms,
+                     write->take_back.error_code, NULL);
 }
 
 static enum error report(struct store_connection *connection, struct store_write *write)
@@ -190,34 +314,88 @@ static enum error report(struct store_connection *connection, struct store_write
     enum error error = find_moving(connection, &write->report.id, &moving, &found);
     if (error != ERROR_NONE)
         return error;
-    if (!found || strcmp(moving.device_id, write->report.device_id) != 0)
+    if (!found || strcmp(moving.device_id, write->report.phone.device_id) != 0)
         return ERROR_MESSAGE_NOT_HELD;
-    write->report.changed = message_status_may_become(moving.status, write->report.status,
-                                                      MESSAGE_ACTOR_PHONE);
+    unsigned facts = facts_of(&moving, &write->report.phone, write->report.attempt);
+    if (write->report.nothing_sent)
+        facts |= MESSAGE_NOTHING_SENT;
+    write->report.changed = true;
+    if (write->report.status == MESSAGE_FAILED && write->report.nothing_sent &&
+        message_may_become(moving.status, MESSAGE_QUEUED, MESSAGE_ACTOR_PHONE, facts))
+        return move_back(connection, &moving, true, write->report.pause_ms,
+                         write->report.error_code, write->report.error_message);
+    write->report.changed = message_may_become(moving.status, write->report.status,
+                                               MESSAGE_ACTOR_PHONE, facts);
     if (!write->report.changed)
         return ERROR_NONE;
     return move(connection, &moving, write->report.status, write->report.error_code,
                 write->report.error_message);
 }
 
+/* Reads the messages of a statement with MOVING_COLUMNS, of which the parameters are bound but the
+   last, the limit. All of them, before the first is moved. */
+static enum error read_all_moving(struct store_connection *connection, sqlite3_stmt *select,
+                                  struct moving moving[STORE_MAX_HAND_OVER], size_t *count)
+{
+    bool row = true;
+    *count = 0;
+    enum error error = step(connection, select, &row);
+    for (; error == ERROR_NONE && row; error = step(connection, select, &row))
+        read_moving(select, &moving[(*count)++]);
+    sqlite3_reset(select);
+    return error;
+}
+
+static enum error queue_offered(struct store_connection *connection,
+                                const struct moving moving[STORE_MAX_HAND_OVER], size_t count)
+{
+    enum error error = ERROR_NONE;
+    for (size_t i = 0; i < count && error == ERROR_NONE; i++)
+        error = move_back(connection, &moving[i], false, 0, NULL, NULL);
+    return error;
+}
+
 static enum error give_up(struct store_connection *connection, struct store_write *write)
 {
     static _Thread_local struct moving moving[STORE_MAX_HAND_OVER];
-    unsigned count = 0;
-    bool row = true;
+    unsigned limit = MIN(write->give_up.limit, (unsigned)STORE_MAX_HAND_OVER);
+    size_t count;
 
     sqlite3_stmt *select = statement(connection, SELECT_SILENT);
     bind_integer(select, 1, write->give_up.silent_since_ms);
-    bind_integer(select, 2, MIN(write->give_up.limit, (unsigned)STORE_MAX_HAND_OVER));
-    enum error error = step(connection, select, &row);
-    for (; error == ERROR_NONE && row; error = step(connection, select, &row))
-        read_moving(select, &moving[count++]);
-    sqlite3_reset(select);
-
-    for (unsigned i = 0; i < count && error == ERROR_NONE; i++)
+    bind_integer(select, 2, limit);
+    enum error error = read_all_moving(connection, select, moving, &count);
+    for (size_t i = 0; i < count && error == ERROR_NONE; i++)
         error = move(connection, &moving[i], MESSAGE_UNKNOWN, "no_report",
                      "the phone has not said what became of the message");
-    write->give_up.count = count;
+    write->give_up.unknown = (unsigned)count;
+    if (error != ERROR_NONE)
+        return error;
+
+    select = statement(connection, SELECT_OFFERED);
+    bind_integer(select, 1, write->give_up.offered_since_ms);
+    bind_integer(select, 2, limit);
+    error = read_all_moving(connection, select, moving, &count);
+    write->give_up.queued = (unsigned)count;
+    return error == ERROR_NONE ? queue_offered(connection, moving, count) : error;
+}
+
+static enum error find_revoked(struct store_connection *connection, struct store_write *write)
+{
+    bool row = true;
+    sqlite3_stmt *select = statement(connection, SELECT_TO_REVOKE);
+    bind_integer(select, 1, (int64_t)write->find_revoked.capacity);
+    write->find_revoked.count = 0;
+    enum error error = step(connection, select, &row);
+    while (error == ERROR_NONE && row) {
+        struct store_revoked_message *message =
+            &write->find_revoked.messages[write->find_revoked.count++];
+        message->attempt = (unsigned)sqlite3_column_int(select, 1);
+        column_text(select, 2, message->device_id, sizeof(message->device_id));
+        error = column_id(select, 0, &message->id) ? step(connection, select, &row)
+                                                   : ERROR_INTERNAL;
+    }
+    sqlite3_reset(select);
     return error;
 }
 
@@ -238,20 +416,85 @@ static void bind_device(sqlite3_stmt *change, const char *device_id, const struc
     bind_text(change, 7, info->extra);
 }
 
-static enum error read_held(struct store_connection *connection, struct store_write *write)
+/* The entry of a message in a phone's journal; NULL without one. */
+static struct store_journal_entry *find_entry(struct store_write *write,
+                                              const struct message_id *id)
 {
+    for (size_t i = 0; i < write->connect.entry_count; i++) {
+        if (message_id_equal(&write->connect.entries[i].id, id))
+            return &write->connect.entries[i];
+    }
+    return NULL;
+}
+
+/* What becomes of a message that a phone had when it connects anew; *held: it still has it. */
+static enum error settle(struct store_connection *connection, struct store_write *write,
+                         const struct moving *moving, bool *held)
+{
+    const struct store_slot *phone = &write->connect.phone;
+    struct store_journal_entry *entry = find_entry(write, &moving->id);
+    bool basic = message_id_equal(&moving->journal, &no_journal);
+    *held = false;
+    if (!basic && !message_id_equal(&moving->journal, &phone->journal)) {
+        if (moving->status == MESSAGE_DISPATCHED)
+            return move_back(connection, moving, false, 0, NULL, NULL);
+        return move(connection, moving, MESSAGE_UNKNOWN, "journal_lost",
+                    "the phone came back without the journal that knew the message");
+    }
+    if (entry) {
+        enum store_verdict verdict;
+        unsigned facts = facts_of(moving, phone, entry->attempt) | MESSAGE_OF_SESSION;
+        enum error error = judge_offer(connection, moving, facts, &verdict);
+        if (entry->offered)
+            entry->verdict = verdict;
+        *held = verdict == STORE_VERDICT_RELEASE;
+        if (error != ERROR_NONE || *held)
+            return error;
+    }
+    *held = moving->status != MESSAGE_DISPATCHED;
+    return *held ? ERROR_NONE : move_back(connection, moving, false, 0, NULL, NULL);
+}
+
+/* Everything the phone had: what it still has goes into `held`, and its journal is judged. */
+static enum error settle_all(struct store_connection *connection, struct store_write *write)
+{
+    enum { MOST = 1024 };
+    static _Thread_local struct {
+        struct moving moving;
+        int64_t silent_ms;
+        bool revoke;
+    } found[MOST];
+    size_t count = 0;
     bool row = true;
-    sqlite3_stmt *select = statement(connection, SELECT_HELD);
-    bind_text(select, 1, write->connect.device_id);
-    bind_integer(select, 2, (int64_t)write->connect.held_capacity);
-    write->connect.held_count = 0;
+
+    sqlite3_stmt *select = statement(connection, SELECT_IN_HAND);
+    bind_text(select, 1, write->connect.phone.device_id);
+    bind_integer(select, 2, MOST);
     enum error error = step(connection, select, &row);
-    while (error == ERROR_NONE && row) {
-        struct store_held_message *held = &write->connect.held[write->connect.held_count++];
-        held->silent_ms = MAX(0, connection->now_ms - sqlite3_column_int64(select, 1));
-        error = column_id(select, 0, &held->id) ? step(connection, select, &row) : ERROR_INTERNAL;
+    for (; error == ERROR_NONE && row; error = step(connection, select, &row)) {
+        read_moving(select, &found[count].moving);
+        found[count].silent_ms = MAX(0, connection->now_ms -
+                                            sqlite3_column_int64(select, MOVING_COLUMN_COUNT));
+        found[count].revoke = sqlite3_column_int(select, MOVING_COLUMN_COUNT + 1);
+        count++;
     }
     sqlite3_reset(select);
+
+    for (size_t i = 0; i < write->connect.entry_count; i++)
+        write->connect.entries[i].verdict = write->connect.entries[i].offered ? STORE_VERDICT_DROP
+                                                                              : STORE_VERDICT_NONE;
+    write->connect.held_count = 0;
+    for (size_t i = 0; i < count && error == ERROR_NONE; i++) {
+        bool held;
+        error = settle(connection, write, &found[i].moving, &held);
+        if (held && write->connect.held_count < write->connect.held_capacity)
+            write->connect.held[write->connect.held_count++] = (struct store_held_message){
+                .id = found[i].moving.id,
+                .attempt = found[i].moving.attempt,
+                .silent_ms = found[i].silent_ms,
+                .revoke = found[i].revoke,
+            };
+    }
     return error;
 }
 
@@ -259,7 +502,7 @@ static enum error connect_device(struct store_connection *connection, struct sto
 {
     bool row;
     sqlite3_stmt *upsert = statement(connection, CONNECT_DEVICE);
-    bind_device(upsert, write->connect.device_id, &write->connect.info);
+    bind_device(upsert, write->connect.phone.device_id, &write->connect.info);
     bind_id(upsert, 8, &write->connect.broker);
     bind_integer(upsert, 9, connection->now_ms);
     enum error error = step(connection, upsert, &row);
@@ -269,7 +512,7 @@ static enum error connect_device(struct store_connection *connection, struct sto
         return ERROR_INTERNAL;
     write->connect.session = sqlite3_column_int64(upsert, 0);
     error = run(connection, upsert);
-    return error == ERROR_NONE ? read_held(connection, write) : error;
+    return error == ERROR_NONE ? settle_all(connection, write) : error;
 }
 
 static enum error update_device(struct store_connection *connection, struct store_write *write)
@@ -290,9 +533,22 @@ static enum error disconnect_device(struct store_connection *connection, struct 
     return run(connection, update);
 }
 
-/* Ends a broker instance: its phones are no longer connected. */
+/* Ends a broker instance: what it had offered is queued again, its phones are not connected. */
 static enum error end_broker(struct store_connection *connection, const struct message_id *instance)
 {
+    static _Thread_local struct moving moving[STORE_MAX_HAND_OVER];
+    size_t count;
+    do {
+        sqlite3_stmt *select = statement(connection, SELECT_OFFERED_BY_BROKER);
+        bind_id(select, 1, instance);
+        bind_integer(select, 2, STORE_MAX_HAND_OVER);
+        enum error failure = read_all_moving(connection, select, moving, &count);
+        if (failure == ERROR_NONE)
+            failure = queue_offered(connection, moving, count);
+        if (failure != ERROR_NONE)
+            return failure;
+    } while (count == STORE_MAX_HAND_OVER);
+
     sqlite3_stmt *disconnect = statement(connection, DISCONNECT_BROKER);
     bind_id(disconnect, 1, instance);
     bind_integer(disconnect, 2, connection->now_ms);
@@ -344,10 +600,13 @@ enum error sqlite_run_write(struct store_connection *connection, struct store_wr
     static enum error (*const verbs[STORE_VERB_COUNT])(struct store_connection *,
                                                        struct store_write *) = {
         [STORE_ENQUEUE] = enqueue,
+        [STORE_CANCEL] = cancel,
         [STORE_HAND_OVER] = hand_over,
+        [STORE_RELEASE] = release_message,
         [STORE_TAKE_BACK] = take_back,
         [STORE_REPORT] = report,
         [STORE_GIVE_UP] = give_up,
+        [STORE_FIND_REVOKED] = find_revoked,
         [STORE_DEVICE_CONNECT] = connect_device,
         [STORE_DEVICE_UPDATE] = update_device,
         [STORE_DEVICE_DISCONNECT] = disconnect_device,

@@ -66,10 +66,10 @@ struct message_id given_message(struct store_fixture *fixture, const char *numbe
 
 size_t given_hand_over(struct store_fixture *fixture, const char *const *devices, size_t count)
 {
-    char(*slots)[DEVICE_ID_SIZE] = calloc(count, sizeof(*slots));
+    struct store_slot *slots = calloc(count, sizeof(*slots));
     struct message *messages = calloc(count, sizeof(*messages));
     for (size_t i = 0; i < count; i++)
-        strcpy(slots[i], devices[i]);
+        strcpy(slots[i].device_id, devices[i]);
     struct store_write write = {.verb = STORE_HAND_OVER};
     write.hand_over.slot_count = count;
     write.hand_over.slots = slots;
@@ -88,7 +88,7 @@ enum error given_report(struct store_fixture *fixture, const struct message_id *
     struct store_write write = {.verb = STORE_REPORT};
     write.report.id = *id;
     write.report.status = status;
-    strcpy(write.report.device_id, device_id);
+    strcpy(write.report.phone.device_id, device_id);
     enum error error = store_run(fixture->store, &write);
     if (changed)
         *changed = write.report.changed;

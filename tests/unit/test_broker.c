@@ -29,6 +29,7 @@ static const struct broker_options default_options = {
     .max_frames_per_second = 1000,
     .device_info_timeout_ms = 10000,
     .liveness_timeout_ms = 60000,
+    .ack_timeout_ms = 20000,
     .report_timeout_ms = 30000,
     .report_horizon_ms = 3600000,
     .sweep_interval_ms = 2000,
@@ -103,7 +104,9 @@ static void fill_hand_over(struct world *world, struct store_write *write)
         strcpy(message->phone_number, "+1234567890");
         message->text = strdup("text");
         message->segments = 1;
-        strcpy(message->device_id, write->hand_over.slots[i]);
+        message->attempt = 1;
+        message->status = write->hand_over.slots[i].assured ? MESSAGE_DISPATCHED : MESSAGE_ACCEPTED;
+        strcpy(message->device_id, write->hand_over.slots[i].device_id);
     }
     write->hand_over.message_count = count;
     world->queued -= (int)count;
@@ -143,7 +146,7 @@ static void advance(struct world *world, int64_t ms)
 static session_id open_session(struct world *world, const char *device_id)
 {
     session_id id = 0;
-    assert_true(broker_session_opened(world->broker, device_id, world->now_ms, &id));
+    assert_true(broker_session_opened(world->broker, device_id, false, world->now_ms, &id));
     return id;
 }
 
@@ -755,7 +758,7 @@ static void no_more_phones_than_allowed_are_admitted(void **state)
     ids[0] = open_session(world, "a");
     ids[1] = open_session(world, "b");
     assert_int_equal(broker_admits(world->broker), ERROR_TOO_MANY_PHONES);
-    assert_false(broker_session_opened(world->broker, "c", world->now_ms, &ids[2]));
+    assert_false(broker_session_opened(world->broker, "c", false, world->now_ms, &ids[2]));
     close_session(world, ids[0]);
     assert_int_equal(broker_admits(world->broker), ERROR_NONE);
     ids[2] = open_session(world, "c");
