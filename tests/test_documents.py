@@ -58,6 +58,17 @@ def test_defaults_in_the_protocol_page_are_those_of_the_settings():
         assert int(number) * factor == int(defaults[name]), name
 
 
+def test_the_results_of_sending_in_the_protocol_page_are_those_of_the_code():
+    code = dict(re.findall(r'\{"(\w+)", SEND_RESULT_(\w+)\}',
+                           (ROOT / "common/send_result.c").read_text()))
+    page = {}
+    text = (ROOT / "ws-broker/PROTOCOL.md").read_text()
+    for kind in ("definite", "permanent", "ambiguous"):
+        row = re.search(rf"^\| {kind} \| (.*?) \|", text, re.M).group(1)
+        page |= {word: kind.upper() for word in re.findall(r"`(\w+)`", row)}
+    assert page == code != {}
+
+
 # ---- Routes and errors ----
 
 

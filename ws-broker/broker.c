@@ -16,6 +16,7 @@ enum {
     SPOKE_MS = 10000,       /* likewise, when only last_seen_at changes */
     GIVE_UP_MS = 60000,     /* between two searches for silent messages */
     NOT_READING_MS = 10000, /* without taking a frame, while many wait */
+    COUNT_STUCK_MS = 60000, /* between two counts of messages that are stuck */
     MOST_ENTRIES = 1000,    /* of a journal */
     CLOCK_STEP_MS = 60000,  /* of the wall clock: then ages cannot be trusted for a while */
     CLOCK_PAUSE_MS = 3600000,
@@ -444,6 +445,23 @@ static void give_up_done(struct broker *broker, const struct store_write *write)
     broker->due |= write->give_up.queued > 0;
 }
 
+static void count_stuck(struct broker *broker, int64_t wall_ms)
+{
+    struct job *job = job_new(STORE_COUNT_STUCK, 0);
+    job->write.count_stuck.since_ms = wall_ms - broker->options.stuck_after_ms;
+    job_submit(broker, job);
+}
+
+static void count_stuck_done(const struct store_write *write)
+{
+    for (int i = 0; write->result == ERROR_NONE && i < MESSAGE_STATUS_COUNT; i++) {
+        if (write->count_stuck.counts[i] > 0)
+            log_warning("messages are stuck",
+                        LOG_TEXT("status", message_status_name((enum message_status)i)),
+                        LOG_NUMBER("count", write->count_stuck.counts[i]));
+    }
+}
+
 /* Whether what the job is about must happen, however long the store refuses. */
 static bool must_happen(const struct store_write *write)
 {
@@ -458,6 +476,7 @@ static bool must_happen(const struct store_write *write)
     case STORE_HAND_OVER:
     case STORE_GIVE_UP:
     case STORE_FIND_REVOKED:
+    case STORE_COUNT_STUCK:
     case STORE_DEVICE_CONNECT:
     case STORE_DEVICE_UPDATE:
     case STORE_BROKER_LEASE:
@@ -482,6 +501,9 @@ static void job_done(struct broker *broker, struct job *job, int64_t now_ms)
         break;
     case STORE_FIND_REVOKED:
         broker_find_revoked_done(broker, job, now_ms);
+        break;
+    case STORE_COUNT_STUCK:
+        count_stuck_done(&job->write);
         break;
     case STORE_REPORT:
         report_done(broker, job, now_ms);
@@ -608,6 +630,10 @@ void broker_tick(struct broker *broker, int64_t now_ms, int64_t wall_ms)
         broker->give_up_at_ms = now_ms + GIVE_UP_MS;
         give_up_silent(broker, now_ms, wall_ms);
     }
+    if (now_ms >= broker->count_stuck_at_ms) {
+        broker->count_stuck_at_ms = now_ms + COUNT_STUCK_MS;
+        count_stuck(broker, wall_ms);
+    }
     if (now_ms >= broker->sweep_at_ms) {
         broker->sweep_at_ms = now_ms + broker->options.sweep_interval_ms;
         broker->due = true;
@@ -679,7 +705,7 @@ struct broker *broker_new(const struct broker_options *options, int64_t now_ms)
     broker->options = *options;
     broker->batch = BROKER_FIRST_BATCH;
     broker->wake_ms = broker->sweep_at_ms = broker->lease_at_ms = now_ms;
-    broker->give_up_at_ms = now_ms;
+    broker->give_up_at_ms = broker->count_stuck_at_ms = now_ms;
     broker->random = options->seed | 1;
     return broker;
 }

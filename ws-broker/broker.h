@@ -30,6 +30,7 @@ struct broker_options {
     int64_t ack_timeout_ms;
     int64_t report_timeout_ms;
     int64_t report_horizon_ms;
+    int64_t stuck_after_ms;
     int64_t sweep_interval_ms;
     int64_t lease_ms;
     int64_t drain_timeout_ms;

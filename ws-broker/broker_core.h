@@ -40,6 +40,7 @@ struct broker {
     int64_t sweep_at_ms;
     int64_t lease_at_ms;
     int64_t give_up_at_ms;
+    int64_t count_stuck_at_ms;
     int64_t wall_offset_ms; /* wall minus monotonic time, when last looked */
     int64_t trust_clock_at_ms;
     uint64_t random;

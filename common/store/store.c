@@ -118,7 +118,8 @@ static void run_batch(struct store *store, struct store_write *batch)
         write->result = backend->execute(store->connection, write, &lost);
         if (lost)
             batch_error = write->result;
-        if (write->result == ERROR_NONE && write->verb == STORE_ENQUEUE)
+        if (write->result == ERROR_NONE &&
+            (write->verb == STORE_ENQUEUE || (write->verb == STORE_CANCEL && write->cancel.asked)))
             enqueued = true;
     }
     if (batch_error == ERROR_NONE)
@@ -306,7 +307,8 @@ void store_devices_free(struct device *devices, size_t count)
     free(devices);
 }
 
-enum error store_read_statistics(struct store_reader *reader, struct store_statistics *statistics)
+enum error store_read_statistics(struct store_reader *reader, int64_t stuck_since_ms,
+                                 struct store_statistics *statistics)
 {
-    return reader->backend->read_statistics(reader->connection, statistics);
+    return reader->backend->read_statistics(reader->connection, stuck_since_ms, statistics);
 }

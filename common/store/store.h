@@ -32,8 +32,9 @@ enum {
 struct store_options {
     const char *path;   /* of the database */
     int64_t timeout_ms; /* a write that cannot start by then fails */
-    void (*enqueued)(
-        void *context); /* after a commit that queued a message; writer thread; or NULL */
+    /* After a commit that is work for the broker: a new message, or one to be revoked. Writer
+       thread. Or NULL. */
+    void (*enqueued)(void *context);
     void *context;
 };
 
@@ -56,6 +57,7 @@ enum store_verb {
     STORE_REPORT,
     STORE_GIVE_UP,
     STORE_FIND_REVOKED,
+    STORE_COUNT_STUCK,
     STORE_DEVICE_CONNECT,
     STORE_DEVICE_UPDATE,
     STORE_DEVICE_DISCONNECT,
@@ -101,7 +103,8 @@ struct store_write {
 
         /* Nobody wants the message any more. What no phone was released is `cancelled`; where a
            phone with a journal has it the wish is kept (`asked`), and the phone decides.
-           ERROR_MESSAGE_NOT_FOUND, ERROR_NOT_CANCELLABLE: it is too late, or never possible. */
+           ERROR_MESSAGE_NOT_FOUND, ERROR_NOT_CANCELLABLE: it is too late, or never possible.
+           Once more is no error. */
         struct {
             struct message_id id;
             bool asked; /* out */
@@ -170,6 +173,13 @@ struct store_write {
             size_t capacity;
             size_t count; /* out */
         } find_revoked;
+
+        /* Messages without an end that have been in the same status since then, by status; of a
+           great many only the first are looked at. */
+        struct {
+            int64_t since_ms;                     /* wall */
+            int64_t counts[MESSAGE_STATUS_COUNT]; /* out */
+        } count_stuck;
 
         /* A phone is there: its newest connection, on this broker. `session` counts them. What it
            has in its hands from before, the latest first, goes into `held`.
@@ -275,12 +285,13 @@ MUST_CHECK enum error store_list_devices(struct store_reader *reader, struct dev
                                          size_t *count);
 void store_devices_free(struct device *devices, size_t count);
 
-/* Messages in each status, and phones connected. */
+/* Messages in each status, those that STORE_COUNT_STUCK counts, and phones connected. */
 struct store_statistics {
     int64_t messages[MESSAGE_STATUS_COUNT];
+    int64_t stuck[MESSAGE_STATUS_COUNT];
     int64_t devices_connected;
 };
-MUST_CHECK enum error store_read_statistics(struct store_reader *reader,
+MUST_CHECK enum error store_read_statistics(struct store_reader *reader, int64_t stuck_since_ms,
                                             struct store_statistics *statistics);
 
 #endif

@@ -39,7 +39,7 @@ struct store_backend {
                                 const struct store_query *query, struct store_page *page);
     enum error (*list_devices)(struct store_connection *connection, struct device **devices,
                                size_t *count);
-    enum error (*read_statistics)(struct store_connection *connection,
+    enum error (*read_statistics)(struct store_connection *connection, int64_t stuck_since_ms,
                                   struct store_statistics *statistics);
 };
 

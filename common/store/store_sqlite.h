@@ -56,13 +56,21 @@ enum error sqlite_run_write(struct store_connection *connection, struct store_wr
 MUST_CHECK enum error sqlite_flush_counts(struct store_connection *connection);
 
 /* store_sqlite_read.c */
+
+/* A status and a count in each row. */
+MUST_CHECK enum error read_counts(struct store_connection *connection, sqlite3_stmt *select,
+                                  int64_t counts[MESSAGE_STATUS_COUNT]);
+
+/* COUNT_STUCK or READ_STUCK. */
+MUST_CHECK enum error read_stuck(struct store_connection *connection, enum statement id,
+                                 int64_t since_ms, int64_t counts[MESSAGE_STATUS_COUNT]);
 enum error sqlite_find_message(struct store_connection *connection, const struct message_id *id,
                                struct message *message);
 enum error sqlite_list_messages(struct store_connection *connection,
                                 const struct store_query *query, struct store_page *page);
 enum error sqlite_list_devices(struct store_connection *connection, struct device **devices,
                                size_t *count);
-enum error sqlite_read_statistics(struct store_connection *connection,
+enum error sqlite_read_statistics(struct store_connection *connection, int64_t stuck_since_ms,
                                   struct store_statistics *statistics);
 
 #endif

@@ -275,21 +275,41 @@ enum error sqlite_list_devices(struct store_connection *connection, struct devic
     return ERROR_NONE;
 }
 
-enum error sqlite_read_statistics(struct store_connection *connection,
-                                  struct store_statistics *statistics)
+enum error read_counts(struct store_connection *connection, sqlite3_stmt *select,
+                       int64_t counts[MESSAGE_STATUS_COUNT])
 {
     bool row;
-    *statistics = (struct store_statistics){0};
-    sqlite3_stmt *select = statement(connection, SELECT_COUNTS);
     enum error error = step(connection, select, &row);
     for (; error == ERROR_NONE && row; error = step(connection, select, &row)) {
         int status = sqlite3_column_int(select, 0);
         if (status >= 0 && status < MESSAGE_STATUS_COUNT)
-            statistics->messages[status] = sqlite3_column_int64(select, 1);
+            counts[status] = sqlite3_column_int64(select, 1);
     }
+    return error;
+}
+
+enum error read_stuck(struct store_connection *connection, enum statement id, int64_t since_ms,
+                      int64_t counts[MESSAGE_STATUS_COUNT])
+{
+    enum { MOST_LOOKED_AT = 10000 };
+    sqlite3_stmt *select = statement(connection, id);
+    bind_integer(select, 1, since_ms);
+    bind_integer(select, 2, MOST_LOOKED_AT);
+    return read_counts(connection, select, counts);
+}
+
+enum error sqlite_read_statistics(struct store_connection *connection, int64_t stuck_since_ms,
+                                  struct store_statistics *statistics)
+{
+    bool row;
+    *statistics = (struct store_statistics){0};
+    enum error error = read_counts(connection, statement(connection, SELECT_COUNTS),
+                                   statistics->messages);
+    if (error == ERROR_NONE)
+        error = read_stuck(connection, READ_STUCK, stuck_since_ms, statistics->stuck);
     if (error != ERROR_NONE)
         return error;
-    select = statement(connection, COUNT_DEVICES);
+    sqlite3_stmt *select = statement(connection, COUNT_DEVICES);
     bind_integer(select, 1, clock_wall_ms());
     error = step(connection, select, &row);
     if (error == ERROR_NONE && row)

@@ -184,6 +184,8 @@ static enum error cancel(struct store_connection *connection, struct store_write
         return error;
     if (!found)
         return ERROR_MESSAGE_NOT_FOUND;
+    if (moving.status == MESSAGE_CANCELLED)
+        return ERROR_NONE;
     if (message_may_become(moving.status, MESSAGE_CANCELLED, MESSAGE_ACTOR_API, 0))
         return move(connection, &moving, MESSAGE_CANCELLED, NULL, NULL);
     write->cancel.asked = moving.status == MESSAGE_ACCEPTED &&
@@ -399,6 +401,12 @@ static enum error find_revoked(struct store_connection *connection, struct store
     return error;
 }
 
+static enum error count_stuck(struct store_connection *connection, struct store_write *write)
+{
+    return read_stuck(connection, COUNT_STUCK, write->count_stuck.since_ms,
+                      write->count_stuck.counts);
+}
+
 /* ---- Phones and brokers ---- */
 
 /* Parameters 1 to 7 of CONNECT_DEVICE and UPDATE_DEVICE. */
@@ -607,6 +615,7 @@ enum error sqlite_run_write(struct store_connection *connection, struct store_wr
         [STORE_REPORT] = report,
         [STORE_GIVE_UP] = give_up,
         [STORE_FIND_REVOKED] = find_revoked,
+        [STORE_COUNT_STUCK] = count_stuck,
         [STORE_DEVICE_CONNECT] = connect_device,
         [STORE_DEVICE_UPDATE] = update_device,
         [STORE_DEVICE_DISCONNECT] = disconnect_device,

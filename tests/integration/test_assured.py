@@ -392,3 +392,76 @@ def test_a_bad_frame_is_refused_and_the_conversation_goes_on(make_gateway, frame
     assert phone.receive_error()["code"] == code
     gateway.api.send()
     phone.take()
+
+
+# ---- Cancelling ----
+
+def cancel(gateway, message_id):
+    answer = gateway.api.request("DELETE", f"/api/sms/{message_id}")
+    body = answer.json()
+    return answer.status_code, body.get("code") or body["status"]
+
+
+def test_a_queued_message_is_cancelled_and_never_goes_out(make_gateway):
+    gateway = make_gateway().start()
+    ids = [gateway.api.send()["message_id"] for _ in range(2)]
+    for _ in range(2):
+        assert cancel(gateway, ids[0]) == (200, "cancelled")
+    assert AssuredPhone(gateway, "phone").take()[0] == ids[1]
+
+
+def test_a_message_that_was_offered_is_cancelled_and_its_phone_drops_it(make_gateway):
+    gateway = make_gateway().start()
+    phone = AssuredPhone(gateway, "phone")
+    gateway.api.send()
+    message_id, attempt = phone.receive_offer()
+    assert cancel(gateway, message_id) == (200, "cancelled")
+    phone.answer("ack", message_id, attempt)
+    phone.expect("drop", message_id, attempt)
+    phone.report(message_id, attempt, "delivered")  # it did so all the same: evidence counts
+    assert gateway.api.message(message_id)["status"] == "delivered"
+
+
+@pytest.mark.parametrize("outcome", ("cancelled", "sent"))
+def test_a_released_message_is_wanted_back_and_the_phone_decides(make_gateway, outcome):
+    gateway = make_gateway().start()
+    phone = AssuredPhone(gateway, "phone")
+    gateway.api.send()
+    message_id, attempt = phone.take()
+    assert cancel(gateway, message_id) == (202, "accepted")
+    phone.expect("revoke", message_id, attempt)
+    assert phone.is_silent()  # and not again
+    phone.report(message_id, attempt, outcome)
+    assert gateway.api.message(message_id)["status"] == outcome
+    assert cancel(gateway, message_id) == ((200, "cancelled") if outcome == "cancelled"
+                                           else (409, "not_cancellable"))
+
+
+def test_a_phone_that_was_away_is_told_on_its_return(make_gateway):
+    gateway = make_gateway().start()
+    phone = AssuredPhone(gateway, "phone")
+    gateway.api.send()
+    message_id, attempt = phone.take()
+    phone.drop()
+    no_phone(gateway)
+    assert cancel(gateway, message_id) == (202, "accepted")
+    back = AssuredPhone(gateway, "phone", phone.journal, [(message_id, attempt, "released")])
+    back.expect("revoke", message_id, attempt)
+    back.report(message_id, attempt, "cancelled")
+    assert gateway.api.message(message_id)["status"] == "cancelled"
+
+
+def test_what_a_basic_phone_has_cannot_be_cancelled(make_gateway):
+    gateway = make_gateway().start()
+    phone = Phone(gateway, "phone")
+    message_id = gateway.api.send()["message_id"]
+    phone.receive_sms()
+    assert cancel(gateway, message_id) == (409, "not_cancellable")
+    phone.report(message_id, "sent")
+    gateway.api.wait_status(message_id, "sent")
+    assert cancel(gateway, message_id) == (409, "not_cancellable")
+
+
+@pytest.mark.parametrize("message_id", ("1", "x" * 36, str(uuid.UUID(int=0))))
+def test_what_is_not_there_cannot_be_cancelled(make_gateway, message_id):
+    assert cancel(make_gateway().start(), message_id) == (404, "message_not_found")
