@@ -32,7 +32,7 @@ static void return_messages(struct broker *broker, struct session *session)
         job_submit_take_back(broker, &message.id, message.attempt, session->device_id);
 }
 
-static void close_session(struct broker *broker, struct session *session, enum error error,
+void broker_close_session(struct broker *broker, struct session *session, enum error error,
                           int64_t now_ms)
 {
     if (session->state == SESSION_CLOSING)
@@ -79,7 +79,7 @@ void broker_update_reading(struct broker *broker, struct session *session, int64
     broker_refresh(broker, session, now_ms);
 }
 
-static void send_error(struct broker *broker, struct session *session,
+void broker_send_error(struct broker *broker, struct session *session,
                        const struct frame_problem *problem, int64_t now_ms)
 {
     struct buffer frame;
@@ -146,7 +146,7 @@ void broker_session_violated(struct broker *broker, session_id id, enum error er
 {
     struct session *session = session_table_find(&broker->sessions, id);
     if (session)
-        close_session(broker, session, error, now_ms);
+        broker_close_session(broker, session, error, now_ms);
 }
 
 /* ---- Frames from a phone ---- */
@@ -163,7 +163,7 @@ static void connect_device(struct broker *broker, struct session *session, int64
 {
     struct session *older = session_table_current(&broker->sessions, session->device_id);
     if (older)
-        close_session(broker, older, ERROR_REPLACED, now_ms);
+        broker_close_session(broker, older, ERROR_REPLACED, now_ms);
     if (!session_table_set_current(&broker->sessions, session))
         broker_must(NULL);
     session->state = SESSION_CONNECTING;
@@ -242,7 +242,7 @@ static void take_journal(struct broker *broker, struct session *session, const s
 {
     size_t count = session->entry_count + frame->entry_count;
     if (count > MOST_ENTRIES) {
-        close_session(broker, session, ERROR_NO_DEVICE_INFO, now_ms);
+        broker_close_session(broker, session, ERROR_NO_DEVICE_INFO, now_ms);
         return;
     }
     if (frame->entry_count > 0) {
@@ -318,7 +318,7 @@ void broker_session_received(struct broker *broker, session_id id, const char *t
     session->heard_at_ms = now_ms;
     session->spoke = true;
     if (!session_take_frame_token(session, broker->options.max_frames_per_second, now_ms)) {
-        close_session(broker, session, ERROR_TOO_MANY_FRAMES, now_ms);
+        broker_close_session(broker, session, ERROR_TOO_MANY_FRAMES, now_ms);
         return;
     }
     bool greeting = session->state == SESSION_NEW || session->state == SESSION_SYNCING;
@@ -328,122 +328,14 @@ void broker_session_received(struct broker *broker, session_id id, const char *t
         take_frame(broker, session, &frame, now_ms);
         frame_fini(&frame);
     } else {
-        send_error(broker, session, &problem, now_ms);
+        broker_send_error(broker, session, &problem, now_ms);
         if (greeting)
-            close_session(broker, session, ERROR_NO_DEVICE_INFO, now_ms);
+            broker_close_session(broker, session, ERROR_NO_DEVICE_INFO, now_ms);
     }
     broker_hand_over(broker, now_ms);
 }
 
-/* ---- Answers of the store ---- */
-
-/* A phone's window is as full as it was; a new connection does not make a faster phone. */
-static void hold_again(struct broker *broker, struct session *session,
-                       const struct store_write *write, int64_t now_ms)
-{
-    for (size_t i = 0; i < write->connect.held_count; i++) {
-        const struct store_held_message *held = &write->connect.held[i];
-        int64_t left_ms = broker->options.report_timeout_ms - held->silent_ms;
-        if (left_ms > 0 || session->assured)
-            session_hold_written(session, &held->id, held->attempt, now_ms + left_ms);
-    }
-}
-
-/* The phone's presence is on disk, and so is what follows from its journal: it is told. */
-static void greet(struct broker *broker, struct session *session, const struct store_write *write)
-{
-    struct buffer frame;
-    buffer_init(&frame, FRAME_MAX_BYTES);
-    if (session->assured)
-        frame_write_welcome(&frame, session->device_id, session->number,
-                            MIN(session->capacity, session->credit));
-    else
-        frame_write_connection_ack(&frame, session->device_id);
-    broker_queue_control(broker, session, &frame);
-    for (size_t i = 0; i < write->connect.entry_count; i++) {
-        const struct store_journal_entry *entry = &write->connect.entries[i];
-        if (entry->verdict != STORE_VERDICT_NONE)
-            broker_order(broker, session,
-                         entry->verdict == STORE_VERDICT_RELEASE ? FRAME_RELEASE : FRAME_DROP,
-                         &entry->id, entry->attempt);
-    }
-    for (size_t i = 0; session->assured && i < write->connect.held_count; i++) {
-        const struct store_held_message *message = &write->connect.held[i];
-        struct held_message *held = session_find_held(session, &message->id, message->attempt);
-        if (!message->revoke || !held)
-            continue;
-        held->revoked = true;
-        broker_order(broker, session, FRAME_REVOKE, &message->id, message->attempt);
-    }
-}
-
-static void connect_done(struct broker *broker, struct job *job, int64_t now_ms)
-{
-    const struct store_write *write = &job->write;
-    struct session *session = session_table_find(&broker->sessions, job->session);
-    if (write->result != ERROR_NONE) {
-        if (session)
-            close_session(broker, session, write->result, now_ms);
-        return;
-    }
-    if (!session) { /* it has gone meanwhile */
-        job_submit_disconnect(broker, write->connect.phone.device_id, write->connect.session);
-        return;
-    }
-    session->number = write->connect.session;
-    if (session->state != SESSION_CONNECTING)
-        return;
-    hold_again(broker, session, write, now_ms);
-    greet(broker, session, write);
-    session->state = SESSION_READY;
-    broker->due = true;
-    broker_update_reading(broker, session, now_ms);
-    log_info("phone connected", LOG_TEXT("device_id", session->device_id),
-             LOG_TEXT("name", session->info.name), LOG_NUMBER("session", session->number));
-}
-
-static void report_done(struct broker *broker, struct job *job, int64_t now_ms)
-{
-    struct session *session = session_table_find(&broker->sessions, job->session);
-    if (!session)
-        return;
-    session->pending_reports--;
-    if (session->assured) {
-        if (session->state != SESSION_CLOSING) {
-            struct buffer frame;
-            buffer_init(&frame, FRAME_MAX_BYTES);
-            frame_write_report_ack(&frame, job->report_seq);
-            broker_queue_control(broker, session, &frame);
-        }
-        if (job->write.result != ERROR_NONE) /* so that the phone stops; there is nothing to it */
-            log_warning("a report is about a message that the phone does not have",
-                        LOG_TEXT("device_id", session->device_id));
-    } else if (job->write.result != ERROR_NONE) {
-        struct frame_problem problem = {
-            .error = job->write.result,
-            .has_message_id = true,
-            .message_id = job->write.report.id,
-        };
-        snprintf(problem.detail, sizeof(problem.detail), "%s", error_title(job->write.result));
-        send_error(broker, session, &problem, now_ms);
-    }
-    broker_update_reading(broker, session, now_ms);
-}
-
-static void give_up_done(struct broker *broker, const struct store_write *write)
-{
-    if (write->result != ERROR_NONE)
-        return;
-    if (write->give_up.unknown > 0)
-        log_warning("messages without a report are now unknown",
-                    LOG_NUMBER("count", write->give_up.unknown));
-    if (write->give_up.queued > 0)
-        log_warning("offers that nobody minded are queued again",
-                    LOG_NUMBER("count", write->give_up.queued));
-    if (write->give_up.unknown > 0 || write->give_up.queued > 0)
-        broker->give_up_at_ms = 0; /* there may be more */
-    broker->due |= write->give_up.queued > 0;
-}
+/* ---- Time ---- */
 
 static void count_stuck(struct broker *broker, int64_t wall_ms)
 {
@@ -452,104 +344,12 @@ static void count_stuck(struct broker *broker, int64_t wall_ms)
     job_submit(broker, job);
 }
 
-static void count_stuck_done(const struct store_write *write)
-{
-    for (int i = 0; write->result == ERROR_NONE && i < MESSAGE_STATUS_COUNT; i++) {
-        if (write->count_stuck.counts[i] > 0)
-            log_warning("messages are stuck",
-                        LOG_TEXT("status", message_status_name((enum message_status)i)),
-                        LOG_NUMBER("count", write->count_stuck.counts[i]));
-    }
-}
-
-/* Whether what the job is about must happen, however long the store refuses. */
-static bool must_happen(const struct store_write *write)
-{
-    switch (write->verb) {
-    case STORE_RELEASE:
-    case STORE_TAKE_BACK:
-    case STORE_REPORT:
-    case STORE_DEVICE_DISCONNECT:
-        return write->result != ERROR_NONE && write->result != ERROR_MESSAGE_NOT_HELD;
-    case STORE_ENQUEUE:
-    case STORE_CANCEL:
-    case STORE_HAND_OVER:
-    case STORE_GIVE_UP:
-    case STORE_FIND_REVOKED:
-    case STORE_COUNT_STUCK:
-    case STORE_DEVICE_CONNECT:
-    case STORE_DEVICE_UPDATE:
-    case STORE_BROKER_LEASE:
-    case STORE_PROBE:
-    case STORE_VERB_COUNT:
-        break;
-    }
-    return false;
-}
-
-static void job_done(struct broker *broker, struct job *job, int64_t now_ms)
-{
-    switch (job->write.verb) {
-    case STORE_HAND_OVER:
-        broker_hand_over_done(broker, job, now_ms);
-        break;
-    case STORE_RELEASE:
-        broker_release_done(broker, job, now_ms);
-        break;
-    case STORE_TAKE_BACK:
-        broker->due = true;
-        break;
-    case STORE_FIND_REVOKED:
-        broker_find_revoked_done(broker, job, now_ms);
-        break;
-    case STORE_COUNT_STUCK:
-        count_stuck_done(&job->write);
-        break;
-    case STORE_REPORT:
-        report_done(broker, job, now_ms);
-        break;
-    case STORE_GIVE_UP:
-        give_up_done(broker, &job->write);
-        break;
-    case STORE_DEVICE_CONNECT:
-        connect_done(broker, job, now_ms);
-        break;
-    case STORE_ENQUEUE:
-    case STORE_CANCEL:
-    case STORE_DEVICE_UPDATE:
-    case STORE_DEVICE_DISCONNECT:
-    case STORE_BROKER_LEASE:
-    case STORE_PROBE:
-    case STORE_VERB_COUNT:
-        break;
-    }
-}
-
-void broker_store_done(struct broker *broker, struct store_write *write, int64_t now_ms)
-{
-    struct job *job = CONTAINER_OF(write, struct job, write);
-    broker->jobs--;
-    if (must_happen(write)) {
-        if (!broker->overdue) {
-            job_retry_later(broker, job, now_ms + BROKER_RETRY_MS);
-            return;
-        }
-        log_error("a change is lost: the database refused it until the end",
-                  LOG_NUMBER("verb", write->verb), LOG_TEXT("reason", error_code(write->result)));
-    }
-    job_done(broker, job, now_ms);
-    job_free(job);
-    broker_hand_over(broker, now_ms);
-}
-
-/* ---- Time ---- */
-
 static void tick_session(struct broker *broker, struct session *session, int64_t now_ms)
 {
     const struct broker_options *options = &broker->options;
     if ((session->state == SESSION_NEW || session->state == SESSION_SYNCING) &&
         now_ms - session->updated_at_ms >= options->device_info_timeout_ms) /* since opening */
-        close_session(broker, session, ERROR_NO_DEVICE_INFO, now_ms);
+        broker_close_session(broker, session, ERROR_NO_DEVICE_INFO, now_ms);
 
     int64_t grace_end_ms = session->closing_at_ms + CLOSE_GRACE_MS;
     if (session->close_error == ERROR_SHUTTING_DOWN)
@@ -564,7 +364,7 @@ static void tick_session(struct broker *broker, struct session *session, int64_t
     }
     if (session->paused && session->control_count > 0 &&
         now_ms - session->took_at_ms >= NOT_READING_MS)
-        close_session(broker, session, ERROR_NOT_READING, now_ms);
+        broker_close_session(broker, session, ERROR_NOT_READING, now_ms);
     if (now_ms - session->pinged_at_ms >= options->liveness_timeout_ms / 3) {
         session->pinged_at_ms = now_ms;
         session->ping_due = true;
@@ -572,7 +372,7 @@ static void tick_session(struct broker *broker, struct session *session, int64_t
     }
     session_forget_silent(session, now_ms);
     if (session_answer_is_overdue(session, now_ms))
-        close_session(broker, session, ERROR_ACK_TIMEOUT, now_ms);
+        broker_close_session(broker, session, ERROR_ACK_TIMEOUT, now_ms);
     update_device(broker, session, now_ms);
     broker_refresh(broker, session, now_ms);
 }
@@ -663,7 +463,7 @@ void broker_drain(struct broker *broker, int64_t now_ms)
     for (uint32_t slot = 0; slot < broker->sessions.slot_count; slot++) {
         struct session *session = session_table_at(&broker->sessions, slot);
         if (session)
-            close_session(broker, session, ERROR_SHUTTING_DOWN, now_ms);
+            broker_close_session(broker, session, ERROR_SHUTTING_DOWN, now_ms);
     }
 }
 

@@ -96,6 +96,12 @@ int64_t broker_pause_ms(struct broker *broker, unsigned attempt);
 
 /* ---- broker.c ---- */
 
+/* Sends a phone away, with that reason. What another phone can have goes back. */
+void broker_close_session(struct broker *broker, struct session *session, enum error error,
+                          int64_t now_ms);
+void broker_send_error(struct broker *broker, struct session *session,
+                       const struct frame_problem *problem, int64_t now_ms);
+
 /* Queues a frame beside the messages; takes its text. */
 void broker_queue_control(struct broker *broker, struct session *session, struct buffer *frame);
 

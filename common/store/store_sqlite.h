@@ -1,4 +1,4 @@
-/* SQLite behind the store: what its three files share. No other file sees sqlite3.h. */
+/* SQLite behind the store: what its files share. No other file sees sqlite3.h. */
 #ifndef COMMON_STORE_SQLITE_H
 #define COMMON_STORE_SQLITE_H
 
