@@ -58,9 +58,9 @@ int64_t sqlite_wal_bytes(struct store_connection *connection)
 static bool checkpoint(struct store_connection *connection, int patience_ms)
 {
     struct write_ahead_log *wal = &connection->wal;
-    /* A large log is also cut, which gives its place on the disk back. */
-    int mode = wal->frames >= wal->large_frames ? SQLITE_CHECKPOINT_TRUNCATE
-                                                : SQLITE_CHECKPOINT_PASSIVE;
+    /* A large file is also cut, which gives its place on the disk back. */
+    bool large = sqlite_wal_bytes(connection) >= wal->large_frames * wal->frame_bytes;
+    int mode = large ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
     int frames = -1, copied = -1;
     sqlite3_busy_timeout(connection->db, patience_ms);
     int code = sqlite3_wal_checkpoint_v2(connection->db, NULL, mode, &frames, &copied);
@@ -84,7 +84,7 @@ bool sqlite_checkpoint_when_due(struct store_connection *connection)
 
 static void warn_of_readers(struct write_ahead_log *wal, int64_t now_ms)
 {
-    if (now_ms < wal->next_warning_ms)
+    if (now_ms < wal->next_warning_ms || wal->frames < wal->large_frames)
         return;
     wal->next_warning_ms = now_ms + WARNING_INTERVAL_MS;
     log_warning("a reader holds back the write-ahead log of the database",

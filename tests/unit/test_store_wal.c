@@ -185,6 +185,33 @@ static void a_reader_that_stays_stops_new_messages_but_no_evidence(void **state)
     assert_int_equal(number_of(fixture, "SELECT count(*) FROM message"), count + 2);
 }
 
+/* A write that finds nothing to do; what the store does after every write is done all the same. */
+static void write_nothing(struct store_fixture *fixture)
+{
+    struct message_id unknown = message_id_new();
+    assert_int_equal(given_report(fixture, &unknown, "phone", MESSAGE_SENT, NULL),
+                     ERROR_MESSAGE_NOT_HELD);
+}
+
+static void a_long_file_with_a_short_log_in_it_is_cut_too(void **state)
+{
+    struct store_fixture *fixture = *state;
+    set_bound(fixture);
+    sqlite3 *first = begin_foreign_read(fixture);
+    while (wal_bytes(fixture) < MAX_WAL_BYTES - 2 * OVER_BYTES)
+        assert_int_equal(send_long(fixture->store), ERROR_NONE);
+    sqlite3 *second = begin_foreign_read(fixture); /* of the end of the log: all can be copied, */
+    sqlite3_close(first);
+    write_nothing(fixture);
+    write_nothing(fixture);
+    sqlite3_close(second); /* but only now can it start over */
+    assert_int_equal(send_long(fixture->store), ERROR_NONE);
+    assert_in_range(wal_bytes(fixture), MAX_WAL_BYTES - 2 * OVER_BYTES, MAX_WAL_BYTES);
+    for (int i = 0; i < 400 && wal_bytes(fixture) > OVER_BYTES; i++)
+        assert_int_equal(send_long(fixture->store), ERROR_NONE);
+    assert_in_range(wal_bytes(fixture), 0, OVER_BYTES);
+}
+
 static void the_bound_holds_after_a_restart_too(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -220,5 +247,6 @@ static void a_log_that_another_process_has_emptied_is_known_at_once(void **state
 UNIT_TESTS(STORE_TEST(a_read_that_takes_too_long_ends_and_holds_nothing),
            STORE_TEST(many_short_reads_do_not_make_the_log_grow),
            STORE_TEST(a_reader_that_stays_stops_new_messages_but_no_evidence),
+           STORE_TEST(a_long_file_with_a_short_log_in_it_is_cut_too),
            STORE_TEST(the_bound_holds_after_a_restart_too),
            STORE_TEST(a_log_that_another_process_has_emptied_is_known_at_once))
