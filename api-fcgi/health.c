@@ -94,5 +94,8 @@ enum http_outcome handle_metrics(struct http_exchange *exchange)
     begin_metric(out, "sms_gateway_devices_connected", "gauge", "Phones connected.");
     buffer_append_format(out, "sms_gateway_devices_connected %" PRId64 "\n",
                          statistics.devices_connected);
+    begin_metric(out, "sms_gateway_wal_bytes", "gauge",
+                 "Size of the database's write-ahead log on the disk.");
+    buffer_append_format(out, "sms_gateway_wal_bytes %" PRId64 "\n", statistics.wal_bytes);
     return HTTP_ANSWERED;
 }

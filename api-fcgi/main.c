@@ -33,6 +33,7 @@ int main(int argc, char **argv)
     struct store_options store_options = {
         .path = settings.database_path,
         .timeout_ms = settings.store_timeout_ms,
+        .max_wal_bytes = settings.max_wal_bytes,
         .enqueued = ring,
         .context = doorbell,
     };

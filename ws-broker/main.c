@@ -66,6 +66,7 @@ int main(int argc, char **argv)
     struct store_options store_options = {
         .path = settings.database_path,
         .timeout_ms = settings.store_timeout_ms,
+        .max_wal_bytes = settings.max_wal_bytes,
     };
     char problem[STORE_PROBLEM_SIZE];
     if (store_open(&store_options, &store, problem) != ERROR_NONE)

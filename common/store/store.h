@@ -6,7 +6,8 @@
  * only then calls `done` of each. So a write costs a share of one fsync, and its result means that
  * it is on disk (ERROR_NONE) or that nothing of it is (any other).
  *
- * Reads go through a `struct store_reader`, of which each thread has its own.
+ * Reads go through a `struct store_reader`, of which each thread has its own. None lasts longer than
+ * the time limit, so that reading never keeps the log of the writes from being emptied.
  *
  * Nothing here assumes SQLite, one broker, or one host; store_backend.h is the other side.
  */
@@ -30,8 +31,10 @@ enum {
 };
 
 struct store_options {
-    const char *path;   /* of the database */
-    int64_t timeout_ms; /* a write that cannot start by then fails */
+    const char *path;      /* of the database */
+    int64_t timeout_ms;    /* a write that cannot start, a read that has not ended by then fails */
+    int64_t max_wal_bytes; /* while a reader holds the write-ahead log above it, new messages and
+                              probes are refused: ERROR_WAL_FULL; 0: no bound */
     /* After a commit that is work for the broker: a new message, or one to be revoked. Writer
        thread. Or NULL. */
     void (*enqueued)(void *context);
@@ -241,7 +244,7 @@ MUST_CHECK enum error store_submit(struct store *store, struct store_write *writ
 /* submit, and wait for `done`: for tests and for the start and end of a program. */
 enum error store_run(struct store *store, struct store_write *write);
 
-/* ---- Reads ---- */
+/* ---- Reads: ERROR_STORE_BUSY when one takes too long ---- */
 
 MUST_CHECK enum error store_reader_open(struct store *store, struct store_reader **reader);
 void store_reader_close(struct store_reader *reader);
@@ -285,11 +288,13 @@ MUST_CHECK enum error store_list_devices(struct store_reader *reader, struct dev
                                          size_t *count);
 void store_devices_free(struct device *devices, size_t count);
 
-/* Messages in each status, those that STORE_COUNT_STUCK counts, and phones connected. */
+/* Messages in each status, those that STORE_COUNT_STUCK counts, phones connected, and the size of
+   the write-ahead log on the disk. */
 struct store_statistics {
     int64_t messages[MESSAGE_STATUS_COUNT];
     int64_t stuck[MESSAGE_STATUS_COUNT];
     int64_t devices_connected;
+    int64_t wal_bytes;
 };
 MUST_CHECK enum error store_read_statistics(struct store_reader *reader, int64_t stuck_since_ms,
                                             struct store_statistics *statistics);
