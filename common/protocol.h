@@ -7,6 +7,9 @@
 
 #define PROTOCOL_PATH_PREFIX "/ws/device/"
 
+/* The subprotocol that asks for the assured level */
+#define PROTOCOL_ASSURED "sms-gateway.v1"
+
 /* Server to phone */
 #define FRAME_CONNECTION_ACK "connection_ack"
 #define FRAME_NEW_SMS        "new_sms"
@@ -16,11 +19,27 @@
 #define FRAME_STATUS_UPDATE "status_update"
 #define FRAME_DEVICE_UPDATE "device_update"
 
+/* The assured level, phone to server */
+#define FRAME_HELLO   "hello"
+#define FRAME_JOURNAL "journal"
+#define FRAME_ACK     "ack"
+#define FRAME_NACK    "nack"
+#define FRAME_REPORT  "report"
+#define FRAME_CREDIT  "credit"
+
+/* The assured level, server to phone */
+#define FRAME_WELCOME    "welcome"
+#define FRAME_OFFER      "offer"
+#define FRAME_RELEASE    "release"
+#define FRAME_DROP       "drop"
+#define FRAME_REVOKE     "revoke"
+#define FRAME_REPORT_ACK "report_ack"
+
 /* A frame to a phone has at most so many bytes: the longest text, 255 segments of 67 UTF-16 units
    (MAX_MESSAGE_SEGMENTS), at the 6 bytes that JSON may need for a unit, and the rest. */
 enum { FRAME_MAX_BYTES = 128 * 1024 };
 
 /* Close codes beside those of RFC 6455 */
-enum { CLOSE_GOING_AWAY = 1001, CLOSE_REPLACED = 4001 };
+enum { CLOSE_GOING_AWAY = 1001, CLOSE_REPLACED = 4001, CLOSE_ACK_TIMEOUT = 4008 };
 
 #endif
