@@ -230,7 +230,7 @@ void assured_set_credit(struct assured *assured, int64_t credit)
 
 /* ---- Frames in ---- */
 
-static const char *on_welcome(struct assured *assured, const struct frame *frame)
+static const char *on_welcome(struct assured *assured, const struct received_frame *frame)
 {
     struct report *report;
     if (assured->is_welcome)
@@ -246,7 +246,7 @@ static const char *on_welcome(struct assured *assured, const struct frame *frame
 }
 
 static void answer_offer(struct assured *assured, enum outgoing_kind kind,
-                         const struct frame *frame, const char *code)
+                         const struct received_frame *frame, const char *code)
 {
     struct outgoing *outgoing = enqueue(assured, kind);
     snprintf(outgoing->message_id, sizeof(outgoing->message_id), "%s", frame->message_id);
@@ -255,7 +255,7 @@ static void answer_offer(struct assured *assured, enum outgoing_kind kind,
 }
 
 /* Why the phone cannot take the message at all; NULL if it can. */
-static const char *reason_to_refuse(struct assured *assured, const struct frame *frame)
+static const char *reason_to_refuse(struct assured *assured, const struct received_frame *frame)
 {
     if (!frame->message || !sms_is_phone_number(frame->phone_number))
         return "invalid_arguments";
@@ -284,7 +284,7 @@ static void report_again(struct assured *assured, struct entry *entry)
     write_entry(assured, entry, true);
 }
 
-static const char *on_offer(struct assured *assured, const struct frame *frame)
+static const char *on_offer(struct assured *assured, const struct received_frame *frame)
 {
     struct entry *entry = journal_find(&assured->journal, frame->message_id);
     const struct journal_entry *value = entry ? &entry->value : NULL;
@@ -347,7 +347,7 @@ static void on_revoke(struct assured *assured, struct entry *entry)
     move(assured, entry, ENTRY_DONE, SMS_CANCELLED);
 }
 
-static const char *on_report_ack(struct assured *assured, const struct frame *frame)
+static const char *on_report_ack(struct assured *assured, const struct received_frame *frame)
 {
     struct report *report = journal_find_report(&assured->journal, (uint64_t)frame->seq);
     struct outgoing *outgoing;
@@ -368,7 +368,7 @@ static const char *on_report_ack(struct assured *assured, const struct frame *fr
     return NULL;
 }
 
-const char *assured_on_frame(struct assured *assured, const struct frame *frame)
+const char *assured_on_frame(struct assured *assured, const struct received_frame *frame)
 {
     struct entry *entry = NULL;
     if (frame->message_id)

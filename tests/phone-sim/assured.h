@@ -106,7 +106,7 @@ void assured_on_connected(struct assured *assured);
 void assured_on_disconnected(struct assured *assured);
 
 /* A frame of the assured level; others are ignored. NULL, or what is wrong with it. */
-const char *assured_on_frame(struct assured *assured, const struct frame *frame);
+const char *assured_on_frame(struct assured *assured, const struct received_frame *frame);
 
 /* Also of an SMS whose delivery report comes late. What the journal does not expect is ignored. */
 void assured_on_radio_result(struct assured *assured, const char *message_id, int64_t attempt,

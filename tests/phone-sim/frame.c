@@ -30,7 +30,7 @@ static int64_t number_of(const cJSON *json, const char *name)
 /* What a frame must have. */
 enum needs { NEEDS_NOTHING, NEEDS_ID, NEEDS_ATTEMPT, NEEDS_CODE, NEEDS_SEQ };
 
-static bool has(const struct frame *frame, enum needs needs)
+static bool has(const struct received_frame *frame, enum needs needs)
 {
     switch (needs) {
     case NEEDS_NOTHING:
@@ -47,11 +47,11 @@ static bool has(const struct frame *frame, enum needs needs)
     return false;
 }
 
-static enum frame_type type_of(const struct frame *frame)
+static enum received_frame_type type_of(const struct received_frame *frame)
 {
     static const struct {
         const char *name;
-        enum frame_type type;
+        enum received_frame_type type;
         enum needs needs;
     } types[] = {
         {FRAME_CONNECTION_ACK, FRAME_IS_CONNECTION_ACK, NEEDS_NOTHING},
@@ -73,7 +73,7 @@ static enum frame_type type_of(const struct frame *frame)
     return FRAME_IS_UNKNOWN;
 }
 
-void frame_read(struct frame *frame, const char *text, size_t length)
+void received_frame_read(struct received_frame *frame, const char *text, size_t length)
 {
     const char *end = NULL;
     cJSON *json = cJSON_ParseWithLengthOpts(text, length, &end, false);
@@ -83,7 +83,7 @@ void frame_read(struct frame *frame, const char *text, size_t length)
         cJSON_Delete(json);
         json = NULL;
     }
-    *frame = (struct frame){
+    *frame = (struct received_frame){
         .json = json,
         .type_name = text_of(json, "type"),
         .message_id = text_of(json, "message_id"),
@@ -99,10 +99,10 @@ void frame_read(struct frame *frame, const char *text, size_t length)
     frame->type = type_of(frame);
 }
 
-void frame_fini(struct frame *frame)
+void received_frame_fini(struct received_frame *frame)
 {
     cJSON_Delete(frame->json);
-    *frame = (struct frame){0};
+    *frame = (struct received_frame){0};
 }
 
 static size_t print(char *space, cJSON *json)

@@ -12,7 +12,7 @@ struct cJSON;
 
 enum { FRAME_SIZE = 16 * 1024 }; /* what a phone writes is shorter */
 
-enum frame_type {
+enum received_frame_type {
     FRAME_IS_CONNECTION_ACK,
     FRAME_IS_NEW_SMS,
     FRAME_IS_ERROR,
@@ -28,8 +28,8 @@ enum frame_type {
 
 /* A frame of the gateway. Members that are missing or no text are NULL, or no whole number are -1;
  * texts are `json`'s. */
-struct frame {
-    enum frame_type type;
+struct received_frame {
+    enum received_frame_type type;
     struct cJSON *json;
     const char *type_name;
     /* 1 to 64 visible characters in new_sms and in all of the assured level that are on a message;
@@ -45,8 +45,8 @@ struct frame {
     const char *detail;
 };
 
-void frame_read(struct frame *frame, const char *text, size_t length);
-void frame_fini(struct frame *frame);
+void received_frame_read(struct received_frame *frame, const char *text, size_t length);
+void received_frame_fini(struct received_frame *frame);
 
 /* What a phone says about itself. */
 struct device {

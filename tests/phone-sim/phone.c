@@ -243,7 +243,7 @@ void phone_ended(struct phone *phone, int close_code, const char *why, int64_t n
 
 /* ---- Frames in ---- */
 
-static void take_sms(struct phone *phone, const struct frame *frame, int64_t now_ms)
+static void take_sms(struct phone *phone, const struct received_frame *frame, int64_t now_ms)
 {
     switch (
         radio_take(&phone->radio, frame->message_id, frame->phone_number, frame->message, now_ms)) {
@@ -259,7 +259,7 @@ static void take_sms(struct phone *phone, const struct frame *frame, int64_t now
     want_write(phone);
 }
 
-static void take_assured(struct phone *phone, const struct frame *frame, int64_t now_ms)
+static void take_assured(struct phone *phone, const struct received_frame *frame, int64_t now_ms)
 {
     phone->now_ms = now_ms;
     const char *problem = assured_on_frame(&phone->assured, frame);
@@ -270,7 +270,7 @@ static void take_assured(struct phone *phone, const struct frame *frame, int64_t
     want_write(phone);
 }
 
-static bool is_of_the_other_level(const struct phone *phone, enum frame_type type)
+static bool is_of_the_other_level(const struct phone *phone, enum received_frame_type type)
 {
     switch (type) {
     case FRAME_IS_CONNECTION_ACK:
@@ -296,8 +296,8 @@ void phone_received(struct phone *phone, const char *text, size_t length, int64_
     phone_heard(phone, now_ms);
     if (phone->radio.off)
         return;
-    struct frame frame;
-    frame_read(&frame, text, length);
+    struct received_frame frame;
+    received_frame_read(&frame, text, length);
     if (is_of_the_other_level(phone, frame.type))
         frame.type = FRAME_IS_UNKNOWN;
     switch (frame.type) {
@@ -330,7 +330,7 @@ void phone_received(struct phone *phone, const char *text, size_t length, int64_
                  text);
         break;
     }
-    frame_fini(&frame);
+    received_frame_fini(&frame);
 }
 
 /* ---- Frames out ---- */
