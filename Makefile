@@ -32,6 +32,9 @@ COMMON := $(wildcard common/*.c common/store/*.c)
 API := $(wildcard api-fcgi/*.c)
 BROKER := $(wildcard ws-broker/*.c)
 PHONE_SIM := $(wildcard tests/phone-sim/*.c)
+# The phone itself: no sockets, no files, no clock.
+PHONE := $(addprefix tests/phone-sim/,assured.c frame.c id_set.c journal.c modem.c phone.c radio.c \
+         sms.c timers.c)
 UNIT_TESTS := $(wildcard tests/unit/test_*.c)
 SOURCES := $(COMMON) $(API) $(BROKER) $(PHONE_SIM)
 C_FILES = $(SOURCES) $(wildcard tests/unit/*.[ch] common/*.h common/store/*.h api-fcgi/*.h \
@@ -62,12 +65,13 @@ $(OUT)/api-fcgi: $(call objects,$(API)) $(OUT)/libcommon.a
 $(OUT)/ws-broker: $(call objects,$(BROKER)) $(OUT)/libcommon.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lwebsockets $(LDLIBS)
-$(OUT)/phone-sim: $(call objects,$(PHONE_SIM))
+$(OUT)/phone-sim: $(call objects,$(filter-out $(PHONE),$(PHONE_SIM))) $(OUT)/libphone.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lwebsockets $(LDLIBS)
 
 $(filter $(OUT)/tests/test_store%,$(TEST_PROGRAMS)): $(OUT)/obj/tests/unit/store_fixture.o
-$(OUT)/tests/%: $(OUT)/obj/tests/unit/%.o $(OUT)/libapi.a $(OUT)/libbroker.a $(OUT)/libcommon.a
+$(OUT)/tests/%: $(OUT)/obj/tests/unit/%.o $(OUT)/libphone.a $(OUT)/libapi.a $(OUT)/libbroker.a \
+                $(OUT)/libcommon.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LDLIBS)
@@ -75,6 +79,7 @@ $(OUT)/tests/%: $(OUT)/obj/tests/unit/%.o $(OUT)/libapi.a $(OUT)/libbroker.a $(O
 $(OUT)/libcommon.a: $(call objects,$(COMMON))
 $(OUT)/libapi.a: $(call objects,$(filter-out %/main.c,$(API)))
 $(OUT)/libbroker.a: $(call objects,$(filter-out %/main.c,$(BROKER)))
+$(OUT)/libphone.a: $(call objects,$(PHONE))
 $(OUT)/lib%.a:
 	$(call say,AR,$@)
 	@rm -f $@
