@@ -48,7 +48,7 @@ objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 PROGRAMS := $(addprefix $(OUT)/,api-fcgi ws-broker phone-sim)
 TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(UNIT_TESTS))
 
-.PHONY: all programs site run dev test test-programs lint format dependencies test-dependencies \
+.PHONY: all programs site run dev test test-programs model lint format dependencies test-dependencies \
         lint-dependencies clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -152,6 +152,11 @@ test: test-dependencies
 test-dependencies:
 	@deploy/dependencies.sh test
 
+# The protocol's model with two faults; `make test` searches it with one.
+FAULTS ?= 2
+model: test-dependencies
+	@$(PYTHON) tests/model/search.py $(FAULTS)
+
 # What the formatter and the analysers say. Not part of `make test`: they differ between versions.
 lint: lint-dependencies $(GEN)/migrations.h
 	clang-format --dry-run -Werror $(C_FILES)
@@ -171,6 +176,7 @@ help:
 	@echo 'make run      installs what is missing, builds, and serves http://localhost:8000'
 	@echo 'make dev      the same, and builds and starts again when a source file changes'
 	@echo 'make test     installs what is missing, and runs every test'
+	@echo 'make model    searches the model of the device protocol, with two faults at any instants'
 	@echo 'make all      builds the programs and the documentation pages into build/'
 	@echo 'make lint     checks the format and runs the static analyser'
 	@echo 'make format   formats the C files'
