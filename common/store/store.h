@@ -24,7 +24,7 @@ struct store_reader;
 enum { STORE_PROBLEM_SIZE = 512, STORE_MAX_HAND_OVER = 256, BROKER_NAME_SIZE = 65 };
 
 struct store_options {
-    const char *path;   /* of the database */
+    const char *path;   /* of the database; borrowed until store_close */
     int64_t timeout_ms; /* a write that cannot start by then fails */
     void (*enqueued)(
         void *context); /* after a commit that queued a message; writer thread; or NULL */
