@@ -13,7 +13,7 @@
 
 enum { DEVICES = 3, SESSIONS = 6, MESSAGES = 24, PENDING = 1024, EVENTS = 400 };
 
-static const struct broker_options options = {
+static const struct broker_options default_options = {
     .name = "broker",
     .max_sessions = SESSIONS - 1,
     .window = 3,
@@ -50,6 +50,7 @@ struct phone {
 
 static struct world {
     struct choices choices;
+    struct broker_options options;
     struct broker *broker;
     int64_t now_ms;
     struct stored stored[MESSAGES];
@@ -206,7 +207,7 @@ static unsigned count_in_hand(const struct phone *phone)
     for (size_t i = 0; i < MESSAGES; i++) {
         const struct stored *stored = &world.stored[i];
         count += stored->written && !stored->released && stored->session == phone->id &&
-                 world.now_ms < stored->written_at_ms + options.report_timeout_ms;
+                 world.now_ms < stored->written_at_ms + world.options.report_timeout_ms;
     }
     return count;
 }
@@ -230,7 +231,7 @@ static void check_frame(struct phone *phone, const struct buffer *text)
         stored->written = true;
         stored->session = phone->id;
         stored->written_at_ms = world.now_ms;
-        CHECK(count_in_hand(phone) <= options.window);
+        CHECK(count_in_hand(phone) <= world.options.window);
     } else {
         CHECK(strcmp(type, FRAME_ERROR) == 0);
     }
@@ -410,7 +411,7 @@ static void pass_time(int64_t ms)
 static void drain(void)
 {
     if (!world.draining)
-        world.drain_until_ms = world.now_ms + options.drain_timeout_ms;
+        world.drain_until_ms = world.now_ms + world.options.drain_timeout_ms;
     world.draining = true;
     broker_drain(world.broker, world.now_ms);
     pump();
@@ -502,10 +503,11 @@ static void end_well(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     log_nothing();
-    world = (struct world){.choices = {data, size}, .now_ms = 1000000};
+    world = (struct world){.choices = {data, size}, .options = default_options, .now_ms = 1000000};
+    world.options.segments_per_minute = 60 * choose(&world.choices, 2);
     for (size_t i = 0; i < MESSAGES; i++)
         world.stored[i].id.bytes[15] = (unsigned char)(1 + i);
-    world.broker = broker_new(&options, world.now_ms);
+    world.broker = broker_new(&world.options, world.now_ms);
     CHECK(world.broker);
     for (int i = 0; i < EVENTS && world.choices.size > 0; i++)
         happen();

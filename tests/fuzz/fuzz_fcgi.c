@@ -37,6 +37,24 @@ static void *serve(void *unused)
     return unused;
 }
 
+/* One phone, so that lists have something in them. */
+static void add_phone(void)
+{
+    struct message_id broker = message_id_new();
+    struct store_write lease = {.verb = STORE_BROKER_LEASE};
+    strcpy(lease.lease.name, "broker");
+    lease.lease.instance = broker;
+    lease.lease.lease_ms = 24 * 3600 * 1000;
+    CHECK(store_run(api.store, &lease) == ERROR_NONE);
+
+    struct store_write connect = {.verb = STORE_DEVICE_CONNECT};
+    strcpy(connect.connect.device_id, "phone");
+    connect.connect.info = DEVICE_INFO_UNKNOWN;
+    connect.connect.info.extra = (char *)"{\"sim\":[1,null]}";
+    connect.connect.broker = broker;
+    CHECK(store_run(api.store, &connect) == ERROR_NONE);
+}
+
 static void stop(void)
 {
     char command[256];
@@ -70,6 +88,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     CHECK(settings_load(&settings, "", false, problem));
     struct store_options options = {.path = database_path, .timeout_ms = settings.store_timeout_ms};
     CHECK(store_open(&options, &api.store, problem) == ERROR_NONE);
+    add_phone();
     api.settings = &settings;
     api.started_at_ms = clock_wall_ms();
     server = fcgi_server_start(&(struct fcgi_server_options){
