@@ -3,6 +3,7 @@
 VERSION := 0.1.0
 
 # SANITIZE=address (with undefined behaviour) or thread: another build, in a folder of its own.
+# SANITIZE=fuzz is `make fuzz`'s, by clang.
 SANITIZE ?=
 OUT := build$(if $(SANITIZE),/$(SANITIZE))
 GEN := build/gen
@@ -20,8 +21,14 @@ else ifeq ($(SANITIZE),address)
   OPTIMISE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 else ifeq ($(SANITIZE),thread)
   OPTIMISE := -O1 -fsanitize=thread -fno-omit-frame-pointer
+else ifeq ($(SANITIZE),fuzz)
+  CC := clang
+  OPTIMISE := -O1 -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all \
+              -fno-omit-frame-pointer
+  HARDENING := -fPIE
+  WARNINGS += -Wno-format-nonliteral # clang's is stricter than gcc's
 else
-  $(error SANITIZE is address or thread)
+  $(error SANITIZE is address, thread or fuzz)
 endif
 CPPFLAGS += -D_GNU_SOURCE -DGATEWAY_VERSION='"$(VERSION)"' -I$(GEN) -MMD -MP
 CFLAGS += -std=gnu11 -g $(OPTIMISE) $(HARDENING) $(WARNINGS)
@@ -36,9 +43,10 @@ PHONE_SIM := $(wildcard tests/phone-sim/*.c)
 PHONE := $(addprefix tests/phone-sim/,assured.c frame.c id_set.c journal.c modem.c phone.c radio.c \
          sms.c timers.c)
 UNIT_TESTS := $(wildcard tests/unit/test_*.c)
+FUZZ_TARGETS := $(wildcard tests/fuzz/fuzz_*.c)
 SOURCES := $(COMMON) $(API) $(BROKER) $(PHONE_SIM)
-C_FILES = $(SOURCES) $(wildcard tests/unit/*.[ch] common/*.h common/store/*.h api-fcgi/*.h \
-          ws-broker/*.h tests/phone-sim/*.h)
+C_FILES = $(SOURCES) $(wildcard tests/unit/*.[ch] tests/fuzz/*.[ch] common/*.h common/store/*.h \
+          api-fcgi/*.h ws-broker/*.h tests/phone-sim/*.h)
 # V=1 shows the commands.
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
@@ -47,15 +55,17 @@ objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
 PROGRAMS := $(addprefix $(OUT)/,api-fcgi ws-broker phone-sim)
 TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(UNIT_TESTS))
+FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(OUT)/tests/%,$(FUZZ_TARGETS))
 
-.PHONY: all programs site run dev test test-programs model lint format dependencies test-dependencies \
-        lint-dependencies clean help
+.PHONY: all programs site run dev test test-programs model fuzz fuzz-programs lint format dependencies \
+        test-dependencies fuzz-dependencies lint-dependencies clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 all: programs site
 programs: $(PROGRAMS)
-test-programs: $(PROGRAMS) $(TEST_PROGRAMS)
+test-programs: $(PROGRAMS) $(TEST_PROGRAMS) $(if $(filter address,$(SANITIZE)),$(FUZZ_PROGRAMS))
+fuzz-programs: $(FUZZ_PROGRAMS)
 
 # ---- Programs ----
 
@@ -75,6 +85,14 @@ $(OUT)/tests/%: $(OUT)/obj/tests/unit/%.o $(OUT)/libphone.a $(OUT)/libapi.a $(OU
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LDLIBS)
+
+# A fuzz target is libFuzzer's, or reads the files it is given.
+FUZZ_MAIN := $(if $(filter fuzz,$(SANITIZE)),-fsanitize=fuzzer,$(OUT)/obj/tests/fuzz/replay.o)
+$(OUT)/tests/fuzz_%: $(OUT)/obj/tests/fuzz/fuzz_%.o $(filter %.o,$(FUZZ_MAIN)) $(OUT)/libapi.a \
+                     $(OUT)/libbroker.a $(OUT)/libcommon.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(filter %.a,$^) -lfcgi $(LDLIBS)
 
 $(OUT)/libcommon.a: $(call objects,$(COMMON))
 $(OUT)/libapi.a: $(call objects,$(filter-out %/main.c,$(API)))
@@ -129,7 +147,7 @@ $(SITE)/openapi.json: api-fcgi/openapi.yaml
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) -c 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)' < $< > $@
 
--include $(patsubst %.o,%.d,$(call objects,$(SOURCES) $(wildcard tests/unit/*.c)))
+-include $(patsubst %.o,%.d,$(call objects,$(SOURCES) $(wildcard tests/unit/*.c tests/fuzz/*.c)))
 
 # ---- What people call ----
 
@@ -157,6 +175,16 @@ FAULTS ?= 2
 model: test-dependencies
 	@$(PYTHON) tests/model/search.py $(FAULTS)
 
+# Gives every target of tests/fuzz that many seconds; what it finds that is new joins tests/fuzz/corpus.
+# FUZZ_TARGET="json broker" takes some.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGET ?=
+fuzz: fuzz-dependencies
+	@$(MAKE) --no-print-directory SANITIZE=fuzz fuzz-programs
+	@$(PYTHON) tests/fuzz/run.py --seconds $(FUZZ_SECONDS) $(FUZZ_TARGET)
+fuzz-dependencies:
+	@deploy/dependencies.sh fuzz
+
 # What the formatter and the analysers say. Not part of `make test`: they differ between versions.
 lint: lint-dependencies $(GEN)/migrations.h
 	clang-format --dry-run -Werror $(C_FILES)
@@ -178,6 +206,7 @@ help:
 	@echo 'make test     installs what is missing, and runs every test'
 	@echo 'make model    searches the model of the device protocol, with two faults at any instants'
 	@echo 'make all      builds the programs and the documentation pages into build/'
+	@echo 'make fuzz     feeds the parsers random input; FUZZ_SECONDS=60 for each'
 	@echo 'make lint     checks the format and runs the static analyser'
 	@echo 'make format   formats the C files'
 	@echo 'make clean    removes build/'

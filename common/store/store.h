@@ -31,7 +31,7 @@ enum {
 };
 
 struct store_options {
-    const char *path;      /* of the database */
+    const char *path;      /* of the database; borrowed until store_close */
     int64_t timeout_ms;    /* a write that cannot start, a read that has not ended by then fails */
     int64_t max_wal_bytes; /* while a reader holds the write-ahead log above it, new messages and
                               probes are refused: ERROR_WAL_FULL; 0: no bound */

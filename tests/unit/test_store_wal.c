@@ -61,7 +61,7 @@ static enum error connect_phone(struct store_fixture *fixture, const char *devic
 {
     struct store_write write = {.verb = STORE_DEVICE_CONNECT};
     write.connect.info = DEVICE_INFO_UNKNOWN;
-    strcpy(write.connect.device_id, device_id);
+    strcpy(write.connect.phone.device_id, device_id);
     return store_run(fixture->store, &write);
 }
 
@@ -175,7 +175,7 @@ static void a_reader_that_stays_stops_new_messages_but_no_evidence(void **state)
     assert_int_equal(given_hand_over(fixture, phones, 1), 1); /* what was accepted goes out */
     assert_in_range(wal_bytes(fixture), MAX_WAL_BYTES - OVER_BYTES, MAX_WAL_BYTES + OVER_BYTES);
     struct store_statistics statistics;
-    assert_int_equal(store_read_statistics(fixture->reader, &statistics), ERROR_NONE);
+    assert_int_equal(store_read_statistics(fixture->reader, 0, &statistics), ERROR_NONE);
     assert_int_equal(statistics.wal_bytes, wal_bytes(fixture));
 
     sqlite3_close(db);
