@@ -65,7 +65,7 @@ def main(faults, *macros):
         print(f"{found.states:,} states, depth {found.depth}, {found.seconds:.0f} s, "
               f"{found.mebibytes:,} MiB")
         if found.complete:
-            print(f"With up to {faults} faults, at any instants, every property holds.")
+            print(f"Faults at any instants, up to {faults}: every property holds.")
             return 0
         print(found.violation or f"The search was not completed:\n{found.output}")
         return 1
