@@ -1,33 +1,44 @@
 /*
- * The assured level of ws-broker/PROTOCOL.md, as a model that Spin searches completely: one message,
- * two phones, and a world in which connections break, the gateway is killed, and phones crash or are
- * wiped, each at any instant. tests/test_model.py runs it with one fault, `make model` with two.
+ * The assured level of ws-broker/PROTOCOL.md, as a model that Spin searches completely: one
+ * message, two phones, and a world in which connections break, the gateway is killed, and phones
+ * crash or are wiped, each at any instant. tests/test_model.py runs it with one fault, `make
+ * model` with two.
  *
- * Read it beside PROTOCOL.md; what stands in quotation marks is from there. A step here (a d_step) is
- * one transaction, or one write to a journal, with the frames that follow it. That a program may die
- * between the two is in it all the same: whatever is in a channel can be lost.
+ * Read it beside PROTOCOL.md; what stands in quotation marks is from there. A step here (a
+ * d_step) is one transaction, or one write to a journal, with the frames that follow it. That a
+ * program may die between the two is in it all the same: whatever is in a channel can be lost.
  *
- * Each macro BUG_* breaks one rule, and the search must then find what goes wrong: a model that catches
- * nothing proves nothing.
+ * Each macro BUG_* breaks one rule, and the search must then find what goes wrong: a model that
+ * catches nothing proves nothing.
  *
- * Not in it: several messages, parts of a message, `sending` and `delivered` (`sent` stands for all
- * evidence), `nack` (a session end for one message), credit, pauses, expiry, a database restored
- * from a backup, a third phone. The horizon (REPORT_HORIZON_HOURS) is there with -DHORIZON only:
- * without it the search shows that no phone that comes back ever needs it.
+ * Not in it: several messages, parts of a message, permanent codes (they are `failed` as
+ * ambiguous ones are), credit, pauses, expiry, a database restored from a backup, a third phone,
+ * and that the connection is closed after ACK_TIMEOUT_SECONDS (that is another fault, which may
+ * come or not). Of an entry's reports only the last is sent again. The horizon
+ * (REPORT_HORIZON_HOURS) is there with -DHORIZON only: without it the search shows that no phone
+ * that comes back ever needs it.
  */
 #ifndef FAULTS
-#define FAULTS 1 /* connections broken, gateways killed, phones crashed or wiped */
-#endif
-#ifndef TIMEOUTS
-#define TIMEOUTS 1 /* times that ACK_TIMEOUT_SECONDS pass though the phone is there */
+#define FAULTS 1 /* broken connections, killed gateways, crashed or wiped phones, timeouts */
 #endif
 #ifndef ATTEMPTS
 #define ATTEMPTS 3 /* so often the message is offered; then it stays queued */
 #endif
 
 #define NOBODY 2
-#define DONE(entry) (entry == DONE_SENT || entry == DONE_FAILED || entry == DONE_NOTHING || \
-                     entry == DONE_UNKNOWN || entry == DONE_CANCELLED)
+#define DONE(entry) (entry == DONE_SENT || entry == DONE_DELIVERED || entry == DONE_UNDELIVERED || \
+                     entry == DONE_FAILED || entry == DONE_NOTHING || entry == DONE_UNKNOWN || \
+                     entry == DONE_CANCELLED)
+#define TO_REPORT(entry) (entry == SUBMITTING || DONE(entry))
+#define IN_HAND(status) (status == ACCEPTED || status == SENDING)
+/* `seq` grows with each report of a journal. Which of two about one attempt has the lower one: */
+#define OLDER(entry, than) \
+    ((entry == SUBMITTING && than != NONE && than != SUBMITTING) || \
+     (entry == DONE_UNKNOWN && than == DONE_SENT) || \
+     ((entry == DONE_UNKNOWN || entry == DONE_SENT) && \
+      (than == DONE_DELIVERED || than == DONE_UNDELIVERED)))
+/* The frame is about what this phone was given last, with the journal it had then. */
+#define MATCHES(d) (device == d && attempt == frame_attempt && epoch == frame_epoch)
 #define NOTHING_SENT(entry) (entry == DONE_NOTHING || entry == DONE_CANCELLED)
 
 #ifdef BUG_REQUEUE_RELEASED
@@ -42,27 +53,29 @@
 #endif
 
 /* Statuses of the message. */
-mtype = { QUEUED, DISPATCHED, ACCEPTED, SENT, FAILED, CANCELLED, UNKNOWN };
+mtype = { QUEUED, DISPATCHED, ACCEPTED, SENDING, SENT, DELIVERED, FAILED, CANCELLED, UNKNOWN };
 
-/* Entries of a journal. `done` goes with what is to be reported: the radio took the text; an
-   ambiguous code, it may have been sent; a definite code, nothing was sent; the phone stopped while
-   it handed the text over; revoked. */
+/* Entries of a journal. `done` goes with what is to be reported: the network took the text, the
+   recipient has it, or never will (`failed`); `failed` with an ambiguous code, it may have been
+   sent; `failed` with a definite code, nothing was sent; `unknown`; `cancelled`. */
 mtype = { NONE, OFFERED, RELEASED, SUBMITTING, DROPPED,
-          DONE_SENT, DONE_FAILED, DONE_NOTHING, DONE_UNKNOWN, DONE_CANCELLED };
+          DONE_SENT, DONE_DELIVERED, DONE_UNDELIVERED,
+          DONE_FAILED, DONE_NOTHING, DONE_UNKNOWN, DONE_CANCELLED };
 
 /* ---- The store: durable ---- */
 
 mtype status = QUEUED;
 byte attempt = 0;
-byte device = NOBODY; /* the phone that was given this attempt */
-bit epoch = 0;        /* of that phone's journal, then */
+byte device = NOBODY;     /* the phone that was given this attempt */
+bit epoch = 0;            /* of that phone's journal, then */
 bool cancel_asked = false;
-bit device_epoch[2];  /* of each phone's journal, in its last `hello` */
+mtype last_report = NONE; /* about this attempt: the one with the highest `seq` */
+bit device_epoch[2];      /* of each phone's journal, in its last `hello` */
 
 /* ---- The gateway's memory: lost when it is killed ---- */
 
-/* A session ended, or nothing acknowledged the offer: "take this attempt back from this phone" is on
-   its way to the store, and may get there much later. */
+/* A session ended, or nothing acknowledged the offer: "take this attempt back from this phone" is
+   on its way to the store, and may get there much later. */
 byte request_attempt = 0; /* 0: there is none */
 byte request_device = 0;
 
@@ -78,18 +91,21 @@ bit owed_epoch = 0;
 mtype = { GONE, OPENED, UP }; /* UP: its `hello` is committed */
 mtype link[2] = UP;
 
-mtype = { HELLO, ACK, REPORT };
+mtype = { HELLO, ACK, NACK, REPORT };
 mtype = { OFFER, RELEASE, DROP, REVOKE, REPORT_ACK };
 
-/* Frame; attempt; in HELLO the journal's entry, in REPORT the status; the session's epoch. */
+/* Frame; attempt; the entry, in HELLO as the journal is sent, in REPORT for the status to report;
+   the session's epoch. Attempt and entry stand for the `seq` of a report too, as no two have
+   both. */
 chan from_phone[2] = [3] of { mtype, byte, mtype, bit };
 /* Likewise, of broken connections, which the gateway has yet to read; and how many of the first are
    of a session that is no longer the newest of its device. */
 chan late[2] = [2] of { mtype, byte, mtype, bit };
 byte outdated[2];
 
-/* Frame; attempt. When the connection is gone a phone may read on, even on its next one, or not. */
-chan to_phone[2] = [4] of { mtype, byte };
+/* Frame; attempt; in REPORT_ACK the entry. When the connection is gone, a phone may read what is
+   left of it, even when it has connected anew, or not. */
+chan to_phone[2] = [4] of { mtype, byte, mtype };
 
 /* ---- The phones ---- */
 
@@ -113,7 +129,6 @@ bool was_sent = false;     /* the store has said `sent` */
 /* ---- The world ---- */
 
 byte faults = 0;
-byte timeouts = 0;
 bool calm = false; /* from here on nothing happens from outside, and everything must settle */
 
 /* The frame that is being read. Not part of the state: set and used within one d_step. */
@@ -140,15 +155,15 @@ inline discard(channel)
 inline discard_to_phone(d)
 {
     do
-    :: len(to_phone[d]) > 0 -> to_phone[d]?_,_
+    :: len(to_phone[d]) > 0 -> to_phone[d]?_,_,_
     :: else -> break
     od
 }
 
-inline send(d, its_frame, its_attempt)
+inline send(d, its_frame, its_attempt, its_entry)
 {
     if
-    :: link[d] == UP -> to_phone[d]!its_frame,its_attempt
+    :: link[d] == UP -> to_phone[d]!its_frame,its_attempt,its_entry
     :: else /* the connection is gone, and the frame with it */
     fi
 }
@@ -186,7 +201,8 @@ inline hand_over(d)
     attempt++;
     device = d;
     epoch = device_epoch[d];
-    send(d, OFFER, attempt)
+    last_report = NONE;
+    send(d, OFFER, attempt, NONE)
 }
 
 /* A session end or a timeout takes back what was offered, and nothing that was released: "if it was
@@ -216,7 +232,7 @@ inline release(d)
 {
     assert(released_to == NOBODY || released_to == d);
     released_to = d;
-    send(d, RELEASE, attempt)
+    send(d, RELEASE, attempt, NONE)
 }
 
 /* "it commits [...] `accepted` before `release`": the point of no return. */
@@ -233,7 +249,7 @@ inline take_ack(d)
     :: !newest
     :: else -> if
 #if defined(BUG_RELEASE_BEFORE_COMMIT)
-        :: status == DISPATCHED && device == d && attempt == frame_attempt && epoch == frame_epoch ->
+        :: status == DISPATCHED && MATCHES(d) ->
             release(d);
             owed_status = ACCEPTED;
             owed_device = d;
@@ -246,12 +262,12 @@ inline take_ack(d)
             attempt = frame_attempt;
             accept(d)
 #else
-        :: status == DISPATCHED && device == d && attempt == frame_attempt && epoch == frame_epoch ->
+        :: status == DISPATCHED && MATCHES(d) ->
             accept(d)
 #endif
-        :: status == ACCEPTED && device == d && attempt == frame_attempt && epoch == frame_epoch ->
+        :: status == ACCEPTED && MATCHES(d) ->
             release(d)
-        :: else -> send(d, DROP, frame_attempt) /* "Somebody else may have the message now." */
+        :: else -> send(d, DROP, frame_attempt, NONE) /* "Somebody else may have the message" */
         fi
     fi
 }
@@ -265,20 +281,32 @@ inline store_report(d, its_attempt, its_status, its_epoch)
 #else
     :: device != d || attempt != its_attempt
 #endif
-    :: else -> if
-        :: its_status == DONE_SENT && status != QUEUED && status != DISPATCHED ->
-            status = SENT; /* from `unknown`, `failed` and `cancelled` too */
-            was_sent = true
-        :: its_status == DONE_FAILED && (status == ACCEPTED || status == UNKNOWN) ->
+    /* An old connection's `sent`, read after a new one's `failed`, would win: `failed` may become
+       `sent` by evidence. */
+#ifndef BUG_OLDER_REPORTS_COUNT
+    :: device == d && attempt == its_attempt && OLDER(its_status, last_report)
+#endif
+    :: else ->
+        last_report = its_status;
+        if
+        :: its_status == SUBMITTING && status == ACCEPTED -> status = SENDING
+        :: its_status == DONE_SENT && status != QUEUED && status != DISPATCHED &&
+           status != DELIVERED -> status = SENT
+        :: its_status == DONE_DELIVERED && status != QUEUED && status != DISPATCHED ->
+            status = DELIVERED
+        :: its_status == DONE_UNDELIVERED &&
+           (IN_HAND(status) || status == SENT || status == UNKNOWN) ->
+            status = FAILED
+        :: its_status == DONE_FAILED && (IN_HAND(status) || status == UNKNOWN) ->
 #ifdef BUG_AMBIGUOUS_REQUEUED
             released_to = NOBODY;
             to_queue()
 #else
             status = FAILED /* "it may have been sent, so it is never sent again by itself" */
 #endif
-        :: its_status == DONE_NOTHING && status == ACCEPTED && epoch == its_epoch ->
-            /* "nothing was sent: the message goes back to the queue". The `revoke` of one that is to
-               be cancelled may have crossed this report. */
+        :: its_status == DONE_NOTHING && IN_HAND(status) && epoch == its_epoch ->
+            /* "nothing was sent: the message goes back to the queue". But the `revoke` of one that
+               is to be cancelled may have crossed this report. */
             released_to = NOBODY;
             if
 #ifndef BUG_CANCEL_FORGOTTEN
@@ -289,12 +317,17 @@ inline store_report(d, its_attempt, its_status, its_epoch)
             :: else -> to_queue()
             fi
         :: its_status == DONE_NOTHING && status == UNKNOWN -> status = FAILED
-        :: its_status == DONE_UNKNOWN && status == ACCEPTED -> status = UNKNOWN
+        :: its_status == DONE_UNKNOWN && IN_HAND(status) -> status = UNKNOWN
         :: its_status == DONE_CANCELLED && status == ACCEPTED -> status = CANCELLED
         :: else
         fi
     fi;
-    assert(its_status != DONE_SENT || status == SENT) /* evidence is never dropped */
+    if
+    :: its_status == DONE_SENT || its_status == DONE_DELIVERED -> was_sent = true
+    :: else
+    fi;
+    /* "evidence that it was sent is never dropped" */
+    assert(!was_sent || status == SENT || status == DELIVERED || status == FAILED)
 }
 
 /* A report counts from any session; "a report before `report_ack`". The gateway acknowledges every
@@ -311,7 +344,7 @@ inline take_report(d, is_late)
 #endif
     if
     :: is_late
-    :: else -> send(d, REPORT_ACK, frame_attempt)
+    :: else -> send(d, REPORT_ACK, frame_attempt, frame_entry)
     fi
 }
 
@@ -321,7 +354,7 @@ inline take_hello(d, is_late)
 {
     if
     :: is_late -> if
-        :: link[d] == UP -> close(d, 2) /* 4001, though the other one is dead: the phone will be back */
+        :: link[d] == UP -> close(d, 2) /* 4001, though the other one is dead: it connects anew */
         :: else
         fi
     :: else -> link[d] = UP
@@ -333,17 +366,17 @@ inline take_hello(d, is_late)
     /* "the phone comes back with another epoch: what it had not been released goes to any phone;
        what it had is `unknown`" */
     :: device == d && epoch != frame_epoch && status == DISPATCHED -> to_queue()
-    :: device == d && epoch != frame_epoch && status == ACCEPTED -> status = UNKNOWN
+    :: device == d && epoch != frame_epoch && IN_HAND(status) -> status = UNKNOWN
 #ifdef BUG_WIPE_OVER_SENT
     :: device == d && epoch != frame_epoch && status == SENT -> status = UNKNOWN
 #endif
 #endif
     :: else -> if
-        :: device == d && status == DISPATCHED && frame_entry == OFFERED && frame_attempt == attempt ->
+        :: status == DISPATCHED && MATCHES(d) && frame_entry == OFFERED ->
             accept(d) /* an `ack` that was lost */
-        :: device == d && status == DISPATCHED && !(frame_entry == OFFERED && frame_attempt == attempt) ->
+        :: status == DISPATCHED && device == d && !(MATCHES(d) && frame_entry == OFFERED) ->
             to_queue() /* "before `ack` arrives: it goes to any phone, with a higher attempt" */
-        :: device == d && status == ACCEPTED && frame_entry == OFFERED && frame_attempt == attempt ->
+        :: status == ACCEPTED && MATCHES(d) && frame_entry == OFFERED ->
             release(d) /* "the phone is given `release` when it comes back" */
         :: else /* "after `release`: it stays this phone's" */
         fi
@@ -351,15 +384,14 @@ inline take_hello(d, is_late)
 #ifndef BUG_NO_DROP
     /* "`release` or `drop` for each entry in `offered`" */
     if
-    :: frame_entry == OFFERED &&
-       !(status == ACCEPTED && device == d && attempt == frame_attempt && epoch == frame_epoch) ->
-        send(d, DROP, frame_attempt)
+    :: frame_entry == OFFERED && !(status == ACCEPTED && MATCHES(d)) ->
+        send(d, DROP, frame_attempt, NONE)
     :: else
     fi;
 #endif
     /* "and `revoke` where it was asked for" */
     if
-    :: cancel_asked && status == ACCEPTED && device == d -> send(d, REVOKE, attempt)
+    :: cancel_asked && status == ACCEPTED && device == d -> send(d, REVOKE, attempt, NONE)
     :: else
     fi
 }
@@ -369,6 +401,7 @@ inline take_frame(d, is_late)
     if
     :: frame == HELLO -> take_hello(d, is_late)
     :: frame == ACK -> take_ack(d)
+    :: frame == NACK -> take_back(d, frame_attempt)
     :: frame == REPORT -> take_report(d, is_late)
     fi;
     frame = 0
@@ -439,12 +472,12 @@ end:
 
 /* ---- A phone ---- */
 
-inline finish(d, its_result)
+/* A new entry, and a report of its own: "A report belongs to (message id, attempt, status)". */
+inline journal(d, its_entry)
 {
-    entry[d] = its_result;
-    radio[d] = false;
+    entry[d] = its_entry;
+    radio[d] = radio[d] && its_entry == SUBMITTING;
 #ifndef BUG_REPORTED_PER_ID
-    /* "A report belongs to (message id, attempt, status)" */
     acknowledged[d] = false;
 #endif
     reported[d] = false
@@ -469,8 +502,8 @@ end:
     :: d_step { link[d] == GONE -> connect(d) }
     :: d_step { link[d] == GONE && len(to_phone[d]) > 0 -> discard_to_phone(d); connect(d) }
     :: d_step {
-        to_phone[d]?[OFFER,_] && len(from_phone[d]) < 3 ->
-        to_phone[d]?OFFER,frame_attempt;
+        to_phone[d]?[OFFER,_,_] && len(from_phone[d]) < 3 ->
+        to_phone[d]?OFFER,frame_attempt,_;
         if
         :: entry[d] == NONE || (entry_attempt[d] < frame_attempt &&
                                 (entry[d] == OFFERED || entry[d] == DROPPED ||
@@ -493,9 +526,15 @@ end:
         :: else -> reported[d] = false /* "sends its last report again" */
         fi
        }
+    /* "A phone that cannot take it at all [...] answers `nack`" */
     :: d_step {
-        to_phone[d]?[RELEASE,_] ->
-        to_phone[d]?RELEASE,frame_attempt;
+        to_phone[d]?[OFFER,_,_] && link[d] == UP && len(from_phone[d]) < 3 ->
+        to_phone[d]?OFFER,frame_attempt,_;
+        from_phone[d]!NACK,frame_attempt,NONE,journal_epoch[d]
+       }
+    :: d_step {
+        to_phone[d]?[RELEASE,_,_] ->
+        to_phone[d]?RELEASE,frame_attempt,_;
         if /* "Otherwise nothing: a release may come twice." */
         :: entry[d] == OFFERED && entry_attempt[d] == frame_attempt -> entry[d] = RELEASED
 #ifdef BUG_RELEASE_TWICE
@@ -505,46 +544,52 @@ end:
         fi
        }
     :: d_step {
-        to_phone[d]?[DROP,_] ->
-        to_phone[d]?DROP,frame_attempt;
+        to_phone[d]?[DROP,_,_] ->
+        to_phone[d]?DROP,frame_attempt,_;
         if
         :: entry[d] == OFFERED && entry_attempt[d] == frame_attempt -> entry[d] = DROPPED
         :: else
         fi
        }
     :: d_step {
-        to_phone[d]?[REVOKE,_] ->
-        to_phone[d]?REVOKE,frame_attempt;
+        to_phone[d]?[REVOKE,_,_] ->
+        to_phone[d]?REVOKE,frame_attempt,_;
         if /* "From `submitting` on it is too late" */
-        :: REVOCABLE(entry[d]) && entry_attempt[d] == frame_attempt -> finish(d, DONE_CANCELLED)
+        :: REVOCABLE(entry[d]) && entry_attempt[d] == frame_attempt -> journal(d, DONE_CANCELLED)
         :: else
         fi
        }
     :: d_step {
-        to_phone[d]?[REPORT_ACK,_] ->
-        to_phone[d]?REPORT_ACK,frame_attempt;
+        to_phone[d]?[REPORT_ACK,_,_] ->
+        to_phone[d]?REPORT_ACK,frame_attempt,frame_entry;
         if
-        :: DONE(entry[d]) && entry_attempt[d] == frame_attempt ->
+        :: entry_attempt[d] == frame_attempt && entry[d] == frame_entry ->
             acknowledged[d] = true;
+            reported[d] = false;
             /* "then it is on disk, or never will matter" */
-            assert(!(status == ACCEPTED && device == d && attempt == frame_attempt))
+            assert(status != ACCEPTED || device != d || attempt != frame_attempt)
         :: else
         fi
        }
     /* "journal `released`, then `submitting`, then hand it to the radio" */
-    :: d_step { entry[d] == RELEASED -> entry[d] = SUBMITTING }
+    :: d_step { entry[d] == RELEASED -> journal(d, SUBMITTING) }
     :: d_step {
         entry[d] == SUBMITTING && !radio[d] ->
         radio[d] = true;
         submits++;
         assert(submits <= 1) /* "A message is handed to a radio at most once." */
        }
-    :: d_step { entry[d] == SUBMITTING && !radio[d] -> finish(d, DONE_NOTHING) }
-    :: d_step { radio[d] -> finish(d, DONE_SENT) }
-    :: d_step { radio[d] -> finish(d, DONE_FAILED) }
+    :: d_step { entry[d] == SUBMITTING && !radio[d] -> journal(d, DONE_NOTHING) }
+    :: d_step { radio[d] -> journal(d, DONE_SENT) }
+    :: d_step { radio[d] -> journal(d, DONE_FAILED) }
+    /* Reports of the network; they may come, or not. The second one is late proof. */
+    :: d_step { entry[d] == DONE_SENT && !calm -> journal(d, DONE_DELIVERED) }
+    :: d_step { entry[d] == DONE_SENT && !calm -> journal(d, DONE_UNDELIVERED) }
+    :: d_step { entry[d] == DONE_UNKNOWN && submits > 0 && !calm -> journal(d, DONE_SENT) }
     /* "A report is sent again on each connection until it is acknowledged." */
     :: d_step {
-        DONE(entry[d]) && !acknowledged[d] && !reported[d] && link[d] == UP && len(from_phone[d]) < 3 ->
+        TO_REPORT(entry[d]) && !acknowledged[d] && !reported[d] &&
+        link[d] == UP && len(from_phone[d]) < 3 ->
         from_phone[d]!REPORT,entry_attempt[d],entry[d],journal_epoch[d];
         reported[d] = true
        }
@@ -600,10 +645,10 @@ inline crash(d, keep, proved)
 #ifdef BUG_RESUBMITS
     :: entry[d] == SUBMITTING -> radio[d] = false
 #else
-    :: entry[d] == SUBMITTING && radio[d] && proved -> finish(d, DONE_SENT)
+    :: entry[d] == SUBMITTING && radio[d] && proved -> journal(d, DONE_SENT)
     :: entry[d] == SUBMITTING && !(radio[d] && proved) ->
         accident = true;
-        finish(d, DONE_UNKNOWN)
+        journal(d, DONE_UNKNOWN)
 #endif
     :: else
     fi
@@ -649,19 +694,21 @@ end:
         d = 0;
         keep = 0
        }
-    /* ACK_TIMEOUT_SECONDS pass; the connection is closed then, which is one of the faults. */
+    /* ACK_TIMEOUT_SECONDS pass, though the phone is there. (That the connection is closed then is
+       another fault: it may come at once, or too late.) */
     :: d_step {
-        !calm && timeouts < TIMEOUTS && status == DISPATCHED && request_attempt == 0 ->
-        timeouts++;
+        !calm && faults < FAULTS && status == DISPATCHED && request_attempt == 0 ->
+        faults++;
         request_take_back()
        }
     /* The API cancels it: at once, or by a `revoke`. */
     :: d_step {
         !calm && !cancel_asked &&
-        (status == QUEUED || status == DISPATCHED || (status == ACCEPTED && len(to_phone[device]) < 4)) ->
+        (status == QUEUED || status == DISPATCHED ||
+         (status == ACCEPTED && len(to_phone[device]) < 4)) ->
         cancel_asked = true;
         if
-        :: status == ACCEPTED -> send(device, REVOKE, attempt)
+        :: status == ACCEPTED -> send(device, REVOKE, attempt, NONE)
         :: else -> status = CANCELLED
         fi
        }
@@ -672,8 +719,30 @@ end:
         accident = true
        }
 #endif
-    :: d_step { !calm -> calm = true }
+    :: d_step {
+        !calm ->
+        calm = true;
+        faults = FAULTS
+       }
     od
+}
+
+/* What a phone that still has the message in its journal said last, the store says. */
+inline agrees(d)
+{
+    /* No phone waits for a release, or forgets a report. */
+    assert(entry[d] != OFFERED && entry[d] != RELEASED && entry[d] != SUBMITTING);
+    assert(!DONE(entry[d]) || acknowledged[d]);
+    if
+    :: device == d && attempt == entry_attempt[d] ->
+        assert(entry[d] != DONE_SENT || status == SENT);
+        assert(entry[d] != DONE_DELIVERED || status == DELIVERED);
+        assert(entry[d] != DONE_UNDELIVERED || status == FAILED);
+        assert(entry[d] != DONE_FAILED || status == FAILED);
+        assert(entry[d] != DONE_UNKNOWN || status == UNKNOWN);
+        assert(entry[d] != DONE_CANCELLED || status == CANCELLED || (status == UNKNOWN && accident))
+    :: else
+    fi
 }
 
 /* When nothing is left to do, the message is settled, and its status is honest. */
@@ -681,17 +750,14 @@ proctype Settled()
 {
 end:
     timeout ->
-    assert(status != DISPATCHED && status != ACCEPTED);
+    assert(status != DISPATCHED && status != ACCEPTED && status != SENDING);
     assert(status != QUEUED || (attempt == ATTEMPTS && !cancel_asked));
-    assert(status != SENT || submits == 1);
-    assert(submits == 0 || status == SENT || status == FAILED || (status == UNKNOWN && accident));
+    assert((status != SENT && status != DELIVERED) || submits == 1);
+    assert(submits == 0 || (status != QUEUED && status != CANCELLED));
     assert(status != UNKNOWN || accident);
-    assert(!was_sent || status == SENT);
-    /* No phone waits for a release, or forgets a report. */
-    assert(entry[0] != OFFERED && entry[0] != RELEASED && entry[0] != SUBMITTING);
-    assert(entry[1] != OFFERED && entry[1] != RELEASED && entry[1] != SUBMITTING);
-    assert(!DONE(entry[0]) || acknowledged[0]);
-    assert(!DONE(entry[1]) || acknowledged[1])
+    assert(!was_sent || status == SENT || status == DELIVERED || status == FAILED);
+    agrees(0);
+    agrees(1)
 }
 
 init {

@@ -1,6 +1,8 @@
-"""Searches delivery.pml with Spin: search.py FAULTS builds and runs it, and says what it found.
+"""Searches delivery.pml with Spin: search.py FAULTS [MACRO...]
 
-Ends with status 1 unless every state was searched and none breaks a property."""
+search.py 1 BUG_RESUBMITS shows what a broken rule leads to. Ends with status 1 unless every state
+was searched and none breaks a property.
+"""
 
 import re
 import subprocess
@@ -35,7 +37,7 @@ def search(folder, *defines, optimise="-O1"):
     def number(pattern):
         return float(re.search(pattern, output).group(1))
 
-    violation = re.search(r"^pan:1: (.*)", output, re.MULTILINE)
+    violation = re.search(r"^pan:1: (assertion violated .*)", output, re.MULTILINE)
     cut_short = re.search(r"Search not completed|max search depth too small|out of memory|aborted",
                           output)
     return Found(complete=not cut_short and "errors: 0" in output,
@@ -48,25 +50,26 @@ def search(folder, *defines, optimise="-O1"):
 
 
 def trail(folder, *defines):
-    """What happened, step by step, before the violation."""
-    return run(["spin", "-t", "-p", "-g", *(f"-D{define}" for define in defines), MODEL], folder)
+    """The frames before the violation, a column for each process, and the state it left."""
+    command = ["spin", "-k", f"{MODEL.name}.trail", "-c", *(f"-D{define}" for define in defines)]
+    return subprocess.run([*command, MODEL], cwd=folder, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT).stdout
 
 
-def main(faults):
+def main(faults, *macros):
+    defines = (f"FAULTS={int(faults)}", *macros)
     with tempfile.TemporaryDirectory() as folder:
-        found = search(folder, f"FAULTS={faults}", optimise="-O2")
+        found = search(folder, *defines, optimise="-O2")
+        if found.violation:
+            print(trail(folder, *defines))
         print(f"{found.states:,} states, depth {found.depth}, {found.seconds:.0f} s, "
               f"{found.mebibytes:,} MiB")
         if found.complete:
-            print(f"With up to {faults} faults, at any instants, every property holds.")
+            print(f"Faults at any instants, up to {faults}: every property holds.")
             return 0
-        if found.violation:
-            (Path(folder) / f"{MODEL.name}.trail").replace(f"{MODEL.name}.trail")
-            print(trail(".", f"FAULTS={faults}"))
-        print(found.output)
-        print(found.violation or "The search was not completed.")
+        print(found.violation or f"The search was not completed:\n{found.output}")
         return 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    sys.exit(main(*sys.argv[1:]))
