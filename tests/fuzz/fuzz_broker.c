@@ -45,7 +45,8 @@ struct phone {
     bool open;
     session_id id;
     char device_id[DEVICE_ID_SIZE];
-    bool paused, dropped, acknowledged, closed;
+    bool paused, dropped, closed;
+    unsigned acknowledged; /* the how manieth; 0: not yet */
 };
 
 static struct world {
@@ -58,6 +59,7 @@ static struct world {
     struct store_write *pending[PENDING];
     size_t pending_count;
     int64_t connections; /* the store's last session number */
+    unsigned acknowledgements;
     int refused_reports; /* that must come again */
     bool ticking;        /* what the core does now, it does because time passes */
     bool draining;
@@ -212,6 +214,18 @@ static unsigned count_in_hand(const struct phone *phone)
     return count;
 }
 
+/* Of those of its device that got messages. */
+static bool is_newest(const struct phone *phone)
+{
+    for (size_t i = 0; i < SESSIONS; i++) {
+        const struct phone *other = &world.phones[i];
+        if (other->open && strcmp(other->device_id, phone->device_id) == 0 &&
+            other->acknowledged > phone->acknowledged)
+            return false;
+    }
+    return true;
+}
+
 static void check_frame(struct phone *phone, const struct buffer *text)
 {
     struct json_problem problem;
@@ -221,9 +235,9 @@ static void check_frame(struct phone *phone, const struct buffer *text)
     const char *type = json_text(json_member(frame, "type"));
     if (strcmp(type, FRAME_CONNECTION_ACK) == 0) {
         CHECK(!phone->acknowledged);
-        phone->acknowledged = true;
+        phone->acknowledged = ++world.acknowledgements;
     } else if (strcmp(type, FRAME_NEW_SMS) == 0) {
-        CHECK(phone->acknowledged);
+        CHECK(phone->acknowledged && is_newest(phone));
         CHECK(message_id_parse(json_text(json_member(frame, "message_id")), &id));
         struct stored *stored = find_stored(&id);
         CHECK(stored && stored->state >= ACCEPTED && !stored->written);
@@ -482,11 +496,13 @@ static void end_well(void)
         CHECK(i < 100);
         answer_all();
         for (size_t k = 0; k < SESSIONS; k++) {
-            if (!world.phones[k].open)
+            struct phone *phone = &world.phones[k];
+            if (!phone->open)
                 continue;
-            read_output(&world.phones[k], UINT32_MAX);
-            CHECK(world.phones[k].closed);
-            close_phone(&world.phones[k]);
+            read_output(phone, UINT32_MAX);
+            CHECK(phone->closed);
+            CHECK(!phone->paused || world.refused_reports > 0); /* it is owed nothing */
+            close_phone(phone);
         }
         answer_all();
         pass_time(1000);

@@ -18,7 +18,7 @@ BUILD = ROOT / "build/fuzz"
 FINDINGS = BUILD / "findings"
 TARGETS = sorted(path.stem.removeprefix("fuzz_")
                  for path in (ROOT / "tests/fuzz").glob("fuzz_*.c"))
-LIMITS = ["-timeout=20", "-rss_limit_mb=1024", "-max_len=4096"]
+LIMITS = ["-timeout=20", "-max_len=4096"]
 
 
 def run_program(target, environment, *arguments):
