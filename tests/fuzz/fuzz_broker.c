@@ -45,8 +45,8 @@ struct phone {
     bool open;
     session_id id;
     char device_id[DEVICE_ID_SIZE];
-    bool paused, dropped, closed;
-    unsigned acknowledged; /* the how manieth; 0: not yet */
+    bool paused, dropped, acknowledged, closed;
+    unsigned turn; /* the how manieth to say who it is; 0: has not */
 };
 
 static struct world {
@@ -58,8 +58,9 @@ static struct world {
     struct phone phones[SESSIONS];
     struct store_write *pending[PENDING];
     size_t pending_count;
-    int64_t connections; /* the store's last session number */
-    unsigned acknowledgements;
+    int64_t connections;   /* the store's last session number */
+    struct phone *speaker; /* whose frame the core is reading */
+    unsigned turns;
     int refused_reports; /* that must come again */
     bool ticking;        /* what the core does now, it does because time passes */
     bool draining;
@@ -104,6 +105,8 @@ static void take_action(const struct broker_action *action)
         world.pending[world.pending_count++] = action->write;
         if (action->write->verb == STORE_REPORT)
             see_report(action->write);
+        if (action->write->verb == STORE_DEVICE_CONNECT)
+            world.speaker->turn = ++world.turns;
         return;
     }
     struct phone *phone = find_phone(action->session);
@@ -160,17 +163,19 @@ static void close_phone(struct phone *phone)
 }
 
 /* Frames come whole; a connection that is paused or gone brings none. */
-static void receive(const struct phone *phone, const void *bytes, size_t length)
+static void receive(struct phone *phone, const void *bytes, size_t length)
 {
     if (phone->paused || phone->dropped)
         return;
     char *text = bytes_of(bytes, length);
+    world.speaker = phone;
     broker_session_received(world.broker, phone->id, text, length, world.now_ms);
     free(text);
     pump();
+    world.speaker = NULL;
 }
 
-static void say_info(const struct phone *phone)
+static void say_info(struct phone *phone)
 {
     static const char *const infos[] = {
         "{}",
@@ -183,7 +188,7 @@ static void say_info(const struct phone *phone)
     receive(phone, info, strlen(info));
 }
 
-static void say_report(const struct phone *phone)
+static void say_report(struct phone *phone)
 {
     static const char *const statuses[] = {"sent", "sending", "delivered", "failed", "queued"};
     char text[200], id[MESSAGE_ID_TEXT_SIZE];
@@ -196,7 +201,7 @@ static void say_report(const struct phone *phone)
     receive(phone, text, strlen(text));
 }
 
-static void say_anything(const struct phone *phone)
+static void say_anything(struct phone *phone)
 {
     struct choices bytes = choose_bytes(&world.choices, 250);
     receive(phone, bytes.data, bytes.size);
@@ -214,13 +219,13 @@ static unsigned count_in_hand(const struct phone *phone)
     return count;
 }
 
-/* Of those of its device that got messages. */
+/* Of those of its device: only the last to say who it is gets messages. */
 static bool is_newest(const struct phone *phone)
 {
     for (size_t i = 0; i < SESSIONS; i++) {
         const struct phone *other = &world.phones[i];
         if (other->open && strcmp(other->device_id, phone->device_id) == 0 &&
-            other->acknowledged > phone->acknowledged)
+            other->turn > phone->turn)
             return false;
     }
     return true;
@@ -235,7 +240,7 @@ static void check_frame(struct phone *phone, const struct buffer *text)
     const char *type = json_text(json_member(frame, "type"));
     if (strcmp(type, FRAME_CONNECTION_ACK) == 0) {
         CHECK(!phone->acknowledged);
-        phone->acknowledged = ++world.acknowledgements;
+        phone->acknowledged = true;
     } else if (strcmp(type, FRAME_NEW_SMS) == 0) {
         CHECK(phone->acknowledged && is_newest(phone));
         CHECK(message_id_parse(json_text(json_member(frame, "message_id")), &id));
