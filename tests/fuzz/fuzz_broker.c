@@ -48,6 +48,7 @@ struct phone {
     session_id id;
     char device_id[DEVICE_ID_SIZE];
     bool paused, dropped, acknowledged, closed;
+    unsigned turn; /* the how manieth to say who it is; 0: has not */
 };
 
 static struct world {
@@ -59,7 +60,9 @@ static struct world {
     struct phone phones[SESSIONS];
     struct store_write *pending[PENDING];
     size_t pending_count;
-    int64_t connections; /* the store's last session number */
+    int64_t connections;   /* the store's last session number */
+    struct phone *speaker; /* whose frame the core is reading */
+    unsigned turns;
     int refused_reports; /* that must come again */
     bool ticking;        /* what the core does now, it does because time passes */
     bool draining;
@@ -104,6 +107,8 @@ static void take_action(const struct broker_action *action)
         world.pending[world.pending_count++] = action->write;
         if (action->write->verb == STORE_REPORT)
             see_report(action->write);
+        if (action->write->verb == STORE_DEVICE_CONNECT)
+            world.speaker->turn = ++world.turns;
         return;
     }
     struct phone *phone = find_phone(action->session);
@@ -161,17 +166,19 @@ static void close_phone(struct phone *phone)
 }
 
 /* Frames come whole; a connection that is paused or gone brings none. */
-static void receive(const struct phone *phone, const void *bytes, size_t length)
+static void receive(struct phone *phone, const void *bytes, size_t length)
 {
     if (phone->paused || phone->dropped)
         return;
     char *text = bytes_of(bytes, length);
+    world.speaker = phone;
     broker_session_received(world.broker, phone->id, text, length, world.now_ms);
     free(text);
     pump();
+    world.speaker = NULL;
 }
 
-static void say_info(const struct phone *phone)
+static void say_info(struct phone *phone)
 {
     static const char *const infos[] = {
         "{}",
@@ -184,7 +191,7 @@ static void say_info(const struct phone *phone)
     receive(phone, info, strlen(info));
 }
 
-static void say_report(const struct phone *phone)
+static void say_report(struct phone *phone)
 {
     static const char *const statuses[] = {"sent", "sending", "delivered", "failed", "queued"};
     char text[200], id[MESSAGE_ID_TEXT_SIZE];
@@ -197,7 +204,7 @@ static void say_report(const struct phone *phone)
     receive(phone, text, strlen(text));
 }
 
-static void say_anything(const struct phone *phone)
+static void say_anything(struct phone *phone)
 {
     struct choices bytes = choose_bytes(&world.choices, 250);
     receive(phone, bytes.data, bytes.size);
@@ -215,6 +222,18 @@ static unsigned count_in_hand(const struct phone *phone)
     return count;
 }
 
+/* Of those of its device: only the last to say who it is gets messages. */
+static bool is_newest(const struct phone *phone)
+{
+    for (size_t i = 0; i < SESSIONS; i++) {
+        const struct phone *other = &world.phones[i];
+        if (other->open && strcmp(other->device_id, phone->device_id) == 0 &&
+            other->turn > phone->turn)
+            return false;
+    }
+    return true;
+}
+
 static void check_frame(struct phone *phone, const struct buffer *text)
 {
     struct json_problem problem;
@@ -226,7 +245,7 @@ static void check_frame(struct phone *phone, const struct buffer *text)
         CHECK(!phone->acknowledged);
         phone->acknowledged = true;
     } else if (strcmp(type, FRAME_NEW_SMS) == 0) {
-        CHECK(phone->acknowledged);
+        CHECK(phone->acknowledged && is_newest(phone));
         CHECK(message_id_parse(json_text(json_member(frame, "message_id")), &id));
         struct stored *stored = find_stored(&id);
         CHECK(stored && stored->state >= ACCEPTED && !stored->written);
@@ -491,11 +510,13 @@ static void end_well(void)
         CHECK(i < 100);
         answer_all();
         for (size_t k = 0; k < SESSIONS; k++) {
-            if (!world.phones[k].open)
+            struct phone *phone = &world.phones[k];
+            if (!phone->open)
                 continue;
-            read_output(&world.phones[k], UINT32_MAX);
-            CHECK(world.phones[k].closed);
-            close_phone(&world.phones[k]);
+            read_output(phone, UINT32_MAX);
+            CHECK(phone->closed);
+            CHECK(!phone->paused || world.refused_reports > 0); /* it is owed nothing */
+            close_phone(phone);
         }
         answer_all();
         pass_time(1000);

@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(clock_parse("9999-12-31T23:59:59.999Z", &last_ms));
     if (clock_parse(text, &time_ms)) {
         CHECK(strlen(text) >= strlen("2026-11-23T09:45:00Z"));
+        CHECK(strlen(text) <= strlen("2026-11-23T09:45:00.123456789+23:59"));
         clock_format(time_ms, written);
         CHECK(strlen(written) < CLOCK_TEXT_SIZE);
         /* An offset may lead into the year before the first, or after the last. */

@@ -13,6 +13,7 @@
 #include "../../common/unix_socket.h"
 #include "fuzz.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -86,6 +87,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     snprintf(socket_path, sizeof(socket_path), "%s/api.sock", folder);
     snprintf(database_path, sizeof(database_path), "%s/store.db", folder);
     CHECK(settings_load(&settings, "", false, problem));
+    /* The threads of the server shall not see libFuzzer's timer: libfcgi takes an interruption for
+       the end of a connection. */
+    sigset_t timer;
+    sigemptyset(&timer);
+    sigaddset(&timer, SIGALRM);
+    pthread_sigmask(SIG_BLOCK, &timer, NULL);
     struct store_options options = {.path = database_path, .timeout_ms = settings.store_timeout_ms};
     CHECK(store_open(&options, &api.store, problem) == ERROR_NONE);
     add_phone();
@@ -100,6 +107,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
         .handle = router_handle,
     });
     CHECK(server && pthread_create(&server_thread, NULL, serve, NULL) == 0);
+    pthread_sigmask(SIG_UNBLOCK, &timer, NULL);
     connect_to_server();
     atexit(stop);
     return 0;
@@ -173,9 +181,15 @@ static void send_request(const char *text, size_t size)
     buffer_fini(&request);
 }
 
-static void read_bytes(void *bytes, size_t length)
+/* libFuzzer's timer interrupts. */
+static void read_bytes(unsigned char *bytes, size_t length)
 {
-    CHECK(recv(connection, bytes, length, MSG_WAITALL) == (ssize_t)length);
+    while (length > 0) {
+        ssize_t got = recv(connection, bytes, length, 0);
+        CHECK(got > 0 || (got < 0 && errno == EINTR));
+        bytes += MAX(got, 0);
+        length -= (size_t)MAX(got, 0);
+    }
 }
 
 static void read_answer(struct buffer *answer)
@@ -184,8 +198,7 @@ static void read_answer(struct buffer *answer)
     while (head[1] != END_REQUEST) {
         read_bytes(head, sizeof(head));
         size_t length = (size_t)head[4] << 8 | head[5];
-        if (length + head[6] > 0)
-            read_bytes(content, length + head[6]);
+        read_bytes(content, length + head[6]);
         CHECK(head[0] == 1 && (head[1] == STDOUT || head[1] == END_REQUEST));
         if (head[1] == STDOUT)
             buffer_append(answer, content, length);

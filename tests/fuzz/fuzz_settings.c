@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct settings settings;
     char problem[SETTINGS_PROBLEM_SIZE] = "";
     if (load_bytes(&settings, data, size, problem)) {
-        CHECK(*problem == '\0');
+        CHECK(*problem == '\0' && !memchr(data, '\0', size));
         check_reads_back(&settings);
     } else {
         CHECK(*problem && memchr(problem, '\0', sizeof(problem)) && !strchr(problem, '\n'));

@@ -18,7 +18,7 @@ BUILD = ROOT / "build/fuzz"
 FINDINGS = BUILD / "findings"
 TARGETS = sorted(path.stem.removeprefix("fuzz_")
                  for path in (ROOT / "tests/fuzz").glob("fuzz_*.c"))
-LIMITS = ["-timeout=20", "-rss_limit_mb=1024", "-max_len=4096"]
+LIMITS = ["-timeout=20", "-max_len=4096"]
 
 
 def run_program(target, environment, *arguments):
@@ -34,7 +34,8 @@ def explain(log):
     lines = log.splitlines()
     first = next((i for i, line in enumerate(lines) if re.search(
         r": broken: |runtime error:|ERROR: ", line)), max(0, len(lines) - 20))
-    return "\n".join(lines[first:first + 20] + [line for line in lines if "written to" in line])
+    inputs = re.findall(r"Test unit written to (\S+)", log)
+    return "\n".join(lines[first:first + 20] + [f"the input: {path}" for path in inputs])
 
 
 def fuzz(target, seconds, environment):
@@ -83,7 +84,8 @@ def main():
             if problem:
                 failed.append(target)
                 print(problem)
-                print(f"{target}: a promise is broken; the input is in {FINDINGS}", flush=True)
+                print(f"{target:14} broken; see it again: {BUILD}/tests/fuzz_{target} INPUT",
+                      flush=True)
             else:
                 print(f"{target:14} {executions:>12,} inputs   {coverage[0]:>6} edges"
                       f"   {coverage[1]:>6} features", flush=True)
