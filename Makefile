@@ -32,10 +32,11 @@ COMMON := $(wildcard common/*.c common/store/*.c)
 API := $(wildcard api-fcgi/*.c)
 BROKER := $(wildcard ws-broker/*.c)
 PHONE_SIM := $(wildcard tests/phone-sim/*.c)
+SIMULATION := $(wildcard tests/simulation/*.c)
 UNIT_TESTS := $(wildcard tests/unit/test_*.c)
-SOURCES := $(COMMON) $(API) $(BROKER) $(PHONE_SIM)
+SOURCES := $(COMMON) $(API) $(BROKER) $(PHONE_SIM) $(SIMULATION)
 C_FILES = $(SOURCES) $(wildcard tests/unit/*.[ch] common/*.h common/store/*.h api-fcgi/*.h \
-          ws-broker/*.h tests/phone-sim/*.h)
+          ws-broker/*.h tests/phone-sim/*.h tests/simulation/*.h)
 # V=1 shows the commands.
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
@@ -43,7 +44,7 @@ say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
 PROGRAMS := $(addprefix $(OUT)/,api-fcgi ws-broker phone-sim)
-TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(UNIT_TESTS))
+TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(UNIT_TESTS)) $(OUT)/simulation
 
 .PHONY: all programs site run dev test test-programs lint format dependencies test-dependencies \
         lint-dependencies clean help
@@ -65,6 +66,11 @@ $(OUT)/ws-broker: $(call objects,$(BROKER)) $(OUT)/libcommon.a
 $(OUT)/phone-sim: $(call objects,$(PHONE_SIM))
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lwebsockets $(LDLIBS)
+
+# The core alone: no socket, no database.
+$(OUT)/simulation: $(call objects,$(SIMULATION)) $(OUT)/libbroker.a $(OUT)/libcommon.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(filter $(OUT)/tests/test_store%,$(TEST_PROGRAMS)): $(OUT)/obj/tests/unit/store_fixture.o
 $(OUT)/tests/%: $(OUT)/obj/tests/unit/%.o $(OUT)/libapi.a $(OUT)/libbroker.a $(OUT)/libcommon.a
