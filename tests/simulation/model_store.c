@@ -301,12 +301,15 @@ static enum error find_revoked(struct world *world, struct store_write *write)
 
 /* ---- Phones and brokers ---- */
 
-static struct store_journal_entry *find_entry(struct store_write *write,
-                                              const struct message_id *id)
+static struct store_journal_entry *find_entry(const struct world *world, struct store_write *write,
+                                              const struct stored_message *message)
 {
+    struct message_id id = message_id_of(number_of(world, message));
     for (size_t i = 0; i < write->connect.entry_count; i++) {
-        if (message_id_equal(&write->connect.entries[i].id, id))
-            return &write->connect.entries[i];
+        struct store_journal_entry *entry = &write->connect.entries[i];
+        if (message_id_equal(&entry->id, &id) &&
+            (entry->attempt == message->attempt || world->broken == RULE_ACK_OF_ANY_ATTEMPT))
+            return entry;
     }
     return NULL;
 }
@@ -315,8 +318,7 @@ static struct store_journal_entry *find_entry(struct store_write *write,
 static bool settle(struct world *world, struct store_write *write, struct stored_message *message)
 {
     const struct store_slot *phone = &write->connect.phone;
-    struct message_id id = message_id_of(number_of(world, message));
-    struct store_journal_entry *entry = find_entry(write, &id);
+    struct store_journal_entry *entry = find_entry(world, write, message);
     bool basic = message_id_equal(&message->journal, &no_journal);
     if (world->broken == RULE_REQUEUE_WITHOUT_PROOF && !entry) {
         move_back(world, message, false, 0);
