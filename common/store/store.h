@@ -154,7 +154,7 @@ struct store_write {
         /* Messages in a phone's hands without news since then become `unknown`; those that were
            offered, and nobody minds any more, go back to the queue. */
         struct {
-            int64_t silent_since_ms;  /* wall */
+            int64_t silent_since_ms;  /* wall; 0: the clock is not to be trusted now */
             int64_t offered_since_ms; /* wall */
             unsigned limit;           /* of each */
             unsigned unknown, queued; /* out: how many */

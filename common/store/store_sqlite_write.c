@@ -355,16 +355,30 @@ static enum error queue_offered(struct store_connection *connection,
     return error;
 }
 
+/* A time that has yet to come was written by a clock that was wrong: its message would be waited for
+   until then. It counts as news of now. */
+static enum error correct_future(struct store_connection *connection)
+{
+    enum { SLACK_MS = 60000 };
+    sqlite3_stmt *update = statement(connection, CORRECT_FUTURE);
+    bind_integer(update, 1, connection->now_ms);
+    bind_integer(update, 2, connection->now_ms + SLACK_MS);
+    return run(connection, update);
+}
+
 static enum error give_up(struct store_connection *connection, struct store_write *write)
 {
     static _Thread_local struct moving moving[STORE_MAX_HAND_OVER];
     unsigned limit = MIN(write->give_up.limit, (unsigned)STORE_MAX_HAND_OVER);
     size_t count;
 
+    enum error error = write->give_up.silent_since_ms > 0 ? correct_future(connection) : ERROR_NONE;
+    if (error != ERROR_NONE)
+        return error;
     sqlite3_stmt *select = statement(connection, SELECT_SILENT);
     bind_integer(select, 1, write->give_up.silent_since_ms);
     bind_integer(select, 2, limit);
-    enum error error = read_all_moving(connection, select, moving, &count);
+    error = read_all_moving(connection, select, moving, &count);
     for (size_t i = 0; i < count && error == ERROR_NONE; i++)
         error = move(connection, &moving[i], MESSAGE_UNKNOWN, "no_report",
                      "the phone has not said what became of the message");

@@ -262,9 +262,22 @@ static bool is_silent(const struct world *world, const struct stored_message *me
            message->updated_at_ms < since_ms;
 }
 
+/* What a clock that was wrong has dated in the future counts as news of now. */
+static void correct_future(struct world *world)
+{
+    for (unsigned i = 0; i < MOST_MESSAGES; i++) {
+        struct stored_message *message = &world->store.tables.messages[i];
+        if (message->updated_at_ms > world_wall_ms(world) + 60000 &&
+            message->status >= MESSAGE_DISPATCHED && message->status <= MESSAGE_SENDING)
+            message->updated_at_ms = world_wall_ms(world);
+    }
+}
+
 static enum error give_up(struct world *world, struct store_write *write)
 {
     write->give_up.unknown = write->give_up.queued = 0;
+    if (write->give_up.silent_since_ms > 0)
+        correct_future(world);
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
         struct stored_message *message = &world->store.tables.messages[i];
         if (!message->there)
