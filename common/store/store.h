@@ -127,7 +127,8 @@ struct store_write {
         } release;
 
         /* Back to the queue, because nothing can have been sent: what was offered, and what a
-           basic phone was never written. A message that moved on stays as it is. */
+           basic phone was never written. A message that moved on stays as it is. Whatever brings
+           a message back, it is `cancelled` at once where somebody has asked for that. */
         struct {
             struct message_id id;
             unsigned attempt;

@@ -16,9 +16,10 @@ struct moving {
     struct message_id id;
     struct message_id journal; /* zero: without one */
     unsigned failures;
+    bool revoke; /* somebody wants it cancelled */
 };
 
-enum { MOVING_COLUMN_COUNT = 8 };
+enum { MOVING_COLUMN_COUNT = 9 };
 
 static void read_moving(sqlite3_stmt *row, struct moving *moving)
 {
@@ -28,6 +29,7 @@ static void read_moving(sqlite3_stmt *row, struct moving *moving)
         .attempt = (unsigned)sqlite3_column_int(row, 2),
         .status = (enum message_status)sqlite3_column_int(row, 3),
         .failures = (unsigned)sqlite3_column_int(row, 7),
+        .revoke = sqlite3_column_int(row, 8),
     };
     column_text(row, 4, moving->device_id, sizeof(moving->device_id));
     (void)!column_id(row, 5, &moving->id);
@@ -118,8 +120,8 @@ static enum error move_to_device(struct store_connection *connection, const stru
                         phone->device_id, NULL, NULL, connection->now_ms);
 }
 
-/* Moves a message out of a phone's hands: nothing of this attempt was sent. When phones `failed`
-   with it too often, it has failed itself. */
+/* Moves a message out of a phone's hands: nothing of this attempt was sent. When somebody wants it
+   cancelled it now is; when phones `failed` with it too often, it has failed itself. */
 static enum error move_back(struct store_connection *connection, const struct moving *moving,
                             bool failed, int64_t pause_ms, const char *error_code,
                             const char *error_message)
@@ -133,13 +135,15 @@ static enum error move_back(struct store_connection *connection, const struct mo
     if (error == ERROR_NONE)
         error = append_event(connection, moving->seq, moving->event_count + 1, MESSAGE_QUEUED,
                              moving->attempt, NULL, error_code, error_message, connection->now_ms);
-    if (error != ERROR_NONE || !failed || moving->failures + 1 < STORE_MAX_FAILURES)
+    bool exhausted = failed && moving->failures + 1 >= STORE_MAX_FAILURES;
+    if (error != ERROR_NONE || (!moving->revoke && !exhausted))
         return error;
     struct moving queued = *moving;
     queued.status = MESSAGE_QUEUED;
     queued.event_count++;
     queued.device_id[0] = '\0';
-    return move(connection, &queued, MESSAGE_FAILED, error_code, error_message);
+    return move(connection, &queued, moving->revoke ? MESSAGE_CANCELLED : MESSAGE_FAILED,
+                error_code, error_message);
 }
 
 static enum error find_moving(struct store_connection *connection, const struct message_id *id,
@@ -478,7 +482,6 @@ static enum error settle_all(struct store_connection *connection, struct store_w
     static _Thread_local struct {
         struct moving moving;
         int64_t silent_ms;
-        bool revoke;
     } found[MOST];
     size_t count = 0;
     bool row = true;
@@ -491,7 +494,6 @@ static enum error settle_all(struct store_connection *connection, struct store_w
         read_moving(select, &found[count].moving);
         found[count].silent_ms = MAX(0, connection->now_ms -
                                             sqlite3_column_int64(select, MOVING_COLUMN_COUNT));
-        found[count].revoke = sqlite3_column_int(select, MOVING_COLUMN_COUNT + 1);
         count++;
     }
     sqlite3_reset(select);
@@ -508,7 +510,7 @@ static enum error settle_all(struct store_connection *connection, struct store_w
                 .id = found[i].moving.id,
                 .attempt = found[i].moving.attempt,
                 .silent_ms = found[i].silent_ms,
-                .revoke = found[i].revoke,
+                .revoke = found[i].moving.revoke,
             };
     }
     return error;

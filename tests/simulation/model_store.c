@@ -88,7 +88,9 @@ static void move_back(struct world *world, struct stored_message *message, bool 
     message->proved_attempt = message->attempt;
     message->not_before_ms = pause_ms > 0 ? world_wall_ms(world) + pause_ms : 0;
     message->failures += failed;
-    if (failed && message->failures >= STORE_MAX_FAILURES)
+    if (message->revoke)
+        move(world, message, MESSAGE_CANCELLED, false);
+    else if (failed && message->failures >= STORE_MAX_FAILURES)
         move(world, message, MESSAGE_FAILED, false);
 }
 
