@@ -157,12 +157,17 @@ static struct device_info copy_info(const struct device_info *info)
     return copy;
 }
 
-/* The phone has said who it is: it is its device's current connection from now on. */
+/* The phone has said who it is: it is its device's current connection from now on, unless it has
+   opened another since, and this comes late, perhaps from before it was wiped. */
 static void connect_device(struct broker *broker, struct session *session, int64_t now_ms)
 {
-    struct session *older = session_table_current(&broker->sessions, session->device_id);
-    if (older)
-        close_session(broker, older, ERROR_REPLACED, now_ms);
+    struct session *other = session_table_current(&broker->sessions, session->device_id);
+    if (other && session_is_newer(other, session)) {
+        close_session(broker, session, ERROR_REPLACED, now_ms);
+        return;
+    }
+    if (other)
+        close_session(broker, other, ERROR_REPLACED, now_ms);
     if (!session_table_set_current(&broker->sessions, session))
         broker_must(NULL);
     session->state = SESSION_CONNECTING;

@@ -13,7 +13,8 @@
 #include "dispatcher.h"
 
 /* Names a session for ever: never used again, so that a late completion cannot meet another. The
-   lower half is its slot, below the most sessions there ever were at once. */
+   lower half is its slot, below the most sessions there ever were at once; the upper half grows
+   with each session. */
 typedef uint64_t session_id;
 
 static inline uint32_t session_slot(session_id id)
@@ -94,6 +95,12 @@ struct session {
     struct session *next; /* the table's: among those that are free */
     uint32_t own_slot;    /* likewise: its slot */
 };
+
+/* Whether `a` was opened after `b`; four thousand million of them later the count starts again. */
+static inline bool session_is_newer(const struct session *a, const struct session *b)
+{
+    return (int32_t)((uint32_t)(a->id >> 32) - (uint32_t)(b->id >> 32)) > 0;
+}
 
 /* Empties a session's memory; the structure itself stays the table's. */
 void session_fini(struct session *session);
