@@ -222,7 +222,7 @@ static void take_report(struct broker *broker, struct session *session, const st
     job_submit(broker, job);
 
     if (frame->status != MESSAGE_SENDING)
-        session_forget(session, &frame->message_id);
+        session_forget(session, &frame->message_id, frame->attempt);
     session->pending_reports++;
     broker_update_reading(broker, session, now_ms);
 }
@@ -341,14 +341,19 @@ void broker_session_received(struct broker *broker, session_id id, const char *t
 
 /* ---- Answers of the store ---- */
 
-/* A phone's window is as full as it was; a new connection does not make a faster phone. */
+/* A phone's window is as full as it was; a new connection does not make a faster phone. What is in
+   a journal stays there until the phone speaks of it or it is given up, and ages are only as good
+   as the clock. */
 static void hold_again(struct broker *broker, struct session *session,
                        const struct store_write *write, int64_t now_ms)
 {
+    const struct broker_options *options = &broker->options;
     for (size_t i = 0; i < write->connect.held_count; i++) {
         const struct store_held_message *held = &write->connect.held[i];
-        int64_t left_ms = broker->options.report_timeout_ms - held->silent_ms;
-        if (left_ms > 0 || session->assured)
+        int64_t left_ms = options->report_timeout_ms - held->silent_ms;
+        if (session->assured)
+            left_ms = MAX(options->report_horizon_ms - held->silent_ms, options->report_timeout_ms);
+        if (left_ms > 0)
             session_hold_written(session, &held->id, held->attempt, now_ms + left_ms);
     }
 }

@@ -118,10 +118,10 @@ void session_hold_written(struct session *session, const struct message_id *id, 
 struct held_message *session_find_held(struct session *session, const struct message_id *id,
                                        unsigned attempt);
 
-/* The message no longer fills the window. */
-void session_forget(struct session *session, const struct message_id *id);
+/* The message no longer fills the window, unless it is held in another attempt (0: whichever). */
+void session_forget(struct session *session, const struct message_id *id, unsigned attempt);
 
-/* Forgets what a basic phone was written and has been silent about for too long. */
+/* Forgets what is the phone's and it has been silent about for too long. */
 void session_forget_silent(struct session *session, int64_t now_ms);
 
 /* Whether an offer has waited for its answer for too long. */
