@@ -44,10 +44,11 @@ say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
 PROGRAMS := $(addprefix $(OUT)/,api-fcgi ws-broker phone-sim)
-TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(UNIT_TESTS)) $(OUT)/simulation
+TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(UNIT_TESTS)) \
+                 $(if $(filter thread,$(SANITIZE)),,$(OUT)/simulation)
 
-.PHONY: all programs site run dev test test-programs lint format dependencies test-dependencies \
-        lint-dependencies clean help
+.PHONY: all programs site run dev test test-programs simulate lint format dependencies \
+        test-dependencies lint-dependencies clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -153,6 +154,12 @@ test: test-dependencies
 test-dependencies:
 	@deploy/dependencies.sh test
 
+# Other seeds than those of `make test`: from FIRST on.
+SEEDS ?= 1000000
+FIRST ?= 1000000
+simulate: $(OUT)/simulation
+	@$< --first $(FIRST) --seeds $(SEEDS) --jobs $$(nproc)
+
 # What the formatter and the analysers say. Not part of `make test`: they differ between versions.
 lint: lint-dependencies $(GEN)/migrations.h
 	clang-format --dry-run -Werror $(C_FILES)
@@ -172,6 +179,7 @@ help:
 	@echo 'make run      installs what is missing, builds, and serves http://localhost:8000'
 	@echo 'make dev      the same, and builds and starts again when a source file changes'
 	@echo 'make test     installs what is missing, and runs every test'
+	@echo 'make simulate runs the broker core in SEEDS=1000000 simulated worlds (minutes)'
 	@echo 'make all      builds the programs and the documentation pages into build/'
 	@echo 'make lint     checks the format and runs the static analyser'
 	@echo 'make format   formats the C files'

@@ -182,8 +182,6 @@ static enum store_verdict judge_offer(struct world *world, struct stored_message
                          MESSAGE_OF_SESSION;
     if (world->broken == RULE_ACK_OF_ANY_ATTEMPT)
         facts |= MESSAGE_OF_ATTEMPT;
-    if (world->broken == RULE_ACK_OF_ANY_JOURNAL)
-        facts |= MESSAGE_OF_JOURNAL;
     if (message->status == MESSAGE_ACCEPTED && facts == all)
         return STORE_VERDICT_RELEASE;
     if (message->status != MESSAGE_DISPATCHED ||
@@ -339,8 +337,7 @@ static bool settle(struct world *world, struct store_write *write, struct stored
         move_back(world, message, false, 0);
         return false;
     }
-    if (!basic && !message_id_equal(&message->journal, &phone->journal) &&
-        world->broken != RULE_ACK_OF_ANY_JOURNAL) {
+    if (!basic && !message_id_equal(&message->journal, &phone->journal)) {
         if (message->status == MESSAGE_DISPATCHED)
             move_back(world, message, false, 0);
         else

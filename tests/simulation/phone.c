@@ -103,6 +103,7 @@ void phone_wipe(struct world *world, unsigned index)
     TRACE(world, "phone-%u is wiped", index);
     world->counts->wipes++;
     bool assured = phone->assured;
+    phone->wiped_at_ms = world->now_ms;
     new_journal(phone);
     draw_habits(world, phone);
     if (random_chance(&world->random, 800)) /* otherwise it may get another app */

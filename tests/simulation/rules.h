@@ -11,7 +11,6 @@
     RULE(REQUEUE_WITHOUT_PROOF, "requeue-without-proof",                                           \
          "what a phone was released goes back to the queue when it connects anew")                 \
     RULE(ACK_OF_ANY_ATTEMPT, "ack-of-any-attempt", "an ack counts for whatever attempt it is of")  \
-    RULE(ACK_OF_ANY_JOURNAL, "ack-of-any-journal", "the journal of an offer does not matter")      \
     RULE(UNKNOWN_OVER_SENT, "unknown-over-sent", "silence also ends what was sent")                \
     RULE(SILENCE_AT_ONCE, "silence-at-once", "a message is given up long before the horizon")      \
     RULE(OFFERS_FORGOTTEN, "offers-forgotten", "nobody queues again what was offered in vain")     \

@@ -6,6 +6,8 @@
 enum { CLIENT_QUEUES, CLIENT_CANCELS, CLIENT_COMMITS };
 
 static const int64_t years_ms = 365ll * 24 * 3600 * 1000;
+#define EARLIEST_MS (10 * years_ms)   /* 1980: no clock of a machine is set to before 1970 */
+#define RIGHT_MS    (1700000000000ll) /* what the clock says when it is right */
 
 /* In each world only some things go wrong, so that rare meetings of two of them are not drowned. */
 static unsigned sometimes(struct world *world, unsigned weight)
@@ -74,7 +76,7 @@ static void schedule_fault(struct world *world)
 
 void weather_init(struct world *world)
 {
-    world->wall_offset_ms = 1700000000000;
+    world->wall_offset_ms = RIGHT_MS;
     draw_weather(world);
     draw_options(world);
     world->phone_count = (unsigned)random_between(&world->random, 1, MOST_PHONES);
@@ -123,7 +125,7 @@ static void jump(struct world *world)
         by_ms = random_between(random, -10 * years_ms, 10 * years_ms);
     world->counts->jumps++;
     TRACE(world, "the clock is set by %lld ms", (long long)by_ms);
-    world->wall_offset_ms += by_ms;
+    world->wall_offset_ms = MAX(world->wall_offset_ms + by_ms, EARLIEST_MS);
     if (by_ms > -60000 && by_ms < 60000)
         world->small_jumps_ms += by_ms < 0 ? -by_ms : by_ms;
 }
@@ -202,7 +204,7 @@ void weather_calm(struct world *world)
     world->calm_since_ms = world->now_ms;
     world->store.trouble = ERROR_NONE;
     if (random_chance(&world->random, 500))
-        world->wall_offset_ms = 1700000000000;
+        world->wall_offset_ms = RIGHT_MS;
     for (unsigned i = 0; i < world->phone_count; i++) {
         world->phones[i].no_sim = false;
         phone_changes_credit(world, i);

@@ -165,6 +165,7 @@ struct phone {
     unsigned incarnation; /* one more with each start */
     struct journal memory, disk;
     unsigned epochs;
+    int64_t wiped_at_ms; /* 0: never */
     unsigned last_seq;
     int current, older; /* connections; NOBODY */
     bool connects;      /* an event for that is on its way */
