@@ -210,6 +210,7 @@ void host_write(struct world *world, unsigned index)
         break;
     case OUTPUT_CLOSE:
         TRACE(world, "broker to phone-%u: close, %s", connection->phone, error_code(close_error));
+        truth_closed(world, index, close_error);
         link_send_down(world, index, FLYING_CLOSE, NULL, close_error);
         break;
     }

@@ -128,6 +128,7 @@ void link_arrives(struct world *world, unsigned index)
         return;
     }
     connection->broker_is_open = true;
+    connection->opened = ++world->phones[connection->phone].last_opened;
     phone_opened(world, index);
     host_pump(world);
 }

@@ -53,7 +53,7 @@ void radio_submit(struct world *world, struct phone *phone, unsigned message, un
         answer(world, phone, message, attempt, 0, RADIO_AMBIGUOUS);
     } else if ((fate -= weather->ambiguous) < weather->partial) {
         answer(world, phone, message, attempt, 0, RADIO_PARTIAL);
-    } else if ((fate -= weather->partial) < weather->no_result) {
+    } else if (fate - weather->partial < weather->no_result) {
         submit->taken = random_chance(&world->random, 700);
         answer(world, phone, message, attempt, 10000, RADIO_TIMEOUT);
         if (submit->taken && random_chance(&world->random, 500)) /* Android loses broadcasts */

@@ -18,6 +18,7 @@
  *   I12 a report is on disk before it is acknowledged
  *   C1  what the API has cancelled is never sent; who was promised that a phone is asked to cancel
  *       does not see the message go to a phone anew
+ *   R1  the connection that a phone has opened last is not replaced by an older one
  *   D1  an offer that was dropped is nobody's: the store does not count on that phone
  *
  * I13 (webhooks) and I14 (caps) have nothing to be checked on yet.
@@ -196,6 +197,9 @@ static void check_release(struct world *world, unsigned phone, unsigned message,
                 attempt);
         return;
     }
+    /* Said again, late, to a phone whose journal has the proof: it does nothing. */
+    if (record->attempts[attempt].proved)
+        return;
     for (unsigned i = 0; i < MOST_ATTEMPTS; i++) {
         if (i != attempt && record->attempts[i].released && !record->attempts[i].proved)
             violate(world, "I4: message %u is released twice, attempts %u and %u", message, i,
@@ -255,6 +259,14 @@ void truth_written(struct world *world, unsigned phone, const char *text)
         check_new_sms(world, phone, message);
     if (frame_is(text, "drop"))
         check_drop(world, phone, message, attempt);
+}
+
+void truth_closed(struct world *world, unsigned index, enum error error)
+{
+    const struct connection *connection = &world->connections[index];
+    if (error == ERROR_REPLACED &&
+        connection->opened == world->phones[connection->phone].last_opened)
+        violate(world, "R1: the newest connection of phone-%u is replaced", connection->phone);
 }
 
 /* ---- At a radio ---- */

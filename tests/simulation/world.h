@@ -125,8 +125,9 @@ struct connection {
     bool assured;
     bool phone_is_open, broker_is_open;
     bool is_opening;
-    bool greeted; /* the phone was welcomed on it */
-    bool paused;  /* the broker does not read */
+    bool greeted;    /* the phone was welcomed on it */
+    unsigned opened; /* the phone's count */
+    bool paused;     /* the broker does not read */
     bool writable_is_due;
     session_id session;
     struct link up, down;
@@ -167,9 +168,10 @@ struct phone {
     unsigned epochs;
     int64_t wiped_at_ms; /* 0: never */
     unsigned last_seq;
-    int current, older; /* connections; NOBODY */
-    bool connects;      /* an event for that is on its way */
-    int64_t wait_ms;    /* before the next connection */
+    unsigned last_opened; /* of its connections, at the broker */
+    int current, older;   /* connections; NOBODY */
+    bool connects;        /* an event for that is on its way */
+    int64_t wait_ms;      /* before the next connection */
 
     bool reads_older;     /* goes on with an old connection beside the new one */
     bool notices_silence; /* of its radio, and reports a timeout */
@@ -394,6 +396,7 @@ void weather_calm(struct world *world);
 
 void truth_committed(struct world *world, const struct change *change);
 void truth_written(struct world *world, unsigned phone, const char *text);
+void truth_closed(struct world *world, unsigned connection, enum error error);
 void truth_submits(struct world *world, unsigned phone, unsigned message);
 void truth_check_rows(struct world *world);
 bool truth_all_settled(const struct world *world);
