@@ -42,11 +42,13 @@ PHONE_SIM := $(wildcard tests/phone-sim/*.c)
 # The phone itself: no sockets, no files, no clock.
 PHONE := $(addprefix tests/phone-sim/,assured.c frame.c id_set.c journal.c modem.c phone.c radio.c \
          sms.c timers.c)
+SIMULATION := $(wildcard tests/simulation/*.c)
 UNIT_TESTS := $(wildcard tests/unit/test_*.c)
 FUZZ_TARGETS := $(wildcard tests/fuzz/fuzz_*.c)
-SOURCES := $(COMMON) $(API) $(BROKER) $(PHONE_SIM)
+SOURCES := $(COMMON) $(API) $(BROKER) $(PHONE_SIM) $(SIMULATION)
 C_FILES = $(SOURCES) $(wildcard tests/unit/*.[ch] tests/fuzz/*.[ch] common/*.h common/store/*.h \
-          api-fcgi/*.h ws-broker/*.h tests/phone-sim/*.h)
+          api-fcgi/*.h ws-broker/*.h tests/phone-sim/*.h \
+          tests/simulation/*.h)
 # V=1 shows the commands.
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
@@ -54,10 +56,11 @@ say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
 PROGRAMS := $(addprefix $(OUT)/,api-fcgi ws-broker phone-sim)
-TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(UNIT_TESTS))
+TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(UNIT_TESTS)) \
+                 $(if $(filter thread,$(SANITIZE)),,$(OUT)/simulation)
 FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(OUT)/tests/%,$(FUZZ_TARGETS))
 
-.PHONY: all programs site run dev test test-programs model fuzz fuzz-programs lint format dependencies \
+.PHONY: all programs site run dev test test-programs simulate model fuzz fuzz-programs lint format dependencies \
         test-dependencies fuzz-dependencies lint-dependencies clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -78,6 +81,11 @@ $(OUT)/ws-broker: $(call objects,$(BROKER)) $(OUT)/libcommon.a
 $(OUT)/phone-sim: $(call objects,$(filter-out $(PHONE),$(PHONE_SIM))) $(OUT)/libphone.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lwebsockets $(LDLIBS)
+
+# The core alone: no socket, no database.
+$(OUT)/simulation: $(call objects,$(SIMULATION)) $(OUT)/libbroker.a $(OUT)/libcommon.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(filter $(OUT)/tests/test_store%,$(TEST_PROGRAMS)): $(OUT)/obj/tests/unit/store_fixture.o
 $(OUT)/tests/%: $(OUT)/obj/tests/unit/%.o $(OUT)/libphone.a $(OUT)/libapi.a $(OUT)/libbroker.a \
@@ -170,6 +178,12 @@ test: test-dependencies
 test-dependencies:
 	@deploy/dependencies.sh test
 
+# Other seeds than those of `make test`: from FIRST on.
+SEEDS ?= 1000000
+FIRST ?= 1000000
+simulate: $(OUT)/simulation
+	@$< --first $(FIRST) --seeds $(SEEDS) --jobs $$(nproc)
+
 # The protocol's model with two faults; `make test` searches it with one.
 FAULTS ?= 2
 model: test-dependencies
@@ -204,6 +218,7 @@ help:
 	@echo 'make run      installs what is missing, builds, and serves http://localhost:8000'
 	@echo 'make dev      the same, and builds and starts again when a source file changes'
 	@echo 'make test     installs what is missing, and runs every test'
+	@echo 'make simulate runs the broker core in SEEDS=1000000 simulated worlds (minutes)'
 	@echo 'make model    searches the model of the device protocol, with two faults at any instants'
 	@echo 'make all      builds the programs and the documentation pages into build/'
 	@echo 'make fuzz     feeds the parsers random input; FUZZ_SECONDS=60 for each'

@@ -158,12 +158,17 @@ static struct device_info copy_info(const struct device_info *info)
     return copy;
 }
 
-/* The phone has said who it is: it is its device's current connection from now on. */
+/* The phone has said who it is: it is its device's current connection from now on, unless it has
+   opened another since, and this comes late, perhaps from before it was wiped. */
 static void connect_device(struct broker *broker, struct session *session, int64_t now_ms)
 {
-    struct session *older = session_table_current(&broker->sessions, session->device_id);
-    if (older)
-        broker_close_session(broker, older, ERROR_REPLACED, now_ms);
+    struct session *other = session_table_current(&broker->sessions, session->device_id);
+    if (other && session_is_newer(other, session)) {
+        broker_close_session(broker, session, ERROR_REPLACED, now_ms);
+        return;
+    }
+    if (other)
+        broker_close_session(broker, other, ERROR_REPLACED, now_ms);
     if (!session_table_set_current(&broker->sessions, session))
         broker_must(NULL);
     session->state = SESSION_CONNECTING;
@@ -206,7 +211,7 @@ static void take_report(struct broker *broker, struct session *session, const st
     job->write.report.attempt = frame->attempt;
     job->write.report.status = frame->status;
     job_fill_slot(&job->write.report.phone, session);
-    job->report_seq = session->assured ? frame->seq : -1;
+    job->write.report.seq = session->assured ? frame->seq : -1;
     /* Only a phone with a journal can prove that nothing was sent. */
     if (session->assured && frame->status == MESSAGE_FAILED && frame->parts_sent == 0 &&
         send_result_classify(frame->error_code) == SEND_RESULT_DEFINITE) {
@@ -218,7 +223,7 @@ static void take_report(struct broker *broker, struct session *session, const st
     job_submit(broker, job);
 
     if (frame->status != MESSAGE_SENDING)
-        session_forget(session, &frame->message_id);
+        session_forget(session, &frame->message_id, frame->attempt);
     session->pending_reports++;
     broker_update_reading(broker, session, now_ms);
 }

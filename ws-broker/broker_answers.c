@@ -6,14 +6,19 @@
 
 #include <stdio.h>
 
-/* A phone's window is as full as it was; a new connection does not make a faster phone. */
+/* A phone's window is as full as it was; a new connection does not make a faster phone. What is in
+   a journal stays there until the phone speaks of it or it is given up, and ages are only as good
+   as the clock. */
 static void hold_again(struct broker *broker, struct session *session,
                        const struct store_write *write, int64_t now_ms)
 {
+    const struct broker_options *options = &broker->options;
     for (size_t i = 0; i < write->connect.held_count; i++) {
         const struct store_held_message *held = &write->connect.held[i];
-        int64_t left_ms = broker->options.report_timeout_ms - held->silent_ms;
-        if (left_ms > 0 || session->assured)
+        int64_t left_ms = options->report_timeout_ms - held->silent_ms;
+        if (session->assured)
+            left_ms = MAX(options->report_horizon_ms - held->silent_ms, options->report_timeout_ms);
+        if (left_ms > 0)
             session_hold_written(session, &held->id, held->attempt, now_ms + left_ms);
     }
 }
@@ -81,7 +86,7 @@ static void report_done(struct broker *broker, struct job *job, int64_t now_ms)
         if (session->state != SESSION_CLOSING) {
             struct buffer frame;
             buffer_init(&frame, FRAME_MAX_BYTES);
-            frame_write_report_ack(&frame, job->report_seq);
+            frame_write_report_ack(&frame, job->write.report.seq);
             broker_queue_control(broker, session, &frame);
         }
         if (job->write.result != ERROR_NONE) /* so that the phone stops; there is nothing to it */

@@ -68,12 +68,13 @@ void broker_release_done(struct broker *broker, struct job *job, int64_t now_ms)
         const struct message_id *id = &write->release.id;
         struct held_message *held = session_find_held(session, id, write->release.attempt);
         if (write->release.verdict == STORE_VERDICT_RELEASE) {
-            if (held)
+            if (held) {
                 held->offered = false;
+                held->due_at_ms = now_ms + broker->options.report_horizon_ms;
+            }
             broker_order(broker, session, FRAME_RELEASE, id, write->release.attempt);
         } else {
-            if (held)
-                session_forget(session, id);
+            session_forget(session, id, write->release.attempt);
             broker_order(broker, session, FRAME_DROP, id, write->release.attempt);
         }
     }
@@ -86,7 +87,7 @@ void broker_take_nack(struct broker *broker, struct session *session, const stru
     struct held_message *held = session_find_held(session, &frame->message_id, frame->attempt);
     if (session->state != SESSION_READY || !held || !held->offered || held->answered)
         return;
-    session_forget(session, &frame->message_id);
+    session_forget(session, &frame->message_id, frame->attempt);
     struct job *job = job_new(STORE_TAKE_BACK, 0);
     job->write.take_back.id = frame->message_id;
     job->write.take_back.attempt = frame->attempt;

@@ -14,7 +14,6 @@ struct job {
     struct job *next; /* among those to retry */
 
     session_id *slot_sessions; /* STORE_HAND_OVER: the session of each slot */
-    int64_t report_seq;        /* STORE_REPORT: how an assured phone calls it; -1: it does not */
 };
 
 struct broker {

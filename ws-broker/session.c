@@ -73,19 +73,18 @@ static void remove_held(struct session *session, struct held_message *held)
     memmove(held, held + 1, (size_t)(session->held + session->held_count - held) * sizeof(*held));
 }
 
-void session_forget(struct session *session, const struct message_id *id)
+void session_forget(struct session *session, const struct message_id *id, unsigned attempt)
 {
-    struct held_message *held = session_find_held(session, id, 0);
+    struct held_message *held = session_find_held(session, id, attempt);
     if (held)
         remove_held(session, held);
 }
 
 void session_forget_silent(struct session *session, int64_t now_ms)
 {
-    if (session->assured)
-        return; /* its journal has them, whatever it takes */
     for (unsigned i = session->held_count; i-- > 0;) {
-        if (!session->held[i].frame && session->held[i].due_at_ms <= now_ms)
+        const struct held_message *held = &session->held[i];
+        if (!held->frame && !held->offered && held->due_at_ms <= now_ms)
             remove_held(session, &session->held[i]);
     }
 }

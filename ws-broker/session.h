@@ -13,7 +13,8 @@
 #include "dispatcher.h"
 
 /* Names a session for ever: never used again, so that a late completion cannot meet another. The
-   lower half is its slot, below the most sessions there ever were at once. */
+   lower half is its slot, below the most sessions there ever were at once; the upper half grows
+   with each session. */
 typedef uint64_t session_id;
 
 static inline uint32_t session_slot(session_id id)
@@ -95,6 +96,12 @@ struct session {
     uint32_t own_slot;    /* likewise: its slot */
 };
 
+/* Whether `a` was opened after `b`; four thousand million of them later the count starts again. */
+static inline bool session_is_newer(const struct session *a, const struct session *b)
+{
+    return (int32_t)((uint32_t)(a->id >> 32) - (uint32_t)(b->id >> 32)) > 0;
+}
+
 /* Empties a session's memory; the structure itself stays the table's. */
 void session_fini(struct session *session);
 
@@ -111,10 +118,10 @@ void session_hold_written(struct session *session, const struct message_id *id, 
 struct held_message *session_find_held(struct session *session, const struct message_id *id,
                                        unsigned attempt);
 
-/* The message no longer fills the window. */
-void session_forget(struct session *session, const struct message_id *id);
+/* The message no longer fills the window, unless it is held in another attempt (0: whichever). */
+void session_forget(struct session *session, const struct message_id *id, unsigned attempt);
 
-/* Forgets what a basic phone was written and has been silent about for too long. */
+/* Forgets what is the phone's and it has been silent about for too long. */
 void session_forget_silent(struct session *session, int64_t now_ms);
 
 /* Whether an offer has waited for its answer for too long. */

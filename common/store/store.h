@@ -133,7 +133,8 @@ struct store_write {
         } release;
 
         /* Back to the queue, because nothing can have been sent: what was offered, and what a
-           basic phone was never written. A message that moved on stays as it is. */
+           basic phone was never written. A message that moved on stays as it is. Whatever brings
+           a message back, it is `cancelled` at once where somebody has asked for that. */
         struct {
             struct message_id id;
             unsigned attempt;
@@ -148,6 +149,7 @@ struct store_write {
         struct {
             struct message_id id;
             unsigned attempt; /* 0: the phone does not say */
+            int64_t seq;      /* in its journal; one that is not the latest is late. -1: none */
             struct store_slot phone;
             enum message_status status;
             bool nothing_sent;                           /* `failed`, proved: it is queued again */
@@ -160,7 +162,7 @@ struct store_write {
         /* Messages in a phone's hands without news since then become `unknown`; those that were
            offered, and nobody minds any more, go back to the queue. */
         struct {
-            int64_t silent_since_ms;  /* wall */
+            int64_t silent_since_ms;  /* wall; 0: the clock is not to be trusted now */
             int64_t offered_since_ms; /* wall */
             unsigned limit;           /* of each */
             unsigned unknown, queued; /* out: how many */

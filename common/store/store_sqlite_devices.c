@@ -18,13 +18,15 @@ static void bind_device(sqlite3_stmt *change, const char *device_id, const struc
     bind_text(change, 7, info->extra);
 }
 
-/* The entry of a message in a phone's journal; NULL without one. */
+/* The entry of a message's current attempt in a phone's journal; NULL without one. There may be
+   others of the same message: attempts of which a report is not acknowledged yet. */
 static struct store_journal_entry *find_entry(struct store_write *write,
-                                              const struct message_id *id)
+                                              const struct moving *moving)
 {
     for (size_t i = 0; i < write->connect.entry_count; i++) {
-        if (message_id_equal(&write->connect.entries[i].id, id))
-            return &write->connect.entries[i];
+        struct store_journal_entry *entry = &write->connect.entries[i];
+        if (message_id_equal(&entry->id, &moving->id) && entry->attempt == moving->attempt)
+            return entry;
     }
     return NULL;
 }
@@ -34,7 +36,7 @@ static enum error settle(struct store_connection *connection, struct store_write
                          const struct moving *moving, bool *held)
 {
     const struct store_slot *phone = &write->connect.phone;
-    struct store_journal_entry *entry = find_entry(write, &moving->id);
+    struct store_journal_entry *entry = find_entry(write, moving);
     bool basic = message_id_equal(&moving->journal, &no_journal);
     *held = false;
     if (!basic && !message_id_equal(&moving->journal, &phone->journal)) {
@@ -64,7 +66,6 @@ static enum error settle_all(struct store_connection *connection, struct store_w
     static _Thread_local struct {
         struct moving moving;
         int64_t silent_ms;
-        bool revoke;
     } found[MOST];
     size_t count = 0;
     bool row = true;
@@ -77,7 +78,6 @@ static enum error settle_all(struct store_connection *connection, struct store_w
         read_moving(select, &found[count].moving);
         found[count].silent_ms = MAX(0, connection->now_ms -
                                             sqlite3_column_int64(select, MOVING_COLUMN_COUNT));
-        found[count].revoke = sqlite3_column_int(select, MOVING_COLUMN_COUNT + 1);
         count++;
     }
     sqlite3_reset(select);
@@ -94,7 +94,7 @@ static enum error settle_all(struct store_connection *connection, struct store_w
                 .id = found[i].moving.id,
                 .attempt = found[i].moving.attempt,
                 .silent_ms = found[i].silent_ms,
-                .revoke = found[i].revoke,
+                .revoke = found[i].moving.revoke,
             };
     }
     return error;

@@ -13,6 +13,8 @@ void read_moving(sqlite3_stmt *row, struct moving *moving)
         .attempt = (unsigned)sqlite3_column_int(row, 2),
         .status = (enum message_status)sqlite3_column_int(row, 3),
         .failures = (unsigned)sqlite3_column_int(row, 7),
+        .revoke = sqlite3_column_int(row, 8),
+        .report_seq = sqlite3_column_int64(row, 9),
     };
     column_text(row, 4, moving->device_id, sizeof(moving->device_id));
     (void)!column_id(row, 5, &moving->id);
@@ -111,13 +113,15 @@ enum error move_back(struct store_connection *connection, const struct moving *m
     if (error == ERROR_NONE)
         error = append_event(connection, moving->seq, moving->event_count + 1, MESSAGE_QUEUED,
                              moving->attempt, NULL, error_code, error_message, connection->now_ms);
-    if (error != ERROR_NONE || !failed || moving->failures + 1 < STORE_MAX_FAILURES)
+    bool exhausted = failed && moving->failures + 1 >= STORE_MAX_FAILURES;
+    if (error != ERROR_NONE || (!moving->revoke && !exhausted))
         return error;
     struct moving queued = *moving;
     queued.status = MESSAGE_QUEUED;
     queued.event_count++;
     queued.device_id[0] = '\0';
-    return move(connection, &queued, MESSAGE_FAILED, error_code, error_message);
+    return move(connection, &queued, moving->revoke ? MESSAGE_CANCELLED : MESSAGE_FAILED,
+                error_code, error_message);
 }
 
 enum error find_moving(struct store_connection *connection, const struct message_id *id,

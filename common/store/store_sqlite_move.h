@@ -17,9 +17,11 @@ struct moving {
     struct message_id id;
     struct message_id journal; /* zero: without one */
     unsigned failures;
+    bool revoke;        /* somebody wants it cancelled */
+    int64_t report_seq; /* of the last report that moved this attempt; -1: none */
 };
 
-enum { MOVING_COLUMN_COUNT = 8 };
+enum { MOVING_COLUMN_COUNT = 10 };
 
 /* The journal of a phone that has none. */
 extern const struct message_id no_journal;
@@ -50,8 +52,8 @@ MUST_CHECK enum error move(struct store_connection *connection, const struct mov
 MUST_CHECK enum error move_to_device(struct store_connection *connection,
                                      const struct moving *moving, const struct store_slot *phone);
 
-/* Moves a message out of a phone's hands: nothing of this attempt was sent. When phones `failed`
-   with it too often, it has failed itself. */
+/* Moves a message out of a phone's hands: nothing of this attempt was sent. When somebody wants it
+   cancelled it now is; when phones `failed` with it too often, it has failed itself. */
 MUST_CHECK enum error move_back(struct store_connection *connection, const struct moving *moving,
                                 bool failed, int64_t pause_ms, const char *error_code,
                                 const char *error_message);

@@ -139,6 +139,17 @@ static enum error take_back(struct store_connection *connection, struct store_wr
                      write->take_back.error_code, NULL);
 }
 
+static enum error remember_report(struct store_connection *connection, const struct moving *moving,
+                                  int64_t seq)
+{
+    if (seq < 0)
+        return ERROR_NONE;
+    sqlite3_stmt *update = statement(connection, REMEMBER_REPORT);
+    bind_integer(update, 1, moving->seq);
+    bind_integer(update, 2, seq);
+    return run(connection, update);
+}
+
 static enum error report(struct store_connection *connection, struct store_write *write)
 {
     struct moving moving;
@@ -156,12 +167,29 @@ static enum error report(struct store_connection *connection, struct store_write
         message_may_become(moving.status, MESSAGE_QUEUED, MESSAGE_ACTOR_PHONE, facts))
         return move_back(connection, &moving, true, write->report.pause_ms,
                          write->report.error_code, write->report.error_message);
-    write->report.changed = message_may_become(moving.status, write->report.status,
-                                               MESSAGE_ACTOR_PHONE, facts);
+    /* What a phone has said since counts more than what comes late from an older connection. */
+    bool late = write->report.seq >= 0 && facts & MESSAGE_OF_JOURNAL &&
+                write->report.seq <= moving.report_seq;
+    write->report.changed = !late && message_may_become(moving.status, write->report.status,
+                                                        MESSAGE_ACTOR_PHONE, facts);
     if (!write->report.changed)
         return ERROR_NONE;
+    error = remember_report(connection, &moving, write->report.seq);
+    if (error != ERROR_NONE)
+        return error;
     return move(connection, &moving, write->report.status, write->report.error_code,
                 write->report.error_message);
+}
+
+/* A time that has yet to come was written by a clock that was wrong: its message would be waited for
+   until then. It counts as news of now. */
+static enum error correct_future(struct store_connection *connection)
+{
+    enum { SLACK_MS = 60000 };
+    sqlite3_stmt *update = statement(connection, CORRECT_FUTURE);
+    bind_integer(update, 1, connection->now_ms);
+    bind_integer(update, 2, connection->now_ms + SLACK_MS);
+    return run(connection, update);
 }
 
 static enum error give_up(struct store_connection *connection, struct store_write *write)
@@ -170,10 +198,13 @@ static enum error give_up(struct store_connection *connection, struct store_writ
     unsigned limit = MIN(write->give_up.limit, (unsigned)STORE_MAX_HAND_OVER);
     size_t count;
 
+    enum error error = write->give_up.silent_since_ms > 0 ? correct_future(connection) : ERROR_NONE;
+    if (error != ERROR_NONE)
+        return error;
     sqlite3_stmt *select = statement(connection, SELECT_SILENT);
     bind_integer(select, 1, write->give_up.silent_since_ms);
     bind_integer(select, 2, limit);
-    enum error error = read_all_moving(connection, select, moving, &count);
+    error = read_all_moving(connection, select, moving, &count);
     for (size_t i = 0; i < count && error == ERROR_NONE; i++)
         error = move(connection, &moving[i], MESSAGE_UNKNOWN, "no_report",
                      "the phone has not said what became of the message");

@@ -315,6 +315,22 @@ def test_a_report_is_kept_until_it_is_acknowledged(make_gateway):
     assert gateway.api.message(message_id)["status"] == "sent"
 
 
+def test_an_older_report_does_not_undo_a_newer_one(make_gateway):
+    """It was still on its way on the old connection when the phone said what came of it."""
+    gateway = make_gateway().start()
+    phone = AssuredPhone(gateway, "phone")
+    gateway.api.send()
+    message_id, attempt = phone.take()
+    phone.seq = 41
+    phone.report(message_id, attempt, "failed", error_code="generic_failure")
+    phone.seq = 40
+    phone.report(message_id, attempt, "sent")
+    assert gateway.api.message(message_id)["status"] == "failed"
+    phone.seq = 42
+    phone.report(message_id, attempt, "delivered")
+    assert gateway.api.message(message_id)["status"] == "delivered"
+
+
 # ---- Bad input ----
 
 @pytest.mark.parametrize("protocol", ("sms-gateway.v2", "phone", "socket", "sms-gateway.v1, socket",

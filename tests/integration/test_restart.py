@@ -91,7 +91,7 @@ def test_ten_thousand_messages_over_fifty_phones_while_api_and_broker_restart(ma
     gateway = make_gateway().start()
     # After the restart phones come back within half a second of each other; the radio is so slow
     # that this does not decide who sends how much.
-    phones = PhoneSim(gateway, 50, "--send-ms", "40-60", "--report-ms", "1-20",
+    phones = PhoneSim(gateway, 50, "--send-ms", "80-120", "--report-ms", "1-20",
                       *options_of(level, gateway))
     clients = Clients(gateway, total)
 

@@ -87,6 +87,7 @@ enum error given_report(struct store_fixture *fixture, const struct message_id *
 {
     struct store_write write = {.verb = STORE_REPORT};
     write.report.id = *id;
+    write.report.seq = -1;
     write.report.status = status;
     strcpy(write.report.phone.device_id, device_id);
     enum error error = store_run(fixture->store, &write);
@@ -113,7 +114,7 @@ int64_t number_of(const struct store_fixture *fixture, const char *sql)
 {
     sqlite3 *db = NULL;
     sqlite3_stmt *query = NULL;
-    assert_int_equal(sqlite3_open_v2(fixture->path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_open_v2(fixture->path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
     sqlite3_busy_timeout(db, 5000);
     if (sqlite3_prepare_v2(db, sql, -1, &query, NULL) != SQLITE_OK)
         fail_msg("%s: %s", sql, sqlite3_errmsg(db));

@@ -41,7 +41,7 @@ static bool hold(struct session *session, unsigned number)
 static void release(struct session *session, unsigned number)
 {
     struct message_id id = id_of(number);
-    session_forget(session, &id);
+    session_forget(session, &id, 0);
 }
 
 static void expect_held(const struct session *session, const char *numbers)
@@ -127,6 +127,32 @@ static void the_silent_are_forgotten_in_time(void **state)
         expect_held(session, steps[i].left);
     }
     expect_output(session, OUTPUT_FRAME, "message 3"); /* what was not written never was silent */
+}
+
+static void an_offer_is_not_forgotten_and_what_was_released_is(void **state)
+{
+    struct session *session = *state;
+    session->assured = true;
+    assert_true(hold(session, 1));
+    assert_true(hold(session, 2));
+    write_one(session, 100);
+    write_one(session, 100);
+    session->held[1].offered = false; /* released */
+    session_forget_silent(session, 99);
+    expect_held(session, "12");
+    session_forget_silent(session, 100);
+    expect_held(session, "1");
+}
+
+static void only_the_attempt_that_is_meant_is_forgotten(void **state)
+{
+    struct session *session = *state;
+    struct message_id id = id_of(1);
+    assert_true(hold(session, 1));
+    session_forget(session, &id, 2);
+    expect_held(session, "1");
+    session_forget(session, &id, 1);
+    expect_held(session, "");
 }
 
 static void all_that_are_silent_are_forgotten_at_once(void **state)
@@ -369,6 +395,8 @@ UNIT_TESTS(SESSION_TEST(it_holds_as_many_as_its_window),
            SESSION_TEST(a_frame_there_was_no_memory_for_is_not_held),
            SESSION_TEST(releasing_makes_room_and_keeps_the_order),
            SESSION_TEST(the_silent_are_forgotten_in_time),
+           SESSION_TEST(an_offer_is_not_forgotten_and_what_was_released_is),
+           SESSION_TEST(only_the_attempt_that_is_meant_is_forgotten),
            SESSION_TEST(all_that_are_silent_are_forgotten_at_once),
            SESSION_TEST(the_unwritten_come_back_oldest_first),
            SESSION_TEST(nothing_is_written_when_there_is_nothing),

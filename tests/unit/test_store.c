@@ -186,6 +186,7 @@ static void an_error_stays_with_the_message_until_it_is_sent_after_all(void **st
     struct message_id id = given_message_in(fixture, MESSAGE_ACCEPTED);
     struct store_write write = {.verb = STORE_REPORT};
     write.report.id = id;
+    write.report.seq = -1;
     write.report.status = MESSAGE_FAILED;
     strcpy(write.report.phone.device_id, "phone-1");
     strcpy(write.report.error_code, "no_service");
@@ -230,6 +231,23 @@ static void silent_messages_become_unknown_and_evidence_still_counts(void **stat
 
     given_report(fixture, &accepted, "phone-1", MESSAGE_DELIVERED, NULL);
     assert_int_equal(stored_status(fixture, &accepted), MESSAGE_DELIVERED);
+    assert_consistent(fixture);
+}
+
+/* A clock that was wrong for a while has dated a message far into the future. */
+static void a_message_from_the_future_is_waited_for_no_longer_than_others(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id id = given_message_in(fixture, MESSAGE_ACCEPTED);
+    assert_int_equal(number_of(fixture, "UPDATE message SET updated_at_ms = updated_at_ms + "
+                                        "315360000000 RETURNING 1"),
+                     1);
+    assert_int_equal(given_give_up(fixture, 0), 0); /* the clock is not trusted */
+    assert_true(number_of(fixture, "SELECT updated_at_ms FROM message") > clock_wall_ms() + 60000);
+    assert_int_equal(given_give_up(fixture, clock_wall_ms() - 60000), 0);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_ACCEPTED);
+    assert_int_equal(given_give_up(fixture, clock_wall_ms() + 1000), 1);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_UNKNOWN);
     assert_consistent(fixture);
 }
 
@@ -388,6 +406,7 @@ static void a_message_that_no_phone_can_send_fails_in_the_end(void **state)
         write.report.phone.journal = journal;
         write.report.id = id;
         write.report.attempt = attempt;
+        write.report.seq = attempt;
         write.report.status = MESSAGE_FAILED;
         write.report.nothing_sent = true;
         strcpy(write.report.error_code, "no_service");
@@ -566,6 +585,64 @@ static void a_phone_that_comes_back_is_told_what_it_holds(void **state)
     }
 }
 
+static const struct message_id one_journal = {{0x0b, 0x9f}};
+
+/* Its journal may list a message twice: one attempt, and the report on an older one. */
+static void the_entry_of_the_current_attempt_counts(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    given_offer(fixture, "phone-1", &one_journal);
+    struct store_journal_entry entries[] = {{.id = id, .attempt = 7},
+                                            {.id = id, .attempt = 1, .offered = true}};
+    struct store_write write = {.verb = STORE_DEVICE_CONNECT};
+    strcpy(write.connect.phone.device_id, "phone-1");
+    write.connect.phone.assured = true;
+    write.connect.phone.journal = one_journal;
+    write.connect.info = DEVICE_INFO_UNKNOWN;
+    write.connect.broker = message_id_new();
+    write.connect.entries = entries;
+    write.connect.entry_count = ARRAY_LENGTH(entries);
+    for (int i = 0; i < 2; i++) { /* the second time it is accepted already */
+        assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+        assert_int_equal(entries[0].verdict, STORE_VERDICT_NONE);
+        assert_int_equal(entries[1].verdict, STORE_VERDICT_RELEASE);
+        assert_int_equal(stored_status(fixture, &id), MESSAGE_ACCEPTED);
+    }
+}
+
+static void what_somebody_wants_back_goes_to_no_other_phone(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id instance = message_id_new();
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    struct store_write write = {.verb = STORE_RELEASE};
+    write.release.session = given_connect(fixture, "phone-1", &instance, &DEVICE_INFO_UNKNOWN);
+    given_offer(fixture, "phone-1", &one_journal);
+    strcpy(write.release.phone.device_id, "phone-1");
+    write.release.phone.journal = one_journal;
+    write.release.id = id;
+    write.release.attempt = 1;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_int_equal(write.release.verdict, STORE_VERDICT_RELEASE);
+
+    struct store_write cancel = {.verb = STORE_CANCEL, .cancel.id = id};
+    assert_int_equal(store_run(fixture->store, &cancel), ERROR_NONE);
+    assert_true(cancel.cancel.asked);
+
+    struct store_write report = {.verb = STORE_REPORT}; /* it was too late, and nothing was sent */
+    report.report.id = id;
+    report.report.attempt = 1;
+    report.report.seq = 1;
+    report.report.status = MESSAGE_FAILED;
+    report.report.nothing_sent = true;
+    strcpy(report.report.phone.device_id, "phone-1");
+    report.report.phone.journal = one_journal;
+    assert_int_equal(store_run(fixture->store, &report), ERROR_NONE);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_CANCELLED);
+    assert_consistent(fixture);
+}
+
 static void only_the_newest_connection_can_end_a_phones_presence(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -734,6 +811,7 @@ UNIT_TESTS(STORE_TEST(a_queued_message_is_read_back),
            STORE_TEST(a_report_from_another_phone_changes_nothing),
            STORE_TEST(an_error_stays_with_the_message_until_it_is_sent_after_all),
            STORE_TEST(silent_messages_become_unknown_and_evidence_still_counts),
+           STORE_TEST(a_message_from_the_future_is_waited_for_no_longer_than_others),
            STORE_TEST(what_stays_too_long_is_counted),
            STORE_TEST(an_ack_counts_with_every_fence_and_not_without_one),
            STORE_TEST(the_journal_decides_what_was_offered),
@@ -742,6 +820,8 @@ UNIT_TESTS(STORE_TEST(a_queued_message_is_read_back),
            STORE_TEST(what_a_broker_had_offered_is_queued_when_it_ends),
            STORE_TEST(a_connected_phone_is_listed_with_what_it_says),
            STORE_TEST(a_phone_that_comes_back_is_told_what_it_holds),
+           STORE_TEST(the_entry_of_the_current_attempt_counts),
+           STORE_TEST(what_somebody_wants_back_goes_to_no_other_phone),
            STORE_TEST(only_the_newest_connection_can_end_a_phones_presence),
            STORE_TEST(phones_are_connected_only_while_their_broker_lives),
            STORE_TEST(pages_are_newest_first_from_either_end),

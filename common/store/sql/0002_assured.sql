@@ -4,6 +4,7 @@ ALTER TABLE message ADD COLUMN journal BLOB;                           -- the on
 ALTER TABLE message ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;    -- tries of which nothing was sent
 ALTER TABLE message ADD COLUMN not_before_ms INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE message ADD COLUMN proved_attempt INTEGER NOT NULL DEFAULT 0; -- of this one nothing was sent
+ALTER TABLE message ADD COLUMN report_seq INTEGER NOT NULL DEFAULT -1; -- of the last report that moved this attempt
 ALTER TABLE message ADD COLUMN revoke INTEGER NOT NULL DEFAULT 0;      -- 1: somebody wants it cancelled
 
 -- What is to be revoked: in a phone's hands (2), wanted back.
