@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define PRINTF_FORMAT(text, args) __attribute__((format(printf, text, args)))
@@ -28,6 +29,12 @@ static inline void *must_allocate(size_t count, size_t size)
         exit(1);
     }
     return memory;
+}
+
+static inline char *must_copy(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    return memcpy(must_allocate(size, 1), text, size);
 }
 
 static inline int64_t clock_monotonic_ms(void)

@@ -36,7 +36,8 @@ static void begin(struct connection *connection)
         .path = path,
         .host = gateway->host_header,
         .ietf_version_or_minus_one = -1,
-        .local_protocol_name = "phone",
+        .protocol = connection->phone->is_assured ? PROTOCOL_ASSURED : NULL,
+        .local_protocol_name = connection->phone->is_assured ? PROTOCOL_ASSURED : "phone",
         .retry_and_idle_policy = &no_validity_checks,
         .opaque_user_data = connection,
     };
@@ -227,6 +228,7 @@ static int on_writable(struct connection *connection)
     case PHONE_WRITES_DEVICE_INFO:
     case PHONE_WRITES_DEVICE_UPDATE:
     case PHONE_WRITES_STATUS_UPDATE:
+    case PHONE_WRITES_ASSURED:
         break;
     }
     if (lws_write(connection->wsi, (unsigned char *)frame, length, protocol) < 0)

@@ -1,13 +1,11 @@
 #include "fleet.h"
 
 #include "console.h"
+#include "keeper.h"
 #include "link.h"
 #include "phone.h"
 #include "timers.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
 #include <unistd.h>
 
 struct counters {
@@ -16,7 +14,8 @@ struct counters {
     uint64_t failed;
     uint64_t delivered;
     uint64_t refused;
-    uint64_t finished; /* sent, and everything about it written */
+    uint64_t unknown;
+    uint64_t finished; /* sent, and everything about it written, or acknowledged if assured */
     uint64_t reconnects;
 };
 
@@ -25,6 +24,7 @@ struct fleet {
     const struct options *options;
     struct timers timers;
     struct console console;
+    struct keeper keeper;
     struct link link;
     struct phone *phones;
     size_t count;
@@ -33,7 +33,6 @@ struct fleet {
     bool told_all_connected;
     bool leaving;
     int status;
-    int ledger; /* a file descriptor; -1: none */
     struct counters counters;
 };
 
@@ -119,71 +118,72 @@ static void on_sms_refused(struct phone *phone, const char *id)
     note(phone, text);
 }
 
-/* One line in one write(): other programs may append to the same file, or read it now. */
-static void write_ledger(struct fleet *fleet, const struct phone *phone, const struct sms *sms)
-{
-    struct timespec now;
-    struct tm utc;
-    char time_text[32];
-    char line[256];
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    strftime(time_text, sizeof(time_text), "%Y-%m-%dT%H:%M:%S", &utc);
-    int length = snprintf(line, sizeof(line), "%s.%03ldZ %s %s %s\n", time_text,
-                          now.tv_nsec / 1000000, phone->id, sms->id, sms->phone_number);
-    if (write(fleet->ledger, line, (size_t)length) != length) {
-        fprintf(stderr, "phone-sim: %s cannot be written: %s\n", fleet->options->ledger,
-                strerror(errno));
-        exit(1); /* without its line the SMS must not count as sent */
-    }
-}
-
-static void show_sms(const struct fleet *fleet, const struct phone *phone, const struct sms *sms)
+static void show_sms(const struct fleet *fleet, const struct phone *phone,
+                     const struct sms_news *news)
 {
     char text[CONSOLE_TEXT_SIZE];
     if (fleet->options->quiet)
         return;
-    console_escape(text, sms->text ? sms->text : "", CONSOLE_SMS_CHARACTERS);
-    if (sms->status == SMS_SENT)
-        printf("%s  sent to %s: \"%s\"\n", phone->id, sms->phone_number, text);
+    console_escape(text, news->text, CONSOLE_SMS_CHARACTERS);
+    if (news->status == SMS_FAILED)
+        printf("%s  failed to send to %s (%s): \"%s\"\n", phone->id, news->phone_number,
+               news->error_code, text);
     else
-        printf("%s  failed to send to %s (%s): \"%s\"\n", phone->id, sms->phone_number,
-               sms->error->code, text);
+        printf("%s  %s to %s: \"%s\"\n", phone->id, sms_status_name(news->status),
+               news->phone_number, text);
 }
 
-static void on_sms_changed(struct phone *phone, const struct sms *sms)
+static void on_sms_changed(struct phone *phone, const struct sms_news *news)
 {
     struct fleet *fleet = fleet_of(phone);
     struct counters *counters = &fleet->counters;
-    switch (sms->status) {
+    switch (news->status) {
     case SMS_QUEUED:
         counters->received++;
         break;
     case SMS_SENDING:
         break;
     case SMS_SENT:
-        if (fleet->ledger >= 0)
-            write_ledger(fleet, phone, sms);
+        if (!phone->is_assured) /* or else it is there already */
+            ledger_append(&fleet->keeper.ledger, phone->id, news->message_id, 0,
+                          news->phone_number);
         counters->sent++;
-        show_sms(fleet, phone, sms);
+        show_sms(fleet, phone, news);
         break;
     case SMS_DELIVERED:
         counters->delivered++;
         break;
     case SMS_FAILED:
         counters->failed++;
-        show_sms(fleet, phone, sms);
+        show_sms(fleet, phone, news);
+        break;
+    case SMS_CANCELLED:
+        show_sms(fleet, phone, news);
+        break;
+    case SMS_UNKNOWN:
+        counters->unknown++;
+        show_sms(fleet, phone, news);
         break;
     }
 }
 
-static void on_sms_finished(struct phone *phone, const struct sms *sms)
+static void on_sms_finished(struct phone *phone, const struct sms_news *news)
 {
     struct fleet *fleet = fleet_of(phone);
-    fleet->counters.finished += sms->status != SMS_FAILED;
+    fleet->counters.finished += news->status == SMS_SENT || news->status == SMS_DELIVERED;
     uint64_t enough = (uint64_t)fleet->options->exit_after;
     if (enough > 0 && fleet->counters.finished >= enough)
         leave(fleet, 0);
+}
+
+static void on_journal_write(struct phone *phone, const struct journal_write *write)
+{
+    keeper_write(&fleet_of(phone)->keeper, phone, write);
+}
+
+static void on_sms_left(struct phone *phone, const struct journal_entry *entry)
+{
+    keeper_sms_left(&fleet_of(phone)->keeper, phone, entry);
 }
 
 /* ---- From the beginning to the end ---- */
@@ -208,19 +208,9 @@ static void make_phones(struct fleet *fleet)
         phone_init(&fleet->phones[i], &fleet->world, &identity, now_ms,
                    now_ms + (int64_t)i * 1000 / options->connect_rate);
         link_join(&fleet->link, &fleet->phones[i]);
+        if (options->habits.assured)
+            keeper_join(&fleet->keeper, &fleet->phones[i]);
     }
-}
-
-static bool open_ledger(struct fleet *fleet)
-{
-    const char *path = fleet->options->ledger;
-    fleet->ledger = -1;
-    if (*path == '\0')
-        return true;
-    fleet->ledger = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-    if (fleet->ledger < 0)
-        fprintf(stderr, "phone-sim: %s cannot be opened: %s\n", path, strerror(errno));
-    return fleet->ledger >= 0;
 }
 
 int fleet_run(const struct options *options)
@@ -237,6 +227,8 @@ int fleet_run(const struct options *options)
                 .connect = connection_begin,
                 .drop = connection_drop,
                 .want_write = connection_want_write,
+                .journal_write = on_journal_write,
+                .sms_left = on_sms_left,
                 .connected = on_connected,
                 .disconnected = on_disconnected,
                 .complained = on_complained,
@@ -245,10 +237,16 @@ int fleet_run(const struct options *options)
                 .sms_finished = on_sms_finished,
             },
     };
+    struct keeper_settings keeper_settings = {
+        .journal = options->journal,
+        .ledger = options->ledger,
+        .is_assured = options->habits.assured,
+        .check_sent_store = options->check_sent_store,
+    };
     timers_init(&fleet.timers);
     console_init(&fleet.console, &fleet.timers, fleet.count > 1);
     fleet.phones = must_allocate(fleet.count, sizeof(struct phone));
-    if (!open_ledger(&fleet) ||
+    if (!keeper_init(&fleet.keeper, &fleet.timers, &keeper_settings, fleet.count) ||
         !link_init(&fleet.link, &options->gateway, &fleet.timers, fleet.count))
         goto out;
     make_phones(&fleet);
@@ -256,11 +254,10 @@ int fleet_run(const struct options *options)
 
 out:
     link_fini(&fleet.link);
+    keeper_fini(&fleet.keeper);
     for (size_t i = 0; i < fleet.link.count; i++)
         phone_fini(&fleet.phones[i]);
     free(fleet.phones);
     timers_fini(&fleet.timers);
-    if (fleet.ledger >= 0)
-        close(fleet.ledger);
     return fleet.status;
 }

@@ -3,7 +3,7 @@
 #include "../../common/protocol.h"
 
 #include <cjson/cJSON.h>
-#include <string.h>
+#include <math.h>
 
 static const char *text_of(const cJSON *json, const char *name)
 {
@@ -20,16 +20,56 @@ static bool is_message_id(const char *text)
     return length > 0 && length < SMS_ID_SIZE;
 }
 
+/* -1 if it is none, or not exact in a double. */
+static int64_t number_of(const cJSON *json, const char *name)
+{
+    double number = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(json, name));
+    return number >= 0 && number <= 0x1p53 && number == floor(number) ? (int64_t)number : -1;
+}
+
+/* What a frame must have. */
+enum needs { NEEDS_NOTHING, NEEDS_ID, NEEDS_ATTEMPT, NEEDS_CODE, NEEDS_SEQ };
+
+static bool has(const struct frame *frame, enum needs needs)
+{
+    switch (needs) {
+    case NEEDS_NOTHING:
+        return true;
+    case NEEDS_ID:
+        return is_message_id(frame->message_id);
+    case NEEDS_ATTEMPT:
+        return is_message_id(frame->message_id) && frame->attempt >= 0;
+    case NEEDS_CODE:
+        return frame->code;
+    case NEEDS_SEQ:
+        return frame->seq >= 0;
+    }
+    return false;
+}
+
 static enum frame_type type_of(const struct frame *frame)
 {
+    static const struct {
+        const char *name;
+        enum frame_type type;
+        enum needs needs;
+    } types[] = {
+        {FRAME_CONNECTION_ACK, FRAME_IS_CONNECTION_ACK, NEEDS_NOTHING},
+        {FRAME_NEW_SMS, FRAME_IS_NEW_SMS, NEEDS_ID},
+        {FRAME_ERROR, FRAME_IS_ERROR, NEEDS_CODE},
+        {FRAME_WELCOME, FRAME_IS_WELCOME, NEEDS_NOTHING},
+        {FRAME_OFFER, FRAME_IS_OFFER, NEEDS_ATTEMPT},
+        {FRAME_RELEASE, FRAME_IS_RELEASE, NEEDS_ATTEMPT},
+        {FRAME_DROP, FRAME_IS_DROP, NEEDS_ATTEMPT},
+        {FRAME_REVOKE, FRAME_IS_REVOKE, NEEDS_ATTEMPT},
+        {FRAME_REPORT_ACK, FRAME_IS_REPORT_ACK, NEEDS_SEQ},
+    };
     if (!cJSON_IsObject(frame->json) || !frame->type_name)
         return FRAME_IS_BROKEN;
-    if (strcmp(frame->type_name, FRAME_CONNECTION_ACK) == 0)
-        return FRAME_IS_CONNECTION_ACK;
-    if (strcmp(frame->type_name, FRAME_NEW_SMS) == 0)
-        return is_message_id(frame->message_id) ? FRAME_IS_NEW_SMS : FRAME_IS_BROKEN;
-    if (strcmp(frame->type_name, FRAME_ERROR) == 0)
-        return frame->code ? FRAME_IS_ERROR : FRAME_IS_BROKEN;
+    for (size_t i = 0; i < ARRAY_LENGTH(types); i++) {
+        if (strcmp(frame->type_name, types[i].name) == 0)
+            return has(frame, types[i].needs) ? types[i].type : FRAME_IS_BROKEN;
+    }
     return FRAME_IS_UNKNOWN;
 }
 
@@ -47,6 +87,10 @@ void frame_read(struct frame *frame, const char *text, size_t length)
         .json = json,
         .type_name = text_of(json, "type"),
         .message_id = text_of(json, "message_id"),
+        .attempt = number_of(json, "attempt"),
+        .seq = number_of(json, "seq"),
+        .session = number_of(json, "session"),
+        .credit = number_of(json, "credit"),
         .phone_number = text_of(json, "phone_number"),
         .message = text_of(json, "message"),
         .code = text_of(json, "code"),
@@ -78,13 +122,18 @@ static void add_state(cJSON *json, const struct device *device)
     cJSON_AddNumberToObject(json, "signal_strength", (double)device->signal_dbm);
 }
 
-size_t frame_write_device_info(char *space, const struct device *device)
+static void add_info(cJSON *json, const struct device *device)
 {
-    cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "device_name", device->name);
     add_state(json, device);
     cJSON_AddStringToObject(json, "android_version", "14");
     cJSON_AddStringToObject(json, "carrier", "Simulated Mobile");
+}
+
+size_t frame_write_device_info(char *space, const struct device *device)
+{
+    cJSON *json = cJSON_CreateObject();
+    add_info(json, device);
     return print(space, json);
 }
 
@@ -96,32 +145,91 @@ size_t frame_write_device_update(char *space, const struct device *device)
     return print(space, json);
 }
 
-static const char *status_name(enum sms_status status)
-{
-    switch (status) {
-    case SMS_QUEUED: /* nothing that is reported */
-        break;
-    case SMS_SENDING:
-        return "sending";
-    case SMS_SENT:
-        return "sent";
-    case SMS_DELIVERED:
-        return "delivered";
-    case SMS_FAILED:
-        return "failed";
-    }
-    return "";
-}
-
 size_t frame_write_status_update(char *space, const struct sms *sms, enum sms_status status)
 {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "type", FRAME_STATUS_UPDATE);
     cJSON_AddStringToObject(json, "message_id", sms->id);
-    cJSON_AddStringToObject(json, "status", status_name(status));
+    cJSON_AddStringToObject(json, "status", sms_status_name(status));
     if (status == SMS_FAILED) {
-        cJSON_AddStringToObject(json, "error_code", sms->error->code);
-        cJSON_AddStringToObject(json, "error_message", sms->error->message);
+        cJSON_AddStringToObject(json, "error_code", sms->error_code);
+        cJSON_AddStringToObject(json, "error_message", sms_error_find(sms->error_code)->message);
     }
+    return print(space, json);
+}
+
+/* ---- The assured level ---- */
+
+static cJSON *new_frame(const char *type)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "type", type);
+    return json;
+}
+
+size_t frame_write_hello(char *space, const char *epoch, int64_t credit,
+                         const struct device *device)
+{
+    cJSON *json = new_frame(FRAME_HELLO);
+    cJSON_AddStringToObject(json, "journal", epoch);
+    cJSON_AddNumberToObject(json, "credit", (double)credit);
+    add_info(cJSON_AddObjectToObject(json, "info"), device);
+    return print(space, json);
+}
+
+static void add_message(cJSON *json, const char *message_id, int64_t attempt)
+{
+    cJSON_AddStringToObject(json, "message_id", message_id);
+    cJSON_AddNumberToObject(json, "attempt", (double)attempt);
+}
+
+size_t frame_write_journal(char *space, const struct listed_entry *entries, size_t count,
+                           bool is_last)
+{
+    cJSON *json = new_frame(FRAME_JOURNAL);
+    cJSON *array = cJSON_AddArrayToObject(json, "entries");
+    for (size_t i = 0; i < count; i++) {
+        cJSON *entry = cJSON_CreateObject();
+        add_message(entry, entries[i].message_id, entries[i].attempt);
+        cJSON_AddStringToObject(entry, "state", entries[i].is_offered ? "offered" : "released");
+        cJSON_AddItemToArray(array, entry);
+    }
+    cJSON_AddBoolToObject(json, "last", is_last);
+    return print(space, json);
+}
+
+size_t frame_write_ack(char *space, const char *message_id, int64_t attempt)
+{
+    cJSON *json = new_frame(FRAME_ACK);
+    add_message(json, message_id, attempt);
+    return print(space, json);
+}
+
+size_t frame_write_nack(char *space, const char *message_id, int64_t attempt, const char *code)
+{
+    cJSON *json = new_frame(FRAME_NACK);
+    add_message(json, message_id, attempt);
+    cJSON_AddStringToObject(json, "code", code);
+    return print(space, json);
+}
+
+size_t frame_write_report(char *space, const struct journal_report *report)
+{
+    cJSON *json = new_frame(FRAME_REPORT);
+    cJSON_AddNumberToObject(json, "seq", (double)report->seq);
+    add_message(json, report->message_id, report->attempt);
+    cJSON_AddStringToObject(json, "status", sms_status_name(report->status));
+    if (report->status == SMS_FAILED) {
+        cJSON_AddStringToObject(json, "error_code", report->error_code);
+        cJSON_AddStringToObject(json, "error_message", sms_error_find(report->error_code)->message);
+        cJSON_AddNumberToObject(json, "parts_sent", (double)report->parts_sent);
+    }
+    return print(space, json);
+}
+
+size_t frame_write_credit(char *space, int64_t credit)
+{
+    cJSON *json = new_frame(FRAME_CREDIT);
+    cJSON_AddNumberToObject(json, "credit", (double)credit);
     return print(space, json);
 }

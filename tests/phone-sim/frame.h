@@ -5,26 +5,40 @@
 #define PHONE_SIM_FRAME_H
 
 #include "base.h"
+#include "journal.h"
 #include "radio.h"
 
 struct cJSON;
 
-enum { FRAME_SIZE = 2048 }; /* what a phone writes is shorter */
+enum { FRAME_SIZE = 16 * 1024 }; /* what a phone writes is shorter */
 
 enum frame_type {
     FRAME_IS_CONNECTION_ACK,
     FRAME_IS_NEW_SMS,
     FRAME_IS_ERROR,
+    FRAME_IS_WELCOME, /* this and the next on the assured level */
+    FRAME_IS_OFFER,
+    FRAME_IS_RELEASE,
+    FRAME_IS_DROP,
+    FRAME_IS_REVOKE,
+    FRAME_IS_REPORT_ACK,
     FRAME_IS_UNKNOWN, /* of another type */
     FRAME_IS_BROKEN,  /* no JSON object with a type, or without the members it must have */
 };
 
-/* A frame of the gateway. Members that are missing or no text are NULL; texts are `json`'s. */
+/* A frame of the gateway. Members that are missing or no text are NULL, or no whole number are -1;
+ * texts are `json`'s. */
 struct frame {
     enum frame_type type;
     struct cJSON *json;
     const char *type_name;
-    const char *message_id; /* never NULL in a new_sms: 1 to 64 visible characters */
+    /* 1 to 64 visible characters in new_sms and in all of the assured level that are on a message;
+     * and there the attempt is at least 0 */
+    const char *message_id;
+    int64_t attempt;
+    int64_t seq; /* at least 0 in a report_ack */
+    int64_t session;
+    int64_t credit;
     const char *phone_number;
     const char *message;
     const char *code;
@@ -46,5 +60,15 @@ struct device {
 size_t frame_write_device_info(char *space, const struct device *device);
 size_t frame_write_device_update(char *space, const struct device *device);
 size_t frame_write_status_update(char *space, const struct sms *sms, enum sms_status status);
+
+/* The assured level. `count` is at most ASSURED_ENTRIES_A_PAGE. */
+size_t frame_write_hello(char *space, const char *epoch, int64_t credit,
+                         const struct device *device);
+size_t frame_write_journal(char *space, const struct listed_entry *entries, size_t count,
+                           bool is_last);
+size_t frame_write_ack(char *space, const char *message_id, int64_t attempt);
+size_t frame_write_nack(char *space, const char *message_id, int64_t attempt, const char *code);
+size_t frame_write_report(char *space, const struct journal_report *report);
+size_t frame_write_credit(char *space, int64_t credit);
 
 #endif

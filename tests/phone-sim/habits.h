@@ -3,6 +3,7 @@
 #define PHONE_SIM_HABITS_H
 
 #include "base.h"
+#include "sms.h"
 
 /* Whole numbers from `low` to `high`, both included. */
 struct range {
@@ -10,10 +11,17 @@ struct range {
     int64_t high;
 };
 
+/* Error codes of which one is chosen at random. */
+struct word_list {
+    char words[16][SMS_ERROR_SIZE];
+    size_t count;
+};
+
 struct habits {
     struct range send_ms;
     struct range report_ms;
-    double failure_rate;   /* of all SMS */
+    double failure_rate; /* of all SMS */
+    struct word_list failure_codes;
     double no_report_rate; /* of the SMS sent */
     struct range battery_percent;
     double battery_drain; /* percent per hour */
@@ -22,6 +30,9 @@ struct habits {
     int64_t signal_walk_dbm;
     int64_t update_seconds;          /* 0: never */
     struct range disconnect_seconds; /* high 0: never */
+
+    bool assured;
+    struct range credit;
 };
 
 /* A stream of random numbers (splitmix64); each phone has its own, so that runs can be repeated. */
@@ -47,6 +58,12 @@ static inline int64_t random_within(struct random *random, struct range range)
 {
     uint64_t values = (uint64_t)(range.high - range.low) + 1;
     return range.low + (int64_t)(random_next(random) % values);
+}
+
+/* `list` has at least one. */
+static inline const char *word_list_choose(const struct word_list *list, struct random *random)
+{
+    return list->words[random_next(random) % list->count];
 }
 
 #endif

@@ -18,17 +18,28 @@ void id_set_fini(struct id_set *set)
     *set = (struct id_set){0};
 }
 
-static bool put(struct id_set *set, unsigned __int128 hash)
+/* Where it is, or would be. */
+static size_t place_of(const struct id_set *set, unsigned __int128 hash)
 {
     size_t place = (size_t)(hash ^ (hash >> 88)) & (set->capacity - 1);
-    while (set->slots[place] != 0) {
-        if (set->slots[place] == hash)
-            return false;
+    while (set->slots[place] != 0 && set->slots[place] != hash)
         place = (place + 1) & (set->capacity - 1);
-    }
+    return place;
+}
+
+static bool put(struct id_set *set, unsigned __int128 hash)
+{
+    size_t place = place_of(set, hash);
+    if (set->slots[place] != 0)
+        return false;
     set->slots[place] = hash;
     set->count++;
     return true;
+}
+
+bool id_set_has(const struct id_set *set, const char *id)
+{
+    return set->capacity > 0 && set->slots[place_of(set, hash_of(id))] != 0;
 }
 
 static void grow(struct id_set *set)

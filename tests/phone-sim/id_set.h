@@ -16,6 +16,8 @@ struct id_set {
 
 void id_set_fini(struct id_set *set);
 
+bool id_set_has(const struct id_set *set, const char *id);
+
 /* False if it was there already. */
 bool id_set_add(struct id_set *set, const char *id);
 

@@ -1,5 +1,7 @@
 #include "link.h"
 
+#include "../../common/protocol.h"
+
 #include <signal.h>
 #include <uv.h>
 
@@ -61,6 +63,7 @@ static struct lws_context *create_context(struct link *link)
 {
     static const struct lws_protocols protocols[] = {
         {.name = "phone", .callback = connection_on_event, .rx_buffer_size = 4096},
+        {.name = PROTOCOL_ASSURED, .callback = connection_on_event, .rx_buffer_size = 4096},
         {.name = NULL},
     };
     struct lws_context_creation_info info = {

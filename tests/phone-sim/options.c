@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum kind { KIND_TEXT, KIND_NUMBER, KIND_RANGE, KIND_REAL, KIND_FLAG };
+enum kind { KIND_TEXT, KIND_NUMBER, KIND_RANGE, KIND_REAL, KIND_WORDS, KIND_FLAG };
 
 static const struct option_row {
     const char *name;
@@ -33,6 +33,10 @@ static const struct option_row {
      "milliseconds from sent to the delivery report"},
     {"failure-rate", "P", KIND_REAL, AT(habits.failure_rate), 0, 0, 1, "0",
      "share of the SMS that fail"},
+    {"failure-code", "CODE[,CODE...]", KIND_WORDS, AT(habits.failure_codes), 0, 0, 0,
+     "generic_failure,no_service,radio_off,network_reject,limit_exceeded",
+     "why SMS fail, one of these at random: the error_code of PROTOCOL.md, or any other word. On\n"
+     "        the assured level half of those with an ambiguous code leave nevertheless"},
     {"no-report-rate", "P", KIND_REAL, AT(habits.no_report_rate), 0, 0, 1, "0",
      "share of the sent SMS for which no delivery report ever comes"},
     {"battery", "P[-Q]", KIND_RANGE, AT(habits.battery_percent), 0, 0, 100, "60-100",
@@ -54,7 +58,22 @@ static const struct option_row {
     {"seed", "N", KIND_NUMBER, AT(seed), 0, 0, (double)(1ll << 53), "0",
      "of the random numbers, to repeat a run; 0: from the time"},
     {"ledger", "FILE", TEXT(ledger), "",
-     "append to FILE one line for each SMS sent: time, device id, message id, phone number"},
+     "append to FILE one line for each SMS that leaves: time, device id, message id, attempt (0\n"
+     "        on the basic level), phone number; on the assured level it is on disk before the\n"
+     "        radio's answer is in the journal"},
+    {"assured", NULL, KIND_FLAG, AT(habits.assured), 0, 0, 0, NULL,
+     "speak the assured level of the protocol, with a journal"},
+    {"journal", "FILE", TEXT(journal), "",
+     "the journal of all these phones, an SQLite file, made if it is not there. They go on from\n"
+     "        it when the program starts again, also after kill -9. Without this it is in memory,\n"
+     "        and each start is that of new phones, with new epochs"},
+    {"check-sent-store", NULL, KIND_FLAG, AT(check_sent_store), 0, 0, 0, NULL,
+     "an SMS that was being handed to the radio when the program was killed is reported as\n"
+     "        unknown; with this as sent if the ledger, as the phone's own store of sent "
+     "messages,\n"
+     "        has it"},
+    {"credit", "A[-B]", KIND_RANGE, AT(habits.credit), 0, 0, 256, "8",
+     "how many messages an assured phone takes at once: fixed, or at random for each phone"},
     {"exit-after", "N", KIND_NUMBER, AT(exit_after), 0, 0, (double)(1ll << 53), "0",
      "leave once N SMS were sent (failed ones do not count) and fully reported; 0: never"},
     {"quiet", NULL, KIND_FLAG, AT(quiet), 0, 0, 0, NULL, "do not print each SMS"},
@@ -96,6 +115,22 @@ static bool read_range(const struct option_row *row, const char *text, struct ra
     return *end == '\0' && range->low <= range->high;
 }
 
+static bool read_words(struct word_list *list, const char *text)
+{
+    list->count = 0;
+    for (;;) {
+        size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz_");
+        if (length == 0 || length >= SMS_ERROR_SIZE || list->count == ARRAY_LENGTH(list->words))
+            return false;
+        snprintf(list->words[list->count++], SMS_ERROR_SIZE, "%.*s", (int)length, text);
+        if (text[length] == '\0')
+            return true;
+        if (text[length] != ',')
+            return false;
+        text += length + 1;
+    }
+}
+
 static bool assign(struct options *options, const struct option_row *row, const char *text)
 {
     char *field = (char *)options + row->offset;
@@ -124,6 +159,13 @@ static bool assign(struct options *options, const struct option_row *row, const 
             return true;
         return refuse("--%s must be a number from %g to %g, and is \"%.60s\"", row->name,
                       row->smallest, row->largest, text);
+    case KIND_WORDS:
+        if (read_words((struct word_list *)field, text))
+            return true;
+        return refuse(
+            "--%s must be up to 16 words of up to %d characters a to z and _, with commas "
+            "between, and is \"%.60s\"",
+            row->name, SMS_ERROR_SIZE - 1, text);
     case KIND_FLAG:
         *(bool *)field = true;
         return true;
@@ -160,6 +202,15 @@ static bool check_id(const struct options *options)
     return true;
 }
 
+static bool check_level(const struct options *options)
+{
+    if (*options->journal && !options->habits.assured)
+        return refuse("--journal is of use with --assured only");
+    if (options->check_sent_store && (!*options->ledger || !options->habits.assured))
+        return refuse("--check-sent-store needs --assured and --ledger");
+    return true;
+}
+
 /* ---- All ---- */
 
 static void print_help(void)
@@ -173,7 +224,7 @@ static void print_help(void)
         const struct option_row *row = &rows[i];
         printf("  --%s%s%s", row->name, row->argument ? " " : "",
                row->argument ? row->argument : "");
-        if (row->kind != KIND_FLAG && row->kind != KIND_TEXT)
+        if (row->kind == KIND_NUMBER || row->kind == KIND_RANGE || row->kind == KIND_REAL)
             printf("   (%.*g to %.*g; default %s)", 16, row->smallest, 16, row->largest,
                    row->default_value);
         else if (row->default_value && *row->default_value)
@@ -220,5 +271,5 @@ bool options_read(struct options *options, int argc, char **argv)
         print_help();
         return true;
     }
-    return check_url(options) && check_id(options);
+    return check_url(options) && check_id(options) && check_level(options);
 }

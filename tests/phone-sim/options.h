@@ -15,7 +15,9 @@ struct options {
     int64_t connect_rate; /* per second */
     int64_t seed;         /* 0: from the time */
     char ledger[512];     /* empty: none */
-    int64_t exit_after;   /* SMS sent; 0: never */
+    char journal[512];    /* empty: in memory */
+    bool check_sent_store;
+    int64_t exit_after; /* SMS sent; 0: never */
     bool quiet;
     bool help;
 };

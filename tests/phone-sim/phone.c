@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <stdarg.h>
-#include <string.h>
 
 enum { COMPLAINT_SIZE = 512 };
 
@@ -28,13 +27,16 @@ static void disarm(struct phone *phone, struct timer *timer)
     timers_disarm(phone->world->timers, timer);
 }
 
-bool phone_has_to_write(const struct phone *phone)
+static bool has_frame(const struct phone *phone, bool also_later)
 {
+    bool has_assured = also_later ? assured_has_frame_later(&phone->assured)
+                                  : assured_has_frame(&phone->assured);
     switch (phone->state) {
     case PHONE_GREETING:
-        return phone->wants_greeting;
+        return phone->wants_greeting || has_assured;
     case PHONE_CONNECTED:
-        return phone->wants_ping || phone->wants_update || !TAILQ_EMPTY(&phone->radio.to_report);
+        return phone->wants_ping || phone->wants_update || has_assured ||
+               !TAILQ_EMPTY(&phone->radio.to_report);
     case PHONE_RESTING:
     case PHONE_CONNECTING:
     case PHONE_STOPPED:
@@ -43,9 +45,14 @@ bool phone_has_to_write(const struct phone *phone)
     return false;
 }
 
+bool phone_has_to_write(const struct phone *phone)
+{
+    return has_frame(phone, true);
+}
+
 static void want_write(struct phone *phone)
 {
-    if (phone_has_to_write(phone))
+    if (has_frame(phone, false))
         phone->world->want_write(phone);
 }
 
@@ -90,7 +97,7 @@ static void on_update_timer(struct timer *timer, int64_t now_ms)
     want_write(phone);
 }
 
-static size_t write_device(struct phone *phone, char *space, int64_t now_ms)
+static struct device describe(struct phone *phone, int64_t now_ms)
 {
     struct device device = {
         .name = phone->name,
@@ -98,9 +105,9 @@ static size_t write_device(struct phone *phone, char *space, int64_t now_ms)
         .charging = phone->world->habits->charging,
         .signal_dbm = phone->signal_dbm,
     };
-    phone->battery_reported = device.battery_percent;
-    return phone->state == PHONE_GREETING ? frame_write_device_info(space, &device)
-                                          : frame_write_device_update(space, &device);
+    if (phone->writing != PHONE_WRITES_ASSURED || phone->state == PHONE_GREETING)
+        phone->battery_reported = device.battery_percent; /* hello says it, but no report */
+    return device;
 }
 
 /* ---- The connection ---- */
@@ -120,7 +127,8 @@ static void on_connection_timer(struct timer *timer, int64_t now_ms)
         phone->world->connect(phone);
         break;
     case PHONE_GREETING:
-        drop(phone, "no connection_ack came for 30 s");
+        drop(phone,
+             phone->is_assured ? "no welcome came for 30 s" : "no connection_ack came for 30 s");
         break;
     case PHONE_CONNECTED:
         if (now_ms - phone->heard_at_ms >= PHONE_SILENCE_DROP_MS) {
@@ -155,8 +163,11 @@ static void on_pace_timer(struct timer *timer, int64_t now_ms)
 void phone_opened(struct phone *phone, int64_t now_ms)
 {
     phone->state = PHONE_GREETING;
-    phone->wants_greeting = true;
     phone->heard_at_ms = now_ms;
+    if (phone->is_assured)
+        assured_on_connected(&phone->assured);
+    else
+        phone->wants_greeting = true;
     arm(phone, &phone->connection_timer, now_ms + PHONE_ACK_TIMEOUT_MS);
     want_write(phone);
 }
@@ -170,7 +181,7 @@ static void acknowledged(struct phone *phone, int64_t now_ms)
 {
     const struct habits *habits = phone->world->habits;
     if (phone->state != PHONE_GREETING) {
-        complain(phone, "the gateway sent connection_ack again");
+        complain(phone, "the gateway said again that the phone is connected");
         return;
     }
     phone->state = PHONE_CONNECTED;
@@ -185,10 +196,18 @@ static void acknowledged(struct phone *phone, int64_t now_ms)
         arm(phone, &phone->disconnect_timer, now_ms + random_within(&phone->random, ms));
     }
     arm_battery(phone, now_ms);
-    radio_report_all_again(&phone->radio);
+    if (!phone->is_assured)
+        radio_report_all_again(&phone->radio);
     phone->world->connected(phone, phone->was_connected);
     phone->was_connected = true;
     want_write(phone);
+}
+
+static void switch_off(struct phone *phone)
+{
+    radio_switch_off(&phone->radio);
+    if (phone->is_assured)
+        assured_switch_off(&phone->assured, modem_stop(&phone->modem));
 }
 
 void phone_ended(struct phone *phone, int close_code, const char *why, int64_t now_ms)
@@ -202,6 +221,7 @@ void phone_ended(struct phone *phone, int close_code, const char *why, int64_t n
     phone->drop_reason = NULL;
     phone->writing = PHONE_WRITES_NOTHING;
     phone->wants_greeting = phone->wants_ping = phone->wants_update = false;
+    assured_on_disconnected(&phone->assured);
     disarm(phone, &phone->connection_timer);
     disarm(phone, &phone->disconnect_timer);
     disarm(phone, &phone->pace_timer);
@@ -209,7 +229,7 @@ void phone_ended(struct phone *phone, int close_code, const char *why, int64_t n
     disarm(phone, &phone->battery_timer);
     if (close_code == CLOSE_REPLACED || phone->radio.off) {
         phone->state = PHONE_STOPPED;
-        radio_switch_off(&phone->radio);
+        switch_off(phone);
     } else {
         struct range ms = {phone->backoff_ms / 2, phone->backoff_ms};
         phone->state = PHONE_RESTING;
@@ -239,6 +259,38 @@ static void take_sms(struct phone *phone, const struct frame *frame, int64_t now
     want_write(phone);
 }
 
+static void take_assured(struct phone *phone, const struct frame *frame, int64_t now_ms)
+{
+    phone->now_ms = now_ms;
+    const char *problem = assured_on_frame(&phone->assured, frame);
+    if (problem)
+        complain(phone, "%s", problem);
+    else if (frame->type == FRAME_IS_WELCOME)
+        acknowledged(phone, now_ms);
+    want_write(phone);
+}
+
+static bool is_of_the_other_level(const struct phone *phone, enum frame_type type)
+{
+    switch (type) {
+    case FRAME_IS_CONNECTION_ACK:
+    case FRAME_IS_NEW_SMS:
+        return phone->is_assured;
+    case FRAME_IS_WELCOME:
+    case FRAME_IS_OFFER:
+    case FRAME_IS_RELEASE:
+    case FRAME_IS_DROP:
+    case FRAME_IS_REVOKE:
+    case FRAME_IS_REPORT_ACK:
+        return !phone->is_assured;
+    case FRAME_IS_ERROR:
+    case FRAME_IS_UNKNOWN:
+    case FRAME_IS_BROKEN:
+        break;
+    }
+    return false;
+}
+
 void phone_received(struct phone *phone, const char *text, size_t length, int64_t now_ms)
 {
     phone_heard(phone, now_ms);
@@ -246,12 +298,22 @@ void phone_received(struct phone *phone, const char *text, size_t length, int64_
         return;
     struct frame frame;
     frame_read(&frame, text, length);
+    if (is_of_the_other_level(phone, frame.type))
+        frame.type = FRAME_IS_UNKNOWN;
     switch (frame.type) {
     case FRAME_IS_CONNECTION_ACK:
         acknowledged(phone, now_ms);
         break;
     case FRAME_IS_NEW_SMS:
         take_sms(phone, &frame, now_ms);
+        break;
+    case FRAME_IS_WELCOME:
+    case FRAME_IS_OFFER:
+    case FRAME_IS_RELEASE:
+    case FRAME_IS_DROP:
+    case FRAME_IS_REVOKE:
+    case FRAME_IS_REPORT_ACK:
+        take_assured(phone, &frame, now_ms);
         break;
     case FRAME_IS_ERROR:
         if (frame.message_id && strcmp(frame.code, "message_not_held") == 0)
@@ -275,13 +337,15 @@ void phone_received(struct phone *phone, const char *text, size_t length, int64_
 
 static enum phone_frame choose_frame(const struct phone *phone)
 {
-    if (!phone_has_to_write(phone))
+    if (!has_frame(phone, false))
         return PHONE_WRITES_NOTHING;
-    if (phone->state == PHONE_GREETING)
+    if (phone->wants_greeting)
         return PHONE_WRITES_DEVICE_INFO;
     if (phone->wants_ping)
         return PHONE_WRITES_PING;
-    return phone->wants_update ? PHONE_WRITES_DEVICE_UPDATE : PHONE_WRITES_STATUS_UPDATE;
+    if (phone->wants_update)
+        return PHONE_WRITES_DEVICE_UPDATE;
+    return phone->is_assured ? PHONE_WRITES_ASSURED : PHONE_WRITES_STATUS_UPDATE;
 }
 
 enum phone_frame phone_next_frame(struct phone *phone, char *space, size_t *length, int64_t now_ms)
@@ -295,13 +359,22 @@ enum phone_frame phone_next_frame(struct phone *phone, char *space, size_t *leng
     }
     enum sms_status status;
     const struct sms *sms;
+    struct device device;
     switch (phone->writing) {
     case PHONE_WRITES_NOTHING:
     case PHONE_WRITES_PING:
         break;
     case PHONE_WRITES_DEVICE_INFO:
+        device = describe(phone, now_ms);
+        *length = frame_write_device_info(space, &device);
+        break;
     case PHONE_WRITES_DEVICE_UPDATE:
-        *length = write_device(phone, space, now_ms);
+        device = describe(phone, now_ms);
+        *length = frame_write_device_update(space, &device);
+        break;
+    case PHONE_WRITES_ASSURED:
+        device = describe(phone, now_ms);
+        *length = assured_next_frame(&phone->assured, &device, space);
         break;
     case PHONE_WRITES_STATUS_UPDATE:
         sms = radio_next_report(&phone->radio, &status);
@@ -309,6 +382,17 @@ enum phone_frame phone_next_frame(struct phone *phone, char *space, size_t *leng
         break;
     }
     return phone->writing;
+}
+
+static struct sms_news news_of_sms(const struct sms *sms)
+{
+    return (struct sms_news){
+        .message_id = sms->id,
+        .phone_number = sms->phone_number,
+        .text = sms->text ? sms->text : "",
+        .error_code = sms->error_code,
+        .status = sms->status,
+    };
 }
 
 void phone_frame_written(struct phone *phone, int64_t now_ms)
@@ -329,12 +413,109 @@ void phone_frame_written(struct phone *phone, int64_t now_ms)
     case PHONE_WRITES_STATUS_UPDATE:
         finished = radio_report_written(&phone->radio);
         break;
+    case PHONE_WRITES_ASSURED:
+        assured_frame_written(&phone->assured);
+        break;
     }
     phone->writing = PHONE_WRITES_NOTHING;
     phone->paced_until_ms = MAX(phone->paced_until_ms, now_ms) + PHONE_FRAME_INTERVAL_MS;
     want_write(phone);
-    if (finished)
-        phone->world->sms_finished(phone, finished);
+    if (finished) {
+        struct sms_news news = news_of_sms(finished);
+        phone->world->sms_finished(phone, &news);
+    }
+}
+
+/* ---- What the assured level asks for ---- */
+
+static struct phone *phone_of(const struct assured *assured)
+{
+    return CONTAINER_OF(assured, struct phone, assured);
+}
+
+static struct sms_news news_of_entry(const struct journal_entry *entry)
+{
+    return (struct sms_news){
+        .message_id = entry->message_id,
+        .phone_number = entry->phone_number,
+        .text = entry->text ? entry->text : "",
+        .error_code = entry->error_code,
+        .status = entry->status,
+    };
+}
+
+static void on_journal_write(struct assured *assured, const struct journal_write *write)
+{
+    struct phone *phone = phone_of(assured);
+    phone->world->journal_write(phone, write);
+}
+
+static void on_submit(struct assured *assured, const struct journal_entry *entry)
+{
+    struct phone *phone = phone_of(assured);
+    modem_submit(&phone->modem, entry->message_id, entry->attempt, phone->now_ms);
+}
+
+static void on_entry_changed(struct assured *assured, const struct journal_entry *entry)
+{
+    struct phone *phone = phone_of(assured);
+    struct sms_news news = news_of_entry(entry);
+    if (entry->state != ENTRY_RELEASED && entry->state != ENTRY_DROPPED)
+        phone->world->sms_changed(phone, &news);
+}
+
+static void on_entry_reported(struct assured *assured, const struct journal_entry *entry)
+{
+    struct phone *phone = phone_of(assured);
+    struct sms_news news = news_of_entry(entry);
+    if (!modem_awaits_delivery(&phone->modem, entry->message_id))
+        phone->world->sms_finished(phone, &news);
+}
+
+static void on_offer_refused(struct assured *assured, const char *message_id, const char *code)
+{
+    struct phone *phone = phone_of(assured);
+    if (code)
+        complain(phone, "refused the message %s: %s", message_id, code);
+    else
+        phone->world->sms_refused(phone, message_id);
+}
+
+static const struct assured_world assured_world = {
+    .journal_write = on_journal_write,
+    .submit = on_submit,
+    .changed = on_entry_changed,
+    .reported = on_entry_reported,
+    .refused = on_offer_refused,
+};
+
+static void on_sms_left(struct modem *modem, const char *message_id, int64_t attempt)
+{
+    struct phone *phone = CONTAINER_OF(modem, struct phone, modem);
+    const struct entry *entry = journal_find(&phone->assured.journal, message_id);
+    (void)attempt;
+    phone->world->sms_left(phone, &entry->value);
+}
+
+static void on_modem_answered(struct modem *modem, const char *message_id, int64_t attempt,
+                              const struct radio_result *result, int64_t now_ms)
+{
+    struct phone *phone = CONTAINER_OF(modem, struct phone, modem);
+    phone->now_ms = now_ms;
+    assured_on_radio_result(&phone->assured, message_id, attempt, result);
+    want_write(phone);
+}
+
+void phone_journal_durable(struct phone *phone, uint64_t number, int64_t now_ms)
+{
+    phone->now_ms = now_ms;
+    assured_on_journal_durable(&phone->assured, number);
+    want_write(phone);
+}
+
+void phone_sms_recorded(struct phone *phone, int64_t now_ms)
+{
+    modem_recorded(&phone->modem, now_ms);
 }
 
 /* ---- From the beginning to the end ---- */
@@ -342,8 +523,27 @@ void phone_frame_written(struct phone *phone, int64_t now_ms)
 static void on_sms_changed(struct radio *radio, const struct sms *sms)
 {
     struct phone *phone = CONTAINER_OF(radio, struct phone, radio);
-    phone->world->sms_changed(phone, sms);
+    struct sms_news news = news_of_sms(sms);
+    phone->world->sms_changed(phone, &news);
     want_write(phone);
+}
+
+static void init_assured(struct phone *phone)
+{
+    const struct habits *habits = phone->world->habits;
+    phone->is_assured = habits->assured;
+    struct assured_habits assured_habits = {
+        .credit = random_within(&phone->random, habits->credit),
+    };
+    assured_init(&phone->assured, &assured_world, &assured_habits, random_next(&phone->random));
+    phone->modem = (struct modem){
+        .timers = phone->world->timers,
+        .random = &phone->random,
+        .habits = habits,
+        .left = on_sms_left,
+        .answered = on_modem_answered,
+    };
+    modem_init(&phone->modem);
 }
 
 void phone_init(struct phone *phone, const struct phone_world *world,
@@ -370,17 +570,20 @@ void phone_init(struct phone *phone, const struct phone_world *world,
                                   .habits = world->habits,
                                   .changed = on_sms_changed,
                               });
+    init_assured(phone);
     arm(phone, &phone->connection_timer, connect_at_ms);
 }
 
 void phone_fini(struct phone *phone)
 {
     radio_fini(&phone->radio);
+    modem_fini(&phone->modem);
+    assured_fini(&phone->assured);
 }
 
 void phone_retire(struct phone *phone)
 {
-    radio_switch_off(&phone->radio);
+    switch_off(phone);
     disarm(phone, &phone->connection_timer);
     disarm(phone, &phone->disconnect_timer);
     disarm(phone, &phone->update_timer);

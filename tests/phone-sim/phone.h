@@ -1,14 +1,17 @@
 /*
  * One phone: how it lives with its connection, what it reads and what it writes, as PROTOCOL.md
- * says. Pure: events and the time come in; frames, timers and wishes go out. No sockets, no clock,
- * no files. Times are monotonic milliseconds.
+ * says; on the basic level with radio.h, on the assured one with assured.h and modem.h. Pure: events
+ * and the time come in; frames, timers and wishes go out. No sockets, no clock, no files. Times are
+ * monotonic milliseconds.
  */
 #ifndef PHONE_SIM_PHONE_H
 #define PHONE_SIM_PHONE_H
 
+#include "assured.h"
 #include "base.h"
 #include "frame.h"
 #include "habits.h"
+#include "modem.h"
 #include "radio.h"
 #include "timers.h"
 
@@ -17,7 +20,7 @@ enum {
     PHONE_BACKOFF_FIRST_MS = 1000,
     PHONE_BACKOFF_LAST_MS = 60000,
     PHONE_SUCCESS_MS = 10000,      /* a connection that has lasted so long was a success */
-    PHONE_ACK_TIMEOUT_MS = 30000,  /* between the open connection and connection_ack */
+    PHONE_ACK_TIMEOUT_MS = 30000,  /* between the open connection and connection_ack or welcome */
     PHONE_SILENCE_PING_MS = 60000, /* nothing heard for that long: ask */
     PHONE_SILENCE_DROP_MS = 80000, /* nor an answer: the connection is dead */
     /* The gateway takes 500 frames in a second; this makes 383 in the worst one. */
@@ -28,7 +31,7 @@ enum {
 enum phone_state {
     PHONE_RESTING,    /* until the time to connect comes */
     PHONE_CONNECTING, /* from the wish to the open WebSocket */
-    PHONE_GREETING,   /* until connection_ack */
+    PHONE_GREETING,   /* until connection_ack or welcome */
     PHONE_CONNECTED,
     PHONE_STOPPED, /* replaced: never connects again */
 };
@@ -39,6 +42,16 @@ enum phone_frame {
     PHONE_WRITES_PING, /* a control frame, without a text */
     PHONE_WRITES_DEVICE_UPDATE,
     PHONE_WRITES_STATUS_UPDATE,
+    PHONE_WRITES_ASSURED, /* any of the assured level */
+};
+
+/* What happened to an SMS, to be shown and counted. */
+struct sms_news {
+    const char *message_id;
+    const char *phone_number;
+    const char *text;       /* "" if it is not there any more */
+    const char *error_code; /* with SMS_FAILED */
+    enum sms_status status;
 };
 
 struct phone;
@@ -54,20 +67,30 @@ struct phone_world {
     void (*drop)(struct phone *phone);       /* at once, without a close frame */
     void (*want_write)(struct phone *phone); /* ask phone_next_frame() when it can be written */
 
+    /* The assured level: to be made durable, and phone_journal_durable() called then. */
+    void (*journal_write)(struct phone *phone, const struct journal_write *write);
+    /* Likewise: this SMS leaves now; to be put on record, and phone_sms_recorded() called then. */
+    void (*sms_left)(struct phone *phone, const struct journal_entry *entry);
+
     /* What happened to a phone, to be shown and counted. */
     void (*connected)(struct phone *phone, bool again);
     void (*disconnected)(struct phone *phone, const char *why, bool was_connected);
     void (*complained)(struct phone *phone, const char *what);
     void (*sms_refused)(struct phone *phone, const char *id);
-    void (*sms_changed)(struct phone *phone, const struct sms *sms);
-    void (*sms_finished)(struct phone *phone, const struct sms *sms);
+    void (*sms_changed)(struct phone *phone, const struct sms_news *news);
+    void (*sms_finished)(struct phone *phone, const struct sms_news *news);
 };
 
 struct phone {
     const struct phone_world *world;
     struct connection *connection; /* of link.c; a phone does not look into it */
+    struct unsaved *unsaved;       /* of keeper.c; likewise */
     struct random random;
-    struct radio radio;
+    bool is_assured;
+    struct radio radio;     /* of the basic level */
+    struct assured assured; /* this and the next of the assured one */
+    struct modem modem;
+    int64_t now_ms; /* of the event that the assured level is told of */
     char id[PHONE_ID_SIZE];
     char name[32];
 
@@ -103,7 +126,8 @@ struct phone_identity {
     int64_t battery_percent;
 };
 
-/* It connects for the first time at `connect_at_ms`. `phone` must stay where it is. */
+/* It connects for the first time at `connect_at_ms`. `phone` must stay where it is. An assured one
+ * is then given its journal, by assured_on_first_start() or assured_on_restart(). */
 void phone_init(struct phone *phone, const struct phone_world *world,
                 const struct phone_identity *identity, int64_t now_ms, int64_t connect_at_ms);
 void phone_fini(struct phone *phone);
@@ -122,6 +146,10 @@ void phone_frame_written(struct phone *phone, int64_t now_ms);
 
 /* Is there anything to write, now or later? */
 bool phone_has_to_write(const struct phone *phone);
+
+/* The assured level: changes up to this number are on disk; the SMS that left is on record. */
+void phone_journal_durable(struct phone *phone, uint64_t number, int64_t now_ms);
+void phone_sms_recorded(struct phone *phone, int64_t now_ms);
 
 /* The end of the program is near: no more SMS and no new connection; what is to be reported still
  * can be. */

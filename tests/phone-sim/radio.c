@@ -2,17 +2,6 @@
 
 #include <string.h>
 
-/* In the words of Android's SmsManager.RESULT_*. */
-static const struct sms_error radio_errors[] = {
-    {"generic_failure", "The radio could not send the message."},
-    {"no_service", "The phone has no service."},
-    {"radio_off", "The radio is switched off."},
-    {"network_reject", "The network rejected the message."},
-    {"limit_exceeded", "The phone has sent too many messages in a short time."},
-};
-static const struct sms_error invalid_arguments = {
-    "invalid_arguments", "The message has no valid phone number, or no text."};
-
 void radio_init(struct radio *radio, const struct radio_settings *settings)
 {
     *radio = (struct radio){.settings = *settings};
@@ -79,9 +68,9 @@ static void drop_text(struct sms *sms)
     sms->text = NULL;
 }
 
-static void fail(struct sms *sms, const struct sms_error *error, int64_t now_ms)
+static void fail(struct sms *sms, const char *error_code, int64_t now_ms)
 {
-    sms->error = error;
+    sms->error_code = error_code;
     arm(sms, now_ms + RADIO_FORGET_AFTER_MS);
     set_status(sms, SMS_FAILED);
     drop_text(sms);
@@ -94,7 +83,7 @@ static void leave_radio(struct sms *sms, int64_t now_ms)
     const struct habits *habits = radio->settings.habits;
     radio->on_air = NULL;
     if (random_share(random) < habits->failure_rate) {
-        fail(sms, &radio_errors[random_next(random) % ARRAY_LENGTH(radio_errors)], now_ms);
+        fail(sms, word_list_choose(&habits->failure_codes, random), now_ms);
     } else {
         sms->awaits_report = random_share(random) >= habits->no_report_rate;
         arm(sms, now_ms + (sms->awaits_report ? random_within(random, habits->report_ms)
@@ -119,13 +108,6 @@ static void on_timer(struct timer *timer, int64_t now_ms)
     } else {
         forget(sms);
     }
-}
-
-/* E.164: a plus, and up to 15 digits. */
-static bool is_phone_number(const char *text)
-{
-    size_t digits = text && *text == '+' ? strspn(text + 1, "0123456789") : 0;
-    return digits >= 1 && digits <= 15 && text[1 + digits] == '\0';
 }
 
 static struct sms *find(struct radio *radio, const char *id)
@@ -153,14 +135,14 @@ enum radio_answer radio_take(struct radio *radio, const char *id, const char *ph
     snprintf(sms->id, sizeof(sms->id), "%s", id);
     TAILQ_INSERT_TAIL(&radio->all, sms, in_all);
     radio->count++;
-    bool can_be_sent = is_phone_number(phone_number) && text;
+    bool can_be_sent = sms_is_phone_number(phone_number) && text;
     if (can_be_sent) {
         snprintf(sms->phone_number, sizeof(sms->phone_number), "%s", phone_number);
-        sms->text = strdup(text);
+        sms->text = must_copy(text);
     }
     set_status(sms, SMS_QUEUED);
     if (!can_be_sent) {
-        fail(sms, &invalid_arguments, now_ms);
+        fail(sms, "invalid_arguments", now_ms);
         return RADIO_TAKES_IT;
     }
     TAILQ_INSERT_TAIL(&radio->to_send, sms, in_to_send);

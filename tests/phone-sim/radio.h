@@ -11,22 +11,14 @@
 #include "base.h"
 #include "habits.h"
 #include "id_set.h"
+#include "sms.h"
 #include "timers.h"
 
 #include <sys/queue.h>
 
 enum {
-    SMS_ID_SIZE = 65,
-    SMS_NUMBER_SIZE = 17,
     RADIO_FORGET_AFTER_MS = 10 * 60 * 1000, /* as PROTOCOL.md says */
     RADIO_CAPACITY = 100000,                /* SMS in memory */
-};
-
-enum sms_status { SMS_QUEUED, SMS_SENDING, SMS_SENT, SMS_DELIVERED, SMS_FAILED };
-
-struct sms_error {
-    const char *code;
-    const char *message;
 };
 
 struct sms {
@@ -34,9 +26,9 @@ struct sms {
     TAILQ_ENTRY(sms) in_to_send;
     TAILQ_ENTRY(sms) in_to_report;
     struct radio *radio;
-    struct timer timer; /* it has left, is reported about, or can be forgotten */
-    const struct sms_error *error;
-    char *text; /* NULL once it is sent or failed */
+    struct timer timer;     /* it has left, is reported about, or can be forgotten */
+    const char *error_code; /* of SMS_FAILED */
+    char *text;             /* NULL once it is sent or failed */
     enum sms_status status;
     unsigned to_report; /* 1 << status for each that is still to be reported */
     bool awaits_report; /* a delivery report will come */

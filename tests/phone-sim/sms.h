@@ -1,0 +1,47 @@
+/* What both levels of the protocol say about an SMS: its names, its statuses, why it failed. */
+#ifndef PHONE_SIM_SMS_H
+#define PHONE_SIM_SMS_H
+
+#include "base.h"
+
+enum {
+    SMS_ID_SIZE = 65,
+    SMS_NUMBER_SIZE = 17,
+    SMS_ERROR_SIZE = 33, /* of a code that --failure-code or --nack-code names */
+};
+
+enum sms_status {
+    SMS_QUEUED, /* nothing that is reported */
+    SMS_SENDING,
+    SMS_SENT,
+    SMS_DELIVERED,
+    SMS_FAILED,
+    SMS_CANCELLED, /* this and the next on the assured level only */
+    SMS_UNKNOWN,
+};
+
+/* As the protocol has it; "" for SMS_QUEUED. */
+const char *sms_status_name(enum sms_status status);
+/* False if no status has that name. */
+bool sms_status_from_name(enum sms_status *status, const char *name);
+
+enum sms_error_class {
+    SMS_ERROR_DEFINITE, /* nothing was sent, if no part was */
+    SMS_ERROR_PERMANENT,
+    SMS_ERROR_AMBIGUOUS, /* it may have been sent */
+};
+
+/* Why an SMS failed, in the words of Android's SmsManager.RESULT_*. */
+struct sms_error {
+    const char *code;
+    enum sms_error_class error_class;
+    const char *message;
+};
+
+/* Never NULL: a word that is not in the table is ambiguous, and its `code` is empty. */
+const struct sms_error *sms_error_find(const char *code);
+
+/* E.164: a plus, and up to 15 digits. `text` may be NULL. */
+bool sms_is_phone_number(const char *text);
+
+#endif
