@@ -4,7 +4,9 @@ VERSION := 0.1.0
 
 # SANITIZE=address (with undefined behaviour) or thread: another build, in a folder of its own.
 SANITIZE ?=
-OUT := build$(if $(SANITIZE),/$(SANITIZE))
+# FAIL_POINTS=1: likewise, with the places where the fault tests end a process.
+FAIL_POINTS ?=
+OUT := build$(if $(SANITIZE),/$(SANITIZE))$(if $(FAIL_POINTS),/faults)
 GEN := build/gen
 
 CC ?= cc
@@ -23,7 +25,7 @@ else ifeq ($(SANITIZE),thread)
 else
   $(error SANITIZE is address or thread)
 endif
-CPPFLAGS += -D_GNU_SOURCE -DGATEWAY_VERSION='"$(VERSION)"' -I$(GEN) -MMD -MP
+CPPFLAGS += $(if $(FAIL_POINTS),-DFAIL_POINTS) -D_GNU_SOURCE -DGATEWAY_VERSION='"$(VERSION)"' -I$(GEN) -MMD -MP
 CFLAGS += -std=gnu11 -g $(OPTIMISE) $(HARDENING) $(WARNINGS)
 LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(filter -fsanitize%,$(OPTIMISE))
 LDLIBS := -lsqlite3 -lcjson -luuid -lm -lpthread
@@ -142,6 +144,7 @@ test: test-dependencies
 	@$(MAKE) --no-print-directory all test-programs $(LINT_NPM)
 	@$(MAKE) --no-print-directory SANITIZE=address test-programs
 	@$(MAKE) --no-print-directory SANITIZE=thread test-programs
+	@$(MAKE) --no-print-directory FAIL_POINTS=1 programs
 	@folder=$$(mktemp -d) && \
 	    $(PYTHON) -m pytest -n 4 --basetemp=$$folder/pytest $(PYTEST) tests && rm -r $$folder
 test-dependencies:

@@ -1,6 +1,7 @@
 /* api-fcgi: answers the REST API behind nginx. */
 #include "../common/clock.h"
 #include "../common/doorbell.h"
+#include "../common/fail_point.h"
 #include "../common/log.h"
 #include "../common/program.h"
 #include "api.h"
@@ -14,6 +15,7 @@ static struct api api; /* large: the counters of every route and status */
 static void ring(void *doorbell)
 {
     doorbell_ring(doorbell);
+    FAIL_POINT("api.after_doorbell");
 }
 
 int main(int argc, char **argv)

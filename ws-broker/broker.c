@@ -1,6 +1,7 @@
 /* The core: phones come, speak, report and leave, and time passes. */
 #include "broker_core.h"
 
+#include "../common/fail_point.h"
 #include "../common/log.h"
 #include "../common/protocol.h"
 #include "../common/send_result.h"
@@ -214,6 +215,7 @@ static void take_report(struct broker *broker, struct session *session, const st
     }
     strcpy(job->write.report.error_code, frame->error_code);
     strcpy(job->write.report.error_message, frame->error_message);
+    FAIL_POINT("broker.before_report");
     job_submit(broker, job);
 
     if (frame->status != MESSAGE_SENDING)
@@ -404,6 +406,7 @@ static void connect_done(struct broker *broker, struct job *job, int64_t now_ms)
 static void report_done(struct broker *broker, struct job *job, int64_t now_ms)
 {
     struct session *session = session_table_find(&broker->sessions, job->session);
+    FAIL_POINT("broker.after_report");
     if (!session)
         return;
     session->pending_reports--;

@@ -2,6 +2,7 @@
 #include "store.h"
 
 #include "../clock.h"
+#include "../fail_point.h"
 #include "../log.h"
 #include "store_backend.h"
 
@@ -121,8 +122,10 @@ static void run_batch(struct store *store, struct store_write *batch)
         if (write->result == ERROR_NONE && write->verb == STORE_ENQUEUE)
             enqueued = true;
     }
+    FAIL_POINT("store.before_commit");
     if (batch_error == ERROR_NONE)
         batch_error = backend->commit(store->connection);
+    FAIL_POINT("store.after_commit");
     if (batch_error != ERROR_NONE)
         backend->rollback(store->connection);
 

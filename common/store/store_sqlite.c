@@ -2,6 +2,7 @@
 #include "store_sqlite.h"
 
 #include "../clock.h"
+#include "../fail_point.h"
 #include "../log.h"
 #include "migrations.h" /* generated from sql/ */
 
@@ -393,6 +394,7 @@ static void checkpoint(struct store_connection *connection)
     int code = sqlite3_wal_checkpoint_v2(
         connection->db, NULL, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE,
         NULL, NULL);
+    FAIL_POINT("store.after_checkpoint");
     if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY)
         sqlite_error(connection, code, "checkpoint");
     connection->wal_frames = 0;
