@@ -47,7 +47,7 @@ objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 PROGRAMS := $(addprefix $(OUT)/,api-fcgi ws-broker phone-sim)
 TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(UNIT_TESTS))
 
-.PHONY: all programs site run dev test test-programs lint format dependencies test-dependencies \
+.PHONY: all programs site run dev test torture test-programs lint format dependencies test-dependencies \
         lint-dependencies clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -147,6 +147,15 @@ test: test-dependencies
 	@$(MAKE) --no-print-directory FAIL_POINTS=1 programs
 	@folder=$$(mktemp -d) && \
 	    $(PYTHON) -m pytest -n 4 --basetemp=$$folder/pytest $(PYTEST) tests && rm -r $$folder
+# The faults alone, and the random kills for TORTURE_SECONDS; TORTURE_SEED repeats their choice.
+TORTURE_SECONDS ?= 3600
+torture: test-dependencies
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory SANITIZE=address programs
+	@$(MAKE) --no-print-directory SANITIZE=thread programs
+	@$(MAKE) --no-print-directory FAIL_POINTS=1 programs
+	@folder=$$(mktemp -d) && TORTURE_LONG=1 TORTURE_SECONDS=$(TORTURE_SECONDS) \
+	    $(PYTHON) -m pytest -n 4 --basetemp=$$folder/pytest $(PYTEST) tests/torture && rm -r $$folder
 test-dependencies:
 	@deploy/dependencies.sh test
 
@@ -169,6 +178,7 @@ help:
 	@echo 'make run      installs what is missing, builds, and serves http://localhost:8000'
 	@echo 'make dev      the same, and builds and starts again when a source file changes'
 	@echo 'make test     installs what is missing, and runs every test'
+	@echo 'make torture  an hour of faults and kill -9 under load (TORTURE_SECONDS=3600)'
 	@echo 'make all      builds the programs and the documentation pages into build/'
 	@echo 'make lint     checks the format and runs the static analyser'
 	@echo 'make format   formats the C files'

@@ -57,6 +57,9 @@ class Database:
     def statuses(self):
         return Counter(message.status for message in self.messages.values())
 
+    def statuses_by_name(self):
+        return {STATUSES[status]: count for status, count in sorted(self.statuses().items())}
+
 
 class Checker:
     """Collects violations over a run. `check` may be called at any time, `conclude` at its end."""
@@ -132,7 +135,7 @@ class Checker:
             sent = lines.get(message.id, [])
             if message.status not in SETTLED and not (basic and message.status == ACCEPTED):
                 self._violate("not settled", message, database.events[message.seq])
-            if message.status in (SENT, DELIVERED) and len(sent) != 1:
+            if message.status in (SENT, DELIVERED) and not sent:
                 self._violate("reported as sent, and no radio sent it", message)
             if sent and message.status not in MAY_HAVE_LEFT:
                 self._violate("sent, and the database says it was not", message, sent)

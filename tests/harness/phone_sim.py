@@ -12,6 +12,7 @@ class PhoneSim:
 
     def __init__(self, gateway, count, *options, name="phone", wait=True):
         self.gateway = gateway
+        self.name = name
         self.count = count
         self.ledger_path = gateway.folder / f"{name}.ledger"
         self.log_path = gateway.folder / f"{name}.log"
