@@ -60,11 +60,11 @@ int main(int argc, char **argv)
     log_info("serving", LOG_TEXT("socket", socket_path),
              LOG_TEXT("database", settings.database_path));
     program_notify_ready();
-    fcgi_server_run(server);
+    bool good = fcgi_server_run(server);
     program_notify_stopping();
     store_close(api.store);
     fcgi_server_free(server);
     doorbell_close(doorbell);
     log_info("stopped");
-    return EXIT_SUCCESS;
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -126,6 +126,8 @@ enum http_outcome handle_send_sms(struct http_exchange *exchange)
     const struct buffer *text = &exchange->request.body;
     struct json_problem problem;
     struct json *body = json_parse(text->data, text->length, &problem);
+    if (!body && problem.no_memory)
+        return http_problem(exchange, ERROR_INTERNAL, "There is no memory for the message.");
     if (!body)
         return http_problem(exchange, ERROR_MALFORMED_JSON,
                             "The body is not valid JSON: %s (at byte %zu).", problem.reason,
