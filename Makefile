@@ -37,7 +37,7 @@ PHONE_SIM := $(wildcard tests/phone-sim/*.c)
 UNIT_TESTS := $(wildcard tests/unit/test_*.c)
 SOURCES := $(COMMON) $(API) $(BROKER) $(PHONE_SIM)
 C_FILES = $(SOURCES) $(wildcard tests/unit/*.[ch] common/*.h common/store/*.h api-fcgi/*.h \
-          ws-broker/*.h tests/phone-sim/*.h)
+          ws-broker/*.h tests/phone-sim/*.h tests/torture/preload/*.c)
 # V=1 shows the commands.
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
@@ -46,8 +46,10 @@ objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
 PROGRAMS := $(addprefix $(OUT)/,api-fcgi ws-broker phone-sim)
 TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(UNIT_TESTS))
+# What tests preload into the programs of the release build.
+PRELOADS := $(patsubst tests/torture/preload/%.c,build/tests/%.so,$(wildcard tests/torture/preload/*.c))
 
-.PHONY: all programs site run dev test torture test-programs lint format dependencies test-dependencies \
+.PHONY: all programs site run dev test torture test-programs preloads lint format dependencies test-dependencies \
         lint-dependencies clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -55,6 +57,7 @@ TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(UNIT_TESTS))
 all: programs site
 programs: $(PROGRAMS)
 test-programs: $(PROGRAMS) $(TEST_PROGRAMS)
+preloads: $(PRELOADS)
 
 # ---- Programs ----
 
@@ -73,6 +76,11 @@ $(OUT)/tests/%: $(OUT)/obj/tests/unit/%.o $(OUT)/libapi.a $(OUT)/libbroker.a $(O
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LDLIBS)
+
+$(PRELOADS): build/tests/%.so: tests/torture/preload/%.c
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -g -O2 -fPIC $(WARNINGS) -shared -o $@ $< -ldl
 
 $(OUT)/libcommon.a: $(call objects,$(COMMON))
 $(OUT)/libapi.a: $(call objects,$(filter-out %/main.c,$(API)))
@@ -141,7 +149,7 @@ dependencies:
 # PYTEST="-k name" runs some, PYTEST=-x stops at the first failure. What failing tests wrote is kept.
 PYTEST ?= -q
 test: test-dependencies
-	@$(MAKE) --no-print-directory all test-programs $(LINT_NPM)
+	@$(MAKE) --no-print-directory all test-programs preloads $(LINT_NPM)
 	@$(MAKE) --no-print-directory SANITIZE=address test-programs
 	@$(MAKE) --no-print-directory SANITIZE=thread test-programs
 	@$(MAKE) --no-print-directory FAIL_POINTS=1 programs
@@ -150,7 +158,7 @@ test: test-dependencies
 # The faults alone, and the random kills for TORTURE_SECONDS; TORTURE_SEED repeats their choice.
 TORTURE_SECONDS ?= 3600
 torture: test-dependencies
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all preloads
 	@$(MAKE) --no-print-directory SANITIZE=address programs
 	@$(MAKE) --no-print-directory SANITIZE=thread programs
 	@$(MAKE) --no-print-directory FAIL_POINTS=1 programs

@@ -9,6 +9,8 @@ import sqlite3
 import uuid
 from collections import Counter, defaultdict, namedtuple
 
+from .waiting import wait_for
+
 STATUSES = ("queued", "dispatched", "accepted", "sending", "sent", "delivered", "failed", "expired",
             "cancelled", "unknown")
 QUEUED, DISPATCHED, ACCEPTED, SENDING, SENT, DELIVERED, FAILED, EXPIRED, CANCELLED, UNKNOWN = \
@@ -147,3 +149,15 @@ class Checker:
     def conclude(self):
         assert not self.violations, f"{len(self.violations)} violations:\n" + \
             "\n".join(self.violations[:20])
+
+
+def settle_and_check(gateway, promised, fleets, checker=None, limit=120):
+    """After the faults have stopped: waits until nothing is on its way any more; then the ledgers
+    must agree. Returns the database."""
+    checker = checker or Checker(gateway)
+    wait_for(lambda: gateway.query("SELECT count(*) FROM message WHERE status BETWEEN 0 AND 3")
+             == [(0,)], "everything to settle", limit)
+    radio = [line for fleet in fleets for line in read_radio(fleet.ledger_path)]
+    database = checker.check(promised, radio, settled=True)
+    checker.conclude()
+    return database

@@ -11,8 +11,7 @@ from collections import Counter
 
 import pytest
 
-from harness.ledgers import DELIVERED, SENT, UNKNOWN, Checker, read_radio
-from harness.waiting import wait_for
+from harness.ledgers import DELIVERED, SENT, UNKNOWN, Checker, read_radio, settle_and_check
 
 SECONDS = int(os.environ.get("TORTURE_SECONDS", 60))
 SEED = int(os.environ.get("TORTURE_SEED", random.SystemRandom().randrange(1 << 32)))
@@ -60,20 +59,12 @@ def test_nothing_is_lost_or_sent_twice_while_everything_is_killed(make_gateway, 
     for fleet in fleets:  # so that no phone waits for a minute before it connects again
         fleet.kill()
         fleet.start()
-    settle(gateway)
+    database = settle_and_check(gateway, promised, fleets, checker, limit=240)
     radio = read_all_radios(fleets)
-    database = checker.check(promised, radio, settled=True)
     statuses = database.statuses()
     torture_report("kill loop", seconds=SECONDS, seed=SEED, kills=dict(kills),
                    promised=len(promised), refused=load.refused, unanswered=load.unanswered,
                    messages=len(database.messages), radio_lines=len(radio),
                    statuses=database.statuses_by_name(), violations=len(checker.violations))
-    checker.conclude()
     assert kills["ws-broker"] and kills["api-fcgi"] and kills["nginx"]
     assert statuses[DELIVERED] + statuses[SENT] > statuses[UNKNOWN]
-
-
-def settle(gateway):
-    """A message that a phone refused waits for a while, and may be refused again."""
-    wait_for(lambda: gateway.query("SELECT count(*) FROM message WHERE status BETWEEN 0 AND 3")
-             == [(0,)], "everything to settle", 240)
