@@ -5,7 +5,9 @@ VERSION := 0.1.0
 # SANITIZE=address (with undefined behaviour) or thread: another build, in a folder of its own.
 # SANITIZE=fuzz is `make fuzz`'s, by clang.
 SANITIZE ?=
-OUT := build$(if $(SANITIZE),/$(SANITIZE))
+# FAIL_POINTS=1: likewise, with the places where the fault tests end a process.
+FAIL_POINTS ?=
+OUT := build$(if $(SANITIZE),/$(SANITIZE))$(if $(FAIL_POINTS),/faults)
 GEN := build/gen
 
 CC ?= cc
@@ -30,7 +32,8 @@ else ifeq ($(SANITIZE),fuzz)
 else
   $(error SANITIZE is address, thread or fuzz)
 endif
-CPPFLAGS += -D_GNU_SOURCE -DGATEWAY_VERSION='"$(VERSION)"' -I$(GEN) -MMD -MP
+CPPFLAGS += $(if $(FAIL_POINTS),-DFAIL_POINTS) -D_GNU_SOURCE \
+            -DGATEWAY_VERSION='"$(VERSION)"' -I$(GEN) -MMD -MP
 CFLAGS += -std=gnu11 -g $(OPTIMISE) $(HARDENING) $(WARNINGS)
 LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(filter -fsanitize%,$(OPTIMISE))
 LDLIBS := -lsqlite3 -lcjson -luuid -lm -lpthread
@@ -47,8 +50,8 @@ UNIT_TESTS := $(wildcard tests/unit/test_*.c)
 FUZZ_TARGETS := $(wildcard tests/fuzz/fuzz_*.c)
 SOURCES := $(COMMON) $(API) $(BROKER) $(PHONE_SIM) $(SIMULATION)
 C_FILES = $(SOURCES) $(wildcard tests/unit/*.[ch] tests/fuzz/*.[ch] common/*.h common/store/*.h \
-          api-fcgi/*.h ws-broker/*.h tests/phone-sim/*.h \
-          tests/simulation/*.h)
+          api-fcgi/*.h ws-broker/*.h tests/phone-sim/*.h tests/simulation/*.h \
+          tests/torture/preload/*.c)
 # V=1 shows the commands.
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
@@ -59,9 +62,12 @@ PROGRAMS := $(addprefix $(OUT)/,api-fcgi ws-broker phone-sim)
 TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(UNIT_TESTS)) \
                  $(if $(filter thread,$(SANITIZE)),,$(OUT)/simulation)
 FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(OUT)/tests/%,$(FUZZ_TARGETS))
+# What tests preload into the programs of the release build.
+PRELOADS := $(patsubst tests/torture/preload/%.c,build/tests/%.so,$(wildcard tests/torture/preload/*.c))
 
-.PHONY: all programs site run dev test test-programs simulate model fuzz fuzz-programs lint format dependencies \
-        test-dependencies fuzz-dependencies lint-dependencies clean help
+.PHONY: all programs site run dev test test-programs torture preloads simulate model fuzz \
+        fuzz-programs lint format dependencies test-dependencies fuzz-dependencies \
+        lint-dependencies clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -69,6 +75,7 @@ all: programs site
 programs: $(PROGRAMS)
 test-programs: $(PROGRAMS) $(TEST_PROGRAMS) $(if $(filter address,$(SANITIZE)),$(FUZZ_PROGRAMS))
 fuzz-programs: $(FUZZ_PROGRAMS)
+preloads: $(PRELOADS)
 
 # ---- Programs ----
 
@@ -101,6 +108,11 @@ $(OUT)/tests/fuzz_%: $(OUT)/obj/tests/fuzz/fuzz_%.o $(filter %.o,$(FUZZ_MAIN)) $
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(filter %.a,$^) -lfcgi $(LDLIBS)
+
+$(PRELOADS): build/tests/%.so: tests/torture/preload/%.c
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -g -O2 -fPIC $(WARNINGS) -shared -o $@ $< -ldl
 
 $(OUT)/libcommon.a: $(call objects,$(COMMON))
 $(OUT)/libapi.a: $(call objects,$(filter-out %/main.c,$(API)))
@@ -170,11 +182,21 @@ dependencies:
 # PYTEST="-k name" runs some, PYTEST=-x stops at the first failure. What failing tests wrote is kept.
 PYTEST ?= -q
 test: test-dependencies
-	@$(MAKE) --no-print-directory all test-programs $(LINT_NPM)
+	@$(MAKE) --no-print-directory all test-programs preloads $(LINT_NPM)
 	@$(MAKE) --no-print-directory SANITIZE=address test-programs
 	@$(MAKE) --no-print-directory SANITIZE=thread test-programs
+	@$(MAKE) --no-print-directory FAIL_POINTS=1 programs
 	@folder=$$(mktemp -d) && \
 	    $(PYTHON) -m pytest -n 4 --basetemp=$$folder/pytest $(PYTEST) tests && rm -r $$folder
+# The faults alone, and the random kills for TORTURE_SECONDS; TORTURE_SEED repeats their choice.
+TORTURE_SECONDS ?= 3600
+torture: test-dependencies
+	@$(MAKE) --no-print-directory all preloads
+	@$(MAKE) --no-print-directory SANITIZE=address programs
+	@$(MAKE) --no-print-directory SANITIZE=thread programs
+	@$(MAKE) --no-print-directory FAIL_POINTS=1 programs
+	@folder=$$(mktemp -d) && TORTURE_LONG=1 TORTURE_SECONDS=$(TORTURE_SECONDS) \
+	    $(PYTHON) -m pytest -n 4 --basetemp=$$folder/pytest $(PYTEST) tests/torture && rm -r $$folder
 test-dependencies:
 	@deploy/dependencies.sh test
 
@@ -220,6 +242,7 @@ help:
 	@echo 'make test     installs what is missing, and runs every test'
 	@echo 'make simulate runs the broker core in SEEDS=1000000 simulated worlds (minutes)'
 	@echo 'make model    searches the model of the device protocol, with two faults at any instants'
+	@echo 'make torture  an hour of faults and kill -9 under load (TORTURE_SECONDS=3600)'
 	@echo 'make all      builds the programs and the documentation pages into build/'
 	@echo 'make fuzz     feeds the parsers random input; FUZZ_SECONDS=60 for each'
 	@echo 'make lint     checks the format and runs the static analyser'

@@ -1,4 +1,5 @@
 /* POST /api/send-sms; GET and DELETE /api/sms/{message_id}. */
+#include "../common/fail_point.h"
 #include "../common/json.h"
 #include "../common/log.h"
 #include "../common/utf8.h"
@@ -102,6 +103,7 @@ static void answer_accepted(struct http_exchange *exchange)
 {
     struct message *message = &exchange->message;
     enum error error = exchange->write.result;
+    FAIL_POINT("api.before_answer");
     if (error != ERROR_NONE) {
         http_store_problem(exchange, error);
         return;
@@ -124,6 +126,8 @@ enum http_outcome handle_send_sms(struct http_exchange *exchange)
     const struct buffer *text = &exchange->request.body;
     struct json_problem problem;
     struct json *body = json_parse(text->data, text->length, &problem);
+    if (!body && problem.no_memory)
+        return http_problem(exchange, ERROR_INTERNAL, "There is no memory for the message.");
     if (!body)
         return http_problem(exchange, ERROR_MALFORMED_JSON,
                             "The body is not valid JSON: %s (at byte %zu).", problem.reason,
@@ -150,6 +154,7 @@ enum http_outcome handle_send_sms(struct http_exchange *exchange)
         .verb = STORE_ENQUEUE,
         .enqueue.message = message,
     };
+    FAIL_POINT("api.before_enqueue");
     return http_park(exchange, answer_accepted);
 }
 

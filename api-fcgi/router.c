@@ -95,6 +95,8 @@ static enum http_outcome check_body(struct http_exchange *exchange, const struct
     if (!is_json(request->content_type))
         return http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
                             "Send the header Content-Type: application/json.");
+    if (request->body_lost)
+        return http_problem(exchange, ERROR_INTERNAL, "There is no memory for the body.");
     if (request->body.failed)
         return http_problem(exchange, ERROR_BODY_TOO_LARGE, "The body may have %lld bytes.",
                             (long long)exchange->api->settings->max_body_bytes);

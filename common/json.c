@@ -39,12 +39,13 @@ struct json *json_parse(const char *text, size_t length, struct json_problem *pr
         return NULL;
     cJSON *document = cJSON_ParseWithLengthOpts(text, length + 1, NULL, true);
     if (!document) {
-        *problem = (struct json_problem){.reason = "there is no memory for it"};
+        *problem = (struct json_problem){.reason = "there is no memory for it", .no_memory = true};
         return NULL;
     }
     if (has_duplicate_names(document)) {
         cJSON_Delete(document);
-        *problem = (struct json_problem){"a name stands twice in one object", length};
+        *problem = (struct json_problem){.reason = "a name stands twice in one object",
+                                         .offset = length};
         return NULL;
     }
     return (struct json *)document;

@@ -20,6 +20,7 @@ enum { JSON_MAX_DEPTH = 16, JSON_MAX_MEMBERS = 256 };
 struct json_problem {
     const char *reason; /* static, reads after "the body is not valid JSON: " */
     size_t offset;
+    bool no_memory; /* it may be valid */
 };
 
 struct json;

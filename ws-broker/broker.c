@@ -1,6 +1,7 @@
 /* The core: phones come, speak, report and leave, and time passes. */
 #include "broker_core.h"
 
+#include "../common/fail_point.h"
 #include "../common/log.h"
 #include "../common/protocol.h"
 #include "../common/send_result.h"
@@ -220,6 +221,7 @@ static void take_report(struct broker *broker, struct session *session, const st
     }
     strcpy(job->write.report.error_code, frame->error_code);
     strcpy(job->write.report.error_message, frame->error_message);
+    FAIL_POINT("broker.before_report");
     job_submit(broker, job);
 
     if (frame->status != MESSAGE_SENDING)

@@ -1,6 +1,7 @@
 /* The core: what the store answered. */
 #include "broker_core.h"
 
+#include "../common/fail_point.h"
 #include "../common/log.h"
 #include "../common/protocol.h"
 
@@ -79,6 +80,7 @@ static void connect_done(struct broker *broker, struct job *job, int64_t now_ms)
 static void report_done(struct broker *broker, struct job *job, int64_t now_ms)
 {
     struct session *session = session_table_find(&broker->sessions, job->session);
+    FAIL_POINT("broker.after_report");
     if (!session)
         return;
     session->pending_reports--;

@@ -1,6 +1,7 @@
 /* Phones with a journal: offers, what they answer, and what somebody wants back. */
 #include "broker_core.h"
 
+#include "../common/fail_point.h"
 #include "../common/log.h"
 #include "../common/protocol.h"
 
@@ -54,6 +55,7 @@ void broker_take_ack(struct broker *broker, struct session *session, const struc
     job->write.release.id = frame->message_id;
     job->write.release.attempt = frame->attempt;
     session->pending_acks++;
+    FAIL_POINT("broker.before_release");
     job_submit(broker, job);
 }
 
@@ -61,6 +63,7 @@ void broker_release_done(struct broker *broker, struct job *job, int64_t now_ms)
 {
     const struct store_write *write = &job->write;
     struct session *session = session_table_find(&broker->sessions, job->session);
+    FAIL_POINT("broker.after_release");
     if (!session)
         return;
     session->pending_acks--;

@@ -1,6 +1,7 @@
 /* Who may get messages, and how they get them. */
 #include "broker_core.h"
 
+#include "../common/fail_point.h"
 #include "../common/protocol.h"
 #include "frames.h"
 
@@ -71,6 +72,7 @@ void broker_hand_over(struct broker *broker, int64_t now_ms)
     write->hand_over.messages = broker_must(calloc(count, sizeof(*write->hand_over.messages)));
     broker->due = false;
     broker->handing_over = true;
+    FAIL_POINT("broker.before_hand_over");
     job_submit(broker, job);
 }
 
@@ -79,6 +81,7 @@ void broker_hand_over(struct broker *broker, int64_t now_ms)
 static void deliver(struct broker *broker, struct session *session, const struct message *message)
 {
     struct buffer frame;
+    FAIL_POINT("broker.after_hand_over");
     buffer_init(&frame, FRAME_MAX_BYTES);
     if (message->status == MESSAGE_DISPATCHED)
         frame_write_offer(&frame, message);

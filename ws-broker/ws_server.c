@@ -3,6 +3,7 @@
 
 #include "../common/clock.h"
 #include "../common/doorbell.h"
+#include "../common/fail_point.h"
 #include "../common/json_write.h"
 #include "../common/log.h"
 #include "../common/program.h"
@@ -334,6 +335,16 @@ static int on_peer_close(const struct connection *connection, const void *payloa
     return close_is_valid(payload, length) && !connection->close_written ? 0 : -1;
 }
 
+/* The frame in server->out. */
+static int write_frame(struct ws_server *server, struct lws *wsi)
+{
+    FAIL_POINT("broker.before_frame");
+    int written = lws_write(wsi, (unsigned char *)server->out.data + LWS_PRE,
+                            server->out.length - LWS_PRE, LWS_WRITE_TEXT);
+    FAIL_POINT("broker.after_frame");
+    return written < 0 ? -1 : 0;
+}
+
 /* One write each time the connection can take one. */
 static int on_writable(struct ws_server *server, struct lws *wsi, struct connection *connection)
 {
@@ -348,10 +359,7 @@ static int on_writable(struct ws_server *server, struct lws *wsi, struct connect
     case OUTPUT_NOTHING:
         break;
     case OUTPUT_FRAME:
-        return lws_write(wsi, (unsigned char *)server->out.data + LWS_PRE,
-                         server->out.length - LWS_PRE, LWS_WRITE_TEXT) < 0
-                   ? -1
-                   : 0;
+        return write_frame(server, wsi);
     case OUTPUT_PING:
         memcpy(ping + LWS_PRE, "ping", 4); /* an empty pong would never be reported to us */
         return lws_write(wsi, ping + LWS_PRE, 4, LWS_WRITE_PING) < 0 ? -1 : 0;

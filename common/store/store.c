@@ -2,6 +2,7 @@
 #include "store.h"
 
 #include "../clock.h"
+#include "../fail_point.h"
 #include "../log.h"
 #include "store_backend.h"
 
@@ -124,8 +125,10 @@ static void run_batch(struct store *store, struct store_write *batch)
             (write->verb == STORE_ENQUEUE || (write->verb == STORE_CANCEL && write->cancel.asked)))
             enqueued = true;
     }
+    FAIL_POINT("store.before_commit");
     if (batch_error == ERROR_NONE)
         batch_error = backend->commit(store->connection);
+    FAIL_POINT("store.after_commit");
     if (batch_error != ERROR_NONE)
         backend->rollback(store->connection);
 

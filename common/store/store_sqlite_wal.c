@@ -11,6 +11,7 @@
 #include "store_sqlite.h"
 
 #include "../clock.h"
+#include "../fail_point.h"
 #include "../log.h"
 
 #include <sys/stat.h>
@@ -64,6 +65,7 @@ static bool checkpoint(struct store_connection *connection, int patience_ms)
     int frames = -1, copied = -1;
     sqlite3_busy_timeout(connection->db, patience_ms);
     int code = sqlite3_wal_checkpoint_v2(connection->db, NULL, mode, &frames, &copied);
+    FAIL_POINT("store.after_checkpoint");
     if (code == SQLITE_OK && copied >= frames)
         wal->frames = 0;
     else if (frames >= 0)
