@@ -43,7 +43,7 @@ def test_a_broken_rule_is_found_and_its_seed_repeats_it(rule):
     again = simulate("release", "--break", rule, "--seed", seed, "--trace")
     assert again.returncode == 1
     assert again.stdout.splitlines()[-1] == f"seed {seed}: {violation}"
-    assert len(again.stdout.splitlines()) > 10
+    assert len(again.stdout.splitlines()) >= 5
     if rule != "queue-answered-early":  # there, somebody was told of an id that never was
         assert simulate("release", "--seed", seed).returncode == 0
 

@@ -511,3 +511,14 @@ void frame_write_error(struct buffer *out, const struct frame_problem *problem)
     }
     json_end_object(&json);
 }
+
+/* ---- */
+
+bool frame_close_is_valid(const unsigned char *payload, size_t length)
+{
+    if (length < 2)
+        return length == 0;
+    int code = payload[0] << 8 | payload[1];
+    bool of_the_rfc = code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006);
+    return of_the_rfc || (code >= 3000 && code <= 4999);
+}

@@ -85,4 +85,7 @@ void frame_write_order(struct buffer *out, const char *type, const struct messag
 void frame_write_report_ack(struct buffer *out, int64_t seq);
 void frame_write_error(struct buffer *out, const struct frame_problem *problem);
 
+/* Whether the payload of a close frame may be in one (RFC 6455, 7.4). */
+bool frame_close_is_valid(const unsigned char *payload, size_t length);
+
 #endif

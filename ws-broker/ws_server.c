@@ -9,6 +9,7 @@
 #include "../common/program.h"
 #include "../common/protocol.h"
 #include "../common/unix_socket.h"
+#include "frames.h"
 
 #include <errno.h>
 #include <libwebsockets.h>
@@ -318,21 +319,11 @@ static int write_close(struct lws *wsi, struct connection *connection, enum erro
     return lws_write(wsi, p, 4 + length, LWS_WRITE_RAW) < 0 ? -1 : 0;
 }
 
-/* Whether a close frame's code may be in one (RFC 6455, 7.4); `length` is that of its payload. */
-static bool close_is_valid(const unsigned char *payload, size_t length)
-{
-    if (length < 2)
-        return length == 0;
-    int code = payload[0] << 8 | payload[1];
-    bool of_the_rfc = code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006);
-    return of_the_rfc || (code >= 3000 && code <= 4999);
-}
-
 /* libwebsockets echoes the phone's close frame when this returns 0: not a bad one, and not the
    answer to ours. */
 static int on_peer_close(const struct connection *connection, const void *payload, size_t length)
 {
-    return close_is_valid(payload, length) && !connection->close_written ? 0 : -1;
+    return frame_close_is_valid(payload, length) && !connection->close_written ? 0 : -1;
 }
 
 /* The frame in server->out. */

@@ -89,8 +89,9 @@ def test_messages_in_hand_outlive_a_clock_that_jumps(make_gateway, make_phones):
     clock.set(YEARS)
     gateway.ws_broker.kill()
     gateway.ws_broker.start()
-    database = settle_and_check(gateway, ids, [phones])
-    assert set(database.statuses()) == {DELIVERED}
+    wait_for(lambda: gateway.query("SELECT DISTINCT status FROM message") == [(DELIVERED,)],
+             "everything to be delivered")
+    settle_and_check(gateway, ids, [phones])
 
 
 # ---- Processes that stand still ----
@@ -153,19 +154,16 @@ def test_a_thousand_phones_that_come_back_at_once(make_gateway, make_phones, mak
     for number in range(5 if LONG else 1):
         go_on(load)
         if not assured:  # what is on its way to a basic phone when it breaks may be lost
-            load = quiet(gateway, load, phones, make_load)
+            all_arrived(gateway, load, [phones])
         gateway.nginx.kill()
         gateway.nginx.start()
         wait_for(lambda: gateway.query(
             "SELECT count(*) FROM device WHERE broker_instance IS NOT NULL AND session >= ?",
             number + 2) == [(1000,)], "all phones to be back", 150)
+        if not assured:
+            load = make_load(gateway, 50)
+            go_on(load)
     all_arrived(gateway, load, [phones])
-
-
-def quiet(gateway, load, phones, make_load):
-    """Lets everything arrive; returns a new load."""
-    all_arrived(gateway, load, [phones])
-    return make_load(gateway, 50)
 
 
 # ---- Backups ----
