@@ -181,7 +181,7 @@ static bool read_number(const struct json *object, const char *name, int64_t lea
 static bool read_unsigned(const struct json *object, const char *name, unsigned least,
                           unsigned most, unsigned *number, struct frame_problem *problem)
 {
-    int64_t value;
+    int64_t value = 0;
     if (!read_number(object, name, least, most, &value, problem))
         return false;
     *number = (unsigned)value;
