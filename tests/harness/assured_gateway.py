@@ -119,7 +119,10 @@ class AssuredGateway:
         self.broken_rules.append(what)
 
     async def _send(self, session, frame):
-        await session.websocket.send(json.dumps(frame))
+        try:
+            await session.websocket.send(json.dumps(frame))
+        except websockets.ConnectionClosed:
+            return  # whoever reads from it will see
         self.on_sent(session, frame)
 
     async def _write(self, session, kind, message):

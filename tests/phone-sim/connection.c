@@ -149,6 +149,7 @@ static void on_close_timer(struct timer *timer, int64_t now_ms)
 
 static void deliver(struct connection *connection, const char *text, size_t length)
 {
+    doom_pass(connection->link->doom, DOOM_FRAME_READ);
     if (utf8_is_valid(text, length))
         phone_received(connection->phone, text, length, clock_monotonic_ms());
     else
@@ -233,6 +234,7 @@ static int on_writable(struct connection *connection)
     }
     if (lws_write(connection->wsi, (unsigned char *)frame, length, protocol) < 0)
         return -1;
+    doom_pass(link->doom, DOOM_FRAME_WRITTEN);
     phone_frame_written(phone, clock_monotonic_ms());
     if (link->leaving)
         lws_callback_on_writable(connection->wsi);

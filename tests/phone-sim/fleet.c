@@ -25,6 +25,7 @@ struct fleet {
     struct timers timers;
     struct console console;
     struct keeper keeper;
+    struct doom doom;
     struct link link;
     struct phone *phones;
     size_t count;
@@ -219,7 +220,8 @@ int fleet_run(const struct options *options)
         .options = options,
         .count = (size_t)options->count,
         .status = 1,
-        .link = {.on_signal = on_signal, .owner = &fleet},
+        .doom = options->doom,
+        .link = {.on_signal = on_signal, .owner = &fleet, .doom = &fleet.doom},
         .world =
             {
                 .timers = &fleet.timers,
@@ -242,6 +244,7 @@ int fleet_run(const struct options *options)
         .ledger = options->ledger,
         .is_assured = options->habits.assured,
         .check_sent_store = options->check_sent_store,
+        .doom = &fleet.doom,
     };
     timers_init(&fleet.timers);
     console_init(&fleet.console, &fleet.timers, fleet.count > 1);

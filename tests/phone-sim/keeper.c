@@ -22,8 +22,10 @@ void keeper_write(struct keeper *keeper, struct phone *phone, const struct journ
 void keeper_sms_left(struct keeper *keeper, struct phone *phone, const struct journal_entry *entry)
 {
     struct unsaved *unsaved = phone->unsaved;
+    doom_pass(keeper->doom, DOOM_BEFORE_LEDGER);
     ledger_append(&keeper->ledger, phone->id, entry->message_id, entry->attempt,
                   entry->phone_number);
+    doom_pass(keeper->doom, DOOM_AFTER_LEDGER);
     TAILQ_INSERT_TAIL(&keeper->left, unsaved, in_left);
     flush_soon(keeper);
 }
@@ -32,13 +34,19 @@ void keeper_flush(struct keeper *keeper, int64_t now_ms)
 {
     struct unsaved *unsaved;
     timers_disarm(keeper->timers, &keeper->timer);
-    if (!TAILQ_EMPTY(&keeper->left))
+    if (!TAILQ_EMPTY(&keeper->left)) {
         ledger_sync(&keeper->ledger);
+        doom_pass(keeper->doom, DOOM_AFTER_SYNC);
+    }
     while ((unsaved = TAILQ_FIRST(&keeper->left))) {
         TAILQ_REMOVE(&keeper->left, unsaved, in_left);
         phone_sms_recorded(unsaved->phone, now_ms); /* changes its journal */
     }
-    journal_file_commit(&keeper->journal);
+    if (!TAILQ_EMPTY(&keeper->written)) {
+        doom_pass(keeper->doom, DOOM_BEFORE_COMMIT);
+        journal_file_commit(&keeper->journal);
+        doom_pass(keeper->doom, DOOM_AFTER_COMMIT);
+    }
     while ((unsaved = TAILQ_FIRST(&keeper->written))) {
         uint64_t number = unsaved->number;
         TAILQ_REMOVE(&keeper->written, unsaved, in_written);
@@ -86,7 +94,12 @@ void keeper_join(struct keeper *keeper, struct phone *phone)
 bool keeper_init(struct keeper *keeper, struct timers *timers,
                  const struct keeper_settings *settings, size_t phones)
 {
-    *keeper = (struct keeper){.timers = timers, .timer.fire = on_timer, .ledger.file = -1};
+    *keeper = (struct keeper){
+        .timers = timers,
+        .doom = settings->doom,
+        .timer.fire = on_timer,
+        .ledger.file = -1,
+    };
     TAILQ_INIT(&keeper->written);
     TAILQ_INIT(&keeper->left);
     if (!ledger_open(&keeper->ledger, settings->ledger, settings->check_sent_store))

@@ -7,6 +7,7 @@
 #define PHONE_SIM_KEEPER_H
 
 #include "base.h"
+#include "doom.h"
 #include "journal_file.h"
 #include "ledger.h"
 #include "phone.h"
@@ -25,6 +26,7 @@ struct unsaved {
 
 struct keeper {
     struct timers *timers;
+    struct doom *doom;
     struct timer timer;
     struct journal_file journal;
     struct ledger ledger;
@@ -39,6 +41,7 @@ struct keeper_settings {
     const char *ledger;  /* path; empty: none */
     bool is_assured;     /* or else there is no journal */
     bool check_sent_store;
+    struct doom *doom;
 };
 
 /* False after a line on stderr. */

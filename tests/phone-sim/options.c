@@ -72,6 +72,11 @@ static const struct option_row {
      "        unknown; with this as sent if the ledger, as the phone's own store of sent "
      "messages,\n"
      "        has it"},
+    {"kill-at", "INSTANT[:N]", TEXT(kill_at), "never",
+     "the program kills itself with SIGKILL when it comes to this instant for the Nth time:\n"
+     "        frame-read, frame-written, before-commit or after-commit of the journal,\n"
+     "        before-ledger (the SMS would leave), after-ledger (its line is written), after-sync\n"
+     "        (it is on disk, and the journal does not say so yet)"},
     {"credit", "A[-B]", KIND_RANGE, AT(habits.credit), 0, 0, 256, "8",
      "how many messages an assured phone takes at once: fixed, or at random for each phone"},
     {"exit-after", "N", KIND_NUMBER, AT(exit_after), 0, 0, (double)(1ll << 53), "0",
@@ -202,8 +207,10 @@ static bool check_id(const struct options *options)
     return true;
 }
 
-static bool check_level(const struct options *options)
+static bool check_level(struct options *options)
 {
+    if (!doom_parse(&options->doom, options->kill_at))
+        return refuse("--kill-at knows no instant \"%s\"", options->kill_at);
     if (*options->journal && !options->habits.assured)
         return refuse("--journal is of use with --assured only");
     if (options->check_sent_store && (!*options->ledger || !options->habits.assured))

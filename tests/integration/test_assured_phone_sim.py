@@ -1,0 +1,197 @@
+"""phone-sim on the assured level against a scripted gateway: its journal and its radio ledger hold,
+whenever it is killed."""
+
+import random
+import signal
+import sqlite3
+import subprocess
+import uuid
+from collections import Counter
+
+import pytest
+
+from harness.assured_gateway import AssuredGateway, Message
+from harness.gateway import programs_folder
+from harness.waiting import LIMIT_SECONDS, wait_for
+
+INSTANTS = ["frame-read", "frame-written", "before-commit", "after-commit", "before-ledger",
+            "after-ledger", "after-sync"]
+
+
+class Phones:
+    """phone-sim with a journal and a ledger, started again and again, and a gateway that looks into
+    both with each frame it reads."""
+
+    def __init__(self, build, folder, *options, **habits):
+        self.program = programs_folder(build) / "phone-sim"
+        self.options = options
+        self.journal, self.ledger, self.log = folder / "j.db", folder / "ledger", folder / "log"
+        self.ledger.touch()
+        self.reports = {}
+        self.also_on_frame = lambda session, frame: None
+        self.gateway = AssuredGateway(on_frame=self._look, **habits)
+        self.process = None
+
+    def start(self, *options):
+        command = [self.program, "--url", self.gateway.url, "--assured", "--id", "p",
+                   "--journal", self.journal, "--ledger", self.ledger, "--send-ms", "0-4",
+                   "--report-ms", "0-8", "--update-seconds", "0", *self.options, *options]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen([str(word) for word in command], stdout=log, stderr=log)
+
+    def stop(self, expected=0):
+        self.process.terminate()
+        assert self.process.wait(LIMIT_SECONDS) == expected, self.log.read_text()
+
+    def wait_killed(self):
+        assert self.process.wait(LIMIT_SECONDS) == -signal.SIGKILL, self.log.read_text()
+
+    def new_messages(self, count):
+        messages = [Message(str(uuid.uuid4())) for _ in range(count)]
+        self.gateway.send(*messages)
+        return messages
+
+    def settled(self):
+        """Nothing more will come: each message has its end, and each report was taken."""
+        final = self.gateway.count("delivered", "failed", "cancelled", "unknown", "sent")
+        return final == len(self.gateway.messages) and not self.rows("report", "")
+
+    def left(self):
+        """(message id, attempt) of each SMS that left."""
+        lines = [line.split() for line in self.ledger.read_text().splitlines()]
+        assert all(len(line) == 5 for line in lines)
+        return [(line[2], int(line[3])) for line in lines]
+
+    def rows(self, table, where, *values):
+        """What is committed."""
+        journal = sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True, timeout=10)
+        try:
+            journal.row_factory = sqlite3.Row
+            return journal.execute(f"SELECT * FROM {table} {where}", values).fetchall()
+        finally:
+            journal.close()
+
+    # ---- With each frame, in the gateway's thread ----
+
+    def _look(self, session, frame):
+        message_id, attempt = frame.get("message_id"), frame.get("attempt")
+        if frame["type"] == "hello":
+            assert [row["epoch"] for row in self.rows("phone", "WHERE device_id = ?",
+                                                      session.device_id)] == [frame["journal"]]
+        entries = self.rows("entry", "WHERE device_id = ? AND message_id = ?", session.device_id,
+                            message_id)
+        if frame["type"] in ("ack", "report"):
+            assert entries, f"{frame} is not in the journal"
+        if frame["type"] == "ack":
+            assert entries[0]["attempt"] >= attempt
+        if frame["type"] == "report":
+            self._look_at_report(session, frame, entries[0])
+        self.also_on_frame(session, frame)
+
+    def _look_at_report(self, session, frame, entry):
+        status, attempt = frame["status"], frame["attempt"]
+        key = (session.device_id, session.epoch, frame["seq"])
+        assert self.reports.setdefault(key, frame) == frame
+        assert self.rows("report", "WHERE device_id = ? AND seq = ?", session.device_id,
+                         frame["seq"])
+        if entry["attempt"] == attempt:
+            assert entry["state"] in (("submitting", "done") if status == "sending" else ("done",))
+        if status in ("sent", "delivered"):
+            assert (frame["message_id"], attempt) in self.left()
+
+
+@pytest.fixture
+def make_phones(build, tmp_path):
+    made = []
+
+    def make(*options, **habits):
+        made.append(Phones(build, tmp_path, *options, **habits))
+        made[-1].gateway.__enter__()
+        return made[-1]
+
+    yield make
+    for phones in made:
+        if phones.process and phones.process.poll() is None:
+            phones.process.kill()
+            phones.process.wait()
+        phones.gateway.__exit__()
+
+
+def check_none_left_twice(phones):
+    twice = [key for key, times in Counter(id for id, _ in phones.left()).items() if times > 1]
+    assert not twice
+    assert not phones.gateway.broken_rules
+
+
+# ---- Killed ----
+
+
+@pytest.mark.parametrize("store", [(), ("--check-sent-store",)], ids=["", "store"])
+@pytest.mark.parametrize("instant", INSTANTS)
+def test_killed_at_any_instant_it_sends_once_and_knows_what_it_did(make_phones, instant, store):
+    phones = make_phones(*store)
+    for nth in (1, 2, 3, 4, 7, 11):
+        phones.new_messages(nth + 1)
+        phones.start("--kill-at", f"{instant}:{nth}")
+        phones.wait_killed()
+    phones.start()
+    wait_for(phones.settled, "all messages to have their end")
+    phones.stop()
+    check_none_left_twice(phones)
+    left = {message_id for message_id, _ in phones.left()}
+    unknown = 0
+    for message in phones.gateway.messages.values():
+        unknown += message.status == "unknown"
+        if message.status in ("sent", "delivered"):
+            assert message.message_id in left
+        else:
+            assert message.status == "unknown"
+            assert not store or message.message_id not in left
+    if instant in ("before-ledger", "after-ledger", "after-sync"):
+        assert unknown == (0 if store and instant != "before-ledger" else 6)
+    assert unknown <= 6
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_and_cut_off_at_random_it_sends_once(make_phones, seed):
+    dice = random.Random(seed)
+    phones = make_phones("--failure-rate", "0.3", "--count", "3", "--seed", str(seed + 1))
+    kill_after = [0]
+
+    def count_down(session, frame):
+        kill_after[0] -= 1
+        if kill_after[0] == 0:
+            phones.process.kill()
+        if dice.random() < 0.02:
+            raise ConnectionError
+
+    phones.also_on_frame = count_down
+    for _ in range(12):
+        phones.new_messages(8)
+        kill_after[0] = dice.randrange(3, 25)
+        phones.start()
+        phones.wait_killed()
+    phones.also_on_frame = lambda session, frame: None
+    phones.start()
+    wait_for(phones.settled, "all messages to have their end")
+    phones.stop()
+    check_none_left_twice(phones)
+    left = {message_id for message_id, _ in phones.left()}
+    for message in phones.gateway.messages.values():
+        if message.status in ("sent", "delivered"):
+            assert message.message_id in left
+
+
+def test_stopped_in_good_order_it_leaves_nothing_unknown(make_phones):
+    phones = make_phones()
+    for _ in range(6):
+        phones.new_messages(5)
+        before = len(phones.left())
+        phones.start()
+        wait_for(lambda: len(phones.left()) > before, "something to leave")
+        phones.stop()
+    phones.start()
+    wait_for(phones.settled, "all messages to have their end")
+    phones.stop()
+    check_none_left_twice(phones)
+    assert phones.gateway.count("sent", "delivered") == 30 == len(phones.left())
