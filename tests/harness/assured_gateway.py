@@ -216,9 +216,9 @@ class AssuredGateway:
                    for message in self.messages.values())
 
     async def _offer(self, session):
-        if self.sessions.get(session.device_id) is not session:
-            return
-        for message in self.messages.values():
+        for message in list(self.messages.values()):
+            if self.sessions.get(session.device_id) is not session:
+                return
             if message.status == "queued" and self._in_hand(session) < session.credit:
                 message.status, message.device_id = "dispatched", session.device_id
                 message.attempt += 1

@@ -19,8 +19,8 @@ INSTANTS = ["frame-read", "frame-written", "before-commit", "after-commit", "bef
 
 
 class Phones:
-    """phone-sim with a journal and a ledger, started again and again, and a gateway that looks into
-    both with each frame it reads."""
+    """phone-sim with a journal and a ledger, started again and again, and a gateway that, unless the
+    phones are told to misbehave, looks into both with each frame it reads."""
 
     def __init__(self, build, folder, *options, **habits):
         self.program = programs_folder(build) / "phone-sim"
@@ -28,7 +28,9 @@ class Phones:
         self.journal, self.ledger, self.log = folder / "j.db", folder / "ledger", folder / "log"
         self.ledger.touch()
         self.reports = {}
+        self.frames = []  # all that were read
         self.also_on_frame = lambda session, frame: None
+        self.trusts = False
         self.gateway = AssuredGateway(on_frame=self._look, **habits)
         self.process = None
 
@@ -56,6 +58,10 @@ class Phones:
         final = self.gateway.count("delivered", "failed", "cancelled", "unknown", "sent")
         return final == len(self.gateway.messages) and not self.rows("report", "")
 
+    def read(self, kind):
+        """All frames of a type that were read, in their order."""
+        return [frame for _, frame in list(self.frames) if frame["type"] == kind]
+
     def left(self):
         """(message id, attempt) of each SMS that left."""
         lines = [line.split() for line in self.ledger.read_text().splitlines()]
@@ -74,6 +80,12 @@ class Phones:
     # ---- With each frame, in the gateway's thread ----
 
     def _look(self, session, frame):
+        self.frames.append((session, frame))
+        if not self.trusts:
+            self._check(session, frame)
+        self.also_on_frame(session, frame)
+
+    def _check(self, session, frame):
         message_id, attempt = frame.get("message_id"), frame.get("attempt")
         if frame["type"] == "hello":
             assert [row["epoch"] for row in self.rows("phone", "WHERE device_id = ?",
@@ -85,10 +97,9 @@ class Phones:
         if frame["type"] == "ack":
             assert entries[0]["attempt"] >= attempt
         if frame["type"] == "report":
-            self._look_at_report(session, frame, entries[0])
-        self.also_on_frame(session, frame)
+            self._check_report(session, frame, entries[0])
 
-    def _look_at_report(self, session, frame, entry):
+    def _check_report(self, session, frame, entry):
         status, attempt = frame["status"], frame["attempt"]
         key = (session.device_id, session.epoch, frame["seq"])
         assert self.reports.setdefault(key, frame) == frame
@@ -195,3 +206,147 @@ def test_stopped_in_good_order_it_leaves_nothing_unknown(make_phones):
     phones.stop()
     check_none_left_twice(phones)
     assert phones.gateway.count("sent", "delivered") == 30 == len(phones.left())
+
+
+# ---- Told to misbehave ----
+
+
+@pytest.fixture
+def start_bad_phones(make_phones):
+    def start(count, *options):
+        phones = make_phones(*options)
+        phones.trusts = True
+        phones.new_messages(count)
+        phones.start()
+        return phones
+
+    return start
+
+
+def statuses(phones):
+    return Counter(message.status for message in phones.gateway.messages.values())
+
+
+def test_an_sms_that_certainly_was_not_sent_is_offered_again(start_bad_phones):
+    phones = start_bad_phones(2, "--failure-rate", "1", "--failure-code", "no_service,radio_off")
+    wait_for(phones.settled, "the failures")
+    assert statuses(phones) == {"failed": 2} and not phones.left()
+    assert len(phones.read("ack")) == 20
+    phones.stop()
+
+
+def test_a_part_that_left_is_in_the_ledger(start_bad_phones):
+    phones = start_bad_phones(2, "--failure-rate", "1", "--failure-code", "no_service",
+                              "--failure-parts", "2")
+    wait_for(lambda: len(phones.read("report")) == 4, "the failures")
+    assert [report["parts_sent"] for report in phones.read("report")
+            if report["status"] == "failed"] == [2, 2]
+    assert len(phones.left()) == 2
+    phones.stop()
+
+
+def test_an_offer_is_refused_with_nack(start_bad_phones):
+    phones = start_bad_phones(2, "--nack-rate", "1", "--nack-code", "no_sim")
+    wait_for(phones.settled, "the refusals")
+    assert {nack["code"] for nack in phones.read("nack")} == {"no_sim"}
+    assert len(phones.read("nack")) == 20 and not phones.read("ack") and not phones.left()
+    phones.stop()
+
+
+def test_a_lie_differs_from_the_ledger(start_bad_phones):
+    phones = start_bad_phones(5, "--lie", "1", "--failure-code", "network_error")
+    wait_for(phones.settled, "the lies")
+    assert statuses(phones) == {"failed": 5} and len(phones.left()) == 5
+    phones.stop()
+
+
+def test_a_lost_journal_has_a_new_epoch(start_bad_phones):
+    phones = start_bad_phones(40, "--lose-journal-every", "1", "--send-ms", "20-60")
+    wait_for(lambda: len(phones.gateway.hellos) >= 3, "two losses")
+    assert len({session.epoch for session in phones.gateway.hellos}) >= 3
+    assert not any(session.entries for session in phones.gateway.hellos)
+    wait_for(phones.settled, "all messages to have their end")
+    assert statuses(phones)["unknown"] > 0
+    check_none_left_twice(phones)
+    phones.stop()
+
+
+def test_a_clone_has_the_same_journal_and_fights(start_bad_phones):
+    phones = start_bad_phones(3, "--clone", "1", "--send-ms", "60000")
+    wait_for(lambda: len(phones.gateway.hellos) >= 4, "them to fight")
+    assert len({session.epoch for session in phones.gateway.hellos}) == 1
+    assert [entry["state"] for entry in phones.gateway.hellos[1].entries] == ["released"] * 3
+    assert "unknown" in [report["status"] for report in phones.read("report")]
+    phones.stop()
+
+
+def test_held_back_frames_overtake_each_other(start_bad_phones):
+    phones = start_bad_phones(30, "--reorder", "--delay", "0-30")
+    wait_for(phones.settled, "all messages to have their end")
+    numbers = [report["seq"] for report in phones.read("report")]
+    assert numbers != sorted(numbers)
+    assert statuses(phones) == {"delivered": 30}
+    phones.stop()
+
+    in_order = start_bad_phones(30, "--delay", "0-30")
+    wait_for(in_order.settled, "all messages to have their end")
+    numbers = [report["seq"] for report in in_order.read("report")]
+    assert numbers == sorted(numbers)
+    in_order.stop()
+
+
+def test_a_phone_that_stops_reading_still_writes(start_bad_phones):
+    phones = start_bad_phones(1, "--stop-reading", "1", "--update-seconds", "1")
+    wait_for(lambda: "reads nothing more" in phones.log.read_text(), "it to stop reading")
+    phones.new_messages(1)
+    before = len(phones.read("device_update"))
+    wait_for(lambda: len(phones.read("device_update")) >= before + 2, "updates")
+    assert len(phones.read("ack")) == 1 and statuses(phones)["dispatched"] == 1
+    phones.stop()
+
+
+# ---- The rest of the conversation ----
+
+
+def test_a_message_is_revoked_until_the_radio_has_it(make_phones):
+    phones = make_phones("--send-ms", "600000", "--credit", "3")
+    first, second, third = phones.new_messages(3)
+    phones.start()
+    wait_for(lambda: phones.gateway.count("sending") == 1 and phones.gateway.count("accepted") == 2,
+             "the releases")
+    assert phones.read("hello")[0]["credit"] == 3
+    for message in (first, second):
+        phones.gateway.revoke(message.message_id)
+    wait_for(lambda: second.status == "cancelled", "the cancellation")
+    assert (first.status, third.status) == ("sending", "accepted")
+    phones.stop()
+    assert not phones.left() and not phones.gateway.broken_rules
+
+
+def test_reports_are_sent_again_until_they_are_acknowledged(make_phones):
+    phones = make_phones(acknowledge_reports=False)
+    phones.new_messages(2)
+    phones.start()
+    wait_for(lambda: len(phones.read("report")) == 6, "the reports")
+    first = phones.read("report")
+    phones.process.kill()
+    phones.wait_killed()
+    phones.frames.clear()
+    phones.start()
+    wait_for(lambda: len(phones.read("report")) == 6, "the reports again")
+    assert phones.read("report") == first
+    assert len(phones.read("journal")[0]["entries"]) == 2
+    phones.gateway.acknowledge_reports = True
+    phones.stop()
+    phones.start()
+    wait_for(phones.settled, "the acknowledgements")
+    phones.stop()
+    check_none_left_twice(phones)
+
+
+def test_credit_may_change(make_phones):
+    phones = make_phones("--credit", "1-200")
+    phones.options += ("--update-seconds", "1")
+    phones.start()
+    wait_for(lambda: len(phones.read("credit")) >= 1, "another credit")
+    phones.stop()

@@ -94,6 +94,11 @@ void connection_want_write(struct phone *phone)
         lws_callback_on_writable(phone->connection->wsi);
 }
 
+void connection_stop_reading(struct phone *phone)
+{
+    lws_rx_flow_control(phone->connection->wsi, 0);
+}
+
 static void on_connection_error(struct connection *connection, const char *in, size_t length)
 {
     char problem[100];
@@ -230,6 +235,7 @@ static int on_writable(struct connection *connection)
     case PHONE_WRITES_DEVICE_UPDATE:
     case PHONE_WRITES_STATUS_UPDATE:
     case PHONE_WRITES_ASSURED:
+    case PHONE_WRITES_SHELVED:
         break;
     }
     if (lws_write(connection->wsi, (unsigned char *)frame, length, protocol) < 0)

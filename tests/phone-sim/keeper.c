@@ -71,24 +71,40 @@ static bool was_sent(void *store, const struct journal_entry *entry)
     return ledger_had(sent->ledger, sent->device_id, entry->message_id, entry->attempt);
 }
 
-void keeper_join(struct keeper *keeper, struct phone *phone)
+void keeper_new_epoch(char *epoch)
+{
+    uuid_t uuid;
+    uuid_generate_random(uuid);
+    uuid_unparse_lower(uuid, epoch);
+}
+
+static bool load(struct keeper *keeper, const char *name, const struct phone *original,
+                 struct journal_image *image)
+{
+    if (journal_file_load(&keeper->journal, name, image))
+        return true;
+    if (!original)
+        return false;
+    journal_file_copy(&keeper->journal, original->unsaved->name, name);
+    return journal_file_load(&keeper->journal, name, image);
+}
+
+void keeper_join(struct keeper *keeper, struct phone *phone, const struct phone *original)
 {
     struct sent_store store = {.ledger = &keeper->ledger, .device_id = phone->id};
     struct unsaved *unsaved = &keeper->phones[keeper->count++];
     struct journal_image image;
     *unsaved = (struct unsaved){.phone = phone};
-    snprintf(unsaved->name, sizeof(unsaved->name), "%s", phone->id);
+    snprintf(unsaved->name, sizeof(unsaved->name), original ? "%s#clone" : "%s", phone->id);
     phone->unsaved = unsaved;
-    if (journal_file_load(&keeper->journal, unsaved->name, &image)) {
+    if (load(keeper, unsaved->name, original, &image)) {
         assured_on_restart(&phone->assured, &image, was_sent, &store);
         journal_image_fini(&image);
         return;
     }
-    uuid_t epoch;
-    char text[JOURNAL_EPOCH_SIZE];
-    uuid_generate_random(epoch);
-    uuid_unparse_lower(epoch, text);
-    assured_on_first_start(&phone->assured, text);
+    char epoch[JOURNAL_EPOCH_SIZE];
+    keeper_new_epoch(epoch);
+    assured_on_first_start(&phone->assured, epoch);
 }
 
 bool keeper_init(struct keeper *keeper, struct timers *timers,

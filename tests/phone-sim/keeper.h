@@ -49,12 +49,15 @@ bool keeper_init(struct keeper *keeper, struct timers *timers,
                  const struct keeper_settings *settings, size_t phones);
 void keeper_fini(struct keeper *keeper);
 
-/* Gives an assured phone its journal: the one in the file, or a new one. */
-void keeper_join(struct keeper *keeper, struct phone *phone);
+/* Gives an assured phone its journal: the one in the file, or a new one. A clone's is a copy of the
+ * one of `original`, if it is not there yet; for all others that is NULL. */
+void keeper_join(struct keeper *keeper, struct phone *phone, const struct phone *original);
 
 /* The wishes of struct phone_world. */
 void keeper_write(struct keeper *keeper, struct phone *phone, const struct journal_write *write);
 void keeper_sms_left(struct keeper *keeper, struct phone *phone, const struct journal_entry *entry);
+
+void keeper_new_epoch(char *epoch);
 
 /* All to disk, now. */
 void keeper_flush(struct keeper *keeper, int64_t now_ms);
