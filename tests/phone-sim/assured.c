@@ -247,9 +247,11 @@ void assured_on_connected(struct assured *assured)
 
 void assured_on_disconnected(struct assured *assured)
 {
-    struct outgoing *outgoing;
-    while ((outgoing = TAILQ_FIRST(&assured->outbox)))
+    for (struct outgoing *outgoing = TAILQ_FIRST(&assured->outbox), *next; outgoing;
+         outgoing = next) {
+        next = TAILQ_NEXT(outgoing, in_outbox);
         remove_outgoing(assured, outgoing);
+    }
     forget_listed(assured);
     assured->is_welcome = false;
 }

@@ -236,7 +236,7 @@ static void *make_room(void *array, size_t count, size_t size)
     if (count > 0 && (count & (count - 1)) != 0)
         return array;
     void *larger = must_allocate(MAX(count * 2, (size_t)1), size);
-    if (count > 0)
+    if (array)
         memcpy(larger, array, count * size);
     free(array);
     return larger;

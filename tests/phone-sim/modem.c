@@ -128,9 +128,11 @@ bool modem_stop(struct modem *modem)
 
 void modem_fini(struct modem *modem)
 {
-    struct delivery *delivery;
-    while ((delivery = TAILQ_FIRST(&modem->deliveries)))
+    for (struct delivery *delivery = TAILQ_FIRST(&modem->deliveries), *next; delivery;
+         delivery = next) {
+        next = TAILQ_NEXT(delivery, in_deliveries);
         forget(delivery);
+    }
     timers_disarm(modem->timers, &modem->timer);
     modem->state = MODEM_IDLE;
 }
