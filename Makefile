@@ -3,8 +3,11 @@
 VERSION := 0.1.0
 
 # SANITIZE=address (with undefined behaviour) or thread: another build, in a folder of its own.
+# SANITIZE=fuzz is `make fuzz`'s, by clang.
 SANITIZE ?=
-OUT := build$(if $(SANITIZE),/$(SANITIZE))
+# FAIL_POINTS=1: likewise, with the places where the fault tests end a process.
+FAIL_POINTS ?=
+OUT := build$(if $(SANITIZE),/$(SANITIZE))$(if $(FAIL_POINTS),/faults)
 GEN := build/gen
 
 CC ?= cc
@@ -20,10 +23,17 @@ else ifeq ($(SANITIZE),address)
   OPTIMISE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 else ifeq ($(SANITIZE),thread)
   OPTIMISE := -O1 -fsanitize=thread -fno-omit-frame-pointer
+else ifeq ($(SANITIZE),fuzz)
+  CC := clang
+  OPTIMISE := -O1 -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all \
+              -fno-omit-frame-pointer
+  HARDENING := -fPIE
+  WARNINGS += -Wno-format-nonliteral # clang's is stricter than gcc's
 else
-  $(error SANITIZE is address or thread)
+  $(error SANITIZE is address, thread or fuzz)
 endif
-CPPFLAGS += -D_GNU_SOURCE -DGATEWAY_VERSION='"$(VERSION)"' -I$(GEN) -MMD -MP
+CPPFLAGS += $(if $(FAIL_POINTS),-DFAIL_POINTS) -D_GNU_SOURCE \
+            -DGATEWAY_VERSION='"$(VERSION)"' -I$(GEN) -MMD -MP
 CFLAGS += -std=gnu11 -g $(OPTIMISE) $(HARDENING) $(WARNINGS)
 LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(filter -fsanitize%,$(OPTIMISE))
 LDLIBS := -lsqlite3 -lcjson -luuid -lm -lpthread
@@ -35,10 +45,13 @@ PHONE_SIM := $(wildcard tests/phone-sim/*.c)
 # The phone itself: no sockets, no files, no clock.
 PHONE := $(addprefix tests/phone-sim/,assured.c frame.c id_set.c journal.c modem.c phone.c \
          phone_assured.c radio.c shelf.c sms.c timers.c)
+SIMULATION := $(wildcard tests/simulation/*.c)
 UNIT_TESTS := $(wildcard tests/unit/test_*.c)
-SOURCES := $(COMMON) $(API) $(BROKER) $(PHONE_SIM)
-C_FILES = $(SOURCES) $(wildcard tests/unit/*.[ch] common/*.h common/store/*.h api-fcgi/*.h \
-          ws-broker/*.h tests/phone-sim/*.h)
+FUZZ_TARGETS := $(wildcard tests/fuzz/fuzz_*.c)
+SOURCES := $(COMMON) $(API) $(BROKER) $(PHONE_SIM) $(SIMULATION)
+C_FILES = $(SOURCES) $(wildcard tests/unit/*.[ch] tests/fuzz/*.[ch] common/*.h common/store/*.h \
+          api-fcgi/*.h ws-broker/*.h tests/phone-sim/*.h tests/simulation/*.h \
+          tests/torture/preload/*.c)
 # V=1 shows the commands.
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
@@ -46,16 +59,23 @@ say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
 PROGRAMS := $(addprefix $(OUT)/,api-fcgi ws-broker phone-sim)
-TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(UNIT_TESTS))
+TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(UNIT_TESTS)) \
+                 $(if $(filter thread,$(SANITIZE)),,$(OUT)/simulation)
+FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(OUT)/tests/%,$(FUZZ_TARGETS))
+# What tests preload into the programs of the release build.
+PRELOADS := $(patsubst tests/torture/preload/%.c,build/tests/%.so,$(wildcard tests/torture/preload/*.c))
 
-.PHONY: all programs site run dev test test-programs lint format dependencies test-dependencies \
+.PHONY: all programs site run dev test test-programs torture preloads simulate model fuzz \
+        fuzz-programs lint format dependencies test-dependencies fuzz-dependencies \
         lint-dependencies clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 all: programs site
 programs: $(PROGRAMS)
-test-programs: $(PROGRAMS) $(TEST_PROGRAMS)
+test-programs: $(PROGRAMS) $(TEST_PROGRAMS) $(if $(filter address,$(SANITIZE)),$(FUZZ_PROGRAMS))
+fuzz-programs: $(FUZZ_PROGRAMS)
+preloads: $(PRELOADS)
 
 # ---- Programs ----
 
@@ -69,12 +89,30 @@ $(OUT)/phone-sim: $(call objects,$(filter-out $(PHONE),$(PHONE_SIM))) $(OUT)/lib
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lwebsockets $(LDLIBS)
 
+# The core alone: no socket, no database.
+$(OUT)/simulation: $(call objects,$(SIMULATION)) $(OUT)/libbroker.a $(OUT)/libcommon.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 $(filter $(OUT)/tests/test_store%,$(TEST_PROGRAMS)): $(OUT)/obj/tests/unit/store_fixture.o
 $(OUT)/tests/%: $(OUT)/obj/tests/unit/%.o $(OUT)/libphone.a $(OUT)/libapi.a $(OUT)/libbroker.a \
                 $(OUT)/libcommon.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LDLIBS)
+
+# A fuzz target is libFuzzer's, or reads the files it is given.
+FUZZ_MAIN := $(if $(filter fuzz,$(SANITIZE)),-fsanitize=fuzzer,$(OUT)/obj/tests/fuzz/replay.o)
+$(OUT)/tests/fuzz_%: $(OUT)/obj/tests/fuzz/fuzz_%.o $(filter %.o,$(FUZZ_MAIN)) $(OUT)/libapi.a \
+                     $(OUT)/libbroker.a $(OUT)/libcommon.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(filter %.a,$^) -lfcgi $(LDLIBS)
+
+$(PRELOADS): build/tests/%.so: tests/torture/preload/%.c
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -g -O2 -fPIC $(WARNINGS) -shared -o $@ $< -ldl
 
 $(OUT)/libcommon.a: $(call objects,$(COMMON))
 $(OUT)/libapi.a: $(call objects,$(filter-out %/main.c,$(API)))
@@ -129,7 +167,7 @@ $(SITE)/openapi.json: api-fcgi/openapi.yaml
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) -c 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)' < $< > $@
 
--include $(patsubst %.o,%.d,$(call objects,$(SOURCES) $(wildcard tests/unit/*.c)))
+-include $(patsubst %.o,%.d,$(call objects,$(SOURCES) $(wildcard tests/unit/*.c tests/fuzz/*.c)))
 
 # ---- What people call ----
 
@@ -144,13 +182,44 @@ dependencies:
 # PYTEST="-k name" runs some, PYTEST=-x stops at the first failure. What failing tests wrote is kept.
 PYTEST ?= -q
 test: test-dependencies
-	@$(MAKE) --no-print-directory all test-programs $(LINT_NPM)
+	@$(MAKE) --no-print-directory all test-programs preloads $(LINT_NPM)
 	@$(MAKE) --no-print-directory SANITIZE=address test-programs
 	@$(MAKE) --no-print-directory SANITIZE=thread test-programs
+	@$(MAKE) --no-print-directory FAIL_POINTS=1 programs
 	@folder=$$(mktemp -d) && \
 	    $(PYTHON) -m pytest -n 4 --basetemp=$$folder/pytest $(PYTEST) tests && rm -r $$folder
+# The faults alone, and the random kills for TORTURE_SECONDS; TORTURE_SEED repeats their choice.
+TORTURE_SECONDS ?= 3600
+torture: test-dependencies
+	@$(MAKE) --no-print-directory all preloads
+	@$(MAKE) --no-print-directory SANITIZE=address programs
+	@$(MAKE) --no-print-directory SANITIZE=thread programs
+	@$(MAKE) --no-print-directory FAIL_POINTS=1 programs
+	@folder=$$(mktemp -d) && TORTURE_LONG=1 TORTURE_SECONDS=$(TORTURE_SECONDS) \
+	    $(PYTHON) -m pytest -n 4 --basetemp=$$folder/pytest $(PYTEST) tests/torture && rm -r $$folder
 test-dependencies:
 	@deploy/dependencies.sh test
+
+# Other seeds than those of `make test`: from FIRST on.
+SEEDS ?= 1000000
+FIRST ?= 1000000
+simulate: $(OUT)/simulation
+	@$< --first $(FIRST) --seeds $(SEEDS) --jobs $$(nproc)
+
+# The protocol's model with two faults; `make test` searches it with one.
+FAULTS ?= 2
+model: test-dependencies
+	@$(PYTHON) tests/model/search.py $(FAULTS)
+
+# Gives every target of tests/fuzz that many seconds; what it finds that is new joins tests/fuzz/corpus.
+# FUZZ_TARGET="json broker" takes some.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGET ?=
+fuzz: fuzz-dependencies
+	@$(MAKE) --no-print-directory SANITIZE=fuzz fuzz-programs
+	@$(PYTHON) tests/fuzz/run.py --seconds $(FUZZ_SECONDS) $(FUZZ_TARGET)
+fuzz-dependencies:
+	@deploy/dependencies.sh fuzz
 
 # What the formatter and the analysers say. Not part of `make test`: they differ between versions.
 lint: lint-dependencies $(GEN)/migrations.h
@@ -171,7 +240,11 @@ help:
 	@echo 'make run      installs what is missing, builds, and serves http://localhost:8000'
 	@echo 'make dev      the same, and builds and starts again when a source file changes'
 	@echo 'make test     installs what is missing, and runs every test'
+	@echo 'make simulate runs the broker core in SEEDS=1000000 simulated worlds (minutes)'
+	@echo 'make model    searches the model of the device protocol, with two faults at any instants'
+	@echo 'make torture  an hour of faults and kill -9 under load (TORTURE_SECONDS=3600)'
 	@echo 'make all      builds the programs and the documentation pages into build/'
+	@echo 'make fuzz     feeds the parsers random input; FUZZ_SECONDS=60 for each'
 	@echo 'make lint     checks the format and runs the static analyser'
 	@echo 'make format   formats the C files'
 	@echo 'make clean    removes build/'

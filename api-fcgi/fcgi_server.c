@@ -49,6 +49,7 @@ struct fcgi_server {
     int worker_count;
     atomic_bool draining; /* no further request is read */
     atomic_bool stopping; /* the workers leave */
+    atomic_bool failed;   /* that is why */
 
     pthread_mutex_t lock;
     pthread_cond_t all_closed;
@@ -184,15 +185,19 @@ static bool has_parameter_twice(const struct connection *connection, const char 
     return count > 1;
 }
 
-/* The body, up to its limit; one that is longer marks the buffer as failed. */
+/* The body, up to its limit; one that is longer marks the buffer as failed. Without memory it is lost. */
 static void read_body(struct connection *connection)
 {
     struct http_request *request = &connection->exchange.request;
     char piece[8192];
     int length;
     unsigned long long announced = strtoull(parameter(connection, "CONTENT_LENGTH"), NULL, 10);
-    while ((length = FCGX_GetStr(piece, sizeof(piece), connection->fcgi.in)) > 0)
+    unsigned long long received = 0;
+    while ((length = FCGX_GetStr(piece, sizeof(piece), connection->fcgi.in)) > 0) {
         buffer_append(&request->body, piece, (size_t)length);
+        received += (unsigned)length;
+    }
+    request->body_lost = request->body.failed && received <= request->body.max_length;
     bool whole = FCGX_GetError(connection->fcgi.in) == 0 && request->body.length == announced;
     request->body_cut = !request->body.failed && !whole;
 }
@@ -277,6 +282,7 @@ static void *worker_main(void *argument)
     struct store_reader *reader = NULL;
     if (store_reader_open(server->options.api->store, &reader) != ERROR_NONE) {
         log_error("a worker cannot read the database; the program ends");
+        atomic_store(&server->failed, true);
         kill(getpid(), SIGTERM);
         return NULL;
     }
@@ -391,7 +397,7 @@ struct fcgi_server *fcgi_server_start(const struct fcgi_server_options *options)
     return server;
 }
 
-void fcgi_server_run(struct fcgi_server *server)
+bool fcgi_server_run(struct fcgi_server *server)
 {
     accept_until_signal(server);
     log_info("stopping");
@@ -400,6 +406,7 @@ void fcgi_server_run(struct fcgi_server *server)
     wake_worker(server);
     for (int i = 0; i < server->worker_count; i++)
         pthread_join(server->workers[i], NULL);
+    return !atomic_load(&server->failed);
 }
 
 void fcgi_server_free(struct fcgi_server *server)

@@ -28,9 +28,10 @@ struct fcgi_server *fcgi_server_start(const struct fcgi_server_options *options)
 /*
  * Serves until SIGTERM or SIGINT, then stops without losing a request: no new connections, no new
  * requests on the old ones, an answer for each request that was read. The workers have left when it
- * returns; exchanges that are still parked, because the time ran out, wait for store_close.
+ * returns; exchanges that are still parked, because the time ran out, wait for store_close. False
+ * when it ended because a worker could not start.
  */
-void fcgi_server_run(struct fcgi_server *server);
+bool fcgi_server_run(struct fcgi_server *server);
 
 /* After store_close: no exchange may be parked any more. */
 void fcgi_server_free(struct fcgi_server *server);

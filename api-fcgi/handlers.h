@@ -7,6 +7,7 @@
 /* messages.c */
 enum http_outcome handle_send_sms(struct http_exchange *exchange);
 enum http_outcome handle_get_message(struct http_exchange *exchange);
+enum http_outcome handle_cancel_message(struct http_exchange *exchange);
 
 /* message_list.c */
 enum http_outcome handle_list_messages(struct http_exchange *exchange);

@@ -66,7 +66,9 @@ static void put_requests(struct buffer *out, struct api *api)
 enum http_outcome handle_metrics(struct http_exchange *exchange)
 {
     struct store_statistics statistics;
-    enum error error = store_read_statistics(exchange->reader, &statistics);
+    int64_t stuck_since_ms = clock_wall_ms() -
+                             exchange->api->settings->stuck_after_minutes * 60 * 1000;
+    enum error error = store_read_statistics(exchange->reader, stuck_since_ms, &statistics);
     if (error != ERROR_NONE)
         return http_store_problem(exchange, error);
 
@@ -84,8 +86,16 @@ enum http_outcome handle_metrics(struct http_exchange *exchange)
     for (int i = 0; i < MESSAGE_STATUS_COUNT; i++)
         buffer_append_format(out, "sms_gateway_messages{status=\"%s\"} %" PRId64 "\n",
                              message_status_name((enum message_status)i), statistics.messages[i]);
+    begin_metric(out, "sms_gateway_messages_stuck", "gauge",
+                 "Messages that stay in a status for longer than they should, up to 10,000.");
+    for (int i = MESSAGE_QUEUED; i <= MESSAGE_SENDING; i++)
+        buffer_append_format(out, "sms_gateway_messages_stuck{status=\"%s\"} %" PRId64 "\n",
+                             message_status_name((enum message_status)i), statistics.stuck[i]);
     begin_metric(out, "sms_gateway_devices_connected", "gauge", "Phones connected.");
     buffer_append_format(out, "sms_gateway_devices_connected %" PRId64 "\n",
                          statistics.devices_connected);
+    begin_metric(out, "sms_gateway_wal_bytes", "gauge",
+                 "Size of the database's write-ahead log on the disk.");
+    buffer_append_format(out, "sms_gateway_wal_bytes %" PRId64 "\n", statistics.wal_bytes);
     return HTTP_ANSWERED;
 }

@@ -26,6 +26,7 @@ struct http_request {
     const char *content_type; /* "" without one */
     bool content_type_twice;  /* the client sent the header more than once */
     bool body_cut;            /* the body is over the limit, or not as long as announced */
+    bool body_lost;           /* there was no memory for it */
     struct buffer body;
     char request_id[HTTP_REQUEST_ID_SIZE];
     const char *path_argument; /* what stands for {...} in the route; inside `path` */

@@ -1,6 +1,7 @@
 /* api-fcgi: answers the REST API behind nginx. */
 #include "../common/clock.h"
 #include "../common/doorbell.h"
+#include "../common/fail_point.h"
 #include "../common/log.h"
 #include "../common/program.h"
 #include "api.h"
@@ -14,6 +15,7 @@ static struct api api; /* large: the counters of every route and status */
 static void ring(void *doorbell)
 {
     doorbell_ring(doorbell);
+    FAIL_POINT("api.after_doorbell");
 }
 
 int main(int argc, char **argv)
@@ -33,6 +35,7 @@ int main(int argc, char **argv)
     struct store_options store_options = {
         .path = settings.database_path,
         .timeout_ms = settings.store_timeout_ms,
+        .max_wal_bytes = settings.max_wal_bytes,
         .enqueued = ring,
         .context = doorbell,
     };
@@ -58,11 +61,11 @@ int main(int argc, char **argv)
     log_info("serving", LOG_TEXT("socket", socket_path),
              LOG_TEXT("database", settings.database_path));
     program_notify_ready();
-    fcgi_server_run(server);
+    bool good = fcgi_server_run(server);
     program_notify_stopping();
     store_close(api.store);
     fcgi_server_free(server);
     doorbell_close(doorbell);
     log_info("stopped");
-    return EXIT_SUCCESS;
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

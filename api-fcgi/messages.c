@@ -1,4 +1,5 @@
-/* POST /api/send-sms and GET /api/sms/{message_id}. */
+/* POST /api/send-sms; GET and DELETE /api/sms/{message_id}. */
+#include "../common/fail_point.h"
 #include "../common/json.h"
 #include "../common/log.h"
 #include "../common/utf8.h"
@@ -102,6 +103,7 @@ static void answer_accepted(struct http_exchange *exchange)
 {
     struct message *message = &exchange->message;
     enum error error = exchange->write.result;
+    FAIL_POINT("api.before_answer");
     if (error != ERROR_NONE) {
         http_store_problem(exchange, error);
         return;
@@ -124,6 +126,8 @@ enum http_outcome handle_send_sms(struct http_exchange *exchange)
     const struct buffer *text = &exchange->request.body;
     struct json_problem problem;
     struct json *body = json_parse(text->data, text->length, &problem);
+    if (!body && problem.no_memory)
+        return http_problem(exchange, ERROR_INTERNAL, "There is no memory for the message.");
     if (!body)
         return http_problem(exchange, ERROR_MALFORMED_JSON,
                             "The body is not valid JSON: %s (at byte %zu).", problem.reason,
@@ -150,28 +154,69 @@ enum http_outcome handle_send_sms(struct http_exchange *exchange)
         .verb = STORE_ENQUEUE,
         .enqueue.message = message,
     };
+    FAIL_POINT("api.before_enqueue");
     return http_park(exchange, answer_accepted);
 }
 
-/* ---- Asking ---- */
+/* ---- Asking, and cancelling ---- */
+
+static enum http_outcome answer_message(struct http_exchange *exchange, int status,
+                                        const struct message_id *id)
+{
+    enum error error = store_find_message(exchange->reader, id, &exchange->message);
+    if (error == ERROR_MESSAGE_NOT_FOUND)
+        return http_problem(exchange, error, "No message has the id %s.",
+                            exchange->request.path_argument);
+    if (error != ERROR_NONE)
+        return http_store_problem(exchange, error);
+    struct json_writer json = {.out = &exchange->response.body};
+    http_begin_json(exchange, status);
+    view_message(&json, &exchange->message);
+    return HTTP_ANSWERED;
+}
+
+/* 404 also for what is no UUID: an address that no message has is an address without one. */
+static enum http_outcome refuse_id(struct http_exchange *exchange)
+{
+    return http_problem(exchange, ERROR_MESSAGE_NOT_FOUND,
+                        "A message id is a UUID, as in POST /api/send-sms's answer.");
+}
 
 enum http_outcome handle_get_message(struct http_exchange *exchange)
 {
-    const char *argument = exchange->request.path_argument;
     struct message_id id;
-    /* 404 also for what is no UUID: an address that no message has is an address without one. */
-    if (!message_id_parse(argument, &id))
-        return http_problem(exchange, ERROR_MESSAGE_NOT_FOUND,
-                            "A message id is a UUID, as in POST /api/send-sms's answer.");
+    if (!message_id_parse(exchange->request.path_argument, &id))
+        return refuse_id(exchange);
+    return answer_message(exchange, 200, &id);
+}
 
-    enum error error = store_find_message(exchange->reader, &id, &exchange->message);
-    if (error == ERROR_MESSAGE_NOT_FOUND)
-        return http_problem(exchange, error, "No message has the id %s.", argument);
-    if (error != ERROR_NONE)
-        return http_store_problem(exchange, error);
+static void answer_cancelled(struct http_exchange *exchange)
+{
+    const struct store_write *write = &exchange->write;
+    const char *id = exchange->request.path_argument;
+    switch (write->result) {
+    case ERROR_NONE:
+        log_info("message cancelled", LOG_TEXT("message_id", id),
+                 LOG_TEXT("request_id", exchange->request.request_id));
+        answer_message(exchange, write->cancel.asked ? 202 : 200, &write->cancel.id);
+        break;
+    case ERROR_MESSAGE_NOT_FOUND:
+        http_problem(exchange, write->result, "No message has the id %s.", id);
+        break;
+    case ERROR_NOT_CANCELLABLE:
+        http_problem(exchange, write->result,
+                     "A phone has it already, or it has come to its end; GET it to see.");
+        break;
+    default:
+        http_store_problem(exchange, write->result);
+    }
+}
 
-    struct json_writer json = {.out = &exchange->response.body};
-    http_begin_json(exchange, 200);
-    view_message(&json, &exchange->message);
-    return HTTP_ANSWERED;
+enum http_outcome handle_cancel_message(struct http_exchange *exchange)
+{
+    struct message_id id;
+    if (!message_id_parse(exchange->request.path_argument, &id))
+        return refuse_id(exchange);
+    exchange->write = (struct store_write){.verb = STORE_CANCEL, .cancel.id = id};
+    return http_park(exchange, answer_cancelled);
 }

@@ -14,6 +14,7 @@ static const struct route {
     {{"POST", "/api/send-sms"}, true, handle_send_sms},
     {{"GET", "/api/sms"}, false, handle_list_messages},
     {{"GET", "/api/sms/{message_id}"}, false, handle_get_message},
+    {{"DELETE", "/api/sms/{message_id}"}, false, handle_cancel_message},
     {{"GET", "/api/devices"}, false, handle_list_devices},
     {{"GET", "/livez"}, false, handle_livez},
     {{"GET", "/readyz"}, false, handle_readyz},
@@ -62,12 +63,26 @@ static bool is_json(const char *content_type)
     return content_type[length] == '\0' || content_type[length] == ';';
 }
 
-static enum http_outcome refuse_method(struct http_exchange *exchange, const struct route *route)
+static enum http_outcome refuse_method(struct http_exchange *exchange, const struct route *refusing)
 {
-    bool get = strcmp(route->name.method, "GET") == 0;
-    http_add_header(exchange, "Allow", "%s", get ? "GET, HEAD" : route->name.method);
-    return http_problem(exchange, ERROR_METHOD_NOT_ALLOWED, "%s takes %s.", route->name.path,
-                        get ? "GET and HEAD" : route->name.method);
+    struct buffer allowed;
+    buffer_init(&allowed, 128);
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        const struct router_route_name *name = &routes[i].name;
+        if (strcmp(name->path, refusing->name.path) != 0)
+            continue;
+        if (allowed.length > 0)
+            buffer_append_text(&allowed, ", ");
+        buffer_append_text(&allowed, name->method);
+        if (strcmp(name->method, "GET") == 0)
+            buffer_append_text(&allowed, ", HEAD");
+    }
+    const char *methods = allowed.data ? allowed.data : "";
+    http_add_header(exchange, "Allow", "%s", methods);
+    enum http_outcome outcome = http_problem(exchange, ERROR_METHOD_NOT_ALLOWED, "%s takes %s.",
+                                             refusing->name.path, methods);
+    buffer_fini(&allowed);
+    return outcome;
 }
 
 /* What every route that takes JSON wants of the request, before its handler looks at it. */
@@ -80,6 +95,8 @@ static enum http_outcome check_body(struct http_exchange *exchange, const struct
     if (!is_json(request->content_type))
         return http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
                             "Send the header Content-Type: application/json.");
+    if (request->body_lost)
+        return http_problem(exchange, ERROR_INTERNAL, "There is no memory for the body.");
     if (request->body.failed)
         return http_problem(exchange, ERROR_BODY_TOO_LARGE, "The body may have %lld bytes.",
                             (long long)exchange->api->settings->max_body_bytes);

@@ -39,12 +39,13 @@ struct json *json_parse(const char *text, size_t length, struct json_problem *pr
         return NULL;
     cJSON *document = cJSON_ParseWithLengthOpts(text, length + 1, NULL, true);
     if (!document) {
-        *problem = (struct json_problem){.reason = "there is no memory for it"};
+        *problem = (struct json_problem){.reason = "there is no memory for it", .no_memory = true};
         return NULL;
     }
     if (has_duplicate_names(document)) {
         cJSON_Delete(document);
-        *problem = (struct json_problem){"a name stands twice in one object", length};
+        *problem = (struct json_problem){.reason = "a name stands twice in one object",
+                                         .offset = length};
         return NULL;
     }
     return (struct json *)document;
@@ -58,6 +59,11 @@ void json_free(struct json *document)
 bool json_is_object(const struct json *value)
 {
     return cJSON_IsObject(as_cjson(value));
+}
+
+bool json_is_array(const struct json *value)
+{
+    return cJSON_IsArray(as_cjson(value));
 }
 
 bool json_is_boolean(const struct json *value)

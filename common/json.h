@@ -20,6 +20,7 @@ enum { JSON_MAX_DEPTH = 16, JSON_MAX_MEMBERS = 256 };
 struct json_problem {
     const char *reason; /* static, reads after "the body is not valid JSON: " */
     size_t offset;
+    bool no_memory; /* it may be valid */
 };
 
 struct json;
@@ -32,10 +33,11 @@ void json_free(struct json *document);
 MUST_CHECK bool json_scan(const char *text, size_t length, struct json_problem *problem);
 
 bool json_is_object(const struct json *value);
+bool json_is_array(const struct json *value);
 bool json_is_boolean(const struct json *value);
 bool json_is_null(const struct json *value);
 
-/* The members of an object, in their order. NULL at the end. */
+/* The members of an object, or the values of an array, in their order. NULL at the end. */
 const struct json *json_first(const struct json *object);
 const struct json *json_next(const struct json *member);
 const char *json_name(const struct json *member);

@@ -86,6 +86,8 @@ static void append_phone(struct buffer *line, const char *number)
 {
     size_t length = strlen(number);
     const char *last = length > 2 ? number + length - 2 : "";
+    if (strspn(last, "0123456789") < strlen(last))
+        last = ""; /* no number after all: a line end, perhaps */
     buffer_append_format(line, "+***%s", last);
 }
 

@@ -40,9 +40,19 @@ enum message_actor {
 const char *message_status_name(enum message_status status);
 MUST_CHECK bool message_status_parse(const char *name, enum message_status *status);
 
-/* Whether the table has that move for that actor. */
-bool message_status_may_become(enum message_status from, enum message_status to,
-                               enum message_actor actor);
+/* What is known to be true of a wish to move a message; a move may need some of it. */
+enum message_fact {
+    MESSAGE_BY_HOLDER = 1,     /* by the phone that has it */
+    MESSAGE_OF_ATTEMPT = 2,    /* about the attempt that is the current one */
+    MESSAGE_OF_JOURNAL = 4,    /* by the journal it was offered to; basic phones have none */
+    MESSAGE_OF_SESSION = 8,    /* on the phone's newest connection */
+    MESSAGE_NOTHING_SENT = 16, /* with the proof that no part of it reached a radio */
+    MESSAGE_ALL_FACTS = 31
+};
+
+/* Whether the table has that move for that actor, and the facts suffice. */
+bool message_may_become(enum message_status from, enum message_status to, enum message_actor actor,
+                        unsigned facts);
 
 /* Whether `status` is one of those a phone reports. */
 bool message_status_is_report(enum message_status status);
@@ -56,7 +66,7 @@ struct message {
     enum sms_encoding encoding;
     unsigned segments;
     enum message_status status;
-    unsigned attempt;                            /* how often it was given to a phone */
+    unsigned attempt; /* how often it was given to a phone, and which of these times it is now */
     char device_id[DEVICE_ID_SIZE];              /* "" before it was given to one */
     char error_code[MESSAGE_ERROR_CODE_SIZE];    /* "" without an error; from the phone */
     char error_message[MESSAGE_ERROR_TEXT_SIZE]; /* likewise */

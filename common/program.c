@@ -160,6 +160,7 @@ void program_start(int argc, char **argv, const char *name, const char *purpose,
     log_init(name, level);
     umask(0007); /* both programs and nginx share a group, nobody else reads */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a write beyond RLIMIT_FSIZE fails, as one to a full disk does */
     make_folders(settings);
 }
 

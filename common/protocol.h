@@ -7,33 +7,29 @@
 
 #define PROTOCOL_PATH_PREFIX "/ws/device/"
 
-/* The subprotocol that asks for the assured level */
+/* The assured level, as a subprotocol */
 #define PROTOCOL_ASSURED "sms-gateway.v1"
 
 /* Server to phone */
 #define FRAME_CONNECTION_ACK "connection_ack"
 #define FRAME_NEW_SMS        "new_sms"
 #define FRAME_ERROR          "error"
+#define FRAME_WELCOME        "welcome"
+#define FRAME_OFFER          "offer"
+#define FRAME_RELEASE        "release"
+#define FRAME_DROP           "drop"
+#define FRAME_REVOKE         "revoke"
+#define FRAME_REPORT_ACK     "report_ack"
 
 /* Phone to server */
 #define FRAME_STATUS_UPDATE "status_update"
 #define FRAME_DEVICE_UPDATE "device_update"
-
-/* The assured level, phone to server */
-#define FRAME_HELLO   "hello"
-#define FRAME_JOURNAL "journal"
-#define FRAME_ACK     "ack"
-#define FRAME_NACK    "nack"
-#define FRAME_REPORT  "report"
-#define FRAME_CREDIT  "credit"
-
-/* The assured level, server to phone */
-#define FRAME_WELCOME    "welcome"
-#define FRAME_OFFER      "offer"
-#define FRAME_RELEASE    "release"
-#define FRAME_DROP       "drop"
-#define FRAME_REVOKE     "revoke"
-#define FRAME_REPORT_ACK "report_ack"
+#define FRAME_HELLO         "hello"
+#define FRAME_JOURNAL       "journal"
+#define FRAME_ACK           "ack"
+#define FRAME_NACK          "nack"
+#define FRAME_REPORT        "report"
+#define FRAME_CREDIT        "credit"
 
 /* A frame to a phone has at most so many bytes: the longest text, 255 segments of 67 UTF-16 units
    (MAX_MESSAGE_SEGMENTS), at the 6 bytes that JSON may need for a unit, and the rest. */

@@ -215,11 +215,18 @@ static bool read_file(struct settings *settings, const char *path, bool required
     }
     char *line = NULL;
     size_t capacity = 0;
+    ssize_t length;
     bool good = true;
-    for (int number = 1; good && getline(&line, &capacity, file) >= 0; number++) {
+    for (int number = 1; good && (length = getline(&line, &capacity, file)) >= 0; number++) {
         char where[128];
         snprintf(where, sizeof(where), "%.100s line %d", path, number);
-        good = read_line(settings, line, where, problem);
+        if (strlen(line) == (size_t)length) {
+            good = read_line(settings, line, where, problem);
+        } else { /* what follows the NUL would be lost unseen */
+            snprintf(problem, SETTINGS_PROBLEM_SIZE,
+                     "%s: there is a NUL byte in it; the file must be UTF-8", where);
+            good = false;
+        }
     }
     if (good && ferror(file)) {
         snprintf(problem, SETTINGS_PROBLEM_SIZE, "%s cannot be read: %s", path, strerror(errno));

@@ -1,21 +1,23 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing: dependencies.sh run|test|lint
+# Installs the Debian packages that are missing: dependencies.sh run|test|fuzz|lint
 # Says what it does, and asks for root only through sudo.
 set -euo pipefail
 
 run_packages=(gcc libc6-dev make curl nginx python3 python3-yaml
     libfcgi-dev libwebsockets-dev libwebsockets-evlib-uv libsqlite3-dev libcjson-dev uuid-dev)
-test_packages=("${run_packages[@]}" libcmocka-dev fiu-utils chromium chromium-driver shellcheck
+test_packages=("${run_packages[@]}" libcmocka-dev fiu-utils faketime spin chromium chromium-driver shellcheck
     python3-pytest python3-pytest-xdist python3-requests python3-websockets python3-jsonschema
     python3-selenium)
+fuzz_packages=("${run_packages[@]}" clang libclang-rt-14-dev)
 lint_packages=(clang clang-format shellcheck)
 
 case "${1:-}" in
 run) wanted=("${run_packages[@]}") ;;
 test) wanted=("${test_packages[@]}") ;;
+fuzz) wanted=("${fuzz_packages[@]}") ;;
 lint) wanted=("${lint_packages[@]}") ;;
 *)
-    echo "usage: $0 run|test|lint" >&2
+    echo "usage: $0 run|test|fuzz|lint" >&2
     exit 2
     ;;
 esac

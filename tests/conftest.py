@@ -33,3 +33,18 @@ def make_gateway(build, tmp_path):
     yield make
     for gateway in made:
         gateway.stop()
+
+
+def pytest_collection_modifyitems(items):
+    """What takes longest begins first, beside all the rest."""
+    items.sort(key=lambda item: "kill_loop" not in item.nodeid)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The counts of the torture tests."""
+    lines = {value: None for reports in terminalreporter.stats.values() for report in reports
+             for name, value in getattr(report, "user_properties", ()) if name == "torture"}
+    if lines:
+        terminalreporter.section("torture")
+    for line in lines:
+        terminalreporter.write_line(line)

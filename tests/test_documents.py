@@ -45,6 +45,7 @@ def test_documents_name_only_settings_that_there_are():
     for page in ("README.md", "ws-broker/PROTOCOL.md", "api-fcgi/API.md", "api-fcgi/openapi.yaml",
                  "nginx/gateway.conf"):
         words = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", (ROOT / page).read_text()))
+        words = {word for word in words if not word.startswith("BUG_")}  # the model's
         assert words - names <= {"API_FCGI"}, page
 
 
@@ -56,6 +57,17 @@ def test_defaults_in_the_protocol_page_are_those_of_the_settings():
     for number, name in found:
         factor = 1024 if name.endswith("_BYTES") else 1
         assert int(number) * factor == int(defaults[name]), name
+
+
+def test_the_results_of_sending_in_the_protocol_page_are_those_of_the_code():
+    code = dict(re.findall(r'\{"(\w+)", SEND_RESULT_(\w+)\}',
+                           (ROOT / "common/send_result.c").read_text()))
+    page = {}
+    text = (ROOT / "ws-broker/PROTOCOL.md").read_text()
+    for kind in ("definite", "permanent", "ambiguous"):
+        row = re.search(rf"^\| {kind} \| (.*?) \|", text, re.M).group(1)
+        page |= {word: kind.upper() for word in re.findall(r"`(\w+)`", row)}
+    assert page == code != {}
 
 
 # ---- Routes and errors ----

@@ -1,9 +1,10 @@
 /* The core: phones come, speak, report and leave, and time passes. */
 #include "broker_core.h"
 
+#include "../common/fail_point.h"
 #include "../common/log.h"
 #include "../common/protocol.h"
-#include "frames.h"
+#include "../common/send_result.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,24 +17,29 @@ enum {
     SPOKE_MS = 10000,       /* likewise, when only last_seen_at changes */
     GIVE_UP_MS = 60000,     /* between two searches for silent messages */
     NOT_READING_MS = 10000, /* without taking a frame, while many wait */
+    COUNT_STUCK_MS = 60000, /* between two counts of messages that are stuck */
+    MOST_ENTRIES = 1000,    /* of a journal */
+    CLOCK_STEP_MS = 60000,  /* of the wall clock: then ages cannot be trusted for a while */
+    CLOCK_PAUSE_MS = 3600000,
 };
 
 /* ---- Sessions ---- */
 
-static void take_back_unwritten(struct broker *broker, struct session *session)
+/* What another phone can have goes back. */
+static void return_messages(struct broker *broker, struct session *session)
 {
-    struct message_id id;
-    while (session_take_unwritten(session, &id))
-        job_submit_take_back(broker, &id, session->device_id);
+    struct held_message message;
+    while (session_take_returnable(session, &message))
+        job_submit_take_back(broker, &message.id, message.attempt, session->device_id);
 }
 
-static void close_session(struct broker *broker, struct session *session, enum error error,
+void broker_close_session(struct broker *broker, struct session *session, enum error error,
                           int64_t now_ms)
 {
     if (session->state == SESSION_CLOSING)
         return;
-    if (error != ERROR_SHUTTING_DOWN) /* a drain writes what it can */
-        take_back_unwritten(broker, session);
+    if (error != ERROR_SHUTTING_DOWN || session->assured) /* a drain writes basic phones theirs */
+        return_messages(broker, session);
     session_table_unset_current(&broker->sessions, session);
     session->state = SESSION_CLOSING;
     session->close_error = error;
@@ -52,16 +58,14 @@ static void drop_session(struct broker *broker, struct session *session)
     broker_act_on(broker, BROKER_DROP, session);
 }
 
-static void queue_control(struct broker *broker, struct session *session, struct buffer *frame)
+void broker_queue_control(struct broker *broker, struct session *session, struct buffer *frame)
 {
     if (!session_queue_control(session, buffer_take(frame)))
         broker_must(NULL);
     broker_act_on(broker, BROKER_WRITE, session);
 }
 
-/* Reads from a phone or not, by what it is owed: so nothing grows without end, neither because the
-   store is slow nor because the phone does not read what it is told. */
-static void update_reading(struct broker *broker, struct session *session, int64_t now_ms)
+void broker_update_reading(struct broker *broker, struct session *session, int64_t now_ms)
 {
     unsigned owed = session_owed(session);
     if (!session->paused && owed >= SESSION_MAX_OWED) {
@@ -76,7 +80,7 @@ static void update_reading(struct broker *broker, struct session *session, int64
     broker_refresh(broker, session, now_ms);
 }
 
-static void send_error(struct broker *broker, struct session *session,
+void broker_send_error(struct broker *broker, struct session *session,
                        const struct frame_problem *problem, int64_t now_ms)
 {
     struct buffer frame;
@@ -84,8 +88,8 @@ static void send_error(struct broker *broker, struct session *session,
         return;
     buffer_init(&frame, FRAME_MAX_BYTES);
     frame_write_error(&frame, problem);
-    queue_control(broker, session, &frame);
-    update_reading(broker, session, now_ms);
+    broker_queue_control(broker, session, &frame);
+    broker_update_reading(broker, session, now_ms);
 }
 
 enum error broker_admits(const struct broker *broker)
@@ -96,8 +100,8 @@ enum error broker_admits(const struct broker *broker)
     return full ? ERROR_TOO_MANY_PHONES : ERROR_NONE;
 }
 
-bool broker_session_opened(struct broker *broker, const char *device_id, int64_t now_ms,
-                           session_id *id)
+bool broker_session_opened(struct broker *broker, const char *device_id, bool assured,
+                           int64_t now_ms, session_id *id)
 {
     struct session *session = broker_admits(broker) == ERROR_NONE
                                   ? session_table_open(&broker->sessions)
@@ -106,7 +110,8 @@ bool broker_session_opened(struct broker *broker, const char *device_id, int64_t
         return false;
     strcpy(session->device_id, device_id);
     session->info = DEVICE_INFO_UNKNOWN;
-    session->candidate.window = broker->options.window;
+    session->assured = assured;
+    session->capacity = session->credit = session->candidate.window = broker->options.window;
     session->heard_at_ms = session->pinged_at_ms = session->updated_at_ms = now_ms;
     session->frame_tokens_at_ms = session->segment_tokens_at_ms = now_ms;
     session->frame_tokens = (double)broker->options.max_frames_per_second * 2;
@@ -120,7 +125,7 @@ void broker_session_closed(struct broker *broker, session_id id, int64_t now_ms)
     struct session *session = session_table_find(&broker->sessions, id);
     if (!session)
         return;
-    take_back_unwritten(broker, session);
+    return_messages(broker, session);
     if (session->number > 0) { /* otherwise its connect is at the store, or it never said who */
         job_submit_disconnect(broker, session->device_id, session->number);
         log_info("phone disconnected", LOG_TEXT("device_id", session->device_id),
@@ -142,7 +147,7 @@ void broker_session_violated(struct broker *broker, session_id id, enum error er
 {
     struct session *session = session_table_find(&broker->sessions, id);
     if (session)
-        close_session(broker, session, error, now_ms);
+        broker_close_session(broker, session, error, now_ms);
 }
 
 /* ---- Frames from a phone ---- */
@@ -154,18 +159,26 @@ static struct device_info copy_info(const struct device_info *info)
     return copy;
 }
 
-/* The phone has said who it is: it is its device's current connection from now on. */
+/* The phone has said who it is: it is its device's current connection from now on, unless it has
+   opened another since, and this comes late, perhaps from before it was wiped. */
 static void connect_device(struct broker *broker, struct session *session, int64_t now_ms)
 {
-    struct session *older = session_table_current(&broker->sessions, session->device_id);
-    if (older)
-        close_session(broker, older, ERROR_REPLACED, now_ms);
+    struct session *other = session_table_current(&broker->sessions, session->device_id);
+    if (other && session_is_newer(other, session)) {
+        broker_close_session(broker, session, ERROR_REPLACED, now_ms);
+        return;
+    }
+    if (other)
+        broker_close_session(broker, other, ERROR_REPLACED, now_ms);
     if (!session_table_set_current(&broker->sessions, session))
         broker_must(NULL);
     session->state = SESSION_CONNECTING;
 
     struct job *job = job_new(STORE_DEVICE_CONNECT, session->id);
-    strcpy(job->write.connect.device_id, session->device_id);
+    job_fill_slot(&job->write.connect.phone, session);
+    job->write.connect.entries = session->entries;
+    job->write.connect.entry_count = session->entry_count;
+    session->entries = NULL;
     job->write.connect.info = copy_info(&session->info);
     job->write.connect.broker = broker->options.instance;
     job->write.connect.held_capacity = broker->options.window;
@@ -196,16 +209,25 @@ static void take_report(struct broker *broker, struct session *session, const st
 {
     struct job *job = job_new(STORE_REPORT, session->id);
     job->write.report.id = frame->message_id;
+    job->write.report.attempt = frame->attempt;
     job->write.report.status = frame->status;
-    strcpy(job->write.report.device_id, session->device_id);
+    job_fill_slot(&job->write.report.phone, session);
+    job->write.report.seq = session->assured ? frame->seq : -1;
+    /* Only a phone with a journal can prove that nothing was sent. */
+    if (session->assured && frame->status == MESSAGE_FAILED && frame->parts_sent == 0 &&
+        send_result_classify(frame->error_code) == SEND_RESULT_DEFINITE) {
+        job->write.report.nothing_sent = true;
+        job->write.report.pause_ms = broker_pause_ms(broker, frame->attempt);
+    }
     strcpy(job->write.report.error_code, frame->error_code);
     strcpy(job->write.report.error_message, frame->error_message);
+    FAIL_POINT("broker.before_report");
     job_submit(broker, job);
 
     if (frame->status != MESSAGE_SENDING)
-        session_release(session, &frame->message_id);
+        session_forget(session, &frame->message_id, frame->attempt);
     session->pending_reports++;
-    update_reading(broker, session, now_ms);
+    broker_update_reading(broker, session, now_ms);
 }
 
 static void take_info(struct session *session, struct frame *frame)
@@ -213,6 +235,32 @@ static void take_info(struct session *session, struct frame *frame)
     device_info_fini(&session->info);
     session->info = frame->info;
     frame->info.extra = NULL;
+}
+
+static void set_credit(struct session *session, unsigned credit)
+{
+    session->credit = credit;
+    session->candidate.window = MAX(1, MIN(session->capacity, credit));
+}
+
+/* A page of the journal; the last one lets the phone connect. */
+static void take_journal(struct broker *broker, struct session *session, const struct frame *frame,
+                         int64_t now_ms)
+{
+    size_t count = session->entry_count + frame->entry_count;
+    if (count > MOST_ENTRIES) {
+        broker_close_session(broker, session, ERROR_NO_DEVICE_INFO, now_ms);
+        return;
+    }
+    if (frame->entry_count > 0) {
+        session->entries = broker_must(
+            realloc(session->entries, count * sizeof(*session->entries)));
+        memcpy(session->entries + session->entry_count, frame->entries,
+               frame->entry_count * sizeof(*frame->entries));
+        session->entry_count = count;
+    }
+    if (frame->last)
+        connect_device(broker, session, now_ms);
 }
 
 static void take_frame(struct broker *broker, struct session *session, struct frame *frame,
@@ -223,6 +271,28 @@ static void take_frame(struct broker *broker, struct session *session, struct fr
         take_info(session, frame);
         connect_device(broker, session, now_ms);
         break;
+    case FRAME_IS_HELLO:
+        take_info(session, frame);
+        session->journal = frame->journal;
+        set_credit(session, frame->credit);
+        session->state = SESSION_SYNCING;
+        break;
+    case FRAME_IS_JOURNAL:
+        take_journal(broker, session, frame, now_ms);
+        break;
+    case FRAME_IS_ACK:
+        broker_take_ack(broker, session, frame);
+        broker_update_reading(broker, session, now_ms);
+        break;
+    case FRAME_IS_NACK:
+        broker_take_nack(broker, session, frame, now_ms);
+        break;
+    case FRAME_IS_CREDIT:
+        set_credit(session, frame->credit);
+        broker->due = true;
+        broker_refresh(broker, session, now_ms);
+        break;
+    case FRAME_IS_REPORT:
     case FRAME_IS_STATUS_UPDATE: /* counts also on a connection that was replaced */
         take_report(broker, session, frame, now_ms);
         break;
@@ -237,6 +307,15 @@ static void take_frame(struct broker *broker, struct session *session, struct fr
     }
 }
 
+static enum frame_stage stage_of(const struct session *session)
+{
+    if (session->state == SESSION_NEW)
+        return session->assured ? STAGE_HELLO : STAGE_BASIC_INFO;
+    if (session->state == SESSION_SYNCING)
+        return STAGE_JOURNAL;
+    return session->assured ? STAGE_ASSURED : STAGE_BASIC;
+}
+
 void broker_session_received(struct broker *broker, session_id id, const char *text, size_t length,
                              int64_t now_ms)
 {
@@ -246,160 +325,38 @@ void broker_session_received(struct broker *broker, session_id id, const char *t
     session->heard_at_ms = now_ms;
     session->spoke = true;
     if (!session_take_frame_token(session, broker->options.max_frames_per_second, now_ms)) {
-        close_session(broker, session, ERROR_TOO_MANY_FRAMES, now_ms);
+        broker_close_session(broker, session, ERROR_TOO_MANY_FRAMES, now_ms);
         return;
     }
-    bool first = session->state == SESSION_NEW;
+    bool greeting = session->state == SESSION_NEW || session->state == SESSION_SYNCING;
     struct frame frame;
     struct frame_problem problem;
-    if (frame_read(text, length, first, &session->info, &frame, &problem)) {
+    if (frame_read(text, length, stage_of(session), &session->info, &frame, &problem)) {
         take_frame(broker, session, &frame, now_ms);
         frame_fini(&frame);
     } else {
-        send_error(broker, session, &problem, now_ms);
-        if (first)
-            close_session(broker, session, ERROR_NO_DEVICE_INFO, now_ms);
+        broker_send_error(broker, session, &problem, now_ms);
+        if (greeting)
+            broker_close_session(broker, session, ERROR_NO_DEVICE_INFO, now_ms);
     }
-    broker_hand_over(broker, now_ms);
-}
-
-/* ---- Answers of the store ---- */
-
-static void connect_done(struct broker *broker, struct job *job, int64_t now_ms)
-{
-    const struct store_write *write = &job->write;
-    struct session *session = session_table_find(&broker->sessions, job->session);
-    if (write->result != ERROR_NONE) {
-        if (session)
-            close_session(broker, session, write->result, now_ms);
-        return;
-    }
-    if (!session) { /* it has gone meanwhile */
-        job_submit_disconnect(broker, write->connect.device_id, write->connect.session);
-        return;
-    }
-    session->number = write->connect.session;
-    if (session->state != SESSION_CONNECTING)
-        return;
-    /* Its window is as full as it was; a new connection does not make a faster phone. */
-    for (size_t i = 0; i < write->connect.held_count; i++) {
-        const struct store_held_message *held = &write->connect.held[i];
-        int64_t left_ms = broker->options.report_timeout_ms - held->silent_ms;
-        if (left_ms > 0)
-            session_hold_written(session, &held->id, now_ms + left_ms);
-    }
-    struct buffer frame;
-    buffer_init(&frame, FRAME_MAX_BYTES);
-    frame_write_connection_ack(&frame, session->device_id);
-    queue_control(broker, session, &frame);
-    session->state = SESSION_READY;
-    broker->due = true;
-    broker_refresh(broker, session, now_ms);
-    log_info("phone connected", LOG_TEXT("device_id", session->device_id),
-             LOG_TEXT("name", session->info.name), LOG_NUMBER("session", session->number));
-}
-
-static void report_done(struct broker *broker, struct job *job, int64_t now_ms)
-{
-    struct session *session = session_table_find(&broker->sessions, job->session);
-    if (!session)
-        return;
-    session->pending_reports--;
-    if (job->write.result != ERROR_NONE) {
-        struct frame_problem problem = {
-            .error = job->write.result,
-            .has_message_id = true,
-            .message_id = job->write.report.id,
-        };
-        snprintf(problem.detail, sizeof(problem.detail), "%s", error_title(job->write.result));
-        send_error(broker, session, &problem, now_ms);
-    }
-    update_reading(broker, session, now_ms);
-}
-
-static void give_up_done(struct broker *broker, const struct store_write *write)
-{
-    if (write->result != ERROR_NONE || write->give_up.count == 0)
-        return;
-    log_warning("messages without a report are now unknown",
-                LOG_NUMBER("count", write->give_up.count));
-    broker->give_up_at_ms = 0; /* there may be more */
-}
-
-/* Whether what the job is about must happen, however long the store refuses. */
-static bool must_happen(const struct store_write *write)
-{
-    switch (write->verb) {
-    case STORE_TAKE_BACK:
-    case STORE_REPORT:
-    case STORE_DEVICE_DISCONNECT:
-        return write->result != ERROR_NONE && write->result != ERROR_MESSAGE_NOT_HELD;
-    case STORE_ENQUEUE:
-    case STORE_HAND_OVER:
-    case STORE_GIVE_UP:
-    case STORE_DEVICE_CONNECT:
-    case STORE_DEVICE_UPDATE:
-    case STORE_BROKER_LEASE:
-    case STORE_PROBE:
-    case STORE_VERB_COUNT:
-        break;
-    }
-    return false;
-}
-
-static void job_done(struct broker *broker, struct job *job, int64_t now_ms)
-{
-    switch (job->write.verb) {
-    case STORE_HAND_OVER:
-        broker_hand_over_done(broker, job, now_ms);
-        break;
-    case STORE_TAKE_BACK:
-        broker->due = true;
-        break;
-    case STORE_REPORT:
-        report_done(broker, job, now_ms);
-        break;
-    case STORE_GIVE_UP:
-        give_up_done(broker, &job->write);
-        break;
-    case STORE_DEVICE_CONNECT:
-        connect_done(broker, job, now_ms);
-        break;
-    case STORE_ENQUEUE:
-    case STORE_DEVICE_UPDATE:
-    case STORE_DEVICE_DISCONNECT:
-    case STORE_BROKER_LEASE:
-    case STORE_PROBE:
-    case STORE_VERB_COUNT:
-        break;
-    }
-}
-
-void broker_store_done(struct broker *broker, struct store_write *write, int64_t now_ms)
-{
-    struct job *job = CONTAINER_OF(write, struct job, write);
-    broker->jobs--;
-    if (must_happen(write)) {
-        if (!broker->overdue) {
-            job_retry_later(broker, job, now_ms + BROKER_RETRY_MS);
-            return;
-        }
-        log_error("a change is lost: the database refused it until the end",
-                  LOG_NUMBER("verb", write->verb), LOG_TEXT("reason", error_code(write->result)));
-    }
-    job_done(broker, job, now_ms);
-    job_free(job);
     broker_hand_over(broker, now_ms);
 }
 
 /* ---- Time ---- */
 
+static void count_stuck(struct broker *broker, int64_t wall_ms)
+{
+    struct job *job = job_new(STORE_COUNT_STUCK, 0);
+    job->write.count_stuck.since_ms = wall_ms - broker->options.stuck_after_ms;
+    job_submit(broker, job);
+}
+
 static void tick_session(struct broker *broker, struct session *session, int64_t now_ms)
 {
     const struct broker_options *options = &broker->options;
-    if (session->state == SESSION_NEW &&
+    if ((session->state == SESSION_NEW || session->state == SESSION_SYNCING) &&
         now_ms - session->updated_at_ms >= options->device_info_timeout_ms) /* since opening */
-        close_session(broker, session, ERROR_NO_DEVICE_INFO, now_ms);
+        broker_close_session(broker, session, ERROR_NO_DEVICE_INFO, now_ms);
 
     int64_t grace_end_ms = session->closing_at_ms + CLOSE_GRACE_MS;
     if (session->close_error == ERROR_SHUTTING_DOWN)
@@ -414,13 +371,15 @@ static void tick_session(struct broker *broker, struct session *session, int64_t
     }
     if (session->paused && session->control_count > 0 &&
         now_ms - session->took_at_ms >= NOT_READING_MS)
-        close_session(broker, session, ERROR_NOT_READING, now_ms);
+        broker_close_session(broker, session, ERROR_NOT_READING, now_ms);
     if (now_ms - session->pinged_at_ms >= options->liveness_timeout_ms / 3) {
         session->pinged_at_ms = now_ms;
         session->ping_due = true;
         broker_act_on(broker, BROKER_WRITE, session);
     }
     session_forget_silent(session, now_ms);
+    if (session_answer_is_overdue(session, now_ms))
+        broker_close_session(broker, session, ERROR_ACK_TIMEOUT, now_ms);
     update_device(broker, session, now_ms);
     broker_refresh(broker, session, now_ms);
 }
@@ -434,10 +393,26 @@ static void renew_lease(struct broker *broker)
     job_submit(broker, job);
 }
 
-static void give_up_silent(struct broker *broker, int64_t wall_ms)
+/* When the wall clock has stepped, or may have while nobody looked, no message is given up for an
+   hour: ages are as wrong as the clock was, and phones shall have the time to report. */
+static void watch_clock(struct broker *broker, int64_t now_ms, int64_t wall_ms)
+{
+    int64_t offset_ms = wall_ms - now_ms;
+    if (llabs(offset_ms - broker->wall_offset_ms) > CLOCK_STEP_MS) {
+        if (broker->wall_offset_ms != 0)
+            log_warning("the clock was set; nothing is given up for an hour");
+        broker->trust_clock_at_ms = now_ms + CLOCK_PAUSE_MS;
+    }
+    broker->wall_offset_ms = offset_ms;
+}
+
+static void give_up_silent(struct broker *broker, int64_t now_ms, int64_t wall_ms)
 {
     struct job *job = job_new(STORE_GIVE_UP, 0);
-    job->write.give_up.silent_since_ms = wall_ms - broker->options.report_horizon_ms;
+    job->write.give_up.silent_since_ms = now_ms < broker->trust_clock_at_ms
+                                             ? 0
+                                             : wall_ms - broker->options.report_horizon_ms;
+    job->write.give_up.offered_since_ms = wall_ms - 2 * broker->options.ack_timeout_ms;
     job->write.give_up.limit = STORE_MAX_HAND_OVER;
     job_submit(broker, job);
 }
@@ -445,6 +420,7 @@ static void give_up_silent(struct broker *broker, int64_t wall_ms)
 void broker_tick(struct broker *broker, int64_t now_ms, int64_t wall_ms)
 {
     broker->wake_ms = now_ms + TICK_MS; /* sessions that wait for less bring it forward */
+    watch_clock(broker, now_ms, wall_ms);
     if (broker->draining && now_ms >= broker->drain_until_ms)
         broker->overdue = true;
     for (uint32_t slot = 0; slot < broker->sessions.slot_count; slot++) {
@@ -459,11 +435,16 @@ void broker_tick(struct broker *broker, int64_t now_ms, int64_t wall_ms)
     }
     if (now_ms >= broker->give_up_at_ms) {
         broker->give_up_at_ms = now_ms + GIVE_UP_MS;
-        give_up_silent(broker, wall_ms);
+        give_up_silent(broker, now_ms, wall_ms);
+    }
+    if (now_ms >= broker->count_stuck_at_ms) {
+        broker->count_stuck_at_ms = now_ms + COUNT_STUCK_MS;
+        count_stuck(broker, wall_ms);
     }
     if (now_ms >= broker->sweep_at_ms) {
         broker->sweep_at_ms = now_ms + broker->options.sweep_interval_ms;
         broker->due = true;
+        broker_find_revoked(broker, now_ms);
     }
     broker_hand_over(broker, now_ms);
 }
@@ -476,6 +457,7 @@ int64_t broker_wake_ms(const struct broker *broker)
 void broker_doorbell(struct broker *broker, int64_t now_ms)
 {
     broker->due = true;
+    broker_find_revoked(broker, now_ms);
     broker_hand_over(broker, now_ms);
 }
 
@@ -488,7 +470,7 @@ void broker_drain(struct broker *broker, int64_t now_ms)
     for (uint32_t slot = 0; slot < broker->sessions.slot_count; slot++) {
         struct session *session = session_table_at(&broker->sessions, slot);
         if (session)
-            close_session(broker, session, ERROR_SHUTTING_DOWN, now_ms);
+            broker_close_session(broker, session, ERROR_SHUTTING_DOWN, now_ms);
     }
 }
 
@@ -505,13 +487,14 @@ enum session_output broker_take_output(struct broker *broker, session_id id, int
     struct session *session = session_table_find(&broker->sessions, id);
     if (!session)
         return OUTPUT_NOTHING;
-    enum session_output output = session_take_output(
-        session, now_ms + broker->options.report_timeout_ms, frame);
+    int64_t patience_ms = session->assured ? broker->options.ack_timeout_ms
+                                           : broker->options.report_timeout_ms;
+    enum session_output output = session_take_output(session, now_ms + patience_ms, frame);
     if (output == OUTPUT_CLOSE)
         *close_error = session->close_error;
     if (output == OUTPUT_FRAME) {
         session->took_at_ms = now_ms;
-        update_reading(broker, session, now_ms);
+        broker_update_reading(broker, session, now_ms);
     }
     if (session_has_output(session))
         broker_act_on(broker, BROKER_WRITE, session);
@@ -529,7 +512,8 @@ struct broker *broker_new(const struct broker_options *options, int64_t now_ms)
     broker->options = *options;
     broker->batch = BROKER_FIRST_BATCH;
     broker->wake_ms = broker->sweep_at_ms = broker->lease_at_ms = now_ms;
-    broker->give_up_at_ms = now_ms;
+    broker->give_up_at_ms = broker->count_stuck_at_ms = now_ms;
+    broker->random = options->seed | 1;
     return broker;
 }
 

@@ -6,9 +6,10 @@
  * nothing behind it. Times are monotonic milliseconds and never go back.
  *
  * What it promises: a frame with a message is given out for writing only after the store has
- * committed that the message is `accepted` by that phone; a message whose frame was never given out
- * goes back to the queue when the connection ends; a report is never forgotten while the broker
- * lives. All on the loop thread.
+ * committed that the message is that phone's: `dispatched` before an offer, `accepted` before a
+ * release and before a basic phone's frame; a message that cannot have been sent goes back to the
+ * queue when the connection ends; a report is never forgotten while the broker lives, and is
+ * acknowledged after its commit. All on the loop thread.
  */
 #ifndef BROKER_BROKER_H
 #define BROKER_BROKER_H
@@ -26,11 +27,14 @@ struct broker_options {
     int64_t max_frames_per_second;
     int64_t device_info_timeout_ms;
     int64_t liveness_timeout_ms;
+    int64_t ack_timeout_ms;
     int64_t report_timeout_ms;
     int64_t report_horizon_ms;
+    int64_t stuck_after_ms;
     int64_t sweep_interval_ms;
     int64_t lease_ms;
     int64_t drain_timeout_ms;
+    uint64_t seed; /* of the random part of pauses */
 };
 
 struct broker;
@@ -45,10 +49,10 @@ void broker_free(struct broker *broker);
 /* Whether another phone may connect: ERROR_NONE, ERROR_TOO_MANY_PHONES or ERROR_SHUTTING_DOWN. */
 enum error broker_admits(const struct broker *broker);
 
-/* A phone has connected, with a valid device id; *id names the session from now on. False when
-   none is admitted, or without memory: nothing was opened. */
-MUST_CHECK bool broker_session_opened(struct broker *broker, const char *device_id, int64_t now_ms,
-                                      session_id *id);
+/* A phone has connected, with a valid device id, on the assured level or the basic one; *id names
+   the session from now on. False when none is admitted, or without memory: nothing was opened. */
+MUST_CHECK bool broker_session_opened(struct broker *broker, const char *device_id, bool assured,
+                                      int64_t now_ms, session_id *id);
 
 /* A whole text message; `text[length]` is NUL. */
 void broker_session_received(struct broker *broker, session_id id, const char *text, size_t length,

@@ -3,6 +3,7 @@
 #define BROKER_BROKER_CORE_H
 
 #include "broker.h"
+#include "frames.h"
 #include "session_table.h"
 
 /* A write at the store, or waiting to go there again. */
@@ -28,6 +29,8 @@ struct broker {
     bool handing_over;       /* a hand-over is at the store */
     size_t batch;            /* slots of the next one */
     int64_t hand_over_at_ms; /* not before: the store refused the last one */
+    bool revoking;           /* a search for what is to be revoked is at the store */
+    int64_t revoke_at_ms;    /* not before */
 
     struct job *retries;
     unsigned jobs; /* at the store or among the retries */
@@ -36,6 +39,10 @@ struct broker {
     int64_t sweep_at_ms;
     int64_t lease_at_ms;
     int64_t give_up_at_ms;
+    int64_t count_stuck_at_ms;
+    int64_t wall_offset_ms; /* wall minus monotonic time, when last looked */
+    int64_t trust_clock_at_ms;
+    uint64_t random;
 
     bool draining;
     int64_t drain_until_ms;
@@ -61,9 +68,45 @@ void job_retry_later(struct broker *broker, struct job *job, int64_t retry_at_ms
 void job_retry_due(struct broker *broker, int64_t now_ms);
 
 /* Jobs that several places need. */
-void job_submit_take_back(struct broker *broker, const struct message_id *id,
+void job_submit_take_back(struct broker *broker, const struct message_id *id, unsigned attempt,
                           const char *device_id);
 void job_submit_disconnect(struct broker *broker, const char *device_id, int64_t number);
+
+/* Fills in who the phone is. */
+void job_fill_slot(struct store_slot *slot, const struct session *session);
+
+/* ---- broker_assured.c: offers and what follows from them ---- */
+
+/* Queues an order (FRAME_RELEASE, FRAME_DROP, FRAME_REVOKE) for a phone. */
+void broker_order(struct broker *broker, struct session *session, const char *type,
+                  const struct message_id *id, unsigned attempt);
+
+void broker_take_ack(struct broker *broker, struct session *session, const struct frame *frame);
+void broker_take_nack(struct broker *broker, struct session *session, const struct frame *frame,
+                      int64_t now_ms);
+void broker_release_done(struct broker *broker, struct job *job, int64_t now_ms);
+
+/* Asks the store what somebody wants cancelled, and tells the phones. */
+void broker_find_revoked(struct broker *broker, int64_t now_ms);
+void broker_find_revoked_done(struct broker *broker, struct job *job, int64_t now_ms);
+
+/* How long a message waits before the try after this attempt, of which nothing was sent. */
+int64_t broker_pause_ms(struct broker *broker, unsigned attempt);
+
+/* ---- broker.c ---- */
+
+/* Sends a phone away, with that reason. What another phone can have goes back. */
+void broker_close_session(struct broker *broker, struct session *session, enum error error,
+                          int64_t now_ms);
+void broker_send_error(struct broker *broker, struct session *session,
+                       const struct frame_problem *problem, int64_t now_ms);
+
+/* Queues a frame beside the messages; takes its text. */
+void broker_queue_control(struct broker *broker, struct session *session, struct buffer *frame);
+
+/* Reads from a phone or not, by what it is owed: so nothing grows without end, neither because the
+   store is slow nor because the phone does not read what it is told. */
+void broker_update_reading(struct broker *broker, struct session *session, int64_t now_ms);
 
 /* ---- broker_hand_over.c: who gets messages ---- */
 

@@ -1,6 +1,7 @@
 /* Who may get messages, and how they get them. */
 #include "broker_core.h"
 
+#include "../common/fail_point.h"
 #include "../common/protocol.h"
 #include "frames.h"
 
@@ -35,7 +36,7 @@ void broker_refresh(struct broker *broker, struct session *session, int64_t now_
     candidate->in_hand = session->held_count + session->planned;
     candidate->signal_level = device_signal_level(&session->info);
     bool eligible = session->state == SESSION_READY && !broker->draining && !session->paused &&
-                    candidate->in_hand < candidate->window && has_battery(broker, &session->info) &&
+                    session_room(session) > 0 && has_battery(broker, &session->info) &&
                     has_pace(broker, session, now_ms);
     if (!eligible)
         dispatcher_withdraw(&broker->dispatcher, candidate);
@@ -61,7 +62,7 @@ void broker_hand_over(struct broker *broker, int64_t now_ms)
     struct candidate *best;
     while (count < broker->batch && (best = dispatcher_best(&broker->dispatcher))) {
         struct session *session = CONTAINER_OF(best, struct session, candidate);
-        strcpy(write->hand_over.slots[count], session->device_id);
+        job_fill_slot(&write->hand_over.slots[count], session);
         job->slot_sessions[count++] = session->id;
         session->planned++;
         session->segment_tokens -= 1; /* the rest when its length is known */
@@ -71,23 +72,28 @@ void broker_hand_over(struct broker *broker, int64_t now_ms)
     write->hand_over.messages = broker_must(calloc(count, sizeof(*write->hand_over.messages)));
     broker->due = false;
     broker->handing_over = true;
+    FAIL_POINT("broker.before_hand_over");
     job_submit(broker, job);
 }
 
-/* A message that is committed as accepted by this session's phone: its frame is queued, or, where
-   the session has ended meanwhile, the message goes back. */
+/* A message that is committed as this session's phone's: its frame is queued, or, where the session
+   has ended meanwhile, the message goes back. */
 static void deliver(struct broker *broker, struct session *session, const struct message *message)
 {
     struct buffer frame;
+    FAIL_POINT("broker.after_hand_over");
     buffer_init(&frame, FRAME_MAX_BYTES);
-    frame_write_new_sms(&frame, message);
+    if (message->status == MESSAGE_DISPATCHED)
+        frame_write_offer(&frame, message);
+    else
+        frame_write_new_sms(&frame, message);
     bool there = session && session->state == SESSION_READY;
-    if (there && session_hold(session, &message->id, buffer_take(&frame))) {
+    if (there && session_hold(session, &message->id, message->attempt, buffer_take(&frame))) {
         session->candidate.last_use = ++broker->uses;
         session->segment_tokens -= message->segments - 1;
         broker_act_on(broker, BROKER_WRITE, session);
     } else {
-        job_submit_take_back(broker, &message->id, message->device_id);
+        job_submit_take_back(broker, &message->id, message->attempt, message->device_id);
     }
     buffer_fini(&frame);
 }

@@ -71,7 +71,10 @@ void job_free(struct job *job)
     if (write->verb == STORE_DEVICE_CONNECT) {
         device_info_fini(&write->connect.info);
         free(write->connect.held);
+        free(write->connect.entries);
     }
+    if (write->verb == STORE_FIND_REVOKED)
+        free(write->find_revoked.messages);
     if (write->verb == STORE_DEVICE_UPDATE)
         device_info_fini(&write->update.info);
     if (write->verb == STORE_HAND_OVER) {
@@ -116,10 +119,19 @@ void job_submit_disconnect(struct broker *broker, const char *device_id, int64_t
     job_submit(broker, job);
 }
 
-void job_submit_take_back(struct broker *broker, const struct message_id *id, const char *device_id)
+void job_fill_slot(struct store_slot *slot, const struct session *session)
+{
+    strcpy(slot->device_id, session->device_id);
+    slot->assured = session->assured;
+    slot->journal = session->journal;
+}
+
+void job_submit_take_back(struct broker *broker, const struct message_id *id, unsigned attempt,
+                          const char *device_id)
 {
     struct job *job = job_new(STORE_TAKE_BACK, 0);
     job->write.take_back.id = *id;
+    job->write.take_back.attempt = attempt;
     strcpy(job->write.take_back.device_id, device_id);
     job_submit(broker, job);
 }

@@ -7,6 +7,7 @@
 #include "ws_server.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Files that are not phones: database, sockets, log, and some to refuse further phones with. */
 enum { RESERVED_FILES = 64, MOST_PHONES = 1000000 };
@@ -34,11 +35,14 @@ static struct broker_options broker_options(const struct settings *settings, uns
         .max_frames_per_second = settings->max_frames_per_second,
         .device_info_timeout_ms = settings->device_info_timeout_s * 1000,
         .liveness_timeout_ms = settings->liveness_timeout_s * 1000,
+        .ack_timeout_ms = settings->ack_timeout_s * 1000,
         .report_timeout_ms = settings->report_timeout_s * 1000,
         .report_horizon_ms = settings->report_horizon_hours * 3600 * 1000,
+        .stuck_after_ms = settings->stuck_after_minutes * 60 * 1000,
         .sweep_interval_ms = settings->sweep_interval_s * 1000,
         .lease_ms = settings->presence_lease_s * 1000,
         .drain_timeout_ms = settings->drain_timeout_s * 1000,
+        .seed = (uint64_t)clock_wall_ms() ^ (uint64_t)getpid() << 32,
     };
 }
 
@@ -62,6 +66,7 @@ int main(int argc, char **argv)
     struct store_options store_options = {
         .path = settings.database_path,
         .timeout_ms = settings.store_timeout_ms,
+        .max_wal_bytes = settings.max_wal_bytes,
     };
     char problem[STORE_PROBLEM_SIZE];
     if (store_open(&store_options, &store, problem) != ERROR_NONE)

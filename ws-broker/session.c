@@ -9,6 +9,8 @@ void session_fini(struct session *session)
     for (unsigned i = 0; i < session->held_count; i++)
         free(session->held[i].frame);
     free(session->held);
+    free(session->entries);
+    session->entries = NULL;
     for (struct control_frame *frame = session->first_control, *next; frame; frame = next) {
         next = frame->next;
         free(frame->text);
@@ -22,72 +24,99 @@ void session_fini(struct session *session)
 
 /* ---- Messages in its hands ---- */
 
-/* A new place among the held messages; NULL when the window is full, or without memory. */
+/* A new place among the held messages; NULL when there is no more, or no memory. */
 static struct held_message *add_held(struct session *session)
 {
-    unsigned window = session->candidate.window;
     if (!session->held)
-        session->held = calloc(window, sizeof(*session->held));
-    if (!session->held || session->held_count == window)
+        session->held = calloc(session->capacity, sizeof(*session->held));
+    if (!session->held || session->held_count == session->capacity)
         return NULL;
     return &session->held[session->held_count++];
 }
 
-bool session_hold(struct session *session, const struct message_id *id, char *frame)
+bool session_hold(struct session *session, const struct message_id *id, unsigned attempt,
+                  char *frame)
 {
     struct held_message *held = frame ? add_held(session) : NULL;
     if (held)
-        *held = (struct held_message){.id = *id, .frame = frame};
+        *held = (struct held_message){
+            .id = *id, .attempt = attempt, .frame = frame, .offered = session->assured};
     else
         free(frame);
     return held;
 }
 
-void session_hold_written(struct session *session, const struct message_id *id,
-                          int64_t forget_at_ms)
+void session_hold_written(struct session *session, const struct message_id *id, unsigned attempt,
+                          int64_t due_at_ms)
 {
     struct held_message *held = add_held(session);
     if (held)
-        *held = (struct held_message){.id = *id, .forget_at_ms = forget_at_ms};
+        *held = (struct held_message){.id = *id, .attempt = attempt, .due_at_ms = due_at_ms};
+}
+
+struct held_message *session_find_held(struct session *session, const struct message_id *id,
+                                       unsigned attempt)
+{
+    for (unsigned i = 0; i < session->held_count; i++) {
+        struct held_message *held = &session->held[i];
+        if (message_id_equal(&held->id, id) && (attempt == 0 || attempt == held->attempt))
+            return held;
+    }
+    return NULL;
 }
 
 /* The order is kept: the oldest is written first. */
-static void remove_held(struct session *session, unsigned index)
+static void remove_held(struct session *session, struct held_message *held)
 {
-    free(session->held[index].frame);
+    free(held->frame);
     session->held_count--;
-    memmove(&session->held[index], &session->held[index + 1],
-            (session->held_count - index) * sizeof(*session->held));
+    memmove(held, held + 1, (size_t)(session->held + session->held_count - held) * sizeof(*held));
 }
 
-void session_release(struct session *session, const struct message_id *id)
+void session_forget(struct session *session, const struct message_id *id, unsigned attempt)
 {
-    for (unsigned i = 0; i < session->held_count; i++) {
-        if (message_id_equal(&session->held[i].id, id)) {
-            remove_held(session, i);
-            return;
-        }
-    }
+    struct held_message *held = session_find_held(session, id, attempt);
+    if (held)
+        remove_held(session, held);
 }
 
 void session_forget_silent(struct session *session, int64_t now_ms)
 {
     for (unsigned i = session->held_count; i-- > 0;) {
-        if (!session->held[i].frame && session->held[i].forget_at_ms <= now_ms)
-            remove_held(session, i);
+        const struct held_message *held = &session->held[i];
+        if (!held->frame && !held->offered && held->due_at_ms <= now_ms)
+            remove_held(session, &session->held[i]);
     }
 }
 
-bool session_take_unwritten(struct session *session, struct message_id *id)
+bool session_answer_is_overdue(const struct session *session, int64_t now_ms)
 {
     for (unsigned i = 0; i < session->held_count; i++) {
-        if (session->held[i].frame) {
-            *id = session->held[i].id;
-            remove_held(session, i);
+        const struct held_message *held = &session->held[i];
+        if (held->offered && !held->frame && !held->answered && held->due_at_ms <= now_ms)
+            return true;
+    }
+    return false;
+}
+
+bool session_take_returnable(struct session *session, struct held_message *message)
+{
+    for (unsigned i = 0; i < session->held_count; i++) {
+        if (session->held[i].frame || session->held[i].offered) {
+            *message = session->held[i];
+            message->frame = NULL;
+            remove_held(session, &session->held[i]);
             return true;
         }
     }
     return false;
+}
+
+unsigned session_room(const struct session *session)
+{
+    unsigned most = MIN(session->capacity, session->credit);
+    unsigned in_hand = session->held_count + session->planned;
+    return most > in_hand ? most - in_hand : 0;
 }
 
 /* ---- Output ---- */
@@ -123,7 +152,7 @@ static void take_control(struct session *session, struct buffer *frame)
 
 unsigned session_owed(const struct session *session)
 {
-    return session->pending_reports + session->control_count;
+    return session->pending_reports + session->pending_acks + session->control_count;
 }
 
 static struct held_message *first_unwritten(const struct session *session)
@@ -143,7 +172,7 @@ bool session_has_output(const struct session *session)
            session->state == SESSION_CLOSING;
 }
 
-enum session_output session_take_output(struct session *session, int64_t forget_at_ms,
+enum session_output session_take_output(struct session *session, int64_t due_at_ms,
                                         struct buffer *frame)
 {
     struct held_message *message;
@@ -161,7 +190,7 @@ enum session_output session_take_output(struct session *session, int64_t forget_
         buffer_append_text(frame, message->frame);
         free(message->frame);
         message->frame = NULL;
-        message->forget_at_ms = forget_at_ms;
+        message->due_at_ms = due_at_ms;
         return OUTPUT_FRAME;
     }
     if (session->state == SESSION_CLOSING) {

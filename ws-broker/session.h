@@ -9,11 +9,12 @@
 #include "../common/buffer.h"
 #include "../common/device.h"
 #include "../common/error.h"
-#include "../common/message.h"
+#include "../common/store/store.h"
 #include "dispatcher.h"
 
 /* Names a session for ever: never used again, so that a late completion cannot meet another. The
-   lower half is its slot, below the most sessions there ever were at once. */
+   lower half is its slot, below the most sessions there ever were at once; the upper half grows
+   with each session. */
 typedef uint64_t session_id;
 
 static inline uint32_t session_slot(session_id id)
@@ -23,6 +24,7 @@ static inline uint32_t session_slot(session_id id)
 
 enum session_state {
     SESSION_NEW,        /* open, has not said what it is */
+    SESSION_SYNCING,    /* has said it, and sends its journal */
     SESSION_CONNECTING, /* its presence is being committed */
     SESSION_READY,      /* acknowledged; gets messages */
     SESSION_CLOSING,    /* gets what is queued and then a close frame; reports still count */
@@ -34,8 +36,12 @@ enum { SESSION_MAX_OWED = 64 };
 /* A message in the phone's hands, or on the way there. */
 struct held_message {
     struct message_id id;
-    char *frame;          /* owned; NULL once it is written */
-    int64_t forget_at_ms; /* when it no longer fills the window; counts from the writing */
+    unsigned attempt;
+    char *frame;       /* owned; NULL once it is written */
+    bool offered;      /* not released yet, so it can go to another phone */
+    bool answered;     /* the phone has acknowledged the offer */
+    bool revoked;      /* the phone knows that nobody wants it any more */
+    int64_t due_at_ms; /* when its answer, or a report about it, is overdue; from the writing */
 };
 
 /* A frame of ours beside the messages. */
@@ -52,7 +58,14 @@ struct session {
     struct device_info info;
     struct candidate candidate;
 
-    struct held_message *held; /* room for the window, from the first message on */
+    bool assured;                        /* it has a journal */
+    struct message_id journal;           /* its epoch */
+    unsigned credit;                     /* messages it takes at once */
+    struct store_journal_entry *entries; /* owned; what it has sent of its journal */
+    size_t entry_count;
+
+    struct held_message *held; /* room for the capacity, from the first message on */
+    unsigned capacity;
     unsigned held_count;
     unsigned planned; /* places promised to a hand-over that is being committed */
 
@@ -63,6 +76,7 @@ struct session {
     bool close_written;
 
     unsigned pending_reports; /* on their way to the store */
+    unsigned pending_acks;    /* likewise */
     bool paused;              /* not read from, because of what it is owed */
     int64_t took_at_ms;       /* when it last took a frame, or was paused */
 
@@ -82,25 +96,43 @@ struct session {
     uint32_t own_slot;    /* likewise: its slot */
 };
 
+/* Whether `a` was opened after `b`; four thousand million of them later the count starts again. */
+static inline bool session_is_newer(const struct session *a, const struct session *b)
+{
+    return (int32_t)((uint32_t)(a->id >> 32) - (uint32_t)(b->id >> 32)) > 0;
+}
+
 /* Empties a session's memory; the structure itself stays the table's. */
 void session_fini(struct session *session);
 
 /* Remembers a message whose frame is to be written; takes the frame. False without memory. */
-MUST_CHECK bool session_hold(struct session *session, const struct message_id *id, char *frame);
+MUST_CHECK bool session_hold(struct session *session, const struct message_id *id, unsigned attempt,
+                             char *frame);
 
-/* Remembers a message that the phone has from an earlier connection. Nothing when the window is
-   full. */
-void session_hold_written(struct session *session, const struct message_id *id,
-                          int64_t forget_at_ms);
+/* Remembers a message that the phone has from an earlier connection. Nothing when there is no more
+   room. */
+void session_hold_written(struct session *session, const struct message_id *id, unsigned attempt,
+                          int64_t due_at_ms);
 
-/* The message no longer fills the window: its end was reported. */
-void session_release(struct session *session, const struct message_id *id);
+/* The held message; NULL when it is not held, or in another attempt (0: whichever). */
+struct held_message *session_find_held(struct session *session, const struct message_id *id,
+                                       unsigned attempt);
 
-/* Drops the messages that were written and have been silent for too long. */
+/* The message no longer fills the window, unless it is held in another attempt (0: whichever). */
+void session_forget(struct session *session, const struct message_id *id, unsigned attempt);
+
+/* Forgets what is the phone's and it has been silent about for too long. */
 void session_forget_silent(struct session *session, int64_t now_ms);
 
-/* Takes out one message whose frame was never written. False when there is none. */
-bool session_take_unwritten(struct session *session, struct message_id *id);
+/* Whether an offer has waited for its answer for too long. */
+bool session_answer_is_overdue(const struct session *session, int64_t now_ms);
+
+/* Takes out one message that another phone can have: it was offered and not released, or its frame
+   was never written. False when there is none. */
+bool session_take_returnable(struct session *session, struct held_message *message);
+
+/* How many more messages the phone takes. */
+unsigned session_room(const struct session *session);
 
 /* Queues a frame of ours beside the messages; takes it. False without memory, also for the frame. */
 MUST_CHECK bool session_queue_control(struct session *session, char *frame);
@@ -116,8 +148,8 @@ enum session_output {
     OUTPUT_CLOSE, /* with session->close_error; nothing follows */
 };
 
-/* `forget_at_ms` is for the message whose frame this is, if it is one. */
-enum session_output session_take_output(struct session *session, int64_t forget_at_ms,
+/* `due_at_ms` is for the message whose frame this is, if it is one. */
+enum session_output session_take_output(struct session *session, int64_t due_at_ms,
                                         struct buffer *frame);
 bool session_has_output(const struct session *session);
 

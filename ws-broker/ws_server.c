@@ -3,11 +3,13 @@
 
 #include "../common/clock.h"
 #include "../common/doorbell.h"
+#include "../common/fail_point.h"
 #include "../common/json_write.h"
 #include "../common/log.h"
 #include "../common/program.h"
 #include "../common/protocol.h"
 #include "../common/unix_socket.h"
+#include "frames.h"
 
 #include <errno.h>
 #include <libwebsockets.h>
@@ -207,6 +209,14 @@ static int refuse_upgrade(struct lws *wsi, enum error error, const char *detail)
     return result;
 }
 
+/* Nothing but the one word: libwebsockets would take any of our protocols from a list. */
+static bool wants_assured(struct lws *wsi)
+{
+    char protocol[sizeof(PROTOCOL_ASSURED)] = "";
+    return lws_hdr_copy(wsi, protocol, sizeof(protocol), WSI_TOKEN_PROTOCOL) > 0 &&
+           strcmp(protocol, PROTOCOL_ASSURED) == 0;
+}
+
 static int on_confirm_upgrade(struct ws_server *server, struct lws *wsi)
 {
     char device_id[DEVICE_ID_SIZE], upgrade[32] = "";
@@ -222,10 +232,9 @@ static int on_confirm_upgrade(struct ws_server *server, struct lws *wsi)
         return refuse_upgrade(wsi, ERROR_NOT_FOUND,
                               "A phone connects to /ws/device/ and its device id: 1 to 64 letters, "
                               "digits, _ and -.");
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) > 0)
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) > 0 && !wants_assured(wsi))
         return refuse_upgrade(wsi, ERROR_MALFORMED_REQUEST,
-                              "Connect without the header Sec-WebSocket-Protocol; no subprotocol "
-                              "is known here.");
+                              "Sec-WebSocket-Protocol must be " PROTOCOL_ASSURED ", or missing.");
     enum error error = broker_admits(server->options.broker);
     return error == ERROR_NONE ? 0 : refuse_upgrade(wsi, error, "Try again in a minute.");
 }
@@ -235,7 +244,8 @@ static int on_confirm_upgrade(struct ws_server *server, struct lws *wsi)
 static void on_opened(struct ws_server *server, struct lws *wsi, struct connection *connection)
 {
     buffer_init(&connection->text, server->options.max_frame_bytes);
-    connection->open = broker_session_opened(server->options.broker, connection->device_id,
+    bool assured = strcmp(lws_get_protocol(wsi)->name, PROTOCOL_ASSURED) == 0;
+    connection->open = broker_session_opened(server->options.broker, connection->device_id, assured,
                                              clock_monotonic_ms(), &connection->session);
     if (connection->open)
         server->wsi_of_slot[session_slot(connection->session)] = wsi;
@@ -309,21 +319,21 @@ static int write_close(struct lws *wsi, struct connection *connection, enum erro
     return lws_write(wsi, p, 4 + length, LWS_WRITE_RAW) < 0 ? -1 : 0;
 }
 
-/* Whether a close frame's code may be in one (RFC 6455, 7.4); `length` is that of its payload. */
-static bool close_is_valid(const unsigned char *payload, size_t length)
-{
-    if (length < 2)
-        return length == 0;
-    int code = payload[0] << 8 | payload[1];
-    bool of_the_rfc = code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006);
-    return of_the_rfc || (code >= 3000 && code <= 4999);
-}
-
 /* libwebsockets echoes the phone's close frame when this returns 0: not a bad one, and not the
    answer to ours. */
 static int on_peer_close(const struct connection *connection, const void *payload, size_t length)
 {
-    return close_is_valid(payload, length) && !connection->close_written ? 0 : -1;
+    return frame_close_is_valid(payload, length) && !connection->close_written ? 0 : -1;
+}
+
+/* The frame in server->out. */
+static int write_frame(struct ws_server *server, struct lws *wsi)
+{
+    FAIL_POINT("broker.before_frame");
+    int written = lws_write(wsi, (unsigned char *)server->out.data + LWS_PRE,
+                            server->out.length - LWS_PRE, LWS_WRITE_TEXT);
+    FAIL_POINT("broker.after_frame");
+    return written < 0 ? -1 : 0;
 }
 
 /* One write each time the connection can take one. */
@@ -340,10 +350,7 @@ static int on_writable(struct ws_server *server, struct lws *wsi, struct connect
     case OUTPUT_NOTHING:
         break;
     case OUTPUT_FRAME:
-        return lws_write(wsi, (unsigned char *)server->out.data + LWS_PRE,
-                         server->out.length - LWS_PRE, LWS_WRITE_TEXT) < 0
-                   ? -1
-                   : 0;
+        return write_frame(server, wsi);
     case OUTPUT_PING:
         memcpy(ping + LWS_PRE, "ping", 4); /* an empty pong would never be reported to us */
         return lws_write(wsi, ping + LWS_PRE, 4, LWS_WRITE_PING) < 0 ? -1 : 0;
@@ -459,6 +466,10 @@ static int socket_callback(struct lws *wsi, enum lws_callback_reasons reason, vo
 
 static const struct lws_protocols protocols[] = {
     {.name = "phone",
+     .callback = phone_callback,
+     .per_session_data_size = sizeof(struct connection),
+     .rx_buffer_size = RX_BUFFER_BYTES},
+    {.name = PROTOCOL_ASSURED,
      .callback = phone_callback,
      .per_session_data_size = sizeof(struct connection),
      .rx_buffer_size = RX_BUFFER_BYTES},

@@ -2,6 +2,7 @@
 #include "store.h"
 
 #include "../clock.h"
+#include "../fail_point.h"
 #include "../log.h"
 #include "store_backend.h"
 
@@ -19,6 +20,7 @@ struct store {
     struct store_options options;
     struct store_connection *connection; /* the writer thread's */
     pthread_t writer;
+    pthread_rwlock_t reading; /* shared: a read; alone: housekeeping that reads would hold up */
 
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -29,6 +31,7 @@ struct store {
 };
 
 struct store_reader {
+    struct store *store;
     const struct store_backend *backend;
     struct store_connection *connection;
 };
@@ -118,11 +121,14 @@ static void run_batch(struct store *store, struct store_write *batch)
         write->result = backend->execute(store->connection, write, &lost);
         if (lost)
             batch_error = write->result;
-        if (write->result == ERROR_NONE && write->verb == STORE_ENQUEUE)
+        if (write->result == ERROR_NONE &&
+            (write->verb == STORE_ENQUEUE || (write->verb == STORE_CANCEL && write->cancel.asked)))
             enqueued = true;
     }
+    FAIL_POINT("store.before_commit");
     if (batch_error == ERROR_NONE)
         batch_error = backend->commit(store->connection);
+    FAIL_POINT("store.after_commit");
     if (batch_error != ERROR_NONE)
         backend->rollback(store->connection);
 
@@ -132,7 +138,12 @@ static void run_batch(struct store *store, struct store_write *batch)
     }
     if (enqueued && batch_error == ERROR_NONE && store->options.enqueued)
         store->options.enqueued(store->options.context);
-    backend->finish(store->connection);
+    if (!backend->finish(store->connection)) {
+        /* Reads that want to begin wait; those under way end within their time limit. */
+        pthread_rwlock_wrlock(&store->reading);
+        backend->tidy(store->connection);
+        pthread_rwlock_unlock(&store->reading);
+    }
 }
 
 static void *writer_main(void *argument)
@@ -149,6 +160,24 @@ static void *writer_main(void *argument)
 
 /* ---- The front ---- */
 
+/* A lock that a stream of reads cannot keep from the writer. */
+static void init_reading(pthread_rwlock_t *lock)
+{
+    pthread_rwlockattr_t attributes;
+    pthread_rwlockattr_init(&attributes);
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(lock, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
+}
+
+static void destroy(struct store *store)
+{
+    pthread_rwlock_destroy(&store->reading);
+    pthread_cond_destroy(&store->wake);
+    pthread_mutex_destroy(&store->lock);
+    free(store);
+}
+
 enum error store_open(const struct store_options *options, struct store **result,
                       char problem[STORE_PROBLEM_SIZE])
 {
@@ -160,6 +189,7 @@ enum error store_open(const struct store_options *options, struct store **result
     store->last = &store->first;
     pthread_mutex_init(&store->lock, NULL);
     pthread_cond_init(&store->wake, NULL);
+    init_reading(&store->reading);
 
     enum error error = store->backend->open(options, true, &store->connection, problem);
     if (error == ERROR_NONE && pthread_create(&store->writer, NULL, writer_main, store) != 0) {
@@ -167,9 +197,7 @@ enum error store_open(const struct store_options *options, struct store **result
         error = ERROR_INTERNAL;
     }
     if (error != ERROR_NONE) {
-        pthread_cond_destroy(&store->wake);
-        pthread_mutex_destroy(&store->lock);
-        free(store);
+        destroy(store);
         return error;
     }
     *result = store;
@@ -186,9 +214,7 @@ void store_close(struct store *store)
     pthread_mutex_unlock(&store->lock);
     pthread_join(store->writer, NULL);
     store->backend->close(store->connection);
-    pthread_cond_destroy(&store->wake);
-    pthread_mutex_destroy(&store->lock);
-    free(store);
+    destroy(store);
 }
 
 enum error store_submit(struct store *store, struct store_write *write)
@@ -253,6 +279,7 @@ enum error store_reader_open(struct store *store, struct store_reader **result)
     if (!reader)
         return ERROR_INTERNAL;
     char problem[STORE_PROBLEM_SIZE];
+    reader->store = store;
     reader->backend = store->backend;
     enum error error = reader->backend->open(&store->options, false, &reader->connection, problem);
     if (error != ERROR_NONE) {
@@ -272,10 +299,23 @@ void store_reader_close(struct store_reader *reader)
     free(reader);
 }
 
+static void begin_read(struct store_reader *reader)
+{
+    pthread_rwlock_rdlock(&reader->store->reading);
+}
+
+static void end_read(struct store_reader *reader)
+{
+    pthread_rwlock_unlock(&reader->store->reading);
+}
+
 enum error store_find_message(struct store_reader *reader, const struct message_id *id,
                               struct message *message)
 {
-    return reader->backend->find_message(reader->connection, id, message);
+    begin_read(reader);
+    enum error error = reader->backend->find_message(reader->connection, id, message);
+    end_read(reader);
+    return error;
 }
 
 enum error store_list_messages(struct store_reader *reader, const struct store_query *query,
@@ -283,7 +323,10 @@ enum error store_list_messages(struct store_reader *reader, const struct store_q
 {
     assert(query->limit > 0 && query->offset >= 0);
     *page = (struct store_page){0};
-    return reader->backend->list_messages(reader->connection, query, page);
+    begin_read(reader);
+    enum error error = reader->backend->list_messages(reader->connection, query, page);
+    end_read(reader);
+    return error;
 }
 
 void store_page_fini(struct store_page *page)
@@ -296,7 +339,10 @@ void store_page_fini(struct store_page *page)
 
 enum error store_list_devices(struct store_reader *reader, struct device **devices, size_t *count)
 {
-    return reader->backend->list_devices(reader->connection, devices, count);
+    begin_read(reader);
+    enum error error = reader->backend->list_devices(reader->connection, devices, count);
+    end_read(reader);
+    return error;
 }
 
 void store_devices_free(struct device *devices, size_t count)
@@ -306,7 +352,12 @@ void store_devices_free(struct device *devices, size_t count)
     free(devices);
 }
 
-enum error store_read_statistics(struct store_reader *reader, struct store_statistics *statistics)
+enum error store_read_statistics(struct store_reader *reader, int64_t stuck_since_ms,
+                                 struct store_statistics *statistics)
 {
-    return reader->backend->read_statistics(reader->connection, statistics);
+    begin_read(reader);
+    enum error error = reader->backend->read_statistics(reader->connection, stuck_since_ms,
+                                                        statistics);
+    end_read(reader);
+    return error;
 }

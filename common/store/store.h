@@ -6,7 +6,8 @@
  * only then calls `done` of each. So a write costs a share of one fsync, and its result means that
  * it is on disk (ERROR_NONE) or that nothing of it is (any other).
  *
- * Reads go through a `struct store_reader`, of which each thread has its own.
+ * Reads go through a `struct store_reader`, of which each thread has its own. None lasts longer than
+ * the time limit, so that reading never keeps the log of the writes from being emptied.
  *
  * Nothing here assumes SQLite, one broker, or one host; store_backend.h is the other side.
  */
@@ -21,13 +22,22 @@
 struct store;
 struct store_reader;
 
-enum { STORE_PROBLEM_SIZE = 512, STORE_MAX_HAND_OVER = 256, BROKER_NAME_SIZE = 65 };
+enum {
+    STORE_PROBLEM_SIZE = 512,
+    STORE_MAX_HAND_OVER = 256,
+    STORE_MAX_FAILURES = 10, /* tries of a message of which nothing was sent, before it is failed */
+    STORE_MAX_PAUSE_MS = 15 * 60 * 1000, /* between two of them */
+    BROKER_NAME_SIZE = 65,
+};
 
 struct store_options {
-    const char *path;   /* of the database */
-    int64_t timeout_ms; /* a write that cannot start by then fails */
-    void (*enqueued)(
-        void *context); /* after a commit that queued a message; writer thread; or NULL */
+    const char *path;      /* of the database; borrowed until store_close */
+    int64_t timeout_ms;    /* a write that cannot start, a read that has not ended by then fails */
+    int64_t max_wal_bytes; /* while a reader holds the write-ahead log above it, new messages and
+                              probes are refused: ERROR_WAL_FULL; 0: no bound */
+    /* After a commit that is work for the broker: a new message, or one to be revoked. Writer
+       thread. Or NULL. */
+    void (*enqueued)(void *context);
     void *context;
 };
 
@@ -43,10 +53,14 @@ void store_close(struct store *store);
 
 enum store_verb {
     STORE_ENQUEUE,
+    STORE_CANCEL,
     STORE_HAND_OVER,
+    STORE_RELEASE,
     STORE_TAKE_BACK,
     STORE_REPORT,
     STORE_GIVE_UP,
+    STORE_FIND_REVOKED,
+    STORE_COUNT_STUCK,
     STORE_DEVICE_CONNECT,
     STORE_DEVICE_UPDATE,
     STORE_DEVICE_DISCONNECT,
@@ -55,10 +69,31 @@ enum store_verb {
     STORE_VERB_COUNT
 };
 
+/* A place in a phone's hands, for one message. */
+struct store_slot {
+    char device_id[DEVICE_ID_SIZE];
+    bool assured;              /* it has a journal: it is offered the message */
+    struct message_id journal; /* its epoch; zero without one */
+};
+
 /* A message in a phone's hands, and for how long nothing has been heard of it. */
 struct store_held_message {
     struct message_id id;
+    unsigned attempt;
     int64_t silent_ms;
+    bool revoke; /* somebody wants it cancelled */
+};
+
+/* What a phone's journal says of a message that has no end yet, and what follows from it. */
+struct store_journal_entry {
+    struct message_id id;
+    unsigned attempt;
+    bool offered; /* it waits for the release; otherwise it was released */
+    enum store_verdict {
+        STORE_VERDICT_NONE,
+        STORE_VERDICT_RELEASE, /* committed as accepted: the phone may send it */
+        STORE_VERDICT_DROP,    /* the offer no longer stands */
+    } verdict;                 /* out */
 };
 
 struct store_write {
@@ -69,46 +104,99 @@ struct store_write {
             const struct message *message; /* borrowed until done */
         } enqueue;
 
-        /* Gives the oldest queued messages to basic phones: message i, `accepted`, to the device
-           of slot i. */
+        /* Nobody wants the message any more. What no phone was released is `cancelled`; where a
+           phone with a journal has it the wish is kept (`asked`), and the phone decides.
+           ERROR_MESSAGE_NOT_FOUND, ERROR_NOT_CANCELLABLE: it is too late, or never possible.
+           Once more is no error. */
+        struct {
+            struct message_id id;
+            bool asked; /* out */
+        } cancel;
+
+        /* Gives the oldest messages that are due to phones: message i to slot i, `dispatched` to
+           one with a journal, `accepted` by a basic one. */
         struct {
             size_t slot_count; /* at most STORE_MAX_HAND_OVER */
-            char (*slots)[DEVICE_ID_SIZE];
+            struct store_slot *slots;
             struct message *messages; /* out, room for slot_count; the submitter frees texts */
             size_t message_count;     /* out */
         } hand_over;
 
-        /* `accepted` back to `queued`: the broker knows that the phone was never written to. A
-           message that moved on meanwhile stays as it is. */
+        /* A phone has acknowledged an offer: `dispatched` becomes `accepted`, the point of no
+           return. `verdict` says what to tell it. */
+        struct {
+            struct store_slot phone;
+            int64_t session;
+            struct message_id id;
+            unsigned attempt;
+            enum store_verdict verdict; /* out */
+        } release;
+
+        /* Back to the queue, because nothing can have been sent: what was offered, and what a
+           basic phone was never written. A message that moved on stays as it is. Whatever brings
+           a message back, it is `cancelled` at once where somebody has asked for that. */
         struct {
             struct message_id id;
+            unsigned attempt;
             char device_id[DEVICE_ID_SIZE];
+            bool refused;     /* by the phone: counts as a failure */
+            int64_t pause_ms; /* before it is due again */
+            char error_code[MESSAGE_ERROR_CODE_SIZE];
         } take_back;
 
         /* A phone reports on a message. ERROR_MESSAGE_NOT_HELD: not one of its messages. A report
            that is late or repeated changes nothing and is no error. */
         struct {
             struct message_id id;
-            char device_id[DEVICE_ID_SIZE];
+            unsigned attempt; /* 0: the phone does not say */
+            int64_t seq;      /* in its journal; one that is not the latest is late. -1: none */
+            struct store_slot phone;
             enum message_status status;
+            bool nothing_sent;                           /* `failed`, proved: it is queued again */
+            int64_t pause_ms;                            /* likewise: before it is due */
             char error_code[MESSAGE_ERROR_CODE_SIZE];    /* "" : none */
             char error_message[MESSAGE_ERROR_TEXT_SIZE]; /* "" : none */
             bool changed;                                /* out: the message moved */
         } report;
 
-        /* Messages in a phone's hands without news since then become `unknown`. */
+        /* Messages in a phone's hands without news since then become `unknown`; those that were
+           offered, and nobody minds any more, go back to the queue. */
         struct {
-            int64_t silent_since_ms; /* wall */
-            unsigned limit;
-            unsigned count; /* out: how many */
+            int64_t silent_since_ms;  /* wall; 0: the clock is not to be trusted now */
+            int64_t offered_since_ms; /* wall */
+            unsigned limit;           /* of each */
+            unsigned unknown, queued; /* out: how many */
         } give_up;
 
-        /* A phone is there: its newest connection, on this broker. `session` counts them. What it
-           has in its hands from before, the latest first, goes into `held`. */
+        /* What phones have and somebody wants cancelled, oldest first. */
         struct {
-            char device_id[DEVICE_ID_SIZE];
+            struct store_revoked_message {
+                struct message_id id;
+                unsigned attempt;
+                char device_id[DEVICE_ID_SIZE];
+            } * messages; /* out, room for capacity; the submitter's */
+            size_t capacity;
+            size_t count; /* out */
+        } find_revoked;
+
+        /* Messages without an end that have been in the same status since then, by status; of a
+           great many only the first are looked at. */
+        struct {
+            int64_t since_ms;                     /* wall */
+            int64_t counts[MESSAGE_STATUS_COUNT]; /* out */
+        } count_stuck;
+
+        /* A phone is there: its newest connection, on this broker. `session` counts them. What it
+           has in its hands from before, the latest first, goes into `held`.
+
+           With a journal, what was offered to it is `accepted` where the journal has the offer, and
+           otherwise queued again; what another journal of this device had is `unknown`. */
+        struct {
+            struct store_slot phone;
             struct device_info info; /* owned by the submitter */
             struct message_id broker;
+            struct store_journal_entry *entries; /* the submitter's */
+            size_t entry_count;
             int64_t session;                 /* out */
             struct store_held_message *held; /* out, room for held_capacity; the submitter's */
             size_t held_capacity;
@@ -158,7 +246,7 @@ MUST_CHECK enum error store_submit(struct store *store, struct store_write *writ
 /* submit, and wait for `done`: for tests and for the start and end of a program. */
 enum error store_run(struct store *store, struct store_write *write);
 
-/* ---- Reads ---- */
+/* ---- Reads: ERROR_STORE_BUSY when one takes too long ---- */
 
 MUST_CHECK enum error store_reader_open(struct store *store, struct store_reader **reader);
 void store_reader_close(struct store_reader *reader);
@@ -202,12 +290,15 @@ MUST_CHECK enum error store_list_devices(struct store_reader *reader, struct dev
                                          size_t *count);
 void store_devices_free(struct device *devices, size_t count);
 
-/* Messages in each status, and phones connected. */
+/* Messages in each status, those that STORE_COUNT_STUCK counts, phones connected, and the size of
+   the write-ahead log on the disk. */
 struct store_statistics {
     int64_t messages[MESSAGE_STATUS_COUNT];
+    int64_t stuck[MESSAGE_STATUS_COUNT];
     int64_t devices_connected;
+    int64_t wal_bytes;
 };
-MUST_CHECK enum error store_read_statistics(struct store_reader *reader,
+MUST_CHECK enum error store_read_statistics(struct store_reader *reader, int64_t stuck_since_ms,
                                             struct store_statistics *statistics);
 
 #endif

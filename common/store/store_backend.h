@@ -30,16 +30,19 @@ struct store_backend {
     void (*rollback)(struct store_connection *connection);
 
     /* After commit or rollback, when the callers have their answers: housekeeping, then the other
-       writers may go on. */
-    void (*finish)(struct store_connection *connection);
+       writers may go on. False when readers were in its way: `tidy` is then called outside a
+       transaction, at a moment when no reader of this process reads. */
+    MUST_CHECK bool (*finish)(struct store_connection *connection);
+    void (*tidy)(struct store_connection *connection);
 
+    /* A read holds its view of the database no longer than options.timeout_ms: ERROR_STORE_BUSY. */
     enum error (*find_message)(struct store_connection *connection, const struct message_id *id,
                                struct message *message);
     enum error (*list_messages)(struct store_connection *connection,
                                 const struct store_query *query, struct store_page *page);
     enum error (*list_devices)(struct store_connection *connection, struct device **devices,
                                size_t *count);
-    enum error (*read_statistics)(struct store_connection *connection,
+    enum error (*read_statistics)(struct store_connection *connection, int64_t stuck_since_ms,
                                   struct store_statistics *statistics);
 };
 

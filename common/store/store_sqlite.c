@@ -1,4 +1,4 @@
-/* Connections to SQLite: opening, migrating, transactions, checkpoints. */
+/* Connections to SQLite: opening, migrating, transactions. */
 #include "store_sqlite.h"
 
 #include "../clock.h"
@@ -16,9 +16,8 @@ enum {
     APPLICATION_ID = 0x534d5347, /* "SMSG", in the file header */
     OPEN_TIMEOUT_MS = 30000,     /* another process may be migrating */
     READER_TIMEOUT_MS = 1000,    /* recovery after a crash is all that shuts out readers */
-    CHECKPOINT_FRAMES = 1000,    /* 4 MiB of write-ahead log */
-    TRUNCATE_FRAMES = 16384,     /* 64 MiB: readers held checkpoints up, now they wait a moment */
-    TRUNCATE_TIMEOUT_MS = 50,
+    TIDY_TIMEOUT_MS = 100,
+    READ_CHECK_STEPS = 1000, /* of SQLite's machine, between looks at the clock */
 };
 
 static const struct {
@@ -40,6 +39,7 @@ static enum error error_of(int code)
     switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+    case SQLITE_INTERRUPT: /* a read that took too long */
         return ERROR_STORE_BUSY;
     case SQLITE_FULL:
         return ERROR_DISK_FULL;
@@ -152,7 +152,7 @@ static bool configure(struct store_connection *connection, int timeout_ms, char 
         const char *name, *value, *expected;
     } pragmas[] = {
         {"journal_mode", "WAL", "wal"},   {"synchronous", "FULL", "2"},
-        {"wal_autocheckpoint", "0", "0"}, /* checkpoints are ours alone, see finish() */
+        {"wal_autocheckpoint", "0", "0"}, /* checkpoints are ours alone, store_sqlite_wal.c */
         {"trusted_schema", "OFF", "0"},   {"temp_store", "MEMORY", "2"},
         {"cache_size", "-2048", "-2048"}, /* KiB */
     };
@@ -237,14 +237,6 @@ static bool prepare(struct store_connection *connection, char *problem)
     return true;
 }
 
-static int remember_wal_frames(void *context, sqlite3 *db, const char *name, int frames)
-{
-    struct store_connection *connection = context;
-    (void)db, (void)name;
-    connection->wal_frames = frames;
-    return SQLITE_OK;
-}
-
 static void sqlite_close(struct store_connection *connection)
 {
     for (int i = 0; i < STATEMENT_COUNT; i++)
@@ -287,17 +279,38 @@ static bool open_writer(struct store_connection *connection, const struct store_
     bool good = open_database(connection, options->path, problem) &&
                 configure(connection, OPEN_TIMEOUT_MS, problem) &&
                 migrate(connection->db, problem) && prepare(connection, problem);
+    int64_t page_bytes = 0;
+    if (good && !query_number(connection->db, "PRAGMA page_size", &page_bytes)) {
+        snprintf(problem, STORE_PROBLEM_SIZE, "its page size: %s", sqlite3_errmsg(connection->db));
+        good = false;
+    }
     if (good)
-        sqlite3_wal_hook(connection->db, remember_wal_frames, connection);
+        sqlite_watch_wal(connection, page_bytes, options->max_wal_bytes);
     write_lock_release(&connection->lock);
     return good;
+}
+
+/* A read transaction holds the write-ahead log back, so none may last. */
+static int is_too_late(void *context)
+{
+    struct store_connection *connection = context;
+    if (clock_monotonic_ms() < connection->read_until_ms)
+        return 0;
+    log_warning("a read takes too long and is ended",
+                LOG_NUMBER("timeout_ms", connection->read_timeout_ms));
+    return 1;
 }
 
 static bool open_reader(struct store_connection *connection, const struct store_options *options,
                         char *problem)
 {
-    return open_database(connection, options->path, problem) &&
-           configure(connection, READER_TIMEOUT_MS, problem) && prepare(connection, problem);
+    connection->read_timeout_ms = options->timeout_ms;
+    connection->read_until_ms = INT64_MAX;
+    if (!open_database(connection, options->path, problem) ||
+        !configure(connection, READER_TIMEOUT_MS, problem) || !prepare(connection, problem))
+        return false;
+    sqlite3_progress_handler(connection->db, READ_CHECK_STEPS, is_too_late, connection);
+    return true;
 }
 
 static enum error sqlite_open(const struct store_options *options, bool writer,
@@ -328,6 +341,7 @@ static enum error sqlite_begin(struct store_connection *connection, int64_t dead
         log_warning("another process holds the write lock of the database");
         return ERROR_STORE_BUSY;
     }
+    connection->no_new_messages = sqlite_wal_is_full(connection);
     /* Our own processes are shut out now; a shell or a backup may still be there. */
     int64_t left_ms = deadline_ms - clock_monotonic_ms();
     sqlite3_busy_timeout(connection->db, (int)MAX(left_ms, 1));
@@ -345,6 +359,9 @@ static enum error sqlite_execute(struct store_connection *connection, struct sto
     int64_t count_delta[MESSAGE_STATUS_COUNT];
     memcpy(count_delta, connection->count_delta, sizeof(count_delta));
 
+    *transaction_lost = false;
+    if (connection->no_new_messages && (write->verb == STORE_ENQUEUE || write->verb == STORE_PROBE))
+        return ERROR_WAL_FULL;
     enum error error = run(connection, statement(connection, BEGIN_ONE));
     if (error == ERROR_NONE)
         error = sqlite_run_write(connection, write);
@@ -382,26 +399,18 @@ static void sqlite_rollback(struct store_connection *connection)
     }
 }
 
-/*
- * Moves the write-ahead log into the database, under the write lock, so that no process can be
- * writing: on SQLite before 3.51.3 a checkpoint that meets a writer can corrupt the file.
- */
-static void checkpoint(struct store_connection *connection)
+static bool sqlite_finish(struct store_connection *connection)
 {
-    bool truncate = connection->wal_frames >= TRUNCATE_FRAMES;
-    sqlite3_busy_timeout(connection->db, TRUNCATE_TIMEOUT_MS);
-    int code = sqlite3_wal_checkpoint_v2(
-        connection->db, NULL, truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE,
-        NULL, NULL);
-    if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY)
-        sqlite_error(connection, code, "checkpoint");
-    connection->wal_frames = 0;
+    bool tidy = sqlite_checkpoint_when_due(connection);
+    write_lock_release(&connection->lock);
+    return tidy;
 }
 
-static void sqlite_finish(struct store_connection *connection)
+static void sqlite_tidy(struct store_connection *connection)
 {
-    if (connection->wal_frames >= CHECKPOINT_FRAMES)
-        checkpoint(connection);
+    if (!write_lock_acquire(&connection->lock, clock_monotonic_ms() + TIDY_TIMEOUT_MS))
+        return; /* there will be another time */
+    sqlite_checkpoint_quietly(connection);
     write_lock_release(&connection->lock);
 }
 
@@ -413,6 +422,7 @@ const struct store_backend store_backend_sqlite = {
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,
     .finish = sqlite_finish,
+    .tidy = sqlite_tidy,
     .find_message = sqlite_find_message,
     .list_messages = sqlite_list_messages,
     .list_devices = sqlite_list_devices,

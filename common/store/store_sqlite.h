@@ -1,4 +1,4 @@
-/* SQLite behind the store: what its three files share. No other file sees sqlite3.h. */
+/* SQLite behind the store: what its files share. No other file sees sqlite3.h. */
 #ifndef COMMON_STORE_SQLITE_H
 #define COMMON_STORE_SQLITE_H
 
@@ -17,16 +17,33 @@ enum statement {
     STATEMENT_COUNT
 };
 
+/* What a writer knows of the write-ahead log. A frame is a page in it. */
+struct write_ahead_log {
+    int64_t frame_bytes;
+    int64_t frames; /* in it after the last commit; 0 when all are in the database */
+    int64_t max_bytes;
+    int64_t max_frames;   /* above there are no new messages */
+    int64_t large_frames; /* from here on readers must make room */
+    bool refusing;
+    int64_t next_quiet_frames, next_quiet_ms; /* whichever comes first; monotonic */
+    int64_t next_warning_ms;                  /* monotonic */
+};
+
 struct store_connection {
     sqlite3 *db;
     bool writer;
     sqlite3_stmt *statements[STATEMENT_COUNT];
 
+    /* Reader only */
+    int64_t read_timeout_ms;
+    int64_t read_until_ms; /* monotonic; what runs longer is interrupted */
+
     /* Writer only */
     struct write_lock lock;
     int64_t now_ms;                            /* wall, of this transaction */
     int64_t count_delta[MESSAGE_STATUS_COUNT]; /* what this transaction adds to message_count */
-    int wal_frames;                            /* in the write-ahead log after the last commit */
+    struct write_ahead_log wal;
+    bool no_new_messages; /* in this transaction, because the log is full */
 };
 
 /* The error for a result code of SQLite, logged with what was being done. */
@@ -51,18 +68,35 @@ MUST_CHECK enum error step(struct store_connection *connection, sqlite3_stmt *st
 /* Runs a statement that gives no rows, and resets it. */
 MUST_CHECK enum error run(struct store_connection *connection, sqlite3_stmt *statement);
 
+/* store_sqlite_wal.c: of a writer, under the write lock and outside a transaction. */
+void sqlite_watch_wal(struct store_connection *connection, int64_t page_bytes, int64_t max_bytes);
+/* False when it is time for one while this process reads nothing, which is the other's. */
+MUST_CHECK bool sqlite_checkpoint_when_due(struct store_connection *connection);
+void sqlite_checkpoint_quietly(struct store_connection *connection);
+MUST_CHECK bool sqlite_wal_is_full(struct store_connection *connection);
+/* The size of the file; any connection. */
+int64_t sqlite_wal_bytes(struct store_connection *connection);
+
 /* store_sqlite_write.c: one verb, inside its savepoint. */
 enum error sqlite_run_write(struct store_connection *connection, struct store_write *write);
 MUST_CHECK enum error sqlite_flush_counts(struct store_connection *connection);
 
 /* store_sqlite_read.c */
+
+/* A status and a count in each row. */
+MUST_CHECK enum error read_counts(struct store_connection *connection, sqlite3_stmt *select,
+                                  int64_t counts[MESSAGE_STATUS_COUNT]);
+
+/* COUNT_STUCK or READ_STUCK. */
+MUST_CHECK enum error read_stuck(struct store_connection *connection, enum statement id,
+                                 int64_t since_ms, int64_t counts[MESSAGE_STATUS_COUNT]);
 enum error sqlite_find_message(struct store_connection *connection, const struct message_id *id,
                                struct message *message);
 enum error sqlite_list_messages(struct store_connection *connection,
                                 const struct store_query *query, struct store_page *page);
 enum error sqlite_list_devices(struct store_connection *connection, struct device **devices,
                                size_t *count);
-enum error sqlite_read_statistics(struct store_connection *connection,
+enum error sqlite_read_statistics(struct store_connection *connection, int64_t stuck_since_ms,
                                   struct store_statistics *statistics);
 
 #endif

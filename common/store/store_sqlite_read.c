@@ -6,6 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Begins a read, of one statement or a whole transaction: from now on its time runs. */
+static void start_clock(struct store_connection *connection)
+{
+    connection->read_until_ms = clock_monotonic_ms() + connection->read_timeout_ms;
+}
+
 /* Parses "0:1700000000000,2:1700000000123": the events of a message in any order. */
 static void read_times(const char *events, int64_t reached_at_ms[MESSAGE_STATUS_COUNT])
 {
@@ -43,6 +49,7 @@ enum error sqlite_find_message(struct store_connection *connection, const struct
                                struct message *message)
 {
     bool found;
+    start_clock(connection);
     sqlite3_stmt *select = statement(connection, FIND_MESSAGE);
     bind_id(select, 1, id);
     enum error error = step(connection, select, &found);
@@ -208,12 +215,14 @@ static enum error read_page(struct store_connection *connection, const struct st
 enum error sqlite_list_messages(struct store_connection *connection,
                                 const struct store_query *query, struct store_page *page)
 {
+    start_clock(connection);
     enum error error = run(connection, statement(connection, BEGIN_READ));
     if (error != ERROR_NONE)
         return error;
     error = read_page(connection, query, page);
     if (error == ERROR_NONE)
         error = count_matches(connection, query, &page->total);
+    connection->read_until_ms = INT64_MAX; /* nothing may keep it from ending */
     enum error end = run(connection, statement(connection, END_READ));
     return error != ERROR_NONE ? error : end;
 }
@@ -248,6 +257,7 @@ enum error sqlite_list_devices(struct store_connection *connection, struct devic
     size_t count = 0, capacity = 0;
     bool row;
 
+    start_clock(connection);
     sqlite3_stmt *select = statement(connection, SELECT_DEVICES);
     bind_integer(select, 1, clock_wall_ms());
     enum error error = step(connection, select, &row);
@@ -275,21 +285,42 @@ enum error sqlite_list_devices(struct store_connection *connection, struct devic
     return ERROR_NONE;
 }
 
-enum error sqlite_read_statistics(struct store_connection *connection,
-                                  struct store_statistics *statistics)
+enum error read_counts(struct store_connection *connection, sqlite3_stmt *select,
+                       int64_t counts[MESSAGE_STATUS_COUNT])
 {
     bool row;
-    *statistics = (struct store_statistics){0};
-    sqlite3_stmt *select = statement(connection, SELECT_COUNTS);
     enum error error = step(connection, select, &row);
     for (; error == ERROR_NONE && row; error = step(connection, select, &row)) {
         int status = sqlite3_column_int(select, 0);
         if (status >= 0 && status < MESSAGE_STATUS_COUNT)
-            statistics->messages[status] = sqlite3_column_int64(select, 1);
+            counts[status] = sqlite3_column_int64(select, 1);
     }
+    return error;
+}
+
+enum error read_stuck(struct store_connection *connection, enum statement id, int64_t since_ms,
+                      int64_t counts[MESSAGE_STATUS_COUNT])
+{
+    enum { MOST_LOOKED_AT = 10000 };
+    sqlite3_stmt *select = statement(connection, id);
+    bind_integer(select, 1, since_ms);
+    bind_integer(select, 2, MOST_LOOKED_AT);
+    return read_counts(connection, select, counts);
+}
+
+enum error sqlite_read_statistics(struct store_connection *connection, int64_t stuck_since_ms,
+                                  struct store_statistics *statistics)
+{
+    bool row;
+    *statistics = (struct store_statistics){.wal_bytes = sqlite_wal_bytes(connection)};
+    start_clock(connection);
+    enum error error = read_counts(connection, statement(connection, SELECT_COUNTS),
+                                   statistics->messages);
+    if (error == ERROR_NONE)
+        error = read_stuck(connection, READ_STUCK, stuck_since_ms, statistics->stuck);
     if (error != ERROR_NONE)
         return error;
-    select = statement(connection, COUNT_DEVICES);
+    sqlite3_stmt *select = statement(connection, COUNT_DEVICES);
     bind_integer(select, 1, clock_wall_ms());
     error = step(connection, select, &row);
     if (error == ERROR_NONE && row)

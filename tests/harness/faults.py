@@ -3,8 +3,10 @@
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +37,13 @@ class SystemCallFaults:
             yield
         finally:
             self._control(f"disable name=posix/io/{call}")
+
+    def fail_at_random(self, call, number, probability):
+        self._control(f"enable_random name=posix/io/{call},failinfo={number},"
+                      f"probability={probability}")
+
+    def stop_failing(self, call):
+        self._control(f"disable name=posix/io/{call}")
 
 
 @contextlib.contextmanager
@@ -78,6 +87,13 @@ class SmallDisk:
                  "sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchall()))"
         output = subprocess.check_output([*self.wrap, sys.executable, "-c", script, database, sql])
         return [tuple(row) for row in json.loads(output)]
+
+    def copy(self, database, folder):
+        """Copies a database that nobody has open; returns where it is."""
+        source = Path(f"{self.path}/{Path(database).name}")
+        for suffix in ("", "-wal"):
+            shutil.copy(f"{source}{suffix}", folder)
+        return folder / source.name
 
     def close(self):
         self.holder.communicate(b"\n")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import uuid
 
 import websockets
 
@@ -95,6 +96,62 @@ class Phone:
 
     async def _ping(self, data):
         await (await self.socket.ping(data))
+
+
+class AssuredPhone(Phone):
+    """A phone of the assured level, of which the test is the journal."""
+
+    def __init__(self, gateway, device_id, journal=None, entries=(), credit=8, info=None,
+                 hello=True, **options):
+        """`entries`: (message id, attempt, state) of its journal."""
+        self.journal = journal or str(uuid.uuid4())
+        self.seq = 0
+        self.session = None
+        super().__init__(gateway, device_id, hello=False, subprotocols=["sms-gateway.v1"],
+                         **options)
+        assert self.socket.subprotocol == "sms-gateway.v1"
+        if hello:
+            self.greet(entries, credit, info)
+            welcome = self.receive()
+            assert welcome["type"] == "welcome" and welcome["device_id"] == device_id, welcome
+            self.session, self.credit = welcome["session"], welcome["credit"]
+
+    def greet(self, entries=(), credit=8, info=None):
+        hello = {"type": "hello", "journal": self.journal, "credit": credit}
+        self.send(hello if info is None else hello | {"info": info})
+        self.send({"type": "journal", "last": True, "entries": [
+            {"message_id": message_id, "attempt": attempt, "state": state}
+            for message_id, attempt, state in entries]})
+
+    def receive_type(self, wanted):
+        frame = self.receive()
+        assert frame["type"] == wanted, frame
+        return frame
+
+    def receive_offer(self):
+        frame = self.receive_type("offer")
+        return frame["message_id"], frame["attempt"]
+
+    def expect(self, wanted, message_id, attempt):
+        assert self.receive() == {"type": wanted, "message_id": message_id, "attempt": attempt}
+
+    def answer(self, kind, message_id, attempt, **more):
+        """Sends `ack` or `nack`."""
+        self.send({"type": kind, "message_id": message_id, "attempt": attempt, **more})
+
+    def take(self):
+        """Takes the next offer up to its release."""
+        message_id, attempt = self.receive_offer()
+        self.answer("ack", message_id, attempt)
+        self.expect("release", message_id, attempt)
+        return message_id, attempt
+
+    def report(self, message_id, attempt, status, ack=True, **more):
+        self.seq += 1
+        self.send({"type": "report", "seq": self.seq, "message_id": message_id,
+                   "attempt": attempt, "status": status, **more})
+        if ack:
+            assert self.receive() == {"type": "report_ack", "seq": self.seq}
 
 
 class WorkingPhone(Phone):

@@ -10,23 +10,30 @@ from .waiting import LIMIT_SECONDS, wait_for
 class PhoneSim:
     """build/phone-sim beside a gateway; its ledger has a line for each SMS that left."""
 
-    def __init__(self, gateway, count, *options, name="phone"):
+    def __init__(self, gateway, count, *options, name="phone", wait=True):
         self.gateway = gateway
+        self.name = name
+        self.count = count
         self.ledger_path = gateway.folder / f"{name}.ledger"
         self.log_path = gateway.folder / f"{name}.log"
         self.ledger_path.touch()
-        command = [programs_folder("release") / "phone-sim",
-                   "--url", gateway.ws_url.removesuffix("/ws/device/"), "--id", name,
-                   "--count", str(count), "--ledger", self.ledger_path, "--quiet",
-                   "--signal-walk", "0", *map(str, options)]
-        with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        wait_for(lambda: self._are_connected(count), f"{count} phones to connect")
+        self.command = [programs_folder("release") / "phone-sim",
+                        "--url", gateway.ws_url.removesuffix("/ws/device/"), "--id", name,
+                        "--count", str(count), "--ledger", self.ledger_path, "--quiet",
+                        "--signal-walk", "0", *map(str, options)]
+        self.start()
+        if wait:
+            wait_for(self._are_connected, f"{count} phones to connect")
 
-    def _are_connected(self, count):
+    def start(self):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
+
+    def _are_connected(self):
         assert self.process.poll() is None, self.log()
         # Those that leave again at once may never be there all together.
-        return len(self.gateway.api.devices()) >= count or f"{count} phones connected" in self.log()
+        return (len(self.gateway.api.devices()) >= self.count
+                or f"{self.count} phones connected" in self.log())
 
     def sent(self):
         """How often each message left a radio: message id -> number."""
@@ -42,3 +49,17 @@ class PhoneSim:
     def stop(self):
         self.process.terminate()
         assert self.process.wait(LIMIT_SECONDS) == 0, self.log()
+
+    def kill(self):
+        """All batteries at once; with a journal they go on from it at the next start()."""
+        self.process.kill()
+        self.process.wait()
+
+
+class AssuredPhones(PhoneSim):
+    """Phones of the assured level, with their journals in a file that outlives them."""
+
+    def __init__(self, gateway, count, *options, name="phone", wait=True):
+        self.journal_path = gateway.folder / f"{name}.journal"
+        super().__init__(gateway, count, "--assured", "--journal", self.journal_path, *options,
+                         name=name, wait=wait)

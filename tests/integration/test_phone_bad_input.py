@@ -62,7 +62,7 @@ def test_a_device_id_that_is_not_valid_is_refused(bad_gateway, device_id):
             check_problem(404, answer.headers["content-type"], answer.json())
 
 
-@pytest.mark.parametrize("protocol", ("sms-gateway.v1", "phone", "socket", "a, b", "x" * 200))
+@pytest.mark.parametrize("protocol", ("sms-gateway.v2", "phone", "socket", "a, b", "x" * 200))
 def test_a_subprotocol_is_refused(bad_gateway, protocol):
     answer = ask_raw(bad_gateway, handshake("clumsy", Sec_WebSocket_Protocol=protocol))
     assert (answer.status, answer.code) == (400, "malformed_request")

@@ -13,6 +13,18 @@ from harness.waiting import wait_for
 FAST = ("--send-ms", "1-20", "--report-ms", "1-20")
 
 
+@pytest.fixture(params=["basic", "assured"])
+def level(request):
+    return request.param
+
+
+def options_of(level, gateway):
+    """What makes phone-sim speak that level."""
+    if level == "basic":
+        return ()
+    return ("--assured", "--journal", gateway.folder / "phone.journal")
+
+
 class Clients:
     """Several clients that send `total` messages and try again where they were not accepted."""
 
@@ -73,13 +85,14 @@ def statuses(gateway):
     return dict(gateway.query("SELECT status, count(*) FROM message GROUP BY status"))
 
 
-def test_ten_thousand_messages_over_fifty_phones_while_api_and_broker_restart(make_gateway):
+def test_ten_thousand_messages_over_fifty_phones_while_api_and_broker_restart(make_gateway, level):
     """The promise as a whole: all delivered, each sent once, spread evenly."""
     total = 10_000
     gateway = make_gateway().start()
     # After the restart phones come back within half a second of each other; the radio is so slow
     # that this does not decide who sends how much.
-    phones = PhoneSim(gateway, 50, "--send-ms", "40-60", "--report-ms", "1-20")
+    phones = PhoneSim(gateway, 50, "--send-ms", "80-120", "--report-ms", "1-20",
+                      *options_of(level, gateway))
     clients = Clients(gateway, total)
 
     clients.wait_accepted(total // 4)
@@ -100,11 +113,13 @@ def test_ten_thousand_messages_over_fifty_phones_while_api_and_broker_restart(ma
 
 
 @pytest.mark.parametrize("victim", ["api_fcgi", "ws_broker", "nginx"])
-def test_no_accepted_message_is_lost_or_sent_twice_when_a_process_is_killed(make_gateway, victim):
-    """kill -9 in mid-work, three times. What was on its way may end as `accepted`, never twice."""
+def test_no_accepted_message_is_lost_or_sent_twice_when_a_process_is_killed(make_gateway, victim,
+                                                                            level):
+    """kill -9 in mid-work, three times. What was on its way to a basic phone may end as `accepted`,
+    what was on its way to one with a journal is delivered; nothing is sent twice."""
     total = 1500
     gateway = make_gateway(REPORT_TIMEOUT_SECONDS=1).start()
-    phones = PhoneSim(gateway, 10, *FAST)
+    phones = PhoneSim(gateway, 10, *FAST, *options_of(level, gateway))
     answered = []
     stop = threading.Event()
 
@@ -131,7 +146,8 @@ def test_no_accepted_message_is_lost_or_sent_twice_when_a_process_is_killed(make
     for thread in threads:
         thread.join()
     stop.set()
-    wait_for(lambda: gateway.query("SELECT count(*) FROM message WHERE status IN (0, 3, 4)")
+    open_statuses = "0, 3, 4" if level == "basic" else "0, 1, 2, 3, 4"
+    wait_for(lambda: gateway.query(f"SELECT count(*) FROM message WHERE status IN ({open_statuses})")
              == [(0,)], "everything to end", 60)
 
     stored = {row[0] for row in gateway.query("SELECT lower(hex(id)) FROM message")}
@@ -142,7 +158,7 @@ def test_no_accepted_message_is_lost_or_sent_twice_when_a_process_is_killed(make
     assert set(end) <= {2, 5}, end
     # What is not delivered was on its way to a phone at one of the three moments.
     assert end.get(2, 0) <= 3 * 10 * 8
-    if victim == "api_fcgi":
+    if victim == "api_fcgi" or level == "assured":
         assert end == {5: len(stored)}
     phones.stop()
 
@@ -163,19 +179,21 @@ def test_nginx_reload_disturbs_nobody(make_gateway):
     phones.stop()
 
 
-def test_phones_that_come_and_go_lose_nothing_that_they_saw(make_gateway):
+def test_phones_that_come_and_go_lose_nothing_that_they_saw(make_gateway, level):
     """Connections that break without a word, all the time; a phone keeps its reports."""
     total = 600
     gateway = make_gateway(REPORT_TIMEOUT_SECONDS=1).start()
-    phones = PhoneSim(gateway, 10, *FAST, "--disconnect-every", "1-3")
+    phones = PhoneSim(gateway, 10, *FAST, "--disconnect-every", "1-3", *options_of(level, gateway))
     ids = Clients(gateway, total, threads=2).finish()
-    wait_for(lambda: gateway.query("SELECT count(*) FROM message WHERE status IN (0, 3, 4)")
+    open_statuses = "0, 3, 4" if level == "basic" else "0, 1, 2, 3, 4"
+    wait_for(lambda: gateway.query(f"SELECT count(*) FROM message WHERE status IN ({open_statuses})")
              == [(0,)], "everything to end", 120)
     sent = phones.sent()
     assert set(sent) <= set(ids) and set(sent.values()) == {1}
     end = statuses(gateway)
     assert set(end) <= {2, 5}
     assert end[5] == len(sent)
+    assert level == "basic" or end == {5: total}
     phones.stop()
 
 

@@ -601,7 +601,7 @@ def test_an_address_that_the_gateway_does_not_have_is_not_found(gateway, method,
 ROUTES = {
     "/api/send-sms": "POST",
     "/api/sms": "GET, HEAD",
-    f"/api/sms/{UNKNOWN_ID}": "GET, HEAD",
+    f"/api/sms/{UNKNOWN_ID}": "GET, HEAD, DELETE",
     "/api/devices": "GET, HEAD",
     "/livez": "GET, HEAD",
     "/readyz": "GET, HEAD",

@@ -66,10 +66,10 @@ struct message_id given_message(struct store_fixture *fixture, const char *numbe
 
 size_t given_hand_over(struct store_fixture *fixture, const char *const *devices, size_t count)
 {
-    char(*slots)[DEVICE_ID_SIZE] = calloc(count, sizeof(*slots));
+    struct store_slot *slots = calloc(count, sizeof(*slots));
     struct message *messages = calloc(count, sizeof(*messages));
     for (size_t i = 0; i < count; i++)
-        strcpy(slots[i], devices[i]);
+        strcpy(slots[i].device_id, devices[i]);
     struct store_write write = {.verb = STORE_HAND_OVER};
     write.hand_over.slot_count = count;
     write.hand_over.slots = slots;
@@ -87,8 +87,9 @@ enum error given_report(struct store_fixture *fixture, const struct message_id *
 {
     struct store_write write = {.verb = STORE_REPORT};
     write.report.id = *id;
+    write.report.seq = -1;
     write.report.status = status;
-    strcpy(write.report.device_id, device_id);
+    strcpy(write.report.phone.device_id, device_id);
     enum error error = store_run(fixture->store, &write);
     if (changed)
         *changed = write.report.changed;
@@ -113,7 +114,7 @@ int64_t number_of(const struct store_fixture *fixture, const char *sql)
 {
     sqlite3 *db = NULL;
     sqlite3_stmt *query = NULL;
-    assert_int_equal(sqlite3_open_v2(fixture->path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_open_v2(fixture->path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
     sqlite3_busy_timeout(db, 5000);
     if (sqlite3_prepare_v2(db, sql, -1, &query, NULL) != SQLITE_OK)
         fail_msg("%s: %s", sql, sqlite3_errmsg(db));

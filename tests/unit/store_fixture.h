@@ -34,7 +34,7 @@ enum error given_report(struct store_fixture *fixture, const struct message_id *
 struct message stored(struct store_fixture *fixture, const struct message_id *id);
 enum message_status stored_status(struct store_fixture *fixture, const struct message_id *id);
 
-/* One number from the database, by SQL. */
+/* One number from the database, by SQL; also what an UPDATE with RETURNING gives. */
 int64_t number_of(const struct store_fixture *fixture, const char *sql);
 
 #endif

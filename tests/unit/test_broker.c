@@ -29,6 +29,7 @@ static const struct broker_options default_options = {
     .max_frames_per_second = 1000,
     .device_info_timeout_ms = 10000,
     .liveness_timeout_ms = 60000,
+    .ack_timeout_ms = 20000,
     .report_timeout_ms = 30000,
     .report_horizon_ms = 3600000,
     .sweep_interval_ms = 2000,
@@ -103,7 +104,9 @@ static void fill_hand_over(struct world *world, struct store_write *write)
         strcpy(message->phone_number, "+1234567890");
         message->text = strdup("text");
         message->segments = 1;
-        strcpy(message->device_id, write->hand_over.slots[i]);
+        message->attempt = 1;
+        message->status = write->hand_over.slots[i].assured ? MESSAGE_DISPATCHED : MESSAGE_ACCEPTED;
+        strcpy(message->device_id, write->hand_over.slots[i].device_id);
     }
     write->hand_over.message_count = count;
     world->queued -= (int)count;
@@ -143,7 +146,7 @@ static void advance(struct world *world, int64_t ms)
 static session_id open_session(struct world *world, const char *device_id)
 {
     session_id id = 0;
-    assert_true(broker_session_opened(world->broker, device_id, world->now_ms, &id));
+    assert_true(broker_session_opened(world->broker, device_id, false, world->now_ms, &id));
     return id;
 }
 
@@ -334,6 +337,96 @@ static void the_newest_connection_of_a_device_wins(void **state)
     assert_int_equal(count_messages(world, second), 1);
     close_session(world, first);
     close_session(world, silent);
+    free_world(world);
+}
+
+/* What was sent before, and comes late, must not win over what was opened since. */
+static void a_greeting_on_an_older_connection_does_not_replace_a_newer_one(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id first = open_session(world, "phone");
+    session_id second = connect_phone(world, "phone", "{}");
+    receive(world, first, "{}");
+    assert_null(take_pending(world, STORE_DEVICE_CONNECT));
+    assert_closes(world, first, ERROR_REPLACED);
+    close_session(world, first);
+    queue(world, 1);
+    answer_all(world);
+    assert_int_equal(count_messages(world, second), 1);
+    free_world(world);
+}
+
+/* ---- Phones with a journal ---- */
+
+static session_id connect_assured_phone(struct world *world, const char *device_id)
+{
+    session_id id;
+    assert_true(broker_session_opened(world->broker, device_id, true, world->now_ms, &id));
+    receive(world, id,
+            "{\"type\":\"hello\",\"journal\":\"0b9f0000-0000-4000-8000-000000000000\","
+            "\"credit\":4}");
+    receive(world, id, "{\"type\":\"journal\",\"entries\":[],\"last\":true}");
+    answer_all(world);
+    assert_string_equal(next_frame(world, id), "welcome");
+    return id;
+}
+
+static void about(struct world *world, session_id id, const struct message_id *message,
+                  const char *format)
+{
+    char id_text[MESSAGE_ID_TEXT_SIZE], text[300];
+    message_id_format(message, id_text);
+    snprintf(text, sizeof(text), "{\"type\":%s,\"message_id\":\"%s\"}", format, id_text);
+    receive(world, id, text);
+}
+
+static void a_report_on_an_older_attempt_leaves_the_new_offer_alone(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = connect_assured_phone(world, "phone");
+    queue(world, 1);
+    struct store_write *write = take_pending(world, STORE_HAND_OVER);
+    fill_hand_over(world, write);
+    write->hand_over.messages[0].attempt = 2;
+    struct message_id message = write->hand_over.messages[0].id;
+    answer(world, write, ERROR_NONE);
+    about(world, id, &message, "\"report\",\"seq\":1,\"attempt\":1,\"status\":\"sent\"");
+    answer_all(world);
+    assert_string_equal(next_frame(world, id), "report_ack");
+    assert_string_equal(next_frame(world, id), "offer");
+    free_world(world);
+}
+
+static void a_message_that_is_given_up_leaves_the_window_of_a_phone_with_a_journal(void **state)
+{
+    (void)state;
+    struct broker_options options = default_options;
+    options.window = 1;
+    options.report_horizon_ms = 40000;
+    struct world *world = new_world(&options);
+    session_id id = connect_assured_phone(world, "phone");
+    queue(world, 2);
+    struct store_write *write = take_pending(world, STORE_HAND_OVER);
+    fill_hand_over(world, write);
+    struct message_id message = write->hand_over.messages[0].id;
+    answer(world, write, ERROR_NONE);
+    assert_string_equal(next_frame(world, id), "offer");
+    about(world, id, &message, "\"ack\",\"attempt\":1");
+    write = take_pending(world, STORE_RELEASE);
+    write->release.verdict = STORE_VERDICT_RELEASE;
+    answer(world, write, ERROR_NONE);
+    assert_string_equal(next_frame(world, id), "release");
+    for (int i = 0; i < 39; i++) {
+        advance(world, 1000);
+        broker_session_alive(world->broker, id, world->now_ms);
+        answer_all(world);
+    }
+    assert_string_equal(next_frame(world, id), "");
+    advance(world, 1000);
+    answer_all(world);
+    assert_string_equal(next_frame(world, id), "offer");
     free_world(world);
 }
 
@@ -755,7 +848,7 @@ static void no_more_phones_than_allowed_are_admitted(void **state)
     ids[0] = open_session(world, "a");
     ids[1] = open_session(world, "b");
     assert_int_equal(broker_admits(world->broker), ERROR_TOO_MANY_PHONES);
-    assert_false(broker_session_opened(world->broker, "c", world->now_ms, &ids[2]));
+    assert_false(broker_session_opened(world->broker, "c", false, world->now_ms, &ids[2]));
     close_session(world, ids[0]);
     assert_int_equal(broker_admits(world->broker), ERROR_NONE);
     ids[2] = open_session(world, "c");
@@ -838,6 +931,9 @@ UNIT_TESTS(cmocka_unit_test(presence_is_committed_before_the_acknowledgement),
            cmocka_unit_test(a_phone_that_leaves_while_it_is_being_connected_is_disconnected),
            cmocka_unit_test(a_phone_that_says_nothing_is_sent_away),
            cmocka_unit_test(the_newest_connection_of_a_device_wins),
+           cmocka_unit_test(a_greeting_on_an_older_connection_does_not_replace_a_newer_one),
+           cmocka_unit_test(a_report_on_an_older_attempt_leaves_the_new_offer_alone),
+           cmocka_unit_test(a_message_that_is_given_up_leaves_the_window_of_a_phone_with_a_journal),
            cmocka_unit_test(no_frame_goes_out_before_the_commit),
            cmocka_unit_test(a_window_is_never_more_than_full),
            cmocka_unit_test(a_new_connection_does_not_empty_the_window),

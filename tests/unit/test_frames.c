@@ -14,7 +14,7 @@ static struct frame read_good(const char *text)
 {
     struct frame frame;
     struct frame_problem problem;
-    if (!frame_read(text, strlen(text), false, &nothing_known, &frame, &problem))
+    if (!frame_read(text, strlen(text), STAGE_BASIC, &nothing_known, &frame, &problem))
         fail_msg("%s: %s", text, problem.detail);
     return frame;
 }
@@ -24,7 +24,8 @@ static struct frame_problem refusal(const char *text, size_t length, bool first)
     struct frame frame;
     struct frame_problem problem;
     memset(&problem, 0xa5, sizeof(problem));
-    bool good = frame_read(text, length, first, &nothing_known, &frame, &problem);
+    bool good = frame_read(text, length, first ? STAGE_BASIC_INFO : STAGE_BASIC, &nothing_known,
+                           &frame, &problem);
     if (good) {
         frame_fini(&frame);
         fail_msg("%.300s is accepted", text);
@@ -176,8 +177,8 @@ static void members_the_protocol_does_not_mention_are_ignored(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(frames); i++) {
         struct frame frame;
         struct frame_problem problem;
-        assert_true(frame_read(frames[i], strlen(frames[i]), false, &DEVICE_INFO_UNKNOWN, &frame,
-                               &problem));
+        assert_true(frame_read(frames[i], strlen(frames[i]), STAGE_BASIC, &DEVICE_INFO_UNKNOWN,
+                               &frame, &problem));
         assert_string_equal(frame.error_code, "");
         assert_true(frame.info.battery_level < 0);
         frame_fini(&frame);

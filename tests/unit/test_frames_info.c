@@ -10,7 +10,7 @@ static struct frame read_first(const char *text, const struct device_info *known
 {
     struct frame frame;
     struct frame_problem problem;
-    if (!frame_read(text, strlen(text), true, known, &frame, &problem))
+    if (!frame_read(text, strlen(text), STAGE_BASIC_INFO, known, &frame, &problem))
         fail_msg("%.300s: %s", text, problem.detail);
     assert_int_equal(frame.type, FRAME_IS_DEVICE_INFO);
     return frame;
@@ -26,10 +26,10 @@ static struct frame_problem refusal(const char *info)
     struct frame_problem first = {0}, later = {0};
     assert_non_null(update);
     snprintf(update, size, "{\"type\":\"device_update\",\"info\":%s}", info);
-    bool good = frame_read(info, strlen(info), true, &known, &frame, &first);
+    bool good = frame_read(info, strlen(info), STAGE_BASIC_INFO, &known, &frame, &first);
     if (good)
         fail_msg("%.300s is accepted", info);
-    assert_false(frame_read(update, strlen(update), false, &known, &frame, &later));
+    assert_false(frame_read(update, strlen(update), STAGE_BASIC, &known, &frame, &later));
     free(update);
     assert_int_equal(first.error, later.error);
     assert_string_equal(first.detail, later.detail);
@@ -209,7 +209,7 @@ static void updates_change_what_they_name_and_nothing_else(void **state)
         struct frame frame;
         struct frame_problem problem;
         snprintf(text, sizeof(text), "{\"type\":\"device_update\",\"info\":%s}", steps[i].info);
-        if (!frame_read(text, strlen(text), false, &before.info, &frame, &problem))
+        if (!frame_read(text, strlen(text), STAGE_BASIC, &before.info, &frame, &problem))
             fail_msg("%s: %s", text, problem.detail);
         assert_int_equal(frame.type, FRAME_IS_DEVICE_UPDATE);
         assert_string_equal(frame.info.name, steps[i].name);
@@ -273,7 +273,7 @@ static void a_member_named_type_is_kept_in_an_update(void **state)
     struct frame frame;
     struct frame_problem problem;
     (void)state;
-    assert_true(frame_read(text, sizeof(text) - 1, false, &known, &frame, &problem));
+    assert_true(frame_read(text, sizeof(text) - 1, STAGE_BASIC, &known, &frame, &problem));
     bool kept = strcmp(frame.info.extra, "{\"type\":\"phone\",\"a\":1}") == 0;
     frame_fini(&frame);
     assert_true(kept);
@@ -308,7 +308,7 @@ static void old_and_new_members_count_together(void **state)
     snprintf(extra, sizeof(extra), "{\"a\":\"%03000d\"}", 0);
     known.extra = extra;
     snprintf(text, sizeof(text), "{\"b\":\"%02000d\"}", 0);
-    assert_false(frame_read(text, strlen(text), true, &known, &frame, &problem));
+    assert_false(frame_read(text, strlen(text), STAGE_BASIC_INFO, &known, &frame, &problem));
     assert_int_equal(problem.error, ERROR_INVALID_VALUE);
     snprintf(text, sizeof(text), "{\"b\":\"%02000d\",\"a\":1}", 0); /* the old one gives way */
     frame = read_first(text, &known);
@@ -329,7 +329,7 @@ static void many_further_members_stay_known(void **state)
         strcpy(p, "}");
         struct frame frame;
         struct frame_problem problem;
-        if (!frame_read(text, strlen(text), true, &before.info, &frame, &problem)) {
+        if (!frame_read(text, strlen(text), STAGE_BASIC_INFO, &before.info, &frame, &problem)) {
             assert_int_equal(problem.error, ERROR_INVALID_VALUE);
             continue; /* a limit of the number is as good as one of the bytes */
         }

@@ -92,8 +92,8 @@ static void who_may_come_again_is_told_when(void **state)
     } cases[] = {
         {ERROR_STORE_BUSY, true},         {ERROR_STORE_UNAVAILABLE, true},
         {ERROR_DISK_FULL, true},          {ERROR_SHUTTING_DOWN, true},
-        {ERROR_VALIDATION_FAILED, false}, {ERROR_NOT_FOUND, false},
-        {ERROR_MESSAGE_NOT_FOUND, false},
+        {ERROR_WAL_FULL, true},           {ERROR_NOT_FOUND, false},
+        {ERROR_VALIDATION_FAILED, false}, {ERROR_MESSAGE_NOT_FOUND, false},
     };
     struct http_exchange *exchange = *state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {

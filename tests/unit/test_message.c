@@ -25,8 +25,8 @@ static void every_pair_is_as_written(void **state)
         for (int to = 0; to < MESSAGE_STATUS_COUNT; to++) {
             for (int actor = 0; actor < MESSAGE_ACTOR_COUNT; actor++) {
                 bool allowed = strchr(expected[from][to], letters[actor]);
-                bool found = message_status_may_become(
-                    (enum message_status)from, (enum message_status)to, (enum message_actor)actor);
+                bool found = message_may_become((enum message_status)from, (enum message_status)to,
+                                                (enum message_actor)actor, MESSAGE_ALL_FACTS);
                 if (found != allowed)
                     fail_msg("%s to %s by %c: %d", message_status_name((enum message_status)from),
                              message_status_name((enum message_status)to), letters[actor], found);
@@ -40,10 +40,48 @@ static void nothing_leaves_delivered_and_nothing_stays(void **state)
     (void)state;
     for (int to = 0; to < MESSAGE_STATUS_COUNT; to++) {
         for (int actor = 0; actor < MESSAGE_ACTOR_COUNT; actor++) {
-            assert_false(message_status_may_become(MESSAGE_DELIVERED, (enum message_status)to,
-                                                   (enum message_actor)actor));
-            assert_false(message_status_may_become((enum message_status)to, (enum message_status)to,
-                                                   (enum message_actor)actor));
+            assert_false(message_may_become(MESSAGE_DELIVERED, (enum message_status)to,
+                                            (enum message_actor)actor, MESSAGE_ALL_FACTS));
+            assert_false(message_may_become((enum message_status)to, (enum message_status)to,
+                                            (enum message_actor)actor, MESSAGE_ALL_FACTS));
+        }
+    }
+}
+
+/* Every move that is allowed with all facts, and which of them it can do without. */
+static void a_move_needs_its_facts(void **state)
+{
+    static const struct {
+        enum message_status from, to;
+        enum message_actor actor;
+        unsigned needs;
+    } cases[] = {
+        {MESSAGE_QUEUED, MESSAGE_DISPATCHED, MESSAGE_ACTOR_BROKER, 0},
+        {MESSAGE_QUEUED, MESSAGE_CANCELLED, MESSAGE_ACTOR_API, 0},
+        {MESSAGE_DISPATCHED, MESSAGE_CANCELLED, MESSAGE_ACTOR_API, 0},
+        {MESSAGE_DISPATCHED, MESSAGE_ACCEPTED, MESSAGE_ACTOR_BROKER,
+         MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT | MESSAGE_OF_JOURNAL | MESSAGE_OF_SESSION},
+        {MESSAGE_DISPATCHED, MESSAGE_QUEUED, MESSAGE_ACTOR_BROKER,
+         MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT},
+        {MESSAGE_ACCEPTED, MESSAGE_QUEUED, MESSAGE_ACTOR_PHONE,
+         MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT | MESSAGE_OF_JOURNAL | MESSAGE_NOTHING_SENT},
+        {MESSAGE_ACCEPTED, MESSAGE_QUEUED, MESSAGE_ACTOR_BROKER,
+         MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT | MESSAGE_OF_JOURNAL | MESSAGE_NOTHING_SENT},
+        {MESSAGE_SENDING, MESSAGE_QUEUED, MESSAGE_ACTOR_PHONE,
+         MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT | MESSAGE_OF_JOURNAL | MESSAGE_NOTHING_SENT},
+        {MESSAGE_ACCEPTED, MESSAGE_SENT, MESSAGE_ACTOR_PHONE,
+         MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT},
+        {MESSAGE_UNKNOWN, MESSAGE_DELIVERED, MESSAGE_ACTOR_PHONE,
+         MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT},
+        {MESSAGE_CANCELLED, MESSAGE_SENT, MESSAGE_ACTOR_PHONE,
+         MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        for (unsigned facts = 0; facts <= MESSAGE_ALL_FACTS; facts++) {
+            bool enough = (cases[i].needs & ~facts) == 0;
+            if (message_may_become(cases[i].from, cases[i].to, cases[i].actor, facts) != enough)
+                fail_msg("case %zu with facts %u", i, facts);
         }
     }
 }
@@ -73,4 +111,5 @@ static void four_statuses_are_reports(void **state)
 
 UNIT_TESTS(cmocka_unit_test(every_pair_is_as_written),
            cmocka_unit_test(nothing_leaves_delivered_and_nothing_stays),
-           cmocka_unit_test(names_read_back), cmocka_unit_test(four_statuses_are_reports))
+           cmocka_unit_test(a_move_needs_its_facts), cmocka_unit_test(names_read_back),
+           cmocka_unit_test(four_statuses_are_reports))

@@ -12,7 +12,7 @@ static int set_up(void **state)
     if (!session)
         return -1;
     session->info = DEVICE_INFO_UNKNOWN;
-    session->candidate.window = WINDOW;
+    session->capacity = session->credit = WINDOW;
     session->state = SESSION_READY;
     *state = session;
     return 0;
@@ -35,13 +35,13 @@ static bool hold(struct session *session, unsigned number)
     char frame[32];
     struct message_id id = id_of(number);
     snprintf(frame, sizeof(frame), "message %u", number);
-    return session_hold(session, &id, strdup(frame));
+    return session_hold(session, &id, 1, strdup(frame));
 }
 
 static void release(struct session *session, unsigned number)
 {
     struct message_id id = id_of(number);
-    session_release(session, &id);
+    session_forget(session, &id, 0);
 }
 
 static void expect_held(const struct session *session, const char *numbers)
@@ -63,12 +63,12 @@ static void expect_output(struct session *session, enum session_output expected,
     buffer_fini(&frame);
 }
 
-/* Writes one held message, which then counts as silent from `forget_at_ms`. */
-static void write_one(struct session *session, int64_t forget_at_ms)
+/* Writes one held message, which then counts as silent from `due_at_ms`. */
+static void write_one(struct session *session, int64_t due_at_ms)
 {
     struct buffer frame;
     buffer_init(&frame, 1000);
-    assert_int_equal(session_take_output(session, forget_at_ms, &frame), OUTPUT_FRAME);
+    assert_int_equal(session_take_output(session, due_at_ms, &frame), OUTPUT_FRAME);
     buffer_fini(&frame);
 }
 
@@ -87,7 +87,7 @@ static void a_frame_there_was_no_memory_for_is_not_held(void **state)
 {
     struct session *session = *state;
     struct message_id id = id_of(1);
-    assert_false(session_hold(session, &id, NULL));
+    assert_false(session_hold(session, &id, 1, NULL));
     expect_held(session, "");
     assert_false(session_has_output(session));
 }
@@ -129,6 +129,32 @@ static void the_silent_are_forgotten_in_time(void **state)
     expect_output(session, OUTPUT_FRAME, "message 3"); /* what was not written never was silent */
 }
 
+static void an_offer_is_not_forgotten_and_what_was_released_is(void **state)
+{
+    struct session *session = *state;
+    session->assured = true;
+    assert_true(hold(session, 1));
+    assert_true(hold(session, 2));
+    write_one(session, 100);
+    write_one(session, 100);
+    session->held[1].offered = false; /* released */
+    session_forget_silent(session, 99);
+    expect_held(session, "12");
+    session_forget_silent(session, 100);
+    expect_held(session, "1");
+}
+
+static void only_the_attempt_that_is_meant_is_forgotten(void **state)
+{
+    struct session *session = *state;
+    struct message_id id = id_of(1);
+    assert_true(hold(session, 1));
+    session_forget(session, &id, 2);
+    expect_held(session, "1");
+    session_forget(session, &id, 1);
+    expect_held(session, "");
+}
+
 static void all_that_are_silent_are_forgotten_at_once(void **state)
 {
     struct session *session = *state;
@@ -146,16 +172,16 @@ static void all_that_are_silent_are_forgotten_at_once(void **state)
 static void the_unwritten_come_back_oldest_first(void **state)
 {
     struct session *session = *state;
-    struct message_id id;
-    assert_false(session_take_unwritten(session, &id));
+    struct held_message held;
+    assert_false(session_take_returnable(session, &held));
     for (unsigned i = 1; i <= WINDOW; i++)
         assert_true(hold(session, i));
     write_one(session, 1000);
     for (unsigned i = 2; i <= WINDOW; i++) {
-        assert_true(session_take_unwritten(session, &id));
-        assert_int_equal(id.bytes[0], i);
+        assert_true(session_take_returnable(session, &held));
+        assert_int_equal(held.id.bytes[0], i);
     }
-    assert_false(session_take_unwritten(session, &id));
+    assert_false(session_take_returnable(session, &held));
     expect_held(session, "1");
     expect_output(session, OUTPUT_NOTHING, "");
 }
@@ -200,7 +226,7 @@ static void nothing_follows_a_close(void **state)
     assert_true(session_queue_control(session, strdup("too late")));
     assert_true(hold(session, 1));
     expect_output(session, OUTPUT_NOTHING, "");
-    assert_true(session_take_unwritten(session, &(struct message_id){{0}}));
+    assert_true(session_take_returnable(session, &(struct held_message){0}));
 }
 
 static void only_a_closing_session_is_closed(void **state)
@@ -369,6 +395,8 @@ UNIT_TESTS(SESSION_TEST(it_holds_as_many_as_its_window),
            SESSION_TEST(a_frame_there_was_no_memory_for_is_not_held),
            SESSION_TEST(releasing_makes_room_and_keeps_the_order),
            SESSION_TEST(the_silent_are_forgotten_in_time),
+           SESSION_TEST(an_offer_is_not_forgotten_and_what_was_released_is),
+           SESSION_TEST(only_the_attempt_that_is_meant_is_forgotten),
            SESSION_TEST(all_that_are_silent_are_forgotten_at_once),
            SESSION_TEST(the_unwritten_come_back_oldest_first),
            SESSION_TEST(nothing_is_written_when_there_is_nothing),

@@ -221,6 +221,21 @@ static void bad_lines_are_refused_with_their_number(void **state)
     }
 }
 
+/* As in a file of UTF-16, where every line but the first would look empty. */
+static void a_nul_byte_is_refused(void **state)
+{
+    static const char *const words[] = {"line 2", "NUL", "UTF-8", NULL};
+    static const char files[][12] = {"#\n\0#\n", "\nPORT=\0x\n", "#\n#\0"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(files); i++) {
+        FILE *file = fopen(env_path, "w");
+        assert_non_null(file);
+        assert_int_equal(fwrite(files[i], 1, sizeof(files[i]), file), sizeof(files[i]));
+        assert_int_equal(fclose(file), 0);
+        expect_refusal("a NUL byte", words);
+    }
+}
+
 static void nothing_is_suggested_for_a_name_that_is_far_from_all(void **state)
 {
     (void)state;
@@ -395,7 +410,7 @@ static void the_log_level_is_one_of_its_words(void **state)
 UNIT_TESTS(FILE_TEST(without_a_file_all_are_defaults), FILE_TEST(a_required_file_must_be_there),
            FILE_TEST(a_folder_is_no_file), FILE_TEST(files_are_read_as_people_write_them),
            FILE_TEST(the_environment_wins_over_the_file),
-           FILE_TEST(bad_lines_are_refused_with_their_number),
+           FILE_TEST(bad_lines_are_refused_with_their_number), FILE_TEST(a_nul_byte_is_refused),
            FILE_TEST(nothing_is_suggested_for_a_name_that_is_far_from_all),
            FILE_TEST(an_endless_line_is_refused_in_a_short_sentence),
            FILE_TEST(bad_values_of_the_environment_are_refused),

@@ -2,6 +2,7 @@
 #include "../../common/clock.h"
 #include "store_fixture.h"
 
+#include <sqlite3.h>
 #include <stdlib.h>
 
 #define STORE_TEST(function)                                                                       \
@@ -153,8 +154,8 @@ static void every_report_does_what_the_table_says(void **state)
             bool changed;
             assert_int_equal(given_report(fixture, &id, "phone-1", statuses[to], &changed),
                              ERROR_NONE);
-            bool allowed = message_status_may_become(statuses[from], statuses[to],
-                                                     MESSAGE_ACTOR_PHONE);
+            bool allowed = message_may_become(statuses[from], statuses[to], MESSAGE_ACTOR_PHONE,
+                                              MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT);
             assert_int_equal(changed, allowed);
             assert_int_equal(stored_status(fixture, &id), allowed ? statuses[to] : statuses[from]);
         }
@@ -185,8 +186,9 @@ static void an_error_stays_with_the_message_until_it_is_sent_after_all(void **st
     struct message_id id = given_message_in(fixture, MESSAGE_ACCEPTED);
     struct store_write write = {.verb = STORE_REPORT};
     write.report.id = id;
+    write.report.seq = -1;
     write.report.status = MESSAGE_FAILED;
-    strcpy(write.report.device_id, "phone-1");
+    strcpy(write.report.phone.device_id, "phone-1");
     strcpy(write.report.error_code, "no_service");
     strcpy(write.report.error_message, "The phone has no network");
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
@@ -209,7 +211,7 @@ static unsigned given_give_up(struct store_fixture *fixture, int64_t silent_sinc
     write.give_up.silent_since_ms = silent_since_ms;
     write.give_up.limit = STORE_MAX_HAND_OVER;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    return write.give_up.count;
+    return write.give_up.unknown;
 }
 
 static void silent_messages_become_unknown_and_evidence_still_counts(void **state)
@@ -232,6 +234,243 @@ static void silent_messages_become_unknown_and_evidence_still_counts(void **stat
     assert_consistent(fixture);
 }
 
+/* A clock that was wrong for a while has dated a message far into the future. */
+static void a_message_from_the_future_is_waited_for_no_longer_than_others(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id id = given_message_in(fixture, MESSAGE_ACCEPTED);
+    assert_int_equal(number_of(fixture, "UPDATE message SET updated_at_ms = updated_at_ms + "
+                                        "315360000000 RETURNING 1"),
+                     1);
+    assert_int_equal(given_give_up(fixture, 0), 0); /* the clock is not trusted */
+    assert_true(number_of(fixture, "SELECT updated_at_ms FROM message") > clock_wall_ms() + 60000);
+    assert_int_equal(given_give_up(fixture, clock_wall_ms() - 60000), 0);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_ACCEPTED);
+    assert_int_equal(given_give_up(fixture, clock_wall_ms() + 1000), 1);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_UNKNOWN);
+    assert_consistent(fixture);
+}
+
+static void what_stays_too_long_is_counted(void **state)
+{
+    struct store_fixture *fixture = *state;
+    given_message_in(fixture, MESSAGE_ACCEPTED);
+    given_message_in(fixture, MESSAGE_SENDING);
+    given_message_in(fixture, MESSAGE_SENT);
+    given_message(fixture, "+1234567890", "text");
+    given_message(fixture, "+1234567890", "text");
+    for (int old = 0; old < 2; old++) {
+        struct store_statistics statistics;
+        struct store_write write = {.verb = STORE_COUNT_STUCK};
+        write.count_stuck.since_ms = clock_wall_ms() + (old ? 60000 : -60000);
+        assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+        assert_int_equal(
+            store_read_statistics(fixture->reader, write.count_stuck.since_ms, &statistics),
+            ERROR_NONE);
+        for (int i = 0; i < MESSAGE_STATUS_COUNT; i++)
+            assert_int_equal(write.count_stuck.counts[i], statistics.stuck[i]);
+        assert_int_equal(statistics.stuck[MESSAGE_QUEUED], old ? 2 : 0);
+        assert_int_equal(statistics.stuck[MESSAGE_ACCEPTED], old ? 1 : 0);
+        assert_int_equal(statistics.stuck[MESSAGE_SENDING], old ? 1 : 0);
+        assert_int_equal(statistics.stuck[MESSAGE_SENT], 0);
+    }
+}
+
+/* ---- Phones with a journal ---- */
+
+/* Offers the oldest queued message to a phone with that journal; it must be there. */
+static void given_offer(struct store_fixture *fixture, const char *device_id,
+                        const struct message_id *journal)
+{
+    struct message message;
+    struct store_slot slot = {.assured = true, .journal = *journal};
+    strcpy(slot.device_id, device_id);
+    struct store_write write = {.verb = STORE_HAND_OVER};
+    write.hand_over.slot_count = 1;
+    write.hand_over.slots = &slot;
+    write.hand_over.messages = &message;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_int_equal(write.hand_over.message_count, 1);
+    assert_int_equal(message.status, MESSAGE_DISPATCHED);
+    message_fini(&message);
+}
+
+static int64_t given_assured_connect(struct store_fixture *fixture, const char *device_id,
+                                     const struct message_id *journal,
+                                     struct store_journal_entry *entry)
+{
+    struct store_write write = {.verb = STORE_DEVICE_CONNECT};
+    strcpy(write.connect.phone.device_id, device_id);
+    write.connect.phone.assured = true;
+    write.connect.phone.journal = *journal;
+    write.connect.info = DEVICE_INFO_UNKNOWN;
+    write.connect.broker = message_id_new();
+    write.connect.entries = entry;
+    write.connect.entry_count = entry ? 1 : 0;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    return write.connect.session;
+}
+
+static enum store_verdict given_ack(struct store_fixture *fixture, const struct message_id *id,
+                                    unsigned attempt, const char *device_id,
+                                    const struct message_id *journal, int64_t session)
+{
+    struct store_write write = {.verb = STORE_RELEASE};
+    strcpy(write.release.phone.device_id, device_id);
+    write.release.phone.assured = true;
+    write.release.phone.journal = *journal;
+    write.release.session = session;
+    write.release.id = *id;
+    write.release.attempt = attempt;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    return write.release.verdict;
+}
+
+static void an_ack_counts_with_every_fence_and_not_without_one(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id journal = message_id_new(), other = message_id_new();
+    int64_t session = given_assured_connect(fixture, "phone", &journal, NULL);
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    given_offer(fixture, "phone", &journal);
+    assert_int_equal(given_ack(fixture, &id, 2, "phone", &journal, session), STORE_VERDICT_DROP);
+    assert_int_equal(given_ack(fixture, &id, 1, "else", &journal, session), STORE_VERDICT_DROP);
+    assert_int_equal(given_ack(fixture, &id, 1, "phone", &other, session), STORE_VERDICT_DROP);
+    assert_int_equal(given_ack(fixture, &id, 1, "phone", &journal, session - 1),
+                     STORE_VERDICT_DROP);
+    assert_int_equal(given_ack(fixture, &other, 1, "phone", &journal, session), STORE_VERDICT_DROP);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_DISPATCHED);
+    assert_int_equal(given_ack(fixture, &id, 1, "phone", &journal, session), STORE_VERDICT_RELEASE);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_ACCEPTED);
+    assert_int_equal(given_ack(fixture, &id, 1, "phone", &journal, session), STORE_VERDICT_RELEASE);
+    given_report(fixture, &id, "phone", MESSAGE_SENT, NULL);
+    assert_int_equal(given_ack(fixture, &id, 1, "phone", &journal, session), STORE_VERDICT_DROP);
+    assert_consistent(fixture);
+}
+
+static void the_journal_decides_what_was_offered(void **state)
+{
+    static const struct {
+        bool has_entry, offered, other_journal, accepted;
+        unsigned attempt;
+        enum message_status after;
+        enum store_verdict verdict;
+    } cases[] = {
+        {false, false, false, false, 0, MESSAGE_QUEUED, STORE_VERDICT_NONE},
+        {true, true, false, false, 1, MESSAGE_ACCEPTED, STORE_VERDICT_RELEASE},
+        {true, true, false, false, 2, MESSAGE_QUEUED, STORE_VERDICT_DROP},
+        {true, false, false, false, 1, MESSAGE_ACCEPTED, STORE_VERDICT_NONE},
+        {true, true, true, false, 1, MESSAGE_QUEUED, STORE_VERDICT_DROP},
+        {false, false, false, true, 0, MESSAGE_ACCEPTED, STORE_VERDICT_NONE},
+        {true, true, false, true, 1, MESSAGE_ACCEPTED, STORE_VERDICT_RELEASE},
+        {true, false, false, true, 1, MESSAGE_ACCEPTED, STORE_VERDICT_NONE},
+        {false, false, true, true, 0, MESSAGE_UNKNOWN, STORE_VERDICT_NONE},
+        {true, true, true, true, 1, MESSAGE_UNKNOWN, STORE_VERDICT_DROP},
+    };
+    struct store_fixture *fixture = *state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char device_id[DEVICE_ID_SIZE];
+        snprintf(device_id, sizeof(device_id), "phone-%zu", i);
+        struct message_id journal = message_id_new(), other = message_id_new();
+        int64_t session = given_assured_connect(fixture, device_id, &journal, NULL);
+        struct message_id id = given_message(fixture, "+1234567890", "text");
+        given_offer(fixture, device_id, &journal);
+        if (cases[i].accepted)
+            given_ack(fixture, &id, 1, device_id, &journal, session);
+        struct store_journal_entry entry = {
+            .id = id, .attempt = cases[i].attempt, .offered = cases[i].offered};
+        given_assured_connect(fixture, device_id, cases[i].other_journal ? &other : &journal,
+                              cases[i].has_entry ? &entry : NULL);
+        if (stored_status(fixture, &id) != cases[i].after || entry.verdict != cases[i].verdict)
+            fail_msg("case %zu: %s, verdict %d", i,
+                     message_status_name(stored_status(fixture, &id)), entry.verdict);
+        struct store_write cancel = {.verb = STORE_CANCEL, .cancel.id = id};
+        (void)store_run(fixture->store, &cancel); /* so that the next case meets its own */
+    }
+    assert_consistent(fixture);
+}
+
+static void a_message_that_no_phone_can_send_fails_in_the_end(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id journal = message_id_new();
+    int64_t session = given_assured_connect(fixture, "phone", &journal, NULL);
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    for (unsigned attempt = 1; attempt <= STORE_MAX_FAILURES; attempt++) {
+        assert_int_equal(stored_status(fixture, &id), MESSAGE_QUEUED);
+        given_offer(fixture, "phone", &journal);
+        given_ack(fixture, &id, attempt, "phone", &journal, session);
+        struct store_write write = {.verb = STORE_REPORT};
+        strcpy(write.report.phone.device_id, "phone");
+        write.report.phone.assured = true;
+        write.report.phone.journal = journal;
+        write.report.id = id;
+        write.report.attempt = attempt;
+        write.report.seq = attempt;
+        write.report.status = MESSAGE_FAILED;
+        write.report.nothing_sent = true;
+        strcpy(write.report.error_code, "no_service");
+        assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+        assert_true(write.report.changed);
+    }
+    struct message message = stored(fixture, &id);
+    assert_int_equal(message.status, MESSAGE_FAILED);
+    assert_string_equal(message.error_code, "no_service");
+    message_fini(&message);
+    assert_consistent(fixture);
+}
+
+static void a_pause_is_kept_and_ends(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id journal = message_id_new();
+    given_assured_connect(fixture, "phone", &journal, NULL);
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    static const int64_t pauses_ms[] = {-1, 60000, 2 * STORE_MAX_PAUSE_MS};
+    for (unsigned i = 0; i < ARRAY_LENGTH(pauses_ms); i++) {
+        given_offer(fixture, "phone", &journal);
+        struct store_write write = {.verb = STORE_TAKE_BACK};
+        write.take_back.id = id;
+        write.take_back.attempt = i + 1;
+        strcpy(write.take_back.device_id, "phone");
+        write.take_back.refused = true;
+        write.take_back.pause_ms = pauses_ms[i];
+        assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+        assert_int_equal(stored_status(fixture, &id), MESSAGE_QUEUED);
+        if (pauses_ms[i] == 60000) {
+            static const char *const phone[] = {"phone"};
+            assert_int_equal(given_hand_over(fixture, phone, 1), 0);
+            sqlite3 *db = NULL; /* as if the minute had passed */
+            assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
+            sqlite3_exec(db, "UPDATE message SET not_before_ms = 1", NULL, NULL, NULL);
+            sqlite3_close(db);
+        }
+    }
+    given_offer(fixture, "phone",
+                &journal); /* no pause is longer than the longest: a wrong clock */
+}
+
+static void what_a_broker_had_offered_is_queued_when_it_ends(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id journal = message_id_new();
+    int64_t session = given_assured_connect(fixture, "phone", &journal, NULL);
+    struct message_id accepted = given_message(fixture, "+1234567890", "text");
+    given_offer(fixture, "phone", &journal);
+    given_ack(fixture, &accepted, 1, "phone", &journal, session);
+    struct message_id offered = given_message(fixture, "+1234567890", "text");
+    given_offer(fixture, "phone", &journal);
+
+    struct store_write write = {.verb = STORE_GIVE_UP};
+    write.give_up.offered_since_ms = clock_wall_ms() + 60000;
+    write.give_up.limit = STORE_MAX_HAND_OVER;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_int_equal(write.give_up.queued, 1);
+    assert_int_equal(stored_status(fixture, &offered), MESSAGE_QUEUED);
+    assert_int_equal(stored_status(fixture, &accepted), MESSAGE_ACCEPTED);
+    assert_consistent(fixture);
+}
+
 /* ---- Phones ---- */
 
 static enum error given_lease(struct store_fixture *fixture, const struct message_id *instance,
@@ -248,7 +487,7 @@ static int64_t given_connect(struct store_fixture *fixture, const char *device_i
                              const struct message_id *instance, const struct device_info *info)
 {
     struct store_write write = {.verb = STORE_DEVICE_CONNECT};
-    strcpy(write.connect.device_id, device_id);
+    strcpy(write.connect.phone.device_id, device_id);
     write.connect.broker = *instance;
     write.connect.info = *info;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
@@ -269,7 +508,7 @@ static size_t connected(struct store_fixture *fixture)
     size_t count = 0;
     assert_int_equal(store_list_devices(fixture->reader, &devices, &count), ERROR_NONE);
     struct store_statistics statistics;
-    assert_int_equal(store_read_statistics(fixture->reader, &statistics), ERROR_NONE);
+    assert_int_equal(store_read_statistics(fixture->reader, 0, &statistics), ERROR_NONE);
     assert_int_equal(statistics.devices_connected, count);
     store_devices_free(devices, count);
     return count;
@@ -332,7 +571,7 @@ static void a_phone_that_comes_back_is_told_what_it_holds(void **state)
     given_message_in(fixture, MESSAGE_SENT);
     struct message_id third = given_message_in(fixture, MESSAGE_SENDING);
     struct message_id fourth = given_message_in(fixture, MESSAGE_ACCEPTED);
-    strcpy(write.connect.device_id, "phone-1");
+    strcpy(write.connect.phone.device_id, "phone-1");
     write.connect.info = DEVICE_INFO_UNKNOWN;
     write.connect.broker = message_id_new();
     write.connect.held = held;
@@ -344,6 +583,64 @@ static void a_phone_that_comes_back_is_told_what_it_holds(void **state)
                     message_id_equal(&held[i].id, &fourth));
         assert_in_range(held[i].silent_ms, 0, 60000);
     }
+}
+
+static const struct message_id one_journal = {{0x0b, 0x9f}};
+
+/* Its journal may list a message twice: one attempt, and the report on an older one. */
+static void the_entry_of_the_current_attempt_counts(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    given_offer(fixture, "phone-1", &one_journal);
+    struct store_journal_entry entries[] = {{.id = id, .attempt = 7},
+                                            {.id = id, .attempt = 1, .offered = true}};
+    struct store_write write = {.verb = STORE_DEVICE_CONNECT};
+    strcpy(write.connect.phone.device_id, "phone-1");
+    write.connect.phone.assured = true;
+    write.connect.phone.journal = one_journal;
+    write.connect.info = DEVICE_INFO_UNKNOWN;
+    write.connect.broker = message_id_new();
+    write.connect.entries = entries;
+    write.connect.entry_count = ARRAY_LENGTH(entries);
+    for (int i = 0; i < 2; i++) { /* the second time it is accepted already */
+        assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+        assert_int_equal(entries[0].verdict, STORE_VERDICT_NONE);
+        assert_int_equal(entries[1].verdict, STORE_VERDICT_RELEASE);
+        assert_int_equal(stored_status(fixture, &id), MESSAGE_ACCEPTED);
+    }
+}
+
+static void what_somebody_wants_back_goes_to_no_other_phone(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id instance = message_id_new();
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    struct store_write write = {.verb = STORE_RELEASE};
+    write.release.session = given_connect(fixture, "phone-1", &instance, &DEVICE_INFO_UNKNOWN);
+    given_offer(fixture, "phone-1", &one_journal);
+    strcpy(write.release.phone.device_id, "phone-1");
+    write.release.phone.journal = one_journal;
+    write.release.id = id;
+    write.release.attempt = 1;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_int_equal(write.release.verdict, STORE_VERDICT_RELEASE);
+
+    struct store_write cancel = {.verb = STORE_CANCEL, .cancel.id = id};
+    assert_int_equal(store_run(fixture->store, &cancel), ERROR_NONE);
+    assert_true(cancel.cancel.asked);
+
+    struct store_write report = {.verb = STORE_REPORT}; /* it was too late, and nothing was sent */
+    report.report.id = id;
+    report.report.attempt = 1;
+    report.report.seq = 1;
+    report.report.status = MESSAGE_FAILED;
+    report.report.nothing_sent = true;
+    strcpy(report.report.phone.device_id, "phone-1");
+    report.report.phone.journal = one_journal;
+    assert_int_equal(store_run(fixture->store, &report), ERROR_NONE);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_CANCELLED);
+    assert_consistent(fixture);
 }
 
 static void only_the_newest_connection_can_end_a_phones_presence(void **state)
@@ -514,8 +811,17 @@ UNIT_TESTS(STORE_TEST(a_queued_message_is_read_back),
            STORE_TEST(a_report_from_another_phone_changes_nothing),
            STORE_TEST(an_error_stays_with_the_message_until_it_is_sent_after_all),
            STORE_TEST(silent_messages_become_unknown_and_evidence_still_counts),
+           STORE_TEST(a_message_from_the_future_is_waited_for_no_longer_than_others),
+           STORE_TEST(what_stays_too_long_is_counted),
+           STORE_TEST(an_ack_counts_with_every_fence_and_not_without_one),
+           STORE_TEST(the_journal_decides_what_was_offered),
+           STORE_TEST(a_message_that_no_phone_can_send_fails_in_the_end),
+           STORE_TEST(a_pause_is_kept_and_ends),
+           STORE_TEST(what_a_broker_had_offered_is_queued_when_it_ends),
            STORE_TEST(a_connected_phone_is_listed_with_what_it_says),
            STORE_TEST(a_phone_that_comes_back_is_told_what_it_holds),
+           STORE_TEST(the_entry_of_the_current_attempt_counts),
+           STORE_TEST(what_somebody_wants_back_goes_to_no_other_phone),
            STORE_TEST(only_the_newest_connection_can_end_a_phones_presence),
            STORE_TEST(phones_are_connected_only_while_their_broker_lives),
            STORE_TEST(pages_are_newest_first_from_either_end),

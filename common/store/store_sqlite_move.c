@@ -1,0 +1,175 @@
+/* Messages on the move: every change of a message's status, with its event. */
+#include "store_sqlite_move.h"
+
+#include "../log.h"
+
+#include <string.h>
+
+void read_moving(sqlite3_stmt *row, struct moving *moving)
+{
+    *moving = (struct moving){
+        .seq = sqlite3_column_int64(row, 0),
+        .event_count = sqlite3_column_int64(row, 1),
+        .attempt = (unsigned)sqlite3_column_int(row, 2),
+        .status = (enum message_status)sqlite3_column_int(row, 3),
+        .failures = (unsigned)sqlite3_column_int(row, 7),
+        .revoke = sqlite3_column_int(row, 8),
+        .report_seq = sqlite3_column_int64(row, 9),
+    };
+    column_text(row, 4, moving->device_id, sizeof(moving->device_id));
+    (void)!column_id(row, 5, &moving->id);
+    (void)!column_id(row, 6, &moving->journal);
+}
+
+const struct message_id no_journal;
+
+unsigned facts_of(const struct moving *moving, const struct store_slot *phone, unsigned attempt)
+{
+    unsigned facts = 0;
+    if (strcmp(moving->device_id, phone->device_id) == 0)
+        facts |= MESSAGE_BY_HOLDER;
+    if (attempt == moving->attempt || attempt == 0)
+        facts |= MESSAGE_OF_ATTEMPT;
+    if (message_id_equal(&moving->journal, &phone->journal))
+        facts |= MESSAGE_OF_JOURNAL;
+    return facts;
+}
+
+enum error append_event(struct store_connection *connection, int64_t seq, int64_t number,
+                        enum message_status status, unsigned attempt, const char *device_id,
+                        const char *error_code, const char *error_message, int64_t at_ms)
+{
+    sqlite3_stmt *insert = statement(connection, INSERT_EVENT);
+    bind_integer(insert, 1, seq);
+    bind_integer(insert, 2, number);
+    bind_integer(insert, 3, status);
+    bind_integer(insert, 4, attempt);
+    bind_text(insert, 5, device_id);
+    bind_text(insert, 6, error_code);
+    bind_text(insert, 7, error_message);
+    bind_integer(insert, 8, at_ms);
+    return run(connection, insert);
+}
+
+/* Runs one of the MOVE statements, of which the first five parameters are the same; everything
+   about the message must still be as it was read. */
+static enum error run_move(struct store_connection *connection, sqlite3_stmt *update,
+                           const struct moving *moving, enum message_status to)
+{
+    bind_integer(update, 1, moving->seq);
+    bind_integer(update, 2, moving->status);
+    bind_integer(update, 3, moving->attempt);
+    bind_integer(update, 4, to);
+    bind_integer(update, 5, connection->now_ms);
+    enum error error = run(connection, update);
+    if (error != ERROR_NONE)
+        return error;
+    if (sqlite3_changes(connection->db) != 1) {
+        log_error("a message is not as it was read", LOG_NUMBER("seq", moving->seq));
+        return ERROR_INTERNAL;
+    }
+    connection->count_delta[moving->status]--;
+    connection->count_delta[to]++;
+    return ERROR_NONE;
+}
+
+enum error move(struct store_connection *connection, const struct moving *moving,
+                enum message_status to, const char *error_code, const char *error_message)
+{
+    sqlite3_stmt *update = statement(connection, MOVE);
+    bind_text(update, 6, error_code);
+    bind_text(update, 7, error_message);
+    enum error error = run_move(connection, update, moving, to);
+    if (error != ERROR_NONE)
+        return error;
+    return append_event(connection, moving->seq, moving->event_count + 1, to, moving->attempt,
+                        moving->device_id, error_code, error_message, connection->now_ms);
+}
+
+enum error move_to_device(struct store_connection *connection, const struct moving *moving,
+                          const struct store_slot *phone)
+{
+    enum message_status to = phone->assured ? MESSAGE_DISPATCHED : MESSAGE_ACCEPTED;
+    sqlite3_stmt *update = statement(connection, MOVE_TO_DEVICE);
+    bind_text(update, 6, phone->device_id);
+    if (phone->assured)
+        bind_id(update, 7, &phone->journal);
+    enum error error = run_move(connection, update, moving, to);
+    if (error != ERROR_NONE)
+        return error;
+    return append_event(connection, moving->seq, moving->event_count + 1, to, moving->attempt + 1,
+                        phone->device_id, NULL, NULL, connection->now_ms);
+}
+
+enum error move_back(struct store_connection *connection, const struct moving *moving, bool failed,
+                     int64_t pause_ms, const char *error_code, const char *error_message)
+{
+    sqlite3_stmt *update = statement(connection, MOVE_BACK);
+    bind_text(update, 6, error_code);
+    bind_text(update, 7, error_message);
+    bind_integer(update, 8, failed);
+    bind_integer(update, 9, pause_ms > 0 ? connection->now_ms + pause_ms : 0);
+    enum error error = run_move(connection, update, moving, MESSAGE_QUEUED);
+    if (error == ERROR_NONE)
+        error = append_event(connection, moving->seq, moving->event_count + 1, MESSAGE_QUEUED,
+                             moving->attempt, NULL, error_code, error_message, connection->now_ms);
+    bool exhausted = failed && moving->failures + 1 >= STORE_MAX_FAILURES;
+    if (error != ERROR_NONE || (!moving->revoke && !exhausted))
+        return error;
+    struct moving queued = *moving;
+    queued.status = MESSAGE_QUEUED;
+    queued.event_count++;
+    queued.device_id[0] = '\0';
+    return move(connection, &queued, moving->revoke ? MESSAGE_CANCELLED : MESSAGE_FAILED,
+                error_code, error_message);
+}
+
+enum error find_moving(struct store_connection *connection, const struct message_id *id,
+                       struct moving *moving, bool *found)
+{
+    sqlite3_stmt *select = statement(connection, SELECT_FOR_MOVE);
+    bind_id(select, 1, id);
+    enum error error = step(connection, select, found);
+    if (error == ERROR_NONE && *found)
+        read_moving(select, moving);
+    sqlite3_reset(select);
+    return error;
+}
+
+enum error judge_offer(struct store_connection *connection, const struct moving *moving,
+                       unsigned facts, enum store_verdict *verdict)
+{
+    const unsigned all = MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT | MESSAGE_OF_JOURNAL |
+                         MESSAGE_OF_SESSION;
+    *verdict = STORE_VERDICT_DROP;
+    if (moving->status == MESSAGE_ACCEPTED && facts == all) {
+        *verdict = STORE_VERDICT_RELEASE; /* it did not arrive the first time */
+        return ERROR_NONE;
+    }
+    if (!message_may_become(moving->status, MESSAGE_ACCEPTED, MESSAGE_ACTOR_BROKER, facts) ||
+        moving->status != MESSAGE_DISPATCHED)
+        return ERROR_NONE;
+    *verdict = STORE_VERDICT_RELEASE;
+    return move(connection, moving, MESSAGE_ACCEPTED, NULL, NULL);
+}
+
+enum error read_all_moving(struct store_connection *connection, sqlite3_stmt *select,
+                           struct moving moving[STORE_MAX_HAND_OVER], size_t *count)
+{
+    bool row = true;
+    *count = 0;
+    enum error error = step(connection, select, &row);
+    for (; error == ERROR_NONE && row; error = step(connection, select, &row))
+        read_moving(select, &moving[(*count)++]);
+    sqlite3_reset(select);
+    return error;
+}
+
+enum error queue_offered(struct store_connection *connection,
+                         const struct moving moving[STORE_MAX_HAND_OVER], size_t count)
+{
+    enum error error = ERROR_NONE;
+    for (size_t i = 0; i < count && error == ERROR_NONE; i++)
+        error = move_back(connection, &moving[i], false, 0, NULL, NULL);
+    return error;
+}

@@ -1,0 +1,75 @@
+/*
+ * How a message changes its status in SQLite: the row, its event and the count, or nothing. What may
+ * become what is message.c's to say; whoever calls here has asked it.
+ */
+#ifndef COMMON_STORE_SQLITE_MOVE_H
+#define COMMON_STORE_SQLITE_MOVE_H
+
+#include "store_sqlite.h"
+
+/* A message about to move, as the statements with MOVING_COLUMNS give it. */
+struct moving {
+    int64_t seq;
+    int64_t event_count;
+    unsigned attempt;
+    enum message_status status;
+    char device_id[DEVICE_ID_SIZE];
+    struct message_id id;
+    struct message_id journal; /* zero: without one */
+    unsigned failures;
+    bool revoke;        /* somebody wants it cancelled */
+    int64_t report_seq; /* of the last report that moved this attempt; -1: none */
+};
+
+enum { MOVING_COLUMN_COUNT = 10 };
+
+/* The journal of a phone that has none. */
+extern const struct message_id no_journal;
+
+void read_moving(sqlite3_stmt *row, struct moving *moving);
+MUST_CHECK enum error find_moving(struct store_connection *connection, const struct message_id *id,
+                                  struct moving *moving, bool *found);
+
+/* Reads the messages of a statement with MOVING_COLUMNS, of which the parameters are bound but the
+   last, the limit. All of them, before the first is moved. */
+MUST_CHECK enum error read_all_moving(struct store_connection *connection, sqlite3_stmt *select,
+                                      struct moving moving[STORE_MAX_HAND_OVER], size_t *count);
+
+/* What is true of a wish of this phone, about that attempt (0: it does not say). */
+unsigned facts_of(const struct moving *moving, const struct store_slot *phone, unsigned attempt);
+
+MUST_CHECK enum error append_event(struct store_connection *connection, int64_t seq, int64_t number,
+                                   enum message_status status, unsigned attempt,
+                                   const char *device_id, const char *error_code,
+                                   const char *error_message, int64_t at_ms);
+
+/* Moves a message within the same phone's hands. */
+MUST_CHECK enum error move(struct store_connection *connection, const struct moving *moving,
+                           enum message_status to, const char *error_code,
+                           const char *error_message);
+
+/* Moves a queued message into a phone's hands. */
+MUST_CHECK enum error move_to_device(struct store_connection *connection,
+                                     const struct moving *moving, const struct store_slot *phone);
+
+/* Moves a message out of a phone's hands: nothing of this attempt was sent. When somebody wants it
+   cancelled it now is; when phones `failed` with it too often, it has failed itself. */
+MUST_CHECK enum error move_back(struct store_connection *connection, const struct moving *moving,
+                                bool failed, int64_t pause_ms, const char *error_code,
+                                const char *error_message);
+
+/* Moves messages that were offered back to the queue. */
+MUST_CHECK enum error queue_offered(struct store_connection *connection,
+                                    const struct moving moving[STORE_MAX_HAND_OVER], size_t count);
+
+/* What a phone that holds an offer is to be told, after the move that may follow from it. */
+MUST_CHECK enum error judge_offer(struct store_connection *connection, const struct moving *moving,
+                                  unsigned facts, enum store_verdict *verdict);
+
+/* store_sqlite_devices.c: the verbs of phones and brokers. */
+enum error connect_device(struct store_connection *connection, struct store_write *write);
+enum error update_device(struct store_connection *connection, struct store_write *write);
+enum error disconnect_device(struct store_connection *connection, struct store_write *write);
+enum error lease_broker(struct store_connection *connection, struct store_write *write);
+
+#endif

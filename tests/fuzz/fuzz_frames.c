@@ -1,0 +1,133 @@
+/* The frames of a phone, one a line: what is taken in stays within its bounds and can be written
+   again, and what is refused is refused in words that a frame can carry. */
+#include "../../common/json.h"
+#include "../../common/protocol.h"
+#include "../../common/utf8.h"
+#include "../../ws-broker/frames.h"
+#include "fuzz.h"
+
+static void check_document(const struct buffer *text)
+{
+    struct json_problem problem;
+    CHECK(!text->failed);
+    struct json *document = json_parse(text->data, text->length, &problem);
+    CHECK(document && json_is_object(document));
+    json_free(document);
+}
+
+static void check_refusal(const struct frame_problem *problem)
+{
+    struct buffer frame;
+    CHECK(problem->error != ERROR_NONE && *problem->detail);
+    buffer_init(&frame, FRAME_MAX_BYTES);
+    frame_write_error(&frame, problem);
+    check_document(&frame);
+    buffer_fini(&frame);
+}
+
+static void check_text(const char *text, size_t size)
+{
+    CHECK(memchr(text, '\0', size) && utf8_valid(text, strlen(text)));
+}
+
+static void check_info(const struct device_info *info)
+{
+    check_text(info->name, sizeof(info->name));
+    check_text(info->android_version, sizeof(info->android_version));
+    CHECK(info->battery_level <= 100 && info->charging <= 1);
+    CHECK(device_signal_level(info) >= 0 && device_signal_level(info) <= 4);
+    if (info->extra) {
+        struct json_problem problem;
+        CHECK(strlen(info->extra) <= DEVICE_EXTRA_MAX_BYTES);
+        struct json *extra = json_parse(info->extra, strlen(info->extra), &problem);
+        CHECK(extra && json_is_object(extra) && json_first(extra));
+        json_free(extra);
+    }
+}
+
+static void check_report(const struct frame *frame)
+{
+    CHECK(message_status_is_report(frame->status));
+    check_text(frame->error_code, sizeof(frame->error_code));
+    check_text(frame->error_message, sizeof(frame->error_message));
+}
+
+/* A phone's text in a message to another phone. */
+static void check_new_sms(const struct frame *report)
+{
+    struct message message = {.id = report->message_id, .text = (char *)report->error_message};
+    struct buffer frame;
+    strcpy(message.phone_number, "+1234567890");
+    buffer_init(&frame, FRAME_MAX_BYTES);
+    frame_write_new_sms(&frame, &message);
+    check_document(&frame);
+    buffer_fini(&frame);
+}
+
+static void check_assured(const struct frame *frame)
+{
+    check_text(frame->error_code, sizeof(frame->error_code));
+    check_text(frame->error_message, sizeof(frame->error_message));
+    CHECK(frame->credit <= STORE_MAX_HAND_OVER && frame->parts_sent <= 255 && frame->seq >= 0);
+    CHECK(frame->entry_count <= FRAME_MAX_ENTRIES);
+    for (size_t i = 0; i < frame->entry_count; i++)
+        CHECK(frame->entries[i].attempt > 0);
+    if (frame->type == FRAME_IS_ACK || frame->type == FRAME_IS_NACK ||
+        frame->type == FRAME_IS_REPORT)
+        CHECK(frame->attempt > 0);
+    if (frame->type == FRAME_IS_REPORT)
+        CHECK(frame->status == MESSAGE_CANCELLED || frame->status == MESSAGE_UNKNOWN ||
+              message_status_is_report(frame->status));
+    if (frame->type == FRAME_IS_DEVICE_UPDATE || frame->type == FRAME_IS_HELLO)
+        check_info(&frame->info);
+}
+
+/* The same line, wherever a phone with a journal may say it. */
+static void read_assured(const char *line, size_t length)
+{
+    static const enum frame_stage stages[] = {STAGE_HELLO, STAGE_JOURNAL, STAGE_ASSURED};
+    for (size_t i = 0; i < ARRAY_LENGTH(stages); i++) {
+        struct frame frame;
+        struct frame_problem problem;
+        if (frame_read(line, length, stages[i], &DEVICE_INFO_UNKNOWN, &frame, &problem)) {
+            check_assured(&frame);
+            frame_fini(&frame);
+        } else {
+            check_refusal(&problem);
+        }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct device_info known = DEVICE_INFO_UNKNOWN;
+    bool first = true;
+    while (size > 0) {
+        const uint8_t *end = memchr(data, '\n', size);
+        size_t length = end ? (size_t)(end - data) : size;
+        char *line = bytes_of(data, length);
+        struct frame frame;
+        struct frame_problem problem;
+        read_assured(line, length);
+        if (!frame_read(line, length, first ? STAGE_BASIC_INFO : STAGE_BASIC, &known, &frame,
+                        &problem)) {
+            check_refusal(&problem);
+        } else if (frame.type == FRAME_IS_STATUS_UPDATE) {
+            CHECK(!first);
+            check_report(&frame);
+            check_new_sms(&frame);
+            frame_fini(&frame);
+        } else {
+            CHECK(first == (frame.type == FRAME_IS_DEVICE_INFO));
+            check_info(&frame.info);
+            device_info_fini(&known);
+            known = frame.info;
+            first = false;
+        }
+        free(line);
+        data += MIN(length + 1, size);
+        size -= MIN(length + 1, size);
+    }
+    device_info_fini(&known);
+    return 0;
+}

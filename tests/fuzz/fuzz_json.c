@@ -1,0 +1,57 @@
+/* What the strict scan lets through, the parser takes too; and what is written again is the same. */
+#include "../../common/json.h"
+#include "../../common/json_write.h"
+#include "fuzz.h"
+
+static char *written_again(const struct json *document)
+{
+    struct buffer text;
+    struct json_writer json = {.out = &text};
+    buffer_init(&text, 1 << 24);
+    json_copy(&json, NULL, document);
+    return buffer_take(&text);
+}
+
+/* Reads every value as a handler would. */
+static void read_members(const struct json *value)
+{
+    double number;
+    int64_t integer;
+    if (json_integer(value, &integer))
+        CHECK(json_number(value, &number) && (double)integer == number);
+    CHECK(!json_true(value) || json_is_boolean(value));
+    if (!json_is_object(value))
+        return;
+    json_for_each (member, value) {
+        CHECK(json_member(value, json_name(member)) == member); /* no name stands twice */
+        read_members(member);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct json_problem of_scan = {.offset = SIZE_MAX}, of_parse = {.offset = SIZE_MAX};
+    char *text = bytes_of(data, size);
+    bool scanned = json_scan(text, size, &of_scan);
+    struct json *document = json_parse(text, size, &of_parse);
+    if (!scanned) {
+        CHECK(!document && of_scan.reason && of_scan.offset <= size);
+        CHECK(of_parse.reason == of_scan.reason && of_parse.offset == of_scan.offset);
+    } else if (!document) {
+        CHECK(strcmp(of_parse.reason, "a name stands twice in one object") == 0);
+    } else {
+        read_members(document);
+        char *first = written_again(document);
+        CHECK(first);
+        struct json *again = json_parse(first, strlen(first), &of_parse);
+        CHECK(again);
+        char *second = written_again(again);
+        CHECK(second && strcmp(first, second) == 0);
+        free(second);
+        json_free(again);
+        free(first);
+    }
+    json_free(document);
+    free(text);
+    return 0;
+}

@@ -1,0 +1,75 @@
+/* Whatever a peer has us log, it is one line, and the text can be read back from it. */
+#include "../../common/utf8.h"
+#include "fuzz.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum {
+    MAX_LINE_BYTES = 4096,
+    WHOLE_BYTES = 900, /* a shorter text fits, whatever its escapes */
+};
+
+/* What is written to stderr meanwhile; returns its length. */
+static size_t logged(const char *text, char line[MAX_LINE_BYTES + 1])
+{
+    int real = dup(STDERR_FILENO), file = memfd_create("log", MFD_CLOEXEC);
+    CHECK(real >= 0 && file >= 0 && dup2(file, STDERR_FILENO) >= 0);
+    log_warning("event", LOG_TEXT("text", text), LOG_PHONE("phone", text), LOG_NUMBER("last", 1));
+    CHECK(dup2(real, STDERR_FILENO) >= 0);
+    ssize_t length = pread(file, line, MAX_LINE_BYTES + 1, 0);
+    CHECK(length > 0 && length <= MAX_LINE_BYTES);
+    close(file);
+    close(real);
+    return (size_t)length;
+}
+
+/* Undoes the escapes of a quoted value; returns what follows the closing quote. */
+static const char *unescape(const char *p, char *text)
+{
+    while (*p != '"') {
+        unsigned byte;
+        CHECK(*p);
+        if (*p != '\\') {
+            *text++ = *p++;
+        } else if (p[1] == 'x') {
+            CHECK(sscanf(p + 2, "%2x", &byte) == 1);
+            if (byte >= 0x80 && byte < 0xa0) /* a control character, or a byte that is none */
+                *text++ = '\xc2';
+            *text++ = (char)byte;
+            p += 4;
+        } else {
+            *text++ = p[1];
+            p += 2;
+        }
+    }
+    *text = '\0';
+    return p + 1;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *text = text_of(data, size), *again = malloc(2 * MAX_LINE_BYTES);
+    char line[MAX_LINE_BYTES + 2];
+    CHECK(again);
+    log_init("fuzz", LOG_LEVEL_WARNING);
+    size_t length = logged(text, line);
+    CHECK(line[length - 1] == '\n');
+    for (size_t i = 0; i + 1 < length; i++)
+        CHECK((unsigned char)line[i] >= ' ' && line[i] != 0x7f);
+    line[length] = '\0';
+
+    if (strlen(text) < WHOLE_BYTES && utf8_valid(text, strlen(text))) {
+        const char *value = strstr(line, " text=") + strlen(" text=");
+        const char *rest = value + strcspn(value, " ");
+        if (*value == '"')
+            rest = unescape(value + 1, again);
+        else
+            snprintf(again, MAX_LINE_BYTES, "%.*s", (int)(rest - value), value);
+        CHECK(strncmp(rest, " phone=+***", 11) == 0);
+        CHECK(strcmp(again, text) == 0 && strcmp(line + length - 8, " last=1\n") == 0);
+    }
+    free(again);
+    free(text);
+    return 0;
+}

@@ -1,0 +1,163 @@
+"""Three ledgers held against each other: what clients were promised, what the database says, and
+what the radios sent.
+
+The rules are those of ws-broker/PROTOCOL.md and of the README's promise; each violation is named by
+its rule. A run that ends without one has kept its word.
+"""
+
+import sqlite3
+import uuid
+from collections import Counter, defaultdict, namedtuple
+
+from .waiting import wait_for
+
+STATUSES = ("queued", "dispatched", "accepted", "sending", "sent", "delivered", "failed", "expired",
+            "cancelled", "unknown")
+QUEUED, DISPATCHED, ACCEPTED, SENDING, SENT, DELIVERED, FAILED, EXPIRED, CANCELLED, UNKNOWN = \
+    range(len(STATUSES))
+
+# With one line in a radio's ledger; the first two while the report is on its way.
+MAY_HAVE_LEFT = {ACCEPTED, SENDING, SENT, DELIVERED, FAILED, UNKNOWN}
+SETTLED = {SENT, DELIVERED, FAILED, EXPIRED, CANCELLED, UNKNOWN}
+
+Message = namedtuple("Message", "seq id status attempt device_id event_count")
+Event = namedtuple("Event", "number status attempt device_id at_ms")
+RadioLine = namedtuple("RadioLine", "device_id message_id attempt")
+
+
+def read_radio(path):
+    """The ledger of phone-sim: a line for each SMS that left."""
+    lines = []
+    for line in path.read_text().splitlines(keepends=True):
+        fields = line.split()
+        assert line.endswith("\n") and len(fields) >= 4, f"half a line in {path}: {line}"
+        lines.append(RadioLine(fields[1], fields[2], int(fields[3])))
+    return lines
+
+
+class Database:
+    """Everything about messages, as of one moment."""
+
+    def __init__(self, path):
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)
+        connection.execute("BEGIN")
+        self.messages = {}
+        for row in connection.execute("SELECT seq, id, status, attempt, device_id, event_count"
+                                      " FROM message"):
+            message = Message(row[0], str(uuid.UUID(bytes=row[1])), *row[2:])
+            self.messages[message.id] = message
+        self.events = defaultdict(list)
+        for row in connection.execute("SELECT message_seq, number, status, attempt, device_id,"
+                                      " at_ms FROM message_event ORDER BY message_seq, number"):
+            self.events[row[0]].append(Event(*row[1:]))
+        self.counts = dict(connection.execute("SELECT status, count FROM message_count"))
+        self.legal = set(connection.execute("SELECT from_status, to_status FROM"
+                                            " message_transition"))
+        self.integrity = [row[0] for row in connection.execute("PRAGMA integrity_check")]
+        connection.close()
+
+    def statuses(self):
+        return Counter(message.status for message in self.messages.values())
+
+    def statuses_by_name(self):
+        return {STATUSES[status]: count for status, count in sorted(self.statuses().items())}
+
+
+class Checker:
+    """Collects violations over a run. `check` may be called at any time, `conclude` at its end."""
+
+    def __init__(self, gateway):
+        self.gateway = gateway
+        self.violations = []
+        self.seen_events = {}
+
+    def _violate(self, rule, *what):
+        self.violations.append(f"{rule}: " + " ".join(map(str, what)))
+
+    def check(self, promised, radio, settled=False, database_path=None, basic=False):
+        """`promised`: ids that were answered with 2xx, as they were before this call. `radio`:
+        lines of all phones. Both before and after: what is in the database may be newer than
+        `promised`, and `radio` newer than the database only where nothing runs, with `settled`.
+        `basic`: phones without a journal, of which a frame may be lost for good."""
+        database = Database(database_path or self.gateway.database)
+        self._check_database(database)
+        for message_id in promised:
+            if message_id not in database.messages:
+                self._violate("promised and lost", message_id)
+        lines = defaultdict(list)
+        for line in radio:
+            lines[line.message_id].append(line)
+        for message_id, sent in lines.items():
+            if len(sent) > 1:
+                self._violate("sent more than once", sent)
+        if settled:
+            self._check_end(database, lines, basic)
+        return database
+
+    def _check_database(self, database):
+        if database.integrity != ["ok"]:
+            self._violate("integrity", database.integrity)
+        statuses = database.statuses()
+        if {status: count for status, count in database.counts.items() if count} != statuses:
+            self._violate("counts", database.counts, dict(statuses))
+        for message in database.messages.values():
+            events = database.events[message.seq]
+            self._check_life(message, events, database.legal)
+            before = self.seen_events.get(message.id, [])
+            if events[:len(before)] != before:
+                self._violate("an event was changed", message, before, events)
+            self.seen_events[message.id] = events
+        if len(database.events) != len(database.messages):
+            self._violate("events of no message", len(database.events), len(database.messages))
+
+    def _check_life(self, message, events, legal):
+        numbers = [event.number for event in events]
+        if numbers != list(range(1, message.event_count + 1)):
+            self._violate("events are not 1, 2, 3, ...", message, numbers)
+        if not events or (events[0].status, events[0].attempt) != (QUEUED, 0):
+            self._violate("does not start as queued", message, events)
+            return
+        if (events[-1].status, events[-1].attempt) != (message.status, message.attempt):
+            self._violate("the message is not as its last event", message, events)
+        for one, next_one in zip(events, events[1:]):
+            if (one.status, next_one.status) not in legal:
+                self._violate("not a legal move", message, one, next_one)
+            given = one.status == QUEUED and next_one.status in (DISPATCHED, ACCEPTED)
+            if next_one.attempt != one.attempt + given:
+                self._violate("attempt", message, one, next_one)
+            moved = one.status >= ACCEPTED and next_one.status != QUEUED
+            if moved and next_one.device_id != one.device_id:
+                self._violate("another phone after the release", message, one, next_one)
+
+    def _check_end(self, database, lines, basic):
+        for message_id in lines:
+            if message_id not in database.messages:
+                self._violate("sent, and not in the database", lines[message_id])
+        for message in database.messages.values():
+            sent = lines.get(message.id, [])
+            if message.status not in SETTLED and not (basic and message.status == ACCEPTED):
+                self._violate("not settled", message, database.events[message.seq])
+            if message.status in (SENT, DELIVERED) and not sent:
+                self._violate("reported as sent, and no radio sent it", message)
+            if sent and message.status not in MAY_HAVE_LEFT:
+                self._violate("sent, and the database says it was not", message, sent)
+            if sent and sent[0].device_id != message.device_id:
+                self._violate("sent by another phone", message, sent)
+            if sent and sent[0].attempt not in (0, message.attempt):  # 0: a basic phone
+                self._violate("sent in another attempt", message, sent)
+
+    def conclude(self):
+        assert not self.violations, f"{len(self.violations)} violations:\n" + \
+            "\n".join(self.violations[:20])
+
+
+def settle_and_check(gateway, promised, fleets, checker=None, limit=120):
+    """After the faults have stopped: waits until nothing is on its way any more; then the ledgers
+    must agree. Returns the database."""
+    checker = checker or Checker(gateway)
+    wait_for(lambda: gateway.query("SELECT count(*) FROM message WHERE status BETWEEN 0 AND 3")
+             == [(0,)], "everything to settle", limit)
+    radio = [line for fleet in fleets for line in read_radio(fleet.ledger_path)]
+    database = checker.check(promised, radio, settled=True)
+    checker.conclude()
+    return database

@@ -1,0 +1,75 @@
+"""Searches delivery.pml with Spin: search.py FAULTS [MACRO...]
+
+search.py 1 BUG_RESUBMITS shows what a broken rule leads to. Ends with status 1 unless every state
+was searched and none breaks a property.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections import namedtuple
+from pathlib import Path
+
+MODEL = Path(__file__).with_name("delivery.pml")
+MEMORY_MIB = 4096
+DEPTH = 10_000
+# A state is stored whole, no bit-state hashing: what was searched was searched completely.
+EXACT = ["-DSAFETY", "-DCOLLAPSE", f"-DMEMLIM={MEMORY_MIB}"]
+
+Found = namedtuple("Found", "complete violation states depth seconds mebibytes output")
+
+
+def run(command, folder):
+    result = subprocess.run(command, cwd=folder, text=True, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT)
+    if result.returncode != 0:
+        raise RuntimeError(f"{' '.join(map(str, command))}:\n{result.stdout}")
+    return result.stdout
+
+
+def search(folder, *defines, optimise="-O1"):
+    """Searches until the first violation, if there is one; its trail is then in the folder."""
+    run(["spin", "-a", *(f"-D{define}" for define in defines), MODEL], folder)
+    run(["cc", optimise, *EXACT, "-o", "pan", "pan.c"], folder)
+    output = run(["./pan", f"-m{DEPTH}"], folder)
+
+    def number(pattern):
+        return float(re.search(pattern, output).group(1))
+
+    violation = re.search(r"^pan:1: (assertion violated .*)", output, re.MULTILINE)
+    cut_short = re.search(r"Search not completed|max search depth too small|out of memory|aborted",
+                          output)
+    return Found(complete=not cut_short and "errors: 0" in output,
+                 violation=violation and violation.group(1),
+                 states=int(number(r"(\d+) states, stored")),
+                 depth=int(number(r"depth reached (\d+)")),
+                 seconds=number(r"elapsed time (\S+) seconds"),
+                 mebibytes=int(number(r"(\S+)\s+total actual memory usage")),
+                 output=output)
+
+
+def trail(folder, *defines):
+    """The frames before the violation, a column for each process, and the state it left."""
+    command = ["spin", "-k", f"{MODEL.name}.trail", "-c", *(f"-D{define}" for define in defines)]
+    return subprocess.run([*command, MODEL], cwd=folder, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT).stdout
+
+
+def main(faults, *macros):
+    defines = (f"FAULTS={int(faults)}", *macros)
+    with tempfile.TemporaryDirectory() as folder:
+        found = search(folder, *defines, optimise="-O2")
+        if found.violation:
+            print(trail(folder, *defines))
+        print(f"{found.states:,} states, depth {found.depth}, {found.seconds:.0f} s, "
+              f"{found.mebibytes:,} MiB")
+        if found.complete:
+            print(f"Faults at any instants, up to {faults}: every property holds.")
+            return 0
+        print(found.violation or f"The search was not completed:\n{found.output}")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

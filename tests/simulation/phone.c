@@ -1,0 +1,221 @@
+/* What all phones do: run, connect, be killed, lose everything. */
+#include "world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct message_id next_epoch(struct phone *phone)
+{
+    phone->epochs++;
+    return (struct message_id){{0xe0, (unsigned char)phone->index, (unsigned char)phone->epochs}};
+}
+
+static void new_journal(struct phone *phone)
+{
+    phone->memory = (struct journal){.epoch = next_epoch(phone)};
+    phone->disk = phone->memory;
+    memset(phone->seen, 0, sizeof(phone->seen));
+    memset(phone->has_status, 0, sizeof(phone->has_status));
+}
+
+static void draw_habits(struct world *world, struct phone *phone)
+{
+    struct random *random = &world->random;
+    phone->assured = random_chance(random, 700);
+    phone->reads_older = random_chance(random, 300);
+    phone->notices_silence = random_chance(random, 800);
+    phone->slow_ms = random_chance(random, 150) ? 4000 : 0;
+    phone->credit = random_chance(random, 300) ? random_below(random, 3) : 8;
+    phone->no_sim = false;
+}
+
+void phone_init(struct world *world, unsigned index)
+{
+    struct phone *phone = &world->phones[index];
+    phone->index = index;
+    phone->current = phone->older = NOBODY;
+    new_journal(phone);
+    draw_habits(world, phone);
+    world_schedule(world, random_between(&world->random, 0, 2000),
+                   (struct event){.type = EVENT_PHONE_START, .subject = index});
+}
+
+void phone_start(struct world *world, unsigned index)
+{
+    struct phone *phone = &world->phones[index];
+    if (phone->runs)
+        return;
+    phone->runs = true;
+    phone->incarnation++;
+    phone->wait_ms = 500;
+    phone->memory = phone->disk;
+    TRACE(world, "phone-%u starts, %s", index, phone->assured ? "with a journal" : "basic");
+    if (phone->assured)
+        assured_starts(world, phone);
+    phone_connect_later(world, index);
+}
+
+static void leave_all(struct world *world, struct phone *phone)
+{
+    int connections[] = {phone->current, phone->older};
+    phone->current = phone->older = NOBODY;
+    for (size_t i = 0; i < ARRAY_LENGTH(connections); i++) {
+        if (connections[i] != NOBODY)
+            link_leave_phone(world, (unsigned)connections[i], false);
+    }
+}
+
+void phone_kill(struct world *world, unsigned index)
+{
+    struct phone *phone = &world->phones[index];
+    if (!phone->runs)
+        return;
+    TRACE(world, "phone-%u is killed", index);
+    world->counts->crashes++;
+    phone->runs = phone->connects = false;
+    phone->incarnation++;
+    leave_all(world, phone);
+    memset(phone->has_status, 0, sizeof(phone->has_status));
+    for (unsigned i = 0; i < MOST_MESSAGES; i++) {
+        const struct journal_entry *entry = &phone->disk.entries[i];
+        struct record *record = &world->records[i];
+        if (!phone->assured || entry->state != ENTRY_SUBMITTING)
+            continue;
+        struct submit *submit = radio_find(world, i, index, entry->attempt);
+        /* Without one it was killed just before, which it will not know. */
+        if (!submit && record->submit_count < MOST_SUBMITS) {
+            submit = &record->submits[record->submit_count++];
+            *submit = (struct submit){.phone = index, .attempt = entry->attempt};
+        }
+        if (submit)
+            submit->interrupted = true;
+    }
+    int64_t most_ms = random_chance(&world->random, 800) || world->calm ? 2000 : 20000;
+    world_schedule(world, random_between(&world->random, 50, most_ms),
+                   (struct event){.type = EVENT_PHONE_START, .subject = index});
+}
+
+void phone_wipe(struct world *world, unsigned index)
+{
+    struct phone *phone = &world->phones[index];
+    phone_kill(world, index);
+    TRACE(world, "phone-%u is wiped", index);
+    world->counts->wipes++;
+    bool assured = phone->assured;
+    phone->wiped_at_ms = world->now_ms;
+    new_journal(phone);
+    draw_habits(world, phone);
+    if (random_chance(&world->random, 800)) /* otherwise it may get another app */
+        phone->assured = assured;
+}
+
+bool phone_dies_here(struct world *world, struct phone *phone)
+{
+    if (world->calm || !random_chance(&world->random, world->weather.crash_per_mille))
+        return false;
+    phone_kill(world, phone->index);
+    return true;
+}
+
+/* ---- Connecting ---- */
+
+void phone_connect_later(struct world *world, unsigned index)
+{
+    struct phone *phone = &world->phones[index];
+    if (!phone->runs || phone->connects || phone->current != NOBODY)
+        return;
+    phone->connects = true;
+    int64_t wait_ms = phone->wait_ms * random_between(&world->random, 500, 1000) / 1000;
+    phone->wait_ms = MIN(phone->wait_ms * 2, 60000);
+    world_schedule(world, wait_ms,
+                   (struct event){.type = EVENT_PHONE_CONNECTS,
+                                  .subject = index,
+                                  .generation = phone->incarnation});
+}
+
+/* `second`: the phone believes that its connection is gone, or opens another beside it. */
+void phone_connects(struct world *world, unsigned index, bool second)
+{
+    struct phone *phone = &world->phones[index];
+    phone->connects = false;
+    if (!phone->runs || (phone->current != NOBODY && !second))
+        return;
+    if (phone->older != NOBODY)
+        link_leave_phone(world, (unsigned)phone->older, false);
+    phone->older = NOBODY;
+    if (phone->current != NOBODY) {
+        TRACE(world, "phone-%u connects a second time", index);
+        if (phone->reads_older)
+            phone->older = phone->current;
+        else
+            link_leave_phone(world, (unsigned)phone->current, false);
+    }
+    phone->current = link_open(world, index);
+    if (phone->current == NOBODY)
+        phone_connect_later(world, index);
+}
+
+void phone_opened(struct world *world, unsigned connection)
+{
+    struct phone *phone = &world->phones[world->connections[connection].phone];
+    if (world->connections[connection].assured)
+        assured_greet(world, phone, connection);
+    else
+        link_send_up(world, connection, FLYING_TEXT, strdup("{\"battery_level\":80}"));
+}
+
+void phone_lost(struct world *world, unsigned connection)
+{
+    struct phone *phone = &world->phones[world->connections[connection].phone];
+    if (phone->older == (int)connection)
+        phone->older = NOBODY;
+    if (phone->current == (int)connection)
+        phone->current = NOBODY;
+    phone_connect_later(world, phone->index);
+}
+
+void phone_changes_credit(struct world *world, unsigned index)
+{
+    struct phone *phone = &world->phones[index];
+    char text[64];
+    phone->credit = world->calm ? 8 : random_below(&world->random, 9);
+    if (!phone->assured || phone->current == NOBODY || !world->connections[phone->current].greeted)
+        return;
+    snprintf(text, sizeof(text), "{\"type\":\"credit\",\"credit\":%u}", phone->credit);
+    link_send_up(world, (unsigned)phone->current, FLYING_TEXT, strdup(text));
+}
+
+static void is_closed(struct world *world, struct phone *phone, unsigned connection)
+{
+    /* Reports may still be sent, and they count. */
+    if (world->connections[connection].greeted && random_chance(&world->random, 500)) {
+        if (phone->assured)
+            assured_send_reports(world, phone, connection);
+        else
+            basic_send_reports(world, phone, connection);
+    }
+    link_leave_phone(world, connection, true);
+    phone_lost(world, connection);
+}
+
+void phone_receives(struct world *world, unsigned connection, const struct flying *frame)
+{
+    struct phone *phone = &world->phones[world->connections[connection].phone];
+    switch (frame->kind) {
+    case FLYING_PING:
+        link_send_up(world, connection, FLYING_PONG, NULL);
+        break;
+    case FLYING_CLOSE:
+        is_closed(world, phone, connection);
+        break;
+    case FLYING_TEXT:
+        if (phone->assured)
+            assured_receives(world, phone, connection, frame->text);
+        else
+            basic_receives(world, phone, connection, frame->text);
+        break;
+    case FLYING_PONG:
+        break;
+    }
+}

@@ -1,0 +1,69 @@
+/* What becomes of a text that a phone hands to its radio, and what the phone is told of it. */
+#include "world.h"
+
+#include <stdlib.h>
+
+struct submit *radio_find(struct world *world, unsigned message, unsigned phone, unsigned attempt)
+{
+    struct record *record = &world->records[message];
+    for (unsigned i = record->submit_count; i-- > 0;) {
+        struct submit *submit = &record->submits[i];
+        if (submit->phone == phone && submit->attempt == attempt)
+            return submit;
+    }
+    return NULL;
+}
+
+static int64_t answer(struct world *world, const struct phone *phone, unsigned message,
+                      unsigned attempt, int64_t after_ms, enum radio_result result)
+{
+    int64_t most_ms = random_chance(&world->random, 100) ? 20000 : 500;
+    int64_t at_ms = after_ms + random_between(&world->random, 1, most_ms);
+    world_schedule(world, at_ms,
+                   (struct event){.type = EVENT_RADIO,
+                                  .subject = phone->index,
+                                  .generation = phone->incarnation,
+                                  .a = message | attempt << 8,
+                                  .b = result});
+    return at_ms;
+}
+
+void radio_submit(struct world *world, struct phone *phone, unsigned message, unsigned attempt)
+{
+    struct weather *weather = &world->weather;
+    struct record *record = &world->records[message];
+    truth_submits(world, phone->index, message);
+    if (record->submit_count == MOST_SUBMITS)
+        abort();
+    struct submit *submit = &record->submits[record->submit_count++];
+    *submit = (struct submit){.phone = phone->index, .attempt = attempt, .taken = true};
+    world->counts->submits++;
+    TRACE(world, "phone-%u hands message %u to its radio, attempt %u", phone->index, message,
+          attempt);
+
+    unsigned fate = world->calm ? 999 : random_below(&world->random, 1000);
+    if (fate < weather->definite) {
+        submit->taken = false;
+        answer(world, phone, message, attempt, 0, RADIO_DEFINITE);
+    } else if ((fate -= weather->definite) < weather->permanent) {
+        submit->taken = false;
+        answer(world, phone, message, attempt, 0, RADIO_PERMANENT);
+    } else if ((fate -= weather->permanent) < weather->ambiguous) {
+        submit->taken = random_chance(&world->random, 500);
+        answer(world, phone, message, attempt, 0, RADIO_AMBIGUOUS);
+    } else if ((fate -= weather->ambiguous) < weather->partial) {
+        answer(world, phone, message, attempt, 0, RADIO_PARTIAL);
+    } else if (fate - weather->partial < weather->no_result) {
+        submit->taken = random_chance(&world->random, 700);
+        answer(world, phone, message, attempt, 10000, RADIO_TIMEOUT);
+        if (submit->taken && random_chance(&world->random, 500)) /* Android loses broadcasts */
+            answer(world, phone, message, attempt, 5000, RADIO_DELIVERED);
+    } else {
+        int64_t sent_ms = answer(world, phone, message, attempt, 0, RADIO_SENT);
+        unsigned end = random_below(&world->random, 10);
+        if (end < 6)
+            answer(world, phone, message, attempt, sent_ms, RADIO_DELIVERED);
+        else if (end < 7)
+            answer(world, phone, message, attempt, sent_ms, RADIO_UNDELIVERED);
+    }
+}

@@ -1,0 +1,321 @@
+/*
+ * What really happened, and the invariants of it. They are checked where they could break: when
+ * something is on disk, on the wire, or at a radio.
+ *
+ *   I1  an id that somebody was given is in the store, whatever was killed
+ *   I2  a message is handed to a radio at most once, but for tries of which it is proved that
+ *       nothing was sent; a basic phone is written its frame once
+ *   I3  an offer on the wire was committed before: dispatched, to that phone, with that attempt
+ *   I4  a release, or a basic phone's frame, likewise: accepted; and nobody else has the release of
+ *       that message without that proof
+ *   I5  every move is in the table, and has one event
+ *   I6  a message goes backwards only out of an offer, or with the proof
+ *   I7  an attempt is one more with each hand-over and otherwise the same
+ *   I8  unknown has a cause: a wiped phone, a kill while submitting, long silence
+ *   I9  sent and delivered were sent, once; what was sent is not queued, cancelled or forgotten
+ *   I10 when faults stop, every message settles
+ *   I11 sent does not become unknown
+ *   I12 a report is on disk before it is acknowledged
+ *   C1  what the API has cancelled is never sent; who was promised that a phone is asked to cancel
+ *       does not see the message go to a phone anew
+ *   R1  the connection that a phone has opened last is not replaced by an older one
+ *   D1  an offer that was dropped is nobody's: the store does not count on that phone
+ *
+ * I13 (webhooks) and I14 (caps) have nothing to be checked on yet.
+ */
+#include "world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    TRUSTED_SILENCE_MS = 3600000, /* what the broker waits after it saw the clock set */
+    LATE_GREETING_MS = 20000,     /* what it waits for a greeting, and a slow commit */
+};
+
+void violate(struct world *world, const char *format, ...)
+{
+    va_list arguments;
+    if (world->violation[0])
+        return;
+    va_start(arguments, format);
+    vsnprintf(world->violation, sizeof(world->violation), format, arguments);
+    va_end(arguments);
+}
+
+static const char *name(enum message_status status)
+{
+    return message_status_name(status);
+}
+
+/* ---- On disk ---- */
+
+static bool is_in_table(enum message_status from, enum message_status to)
+{
+    for (int actor = 0; actor < MESSAGE_ACTOR_COUNT; actor++) {
+        if (message_may_become(from, to, (enum message_actor)actor, MESSAGE_ALL_FACTS))
+            return true;
+    }
+    return false;
+}
+
+static bool was_taken(const struct record *record)
+{
+    for (unsigned i = 0; i < record->submit_count; i++) {
+        if (record->submits[i].taken)
+            return true;
+    }
+    return false;
+}
+
+static void check_return(struct world *world, const struct change *change)
+{
+    struct record *record = &world->records[change->message];
+    bool basic = record->attempts[change->attempt].basic;
+    const struct submit *submit = radio_find(world, change->message, (unsigned)change->device,
+                                             change->attempt);
+    if (change->from == MESSAGE_DISPATCHED)
+        return;
+    if (basic ? record->new_sms_count > 0 : !submit || !submit->proved)
+        violate(world, "I6: message %u is queued again without proof that nothing was sent",
+                change->message);
+    record->attempts[change->attempt].proved = true;
+}
+
+static void check_unknown(struct world *world, const struct change *change)
+{
+    const struct record *record = &world->records[change->message];
+    const struct phone *phone = &world->phones[change->device];
+    int64_t silence_ms = world->now_ms - change->moved_at_ms + world->small_jumps_ms;
+    bool asked = record->attempts[change->attempt].reports & 1u << MESSAGE_UNKNOWN;
+    const struct submit *submit = radio_find(world, change->message, phone->index, change->attempt);
+    bool wiped = !message_id_equal(&change->journal, &phone->disk.epoch) || !phone->assured;
+    /* A greeting from before the wipe may come so late, on a connection that nobody has replaced,
+       that it looks like another one. Nothing was sent, or it is reported. */
+    if (phone->wiped_at_ms > 0 && world->now_ms - phone->wiped_at_ms < LATE_GREETING_MS)
+        wiped = true;
+    if (change->by_silence
+            ? silence_ms < MIN(world->host.options.report_horizon_ms, TRUSTED_SILENCE_MS)
+            : !wiped && !(asked && submit && submit->interrupted))
+        violate(world, "I8: message %u is unknown without a cause", change->message);
+}
+
+static void note_attempt(struct world *world, const struct change *change)
+{
+    struct record *record = &world->records[change->message];
+    static const struct message_id no_journal;
+    if (change->attempt == MOST_ATTEMPTS) {
+        violate(world, "I10: message %u goes round and round", change->message);
+        return;
+    }
+    if (change->from == MESSAGE_QUEUED) {
+        record->attempts[change->attempt].device = change->device;
+        record->attempts[change->attempt].journal = change->journal;
+        record->attempts[change->attempt].basic = message_id_equal(&change->journal, &no_journal);
+        if (record->revoke_promised)
+            violate(world, "C1: message %u goes to a phone anew, though nobody wants it",
+                    change->message);
+    }
+    if (change->to == MESSAGE_DISPATCHED)
+        record->attempts[change->attempt].dispatched = true;
+    else
+        record->attempts[change->attempt].accepted = true;
+}
+
+void truth_committed(struct world *world, const struct change *change)
+{
+    struct record *record = &world->records[change->message];
+    if (change->is_report) {
+        if (change->attempt < MOST_ATTEMPTS)
+            record->attempts[change->attempt].reports |= 1u << change->to;
+        return;
+    }
+    TRACE(world, "message %u: %s to %s, attempt %u, phone %d", change->message, name(change->from),
+          name(change->to), change->attempt, change->device);
+    bool is_handed_over = change->from == MESSAGE_QUEUED &&
+                          (change->to == MESSAGE_DISPATCHED || change->to == MESSAGE_ACCEPTED);
+    if (change->from != record->status || !is_in_table(change->from, change->to))
+        violate(world, "I5: message %u moves from %s to %s", change->message, name(change->from),
+                name(change->to));
+    if (change->attempt != record->attempt + is_handed_over)
+        violate(world, "I7: message %u goes from attempt %u to %u", change->message,
+                record->attempt, change->attempt);
+    if (change->to == MESSAGE_QUEUED)
+        check_return(world, change);
+    if (change->to == MESSAGE_UNKNOWN)
+        check_unknown(world, change);
+    if (change->from == MESSAGE_SENT && change->to == MESSAGE_UNKNOWN)
+        violate(world, "I11: message %u was sent and is unknown", change->message);
+    if (change->to == MESSAGE_DISPATCHED || change->to == MESSAGE_ACCEPTED)
+        note_attempt(world, change);
+    bool taken = was_taken(record);
+    if ((change->to == MESSAGE_SENT || change->to == MESSAGE_DELIVERED) && !taken)
+        violate(world, "I9: message %u is %s, and was not", change->message, name(change->to));
+    if ((change->to == MESSAGE_QUEUED || change->to == MESSAGE_CANCELLED ||
+         change->to == MESSAGE_EXPIRED || change->from == MESSAGE_QUEUED) &&
+        taken)
+        violate(world, "I9: message %u was sent and is %s", change->message, name(change->to));
+    record->status = change->to;
+    record->attempt = change->attempt;
+    record->event_count++;
+}
+
+/* I1 and I5, over all rows. */
+void truth_check_rows(struct world *world)
+{
+    const struct tables *disk = store_on_disk(world);
+    for (unsigned i = 0; i < MOST_MESSAGES; i++) {
+        const struct stored_message *row = &disk->messages[i];
+        const struct record *record = &world->records[i];
+        if (record->promised && !row->there && world->broken != RULE_QUEUE_ANSWERED_EARLY)
+            violate(world, "I1: message %u was promised and is not there", i);
+        if (row->there && (row->status != record->status || row->attempt != record->attempt ||
+                           row->event_count != record->event_count))
+            violate(world, "I5: message %u is %s, which its events do not say", i,
+                    name(row->status));
+    }
+}
+
+/* ---- On the wire ---- */
+
+static void check_offer(struct world *world, unsigned phone, unsigned message, unsigned attempt)
+{
+    const struct record *record = &world->records[message];
+    if (attempt >= MOST_ATTEMPTS || !record->attempts[attempt].dispatched ||
+        record->attempts[attempt].device != (int)phone)
+        violate(world, "I3: the offer of message %u, attempt %u, was not committed", message,
+                attempt);
+}
+
+static void check_release(struct world *world, unsigned phone, unsigned message, unsigned attempt)
+{
+    struct record *record = &world->records[message];
+    if (attempt >= MOST_ATTEMPTS || !record->attempts[attempt].accepted ||
+        record->attempts[attempt].device != (int)phone) {
+        violate(world, "I4: the release of message %u, attempt %u, was not committed", message,
+                attempt);
+        return;
+    }
+    /* Said again, late, to a phone whose journal has the proof: it does nothing. */
+    if (record->attempts[attempt].proved)
+        return;
+    for (unsigned i = 0; i < MOST_ATTEMPTS; i++) {
+        if (i != attempt && record->attempts[i].released && !record->attempts[i].proved)
+            violate(world, "I4: message %u is released twice, attempts %u and %u", message, i,
+                    attempt);
+    }
+    if (record->new_sms_count > 0)
+        violate(world, "I4: message %u is released, and a basic phone had it", message);
+    record->attempts[attempt].released = true;
+}
+
+static void check_new_sms(struct world *world, unsigned phone, unsigned message)
+{
+    struct record *record = &world->records[message];
+    const struct stored_message *row = &store_on_disk(world)->messages[message];
+    if (!row->there || row->attempt == 0 || !record->attempts[row->attempt].basic ||
+        !record->attempts[row->attempt].accepted ||
+        record->attempts[row->attempt].device != (int)phone || row->device != (int)phone) {
+        violate(world, "I4: the frame of message %u was not committed", message);
+        return;
+    }
+    if (record->new_sms_count++ > 0)
+        violate(world, "I2: message %u is given out twice", message);
+    for (unsigned i = 0; i < MOST_ATTEMPTS; i++) {
+        if (record->attempts[i].released && !record->attempts[i].proved)
+            violate(world, "I4: message %u is given to a basic phone, and another has it", message);
+    }
+}
+
+static void check_drop(struct world *world, unsigned phone, unsigned message, unsigned attempt)
+{
+    const struct stored_message *row = &store_on_disk(world)->messages[message];
+    /* Later than accepted the phone has moved on, and a journal that says otherwise is a late one. */
+    if (row->attempt == attempt && row->device == (int)phone && row->status == MESSAGE_ACCEPTED)
+        violate(world, "D1: the offer of message %u is dropped, and its phone has it", message);
+}
+
+static void check_report_ack(struct world *world, unsigned phone, unsigned seq)
+{
+    const struct reported *reported = &world->phones[phone].reported[seq % MOST_REPORTS];
+    const struct record *record = &world->records[reported->message];
+    if (!(record->attempts[reported->attempt].reports & 1u << reported->status))
+        violate(world, "I12: report %u of phone-%u is acknowledged and not on disk", seq, phone);
+}
+
+void truth_written(struct world *world, unsigned phone, const char *text)
+{
+    unsigned message = frame_message(text), attempt = frame_number(text, "\"attempt\":");
+    if (frame_is(text, "report_ack"))
+        check_report_ack(world, phone, frame_number(text, "\"seq\":"));
+    if (message == MOST_MESSAGES)
+        return;
+    if (frame_is(text, "offer"))
+        check_offer(world, phone, message, attempt);
+    if (frame_is(text, "release"))
+        check_release(world, phone, message, attempt);
+    if (frame_is(text, "new_sms"))
+        check_new_sms(world, phone, message);
+    if (frame_is(text, "drop"))
+        check_drop(world, phone, message, attempt);
+}
+
+void truth_closed(struct world *world, unsigned index, enum error error)
+{
+    const struct connection *connection = &world->connections[index];
+    if (error == ERROR_REPLACED &&
+        connection->opened == world->phones[connection->phone].last_opened)
+        violate(world, "R1: the newest connection of phone-%u is replaced", connection->phone);
+}
+
+/* ---- At a radio ---- */
+
+void truth_submits(struct world *world, unsigned phone, unsigned message)
+{
+    const struct record *record = &world->records[message];
+    for (unsigned i = 0; i < record->submit_count; i++) {
+        if (!record->submits[i].proved)
+            violate(world, "I2: message %u is handed to a radio again, that of phone-%u", message,
+                    phone);
+    }
+    if (record->cancelled_by_api)
+        violate(world, "C1: message %u is sent, and was cancelled", message);
+}
+
+/* ---- At the end ---- */
+
+static bool is_settled(enum message_status status)
+{
+    return status >= MESSAGE_SENT;
+}
+
+bool truth_all_settled(const struct world *world)
+{
+    const struct tables *disk = store_on_disk(world);
+    for (unsigned i = 0; i < MOST_MESSAGES; i++) {
+        if (disk->messages[i].there && !is_settled(disk->messages[i].status))
+            return false;
+    }
+    return true;
+}
+
+void truth_at_the_end(struct world *world)
+{
+    truth_check_rows(world);
+    for (unsigned i = 0; i < MOST_MESSAGES; i++) {
+        const struct stored_message *row = &store_on_disk(world)->messages[i];
+        const struct record *record = &world->records[i];
+        if (record->promised && !row->there)
+            violate(world, "I1: message %u was promised and is not there", i);
+        if (!row->there)
+            continue;
+        world->counts->ended[row->status]++;
+        if (!is_settled(row->status))
+            violate(world, "I10: message %u is still %s, %lld s after the last fault", i,
+                    name(row->status), (long long)(world->now_ms - world->calm_since_ms) / 1000);
+        if (was_taken(record) &&
+            (row->status == MESSAGE_CANCELLED || row->status == MESSAGE_EXPIRED))
+            violate(world, "I9: message %u was sent and is %s", i, name(row->status));
+    }
+}

@@ -1,0 +1,280 @@
+/* What a seed is like, what goes wrong and when, and the people who queue and cancel. */
+#include "world.h"
+
+#include <string.h>
+
+enum { CLIENT_QUEUES, CLIENT_CANCELS, CLIENT_COMMITS };
+
+static const int64_t years_ms = 365ll * 24 * 3600 * 1000;
+#define EARLIEST_MS (10 * years_ms)   /* 1980: no clock of a machine is set to before 1970 */
+#define RIGHT_MS    (1700000000000ll) /* what the clock says when it is right */
+
+/* In each world only some things go wrong, so that rare meetings of two of them are not drowned. */
+static unsigned sometimes(struct world *world, unsigned weight)
+{
+    return random_chance(&world->random, 500) ? weight : 0;
+}
+
+static void draw_weather(struct world *world)
+{
+    struct random *random = &world->random;
+    world->weather = (struct weather){
+        .messages = (unsigned)random_between(random, 1, MOST_MESSAGES),
+        .storm_ms = random_between(random, 5000, 90000),
+        .fault_every_ms = random_between(random, 100, 6000),
+        .cuts = sometimes(world, 10),
+        .kills = sometimes(world, 4),
+        .drains = sometimes(world, 2),
+        .crashes = sometimes(world, 5),
+        .wipes = sometimes(world, 2),
+        .jumps = sometimes(world, 3),
+        .troubles = sometimes(world, 4),
+        .seconds = sometimes(world, 5),
+        .sim_losses = sometimes(world, 3),
+        .credit_changes = sometimes(world, 3),
+        .cancels = sometimes(world, 400),
+        .lost_doorbells = sometimes(world, 300),
+        .crash_per_mille = sometimes(world, 20),
+        .definite = sometimes(world, 250),
+        .permanent = sometimes(world, 30),
+        .ambiguous = sometimes(world, 80),
+        .partial = sometimes(world, 50),
+        .no_result = sometimes(world, 80),
+        .delay_ms = random_chance(random, 500) ? 20 : 400,
+        .commit_ms = random_chance(random, 700) ? 10 : 500,
+        .long_delays = sometimes(world, 60),
+        .write_failures = sometimes(world, 10),
+    };
+}
+
+static void draw_options(struct world *world)
+{
+    struct random *random = &world->random;
+    world->host.options = (struct broker_options){
+        .name = "broker",
+        .max_sessions = MOST_CONNECTIONS,
+        .window = (unsigned)(random_chance(random, 500) ? random_between(random, 1, 3) : 8),
+        .segments_per_minute = random_chance(random, 150) ? 300 : 0,
+        .min_battery_percent = 5,
+        .max_frames_per_second = 500,
+        .device_info_timeout_ms = 10000,
+        .liveness_timeout_ms = 60000,
+        .ack_timeout_ms = random_chance(random, 500) ? 5000 : 30000,
+        .report_timeout_ms = random_chance(random, 500) ? 10000 : 120000,
+        .report_horizon_ms = 1200000,
+        .sweep_interval_ms = 2000,
+        .lease_ms = 15000,
+        .drain_timeout_ms = 5000,
+    };
+}
+
+static void schedule_fault(struct world *world)
+{
+    world_schedule(world, random_between(&world->random, 1, 2 * world->weather.fault_every_ms),
+                   (struct event){.type = EVENT_FAULT});
+}
+
+void weather_init(struct world *world)
+{
+    world->wall_offset_ms = RIGHT_MS;
+    draw_weather(world);
+    draw_options(world);
+    world->phone_count = (unsigned)random_between(&world->random, 1, MOST_PHONES);
+    for (unsigned i = 0; i < world->phone_count; i++)
+        phone_init(world, i);
+    for (unsigned i = 0; i < world->weather.messages; i++) {
+        int64_t at_ms = random_between(&world->random, 0, world->weather.storm_ms * 3 / 4);
+        world_schedule(world, at_ms,
+                       (struct event){.type = EVENT_CLIENT, .a = CLIENT_QUEUES, .b = i});
+        if (random_chance(&world->random, world->weather.cancels))
+            world_schedule(world, at_ms + random_between(&world->random, 1, 10000),
+                           (struct event){.type = EVENT_CLIENT, .a = CLIENT_CANCELS, .b = i});
+    }
+    schedule_fault(world);
+    host_start(world);
+}
+
+/* ---- Faults ---- */
+
+static void cut(struct world *world)
+{
+    unsigned index = random_below(&world->random, MOST_CONNECTIONS);
+    for (unsigned i = 0; i < MOST_CONNECTIONS; i++, index = (index + 1) % MOST_CONNECTIONS) {
+        if (!world->connections[index].used)
+            continue;
+        TRACE(world, "a connection of phone-%u is cut", world->connections[index].phone);
+        world->counts->cuts++;
+        if (random_chance(&world->random, 500))
+            link_phone_notices(world, index);
+        else
+            link_broker_notices(world, index);
+        return;
+    }
+}
+
+static void jump(struct world *world)
+{
+    struct random *random = &world->random;
+    int64_t by_ms;
+    unsigned kind = random_below(random, 10);
+    if (kind < 4)
+        by_ms = random_between(random, -30000, 30000);
+    else if (kind < 7)
+        by_ms = random_between(random, -2 * 3600000, 2 * 3600000);
+    else
+        by_ms = random_between(random, -10 * years_ms, 10 * years_ms);
+    world->counts->jumps++;
+    TRACE(world, "the clock is set by %lld ms", (long long)by_ms);
+    world->wall_offset_ms = MAX(world->wall_offset_ms + by_ms, EARLIEST_MS);
+    if (by_ms > -60000 && by_ms < 60000)
+        world->small_jumps_ms += by_ms < 0 ? -by_ms : by_ms;
+}
+
+static void trouble(struct world *world)
+{
+    static const enum error errors[] = {ERROR_STORE_BUSY, ERROR_DISK_FULL, ERROR_STORE_UNAVAILABLE};
+    struct model_store *store = &world->store;
+    store->trouble = store->trouble == ERROR_NONE
+                         ? errors[random_below(&world->random, ARRAY_LENGTH(errors))]
+                         : ERROR_NONE;
+    TRACE(world, "store: %s",
+          store->trouble == ERROR_NONE ? "is well" : error_code(store->trouble));
+}
+
+void weather_fault(struct world *world)
+{
+    const struct weather *weather = &world->weather;
+    if (world->calm)
+        return;
+    schedule_fault(world);
+    const unsigned weights[] = {
+        weather->cuts,       weather->kills,          weather->drains,   weather->crashes,
+        weather->wipes,      weather->jumps,          weather->troubles, weather->seconds,
+        weather->sim_losses, weather->credit_changes,
+    };
+    unsigned sum = 0, which = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(weights); i++)
+        sum += weights[i];
+    if (sum == 0)
+        return;
+    unsigned drawn = random_below(&world->random, sum);
+    unsigned phone = random_below(&world->random, world->phone_count);
+    while (drawn >= weights[which])
+        drawn -= weights[which++];
+    switch (which) {
+    case 0:
+        cut(world);
+        break;
+    case 1:
+        host_kill(world);
+        break;
+    case 2:
+        host_drain(world);
+        break;
+    case 3:
+        phone_kill(world, phone);
+        break;
+    case 4:
+        phone_wipe(world, phone);
+        break;
+    case 5:
+        jump(world);
+        break;
+    case 6:
+        trouble(world);
+        break;
+    case 7:
+        phone_connects(world, phone, true);
+        break;
+    case 8:
+        world->phones[phone].no_sim = !world->phones[phone].no_sim;
+        break;
+    case 9:
+        phone_changes_credit(world, phone);
+        break;
+    }
+}
+
+/* Faults stop: the disk has room, everybody has a network and a working radio. The clock may stay
+   wrong, or be set right. */
+void weather_calm(struct world *world)
+{
+    TRACE(world, "faults stop");
+    world->calm = true;
+    world->calm_since_ms = world->now_ms;
+    world->store.trouble = ERROR_NONE;
+    if (random_chance(&world->random, 500))
+        world->wall_offset_ms = RIGHT_MS;
+    for (unsigned i = 0; i < world->phone_count; i++) {
+        world->phones[i].no_sim = false;
+        phone_changes_credit(world, i);
+    }
+}
+
+/* ---- People ---- */
+
+/* Runs a write of the API's, which is another process: in a transaction of its own. */
+static enum error run(struct world *world, struct store_write *write)
+{
+    if (world->store.trouble != ERROR_NONE)
+        return world->store.trouble;
+    store_begin(world);
+    write->result = store_execute(world, write);
+    store_commit(world);
+    return write->result;
+}
+
+static void ring(struct world *world)
+{
+    if (!random_chance(&world->random, world->weather.lost_doorbells))
+        world_schedule(world, random_between(&world->random, 0, 5),
+                       (struct event){.type = EVENT_DOORBELL});
+}
+
+static void queue(struct world *world, unsigned number, bool answered)
+{
+    struct message message = {.id = message_id_of(number)};
+    struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
+    enum error error = run(world, &write);
+    TRACE(world, "message %u is queued: %s", number,
+          error == ERROR_NONE ? "accepted" : error_code(error));
+    if (error != ERROR_NONE)
+        return;
+    world->counts->messages++;
+    world->records[number].promised = true;
+    world->records[number].event_count = 1;
+    if (!answered)
+        ring(world);
+}
+
+static void cancel(struct world *world, unsigned number)
+{
+    struct record *record = &world->records[number];
+    struct store_write write = {.verb = STORE_CANCEL, .cancel.id = message_id_of(number)};
+    if (!record->promised || run(world, &write) != ERROR_NONE)
+        return;
+    TRACE(world, "message %u: %s", number,
+          write.cancel.asked ? "its phone shall cancel it" : "is cancelled");
+    if (write.cancel.asked)
+        record->revoke_promised = true;
+    else
+        record->cancelled_by_api = true;
+    ring(world);
+}
+
+void weather_client(struct world *world, unsigned what, unsigned message)
+{
+    if (world->store.open) { /* another process writes: wait */
+        world_schedule(world, 5, (struct event){.type = EVENT_CLIENT, .a = what, .b = message});
+        return;
+    }
+    if (what == CLIENT_QUEUES && world->broken == RULE_QUEUE_ANSWERED_EARLY) {
+        world->records[message].promised = true;
+        world_schedule(world, random_between(&world->random, 1, 500),
+                       (struct event){.type = EVENT_CLIENT, .a = CLIENT_COMMITS, .b = message});
+    } else if (what == CLIENT_CANCELS) {
+        cancel(world, message);
+    } else {
+        queue(world, message, what == CLIENT_COMMITS);
+    }
+}

@@ -1,0 +1,224 @@
+/* The run of a seed, and what all parts of the world share. */
+#include "world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SETTLED_WITHIN_MS = 3 * 3600 * 1000 };
+
+void world_schedule(struct world *world, int64_t in_ms, struct event event)
+{
+    event.at_ms = world->now_ms + in_ms;
+    schedule_add(&world->schedule, event);
+}
+
+int64_t world_wall_ms(const struct world *world)
+{
+    return world->now_ms + world->wall_offset_ms;
+}
+
+void world_trace(struct world *world, const char *format, ...)
+{
+    struct trace *trace = world->trace;
+    char *line = trace->lines[trace->count++ % TRACE_LINES];
+    va_list arguments;
+    int length = snprintf(line, TRACE_WIDTH, "%9lld  ", (long long)world->now_ms);
+    va_start(arguments, format);
+    vsnprintf(line + length, TRACE_WIDTH - (size_t)length, format, arguments);
+    va_end(arguments);
+    if (trace->print)
+        puts(line);
+}
+
+/* ---- Names ---- */
+
+struct message_id message_id_of(unsigned message)
+{
+    struct message_id id = {{1, 2, 3}};
+    id.bytes[MESSAGE_ID_BYTES - 1] = (unsigned char)message;
+    return id;
+}
+
+unsigned message_of_id(const struct message_id *id)
+{
+    unsigned message = MIN(id->bytes[MESSAGE_ID_BYTES - 1], (unsigned)MOST_MESSAGES);
+    struct message_id ours = message_id_of(message);
+    return message_id_equal(&ours, id) ? message : MOST_MESSAGES;
+}
+
+/* "phone-0" */
+unsigned phone_of_device(const char *device_id)
+{
+    return (unsigned)(device_id[6] - '0');
+}
+
+void device_id_of(unsigned phone, char device_id[DEVICE_ID_SIZE])
+{
+    snprintf(device_id, DEVICE_ID_SIZE, "phone-%u", phone);
+}
+
+bool frame_is(const char *text, const char *type)
+{
+    static const char start[] = "{\"type\":\"";
+    size_t length = strlen(type);
+    return strncmp(text, start, sizeof(start) - 1) == 0 &&
+           strncmp(text + sizeof(start) - 1, type, length) == 0 &&
+           text[sizeof(start) - 1 + length] == '"';
+}
+
+unsigned frame_message(const char *text)
+{
+    static const char member[] = "\"message_id\":\"";
+    const char *found = strstr(text, member);
+    char id_text[MESSAGE_ID_TEXT_SIZE] = "";
+    struct message_id id;
+    if (!found)
+        return MOST_MESSAGES;
+    memccpy(id_text, found + sizeof(member) - 1, '"', sizeof(id_text) - 1);
+    return message_id_parse(id_text, &id) ? message_of_id(&id) : MOST_MESSAGES;
+}
+
+unsigned frame_number(const char *text, const char *name)
+{
+    const char *found = strstr(text, name);
+    return found ? (unsigned)strtoul(found + strlen(name), NULL, 10) : 0;
+}
+
+/* ---- Events ---- */
+
+static void phone_event(struct world *world, const struct event *event)
+{
+    struct phone *phone = &world->phones[event->subject];
+    unsigned message = event->a & 0xff, attempt = event->a >> 8;
+    bool same = event->generation == phone->incarnation;
+    if (event->type == EVENT_PHONE_CONNECTS && same)
+        phone_connects(world, event->subject, false);
+    if (event->type == EVENT_PHONE_SUBMITS && same && phone->assured)
+        assured_submits(world, phone, message, attempt);
+    if (event->type == EVENT_PHONE_SUBMITS && same && !phone->assured)
+        basic_submits(world, phone, message);
+    if (event->type != EVENT_RADIO || !phone->runs)
+        return;
+    /* A phone that was killed may be told when it runs again, or never. */
+    if (!same && random_chance(&world->random, 700))
+        return;
+    if (phone->assured && attempt > 0)
+        assured_radio(world, phone, message, attempt, event->b);
+    if (!phone->assured && attempt == 0 && phone->seen[message])
+        basic_radio(world, phone, message, event->b);
+}
+
+static void connection_event(struct world *world, const struct event *event)
+{
+    struct connection *connection = &world->connections[event->subject];
+    if (!connection->used || connection->generation != event->generation)
+        return;
+    if (event->type == EVENT_OPENS)
+        link_arrives(world, event->subject);
+    if (event->type == EVENT_WRITABLE && connection->broker_is_open)
+        host_write(world, event->subject);
+    if (event->type == EVENT_FRAME_UP)
+        link_frame_up(world, event->subject);
+    if (event->type == EVENT_FRAME_DOWN)
+        link_frame_down(world, event->subject);
+    if (event->type == EVENT_BROKER_NOTICES)
+        link_broker_notices(world, event->subject);
+    if (event->type == EVENT_PHONE_NOTICES)
+        link_phone_notices(world, event->subject);
+}
+
+static void host_event(struct world *world, const struct event *event)
+{
+    if (!world->host.broker || event->generation != world->host.generation)
+        return;
+    if (event->type == EVENT_BROKER_TICK)
+        host_tick(world);
+    if (event->type == EVENT_STORE_COMMIT)
+        host_commit(world);
+    if (event->type == EVENT_STORE_ANSWER)
+        host_answer(world);
+}
+
+static void happen(struct world *world, const struct event *event)
+{
+    switch (event->type) {
+    case EVENT_BROKER_START:
+        if (!world->host.broker)
+            host_start(world);
+        break;
+    case EVENT_DOORBELL:
+        if (world->host.broker) {
+            broker_doorbell(world->host.broker, world->now_ms);
+            host_pump(world);
+        }
+        break;
+    case EVENT_BROKER_TICK:
+    case EVENT_STORE_COMMIT:
+    case EVENT_STORE_ANSWER:
+        host_event(world, event);
+        break;
+    case EVENT_OPENS:
+    case EVENT_WRITABLE:
+    case EVENT_FRAME_UP:
+    case EVENT_FRAME_DOWN:
+    case EVENT_BROKER_NOTICES:
+    case EVENT_PHONE_NOTICES:
+        connection_event(world, event);
+        break;
+    case EVENT_PHONE_START:
+        phone_start(world, event->subject);
+        break;
+    case EVENT_PHONE_CONNECTS:
+    case EVENT_PHONE_SUBMITS:
+    case EVENT_RADIO:
+        phone_event(world, event);
+        break;
+    case EVENT_CLIENT:
+        weather_client(world, event->a, event->b);
+        break;
+    case EVENT_FAULT:
+        weather_fault(world);
+        break;
+    }
+}
+
+static void run(struct world *world)
+{
+    struct event event;
+    weather_init(world);
+    while (!world->violation[0] && schedule_take(&world->schedule, &event)) {
+        world->now_ms = event.at_ms;
+        world->counts->steps++;
+        if (!world->calm && world->now_ms >= world->weather.storm_ms)
+            weather_calm(world);
+        happen(world, &event);
+        if (!world->calm || event.type != EVENT_BROKER_TICK)
+            continue;
+        if (truth_all_settled(world) || world->now_ms - world->calm_since_ms > SETTLED_WITHIN_MS)
+            break;
+    }
+    if (!world->violation[0])
+        truth_at_the_end(world);
+}
+
+bool world_run(uint64_t seed, enum rule broken, struct counts *counts, struct trace *trace,
+               char violation[256])
+{
+    struct world *world = calloc(1, sizeof(*world));
+    if (!world)
+        abort();
+    *world = (struct world){
+        .seed = seed, .broken = broken, .random.state = seed, .counts = counts, .trace = trace};
+    run(world);
+    counts->seeds++;
+    counts->violations += world->violation[0] != '\0';
+    strcpy(violation, world->violation);
+    host_discard(world);
+    link_release_all(world);
+    free(world->schedule.heap);
+    bool good = !world->violation[0];
+    free(world);
+    return good;
+}

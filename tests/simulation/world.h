@@ -1,0 +1,415 @@
+/*
+ * The simulated world: a broker core, its store, phones and their radios, the network between them,
+ * people who queue and cancel, and everything that goes wrong. One thread, no clock, no sockets;
+ * all chance comes from the seed, so that a run can be repeated.
+ *
+ * Each file has its part of it:
+ *   model_store.c   the store's verbs in memory; what is not committed is lost with the broker
+ *   broker_host.c   carries out what the core wants; kills it, drains it, starts it again
+ *   link.c          connections: frames on their way, in order, until the connection is cut
+ *   phone*.c        phones with a journal and basic ones; radio.c what becomes of a text
+ *   weather.c       what this seed is like, faults, people
+ *   truth.c         what really happened, and the invariants
+ */
+#ifndef SIMULATION_WORLD_H
+#define SIMULATION_WORLD_H
+
+#include "../../common/buffer.h"
+#include "../../ws-broker/broker.h"
+#include "random.h"
+#include "rules.h"
+#include "schedule.h"
+
+enum {
+    MOST_MESSAGES = 16,
+    MOST_PHONES = 4,
+    MOST_CONNECTIONS = 64,
+    MOST_ATTEMPTS = 128,
+    MOST_REPORTS = 512, /* of one phone, over all its journals */
+    MOST_SUBMITS = 16,
+    MOST_OUTBOX = 128,
+    NOBODY = -1,
+};
+
+/* ---- The store ---- */
+
+struct stored_message {
+    bool there;
+    enum message_status status;
+    unsigned attempt;
+    unsigned event_count;
+    int device; /* of the last phone; NOBODY */
+    struct message_id journal;
+    unsigned failures;
+    int64_t not_before_ms;
+    unsigned proved_attempt;
+    bool revoke;
+    int64_t report_seq;    /* of the last report that counted; -1: none */
+    int64_t updated_at_ms; /* wall */
+    int64_t moved_at_ms;   /* the same, truly: monotonic. No verb looks at it */
+};
+
+struct stored_device {
+    bool there;
+    int64_t session;
+    bool connected;
+    struct message_id broker;
+};
+
+struct tables {
+    struct stored_message messages[MOST_MESSAGES];
+    struct stored_device devices[MOST_PHONES];
+    bool has_broker;
+    struct message_id broker;
+};
+
+/* What a transaction did, for those who check it once it is on disk. */
+struct change {
+    bool is_report; /* a report was looked at; otherwise a message moved */
+    unsigned message;
+    enum message_status from, to; /* to: also of the report */
+    unsigned attempt;
+    int device;
+    struct message_id journal;
+    bool by_silence; /* nothing had been heard of it */
+    int64_t moved_at_ms;
+};
+
+enum { MOST_CHANGES = 256, MOST_WRITES = 1024 };
+
+struct model_store {
+    struct tables tables;    /* as the open transaction sees them */
+    struct tables committed; /* as on disk, while a transaction is open */
+    bool open;
+    struct change changes[MOST_CHANGES];
+    size_t change_count;
+    enum error trouble; /* commits end with this; ERROR_NONE */
+};
+
+/* ---- The broker ---- */
+
+struct write_queue {
+    struct store_write *writes[MOST_WRITES];
+    size_t count;
+};
+
+struct host {
+    struct broker *broker; /* NULL: not running */
+    unsigned generation;
+    struct message_id instance;
+    struct broker_options options;
+    struct write_queue waiting, batch, committed; /* committed: answers on their way */
+    int64_t tick_at_ms;
+    bool draining;
+};
+
+/* ---- The network ---- */
+
+struct flying {
+    struct flying *next;
+    int64_t at_ms;
+    enum { FLYING_TEXT, FLYING_PING, FLYING_PONG, FLYING_CLOSE } kind;
+    enum error close_error;
+    char *text; /* owned */
+};
+
+struct link {
+    struct flying *first, *last;
+    int64_t last_at_ms;
+    unsigned due; /* arrived, but not read */
+};
+
+struct connection {
+    bool used;
+    unsigned generation;
+    unsigned phone;
+    bool assured;
+    bool phone_is_open, broker_is_open;
+    bool is_opening;
+    bool greeted;    /* the phone was welcomed on it */
+    unsigned opened; /* the phone's count */
+    bool paused;     /* the broker does not read */
+    bool writable_is_due;
+    session_id session;
+    struct link up, down;
+};
+
+/* ---- Phones ---- */
+
+struct journal {
+    struct message_id epoch;
+    struct journal_entry {
+        enum {
+            ENTRY_NONE,
+            ENTRY_OFFERED,
+            ENTRY_RELEASED,
+            ENTRY_SUBMITTING,
+            ENTRY_DONE,
+            ENTRY_DROPPED
+        } state;
+        unsigned attempt;
+        bool nothing_sent; /* ENTRY_DONE */
+    } entries[MOST_MESSAGES];
+    struct outgoing {
+        unsigned seq;
+        unsigned message, attempt;
+        enum message_status status;
+        const char *code;
+        unsigned parts_sent;
+    } outbox[MOST_OUTBOX];
+    unsigned outbox_count;
+};
+
+struct phone {
+    unsigned index;
+    bool assured;
+    bool runs;
+    unsigned incarnation; /* one more with each start */
+    struct journal memory, disk;
+    unsigned epochs;
+    int64_t wiped_at_ms; /* 0: never */
+    unsigned last_seq;
+    unsigned last_opened; /* of its connections, at the broker */
+    int current, older;   /* connections; NOBODY */
+    bool connects;        /* an event for that is on its way */
+    int64_t wait_ms;      /* before the next connection */
+
+    bool reads_older;     /* goes on with an old connection beside the new one */
+    bool notices_silence; /* of its radio, and reports a timeout */
+    int64_t slow_ms;
+    unsigned credit;
+    bool no_sim;
+
+    /* A basic phone: what it was given, for ever; the last status, until it is killed. */
+    bool seen[MOST_MESSAGES];
+    bool has_status[MOST_MESSAGES];
+    enum message_status status[MOST_MESSAGES];
+    const char *code[MOST_MESSAGES];
+
+    struct reported {
+        unsigned message, attempt;
+        enum message_status status;
+    } reported[MOST_REPORTS]; /* by seq */
+};
+
+/* ---- Truth ---- */
+
+struct submit {
+    unsigned phone, attempt;
+    bool taken;       /* the network has it, or a part */
+    bool proved;      /* the phone has journaled that nothing was sent */
+    bool interrupted; /* the phone was killed before the radio had answered */
+};
+
+struct record {
+    bool promised; /* somebody was given the id */
+    bool cancelled_by_api;
+    bool revoke_promised;
+    enum message_status status; /* on disk */
+    unsigned attempt, event_count;
+    struct {
+        int device;
+        struct message_id journal;
+        bool basic, dispatched, accepted, proved;
+        bool released; /* the release was on the wire */
+        unsigned reports;
+    } attempts[MOST_ATTEMPTS];
+    unsigned new_sms_count;
+    struct submit submits[MOST_SUBMITS];
+    unsigned submit_count;
+};
+
+/* What this seed is like. */
+struct weather {
+    unsigned messages;
+    int64_t storm_ms; /* how long things go wrong */
+    int64_t fault_every_ms;
+    unsigned cuts, kills, drains, crashes, wipes, jumps, troubles, seconds, cancels, lost_doorbells,
+        sim_losses, credit_changes;                              /* weights; 0: never */
+    unsigned crash_per_mille;                                    /* at each step of a phone */
+    unsigned definite, permanent, ambiguous, partial, no_result; /* per mille of submits */
+    int64_t delay_ms, commit_ms;
+    unsigned long_delays;    /* per mille */
+    unsigned write_failures; /* per mille */
+};
+
+struct counts {
+    uint64_t seeds, steps, messages, kills, drains, wipes, crashes, cuts, jumps, commits_lost,
+        frames, submits, violations;
+    uint64_t ended[MESSAGE_STATUS_COUNT];
+};
+
+enum { TRACE_LINES = 4096, TRACE_WIDTH = 200 };
+
+struct trace {
+    char lines[TRACE_LINES][TRACE_WIDTH];
+    uint64_t count;
+    bool print; /* at once */
+};
+
+struct world {
+    uint64_t seed;
+    enum rule broken;
+    struct random random;
+    struct schedule schedule;
+    int64_t now_ms, wall_offset_ms;
+    int64_t small_jumps_ms; /* of the wall clock, that the broker cannot see */
+    struct weather weather;
+    bool calm; /* faults have stopped */
+    int64_t calm_since_ms;
+
+    struct model_store store;
+    struct host host;
+    struct connection connections[MOST_CONNECTIONS];
+    struct phone phones[MOST_PHONES];
+    unsigned phone_count;
+    struct record records[MOST_MESSAGES];
+    unsigned message_count; /* those that somebody wanted so far */
+
+    char violation[256]; /* "": none */
+    struct counts *counts;
+    struct trace *trace; /* NULL: none is kept */
+};
+
+/* ---- world.c ---- */
+
+/* Runs a whole seed; false when an invariant was violated. `trace` may be NULL. */
+bool world_run(uint64_t seed, enum rule broken, struct counts *counts, struct trace *trace,
+               char violation[256]);
+
+void world_schedule(struct world *world, int64_t in_ms, struct event event);
+int64_t world_wall_ms(const struct world *world);
+
+/* A line of the trace; costs nothing when there is none. */
+#define TRACE(world, ...)                                                                          \
+    do {                                                                                           \
+        if ((world)->trace)                                                                        \
+            world_trace(world, __VA_ARGS__);                                                       \
+    } while (0)
+PRINTF_FORMAT(2, 3) void world_trace(struct world *world, const char *format, ...);
+
+struct message_id message_id_of(unsigned message);
+/* MOST_MESSAGES for an id that is none of ours. */
+unsigned message_of_id(const struct message_id *id);
+unsigned phone_of_device(const char *device_id);
+void device_id_of(unsigned phone, char device_id[DEVICE_ID_SIZE]);
+
+/* ---- model_store.c ---- */
+
+void store_begin(struct world *world);
+void store_commit(struct world *world);
+void store_rollback(struct world *world);
+enum error store_execute(struct world *world, struct store_write *write);
+const struct tables *store_on_disk(const struct world *world);
+
+/* ---- broker_host.c ---- */
+
+void host_start(struct world *world);
+void host_kill(struct world *world);
+/* Frees a core at the end of the run. */
+void host_discard(struct world *world);
+void host_drain(struct world *world);
+void host_tick(struct world *world);
+void host_pump(struct world *world);
+void host_commit(struct world *world);
+void host_answer(struct world *world);
+void host_write(struct world *world, unsigned connection);
+void host_end_lease_if_drained(struct world *world);
+
+/* ---- link.c ---- */
+
+/* NOBODY when there are too many. */
+int link_open(struct world *world, unsigned phone);
+void link_arrives(struct world *world, unsigned connection);
+void link_send_up(struct world *world, unsigned connection, int kind, char *text);
+void link_send_down(struct world *world, unsigned connection, int kind, char *text,
+                    enum error close_error);
+void link_frame_up(struct world *world, unsigned connection);
+void link_frame_down(struct world *world, unsigned connection);
+void link_pause(struct world *world, unsigned connection, bool pause);
+
+/* One side ends it. Of what it has sent, some still arrives (all if `gently`), and the other
+   side notices some time. */
+void link_leave_phone(struct world *world, unsigned connection, bool gently);
+void link_leave_broker(struct world *world, unsigned connection, bool gently);
+void link_broker_notices(struct world *world, unsigned connection);
+void link_phone_notices(struct world *world, unsigned connection);
+void link_release_all(struct world *world);
+
+/* ---- phone.c ---- */
+
+void phone_init(struct world *world, unsigned index);
+void phone_start(struct world *world, unsigned index);
+void phone_kill(struct world *world, unsigned index);
+void phone_wipe(struct world *world, unsigned index);
+void phone_connect_later(struct world *world, unsigned index);
+void phone_connects(struct world *world, unsigned index, bool second);
+void phone_opened(struct world *world, unsigned connection);
+void phone_receives(struct world *world, unsigned connection, const struct flying *frame);
+void phone_lost(struct world *world, unsigned connection);
+void phone_changes_credit(struct world *world, unsigned index);
+/* Whether the phone is killed at this very point. */
+bool phone_dies_here(struct world *world, struct phone *phone);
+
+/* ---- phone_assured.c ---- */
+
+void assured_greet(struct world *world, struct phone *phone, unsigned connection);
+void assured_receives(struct world *world, struct phone *phone, unsigned connection,
+                      const char *text);
+void assured_starts(struct world *world, struct phone *phone);
+void assured_submits(struct world *world, struct phone *phone, unsigned message, unsigned attempt);
+void assured_radio(struct world *world, struct phone *phone, unsigned message, unsigned attempt,
+                   unsigned result);
+void assured_send_reports(struct world *world, struct phone *phone, unsigned connection);
+
+/* ---- phone_basic.c ---- */
+
+void basic_receives(struct world *world, struct phone *phone, unsigned connection,
+                    const char *text);
+void basic_send_reports(struct world *world, struct phone *phone, unsigned connection);
+void basic_submits(struct world *world, struct phone *phone, unsigned message);
+void basic_radio(struct world *world, struct phone *phone, unsigned message, unsigned result);
+
+/* ---- radio.c ---- */
+
+enum radio_result {
+    RADIO_SENT,
+    RADIO_DELIVERED,
+    RADIO_UNDELIVERED, /* the network says so, later */
+    RADIO_DEFINITE,
+    RADIO_PERMANENT,
+    RADIO_AMBIGUOUS,
+    RADIO_PARTIAL, /* some parts went out */
+    RADIO_TIMEOUT, /* the phone waited long enough */
+};
+
+void radio_submit(struct world *world, struct phone *phone, unsigned message, unsigned attempt);
+struct submit *radio_find(struct world *world, unsigned message, unsigned phone, unsigned attempt);
+
+/* ---- weather.c ---- */
+
+void weather_init(struct world *world);
+void weather_fault(struct world *world);
+void weather_client(struct world *world, unsigned what, unsigned message);
+void weather_calm(struct world *world);
+
+/* ---- truth.c ---- */
+
+void truth_committed(struct world *world, const struct change *change);
+void truth_written(struct world *world, unsigned phone, const char *text);
+void truth_closed(struct world *world, unsigned connection, enum error error);
+void truth_submits(struct world *world, unsigned phone, unsigned message);
+void truth_check_rows(struct world *world);
+bool truth_all_settled(const struct world *world);
+void truth_at_the_end(struct world *world);
+
+PRINTF_FORMAT(2, 3) void violate(struct world *world, const char *format, ...);
+
+/* ---- Reading the gateway's frames; they are ours, so no parser is needed ---- */
+
+bool frame_is(const char *text, const char *type);
+/* MOST_MESSAGES without one. */
+unsigned frame_message(const char *text);
+unsigned frame_number(const char *text, const char *name);
+
+#endif

@@ -1,0 +1,85 @@
+"""Each process is ended at each of its fail points, and the promise is kept.
+
+F1 to F15 of the list of faults: the build with FAIL_POINTS=1 ends by itself at a point, is started
+again as it is, and everything that was promised is delivered, once.
+"""
+
+import re
+import signal
+import subprocess
+
+import pytest
+
+from harness.gateway import ROOT, programs_folder
+from harness.ledgers import DELIVERED, SENT, settle_and_check
+from harness.waiting import wait_for
+
+FAST = ("--send-ms", "1-20", "--report-ms", "1-20")
+
+# The frames of the first message that a phone is given: welcome, offer, release, and a report_ack
+# for each of sending, sent, delivered.
+FRAMES = range(1, 7)
+
+API_POINTS = [("api.before_enqueue", 3), ("store.before_commit", 3), ("store.after_commit", 3),
+              ("api.after_doorbell", 3), ("api.before_answer", 3), ("store.after_checkpoint", 1)]
+# The first commits of a broker: its lease, phones that connect, what it hands over, its releases.
+BROKER_POINTS = [("broker.before_hand_over", 1), ("broker.before_hand_over", 3),
+                 ("broker.after_hand_over", 1), ("broker.after_hand_over", 5),
+                 ("broker.before_release", 1), ("broker.before_release", 3),
+                 ("broker.after_release", 1), ("broker.after_release", 3),
+                 ("broker.before_report", 1), ("broker.before_report", 5),
+                 ("broker.after_report", 1), ("broker.after_report", 5),
+                 ("store.after_checkpoint", 1)] + \
+    [(f"broker.{side}_frame", number) for side in ("before", "after") for number in FRAMES] + \
+    [(f"store.{side}_commit", number) for side in ("before", "after") for number in (1, 4, 6, 9)]
+POINTS = [("api_fcgi", *point) for point in API_POINTS] + \
+    [("ws_broker", *point) for point in BROKER_POINTS]
+
+
+@pytest.fixture(scope="session")
+def build():
+    return "faults"
+
+
+@pytest.mark.parametrize("victim, point, passage", POINTS)
+def test_a_process_that_ends_at_a_fail_point_breaks_no_promise(make_gateway, make_phones, make_load,
+                                                               victim, point, passage):
+    gateway = make_gateway().start()
+    load = make_load(gateway, 400 if point == "store.after_checkpoint" else 30)
+    wait_for(lambda: len(load.promised_now()) > 2, "messages to hand over")
+    process = getattr(gateway, victim)
+    process.kill()
+    process.environment = process.environment | {"FAIL_POINT": f"{point}:{passage}"}
+    process.start(ready=False)
+    phones = make_phones(gateway, 2, *FAST, wait=False)
+    assert process.wait(60) == -signal.SIGKILL, process.log()[-3000:]
+    assert f"fail point {point}:{passage}\n" in process.log()
+    del process.environment["FAIL_POINT"]
+    process.start()
+    enough = len(load.promised_now()) + 10
+    wait_for(lambda: len(load.promised_now()) > enough, "clients to go on")
+    database = settle_and_check(gateway, load.stop(), [phones])
+    # No phone was wiped or killed: there is no excuse for any other end.
+    assert set(database.statuses()) <= {SENT, DELIVERED}
+
+
+def test_every_fail_point_is_walked():
+    sources = [path for folder in ("common", "api-fcgi", "ws-broker")
+               for path in (ROOT / folder).rglob("*.c")]
+    named = {name for path in sources
+             for name in re.findall(r'FAIL_POINT\("(.*?)"\)', path.read_text())}
+    assert named == {point for _, point, _ in POINTS}
+
+
+@pytest.mark.parametrize("program", ["api-fcgi", "ws-broker"])
+def test_only_the_build_for_it_has_fail_points(program):
+    def traces(which):
+        path = programs_folder(which) / program
+        symbols = subprocess.check_output(["nm", path], text=True)
+        texts = subprocess.check_output(["strings", path], text=True)
+        return [line for line in (symbols + texts).splitlines()
+                if re.search(r"\bfail_point$|FAIL_POINT|^fail point|^store\.(before|after)_", line)]
+
+    assert traces("faults")
+    for which in ("release", "address", "thread"):
+        assert traces(which) == []

@@ -1,0 +1,199 @@
+"""Clocks that jump, processes that stand still, a doorbell nobody hears, crowds, backups (F34 to F37,
+F43), all under load: nothing is lost, nothing is sent twice, nothing is given up."""
+
+import os
+import signal
+import socket
+import sqlite3
+import time
+
+import pytest
+
+from harness.ledgers import DELIVERED, SENT, Checker, settle_and_check
+from harness.waiting import wait_for
+
+FAST = ("--send-ms", "1-20", "--report-ms", "1-20")
+LONG = "TORTURE_LONG" in os.environ
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+YEARS = 10 * 365 * 86400
+STEPS = {"ten years on": YEARS, "ten years back": -YEARS, "an hour back": -3600}
+
+
+@pytest.fixture(scope="session")
+def build():
+    return "release"
+
+
+def all_arrived(gateway, load, fleets):
+    database = settle_and_check(gateway, load.stop(), fleets)
+    assert set(database.statuses()) <= {SENT, DELIVERED}
+    return database
+
+
+def go_on(load, count=30):
+    before = len(load.promised_now())
+    wait_for(lambda: len(load.promised_now()) > before + count, "clients to go on")
+
+
+# ---- Clocks ----
+
+class Clock:
+    """The wall clock of a gateway, to be set; the clocks that count from the start go on as ever."""
+
+    def __init__(self, gateway):
+        self.path = gateway.folder / "clock"
+        self.set(0)
+        for process in (gateway.api_fcgi, gateway.ws_broker):
+            process.environment = process.environment | {
+                "LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(self.path),
+                "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+    def set(self, seconds):
+        new = self.path.with_suffix(".new")
+        new.write_text(f"{seconds:+d}\n")
+        new.rename(self.path)
+
+
+@pytest.mark.parametrize("restart, steps", [
+    *((restart, [step]) for restart in (False, True) for step in STEPS),
+    (False, [*STEPS, *STEPS])],
+    ids=lambda value: " and ".join(value) if isinstance(value, list) else f"restart {value}")
+def test_a_clock_that_jumps_gives_nothing_up(make_gateway, make_phones, make_load, restart, steps):
+    gateway = make_gateway()
+    clock = Clock(gateway)
+    gateway.start()
+    phones = make_phones(gateway, 2, *FAST)
+    load = make_load(gateway, 100)
+    for step in steps:
+        go_on(load)
+        clock.set(STEPS[step])
+        go_on(load)
+        if restart:
+            for process in (gateway.api_fcgi, gateway.ws_broker):
+                process.stop()
+                process.start()
+            go_on(load)
+        wait_for(lambda: len(gateway.api.devices()) == 2, f"phones to be there {step}")
+    all_arrived(gateway, load, [phones])
+
+
+def test_messages_in_hand_outlive_a_clock_that_jumps(make_gateway, make_phones):
+    """Their silence looks like ten years, and nobody gives them up."""
+    gateway = make_gateway()
+    clock = Clock(gateway)
+    gateway.start()
+    phones = make_phones(gateway, 1, "--send-ms", "2000", "--report-ms", "1-20")
+    ids = [gateway.api.send()["message_id"] for _ in range(3)]
+    wait_for(lambda: gateway.query("SELECT count(*) FROM message WHERE status IN (2, 3)") == [(3,)],
+             "the messages to be in the phone's hands")
+    clock.set(YEARS)
+    gateway.ws_broker.kill()
+    gateway.ws_broker.start()
+    wait_for(lambda: gateway.query("SELECT DISTINCT status FROM message") == [(DELIVERED,)],
+             "everything to be delivered")
+    settle_and_check(gateway, ids, [phones])
+
+
+# ---- Processes that stand still ----
+
+@pytest.mark.parametrize("victim", ["ws_broker", "api_fcgi", "nginx"])
+def test_a_process_that_stands_still_loses_nothing(make_gateway, make_phones, make_load, victim):
+    # Longer than a phone is given to show that it is alive, and than a broker's lease.
+    seconds = 60 if LONG else 4
+    gateway = make_gateway(LIVENESS_TIMEOUT_SECONDS=3, PRESENCE_LEASE_SECONDS=3).start()
+    phones = make_phones(gateway, 4, *FAST)
+    load = make_load(gateway, 50)
+    go_on(load)
+    process = getattr(gateway, victim)
+    os.killpg(process.popen.pid, signal.SIGSTOP)
+    time.sleep(seconds)  # that is the fault
+    os.killpg(process.popen.pid, signal.SIGCONT)
+    go_on(load)
+    all_arrived(gateway, load, [phones])
+
+
+# ---- The doorbell ----
+
+@pytest.mark.parametrize("fault", ["missing", "deaf", "a folder", "garbage"])
+def test_the_doorbell_is_only_a_hint(make_gateway, make_phones, make_load, fault):
+    gateway = make_gateway(SWEEP_INTERVAL_SECONDS=1).start()
+    phones = make_phones(gateway, 2, *FAST)
+    doorbell = gateway.folder / "run" / "doorbell.sock"
+    listener = None
+    if fault == "garbage":
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ringer:
+            ringer.setblocking(False)
+            for number in range(20000):
+                try:
+                    ringer.sendto(os.urandom(number % 4096), str(doorbell))
+                except BlockingIOError:
+                    pass
+    else:
+        doorbell.unlink()
+    if fault == "a folder":
+        doorbell.mkdir()
+    if fault == "deaf":  # somebody else's, which is soon full
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        listener.bind(str(doorbell))
+    load = make_load(gateway, 100)
+    go_on(load, 100)
+    all_arrived(gateway, load, [phones])
+    if listener:
+        listener.close()
+    if fault == "a folder":
+        doorbell.rmdir()
+
+
+# ---- Crowds ----
+
+@pytest.mark.parametrize("assured", [True, False], ids=["assured", "basic"])
+def test_a_thousand_phones_that_come_back_at_once(make_gateway, make_phones, make_load, assured):
+    gateway = make_gateway().start()
+    phones = make_phones(gateway, 1000, *FAST, "--connect-rate", "100000", assured=assured)
+    load = make_load(gateway, 50)
+    for number in range(5 if LONG else 1):
+        go_on(load)
+        if not assured:  # what is on its way to a basic phone when it breaks may be lost
+            all_arrived(gateway, load, [phones])
+        gateway.nginx.kill()
+        gateway.nginx.start()
+        wait_for(lambda: gateway.query(
+            "SELECT count(*) FROM device WHERE broker_instance IS NOT NULL AND session >= ?",
+            number + 2) == [(1000,)], "all phones to be back", 150)
+        if not assured:
+            load = make_load(gateway, 50)
+            go_on(load)
+    all_arrived(gateway, load, [phones])
+
+
+# ---- Backups ----
+
+def test_a_backup_under_load_is_consistent_and_can_be_restored(make_gateway, make_phones, make_load,
+                                                               tmp_path):
+    gateway = make_gateway().start()
+    phones = make_phones(gateway, 4, *FAST)
+    load = make_load(gateway, 200)
+    for number in range(20 if LONG else 3):
+        go_on(load, 100)
+        promised = load.promised_now()
+        path = tmp_path / f"backup-{number}.db"
+        source = sqlite3.connect(f"file:{gateway.database}?mode=ro", uri=True)
+        target = sqlite3.connect(path)
+        source.backup(target)
+        source.close()
+        target.close()
+        checker = Checker(gateway)
+        checker.check(promised, [], database_path=path)
+        checker.conclude()
+    all_arrived(gateway, load, [phones])
+
+    # The last one is put in the database's place: a gateway starts on it and works.
+    for process in gateway.processes:
+        process.stop()
+    for suffix in ("-wal", "-shm"):
+        gateway.database.with_name(gateway.database.name + suffix).unlink()
+    path.rename(gateway.database)
+    for process in gateway.processes:
+        process.start()
+    message = gateway.api.send()
+    gateway.api.wait_status(message["message_id"], "delivered")

@@ -1,0 +1,70 @@
+"""Processes and phones are killed at random moments under load (F16, F19), all the time.
+
+TORTURE_SECONDS is how long, and TORTURE_SEED repeats the choice of victims. `make torture` sets the
+time to an hour; `make test` has the short form.
+"""
+
+import os
+import random
+import time
+from collections import Counter
+
+import pytest
+
+from harness.ledgers import DELIVERED, SENT, UNKNOWN, Checker, read_radio, settle_and_check
+
+SECONDS = int(os.environ.get("TORTURE_SECONDS", 60))
+SEED = int(os.environ.get("TORTURE_SEED", random.SystemRandom().randrange(1 << 32)))
+
+FLEETS, PHONES_OF_A_FLEET = 3, 4
+CHECK_EVERY_SECONDS = 15
+
+
+@pytest.fixture(scope="session")
+def build():
+    return os.environ.get("TORTURE_BUILD", "release")
+
+
+def read_all_radios(fleets):
+    return [line for fleet in fleets for line in read_radio(fleet.ledger_path)]
+
+
+def test_nothing_is_lost_or_sent_twice_while_everything_is_killed(make_gateway, make_phones,
+                                                                   make_load, torture_report):
+    print(f"TORTURE_SEED={SEED}")
+    gateway = make_gateway().start()
+    fleets = [make_phones(gateway, PHONES_OF_A_FLEET, "--send-ms", "1-40", "--report-ms", "1-100",
+                          "--disconnect-every", "2-8", "--failure-rate", "0.02", name=f"fleet{i}")
+              for i in range(FLEETS)]
+    load = make_load(gateway, 50)
+    checker = Checker(gateway)
+    chance = random.Random(SEED)
+    victims = [*gateway.processes, *fleets]
+    kills = Counter()
+    end = time.monotonic() + SECONDS
+    next_check = time.monotonic() + CHECK_EVERY_SECONDS
+    while time.monotonic() < end:
+        # The moment is what is tried out here: nothing is waited for.
+        time.sleep(chance.uniform(0.05, 0.5))
+        victim = chance.choice(victims)
+        victim.kill()
+        victim.start()
+        kills[victim.name] += 1
+        if time.monotonic() > next_check:
+            checker.check(load.promised_now(), read_all_radios(fleets))
+            checker.conclude()
+            next_check = time.monotonic() + CHECK_EVERY_SECONDS
+
+    promised = load.stop()
+    for fleet in fleets:  # so that no phone waits for a minute before it connects again
+        fleet.kill()
+        fleet.start()
+    database = settle_and_check(gateway, promised, fleets, checker, limit=240)
+    radio = read_all_radios(fleets)
+    statuses = database.statuses()
+    torture_report("kill loop", seconds=SECONDS, seed=SEED, kills=dict(kills),
+                   promised=len(promised), refused=load.refused, unanswered=load.unanswered,
+                   messages=len(database.messages), radio_lines=len(radio),
+                   statuses=database.statuses_by_name(), violations=len(checker.violations))
+    assert kills["ws-broker"] and kills["api-fcgi"] and kills["nginx"]
+    assert statuses[DELIVERED] + statuses[SENT] > statuses[UNKNOWN]

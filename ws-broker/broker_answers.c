@@ -1,0 +1,212 @@
+/* The core: what the store answered. */
+#include "broker_core.h"
+
+#include "../common/fail_point.h"
+#include "../common/log.h"
+#include "../common/protocol.h"
+
+#include <stdio.h>
+
+/* A phone's window is as full as it was; a new connection does not make a faster phone. What is in
+   a journal stays there until the phone speaks of it or it is given up, and ages are only as good
+   as the clock. */
+static void hold_again(struct broker *broker, struct session *session,
+                       const struct store_write *write, int64_t now_ms)
+{
+    const struct broker_options *options = &broker->options;
+    for (size_t i = 0; i < write->connect.held_count; i++) {
+        const struct store_held_message *held = &write->connect.held[i];
+        int64_t left_ms = options->report_timeout_ms - held->silent_ms;
+        if (session->assured)
+            left_ms = MAX(options->report_horizon_ms - held->silent_ms, options->report_timeout_ms);
+        if (left_ms > 0)
+            session_hold_written(session, &held->id, held->attempt, now_ms + left_ms);
+    }
+}
+
+/* The phone's presence is on disk, and so is what follows from its journal: it is told. */
+static void greet(struct broker *broker, struct session *session, const struct store_write *write)
+{
+    struct buffer frame;
+    buffer_init(&frame, FRAME_MAX_BYTES);
+    if (session->assured)
+        frame_write_welcome(&frame, session->device_id, session->number,
+                            MIN(session->capacity, session->credit));
+    else
+        frame_write_connection_ack(&frame, session->device_id);
+    broker_queue_control(broker, session, &frame);
+    for (size_t i = 0; i < write->connect.entry_count; i++) {
+        const struct store_journal_entry *entry = &write->connect.entries[i];
+        if (entry->verdict != STORE_VERDICT_NONE)
+            broker_order(broker, session,
+                         entry->verdict == STORE_VERDICT_RELEASE ? FRAME_RELEASE : FRAME_DROP,
+                         &entry->id, entry->attempt);
+    }
+    for (size_t i = 0; session->assured && i < write->connect.held_count; i++) {
+        const struct store_held_message *message = &write->connect.held[i];
+        struct held_message *held = session_find_held(session, &message->id, message->attempt);
+        if (!message->revoke || !held)
+            continue;
+        held->revoked = true;
+        broker_order(broker, session, FRAME_REVOKE, &message->id, message->attempt);
+    }
+}
+
+static void connect_done(struct broker *broker, struct job *job, int64_t now_ms)
+{
+    const struct store_write *write = &job->write;
+    struct session *session = session_table_find(&broker->sessions, job->session);
+    if (write->result != ERROR_NONE) {
+        if (session)
+            broker_close_session(broker, session, write->result, now_ms);
+        return;
+    }
+    if (!session) { /* it has gone meanwhile */
+        job_submit_disconnect(broker, write->connect.phone.device_id, write->connect.session);
+        return;
+    }
+    session->number = write->connect.session;
+    if (session->state != SESSION_CONNECTING)
+        return;
+    hold_again(broker, session, write, now_ms);
+    greet(broker, session, write);
+    session->state = SESSION_READY;
+    broker->due = true;
+    broker_update_reading(broker, session, now_ms);
+    log_info("phone connected", LOG_TEXT("device_id", session->device_id),
+             LOG_TEXT("name", session->info.name), LOG_NUMBER("session", session->number));
+}
+
+static void report_done(struct broker *broker, struct job *job, int64_t now_ms)
+{
+    struct session *session = session_table_find(&broker->sessions, job->session);
+    FAIL_POINT("broker.after_report");
+    if (!session)
+        return;
+    session->pending_reports--;
+    if (session->assured) {
+        if (session->state != SESSION_CLOSING) {
+            struct buffer frame;
+            buffer_init(&frame, FRAME_MAX_BYTES);
+            frame_write_report_ack(&frame, job->write.report.seq);
+            broker_queue_control(broker, session, &frame);
+        }
+        if (job->write.result != ERROR_NONE) /* so that the phone stops; there is nothing to it */
+            log_warning("a report is about a message that the phone does not have",
+                        LOG_TEXT("device_id", session->device_id));
+    } else if (job->write.result != ERROR_NONE) {
+        struct frame_problem problem = {
+            .error = job->write.result,
+            .has_message_id = true,
+            .message_id = job->write.report.id,
+        };
+        snprintf(problem.detail, sizeof(problem.detail), "%s", error_title(job->write.result));
+        broker_send_error(broker, session, &problem, now_ms);
+    }
+    broker_update_reading(broker, session, now_ms);
+}
+
+static void give_up_done(struct broker *broker, const struct store_write *write)
+{
+    if (write->result != ERROR_NONE)
+        return;
+    if (write->give_up.unknown > 0)
+        log_warning("messages without a report are now unknown",
+                    LOG_NUMBER("count", write->give_up.unknown));
+    if (write->give_up.queued > 0)
+        log_warning("offers that nobody minded are queued again",
+                    LOG_NUMBER("count", write->give_up.queued));
+    if (write->give_up.unknown > 0 || write->give_up.queued > 0)
+        broker->give_up_at_ms = 0; /* there may be more */
+    broker->due |= write->give_up.queued > 0;
+}
+
+static void count_stuck_done(const struct store_write *write)
+{
+    for (int i = 0; write->result == ERROR_NONE && i < MESSAGE_STATUS_COUNT; i++) {
+        if (write->count_stuck.counts[i] > 0)
+            log_warning("messages are stuck",
+                        LOG_TEXT("status", message_status_name((enum message_status)i)),
+                        LOG_NUMBER("count", write->count_stuck.counts[i]));
+    }
+}
+
+/* Whether what the job is about must happen, however long the store refuses. */
+static bool must_happen(const struct store_write *write)
+{
+    switch (write->verb) {
+    case STORE_RELEASE:
+    case STORE_TAKE_BACK:
+    case STORE_REPORT:
+    case STORE_DEVICE_DISCONNECT:
+        return write->result != ERROR_NONE && write->result != ERROR_MESSAGE_NOT_HELD;
+    case STORE_ENQUEUE:
+    case STORE_CANCEL:
+    case STORE_HAND_OVER:
+    case STORE_GIVE_UP:
+    case STORE_FIND_REVOKED:
+    case STORE_COUNT_STUCK:
+    case STORE_DEVICE_CONNECT:
+    case STORE_DEVICE_UPDATE:
+    case STORE_BROKER_LEASE:
+    case STORE_PROBE:
+    case STORE_VERB_COUNT:
+        break;
+    }
+    return false;
+}
+
+static void job_done(struct broker *broker, struct job *job, int64_t now_ms)
+{
+    switch (job->write.verb) {
+    case STORE_HAND_OVER:
+        broker_hand_over_done(broker, job, now_ms);
+        break;
+    case STORE_RELEASE:
+        broker_release_done(broker, job, now_ms);
+        break;
+    case STORE_TAKE_BACK:
+        broker->due = true;
+        break;
+    case STORE_FIND_REVOKED:
+        broker_find_revoked_done(broker, job, now_ms);
+        break;
+    case STORE_COUNT_STUCK:
+        count_stuck_done(&job->write);
+        break;
+    case STORE_REPORT:
+        report_done(broker, job, now_ms);
+        break;
+    case STORE_GIVE_UP:
+        give_up_done(broker, &job->write);
+        break;
+    case STORE_DEVICE_CONNECT:
+        connect_done(broker, job, now_ms);
+        break;
+    case STORE_ENQUEUE:
+    case STORE_CANCEL:
+    case STORE_DEVICE_UPDATE:
+    case STORE_DEVICE_DISCONNECT:
+    case STORE_BROKER_LEASE:
+    case STORE_PROBE:
+    case STORE_VERB_COUNT:
+        break;
+    }
+}
+
+void broker_store_done(struct broker *broker, struct store_write *write, int64_t now_ms)
+{
+    struct job *job = CONTAINER_OF(write, struct job, write);
+    broker->jobs--;
+    if (must_happen(write)) {
+        if (!broker->overdue) {
+            job_retry_later(broker, job, now_ms + BROKER_RETRY_MS);
+            return;
+        }
+        log_error("a change is lost: the database refused it until the end",
+                  LOG_NUMBER("verb", write->verb), LOG_TEXT("reason", error_code(write->result)));
+    }
+    job_done(broker, job, now_ms);
+    job_free(job);
+    broker_hand_over(broker, now_ms);
+}

@@ -1,0 +1,138 @@
+/* Phones with a journal: offers, what they answer, and what somebody wants back. */
+#include "broker_core.h"
+
+#include "../common/fail_point.h"
+#include "../common/log.h"
+#include "../common/protocol.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    FIRST_PAUSE_MS = 5000, /* after a try of which nothing was sent; twice as long each time */
+    REVOKE_MS = 200,       /* between two searches for what is to be revoked */
+    MOST_REVOKED = 256,
+};
+
+void broker_order(struct broker *broker, struct session *session, const char *type,
+                  const struct message_id *id, unsigned attempt)
+{
+    struct buffer frame;
+    buffer_init(&frame, FRAME_MAX_BYTES);
+    frame_write_order(&frame, type, id, attempt);
+    broker_queue_control(broker, session, &frame);
+}
+
+/* xorshift64* (Vigna 2014): spreads retries, and a run can be repeated from its seed. */
+static uint64_t next_random(struct broker *broker)
+{
+    broker->random ^= broker->random >> 12;
+    broker->random ^= broker->random << 25;
+    broker->random ^= broker->random >> 27;
+    return broker->random * 0x2545f4914f6cdd1dull;
+}
+
+int64_t broker_pause_ms(struct broker *broker, unsigned attempt)
+{
+    int64_t most = MIN((int64_t)FIRST_PAUSE_MS << MIN(attempt - 1, 10u),
+                       (int64_t)STORE_MAX_PAUSE_MS);
+    return most / 2 + (int64_t)(next_random(broker) % (uint64_t)(most / 2));
+}
+
+/* ---- Answers to offers ---- */
+
+void broker_take_ack(struct broker *broker, struct session *session, const struct frame *frame)
+{
+    if (session->state != SESSION_READY)
+        return; /* the journal of its next connection says it again */
+    struct held_message *held = session_find_held(session, &frame->message_id, frame->attempt);
+    if (held)
+        held->answered = true;
+    /* Also for what is not held: the store knows best, and the phone wants an answer. */
+    struct job *job = job_new(STORE_RELEASE, session->id);
+    job_fill_slot(&job->write.release.phone, session);
+    job->write.release.session = session->number;
+    job->write.release.id = frame->message_id;
+    job->write.release.attempt = frame->attempt;
+    session->pending_acks++;
+    FAIL_POINT("broker.before_release");
+    job_submit(broker, job);
+}
+
+void broker_release_done(struct broker *broker, struct job *job, int64_t now_ms)
+{
+    const struct store_write *write = &job->write;
+    struct session *session = session_table_find(&broker->sessions, job->session);
+    FAIL_POINT("broker.after_release");
+    if (!session)
+        return;
+    session->pending_acks--;
+    if (session->state == SESSION_READY) {
+        const struct message_id *id = &write->release.id;
+        struct held_message *held = session_find_held(session, id, write->release.attempt);
+        if (write->release.verdict == STORE_VERDICT_RELEASE) {
+            if (held) {
+                held->offered = false;
+                held->due_at_ms = now_ms + broker->options.report_horizon_ms;
+            }
+            broker_order(broker, session, FRAME_RELEASE, id, write->release.attempt);
+        } else {
+            session_forget(session, id, write->release.attempt);
+            broker_order(broker, session, FRAME_DROP, id, write->release.attempt);
+        }
+    }
+    broker_update_reading(broker, session, now_ms);
+}
+
+void broker_take_nack(struct broker *broker, struct session *session, const struct frame *frame,
+                      int64_t now_ms)
+{
+    struct held_message *held = session_find_held(session, &frame->message_id, frame->attempt);
+    if (session->state != SESSION_READY || !held || !held->offered || held->answered)
+        return;
+    session_forget(session, &frame->message_id, frame->attempt);
+    struct job *job = job_new(STORE_TAKE_BACK, 0);
+    job->write.take_back.id = frame->message_id;
+    job->write.take_back.attempt = frame->attempt;
+    strcpy(job->write.take_back.device_id, session->device_id);
+    job->write.take_back.refused = true;
+    job->write.take_back.pause_ms = broker_pause_ms(broker, frame->attempt);
+    strcpy(job->write.take_back.error_code, frame->error_code);
+    job_submit(broker, job);
+    broker_refresh(broker, session, now_ms);
+}
+
+/* ---- What somebody wants back ---- */
+
+void broker_find_revoked(struct broker *broker, int64_t now_ms)
+{
+    if (broker->revoking || broker->draining || now_ms < broker->revoke_at_ms)
+        return;
+    struct job *job = job_new(STORE_FIND_REVOKED, 0);
+    job->write.find_revoked.capacity = MOST_REVOKED;
+    job->write.find_revoked.messages = broker_must(
+        calloc(MOST_REVOKED, sizeof(*job->write.find_revoked.messages)));
+    broker->revoking = true;
+    broker->revoke_at_ms = now_ms + REVOKE_MS;
+    job_submit(broker, job);
+}
+
+void broker_find_revoked_done(struct broker *broker, struct job *job, int64_t now_ms)
+{
+    const struct store_write *write = &job->write;
+    broker->revoking = false;
+    if (write->result != ERROR_NONE)
+        return;
+    for (size_t i = 0; i < write->find_revoked.count; i++) {
+        const struct store_revoked_message *message = &write->find_revoked.messages[i];
+        struct session *session = session_table_current(&broker->sessions, message->device_id);
+        if (!session || session->state != SESSION_READY || !session->assured)
+            continue;
+        struct held_message *held = session_find_held(session, &message->id, message->attempt);
+        if (!held || held->revoked)
+            continue;
+        held->revoked = true;
+        broker_order(broker, session, FRAME_REVOKE, &message->id, message->attempt);
+        broker_update_reading(broker, session, now_ms);
+    }
+}
