@@ -43,8 +43,8 @@ API := $(wildcard api-fcgi/*.c)
 BROKER := $(wildcard ws-broker/*.c)
 PHONE_SIM := $(wildcard tests/phone-sim/*.c)
 # The phone itself: no sockets, no files, no clock.
-PHONE := $(addprefix tests/phone-sim/,assured.c frame.c id_set.c journal.c modem.c phone.c radio.c \
-         sms.c timers.c)
+PHONE := $(addprefix tests/phone-sim/,assured.c frame.c id_set.c journal.c modem.c phone.c \
+         phone_assured.c radio.c shelf.c sms.c timers.c)
 SIMULATION := $(wildcard tests/simulation/*.c)
 UNIT_TESTS := $(wildcard tests/unit/test_*.c)
 FUZZ_TARGETS := $(wildcard tests/fuzz/fuzz_*.c)

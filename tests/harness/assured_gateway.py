@@ -119,7 +119,10 @@ class AssuredGateway:
         self.broken_rules.append(what)
 
     async def _send(self, session, frame):
-        await session.websocket.send(json.dumps(frame))
+        try:
+            await session.websocket.send(json.dumps(frame))
+        except websockets.ConnectionClosed:
+            return  # whoever reads from it will see
         self.on_sent(session, frame)
 
     async def _write(self, session, kind, message):
@@ -213,9 +216,9 @@ class AssuredGateway:
                    for message in self.messages.values())
 
     async def _offer(self, session):
-        if self.sessions.get(session.device_id) is not session:
-            return
-        for message in self.messages.values():
+        for message in list(self.messages.values()):
+            if self.sessions.get(session.device_id) is not session:
+                return
             if message.status == "queued" and self._in_hand(session) < session.credit:
                 message.status, message.device_id = "dispatched", session.device_id
                 message.attempt += 1

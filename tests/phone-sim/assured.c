@@ -93,6 +93,42 @@ static void move(struct assured *assured, struct entry *entry, enum entry_state 
         drop_text(entry);
 }
 
+/* On this attempt, and not acknowledged; NULL if there is none. */
+static struct report *find_report_on(const struct assured *assured,
+                                     const struct journal_entry *entry, enum sms_status status)
+{
+    struct report *report;
+    TAILQ_FOREACH(report, &assured->journal.reports, in_all)
+    {
+        if (&report->entry->value == entry && report->value.attempt == entry->attempt &&
+            report->value.status == status)
+            break;
+    }
+    return report;
+}
+
+static void remove_outgoing(struct assured *assured, struct outgoing *outgoing)
+{
+    TAILQ_REMOVE(&assured->outbox, outgoing, in_outbox);
+    if (outgoing->report)
+        outgoing->report->is_queued = false;
+    free(outgoing);
+}
+
+/* In memory; the journal is yet to be told. */
+static void remove_report(struct assured *assured, struct report *report)
+{
+    struct outgoing *outgoing;
+    TAILQ_FOREACH(outgoing, &assured->outbox, in_outbox)
+    {
+        if (outgoing->report == report) {
+            remove_outgoing(assured, outgoing);
+            break;
+        }
+    }
+    journal_remove_report(&assured->journal, report);
+}
+
 /* ---- To the radio ---- */
 
 static void submit_next(struct assured *assured)
@@ -124,6 +160,14 @@ void assured_on_journal_durable(struct assured *assured, uint64_t number)
     assured->world->submit(assured, &assured->on_air->value);
 }
 
+static void set_result(struct entry *entry, const struct radio_result *result)
+{
+    bool has_failed = result->status == SMS_FAILED;
+    entry->value.parts_sent = has_failed ? result->parts_sent : 0;
+    snprintf(entry->value.error_code, sizeof(entry->value.error_code), "%s",
+             has_failed ? result->error_code : "");
+}
+
 void assured_on_radio_result(struct assured *assured, const char *message_id, int64_t attempt,
                              const struct radio_result *result)
 {
@@ -135,9 +179,7 @@ void assured_on_radio_result(struct assured *assured, const char *message_id, in
                         result->status != SMS_SENT;
     if (!is_answer && !is_late_news)
         return;
-    entry->value.parts_sent = result->status == SMS_FAILED ? result->parts_sent : 0;
-    snprintf(entry->value.error_code, sizeof(entry->value.error_code), "%s",
-             result->status == SMS_FAILED ? result->error_code : "");
+    set_result(entry, result);
     if (is_answer)
         assured->on_air = NULL;
     move(assured, entry, ENTRY_DONE, result->status);
@@ -151,7 +193,8 @@ void assured_switch_off(struct assured *assured, bool is_untouched)
     if (!entry || (assured->is_handed_over && !is_untouched))
         return;
     assured->on_air = NULL;
-    move(assured, entry, ENTRY_RELEASED, SMS_QUEUED);
+    set_result(entry, &(struct radio_result){.status = SMS_FAILED, .error_code = "radio_off"});
+    move(assured, entry, ENTRY_DONE, SMS_FAILED);
 }
 
 /* ---- The connection ---- */
@@ -202,19 +245,13 @@ void assured_on_connected(struct assured *assured)
     enqueue(assured, OUTGOING_JOURNAL);
 }
 
-static void remove_outgoing(struct assured *assured, struct outgoing *outgoing)
-{
-    TAILQ_REMOVE(&assured->outbox, outgoing, in_outbox);
-    if (outgoing->report)
-        outgoing->report->is_queued = false;
-    free(outgoing);
-}
-
 void assured_on_disconnected(struct assured *assured)
 {
-    struct outgoing *outgoing;
-    while ((outgoing = TAILQ_FIRST(&assured->outbox)))
+    for (struct outgoing *outgoing = TAILQ_FIRST(&assured->outbox), *next; outgoing;
+         outgoing = next) {
+        next = TAILQ_NEXT(outgoing, in_outbox);
         remove_outgoing(assured, outgoing);
+    }
     forget_listed(assured);
     assured->is_welcome = false;
 }
@@ -270,18 +307,11 @@ static const char *reason_to_refuse(struct assured *assured, const struct receiv
 
 static void report_again(struct assured *assured, struct entry *entry)
 {
-    struct report *report;
-    if (entry->value.status == SMS_QUEUED)
-        return;
-    TAILQ_FOREACH(report, &assured->journal.reports, in_all)
-    {
-        if (report->entry == entry && report->value.attempt == entry->value.attempt &&
-            report->value.status == entry->value.status) {
-            enqueue_report(assured, report);
-            return;
-        }
-    }
-    write_entry(assured, entry, true);
+    struct report *report = find_report_on(assured, &entry->value, entry->value.status);
+    if (report)
+        enqueue_report(assured, report);
+    else if (entry->value.status != SMS_QUEUED)
+        write_entry(assured, entry, true);
 }
 
 static const char *on_offer(struct assured *assured, const struct received_frame *frame)
@@ -350,19 +380,11 @@ static void on_revoke(struct assured *assured, struct entry *entry)
 static const char *on_report_ack(struct assured *assured, const struct received_frame *frame)
 {
     struct report *report = journal_find_report(&assured->journal, (uint64_t)frame->seq);
-    struct outgoing *outgoing;
     if (!report)
         return NULL; /* of a report that was written twice, or before the journal was lost */
-    TAILQ_FOREACH(outgoing, &assured->outbox, in_outbox)
-    {
-        if (outgoing->report == report) {
-            remove_outgoing(assured, outgoing);
-            break;
-        }
-    }
     struct entry *entry = report->entry;
-    write_change(assured, &(struct journal_write){.acknowledged = report->value.seq});
-    journal_remove_report(&assured->journal, report);
+    remove_report(assured, report);
+    write_change(assured, &(struct journal_write){.acknowledged = (uint64_t)frame->seq});
     if (entry->value.state == ENTRY_DONE && entry->reports == 0)
         assured->world->reported(assured, &entry->value);
     return NULL;

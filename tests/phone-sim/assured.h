@@ -112,8 +112,8 @@ const char *assured_on_frame(struct assured *assured, const struct received_fram
 void assured_on_radio_result(struct assured *assured, const char *message_id, int64_t attempt,
                              const struct radio_result *result);
 
-/* The phone is switched off in good order: nothing more is handed to the radio, and if the text that
- * was handed over last certainly did not leave (`is_untouched`), it is in `released` again. */
+/* The phone is switched off in good order: nothing more is handed to the radio, and the text that
+ * was handed over last, if it certainly did not leave (`is_untouched`), has failed: radio_off. */
 void assured_switch_off(struct assured *assured, bool is_untouched);
 
 /* From now on it takes so many at once. */

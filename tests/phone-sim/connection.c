@@ -94,6 +94,11 @@ void connection_want_write(struct phone *phone)
         lws_callback_on_writable(phone->connection->wsi);
 }
 
+void connection_stop_reading(struct phone *phone)
+{
+    lws_rx_flow_control(phone->connection->wsi, 0);
+}
+
 static void on_connection_error(struct connection *connection, const char *in, size_t length)
 {
     char problem[100];
@@ -149,6 +154,7 @@ static void on_close_timer(struct timer *timer, int64_t now_ms)
 
 static void deliver(struct connection *connection, const char *text, size_t length)
 {
+    doom_pass(connection->link->doom, DOOM_FRAME_READ);
     if (utf8_is_valid(text, length))
         phone_received(connection->phone, text, length, clock_monotonic_ms());
     else
@@ -229,10 +235,12 @@ static int on_writable(struct connection *connection)
     case PHONE_WRITES_DEVICE_UPDATE:
     case PHONE_WRITES_STATUS_UPDATE:
     case PHONE_WRITES_ASSURED:
+    case PHONE_WRITES_SHELVED:
         break;
     }
     if (lws_write(connection->wsi, (unsigned char *)frame, length, protocol) < 0)
         return -1;
+    doom_pass(link->doom, DOOM_FRAME_WRITTEN);
     phone_frame_written(phone, clock_monotonic_ms());
     if (link->leaving)
         lws_callback_on_writable(connection->wsi);

@@ -37,6 +37,7 @@ void connection_init(struct connection *connection, struct link *link, struct ph
 void connection_begin(struct phone *phone);
 void connection_drop(struct phone *phone);
 void connection_want_write(struct phone *phone);
+void connection_stop_reading(struct phone *phone);
 
 /* libwebsockets' callback for all connections. */
 int connection_on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,

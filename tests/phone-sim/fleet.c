@@ -19,15 +19,24 @@ struct counters {
     uint64_t reconnects;
 };
 
+struct clone_timer {
+    struct timer timer;
+    struct fleet *fleet;
+    size_t number;
+    struct random random;
+};
+
 struct fleet {
     struct phone_world world;
     const struct options *options;
     struct timers timers;
     struct console console;
     struct keeper keeper;
+    struct doom doom;
     struct link link;
     struct phone *phones;
-    size_t count;
+    size_t count;                     /* without the clones */
+    struct clone_timer *clone_timers; /* one for each of them */
     size_t connected;
     size_t stopped;
     bool told_all_connected;
@@ -186,30 +195,63 @@ static void on_sms_left(struct phone *phone, const struct journal_entry *entry)
     keeper_sms_left(&fleet_of(phone)->keeper, phone, entry);
 }
 
+static void on_new_epoch(struct phone *phone, char *epoch)
+{
+    (void)phone;
+    keeper_new_epoch(epoch);
+}
+
 /* ---- From the beginning to the end ---- */
+
+/* The `number`th of the phones, from 0, or a clone of it. */
+static void make_phone(struct fleet *fleet, size_t number, struct random *random,
+                       int64_t connect_at_ms, bool is_clone)
+{
+    const struct options *options = fleet->options;
+    struct range battery = options->habits.battery_percent;
+    int64_t last = MAX((int64_t)fleet->count - 1, 1);
+    struct phone *phone = &fleet->phones[fleet->link.count];
+    struct phone_identity identity = {
+        .number = number + 1,
+        .seed = random_next(random),
+        .battery_percent = battery.low + (battery.high - battery.low) * (int64_t)number / last,
+    };
+    char id[PHONE_ID_SIZE + 24];
+    snprintf(id, sizeof(id), fleet->count == 1 ? "%s" : "%s-%zu", options->id, number + 1);
+    snprintf(identity.id, sizeof(identity.id), "%.*s", PHONE_ID_SIZE - 1, id);
+    phone_init(phone, &fleet->world, &identity, clock_monotonic_ms(), connect_at_ms);
+    link_join(&fleet->link, phone);
+    if (options->habits.assured)
+        keeper_join(&fleet->keeper, phone, is_clone ? &fleet->phones[number] : NULL);
+}
+
+static void on_clone_timer(struct timer *timer, int64_t now_ms)
+{
+    struct clone_timer *clone = CONTAINER_OF(timer, struct clone_timer, timer);
+    if (!clone->fleet->leaving)
+        make_phone(clone->fleet, clone->number, &clone->random, now_ms, true);
+}
 
 static void make_phones(struct fleet *fleet)
 {
     const struct options *options = fleet->options;
-    struct range battery = options->habits.battery_percent;
     uint64_t seed = (uint64_t)(options->seed ? options->seed : time(NULL) ^ getpid());
     struct random seeds = {.state = seed};
     int64_t now_ms = clock_monotonic_ms();
+    struct range clone = options->habits.clone_seconds;
     for (size_t i = 0; i < fleet->count; i++) {
-        int64_t last = MAX((int64_t)fleet->count - 1, 1);
-        struct phone_identity identity = {
-            .number = i + 1,
-            .seed = random_next(&seeds),
-            .battery_percent = battery.low + (battery.high - battery.low) * (int64_t)i / last,
+        make_phone(fleet, i, &seeds, now_ms + (int64_t)i * 1000 / options->connect_rate, false);
+        if (clone.high == 0)
+            continue;
+        struct clone_timer *timer = &fleet->clone_timers[i];
+        *timer = (struct clone_timer){
+            .fleet = fleet,
+            .number = i,
+            .random.state = random_next(&seeds),
+            .timer.fire = on_clone_timer,
         };
-        char id[PHONE_ID_SIZE + 24];
-        snprintf(id, sizeof(id), fleet->count == 1 ? "%s" : "%s-%zu", options->id, i + 1);
-        snprintf(identity.id, sizeof(identity.id), "%.*s", PHONE_ID_SIZE - 1, id);
-        phone_init(&fleet->phones[i], &fleet->world, &identity, now_ms,
-                   now_ms + (int64_t)i * 1000 / options->connect_rate);
-        link_join(&fleet->link, &fleet->phones[i]);
-        if (options->habits.assured)
-            keeper_join(&fleet->keeper, &fleet->phones[i]);
+        struct range ms = {clone.low * 1000, clone.high * 1000};
+        timers_arm(&fleet->timers, &timer->timer, now_ms + random_within(&timer->random, ms));
     }
 }
 
@@ -219,7 +261,8 @@ int fleet_run(const struct options *options)
         .options = options,
         .count = (size_t)options->count,
         .status = 1,
-        .link = {.on_signal = on_signal, .owner = &fleet},
+        .doom = options->doom,
+        .link = {.on_signal = on_signal, .owner = &fleet, .doom = &fleet.doom},
         .world =
             {
                 .timers = &fleet.timers,
@@ -229,6 +272,8 @@ int fleet_run(const struct options *options)
                 .want_write = connection_want_write,
                 .journal_write = on_journal_write,
                 .sms_left = on_sms_left,
+                .new_epoch = on_new_epoch,
+                .stop_reading = connection_stop_reading,
                 .connected = on_connected,
                 .disconnected = on_disconnected,
                 .complained = on_complained,
@@ -242,12 +287,15 @@ int fleet_run(const struct options *options)
         .ledger = options->ledger,
         .is_assured = options->habits.assured,
         .check_sent_store = options->check_sent_store,
+        .doom = &fleet.doom,
     };
     timers_init(&fleet.timers);
     console_init(&fleet.console, &fleet.timers, fleet.count > 1);
-    fleet.phones = must_allocate(fleet.count, sizeof(struct phone));
-    if (!keeper_init(&fleet.keeper, &fleet.timers, &keeper_settings, fleet.count) ||
-        !link_init(&fleet.link, &options->gateway, &fleet.timers, fleet.count))
+    size_t most = options->habits.fights ? fleet.count * 2 : fleet.count;
+    fleet.phones = must_allocate(most, sizeof(struct phone));
+    fleet.clone_timers = must_allocate(fleet.count, sizeof(struct clone_timer));
+    if (!keeper_init(&fleet.keeper, &fleet.timers, &keeper_settings, most) ||
+        !link_init(&fleet.link, &options->gateway, &fleet.timers, most))
         goto out;
     make_phones(&fleet);
     link_run(&fleet.link);
@@ -258,6 +306,7 @@ out:
     for (size_t i = 0; i < fleet.link.count; i++)
         phone_fini(&fleet.phones[i]);
     free(fleet.phones);
+    free(fleet.clone_timers);
     timers_fini(&fleet.timers);
     return fleet.status;
 }

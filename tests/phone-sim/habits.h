@@ -22,6 +22,7 @@ struct habits {
     struct range report_ms;
     double failure_rate; /* of all SMS */
     struct word_list failure_codes;
+    int64_t failure_parts; /* that leave nevertheless */
     double no_report_rate; /* of the SMS sent */
     struct range battery_percent;
     double battery_drain; /* percent per hour */
@@ -33,6 +34,15 @@ struct habits {
 
     bool assured;
     struct range credit;
+    double lie_rate;  /* of all SMS */
+    double nack_rate; /* of all offers */
+    struct word_list nack_codes;
+    struct range lose_journal_seconds; /* high 0: never, as the next */
+    struct range clone_seconds;
+    bool fights; /* against a connection that has replaced it */
+    struct range stop_reading_seconds;
+    struct range delay_ms; /* high 0: frames are not held back */
+    bool reorder;
 };
 
 /* A stream of random numbers (splitmix64); each phone has its own, so that runs can be repeated. */

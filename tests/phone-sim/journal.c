@@ -33,12 +33,12 @@ void journal_init(struct journal *journal, const char *epoch)
 
 void journal_fini(struct journal *journal)
 {
-    struct report *report;
-    while ((report = TAILQ_FIRST(&journal->reports)))
+    for (struct report *report = TAILQ_FIRST(&journal->reports), *next; report; report = next) {
+        next = TAILQ_NEXT(report, in_all);
         journal_remove_report(journal, report);
-    struct entry *entry;
-    while ((entry = TAILQ_FIRST(&journal->entries))) {
-        TAILQ_REMOVE(&journal->entries, entry, in_all);
+    }
+    for (struct entry *entry = TAILQ_FIRST(&journal->entries), *next; entry; entry = next) {
+        next = TAILQ_NEXT(entry, in_all);
         free(entry->value.text);
         free(entry);
     }

@@ -27,6 +27,9 @@ enum statement {
     PUT_REPORT,
     PUT_SEQ,
     REMOVE_REPORT,
+    COPY_PHONE,
+    COPY_ENTRIES,
+    COPY_REPORTS,
     GET_PHONE,
     GET_ENTRIES,
     GET_REPORTS,
@@ -47,6 +50,12 @@ static const char *const statements[] = {
     [PUT_REPORT] = "INSERT INTO report VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [PUT_SEQ] = "UPDATE phone SET last_seq = ?2 WHERE device_id = ?1",
     [REMOVE_REPORT] = "DELETE FROM report WHERE device_id = ?1 AND seq = ?2",
+    [COPY_PHONE] = "INSERT INTO phone SELECT ?2, epoch, last_seq FROM phone WHERE device_id = ?1",
+    [COPY_ENTRIES] = "INSERT INTO entry SELECT ?2, message_id, attempt, state, status, error_code,"
+                     " parts_sent, phone_number, text, changed_at"
+                     " FROM entry WHERE device_id = ?1 ORDER BY rowid",
+    [COPY_REPORTS] = "INSERT INTO report SELECT ?2, seq, message_id, attempt, status, error_code,"
+                     " parts_sent FROM report WHERE device_id = ?1",
     [GET_PHONE] = "SELECT epoch, last_seq FROM phone WHERE device_id = ?1",
     [GET_ENTRIES] = "SELECT message_id, attempt, state, status, error_code, parts_sent,"
                     " phone_number, text FROM entry WHERE device_id = ?1 ORDER BY rowid",
@@ -123,12 +132,35 @@ static void write_report(struct journal_file *file, const char *name,
     run(file, statement);
 }
 
-void journal_file_write(struct journal_file *file, const char *name,
-                        const struct journal_write *write)
+static void begin(struct journal_file *file)
 {
     if (!file->in_transaction)
         run(file, prepare(file, BEGIN, NULL));
     file->in_transaction = true;
+}
+
+void journal_file_commit(struct journal_file *file)
+{
+    if (file->in_transaction)
+        run(file, prepare(file, COMMIT, NULL));
+    file->in_transaction = false;
+}
+
+void journal_file_copy(struct journal_file *file, const char *from, const char *to)
+{
+    begin(file);
+    for (enum statement number = COPY_PHONE; number <= COPY_REPORTS; number++) {
+        sqlite3_stmt *statement = prepare(file, number, from);
+        bind_text(statement, 2, to);
+        run(file, statement);
+    }
+    journal_file_commit(file);
+}
+
+void journal_file_write(struct journal_file *file, const char *name,
+                        const struct journal_write *write)
+{
+    begin(file);
     if (write->epoch)
         write_epoch(file, name, write->epoch);
     if (write->entry)
@@ -140,13 +172,6 @@ void journal_file_write(struct journal_file *file, const char *name,
         sqlite3_bind_int64(statement, 2, (sqlite3_int64)write->acknowledged);
         run(file, statement);
     }
-}
-
-void journal_file_commit(struct journal_file *file)
-{
-    if (file->in_transaction)
-        run(file, prepare(file, COMMIT, NULL));
-    file->in_transaction = false;
 }
 
 /* ---- What is there at the start ---- */
@@ -211,7 +236,7 @@ static void *make_room(void *array, size_t count, size_t size)
     if (count > 0 && (count & (count - 1)) != 0)
         return array;
     void *larger = must_allocate(MAX(count * 2, (size_t)1), size);
-    if (count > 0)
+    if (array)
         memcpy(larger, array, count * size);
     free(array);
     return larger;

@@ -12,7 +12,7 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-enum { JOURNAL_FILE_STATEMENTS = 12 };
+enum { JOURNAL_FILE_STATEMENTS = 15 };
 
 struct journal_file {
     const char *path;
@@ -31,6 +31,9 @@ void journal_file_close(struct journal_file *file);
 void journal_file_write(struct journal_file *file, const char *name,
                         const struct journal_write *write);
 void journal_file_commit(struct journal_file *file);
+
+/* The clone's journal, which is not there yet, becomes the same as the other. */
+void journal_file_copy(struct journal_file *file, const char *from, const char *to);
 
 /* False if there is none of that name. The image is to be given back to journal_image_fini(). */
 bool journal_file_load(struct journal_file *file, const char *name, struct journal_image *image);

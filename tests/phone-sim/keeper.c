@@ -22,8 +22,10 @@ void keeper_write(struct keeper *keeper, struct phone *phone, const struct journ
 void keeper_sms_left(struct keeper *keeper, struct phone *phone, const struct journal_entry *entry)
 {
     struct unsaved *unsaved = phone->unsaved;
+    doom_pass(keeper->doom, DOOM_BEFORE_LEDGER);
     ledger_append(&keeper->ledger, phone->id, entry->message_id, entry->attempt,
                   entry->phone_number);
+    doom_pass(keeper->doom, DOOM_AFTER_LEDGER);
     TAILQ_INSERT_TAIL(&keeper->left, unsaved, in_left);
     flush_soon(keeper);
 }
@@ -32,13 +34,19 @@ void keeper_flush(struct keeper *keeper, int64_t now_ms)
 {
     struct unsaved *unsaved;
     timers_disarm(keeper->timers, &keeper->timer);
-    if (!TAILQ_EMPTY(&keeper->left))
+    if (!TAILQ_EMPTY(&keeper->left)) {
         ledger_sync(&keeper->ledger);
+        doom_pass(keeper->doom, DOOM_AFTER_SYNC);
+    }
     while ((unsaved = TAILQ_FIRST(&keeper->left))) {
         TAILQ_REMOVE(&keeper->left, unsaved, in_left);
         phone_sms_recorded(unsaved->phone, now_ms); /* changes its journal */
     }
-    journal_file_commit(&keeper->journal);
+    if (!TAILQ_EMPTY(&keeper->written)) {
+        doom_pass(keeper->doom, DOOM_BEFORE_COMMIT);
+        journal_file_commit(&keeper->journal);
+        doom_pass(keeper->doom, DOOM_AFTER_COMMIT);
+    }
     while ((unsaved = TAILQ_FIRST(&keeper->written))) {
         uint64_t number = unsaved->number;
         TAILQ_REMOVE(&keeper->written, unsaved, in_written);
@@ -63,30 +71,51 @@ static bool was_sent(void *store, const struct journal_entry *entry)
     return ledger_had(sent->ledger, sent->device_id, entry->message_id, entry->attempt);
 }
 
-void keeper_join(struct keeper *keeper, struct phone *phone)
+void keeper_new_epoch(char *epoch)
+{
+    uuid_t uuid;
+    uuid_generate_random(uuid);
+    uuid_unparse_lower(uuid, epoch);
+}
+
+static bool load(struct keeper *keeper, const char *name, const struct phone *original,
+                 struct journal_image *image)
+{
+    if (journal_file_load(&keeper->journal, name, image))
+        return true;
+    if (!original)
+        return false;
+    journal_file_copy(&keeper->journal, original->unsaved->name, name);
+    return journal_file_load(&keeper->journal, name, image);
+}
+
+void keeper_join(struct keeper *keeper, struct phone *phone, const struct phone *original)
 {
     struct sent_store store = {.ledger = &keeper->ledger, .device_id = phone->id};
     struct unsaved *unsaved = &keeper->phones[keeper->count++];
     struct journal_image image;
     *unsaved = (struct unsaved){.phone = phone};
-    snprintf(unsaved->name, sizeof(unsaved->name), "%s", phone->id);
+    snprintf(unsaved->name, sizeof(unsaved->name), original ? "%s#clone" : "%s", phone->id);
     phone->unsaved = unsaved;
-    if (journal_file_load(&keeper->journal, unsaved->name, &image)) {
+    if (load(keeper, unsaved->name, original, &image)) {
         assured_on_restart(&phone->assured, &image, was_sent, &store);
         journal_image_fini(&image);
         return;
     }
-    uuid_t epoch;
-    char text[JOURNAL_EPOCH_SIZE];
-    uuid_generate_random(epoch);
-    uuid_unparse_lower(epoch, text);
-    assured_on_first_start(&phone->assured, text);
+    char epoch[JOURNAL_EPOCH_SIZE];
+    keeper_new_epoch(epoch);
+    assured_on_first_start(&phone->assured, epoch);
 }
 
 bool keeper_init(struct keeper *keeper, struct timers *timers,
                  const struct keeper_settings *settings, size_t phones)
 {
-    *keeper = (struct keeper){.timers = timers, .timer.fire = on_timer, .ledger.file = -1};
+    *keeper = (struct keeper){
+        .timers = timers,
+        .doom = settings->doom,
+        .timer.fire = on_timer,
+        .ledger.file = -1,
+    };
     TAILQ_INIT(&keeper->written);
     TAILQ_INIT(&keeper->left);
     if (!ledger_open(&keeper->ledger, settings->ledger, settings->check_sent_store))

@@ -7,6 +7,7 @@
 #define PHONE_SIM_KEEPER_H
 
 #include "base.h"
+#include "doom.h"
 #include "journal_file.h"
 #include "ledger.h"
 #include "phone.h"
@@ -25,6 +26,7 @@ struct unsaved {
 
 struct keeper {
     struct timers *timers;
+    struct doom *doom;
     struct timer timer;
     struct journal_file journal;
     struct ledger ledger;
@@ -39,6 +41,7 @@ struct keeper_settings {
     const char *ledger;  /* path; empty: none */
     bool is_assured;     /* or else there is no journal */
     bool check_sent_store;
+    struct doom *doom;
 };
 
 /* False after a line on stderr. */
@@ -46,12 +49,15 @@ bool keeper_init(struct keeper *keeper, struct timers *timers,
                  const struct keeper_settings *settings, size_t phones);
 void keeper_fini(struct keeper *keeper);
 
-/* Gives an assured phone its journal: the one in the file, or a new one. */
-void keeper_join(struct keeper *keeper, struct phone *phone);
+/* Gives an assured phone its journal: the one in the file, or a new one. A clone's is a copy of the
+ * one of `original`, if it is not there yet; for all others that is NULL. */
+void keeper_join(struct keeper *keeper, struct phone *phone, const struct phone *original);
 
 /* The wishes of struct phone_world. */
 void keeper_write(struct keeper *keeper, struct phone *phone, const struct journal_write *write);
 void keeper_sms_left(struct keeper *keeper, struct phone *phone, const struct journal_entry *entry);
+
+void keeper_new_epoch(char *epoch);
 
 /* All to disk, now. */
 void keeper_flush(struct keeper *keeper, int64_t now_ms);

@@ -7,6 +7,7 @@
 
 #include "base.h"
 #include "connection.h"
+#include "doom.h"
 #include "frame.h"
 #include "gateway.h"
 #include "phone.h"
@@ -17,6 +18,7 @@ struct link {
     struct timers *timers;
     void (*on_signal)(void *owner); /* SIGINT or SIGTERM */
     void *owner;
+    struct doom *doom;
 
     struct lws_context *context;
     struct connection *connections;

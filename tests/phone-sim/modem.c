@@ -49,13 +49,25 @@ static void answer(struct modem *modem, int64_t now_ms)
     modem->answered(modem, message_id, modem->attempt, &modem->result, now_ms);
 }
 
-/* With an ambiguous error it has left in half of the cases. */
-static bool fail(struct modem *modem)
+/* Returns whether it has left: with an ambiguous error in half of the cases. */
+static bool fail(struct modem *modem, int64_t parts_sent)
 {
     const char *code = word_list_choose(&modem->habits->failure_codes, modem->random);
-    modem->result = (struct radio_result){.status = SMS_FAILED, .error_code = code};
-    return sms_error_find(code)->error_class == SMS_ERROR_AMBIGUOUS &&
-           random_share(modem->random) < 0.5;
+    modem->result = (struct radio_result){
+        .status = SMS_FAILED,
+        .error_code = code,
+        .parts_sent = parts_sent,
+    };
+    bool may_have_left = sms_error_find(code)->error_class == SMS_ERROR_AMBIGUOUS;
+    return parts_sent > 0 || (may_have_left && random_share(modem->random) < 0.5);
+}
+
+static void lie(struct modem *modem)
+{
+    if (modem->result.status == SMS_SENT)
+        fail(modem, 0);
+    else
+        modem->result = (struct radio_result){.status = SMS_SENT};
 }
 
 static void on_timer(struct timer *timer, int64_t now_ms)
@@ -64,7 +76,9 @@ static void on_timer(struct timer *timer, int64_t now_ms)
     bool leaves = true;
     modem->result = (struct radio_result){.status = SMS_SENT};
     if (random_share(modem->random) < modem->habits->failure_rate)
-        leaves = fail(modem);
+        leaves = fail(modem, modem->habits->failure_parts);
+    if (modem->habits->lie_rate > 0 && random_share(modem->random) < modem->habits->lie_rate)
+        lie(modem);
     if (!leaves) {
         answer(modem, now_ms);
         return;
@@ -114,9 +128,11 @@ bool modem_stop(struct modem *modem)
 
 void modem_fini(struct modem *modem)
 {
-    struct delivery *delivery;
-    while ((delivery = TAILQ_FIRST(&modem->deliveries)))
+    for (struct delivery *delivery = TAILQ_FIRST(&modem->deliveries), *next; delivery;
+         delivery = next) {
+        next = TAILQ_NEXT(delivery, in_deliveries);
         forget(delivery);
+    }
     timers_disarm(modem->timers, &modem->timer);
     modem->state = MODEM_IDLE;
 }

@@ -49,7 +49,7 @@ bool modem_awaits_delivery(const struct modem *modem, const char *message_id);
 /* Stops sending, unless the SMS has left already. Did one not leave that else would have? */
 bool modem_stop(struct modem *modem);
 
-/* Forgets everything: it is idle, and no delivery report will come. */
+/* Forgets everything: it is idle, and no delivery report will come; also before it goes on. */
 void modem_fini(struct modem *modem);
 
 #endif

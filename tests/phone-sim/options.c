@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+enum { REORDER_DELAY_MS = 50 };
+
 enum kind { KIND_TEXT, KIND_NUMBER, KIND_RANGE, KIND_REAL, KIND_WORDS, KIND_FLAG };
 
 static const struct option_row {
@@ -37,6 +39,8 @@ static const struct option_row {
      "generic_failure,no_service,radio_off,network_reject,limit_exceeded",
      "why SMS fail, one of these at random: the error_code of PROTOCOL.md, or any other word. On\n"
      "        the assured level half of those with an ambiguous code leave nevertheless"},
+    {"failure-parts", "N", KIND_NUMBER, AT(habits.failure_parts), 0, 0, 255, "0",
+     "on the assured level, so many parts of an SMS that fails leave, and are reported"},
     {"no-report-rate", "P", KIND_REAL, AT(habits.no_report_rate), 0, 0, 1, "0",
      "share of the sent SMS for which no delivery report ever comes"},
     {"battery", "P[-Q]", KIND_RANGE, AT(habits.battery_percent), 0, 0, 100, "60-100",
@@ -72,8 +76,35 @@ static const struct option_row {
      "        unknown; with this as sent if the ledger, as the phone's own store of sent "
      "messages,\n"
      "        has it"},
+    {"kill-at", "INSTANT[:N]", TEXT(kill_at), "never",
+     "the program kills itself with SIGKILL when it comes to this instant for the Nth time:\n"
+     "        frame-read, frame-written, before-commit or after-commit of the journal,\n"
+     "        before-ledger (the SMS would leave), after-ledger (its line is written), after-sync\n"
+     "        (it is on disk, and the journal does not say so yet)"},
     {"credit", "A[-B]", KIND_RANGE, AT(habits.credit), 0, 0, 256, "8",
-     "how many messages an assured phone takes at once: fixed, or at random for each phone"},
+     "how many messages an assured phone takes at once: fixed, or at random, and then another\n"
+     "        number with each device_update"},
+    {"nack-rate", "P", KIND_REAL, AT(habits.nack_rate), 0, 0, 1, "0",
+     "share of the offers that an assured phone answers with nack"},
+    {"nack-code", "CODE[,CODE...]", KIND_WORDS, AT(habits.nack_codes), 0, 0, 0,
+     "no_sim,no_permission,no_room", "why, one of these at random"},
+    {"lose-journal-every", "A[-B]", KIND_RANGE, AT(habits.lose_journal_seconds), 0, 0, 86400, "0",
+     "seconds after which an assured phone loses its connection and its journal, and all it had\n"
+     "        to send with it, and begins a new one with a new epoch; 0: never"},
+    {"lie", "P", KIND_REAL, AT(habits.lie_rate), 0, 0, 1, "0",
+     "share of the SMS that an assured phone reports as failed though they were sent, or as sent\n"
+     "        though they failed; the ledger has the truth"},
+    {"clone", "A[-B]", KIND_RANGE, AT(habits.clone_seconds), 0, 0, 86400, "0",
+     "seconds after the start when a copy of an assured phone and its journal begins to live\n"
+     "        under the same id; replaced by the other, both connect again and again; 0: never"},
+    {"delay", "A[-B]", KIND_RANGE, AT(habits.delay_ms), 0, 0, 86400000, "0",
+     "milliseconds for which the phones hold back each frame once they are connected; a frame\n"
+     "        that is held back when the connection ends is lost"},
+    {"reorder", NULL, KIND_FLAG, AT(habits.reorder), 0, 0, 0, NULL,
+     "frames that are held back may overtake each other; without --delay for 0-50 ms"},
+    {"stop-reading", "A[-B]", KIND_RANGE, AT(habits.stop_reading_seconds), 0, 0, 86400, "0",
+     "seconds after which a phone reads nothing more from its connection, but still writes;\n"
+     "        0: never"},
     {"exit-after", "N", KIND_NUMBER, AT(exit_after), 0, 0, (double)(1ll << 53), "0",
      "leave once N SMS were sent (failed ones do not count) and fully reported; 0: never"},
     {"quiet", NULL, KIND_FLAG, AT(quiet), 0, 0, 0, NULL, "do not print each SMS"},
@@ -202,10 +233,19 @@ static bool check_id(const struct options *options)
     return true;
 }
 
-static bool check_level(const struct options *options)
+static bool check_level(struct options *options)
 {
-    if (*options->journal && !options->habits.assured)
-        return refuse("--journal is of use with --assured only");
+    if (!doom_parse(&options->doom, options->kill_at))
+        return refuse("--kill-at knows no instant \"%s\"", options->kill_at);
+    const struct habits *habits = &options->habits;
+    bool is_for_assured = *options->journal || habits->nack_rate > 0 || habits->lie_rate > 0 ||
+                          habits->lose_journal_seconds.high > 0 || habits->clone_seconds.high > 0;
+    if (is_for_assured && !habits->assured)
+        return refuse("--journal, --nack-rate, --lie, --lose-journal-every and --clone are of use "
+                      "with --assured only");
+    if (habits->reorder && habits->delay_ms.high == 0)
+        options->habits.delay_ms.high = REORDER_DELAY_MS;
+    options->habits.fights = habits->clone_seconds.high > 0;
     if (options->check_sent_store && (!*options->ledger || !options->habits.assured))
         return refuse("--check-sent-store needs --assured and --ledger");
     return true;

@@ -2,6 +2,7 @@
 #ifndef PHONE_SIM_OPTIONS_H
 #define PHONE_SIM_OPTIONS_H
 
+#include "doom.h"
 #include "gateway.h"
 #include "habits.h"
 #include "phone.h"
@@ -17,6 +18,8 @@ struct options {
     char ledger[512];     /* empty: none */
     char journal[512];    /* empty: in memory */
     bool check_sent_store;
+    char kill_at[32];
+    struct doom doom;   /* of kill_at */
     int64_t exit_after; /* SMS sent; 0: never */
     bool quiet;
     bool help;

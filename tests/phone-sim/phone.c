@@ -1,13 +1,14 @@
 #include "phone.h"
 
 #include "../../common/protocol.h"
+#include "phone_parts.h"
 
 #include <math.h>
 #include <stdarg.h>
 
 enum { COMPLAINT_SIZE = 512 };
 
-static void PRINTF_FORMAT(2, 3) complain(struct phone *phone, const char *format, ...)
+void PRINTF_FORMAT(2, 3) phone_complain(struct phone *phone, const char *format, ...)
 {
     char text[COMPLAINT_SIZE];
     va_list arguments;
@@ -27,7 +28,8 @@ static void disarm(struct phone *phone, struct timer *timer)
     timers_disarm(phone->world->timers, timer);
 }
 
-static bool has_frame(const struct phone *phone, bool also_later)
+/* Beside those on the shelf. */
+static bool has_new_frame(const struct phone *phone, bool also_later)
 {
     bool has_assured = also_later ? assured_has_frame_later(&phone->assured)
                                   : assured_has_frame(&phone->assured);
@@ -45,12 +47,17 @@ static bool has_frame(const struct phone *phone, bool also_later)
     return false;
 }
 
+static bool has_frame(const struct phone *phone, bool also_later)
+{
+    return has_new_frame(phone, also_later) || !TAILQ_EMPTY(&phone->shelf);
+}
+
 bool phone_has_to_write(const struct phone *phone)
 {
     return has_frame(phone, true);
 }
 
-static void want_write(struct phone *phone)
+void phone_want_write(struct phone *phone)
 {
     if (has_frame(phone, false))
         phone->world->want_write(phone);
@@ -83,7 +90,7 @@ static void on_battery_timer(struct timer *timer, int64_t now_ms)
     if (battery_percent(phone, now_ms) != phone->battery_reported)
         phone->wants_update = true;
     arm_battery(phone, now_ms);
-    want_write(phone);
+    phone_want_write(phone);
 }
 
 static void on_update_timer(struct timer *timer, int64_t now_ms)
@@ -94,7 +101,10 @@ static void on_update_timer(struct timer *timer, int64_t now_ms)
     phone->signal_dbm = MIN(-50, MAX(-120, phone->signal_dbm));
     phone->wants_update = true;
     arm(phone, timer, now_ms + phone->world->habits->update_seconds * 1000);
-    want_write(phone);
+    if (phone->is_assured)
+        assured_set_credit(&phone->assured,
+                           random_within(&phone->random, phone->world->habits->credit));
+    phone_want_write(phone);
 }
 
 static struct device describe(struct phone *phone, int64_t now_ms)
@@ -105,14 +115,14 @@ static struct device describe(struct phone *phone, int64_t now_ms)
         .charging = phone->world->habits->charging,
         .signal_dbm = phone->signal_dbm,
     };
-    if (phone->writing != PHONE_WRITES_ASSURED || phone->state == PHONE_GREETING)
-        phone->battery_reported = device.battery_percent; /* hello says it, but no report */
+    if (phone->writing == PHONE_WRITES_DEVICE_UPDATE || phone->state == PHONE_GREETING)
+        phone->battery_reported = device.battery_percent;
     return device;
 }
 
 /* ---- The connection ---- */
 
-static void drop(struct phone *phone, const char *reason)
+void phone_drop(struct phone *phone, const char *reason)
 {
     phone->drop_reason = reason;
     phone->world->drop(phone);
@@ -127,16 +137,16 @@ static void on_connection_timer(struct timer *timer, int64_t now_ms)
         phone->world->connect(phone);
         break;
     case PHONE_GREETING:
-        drop(phone,
-             phone->is_assured ? "no welcome came for 30 s" : "no connection_ack came for 30 s");
+        phone_drop(phone, phone->is_assured ? "no welcome came for 30 s"
+                                            : "no connection_ack came for 30 s");
         break;
     case PHONE_CONNECTED:
         if (now_ms - phone->heard_at_ms >= PHONE_SILENCE_DROP_MS) {
-            drop(phone, "nothing was heard for 80 s");
+            phone_drop(phone, "nothing was heard for 80 s");
         } else if (now_ms - phone->heard_at_ms >= PHONE_SILENCE_PING_MS) {
             phone->wants_ping = true;
             arm(phone, timer, phone->heard_at_ms + PHONE_SILENCE_DROP_MS);
-            want_write(phone);
+            phone_want_write(phone);
         } else {
             arm(phone, timer, phone->heard_at_ms + PHONE_SILENCE_PING_MS);
         }
@@ -150,14 +160,22 @@ static void on_connection_timer(struct timer *timer, int64_t now_ms)
 static void on_disconnect_timer(struct timer *timer, int64_t now_ms)
 {
     (void)now_ms;
-    drop(CONTAINER_OF(timer, struct phone, disconnect_timer),
-         "dropped, as --disconnect-every says");
+    phone_drop(CONTAINER_OF(timer, struct phone, disconnect_timer),
+               "dropped, as --disconnect-every says");
+}
+
+static void on_deafness_timer(struct timer *timer, int64_t now_ms)
+{
+    struct phone *phone = CONTAINER_OF(timer, struct phone, deafness_timer);
+    (void)now_ms;
+    phone_complain(phone, "reads nothing more, as --stop-reading says");
+    phone->world->stop_reading(phone);
 }
 
 static void on_pace_timer(struct timer *timer, int64_t now_ms)
 {
     (void)now_ms;
-    want_write(CONTAINER_OF(timer, struct phone, pace_timer));
+    phone_want_write(CONTAINER_OF(timer, struct phone, pace_timer));
 }
 
 void phone_opened(struct phone *phone, int64_t now_ms)
@@ -169,7 +187,7 @@ void phone_opened(struct phone *phone, int64_t now_ms)
     else
         phone->wants_greeting = true;
     arm(phone, &phone->connection_timer, now_ms + PHONE_ACK_TIMEOUT_MS);
-    want_write(phone);
+    phone_want_write(phone);
 }
 
 void phone_heard(struct phone *phone, int64_t now_ms)
@@ -177,11 +195,20 @@ void phone_heard(struct phone *phone, int64_t now_ms)
     phone->heard_at_ms = now_ms;
 }
 
+/* Not at all if the range ends with 0. */
+static void arm_within(struct phone *phone, struct timer *timer, struct range seconds,
+                       int64_t now_ms)
+{
+    struct range ms = {seconds.low * 1000, seconds.high * 1000};
+    if (ms.high > 0)
+        arm(phone, timer, now_ms + random_within(&phone->random, ms));
+}
+
 static void acknowledged(struct phone *phone, int64_t now_ms)
 {
     const struct habits *habits = phone->world->habits;
     if (phone->state != PHONE_GREETING) {
-        complain(phone, "the gateway said again that the phone is connected");
+        phone_complain(phone, "the gateway said again that the phone is connected");
         return;
     }
     phone->state = PHONE_CONNECTED;
@@ -190,17 +217,14 @@ static void acknowledged(struct phone *phone, int64_t now_ms)
     arm(phone, &phone->connection_timer, now_ms + PHONE_SILENCE_PING_MS);
     if (habits->update_seconds > 0)
         arm(phone, &phone->update_timer, now_ms + habits->update_seconds * 1000);
-    if (habits->disconnect_seconds.high > 0) {
-        struct range ms = {habits->disconnect_seconds.low * 1000,
-                           habits->disconnect_seconds.high * 1000};
-        arm(phone, &phone->disconnect_timer, now_ms + random_within(&phone->random, ms));
-    }
+    arm_within(phone, &phone->disconnect_timer, habits->disconnect_seconds, now_ms);
+    arm_within(phone, &phone->deafness_timer, habits->stop_reading_seconds, now_ms);
     arm_battery(phone, now_ms);
     if (!phone->is_assured)
         radio_report_all_again(&phone->radio);
     phone->world->connected(phone, phone->was_connected);
     phone->was_connected = true;
-    want_write(phone);
+    phone_want_write(phone);
 }
 
 static void switch_off(struct phone *phone)
@@ -222,12 +246,15 @@ void phone_ended(struct phone *phone, int close_code, const char *why, int64_t n
     phone->writing = PHONE_WRITES_NOTHING;
     phone->wants_greeting = phone->wants_ping = phone->wants_update = false;
     assured_on_disconnected(&phone->assured);
+    shelf_clear(&phone->shelf);
+    disarm(phone, &phone->deafness_timer);
     disarm(phone, &phone->connection_timer);
     disarm(phone, &phone->disconnect_timer);
     disarm(phone, &phone->pace_timer);
     disarm(phone, &phone->update_timer);
     disarm(phone, &phone->battery_timer);
-    if (close_code == CLOSE_REPLACED || phone->radio.off) {
+    bool gives_in = close_code == CLOSE_REPLACED && !phone->world->habits->fights;
+    if (gives_in || phone->radio.off) {
         phone->state = PHONE_STOPPED;
         switch_off(phone);
     } else {
@@ -239,6 +266,8 @@ void phone_ended(struct phone *phone, int close_code, const char *why, int64_t n
     phone->told_failure = true;
     if (is_news)
         phone->world->disconnected(phone, why, was_connected);
+    if (phone->loses_journal)
+        phone_lose_journal(phone, now_ms);
 }
 
 /* ---- Frames in ---- */
@@ -253,21 +282,10 @@ static void take_sms(struct phone *phone, const struct received_frame *frame, in
         phone->world->sms_refused(phone, frame->message_id);
         break;
     case RADIO_IS_FULL:
-        complain(phone, "an SMS is ignored: there are %d in memory", RADIO_CAPACITY);
+        phone_complain(phone, "an SMS is ignored: there are %d in memory", RADIO_CAPACITY);
         break;
     }
-    want_write(phone);
-}
-
-static void take_assured(struct phone *phone, const struct received_frame *frame, int64_t now_ms)
-{
-    phone->now_ms = now_ms;
-    const char *problem = assured_on_frame(&phone->assured, frame);
-    if (problem)
-        complain(phone, "%s", problem);
-    else if (frame->type == FRAME_IS_WELCOME)
-        acknowledged(phone, now_ms);
-    want_write(phone);
+    phone_want_write(phone);
 }
 
 static bool is_of_the_other_level(const struct phone *phone, enum received_frame_type type)
@@ -313,21 +331,24 @@ void phone_received(struct phone *phone, const char *text, size_t length, int64_
     case FRAME_IS_DROP:
     case FRAME_IS_REVOKE:
     case FRAME_IS_REPORT_ACK:
-        take_assured(phone, &frame, now_ms);
+        phone_take_assured(phone, &frame, now_ms);
+        if (phone->state == PHONE_GREETING && phone->assured.is_welcome)
+            acknowledged(phone, now_ms);
         break;
     case FRAME_IS_ERROR:
         if (frame.message_id && strcmp(frame.code, "message_not_held") == 0)
             radio_disown(&phone->radio, frame.message_id);
-        complain(phone, "the gateway refused a frame: %s: %s%s%s", frame.code,
-                 frame.detail ? frame.detail : "no detail", frame.message_id ? ", message " : "",
-                 frame.message_id ? frame.message_id : "");
+        phone_complain(phone, "the gateway refused a frame: %s: %s%s%s", frame.code,
+                       frame.detail ? frame.detail : "no detail",
+                       frame.message_id ? ", message " : "",
+                       frame.message_id ? frame.message_id : "");
         break;
     case FRAME_IS_UNKNOWN:
-        complain(phone, "a frame of the unknown type %.60s is ignored", frame.type_name);
+        phone_complain(phone, "a frame of the unknown type %.60s is ignored", frame.type_name);
         break;
     case FRAME_IS_BROKEN:
-        complain(phone, "a frame that makes no sense is ignored: %.*s", (int)MIN(length, 60u),
-                 text);
+        phone_complain(phone, "a frame that makes no sense is ignored: %.*s", (int)MIN(length, 60u),
+                       text);
         break;
     }
     received_frame_fini(&frame);
@@ -335,9 +356,9 @@ void phone_received(struct phone *phone, const char *text, size_t length, int64_
 
 /* ---- Frames out ---- */
 
-static enum phone_frame choose_frame(const struct phone *phone)
+static enum phone_frame choose_new_frame(const struct phone *phone)
 {
-    if (!has_frame(phone, false))
+    if (!has_new_frame(phone, false))
         return PHONE_WRITES_NOTHING;
     if (phone->wants_greeting)
         return PHONE_WRITES_DEVICE_INFO;
@@ -348,40 +369,31 @@ static enum phone_frame choose_frame(const struct phone *phone)
     return phone->is_assured ? PHONE_WRITES_ASSURED : PHONE_WRITES_STATUS_UPDATE;
 }
 
-enum phone_frame phone_next_frame(struct phone *phone, char *space, size_t *length, int64_t now_ms)
+/* Writes what phone->writing says into `space`, and returns its length. */
+static size_t write_frame(struct phone *phone, char *space, int64_t now_ms)
 {
-    *length = 0;
-    phone->writing = choose_frame(phone);
-    int64_t not_before_ms = phone->paced_until_ms - PHONE_FRAME_BURST_MS;
-    if (phone->writing != PHONE_WRITES_NOTHING && now_ms < not_before_ms) {
-        phone->writing = PHONE_WRITES_NOTHING;
-        arm(phone, &phone->pace_timer, not_before_ms);
-    }
+    const struct shelved *shelved = TAILQ_FIRST(&phone->shelf);
+    struct device device = describe(phone, now_ms);
     enum sms_status status;
     const struct sms *sms;
-    struct device device;
     switch (phone->writing) {
     case PHONE_WRITES_NOTHING:
     case PHONE_WRITES_PING:
         break;
     case PHONE_WRITES_DEVICE_INFO:
-        device = describe(phone, now_ms);
-        *length = frame_write_device_info(space, &device);
-        break;
+        return frame_write_device_info(space, &device);
     case PHONE_WRITES_DEVICE_UPDATE:
-        device = describe(phone, now_ms);
-        *length = frame_write_device_update(space, &device);
-        break;
-    case PHONE_WRITES_ASSURED:
-        device = describe(phone, now_ms);
-        *length = assured_next_frame(&phone->assured, &device, space);
-        break;
+        return frame_write_device_update(space, &device);
     case PHONE_WRITES_STATUS_UPDATE:
         sms = radio_next_report(&phone->radio, &status);
-        *length = frame_write_status_update(space, sms, status);
-        break;
+        return frame_write_status_update(space, sms, status);
+    case PHONE_WRITES_ASSURED:
+        return assured_next_frame(&phone->assured, &device, space);
+    case PHONE_WRITES_SHELVED:
+        memcpy(space, shelved->text, shelved->length);
+        return shelved->length;
     }
-    return phone->writing;
+    return 0;
 }
 
 static struct sms_news news_of_sms(const struct sms *sms)
@@ -395,7 +407,8 @@ static struct sms_news news_of_sms(const struct sms *sms)
     };
 }
 
-void phone_frame_written(struct phone *phone, int64_t now_ms)
+/* What phone->writing says was written, or put on the shelf. */
+static void frame_is_through(struct phone *phone)
 {
     const struct sms *finished = NULL;
     switch (phone->writing) {
@@ -416,106 +429,63 @@ void phone_frame_written(struct phone *phone, int64_t now_ms)
     case PHONE_WRITES_ASSURED:
         assured_frame_written(&phone->assured);
         break;
+    case PHONE_WRITES_SHELVED:
+        shelf_remove_first(&phone->shelf);
+        break;
     }
     phone->writing = PHONE_WRITES_NOTHING;
-    phone->paced_until_ms = MAX(phone->paced_until_ms, now_ms) + PHONE_FRAME_INTERVAL_MS;
-    want_write(phone);
     if (finished) {
         struct sms_news news = news_of_sms(finished);
         phone->world->sms_finished(phone, &news);
     }
 }
 
-/* ---- What the assured level asks for ---- */
-
-static struct phone *phone_of(const struct assured *assured)
+/* All frames that there are go to the shelf, and from there what is due to the connection. */
+static void use_shelf(struct phone *phone, char *space, int64_t now_ms)
 {
-    return CONTAINER_OF(assured, struct phone, assured);
-}
-
-static struct sms_news news_of_entry(const struct journal_entry *entry)
-{
-    return (struct sms_news){
-        .message_id = entry->message_id,
-        .phone_number = entry->phone_number,
-        .text = entry->text ? entry->text : "",
-        .error_code = entry->error_code,
-        .status = entry->status,
-    };
-}
-
-static void on_journal_write(struct assured *assured, const struct journal_write *write)
-{
-    struct phone *phone = phone_of(assured);
-    phone->world->journal_write(phone, write);
-}
-
-static void on_submit(struct assured *assured, const struct journal_entry *entry)
-{
-    struct phone *phone = phone_of(assured);
-    modem_submit(&phone->modem, entry->message_id, entry->attempt, phone->now_ms);
-}
-
-static void on_entry_changed(struct assured *assured, const struct journal_entry *entry)
-{
-    struct phone *phone = phone_of(assured);
-    struct sms_news news = news_of_entry(entry);
-    if (entry->state != ENTRY_RELEASED && entry->state != ENTRY_DROPPED)
-        phone->world->sms_changed(phone, &news);
-}
-
-static void on_entry_reported(struct assured *assured, const struct journal_entry *entry)
-{
-    struct phone *phone = phone_of(assured);
-    struct sms_news news = news_of_entry(entry);
-    if (!modem_awaits_delivery(&phone->modem, entry->message_id))
-        phone->world->sms_finished(phone, &news);
-}
-
-static void on_offer_refused(struct assured *assured, const char *message_id, const char *code)
-{
-    struct phone *phone = phone_of(assured);
-    if (code)
-        complain(phone, "refused the message %s: %s", message_id, code);
+    const struct habits *habits = phone->world->habits;
+    if (phone->state != PHONE_CONNECTED || habits->delay_ms.high == 0)
+        return;
+    for (;;) {
+        phone->writing = choose_new_frame(phone);
+        if (phone->writing == PHONE_WRITES_NOTHING || phone->writing == PHONE_WRITES_PING)
+            break;
+        size_t length = write_frame(phone, space, now_ms);
+        int64_t due_ms = now_ms + random_within(&phone->random, habits->delay_ms);
+        shelf_put(&phone->shelf, space, length, due_ms, !habits->reorder);
+        frame_is_through(phone);
+    }
+    const struct shelved *first = TAILQ_FIRST(&phone->shelf);
+    if (!first || phone->writing == PHONE_WRITES_PING)
+        return;
+    if (first->due_ms <= now_ms)
+        phone->writing = PHONE_WRITES_SHELVED;
     else
-        phone->world->sms_refused(phone, message_id);
+        arm(phone, &phone->pace_timer, first->due_ms);
 }
 
-static const struct assured_world assured_world = {
-    .journal_write = on_journal_write,
-    .submit = on_submit,
-    .changed = on_entry_changed,
-    .reported = on_entry_reported,
-    .refused = on_offer_refused,
-};
-
-static void on_sms_left(struct modem *modem, const char *message_id, int64_t attempt)
+enum phone_frame phone_next_frame(struct phone *phone, char *space, size_t *length, int64_t now_ms)
 {
-    struct phone *phone = CONTAINER_OF(modem, struct phone, modem);
-    const struct entry *entry = journal_find(&phone->assured.journal, message_id);
-    (void)attempt;
-    phone->world->sms_left(phone, &entry->value);
+    *length = 0;
+    phone->writing = PHONE_WRITES_NOTHING;
+    if (!has_frame(phone, false))
+        return PHONE_WRITES_NOTHING;
+    int64_t not_before_ms = phone->paced_until_ms - PHONE_FRAME_BURST_MS;
+    if (now_ms < not_before_ms) {
+        arm(phone, &phone->pace_timer, not_before_ms);
+        return PHONE_WRITES_NOTHING;
+    }
+    phone->writing = choose_new_frame(phone);
+    use_shelf(phone, space, now_ms);
+    *length = write_frame(phone, space, now_ms);
+    return phone->writing;
 }
 
-static void on_modem_answered(struct modem *modem, const char *message_id, int64_t attempt,
-                              const struct radio_result *result, int64_t now_ms)
+void phone_frame_written(struct phone *phone, int64_t now_ms)
 {
-    struct phone *phone = CONTAINER_OF(modem, struct phone, modem);
-    phone->now_ms = now_ms;
-    assured_on_radio_result(&phone->assured, message_id, attempt, result);
-    want_write(phone);
-}
-
-void phone_journal_durable(struct phone *phone, uint64_t number, int64_t now_ms)
-{
-    phone->now_ms = now_ms;
-    assured_on_journal_durable(&phone->assured, number);
-    want_write(phone);
-}
-
-void phone_sms_recorded(struct phone *phone, int64_t now_ms)
-{
-    modem_recorded(&phone->modem, now_ms);
+    phone->paced_until_ms = MAX(phone->paced_until_ms, now_ms) + PHONE_FRAME_INTERVAL_MS;
+    frame_is_through(phone);
+    phone_want_write(phone);
 }
 
 /* ---- From the beginning to the end ---- */
@@ -525,25 +495,7 @@ static void on_sms_changed(struct radio *radio, const struct sms *sms)
     struct phone *phone = CONTAINER_OF(radio, struct phone, radio);
     struct sms_news news = news_of_sms(sms);
     phone->world->sms_changed(phone, &news);
-    want_write(phone);
-}
-
-static void init_assured(struct phone *phone)
-{
-    const struct habits *habits = phone->world->habits;
-    phone->is_assured = habits->assured;
-    struct assured_habits assured_habits = {
-        .credit = random_within(&phone->random, habits->credit),
-    };
-    assured_init(&phone->assured, &assured_world, &assured_habits, random_next(&phone->random));
-    phone->modem = (struct modem){
-        .timers = phone->world->timers,
-        .random = &phone->random,
-        .habits = habits,
-        .left = on_sms_left,
-        .answered = on_modem_answered,
-    };
-    modem_init(&phone->modem);
+    phone_want_write(phone);
 }
 
 void phone_init(struct phone *phone, const struct phone_world *world,
@@ -555,6 +507,7 @@ void phone_init(struct phone *phone, const struct phone_world *world,
         .backoff_ms = PHONE_BACKOFF_FIRST_MS,
         .connection_timer.fire = on_connection_timer,
         .disconnect_timer.fire = on_disconnect_timer,
+        .deafness_timer.fire = on_deafness_timer,
         .pace_timer.fire = on_pace_timer,
         .update_timer.fire = on_update_timer,
         .battery_timer.fire = on_battery_timer,
@@ -570,12 +523,14 @@ void phone_init(struct phone *phone, const struct phone_world *world,
                                   .habits = world->habits,
                                   .changed = on_sms_changed,
                               });
-    init_assured(phone);
+    TAILQ_INIT(&phone->shelf);
+    phone_init_assured(phone, now_ms);
     arm(phone, &phone->connection_timer, connect_at_ms);
 }
 
 void phone_fini(struct phone *phone)
 {
+    shelf_clear(&phone->shelf);
     radio_fini(&phone->radio);
     modem_fini(&phone->modem);
     assured_fini(&phone->assured);
@@ -584,6 +539,8 @@ void phone_fini(struct phone *phone)
 void phone_retire(struct phone *phone)
 {
     switch_off(phone);
+    disarm(phone, &phone->loss_timer);
+    disarm(phone, &phone->deafness_timer);
     disarm(phone, &phone->connection_timer);
     disarm(phone, &phone->disconnect_timer);
     disarm(phone, &phone->update_timer);

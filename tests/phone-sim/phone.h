@@ -13,6 +13,7 @@
 #include "habits.h"
 #include "modem.h"
 #include "radio.h"
+#include "shelf.h"
 #include "timers.h"
 
 enum {
@@ -43,6 +44,7 @@ enum phone_frame {
     PHONE_WRITES_DEVICE_UPDATE,
     PHONE_WRITES_STATUS_UPDATE,
     PHONE_WRITES_ASSURED, /* any of the assured level */
+    PHONE_WRITES_SHELVED, /* one that was held back */
 };
 
 /* What happened to an SMS, to be shown and counted. */
@@ -72,6 +74,10 @@ struct phone_world {
     /* Likewise: this SMS leaves now; to be put on record, and phone_sms_recorded() called then. */
     void (*sms_left)(struct phone *phone, const struct journal_entry *entry);
 
+    /* The phone has lost its journal: an epoch that never was, of JOURNAL_EPOCH_SIZE. */
+    void (*new_epoch)(struct phone *phone, char *epoch);
+    void (*stop_reading)(struct phone *phone); /* for the rest of this connection */
+
     /* What happened to a phone, to be shown and counted. */
     void (*connected)(struct phone *phone, bool again);
     void (*disconnected)(struct phone *phone, const char *why, bool was_connected);
@@ -90,7 +96,9 @@ struct phone {
     struct radio radio;     /* of the basic level */
     struct assured assured; /* this and the next of the assured one */
     struct modem modem;
-    int64_t now_ms; /* of the event that the assured level is told of */
+    struct timer loss_timer;
+    bool loses_journal; /* as soon as the connection has ended */
+    int64_t now_ms;     /* of the event that the assured level is told of */
     char id[PHONE_ID_SIZE];
     char name[32];
 
@@ -98,7 +106,9 @@ struct phone {
     enum phone_frame writing; /* what phone_next_frame() said last */
     struct timer connection_timer;
     struct timer disconnect_timer;
+    struct timer deafness_timer;
     struct timer pace_timer;
+    struct shelf shelf;
     int64_t backoff_ms;
     int64_t acknowledged_at_ms; /* of this connection */
     int64_t heard_at_ms;

@@ -632,16 +632,16 @@ static void a_lost_journal_begins_a_new_epoch(void **state)
     free_host(host);
 }
 
-static void switched_off_in_good_order_it_keeps_what_did_not_leave(void **state)
+static void switched_off_in_good_order_it_knows_what_did_not_leave(void **state)
 {
     (void)state;
     struct host *host = host_at(SUBMITTING);
     assured_switch_off(&host->phone, true);
     sync_all(host);
-    assert_on_disk(host, "m", 2, ENTRY_RELEASED, SMS_QUEUED);
-    kill_and_restart(host);
-    sync_all(host);
-    assert_submitted(host, "m/2 ");
+    assert_on_disk(host, "m", 2, ENTRY_DONE, SMS_FAILED);
+    assert_non_null(strstr(next_frame(host), "\"error_code\":\"radio_off\""));
+    radio_says(host, "m", 2, SMS_SENT, NULL);
+    assert_int_equal(host->pending_count, 0);
     free_host(host);
 
     host = host_at(SUBMITTING);
@@ -728,5 +728,5 @@ UNIT_TESTS(cmocka_unit_test(it_says_hello_and_what_is_in_its_journal),
            cmocka_unit_test(what_was_released_is_sent_after_a_kill_without_asking),
            cmocka_unit_test(the_seq_of_reports_never_comes_again),
            cmocka_unit_test(a_lost_journal_begins_a_new_epoch),
-           cmocka_unit_test(switched_off_in_good_order_it_keeps_what_did_not_leave),
+           cmocka_unit_test(switched_off_in_good_order_it_knows_what_did_not_leave),
            cmocka_unit_test(whatever_happens_a_text_is_handed_over_once))

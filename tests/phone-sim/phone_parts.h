@@ -1,0 +1,17 @@
+/* What the files that make a phone share: phone.c and phone_assured.c. */
+#ifndef PHONE_SIM_PHONE_PARTS_H
+#define PHONE_SIM_PHONE_PARTS_H
+
+#include "phone.h"
+
+/* phone.c */
+void PRINTF_FORMAT(2, 3) phone_complain(struct phone *phone, const char *format, ...);
+void phone_want_write(struct phone *phone);
+void phone_drop(struct phone *phone, const char *reason);
+
+/* phone_assured.c */
+void phone_init_assured(struct phone *phone, int64_t now_ms);
+void phone_take_assured(struct phone *phone, const struct received_frame *frame, int64_t now_ms);
+void phone_lose_journal(struct phone *phone, int64_t now_ms);
+
+#endif
