@@ -181,13 +181,14 @@ dependencies:
 
 # PYTEST="-k name" runs some, PYTEST=-x stops at the first failure. What failing tests wrote is kept.
 PYTEST ?= -q
+run_tests = folder=$$(mktemp -d) && \
+    $(PYTHON) -m pytest -n 4 --basetemp=$$folder/pytest $(PYTEST) $(1) && rm -r $$folder
 test: test-dependencies
 	@$(MAKE) --no-print-directory all test-programs preloads $(LINT_NPM)
 	@$(MAKE) --no-print-directory SANITIZE=address test-programs
 	@$(MAKE) --no-print-directory SANITIZE=thread test-programs
 	@$(MAKE) --no-print-directory FAIL_POINTS=1 programs
-	@folder=$$(mktemp -d) && \
-	    $(PYTHON) -m pytest -n 4 --basetemp=$$folder/pytest $(PYTEST) tests && rm -r $$folder
+	@$(call run_tests,tests)
 # The faults alone, and the random kills for TORTURE_SECONDS; TORTURE_SEED repeats their choice.
 TORTURE_SECONDS ?= 3600
 torture: test-dependencies
@@ -195,8 +196,8 @@ torture: test-dependencies
 	@$(MAKE) --no-print-directory SANITIZE=address programs
 	@$(MAKE) --no-print-directory SANITIZE=thread programs
 	@$(MAKE) --no-print-directory FAIL_POINTS=1 programs
-	@folder=$$(mktemp -d) && TORTURE_LONG=1 TORTURE_SECONDS=$(TORTURE_SECONDS) \
-	    $(PYTHON) -m pytest -n 4 --basetemp=$$folder/pytest $(PYTEST) tests/torture && rm -r $$folder
+	@TORTURE_LONG=1 TORTURE_SECONDS=$(TORTURE_SECONDS) && export TORTURE_LONG TORTURE_SECONDS && \
+	    $(call run_tests,tests/torture)
 test-dependencies:
 	@deploy/dependencies.sh test
 

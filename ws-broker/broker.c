@@ -240,7 +240,7 @@ static void take_info(struct session *session, struct frame *frame)
 static void set_credit(struct session *session, unsigned credit)
 {
     session->credit = credit;
-    session->candidate.window = MAX(1, MIN(session->capacity, credit));
+    session->candidate.window = MAX(1, session_limit(session));
 }
 
 /* A page of the journal; the last one lets the phone connect. */

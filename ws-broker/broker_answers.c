@@ -30,8 +30,7 @@ static void greet(struct broker *broker, struct session *session, const struct s
     struct buffer frame;
     buffer_init(&frame, FRAME_MAX_BYTES);
     if (session->assured)
-        frame_write_welcome(&frame, session->device_id, session->number,
-                            MIN(session->capacity, session->credit));
+        frame_write_welcome(&frame, session->device_id, session->number, session_limit(session));
     else
         frame_write_connection_ack(&frame, session->device_id);
     broker_queue_control(broker, session, &frame);
@@ -44,11 +43,8 @@ static void greet(struct broker *broker, struct session *session, const struct s
     }
     for (size_t i = 0; session->assured && i < write->connect.held_count; i++) {
         const struct store_held_message *message = &write->connect.held[i];
-        struct held_message *held = session_find_held(session, &message->id, message->attempt);
-        if (!message->revoke || !held)
-            continue;
-        held->revoked = true;
-        broker_order(broker, session, FRAME_REVOKE, &message->id, message->attempt);
+        if (message->revoke)
+            broker_revoke(broker, session, &message->id, message->attempt);
     }
 }
 

@@ -91,10 +91,7 @@ void broker_take_nack(struct broker *broker, struct session *session, const stru
     if (session->state != SESSION_READY || !held || !held->offered || held->answered)
         return;
     session_forget(session, &frame->message_id, frame->attempt);
-    struct job *job = job_new(STORE_TAKE_BACK, 0);
-    job->write.take_back.id = frame->message_id;
-    job->write.take_back.attempt = frame->attempt;
-    strcpy(job->write.take_back.device_id, session->device_id);
+    struct job *job = job_new_take_back(&frame->message_id, frame->attempt, session->device_id);
     job->write.take_back.refused = true;
     job->write.take_back.pause_ms = broker_pause_ms(broker, frame->attempt);
     strcpy(job->write.take_back.error_code, frame->error_code);
@@ -103,6 +100,16 @@ void broker_take_nack(struct broker *broker, struct session *session, const stru
 }
 
 /* ---- What somebody wants back ---- */
+
+void broker_revoke(struct broker *broker, struct session *session, const struct message_id *id,
+                   unsigned attempt)
+{
+    struct held_message *held = session_find_held(session, id, attempt);
+    if (!held || held->revoked)
+        return;
+    held->revoked = true;
+    broker_order(broker, session, FRAME_REVOKE, id, attempt);
+}
 
 void broker_find_revoked(struct broker *broker, int64_t now_ms)
 {
@@ -128,11 +135,7 @@ void broker_find_revoked_done(struct broker *broker, struct job *job, int64_t no
         struct session *session = session_table_current(&broker->sessions, message->device_id);
         if (!session || session->state != SESSION_READY || !session->assured)
             continue;
-        struct held_message *held = session_find_held(session, &message->id, message->attempt);
-        if (!held || held->revoked)
-            continue;
-        held->revoked = true;
-        broker_order(broker, session, FRAME_REVOKE, &message->id, message->attempt);
+        broker_revoke(broker, session, &message->id, message->attempt);
         broker_update_reading(broker, session, now_ms);
     }
 }

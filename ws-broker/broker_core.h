@@ -68,6 +68,7 @@ void job_retry_later(struct broker *broker, struct job *job, int64_t retry_at_ms
 void job_retry_due(struct broker *broker, int64_t now_ms);
 
 /* Jobs that several places need. */
+struct job *job_new_take_back(const struct message_id *id, unsigned attempt, const char *device_id);
 void job_submit_take_back(struct broker *broker, const struct message_id *id, unsigned attempt,
                           const char *device_id);
 void job_submit_disconnect(struct broker *broker, const char *device_id, int64_t number);
@@ -89,6 +90,10 @@ void broker_release_done(struct broker *broker, struct job *job, int64_t now_ms)
 /* Asks the store what somebody wants cancelled, and tells the phones. */
 void broker_find_revoked(struct broker *broker, int64_t now_ms);
 void broker_find_revoked_done(struct broker *broker, struct job *job, int64_t now_ms);
+
+/* Asks the phone for a message back, once on a connection; nothing when it does not have it. */
+void broker_revoke(struct broker *broker, struct session *session, const struct message_id *id,
+                   unsigned attempt);
 
 /* How long a message waits before the try after this attempt, of which nothing was sent. */
 int64_t broker_pause_ms(struct broker *broker, unsigned attempt);

@@ -126,12 +126,17 @@ void job_fill_slot(struct store_slot *slot, const struct session *session)
     slot->journal = session->journal;
 }
 
-void job_submit_take_back(struct broker *broker, const struct message_id *id, unsigned attempt,
-                          const char *device_id)
+struct job *job_new_take_back(const struct message_id *id, unsigned attempt, const char *device_id)
 {
     struct job *job = job_new(STORE_TAKE_BACK, 0);
     job->write.take_back.id = *id;
     job->write.take_back.attempt = attempt;
     strcpy(job->write.take_back.device_id, device_id);
-    job_submit(broker, job);
+    return job;
+}
+
+void job_submit_take_back(struct broker *broker, const struct message_id *id, unsigned attempt,
+                          const char *device_id)
+{
+    job_submit(broker, job_new_take_back(id, attempt, device_id));
 }

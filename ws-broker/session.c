@@ -112,9 +112,14 @@ bool session_take_returnable(struct session *session, struct held_message *messa
     return false;
 }
 
+unsigned session_limit(const struct session *session)
+{
+    return MIN(session->capacity, session->credit);
+}
+
 unsigned session_room(const struct session *session)
 {
-    unsigned most = MIN(session->capacity, session->credit);
+    unsigned most = session_limit(session);
     unsigned in_hand = session->held_count + session->planned;
     return most > in_hand ? most - in_hand : 0;
 }

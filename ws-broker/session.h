@@ -131,7 +131,8 @@ bool session_answer_is_overdue(const struct session *session, int64_t now_ms);
    was never written. False when there is none. */
 bool session_take_returnable(struct session *session, struct held_message *message);
 
-/* How many more messages the phone takes. */
+/* How many messages the phone takes at once, and how many more now. */
+unsigned session_limit(const struct session *session);
 unsigned session_room(const struct session *session);
 
 /* Queues a frame of ours beside the messages; takes it. False without memory, also for the frame. */

@@ -79,6 +79,7 @@ enum error move(struct store_connection *connection, const struct moving *moving
     sqlite3_stmt *update = statement(connection, MOVE);
     bind_text(update, 6, error_code);
     bind_text(update, 7, error_message);
+    bind_integer(update, 8, moving->report_seq);
     enum error error = run_move(connection, update, moving, to);
     if (error != ERROR_NONE)
         return error;

@@ -139,17 +139,6 @@ static enum error take_back(struct store_connection *connection, struct store_wr
                      write->take_back.error_code, NULL);
 }
 
-static enum error remember_report(struct store_connection *connection, const struct moving *moving,
-                                  int64_t seq)
-{
-    if (seq < 0)
-        return ERROR_NONE;
-    sqlite3_stmt *update = statement(connection, REMEMBER_REPORT);
-    bind_integer(update, 1, moving->seq);
-    bind_integer(update, 2, seq);
-    return run(connection, update);
-}
-
 static enum error report(struct store_connection *connection, struct store_write *write)
 {
     struct moving moving;
@@ -174,9 +163,8 @@ static enum error report(struct store_connection *connection, struct store_write
                                                         MESSAGE_ACTOR_PHONE, facts);
     if (!write->report.changed)
         return ERROR_NONE;
-    error = remember_report(connection, &moving, write->report.seq);
-    if (error != ERROR_NONE)
-        return error;
+    if (write->report.seq >= 0)
+        moving.report_seq = write->report.seq;
     return move(connection, &moving, write->report.status, write->report.error_code,
                 write->report.error_message);
 }

@@ -47,9 +47,7 @@ def test_on_a_disk_that_is_really_full_every_202_is_a_row(make_gateway):
     gateway = make_gateway(wrap={})
     disk = SmallDisk(gateway.folder / "data", "1500k")
     try:
-        gateway.query = lambda sql: disk.query(gateway.database, sql)
-        for process in (gateway.api_fcgi, gateway.ws_broker):
-            process.command = [*disk.wrap, *process.command]
+        disk.hold(gateway)
         gateway.start()
         ballast = f"{disk.path}/ballast"
         with open(ballast, "wb") as file:

@@ -77,9 +77,7 @@ def test_a_disk_that_is_full_under_load_breaks_no_promise(make_gateway, make_pho
     gateway = make_gateway(wrap={})
     disk = SmallDisk(gateway.folder / "data", "16m")
     try:
-        gateway.query = lambda sql: disk.query(gateway.database, sql)
-        for process in (gateway.api_fcgi, gateway.ws_broker):
-            process.command = [*disk.wrap, *process.command]
+        disk.hold(gateway)
         gateway.start()
         phones = make_phones(gateway, 2, *FAST)
         load = make_load(gateway, 100)
