@@ -19,11 +19,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <uv.h>
 
 enum {
     LISTEN_BACKLOG = 4096,
     ACCEPT_AT_ONCE = 64,
     FULL_PAUSE_MS = 200,
+    DESTROY_TIMEOUT_MS = 1000,
     RX_BUFFER_BYTES = 1024, /* memory of an idle connection: 2.6 KB with it, 5.5 with 4096 */
 };
 
@@ -39,6 +41,7 @@ struct connection {
 
 struct ws_server {
     struct ws_server_options options;
+    uv_loop_t loop;
     struct lws_context *context;
     struct lws *acceptor, *doorbell, *signals; /* our own sockets in the loop */
     struct lws **wsi_of_slot;
@@ -480,18 +483,16 @@ static const struct lws_protocols protocols[] = {
 static void end_loop(lws_sorted_usec_list_t *timer)
 {
     struct ws_server *server = CONTAINER_OF(timer, struct ws_server, end_timer);
-    pthread_mutex_lock(&server->lock);
-    server->destroyed = true;
-    pthread_mutex_unlock(&server->lock);
-    server->stopping = true;
-    lws_context_destroy(server->context); /* the first half: lws_service then returns */
+    uv_stop(&server->loop);
 }
 
 /* The core has nothing left to do: the loop ends, outside the event that is being handled. */
 static void stop_when_drained(struct ws_server *server)
 {
-    if (!server->stopping && broker_is_drained(server->options.broker))
-        lws_sul_schedule(server->context, 0, &server->end_timer, end_loop, 1);
+    if (server->stopping || !broker_is_drained(server->options.broker))
+        return;
+    server->stopping = true;
+    lws_sul_schedule(server->context, 0, &server->end_timer, end_loop, 1);
 }
 
 /* SIGTERM or SIGINT: no new connections, and the core says farewell to those there are. */
@@ -538,6 +539,7 @@ static struct lws_context *make_context(struct ws_server *server)
         .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8 |
                    LWS_SERVER_OPTION_DISABLE_IPV6 | LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN,
         .retry_and_idle_policy = &no_pings,
+        .foreign_loops = (void *[]){&server->loop},
         .gid = -1,
         .uid = -1,
         .user = server,
@@ -553,6 +555,7 @@ struct ws_server *ws_server_start(const struct ws_server_options *options)
         return NULL;
     server->options = *options;
     server->last_done = &server->first_done;
+    uv_loop_init(&server->loop);
     pthread_mutex_init(&server->lock, NULL);
     buffer_init(&server->out, LWS_PRE + FRAME_MAX_BYTES);
     server->wsi_of_slot = calloc(options->max_sessions, sizeof(*server->wsi_of_slot));
@@ -578,16 +581,32 @@ struct ws_server *ws_server_start(const struct ws_server_options *options)
 
 void ws_server_run(struct ws_server *server)
 {
-    while (!server->stopping && lws_service(server->context, 0) >= 0)
+    uv_run(&server->loop, UV_RUN_DEFAULT);
+}
+
+/* libwebsockets closes its handles in the loop. Of a connection that it lost for want of memory it
+   waits for ever; then the loop and the context stay, as the program ends now. */
+static void destroy_context(struct ws_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    server->destroyed = true;
+    pthread_mutex_unlock(&server->lock);
+    lws_context_destroy(server->context); /* the first half */
+    int64_t deadline_ms = clock_monotonic_ms() + DESTROY_TIMEOUT_MS;
+    while (uv_run(&server->loop, UV_RUN_NOWAIT) && clock_monotonic_ms() < deadline_ms)
         ;
+    if (uv_loop_alive(&server->loop)) {
+        log_warning("libwebsockets does not let go of a connection");
+        return;
+    }
     lws_context_destroy(server->context); /* the second half */
-    server->context = NULL;
 }
 
 void ws_server_free(struct ws_server *server)
 {
     if (server->context)
-        lws_context_destroy(server->context);
+        destroy_context(server);
+    uv_loop_close(&server->loop);
     take_store_answers(server);
     pthread_mutex_destroy(&server->lock);
     buffer_fini(&server->out);

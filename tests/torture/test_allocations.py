@@ -6,12 +6,14 @@ A process may end, and is started again as a service manager would; it may refus
 
 import os
 import signal
+import socket
 
 import pytest
 
 from harness.gateway import ROOT
 from harness.ledgers import DELIVERED, SENT, settle_and_check
 from harness.load import REFUSALS
+from harness.raw_websocket import handshake
 from harness.waiting import wait_for
 
 FAST = ("--send-ms", "1-5", "--report-ms", "1-20")
@@ -31,33 +33,57 @@ def ends_by_itself(process):
     status = process.wait()
     assert status in (1, -signal.SIGABRT), (status, process.log()[-2000:])
     assert "level=error" in process.log()
-    process.environment = {name: value for name, value in process.environment.items()
-                           if name != "LD_PRELOAD"}
     process.start()
+
+
+def fail_one(process, number):
+    """Starts a process of which that allocation fails, counted from where it serves."""
+    begin = process.folder / "begin"
+    begin.unlink(missing_ok=True)
+    calm = process.environment
+    process.environment = calm | {
+        "LD_PRELOAD": str(ROOT / "build/tests/allocation.so"), "ALLOCATION_FAIL": str(number),
+        "ALLOCATION_START": begin.name}
+    process.start()
+    process.environment = calm
+    begin.touch()
 
 
 @pytest.mark.parametrize("victim", ["api_fcgi", "ws_broker"])
 def test_an_allocation_that_fails_breaks_no_promise(make_gateway, make_phones, make_load, victim):
     gateway = make_gateway().start()
     process = getattr(gateway, victim)
-    calm = process.environment
     phones = make_phones(gateway, 4, *FAST)
     load = make_load(gateway, 300, refusals=REFUSALS | {500})
     for first in FIRST:
-        begin = process.folder / "begin"
-        begin.unlink(missing_ok=True)
         process.kill()
-        process.environment = calm | {
-            "LD_PRELOAD": str(ROOT / "build/tests/allocation.so"), "ALLOCATION_FAIL": str(first),
-            "ALLOCATION_START": begin.name}
-        process.start()
-        begin.touch()
+        fail_one(process, first)
         before = len(load.promised_now())
         wait_for(lambda: not process.is_running() or len(load.promised_now()) > before + 40,
                  f"allocation {first} to fail")
         ends_by_itself(process)
     process.kill()
-    process.environment = calm
     process.start()
     database = settle_and_check(gateway, load.stop(), [phones])
     assert set(database.statuses()) <= {SENT, DELIVERED}
+
+
+def test_a_broker_without_memory_for_a_connection_still_ends(make_gateway):
+    """libwebsockets waits for ever for a connection that it could not take in."""
+    broker = make_gateway().ws_broker
+    for number in range(300):  # which one it is differs from run to run
+        if number > 50 and "a connection was not taken" in broker.log():
+            return
+        fail_one(broker, 1 + number % 50)
+        with socket.socket(socket.AF_UNIX) as phone:
+            phone.settimeout(1)
+            try:
+                phone.connect(str(broker.folder / "run/broker.sock"))
+                phone.sendall(handshake())
+                phone.recv(100)
+            except OSError:
+                pass  # it may have ended, or say nothing
+        if broker.is_running():
+            broker.signal(signal.SIGTERM)
+        assert broker.wait() in (0, -signal.SIGABRT)
+    pytest.fail("no connection was refused for want of memory")
