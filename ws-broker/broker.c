@@ -217,7 +217,7 @@ static void take_report(struct broker *broker, struct session *session, const st
     if (session->assured && frame->status == MESSAGE_FAILED && frame->parts_sent == 0 &&
         send_result_classify(frame->error_code) == SEND_RESULT_DEFINITE) {
         job->write.report.nothing_sent = true;
-        job->write.report.pause_ms = broker_pause_ms(broker, frame->attempt);
+        job->write.report.spread = broker_chance(broker);
     }
     strcpy(job->write.report.error_code, frame->error_code);
     strcpy(job->write.report.error_message, frame->error_message);

@@ -9,8 +9,7 @@
 #include <string.h>
 
 enum {
-    FIRST_PAUSE_MS = 5000, /* after a try of which nothing was sent; twice as long each time */
-    REVOKE_MS = 200,       /* between two searches for what is to be revoked */
+    REVOKE_MS = 200, /* between two searches for what is to be revoked */
     MOST_REVOKED = 256,
 };
 
@@ -23,20 +22,13 @@ void broker_order(struct broker *broker, struct session *session, const char *ty
     broker_queue_control(broker, session, &frame);
 }
 
-/* xorshift64* (Vigna 2014): spreads retries, and a run can be repeated from its seed. */
-static uint64_t next_random(struct broker *broker)
+/* xorshift64* (Vigna 2014): a run can be repeated from its seed. */
+double broker_chance(struct broker *broker)
 {
     broker->random ^= broker->random >> 12;
     broker->random ^= broker->random << 25;
     broker->random ^= broker->random >> 27;
-    return broker->random * 0x2545f4914f6cdd1dull;
-}
-
-int64_t broker_pause_ms(struct broker *broker, unsigned attempt)
-{
-    int64_t most = MIN((int64_t)FIRST_PAUSE_MS << MIN(attempt - 1, 10u),
-                       (int64_t)STORE_MAX_PAUSE_MS);
-    return most / 2 + (int64_t)(next_random(broker) % (uint64_t)(most / 2));
+    return (double)(broker->random * 0x2545f4914f6cdd1dull) / (double)UINT64_MAX;
 }
 
 /* ---- Answers to offers ---- */
@@ -93,7 +85,7 @@ void broker_take_nack(struct broker *broker, struct session *session, const stru
     session_forget(session, &frame->message_id, frame->attempt);
     struct job *job = job_new_take_back(&frame->message_id, frame->attempt, session->device_id);
     job->write.take_back.refused = true;
-    job->write.take_back.pause_ms = broker_pause_ms(broker, frame->attempt);
+    job->write.take_back.spread = broker_chance(broker);
     strcpy(job->write.take_back.error_code, frame->error_code);
     job_submit(broker, job);
     broker_refresh(broker, session, now_ms);
@@ -111,23 +103,31 @@ void broker_revoke(struct broker *broker, struct session *session, const struct 
     broker_order(broker, session, FRAME_REVOKE, id, attempt);
 }
 
-void broker_find_revoked(struct broker *broker, int64_t now_ms)
+static void search_revoked(struct broker *broker)
 {
-    if (broker->revoking || broker->draining || now_ms < broker->revoke_at_ms)
-        return;
     struct job *job = job_new(STORE_FIND_REVOKED, 0);
+    job->write.find_revoked.after = broker->revoke_after;
     job->write.find_revoked.capacity = MOST_REVOKED;
     job->write.find_revoked.messages = broker_must(
         calloc(MOST_REVOKED, sizeof(*job->write.find_revoked.messages)));
     broker->revoking = true;
-    broker->revoke_at_ms = now_ms + REVOKE_MS;
     job_submit(broker, job);
+}
+
+void broker_find_revoked(struct broker *broker, int64_t now_ms)
+{
+    if (broker->revoking || broker->draining || now_ms < broker->revoke_at_ms)
+        return;
+    broker->revoke_at_ms = now_ms + REVOKE_MS;
+    search_revoked(broker);
 }
 
 void broker_find_revoked_done(struct broker *broker, struct job *job, int64_t now_ms)
 {
     const struct store_write *write = &job->write;
+    bool more = write->result == ERROR_NONE && write->find_revoked.count == MOST_REVOKED;
     broker->revoking = false;
+    broker->revoke_after = more ? write->find_revoked.last : 0;
     if (write->result != ERROR_NONE)
         return;
     for (size_t i = 0; i < write->find_revoked.count; i++) {
@@ -138,4 +138,6 @@ void broker_find_revoked_done(struct broker *broker, struct job *job, int64_t no
         broker_revoke(broker, session, &message->id, message->attempt);
         broker_update_reading(broker, session, now_ms);
     }
+    if (more && !broker->draining)
+        search_revoked(broker);
 }

@@ -31,6 +31,7 @@ struct broker {
     int64_t hand_over_at_ms; /* not before: the store refused the last one */
     bool revoking;           /* a search for what is to be revoked is at the store */
     int64_t revoke_at_ms;    /* not before */
+    int64_t revoke_after;    /* where it goes on */
 
     struct job *retries;
     unsigned jobs; /* at the store or among the retries */
@@ -95,8 +96,8 @@ void broker_find_revoked_done(struct broker *broker, struct job *job, int64_t no
 void broker_revoke(struct broker *broker, struct session *session, const struct message_id *id,
                    unsigned attempt);
 
-/* How long a message waits before the try after this attempt, of which nothing was sent. */
-int64_t broker_pause_ms(struct broker *broker, unsigned attempt);
+/* A number from 0 to 1. */
+double broker_chance(struct broker *broker);
 
 /* ---- broker.c ---- */
 

@@ -241,6 +241,13 @@ enum error store_submit(struct store *store, struct store_write *write)
     return error;
 }
 
+int64_t store_pause_ms(unsigned failures, double spread)
+{
+    int64_t most = MIN((int64_t)STORE_FIRST_PAUSE_MS << MIN(failures - 1, 10u),
+                       (int64_t)STORE_MAX_PAUSE_MS);
+    return most / 2 + (int64_t)(spread * (double)(most / 2));
+}
+
 struct waiter {
     pthread_mutex_t lock;
     pthread_cond_t wake;

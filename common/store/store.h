@@ -26,7 +26,8 @@ enum {
     STORE_PROBLEM_SIZE = 512,
     STORE_MAX_HAND_OVER = 256,
     STORE_MAX_FAILURES = 10, /* tries of a message of which nothing was sent, before it is failed */
-    STORE_MAX_PAUSE_MS = 15 * 60 * 1000, /* between two of them */
+    STORE_FIRST_PAUSE_MS = 5000,         /* after the first of them; each is up to twice as long, */
+    STORE_MAX_PAUSE_MS = 15 * 60 * 1000, /* and none longer */
     BROKER_NAME_SIZE = 65,
 };
 
@@ -139,8 +140,8 @@ struct store_write {
             struct message_id id;
             unsigned attempt;
             char device_id[DEVICE_ID_SIZE];
-            bool refused;     /* by the phone: counts as a failure */
-            int64_t pause_ms; /* before it is due again */
+            bool refused; /* by the phone: counts as a failure, and store_pause_ms passes */
+            double spread;
             char error_code[MESSAGE_ERROR_CODE_SIZE];
         } take_back;
 
@@ -152,8 +153,8 @@ struct store_write {
             int64_t seq;      /* in its journal; one that is not the latest is late. -1: none */
             struct store_slot phone;
             enum message_status status;
-            bool nothing_sent;                           /* `failed`, proved: it is queued again */
-            int64_t pause_ms;                            /* likewise: before it is due */
+            bool nothing_sent; /* `failed`, proved: queued again, after store_pause_ms */
+            double spread;
             char error_code[MESSAGE_ERROR_CODE_SIZE];    /* "" : none */
             char error_message[MESSAGE_ERROR_TEXT_SIZE]; /* "" : none */
             bool changed;                                /* out: the message moved */
@@ -168,8 +169,9 @@ struct store_write {
             unsigned unknown, queued; /* out: how many */
         } give_up;
 
-        /* What phones have and somebody wants cancelled, oldest first. */
+        /* What phones have and somebody wants cancelled, oldest first, so many of them. */
         struct {
+            int64_t after; /* 0, or `last` of those before */
             struct store_revoked_message {
                 struct message_id id;
                 unsigned attempt;
@@ -177,6 +179,7 @@ struct store_write {
             } * messages; /* out, room for capacity; the submitter's */
             size_t capacity;
             size_t count; /* out */
+            int64_t last; /* out; of no use if there is none */
         } find_revoked;
 
         /* Messages without an end that have been in the same status since then, by status; of a
@@ -235,6 +238,10 @@ struct store_write {
     int64_t deadline_ms; /* monotonic */
     struct store_write *next;
 };
+
+/* How long a message waits after so many failures, before it is due again. `spread`, from 0 to 1 and
+   best by chance, keeps those that failed together from coming back together. */
+int64_t store_pause_ms(unsigned failures, double spread);
 
 /*
  * Hands `write` to the writer thread, which calls `done` later. Any thread; never blocks on the

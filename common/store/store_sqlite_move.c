@@ -103,13 +103,14 @@ enum error move_to_device(struct store_connection *connection, const struct movi
 }
 
 enum error move_back(struct store_connection *connection, const struct moving *moving, bool failed,
-                     int64_t pause_ms, const char *error_code, const char *error_message)
+                     double spread, const char *error_code, const char *error_message)
 {
+    int64_t pause_ms = failed ? store_pause_ms(moving->failures + 1, spread) : 0;
     sqlite3_stmt *update = statement(connection, MOVE_BACK);
     bind_text(update, 6, error_code);
     bind_text(update, 7, error_message);
     bind_integer(update, 8, failed);
-    bind_integer(update, 9, pause_ms > 0 ? connection->now_ms + pause_ms : 0);
+    bind_integer(update, 9, failed ? connection->now_ms + pause_ms : 0);
     enum error error = run_move(connection, update, moving, MESSAGE_QUEUED);
     if (error == ERROR_NONE)
         error = append_event(connection, moving->seq, moving->event_count + 1, MESSAGE_QUEUED,

@@ -53,9 +53,10 @@ MUST_CHECK enum error move_to_device(struct store_connection *connection,
                                      const struct moving *moving, const struct store_slot *phone);
 
 /* Moves a message out of a phone's hands: nothing of this attempt was sent. When somebody wants it
-   cancelled it now is; when phones `failed` with it too often, it has failed itself. */
+   cancelled it now is; when phones `failed` with it too often, it has failed itself, and otherwise it
+   waits for store_pause_ms. */
 MUST_CHECK enum error move_back(struct store_connection *connection, const struct moving *moving,
-                                bool failed, int64_t pause_ms, const char *error_code,
+                                bool failed, double spread, const char *error_code,
                                 const char *error_message);
 
 /* Moves messages that were offered back to the queue. */

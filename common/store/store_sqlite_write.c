@@ -135,7 +135,7 @@ static enum error take_back(struct store_connection *connection, struct store_wr
         facts |= MESSAGE_NOTHING_SENT;
     if (!message_may_become(moving.status, MESSAGE_QUEUED, MESSAGE_ACTOR_BROKER, facts))
         return ERROR_NONE;
-    return move_back(connection, &moving, write->take_back.refused, write->take_back.pause_ms,
+    return move_back(connection, &moving, write->take_back.refused, write->take_back.spread,
                      write->take_back.error_code, NULL);
 }
 
@@ -154,8 +154,8 @@ static enum error report(struct store_connection *connection, struct store_write
     write->report.changed = true;
     if (write->report.status == MESSAGE_FAILED && write->report.nothing_sent &&
         message_may_become(moving.status, MESSAGE_QUEUED, MESSAGE_ACTOR_PHONE, facts))
-        return move_back(connection, &moving, true, write->report.pause_ms,
-                         write->report.error_code, write->report.error_message);
+        return move_back(connection, &moving, true, write->report.spread, write->report.error_code,
+                         write->report.error_message);
     /* What a phone has said since counts more than what comes late from an older connection. */
     bool late = write->report.seq >= 0 && facts & MESSAGE_OF_JOURNAL &&
                 write->report.seq <= moving.report_seq;
@@ -213,6 +213,7 @@ static enum error find_revoked(struct store_connection *connection, struct store
     bool row = true;
     sqlite3_stmt *select = statement(connection, SELECT_TO_REVOKE);
     bind_integer(select, 1, (int64_t)write->find_revoked.capacity);
+    bind_integer(select, 2, write->find_revoked.after);
     write->find_revoked.count = 0;
     enum error error = step(connection, select, &row);
     while (error == ERROR_NONE && row) {
@@ -220,6 +221,7 @@ static enum error find_revoked(struct store_connection *connection, struct store
             &write->find_revoked.messages[write->find_revoked.count++];
         message->attempt = (unsigned)sqlite3_column_int(select, 1);
         column_text(select, 2, message->device_id, sizeof(message->device_id));
+        write->find_revoked.last = sqlite3_column_int64(select, 3);
         error = column_id(select, 0, &message->id) ? step(connection, select, &row)
                                                    : ERROR_INTERNAL;
     }

@@ -80,14 +80,16 @@ static void move(struct world *world, struct stored_message *message, enum messa
 }
 
 static void move_back(struct world *world, struct stored_message *message, bool failed,
-                      int64_t pause_ms)
+                      double spread)
 {
     move(world, message, MESSAGE_QUEUED, false);
     message->device = NOBODY;
     message->journal = no_journal;
     message->proved_attempt = message->attempt;
-    message->not_before_ms = pause_ms > 0 ? world_wall_ms(world) + pause_ms : 0;
     message->failures += failed;
+    message->not_before_ms = failed
+                                 ? world_wall_ms(world) + store_pause_ms(message->failures, spread)
+                                 : 0;
     if (message->revoke)
         move(world, message, MESSAGE_CANCELLED, false);
     else if (failed && message->failures >= STORE_MAX_FAILURES)
@@ -219,7 +221,7 @@ static enum error take_back(struct world *world, struct store_write *write)
     if (message_id_equal(&message->journal, &no_journal))
         facts |= MESSAGE_NOTHING_SENT;
     if (message_may_become(message->status, MESSAGE_QUEUED, MESSAGE_ACTOR_BROKER, facts))
-        move_back(world, message, write->take_back.refused, write->take_back.pause_ms);
+        move_back(world, message, write->take_back.refused, write->take_back.spread);
     return ERROR_NONE;
 }
 
@@ -242,7 +244,7 @@ static enum error report(struct world *world, struct store_write *write)
     write->report.changed = true;
     if (write->report.status == MESSAGE_FAILED && write->report.nothing_sent &&
         message_may_become(message->status, MESSAGE_QUEUED, MESSAGE_ACTOR_PHONE, facts)) {
-        move_back(world, message, true, write->report.pause_ms);
+        move_back(world, message, true, write->report.spread);
         return ERROR_NONE;
     }
     bool late = write->report.seq >= 0 && facts & MESSAGE_OF_JOURNAL &&
@@ -304,7 +306,7 @@ static enum error give_up(struct world *world, struct store_write *write)
 static enum error find_revoked(struct world *world, struct store_write *write)
 {
     write->find_revoked.count = 0;
-    for (unsigned i = 0; i < MOST_MESSAGES; i++) {
+    for (unsigned i = (unsigned)write->find_revoked.after; i < MOST_MESSAGES; i++) {
         const struct stored_message *message = &world->store.tables.messages[i];
         if (!message->there || !message->revoke || message->status != MESSAGE_ACCEPTED ||
             write->find_revoked.count == write->find_revoked.capacity)
@@ -314,6 +316,7 @@ static enum error find_revoked(struct world *world, struct store_write *write)
         found->id = message_id_of(i);
         found->attempt = message->attempt;
         device_id_of((unsigned)message->device, found->device_id);
+        write->find_revoked.last = i + 1;
     }
     return ERROR_NONE;
 }

@@ -623,6 +623,27 @@ static void the_sweep_finds_what_no_doorbell_announced(void **state)
     free_world(world);
 }
 
+static void a_search_for_what_to_revoke_goes_on_to_the_end(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    int64_t places[] = {0, 777, 0};
+    for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
+        if (i != 1)
+            broker_doorbell(world->broker, world->now_ms);
+        pump(world);
+        struct store_write *search = take_pending(world, STORE_FIND_REVOKED);
+        assert_non_null(search);
+        assert_int_equal(search->find_revoked.after, places[i]);
+        search->find_revoked.count = i == 0 ? search->find_revoked.capacity : 1;
+        search->find_revoked.last = 777;
+        answer(world, search, ERROR_NONE);
+        world->now_ms += i * 1000;
+    }
+    assert_null(take_pending(world, STORE_FIND_REVOKED));
+    free_world(world);
+}
+
 static void equal_phones_take_turns(void **state)
 {
     enum { PHONES = 10, ROUNDS = 30 };
@@ -944,6 +965,7 @@ UNIT_TESTS(cmocka_unit_test(presence_is_committed_before_the_acknowledgement),
            cmocka_unit_test(one_hand_over_is_at_the_store_at_a_time),
            cmocka_unit_test(a_busy_store_is_asked_again_later),
            cmocka_unit_test(the_sweep_finds_what_no_doorbell_announced),
+           cmocka_unit_test(a_search_for_what_to_revoke_goes_on_to_the_end),
            cmocka_unit_test(equal_phones_take_turns),
            cmocka_unit_test(an_empty_battery_gets_nothing_until_it_is_charged),
            cmocka_unit_test(a_pace_is_kept),

@@ -412,6 +412,7 @@ static void a_message_that_no_phone_can_send_fails_in_the_end(void **state)
         strcpy(write.report.error_code, "no_service");
         assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
         assert_true(write.report.changed);
+        number_of(fixture, "UPDATE message SET not_before_ms = 0 RETURNING 1"); /* no pause */
     }
     struct message message = stored(fixture, &id);
     assert_int_equal(message.status, MESSAGE_FAILED);
@@ -420,34 +421,82 @@ static void a_message_that_no_phone_can_send_fails_in_the_end(void **state)
     assert_consistent(fixture);
 }
 
+/* The phone has it and gives it back. */
+static void given_take_back(struct store_fixture *fixture, const struct message_id *id,
+                            unsigned attempt, bool refused)
+{
+    struct store_write write = {.verb = STORE_TAKE_BACK};
+    write.take_back.id = *id;
+    write.take_back.attempt = attempt;
+    strcpy(write.take_back.device_id, "phone");
+    write.take_back.refused = refused;
+    write.take_back.spread = 1;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_int_equal(stored_status(fixture, id), MESSAGE_QUEUED);
+}
+
 static void a_pause_is_kept_and_ends(void **state)
+{
+    static const char *const phone[] = {"phone"};
+    struct store_fixture *fixture = *state;
+    struct message_id journal = message_id_new();
+    given_assured_connect(fixture, "phone", &journal, NULL);
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    given_offer(fixture, "phone", &journal);
+    given_take_back(fixture, &id, 1, true);
+    assert_int_equal(given_hand_over(fixture, phone, 1), 0);
+    number_of(fixture, "UPDATE message SET not_before_ms = 1 RETURNING 1"); /* it has passed */
+    given_offer(fixture, "phone", &journal);
+    given_take_back(fixture, &id, 2, true);
+    /* No pause is longer than the longest: a wrong clock made it. */
+    number_of(fixture, "UPDATE message SET not_before_ms = not_before_ms + 1000000 RETURNING 1");
+    given_offer(fixture, "phone", &journal);
+}
+
+static void a_pause_grows_with_failures_and_not_with_attempts(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id journal = message_id_new();
     given_assured_connect(fixture, "phone", &journal, NULL);
     struct message_id id = given_message(fixture, "+1234567890", "text");
-    static const int64_t pauses_ms[] = {-1, 60000, 2 * STORE_MAX_PAUSE_MS};
-    for (unsigned i = 0; i < ARRAY_LENGTH(pauses_ms); i++) {
+    for (unsigned attempt = 1; attempt <= 8; attempt++) {
         given_offer(fixture, "phone", &journal);
-        struct store_write write = {.verb = STORE_TAKE_BACK};
-        write.take_back.id = id;
-        write.take_back.attempt = i + 1;
-        strcpy(write.take_back.device_id, "phone");
-        write.take_back.refused = true;
-        write.take_back.pause_ms = pauses_ms[i];
-        assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-        assert_int_equal(stored_status(fixture, &id), MESSAGE_QUEUED);
-        if (pauses_ms[i] == 60000) {
-            static const char *const phone[] = {"phone"};
-            assert_int_equal(given_hand_over(fixture, phone, 1), 0);
-            sqlite3 *db = NULL; /* as if the minute had passed */
-            assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
-            sqlite3_exec(db, "UPDATE message SET not_before_ms = 1", NULL, NULL, NULL);
-            sqlite3_close(db);
-        }
+        given_take_back(fixture, &id, attempt, attempt > 5);
+        int64_t pause_ms = number_of(fixture, "SELECT max(not_before_ms - updated_at_ms, 0)"
+                                              " FROM message");
+        int64_t expected_ms = attempt > 5 ? STORE_FIRST_PAUSE_MS << (attempt - 6) : 0;
+        assert_int_equal(pause_ms, expected_ms);
+        number_of(fixture, "UPDATE message SET not_before_ms = 0 RETURNING 1");
     }
-    given_offer(fixture, "phone",
-                &journal); /* no pause is longer than the longest: a wrong clock */
+    assert_int_equal(store_pause_ms(1, 0), STORE_FIRST_PAUSE_MS / 2);
+    assert_int_equal(store_pause_ms(1000, 1), STORE_MAX_PAUSE_MS);
+}
+
+static void what_is_to_be_revoked_is_found_piece_by_piece(void **state)
+{
+    enum { COUNT = 5, PIECE = 2 };
+    struct store_fixture *fixture = *state;
+    struct message_id journal = message_id_new(), ids[COUNT];
+    int64_t session = given_assured_connect(fixture, "phone", &journal, NULL);
+    for (int i = 0; i < COUNT; i++) {
+        ids[i] = given_message(fixture, "+1234567890", "text");
+        given_offer(fixture, "phone", &journal);
+        given_ack(fixture, &ids[i], 1, "phone", &journal, session);
+        struct store_write cancel = {.verb = STORE_CANCEL, .cancel.id = ids[i]};
+        assert_int_equal(store_run(fixture->store, &cancel), ERROR_NONE);
+        assert_true(cancel.cancel.asked);
+    }
+    struct store_revoked_message found[PIECE];
+    struct store_write write = {.verb = STORE_FIND_REVOKED};
+    write.find_revoked.messages = found;
+    write.find_revoked.capacity = PIECE;
+    for (int i = 0; i < COUNT; i++) {
+        if (i % PIECE == 0)
+            assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+        assert_int_equal(write.find_revoked.count, MIN(PIECE, COUNT - i / PIECE * PIECE));
+        assert_true(message_id_equal(&found[i % PIECE].id, &ids[i]));
+        write.find_revoked.after = write.find_revoked.last;
+    }
 }
 
 static void what_a_broker_had_offered_is_queued_when_it_ends(void **state)
@@ -817,6 +866,8 @@ UNIT_TESTS(STORE_TEST(a_queued_message_is_read_back),
            STORE_TEST(the_journal_decides_what_was_offered),
            STORE_TEST(a_message_that_no_phone_can_send_fails_in_the_end),
            STORE_TEST(a_pause_is_kept_and_ends),
+           STORE_TEST(a_pause_grows_with_failures_and_not_with_attempts),
+           STORE_TEST(what_is_to_be_revoked_is_found_piece_by_piece),
            STORE_TEST(what_a_broker_had_offered_is_queued_when_it_ends),
            STORE_TEST(a_connected_phone_is_listed_with_what_it_says),
            STORE_TEST(a_phone_that_comes_back_is_told_what_it_holds),
