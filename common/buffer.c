@@ -65,6 +65,18 @@ void buffer_append_char(struct buffer *buffer, char c)
     buffer_append(buffer, &c, 1);
 }
 
+void buffer_append_integer(struct buffer *buffer, int64_t integer)
+{
+    char digits[24], *first = digits + sizeof(digits);
+    uint64_t rest = integer < 0 ? -(uint64_t)integer : (uint64_t)integer;
+    do
+        *--first = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (integer < 0)
+        *--first = '-';
+    buffer_append(buffer, first, (size_t)(digits + sizeof(digits) - first));
+}
+
 void buffer_append_format_list(struct buffer *buffer, const char *format, va_list arguments)
 {
     va_list measure;

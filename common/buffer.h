@@ -29,6 +29,7 @@ void buffer_clear(struct buffer *buffer);
 void buffer_append(struct buffer *buffer, const void *bytes, size_t length);
 void buffer_append_text(struct buffer *buffer, const char *text);
 void buffer_append_char(struct buffer *buffer, char c);
+void buffer_append_integer(struct buffer *buffer, int64_t integer); /* in decimal */
 void buffer_append_format(struct buffer *buffer, const char *format, ...) PRINTF_FORMAT(2, 3);
 void buffer_append_format_list(struct buffer *buffer, const char *format, va_list arguments)
     PRINTF_FORMAT(2, 0);

@@ -78,7 +78,7 @@ void json_put_text(struct json_writer *json, const char *name, const char *text)
 void json_put_integer(struct json_writer *json, const char *name, int64_t integer)
 {
     begin_value(json, name);
-    buffer_append_format(json->out, "%lld", (long long)integer);
+    buffer_append_integer(json->out, integer);
 }
 
 void json_put_number(struct json_writer *json, const char *name, double number)

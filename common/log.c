@@ -88,12 +88,15 @@ static void append_phone(struct buffer *line, const char *number)
     const char *last = length > 2 ? number + length - 2 : "";
     if (strspn(last, "0123456789") < strlen(last))
         last = ""; /* no number after all: a line end, perhaps */
-    buffer_append_format(line, "+***%s", last);
+    buffer_append_text(line, "+***");
+    buffer_append_text(line, last);
 }
 
 static void append_field(struct buffer *line, const struct log_field *field)
 {
-    buffer_append_format(line, " %s=", field->key);
+    buffer_append_char(line, ' ');
+    buffer_append_text(line, field->key);
+    buffer_append_char(line, '=');
     switch (field->kind) {
     case LOG_KIND_END:
         break;
@@ -101,7 +104,7 @@ static void append_field(struct buffer *line, const struct log_field *field)
         append_value(line, field->text ? field->text : "");
         break;
     case LOG_KIND_NUMBER:
-        buffer_append_format(line, "%lld", (long long)field->number);
+        buffer_append_integer(line, field->number);
         break;
     case LOG_KIND_PHONE:
         append_phone(line, field->text);
@@ -118,8 +121,13 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     buffer_init(&line, MAX_LINE_BYTES - 1);
     char now[CLOCK_TEXT_SIZE];
     clock_format(clock_wall_ms(), now);
-    buffer_append_format(&line, "ts=%s level=%s process=%s msg=", now, level_names[level],
-                         log_process);
+    buffer_append_text(&line, "ts=");
+    buffer_append_text(&line, now);
+    buffer_append_text(&line, " level=");
+    buffer_append_text(&line, level_names[level]);
+    buffer_append_text(&line, " process=");
+    buffer_append_text(&line, log_process);
+    buffer_append_text(&line, " msg=");
     append_value(&line, event);
     for (; fields->kind != LOG_KIND_END; fields++)
         append_field(&line, fields);

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/random.h>
 #include <uuid/uuid.h>
 
 /* Bits 52 to 63 count within a millisecond, starting at random in the lower half (RFC 9562, 6.2,
@@ -15,20 +16,38 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int64_t last_ms;       /* under lock */
 static unsigned last_counter; /* under lock */
 
+/* Asking for the randomness of each id alone costs more than all the rest of it; so many bytes come
+   in one piece, and never fewer (getrandom(2)). */
+enum { POOL_BYTES = 250, RANDOM_BYTES = 10 };
+static unsigned char pool[POOL_BYTES];
+static size_t pool_left; /* under lock */
+
 static void put_time(struct message_id *id, int64_t wall_ms)
 {
     for (int i = 0; i < 6; i++)
         id->bytes[i] = (unsigned char)(wall_ms >> (40 - 8 * i));
 }
 
+/* Bytes 6 to 15. Under the lock. */
+static void put_random(struct message_id *id)
+{
+    if (pool_left == 0) {
+        while (getrandom(pool, sizeof(pool), 0) != sizeof(pool))
+            ;
+        pool_left = sizeof(pool);
+    }
+    pool_left -= RANDOM_BYTES;
+    memcpy(id->bytes + MESSAGE_ID_BYTES - RANDOM_BYTES, pool + pool_left, RANDOM_BYTES);
+}
+
 struct message_id message_id_new(void)
 {
     struct message_id id;
-    uuid_generate_random(id.bytes);
-    unsigned seed = ((unsigned)id.bytes[6] << 8 | id.bytes[7]) & COUNTER_SEED_MASK;
     int64_t now = clock_wall_ms();
 
     pthread_mutex_lock(&lock);
+    put_random(&id);
+    unsigned seed = ((unsigned)id.bytes[6] << 8 | id.bytes[7]) & COUNTER_SEED_MASK;
     if (now > last_ms) {
         last_ms = now;
         last_counter = seed;
@@ -43,7 +62,7 @@ struct message_id message_id_new(void)
     put_time(&id, time_ms);
     id.bytes[6] = (unsigned char)(0x70 | counter >> 8);
     id.bytes[7] = (unsigned char)counter;
-    id.bytes[8] = (unsigned char)(0x80 | (id.bytes[8] & 0x3f)); /* the variant, as it was */
+    id.bytes[8] = (unsigned char)(0x80 | (id.bytes[8] & 0x3f)); /* the variant */
     return id;
 }
 

@@ -38,6 +38,21 @@ static void appends_follow_one_another(void **state)
     buffer_fini(&buffer);
 }
 
+static void integers_are_written_as_printf_would(void **state)
+{
+    static const int64_t integers[] = {0, 1, -1, 9, 10, -10, 1234567890123, INT64_MAX, INT64_MIN};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(integers); i++) {
+        struct buffer buffer;
+        char expected[32];
+        snprintf(expected, sizeof(expected), "%lld", (long long)integers[i]);
+        buffer_init(&buffer, 100);
+        buffer_append_integer(&buffer, integers[i]);
+        assert_holds(&buffer, expected);
+        buffer_fini(&buffer);
+    }
+}
+
 static void it_ends_in_a_nul_at_every_length(void **state)
 {
     struct buffer buffer;
@@ -223,6 +238,7 @@ static void taking_nothing_or_a_failure_gives_null(void **state)
 }
 
 UNIT_TESTS(cmocka_unit_test(a_new_buffer_has_nothing), cmocka_unit_test(appends_follow_one_another),
+           cmocka_unit_test(integers_are_written_as_printf_would),
            cmocka_unit_test(it_ends_in_a_nul_at_every_length), cmocka_unit_test(bytes_may_be_nul),
            cmocka_unit_test(the_ceiling_itself_fits),
            cmocka_unit_test(one_byte_more_marks_it_as_failed_for_good),
