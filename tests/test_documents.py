@@ -157,7 +157,8 @@ ALLOWED_INCLUDES = {
 DOORS = {
     "sqlite3.h": {"common/store/store_sqlite.h"},
     "fcgiapp.h": {"api-fcgi/fcgi_server.c"},
-    "libwebsockets.h": {"ws-broker/ws_server.c"},
+    "libwebsockets.h": {"ws-broker/ws_server.c", "ws-broker/ws_handshake.c"},
+    "uv.h": {"ws-broker/ws_server.c"},
     "cjson/cJSON.h": {"common/json.c"},
     "uuid/uuid.h": {"common/message_id.c"},
 }
