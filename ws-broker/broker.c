@@ -496,8 +496,6 @@ enum session_output broker_take_output(struct broker *broker, session_id id, int
         session->took_at_ms = now_ms;
         broker_update_reading(broker, session, now_ms);
     }
-    if (session_has_output(session))
-        broker_act_on(broker, BROKER_WRITE, session);
     return output;
 }
 

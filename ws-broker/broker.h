@@ -100,8 +100,8 @@ struct broker_action {
 /* The next thing to do; false when there is nothing. Ask after each event until there is nothing. */
 bool broker_next_action(struct broker *broker, struct broker_action *action);
 
-/* What to write on a connection that can be written, for as long as the answer is not
-   OUTPUT_NOTHING. A frame is appended to `frame`; for OUTPUT_CLOSE *close_error says why. */
+/* What to write on a connection that can be written. Ask until there is OUTPUT_NOTHING, or again
+   when it can take more. A frame is appended to `frame`; for OUTPUT_CLOSE *close_error says why. */
 enum session_output broker_take_output(struct broker *broker, session_id id, int64_t now_ms,
                                        struct buffer *frame, enum error *close_error);
 

@@ -169,14 +169,6 @@ static struct held_message *first_unwritten(const struct session *session)
     return NULL;
 }
 
-bool session_has_output(const struct session *session)
-{
-    if (session->close_written)
-        return false;
-    return session->ping_due || session->control_count > 0 || first_unwritten(session) ||
-           session->state == SESSION_CLOSING;
-}
-
 enum session_output session_take_output(struct session *session, int64_t due_at_ms,
                                         struct buffer *frame)
 {

@@ -152,7 +152,6 @@ enum session_output {
 /* `due_at_ms` is for the message whose frame this is, if it is one. */
 enum session_output session_take_output(struct session *session, int64_t due_at_ms,
                                         struct buffer *frame);
-bool session_has_output(const struct session *session);
 
 /* Takes a token for one frame from the phone. False when it sends more than `rate` a second in the
    long run, or twice as many at once. */

@@ -9,6 +9,7 @@
 #include "../common/protocol.h"
 #include "../common/unix_socket.h"
 #include "frames.h"
+#include "ws_frame.h"
 #include "ws_handshake.h"
 
 #include <errno.h>
@@ -26,6 +27,7 @@ enum {
     ACCEPT_AT_ONCE = 64,
     FULL_PAUSE_MS = 200,
     DESTROY_TIMEOUT_MS = 1000,
+    WRITE_BYTES = 4096,     /* at once to one phone, or a little more */
     RX_BUFFER_BYTES = 1024, /* memory of an idle connection: 2.6 KB with it, 5.5 with 4096 */
 };
 
@@ -45,7 +47,7 @@ struct ws_server {
     struct lws_context *context;
     struct lws *acceptor, *doorbell, *signals; /* our own sockets in the loop */
     struct lws **wsi_of_slot;
-    struct buffer out; /* the frame being written, behind LWS_PRE bytes */
+    struct buffer out; /* the frames being written, behind LWS_PRE bytes */
     lws_sorted_usec_list_t tick_timer;
     lws_sorted_usec_list_t accept_timer;
     lws_sorted_usec_list_t end_timer;
@@ -226,24 +228,6 @@ static void on_received(struct ws_server *server, struct lws *wsi, struct connec
     }
 }
 
-/* Returning -1 from WRITEABLE loses the close frame under libuv, so it is written by hand; the
-   phone's answer, or the core's patience, then ends the connection. */
-static int write_close(struct lws *wsi, struct connection *connection, enum error error)
-{
-    unsigned char frame[LWS_PRE + 128];
-    const char *reason = error_code(error);
-    size_t length = MIN(strlen(reason), (size_t)100);
-    int code = error_close_code(error) ? error_close_code(error) : LWS_CLOSE_STATUS_NORMAL;
-    unsigned char *p = frame + LWS_PRE;
-    p[0] = 0x88; /* FIN, opcode 8 (RFC 6455, 5.2) */
-    p[1] = (unsigned char)(2 + length);
-    p[2] = (unsigned char)(code >> 8);
-    p[3] = (unsigned char)code;
-    memcpy(p + 4, reason, length);
-    connection->close_written = true;
-    return lws_write(wsi, p, 4 + length, LWS_WRITE_RAW) < 0 ? -1 : 0;
-}
-
 /* libwebsockets echoes the phone's close frame when this returns 0: not a bad one, and not the
    answer to ours. */
 static int on_peer_close(const struct connection *connection, const void *payload, size_t length)
@@ -251,38 +235,66 @@ static int on_peer_close(const struct connection *connection, const void *payloa
     return frame_close_is_valid(payload, length) && !connection->close_written ? 0 : -1;
 }
 
-/* The frame in server->out. */
-static int write_frame(struct ws_server *server, struct lws *wsi)
+/* Returning -1 from WRITEABLE loses the close frame under libuv, so it is written by hand like the
+   others; the phone's answer, or the core's patience, then ends the connection. */
+static void append_close(struct buffer *out, enum error error)
 {
-    FAIL_POINT("broker.before_frame");
-    int written = lws_write(wsi, (unsigned char *)server->out.data + LWS_PRE,
-                            server->out.length - LWS_PRE, LWS_WRITE_TEXT);
-    FAIL_POINT("broker.after_frame");
-    return written < 0 ? -1 : 0;
+    int code = error_close_code(error) ? error_close_code(error) : LWS_CLOSE_STATUS_NORMAL;
+    buffer_append(out, (unsigned char[]){(unsigned char)(code >> 8), (unsigned char)code}, 2);
+    buffer_append_text(out, error_code(error));
 }
 
-/* One write each time the connection can take one. */
-static int on_writable(struct ws_server *server, struct lws *wsi, struct connection *connection)
+/* Appends the next frame for a phone, if there is one. */
+static enum session_output append_frame(struct ws_server *server, struct connection *connection)
 {
+    struct buffer *out = &server->out;
     enum error close_error = ERROR_NONE;
-    unsigned char ping[LWS_PRE + 4];
-    if (!connection->open)
-        return -1;
-    buffer_clear(&server->out);
-    buffer_append(&server->out, (unsigned char[LWS_PRE]){0}, LWS_PRE);
-    switch (broker_take_output(server->options.broker, connection->session, clock_monotonic_ms(),
-                               &server->out, &close_error)) {
+    size_t begin = ws_frame_begin(out);
+    enum session_output output = broker_take_output(server->options.broker, connection->session,
+                                                    clock_monotonic_ms(), out, &close_error);
+    switch (output) {
     case OUTPUT_NOTHING:
+        ws_frame_abandon(out, begin);
         break;
     case OUTPUT_FRAME:
-        return write_frame(server, wsi);
+        FAIL_POINT("broker.before_frame");
+        ws_frame_end(out, begin, WS_FRAME_TEXT);
+        break;
     case OUTPUT_PING:
-        memcpy(ping + LWS_PRE, "ping", 4); /* an empty pong would never be reported to us */
-        return lws_write(wsi, ping + LWS_PRE, 4, LWS_WRITE_PING) < 0 ? -1 : 0;
+        buffer_append_text(out, "ping"); /* an empty pong would never be reported to us */
+        ws_frame_end(out, begin, WS_FRAME_PING);
+        break;
     case OUTPUT_CLOSE:
-        return write_close(wsi, connection, close_error);
+        append_close(out, close_error);
+        ws_frame_end(out, begin, WS_FRAME_CLOSE);
+        connection->close_written = true;
+        break;
     }
-    return 0;
+    return output;
+}
+
+/* All that waits for a phone, in one write each time the connection can take one. */
+static int on_writable(struct ws_server *server, struct lws *wsi, struct connection *connection)
+{
+    struct buffer *out = &server->out;
+    int frames = 0;
+    if (!connection->open)
+        return -1;
+    buffer_clear(out);
+    buffer_append(out, (unsigned char[LWS_PRE]){0}, LWS_PRE);
+    while (out->length < WRITE_BYTES && append_frame(server, connection) != OUTPUT_NOTHING)
+        frames++;
+    if (out->length >= WRITE_BYTES)
+        lws_callback_on_writable(wsi); /* there may be more */
+    if (frames == 0)
+        return 0;
+    if (out->failed)
+        return -1;
+    int written = lws_write(wsi, (unsigned char *)out->data + LWS_PRE, out->length - LWS_PRE,
+                            LWS_WRITE_RAW);
+    for (int i = 0; i < frames; i++)
+        FAIL_POINT("broker.after_frame");
+    return written < 0 ? -1 : 0;
 }
 
 static struct ws_server *server_of(struct lws *wsi)
@@ -479,7 +491,7 @@ struct ws_server *ws_server_start(const struct ws_server_options *options)
     server->last_done = &server->first_done;
     uv_loop_init(&server->loop);
     pthread_mutex_init(&server->lock, NULL);
-    buffer_init(&server->out, LWS_PRE + FRAME_MAX_BYTES);
+    buffer_init(&server->out, LWS_PRE + WRITE_BYTES + 2 * FRAME_MAX_BYTES);
     server->wsi_of_slot = calloc(options->max_sessions, sizeof(*server->wsi_of_slot));
 
     int listen_fd = unix_socket_listen(options->socket_path, LISTEN_BACKLOG);

@@ -195,8 +195,11 @@ void host_write(struct world *world, unsigned index)
     enum error close_error = ERROR_NONE;
     connection->writable_is_due = false;
     buffer_init(&frame, 128 * 1024);
-    switch (broker_take_output(world->host.broker, connection->session, world->now_ms, &frame,
-                               &close_error)) {
+    enum session_output output = broker_take_output(world->host.broker, connection->session,
+                                                    world->now_ms, &frame, &close_error);
+    if (output != OUTPUT_NOTHING)
+        want_to_write(world, index); /* one a time, so that anything can happen in between */
+    switch (output) {
     case OUTPUT_NOTHING:
         break;
     case OUTPUT_FRAME:
