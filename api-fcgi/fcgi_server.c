@@ -21,7 +21,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LISTEN_BACKLOG = 1024, ACCEPT_AT_ONCE = 64, FULL_PAUSE_MS = 100 };
+enum { LISTEN_BACKLOG = 1024, ACCEPT_AT_ONCE = 64, READY_AT_ONCE = 16, FULL_PAUSE_MS = 100 };
+
+/* What one worker is told of a connection, once: a request comes, or nginx has closed it. */
+enum { WATCHED = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT };
 
 /*
  * A connection from nginx, and the one exchange that may be on it. It is idle (epoll has it), in a
@@ -98,20 +101,23 @@ static void connection_wake(struct http_exchange *exchange)
         wake_worker(server);
 }
 
+/* Takes some of the ready, linked, so that few workers are woken for many; another worker gets the
+   rest, because this one may be held up by its share. */
 static struct connection *take_ready(struct fcgi_server *server)
 {
     pthread_mutex_lock(&server->lock);
-    struct connection *connection = server->first_ready;
-    if (connection) {
-        server->first_ready = connection->next_ready;
-        if (!server->first_ready)
-            server->last_ready = &server->first_ready;
-    }
+    struct connection *first = server->first_ready, **end = &server->first_ready;
+    for (int i = 0; i < READY_AT_ONCE && *end; i++)
+        end = &(*end)->next_ready;
+    server->first_ready = *end;
+    *end = NULL;
+    if (!server->first_ready)
+        server->last_ready = &server->first_ready;
     bool more = server->first_ready != NULL;
     pthread_mutex_unlock(&server->lock);
     if (more)
-        wake_worker(server); /* this worker may be held up by its exchange */
-    return connection;
+        wake_worker(server);
+    return first;
 }
 
 static void connection_open(struct fcgi_server *server, int fd)
@@ -141,7 +147,7 @@ static void connection_open(struct fcgi_server *server, int fd)
     connection->idle = true;
     pthread_mutex_unlock(&server->lock);
 
-    struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.ptr = connection};
+    struct epoll_event event = {.events = WATCHED, .data.ptr = connection};
     if (epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
         log_error("a connection cannot be watched", LOG_ERRNO);
         connection_close(connection);
@@ -158,7 +164,7 @@ static void stop_receiving(const struct connection *connection)
 static void connection_rest(struct connection *connection)
 {
     struct fcgi_server *server = connection->server;
-    struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.ptr = connection};
+    struct epoll_event event = {.events = WATCHED, .data.ptr = connection};
     pthread_mutex_lock(&server->lock);
     connection->idle = true;
     if (atomic_load(&server->draining))
@@ -251,17 +257,23 @@ static void finish(struct connection *connection)
         connection_rest(connection);
 }
 
-/* A connection that epoll found readable. */
-static void serve(struct connection *connection, struct store_reader *reader)
+/* What is left to read of a connection that nginx has closed: nothing, or a last request. */
+static bool has_input(const struct connection *connection)
+{
+    char first;
+    return recv(connection->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* A connection that epoll has something to say of. */
+static void serve(struct connection *connection, uint32_t events, struct store_reader *reader)
 {
     struct fcgi_server *server = connection->server;
     pthread_mutex_lock(&server->lock);
     connection->idle = false;
     pthread_mutex_unlock(&server->lock);
 
-    char first;
-    if (recv(connection->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
-        connection_close(connection); /* nginx has closed it */
+    if (events != EPOLLIN && !has_input(connection)) {
+        connection_close(connection);
         return;
     }
     if (FCGX_Accept_r(&connection->fcgi) < 0) { /* not FastCGI, or too slow; it is closed */
@@ -276,6 +288,15 @@ static void serve(struct connection *connection, struct store_reader *reader)
 
 /* ---- Workers ---- */
 
+static void resume_all(struct connection *ready)
+{
+    for (struct connection *next; ready; ready = next) {
+        next = ready->next_ready;
+        ready->exchange.resume(&ready->exchange);
+        finish(ready);
+    }
+}
+
 static void *worker_main(void *argument)
 {
     struct fcgi_server *server = argument;
@@ -288,13 +309,11 @@ static void *worker_main(void *argument)
     }
     while (!atomic_load(&server->stopping)) {
         struct connection *ready;
-        while ((ready = take_ready(server))) {
-            ready->exchange.resume(&ready->exchange);
-            finish(ready);
-        }
+        while ((ready = take_ready(server)))
+            resume_all(ready);
         struct epoll_event event;
         if (epoll_wait(server->epoll_fd, &event, 1, -1) == 1 && event.data.ptr)
-            serve(event.data.ptr, reader);
+            serve(event.data.ptr, event.events, reader);
     }
     wake_worker(server); /* the next one */
     store_reader_close(reader);
