@@ -86,19 +86,21 @@ static void wake_worker(struct fcgi_server *server)
     (void)written; /* fails only when 2^64 wake-ups are pending */
 }
 
-/* Takes a parked exchange from any thread to the workers. */
+/* Takes a parked exchange from any thread to those that the workers take at fcgi_server_wake. */
 static void connection_wake(struct http_exchange *exchange)
 {
     struct connection *connection = CONTAINER_OF(exchange, struct connection, exchange);
     struct fcgi_server *server = connection->server;
     connection->next_ready = NULL;
     pthread_mutex_lock(&server->lock);
-    bool was_empty = !server->first_ready;
     *server->last_ready = connection;
     server->last_ready = &connection->next_ready;
     pthread_mutex_unlock(&server->lock);
-    if (was_empty)
-        wake_worker(server);
+}
+
+void fcgi_server_wake(struct fcgi_server *server)
+{
+    wake_worker(server);
 }
 
 /* Takes some of the ready, linked, so that few workers are woken for many; another worker gets the

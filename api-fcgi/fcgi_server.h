@@ -25,6 +25,9 @@ struct fcgi_server;
 /* Listens and starts the workers, each with its own reader. NULL after logging why not. */
 struct fcgi_server *fcgi_server_start(const struct fcgi_server_options *options);
 
+/* Has a worker resume the exchanges that need no longer wait. Any thread. */
+void fcgi_server_wake(struct fcgi_server *server);
+
 /*
  * Serves until SIGTERM or SIGINT, then stops without losing a request: no new connections, no new
  * requests on the old ones, an answer for each request that was read. The workers have left when it

@@ -59,8 +59,8 @@ struct http_exchange {
     struct message message; /* what the write is about */
 };
 
-/* Once, before the first request. `wake` takes a parked exchange from any thread and has a worker
-   call its `resume`. */
+/* Once, before the first request. `wake` takes a parked exchange from any thread; a worker calls its
+   `resume` later. */
 void http_exchange_init(struct http_exchange *exchange, struct api *api,
                         void (*wake)(struct http_exchange *exchange));
 void http_exchange_fini(struct http_exchange *exchange);

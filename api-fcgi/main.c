@@ -12,10 +12,23 @@
 
 static struct api api; /* large: the counters of every route and status */
 
-static void ring(void *doorbell)
+/* Who hears of commits. */
+struct listeners {
+    struct doorbell *doorbell;
+    struct fcgi_server *server; /* there before the first write */
+};
+
+static void enqueued(void *context)
 {
-    doorbell_ring(doorbell);
+    const struct listeners *listeners = context;
+    doorbell_ring(listeners->doorbell);
     FAIL_POINT("api.after_doorbell");
+}
+
+static void completed(void *context)
+{
+    const struct listeners *listeners = context;
+    fcgi_server_wake(listeners->server);
 }
 
 int main(int argc, char **argv)
@@ -28,16 +41,17 @@ int main(int argc, char **argv)
     /* Rings after each commit that queued a message. */
     char doorbell_path[SETTINGS_TEXT_SIZE];
     settings_socket_path(&settings, "doorbell.sock", doorbell_path);
-    struct doorbell *doorbell = doorbell_open(doorbell_path);
-    if (!doorbell)
+    struct listeners listeners = {.doorbell = doorbell_open(doorbell_path)};
+    if (!listeners.doorbell)
         program_fail("the doorbell cannot be made", log_errno_text());
 
     struct store_options store_options = {
         .path = settings.database_path,
         .timeout_ms = settings.store_timeout_ms,
         .max_wal_bytes = settings.max_wal_bytes,
-        .enqueued = ring,
-        .context = doorbell,
+        .enqueued = enqueued,
+        .completed = completed,
+        .context = &listeners,
     };
     char problem[STORE_PROBLEM_SIZE];
     if (store_open(&store_options, &api.store, problem) != ERROR_NONE)
@@ -57,6 +71,7 @@ int main(int argc, char **argv)
     });
     if (!server)
         return EXIT_FAILURE;
+    listeners.server = server;
 
     log_info("serving", LOG_TEXT("socket", socket_path),
              LOG_TEXT("database", settings.database_path));
@@ -65,7 +80,7 @@ int main(int argc, char **argv)
     program_notify_stopping();
     store_close(api.store);
     fcgi_server_free(server);
-    doorbell_close(doorbell);
+    doorbell_close(listeners.doorbell);
     log_info("stopped");
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -55,6 +55,13 @@ static void end_lease(struct store *store, const struct broker_options *options)
         log_warning("phones count as connected until the lease ends");
 }
 
+/* The store has finished something; `context` has the server, which was there before. */
+static void completed(void *context)
+{
+    struct ws_server **server = context;
+    ws_server_wake(*server);
+}
+
 int main(int argc, char **argv)
 {
     struct settings settings;
@@ -63,10 +70,13 @@ int main(int argc, char **argv)
     unsigned max_sessions = max_phones(&settings); /* before libwebsockets sizes its tables */
 
     struct store *store;
+    struct ws_server *server = NULL;
     struct store_options store_options = {
         .path = settings.database_path,
         .timeout_ms = settings.store_timeout_ms,
         .max_wal_bytes = settings.max_wal_bytes,
+        .completed = completed,
+        .context = &server,
     };
     char problem[STORE_PROBLEM_SIZE];
     if (store_open(&store_options, &store, problem) != ERROR_NONE)
@@ -80,7 +90,7 @@ int main(int argc, char **argv)
     char socket_path[SETTINGS_TEXT_SIZE], doorbell_path[SETTINGS_TEXT_SIZE];
     settings_socket_path(&settings, "broker.sock", socket_path);
     settings_socket_path(&settings, "doorbell.sock", doorbell_path);
-    struct ws_server *server = ws_server_start(&(struct ws_server_options){
+    server = ws_server_start(&(struct ws_server_options){
         .socket_path = socket_path,
         .doorbell_path = doorbell_path,
         .max_frame_bytes = (size_t)settings.max_frame_bytes,

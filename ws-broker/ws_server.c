@@ -144,11 +144,15 @@ static void store_done(struct store_write *write)
     struct ws_server *server = write->owner;
     write->next = NULL;
     pthread_mutex_lock(&server->lock);
-    bool was_empty = !server->first_done;
     *server->last_done = write;
     server->last_done = &write->next;
-    bool wake = was_empty && !server->destroyed;
-    if (wake)
+    pthread_mutex_unlock(&server->lock);
+}
+
+void ws_server_wake(struct ws_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    if (!server->destroyed)
         lws_cancel_service(server->context); /* the one call that other threads may make */
     pthread_mutex_unlock(&server->lock);
 }

@@ -21,6 +21,9 @@ struct ws_server;
 /* Listens. NULL after logging why not. */
 struct ws_server *ws_server_start(const struct ws_server_options *options);
 
+/* Has the loop take what the store has finished. Any thread. */
+void ws_server_wake(struct ws_server *server);
+
 /* Serves until SIGTERM or SIGINT, then drains the broker, and returns when that is done. */
 void ws_server_run(struct ws_server *server);
 

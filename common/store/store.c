@@ -62,6 +62,12 @@ static struct store_write *take_batch(struct store *store)
     return batch;
 }
 
+static void completed(struct store *store)
+{
+    if (store->options.completed)
+        store->options.completed(store->options.context);
+}
+
 static void complete(struct store_write *write, enum error result)
 {
     write->result = result;
@@ -88,6 +94,15 @@ static struct store_write *fail_late(struct store_write *batch, enum error error
     return rest;
 }
 
+static void complete_all(struct store *store, struct store_write *batch, enum error error)
+{
+    for (struct store_write *next; batch; batch = next) {
+        next = batch->next;
+        complete(batch, error != ERROR_NONE ? error : batch->result);
+    }
+    completed(store);
+}
+
 /* Begins a transaction for a batch. Writes that run out of time fail one by one; NULL when none is
    left, and then there is no transaction. */
 static struct store_write *begin_batch(struct store *store, struct store_write *batch)
@@ -100,13 +115,11 @@ static struct store_write *begin_batch(struct store *store, struct store_write *
         if (error == ERROR_NONE)
             break;
         if (error != ERROR_STORE_BUSY) {
-            for (struct store_write *next; batch; batch = next) {
-                next = batch->next;
-                complete(batch, error);
-            }
-            break;
+            complete_all(store, batch, error);
+            return NULL;
         }
         batch = fail_late(batch, error);
+        completed(store);
     }
     return batch;
 }
@@ -132,10 +145,7 @@ static void run_batch(struct store *store, struct store_write *batch)
     if (batch_error != ERROR_NONE)
         backend->rollback(store->connection);
 
-    for (struct store_write *next; batch; batch = next) {
-        next = batch->next;
-        complete(batch, batch_error != ERROR_NONE ? batch_error : batch->result);
-    }
+    complete_all(store, batch, batch_error);
     if (enqueued && batch_error == ERROR_NONE && store->options.enqueued)
         store->options.enqueued(store->options.context);
     if (!backend->finish(store->connection)) {

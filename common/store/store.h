@@ -39,6 +39,9 @@ struct store_options {
     /* After a commit that is work for the broker: a new message, or one to be revoked. Writer
        thread. Or NULL. */
     void (*enqueued)(void *context);
+    /* After the `done` of all writes of a commit: the moment to wake who waits for them. Writer
+       thread. Or NULL. */
+    void (*completed)(void *context);
     void *context;
 };
 
@@ -230,7 +233,8 @@ struct store_write {
     enum error result; /* valid in `done` */
 
     /* Called once, on the writer thread, after the commit or its failure. The store does not touch
-       the write again: `done` may free it or hand it to another thread. It must not block. */
+       the write again: `done` may free it or hand it to another thread. It must not block, and
+       whom it wakes before `completed` may take the processor from the writer. */
     void (*done)(struct store_write *write);
     void *owner; /* the submitter's */
 

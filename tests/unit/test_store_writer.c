@@ -134,6 +134,62 @@ static void the_doorbell_rings_for_messages_alone_and_after_the_commit(void **st
     assert_int_equal(atomic_load(&rings), 1);
 }
 
+struct woken {
+    atomic_int *left;
+    atomic_int times;
+    atomic_int left_then; /* when it was woken last */
+};
+
+static void note_wake(void *context)
+{
+    struct woken *woken = context;
+    atomic_fetch_add(&woken->times, 1);
+    atomic_store(&woken->left_then, atomic_load(woken->left));
+}
+
+/* Whether the last of some writes is done before the last wake-up; `held`: they are refused. */
+static void check_wake(struct store_fixture *fixture, bool held)
+{
+    enum { COUNT = 20 };
+    static struct store_write writes[COUNT];
+    atomic_int left = COUNT;
+    struct woken woken = {.left = &left};
+    struct counted_write counted = {.left = &left};
+    struct write_lock lock;
+    fixture->options.timeout_ms = held ? 50 : 10000;
+    fixture->options.completed = note_wake;
+    fixture->options.context = &woken;
+    store_fixture_reopen(fixture);
+    assert_true(write_lock_open(&lock, fixture->path));
+    if (held)
+        assert_true(write_lock_acquire(&lock, clock_monotonic_ms() + 1000));
+    for (int i = 0; i < COUNT; i++) {
+        writes[i] = (struct store_write){
+            .verb = STORE_PROBE, .done = count_down, .owner = &counted};
+        assert_int_equal(store_submit(fixture->store, &writes[i]), ERROR_NONE);
+    }
+    struct store_write probe = {.verb = STORE_PROBE}; /* writes run in order: this one is last */
+    enum error expected = held ? ERROR_STORE_BUSY : ERROR_NONE;
+    assert_int_equal(store_run(fixture->store, &probe), expected);
+    write_lock_close(&lock);
+    fixture->options.completed = NULL;
+    store_fixture_reopen(fixture); /* so that the last wake-up was, too */
+    assert_int_equal(atomic_load(&left), 0);
+    assert_int_equal(writes[COUNT - 1].result, expected);
+    assert_in_range(atomic_load(&woken.times), 1, COUNT + 1);
+    assert_int_equal(atomic_load(&woken.left_then), 0);
+}
+
+static void who_waits_is_woken_after_the_last_is_done(void **state)
+{
+    check_wake(*state, false);
+}
+
+static void who_waits_is_woken_also_by_a_refusal(void **state)
+{
+    check_wake(*state, true);
+}
+
 /* ---- Locks ---- */
 
 static void a_held_write_lock_gives_busy_in_time_and_nothing_is_written(void **state)
@@ -297,6 +353,8 @@ UNIT_TESTS(STORE_TEST(every_write_of_many_threads_is_there),
            STORE_TEST(writes_share_transactions_and_one_failure_harms_no_other),
            STORE_TEST(what_was_submitted_before_the_end_is_written),
            STORE_TEST(the_doorbell_rings_for_messages_alone_and_after_the_commit),
+           STORE_TEST(who_waits_is_woken_after_the_last_is_done),
+           STORE_TEST(who_waits_is_woken_also_by_a_refusal),
            STORE_TEST(a_held_write_lock_gives_busy_in_time_and_nothing_is_written),
            STORE_TEST(another_programs_transaction_gives_busy_too),
            STORE_TEST(the_write_lock_has_one_holder_and_all_get_their_turns),
