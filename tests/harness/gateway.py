@@ -63,6 +63,11 @@ class Process:
     def is_running(self):
         return self.popen is not None and self.popen.poll() is None
 
+    def memory_bytes(self, name):
+        """VmRSS: what it has; VmHWM: the most it ever had."""
+        with open(f"/proc/{self.popen.pid}/status", encoding="ascii") as status:
+            return int(status.read().split(f"{name}:")[1].split()[0]) * 1024
+
     def signal(self, number):
         self.popen.send_signal(number)
 
@@ -163,6 +168,9 @@ class Gateway:
             return connection.execute(sql, parameters).fetchall()
         finally:
             connection.close()
+
+    def count_messages(self, where, *parameters):
+        return self.query(f"SELECT count(*) FROM message WHERE {where}", *parameters)[0][0]
 
     def counts(self):
         """Messages, their events, and the sum of the kept counts: equal for queued messages."""

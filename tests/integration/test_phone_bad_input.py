@@ -442,7 +442,7 @@ def test_a_phone_that_reads_may_make_many_mistakes_at_once(make_gateway, case):
 def test_garbage_without_reading_is_ended_and_takes_no_memory(make_gateway, frame_bytes):
     gateway = make_gateway(MAX_FRAMES_PER_SECOND=100000).start()
     calm = Phone(gateway, "calm", EMPTY_BATTERY)
-    before = memory_bytes(gateway.ws_broker, "VmRSS")
+    before = gateway.ws_broker.memory_bytes("VmRSS")
     garbage = encode(TEXT, b"x" * frame_bytes) * 1000
     phones = [RawWebSocket(gateway, f"garbage-{i}", EMPTY_BATTERY, receive_buffer=4096)
               for i in range(5)]
@@ -458,13 +458,7 @@ def test_garbage_without_reading_is_ended_and_takes_no_memory(make_gateway, fram
     assert gateway.ws_broker.log().count("reason=not_reading") == len(phones)
     assert calm.is_silent()
     if gateway.build == "release":  # ASan keeps what is freed
-        assert memory_bytes(gateway.ws_broker, "VmHWM") - before < 8 << 20
-
-
-def memory_bytes(process, name):
-    """VmRSS: what it has; VmHWM: the most it ever had."""
-    with open(f"/proc/{process.popen.pid}/status", encoding="ascii") as status:
-        return int(status.read().split(f"{name}:")[1].split()[0]) * 1024
+        assert gateway.ws_broker.memory_bytes("VmHWM") - before < 8 << 20
 
 
 @pytest.mark.parametrize("until", ("connect", "half a handshake", "handshake", "hello"))

@@ -10,8 +10,8 @@ from harness.phone_sim import AssuredPhones, PhoneSim
 def make_load():
     made = []
 
-    def make(*arguments, **options):
-        made.append(Load(*arguments, **options))
+    def make(*arguments, kind=Load, **options):
+        made.append(kind(*arguments, **options))
         return made[-1]
 
     yield make
