@@ -290,10 +290,11 @@ static void serve(struct connection *connection, uint32_t events, struct store_r
 
 /* ---- Workers ---- */
 
-static void resume_all(struct connection *ready)
+static void resume_all(struct connection *ready, struct store_reader *reader)
 {
     for (struct connection *next; ready; ready = next) {
         next = ready->next_ready;
+        ready->exchange.reader = reader; /* another worker may have parked it */
         ready->exchange.resume(&ready->exchange);
         finish(ready);
     }
@@ -312,7 +313,7 @@ static void *worker_main(void *argument)
     while (!atomic_load(&server->stopping)) {
         struct connection *ready;
         while ((ready = take_ready(server)))
-            resume_all(ready);
+            resume_all(ready, reader);
         struct epoll_event event;
         if (epoll_wait(server->epoll_fd, &event, 1, -1) == 1 && event.data.ptr)
             serve(event.data.ptr, event.events, reader);

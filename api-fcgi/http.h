@@ -46,7 +46,7 @@ struct http_exchange {
     struct http_request request;
     struct http_response response;
     struct api *api;
-    struct store_reader *reader; /* of the worker that runs the handler; not while parked */
+    struct store_reader *reader; /* of the worker that is at it; not while parked */
     size_t route;                /* index into the route table, for the metrics */
 
     struct buffer field_errors; /* JSON, for the next problem */
