@@ -213,9 +213,14 @@ static void take_report(struct broker *broker, struct session *session, const st
     job->write.report.status = frame->status;
     job_fill_slot(&job->write.report.phone, session);
     job->write.report.seq = session->assured ? frame->seq : -1;
-    /* Only a phone with a journal can prove that nothing was sent. */
-    if (session->assured && frame->status == MESSAGE_FAILED && frame->parts_sent == 0 &&
-        send_result_classify(frame->error_code) == SEND_RESULT_DEFINITE) {
+    bool nothing_sent = frame->status == MESSAGE_FAILED && frame->parts_sent == 0 &&
+                        send_result_classify(frame->error_code) == SEND_RESULT_DEFINITE;
+    if (nothing_sent)
+        session_sent_nothing(session, now_ms);
+    else if (frame->status == MESSAGE_SENT || frame->status == MESSAGE_DELIVERED)
+        session_has_sent(session);
+    /* Only a phone with a journal can prove it. */
+    if (nothing_sent && session->assured) {
         job->write.report.nothing_sent = true;
         job->write.report.spread = broker_chance(broker);
     }

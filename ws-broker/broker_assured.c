@@ -4,6 +4,7 @@
 #include "../common/fail_point.h"
 #include "../common/log.h"
 #include "../common/protocol.h"
+#include "../common/send_result.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,8 @@ void broker_take_nack(struct broker *broker, struct session *session, const stru
     if (session->state != SESSION_READY || !held || !held->offered || held->answered)
         return;
     session_forget(session, &frame->message_id, frame->attempt);
+    if (send_result_classify(frame->error_code) == SEND_RESULT_DEFINITE)
+        session_sent_nothing(session, now_ms);
     struct job *job = job_new_take_back(&frame->message_id, frame->attempt, session->device_id);
     job->write.take_back.refused = true;
     job->write.take_back.spread = broker_chance(broker);

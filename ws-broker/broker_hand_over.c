@@ -33,11 +33,11 @@ static bool has_pace(struct broker *broker, struct session *session, int64_t now
 void broker_refresh(struct broker *broker, struct session *session, int64_t now_ms)
 {
     struct candidate *candidate = &session->candidate;
-    candidate->in_hand = session->held_count + session->planned;
+    candidate->in_hand = session->held_count + session->planned + session_handicap(session);
     candidate->signal_level = device_signal_level(&session->info);
     bool eligible = session->state == SESSION_READY && !broker->draining && !session->paused &&
-                    session_room(session) > 0 && has_battery(broker, &session->info) &&
-                    has_pace(broker, session, now_ms);
+                    session_room(session) > 0 && !session_rests(session, now_ms) &&
+                    has_battery(broker, &session->info) && has_pace(broker, session, now_ms);
     if (!eligible)
         dispatcher_withdraw(&broker->dispatcher, candidate);
     else if (!dispatcher_offer(&broker->dispatcher, candidate))
@@ -78,7 +78,8 @@ void broker_hand_over(struct broker *broker, int64_t now_ms)
 
 /* A message that is committed as this session's phone's: its frame is queued, or, where the session
    has ended meanwhile, the message goes back. */
-static void deliver(struct broker *broker, struct session *session, const struct message *message)
+static void deliver(struct broker *broker, struct session *session, const struct message *message,
+                    int64_t now_ms)
 {
     struct buffer frame;
     FAIL_POINT("broker.after_hand_over");
@@ -91,6 +92,7 @@ static void deliver(struct broker *broker, struct session *session, const struct
     if (there && session_hold(session, &message->id, message->attempt, buffer_take(&frame))) {
         session->candidate.last_use = ++broker->uses;
         session->segment_tokens -= message->segments - 1;
+        session_is_given_one(session, now_ms);
         broker_act_on(broker, BROKER_WRITE, session);
     } else {
         job_submit_take_back(broker, &message->id, message->attempt, message->device_id);
@@ -113,7 +115,7 @@ void broker_hand_over_done(struct broker *broker, struct job *job, int64_t now_m
                 session->segment_tokens += 1;
         }
         if (i < messages)
-            deliver(broker, session, &write->hand_over.messages[i]);
+            deliver(broker, session, &write->hand_over.messages[i], now_ms);
         if (session)
             broker_refresh(broker, session, now_ms);
     }

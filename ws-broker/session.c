@@ -124,6 +124,53 @@ unsigned session_room(const struct session *session)
     return most > in_hand ? most - in_hand : 0;
 }
 
+/* ---- Messages that come back ---- */
+
+enum { MOST_IN_VAIN = 2, FIRST_REST_MS = 1000, LONGEST_REST_MS = 60000 };
+
+static bool is_doubtful(const struct session *session)
+{
+    return session->in_vain >= MOST_IN_VAIN;
+}
+
+static void rest(struct session *session, int64_t now_ms)
+{
+    int64_t doubled = (int64_t)FIRST_REST_MS << MIN(session->in_vain - MOST_IN_VAIN, 6u);
+    session->rests_until_ms = now_ms + MIN(doubled, LONGEST_REST_MS);
+}
+
+void session_sent_nothing(struct session *session, int64_t now_ms)
+{
+    if (is_doubtful(session))
+        return; /* the rest grows with what it is given since, not with what it had before */
+    session->in_vain++;
+    if (is_doubtful(session))
+        rest(session, now_ms);
+}
+
+void session_has_sent(struct session *session)
+{
+    session->in_vain = 0;
+}
+
+void session_is_given_one(struct session *session, int64_t now_ms)
+{
+    if (!is_doubtful(session))
+        return;
+    session->in_vain++;
+    rest(session, now_ms);
+}
+
+bool session_rests(const struct session *session, int64_t now_ms)
+{
+    return is_doubtful(session) && (now_ms < session->rests_until_ms || session->planned > 0);
+}
+
+unsigned session_handicap(const struct session *session)
+{
+    return is_doubtful(session) ? (session_limit(session) + 1) / 2 : 0;
+}
+
 /* ---- Output ---- */
 
 bool session_queue_control(struct session *session, char *frame)

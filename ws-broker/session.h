@@ -88,9 +88,11 @@ struct session {
     int64_t frame_tokens_at_ms;
     double segment_tokens; /* segments it may be given now; negative after a long message */
     int64_t segment_tokens_at_ms;
-    bool info_changed;     /* its device row is behind */
-    bool spoke;            /* said something since the row was written */
-    int64_t updated_at_ms; /* when the row was written */
+    unsigned in_vain;       /* messages in a row of which it sent nothing */
+    int64_t rests_until_ms; /* because of these */
+    bool info_changed;      /* its device row is behind */
+    bool spoke;             /* said something since the row was written */
+    int64_t updated_at_ms;  /* when the row was written */
 
     struct session *next; /* the table's: among those that are free */
     uint32_t own_slot;    /* likewise: its slot */
@@ -134,6 +136,16 @@ bool session_take_returnable(struct session *session, struct held_message *messa
 /* How many messages the phone takes at once, and how many more now. */
 unsigned session_limit(const struct session *session);
 unsigned session_room(const struct session *session);
+
+/* A phone that sent nothing of two messages in a row may have no SIM or no service. Its hands are
+   always empty, so it would be the best of all and take what others can send. Until it has sent one
+   it rests for 1 s, is given one message, rests for 2 s, is given another, and so on up to 60 s; and
+   is preferred to others no more than with half of its window in use. */
+void session_sent_nothing(struct session *session, int64_t now_ms);
+void session_has_sent(struct session *session);
+void session_is_given_one(struct session *session, int64_t now_ms);
+bool session_rests(const struct session *session, int64_t now_ms);
+unsigned session_handicap(const struct session *session);
 
 /* Queues a frame of ours beside the messages; takes it. False without memory, also for the frame. */
 MUST_CHECK bool session_queue_control(struct session *session, char *frame);

@@ -687,6 +687,67 @@ static void an_empty_battery_gets_nothing_until_it_is_charged(void **state)
     free_world(world);
 }
 
+static void fail_all(struct world *world, session_id id)
+{
+    char message_id[MESSAGE_ID_TEXT_SIZE], text[200];
+    while (read_message(world, id, message_id)) {
+        snprintf(text, sizeof(text),
+                 "{\"type\":\"status_update\",\"message_id\":\"%s\",\"status\":\"failed\","
+                 "\"error_code\":\"no_service\"}",
+                 message_id);
+        receive(world, id, text);
+        answer_all(world);
+    }
+}
+
+static void a_phone_that_sends_nothing_is_tried_with_one_at_a_time(void **state)
+{
+    char message_id[MESSAGE_ID_TEXT_SIZE];
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = connect_phone(world, "phone", "{}");
+    queue(world, 20);
+    answer_all(world);
+    fail_all(world, id); /* its window of 4, and what it got after the first of them */
+    assert_int_equal(world->queued, 15);
+    for (int seconds = 1; seconds <= 4; seconds *= 2) {
+        advance(world, seconds * 1000 - 1);
+        queue(world, 0);
+        answer_all(world);
+        assert_int_equal(count_messages(world, id), 0);
+        advance(world, 1);
+        queue(world, 0);
+        answer_all(world);
+        if (seconds < 4)
+            fail_all(world, id);
+    }
+    assert_int_equal(world->queued, 12);
+    assert_true(read_message(world, id, message_id));
+    report(world, id, message_id, "sent");
+    answer_all(world);
+    assert_int_equal(count_messages(world, id), 4);
+    free_world(world);
+}
+
+static void a_phone_that_sends_nothing_comes_after_others(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id idle = connect_phone(world, "idle", "{\"signal_strength\":-60}");
+    session_id other = connect_phone(world, "other", "{\"signal_strength\":-110}");
+    for (int i = 0; i < 2; i++) {
+        queue(world, 1);
+        answer_all(world);
+        fail_all(world, idle);
+    }
+    advance(world, 1000);
+    queue(world, 2);
+    answer_all(world);
+    assert_int_equal(count_messages(world, idle), 0);
+    assert_int_equal(count_messages(world, other), 2);
+    free_world(world);
+}
+
 static void a_pace_is_kept(void **state)
 {
     (void)state;
@@ -968,6 +1029,8 @@ UNIT_TESTS(cmocka_unit_test(presence_is_committed_before_the_acknowledgement),
            cmocka_unit_test(a_search_for_what_to_revoke_goes_on_to_the_end),
            cmocka_unit_test(equal_phones_take_turns),
            cmocka_unit_test(an_empty_battery_gets_nothing_until_it_is_charged),
+           cmocka_unit_test(a_phone_that_sends_nothing_is_tried_with_one_at_a_time),
+           cmocka_unit_test(a_phone_that_sends_nothing_comes_after_others),
            cmocka_unit_test(a_pace_is_kept),
            cmocka_unit_test(a_report_is_tried_until_the_store_takes_it),
            cmocka_unit_test(a_phone_that_reports_faster_than_the_store_writes_is_not_read),

@@ -379,6 +379,27 @@ static void who_waits_as_long_as_told_has_waited_long_enough(void **state)
     }
 }
 
+static void a_phone_that_sends_nothing_rests_ever_longer(void **state)
+{
+    static const int64_t seconds[] = {1, 2, 4, 8, 16, 32, 60, 60, 60};
+    struct session *session = *state;
+    int64_t now_ms = 0;
+    session_sent_nothing(session, now_ms);
+    assert_false(session_rests(session, now_ms)); /* once is nothing */
+    session_sent_nothing(session, now_ms);
+    for (size_t i = 0; i < ARRAY_LENGTH(seconds); i++) {
+        session_sent_nothing(session, now_ms); /* of one that it had before */
+        assert_true(session_rests(session, now_ms + seconds[i] * 1000 - 1));
+        now_ms += seconds[i] * 1000;
+        assert_false(session_rests(session, now_ms));
+        session_is_given_one(session, now_ms);
+    }
+    session_has_sent(session);
+    assert_false(session_rests(session, now_ms));
+    session_is_given_one(session, now_ms);
+    assert_false(session_rests(session, now_ms));
+}
+
 static void the_lower_half_of_an_id_is_its_slot(void **state)
 {
     (void)state;
@@ -409,4 +430,5 @@ UNIT_TESTS(SESSION_TEST(it_holds_as_many_as_its_window),
            SESSION_TEST(a_phone_that_floods_gets_its_rate),
            SESSION_TEST(segments_come_at_their_pace),
            SESSION_TEST(who_waits_as_long_as_told_has_waited_long_enough),
+           SESSION_TEST(a_phone_that_sends_nothing_rests_ever_longer),
            cmocka_unit_test(the_lower_half_of_an_id_is_its_slot))
