@@ -64,11 +64,11 @@ static void begin_batch(struct world *world)
 {
     struct host *host = &world->host;
     size_t most = 1 + random_below(&world->random, MOST_IN_BATCH);
-    store_begin(world);
+    world_begin(world);
     while (host->waiting.count > 0 && host->batch.count < most) {
         struct store_write *write = take_write(&host->waiting);
         bool fails = !world->calm && random_chance(&world->random, world->weather.write_failures);
-        write->result = fails ? ERROR_INTERNAL : store_execute(world, write);
+        write->result = fails ? ERROR_INTERNAL : model_store_execute(&world->store, write);
         queue_write(is_answered_early(world, write->verb) ? &host->committed : &host->batch, write);
     }
     if (host->committed.count > 0)
@@ -82,7 +82,7 @@ static void begin_batch(struct world *world)
 static void submit(struct world *world, struct store_write *write)
 {
     struct host *host = &world->host;
-    if (world->store.trouble != ERROR_NONE && random_chance(&world->random, 20)) {
+    if (world->store_trouble != ERROR_NONE && random_chance(&world->random, 20)) {
         write->result = ERROR_STORE_BUSY; /* too many wait: refused at once */
         broker_store_done(host->broker, write, world->now_ms);
         return;
@@ -90,14 +90,21 @@ static void submit(struct world *world, struct store_write *write)
     queue_write(&host->waiting, write);
 }
 
+static void lose_transaction(struct world *world)
+{
+    model_store_rollback(&world->store);
+    world->counts->commits_lost++;
+    TRACE(world, "store: a transaction is lost");
+}
+
 void host_commit(struct world *world)
 {
     struct host *host = &world->host;
-    enum error trouble = world->store.trouble;
+    enum error trouble = world->store_trouble;
     if (trouble == ERROR_NONE)
-        store_commit(world);
+        world_commit(world);
     else
-        store_rollback(world);
+        lose_transaction(world);
     while (host->batch.count > 0) {
         struct store_write *write = take_write(&host->batch);
         if (trouble != ERROR_NONE)
@@ -297,11 +304,11 @@ void host_kill(struct world *world)
     TRACE(world, "broker: killed, with %zu writes in a transaction, %zu waiting and %zu answers",
           world->host.batch.count, world->host.waiting.count, world->host.committed.count);
     world->counts->kills++;
-    if (world->store.open && world->store.trouble == ERROR_NONE &&
+    if (world->store.open && world->store_trouble == ERROR_NONE &&
         random_chance(&world->random, 500))
-        store_commit(world);
+        world_commit(world);
     else if (world->store.open)
-        store_rollback(world);
+        lose_transaction(world);
     end(world);
 }
 
@@ -329,12 +336,12 @@ void host_end_lease_if_drained(struct world *world)
     if (!host->draining || !broker_is_drained(host->broker) || world->store.open)
         return;
     TRACE(world, "broker: drained");
-    if (world->store.trouble == ERROR_NONE) {
+    if (world->store_trouble == ERROR_NONE) {
         struct store_write write = {.verb = STORE_BROKER_LEASE};
         write.lease.instance = host->instance;
-        store_begin(world);
-        store_execute(world, &write);
-        store_commit(world);
+        world_begin(world);
+        model_store_execute(&world->store, &write);
+        world_commit(world);
     }
     end(world);
 }

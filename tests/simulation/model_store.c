@@ -1,70 +1,95 @@
 /*
- * The store's verbs in memory, with the guards of common/message.c: what
- * common/store/store_sqlite_write.c does, without SQL. A transaction is open from store_begin to
- * store_commit, and what it did is lost until then.
+ * The store's verbs with the guards of common/message.c: what common/store/store_sqlite_*.c do,
+ * without SQL.
  */
-#include "world.h"
+#include "model_store.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const struct message_id no_journal;
 
-void store_begin(struct world *world)
+/* ---- Names ---- */
+
+struct message_id message_id_of(unsigned message)
 {
-    world->store.committed = world->store.tables;
-    world->store.open = true;
-    world->store.change_count = 0;
+    struct message_id id = {{1, 2, 3}};
+    id.bytes[MESSAGE_ID_BYTES - 1] = (unsigned char)message;
+    return id;
 }
 
-void store_commit(struct world *world)
+unsigned message_of_id(const struct message_id *id)
 {
-    world->store.open = false;
-    for (size_t i = 0; i < world->store.change_count; i++)
-        truth_committed(world, &world->store.changes[i]);
-    world->store.change_count = 0;
+    unsigned message = MIN(id->bytes[MESSAGE_ID_BYTES - 1], (unsigned)MOST_MESSAGES);
+    struct message_id ours = message_id_of(message);
+    return message_id_equal(&ours, id) ? message : MOST_MESSAGES;
 }
 
-void store_rollback(struct world *world)
+unsigned phone_of_device(const char *device_id)
 {
-    world->store.tables = world->store.committed;
-    world->store.open = false;
-    world->store.change_count = 0;
-    world->counts->commits_lost++;
-    TRACE(world, "store: a transaction is lost");
+    return (unsigned)(device_id[6] - '0');
 }
 
-const struct tables *store_on_disk(const struct world *world)
+void device_id_of(unsigned phone, char device_id[DEVICE_ID_SIZE])
 {
-    return world->store.open ? &world->store.committed : &world->store.tables;
+    snprintf(device_id, DEVICE_ID_SIZE, "phone-%u", phone);
 }
 
-static struct stored_message *find(struct world *world, const struct message_id *id)
+/* ---- Transactions ---- */
+
+void model_store_begin(struct model_store *store, int64_t now_ms, int64_t wall_ms)
+{
+    store->committed = store->tables;
+    store->open = true;
+    store->now_ms = now_ms;
+    store->wall_ms = wall_ms;
+    store->change_count = 0;
+}
+
+void model_store_commit(struct model_store *store)
+{
+    store->open = false;
+}
+
+void model_store_rollback(struct model_store *store)
+{
+    store->tables = store->committed;
+    store->open = false;
+    store->change_count = 0;
+}
+
+const struct tables *model_store_on_disk(const struct model_store *store)
+{
+    return store->open ? &store->committed : &store->tables;
+}
+
+static struct stored_message *find(struct model_store *store, const struct message_id *id)
 {
     unsigned message = message_of_id(id);
-    if (message == MOST_MESSAGES || !world->store.tables.messages[message].there)
+    if (message == MOST_MESSAGES || !store->tables.messages[message].there)
         return NULL;
-    return &world->store.tables.messages[message];
+    return &store->tables.messages[message];
 }
 
-static unsigned number_of(const struct world *world, const struct stored_message *message)
+static unsigned number_of(const struct model_store *store, const struct stored_message *message)
 {
-    return (unsigned)(message - world->store.tables.messages);
+    return (unsigned)(message - store->tables.messages);
 }
 
-static void note(struct world *world, struct change change)
+static void note(struct model_store *store, struct change change)
 {
-    if (world->store.change_count == MOST_CHANGES)
+    if (store->change_count == MOST_CHANGES)
         abort();
-    world->store.changes[world->store.change_count++] = change;
+    store->changes[store->change_count++] = change;
 }
 
 /* Every move goes through here. */
-static void move(struct world *world, struct stored_message *message, enum message_status to,
+static void move(struct model_store *store, struct stored_message *message, enum message_status to,
                  bool by_silence)
 {
-    note(world, (struct change){
-                    .message = number_of(world, message),
+    note(store, (struct change){
+                    .message = number_of(store, message),
                     .from = message->status,
                     .to = to,
                     .attempt = message->attempt,
@@ -75,25 +100,24 @@ static void move(struct world *world, struct stored_message *message, enum messa
                 });
     message->status = to;
     message->event_count++;
-    message->updated_at_ms = world_wall_ms(world);
-    message->moved_at_ms = world->now_ms;
+    message->updated_at_ms = store->wall_ms;
+    message->moved_at_ms = store->now_ms;
 }
 
-static void move_back(struct world *world, struct stored_message *message, bool failed,
+static void move_back(struct model_store *store, struct stored_message *message, bool failed,
                       double spread)
 {
-    move(world, message, MESSAGE_QUEUED, false);
+    move(store, message, MESSAGE_QUEUED, false);
     message->device = NOBODY;
     message->journal = no_journal;
     message->proved_attempt = message->attempt;
     message->failures += failed;
-    message->not_before_ms = failed
-                                 ? world_wall_ms(world) + store_pause_ms(message->failures, spread)
-                                 : 0;
+    message->not_before_ms = failed ? store->wall_ms + store_pause_ms(message->failures, spread)
+                                    : 0;
     if (message->revoke)
-        move(world, message, MESSAGE_CANCELLED, false);
+        move(store, message, MESSAGE_CANCELLED, false);
     else if (failed && message->failures >= STORE_MAX_FAILURES)
-        move(world, message, MESSAGE_FAILED, false);
+        move(store, message, MESSAGE_FAILED, false);
 }
 
 static unsigned facts_of(const struct stored_message *message, const struct store_slot *phone,
@@ -111,27 +135,27 @@ static unsigned facts_of(const struct stored_message *message, const struct stor
 
 /* ---- Messages ---- */
 
-static enum error enqueue(struct world *world, struct store_write *write)
+static enum error enqueue(struct model_store *store, struct store_write *write)
 {
     unsigned number = message_of_id(&write->enqueue.message->id);
-    world->store.tables.messages[number] = (struct stored_message){
+    store->tables.messages[number] = (struct stored_message){
         .there = true,
         .device = NOBODY,
         .report_seq = -1,
         .event_count = 1,
-        .updated_at_ms = world_wall_ms(world),
-        .moved_at_ms = world->now_ms,
+        .updated_at_ms = store->wall_ms,
+        .moved_at_ms = store->now_ms,
     };
     return ERROR_NONE;
 }
 
-static enum error cancel(struct world *world, struct store_write *write)
+static enum error cancel(struct model_store *store, struct store_write *write)
 {
-    struct stored_message *message = find(world, &write->cancel.id);
+    struct stored_message *message = find(store, &write->cancel.id);
     if (!message)
         return ERROR_MESSAGE_NOT_FOUND;
     if (message_may_become(message->status, MESSAGE_CANCELLED, MESSAGE_ACTOR_API, 0)) {
-        move(world, message, MESSAGE_CANCELLED, false);
+        move(store, message, MESSAGE_CANCELLED, false);
         return ERROR_NONE;
     }
     write->cancel.asked = message->status == MESSAGE_ACCEPTED &&
@@ -142,28 +166,28 @@ static enum error cancel(struct world *world, struct store_write *write)
     return ERROR_NONE;
 }
 
-static bool is_due(const struct world *world, const struct stored_message *message)
+static bool is_due(const struct model_store *store, const struct stored_message *message)
 {
-    int64_t now_ms = world_wall_ms(world);
+    int64_t now_ms = store->wall_ms;
     return message->there && message->status == MESSAGE_QUEUED &&
            (message->not_before_ms <= now_ms ||
             message->not_before_ms > now_ms + STORE_MAX_PAUSE_MS);
 }
 
-static enum error hand_over(struct world *world, struct store_write *write)
+static enum error hand_over(struct model_store *store, struct store_write *write)
 {
     size_t *count = &write->hand_over.message_count;
     *count = 0;
     for (unsigned i = 0; i < MOST_MESSAGES && *count < write->hand_over.slot_count; i++) {
-        struct stored_message *row = &world->store.tables.messages[i];
+        struct stored_message *row = &store->tables.messages[i];
         const struct store_slot *slot = &write->hand_over.slots[*count];
-        if (!is_due(world, row))
+        if (!is_due(store, row))
             continue;
         row->attempt++;
         row->report_seq = -1;
         row->device = (int)phone_of_device(slot->device_id);
         row->journal = slot->assured ? slot->journal : no_journal;
-        move(world, row, slot->assured ? MESSAGE_DISPATCHED : MESSAGE_ACCEPTED, false);
+        move(store, row, slot->assured ? MESSAGE_DISPATCHED : MESSAGE_ACCEPTED, false);
 
         struct message *message = &write->hand_over.messages[(*count)++];
         *message = (struct message){
@@ -179,41 +203,40 @@ static enum error hand_over(struct world *world, struct store_write *write)
     return ERROR_NONE;
 }
 
-static enum store_verdict judge_offer(struct world *world, struct stored_message *message,
+static enum store_verdict judge_offer(struct model_store *store, struct stored_message *message,
                                       unsigned facts)
 {
     const unsigned all = MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT | MESSAGE_OF_JOURNAL |
                          MESSAGE_OF_SESSION;
-    if (world->broken == RULE_ACK_OF_ANY_ATTEMPT)
+    if (store->broken == RULE_ACK_OF_ANY_ATTEMPT)
         facts |= MESSAGE_OF_ATTEMPT;
     if (message->status == MESSAGE_ACCEPTED && facts == all)
         return STORE_VERDICT_RELEASE;
     if (message->status != MESSAGE_DISPATCHED ||
         !message_may_become(message->status, MESSAGE_ACCEPTED, MESSAGE_ACTOR_BROKER, facts))
         return STORE_VERDICT_DROP;
-    move(world, message, MESSAGE_ACCEPTED, false);
+    move(store, message, MESSAGE_ACCEPTED, false);
     return STORE_VERDICT_RELEASE;
 }
 
-static enum error release_message(struct world *world, struct store_write *write)
+static enum error release_message(struct model_store *store, struct store_write *write)
 {
-    struct stored_message *message = find(world, &write->release.id);
+    struct stored_message *message = find(store, &write->release.id);
     const struct store_slot *phone = &write->release.phone;
     write->release.verdict = STORE_VERDICT_DROP;
     if (!message)
         return ERROR_NONE;
     unsigned facts = facts_of(message, phone, write->release.attempt);
-    if (write->release.session ==
-        world->store.tables.devices[phone_of_device(phone->device_id)].session)
+    if (write->release.session == store->tables.devices[phone_of_device(phone->device_id)].session)
         facts |= MESSAGE_OF_SESSION;
-    write->release.verdict = judge_offer(world, message, facts);
+    write->release.verdict = judge_offer(store, message, facts);
     return ERROR_NONE;
 }
 
-static enum error take_back(struct world *world, struct store_write *write)
+static enum error take_back(struct model_store *store, struct store_write *write)
 {
-    struct stored_message *message = find(world, &write->take_back.id);
-    if (!message || world->broken == RULE_OFFERS_FORGOTTEN)
+    struct stored_message *message = find(store, &write->take_back.id);
+    if (!message || store->broken == RULE_OFFERS_FORGOTTEN)
         return ERROR_NONE;
     struct store_slot phone = {.journal = message->journal};
     strcpy(phone.device_id, write->take_back.device_id);
@@ -221,18 +244,18 @@ static enum error take_back(struct world *world, struct store_write *write)
     if (message_id_equal(&message->journal, &no_journal))
         facts |= MESSAGE_NOTHING_SENT;
     if (message_may_become(message->status, MESSAGE_QUEUED, MESSAGE_ACTOR_BROKER, facts))
-        move_back(world, message, write->take_back.refused, write->take_back.spread);
+        move_back(store, message, write->take_back.refused, write->take_back.spread);
     return ERROR_NONE;
 }
 
-static enum error report(struct world *world, struct store_write *write)
+static enum error report(struct model_store *store, struct store_write *write)
 {
-    struct stored_message *message = find(world, &write->report.id);
+    struct stored_message *message = find(store, &write->report.id);
     const struct store_slot *phone = &write->report.phone;
     if (message && write->report.attempt > 0)
-        note(world, (struct change){
+        note(store, (struct change){
                         .is_report = true,
-                        .message = number_of(world, message),
+                        .message = number_of(store, message),
                         .to = write->report.status,
                         .attempt = write->report.attempt,
                     });
@@ -244,7 +267,7 @@ static enum error report(struct world *world, struct store_write *write)
     write->report.changed = true;
     if (write->report.status == MESSAGE_FAILED && write->report.nothing_sent &&
         message_may_become(message->status, MESSAGE_QUEUED, MESSAGE_ACTOR_PHONE, facts)) {
-        move_back(world, message, true, write->report.spread);
+        move_back(store, message, true, write->report.spread);
         return ERROR_NONE;
     }
     bool late = write->report.seq >= 0 && facts & MESSAGE_OF_JOURNAL &&
@@ -254,60 +277,59 @@ static enum error report(struct world *world, struct store_write *write)
     if (write->report.changed && write->report.seq >= 0)
         message->report_seq = write->report.seq;
     if (write->report.changed)
-        move(world, message, write->report.status, false);
+        move(store, message, write->report.status, false);
     return ERROR_NONE;
 }
 
-static bool is_silent(const struct world *world, const struct stored_message *message,
+static bool is_silent(const struct model_store *store, const struct stored_message *message,
                       int64_t since_ms)
 {
-    if (world->broken == RULE_SILENCE_AT_ONCE &&
-        message->updated_at_ms < world_wall_ms(world) - 5000)
-        since_ms = world_wall_ms(world);
-    if (world->broken == RULE_UNKNOWN_OVER_SENT && message->status == MESSAGE_SENT)
-        return message->updated_at_ms < world_wall_ms(world) - 5000;
+    if (store->broken == RULE_SILENCE_AT_ONCE && message->updated_at_ms < store->wall_ms - 5000)
+        since_ms = store->wall_ms;
+    if (store->broken == RULE_UNKNOWN_OVER_SENT && message->status == MESSAGE_SENT)
+        return message->updated_at_ms < store->wall_ms - 5000;
     return (message->status == MESSAGE_ACCEPTED || message->status == MESSAGE_SENDING) &&
            message->updated_at_ms < since_ms;
 }
 
 /* What a clock that was wrong has dated in the future counts as news of now. */
-static void correct_future(struct world *world)
+static void correct_future(struct model_store *store)
 {
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
-        struct stored_message *message = &world->store.tables.messages[i];
-        if (message->updated_at_ms > world_wall_ms(world) + 60000 &&
+        struct stored_message *message = &store->tables.messages[i];
+        if (message->updated_at_ms > store->wall_ms + 60000 &&
             message->status >= MESSAGE_DISPATCHED && message->status <= MESSAGE_SENDING)
-            message->updated_at_ms = world_wall_ms(world);
+            message->updated_at_ms = store->wall_ms;
     }
 }
 
-static enum error give_up(struct world *world, struct store_write *write)
+static enum error give_up(struct model_store *store, struct store_write *write)
 {
     write->give_up.unknown = write->give_up.queued = 0;
     if (write->give_up.silent_since_ms > 0)
-        correct_future(world);
+        correct_future(store);
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
-        struct stored_message *message = &world->store.tables.messages[i];
+        struct stored_message *message = &store->tables.messages[i];
         if (!message->there)
             continue;
-        if (is_silent(world, message, write->give_up.silent_since_ms)) {
-            move(world, message, MESSAGE_UNKNOWN, true);
+        if (is_silent(store, message, write->give_up.silent_since_ms)) {
+            move(store, message, MESSAGE_UNKNOWN, true);
             write->give_up.unknown++;
         } else if (message->status == MESSAGE_DISPATCHED &&
                    message->updated_at_ms < write->give_up.offered_since_ms &&
-                   world->broken != RULE_OFFERS_FORGOTTEN) {
-            move_back(world, message, false, 0);
+                   store->broken != RULE_OFFERS_FORGOTTEN) {
+            move_back(store, message, false, 0);
             write->give_up.queued++;
         }
     }
     return ERROR_NONE;
 }
 
-static enum error find_revoked(struct world *world, struct store_write *write)
+static enum error find_revoked(struct model_store *store, struct store_write *write)
 {
     write->find_revoked.count = 0;
     for (unsigned i = (unsigned)write->find_revoked.after; i < MOST_MESSAGES; i++) {
-        const struct stored_message *message = &world->store.tables.messages[i];
+        const struct stored_message *message = &store->tables.messages[i];
         if (!message->there || !message->revoke || message->status != MESSAGE_ACCEPTED ||
             write->find_revoked.count == write->find_revoked.capacity)
             continue;
@@ -323,39 +345,41 @@ static enum error find_revoked(struct world *world, struct store_write *write)
 
 /* ---- Phones and brokers ---- */
 
-static struct store_journal_entry *find_entry(const struct world *world, struct store_write *write,
+static struct store_journal_entry *find_entry(const struct model_store *store,
+                                              struct store_write *write,
                                               const struct stored_message *message)
 {
-    struct message_id id = message_id_of(number_of(world, message));
+    struct message_id id = message_id_of(number_of(store, message));
     for (size_t i = 0; i < write->connect.entry_count; i++) {
         struct store_journal_entry *entry = &write->connect.entries[i];
         if (message_id_equal(&entry->id, &id) &&
-            (entry->attempt == message->attempt || world->broken == RULE_ACK_OF_ANY_ATTEMPT))
+            (entry->attempt == message->attempt || store->broken == RULE_ACK_OF_ANY_ATTEMPT))
             return entry;
     }
     return NULL;
 }
 
 /* Whether the phone still has it. */
-static bool settle(struct world *world, struct store_write *write, struct stored_message *message)
+static bool settle(struct model_store *store, struct store_write *write,
+                   struct stored_message *message)
 {
     const struct store_slot *phone = &write->connect.phone;
-    struct store_journal_entry *entry = find_entry(world, write, message);
+    struct store_journal_entry *entry = find_entry(store, write, message);
     bool basic = message_id_equal(&message->journal, &no_journal);
-    if (world->broken == RULE_REQUEUE_WITHOUT_PROOF && !entry) {
-        move_back(world, message, false, 0);
+    if (store->broken == RULE_REQUEUE_WITHOUT_PROOF && !entry) {
+        move_back(store, message, false, 0);
         return false;
     }
     if (!basic && !message_id_equal(&message->journal, &phone->journal)) {
         if (message->status == MESSAGE_DISPATCHED)
-            move_back(world, message, false, 0);
+            move_back(store, message, false, 0);
         else
-            move(world, message, MESSAGE_UNKNOWN, false);
+            move(store, message, MESSAGE_UNKNOWN, false);
         return false;
     }
     if (entry) {
         unsigned facts = facts_of(message, phone, entry->attempt) | MESSAGE_OF_SESSION;
-        enum store_verdict verdict = judge_offer(world, message, facts);
+        enum store_verdict verdict = judge_offer(store, message, facts);
         if (entry->offered)
             entry->verdict = verdict;
         if (verdict == STORE_VERDICT_RELEASE)
@@ -363,14 +387,14 @@ static bool settle(struct world *world, struct store_write *write, struct stored
     }
     if (message->status != MESSAGE_DISPATCHED)
         return true;
-    move_back(world, message, false, 0);
+    move_back(store, message, false, 0);
     return false;
 }
 
-static enum error connect_device(struct world *world, struct store_write *write)
+static enum error connect_device(struct model_store *store, struct store_write *write)
 {
     unsigned phone = phone_of_device(write->connect.phone.device_id);
-    struct stored_device *device = &world->store.tables.devices[phone];
+    struct stored_device *device = &store->tables.devices[phone];
     device->there = device->connected = true;
     device->broker = write->connect.broker;
     write->connect.session = ++device->session;
@@ -380,12 +404,12 @@ static enum error connect_device(struct world *world, struct store_write *write)
     }
     write->connect.held_count = 0;
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
-        struct stored_message *message = &world->store.tables.messages[i];
-        int64_t silent_ms = MAX(0, world_wall_ms(world) - message->updated_at_ms);
+        struct stored_message *message = &store->tables.messages[i];
+        int64_t silent_ms = MAX(0, store->wall_ms - message->updated_at_ms);
         if (!message->there || message->device != (int)phone ||
             message->status < MESSAGE_DISPATCHED || message->status > MESSAGE_SENDING)
             continue;
-        if (settle(world, write, message) &&
+        if (settle(store, write, message) &&
             write->connect.held_count < write->connect.held_capacity)
             write->connect.held[write->connect.held_count++] = (struct store_held_message){
                 .id = message_id_of(i),
@@ -397,26 +421,26 @@ static enum error connect_device(struct world *world, struct store_write *write)
     return ERROR_NONE;
 }
 
-static enum error disconnect_device(struct world *world, struct store_write *write)
+static enum error disconnect_device(struct model_store *store, struct store_write *write)
 {
     struct stored_device *device =
-        &world->store.tables.devices[phone_of_device(write->disconnect.device_id)];
+        &store->tables.devices[phone_of_device(write->disconnect.device_id)];
     if (device->session == write->disconnect.session)
         device->connected = false;
     return ERROR_NONE;
 }
 
-static void end_broker(struct world *world, const struct message_id *instance)
+static void end_broker(struct model_store *store, const struct message_id *instance)
 {
-    struct tables *tables = &world->store.tables;
+    struct tables *tables = &store->tables;
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
         struct stored_message *message = &tables->messages[i];
         if (!message->there || message->status != MESSAGE_DISPATCHED ||
-            world->broken == RULE_OFFERS_FORGOTTEN)
+            store->broken == RULE_OFFERS_FORGOTTEN)
             continue;
         const struct stored_device *device = &tables->devices[message->device];
         if (device->connected && message_id_equal(&device->broker, instance))
-            move_back(world, message, false, 0);
+            move_back(store, message, false, 0);
     }
     for (unsigned i = 0; i < MOST_PHONES; i++) {
         if (message_id_equal(&tables->devices[i].broker, instance))
@@ -426,47 +450,47 @@ static void end_broker(struct world *world, const struct message_id *instance)
         tables->has_broker = false;
 }
 
-static enum error lease_broker(struct world *world, struct store_write *write)
+static enum error lease_broker(struct model_store *store, struct store_write *write)
 {
-    struct tables *tables = &world->store.tables;
+    struct tables *tables = &store->tables;
     if (write->lease.lease_ms == 0) {
-        end_broker(world, &write->lease.instance);
+        end_broker(store, &write->lease.instance);
         return ERROR_NONE;
     }
     if (tables->has_broker && !message_id_equal(&tables->broker, &write->lease.instance)) {
         struct message_id before = tables->broker;
-        end_broker(world, &before);
+        end_broker(store, &before);
     }
     tables->has_broker = true;
     tables->broker = write->lease.instance;
     return ERROR_NONE;
 }
 
-enum error store_execute(struct world *world, struct store_write *write)
+enum error model_store_execute(struct model_store *store, struct store_write *write)
 {
     switch (write->verb) {
     case STORE_ENQUEUE:
-        return enqueue(world, write);
+        return enqueue(store, write);
     case STORE_CANCEL:
-        return cancel(world, write);
+        return cancel(store, write);
     case STORE_HAND_OVER:
-        return hand_over(world, write);
+        return hand_over(store, write);
     case STORE_RELEASE:
-        return release_message(world, write);
+        return release_message(store, write);
     case STORE_TAKE_BACK:
-        return take_back(world, write);
+        return take_back(store, write);
     case STORE_REPORT:
-        return report(world, write);
+        return report(store, write);
     case STORE_GIVE_UP:
-        return give_up(world, write);
+        return give_up(store, write);
     case STORE_FIND_REVOKED:
-        return find_revoked(world, write);
+        return find_revoked(store, write);
     case STORE_DEVICE_CONNECT:
-        return connect_device(world, write);
+        return connect_device(store, write);
     case STORE_DEVICE_DISCONNECT:
-        return disconnect_device(world, write);
+        return disconnect_device(store, write);
     case STORE_BROKER_LEASE:
-        return lease_broker(world, write);
+        return lease_broker(store, write);
     case STORE_COUNT_STUCK:
     case STORE_DEVICE_UPDATE: /* of what the phone says of itself, which decides nothing here */
     case STORE_PROBE:

@@ -164,7 +164,7 @@ void truth_committed(struct world *world, const struct change *change)
 /* I1 and I5, over all rows. */
 void truth_check_rows(struct world *world)
 {
-    const struct tables *disk = store_on_disk(world);
+    const struct tables *disk = model_store_on_disk(&world->store);
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
         const struct stored_message *row = &disk->messages[i];
         const struct record *record = &world->records[i];
@@ -213,7 +213,7 @@ static void check_release(struct world *world, unsigned phone, unsigned message,
 static void check_new_sms(struct world *world, unsigned phone, unsigned message)
 {
     struct record *record = &world->records[message];
-    const struct stored_message *row = &store_on_disk(world)->messages[message];
+    const struct stored_message *row = &model_store_on_disk(&world->store)->messages[message];
     if (!row->there || row->attempt == 0 || !record->attempts[row->attempt].basic ||
         !record->attempts[row->attempt].accepted ||
         record->attempts[row->attempt].device != (int)phone || row->device != (int)phone) {
@@ -230,7 +230,7 @@ static void check_new_sms(struct world *world, unsigned phone, unsigned message)
 
 static void check_drop(struct world *world, unsigned phone, unsigned message, unsigned attempt)
 {
-    const struct stored_message *row = &store_on_disk(world)->messages[message];
+    const struct stored_message *row = &model_store_on_disk(&world->store)->messages[message];
     /* Later than accepted the phone has moved on, and a journal that says otherwise is a late one. */
     if (row->attempt == attempt && row->device == (int)phone && row->status == MESSAGE_ACCEPTED)
         violate(world, "D1: the offer of message %u is dropped, and its phone has it", message);
@@ -292,7 +292,7 @@ static bool is_settled(enum message_status status)
 
 bool truth_all_settled(const struct world *world)
 {
-    const struct tables *disk = store_on_disk(world);
+    const struct tables *disk = model_store_on_disk(&world->store);
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
         if (disk->messages[i].there && !is_settled(disk->messages[i].status))
             return false;
@@ -304,7 +304,7 @@ void truth_at_the_end(struct world *world)
 {
     truth_check_rows(world);
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
-        const struct stored_message *row = &store_on_disk(world)->messages[i];
+        const struct stored_message *row = &model_store_on_disk(&world->store)->messages[i];
         const struct record *record = &world->records[i];
         if (record->promised && !row->there)
             violate(world, "I1: message %u was promised and is not there", i);

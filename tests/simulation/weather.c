@@ -133,12 +133,11 @@ static void jump(struct world *world)
 static void trouble(struct world *world)
 {
     static const enum error errors[] = {ERROR_STORE_BUSY, ERROR_DISK_FULL, ERROR_STORE_UNAVAILABLE};
-    struct model_store *store = &world->store;
-    store->trouble = store->trouble == ERROR_NONE
-                         ? errors[random_below(&world->random, ARRAY_LENGTH(errors))]
-                         : ERROR_NONE;
+    world->store_trouble = world->store_trouble == ERROR_NONE
+                               ? errors[random_below(&world->random, ARRAY_LENGTH(errors))]
+                               : ERROR_NONE;
     TRACE(world, "store: %s",
-          store->trouble == ERROR_NONE ? "is well" : error_code(store->trouble));
+          world->store_trouble == ERROR_NONE ? "is well" : error_code(world->store_trouble));
 }
 
 void weather_fault(struct world *world)
@@ -202,7 +201,7 @@ void weather_calm(struct world *world)
     TRACE(world, "faults stop");
     world->calm = true;
     world->calm_since_ms = world->now_ms;
-    world->store.trouble = ERROR_NONE;
+    world->store_trouble = ERROR_NONE;
     if (random_chance(&world->random, 500))
         world->wall_offset_ms = RIGHT_MS;
     for (unsigned i = 0; i < world->phone_count; i++) {
@@ -216,11 +215,11 @@ void weather_calm(struct world *world)
 /* Runs a write of the API's, which is another process: in a transaction of its own. */
 static enum error run(struct world *world, struct store_write *write)
 {
-    if (world->store.trouble != ERROR_NONE)
-        return world->store.trouble;
-    store_begin(world);
-    write->result = store_execute(world, write);
-    store_commit(world);
+    if (world->store_trouble != ERROR_NONE)
+        return world->store_trouble;
+    world_begin(world);
+    write->result = model_store_execute(&world->store, write);
+    world_commit(world);
     return write->result;
 }
 

@@ -32,32 +32,19 @@ void world_trace(struct world *world, const char *format, ...)
         puts(line);
 }
 
-/* ---- Names ---- */
-
-struct message_id message_id_of(unsigned message)
+void world_begin(struct world *world)
 {
-    struct message_id id = {{1, 2, 3}};
-    id.bytes[MESSAGE_ID_BYTES - 1] = (unsigned char)message;
-    return id;
+    model_store_begin(&world->store, world->now_ms, world_wall_ms(world));
 }
 
-unsigned message_of_id(const struct message_id *id)
+void world_commit(struct world *world)
 {
-    unsigned message = MIN(id->bytes[MESSAGE_ID_BYTES - 1], (unsigned)MOST_MESSAGES);
-    struct message_id ours = message_id_of(message);
-    return message_id_equal(&ours, id) ? message : MOST_MESSAGES;
+    model_store_commit(&world->store);
+    for (size_t i = 0; i < world->store.change_count; i++)
+        truth_committed(world, &world->store.changes[i]);
 }
 
-/* "phone-0" */
-unsigned phone_of_device(const char *device_id)
-{
-    return (unsigned)(device_id[6] - '0');
-}
-
-void device_id_of(unsigned phone, char device_id[DEVICE_ID_SIZE])
-{
-    snprintf(device_id, DEVICE_ID_SIZE, "phone-%u", phone);
-}
+/* ---- Frames ---- */
 
 bool frame_is(const char *text, const char *type)
 {
@@ -210,7 +197,13 @@ bool world_run(uint64_t seed, enum rule broken, struct counts *counts, struct tr
     if (!world)
         abort();
     *world = (struct world){
-        .seed = seed, .broken = broken, .random.state = seed, .counts = counts, .trace = trace};
+        .seed = seed,
+        .broken = broken,
+        .store.broken = broken,
+        .random.state = seed,
+        .counts = counts,
+        .trace = trace,
+    };
     run(world);
     counts->seeds++;
     counts->violations += world->violation[0] != '\0';

@@ -16,74 +16,17 @@
 
 #include "../../common/buffer.h"
 #include "../../ws-broker/broker.h"
+#include "model_store.h"
 #include "random.h"
-#include "rules.h"
 #include "schedule.h"
 
 enum {
-    MOST_MESSAGES = 16,
-    MOST_PHONES = 4,
     MOST_CONNECTIONS = 64,
     MOST_ATTEMPTS = 128,
     MOST_REPORTS = 512, /* of one phone, over all its journals */
     MOST_SUBMITS = 16,
     MOST_OUTBOX = 128,
-    NOBODY = -1,
-};
-
-/* ---- The store ---- */
-
-struct stored_message {
-    bool there;
-    enum message_status status;
-    unsigned attempt;
-    unsigned event_count;
-    int device; /* of the last phone; NOBODY */
-    struct message_id journal;
-    unsigned failures;
-    int64_t not_before_ms;
-    unsigned proved_attempt;
-    bool revoke;
-    int64_t report_seq;    /* of the last report that counted; -1: none */
-    int64_t updated_at_ms; /* wall */
-    int64_t moved_at_ms;   /* the same, truly: monotonic. No verb looks at it */
-};
-
-struct stored_device {
-    bool there;
-    int64_t session;
-    bool connected;
-    struct message_id broker;
-};
-
-struct tables {
-    struct stored_message messages[MOST_MESSAGES];
-    struct stored_device devices[MOST_PHONES];
-    bool has_broker;
-    struct message_id broker;
-};
-
-/* What a transaction did, for those who check it once it is on disk. */
-struct change {
-    bool is_report; /* a report was looked at; otherwise a message moved */
-    unsigned message;
-    enum message_status from, to; /* to: also of the report */
-    unsigned attempt;
-    int device;
-    struct message_id journal;
-    bool by_silence; /* nothing had been heard of it */
-    int64_t moved_at_ms;
-};
-
-enum { MOST_CHANGES = 256, MOST_WRITES = 1024 };
-
-struct model_store {
-    struct tables tables;    /* as the open transaction sees them */
-    struct tables committed; /* as on disk, while a transaction is open */
-    bool open;
-    struct change changes[MOST_CHANGES];
-    size_t change_count;
-    enum error trouble; /* commits end with this; ERROR_NONE */
+    MOST_WRITES = 1024,
 };
 
 /* ---- The broker ---- */
@@ -259,6 +202,7 @@ struct world {
     int64_t calm_since_ms;
 
     struct model_store store;
+    enum error store_trouble; /* its commits end with this; ERROR_NONE */
     struct host host;
     struct connection connections[MOST_CONNECTIONS];
     struct phone phones[MOST_PHONES];
@@ -288,19 +232,9 @@ int64_t world_wall_ms(const struct world *world);
     } while (0)
 PRINTF_FORMAT(2, 3) void world_trace(struct world *world, const char *format, ...);
 
-struct message_id message_id_of(unsigned message);
-/* MOST_MESSAGES for an id that is none of ours. */
-unsigned message_of_id(const struct message_id *id);
-unsigned phone_of_device(const char *device_id);
-void device_id_of(unsigned phone, char device_id[DEVICE_ID_SIZE]);
-
-/* ---- model_store.c ---- */
-
-void store_begin(struct world *world);
-void store_commit(struct world *world);
-void store_rollback(struct world *world);
-enum error store_execute(struct world *world, struct store_write *write);
-const struct tables *store_on_disk(const struct world *world);
+/* A transaction of the store: what is committed is looked at by truth.c. */
+void world_begin(struct world *world);
+void world_commit(struct world *world);
 
 /* ---- broker_host.c ---- */
 
