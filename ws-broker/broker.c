@@ -164,6 +164,7 @@ static struct device_info copy_info(const struct device_info *info)
 static void connect_device(struct broker *broker, struct session *session, int64_t now_ms)
 {
     struct session *other = session_table_current(&broker->sessions, session->device_id);
+    session->named = true;
     if (other && session_is_newer(other, session)) {
         broker_close_session(broker, session, ERROR_REPLACED, now_ms);
         return;
@@ -329,6 +330,8 @@ void broker_session_received(struct broker *broker, session_id id, const char *t
         return;
     session->heard_at_ms = now_ms;
     session->spoke = true;
+    if (session->state == SESSION_CLOSING && !session->named)
+        return; /* too late for a greeting, and without one there is no journal to speak for */
     if (!session_take_frame_token(session, broker->options.max_frames_per_second, now_ms)) {
         broker_close_session(broker, session, ERROR_TOO_MANY_FRAMES, now_ms);
         return;

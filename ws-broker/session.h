@@ -54,6 +54,7 @@ struct session {
     session_id id;
     char device_id[DEVICE_ID_SIZE];
     enum session_state state;
+    bool named;     /* it has said who it is, so its reports count, also when it is closing */
     int64_t number; /* the store's count of this device's connections */
     struct device_info info;
     struct candidate candidate;

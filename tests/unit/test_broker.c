@@ -399,6 +399,24 @@ static void a_report_on_an_older_attempt_leaves_the_new_offer_alone(void **state
     free_world(world);
 }
 
+/* Without its greeting nobody knows which journal it speaks for. */
+static void a_phone_sent_away_before_its_greeting_reports_nothing(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    struct message_id message = message_id_new();
+    session_id id;
+    assert_true(broker_session_opened(world->broker, "phone", true, world->now_ms, &id));
+    advance(world, default_options.device_info_timeout_ms);
+    about(world, id, &message,
+          "\"report\",\"seq\":1,\"attempt\":1,\"status\":\"failed\","
+          "\"error_code\":\"no_service\"");
+    assert_null(take_pending(world, STORE_REPORT));
+    receive(world, id, "{\"type\":\"hello\",\"journal\":\"\",\"credit\":4}");
+    assert_closes(world, id, ERROR_NO_DEVICE_INFO);
+    free_world(world);
+}
+
 static void a_message_that_is_given_up_leaves_the_window_of_a_phone_with_a_journal(void **state)
 {
     (void)state;
@@ -1015,6 +1033,7 @@ UNIT_TESTS(cmocka_unit_test(presence_is_committed_before_the_acknowledgement),
            cmocka_unit_test(the_newest_connection_of_a_device_wins),
            cmocka_unit_test(a_greeting_on_an_older_connection_does_not_replace_a_newer_one),
            cmocka_unit_test(a_report_on_an_older_attempt_leaves_the_new_offer_alone),
+           cmocka_unit_test(a_phone_sent_away_before_its_greeting_reports_nothing),
            cmocka_unit_test(a_message_that_is_given_up_leaves_the_window_of_a_phone_with_a_journal),
            cmocka_unit_test(no_frame_goes_out_before_the_commit),
            cmocka_unit_test(a_window_is_never_more_than_full),
