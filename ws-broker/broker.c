@@ -230,7 +230,10 @@ static void take_report(struct broker *broker, struct session *session, const st
     FAIL_POINT("broker.before_report");
     job_submit(broker, job);
 
-    if (frame->status != MESSAGE_SENDING)
+    /* What is offered stays here until it is released or taken back, whatever is said of it. */
+    const struct held_message *held = session_find_held(session, &frame->message_id,
+                                                        frame->attempt);
+    if (held && !held->offered && frame->status != MESSAGE_SENDING)
         session_forget(session, &frame->message_id, frame->attempt);
     session->pending_reports++;
     broker_update_reading(broker, session, now_ms);

@@ -399,6 +399,29 @@ static void a_report_on_an_older_attempt_leaves_the_new_offer_alone(void **state
     free_world(world);
 }
 
+/* Whatever it says of it, it has not acknowledged the offer, and cannot have been told to send. */
+static void a_report_instead_of_an_ack_leaves_the_offer_where_it_is(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = connect_assured_phone(world, "phone");
+    queue(world, 1);
+    struct store_write *write = take_pending(world, STORE_HAND_OVER);
+    fill_hand_over(world, write);
+    struct message_id message = write->hand_over.messages[0].id;
+    answer(world, write, ERROR_NONE);
+    assert_string_equal(next_frame(world, id), "offer");
+    about(world, id, &message, "\"report\",\"seq\":1,\"attempt\":1,\"status\":\"sent\"");
+    answer_all(world);
+    advance(world, default_options.ack_timeout_ms);
+    assert_closes(world, id, ERROR_ACK_TIMEOUT);
+    write = take_pending(world, STORE_TAKE_BACK);
+    assert_non_null(write);
+    assert_true(message_id_equal(&write->take_back.id, &message));
+    answer(world, write, ERROR_NONE);
+    free_world(world);
+}
+
 /* Without its greeting nobody knows which journal it speaks for. */
 static void a_phone_sent_away_before_its_greeting_reports_nothing(void **state)
 {
@@ -1033,6 +1056,7 @@ UNIT_TESTS(cmocka_unit_test(presence_is_committed_before_the_acknowledgement),
            cmocka_unit_test(the_newest_connection_of_a_device_wins),
            cmocka_unit_test(a_greeting_on_an_older_connection_does_not_replace_a_newer_one),
            cmocka_unit_test(a_report_on_an_older_attempt_leaves_the_new_offer_alone),
+           cmocka_unit_test(a_report_instead_of_an_ack_leaves_the_offer_where_it_is),
            cmocka_unit_test(a_phone_sent_away_before_its_greeting_reports_nothing),
            cmocka_unit_test(a_message_that_is_given_up_leaves_the_window_of_a_phone_with_a_journal),
            cmocka_unit_test(no_frame_goes_out_before_the_commit),
