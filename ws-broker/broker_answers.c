@@ -102,6 +102,18 @@ static void report_done(struct broker *broker, struct job *job, int64_t now_ms)
     broker_update_reading(broker, session, now_ms);
 }
 
+/* What went back is in nobody's hands. A connection that took over before that counts it among what
+   its phone had. */
+static void take_back_done(struct broker *broker, const struct store_write *write, int64_t now_ms)
+{
+    struct session *session = session_table_current(&broker->sessions, write->take_back.device_id);
+    broker->due = true;
+    if (!session || write->result != ERROR_NONE || !write->take_back.changed)
+        return;
+    session_forget(session, &write->take_back.id, write->take_back.attempt);
+    broker_refresh(broker, session, now_ms);
+}
+
 static void give_up_done(struct broker *broker, const struct store_write *write)
 {
     if (write->result != ERROR_NONE)
@@ -162,7 +174,7 @@ static void job_done(struct broker *broker, struct job *job, int64_t now_ms)
         broker_release_done(broker, job, now_ms);
         break;
     case STORE_TAKE_BACK:
-        broker->due = true;
+        take_back_done(broker, &job->write, now_ms);
         break;
     case STORE_FIND_REVOKED:
         broker_find_revoked_done(broker, job, now_ms);

@@ -146,6 +146,7 @@ struct store_write {
             bool refused; /* by the phone: counts as a failure, and store_pause_ms passes */
             double spread;
             char error_code[MESSAGE_ERROR_CODE_SIZE];
+            bool changed; /* out: it went back */
         } take_back;
 
         /* A phone reports on a message. ERROR_MESSAGE_NOT_HELD: not one of its messages. A report

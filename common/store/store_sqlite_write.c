@@ -133,7 +133,9 @@ static enum error take_back(struct store_connection *connection, struct store_wr
     /* The proof is the broker's own only where the frame itself was the release. */
     if (message_id_equal(&moving.journal, &no_journal))
         facts |= MESSAGE_NOTHING_SENT;
-    if (!message_may_become(moving.status, MESSAGE_QUEUED, MESSAGE_ACTOR_BROKER, facts))
+    write->take_back.changed = message_may_become(moving.status, MESSAGE_QUEUED,
+                                                  MESSAGE_ACTOR_BROKER, facts);
+    if (!write->take_back.changed)
         return ERROR_NONE;
     return move_back(connection, &moving, write->take_back.refused, write->take_back.spread,
                      write->take_back.error_code, NULL);

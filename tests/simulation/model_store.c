@@ -243,7 +243,9 @@ static enum error take_back(struct model_store *store, struct store_write *write
     unsigned facts = facts_of(message, &phone, write->take_back.attempt);
     if (message_id_equal(&message->journal, &no_journal))
         facts |= MESSAGE_NOTHING_SENT;
-    if (message_may_become(message->status, MESSAGE_QUEUED, MESSAGE_ACTOR_BROKER, facts))
+    write->take_back.changed = message_may_become(message->status, MESSAGE_QUEUED,
+                                                  MESSAGE_ACTOR_BROKER, facts);
+    if (write->take_back.changed)
         move_back(store, message, write->take_back.refused, write->take_back.spread);
     return ERROR_NONE;
 }

@@ -599,6 +599,39 @@ static void a_message_for_a_phone_that_left_meanwhile_goes_back(void **state)
     free_world(world);
 }
 
+/* The store says that the phone has it, which was true then: it was handed to the old connection. */
+static void a_message_that_goes_back_leaves_the_window_of_the_connection_that_took_over(
+    void **state)
+{
+    (void)state;
+    struct broker_options options = default_options;
+    options.window = 1;
+    struct world *world = new_world(&options);
+    connect_phone(world, "phone", "{}");
+    queue(world, 1);
+    struct store_write *hand_over = take_pending(world, STORE_HAND_OVER);
+    session_id id = open_session(world, "phone");
+    receive(world, id, "{}");
+    fill_hand_over(world, hand_over);
+    struct store_held_message held = {.id = hand_over->hand_over.messages[0].id, .attempt = 1};
+    answer(world, hand_over, ERROR_NONE);
+
+    struct store_write *connect = take_pending(world, STORE_DEVICE_CONNECT);
+    connect->connect.held[0] = held;
+    connect->connect.held_count = 1;
+    answer(world, connect, ERROR_NONE);
+    assert_string_equal(next_frame(world, id), "connection_ack");
+
+    struct store_write *back = take_pending(world, STORE_TAKE_BACK);
+    assert_true(message_id_equal(&back->take_back.id, &held.id));
+    back->take_back.changed = true;
+    world->queued++;
+    answer(world, back, ERROR_NONE);
+    answer_all(world);
+    assert_int_equal(count_messages(world, id), 1);
+    free_world(world);
+}
+
 static void the_store_is_asked_for_no_more_than_phones_can_take(void **state)
 {
     (void)state;
@@ -1049,41 +1082,42 @@ static void the_lease_is_renewed_in_time(void **state)
     free_world(world);
 }
 
-UNIT_TESTS(cmocka_unit_test(presence_is_committed_before_the_acknowledgement),
-           cmocka_unit_test(a_refused_presence_closes_the_connection),
-           cmocka_unit_test(a_phone_that_leaves_while_it_is_being_connected_is_disconnected),
-           cmocka_unit_test(a_phone_that_says_nothing_is_sent_away),
-           cmocka_unit_test(the_newest_connection_of_a_device_wins),
-           cmocka_unit_test(a_greeting_on_an_older_connection_does_not_replace_a_newer_one),
-           cmocka_unit_test(a_report_on_an_older_attempt_leaves_the_new_offer_alone),
-           cmocka_unit_test(a_report_instead_of_an_ack_leaves_the_offer_where_it_is),
-           cmocka_unit_test(a_phone_sent_away_before_its_greeting_reports_nothing),
-           cmocka_unit_test(a_message_that_is_given_up_leaves_the_window_of_a_phone_with_a_journal),
-           cmocka_unit_test(no_frame_goes_out_before_the_commit),
-           cmocka_unit_test(a_window_is_never_more_than_full),
-           cmocka_unit_test(a_new_connection_does_not_empty_the_window),
-           cmocka_unit_test(silence_frees_the_window_after_a_time),
-           cmocka_unit_test(an_unwritten_message_goes_back_when_the_connection_ends),
-           cmocka_unit_test(a_message_for_a_phone_that_left_meanwhile_goes_back),
-           cmocka_unit_test(the_store_is_asked_for_no_more_than_phones_can_take),
-           cmocka_unit_test(one_hand_over_is_at_the_store_at_a_time),
-           cmocka_unit_test(a_busy_store_is_asked_again_later),
-           cmocka_unit_test(the_sweep_finds_what_no_doorbell_announced),
-           cmocka_unit_test(a_search_for_what_to_revoke_goes_on_to_the_end),
-           cmocka_unit_test(equal_phones_take_turns),
-           cmocka_unit_test(an_empty_battery_gets_nothing_until_it_is_charged),
-           cmocka_unit_test(a_phone_that_sends_nothing_is_tried_with_one_at_a_time),
-           cmocka_unit_test(a_phone_that_sends_nothing_comes_after_others),
-           cmocka_unit_test(a_pace_is_kept),
-           cmocka_unit_test(a_report_is_tried_until_the_store_takes_it),
-           cmocka_unit_test(a_phone_that_reports_faster_than_the_store_writes_is_not_read),
-           cmocka_unit_test(a_report_on_anothers_message_is_answered_with_an_error),
-           cmocka_unit_test(too_many_frames_end_a_connection),
-           cmocka_unit_test(a_phone_that_does_not_read_its_errors_is_sent_away),
-           cmocka_unit_test(a_phone_that_reads_its_errors_is_read_from_again),
-           cmocka_unit_test(a_phone_is_not_silent_while_it_is_not_read_from),
-           cmocka_unit_test(pings_go_out_and_silence_ends),
-           cmocka_unit_test(no_more_phones_than_allowed_are_admitted),
-           cmocka_unit_test(a_drain_flushes_says_farewell_and_takes_reports),
-           cmocka_unit_test(a_drain_ends_also_with_a_phone_that_does_not_listen),
-           cmocka_unit_test(the_lease_is_renewed_in_time))
+UNIT_TESTS(
+    cmocka_unit_test(presence_is_committed_before_the_acknowledgement),
+    cmocka_unit_test(a_refused_presence_closes_the_connection),
+    cmocka_unit_test(a_phone_that_leaves_while_it_is_being_connected_is_disconnected),
+    cmocka_unit_test(a_phone_that_says_nothing_is_sent_away),
+    cmocka_unit_test(the_newest_connection_of_a_device_wins),
+    cmocka_unit_test(a_greeting_on_an_older_connection_does_not_replace_a_newer_one),
+    cmocka_unit_test(a_report_on_an_older_attempt_leaves_the_new_offer_alone),
+    cmocka_unit_test(a_report_instead_of_an_ack_leaves_the_offer_where_it_is),
+    cmocka_unit_test(a_phone_sent_away_before_its_greeting_reports_nothing),
+    cmocka_unit_test(a_message_that_is_given_up_leaves_the_window_of_a_phone_with_a_journal),
+    cmocka_unit_test(no_frame_goes_out_before_the_commit),
+    cmocka_unit_test(a_window_is_never_more_than_full),
+    cmocka_unit_test(a_new_connection_does_not_empty_the_window),
+    cmocka_unit_test(silence_frees_the_window_after_a_time),
+    cmocka_unit_test(an_unwritten_message_goes_back_when_the_connection_ends),
+    cmocka_unit_test(a_message_for_a_phone_that_left_meanwhile_goes_back),
+    cmocka_unit_test(a_message_that_goes_back_leaves_the_window_of_the_connection_that_took_over),
+    cmocka_unit_test(the_store_is_asked_for_no_more_than_phones_can_take),
+    cmocka_unit_test(one_hand_over_is_at_the_store_at_a_time),
+    cmocka_unit_test(a_busy_store_is_asked_again_later),
+    cmocka_unit_test(the_sweep_finds_what_no_doorbell_announced),
+    cmocka_unit_test(a_search_for_what_to_revoke_goes_on_to_the_end),
+    cmocka_unit_test(equal_phones_take_turns),
+    cmocka_unit_test(an_empty_battery_gets_nothing_until_it_is_charged),
+    cmocka_unit_test(a_phone_that_sends_nothing_is_tried_with_one_at_a_time),
+    cmocka_unit_test(a_phone_that_sends_nothing_comes_after_others),
+    cmocka_unit_test(a_pace_is_kept), cmocka_unit_test(a_report_is_tried_until_the_store_takes_it),
+    cmocka_unit_test(a_phone_that_reports_faster_than_the_store_writes_is_not_read),
+    cmocka_unit_test(a_report_on_anothers_message_is_answered_with_an_error),
+    cmocka_unit_test(too_many_frames_end_a_connection),
+    cmocka_unit_test(a_phone_that_does_not_read_its_errors_is_sent_away),
+    cmocka_unit_test(a_phone_that_reads_its_errors_is_read_from_again),
+    cmocka_unit_test(a_phone_is_not_silent_while_it_is_not_read_from),
+    cmocka_unit_test(pings_go_out_and_silence_ends),
+    cmocka_unit_test(no_more_phones_than_allowed_are_admitted),
+    cmocka_unit_test(a_drain_flushes_says_farewell_and_takes_reports),
+    cmocka_unit_test(a_drain_ends_also_with_a_phone_that_does_not_listen),
+    cmocka_unit_test(the_lease_is_renewed_in_time))

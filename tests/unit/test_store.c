@@ -101,9 +101,11 @@ static void a_message_comes_back_from_a_phone_that_never_saw_it(void **state)
     strcpy(write.take_back.device_id, "phone-2");
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_int_equal(stored_status(fixture, &id), MESSAGE_ACCEPTED); /* it is another phone's */
+    assert_false(write.take_back.changed);
 
     strcpy(write.take_back.device_id, "phone-1");
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_true(write.take_back.changed);
     struct message message = stored(fixture, &id);
     assert_int_equal(message.status, MESSAGE_QUEUED);
     assert_string_equal(message.device_id, "");
