@@ -46,12 +46,13 @@ PHONE_SIM := $(wildcard tests/phone-sim/*.c)
 PHONE := $(addprefix tests/phone-sim/,assured.c frame.c id_set.c journal.c modem.c phone.c \
          phone_assured.c radio.c shelf.c sms.c timers.c)
 SIMULATION := $(wildcard tests/simulation/*.c)
+BENCH_LOAD := $(wildcard tests/bench/load/*.c)
 UNIT_TESTS := $(wildcard tests/unit/test_*.c)
 FUZZ_TARGETS := $(wildcard tests/fuzz/fuzz_*.c)
 SOURCES := $(COMMON) $(API) $(BROKER) $(PHONE_SIM) $(SIMULATION)
 C_FILES = $(SOURCES) $(wildcard tests/unit/*.[ch] tests/fuzz/*.[ch] common/*.h common/store/*.h \
           api-fcgi/*.h ws-broker/*.h tests/phone-sim/*.h tests/simulation/*.h \
-          tests/torture/preload/*.c)
+          tests/torture/preload/*.c tests/bench/*.c tests/bench/*/*.[ch])
 # V=1 shows the commands.
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
@@ -62,12 +63,13 @@ PROGRAMS := $(addprefix $(OUT)/,api-fcgi ws-broker phone-sim)
 TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(UNIT_TESTS)) \
                  $(if $(filter thread,$(SANITIZE)),,$(OUT)/simulation)
 FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(OUT)/tests/%,$(FUZZ_TARGETS))
+BENCH_PROGRAMS := $(addprefix build/bench/,bench-load bench-constant bench-echo bench-rows bench-fill)
 # What tests preload into the programs of the release build.
 PRELOADS := $(patsubst tests/torture/preload/%.c,build/tests/%.so,$(wildcard tests/torture/preload/*.c))
 
 .PHONY: all programs site run dev test test-programs torture preloads simulate model fuzz \
-        fuzz-programs lint format dependencies test-dependencies fuzz-dependencies \
-        lint-dependencies clean help
+        fuzz-programs bench bench-quick bench-programs lint format dependencies test-dependencies fuzz-dependencies \
+        bench-dependencies lint-dependencies clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -75,6 +77,7 @@ all: programs site
 programs: $(PROGRAMS)
 test-programs: $(PROGRAMS) $(TEST_PROGRAMS) $(if $(filter address,$(SANITIZE)),$(FUZZ_PROGRAMS))
 fuzz-programs: $(FUZZ_PROGRAMS)
+bench-programs: $(BENCH_PROGRAMS)
 preloads: $(PRELOADS)
 
 # ---- Programs ----
@@ -108,6 +111,17 @@ $(OUT)/tests/fuzz_%: $(OUT)/obj/tests/fuzz/fuzz_%.o $(filter %.o,$(FUZZ_MAIN)) $
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(filter %.a,$^) -lfcgi $(LDLIBS)
+
+# The load generator, the ceilings it is held against, and what makes large databases.
+build/bench/bench-load: $(call objects,$(BENCH_LOAD))
+build/bench/bench-constant: $(OUT)/obj/tests/bench/ceilings/constant.o
+build/bench/bench-echo: $(OUT)/obj/tests/bench/ceilings/echo.o
+build/bench/bench-rows: $(OUT)/obj/tests/bench/ceilings/rows.o $(OUT)/libcommon.a
+build/bench/bench-fill: $(OUT)/obj/tests/bench/fill.o $(OUT)/libcommon.a
+$(BENCH_PROGRAMS):
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lfcgi -lwebsockets $(LDLIBS)
 
 $(PRELOADS): build/tests/%.so: tests/torture/preload/%.c
 	@mkdir -p $(@D)
@@ -167,7 +181,7 @@ $(SITE)/openapi.json: api-fcgi/openapi.yaml
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) -c 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)' < $< > $@
 
--include $(patsubst %.o,%.d,$(call objects,$(SOURCES) $(wildcard tests/unit/*.c tests/fuzz/*.c)))
+-include $(patsubst %.o,%.d,$(call objects,$(SOURCES) $(wildcard tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/bench/*/*.c)))
 
 # ---- What people call ----
 
@@ -184,7 +198,7 @@ PYTEST ?= -q
 run_tests = folder=$$(mktemp -d) && \
     $(PYTHON) -m pytest -n 4 --basetemp=$$folder/pytest $(PYTEST) $(1) && rm -r $$folder
 test: test-dependencies
-	@$(MAKE) --no-print-directory all test-programs preloads $(LINT_NPM)
+	@$(MAKE) --no-print-directory all test-programs bench-programs preloads $(LINT_NPM)
 	@$(MAKE) --no-print-directory SANITIZE=address test-programs
 	@$(MAKE) --no-print-directory SANITIZE=thread test-programs
 	@$(MAKE) --no-print-directory FAIL_POINTS=1 programs
@@ -222,6 +236,18 @@ fuzz: fuzz-dependencies
 fuzz-dependencies:
 	@deploy/dependencies.sh fuzz
 
+# What the gateway does on this machine, and what it could do at best; figures and plots go to
+# build/bench. BENCH="posts reads" measures some.
+BENCH ?=
+bench: bench-dependencies
+	@$(MAKE) --no-print-directory all bench-programs
+	@$(PYTHON) tests/bench/run.py $(BENCH)
+bench-quick: bench-dependencies
+	@$(MAKE) --no-print-directory all bench-programs
+	@$(PYTHON) tests/bench/run.py --quick $(BENCH)
+bench-dependencies:
+	@deploy/dependencies.sh bench
+
 # What the formatter and the analysers say. Not part of `make test`: they differ between versions.
 lint: lint-dependencies $(GEN)/migrations.h
 	clang-format --dry-run -Werror $(C_FILES)
@@ -246,6 +272,7 @@ help:
 	@echo 'make torture  an hour of faults and kill -9 under load (TORTURE_SECONDS=3600)'
 	@echo 'make all      builds the programs and the documentation pages into build/'
 	@echo 'make fuzz     feeds the parsers random input; FUZZ_SECONDS=60 for each'
+	@echo 'make bench    measures this machine for an hour; make bench-quick for two minutes'
 	@echo 'make lint     checks the format and runs the static analyser'
 	@echo 'make format   formats the C files'
 	@echo 'make clean    removes build/'

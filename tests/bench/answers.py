@@ -1,0 +1,123 @@
+"""How fast the REST API answers, and what an accepted message costs."""
+
+from ceilings import bare_rows
+from processes import CpuMeter, run_load
+
+POST = {"post": "/api/send-sms"}
+WARM_UP = 0.5
+CONNECTIONS = (1, 4, 16, 64, 256)
+
+
+def posts(bench):
+    """POST /api/send-sms on 64 connections and on one, against what nginx, libfcgi and SQLite can do
+    by themselves, each in turn so that all see the same machine."""
+    figures, seconds = bench.figures, bench.seconds
+    for _ in range(bench.rounds):
+        with bench.ceilings() as ceilings:
+            static = ceilings.static(connections=64, seconds=seconds, warmup=WARM_UP)
+            constant = ceilings.constant_post(connections=64, seconds=seconds, warmup=WARM_UP)
+            one_constant = ceilings.constant_post(connections=1, seconds=seconds, warmup=WARM_UP)
+        rows = bare_rows(bench.new_folder(), 64, seconds)["rows_per_second"]
+        commits = bare_rows(bench.new_folder(), 1, seconds)["rows_per_second"]
+        gateway = bench.gateway().start()
+        with CpuMeter(gateway) as cpu:
+            load = run_load(gateway.port, connections=64, seconds=seconds, warmup=WARM_UP, **POST)
+        one = run_load(gateway.port, connections=1, seconds=seconds, warmup=WARM_UP, **POST)
+        bench.discard(gateway)
+        assert load["refused"] == load["broken"] == one["refused"] == one["broken"] == 0
+
+        rate, one_rate = load["answers_per_second"], one["answers_per_second"]
+        figures.add("nginx, a static answer", "/s", static["answers_per_second"],
+                    conditions="64 connections")
+        figures.add("nginx + libfcgi, a constant answer", "/s", constant["answers_per_second"],
+                    conditions="POST of the same body, 64 connections")
+        figures.add("SQLite, 64 rows a commit", "/s", rows, conditions="plain table, 1 thread, FULL")
+        figures.add("SQLite, one row a commit", "/s", commits, conditions="likewise")
+        figures.add("POST, 64 connections", "/s", rate, target=13700)
+        figures.add("… of the constant answer", "x", rate / constant["answers_per_second"],
+                    target=0.60, digits=2)
+        figures.add("… of SQLite's 64 rows a commit", "x", rate / rows, digits=2)
+        figures.add("… p50", "ms", load["answer"]["p50_ms"], digits=2)
+        figures.add("… p99 / p50", "x", load["answer"]["p99_ms"] / load["answer"]["p50_ms"],
+                    target=4, at_most=True, digits=1)
+        figures.add("… CPU for each, nginx included", "us", cpu.total() / load["answered"] * 1e6,
+                    target=90, at_most=True, digits=1)
+        figures.add("… the load generator's share of a core", "%", load["cpu_share"] * 100)
+        figures.add("POST, 1 connection", "/s", one_rate)
+        figures.add("… of SQLite's one row a commit", "x", one_rate / commits, target=0.5, digits=2)
+        figures.add("… of the constant answer, 1 connection", "x",
+                    one_rate / one_constant["answers_per_second"], digits=2)
+
+
+def concurrency(bench):
+    """Throughput and latency of POST by the number of clients."""
+    for connections in CONNECTIONS:
+        gateway = bench.gateway().start()
+        load = run_load(gateway.port, connections=connections, seconds=bench.seconds,
+                        warmup=WARM_UP, **POST)
+        bench.discard(gateway)
+        bench.point("concurrency", connections=connections, rate=load["answers_per_second"],
+                    p50_ms=load["answer"]["p50_ms"], p99_ms=load["answer"]["p99_ms"])
+
+
+def _paths_file(gateway, paths):
+    path = gateway.folder / "paths"
+    path.write_text("".join(path + "\n" for path in paths))
+    return path
+
+
+def _gets(bench, gateway, paths, connections):
+    return run_load(gateway.port, gets=_paths_file(gateway, paths), connections=connections,
+                    seconds=bench.seconds, warmup=WARM_UP)
+
+
+def _list_paths(ids):
+    """Pages of 50 by cursor, at any depth."""
+    return [f"/api/sms?limit=50&cursor=older-{id}" for id in ids]
+
+
+def reads(bench):
+    """GET of one message and of pages, from tables of any size."""
+    small, large = min(bench.rows), max(bench.rows)
+    for rows in bench.rows:
+        gateway = bench.gateway(delivered=rows).start()
+        ids = bench.databases.ids(gateway)
+        by_id = [f"/api/sms/{id}" for id in ids]
+        for _ in range(bench.rounds):
+            with bench.ceilings() as ceilings:
+                constant = ceilings.constant_get(connections=64, seconds=bench.seconds,
+                                                 warmup=WARM_UP)["answers_per_second"]
+            one = _gets(bench, gateway, by_id, 64)
+            page = _gets(bench, gateway, _list_paths(ids), 1)
+            first_page = _gets(bench, gateway, ["/api/sms?limit=50"], 1)
+            bench.point("reads", rows=rows, get_rate=one["answers_per_second"],
+                        page_ms=page["answer"]["p50_ms"],
+                        first_page_ms=first_page["answer"]["p50_ms"])
+            if rows in (small, large):
+                size = f"{rows:,} rows"
+                bench.figures.add(f"GET by id, {size}", "/s", one["answers_per_second"],
+                                  conditions="64 connections, ids of all ages")
+                bench.figures.add(f"GET by id, {size}, of the constant answer", "x",
+                                  one["answers_per_second"] / constant, target=0.75, digits=2)
+                bench.figures.add(f"page of 50 by cursor, any depth, {size}", "ms",
+                                  page["answer"]["p50_ms"], digits=3, conditions="p50, one client")
+        bench.discard(gateway)
+    if small != large:
+        name = "page of 50 by cursor, any depth, {:,} rows"
+        bench.figures.add("… of the small table's", "x",
+                          bench.figures[name.format(large)].median() /
+                          bench.figures[name.format(small)].median(),
+                          target=1.2, at_most=True, digits=2)
+
+
+def writes_by_size(bench):
+    """What accepting costs when there are many messages already."""
+    for rows in bench.rows:
+        gateway = bench.gateway(delivered=rows).start()
+        with CpuMeter(gateway) as cpu:
+            load = run_load(gateway.port, connections=64, seconds=bench.seconds, warmup=WARM_UP,
+                            **POST)
+        bench.point("writes", rows=rows, post_rate=load["answers_per_second"],
+                    p99_ms=load["answer"]["p99_ms"],
+                    cpu_us=cpu.total() / load["answered"] * 1e6)
+        bench.discard(gateway)

@@ -1,0 +1,44 @@
+"""Databases of any size, made once and copied for each use."""
+
+import shutil
+import subprocess
+
+from processes import PROGRAMS, BenchGateway
+
+
+class Databases:
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def _make(self, path, delivered, queued):
+        """The gateway makes the schema, bench-fill the rows."""
+        folder = path.with_suffix(".new")
+        shutil.rmtree(folder, ignore_errors=True)
+        gateway = BenchGateway(folder)
+        gateway.api_fcgi.start()
+        gateway.api_fcgi.stop()
+        subprocess.run([PROGRAMS / "bench-fill", gateway.database, str(delivered), str(queued)],
+                       check=True)
+        gateway.database.rename(path)
+        shutil.rmtree(folder)
+
+    def gateway(self, folder, delivered=0, queued=0, **settings):
+        """A gateway, not started, with a copy of such a database."""
+        path = self.folder / f"{delivered}-{queued}.db"
+        if not path.exists():
+            self._make(path, delivered, queued)
+        gateway = BenchGateway(folder, **settings)
+        gateway.database.parent.mkdir(parents=True)
+        subprocess.run(["cp", "--reflink=auto", path, gateway.database], check=True)
+        subprocess.run(["sync", "-f", gateway.database], check=True)
+        return gateway
+
+    def ids(self, gateway, count=2000):
+        """Some of the ids in a database, from all of its ages."""
+        highest = gateway.query("SELECT max(seq) FROM message")[0][0]
+        step = max(highest // count, 1)
+        rows = gateway.query("WITH RECURSIVE place(seq) AS (SELECT 1 UNION ALL SELECT seq + ? FROM"
+                             " place WHERE seq + ? <= ?) SELECT lower(hex(id)) FROM place JOIN"
+                             " message USING (seq)", step, step, highest)
+        return [f"{id[:8]}-{id[8:12]}-{id[12:16]}-{id[16:20]}-{id[20:]}" for id, in rows]

@@ -1,0 +1,85 @@
+"""Memory, restarts with a long queue, and many messages without a pause."""
+
+import time
+
+from harness.waiting import wait_for
+
+from processes import Load, by_program, rss_kib, run_load
+
+POST = {"post": "/api/send-sms"}
+
+
+def _own_rss_mib(gateway):
+    rss = by_program(gateway, rss_kib)
+    return (rss["api-fcgi"] + rss["ws-broker"]) / 1024
+
+
+def memory(bench):
+    """At rest, and with a long queue that both processes have looked at."""
+    long = max(bench.rows) // 10
+    rss = {}
+    for queued in (0, long):
+        gateway = bench.gateway(queued=queued).start()
+        gateway.api.get("/api/sms?limit=10")
+        run_load(gateway.port, connections=1, requests=1, until_delivered=False, seconds=1, **POST)
+        rss[queued] = _own_rss_mib(gateway)
+        bench.discard(gateway)
+    bench.figures.add("memory of api-fcgi and ws-broker at rest", "MiB", rss[0], target=30,
+                      at_most=True, digits=1)
+    bench.figures.add(f"… with {long:,} queued, of that", "x", rss[long] / rss[0], target=1.1,
+                      at_most=True, digits=2)
+
+
+def restart(bench):
+    """Both processes killed and started over a long queue."""
+    queued = max(bench.rows) // 10
+    gateway = bench.gateway(queued=queued).start()
+    for process in (gateway.api_fcgi, gateway.ws_broker):
+        process.kill()
+    begin = time.monotonic()
+    for process in (gateway.api_fcgi, gateway.ws_broker):
+        process.start(ready=False)
+    wait_for(lambda: gateway.api.is_ready(), "the API to be ready")
+    serving = time.monotonic() - begin
+    wait_for((gateway.folder / "run/broker.sock").exists, "the broker to listen")
+    load = Load(gateway.port, phones=1)
+    wait_for(lambda: gateway.query("SELECT count FROM message_count WHERE status = 0")[0][0]
+             < queued, "the first dispatch")
+    dispatching = time.monotonic() - begin
+    load.kill()
+    bench.discard(gateway)
+    bench.figures.add(f"killed and started with {queued:,} queued: serving after", "s", serving,
+                      target=1, at_most=True, digits=2)
+    bench.figures.add("… first dispatch after", "s", dispatching, target=2, at_most=True, digits=2)
+
+
+def soak(bench):
+    """A day of messages at 17 a second, as fast as they go: what grows, and what slows down."""
+    seconds = bench.soak_seconds
+    gateway = bench.gateway().start()
+    load = Load(gateway.port, phones=100, connections=8, rate=bench.soak_rate, seconds=seconds,
+                assured=True, connect_rate=1000, **POST)
+    wal = gateway.database.with_name(gateway.database.name + "-wal")
+    samples, begin, delivered = [], time.monotonic(), 0
+    while load.popen.poll() is None and time.monotonic() - begin < seconds + 5:
+        time.sleep(max(seconds / 60, 1))  # between two samples
+        count = gateway.query("SELECT count FROM message_count WHERE status = 5")[0][0]
+        rss = by_program(gateway, rss_kib)
+        samples.append({"at": time.monotonic() - begin, "delivered": count,
+                        "wal_mib": wal.stat().st_size / 2 ** 20, "api_mib": rss["api-fcgi"] / 1024,
+                        "broker_mib": rss["ws-broker"] / 1024})
+    result = load.result()
+    bench.discard(gateway)
+    bench.growth["soak"] = samples
+    third = len(samples) // 3
+    early, late = samples[third], samples[-1]
+    messages = result["answered"]
+    conditions = f"{messages:,} messages in {seconds:.0f} s, assured, 100 phones"
+    bench.figures.add("soak: largest write-ahead log", "MiB",
+                      max(sample["wal_mib"] for sample in samples), target=64, at_most=True,
+                      digits=1, conditions=conditions)
+    bench.figures.add("soak: memory at the end, of that after a third", "x",
+                      (late["api_mib"] + late["broker_mib"]) /
+                      (early["api_mib"] + early["broker_mib"]),
+                      target=1.1, at_most=True, digits=2)
+    bench.figures.add("soak: p99 of POST", "ms", result["answer"]["p99_ms"], digits=1)

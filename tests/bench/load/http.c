@@ -1,0 +1,217 @@
+#include "http.h"
+
+#include "loop.h"
+#include "messages.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+enum { HEAD_BYTES = 4096, BODY_BYTES = 65536 };
+
+struct client {
+    struct peer peer;
+    bool busy;
+    uint32_t message; /* which it posts */
+    int64_t due_ns;
+    size_t body_left; /* of the answer, once its head is read */
+    int status;
+    size_t head_length; /* of what was read of the head */
+    char head[HEAD_BYTES];
+    struct client *next_free;
+};
+
+struct http_results http_results;
+static struct http_load load;
+static struct client *clients;
+static struct client *first_free;
+static int64_t started_ns;
+static bool finishing;
+static int busy_count;
+
+/* ---- Requests ---- */
+
+/* xorshift: which of the paths. */
+static uint64_t next_random(void)
+{
+    static uint64_t state = 88172645463325252ull;
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state;
+}
+
+static int write_post(struct client *client, char *request, size_t size)
+{
+    char text[MESSAGE_TEXT_LENGTH + 1], body[256];
+    client->message = message_new(client->due_ns);
+    message_write(client->message, text);
+    /* Another recipient each time, in no order. */
+    int length = snprintf(body, sizeof(body),
+                          "{\"phone_number\": \"+49151%08u\", \"message\": \"%s\"}",
+                          (uint32_t)(client->message * 2654435761u) % 100000000u, text);
+    return snprintf(request, size,
+                    "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                    "Content-Length: %d\r\n\r\n%s",
+                    load.post_path, length, body);
+}
+
+static int write_get(char *request, size_t size)
+{
+    return snprintf(request, size, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                    load.gets[next_random() % load.get_count]);
+}
+
+static void send_request(struct client *client, int64_t due_ns)
+{
+    char request[1024];
+    client->busy = true;
+    client->due_ns = due_ns;
+    busy_count++;
+    http_results.sent++;
+    int length = load.post_path ? write_post(client, request, sizeof(request))
+                                : write_get(request, sizeof(request));
+    /* A kilobyte always fits into the empty buffer of a socket. */
+    if (send(client->peer.fd, request, (size_t)length, MSG_NOSIGNAL) != length)
+        fail("a request was not sent: %s", strerror(errno));
+}
+
+static bool may_send(void)
+{
+    return !finishing && (load.most == 0 || http_results.sent < load.most);
+}
+
+/* ---- Answers ---- */
+
+static void connect_client(struct client *client);
+
+static void answered(struct client *client)
+{
+    int64_t now = now_ns();
+    client->busy = false;
+    client->head_length = 0;
+    busy_count--;
+    if (client->status >= 200 && client->status < 300) {
+        http_results.answered++;
+        if (http_results.measuring)
+            histogram_add(&http_results.latency, now - client->due_ns);
+        if (load.post_path)
+            message_answered(client->message, now);
+    } else {
+        http_results.refused[client->status % 600]++;
+    }
+    if (load.rate == 0 && may_send()) {
+        send_request(client, now);
+    } else {
+        client->next_free = first_free;
+        first_free = client;
+    }
+}
+
+/* Reads the head when it is whole: the status, and how much of the body is still to come. */
+static bool read_head(struct client *client)
+{
+    client->head[client->head_length] = '\0';
+    const char *end = strstr(client->head, "\r\n\r\n");
+    if (!end)
+        return false;
+    const char *length = strcasestr(client->head, "\r\nContent-Length:");
+    if (!length || length > end || strncmp(client->head, "HTTP/1.1 ", 9) != 0)
+        fail("not an answer with a length: %.200s", client->head);
+    client->status = atoi(client->head + 9);
+    size_t body = strtoul(length + 17, NULL, 10);
+    size_t there = client->head_length - (size_t)(end + 4 - client->head);
+    client->body_left = body - MIN(body, there);
+    return true;
+}
+
+static void broken(struct client *client)
+{
+    http_results.broken += client->busy;
+    busy_count -= client->busy;
+    loop_forget(&client->peer);
+    connect_client(client);
+    if (client->busy && load.rate == 0 && may_send()) {
+        send_request(client, now_ns());
+    } else if (client->busy) {
+        client->busy = false;
+        client->next_free = first_free;
+        first_free = client;
+    }
+}
+
+static void client_ready(struct peer *peer, uint32_t events)
+{
+    static char body[BODY_BYTES];
+    struct client *client = CONTAINER_OF(peer, struct client, peer);
+    (void)events;
+    bool in_body = client->head_length > 0 && client->body_left > 0;
+    ssize_t length = in_body ? recv(peer->fd, body, MIN(client->body_left, sizeof(body)), 0)
+                             : recv(peer->fd, client->head + client->head_length,
+                                    HEAD_BYTES - 1 - client->head_length, 0);
+    if (length < 0 && errno == EAGAIN)
+        return;
+    if (length <= 0) {
+        broken(client);
+        return;
+    }
+    if (in_body) {
+        client->body_left -= (size_t)length;
+    } else {
+        client->head_length += (size_t)length;
+        if (!read_head(client))
+            return;
+    }
+    if (client->body_left == 0)
+        answered(client);
+}
+
+/* ---- */
+
+static void connect_client(struct client *client)
+{
+    client->head_length = 0;
+    client->peer = (struct peer){.fd = loop_connect(load.port, true), .ready = client_ready};
+    loop_watch(&client->peer);
+}
+
+void http_start(const struct http_load *wanted)
+{
+    load = *wanted;
+    clients = calloc((size_t)load.connections, sizeof(*clients));
+    if (!clients)
+        fail("no memory");
+    for (int i = 0; i < load.connections; i++) {
+        connect_client(&clients[i]);
+        clients[i].next_free = first_free;
+        first_free = &clients[i];
+    }
+    started_ns = now_ns();
+}
+
+int64_t http_due(int64_t now)
+{
+    static uint64_t scheduled;
+    int64_t due_ns = now;
+    while (first_free && load.connections > 0 && may_send()) {
+        if (load.rate > 0) {
+            due_ns = started_ns + (int64_t)((double)scheduled * 1e9 / load.rate);
+            if (due_ns > now)
+                return due_ns;
+            scheduled++;
+        }
+        struct client *client = first_free;
+        first_free = client->next_free;
+        send_request(client, due_ns);
+    }
+    return INT64_MAX;
+}
+
+bool http_finish(void)
+{
+    finishing = true;
+    return busy_count == 0;
+}

@@ -1,0 +1,271 @@
+/*
+ * bench-load: HTTP clients and WebSocket phones in one process on one clock, so that the way of a
+ * message from a client to a phone can be timed. It prints one JSON object with what it counted,
+ * its own share of the processor among it.
+ */
+#include "http.h"
+#include "loop.h"
+#include "messages.h"
+#include "phones.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+/* Every value of the command line, as it was given. */
+static struct {
+    double port, connections, rate, requests, phones, first, connect_rate, credit, sent_ms,
+        delivered_ms, warmup, seconds, delivered;
+    const char *post, *gets, *echo;
+    bool assured, until_delivered, say_connected;
+} given = {.port = 8000, .connect_rate = 2000, .credit = 8};
+
+static const struct row {
+    const char *name;
+    enum { NUMBER, TEXT, FLAG } kind;
+    void *value;
+    const char *meaning;
+} rows[] = {
+    {"port", NUMBER, &given.port, "of nginx, on 127.0.0.1"},
+    {"connections", NUMBER, &given.connections, "HTTP connections, kept"},
+    {"post", TEXT, &given.post, "PATH to post messages to"},
+    {"gets", TEXT, &given.gets, "FILE with a path to get in each line, chosen by chance"},
+    {"rate", NUMBER, &given.rate, "requests per second over all; 0: as fast as they are answered"},
+    {"requests", NUMBER, &given.requests, "how many; 0: no end"},
+    {"phones", NUMBER, &given.phones, "WebSocket phones, bench-FIRST and so on"},
+    {"first", NUMBER, &given.first, "number of the first"},
+    {"assured", FLAG, &given.assured, "they speak the assured level"},
+    {"echo", TEXT, &given.echo, "PATH where they send a text again and again, when it came back"},
+    {"connect-rate", NUMBER, &given.connect_rate, "new connections per second"},
+    {"credit", NUMBER, &given.credit, "messages an assured phone takes at once"},
+    {"sent-ms", NUMBER, &given.sent_ms, "from leave to send until `sent` is reported"},
+    {"delivered-ms", NUMBER, &given.delivered_ms, "from there to `delivered`"},
+    {"warmup", NUMBER, &given.warmup, "seconds before latencies and rates count"},
+    {"seconds", NUMBER, &given.seconds, "of measuring; 0: to one of the ends below, or SIGTERM"},
+    {"until-delivered", FLAG, &given.until_delivered, "ends when all that was posted is delivered"},
+    {"delivered", NUMBER, &given.delivered, "ends when so many are delivered"},
+    {"say-connected", FLAG, &given.say_connected, "prints a line when all phones are connected"},
+};
+
+/* What stood at the beginning of the measured time, and when that was. */
+static struct mark {
+    int64_t at_ns;
+    double cpu_seconds;
+    uint64_t answered, echoes;
+} from, to;
+static int64_t measure_ns, end_ns = INT64_MAX;
+static struct peer signals;
+
+/* ---- The command line ---- */
+
+static void read_command_line(int argc, char **argv)
+{
+    struct option options[ARRAY_LENGTH(rows) + 1] = {0};
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        options[i] = (struct option){rows[i].name, rows[i].kind != FLAG, NULL, 0};
+    int index = 0, c;
+    while ((c = getopt_long(argc, argv, "", options, &index)) == 0) {
+        const struct row *row = &rows[index];
+        if (row->kind == NUMBER)
+            *(double *)row->value = atof(optarg);
+        else if (row->kind == TEXT)
+            *(const char **)row->value = optarg;
+        else
+            *(bool *)row->value = true;
+    }
+    if (c == -1 && optind == argc)
+        return;
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        fprintf(stderr, "  --%-16s %s\n", rows[i].name, rows[i].meaning);
+    exit(2);
+}
+
+/* The lines of a file, for as long as the program runs. */
+static const char **read_lines(const char *path, size_t *count)
+{
+    FILE *file = fopen(path, "r");
+    const char **lines = NULL;
+    char *line = NULL;
+    size_t size = 0, capacity = 0;
+    if (!file)
+        fail("%s: %s", path, strerror(errno));
+    *count = 0;
+    while (getline(&line, &size, file) > 0) {
+        line[strcspn(line, "\n")] = '\0';
+        if (*count == capacity) {
+            capacity = MAX(1024, capacity * 2);
+            lines = realloc(lines, capacity * sizeof(*lines));
+        }
+        if (!lines)
+            fail("no memory");
+        lines[(*count)++] = strdup(line);
+    }
+    free(line);
+    fclose(file);
+    return lines;
+}
+
+static void start_http(void)
+{
+    struct http_load load = {
+        .port = (int)given.port,
+        .connections = (int)given.connections,
+        .rate = given.rate,
+        .most = (uint64_t)given.requests,
+        .post_path = given.post,
+    };
+    if (given.gets)
+        load.gets = read_lines(given.gets, &load.get_count);
+    http_start(&load);
+}
+
+static void start_phones(void)
+{
+    phones_start(&(struct phones_load){
+        .port = (int)given.port,
+        .count = (int)given.phones,
+        .first = (int)given.first,
+        .connect_rate = given.connect_rate,
+        .level = given.echo      ? PHONE_ECHO
+                 : given.assured ? PHONE_ASSURED
+                                 : PHONE_BASIC,
+        .credit = (unsigned)given.credit,
+        .sent_ns = (int64_t)(given.sent_ms * 1e6),
+        .delivered_ns = (int64_t)(given.delivered_ms * 1e6),
+        .echo_path = given.echo,
+    });
+}
+
+/* ---- Measuring ---- */
+
+static struct mark mark(int64_t now)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (struct mark){
+        .at_ns = now,
+        .cpu_seconds = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
+        .answered = http_results.answered,
+        .echoes = phones_results.echoes,
+    };
+}
+
+static bool is_over(int64_t now)
+{
+    if (given.delivered > 0 && (double)messages.delivered >= given.delivered && phones_are_done())
+        return true;
+    if (given.until_delivered && (double)http_results.answered >= given.requests &&
+        messages.delivered >= http_results.answered && phones_are_done())
+        return true;
+    return now >= end_ns;
+}
+
+/* After each round of the loop. */
+static int64_t due(int64_t now)
+{
+    static bool connected, ending;
+    int64_t next_ns = MIN(http_due(now), phones_due(now));
+    if (given.say_connected && !connected && phones_results.all_connected_ns) {
+        connected = true;
+        puts("connected");
+        fflush(stdout);
+    }
+    if (!http_results.measuring && now >= measure_ns) {
+        http_results.measuring = messages.measuring = true;
+        from = mark(now);
+    }
+    if (!ending && is_over(now)) {
+        ending = true;
+        to = mark(now);
+    }
+    if (ending && http_finish())
+        loop_stop();
+    return MIN(next_ns, ending ? now + 10000000 : MIN(end_ns, MAX(measure_ns, now + 10000000)));
+}
+
+static void on_signal(struct peer *peer, uint32_t events)
+{
+    struct signalfd_siginfo info;
+    (void)events;
+    if (read(peer->fd, &info, sizeof(info)) == sizeof(info))
+        end_ns = 0;
+}
+
+static void print_latency(const char *name, const struct histogram *histogram)
+{
+    printf("\"%s\": {\"count\": %llu, \"p50_ms\": %.4f, \"p95_ms\": %.4f, \"p99_ms\": %.4f,"
+           " \"max_ms\": %.4f},\n",
+           name, (unsigned long long)histogram->count,
+           (double)histogram_quantile(histogram, 0.50) / 1e6,
+           (double)histogram_quantile(histogram, 0.95) / 1e6,
+           (double)histogram_quantile(histogram, 0.99) / 1e6, (double)histogram->largest_ns / 1e6);
+}
+
+static void print_count(const char *name, uint64_t count)
+{
+    printf("\"%s\": %llu,\n", name, (unsigned long long)count);
+}
+
+static void print_results(void)
+{
+    double seconds = (double)(to.at_ns - from.at_ns) / 1e9;
+    uint64_t refused = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(http_results.refused); i++)
+        refused += http_results.refused[i];
+    puts("{");
+    print_latency("answer", &http_results.latency);
+    print_latency("answer_to_phone", &messages.answer_to_phone);
+    print_latency("post_to_phone", &messages.post_to_phone);
+    print_latency("answer_to_release", &messages.answer_to_release);
+    print_latency("connect", &phones_results.connect);
+    print_count("sent", http_results.sent);
+    print_count("answered", http_results.answered);
+    print_count("refused", refused);
+    print_count("broken", http_results.broken);
+    print_count("received", messages.received);
+    print_count("released", messages.released);
+    print_count("repeated", messages.repeated);
+    print_count("delivered", messages.delivered);
+    print_count("phones_connected", phones_results.connected);
+    print_count("phones_lost", phones_results.lost);
+    print_count("phone_errors", phones_results.errors);
+    print_count("frames_in", phones_results.frames_in);
+    print_count("frames_out", phones_results.frames_out);
+    print_count("pings", phones_results.pings);
+    printf("\"answers_per_second\": %.1f,\n",
+           (double)(to.answered - from.answered) / MAX(seconds, 1e-9));
+    printf("\"echoes_per_second\": %.1f,\n",
+           (double)(to.echoes - from.echoes) / MAX(seconds, 1e-9));
+    printf("\"seconds\": %.6f,\n\"cpu_seconds\": %.6f\n}\n", seconds,
+           to.cpu_seconds - from.cpu_seconds);
+}
+
+int main(int argc, char **argv)
+{
+    read_command_line(argc, argv);
+    loop_init();
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signals = (struct peer){.fd = signalfd(-1, &set, SFD_CLOEXEC), .ready = on_signal};
+    loop_watch(&signals);
+
+    if (given.connections > 0)
+        start_http();
+    start_phones();
+    measure_ns = now_ns() + (int64_t)(given.warmup * 1e9);
+    if (given.seconds > 0)
+        end_ns = measure_ns + (int64_t)(given.seconds * 1e9);
+    loop_run(due);
+    print_results();
+    return 0;
+}

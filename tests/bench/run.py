@@ -1,0 +1,74 @@
+"""Measures the gateway on this machine: `make bench`, and `make bench-quick` in under two minutes.
+
+Each figure is measured several times, in turn with what nginx, libfcgi, SQLite and libwebsockets can
+do by themselves, so that a figure is a share of what is possible here and now. The table is printed;
+build/bench/results.json has every value, build/bench/growth.svg the plots.
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+import answers
+import endurance
+import flow
+import machine
+import report
+from context import Bench
+from databases import Databases
+from figure import Figures
+
+MEASUREMENTS = [answers.posts, flow.backlog, flow.live, flow.latency, flow.frozen, endurance.memory,
+                endurance.restart, answers.concurrency, answers.writes_by_size, answers.reads,
+                flow.crowd, endurance.soak]
+
+LONG = {"seconds": 5, "rounds": 5, "messages": 50000, "rows": [10 ** 4, 10 ** 5, 10 ** 6, 10 ** 7],
+        "phones": [100, 1000, 10000, 19000], "soak_seconds": 600, "soak_rate": 2500}
+QUICK = {"seconds": 1.5, "rounds": 1, "messages": 5000, "rows": [10 ** 4, 10 ** 5],
+         "phones": [100, 2000], "soak_seconds": 10, "soak_rate": 1000}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small sizes, one round")
+    parser.add_argument("--rounds", type=int, help="how often each is measured")
+    parser.add_argument("only", nargs="*", metavar="MEASUREMENT",
+                        help=" ".join(function.__name__ for function in MEASUREMENTS))
+    chosen = parser.parse_args()
+    names = [function.__name__ for function in MEASUREMENTS]
+    for name in chosen.only:
+        if name not in names:
+            parser.error(f"{name} is none of: {' '.join(names)}")
+    return chosen
+
+
+def main():
+    chosen = arguments()
+    sizes = (QUICK if chosen.quick else LONG).copy()
+    if chosen.rounds:
+        sizes["rounds"] = chosen.rounds
+    base = ROOT / "build" / "bench"
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=base))
+    figures, growth = Figures(), {}
+    bench = Bench(folder=folder, databases=Databases(base / "databases"), figures=figures,
+                  growth=growth, **sizes)
+    description = machine.describe(folder)
+    for measure in MEASUREMENTS:
+        if not chosen.only or measure.__name__ in chosen.only:
+            print(f"measuring: {measure.__name__} ({measure.__doc__.splitlines()[0]})",
+                  file=sys.stderr, flush=True)
+            measure(bench)
+    shutil.rmtree(folder)
+    print(report.table(description, figures))
+    report.write_json(base / "results.json", description, figures, growth)
+    if not chosen.only and not chosen.quick:
+        report.plot(base / "growth.svg", growth)
+
+
+if __name__ == "__main__":
+    main()

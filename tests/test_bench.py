@@ -1,0 +1,117 @@
+"""The benchmark's own programs do what they count. How fast anything is, no test says."""
+
+import json
+import sqlite3
+import sys
+
+import pytest
+
+from harness.gateway import ROOT
+from harness.waiting import wait_for
+
+sys.path.insert(0, str(ROOT / "tests" / "bench"))
+
+from ceilings import Ceilings, bare_rows
+from databases import Databases
+from figure import Figures
+from processes import CpuMeter, Load, run_load
+import report
+
+POST = {"post": "/api/send-sms"}
+
+
+@pytest.fixture(scope="module")
+def build():
+    return "release"
+
+
+@pytest.mark.parametrize("level", [{}, {"assured": True}], ids=["basic", "assured"])
+def test_the_load_counts_what_the_database_has(make_gateway, level):
+    gateway = make_gateway().start()
+    with CpuMeter(gateway) as cpu:
+        result = run_load(gateway.port, connections=4, requests=300, phones=10, sent_ms=2,
+                          delivered_ms=2, until_delivered=True, **level, **POST)
+    assert result["answered"] == result["delivered"] == result["received"] == 300
+    assert result["released"] == result["answer"]["count"] == 300
+    assert result["repeated"] == result["refused"] == result["broken"] == 0
+    assert result["phone_errors"] == 0
+    wait_for(lambda: gateway.query("SELECT count FROM message_count WHERE status = 5") == [(300,)],
+             "the last report to be on the disk")
+    assert set(cpu.used) == {"api-fcgi", "ws-broker", "nginx"} and cpu.total() > 0
+
+
+def test_a_refusal_is_counted_as_one(make_gateway):
+    gateway = make_gateway(MAX_BODY_BYTES=1024).start()
+    result = run_load(gateway.port, connections=1, requests=5, seconds=1, post="/api/sms")
+    assert (result["answered"], result["refused"]) == (0, 5)
+
+
+def test_requests_by_the_clock_are_as_many_as_asked(make_gateway):
+    gateway = make_gateway().start()
+    result = run_load(gateway.port, connections=2, rate=2000, requests=100, seconds=1, **POST)
+    assert result["answered"] == 100
+    assert gateway.query("SELECT count(*) FROM message") == [(100,)]
+
+
+def test_gets_take_their_paths_from_a_file(make_gateway, tmp_path):
+    gateway = make_gateway().start()
+    ids = [gateway.api.send()["message_id"] for _ in range(3)]
+    paths = tmp_path / "paths"
+    paths.write_text("".join(f"/api/sms/{id}\n" for id in ids) + "/api/sms?limit=50\n")
+    result = run_load(gateway.port, connections=2, requests=50, seconds=1, gets=paths)
+    assert result["answered"] == 50 and result["answer"]["p50_ms"] > 0
+
+
+def test_phones_stay_until_they_are_stopped(make_gateway):
+    gateway = make_gateway().start()
+    load = Load(gateway.port, phones=25, first=100, say_connected=True)
+    load.wait_connected()
+    assert set(gateway.api.devices()) == {f"bench-{number}" for number in range(100, 125)}
+    result = load.stop()
+    assert (result["phones_connected"], result["phones_lost"]) == (25, 0)
+    assert result["connect"]["count"] == 25
+
+
+def test_the_ceilings_answer(tmp_path):
+    with Ceilings(tmp_path / "ceilings") as ceilings:
+        for measure in (ceilings.static, ceilings.constant_get, ceilings.constant_post):
+            result = measure(connections=2, requests=20, seconds=0.5)
+            assert (result["answered"], result["refused"]) == (20, 0)
+        assert ceilings.echo(3, seconds=0.5)["echoes_per_second"] > 0
+    rows = bare_rows(tmp_path, 4, 0.1)
+    count, = sqlite3.connect(tmp_path / "rows.db").execute("SELECT count(*) FROM message")
+    assert count[0] > 0 and count[0] % 4 == 0 and rows["rows_per_second"] > 0
+
+
+def test_a_filled_database_is_one_that_the_gateway_could_have_made(tmp_path, make_gateway):
+    databases = Databases(tmp_path / "databases")
+    gateway = databases.gateway(tmp_path / "filled", delivered=500, queued=20).start()
+    fresh = make_gateway().start()
+    schema = "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name"
+    assert gateway.query(schema) == fresh.query(schema)
+    assert gateway.query("PRAGMA integrity_check") == [("ok",)]
+    assert gateway.counts() == (520, 500 * 6 + 20, 520)
+    ids = databases.ids(gateway, 50)
+    assert len(ids) >= 50
+    for message_id in ids[:3]:
+        assert gateway.api.message(message_id)["status"] == "delivered"
+    page = gateway.api.get("/api/sms?limit=100&status=queued").json()
+    assert page["count"] == 20
+    result = run_load(gateway.port, phones=4, assured=True, delivered=20)
+    assert result["delivered"] == 20
+    gateway.wait_delivered(520)
+    gateway.stop()
+
+
+def test_the_table_says_what_missed_its_target(tmp_path):
+    figures = Figures()
+    for value in (10, 30, 20):
+        figures.add("rate", "/s", value, target=25)
+    figures.add("latency", "ms", 2.5, target=3, at_most=True, digits=1, conditions="quiet")
+    figures.add("plain", "MiB", 7)
+    lines = report.table({"kernel": "6"}, figures).splitlines()
+    assert [line.split("|")[-2].strip() for line in lines[-3:]] == ["MISSED", "met", ""]
+    assert "20 /s" in lines[-3] and "10 to 30" in lines[-3] and "at least 25" in lines[-3]
+    report.write_json(tmp_path / "results.json", {}, figures, {})
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert [figure["met"] for figure in results["figures"]] == [False, True, None]
