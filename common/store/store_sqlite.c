@@ -353,6 +353,12 @@ static enum error sqlite_begin(struct store_connection *connection, int64_t dead
     return error;
 }
 
+/* A write of one statement undoes itself where it fails. */
+static bool needs_savepoint(const struct store_write *write)
+{
+    return write->verb != STORE_ENQUEUE && write->verb != STORE_PROBE;
+}
+
 static enum error sqlite_execute(struct store_connection *connection, struct store_write *write,
                                  bool *transaction_lost)
 {
@@ -362,7 +368,8 @@ static enum error sqlite_execute(struct store_connection *connection, struct sto
     *transaction_lost = false;
     if (connection->no_new_messages && (write->verb == STORE_ENQUEUE || write->verb == STORE_PROBE))
         return ERROR_WAL_FULL;
-    enum error error = run(connection, statement(connection, BEGIN_ONE));
+    bool savepoint = needs_savepoint(write);
+    enum error error = savepoint ? run(connection, statement(connection, BEGIN_ONE)) : ERROR_NONE;
     if (error == ERROR_NONE)
         error = sqlite_run_write(connection, write);
     *transaction_lost = sqlite3_get_autocommit(connection->db);
@@ -370,11 +377,11 @@ static enum error sqlite_execute(struct store_connection *connection, struct sto
         return error != ERROR_NONE ? error : ERROR_INTERNAL;
 
     enum error end = ERROR_NONE;
-    if (error != ERROR_NONE) {
+    if (error != ERROR_NONE)
         memcpy(connection->count_delta, count_delta, sizeof(count_delta));
+    if (error != ERROR_NONE && savepoint)
         end = run(connection, statement(connection, ROLLBACK_ONE));
-    }
-    if (end == ERROR_NONE)
+    if (end == ERROR_NONE && savepoint)
         end = run(connection, statement(connection, RELEASE_ONE));
     if (end != ERROR_NONE) {
         *transaction_lost = true;

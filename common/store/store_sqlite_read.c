@@ -12,7 +12,7 @@ static void start_clock(struct store_connection *connection)
     connection->read_until_ms = clock_monotonic_ms() + connection->read_timeout_ms;
 }
 
-/* Parses "0:1700000000000,2:1700000000123": the events of a message in any order. */
+/* Parses "2:1700000000123,5:1700000000456": the events of a message in any order. */
 static void read_times(const char *events, int64_t reached_at_ms[MESSAGE_STATUS_COUNT])
 {
     while (events && *events) {
@@ -40,6 +40,7 @@ static enum error read_message(sqlite3_stmt *row, struct message *message)
     column_text(row, 8, message->error_code, sizeof(message->error_code));
     column_text(row, 9, message->error_message, sizeof(message->error_message));
     message->updated_at_ms = sqlite3_column_int64(row, 10);
+    message->reached_at_ms[MESSAGE_QUEUED] = message_id_time_ms(&message->id); /* has no event */
     read_times((const char *)sqlite3_column_text(row, 11), message->reached_at_ms);
     message->text = text ? strdup(text) : NULL;
     return message->text ? ERROR_NONE : ERROR_INTERNAL;
@@ -110,18 +111,27 @@ static struct id_range page_range(const struct store_query *query, struct id_ran
     return range;
 }
 
-struct list_statements {
-    enum statement older, newer, count;
+/* What a list is made from, in one consistent view. */
+struct view {
+    int64_t counts[MESSAGE_STATUS_COUNT];
+    struct list_statements {
+        enum statement older, newer, count;
+    } statements;
 };
 
-/* The index that narrows most: a number has few messages, a status may have most of them. */
-static struct list_statements choose_index(const struct store_query *query)
+/* The index that narrows most: a number has few messages, a status may have most of them. The queue
+   is in the order of arrival; a short one is sorted, and what is in a long one is found by time. */
+static struct list_statements choose_index(const struct store_query *query, int64_t queue_length)
 {
+    enum { SHORT_QUEUE = 10000 };
+    bool queued = query->has_status && query->status == MESSAGE_QUEUED;
     if (*query->phone_number)
         return (struct list_statements){OLDER_BY_NUMBER, NEWER_BY_NUMBER, COUNT_BY_NUMBER};
     if (*query->device_id)
         return (struct list_statements){OLDER_BY_DEVICE, NEWER_BY_DEVICE, COUNT_BY_DEVICE};
-    if (query->has_status)
+    if (queued && queue_length <= SHORT_QUEUE)
+        return (struct list_statements){OLDER_BY_QUEUE, NEWER_BY_QUEUE, COUNT_BY_QUEUE};
+    if (query->has_status && !queued)
         return (struct list_statements){OLDER_BY_STATUS, NEWER_BY_STATUS, COUNT_BY_STATUS};
     return (struct list_statements){OLDER_BY_TIME, NEWER_BY_TIME, COUNT_BY_TIME};
 }
@@ -138,30 +148,22 @@ static void bind_filter(sqlite3_stmt *select, const struct store_query *query,
     bind_text(select, 5, query->phone_number);
 }
 
-static enum error sum_counts(struct store_connection *connection, const struct store_query *query,
-                             int64_t *total)
-{
-    bool row;
-    sqlite3_stmt *select = statement(connection, SELECT_COUNTS);
-    enum error error = step(connection, select, &row);
-    for (; error == ERROR_NONE && row; error = step(connection, select, &row)) {
-        if (!query->has_status || sqlite3_column_int(select, 0) == (int)query->status)
-            *total += sqlite3_column_int64(select, 1);
-    }
-    return error;
-}
-
+/* How many match the filters, on all pages: from the kept counts where the status is the only one. */
 static enum error count_matches(struct store_connection *connection,
-                                const struct store_query *query, int64_t *total)
+                                const struct store_query *query, const struct view *view,
+                                int64_t *total)
 {
     *total = 0;
     if (!*query->device_id && !*query->phone_number && !query->has_created_after &&
-        !query->has_created_before)
-        return sum_counts(connection, query, total);
+        !query->has_created_before) {
+        for (int i = 0; i < MESSAGE_STATUS_COUNT; i++)
+            *total += !query->has_status || i == (int)query->status ? view->counts[i] : 0;
+        return ERROR_NONE;
+    }
 
     bool row;
     struct id_range range = filter_range(query);
-    sqlite3_stmt *select = statement(connection, choose_index(query).count);
+    sqlite3_stmt *select = statement(connection, view->statements.count);
     bind_filter(select, query, &range);
     enum error error = step(connection, select, &row);
     if (error == ERROR_NONE && row)
@@ -180,16 +182,16 @@ static void reverse(struct message *messages, size_t count)
 }
 
 static enum error read_page(struct store_connection *connection, const struct store_query *query,
-                            struct store_page *page)
+                            const struct view *view, struct store_page *page)
 {
     bool row, newer = query->position == STORE_NEWER_THAN, more = false;
-    struct list_statements statements = choose_index(query);
     struct id_range range = page_range(query, filter_range(query));
 
     page->messages = calloc(query->limit, sizeof(*page->messages));
     if (!page->messages)
         return ERROR_INTERNAL;
-    sqlite3_stmt *select = statement(connection, newer ? statements.newer : statements.older);
+    sqlite3_stmt *select = statement(connection,
+                                     newer ? view->statements.newer : view->statements.older);
     bind_filter(select, query, &range);
     bind_integer(select, 6, (int64_t)query->limit + 1); /* one more tells whether there is more */
     bind_integer(select, 7, query->position == STORE_AT_OFFSET ? query->offset : 0);
@@ -219,9 +221,13 @@ enum error sqlite_list_messages(struct store_connection *connection,
     enum error error = run(connection, statement(connection, BEGIN_READ));
     if (error != ERROR_NONE)
         return error;
-    error = read_page(connection, query, page);
+    struct view view = {0};
+    error = read_counts(connection, statement(connection, SELECT_COUNTS), view.counts);
+    view.statements = choose_index(query, view.counts[MESSAGE_QUEUED]);
     if (error == ERROR_NONE)
-        error = count_matches(connection, query, &page->total);
+        error = read_page(connection, query, &view, page);
+    if (error == ERROR_NONE)
+        error = count_matches(connection, query, &view, &page->total);
     connection->read_until_ms = INT64_MAX; /* nothing may keep it from ending */
     enum error end = run(connection, statement(connection, END_READ));
     return error != ERROR_NONE ? error : end;

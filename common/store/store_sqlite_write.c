@@ -7,20 +7,17 @@
 static enum error enqueue(struct store_connection *connection, struct store_write *write)
 {
     const struct message *message = write->enqueue.message;
-    int64_t created_at_ms = message_id_time_ms(&message->id);
     sqlite3_stmt *insert = statement(connection, INSERT_MESSAGE);
     bind_id(insert, 1, &message->id);
     bind_text(insert, 2, message->phone_number);
     bind_text(insert, 3, message->text);
     bind_integer(insert, 4, message->encoding);
     bind_integer(insert, 5, message->segments);
-    bind_integer(insert, 6, created_at_ms);
+    bind_integer(insert, 6, message_id_time_ms(&message->id));
     enum error error = run(connection, insert);
-    if (error != ERROR_NONE)
-        return error;
-    connection->count_delta[MESSAGE_QUEUED]++;
-    return append_event(connection, sqlite3_last_insert_rowid(connection->db), 1, MESSAGE_QUEUED, 0,
-                        NULL, NULL, NULL, created_at_ms);
+    if (error == ERROR_NONE)
+        connection->count_delta[MESSAGE_QUEUED]++;
+    return error;
 }
 
 static enum error cancel(struct store_connection *connection, struct store_write *write)

@@ -100,8 +100,8 @@ static void add_event(sqlite3_stmt *event, int64_t seq, int number, enum message
     sqlite3_bind_int64(event, 1, seq);
     sqlite3_bind_int(event, 2, number);
     sqlite3_bind_int(event, 3, status);
-    sqlite3_bind_int(event, 4, number > 1);
-    sqlite3_bind_text(event, 5, number > 1 ? device_id : NULL, -1, SQLITE_STATIC);
+    sqlite3_bind_int(event, 4, 1);
+    sqlite3_bind_text(event, 5, device_id, -1, SQLITE_STATIC);
     sqlite3_bind_int64(event, 6, at_ms);
     run(event);
 }
@@ -125,7 +125,7 @@ static void add_message(sqlite3_stmt *message, sqlite3_stmt *event, int64_t seq,
     sqlite3_bind_int(message, 8, delivered ? 6 : 1);
     sqlite3_bind_int64(message, 9, at_ms + (delivered ? 5 : 0));
     run(message);
-    for (int status = MESSAGE_QUEUED; status <= (delivered ? MESSAGE_DELIVERED : 0); status++)
+    for (int status = MESSAGE_DISPATCHED; delivered && status <= MESSAGE_DELIVERED; status++)
         add_event(event, seq, status + 1, (enum message_status)status, device_id, at_ms + status);
 }
 

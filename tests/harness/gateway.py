@@ -173,7 +173,9 @@ class Gateway:
         return self.query(f"SELECT count(*) FROM message WHERE {where}", *parameters)[0][0]
 
     def counts(self):
-        """Messages, their events, and the sum of the kept counts: equal for queued messages."""
+        """Messages, their events (the first is the row), and the sum of the kept counts: equal for
+        queued messages."""
         return self.query("SELECT (SELECT count(*) FROM message),"
+                          " (SELECT count(*) FROM message) +"
                           " (SELECT count(*) FROM message_event),"
                           " (SELECT sum(count) FROM message_count)")[0]

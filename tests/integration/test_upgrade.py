@@ -115,6 +115,8 @@ def test_the_upgraded_database_is_as_a_new_one_and_has_all_that_the_old_one_had(
                for table, in tables}
     database.close()
     before = read_tables(gateway.database, columns)
+    # That a message was queued is its row now.
+    before["message_event"] = [event for event in before["message_event"] if event[1] > 1]
     assert {row[6] for row in before["message"]} == set(range(len(STATUSES)))
     new = make_gateway()
     for process in (new.api_fcgi, gateway.api_fcgi, gateway.nginx):

@@ -55,8 +55,9 @@ class FickleLoad(Load):
 def every_race_was_run(gateway, load):
     """Cancelled before the phone knew, and by it; too late for the API, and for the phone."""
     cancelled_when = Counter(dict(gateway.query(
-        "SELECT before.status, count(*) FROM message_event AS now JOIN message_event AS before"
-        " ON before.message_seq = now.message_seq AND before.number = now.number - 1"
+        "SELECT coalesce(before.status, 0), count(*) FROM message_event AS now"
+        " LEFT JOIN message_event AS before ON before.message_seq = now.message_seq"
+        " AND before.number = now.number - 1"
         " WHERE now.status = ? GROUP BY 1", CANCELLED)))
     in_vain = gateway.count_messages("revoke = 1 AND status IN (?, ?)", SENT, DELIVERED)
     return ENOUGH <= min(cancelled_when[QUEUED], cancelled_when[DISPATCHED],

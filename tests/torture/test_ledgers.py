@@ -75,7 +75,8 @@ def test_a_ledger_that_does_not_agree_is_noticed(run, promised, radio, rule):
     ("UPDATE message_event SET attempt = 2 WHERE message_seq = 1 AND number = 4", "attempt"),
     ("UPDATE message_event SET device_id = 'x' WHERE message_seq = 1 AND number = 4",
      "another phone after the release"),
-    ("DELETE FROM message_event WHERE message_seq = 1", "does not start as queued"),
+    ("DELETE FROM message_event WHERE message_seq = 1", "events are not 1, 2, 3"),
+    ("DELETE FROM message WHERE seq = 1", "events of no message"),
 ])
 def test_a_database_that_does_not_agree_is_noticed(run, statement, rule):
     gateway, ids, lines = run

@@ -10,7 +10,8 @@
 
 static const char *const one_phone[] = {"phone-1"};
 
-/* Every count that is kept agrees with the rows, and every message with its last event. */
+/* Every count that is kept agrees with the rows, and every message with its last event; the first is
+   the row itself. */
 static void assert_consistent(const struct store_fixture *fixture)
 {
     assert_int_equal(number_of(fixture, "SELECT count(*) FROM message_count c WHERE count <> "
@@ -18,9 +19,9 @@ static void assert_consistent(const struct store_fixture *fixture)
                      0);
     assert_int_equal(
         number_of(fixture, "SELECT count(*) FROM message m WHERE event_count <> (SELECT count(*) "
-                           "FROM message_event WHERE message_seq = m.seq) OR status <> (SELECT "
-                           "status FROM message_event WHERE message_seq = m.seq AND number = "
-                           "m.event_count)"),
+                           "FROM message_event WHERE message_seq = m.seq) + 1 OR status <> coalesce"
+                           "((SELECT status FROM message_event WHERE message_seq = m.seq AND "
+                           "number = m.event_count), 0)"),
         0);
     assert_int_equal(number_of(fixture, "SELECT count(*) FROM pragma_integrity_check() WHERE "
                                         "integrity_check <> 'ok'"),
@@ -826,6 +827,76 @@ static void filters_go_together(void **state)
                 (int[]){7}, 1, 4);
 }
 
+static void a_number_is_found_in_the_queue_and_outside_it(void **state)
+{
+    struct store_fixture *fixture = *state;
+    static const char *const phones[] = {"phone-1", "phone-2", "phone-1"};
+    struct message_id ids[9];
+    for (int i = 0; i < 9; i++)
+        ids[i] = given_message(fixture, i % 3 == 0 ? "+1111111111" : "+2222222222", "text");
+    given_hand_over(fixture, phones, 3); /* 0, 1 and 2 */
+    given_report(fixture, &ids[1], "phone-2", MESSAGE_SENT, NULL);
+
+    struct store_query query = {.limit = 4, .phone_number = "+2222222222"};
+    assert_page(fixture, &query, ids, (int[]){8, 7, 5, 4}, 4, 6);
+    query.offset = 3;
+    assert_page(fixture, &query, ids, (int[]){4, 2, 1}, 3, 6);
+    query.offset = 0;
+    query.position = STORE_OLDER_THAN;
+    query.cursor = ids[5];
+    assert_page(fixture, &query, ids, (int[]){4, 2, 1}, 3, 6);
+    query.position = STORE_NEWER_THAN;
+    query.cursor = ids[1];
+    query.limit = 3;
+    assert_page(fixture, &query, ids, (int[]){5, 4, 2}, 3, 6);
+    query.position = STORE_AT_OFFSET;
+    query.has_status = true;
+    assert_page(fixture, &query, ids, (int[]){8, 7, 5}, 3, 4);
+    query.status = MESSAGE_SENT;
+    assert_page(fixture, &query, ids, (int[]){1}, 1, 1);
+    query.status = MESSAGE_ACCEPTED;
+    assert_page(fixture, &query, ids, (int[]){2}, 1, 1);
+    strcpy(query.device_id, "phone-2");
+    assert_page(fixture, &query, ids, NULL, 0, 0);
+}
+
+static void a_long_queue_is_listed_like_a_short_one(void **state)
+{
+    enum { SHORT = 5, LONG = 11000 };
+    struct store_fixture *fixture = *state;
+    struct message_id ids[SHORT];
+    for (int i = 0; i < SHORT; i++)
+        ids[i] = given_message(fixture, "+1111111111", "text");
+    given_hand_over(fixture, one_phone, 1);
+    for (int turn = 0; turn < 2; turn++) {
+        int64_t total = turn == 0 ? SHORT - 1 : SHORT - 1 + LONG;
+        struct store_query query = {.limit = 2, .has_status = true};
+        assert_page(fixture, &query, ids, (int[]){4, 3}, 2, total);
+        query.position = STORE_OLDER_THAN;
+        query.cursor = ids[4];
+        assert_page(fixture, &query, ids, (int[]){3, 2}, 2, total);
+        query.position = STORE_NEWER_THAN;
+        query.cursor = ids[1];
+        assert_page(fixture, &query, ids, (int[]){3, 2}, 2, total);
+        strcpy(query.phone_number, "+1111111111");
+        assert_page(fixture, &query, ids, (int[]){3, 2}, 2, SHORT - 1);
+        if (turn == 1)
+            break;
+        sqlite3 *db = NULL; /* messages that are older than all of these */
+        assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
+        assert_int_equal(
+            sqlite3_exec(db,
+                         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i <"
+                         " 11000) INSERT INTO message (id, phone_number, text, encoding, segments,"
+                         " status, attempt, event_count, updated_at_ms) SELECT CAST(printf('\x01"
+                         "%015d', i) AS BLOB), '+2222222222', 'x', 0, 1, 0, 0, 1, 0 FROM n;"
+                         "UPDATE message_count SET count = count + 11000 WHERE status = 0",
+                         NULL, NULL, NULL),
+            SQLITE_OK);
+        sqlite3_close(db);
+    }
+}
+
 static void times_bound_a_list_on_both_sides(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -879,4 +950,6 @@ UNIT_TESTS(STORE_TEST(a_queued_message_is_read_back),
            STORE_TEST(phones_are_connected_only_while_their_broker_lives),
            STORE_TEST(pages_are_newest_first_from_either_end),
            STORE_TEST(a_page_knows_what_lies_beside_it), STORE_TEST(filters_go_together),
+           STORE_TEST(a_number_is_found_in_the_queue_and_outside_it),
+           STORE_TEST(a_long_queue_is_listed_like_a_short_one),
            STORE_TEST(times_bound_a_list_on_both_sides))

@@ -38,7 +38,7 @@ static void a_new_database_has_our_marks(void **state)
 {
     struct store_fixture *fixture = *state;
     struct stat status;
-    assert_int_equal(number_of(fixture, "SELECT user_version FROM pragma_user_version"), 2);
+    assert_int_equal(number_of(fixture, "SELECT user_version FROM pragma_user_version"), 3);
     assert_int_equal(number_of(fixture, "SELECT application_id FROM pragma_application_id"),
                      0x534d5347);
     assert_int_equal(number_of(fixture, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
@@ -133,7 +133,7 @@ static void several_that_start_at_once_make_one_database(void **state)
     }
     struct store_fixture shared = {.reader = NULL};
     strcpy(shared.path, path);
-    assert_int_equal(number_of(&shared, "SELECT user_version FROM pragma_user_version"), 2);
+    assert_int_equal(number_of(&shared, "SELECT user_version FROM pragma_user_version"), 3);
 }
 
 /* ---- Statements ---- */
@@ -147,8 +147,8 @@ static const char *const statement_texts[] = {
 /* The only tables that a statement may read from end to end: a few rows each. */
 static bool is_small_scan(const char *detail)
 {
-    return strstr(detail, "SCAN message_count") || strstr(detail, "SCAN b") ||
-           strstr(detail, "SCAN d USING INDEX device_connected") ||
+    return strstr(detail, "SCAN CONSTANT ROW") || strstr(detail, "SCAN message_count") ||
+           strstr(detail, "SCAN b") || strstr(detail, "SCAN d USING INDEX device_connected") ||
            /* oldest first, and silent ones: these indexes hold only what is under way */
            strstr(detail, "USING INDEX message_queued") ||
            strstr(detail, "USING INDEX message_offered") ||
@@ -171,7 +171,9 @@ static void no_statement_sorts_or_reads_a_whole_table(void **state)
             const char *detail = (const char *)sqlite3_column_text(plan, 3);
             bool phones = strstr(statement_texts[i], "FROM device d"); /* sorts those connected */
             bool few = strstr(statement_texts[i], "LIMIT ?2))");       /* and then grouped */
-            if (strstr(detail, "TEMP B-TREE") && !phones && !few)
+            /* the queue while it is short, and what of it has one number */
+            bool queue = strstr(statement_texts[i], "INDEXED BY message_queued WHERE m.status = 0");
+            if (strstr(detail, "TEMP B-TREE") && !phones && !few && !queue)
                 fail_msg("%s\nsorts: %s", statement_texts[i], detail);
             if (strncmp(detail, "SCAN", 4) == 0 && !is_small_scan(detail) &&
                 !strstr(statement_texts[i], "INDEXED BY message_by_id WHERE TRUE") &&
@@ -259,7 +261,9 @@ static void events_cannot_be_changed(void **state)
 {
     struct store_fixture *fixture = *state;
     sqlite3 *db = NULL;
-    given_message(fixture, "+1234567890", "text");
+    struct store_write cancel = {.verb = STORE_CANCEL};
+    cancel.cancel.id = given_message(fixture, "+1234567890", "text");
+    assert_int_equal(store_run(fixture->store, &cancel), ERROR_NONE);
     assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "UPDATE message_event SET status = 5", NULL, NULL, NULL),
                      SQLITE_CONSTRAINT);
