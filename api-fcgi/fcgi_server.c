@@ -11,6 +11,7 @@
 #include <fcgiapp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -47,7 +48,8 @@ struct fcgi_server {
     int listen_fd;
     int signal_fd;
     int epoll_fd;
-    int wake_fd; /* edge-triggered: each write wakes one worker */
+    int wake_fd;  /* edge-triggered: each write wakes one worker */
+    sem_t places; /* of workers that look for requests, one for each processor */
     pthread_t *workers;
     int worker_count;
     atomic_bool draining; /* no further request is read */
@@ -84,6 +86,30 @@ static void wake_worker(struct fcgi_server *server)
     uint64_t one = 1;
     ssize_t written = write(server->wake_fd, &one, sizeof(one));
     (void)written; /* fails only when 2^64 wake-ups are pending */
+}
+
+/*
+ * More workers than processors only wake each other, so no more than that look for requests. One whose
+ * request may take long gives its place to another until it is back.
+ */
+static _Thread_local bool has_place;
+
+static void take_place(struct fcgi_server *server)
+{
+    while (!has_place)
+        has_place = sem_wait(&server->places) == 0;
+}
+
+static void give_place(struct fcgi_server *server)
+{
+    if (has_place)
+        sem_post(&server->places);
+    has_place = false;
+}
+
+static void step_aside(struct http_exchange *exchange)
+{
+    give_place(CONTAINER_OF(exchange, struct connection, exchange)->server);
 }
 
 /* Takes a parked exchange from any thread to those that the workers take at fcgi_server_wake. */
@@ -135,7 +161,9 @@ static void connection_open(struct fcgi_server *server, int fd)
     }
     connection->server = server;
     connection->fd = fd;
-    http_exchange_init(&connection->exchange, server->options.api, connection_wake);
+    http_exchange_init(&connection->exchange, server->options.api);
+    connection->exchange.wake = connection_wake;
+    connection->exchange.step_aside = step_aside;
     FCGX_InitRequest(&connection->fcgi, server->listen_fd, 0);
     connection->fcgi.ipcFd = fd;
     connection->fcgi.keepConnection = 1; /* else FCGX_Accept_r would close it before it reads */
@@ -310,7 +338,10 @@ static void *worker_main(void *argument)
         kill(getpid(), SIGTERM);
         return NULL;
     }
-    while (!atomic_load(&server->stopping)) {
+    for (;;) {
+        take_place(server);
+        if (atomic_load(&server->stopping))
+            break;
         struct connection *ready;
         while ((ready = take_ready(server)))
             resume_all(ready, reader);
@@ -318,6 +349,7 @@ static void *worker_main(void *argument)
         if (epoll_wait(server->epoll_fd, &event, 1, -1) == 1 && event.data.ptr)
             serve(event.data.ptr, event.events, reader);
     }
+    give_place(server);
     wake_worker(server); /* the next one */
     store_reader_close(reader);
     return NULL;
@@ -396,6 +428,7 @@ struct fcgi_server *fcgi_server_start(const struct fcgi_server_options *options)
     server->last_ready = &server->first_ready;
     pthread_mutex_init(&server->lock, NULL);
     pthread_cond_init(&server->all_closed, NULL);
+    sem_init(&server->places, 0, (unsigned)MAX(sysconf(_SC_NPROCESSORS_ONLN), 2));
 
     server->signal_fd = program_signal_fd(); /* libfcgi has set handlers of its own */
     server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -16,10 +16,9 @@ enum {
     RETRY_AFTER_SECONDS = 5
 };
 
-void http_exchange_init(struct http_exchange *exchange, struct api *api,
-                        void (*wake)(struct http_exchange *exchange))
+void http_exchange_init(struct http_exchange *exchange, struct api *api)
 {
-    *exchange = (struct http_exchange){.api = api, .wake = wake};
+    *exchange = (struct http_exchange){.api = api};
     buffer_init(&exchange->request.body, (size_t)api->settings->max_body_bytes);
     buffer_init(&exchange->response.headers, MAX_HEADER_BYTES);
     buffer_init(&exchange->response.body, HTTP_MAX_RESPONSE_BYTES);

@@ -56,13 +56,14 @@ struct http_exchange {
     struct store_write write;
     void (*resume)(struct http_exchange *exchange);
     void (*wake)(struct http_exchange *exchange);
+    /* By a handler that may take long: another worker looks for requests meanwhile. */
+    void (*step_aside)(struct http_exchange *exchange);
     struct message message; /* what the write is about */
 };
 
-/* Once, before the first request. `wake` takes a parked exchange from any thread; a worker calls its
-   `resume` later. */
-void http_exchange_init(struct http_exchange *exchange, struct api *api,
-                        void (*wake)(struct http_exchange *exchange));
+/* Once, before the first request; `wake` and `step_aside` are the server's to fill in. `wake` takes a
+   parked exchange from any thread; a worker calls its `resume` later. */
+void http_exchange_init(struct http_exchange *exchange, struct api *api);
 void http_exchange_fini(struct http_exchange *exchange);
 
 /* Makes it ready for the next request; keeps the buffers' memory. */

@@ -9,16 +9,17 @@
 static const struct route {
     struct router_route_name name; /* "{" starts the one segment that is an argument */
     bool takes_json;               /* the body; the other routes ignore a body */
+    bool reads_much;               /* of the database, so it may take long */
     enum http_outcome (*handle)(struct http_exchange *exchange);
 } routes[] = {
-    {{"POST", "/api/send-sms"}, true, handle_send_sms},
-    {{"GET", "/api/sms"}, false, handle_list_messages},
-    {{"GET", "/api/sms/{message_id}"}, false, handle_get_message},
-    {{"DELETE", "/api/sms/{message_id}"}, false, handle_cancel_message},
-    {{"GET", "/api/devices"}, false, handle_list_devices},
-    {{"GET", "/livez"}, false, handle_livez},
-    {{"GET", "/readyz"}, false, handle_readyz},
-    {{"GET", "/metrics"}, false, handle_metrics},
+    {{"POST", "/api/send-sms"}, true, false, handle_send_sms},
+    {{"GET", "/api/sms"}, false, true, handle_list_messages},
+    {{"GET", "/api/sms/{message_id}"}, false, false, handle_get_message},
+    {{"DELETE", "/api/sms/{message_id}"}, false, false, handle_cancel_message},
+    {{"GET", "/api/devices"}, false, true, handle_list_devices},
+    {{"GET", "/livez"}, false, false, handle_livez},
+    {{"GET", "/readyz"}, false, false, handle_readyz},
+    {{"GET", "/metrics"}, false, true, handle_metrics},
 };
 
 static const struct router_route_name no_route = {"", ""};
@@ -121,6 +122,8 @@ enum http_outcome router_handle(struct http_exchange *exchange)
             other_method = route;
             continue;
         }
+        if (route->reads_much)
+            exchange->step_aside(exchange);
         return route->takes_json ? check_body(exchange, route) : route->handle(exchange);
     }
     if (other_method)

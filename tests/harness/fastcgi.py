@@ -21,9 +21,9 @@ def parameters(pairs):
 
 
 def request(method, path, body=b"", keep=True, content_type="application/json", length=None,
-            more=()):
+            query="", more=()):
     """The bytes of a whole request."""
-    pairs = [("REQUEST_METHOD", method), ("DOCUMENT_URI", path), ("QUERY_STRING", ""),
+    pairs = [("REQUEST_METHOD", method), ("DOCUMENT_URI", path), ("QUERY_STRING", query),
              ("CONTENT_TYPE", content_type if body else ""), ("REQUEST_ID", "from-a-test"),
              ("CONTENT_LENGTH", str(len(body) if length is None else length)), *more]
     begin = record(BEGIN_REQUEST, struct.pack(">HB5x", 1, 1 if keep else 0))

@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import os
 import resource
 import signal
+import socket
 import subprocess
 import threading
 
@@ -66,6 +68,23 @@ def test_parked_requests_hold_no_worker(make_gateway):
             with connections(gateway, 1) as (other,):
                 assert other.ask("GET", "/livez") == (200, {"status": "live"})
         assert [connection.answer()[0] for connection in opened] == [202] * 20
+
+
+def test_long_answers_that_nobody_reads_hold_up_nobody_else(make_gateway):
+    """More of them than there are processors, on which alone workers look for requests."""
+    count = os.cpu_count() + 2
+    gateway = make_gateway(API_WORKERS=count + 1, API_IO_TIMEOUT_SECONDS=300).start()
+    long = json.dumps({"phone_number": "+1234567890", "message": "x" * 1500}).encode()
+    with connections(gateway, count) as opened:
+        for _ in range(400):  # their list is longer than a socket's buffer
+            opened[0].ask("POST", "/api/send-sms", long)
+        for connection in opened:
+            connection.send(request("GET", "/api/sms", query="limit=1000"))
+            assert connection.socket.recv(1, socket.MSG_PEEK)
+        gateway.api.send()
+        for connection in opened:
+            status, page = connection.answer()
+            assert (status, page["count"]) == (200, 400)
 
 
 @pytest.mark.parametrize("piece", [

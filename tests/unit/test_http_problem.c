@@ -14,7 +14,7 @@ static int set_up(void **state)
     struct http_exchange *exchange = calloc(1, sizeof(*exchange));
     if (!exchange)
         return -1;
-    http_exchange_init(exchange, &api, NULL);
+    http_exchange_init(exchange, &api);
     strcpy(exchange->request.request_id, "request-1");
     *state = exchange;
     return 0;
