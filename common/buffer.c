@@ -24,17 +24,15 @@ void buffer_clear(struct buffer *buffer)
 }
 
 /* Makes room for `more` bytes and the NUL. */
-static bool buffer_reserve(struct buffer *buffer, size_t more)
+static bool buffer_grow(struct buffer *buffer, size_t more)
 {
     if (buffer->failed || more > buffer->max_length - buffer->length) {
         buffer->failed = true;
         return false;
     }
     size_t needed = buffer->length + more + 1;
-    if (needed <= buffer->capacity)
-        return true;
-    size_t capacity = MAX(needed, MIN(buffer->capacity * 2, buffer->max_length + 1));
-    capacity = MAX(capacity, (size_t)64);
+    size_t capacity = MAX(needed, MAX(buffer->capacity * 2, (size_t)64));
+    capacity = MIN(capacity - 1, buffer->max_length) + 1;
     char *data = realloc(buffer->data, capacity);
     if (!data) {
         buffer->failed = true;
@@ -43,6 +41,13 @@ static bool buffer_reserve(struct buffer *buffer, size_t more)
     buffer->data = data;
     buffer->capacity = capacity;
     return true;
+}
+
+static inline bool buffer_reserve(struct buffer *buffer, size_t more)
+{
+    /* What there is room for is within the ceiling. */
+    bool fits = !buffer->failed && more < buffer->capacity - buffer->length;
+    return fits || buffer_grow(buffer, more);
 }
 
 void buffer_append(struct buffer *buffer, const void *bytes, size_t length)
@@ -62,7 +67,10 @@ void buffer_append_text(struct buffer *buffer, const char *text)
 
 void buffer_append_char(struct buffer *buffer, char c)
 {
-    buffer_append(buffer, &c, 1);
+    if (!buffer_reserve(buffer, 1))
+        return;
+    buffer->data[buffer->length++] = c;
+    buffer->data[buffer->length] = '\0';
 }
 
 void buffer_append_integer(struct buffer *buffer, int64_t integer)

@@ -7,16 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What cannot stand in a string as it is (RFC 8259, 7), and the end of one. */
+static const bool is_special[256] = {[0 ... 0x1f] = true, ['"'] = true, ['\\'] = true};
+
 static void put_string(struct buffer *out, const char *text)
 {
-    buffer_append_char(out, '"');
     const char *plain = text; /* start of what needs no escape and is copied in one go */
-    for (const char *p = text; *p; p++) {
+    buffer_append_char(out, '"');
+    for (const char *p = text;; p++) {
         unsigned char c = (unsigned char)*p;
-        if (c >= ' ' && c != '"' && c != '\\')
+        if (!is_special[c])
             continue;
         buffer_append(out, plain, (size_t)(p - plain));
         plain = p + 1;
+        if (c == '\0')
+            break;
         if (c == '"' || c == '\\')
             buffer_append(out, (const char[]){'\\', *p}, 2);
         else if (c == '\n')
@@ -24,7 +29,6 @@ static void put_string(struct buffer *out, const char *text)
         else
             buffer_append_format(out, "\\u%04x", c);
     }
-    buffer_append_text(out, plain);
     buffer_append_char(out, '"');
 }
 

@@ -21,20 +21,20 @@ static const int32_t default_alphabet[] = {
     0x0394, 0x0398, 0x039b, 0x039e, 0x03a0, 0x03a3, 0x03a6, 0x03a8, 0x03a9,
 };
 
-/* 6.2.1.1: reached through an escape, so two septets each. */
-static const char extension_ascii[] = "^{}\\[~]|\f";
 enum { EURO_SIGN = 0x20ac };
+
+/* Septets of a character of ASCII: 0 when the alphabet does not have it, 2 when it is reached through
+   an escape (6.2.1.1). */
+static const unsigned char ascii_septets[128] = {
+    ['\n'] = 1, ['\f'] = 2, ['\r'] = 1,        [' ' ... 'Z'] = 1, ['[' ... '^'] = 2,
+    ['_'] = 1,  ['`'] = 0,  ['a' ... 'z'] = 1, ['{' ... '~'] = 2,
+};
 
 /* Septets of a character, 0 when the alphabet does not have it. */
 static unsigned septets(int32_t point)
 {
-    if (point < 0x80) {
-        if (point != 0 && strchr(extension_ascii, point))
-            return 2;
-        if (point == '\n' || point == '\r')
-            return 1;
-        return point >= ' ' && point != '`' && point != 0x7f ? 1 : 0;
-    }
+    if (point < 0x80)
+        return ascii_septets[point];
     if (point == EURO_SIGN)
         return 2;
     for (size_t i = 0; i < ARRAY_LENGTH(default_alphabet); i++) {
