@@ -126,7 +126,8 @@ static void connection_wake(struct http_exchange *exchange)
 
 void fcgi_server_wake(struct fcgi_server *server)
 {
-    wake_worker(server);
+    if (!has_place) /* a worker that looks for requests looks for these first */
+        wake_worker(server);
 }
 
 /* Takes some of the ready, linked, so that few workers are woken for many; another worker gets the

@@ -49,6 +49,7 @@ int main(int argc, char **argv)
         .path = settings.database_path,
         .timeout_ms = settings.store_timeout_ms,
         .max_wal_bytes = settings.max_wal_bytes,
+        .in_place = true,
         .enqueued = enqueued,
         .completed = completed,
         .context = &listeners,

@@ -18,7 +18,7 @@ enum {
 struct store {
     const struct store_backend *backend;
     struct store_options options;
-    struct store_connection *connection; /* the writer thread's */
+    struct store_connection *connection; /* who runs a batch has it */
     pthread_t writer;
     pthread_rwlock_t reading; /* shared: a read; alone: housekeeping that reads would hold up */
 
@@ -27,6 +27,7 @@ struct store {
     struct store_write *first; /* under lock: what waits, oldest first */
     struct store_write **last; /* under lock */
     size_t waiting;            /* under lock */
+    bool running;              /* under lock: a batch runs, and the connection is its thread's */
     bool closing;              /* under lock */
 };
 
@@ -38,11 +39,11 @@ struct store_reader {
 
 /* ---- The writer thread ---- */
 
-/* Waits for work. NULL when the store closes and nothing is left. */
+/* Waits for work, which then runs. NULL when the store closes and nothing is left. */
 static struct store_write *take_batch(struct store *store)
 {
     pthread_mutex_lock(&store->lock);
-    while (!store->first && !store->closing)
+    while (store->running || (!store->first && !store->closing))
         pthread_cond_wait(&store->wake, &store->lock);
     struct store_write *batch = store->first;
     struct store_write **end = &store->first;
@@ -57,9 +58,20 @@ static struct store_write *take_batch(struct store *store)
             store->last = &store->first;
         *end = NULL;
         store->waiting -= count;
+        store->running = true;
     }
     pthread_mutex_unlock(&store->lock);
     return batch;
+}
+
+/* The batch has run; the writer thread goes on with what has come meanwhile. */
+static void end_running(struct store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    store->running = false;
+    if (store->first || store->closing)
+        pthread_cond_signal(&store->wake);
+    pthread_mutex_unlock(&store->lock);
 }
 
 static void completed(struct store *store)
@@ -164,8 +176,19 @@ static void *writer_main(void *argument)
         batch = begin_batch(store, batch);
         if (batch)
             run_batch(store, batch);
+        end_running(store);
     }
     return NULL;
+}
+
+/* Runs a write on the thread that submits it, for which `running` is set. False when it would have to
+   wait for another process. */
+static bool run_in_place(struct store *store, struct store_write *write)
+{
+    bool begun = store->backend->begin(store->connection, STORE_BEGIN_AT_ONCE) == ERROR_NONE;
+    if (begun)
+        run_batch(store, write);
+    return begun;
 }
 
 /* ---- The front ---- */
@@ -227,13 +250,8 @@ void store_close(struct store *store)
     destroy(store);
 }
 
-enum error store_submit(struct store *store, struct store_write *write)
+static enum error enqueue(struct store *store, struct store_write *write)
 {
-    assert(write->verb < STORE_VERB_COUNT && write->done);
-    assert(write->verb != STORE_HAND_OVER || write->hand_over.slot_count <= STORE_MAX_HAND_OVER);
-    write->next = NULL;
-    write->deadline_ms = clock_monotonic_ms() + store->options.timeout_ms;
-
     enum error error = ERROR_NONE;
     pthread_mutex_lock(&store->lock);
     if (store->closing) {
@@ -241,7 +259,7 @@ enum error store_submit(struct store *store, struct store_write *write)
     } else if (store->waiting >= MAX_WAITING) {
         error = ERROR_STORE_BUSY;
     } else {
-        if (!store->first)
+        if (!store->first && !store->running)
             pthread_cond_signal(&store->wake);
         *store->last = write;
         store->last = &write->next;
@@ -249,6 +267,34 @@ enum error store_submit(struct store *store, struct store_write *write)
     }
     pthread_mutex_unlock(&store->lock);
     return error;
+}
+
+/* Whether this thread may run what it submits, which it then must. */
+static bool take_rest(struct store *store)
+{
+    if (!store->options.in_place)
+        return false;
+    pthread_mutex_lock(&store->lock);
+    bool at_rest = !store->running && !store->first && !store->closing;
+    store->running |= at_rest;
+    pthread_mutex_unlock(&store->lock);
+    return at_rest;
+}
+
+enum error store_submit(struct store *store, struct store_write *write)
+{
+    assert(write->verb < STORE_VERB_COUNT && write->done);
+    assert(write->verb != STORE_HAND_OVER || write->hand_over.slot_count <= STORE_MAX_HAND_OVER);
+    write->next = NULL;
+    write->deadline_ms = clock_monotonic_ms() + store->options.timeout_ms;
+
+    if (take_rest(store)) {
+        bool ran = run_in_place(store, write);
+        end_running(store);
+        if (ran)
+            return ERROR_NONE;
+    }
+    return enqueue(store, write);
 }
 
 int64_t store_pause_ms(unsigned failures, double spread)

@@ -2,8 +2,8 @@
  * The store: the one truth about messages and phones.
  *
  * Writes are values. A thread fills in a `struct store_write` and submits it; the store's writer
- * thread runs whatever is waiting in one transaction, a savepoint each, commits it durably, and
- * only then calls `done` of each. So a write costs a share of one fsync, and its result means that
+ * thread runs whatever is waiting in one transaction, each by itself, commits it durably, and only
+ * then calls `done` of each. So a write costs a share of one fsync, and its result means that
  * it is on disk (ERROR_NONE) or that nothing of it is (any other).
  *
  * Reads go through a `struct store_reader`, of which each thread has its own. None lasts longer than
@@ -36,11 +36,14 @@ struct store_options {
     int64_t timeout_ms;    /* a write that cannot start, a read that has not ended by then fails */
     int64_t max_wal_bytes; /* while a reader holds the write-ahead log above it, new messages and
                               probes are refused: ERROR_WAL_FULL; 0: no bound */
-    /* After a commit that is work for the broker: a new message, or one to be revoked. Writer
-       thread. Or NULL. */
+    /* A write that finds the store at rest runs on the thread that submits it, which then waits for the
+       disk, but for no other process: without a switch of threads that is faster. */
+    bool in_place;
+    /* After a commit that is work for the broker: a new message, or one to be revoked. On
+       the thread that ran it. Or NULL. */
     void (*enqueued)(void *context);
-    /* After the `done` of all writes of a commit: the moment to wake who waits for them. Writer
-       thread. Or NULL. */
+    /* After the `done` of all writes of a commit: the moment to wake who waits for them. On the
+       thread that ran them. Or NULL. */
     void (*completed)(void *context);
     void *context;
 };
@@ -233,9 +236,9 @@ struct store_write {
 
     enum error result; /* valid in `done` */
 
-    /* Called once, on the writer thread, after the commit or its failure. The store does not touch
+    /* Called once, on the thread that ran it, after the commit or its failure. The store does not touch
        the write again: `done` may free it or hand it to another thread. It must not block, and
-       whom it wakes before `completed` may take the processor from the writer. */
+       whom it wakes before `completed` may take the processor from that thread. */
     void (*done)(struct store_write *write);
     void *owner; /* the submitter's */
 
@@ -249,9 +252,10 @@ struct store_write {
 int64_t store_pause_ms(unsigned failures, double spread);
 
 /*
- * Hands `write` to the writer thread, which calls `done` later. Any thread; never blocks on the
- * database. Writes of one thread run in the order of their submission. On an error (too many are
- * waiting, or the store is closing) `done` is not called.
+ * Has `write` run: the writer thread calls `done` later, or, with options.in_place, this thread may
+ * have done so when it returns. Any thread; otherwise it never blocks on the database. Writes of one
+ * thread run in the order of their submission. On an error (too many are waiting, or the store is
+ * closing) `done` is not called.
  */
 MUST_CHECK enum error store_submit(struct store *store, struct store_write *write);
 

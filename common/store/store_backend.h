@@ -11,6 +11,8 @@
 
 struct store_connection;
 
+enum { STORE_BEGIN_AT_ONCE = 0 };
+
 struct store_backend {
     /* `writer` connections may begin. The first of them creates and migrates. */
     enum error (*open)(const struct store_options *options, bool writer,
@@ -18,7 +20,7 @@ struct store_backend {
     void (*close)(struct store_connection *connection);
 
     /* A transaction that will write, with every other writer shut out. Waits until the deadline
-       (monotonic) and then gives ERROR_STORE_BUSY. */
+       (monotonic; STORE_BEGIN_AT_ONCE: not at all) and then gives ERROR_STORE_BUSY. */
     enum error (*begin)(struct store_connection *connection, int64_t deadline_ms);
 
     /* Runs one write. `*transaction_lost` is set when the failure ended the whole transaction. */

@@ -338,7 +338,8 @@ static enum error sqlite_open(const struct store_options *options, bool writer,
 static enum error sqlite_begin(struct store_connection *connection, int64_t deadline_ms)
 {
     if (!write_lock_acquire(&connection->lock, deadline_ms)) {
-        log_warning("another process holds the write lock of the database");
+        if (deadline_ms != STORE_BEGIN_AT_ONCE)
+            log_warning("another process holds the write lock of the database");
         return ERROR_STORE_BUSY;
     }
     connection->no_new_messages = sqlite_wal_is_full(connection);

@@ -83,7 +83,8 @@ static bool lock_patiently(int fd, int64_t deadline_ms)
 
 static bool lock_file(int fd, int64_t deadline_ms)
 {
-    return flock(fd, LOCK_EX | LOCK_NB) == 0 || lock_patiently(fd, deadline_ms);
+    return flock(fd, LOCK_EX | LOCK_NB) == 0 ||
+           (deadline_ms > 0 && lock_patiently(fd, deadline_ms));
 }
 
 bool write_lock_acquire(struct write_lock *lock, int64_t deadline_ms)

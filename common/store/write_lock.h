@@ -21,7 +21,7 @@ struct write_lock {
 MUST_CHECK bool write_lock_open(struct write_lock *lock, const char *database_path);
 void write_lock_close(struct write_lock *lock);
 
-/* False when the lock was not to be had by then (monotonic). */
+/* False when the lock was not to be had by then (monotonic; 0: at once). */
 MUST_CHECK bool write_lock_acquire(struct write_lock *lock, int64_t deadline_ms);
 void write_lock_release(struct write_lock *lock);
 
