@@ -27,8 +27,9 @@ struct store {
     struct store_write *first; /* under lock: what waits, oldest first */
     struct store_write **last; /* under lock */
     size_t waiting;            /* under lock */
-    bool running;              /* under lock: a batch runs, and the connection is its thread's */
-    bool closing;              /* under lock */
+    size_t company; /* under lock: how many came together lately; falls by one with each batch */
+    bool running;   /* under lock: a batch runs, and the connection is its thread's */
+    bool closing;   /* under lock */
 };
 
 struct store_reader {
@@ -59,6 +60,7 @@ static struct store_write *take_batch(struct store *store)
         *end = NULL;
         store->waiting -= count;
         store->running = true;
+        store->company = MAX(count, store->company - 1);
     }
     pthread_mutex_unlock(&store->lock);
     return batch;
@@ -220,6 +222,7 @@ enum error store_open(const struct store_options *options, struct store **result
     store->backend = &store_backend_sqlite;
     store->options = *options;
     store->last = &store->first;
+    store->company = 1;
     pthread_mutex_init(&store->lock, NULL);
     pthread_cond_init(&store->wake, NULL);
     init_reading(&store->reading);
@@ -269,13 +272,15 @@ static enum error enqueue(struct store *store, struct store_write *write)
     return error;
 }
 
-/* Whether this thread may run what it submits, which it then must. */
+/* Whether this thread may run what it submits, which it then must. Not where many submit: a batch of
+   one would make them wait. */
 static bool take_rest(struct store *store)
 {
     if (!store->options.in_place)
         return false;
     pthread_mutex_lock(&store->lock);
-    bool at_rest = !store->running && !store->first && !store->closing;
+    bool alone = !store->first && store->company <= 1;
+    bool at_rest = alone && !store->running && !store->closing;
     store->running |= at_rest;
     pthread_mutex_unlock(&store->lock);
     return at_rest;
