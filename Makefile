@@ -104,13 +104,16 @@ $(OUT)/tests/%: $(OUT)/obj/tests/unit/%.o $(OUT)/libphone.a $(OUT)/libapi.a $(OU
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LDLIBS)
 
-# A fuzz target is libFuzzer's, or reads the files it is given.
+# A fuzz target is libFuzzer's, or reads the files it is given. The broker's has companions.
+$(OUT)/tests/fuzz_broker: $(call objects,$(wildcard tests/fuzz/broker_*.c) \
+                          tests/simulation/model_store.c)
 FUZZ_MAIN := $(if $(filter fuzz,$(SANITIZE)),-fsanitize=fuzzer,$(OUT)/obj/tests/fuzz/replay.o)
 $(OUT)/tests/fuzz_%: $(OUT)/obj/tests/fuzz/fuzz_%.o $(filter %.o,$(FUZZ_MAIN)) $(OUT)/libapi.a \
                      $(OUT)/libbroker.a $(OUT)/libcommon.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(filter %.a,$^) -lfcgi $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter -%,$(FUZZ_MAIN)) $(filter %.a,$^) -lfcgi \
+	    $(LDLIBS)
 
 # The load generator, the ceilings it is held against, and what makes large databases.
 build/bench/bench-load: $(call objects,$(BENCH_LOAD))
@@ -271,7 +274,7 @@ help:
 	@echo 'make model    searches the model of the device protocol, with two faults at any instants'
 	@echo 'make torture  an hour of faults and kill -9 under load (TORTURE_SECONDS=3600)'
 	@echo 'make all      builds the programs and the documentation pages into build/'
-	@echo 'make fuzz     feeds the parsers random input; FUZZ_SECONDS=60 for each'
+	@echo 'make fuzz     feeds the parsers and the broker core random input; FUZZ_SECONDS=60 for each'
 	@echo 'make bench    measures this machine for an hour; make bench-quick for two minutes'
 	@echo 'make lint     checks the format and runs the static analyser'
 	@echo 'make format   formats the C files'

@@ -1,8 +1,8 @@
 /*
  * A fuzz target: a function that takes any bytes, and ends the program when a promise is broken.
  *
- * `make fuzz` links each fuzz_*.c with libFuzzer; `make test` links it with replay.c, which gives it
- * the files of tests/fuzz/corpus.
+ * `make fuzz` links each fuzz_*.c, and its companions if it has any, with libFuzzer; `make test`
+ * links it with replay.c, which gives it the files of tests/fuzz/corpus.
  */
 #ifndef TESTS_FUZZ_H
 #define TESTS_FUZZ_H

@@ -1,0 +1,196 @@
+/*
+ * The store: the model of the simulation behind a queue. Writes run in the order of their
+ * submission, as store.h says, each in a transaction of its own; that the core hears of it later,
+ * in any order, or of an error instead.
+ */
+#include "broker_world.h"
+
+unsigned store_count_of(session_id session)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < world.pending_count; i++)
+        count += world.pending[i].session == session;
+    return count;
+}
+
+unsigned store_count(enum store_verb verb)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < world.pending_count; i++)
+        count += world.pending[i].verb == verb;
+    return count;
+}
+
+struct attempt *store_find_attempt(const struct message_id *id, unsigned attempt)
+{
+    unsigned message = message_of_id(id);
+    CHECK(message < MOST_MESSAGES && attempt > 0 && attempt < MOST_ATTEMPTS);
+    return &world.attempts[message][attempt];
+}
+
+static struct pending remove_pending(size_t index)
+{
+    struct pending pending = world.pending[index];
+    world.pending_count--;
+    memmove(&world.pending[index], &world.pending[index + 1],
+            (world.pending_count - index) * sizeof(pending));
+    return pending;
+}
+
+/* ---- Transactions ---- */
+
+static enum error run(struct store_write *write)
+{
+    model_store_begin(&world.store, world.now_ms, world_wall_ms());
+    enum error error = model_store_execute(&world.store, write);
+    model_store_commit(&world.store);
+    for (size_t i = 0; i < world.store.change_count; i++)
+        promise_committed(&world.store.changes[i]);
+    for (size_t i = 0; write->verb == STORE_HAND_OVER && i < write->hand_over.message_count; i++)
+        write->hand_over.messages[i].segments = 1 + (unsigned)i % 3;
+    return error;
+}
+
+void store_queue(unsigned number)
+{
+    struct message message = {.id = message_id_of(number)};
+    struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
+    if (!world.store.tables.messages[number].there)
+        run(&write);
+}
+
+void store_cancel(unsigned number)
+{
+    struct store_write write = {.verb = STORE_CANCEL, .cancel.id = message_id_of(number)};
+    run(&write);
+}
+
+void store_run_next(void)
+{
+    for (size_t i = 0; i < world.pending_count; i++) {
+        struct pending *pending = &world.pending[i];
+        if (pending->state != WRITE_WAITS)
+            continue;
+        pending->write->result = run(pending->write);
+        pending->state = WRITE_HAS_RUN;
+        return;
+    }
+}
+
+/* ---- Answers ---- */
+
+static bool comes_again(enum store_verb verb)
+{
+    return verb == STORE_RELEASE || verb == STORE_TAKE_BACK || verb == STORE_REPORT ||
+           verb == STORE_DEVICE_DISCONNECT;
+}
+
+static void note_lost(const struct store_write *write)
+{
+    const struct message_id *id = write->verb == STORE_RELEASE     ? &write->release.id
+                                  : write->verb == STORE_TAKE_BACK ? &write->take_back.id
+                                                                   : &write->report.id;
+    if (write->verb == STORE_DEVICE_DISCONNECT)
+        world.device_lost[phone_of_device(write->disconnect.device_id)] = true;
+    else if (message_of_id(id) != MOST_MESSAGES)
+        world.lost[message_of_id(id)] = true;
+}
+
+/* Tells the core how a write ended. */
+static void answer(size_t index)
+{
+    struct store_write *write = world.pending[index].write;
+    bool refused = write->result != ERROR_NONE && write->result != ERROR_MESSAGE_NOT_HELD;
+    bool overdue = world.draining && world.now_ms >= world.drain_until_ms;
+    if (refused && comes_again(write->verb) && !overdue) {
+        world.pending[index].state = WRITE_REFUSED;
+        world.pending[index].refused_at_ms = world.now_ms;
+    } else {
+        struct pending pending = remove_pending(index);
+        if (refused && comes_again(write->verb))
+            note_lost(write);
+        promise_answered(&pending);
+    }
+    broker_store_done(world.broker, write, world.now_ms);
+}
+
+static void refuse(size_t index, enum error error)
+{
+    world.pending[index].write->result = error;
+    answer(index);
+}
+
+/* A choice among those in that state; MOST_WRITES when there is none. */
+static size_t find_pending(int state, unsigned choice)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < world.pending_count; i++)
+        count += (int)world.pending[i].state == state;
+    for (size_t i = 0, left = count > 0 ? choice % count : 0; i < world.pending_count; i++) {
+        if ((int)world.pending[i].state == state && left-- == 0)
+            return i;
+    }
+    return MOST_WRITES;
+}
+
+void store_answer_one(unsigned choice)
+{
+    size_t index = find_pending(WRITE_HAS_RUN, choice);
+    if (index == MOST_WRITES)
+        return;
+    answer(index);
+    world_pump();
+}
+
+void store_refuse_one(unsigned choice, enum error error)
+{
+    size_t index = find_pending(WRITE_WAITS, choice);
+    if (index == MOST_WRITES)
+        return;
+    refuse(index, error);
+    world_pump();
+}
+
+void store_answer_all(void)
+{
+    while (find_pending(WRITE_HAS_RUN, 0) != MOST_WRITES ||
+           find_pending(WRITE_WAITS, 0) != MOST_WRITES) {
+        store_run_next();
+        store_answer_one(0);
+    }
+}
+
+/* ---- Submission ---- */
+
+/* A write that was refused comes again, and it is the same one. */
+static struct pending *enqueue(struct store_write *write)
+{
+    struct pending pending = {.write = write, .verb = write->verb};
+    bool again = false;
+    for (size_t i = 0; i < world.pending_count && !again; i++) {
+        if (world.pending[i].write != write)
+            continue;
+        CHECK(world.pending[i].state == WRITE_REFUSED);
+        pending = remove_pending(i);
+        again = true;
+    }
+    CHECK(world.pending_count < MOST_WRITES);
+    bool of_a_frame = write->verb == STORE_DEVICE_CONNECT || write->verb == STORE_RELEASE ||
+                      write->verb == STORE_REPORT;
+    if (!again && of_a_frame && world.speaker)
+        pending.session = world.speaker->id;
+    pending.state = WRITE_WAITS;
+    world.pending[world.pending_count] = pending;
+    if (!again)
+        promise_wanted(&pending);
+    return &world.pending[world.pending_count++];
+}
+
+void store_take(struct store_write *write)
+{
+    struct pending *pending = enqueue(write);
+    if (world.refusals == 0)
+        return;
+    world.refusals--;
+    refuse((size_t)(pending - world.pending), ERROR_STORE_BUSY); /* too many wait */
+}

@@ -1,0 +1,85 @@
+/* What must have happened by now: after an event, when time has passed, and in the end. */
+#include "broker_world.h"
+
+enum { RETRY_MS = 1000 };
+
+void promise_settled(void)
+{
+    CHECK(world.homeless == 0);
+    for (size_t i = 0; i < SESSIONS; i++) {
+        const struct phone *phone = &world.phones[i];
+        if (phone->open && !phone->paused) /* or what waits for the store would have no bound */
+            CHECK(store_count_of(phone->id) <= SESSION_MAX_OWED);
+    }
+}
+
+static void pass_time_of(struct phone *phone)
+{
+    for (unsigned i = phone->hand_count; i-- > 0;) {
+        struct in_hand *held = &phone->hand[i];
+        if (hand_is_silent(held))
+            hand_take(phone, held);
+        else if (held->offered && held->written && !held->answered)
+            phone->must_close |= held->due_at_ms <= world.now_ms;
+    }
+}
+
+void promise_in_time(void)
+{
+    CHECK(broker_wake_ms(world.broker) > world.now_ms);
+    CHECK(broker_wake_ms(world.broker) <= world.now_ms + 1000);
+    for (size_t i = 0; i < world.pending_count; i++) {
+        const struct pending *pending = &world.pending[i];
+        CHECK(pending->state != WRITE_REFUSED || world.now_ms < pending->refused_at_ms + RETRY_MS);
+    }
+    for (size_t i = 0; i < SESSIONS; i++) {
+        if (world.phones[i].open)
+            pass_time_of(&world.phones[i]);
+    }
+}
+
+/* Since the core has last looked, at the latest. */
+static bool is_due(const struct stored_message *row)
+{
+    int64_t wait_ms = row->not_before_ms - world_wall_ms();
+    return row->there && row->status == MESSAGE_QUEUED &&
+           (wait_ms <= -2 * world.options.sweep_interval_ms || wait_ms > STORE_MAX_PAUSE_MS);
+}
+
+static bool has_room(const struct phone *phone)
+{
+    const struct device_info *info = &phone->info;
+    bool has_battery = info->battery_level < 0 || info->charging == 1 ||
+                       info->battery_level >= world.options.min_battery_percent;
+    bool is_there = phone->connected && !phone->paused && !phone->dropped && !phone->closed;
+    return is_there && has_battery && hand_count(phone) < hand_limit(phone);
+}
+
+/* The store has answered everything, and phones have been written everything: no message waits
+   while a phone has room. */
+void promise_nobody_waits(void)
+{
+    bool is_message_due = false;
+    for (unsigned i = 0; i < MOST_MESSAGES; i++)
+        is_message_due |= is_due(&world.store.tables.messages[i]);
+    for (unsigned i = 0; i < DEVICES && is_message_due; i++) {
+        const struct phone *phone = phone_newest(i);
+        CHECK(!phone || !has_room(phone));
+    }
+}
+
+/* Every connection has gone. */
+void promise_at_the_end(void)
+{
+    CHECK(broker_is_drained(world.broker));
+    CHECK(world.pending_count == 0);
+    for (unsigned i = 0; i < MOST_MESSAGES; i++) {
+        const struct stored_message *row = &world.store.tables.messages[i];
+        const struct attempt *attempt = &world.attempts[i][row->attempt];
+        bool is_stuck = row->status == MESSAGE_DISPATCHED ||
+                        (row->status == MESSAGE_ACCEPTED && !attempt->assured && !attempt->given);
+        CHECK(!is_stuck || world.lost[i]);
+    }
+    for (unsigned i = 0; i < DEVICES; i++)
+        CHECK(!world.store.tables.devices[i].connected || world.device_lost[i]);
+}

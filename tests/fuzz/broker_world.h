@@ -1,0 +1,224 @@
+/*
+ * The world of fuzz_broker.c: a broker core, a store that answers late and refuses, and phones of
+ * both levels that say anything.
+ *
+ *   fuzz_broker.c    what happens, as the input chooses, and the end
+ *   broker_store.c   what the core has at the store: run in its order, answered in any
+ *   broker_phones.c  connections, and what phones say on them
+ *   broker_hands.c   what each phone has in its hands and is owed
+ *
+ * What broker.h and PROTOCOL.md promise is checked wherever it could be broken:
+ *   broker_writes.c  when the core wants something of the store, and when the store has done it
+ *   broker_frames.c  when a phone has said something, and when it is written something
+ *   broker_time.c    after each event, when time has passed, and in the end
+ *
+ * The core need not say when it closes a connection. Where it did what only that would excuse, the
+ * connection is marked (must_close), and must have its close frame once it is written everything.
+ */
+#ifndef TESTS_FUZZ_BROKER_WORLD_H
+#define TESTS_FUZZ_BROKER_WORLD_H
+
+#include "../../ws-broker/broker.h"
+#include "../../ws-broker/frames.h"
+#include "../simulation/model_store.h"
+#include "fuzz.h"
+
+enum {
+    DEVICES = 3,
+    SESSIONS = 6,
+    WINDOW = 3,
+    EVENTS = 400,
+    MOST_ATTEMPTS = EVENTS, /* of a message: each takes an event at least */
+    MOST_WRITES = 4096,     /* at the store */
+    MOST_IN_HAND = 2 * WINDOW,
+};
+
+/* ---- The store ---- */
+
+/* A write of the core's, from when it is wanted until the core has its last answer. */
+struct pending {
+    struct store_write *write;
+    enum store_verb verb;
+    enum { WRITE_WAITS, WRITE_HAS_RUN, WRITE_REFUSED } state; /* refused: it must come again */
+    session_id session; /* the connection whose frame it follows from; 0: none */
+    int64_t refused_at_ms;
+};
+
+/* A message's hand-over to a phone, as it truly went. */
+struct attempt {
+    struct message_id journal; /* zero for a basic phone */
+    unsigned char device;
+    bool assured;
+    bool handed_over, accepted; /* on disk: to that phone, and as its own to send */
+    bool offered, given;        /* on the wire: the offer; the release, or a basic phone's frame */
+    bool proved;                /* its journal has said that nothing was sent */
+    bool taken_back;            /* the core wanted it back */
+    bool homeless;              /* handed over to a connection that had gone */
+};
+
+/* ---- Phones ---- */
+
+/* A message in the hands of a phone, or on the way there, as the core must count it. */
+struct in_hand {
+    unsigned message, attempt;
+    bool offered; /* and not released */
+    bool written, answered;
+    int64_t due_at_ms; /* once it is written: when its answer or a report is overdue */
+};
+
+/* A frame that the core has to write, because the store has answered. */
+struct owed {
+    const char *type;
+    struct message_id id;
+    unsigned attempt, credit;
+    int64_t number; /* of a report, or of the session */
+};
+
+/* A phone's connection. */
+struct phone {
+    bool open;
+    session_id id;
+    unsigned device;
+    bool assured;
+    unsigned opened; /* the how manieth connection it is */
+    unsigned turn;   /* the how manieth to say who it is; 0: has not */
+
+    /* What it said */
+    enum frame_stage stage;
+    struct device_info info; /* owned */
+    struct message_id journal;
+    unsigned credit;
+    struct store_journal_entry *entries; /* owned; of its journal */
+    size_t entry_count;
+
+    /* What the core did */
+    bool paused, dropped, write_due;
+    bool connected; /* its presence is committed, and the core knows */
+    int64_t number; /* then: the store's count of its device's connections */
+    bool greeted, closed;
+    bool must_close; /* the core did what it may do only to a connection that it closes */
+
+    struct in_hand hand[MOST_IN_HAND];
+    unsigned hand_count;
+    struct owed *owed; /* owned */
+    size_t owed_count;
+    unsigned revoked[MOST_MESSAGES]; /* the attempt it was asked to give back; 0: none */
+};
+
+enum { WALL_START_S = 1700000000 };
+
+extern struct world {
+    struct choices choices;
+    struct broker_options options;
+    struct broker *broker;
+    int64_t now_ms, wall_offset_ms;
+    bool draining;
+    int64_t drain_until_ms;
+
+    struct model_store store;
+    struct pending pending[MOST_WRITES];
+    size_t pending_count;
+    unsigned refusals; /* so many writes are refused at once */
+    struct attempt attempts[MOST_MESSAGES][MOST_ATTEMPTS];
+    unsigned homeless;                              /* of them */
+    bool lost[MOST_MESSAGES], device_lost[DEVICES]; /* the store refused it until the end */
+
+    struct phone phones[SESSIONS];
+    unsigned opened, turns;
+    unsigned last_opened[DEVICES]; /* of the connections that said who they are */
+    int64_t seq;
+    session_id slots[SESSIONS * WINDOW]; /* of the hand-over at the store: for whom each is */
+
+    struct phone *speaker;    /* whose frame the core is reading, */
+    const struct frame *said; /* what it says, NULL when it says nothing, */
+    bool heard;               /* and whether a write followed from it */
+} world;
+
+static inline int64_t world_wall_ms(void)
+{
+    return (int64_t)WALL_START_S * 1000 + world.now_ms + world.wall_offset_ms;
+}
+
+/* ---- fuzz_broker.c ---- */
+
+/* Carries out what the core wants. */
+void world_pump(void);
+
+/* ---- broker_store.c ---- */
+
+void store_take(struct store_write *write);
+void store_run_next(void);
+/* One that has run is answered; one that has not is refused. */
+void store_answer_one(unsigned choice);
+void store_refuse_one(unsigned choice, enum error error);
+void store_answer_all(void);
+void store_queue(unsigned message);
+void store_cancel(unsigned message);
+
+/* The frames of a connection that are there, or will come again. */
+unsigned store_count_of(session_id session);
+unsigned store_count(enum store_verb verb);
+struct attempt *store_find_attempt(const struct message_id *id, unsigned attempt);
+
+/* ---- broker_phones.c ---- */
+
+enum { PHONE_SPEECHES = 10 };
+
+struct phone *phone_find(session_id id);
+/* The connection of a device that was the last to say who it is, if it is still open. */
+struct phone *phone_newest(unsigned device);
+void phone_open(struct phone *phone);
+void phone_close(struct phone *phone);
+void phone_says(struct phone *phone, unsigned speech);
+/* Takes up to `most` outputs. */
+void phone_reads(struct phone *phone, unsigned most);
+
+/* ---- broker_hands.c ---- */
+
+/* In that attempt, 0: whichever; NULL without one. */
+struct in_hand *hand_find(struct phone *phone, unsigned message, unsigned attempt);
+/* The one whose frame is to be written. */
+struct in_hand *hand_find_unwritten(struct phone *phone, unsigned message);
+void hand_put(struct phone *phone, struct in_hand held);
+void hand_take(struct phone *phone, struct in_hand *held);
+/* Whether another phone can have it; whether it has been silent for so long that it counts no more. */
+bool hand_is_returnable(const struct in_hand *held);
+bool hand_is_silent(const struct in_hand *held);
+unsigned hand_count_returnable(const struct phone *phone);
+unsigned hand_count(const struct phone *phone);
+/* How many messages the phone takes at once. */
+unsigned hand_limit(const struct phone *phone);
+
+void phone_owe(struct phone *phone, struct owed owed);
+/* False when it was not owed. */
+bool phone_pay(struct phone *phone, const struct owed *paid);
+
+/* ---- broker_writes.c ---- */
+
+/* When the core wants one, when one is on disk, and before the core is told. */
+void promise_wanted(const struct pending *pending);
+void promise_committed(const struct change *change);
+void promise_answered(const struct pending *pending);
+
+/* ---- broker_frames.c ---- */
+
+/* Before the core reads a frame, and after; NULL for one that cannot be read. */
+void promise_says(struct phone *phone, const struct frame *said);
+void promise_said(struct phone *phone, const struct frame *said);
+
+/* A frame for the phone, nothing more for now, a close frame, the end of the connection. */
+void promise_frame(struct phone *phone, const struct buffer *text);
+void promise_silence(const struct phone *phone);
+void promise_closed(struct phone *phone, enum error error);
+void promise_gone(const struct phone *phone);
+
+/* ---- broker_time.c ---- */
+
+void promise_settled(void);
+void promise_in_time(void);
+/* The store has answered everything, and phones have been written everything. */
+void promise_nobody_waits(void);
+/* Every connection has gone. */
+void promise_at_the_end(void);
+
+#endif

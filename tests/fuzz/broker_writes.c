@@ -1,0 +1,346 @@
+/*
+ * What is promised of writes: what the core may want of the store, what is on disk since, and what
+ * it owes to whom once it has the answer.
+ */
+#include "../../common/protocol.h"
+#include "../../common/send_result.h"
+#include "broker_world.h"
+
+/* ---- What the core wants of the store ---- */
+
+static bool is_device(const char *device_id, unsigned device)
+{
+    char expected[DEVICE_ID_SIZE];
+    device_id_of(device, expected);
+    return strcmp(device_id, expected) == 0;
+}
+
+static bool is_of(const struct store_slot *slot, const struct phone *phone)
+{
+    return is_device(slot->device_id, phone->device) && slot->assured == phone->assured &&
+           message_id_equal(&slot->journal, &phone->journal);
+}
+
+/* Whether the frame that the core is reading is about that. */
+static bool is_said(enum frame_type type, const struct message_id *id, unsigned attempt)
+{
+    return world.said && world.said->type == type &&
+           message_id_equal(&world.said->message_id, id) && world.said->attempt == attempt;
+}
+
+/* Only phones that are there, are read from and have room get messages; one request at a time. */
+static void want_hand_over(const struct store_write *write)
+{
+    unsigned places[SESSIONS] = {0};
+    CHECK(!world.draining && store_count(STORE_HAND_OVER) == 0);
+    CHECK(write->hand_over.slot_count > 0 &&
+          write->hand_over.slot_count <= ARRAY_LENGTH(world.slots));
+    for (size_t i = 0; i < write->hand_over.slot_count; i++) {
+        const struct store_slot *slot = &write->hand_over.slots[i];
+        const struct phone *phone = phone_newest(phone_of_device(slot->device_id));
+        CHECK(phone && is_of(slot, phone) && phone->connected && !phone->paused);
+        CHECK(hand_count(phone) + ++places[phone - world.phones] <= hand_limit(phone));
+        world.slots[i] = phone->id;
+    }
+}
+
+static void want_release(const struct store_write *write)
+{
+    struct phone *phone = world.speaker;
+    CHECK(is_said(FRAME_IS_ACK, &write->release.id, write->release.attempt));
+    CHECK(phone->connected && phone == phone_newest(phone->device));
+    CHECK(is_of(&write->release.phone, phone) && write->release.session == phone->number);
+    struct in_hand *held = hand_find(phone, message_of_id(&write->release.id),
+                                     write->release.attempt);
+    if (held)
+        held->answered = true;
+    world.heard = true;
+}
+
+/* Out of the hand of whoever had it. A phone that did not refuse it had its chance. */
+static bool leave_hand(unsigned message, unsigned attempt, bool refused)
+{
+    for (size_t i = 0; i < SESSIONS; i++) {
+        struct phone *phone = &world.phones[i];
+        struct in_hand *held = hand_find(phone, message, attempt);
+        if (!held || !hand_is_returnable(held))
+            continue;
+        CHECK(!refused || (phone == world.speaker && held->offered && !held->answered));
+        hand_take(phone, held);
+        phone->must_close |= !refused;
+        return true;
+    }
+    return false;
+}
+
+static void want_take_back(const struct store_write *write)
+{
+    const struct message_id *id = &write->take_back.id;
+    struct attempt *attempt = store_find_attempt(id, write->take_back.attempt);
+    CHECK(attempt->handed_over && is_device(write->take_back.device_id, attempt->device));
+    CHECK(!attempt->taken_back && (attempt->assured || !attempt->given));
+    if (write->take_back.refused) {
+        CHECK(is_said(FRAME_IS_NACK, id, write->take_back.attempt));
+        CHECK(write->take_back.pause_ms > 0 && write->take_back.pause_ms <= STORE_MAX_PAUSE_MS);
+        world.heard = true;
+    }
+    CHECK(attempt->homeless ||
+          leave_hand(message_of_id(id), write->take_back.attempt, write->take_back.refused));
+    world.homeless -= attempt->homeless;
+    attempt->homeless = false;
+    attempt->taken_back = true;
+}
+
+static bool proves_nothing_sent(const struct frame *said)
+{
+    return said->type == FRAME_IS_REPORT && said->status == MESSAGE_FAILED &&
+           said->parts_sent == 0 && send_result_classify(said->error_code) == SEND_RESULT_DEFINITE;
+}
+
+static void want_report(const struct store_write *write)
+{
+    struct phone *phone = world.speaker;
+    const struct frame *said = world.said;
+    const struct message_id *id = &write->report.id;
+    unsigned message = message_of_id(id);
+    CHECK(phone && is_of(&write->report.phone, phone));
+    CHECK(is_said(phone->assured ? FRAME_IS_REPORT : FRAME_IS_STATUS_UPDATE, id,
+                  write->report.attempt));
+    CHECK(write->report.status == said->status);
+    CHECK(write->report.seq == (phone->assured ? said->seq : -1));
+    CHECK(write->report.nothing_sent == proves_nothing_sent(said));
+    world.heard = true;
+    if (message == MOST_MESSAGES)
+        return;
+    if (write->report.nothing_sent && write->report.attempt < MOST_ATTEMPTS) {
+        struct attempt *attempt = &world.attempts[message][write->report.attempt];
+        attempt->proved |= attempt->device == phone->device &&
+                           message_id_equal(&attempt->journal, &phone->journal);
+    }
+    struct in_hand *held = hand_find(phone, message, write->report.attempt);
+    if (held && !held->offered && said->status != MESSAGE_SENDING)
+        hand_take(phone, held);
+}
+
+static void want_connect(const struct store_write *write)
+{
+    struct phone *phone = world.speaker;
+    CHECK(phone && phone->turn == 0 && is_of(&write->connect.phone, phone));
+    CHECK(world.said &&
+          world.said->type == (phone->assured ? FRAME_IS_JOURNAL : FRAME_IS_DEVICE_INFO));
+    CHECK(write->connect.entry_count == phone->entry_count);
+    for (size_t i = 0; i < phone->entry_count; i++) {
+        const struct store_journal_entry *entry = &write->connect.entries[i];
+        CHECK(message_id_equal(&entry->id, &phone->entries[i].id));
+        CHECK(entry->attempt == phone->entries[i].attempt);
+        CHECK(entry->offered == phone->entries[i].offered);
+    }
+    for (size_t i = 0; i < SESSIONS; i++) {
+        struct phone *other = &world.phones[i];
+        if (other->open && other->turn > 0 && other->device == phone->device)
+            other->must_close = true;
+    }
+    phone->turn = ++world.turns;
+    world.last_opened[phone->device] = MAX(world.last_opened[phone->device], phone->opened);
+}
+
+static bool is_connected(const char *device_id, int64_t number)
+{
+    for (size_t i = 0; i < SESSIONS; i++) {
+        const struct phone *phone = &world.phones[i];
+        if (phone->open && phone->connected && phone->number == number &&
+            is_device(device_id, phone->device))
+            return true;
+    }
+    return false;
+}
+
+void promise_wanted(const struct pending *pending)
+{
+    const struct store_write *write = pending->write;
+    switch (write->verb) {
+    case STORE_HAND_OVER:
+        want_hand_over(write);
+        break;
+    case STORE_RELEASE:
+        want_release(write);
+        break;
+    case STORE_TAKE_BACK:
+        want_take_back(write);
+        break;
+    case STORE_REPORT:
+        want_report(write);
+        break;
+    case STORE_FIND_REVOKED:
+        CHECK(!world.draining && store_count(STORE_FIND_REVOKED) == 0);
+        break;
+    case STORE_DEVICE_CONNECT:
+        want_connect(write);
+        break;
+    case STORE_DEVICE_UPDATE:
+        CHECK(is_connected(write->update.device_id, write->update.session));
+        break;
+    case STORE_DEVICE_DISCONNECT:
+        CHECK(write->disconnect.session > 0);
+        CHECK(!is_connected(write->disconnect.device_id, write->disconnect.session));
+        break;
+    case STORE_GIVE_UP:
+    case STORE_COUNT_STUCK:
+    case STORE_BROKER_LEASE:
+        break;
+    case STORE_ENQUEUE:
+    case STORE_CANCEL:
+    case STORE_PROBE:
+    case STORE_VERB_COUNT:
+        CHECK(false); /* not the broker's */
+    }
+}
+
+/* ---- What the store did ---- */
+
+void promise_committed(const struct change *change)
+{
+    static const struct message_id no_journal;
+    bool accepted = change->to == MESSAGE_ACCEPTED;
+    if (change->is_report || (change->to != MESSAGE_DISPATCHED && !accepted))
+        return;
+    CHECK(change->attempt < MOST_ATTEMPTS);
+    struct attempt *attempt = &world.attempts[change->message][change->attempt];
+    if (change->from == MESSAGE_QUEUED)
+        *attempt = (struct attempt){
+            .journal = change->journal,
+            .device = (unsigned char)change->device,
+            .assured = !message_id_equal(&change->journal, &no_journal),
+            .handed_over = true,
+        };
+    attempt->accepted = accepted;
+}
+
+static void answer_hand_over(const struct store_write *write)
+{
+    for (size_t i = 0; i < write->hand_over.message_count; i++) {
+        const struct message *message = &write->hand_over.messages[i];
+        struct phone *phone = phone_find(world.slots[i]);
+        if (phone) {
+            hand_put(phone, (struct in_hand){.message = message_of_id(&message->id),
+                                             .attempt = message->attempt,
+                                             .offered = phone->assured});
+            continue;
+        }
+        store_find_attempt(&message->id, message->attempt)->homeless = true;
+        world.homeless++;
+    }
+}
+
+static void owe_order(struct phone *phone, const struct message_id *id, unsigned attempt,
+                      enum store_verdict verdict)
+{
+    if (verdict != STORE_VERDICT_NONE)
+        phone_owe(phone, (struct owed){.type = verdict == STORE_VERDICT_RELEASE ? FRAME_RELEASE
+                                                                                : FRAME_DROP,
+                                       .id = *id,
+                                       .attempt = attempt});
+}
+
+static void owe_revoke(struct phone *phone, const struct message_id *id, unsigned attempt)
+{
+    unsigned message = message_of_id(id);
+    struct owed owed = {.type = FRAME_REVOKE, .id = *id, .attempt = attempt};
+    if (!hand_find(phone, message, attempt) || phone->revoked[message] == attempt)
+        return;
+    (void)phone_pay(phone, &owed); /* once is enough */
+    phone_owe(phone, owed);
+}
+
+static void answer_release(const struct store_write *write, struct phone *phone)
+{
+    struct in_hand *held = hand_find(phone, message_of_id(&write->release.id),
+                                     write->release.attempt);
+    owe_order(phone, &write->release.id, write->release.attempt, write->release.verdict);
+    if (held && write->release.verdict == STORE_VERDICT_DROP)
+        hand_take(phone, held);
+    if (held && write->release.verdict == STORE_VERDICT_RELEASE) {
+        held->offered = false;
+        held->due_at_ms = world.now_ms + world.options.report_horizon_ms;
+    }
+}
+
+/* How long a phone that comes back may be silent about what it still has. */
+static int64_t silence_left_ms(const struct phone *phone, int64_t silent_ms)
+{
+    const struct broker_options *options = &world.options;
+    if (phone->assured)
+        return MAX(options->report_horizon_ms - silent_ms, options->report_timeout_ms);
+    return options->report_timeout_ms - silent_ms;
+}
+
+static void answer_connect(const struct store_write *write, struct phone *phone)
+{
+    phone->connected = true;
+    phone->number = write->connect.session;
+    if (phone->assured)
+        phone_owe(phone, (struct owed){.type = FRAME_WELCOME,
+                                       .number = phone->number,
+                                       .credit = hand_limit(phone)});
+    else
+        phone_owe(phone, (struct owed){.type = FRAME_CONNECTION_ACK});
+    for (size_t i = 0; i < write->connect.entry_count; i++) {
+        const struct store_journal_entry *entry = &write->connect.entries[i];
+        owe_order(phone, &entry->id, entry->attempt, entry->verdict);
+    }
+    for (size_t i = 0; i < write->connect.held_count; i++) {
+        const struct store_held_message *held = &write->connect.held[i];
+        int64_t left_ms = silence_left_ms(phone, held->silent_ms);
+        if (left_ms > 0)
+            hand_put(phone, (struct in_hand){.message = message_of_id(&held->id),
+                                             .attempt = held->attempt,
+                                             .written = true,
+                                             .due_at_ms = world.now_ms + left_ms});
+        if (phone->assured && held->revoke)
+            owe_revoke(phone, &held->id, held->attempt);
+    }
+}
+
+/* What went back is in nobody's hands, also where its phone has connected anew meanwhile. */
+static void answer_take_back(const struct store_write *write)
+{
+    unsigned message = message_of_id(&write->take_back.id);
+    for (size_t i = 0; i < SESSIONS && write->take_back.changed; i++) {
+        struct in_hand *held = hand_find(&world.phones[i], message, write->take_back.attempt);
+        if (held)
+            hand_take(&world.phones[i], held);
+    }
+}
+
+static void answer_find_revoked(const struct store_write *write)
+{
+    for (size_t i = 0; i < write->find_revoked.count; i++) {
+        const struct store_revoked_message *message = &write->find_revoked.messages[i];
+        struct phone *phone = phone_newest(phone_of_device(message->device_id));
+        if (phone && phone->assured && phone->connected)
+            owe_revoke(phone, &message->id, message->attempt);
+    }
+}
+
+void promise_answered(const struct pending *pending)
+{
+    const struct store_write *write = pending->write;
+    struct phone *phone = phone_find(pending->session);
+    bool refused = write->result != ERROR_NONE;
+    if (phone && refused && write->verb == STORE_DEVICE_CONNECT)
+        phone->must_close = true;
+    else if (phone && write->verb == STORE_REPORT && phone->assured)
+        phone_owe(phone, (struct owed){.type = FRAME_REPORT_ACK, .number = write->report.seq});
+    else if (phone && write->verb == STORE_REPORT && refused)
+        phone_owe(phone, (struct owed){.type = FRAME_ERROR});
+    else if (phone && !refused && write->verb == STORE_RELEASE)
+        answer_release(write, phone);
+    else if (phone && !refused && write->verb == STORE_DEVICE_CONNECT)
+        answer_connect(write, phone);
+    else if (!refused && write->verb == STORE_HAND_OVER)
+        answer_hand_over(write);
+    else if (!refused && write->verb == STORE_TAKE_BACK)
+        answer_take_back(write);
+    else if (!refused && write->verb == STORE_FIND_REVOKED)
+        answer_find_revoked(write);
+}
