@@ -276,11 +276,11 @@ void phone_reads(struct phone *phone, unsigned most)
     buffer_init(&frame, FRAME_MAX_BYTES);
     for (unsigned i = 0; i < most && output != OUTPUT_NOTHING && !phone->dropped; i++) {
         enum error error = ERROR_NONE;
-        bool due = phone->write_due;
         buffer_clear(&frame);
-        phone->write_due = false;
         output = broker_take_output(world.broker, phone->id, world.now_ms, &frame, &error);
-        CHECK(output == OUTPUT_NOTHING || (due && !phone->closed)); /* it asks before each */
+        /* It has asked for a write since there was nothing. */
+        CHECK(output == OUTPUT_NOTHING || (phone->write_due && !phone->closed));
+        phone->write_due &= output != OUTPUT_NOTHING;
         switch (output) {
         case OUTPUT_FRAME:
             promise_frame(phone, &frame);

@@ -52,7 +52,7 @@ static bool has_room(const struct phone *phone)
     bool has_battery = info->battery_level < 0 || info->charging == 1 ||
                        info->battery_level >= world.options.min_battery_percent;
     bool is_there = phone->connected && !phone->paused && !phone->dropped && !phone->closed;
-    return is_there && has_battery && hand_count(phone) < hand_limit(phone);
+    return is_there && has_battery && phone->in_vain < 2 && hand_count(phone) < hand_limit(phone);
 }
 
 /* The store has answered everything, and phones have been written everything: no message waits

@@ -91,6 +91,9 @@ struct phone {
     struct store_journal_entry *entries; /* owned; of its journal */
     size_t entry_count;
 
+    unsigned
+        in_vain; /* messages in a row of which it sent nothing: from two on it may have to rest */
+
     /* What the core did */
     bool paused, dropped, write_due;
     bool connected; /* its presence is committed, and the core knows */

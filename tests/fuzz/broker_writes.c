@@ -81,8 +81,9 @@ static void want_take_back(const struct store_write *write)
     CHECK(!attempt->taken_back && (attempt->assured || !attempt->given));
     if (write->take_back.refused) {
         CHECK(is_said(FRAME_IS_NACK, id, write->take_back.attempt));
-        CHECK(write->take_back.pause_ms > 0 && write->take_back.pause_ms <= STORE_MAX_PAUSE_MS);
+        CHECK(write->take_back.spread >= 0 && write->take_back.spread <= 1);
         world.heard = true;
+        world.speaker->in_vain++;
     }
     CHECK(attempt->homeless ||
           leave_hand(message_of_id(id), write->take_back.attempt, write->take_back.refused));
@@ -91,10 +92,10 @@ static void want_take_back(const struct store_write *write)
     attempt->taken_back = true;
 }
 
-static bool proves_nothing_sent(const struct frame *said)
+static bool says_nothing_sent(const struct frame *said)
 {
-    return said->type == FRAME_IS_REPORT && said->status == MESSAGE_FAILED &&
-           said->parts_sent == 0 && send_result_classify(said->error_code) == SEND_RESULT_DEFINITE;
+    return said->status == MESSAGE_FAILED && said->parts_sent == 0 &&
+           send_result_classify(said->error_code) == SEND_RESULT_DEFINITE;
 }
 
 static void want_report(const struct store_write *write)
@@ -108,7 +109,11 @@ static void want_report(const struct store_write *write)
                   write->report.attempt));
     CHECK(write->report.status == said->status);
     CHECK(write->report.seq == (phone->assured ? said->seq : -1));
-    CHECK(write->report.nothing_sent == proves_nothing_sent(said));
+    CHECK(write->report.nothing_sent == (phone->assured && says_nothing_sent(said)));
+    if (says_nothing_sent(said))
+        phone->in_vain++;
+    else if (said->status == MESSAGE_SENT || said->status == MESSAGE_DELIVERED)
+        phone->in_vain = 0;
     world.heard = true;
     if (message == MOST_MESSAGES)
         return;

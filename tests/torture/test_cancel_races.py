@@ -11,7 +11,7 @@ import pytest
 
 from harness.ledgers import (ACCEPTED, CANCELLED, DELIVERED, DISPATCHED, QUEUED, SENT, STATUSES,
                              UNKNOWN, settle_and_check)
-from harness.load import Load
+from harness.load import REFUSALS, Load
 from harness.waiting import wait_for
 
 ENOUGH = 200 if "TORTURE_LONG" in os.environ else 10
@@ -64,7 +64,7 @@ def every_race_was_run(gateway, load):
                          cancelled_when[ACCEPTED], load.count(409), in_vain)
 
 
-@pytest.mark.parametrize("victims", [(), ("broker",), ("broker", "phones")],
+@pytest.mark.parametrize("victims", [(), ("broker", "phones")],
                          ids=lambda victims: " and ".join(victims) or "nobody")
 def test_a_message_is_cancelled_or_sent(make_gateway, make_phones, make_load, victims):
     gateway = make_gateway(SWEEP_INTERVAL_SECONDS=1).start()
@@ -91,6 +91,7 @@ def test_a_message_is_cancelled_or_sent(make_gateway, make_phones, make_load, vi
 
 def check_answers(message, answers):
     """The radios' ledgers were held against the database; here are the clients'."""
+    answers = [answer for answer in answers if answer[0] not in REFUSALS]
     statuses = [status for status, _ in answers]
     assert set(answers) <= {(200, "cancelled"), (409, "not_cancellable")} | {
         (202, word) for word in STATUSES}, answers

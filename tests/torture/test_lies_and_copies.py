@@ -83,7 +83,7 @@ def test_a_lie_about_what_was_sent_harms_its_message_alone(make_gateway, make_ph
         liars = make_phones(gateway, 2, *FAST, *lie, name="liar", wait=False)
         wait_for(lambda: len(liars.sent()) > 30 * round_number, "lies")
         liars.stop()
-        liars = make_phones(gateway, 2, *FAST, name="liar", wait=False)
+    liars = make_phones(gateway, 2, *FAST, name="liar", wait=False)
     promised = load.stop()
     wait_for(lambda: not gateway.count_messages("status BETWEEN 0 AND 3"), "everything to settle",
              120)
