@@ -70,8 +70,11 @@ int main(int argc, char **argv)
         .api = &api,
         .handle = router_handle,
     });
-    if (!server)
+    if (!server) {
+        store_close(api.store);
+        doorbell_close(listeners.doorbell);
         return EXIT_FAILURE;
+    }
     listeners.server = server;
 
     log_info("serving", LOG_TEXT("socket", socket_path),
