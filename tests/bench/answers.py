@@ -67,13 +67,15 @@ def _paths_file(gateway, paths):
 
 
 def _gets(bench, gateway, paths, connections):
-    return run_load(gateway.port, gets=_paths_file(gateway, paths), connections=connections,
+    load = run_load(gateway.port, gets=_paths_file(gateway, paths), connections=connections,
                     seconds=bench.seconds, warmup=WARM_UP)
+    assert load["refused"] == load["broken"] == 0
+    return load
 
 
 def _list_paths(ids):
     """Pages of 50 by cursor, at any depth."""
-    return [f"/api/sms?limit=50&cursor=older-{id}" for id in ids]
+    return [f"/api/sms?limit=50&cursor=before-{id}" for id in ids]
 
 
 def reads(bench):

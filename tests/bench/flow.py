@@ -88,7 +88,7 @@ def crowd(bench):
         memory = (by_program(gateway, rss_kib)["ws-broker"] - before) / count
         with CpuMeter(gateway) as rest:
             begin = time.monotonic()
-            time.sleep(20 + bench.seconds)  # a whole round of pings, and more
+            time.sleep(bench.rest_seconds)
             rest_seconds = time.monotonic() - begin
         with CpuMeter(gateway) as cpu:
             posted = run_load(gateway.port, connections=16, rate=1000, seconds=2 * bench.seconds,

@@ -39,7 +39,7 @@ def fdatasync_ms(folder, count=300):
 
 
 def file_system(folder):
-    return subprocess.check_output(["stat", "-f", "-c", "%T", folder], text=True).strip()
+    return subprocess.check_output(["findmnt", "-n", "-o", "FSTYPE", "-T", folder], text=True).strip()
 
 
 def version_of(package):
