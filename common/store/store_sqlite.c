@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,8 +91,12 @@ void bind_id(sqlite3_stmt *statement, int number, const struct message_id *id)
 
 void column_text(sqlite3_stmt *statement, int number, char *text, size_t size)
 {
-    const char *value = (const char *)sqlite3_column_text(statement, number);
-    snprintf(text, size, "%s", value ? value : "");
+    const void *value = sqlite3_column_text(statement, number);
+    size_t length = value ? (size_t)sqlite3_column_bytes(statement, number) : 0;
+    length = MIN(length, size - 1);
+    if (length > 0)
+        memcpy(text, value, length);
+    text[length] = '\0';
 }
 
 bool column_id(sqlite3_stmt *statement, int number, struct message_id *id)
@@ -246,8 +251,16 @@ static void sqlite_close(struct store_connection *connection)
     free(connection);
 }
 
+/* SQLite would count its memory under one lock for all threads; nobody asks for the sum. */
+static void configure_library(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static bool open_database(struct store_connection *connection, const char *path, char *problem)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, configure_library);
     if (sqlite3_open_v2(path, &connection->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ==
         SQLITE_OK)
         return true;

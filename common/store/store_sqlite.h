@@ -77,6 +77,10 @@ MUST_CHECK bool sqlite_wal_is_full(struct store_connection *connection);
 /* The size of the file; any connection. */
 int64_t sqlite_wal_bytes(struct store_connection *connection);
 
+/* store_sqlite_move.c: the column `times`, into those that it names. */
+enum { SQLITE_TIMES_SIZE = 192 };
+void sqlite_read_times(const char *times, int64_t reached_at_ms[MESSAGE_STATUS_COUNT]);
+
 /* store_sqlite_write.c: one verb, inside its savepoint. */
 enum error sqlite_run_write(struct store_connection *connection, struct store_write *write);
 MUST_CHECK enum error sqlite_flush_counts(struct store_connection *connection);

@@ -33,7 +33,7 @@ static struct store_journal_entry *find_entry(struct store_write *write,
 
 /* What becomes of a message that a phone had when it connects anew; *held: it still has it. */
 static enum error settle(struct store_connection *connection, struct store_write *write,
-                         const struct moving *moving, bool *held)
+                         struct moving *moving, bool *held)
 {
     const struct store_slot *phone = &write->connect.phone;
     struct store_journal_entry *entry = find_entry(write, moving);

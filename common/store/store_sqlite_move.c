@@ -3,6 +3,7 @@
 
 #include "../log.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void read_moving(sqlite3_stmt *row, struct moving *moving)
@@ -17,6 +18,7 @@ void read_moving(sqlite3_stmt *row, struct moving *moving)
         .report_seq = sqlite3_column_int64(row, 9),
     };
     column_text(row, 4, moving->device_id, sizeof(moving->device_id));
+    column_text(row, 10, moving->times, sizeof(moving->times));
     (void)!column_id(row, 5, &moving->id);
     (void)!column_id(row, 6, &moving->journal);
 }
@@ -51,16 +53,57 @@ enum error append_event(struct store_connection *connection, int64_t seq, int64_
     return run(connection, insert);
 }
 
-/* Runs one of the MOVE statements, of which the first five parameters are the same; everything
-   about the message must still be as it was read. */
-static enum error run_move(struct store_connection *connection, sqlite3_stmt *update,
-                           const struct moving *moving, enum message_status to)
+/* ---- Times: "2:1700000000123,5:1700000000456", a status and when it was last reached ---- */
+
+void sqlite_read_times(const char *times, int64_t reached_at_ms[MESSAGE_STATUS_COUNT])
 {
+    while (times && *times) {
+        int status = *times++ - '0';
+        int64_t at_ms = 0;
+        if (*times == ':')
+            times++;
+        for (; *times >= '0' && *times <= '9'; times++)
+            at_ms = at_ms * 10 + (*times - '0');
+        if (status >= 0 && status < MESSAGE_STATUS_COUNT)
+            reached_at_ms[status] = MAX(reached_at_ms[status], at_ms);
+        times = *times == ',' ? times + 1 : NULL;
+    }
+}
+
+_Static_assert(MESSAGE_STATUS_COUNT <= 10, "a status is one digit in `times`");
+
+/* Where it was reached before, that is forgotten. */
+static void note_time(char times[SQLITE_TIMES_SIZE], enum message_status status, int64_t at_ms)
+{
+    char digit = (char)('0' + status);
+    for (char *entry = times; *entry;) {
+        char *next = entry + strcspn(entry, ",");
+        next += *next == ',';
+        if (*entry == digit && entry[1] == ':')
+            memmove(entry, next, strlen(next) + 1);
+        else
+            entry = next;
+    }
+    size_t length = strlen(times);
+    bool needs_comma = length > 0 && times[length - 1] != ',';
+    snprintf(times + length, SQLITE_TIMES_SIZE - length, "%s%c:%lld", needs_comma ? "," : "", digit,
+             (long long)at_ms);
+}
+
+/* ---- Moves ---- */
+
+/* Runs one of the MOVE statements, of which the first six parameters are the same; everything about
+   the message must still be as it was read. */
+static enum error run_move(struct store_connection *connection, sqlite3_stmt *update,
+                           struct moving *moving, enum message_status to)
+{
+    note_time(moving->times, to, connection->now_ms);
     bind_integer(update, 1, moving->seq);
     bind_integer(update, 2, moving->status);
     bind_integer(update, 3, moving->attempt);
     bind_integer(update, 4, to);
     bind_integer(update, 5, connection->now_ms);
+    bind_text(update, 6, moving->times);
     enum error error = run(connection, update);
     if (error != ERROR_NONE)
         return error;
@@ -70,60 +113,66 @@ static enum error run_move(struct store_connection *connection, sqlite3_stmt *up
     }
     connection->count_delta[moving->status]--;
     connection->count_delta[to]++;
+    moving->status = to;
+    moving->event_count++;
     return ERROR_NONE;
 }
 
-enum error move(struct store_connection *connection, const struct moving *moving,
-                enum message_status to, const char *error_code, const char *error_message)
+enum error move(struct store_connection *connection, struct moving *moving, enum message_status to,
+                const char *error_code, const char *error_message)
 {
     sqlite3_stmt *update = statement(connection, MOVE);
-    bind_text(update, 6, error_code);
-    bind_text(update, 7, error_message);
-    bind_integer(update, 8, moving->report_seq);
+    bind_text(update, 7, error_code);
+    bind_text(update, 8, error_message);
+    bind_integer(update, 9, moving->report_seq);
     enum error error = run_move(connection, update, moving, to);
     if (error != ERROR_NONE)
         return error;
-    return append_event(connection, moving->seq, moving->event_count + 1, to, moving->attempt,
+    return append_event(connection, moving->seq, moving->event_count, to, moving->attempt,
                         moving->device_id, error_code, error_message, connection->now_ms);
 }
 
-enum error move_to_device(struct store_connection *connection, const struct moving *moving,
+enum error move_to_device(struct store_connection *connection, struct moving *moving,
                           const struct store_slot *phone)
 {
     enum message_status to = phone->assured ? MESSAGE_DISPATCHED : MESSAGE_ACCEPTED;
     sqlite3_stmt *update = statement(connection, MOVE_TO_DEVICE);
-    bind_text(update, 6, phone->device_id);
+    bind_text(update, 7, phone->device_id);
     if (phone->assured)
-        bind_id(update, 7, &phone->journal);
+        bind_id(update, 8, &phone->journal);
     enum error error = run_move(connection, update, moving, to);
     if (error != ERROR_NONE)
         return error;
-    return append_event(connection, moving->seq, moving->event_count + 1, to, moving->attempt + 1,
+    moving->attempt++;
+    strcpy(moving->device_id, phone->device_id);
+    moving->journal = phone->assured ? phone->journal : no_journal;
+    moving->report_seq = -1;
+    return append_event(connection, moving->seq, moving->event_count, to, moving->attempt,
                         phone->device_id, NULL, NULL, connection->now_ms);
 }
 
-enum error move_back(struct store_connection *connection, const struct moving *moving, bool failed,
+enum error move_back(struct store_connection *connection, struct moving *moving, bool failed,
                      double spread, const char *error_code, const char *error_message)
 {
     int64_t pause_ms = failed ? store_pause_ms(moving->failures + 1, spread) : 0;
     sqlite3_stmt *update = statement(connection, MOVE_BACK);
-    bind_text(update, 6, error_code);
-    bind_text(update, 7, error_message);
-    bind_integer(update, 8, failed);
-    bind_integer(update, 9, failed ? connection->now_ms + pause_ms : 0);
+    bind_text(update, 7, error_code);
+    bind_text(update, 8, error_message);
+    bind_integer(update, 9, failed);
+    bind_integer(update, 10, failed ? connection->now_ms + pause_ms : 0);
     enum error error = run_move(connection, update, moving, MESSAGE_QUEUED);
-    if (error == ERROR_NONE)
-        error = append_event(connection, moving->seq, moving->event_count + 1, MESSAGE_QUEUED,
-                             moving->attempt, NULL, error_code, error_message, connection->now_ms);
-    bool exhausted = failed && moving->failures + 1 >= STORE_MAX_FAILURES;
+    if (error != ERROR_NONE)
+        return error;
+    moving->failures += failed;
+    moving->device_id[0] = '\0';
+    moving->journal = no_journal;
+    error = append_event(connection, moving->seq, moving->event_count, MESSAGE_QUEUED,
+                         moving->attempt, NULL, error_code, error_message, connection->now_ms);
+    bool exhausted = failed && moving->failures >= STORE_MAX_FAILURES;
     if (error != ERROR_NONE || (!moving->revoke && !exhausted))
         return error;
-    struct moving queued = *moving;
-    queued.status = MESSAGE_QUEUED;
-    queued.event_count++;
-    queued.device_id[0] = '\0';
-    return move(connection, &queued, moving->revoke ? MESSAGE_CANCELLED : MESSAGE_FAILED,
-                error_code, error_message);
+    return move(connection, moving, moving->revoke ? MESSAGE_CANCELLED : MESSAGE_FAILED, error_code,
+                error_message);
 }
 
 enum error find_moving(struct store_connection *connection, const struct message_id *id,
@@ -138,8 +187,8 @@ enum error find_moving(struct store_connection *connection, const struct message
     return error;
 }
 
-enum error judge_offer(struct store_connection *connection, const struct moving *moving,
-                       unsigned facts, enum store_verdict *verdict)
+enum error judge_offer(struct store_connection *connection, struct moving *moving, unsigned facts,
+                       enum store_verdict *verdict)
 {
     const unsigned all = MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT | MESSAGE_OF_JOURNAL |
                          MESSAGE_OF_SESSION;
@@ -168,7 +217,7 @@ enum error read_all_moving(struct store_connection *connection, sqlite3_stmt *se
 }
 
 enum error queue_offered(struct store_connection *connection,
-                         const struct moving moving[STORE_MAX_HAND_OVER], size_t count)
+                         struct moving moving[STORE_MAX_HAND_OVER], size_t count)
 {
     enum error error = ERROR_NONE;
     for (size_t i = 0; i < count && error == ERROR_NONE; i++)

@@ -19,9 +19,10 @@ struct moving {
     unsigned failures;
     bool revoke;        /* somebody wants it cancelled */
     int64_t report_seq; /* of the last report that moved this attempt; -1: none */
+    char times[SQLITE_TIMES_SIZE];
 };
 
-enum { MOVING_COLUMN_COUNT = 10 };
+enum { MOVING_COLUMN_COUNT = 11 };
 
 /* The journal of a phone that has none. */
 extern const struct message_id no_journal;
@@ -43,28 +44,29 @@ MUST_CHECK enum error append_event(struct store_connection *connection, int64_t 
                                    const char *device_id, const char *error_code,
                                    const char *error_message, int64_t at_ms);
 
-/* Moves a message within the same phone's hands. */
-MUST_CHECK enum error move(struct store_connection *connection, const struct moving *moving,
+/* Moves a message within the same phone's hands. This and the others below leave `moving` as the
+   message is then. */
+MUST_CHECK enum error move(struct store_connection *connection, struct moving *moving,
                            enum message_status to, const char *error_code,
                            const char *error_message);
 
 /* Moves a queued message into a phone's hands. */
-MUST_CHECK enum error move_to_device(struct store_connection *connection,
-                                     const struct moving *moving, const struct store_slot *phone);
+MUST_CHECK enum error move_to_device(struct store_connection *connection, struct moving *moving,
+                                     const struct store_slot *phone);
 
 /* Moves a message out of a phone's hands: nothing of this attempt was sent. When somebody wants it
    cancelled it now is; when phones `failed` with it too often, it has failed itself, and otherwise it
    waits for store_pause_ms. */
-MUST_CHECK enum error move_back(struct store_connection *connection, const struct moving *moving,
+MUST_CHECK enum error move_back(struct store_connection *connection, struct moving *moving,
                                 bool failed, double spread, const char *error_code,
                                 const char *error_message);
 
 /* Moves messages that were offered back to the queue. */
 MUST_CHECK enum error queue_offered(struct store_connection *connection,
-                                    const struct moving moving[STORE_MAX_HAND_OVER], size_t count);
+                                    struct moving moving[STORE_MAX_HAND_OVER], size_t count);
 
 /* What a phone that holds an offer is to be told, after the move that may follow from it. */
-MUST_CHECK enum error judge_offer(struct store_connection *connection, const struct moving *moving,
+MUST_CHECK enum error judge_offer(struct store_connection *connection, struct moving *moving,
                                   unsigned facts, enum store_verdict *verdict);
 
 /* store_sqlite_devices.c: the verbs of phones and brokers. */

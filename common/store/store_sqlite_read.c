@@ -12,19 +12,6 @@ static void start_clock(struct store_connection *connection)
     connection->read_until_ms = clock_monotonic_ms() + connection->read_timeout_ms;
 }
 
-/* Parses "2:1700000000123,5:1700000000456": the events of a message in any order. */
-static void read_times(const char *events, int64_t reached_at_ms[MESSAGE_STATUS_COUNT])
-{
-    while (events && *events) {
-        char *end;
-        long status = strtol(events, &end, 10);
-        int64_t at_ms = *end == ':' ? strtoll(end + 1, &end, 10) : 0;
-        if (status >= 0 && status < MESSAGE_STATUS_COUNT)
-            reached_at_ms[status] = MAX(reached_at_ms[status], at_ms);
-        events = *end == ',' ? end + 1 : NULL;
-    }
-}
-
 static enum error read_message(sqlite3_stmt *row, struct message *message)
 {
     *message = (struct message){0};
@@ -41,7 +28,7 @@ static enum error read_message(sqlite3_stmt *row, struct message *message)
     column_text(row, 9, message->error_message, sizeof(message->error_message));
     message->updated_at_ms = sqlite3_column_int64(row, 10);
     message->reached_at_ms[MESSAGE_QUEUED] = message_id_time_ms(&message->id); /* has no event */
-    read_times((const char *)sqlite3_column_text(row, 11), message->reached_at_ms);
+    sqlite_read_times((const char *)sqlite3_column_text(row, 11), message->reached_at_ms);
     message->text = text ? strdup(text) : NULL;
     return message->text ? ERROR_NONE : ERROR_INTERNAL;
 }

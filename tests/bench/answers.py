@@ -85,11 +85,13 @@ def reads(bench):
         gateway = bench.gateway(delivered=rows).start()
         ids = bench.databases.ids(gateway)
         by_id = [f"/api/sms/{id}" for id in ids]
+        newest = [f"/api/sms/{id}" for id in bench.databases.newest_ids(gateway)]
         for _ in range(bench.rounds):
             with bench.ceilings() as ceilings:
                 constant = ceilings.constant_get(connections=64, seconds=bench.seconds,
                                                  warmup=WARM_UP)["answers_per_second"]
             one = _gets(bench, gateway, by_id, 64)
+            new = _gets(bench, gateway, newest, 64)
             page = _gets(bench, gateway, _list_paths(ids), 1)
             first_page = _gets(bench, gateway, ["/api/sms?limit=50"], 1)
             bench.point("reads", rows=rows, get_rate=one["answers_per_second"],
@@ -101,6 +103,9 @@ def reads(bench):
                                   conditions="64 connections, ids of all ages")
                 bench.figures.add(f"GET by id, {size}, of the constant answer", "x",
                                   one["answers_per_second"] / constant, target=0.75, digits=2)
+                bench.figures.add(f"GET by id of the newest 2,000, {size}, of the constant answer",
+                                  "x", new["answers_per_second"] / constant, target=0.75,
+                                  digits=2)
                 bench.figures.add(f"page of 50 by cursor, any depth, {size}", "ms",
                                   page["answer"]["p50_ms"], digits=3, conditions="p50, one client")
         bench.discard(gateway)

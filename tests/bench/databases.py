@@ -38,7 +38,14 @@ class Databases:
         """Some of the ids in a database, from all of its ages."""
         highest = gateway.query("SELECT max(seq) FROM message")[0][0]
         step = max(highest // count, 1)
-        rows = gateway.query("WITH RECURSIVE place(seq) AS (SELECT 1 UNION ALL SELECT seq + ? FROM"
-                             " place WHERE seq + ? <= ?) SELECT lower(hex(id)) FROM place JOIN"
-                             " message USING (seq)", step, step, highest)
-        return [f"{id[:8]}-{id[8:12]}-{id[12:16]}-{id[16:20]}-{id[20:]}" for id, in rows]
+        return _ids(gateway, "WITH RECURSIVE place(seq) AS (SELECT 1 UNION ALL SELECT seq + ? FROM"
+                    " place WHERE seq + ? <= ?) SELECT lower(hex(id)) FROM place JOIN message"
+                    " USING (seq)", step, step, highest)
+
+    def newest_ids(self, gateway, count=2000):
+        return _ids(gateway, "SELECT lower(hex(id)) FROM message ORDER BY seq DESC LIMIT ?", count)
+
+
+def _ids(gateway, query, *parameters):
+    return [f"{id[:8]}-{id[8:12]}-{id[12:16]}-{id[16:20]}-{id[20:]}"
+            for id, in gateway.query(query, *parameters)]

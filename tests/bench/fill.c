@@ -109,7 +109,7 @@ static void add_event(sqlite3_stmt *event, int64_t seq, int number, enum message
 static void add_message(sqlite3_stmt *message, sqlite3_stmt *event, int64_t seq, int64_t at_ms,
                         bool delivered)
 {
-    char number[24], text[80], device_id[DEVICE_ID_SIZE];
+    char number[24], text[80], device_id[DEVICE_ID_SIZE], times[96] = "";
     struct message_id id = id_at(at_ms);
     snprintf(number, sizeof(number), "+49151%08u", (unsigned)(next_random() % 100000000));
     snprintf(text, sizeof(text), "#%010u %-52s", (unsigned)seq,
@@ -124,9 +124,14 @@ static void add_message(sqlite3_stmt *message, sqlite3_stmt *event, int64_t seq,
     sqlite3_bind_text(message, 7, delivered ? device_id : NULL, -1, SQLITE_STATIC);
     sqlite3_bind_int(message, 8, delivered ? 6 : 1);
     sqlite3_bind_int64(message, 9, at_ms + (delivered ? 5 : 0));
-    run(message);
-    for (int status = MESSAGE_DISPATCHED; delivered && status <= MESSAGE_DELIVERED; status++)
+    size_t length = 0;
+    for (int status = MESSAGE_DISPATCHED; delivered && status <= MESSAGE_DELIVERED; status++) {
         add_event(event, seq, status + 1, (enum message_status)status, device_id, at_ms + status);
+        length += (size_t)snprintf(times + length, sizeof(times) - length, "%s%d:%lld",
+                                   length > 0 ? "," : "", status, (long long)at_ms + status);
+    }
+    sqlite3_bind_text(message, 10, delivered ? times : NULL, -1, SQLITE_STATIC);
+    run(message);
 }
 
 static void set_count(enum message_status status, int64_t count)
@@ -150,8 +155,9 @@ int main(int argc, char **argv)
     take_objects_away();
     sqlite3_stmt *message = prepare(
         "INSERT INTO message (seq, id, phone_number, text, encoding, segments, status, attempt,"
-        " device_id, event_count, updated_at_ms) VALUES (?1, ?2, ?3, ?4, 0, 1, ?5, ?6, ?7, ?8, "
-        "?9)");
+        " device_id, event_count, updated_at_ms, times) VALUES (?1, ?2, ?3, ?4, 0, 1, ?5, ?6, ?7, "
+        "?8,"
+        " ?9, ?10)");
     sqlite3_stmt *event = prepare(
         "INSERT INTO message_event (message_seq, number, status, attempt, device_id, at_ms)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6)");

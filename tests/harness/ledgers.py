@@ -20,7 +20,7 @@ QUEUED, DISPATCHED, ACCEPTED, SENDING, SENT, DELIVERED, FAILED, EXPIRED, CANCELL
 MAY_HAVE_LEFT = {ACCEPTED, SENDING, SENT, DELIVERED, FAILED, UNKNOWN}
 SETTLED = {SENT, DELIVERED, FAILED, EXPIRED, CANCELLED, UNKNOWN}
 
-Message = namedtuple("Message", "seq id status attempt device_id event_count")
+Message = namedtuple("Message", "seq id status attempt device_id event_count times")
 Event = namedtuple("Event", "number status attempt device_id at_ms")
 RadioLine = namedtuple("RadioLine", "device_id message_id attempt")
 
@@ -35,6 +35,12 @@ def read_radio(path):
     return lines
 
 
+def read_times(text):
+    """A message's column `times`: when it last reached each status but the first."""
+    entries = (entry.split(":") for entry in text.split(",")) if text else ()
+    return {int(status): int(at_ms) for status, at_ms in entries}
+
+
 class Database:
     """Everything about messages, as of one moment."""
 
@@ -42,9 +48,9 @@ class Database:
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)
         connection.execute("BEGIN")
         self.messages = {}
-        for row in connection.execute("SELECT seq, id, status, attempt, device_id, event_count"
-                                      " FROM message"):
-            message = Message(row[0], str(uuid.UUID(bytes=row[1])), *row[2:])
+        for row in connection.execute("SELECT seq, id, status, attempt, device_id, event_count,"
+                                      " times FROM message"):
+            message = Message(row[0], str(uuid.UUID(bytes=row[1])), *row[2:6], read_times(row[6]))
             self.messages[message.id] = message
         self.events = defaultdict(list)
         for message in self.messages.values():  # the first event is the row itself
@@ -119,6 +125,8 @@ class Checker:
             self._violate("events are not 1, 2, 3, ...", message, numbers)
         if (events[-1].status, events[-1].attempt) != (message.status, message.attempt):
             self._violate("the message is not as its last event", message, events)
+        if message.times != {event.status: event.at_ms for event in events[1:]}:
+            self._violate("its times are not those of its events", message, events)
         for one, next_one in zip(events, events[1:]):
             if (one.status, next_one.status) not in legal:
                 self._violate("not a legal move", message, one, next_one)

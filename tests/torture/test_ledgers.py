@@ -76,6 +76,7 @@ def test_a_ledger_that_does_not_agree_is_noticed(run, promised, radio, rule):
     ("UPDATE message_event SET device_id = 'x' WHERE message_seq = 1 AND number = 4",
      "another phone after the release"),
     ("DELETE FROM message_event WHERE message_seq = 1", "events are not 1, 2, 3"),
+    ("UPDATE message SET times = '5:1' WHERE seq = 1", "its times are not those of its events"),
     ("DELETE FROM message WHERE seq = 1", "events of no message"),
 ])
 def test_a_database_that_does_not_agree_is_noticed(run, statement, rule):
@@ -90,4 +91,5 @@ def test_an_event_that_is_changed_afterwards_is_noticed(run):
     checker.check(ids, lines, settled=True)
     change(gateway, "UPDATE message_event SET at_ms = 1 WHERE message_seq = 1 AND number = 2")
     checker.check(ids, lines, settled=True)
-    assert [found.split(":")[0] for found in checker.violations] == ["an event was changed"]
+    assert [found.split(":")[0] for found in checker.violations] == \
+        ["its times are not those of its events", "an event was changed"]
