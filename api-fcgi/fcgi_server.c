@@ -252,6 +252,21 @@ static void read_request(struct connection *connection)
     read_body(connection);
 }
 
+static void put(FCGX_Stream *out, const char *text)
+{
+    FCGX_PutStr(text, (int)strlen(text), out);
+}
+
+static void put_number(FCGX_Stream *out, size_t number)
+{
+    char digits[24], *end = digits + sizeof(digits), *first = end;
+    do {
+        *--first = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    FCGX_PutStr(first, (int)(end - first), out);
+}
+
 static void write_answer(struct connection *connection)
 {
     struct http_exchange *exchange = &connection->exchange;
@@ -263,16 +278,20 @@ static void write_answer(struct connection *connection)
         http_problem(exchange, ERROR_INTERNAL, "There is no memory for the answer.");
     }
     atomic_fetch_add(&exchange->api->answers[exchange->route][response->status], 1);
-    char head[256];
-    int length = snprintf(head, sizeof(head),
-                          "Status: %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
-                          "X-Request-Id: %s\r\nCache-Control: no-store\r\n",
-                          response->status, http_reason(response->status), response->content_type,
-                          response->body.length, exchange->request.request_id);
-    FCGX_PutStr(head, length, out);
+    put(out, "Status: ");
+    put_number(out, (size_t)response->status);
+    put(out, " ");
+    put(out, http_reason(response->status));
+    put(out, "\r\nContent-Type: ");
+    put(out, response->content_type);
+    put(out, "\r\nContent-Length: ");
+    put_number(out, response->body.length);
+    put(out, "\r\nX-Request-Id: ");
+    put(out, exchange->request.request_id);
+    put(out, "\r\nCache-Control: no-store\r\n");
     if (response->headers.length > 0)
         FCGX_PutStr(response->headers.data, (int)response->headers.length, out);
-    FCGX_PutStr("\r\n", 2, out);
+    put(out, "\r\n");
     if (response->body.length > 0)
         FCGX_PutStr(response->body.data, (int)response->body.length, out);
 }
@@ -321,10 +340,14 @@ static void serve(struct connection *connection, uint32_t events, struct store_r
 
 static void resume_all(struct connection *ready, struct store_reader *reader)
 {
+    log_hold();
+    for (struct connection *one = ready; one; one = one->next_ready) {
+        one->exchange.reader = reader; /* another worker may have parked it */
+        one->exchange.resume(&one->exchange);
+    }
+    log_release();
     for (struct connection *next; ready; ready = next) {
         next = ready->next_ready;
-        ready->exchange.reader = reader; /* another worker may have parked it */
-        ready->exchange.resume(&ready->exchange);
         finish(ready);
     }
 }

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { DAY_SECONDS = 86400, DAY_MS = DAY_SECONDS * 1000 };
+
 static int64_t read_clock(clockid_t id)
 {
     struct timespec now;
@@ -29,30 +31,41 @@ static char *put_digits(char *text, int digits, int number)
     return text + digits;
 }
 
+static char *put_date(char *text, int64_t day)
+{
+    /* gmtime_r takes a lock and a while; a thread asks for the same few days. */
+    static _Thread_local struct tm date;
+    static _Thread_local int64_t known = INT64_MIN;
+    if (day != known) {
+        time_t time = (time_t)(day * DAY_SECONDS);
+        gmtime_r(&time, &date);
+        known = day;
+    }
+    text = put_digits(text, 4, date.tm_year + 1900);
+    *text++ = '-';
+    text = put_digits(text, 2, date.tm_mon + 1);
+    *text++ = '-';
+    return put_digits(text, 2, date.tm_mday);
+}
+
 void clock_format(int64_t wall_ms, char text[CLOCK_TEXT_SIZE])
 {
-    int64_t seconds = wall_ms / 1000;
-    int milliseconds = (int)(wall_ms % 1000);
-    if (milliseconds < 0) {
-        seconds--;
-        milliseconds += 1000;
+    int64_t day = wall_ms / DAY_MS;
+    int rest_ms = (int)(wall_ms % DAY_MS);
+    if (rest_ms < 0) {
+        day--;
+        rest_ms += DAY_MS;
     }
-    time_t time = (time_t)seconds;
-    struct tm utc = {0};
-    gmtime_r(&time, &utc);
-    text = put_digits(text, 4, utc.tm_year + 1900);
-    *text++ = '-';
-    text = put_digits(text, 2, utc.tm_mon + 1);
-    *text++ = '-';
-    text = put_digits(text, 2, utc.tm_mday);
+    int seconds = rest_ms / 1000;
+    text = put_date(text, day);
     *text++ = 'T';
-    text = put_digits(text, 2, utc.tm_hour);
+    text = put_digits(text, 2, seconds / 3600);
     *text++ = ':';
-    text = put_digits(text, 2, utc.tm_min);
+    text = put_digits(text, 2, seconds / 60 % 60);
     *text++ = ':';
-    text = put_digits(text, 2, utc.tm_sec);
+    text = put_digits(text, 2, seconds % 60);
     *text++ = '.';
-    text = put_digits(text, 3, milliseconds);
+    text = put_digits(text, 3, rest_ms % 1000);
     strcpy(text, "Z");
 }
 

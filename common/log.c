@@ -4,12 +4,14 @@
 #include "clock.h"
 #include "utf8.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_LINE_BYTES = 4096 };
+enum { MAX_LINE_BYTES = PIPE_BUF /* what goes to a pipe as one piece */ };
 
 static const char *log_process = "?";
 static enum log_level log_threshold = LOG_LEVEL_INFO;
@@ -52,6 +54,8 @@ static bool is_control(int32_t point)
 static bool is_plain(const char *text)
 {
     const char *p = text, *end = text + strlen(text);
+    while (isalnum((unsigned char)*p) || *p == '-') /* most are ids, and nothing else */
+        p++;
     while (p < end) {
         int32_t point = utf8_next(&p, end);
         if (is_control(point) || point == ' ' || point == '"' || point == '=' || point == '\\')
@@ -112,30 +116,63 @@ static void append_field(struct buffer *line, const struct log_field *field)
     }
 }
 
+static void append_line(struct buffer *line, enum log_level level, const char *event,
+                        const struct log_field *fields)
+{
+    char now[CLOCK_TEXT_SIZE];
+    clock_format(clock_wall_ms(), now);
+    buffer_append_text(line, "ts=");
+    buffer_append_text(line, now);
+    buffer_append_text(line, " level=");
+    buffer_append_text(line, level_names[level]);
+    buffer_append_text(line, " process=");
+    buffer_append_text(line, log_process);
+    buffer_append_text(line, " msg=");
+    append_value(line, event);
+    for (; fields->kind != LOG_KIND_END; fields++)
+        append_field(line, fields);
+}
+
+/* Whole lines of this thread that are yet to be written. The memory never moves or grows. */
+static _Thread_local char memory[MAX_LINE_BYTES];
+static _Thread_local struct buffer lines;
+static _Thread_local bool holding;
+
+static void flush(void)
+{
+    ssize_t written = lines.length > 0 ? write(STDERR_FILENO, lines.data, lines.length) : 0;
+    (void)written; /* there is nowhere else to complain to */
+    buffer_clear(&lines);
+}
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
     if (level < log_threshold)
         return;
     int saved_errno = errno;
-    struct buffer line;
-    buffer_init(&line, MAX_LINE_BYTES - 1);
-    char now[CLOCK_TEXT_SIZE];
-    clock_format(clock_wall_ms(), now);
-    buffer_append_text(&line, "ts=");
-    buffer_append_text(&line, now);
-    buffer_append_text(&line, " level=");
-    buffer_append_text(&line, level_names[level]);
-    buffer_append_text(&line, " process=");
-    buffer_append_text(&line, log_process);
-    buffer_append_text(&line, " msg=");
-    append_value(&line, event);
-    for (; fields->kind != LOG_KIND_END; fields++)
-        append_field(&line, fields);
-    if (line.data) { /* a line over the ceiling ends where it was cut */
-        line.data[line.length] = '\n';
-        ssize_t written = write(STDERR_FILENO, line.data, line.length + 1);
-        (void)written; /* there is nowhere else to complain to */
+    if (!lines.data) /* one byte is for the last line's end */
+        lines = (struct buffer){
+            .data = memory, .capacity = sizeof(memory) - 1, .max_length = sizeof(memory) - 2};
+    size_t before = lines.length;
+    append_line(&lines, level, event, fields);
+    if (lines.failed && before > 0) {
+        lines.length = before;
+        flush();
+        append_line(&lines, level, event, fields);
     }
-    buffer_fini(&line);
+    lines.data[lines.length++] = '\n'; /* one over the ceiling ends where it was cut */
+    if (!holding || lines.failed || lines.length > lines.max_length)
+        flush();
     errno = saved_errno;
+}
+
+void log_hold(void)
+{
+    holding = true;
+}
+
+void log_release(void)
+{
+    holding = false;
+    flush();
 }

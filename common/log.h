@@ -6,7 +6,8 @@
  *
  * Values are quoted where needed and control characters escaped, so a peer cannot forge lines.
  * Message texts never go in, and numbers only through LOG_PHONE, which keeps the last two digits.
- * A line is written by one write(2). Any thread, after log_init.
+ * A line is written by one write(2), or several together between log_hold and log_release. Any
+ * thread, after log_init.
  */
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
@@ -45,6 +46,11 @@ void log_init(const char *process, enum log_level level);
 
 /* "debug", "info", "warning" or "error". */
 MUST_CHECK bool log_level_parse(const char *name, enum log_level *level);
+
+/* From here on the lines of this thread wait, as long as a pipe takes them as one piece; released, they
+   are written at once. What must not be known before its line is there comes after the release. */
+void log_hold(void);
+void log_release(void);
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 

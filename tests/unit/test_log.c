@@ -308,6 +308,63 @@ static void lines_of_many_threads_do_not_mix(void **state)
     assert_int_equal(count, THREADS * LINES_EACH);
 }
 
+/* What one write(2) brought. */
+static int take_lines(char bytes[2 * MAX_BYTES])
+{
+    ssize_t length = read(packets, bytes, 2 * MAX_BYTES - 1);
+    if (length < 0)
+        return 0;
+    bytes[length] = '\0';
+    assert_in_range(length, 1, MAX_BYTES);
+    assert_int_equal(bytes[length - 1], '\n');
+    int lines = 0;
+    for (const char *p = bytes; (p = strchr(p, '\n')); p++)
+        lines++;
+    return lines;
+}
+
+static void lines_that_are_held_are_written_together(void **state)
+{
+    char bytes[2 * MAX_BYTES];
+    (void)state;
+    log_hold();
+    log_info("one", LOG_NUMBER("n", 1));
+    log_warning("two");
+    log_info("three");
+    assert_int_equal(take_lines(bytes), 0);
+    log_release();
+    assert_int_equal(take_lines(bytes), 3);
+    const char *one = strstr(bytes, "msg=one n=1\n"), *three = strstr(bytes, "msg=three\n");
+    assert_true(one && three && one < three);
+    log_release();
+    log_info("four");
+    expect_line("four");
+}
+
+static void more_than_a_pipe_takes_at_once_is_written_in_pieces_of_whole_lines(void **state)
+{
+    enum { LINES = 100 };
+    char bytes[2 * MAX_BYTES], name[32];
+    char longest[MAX_BYTES];
+    int seen = 0;
+    (void)state;
+    memset(longest, 'x', sizeof(longest));
+    longest[sizeof(longest) - 1] = '\0';
+    log_hold();
+    for (int i = 0; i < LINES; i++)
+        log_info("line", LOG_NUMBER("number", i), LOG_TEXT("rest", i == 50 ? longest : "short"));
+    log_release();
+    for (int lines; (lines = take_lines(bytes)) > 0;) {
+        const char *p = bytes;
+        for (int i = 0; i < lines; i++, p = strchr(p, '\n') + 1) {
+            snprintf(name, sizeof(name), "msg=line number=%d ", seen++);
+            const char *found = strstr(p, name);
+            assert_true(found && found < strchr(p, '\n'));
+        }
+    }
+    assert_int_equal(seen, LINES);
+}
+
 #define LOG_TEST(test) cmocka_unit_test_setup_teardown(test, capture, release)
 
 UNIT_TESTS(LOG_TEST(a_line_has_time_level_process_message_and_fields),
@@ -315,6 +372,8 @@ UNIT_TESTS(LOG_TEST(a_line_has_time_level_process_message_and_fields),
            LOG_TEST(the_control_characters_beyond_ascii_are_not_written_raw_either),
            LOG_TEST(numbers_are_written_whole), LOG_TEST(phone_numbers_keep_their_last_two_digits),
            LOG_TEST(what_is_less_important_than_the_level_is_left_out),
+           LOG_TEST(lines_that_are_held_are_written_together),
+           LOG_TEST(more_than_a_pipe_takes_at_once_is_written_in_pieces_of_whole_lines),
            cmocka_unit_test(level_names_are_four_words),
            LOG_TEST(a_line_that_is_too_long_is_cut_and_still_one_line),
            LOG_TEST(many_fields_are_cut_too), LOG_TEST(errno_is_told_and_kept),
