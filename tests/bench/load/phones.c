@@ -12,7 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-enum { READ_BYTES = 65536, ID_BYTES = 36, MAX_IN_HAND = 256 };
+enum { READ_BYTES = 65536, ID_BYTES = 36, MAX_IN_HAND = 256, RETRY_NS = 250000000 };
 
 /* A message in a phone's hands: on the assured level the release names it by its id only. */
 struct in_hand {
@@ -51,6 +51,7 @@ static struct phones_load load;
 static struct phone *phones;
 static int started;
 static int64_t start_ns;
+static int64_t retry_ns = INT64_MAX; /* when those that were lost connect again */
 static struct report_queue sent_queue, delivered_queue;
 
 /* What goes to one phone in one round of the loop goes in one write. */
@@ -74,6 +75,7 @@ static void lost(struct phone *phone)
     phone->rest_length = phone->unsent_length = 0;
     phone->in_hand_count = 0;
     loop_forget(&phone->peer);
+    retry_ns = MIN(retry_ns, now_ns() + RETRY_NS);
 }
 
 static void keep_unsent(struct phone *phone, const char *bytes, size_t length)
@@ -455,6 +457,15 @@ static void connect_phone(struct phone *phone, int number, int64_t now)
     loop_want_output(&phone->peer, true);
 }
 
+static void connect_lost(void)
+{
+    retry_ns = INT64_MAX;
+    for (int i = 0; i < started; i++) {
+        if (phones[i].peer.fd < 0)
+            connect_phone(&phones[i], phones[i].number, phones[i].started_ns);
+    }
+}
+
 int64_t phones_due(int64_t now)
 {
     int64_t connect_ns = INT64_MAX;
@@ -466,7 +477,9 @@ int64_t phones_due(int64_t now)
         started++;
         connect_ns = INT64_MAX;
     }
+    if (now >= retry_ns)
+        connect_lost();
     report_due(now);
     flush();
-    return MIN(connect_ns, MIN(next_due(&sent_queue), next_due(&delivered_queue)));
+    return MIN(MIN(connect_ns, retry_ns), MIN(next_due(&sent_queue), next_due(&delivered_queue)));
 }

@@ -24,7 +24,7 @@ struct phones_load {
 
 struct phones_results {
     uint64_t connected;    /* now, and acknowledged by the gateway */
-    uint64_t lost;         /* connections that ended */
+    uint64_t lost;         /* connections that ended; they are made again */
     uint64_t errors;       /* frames of type "error" */
     uint64_t reports;      /* written */
     uint64_t acknowledged; /* of them, on the assured level */
