@@ -77,7 +77,7 @@ all: programs site
 programs: $(PROGRAMS)
 test-programs: $(PROGRAMS) $(TEST_PROGRAMS) $(if $(filter address,$(SANITIZE)),$(FUZZ_PROGRAMS))
 fuzz-programs: $(FUZZ_PROGRAMS)
-bench-programs: $(BENCH_PROGRAMS)
+bench-programs: $(BENCH_PROGRAMS) build/bench/slow-sync.so
 preloads: $(PRELOADS)
 
 # ---- Programs ----
@@ -127,6 +127,8 @@ $(BENCH_PROGRAMS):
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lfcgi -lwebsockets $(LDLIBS)
 
 $(PRELOADS): build/tests/%.so: tests/torture/preload/%.c
+build/bench/slow-sync.so: tests/bench/slow_sync.c
+$(PRELOADS) build/bench/slow-sync.so:
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -g -O2 -fPIC $(WARNINGS) -shared -o $@ $< -ldl

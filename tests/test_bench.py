@@ -1,6 +1,5 @@
 """The benchmark's own programs do what they count. How fast anything is, no test says."""
 
-import json
 import sqlite3
 import sys
 import tempfile
@@ -112,15 +111,28 @@ def test_a_filled_database_is_one_that_the_gateway_could_have_made(short_path, m
     gateway.stop()
 
 
-def test_the_table_says_what_missed_its_target(tmp_path):
+def test_the_table_says_what_missed_its_target():
     figures = Figures()
     for value in (10, 30, 20):
         figures.add("rate", "/s", value, target=25)
     figures.add("latency", "ms", 2.5, target=3, at_most=True, digits=1, conditions="quiet")
     figures.add("plain", "MiB", 7)
-    lines = report.table({"kernel": "6"}, figures).splitlines()
+    found = report.results({"kernel": "6"}, figures, {})
+    assert [figure["met"] for figure in found["figures"]] == [False, True, None]
+    lines = report.page(found).splitlines()
     assert [line.split("|")[-2].strip() for line in lines[-3:]] == ["MISSED", "met", ""]
     assert "20 /s" in lines[-3] and "10 to 30" in lines[-3] and "at least 25" in lines[-3]
-    report.write_json(tmp_path / "results.json", {}, figures, {})
-    results = json.loads((tmp_path / "results.json").read_text())
-    assert [figure["met"] for figure in results["figures"]] == [False, True, None]
+
+
+def test_what_is_measured_again_replaces_what_was():
+    earlier, later = Figures(), Figures()
+    earlier.add("rate", "/s", 1)
+    earlier.add("memory", "MiB", 2)
+    later.add("rate", "/s", 3)
+    point = {"sync_ms": 0, "connections": 1, "rate": 5, "p99_ms": 6}
+    found = report.merged(report.results({}, earlier, {"disks": [point], "soak": []}),
+                          report.results({"kernel": "7"}, later, {"disks": [point, point]}))
+    assert {figure["name"]: figure["median"] for figure in found["figures"]} == \
+        {"memory": 2, "rate": 3}
+    assert found["growth"] == {"disks": [point, point], "soak": []}
+    assert "kernel: 7" in report.page(found)

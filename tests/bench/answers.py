@@ -60,6 +60,23 @@ def concurrency(bench):
                     p50_ms=load["answer"]["p50_ms"], p99_ms=load["answer"]["p99_ms"])
 
 
+def slow_disks(bench):
+    """POST where each sync takes longer, as on disks that wait for it."""
+    for sync_ms in (0, 1, 5):
+        for connections in (1, 64, 256):
+            gateway = bench.gateway(sync_ms=sync_ms).start()
+            load = run_load(gateway.port, connections=connections, seconds=bench.seconds,
+                            warmup=WARM_UP, **POST)
+            bench.discard(gateway)
+            bench.point("disks", sync_ms=sync_ms, connections=connections,
+                        rate=load["answers_per_second"], p99_ms=load["answer"]["p99_ms"])
+            if sync_ms:
+                bench.figures.add(f"POST, each sync {sync_ms} ms longer, {connections}"
+                                  f" connection{'s' if connections > 1 else ''}", "/s",
+                                  load["answers_per_second"],
+                                  conditions=f"p99 {load['answer']['p99_ms']:.1f} ms")
+
+
 def _paths_file(gateway, paths):
     path = gateway.folder / "paths"
     path.write_text("".join(path + "\n" for path in paths))
@@ -95,6 +112,7 @@ def reads(bench):
             page = _gets(bench, gateway, _list_paths(ids), 1)
             first_page = _gets(bench, gateway, ["/api/sms?limit=50"], 1)
             bench.point("reads", rows=rows, get_rate=one["answers_per_second"],
+                        new_rate=new["answers_per_second"],
                         page_ms=page["answer"]["p50_ms"],
                         first_page_ms=first_page["answer"]["p50_ms"])
             if rows in (small, large):

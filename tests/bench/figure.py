@@ -26,17 +26,6 @@ class Figure:
             return None
         return self.median() <= self.target if self.at_most else self.median() >= self.target
 
-    def text(self, value):
-        return f"{value:,.{self.digits}f}"
-
-    def spread(self):
-        return f"{self.text(min(self.values))} to {self.text(max(self.values))}"
-
-    def target_text(self):
-        if self.target is None:
-            return ""
-        return f"{'at most' if self.at_most else 'at least'} {self.text(self.target)}"
-
 
 class Figures:
     """All of a run, in their order; a figure is made when it is first named."""

@@ -13,8 +13,12 @@ TARGETS = {"assured": 5000, "basic": 7000}
 def backlog(bench):
     """A queue that stands, and 100 phones that come: until the last is delivered, every state of
     every message on the disk."""
-    for level, options in LEVELS.items():
-        for _ in range(bench.rounds):
+    for _ in range(bench.rounds):
+        with bench.ceilings() as ceilings:
+            echo = ceilings.echo(100, connect_rate=100000, seconds=bench.seconds, warmup=0.5)
+        echo_rate = echo["echoes_per_second"]
+        bench.figures.add("nginx + libwebsockets, an echo", "/s", echo_rate, conditions="100 phones")
+        for level, options in LEVELS.items():
             gateway = bench.gateway(queued=bench.messages).start()
             begin = time.time()
             with CpuMeter(gateway) as cpu:
@@ -24,10 +28,14 @@ def backlog(bench):
                 end = gateway.wait_delivered(bench.messages)
             bench.discard(gateway)
             assert result["phone_errors"] == result["repeated"] == 0
+            rate = bench.messages / (end - begin)
             name = f"queued to delivered, {level}, 100 phones"
-            bench.figures.add(name, "/s", bench.messages / (end - begin), target=TARGETS[level],
-                              conditions=f"{bench.messages:,} queued; sending, sent and delivered"
-                                         " reported")
+            bench.figures.add(name, "/s", rate, target=TARGETS[level],
+                              conditions=f"{bench.messages:,} queued; sent and delivered reported")
+            bench.figures.add(f"… {level}: of the echo", "x", rate / echo_rate, digits=2,
+                              conditions=f"one frame each way; a message here is"
+                                         f" {result['frames_in'] / bench.messages:.0f} to the phone"
+                                         f" and {result['frames_out'] / bench.messages:.0f} back")
             bench.figures.add(f"… {level}: CPU for each, nginx included", "us",
                               cpu.total() / bench.messages * 1e6, digits=1,
                               target=250, at_most=True)

@@ -1,43 +1,85 @@
-"""What a run found: a table for people, JSON for programs, plots for the README."""
+"""What a run found: a page for people, JSON for programs, plots for the README."""
 
 import json
 
 HEAD = ("figure", "median", "spread", "target", "")
+# The plots' points as tables: title, and columns by their key with head and digits.
+GROWTH = {
+    "concurrency": ("POST by clients at once", {
+        "connections": ("clients", 0), "rate": ("messages/s", 0), "p50_ms": ("p50, ms", 2),
+        "p99_ms": ("p99, ms", 2)}),
+    "disks": ("POST by the time of a sync", {
+        "sync_ms": ("each sync longer by, ms", 0), "connections": ("clients", 0),
+        "rate": ("messages/s", 0), "p99_ms": ("p99, ms", 1)}),
+    "writes": ("POST by messages in the database, 64 clients", {
+        "rows": ("messages", 0), "post_rate": ("messages/s", 0), "p99_ms": ("p99, ms", 2),
+        "cpu_us": ("CPU each, us", 1)}),
+    "reads": ("reading by messages in the database", {
+        "rows": ("messages", 0), "get_rate": ("GET by id, any age, /s", 0),
+        "new_rate": ("GET by id, newest, /s", 0), "page_ms": ("page of 50 at any depth, ms", 3),
+        "first_page_ms": ("first page, ms", 3)}),
+    "phones": ("by phones connected, 1,000 messages/s", {
+        "phones": ("phones", 0), "connect_seconds": ("connected in, s", 1),
+        "memory_kib": ("broker's memory each, KiB", 1), "idle_percent": ("broker's CPU at rest, %", 2),
+        "nginx_idle_percent": ("nginx's, %", 2), "cost_us": ("CPU of a message, us", 0)}),
+}
 
 
-def _rows(figures):
-    for figure in figures:
-        met = {None: "", True: "met", False: "MISSED"}[figure.is_met()]
-        name = figure.name + (f" ({figure.conditions})" if figure.conditions else "")
-        yield (name, f"{figure.text(figure.median())} {figure.unit}", figure.spread(),
-               figure.target_text(), met)
+def results(machine, figures, growth):
+    """All that a run found, as JSON has it."""
+    return {"machine": machine,
+            "figures": [{"name": figure.name, "conditions": figure.conditions,
+                         "unit": figure.unit, "digits": figure.digits, "values": figure.values,
+                         "median": figure.median(), "target": figure.target,
+                         "at_most": figure.at_most, "met": figure.is_met()}
+                        for figure in figures],
+            "growth": growth}
 
 
-def table(machine, figures):
-    """Markdown, which reads as well in a terminal."""
-    lines = [f"- {name}: {value}" for name, value in machine.items()]
-    lines += ["- every commit synchronous=FULL; nginx before everything; log level info", ""]
-    rows = [HEAD, *_rows(figures)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
-    for number, row in enumerate(rows):
-        cells = [cell.ljust(width) if i in (0, 4) else cell.rjust(width)
-                 for i, (cell, width) in enumerate(zip(row, widths))]
-        lines.append("| " + " | ".join(cells) + " |")
-        if number == 0:
-            lines.append("|" + "|".join(("-" if i in (0, 4) else "-") * (width + 1) +
-                                        ("-" if i in (0, 4) else ":")
-                                        for i, width in enumerate(widths)) + "|")
+def merged(earlier, later):
+    """What an earlier run found and a later one did not measure again stays."""
+    names = {figure["name"] for figure in later["figures"]}
+    kept = [figure for figure in earlier["figures"] if figure["name"] not in names]
+    return {"machine": later["machine"], "figures": kept + later["figures"],
+            "growth": earlier["growth"] | later["growth"]}
+
+
+def _row(figure):
+    def text(value):
+        return f"{value:,.{figure['digits']}f}"
+
+    met = {None: "", True: "met", False: "MISSED"}[figure["met"]]
+    target = "" if figure["target"] is None else \
+        f"{'at most' if figure['at_most'] else 'at least'} {text(figure['target'])}"
+    conditions = f" ({figure['conditions']})" if figure["conditions"] else ""
+    return (figure["name"] + conditions, f"{text(figure['median'])} {figure['unit']}",
+            f"{text(min(figure['values']))} to {text(max(figure['values']))}", target, met)
+
+
+def _markdown(rows, left=(0,)):
+    """A table that reads as well in a terminal."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        lines.append("| " + " | ".join(cell.ljust(width) if i in left else cell.rjust(width)
+                                       for i, (cell, width) in enumerate(zip(row, widths))) + " |")
+    lines.insert(1, "|" + "|".join("-" * (width + 1) + ("-" if i in left else ":")
+                                   for i, width in enumerate(widths)) + "|")
     return "\n".join(lines)
 
 
-def write_json(path, machine, figures, growth):
-    path.write_text(json.dumps({
-        "machine": machine,
-        "figures": [{"name": figure.name, "unit": figure.unit, "values": figure.values,
-                     "median": figure.median(), "target": figure.target,
-                     "at_most": figure.at_most, "met": figure.is_met(),
-                     "conditions": figure.conditions} for figure in figures],
-        "growth": growth}, indent=1) + "\n")
+def page(found):
+    lines = [f"- {name}: {value}" for name, value in found["machine"].items()]
+    lines += ["- every commit synchronous=FULL; nginx before everything; log level info", "",
+              _markdown([HEAD, *map(_row, found["figures"])], left=(0, 4))]
+    for plot, (title, columns) in GROWTH.items():
+        points = found["growth"].get(plot)
+        if points:
+            rows = [[head for head, _ in columns.values()]]
+            rows += [[f"{point[key]:,.{digits}f}" for key, (_, digits) in columns.items()]
+                     for point in points]
+            lines += ["", title + ":", "", _markdown(rows, left=())]
+    return "\n".join(lines) + "\n"
 
 
 # ---- Plots ----
@@ -61,6 +103,10 @@ def _axes(figure, place, title, x_label, y_label):
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     return axes
+
+
+def can_plot(growth):
+    return all(len(growth.get(plot, ())) > 1 for plot in ("concurrency", "writes", "reads", "phones"))
 
 
 def plot(path, growth):

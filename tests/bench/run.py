@@ -1,11 +1,12 @@
 """Measures the gateway on this machine: `make bench`, and `make bench-quick` in under two minutes.
 
 Each figure is measured several times, in turn with what nginx, libfcgi, SQLite and libwebsockets can
-do by themselves, so that a figure is a share of what is possible here and now. The table is printed;
-build/bench/results.json has every value, build/bench/growth.svg the plots.
+do by themselves, so that a figure is a share of what is possible here and now. The tables are
+printed; build/bench/results.json has every value, build/bench/growth.svg the plots.
 """
 
 import argparse
+import json
 import shutil
 import sys
 import tempfile
@@ -24,11 +25,12 @@ from databases import Databases
 from figure import Figures
 
 MEASUREMENTS = [answers.posts, flow.backlog, flow.live, flow.latency, flow.frozen, endurance.memory,
-                endurance.restart, answers.concurrency, answers.writes_by_size, answers.reads,
-                flow.crowd, endurance.soak]
+                endurance.restart, answers.concurrency, answers.slow_disks, answers.writes_by_size,
+                answers.reads, flow.crowd, endurance.soak]
 
 LONG = {"seconds": 5, "rounds": 5, "messages": 50000, "rows": [10 ** 4, 10 ** 5, 10 ** 6, 10 ** 7],
-        "phones": [100, 1000, 10000, 19000], "rest_seconds": 25, "soak_seconds": 600, "soak_rate": 2500}
+        "phones": [100, 1000, 10000, 19000], "rest_seconds": 25, "soak_seconds": 600,
+        "soak_rate": 2500}
 QUICK = {"seconds": 1.5, "rounds": 1, "messages": 5000, "rows": [10 ** 4, 10 ** 5],
          "phones": [100, 2000], "rest_seconds": 5, "soak_seconds": 10, "soak_rate": 1000}
 
@@ -37,6 +39,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small sizes, one round")
     parser.add_argument("--rounds", type=int, help="how often each is measured")
+    parser.add_argument("--add", action="store_true", help="to what the last run found")
     parser.add_argument("only", nargs="*", metavar="MEASUREMENT",
                         help=" ".join(function.__name__ for function in MEASUREMENTS))
     chosen = parser.parse_args()
@@ -64,10 +67,14 @@ def main():
                   file=sys.stderr, flush=True)
             measure(bench)
     shutil.rmtree(folder)
-    print(report.table(description, figures))
-    report.write_json(base / "results.json", description, figures, growth)
-    if not chosen.only and not chosen.quick:
-        report.plot(base / "growth.svg", growth)
+    found = report.results(description, figures, growth)
+    if chosen.add:
+        found = report.merged(json.loads((base / "results.json").read_text()), found)
+    (base / "results.json").write_text(json.dumps(found, indent=1) + "\n")
+    (base / "results.md").write_text(report.page(found))
+    print(report.page(found), end="")
+    if report.can_plot(found["growth"]):
+        report.plot(base / "growth.svg", found["growth"])
 
 
 if __name__ == "__main__":
