@@ -1,5 +1,7 @@
 """How fast the REST API answers, and what an accepted message costs."""
 
+from statistics import median
+
 from ceilings import bare_rows
 from processes import CpuMeter, run_load
 
@@ -95,37 +97,44 @@ def _list_paths(ids):
     return [f"/api/sms?limit=50&cursor=before-{id}" for id in ids]
 
 
+def _read_once(bench, gateway, paths):
+    """What one round says of a table, and what the constant answer does meanwhile."""
+    with bench.ceilings() as ceilings:
+        constant = ceilings.constant_get(connections=64, seconds=bench.seconds,
+                                         warmup=WARM_UP)["answers_per_second"]
+    one = _gets(bench, gateway, paths["any"], 64)["answers_per_second"]
+    new = _gets(bench, gateway, paths["newest"], 64)["answers_per_second"]
+    page = _gets(bench, gateway, paths["pages"], 1)["answer"]["p50_ms"]
+    first = _gets(bench, gateway, ["/api/sms?limit=50"], 1)["answer"]["p50_ms"]
+    return {"get_rate": one, "get_share": one / constant, "new_rate": new,
+            "new_share": new / constant, "page_ms": page, "first_page_ms": first}
+
+
+def _add_reads(figures, size, values):
+    figures.add(f"GET by id, {size}", "/s", values["get_rate"],
+                conditions="64 connections, ids of all ages")
+    figures.add(f"GET by id, {size}, of the constant answer", "x", values["get_share"],
+                target=0.75, digits=2)
+    figures.add(f"GET by id of the newest 2,000, {size}, of the constant answer", "x",
+                values["new_share"], target=0.75, digits=2)
+    figures.add(f"page of 50 by cursor, any depth, {size}", "ms", values["page_ms"], digits=3,
+                conditions="p50, one client")
+
+
 def reads(bench):
     """GET of one message and of pages, from tables of any size."""
     small, large = min(bench.rows), max(bench.rows)
     for rows in bench.rows:
         gateway = bench.gateway(delivered=rows).start()
         ids = bench.databases.ids(gateway)
-        by_id = [f"/api/sms/{id}" for id in ids]
-        newest = [f"/api/sms/{id}" for id in bench.databases.newest_ids(gateway)]
-        for _ in range(bench.rounds):
-            with bench.ceilings() as ceilings:
-                constant = ceilings.constant_get(connections=64, seconds=bench.seconds,
-                                                 warmup=WARM_UP)["answers_per_second"]
-            one = _gets(bench, gateway, by_id, 64)
-            new = _gets(bench, gateway, newest, 64)
-            page = _gets(bench, gateway, _list_paths(ids), 1)
-            first_page = _gets(bench, gateway, ["/api/sms?limit=50"], 1)
-            bench.point("reads", rows=rows, get_rate=one["answers_per_second"],
-                        new_rate=new["answers_per_second"],
-                        page_ms=page["answer"]["p50_ms"],
-                        first_page_ms=first_page["answer"]["p50_ms"])
-            if rows in (small, large):
-                size = f"{rows:,} rows"
-                bench.figures.add(f"GET by id, {size}", "/s", one["answers_per_second"],
-                                  conditions="64 connections, ids of all ages")
-                bench.figures.add(f"GET by id, {size}, of the constant answer", "x",
-                                  one["answers_per_second"] / constant, target=0.75, digits=2)
-                bench.figures.add(f"GET by id of the newest 2,000, {size}, of the constant answer",
-                                  "x", new["answers_per_second"] / constant, target=0.75,
-                                  digits=2)
-                bench.figures.add(f"page of 50 by cursor, any depth, {size}", "ms",
-                                  page["answer"]["p50_ms"], digits=3, conditions="p50, one client")
+        paths = {"any": [f"/api/sms/{id}" for id in ids],
+                 "newest": [f"/api/sms/{id}" for id in bench.databases.newest_ids(gateway)],
+                 "pages": _list_paths(ids)}
+        rounds = [_read_once(bench, gateway, paths) for _ in range(bench.rounds)]
+        bench.point("reads", rows=rows, **{name: median(values[name] for values in rounds)
+                                           for name in rounds[0]})
+        for values in rounds if rows in (small, large) else ():
+            _add_reads(bench.figures, f"{rows:,} rows", values)
         bench.discard(gateway)
     if small != large:
         name = "page of 50 by cursor, any depth, {:,} rows"

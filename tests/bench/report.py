@@ -69,7 +69,9 @@ def _markdown(rows, left=(0,)):
 
 
 def page(found):
-    lines = [f"- {name}: {value}" for name, value in found["machine"].items()]
+    """Markdown, as it can lie in the repository."""
+    lines = ["# What was measured", "", "`make bench` wrote this page and the plots beside it.", ""]
+    lines += [f"- {name}: {value}" for name, value in found["machine"].items()]
     lines += ["- every commit synchronous=FULL; nginx before everything; log level info", "",
               _markdown([HEAD, *map(_row, found["figures"])], left=(0, 4))]
     for plot, (title, columns) in GROWTH.items():

@@ -31,7 +31,7 @@ MEASUREMENTS = [answers.posts, flow.backlog, flow.live, flow.latency, flow.froze
 LONG = {"seconds": 5, "rounds": 5, "messages": 50000, "rows": [10 ** 4, 10 ** 5, 10 ** 6, 10 ** 7],
         "phones": [100, 1000, 10000, 19000], "rest_seconds": 25, "soak_seconds": 600,
         "soak_rate": 2500}
-QUICK = {"seconds": 1.5, "rounds": 1, "messages": 5000, "rows": [10 ** 4, 10 ** 5],
+QUICK = {"seconds": 1, "rounds": 1, "messages": 5000, "rows": [10 ** 4, 10 ** 5],
          "phones": [100, 2000], "rest_seconds": 5, "soak_seconds": 10, "soak_rate": 1000}
 
 
