@@ -36,7 +36,7 @@ CPPFLAGS += $(if $(FAIL_POINTS),-DFAIL_POINTS) -D_GNU_SOURCE \
             -DGATEWAY_VERSION='"$(VERSION)"' -I$(GEN) -MMD -MP
 CFLAGS += -std=gnu11 -g $(OPTIMISE) $(HARDENING) $(WARNINGS)
 LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(filter -fsanitize%,$(OPTIMISE))
-LDLIBS := -lsqlite3 -lcjson -luuid -lm -lpthread
+LDLIBS := -lsqlite3 -lcjson -luuid -lcrypto -lm -lpthread
 
 COMMON := $(wildcard common/*.c common/store/*.c)
 API := $(wildcard api-fcgi/*.c)

@@ -12,6 +12,7 @@ enum { API_MAX_ROUTES = 16, API_MAX_STATUS = 600 };
 struct api {
     const struct settings *settings;
     struct store *store;
+    bool keys_required;    /* API_KEYS */
     int64_t started_at_ms; /* wall */
     atomic_uint_fast64_t answers[API_MAX_ROUTES][API_MAX_STATUS];
 };

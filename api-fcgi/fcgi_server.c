@@ -246,6 +246,7 @@ static void read_request(struct connection *connection)
     request->path = parameter(connection, "DOCUMENT_URI"); /* and nothing else: DESIGN 5.6 */
     request->query = parameter(connection, "QUERY_STRING");
     request->content_type = parameter(connection, "CONTENT_TYPE");
+    request->authorization = parameter(connection, "HTTP_AUTHORIZATION");
     request->content_type_twice = has_parameter_twice(connection, "HTTP_CONTENT_TYPE");
     snprintf(request->request_id, sizeof(request->request_id), "%s",
              parameter(connection, "REQUEST_ID"));

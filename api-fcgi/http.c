@@ -77,6 +77,8 @@ const char *http_reason(int status)
         {200, "OK"},
         {202, "Accepted"},
         {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
         {404, "Not Found"},
         {405, "Method Not Allowed"},
         {409, "Conflict"},

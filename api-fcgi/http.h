@@ -21,12 +21,13 @@ enum {
 
 struct http_request {
     const char *method;
-    const char *path;         /* decoded by nginx; routes go by it alone */
-    const char *query;        /* raw, without "?" */
-    const char *content_type; /* "" without one */
-    bool content_type_twice;  /* the client sent the header more than once */
-    bool body_cut;            /* the body is over the limit, or not as long as announced */
-    bool body_lost;           /* there was no memory for it */
+    const char *path;          /* decoded by nginx; routes go by it alone */
+    const char *query;         /* raw, without "?" */
+    const char *content_type;  /* "" without one */
+    const char *authorization; /* the header; "" without one */
+    bool content_type_twice;   /* the client sent the header more than once */
+    bool body_cut;             /* the body is over the limit, or not as long as announced */
+    bool body_lost;            /* there was no memory for it */
     struct buffer body;
     char request_id[HTTP_REQUEST_ID_SIZE];
     const char *path_argument; /* what stands for {...} in the route; inside `path` */
@@ -46,8 +47,10 @@ struct http_exchange {
     struct http_request request;
     struct http_response response;
     struct api *api;
-    struct store_reader *reader; /* of the worker that is at it; not while parked */
-    size_t route;                /* index into the route table, for the metrics */
+    struct store_reader *reader;  /* of the worker that is at it; not while parked */
+    unsigned scopes;              /* that the request's key has, of enum api_scope */
+    char key_id[API_KEY_ID_SIZE]; /* "" where none is needed */
+    size_t route;                 /* index into the route table, for the metrics */
 
     struct buffer field_errors; /* JSON, for the next problem */
     int field_error_count;

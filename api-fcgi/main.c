@@ -6,9 +6,11 @@
 #include "../common/program.h"
 #include "api.h"
 #include "fcgi_server.h"
+#include "keys_command.h"
 #include "router.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static struct api api; /* large: the counters of every route and status */
 
@@ -33,6 +35,9 @@ static void completed(void *context)
 
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "keys") == 0)
+        return keys_command(argc - 1, argv + 1);
+
     struct settings settings;
     program_start(argc, argv, "api-fcgi", "answers the REST API of the SMS gateway, behind nginx",
                   &settings);
@@ -59,6 +64,7 @@ int main(int argc, char **argv)
         program_fail("no database", problem);
 
     api.settings = &settings;
+    api.keys_required = strcmp(settings.api_keys, "required") == 0;
     api.started_at_ms = clock_wall_ms();
     char socket_path[SETTINGS_TEXT_SIZE];
     settings_socket_path(&settings, "api.sock", socket_path);

@@ -277,7 +277,7 @@ static void answer_page(struct http_exchange *exchange, const struct values *val
     json_begin_object(&json, NULL);
     json_begin_array(&json, "messages");
     for (size_t i = 0; i < page->count; i++)
-        view_message(&json, &page->messages[i]);
+        view_message(&json, &page->messages[i], exchange->scopes & API_SCOPE_TEXT);
     json_end_array(&json);
     json_put_integer(&json, "count", (int64_t)page->count);
     json_put_integer(&json, "total", page->total);

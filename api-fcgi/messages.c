@@ -97,6 +97,15 @@ static void take_fields(struct http_exchange *exchange, const struct json *body)
     }
 }
 
+/* Whose key it was, at the end of a log line; nothing without one. */
+static struct log_field key_field(const struct http_exchange *exchange)
+{
+    struct log_field field = LOG_TEXT("key", exchange->key_id);
+    if (!*exchange->key_id)
+        field.kind = LOG_KIND_END;
+    return field;
+}
+
 /* ---- Sending ---- */
 
 static void answer_accepted(struct http_exchange *exchange)
@@ -113,12 +122,12 @@ static void answer_accepted(struct http_exchange *exchange)
     log_info("message accepted", LOG_TEXT("message_id", id),
              LOG_PHONE("phone_number", message->phone_number),
              LOG_NUMBER("segments", message->segments),
-             LOG_TEXT("request_id", exchange->request.request_id));
+             LOG_TEXT("request_id", exchange->request.request_id), key_field(exchange));
 
     struct json_writer json = {.out = &exchange->response.body};
     http_begin_json(exchange, 202);
     http_add_header(exchange, "Location", "/api/sms/%s", id);
-    view_message(&json, message);
+    view_message(&json, message, true); /* it has just sent it */
 }
 
 enum http_outcome handle_send_sms(struct http_exchange *exchange)
@@ -171,7 +180,7 @@ static enum http_outcome answer_message(struct http_exchange *exchange, int stat
         return http_store_problem(exchange, error);
     struct json_writer json = {.out = &exchange->response.body};
     http_begin_json(exchange, status);
-    view_message(&json, &exchange->message);
+    view_message(&json, &exchange->message, exchange->scopes & API_SCOPE_TEXT);
     return HTTP_ANSWERED;
 }
 
@@ -197,7 +206,7 @@ static void answer_cancelled(struct http_exchange *exchange)
     switch (write->result) {
     case ERROR_NONE:
         log_info("message cancelled", LOG_TEXT("message_id", id),
-                 LOG_TEXT("request_id", exchange->request.request_id));
+                 LOG_TEXT("request_id", exchange->request.request_id), key_field(exchange));
         answer_message(exchange, write->cancel.asked ? 202 : 200, &write->cancel.id);
         break;
     case ERROR_MESSAGE_NOT_FOUND:

@@ -1,6 +1,7 @@
 #include "router.h"
 
 #include "api.h"
+#include "authorize.h"
 #include "handlers.h"
 
 #include <ctype.h>
@@ -8,18 +9,19 @@
 
 static const struct route {
     struct router_route_name name; /* "{" starts the one segment that is an argument */
+    unsigned scope;                /* of the key it needs; 0: everybody may */
     bool takes_json;               /* the body; the other routes ignore a body */
     bool reads_much;               /* of the database, so it may take long */
     enum http_outcome (*handle)(struct http_exchange *exchange);
 } routes[] = {
-    {{"POST", "/api/send-sms"}, true, false, handle_send_sms},
-    {{"GET", "/api/sms"}, false, true, handle_list_messages},
-    {{"GET", "/api/sms/{message_id}"}, false, false, handle_get_message},
-    {{"DELETE", "/api/sms/{message_id}"}, false, false, handle_cancel_message},
-    {{"GET", "/api/devices"}, false, true, handle_list_devices},
-    {{"GET", "/livez"}, false, false, handle_livez},
-    {{"GET", "/readyz"}, false, false, handle_readyz},
-    {{"GET", "/metrics"}, false, true, handle_metrics},
+    {{"POST", "/api/send-sms"}, API_SCOPE_SEND, true, false, handle_send_sms},
+    {{"GET", "/api/sms"}, API_SCOPE_READ, false, true, handle_list_messages},
+    {{"GET", "/api/sms/{message_id}"}, API_SCOPE_READ, false, false, handle_get_message},
+    {{"DELETE", "/api/sms/{message_id}"}, API_SCOPE_SEND, false, false, handle_cancel_message},
+    {{"GET", "/api/devices"}, API_SCOPE_DEVICES, false, true, handle_list_devices},
+    {{"GET", "/livez"}, 0, false, false, handle_livez},
+    {{"GET", "/readyz"}, 0, false, false, handle_readyz},
+    {{"GET", "/metrics"}, API_SCOPE_METRICS, false, true, handle_metrics},
 };
 
 static const struct router_route_name no_route = {"", ""};
@@ -122,6 +124,8 @@ enum http_outcome router_handle(struct http_exchange *exchange)
             other_method = route;
             continue;
         }
+        if (route->scope && !authorize(exchange, route->scope))
+            return HTTP_ANSWERED;
         if (route->reads_much)
             exchange->step_aside(exchange);
         return route->takes_json ? check_body(exchange, route) : route->handle(exchange);

@@ -6,14 +6,14 @@ static const char *or_null(const char *text)
     return *text ? text : NULL;
 }
 
-void view_message(struct json_writer *json, const struct message *message)
+void view_message(struct json_writer *json, const struct message *message, bool with_text)
 {
     char id[MESSAGE_ID_TEXT_SIZE];
     message_id_format(&message->id, id);
     json_begin_object(json, NULL);
     json_put_text(json, "message_id", id);
     json_put_text(json, "phone_number", message->phone_number);
-    json_put_text(json, "message", message->text);
+    json_put_text(json, "message", with_text ? message->text : NULL);
     json_put_text(json, "status", message_status_name(message->status));
     json_put_text(json, "device_id", or_null(message->device_id));
     json_put_integer(json, "segments", message->segments);

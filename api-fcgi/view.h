@@ -5,7 +5,7 @@
 #include "../common/json_write.h"
 #include "../common/store/store.h"
 
-void view_message(struct json_writer *json, const struct message *message);
+void view_message(struct json_writer *json, const struct message *message, bool with_text);
 void view_device(struct json_writer *json, const struct device *device);
 
 #endif

@@ -157,6 +157,11 @@ void program_start(int argc, char **argv, const char *name, const char *purpose,
     enum log_level level = LOG_LEVEL_INFO;
     if (!log_level_parse(settings->log_level, &level))
         refuse_usage("LOG_LEVEL is not valid");
+    program_prepare(name, level, settings);
+}
+
+void program_prepare(const char *name, enum log_level level, const struct settings *settings)
+{
     log_init(name, level);
     umask(0007); /* both programs and nginx share a group, nobody else reads */
     signal(SIGPIPE, SIG_IGN);

@@ -2,6 +2,7 @@
 #ifndef COMMON_PROGRAM_H
 #define COMMON_PROGRAM_H
 
+#include "log.h"
 #include "settings.h"
 
 /*
@@ -11,6 +12,9 @@
  */
 void program_start(int argc, char **argv, const char *name, const char *purpose,
                    struct settings *settings);
+
+/* The last part of that, for a command with options of its own: log, working folders, signals. */
+void program_prepare(const char *name, enum log_level level, const struct settings *settings);
 
 /* Ends a start that cannot go on: logs and exits with status 1. */
 _Noreturn void program_fail(const char *what, const char *why);

@@ -7,8 +7,17 @@ set -m # each child in its own process group: Ctrl-C comes to this script alone,
 PATH=$PATH:/usr/sbin # where Debian has nginx, and not every user looks
 source_dir=$(cd "$(dirname "$0")/.." && pwd)
 programs=${PROGRAMS:-$source_dir/build}
+keys_are_chosen=no
+if [ -n "${API_KEYS+x}" ] || grep -Eqs '^[[:space:]]*API_KEYS[[:space:]]*=' .env; then
+    keys_are_chosen=yes
+fi
 settings=$("$programs/api-fcgi" --check-config)
 eval "$settings"
+
+# A key for oneself is a nuisance, so the default is another one where only this machine can connect.
+if [ "$keys_are_chosen" = no ] && [[ $LISTEN_ADDRESS == 127.* || $LISTEN_ADDRESS == ::1 ]]; then
+    export API_KEYS=off
+fi
 
 host=$LISTEN_ADDRESS # as people write it
 case "$host" in
@@ -112,6 +121,18 @@ Send an SMS:
   curl -X POST $address/api/send-sms -H 'Content-Type: application/json' \\
     -d '{"phone_number": "+1234567890", "message": "Hello from the SMS Gateway!"}'
 
-Ctrl-C stops it.
 END
+if [ "$API_KEYS" = off ]; then
+    if [[ $LISTEN_ADDRESS == 127.* || $LISTEN_ADDRESS == ::1 ]]; then
+        echo "No API key is needed, because only this machine can connect (API_KEYS=off)."
+    else
+        echo "WARNING: anybody who reaches $address can send SMS and read them (API_KEYS=off)."
+    fi
+else
+    cat <<END
+Each request needs an API key, in the header Authorization: Bearer KEY. This makes one:
+  ${programs#"$PWD"/}/api-fcgi keys create NAME
+END
+fi
+echo "Ctrl-C stops it."
 supervise

@@ -118,11 +118,11 @@ def test_a_socket_path_that_is_too_long_is_named(program, tmp_path):
 class Run:
     """deploy/run.sh in a folder, in a session of its own as a terminal would give it."""
 
-    def __init__(self, folder, port):
+    def __init__(self, folder, port, **settings):
         self.folder = folder
         self.url = f"http://127.0.0.1:{port}"
         self.log_path = folder / "run.log"
-        environment = {"PATH": os.environ["PATH"], "HTTP_PORT": str(port)}
+        environment = {"PATH": os.environ["PATH"], "HTTP_PORT": str(port)} | settings
         with open(self.log_path, "wb") as log:
             self.popen = subprocess.Popen([ROOT / "deploy/run.sh"], cwd=folder, env=environment,
                                           stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -203,6 +203,41 @@ def test_the_printed_curl_line_sends(run):
     command = re.search(r"curl -X POST.*?\n.*?\n", run.log()).group()
     answer = subprocess.check_output(["sh", "-c", f"{command.strip()} -s"], text=True)
     assert '"status":"queued"' in answer
+
+
+def test_run_wants_no_key_where_only_this_machine_connects(run):
+    run.wait_serving()
+    assert "No API key is needed, because only this machine can connect" in run.log()
+    assert requests.get(f"{run.url}/api/sms").status_code == 200
+
+
+@pytest.mark.parametrize("chosen", ["environment", "file", "network"])
+def test_run_wants_keys_where_that_is_chosen_or_others_connect(tmp_path, chosen):
+    settings = {"environment": {"API_KEYS": "required"}, "file": {},
+                "network": {"LISTEN_ADDRESS": "0.0.0.0"}}[chosen]
+    if chosen == "file":
+        (tmp_path / ".env").write_text(" API_KEYS = required\n")
+    run = Run(tmp_path, free_port(), **settings)
+    try:
+        run.wait_serving()
+        assert requests.get(f"{run.url}/api/sms").status_code == 401
+        command = re.search(r"  (\S+ keys create) NAME", run.log()).group(1)
+        key = subprocess.check_output([*command.split(), "mine"], cwd=run.folder, text=True).strip()
+        answer = requests.get(f"{run.url}/api/sms", headers={"Authorization": f"Bearer {key}"})
+        assert answer.status_code == 200
+    finally:
+        run.popen.terminate()
+        run.end()
+
+
+def test_run_warns_where_others_connect_without_a_key(tmp_path):
+    run = Run(tmp_path, free_port(), API_KEYS="off", LISTEN_ADDRESS="0.0.0.0")
+    try:
+        run.wait_serving()
+        assert "WARNING: anybody who reaches" in run.log()
+    finally:
+        run.popen.terminate()
+        run.end()
 
 
 def test_run_stops_on_sigterm_too(run):

@@ -157,6 +157,8 @@ static bool must_happen(const struct store_write *write)
     case STORE_DEVICE_CONNECT:
     case STORE_DEVICE_UPDATE:
     case STORE_BROKER_LEASE:
+    case STORE_CREATE_KEY:
+    case STORE_REVOKE_KEY:
     case STORE_PROBE:
     case STORE_VERB_COUNT:
         break;
@@ -196,6 +198,8 @@ static void job_done(struct broker *broker, struct job *job, int64_t now_ms)
     case STORE_DEVICE_UPDATE:
     case STORE_DEVICE_DISCONNECT:
     case STORE_BROKER_LEASE:
+    case STORE_CREATE_KEY:
+    case STORE_REVOKE_KEY:
     case STORE_PROBE:
     case STORE_VERB_COUNT:
         break;

@@ -405,6 +405,23 @@ void store_page_fini(struct store_page *page)
     *page = (struct store_page){0};
 }
 
+enum error store_find_key(struct store_reader *reader, const char *id, struct api_key *key,
+                          bool *found)
+{
+    begin_read(reader);
+    enum error error = reader->backend->find_key(reader->connection, id, key, found);
+    end_read(reader);
+    return error;
+}
+
+enum error store_list_keys(struct store_reader *reader, struct api_key **keys, size_t *count)
+{
+    begin_read(reader);
+    enum error error = reader->backend->list_keys(reader->connection, keys, count);
+    end_read(reader);
+    return error;
+}
+
 enum error store_list_devices(struct store_reader *reader, struct device **devices, size_t *count)
 {
     begin_read(reader);

@@ -14,6 +14,7 @@
 #ifndef COMMON_STORE_H
 #define COMMON_STORE_H
 
+#include "../api_key.h"
 #include "../base.h"
 #include "../device.h"
 #include "../error.h"
@@ -72,6 +73,8 @@ enum store_verb {
     STORE_DEVICE_UPDATE,
     STORE_DEVICE_DISCONNECT,
     STORE_BROKER_LEASE,
+    STORE_CREATE_KEY,
+    STORE_REVOKE_KEY,
     STORE_PROBE,
     STORE_VERB_COUNT
 };
@@ -232,6 +235,17 @@ struct store_write {
             struct message_id instance;
             int64_t lease_ms;
         } lease;
+
+        /* A new API key; its time of creation is the store's. */
+        struct {
+            struct api_key key;
+        } create_key;
+
+        /* A key that no longer opens anything, from the commit on. */
+        struct {
+            char id[API_KEY_ID_SIZE];
+            bool changed; /* out: there was such a key, and it stood */
+        } revoke_key;
     };
 
     enum error result; /* valid in `done` */
@@ -300,6 +314,14 @@ struct store_page {
 MUST_CHECK enum error store_list_messages(struct store_reader *reader,
                                           const struct store_query *query, struct store_page *page);
 void store_page_fini(struct store_page *page);
+
+/* The key of that id, whatever its state. */
+MUST_CHECK enum error store_find_key(struct store_reader *reader, const char *id,
+                                     struct api_key *key, bool *found);
+
+/* All there ever were, oldest first. The caller frees *keys, also after an error. */
+MUST_CHECK enum error store_list_keys(struct store_reader *reader, struct api_key **keys,
+                                      size_t *count);
 
 /* The connected phones, by device id. The caller frees with store_devices_free. */
 MUST_CHECK enum error store_list_devices(struct store_reader *reader, struct device **devices,

@@ -42,6 +42,10 @@ struct store_backend {
                                struct message *message);
     enum error (*list_messages)(struct store_connection *connection,
                                 const struct store_query *query, struct store_page *page);
+    enum error (*find_key)(struct store_connection *connection, const char *id, struct api_key *key,
+                           bool *found);
+    enum error (*list_keys)(struct store_connection *connection, struct api_key **keys,
+                            size_t *count);
     enum error (*list_devices)(struct store_connection *connection, struct device **devices,
                                size_t *count);
     enum error (*read_statistics)(struct store_connection *connection, int64_t stuck_since_ms,

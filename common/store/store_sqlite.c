@@ -446,6 +446,8 @@ const struct store_backend store_backend_sqlite = {
     .tidy = sqlite_tidy,
     .find_message = sqlite_find_message,
     .list_messages = sqlite_list_messages,
+    .find_key = sqlite_find_key,
+    .list_keys = sqlite_list_keys,
     .list_devices = sqlite_list_devices,
     .read_statistics = sqlite_read_statistics,
 };

@@ -91,6 +91,9 @@ MUST_CHECK enum error sqlite_flush_counts(struct store_connection *connection);
 MUST_CHECK enum error read_counts(struct store_connection *connection, sqlite3_stmt *select,
                                   int64_t counts[MESSAGE_STATUS_COUNT]);
 
+/* Begins a read, of one statement or a whole transaction: from now on its time runs. */
+void start_read_clock(struct store_connection *connection);
+
 /* COUNT_STUCK or READ_STUCK. */
 MUST_CHECK enum error read_stuck(struct store_connection *connection, enum statement id,
                                  int64_t since_ms, int64_t counts[MESSAGE_STATUS_COUNT]);
@@ -98,6 +101,10 @@ enum error sqlite_find_message(struct store_connection *connection, const struct
                                struct message *message);
 enum error sqlite_list_messages(struct store_connection *connection,
                                 const struct store_query *query, struct store_page *page);
+enum error sqlite_find_key(struct store_connection *connection, const char *id, struct api_key *key,
+                           bool *found);
+enum error sqlite_list_keys(struct store_connection *connection, struct api_key **keys,
+                            size_t *count);
 enum error sqlite_list_devices(struct store_connection *connection, struct device **devices,
                                size_t *count);
 enum error sqlite_read_statistics(struct store_connection *connection, int64_t stuck_since_ms,

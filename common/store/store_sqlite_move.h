@@ -75,4 +75,8 @@ enum error update_device(struct store_connection *connection, struct store_write
 enum error disconnect_device(struct store_connection *connection, struct store_write *write);
 enum error lease_broker(struct store_connection *connection, struct store_write *write);
 
+/* store_sqlite_keys.c: the verbs of API keys. */
+enum error create_key(struct store_connection *connection, struct store_write *write);
+enum error revoke_key(struct store_connection *connection, struct store_write *write);
+
 #endif

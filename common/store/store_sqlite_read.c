@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Begins a read, of one statement or a whole transaction: from now on its time runs. */
-static void start_clock(struct store_connection *connection)
+void start_read_clock(struct store_connection *connection)
 {
     connection->read_until_ms = clock_monotonic_ms() + connection->read_timeout_ms;
 }
@@ -37,7 +36,7 @@ enum error sqlite_find_message(struct store_connection *connection, const struct
                                struct message *message)
 {
     bool found;
-    start_clock(connection);
+    start_read_clock(connection);
     sqlite3_stmt *select = statement(connection, FIND_MESSAGE);
     bind_id(select, 1, id);
     enum error error = step(connection, select, &found);
@@ -204,7 +203,7 @@ static enum error read_page(struct store_connection *connection, const struct st
 enum error sqlite_list_messages(struct store_connection *connection,
                                 const struct store_query *query, struct store_page *page)
 {
-    start_clock(connection);
+    start_read_clock(connection);
     enum error error = run(connection, statement(connection, BEGIN_READ));
     if (error != ERROR_NONE)
         return error;
@@ -250,7 +249,7 @@ enum error sqlite_list_devices(struct store_connection *connection, struct devic
     size_t count = 0, capacity = 0;
     bool row;
 
-    start_clock(connection);
+    start_read_clock(connection);
     sqlite3_stmt *select = statement(connection, SELECT_DEVICES);
     bind_integer(select, 1, clock_wall_ms());
     enum error error = step(connection, select, &row);
@@ -306,7 +305,7 @@ enum error sqlite_read_statistics(struct store_connection *connection, int64_t s
 {
     bool row;
     *statistics = (struct store_statistics){.wal_bytes = sqlite_wal_bytes(connection)};
-    start_clock(connection);
+    start_read_clock(connection);
     enum error error = read_counts(connection, statement(connection, SELECT_COUNTS),
                                    statistics->messages);
     if (error == ERROR_NONE)

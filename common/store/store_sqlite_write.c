@@ -261,6 +261,8 @@ enum error sqlite_run_write(struct store_connection *connection, struct store_wr
         [STORE_DEVICE_UPDATE] = update_device,
         [STORE_DEVICE_DISCONNECT] = disconnect_device,
         [STORE_BROKER_LEASE] = lease_broker,
+        [STORE_CREATE_KEY] = create_key,
+        [STORE_REVOKE_KEY] = revoke_key,
         [STORE_PROBE] = write_probe,
     };
     return verbs[write->verb](connection, write);

@@ -195,6 +195,8 @@ void promise_wanted(const struct pending *pending)
         break;
     case STORE_ENQUEUE:
     case STORE_CANCEL:
+    case STORE_CREATE_KEY:
+    case STORE_REVOKE_KEY:
     case STORE_PROBE:
     case STORE_VERB_COUNT:
         CHECK(false); /* not the broker's */

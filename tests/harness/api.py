@@ -93,8 +93,9 @@ def check_answer(method, path, status, headers, body):
 
 
 class Api:
-    def __init__(self, url):
+    def __init__(self, url, key=None):
         self.url = url
+        self.key = key  # of the gateway's API
         self.session = requests.Session()
         self.session.trust_env = False
 
@@ -102,6 +103,9 @@ class Api:
         self.session.close()
 
     def request(self, method, path, **arguments):
+        if self.key:
+            arguments["headers"] = {"Authorization": f"Bearer {self.key}"} | \
+                arguments.get("headers", {})
         answer = self.session.request(method, self.url + path, timeout=60, allow_redirects=False,
                                       **arguments)
         is_json = "json" in answer.headers.get("Content-Type", "") and method != "HEAD"

@@ -128,6 +128,7 @@ class Gateway:
             "PATH": os.environ["PATH"] + ":/usr/sbin",  # where Debian has nginx
             "HTTP_PORT": str(self.port),
             "LOG_LEVEL": "debug",
+            "API_KEYS": "off",
             "ASAN_OPTIONS": "detect_leaks=1:exitcode=99",
             "UBSAN_OPTIONS": "print_stacktrace=1",
         } | {name: str(value) for name, value in (settings or {}).items()}
@@ -141,6 +142,21 @@ class Gateway:
         self.nginx = Nginx("nginx", ["/usr/sbin/nginx", "-e", "stderr", "-p", self.folder, "-c",
                                      "run/nginx.conf"], self.folder, environment)
         self.processes = (self.api_fcgi, self.ws_broker, self.nginx)
+        self.environment = environment
+
+    def keys_command(self, *arguments):
+        """api-fcgi keys, as an operator runs it; its (status, stdout, stderr)."""
+        result = subprocess.run([programs_folder(self.build) / "api-fcgi", "keys", *arguments],
+                                cwd=self.folder, env=self.environment, capture_output=True,
+                                text=True, timeout=60, check=False)
+        return result.returncode, result.stdout, result.stderr
+
+    def make_key(self, *scopes, label="test"):
+        """A new API key, with the scopes of the command's default when none is named."""
+        options = ["--scopes", ",".join(scopes)] if scopes else []
+        status, key, errors = self.keys_command("create", label, *options)
+        assert status == 0, errors
+        return key.strip()
 
     def start(self):
         for process in self.processes:

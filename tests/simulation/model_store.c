@@ -495,6 +495,8 @@ enum error model_store_execute(struct model_store *store, struct store_write *wr
         return lease_broker(store, write);
     case STORE_COUNT_STUCK:
     case STORE_DEVICE_UPDATE: /* of what the phone says of itself, which decides nothing here */
+    case STORE_CREATE_KEY:
+    case STORE_REVOKE_KEY:
     case STORE_PROBE:
     case STORE_VERB_COUNT:
         break;

@@ -38,7 +38,7 @@ static void a_new_database_has_our_marks(void **state)
 {
     struct store_fixture *fixture = *state;
     struct stat status;
-    assert_int_equal(number_of(fixture, "SELECT user_version FROM pragma_user_version"), 3);
+    assert_int_equal(number_of(fixture, "SELECT user_version FROM pragma_user_version"), 4);
     assert_int_equal(number_of(fixture, "SELECT application_id FROM pragma_application_id"),
                      0x534d5347);
     assert_int_equal(number_of(fixture, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
@@ -133,7 +133,7 @@ static void several_that_start_at_once_make_one_database(void **state)
     }
     struct store_fixture shared = {.reader = NULL};
     strcpy(shared.path, path);
-    assert_int_equal(number_of(&shared, "SELECT user_version FROM pragma_user_version"), 3);
+    assert_int_equal(number_of(&shared, "SELECT user_version FROM pragma_user_version"), 4);
 }
 
 /* ---- Statements ---- */
@@ -171,11 +171,12 @@ static void no_statement_sorts_or_reads_a_whole_table(void **state)
             const char *detail = (const char *)sqlite3_column_text(plan, 3);
             bool phones = strstr(statement_texts[i], "FROM device d"); /* sorts those connected */
             bool few = strstr(statement_texts[i], "LIMIT ?2))");       /* and then grouped */
+            bool keys = strstr(statement_texts[i], "FROM api_key ORDER BY"); /* a few dozen */
             /* the queue while it is short, and what of it has one number */
             bool queue = strstr(statement_texts[i], "INDEXED BY message_queued WHERE m.status = 0");
-            if (strstr(detail, "TEMP B-TREE") && !phones && !few && !queue)
+            if (strstr(detail, "TEMP B-TREE") && !phones && !few && !queue && !keys)
                 fail_msg("%s\nsorts: %s", statement_texts[i], detail);
-            if (strncmp(detail, "SCAN", 4) == 0 && !is_small_scan(detail) &&
+            if (strncmp(detail, "SCAN", 4) == 0 && !is_small_scan(detail) && !keys &&
                 !strstr(statement_texts[i], "INDEXED BY message_by_id WHERE TRUE") &&
                 !strstr(statement_texts[i], "UPDATE probe"))
                 fail_msg("%s\nreads everything: %s", statement_texts[i], detail);

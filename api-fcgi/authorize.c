@@ -1,0 +1,88 @@
+#include "authorize.h"
+
+#include "../common/clock.h"
+#include "api.h"
+
+#include <string.h>
+
+/* The token of "Bearer TOKEN" (RFC 6750, 2.1); NULL without one. */
+static const char *bearer_token(const char *authorization)
+{
+    static const char scheme[] = "Bearer";
+    size_t length = sizeof(scheme) - 1;
+    if (strncasecmp(authorization, scheme, length) != 0 || authorization[length] != ' ')
+        return NULL;
+    authorization += length;
+    return authorization + strspn(authorization, " ");
+}
+
+/* `error` is the challenge's (RFC 6750, 3.1), or "". */
+static void challenge(struct http_exchange *exchange, const char *error, const char *scope)
+{
+    http_add_header(exchange, "WWW-Authenticate", "Bearer realm=\"sms-gateway\"%s%s%s%s%s%s",
+                    *error ? ", error=\"" : "", error, *error ? "\"" : "",
+                    *scope ? ", scope=\"" : "", scope, *scope ? "\"" : "");
+}
+
+static enum error check_key(const struct http_exchange *exchange, const char *token,
+                            struct api_key *key, const char **detail)
+{
+    char id[API_KEY_ID_SIZE];
+    bool found = false;
+    *detail =
+        "A key begins with sgw_ and has 66 letters and digits; this is none, or not all of one.";
+    if (!api_key_parse(token, id))
+        return ERROR_API_KEY_INVALID;
+    enum error error = store_find_key(exchange->reader, id, key, &found);
+    if (error != ERROR_NONE)
+        return error;
+    /* Also for an id that nobody has, so that the time does not tell. */
+    bool fits = api_key_fits(key, token);
+    *detail = "This gateway has no such key; `api-fcgi keys list` shows those it has.";
+    if (!found || !fits)
+        return ERROR_API_KEY_INVALID;
+    *detail = "It was revoked; use another.";
+    if (key->revoked_at_ms)
+        return ERROR_API_KEY_REVOKED;
+    *detail = "Its time is over; use another.";
+    if (key->expires_at_ms && key->expires_at_ms <= clock_wall_ms())
+        return ERROR_API_KEY_EXPIRED;
+    return ERROR_NONE;
+}
+
+bool authorize(struct http_exchange *exchange, unsigned scope)
+{
+    struct api_key key = {0};
+    char scopes[API_SCOPES_TEXT_SIZE];
+    const char *detail;
+
+    exchange->scopes = ~0u;
+    exchange->key_id[0] = '\0';
+    if (!exchange->api->keys_required)
+        return true;
+    const char *token = bearer_token(exchange->request.authorization);
+    if (!token) {
+        challenge(exchange, "", "");
+        http_problem(exchange, ERROR_API_KEY_REQUIRED,
+                     "Send the header Authorization: Bearer with your key behind it.");
+        return false;
+    }
+    enum error error = check_key(exchange, token, &key, &detail);
+    if (error != ERROR_NONE && error_http_status(error) == 401) {
+        challenge(exchange, "invalid_token", "");
+        http_problem(exchange, error, "%s", detail);
+        return false;
+    }
+    if (error != ERROR_NONE) {
+        http_store_problem(exchange, error);
+        return false;
+    }
+    exchange->scopes = key.scopes;
+    strcpy(exchange->key_id, key.id);
+    if (key.scopes & scope)
+        return true;
+    api_scopes_format(scope, scopes);
+    challenge(exchange, "insufficient_scope", scopes);
+    http_problem(exchange, ERROR_SCOPE_MISSING, "The key lacks the scope %s.", scopes);
+    return false;
+}

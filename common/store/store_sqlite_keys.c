@@ -1,0 +1,91 @@
+/* API keys in SQLite. */
+#include "store_sqlite_move.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Writes ---- */
+
+enum error create_key(struct store_connection *connection, struct store_write *write)
+{
+    const struct api_key *key = &write->create_key.key;
+    sqlite3_stmt *insert = statement(connection, INSERT_KEY);
+    bind_text(insert, 1, key->id);
+    sqlite3_bind_blob(insert, 2, key->hash, sizeof(key->hash), SQLITE_STATIC);
+    bind_text(insert, 3, key->label);
+    bind_integer(insert, 4, key->scopes);
+    bind_integer(insert, 5, connection->now_ms);
+    bind_integer(insert, 6, key->expires_at_ms);
+    return run(connection, insert);
+}
+
+enum error revoke_key(struct store_connection *connection, struct store_write *write)
+{
+    sqlite3_stmt *update = statement(connection, REVOKE_KEY);
+    bind_text(update, 1, write->revoke_key.id);
+    bind_integer(update, 2, connection->now_ms);
+    enum error error = run(connection, update);
+    write->revoke_key.changed = error == ERROR_NONE && sqlite3_changes(connection->db) == 1;
+    return error;
+}
+
+/* ---- Reads ---- */
+
+static enum error read_key(sqlite3_stmt *row, struct api_key *key)
+{
+    *key = (struct api_key){
+        .scopes = (unsigned)sqlite3_column_int(row, 3),
+        .created_at_ms = sqlite3_column_int64(row, 4),
+        .expires_at_ms = sqlite3_column_int64(row, 5),
+        .revoked_at_ms = sqlite3_column_int64(row, 6),
+    };
+    column_text(row, 0, key->id, sizeof(key->id));
+    column_text(row, 2, key->label, sizeof(key->label));
+    const void *hash = sqlite3_column_blob(row, 1);
+    if (!hash || sqlite3_column_bytes(row, 1) != API_KEY_HASH_BYTES)
+        return ERROR_INTERNAL;
+    memcpy(key->hash, hash, API_KEY_HASH_BYTES);
+    return ERROR_NONE;
+}
+
+enum error sqlite_find_key(struct store_connection *connection, const char *id, struct api_key *key,
+                           bool *found)
+{
+    start_read_clock(connection);
+    sqlite3_stmt *select = statement(connection, FIND_KEY);
+    bind_text(select, 1, id);
+    enum error error = step(connection, select, found);
+    if (error == ERROR_NONE && *found)
+        error = read_key(select, key);
+    sqlite3_reset(select);
+    return error;
+}
+
+enum error sqlite_list_keys(struct store_connection *connection, struct api_key **keys,
+                            size_t *count)
+{
+    size_t capacity = 0;
+    bool row = true;
+    *keys = NULL;
+    *count = 0;
+    start_read_clock(connection);
+    sqlite3_stmt *select = statement(connection, LIST_KEYS);
+    enum error error = step(connection, select, &row);
+    while (error == ERROR_NONE && row) {
+        if (*count == capacity) {
+            capacity = MAX(2 * capacity, (size_t)16);
+            struct api_key *more = realloc(*keys, capacity * sizeof(**keys));
+            if (!more) {
+                error = ERROR_INTERNAL;
+                break;
+            }
+            *keys = more;
+        }
+        error = read_key(select, &(*keys)[*count]);
+        ++*count;
+        if (error == ERROR_NONE)
+            error = step(connection, select, &row);
+    }
+    sqlite3_reset(select);
+    return error;
+}
