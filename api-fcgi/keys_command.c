@@ -4,11 +4,13 @@
 #include "../common/program.h"
 #include "../common/store/store.h"
 #include "../common/utf8.h"
+#include "authorize.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { EXIT_USAGE = 2, MAX_DAYS = 3650 };
 
@@ -22,7 +24,7 @@ static const char usage[] =
     "       api-fcgi keys revoke ID\n\n"
     "  create   makes a key and prints it, once: only its hash is kept\n"
     "  list     shows all keys by their ids\n"
-    "  revoke   ends a key, at once\n\n"
+    "  revoke   ends a key: when the command returns, it opens nothing any more\n\n"
     "  --scopes LIST    of: send,read,text,devices,metrics (default: send,read,text,devices)\n"
     "                     send     send and cancel messages\n"
     "                     read     follow and list messages, without their texts\n"
@@ -167,6 +169,8 @@ static int revoke(struct store *store, const struct command *command)
         fprintf(stderr, "api-fcgi keys: no key that stands has the id %s\n", command->argument);
         return EXIT_FAILURE;
     }
+    struct timespec pause = {.tv_nsec = API_KEY_REMEMBERED_MS * 1000000};
+    nanosleep(&pause, NULL); /* then no worker takes it any more */
     printf("Key %s is revoked.\n", command->argument);
     return EXIT_SUCCESS;
 }

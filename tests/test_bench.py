@@ -30,7 +30,7 @@ def build():
 def test_the_load_counts_what_the_database_has(make_gateway, level):
     gateway = make_gateway().start()
     with CpuMeter(gateway) as cpu:
-        result = run_load(gateway.port, connections=4, requests=300, phones=10, sent_ms=2,
+        result = run_load(gateway, connections=4, requests=300, phones=10, sent_ms=2,
                           delivered_ms=2, until_delivered=True, **level, **POST)
     assert result["answered"] == result["delivered"] == result["received"] == 300
     assert result["released"] == result["answer"]["count"] == 300
@@ -43,13 +43,13 @@ def test_the_load_counts_what_the_database_has(make_gateway, level):
 
 def test_a_refusal_is_counted_as_one(make_gateway):
     gateway = make_gateway(MAX_BODY_BYTES=1024).start()
-    result = run_load(gateway.port, connections=1, requests=5, seconds=1, post="/api/sms")
+    result = run_load(gateway, connections=1, requests=5, seconds=1, post="/api/sms")
     assert (result["answered"], result["refused"]) == (0, 5)
 
 
 def test_requests_by_the_clock_are_as_many_as_asked(make_gateway):
     gateway = make_gateway().start()
-    result = run_load(gateway.port, connections=2, rate=2000, requests=100, seconds=1, **POST)
+    result = run_load(gateway, connections=2, rate=2000, requests=100, seconds=1, **POST)
     assert result["answered"] == 100
     assert gateway.query("SELECT count(*) FROM message") == [(100,)]
 
@@ -59,13 +59,13 @@ def test_gets_take_their_paths_from_a_file(make_gateway, tmp_path):
     ids = [gateway.api.send()["message_id"] for _ in range(3)]
     paths = tmp_path / "paths"
     paths.write_text("".join(f"/api/sms/{id}\n" for id in ids) + "/api/sms?limit=50\n")
-    result = run_load(gateway.port, connections=2, requests=50, seconds=1, gets=paths)
+    result = run_load(gateway, connections=2, requests=50, seconds=1, gets=paths)
     assert result["answered"] == 50 and result["answer"]["p50_ms"] > 0
 
 
 def test_phones_stay_until_they_are_stopped(make_gateway):
     gateway = make_gateway().start()
-    load = Load(gateway.port, phones=25, first=100, say_connected=True)
+    load = Load(gateway, phones=25, first=100, say_connected=True)
     load.wait_connected()
     assert set(gateway.api.devices()) == {f"bench-{number}" for number in range(100, 125)}
     result = load.stop()
@@ -105,7 +105,7 @@ def test_a_filled_database_is_one_that_the_gateway_could_have_made(short_path, m
         assert gateway.api.message(message_id)["status"] == "delivered"
     page = gateway.api.get("/api/sms?limit=100&status=queued").json()
     assert page["count"] == 20
-    result = run_load(gateway.port, phones=4, assured=True, delivered=20)
+    result = run_load(gateway, phones=4, assured=True, delivered=20)
     assert result["delivered"] == 20
     gateway.wait_delivered(520)
     gateway.stop()

@@ -23,8 +23,8 @@ def posts(bench):
         commits = bare_rows(bench.new_folder(), 1, seconds)["rows_per_second"]
         gateway = bench.gateway().start()
         with CpuMeter(gateway) as cpu:
-            load = run_load(gateway.port, connections=64, seconds=seconds, warmup=WARM_UP, **POST)
-        one = run_load(gateway.port, connections=1, seconds=seconds, warmup=WARM_UP, **POST)
+            load = run_load(gateway, connections=64, seconds=seconds, warmup=WARM_UP, **POST)
+        one = run_load(gateway, connections=1, seconds=seconds, warmup=WARM_UP, **POST)
         bench.discard(gateway)
         assert load["refused"] == load["broken"] == one["refused"] == one["broken"] == 0
 
@@ -55,7 +55,7 @@ def concurrency(bench):
     """Throughput and latency of POST by the number of clients."""
     for connections in CONNECTIONS:
         gateway = bench.gateway().start()
-        load = run_load(gateway.port, connections=connections, seconds=bench.seconds,
+        load = run_load(gateway, connections=connections, seconds=bench.seconds,
                         warmup=WARM_UP, **POST)
         bench.discard(gateway)
         bench.point("concurrency", connections=connections, rate=load["answers_per_second"],
@@ -67,7 +67,7 @@ def slow_disks(bench):
     for sync_ms in (0, 1, 5):
         for connections in (1, 64, 256):
             gateway = bench.gateway(sync_ms=sync_ms).start()
-            load = run_load(gateway.port, connections=connections, seconds=bench.seconds,
+            load = run_load(gateway, connections=connections, seconds=bench.seconds,
                             warmup=WARM_UP, **POST)
             bench.discard(gateway)
             bench.point("disks", sync_ms=sync_ms, connections=connections,
@@ -86,7 +86,7 @@ def _paths_file(gateway, paths):
 
 
 def _gets(bench, gateway, paths, connections):
-    load = run_load(gateway.port, gets=_paths_file(gateway, paths), connections=connections,
+    load = run_load(gateway, gets=_paths_file(gateway, paths), connections=connections,
                     seconds=bench.seconds, warmup=WARM_UP)
     assert load["refused"] == load["broken"] == 0
     return load
@@ -149,7 +149,7 @@ def writes_by_size(bench):
     for rows in bench.rows:
         gateway = bench.gateway(delivered=rows).start()
         with CpuMeter(gateway) as cpu:
-            load = run_load(gateway.port, connections=64, seconds=bench.seconds, warmup=WARM_UP,
+            load = run_load(gateway, connections=64, seconds=bench.seconds, warmup=WARM_UP,
                             **POST)
         bench.point("writes", rows=rows, post_rate=load["answers_per_second"],
                     p99_ms=load["answer"]["p99_ms"],

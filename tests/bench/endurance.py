@@ -21,7 +21,7 @@ def memory(bench):
     for queued in (0, long):
         gateway = bench.gateway(queued=queued).start()
         gateway.api.get("/api/sms?limit=10")
-        run_load(gateway.port, connections=1, requests=1, seconds=1, **POST)
+        run_load(gateway, connections=1, requests=1, seconds=1, **POST)
         rss[queued] = _own_rss_mib(gateway)
         bench.discard(gateway)
     bench.figures.add("memory of api-fcgi and ws-broker at rest", "MiB", rss[0], target=30,
@@ -42,7 +42,7 @@ def restart(bench):
     wait_for(lambda: gateway.api.get("/api/sms?limit=1").status_code == 200, "the API to answer")
     serving = time.monotonic() - begin
     wait_for((gateway.folder / "run/broker.sock").exists, "the broker to listen")
-    load = Load(gateway.port, phones=1)
+    load = Load(gateway, phones=1)
     wait_for(lambda: gateway.query("SELECT count FROM message_count WHERE status = 0")[0][0]
              < queued, "the first dispatch")
     dispatching = time.monotonic() - begin
@@ -57,7 +57,7 @@ def soak(bench):
     """A day of messages at 17 a second, as fast as they go: what grows, and what slows down."""
     seconds = bench.soak_seconds
     gateway = bench.gateway().start()
-    load = Load(gateway.port, phones=100, connections=8, rate=bench.soak_rate, seconds=seconds,
+    load = Load(gateway, phones=100, connections=8, rate=bench.soak_rate, seconds=seconds,
                 assured=True, connect_rate=1000, **POST)
     wal = gateway.database.with_name(gateway.database.name + "-wal")
     samples, begin, delivered = [], time.monotonic(), 0

@@ -22,7 +22,7 @@ def backlog(bench):
             gateway = bench.gateway(queued=bench.messages).start()
             begin = time.time()
             with CpuMeter(gateway) as cpu:
-                load = Load(gateway.port, phones=100, connect_rate=100000,
+                load = Load(gateway, phones=100, connect_rate=100000,
                             delivered=bench.messages, **options)
                 result = load.result()
                 end = gateway.wait_delivered(bench.messages)
@@ -49,7 +49,7 @@ def live(bench):
         gateway = bench.gateway().start()
         with CpuMeter(gateway) as cpu:
             begin = time.time()
-            result = run_load(gateway.port, phones=100, connections=16, requests=bench.messages,
+            result = run_load(gateway, phones=100, connections=16, requests=bench.messages,
                               connect_rate=100000, until_delivered=True, **options, **POST)
             end = gateway.wait_delivered(bench.messages)
         bench.discard(gateway)
@@ -65,7 +65,7 @@ def latency(bench):
     for level, options in LEVELS.items():
         for _ in range(bench.rounds):
             gateway = bench.gateway().start()
-            result = run_load(gateway.port, phones=1000, connect_rate=2000, connections=32,
+            result = run_load(gateway, phones=1000, connect_rate=2000, connections=32,
                               rate=1000, warmup=2, seconds=2 * bench.seconds, **options, **POST)
             bench.discard(gateway)
             received = result["answer_to_phone"]
@@ -88,7 +88,7 @@ def crowd(bench):
     for count in bench.phones:
         gateway = bench.gateway().start()
         before = by_program(gateway, rss_kib)["ws-broker"]
-        load = Load(gateway.port, phones=count, connect_rate=2000, assured=True,
+        load = Load(gateway, phones=count, connect_rate=2000, assured=True,
                     say_connected=True)
         begin = time.monotonic()
         load.wait_connected()
@@ -99,7 +99,7 @@ def crowd(bench):
             time.sleep(bench.rest_seconds)
             rest_seconds = time.monotonic() - begin
         with CpuMeter(gateway) as cpu:
-            posted = run_load(gateway.port, connections=16, rate=1000, seconds=2 * bench.seconds,
+            posted = run_load(gateway, connections=16, rate=1000, seconds=2 * bench.seconds,
                               **POST)
             gateway.wait_delivered(posted["answered"])
         load.kill()
@@ -129,9 +129,9 @@ def frozen(bench):
     p99 = {}
     for stands_still in (False, True):
         gateway = bench.gateway().start()
-        one = Load(gateway.port, phones=1, first=100, assured=True, say_connected=True)
+        one = Load(gateway, phones=1, first=100, assured=True, say_connected=True)
         one.wait_connected()
-        nine = Load(gateway.port, phones=9, connections=4, rate=100, warmup=1, assured=True,
+        nine = Load(gateway, phones=9, connections=4, rate=100, warmup=1, assured=True,
                     seconds=4 * bench.seconds, **POST)
         if stands_still:
             one.popen.send_signal(signal.SIGSTOP)

@@ -51,7 +51,12 @@ class BenchGateway(Gateway):
         folder.mkdir(parents=True, exist_ok=True)
         slow = ["env", f"LD_PRELOAD={PROGRAMS}/slow-sync.so", f"SLOW_SYNC_US={sync_ms * 1000}"]
         wrap = {"api-fcgi": slow, "ws-broker": slow} if sync_ms else None
-        super().__init__(folder, "release", {"LOG_LEVEL": "info"} | settings, wrap)
+        super().__init__(folder, "release",
+                         {"LOG_LEVEL": "info", "API_KEYS": "required"} | settings, wrap)
+
+    def start(self):
+        self.api.key = self.make_key()
+        return super().start()
 
     def wait_delivered(self, count, limit=300):
         """Waits until so many messages are delivered; returns when the last was, by its row."""
@@ -89,10 +94,14 @@ def _arguments(options):
 
 
 class Load:
-    """bench-load in the background."""
+    """bench-load in the background, against a gateway, or a port of a ceiling."""
 
-    def __init__(self, port, **options):
-        command = [PROGRAMS / "bench-load", "--port", str(port), *_arguments(options)]
+    def __init__(self, target, **options):
+        if isinstance(target, Gateway):
+            options |= {"port": target.port} | ({"key": target.api.key} if target.api.key else {})
+        else:
+            options |= {"port": target}
+        command = [PROGRAMS / "bench-load", *_arguments(options)]
         self.popen = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     def wait_connected(self):
@@ -116,5 +125,5 @@ class Load:
         self.popen.wait()
 
 
-def run_load(port, **options):
-    return Load(port, **options).result()
+def run_load(target, **options):
+    return Load(target, **options).result()

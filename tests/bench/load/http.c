@@ -26,6 +26,7 @@ struct client {
 
 struct http_results http_results;
 static struct http_load load;
+static char authorization[128]; /* the header, or "" */
 static struct client *clients;
 static struct client *first_free;
 static int64_t started_ns;
@@ -54,15 +55,15 @@ static int write_post(struct client *client, char *request, size_t size)
                           "{\"phone_number\": \"+49151%08u\", \"message\": \"%s\"}",
                           (uint32_t)(client->message * 2654435761u) % 100000000u, text);
     return snprintf(request, size,
-                    "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                    "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%s"
                     "Content-Length: %d\r\n\r\n%s",
-                    load.post_path, length, body);
+                    load.post_path, authorization, length, body);
 }
 
 static int write_get(char *request, size_t size)
 {
-    return snprintf(request, size, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n",
-                    load.gets[next_random() % load.get_count]);
+    return snprintf(request, size, "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n",
+                    load.gets[next_random() % load.get_count], authorization);
 }
 
 static void send_request(struct client *client, int64_t due_ns)
@@ -181,6 +182,8 @@ static void connect_client(struct client *client)
 void http_start(const struct http_load *wanted)
 {
     load = *wanted;
+    if (load.key)
+        snprintf(authorization, sizeof(authorization), "Authorization: Bearer %s\r\n", load.key);
     clients = calloc((size_t)load.connections, sizeof(*clients));
     if (!clients)
         fail("no memory");

@@ -13,6 +13,7 @@ struct http_load {
     int connections;
     double rate;             /* requests per second over all; 0: each as soon as it can */
     uint64_t most;           /* requests; 0: no end */
+    const char *key;         /* API key; NULL: none */
     const char *post_path;   /* posts messages there, */
     const char *const *gets; /* or gets one of these by chance */
     size_t get_count;

@@ -22,7 +22,7 @@
 static struct {
     double port, connections, rate, requests, phones, first, connect_rate, credit, sent_ms,
         delivered_ms, warmup, seconds, delivered;
-    const char *post, *gets, *echo;
+    const char *key, *post, *gets, *echo;
     bool assured, until_delivered, say_connected;
 } given = {.port = 8000, .connect_rate = 2000, .credit = 8};
 
@@ -34,6 +34,7 @@ static const struct row {
 } rows[] = {
     {"port", NUMBER, &given.port, "of nginx, on 127.0.0.1"},
     {"connections", NUMBER, &given.connections, "HTTP connections, kept"},
+    {"key", TEXT, &given.key, "API key of the HTTP clients"},
     {"post", TEXT, &given.post, "PATH to post messages to"},
     {"gets", TEXT, &given.gets, "FILE with a path to get in each line, chosen by chance"},
     {"rate", NUMBER, &given.rate, "requests per second over all; 0: as fast as they are answered"},
@@ -118,6 +119,7 @@ static void start_http(void)
         .connections = (int)given.connections,
         .rate = given.rate,
         .most = (uint64_t)given.requests,
+        .key = given.key,
         .post_path = given.post,
     };
     if (given.gets)
