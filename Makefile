@@ -18,7 +18,7 @@ WARNINGS := -Wall -Wextra -Werror -Wformat=2 -Wshadow -Wvla -Wundef -Wpointer-ar
 HARDENING := -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -fPIE \
              -ftrivial-auto-var-init=zero
 ifeq ($(SANITIZE),)
-  OPTIMISE := -O2 -D_FORTIFY_SOURCE=2
+  OPTIMISE := -O2 -D_FORTIFY_SOURCE=3
 else ifeq ($(SANITIZE),address)
   OPTIMISE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 else ifeq ($(SANITIZE),thread)

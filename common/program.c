@@ -164,6 +164,7 @@ void program_prepare(const char *name, enum log_level level, const struct settin
 {
     log_init(name, level);
     umask(0007); /* both programs and nginx share a group, nobody else reads */
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* messages and keys are in our memory */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a write beyond RLIMIT_FSIZE fails, as one to a full disk does */
     make_folders(settings);

@@ -13,7 +13,8 @@
 void program_start(int argc, char **argv, const char *name, const char *purpose,
                    struct settings *settings);
 
-/* The last part of that, for a command with options of its own: log, working folders, signals. */
+/* The last part of that, for a command with options of its own: log, working folders, signals, no core
+   dumps. */
 void program_prepare(const char *name, enum log_level level, const struct settings *settings);
 
 /* Ends a start that cannot go on: logs and exits with status 1. */

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from harness.gateway import ROOT, programs_folder
+from harness.gateway import ROOT, Gateway, programs_folder
 from harness.ports import free_port
 from harness.waiting import LIMIT_SECONDS, wait_for
 
@@ -110,6 +110,33 @@ def test_a_socket_path_that_is_too_long_is_named(program, tmp_path):
     result = start(program, folder=tmp_path, RUNTIME_DIR="x" * 120)
     assert result.returncode == 1
     assert "File name too long" in result.stderr, result.stderr
+
+
+# ---- Hardening ----
+
+
+@pytest.mark.parametrize("program", BOTH)
+def test_the_programs_are_hardened(program):
+    def read(*options):
+        return subprocess.check_output(["readelf", "-W", *options, programs_folder("release") /
+                                        program], text=True)
+
+    dynamic, segments, symbols = read("-d"), read("-l"), read("--dyn-syms")
+    assert "BIND_NOW" in dynamic and re.search(r"FLAGS_1.*\bPIE\b", dynamic)
+    assert not re.search(r"\((RPATH|RUNPATH|TEXTREL)\)", dynamic)
+    assert "GNU_RELRO" in segments
+    assert re.search(r"GNU_STACK\s.*\sRW\s", segments)
+    assert not re.search(r"LOAD\s.*\sRWE\s", segments)
+    assert "__stack_chk_fail" in symbols and re.search(r"__\w+_chk\b", symbols)
+
+
+def test_the_programs_leave_no_core_dump(tmp_path):
+    """Texts of messages would be in it."""
+    gateway = Gateway(tmp_path).start()
+    for process in (gateway.api_fcgi, gateway.ws_broker):
+        limits = Path(f"/proc/{process.popen.pid}/limits").read_text()
+        assert re.search(r"^Max core file size +0 +0 ", limits, re.M)
+    gateway.stop()
 
 
 # ---- deploy/run.sh, which is what `make run` calls ----
