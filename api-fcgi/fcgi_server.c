@@ -130,6 +130,22 @@ void fcgi_server_wake(struct fcgi_server *server)
         wake_worker(server);
 }
 
+static _Thread_local const struct fcgi_server *worker_of; /* NULL: this is no worker */
+static _Thread_local bool calls_answered;
+
+bool fcgi_server_call_answered(const struct fcgi_server *server)
+{
+    calls_answered = worker_of == server;
+    return calls_answered;
+}
+
+static void call_answered(const struct fcgi_server *server)
+{
+    if (calls_answered)
+        server->options.answered(server->options.context);
+    calls_answered = false;
+}
+
 /* Takes some of the ready, linked, so that few workers are woken for many; another worker gets the
    rest, because this one may be held up by its share. */
 static struct connection *take_ready(struct fcgi_server *server)
@@ -363,6 +379,7 @@ static void *worker_main(void *argument)
         kill(getpid(), SIGTERM);
         return NULL;
     }
+    worker_of = server;
     for (;;) {
         take_place(server);
         if (atomic_load(&server->stopping))
@@ -370,6 +387,7 @@ static void *worker_main(void *argument)
         struct connection *ready;
         while ((ready = take_ready(server)))
             resume_all(ready, reader);
+        call_answered(server);
         struct epoll_event event;
         if (epoll_wait(server->epoll_fd, &event, 1, -1) == 1 && event.data.ptr)
             serve(event.data.ptr, event.events, reader);

@@ -19,6 +19,8 @@ struct fcgi_server_options {
     int64_t drain_timeout_s; /* that a stop waits for open exchanges */
     struct api *api;
     enum http_outcome (*handle)(struct http_exchange *exchange); /* on a worker */
+    void (*answered)(void *context); /* when fcgi_server_call_answered has asked for it; or NULL */
+    void *context;
 };
 
 struct fcgi_server;
@@ -28,6 +30,10 @@ struct fcgi_server *fcgi_server_start(const struct fcgi_server_options *options)
 
 /* Has a worker resume the exchanges that need no longer wait. Any thread. */
 void fcgi_server_wake(struct fcgi_server *server);
+
+/* On a worker: has it call options.answered once it has written the answers that can be written, for what
+   clients need not wait for. False on any other thread. */
+bool fcgi_server_call_answered(const struct fcgi_server *server);
 
 /*
  * Serves until SIGTERM or SIGINT, then stops without losing a request: no new connections, no new

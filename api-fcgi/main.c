@@ -20,11 +20,20 @@ struct listeners {
     struct fcgi_server *server; /* there before the first write */
 };
 
-static void enqueued(void *context)
+static void ring(void *context)
 {
     const struct listeners *listeners = context;
     doorbell_ring(listeners->doorbell);
     FAIL_POINT("api.after_doorbell");
+}
+
+/* Where the client's own thread has committed, the client is answered first: waking the broker takes a
+   tenth as long as all the rest. */
+static void enqueued(void *context)
+{
+    const struct listeners *listeners = context;
+    if (!fcgi_server_call_answered(listeners->server))
+        ring(context);
 }
 
 static void completed(void *context)
@@ -75,6 +84,8 @@ int main(int argc, char **argv)
         .drain_timeout_s = settings.drain_timeout_s,
         .api = &api,
         .handle = router_handle,
+        .answered = ring,
+        .context = &listeners,
     });
     if (!server) {
         store_close(api.store);
