@@ -204,6 +204,7 @@ static bool scan_value(struct scan *scan)
 bool json_scan(const char *text, size_t length, struct json_problem *problem)
 {
     struct scan scan = {.start = text, .p = text, .end = text + length, .problem = problem};
+    *problem = (struct json_problem){0};
     if (!scan_value(&scan))
         return false;
     skip_space(&scan);

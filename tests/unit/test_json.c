@@ -9,12 +9,12 @@
    test_json_values.c. */
 static struct json *parse_bytes(const char *text, size_t length, struct json_problem *problem)
 {
-    struct json_problem of_scan = {0};
+    struct json_problem of_scan = {.no_memory = true}; /* whatever was there before */
     char *copy = malloc(length + 1);
     assert_non_null(copy);
     memcpy(copy, text, length);
     copy[length] = '\0';
-    *problem = (struct json_problem){.offset = SIZE_MAX};
+    *problem = (struct json_problem){.offset = SIZE_MAX, .no_memory = true};
     struct json *document = json_parse(copy, length, problem);
     bool scanned = json_scan(copy, length, &of_scan);
     free(copy);
@@ -25,6 +25,7 @@ static struct json *parse_bytes(const char *text, size_t length, struct json_pro
         assert_in_range(problem->offset, 0, length);
         assert_string_equal(of_scan.reason, problem->reason);
         assert_int_equal(of_scan.offset, problem->offset);
+        assert_false(problem->no_memory || of_scan.no_memory);
     }
     return document;
 }
