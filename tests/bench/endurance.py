@@ -57,7 +57,7 @@ def soak(bench):
     """A day of messages at 17 a second, as fast as they go: what grows, and what slows down."""
     seconds = bench.soak_seconds
     gateway = bench.gateway().start()
-    load = Load(gateway, phones=100, connections=8, rate=bench.soak_rate, seconds=seconds,
+    load = Load(gateway, phones=100, connections=32, rate=bench.soak_rate, seconds=seconds,
                 assured=True, connect_rate=1000, **POST)
     wal = gateway.database.with_name(gateway.database.name + "-wal")
     samples, begin, delivered = [], time.monotonic(), 0
