@@ -73,7 +73,7 @@ static enum error check_key(const struct http_exchange *exchange, const char *to
     if (key->revoked_at_ms)
         return ERROR_API_KEY_REVOKED;
     *detail = "Its time is over; use another.";
-    if (key->expires_at_ms && key->expires_at_ms <= clock_wall_ms())
+    if (api_key_expired(key, clock_wall_ms()))
         return ERROR_API_KEY_EXPIRED;
     return ERROR_NONE;
 }

@@ -138,7 +138,7 @@ static int list(struct store *store)
                "label");
     for (size_t i = 0; i < count && error == ERROR_NONE; i++) {
         const struct api_key *key = &keys[i];
-        bool over = key->expires_at_ms && key->expires_at_ms <= clock_wall_ms();
+        bool over = api_key_expired(key, clock_wall_ms());
         char scopes[API_SCOPES_TEXT_SIZE];
         api_scopes_format(key->scopes, scopes);
         printf("%-12s  %-7s", key->id,

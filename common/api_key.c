@@ -80,6 +80,11 @@ bool api_key_fits(const struct api_key *key, const char *text)
     return CRYPTO_memcmp(hash, key->hash, sizeof(hash)) == 0;
 }
 
+bool api_key_expired(const struct api_key *key, int64_t now_ms)
+{
+    return key->expires_at_ms && key->expires_at_ms <= now_ms;
+}
+
 /* ---- Scopes ---- */
 
 static const char *const scope_names[API_SCOPE_COUNT] = {"send", "read", "text", "devices",

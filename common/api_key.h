@@ -49,6 +49,9 @@ MUST_CHECK bool api_key_parse(const char *text, char id[API_KEY_ID_SIZE]);
 /* Whether it is the text of that key, in a time that does not depend on either. */
 MUST_CHECK bool api_key_fits(const struct api_key *key, const char *text);
 
+/* Whether its time is over. */
+bool api_key_expired(const struct api_key *key, int64_t now_ms);
+
 /* The bits of "send,read"; false at a word that is none, of which `unknown` then has the start. */
 MUST_CHECK bool api_scopes_parse(const char *text, unsigned *scopes, char unknown[32]);
 void api_scopes_format(unsigned scopes, char text[API_SCOPES_TEXT_SIZE]);

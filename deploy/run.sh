@@ -14,8 +14,12 @@ fi
 settings=$("$programs/api-fcgi" --check-config)
 eval "$settings"
 
+is_loopback() {
+    [[ $LISTEN_ADDRESS == 127.* || $LISTEN_ADDRESS == ::1 ]]
+}
+
 # A key for oneself is a nuisance, so the default is another one where only this machine can connect.
-if [ "$keys_are_chosen" = no ] && [[ $LISTEN_ADDRESS == 127.* || $LISTEN_ADDRESS == ::1 ]]; then
+if [ "$keys_are_chosen" = no ] && is_loopback; then
     export API_KEYS=off
 fi
 
@@ -123,7 +127,7 @@ Send an SMS:
 
 END
 if [ "$API_KEYS" = off ]; then
-    if [[ $LISTEN_ADDRESS == 127.* || $LISTEN_ADDRESS == ::1 ]]; then
+    if is_loopback; then
         echo "No API key is needed, because only this machine can connect (API_KEYS=off)."
     else
         echo "WARNING: anybody who reaches $address can send SMS and read them (API_KEYS=off)."
