@@ -1,20 +1,14 @@
-#include "keys_command.h"
-
+/* api-fcgi keys: makes, lists and revokes API keys. */
 #include "../common/clock.h"
-#include "../common/program.h"
-#include "../common/store/store.h"
 #include "../common/utf8.h"
 #include "authorize.h"
+#include "command.h"
 
-#include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { EXIT_USAGE = 2, MAX_DAYS = 3650 };
-
-_Static_assert((int)SETTINGS_PROBLEM_SIZE <= (int)STORE_PROBLEM_SIZE, "one buffer serves both");
+enum { MAX_DAYS = 3650 };
 
 static const int64_t day_ms = 86400 * 1000;
 
@@ -34,57 +28,7 @@ static const char usage[] =
     "  --days N         the key ends by itself after so many (default: never)\n"
     "  --env-file FILE  as for the program itself\n";
 
-struct command {
-    const char *name;     /* create, list, revoke */
-    const char *argument; /* LABEL, ID; otherwise "" */
-    const char *scopes;
-    const char *days;
-    const char *env_file;
-};
-
-static int refuse(const char *problem)
-{
-    fprintf(stderr, "api-fcgi keys: %s\n", problem);
-    return EXIT_USAGE;
-}
-
-static bool read_command(int argc, char **argv, struct command *command)
-{
-    static const struct option options[] = {
-        {"scopes", required_argument, NULL, 's'},
-        {"days", required_argument, NULL, 'd'},
-        {"env-file", required_argument, NULL, 'e'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    int option;
-    *command = (struct command){.argument = "", .scopes = "send,read,text,devices"};
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option == 's')
-            command->scopes = optarg;
-        else if (option == 'd')
-            command->days = optarg;
-        else if (option == 'e')
-            command->env_file = optarg;
-        else
-            return false;
-    }
-    if (optind < argc)
-        command->name = argv[optind++];
-    bool has_argument = optind < argc;
-    if (has_argument)
-        command->argument = argv[optind++];
-    bool needs_argument = command->name && strcmp(command->name, "list") != 0;
-    return command->name && optind == argc && needs_argument == has_argument;
-}
-
-/* ---- Against an open store ---- */
-
-static int fail(enum error error)
-{
-    fprintf(stderr, "api-fcgi keys: %s; nothing was changed\n", error_title(error));
-    return EXIT_FAILURE;
-}
+static const char default_scopes[] = "send,read,text,devices";
 
 static int create(struct store *store, const struct command *command)
 {
@@ -93,25 +37,21 @@ static int create(struct store *store, const struct command *command)
     char text[API_KEY_TEXT_SIZE], scopes[API_SCOPES_TEXT_SIZE], unknown[32];
     size_t length = strlen(command->argument);
     if (length == 0 || length >= API_KEY_LABEL_SIZE || !utf8_valid(command->argument, length))
-        return refuse("a label has 1 to 64 bytes of UTF-8");
+        return command_refuse(command, "a label has 1 to 64 bytes of UTF-8");
     strcpy(key->label, command->argument);
-    if (!api_scopes_parse(command->scopes, &key->scopes, unknown)) {
-        fprintf(stderr, "api-fcgi keys: there is no scope \"%s\"; --help lists them\n", unknown);
-        return EXIT_USAGE;
-    }
-    if (command->days) {
-        char *end;
-        errno = 0;
-        long days = strtol(command->days, &end, 10);
-        if (errno != 0 || *end != '\0' || days < 1 || days > MAX_DAYS)
-            return refuse("--days takes a whole number from 1 to 3650");
+    const char *given = command_option(command, "scopes");
+    if (!api_scopes_parse(given ? given : default_scopes, &key->scopes, unknown))
+        return command_refuse(command, "there is no scope \"%s\"; --help lists them", unknown);
+    int64_t days = 0;
+    if (!command_number(command, "days", 1, MAX_DAYS, &days))
+        return COMMAND_EXIT_USAGE;
+    if (days > 0)
         key->expires_at_ms = clock_wall_ms() + days * day_ms;
-    }
     if (!api_key_make(key, text))
-        return fail(ERROR_INTERNAL);
+        return command_fail(command, ERROR_INTERNAL);
     enum error error = store_run(store, &write);
     if (error != ERROR_NONE)
-        return fail(error);
+        return command_fail(command, error);
     api_scopes_format(key->scopes, scopes);
     fprintf(stderr, "Key %s allows %s. It is shown this once:\n", key->id, scopes);
     puts(text);
@@ -125,7 +65,7 @@ static void print_day(int64_t at_ms, const char *never)
     printf("  %-10.10s", at_ms ? text : never);
 }
 
-static int list(struct store *store)
+static int list(struct store *store, const struct command *command)
 {
     struct store_reader *reader = NULL;
     struct api_key *keys = NULL;
@@ -153,20 +93,20 @@ static int list(struct store *store)
         puts("There is no key yet; `api-fcgi keys create LABEL` makes one.");
     free(keys);
     store_reader_close(reader);
-    return error == ERROR_NONE ? EXIT_SUCCESS : fail(error);
+    return error == ERROR_NONE ? EXIT_SUCCESS : command_fail(command, error);
 }
 
 static int revoke(struct store *store, const struct command *command)
 {
     struct store_write write = {.verb = STORE_REVOKE_KEY};
     if (strlen(command->argument) >= API_KEY_ID_SIZE)
-        return refuse("an id has 12 characters; `api-fcgi keys list` shows them");
+        return command_refuse(command, "an id has 12 characters; `api-fcgi keys list` shows them");
     strcpy(write.revoke_key.id, command->argument);
     enum error error = store_run(store, &write);
     if (error != ERROR_NONE)
-        return fail(error);
+        return command_fail(command, error);
     if (!write.revoke_key.changed) {
-        fprintf(stderr, "api-fcgi keys: no key that stands has the id %s\n", command->argument);
+        command_refuse(command, "no key that stands has the id %s", command->argument);
         return EXIT_FAILURE;
     }
     struct timespec pause = {.tv_nsec = API_KEY_REMEMBERED_MS * 1000000};
@@ -175,36 +115,16 @@ static int revoke(struct store *store, const struct command *command)
     return EXIT_SUCCESS;
 }
 
-int keys_command(int argc, char **argv)
-{
-    struct command command;
-    struct settings settings;
-    char problem[STORE_PROBLEM_SIZE];
-    if (!read_command(argc, argv, &command)) {
-        fputs(usage, stderr);
-        return EXIT_USAGE;
-    }
-    bool is_create = strcmp(command.name, "create") == 0,
-         is_list = strcmp(command.name, "list") == 0;
-    if (!is_create && !is_list && strcmp(command.name, "revoke") != 0)
-        return refuse("takes create, list or revoke; --help explains them");
-    if (!settings_load(&settings, command.env_file ? command.env_file : ".env",
-                       command.env_file != NULL, problem))
-        return refuse(problem);
-    program_prepare("api-fcgi", LOG_LEVEL_WARNING, &settings);
+static const struct command_action actions[] = {
+    {"create", COMMAND_TAKES_ONE, create},
+    {"list", COMMAND_TAKES_NONE, list},
+    {"revoke", COMMAND_TAKES_ONE, revoke},
+    {0},
+};
 
-    struct store *store;
-    struct store_options options = {
-        .path = settings.database_path,
-        .timeout_ms = settings.store_timeout_ms,
-    };
-    if (store_open(&options, &store, problem) != ERROR_NONE) {
-        fprintf(stderr, "api-fcgi keys: %s\n", problem);
-        return EXIT_FAILURE;
-    }
-    int status = is_create ? create(store, &command)
-                 : is_list ? list(store)
-                           : revoke(store, &command);
-    store_close(store);
-    return status;
-}
+const struct command_family keys_commands = {
+    .name = "keys",
+    .usage = usage,
+    .options = {"scopes", "days"},
+    .actions = actions,
+};

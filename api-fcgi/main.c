@@ -5,8 +5,8 @@
 #include "../common/log.h"
 #include "../common/program.h"
 #include "api.h"
+#include "command.h"
 #include "fcgi_server.h"
-#include "keys_command.h"
 #include "router.h"
 
 #include <stdlib.h>
@@ -44,8 +44,9 @@ static void completed(void *context)
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], "keys") == 0)
-        return keys_command(argc - 1, argv + 1);
+    int status;
+    if (command_main(argc, argv, &status))
+        return status;
 
     struct settings settings;
     program_start(argc, argv, "api-fcgi", "answers the REST API of the SMS gateway, behind nginx",

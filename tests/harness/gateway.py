@@ -144,12 +144,15 @@ class Gateway:
         self.processes = (self.api_fcgi, self.ws_broker, self.nginx)
         self.environment = environment
 
-    def keys_command(self, *arguments):
-        """api-fcgi keys, as an operator runs it; its (status, stdout, stderr)."""
-        result = subprocess.run([programs_folder(self.build) / "api-fcgi", "keys", *arguments],
+    def command(self, *arguments):
+        """api-fcgi and a command, as an operator runs it; its (status, stdout, stderr)."""
+        result = subprocess.run([programs_folder(self.build) / "api-fcgi", *arguments],
                                 cwd=self.folder, env=self.environment, capture_output=True,
                                 text=True, timeout=60, check=False)
         return result.returncode, result.stdout, result.stderr
+
+    def keys_command(self, *arguments):
+        return self.command("keys", *arguments)
 
     def make_key(self, *scopes, label="test"):
         """A new API key, with the scopes of the command's default when none is named."""

@@ -1,0 +1,60 @@
+/*
+ * Commands: what an operator does on the gateway's own machine, beside a gateway that runs or before
+ * one ever has: `api-fcgi keys create ...`. A family of them is a table; this reads the command line,
+ * opens the store and runs the one that was named. Main thread only.
+ */
+#ifndef API_COMMAND_H
+#define API_COMMAND_H
+
+#include "../common/settings.h"
+#include "../common/store/store.h"
+
+enum { COMMAND_MAX_OPTIONS = 8, COMMAND_EXIT_USAGE = 2 };
+
+struct command;
+
+/* One of a family: "create LABEL". */
+struct command_action {
+    const char *name;
+    enum command_argument { COMMAND_TAKES_NONE, COMMAND_TAKES_ONE, COMMAND_MAY_TAKE_ONE } argument;
+    int (*run)(struct store *store, const struct command *command); /* the exit status */
+};
+
+struct command_family {
+    const char *name;                         /* "keys" */
+    const char *usage;                        /* the whole of --help */
+    const char *options[COMMAND_MAX_OPTIONS]; /* "days": --days VALUE; NULL after the last */
+    const struct command_action *actions;     /* a name of NULL after the last */
+};
+
+/* What was asked for. Borrowed from argv. */
+struct command {
+    const struct command_family *family;
+    const struct command_action *action;
+    const char *argument;                    /* "" without one */
+    const char *values[COMMAND_MAX_OPTIONS]; /* of the family's options; NULL: not given */
+    struct settings settings;
+};
+
+/*
+ * Runs argv[1] where it is the name of a family; false where it is none, and the program starts as
+ * usual. *status is the exit status: 2 for a wrong use, 1 where the database refuses.
+ */
+MUST_CHECK bool command_main(int argc, char **argv, int *status);
+
+/* The value of an option of the family; NULL when it was not given. */
+const char *command_option(const struct command *command, const char *name);
+
+/* The same as a whole number; `number` stays as it is without the option. False for what is none, or
+   is out of its range, after saying so. */
+MUST_CHECK bool command_number(const struct command *command, const char *name, int64_t smallest,
+                               int64_t largest, int64_t *number);
+
+/* Ways to end: a wrong use, and a store that refused. The exit status. */
+int command_refuse(const struct command *command, const char *format, ...) PRINTF_FORMAT(2, 3);
+int command_fail(const struct command *command, enum error error);
+
+/* The families; each in the file of its name. */
+extern const struct command_family keys_commands;
+
+#endif
