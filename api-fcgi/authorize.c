@@ -5,17 +5,6 @@
 
 #include <string.h>
 
-/* The token of "Bearer TOKEN" (RFC 6750, 2.1); NULL without one. */
-static const char *bearer_token(const char *authorization)
-{
-    static const char scheme[] = "Bearer";
-    size_t length = sizeof(scheme) - 1;
-    if (strncasecmp(authorization, scheme, length) != 0 || authorization[length] != ' ')
-        return NULL;
-    authorization += length;
-    return authorization + strspn(authorization, " ");
-}
-
 /* `error` is the challenge's (RFC 6750, 3.1), or "". */
 static void challenge(struct http_exchange *exchange, const char *error, const char *scope)
 {
@@ -55,17 +44,17 @@ static enum error find_key(const struct http_exchange *exchange, const char *id,
 static enum error check_key(const struct http_exchange *exchange, const char *token,
                             struct api_key *key, const char **detail)
 {
-    char id[API_KEY_ID_SIZE];
+    char id[SECRET_ID_SIZE];
     bool found = false;
     *detail =
         "A key begins with sgw_ and has 66 letters and digits; this is none, or not all of one.";
-    if (!api_key_parse(token, id))
+    if (!secret_parse(SECRET_API_KEY, token, id))
         return ERROR_API_KEY_INVALID;
     enum error error = find_key(exchange, id, key, &found);
     if (error != ERROR_NONE)
         return error;
     /* Also for an id that nobody has, so that the time does not tell. */
-    bool fits = api_key_fits(key, token);
+    bool fits = secret_fits(key->hash, token);
     *detail = "This gateway has no such key; `api-fcgi keys list` shows those it has.";
     if (!found || !fits)
         return ERROR_API_KEY_INVALID;
@@ -88,7 +77,7 @@ bool authorize(struct http_exchange *exchange, unsigned scope)
     exchange->key_id[0] = '\0';
     if (!exchange->api->keys_required)
         return true;
-    const char *token = bearer_token(exchange->request.authorization);
+    const char *token = secret_of_bearer(exchange->request.authorization);
     if (!token) {
         challenge(exchange, "", "");
         http_problem(exchange, ERROR_API_KEY_REQUIRED,

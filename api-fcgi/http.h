@@ -47,10 +47,10 @@ struct http_exchange {
     struct http_request request;
     struct http_response response;
     struct api *api;
-    struct store_reader *reader;  /* of the worker that is at it; not while parked */
-    unsigned scopes;              /* that the request's key has, of enum api_scope */
-    char key_id[API_KEY_ID_SIZE]; /* "" where none is needed */
-    size_t route;                 /* index into the route table, for the metrics */
+    struct store_reader *reader; /* of the worker that is at it; not while parked */
+    unsigned scopes;             /* that the request's key has, of enum api_scope */
+    char key_id[SECRET_ID_SIZE]; /* "" where none is needed */
+    size_t route;                /* index into the route table, for the metrics */
 
     struct buffer field_errors; /* JSON, for the next problem */
     int field_error_count;

@@ -19,12 +19,13 @@ static const char usage[] =
     "  create   makes a key and prints it, once: only its hash is kept\n"
     "  list     shows all keys by their ids\n"
     "  revoke   ends a key: when the command returns, it opens nothing any more\n\n"
-    "  --scopes LIST    of: send,read,text,devices,metrics (default: send,read,text,devices)\n"
+    "  --scopes LIST    of: send,read,text,devices,metrics,pair (default: send,read,text,devices)\n"
     "                     send     send and cancel messages\n"
     "                     read     follow and list messages, without their texts\n"
     "                     text     read their texts too\n"
     "                     devices  list phones\n"
     "                     metrics  the figures for the operator\n"
+    "                     pair     pair phones and revoke them\n"
     "  --days N         the key ends by itself after so many (default: never)\n"
     "  --env-file FILE  as for the program itself\n";
 
@@ -34,7 +35,7 @@ static int create(struct store *store, const struct command *command)
 {
     struct store_write write = {.verb = STORE_CREATE_KEY};
     struct api_key *key = &write.create_key.key;
-    char text[API_KEY_TEXT_SIZE], scopes[API_SCOPES_TEXT_SIZE], unknown[32];
+    char text[SECRET_TEXT_SIZE], scopes[API_SCOPES_TEXT_SIZE], unknown[32];
     size_t length = strlen(command->argument);
     if (length == 0 || length >= API_KEY_LABEL_SIZE || !utf8_valid(command->argument, length))
         return command_refuse(command, "a label has 1 to 64 bytes of UTF-8");
@@ -47,7 +48,7 @@ static int create(struct store *store, const struct command *command)
         return COMMAND_EXIT_USAGE;
     if (days > 0)
         key->expires_at_ms = clock_wall_ms() + days * day_ms;
-    if (!api_key_make(key, text))
+    if (!secret_make(SECRET_API_KEY, text, key->id, key->hash))
         return command_fail(command, ERROR_INTERNAL);
     enum error error = store_run(store, &write);
     if (error != ERROR_NONE)
@@ -99,7 +100,7 @@ static int list(struct store *store, const struct command *command)
 static int revoke(struct store *store, const struct command *command)
 {
     struct store_write write = {.verb = STORE_REVOKE_KEY};
-    if (strlen(command->argument) >= API_KEY_ID_SIZE)
+    if (strlen(command->argument) >= SECRET_ID_SIZE)
         return command_refuse(command, "an id has 12 characters; `api-fcgi keys list` shows them");
     strcpy(write.revoke_key.id, command->argument);
     enum error error = store_run(store, &write);

@@ -1,9 +1,8 @@
 /* POST /api/send-sms; GET and DELETE /api/sms/{message_id}. */
 #include "../common/fail_point.h"
-#include "../common/json.h"
 #include "../common/log.h"
-#include "../common/utf8.h"
 #include "api.h"
+#include "body.h"
 #include "handlers.h"
 #include "view.h"
 
@@ -44,58 +43,10 @@ static void take_text(struct http_exchange *exchange, const char *pointer, const
     message->text = strdup(text);
 }
 
-static const struct field {
-    const char *pointer; /* "/" and the name */
-    void (*take)(struct http_exchange *exchange, const char *pointer, const struct json *value);
-} fields[] = {
-    {"/phone_number", take_phone_number},
-    {"/message", take_text},
+static const struct body_field fields[] = {
+    {"/phone_number", true, take_phone_number},
+    {"/message", true, take_text},
 };
-
-static const struct field *find_field(const char *name)
-{
-    for (size_t i = 0; i < ARRAY_LENGTH(fields); i++) {
-        if (strcmp(fields[i].pointer + 1, name) == 0)
-            return &fields[i];
-    }
-    return NULL;
-}
-
-/* A JSON pointer to a member by any name: "~" and "/" are escaped (RFC 6901, 3). */
-static void refuse_unknown(struct http_exchange *exchange, const char *name)
-{
-    struct buffer pointer;
-    buffer_init(&pointer, 128); /* a longer name is cut: the client knows what it sent */
-    buffer_append_char(&pointer, '/');
-    for (const char *end = name + strlen(name); name < end && pointer.length < 100;) {
-        const char *start = name;
-        if (*name == '~' || *name == '/') {
-            buffer_append_text(&pointer, *name == '~' ? "~0" : "~1");
-            name++;
-        } else {
-            (void)utf8_next(&name, end); /* valid: the strict scan let it through */
-            buffer_append(&pointer, start, (size_t)(name - start));
-        }
-    }
-    http_add_field_error(exchange, pointer.data ? pointer.data : "/", ERROR_UNKNOWN_FIELD,
-                         "is not a field of a message; remove it");
-    buffer_fini(&pointer);
-}
-
-static void take_fields(struct http_exchange *exchange, const struct json *body)
-{
-    for (size_t i = 0; i < ARRAY_LENGTH(fields); i++) {
-        const struct json *value = json_member(body, fields[i].pointer + 1);
-        if (value)
-            fields[i].take(exchange, fields[i].pointer, value);
-        else
-            http_add_field_error(exchange, fields[i].pointer, ERROR_REQUIRED, "is required");
-    }
-    json_for_each (member, body) {
-        if (!find_field(json_name(member)))
-            refuse_unknown(exchange, json_name(member));
-    }
-}
 
 /* Whose key it was, at the end of a log line; nothing without one. */
 static struct log_field key_field(const struct http_exchange *exchange)
@@ -132,25 +83,9 @@ static void answer_accepted(struct http_exchange *exchange)
 
 enum http_outcome handle_send_sms(struct http_exchange *exchange)
 {
-    const struct buffer *text = &exchange->request.body;
-    struct json_problem problem;
-    struct json *body = json_parse(text->data, text->length, &problem);
-    if (!body && problem.no_memory)
-        return http_problem(exchange, ERROR_INTERNAL, "There is no memory for the message.");
-    if (!body)
-        return http_problem(exchange, ERROR_MALFORMED_JSON,
-                            "The body is not valid JSON: %s (at byte %zu).", problem.reason,
-                            problem.offset);
-
     exchange->message = (struct message){0};
-    if (json_is_object(body))
-        take_fields(exchange, body);
-    else
-        http_add_field_error(exchange, "", ERROR_WRONG_TYPE, "the body must be an object");
-    json_free(body);
-    if (http_has_field_errors(exchange))
-        return http_problem(exchange, ERROR_VALIDATION_FAILED,
-                            "The message was not accepted; `errors` says what to change.");
+    if (!body_take(exchange, fields, ARRAY_LENGTH(fields), "a message"))
+        return HTTP_ANSWERED;
 
     struct message *message = &exchange->message;
     if (!message->text)

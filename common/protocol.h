@@ -36,6 +36,11 @@
 enum { FRAME_MAX_BYTES = 128 * 1024 };
 
 /* Close codes beside those of RFC 6455 */
-enum { CLOSE_GOING_AWAY = 1001, CLOSE_REPLACED = 4001, CLOSE_ACK_TIMEOUT = 4008 };
+enum {
+    CLOSE_GOING_AWAY = 1001,
+    CLOSE_REPLACED = 4001,
+    CLOSE_NOT_PAIRED = 4003,
+    CLOSE_ACK_TIMEOUT = 4008
+};
 
 #endif

@@ -100,8 +100,8 @@ enum error broker_admits(const struct broker *broker)
     return full ? ERROR_TOO_MANY_PHONES : ERROR_NONE;
 }
 
-bool broker_session_opened(struct broker *broker, const char *device_id, bool assured,
-                           int64_t now_ms, session_id *id)
+bool broker_session_opened(struct broker *broker, const char *device_id, const char *token_id,
+                           bool assured, int64_t now_ms, session_id *id)
 {
     struct session *session = broker_admits(broker) == ERROR_NONE
                                   ? session_table_open(&broker->sessions)
@@ -109,6 +109,7 @@ bool broker_session_opened(struct broker *broker, const char *device_id, bool as
     if (!session)
         return false;
     strcpy(session->device_id, device_id);
+    strcpy(session->token_id, token_id);
     session->info = DEVICE_INFO_UNKNOWN;
     session->assured = assured;
     session->capacity = session->credit = session->candidate.window = broker->options.window;
@@ -169,14 +170,18 @@ static void connect_device(struct broker *broker, struct session *session, int64
         broker_close_session(broker, session, ERROR_REPLACED, now_ms);
         return;
     }
-    if (other)
+    if (other) {
+        session->rivals = other->rivals;
+        session->rivals_at_ms = other->rivals_at_ms;
         broker_close_session(broker, other, ERROR_REPLACED, now_ms);
+    }
     if (!session_table_set_current(&broker->sessions, session))
         broker_must(NULL);
     session->state = SESSION_CONNECTING;
 
     struct job *job = job_new(STORE_DEVICE_CONNECT, session->id);
     job_fill_slot(&job->write.connect.phone, session);
+    strcpy(job->write.connect.token_id, session->token_id);
     job->write.connect.entries = session->entries;
     job->write.connect.entry_count = session->entry_count;
     session->entries = NULL;
@@ -457,6 +462,8 @@ void broker_tick(struct broker *broker, int64_t now_ms, int64_t wall_ms)
         broker->due = true;
         broker_find_revoked(broker, now_ms);
     }
+    if (broker->revoke_wanted)
+        broker_find_revoked(broker, now_ms);
     broker_hand_over(broker, now_ms);
 }
 

@@ -50,9 +50,12 @@ void broker_free(struct broker *broker);
 enum error broker_admits(const struct broker *broker);
 
 /* A phone has connected, with a valid device id, on the assured level or the basic one; *id names
-   the session from now on. False when none is admitted, or without memory: nothing was opened. */
-MUST_CHECK bool broker_session_opened(struct broker *broker, const char *device_id, bool assured,
-                                      int64_t now_ms, session_id *id);
+   the session from now on. Of its token, which has proved to be one, only the id comes here: before the
+   phone is greeted the store is asked whether it stands and is this device's. "": none is needed. False
+   when none is admitted, or without memory: nothing was opened. */
+MUST_CHECK bool broker_session_opened(struct broker *broker, const char *device_id,
+                                      const char *token_id, bool assured, int64_t now_ms,
+                                      session_id *id);
 
 /* A whole text message; `text[length]` is NUL. */
 void broker_session_received(struct broker *broker, session_id id, const char *text, size_t length,
@@ -60,6 +63,9 @@ void broker_session_received(struct broker *broker, session_id id, const char *t
 
 /* A pong, or a piece of a message: the phone lives. */
 void broker_session_alive(struct broker *broker, session_id id, int64_t now_ms);
+
+/* The phone has answered a close frame of ours. */
+void broker_session_answered_close(struct broker *broker, session_id id, int64_t now_ms);
 
 /* The connection broke a rule that shows below the frames (binary, too large): it is closed. */
 void broker_session_violated(struct broker *broker, session_id id, enum error error,

@@ -147,6 +147,7 @@ static bool must_happen(const struct store_write *write)
     case STORE_TAKE_BACK:
     case STORE_REPORT:
     case STORE_DEVICE_DISCONNECT:
+    case STORE_END_TOKEN:
         return write->result != ERROR_NONE && write->result != ERROR_MESSAGE_NOT_HELD;
     case STORE_ENQUEUE:
     case STORE_CANCEL:
@@ -159,6 +160,10 @@ static bool must_happen(const struct store_write *write)
     case STORE_BROKER_LEASE:
     case STORE_CREATE_KEY:
     case STORE_REVOKE_KEY:
+    case STORE_CREATE_PAIRING:
+    case STORE_PAIR:
+    case STORE_CREATE_TOKEN:
+    case STORE_FIND_DISMISSED:
     case STORE_PROBE:
     case STORE_VERB_COUNT:
         break;
@@ -193,6 +198,9 @@ static void job_done(struct broker *broker, struct job *job, int64_t now_ms)
     case STORE_DEVICE_CONNECT:
         connect_done(broker, job, now_ms);
         break;
+    case STORE_FIND_DISMISSED:
+        broker_find_dismissed_done(broker, job, now_ms);
+        break;
     case STORE_ENQUEUE:
     case STORE_CANCEL:
     case STORE_DEVICE_UPDATE:
@@ -200,6 +208,10 @@ static void job_done(struct broker *broker, struct job *job, int64_t now_ms)
     case STORE_BROKER_LEASE:
     case STORE_CREATE_KEY:
     case STORE_REVOKE_KEY:
+    case STORE_CREATE_PAIRING:
+    case STORE_PAIR:
+    case STORE_CREATE_TOKEN:
+    case STORE_END_TOKEN:
     case STORE_PROBE:
     case STORE_VERB_COUNT:
         break;
@@ -220,5 +232,7 @@ void broker_store_done(struct broker *broker, struct store_write *write, int64_t
     }
     job_done(broker, job, now_ms);
     job_free(job);
+    if (broker->revoke_wanted)
+        broker_find_revoked(broker, now_ms);
     broker_hand_over(broker, now_ms);
 }

@@ -119,10 +119,12 @@ static void search_revoked(struct broker *broker)
 
 void broker_find_revoked(struct broker *broker, int64_t now_ms)
 {
-    if (broker->revoking || broker->draining || now_ms < broker->revoke_at_ms)
+    broker->revoke_wanted = broker->revoking || now_ms < broker->revoke_at_ms;
+    if (broker->revoke_wanted || broker->draining)
         return;
     broker->revoke_at_ms = now_ms + REVOKE_MS;
     search_revoked(broker);
+    broker_find_dismissed(broker);
 }
 
 void broker_find_revoked_done(struct broker *broker, struct job *job, int64_t now_ms)

@@ -32,6 +32,8 @@ struct broker {
     bool revoking;           /* a search for what is to be revoked is at the store */
     int64_t revoke_at_ms;    /* not before */
     int64_t revoke_after;    /* where it goes on */
+    bool revoke_wanted;      /* somebody rang while it was too early */
+    bool dismissing;         /* a search for phones to be sent away is at the store */
 
     struct job *retries;
     unsigned jobs; /* at the store or among the retries */
@@ -88,7 +90,8 @@ void broker_take_nack(struct broker *broker, struct session *session, const stru
                       int64_t now_ms);
 void broker_release_done(struct broker *broker, struct job *job, int64_t now_ms);
 
-/* Asks the store what somebody wants cancelled, and tells the phones. */
+/* Asks the store what somebody wants cancelled, and whose token has ended, and tells the phones. Where
+   that is too early it is kept in mind (revoke_wanted). */
 void broker_find_revoked(struct broker *broker, int64_t now_ms);
 void broker_find_revoked_done(struct broker *broker, struct job *job, int64_t now_ms);
 
@@ -98,6 +101,12 @@ void broker_revoke(struct broker *broker, struct session *session, const struct 
 
 /* A number from 0 to 1. */
 double broker_chance(struct broker *broker);
+
+/* ---- broker_tokens.c: phones whose token has ended ---- */
+
+/* Asks the store for them, and sends them away. */
+void broker_find_dismissed(struct broker *broker);
+void broker_find_dismissed_done(struct broker *broker, struct job *job, int64_t now_ms);
 
 /* ---- broker.c ---- */
 

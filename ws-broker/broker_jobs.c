@@ -75,6 +75,8 @@ void job_free(struct job *job)
     }
     if (write->verb == STORE_FIND_REVOKED)
         free(write->find_revoked.messages);
+    if (write->verb == STORE_FIND_DISMISSED)
+        free(write->find_dismissed.devices);
     if (write->verb == STORE_DEVICE_UPDATE)
         device_info_fini(&write->update.info);
     if (write->verb == STORE_HAND_OVER) {

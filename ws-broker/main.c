@@ -7,6 +7,7 @@
 #include "ws_server.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Files that are not phones: database, sockets, log, and some to refuse further phones with. */
@@ -95,6 +96,7 @@ int main(int argc, char **argv)
         .doorbell_path = doorbell_path,
         .max_frame_bytes = (size_t)settings.max_frame_bytes,
         .max_sessions = max_sessions,
+        .tokens_required = strcmp(settings.device_tokens, "required") == 0,
         .broker = broker,
         .store = store,
     });

@@ -53,6 +53,7 @@ struct control_frame {
 struct session {
     session_id id;
     char device_id[DEVICE_ID_SIZE];
+    char token_id[SECRET_ID_SIZE]; /* "": it needs none */
     enum session_state state;
     bool named;     /* it has said who it is, so its reports count, also when it is closing */
     int64_t number; /* the store's count of this device's connections */
@@ -94,6 +95,9 @@ struct session {
     bool info_changed;      /* its device row is behind */
     bool spoke;             /* said something since the row was written */
     int64_t updated_at_ms;  /* when the row was written */
+
+    unsigned rivals;      /* connections it took over from that lived, its predecessors' included */
+    int64_t rivals_at_ms; /* the last of them */
 
     struct session *next; /* the table's: among those that are free */
     uint32_t own_slot;    /* likewise: its slot */

@@ -1,10 +1,9 @@
 #include "ws_handshake.h"
 
-#include "../common/json_write.h"
 #include "../common/protocol.h"
+#include "ws_refusal.h"
 
 #include <libwebsockets.h>
-#include <stdio.h>
 #include <string.h>
 
 bool ws_handshake_device_id(struct lws *wsi, char device_id[DEVICE_ID_SIZE])
@@ -18,26 +17,27 @@ bool ws_handshake_device_id(struct lws *wsi, char device_id[DEVICE_ID_SIZE])
     return true;
 }
 
+bool ws_handshake_token_id(struct lws *wsi, char token_id[SECRET_ID_SIZE])
+{
+    char value[256];
+    token_id[0] = '\0';
+    if (lws_hdr_copy(wsi, value, sizeof(value), WSI_TOKEN_HTTP_AUTHORIZATION) <= 0)
+        return false;
+    const char *token = secret_of_bearer(value);
+    return token && secret_parse(SECRET_DEVICE_TOKEN, token, token_id);
+}
+
 int ws_handshake_refuse(struct lws *wsi, enum error error, const char *detail)
 {
     unsigned char head[LWS_PRE + 1024], body[LWS_PRE + 1024];
     unsigned char *start = head + LWS_PRE, *p = start, *end = head + sizeof(head) - 1;
     unsigned status = (unsigned)error_http_status(error);
     struct buffer text;
-    struct json_writer json = {.out = &text};
-    char type[64], request_id[65] = "";
+    char request_id[65] = "";
 
     lws_hdr_custom_copy(wsi, request_id, sizeof(request_id), "x-request-id:", 13);
-    snprintf(type, sizeof(type), "/docs/errors.html#%s", error_code(error));
     buffer_init(&text, sizeof(body) - LWS_PRE);
-    json_begin_object(&json, NULL);
-    json_put_text(&json, "type", type);
-    json_put_text(&json, "title", error_title(error));
-    json_put_integer(&json, "status", status);
-    json_put_text(&json, "detail", detail);
-    json_put_text(&json, "code", error_code(error));
-    json_put_text(&json, "request_id", request_id);
-    json_end_object(&json);
+    ws_refusal_write_body(&text, error, detail, request_id);
     int result = -1;
     if (!text.failed &&
         !lws_add_http_common_headers(wsi, status, "application/problem+json", text.length, &p,

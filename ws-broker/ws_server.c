@@ -8,6 +8,7 @@
 #include "../common/program.h"
 #include "../common/protocol.h"
 #include "../common/unix_socket.h"
+#include "doorman.h"
 #include "frames.h"
 #include "ws_frame.h"
 #include "ws_handshake.h"
@@ -24,8 +25,6 @@
 
 enum {
     LISTEN_BACKLOG = 4096,
-    ACCEPT_AT_ONCE = 64,
-    FULL_PAUSE_MS = 200,
     DESTROY_TIMEOUT_MS = 1000,
     WRITE_BYTES = 4096,     /* at once to one phone, or a little more */
     RX_BUFFER_BYTES = 1024, /* memory of an idle connection: 2.6 KB with it, 5.5 with 4096 */
@@ -35,6 +34,7 @@ enum {
 struct connection {
     bool open; /* the core knows it; CLOSED comes also for connections that never opened */
     char device_id[DEVICE_ID_SIZE];
+    char token_id[SECRET_ID_SIZE];
     session_id session;
     struct buffer text; /* fragments of the message that is arriving */
     bool refused;       /* what still arrives is not read */
@@ -45,11 +45,11 @@ struct ws_server {
     struct ws_server_options options;
     uv_loop_t loop;
     struct lws_context *context;
-    struct lws *acceptor, *doorbell, *signals; /* our own sockets in the loop */
+    struct lws *doorbell, *signals; /* our own sockets in the loop */
+    struct doorman *doorman;        /* NULL when no more phones are wanted */
     struct lws **wsi_of_slot;
     struct buffer out; /* the frames being written, behind LWS_PRE bytes */
     lws_sorted_usec_list_t tick_timer;
-    lws_sorted_usec_list_t accept_timer;
     lws_sorted_usec_list_t end_timer;
     bool stopping;
 
@@ -57,6 +57,9 @@ struct ws_server {
     bool destroyed;                 /* under lock: the context may no longer be woken */
     struct store_write *first_done; /* under lock: finished by the store */
     struct store_write **last_done; /* under lock */
+    int *admitted;                  /* under lock: connections from the doorman */
+    size_t admitted_count;          /* under lock */
+    size_t admitted_capacity;       /* under lock */
 };
 
 /* ---- Actions ---- */
@@ -170,14 +173,57 @@ static void take_store_answers(struct ws_server *server)
     }
 }
 
+/* ---- Connections from the doorman ---- */
+
+/* On the doorman's thread. */
+static void admit(void *context, int fd)
+{
+    struct ws_server *server = context;
+    bool there = false;
+    pthread_mutex_lock(&server->lock);
+    if (server->admitted_count == server->admitted_capacity) {
+        size_t capacity = MAX(64, server->admitted_capacity * 2);
+        int *more = reallocarray(server->admitted, capacity, sizeof(*more));
+        if (more) {
+            server->admitted = more;
+            server->admitted_capacity = capacity;
+        }
+    }
+    if (server->admitted_count < server->admitted_capacity) {
+        server->admitted[server->admitted_count++] = fd;
+        there = true;
+    }
+    pthread_mutex_unlock(&server->lock);
+    if (there)
+        ws_server_wake(server);
+    else
+        close(fd);
+}
+
+static void take_admitted(struct ws_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    int *admitted = server->admitted;
+    size_t count = server->admitted_count;
+    server->admitted = NULL;
+    server->admitted_count = server->admitted_capacity = 0;
+    pthread_mutex_unlock(&server->lock);
+    for (size_t i = 0; i < count; i++) {
+        if (!lws_adopt_socket_vhost(lws_get_vhost_by_name(server->context, "default"), admitted[i]))
+            log_warning("a connection was not taken");
+    }
+    free(admitted);
+}
+
 /* ---- A connection ---- */
 
 static void on_opened(struct ws_server *server, struct lws *wsi, struct connection *connection)
 {
     buffer_init(&connection->text, server->options.max_frame_bytes);
     bool assured = strcmp(lws_get_protocol(wsi)->name, PROTOCOL_ASSURED) == 0;
-    connection->open = broker_session_opened(server->options.broker, connection->device_id, assured,
-                                             clock_monotonic_ms(), &connection->session);
+    connection->open = broker_session_opened(server->options.broker, connection->device_id,
+                                             connection->token_id, assured, clock_monotonic_ms(),
+                                             &connection->session);
     if (connection->open)
         server->wsi_of_slot[session_slot(connection->session)] = wsi;
     else
@@ -234,9 +280,14 @@ static void on_received(struct ws_server *server, struct lws *wsi, struct connec
 
 /* libwebsockets echoes the phone's close frame when this returns 0: not a bad one, and not the
    answer to ours. */
-static int on_peer_close(const struct connection *connection, const void *payload, size_t length)
+static int on_peer_close(struct ws_server *server, const struct connection *connection,
+                         const void *payload, size_t length)
 {
-    return frame_close_is_valid(payload, length) && !connection->close_written ? 0 : -1;
+    if (!connection->close_written)
+        return frame_close_is_valid(payload, length) ? 0 : -1;
+    broker_session_answered_close(server->options.broker, connection->session,
+                                  clock_monotonic_ms());
+    return -1;
 }
 
 /* Returning -1 from WRITEABLE loses the close frame under libuv, so it is written by hand like the
@@ -306,6 +357,14 @@ static struct ws_server *server_of(struct lws *wsi)
     return lws_context_user(lws_get_context(wsi));
 }
 
+static int take_headers(const struct ws_server *server, struct lws *wsi,
+                        struct connection *connection)
+{
+    if (server->options.tokens_required && !ws_handshake_token_id(wsi, connection->token_id))
+        return -1;
+    return ws_handshake_device_id(wsi, connection->device_id) ? 0 : -1;
+}
+
 static int phone_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                           size_t length)
 {
@@ -320,7 +379,7 @@ static int phone_callback(struct lws *wsi, enum lws_callback_reasons reason, voi
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return ws_handshake_confirm(wsi, broker_admits(server_of(wsi)->options.broker));
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: /* the last time that headers can be read */
-        return ws_handshake_device_id(wsi, connection->device_id) ? 0 : -1;
+        return take_headers(server_of(wsi), wsi, connection);
     case LWS_CALLBACK_ESTABLISHED:
         on_opened(server = server_of(wsi), wsi, connection);
         break;
@@ -332,7 +391,8 @@ static int phone_callback(struct lws *wsi, enum lws_callback_reasons reason, voi
         broker_session_alive(server->options.broker, connection->session, clock_monotonic_ms());
         break;
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-        return on_peer_close(connection, in, length);
+        result = on_peer_close(server = server_of(wsi), connection, in, length);
+        break;
     case LWS_CALLBACK_SERVER_WRITEABLE:
         result = on_writable(server = server_of(wsi), wsi, connection);
         break;
@@ -340,7 +400,8 @@ static int phone_callback(struct lws *wsi, enum lws_callback_reasons reason, voi
         on_closed(server = server_of(wsi), connection);
         break;
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
-        take_store_answers(server = server_of(wsi));
+        take_admitted(server = server_of(wsi));
+        take_store_answers(server);
         break;
     default:
         return 0;
@@ -357,33 +418,6 @@ static void on_doorbell(struct ws_server *server, struct lws *wsi)
         broker_doorbell(server->options.broker, clock_monotonic_ms());
 }
 
-static void accept_again(lws_sorted_usec_list_t *timer)
-{
-    struct ws_server *server = CONTAINER_OF(timer, struct ws_server, accept_timer);
-    if (server->acceptor)
-        lws_rx_flow_control(server->acceptor, 1);
-}
-
-/* libwebsockets' own listener spins when there are no files left, so we accept, and pause. */
-static void on_connection(struct ws_server *server, struct lws *wsi)
-{
-    for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
-        int fd = accept4((int)lws_get_socket_fd(wsi), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
-            if (!lws_adopt_socket_vhost(lws_get_vhost(wsi), fd))
-                log_warning("a connection was not taken");
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            log_warning("no files are left for phones; they wait", LOG_ERRNO);
-            lws_rx_flow_control(wsi, 0);
-            lws_sul_schedule(server->context, 0, &server->accept_timer, accept_again,
-                             FULL_PAUSE_MS * LWS_US_PER_MS);
-            return;
-        } else {
-            return;
-        }
-    }
-}
-
 static void on_signal(struct ws_server *server, struct lws *wsi);
 
 static int socket_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
@@ -392,9 +426,7 @@ static int socket_callback(struct lws *wsi, enum lws_callback_reasons reason, vo
     (void)user, (void)in, (void)length;
     if (reason == LWS_CALLBACK_RAW_RX_FILE) {
         struct ws_server *server = server_of(wsi);
-        if (wsi == server->acceptor)
-            on_connection(server, wsi);
-        else if (wsi == server->doorbell)
+        if (wsi == server->doorbell)
             on_doorbell(server, wsi);
         else if (wsi == server->signals)
             on_signal(server, wsi);
@@ -437,12 +469,12 @@ static void stop_when_drained(struct ws_server *server)
 static void on_signal(struct ws_server *server, struct lws *wsi)
 {
     uint64_t count;
-    if (read((int)lws_get_socket_fd(wsi), &count, sizeof(count)) < 0 || !server->acceptor)
+    if (read((int)lws_get_socket_fd(wsi), &count, sizeof(count)) < 0 || !server->doorman)
         return;
     log_info("stopping");
     unlink(server->options.socket_path);
-    lws_set_timeout(server->acceptor, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
-    server->acceptor = NULL;
+    doorman_stop(server->doorman);
+    server->doorman = NULL;
     broker_drain(server->options.broker, clock_monotonic_ms());
 }
 
@@ -505,11 +537,16 @@ struct ws_server *ws_server_start(const struct ws_server_options *options)
                   LOG_TEXT("path", options->socket_path), LOG_ERRNO);
     } else if (!server->wsi_of_slot || !(server->context = make_context(server))) {
         log_error("libwebsockets does not start; is libwebsockets-evlib-uv installed?");
-    } else if (!(server->acceptor = adopt(server, listen_fd)) ||
-               !(server->doorbell = adopt(server, doorbell_listen(options->doorbell_path))) ||
+    } else if (!(server->doorbell = adopt(server, doorbell_listen(options->doorbell_path))) ||
                !(server->signals = adopt(server, program_signal_fd()))) {
         log_error("a socket does not fit into the loop");
-    } else {
+    } else if ((server->doorman = doorman_start(&(struct doorman_options){
+                    .listen_fd = listen_fd,
+                    .tokens_required = options->tokens_required,
+                    .store = options->store,
+                    .admit = admit,
+                    .context = server,
+                }))) {
         set_tick_timer(server);
         return server;
     }
@@ -549,5 +586,6 @@ void ws_server_free(struct ws_server *server)
     pthread_mutex_destroy(&server->lock);
     buffer_fini(&server->out);
     free(server->wsi_of_slot);
+    free(server->admitted);
     free(server);
 }

@@ -1,5 +1,5 @@
 /*
- * The WebSocket server: libwebsockets on libuv, a Unix socket behind nginx, and the loop that feeds
+ * The WebSocket server: libwebsockets on libuv, behind the doorman and nginx, and the loop that feeds
  * the broker core and carries out its actions. The loop never waits for the store.
  */
 #ifndef BROKER_WS_SERVER_H
@@ -12,6 +12,7 @@ struct ws_server_options {
     const char *doorbell_path;
     size_t max_frame_bytes;
     unsigned max_sessions;
+    bool tokens_required; /* DEVICE_TOKENS */
     struct broker *broker;
     struct store *store;
 };

@@ -138,6 +138,14 @@ static struct store_write *begin_batch(struct store *store, struct store_write *
     return batch;
 }
 
+/* Whether it is work for the broker. */
+static bool is_news(const struct store_write *write)
+{
+    return write->verb == STORE_ENQUEUE || (write->verb == STORE_CANCEL && write->cancel.asked) ||
+           write->verb == STORE_PAIR || write->verb == STORE_CREATE_TOKEN ||
+           (write->verb == STORE_END_TOKEN && write->end_token.changed);
+}
+
 static void run_batch(struct store *store, struct store_write *batch)
 {
     const struct store_backend *backend = store->backend;
@@ -148,9 +156,7 @@ static void run_batch(struct store *store, struct store_write *batch)
         write->result = backend->execute(store->connection, write, &lost);
         if (lost)
             batch_error = write->result;
-        if (write->result == ERROR_NONE &&
-            (write->verb == STORE_ENQUEUE || (write->verb == STORE_CANCEL && write->cancel.asked)))
-            enqueued = true;
+        enqueued |= write->result == ERROR_NONE && is_news(write);
     }
     FAIL_POINT("store.before_commit");
     if (batch_error == ERROR_NONE)
@@ -418,6 +424,24 @@ enum error store_list_keys(struct store_reader *reader, struct api_key **keys, s
 {
     begin_read(reader);
     enum error error = reader->backend->list_keys(reader->connection, keys, count);
+    end_read(reader);
+    return error;
+}
+
+enum error store_find_token(struct store_reader *reader, const char *id, struct device_token *token,
+                            bool *found)
+{
+    begin_read(reader);
+    enum error error = reader->backend->find_token(reader->connection, id, token, found);
+    end_read(reader);
+    return error;
+}
+
+enum error store_list_tokens(struct store_reader *reader, struct device_token **tokens,
+                             size_t *count)
+{
+    begin_read(reader);
+    enum error error = reader->backend->list_tokens(reader->connection, tokens, count);
     end_read(reader);
     return error;
 }

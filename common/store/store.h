@@ -17,6 +17,7 @@
 #include "../api_key.h"
 #include "../base.h"
 #include "../device.h"
+#include "../device_token.h"
 #include "../error.h"
 #include "../message.h"
 
@@ -40,8 +41,8 @@ struct store_options {
     /* A write that finds the store at rest runs on the thread that submits it, which then waits for the
        disk, but for no other process: without a switch of threads that is faster. */
     bool in_place;
-    /* After a commit that is work for the broker: a new message, or one to be revoked. On
-       the thread that ran it. Or NULL. */
+    /* After a commit that is work for the broker: a new message, one to be revoked, a phone to be sent
+       away. On the thread that ran it. Or NULL. */
     void (*enqueued)(void *context);
     /* After the `done` of all writes of a commit: the moment to wake who waits for them. On the
        thread that ran them. Or NULL. */
@@ -75,6 +76,11 @@ enum store_verb {
     STORE_BROKER_LEASE,
     STORE_CREATE_KEY,
     STORE_REVOKE_KEY,
+    STORE_CREATE_PAIRING,
+    STORE_PAIR,
+    STORE_CREATE_TOKEN,
+    STORE_END_TOKEN,
+    STORE_FIND_DISMISSED,
     STORE_PROBE,
     STORE_VERB_COUNT
 };
@@ -203,10 +209,12 @@ struct store_write {
            has in its hands from before, the latest first, goes into `held`.
 
            With a journal, what was offered to it is `accepted` where the journal has the offer, and
-           otherwise queued again; what another journal of this device had is `unknown`. */
+           otherwise queued again; what another journal of this device had is `unknown`.
+           ERROR_DEVICE_TOKEN_INVALID: its token has ended, or is another device's. */
         struct {
             struct store_slot phone;
-            struct device_info info; /* owned by the submitter */
+            char token_id[SECRET_ID_SIZE]; /* "": none is needed */
+            struct device_info info;       /* owned by the submitter */
             struct message_id broker;
             struct store_journal_entry *entries; /* the submitter's */
             size_t entry_count;
@@ -243,9 +251,50 @@ struct store_write {
 
         /* A key that no longer opens anything, from the commit on. */
         struct {
-            char id[API_KEY_ID_SIZE];
+            char id[SECRET_ID_SIZE];
             bool changed; /* out: there was such a key, and it stood */
         } revoke_key;
+
+        /* A code that pairs one phone, until then. */
+        struct {
+            unsigned char code_hash[SECRET_HASH_BYTES];
+            char device_id[DEVICE_ID_SIZE]; /* "": the phone chooses */
+            int64_t expires_at_ms;          /* wall */
+        } create_pairing;
+
+        /* A phone has the code: it gets `token`, of which id and hash are filled in, for the device of the
+           code or, where that leaves it to the phone, for token.device_id. The device's token before it
+           ends. ERROR_PAIRING_CODE_INVALID: there is no such code, or no longer; ERROR_DEVICE_ID_TAKEN:
+           a phone cannot choose one that is paired. */
+        struct {
+            unsigned char code_hash[SECRET_HASH_BYTES];
+            struct device_token token; /* out: device_id, created_at_ms */
+        } pair;
+
+        /* A token without a code, made on the gateway's machine. The device's token before it ends. */
+        struct {
+            struct device_token token; /* id, hash, device_id are filled in */
+        } create_token;
+
+        /* Ends the token of a device; its connection is then to be closed. */
+        struct {
+            char device_id[DEVICE_ID_SIZE];
+            enum device_token_end end;
+            bool changed; /* out: there was one that stood */
+        } end_token;
+
+        /* Phones on this broker whose token has ended since they connected, so many of them; each is
+           found until it connects again or has left. */
+        struct {
+            struct message_id broker;
+            struct store_dismissed_device {
+                char device_id[DEVICE_ID_SIZE];
+                int64_t session;
+                enum device_token_end end; /* of its last token */
+            } * devices;                   /* out, room for capacity; the submitter's */
+            size_t capacity;
+            size_t count; /* out */
+        } find_dismissed;
     };
 
     enum error result; /* valid in `done` */
@@ -322,6 +371,14 @@ MUST_CHECK enum error store_find_key(struct store_reader *reader, const char *id
 /* All there ever were, oldest first. The caller frees *keys, also after an error. */
 MUST_CHECK enum error store_list_keys(struct store_reader *reader, struct api_key **keys,
                                       size_t *count);
+
+/* The token of that id, whatever its state. */
+MUST_CHECK enum error store_find_token(struct store_reader *reader, const char *id,
+                                       struct device_token *token, bool *found);
+
+/* The newest token of each device, by device id. The caller frees *tokens, also after an error. */
+MUST_CHECK enum error store_list_tokens(struct store_reader *reader, struct device_token **tokens,
+                                        size_t *count);
 
 /* The connected phones, by device id. The caller frees with store_devices_free. */
 MUST_CHECK enum error store_list_devices(struct store_reader *reader, struct device **devices,

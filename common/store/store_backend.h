@@ -46,6 +46,10 @@ struct store_backend {
                            bool *found);
     enum error (*list_keys)(struct store_connection *connection, struct api_key **keys,
                             size_t *count);
+    enum error (*find_token)(struct store_connection *connection, const char *id,
+                             struct device_token *token, bool *found);
+    enum error (*list_tokens)(struct store_connection *connection, struct device_token **tokens,
+                              size_t *count);
     enum error (*list_devices)(struct store_connection *connection, struct device **devices,
                                size_t *count);
     enum error (*read_statistics)(struct store_connection *connection, int64_t stuck_since_ms,

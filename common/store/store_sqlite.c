@@ -89,6 +89,11 @@ void bind_id(sqlite3_stmt *statement, int number, const struct message_id *id)
     sqlite3_bind_blob(statement, number, id->bytes, MESSAGE_ID_BYTES, SQLITE_STATIC);
 }
 
+void bind_hash(sqlite3_stmt *statement, int number, const unsigned char hash[SECRET_HASH_BYTES])
+{
+    sqlite3_bind_blob(statement, number, hash, SECRET_HASH_BYTES, SQLITE_STATIC);
+}
+
 void column_text(sqlite3_stmt *statement, int number, char *text, size_t size)
 {
     const void *value = sqlite3_column_text(statement, number);
@@ -99,12 +104,36 @@ void column_text(sqlite3_stmt *statement, int number, char *text, size_t size)
     text[length] = '\0';
 }
 
+static bool column_bytes(sqlite3_stmt *statement, int number, unsigned char *bytes, int length)
+{
+    const void *blob = sqlite3_column_blob(statement, number);
+    if (!blob || sqlite3_column_bytes(statement, number) != length)
+        return false;
+    memcpy(bytes, blob, (size_t)length);
+    return true;
+}
+
 bool column_id(sqlite3_stmt *statement, int number, struct message_id *id)
 {
-    const void *bytes = sqlite3_column_blob(statement, number);
-    if (!bytes || sqlite3_column_bytes(statement, number) != MESSAGE_ID_BYTES)
+    return column_bytes(statement, number, id->bytes, MESSAGE_ID_BYTES);
+}
+
+bool column_hash(sqlite3_stmt *statement, int number, unsigned char hash[SECRET_HASH_BYTES])
+{
+    return column_bytes(statement, number, hash, SECRET_HASH_BYTES);
+}
+
+bool make_room(void *list, size_t count, size_t *capacity, size_t size)
+{
+    void *items;
+    memcpy(&items, list, sizeof(items)); /* a pointer to any type of item */
+    if (count < *capacity)
+        return true;
+    items = reallocarray(items, MAX(64, *capacity * 2), size);
+    if (!items)
         return false;
-    memcpy(id->bytes, bytes, MESSAGE_ID_BYTES);
+    *capacity = MAX(64, *capacity * 2);
+    memcpy(list, &items, sizeof(items));
     return true;
 }
 
@@ -448,6 +477,8 @@ const struct store_backend store_backend_sqlite = {
     .list_messages = sqlite_list_messages,
     .find_key = sqlite_find_key,
     .list_keys = sqlite_list_keys,
+    .find_token = sqlite_find_token,
+    .list_tokens = sqlite_list_tokens,
     .list_devices = sqlite_list_devices,
     .read_statistics = sqlite_read_statistics,
 };

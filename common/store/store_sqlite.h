@@ -57,10 +57,16 @@ sqlite3_stmt *statement(struct store_connection *connection, enum statement id);
 void bind_integer(sqlite3_stmt *statement, int number, int64_t value);
 void bind_text(sqlite3_stmt *statement, int number, const char *text);
 void bind_id(sqlite3_stmt *statement, int number, const struct message_id *id);
+void bind_hash(sqlite3_stmt *statement, int number, const unsigned char hash[SECRET_HASH_BYTES]);
 
 /* Columns by their number; a missing text is "", a longer one is cut. */
 void column_text(sqlite3_stmt *statement, int number, char *text, size_t size);
 MUST_CHECK bool column_id(sqlite3_stmt *statement, int number, struct message_id *id);
+MUST_CHECK bool column_hash(sqlite3_stmt *statement, int number,
+                            unsigned char hash[SECRET_HASH_BYTES]);
+
+/* Makes room for one more item of that size in a list that has so many; false without memory. */
+MUST_CHECK bool make_room(void *list, size_t count, size_t *capacity, size_t size);
 
 /* Steps to the next row: ERROR_NONE and *row, or the error. Resets when there is no row. */
 MUST_CHECK enum error step(struct store_connection *connection, sqlite3_stmt *statement, bool *row);
@@ -105,6 +111,10 @@ enum error sqlite_find_key(struct store_connection *connection, const char *id, 
                            bool *found);
 enum error sqlite_list_keys(struct store_connection *connection, struct api_key **keys,
                             size_t *count);
+enum error sqlite_find_token(struct store_connection *connection, const char *id,
+                             struct device_token *token, bool *found);
+enum error sqlite_list_tokens(struct store_connection *connection, struct device_token **tokens,
+                              size_t *count);
 enum error sqlite_list_devices(struct store_connection *connection, struct device **devices,
                                size_t *count);
 enum error sqlite_read_statistics(struct store_connection *connection, int64_t stuck_since_ms,

@@ -103,11 +103,17 @@ static enum error settle_all(struct store_connection *connection, struct store_w
 enum error connect_device(struct store_connection *connection, struct store_write *write)
 {
     bool row;
+    const char *device_id = write->connect.phone.device_id;
+    enum error error = ERROR_NONE;
+    if (*write->connect.token_id)
+        error = check_token(connection, write->connect.token_id, device_id);
+    if (error != ERROR_NONE)
+        return error;
     sqlite3_stmt *upsert = statement(connection, CONNECT_DEVICE);
-    bind_device(upsert, write->connect.phone.device_id, &write->connect.info);
+    bind_device(upsert, device_id, &write->connect.info);
     bind_id(upsert, 8, &write->connect.broker);
     bind_integer(upsert, 9, connection->now_ms);
-    enum error error = step(connection, upsert, &row);
+    error = step(connection, upsert, &row);
     if (error != ERROR_NONE)
         return error;
     if (!row)

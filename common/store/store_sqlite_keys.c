@@ -1,9 +1,6 @@
 /* API keys in SQLite. */
 #include "store_sqlite_move.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 /* ---- Writes ---- */
 
 enum error create_key(struct store_connection *connection, struct store_write *write)
@@ -11,7 +8,7 @@ enum error create_key(struct store_connection *connection, struct store_write *w
     const struct api_key *key = &write->create_key.key;
     sqlite3_stmt *insert = statement(connection, INSERT_KEY);
     bind_text(insert, 1, key->id);
-    sqlite3_bind_blob(insert, 2, key->hash, sizeof(key->hash), SQLITE_STATIC);
+    bind_hash(insert, 2, key->hash);
     bind_text(insert, 3, key->label);
     bind_integer(insert, 4, key->scopes);
     bind_integer(insert, 5, connection->now_ms);
@@ -41,11 +38,7 @@ static enum error read_key(sqlite3_stmt *row, struct api_key *key)
     };
     column_text(row, 0, key->id, sizeof(key->id));
     column_text(row, 2, key->label, sizeof(key->label));
-    const void *hash = sqlite3_column_blob(row, 1);
-    if (!hash || sqlite3_column_bytes(row, 1) != API_KEY_HASH_BYTES)
-        return ERROR_INTERNAL;
-    memcpy(key->hash, hash, API_KEY_HASH_BYTES);
-    return ERROR_NONE;
+    return column_hash(row, 1, key->hash) ? ERROR_NONE : ERROR_INTERNAL;
 }
 
 enum error sqlite_find_key(struct store_connection *connection, const char *id, struct api_key *key,
@@ -72,17 +65,10 @@ enum error sqlite_list_keys(struct store_connection *connection, struct api_key 
     sqlite3_stmt *select = statement(connection, LIST_KEYS);
     enum error error = step(connection, select, &row);
     while (error == ERROR_NONE && row) {
-        if (*count == capacity) {
-            capacity = MAX(2 * capacity, (size_t)16);
-            struct api_key *more = realloc(*keys, capacity * sizeof(**keys));
-            if (!more) {
-                error = ERROR_INTERNAL;
-                break;
-            }
-            *keys = more;
-        }
-        error = read_key(select, &(*keys)[*count]);
-        ++*count;
+        if (make_room(keys, *count, &capacity, sizeof(**keys)))
+            error = read_key(select, &(*keys)[(*count)++]);
+        else
+            error = ERROR_INTERNAL;
         if (error == ERROR_NONE)
             error = step(connection, select, &row);
     }

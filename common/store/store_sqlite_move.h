@@ -79,4 +79,15 @@ enum error lease_broker(struct store_connection *connection, struct store_write 
 enum error create_key(struct store_connection *connection, struct store_write *write);
 enum error revoke_key(struct store_connection *connection, struct store_write *write);
 
+/* store_sqlite_tokens.c: the verbs of device tokens. */
+enum error create_pairing(struct store_connection *connection, struct store_write *write);
+enum error pair(struct store_connection *connection, struct store_write *write);
+enum error create_token(struct store_connection *connection, struct store_write *write);
+enum error end_token(struct store_connection *connection, struct store_write *write);
+enum error find_dismissed(struct store_connection *connection, struct store_write *write);
+
+/* Whether the token of that id opens that device: otherwise ERROR_DEVICE_TOKEN_INVALID. */
+MUST_CHECK enum error check_token(struct store_connection *connection, const char *token_id,
+                                  const char *device_id);
+
 #endif

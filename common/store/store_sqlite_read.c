@@ -254,16 +254,10 @@ enum error sqlite_list_devices(struct store_connection *connection, struct devic
     bind_integer(select, 1, clock_wall_ms());
     enum error error = step(connection, select, &row);
     while (error == ERROR_NONE && row) {
-        if (count == capacity) {
-            capacity = MAX(64, capacity * 2);
-            struct device *grown = realloc(devices, capacity * sizeof(*devices));
-            if (!grown) {
-                error = ERROR_INTERNAL;
-                break;
-            }
-            devices = grown;
-        }
-        error = read_device(select, &devices[count++]);
+        if (make_room(&devices, count, &capacity, sizeof(*devices)))
+            error = read_device(select, &devices[count++]);
+        else
+            error = ERROR_INTERNAL;
         if (error == ERROR_NONE)
             error = step(connection, select, &row);
     }

@@ -263,6 +263,11 @@ enum error sqlite_run_write(struct store_connection *connection, struct store_wr
         [STORE_BROKER_LEASE] = lease_broker,
         [STORE_CREATE_KEY] = create_key,
         [STORE_REVOKE_KEY] = revoke_key,
+        [STORE_CREATE_PAIRING] = create_pairing,
+        [STORE_PAIR] = pair,
+        [STORE_CREATE_TOKEN] = create_token,
+        [STORE_END_TOKEN] = end_token,
+        [STORE_FIND_DISMISSED] = find_dismissed,
         [STORE_PROBE] = write_probe,
     };
     return verbs[write->verb](connection, write);

@@ -46,7 +46,7 @@ void phone_open(struct phone *phone)
     };
     device_id_of(opened.device, device_id);
     bool admitted = broker_admits(world.broker) == ERROR_NONE;
-    bool there = broker_session_opened(world.broker, device_id, opened.assured, world.now_ms,
+    bool there = broker_session_opened(world.broker, device_id, "", opened.assured, world.now_ms,
                                        &opened.id);
     CHECK(there == admitted && !(there && world.draining));
     if (there) {

@@ -179,6 +179,9 @@ void promise_wanted(const struct pending *pending)
     case STORE_FIND_REVOKED:
         CHECK(!world.draining && store_count(STORE_FIND_REVOKED) == 0);
         break;
+    case STORE_FIND_DISMISSED:
+        CHECK(!world.draining && store_count(STORE_FIND_DISMISSED) == 0);
+        break;
     case STORE_DEVICE_CONNECT:
         want_connect(write);
         break;
@@ -197,6 +200,10 @@ void promise_wanted(const struct pending *pending)
     case STORE_CANCEL:
     case STORE_CREATE_KEY:
     case STORE_REVOKE_KEY:
+    case STORE_CREATE_PAIRING:
+    case STORE_PAIR:
+    case STORE_CREATE_TOKEN:
+    case STORE_END_TOKEN: /* without tokens */
     case STORE_PROBE:
     case STORE_VERB_COUNT:
         CHECK(false); /* not the broker's */

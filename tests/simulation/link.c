@@ -122,8 +122,8 @@ void link_arrives(struct world *world, unsigned index)
     }
     device_id_of(connection->phone, device_id);
     if (!world->host.broker || broker_admits(world->host.broker) != ERROR_NONE ||
-        !broker_session_opened(world->host.broker, device_id, connection->assured, world->now_ms,
-                               &connection->session)) {
+        !broker_session_opened(world->host.broker, device_id, "", connection->assured,
+                               world->now_ms, &connection->session)) {
         link_phone_notices(world, index);
         return;
     }

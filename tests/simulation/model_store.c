@@ -497,6 +497,11 @@ enum error model_store_execute(struct model_store *store, struct store_write *wr
     case STORE_DEVICE_UPDATE: /* of what the phone says of itself, which decides nothing here */
     case STORE_CREATE_KEY:
     case STORE_REVOKE_KEY:
+    case STORE_CREATE_PAIRING:
+    case STORE_PAIR:
+    case STORE_CREATE_TOKEN:
+    case STORE_END_TOKEN:
+    case STORE_FIND_DISMISSED: /* its phones have no tokens */
     case STORE_PROBE:
     case STORE_VERB_COUNT:
         break;

@@ -1,71 +1,8 @@
-/* API keys: their text, and what is kept of it. */
+/* API keys: what they allow. */
 #include "../../common/api_key.h"
 #include "unit.h"
 
-#include <stdio.h>
 #include <string.h>
-
-static void a_key_is_known_by_its_text(void **state)
-{
-    struct api_key key = {0};
-    char text[API_KEY_TEXT_SIZE], id[API_KEY_ID_SIZE];
-    (void)state;
-    assert_true(api_key_make(&key, text));
-    assert_int_equal(strlen(text), API_KEY_TEXT_SIZE - 1);
-    assert_int_equal(
-        strspn(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"),
-        strlen(text));
-    assert_memory_equal(text, "sgw_", 4);
-    assert_true(api_key_parse(text, id));
-    assert_string_equal(id, key.id);
-    assert_true(api_key_fits(&key, text));
-}
-
-static void no_two_keys_are_the_same(void **state)
-{
-    struct api_key one = {0}, two = {0};
-    char one_text[API_KEY_TEXT_SIZE], two_text[API_KEY_TEXT_SIZE];
-    (void)state;
-    assert_true(api_key_make(&one, one_text) && api_key_make(&two, two_text));
-    assert_string_not_equal(one.id, two.id);
-    assert_string_not_equal(one_text, two_text);
-    assert_false(api_key_fits(&one, two_text));
-    assert_false(api_key_fits(&two, one_text));
-}
-
-static void a_key_with_one_character_changed_is_none(void **state)
-{
-    struct api_key key = {0};
-    char text[API_KEY_TEXT_SIZE], id[API_KEY_ID_SIZE];
-    (void)state;
-    assert_true(api_key_make(&key, text));
-    for (size_t i = 0; i < strlen(text); i++) {
-        char right = text[i];
-        for (const char *wrong = "aZ0_ -\n"; *wrong; wrong++) {
-            text[i] = *wrong;
-            if (*wrong == right)
-                continue;
-            assert_false(api_key_parse(text, id));
-            assert_false(api_key_fits(&key, text));
-        }
-        text[i] = right;
-    }
-    assert_true(api_key_parse(text, id));
-}
-
-static void a_key_that_is_cut_or_longer_is_none(void **state)
-{
-    struct api_key key = {0};
-    char text[API_KEY_TEXT_SIZE + 1], id[API_KEY_ID_SIZE];
-    (void)state;
-    assert_true(api_key_make(&key, text));
-    strcat(text, "0");
-    assert_false(api_key_parse(text, id));
-    for (size_t length = API_KEY_TEXT_SIZE - 1; length-- > 0;) {
-        text[length] = '\0';
-        assert_false(api_key_parse(text, id));
-    }
-}
 
 static void scopes_are_a_list_of_words(void **state)
 {
@@ -79,7 +16,7 @@ static void scopes_are_a_list_of_words(void **state)
     api_scopes_format(scopes, text);
     assert_string_equal(text, "send,text");
     api_scopes_format(~0u, text);
-    assert_string_equal(text, "send,read,text,devices,metrics");
+    assert_string_equal(text, "send,read,text,devices,metrics,pair");
     assert_true(api_scopes_parse(text, &scopes, unknown));
     for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++)
         assert_false(api_scopes_parse(wrong[i], &scopes, unknown));
@@ -87,7 +24,14 @@ static void scopes_are_a_list_of_words(void **state)
     assert_string_equal(unknown, "everything");
 }
 
-UNIT_TESTS(cmocka_unit_test(a_key_is_known_by_its_text), cmocka_unit_test(no_two_keys_are_the_same),
-           cmocka_unit_test(a_key_with_one_character_changed_is_none),
-           cmocka_unit_test(a_key_that_is_cut_or_longer_is_none),
-           cmocka_unit_test(scopes_are_a_list_of_words))
+static void a_key_ends_when_it_says(void **state)
+{
+    struct api_key key = {.expires_at_ms = 1000};
+    (void)state;
+    assert_false(api_key_expired(&key, 999));
+    assert_true(api_key_expired(&key, 1000));
+    key.expires_at_ms = 0;
+    assert_false(api_key_expired(&key, INT64_MAX));
+}
+
+UNIT_TESTS(cmocka_unit_test(scopes_are_a_list_of_words), cmocka_unit_test(a_key_ends_when_it_says))

@@ -1,0 +1,22 @@
+/* The JSON body of a request: an object whose members are a table. */
+#ifndef API_BODY_H
+#define API_BODY_H
+
+#include "../common/json.h"
+#include "http.h"
+
+struct body_field {
+    const char *pointer; /* "/" and the name */
+    bool required;
+    /* Keeps the value in the exchange, or adds a field error. */
+    void (*take)(struct http_exchange *exchange, const char *pointer, const struct json *value);
+};
+
+/*
+ * Parses the body and takes each member. False when it has answered what is wrong with it: all that is,
+ * in one answer. `what` is what the object stands for, as in "is not a field of a message".
+ */
+MUST_CHECK bool body_take(struct http_exchange *exchange, const struct body_field *fields,
+                          size_t count, const char *what);
+
+#endif

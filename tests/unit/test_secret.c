@@ -1,0 +1,150 @@
+/* Secrets: their texts, and what is kept of them. */
+#include "../../common/secret.h"
+#include "unit.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+static const enum secret_kind kinds[] = {SECRET_API_KEY, SECRET_DEVICE_TOKEN};
+
+struct secret {
+    char text[SECRET_TEXT_SIZE + 1];
+    char id[SECRET_ID_SIZE];
+    unsigned char hash[SECRET_HASH_BYTES];
+};
+
+static struct secret make(enum secret_kind kind)
+{
+    struct secret secret;
+    assert_true(secret_make(kind, secret.text, secret.id, secret.hash));
+    return secret;
+}
+
+static void a_secret_is_known_by_its_text(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
+        struct secret secret = make(kinds[i]);
+        char id[SECRET_ID_SIZE];
+        assert_int_equal(strlen(secret.text), SECRET_TEXT_SIZE - 1);
+        assert_int_equal(
+            strspn(secret.text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"),
+            strlen(secret.text));
+        assert_memory_equal(secret.text, kinds[i] == SECRET_API_KEY ? "sgw_" : "sgd_", 4);
+        assert_true(secret_parse(kinds[i], secret.text, id));
+        assert_string_equal(id, secret.id);
+        assert_true(secret_fits(secret.hash, secret.text));
+    }
+}
+
+static void a_secret_of_one_kind_is_none_of_another(void **state)
+{
+    char id[SECRET_ID_SIZE];
+    (void)state;
+    struct secret secret = make(SECRET_API_KEY);
+    assert_false(secret_parse(SECRET_DEVICE_TOKEN, secret.text, id));
+    memcpy(secret.text, "sgd_", 4);
+    assert_false(secret_parse(SECRET_DEVICE_TOKEN, secret.text, id)); /* the check is another */
+}
+
+static void no_two_secrets_are_the_same(void **state)
+{
+    (void)state;
+    struct secret one = make(SECRET_API_KEY), two = make(SECRET_API_KEY);
+    assert_string_not_equal(one.id, two.id);
+    assert_string_not_equal(one.text, two.text);
+    assert_false(secret_fits(one.hash, two.text));
+    assert_false(secret_fits(two.hash, one.text));
+}
+
+static void one_character_changed_makes_it_none(void **state)
+{
+    char id[SECRET_ID_SIZE];
+    (void)state;
+    struct secret secret = make(SECRET_DEVICE_TOKEN);
+    for (size_t i = 0; i < strlen(secret.text); i++) {
+        char right = secret.text[i];
+        for (const char *wrong = "aZ0_ -\n"; *wrong; wrong++) {
+            secret.text[i] = *wrong;
+            if (*wrong == right)
+                continue;
+            assert_false(secret_parse(SECRET_DEVICE_TOKEN, secret.text, id));
+            assert_false(secret_fits(secret.hash, secret.text));
+        }
+        secret.text[i] = right;
+    }
+    assert_true(secret_parse(SECRET_DEVICE_TOKEN, secret.text, id));
+}
+
+static void cut_or_longer_it_is_none(void **state)
+{
+    char id[SECRET_ID_SIZE];
+    (void)state;
+    struct secret secret = make(SECRET_API_KEY);
+    strcat(secret.text, "0");
+    assert_false(secret_parse(SECRET_API_KEY, secret.text, id));
+    for (size_t length = SECRET_TEXT_SIZE - 1; length-- > 0;) {
+        secret.text[length] = '\0';
+        assert_false(secret_parse(SECRET_API_KEY, secret.text, id));
+    }
+}
+
+static void a_bearer_token_follows_its_scheme(void **state)
+{
+    (void)state;
+    assert_string_equal(secret_of_bearer("Bearer abc"), "abc");
+    assert_string_equal(secret_of_bearer("bEARER   abc"), "abc");
+    assert_null(secret_of_bearer(""));
+    assert_null(secret_of_bearer("Bearer"));
+    assert_null(secret_of_bearer("Bearerabc"));
+    assert_null(secret_of_bearer("Basic abc"));
+}
+
+static void a_pairing_code_is_what_people_type(void **state)
+{
+    char code[PAIRING_CODE_SIZE], typed[64], *p = typed;
+    unsigned char hash[SECRET_HASH_BYTES], again[SECRET_HASH_BYTES];
+    (void)state;
+    for (int round = 0; round < 100; round++) {
+        assert_true(pairing_code_make(code, hash));
+        assert_int_equal(strlen(code), PAIRING_CODE_SIZE - 1);
+        assert_int_equal(strspn(code, "0123456789ABCDEFGHJKMNPQRSTVWXYZ-"), strlen(code));
+        assert_true(pairing_code_hash(code, again));
+        assert_memory_equal(hash, again, sizeof(hash));
+        p = typed;
+        for (const char *c = code; *c; c++) {
+            if (*c == '0')
+                *p++ = 'o';
+            else if (*c == '1')
+                *p++ = round % 2 ? 'l' : 'I';
+            else if (*c == '-')
+                *p++ = ' ';
+            else
+                *p++ = (char)tolower((unsigned char)*c);
+        }
+        *p = '\0';
+        assert_true(pairing_code_hash(typed, again));
+        assert_memory_equal(hash, again, sizeof(hash));
+        code[0] = code[0] == '2' ? '3' : '2';
+        assert_true(pairing_code_hash(code, again));
+        assert_memory_not_equal(hash, again, sizeof(hash));
+    }
+    static const char *const wrong[] = {"",
+                                        "-",
+                                        "K7QM-3XTN-0V9B-AH2",
+                                        "K7QM-3XTN-0V9B-AH2EE",
+                                        "K7QM-3XTN-0V9B-AH2U",
+                                        "K7QM-3XTN-0V9B-AH2\n",
+                                        "K7QM-3XTN-0V9B-AH2\xc3\xa9"};
+    for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++)
+        assert_false(pairing_code_hash(wrong[i], again));
+}
+
+UNIT_TESTS(cmocka_unit_test(a_secret_is_known_by_its_text),
+           cmocka_unit_test(a_secret_of_one_kind_is_none_of_another),
+           cmocka_unit_test(no_two_secrets_are_the_same),
+           cmocka_unit_test(one_character_changed_makes_it_none),
+           cmocka_unit_test(cut_or_longer_it_is_none),
+           cmocka_unit_test(a_bearer_token_follows_its_scheme),
+           cmocka_unit_test(a_pairing_code_is_what_people_type))

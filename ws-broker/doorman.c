@@ -1,0 +1,260 @@
+#include "doorman.h"
+
+#include "../common/log.h"
+#include "../common/protocol.h"
+#include "ws_refusal.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    FULL_PAUSE_MS = 200,
+    HEAD_TIMEOUT_MS = 1000,
+    MAX_HEAD_BYTES = 4096, /* libwebsockets takes no more */
+};
+
+struct doorman {
+    struct doorman_options options;
+    struct store_reader *reader;
+    int stop_fd; /* readable when it shall end */
+    pthread_t thread;
+};
+
+/* ---- Reading a handshake ---- */
+
+/* Copies text[length]; false when there is no room, or something there already. */
+static bool take(char *place, size_t size, const char *text, size_t length)
+{
+    if (*place || length >= size)
+        return false;
+    memcpy(place, text, length);
+    place[length] = '\0';
+    return true;
+}
+
+static bool take_path(struct doorman_request *request, const char *line, size_t length)
+{
+    static const char start[] = "GET " PROTOCOL_PATH_PREFIX, end[] = " HTTP/1.1";
+    size_t start_length = sizeof(start) - 1, end_length = sizeof(end) - 1;
+    return length > start_length + end_length && memcmp(line, start, start_length) == 0 &&
+           memcmp(line + length - end_length, end, end_length) == 0 &&
+           take(request->device_id, sizeof(request->device_id), line + start_length,
+                length - start_length - end_length) &&
+           device_id_valid(request->device_id);
+}
+
+static bool take_header(struct doorman_request *request, const char *line, size_t length)
+{
+    static const char authorization[] = "authorization:", request_id[] = "x-request-id:";
+    char value[256] = "";
+    size_t name_length = 0;
+    if (length >= sizeof(authorization) - 1 && strncasecmp(line, authorization, 14) == 0)
+        name_length = sizeof(authorization) - 1;
+    else if (length >= sizeof(request_id) - 1 && strncasecmp(line, request_id, 13) == 0)
+        name_length = sizeof(request_id) - 1;
+    if (name_length == 0)
+        return true;
+    const char *text = line + name_length, *end = line + length;
+    while (text < end && *text == ' ')
+        text++;
+    if (name_length == sizeof(request_id) - 1)
+        return take(request->request_id, sizeof(request->request_id), text, (size_t)(end - text));
+    if (!take(value, sizeof(value), text, (size_t)(end - text)))
+        return false;
+    const char *token = secret_of_bearer(value);
+    return !token || take(request->token, sizeof(request->token), token, strlen(token));
+}
+
+bool doorman_read(const char *head, size_t length, struct doorman_request *request)
+{
+    const char *end = head + length;
+    bool first = true;
+    *request = (struct doorman_request){0};
+    if (memchr(head, '\0', length))
+        return false;
+    for (const char *line = head, *next; line < end; line = next) {
+        const char *line_end = memchr(line, '\r', (size_t)(end - line));
+        if (!line_end || line_end + 1 == end || line_end[1] != '\n')
+            return false;
+        size_t line_length = (size_t)(line_end - line);
+        next = line_end + 2;
+        if (memchr(line, '\n', line_length))
+            return false;
+        if (line_length == 0)
+            return !first && next == end; /* and nothing follows: a phone waits for its answer */
+        if (first ? !take_path(request, line, line_length)
+                  : !take_header(request, line, line_length))
+            return false;
+        first = false;
+    }
+    return false;
+}
+
+/* ---- Judging it ---- */
+
+static enum error check_token(struct doorman *doorman, const struct doorman_request *request,
+                              const char **detail)
+{
+    struct device_token token = {0};
+    char id[SECRET_ID_SIZE];
+    bool found = false;
+    *detail = "Send the header Authorization: Bearer and the token that pairing gave this phone.";
+    if (!*request->token)
+        return ERROR_DEVICE_TOKEN_REQUIRED;
+    *detail =
+        "A token begins with sgd_ and has 66 letters and digits; this is none, or not all of one.";
+    if (!secret_parse(SECRET_DEVICE_TOKEN, request->token, id))
+        return ERROR_DEVICE_TOKEN_INVALID;
+    enum error error = store_find_token(doorman->reader, id, &token, &found);
+    *detail = "Try again in a few seconds.";
+    if (error != ERROR_NONE)
+        return error;
+    bool fits = secret_fits(token.hash, request->token); /* also for an id that nobody has */
+    *detail = "This gateway has no such token; pair the phone.";
+    if (!found || !fits)
+        return ERROR_DEVICE_TOKEN_INVALID;
+    *detail = "The token is for another device id than the address names.";
+    if (strcmp(token.device_id, request->device_id) != 0)
+        error = ERROR_DEVICE_TOKEN_WRONG_DEVICE;
+    else if (token.end != DEVICE_TOKEN_STANDS)
+        error = ERROR_DEVICE_TOKEN_INVALID;
+    if (error == ERROR_DEVICE_TOKEN_INVALID)
+        *detail = "The token was ended; pair the phone anew.";
+    if (error != ERROR_NONE)
+        log_warning("a phone was refused", LOG_TEXT("device_id", request->device_id),
+                    LOG_TEXT("token", token.id), LOG_TEXT("reason", error_code(error)),
+                    LOG_TEXT("state", device_token_end_name(token.end)));
+    return error;
+}
+
+/* The head of the request, which stays where it is for libwebsockets to read. */
+static bool peek(const struct doorman *doorman, int fd, char *head, size_t *length)
+{
+    struct pollfd sockets[] = {{.fd = fd, .events = POLLIN},
+                               {.fd = doorman->stop_fd, .events = POLLIN}};
+    if (poll(sockets, ARRAY_LENGTH(sockets), HEAD_TIMEOUT_MS) <= 0 || sockets[1].revents)
+        return false;
+    ssize_t result = recv(fd, head, MAX_HEAD_BYTES, MSG_PEEK | MSG_DONTWAIT);
+    *length = result > 0 ? (size_t)result : 0;
+    return result > 0;
+}
+
+static void refuse(int fd, enum error error, const char *detail, const char *request_id)
+{
+    char rest[MAX_HEAD_BYTES];
+    struct buffer answer;
+    buffer_init(&answer, 4096);
+    ws_refusal_write(&answer, error, detail, request_id);
+    /* What is not read when a socket is closed takes the answer with it. */
+    while (recv(fd, rest, sizeof(rest), MSG_DONTWAIT) > 0)
+        ;
+    if (!answer.failed && send(fd, answer.data, answer.length, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+        log_debug("a refused phone does not hear why", LOG_ERRNO);
+    buffer_fini(&answer);
+    close(fd);
+}
+
+static void judge(struct doorman *doorman, int fd)
+{
+    char head[MAX_HEAD_BYTES];
+    size_t length;
+    struct doorman_request request = {0};
+    const char *detail = "A phone connects to /ws/device/ and its device id: 1 to 64 letters, "
+                         "digits, _ and -.";
+    enum error error = ERROR_NONE;
+    if (!doorman->options.tokens_required) {
+        doorman->options.admit(doorman->options.context, fd);
+        return;
+    }
+    if (!peek(doorman, fd, head, &length)) {
+        close(fd);
+        return;
+    }
+    if (doorman_read(head, length, &request))
+        error = check_token(doorman, &request, &detail);
+    else
+        error = ERROR_NOT_FOUND;
+    if (error == ERROR_NONE)
+        doorman->options.admit(doorman->options.context, fd);
+    else
+        refuse(fd, error, detail, request.request_id);
+}
+
+/* ---- The thread ---- */
+
+static bool is_stopped(const struct doorman *doorman, int timeout_ms)
+{
+    struct pollfd stop = {.fd = doorman->stop_fd, .events = POLLIN};
+    return poll(&stop, 1, timeout_ms) > 0;
+}
+
+/* Accepts what there is. When there are no files left it waits for some, and so do the phones. */
+static void accept_all(struct doorman *doorman)
+{
+    while (!is_stopped(doorman, 0)) {
+        int fd = accept4(doorman->options.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            judge(doorman, fd);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            log_warning("no files are left for phones; they wait", LOG_ERRNO);
+            (void)is_stopped(doorman, FULL_PAUSE_MS);
+        } else {
+            return;
+        }
+    }
+}
+
+static void *doorman_main(void *argument)
+{
+    struct doorman *doorman = argument;
+    struct pollfd sockets[] = {{.fd = doorman->options.listen_fd, .events = POLLIN},
+                               {.fd = doorman->stop_fd, .events = POLLIN}};
+    while (!sockets[1].revents) {
+        if (poll(sockets, ARRAY_LENGTH(sockets), -1) > 0)
+            accept_all(doorman);
+    }
+    return NULL;
+}
+
+static void destroy(struct doorman *doorman)
+{
+    store_reader_close(doorman->reader);
+    if (doorman->stop_fd >= 0)
+        close(doorman->stop_fd);
+    close(doorman->options.listen_fd);
+    free(doorman);
+}
+
+struct doorman *doorman_start(const struct doorman_options *options)
+{
+    struct doorman *doorman = calloc(1, sizeof(*doorman));
+    if (!doorman) {
+        close(options->listen_fd);
+        return NULL;
+    }
+    doorman->options = *options;
+    doorman->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (doorman->stop_fd >= 0 &&
+        store_reader_open(options->store, &doorman->reader) == ERROR_NONE &&
+        pthread_create(&doorman->thread, NULL, doorman_main, doorman) == 0)
+        return doorman;
+    log_error("the doorman does not start", LOG_ERRNO);
+    destroy(doorman);
+    return NULL;
+}
+
+void doorman_stop(struct doorman *doorman)
+{
+    if (!doorman)
+        return;
+    uint64_t one = 1;
+    if (write(doorman->stop_fd, &one, sizeof(one)) == sizeof(one)) /* always: it is empty */
+        pthread_join(doorman->thread, NULL);
+    destroy(doorman);
+}

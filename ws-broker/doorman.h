@@ -1,0 +1,41 @@
+/*
+ * The doorman: a thread that accepts connections and holds each handshake to its device token before
+ * the loop, and libwebsockets, hear of it. It may wait for the database, which the loop may not.
+ *
+ * Behind it nginx, which sends a handshake in one piece. What is anything else is refused.
+ */
+#ifndef BROKER_DOORMAN_H
+#define BROKER_DOORMAN_H
+
+#include "../common/secret.h"
+#include "../common/store/store.h"
+
+struct doorman_options {
+    int listen_fd; /* the doorman's from now on, also when it does not start */
+    bool tokens_required;
+    struct store *store;
+    /* Takes a connection that may come in, of which nothing was read yet. On the doorman's thread. */
+    void (*admit)(void *context, int fd);
+    void *context;
+};
+
+struct doorman;
+
+/* NULL after logging why not. */
+struct doorman *doorman_start(const struct doorman_options *options);
+
+/* Ends the thread and closes the socket: no connection is admitted after it. NULL is none. */
+void doorman_stop(struct doorman *doorman);
+
+/* What a handshake says of itself. */
+struct doorman_request {
+    char device_id[DEVICE_ID_SIZE];
+    char token[SECRET_TEXT_SIZE]; /* "": none was sent, or what cannot be one */
+    char request_id[65];
+};
+
+/* Reads the head of an HTTP request, up to its empty line. False where it is not whole, not one of a
+   phone, or says anything twice. Any thread. */
+MUST_CHECK bool doorman_read(const char *head, size_t length, struct doorman_request *request);
+
+#endif
