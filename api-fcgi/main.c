@@ -4,6 +4,7 @@
 #include "../common/fail_point.h"
 #include "../common/log.h"
 #include "../common/program.h"
+#include "../common/public_url.h"
 #include "api.h"
 #include "command.h"
 #include "fcgi_server.h"
@@ -42,6 +43,14 @@ static void completed(void *context)
     fcgi_server_wake(listeners->server);
 }
 
+/* What nginx listens on may have no answer, and need none; what somebody wrote must have one. */
+static void check_public_url(const struct settings *settings)
+{
+    char url[PUBLIC_URL_SIZE], problem[SETTINGS_PROBLEM_SIZE];
+    if (*settings->public_url && !public_url(settings, url, problem))
+        program_fail("a setting is not valid", problem);
+}
+
 int main(int argc, char **argv)
 {
     int status;
@@ -52,6 +61,7 @@ int main(int argc, char **argv)
     program_start(argc, argv, "api-fcgi", "answers the REST API of the SMS gateway, behind nginx",
                   &settings);
     program_file_limit();
+    check_public_url(&settings);
 
     /* Rings after each commit that queued a message. */
     char doorbell_path[SETTINGS_TEXT_SIZE];

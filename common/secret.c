@@ -1,4 +1,4 @@
-/* The only file here that knows libcrypto. */
+/* The only file that knows libcrypto's hashes; certificate.c has its certificates. */
 #include "secret.h"
 
 #include <ctype.h>

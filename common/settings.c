@@ -80,10 +80,12 @@ static bool is_allowed(const char *allowed, const char *value)
 static bool assign_text(struct settings *settings, const struct setting *setting, const char *value,
                         const char *where, char *problem)
 {
-    if (*value == '\0' || strlen(value) >= SETTINGS_TEXT_SIZE || strpbrk(value, "\n\r'\"")) {
+    bool may_be_empty = *setting->default_text == '\0';
+    if ((*value == '\0' && !may_be_empty) || strlen(value) >= SETTINGS_TEXT_SIZE ||
+        strpbrk(value, "\n\r'\"")) {
         snprintf(problem, SETTINGS_PROBLEM_SIZE,
-                 "%s: %s must be a text of 1 to %d characters without quotes and line ends", where,
-                 setting->name, SETTINGS_TEXT_SIZE - 1);
+                 "%s: %s must be a text of %d to %d characters without quotes and line ends", where,
+                 setting->name, may_be_empty ? 0 : 1, SETTINGS_TEXT_SIZE - 1);
         return false;
     }
     if (setting->allowed && !is_allowed(setting->allowed, value)) {
@@ -266,6 +268,11 @@ void settings_print(const struct settings *settings, FILE *out)
     }
 }
 
+static bool has_default(const struct setting *setting)
+{
+    return setting->type == SETTING_NUMBER || *setting->default_text;
+}
+
 static void print_default(const struct setting *setting, FILE *out)
 {
     if (setting->type == SETTING_TEXT)
@@ -294,7 +301,10 @@ void settings_print_help(FILE *out)
         fprintf(out, "  %s (", table[i].name);
         print_values(&table[i], "|", out);
         fprintf(out, "%s%s; default ", *table[i].unit ? " " : "", table[i].unit);
-        print_default(&table[i], out);
+        if (has_default(&table[i]))
+            print_default(&table[i], out);
+        else
+            fputs("empty", out);
         fprintf(out, ")\n      %s.\n", table[i].meaning);
     }
 }
@@ -329,9 +339,13 @@ void settings_print_markdown(FILE *out)
     for (size_t i = 0; i < ARRAY_LENGTH(table); i++) {
         fprintf(out, "| `%s` | ", table[i].name);
         print_values(&table[i], ", ", out);
-        fprintf(out, " | %s | `", table[i].unit);
-        print_default(&table[i], out);
-        fprintf(out, "` | %s | %s |\n", table[i].used_by, table[i].meaning);
+        fprintf(out, " | %s | ", table[i].unit);
+        if (has_default(&table[i])) {
+            fputc('`', out);
+            print_default(&table[i], out);
+            fputc('`', out);
+        }
+        fprintf(out, " | %s | %s |\n", table[i].used_by, table[i].meaning);
     }
 }
 

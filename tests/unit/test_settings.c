@@ -349,6 +349,7 @@ static void every_number_is_whole_and_decimal(void **state)
     }
 }
 
+/* None only where that is the default, so that what is printed can be read back. */
 static void texts_of_any_kind_have_1_to_1023_characters(void **state)
 {
     (void)state;
@@ -358,6 +359,7 @@ static void texts_of_any_kind_have_1_to_1023_characters(void **state)
         if (!row->is_text || row->allowed)
             continue;
         assert_true(accepts(row, value, &settings));
+        assert_int_equal(accepts(row, "", &settings), *row->text_default == '\0');
         memset(value, 'x', SETTINGS_TEXT_SIZE);
         assert_false(accepts(row, value, &settings));
         value[SETTINGS_TEXT_SIZE - 1] = '\0';

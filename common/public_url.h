@@ -1,0 +1,19 @@
+/* The address at which phones and clients reach the gateway. */
+#ifndef COMMON_PUBLIC_URL_H
+#define COMMON_PUBLIC_URL_H
+
+#include "settings.h"
+
+enum { PUBLIC_URL_SIZE = SETTINGS_TEXT_SIZE + 32 };
+
+/*
+ * Writes the base URL, as https://sms.example.org: PUBLIC_URL where it is set, or else what nginx
+ * listens on. Where that is every address, the machine's first IPv4 address that is up and no
+ * loopback stands for it. No slash at the end. Any thread; asks the kernel, not the network.
+ *
+ * On false `problem` says in one sentence what to set.
+ */
+MUST_CHECK bool public_url(const struct settings *settings, char url[PUBLIC_URL_SIZE],
+                           char problem[SETTINGS_PROBLEM_SIZE]);
+
+#endif
