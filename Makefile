@@ -84,7 +84,7 @@ preloads: $(PRELOADS)
 
 $(OUT)/api-fcgi: $(call objects,$(API)) $(OUT)/libcommon.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lfcgi $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lfcgi -lqrencode $(LDLIBS)
 $(OUT)/ws-broker: $(call objects,$(BROKER)) $(OUT)/libcommon.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lwebsockets -luv $(LDLIBS)
@@ -113,7 +113,7 @@ $(OUT)/tests/fuzz_%: $(OUT)/obj/tests/fuzz/fuzz_%.o $(filter %.o,$(FUZZ_MAIN)) $
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter -%,$(FUZZ_MAIN)) $(filter %.a,$^) -lfcgi \
-	    $(LDLIBS)
+	    -lqrencode $(LDLIBS)
 
 # The load generator, the ceilings it is held against, and what makes large databases.
 build/bench/bench-load: $(call objects,$(BENCH_LOAD))

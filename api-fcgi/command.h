@@ -56,5 +56,6 @@ int command_fail(const struct command *command, enum error error);
 
 /* The families; each in the file of its name. */
 extern const struct command_family keys_commands;
+extern const struct command_family devices_commands;
 
 #endif

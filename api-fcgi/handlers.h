@@ -15,6 +15,11 @@ enum http_outcome handle_list_messages(struct http_exchange *exchange);
 /* devices.c */
 enum http_outcome handle_list_devices(struct http_exchange *exchange);
 
+/* pairing.c */
+enum http_outcome handle_create_pairing(struct http_exchange *exchange);
+enum http_outcome handle_pair(struct http_exchange *exchange);
+enum http_outcome handle_revoke_device(struct http_exchange *exchange);
+
 /* health.c */
 enum http_outcome handle_livez(struct http_exchange *exchange);
 enum http_outcome handle_readyz(struct http_exchange *exchange);

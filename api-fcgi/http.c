@@ -68,6 +68,14 @@ void http_add_header(struct http_exchange *exchange, const char *name, const cha
     va_end(arguments);
 }
 
+struct log_field http_key_field(const struct http_exchange *exchange)
+{
+    struct log_field field = LOG_TEXT("key", exchange->key_id);
+    if (!*exchange->key_id)
+        field.kind = LOG_KIND_END;
+    return field;
+}
+
 const char *http_reason(int status)
 {
     static const struct {
@@ -75,6 +83,7 @@ const char *http_reason(int status)
         const char *reason;
     } reasons[] = {
         {200, "OK"},
+        {201, "Created"},
         {202, "Accepted"},
         {400, "Bad Request"},
         {401, "Unauthorized"},

@@ -9,6 +9,7 @@
 
 #include "../common/buffer.h"
 #include "../common/error.h"
+#include "../common/log.h"
 #include "../common/store/store.h"
 
 struct api;
@@ -62,6 +63,9 @@ struct http_exchange {
     /* By a handler that may take long: another worker looks for requests meanwhile. */
     void (*step_aside)(struct http_exchange *exchange);
     struct message message; /* what the write is about */
+
+    int64_t pairing_minutes;      /* that a code shall last */
+    char token[SECRET_TEXT_SIZE]; /* of a phone that pairs, until it is answered */
 };
 
 /* Once, before the first request; `wake` and `step_aside` are the server's to fill in. `wake` takes a
@@ -77,6 +81,9 @@ void http_begin_json(struct http_exchange *exchange, int status);
 
 void http_add_header(struct http_exchange *exchange, const char *name, const char *format, ...)
     PRINTF_FORMAT(3, 4);
+
+/* Whose key it was, at the end of a log line; nothing without one. */
+struct log_field http_key_field(const struct http_exchange *exchange);
 
 /* The phrase that goes with a status (RFC 9110, 15), for those there are here. */
 const char *http_reason(int status);

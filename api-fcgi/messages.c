@@ -48,15 +48,6 @@ static const struct body_field fields[] = {
     {"/message", true, take_text},
 };
 
-/* Whose key it was, at the end of a log line; nothing without one. */
-static struct log_field key_field(const struct http_exchange *exchange)
-{
-    struct log_field field = LOG_TEXT("key", exchange->key_id);
-    if (!*exchange->key_id)
-        field.kind = LOG_KIND_END;
-    return field;
-}
-
 /* ---- Sending ---- */
 
 static void answer_accepted(struct http_exchange *exchange)
@@ -73,7 +64,7 @@ static void answer_accepted(struct http_exchange *exchange)
     log_info("message accepted", LOG_TEXT("message_id", id),
              LOG_PHONE("phone_number", message->phone_number),
              LOG_NUMBER("segments", message->segments),
-             LOG_TEXT("request_id", exchange->request.request_id), key_field(exchange));
+             LOG_TEXT("request_id", exchange->request.request_id), http_key_field(exchange));
 
     struct json_writer json = {.out = &exchange->response.body};
     http_begin_json(exchange, 202);
@@ -141,7 +132,7 @@ static void answer_cancelled(struct http_exchange *exchange)
     switch (write->result) {
     case ERROR_NONE:
         log_info("message cancelled", LOG_TEXT("message_id", id),
-                 LOG_TEXT("request_id", exchange->request.request_id), key_field(exchange));
+                 LOG_TEXT("request_id", exchange->request.request_id), http_key_field(exchange));
         answer_message(exchange, write->cancel.asked ? 202 : 200, &write->cancel.id);
         break;
     case ERROR_MESSAGE_NOT_FOUND:

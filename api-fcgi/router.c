@@ -19,6 +19,9 @@ static const struct route {
     {{"GET", "/api/sms/{message_id}"}, API_SCOPE_READ, false, false, handle_get_message},
     {{"DELETE", "/api/sms/{message_id}"}, API_SCOPE_SEND, false, false, handle_cancel_message},
     {{"GET", "/api/devices"}, API_SCOPE_DEVICES, false, true, handle_list_devices},
+    {{"DELETE", "/api/devices/{device_id}"}, API_SCOPE_PAIR, false, false, handle_revoke_device},
+    {{"POST", "/api/pairings"}, API_SCOPE_PAIR, true, false, handle_create_pairing},
+    {{"POST", "/api/pair"}, 0, true, false, handle_pair}, /* whoever has a code */
     {{"GET", "/livez"}, 0, false, false, handle_livez},
     {{"GET", "/readyz"}, 0, false, false, handle_readyz},
     {{"GET", "/metrics"}, API_SCOPE_METRICS, false, true, handle_metrics},

@@ -7,10 +7,13 @@ set -m # each child in its own process group: Ctrl-C comes to this script alone,
 PATH=$PATH:/usr/sbin # where Debian has nginx, and not every user looks
 source_dir=$(cd "$(dirname "$0")/.." && pwd)
 programs=${PROGRAMS:-$source_dir/build}
-keys_are_chosen=no
-if [ -n "${API_KEYS+x}" ] || grep -Eqs '^[[:space:]]*API_KEYS[[:space:]]*=' .env; then
-    keys_are_chosen=yes
-fi
+is_chosen() {
+    [ -n "${!1+x}" ] || grep -Eqs "^[[:space:]]*$1[[:space:]]*=" .env
+}
+unchosen=()
+for name in API_KEYS DEVICE_TOKENS; do
+    is_chosen "$name" || unchosen+=("$name")
+done
 settings=$("$programs/api-fcgi" --check-config)
 eval "$settings"
 
@@ -19,8 +22,10 @@ is_loopback() {
 }
 
 # A key for oneself is a nuisance, so the default is another one where only this machine can connect.
-if [ "$keys_are_chosen" = no ] && is_loopback; then
-    export API_KEYS=off
+if is_loopback; then
+    for name in "${unchosen[@]}"; do
+        export "$name=off"
+    done
 fi
 
 host=$LISTEN_ADDRESS # as people write it
@@ -137,6 +142,14 @@ else
 Each request needs an API key, in the header Authorization: Bearer KEY. This makes one:
   ${programs#"$PWD"/}/api-fcgi keys create NAME
 END
+fi
+if [ "$DEVICE_TOKENS" = required ]; then
+    cat <<END
+Each phone needs a token. This pairs one:
+  ${programs#"$PWD"/}/api-fcgi devices pair
+END
+elif ! is_loopback; then
+    echo "WARNING: any phone that reaches $address is given messages (DEVICE_TOKENS=off)."
 fi
 echo "Ctrl-C stops it."
 supervise

@@ -161,11 +161,12 @@ DOORS = {
     "uv.h": {"ws-broker/ws_server.c"},
     "cjson/cJSON.h": {"common/json.c"},
     "uuid/uuid.h": {"common/message_id.c"},
-    "openssl/sha.h": {"common/api_key.c"},
-    "openssl/crypto.h": {"common/api_key.c"},
+    "openssl/sha.h": {"common/secret.c"},
+    "openssl/crypto.h": {"common/secret.c"},
     "openssl/x509.h": {"common/certificate.c"},
     "openssl/pem.h": {"common/certificate.c"},
     "openssl/err.h": {"common/certificate.c"},
+    "qrencode.h": {"api-fcgi/qr_code.c"},
 }
 
 

@@ -92,12 +92,25 @@ def check_answer(method, path, status, headers, body):
         check_schema(answer["content"][media_type]["schema"], body)
 
 
+class _From(requests.adapters.HTTPAdapter):
+    """Connects from an address of this machine."""
+
+    def __init__(self, source):
+        self.source = source
+        super().__init__()
+
+    def init_poolmanager(self, *arguments, **options):
+        super().init_poolmanager(*arguments, source_address=(self.source, 0), **options)
+
+
 class Api:
-    def __init__(self, url, key=None):
+    def __init__(self, url, key=None, source=None):
         self.url = url
         self.key = key  # of the gateway's API
         self.session = requests.Session()
         self.session.trust_env = False
+        if source:
+            self.session.mount("http://", _From(source))
 
     def close(self):
         self.session.close()

@@ -1,5 +1,6 @@
 """A gateway of a test's own: nginx, api-fcgi and ws-broker in a temporary folder, on its own port."""
 
+import itertools
 import os
 import signal
 import socket
@@ -129,6 +130,7 @@ class Gateway:
             "HTTP_PORT": str(self.port),
             "LOG_LEVEL": "debug",
             "API_KEYS": "off",
+            "DEVICE_TOKENS": "off",
             "ASAN_OPTIONS": "detect_leaks=1:exitcode=99",
             "UBSAN_OPTIONS": "print_stacktrace=1",
         } | {name: str(value) for name, value in (settings or {}).items()}
@@ -143,6 +145,9 @@ class Gateway:
                                      "run/nginx.conf"], self.folder, environment)
         self.processes = (self.api_fcgi, self.ws_broker, self.nginx)
         self.environment = environment
+        self.device_tokens = {}
+        self.pairing_apis = []
+        self.sources = itertools.count(250)
 
     def command(self, *arguments):
         """api-fcgi and a command, as an operator runs it; its (status, stdout, stderr)."""
@@ -161,6 +166,23 @@ class Gateway:
         assert status == 0, errors
         return key.strip()
 
+    def device_token(self, device_id):
+        """The token of a device, made once by hand; "" where phones need none."""
+        if self.environment["DEVICE_TOKENS"] == "off":
+            return ""
+        if device_id not in self.device_tokens:
+            status, token, errors = self.command("devices", "token", device_id)
+            assert status == 0, errors
+            self.device_tokens[device_id] = token.strip()
+        return self.device_tokens[device_id]
+
+    def pairing_api(self):
+        """An API client at an address of its own: few pairings a minute are allowed from one."""
+        number = next(self.sources)
+        api = Api(self.url, source=f"127.0.{number // 250}.{number % 250 + 2}")
+        self.pairing_apis.append(api)
+        return api
+
     def start(self):
         for process in self.processes:
             process.start()
@@ -168,7 +190,8 @@ class Gateway:
 
     def stop(self):
         """Stops what still runs; every program must end well and have nothing to confess."""
-        self.api.close()
+        for api in (self.api, *self.pairing_apis):
+            api.close()
         try:
             for process in self.processes:
                 if process.is_running():

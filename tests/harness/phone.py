@@ -41,8 +41,12 @@ async def _connect(url, options):
 class Phone:
     """A connection of a phone. With `info` it says who it is and waits for the acknowledgement."""
 
-    def __init__(self, gateway, device_id, info=None, hello=True, **options):
+    def __init__(self, gateway, device_id, info=None, hello=True, token=None, **options):
+        """`token`: of the device; "" is none. By default one made by hand, if the gateway wants any."""
         self.device_id = device_id
+        token = gateway.device_token(device_id) if token is None else token
+        if token:
+            options.setdefault("extra_headers", {})["Authorization"] = f"Bearer {token}"
         options = {"compression": None, "ping_interval": None, "max_size": None} | options
         self.socket = _run(_connect(gateway.ws_url + device_id, options))
         if hello:

@@ -14,7 +14,7 @@ import pytest
 from harness.api import Api, description
 from harness.gateway import Gateway
 
-SCOPES = ("send", "read", "text", "devices", "metrics")
+SCOPES = ("send", "read", "text", "devices", "metrics", "pair")
 DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 
@@ -65,10 +65,20 @@ def locked(build, tmp_path_factory):
     gateway.stop()
 
 
+def example_of(method, path):
+    """The body that the description gives as an example; None where the route takes none."""
+    operation = description()["paths"][path.split("?")[0]].get(method.lower(), {}) \
+        if path.split("?")[0] in description()["paths"] else {}
+    media = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    examples = [example["value"] for example in media.get("examples", {}).values()]
+    return media.get("example", examples[0] if examples else None)
+
+
 def ask(locked, method, path, key=None, authorization=None):
     gateway, keys, _ = locked
     headers = {"Authorization": authorization} if authorization is not None else {}
-    body = {"json": {"phone_number": "+1234567890", "message": "x"}} if method == "POST" else {}
+    example = example_of(method, path)
+    body = {} if example is None else {"json": example}
     api = Api(gateway.url, key)
     answer = api.request(method, path.replace("{message_id}", keys["message_id"]), headers=headers,
                          **body)
@@ -78,7 +88,7 @@ def ask(locked, method, path, key=None, authorization=None):
 
 def test_the_description_says_what_each_route_needs():
     assert {scope for *_, scope in PROTECTED} | {"text"} == set(SCOPES)
-    assert set(OPEN) == {("GET", "/livez"), ("GET", "/readyz")}
+    assert set(OPEN) == {("GET", "/livez"), ("GET", "/readyz"), ("POST", "/api/pair")}
 
 
 @pytest.mark.parametrize("method, path, _", PROTECTED)
@@ -89,8 +99,12 @@ def test_without_a_key_nothing_is_answered(locked, method, path, _):
 
 
 @pytest.mark.parametrize("method, path", OPEN)
-def test_probes_need_no_key(locked, method, path):
-    assert ask(locked, method, path).status_code == 200
+def test_the_open_routes_need_no_key(locked, method, path):
+    answer = ask(locked, method, path)
+    if path == "/api/pair":  # the code is the key
+        assert (answer.status_code, answer.json()["code"]) == (403, "pairing_code_invalid")
+    else:
+        assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("method, path, _", PROTECTED)
@@ -112,9 +126,12 @@ def test_a_key_with_every_other_scope_is_not_enough(locked, method, path, scope)
 
 @pytest.mark.parametrize("method, path, scope", PROTECTED)
 def test_the_scope_of_the_route_is_enough(locked, method, path, scope):
-    message_id = locked[2].send()["message_id"]
-    key = locked[0].make_key(scope)
-    assert ask(locked, method, path.replace("{message_id}", message_id), key).ok
+    gateway, _, api = locked
+    message_id = api.send()["message_id"]
+    if "{device_id}" in path:
+        assert gateway.command("devices", "token", "phone")[0] == 0
+    target = path.replace("{message_id}", message_id).replace("{device_id}", "phone")
+    assert ask(locked, method, target, gateway.make_key(scope)).ok
 
 
 @pytest.mark.parametrize("header", [

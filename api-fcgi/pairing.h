@@ -1,0 +1,29 @@
+/* What a phone is told to pair itself: by the command `devices pair` and by POST /api/pairings alike. */
+#ifndef API_PAIRING_H
+#define API_PAIRING_H
+
+#include "../common/public_url.h"
+#include "../common/store/store.h"
+
+enum {
+    PAIRING_URI_SIZE = 3 * PUBLIC_URL_SIZE + 256,
+    PAIRING_MINUTES = 10, /* that a code lasts, where nobody says */
+    PAIRING_MOST_MINUTES = 60,
+};
+
+struct pairing {
+    char code[PAIRING_CODE_SIZE];
+    char url[PUBLIC_URL_SIZE]; /* of the gateway */
+    char uri[PAIRING_URI_SIZE];
+};
+
+/*
+ * Makes a code and fills in STORE_CREATE_PAIRING, but for the device id. The URI is the content of the QR
+ * code: sms-gateway://pair?url=…&code=…, and &ca=… with the fingerprint of the gateway's own CA where it
+ * has one. On false `problem` says in one sentence what to set.
+ */
+MUST_CHECK bool pairing_make(const struct settings *settings, int64_t minutes,
+                             struct store_write *write, struct pairing *pairing,
+                             char problem[SETTINGS_PROBLEM_SIZE]);
+
+#endif

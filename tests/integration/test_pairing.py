@@ -1,0 +1,365 @@
+"""Device tokens: how phones get them, what they open, and how they end."""
+
+import hashlib
+import json
+import re
+import sqlite3
+import subprocess
+import time
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import websockets
+
+from harness.api import Api, check_problem
+from harness.gateway import Gateway
+from harness.phone import AssuredPhone, Phone
+from harness.waiting import LIMIT_SECONDS, wait_for
+
+CODE = re.compile(r"code +((?:[0-9A-Z]{4}-){3}[0-9A-Z]{4})")
+
+
+@pytest.fixture(scope="module")
+def guarded(build, tmp_path_factory):
+    """A gateway that wants tokens and keys; `api` may all."""
+    gateway = Gateway(tmp_path_factory.mktemp("guarded"), build,
+                      {"API_KEYS": "required", "DEVICE_TOKENS": "required"})
+    gateway.start()
+    gateway.api.key = gateway.make_key("send", "read", "text", "devices", "pair")
+    yield gateway
+    gateway.stop()
+
+
+def new_code(gateway, *arguments):
+    """A pairing code, as the command prints it."""
+    status, output, errors = gateway.command("devices", "pair", *arguments)
+    assert status == 0, errors
+    return CODE.search(output).group(1)
+
+
+def pair(gateway, code, device_id=None):
+    body = {"code": code} if device_id is None else {"code": code, "device_id": device_id}
+    return gateway.pairing_api().request("POST", "/api/pair", json=body)
+
+
+def paired(gateway, device_id):
+    """The token of a device that was paired with a code."""
+    answer = pair(gateway, new_code(gateway, device_id))
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["device_id"] == device_id
+    return answer.json()["token"]
+
+
+def refused(gateway, device_id, token, **options):
+    """The status and code with which the gateway refuses a handshake."""
+    with pytest.raises(websockets.InvalidStatusCode) as refusal:
+        Phone(gateway, device_id, token=token, **options)
+    return refusal.value.status_code
+
+
+def refusal(gateway, device_id, *headers):
+    """The whole answer to a handshake, by curl."""
+    options = [option for header in headers for option in ("-H", header)]
+    answer = subprocess.run(
+        ["curl", "-sS", "--http1.1", "--max-time", "10", "-D", "/dev/stderr", *options,
+         "-H", "Upgrade: websocket", "-H", "Connection: Upgrade", "-H", "Sec-WebSocket-Version: 13",
+         "-H", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+         f"{gateway.url}/ws/device/{device_id}"], capture_output=True, text=True, check=True)
+    body = json.loads(answer.stdout)
+    head = answer.stderr
+    status = int(head.split()[1])
+    check_problem(status, re.search(r"(?i)content-type: (\S+)", head).group(1), body)
+    return status, body["code"], head
+
+
+# ---- Getting one ----
+
+
+def test_a_phone_is_paired_with_the_code_that_the_command_prints(guarded):
+    token = paired(guarded, "by-command")
+    phone = Phone(guarded, "by-command", token=token)
+    message = guarded.api.send()
+    assert phone.receive_sms()["message_id"] == message["message_id"]
+    phone.report(message["message_id"], "sent")
+    guarded.api.wait_status(message["message_id"], "sent")
+    phone.close()
+
+
+def test_a_phone_is_paired_with_the_code_that_the_api_gives(guarded):
+    made = guarded.api.request("POST", "/api/pairings", json={"minutes": 1})
+    assert made.status_code == 201, made.text
+    made = made.json()
+    uri = urlsplit(made["uri"])
+    assert (uri.scheme, uri.netloc) == ("sms-gateway", "pair")
+    assert parse_qs(uri.query) == {"url": [guarded.url], "code": [made["code"]]}
+    typed = made["code"].lower().replace("-", " ").replace("0", "o").replace("1", "l")
+    answer = pair(guarded, typed).json()
+    assert answer["path"] == f"/ws/device/{answer['device_id']}"
+    phone = AssuredPhone(guarded, answer["device_id"], token=answer["token"])
+    assert answer["device_id"] in guarded.api.devices()
+    phone.close()
+
+
+def decode(image):
+    """What a reader of QR codes that nobody here wrote sees in a picture."""
+    output = subprocess.run(["zbarimg", "-q", "--raw", image], capture_output=True, text=True,
+                            check=False)
+    assert output.returncode == 0, output
+    return output.stdout.strip()
+
+
+def write_picture(rows, path):
+    """A PGM from rows of modules, each eight pixels wide."""
+    scale = 8
+    lines = ["P2", f"{len(rows[0]) * scale} {len(rows) * scale}", "1"]
+    for row in rows:
+        line = " ".join(("0" if dark else "1") for dark in row for _ in range(scale))
+        lines += [line] * scale
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_the_qr_code_in_the_terminal_is_the_link(guarded, tmp_path):
+    status, output, errors = guarded.command("devices", "pair", "by-qr")
+    assert status == 0, errors
+    link = re.search(r"link +(\S+)", output).group(1)
+    halves = {"█": (0, 0), "▀": (0, 1), "▄": (1, 0), " ": (1, 1)}
+    rows = []
+    for line in re.findall(r"\x1b\[40;37;1m(.*)\x1b\[0m", output):
+        rows += list(zip(*(halves[character] for character in line)))
+    write_picture(rows, tmp_path / "terminal.pgm")
+    assert decode(tmp_path / "terminal.pgm") == link
+    assert pair(guarded, parse_qs(urlsplit(link).query)["code"][0]).status_code == 201
+
+
+def test_the_qr_code_of_the_api_is_the_link(guarded, tmp_path):
+    made = guarded.api.request("POST", "/api/pairings", json={}).json()
+    size = int(re.search(r'viewBox="0 0 (\d+) ', made["qr_svg"]).group(1))
+    rows = [[0] * size for _ in range(size)]
+    for x, y, width in re.findall(r"M(\d+) (\d+)h(\d+)v1", made["qr_svg"]):
+        rows[int(y)][int(x):int(x) + int(width)] = [1] * int(width)
+    write_picture(rows, tmp_path / "svg.pgm")
+    assert decode(tmp_path / "svg.pgm") == made["uri"]
+
+
+def test_a_code_works_once(guarded):
+    code = new_code(guarded, "once")
+    assert pair(guarded, code).status_code == 201
+    answer = pair(guarded, code)
+    assert (answer.status_code, answer.json()["code"]) == (403, "pairing_code_invalid")
+
+
+def test_of_many_that_use_a_code_at_once_one_is_paired(guarded):
+    code = new_code(guarded)
+    processes = [subprocess.Popen(
+        ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--interface", f"127.0.3.{i}",
+         "-H", "Content-Type: application/json", "-d", json.dumps({"code": code}),
+         f"{guarded.url}/api/pair"], stdout=subprocess.PIPE, text=True) for i in range(1, 13)]
+    statuses = [process.communicate(timeout=LIMIT_SECONDS)[0] for process in processes]
+    assert sorted(statuses) == ["201"] + ["403"] * 11
+
+
+def insert_code(gateway, code, expires_at_ms):
+    """As the command does. The gateway does not run."""
+    database = sqlite3.connect(gateway.database)
+    database.execute("INSERT INTO pairing VALUES (?, NULL, ?)",
+                     (hashlib.sha256(code.replace("-", "").encode()).digest(), expires_at_ms))
+    database.commit()
+    database.close()
+
+
+def test_a_code_ends_with_its_time(make_gateway):
+    gateway = make_gateway(DEVICE_TOKENS="required")
+    new_code(gateway)  # makes the database
+    now_ms = int(time.time() * 1000)
+    insert_code(gateway, "AAAA-AAAA-AAAA-AAAA", now_ms - 1)
+    insert_code(gateway, "BBBB-BBBB-BBBB-BBBB", now_ms + 3600 * 1000)
+    gateway.start()
+    answer = pair(gateway, "AAAA-AAAA-AAAA-AAAA")
+    assert (answer.status_code, answer.json()["code"]) == (403, "pairing_code_invalid")
+    assert pair(gateway, "BBBB-BBBB-BBBB-BBBB").status_code == 201
+    new_code(gateway)  # throws away what is over
+    assert gateway.query("SELECT count(*) FROM pairing WHERE expires_at_ms < ?", now_ms) == [(0,)]
+
+
+@pytest.mark.parametrize("body, pointer", [
+    ({}, "/code"), ({"code": 1}, "/code"), ({"code": "K7QM"}, "/code"),
+    ({"code": "K7QM-3XTN-0V9B-AH2E", "device_id": "a b"}, "/device_id"),
+    ({"code": "K7QM-3XTN-0V9B-AH2E", "device_id": ""}, "/device_id"),
+    ({"code": "K7QM-3XTN-0V9B-AH2E", "device_id": None}, "/device_id"),
+    ({"code": "K7QM-3XTN-0V9B-AH2E", "phone": "mine"}, "/phone"),
+])
+def test_a_wrong_request_to_pair_says_what_is_wrong(guarded, body, pointer):
+    answer = guarded.pairing_api().request("POST", "/api/pair", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize("body, pointer", [
+    ({"minutes": 0}, "/minutes"), ({"minutes": 61}, "/minutes"), ({"minutes": "1"}, "/minutes"),
+    ({"device_id": "a/b"}, "/device_id"), ({"device": "a"}, "/device"),
+])
+def test_a_wrong_wish_for_a_code_says_what_is_wrong(guarded, body, pointer):
+    answer = guarded.api.request("POST", "/api/pairings", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+def test_a_phone_cannot_choose_the_id_of_another(guarded):
+    token = paired(guarded, "taken")
+    code = new_code(guarded)
+    answer = pair(guarded, code, "taken")
+    assert (answer.status_code, answer.json()["code"]) == (409, "device_id_taken")
+    Phone(guarded, "taken", token=token).close()
+    assert pair(guarded, code, "not-taken").json()["device_id"] == "not-taken"  # nothing was used up
+
+
+def test_the_device_of_a_code_counts_more_than_the_phones_wish(guarded):
+    assert pair(guarded, new_code(guarded, "wanted"), "wished").json()["device_id"] == "wanted"
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (("pair", "a b"), "1 to 64 letters"), (("pair", "--minutes", "61"), "1 to 60"),
+    (("pair", "--minutes", "x"), "1 to 60"), (("revoke", "nobody"), "no phone is paired"),
+    (("token", ""), "1 to 64 letters"), (("token",), "usage:"), (("unpair",), "takes pair, token"),
+])
+def test_the_command_says_what_is_wrong(guarded, arguments, words):
+    status, _, errors = guarded.command("devices", *arguments)
+    assert status != 0 and words in errors
+
+
+# ---- What it opens ----
+
+
+def test_handshakes_without_the_right_token_are_refused(guarded):
+    own, other = paired(guarded, "own"), paired(guarded, "other")
+    mistyped = own[:-1] + ("0" if own[-1] != "0" else "1")
+    for headers, wanted in [
+            ([], (401, "device_token_required")),
+            (["Authorization: Basic dXNlcjpwYXNz"], (401, "device_token_required")),
+            (["Authorization: Bearer x"], (401, "device_token_invalid")),
+            ([f"Authorization: Bearer {mistyped}"], (401, "device_token_invalid")),
+            ([f"Authorization: Bearer {guarded.api.key}"], (401, "device_token_invalid")),
+            ([f"Authorization: Bearer {other}"], (403, "device_token_wrong_device")),
+    ]:
+        status, code, head = refusal(guarded, "own", *headers)
+        assert (status, code) == wanted
+        assert ("www-authenticate: bearer" in head.lower()) == (status == 401)
+    Phone(guarded, "own", token=own).close()
+
+
+def test_nobody_connects_while_no_phone_is_paired(make_gateway):
+    gateway = make_gateway(DEVICE_TOKENS="required").start()
+    assert refused(gateway, "phone", "") == 401
+
+
+def test_a_device_token_is_no_api_key(guarded):
+    token = paired(guarded, "no-key")
+    answer = Api(guarded.url, token).get("/api/sms")
+    assert (answer.status_code, answer.json()["code"]) == (401, "api_key_invalid")
+
+
+def test_a_page_cannot_connect_even_with_a_token(guarded):
+    token = paired(guarded, "page")
+    assert refused(guarded, "page", token, origin="https://example.org") == 403
+
+
+def test_tokens_are_kept_as_hashes_and_stay_out_of_the_logs(guarded):
+    token = paired(guarded, "secret")
+    Phone(guarded, "secret", token=token).close()
+    refusal(guarded, "other-device", f"Authorization: Bearer {token}")
+    for path in guarded.folder.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            assert token.encode() not in data and token[17:].encode() not in data, path
+
+
+# ---- How it ends ----
+
+
+def wait_closed(phone, since):
+    """How the phone was sent away, which must be within 2 s."""
+    end = phone.closed(LIMIT_SECONDS)
+    assert time.monotonic() - since < 2
+    return end
+
+
+@pytest.mark.parametrize("how", ["command", "api"])
+@pytest.mark.parametrize("kind", [Phone, AssuredPhone])
+def test_a_revoked_phone_is_sent_away_and_stays_away(guarded, how, kind):
+    device_id = f"revoked-{how}-{kind.__name__}"
+    token = paired(guarded, device_id)
+    phone = kind(guarded, device_id, token=token)
+    since = time.monotonic()
+    if how == "command":
+        assert guarded.command("devices", "revoke", device_id)[0] == 0
+    else:
+        answer = guarded.api.request("DELETE", f"/api/devices/{device_id}")
+        assert answer.status_code == 200 and answer.json()["device_id"] == device_id
+    assert wait_closed(phone, since) == (4003, "device_revoked")
+    assert refused(guarded, device_id, token) == 401
+    answer = guarded.api.request("DELETE", f"/api/devices/{device_id}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "device_not_paired")
+
+
+def test_a_revoked_phone_is_found_without_the_doorbell(make_gateway):
+    gateway = make_gateway(DEVICE_TOKENS="required").start()
+    token = gateway.device_token("phone")
+    phone = Phone(gateway, "phone", token=token)
+    (gateway.folder / "run/doorbell.sock").unlink()
+    since = time.monotonic()
+    assert gateway.command("devices", "revoke", "phone")[0] == 0
+    assert phone.closed(LIMIT_SECONDS) == (4003, "device_revoked")
+    assert time.monotonic() - since < 3.5  # SWEEP_INTERVAL_SECONDS, and a tick
+
+
+def test_a_phone_that_is_paired_anew_replaces_the_old_one(guarded):
+    old = paired(guarded, "anew")
+    phone = Phone(guarded, "anew", token=old)
+    new = paired(guarded, "anew")
+    assert wait_closed(phone, time.monotonic())[0] == 4003
+    assert refused(guarded, "anew", old) == 401
+    Phone(guarded, "anew", token=new).close()
+    listed = guarded.command("devices", "list")[1]
+    assert re.search(r"^anew +stands ", listed, re.M), listed
+
+
+def test_what_a_revoked_phone_was_offered_goes_to_another(make_gateway):
+    gateway = make_gateway(DEVICE_TOKENS="required").start()
+    phone = AssuredPhone(gateway, "first", token=gateway.device_token("first"))
+    message = gateway.api.send()
+    assert phone.receive_offer()[0] == message["message_id"]
+    gateway.command("devices", "revoke", "first")
+    assert phone.closed(LIMIT_SECONDS)[0] == 4003
+    other = AssuredPhone(gateway, "second", token=gateway.device_token("second"))
+    assert other.take()[0] == message["message_id"]
+
+
+def test_a_revoked_phone_cannot_slip_in_while_its_broker_is_away(make_gateway):
+    gateway = make_gateway(DEVICE_TOKENS="required").start()
+    token = gateway.device_token("phone")
+    Phone(gateway, "phone", token=token).close()
+    gateway.ws_broker.kill()
+    assert gateway.command("devices", "revoke", "phone")[0] == 0
+    gateway.ws_broker.start()
+    wait_for(lambda: refused(gateway, "phone", token) == 401, "the phone to be refused")
+
+
+def test_a_token_that_two_phones_use_is_quarantined(guarded):
+    token = paired(guarded, "cloned")
+    phone = Phone(guarded, "cloned", token=token)
+    for _ in range(3):
+        other, phone = phone, Phone(guarded, "cloned", token=token, hello=False)
+        phone.send({"device_name": "one of two"})
+        assert other.closed() == (4001, "replaced")
+    assert phone.closed() == (4003, "device_quarantined")
+    wait_for(lambda: "quarantined" in guarded.command("devices", "list")[1], "the list to say so")
+    assert refused(guarded, "cloned", token) == 401
+    assert "two phones use one device token" in guarded.ws_broker.log()
+    Phone(guarded, "cloned", token=paired(guarded, "cloned")).close()  # the owner's phone again
+
+
+def test_a_phone_that_loses_its_connection_often_is_not_quarantined(guarded):
+    token = paired(guarded, "flapping")
+    for _ in range(6):
+        Phone(guarded, "flapping", token=token).drop()
+    Phone(guarded, "flapping", token=token).close()
