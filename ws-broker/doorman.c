@@ -1,28 +1,40 @@
 #include "doorman.h"
 
+#include "../common/clock.h"
 #include "../common/log.h"
 #include "../common/protocol.h"
 #include "ws_refusal.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum {
     FULL_PAUSE_MS = 200,
-    HEAD_TIMEOUT_MS = 1000,
+    HEAD_TIMEOUT_MS = 10000,
     MAX_HEAD_BYTES = 4096, /* libwebsockets takes no more */
+    EVENTS_AT_ONCE = 64,
+};
+
+/* A connection whose handshake is still to come. */
+struct visitor {
+    int fd;
+    int64_t until_ms; /* monotonic; it is closed then */
+    struct visitor *previous, *next;
 };
 
 struct doorman {
     struct doorman_options options;
     struct store_reader *reader;
     int stop_fd; /* readable when it shall end */
+    int epoll_fd;
+    struct visitor visitors; /* a ring, by their times; this one is none */
+    int64_t accept_at_ms;    /* not before: there were no files */
     pthread_t thread;
 };
 
@@ -133,18 +145,6 @@ static enum error check_token(struct doorman *doorman, const struct doorman_requ
     return error;
 }
 
-/* The head of the request, which stays where it is for libwebsockets to read. */
-static bool peek(const struct doorman *doorman, int fd, char *head, size_t *length)
-{
-    struct pollfd sockets[] = {{.fd = fd, .events = POLLIN},
-                               {.fd = doorman->stop_fd, .events = POLLIN}};
-    if (poll(sockets, ARRAY_LENGTH(sockets), HEAD_TIMEOUT_MS) <= 0 || sockets[1].revents)
-        return false;
-    ssize_t result = recv(fd, head, MAX_HEAD_BYTES, MSG_PEEK | MSG_DONTWAIT);
-    *length = result > 0 ? (size_t)result : 0;
-    return result > 0;
-}
-
 static void refuse(int fd, enum error error, const char *detail, const char *request_id)
 {
     char rest[MAX_HEAD_BYTES];
@@ -160,75 +160,145 @@ static void refuse(int fd, enum error error, const char *detail, const char *req
     close(fd);
 }
 
-static void judge(struct doorman *doorman, int fd)
+/* Admits a connection or refuses it. */
+static void judge(struct doorman *doorman, int fd, const char *head, size_t length)
 {
-    char head[MAX_HEAD_BYTES];
-    size_t length;
-    struct doorman_request request = {0};
+    struct doorman_request request;
     const char *detail = "A phone connects to /ws/device/ and its device id: 1 to 64 letters, "
                          "digits, _ and -.";
-    enum error error = ERROR_NONE;
-    if (!doorman->options.tokens_required) {
-        doorman->options.admit(doorman->options.context, fd);
-        return;
-    }
-    if (!peek(doorman, fd, head, &length)) {
-        close(fd);
-        return;
-    }
-    if (doorman_read(head, length, &request))
-        error = check_token(doorman, &request, &detail);
-    else
-        error = ERROR_NOT_FOUND;
+    enum error error = doorman_read(head, length, &request)
+                           ? check_token(doorman, &request, &detail)
+                           : ERROR_NOT_FOUND;
     if (error == ERROR_NONE)
         doorman->options.admit(doorman->options.context, fd);
     else
         refuse(fd, error, detail, request.request_id);
 }
 
-/* ---- The thread ---- */
+/* ---- Visitors ---- */
 
-static bool is_stopped(const struct doorman *doorman, int timeout_ms)
+static void add_visitor(struct doorman *doorman, int fd)
 {
-    struct pollfd stop = {.fd = doorman->stop_fd, .events = POLLIN};
-    return poll(&stop, 1, timeout_ms) > 0;
+    struct visitor *visitor = calloc(1, sizeof(*visitor)), *ring = &doorman->visitors;
+    /* On edges alone: what is looked at stays in the socket. */
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = visitor};
+    if (!visitor || epoll_ctl(doorman->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+        free(visitor);
+        close(fd);
+        return;
+    }
+    *visitor = (struct visitor){
+        .fd = fd,
+        .until_ms = clock_monotonic_ms() + HEAD_TIMEOUT_MS,
+        .previous = ring->previous,
+        .next = ring,
+    };
+    ring->previous->next = visitor;
+    ring->previous = visitor;
+}
+
+/* Its socket is the caller's. */
+static int take_visitor(struct doorman *doorman, struct visitor *visitor)
+{
+    int fd = visitor->fd;
+    epoll_ctl(doorman->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+    visitor->previous->next = visitor->next;
+    visitor->next->previous = visitor->previous;
+    free(visitor);
+    return fd;
+}
+
+static void on_visitor(struct doorman *doorman, struct visitor *visitor)
+{
+    char head[MAX_HEAD_BYTES];
+    ssize_t length = recv(visitor->fd, head, sizeof(head), MSG_PEEK | MSG_DONTWAIT);
+    if (length < 0 && errno == EAGAIN)
+        return;
+    if (length <= 0) {
+        close(take_visitor(doorman, visitor));
+        return;
+    }
+    const char *end = memmem(head, (size_t)length, "\r\n\r\n", 4);
+    if (end)
+        judge(doorman, take_visitor(doorman, visitor), head, (size_t)(end + 4 - head));
+    else if (length == sizeof(head))
+        refuse(take_visitor(doorman, visitor), ERROR_HEADERS_TOO_LARGE,
+               "A handshake may have 4 KiB.", "");
 }
 
 /* Accepts what there is. When there are no files left it waits for some, and so do the phones. */
 static void accept_all(struct doorman *doorman)
 {
-    while (!is_stopped(doorman, 0)) {
-        int fd = accept4(doorman->options.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
-            judge(doorman, fd);
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            log_warning("no files are left for phones; they wait", LOG_ERRNO);
-            (void)is_stopped(doorman, FULL_PAUSE_MS);
-        } else {
-            return;
-        }
+    int fd;
+    while ((fd = accept4(doorman->options.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >=
+           0) {
+        if (doorman->options.tokens_required)
+            add_visitor(doorman, fd);
+        else
+            doorman->options.admit(doorman->options.context, fd);
     }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        log_warning("no files are left for phones; they wait", LOG_ERRNO);
+        doorman->accept_at_ms = clock_monotonic_ms() + FULL_PAUSE_MS;
+    }
+}
+
+/* ---- The thread ---- */
+
+/* Closes visitors whose time is over, and accepts again after a pause; when the next of that is due. */
+static int do_what_is_due(struct doorman *doorman)
+{
+    int64_t now_ms = clock_monotonic_ms(), next_ms = INT64_MAX;
+    struct visitor *ring = &doorman->visitors;
+    if (doorman->accept_at_ms && now_ms >= doorman->accept_at_ms) {
+        doorman->accept_at_ms = 0;
+        accept_all(doorman);
+    }
+    while (ring->next != ring && ring->next->until_ms <= now_ms)
+        close(take_visitor(doorman, ring->next));
+    if (ring->next != ring)
+        next_ms = ring->next->until_ms;
+    if (doorman->accept_at_ms)
+        next_ms = MIN(next_ms, doorman->accept_at_ms);
+    return next_ms == INT64_MAX ? -1 : (int)(next_ms - now_ms) + 1;
 }
 
 static void *doorman_main(void *argument)
 {
     struct doorman *doorman = argument;
-    struct pollfd sockets[] = {{.fd = doorman->options.listen_fd, .events = POLLIN},
-                               {.fd = doorman->stop_fd, .events = POLLIN}};
-    while (!sockets[1].revents) {
-        if (poll(sockets, ARRAY_LENGTH(sockets), -1) > 0)
-            accept_all(doorman);
+    struct epoll_event events[EVENTS_AT_ONCE];
+    for (;;) {
+        int count = epoll_wait(doorman->epoll_fd, events, EVENTS_AT_ONCE, do_what_is_due(doorman));
+        for (int i = 0; i < count; i++) {
+            if (events[i].data.ptr == &doorman->stop_fd)
+                return NULL;
+            if (events[i].data.ptr == &doorman->options.listen_fd)
+                accept_all(doorman);
+            else
+                on_visitor(doorman, events[i].data.ptr);
+        }
     }
-    return NULL;
 }
 
 static void destroy(struct doorman *doorman)
 {
+    struct visitor *ring = &doorman->visitors;
+    while (ring->next != ring)
+        close(take_visitor(doorman, ring->next));
     store_reader_close(doorman->reader);
     if (doorman->stop_fd >= 0)
         close(doorman->stop_fd);
+    if (doorman->epoll_fd >= 0)
+        close(doorman->epoll_fd);
     close(doorman->options.listen_fd);
     free(doorman);
+}
+
+/* The two that are always there, each known by its own address; on edges, as the visitors. */
+static bool watch(struct doorman *doorman, int *fd)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = fd};
+    return epoll_ctl(doorman->epoll_fd, EPOLL_CTL_ADD, *fd, &event) == 0;
 }
 
 struct doorman *doorman_start(const struct doorman_options *options)
@@ -239,8 +309,11 @@ struct doorman *doorman_start(const struct doorman_options *options)
         return NULL;
     }
     doorman->options = *options;
+    doorman->visitors.previous = doorman->visitors.next = &doorman->visitors;
     doorman->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (doorman->stop_fd >= 0 &&
+    doorman->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (doorman->stop_fd >= 0 && doorman->epoll_fd >= 0 && watch(doorman, &doorman->stop_fd) &&
+        watch(doorman, &doorman->options.listen_fd) &&
         store_reader_open(options->store, &doorman->reader) == ERROR_NONE &&
         pthread_create(&doorman->thread, NULL, doorman_main, doorman) == 0)
         return doorman;

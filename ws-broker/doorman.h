@@ -1,8 +1,7 @@
 /*
  * The doorman: a thread that accepts connections and holds each handshake to its device token before
- * the loop, and libwebsockets, hear of it. It may wait for the database, which the loop may not.
- *
- * Behind it nginx, which sends a handshake in one piece. What is anything else is refused.
+ * the loop, and libwebsockets, hear of it. It may wait for the database, which the loop may not. Where
+ * no tokens are needed it lets everybody in.
  */
 #ifndef BROKER_DOORMAN_H
 #define BROKER_DOORMAN_H

@@ -52,11 +52,7 @@ class BenchGateway(Gateway):
         slow = ["env", f"LD_PRELOAD={PROGRAMS}/slow-sync.so", f"SLOW_SYNC_US={sync_ms * 1000}"]
         wrap = {"api-fcgi": slow, "ws-broker": slow} if sync_ms else None
         super().__init__(folder, "release",
-                         {"LOG_LEVEL": "info", "API_KEYS": "required"} | settings, wrap)
-
-    def start(self):
-        self.api.key = self.make_key()
-        return super().start()
+                         {"LOG_LEVEL": "info"} | settings, wrap)
 
     def wait_delivered(self, count, limit=300):
         """Waits until so many messages are delivered; returns when the last was, by its row."""

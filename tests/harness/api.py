@@ -106,7 +106,7 @@ class _From(requests.adapters.HTTPAdapter):
 class Api:
     def __init__(self, url, key=None, source=None):
         self.url = url
-        self.key = key  # of the gateway's API
+        self.key = key  # of the gateway's API, or what makes one when it is needed
         self.session = requests.Session()
         self.session.trust_env = False
         if source:
@@ -116,9 +116,11 @@ class Api:
         self.session.close()
 
     def request(self, method, path, **arguments):
+        if callable(self.key):
+            self.key = self.key()
         if self.key:
             arguments["headers"] = {"Authorization": f"Bearer {self.key}"} | \
-                arguments.get("headers", {})
+                (arguments.get("headers") or {})
         answer = self.session.request(method, self.url + path, timeout=60, allow_redirects=False,
                                       **arguments)
         is_json = "json" in answer.headers.get("Content-Type", "") and method != "HEAD"

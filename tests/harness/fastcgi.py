@@ -39,6 +39,12 @@ class Connection:
         self.folder = gateway.folder
         self.socket.connect(f"/proc/self/fd/{_folder_fd(gateway.folder / 'run')}/api.sock")
         self.data = b""
+        self.authorization = [("HTTP_" + name.upper(), value)
+                              for name, value in gateway.authorization().items()]
+
+    def request(self, *arguments, more=(), **options):
+        """The bytes of a whole request, with the gateway's key."""
+        return request(*arguments, more=(*self.authorization, *more), **options)
 
     def send(self, data):
         self.socket.sendall(data)
@@ -67,7 +73,7 @@ class Connection:
                 return status, json.loads(text) if b"json" in head else text
 
     def ask(self, *arguments, **more):
-        self.send(request(*arguments, **more))
+        self.send(self.request(*arguments, **more))
         return self.answer()
 
     def is_closed(self):

@@ -122,15 +122,15 @@ class Gateway:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.ws_url = f"ws://127.0.0.1:{self.port}/ws/device/"
-        self.api = Api(self.url)
+        self.api = Api(self.url, self.api_key)
         self.database = self.folder / "data" / "sms-gateway.db"
         programs = programs_folder(build)
         environment = {
             "PATH": os.environ["PATH"] + ":/usr/sbin",  # where Debian has nginx
             "HTTP_PORT": str(self.port),
             "LOG_LEVEL": "debug",
-            "API_KEYS": "off",
-            "DEVICE_TOKENS": "off",
+            "API_KEYS": "required",
+            "DEVICE_TOKENS": "required",
             "ASAN_OPTIONS": "detect_leaks=1:exitcode=99",
             "UBSAN_OPTIONS": "print_stacktrace=1",
         } | {name: str(value) for name, value in (settings or {}).items()}
@@ -145,15 +145,17 @@ class Gateway:
                                      "run/nginx.conf"], self.folder, environment)
         self.processes = (self.api_fcgi, self.ws_broker, self.nginx)
         self.environment = environment
+        self.own_key = ""
         self.device_tokens = {}
         self.pairing_apis = []
         self.sources = itertools.count(250)
 
-    def command(self, *arguments):
-        """api-fcgi and a command, as an operator runs it; its (status, stdout, stderr)."""
+    def command(self, *arguments, text=None):
+        """api-fcgi and a command, as an operator runs it; its (status, stdout, stderr). `text` is its
+        standard input."""
         result = subprocess.run([programs_folder(self.build) / "api-fcgi", *arguments],
                                 cwd=self.folder, env=self.environment, capture_output=True,
-                                text=True, timeout=60, check=False)
+                                text=True, timeout=60, check=False, input=text)
         return result.returncode, result.stdout, result.stderr
 
     def keys_command(self, *arguments):
@@ -166,15 +168,33 @@ class Gateway:
         assert status == 0, errors
         return key.strip()
 
+    def api_key(self):
+        """A key that may all, made once; "" where none is needed."""
+        if self.environment["API_KEYS"] == "off":
+            return ""
+        if not self.own_key:
+            self.own_key = self.make_key("send", "read", "text", "devices", "metrics", "pair")
+        return self.own_key
+
+    def authorization(self):
+        """The header lines that go with a request."""
+        key = self.api_key()
+        return {"Authorization": f"Bearer {key}"} if key else {}
+
     def device_token(self, device_id):
         """The token of a device, made once by hand; "" where phones need none."""
         if self.environment["DEVICE_TOKENS"] == "off":
             return ""
-        if device_id not in self.device_tokens:
-            status, token, errors = self.command("devices", "token", device_id)
+        return self.tokens_of([device_id])[device_id]
+
+    def tokens_of(self, device_ids):
+        """The tokens of many: device id -> token."""
+        missing = [device_id for device_id in device_ids if device_id not in self.device_tokens]
+        if missing:
+            status, lines, errors = self.command("devices", "token", "-", text="\n".join(missing))
             assert status == 0, errors
-            self.device_tokens[device_id] = token.strip()
-        return self.device_tokens[device_id]
+            self.device_tokens |= dict(line.split() for line in lines.splitlines())
+        return {device_id: self.device_tokens[device_id] for device_id in device_ids}
 
     def pairing_api(self):
         """An API client at an address of its own: few pairings a minute are allowed from one."""
@@ -186,6 +206,7 @@ class Gateway:
     def start(self):
         for process in self.processes:
             process.start()
+        self.api_key()
         return self
 
     def stop(self):

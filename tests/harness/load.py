@@ -50,7 +50,8 @@ class Load:
 
     def _send(self, connection):
         body = json.dumps({"phone_number": "+1234567890", "message": "text"})
-        connection.request("POST", "/api/send-sms", body, {"Content-Type": "application/json"})
+        connection.request("POST", "/api/send-sms", body,
+                           {"Content-Type": "application/json"} | self.gateway.authorization())
         answer = connection.getresponse()
         return answer.status, answer.read(), not answer.will_close
 

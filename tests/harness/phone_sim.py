@@ -17,6 +17,12 @@ class PhoneSim:
         self.ledger_path = gateway.folder / f"{name}.ledger"
         self.log_path = gateway.folder / f"{name}.log"
         self.ledger_path.touch()
+        tokens_path = gateway.folder / f"{name}.tokens"
+        ids = [name] if count == 1 else [f"{name}-{i + 1}" for i in range(count)]
+        if gateway.device_token(ids[0]):
+            tokens = gateway.tokens_of(ids)
+            tokens_path.write_text("".join(f"{i} {token}\n" for i, token in tokens.items()))
+            options = ("--tokens", tokens_path, *options)
         self.command = [programs_folder("release") / "phone-sim",
                         "--url", gateway.ws_url.removesuffix("/ws/device/"), "--id", name,
                         "--count", str(count), "--ledger", self.ledger_path, "--quiet",

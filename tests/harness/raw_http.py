@@ -8,6 +8,7 @@ import io
 import json
 import socket
 
+from . import raw_websocket
 from .api import check_answer, check_problem
 from .waiting import LIMIT_SECONDS
 
@@ -50,6 +51,7 @@ class RawHttp:
     """A connection to nginx. `source` is the address it comes from."""
 
     def __init__(self, gateway, source="127.0.0.1"):
+        self.gateway = gateway
         self.socket = socket.create_connection(
             ("127.0.0.1", gateway.port), LIMIT_SECONDS, (source, 0))
         self.stream = _Stream(self.socket.makefile("rb", buffering=0))
@@ -59,6 +61,16 @@ class RawHttp:
 
     def __exit__(self, *_):
         self.socket.close()
+
+    def authorize(self, data):
+        """The same request with the gateway's key, or the device's token, where it has none."""
+        line, end, rest = data.partition(b"\r\n")
+        if b"/ws/device/" in line:
+            return raw_websocket.authorize(self.gateway, data)
+        key = self.gateway.api_key().encode()
+        if not key or not end or b"\r\n\r\n" not in data or b"authorization:" in data.lower():
+            return data
+        return line + end + b"Authorization: Bearer " + key + end + rest
 
     def send(self, data):
         """Sends what the gateway takes; it may answer and end the connection before the last."""
@@ -89,7 +101,7 @@ class RawHttp:
 def ask_raw(gateway, data, method="GET", source="127.0.0.1"):
     """Sends the bytes of one request; None when the connection ends without an answer."""
     with RawHttp(gateway, source) as connection:
-        connection.send(data)
+        connection.send(connection.authorize(data))
         return connection.answer(method)
 
 

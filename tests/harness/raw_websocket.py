@@ -6,6 +6,7 @@ that nobody asks for.
 
 import json
 import os
+import re
 import socket
 import struct
 from typing import NamedTuple
@@ -78,10 +79,20 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
 
+def authorize(gateway, data):
+    """The same handshake with the device's token, where it has none and one is needed."""
+    found = re.match(rb"GET [^ ]*/([A-Za-z0-9_-]+) HTTP/1.1\r\n", data)
+    token = gateway.device_token(found.group(1).decode()) if found else ""
+    if not token or b"authorization:" in data.lower():
+        return data
+    return data[:found.end()] + f"Authorization: Bearer {token}\r\n".encode() + data[found.end():]
+
+
 class RawConnection:
     """Bytes to and from the gateway's port, or the broker's own socket."""
 
     def __init__(self, gateway, way="nginx", receive_buffer=None):
+        self.gateway = gateway
         family = socket.AF_INET if way == "nginx" else socket.AF_UNIX
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(LIMIT_SECONDS)
@@ -169,7 +180,7 @@ class RawWebSocket(RawConnection):
                  receive_buffer=None, then=b"", **headers):
         """`then` goes out in one piece with the handshake."""
         super().__init__(gateway, way, receive_buffer)
-        self.send(handshake(device_id, **headers) + then)
+        self.send(authorize(gateway, handshake(device_id, **headers) + then))
         self.answer = self.read_answer()
         assert self.answer is not None and self.answer.status == 101, self.answer
         if hello:

@@ -27,7 +27,7 @@ def give(gateway, phones):
 
 def send_many(gateway, count):
     """Sends from eight clients at once; returns the ids in no order."""
-    apis = [Api(gateway.url) for _ in range(8)]
+    apis = [Api(gateway.url, gateway.api_key()) for _ in range(8)]
     with ThreadPoolExecutor(len(apis)) as threads:
         messages = list(threads.map(lambda i: apis[i % len(apis)].send(), range(count)))
     for api in apis:

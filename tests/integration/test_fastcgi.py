@@ -64,7 +64,7 @@ def test_parked_requests_hold_no_worker(make_gateway):
     with connections(gateway, 20) as opened:
         with write_lock_held(gateway):
             for connection in opened:
-                connection.send(request("POST", "/api/send-sms", MESSAGE))
+                connection.send(connection.request("POST", "/api/send-sms", MESSAGE))
             with connections(gateway, 1) as (other,):
                 assert other.ask("GET", "/livez") == (200, {"status": "live"})
         assert [connection.answer()[0] for connection in opened] == [202] * 20
@@ -79,7 +79,7 @@ def test_long_answers_that_nobody_reads_hold_up_nobody_else(make_gateway):
         for _ in range(400):  # their list is longer than a socket's buffer
             opened[0].ask("POST", "/api/send-sms", long)
         for connection in opened:
-            connection.send(request("GET", "/api/sms", query="limit=1000"))
+            connection.send(connection.request("GET", "/api/sms", query="limit=1000"))
             assert connection.socket.recv(1, socket.MSG_PEEK)
         gateway.api.send()
         for connection in opened:
@@ -149,7 +149,7 @@ def test_without_free_files_connections_wait_and_nothing_ends(make_gateway):
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (in_use, before[1]))
         with connections(gateway, 4) as waiting:
             for connection in waiting:
-                connection.send(request("POST", "/api/send-sms", MESSAGE))
+                connection.send(connection.request("POST", "/api/send-sms", MESSAGE))
             wait_for(lambda: "no files are left" in gateway.api_fcgi.log(), "the complaint")
             for connection in opened:  # those that are there go on
                 send_sms(connection)
@@ -166,7 +166,7 @@ def test_sigterm_answers_what_was_read_and_loses_no_request(make_gateway):
         with contextlib.suppress(ConnectionError), connections(gateway, 1) as (connection,):
             while True:
                 try:
-                    connection.send(request("POST", "/api/send-sms", MESSAGE))
+                    connection.send(connection.request("POST", "/api/send-sms", MESSAGE))
                 except BrokenPipeError:
                     return  # refused before it was read: certainly not accepted
                 try:
@@ -201,7 +201,7 @@ def test_sigterm_answers_parked_requests_before_the_end(make_gateway):
     with connections(gateway, 5) as opened:
         with write_lock_held(gateway):
             for connection in opened:
-                connection.send(request("POST", "/api/send-sms", MESSAGE))
+                connection.send(connection.request("POST", "/api/send-sms", MESSAGE))
             gateway.api_fcgi.signal(signal.SIGTERM)
             wait_for(lambda: not (gateway.folder / "run/api.sock").exists(), "the stop to begin")
         assert [connection.answer()[0] for connection in opened] == [202] * 5
@@ -213,7 +213,7 @@ def test_a_stop_that_runs_out_of_time_ends_all_the_same(make_gateway):
     gateway = make_gateway(STORE_TIMEOUT_MS=3000, DRAIN_TIMEOUT_SECONDS=1).start()
     with write_lock_held(gateway), connections(gateway, 3) as opened:
         for connection in opened:
-            connection.send(request("POST", "/api/send-sms", MESSAGE))
+            connection.send(connection.request("POST", "/api/send-sms", MESSAGE))
         gateway.api_fcgi.stop()
         assert all(connection.is_closed() for connection in opened)
     assert gateway.query("SELECT count(*) FROM message") == [(0,)]

@@ -51,7 +51,7 @@ def insert_key(gateway, key, expires_at_ms):
 @pytest.fixture(scope="module")
 def locked(build, tmp_path_factory):
     """A gateway that wants keys: (gateway, keys by what is wrong with them, an API that may all)."""
-    gateway = Gateway(tmp_path_factory.mktemp("locked"), build, {"API_KEYS": "required"})
+    gateway = Gateway(tmp_path_factory.mktemp("locked"), build)
     keys = {"all": gateway.make_key(*SCOPES), "expired": new_key(), "unknown": new_key()}
     insert_key(gateway, keys["expired"], int(time.time() * 1000) - 1)
     gateway.start()

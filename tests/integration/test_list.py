@@ -123,7 +123,9 @@ def all_ids(pages):
 # ---- Pages ----
 
 def test_the_curl_line_of_the_description_lists_messages(filled):
-    line = f'curl "{filled.gateway.url}/api/sms?limit=10&offset=0"'
+    key = filled.gateway.api_key()
+    line = (f'curl "{filled.gateway.url}/api/sms?limit=10&offset=0"'
+            f" -H 'Authorization: Bearer {key}'")
     curl = subprocess.run(["bash", "-c", line], capture_output=True, check=True)
     page = json.loads(curl.stdout)
     assert ids_of(page) == filled.ids()[:10]

@@ -105,7 +105,7 @@ def test_with_readers_of_our_own_alone_the_log_stays_short_in_a_long_run(make_ga
         with requests.Session() as session:
             while not stop.is_set():
                 for path in ("/api/sms?limit=50&offset=50", "/api/devices", "/metrics"):
-                    answer = session.get(gateway.url + path)
+                    answer = session.get(gateway.url + path, headers=gateway.authorization())
                     if answer.status_code != 200:
                         failures.append(answer.text)
 

@@ -333,7 +333,7 @@ def test_the_path_of_phones_speaks_websocket_only(gateway, headers):
 def test_an_upgrade_has_no_effect_on_other_addresses(gateway, path, headers):
     with RawHttp(gateway) as connection:
         for _ in range(2):  # the second answer shows that it is still HTTP/1.1
-            connection.send(head("GET", path, *headers))
+            connection.send(connection.authorize(head("GET", path, *headers)))
             answer = connection.answer()
             assert answer.status == 200
             assert "Upgrade" not in answer.headers
@@ -362,7 +362,7 @@ def test_a_device_id_that_is_not_valid_is_not_found(gateway, device_id):
 def test_a_phone_is_known_by_the_decoded_path(make_gateway, target, device_id):
     gateway = make_gateway().start()
     gateway.ws_url = gateway.ws_url.removesuffix("/ws/device/") + target
-    phone = Phone(gateway, "", hello=False)
+    phone = Phone(gateway, "", hello=False, token=gateway.device_token(device_id))
     phone.send({"device_name": "any"})
     assert phone.receive() == {"type": "connection_ack", "device_id": device_id}
     assert list(gateway.api.devices()) == [device_id]

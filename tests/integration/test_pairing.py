@@ -21,11 +21,8 @@ CODE = re.compile(r"code +((?:[0-9A-Z]{4}-){3}[0-9A-Z]{4})")
 
 @pytest.fixture(scope="module")
 def guarded(build, tmp_path_factory):
-    """A gateway that wants tokens and keys; `api` may all."""
-    gateway = Gateway(tmp_path_factory.mktemp("guarded"), build,
-                      {"API_KEYS": "required", "DEVICE_TOKENS": "required"})
-    gateway.start()
-    gateway.api.key = gateway.make_key("send", "read", "text", "devices", "pair")
+    """A gateway that these tests share."""
+    gateway = Gateway(tmp_path_factory.mktemp("guarded"), build).start()
     yield gateway
     gateway.stop()
 
@@ -168,7 +165,7 @@ def insert_code(gateway, code, expires_at_ms):
 
 
 def test_a_code_ends_with_its_time(make_gateway):
-    gateway = make_gateway(DEVICE_TOKENS="required")
+    gateway = make_gateway()
     new_code(gateway)  # makes the database
     now_ms = int(time.time() * 1000)
     insert_code(gateway, "AAAA-AAAA-AAAA-AAAA", now_ms - 1)
@@ -238,7 +235,7 @@ def test_handshakes_without_the_right_token_are_refused(guarded):
             (["Authorization: Basic dXNlcjpwYXNz"], (401, "device_token_required")),
             (["Authorization: Bearer x"], (401, "device_token_invalid")),
             ([f"Authorization: Bearer {mistyped}"], (401, "device_token_invalid")),
-            ([f"Authorization: Bearer {guarded.api.key}"], (401, "device_token_invalid")),
+            ([f"Authorization: Bearer {guarded.api_key()}"], (401, "device_token_invalid")),
             ([f"Authorization: Bearer {other}"], (403, "device_token_wrong_device")),
     ]:
         status, code, head = refusal(guarded, "own", *headers)
@@ -248,7 +245,7 @@ def test_handshakes_without_the_right_token_are_refused(guarded):
 
 
 def test_nobody_connects_while_no_phone_is_paired(make_gateway):
-    gateway = make_gateway(DEVICE_TOKENS="required").start()
+    gateway = make_gateway().start()
     assert refused(gateway, "phone", "") == 401
 
 
@@ -302,7 +299,7 @@ def test_a_revoked_phone_is_sent_away_and_stays_away(guarded, how, kind):
 
 
 def test_a_revoked_phone_is_found_without_the_doorbell(make_gateway):
-    gateway = make_gateway(DEVICE_TOKENS="required").start()
+    gateway = make_gateway().start()
     token = gateway.device_token("phone")
     phone = Phone(gateway, "phone", token=token)
     (gateway.folder / "run/doorbell.sock").unlink()
@@ -324,7 +321,7 @@ def test_a_phone_that_is_paired_anew_replaces_the_old_one(guarded):
 
 
 def test_what_a_revoked_phone_was_offered_goes_to_another(make_gateway):
-    gateway = make_gateway(DEVICE_TOKENS="required").start()
+    gateway = make_gateway().start()
     phone = AssuredPhone(gateway, "first", token=gateway.device_token("first"))
     message = gateway.api.send()
     assert phone.receive_offer()[0] == message["message_id"]
@@ -335,7 +332,7 @@ def test_what_a_revoked_phone_was_offered_goes_to_another(make_gateway):
 
 
 def test_a_revoked_phone_cannot_slip_in_while_its_broker_is_away(make_gateway):
-    gateway = make_gateway(DEVICE_TOKENS="required").start()
+    gateway = make_gateway().start()
     token = gateway.device_token("phone")
     Phone(gateway, "phone", token=token).close()
     gateway.ws_broker.kill()

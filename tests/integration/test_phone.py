@@ -518,7 +518,7 @@ import sys
 from harness.phone import Phone
 class Address:
     ws_url = sys.argv[1]
-Phone(Address, "frozen")
+Phone(Address, "frozen", token=sys.argv[2])
 print("connected", flush=True)
 sys.stdin.read()
 """
@@ -526,7 +526,8 @@ sys.stdin.read()
 
 def test_a_frozen_phone_is_disconnected_and_others_are_not_disturbed(make_gateway):
     gateway = make_gateway(LIVENESS_TIMEOUT_SECONDS=3, DEVICE_WINDOW=1).start()
-    with subprocess.Popen([sys.executable, "-c", FROZEN_PHONE, gateway.ws_url], text=True,
+    with subprocess.Popen([sys.executable, "-c", FROZEN_PHONE, gateway.ws_url,
+                           gateway.device_token("frozen")], text=True,
                           env=os.environ | {"PYTHONPATH": str(ROOT / "tests")},
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         try:
@@ -689,6 +690,7 @@ def test_a_message_is_found_though_the_bell_was_lost(make_gateway):
 
 def test_a_phone_is_told_to_come_back_when_the_store_is_locked(make_gateway):
     gateway = make_gateway(STORE_TIMEOUT_MS=200).start()
+    gateway.device_token("phone")
     with write_lock_held(gateway):
         phone = Phone(gateway, "phone", hello=False)
         phone.send(EMPTY_BATTERY)

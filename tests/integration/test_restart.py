@@ -43,7 +43,7 @@ class Clients:
             return next(self._numbers, None)
 
     def _send(self):
-        api = Api(self.gateway.url)
+        api = Api(self.gateway.url, self.gateway.api_key())
         while (number := self._next_number()) is not None:
             body = {"phone_number": f"+1{number:010}", "message": f"message {number}"}
             while (message := self._try(api, body)) is None:
@@ -124,7 +124,7 @@ def test_no_accepted_message_is_lost_or_sent_twice_when_a_process_is_killed(make
     stop = threading.Event()
 
     def send_until_told():
-        api = Api(gateway.url)
+        api = Api(gateway.url, gateway.api_key())
         while not stop.is_set() and len(answered) < total:
             try:
                 answer = api.request("POST", "/api/send-sms", json={

@@ -85,7 +85,7 @@ def table(rows):
 
 def test_the_curl_line_of_the_description_sends_an_sms(outbox):
     line = (f"curl -X POST {outbox.url}/api/send-sms "
-            '-H "Content-Type: application/json" '
+            f'-H "Authorization: Bearer {outbox.api_key()}" -H "Content-Type: application/json" '
             """-d '{"phone_number": "+1234567890", "message": "Hello from the SMS Gateway!"}'""")
     curl = subprocess.run(["bash", "-c", line], capture_output=True, check=True)
     answer = json.loads(curl.stdout)
@@ -533,8 +533,8 @@ def test_a_body_shorter_than_announced_is_never_a_message(make_gateway):
 def test_what_is_longer_than_announced_is_not_part_of_the_body(make_gateway):
     gateway = make_gateway().start()
     with RawHttp(gateway) as connection:
-        connection.send(head("POST", "/api/send-sms", JSON, f"Content-Length: {len(sms()) - 1}")
-                        + sms())
+        connection.send(connection.authorize(
+            head("POST", "/api/send-sms", JSON, f"Content-Length: {len(sms()) - 1}") + sms()))
         answer = connection.answer("POST")
     assert (answer.status, answer.code) == (400, "malformed_json")
     assert stored(gateway) == (0, 0)
@@ -672,7 +672,7 @@ def test_64_clients_at_once_are_all_accepted(make_gateway):
     together = threading.Barrier(clients)
 
     def send(number):
-        api = Api(gateway.url)
+        api = Api(gateway.url, gateway.api_key())
         together.wait()
         try:
             return api.send(NUMBER, f"Message {number}")

@@ -118,6 +118,21 @@ static void on_connection_error(struct connection *connection, const char *in, s
     end(connection);
 }
 
+/* The header with the phone's token, if it has one (RFC 6750, 2.1). */
+static int add_token(struct lws *wsi, const struct connection *connection, unsigned char **place,
+                     size_t room)
+{
+    char value[TOKEN_SIZE + 8];
+    const char *token = tokens_find(connection->link->tokens, connection->phone->id);
+    if (!token)
+        return 0;
+    int length = snprintf(value, sizeof(value), "Bearer %s", token);
+    return lws_add_http_header_by_token(wsi, WSI_TOKEN_HTTP_AUTHORIZATION,
+                                        (const unsigned char *)value, length, place, *place + room)
+               ? -1
+               : 0;
+}
+
 static void on_open(struct connection *connection)
 {
     struct link *link = connection->link;
@@ -296,6 +311,8 @@ int connection_on_event(struct lws *wsi, enum lws_callback_reasons reason, void 
     (void)user;
     if (!connection)
         return 0;
+    if (reason == LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER)
+        return add_token(wsi, connection, in, length);
     if (reason == LWS_CALLBACK_CLIENT_ESTABLISHED || reason == LWS_CALLBACK_CLIENT_CONNECTION_ERROR)
         connection->wsi = wsi;
     if (connection->wsi != wsi)

@@ -34,6 +34,7 @@ struct fleet {
     struct keeper keeper;
     struct doom doom;
     struct link link;
+    struct tokens tokens;
     struct phone *phones;
     size_t count;                     /* without the clones */
     struct clone_timer *clone_timers; /* one for each of them */
@@ -262,7 +263,10 @@ int fleet_run(const struct options *options)
         .count = (size_t)options->count,
         .status = 1,
         .doom = options->doom,
-        .link = {.on_signal = on_signal, .owner = &fleet, .doom = &fleet.doom},
+        .link = {.on_signal = on_signal,
+                 .owner = &fleet,
+                 .doom = &fleet.doom,
+                 .tokens = &fleet.tokens},
         .world =
             {
                 .timers = &fleet.timers,
@@ -294,7 +298,8 @@ int fleet_run(const struct options *options)
     size_t most = options->habits.fights ? fleet.count * 2 : fleet.count;
     fleet.phones = must_allocate(most, sizeof(struct phone));
     fleet.clone_timers = must_allocate(fleet.count, sizeof(struct clone_timer));
-    if (!keeper_init(&fleet.keeper, &fleet.timers, &keeper_settings, most) ||
+    if (!tokens_load(&fleet.tokens, options->tokens) ||
+        !keeper_init(&fleet.keeper, &fleet.timers, &keeper_settings, most) ||
         !link_init(&fleet.link, &options->gateway, &fleet.timers, most))
         goto out;
     make_phones(&fleet);
@@ -307,6 +312,7 @@ out:
         phone_fini(&fleet.phones[i]);
     free(fleet.phones);
     free(fleet.clone_timers);
+    tokens_free(&fleet.tokens);
     timers_fini(&fleet.timers);
     return fleet.status;
 }

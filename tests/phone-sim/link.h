@@ -12,6 +12,7 @@
 #include "gateway.h"
 #include "phone.h"
 #include "timers.h"
+#include "tokens.h"
 
 struct link {
     struct gateway gateway;
@@ -19,6 +20,7 @@ struct link {
     void (*on_signal)(void *owner); /* SIGINT or SIGTERM */
     void *owner;
     struct doom *doom;
+    const struct tokens *tokens;
 
     struct lws_context *context;
     struct connection *connections;

@@ -29,6 +29,9 @@ static const struct option_row {
     {"count", "N", KIND_NUMBER, AT(count), 0, 1, 1000000, "1", "how many phones"},
     {"id", "NAME", TEXT(id), "phone-sim",
      "device id, 1 to 64 of A-Z a-z 0-9 _ -; of several phones NAME-1, NAME-2 and so on"},
+    {"tokens", "FILE", TEXT(tokens), "",
+     "the phones' device tokens: in each line of FILE a device id and its token, as\n"
+     "        `api-fcgi devices token -` prints them"},
     {"send-ms", "A[-B]", KIND_RANGE, AT(habits.send_ms), 0, 0, 86400000, "500-1500",
      "milliseconds in which the radio sends one SMS: fixed, or at random from A to B"},
     {"report-ms", "A[-B]", KIND_RANGE, AT(habits.report_ms), 0, 0, 86400000, "500-3000",

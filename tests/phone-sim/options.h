@@ -17,6 +17,7 @@ struct options {
     int64_t seed;         /* 0: from the time */
     char ledger[512];     /* empty: none */
     char journal[512];    /* empty: in memory */
+    char tokens[512];     /* empty: none */
     bool check_sent_store;
     char kill_at[32];
     struct doom doom;   /* of kill_at */

@@ -1,0 +1,25 @@
+/* The phones' device tokens, from a file: in each line a device id and its token. */
+#ifndef PHONE_SIM_TOKENS_H
+#define PHONE_SIM_TOKENS_H
+
+#include "base.h"
+#include "phone.h"
+
+enum { TOKEN_SIZE = 128 };
+
+struct tokens {
+    struct token {
+        char id[PHONE_ID_SIZE];
+        char text[TOKEN_SIZE];
+    } * items; /* by id */
+    size_t count;
+};
+
+/* No path: none. False after a line on stderr. */
+bool tokens_load(struct tokens *tokens, const char *path);
+void tokens_free(struct tokens *tokens);
+
+/* NULL for a device that has none. */
+const char *tokens_find(const struct tokens *tokens, const char *id);
+
+#endif
