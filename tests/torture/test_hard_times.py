@@ -9,12 +9,12 @@ import time
 
 import pytest
 
+from harness.clock import Clock
 from harness.ledgers import DELIVERED, SENT, Checker, settle_and_check
 from harness.waiting import wait_for
 
 FAST = ("--send-ms", "1-20", "--report-ms", "1-20")
 LONG = "TORTURE_LONG" in os.environ
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 YEARS = 10 * 365 * 86400
 STEPS = {"ten years on": YEARS, "ten years back": -YEARS, "an hour back": -3600}
 
@@ -36,23 +36,6 @@ def go_on(load, count=30):
 
 
 # ---- Clocks ----
-
-class Clock:
-    """The wall clock of a gateway, to be set; the clocks that count from the start go on as ever."""
-
-    def __init__(self, gateway):
-        self.path = gateway.folder / "clock"
-        self.set(0)
-        for process in (gateway.api_fcgi, gateway.ws_broker):
-            process.environment = process.environment | {
-                "LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(self.path),
-                "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-
-    def set(self, seconds):
-        new = self.path.with_suffix(".new")
-        new.write_text(f"{seconds:+d}\n")
-        new.rename(self.path)
-
 
 @pytest.mark.parametrize("restart, steps", [
     *((restart, [step]) for restart in (False, True) for step in STEPS),
