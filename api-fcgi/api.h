@@ -2,8 +2,11 @@
 #ifndef API_API_H
 #define API_API_H
 
+#include "../common/prefix_list.h"
 #include "../common/settings.h"
 #include "../common/store/store.h"
+
+#include "key_rate.h"
 
 #include <stdatomic.h>
 
@@ -12,7 +15,9 @@ enum { API_MAX_ROUTES = 16, API_MAX_STATUS = 600 };
 struct api {
     const struct settings *settings;
     struct store *store;
-    bool keys_required;    /* API_KEYS */
+    bool keys_required; /* API_KEYS */
+    struct key_rates *key_rates;
+    struct prefix_list allowed_prefixes, denied_prefixes;
     int64_t started_at_ms; /* wall */
     atomic_uint_fast64_t answers[API_MAX_ROUTES][API_MAX_STATUS];
 };

@@ -67,6 +67,35 @@ static enum error check_key(const struct http_exchange *exchange, const char *to
     return ERROR_NONE;
 }
 
+static int64_t own_or_set(int64_t own, int64_t set)
+{
+    return own == API_KEY_AS_SET ? set : own;
+}
+
+/* Counts the request, and says in its answer how many are left
+   (draft-ietf-httpapi-ratelimit-headers, 3 and 4). False after answering that there were too many. */
+static bool count_request(struct http_exchange *exchange, const struct api_key *key)
+{
+    int64_t per_minute = own_or_set(key->requests_per_minute,
+                                    exchange->api->settings->key_requests_per_minute);
+    struct key_rate rate;
+    if (per_minute == 0)
+        return true;
+    bool good = key_rates_take(exchange->api->key_rates, key->id, per_minute, clock_monotonic_ms(),
+                               &rate);
+    http_add_header(exchange, "RateLimit-Policy", "\"key\";q=%lld;w=60", (long long)per_minute);
+    http_add_header(exchange, "RateLimit", "\"key\";r=%lld;t=%lld", (long long)rate.remaining,
+                    (long long)rate.reset_s);
+    if (good)
+        return true;
+    exchange->retry_after_s = rate.reset_s;
+    http_problem(exchange, ERROR_RATE_LIMITED,
+                 "This key may make %lld requests a minute. KEY_REQUESTS_PER_MINUTE, or the key"
+                 " itself, says so.",
+                 (long long)per_minute);
+    return false;
+}
+
 bool authorize(struct http_exchange *exchange, unsigned scope)
 {
     struct api_key key = {0};
@@ -75,6 +104,7 @@ bool authorize(struct http_exchange *exchange, unsigned scope)
 
     exchange->scopes = ~0u;
     exchange->key_id[0] = '\0';
+    exchange->key_daily_messages = 0;
     if (!exchange->api->keys_required)
         return true;
     const char *token = secret_of_bearer(exchange->request.authorization);
@@ -96,6 +126,10 @@ bool authorize(struct http_exchange *exchange, unsigned scope)
     }
     exchange->scopes = key.scopes;
     strcpy(exchange->key_id, key.id);
+    exchange->key_daily_messages = own_or_set(key.daily_messages,
+                                              exchange->api->settings->key_daily_messages);
+    if (!count_request(exchange, &key))
+        return false;
     if (key.scopes & scope)
         return true;
     api_scopes_format(scope, scopes);

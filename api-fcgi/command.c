@@ -12,7 +12,8 @@
 
 _Static_assert((int)SETTINGS_PROBLEM_SIZE <= (int)STORE_PROBLEM_SIZE, "one buffer serves both");
 
-static const struct command_family *const families[] = {&keys_commands, &devices_commands};
+static const struct command_family *const families[] = {&keys_commands, &devices_commands,
+                                                            &sending_commands};
 
 static const struct command_family *find_family(const char *name)
 {

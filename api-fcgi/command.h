@@ -55,7 +55,6 @@ int command_refuse(const struct command *command, const char *format, ...) PRINT
 int command_fail(const struct command *command, enum error error);
 
 /* The families; each in the file of its name. */
-extern const struct command_family keys_commands;
-extern const struct command_family devices_commands;
+extern const struct command_family keys_commands, devices_commands, sending_commands;
 
 #endif

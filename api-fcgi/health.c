@@ -94,6 +94,9 @@ enum http_outcome handle_metrics(struct http_exchange *exchange)
     begin_metric(out, "sms_gateway_devices_connected", "gauge", "Phones connected.");
     buffer_append_format(out, "sms_gateway_devices_connected %" PRId64 "\n",
                          statistics.devices_connected);
+    begin_metric(out, "sms_gateway_sending_paused", "gauge",
+                 "1 while sending is paused: nothing is accepted and phones are given nothing.");
+    buffer_append_format(out, "sms_gateway_sending_paused %d\n", statistics.sending_paused);
     begin_metric(out, "sms_gateway_wal_bytes", "gauge",
                  "Size of the database's write-ahead log on the disk.");
     buffer_append_format(out, "sms_gateway_wal_bytes %" PRId64 "\n", statistics.wal_bytes);

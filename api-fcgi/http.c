@@ -48,6 +48,7 @@ void http_exchange_reset(struct http_exchange *exchange)
     exchange->field_error_count = 0;
     message_fini(&exchange->message);
     exchange->response.status = 0;
+    exchange->retry_after_s = 0;
 }
 
 void http_begin_json(struct http_exchange *exchange, int status)
@@ -94,6 +95,7 @@ const char *http_reason(int status)
         {413, "Content Too Large"},
         {415, "Unsupported Media Type"},
         {422, "Unprocessable Content"},
+        {429, "Too Many Requests"},
         {500, "Internal Server Error"},
         {503, "Service Unavailable"},
         {507, "Insufficient Storage"},
@@ -132,8 +134,10 @@ static enum http_outcome answer_problem(struct http_exchange *exchange, enum err
     }
     json_put_text(&json, "request_id", exchange->request.request_id);
     json_end_object(&json);
-    if (status == 503 || status == 507)
-        http_add_header(exchange, "Retry-After", "%d", RETRY_AFTER_SECONDS);
+    if (exchange->retry_after_s == 0 && (status == 503 || status == 507))
+        exchange->retry_after_s = RETRY_AFTER_SECONDS;
+    if (exchange->retry_after_s > 0)
+        http_add_header(exchange, "Retry-After", "%lld", (long long)exchange->retry_after_s);
     return HTTP_ANSWERED;
 }
 

@@ -4,16 +4,18 @@
 #include "authorize.h"
 #include "command.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { MAX_DAYS = 3650 };
+enum { MAX_DAYS = 3650, MAX_REQUESTS = 1000000, MAX_MESSAGES = 1000000000 };
 
 static const int64_t day_ms = 86400 * 1000;
 
 static const char usage[] =
     "usage: api-fcgi keys create LABEL [--scopes LIST] [--days N]\n"
+    "                            [--requests-per-minute N] [--daily-messages N]\n"
     "       api-fcgi keys list\n"
     "       api-fcgi keys revoke ID\n\n"
     "  create   makes a key and prints it, once: only its hash is kept\n"
@@ -27,6 +29,9 @@ static const char usage[] =
     "                     metrics  the figures for the operator\n"
     "                     pair     pair phones and revoke them\n"
     "  --days N         the key ends by itself after so many (default: never)\n"
+    "  --requests-per-minute N, --daily-messages N\n"
+    "                   limits of its own, 0 for none (default: KEY_REQUESTS_PER_MINUTE and\n"
+    "                   KEY_DAILY_MESSAGES, as they are set at any time)\n"
     "  --env-file FILE  as for the program itself\n";
 
 static const char default_scopes[] = "send,read,text,devices";
@@ -44,7 +49,11 @@ static int create(struct store *store, const struct command *command)
     if (!api_scopes_parse(given ? given : default_scopes, &key->scopes, unknown))
         return command_refuse(command, "there is no scope \"%s\"; --help lists them", unknown);
     int64_t days = 0;
-    if (!command_number(command, "days", 1, MAX_DAYS, &days))
+    key->requests_per_minute = key->daily_messages = API_KEY_AS_SET;
+    if (!command_number(command, "days", 1, MAX_DAYS, &days) ||
+        !command_number(command, "requests-per-minute", 0, MAX_REQUESTS,
+                        &key->requests_per_minute) ||
+        !command_number(command, "daily-messages", 0, MAX_MESSAGES, &key->daily_messages))
         return COMMAND_EXIT_USAGE;
     if (days > 0)
         key->expires_at_ms = clock_wall_ms() + days * day_ms;
@@ -66,6 +75,14 @@ static void print_day(int64_t at_ms, const char *never)
     printf("  %-10.10s", at_ms ? text : never);
 }
 
+static void print_limit(int64_t limit)
+{
+    if (limit > 0)
+        printf("  %9" PRId64, limit);
+    else
+        printf("  %9s", limit == API_KEY_AS_SET ? "as set" : "no limit");
+}
+
 static int list(struct store *store, const struct command *command)
 {
     struct store_reader *reader = NULL;
@@ -75,8 +92,8 @@ static int list(struct store *store, const struct command *command)
     if (error == ERROR_NONE)
         error = store_list_keys(reader, &keys, &count);
     if (error == ERROR_NONE && count > 0)
-        printf("%-12s  %-7s  %-10s  %-10s  %-32s  %s\n", "id", "state", "made", "ends", "scopes",
-               "label");
+        printf("%-12s  %-7s  %-10s  %-10s  %9s  %9s  %-32s  %s\n", "id", "state", "made", "ends",
+               "a minute", "a day", "scopes", "label");
     for (size_t i = 0; i < count && error == ERROR_NONE; i++) {
         const struct api_key *key = &keys[i];
         bool over = api_key_expired(key, clock_wall_ms());
@@ -88,6 +105,8 @@ static int list(struct store *store, const struct command *command)
                                   : "stands");
         print_day(key->created_at_ms, "");
         print_day(key->revoked_at_ms ? key->revoked_at_ms : key->expires_at_ms, "never");
+        print_limit(key->requests_per_minute);
+        print_limit(key->daily_messages);
         printf("  %-32s  %s\n", scopes, key->label);
     }
     if (error == ERROR_NONE && count == 0)
@@ -126,6 +145,6 @@ static const struct command_action actions[] = {
 const struct command_family keys_commands = {
     .name = "keys",
     .usage = usage,
-    .options = {"scopes", "days"},
+    .options = {"scopes", "days", "requests-per-minute", "daily-messages"},
     .actions = actions,
 };

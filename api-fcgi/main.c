@@ -51,6 +51,31 @@ static void check_public_url(const struct settings *settings)
         program_fail("a setting is not valid", problem);
 }
 
+static struct store_limits limits_of(const struct settings *settings)
+{
+    return (struct store_limits){
+        .recipient_daily_messages = settings->recipient_daily_messages,
+        .daily_messages = settings->daily_messages,
+        .pause_after_messages = settings->pause_after_messages,
+        .max_queue_age_ms = settings->max_queue_age_minutes * 60 * 1000,
+    };
+}
+
+/* What handlers need, but for the store. */
+static void prepare_api(const struct settings *settings)
+{
+    char problem[PREFIX_LIST_PROBLEM_SIZE];
+    api.settings = settings;
+    api.keys_required = strcmp(settings->api_keys, "required") == 0;
+    api.started_at_ms = clock_wall_ms();
+    api.key_rates = key_rates_new();
+    if (!api.key_rates)
+        program_fail("no memory", "for the rates of API keys");
+    if (!prefix_list_parse(settings->allowed_prefixes, &api.allowed_prefixes, problem) ||
+        !prefix_list_parse(settings->denied_prefixes, &api.denied_prefixes, problem))
+        program_fail("the prefixes cannot be read", problem); /* settings.c has tried */
+}
+
 int main(int argc, char **argv)
 {
     int status;
@@ -74,6 +99,7 @@ int main(int argc, char **argv)
         .path = settings.database_path,
         .timeout_ms = settings.store_timeout_ms,
         .max_wal_bytes = settings.max_wal_bytes,
+        .limits = limits_of(&settings),
         .in_place = true,
         .enqueued = enqueued,
         .completed = completed,
@@ -83,9 +109,7 @@ int main(int argc, char **argv)
     if (store_open(&store_options, &api.store, problem) != ERROR_NONE)
         program_fail("no database", problem);
 
-    api.settings = &settings;
-    api.keys_required = strcmp(settings.api_keys, "required") == 0;
-    api.started_at_ms = clock_wall_ms();
+    prepare_api(&settings);
     char socket_path[SETTINGS_TEXT_SIZE];
     settings_socket_path(&settings, "api.sock", socket_path);
     struct fcgi_server *server = fcgi_server_start(&(struct fcgi_server_options){
@@ -100,6 +124,7 @@ int main(int argc, char **argv)
     });
     if (!server) {
         store_close(api.store);
+        key_rates_free(api.key_rates);
         doorbell_close(listeners.doorbell);
         return EXIT_FAILURE;
     }
@@ -112,6 +137,7 @@ int main(int argc, char **argv)
     program_notify_stopping();
     store_close(api.store);
     fcgi_server_free(server);
+    key_rates_free(api.key_rates);
     doorbell_close(listeners.doorbell);
     log_info("stopped");
     return good ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -1,4 +1,5 @@
 /* POST /api/send-sms; GET and DELETE /api/sms/{message_id}. */
+#include "../common/clock.h"
 #include "../common/fail_point.h"
 #include "../common/log.h"
 #include "api.h"
@@ -10,6 +11,24 @@
 
 /* ---- The fields of a message: each takes its value, or adds a field error ---- */
 
+static void check_destination(struct http_exchange *exchange, const char *pointer)
+{
+    const struct api *api = exchange->api;
+    switch (prefix_list_judge(&api->allowed_prefixes, &api->denied_prefixes,
+                              exchange->message.phone_number)) {
+    case PREFIX_ALLOWED:
+        break;
+    case PREFIX_NOT_IN_ALLOWED:
+        http_add_field_error(exchange, pointer, ERROR_DESTINATION_NOT_ALLOWED,
+                             "begins with none of the prefixes in ALLOWED_PREFIXES");
+        break;
+    case PREFIX_DENIED:
+        http_add_field_error(exchange, pointer, ERROR_DESTINATION_NOT_ALLOWED,
+                             "begins with a prefix in DENIED_PREFIXES");
+        break;
+    }
+}
+
 static void take_phone_number(struct http_exchange *exchange, const char *pointer,
                               const struct json *value)
 {
@@ -18,6 +37,15 @@ static void take_phone_number(struct http_exchange *exchange, const char *pointe
         http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE, "must be a string");
     else if (!phone_number_normalise(text, exchange->message.phone_number, &reason))
         http_add_field_error(exchange, pointer, ERROR_INVALID_PHONE_NUMBER, "%s", reason);
+    else
+        check_destination(exchange, pointer);
+}
+
+/* One that no phone may send on any day is none. */
+static int64_t most_segments(const struct settings *settings)
+{
+    int64_t most = settings->max_message_segments, daily = settings->device_daily_segments;
+    return daily > 0 ? MIN(most, daily) : most;
 }
 
 static void take_text(struct http_exchange *exchange, const char *pointer, const struct json *value)
@@ -29,7 +57,7 @@ static void take_text(struct http_exchange *exchange, const char *pointer, const
         return;
     }
     struct sms_segments count = sms_segments_count(text);
-    int64_t most = exchange->api->settings->max_message_segments;
+    int64_t most = most_segments(exchange->api->settings);
     if (count.segments == 0) {
         http_add_field_error(exchange, pointer, ERROR_EMPTY_MESSAGE,
                              "must have at least one character");
@@ -50,13 +78,62 @@ static const struct body_field fields[] = {
 
 /* ---- Sending ---- */
 
+static int64_t seconds_to_midnight(void)
+{
+    const int64_t day_ms = 86400 * 1000;
+    return (day_ms - clock_wall_ms() % day_ms + 999) / 1000;
+}
+
+/* Why the store did not take it: a limit, or trouble of its own. */
+static void refuse_message(struct http_exchange *exchange, enum error error)
+{
+    enum { LATER_SECONDS = 60 };
+    const struct settings *settings = exchange->api->settings;
+    switch (error) {
+    case ERROR_RECIPIENT_CAP_REACHED:
+        exchange->retry_after_s = seconds_to_midnight();
+        http_problem(exchange, error,
+                     "RECIPIENT_DAILY_MESSAGES allows %lld a day for one phone number (UTC).",
+                     (long long)settings->recipient_daily_messages);
+        break;
+    case ERROR_KEY_CAP_REACHED:
+        exchange->retry_after_s = seconds_to_midnight();
+        http_problem(exchange, error,
+                     "This key may send %lld a day (UTC). KEY_DAILY_MESSAGES, or the key itself,"
+                     " says so.",
+                     (long long)exchange->key_daily_messages);
+        break;
+    case ERROR_DAILY_CAP_REACHED:
+        exchange->retry_after_s = seconds_to_midnight();
+        http_problem(exchange, error, "DAILY_MESSAGES allows %lld a day (UTC).",
+                     (long long)settings->daily_messages);
+        break;
+    case ERROR_SENDING_PAUSED:
+        exchange->retry_after_s = LATER_SECONDS;
+        http_problem(exchange, error,
+                     "Its operator resumes it with `api-fcgi sending resume`; `sending status` says"
+                     " why it is paused.");
+        break;
+    case ERROR_QUEUE_FULL:
+        exchange->retry_after_s = LATER_SECONDS;
+        http_problem(
+            exchange, error,
+            "The oldest has waited for longer than MAX_QUEUE_AGE_MINUTES (%lld) allows: are"
+            " there phones?",
+            (long long)settings->max_queue_age_minutes);
+        break;
+    default:
+        http_store_problem(exchange, error);
+    }
+}
+
 static void answer_accepted(struct http_exchange *exchange)
 {
     struct message *message = &exchange->message;
     enum error error = exchange->write.result;
     FAIL_POINT("api.before_answer");
     if (error != ERROR_NONE) {
-        http_store_problem(exchange, error);
+        refuse_message(exchange, error);
         return;
     }
     char id[MESSAGE_ID_TEXT_SIZE];
@@ -87,8 +164,9 @@ enum http_outcome handle_send_sms(struct http_exchange *exchange)
     message->reached_at_ms[MESSAGE_QUEUED] = message->updated_at_ms;
     exchange->write = (struct store_write){
         .verb = STORE_ENQUEUE,
-        .enqueue.message = message,
+        .enqueue = {.message = message, .key_daily_messages = exchange->key_daily_messages},
     };
+    strcpy(exchange->write.enqueue.key_id, exchange->key_id);
     FAIL_POINT("api.before_enqueue");
     return http_park(exchange, answer_accepted);
 }

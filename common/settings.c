@@ -1,12 +1,14 @@
 #include "settings.h"
 
+#include "prefix_list.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum setting_type { SETTING_TEXT, SETTING_NUMBER };
+enum setting_type { SETTING_TEXT, SETTING_PREFIXES, SETTING_NUMBER };
 
 static const struct setting {
     enum setting_type type;
@@ -28,6 +30,14 @@ static const struct setting {
      .unit = "",                                                                                   \
      .default_text = default_value,                                                                \
      .allowed = allowed_values,                                                                    \
+     .used_by = used,                                                                              \
+     .meaning = what},
+#define PREFIXES(field, setting_name, default_value, used, what)                                   \
+    {.type = SETTING_PREFIXES,                                                                     \
+     .offset = offsetof(struct settings, field),                                                   \
+     .name = setting_name,                                                                         \
+     .unit = "",                                                                                   \
+     .default_text = default_value,                                                                \
      .used_by = used,                                                                              \
      .meaning = what},
 #define NUMBER(field, setting_name, unit_name, default_value, low, high, used, what)               \
@@ -97,6 +107,20 @@ static bool assign_text(struct settings *settings, const struct setting *setting
     return true;
 }
 
+static bool assign_prefixes(struct settings *settings, const struct setting *setting,
+                            const char *value, const char *where, char *problem)
+{
+    struct prefix_list list;
+    char reason[PREFIX_LIST_PROBLEM_SIZE];
+    if (strlen(value) >= SETTINGS_TEXT_SIZE || !prefix_list_parse(value, &list, reason)) {
+        snprintf(problem, SETTINGS_PROBLEM_SIZE, "%s: %s %s", where, setting->name,
+                 strlen(value) >= SETTINGS_TEXT_SIZE ? "is too long" : reason);
+        return false;
+    }
+    strcpy(text_of(settings, setting), value);
+    return true;
+}
+
 static bool assign_number(struct settings *settings, const struct setting *setting,
                           const char *value, const char *where, char *problem)
 {
@@ -121,6 +145,8 @@ static bool assign(struct settings *settings, const struct setting *setting, con
     switch (setting->type) {
     case SETTING_TEXT:
         return assign_text(settings, setting, value, where, problem);
+    case SETTING_PREFIXES:
+        return assign_prefixes(settings, setting, value, where, problem);
     case SETTING_NUMBER:
         break;
     }
@@ -243,7 +269,7 @@ bool settings_load(struct settings *settings, const char *env_file, bool require
                    char problem[SETTINGS_PROBLEM_SIZE])
 {
     for (size_t i = 0; i < ARRAY_LENGTH(table); i++) {
-        if (table[i].type == SETTING_TEXT)
+        if (table[i].type != SETTING_NUMBER)
             strcpy(text_of(settings, &table[i]), table[i].default_text);
         else
             *number_of(settings, &table[i]) = table[i].default_number;
@@ -261,7 +287,7 @@ bool settings_load(struct settings *settings, const char *env_file, bool require
 void settings_print(const struct settings *settings, FILE *out)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(table); i++) {
-        if (table[i].type == SETTING_TEXT)
+        if (table[i].type != SETTING_NUMBER)
             fprintf(out, "%s='%s'\n", table[i].name, text_of(settings, &table[i]));
         else
             fprintf(out, "%s=%" PRId64 "\n", table[i].name, *number_of(settings, &table[i]));
@@ -275,7 +301,7 @@ static bool has_default(const struct setting *setting)
 
 static void print_default(const struct setting *setting, FILE *out)
 {
-    if (setting->type == SETTING_TEXT)
+    if (setting->type != SETTING_NUMBER)
         fputs(setting->default_text, out);
     else
         fprintf(out, "%" PRId64, setting->default_number);
@@ -287,7 +313,8 @@ static void print_values(const struct setting *setting, const char *separator, F
         fprintf(out, "%" PRId64 " to %" PRId64, setting->smallest, setting->largest);
         return;
     }
-    for (const char *p = setting->allowed ? setting->allowed : "text"; *p; p++) {
+    const char *any = setting->type == SETTING_PREFIXES ? "prefixes" : "text";
+    for (const char *p = setting->allowed ? setting->allowed : any; *p; p++) {
         if (*p == '|')
             fputs(separator, out);
         else

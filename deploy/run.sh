@@ -7,12 +7,14 @@ set -m # each child in its own process group: Ctrl-C comes to this script alone,
 PATH=$PATH:/usr/sbin # where Debian has nginx, and not every user looks
 source_dir=$(cd "$(dirname "$0")/.." && pwd)
 programs=${PROGRAMS:-$source_dir/build}
-is_chosen() {
-    [ -n "${!1+x}" ] || grep -Eqs "^[[:space:]]*$1[[:space:]]*=" .env
-}
+# What hinders trying it out is off where only this machine can connect, unless somebody has chosen.
 unchosen=()
-for name in API_KEYS DEVICE_TOKENS; do
-    is_chosen "$name" || unchosen+=("$name")
+for setting in API_KEYS=off DEVICE_TOKENS=off RECIPIENT_DAILY_MESSAGES=0 KEY_DAILY_MESSAGES=0 \
+    DAILY_MESSAGES=0 PAUSE_AFTER_MESSAGES=0 DEVICE_SEGMENTS_PER_MINUTE=0 DEVICE_DAILY_SEGMENTS=0; do
+    name=${setting%%=*}
+    if [ -z "${!name+x}" ] && ! grep -Eqs "^[[:space:]]*$name[[:space:]]*=" .env; then
+        unchosen+=("$setting")
+    fi
 done
 settings=$("$programs/api-fcgi" --check-config)
 eval "$settings"
@@ -21,10 +23,9 @@ is_loopback() {
     [[ $LISTEN_ADDRESS == 127.* || $LISTEN_ADDRESS == ::1 ]]
 }
 
-# A key for oneself is a nuisance, so the default is another one where only this machine can connect.
 if is_loopback; then
-    for name in "${unchosen[@]}"; do
-        export "$name=off"
+    for setting in "${unchosen[@]}"; do
+        export "${setting?}"
     done
 fi
 
@@ -131,13 +132,9 @@ Send an SMS:
     -d '{"phone_number": "+1234567890", "message": "Hello from the SMS Gateway!"}'
 
 END
-if [ "$API_KEYS" = off ]; then
-    if is_loopback; then
-        echo "No API key is needed, because only this machine can connect (API_KEYS=off)."
-    else
-        echo "WARNING: anybody who reaches $address can send SMS and read them (API_KEYS=off)."
-    fi
-else
+if [ "$API_KEYS" = off ] && ! is_loopback; then
+    echo "WARNING: anybody who reaches $address can send SMS and read them (API_KEYS=off)."
+elif [ "$API_KEYS" = required ]; then
     cat <<END
 Each request needs an API key, in the header Authorization: Bearer KEY. This makes one:
   ${programs#"$PWD"/}/api-fcgi keys create NAME
@@ -150,6 +147,9 @@ Each phone needs a token. This pairs one:
 END
 elif ! is_loopback; then
     echo "WARNING: any phone that reaches $address is given messages (DEVICE_TOKENS=off)."
+fi
+if is_loopback && [ ${#unchosen[@]} -gt 0 ]; then
+    echo "Off, because only this machine can connect: ${unchosen[*]}"
 fi
 echo "Ctrl-C stops it."
 supervise

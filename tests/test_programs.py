@@ -234,7 +234,8 @@ def test_the_printed_curl_line_sends(run):
 
 def test_run_wants_no_key_where_only_this_machine_connects(run):
     run.wait_serving()
-    assert "No API key is needed, because only this machine can connect" in run.log()
+    assert "Off, because only this machine can connect: API_KEYS=off DEVICE_TOKENS=off " \
+        in run.log()
     assert requests.get(f"{run.url}/api/sms").status_code == 200
 
 
@@ -252,6 +253,42 @@ def test_run_wants_keys_where_that_is_chosen_or_others_connect(tmp_path, chosen)
         key = subprocess.check_output([*command.split(), "mine"], cwd=run.folder, text=True).strip()
         answer = requests.get(f"{run.url}/api/sms", headers={"Authorization": f"Bearer {key}"})
         assert answer.status_code == 200
+    finally:
+        run.popen.terminate()
+        run.end()
+
+
+BRAKES = ("RECIPIENT_DAILY_MESSAGES", "KEY_DAILY_MESSAGES", "DAILY_MESSAGES", "PAUSE_AFTER_MESSAGES",
+          "DEVICE_SEGMENTS_PER_MINUTE", "DEVICE_DAILY_SEGMENTS")
+
+
+def codes_of_one_number(run, count):
+    """What as many messages for one phone number are answered: None, or the code."""
+    body = {"phone_number": "+491511234567", "message": "text"}
+    return [requests.post(f"{run.url}/api/send-sms", json=body).json().get("code")
+            for _ in range(count)]
+
+
+def test_run_limits_nothing_where_only_this_machine_connects(run):
+    run.wait_serving()
+    line = next(line for line in run.log().splitlines() if line.startswith("Off, because only"))
+    assert line.split(":")[1].split()[2:] == [f"{name}=0" for name in BRAKES]
+    assert codes_of_one_number(run, 25) == [None] * 25
+
+
+@pytest.mark.parametrize("chosen, env_file, allowed, code", [
+    ({"RECIPIENT_DAILY_MESSAGES": "3"}, "", 3, "recipient_cap_reached"),
+    ({}, "DAILY_MESSAGES = 7\n", 7, "daily_cap_reached"),
+    ({"LISTEN_ADDRESS": "0.0.0.0", "API_KEYS": "off"}, "", 20, "recipient_cap_reached")])
+def test_run_limits_what_is_chosen_and_all_where_others_connect(tmp_path, chosen, env_file, allowed,
+                                                                code):
+    (tmp_path / ".env").write_text(env_file)
+    run = Run(tmp_path, free_port(), **chosen)
+    try:
+        run.wait_serving()
+        assert codes_of_one_number(run, allowed + 2) == [None] * allowed + [code] * 2
+        off = [name for name in BRAKES if f" {name}=0" in run.log()]
+        assert len(off) == (0 if "LISTEN_ADDRESS" in chosen else len(BRAKES) - 1)
     finally:
         run.popen.terminate()
         run.end()

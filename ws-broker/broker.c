@@ -114,9 +114,10 @@ bool broker_session_opened(struct broker *broker, const char *device_id, const c
     session->assured = assured;
     session->capacity = session->credit = session->candidate.window = broker->options.window;
     session->heard_at_ms = session->pinged_at_ms = session->updated_at_ms = now_ms;
-    session->frame_tokens_at_ms = session->segment_tokens_at_ms = now_ms;
+    session->frame_tokens_at_ms = now_ms;
     session->frame_tokens = (double)broker->options.max_frames_per_second * 2;
-    session->segment_tokens = 1;
+    pace_init(&session->pace, broker->options.segments_burst,
+              broker_pace_window_ms(&broker->options), now_ms);
     *id = session->id;
     return true;
 }

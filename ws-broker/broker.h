@@ -23,6 +23,7 @@ struct broker_options {
     unsigned max_sessions;
     unsigned window;             /* messages in one phone's hands */
     int64_t segments_per_minute; /* 0: no limit */
+    int64_t segments_burst;      /* with a limit: at least 1 */
     double min_battery_percent;
     int64_t max_frames_per_second;
     int64_t device_info_timeout_ms;
@@ -38,6 +39,9 @@ struct broker_options {
 };
 
 struct broker;
+
+/* In this time a phone is given segments_burst at most; 0 without a limit. */
+int64_t broker_pace_window_ms(const struct broker_options *options);
 
 /* NULL without memory. */
 struct broker *broker_new(const struct broker_options *options, int64_t now_ms);

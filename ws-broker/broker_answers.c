@@ -65,6 +65,9 @@ static void connect_done(struct broker *broker, struct job *job, int64_t now_ms)
     if (session->state != SESSION_CONNECTING)
         return;
     hold_again(broker, session, write, now_ms);
+    /* Nor does it give it another burst. When it was given these is not known: now at the latest. */
+    pace_spend(&session->pace, MIN(write->connect.recent_segments, broker->options.segments_burst),
+               now_ms);
     greet(broker, session, write);
     session->state = SESSION_READY;
     broker->due = true;
@@ -164,6 +167,7 @@ static bool must_happen(const struct store_write *write)
     case STORE_PAIR:
     case STORE_CREATE_TOKEN:
     case STORE_FIND_DISMISSED:
+    case STORE_SET_SENDING:
     case STORE_PROBE:
     case STORE_VERB_COUNT:
         break;
@@ -212,6 +216,7 @@ static void job_done(struct broker *broker, struct job *job, int64_t now_ms)
     case STORE_PAIR:
     case STORE_CREATE_TOKEN:
     case STORE_END_TOKEN:
+    case STORE_SET_SENDING:
     case STORE_PROBE:
     case STORE_VERB_COUNT:
         break;

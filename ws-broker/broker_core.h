@@ -27,6 +27,7 @@ struct broker {
 
     bool due;                /* the store may have queued messages */
     bool handing_over;       /* a hand-over is at the store */
+    bool paused;             /* sending is, as the last hand-over found */
     size_t batch;            /* slots of the next one */
     int64_t hand_over_at_ms; /* not before: the store refused the last one */
     bool revoking;           /* a search for what is to be revoked is at the store */

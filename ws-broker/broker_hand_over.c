@@ -2,13 +2,25 @@
 #include "broker_core.h"
 
 #include "../common/fail_point.h"
+#include "../common/log.h"
 #include "../common/protocol.h"
 #include "frames.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHORTEST_WAKE_MS = 100 }; /* between two looks at a phone that waits for its pace */
+enum {
+    SHORTEST_WAKE_MS = 100, /* between two looks at a phone that waits for its pace */
+    CAPPED_MS = 60000,      /* between two tries with one that has had its segments of the day */
+    MINUTE_MS = 60000,
+};
+
+int64_t broker_pace_window_ms(const struct broker_options *options)
+{
+    if (options->segments_per_minute == 0)
+        return 0;
+    return MAX(options->segments_burst * MINUTE_MS / options->segments_per_minute, 1);
+}
 
 /* ---- Who may get messages ---- */
 
@@ -21,9 +33,7 @@ static bool has_battery(const struct broker *broker, const struct device_info *i
 /* Whether the pace allows another message; otherwise the broker wakes when it does. */
 static bool has_pace(struct broker *broker, struct session *session, int64_t now_ms)
 {
-    if (broker->options.segments_per_minute == 0)
-        return true;
-    int64_t wait_ms = session_refill_segments(session, broker->options.segments_per_minute, now_ms);
+    int64_t wait_ms = pace_wait_ms(&session->pace, now_ms);
     if (wait_ms > 0)
         broker->wake_ms = MIN(broker->wake_ms, now_ms + MAX(wait_ms, SHORTEST_WAKE_MS));
     return wait_ms == 0;
@@ -37,7 +47,8 @@ void broker_refresh(struct broker *broker, struct session *session, int64_t now_
     candidate->signal_level = device_signal_level(&session->info);
     bool eligible = session->state == SESSION_READY && !broker->draining && !session->paused &&
                     session_room(session) > 0 && !session_rests(session, now_ms) &&
-                    has_battery(broker, &session->info) && has_pace(broker, session, now_ms);
+                    now_ms >= session->capped_until_ms && has_battery(broker, &session->info) &&
+                    has_pace(broker, session, now_ms);
     if (!eligible)
         dispatcher_withdraw(&broker->dispatcher, candidate);
     else if (!dispatcher_offer(&broker->dispatcher, candidate))
@@ -65,7 +76,7 @@ void broker_hand_over(struct broker *broker, int64_t now_ms)
         job_fill_slot(&write->hand_over.slots[count], session);
         job->slot_sessions[count++] = session->id;
         session->planned++;
-        session->segment_tokens -= 1; /* the rest when its length is known */
+        pace_spend(&session->pace, 1, now_ms); /* the rest when its length is known */
         broker_refresh(broker, session, now_ms);
     }
     write->hand_over.slot_count = count;
@@ -91,7 +102,7 @@ static void deliver(struct broker *broker, struct session *session, const struct
     bool there = session && session->state == SESSION_READY;
     if (there && session_hold(session, &message->id, message->attempt, buffer_take(&frame))) {
         session->candidate.last_use = ++broker->uses;
-        session->segment_tokens -= message->segments - 1;
+        pace_spend(&session->pace, (int64_t)message->segments - 1, now_ms);
         session_is_given_one(session, now_ms);
         broker_act_on(broker, BROKER_WRITE, session);
     } else {
@@ -100,32 +111,66 @@ static void deliver(struct broker *broker, struct session *session, const struct
     buffer_fini(&frame);
 }
 
+/* A phone that may have no more today does not stand in the way of others. */
+static void rest_at_cap(struct session *session, int64_t now_ms)
+{
+    if (now_ms - session->capped_until_ms > CAPPED_MS || session->capped_until_ms == 0)
+        log_warning("a phone has been given its segments of the day",
+                    LOG_TEXT("device_id", session->device_id));
+    session->capped_until_ms = now_ms + CAPPED_MS;
+}
+
+static void note_paused(struct broker *broker, bool paused)
+{
+    if (paused && !broker->paused)
+        log_warning("sending is paused: phones are given nothing");
+    else if (!paused && broker->paused)
+        log_warning("sending is not paused any more");
+    broker->paused = paused;
+}
+
+/* What a slot of a hand-over has come to. */
+static void settle_slot(struct broker *broker, struct job *job, size_t slot, int64_t now_ms)
+{
+    const struct store_write *write = &job->write;
+    const struct message *message = &write->hand_over.messages[slot];
+    struct session *session = session_table_find(&broker->sessions, job->slot_sessions[slot]);
+    bool given = write->result == ERROR_NONE && message->text;
+    if (session) {
+        session->planned--;
+        if (!given)
+            pace_return_one(&session->pace);
+        if (write->result == ERROR_NONE && write->hand_over.slots[slot].at_its_cap)
+            rest_at_cap(session, now_ms);
+    }
+    if (given)
+        deliver(broker, session, message, now_ms);
+    if (session)
+        broker_refresh(broker, session, now_ms);
+}
+
 void broker_hand_over_done(struct broker *broker, struct job *job, int64_t now_ms)
 {
     const struct store_write *write = &job->write;
     size_t slots = write->hand_over.slot_count;
-    size_t messages = write->result == ERROR_NONE ? write->hand_over.message_count : 0;
+    bool capped = false;
 
     broker->handing_over = false;
     for (size_t i = 0; i < slots; i++) {
-        struct session *session = session_table_find(&broker->sessions, job->slot_sessions[i]);
-        if (session) {
-            session->planned--;
-            if (i >= messages)
-                session->segment_tokens += 1;
-        }
-        if (i < messages)
-            deliver(broker, session, &write->hand_over.messages[i], now_ms);
-        if (session)
-            broker_refresh(broker, session, now_ms);
+        settle_slot(broker, job, i, now_ms);
+        capped |= write->hand_over.slots[i].at_its_cap;
     }
     if (write->result != ERROR_NONE) {
         broker->due = true;
         broker->hand_over_at_ms = now_ms + BROKER_RETRY_MS;
-    } else if (messages == slots) {
+        return;
+    }
+    note_paused(broker, write->hand_over.paused);
+    if (write->hand_over.message_count == slots) {
         broker->due = true; /* there may be more */
         broker->batch = MIN(broker->batch * 2, STORE_MAX_HAND_OVER);
     } else {
+        broker->due |= capped; /* for other phones */
         broker->batch = BROKER_FIRST_BATCH;
     }
 }

@@ -80,7 +80,7 @@ void job_free(struct job *job)
     if (write->verb == STORE_DEVICE_UPDATE)
         device_info_fini(&write->update.info);
     if (write->verb == STORE_HAND_OVER) {
-        for (size_t i = 0; i < write->hand_over.message_count; i++)
+        for (size_t i = 0; i < write->hand_over.slot_count; i++)
             message_fini(&write->hand_over.messages[i]);
         free(write->hand_over.messages);
         free(write->hand_over.slots);

@@ -32,6 +32,7 @@ static struct broker_options broker_options(const struct settings *settings, uns
         .max_sessions = max_sessions,
         .window = (unsigned)settings->device_window,
         .segments_per_minute = settings->device_segments_per_minute,
+        .segments_burst = settings->device_segments_burst,
         .min_battery_percent = (double)settings->min_battery_percent,
         .max_frames_per_second = settings->max_frames_per_second,
         .device_info_timeout_ms = settings->device_info_timeout_s * 1000,
@@ -70,12 +71,16 @@ int main(int argc, char **argv)
                   "holds the phones of the SMS gateway, behind nginx's WebSocket proxy", &settings);
     unsigned max_sessions = max_phones(&settings); /* before libwebsockets sizes its tables */
 
+    struct broker_options options = broker_options(&settings, max_sessions);
+
     struct store *store;
     struct ws_server *server = NULL;
     struct store_options store_options = {
         .path = settings.database_path,
         .timeout_ms = settings.store_timeout_ms,
         .max_wal_bytes = settings.max_wal_bytes,
+        .limits.device_daily_segments = settings.device_daily_segments,
+        .limits.device_window_ms = broker_pace_window_ms(&options),
         .completed = completed,
         .context = &server,
     };
@@ -83,7 +88,6 @@ int main(int argc, char **argv)
     if (store_open(&store_options, &store, problem) != ERROR_NONE)
         program_fail("no database", problem);
 
-    struct broker_options options = broker_options(&settings, max_sessions);
     struct broker *broker = broker_new(&options, clock_monotonic_ms());
     if (!broker)
         program_fail("the broker cannot start", "no memory");

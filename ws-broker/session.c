@@ -262,12 +262,3 @@ bool session_take_frame_token(struct session *session, int64_t rate, int64_t now
     session->frame_tokens -= 1;
     return true;
 }
-
-int64_t session_refill_segments(struct session *session, int64_t per_minute, int64_t now_ms)
-{
-    double per_ms = (double)per_minute / 60000;
-    refill(&session->segment_tokens, &session->segment_tokens_at_ms, 1, per_ms, now_ms);
-    if (session->segment_tokens >= 1)
-        return 0;
-    return (int64_t)ceil((1 - session->segment_tokens) / per_ms);
-}

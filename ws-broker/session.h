@@ -11,6 +11,7 @@
 #include "../common/error.h"
 #include "../common/store/store.h"
 #include "dispatcher.h"
+#include "pace.h"
 
 /* Names a session for ever: never used again, so that a late completion cannot meet another. The
    lower half is its slot, below the most sessions there ever were at once; the upper half grows
@@ -88,13 +89,13 @@ struct session {
     bool dropped;        /* nothing is left but its end */
     double frame_tokens; /* frames it may send now */
     int64_t frame_tokens_at_ms;
-    double segment_tokens; /* segments it may be given now; negative after a long message */
-    int64_t segment_tokens_at_ms;
-    unsigned in_vain;       /* messages in a row of which it sent nothing */
-    int64_t rests_until_ms; /* because of these */
-    bool info_changed;      /* its device row is behind */
-    bool spoke;             /* said something since the row was written */
-    int64_t updated_at_ms;  /* when the row was written */
+    struct pace pace;
+    int64_t capped_until_ms; /* it has had its segments of the day */
+    unsigned in_vain;        /* messages in a row of which it sent nothing */
+    int64_t rests_until_ms;  /* because of these */
+    bool info_changed;       /* its device row is behind */
+    bool spoke;              /* said something since the row was written */
+    int64_t updated_at_ms;   /* when the row was written */
 
     unsigned rivals;      /* connections it took over from that lived, its predecessors' included */
     int64_t rivals_at_ms; /* the last of them */
@@ -173,9 +174,5 @@ enum session_output session_take_output(struct session *session, int64_t due_at_
 /* Takes a token for one frame from the phone. False when it sends more than `rate` a second in the
    long run, or twice as many at once. */
 MUST_CHECK bool session_take_frame_token(struct session *session, int64_t rate, int64_t now_ms);
-
-/* Refills the segments, at most one ahead, at `per_minute`; in how many ms the next is there, 0 for
-   now. */
-int64_t session_refill_segments(struct session *session, int64_t per_minute, int64_t now_ms);
 
 #endif

@@ -446,6 +446,14 @@ enum error store_list_tokens(struct store_reader *reader, struct device_token **
     return error;
 }
 
+enum error store_read_sending(struct store_reader *reader, struct store_sending *sending)
+{
+    begin_read(reader);
+    enum error error = reader->backend->read_sending(reader->connection, sending);
+    end_read(reader);
+    return error;
+}
+
 enum error store_list_devices(struct store_reader *reader, struct device **devices, size_t *count)
 {
     begin_read(reader);

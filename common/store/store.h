@@ -31,6 +31,19 @@ enum {
     STORE_FIRST_PAUSE_MS = 5000,         /* after the first of them; each is up to twice as long, */
     STORE_MAX_PAUSE_MS = 15 * 60 * 1000, /* and none longer */
     BROKER_NAME_SIZE = 65,
+    STORE_REASON_SIZE = 201,
+    STORE_BURST_MINUTES = 10,
+};
+
+/* Brakes. They are counted in the transaction that accepts a message or gives it to a phone, so they hold
+   whatever is killed. 0: no limit, and then nothing is counted. A day is UTC's. */
+struct store_limits {
+    int64_t recipient_daily_messages; /* accepted, for one phone number */
+    int64_t daily_messages;           /* accepted */
+    int64_t pause_after_messages;     /* accepted within STORE_BURST_MINUTES; one more pauses all */
+    int64_t max_queue_age_ms;         /* of the oldest that is due */
+    int64_t device_daily_segments;    /* given to one phone */
+    int64_t device_window_ms;         /* of pacing: what a phone was given in it is remembered */
 };
 
 struct store_options {
@@ -38,6 +51,7 @@ struct store_options {
     int64_t timeout_ms;    /* a write that cannot start, a read that has not ended by then fails */
     int64_t max_wal_bytes; /* while a reader holds the write-ahead log above it, new messages and
                               probes are refused: ERROR_WAL_FULL; 0: no bound */
+    struct store_limits limits;
     /* A write that finds the store at rest runs on the thread that submits it, which then waits for the
        disk, but for no other process: without a switch of threads that is faster. */
     bool in_place;
@@ -81,6 +95,7 @@ enum store_verb {
     STORE_CREATE_TOKEN,
     STORE_END_TOKEN,
     STORE_FIND_DISMISSED,
+    STORE_SET_SENDING,
     STORE_PROBE,
     STORE_VERB_COUNT
 };
@@ -90,6 +105,7 @@ struct store_slot {
     char device_id[DEVICE_ID_SIZE];
     bool assured;              /* it has a journal: it is offered the message */
     struct message_id journal; /* its epoch; zero without one */
+    bool at_its_cap;           /* out, of a hand-over: it was passed over, and shall ask later */
 };
 
 /* A message in a phone's hands, and for how long nothing has been heard of it. */
@@ -115,9 +131,13 @@ struct store_journal_entry {
 struct store_write {
     enum store_verb verb;
     union {
-        /* A new message, `queued`. Its id, number, text, encoding and segments are filled in. */
+        /* A new message, `queued`. Its id, number, text, encoding and segments are filled in.
+           ERROR_SENDING_PAUSED, ERROR_QUEUE_FULL, ERROR_DAILY_CAP_REACHED, ERROR_KEY_CAP_REACHED,
+           ERROR_RECIPIENT_CAP_REACHED: the limits; such a message counts nowhere. */
         struct {
             const struct message *message; /* borrowed until done */
+            char key_id[SECRET_ID_SIZE];  /* whose it is; "": nobody's */
+            int64_t key_daily_messages;    /* its limit; 0: none */
         } enqueue;
 
         /* Nobody wants the message any more. What no phone was released is `cancelled`; where a
@@ -129,13 +149,17 @@ struct store_write {
             bool asked; /* out */
         } cancel;
 
-        /* Gives the oldest messages that are due to phones: message i to slot i, `dispatched` to
-           one with a journal, `accepted` by a basic one. */
+        /* Gives the oldest messages that are due to phones, `dispatched` to one with a journal,
+           `accepted` by a basic one. The oldest goes to the first slot, unless that phone has had too
+           much today; nothing goes anywhere while sending is paused. */
         struct {
             size_t slot_count; /* at most STORE_MAX_HAND_OVER */
             struct store_slot *slots;
-            struct message *messages; /* out, room for slot_count; the submitter frees texts */
-            size_t message_count;     /* out */
+            /* Out, by slot: room for slot_count, zeroed; without a text where there is none for it.
+               The submitter frees texts. */
+            struct message *messages;
+            size_t message_count; /* out: how many there are */
+            bool paused;          /* out */
         } hand_over;
 
         /* A phone has acknowledged an offer: `dispatched` becomes `accepted`, the point of no
@@ -222,6 +246,8 @@ struct store_write {
             struct store_held_message *held; /* out, room for held_capacity; the submitter's */
             size_t held_capacity;
             size_t held_count; /* out */
+            int64_t
+                recent_segments; /* out: given to it in about the last limits.device_window_ms */
         } connect;
 
         /* News of a phone. Ignored when `session` is no longer its newest. */
@@ -295,6 +321,13 @@ struct store_write {
             size_t capacity;
             size_t count; /* out */
         } find_dismissed;
+
+        /* Pauses sending, or resumes it; then what was accepted until now is no burst any more. */
+        struct {
+            bool pause;
+            char reason[STORE_REASON_SIZE]; /* for people */
+            bool changed;                   /* out: it was not so already */
+        } set_sending;
     };
 
     enum error result; /* valid in `done` */
@@ -380,6 +413,13 @@ MUST_CHECK enum error store_find_token(struct store_reader *reader, const char *
 MUST_CHECK enum error store_list_tokens(struct store_reader *reader, struct device_token **tokens,
                                         size_t *count);
 
+struct store_sending {
+    int64_t paused_since_ms; /* wall; 0: it is not paused */
+    char reason[STORE_REASON_SIZE];
+};
+MUST_CHECK enum error store_read_sending(struct store_reader *reader,
+                                         struct store_sending *sending);
+
 /* The connected phones, by device id. The caller frees with store_devices_free. */
 MUST_CHECK enum error store_list_devices(struct store_reader *reader, struct device **devices,
                                          size_t *count);
@@ -392,6 +432,7 @@ struct store_statistics {
     int64_t stuck[MESSAGE_STATUS_COUNT];
     int64_t devices_connected;
     int64_t wal_bytes;
+    bool sending_paused;
 };
 MUST_CHECK enum error store_read_statistics(struct store_reader *reader, int64_t stuck_since_ms,
                                             struct store_statistics *statistics);

@@ -50,6 +50,7 @@ struct store_backend {
                              struct device_token *token, bool *found);
     enum error (*list_tokens)(struct store_connection *connection, struct device_token **tokens,
                               size_t *count);
+    enum error (*read_sending)(struct store_connection *connection, struct store_sending *sending);
     enum error (*list_devices)(struct store_connection *connection, struct device **devices,
                                size_t *count);
     enum error (*read_statistics)(struct store_connection *connection, int64_t stuck_since_ms,

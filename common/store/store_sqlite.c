@@ -326,6 +326,7 @@ static bool open_writer(struct store_connection *connection, const struct store_
         snprintf(problem, STORE_PROBLEM_SIZE, "its page size: %s", sqlite3_errmsg(connection->db));
         good = false;
     }
+    connection->brakes.limits = options->limits;
     if (good)
         sqlite_watch_wal(connection, page_bytes, options->max_wal_bytes);
     write_lock_release(&connection->lock);
@@ -390,13 +391,14 @@ static enum error sqlite_begin(struct store_connection *connection, int64_t dead
     sqlite3_busy_timeout(connection->db, (int)MAX(left_ms, 1));
     connection->now_ms = clock_wall_ms();
     memset(connection->count_delta, 0, sizeof(connection->count_delta));
+    sqlite_begin_brakes(connection);
     enum error error = run(connection, statement(connection, BEGIN_WRITE));
     if (error != ERROR_NONE)
         write_lock_release(&connection->lock);
     return error;
 }
 
-/* A write of one statement undoes itself where it fails. */
+/* A write of one statement undoes itself where it fails; enqueue sees to its second. */
 static bool needs_savepoint(const struct store_write *write)
 {
     return write->verb != STORE_ENQUEUE && write->verb != STORE_PROBE;
@@ -437,7 +439,11 @@ static enum error sqlite_commit(struct store_connection *connection)
 {
     enum error error = sqlite_flush_counts(connection);
     if (error == ERROR_NONE)
+        error = sqlite_flush_brakes(connection);
+    if (error == ERROR_NONE)
         error = run(connection, statement(connection, COMMIT_WRITE));
+    if (error == ERROR_NONE)
+        sqlite_report_brakes(connection);
     return error;
 }
 
@@ -479,6 +485,7 @@ const struct store_backend store_backend_sqlite = {
     .list_keys = sqlite_list_keys,
     .find_token = sqlite_find_token,
     .list_tokens = sqlite_list_tokens,
+    .read_sending = sqlite_read_sending,
     .list_devices = sqlite_list_devices,
     .read_statistics = sqlite_read_statistics,
 };

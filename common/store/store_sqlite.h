@@ -29,6 +29,22 @@ struct write_ahead_log {
     int64_t next_warning_ms;                  /* monotonic */
 };
 
+/* What a writer knows of the limits; all but the first two are this transaction's. */
+struct brakes {
+    struct store_limits limits;
+    int64_t tidied_minute; /* when there was no old count left */
+    bool looked;
+    int64_t today, minute; /* since 1970 */
+    enum error refusal;    /* of new messages: ERROR_SENDING_PAUSED, ERROR_QUEUE_FULL */
+    bool pauses;           /* it has accepted too many, and no others since */
+    /* In the database, and what is to be added there at the end. */
+    struct brakes_count {
+        char key_id[SECRET_ID_SIZE];
+        int64_t stored, added;
+    } day, burst, keys[8];
+    size_t key_count;
+};
+
 struct store_connection {
     sqlite3 *db;
     bool writer;
@@ -43,6 +59,7 @@ struct store_connection {
     int64_t now_ms;                            /* wall, of this transaction */
     int64_t count_delta[MESSAGE_STATUS_COUNT]; /* what this transaction adds to message_count */
     struct write_ahead_log wal;
+    struct brakes brakes;
     bool no_new_messages; /* in this transaction, because the log is full */
 };
 
@@ -83,6 +100,11 @@ MUST_CHECK bool sqlite_wal_is_full(struct store_connection *connection);
 /* The size of the file; any connection. */
 int64_t sqlite_wal_bytes(struct store_connection *connection);
 
+/* store_sqlite_brakes.c: begin comes first in a transaction, flush last; report after its commit. */
+void sqlite_begin_brakes(struct store_connection *connection);
+MUST_CHECK enum error sqlite_flush_brakes(struct store_connection *connection);
+void sqlite_report_brakes(const struct store_connection *connection);
+
 /* store_sqlite_move.c: the column `times`, into those that it names. */
 enum { SQLITE_TIMES_SIZE = 192 };
 void sqlite_read_times(const char *times, int64_t reached_at_ms[MESSAGE_STATUS_COUNT]);
@@ -115,6 +137,7 @@ enum error sqlite_find_token(struct store_connection *connection, const char *id
                              struct device_token *token, bool *found);
 enum error sqlite_list_tokens(struct store_connection *connection, struct device_token **tokens,
                               size_t *count);
+enum error sqlite_read_sending(struct store_connection *connection, struct store_sending *sending);
 enum error sqlite_list_devices(struct store_connection *connection, struct device **devices,
                                size_t *count);
 enum error sqlite_read_statistics(struct store_connection *connection, int64_t stuck_since_ms,

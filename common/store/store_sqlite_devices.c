@@ -120,6 +120,11 @@ enum error connect_device(struct store_connection *connection, struct store_writ
         return ERROR_INTERNAL;
     write->connect.session = sqlite3_column_int64(upsert, 0);
     error = run(connection, upsert);
+    if (error == ERROR_NONE && connection->brakes.limits.device_window_ms > 0) {
+        struct device_use use;
+        error = read_device_use(connection, write->connect.phone.device_id, &use);
+        write->connect.recent_segments = use.in_window + use.before_window;
+    }
     return error == ERROR_NONE ? settle_all(connection, write) : error;
 }
 

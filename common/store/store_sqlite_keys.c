@@ -13,6 +13,8 @@ enum error create_key(struct store_connection *connection, struct store_write *w
     bind_integer(insert, 4, key->scopes);
     bind_integer(insert, 5, connection->now_ms);
     bind_integer(insert, 6, key->expires_at_ms);
+    bind_integer(insert, 7, key->requests_per_minute);
+    bind_integer(insert, 8, key->daily_messages);
     return run(connection, insert);
 }
 
@@ -35,6 +37,8 @@ static enum error read_key(sqlite3_stmt *row, struct api_key *key)
         .created_at_ms = sqlite3_column_int64(row, 4),
         .expires_at_ms = sqlite3_column_int64(row, 5),
         .revoked_at_ms = sqlite3_column_int64(row, 6),
+        .requests_per_minute = sqlite3_column_int64(row, 7),
+        .daily_messages = sqlite3_column_int64(row, 8),
     };
     column_text(row, 0, key->id, sizeof(key->id));
     column_text(row, 2, key->label, sizeof(key->label));

@@ -16,6 +16,7 @@ void read_moving(sqlite3_stmt *row, struct moving *moving)
         .failures = (unsigned)sqlite3_column_int(row, 7),
         .revoke = sqlite3_column_int(row, 8),
         .report_seq = sqlite3_column_int64(row, 9),
+        .segments = (unsigned)sqlite3_column_int(row, 11),
     };
     column_text(row, 4, moving->device_id, sizeof(moving->device_id));
     column_text(row, 10, moving->times, sizeof(moving->times));
@@ -155,12 +156,15 @@ enum error move_back(struct store_connection *connection, struct moving *moving,
                      double spread, const char *error_code, const char *error_message)
 {
     int64_t pause_ms = failed ? store_pause_ms(moving->failures + 1, spread) : 0;
+    enum error error = uncount_device(connection, moving);
+    if (error != ERROR_NONE)
+        return error;
     sqlite3_stmt *update = statement(connection, MOVE_BACK);
     bind_text(update, 7, error_code);
     bind_text(update, 8, error_message);
     bind_integer(update, 9, failed);
     bind_integer(update, 10, failed ? connection->now_ms + pause_ms : 0);
-    enum error error = run_move(connection, update, moving, MESSAGE_QUEUED);
+    error = run_move(connection, update, moving, MESSAGE_QUEUED);
     if (error != ERROR_NONE)
         return error;
     moving->failures += failed;

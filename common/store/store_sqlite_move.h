@@ -20,9 +20,10 @@ struct moving {
     bool revoke;        /* somebody wants it cancelled */
     int64_t report_seq; /* of the last report that moved this attempt; -1: none */
     char times[SQLITE_TIMES_SIZE];
+    unsigned segments;
 };
 
-enum { MOVING_COLUMN_COUNT = 11 };
+enum { MOVING_COLUMN_COUNT = 12 };
 
 /* The journal of a phone that has none. */
 extern const struct message_id no_journal;
@@ -89,5 +90,37 @@ enum error find_dismissed(struct store_connection *connection, struct store_writ
 /* Whether the token of that id opens that device: otherwise ERROR_DEVICE_TOKEN_INVALID. */
 MUST_CHECK enum error check_token(struct store_connection *connection, const char *token_id,
                                   const char *device_id);
+
+/* store_sqlite_brakes.c */
+
+/* Whether a new message may come in; where it may, it counts for its phone number already. */
+MUST_CHECK enum error brakes_admit(struct store_connection *connection,
+                                   const struct store_write *write);
+
+/* The rest of its counts, once it is in; or, where that failed, none. */
+void brakes_count_accepted(struct store_connection *connection, const struct store_write *write);
+void brakes_take_back(struct store_connection *connection, const struct store_write *write);
+
+enum error set_sending(struct store_connection *connection, struct store_write *write);
+MUST_CHECK enum error brakes_read_paused(struct store_connection *connection, bool *paused);
+
+/* Segments given to a phone: today, in the current window of pacing and the one before. */
+struct device_use {
+    const char *device_id; /* borrowed */
+    int64_t day, in_day, window, in_window, before_window;
+    bool changed;
+};
+bool limits_devices(const struct store_connection *connection);
+MUST_CHECK enum error read_device_use(struct store_connection *connection, const char *device_id,
+                                      struct device_use *use);
+MUST_CHECK enum error write_device_use(struct store_connection *connection,
+                                       const struct device_use *use);
+
+/* A message goes back, nothing of it was sent: it does not count in the day it was given. */
+MUST_CHECK enum error uncount_device(struct store_connection *connection,
+                                     const struct moving *moving);
+
+/* store_sqlite_hand_over.c */
+enum error hand_over(struct store_connection *connection, struct store_write *write);
 
 #endif

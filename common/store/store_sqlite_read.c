@@ -312,5 +312,10 @@ enum error sqlite_read_statistics(struct store_connection *connection, int64_t s
     if (error == ERROR_NONE && row)
         statistics->devices_connected = sqlite3_column_int64(select, 0);
     sqlite3_reset(select);
+    if (error != ERROR_NONE)
+        return error;
+    struct store_sending sending;
+    error = sqlite_read_sending(connection, &sending);
+    statistics->sending_paused = sending.paused_since_ms != 0;
     return error;
 }

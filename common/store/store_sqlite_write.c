@@ -7,6 +7,9 @@
 static enum error enqueue(struct store_connection *connection, struct store_write *write)
 {
     const struct message *message = write->enqueue.message;
+    enum error error = brakes_admit(connection, write);
+    if (error != ERROR_NONE)
+        return error;
     sqlite3_stmt *insert = statement(connection, INSERT_MESSAGE);
     bind_id(insert, 1, &message->id);
     bind_text(insert, 2, message->phone_number);
@@ -14,10 +17,14 @@ static enum error enqueue(struct store_connection *connection, struct store_writ
     bind_integer(insert, 4, message->encoding);
     bind_integer(insert, 5, message->segments);
     bind_integer(insert, 6, message_id_time_ms(&message->id));
-    enum error error = run(connection, insert);
-    if (error == ERROR_NONE)
-        connection->count_delta[MESSAGE_QUEUED]++;
-    return error;
+    error = run(connection, insert);
+    if (error != ERROR_NONE) {
+        brakes_take_back(connection, write);
+        return error;
+    }
+    connection->count_delta[MESSAGE_QUEUED]++;
+    brakes_count_accepted(connection, write);
+    return ERROR_NONE;
 }
 
 static enum error cancel(struct store_connection *connection, struct store_write *write)
@@ -40,51 +47,6 @@ static enum error cancel(struct store_connection *connection, struct store_write
     sqlite3_stmt *want = statement(connection, WANT_REVOKED);
     bind_integer(want, 1, moving.seq);
     return run(connection, want);
-}
-
-static enum error read_queued(sqlite3_stmt *row, struct moving *moving, struct message *message)
-{
-    read_moving(row, moving);
-    *message = (struct message){.id = moving->id};
-    column_text(row, MOVING_COLUMN_COUNT, message->phone_number, sizeof(message->phone_number));
-    const char *text = (const char *)sqlite3_column_text(row, MOVING_COLUMN_COUNT + 1);
-    message->text = text ? strdup(text) : NULL;
-    message->encoding = (enum sms_encoding)sqlite3_column_int(row, MOVING_COLUMN_COUNT + 2);
-    message->segments = (unsigned)sqlite3_column_int(row, MOVING_COLUMN_COUNT + 3);
-    return message->text ? ERROR_NONE : ERROR_INTERNAL;
-}
-
-static enum error hand_over(struct store_connection *connection, struct store_write *write)
-{
-    static _Thread_local struct moving moving[STORE_MAX_HAND_OVER];
-    struct message *messages = write->hand_over.messages;
-    size_t *count = &write->hand_over.message_count;
-    bool row = true;
-
-    /* All are read before the first is moved, because moving changes the index that is read. A
-       pause that is longer than any can be was made by a clock that was wrong. */
-    sqlite3_stmt *select = statement(connection, SELECT_QUEUED);
-    bind_integer(select, 1, (int64_t)write->hand_over.slot_count);
-    bind_integer(select, 2, connection->now_ms);
-    bind_integer(select, 3, connection->now_ms + STORE_MAX_PAUSE_MS);
-    *count = 0;
-    enum error error = step(connection, select, &row);
-    while (error == ERROR_NONE && row) {
-        error = read_queued(select, &moving[*count], &messages[*count]);
-        ++*count;
-        if (error == ERROR_NONE)
-            error = step(connection, select, &row);
-    }
-    sqlite3_reset(select);
-
-    for (size_t i = 0; i < *count && error == ERROR_NONE; i++) {
-        const struct store_slot *slot = &write->hand_over.slots[i];
-        messages[i].attempt = moving[i].attempt + 1;
-        messages[i].status = slot->assured ? MESSAGE_DISPATCHED : MESSAGE_ACCEPTED;
-        strcpy(messages[i].device_id, slot->device_id);
-        error = move_to_device(connection, &moving[i], slot);
-    }
-    return error;
 }
 
 static enum error find_session(struct store_connection *connection, const char *device_id,
@@ -268,6 +230,7 @@ enum error sqlite_run_write(struct store_connection *connection, struct store_wr
         [STORE_CREATE_TOKEN] = create_token,
         [STORE_END_TOKEN] = end_token,
         [STORE_FIND_DISMISSED] = find_dismissed,
+        [STORE_SET_SENDING] = set_sending,
         [STORE_PROBE] = write_probe,
     };
     return verbs[write->verb](connection, write);

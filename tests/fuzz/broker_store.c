@@ -46,7 +46,7 @@ static enum error run(struct store_write *write)
     model_store_commit(&world.store);
     for (size_t i = 0; i < world.store.change_count; i++)
         promise_committed(&world.store.changes[i]);
-    for (size_t i = 0; write->verb == STORE_HAND_OVER && i < write->hand_over.message_count; i++)
+    for (size_t i = 0; write->verb == STORE_HAND_OVER && i < write->hand_over.slot_count; i++)
         write->hand_over.messages[i].segments = 1 + (unsigned)i % 3;
     return error;
 }

@@ -204,6 +204,7 @@ void promise_wanted(const struct pending *pending)
     case STORE_PAIR:
     case STORE_CREATE_TOKEN:
     case STORE_END_TOKEN: /* without tokens */
+    case STORE_SET_SENDING:
     case STORE_PROBE:
     case STORE_VERB_COUNT:
         CHECK(false); /* not the broker's */
@@ -232,8 +233,10 @@ void promise_committed(const struct change *change)
 
 static void answer_hand_over(const struct store_write *write)
 {
-    for (size_t i = 0; i < write->hand_over.message_count; i++) {
+    for (size_t i = 0; i < write->hand_over.slot_count; i++) {
         const struct message *message = &write->hand_over.messages[i];
+        if (!message->text)
+            continue;
         struct phone *phone = phone_find(world.slots[i]);
         if (phone) {
             hand_put(phone, (struct in_hand){.message = message_of_id(&message->id),

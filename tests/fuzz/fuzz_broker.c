@@ -247,6 +247,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     world.now_ms = 1000000;
     unsigned kind = choose(&world.choices, 8); /* three bits */
     world.options.segments_per_minute = kind & 1 ? 60 : 0;
+    world.options.segments_burst = 1;
     world.options.max_frames_per_second = kind & 2 ? 1000 : 20;
     world.broker = broker_new(&world.options, world.now_ms);
     CHECK(world.broker);

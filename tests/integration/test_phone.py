@@ -759,7 +759,7 @@ def test_a_phone_with_enough_battery_gets_messages_at_once(make_gateway, percent
 
 
 def test_a_phone_gets_no_more_than_its_pace_allows(make_gateway):
-    gateway = make_gateway(DEVICE_SEGMENTS_PER_MINUTE=1).start()
+    gateway = make_gateway(DEVICE_SEGMENTS_PER_MINUTE=1, DEVICE_SEGMENTS_BURST=1).start()
     phones = [Phone(gateway, f"phone-{i}") for i in range(2)]
     ids = send(gateway, 4)
     for phone in phones:
@@ -773,7 +773,7 @@ def test_a_phone_gets_no_more_than_its_pace_allows(make_gateway):
 
 
 def test_at_a_pace_all_messages_go_out_in_their_order(make_gateway):
-    gateway = make_gateway(DEVICE_SEGMENTS_PER_MINUTE=600).start()
+    gateway = make_gateway(DEVICE_SEGMENTS_PER_MINUTE=600, DEVICE_SEGMENTS_BURST=1).start()
     phone = WorkingPhone(gateway, "steady")
     ids = send(gateway, 20)
     gateway.api.wait_status(ids[-1], "sent")
@@ -781,7 +781,7 @@ def test_at_a_pace_all_messages_go_out_in_their_order(make_gateway):
 
 
 def test_a_long_message_counts_with_all_of_its_segments(make_gateway):
-    gateway = make_gateway(DEVICE_SEGMENTS_PER_MINUTE=60).start()
+    gateway = make_gateway(DEVICE_SEGMENTS_PER_MINUTE=60, DEVICE_SEGMENTS_BURST=1).start()
     phone = WorkingPhone(gateway, "steady")
     assert gateway.api.send(message="x" * 153 * 4)["segments"] == 4
     (message_id,) = send(gateway, 1)

@@ -174,31 +174,55 @@ static bool is_due(const struct model_store *store, const struct stored_message 
             message->not_before_ms > now_ms + STORE_MAX_PAUSE_MS);
 }
 
+/* The first slot from there on that may have a message; slot_count when there is none. */
+static size_t next_slot(struct model_store *store, struct store_write *write, size_t slot)
+{
+    for (; slot < write->hand_over.slot_count; slot++) {
+        bool capped = store->cap_every > 0 && ++store->slots % store->cap_every == 0;
+        write->hand_over.slots[slot].at_its_cap = capped;
+        if (!capped)
+            break;
+    }
+    return slot;
+}
+
+static void give(struct model_store *store, unsigned number, const struct store_slot *slot,
+                 struct message *message)
+{
+    struct stored_message *row = &store->tables.messages[number];
+    row->attempt++;
+    row->report_seq = -1;
+    row->device = (int)phone_of_device(slot->device_id);
+    row->journal = slot->assured ? slot->journal : no_journal;
+    move(store, row, slot->assured ? MESSAGE_DISPATCHED : MESSAGE_ACCEPTED, false);
+    *message = (struct message){
+        .id = message_id_of(number),
+        .phone_number = "+1234567890",
+        .text = strdup("text"),
+        .segments = 1,
+        .attempt = row->attempt,
+        .status = row->status,
+    };
+    strcpy(message->device_id, slot->device_id);
+}
+
 static enum error hand_over(struct model_store *store, struct store_write *write)
 {
-    size_t *count = &write->hand_over.message_count;
-    *count = 0;
-    for (unsigned i = 0; i < MOST_MESSAGES && *count < write->hand_over.slot_count; i++) {
-        struct stored_message *row = &store->tables.messages[i];
-        const struct store_slot *slot = &write->hand_over.slots[*count];
-        if (!is_due(store, row))
+    size_t slot = 0;
+    write->hand_over.message_count = 0;
+    write->hand_over.paused = store->pause_every > 0 &&
+                              ++store->hand_overs % store->pause_every == 0;
+    if (write->hand_over.paused)
+        return ERROR_NONE;
+    for (unsigned i = 0; i < MOST_MESSAGES; i++) {
+        if (!is_due(store, &store->tables.messages[i]))
             continue;
-        row->attempt++;
-        row->report_seq = -1;
-        row->device = (int)phone_of_device(slot->device_id);
-        row->journal = slot->assured ? slot->journal : no_journal;
-        move(store, row, slot->assured ? MESSAGE_DISPATCHED : MESSAGE_ACCEPTED, false);
-
-        struct message *message = &write->hand_over.messages[(*count)++];
-        *message = (struct message){
-            .id = message_id_of(i),
-            .phone_number = "+1234567890",
-            .text = strdup("text"),
-            .segments = 1,
-            .attempt = row->attempt,
-            .status = row->status,
-        };
-        strcpy(message->device_id, slot->device_id);
+        slot = next_slot(store, write, slot);
+        if (slot == write->hand_over.slot_count)
+            break;
+        give(store, i, &write->hand_over.slots[slot], &write->hand_over.messages[slot]);
+        write->hand_over.message_count++;
+        slot++;
     }
     return ERROR_NONE;
 }
@@ -502,6 +526,7 @@ enum error model_store_execute(struct model_store *store, struct store_write *wr
     case STORE_CREATE_TOKEN:
     case STORE_END_TOKEN:
     case STORE_FIND_DISMISSED: /* its phones have no tokens */
+    case STORE_SET_SENDING:
     case STORE_PROBE:
     case STORE_VERB_COUNT:
         break;

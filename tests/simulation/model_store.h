@@ -61,6 +61,11 @@ struct model_store {
     size_t change_count;
     int64_t now_ms, wall_ms; /* of the transaction */
     enum rule broken;        /* RULE_NONE */
+    /* Its limits; 0: never. They decide who gets a message and when, and nothing that a phone may rely
+       on, so they are kept simple: one slot of so many is at its cap, one hand-over of so many is
+       paused. */
+    unsigned cap_every, pause_every;
+    unsigned slots, hand_overs;
 };
 
 /* Opens a transaction, of that time: monotonic and wall. */

@@ -47,6 +47,12 @@ static void draw_weather(struct world *world)
     };
 }
 
+static void draw_limits(struct world *world)
+{
+    world->store.cap_every = sometimes(world, (unsigned)random_between(&world->random, 2, 9));
+    world->store.pause_every = sometimes(world, (unsigned)random_between(&world->random, 2, 9));
+}
+
 static void draw_options(struct world *world)
 {
     struct random *random = &world->random;
@@ -55,6 +61,7 @@ static void draw_options(struct world *world)
         .max_sessions = MOST_CONNECTIONS,
         .window = (unsigned)(random_chance(random, 500) ? random_between(random, 1, 3) : 8),
         .segments_per_minute = random_chance(random, 150) ? 300 : 0,
+        .segments_burst = random_between(random, 1, 5),
         .min_battery_percent = 5,
         .max_frames_per_second = 500,
         .device_info_timeout_ms = 10000,
@@ -79,6 +86,7 @@ void weather_init(struct world *world)
     world->wall_offset_ms = RIGHT_MS;
     draw_weather(world);
     draw_options(world);
+    draw_limits(world);
     world->phone_count = (unsigned)random_between(&world->random, 1, MOST_PHONES);
     for (unsigned i = 0; i < world->phone_count; i++)
         phone_init(world, i);
@@ -200,6 +208,7 @@ void weather_calm(struct world *world)
 {
     TRACE(world, "faults stop");
     world->calm = true;
+    world->store.cap_every = world->store.pause_every = 0;
     world->calm_since_ms = world->now_ms;
     world->store_trouble = ERROR_NONE;
     if (random_chance(&world->random, 500))

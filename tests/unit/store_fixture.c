@@ -75,7 +75,7 @@ size_t given_hand_over(struct store_fixture *fixture, const char *const *devices
     write.hand_over.slots = slots;
     write.hand_over.messages = messages;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    for (size_t i = 0; i < write.hand_over.message_count; i++)
+    for (size_t i = 0; i < count; i++)
         message_fini(&messages[i]);
     free(slots);
     free(messages);

@@ -827,16 +827,84 @@ static void a_pace_is_kept(void **state)
     (void)state;
     struct broker_options options = default_options;
     options.segments_per_minute = 60;
+    options.segments_burst = 2;
     struct world *world = new_world(&options);
     session_id id = connect_phone(world, "phone", "{}");
+    queue(world, 8);
+    answer_all(world);
+    assert_int_equal(count_messages(world, id), 2);
+    advance(world, 1900);
+    answer_all(world);
+    assert_int_equal(count_messages(world, id), 0);
+    assert_true(broker_wake_ms(world->broker) <= world->now_ms + 400);
+    advance(world, 400);
+    answer_all(world);
+    assert_int_equal(count_messages(world, id), 2);
+    free_world(world);
+}
+
+static void a_new_connection_brings_no_new_burst(void **state)
+{
+    (void)state;
+    struct broker_options options = default_options;
+    options.segments_per_minute = 60;
+    options.segments_burst = 2;
+    struct world *world = new_world(&options);
+    session_id id = open_session(world, "phone");
+    receive(world, id, "{}");
+    struct store_write *connect = take_pending(world, STORE_DEVICE_CONNECT);
+    connect->connect.session = ++world->session;
+    connect->connect.recent_segments = 1;
+    answer(world, connect, ERROR_NONE);
+    assert_string_equal(next_frame(world, id), "connection_ack");
     queue(world, 4);
     answer_all(world);
     assert_int_equal(count_messages(world, id), 1);
-    advance(world, 900);
+    free_world(world);
+}
+
+static void a_phone_at_its_cap_does_not_stand_in_the_way_of_others(void **state)
+{
+    (void)state;
+    struct broker_options options = default_options;
+    options.liveness_timeout_ms = 600000;
+    struct world *world = new_world(&options);
+    session_id capped = connect_phone(world, "capped", "{\"signal_strength\":-60}");
+    session_id other = connect_phone(world, "other", "{\"signal_strength\":-110}");
+    world->queued = 2;
+    broker_doorbell(world->broker, world->now_ms);
+    pump(world);
+    struct store_write *write = take_pending(world, STORE_HAND_OVER);
+    for (size_t i = 0; i < write->hand_over.slot_count; i++)
+        write->hand_over.slots[i].at_its_cap = strcmp(write->hand_over.slots[i].device_id,
+                                                      "capped") == 0;
+    answer(world, write, ERROR_NONE); /* nobody was given anything */
     answer_all(world);
-    assert_int_equal(count_messages(world, id), 0);
-    assert_true(broker_wake_ms(world->broker) <= world->now_ms + 101);
-    advance(world, 100);
+    assert_int_equal(count_messages(world, capped), 0);
+    assert_int_equal(count_messages(world, other), 2);
+    queue(world, 1);
+    answer_all(world);
+    assert_int_equal(count_messages(world, other), 1);
+    advance(world, 60000); /* then it is tried again */
+    queue(world, 1);
+    answer_all(world);
+    assert_int_equal(count_messages(world, capped), 1);
+    free_world(world);
+}
+
+static void while_sending_is_paused_the_store_is_asked_by_the_sweep_alone(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = connect_phone(world, "phone", "{}");
+    world->queued = 1;
+    broker_doorbell(world->broker, world->now_ms);
+    pump(world);
+    struct store_write *write = take_pending(world, STORE_HAND_OVER);
+    write->hand_over.paused = true;
+    answer(world, write, ERROR_NONE);
+    assert_null(take_pending(world, STORE_HAND_OVER));
+    advance(world, 2000);
     answer_all(world);
     assert_int_equal(count_messages(world, id), 1);
     free_world(world);
@@ -1109,7 +1177,10 @@ UNIT_TESTS(
     cmocka_unit_test(an_empty_battery_gets_nothing_until_it_is_charged),
     cmocka_unit_test(a_phone_that_sends_nothing_is_tried_with_one_at_a_time),
     cmocka_unit_test(a_phone_that_sends_nothing_comes_after_others),
-    cmocka_unit_test(a_pace_is_kept), cmocka_unit_test(a_report_is_tried_until_the_store_takes_it),
+    cmocka_unit_test(a_pace_is_kept), cmocka_unit_test(a_new_connection_brings_no_new_burst),
+    cmocka_unit_test(a_phone_at_its_cap_does_not_stand_in_the_way_of_others),
+    cmocka_unit_test(while_sending_is_paused_the_store_is_asked_by_the_sweep_alone),
+    cmocka_unit_test(a_report_is_tried_until_the_store_takes_it),
     cmocka_unit_test(a_phone_that_reports_faster_than_the_store_writes_is_not_read),
     cmocka_unit_test(a_report_on_anothers_message_is_answered_with_an_error),
     cmocka_unit_test(too_many_frames_end_a_connection),

@@ -335,50 +335,6 @@ static void a_phone_that_floods_gets_its_rate(void **state)
     assert_in_range(count, 60 * 500, 62 * 500);
 }
 
-static void segments_come_at_their_pace(void **state)
-{
-    static const struct {
-        int64_t now_ms;
-        double taken;
-        int64_t wait_ms;
-    } steps[] = {
-        /* at 60 a minute */
-        {1000000, 0, 0},    {1000000, 1, 1000},   {1000400, 0, 600},  {1000999, 0, 1},
-        {1001000, 0, 0},    {1001000, 3, 3000},   {1002500, 0, 1500}, {1004000, 0, 0},
-        {1090000, 0, 0}, /* a long silence saves one segment, not ninety */
-        {1090000, 1, 1000}, {1091000, 10, 10000},
-    };
-    struct session *session = *state;
-    session->segment_tokens_at_ms = 900000;
-    for (size_t i = 0; i < ARRAY_LENGTH(steps); i++) {
-        session_refill_segments(session, 60, steps[i].now_ms);
-        session->segment_tokens -= steps[i].taken;
-        int64_t wait_ms = session_refill_segments(session, 60, steps[i].now_ms);
-        /* Tokens are doubles, so a wait may come out a millisecond longer. */
-        if (wait_ms < steps[i].wait_ms || wait_ms > steps[i].wait_ms + 1)
-            fail_msg("step %zu: %lld ms", i, (long long)wait_ms);
-    }
-}
-
-static void who_waits_as_long_as_told_has_waited_long_enough(void **state)
-{
-    struct session *session = *state;
-    int64_t now_ms = 1000000;
-    for (int64_t per_minute = 1; per_minute <= 100000; per_minute += 1 + per_minute / 50) {
-        for (int taken = 1; taken <= 10; taken++) {
-            session->segment_tokens = 1 - taken;
-            session->segment_tokens_at_ms = now_ms;
-            int64_t wait_ms = session_refill_segments(session, per_minute, now_ms);
-            assert_in_range(wait_ms, 1, taken * 60000 / per_minute + 1);
-            now_ms += wait_ms;
-            int64_t rest_ms = session_refill_segments(session, per_minute, now_ms);
-            if (rest_ms > 1) /* the doubles again */
-                fail_msg("%lld a minute: %lld ms after %d segments, and then %lld more",
-                         (long long)per_minute, (long long)wait_ms, taken, (long long)rest_ms);
-        }
-    }
-}
-
 static void a_phone_that_sends_nothing_rests_ever_longer(void **state)
 {
     static const int64_t seconds[] = {1, 2, 4, 8, 16, 32, 60, 60, 60};
@@ -428,7 +384,5 @@ UNIT_TESTS(SESSION_TEST(it_holds_as_many_as_its_window),
            SESSION_TEST(a_phone_may_send_two_seconds_worth_at_once),
            SESSION_TEST(a_steady_phone_is_never_too_fast),
            SESSION_TEST(a_phone_that_floods_gets_its_rate),
-           SESSION_TEST(segments_come_at_their_pace),
-           SESSION_TEST(who_waits_as_long_as_told_has_waited_long_enough),
            SESSION_TEST(a_phone_that_sends_nothing_rests_ever_longer),
            cmocka_unit_test(the_lower_half_of_an_id_is_its_slot))

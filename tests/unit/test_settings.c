@@ -18,6 +18,8 @@ static const struct row {
 } rows[] = {
 #define TEXT(field, name, value, allowed, used_by, meaning)                                        \
     {name, offsetof(struct settings, field), true, value, allowed, 0, 0, 0, ""},
+#define PREFIXES(field, name, value, used_by, meaning)                                             \
+    {name, offsetof(struct settings, field), true, value, "prefixes", 0, 0, 0, ""},
 #define NUMBER(field, name, unit, value, smallest, largest, used_by, meaning)                      \
     {name, offsetof(struct settings, field), false, NULL, NULL, value, smallest, largest, unit},
 #include "../../common/settings.def"
@@ -405,6 +407,36 @@ static void the_log_level_is_one_of_its_words(void **state)
     }
 }
 
+static void prefixes_are_checked_and_may_be_none(void **state)
+{
+    static const struct {
+        const char *value;
+        bool good;
+    } cases[] = {
+        {"", true},    {"+49", true},  {" +49, +4366", true}, {"49", false},
+        {"+0", false}, {"all", false}, {"+49 '", false},      {"+49\n+1", false},
+    };
+    char many[SETTINGS_TEXT_SIZE + 1];
+    const struct row *row = rows;
+    (void)state;
+    while (strcmp(row->name, "DENIED_PREFIXES") != 0)
+        row++;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct settings settings;
+        if (accepts(row, cases[i].value, &settings) != cases[i].good)
+            fail_msg("\"%s\" is %s", cases[i].value, cases[i].good ? "refused" : "accepted");
+        if (cases[i].good)
+            assert_string_equal(settings.denied_prefixes, cases[i].value);
+    }
+    setenv(row->name, "0043", 1);
+    expect_refusal("a prefix",
+                   (const char *[]){"DENIED_PREFIXES", "\"+49 +4366\"", "\"0043\"", NULL});
+    memset(many, ' ', SETTINGS_TEXT_SIZE);
+    many[SETTINGS_TEXT_SIZE] = '\0';
+    setenv(row->name, many, 1);
+    expect_refusal("a long list", (const char *[]){"DENIED_PREFIXES", "is too long", NULL});
+}
+
 /* test_settings_print.c reads back what is printed. */
 
 #define FILE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -418,4 +450,5 @@ UNIT_TESTS(FILE_TEST(without_a_file_all_are_defaults), FILE_TEST(a_required_file
            FILE_TEST(bad_values_of_the_environment_are_refused),
            FILE_TEST(every_number_has_its_range), FILE_TEST(every_number_is_whole_and_decimal),
            FILE_TEST(texts_of_any_kind_have_1_to_1023_characters),
-           FILE_TEST(the_log_level_is_one_of_its_words))
+           FILE_TEST(the_log_level_is_one_of_its_words),
+           FILE_TEST(prefixes_are_checked_and_may_be_none))

@@ -285,7 +285,7 @@ static void what_stays_too_long_is_counted(void **state)
 static void given_offer(struct store_fixture *fixture, const char *device_id,
                         const struct message_id *journal)
 {
-    struct message message;
+    struct message message = {0};
     struct store_slot slot = {.assured = true, .journal = *journal};
     strcpy(slot.device_id, device_id);
     struct store_write write = {.verb = STORE_HAND_OVER};

@@ -1,0 +1,373 @@
+/* The store's limits: what is accepted on a day, what pauses sending, what a phone is given. */
+#include "../../common/clock.h"
+#include "store_fixture.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+static void limit(struct store_fixture *fixture, struct store_limits limits)
+{
+    fixture->options.limits = limits;
+    store_fixture_reopen(fixture);
+}
+
+static enum error enqueue_message(struct store_fixture *fixture, const struct message_id *id,
+                                  const char *number, const char *key_id, int64_t key_daily)
+{
+    struct message message = {.id = *id, .text = (char *)"text", .segments = 1};
+    snprintf(message.phone_number, sizeof(message.phone_number), "%s", number);
+    struct store_write write = {.verb = STORE_ENQUEUE,
+                                .enqueue = {.message = &message, .key_daily_messages = key_daily}};
+    snprintf(write.enqueue.key_id, sizeof(write.enqueue.key_id), "%s", key_id);
+    return store_run(fixture->store, &write);
+}
+
+static enum error enqueue(struct store_fixture *fixture, const char *number)
+{
+    struct message_id id = message_id_new();
+    return enqueue_message(fixture, &id, number, "", 0);
+}
+
+static enum error enqueue_with_key(struct store_fixture *fixture, const char *key_id, int64_t most)
+{
+    struct message_id id = message_id_new();
+    return enqueue_message(fixture, &id, "+491511234567", key_id, most);
+}
+
+static void execute(const struct store_fixture *fixture, const char *sql)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    sqlite3_close(db);
+}
+
+/* ---- What is accepted on a day ---- */
+
+static void without_limits_nothing_is_counted(void **state)
+{
+    struct store_fixture *fixture = *state;
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(enqueue_with_key(fixture, "key", 0), ERROR_NONE);
+    given_hand_over(fixture, (const char *const[]){"phone-1"}, 1);
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM accepted"), 0);
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM device_use"), 0);
+}
+
+static void each_limit_ends_with_the_last_that_it_allows(void **state)
+{
+    struct store_fixture *fixture = *state;
+    limit(fixture, (struct store_limits){.recipient_daily_messages = 2, .daily_messages = 5});
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(enqueue(fixture, "+491"), ERROR_RECIPIENT_CAP_REACHED);
+    assert_int_equal(enqueue_with_key(fixture, "key", 1), ERROR_NONE);
+    assert_int_equal(enqueue_with_key(fixture, "key", 1), ERROR_KEY_CAP_REACHED);
+    assert_int_equal(enqueue_with_key(fixture, "other", 1), ERROR_NONE);
+    assert_int_equal(enqueue(fixture, "+492"), ERROR_NONE);
+    assert_int_equal(enqueue(fixture, "+493"), ERROR_DAILY_CAP_REACHED);
+    store_fixture_reopen(fixture); /* it is the database that knows */
+    assert_int_equal(enqueue(fixture, "+493"), ERROR_DAILY_CAP_REACHED);
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM message"), 5);
+    assert_int_equal(number_of(fixture, "SELECT count FROM accepted WHERE kind = 0"), 5);
+    assert_int_equal(number_of(fixture, "SELECT sum(count) FROM accepted WHERE kind = 1"), 2);
+    assert_int_equal(number_of(fixture, "SELECT sum(count) FROM accepted WHERE kind = 2"), 5);
+}
+
+static void a_message_that_fails_counts_nowhere(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id id = message_id_new();
+    limit(fixture, (struct store_limits){.recipient_daily_messages = 2,
+                                         .daily_messages = 9,
+                                         .pause_after_messages = 9});
+    assert_int_equal(enqueue_message(fixture, &id, "+491", "key", 9), ERROR_NONE);
+    for (int i = 0; i < 3; i++) /* the id is taken */
+        assert_int_equal(enqueue_message(fixture, &id, "+491", "key", 9), ERROR_INTERNAL);
+    assert_int_equal(number_of(fixture, "SELECT sum(count) FROM accepted"), 4);
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM accepted WHERE count = 1"), 4);
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
+}
+
+static void the_next_day_begins_at_nothing_and_old_counts_go(void **state)
+{
+    struct store_fixture *fixture = *state;
+    limit(fixture, (struct store_limits){.recipient_daily_messages = 1, .daily_messages = 1});
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
+    execute(fixture, "UPDATE accepted SET period = period - 1");
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_DAILY_CAP_REACHED);
+    /* Those of the day before yesterday and older, a few with each transaction. */
+    execute(fixture, "UPDATE accepted SET period = period - 1;"
+                     " WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)"
+                     " INSERT INTO accepted SELECT 2, 15000 + i % 3, '+1' || i, 1 FROM n");
+    store_fixture_reopen(fixture);
+    int64_t before = number_of(fixture, "SELECT count(*) FROM accepted");
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
+    int64_t after = number_of(fixture, "SELECT count(*) FROM accepted");
+    assert_in_range(after, before - 250, before - 150);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(enqueue(fixture, "+491"), ERROR_DAILY_CAP_REACHED);
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM accepted"), 4);
+}
+
+enum { CLIENTS = 16, EACH = 40 };
+
+static atomic_int accepted;
+
+static void *send_many(void *argument)
+{
+    struct store_fixture *fixture = argument;
+    for (int i = 0; i < EACH; i++) {
+        struct message_id id = message_id_new();
+        int chance = rand();
+        char number[24], key[SECRET_ID_SIZE];
+        snprintf(number, sizeof(number), "+49%d", chance % 20);
+        snprintf(key, sizeof(key), "key-%d", chance / 20 % 12);
+        if (enqueue_message(fixture, &id, number, key, 30) == ERROR_NONE) {
+            atomic_fetch_add(&accepted, 1);
+        }
+    }
+    return NULL;
+}
+
+static void limits_are_exact_with_many_in_one_transaction(void **state)
+{
+    struct store_fixture *fixture = *state;
+    pthread_t threads[CLIENTS];
+    limit(fixture, (struct store_limits){.recipient_daily_messages = 25, .daily_messages = 333});
+    for (int i = 0; i < CLIENTS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, send_many, fixture), 0);
+    for (int i = 0; i < CLIENTS; i++)
+        pthread_join(threads[i], NULL);
+    int count = atomic_load(&accepted);
+    assert_true(count <= 333 && count > 200);
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM message"), count);
+    assert_int_equal(number_of(fixture, "SELECT count FROM accepted WHERE kind = 0"), count);
+    assert_int_equal(number_of(fixture, "SELECT sum(count) FROM accepted WHERE kind = 1"), count);
+    assert_int_equal(number_of(fixture, "SELECT max(count) <= 30 FROM accepted WHERE kind = 1"), 1);
+    assert_int_equal(number_of(fixture,
+                               "SELECT count(*) FROM accepted a WHERE kind = 2 AND count <> "
+                               "(SELECT count(*) FROM message WHERE phone_number = a.name)"),
+                     0);
+    assert_int_equal(number_of(fixture, "SELECT max(count) <= 25 FROM accepted WHERE kind = 2"), 1);
+}
+
+/* ---- Pausing ---- */
+
+static void set_sending(struct store_fixture *fixture, bool pause, bool changes)
+{
+    struct store_write write = {.verb = STORE_SET_SENDING, .set_sending.pause = pause};
+    strcpy(write.set_sending.reason, "a test");
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_int_equal(write.set_sending.changed, changes);
+}
+
+static struct store_sending sending(struct store_fixture *fixture)
+{
+    struct store_sending now;
+    struct store_statistics statistics;
+    assert_int_equal(store_read_sending(fixture->reader, &now), ERROR_NONE);
+    assert_int_equal(store_read_statistics(fixture->reader, 0, &statistics), ERROR_NONE);
+    assert_int_equal(statistics.sending_paused, now.paused_since_ms != 0);
+    return now;
+}
+
+static void too_many_in_ten_minutes_pause_sending(void **state)
+{
+    struct store_fixture *fixture = *state;
+    static const char *const phones[] = {"phone-1", "phone-2"};
+    limit(fixture, (struct store_limits){.pause_after_messages = 3});
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
+    assert_int_equal(given_hand_over(fixture, phones, 1), 1);
+    assert_int_equal(sending(fixture).paused_since_ms, 0);
+    int64_t before_ms = clock_wall_ms();
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE); /* more than three: the last */
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_SENDING_PAUSED);
+    assert_in_range(sending(fixture).paused_since_ms, before_ms, clock_wall_ms());
+    assert_non_null(strstr(sending(fixture).reason, "PAUSE_AFTER_MESSAGES"));
+    assert_int_equal(given_hand_over(fixture, phones, 2), 0);
+    store_fixture_reopen(fixture);
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_SENDING_PAUSED);
+
+    set_sending(fixture, false, true); /* and the burst begins anew */
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_SENDING_PAUSED);
+    set_sending(fixture, false, true);
+    assert_int_equal(given_hand_over(fixture, phones, 2), 2);
+}
+
+static void what_came_earlier_than_ten_minutes_is_no_burst(void **state)
+{
+    struct store_fixture *fixture = *state;
+    limit(fixture, (struct store_limits){.pause_after_messages = 3});
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
+    execute(fixture, "UPDATE accepted SET period = period - 9");
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_SENDING_PAUSED);
+    set_sending(fixture, false, true);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
+    execute(fixture, "UPDATE accepted SET period = period - 11");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
+    store_fixture_reopen(fixture); /* old minutes go with the first that is accepted */
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
+    assert_int_equal(number_of(fixture, "SELECT sum(count) FROM accepted WHERE kind = 3"), 4);
+}
+
+static void pausing_by_hand_says_why(void **state)
+{
+    struct store_fixture *fixture = *state;
+    set_sending(fixture, false, false);
+    set_sending(fixture, true, true);
+    set_sending(fixture, true, false); /* since when and why stay */
+    assert_string_equal(sending(fixture).reason, "a test");
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_SENDING_PAUSED);
+    set_sending(fixture, false, true);
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
+    assert_string_equal(sending(fixture).reason, "");
+}
+
+static void an_old_queue_takes_no_more(void **state)
+{
+    struct store_fixture *fixture = *state;
+    limit(fixture, (struct store_limits){.max_queue_age_ms = 60000});
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
+    execute(fixture, "UPDATE message SET updated_at_ms = updated_at_ms - 61000 WHERE seq = 1");
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_QUEUE_FULL);
+    /* One that waits for its time is not in the way of others. */
+    execute(fixture, "UPDATE message SET not_before_ms = updated_at_ms + 600000 WHERE seq = 1");
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
+    execute(fixture, "UPDATE message SET not_before_ms = 0 WHERE seq = 1");
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_QUEUE_FULL);
+    given_hand_over(fixture, (const char *const[]){"phone-1"}, 1);
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
+}
+
+/* ---- What a phone is given ---- */
+
+/* Asks for messages for these phones; fills in the segments that each slot was given. */
+static size_t ask(struct store_fixture *fixture, const char *const *devices, size_t count,
+                  unsigned segments[], bool at_cap[])
+{
+    struct store_slot slots[8] = {0};
+    struct message messages[8] = {0};
+    for (size_t i = 0; i < count; i++)
+        strcpy(slots[i].device_id, devices[i]);
+    struct store_write write = {
+        .verb = STORE_HAND_OVER,
+        .hand_over = {.slot_count = count, .slots = slots, .messages = messages},
+    };
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    for (size_t i = 0; i < count; i++) {
+        segments[i] = messages[i].text ? messages[i].segments : 0;
+        at_cap[i] = slots[i].at_its_cap;
+        if (messages[i].text)
+            assert_string_equal(messages[i].device_id, devices[i]);
+        message_fini(&messages[i]);
+    }
+    return write.hand_over.message_count;
+}
+
+static void queue_segments(struct store_fixture *fixture, unsigned segments)
+{
+    struct message message = {.id = message_id_new(), .text = (char *)"text", .segments = segments};
+    strcpy(message.phone_number, "+491");
+    struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+}
+
+static void a_phone_gets_its_segments_of_the_day_and_others_the_rest(void **state)
+{
+    struct store_fixture *fixture = *state;
+    static const char *const slots[] = {"a", "a", "a", "b"};
+    unsigned segments[4];
+    bool at_cap[4];
+    limit(fixture, (struct store_limits){.device_daily_segments = 5});
+    for (int i = 0; i < 4; i++)
+        queue_segments(fixture, 2);
+    assert_int_equal(ask(fixture, slots, 4, segments, at_cap), 3);
+    assert_int_equal(segments[0] + segments[1], 4);
+    assert_int_equal(segments[2], 0); /* the third does not fit, but for b */
+    assert_true(at_cap[2] && !at_cap[0] && !at_cap[3]);
+    assert_int_equal(segments[3], 2);
+    queue_segments(fixture, 1);
+    store_fixture_reopen(fixture);
+    assert_int_equal(ask(fixture, slots, 1, segments, at_cap), 0); /* the oldest has two */
+    assert_int_equal(ask(fixture, slots, 2, segments, at_cap), 1); /* the next has one */
+    assert_int_equal(segments[0], 1);
+    assert_true(at_cap[1]);
+    assert_int_equal(ask(fixture, slots + 3, 1, segments, at_cap), 1);
+    assert_int_equal(number_of(fixture, "SELECT sum(in_day) FROM device_use"), 9);
+
+    queue_segments(fixture, 5);
+    assert_int_equal(ask(fixture, slots, 1, segments, at_cap), 0);
+    execute(fixture, "UPDATE device_use SET day = day - 1");
+    assert_int_equal(ask(fixture, slots, 1, segments, at_cap), 1);
+    assert_int_equal(number_of(fixture, "SELECT in_day FROM device_use WHERE device_id = 'a'"), 5);
+}
+
+static void what_comes_back_is_counted_off(void **state)
+{
+    struct store_fixture *fixture = *state;
+    limit(fixture, (struct store_limits){.device_daily_segments = 1});
+    struct message_id id = given_message(fixture, "+491511234567", "text");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(given_hand_over(fixture, (const char *const[]){"phone-1"}, 1), 1);
+        struct store_write write = {.verb = STORE_TAKE_BACK};
+        write.take_back.id = id;
+        write.take_back.attempt = (unsigned)i + 1;
+        strcpy(write.take_back.device_id, "phone-1");
+        if (i == 2) /* that of yesterday is not counted off today */
+            execute(fixture, "UPDATE message SET times = '2:1000'");
+        assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+        assert_true(write.take_back.changed);
+    }
+    assert_int_equal(given_hand_over(fixture, (const char *const[]){"phone-1"}, 1), 0);
+}
+
+static void a_phone_that_comes_back_is_known_to_have_been_given_some(void **state)
+{
+    struct store_fixture *fixture = *state;
+    limit(fixture, (struct store_limits){.device_window_ms = 3600000});
+    static const int64_t expected[] = {0, 3, 3, 0};
+    for (int i = 0; i < 4; i++) {
+        struct store_write write = {.verb = STORE_DEVICE_CONNECT};
+        strcpy(write.connect.phone.device_id, "phone-1");
+        write.connect.info = DEVICE_INFO_UNKNOWN;
+        write.connect.broker = message_id_new();
+        assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+        assert_int_equal(write.connect.recent_segments, expected[i]);
+        for (int j = 0; i == 0 && j < 3; j++) {
+            given_message(fixture, "+491511234567", "text");
+            given_hand_over(fixture, (const char *const[]){"phone-1"}, 1);
+        }
+        if (i > 0)
+            execute(fixture, "UPDATE device_use SET window = window - 1");
+    }
+}
+
+#define STORE_TEST(name)                                                                           \
+    cmocka_unit_test_setup_teardown(name, store_fixture_setup, store_fixture_teardown)
+
+UNIT_TESTS(STORE_TEST(without_limits_nothing_is_counted),
+           STORE_TEST(each_limit_ends_with_the_last_that_it_allows),
+           STORE_TEST(a_message_that_fails_counts_nowhere),
+           STORE_TEST(the_next_day_begins_at_nothing_and_old_counts_go),
+           STORE_TEST(limits_are_exact_with_many_in_one_transaction),
+           STORE_TEST(too_many_in_ten_minutes_pause_sending),
+           STORE_TEST(what_came_earlier_than_ten_minutes_is_no_burst),
+           STORE_TEST(pausing_by_hand_says_why), STORE_TEST(an_old_queue_takes_no_more),
+           STORE_TEST(a_phone_gets_its_segments_of_the_day_and_others_the_rest),
+           STORE_TEST(what_comes_back_is_counted_off),
+           STORE_TEST(a_phone_that_comes_back_is_known_to_have_been_given_some))
