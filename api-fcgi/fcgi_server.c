@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcgiapp.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -55,6 +56,7 @@ struct fcgi_server {
     atomic_bool draining; /* no further request is read */
     atomic_bool stopping; /* the workers leave */
     atomic_bool failed;   /* that is why */
+    atomic_bool turned;   /* a worker has looked for requests since the service manager was told */
 
     pthread_mutex_t lock;
     pthread_cond_t all_closed;
@@ -384,6 +386,8 @@ static void *worker_main(void *argument)
         take_place(server);
         if (atomic_load(&server->stopping))
             break;
+        if (!atomic_load_explicit(&server->turned, memory_order_relaxed))
+            atomic_store(&server->turned, true);
         struct connection *ready;
         while ((ready = take_ready(server)))
             resume_all(ready, reader);
@@ -415,15 +419,32 @@ static bool accept_waiting(struct fcgi_server *server)
     return true;
 }
 
+/* Tells the service manager that a worker has looked for requests, not only that this thread runs, and
+   wakes the next one to look. Returns when to do so again. */
+static int64_t say_alive(struct fcgi_server *server, int64_t interval_ms)
+{
+    if (atomic_exchange(&server->turned, false))
+        program_notify_alive();
+    wake_worker(server);
+    return clock_monotonic_ms() + interval_ms;
+}
+
 static void accept_until_signal(struct fcgi_server *server)
 {
+    int64_t interval_ms = program_watchdog_interval_ms(), alive_at_ms = 0;
     bool full = false;
     for (;;) {
+        int64_t now_ms = interval_ms ? clock_monotonic_ms() : 0;
+        if (interval_ms && now_ms >= alive_at_ms)
+            alive_at_ms = say_alive(server, interval_ms);
         struct pollfd fds[] = {
             {.fd = server->signal_fd, .events = POLLIN},
             {.fd = full ? -1 : server->listen_fd, .events = POLLIN},
         };
-        int ready = poll(fds, ARRAY_LENGTH(fds), full ? FULL_PAUSE_MS : -1);
+        int64_t pause_ms = full ? FULL_PAUSE_MS : INT_MAX;
+        if (interval_ms)
+            pause_ms = MIN(pause_ms, MAX(alive_at_ms - now_ms, 0));
+        int ready = poll(fds, ARRAY_LENGTH(fds), pause_ms < INT_MAX ? (int)pause_ms : -1);
         if (ready > 0 && fds[0].revents)
             return;
         bool was_full = full;

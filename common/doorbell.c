@@ -1,14 +1,21 @@
 #include "doorbell.h"
 
+#include "clock.h"
 #include "log.h"
 #include "unix_socket.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum {
+    DRAIN_AT_ONCE = 1024, /* one who rings without end does not hold the broker */
+    COMPLAIN_AGAIN_MS = 60000,
+};
 
 struct doorbell {
     int fd;
@@ -63,7 +70,8 @@ int doorbell_listen(const char *path)
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, 0660) < 0) {
+    if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &(int){1}, sizeof(int)) < 0 ||
+        bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, 0660) < 0) {
         int saved_errno = errno;
         close(fd);
         errno = saved_errno;
@@ -72,11 +80,54 @@ int doorbell_listen(const char *path)
     return fd;
 }
 
-bool doorbell_drain(int fd)
+/* Takes one ring, and who rang (the kernel says, not the sender). False when none waits. */
+static bool take_ring(int fd, struct ucred *ringer)
 {
     char hint[64]; /* whatever it says, it means the same */
+    /* Descriptors that somebody sends along find no room behind the credentials. */
+    union {
+        char bytes[CMSG_SPACE(sizeof(struct ucred))];
+        struct cmsghdr header;
+    } control;
+    struct msghdr message = {
+        .msg_iov = &(struct iovec){hint, sizeof(hint)},
+        .msg_iovlen = 1,
+        .msg_control = control.bytes,
+        .msg_controllen = sizeof(control.bytes),
+    };
+    if (recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
+        return false;
+    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    *ringer = (struct ucred){.uid = (uid_t)-1, .gid = (gid_t)-1};
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_CREDENTIALS)
+        memcpy(ringer, CMSG_DATA(header), sizeof(*ringer));
+    return true;
+}
+
+static bool may_ring(const struct ucred *ringer)
+{
+    return ringer->uid == geteuid() || ringer->uid == 0 || ringer->gid == getegid();
+}
+
+static void complain(const struct ucred *ringer, int64_t *complained_ms)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    if (*complained_ms && now_ms - *complained_ms < COMPLAIN_AGAIN_MS)
+        return;
+    *complained_ms = now_ms;
+    log_warning("a stranger rings the doorbell, and is not heard", LOG_NUMBER("uid", ringer->uid),
+                LOG_NUMBER("gid", ringer->gid), LOG_NUMBER("pid", ringer->pid));
+}
+
+bool doorbell_drain(int fd, int64_t *complained_ms)
+{
+    struct ucred ringer;
     bool rang = false;
-    while (recv(fd, hint, sizeof(hint), MSG_DONTWAIT) >= 0)
-        rang = true;
+    for (int i = 0; i < DRAIN_AT_ONCE && take_ring(fd, &ringer); i++) {
+        if (may_ring(&ringer))
+            rang = true;
+        else
+            complain(&ringer, complained_ms);
+    }
     return rang;
 }

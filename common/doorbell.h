@@ -24,7 +24,11 @@ void doorbell_ring(struct doorbell *doorbell);
 /* The listening end: a non-blocking descriptor, or -1 with errno. Replaces what is at `path`. */
 MUST_CHECK int doorbell_listen(const char *path);
 
-/* Empties the queue of a listening descriptor. True when somebody rang. */
-bool doorbell_drain(int fd);
+/*
+ * Empties the queue of a listening descriptor, as far as it is not filled meanwhile. True when
+ * somebody rang who may: our own user or group, or root. Others are logged, once a minute at most;
+ * `*complained_ms` has when (monotonic; it begins with 0).
+ */
+bool doorbell_drain(int fd, int64_t *complained_ms);
 
 #endif

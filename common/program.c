@@ -79,28 +79,33 @@ _Noreturn static void print_settings_and_exit(const char *form)
     exit(EXIT_SUCCESS);
 }
 
-/* mkdir -p */
-static void make_folder(const char *path)
+/* mkdir -p; what is there already keeps its mode. */
+static void make_folder(const char *path, mode_t mode)
 {
     char copy[SETTINGS_TEXT_SIZE];
     snprintf(copy, sizeof(copy), "%s", path);
-    for (char *p = copy + 1; *p; p++) {
-        if (*p == '/') {
-            *p = '\0';
-            mkdir(copy, 0770);
-            *p = '/';
-        }
+    for (char *p = copy + 1;; p++) {
+        if (*p != '/' && *p != '\0')
+            continue;
+        char end = *p;
+        *p = '\0';
+        bool made = mkdir(copy, mode) == 0;
+        if (!made && errno != EEXIST && end == '\0')
+            program_fail("a folder cannot be made", copy);
+        if (made)
+            chmod(copy, mode); /* beyond the umask */
+        if (end == '\0')
+            return;
+        *p = end;
     }
-    if (mkdir(copy, 0770) < 0 && errno != EEXIST)
-        program_fail("a folder cannot be made", copy);
 }
 
 static void make_folders(const struct settings *settings)
 {
     char database_path[SETTINGS_TEXT_SIZE];
     strcpy(database_path, settings->database_path);
-    make_folder(dirname(database_path));
-    make_folder(settings->runtime_dir);
+    make_folder(dirname(database_path), 0700);
+    make_folder(settings->runtime_dir, 0750); /* nginx comes in by the group */
 }
 
 void program_start(int argc, char **argv, const char *name, const char *purpose,
@@ -163,7 +168,8 @@ void program_start(int argc, char **argv, const char *name, const char *purpose,
 void program_prepare(const char *name, enum log_level level, const struct settings *settings)
 {
     log_init(name, level);
-    umask(0007); /* both programs and nginx share a group, nobody else reads */
+    umask(
+        0077); /* both programs are one user's; nginx, of their group, gets to the sockets alone */
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* messages and keys are in our memory */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a write beyond RLIMIT_FSIZE fails, as one to a full disk does */
@@ -208,7 +214,7 @@ int64_t program_file_limit(void)
     return (int64_t)limit.rlim_cur;
 }
 
-static void notify(const char *state)
+static void notify(const char *state, int flags)
 {
     const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un address;
@@ -220,8 +226,8 @@ static void notify(const char *state)
         length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
     }
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 ||
-        sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, length) < 0)
+    if (fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL | flags,
+                         (struct sockaddr *)&address, length) < 0)
         log_warning("the service manager was not told", LOG_TEXT("state", state), LOG_ERRNO);
     if (fd >= 0)
         close(fd);
@@ -229,10 +235,24 @@ static void notify(const char *state)
 
 void program_notify_ready(void)
 {
-    notify("READY=1");
+    notify("READY=1", 0);
 }
 
 void program_notify_stopping(void)
 {
-    notify("STOPPING=1");
+    notify("STOPPING=1", 0);
+}
+
+int64_t program_watchdog_interval_ms(void)
+{
+    const char *limit = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+    if (!limit || !getenv("NOTIFY_SOCKET") || (pid && strtoll(pid, NULL, 10) != getpid()))
+        return 0;
+    long long limit_us = strtoll(limit, NULL, 10);
+    return limit_us > 0 ? MAX(limit_us / 2000, 1) : 0;
+}
+
+void program_notify_alive(void)
+{
+    notify("WATCHDOG=1", MSG_DONTWAIT); /* the loop waits for nobody */
 }

@@ -32,4 +32,12 @@ int64_t program_file_limit(void);
 void program_notify_ready(void);
 void program_notify_stopping(void);
 
+/*
+ * The service manager's watchdog (sd_watchdog_enabled(3)): how often the program's loop says that it
+ * still turns, which is twice in the time it has; 0 when nobody asks. It ends a program that falls
+ * silent, and starts it again.
+ */
+int64_t program_watchdog_interval_ms(void);
+void program_notify_alive(void);
+
 #endif

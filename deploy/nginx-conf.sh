@@ -2,6 +2,7 @@
 # Writes nginx's configuration for `make run` into RUNTIME_DIR, from the settings:
 #   nginx-conf.sh FOLDER_OF_PROGRAMS
 set -euo pipefail
+umask 027
 
 source_dir=$(cd "$(dirname "$0")/.." && pwd)
 settings=$("$1/api-fcgi" --check-config)

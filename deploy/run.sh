@@ -3,6 +3,7 @@
 # Ctrl-C stops all three; when one ends by itself the others are stopped too.
 set -euo pipefail
 set -m # each child in its own process group: Ctrl-C comes to this script alone, which stops them
+umask 027 # nginx's logs are nobody else's; the programs set their own
 
 PATH=$PATH:/usr/sbin # where Debian has nginx, and not every user looks
 source_dir=$(cd "$(dirname "$0")/.." && pwd)

@@ -51,6 +51,9 @@ struct ws_server {
     struct buffer out; /* the frames being written, behind LWS_PRE bytes */
     lws_sorted_usec_list_t tick_timer;
     lws_sorted_usec_list_t end_timer;
+    lws_sorted_usec_list_t alive_timer;
+    int64_t alive_interval_ms; /* 0: nobody asks */
+    int64_t complained_ms;     /* of strangers at the doorbell */
     bool stopping;
 
     pthread_mutex_t lock;
@@ -137,6 +140,15 @@ static void set_tick_timer(struct ws_server *server)
     int64_t wait_ms = broker_wake_ms(server->options.broker) - clock_monotonic_ms();
     lws_sul_schedule(server->context, 0, &server->tick_timer, on_tick,
                      MAX(wait_ms, 0) * LWS_US_PER_MS + 1);
+}
+
+/* This timer is in the loop, so it stops with it. */
+static void on_alive(lws_sorted_usec_list_t *timer)
+{
+    struct ws_server *server = CONTAINER_OF(timer, struct ws_server, alive_timer);
+    program_notify_alive();
+    lws_sul_schedule(server->context, 0, timer, on_alive,
+                     server->alive_interval_ms * LWS_US_PER_MS);
 }
 
 /* ---- The store's answers ---- */
@@ -414,7 +426,7 @@ static int phone_callback(struct lws *wsi, enum lws_callback_reasons reason, voi
 
 static void on_doorbell(struct ws_server *server, struct lws *wsi)
 {
-    if (doorbell_drain((int)lws_get_socket_fd(wsi)))
+    if (doorbell_drain((int)lws_get_socket_fd(wsi), &server->complained_ms))
         broker_doorbell(server->options.broker, clock_monotonic_ms());
 }
 
@@ -556,6 +568,9 @@ struct ws_server *ws_server_start(const struct ws_server_options *options)
 
 void ws_server_run(struct ws_server *server)
 {
+    server->alive_interval_ms = program_watchdog_interval_ms();
+    if (server->alive_interval_ms > 0)
+        on_alive(&server->alive_timer);
     uv_run(&server->loop, UV_RUN_DEFAULT);
 }
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -301,9 +302,28 @@ static bool open_database(struct store_connection *connection, const char *path,
 /* SQLite would make the file readable by everybody; the log and the index copy its mode. */
 static void create_file(const char *path)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd >= 0)
         close(fd); /* where that failed, SQLite says why */
+}
+
+/* A file that was put here, a backup perhaps, may have any mode. */
+static void close_to_others(const char *database_path)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    char path[4096];
+    struct stat status;
+    for (size_t i = 0; i < ARRAY_LENGTH(suffixes); i++) {
+        snprintf(path, sizeof(path), "%s%s", database_path, suffixes[i]);
+        if (stat(path, &status) < 0 || !(status.st_mode & 0007))
+            continue;
+        if (chmod(path, status.st_mode & 0770) == 0)
+            log_warning("a file with messages was open to everybody; now it is not",
+                        LOG_TEXT("path", path));
+        else
+            log_warning("a file with messages is open to everybody", LOG_TEXT("path", path),
+                        LOG_ERRNO);
+    }
 }
 
 static bool open_writer(struct store_connection *connection, const struct store_options *options,
@@ -327,6 +347,8 @@ static bool open_writer(struct store_connection *connection, const struct store_
         good = false;
     }
     connection->brakes.limits = options->limits;
+    if (good)
+        close_to_others(options->path); /* and not before it is known to be ours */
     if (good)
         sqlite_watch_wal(connection, page_bytes, options->max_wal_bytes);
     write_lock_release(&connection->lock);

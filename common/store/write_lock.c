@@ -33,7 +33,7 @@ static int open_file(const char *database_path, const char *suffix)
         errno = ENAMETOOLONG;
         return -1;
     }
-    return open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+    return open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 }
 
 bool write_lock_open(struct write_lock *lock, const char *database_path)

@@ -1,23 +1,32 @@
 /* The doorbell: it never blocks, never fails, and loses nothing that matters. */
 #include "../../common/doorbell.h"
 #include "../../common/log.h"
+#include "../../common/unix_socket.h"
 #include "unit.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* A folder for the socket; an alarm ends the program if anything blocks. */
 static char folder[64], path[80];
 
+static int64_t complained_ms;
+
+enum { STRANGER = 64321 }; /* nobody's number */
+
 static int set_up(void **state)
 {
     (void)state;
     log_init("test", LOG_LEVEL_ERROR); /* warnings are expected here */
+    complained_ms = 0;
     alarm(60);
     strcpy(folder, "/tmp/test_doorbell.XXXXXX");
     if (!mkdtemp(folder))
@@ -48,6 +57,11 @@ static int listen_at_path(void)
     return fd;
 }
 
+static bool drain(int fd)
+{
+    return doorbell_drain(fd, &complained_ms);
+}
+
 /* Whether a loop that waits for the descriptor would wake. */
 static bool wakes(int fd)
 {
@@ -61,13 +75,13 @@ static void a_ring_is_heard_once(void **state)
     int fd = listen_at_path();
     struct doorbell *doorbell = open_bell();
     assert_false(wakes(fd));
-    assert_false(doorbell_drain(fd));
+    assert_false(drain(fd));
     for (int i = 0; i < 3; i++) {
         doorbell_ring(doorbell);
         assert_true(wakes(fd));
-        assert_true(doorbell_drain(fd));
+        assert_true(drain(fd));
         assert_false(wakes(fd));
-        assert_false(doorbell_drain(fd));
+        assert_false(drain(fd));
     }
     doorbell_close(doorbell);
     close(fd);
@@ -81,11 +95,11 @@ static void rings_merge_and_a_full_queue_does_not_block(void **state)
     for (int i = 0; i < 10000; i++)
         doorbell_ring(doorbell);
     assert_true(wakes(fd));
-    assert_true(doorbell_drain(fd));
+    assert_true(drain(fd));
     assert_false(wakes(fd));
-    assert_false(doorbell_drain(fd));
+    assert_false(drain(fd));
     doorbell_ring(doorbell); /* there is room again */
-    assert_true(doorbell_drain(fd));
+    assert_true(drain(fd));
     doorbell_close(doorbell);
     close(fd);
 }
@@ -105,9 +119,9 @@ static void a_listener_that_comes_later_is_heard(void **state)
     struct doorbell *doorbell = open_bell();
     doorbell_ring(doorbell);
     int fd = listen_at_path();
-    assert_false(doorbell_drain(fd));
+    assert_false(drain(fd));
     doorbell_ring(doorbell);
-    assert_true(doorbell_drain(fd));
+    assert_true(drain(fd));
     doorbell_close(doorbell);
     close(fd);
 }
@@ -120,7 +134,7 @@ static void a_listener_that_restarts_hears_again(void **state)
     for (int round = 0; round < 4; round++) {
         int fd = listen_at_path();
         doorbell_ring(doorbell);
-        assert_true(doorbell_drain(fd));
+        assert_true(drain(fd));
         close(fd);
         if (round % 2)
             unlink(path);
@@ -136,8 +150,8 @@ static void a_new_listener_replaces_the_old_one(void **state)
     struct doorbell *doorbell = open_bell();
     int old = listen_at_path(), new = listen_at_path();
     doorbell_ring(doorbell);
-    assert_false(doorbell_drain(old));
-    assert_true(doorbell_drain(new));
+    assert_false(drain(old));
+    assert_true(drain(new));
     doorbell_close(doorbell);
     close(old);
     close(new);
@@ -172,6 +186,91 @@ static void strangers_may_not_ring(void **state)
     int fd = listen_at_path();
     assert_int_equal(stat(path, &status), 0);
     assert_int_equal(status.st_mode & 0007, 0);
+    close(fd);
+}
+
+/* Rings as another user, of another group, whom the modes of the files let in. */
+static void ring_as(uid_t uid, gid_t gid)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(0);
+        bool good = setgroups(0, NULL) == 0 && setgid(gid) == 0 && setuid(uid) == 0;
+        struct doorbell *doorbell = doorbell_open(path);
+        if (good && doorbell)
+            doorbell_ring(doorbell);
+        _exit(good && doorbell ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void a_strangers_ring_is_not_heard(void **state)
+{
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("only root can be somebody else\n");
+        skip();
+    }
+    int fd = listen_at_path();
+    struct doorbell *doorbell = open_bell();
+    assert_int_equal(chmod(folder, 0711), 0);
+    assert_int_equal(chmod(path, 0666), 0);
+
+    ring_as(STRANGER, STRANGER);
+    assert_true(wakes(fd));
+    assert_false(drain(fd));
+    assert_false(wakes(fd));
+    int64_t first_ms = complained_ms;
+    assert_int_not_equal(first_ms, 0);
+    ring_as(STRANGER, STRANGER);
+    assert_false(drain(fd));
+    assert_int_equal(complained_ms, first_ms); /* once a minute */
+
+    ring_as(STRANGER, STRANGER);
+    doorbell_ring(doorbell);
+    ring_as(STRANGER, STRANGER);
+    assert_true(drain(fd)); /* one of ours is among them */
+    assert_false(wakes(fd));
+    ring_as(STRANGER, getegid());
+    assert_true(drain(fd));
+    ring_as(0, STRANGER);
+    assert_true(drain(fd));
+    doorbell_close(doorbell);
+    close(fd);
+}
+
+static void descriptors_that_come_with_a_ring_are_not_taken(void **state)
+{
+    struct sockaddr_un address;
+    (void)state;
+    int fd = listen_at_path();
+    int sender = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_true(unix_socket_address(path, &address));
+    union {
+        char bytes[CMSG_SPACE(sizeof(int) * 3)];
+        struct cmsghdr header;
+    } control = {
+        .header = {CMSG_LEN(sizeof(int) * 3), SOL_SOCKET, SCM_RIGHTS},
+    };
+    memcpy(CMSG_DATA(&control.header), (int[]){0, 1, 2}, sizeof(int) * 3);
+    struct msghdr message = {
+        .msg_name = &address,
+        .msg_namelen = sizeof(address),
+        .msg_iov = &(struct iovec){(char[1]){0}, 1},
+        .msg_iovlen = 1,
+        .msg_control = control.bytes,
+        .msg_controllen = sizeof(control.bytes),
+    };
+    int before = dup(STDOUT_FILENO);
+    close(before);
+    assert_int_equal(sendmsg(sender, &message, 0), 1);
+    assert_true(drain(fd));
+    int after = dup(STDOUT_FILENO);
+    close(after);
+    assert_int_equal(after, before);
+    close(sender);
     close(fd);
 }
 
@@ -228,21 +327,25 @@ static void many_threads_ring_one_bell(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, ring_in_thread, doorbell), 0);
     for (size_t i = 0; i < ARRAY_LENGTH(threads); i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
-    assert_true(doorbell_drain(fd));
+    assert_true(drain(fd));
     doorbell_ring(doorbell);
-    assert_true(doorbell_drain(fd));
+    assert_true(drain(fd));
     doorbell_close(doorbell);
     close(fd);
 }
 
 #define SOCKET_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
-UNIT_TESTS(
-    SOCKET_TEST(a_ring_is_heard_once), SOCKET_TEST(rings_merge_and_a_full_queue_does_not_block),
-    SOCKET_TEST(ringing_where_nobody_listens_does_nothing),
-    SOCKET_TEST(a_listener_that_comes_later_is_heard),
-    SOCKET_TEST(a_listener_that_restarts_hears_again),
-    SOCKET_TEST(a_new_listener_replaces_the_old_one), SOCKET_TEST(a_file_at_the_path_is_replaced),
-    SOCKET_TEST(the_descriptor_does_not_block_and_is_not_inherited),
-    SOCKET_TEST(strangers_may_not_ring), SOCKET_TEST(paths_where_no_socket_can_be_are_refused),
-    SOCKET_TEST(failed_attempts_leave_no_descriptor_open), SOCKET_TEST(many_threads_ring_one_bell))
+UNIT_TESTS(SOCKET_TEST(a_ring_is_heard_once),
+           SOCKET_TEST(rings_merge_and_a_full_queue_does_not_block),
+           SOCKET_TEST(ringing_where_nobody_listens_does_nothing),
+           SOCKET_TEST(a_listener_that_comes_later_is_heard),
+           SOCKET_TEST(a_listener_that_restarts_hears_again),
+           SOCKET_TEST(a_new_listener_replaces_the_old_one),
+           SOCKET_TEST(a_file_at_the_path_is_replaced),
+           SOCKET_TEST(the_descriptor_does_not_block_and_is_not_inherited),
+           SOCKET_TEST(strangers_may_not_ring), SOCKET_TEST(a_strangers_ring_is_not_heard),
+           SOCKET_TEST(descriptors_that_come_with_a_ring_are_not_taken),
+           SOCKET_TEST(paths_where_no_socket_can_be_are_refused),
+           SOCKET_TEST(failed_attempts_leave_no_descriptor_open),
+           SOCKET_TEST(many_threads_ring_one_bell))

@@ -46,7 +46,24 @@ static void a_new_database_has_our_marks(void **state)
                                         "'main' AND name NOT LIKE 'sqlite_%' AND NOT strict"),
                      0);
     assert_int_equal(stat(fixture->path, &status), 0);
-    assert_int_equal(status.st_mode & 07, 0); /* not for everybody */
+    assert_int_equal(status.st_mode & 0777, 0600);
+}
+
+/* Its log and its index copy its mode. */
+static void a_database_that_was_open_to_everybody_no_longer_is(void **state)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    struct store_fixture *fixture = *state;
+    char path[128];
+    struct stat status;
+    assert_int_equal(chmod(fixture->path, 0664), 0);
+    store_fixture_reopen(fixture);
+    given_message(fixture, "+1234567890", "text");
+    for (size_t i = 0; i < ARRAY_LENGTH(suffixes); i++) {
+        snprintf(path, sizeof(path), "%s%s", fixture->path, suffixes[i]);
+        assert_int_equal(stat(path, &status), 0);
+        assert_int_equal(status.st_mode & 0777, 0660);
+    }
 }
 
 static void a_database_of_another_program_is_refused_and_left_alone(void **state)
@@ -273,6 +290,7 @@ static void events_cannot_be_changed(void **state)
 }
 
 UNIT_TESTS(STORE_TEST(a_new_database_has_our_marks),
+           STORE_TEST(a_database_that_was_open_to_everybody_no_longer_is),
            STORE_TEST(a_database_of_another_program_is_refused_and_left_alone),
            STORE_TEST(a_newer_database_is_refused),
            STORE_TEST(a_file_that_is_no_database_is_refused),
