@@ -7,6 +7,7 @@ run_packages=(gcc libc6-dev make curl nginx python3 python3-yaml
     libfcgi-dev libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libsqlite3-dev libcjson-dev uuid-dev libssl-dev
     libqrencode-dev)
 test_packages=("${run_packages[@]}" libcmocka-dev fiu-utils faketime spin chromium chromium-driver shellcheck
+    strace systemd
     python3-pytest python3-pytest-xdist python3-requests python3-websockets python3-jsonschema
     python3-selenium zbar-tools)
 fuzz_packages=("${run_packages[@]}" clang libclang-rt-14-dev)

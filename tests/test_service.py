@@ -1,0 +1,329 @@
+"""The systemd units: what they forbid, that the programs can do with what is left, and the watchdog.
+
+No systemd runs here. What of a unit can be had without it, harness/confined.py applies; what it does
+not, is not shown: the control group's limits, and the order in which systemd does things.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from harness import confined
+from harness.gateway import ROOT, Gateway, programs_folder
+from harness.phone import AssuredPhone, Phone
+from harness.raw_http import RawHttp, head
+from harness.waiting import LIMIT_SECONDS, wait_for
+
+UNITS = {"api-fcgi": ROOT / "deploy/systemd/sms-gateway-api.service",
+         "ws-broker": ROOT / "deploy/systemd/sms-gateway-broker.service"}
+EACH = pytest.mark.parametrize("program", UNITS)
+
+
+def analyze(*arguments):
+    return subprocess.run(["systemd-analyze", "--no-pager", *arguments], text=True, timeout=60,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+
+
+# ---- What the units say ----
+
+
+@EACH
+def test_the_exposure_is_half_a_point_of_ten_at_most(program):
+    result = analyze("security", "--offline=yes", "--threshold=5", UNITS[program])
+    assert result.returncode == 0, result.stdout
+    assert float(re.search(r"exposure level for .*: ([0-9.]+)", result.stdout).group(1)) <= 0.5
+
+
+def verify(program, folder, more=""):
+    """What systemd has to say of a unit, installed where our programs are."""
+    text = UNITS[program].read_text().replace("/usr/local/lib/sms-gateway",
+                                              str(programs_folder("release")))
+    copy = folder / UNITS[program].name
+    copy.write_text(text.replace("[Service]\n", f"[Service]\n{more}\n"))
+    result = analyze("verify", "--man=no", "--recursive-errors=no", copy)
+    return [line for line in result.stdout.splitlines() if "sms-gateway" in line]
+
+
+@EACH
+def test_systemd_understands_every_directive(program, tmp_path):
+    assert verify(program, tmp_path) == []
+
+
+@pytest.mark.parametrize("wrong", ("ProtectEverything=yes", "WatchdogSec=soon", "ProtectHome=perhaps",
+                                   "SystemCallFilter=@nonsense", "MemoryMax=plenty"))
+def test_a_directive_that_is_wrong_would_be_noticed(wrong, tmp_path):
+    assert any(wrong.split("=")[0] in line or wrong.split("=")[1] in line
+               for line in verify("api-fcgi", tmp_path, wrong))
+
+
+def test_the_units_differ_in_size_only():
+    api, broker = (confined.read_unit(path) for path in UNITS.values())
+    differing = {name for name in api.keys() | broker.keys() if api.get(name) != broker.get(name)}
+    assert differing == {"Description", "Documentation", "ExecStart", "WatchdogSec", "LimitNOFILE",
+                         "TasksMax", "MemoryMax"}
+
+
+@EACH
+def test_a_unit_ends_and_starts_its_program_as_it_should(program):
+    unit = confined.read_unit(UNITS[program])
+    assert Path(unit["ExecStart"][0]).name == program
+    assert (unit["Type"], unit["Restart"], unit["RestartSec"]) == (["notify"], ["always"], ["1"])
+    assert unit["RestartPreventExitStatus"] == ["2"]  # program.c's, for a wrong setting
+    assert unit["LimitCORE"] == ["0"] and unit["RuntimeDirectoryPreserve"] == ["yes"]
+    shown = dict(line.split("=", 1) for line in subprocess.check_output(
+        [programs_folder("release") / program, "--check-config"], text=True, cwd="/",
+        env=dict(value.split("=", 1) for value in unit["Environment"])).splitlines())
+    assert shown["DATABASE_PATH"].startswith(f"'/var/lib/{unit['StateDirectory'][0]}/")
+    assert shown["RUNTIME_DIR"] == f"'/run/{unit['RuntimeDirectory'][0]}'"
+    assert int(shown["DRAIN_TIMEOUT_SECONDS"]) < int(unit["WatchdogSec"][0])
+    assert int(shown["DRAIN_TIMEOUT_SECONDS"]) < int(unit["TimeoutStopSec"][0])
+    assert int(shown["STORE_TIMEOUT_MS"]) / 1000 < int(unit["WatchdogSec"][0]) / 2
+    assert int(shown["API_IO_TIMEOUT_SECONDS"]) < int(unit["WatchdogSec"][0]) / 2
+
+
+# ---- Under what they say ----
+
+
+def confine(program):
+    return ["/usr/bin/python3", ROOT / "tests/harness/confined.py", UNITS[program]]
+
+
+def run_through(gateway):
+    """Messages on both levels, a stop, a crash, and what comes after them."""
+    phone = Phone(gateway, "basic")
+    sent = gateway.api.send()["message_id"]
+    assert phone.receive_sms()["message_id"] == sent
+    phone.report(sent, "delivered")
+    gateway.api.wait_status(sent, "delivered")
+    gateway.ws_broker.stop()
+    assert phone.closed()[0] == 1001
+    waiting = gateway.api.send()["message_id"]
+    gateway.api_fcgi.kill()
+    gateway.api_fcgi.start()
+    gateway.ws_broker.start()
+    journal = AssuredPhone(gateway, "assured")
+    assert journal.take() == (waiting, 1)
+    gateway.ws_broker.kill()
+    journal.closed()
+    gateway.ws_broker.start()
+    journal = AssuredPhone(gateway, "assured", journal=journal.journal,
+                           entries=[(waiting, 1, "released")])
+    journal.report(waiting, 1, "delivered")
+    gateway.api.wait_status(waiting, "delivered")
+    assert gateway.api.get("/api/sms?limit=10").json()["total"] == 2
+    assert set(gateway.api.devices()) == {"assured"}
+    assert gateway.api.get("/metrics").status_code == 200
+    assert gateway.api.request("DELETE", f"/api/sms/{waiting}").status_code == 409
+    journal.close()
+
+
+@pytest.fixture
+def confined_gateway(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("only root can confine a program")
+    gateway = Gateway(tmp_path, wrap={program: confine(program) for program in UNITS})
+    yield gateway
+    gateway.stop()
+
+
+def test_the_programs_do_their_work_confined(confined_gateway):
+    gateway = confined_gateway.start()
+    for process in (gateway.api_fcgi, gateway.ws_broker):
+        folder = Path(f"/proc/{process.popen.pid}")
+        status = dict(re.findall(r"^(\w+):\s*(.*)$", (folder / "status").read_text(), re.M))
+        assert status["Uid"].split() == status["Gid"].split() == [str(confined.USER)] * 4
+        assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+        assert {int(status[name], 16) for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb")} == {0}
+        for kind in ("net", "mnt", "user", "ipc"):
+            assert (folder / "ns" / kind).readlink() != Path(f"/proc/self/ns/{kind}").readlink()
+    run_through(gateway)
+    for process in (gateway.api_fcgi, gateway.ws_broker):
+        assert "level=error" not in process.log() and "a stranger" not in process.log()
+
+
+# What somebody would try who has taken a program over; True: it went.
+ATTEMPTS = {
+    "write its folder": ("open('/var/lib/sms-gateway/x', 'w').close()", True),
+    "write beside its sockets": ("open('/run/sms-gateway/x', 'w').close()", True),
+    "write a temporary file": ("open('/tmp/x', 'w').close()", True),
+    "write its own program": ("open('/usr/local/lib/sms-gateway/api-fcgi', 'r+b').close()", False),
+    "write a setting": ("open('/etc/x', 'w').close()", False),
+    "read the passwords": ("open('/etc/shadow').close()", False),
+    "see another process": ("os.stat('/proc/1/status')", False),
+    "read the kernel's settings": ("open('/proc/sys/kernel/hostname').close()", False),
+    "see a home": ("assert os.listdir('/root') or os.listdir('/home')", False),
+    "open a network socket": ("socket.socket(socket.AF_INET)", False),
+    "open a raw socket": ("socket.socket(socket.AF_PACKET, socket.SOCK_RAW)", False),
+    "open a netlink socket": ("socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)", False),
+    "open a Unix socket": ("socket.socket(socket.AF_UNIX).close()", True),
+    "make memory that is writable and executable":
+        ("mmap.mmap(-1, 4096, prot=mmap.PROT_WRITE | mmap.PROT_EXEC)", False),
+    "become root": ("os.setuid(0)", False),
+    "make a namespace": ("assert libc.unshare(0x10000000) == 0", False),
+    "trace a process": ("assert libc.ptrace(0, 0, 0, 0) == 0", False),
+    "mount": ("assert libc.mount(b'x', b'/tmp', b'tmpfs', 0, None) == 0", False),
+    "make a file that runs as its owner": ("os.chmod('/tmp/x', 0o4755)", False),
+    "be more important": ("os.setpriority(os.PRIO_PROCESS, 0, -5)", False),
+}
+
+
+def test_a_program_that_is_taken_over_can_do_little(confined_gateway):
+    code = ("import ctypes, mmap, os, socket, sys\nlibc = ctypes.CDLL(None)\n"
+            "for line in sys.stdin:\n"
+            "    try:\n        exec(line)\n        print(True)\n"
+            "    except Exception:\n        print(False)\n")
+    result = subprocess.run(
+        [*confine("api-fcgi"), "/usr/bin/python3", "-c", code], cwd=confined_gateway.folder,
+        input="\n".join(attempt for attempt, _ in ATTEMPTS.values()), text=True, timeout=60,
+        capture_output=True, check=False)
+    assert result.returncode == 0, result.stderr
+    went = dict(zip(ATTEMPTS, (line == "True" for line in result.stdout.splitlines())))
+    assert went == {name: expected for name, (_, expected) in ATTEMPTS.items()}
+
+
+def can_trace():
+    return shutil.which("strace") and subprocess.run(
+        ["strace", "-o", "/dev/null", "true"], capture_output=True, check=False).returncode == 0
+
+
+def test_the_programs_make_no_other_system_calls_than_the_units_allow(tmp_path):
+    """One that systemd refuses may fail where nobody looks, so none may be tried."""
+    if not can_trace():
+        pytest.skip("processes cannot be traced here")
+    lists = {program: tmp_path / f"{program}.calls" for program in UNITS}
+    # -D: the program is our own child, and gets our signals.
+    gateway = Gateway(tmp_path, wrap={
+        program: ["strace", "-D", "-f", "-qq", "-c", "-U", "name", "-A", "-o", path]
+        for program, path in lists.items()}).start()
+    run_through(gateway)
+    gateway.stop()
+    for program, path in lists.items():
+        expected = {"api-fcgi": 2, "ws-broker": 3}[program]  # starts
+        wait_for(lambda: path.read_text().count("syscall\n") == expected, "the lists of strace")
+        calls = set(re.findall(r"^ *([a-z]\w+)$", path.read_text(), re.M)) - {"syscall", "total"}
+        assert {"accept4", "execve", "fdatasync", "flock", "sendto"} <= calls, calls
+        if os.geteuid() == 0:
+            calls.discard("fchown")  # SQLite's, so that root leaves no files of its own
+        assert calls <= confined.allowed_calls(confined.read_unit(UNITS[program]))
+
+
+# ---- The watchdog ----
+
+
+class Watched:
+    """A gateway of which one program is asked for signs of life, and whose log is a pipe."""
+
+    INTERVAL_S = 0.1
+
+    def __init__(self, folder, program):
+        self.gateway = Gateway(folder)
+        self.process = next(one for one in self.gateway.processes if one.name == program)
+        self.folder = folder
+        self.log, self.pipe = os.pipe()
+        fcntl.fcntl(self.pipe, fcntl.F_SETPIPE_SZ, 4096)
+        self.reader = threading.Thread(target=self.read_log)
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notify.bind(str(folder / "watch"))
+
+    def __enter__(self):
+        for process in self.gateway.processes:
+            if process is not self.process:
+                process.start()
+        self.process.popen = subprocess.Popen(
+            self.process.command, cwd=self.folder, stdin=subprocess.DEVNULL, stderr=self.pipe,
+            env=self.process.environment | {"NOTIFY_SOCKET": "watch", "WATCHDOG_USEC":
+                                            str(int(2e6 * self.INTERVAL_S))})
+        assert self.hear(LIMIT_SECONDS) == b"READY=1"
+        return self
+
+    def __exit__(self, *_):
+        if not self.reader.is_alive():
+            self.reader.start()
+        os.close(self.pipe)
+        self.gateway.stop()
+        self.reader.join(LIMIT_SECONDS)
+        self.notify.close()
+
+    def hear(self, limit):
+        """The next word of the program, or None."""
+        self.notify.settimeout(limit)
+        try:
+            return self.notify.recv(100)
+        except TimeoutError:
+            return None
+
+    def lives(self):
+        """Two signs of life: one may be from before."""
+        return [self.hear(LIMIT_SECONDS) for _ in range(2)] == [b"WATCHDOG=1"] * 2
+
+    def is_silent(self):
+        return self.hear(10 * self.INTERVAL_S) is None
+
+    def fill_log(self):
+        """From now on, who logs waits."""
+        end = os.open(f"/proc/self/fd/{self.pipe}", os.O_WRONLY | os.O_NONBLOCK)
+        for size in (4096, 1):
+            try:
+                while True:
+                    os.write(end, b"\n" * size)
+            except BlockingIOError:
+                pass
+        os.close(end)
+
+    def read_log(self):
+        """Lets them go on."""
+        while os.read(self.log, 65536):
+            pass
+        os.close(self.log)
+
+
+@EACH
+def test_a_program_tells_the_watchdog_that_it_lives_and_at_last_that_it_stops(program, tmp_path):
+    with Watched(tmp_path, program) as watched:
+        assert watched.lives() and watched.lives()
+        watched.process.signal(signal.SIGTERM)
+        while (word := watched.hear(LIMIT_SECONDS)) == b"WATCHDOG=1":
+            pass
+        assert word == b"STOPPING=1"
+        assert watched.process.wait() == 0
+
+
+def test_a_broker_whose_loop_stands_is_silent(tmp_path):
+    with Watched(tmp_path, "ws-broker") as watched:
+        watched.fill_log()
+        phone = threading.Thread(target=lambda: Phone(watched.gateway, "phone").close())
+        phone.start()  # the loop logs it, and waits
+        wait_for(watched.is_silent, "the broker to be silent")
+        watched.reader.start()
+        phone.join()
+        assert watched.lives()
+
+
+def test_an_api_whose_workers_stand_is_silent_though_its_main_thread_runs(tmp_path):
+    with Watched(tmp_path, "api-fcgi") as watched:
+        watched.fill_log()
+        body = b'{"phone_number": "+1234567890", "message": "x"}'
+        request = head("POST", "/api/send-sms", "Content-Type: application/json",
+                       f"Content-Length: {len(body)}") + body
+        clients = []
+
+        def is_silent():
+            """One worker may have taken all that came at once; the next is for another."""
+            clients.append(RawHttp(watched.gateway))
+            clients[-1].send(request)  # a worker logs it, and waits
+            return watched.is_silent()
+
+        wait_for(is_silent, "the workers to be silent")
+        watched.reader.start()
+        for client in clients:
+            with client:
+                assert client.answer("POST").status == 202
+        assert watched.lives()
