@@ -24,21 +24,30 @@ struct remembered_key {
     int64_t until_ms; /* monotonic */
 };
 
-static enum error find_key(const struct http_exchange *exchange, const char *id,
+/*
+ * Finds the key of which `token` is the text; `id` is in it. A wrong secret is looked up and hashed as
+ * often for an id that is remembered, one that is only stored and one that nobody has, so that the time
+ * does not tell which it was.
+ */
+static enum error find_key(const struct http_exchange *exchange, const char *id, const char *token,
                            struct api_key *key, bool *found)
 {
     static _Thread_local struct remembered_key remembered[REMEMBERED];
     struct remembered_key *place = &remembered[(unsigned)(31 * id[0] + id[1]) % REMEMBERED];
     int64_t now_ms = clock_monotonic_ms();
-    *found = now_ms < place->until_ms && strcmp(place->key.id, id) == 0;
+    *found = secret_fits(place->key.hash, token) && now_ms < place->until_ms;
     if (*found) {
         *key = place->key;
         return ERROR_NONE;
     }
     enum error error = store_find_key(exchange->reader, id, key, found);
-    if (error == ERROR_NONE && *found)
+    if (error != ERROR_NONE)
+        return error;
+    bool fits = secret_fits(key->hash, token);
+    *found = *found && fits;
+    if (*found)
         *place = (struct remembered_key){*key, now_ms + API_KEY_REMEMBERED_MS};
-    return error;
+    return ERROR_NONE;
 }
 
 static enum error check_key(const struct http_exchange *exchange, const char *token,
@@ -50,13 +59,11 @@ static enum error check_key(const struct http_exchange *exchange, const char *to
         "A key begins with sgw_ and has 66 letters and digits; this is none, or not all of one.";
     if (!secret_parse(SECRET_API_KEY, token, id))
         return ERROR_API_KEY_INVALID;
-    enum error error = find_key(exchange, id, key, &found);
+    enum error error = find_key(exchange, id, token, key, &found);
     if (error != ERROR_NONE)
         return error;
-    /* Also for an id that nobody has, so that the time does not tell. */
-    bool fits = secret_fits(key->hash, token);
     *detail = "This gateway has no such key; `api-fcgi keys list` shows those it has.";
-    if (!found || !fits)
+    if (!found)
         return ERROR_API_KEY_INVALID;
     *detail = "It was revoked; use another.";
     if (key->revoked_at_ms)

@@ -1,0 +1,178 @@
+/* Who asks: that a wrong secret takes the same steps whether its id is known or not. */
+#include "../../api-fcgi/api.h"
+#include "../../api-fcgi/authorize.h"
+#include "../../common/log.h"
+#include "unit.h"
+
+#include <dlfcn.h>
+#include <openssl/evp.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- What is counted: these stand in for the libraries' ---- */
+
+struct steps {
+    int hashes, comparisons, statements;
+};
+
+static _Thread_local struct steps steps; /* of this thread: the store has one of its own */
+
+unsigned char *SHA256(const unsigned char *data, size_t length, unsigned char *digest);
+unsigned char *SHA256(const unsigned char *data, size_t length, unsigned char *digest)
+{
+    steps.hashes++;
+    assert_int_equal(EVP_Digest(data, length, digest, NULL, EVP_sha256(), NULL), 1);
+    return digest;
+}
+
+int CRYPTO_memcmp(const void *one, const void *other, size_t length);
+int CRYPTO_memcmp(const void *one, const void *other, size_t length)
+{
+    steps.comparisons++;
+    return memcmp(one, other, length);
+}
+
+int sqlite3_step(sqlite3_stmt *statement)
+{
+    static _Thread_local int (*real)(sqlite3_stmt *);
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "sqlite3_step");
+    steps.statements++;
+    return real(statement);
+}
+
+/* ---- A store with keys ---- */
+
+static char folder[64], path[96];
+static struct settings settings = {.max_body_bytes = 1024};
+static struct api api = {.settings = &settings, .keys_required = true};
+static struct store_reader *reader;
+
+static void make_key(char text[SECRET_TEXT_SIZE])
+{
+    struct store_write write = {.verb = STORE_CREATE_KEY};
+    assert_true(
+        secret_make(SECRET_API_KEY, text, write.create_key.key.id, write.create_key.key.hash));
+    strcpy(write.create_key.key.label, "test");
+    write.create_key.key.scopes = API_SCOPE_READ;
+    write.create_key.key.created_at_ms = 1;
+    assert_int_equal(store_run(api.store, &write), ERROR_NONE);
+}
+
+static int set_up(void **state)
+{
+    struct store_options options = {.path = path, .timeout_ms = 5000};
+    char problem[STORE_PROBLEM_SIZE];
+    (void)state;
+    log_init("test", LOG_LEVEL_ERROR);
+    strcpy(folder, "/tmp/test_authorize.XXXXXX");
+    if (!mkdtemp(folder))
+        return -1;
+    snprintf(path, sizeof(path), "%s/db", folder);
+    return store_open(&options, &api.store, problem) == ERROR_NONE &&
+                   store_reader_open(api.store, &reader) == ERROR_NONE
+               ? 0
+               : -1;
+}
+
+static int tear_down(void **state)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm", "-queue.lock", "-write.lock"};
+    (void)state;
+    store_reader_close(reader);
+    store_close(api.store);
+    for (size_t i = 0; i < ARRAY_LENGTH(suffixes); i++) {
+        char file[128];
+        snprintf(file, sizeof(file), "%s%s", path, suffixes[i]);
+        unlink(file);
+    }
+    return rmdir(folder);
+}
+
+/* The answer's status to a request with that key, 200 where it goes on; and the steps to it. */
+static int ask(const char *key, struct steps *taken)
+{
+    char header[128];
+    struct http_exchange exchange;
+    http_exchange_init(&exchange, &api);
+    snprintf(header, sizeof(header), "Bearer %s", key);
+    exchange.request.authorization = header;
+    exchange.reader = reader;
+    steps = (struct steps){0};
+    bool good = authorize(&exchange, API_SCOPE_READ);
+    *taken = steps;
+    int status = good ? 200 : exchange.response.status;
+    http_exchange_fini(&exchange);
+    return status;
+}
+
+/* A key with the id of `known`, and the secret and check of nobody's. */
+static void forge(const char *known, char text[SECRET_TEXT_SIZE])
+{
+    enum { ID_AT = 4, SECRET_AT = 17, CHECK_AT = 60 };
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    struct api_key key;
+    unsigned char hash[32];
+    assert_true(secret_make(SECRET_API_KEY, text, key.id, key.hash));
+    memcpy(text + ID_AT, known + ID_AT, SECRET_AT - ID_AT);
+    SHA256((unsigned char *)text, CHECK_AT, hash);
+    for (int i = 0; text[CHECK_AT + i]; i++)
+        text[CHECK_AT + i] = digits[hash[i] % 62];
+    char id[SECRET_ID_SIZE];
+    assert_true(secret_parse(SECRET_API_KEY, text, id));
+}
+
+static void assert_steps(const struct steps *one, const struct steps *other)
+{
+    assert_int_equal(one->hashes, other->hashes);
+    assert_int_equal(one->comparisons, other->comparisons);
+}
+
+static void a_wrong_secret_takes_the_same_steps_whatever_its_id(void **state)
+{
+    char unused[SECRET_TEXT_SIZE], used[SECRET_TEXT_SIZE], forged[SECRET_TEXT_SIZE],
+        unknown[SECRET_TEXT_SIZE];
+    struct api_key key;
+    struct steps of_unknown, of_unused, of_used, first, again;
+    (void)state;
+    make_key(unused);
+    make_key(used);
+    assert_int_equal(ask(used, &first), 200);
+    assert_int_equal(ask(used, &again), 200);
+    assert_int_equal(again.statements, 0); /* it is remembered */
+    assert_true(first.statements > 0);
+
+    assert_true(secret_make(SECRET_API_KEY, unknown, key.id, key.hash));
+    assert_int_equal(ask(unknown, &of_unknown), 401);
+    for (int i = 0; i < 3; i++) { /* a wrong secret is not remembered either */
+        forge(unused, forged);
+        assert_int_equal(ask(forged, &of_unused), 401);
+        assert_steps(&of_unused, &of_unknown);
+        assert_int_equal(of_unused.statements, of_unknown.statements);
+        forge(used, forged);
+        assert_int_equal(ask(used, &again), 200);
+        assert_int_equal(ask(forged, &of_used), 401);
+        assert_steps(&of_used, &of_unknown);
+        assert_int_equal(of_used.statements, of_unknown.statements);
+    }
+    assert_true(of_unknown.hashes > 0 && of_unknown.comparisons > 0 && of_unknown.statements > 0);
+}
+
+/* Nobody's id is no way in, though the hash of no key is all zeros. */
+static void a_key_that_nobody_has_opens_nothing(void **state)
+{
+    char text[SECRET_TEXT_SIZE];
+    struct api_key key;
+    struct steps taken;
+    (void)state;
+    for (int i = 0; i < 200; i++) { /* more than there are places to remember */
+        assert_true(secret_make(SECRET_API_KEY, text, key.id, key.hash));
+        assert_int_equal(ask(text, &taken), 401);
+    }
+}
+
+#define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+UNIT_TESTS(STORE_TEST(a_wrong_secret_takes_the_same_steps_whatever_its_id),
+           STORE_TEST(a_key_that_nobody_has_opens_nothing))
