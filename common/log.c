@@ -45,10 +45,12 @@ const char *log_errno_text(void)
     return strerrordesc_np(errno) ? strerrordesc_np(errno) : "unknown error";
 }
 
-/* A control character, of ASCII or of Unicode, or a byte that is no character at all (-1). */
+/* A control character, of ASCII or of Unicode, or a byte that is no character at all (-1). Also what ends a
+   line (U+2028, 2029) or turns its direction (202a to 202e, 2066 to 2069) where the log is looked at. */
 static bool is_control(int32_t point)
 {
-    return point < ' ' || (point >= 0x7f && point < 0xa0);
+    return point < ' ' || (point >= 0x7f && point < 0xa0) || (point >= 0x2028 && point <= 0x202e) ||
+           (point >= 0x2066 && point <= 0x2069);
 }
 
 static bool is_plain(const char *text)

@@ -150,6 +150,23 @@ static void the_control_characters_beyond_ascii_are_not_written_raw_either(void 
     }
 }
 
+/* What ends a line in some viewers, and what turns the direction of the rest of it. */
+static void lines_and_directions_of_unicode_are_not_written_raw_either(void **state)
+{
+    static const char *const values[] = {"\u2028", "\u2029", "\u202a",
+                                         "\u202e", "\u2066", "\u2069"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(values); i++) {
+        log_info("event", LOG_TEXT("key", values[i]));
+        const char *line = next_line();
+        assert_non_null(line);
+        if (strstr(line, values[i]))
+            fail_msg("%zu is written as it is", i);
+    }
+    log_info("event", LOG_TEXT("key", "\u2027\u202f\u2065\u206a"));
+    expect_line("event key=\u2027\u202f\u2065\u206a");
+}
+
 static void numbers_are_written_whole(void **state)
 {
     (void)state;
@@ -370,6 +387,7 @@ static void more_than_a_pipe_takes_at_once_is_written_in_pieces_of_whole_lines(v
 UNIT_TESTS(LOG_TEST(a_line_has_time_level_process_message_and_fields),
            LOG_TEST(values_are_quoted_where_needed), LOG_TEST(no_control_character_is_written_raw),
            LOG_TEST(the_control_characters_beyond_ascii_are_not_written_raw_either),
+           LOG_TEST(lines_and_directions_of_unicode_are_not_written_raw_either),
            LOG_TEST(numbers_are_written_whole), LOG_TEST(phone_numbers_keep_their_last_two_digits),
            LOG_TEST(what_is_less_important_than_the_level_is_left_out),
            LOG_TEST(lines_that_are_held_are_written_together),
