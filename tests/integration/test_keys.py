@@ -12,7 +12,7 @@ import time
 import pytest
 
 from harness.api import Api, description
-from harness.gateway import Gateway
+from harness.gateway import ROOT, Gateway
 
 SCOPES = ("send", "read", "text", "devices", "metrics", "pair")
 DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -87,8 +87,26 @@ def ask(locked, method, path, key=None, authorization=None):
 
 
 def test_the_description_says_what_each_route_needs():
+    """And a route that needs nothing is one of two: who adds another, changes this line too."""
     assert {scope for *_, scope in PROTECTED} | {"text"} == set(SCOPES)
     assert set(OPEN) == {("GET", "/livez"), ("GET", "/readyz"), ("POST", "/api/pair")}
+
+
+def test_the_table_of_routes_says_the_same():
+    """Each row has a scope or 0, and no other way past authorize()."""
+    text = (ROOT / "api-fcgi/router.c").read_text()
+    rows = re.findall(r'\{\{"([A-Z]+)", "([^"]+)"\},\s*(\w+),', text)
+    assert len(rows) == len(re.findall(r'\{\{"', text))
+    assert {(method, path, None if scope == "0" else scope.removeprefix("API_SCOPE_").lower())
+            for method, path, scope in rows} == set(routes())
+
+
+def test_scopes_are_of_the_only_kind_of_key_that_is_described():
+    assert set(description()["components"]["securitySchemes"]) == {"apiKey"}
+    for path, operations in description()["paths"].items():
+        for method, operation in operations.items():
+            needs = operation.get("security", description()["security"])
+            assert needs == [] or len(needs) == 1 and len(needs[0]["apiKey"]) == 1, (method, path)
 
 
 @pytest.mark.parametrize("method, path, _", PROTECTED)
@@ -96,6 +114,22 @@ def test_without_a_key_nothing_is_answered(locked, method, path, _):
     answer = ask(locked, method, path)
     assert (answer.status_code, answer.json()["code"]) == (401, "api_key_required")
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="sms-gateway"'
+
+
+@pytest.mark.parametrize("path", [path for method, path, _ in PROTECTED if method == "GET"])
+def test_asking_for_the_head_alone_needs_the_key_too(locked, path):
+    assert ask(locked, "HEAD", path).status_code == 401
+
+
+@pytest.mark.parametrize("method, path, _", PROTECTED)
+@pytest.mark.parametrize("malformed", ["", "sgw_", "{}x", "{0}{0}", "Basic {}", "{}", "Bearer  x {}"])
+def test_what_is_no_key_opens_nothing(locked, method, path, _, malformed):
+    authorization = malformed.format(locked[1]["all"])
+    if authorization.endswith("x") or authorization == "sgw_":
+        authorization = "Bearer " + authorization
+    answer = ask(locked, method, path, authorization=authorization)
+    assert answer.status_code == 401
+    assert answer.json()["code"] in ("api_key_required", "api_key_invalid")
 
 
 @pytest.mark.parametrize("method, path", OPEN)

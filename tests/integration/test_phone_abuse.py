@@ -1,0 +1,176 @@
+"""Many that waste the gateway's time or room at once, beside a phone that works."""
+
+import resource
+import socket
+import threading
+
+import pytest
+
+from harness.phone import WorkingPhone
+from harness.raw_websocket import (CLOSE, CONTINUATION, PING, TEXT, RawConnection, RawWebSocket,
+                                   encode, handshake)
+from harness.waiting import LIMIT_SECONDS, wait_for
+
+EMPTY_BATTERY = {"battery_level": 0}  # such a phone gets no messages
+
+
+@pytest.fixture
+def files():
+    """As many files for this process as it may have; how many that is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def check_service(gateway, worker, between=lambda: None, messages=10):
+    """Messages go through, whatever happens between them; then nothing is left."""
+    ids = []
+    for _ in range(messages):
+        between()
+        ids.append(gateway.api.send()["message_id"])
+    for message_id in ids:
+        gateway.api.wait_status(message_id, "sent")
+    assert worker.ids()[-messages:] == ids
+
+
+def test_phones_that_send_a_byte_now_and_then_hold_nobody_up(make_gateway):
+    """Each has a frame under way the whole time; some have not even said who they are."""
+    gateway = make_gateway(DEVICE_INFO_TIMEOUT_SECONDS=60).start()
+    worker = WorkingPhone(gateway, "worker")
+    slow = [RawWebSocket(gateway, f"slow-{i}", EMPTY_BATTERY, hello=i % 2 == 0) for i in range(60)]
+    frame = encode(TEXT, b'{"type": "' + b"?" * 300 + b'"}')
+    place = 0
+
+    def send_a_byte():
+        nonlocal place
+        for phone in slow:
+            phone.send(frame[place:place + 1])
+        place += 1
+
+    check_service(gateway, worker, send_a_byte, messages=30)
+    for i, phone in enumerate(slow):  # and what they send does arrive
+        phone.send(frame[place:])
+        if i % 2 == 0:
+            assert phone.receive()["code"] == "unknown_frame_type"
+        else:
+            assert phone.receive_end() == (1008, "no_device_info")
+        phone.drop()
+    worker.close()
+
+
+def test_a_greeting_that_comes_byte_by_byte_has_no_more_time_than_another(make_gateway):
+    gateway = make_gateway(DEVICE_INFO_TIMEOUT_SECONDS=1).start()
+    with RawWebSocket(gateway, "endless", hello=False) as phone:
+        phone.socket.settimeout(0.05)  # between two bytes
+        phone.send(encode(TEXT, b'{"device_name": "', fin=False))
+        byte = encode(CONTINUATION, b"x", fin=False)
+
+        def is_sent_away():
+            try:
+                phone.send(byte)
+                return phone.receive_frame()
+            except TimeoutError:
+                return None
+            except ConnectionError:
+                pytest.fail("the close frame did not come")
+
+        frame = wait_for(is_sent_away, "the phone to be sent away")
+        assert frame.opcode == CLOSE and frame.close() == (1008, "no_device_info")
+
+
+def test_thousands_of_half_handshakes_of_one_client_keep_nobody_out(make_gateway, files):
+    gateway = make_gateway().start()
+    count = min(3000, files - 500)
+    halves = [RawConnection(gateway) for _ in range(count)]
+    for connection in halves:
+        connection.send(handshake("half")[:100])
+    worker = WorkingPhone(gateway, "worker")
+    check_service(gateway, worker)
+    assert set(gateway.api.devices()) == {"worker"}
+    for connection in halves:
+        connection.drop()
+    check_service(gateway, worker)
+    worker.close()
+
+
+def test_phones_that_never_say_who_they_are_give_their_places_back(make_gateway):
+    gateway = make_gateway(MAX_CONNECTIONS=50, DEVICE_INFO_TIMEOUT_SECONDS=2).start()
+    worker = WorkingPhone(gateway, "worker")
+    silent = []
+
+    def connect():
+        """Another one, and the status of its handshake's answer."""
+        connection = RawConnection(gateway, "broker.sock")
+        connection.send(handshake(f"silent-{len(silent)}"))
+        answer = connection.read_answer()
+        if answer.status == 101:
+            silent.append(connection)
+        else:
+            connection.drop()
+        return answer.status
+
+    wait_for(lambda: connect() == 503, "all places to be taken")
+    assert len(silent) >= 49
+    check_service(gateway, worker)
+    wait_for(lambda: connect() == 101, "a place to be free")
+    for connection in silent:
+        with connection:
+            assert connection.read_to_end().endswith(b"no_device_info")
+    check_service(gateway, worker)
+    worker.close()
+
+
+def test_what_is_announced_takes_no_memory(make_gateway):
+    gateway = make_gateway().start()
+    worker = WorkingPhone(gateway, "worker")
+    before = gateway.ws_broker.memory_bytes("VmRSS")
+    for length in (1 << 31, 1 << 40, 16385):
+        phones = [RawWebSocket(gateway, f"boaster-{i}", EMPTY_BATTERY) for i in range(50)]
+        for phone in phones:
+            phone.send(encode(TEXT, b"x" * 1000, length=length))
+        for phone in phones:
+            assert phone.receive_close() == (1009, "frame_too_large")
+            phone.drop()
+    check_service(gateway, worker)
+    if gateway.build == "release":  # ASan keeps what is freed
+        assert gateway.ws_broker.memory_bytes("VmHWM") - before < 4 << 20
+    worker.close()
+
+
+def test_pings_without_end_hold_nobody_up(make_gateway):
+    """From phones that do not read what comes back."""
+    gateway = make_gateway().start()
+    worker = WorkingPhone(gateway, "worker")
+    before = gateway.ws_broker.memory_bytes("VmRSS")
+    phones = [RawWebSocket(gateway, f"pinging-{i}", EMPTY_BATTERY, receive_buffer=4096)
+              for i in range(3)]
+    pings, ended = encode(PING, b"p" * 125) * 100, threading.Event()
+    rests = {phone: pings for phone in phones}
+    sent = 0
+
+    def ping():
+        nonlocal sent
+        while not ended.wait(0.001):
+            for phone, rest in rests.items():
+                try:
+                    count = phone.socket.send(rest, socket.MSG_DONTWAIT)
+                except (BlockingIOError, ConnectionError):
+                    count = 0  # the gateway does not read on, or has had enough
+                rests[phone] = rest[count:] or pings
+                sent += count
+
+    pinging = threading.Thread(target=ping)
+    pinging.start()
+    try:
+        check_service(gateway, worker, messages=50)
+        wait_for(lambda: sent > 20 * len(pings), "pings to be taken")
+    finally:
+        ended.set()
+        pinging.join(LIMIT_SECONDS)
+    if gateway.build == "release":
+        assert gateway.ws_broker.memory_bytes("VmHWM") - before < 4 << 20
+    for phone in phones:
+        phone.drop()
+    wait_for(lambda: set(gateway.api.devices()) == {"worker"}, "the others to be gone")
+    worker.close()
