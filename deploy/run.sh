@@ -13,7 +13,7 @@ unchosen=()
 for setting in API_KEYS=off DEVICE_TOKENS=off RECIPIENT_DAILY_MESSAGES=0 KEY_DAILY_MESSAGES=0 \
     DAILY_MESSAGES=0 PAUSE_AFTER_MESSAGES=0 DEVICE_SEGMENTS_PER_MINUTE=0 DEVICE_DAILY_SEGMENTS=0; do
     name=${setting%%=*}
-    if [ -z "${!name+x}" ] && ! grep -Eqs "^[[:space:]]*$name[[:space:]]*=" .env; then
+    if [ -z "${!name+x}" ] && ! grep -Eqs "^[[:space:]]*${name}[[:space:]]*=" .env; then
         unchosen+=("$setting")
     fi
 done

@@ -8,7 +8,7 @@ import pytest
 
 from harness.phone import WorkingPhone
 from harness.raw_websocket import (CLOSE, CONTINUATION, PING, TEXT, RawConnection, RawWebSocket,
-                                   encode, handshake)
+                                   authorize, encode, handshake)
 from harness.waiting import LIMIT_SECONDS, wait_for
 
 EMPTY_BATTERY = {"battery_level": 0}  # such a phone gets no messages
@@ -102,7 +102,7 @@ def test_phones_that_never_say_who_they_are_give_their_places_back(make_gateway)
     def connect():
         """Another one, and the status of its handshake's answer."""
         connection = RawConnection(gateway, "broker.sock")
-        connection.send(handshake(f"silent-{len(silent)}"))
+        connection.send(authorize(gateway, handshake(f"silent-{len(silent)}")))
         answer = connection.read_answer()
         if answer.status == 101:
             silent.append(connection)
