@@ -32,7 +32,7 @@ static void begin(struct connection *connection)
         .context = connection->link->context,
         .address = gateway->addresses[connection->address],
         .port = gateway->port,
-        .ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT, /* and no TLS */
+        .ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT | (gateway->is_tls ? LCCSCF_USE_SSL : 0),
         .path = path,
         .host = gateway->host_header,
         .ietf_version_or_minus_one = -1,
@@ -106,6 +106,8 @@ static void on_connection_error(struct connection *connection, const char *in, s
     snprintf(problem, sizeof(problem), "%.*s", (int)length, in ? in : "");
     if (strcmp(problem, "closed before established") == 0)
         strcpy(problem, "nothing listens there, or it is not reachable");
+    if (strncmp(problem, "connect SSL err", 15) == 0) /* the library has written why */
+        strcpy(problem, "it speaks no TLS, or its certificate is not trusted");
     if (status == 0) {
         on_unreachable(connection, problem);
         return;

@@ -300,7 +300,7 @@ int fleet_run(const struct options *options)
     fleet.clone_timers = must_allocate(fleet.count, sizeof(struct clone_timer));
     if (!tokens_load(&fleet.tokens, options->tokens) ||
         !keeper_init(&fleet.keeper, &fleet.timers, &keeper_settings, most) ||
-        !link_init(&fleet.link, &options->gateway, &fleet.timers, most))
+        !link_init(&fleet.link, &options->gateway, options->ca, &fleet.timers, most))
         goto out;
     make_phones(&fleet);
     link_run(&fleet.link);

@@ -4,10 +4,9 @@
 #include <netdb.h>
 #include <string.h>
 
-/* "", or a colon and a number. */
+/* "", or a colon and a number; `*port` is what stands for "". */
 static bool parse_port(const char *text, size_t length, int *port)
 {
-    *port = 80;
     if (length == 0)
         return true;
     *port = 0;
@@ -26,9 +25,11 @@ bool gateway_parse(struct gateway *gateway, const char *url)
         if (*p <= ' ' || *p > '~' || strchr("?#@\"\\", *p))
             return false;
     }
-    if (strncasecmp(url, "ws://", 5) != 0)
+    gateway->is_tls = strncasecmp(url, "wss://", 6) == 0;
+    gateway->port = gateway->is_tls ? 443 : 80;
+    if (!gateway->is_tls && strncasecmp(url, "ws://", 5) != 0)
         return false;
-    const char *host = url + 5;
+    const char *host = url + (gateway->is_tls ? 6 : 5);
     bool is_ipv6 = *host == '[';
     host += is_ipv6;
     size_t host_length = strcspn(host, is_ipv6 ? "]/" : ":/");

@@ -9,6 +9,7 @@
 enum { GATEWAY_HOST_SIZE = 256, GATEWAY_PATH_SIZE = 256, GATEWAY_ADDRESSES_MAX = 8 };
 
 struct gateway {
+    bool is_tls;
     char host[GATEWAY_HOST_SIZE]; /* without the brackets of IPv6 */
     int port;
     char path[GATEWAY_PATH_SIZE];             /* empty, or from a slash to before the last one */
@@ -18,7 +19,7 @@ struct gateway {
     size_t preferred; /* the address that worked last */
 };
 
-/* From ws://host[:port][/path]. False if it is not like that. */
+/* From ws://host[:port][/path], or wss://. False if it is not like that. */
 bool gateway_parse(struct gateway *gateway, const char *url);
 
 /*

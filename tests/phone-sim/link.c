@@ -59,7 +59,7 @@ static void on_signal(void *event_lib_handle, int signal_number)
     lws_cancel_service(context); /* or with libuv a new deadline is not seen before the last one */
 }
 
-static struct lws_context *create_context(struct link *link)
+static struct lws_context *create_context(struct link *link, const char *ca)
 {
     static const struct lws_protocols protocols[] = {
         {.name = "phone", .callback = connection_on_event, .rx_buffer_size = 4096},
@@ -77,6 +77,12 @@ static struct lws_context *create_context(struct link *link)
         .timeout_secs = HANDSHAKE_TIMEOUT_SECONDS,
         .connect_timeout_secs = HANDSHAKE_TIMEOUT_SECONDS,
     };
+    if (link->gateway.is_tls)
+        info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+    if (*ca) {
+        info.options |= LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
+        info.client_ssl_ca_filepath = ca;
+    }
     lws_set_log_level(LLL_ERR, NULL);
     /* The library would go through these, even to localhost. */
     unsetenv("http_proxy");
@@ -84,15 +90,15 @@ static struct lws_context *create_context(struct link *link)
     return lws_create_context(&info);
 }
 
-bool link_init(struct link *link, const struct gateway *gateway, struct timers *timers,
-               size_t phones)
+bool link_init(struct link *link, const struct gateway *gateway, const char *ca,
+               struct timers *timers, size_t phones)
 {
     link->gateway = *gateway;
     link->timers = timers;
     link->wake_up_ms = TIMERS_NEVER;
     if (!gateway_look_up(&link->gateway))
         return false;
-    link->context = create_context(link);
+    link->context = create_context(link, ca);
     if (!link->context) {
         fputs("phone-sim: libwebsockets does not start: is its plugin for libuv, "
               "libwebsockets-evlib-uv, installed?\n",

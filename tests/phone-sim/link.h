@@ -34,9 +34,10 @@ struct link {
     unsigned char space[LWS_PRE + FRAME_SIZE]; /* for the frame being written */
 };
 
-/* For at most `phones` phones. Blocks to look the host up. False after a line on stderr. */
-bool link_init(struct link *link, const struct gateway *gateway, struct timers *timers,
-               size_t phones);
+/* For at most `phones` phones; with TLS the certificate in `ca` is trusted, or where that is empty
+ * what the machine trusts. Blocks to look the host up. False after a line on stderr. */
+bool link_init(struct link *link, const struct gateway *gateway, const char *ca,
+               struct timers *timers, size_t phones);
 void link_fini(struct link *link);
 
 /* Gives the phone its connection; it must stay where it is until link_fini(). */

@@ -10,6 +10,7 @@
 struct options {
     char url[512];
     struct gateway gateway; /* of the URL */
+    char ca[512];           /* empty: those that the machine trusts */
     int64_t count;
     char id[PHONE_ID_SIZE];
     struct habits habits;
