@@ -67,7 +67,7 @@ BENCH_PROGRAMS := $(addprefix build/bench/,bench-load bench-constant bench-echo 
 # What tests preload into the programs of the release build.
 PRELOADS := $(patsubst tests/torture/preload/%.c,build/tests/%.so,$(wildcard tests/torture/preload/*.c))
 
-.PHONY: all programs site run dev test test-programs torture preloads simulate model fuzz \
+.PHONY: all programs site run dev lan-certificate test test-programs torture preloads simulate model fuzz \
         fuzz-programs bench bench-quick bench-programs lint format dependencies test-dependencies fuzz-dependencies \
         bench-dependencies lint-dependencies clean help
 .DELETE_ON_ERROR:
@@ -195,6 +195,10 @@ run: dependencies
 	@deploy/run.sh
 dev: dependencies
 	@deploy/dev.sh
+# NAMES="sms.lan 192.168.1.5": what it is for, beside this machine's own names and addresses.
+NAMES ?=
+lan-certificate: dependencies
+	@deploy/lan-certificate.sh $(NAMES)
 dependencies:
 	@deploy/dependencies.sh run
 
@@ -271,6 +275,7 @@ clean:
 help:
 	@echo 'make run      installs what is missing, builds, and serves http://localhost:8000'
 	@echo 'make dev      the same, and builds and starts again when a source file changes'
+	@echo 'make lan-certificate  makes a certificate for a network without public names (deploy/TLS.md)'
 	@echo 'make test     installs what is missing, and runs every test'
 	@echo 'make simulate runs the broker core in SEEDS=1000000 simulated worlds (minutes)'
 	@echo 'make model    searches the model of the device protocol, with two faults at any instants'

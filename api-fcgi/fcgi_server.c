@@ -307,7 +307,7 @@ static void write_answer(struct connection *connection)
     put_number(out, response->body.length);
     put(out, "\r\nX-Request-Id: ");
     put(out, exchange->request.request_id);
-    put(out, "\r\nCache-Control: no-store\r\n");
+    put(out, "\r\n"); /* what every answer has besides, nginx adds */
     if (response->headers.length > 0)
         FCGX_PutStr(response->headers.data, (int)response->headers.length, out);
     put(out, "\r\n");

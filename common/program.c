@@ -2,6 +2,7 @@
 
 #include "error.h"
 #include "log.h"
+#include "public_url.h"
 #include "unix_socket.h"
 
 #include <errno.h>
@@ -30,6 +31,7 @@ static void print_usage(const char *purpose, FILE *out)
         "  --print-settings=markdown  print the table of settings and exit\n"
         "  --print-settings=env       print the .env.example and exit\n"
         "  --print-errors             print the table of errors, as a page, and exit\n"
+        "  --print-public-url         print the address that phones and clients use, and exit\n"
         "  --version                  print the version and exit\n"
         "  --help                     print this and exit\n\n"
         "Settings, from the environment or the file:\n",
@@ -79,6 +81,15 @@ _Noreturn static void print_settings_and_exit(const char *form)
     exit(EXIT_SUCCESS);
 }
 
+_Noreturn static void print_public_url_and_exit(const struct settings *settings)
+{
+    char url[PUBLIC_URL_SIZE], problem[SETTINGS_PROBLEM_SIZE];
+    if (!public_url(settings, url, problem))
+        refuse_usage(problem);
+    puts(url);
+    exit(EXIT_SUCCESS);
+}
+
 /* mkdir -p; what is there already keeps its mode. */
 static void make_folder(const char *path, mode_t mode)
 {
@@ -116,12 +127,13 @@ void program_start(int argc, char **argv, const char *name, const char *purpose,
         {"check-config", no_argument, NULL, 'c'},
         {"print-settings", required_argument, NULL, 's'},
         {"print-errors", no_argument, NULL, 'p'},
+        {"print-public-url", no_argument, NULL, 'u'},
         {"version", no_argument, NULL, 'v'},
         {"help", no_argument, NULL, 'h'},
         {0},
     };
     const char *env_file = NULL;
-    bool check = false;
+    bool check = false, print_url = false;
     int option;
 
     program_name = name;
@@ -132,6 +144,9 @@ void program_start(int argc, char **argv, const char *name, const char *purpose,
             break;
         case 'c':
             check = true;
+            break;
+        case 'u':
+            print_url = true;
             break;
         case 's':
             print_settings_and_exit(optarg);
@@ -154,6 +169,8 @@ void program_start(int argc, char **argv, const char *name, const char *purpose,
     char problem[SETTINGS_PROBLEM_SIZE];
     if (!settings_load(settings, env_file ? env_file : ".env", env_file != NULL, problem))
         refuse_usage(problem);
+    if (print_url)
+        print_public_url_and_exit(settings);
     if (check) {
         settings_print(settings, stdout);
         exit(EXIT_SUCCESS);

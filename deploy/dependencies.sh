@@ -3,7 +3,7 @@
 # Says what it does, and asks for root only through sudo.
 set -euo pipefail
 
-run_packages=(gcc libc6-dev make curl nginx python3 python3-yaml
+run_packages=(gcc libc6-dev make curl nginx openssl python3 python3-yaml
     libfcgi-dev libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libsqlite3-dev libcjson-dev uuid-dev libssl-dev
     libqrencode-dev)
 test_packages=("${run_packages[@]}" libcmocka-dev fiu-utils faketime spin chromium chromium-driver shellcheck

@@ -7,6 +7,9 @@ umask 027
 source_dir=$(cd "$(dirname "$0")/.." && pwd)
 settings=$("$1/api-fcgi" --check-config)
 eval "$settings" # NAME=value or NAME='value'; no value has a quote
+# shellcheck disable=SC1091
+. "$source_dir/deploy/listen.sh"
+check_listen
 
 file_limit=$(ulimit -Hn)
 most_files=20480 # nginx makes room for each at its start
@@ -18,13 +21,72 @@ if [ "$(id -u)" -eq 0 ]; then
     user="user root;" # its workers must reach sockets that are root's
 fi
 
+absolute() {
+    case "$1" in
+    '' | /*) echo "$1" ;;
+    *) echo "$PWD/$1" ;; # nginx would begin at its configuration file
+    esac
+}
+
+# Workers share phones evenly. A connection comes to one when it has said something: those that wait
+# for a first word are what nginx closes when its places become few, and all new phones would be among
+# them.
+listen() {
+    local address=$1 port=$2 options="backlog=4096 reuseport deferred"
+    if [[ $address =~ ^\[?::\]?$ ]]; then # every address: of IPv4 by a listener of its own, as it is counted by
+        echo "listen [::]:$port ${3:-} ipv6only=on $options;"
+        address=0.0.0.0
+    fi
+    echo "listen $(in_brackets "$address"):$port ${3:-} $options;"
+}
+
+# What follows from the settings inside the server block …
+server_settings() {
+    if speaks_tls; then
+        listen 127.0.0.1 "$HTTP_PORT"
+        listen "$LISTEN_ADDRESS" "$HTTPS_PORT" ssl
+        echo "ssl_certificate \"$(absolute "$TLS_CERTIFICATE")\";"
+        echo "ssl_certificate_key \"$(absolute "$TLS_KEY")\";"
+        echo "include gateway-tls.conf;"
+    else
+        listen "$LISTEN_ADDRESS" "$HTTP_PORT"
+    fi
+    echo "client_max_body_size $MAX_BODY_BYTES;"
+    echo "client_body_buffer_size $MAX_BODY_BYTES;  # no body goes to the disk"
+    [ "$ADDRESS_REQUESTS_PER_SECOND" -eq 0 ] ||
+        echo "limit_req zone=address_requests burst=$ADDRESS_REQUESTS_PER_SECOND nodelay;"
+    [ "$ADDRESS_CONNECTIONS" -eq 0 ] || echo "limit_conn address_connections $ADDRESS_CONNECTIONS;"
+}
+
+# … and around it.
+http_settings() {
+    local rate=$ADDRESS_REQUESTS_PER_SECOND
+    [ "$rate" -ne 0 ] || rate=1 # of a zone that is not used
+    echo "limit_req_zone \$limited_address zone=address_requests:10m rate=${rate}r/s;"
+    echo "map \"\" \$site_root { default \"$source_dir/build/site\"; }"
+    echo "map \"\" \$ca_certificate { default \"$(absolute "$TLS_CA")\"; }"
+}
+
+origins() {
+    local origin
+    for origin in $CORS_ORIGINS; do
+        [[ $origin =~ ^https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?$ ]] ||
+            refuse "CORS_ORIGINS: each must be an origin as browsers send it, like https://app.example.org or" \
+                "http://localhost:3000: small letters, no path, no slash at the end; $origin is none."
+        echo "\"$origin\" \"$origin\";"
+    done | sort -u # nginx refuses one that is there twice
+}
+
+set -f # a * is an origin that is refused, and no list of files
+listed_origins=$(origins)
+set +f
+
 mkdir -p "$RUNTIME_DIR"
 cp "$source_dir"/nginx/gateway*.conf "$RUNTIME_DIR/"
+http_settings >"$RUNTIME_DIR/settings-http.conf"
+server_settings >"$RUNTIME_DIR/settings-server.conf"
+echo "$listed_origins" >"$RUNTIME_DIR/settings-origins.conf"
 sed -e "s|@USER@|$user|" \
     -e "s|@FILE_LIMIT@|$file_limit|" \
     -e "s|@RUNTIME_DIR@|$RUNTIME_DIR|" \
-    -e "s|@LISTEN_ADDRESS@|$LISTEN_ADDRESS|" \
-    -e "s|@HTTP_PORT@|$HTTP_PORT|" \
-    -e "s|@MAX_BODY_BYTES@|$MAX_BODY_BYTES|" \
-    -e "s|@SITE_DIR@|$source_dir/build/site|" \
     "$source_dir/nginx/development.conf.in" >"$RUNTIME_DIR/nginx.conf"

@@ -19,10 +19,9 @@ for setting in API_KEYS=off DEVICE_TOKENS=off RECIPIENT_DAILY_MESSAGES=0 KEY_DAI
 done
 settings=$("$programs/api-fcgi" --check-config)
 eval "$settings"
-
-is_loopback() {
-    [[ $LISTEN_ADDRESS == 127.* || $LISTEN_ADDRESS == ::1 ]]
-}
+# shellcheck disable=SC1091
+. "$source_dir/deploy/listen.sh"
+check_listen
 
 if is_loopback; then
     for setting in "${unchosen[@]}"; do
@@ -30,18 +29,24 @@ if is_loopback; then
     done
 fi
 
-host=$LISTEN_ADDRESS # as people write it
-case "$host" in
-127.0.0.1 | 0.0.0.0) host=localhost ;;
+# Where this machine itself connects: over TLS, and over plain HTTP.
+tls_probe=$(without_brackets "$LISTEN_ADDRESS")
+case "$tls_probe" in
+0.0.0.0 | \* | ::) tls_probe=127.0.0.1 ;;
 esac
+probe=$tls_probe
+! speaks_tls || probe=127.0.0.1
+host=$(in_brackets "$probe") # as people write it
+[ "$host" != 127.0.0.1 ] || host=localhost
 address=http://$host:$HTTP_PORT
-probe=${LISTEN_ADDRESS/#0.0.0.0/127.0.0.1}
 
-if (exec 3<>"/dev/tcp/$probe/$HTTP_PORT") 2>/dev/null; then
-    echo "Port $HTTP_PORT is busy: something serves it already." >&2
-    echo "Stop that, or choose another port: HTTP_PORT=8001 make run" >&2
-    exit 1
-fi
+refuse_busy_port() {
+    local name=$1 where=$2 port=$3
+    ! (exec 3<>"/dev/tcp/$where/$port") 2>/dev/null ||
+        refuse "Port $port is busy: something serves it already."$'\n'"Stop that, or choose another port: $name=$((port + 1)) make run"
+}
+refuse_busy_port HTTP_PORT "$probe" "$HTTP_PORT"
+! speaks_tls || refuse_busy_port HTTPS_PORT "$tls_probe" "$HTTPS_PORT"
 
 "$source_dir/deploy/nginx-conf.sh" "$programs"
 
@@ -99,7 +104,7 @@ supervise() {
 }
 
 is_ready() {
-    [ -S "$RUNTIME_DIR/broker.sock" ] && curl -fs -o /dev/null --max-time 2 "http://$probe:$HTTP_PORT/readyz"
+    [ -S "$RUNTIME_DIR/broker.sock" ] && curl -fs -o /dev/null --max-time 2 "http://$(in_brackets "$probe"):$HTTP_PORT/readyz"
 }
 
 all_run() {
@@ -133,8 +138,31 @@ Send an SMS:
     -d '{"phone_number": "+1234567890", "message": "Hello from the SMS Gateway!"}'
 
 END
+
+# What other machines use, and how they know that it is this one.
+if speaks_tls || ! is_loopback; then
+    public=$("$programs/api-fcgi" --print-public-url) || public="https://(set PUBLIC_URL)"
+    if is_loopback; then
+        echo "With TLS it is $public, for this machine alone (LISTEN_ADDRESS)."
+    else
+        echo "Phones and programs on other machines use $public, phones as ${public/#http/ws}."
+    fi
+    if [ -n "$TLS_CA" ]; then
+        cat <<END
+Who connects there must trust the gateway's own CA: the file $TLS_CA, or $public/ca.crt if its SHA-256 is
+  $(openssl x509 -in "$TLS_CA" -outform DER | sha256sum | cut -d' ' -f1)
+END
+    fi
+    if speaks_tls && ! openssl x509 -noout -checkend $((14 * 86400)) -in "$TLS_CERTIFICATE" >/dev/null; then
+        echo "WARNING: $TLS_CERTIFICATE ends soon: $(openssl x509 -noout -enddate -in "$TLS_CERTIFICATE")."
+    fi
+    if ! speaks_tls; then
+        echo "WARNING: everybody on the way to it can read and change what is sent (PLAIN_HTTP=everywhere)."
+    fi
+    echo
+fi
 if [ "$API_KEYS" = off ] && ! is_loopback; then
-    echo "WARNING: anybody who reaches $address can send SMS and read them (API_KEYS=off)."
+    echo "WARNING: anybody who reaches $public can send SMS and read them (API_KEYS=off)."
 elif [ "$API_KEYS" = required ]; then
     cat <<END
 Each request needs an API key, in the header Authorization: Bearer KEY. This makes one:
@@ -147,7 +175,7 @@ Each phone needs a token. This pairs one:
   ${programs#"$PWD"/}/api-fcgi devices pair
 END
 elif ! is_loopback; then
-    echo "WARNING: any phone that reaches $address is given messages (DEVICE_TOKENS=off)."
+    echo "WARNING: any phone that reaches $public is given messages (DEVICE_TOKENS=off)."
 fi
 if is_loopback && [ ${#unchosen[@]} -gt 0 ]; then
     echo "Off, because only this machine can connect: ${unchosen[*]}"

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from harness.gateway import ROOT, Gateway, programs_folder
+from harness.lan_certificate import LanCertificate
 from harness.ports import free_port
 from harness.waiting import LIMIT_SECONDS, wait_for
 
@@ -242,7 +243,7 @@ def test_run_wants_no_key_where_only_this_machine_connects(run):
 @pytest.mark.parametrize("chosen", ["environment", "file", "network"])
 def test_run_wants_keys_where_that_is_chosen_or_others_connect(tmp_path, chosen):
     settings = {"environment": {"API_KEYS": "required"}, "file": {},
-                "network": {"LISTEN_ADDRESS": "0.0.0.0"}}[chosen]
+                "network": {"LISTEN_ADDRESS": "0.0.0.0", "PLAIN_HTTP": "everywhere"}}[chosen]
     if chosen == "file":
         (tmp_path / ".env").write_text(" API_KEYS = required\n")
     run = Run(tmp_path, free_port(), **settings)
@@ -295,13 +296,90 @@ def test_run_limits_what_is_chosen_and_all_where_others_connect(tmp_path, chosen
 
 
 def test_run_warns_where_others_connect_without_a_key(tmp_path):
-    run = Run(tmp_path, free_port(), API_KEYS="off", LISTEN_ADDRESS="0.0.0.0")
+    run = Run(tmp_path, free_port(), API_KEYS="off", LISTEN_ADDRESS="0.0.0.0",
+              PLAIN_HTTP="everywhere")
     try:
         run.wait_serving()
         assert "WARNING: anybody who reaches" in run.log()
     finally:
         run.popen.terminate()
         run.end()
+
+
+def test_run_refuses_to_send_texts_in_the_clear_and_names_both_ways_out(tmp_path):
+    run = Run(tmp_path, free_port(), LISTEN_ADDRESS="0.0.0.0")
+    assert run.end() == 1
+    for word in ("there is no TLS", "make lan-certificate", "TLS_CERTIFICATE and TLS_KEY",
+                 "PLAIN_HTTP=everywhere", "deploy/TLS.md"):
+        assert word in run.log()
+    assert not (tmp_path / "data").exists() and not (tmp_path / "run").exists()
+
+
+def test_run_warns_where_texts_are_sent_in_the_clear(tmp_path):
+    run = Run(tmp_path, free_port(), LISTEN_ADDRESS="0.0.0.0", PLAIN_HTTP="everywhere",
+              PUBLIC_URL="http://sms.example:8000")
+    try:
+        run.wait_serving()
+        assert "use http://sms.example:8000, phones as ws://sms.example:8000" in run.log()
+        assert re.search(r"WARNING: everybody on the way .*\(PLAIN_HTTP=everywhere\)", run.log())
+    finally:
+        run.popen.terminate()
+        run.end()
+
+
+def test_run_with_the_certificate_of_make_lan_certificate_says_how_to_connect(tmp_path):
+    lan = LanCertificate(tmp_path)
+    port, https_port = free_port(), free_port()
+    run = Run(tmp_path, port, LISTEN_ADDRESS="0.0.0.0", HTTPS_PORT=str(https_port))  # and .env
+    try:
+        run.wait_serving()
+        text = run.log()
+        public = re.search(r"on other machines use (https://\S+), phones as wss://", text).group(1)
+        assert public.endswith(f":{https_port}")
+        assert f"{public}/ca.crt" in text
+        assert lan.output.splitlines()[-1] in text  # the fingerprint
+        assert f"serves http://localhost:{port} " in text and "WARNING" not in text
+        answer = requests.get(f"https://localhost:{https_port}/readyz", verify=str(lan.ca))
+        assert answer.json() == {"status": "ready"}
+    finally:
+        run.popen.terminate()
+        run.end()
+
+
+def test_run_warns_of_a_certificate_that_ends_soon(tmp_path):
+    lan = LanCertificate(tmp_path)
+    subprocess.run(["openssl", "req", "-x509", "-key", lan.tls / "server.key", "-days", "13",
+                    "-subj", "/CN=x", "-out", lan.tls / "server.crt"], check=True)
+    run = Run(tmp_path, free_port(), HTTPS_PORT=str(free_port()))
+    try:
+        run.wait_serving()
+        assert "WARNING: data/tls/server.crt ends soon" in run.log()
+        assert "for this machine alone" in run.log()
+    finally:
+        run.popen.terminate()
+        run.end()
+
+
+def test_run_on_a_busy_port_of_tls_says_so(tmp_path):
+    LanCertificate(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        run = Run(tmp_path, free_port(), HTTPS_PORT=str(busy.getsockname()[1]))
+        assert run.end() == 1
+        assert "is busy" in run.log() and "HTTPS_PORT=" in run.log()
+
+
+@pytest.mark.parametrize("program", BOTH)
+def test_the_public_address_is_printed_or_what_to_set(program, tmp_path):
+    def public_url(**settings):
+        return start(program, "--print-public-url", folder=tmp_path, **settings)
+
+    assert public_url().stdout == "http://127.0.0.1:8000\n"
+    assert public_url(PUBLIC_URL="https://sms.example").stdout == "https://sms.example\n"
+    refused = public_url(PUBLIC_URL="sms.example")
+    assert refused.returncode == 2 and "PUBLIC_URL must be like" in refused.stderr
+    if program == "api-fcgi":
+        result = start(program, folder=tmp_path, PUBLIC_URL="sms.example")
+        assert result.returncode == 1 and "PUBLIC_URL must be like" in result.stderr
 
 
 def test_run_stops_on_sigterm_too(run):

@@ -125,6 +125,7 @@ class Gateway:
         self.folder = Path(folder)
         self.build = build
         self.port = free_port()
+        self.https_port = free_port()  # with TLS_CERTIFICATE; plain HTTP is then on 127.0.0.1 alone
         self.url = f"http://127.0.0.1:{self.port}"
         self.ws_url = f"ws://127.0.0.1:{self.port}/ws/device/"
         self.api = Api(self.url, self.api_key)
@@ -133,6 +134,7 @@ class Gateway:
         environment = NO_BRAKES | {
             "PATH": os.environ["PATH"] + ":/usr/sbin",  # where Debian has nginx
             "HTTP_PORT": str(self.port),
+            "HTTPS_PORT": str(self.https_port),
             "LOG_LEVEL": "debug",
             "API_KEYS": "required",
             "DEVICE_TOKENS": "required",

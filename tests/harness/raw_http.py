@@ -48,12 +48,15 @@ class _Stream(io.BufferedReader):
 
 
 class RawHttp:
-    """A connection to nginx. `source` is the address it comes from."""
+    """A connection to nginx. `source` is the address it comes from; with an SSL context as `tls` it
+    goes to the port of TLS."""
 
-    def __init__(self, gateway, source="127.0.0.1"):
+    def __init__(self, gateway, source="127.0.0.1", tls=None):
         self.gateway = gateway
-        self.socket = socket.create_connection(
-            ("127.0.0.1", gateway.port), LIMIT_SECONDS, (source, 0))
+        port = gateway.https_port if tls else gateway.port
+        self.socket = socket.create_connection(("127.0.0.1", port), LIMIT_SECONDS, (source, 0))
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="127.0.0.1")
         self.stream = _Stream(self.socket.makefile("rb", buffering=0))
 
     def __enter__(self):
@@ -98,9 +101,9 @@ class RawHttp:
         return answer
 
 
-def ask_raw(gateway, data, method="GET", source="127.0.0.1"):
+def ask_raw(gateway, data, method="GET", source="127.0.0.1", tls=None):
     """Sends the bytes of one request; None when the connection ends without an answer."""
-    with RawHttp(gateway, source) as connection:
+    with RawHttp(gateway, source, tls) as connection:
         connection.send(connection.authorize(data))
         return connection.answer(method)
 

@@ -46,6 +46,7 @@ def get_page(gateway, path, **headers):
 # ---- The configuration ----
 
 @pytest.mark.parametrize("settings", [{}, {"MAX_BODY_BYTES": 1048576, "LISTEN_ADDRESS": "0.0.0.0",
+                                           "PLAIN_HTTP": "everywhere",
                                            "RUNTIME_DIR": "another/folder"}], ids=str)
 def test_nginx_finds_nothing_wrong_with_its_configuration(make_gateway, settings):
     gateway = make_gateway(**settings)

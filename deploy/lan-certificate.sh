@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Makes a certificate for a gateway without a public name, and the CA that vouches for it:
+#   lan-certificate.sh [NAME-OR-ADDRESS ...]
+# It is for this machine's names and addresses of today, and for those named, now or before. Again, it
+# renews the certificate and keeps the CA, so that phones stay connected. In the working directory:
+#   data/tls/ca.crt, ca.key           the CA, for twenty years; whoever has ca.key can pass for the gateway
+#   data/tls/server.crt, server.key   the certificate, for 397 days, as browsers want it
+#   data/tls/names                    what was named; take out what is no longer true
+#   .env                              gets TLS_CERTIFICATE, TLS_KEY and TLS_CA if it has none of them
+set -euo pipefail
+umask 077
+
+folder=data/tls
+ca_days=7305
+server_days=397
+
+is_address() {
+    [[ $1 =~ ^[0-9]{1,3}(\.[0-9]{1,3}){3}$ || ($1 =~ ^[0-9A-Fa-f:.]+$ && $1 == *:*) ]]
+}
+
+is_name() {
+    [[ ${#1} -le 253 && $1 =~ ^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*$ ]]
+}
+
+for word; do
+    is_address "$word" || is_name "$word" || {
+        echo "$word is no name and no address: give them as sms.lan or 192.168.1.5, without https:// and port." >&2
+        exit 2
+    }
+done
+
+[ -d "${folder%/*}" ] || mkdir -m 770 "${folder%/*}" # as the gateway makes it
+mkdir -p "$folder"
+chmod 755 "$folder" # the certificates in it are public
+work=$(mktemp -d "$folder/new.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+cat "$folder/names" >"$work/names" 2>/dev/null || true
+for word; do
+    grep -Fxq -- "$word" "$work/names" || echo "$word" >>"$work/names"
+done
+
+# localhost, the machine's names and addresses, and what was named; each once.
+subject_names() {
+    local host word
+    host=$(hostname)
+    {
+        echo localhost
+        echo 127.0.0.1
+        echo ::1
+        echo "$host"
+        echo "${host%%.*}.local" # as mDNS has it
+        hostname -f 2>/dev/null || true
+        hostname -I 2>/dev/null | tr ' ' '\n' || true
+        cat "$work/names"
+    } | sed 's/[[:space:]]//g; /^$/d' | sort -u | while read -r word; do
+        if is_address "$word"; then
+            echo "IP:$word"
+        elif is_name "$word"; then
+            echo "DNS:$word"
+        fi
+    done | paste -sd,
+}
+
+new_key() {
+    openssl ecparam -name prime256v1 -genkey -noout -out "$1"
+}
+
+if [ ! -e "$folder/ca.key" ] || [ ! -e "$folder/ca.crt" ]; then
+    new_key "$work/ca.key"
+    openssl req -x509 -new -sha256 -key "$work/ca.key" -days "$ca_days" -out "$work/ca.crt" \
+        -subj "/CN=SMS gateway CA of $(hostname | cut -c1-40)" -config <(printf '[req]\ndistinguished_name=dn\n[dn]\n') \
+        -addext "basicConstraints=critical,CA:TRUE,pathlen:0" -addext "keyUsage=critical,keyCertSign,cRLSign"
+    chmod 644 "$work/ca.crt"
+    mv "$work/ca.key" "$folder/ca.key"
+    mv "$work/ca.crt" "$folder/ca.crt"
+    echo "Made a CA: $folder/ca.crt; keep a copy of $folder/ca.key where nobody else comes."
+fi
+
+names=$(subject_names)
+new_key "$work/server.key"
+openssl req -new -sha256 -key "$work/server.key" -subj "/CN=SMS gateway" -out "$work/server.csr" \
+    -config <(printf '[req]\ndistinguished_name=dn\n[dn]\n')
+openssl x509 -req -sha256 -in "$work/server.csr" -CA "$folder/ca.crt" -CAkey "$folder/ca.key" -days "$server_days" \
+    -set_serial "0x$(openssl rand -hex 16 | sed 's/^./4/')" -out "$work/server.crt" -extfile <(
+        echo "basicConstraints=critical,CA:FALSE"
+        echo "keyUsage=critical,digitalSignature"
+        echo "extendedKeyUsage=serverAuth"
+        echo "subjectKeyIdentifier=hash"
+        echo "authorityKeyIdentifier=keyid"
+        echo "subjectAltName=$names"
+    ) 2>"$work/log" || {
+    cat "$work/log" >&2
+    exit 1
+}
+openssl verify -purpose sslserver -x509_strict -CAfile "$folder/ca.crt" "$work/server.crt" >/dev/null
+chmod 644 "$work/server.crt" "$work/names"
+mv "$work/names" "$folder/names"
+mv "$work/server.key" "$folder/server.key"
+mv "$work/server.crt" "$folder/server.crt"
+echo "Made a certificate: $folder/server.crt, until $(openssl x509 -noout -enddate -in "$folder/server.crt" | cut -d= -f2), for"
+echo "  ${names//,/ }"
+
+settings=("TLS_CERTIFICATE=$folder/server.crt" "TLS_KEY=$folder/server.key" "TLS_CA=$folder/ca.crt")
+if ! grep -Eqs '^[[:space:]]*TLS_(CERTIFICATE|KEY|CA)[[:space:]]*=' .env; then
+    [ ! -s .env ] || [ -z "$(tail -c 1 .env)" ] || echo >>.env
+    printf '%s\n' "${settings[@]}" >>.env
+    echo "Added TLS_CERTIFICATE, TLS_KEY and TLS_CA to .env. LISTEN_ADDRESS=0.0.0.0 there lets other machines connect."
+elif ! grep -Fqx "${settings[0]}" .env; then
+    echo "NOTE: .env has other TLS settings, which stay. For this certificate they must be:"
+    printf '  %s\n' "${settings[@]}"
+fi
+echo "A gateway that runs with it takes the new one by: kill -HUP \$(cat run/nginx.pid)"
+echo "SHA-256 of the CA's certificate, which phones compare:"
+echo "  $(openssl x509 -in "$folder/ca.crt" -outform DER | sha256sum | cut -d' ' -f1)"

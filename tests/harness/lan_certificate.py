@@ -1,0 +1,32 @@
+"""Certificates of a gateway without a public name, as deploy/lan-certificate.sh makes them."""
+
+import os
+import ssl
+import subprocess
+
+from .gateway import ROOT
+
+
+def run(folder, *names):
+    """The script in a folder, as an operator runs it."""
+    return subprocess.run([ROOT / "deploy/lan-certificate.sh", *names], cwd=folder, text=True,
+                          env={"PATH": os.environ["PATH"]}, capture_output=True, timeout=60)
+
+
+class LanCertificate:
+    def __init__(self, folder, *names):
+        self.folder = folder
+        self.tls = folder / "data" / "tls"
+        self.ca = self.tls / "ca.crt"
+        self.renew(*names)
+        self.settings = {"TLS_CERTIFICATE": self.tls / "server.crt",
+                         "TLS_KEY": self.tls / "server.key", "TLS_CA": self.ca}
+
+    def renew(self, *names):
+        made = run(self.folder, *names)
+        assert made.returncode == 0, made.stderr
+        self.output = made.stdout
+
+    def context(self):
+        """A client that trusts this CA alone."""
+        return ssl.create_default_context(cafile=self.ca)
