@@ -112,7 +112,7 @@ def test_an_ipv6_client_is_its_network_of_64_bits(make_gateway):
 
 def hold_phone(gateway, source, name):
     connection = RawHttp(gateway, source)
-    connection.send(head("GET", f"/ws/device/{name}", *HANDSHAKE))
+    connection.send(connection.authorize(head("GET", f"/ws/device/{name}", *HANDSHAKE)))
     return connection, connection.answer()
 
 
@@ -204,7 +204,7 @@ SAMPLES = {  # every location of gateway.conf, and requests for it
     "= /livez": [head("GET", "/livez"), head("POST", "/livez", "Content-Length: 0")],
     "= /readyz": [head("GET", "/readyz")],
     "= /metrics": [head("GET", "/metrics")],
-    '~ "^/ws/device/[A-Za-z0-9_-]{1,64}\\z"': [
+    '~ "^/ws/device/(?<device_id>[A-Za-z0-9_-]{1,64})\\z"': [
         head("GET", "/ws/device/x", *HANDSHAKE), head("GET", "/ws/device/x"),
         head("GET", "/ws/device/x", *HANDSHAKE, "Origin: https://a.example"),
         head("POST", "/ws/device/x", *HANDSHAKE, "Content-Length: 0"),
@@ -484,7 +484,8 @@ SMUGGLED = head("DELETE", "/api/sms/smuggled")
 ], ids=repr)
 def test_a_length_that_is_hidden_is_refused_and_ends_the_connection(gateway, headers):
     with RawHttp(gateway) as connection:
-        connection.send(head("POST", "/api/send-sms", JSON, *headers) + b"{}" + SMUGGLED)
+        connection.send(connection.authorize(
+            head("POST", "/api/send-sms", JSON, *headers) + b"{}" + SMUGGLED))
         answer = connection.answer("POST")
         assert answer.status in (400, 413), answer
         assert connection.answer() is None
@@ -496,8 +497,8 @@ def test_a_length_that_is_hidden_is_refused_and_ends_the_connection(gateway, hea
     ("X: y\nContent-Length: 2",)], ids=repr)
 def test_what_is_no_length_has_no_effect_on_it(gateway, headers):
     with RawHttp(gateway) as connection:
-        connection.send(head("POST", "/api/send-sms", JSON, *headers) + b"{}" +
-                        head("GET", "/livez"))
+        connection.send(connection.authorize(
+            head("POST", "/api/send-sms", JSON, *headers) + b"{}" + head("GET", "/livez")))
         assert (first := connection.answer("POST")).status == 422, first
         assert connection.answer().json() == {"status": "live"}
 
@@ -508,8 +509,9 @@ def test_what_is_no_length_has_no_effect_on_it(gateway, headers):
 def test_chunks_that_are_none_never_hide_a_request(gateway, body):
     """Refused, or read in one way: the API never gets a byte that is not of this body."""
     with RawHttp(gateway) as connection:
-        connection.send(head("POST", "/api/send-sms", JSON, "Transfer-Encoding: chunked") + body +
-                        SMUGGLED)
+        connection.send(connection.authorize(
+            head("POST", "/api/send-sms", JSON, "Transfer-Encoding: chunked") + body) +
+                        connection.authorize(SMUGGLED))
         connection.end()
         answer = connection.answer("POST")
         assert answer is None or answer.status in (400, 413, 422), answer

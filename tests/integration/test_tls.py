@@ -173,6 +173,7 @@ def test_a_name_the_certificate_is_not_for_is_refused(secure, lan):
 def test_the_api_and_phones_work_over_tls_with_the_ca_alone(secure, lan):
     session = requests.Session()
     session.trust_env, session.verify = False, str(lan.ca)
+    session.headers.update(secure.authorization())
     sent = session.post(secure.https_url + "/api/send-sms", timeout=LIMIT_SECONDS,
                         json={"phone_number": "+1234567890", "message": "in secret"}).json()
     phone = Phone(secure, "over-tls", ssl=secure.context)
