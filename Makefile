@@ -90,7 +90,7 @@ $(OUT)/ws-broker: $(call objects,$(BROKER)) $(OUT)/libcommon.a
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lwebsockets -luv $(LDLIBS)
 $(OUT)/phone-sim: $(call objects,$(filter-out $(PHONE),$(PHONE_SIM))) $(OUT)/libphone.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lwebsockets $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lwebsockets -lcurl $(LDLIBS)
 
 # The core alone: no socket, no database.
 $(OUT)/simulation: $(call objects,$(SIMULATION)) $(OUT)/libbroker.a $(OUT)/libcommon.a

@@ -53,9 +53,27 @@ server_settings() {
     fi
     echo "client_max_body_size $MAX_BODY_BYTES;"
     echo "client_body_buffer_size $MAX_BODY_BYTES;  # no body goes to the disk"
+    [ "$API_KEYS" = required ] || echo "if (\$host_is_foreign) { return 421; }"
     [ "$ADDRESS_REQUESTS_PER_SECOND" -eq 0 ] ||
         echo "limit_req zone=address_requests burst=$ADDRESS_REQUESTS_PER_SECOND nodelay;"
     [ "$ADDRESS_CONNECTIONS" -eq 0 ] || echo "limit_conn address_connections $ADDRESS_CONNECTIONS;"
+}
+
+# Without API keys a page could reach the API through a name of its own that leads here (DNS rebinding).
+# It cannot through an address, or through the gateway's own names.
+own_names() {
+    local public=${PUBLIC_URL#*://}
+    public=${public%%:*}
+    echo "map \$uri \$host_or_page { volatile; default \$host; ~^/problem/ \"\"; }" # not of the refusal itself
+    echo "map \$host_or_page \$host_is_foreign {"
+    echo "    volatile;"
+    echo "    default 1;"
+    echo "    \"\" 0;"
+    echo "    ~^[0-9.]+\$ 0;"
+    echo "    ~^\[ 0;"
+    printf '%s\n' localhost "$(without_brackets "$LISTEN_ADDRESS")" "$public" |
+        grep -E '^[A-Za-z][A-Za-z0-9._-]*$' | sort -u | sed 's/.*/    "&" 0;/'
+    echo "}"
 }
 
 # … and around it.
@@ -63,6 +81,7 @@ http_settings() {
     local rate=$ADDRESS_REQUESTS_PER_SECOND
     [ "$rate" -ne 0 ] || rate=1 # of a zone that is not used
     echo "limit_req_zone \$limited_address zone=address_requests:10m rate=${rate}r/s;"
+    own_names
     echo "map \"\" \$site_root { default \"$source_dir/build/site\"; }"
     echo "map \"\" \$ca_certificate { default \"$(absolute "$TLS_CA")\"; }"
 }

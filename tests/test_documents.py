@@ -70,6 +70,19 @@ def test_the_results_of_sending_in_the_protocol_page_are_those_of_the_code():
     assert page == code != {}
 
 
+def test_every_threat_names_tests_that_there_are():
+    section = (ROOT / "README.md").read_text().split("### Threats")[1].split("\n## ")[0]
+    rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 15
+    texts = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.[pc]*")
+                    if path.suffix in (".py", ".c"))
+    for threat, _, tests in rows:
+        names = re.findall(r"`(\w+)`", tests)
+        assert names, threat
+        for name in names:
+            assert re.search(rf"^(def|static void) {name}\(", texts, re.M), name
+
+
 # ---- Routes and errors ----
 
 

@@ -280,7 +280,8 @@ def test_run_limits_nothing_where_only_this_machine_connects(run):
 @pytest.mark.parametrize("chosen, env_file, allowed, code", [
     ({"RECIPIENT_DAILY_MESSAGES": "3"}, "", 3, "recipient_cap_reached"),
     ({}, "DAILY_MESSAGES = 7\n", 7, "daily_cap_reached"),
-    ({"LISTEN_ADDRESS": "0.0.0.0", "API_KEYS": "off"}, "", 20, "recipient_cap_reached")])
+    ({"LISTEN_ADDRESS": "0.0.0.0", "PLAIN_HTTP": "everywhere", "API_KEYS": "off"}, "", 20,
+     "recipient_cap_reached")])
 def test_run_limits_what_is_chosen_and_all_where_others_connect(tmp_path, chosen, env_file, allowed,
                                                                 code):
     (tmp_path / ".env").write_text(env_file)

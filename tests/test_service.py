@@ -319,7 +319,8 @@ def test_an_api_whose_workers_stand_is_silent_though_its_main_thread_runs(tmp_pa
         def is_silent():
             """One worker may have taken all that came at once; the next is for another."""
             clients.append(RawHttp(watched.gateway))
-            clients[-1].send(request)  # a worker logs it, and waits
+            # a worker logs it, and waits
+            clients[-1].send(clients[-1].authorize(request))
             return watched.is_silent()
 
         wait_for(is_silent, "the workers to be silent")

@@ -36,6 +36,10 @@ struct doorman {
     struct visitor visitors; /* a ring, by their times; this one is none */
     int64_t accept_at_ms;    /* not before: there were no files */
     pthread_t thread;
+
+    pthread_mutex_t lock;
+    int *admitted; /* under lock, with the next two: a queue */
+    size_t admitted_first, admitted_count, admitted_capacity;
 };
 
 /* ---- Reading a handshake ---- */
@@ -160,6 +164,43 @@ static void refuse(int fd, enum error error, const char *detail, const char *req
     close(fd);
 }
 
+static void admit(struct doorman *doorman, int fd)
+{
+    pthread_mutex_lock(&doorman->lock);
+    size_t end = doorman->admitted_first + doorman->admitted_count;
+    if (end == doorman->admitted_capacity) {
+        size_t capacity = MAX(64, 2 * doorman->admitted_capacity);
+        int *more = reallocarray(doorman->admitted, capacity, sizeof(*more));
+        if (more) {
+            doorman->admitted = more;
+            doorman->admitted_capacity = capacity;
+        }
+    }
+    bool there = end < doorman->admitted_capacity;
+    if (there) {
+        doorman->admitted[end] = fd;
+        doorman->admitted_count++;
+    }
+    pthread_mutex_unlock(&doorman->lock);
+    if (there)
+        doorman->options.wake(doorman->options.context);
+    else
+        close(fd);
+}
+
+int doorman_take(struct doorman *doorman)
+{
+    int fd = -1;
+    pthread_mutex_lock(&doorman->lock);
+    if (doorman->admitted_count > 0) {
+        fd = doorman->admitted[doorman->admitted_first++];
+        if (--doorman->admitted_count == 0)
+            doorman->admitted_first = 0;
+    }
+    pthread_mutex_unlock(&doorman->lock);
+    return fd;
+}
+
 /* Admits a connection or refuses it. */
 static void judge(struct doorman *doorman, int fd, const char *head, size_t length)
 {
@@ -170,7 +211,7 @@ static void judge(struct doorman *doorman, int fd, const char *head, size_t leng
                            ? check_token(doorman, &request, &detail)
                            : ERROR_NOT_FOUND;
     if (error == ERROR_NONE)
-        doorman->options.admit(doorman->options.context, fd);
+        admit(doorman, fd);
     else
         refuse(fd, error, detail, request.request_id);
 }
@@ -235,7 +276,7 @@ static void accept_all(struct doorman *doorman)
         if (doorman->options.tokens_required)
             add_visitor(doorman, fd);
         else
-            doorman->options.admit(doorman->options.context, fd);
+            admit(doorman, fd);
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
         log_warning("no files are left for phones; they wait", LOG_ERRNO);
@@ -285,6 +326,10 @@ static void destroy(struct doorman *doorman)
     struct visitor *ring = &doorman->visitors;
     while (ring->next != ring)
         close(take_visitor(doorman, ring->next));
+    for (int fd; (fd = doorman_take(doorman)) >= 0;)
+        close(fd);
+    free(doorman->admitted);
+    pthread_mutex_destroy(&doorman->lock);
     store_reader_close(doorman->reader);
     if (doorman->stop_fd >= 0)
         close(doorman->stop_fd);
@@ -309,6 +354,7 @@ struct doorman *doorman_start(const struct doorman_options *options)
         return NULL;
     }
     doorman->options = *options;
+    pthread_mutex_init(&doorman->lock, NULL);
     doorman->visitors.previous = doorman->visitors.next = &doorman->visitors;
     doorman->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     doorman->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -13,8 +13,7 @@ struct doorman_options {
     int listen_fd; /* the doorman's from now on, also when it does not start */
     bool tokens_required;
     struct store *store;
-    /* Takes a connection that may come in, of which nothing was read yet. On the doorman's thread. */
-    void (*admit)(void *context, int fd);
+    void (*wake)(void *context); /* doorman_take has something. On the doorman's thread */
     void *context;
 };
 
@@ -23,7 +22,11 @@ struct doorman;
 /* NULL after logging why not. */
 struct doorman *doorman_start(const struct doorman_options *options);
 
-/* Ends the thread and closes the socket: no connection is admitted after it. NULL is none. */
+/* A connection that may come in, of which nothing was read yet: the caller's from now on. -1 when there
+   is none. Any thread. */
+int doorman_take(struct doorman *doorman);
+
+/* Ends the thread, and closes the socket and what was not taken. NULL is none. */
 void doorman_stop(struct doorman *doorman);
 
 /* What a handshake says of itself. */

@@ -60,9 +60,6 @@ struct ws_server {
     bool destroyed;                 /* under lock: the context may no longer be woken */
     struct store_write *first_done; /* under lock: finished by the store */
     struct store_write **last_done; /* under lock */
-    int *admitted;                  /* under lock: connections from the doorman */
-    size_t admitted_count;          /* under lock */
-    size_t admitted_capacity;       /* under lock */
 };
 
 /* ---- Actions ---- */
@@ -187,44 +184,18 @@ static void take_store_answers(struct ws_server *server)
 
 /* ---- Connections from the doorman ---- */
 
-/* On the doorman's thread. */
-static void admit(void *context, int fd)
+static void wake_loop(void *context)
 {
-    struct ws_server *server = context;
-    bool there = false;
-    pthread_mutex_lock(&server->lock);
-    if (server->admitted_count == server->admitted_capacity) {
-        size_t capacity = MAX(64, server->admitted_capacity * 2);
-        int *more = reallocarray(server->admitted, capacity, sizeof(*more));
-        if (more) {
-            server->admitted = more;
-            server->admitted_capacity = capacity;
-        }
-    }
-    if (server->admitted_count < server->admitted_capacity) {
-        server->admitted[server->admitted_count++] = fd;
-        there = true;
-    }
-    pthread_mutex_unlock(&server->lock);
-    if (there)
-        ws_server_wake(server);
-    else
-        close(fd);
+    ws_server_wake(context);
 }
 
 static void take_admitted(struct ws_server *server)
 {
-    pthread_mutex_lock(&server->lock);
-    int *admitted = server->admitted;
-    size_t count = server->admitted_count;
-    server->admitted = NULL;
-    server->admitted_count = server->admitted_capacity = 0;
-    pthread_mutex_unlock(&server->lock);
-    for (size_t i = 0; i < count; i++) {
-        if (!lws_adopt_socket_vhost(lws_get_vhost_by_name(server->context, "default"), admitted[i]))
+    int fd;
+    while (server->doorman && (fd = doorman_take(server->doorman)) >= 0) {
+        if (!lws_adopt_socket_vhost(lws_get_vhost_by_name(server->context, "default"), fd))
             log_warning("a connection was not taken");
     }
-    free(admitted);
 }
 
 /* ---- A connection ---- */
@@ -556,7 +527,7 @@ struct ws_server *ws_server_start(const struct ws_server_options *options)
                     .listen_fd = listen_fd,
                     .tokens_required = options->tokens_required,
                     .store = options->store,
-                    .admit = admit,
+                    .wake = wake_loop,
                     .context = server,
                 }))) {
         set_tick_timer(server);
@@ -601,6 +572,5 @@ void ws_server_free(struct ws_server *server)
     pthread_mutex_destroy(&server->lock);
     buffer_fini(&server->out);
     free(server->wsi_of_slot);
-    free(server->admitted);
     free(server);
 }

@@ -89,12 +89,23 @@ def _arguments(options):
         yield from [name] if value is True else [name, str(value)]
 
 
+def _tokens(gateway, first, count):
+    """The option for as many phones' tokens."""
+    ids = [f"bench-{number}" for number in range(first, first + count)]
+    if not ids:
+        return {}
+    path = gateway.folder / f"tokens-{first}-{count}"
+    path.write_text("".join(f"{token}\n" for token in gateway.tokens_of(ids).values()))
+    return {"tokens": path}
+
+
 class Load:
     """bench-load in the background, against a gateway, or a port of a ceiling."""
 
     def __init__(self, target, **options):
         if isinstance(target, Gateway):
-            options |= {"port": target.port} | ({"key": target.api.key} if target.api.key else {})
+            options |= {"port": target.port, "key": target.api_key()}
+            options |= _tokens(target, options.get("first", 0), options.get("phones", 0))
         else:
             options |= {"port": target}
         command = [PROGRAMS / "bench-load", *_arguments(options)]

@@ -39,7 +39,7 @@ def browser(tmp_path):
 
 @pytest.fixture
 def phone_sim(make_gateway):
-    gateway = make_gateway().start()
+    gateway = make_gateway(API_KEYS="off", DEVICE_TOKENS="off").start()
     command = [programs_folder("release") / "phone-sim", "--url", gateway.ws_url.split("/ws/")[0],
                "--send-ms", "1", "--report-ms", "1"]
     with open(gateway.folder / "phone-sim.log", "wb") as log:

@@ -81,7 +81,7 @@ class Answer(NamedTuple):
 
 def authorize(gateway, data):
     """The same handshake with the device's token, where it has none and one is needed."""
-    found = re.match(rb"GET [^ ]*/([A-Za-z0-9_-]+) HTTP/1.1\r\n", data)
+    found = re.match(rb"GET [^ ]*/([A-Za-z0-9_-]{1,64}) HTTP/1.1\r\n", data)
     token = gateway.device_token(found.group(1).decode()) if found else ""
     if not token or b"authorization:" in data.lower():
         return data

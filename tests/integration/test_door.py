@@ -274,6 +274,33 @@ def test_every_location_is_walked():
     assert set(re.findall(r"^ *location (.+) \{$", text, re.M)) == set(SAMPLES)
 
 
+# ---- Names that lead here ----
+
+
+@pytest.mark.parametrize("host, status", [
+    ("localhost", 200), ("LOCALHOST:8000", 200), ("127.0.0.1", 200), ("127.0.0.1:1", 200),
+    ("[::1]:8000", 200), ("sms.example", 200), ("evil.example", 421), ("localhost.evil.example", 421),
+    ("127.0.0.1.evil.example", 421), ("1.evil.example", 421), ("evil.example:8000", 421)])
+def test_a_page_cannot_come_by_another_name(build, nameless, host, status):
+    """DNS rebinding: without API keys nothing else would tell a page from a program of this machine."""
+    answer = ask_raw(nameless, head("GET", "/api/sms?limit=1", host=f"Host: {host}"))
+    assert answer.status == status
+    assert status == 200 or answer.code == "misdirected"
+
+
+@pytest.fixture(scope="module")
+def nameless(build, tmp_path_factory):
+    gateway = Gateway(tmp_path_factory.mktemp("nameless"), build,
+                      {"API_KEYS": "off", "PUBLIC_URL": "https://sms.example"}).start()
+    yield gateway
+    gateway.stop()
+
+
+def test_with_a_key_the_name_does_not_matter(gateway):
+    answer = ask_raw(gateway, head("GET", "/api/sms?limit=1", host="Host: any.example"))
+    assert answer.status == 200
+
+
 # ---- Web pages of other origins ----
 
 LISTED = ("https://app.example.org", "http://localhost:3000", "https://" + "a" * 60 + ".example")
@@ -516,7 +543,8 @@ def test_chunks_that_are_none_never_hide_a_request(gateway, body):
         answer = connection.answer("POST")
         assert answer is None or answer.status in (400, 413, 422), answer
         if answer and answer.status == 422:
-            assert connection.answer().code == "message_not_found"
+            second = connection.answer()  # None where nginx has given up after the client's end
+            assert second is None or second.code == "message_not_found"
         else:
             assert connection.answer() is None
 

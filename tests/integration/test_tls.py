@@ -8,6 +8,7 @@ import socket
 import ssl
 import stat
 import subprocess
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -404,3 +405,74 @@ def test_nginx_listens_where_the_settings_say(tmp_path, lan, settings, listens):
     text = (tmp_path / "run/settings-server.conf").read_text()
     found = re.findall(r"^listen (\S+)( ssl)?", text, re.M)
     assert [address + tls for address, tls in found] == listens
+
+
+# ---- Pairing over TLS, with what is printed and nothing else ----
+
+
+@pytest.fixture
+def paired_gateway(make_gateway, lan):
+    gateway = make_gateway(**lan.settings, LISTEN_ADDRESS="0.0.0.0")
+    gateway.environment["PUBLIC_URL"] = f"https://127.0.0.1:{gateway.https_port}"
+    gateway.start()
+    return gateway
+
+
+def printed_link(gateway):
+    status, output, errors = gateway.command("devices", "pair")
+    assert status == 0, errors
+    return re.search(r"link +(\S+)", output).group(1)
+
+
+def test_a_phone_pairs_with_the_link_alone(paired_gateway, tmp_path):
+    link = parse_qs(urlsplit(printed_link(paired_gateway)).query)
+    (url,), (code,), (fingerprint,) = link["url"], link["code"], link["ca"]
+    certificate = requests.get(f"{url}/ca.crt", verify=False, timeout=LIMIT_SECONDS).text
+    der = ssl.PEM_cert_to_DER_cert(certificate)
+    assert hashlib.sha256(der).hexdigest() == fingerprint
+    pinned = tmp_path / "pinned.crt"
+    pinned.write_text(certificate)
+    answer = requests.post(f"{url}/api/pair", json={"code": code}, verify=str(pinned),
+                           timeout=LIMIT_SECONDS)
+    assert answer.status_code == 201, answer.text
+    phone = answer.json()
+    paired_gateway.ws_url = url.replace("http", "ws") + "/ws/device/"
+    connection = Phone(paired_gateway, phone["device_id"], token=phone["token"],
+                       ssl=ssl.create_default_context(cafile=pinned))
+    message = paired_gateway.api.send()
+    assert connection.receive_sms()["message_id"] == message["message_id"]
+    connection.close()
+
+
+def sim(folder, *options):
+    return subprocess.Popen([programs_folder("release") / "phone-sim", *options], cwd=folder,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_the_simulated_phone_pairs_with_the_link_alone(paired_gateway, tmp_path):
+    message = paired_gateway.api.send()
+    with sim(tmp_path, "--pair", printed_link(paired_gateway), "--exit-after", "1",
+             "--report-ms", "0-5") as phone:
+        output = phone.communicate(timeout=LIMIT_SECONDS)[0]
+    assert phone.returncode == 0, output
+    paired_gateway.api.wait_status(message["message_id"], "delivered")
+    assert stat.S_IMODE((tmp_path / "phone-sim.tokens").stat().st_mode) == 0o600
+
+    again = paired_gateway.api.send()  # and from then on as it has printed
+    options = re.search(r"From now on: phone-sim (.*)", output).group(1).split()
+    with sim(tmp_path, *options, "--exit-after", "1", "--report-ms", "0-5") as phone:
+        assert phone.wait(LIMIT_SECONDS) == 0
+    paired_gateway.api.wait_status(again["message_id"], "delivered")
+
+
+@pytest.mark.parametrize("change, words", [
+    (lambda link: link[:-64] + "0" * 64, "is not the CA of the link"),
+    (lambda link: re.sub(r"code=[^&]*", "code=AAAA-AAAA-AAAA-AAAA", link), "pairing_code_invalid"),
+    (lambda link: re.sub(r"&ca=.*", "", link), "certificate"),
+    (lambda link: link.replace("sms-gateway:", "http:"), "is no link"),
+    (lambda link: re.sub(r"code=[^&]*&", "", link), "is no link")])
+def test_the_simulated_phone_pairs_with_nothing_else(paired_gateway, tmp_path, change, words):
+    with sim(tmp_path, "--pair", change(printed_link(paired_gateway))) as phone:
+        output = phone.communicate(timeout=LIMIT_SECONDS)[0]
+    assert phone.returncode == 1 and words in output
+    assert not (tmp_path / "phone-sim.tokens").exists()

@@ -1,6 +1,7 @@
 /* phone-sim: simulated phones for the SMS gateway, written from ws-broker/PROTOCOL.md alone. */
 #include "fleet.h"
 #include "options.h"
+#include "pairing.h"
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -24,6 +25,22 @@ static bool raise_file_limit(int64_t phones)
     return true;
 }
 
+/* Turns the link into what the other options say of a phone that is paired. */
+static bool pair(struct options *options)
+{
+    struct pairing pairing = {0};
+    if (strcmp(options->id, OPTIONS_DEFAULT_ID) != 0)
+        strcpy(pairing.id, options->id);
+    if (!pairing_run(options->pair, options->tokens, &pairing))
+        return false;
+    strcpy(options->url, pairing.url);
+    strcpy(options->ca, pairing.ca_path);
+    strcpy(options->id, pairing.id);
+    printf("Paired. From now on: phone-sim --url %s --id %s --tokens %s%s%s\n", options->url,
+           options->id, options->tokens, *options->ca ? " --ca " : "", options->ca);
+    return gateway_parse(&options->gateway, options->url);
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -35,5 +52,7 @@ int main(int argc, char **argv)
         return 2;
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGPIPE, SIG_IGN);
+    if (*options.pair && !pair(&options))
+        return 1;
     return fleet_run(&options);
 }

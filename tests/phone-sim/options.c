@@ -30,8 +30,14 @@ static const struct option_row {
      "with wss://, trust the CA whose certificate is in FILE (PEM), as a gateway of a LAN has one\n"
      "        and serves as /ca.crt, and no other; without this the CAs that this machine trusts"},
     {"count", "N", KIND_NUMBER, AT(count), 0, 1, 1000000, "1", "how many phones"},
-    {"id", "NAME", TEXT(id), "phone-sim",
+    {"id", "NAME", TEXT(id), OPTIONS_DEFAULT_ID,
      "device id, 1 to 64 of A-Z a-z 0-9 _ -; of several phones NAME-1, NAME-2 and so on"},
+    {"pair", "LINK", TEXT(pair), "",
+     "pair one phone first, with the link below the QR code of `api-fcgi devices pair`: it has "
+     "the\n"
+     "        URL and the CA, and the gateway gives the id, or --id if that is given. The token "
+     "is\n"
+     "        added to --tokens (by default phone-sim.tokens)"},
     {"tokens", "FILE", TEXT(tokens), "",
      "the phones' device tokens: in each line of FILE a device id and its token, as\n"
      "        `api-fcgi devices token -` prints them"},
@@ -335,5 +341,10 @@ bool options_read(struct options *options, int argc, char **argv)
         print_help();
         return true;
     }
+    if (*options->pair && (options->count != 1 || *options->ca))
+        return refuse(
+            "--pair pairs one phone, and its link has the CA: leave out --count and --ca");
+    if (*options->pair && !*options->tokens)
+        strcpy(options->tokens, "phone-sim.tokens");
     return check_url(options) && check_id(options) && check_level(options);
 }

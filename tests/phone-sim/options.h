@@ -7,6 +7,8 @@
 #include "habits.h"
 #include "phone.h"
 
+#define OPTIONS_DEFAULT_ID "phone-sim"
+
 struct options {
     char url[512];
     struct gateway gateway; /* of the URL */
@@ -19,6 +21,7 @@ struct options {
     char ledger[512];     /* empty: none */
     char journal[512];    /* empty: in memory */
     char tokens[512];     /* empty: none */
+    char pair[1200];      /* empty: it has a token, or needs none */
     bool check_sent_store;
     char kill_at[32];
     struct doom doom;   /* of kill_at */

@@ -7,6 +7,13 @@ static int compare(const void *a, const void *b)
     return strcmp(((const struct token *)a)->id, ((const struct token *)b)->id);
 }
 
+static int compare_lines(const void *a, const void *b)
+{
+    const struct token *one = a, *two = b;
+    int order = compare(one, two);
+    return order ? order : one->line < two->line ? 1 : -1;
+}
+
 static bool read_all(struct tokens *tokens, FILE *file, const char *path)
 {
     char line[PHONE_ID_SIZE + TOKEN_SIZE + 8];
@@ -32,8 +39,9 @@ static bool read_all(struct tokens *tokens, FILE *file, const char *path)
         }
         memcpy(token->id, line, id_length);
         memcpy(token->text, space + 1, text_length);
+        token->line = tokens->count;
     }
-    qsort(tokens->items, tokens->count, sizeof(*tokens->items), compare);
+    qsort(tokens->items, tokens->count, sizeof(*tokens->items), compare_lines);
     return true;
 }
 
@@ -65,5 +73,7 @@ const char *tokens_find(const struct tokens *tokens, const char *id)
         return NULL;
     snprintf(key.id, sizeof(key.id), "%s", id);
     const struct token *found = bsearch(&key, tokens->items, tokens->count, sizeof(key), compare);
+    while (found && found > tokens->items && strcmp(found[-1].id, id) == 0)
+        found--;
     return found ? found->text : NULL;
 }

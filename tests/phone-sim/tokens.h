@@ -11,7 +11,8 @@ struct tokens {
     struct token {
         char id[PHONE_ID_SIZE];
         char text[TOKEN_SIZE];
-    } * items; /* by id */
+        size_t line; /* of the file: the last of a device counts */
+    } * items;       /* by id, the last lines first */
     size_t count;
 };
 

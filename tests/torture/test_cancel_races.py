@@ -40,7 +40,8 @@ class FickleLoad(Load):
         return status, body, stays
 
     def _cancel(self, connection, message_id):
-        connection.request("DELETE", f"/api/sms/{message_id}")
+        connection.request("DELETE", f"/api/sms/{message_id}",
+                           headers=self.gateway.authorization())
         answer = connection.getresponse()
         body = json.loads(answer.read())
         with self._lock:

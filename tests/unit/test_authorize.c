@@ -1,11 +1,13 @@
 /* Who asks: that a wrong secret takes the same steps whether its id is known or not. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "../../api-fcgi/api.h"
 #include "../../api-fcgi/authorize.h"
 #include "../../common/log.h"
 #include "unit.h"
 
 #include <dlfcn.h>
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,12 +20,13 @@ struct steps {
 
 static _Thread_local struct steps steps; /* of this thread: the store has one of its own */
 
-unsigned char *SHA256(const unsigned char *data, size_t length, unsigned char *digest);
-unsigned char *SHA256(const unsigned char *data, size_t length, unsigned char *digest)
+int SHA256_Final(unsigned char *digest, SHA256_CTX *context)
 {
+    static _Thread_local int (*real)(unsigned char *, SHA256_CTX *);
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "SHA256_Final");
     steps.hashes++;
-    assert_int_equal(EVP_Digest(data, length, digest, NULL, EVP_sha256(), NULL), 1);
-    return digest;
+    return real(digest, context);
 }
 
 int CRYPTO_memcmp(const void *one, const void *other, size_t length);

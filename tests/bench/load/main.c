@@ -22,7 +22,7 @@
 static struct {
     double port, connections, rate, requests, phones, first, connect_rate, credit, sent_ms,
         delivered_ms, warmup, seconds, delivered;
-    const char *key, *post, *gets, *echo;
+    const char *key, *post, *gets, *echo, *tokens;
     bool assured, until_delivered, say_connected;
 } given = {.port = 8000, .connect_rate = 2000, .credit = 8};
 
@@ -41,6 +41,8 @@ static const struct row {
     {"requests", NUMBER, &given.requests, "how many; 0: no end"},
     {"phones", NUMBER, &given.phones, "WebSocket phones, bench-FIRST and so on"},
     {"first", NUMBER, &given.first, "number of the first"},
+    {"tokens", TEXT, &given.tokens,
+     "FILE with the token of a phone in each line, from the first on"},
     {"assured", FLAG, &given.assured, "they speak the assured level"},
     {"echo", TEXT, &given.echo, "PATH where they send a text again and again, when it came back"},
     {"connect-rate", NUMBER, &given.connect_rate, "new connections per second"},
@@ -129,6 +131,10 @@ static void start_http(void)
 
 static void start_phones(void)
 {
+    size_t token_count = 0;
+    const char **tokens = given.tokens ? read_lines(given.tokens, &token_count) : NULL;
+    if (tokens && token_count < (size_t)given.phones)
+        fail("--tokens has fewer lines than there are phones");
     phones_start(&(struct phones_load){
         .port = (int)given.port,
         .count = (int)given.phones,
@@ -141,6 +147,7 @@ static void start_phones(void)
         .sent_ns = (int64_t)(given.sent_ms * 1e6),
         .delivered_ns = (int64_t)(given.delivered_ms * 1e6),
         .echo_path = given.echo,
+        .tokens = tokens,
     });
 }
 

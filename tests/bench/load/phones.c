@@ -367,7 +367,8 @@ static void write_handshake(struct phone *phone)
     snprintf(path, sizeof(path), "/ws/device/bench-%d", phone->number);
     size_t length = websocket_write_handshake(
         bytes, sizeof(bytes), load.level == PHONE_ECHO ? load.echo_path : path,
-        load.level == PHONE_ASSURED ? "sms-gateway.v1" : NULL);
+        load.level == PHONE_ASSURED ? "sms-gateway.v1" : NULL,
+        load.tokens ? load.tokens[phone->number - load.first] : NULL);
     phone->state = HANDSHAKE;
     if (send(phone->peer.fd, bytes, length, MSG_NOSIGNAL) != (ssize_t)length)
         lost(phone);

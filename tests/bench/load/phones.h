@@ -19,6 +19,7 @@ struct phones_load {
     unsigned credit;
     int64_t sent_ns;       /* from leave to send, to `sent`; `sending` is reported at once */
     int64_t delivered_ns;  /* from there to `delivered` */
+    const char **tokens;   /* of each phone; NULL: they need none. Borrowed for ever */
     const char *echo_path; /* PHONE_ECHO: each sends a text there, and the next when it is back */
 };
 

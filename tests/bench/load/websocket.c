@@ -32,12 +32,15 @@ size_t websocket_read_head(const unsigned char *bytes, size_t count, int *opcode
     return 4;
 }
 
-size_t websocket_write_handshake(char *bytes, size_t size, const char *path, const char *protocol)
+size_t websocket_write_handshake(char *bytes, size_t size, const char *path, const char *protocol,
+                                 const char *token)
 {
     return (size_t)snprintf(bytes, size,
                             "GET %s HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
                             "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s%s%s\r\n",
+                            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s%s%s%s%s%s\r\n",
                             path, protocol ? "Sec-WebSocket-Protocol: " : "",
-                            protocol ? protocol : "", protocol ? "\r\n" : "");
+                            protocol ? protocol : "", protocol ? "\r\n" : "",
+                            token ? "Authorization: Bearer " : "", token ? token : "",
+                            token ? "\r\n" : "");
 }

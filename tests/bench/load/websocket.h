@@ -14,7 +14,8 @@ size_t websocket_write_head(unsigned char head[WEBSOCKET_HEAD_BYTES], int opcode
 /* Reads the head of a frame of a server. Returns its length, 0 if it is not whole yet. */
 size_t websocket_read_head(const unsigned char *bytes, size_t count, int *opcode, size_t *length);
 
-/* The handshake for a path, with a subprotocol or NULL; returns its length. */
-size_t websocket_write_handshake(char *bytes, size_t size, const char *path, const char *protocol);
+/* The handshake for a path, with a subprotocol and a token, or NULL; returns its length. */
+size_t websocket_write_handshake(char *bytes, size_t size, const char *path, const char *protocol,
+                                 const char *token);
 
 #endif
