@@ -1,5 +1,6 @@
 #include "command.h"
 
+#include "../common/doorbell.h"
 #include "../common/program.h"
 
 #include <ctype.h>
@@ -9,11 +10,12 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 _Static_assert((int)SETTINGS_PROBLEM_SIZE <= (int)STORE_PROBLEM_SIZE, "one buffer serves both");
 
 static const struct command_family *const families[] = {&keys_commands, &devices_commands,
-                                                            &sending_commands};
+                                                        &sending_commands};
 
 static const struct command_family *find_family(const char *name)
 {
@@ -134,6 +136,16 @@ int command_fail(const struct command *command, enum error error)
 {
     command_refuse(command, "%s; nothing was changed", error_title(error));
     return EXIT_FAILURE;
+}
+
+void command_ring(const struct command *command)
+{
+    char path[SETTINGS_TEXT_SIZE];
+    settings_socket_path(&command->settings, "doorbell.sock", path);
+    struct doorbell *doorbell = access(path, W_OK) == 0 ? doorbell_open(path) : NULL;
+    if (doorbell)
+        doorbell_ring(doorbell);
+    doorbell_close(doorbell);
 }
 
 /* ---- Running ---- */

@@ -1,6 +1,5 @@
 /* api-fcgi devices: pairs phones, lists those that are, and revokes them. */
 #include "../common/clock.h"
-#include "../common/doorbell.h"
 #include "command.h"
 #include "pairing.h"
 #include "qr_code.h"
@@ -8,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char usage[] =
     "usage: api-fcgi devices pair [DEVICE_ID] [--minutes N]\n"
@@ -25,17 +23,6 @@ static const char usage[] =
     "  revoke   ends a phone's token, and its connection within 2 s\n\n"
     "  --minutes N      so long the code can be used (default: 10, at most 60)\n"
     "  --env-file FILE  as for the program itself\n";
-
-/* Whoever changes tokens wakes the broker, which looks for phones that it shall send away. */
-static void ring(const struct command *command)
-{
-    char path[SETTINGS_TEXT_SIZE];
-    settings_socket_path(&command->settings, "doorbell.sock", path);
-    struct doorbell *doorbell = doorbell_open(path);
-    if (doorbell && access(path, W_OK) == 0)
-        doorbell_ring(doorbell);
-    doorbell_close(doorbell);
-}
 
 static int refuse_id(const struct command *command)
 {
@@ -117,7 +104,7 @@ static int token(struct store *store, const struct command *command)
         fprintf(stderr, "The token of %s. It is shown this once:\n", command->argument);
         puts(text);
     }
-    ring(command);
+    command_ring(command);
     return status;
 }
 
@@ -159,7 +146,7 @@ static int revoke_device(struct store *store, const struct command *command)
         command_refuse(command, "no phone is paired as %s", command->argument);
         return EXIT_FAILURE;
     }
-    ring(command);
+    command_ring(command);
     printf("The phone %s is revoked.\n", command->argument);
     return EXIT_SUCCESS;
 }

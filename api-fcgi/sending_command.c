@@ -1,6 +1,5 @@
 /* api-fcgi sending: pauses sending, resumes it, and says how it stands. */
 #include "../common/clock.h"
-#include "../common/doorbell.h"
 #include "../common/utf8.h"
 #include "command.h"
 
@@ -63,14 +62,9 @@ static int pause_sending(struct store *store, const struct command *command)
 
 static int resume_sending(struct store *store, const struct command *command)
 {
-    char path[SETTINGS_TEXT_SIZE];
     int status = set(store, command, false);
-    settings_socket_path(&command->settings, "doorbell.sock", path);
-    struct doorbell *doorbell = status == EXIT_SUCCESS ? doorbell_open(path) : NULL;
-    if (doorbell) { /* otherwise the broker finds out when it next looks */
-        doorbell_ring(doorbell);
-        doorbell_close(doorbell);
-    }
+    if (status == EXIT_SUCCESS)
+        command_ring(command);
     return status;
 }
 

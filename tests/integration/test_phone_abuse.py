@@ -98,6 +98,7 @@ def test_phones_that_never_say_who_they_are_give_their_places_back(make_gateway)
     gateway = make_gateway(MAX_CONNECTIONS=50, DEVICE_INFO_TIMEOUT_SECONDS=2).start()
     worker = WorkingPhone(gateway, "worker")
     silent = []
+    gateway.tokens_of([f"silent-{i}" for i in range(60)])
 
     def connect():
         """Another one, and the status of its handshake's answer."""

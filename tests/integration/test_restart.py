@@ -146,16 +146,13 @@ def test_no_accepted_message_is_lost_or_sent_twice_when_a_process_is_killed(make
     for thread in threads:
         thread.join()
     stop.set()
-    open_statuses = "0, 3, 4" if level == "basic" else "0, 1, 2, 3, 4"
-    wait_for(lambda: gateway.query(f"SELECT count(*) FROM message WHERE status IN ({open_statuses})")
-             == [(0,)], "everything to end", 60)
+    ends = {2, 5} if level == "basic" else {5}  # in one view: what is 2 may move on
+    end = wait_for(lambda: set(found := statuses(gateway)) <= ends and found, "everything to end", 60)
 
     stored = {row[0] for row in gateway.query("SELECT lower(hex(id)) FROM message")}
     assert {message_id.replace("-", "") for message_id in answered} <= stored
     sent = phones.sent()
     assert set(sent.values()) == {1}
-    end = statuses(gateway)
-    assert set(end) <= {2, 5}, end
     # What is not delivered was on its way to a phone at one of the three moments.
     assert end.get(2, 0) <= 3 * 10 * 8
     if victim == "api_fcgi" or level == "assured":

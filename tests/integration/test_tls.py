@@ -424,6 +424,7 @@ def printed_link(gateway):
     return re.search(r"link +(\S+)", output).group(1)
 
 
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_a_phone_pairs_with_the_link_alone(paired_gateway, tmp_path):
     link = parse_qs(urlsplit(printed_link(paired_gateway)).query)
     (url,), (code,), (fingerprint,) = link["url"], link["code"], link["ca"]
