@@ -25,21 +25,24 @@ struct remembered_key {
 };
 
 /*
- * Finds the key of which `token` is the text; `id` is in it. A wrong secret is looked up and hashed as
- * often for an id that is remembered, one that is only stored and one that nobody has, so that the time
- * does not tell which it was.
+ * Finds the key of which `token` is the text. A wrong one is looked up and hashed as often whether its id
+ * is remembered, only stored, or nobody's, so that the time does not tell which it was.
  */
-static enum error find_key(const struct http_exchange *exchange, const char *id, const char *token,
+static enum error find_key(const struct http_exchange *exchange, const char *token,
                            struct api_key *key, bool *found)
 {
     static _Thread_local struct remembered_key remembered[REMEMBERED];
-    struct remembered_key *place = &remembered[(unsigned)(31 * id[0] + id[1]) % REMEMBERED];
+    char id[SECRET_ID_SIZE];
+    const char *hint = strlen(token) + 1 == SECRET_TEXT_SIZE ? token + 4 : "--"; /* of the id */
+    struct remembered_key *place = &remembered[(unsigned)(31 * hint[0] + hint[1]) % REMEMBERED];
     int64_t now_ms = clock_monotonic_ms();
     *found = secret_fits(place->key.hash, token) && now_ms < place->until_ms;
     if (*found) {
         *key = place->key;
         return ERROR_NONE;
     }
+    if (!secret_parse(SECRET_API_KEY, token, id))
+        return ERROR_API_KEY_INVALID;
     enum error error = store_find_key(exchange->reader, id, key, found);
     if (error != ERROR_NONE)
         return error;
@@ -53,13 +56,10 @@ static enum error find_key(const struct http_exchange *exchange, const char *id,
 static enum error check_key(const struct http_exchange *exchange, const char *token,
                             struct api_key *key, const char **detail)
 {
-    char id[SECRET_ID_SIZE];
     bool found = false;
     *detail =
         "A key begins with sgw_ and has 66 letters and digits; this is none, or not all of one.";
-    if (!secret_parse(SECRET_API_KEY, token, id))
-        return ERROR_API_KEY_INVALID;
-    enum error error = find_key(exchange, id, token, key, &found);
+    enum error error = find_key(exchange, token, key, &found);
     if (error != ERROR_NONE)
         return error;
     *detail = "This gateway has no such key; `api-fcgi keys list` shows those it has.";

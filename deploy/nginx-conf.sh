@@ -105,6 +105,7 @@ cp "$source_dir"/nginx/gateway*.conf "$RUNTIME_DIR/"
 http_settings >"$RUNTIME_DIR/settings-http.conf"
 server_settings >"$RUNTIME_DIR/settings-server.conf"
 echo "$listed_origins" >"$RUNTIME_DIR/settings-origins.conf"
+echo "${listed_origins:+include gateway-cors.conf;}" >"$RUNTIME_DIR/settings-cors.conf"
 sed -e "s|@USER@|$user|" \
     -e "s|@FILE_LIMIT@|$file_limit|" \
     -e "s|@RUNTIME_DIR@|$RUNTIME_DIR|" \
