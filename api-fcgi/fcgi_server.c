@@ -261,7 +261,8 @@ static void read_request(struct connection *connection)
 {
     struct http_request *request = &connection->exchange.request;
     request->method = parameter(connection, "REQUEST_METHOD");
-    request->path = parameter(connection, "DOCUMENT_URI"); /* and nothing else: DESIGN 5.6 */
+    request->path = parameter(connection,
+                              "DOCUMENT_URI"); /* and nothing else: it is decoded once */
     request->query = parameter(connection, "QUERY_STRING");
     request->content_type = parameter(connection, "CONTENT_TYPE");
     request->authorization = parameter(connection, "HTTP_AUTHORIZATION");

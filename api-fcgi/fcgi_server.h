@@ -2,7 +2,7 @@
  * The FastCGI server: connections from nginx, worker threads, and exchanges between them.
  *
  * libfcgi ties a thread to a connection for as long as nginx keeps it, so a few idle connections
- * starve everybody (DESIGN 5.9). Here the main thread accepts, one epoll holds the connections, and
+ * starve everybody. Here the main thread accepts, one epoll holds the connections, and
  * a worker has one only from the first byte of a request to the answer, or until it is parked. Of the
  * workers no more than there are processors look for requests; one that reads a long list is replaced.
  * Only nginx may reach the socket: a half-sent request does hold its worker until the time limit.

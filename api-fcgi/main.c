@@ -58,6 +58,7 @@ static struct store_limits limits_of(const struct settings *settings)
         .daily_messages = settings->daily_messages,
         .pause_after_messages = settings->pause_after_messages,
         .max_queue_age_ms = settings->max_queue_age_minutes * 60 * 1000,
+        .device_daily_segments = settings->device_daily_segments,
     };
 }
 

@@ -1,4 +1,4 @@
-/* The only file that knows libcrypto's certificates; api_key.c has its hashes. */
+/* The only file that knows libcrypto's certificates; secret.c has its hashes. */
 #include "certificate.h"
 
 #include <errno.h>

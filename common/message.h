@@ -2,7 +2,7 @@
  * A message: one text for one recipient, and where it is in its life.
  *
  * The statuses, who may move a message from one to another, and in which case, is one table in
- * message.c; nothing else in the program knows it. DESIGN: queued -> dispatched -> accepted ->
+ * message.c; nothing else in the program knows it. The usual way: queued -> dispatched -> accepted ->
  * sending -> sent -> delivered, and failed, expired, cancelled, unknown.
  */
 #ifndef COMMON_MESSAGE_H

@@ -23,7 +23,12 @@ eval "$settings"
 . "$source_dir/deploy/listen.sh"
 check_listen
 
-if is_loopback; then
+# A PUBLIC_URL says that others do come, through a proxy.
+is_private() {
+    is_loopback && [ -z "$PUBLIC_URL" ]
+}
+
+if is_private; then
     for setting in "${unchosen[@]}"; do
         export "${setting?}"
     done
@@ -140,6 +145,7 @@ Send an SMS:
 END
 
 # What other machines use, and how they know that it is this one.
+public=${PUBLIC_URL:-$address}
 if speaks_tls || ! is_loopback; then
     public=$("$programs/api-fcgi" --print-public-url) || public="https://(set PUBLIC_URL)"
     if is_loopback; then
@@ -161,7 +167,7 @@ END
     fi
     echo
 fi
-if [ "$API_KEYS" = off ] && ! is_loopback; then
+if [ "$API_KEYS" = off ] && ! is_private; then
     echo "WARNING: anybody who reaches $public can send SMS and read them (API_KEYS=off)."
 elif [ "$API_KEYS" = required ]; then
     cat <<END
@@ -174,10 +180,10 @@ if [ "$DEVICE_TOKENS" = required ]; then
 Each phone needs a token. This pairs one:
   ${programs#"$PWD"/}/api-fcgi devices pair
 END
-elif ! is_loopback; then
+elif ! is_private; then
     echo "WARNING: any phone that reaches $public is given messages (DEVICE_TOKENS=off)."
 fi
-if is_loopback && [ ${#unchosen[@]} -gt 0 ]; then
+if is_private && [ ${#unchosen[@]} -gt 0 ]; then
     echo "Off, because only this machine can connect: ${unchosen[*]}"
 fi
 echo "Ctrl-C stops it."

@@ -240,10 +240,11 @@ def test_run_wants_no_key_where_only_this_machine_connects(run):
     assert requests.get(f"{run.url}/api/sms").status_code == 200
 
 
-@pytest.mark.parametrize("chosen", ["environment", "file", "network"])
+@pytest.mark.parametrize("chosen", ["environment", "file", "network", "proxy"])
 def test_run_wants_keys_where_that_is_chosen_or_others_connect(tmp_path, chosen):
     settings = {"environment": {"API_KEYS": "required"}, "file": {},
-                "network": {"LISTEN_ADDRESS": "0.0.0.0", "PLAIN_HTTP": "everywhere"}}[chosen]
+                "network": {"LISTEN_ADDRESS": "0.0.0.0", "PLAIN_HTTP": "everywhere"},
+                "proxy": {"PUBLIC_URL": "https://sms.example.org"}}[chosen]
     if chosen == "file":
         (tmp_path / ".env").write_text(" API_KEYS = required\n")
     run = Run(tmp_path, free_port(), **settings)

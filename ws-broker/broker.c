@@ -172,8 +172,10 @@ static void connect_device(struct broker *broker, struct session *session, int64
         return;
     }
     if (other) {
-        session->rivals = other->rivals;
-        session->rivals_at_ms = other->rivals_at_ms;
+        if (strcmp(session->token_id, other->token_id) == 0) {
+            session->rivals = other->rivals;
+            session->rivals_at_ms = other->rivals_at_ms;
+        }
         broker_close_session(broker, other, ERROR_REPLACED, now_ms);
     }
     if (!session_table_set_current(&broker->sessions, session))
@@ -465,6 +467,7 @@ void broker_tick(struct broker *broker, int64_t now_ms, int64_t wall_ms)
     }
     if (broker->revoke_wanted)
         broker_find_revoked(broker, now_ms);
+    broker_find_dismissed(broker);
     broker_hand_over(broker, now_ms);
 }
 

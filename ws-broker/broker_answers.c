@@ -53,6 +53,8 @@ static void connect_done(struct broker *broker, struct job *job, int64_t now_ms)
     const struct store_write *write = &job->write;
     struct session *session = session_table_find(&broker->sessions, job->session);
     if (write->result != ERROR_NONE) {
+        if (session && write->result == ERROR_DEVICE_TOKEN_INVALID)
+            session->named = false; /* nor do its reports count */
         if (session)
             broker_close_session(broker, session, write->result, now_ms);
         return;

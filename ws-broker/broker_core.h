@@ -105,7 +105,7 @@ double broker_chance(struct broker *broker);
 
 /* ---- broker_tokens.c: phones whose token has ended ---- */
 
-/* Asks the store for them, and sends them away. */
+/* Asks the store for them, and sends them away: when the doorbell rings, and on every tick. */
 void broker_find_dismissed(struct broker *broker);
 void broker_find_dismissed_done(struct broker *broker, struct job *job, int64_t now_ms);
 

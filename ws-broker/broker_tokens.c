@@ -14,12 +14,11 @@ enum {
 
 /* ---- What an operator has ended ---- */
 
-void broker_find_dismissed(struct broker *broker)
+static void search_dismissed(struct broker *broker, const char *after)
 {
-    if (broker->dismissing || broker->draining)
-        return;
     struct job *job = job_new(STORE_FIND_DISMISSED, 0);
     job->write.find_dismissed.broker = broker->options.instance;
+    strcpy(job->write.find_dismissed.after, after);
     job->write.find_dismissed.capacity = MOST_DISMISSED;
     job->write.find_dismissed.devices = broker_must(
         calloc(MOST_DISMISSED, sizeof(*job->write.find_dismissed.devices)));
@@ -27,11 +26,18 @@ void broker_find_dismissed(struct broker *broker)
     job_submit(broker, job);
 }
 
+void broker_find_dismissed(struct broker *broker)
+{
+    if (!broker->dismissing && !broker->draining)
+        search_dismissed(broker, "");
+}
+
 void broker_find_dismissed_done(struct broker *broker, struct job *job, int64_t now_ms)
 {
     const struct store_write *write = &job->write;
+    size_t count = write->result == ERROR_NONE ? write->find_dismissed.count : 0;
     broker->dismissing = false;
-    for (size_t i = 0; write->result == ERROR_NONE && i < write->find_dismissed.count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct store_dismissed_device *device = &write->find_dismissed.devices[i];
         struct session *session = session_table_current(&broker->sessions, device->device_id);
         if (session && session->number == device->session)
@@ -40,6 +46,8 @@ void broker_find_dismissed_done(struct broker *broker, struct job *job, int64_t 
                                                                          : ERROR_DEVICE_REVOKED,
                                  now_ms);
     }
+    if (count == MOST_DISMISSED && !broker->draining)
+        search_dismissed(broker, write->find_dismissed.devices[count - 1].device_id);
 }
 
 /* ---- Tokens that two phones use ---- */
@@ -55,7 +63,7 @@ void broker_session_answered_close(struct broker *broker, session_id id, int64_t
     if (!session || session->close_error != ERROR_REPLACED)
         return;
     struct session *current = session_table_current(&broker->sessions, session->device_id);
-    if (!current || !*current->token_id)
+    if (!current || !*current->token_id || strcmp(current->token_id, session->token_id) != 0)
         return;
     if (now_ms - current->rivals_at_ms > RIVALS_MS)
         current->rivals = 0;
@@ -66,6 +74,7 @@ void broker_session_answered_close(struct broker *broker, session_id id, int64_t
               LOG_TEXT("device_id", current->device_id), LOG_TEXT("token", current->token_id));
     struct job *job = job_new(STORE_END_TOKEN, 0);
     strcpy(job->write.end_token.device_id, current->device_id);
+    strcpy(job->write.end_token.token_id, current->token_id);
     job->write.end_token.end = DEVICE_TOKEN_QUARANTINED;
     job_submit(broker, job);
     broker_close_session(broker, current, ERROR_DEVICE_QUARANTINED, now_ms);

@@ -84,6 +84,8 @@ static bool take_header(struct doorman_request *request, const char *line, size_
     if (!take(value, sizeof(value), text, (size_t)(end - text)))
         return false;
     const char *token = secret_of_bearer(value);
+    if (token && strlen(token) >= sizeof(request->token))
+        token = "?"; /* which is none either */
     return !token || take(request->token, sizeof(request->token), token, strlen(token));
 }
 

@@ -32,12 +32,12 @@ void doorman_stop(struct doorman *doorman);
 /* What a handshake says of itself. */
 struct doorman_request {
     char device_id[DEVICE_ID_SIZE];
-    char token[SECRET_TEXT_SIZE]; /* "": none was sent, or what cannot be one */
+    char token[SECRET_TEXT_SIZE]; /* "": none was sent */
     char request_id[65];
 };
 
 /* Reads the head of an HTTP request, up to its empty line. False where it is not whole, not one of a
-   phone, or says anything twice. Any thread. */
+   phone, or has a header twice that counts here. Any thread. */
 MUST_CHECK bool doorman_read(const char *head, size_t length, struct doorman_request *request);
 
 #endif

@@ -52,51 +52,48 @@ struct control_frame {
 };
 
 struct session {
+    /* What each tick looks at, of thousands */
     session_id id;
-    char device_id[DEVICE_ID_SIZE];
-    char token_id[SECRET_ID_SIZE]; /* "": it needs none */
     enum session_state state;
-    bool named;     /* it has said who it is, so its reports count, also when it is closing */
-    int64_t number; /* the store's count of this device's connections */
-    struct device_info info;
+    bool named;   /* it has said who it is, so its reports count, also when it is closing */
+    bool assured; /* it has a journal */
+    bool ping_due;
+    bool close_written;
+    bool paused;            /* not read from, because of what it is owed */
+    bool dropped;           /* nothing is left but its end */
+    bool info_changed;      /* its device row is behind */
+    bool spoke;             /* said something since the row was written */
+    enum error close_error; /* why, once it is closing */
+    int64_t heard_at_ms;    /* the last sign of life */
+    int64_t pinged_at_ms;   /* the last ping, or the opening */
+    int64_t updated_at_ms;  /* when the row was written */
     struct candidate candidate;
-
-    bool assured;                        /* it has a journal */
-    struct message_id journal;           /* its epoch */
-    unsigned credit;                     /* messages it takes at once */
-    struct store_journal_entry *entries; /* owned; what it has sent of its journal */
-    size_t entry_count;
-
-    struct held_message *held; /* room for the capacity, from the first message on */
+    unsigned credit; /* messages it takes at once */
     unsigned capacity;
     unsigned held_count;
-    unsigned planned; /* places promised to a hand-over that is being committed */
-
-    struct control_frame *first_control, *last_control; /* owned, oldest first */
+    unsigned planned;          /* places promised to a hand-over that is being committed */
+    struct held_message *held; /* room for the capacity, from the first message on */
     unsigned control_count;
-    bool ping_due;
-    enum error close_error; /* why, once it is closing */
-    bool close_written;
-
-    unsigned pending_reports; /* on their way to the store */
-    unsigned pending_acks;    /* likewise */
-    bool paused;              /* not read from, because of what it is owed */
-    int64_t took_at_ms;       /* when it last took a frame, or was paused */
-
-    int64_t heard_at_ms;  /* the last sign of life */
-    int64_t pinged_at_ms; /* the last ping, or the opening */
-    int64_t closing_at_ms;
-    bool dropped;        /* nothing is left but its end */
-    double frame_tokens; /* frames it may send now */
-    int64_t frame_tokens_at_ms;
-    struct pace pace;
-    int64_t capped_until_ms; /* it has had its segments of the day */
     unsigned in_vain;        /* messages in a row of which it sent nothing */
     int64_t rests_until_ms;  /* because of these */
-    bool info_changed;       /* its device row is behind */
-    bool spoke;              /* said something since the row was written */
-    int64_t updated_at_ms;   /* when the row was written */
+    int64_t capped_until_ms; /* it has had its segments of the day */
+    struct pace pace;
 
+    /* The rest */
+    int64_t closing_at_ms;
+    int64_t took_at_ms;  /* when it last took a frame, or was paused */
+    double frame_tokens; /* frames it may send now */
+    int64_t frame_tokens_at_ms;
+    unsigned pending_reports;                           /* on their way to the store */
+    unsigned pending_acks;                              /* likewise */
+    struct control_frame *first_control, *last_control; /* owned, oldest first */
+    char device_id[DEVICE_ID_SIZE];
+    char token_id[SECRET_ID_SIZE]; /* "": it needs none */
+    int64_t number;                /* the store's count of this device's connections */
+    struct device_info info;
+    struct message_id journal;           /* its epoch */
+    struct store_journal_entry *entries; /* owned; what it has sent of its journal */
+    size_t entry_count;
     unsigned rivals;      /* connections it took over from that lived, its predecessors' included */
     int64_t rivals_at_ms; /* the last of them */
 

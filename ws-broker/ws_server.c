@@ -1,4 +1,4 @@
-/* The loop, and the connections in it. Facts about libwebsockets 4.1.6 that shape it are in DESIGN 5. */
+/* The loop, and the connections in it. What libwebsockets 4.1.6 does is said where it matters. */
 #include "ws_server.h"
 
 #include "../common/clock.h"
@@ -357,8 +357,8 @@ static int phone_callback(struct lws *wsi, enum lws_callback_reasons reason, voi
 
     switch (reason) {
     case LWS_CALLBACK_HTTP:
-        result = ws_handshake_refuse(wsi, ERROR_UPGRADE_REQUIRED, "Connect with WebSocket.");
-        return result > 0 && lws_http_transaction_completed(wsi) == 0 ? 0 : -1;
+        (void)ws_handshake_refuse(wsi, ERROR_UPGRADE_REQUIRED, "Connect with WebSocket.");
+        return -1; /* the doorman has seen no second request */
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return ws_handshake_confirm(wsi, broker_admits(server_of(wsi)->options.broker));
     case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: /* the last time that headers can be read */

@@ -302,9 +302,11 @@ struct store_write {
             struct device_token token; /* id, hash, device_id are filled in */
         } create_token;
 
-        /* Ends the token of a device; its connection is then to be closed. */
+        /* Ends the token of a device; its connection is then to be closed. Who revokes it takes back the
+           codes for that device too. */
         struct {
             char device_id[DEVICE_ID_SIZE];
+            char token_id[SECRET_ID_SIZE]; /* this one alone; "": whichever stands */
             enum device_token_end end;
             bool changed; /* out: there was one that stood */
         } end_token;
@@ -313,6 +315,7 @@ struct store_write {
            found until it connects again or has left. */
         struct {
             struct message_id broker;
+            char after[DEVICE_ID_SIZE]; /* "", or the last of those before */
             struct store_dismissed_device {
                 char device_id[DEVICE_ID_SIZE];
                 int64_t session;

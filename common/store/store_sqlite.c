@@ -161,7 +161,7 @@ enum error run(struct store_connection *connection, sqlite3_stmt *statement)
 
 /* ---- Opening ---- */
 
-/* A mistyped pragma is silent, so each is read back (DESIGN 5.5). */
+/* A mistyped pragma is silent, so each is read back. */
 static bool set_pragma(sqlite3 *db, const char *name, const char *value, const char *expected,
                        char *problem)
 {

@@ -128,6 +128,13 @@ static enum error give(struct store_connection *connection, struct store_write *
     return move_to_device(connection, &due->moving, slot);
 }
 
+/* DEVICE_DAILY_SEGMENTS was lowered since it was accepted: it would stand before all others for ever. */
+static bool is_too_long(const struct store_connection *connection, const struct moving *moving)
+{
+    int64_t most = connection->brakes.limits.device_daily_segments;
+    return most > 0 && moving->segments > most;
+}
+
 enum error hand_over(struct store_connection *connection, struct store_write *write)
 {
     static _Thread_local struct due_message due[STORE_MAX_HAND_OVER];
@@ -143,6 +150,11 @@ enum error hand_over(struct store_connection *connection, struct store_write *wr
     error = read_all_due(connection, write->hand_over.slot_count, due, &count);
     for (size_t i = 0; i < count && error == ERROR_NONE; i++) {
         size_t slot;
+        if (is_too_long(connection, &due[i].moving)) {
+            error = move(connection, &due[i].moving, MESSAGE_FAILED, "too_long",
+                         "no phone may be given so many segments in a day");
+            continue;
+        }
         error = find_slot(connection, write, &phones, &due[i].message, &slot);
         if (error == ERROR_NONE && slot < write->hand_over.slot_count)
             error = give(connection, write, &due[i], slot);

@@ -126,7 +126,12 @@ enum error move(struct store_connection *connection, struct moving *moving, enum
     bind_text(update, 7, error_code);
     bind_text(update, 8, error_message);
     bind_integer(update, 9, moving->report_seq);
-    enum error error = run_move(connection, update, moving, to);
+    enum message_status from = moving->status;
+    enum error error = ERROR_NONE;
+    if (to == MESSAGE_CANCELLED && from != MESSAGE_QUEUED) /* a phone had it, and sent nothing */
+        error = uncount_device(connection, moving);
+    if (error == ERROR_NONE)
+        error = run_move(connection, update, moving, to);
     if (error != ERROR_NONE)
         return error;
     return append_event(connection, moving->seq, moving->event_count, to, moving->attempt,

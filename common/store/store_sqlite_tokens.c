@@ -19,13 +19,15 @@ enum error create_pairing(struct store_connection *connection, struct store_writ
     return run(connection, insert);
 }
 
+/* `token_id`: that one alone; "": whichever stands. */
 static enum error end_standing(struct store_connection *connection, const char *device_id,
-                               enum device_token_end end, bool *changed)
+                               const char *token_id, enum device_token_end end, bool *changed)
 {
     sqlite3_stmt *update = statement(connection, END_TOKEN);
     bind_text(update, 1, device_id);
     bind_integer(update, 2, connection->now_ms);
     bind_integer(update, 3, end);
+    bind_text(update, 4, token_id);
     enum error error = run(connection, update);
     *changed = error == ERROR_NONE && sqlite3_changes(connection->db) == 1;
     if (error != ERROR_NONE || !*changed)
@@ -38,7 +40,8 @@ static enum error end_standing(struct store_connection *connection, const char *
 static enum error insert_token(struct store_connection *connection, struct device_token *token)
 {
     bool replaced;
-    enum error error = end_standing(connection, token->device_id, DEVICE_TOKEN_REPLACED, &replaced);
+    enum error error = end_standing(connection, token->device_id, "", DEVICE_TOKEN_REPLACED,
+                                    &replaced);
     if (error != ERROR_NONE)
         return error;
     token->created_at_ms = connection->now_ms;
@@ -99,8 +102,14 @@ enum error create_token(struct store_connection *connection, struct store_write 
 
 enum error end_token(struct store_connection *connection, struct store_write *write)
 {
-    return end_standing(connection, write->end_token.device_id, write->end_token.end,
-                        &write->end_token.changed);
+    enum error error = end_standing(connection, write->end_token.device_id,
+                                    write->end_token.token_id, write->end_token.end,
+                                    &write->end_token.changed);
+    if (error != ERROR_NONE || write->end_token.end != DEVICE_TOKEN_REVOKED)
+        return error;
+    sqlite3_stmt *delete = statement(connection, DELETE_PAIRINGS_OF);
+    bind_text(delete, 1, write->end_token.device_id);
+    return run(connection, delete);
 }
 
 enum error check_token(struct store_connection *connection, const char *token_id,
@@ -119,6 +128,7 @@ enum error find_dismissed(struct store_connection *connection, struct store_writ
     sqlite3_stmt *select = statement(connection, SELECT_DISMISSED);
     bind_id(select, 1, &write->find_dismissed.broker);
     bind_integer(select, 2, (int64_t)write->find_dismissed.capacity);
+    sqlite3_bind_text(select, 3, write->find_dismissed.after, -1, SQLITE_STATIC);
     write->find_dismissed.count = 0;
     enum error error = step(connection, select, &row);
     for (; error == ERROR_NONE && row; error = step(connection, select, &row)) {

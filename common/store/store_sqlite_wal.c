@@ -19,7 +19,7 @@
 enum {
     CHECKPOINT_FRAMES = 1000, /* 4 MiB */
     LARGE_FRAMES = 16384,     /* 64 MiB, or less where the bound is low */
-    PATIENCE_MS = 50,         /* with others' readers; commits wait meanwhile (DESIGN 5.7) */
+    PATIENCE_MS = 50,         /* with others' readers; commits wait meanwhile */
     QUIET_INTERVAL_MS = 1000, /* between one quiet moment that did not help and the next, */
     QUIET_GROWTH = 4,         /* unless the log has grown by this part of large_frames */
     WARNING_INTERVAL_MS = 60000,

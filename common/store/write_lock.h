@@ -1,5 +1,5 @@
 /*
- * The lock around every write transaction and every checkpoint of every process (DESIGN 5.1, 5.7).
+ * The lock around every write transaction and every checkpoint of every process.
  *
  * SQLite's own busy handler lets two writing processes starve each other for seconds, and before
  * 3.51.3 a checkpoint that overlaps a write of another process can corrupt the database. Two files

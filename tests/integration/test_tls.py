@@ -1,6 +1,7 @@
 """TLS at nginx's door, with the certificate that deploy/lan-certificate.sh makes."""
 
 import hashlib
+import http.server
 import json
 import re
 import signal
@@ -8,6 +9,7 @@ import socket
 import ssl
 import stat
 import subprocess
+import threading
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -477,3 +479,45 @@ def test_the_simulated_phone_pairs_with_nothing_else(paired_gateway, tmp_path, c
         output = phone.communicate(timeout=LIMIT_SECONDS)[0]
     assert phone.returncode == 1 and words in output
     assert not (tmp_path / "phone-sim.tokens").exists()
+
+
+def test_a_false_gateway_cannot_add_a_ca_of_its_own(paired_gateway, lan, tmp_path):
+    """It serves the true CA's certificate, with its own behind it, and has a certificate of its own."""
+    (tmp_path / "false").mkdir()
+    false = LanCertificate(tmp_path / "false")
+    both = lan.ca.read_bytes() + false.ca.read_bytes()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(both)
+
+        def do_POST(self):
+            self.server.codes += 1
+            self.send_error(500)
+
+        def log_message(self, *_):
+            pass
+
+    class Server(http.server.HTTPServer):
+        codes = 0
+
+        def handle_error(self, *_):
+            pass  # a client that does not trust it breaks off
+
+    server = Server(("127.0.0.1", 0), Handler)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(false.settings["TLS_CERTIFICATE"], false.settings["TLS_KEY"])
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    link = re.sub(r"url=[^&]*", f"url=https://127.0.0.1:{server.server_port}",
+                  printed_link(paired_gateway))
+    try:
+        with sim(tmp_path, "--pair", link) as phone:
+            output = phone.communicate(timeout=LIMIT_SECONDS)[0]
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert phone.returncode == 1 and "certificate" in output
+    assert server.codes == 0

@@ -295,7 +295,7 @@ int fleet_run(const struct options *options)
     };
     timers_init(&fleet.timers);
     console_init(&fleet.console, &fleet.timers, fleet.count > 1);
-    size_t most = options->habits.fights ? fleet.count * 2 : fleet.count;
+    size_t most = options->habits.clone_seconds.high > 0 ? fleet.count * 2 : fleet.count;
     fleet.phones = must_allocate(most, sizeof(struct phone));
     fleet.clone_timers = must_allocate(fleet.count, sizeof(struct clone_timer));
     if (!tokens_load(&fleet.tokens, options->tokens) ||

@@ -275,7 +275,7 @@ static bool check_level(struct options *options)
                       "with --assured only");
     if (habits->reorder && habits->delay_ms.high == 0)
         options->habits.delay_ms.high = REORDER_DELAY_MS;
-    options->habits.fights = habits->clone_seconds.high > 0;
+    options->habits.fights = habits->clone_seconds.high > 0 || *options->tokens || *options->pair;
     if (options->check_sent_store && (!*options->ledger || !options->habits.assured))
         return refuse("--check-sent-store needs --assured and --ledger");
     return true;

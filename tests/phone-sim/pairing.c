@@ -125,19 +125,35 @@ static long ask(const char *url, const char *body, const char *ca_path, struct a
 
 /* ---- The CA ---- */
 
-/* SHA-256 of the DER form of a certificate in PEM form, in hex. */
-static bool fingerprint_of(const char *pem, char fingerprint[FINGERPRINT_SIZE])
+/* The first certificate of a text in PEM form; NULL without one. */
+static X509 *read_certificate(const char *pem)
+{
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    BIO_free(bio);
+    return certificate;
+}
+
+/* SHA-256 of its DER form, in hex. */
+static bool fingerprint_of(const X509 *certificate, char fingerprint[FINGERPRINT_SIZE])
 {
     unsigned char hash[EVP_MAX_MD_SIZE];
     unsigned length = 0;
-    BIO *bio = BIO_new_mem_buf(pem, -1);
-    X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    bool good = certificate && X509_digest(certificate, EVP_sha256(), hash, &length);
-    for (unsigned i = 0; good && i < length; i++)
+    if (!X509_digest(certificate, EVP_sha256(), hash, &length) || length != 32)
+        return false;
+    for (unsigned i = 0; i < length; i++)
         snprintf(fingerprint + (size_t)2 * i, 3, "%02x", hash[i]);
-    X509_free(certificate);
-    BIO_free(bio);
-    return good && length == 32;
+    return true;
+}
+
+/* That one certificate, whatever else was sent with it. */
+static bool keep_certificate(X509 *certificate, const char *path)
+{
+    FILE *file = fopen(path, "w");
+    bool good = file && PEM_write_X509(file, certificate);
+    if (file && fclose(file) != 0)
+        good = false;
+    return good || refuse("%s cannot be written: %s", path, strerror(errno));
 }
 
 /* Nobody can be trusted yet, so whoever answers may send what he likes: the fingerprint decides. */
@@ -149,14 +165,16 @@ static bool fetch_ca(const struct link_parts *parts, const char *path)
     long status = ask(url, NULL, NULL, &answer);
     if (status == 0)
         return false;
-    if (status != 200 || !fingerprint_of(answer.text, fingerprint))
-        return refuse("%s has no certificate (HTTP status %ld)", url, status);
-    if (strcasecmp(fingerprint, parts->ca) != 0)
-        return refuse("%s is not the CA of the link: somebody else may have answered", url);
-    FILE *file = fopen(path, "w");
-    if (!file || fputs(answer.text, file) < 0 || fclose(file) != 0)
-        return refuse("%s cannot be written: %s", path, strerror(errno));
-    return true;
+    X509 *certificate = status == 200 ? read_certificate(answer.text) : NULL;
+    bool good = false;
+    if (!certificate || !fingerprint_of(certificate, fingerprint))
+        refuse("%s has no certificate (HTTP status %ld)", url, status);
+    else if (strcasecmp(fingerprint, parts->ca) != 0)
+        refuse("%s is not the CA of the link: somebody else may have answered", url);
+    else
+        good = keep_certificate(certificate, path);
+    X509_free(certificate);
+    return good;
 }
 
 /* ---- The token ---- */

@@ -34,6 +34,15 @@ static void without_a_token_it_has_none(void **state)
     assert_string_equal(request.token, "");
 }
 
+static void a_longer_token_is_one_that_is_wrong(void **state)
+{
+    struct doorman_request request;
+    (void)state;
+    assert_true(
+        reads("GET /ws/device/a HTTP/1.1\r\nAuthorization: Bearer " TOKEN "0\r\n\r\n", &request));
+    assert_string_equal(request.token, "?");
+}
+
 static void anything_else_is_no_handshake(void **state)
 {
     static const char *const wrong[] = {
@@ -56,7 +65,6 @@ static void anything_else_is_no_handshake(void **state)
         "GET /ws/device/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
         " HTTP/1.1\r\n\r\n",
         "GET /ws/device/a HTTP/1.1\r\nAuthorization: Bearer x\r\nAuthorization: Bearer y\r\n\r\n",
-        "GET /ws/device/a HTTP/1.1\r\nAuthorization: Bearer " TOKEN "0\r\n\r\n",
     };
     struct doorman_request request;
     (void)state;
@@ -67,4 +75,5 @@ static void anything_else_is_no_handshake(void **state)
 
 UNIT_TESTS(cmocka_unit_test(a_handshake_has_a_device_and_a_token),
            cmocka_unit_test(without_a_token_it_has_none),
+           cmocka_unit_test(a_longer_token_is_one_that_is_wrong),
            cmocka_unit_test(anything_else_is_no_handshake))

@@ -336,6 +336,43 @@ static void what_comes_back_is_counted_off(void **state)
     assert_int_equal(given_hand_over(fixture, (const char *const[]){"phone-1"}, 1), 0);
 }
 
+static void what_is_cancelled_before_it_was_sent_is_counted_off(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct store_slot slot = {.assured = true, .journal = message_id_new()};
+    struct message message = {0};
+    limit(fixture, (struct store_limits){.device_daily_segments = 1});
+    struct message_id id = given_message(fixture, "+491511234567", "text");
+    strcpy(slot.device_id, "phone-1");
+    struct store_write give = {
+        .verb = STORE_HAND_OVER,
+        .hand_over = {.slot_count = 1, .slots = &slot, .messages = &message},
+    };
+    assert_int_equal(store_run(fixture->store, &give), ERROR_NONE);
+    message_fini(&message);
+    assert_int_equal(number_of(fixture, "SELECT in_day FROM device_use"), 1);
+    struct store_write cancel = {.verb = STORE_CANCEL, .cancel.id = id};
+    assert_int_equal(store_run(fixture->store, &cancel), ERROR_NONE);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_CANCELLED);
+    assert_int_equal(number_of(fixture, "SELECT in_day FROM device_use"), 0);
+}
+
+static void what_no_phone_may_be_given_any_more_fails(void **state)
+{
+    struct store_fixture *fixture = *state;
+    static const char *const slots[] = {"a"};
+    unsigned segments[1];
+    bool at_cap[1];
+    queue_segments(fixture, 3);
+    queue_segments(fixture, 2);
+    limit(fixture, (struct store_limits){.device_daily_segments = 2});
+    assert_int_equal(ask(fixture, slots, 1, segments, at_cap),
+                     0); /* it was in front of the other */
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM message WHERE status = 6"), 1);
+    assert_int_equal(ask(fixture, slots, 1, segments, at_cap), 1);
+    assert_int_equal(segments[0], 2);
+}
+
 static void a_phone_that_comes_back_is_known_to_have_been_given_some(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -370,4 +407,6 @@ UNIT_TESTS(STORE_TEST(without_limits_nothing_is_counted),
            STORE_TEST(pausing_by_hand_says_why), STORE_TEST(an_old_queue_takes_no_more),
            STORE_TEST(a_phone_gets_its_segments_of_the_day_and_others_the_rest),
            STORE_TEST(what_comes_back_is_counted_off),
+           STORE_TEST(what_is_cancelled_before_it_was_sent_is_counted_off),
+           STORE_TEST(what_no_phone_may_be_given_any_more_fails),
            STORE_TEST(a_phone_that_comes_back_is_known_to_have_been_given_some))

@@ -1,5 +1,5 @@
 /*
- * The WAL-reset race (DESIGN 5.1): SQLite before 3.51.3 loses committed rows when one process
+ * The WAL-reset race: SQLite before 3.51.3 loses committed rows when one process
  * starts the write-ahead log over while another is between reading the log's header and
  * checkpointing by it.
  *

@@ -1,6 +1,7 @@
 -- Which phones may connect: common/device_token.h.
 
--- A code is deleted when a phone uses it, or when its time is over.
+-- A code is deleted when a phone uses it, when its device is revoked, or, with its time over, when the next
+-- is made.
 CREATE TABLE pairing (
     code_hash     BLOB    PRIMARY KEY CHECK (length(code_hash) = 32),
     device_id     TEXT,             -- NULL: the phone chooses
@@ -8,6 +9,7 @@ CREATE TABLE pairing (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX pairing_by_end ON pairing (expires_at_ms);
+CREATE INDEX pairing_by_device ON pairing (device_id) WHERE device_id IS NOT NULL;
 
 CREATE TABLE device_token (
     id            TEXT    PRIMARY KEY,
