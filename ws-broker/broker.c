@@ -17,6 +17,7 @@ enum {
     SPOKE_MS = 10000,       /* likewise, when only last_seen_at changes */
     GIVE_UP_MS = 60000,     /* between two searches for silent messages */
     NOT_READING_MS = 10000, /* without taking a frame, while many wait */
+    DISMISS_MS = 1500,      /* between two searches for phones to be sent away: every second tick */
     COUNT_STUCK_MS = 60000, /* between two counts of messages that are stuck */
     MOST_ENTRIES = 1000,    /* of a journal */
     CLOCK_STEP_MS = 60000,  /* of the wall clock: then ages cannot be trusted for a while */
@@ -396,11 +397,14 @@ static void tick_session(struct broker *broker, struct session *session, int64_t
         session->ping_due = true;
         broker_act_on(broker, BROKER_WRITE, session);
     }
+    unsigned held = session->held_count;
     session_forget_silent(session, now_ms);
     if (session_answer_is_overdue(session, now_ms))
         broker_close_session(broker, session, ERROR_ACK_TIMEOUT, now_ms);
     update_device(broker, session, now_ms);
-    broker_refresh(broker, session, now_ms);
+    /* Time alone offers a phone again, or frees a place; otherwise nothing has changed, for thousands. */
+    if (session->candidate.place == 0 || session->held_count != held)
+        broker_refresh(broker, session, now_ms);
 }
 
 static void renew_lease(struct broker *broker)
@@ -467,7 +471,10 @@ void broker_tick(struct broker *broker, int64_t now_ms, int64_t wall_ms)
     }
     if (broker->revoke_wanted)
         broker_find_revoked(broker, now_ms);
-    broker_find_dismissed(broker);
+    if (now_ms >= broker->dismiss_at_ms) {
+        broker->dismiss_at_ms = now_ms + DISMISS_MS;
+        broker_find_dismissed(broker);
+    }
     broker_hand_over(broker, now_ms);
 }
 

@@ -34,6 +34,7 @@ struct broker {
     int64_t revoke_at_ms;    /* not before */
     int64_t revoke_after;    /* where it goes on */
     bool revoke_wanted;      /* somebody rang while it was too early */
+    int64_t dismiss_at_ms;   /* not before */
     bool dismissing;         /* a search for phones to be sent away is at the store */
 
     struct job *retries;
@@ -105,7 +106,7 @@ double broker_chance(struct broker *broker);
 
 /* ---- broker_tokens.c: phones whose token has ended ---- */
 
-/* Asks the store for them, and sends them away: when the doorbell rings, and on every tick. */
+/* Asks the store for them, and sends them away: when the doorbell rings, and every two seconds. */
 void broker_find_dismissed(struct broker *broker);
 void broker_find_dismissed_done(struct broker *broker, struct job *job, int64_t now_ms);
 

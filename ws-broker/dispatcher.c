@@ -68,8 +68,24 @@ static void settle(struct dispatcher *dispatcher, size_t index)
     sift_down(dispatcher, dispatcher->heap[index]->place - 1);
 }
 
+/* A look at others is a look into memory that nobody has near, and thousands are offered again every
+   second without a change. */
+static bool is_in_place(const struct candidate *candidate)
+{
+    return candidate->place > 0 && candidate->placed_in_hand == candidate->in_hand &&
+           candidate->placed_window == candidate->window &&
+           candidate->placed_signal_level == candidate->signal_level &&
+           candidate->placed_last_use == candidate->last_use;
+}
+
 bool dispatcher_offer(struct dispatcher *dispatcher, struct candidate *candidate)
 {
+    if (is_in_place(candidate))
+        return true;
+    candidate->placed_in_hand = candidate->in_hand;
+    candidate->placed_window = candidate->window;
+    candidate->placed_signal_level = candidate->signal_level;
+    candidate->placed_last_use = candidate->last_use;
     if (candidate->place == 0) {
         if (dispatcher->count == dispatcher->capacity) {
             size_t capacity = MAX(64, dispatcher->capacity * 2);

