@@ -131,15 +131,19 @@ for ((i = 0; i < 100; i++)); do
     sleep 0.1
 done
 
+phone="--url ws://$host:$HTTP_PORT"
+[ "$DEVICE_TOKENS" = off ] || phone="--pair 'LINK'    (devices pair prints the link, see below)"
+key=
+[ "$API_KEYS" = off ] || key=" -H 'Authorization: Bearer KEY'"
 cat <<END
 
 The SMS gateway serves $address  (API description: $address/docs)
 
 Connect a simulated phone, in another terminal:
-  ${programs#"$PWD"/}/phone-sim --url ws://$host:$HTTP_PORT
+  ${programs#"$PWD"/}/phone-sim $phone
 
 Send an SMS:
-  curl -X POST $address/api/send-sms -H 'Content-Type: application/json' \\
+  curl -X POST $address/api/send-sms$key -H 'Content-Type: application/json' \\
     -d '{"phone_number": "+1234567890", "message": "Hello from the SMS Gateway!"}'
 
 END

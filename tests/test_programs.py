@@ -251,6 +251,8 @@ def test_run_wants_keys_where_that_is_chosen_or_others_connect(tmp_path, chosen)
     try:
         run.wait_serving()
         assert requests.get(f"{run.url}/api/sms").status_code == 401
+        assert "-H 'Authorization: Bearer KEY'" in run.log()
+        assert ("--pair 'LINK'" in run.log()) == (chosen in ("network", "proxy"))
         command = re.search(r"  (\S+ keys create) NAME", run.log()).group(1)
         key = subprocess.check_output([*command.split(), "mine"], cwd=run.folder, text=True).strip()
         answer = requests.get(f"{run.url}/api/sms", headers={"Authorization": f"Bearer {key}"})
