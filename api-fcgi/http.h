@@ -48,11 +48,11 @@ struct http_exchange {
     struct http_request request;
     struct http_response response;
     struct api *api;
-    struct store_reader *reader;  /* of the worker that is at it; not while parked */
-    unsigned scopes;              /* that the request's key has, of enum api_scope */
-    char key_id[SECRET_ID_SIZE];  /* "" where none is needed */
-    int64_t key_daily_messages;   /* that key's limit; 0: none */
-    size_t route;                 /* index into the route table, for the metrics */
+    struct store_reader *reader; /* of the worker that is at it; not while parked */
+    unsigned scopes;             /* that the request's key has, of enum api_scope */
+    char key_id[SECRET_ID_SIZE]; /* "" where none is needed */
+    int64_t key_daily_messages;  /* that key's limit; 0: none */
+    size_t route;                /* index into the route table, for the metrics */
 
     int64_t retry_after_s; /* for the next problem; 0: nothing, or a default where it is ours */
     struct buffer field_errors; /* JSON, for the next problem */

@@ -22,13 +22,13 @@ enum { API_SCOPE_COUNT = 6, API_SCOPES_TEXT_SIZE = 64 };
 struct api_key {
     char id[SECRET_ID_SIZE];
     unsigned char hash[SECRET_HASH_BYTES]; /* SHA-256 of the whole text */
-    char label[API_KEY_LABEL_SIZE];         /* its owner's word for it */
-    unsigned scopes;                        /* of enum api_scope */
-    int64_t requests_per_minute;            /* 0: no limit; API_KEY_AS_SET: the setting's */
-    int64_t daily_messages;                 /* likewise */
-    int64_t created_at_ms;                  /* wall, as the others */
-    int64_t expires_at_ms;                  /* 0: never */
-    int64_t revoked_at_ms;                  /* 0: it stands */
+    char label[API_KEY_LABEL_SIZE];        /* its owner's word for it */
+    unsigned scopes;                       /* of enum api_scope */
+    int64_t requests_per_minute;           /* 0: no limit; API_KEY_AS_SET: the setting's */
+    int64_t daily_messages;                /* likewise */
+    int64_t created_at_ms;                 /* wall, as the others */
+    int64_t expires_at_ms;                 /* 0: never */
+    int64_t revoked_at_ms;                 /* 0: it stands */
 };
 
 /* Whether its time is over. */

@@ -297,10 +297,13 @@ static int do_what_is_due(struct doorman *doorman)
         doorman->accept_at_ms = 0;
         accept_all(doorman);
     }
-    while (ring->next != ring && ring->next->until_ms <= now_ms)
-        close(take_visitor(doorman, ring->next));
-    if (ring->next != ring)
-        next_ms = ring->next->until_ms;
+    struct visitor *visitor = ring->next;
+    for (struct visitor *next; visitor != ring && visitor->until_ms <= now_ms; visitor = next) {
+        next = visitor->next;
+        close(take_visitor(doorman, visitor));
+    }
+    if (visitor != ring)
+        next_ms = visitor->until_ms;
     if (doorman->accept_at_ms)
         next_ms = MIN(next_ms, doorman->accept_at_ms);
     return next_ms == INT64_MAX ? -1 : (int)(next_ms - now_ms) + 1;
@@ -326,8 +329,10 @@ static void *doorman_main(void *argument)
 static void destroy(struct doorman *doorman)
 {
     struct visitor *ring = &doorman->visitors;
-    while (ring->next != ring)
-        close(take_visitor(doorman, ring->next));
+    for (struct visitor *visitor = ring->next, *next; visitor != ring; visitor = next) {
+        next = visitor->next;
+        close(take_visitor(doorman, visitor));
+    }
     for (int fd; (fd = doorman_take(doorman)) >= 0;)
         close(fd);
     free(doorman->admitted);

@@ -136,7 +136,7 @@ struct store_write {
            ERROR_RECIPIENT_CAP_REACHED: the limits; such a message counts nowhere. */
         struct {
             const struct message *message; /* borrowed until done */
-            char key_id[SECRET_ID_SIZE];  /* whose it is; "": nobody's */
+            char key_id[SECRET_ID_SIZE];   /* whose it is; "": nobody's */
             int64_t key_daily_messages;    /* its limit; 0: none */
         } enqueue;
 

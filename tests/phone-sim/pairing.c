@@ -228,7 +228,7 @@ static bool keep_token(const char *path, const struct pairing *pairing)
 
 bool pairing_run(const char *link, const char *tokens_path, struct pairing *pairing)
 {
-    struct link_parts parts;
+    struct link_parts parts = {0};
     if (!read_link(link, &parts))
         return false;
     pairing->ca_path[0] = '\0';
