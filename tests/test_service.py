@@ -207,8 +207,9 @@ def test_the_programs_make_no_other_system_calls_than_the_units_allow(tmp_path):
     run_through(gateway)
     gateway.stop()
     for program, path in lists.items():
-        expected = {"api-fcgi": 2, "ws-broker": 3}[program]  # starts
-        wait_for(lambda: path.read_text().count("syscall\n") == expected, "the lists of strace")
+        # One of each start; strace may lose that of a program that was killed.
+        fewest = {"api-fcgi": 2, "ws-broker": 3}[program] - 1
+        wait_for(lambda: path.read_text().count("syscall\n") >= fewest, "the lists of strace")
         calls = set(re.findall(r"^ *([a-z]\w+)$", path.read_text(), re.M)) - {"syscall", "total"}
         assert {"accept4", "execve", "fdatasync", "flock", "sendto"} <= calls, calls
         if os.geteuid() == 0:

@@ -51,7 +51,7 @@ def get_page(gateway, path, **headers):
 def test_nginx_finds_nothing_wrong_with_its_configuration(make_gateway, settings):
     gateway = make_gateway(**settings)
     configuration = f"{settings.get('RUNTIME_DIR', 'run')}/nginx.conf"
-    nginx = subprocess.run(["nginx", "-t", "-e", "stderr", "-p", gateway.folder, "-c",
+    nginx = subprocess.run(["/usr/sbin/nginx", "-t", "-e", "stderr", "-p", gateway.folder, "-c",
                             configuration], capture_output=True, text=True, cwd=gateway.folder)
     assert nginx.returncode == 0, nginx.stderr
     for word in ("warn", "error", "emerg"):
