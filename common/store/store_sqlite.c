@@ -124,20 +124,6 @@ bool column_hash(sqlite3_stmt *statement, int number, unsigned char hash[SECRET_
     return column_bytes(statement, number, hash, SECRET_HASH_BYTES);
 }
 
-bool make_room(void *list, size_t count, size_t *capacity, size_t size)
-{
-    void *items;
-    memcpy(&items, list, sizeof(items)); /* a pointer to any type of item */
-    if (count < *capacity)
-        return true;
-    items = reallocarray(items, MAX(64, *capacity * 2), size);
-    if (!items)
-        return false;
-    *capacity = MAX(64, *capacity * 2);
-    memcpy(list, &items, sizeof(items));
-    return true;
-}
-
 enum error step(struct store_connection *connection, sqlite3_stmt *statement, bool *row)
 {
     int code = sqlite3_step(statement);
@@ -160,6 +146,32 @@ enum error run(struct store_connection *connection, sqlite3_stmt *statement)
 }
 
 /* ---- Opening ---- */
+
+enum error read_list(struct store_connection *connection, sqlite3_stmt *select, size_t size,
+                     enum error (*read)(sqlite3_stmt *row, void *item), void **items, size_t *count)
+{
+    size_t capacity = 0;
+    bool row = true;
+    *items = NULL;
+    *count = 0;
+    enum error error = step(connection, select, &row);
+    while (error == ERROR_NONE && row) {
+        if (*count == capacity) {
+            capacity = MAX(64, capacity * 2);
+            void *more = reallocarray(*items, capacity, size);
+            if (!more) {
+                error = ERROR_INTERNAL;
+                break;
+            }
+            *items = more;
+        }
+        error = read(select, (char *)*items + size * (*count)++);
+        if (error == ERROR_NONE)
+            error = step(connection, select, &row);
+    }
+    sqlite3_reset(select);
+    return error;
+}
 
 /* A mistyped pragma is silent, so each is read back. */
 static bool set_pragma(sqlite3 *db, const char *name, const char *value, const char *expected,

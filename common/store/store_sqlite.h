@@ -82,14 +82,17 @@ MUST_CHECK bool column_id(sqlite3_stmt *statement, int number, struct message_id
 MUST_CHECK bool column_hash(sqlite3_stmt *statement, int number,
                             unsigned char hash[SECRET_HASH_BYTES]);
 
-/* Makes room for one more item of that size in a list that has so many; false without memory. */
-MUST_CHECK bool make_room(void *list, size_t count, size_t *capacity, size_t size);
-
 /* Steps to the next row: ERROR_NONE and *row, or the error. Resets when there is no row. */
 MUST_CHECK enum error step(struct store_connection *connection, sqlite3_stmt *statement, bool *row);
 
 /* Runs a statement that gives no rows, and resets it. */
 MUST_CHECK enum error run(struct store_connection *connection, sqlite3_stmt *statement);
+
+/* Reads all rows of a statement into a list of items of that size, which the caller frees, also after an
+   error: `count` of them were begun then. Resets it. */
+MUST_CHECK enum error read_list(struct store_connection *connection, sqlite3_stmt *select,
+                                size_t size, enum error (*read)(sqlite3_stmt *row, void *item),
+                                void **items, size_t *count);
 
 /* store_sqlite_wal.c: of a writer, under the write lock and outside a transaction. */
 void sqlite_watch_wal(struct store_connection *connection, int64_t page_bytes, int64_t max_bytes);

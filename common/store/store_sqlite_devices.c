@@ -122,7 +122,7 @@ enum error connect_device(struct store_connection *connection, struct store_writ
     error = run(connection, upsert);
     if (error == ERROR_NONE && connection->brakes.limits.device_window_ms > 0) {
         struct device_use use;
-        error = read_device_use(connection, write->connect.phone.device_id, &use);
+        error = read_device_use(connection, device_id, &use);
         write->connect.recent_segments = use.in_window + use.before_window;
     }
     return error == ERROR_NONE ? settle_all(connection, write) : error;

@@ -30,8 +30,9 @@ enum error revoke_key(struct store_connection *connection, struct store_write *w
 
 /* ---- Reads ---- */
 
-static enum error read_key(sqlite3_stmt *row, struct api_key *key)
+static enum error read_key(sqlite3_stmt *row, void *item)
 {
+    struct api_key *key = item;
     *key = (struct api_key){
         .scopes = (unsigned)sqlite3_column_int(row, 3),
         .created_at_ms = sqlite3_column_int64(row, 4),
@@ -61,21 +62,10 @@ enum error sqlite_find_key(struct store_connection *connection, const char *id, 
 enum error sqlite_list_keys(struct store_connection *connection, struct api_key **keys,
                             size_t *count)
 {
-    size_t capacity = 0;
-    bool row = true;
-    *keys = NULL;
-    *count = 0;
+    void *items;
     start_read_clock(connection);
-    sqlite3_stmt *select = statement(connection, LIST_KEYS);
-    enum error error = step(connection, select, &row);
-    while (error == ERROR_NONE && row) {
-        if (make_room(keys, *count, &capacity, sizeof(**keys)))
-            error = read_key(select, &(*keys)[(*count)++]);
-        else
-            error = ERROR_INTERNAL;
-        if (error == ERROR_NONE)
-            error = step(connection, select, &row);
-    }
-    sqlite3_reset(select);
+    enum error error = read_list(connection, statement(connection, LIST_KEYS), sizeof(**keys),
+                                 read_key, &items, count);
+    *keys = items;
     return error;
 }

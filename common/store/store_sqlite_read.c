@@ -221,8 +221,9 @@ enum error sqlite_list_messages(struct store_connection *connection,
 
 /* ---- Phones ---- */
 
-static enum error read_device(sqlite3_stmt *row, struct device *device)
+static enum error read_device(sqlite3_stmt *row, void *item)
 {
+    struct device *device = item;
     *device = (struct device){.info = DEVICE_INFO_UNKNOWN};
     struct device_info *info = &device->info;
     column_text(row, 0, device->device_id, sizeof(device->device_id));
@@ -245,23 +246,13 @@ static enum error read_device(sqlite3_stmt *row, struct device *device)
 enum error sqlite_list_devices(struct store_connection *connection, struct device **result,
                                size_t *result_count)
 {
-    struct device *devices = NULL;
-    size_t count = 0, capacity = 0;
-    bool row;
-
+    void *devices;
+    size_t count;
     start_read_clock(connection);
     sqlite3_stmt *select = statement(connection, SELECT_DEVICES);
     bind_integer(select, 1, clock_wall_ms());
-    enum error error = step(connection, select, &row);
-    while (error == ERROR_NONE && row) {
-        if (make_room(&devices, count, &capacity, sizeof(*devices)))
-            error = read_device(select, &devices[count++]);
-        else
-            error = ERROR_INTERNAL;
-        if (error == ERROR_NONE)
-            error = step(connection, select, &row);
-    }
-    sqlite3_reset(select);
+    enum error error = read_list(connection, select, sizeof(struct device), read_device, &devices,
+                                 &count);
     if (error != ERROR_NONE) {
         store_devices_free(devices, count);
         return error;

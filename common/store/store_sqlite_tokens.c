@@ -144,8 +144,9 @@ enum error find_dismissed(struct store_connection *connection, struct store_writ
 
 /* ---- Reads ---- */
 
-static enum error read_token(sqlite3_stmt *row, struct device_token *token)
+static enum error read_token(sqlite3_stmt *row, void *item)
 {
+    struct device_token *token = item;
     *token = (struct device_token){
         .created_at_ms = sqlite3_column_int64(row, 3),
         .ended_at_ms = sqlite3_column_int64(row, 4),
@@ -172,21 +173,10 @@ enum error sqlite_find_token(struct store_connection *connection, const char *id
 enum error sqlite_list_tokens(struct store_connection *connection, struct device_token **tokens,
                               size_t *count)
 {
-    size_t capacity = 0;
-    bool row = true;
-    *tokens = NULL;
-    *count = 0;
+    void *items;
     start_read_clock(connection);
-    sqlite3_stmt *select = statement(connection, LIST_TOKENS);
-    enum error error = step(connection, select, &row);
-    while (error == ERROR_NONE && row) {
-        if (make_room(tokens, *count, &capacity, sizeof(**tokens)))
-            error = read_token(select, &(*tokens)[(*count)++]);
-        else
-            error = ERROR_INTERNAL;
-        if (error == ERROR_NONE)
-            error = step(connection, select, &row);
-    }
-    sqlite3_reset(select);
+    enum error error = read_list(connection, statement(connection, LIST_TOKENS), sizeof(**tokens),
+                                 read_token, &items, count);
+    *tokens = items;
     return error;
 }
