@@ -138,17 +138,20 @@ int command_fail(const struct command *command, enum error error)
     return EXIT_FAILURE;
 }
 
-void command_ring(const struct command *command)
+/* ---- Running ---- */
+
+/* The broker's doorbell, where one runs; otherwise NULL: it finds what there is when it starts. */
+static struct doorbell *open_doorbell(const struct settings *settings)
 {
     char path[SETTINGS_TEXT_SIZE];
-    settings_socket_path(&command->settings, "doorbell.sock", path);
-    struct doorbell *doorbell = access(path, W_OK) == 0 ? doorbell_open(path) : NULL;
-    if (doorbell)
-        doorbell_ring(doorbell);
-    doorbell_close(doorbell);
+    settings_socket_path(settings, "doorbell.sock", path);
+    return access(path, W_OK) == 0 ? doorbell_open(path) : NULL;
 }
 
-/* ---- Running ---- */
+static void ring(void *doorbell)
+{
+    doorbell_ring(doorbell);
+}
 
 static int run(int argc, char **argv, struct command *command)
 {
@@ -166,16 +169,21 @@ static int run(int argc, char **argv, struct command *command)
     program_prepare("api-fcgi", LOG_LEVEL_WARNING, &command->settings);
 
     struct store *store;
+    struct doorbell *doorbell = open_doorbell(&command->settings);
     struct store_options options = {
         .path = command->settings.database_path,
         .timeout_ms = command->settings.store_timeout_ms,
+        .enqueued = doorbell ? ring : NULL,
+        .context = doorbell,
     };
-    if (store_open(&options, &store, problem) != ERROR_NONE) {
+    if (store_open(&options, &store, problem) == ERROR_NONE) {
+        status = command->action->run(store, command);
+        store_close(store);
+    } else {
         command_refuse(command, "%s", problem);
-        return EXIT_FAILURE;
+        status = EXIT_FAILURE;
     }
-    status = command->action->run(store, command);
-    store_close(store);
+    doorbell_close(doorbell);
     return status;
 }
 

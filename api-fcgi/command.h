@@ -54,9 +54,6 @@ MUST_CHECK bool command_number(const struct command *command, const char *name, 
 int command_refuse(const struct command *command, const char *format, ...) PRINTF_FORMAT(2, 3);
 int command_fail(const struct command *command, enum error error);
 
-/* Wakes the broker, where one runs, after a change that it shall see at once. */
-void command_ring(const struct command *command);
-
 /* The families; each in the file of its name. */
 extern const struct command_family keys_commands, devices_commands, sending_commands;
 

@@ -92,20 +92,16 @@ static int create_tokens(struct store *store, const struct command *command)
 static int token(struct store *store, const struct command *command)
 {
     char text[SECRET_TEXT_SIZE];
-    int status = EXIT_SUCCESS;
-    if (strcmp(command->argument, "-") == 0) {
-        status = create_tokens(store, command);
-    } else if (!device_id_valid(command->argument)) {
+    if (strcmp(command->argument, "-") == 0)
+        return create_tokens(store, command);
+    if (!device_id_valid(command->argument))
         return refuse_id(command);
-    } else {
-        enum error error = create_token(store, command->argument, text);
-        if (error != ERROR_NONE)
-            return command_fail(command, error);
-        fprintf(stderr, "The token of %s. It is shown this once:\n", command->argument);
-        puts(text);
-    }
-    command_ring(command);
-    return status;
+    enum error error = create_token(store, command->argument, text);
+    if (error != ERROR_NONE)
+        return command_fail(command, error);
+    fprintf(stderr, "The token of %s. It is shown this once:\n", command->argument);
+    puts(text);
+    return EXIT_SUCCESS;
 }
 
 /* ---- What there is ---- */
@@ -146,7 +142,6 @@ static int revoke_device(struct store *store, const struct command *command)
         command_refuse(command, "no phone is paired as %s", command->argument);
         return EXIT_FAILURE;
     }
-    command_ring(command);
     printf("The phone %s is revoked.\n", command->argument);
     return EXIT_SUCCESS;
 }

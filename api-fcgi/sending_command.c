@@ -62,10 +62,7 @@ static int pause_sending(struct store *store, const struct command *command)
 
 static int resume_sending(struct store *store, const struct command *command)
 {
-    int status = set(store, command, false);
-    if (status == EXIT_SUCCESS)
-        command_ring(command);
-    return status;
+    return set(store, command, false);
 }
 
 static const struct command_action actions[] = {
