@@ -17,7 +17,6 @@ enum {
     SPOKE_MS = 10000,       /* likewise, when only last_seen_at changes */
     GIVE_UP_MS = 60000,     /* between two searches for silent messages */
     NOT_READING_MS = 10000, /* without taking a frame, while many wait */
-    DISMISS_MS = 1500,      /* between two searches for phones to be sent away: every second tick */
     COUNT_STUCK_MS = 60000, /* between two counts of messages that are stuck */
     MOST_ENTRIES = 1000,    /* of a journal */
     CLOCK_STEP_MS = 60000,  /* of the wall clock: then ages cannot be trusted for a while */
@@ -471,10 +470,8 @@ void broker_tick(struct broker *broker, int64_t now_ms, int64_t wall_ms)
     }
     if (broker->revoke_wanted)
         broker_find_revoked(broker, now_ms);
-    if (now_ms >= broker->dismiss_at_ms) {
-        broker->dismiss_at_ms = now_ms + DISMISS_MS;
-        broker_find_dismissed(broker);
-    }
+    if (now_ms >= broker->dismiss_at_ms)
+        broker_find_dismissed(broker, now_ms);
     broker_hand_over(broker, now_ms);
 }
 

@@ -124,7 +124,7 @@ void broker_find_revoked(struct broker *broker, int64_t now_ms)
         return;
     broker->revoke_at_ms = now_ms + REVOKE_MS;
     search_revoked(broker);
-    broker_find_dismissed(broker);
+    broker_find_dismissed(broker, now_ms);
 }
 
 void broker_find_revoked_done(struct broker *broker, struct job *job, int64_t now_ms)

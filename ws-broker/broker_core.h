@@ -34,8 +34,8 @@ struct broker {
     int64_t revoke_at_ms;    /* not before */
     int64_t revoke_after;    /* where it goes on */
     bool revoke_wanted;      /* somebody rang while it was too early */
-    int64_t dismiss_at_ms;   /* not before */
-    bool dismissing;         /* a search for phones to be sent away is at the store */
+    int64_t dismiss_at_ms;   /* the next search for phones to be sent away, if nobody rings */
+    bool dismissing;         /* one is at the store */
 
     struct job *retries;
     unsigned jobs; /* at the store or among the retries */
@@ -107,7 +107,7 @@ double broker_chance(struct broker *broker);
 /* ---- broker_tokens.c: phones whose token has ended ---- */
 
 /* Asks the store for them, and sends them away: when the doorbell rings, and every two seconds. */
-void broker_find_dismissed(struct broker *broker);
+void broker_find_dismissed(struct broker *broker, int64_t now_ms);
 void broker_find_dismissed_done(struct broker *broker, struct job *job, int64_t now_ms);
 
 /* ---- broker.c ---- */

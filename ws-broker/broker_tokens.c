@@ -8,6 +8,7 @@
 
 enum {
     MOST_DISMISSED = 256,
+    DISMISS_MS = 1500,          /* between two searches, when nobody rings: every second tick */
     RIVALS_MS = 10 * 60 * 1000, /* takeovers further apart have nothing to do with each other */
     MOST_RIVALS = 3,
 };
@@ -26,8 +27,9 @@ static void search_dismissed(struct broker *broker, const char *after)
     job_submit(broker, job);
 }
 
-void broker_find_dismissed(struct broker *broker)
+void broker_find_dismissed(struct broker *broker, int64_t now_ms)
 {
+    broker->dismiss_at_ms = now_ms + DISMISS_MS;
     if (!broker->dismissing && !broker->draining)
         search_dismissed(broker, "");
 }
