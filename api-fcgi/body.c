@@ -77,3 +77,11 @@ bool body_take(struct http_exchange *exchange, const struct body_field *fields, 
                  "The request was not accepted; `errors` says what to change.");
     return false;
 }
+
+const char *body_text(struct http_exchange *exchange, const char *pointer, const struct json *value)
+{
+    const char *text = json_text(value);
+    if (!text)
+        http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE, "must be a string");
+    return text;
+}

@@ -19,4 +19,8 @@ struct body_field {
 MUST_CHECK bool body_take(struct http_exchange *exchange, const struct body_field *fields,
                           size_t count, const char *what);
 
+/* The text of a member that must be a string; NULL after adding the field error. */
+const char *body_text(struct http_exchange *exchange, const char *pointer,
+                      const struct json *value);
+
 #endif

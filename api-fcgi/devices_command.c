@@ -41,7 +41,8 @@ static int pair(struct store *store, const struct command *command)
     if (!command_number(command, "minutes", 1, PAIRING_MOST_MINUTES, &minutes))
         return COMMAND_EXIT_USAGE;
     strcpy(write.create_pairing.device_id, command->argument);
-    if (!pairing_make(&command->settings, minutes, &write, &pairing, problem))
+    write.create_pairing.expires_at_ms = pairing_end_ms(minutes);
+    if (!pairing_make(&command->settings, &write, &pairing, problem))
         return command_refuse(command, "%s", problem);
     enum error error = store_run(store, &write);
     if (error != ERROR_NONE)

@@ -66,7 +66,6 @@ struct http_exchange {
     void (*step_aside)(struct http_exchange *exchange);
     struct message message; /* what the write is about */
 
-    int64_t pairing_minutes;      /* that a code shall last */
     char token[SECRET_TEXT_SIZE]; /* of a phone that pairs, until it is answered */
 };
 

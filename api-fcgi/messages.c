@@ -32,10 +32,10 @@ static void check_destination(struct http_exchange *exchange, const char *pointe
 static void take_phone_number(struct http_exchange *exchange, const char *pointer,
                               const struct json *value)
 {
-    const char *text = json_text(value), *reason;
+    const char *text = body_text(exchange, pointer, value), *reason;
     if (!text)
-        http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE, "must be a string");
-    else if (!phone_number_normalise(text, exchange->message.phone_number, &reason))
+        return;
+    if (!phone_number_normalise(text, exchange->message.phone_number, &reason))
         http_add_field_error(exchange, pointer, ERROR_INVALID_PHONE_NUMBER, "%s", reason);
     else
         check_destination(exchange, pointer);
@@ -51,11 +51,9 @@ static int64_t most_segments(const struct settings *settings)
 static void take_text(struct http_exchange *exchange, const char *pointer, const struct json *value)
 {
     struct message *message = &exchange->message;
-    const char *text = json_text(value);
-    if (!text) {
-        http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE, "must be a string");
+    const char *text = body_text(exchange, pointer, value);
+    if (!text)
         return;
-    }
     struct sms_segments count = sms_segments_count(text);
     int64_t most = most_segments(exchange->api->settings);
     if (count.segments == 0) {

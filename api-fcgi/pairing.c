@@ -33,12 +33,15 @@ static bool write_uri(const char *fingerprint, struct pairing *pairing)
     return good;
 }
 
-bool pairing_make(const struct settings *settings, int64_t minutes, struct store_write *write,
+int64_t pairing_end_ms(int64_t minutes)
+{
+    return clock_wall_ms() + minutes * 60 * 1000;
+}
+
+bool pairing_make(const struct settings *settings, struct store_write *write,
                   struct pairing *pairing, char problem[SETTINGS_PROBLEM_SIZE])
 {
     char fingerprint[CERTIFICATE_FINGERPRINT_SIZE];
-    write->verb = STORE_CREATE_PAIRING;
-    write->create_pairing.expires_at_ms = clock_wall_ms() + minutes * 60 * 1000;
     if (!public_url(settings, pairing->url, problem) ||
         !certificate_fingerprint(settings->tls_ca, fingerprint, problem))
         return false;
@@ -49,24 +52,13 @@ bool pairing_make(const struct settings *settings, int64_t minutes, struct store
 
 /* ---- POST /api/pairings: an operator wants a phone ---- */
 
-static bool take_text(struct http_exchange *exchange, const char *pointer, const struct json *value,
-                      const char **text)
-{
-    *text = json_text(value);
-    if (!*text)
-        http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE, "must be a string");
-    return *text;
-}
-
 static void take_id(struct http_exchange *exchange, const char *pointer, const struct json *value,
                     char device_id[DEVICE_ID_SIZE])
 {
-    const char *text;
-    if (!take_text(exchange, pointer, value, &text))
-        return;
-    if (device_id_valid(text))
+    const char *text = body_text(exchange, pointer, value);
+    if (text && device_id_valid(text))
         strcpy(device_id, text);
-    else
+    else if (text)
         http_add_field_error(exchange, pointer, ERROR_INVALID_VALUE,
                              "must be 1 to 64 letters, digits, _ and -");
 }
@@ -87,7 +79,7 @@ static void take_minutes(struct http_exchange *exchange, const char *pointer,
         http_add_field_error(exchange, pointer, ERROR_OUT_OF_RANGE, "must be from 1 to %d",
                              PAIRING_MOST_MINUTES);
     else
-        exchange->pairing_minutes = minutes;
+        exchange->write.create_pairing.expires_at_ms = pairing_end_ms(minutes);
 }
 
 static void answer_created(struct http_exchange *exchange)
@@ -112,11 +104,13 @@ enum http_outcome handle_create_pairing(struct http_exchange *exchange)
     struct buffer qr_code;
     char problem[SETTINGS_PROBLEM_SIZE];
     struct store_write *write = &exchange->write;
-    *write = (struct store_write){.verb = STORE_CREATE_PAIRING};
-    exchange->pairing_minutes = PAIRING_MINUTES;
+    *write = (struct store_write){
+        .verb = STORE_CREATE_PAIRING,
+        .create_pairing.expires_at_ms = pairing_end_ms(PAIRING_MINUTES),
+    };
     if (!body_take(exchange, fields, ARRAY_LENGTH(fields), "a pairing"))
         return HTTP_ANSWERED;
-    if (!pairing_make(exchange->api->settings, exchange->pairing_minutes, write, &pairing, problem))
+    if (!pairing_make(exchange->api->settings, write, &pairing, problem))
         return http_problem(exchange, ERROR_NOT_CONFIGURED, "No code was made: %s.", problem);
     buffer_init(&qr_code, 64 * 1024);
     if (!qr_code_write_svg(&qr_code, pairing.uri)) {
@@ -142,9 +136,8 @@ enum http_outcome handle_create_pairing(struct http_exchange *exchange)
 
 static void take_code(struct http_exchange *exchange, const char *pointer, const struct json *value)
 {
-    const char *text;
-    if (take_text(exchange, pointer, value, &text) &&
-        !pairing_code_hash(text, exchange->write.pair.code_hash))
+    const char *text = body_text(exchange, pointer, value);
+    if (text && !pairing_code_hash(text, exchange->write.pair.code_hash))
         http_add_field_error(exchange, pointer, ERROR_INVALID_VALUE,
                              "must be four groups of four letters and digits");
 }

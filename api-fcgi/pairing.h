@@ -17,13 +17,15 @@ struct pairing {
     char uri[PAIRING_URI_SIZE];
 };
 
+/* When a code ends that lasts for so many minutes from now: wall. */
+int64_t pairing_end_ms(int64_t minutes);
+
 /*
- * Makes a code and fills in STORE_CREATE_PAIRING, but for the device id. The URI is the content of the QR
+ * Makes a code, and fills its hash in for STORE_CREATE_PAIRING. The URI is the content of the QR
  * code: sms-gateway://pair?url=…&code=…, and &ca=… with the fingerprint of the gateway's own CA where it
  * has one. On false `problem` says in one sentence what to set.
  */
-MUST_CHECK bool pairing_make(const struct settings *settings, int64_t minutes,
-                             struct store_write *write, struct pairing *pairing,
-                             char problem[SETTINGS_PROBLEM_SIZE]);
+MUST_CHECK bool pairing_make(const struct settings *settings, struct store_write *write,
+                             struct pairing *pairing, char problem[SETTINGS_PROBLEM_SIZE]);
 
 #endif
