@@ -20,14 +20,16 @@ static bool read_all(struct tokens *tokens, FILE *file, const char *path)
     size_t capacity = 0;
     while (fgets(line, sizeof(line), file)) {
         if (tokens->count == capacity) {
-            struct token *more = must_allocate(MAX(2 * capacity, 16), sizeof(*more));
-            if (capacity > 0)
-                memcpy(more, tokens->items, capacity * sizeof(*more));
-            free(tokens->items);
-            tokens->items = more;
             capacity = MAX(2 * capacity, 16);
+            struct token *more = reallocarray(tokens->items, capacity, sizeof(*more));
+            if (!more) {
+                fputs("phone-sim: out of memory\n", stderr);
+                return false;
+            }
+            tokens->items = more;
         }
         struct token *token = &tokens->items[tokens->count++];
+        *token = (struct token){0};
         char *space = strchr(line, ' ');
         size_t id_length = space ? (size_t)(space - line) : 0;
         size_t text_length = space ? strcspn(space + 1, "\r\n ") : 0;
