@@ -11,9 +11,10 @@ static const char *const status_names[MESSAGE_STATUS_COUNT] = {
     [MESSAGE_CANCELLED] = "cancelled", [MESSAGE_UNKNOWN] = "unknown",
 };
 
-#define API    (1u << MESSAGE_ACTOR_API)
-#define BROKER (1u << MESSAGE_ACTOR_BROKER)
-#define PHONE  (1u << MESSAGE_ACTOR_PHONE)
+#define API      (1u << MESSAGE_ACTOR_API)
+#define BROKER   (1u << MESSAGE_ACTOR_BROKER)
+#define PHONE    (1u << MESSAGE_ACTOR_PHONE)
+#define OPERATOR (1u << MESSAGE_ACTOR_OPERATOR)
 
 #define CURRENT (MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT)
 #define OFFERED (CURRENT | MESSAGE_OF_JOURNAL | MESSAGE_OF_SESSION)
@@ -56,9 +57,12 @@ static const struct {
     {MESSAGE_SENT, MESSAGE_DELIVERED, PHONE, CURRENT},
     {MESSAGE_SENT, MESSAGE_FAILED, PHONE, CURRENT}, /* the network's negative delivery report */
 
-    /* Silence, another journal, a crash at the worst moment. */
-    {MESSAGE_ACCEPTED, MESSAGE_UNKNOWN, BROKER | PHONE, CURRENT},
-    {MESSAGE_SENDING, MESSAGE_UNKNOWN, BROKER | PHONE, CURRENT},
+    /* Silence, another journal, a crash at the worst moment; a restored backup, which does not know what
+       has been sent since. */
+    {MESSAGE_QUEUED, MESSAGE_UNKNOWN, OPERATOR, 0},
+    {MESSAGE_DISPATCHED, MESSAGE_UNKNOWN, OPERATOR, 0},
+    {MESSAGE_ACCEPTED, MESSAGE_UNKNOWN, BROKER | PHONE | OPERATOR, CURRENT},
+    {MESSAGE_SENDING, MESSAGE_UNKNOWN, BROKER | PHONE | OPERATOR, CURRENT},
 
     /* Late evidence is never dropped. */
     {MESSAGE_UNKNOWN, MESSAGE_SENT, PHONE, CURRENT},

@@ -33,6 +33,7 @@ enum message_actor {
     MESSAGE_ACTOR_API,
     MESSAGE_ACTOR_BROKER,
     MESSAGE_ACTOR_PHONE, /* by a report about a message it holds */
+    MESSAGE_ACTOR_OPERATOR,
     MESSAGE_ACTOR_COUNT
 };
 

@@ -2,13 +2,14 @@
 #include "../../common/message.h"
 #include "unit.h"
 
-/* Rows: from; columns: to; in the order of the enum. A api, B broker, P phone, - nobody. */
+/* Rows: from; columns: to; in the order of the enum. A api, B broker, P phone, O operator,
+   - nobody. */
 static const char *const expected[MESSAGE_STATUS_COUNT][MESSAGE_STATUS_COUNT] = {
     /*               queued disp. acc.  send. sent  deliv. failed exp.  canc.  unknown */
-    /* queued     */ {"-", "B", "B", "-", "-", "-", "B", "B", "AB", "-"},
-    /* dispatched */ {"B", "-", "B", "-", "-", "-", "-", "B", "AB", "-"},
-    /* accepted   */ {"BP", "-", "-", "P", "P", "P", "P", "P", "P", "BP"},
-    /* sending    */ {"P", "-", "-", "-", "P", "P", "P", "-", "-", "BP"},
+    /* queued     */ {"-", "B", "B", "-", "-", "-", "B", "B", "AB", "O"},
+    /* dispatched */ {"B", "-", "B", "-", "-", "-", "-", "B", "AB", "O"},
+    /* accepted   */ {"BP", "-", "-", "P", "P", "P", "P", "P", "P", "BPO"},
+    /* sending    */ {"P", "-", "-", "-", "P", "P", "P", "-", "-", "BPO"},
     /* sent       */ {"-", "-", "-", "-", "-", "P", "P", "-", "-", "-"},
     /* delivered  */ {"-", "-", "-", "-", "-", "-", "-", "-", "-", "-"},
     /* failed     */ {"-", "-", "-", "-", "P", "P", "-", "-", "-", "-"},
@@ -19,7 +20,7 @@ static const char *const expected[MESSAGE_STATUS_COUNT][MESSAGE_STATUS_COUNT] = 
 
 static void every_pair_is_as_written(void **state)
 {
-    static const char letters[MESSAGE_ACTOR_COUNT] = {'A', 'B', 'P'};
+    static const char letters[MESSAGE_ACTOR_COUNT] = {'A', 'B', 'P', 'O'};
     (void)state;
     for (int from = 0; from < MESSAGE_STATUS_COUNT; from++) {
         for (int to = 0; to < MESSAGE_STATUS_COUNT; to++) {

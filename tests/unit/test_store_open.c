@@ -38,7 +38,7 @@ static void a_new_database_has_our_marks(void **state)
 {
     struct store_fixture *fixture = *state;
     struct stat status;
-    assert_int_equal(number_of(fixture, "SELECT user_version FROM pragma_user_version"), 6);
+    assert_int_equal(number_of(fixture, "SELECT user_version FROM pragma_user_version"), 7);
     assert_int_equal(number_of(fixture, "SELECT application_id FROM pragma_application_id"),
                      0x534d5347);
     assert_int_equal(number_of(fixture, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
@@ -149,7 +149,7 @@ static void several_that_start_at_once_make_one_database(void **state)
     }
     struct store_fixture shared = {.reader = NULL};
     strcpy(shared.path, path);
-    assert_int_equal(number_of(&shared, "SELECT user_version FROM pragma_user_version"), 6);
+    assert_int_equal(number_of(&shared, "SELECT user_version FROM pragma_user_version"), 7);
 }
 
 /* ---- Statements ---- */
