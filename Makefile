@@ -68,9 +68,10 @@ BENCH_PROGRAMS := $(addprefix build/bench/,bench-load bench-constant bench-echo 
 # What tests preload into the programs of the release build.
 PRELOADS := $(patsubst tests/torture/preload/%.c,build/tests/%.so,$(wildcard tests/torture/preload/*.c))
 
-.PHONY: all programs site run dev lan-certificate test test-programs torture preloads simulate model fuzz \
-        fuzz-programs bench bench-quick bench-programs lint format dependencies test-dependencies fuzz-dependencies \
-        bench-dependencies lint-dependencies clean help
+.PHONY: all programs site run dev lan-certificate deb test test-programs test-deploy torture preloads \
+        simulate model fuzz fuzz-programs bench bench-quick bench-programs lint format clean help \
+        dependencies deb-dependencies test-dependencies deploy-dependencies fuzz-dependencies \
+        bench-dependencies lint-dependencies
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -158,6 +159,10 @@ $(GEN)/migrations.h: $(sort $(wildcard common/store/sql/*.sql))
 	   for file in $^; do sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/    "&\\n"/' $$file; echo '    ,'; done; \
 	   echo '};'; } > $@
 
+# The newest schema, for who must know it without opening a database.
+$(GEN)/schema-version: $(GEN)/migrations.h
+	@ls common/store/sql/*.sql | wc -l >$@
+
 # ---- The documentation pages, which nginx serves ----
 
 SITE := build/site
@@ -205,6 +210,12 @@ lan-certificate: dependencies
 	@deploy/lan-certificate.sh $(NAMES)
 dependencies:
 	@deploy/dependencies.sh run
+
+# The Debian package, into build/deb.
+deb: deb-dependencies site
+	@deploy/deb.sh $(VERSION)
+deb-dependencies:
+	@deploy/dependencies.sh deb
 
 # PYTEST="-k name" runs some, PYTEST=-x stops at the first failure. What failing tests wrote is kept.
 PYTEST ?= -q
@@ -285,6 +296,7 @@ help:
 	@echo 'make model    searches the model of the device protocol, with two faults at any instants'
 	@echo 'make torture  an hour of faults and kill -9 under load (TORTURE_SECONDS=3600)'
 	@echo 'make all      builds the programs and the documentation pages into build/'
+	@echo 'make deb      builds the Debian package into build/deb/, which deploy/install.sh installs'
 	@echo 'make fuzz     feeds the parsers and the broker core random input; FUZZ_SECONDS=60 for each'
 	@echo 'make bench    measures this machine for an hour; make bench-quick for two minutes'
 	@echo 'make lint     checks the format and runs the static analyser'

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing: dependencies.sh run|test|fuzz|bench|lint
+# Installs the Debian packages that are missing: dependencies.sh run|test|deb|deploy|fuzz|bench|lint
 # Says what it does, and asks for root only through sudo.
 set -euo pipefail
 
@@ -10,6 +10,8 @@ test_packages=("${run_packages[@]}" libcmocka-dev fiu-utils faketime spin chromi
     strace systemd
     python3-pytest python3-pytest-xdist python3-requests python3-websockets python3-jsonschema
     python3-selenium zbar-tools)
+deb_packages=("${run_packages[@]}" debhelper dpkg-dev lintian)
+deploy_packages=("${deb_packages[@]}" debootstrap systemd-container python3-pytest)
 fuzz_packages=("${run_packages[@]}" clang libclang-rt-14-dev)
 bench_packages=("${run_packages[@]}" python3-requests python3-jsonschema python3-matplotlib)
 lint_packages=(clang clang-format shellcheck)
@@ -17,11 +19,13 @@ lint_packages=(clang clang-format shellcheck)
 case "${1:-}" in
 run) wanted=("${run_packages[@]}") ;;
 test) wanted=("${test_packages[@]}") ;;
+deb) wanted=("${deb_packages[@]}") ;;
+deploy) wanted=("${deploy_packages[@]}") ;;
 fuzz) wanted=("${fuzz_packages[@]}") ;;
 bench) wanted=("${bench_packages[@]}") ;;
 lint) wanted=("${lint_packages[@]}") ;;
 *)
-    echo "usage: $0 run|test|fuzz|bench|lint" >&2
+    echo "usage: $0 run|test|deb|deploy|fuzz|bench|lint" >&2
     exit 2
     ;;
 esac
