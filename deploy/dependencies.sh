@@ -44,35 +44,6 @@ if [ "$1" != lint ] && ! command -v npm >/dev/null; then
 fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 
-as_root=()
-if [ "$(id -u)" -ne 0 ]; then
-    as_root=(sudo)
-    if ! command -v sudo >/dev/null; then
-        echo "These packages are missing, and there is no sudo to install them with. As root, run:" >&2
-        echo "  apt-get update && apt-get install --no-install-recommends ${missing[*]}" >&2
-        exit 1
-    fi
-fi
-echo "Installing with apt-get${as_root[0]:+, as root through sudo}: ${missing[*]}"
-
-# Debian starts nginx on port 80 as soon as it is installed. Nobody asked for that.
-guard=/usr/sbin/policy-rc.d
-guarded=no
-if [[ " ${missing[*]} " == *" nginx "* ]] && [ ! -e "$guard" ]; then
-    guarded=yes
-    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$guard" >/dev/null
-    "${as_root[@]}" chmod 755 "$guard"
-fi
-unguard() {
-    [ "$guarded" = no ] || "${as_root[@]}" rm -f "$guard"
-}
-trap unguard EXIT
-
-"${as_root[@]}" apt-get update -q
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -q --no-install-recommends "${missing[@]}"
-if [ "$guarded" = yes ] && command -v systemctl >/dev/null; then
-    "${as_root[@]}" systemctl disable --quiet nginx.service || true
-    echo "The service nginx.service of Debian was not started and is disabled;" \
-        "the gateway runs an nginx of its own."
-fi
+# shellcheck source=deploy/apt.sh
+. "$(dirname "$0")/apt.sh"
+apt_install "${missing[@]}"

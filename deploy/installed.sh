@@ -47,11 +47,76 @@ read_settings() {
     eval "$lines" # NAME=value or NAME='value'; no value has a quote
 }
 
+# A command as another user, in the same process.
+as_user() {
+    local user=$1
+    shift
+    setpriv --reuid="$user" --regid="$user" --init-groups --inh-caps=-all -- "$@"
+}
+
 # The operator's tool, as the user whose files it writes.
 gateway() {
-    runuser -u sms-gateway -- /usr/bin/sms-gateway "$@"
+    as_user sms-gateway /usr/bin/sms-gateway "$@"
 }
 
 installed_version() {
     dpkg-query -W -f='${Version}' sms-gateway 2>/dev/null || true
+}
+
+# As root, with the settings read. Where this machine itself asks without a certificate: with TLS plain HTTP
+# is on 127.0.0.1 alone.
+local_url() {
+    local address=$LISTEN_ADDRESS
+    case "$address" in
+    0.0.0.0 | \* | :: | \[::\]) address=127.0.0.1 ;;
+    esac
+    [ -z "$TLS_CERTIFICATE" ] || address=127.0.0.1
+    [[ $address != *:* || $address == \[* ]] || address="[$address]"
+    echo "http://$address:$HTTP_PORT"
+}
+
+# Until `end` (of SECONDS), every tenth of a second.
+wait_until() {
+    local end=$1
+    shift
+    until "$@"; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.1
+    done
+}
+
+is_ready() {
+    curl -fs -o /dev/null --max-time 5 "$(local_url)/readyz"
+}
+
+all_active() {
+    systemctl is-active --quiet "${all_units[@]}"
+}
+
+show_log() {
+    echo "What the gateway said last (journalctl -u 'sms-gateway-*' shows all):" >&2
+    journalctl --no-pager --quiet --output=cat --lines=15 --unit='sms-gateway-*' >&2 || true
+}
+
+some_start() {
+    systemctl show --property=ActiveState "${program_units[@]}" | grep -q '=activating$'
+}
+
+have_started() {
+    all_active || ! some_start
+}
+
+# A program that changes a large database before it serves has the time its unit gives it.
+wait_for_start() {
+    wait_until $((SECONDS + 900)) have_started &&
+        wait_until $((SECONDS + 30)) all_active &&
+        wait_until $((SECONDS + 30)) is_ready
+}
+
+# Keeps the file of a package, so that there is a way back to it.
+keep_package() {
+    local name
+    name=sms-gateway_$(dpkg-deb --field "$1" Version)_$(dpkg-deb --field "$1" Architecture).deb
+    install -d -m 755 "$package_folder"
+    [ "$(realpath "$1")" = "$package_folder/$name" ] || install -m 644 "$1" "$package_folder/$name"
 }
