@@ -30,7 +30,7 @@ apt_install() (
 
     "${as_root[@]}" apt-get update -q || echo "apt-get update failed; what is known already must do." >&2
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -q --no-install-recommends "$@" || exit 1
+        apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "$@" || exit 1
     if [ "$guarded" = yes ] && [ -x /usr/sbin/nginx ] && command -v systemctl >/dev/null; then
         "${as_root[@]}" systemctl disable --quiet nginx.service || true
         echo "The service nginx.service of Debian was not started and is disabled;" \

@@ -245,7 +245,7 @@ start() {
 
 # What a change of leads to a restart.
 settings_state() {
-    cat "$settings_file" "$tls_folder/server.crt" 2>/dev/null | sha256sum
+    { cat "$settings_file" "$tls_folder/server.crt" 2>/dev/null || true; } | sha256sum
 }
 
 create_first_key() {
