@@ -41,6 +41,7 @@ LDLIBS := -lsqlite3 -lcjson -luuid -lcrypto -lm -lpthread
 COMMON := $(wildcard common/*.c common/store/*.c)
 API := $(wildcard api-fcgi/*.c)
 BROKER := $(wildcard ws-broker/*.c)
+CLI := $(wildcard deploy/cli/*.c)
 PHONE_SIM := $(wildcard tests/phone-sim/*.c)
 # The phone itself: no sockets, no files, no clock.
 PHONE := $(addprefix tests/phone-sim/,assured.c frame.c id_set.c journal.c modem.c phone.c \
@@ -49,9 +50,9 @@ SIMULATION := $(wildcard tests/simulation/*.c)
 BENCH_LOAD := $(wildcard tests/bench/load/*.c)
 UNIT_TESTS := $(wildcard tests/unit/test_*.c)
 FUZZ_TARGETS := $(wildcard tests/fuzz/fuzz_*.c)
-SOURCES := $(COMMON) $(API) $(BROKER) $(PHONE_SIM) $(SIMULATION)
+SOURCES := $(COMMON) $(API) $(BROKER) $(CLI) $(PHONE_SIM) $(SIMULATION)
 C_FILES = $(SOURCES) $(wildcard tests/unit/*.[ch] tests/fuzz/*.[ch] common/*.h common/store/*.h \
-          api-fcgi/*.h ws-broker/*.h tests/phone-sim/*.h tests/simulation/*.h \
+          api-fcgi/*.h ws-broker/*.h deploy/cli/*.h tests/phone-sim/*.h tests/simulation/*.h \
           tests/torture/preload/*.c tests/bench/*.c tests/bench/*/*.[ch])
 # V=1 shows the commands.
 Q := $(if $(V),,@)
@@ -59,7 +60,7 @@ say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 
 objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
-PROGRAMS := $(addprefix $(OUT)/,api-fcgi ws-broker phone-sim)
+PROGRAMS := $(addprefix $(OUT)/,api-fcgi ws-broker sms-gateway phone-sim)
 TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(UNIT_TESTS)) \
                  $(if $(filter thread,$(SANITIZE)),,$(OUT)/simulation)
 FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(OUT)/tests/%,$(FUZZ_TARGETS))
@@ -88,6 +89,9 @@ $(OUT)/api-fcgi: $(call objects,$(API)) $(OUT)/libcommon.a
 $(OUT)/ws-broker: $(call objects,$(BROKER)) $(OUT)/libcommon.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lwebsockets -luv $(LDLIBS)
+$(OUT)/sms-gateway: $(call objects,$(CLI)) $(OUT)/libcommon.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lqrencode $(LDLIBS)
 $(OUT)/phone-sim: $(call objects,$(filter-out $(PHONE),$(PHONE_SIM))) $(OUT)/libphone.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lwebsockets -lcurl $(LDLIBS)

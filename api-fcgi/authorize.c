@@ -62,7 +62,7 @@ static enum error check_key(const struct http_exchange *exchange, const char *to
     enum error error = find_key(exchange, token, key, &found);
     if (error != ERROR_NONE)
         return error;
-    *detail = "This gateway has no such key; `api-fcgi keys list` shows those it has.";
+    *detail = "This gateway has no such key; `sms-gateway keys list` shows those it has.";
     if (!found)
         return ERROR_API_KEY_INVALID;
     *detail = "It was revoked; use another.";

@@ -4,9 +4,6 @@
 
 #include "http.h"
 
-/* So long a revoked key may still be taken for one that stands. */
-enum { API_KEY_REMEMBERED_MS = 500 };
-
 /*
  * Holds a request to its API key: it must stand and have `scope` (of enum api_scope). Sets what else
  * the key allows in `exchange->scopes`, and counts the request. False when it has answered why not: 401,

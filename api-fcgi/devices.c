@@ -1,6 +1,6 @@
 /* GET /api/devices */
+#include "../common/view.h"
 #include "handlers.h"
-#include "view.h"
 
 enum http_outcome handle_list_devices(struct http_exchange *exchange)
 {

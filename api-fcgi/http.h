@@ -124,7 +124,4 @@ enum http_outcome http_park(struct http_exchange *exchange,
 bool http_next_parameter(const char **query, char *name, size_t name_size, char *value,
                          size_t value_size, bool *good);
 
-/* Appends name=value, escaped, with "?" or "&" before it. */
-void http_append_parameter(struct buffer *url, const char *name, const char *value);
-
 #endif

@@ -6,7 +6,6 @@
 #include "../common/program.h"
 #include "../common/public_url.h"
 #include "api.h"
-#include "command.h"
 #include "fcgi_server.h"
 #include "router.h"
 
@@ -79,10 +78,6 @@ static void prepare_api(const struct settings *settings)
 
 int main(int argc, char **argv)
 {
-    int status;
-    if (command_main(argc, argv, &status))
-        return status;
-
     struct settings settings;
     program_start(argc, argv, "api-fcgi", "answers the REST API of the SMS gateway, behind nginx",
                   &settings);

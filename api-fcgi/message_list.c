@@ -1,10 +1,11 @@
 /* GET /api/sms: filters, pages, and the links between pages. */
 #include "../common/clock.h"
 #include "../common/json_write.h"
+#include "../common/url.h"
 #include "../common/utf8.h"
+#include "../common/view.h"
 #include "api.h"
 #include "handlers.h"
-#include "view.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -204,7 +205,7 @@ static void begin_link(struct buffer *url, const struct values *values)
     buffer_append_text(url, "/api/sms");
     for (size_t i = 0; i < ARRAY_LENGTH(parameters); i++) {
         if (values->present[i] && parameters[i].is_filter)
-            http_append_parameter(url, parameters[i].name, values->text[i]);
+            url_append_parameter(url, parameters[i].name, values->text[i]);
     }
 }
 
@@ -213,7 +214,7 @@ static void link_to_offset(struct buffer *url, const struct values *values, int6
     char text[24];
     snprintf(text, sizeof(text), "%lld", (long long)offset);
     begin_link(url, values);
-    http_append_parameter(url, "offset", text);
+    url_append_parameter(url, "offset", text);
 }
 
 static void link_to_cursor(struct buffer *url, const struct values *values, const char *prefix,
@@ -223,7 +224,7 @@ static void link_to_cursor(struct buffer *url, const struct values *values, cons
     message_id_format(id, id_text);
     snprintf(text, sizeof(text), "%s%s", prefix, id_text);
     begin_link(url, values);
-    http_append_parameter(url, "cursor", text);
+    url_append_parameter(url, "cursor", text);
 }
 
 /* `next` goes on as the client began: by offset if it gave one, else by cursor. */

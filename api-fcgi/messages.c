@@ -2,10 +2,10 @@
 #include "../common/clock.h"
 #include "../common/fail_point.h"
 #include "../common/log.h"
+#include "../common/view.h"
 #include "api.h"
 #include "body.h"
 #include "handlers.h"
-#include "view.h"
 
 #include <string.h>
 
@@ -108,9 +108,10 @@ static void refuse_message(struct http_exchange *exchange, enum error error)
         break;
     case ERROR_SENDING_PAUSED:
         exchange->retry_after_s = LATER_SECONDS;
-        http_problem(exchange, error,
-                     "Its operator resumes it with `api-fcgi sending resume`; `sending status` says"
-                     " why it is paused.");
+        http_problem(
+            exchange, error,
+            "Its operator resumes it with `sms-gateway sending resume`; `sending status` says"
+            " why it is paused.");
         break;
     case ERROR_QUEUE_FULL:
         exchange->retry_after_s = LATER_SECONDS;

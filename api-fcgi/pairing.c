@@ -1,54 +1,17 @@
 /* POST /api/pairings, POST /api/pair, DELETE /api/devices/{device_id} */
-#include "pairing.h"
-
-#include "../common/certificate.h"
+#include "../common/pairing.h"
 #include "../common/clock.h"
 #include "../common/json_write.h"
 #include "../common/log.h"
 #include "../common/protocol.h"
+#include "../common/qr_code.h"
 #include "api.h"
 #include "body.h"
 #include "handlers.h"
 #include "http.h"
-#include "qr_code.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* ---- Making a code ---- */
-
-static bool write_uri(const char *fingerprint, struct pairing *pairing)
-{
-    struct buffer uri;
-    buffer_init(&uri, sizeof(pairing->uri) - 1);
-    buffer_append_text(&uri, "sms-gateway://pair");
-    http_append_parameter(&uri, "url", pairing->url);
-    http_append_parameter(&uri, "code", pairing->code);
-    if (*fingerprint)
-        http_append_parameter(&uri, "ca", fingerprint);
-    bool good = !uri.failed;
-    if (good)
-        snprintf(pairing->uri, sizeof(pairing->uri), "%s", uri.data);
-    buffer_fini(&uri);
-    return good;
-}
-
-int64_t pairing_end_ms(int64_t minutes)
-{
-    return clock_wall_ms() + minutes * 60 * 1000;
-}
-
-bool pairing_make(const struct settings *settings, struct store_write *write,
-                  struct pairing *pairing, char problem[SETTINGS_PROBLEM_SIZE])
-{
-    char fingerprint[CERTIFICATE_FINGERPRINT_SIZE];
-    if (!public_url(settings, pairing->url, problem) ||
-        !certificate_fingerprint(settings->tls_ca, fingerprint, problem))
-        return false;
-    snprintf(problem, SETTINGS_PROBLEM_SIZE, "there is no memory for a code, or no randomness");
-    return pairing_code_make(pairing->code, write->create_pairing.code_hash) &&
-           write_uri(fingerprint, pairing);
-}
 
 /* ---- POST /api/pairings: an operator wants a phone ---- */
 
@@ -110,7 +73,7 @@ enum http_outcome handle_create_pairing(struct http_exchange *exchange)
     };
     if (!body_take(exchange, fields, ARRAY_LENGTH(fields), "a pairing"))
         return HTTP_ANSWERED;
-    if (!pairing_make(exchange->api->settings, write, &pairing, problem))
+    if (!pairing_make(exchange->api->settings, &pairing, write->create_pairing.code_hash, problem))
         return http_problem(exchange, ERROR_NOT_CONFIGURED, "No code was made: %s.", problem);
     buffer_init(&qr_code, 64 * 1024);
     if (!qr_code_write_svg(&qr_code, pairing.uri)) {

@@ -6,7 +6,11 @@
 
 #include "secret.h"
 
-enum { API_KEY_LABEL_SIZE = 65, API_KEY_AS_SET = -1 };
+enum {
+    API_KEY_LABEL_SIZE = 65,
+    API_KEY_AS_SET = -1,
+    API_KEY_REMEMBERED_MS = 500, /* so long a revoked one may still be taken for one that stands */
+};
 
 /* What a key allows, as bits. */
 enum api_scope {

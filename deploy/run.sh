@@ -176,13 +176,13 @@ if [ "$API_KEYS" = off ] && ! is_private; then
 elif [ "$API_KEYS" = required ]; then
     cat <<END
 Each request needs an API key, in the header Authorization: Bearer KEY. This makes one:
-  ${programs#"$PWD"/}/api-fcgi keys create NAME
+  ${programs#"$PWD"/}/sms-gateway keys create NAME
 END
 fi
 if [ "$DEVICE_TOKENS" = required ]; then
     cat <<END
 Each phone needs a token. This pairs one:
-  ${programs#"$PWD"/}/api-fcgi devices pair
+  ${programs#"$PWD"/}/sms-gateway devices pair
 END
 elif ! is_private; then
     echo "WARNING: any phone that reaches $public is given messages (DEVICE_TOKENS=off)."

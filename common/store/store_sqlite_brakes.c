@@ -273,7 +273,7 @@ void sqlite_report_brakes(const struct store_connection *connection)
 {
     if (connection->brakes.pauses)
         log_error(
-            "sending is paused; `api-fcgi sending resume` ends that",
+            "sending is paused; `sms-gateway sending resume` ends that",
             LOG_TEXT("reason", burst_reason),
             LOG_NUMBER("pause_after_messages", connection->brakes.limits.pause_after_messages));
 }

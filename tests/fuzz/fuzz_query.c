@@ -1,5 +1,6 @@
 /* A query string: every parameter fits its place, and those that are good survive being written. */
 #include "../../api-fcgi/http.h"
+#include "../../common/url.h"
 #include "../../common/utf8.h"
 #include "fuzz.h"
 
@@ -23,8 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct buffer url;
         buffer_init(&url, 1024);
         buffer_append_text(&url, "/api/sms");
-        http_append_parameter(&url, "first", "1");
-        http_append_parameter(&url, "second", value); /* names of ours need no escape */
+        url_append_parameter(&url, "first", "1");
+        url_append_parameter(&url, "second", value); /* names of ours need no escape */
         CHECK(!url.failed);
         const char *written = strchr(url.data, '?') + 1;
         CHECK(http_next_parameter(&written, again_name, NAME_SIZE, again_value, VALUE_SIZE,

@@ -158,9 +158,9 @@ class Gateway:
         self.sources = itertools.count(250)
 
     def command(self, *arguments, text=None):
-        """api-fcgi and a command, as an operator runs it; its (status, stdout, stderr). `text` is its
-        standard input."""
-        result = subprocess.run([programs_folder(self.build) / "api-fcgi", *arguments],
+        """sms-gateway, as an operator runs it; its (status, stdout, stderr). `text` is its standard
+        input."""
+        result = subprocess.run([programs_folder(self.build) / "sms-gateway", *arguments],
                                 cwd=self.folder, env=self.environment, capture_output=True,
                                 text=True, timeout=60, check=False, input=text)
         return result.returncode, result.stdout, result.stderr

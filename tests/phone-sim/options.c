@@ -33,14 +33,14 @@ static const struct option_row {
     {"id", "NAME", TEXT(id), OPTIONS_DEFAULT_ID,
      "device id, 1 to 64 of A-Z a-z 0-9 _ -; of several phones NAME-1, NAME-2 and so on"},
     {"pair", "LINK", TEXT(pair), "",
-     "pair one phone first, with the link below the QR code of `api-fcgi devices pair`: it has "
+     "pair one phone first, with the link below the QR code of `sms-gateway devices pair`: it has "
      "the\n"
      "        URL and the CA, and the gateway gives the id, or --id if that is given. The token "
      "is\n"
      "        added to --tokens (by default phone-sim.tokens)"},
     {"tokens", "FILE", TEXT(tokens), "",
      "the phones' device tokens: in each line of FILE a device id and its token, as\n"
-     "        `api-fcgi devices token -` prints them"},
+     "        `sms-gateway devices token -` prints them"},
     {"send-ms", "A[-B]", KIND_RANGE, AT(habits.send_ms), 0, 0, 86400000, "500-1500",
      "milliseconds in which the radio sends one SMS: fixed, or at random from A to B"},
     {"report-ms", "A[-B]", KIND_RANGE, AT(habits.report_ms), 0, 0, 86400000, "500-3000",

@@ -70,7 +70,7 @@ static bool read_link(const char *link, struct link_parts *parts)
         !read_parameter(link, "code", parts->code, sizeof(parts->code)) ||
         !read_parameter(link, "ca", parts->ca, sizeof(parts->ca)) ||
         strncmp(parts->url, "http", 4) != 0 || !*parts->code)
-        return refuse("\"%.200s\" is no link as `api-fcgi devices pair` prints it", link);
+        return refuse("\"%.200s\" is no link as `sms-gateway devices pair` prints it", link);
     return true;
 }
 

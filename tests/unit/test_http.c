@@ -1,5 +1,6 @@
 /* HTTP without FastCGI: query strings, and answers that say what is wrong. */
 #include "../../api-fcgi/http.h"
+#include "../../common/url.h"
 #include "unit.h"
 
 #include <stdlib.h>
@@ -169,7 +170,7 @@ static void parameters_are_appended_to_an_address(void **state)
         buffer_init(&url, 1000);
         if (*cases[i].url)
             buffer_append_text(&url, cases[i].url);
-        http_append_parameter(&url, cases[i].name, cases[i].value);
+        url_append_parameter(&url, cases[i].name, cases[i].value);
         assert_string_equal(url.data, cases[i].expected);
         buffer_fini(&url);
     }
@@ -193,7 +194,7 @@ static void what_is_appended_reads_back(void **state)
     struct buffer url;
     buffer_init(&url, 10000);
     for (size_t i = 0; i < ARRAY_LENGTH(values); i++)
-        http_append_parameter(&url, "name", values[i]);
+        url_append_parameter(&url, "name", values[i]);
     const char *query = strchr(url.data, '?') + 1;
     for (size_t i = 0; i < ARRAY_LENGTH(values); i++) {
         char name[16], value[256];

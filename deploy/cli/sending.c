@@ -1,21 +1,21 @@
-/* api-fcgi sending: pauses sending, resumes it, and says how it stands. */
-#include "../common/clock.h"
-#include "../common/utf8.h"
+/* sms-gateway sending: pauses sending, resumes it, and says how it stands. */
+#include "../../common/clock.h"
+#include "../../common/utf8.h"
 #include "command.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static const char usage[] =
-    "usage: api-fcgi sending status\n"
-    "       api-fcgi sending pause [REASON]\n"
-    "       api-fcgi sending resume\n\n"
+    "usage: sms-gateway sending status\n"
+    "       sms-gateway sending pause [REASON]\n"
+    "       sms-gateway sending resume\n\n"
     "  status   whether it is paused, since when and why\n"
     "  pause    from now on nothing is accepted, and phones are given nothing; what they have\n"
     "           already they send, and what they report is taken\n"
     "  resume   it goes on at once, and what was accepted until now is no burst any more\n"
     "           (PAUSE_AFTER_MESSAGES)\n\n"
-    "  --env-file FILE  as for the program itself\n";
+    "  --env-file FILE  read settings from FILE, which must exist (default: .env)\n";
 
 static int show(struct store *store, const struct command *command)
 {

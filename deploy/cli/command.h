@@ -1,13 +1,13 @@
 /*
  * Commands: what an operator does on the gateway's own machine, beside a gateway that runs or before
- * one ever has: `api-fcgi keys create ...`. A family of them is a table; this reads the command line,
+ * one ever has: `sms-gateway keys create ...`. A family of them is a table; this reads the command line,
  * opens the store and runs the one that was named. Main thread only.
  */
-#ifndef API_COMMAND_H
-#define API_COMMAND_H
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
 
-#include "../common/settings.h"
-#include "../common/store/store.h"
+#include "../../common/settings.h"
+#include "../../common/store/store.h"
 
 enum { COMMAND_MAX_OPTIONS = 8, COMMAND_EXIT_USAGE = 2 };
 
@@ -36,11 +36,8 @@ struct command {
     struct settings settings;
 };
 
-/*
- * Runs argv[1] where it is the name of a family; false where it is none, and the program starts as
- * usual. *status is the exit status: 2 for a wrong use, 1 where the database refuses.
- */
-MUST_CHECK bool command_main(int argc, char **argv, int *status);
+/* Runs the family that argv[1] names. The exit status: 2 for a wrong use, 1 where the database refuses. */
+MUST_CHECK int command_main(int argc, char **argv);
 
 /* The value of an option of the family; NULL when it was not given. */
 const char *command_option(const struct command *command, const char *name);

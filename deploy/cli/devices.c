@@ -1,18 +1,18 @@
-/* api-fcgi devices: pairs phones, lists those that are, and revokes them. */
-#include "../common/clock.h"
+/* sms-gateway devices: pairs phones, lists those that are, and revokes them. */
+#include "../../common/clock.h"
+#include "../../common/pairing.h"
+#include "../../common/qr_code.h"
 #include "command.h"
-#include "pairing.h"
-#include "qr_code.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char usage[] =
-    "usage: api-fcgi devices pair [DEVICE_ID] [--minutes N]\n"
-    "       api-fcgi devices token DEVICE_ID|-\n"
-    "       api-fcgi devices list\n"
-    "       api-fcgi devices revoke DEVICE_ID\n\n"
+    "usage: sms-gateway devices pair [DEVICE_ID] [--minutes N]\n"
+    "       sms-gateway devices token DEVICE_ID|-\n"
+    "       sms-gateway devices list\n"
+    "       sms-gateway devices revoke DEVICE_ID\n\n"
     "  pair     makes a code that pairs one phone, and shows it as text and as a QR code; without\n"
     "           a DEVICE_ID the phone chooses one that nobody has\n"
     "  token    makes a token by hand and prints it, once, for a phone that is set up without a\n"
@@ -22,7 +22,7 @@ static const char usage[] =
     "  list     shows all devices that ever had a token\n"
     "  revoke   ends a phone's token, and its connection within 2 s\n\n"
     "  --minutes N      so long the code can be used (default: 10, at most 60)\n"
-    "  --env-file FILE  as for the program itself\n";
+    "  --env-file FILE  read settings from FILE, which must exist (default: .env)\n";
 
 static int refuse_id(const struct command *command)
 {
@@ -42,7 +42,7 @@ static int pair(struct store *store, const struct command *command)
         return COMMAND_EXIT_USAGE;
     strcpy(write.create_pairing.device_id, command->argument);
     write.create_pairing.expires_at_ms = pairing_end_ms(minutes);
-    if (!pairing_make(&command->settings, &write, &pairing, problem))
+    if (!pairing_make(&command->settings, &pairing, write.create_pairing.code_hash, problem))
         return command_refuse(command, "%s", problem);
     enum error error = store_run(store, &write);
     if (error != ERROR_NONE)
@@ -124,7 +124,7 @@ static int list(struct store *store, const struct command *command)
                device_token_end_name(tokens[i].end), made, tokens[i].id);
     }
     if (error == ERROR_NONE && count == 0)
-        puts("No phone is paired yet; `api-fcgi devices pair` pairs one.");
+        puts("No phone is paired yet; `sms-gateway devices pair` pairs one.");
     free(tokens);
     store_reader_close(reader);
     return error == ERROR_NONE ? EXIT_SUCCESS : command_fail(command, error);

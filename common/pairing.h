@@ -1,9 +1,10 @@
-/* What a phone is told to pair itself: by the command `devices pair` and by POST /api/pairings alike. */
-#ifndef API_PAIRING_H
-#define API_PAIRING_H
+/* What a phone is told to pair itself: by `sms-gateway devices pair` and by POST /api/pairings
+   alike. */
+#ifndef COMMON_PAIRING_H
+#define COMMON_PAIRING_H
 
-#include "../common/public_url.h"
-#include "../common/store/store.h"
+#include "public_url.h"
+#include "secret.h"
 
 enum {
     PAIRING_URI_SIZE = 3 * PUBLIC_URL_SIZE + 256,
@@ -21,11 +22,12 @@ struct pairing {
 int64_t pairing_end_ms(int64_t minutes);
 
 /*
- * Makes a code, and fills its hash in for STORE_CREATE_PAIRING. The URI is the content of the QR
+ * Makes a code, and its hash for STORE_CREATE_PAIRING. The URI is the content of the QR
  * code: sms-gateway://pair?url=…&code=…, and &ca=… with the fingerprint of the gateway's own CA where it
  * has one. On false `problem` says in one sentence what to set.
  */
-MUST_CHECK bool pairing_make(const struct settings *settings, struct store_write *write,
-                             struct pairing *pairing, char problem[SETTINGS_PROBLEM_SIZE]);
+MUST_CHECK bool pairing_make(const struct settings *settings, struct pairing *pairing,
+                             unsigned char code_hash[SECRET_HASH_BYTES],
+                             char problem[SETTINGS_PROBLEM_SIZE]);
 
 #endif

@@ -1,8 +1,8 @@
 /* QR codes (ISO/IEC 18004), for phones to read off a terminal or a page. */
-#ifndef API_QR_CODE_H
-#define API_QR_CODE_H
+#ifndef COMMON_QR_CODE_H
+#define COMMON_QR_CODE_H
 
-#include "../common/buffer.h"
+#include "buffer.h"
 
 /* Appends the code for a terminal: two rows of modules in a line, black on white whatever its colours
    are. False without memory, or when the text is too long for a code. */

@@ -1,7 +1,6 @@
-/* api-fcgi keys: makes, lists and revokes API keys. */
-#include "../common/clock.h"
-#include "../common/utf8.h"
-#include "authorize.h"
+/* sms-gateway keys: makes, lists and revokes API keys. */
+#include "../../common/clock.h"
+#include "../../common/utf8.h"
 #include "command.h"
 
 #include <inttypes.h>
@@ -14,10 +13,10 @@ enum { MAX_DAYS = 3650, MAX_REQUESTS = 1000000, MAX_MESSAGES = 1000000000 };
 static const int64_t day_ms = 86400 * 1000;
 
 static const char usage[] =
-    "usage: api-fcgi keys create LABEL [--scopes LIST] [--days N]\n"
+    "usage: sms-gateway keys create LABEL [--scopes LIST] [--days N]\n"
     "                            [--requests-per-minute N] [--daily-messages N]\n"
-    "       api-fcgi keys list\n"
-    "       api-fcgi keys revoke ID\n\n"
+    "       sms-gateway keys list\n"
+    "       sms-gateway keys revoke ID\n\n"
     "  create   makes a key and prints it, once: only its hash is kept\n"
     "  list     shows all keys by their ids\n"
     "  revoke   ends a key: when the command returns, it opens nothing any more\n\n"
@@ -32,7 +31,7 @@ static const char usage[] =
     "  --requests-per-minute N, --daily-messages N\n"
     "                   limits of its own, 0 for none (default: KEY_REQUESTS_PER_MINUTE and\n"
     "                   KEY_DAILY_MESSAGES, as they are set at any time)\n"
-    "  --env-file FILE  as for the program itself\n";
+    "  --env-file FILE  read settings from FILE, which must exist (default: .env)\n";
 
 static const char default_scopes[] = "send,read,text,devices";
 
@@ -110,7 +109,7 @@ static int list(struct store *store, const struct command *command)
         printf("  %-32s  %s\n", scopes, key->label);
     }
     if (error == ERROR_NONE && count == 0)
-        puts("There is no key yet; `api-fcgi keys create LABEL` makes one.");
+        puts("There is no key yet; `sms-gateway keys create LABEL` makes one.");
     free(keys);
     store_reader_close(reader);
     return error == ERROR_NONE ? EXIT_SUCCESS : command_fail(command, error);
@@ -120,7 +119,8 @@ static int revoke(struct store *store, const struct command *command)
 {
     struct store_write write = {.verb = STORE_REVOKE_KEY};
     if (strlen(command->argument) >= SECRET_ID_SIZE)
-        return command_refuse(command, "an id has 12 characters; `api-fcgi keys list` shows them");
+        return command_refuse(command,
+                              "an id has 12 characters; `sms-gateway keys list` shows them");
     strcpy(write.revoke_key.id, command->argument);
     enum error error = store_run(store, &write);
     if (error != ERROR_NONE)

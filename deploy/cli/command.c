@@ -1,7 +1,7 @@
 #include "command.h"
 
-#include "../common/doorbell.h"
-#include "../common/program.h"
+#include "../../common/doorbell.h"
+#include "../../common/program.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -62,7 +62,7 @@ static bool read_options(int argc, char **argv, struct command *command, const c
 static int refuse_action(const struct command *command)
 {
     const struct command_action *actions = command->family->actions;
-    fprintf(stderr, "api-fcgi %s: takes ", command->family->name);
+    fprintf(stderr, "sms-gateway %s: takes ", command->family->name);
     for (size_t i = 0; actions[i].name; i++)
         fprintf(stderr, "%s%s", i == 0 ? "" : actions[i + 1].name ? ", " : " or ", actions[i].name);
     fputs("; --help explains them\n", stderr);
@@ -125,7 +125,7 @@ int command_refuse(const struct command *command, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    fprintf(stderr, "api-fcgi %s: ", command->family->name);
+    fprintf(stderr, "sms-gateway %s: ", command->family->name);
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
@@ -166,7 +166,7 @@ static int run(int argc, char **argv, struct command *command)
         return status;
     if (!settings_load(&command->settings, env_file ? env_file : ".env", env_file != NULL, problem))
         return command_refuse(command, "%s", problem);
-    program_prepare("api-fcgi", LOG_LEVEL_WARNING, &command->settings);
+    program_prepare("sms-gateway", LOG_LEVEL_WARNING, &command->settings);
 
     struct store *store;
     struct doorbell *doorbell = open_doorbell(&command->settings);
@@ -187,12 +187,29 @@ static int run(int argc, char **argv, struct command *command)
     return status;
 }
 
-bool command_main(int argc, char **argv, int *status)
+static void print_usage(FILE *out)
+{
+    fputs("usage: sms-gateway FAMILY ACTION ...\n\nFAMILY is one of:", out);
+    for (size_t i = 0; i < ARRAY_LENGTH(families); i++)
+        fprintf(out, " %s", families[i]->name);
+    fputs("\n`sms-gateway FAMILY --help` explains one.\n", out);
+}
+
+int command_main(int argc, char **argv)
 {
     static struct command command;
+    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+        print_usage(stdout);
+        return EXIT_SUCCESS;
+    }
+    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+        printf("sms-gateway %s\n", GATEWAY_VERSION);
+        return EXIT_SUCCESS;
+    }
     command.family = argc > 1 ? find_family(argv[1]) : NULL;
-    if (!command.family)
-        return false;
-    *status = run(argc - 1, argv + 1, &command);
-    return true;
+    if (!command.family) {
+        print_usage(stderr);
+        return COMMAND_EXIT_USAGE;
+    }
+    return run(argc - 1, argv + 1, &command);
 }

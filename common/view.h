@@ -1,0 +1,13 @@
+/* How messages and phones look in JSON: in the API's answers and the operator tool's. The schemas are in
+   api-fcgi/openapi.yaml. Any thread. */
+#ifndef COMMON_VIEW_H
+#define COMMON_VIEW_H
+
+#include "device.h"
+#include "json_write.h"
+#include "message.h"
+
+void view_message(struct json_writer *json, const struct message *message, bool with_text);
+void view_device(struct json_writer *json, const struct device *device);
+
+#endif

@@ -1,0 +1,7 @@
+/* sms-gateway: the operator's tool on the gateway's own machine. */
+#include "command.h"
+
+int main(int argc, char **argv)
+{
+    return command_main(argc, argv);
+}
