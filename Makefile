@@ -152,11 +152,15 @@ $(OUT)/obj/%.o: %.c | $(GEN)/migrations.h
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-# The SQL files, as C texts in their order.
-$(GEN)/migrations.h: $(sort $(wildcard common/store/sql/*.sql))
+# The SQL files, as C texts in their order; and those that lead back, by the version they leave.
+SQL_TEXT := sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/    "&\\n"/'
+$(GEN)/migrations.h: $(sort $(wildcard common/store/sql/*.sql common/store/sql/down/*.sql))
 	@mkdir -p $(@D)
 	@{ echo 'static const char *const migrations[] = {'; \
-	   for file in $^; do sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/    "&\\n"/' $$file; echo '    ,'; done; \
+	   for file in $(filter-out common/store/sql/down/%,$^); do $(SQL_TEXT) $$file; echo '    ,'; done; \
+	   echo '};'; echo 'static const char *const ways_back[ARRAY_LENGTH(migrations) + 1] = {'; \
+	   for file in $(filter common/store/sql/down/%,$^); do \
+	       echo "    [$$(basename $$file | sed 's/^0*//; s/_.*//')] ="; $(SQL_TEXT) $$file; echo '    ,'; done; \
 	   echo '};'; } > $@
 
 # The newest schema, for who must know it without opening a database.

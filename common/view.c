@@ -13,7 +13,7 @@ void view_message(struct json_writer *json, const struct message *message, bool 
     json_begin_object(json, NULL);
     json_put_text(json, "message_id", id);
     json_put_text(json, "phone_number", message->phone_number);
-    json_put_text(json, "message", with_text ? message->text : NULL);
+    json_put_text(json, "message", with_text ? or_null(message->text) : NULL);
     json_put_text(json, "status", message_status_name(message->status));
     json_put_text(json, "device_id", or_null(message->device_id));
     json_put_integer(json, "segments", message->segments);

@@ -463,6 +463,7 @@ void broker_tick(struct broker *broker, int64_t now_ms, int64_t wall_ms)
         broker->count_stuck_at_ms = now_ms + COUNT_STUCK_MS;
         count_stuck(broker, wall_ms);
     }
+    broker_purge(broker, now_ms, wall_ms);
     if (now_ms >= broker->sweep_at_ms) {
         broker->sweep_at_ms = now_ms + broker->options.sweep_interval_ms;
         broker->due = true;

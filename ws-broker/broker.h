@@ -32,6 +32,9 @@ struct broker_options {
     int64_t report_timeout_ms;
     int64_t report_horizon_ms;
     int64_t stuck_after_ms;
+    int64_t
+        text_retention_ms; /* after the end of a message its text is kept so long; 0: for ever */
+    int64_t message_retention_ms; /* likewise the message */
     int64_t sweep_interval_ms;
     int64_t lease_ms;
     int64_t drain_timeout_ms;

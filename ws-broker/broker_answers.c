@@ -170,6 +170,9 @@ static bool must_happen(const struct store_write *write)
     case STORE_CREATE_TOKEN:
     case STORE_FIND_DISMISSED:
     case STORE_SET_SENDING:
+    case STORE_REQUEUE:
+    case STORE_ERASE:
+    case STORE_PURGE:
     case STORE_PROBE:
     case STORE_VERB_COUNT:
         break;
@@ -195,6 +198,9 @@ static void job_done(struct broker *broker, struct job *job, int64_t now_ms)
     case STORE_COUNT_STUCK:
         count_stuck_done(&job->write);
         break;
+    case STORE_PURGE:
+        broker_purge_done(broker, &job->write, now_ms);
+        break;
     case STORE_REPORT:
         report_done(broker, job, now_ms);
         break;
@@ -219,6 +225,8 @@ static void job_done(struct broker *broker, struct job *job, int64_t now_ms)
     case STORE_CREATE_TOKEN:
     case STORE_END_TOKEN:
     case STORE_SET_SENDING:
+    case STORE_REQUEUE:
+    case STORE_ERASE:
     case STORE_PROBE:
     case STORE_VERB_COUNT:
         break;

@@ -45,6 +45,7 @@ struct broker {
     int64_t lease_at_ms;
     int64_t give_up_at_ms;
     int64_t count_stuck_at_ms;
+    int64_t purge_at_ms;
     int64_t wall_offset_ms; /* wall minus monotonic time, when last looked */
     int64_t trust_clock_at_ms;
     uint64_t random;
@@ -109,6 +110,12 @@ double broker_chance(struct broker *broker);
 /* Asks the store for them, and sends them away: when the doorbell rings, and every two seconds. */
 void broker_find_dismissed(struct broker *broker, int64_t now_ms);
 void broker_find_dismissed_done(struct broker *broker, struct job *job, int64_t now_ms);
+
+/* ---- broker_retention.c ---- */
+
+/* Has the store remove what is old, where it is time for that. */
+void broker_purge(struct broker *broker, int64_t now_ms, int64_t wall_ms);
+void broker_purge_done(struct broker *broker, const struct store_write *write, int64_t now_ms);
 
 /* ---- broker.c ---- */
 

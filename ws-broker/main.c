@@ -41,6 +41,8 @@ static struct broker_options broker_options(const struct settings *settings, uns
         .report_timeout_ms = settings->report_timeout_s * 1000,
         .report_horizon_ms = settings->report_horizon_hours * 3600 * 1000,
         .stuck_after_ms = settings->stuck_after_minutes * 60 * 1000,
+        .text_retention_ms = settings->text_retention_days * 24 * 3600 * 1000,
+        .message_retention_ms = settings->message_retention_days * 24 * 3600 * 1000,
         .sweep_interval_ms = settings->sweep_interval_s * 1000,
         .lease_ms = settings->presence_lease_s * 1000,
         .drain_timeout_ms = settings->drain_timeout_s * 1000,

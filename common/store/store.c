@@ -144,6 +144,7 @@ static bool is_news(const struct store_write *write)
     return write->verb == STORE_ENQUEUE || (write->verb == STORE_CANCEL && write->cancel.asked) ||
            write->verb == STORE_PAIR || write->verb == STORE_CREATE_TOKEN ||
            (write->verb == STORE_END_TOKEN && write->end_token.changed) ||
+           (write->verb == STORE_REQUEUE && write->requeue.outcome == STORE_REQUEUED) ||
            (write->verb == STORE_SET_SENDING && !write->set_sending.pause);
 }
 

@@ -96,6 +96,9 @@ enum store_verb {
     STORE_END_TOKEN,
     STORE_FIND_DISMISSED,
     STORE_SET_SENDING,
+    STORE_REQUEUE,
+    STORE_ERASE,
+    STORE_PURGE,
     STORE_PROBE,
     STORE_VERB_COUNT
 };
@@ -331,6 +334,40 @@ struct store_write {
             char reason[STORE_REASON_SIZE]; /* for people */
             bool changed;                   /* out: it was not so already */
         } set_sending;
+
+        /* A message that came to nothing is sent once more, as a new one: an operator's decision, because
+           of an `unknown` one nobody knows that it was not sent. Once for each, unless `again`. The new
+           one is counted by the limits as any other. ERROR_MESSAGE_NOT_FOUND, those of enqueue, or
+           ERROR_NONE and `outcome`. */
+        struct {
+            struct message_id id;
+            struct message_id new_id;
+            bool again;
+            enum store_requeue_outcome {
+                STORE_REQUEUED,
+                STORE_REQUEUE_NOT_ENDED, /* it may still be sent, or has been */
+                STORE_REQUEUE_DONE,      /* before; new_id is that one's, out */
+                STORE_REQUEUE_NO_TEXT,   /* its text has been removed */
+            } outcome;                   /* out */
+        } requeue;
+
+        /* A message that no phone is at work on (`sent` and what follows it) is gone, and its events.
+           ERROR_MESSAGE_NOT_FOUND. */
+        struct {
+            struct message_id id;
+            bool erased; /* out: it had come so far */
+        } erase;
+
+        /* Removes texts, and messages with their events, that have been at their end (`sent` and what
+           follows it) since before then; so many of each. Nothing of them stays in the
+           file; its free space is given back when that is a large part of it. */
+        struct {
+            int64_t text_before_ms;    /* wall; 0: none */
+            int64_t message_before_ms; /* likewise; and the message came before then */
+            int64_t limit;
+            int64_t texts, messages; /* out: how many were removed */
+            bool more;               /* out: there is more to do */
+        } purge;
     };
 
     enum error result; /* valid in `done` */

@@ -3,7 +3,6 @@
 
 #include "../clock.h"
 #include "../log.h"
-#include "migrations.h" /* generated from sql/ */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,9 +14,8 @@
 #include <unistd.h>
 
 enum {
-    APPLICATION_ID = 0x534d5347, /* "SMSG", in the file header */
-    OPEN_TIMEOUT_MS = 30000,     /* another process may be migrating */
-    READER_TIMEOUT_MS = 1000,    /* recovery after a crash is all that shuts out readers */
+    OPEN_TIMEOUT_MS = 30000,  /* another process may be migrating */
+    READER_TIMEOUT_MS = 1000, /* recovery after a crash is all that shuts out readers */
     TIDY_TIMEOUT_MS = 100,
     READ_CHECK_STEPS = 1000, /* of SQLite's machine, between looks at the clock */
 };
@@ -202,6 +200,7 @@ static bool configure(struct store_connection *connection, int timeout_ms, char 
         {"wal_autocheckpoint", "0", "0"}, /* checkpoints are ours alone, store_sqlite_wal.c */
         {"trusted_schema", "OFF", "0"},   {"temp_store", "MEMORY", "2"},
         {"cache_size", "-2048", "-2048"}, /* KiB */
+        {"secure_delete", "FAST", "2"},   /* of a text that is removed nothing stays in its page */
     };
     sqlite3 *db = connection->db;
     sqlite3_extended_result_codes(db, 1);
@@ -216,56 +215,6 @@ static bool configure(struct store_connection *connection, int timeout_ms, char 
             return false;
     }
     return connection->writer || set_pragma(db, "query_only", "ON", "1", problem);
-}
-
-static bool query_number(sqlite3 *db, const char *sql, int64_t *number)
-{
-    sqlite3_stmt *query = NULL;
-    bool good = sqlite3_prepare_v2(db, sql, -1, &query, NULL) == SQLITE_OK &&
-                sqlite3_step(query) == SQLITE_ROW;
-    if (good)
-        *number = sqlite3_column_int64(query, 0);
-    sqlite3_finalize(query);
-    return good;
-}
-
-/* Runs the migrations that the file lacks, each in a transaction that also raises the version. */
-static bool migrate(sqlite3 *db, char *problem)
-{
-    const int64_t newest = ARRAY_LENGTH(migrations);
-    int64_t version = 0, application = 0, tables = 0;
-    if (!query_number(db, "PRAGMA user_version", &version) ||
-        !query_number(db, "PRAGMA application_id", &application) ||
-        !query_number(db, "SELECT count(*) FROM sqlite_schema", &tables)) {
-        snprintf(problem, STORE_PROBLEM_SIZE, "it cannot be read: %s", sqlite3_errmsg(db));
-        return false;
-    }
-    if (tables > 0 && application != APPLICATION_ID) {
-        snprintf(problem, STORE_PROBLEM_SIZE, "it is a database of another program");
-        return false;
-    }
-    if (version > newest) {
-        snprintf(problem, STORE_PROBLEM_SIZE,
-                 "it has schema version %lld, from a newer gateway; this one knows %lld",
-                 (long long)version, (long long)newest);
-        return false;
-    }
-    for (; version < newest; version++) {
-        char bump[96];
-        snprintf(bump, sizeof(bump), "PRAGMA application_id = %d; PRAGMA user_version = %lld",
-                 APPLICATION_ID, (long long)version + 1);
-        if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK ||
-            sqlite3_exec(db, migrations[version], NULL, NULL, NULL) != SQLITE_OK ||
-            sqlite3_exec(db, bump, NULL, NULL, NULL) != SQLITE_OK ||
-            sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
-            snprintf(problem, STORE_PROBLEM_SIZE, "schema version %lld cannot be made: %s",
-                     (long long)version + 1, sqlite3_errmsg(db));
-            sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-            return false;
-        }
-        log_info("database schema made", LOG_NUMBER("version", version + 1));
-    }
-    return true;
 }
 
 static bool prepare(struct store_connection *connection, char *problem)
@@ -341,8 +290,10 @@ static void close_to_others(const char *database_path)
 static bool open_writer(struct store_connection *connection, const struct store_options *options,
                         char *problem)
 {
-    if (!write_lock_open(&connection->lock, options->path)) {
-        snprintf(problem, STORE_PROBLEM_SIZE, "its lock files: %s", strerror(errno));
+    if (!write_lock_open(&connection->lock, options->path, WRITE_LOCK_SHARED)) {
+        const char *reason = errno == EWOULDBLOCK ? "somebody restores or changes it just now"
+                                                  : strerror(errno);
+        snprintf(problem, STORE_PROBLEM_SIZE, "its lock files: %s", reason);
         return false;
     }
     if (!write_lock_acquire(&connection->lock, clock_monotonic_ms() + OPEN_TIMEOUT_MS)) {
@@ -351,10 +302,11 @@ static bool open_writer(struct store_connection *connection, const struct store_
     }
     create_file(options->path);
     bool good = open_database(connection, options->path, problem) &&
+                sqlite_give_space_back(connection->db, problem) &&
                 configure(connection, OPEN_TIMEOUT_MS, problem) &&
-                migrate(connection->db, problem) && prepare(connection, problem);
+                sqlite_migrate(connection->db, problem) && prepare(connection, problem);
     int64_t page_bytes = 0;
-    if (good && !query_number(connection->db, "PRAGMA page_size", &page_bytes)) {
+    if (good && !sqlite_query_number(connection->db, "PRAGMA page_size", &page_bytes)) {
         snprintf(problem, STORE_PROBLEM_SIZE, "its page size: %s", sqlite3_errmsg(connection->db));
         good = false;
     }
@@ -397,7 +349,7 @@ static enum error sqlite_open(const struct store_options *options, bool writer,
     char reason[STORE_PROBLEM_SIZE] = "no memory";
     if (!connection)
         return ERROR_INTERNAL;
-    connection->lock = (struct write_lock){-1, -1};
+    connection->lock = WRITE_LOCK_NONE;
     connection->writer = writer;
     if (writer ? open_writer(connection, options, reason)
                : open_reader(connection, options, reason)) {

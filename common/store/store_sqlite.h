@@ -108,6 +108,23 @@ void sqlite_begin_brakes(struct store_connection *connection);
 MUST_CHECK enum error sqlite_flush_brakes(struct store_connection *connection);
 void sqlite_report_brakes(const struct store_connection *connection);
 
+/* store_sqlite_schema.c: the versions of the schema. `problem` has STORE_PROBLEM_SIZE. */
+
+/* Of a file that is still empty: space that is free can be given back (PRAGMA incremental_vacuum). */
+MUST_CHECK bool sqlite_give_space_back(sqlite3 *db, char *problem);
+
+MUST_CHECK bool sqlite_query_number(sqlite3 *db, const char *sql, int64_t *number);
+
+/* The version of a database of ours, 0 of an empty one. False for one that is another program's, or
+   newer than this gateway; `problem` then says so. */
+MUST_CHECK bool sqlite_read_version(sqlite3 *db, int64_t *version, char *problem);
+
+/* Runs the migrations that the file lacks, each in a transaction that also raises the version. */
+MUST_CHECK bool sqlite_migrate(sqlite3 *db, char *problem);
+
+/* Back to an older version, likewise; the messages stay. Not every version has a way back. */
+MUST_CHECK bool sqlite_migrate_back(sqlite3 *db, int64_t version, char *problem);
+
 /* store_sqlite_move.c: the column `times`, into those that it names. */
 enum { SQLITE_TIMES_SIZE = 192 };
 void sqlite_read_times(const char *times, int64_t reached_at_ms[MESSAGE_STATUS_COUNT]);

@@ -120,6 +120,14 @@ MUST_CHECK enum error write_device_use(struct store_connection *connection,
 MUST_CHECK enum error uncount_device(struct store_connection *connection,
                                      const struct moving *moving);
 
+/* store_sqlite_retention.c: the verbs of messages at their end. */
+enum error requeue(struct store_connection *connection, struct store_write *write);
+enum error erase(struct store_connection *connection, struct store_write *write);
+enum error purge(struct store_connection *connection, struct store_write *write);
+
+/* store_sqlite_write.c: a new message; it counts for the limits. */
+MUST_CHECK enum error enqueue(struct store_connection *connection, struct store_write *write);
+
 /* store_sqlite_hand_over.c */
 enum error hand_over(struct store_connection *connection, struct store_write *write);
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum error enqueue(struct store_connection *connection, struct store_write *write)
+enum error enqueue(struct store_connection *connection, struct store_write *write)
 {
     const struct message *message = write->enqueue.message;
     enum error error = brakes_admit(connection, write);
@@ -100,11 +100,34 @@ static enum error take_back(struct store_connection *connection, struct store_wr
                      write->take_back.error_code, NULL);
 }
 
+/* A restored backup knows of what was open in it neither what became of it nor by whom: the first phone
+   that has evidence has the message. */
+static enum error claim(struct store_connection *connection, struct moving *moving,
+                        const struct store_write *write)
+{
+    bool is_nobodys = moving->status == MESSAGE_UNKNOWN && *moving->device_id == '\0';
+    if (!is_nobodys || !message_may_become(moving->status, write->report.status,
+                                           MESSAGE_ACTOR_PHONE, MESSAGE_ALL_FACTS))
+        return ERROR_NONE;
+    strcpy(moving->device_id, write->report.phone.device_id);
+    moving->journal = write->report.phone.journal;
+    moving->attempt = MAX(write->report.attempt, moving->attempt);
+    sqlite3_stmt *update = statement(connection, CLAIM);
+    bind_integer(update, 1, moving->seq);
+    bind_text(update, 2, moving->device_id);
+    bind_integer(update, 3, moving->attempt);
+    if (!message_id_equal(&moving->journal, &no_journal))
+        bind_id(update, 4, &moving->journal);
+    return run(connection, update);
+}
+
 static enum error report(struct store_connection *connection, struct store_write *write)
 {
     struct moving moving;
     bool found;
     enum error error = find_moving(connection, &write->report.id, &moving, &found);
+    if (error == ERROR_NONE && found)
+        error = claim(connection, &moving, write);
     if (error != ERROR_NONE)
         return error;
     if (!found || strcmp(moving.device_id, write->report.phone.device_id) != 0)
@@ -231,6 +254,9 @@ enum error sqlite_run_write(struct store_connection *connection, struct store_wr
         [STORE_END_TOKEN] = end_token,
         [STORE_FIND_DISMISSED] = find_dismissed,
         [STORE_SET_SENDING] = set_sending,
+        [STORE_REQUEUE] = requeue,
+        [STORE_ERASE] = erase,
+        [STORE_PURGE] = purge,
         [STORE_PROBE] = write_probe,
     };
     return verbs[write->verb](connection, write);

@@ -36,13 +36,17 @@ static int open_file(const char *database_path, const char *suffix)
     return open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 }
 
-bool write_lock_open(struct write_lock *lock, const char *database_path)
+bool write_lock_open(struct write_lock *lock, const char *database_path,
+                     enum write_lock_sharing sharing)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, install_handler);
     lock->queue_fd = open_file(database_path, "-queue.lock");
     lock->lock_fd = open_file(database_path, "-write.lock");
-    if (lock->queue_fd >= 0 && lock->lock_fd >= 0)
+    lock->open_fd = open_file(database_path, "-open.lock");
+    int mode = sharing == WRITE_LOCK_ALONE ? LOCK_EX : LOCK_SH;
+    if (lock->queue_fd >= 0 && lock->lock_fd >= 0 && lock->open_fd >= 0 &&
+        flock(lock->open_fd, mode | LOCK_NB) == 0)
         return true;
     int saved_errno = errno;
     write_lock_close(lock);
@@ -50,13 +54,18 @@ bool write_lock_open(struct write_lock *lock, const char *database_path)
     return false;
 }
 
+static void close_file(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
 void write_lock_close(struct write_lock *lock)
 {
-    if (lock->queue_fd >= 0)
-        close(lock->queue_fd);
-    if (lock->lock_fd >= 0)
-        close(lock->lock_fd);
-    lock->queue_fd = lock->lock_fd = -1;
+    close_file(&lock->queue_fd);
+    close_file(&lock->lock_fd);
+    close_file(&lock->open_fd);
 }
 
 /* Waits with a timer that interrupts this thread once the time is up. */

@@ -6,6 +6,8 @@
  * beside the database make a turnstile: a writer queues on the first, and the one at its front
  * waits for the second, which is the lock itself. So writers alternate, and the kernel releases
  * what a dead process held. One thread per lock at a time.
+ *
+ * A third file says who has the database open: many share it, or one has it alone.
  */
 #ifndef COMMON_WRITE_LOCK_H
 #define COMMON_WRITE_LOCK_H
@@ -15,10 +17,21 @@
 struct write_lock {
     int queue_fd;
     int lock_fd;
+    int open_fd;
 };
 
-/* Creates the two files where they are missing. False with errno. */
-MUST_CHECK bool write_lock_open(struct write_lock *lock, const char *database_path);
+#define WRITE_LOCK_NONE                                                                            \
+    (struct write_lock)                                                                            \
+    {                                                                                              \
+        -1, -1, -1                                                                                 \
+    }
+
+enum write_lock_sharing { WRITE_LOCK_SHARED, WRITE_LOCK_ALONE };
+
+/* Creates the three files where they are missing. False with errno; EWOULDBLOCK: others have the database
+   open, which `sharing` does not allow. Held until write_lock_close. */
+MUST_CHECK bool write_lock_open(struct write_lock *lock, const char *database_path,
+                                enum write_lock_sharing sharing);
 void write_lock_close(struct write_lock *lock);
 
 /* False when the lock was not to be had by then (monotonic; 0: at once). */

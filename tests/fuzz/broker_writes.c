@@ -196,6 +196,9 @@ void promise_wanted(const struct pending *pending)
     case STORE_COUNT_STUCK:
     case STORE_BROKER_LEASE:
         break;
+    case STORE_PURGE:
+        CHECK(!world.draining && store_count(STORE_PURGE) == 0);
+        break;
     case STORE_ENQUEUE:
     case STORE_CANCEL:
     case STORE_CREATE_KEY:
@@ -205,6 +208,8 @@ void promise_wanted(const struct pending *pending)
     case STORE_CREATE_TOKEN:
     case STORE_END_TOKEN: /* without tokens */
     case STORE_SET_SENDING:
+    case STORE_REQUEUE:
+    case STORE_ERASE:
     case STORE_PROBE:
     case STORE_VERB_COUNT:
         CHECK(false); /* not the broker's */

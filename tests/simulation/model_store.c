@@ -527,6 +527,9 @@ enum error model_store_execute(struct model_store *store, struct store_write *wr
     case STORE_END_TOKEN:
     case STORE_FIND_DISMISSED: /* its phones have no tokens */
     case STORE_SET_SENDING:
+    case STORE_REQUEUE:
+    case STORE_ERASE:
+    case STORE_PURGE:
     case STORE_PROBE:
     case STORE_VERB_COUNT:
         break;

@@ -53,7 +53,8 @@ static const char *name(enum message_status status)
 
 static bool is_in_table(enum message_status from, enum message_status to)
 {
-    for (int actor = 0; actor < MESSAGE_ACTOR_OPERATOR; actor++) { /* there is none in these worlds */
+    for (int actor = 0; actor < MESSAGE_ACTOR_OPERATOR;
+         actor++) { /* there is none in these worlds */
         if (message_may_become(from, to, (enum message_actor)actor, MESSAGE_ALL_FACTS))
             return true;
     }

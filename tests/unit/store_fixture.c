@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static void open_store(struct store_fixture *fixture)
+void store_fixture_open(struct store_fixture *fixture)
 {
     char problem[STORE_PROBLEM_SIZE] = "";
     if (store_open(&fixture->options, &fixture->store, problem) != ERROR_NONE)
@@ -12,7 +12,7 @@ static void open_store(struct store_fixture *fixture)
     assert_int_equal(store_reader_open(fixture->store, &fixture->reader), ERROR_NONE);
 }
 
-static void close_store(struct store_fixture *fixture)
+void store_fixture_close(struct store_fixture *fixture)
 {
     store_reader_close(fixture->reader);
     store_close(fixture->store);
@@ -27,7 +27,7 @@ int store_fixture_setup(void **state)
     assert_non_null(mkdtemp(fixture->folder));
     snprintf(fixture->path, sizeof(fixture->path), "%s/store.db", fixture->folder);
     fixture->options = (struct store_options){.path = fixture->path, .timeout_ms = 2000};
-    open_store(fixture);
+    store_fixture_open(fixture);
     *state = fixture;
     return 0;
 }
@@ -36,7 +36,8 @@ int store_fixture_teardown(void **state)
 {
     struct store_fixture *fixture = *state;
     char command[128];
-    close_store(fixture);
+    if (fixture->store)
+        store_fixture_close(fixture);
     snprintf(command, sizeof(command), "rm -rf %s", fixture->folder);
     int status = system(command);
     free(fixture);
@@ -45,8 +46,8 @@ int store_fixture_teardown(void **state)
 
 void store_fixture_reopen(struct store_fixture *fixture)
 {
-    close_store(fixture);
-    open_store(fixture);
+    store_fixture_close(fixture);
+    store_fixture_open(fixture);
 }
 
 struct message_id given_message(struct store_fixture *fixture, const char *number, const char *text)
@@ -108,6 +109,16 @@ enum message_status stored_status(struct store_fixture *fixture, const struct me
     struct message message = stored(fixture, id);
     message_fini(&message);
     return message.status;
+}
+
+void execute(const char *path, const char *sql)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    sqlite3_close(db);
 }
 
 int64_t number_of(const struct store_fixture *fixture, const char *sql)

@@ -17,8 +17,10 @@ struct store_fixture {
 int store_fixture_setup(void **state);
 int store_fixture_teardown(void **state);
 
-/* Closes and opens it again, as after a restart. */
+/* Closes and opens it again, as after a restart; or one of them. */
 void store_fixture_reopen(struct store_fixture *fixture);
+void store_fixture_close(struct store_fixture *fixture);
+void store_fixture_open(struct store_fixture *fixture);
 
 /* Queues a message; returns its id. */
 struct message_id given_message(struct store_fixture *fixture, const char *number,
@@ -33,6 +35,9 @@ enum error given_report(struct store_fixture *fixture, const struct message_id *
 /* The message as stored; the caller does message_fini. */
 struct message stored(struct store_fixture *fixture, const struct message_id *id);
 enum message_status stored_status(struct store_fixture *fixture, const struct message_id *id);
+
+/* Statements of the test's own, on the database at that path, beside the store. */
+void execute(const char *path, const char *sql);
 
 /* One number from the database, by SQL; also what an UPDATE with RETURNING gives. */
 int64_t number_of(const struct store_fixture *fixture, const char *sql);

@@ -81,7 +81,8 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm", "-queue.lock", "-write.lock"};
+    static const char *const suffixes[] = {
+        "", "-wal", "-shm", "-queue.lock", "-write.lock", "-open.lock"};
     (void)state;
     store_reader_close(reader);
     store_close(api.store);

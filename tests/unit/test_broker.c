@@ -471,6 +471,52 @@ static void a_message_that_is_given_up_leaves_the_window_of_a_phone_with_a_journ
     free_world(world);
 }
 
+/* ---- What is old ---- */
+
+/* Time passes, for the wall clock too. */
+static void let_pass(struct world *world, int64_t ms, int64_t *wall_ms)
+{
+    world->now_ms += ms;
+    *wall_ms += ms;
+    broker_tick(world->broker, world->now_ms, *wall_ms);
+    pump(world);
+}
+
+static void what_is_old_is_removed_in_pieces_once_the_clock_is_trusted(void **state)
+{
+    (void)state;
+    struct broker_options options = default_options;
+    options.text_retention_ms = 1000000;
+    struct world *world = new_world(&options);
+    int64_t wall_ms = 1700000000000;
+    for (int minute = 0; minute < 60; minute++) {
+        let_pass(world, 60000, &wall_ms);
+        assert_null(take_pending(world, STORE_PURGE));
+        answer_all(world);
+    }
+    let_pass(world, 60000, &wall_ms);
+    struct store_write *write = take_pending(world, STORE_PURGE);
+    assert_int_equal(write->purge.text_before_ms, wall_ms - 1000000);
+    assert_int_equal(write->purge.message_before_ms, 0);
+    assert_in_range(write->purge.limit, 1, 1000);
+    write->purge.more = true;
+    answer(world, write, ERROR_NONE);
+    assert_in_range(broker_wake_ms(world->broker), world->now_ms + 1, world->now_ms + 500);
+    let_pass(world, 500, &wall_ms);
+    write = take_pending(world, STORE_PURGE);
+    answer(world, write, ERROR_NONE);
+    let_pass(world, 1000, &wall_ms);
+    assert_null(take_pending(world, STORE_PURGE));
+
+    wall_ms += 86400000; /* the clock is set */
+    let_pass(world, 60000, &wall_ms);
+    assert_null(take_pending(world, STORE_PURGE));
+    broker_drain(world->broker, world->now_ms);
+    let_pass(world, 7200000, &wall_ms);
+    assert_null(take_pending(world, STORE_PURGE));
+    free_world(world);
+}
+
 /* ---- Messages ---- */
 
 static void no_frame_goes_out_before_the_commit(void **state)
@@ -1161,6 +1207,7 @@ UNIT_TESTS(
     cmocka_unit_test(a_report_instead_of_an_ack_leaves_the_offer_where_it_is),
     cmocka_unit_test(a_phone_sent_away_before_its_greeting_reports_nothing),
     cmocka_unit_test(a_message_that_is_given_up_leaves_the_window_of_a_phone_with_a_journal),
+    cmocka_unit_test(what_is_old_is_removed_in_pieces_once_the_clock_is_trusted),
     cmocka_unit_test(no_frame_goes_out_before_the_commit),
     cmocka_unit_test(a_window_is_never_more_than_full),
     cmocka_unit_test(a_new_connection_does_not_empty_the_window),

@@ -36,16 +36,6 @@ static enum error enqueue_with_key(struct store_fixture *fixture, const char *ke
     return enqueue_message(fixture, &id, "+491511234567", key_id, most);
 }
 
-static void execute(const struct store_fixture *fixture, const char *sql)
-{
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
-    sqlite3_busy_timeout(db, 5000);
-    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-    sqlite3_close(db);
-}
-
 /* ---- What is accepted on a day ---- */
 
 static void without_limits_nothing_is_counted(void **state)
@@ -99,13 +89,13 @@ static void the_next_day_begins_at_nothing_and_old_counts_go(void **state)
     struct store_fixture *fixture = *state;
     limit(fixture, (struct store_limits){.recipient_daily_messages = 1, .daily_messages = 1});
     assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
-    execute(fixture, "UPDATE accepted SET period = period - 1");
+    execute(fixture->path, "UPDATE accepted SET period = period - 1");
     assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
     assert_int_equal(enqueue(fixture, "+491"), ERROR_DAILY_CAP_REACHED);
     /* Those of the day before yesterday and older, a few with each transaction. */
-    execute(fixture, "UPDATE accepted SET period = period - 1;"
-                     " WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)"
-                     " INSERT INTO accepted SELECT 2, 15000 + i % 3, '+1' || i, 1 FROM n");
+    execute(fixture->path, "UPDATE accepted SET period = period - 1;"
+                           " WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)"
+                           " INSERT INTO accepted SELECT 2, 15000 + i % 3, '+1' || i, 1 FROM n");
     store_fixture_reopen(fixture);
     int64_t before = number_of(fixture, "SELECT count(*) FROM accepted");
     assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
@@ -210,13 +200,13 @@ static void what_came_earlier_than_ten_minutes_is_no_burst(void **state)
     limit(fixture, (struct store_limits){.pause_after_messages = 3});
     for (int i = 0; i < 3; i++)
         assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
-    execute(fixture, "UPDATE accepted SET period = period - 9");
+    execute(fixture->path, "UPDATE accepted SET period = period - 9");
     assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
     assert_int_equal(enqueue(fixture, "+491"), ERROR_SENDING_PAUSED);
     set_sending(fixture, false, true);
     for (int i = 0; i < 3; i++)
         assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
-    execute(fixture, "UPDATE accepted SET period = period - 11");
+    execute(fixture->path, "UPDATE accepted SET period = period - 11");
     for (int i = 0; i < 3; i++)
         assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
     store_fixture_reopen(fixture); /* old minutes go with the first that is accepted */
@@ -243,12 +233,14 @@ static void an_old_queue_takes_no_more(void **state)
     limit(fixture, (struct store_limits){.max_queue_age_ms = 60000});
     assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
     assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
-    execute(fixture, "UPDATE message SET updated_at_ms = updated_at_ms - 61000 WHERE seq = 1");
+    execute(fixture->path,
+            "UPDATE message SET updated_at_ms = updated_at_ms - 61000 WHERE seq = 1");
     assert_int_equal(enqueue(fixture, "+491"), ERROR_QUEUE_FULL);
     /* One that waits for its time is not in the way of others. */
-    execute(fixture, "UPDATE message SET not_before_ms = updated_at_ms + 600000 WHERE seq = 1");
+    execute(fixture->path,
+            "UPDATE message SET not_before_ms = updated_at_ms + 600000 WHERE seq = 1");
     assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
-    execute(fixture, "UPDATE message SET not_before_ms = 0 WHERE seq = 1");
+    execute(fixture->path, "UPDATE message SET not_before_ms = 0 WHERE seq = 1");
     assert_int_equal(enqueue(fixture, "+491"), ERROR_QUEUE_FULL);
     given_hand_over(fixture, (const char *const[]){"phone-1"}, 1);
     assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
@@ -312,7 +304,7 @@ static void a_phone_gets_its_segments_of_the_day_and_others_the_rest(void **stat
 
     queue_segments(fixture, 5);
     assert_int_equal(ask(fixture, slots, 1, segments, at_cap), 0);
-    execute(fixture, "UPDATE device_use SET day = day - 1");
+    execute(fixture->path, "UPDATE device_use SET day = day - 1");
     assert_int_equal(ask(fixture, slots, 1, segments, at_cap), 1);
     assert_int_equal(number_of(fixture, "SELECT in_day FROM device_use WHERE device_id = 'a'"), 5);
 }
@@ -329,7 +321,7 @@ static void what_comes_back_is_counted_off(void **state)
         write.take_back.attempt = (unsigned)i + 1;
         strcpy(write.take_back.device_id, "phone-1");
         if (i == 2) /* that of yesterday is not counted off today */
-            execute(fixture, "UPDATE message SET times = '2:1000'");
+            execute(fixture->path, "UPDATE message SET times = '2:1000'");
         assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
         assert_true(write.take_back.changed);
     }
@@ -390,7 +382,7 @@ static void a_phone_that_comes_back_is_known_to_have_been_given_some(void **stat
             given_hand_over(fixture, (const char *const[]){"phone-1"}, 1);
         }
         if (i > 0)
-            execute(fixture, "UPDATE device_use SET window = window - 1");
+            execute(fixture->path, "UPDATE device_use SET window = window - 1");
     }
 }
 

@@ -11,16 +11,6 @@
 #define STORE_TEST(function)                                                                       \
     cmocka_unit_test_setup_teardown(function, store_fixture_setup, store_fixture_teardown)
 
-static void execute(const char *path, const char *sql)
-{
-    sqlite3 *db = NULL;
-    char *reason = NULL;
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    if (sqlite3_exec(db, sql, NULL, NULL, &reason) != SQLITE_OK)
-        fail_msg("%s: %s", sql, reason);
-    sqlite3_close(db);
-}
-
 /* Opens another path in the fixture's folder, which must be refused with that word. */
 static void assert_refused(struct store_fixture *fixture, const char *path, const char *word)
 {

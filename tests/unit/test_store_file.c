@@ -1,0 +1,296 @@
+/* The database as a file: checked, backed up, restored, taken back to an older schema, compacted. */
+#include "../../common/store/store_file.h"
+#include "store_fixture.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const char number[] = "+491511234567";
+static const struct store_slot with_journal = {
+    .device_id = "phone", .assured = true, .journal = {{1, 2, 3}}};
+
+static char *path_of(const struct store_fixture *fixture, const char *name, char path[128])
+{
+    snprintf(path, 128, "%s/%s", fixture->folder, name);
+    return path;
+}
+
+/* Queued, offered, accepted and delivered: one each, in this order. */
+static void given_messages(struct store_fixture *fixture, struct message_id ids[4])
+{
+    ids[3] = given_message(fixture, number, "delivered");
+    given_hand_over(fixture, (const char *const[]){"phone"}, 1);
+    assert_int_equal(given_report(fixture, &ids[3], "phone", MESSAGE_DELIVERED, NULL), ERROR_NONE);
+    ids[2] = given_message(fixture, number, "accepted");
+    given_hand_over(fixture, (const char *const[]){"phone"}, 1);
+    ids[1] = given_message(fixture, number, "offered");
+    struct store_slot slot = with_journal;
+    struct message message = {0};
+    struct store_write write = {.verb = STORE_HAND_OVER};
+    write.hand_over.slot_count = 1;
+    write.hand_over.slots = &slot;
+    write.hand_over.messages = &message;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    message_fini(&message);
+    ids[0] = given_message(fixture, number, "queued");
+    static const enum message_status statuses[] = {MESSAGE_QUEUED, MESSAGE_DISPATCHED,
+                                                   MESSAGE_ACCEPTED, MESSAGE_DELIVERED};
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(stored_status(fixture, &ids[i]), statuses[i]);
+}
+
+static void back_up(struct store_fixture *fixture, const char *path)
+{
+    char problem[STORE_PROBLEM_SIZE] = "";
+    struct store_file_content content;
+    if (store_file_back_up(fixture->path, path, &content, problem) != ERROR_NONE)
+        fail_msg("%s", problem);
+}
+
+/* Restores into the place of the fixture's database, which is opened again. */
+static struct store_file_restored restore(struct store_fixture *fixture, const char *path)
+{
+    char problem[STORE_PROBLEM_SIZE] = "";
+    struct store_file_restored restored;
+    store_fixture_close(fixture);
+    if (store_file_restore(path, fixture->path, &restored, problem) != ERROR_NONE)
+        fail_msg("%s", problem);
+    store_fixture_open(fixture);
+    return restored;
+}
+
+static void a_backup_is_one_file_with_everything(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id ids[4];
+    char path[128], other[128], problem[STORE_PROBLEM_SIZE] = "";
+    struct store_file_content content, checked;
+    given_messages(fixture, ids);
+    path_of(fixture, "backup.db", path);
+    assert_int_equal(store_file_back_up(fixture->path, path, &content, problem), ERROR_NONE);
+    assert_int_equal(content.messages[MESSAGE_QUEUED], 1);
+    assert_int_equal(content.messages[MESSAGE_DELIVERED], 1);
+    assert_int_equal(content.schema_version, 7);
+    assert_int_equal(content.newest_message_at_ms, message_id_time_ms(&ids[0]));
+    assert_int_equal(store_file_check(path, &checked, problem), ERROR_NONE);
+    assert_memory_equal(&checked, &content, sizeof(checked));
+    assert_int_not_equal(access(path_of(fixture, "backup.db-wal", other), F_OK), 0);
+    assert_int_not_equal(access(path_of(fixture, "backup.db.part", other), F_OK), 0);
+    /* It never takes the place of another. */
+    assert_int_not_equal(store_file_back_up(fixture->path, path, &content, problem), ERROR_NONE);
+    assert_non_null(strstr(problem, "is there already"));
+}
+
+struct enqueuer {
+    struct store_fixture *fixture;
+    atomic_bool stop;
+    atomic_int count;
+};
+
+static void *enqueue_all_the_time(void *argument)
+{
+    struct enqueuer *enqueuer = argument;
+    while (!atomic_load(&enqueuer->stop)) {
+        given_message(enqueuer->fixture, number, "text");
+        atomic_fetch_add(&enqueuer->count, 1);
+    }
+    return NULL;
+}
+
+/* Each backup holds exactly what was there at one moment between its begin and its end. */
+static void backups_under_load_are_consistent(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct enqueuer enqueuer = {.fixture = fixture};
+    pthread_t thread;
+    pthread_create(&thread, NULL, enqueue_all_the_time, &enqueuer);
+    for (int i = 0; i < 10; i++) {
+        char name[32], path[128], problem[STORE_PROBLEM_SIZE] = "";
+        struct store_file_content content;
+        snprintf(name, sizeof(name), "backup-%d.db", i);
+        int before = atomic_load(&enqueuer.count);
+        if (store_file_back_up(fixture->path, path_of(fixture, name, path), &content, problem) !=
+            ERROR_NONE)
+            fail_msg("%s", problem);
+        int after = atomic_load(&enqueuer.count) + 1;
+        assert_in_range(content.messages[MESSAGE_QUEUED], before, after);
+    }
+    atomic_store(&enqueuer.stop, true);
+    pthread_join(thread, NULL);
+}
+
+static void what_was_open_in_a_backup_is_unknown_and_never_sent_again(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id ids[4];
+    char path[128];
+    given_messages(fixture, ids);
+    back_up(fixture, path_of(fixture, "backup.db", path));
+    struct message_id lost = given_message(fixture, number, "after the backup");
+
+    struct store_file_restored restored = restore(fixture, path);
+    assert_int_equal(restored.unknown, 3);
+    assert_int_equal(restored.content.messages[MESSAGE_UNKNOWN], 3);
+    for (int i = 0; i < 3; i++) {
+        struct message message = stored(fixture, &ids[i]);
+        assert_int_equal(message.status, MESSAGE_UNKNOWN);
+        assert_string_equal(message.error_code, STORE_FILE_RESTORED);
+        assert_string_equal(message.device_id, "");
+        assert_int_equal(message.reached_at_ms[MESSAGE_UNKNOWN], message.updated_at_ms);
+        message_fini(&message);
+    }
+    assert_int_equal(stored_status(fixture, &ids[3]), MESSAGE_DELIVERED);
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM message_event WHERE status = 9"), 3);
+    assert_int_equal(given_hand_over(fixture, (const char *const[]){"a", "b", "c"}, 3), 0);
+    struct message none;
+    assert_int_equal(store_find_message(fixture->reader, &lost, &none), ERROR_MESSAGE_NOT_FOUND);
+
+    /* What was there before is kept. */
+    struct store_file_content kept;
+    char problem[STORE_PROBLEM_SIZE];
+    assert_int_equal(store_file_check(restored.kept_path, &kept, problem), ERROR_NONE);
+    assert_int_equal(kept.messages[MESSAGE_QUEUED], 2);
+}
+
+static enum error given_assured_report(struct store_fixture *fixture, const struct message_id *id,
+                                       unsigned attempt, int64_t seq, enum message_status status)
+{
+    struct store_write write = {.verb = STORE_REPORT};
+    write.report.id = *id;
+    write.report.phone = with_journal;
+    write.report.attempt = attempt;
+    write.report.seq = seq;
+    write.report.status = status;
+    return store_run(fixture->store, &write);
+}
+
+static void a_phone_that_sent_it_after_the_backup_is_believed(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id ids[4];
+    char path[128];
+    given_messages(fixture, ids);
+    back_up(fixture, path_of(fixture, "backup.db", path));
+    restore(fixture, path);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(given_assured_report(fixture, &ids[i], 3, 1, MESSAGE_SENDING),
+                         ERROR_MESSAGE_NOT_HELD); /* which says nothing of what became of it */
+        assert_int_equal(given_assured_report(fixture, &ids[i], 3, 2, MESSAGE_SENT), ERROR_NONE);
+        assert_int_equal(stored_status(fixture, &ids[i]), MESSAGE_SENT);
+        assert_int_equal(given_report(fixture, &ids[i], "another", MESSAGE_FAILED, NULL),
+                         ERROR_MESSAGE_NOT_HELD);
+        assert_int_equal(given_assured_report(fixture, &ids[i], 3, 3, MESSAGE_DELIVERED),
+                         ERROR_NONE);
+        struct message message = stored(fixture, &ids[i]);
+        assert_int_equal(message.status, MESSAGE_DELIVERED);
+        assert_string_equal(message.device_id, "phone");
+        assert_int_equal(message.attempt, 3);
+        message_fini(&message);
+    }
+}
+
+static void a_database_in_use_is_not_touched(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct store_file_restored restored;
+    struct message_id ids[4];
+    char path[128], problem[STORE_PROBLEM_SIZE] = "";
+    int64_t before, after;
+    given_messages(fixture, ids);
+    back_up(fixture, path_of(fixture, "backup.db", path));
+    assert_int_equal(store_file_restore(path, fixture->path, &restored, problem), ERROR_STORE_BUSY);
+    assert_non_null(strstr(problem, "stop the gateway first"));
+    assert_int_equal(store_file_downgrade(fixture->path, 6, problem), ERROR_STORE_BUSY);
+    assert_int_equal(store_file_compact(fixture->path, &before, &after, problem), ERROR_STORE_BUSY);
+    assert_int_equal(stored_status(fixture, &ids[0]), MESSAGE_QUEUED);
+}
+
+static void what_is_no_good_backup_is_refused(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct store_file_restored restored;
+    struct message_id ids[4];
+    char path[128], command[300], problem[STORE_PROBLEM_SIZE];
+    given_messages(fixture, ids);
+    back_up(fixture, path_of(fixture, "backup.db", path));
+    store_fixture_close(fixture);
+    static const struct {
+        const char *make; /* bad.db from backup.db */
+        const char *problem;
+    } cases[] = {
+        {"rm -f bad.db", "No such file"},
+        {"head -c 9000 backup.db > bad.db", "malformed"},
+        {"(head -c 20000 backup.db; head -c 8000 /dev/zero; tail -c +28001 backup.db) > bad.db",
+         "damaged"},
+        {": > bad.db", "no database"},
+        {"(echo 'this is no database at all'; head -c 9000 /dev/zero) > bad.db", "not a database"},
+        {"cp backup.db bad.db; printf '\\0\\0\\0\\011' |"
+         " dd of=bad.db bs=1 seek=60 conv=notrunc 2>/dev/null",
+         "from a newer gateway"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        snprintf(command, sizeof(command), "cd %s && %s", fixture->folder, cases[i].make);
+        assert_int_equal(system(command), 0);
+        char bad[128];
+        assert_int_not_equal(
+            store_file_restore(path_of(fixture, "bad.db", bad), fixture->path, &restored, problem),
+            ERROR_NONE);
+        if (!strstr(problem, cases[i].problem))
+            fail_msg("%s: %s", cases[i].make, problem);
+    }
+    store_fixture_open(fixture);
+    assert_int_equal(stored_status(fixture, &ids[0]), MESSAGE_QUEUED); /* the old one is in place */
+}
+
+static void the_schema_goes_back_and_forth_and_messages_stay(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id ids[4];
+    char problem[STORE_PROBLEM_SIZE] = "";
+    given_messages(fixture, ids);
+    store_fixture_close(fixture);
+    assert_int_equal(store_file_downgrade(fixture->path, 6, problem), ERROR_NONE);
+    assert_int_equal(number_of(fixture, "PRAGMA user_version"), 6);
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM pragma_table_info('message')"
+                                        " WHERE name IN ('request_id', 'requeued_as')"),
+                     0);
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM message"), 4);
+    assert_int_equal(store_file_downgrade(fixture->path, 5, problem), ERROR_STORE_UNAVAILABLE);
+    assert_non_null(strstr(problem, "no way back"));
+    assert_int_equal(store_file_downgrade(fixture->path, 7, problem), ERROR_STORE_UNAVAILABLE);
+    assert_non_null(strstr(problem, "which is older"));
+    store_fixture_open(fixture);
+    assert_int_equal(number_of(fixture, "PRAGMA user_version"), 7);
+    assert_int_equal(stored_status(fixture, &ids[1]), MESSAGE_DISPATCHED);
+}
+
+static void a_file_from_before_gives_space_back_once_it_is_compacted(void **state)
+{
+    struct store_fixture *fixture = *state;
+    char problem[STORE_PROBLEM_SIZE] = "";
+    int64_t before = 0, after = 0;
+    store_fixture_close(fixture);
+    execute(fixture->path, "PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = NONE; VACUUM");
+    assert_int_equal(number_of(fixture, "PRAGMA auto_vacuum"), 0);
+    execute(fixture->path, "CREATE TABLE fat (a); INSERT INTO fat VALUES (zeroblob(1000000));"
+                           "DROP TABLE fat");
+    assert_int_equal(store_file_compact(fixture->path, &before, &after, problem), ERROR_NONE);
+    assert_in_range(after, 1, before - 900000);
+    assert_int_equal(number_of(fixture, "PRAGMA auto_vacuum"), 2);
+    store_fixture_open(fixture);
+    given_message(fixture, number, "text");
+}
+
+#define STORE_TEST(name)                                                                           \
+    cmocka_unit_test_setup_teardown(name, store_fixture_setup, store_fixture_teardown)
+
+UNIT_TESTS(STORE_TEST(a_backup_is_one_file_with_everything),
+           STORE_TEST(backups_under_load_are_consistent),
+           STORE_TEST(what_was_open_in_a_backup_is_unknown_and_never_sent_again),
+           STORE_TEST(a_phone_that_sent_it_after_the_backup_is_believed),
+           STORE_TEST(a_database_in_use_is_not_touched),
+           STORE_TEST(what_is_no_good_backup_is_refused),
+           STORE_TEST(the_schema_goes_back_and_forth_and_messages_stay),
+           STORE_TEST(a_file_from_before_gives_space_back_once_it_is_compacted))
