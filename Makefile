@@ -242,6 +242,12 @@ torture: test-dependencies
 	    $(call run_tests,tests/torture)
 test-dependencies:
 	@deploy/dependencies.sh test
+# A gateway's whole life, by the scripts of deploy/, on a Debian 12 that is made and booted for it: ten minutes, as root.
+test-deploy: deploy-dependencies
+	@$(MAKE) --no-print-directory all
+	@folder=$$(mktemp -d) && $(PYTHON) -m pytest -x --basetemp=$$folder/pytest $(PYTEST) tests/deploy && rm -r $$folder
+deploy-dependencies:
+	@deploy/dependencies.sh deploy
 
 # Other seeds than those of `make test`: from FIRST on.
 SEEDS ?= 1000000
@@ -296,6 +302,7 @@ help:
 	@echo 'make dev      the same, and builds and starts again when a source file changes'
 	@echo 'make lan-certificate  makes a certificate for a network without public names (deploy/TLS.md)'
 	@echo 'make test     installs what is missing, and runs every test'
+	@echo 'make test-deploy  installs, upgrades, restores and removes a gateway on a Debian of its own (as root)'
 	@echo 'make simulate runs the broker core in SEEDS=1000000 simulated worlds (minutes)'
 	@echo 'make model    searches the model of the device protocol, with two faults at any instants'
 	@echo 'make torture  an hour of faults and kill -9 under load (TORTURE_SECONDS=3600)'
