@@ -15,9 +15,8 @@
 #include <unistd.h>
 
 enum {
-    APPLICATION_ID = 0x534d5347, /* "SMSG", in the file header */
-    OPEN_TIMEOUT_MS = 30000,     /* another process may be migrating */
-    READER_TIMEOUT_MS = 1000,    /* recovery after a crash is all that shuts out readers */
+    OPEN_TIMEOUT_MS = 30000,  /* another process may be migrating */
+    READER_TIMEOUT_MS = 1000, /* recovery after a crash is all that shuts out readers */
     TIDY_TIMEOUT_MS = 100,
     READ_CHECK_STEPS = 1000, /* of SQLite's machine, between looks at the clock */
 };
@@ -145,7 +144,15 @@ enum error run(struct store_connection *connection, sqlite3_stmt *statement)
     return error;
 }
 
-/* ---- Opening ---- */
+enum error read_integer(struct store_connection *connection, sqlite3_stmt *select, int64_t *integer)
+{
+    bool row;
+    enum error error = step(connection, select, &row);
+    if (error == ERROR_NONE && row)
+        *integer = sqlite3_column_int64(select, 0);
+    sqlite3_reset(select);
+    return error;
+}
 
 enum error read_list(struct store_connection *connection, sqlite3_stmt *select, size_t size,
                      enum error (*read)(sqlite3_stmt *row, void *item), void **items, size_t *count)
@@ -172,6 +179,8 @@ enum error read_list(struct store_connection *connection, sqlite3_stmt *select, 
     sqlite3_reset(select);
     return error;
 }
+
+/* ---- Opening ---- */
 
 /* A mistyped pragma is silent, so each is read back. */
 static bool set_pragma(sqlite3 *db, const char *name, const char *value, const char *expected,
@@ -218,6 +227,11 @@ static bool configure(struct store_connection *connection, int timeout_ms, char 
     return connection->writer || set_pragma(db, "query_only", "ON", "1", problem);
 }
 
+int64_t sqlite_newest_version(void)
+{
+    return ARRAY_LENGTH(migrations);
+}
+
 static bool query_number(sqlite3 *db, const char *sql, int64_t *number)
 {
     sqlite3_stmt *query = NULL;
@@ -240,7 +254,7 @@ static bool migrate(sqlite3 *db, char *problem)
         snprintf(problem, STORE_PROBLEM_SIZE, "it cannot be read: %s", sqlite3_errmsg(db));
         return false;
     }
-    if (tables > 0 && application != APPLICATION_ID) {
+    if (tables > 0 && application != SQLITE_APPLICATION_ID) {
         snprintf(problem, STORE_PROBLEM_SIZE, "it is a database of another program");
         return false;
     }
@@ -253,7 +267,7 @@ static bool migrate(sqlite3 *db, char *problem)
     for (; version < newest; version++) {
         char bump[96];
         snprintf(bump, sizeof(bump), "PRAGMA application_id = %d; PRAGMA user_version = %lld",
-                 APPLICATION_ID, (long long)version + 1);
+                 SQLITE_APPLICATION_ID, (long long)version + 1);
         if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK ||
             sqlite3_exec(db, migrations[version], NULL, NULL, NULL) != SQLITE_OK ||
             sqlite3_exec(db, bump, NULL, NULL, NULL) != SQLITE_OK ||
@@ -514,6 +528,7 @@ const struct store_backend store_backend_sqlite = {
     .finish = sqlite_finish,
     .tidy = sqlite_tidy,
     .find_message = sqlite_find_message,
+    .read_history = sqlite_read_history,
     .list_messages = sqlite_list_messages,
     .find_key = sqlite_find_key,
     .list_keys = sqlite_list_keys,
