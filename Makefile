@@ -7,6 +7,8 @@ VERSION := 0.1.0
 SANITIZE ?=
 # FAIL_POINTS=1: likewise, with the places where the fault tests end a process.
 FAIL_POINTS ?=
+# Where the programs look for their settings when nobody says.
+SETTINGS_FILE ?= .env
 OUT := build$(if $(SANITIZE),/$(SANITIZE))$(if $(FAIL_POINTS),/faults)
 GEN := build/gen
 
@@ -68,14 +70,14 @@ BENCH_PROGRAMS := $(addprefix build/bench/,bench-load bench-constant bench-echo 
 # What tests preload into the programs of the release build.
 PRELOADS := $(patsubst tests/torture/preload/%.c,build/tests/%.so,$(wildcard tests/torture/preload/*.c))
 
-.PHONY: all programs site run dev lan-certificate deb test test-programs test-deploy torture preloads \
+.PHONY: all programs site manuals run dev lan-certificate deb test test-programs test-deploy torture preloads \
         simulate model fuzz fuzz-programs bench bench-quick bench-programs lint format clean help \
         dependencies deb-dependencies test-dependencies deploy-dependencies fuzz-dependencies \
         bench-dependencies lint-dependencies
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: programs site
+all: programs site manuals
 programs: $(PROGRAMS)
 test-programs: $(PROGRAMS) $(TEST_PROGRAMS) $(if $(filter address,$(SANITIZE)),$(FUZZ_PROGRAMS))
 fuzz-programs: $(FUZZ_PROGRAMS)
@@ -147,7 +149,7 @@ $(OUT)/lib%.a:
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 
-$(OUT)/obj/%.o: %.c | $(GEN)/migrations.h
+$(OUT)/obj/%.o: %.c | $(GEN)/migrations.h $(GEN)/settings_file.h
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
@@ -166,6 +168,13 @@ $(GEN)/migrations.h: $(sort $(wildcard common/store/sql/*.sql common/store/sql/d
 # The newest schema, for who must know it without opening a database.
 $(GEN)/schema-version: $(GEN)/migrations.h
 	@ls common/store/sql/*.sql | wc -l >$@
+
+# Written anew when it says something else.
+$(GEN)/settings_file.h: FORCE
+	@mkdir -p $(@D)
+	@echo '#define SETTINGS_FILE "$(SETTINGS_FILE)"' > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+FORCE:
 
 # ---- The documentation pages, which nginx serves ----
 
@@ -198,6 +207,23 @@ $(SITE)/docs/errors.html: build/api-fcgi
 $(SITE)/openapi.json: api-fcgi/openapi.yaml
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) -c 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)' < $< > $@
+
+# ---- The manual pages and the completion, out of the programs' own tables ----
+
+MANUALS := $(addprefix build/man/,sms-gateway.8 api-fcgi.8 ws-broker.8 sms-gateway.env.5)
+COMPLETION := build/completion/sms-gateway
+
+manuals: $(MANUALS) $(COMPLETION)
+
+build/man/%.8: build/%
+	@mkdir -p $(@D)
+	@$< --print-man > $@
+build/man/sms-gateway.env.5: build/api-fcgi
+	@mkdir -p $(@D)
+	@$< --print-settings=man > $@
+$(COMPLETION): build/sms-gateway
+	@mkdir -p $(@D)
+	@$< --print-completion > $@
 
 -include $(patsubst %.o,%.d,$(call objects,$(SOURCES) $(wildcard tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/bench/*/*.c)))
 
@@ -283,7 +309,7 @@ bench-dependencies:
 	@deploy/dependencies.sh bench
 
 # What the formatter and the analysers say. Not part of `make test`: they differ between versions.
-lint: lint-dependencies $(GEN)/migrations.h
+lint: lint-dependencies $(GEN)/migrations.h $(GEN)/settings_file.h
 	clang-format --dry-run -Werror $(C_FILES)
 	for file in $(SOURCES); do \
 	    clang --analyze -Xanalyzer -analyzer-werror -std=gnu11 -D_GNU_SOURCE -I$(GEN) \
@@ -306,7 +332,7 @@ help:
 	@echo 'make simulate runs the broker core in SEEDS=1000000 simulated worlds (minutes)'
 	@echo 'make model    searches the model of the device protocol, with two faults at any instants'
 	@echo 'make torture  an hour of faults and kill -9 under load (TORTURE_SECONDS=3600)'
-	@echo 'make all      builds the programs and the documentation pages into build/'
+	@echo 'make all      builds the programs, their manuals and the documentation pages into build/'
 	@echo 'make deb      builds the Debian package into build/deb/, which deploy/install.sh installs'
 	@echo 'make fuzz     feeds the parsers and the broker core random input; FUZZ_SECONDS=60 for each'
 	@echo 'make bench    measures this machine for an hour; make bench-quick for two minutes'

@@ -45,14 +45,6 @@ const char *log_errno_text(void)
     return strerrordesc_np(errno) ? strerrordesc_np(errno) : "unknown error";
 }
 
-/* A control character, of ASCII or of Unicode, or a byte that is no character at all (-1). Also what ends a
-   line (U+2028, 2029) or turns its direction (202a to 202e, 2066 to 2069) where the log is looked at. */
-static bool is_control(int32_t point)
-{
-    return point < ' ' || (point >= 0x7f && point < 0xa0) || (point >= 0x2028 && point <= 0x202e) ||
-           (point >= 0x2066 && point <= 0x2069);
-}
-
 static bool is_plain(const char *text)
 {
     const char *p = text, *end = text + strlen(text);
@@ -60,7 +52,7 @@ static bool is_plain(const char *text)
         p++;
     while (p < end) {
         int32_t point = utf8_next(&p, end);
-        if (is_control(point) || point == ' ' || point == '"' || point == '=' || point == '\\')
+        if (utf8_is_control(point) || point == ' ' || point == '"' || point == '=' || point == '\\')
             return false;
     }
     return *text != '\0';
@@ -80,7 +72,7 @@ static void append_value(struct buffer *line, const char *text)
             buffer_append_format(line, "\\x%02x", (unsigned char)*text++);
         else if (point == '"' || point == '\\')
             buffer_append_format(line, "\\%c", (char)point);
-        else if (is_control(point))
+        else if (utf8_is_control(point))
             buffer_append_format(line, "\\x%02x", (unsigned)point);
         else
             buffer_append(line, start, (size_t)(text - start));

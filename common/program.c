@@ -2,6 +2,7 @@
 
 #include "error.h"
 #include "log.h"
+#include "man_page.h"
 #include "public_url.h"
 #include "unix_socket.h"
 
@@ -21,22 +22,67 @@ enum { EXIT_USAGE = 2 };
 
 static const char *program_name;
 
+enum {
+    OPTION_ENV_FILE = 1,
+    OPTION_CHECK_CONFIG,
+    OPTION_PRINT_SETTINGS,
+    OPTION_PRINT_ERRORS,
+    OPTION_PRINT_PUBLIC_URL,
+    OPTION_PRINT_MAN,
+    OPTION_VERSION,
+    OPTION_HELP,
+};
+
+static const struct program_option {
+    int number;
+    const char *name, *value, *meaning;
+} program_options[] = {
+    {OPTION_ENV_FILE, "env-file", "FILE", "read settings from FILE, which must exist"},
+    {OPTION_CHECK_CONFIG, "check-config", "", "check the settings, print them and exit"},
+    {OPTION_PRINT_SETTINGS, "print-settings", "markdown|env|man",
+     "print the table of settings, the .env.example, or the manual page of settings, and exit"},
+    {OPTION_PRINT_ERRORS, "print-errors", "", "print the table of errors, as a page, and exit"},
+    {OPTION_PRINT_PUBLIC_URL, "print-public-url", "",
+     "print the address that phones and clients use, and exit"},
+    {OPTION_PRINT_MAN, "print-man", "", "print the manual page of this program and exit"},
+    {OPTION_VERSION, "version", "", "print the version and exit"},
+    {OPTION_HELP, "help", "", "print this and exit"},
+};
+
 static void print_usage(const char *purpose, FILE *out)
 {
-    fprintf(
-        out,
-        "%s: %s\n\n"
-        "  --env-file FILE            read settings from FILE, which must exist (default: .env)\n"
-        "  --check-config             check the settings, print them and exit\n"
-        "  --print-settings=markdown  print the table of settings and exit\n"
-        "  --print-settings=env       print the .env.example and exit\n"
-        "  --print-errors             print the table of errors, as a page, and exit\n"
-        "  --print-public-url         print the address that phones and clients use, and exit\n"
-        "  --version                  print the version and exit\n"
-        "  --help                     print this and exit\n\n"
-        "Settings, from the environment or the file:\n",
-        program_name, purpose);
+    fprintf(out, "%s: %s\n\n", program_name, purpose);
+    for (size_t i = 0; i < ARRAY_LENGTH(program_options); i++) {
+        const struct program_option *option = &program_options[i];
+        fprintf(out, "  --%s%s%s\n      %s\n", option->name, *option->value ? "=" : "",
+                option->value, option->meaning);
+    }
+    fprintf(out, "\nSettings, from the environment or the file (default: %s):\n",
+            settings_default_file);
     settings_print_help(out);
+}
+
+static void print_man(const char *purpose, FILE *out)
+{
+    man_begin(out, program_name, 8, purpose);
+    man_heading(out, "DESCRIPTION");
+    man_text(out,
+             "One of the programs of the SMS gateway, which the service manager starts. It"
+             " stays in the foreground, logs to the standard error, and stops well on SIGTERM.");
+    man_heading(out, "OPTIONS");
+    for (size_t i = 0; i < ARRAY_LENGTH(program_options); i++) {
+        const struct program_option *option = &program_options[i];
+        char term[64];
+        snprintf(term, sizeof(term), "--%s", option->name);
+        man_item(out, term, option->value, option->meaning);
+    }
+    man_heading(out, "FILES");
+    man_item(out, settings_default_file, "", "the settings: `sms-gateway.env`(5)");
+    man_heading(out, "EXIT STATUS");
+    man_text(out, "0 after a stop that was asked for; 2 for an option or a setting that is wrong;"
+                  " 1 for what else hinders it.");
+    man_heading(out, "SEE ALSO");
+    man_text(out, "`sms-gateway`(8), `sms-gateway.env`(5)");
 }
 
 /* The page that the `type` of a problem+json answer points into. */
@@ -76,8 +122,10 @@ _Noreturn static void print_settings_and_exit(const char *form)
         settings_print_markdown(stdout);
     else if (strcmp(form, "env") == 0)
         settings_print_env_example(stdout);
+    else if (strcmp(form, "man") == 0)
+        settings_print_man(stdout);
     else
-        refuse_usage("--print-settings takes markdown or env");
+        refuse_usage("--print-settings takes markdown, env or man");
     exit(EXIT_SUCCESS);
 }
 
@@ -111,52 +159,50 @@ static void make_folder(const char *path, mode_t mode)
     }
 }
 
-static void make_folders(const struct settings *settings)
+void program_make_database_folder(const struct settings *settings)
 {
     char database_path[SETTINGS_TEXT_SIZE];
     strcpy(database_path, settings->database_path);
     make_folder(dirname(database_path), 0700);
-    make_folder(settings->runtime_dir, 0750); /* nginx comes in by the group */
 }
 
 void program_start(int argc, char **argv, const char *name, const char *purpose,
                    struct settings *settings)
 {
-    static const struct option options[] = {
-        {"env-file", required_argument, NULL, 'e'},
-        {"check-config", no_argument, NULL, 'c'},
-        {"print-settings", required_argument, NULL, 's'},
-        {"print-errors", no_argument, NULL, 'p'},
-        {"print-public-url", no_argument, NULL, 'u'},
-        {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
+    struct option options[ARRAY_LENGTH(program_options) + 1] = {0};
     const char *env_file = NULL;
     bool check = false, print_url = false;
     int option;
 
+    for (size_t i = 0; i < ARRAY_LENGTH(program_options); i++) {
+        const struct program_option *each = &program_options[i];
+        options[i] = (struct option){each->name, *each->value ? required_argument : no_argument,
+                                     NULL, each->number};
+    }
     program_name = name;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
-        case 'e':
+        case OPTION_ENV_FILE:
             env_file = optarg;
             break;
-        case 'c':
+        case OPTION_CHECK_CONFIG:
             check = true;
             break;
-        case 'u':
+        case OPTION_PRINT_PUBLIC_URL:
             print_url = true;
             break;
-        case 's':
+        case OPTION_PRINT_SETTINGS:
             print_settings_and_exit(optarg);
-        case 'p':
+        case OPTION_PRINT_ERRORS:
             print_errors(stdout);
             exit(EXIT_SUCCESS);
-        case 'v':
+        case OPTION_PRINT_MAN:
+            print_man(purpose, stdout);
+            exit(EXIT_SUCCESS);
+        case OPTION_VERSION:
             printf("%s %s\n", name, GATEWAY_VERSION);
             exit(EXIT_SUCCESS);
-        case 'h':
+        case OPTION_HELP:
             print_usage(purpose, stdout);
             exit(EXIT_SUCCESS);
         default:
@@ -167,7 +213,7 @@ void program_start(int argc, char **argv, const char *name, const char *purpose,
         refuse_usage("takes no arguments, only options; --help lists them");
 
     char problem[SETTINGS_PROBLEM_SIZE];
-    if (!settings_load(settings, env_file ? env_file : ".env", env_file != NULL, problem))
+    if (!settings_load_option(settings, env_file, problem))
         refuse_usage(problem);
     if (print_url)
         print_public_url_and_exit(settings);
@@ -179,10 +225,12 @@ void program_start(int argc, char **argv, const char *name, const char *purpose,
     enum log_level level = LOG_LEVEL_INFO;
     if (!log_level_parse(settings->log_level, &level))
         refuse_usage("LOG_LEVEL is not valid");
-    program_prepare(name, level, settings);
+    program_prepare(name, level);
+    program_make_database_folder(settings);
+    make_folder(settings->runtime_dir, 0750); /* nginx comes in by the group */
 }
 
-void program_prepare(const char *name, enum log_level level, const struct settings *settings)
+void program_prepare(const char *name, enum log_level level)
 {
     log_init(name, level);
     umask(
@@ -190,7 +238,6 @@ void program_prepare(const char *name, enum log_level level, const struct settin
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* messages and keys are in our memory */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a write beyond RLIMIT_FSIZE fails, as one to a full disk does */
-    make_folders(settings);
 }
 
 _Noreturn void program_fail(const char *what, const char *why)

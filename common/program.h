@@ -13,9 +13,11 @@
 void program_start(int argc, char **argv, const char *name, const char *purpose,
                    struct settings *settings);
 
-/* The last part of that, for a command with options of its own: log, working folders, signals, no core
-   dumps. */
-void program_prepare(const char *name, enum log_level level, const struct settings *settings);
+/* A part of that, for a program with options of its own: log, umask, signals, no core dumps. */
+void program_prepare(const char *name, enum log_level level);
+
+/* Another: where there is none yet. program_fail when it cannot be made. */
+void program_make_database_folder(const struct settings *settings);
 
 /* Ends a start that cannot go on: logs and exits with status 1. */
 _Noreturn void program_fail(const char *what, const char *why);

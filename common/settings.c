@@ -1,12 +1,18 @@
 #include "settings.h"
 
+#include "man_page.h"
 #include "prefix_list.h"
+#include "settings_file.h" /* generated */
+#include "utf8.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+const char settings_default_file[] = SETTINGS_FILE;
 
 enum setting_type { SETTING_TEXT, SETTING_PREFIXES, SETTING_NUMBER };
 
@@ -188,7 +194,7 @@ static void describe_unknown(const char *name, const char *where, char *problem)
                  where, name, nearest->name);
     else
         snprintf(problem, SETTINGS_PROBLEM_SIZE,
-                 "%s: there is no setting %.60s; --help lists them all", where, name);
+                 "%s: there is no setting %.60s; `api-fcgi --help` lists them all", where, name);
 }
 
 static char *trim(char *text)
@@ -284,6 +290,20 @@ bool settings_load(struct settings *settings, const char *env_file, bool require
     return true;
 }
 
+bool settings_load_option(struct settings *settings, const char *env_file,
+                          char problem[SETTINGS_PROBLEM_SIZE])
+{
+    if (settings_load(settings, env_file ? env_file : settings_default_file, env_file != NULL,
+                      problem))
+        return true;
+    bool installed = !env_file && *settings_default_file == '/';
+    if (installed && access(settings_default_file, R_OK) < 0 && errno == EACCES)
+        snprintf(problem, SETTINGS_PROBLEM_SIZE,
+                 "%s is not for everybody to read: run this as root, or as the user sms-gateway",
+                 settings_default_file);
+    return false;
+}
+
 void settings_print(const struct settings *settings, FILE *out)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(table); i++) {
@@ -291,6 +311,17 @@ void settings_print(const struct settings *settings, FILE *out)
             fprintf(out, "%s='%s'\n", table[i].name, text_of(settings, &table[i]));
         else
             fprintf(out, "%s=%" PRId64 "\n", table[i].name, *number_of(settings, &table[i]));
+    }
+}
+
+void settings_write_json(const struct settings *settings, struct json_writer *json)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(table); i++) {
+        const char *text = text_of(settings, &table[i]);
+        if (table[i].type != SETTING_NUMBER) /* a path may be what no JSON can have */
+            json_put_text(json, table[i].name, utf8_valid(text, strlen(text)) ? text : NULL);
+        else
+            json_put_integer(json, table[i].name, *number_of(settings, &table[i]));
     }
 }
 
@@ -374,6 +405,46 @@ void settings_print_markdown(FILE *out)
         }
         fprintf(out, " | %s | %s |\n", table[i].used_by, table[i].meaning);
     }
+}
+
+/* "1 to 65535 port; default 8000" */
+static char *describe_values(const struct setting *setting)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+    if (!out)
+        return NULL;
+    print_values(setting, ", ", out);
+    fprintf(out, "%s%s", *setting->unit ? " " : "", setting->unit);
+    if (has_default(setting)) {
+        fputs("; default ", out);
+        print_default(setting, out);
+    }
+    fclose(out);
+    return text;
+}
+
+void settings_print_man(FILE *out)
+{
+    man_begin(out, "sms-gateway.env", 5, "settings of the SMS gateway");
+    man_heading(out, "DESCRIPTION");
+    man_text(out, "Each line of the file is NAME=value, a # comment, or empty; a value may have"
+                  " quotes around it. What the environment has by the same name counts more.");
+    man_text(out, "A name that there is not, or a value that cannot be, stops the programs when"
+                  " they start, with one line that says which; `sms-gateway settings check` says"
+                  " so before.");
+    man_text(out, "Where nobody says otherwise the programs read this file:");
+    man_line(out, settings_default_file);
+    man_heading(out, "SETTINGS");
+    for (size_t i = 0; i < ARRAY_LENGTH(table); i++) {
+        char *values = describe_values(&table[i]);
+        man_item(out, table[i].name, "", values ? values : "");
+        man_line(out, table[i].meaning);
+        free(values);
+    }
+    man_heading(out, "SEE ALSO");
+    man_text(out, "`sms-gateway`(8), `api-fcgi`(8), `ws-broker`(8)");
 }
 
 void settings_socket_path(const struct settings *settings, const char *name,

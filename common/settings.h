@@ -7,7 +7,7 @@
 #ifndef COMMON_SETTINGS_H
 #define COMMON_SETTINGS_H
 
-#include "base.h"
+#include "json_write.h"
 
 #include <stdio.h>
 
@@ -28,13 +28,25 @@ struct settings {
 MUST_CHECK bool settings_load(struct settings *settings, const char *env_file, bool required,
                               char problem[SETTINGS_PROBLEM_SIZE]);
 
+/* The same for a program's --env-file; NULL: the file that is compiled in (make SETTINGS_FILE=...), which may
+   be missing. */
+MUST_CHECK bool settings_load_option(struct settings *settings, const char *env_file,
+                                     char problem[SETTINGS_PROBLEM_SIZE]);
+
+/* The name of that file. */
+extern const char settings_default_file[];
+
 /* Effective values, one NAME=value a line, in a form that .env and a shell can read back. */
 void settings_print(const struct settings *settings, FILE *out);
 
-/* The same list as help text, as .env.example, and as the table of SETTINGS.md. */
+/* The same, as members of a JSON object that has begun. */
+void settings_write_json(const struct settings *settings, struct json_writer *json);
+
+/* The same list as help text, as .env.example, as the table of SETTINGS.md, and as a man page. */
 void settings_print_help(FILE *out);
 void settings_print_env_example(FILE *out);
 void settings_print_markdown(FILE *out);
+void settings_print_man(FILE *out);
 
 /* The socket `name` in RUNTIME_DIR. */
 void settings_socket_path(const struct settings *settings, const char *name,

@@ -36,6 +36,12 @@ int32_t utf8_next(const char **text, const char *end)
     return point;
 }
 
+bool utf8_is_control(int32_t point)
+{
+    return point < ' ' || (point >= 0x7f && point < 0xa0) || (point >= 0x2028 && point <= 0x202e) ||
+           (point >= 0x2066 && point <= 0x2069);
+}
+
 void utf8_trim(char *text)
 {
     const char *p = text, *end = text + strlen(text);

@@ -8,6 +8,11 @@
    valid UTF-8; *text then stays. */
 int32_t utf8_next(const char **text, const char *end);
 
+/* Whether it must not come to a terminal or a log as it is: a control character, of ASCII or of Unicode, or a
+   byte that is no character at all (-1); and what ends a line (U+2028, 2029) or turns its direction (202a to
+   202e, 2066 to 2069). */
+bool utf8_is_control(int32_t point);
+
 MUST_CHECK bool utf8_valid(const char *text, size_t length);
 
 /* Ends a text before the first byte that is not valid UTF-8: what was cut in the middle of a

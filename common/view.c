@@ -8,9 +8,15 @@ static const char *or_null(const char *text)
 
 void view_message(struct json_writer *json, const struct message *message, bool with_text)
 {
+    json_begin_object(json, NULL);
+    view_message_members(json, message, with_text);
+    json_end_object(json);
+}
+
+void view_message_members(struct json_writer *json, const struct message *message, bool with_text)
+{
     char id[MESSAGE_ID_TEXT_SIZE];
     message_id_format(&message->id, id);
-    json_begin_object(json, NULL);
     json_put_text(json, "message_id", id);
     json_put_text(json, "phone_number", message->phone_number);
     json_put_text(json, "message", with_text ? or_null(message->text) : NULL);
@@ -29,7 +35,6 @@ void view_message(struct json_writer *json, const struct message *message, bool 
             json_put_time(json, message_status_name((enum message_status)status),
                           message->reached_at_ms[status]);
     }
-    json_end_object(json);
     json_end_object(json);
 }
 

@@ -8,6 +8,9 @@
 #include "message.h"
 
 void view_message(struct json_writer *json, const struct message *message, bool with_text);
+/* The same into an object that has begun. */
+void view_message_members(struct json_writer *json, const struct message *message, bool with_text);
+
 void view_device(struct json_writer *json, const struct device *device);
 
 #endif

@@ -17,6 +17,7 @@ from harness.ports import free_port
 from harness.waiting import LIMIT_SECONDS, wait_for
 
 BOTH = ("api-fcgi", "ws-broker")
+INSTALLED = (*BOTH, "sms-gateway")
 
 
 def start(program, *options, folder, **environment):
@@ -42,7 +43,7 @@ def test_version_and_help_end_well(program, tmp_path):
     (["--nonsense"], ["nonsense"]),
     (["argument"], ["no arguments"]),
     (["--env-file", "missing.env"], ["missing.env", "No such file"]),
-    (["--print-settings=xml"], ["markdown", "env"]),
+    (["--print-settings=xml"], ["markdown", "env", "man"]),
 ])
 def test_wrong_options_are_named(program, options, words, tmp_path):
     result = start(program, *options, folder=tmp_path)
@@ -116,7 +117,7 @@ def test_a_socket_path_that_is_too_long_is_named(program, tmp_path):
 # ---- Hardening ----
 
 
-@pytest.mark.parametrize("program", BOTH)
+@pytest.mark.parametrize("program", INSTALLED)
 def test_the_programs_are_hardened(program):
     def read(*options):
         return subprocess.check_output(["readelf", "-W", *options, programs_folder("release") /

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from harness import confined
-from harness.gateway import ROOT, Gateway, programs_folder
+from harness.gateway import ROOT, Gateway, let_others_pass, programs_folder
 from harness.phone import AssuredPhone, Phone
 from harness.raw_http import RawHttp, head
 from harness.waiting import LIMIT_SECONDS, wait_for
@@ -131,6 +131,7 @@ def confined_gateway(tmp_path):
                                            capture_output=True, check=False).returncode != 0:
         pytest.skip("only root can confine a program, and not in every container")
     gateway = Gateway(tmp_path, wrap={program: confine(program) for program in UNITS})
+    let_others_pass(tmp_path)  # the operator's tool works as the units' user, without their mounts
     yield gateway
     gateway.stop()
 

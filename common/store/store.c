@@ -394,6 +394,15 @@ enum error store_find_message(struct store_reader *reader, const struct message_
     return error;
 }
 
+enum error store_read_history(struct store_reader *reader, const struct message_id *id,
+                              struct message_event **events, size_t *count)
+{
+    begin_read(reader);
+    enum error error = reader->backend->read_history(reader->connection, id, events, count);
+    end_read(reader);
+    return error;
+}
+
 enum error store_list_messages(struct store_reader *reader, const struct store_query *query,
                                struct store_page *page)
 {

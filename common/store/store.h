@@ -407,6 +407,21 @@ void store_reader_close(struct store_reader *reader);
 MUST_CHECK enum error store_find_message(struct store_reader *reader, const struct message_id *id,
                                          struct message *message);
 
+/* One step in the life of a message. */
+struct message_event {
+    enum message_status status; /* that it reached */
+    unsigned attempt;
+    char device_id[DEVICE_ID_SIZE];              /* "": no phone has to do with it */
+    char error_code[MESSAGE_ERROR_CODE_SIZE];    /* "": none */
+    char error_message[MESSAGE_ERROR_TEXT_SIZE]; /* likewise */
+    int64_t at_ms;                               /* wall */
+};
+
+/* All steps of a message, in their order; the first is that it was queued. ERROR_MESSAGE_NOT_FOUND
+   without one. The caller frees *events, also after an error. */
+MUST_CHECK enum error store_read_history(struct store_reader *reader, const struct message_id *id,
+                                         struct message_event **events, size_t *count);
+
 /* Which messages, newest first. Filters that are not set (false, "", 0) let everything through. */
 struct store_query {
     bool has_status;
@@ -465,13 +480,15 @@ MUST_CHECK enum error store_list_devices(struct store_reader *reader, struct dev
                                          size_t *count);
 void store_devices_free(struct device *devices, size_t count);
 
-/* Messages in each status, those that STORE_COUNT_STUCK counts, phones connected, and the size of
-   the write-ahead log on the disk. */
+/* Messages in each status, those that STORE_COUNT_STUCK counts, phones connected, and the sizes on the
+   disk. */
 struct store_statistics {
     int64_t messages[MESSAGE_STATUS_COUNT];
     int64_t stuck[MESSAGE_STATUS_COUNT];
     int64_t devices_connected;
     int64_t wal_bytes;
+    int64_t database_bytes;   /* without it */
+    int64_t oldest_queued_ms; /* wall; since when the first in the queue is there; 0: it is empty */
     bool sending_paused;
 };
 MUST_CHECK enum error store_read_statistics(struct store_reader *reader, int64_t stuck_since_ms,

@@ -40,6 +40,8 @@ struct store_backend {
     /* A read holds its view of the database no longer than options.timeout_ms: ERROR_STORE_BUSY. */
     enum error (*find_message)(struct store_connection *connection, const struct message_id *id,
                                struct message *message);
+    enum error (*read_history)(struct store_connection *connection, const struct message_id *id,
+                               struct message_event **events, size_t *count);
     enum error (*list_messages)(struct store_connection *connection,
                                 const struct store_query *query, struct store_page *page);
     enum error (*find_key)(struct store_connection *connection, const char *id, struct api_key *key,

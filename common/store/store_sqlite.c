@@ -143,7 +143,15 @@ enum error run(struct store_connection *connection, sqlite3_stmt *statement)
     return error;
 }
 
-/* ---- Opening ---- */
+enum error read_integer(struct store_connection *connection, sqlite3_stmt *select, int64_t *integer)
+{
+    bool row;
+    enum error error = step(connection, select, &row);
+    if (error == ERROR_NONE && row)
+        *integer = sqlite3_column_int64(select, 0);
+    sqlite3_reset(select);
+    return error;
+}
 
 enum error read_list(struct store_connection *connection, sqlite3_stmt *select, size_t size,
                      enum error (*read)(sqlite3_stmt *row, void *item), void **items, size_t *count)
@@ -170,6 +178,8 @@ enum error read_list(struct store_connection *connection, sqlite3_stmt *select, 
     sqlite3_reset(select);
     return error;
 }
+
+/* ---- Opening ---- */
 
 /* A mistyped pragma is silent, so each is read back. */
 static bool set_pragma(sqlite3 *db, const char *name, const char *value, const char *expected,
@@ -466,6 +476,7 @@ const struct store_backend store_backend_sqlite = {
     .finish = sqlite_finish,
     .tidy = sqlite_tidy,
     .find_message = sqlite_find_message,
+    .read_history = sqlite_read_history,
     .list_messages = sqlite_list_messages,
     .find_key = sqlite_find_key,
     .list_keys = sqlite_list_keys,

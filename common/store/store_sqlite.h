@@ -7,6 +7,7 @@
 
 #include <sqlite3.h>
 
+
 /* Which connections prepare a statement. */
 enum statement_use { WRITER, READER };
 
@@ -63,6 +64,7 @@ struct store_connection {
     bool no_new_messages; /* in this transaction, because the log is full */
 };
 
+
 /* The error for a result code of SQLite, logged with what was being done. */
 enum error sqlite_error(struct store_connection *connection, int code, const char *doing);
 
@@ -88,6 +90,10 @@ MUST_CHECK enum error step(struct store_connection *connection, sqlite3_stmt *st
 /* Runs a statement that gives no rows, and resets it. */
 MUST_CHECK enum error run(struct store_connection *connection, sqlite3_stmt *statement);
 
+/* Reads the first column of the one row there may be; otherwise *integer stays. Resets it. */
+MUST_CHECK enum error read_integer(struct store_connection *connection, sqlite3_stmt *select,
+                                   int64_t *integer);
+
 /* Reads all rows of a statement into a list of items of that size, which the caller frees, also after an
    error: `count` of them were begun then. Resets it. */
 MUST_CHECK enum error read_list(struct store_connection *connection, sqlite3_stmt *select,
@@ -100,8 +106,9 @@ void sqlite_watch_wal(struct store_connection *connection, int64_t page_bytes, i
 MUST_CHECK bool sqlite_checkpoint_when_due(struct store_connection *connection);
 void sqlite_checkpoint_quietly(struct store_connection *connection);
 MUST_CHECK bool sqlite_wal_is_full(struct store_connection *connection);
-/* The size of the file; any connection. */
+/* The sizes of the files; any connection. */
 int64_t sqlite_wal_bytes(struct store_connection *connection);
+int64_t sqlite_database_bytes(struct store_connection *connection);
 
 /* store_sqlite_brakes.c: begin comes first in a transaction, flush last; report after its commit. */
 void sqlite_begin_brakes(struct store_connection *connection);
@@ -147,6 +154,8 @@ MUST_CHECK enum error read_stuck(struct store_connection *connection, enum state
                                  int64_t since_ms, int64_t counts[MESSAGE_STATUS_COUNT]);
 enum error sqlite_find_message(struct store_connection *connection, const struct message_id *id,
                                struct message *message);
+enum error sqlite_read_history(struct store_connection *connection, const struct message_id *id,
+                               struct message_event **events, size_t *count);
 enum error sqlite_list_messages(struct store_connection *connection,
                                 const struct store_query *query, struct store_page *page);
 enum error sqlite_find_key(struct store_connection *connection, const char *id, struct api_key *key,

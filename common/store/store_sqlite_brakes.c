@@ -30,18 +30,6 @@ void sqlite_begin_brakes(struct store_connection *connection)
     brakes->key_count = 0;
 }
 
-/* The first column of the one row there may be; otherwise *number stays. */
-static enum error read_number(struct store_connection *connection, sqlite3_stmt *select,
-                              int64_t *number)
-{
-    bool row;
-    enum error error = step(connection, select, &row);
-    if (error == ERROR_NONE && row)
-        *number = sqlite3_column_int64(select, 0);
-    sqlite3_reset(select);
-    return error;
-}
-
 static enum error read_accepted(struct store_connection *connection, enum kind kind,
                                 const char *name, int64_t *count)
 {
@@ -49,7 +37,7 @@ static enum error read_accepted(struct store_connection *connection, enum kind k
     bind_integer(select, 1, kind);
     bind_integer(select, 2, connection->brakes.today);
     bind_text(select, 3, name);
-    return read_number(connection, select, count);
+    return read_integer(connection, select, count);
 }
 
 static enum error add_accepted(struct store_connection *connection, enum kind kind, int64_t period,
@@ -108,7 +96,7 @@ static enum error find_key_count(struct store_connection *connection, const char
 enum error brakes_read_paused(struct store_connection *connection, bool *paused)
 {
     int64_t number = 0;
-    enum error error = read_number(connection, statement(connection, IS_PAUSED), &number);
+    enum error error = read_integer(connection, statement(connection, IS_PAUSED), &number);
     *paused = number != 0;
     return error;
 }
@@ -118,7 +106,7 @@ static enum error is_queue_old(struct store_connection *connection, bool *old)
     int64_t since_ms = connection->now_ms;
     sqlite3_stmt *select = statement(connection, READ_QUEUED_SINCE);
     bind_integer(select, 1, connection->now_ms);
-    enum error error = read_number(connection, select, &since_ms);
+    enum error error = read_integer(connection, select, &since_ms);
     *old = connection->now_ms - since_ms > connection->brakes.limits.max_queue_age_ms;
     return error;
 }
@@ -130,7 +118,7 @@ static enum error read_burst(struct store_connection *connection)
     bind_integer(select, 1, brakes->minute - STORE_BURST_MINUTES);
     bind_integer(select, 2,
                  brakes->minute + STORE_BURST_MINUTES); /* a clock may go back a little */
-    return read_number(connection, select, &brakes->burst.stored);
+    return read_integer(connection, select, &brakes->burst.stored);
 }
 
 /* What is the same for all new messages of a transaction. */

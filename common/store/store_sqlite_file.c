@@ -123,7 +123,8 @@ static sqlite3 *open_database(struct work *work, const char *path)
     /* Others may be writing, and no checkpoint may meet them: store_sqlite_wal.c. */
     sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    if (sqlite3_exec(db, "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL", NULL, NULL,
+    if (sqlite3_exec(db, "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL;"
+                     "PRAGMA trusted_schema = OFF", NULL, NULL,
                      NULL) == SQLITE_OK)
         return db;
     fail_sqlite(work, db, path);

@@ -46,6 +46,33 @@ enum error sqlite_find_message(struct store_connection *connection, const struct
     return error;
 }
 
+static enum error read_event(sqlite3_stmt *row, void *item)
+{
+    struct message_event *event = item;
+    *event = (struct message_event){
+        .status = (enum message_status)sqlite3_column_int(row, 0),
+        .attempt = (unsigned)sqlite3_column_int(row, 1),
+        .at_ms = sqlite3_column_int64(row, 5),
+    };
+    column_text(row, 2, event->device_id, sizeof(event->device_id));
+    column_text(row, 3, event->error_code, sizeof(event->error_code));
+    column_text(row, 4, event->error_message, sizeof(event->error_message));
+    return ERROR_NONE;
+}
+
+enum error sqlite_read_history(struct store_connection *connection, const struct message_id *id,
+                               struct message_event **events, size_t *count)
+{
+    void *items;
+    start_read_clock(connection);
+    sqlite3_stmt *select = statement(connection, READ_HISTORY);
+    bind_id(select, 1, id);
+    bind_integer(select, 2, message_id_time_ms(id));
+    enum error error = read_list(connection, select, sizeof(**events), read_event, &items, count);
+    *events = items;
+    return error == ERROR_NONE && *count == 0 ? ERROR_MESSAGE_NOT_FOUND : error;
+}
+
 /* ---- Lists ---- */
 
 /* Ids from `first` up to, but without, `end`. */
@@ -147,15 +174,10 @@ static enum error count_matches(struct store_connection *connection,
         return ERROR_NONE;
     }
 
-    bool row;
     struct id_range range = filter_range(query);
     sqlite3_stmt *select = statement(connection, view->statements.count);
     bind_filter(select, query, &range);
-    enum error error = step(connection, select, &row);
-    if (error == ERROR_NONE && row)
-        *total = sqlite3_column_int64(select, 0);
-    sqlite3_reset(select);
-    return error;
+    return read_integer(connection, select, total);
 }
 
 static void reverse(struct message *messages, size_t count)
@@ -288,8 +310,10 @@ enum error read_stuck(struct store_connection *connection, enum statement id, in
 enum error sqlite_read_statistics(struct store_connection *connection, int64_t stuck_since_ms,
                                   struct store_statistics *statistics)
 {
-    bool row;
-    *statistics = (struct store_statistics){.wal_bytes = sqlite_wal_bytes(connection)};
+    *statistics = (struct store_statistics){
+        .wal_bytes = sqlite_wal_bytes(connection),
+        .database_bytes = sqlite_database_bytes(connection),
+    };
     start_read_clock(connection);
     enum error error = read_counts(connection, statement(connection, SELECT_COUNTS),
                                    statistics->messages);
@@ -299,10 +323,10 @@ enum error sqlite_read_statistics(struct store_connection *connection, int64_t s
         return error;
     sqlite3_stmt *select = statement(connection, COUNT_DEVICES);
     bind_integer(select, 1, clock_wall_ms());
-    error = step(connection, select, &row);
-    if (error == ERROR_NONE && row)
-        statistics->devices_connected = sqlite3_column_int64(select, 0);
-    sqlite3_reset(select);
+    error = read_integer(connection, select, &statistics->devices_connected);
+    if (error == ERROR_NONE)
+        error = read_integer(connection, statement(connection, READ_FIRST_QUEUED),
+                             &statistics->oldest_queued_ms);
     if (error != ERROR_NONE)
         return error;
     struct store_sending sending;

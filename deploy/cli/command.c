@@ -2,7 +2,11 @@
 
 #include "../../common/doorbell.h"
 #include "../../common/program.h"
+#include "../../common/utf8.h"
+#include "describe.h"
+#include "user.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
@@ -12,89 +16,117 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { MAX_JSON_BYTES = 64 << 20 };
+
 _Static_assert((int)SETTINGS_PROBLEM_SIZE <= (int)STORE_PROBLEM_SIZE, "one buffer serves both");
 
-static const struct command_family *const families[] = {&keys_commands, &devices_commands,
-                                                        &sending_commands};
+const struct command_family *const command_families[] = {
+    &keys_commands,       &devices_commands,  &sending_commands,  &messages_commands,
+    &statistics_commands, &database_commands, &backup_commands,   &restore_commands,
+    &settings_commands,   NULL};
 
-static const struct command_family *find_family(const char *name)
+const struct command_option command_common_options[] = {
+    {.name = "json", .meaning = "answers in JSON, one object, and nothing else"},
+    {.name = "env-file", .value = "FILE", .meaning = "reads settings from FILE, which must exist"},
+    {.name = "help", .meaning = "explains the family"},
+    {0},
+};
+
+/* ---- Ways to end ---- */
+
+static void complain(const struct command *command, const char *format, va_list arguments)
 {
-    for (size_t i = 0; i < ARRAY_LENGTH(families); i++) {
-        if (strcmp(families[i]->name, name) == 0)
-            return families[i];
-    }
-    return NULL;
+    fprintf(stderr, "sms-gateway %s: ", command->family->name);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
 }
 
-/* ---- Reading the command line ---- */
-
-static size_t count_options(const struct command_family *family)
+int command_refuse(const struct command *command, const char *format, ...)
 {
-    size_t count = 0;
-    while (count < COMMAND_MAX_OPTIONS && family->options[count])
-        count++;
-    return count;
+    va_list arguments;
+    va_start(arguments, format);
+    complain(command, format, arguments);
+    va_end(arguments);
+    return COMMAND_EXIT_USAGE;
 }
 
-/* The family's options, and those that all have. False at one that is neither. */
-static bool read_options(int argc, char **argv, struct command *command, const char **env_file)
+int command_fail(const struct command *command, const char *format, ...)
 {
-    enum { ENV_FILE = COMMAND_MAX_OPTIONS, HELP };
-    struct option options[COMMAND_MAX_OPTIONS + 3] = {0};
-    size_t count = count_options(command->family);
-    for (size_t i = 0; i < count; i++)
-        options[i] = (struct option){command->family->options[i], required_argument, NULL, (int)i};
-    options[count] = (struct option){"env-file", required_argument, NULL, ENV_FILE};
-    options[count + 1] = (struct option){"help", no_argument, NULL, HELP};
-    int option;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option >= 0 && option < COMMAND_MAX_OPTIONS)
-            command->values[option] = optarg;
-        else if (option == ENV_FILE)
-            *env_file = optarg;
+    va_list arguments;
+    va_start(arguments, format);
+    complain(command, format, arguments);
+    va_end(arguments);
+    return EXIT_FAILURE;
+}
+
+int command_fail_error(const struct command *command, enum error error)
+{
+    return command_fail(command, "%s; nothing was changed", error_title(error));
+}
+
+void command_put_text(const char *text)
+{
+    for (const char *end = text + strlen(text); text < end;) {
+        const char *start = text;
+        int32_t point = utf8_next(&text, end);
+        text += point < 0;
+        if (utf8_is_control(point))
+            putchar(point == '\n' ? ' ' : '?');
         else
+            fwrite(start, 1, (size_t)(text - start), stdout);
+    }
+}
+
+/* ---- Options ---- */
+
+static void add_options(struct command *command, const struct command_option *options)
+{
+    for (; options && options->name; options++) {
+        size_t i = 0;
+        while (i < command->option_count && strcmp(command->options[i]->name, options->name) != 0)
+            i++;
+        assert(i < COMMAND_MAX_OPTIONS);
+        command->options[i] = options;
+        command->option_count = MAX(command->option_count, i + 1);
+    }
+}
+
+/* Those of any action of the family: which one it is, is not known yet. False after saying what is wrong. */
+static bool read_options(int argc, char **argv, struct command *command)
+{
+    struct option options[COMMAND_MAX_OPTIONS + 1] = {0};
+    for (const struct command_action *a = command->family->actions; a->name; a++)
+        add_options(command, a->options);
+    add_options(command, command_common_options);
+    for (size_t i = 0; i < command->option_count; i++) {
+        bool takes = command->options[i]->value;
+        options[i] = (struct option){command->options[i]->name,
+                                     takes ? required_argument : no_argument, NULL, 256 + (int)i};
+    }
+    int option;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+        if (option == ':') {
+            command_refuse(command, "%s needs a value after it", argv[optind - 1]);
             return false;
+        }
+        if (option < 256) {
+            command_refuse(command, "%s is no option; --help lists those that there are",
+                           argv[optind - 1]);
+            return false;
+        }
+        command->values[option - 256] = optarg ? optarg : "";
     }
+    command->env_file = command_option(command, "env-file");
+    command->wants_json = command_option(command, "json");
+    command->wants_help = command_option(command, "help");
     return true;
-}
-
-/* "takes create, list or revoke". */
-static int refuse_action(const struct command *command)
-{
-    const struct command_action *actions = command->family->actions;
-    fprintf(stderr, "sms-gateway %s: takes ", command->family->name);
-    for (size_t i = 0; actions[i].name; i++)
-        fprintf(stderr, "%s%s", i == 0 ? "" : actions[i + 1].name ? ", " : " or ", actions[i].name);
-    fputs("; --help explains them\n", stderr);
-    return COMMAND_EXIT_USAGE;
-}
-
-/* Fills in the action and its argument; the exit status where they are wrong, and otherwise 0. */
-static int read_words(int argc, char **argv, struct command *command)
-{
-    const struct command_action *action = command->family->actions;
-    int count = argc - optind;
-    if (count >= 1 && count <= 2) {
-        while (action->name && strcmp(action->name, argv[optind]) != 0)
-            action++;
-        if (!action->name)
-            return refuse_action(command);
-        bool good = count == 1 ? action->argument != COMMAND_TAKES_ONE
-                               : action->argument != COMMAND_TAKES_NONE;
-        command->action = action;
-        command->argument = count == 2 ? argv[optind + 1] : "";
-        if (good)
-            return 0;
-    }
-    fputs(command->family->usage, stderr);
-    return COMMAND_EXIT_USAGE;
 }
 
 const char *command_option(const struct command *command, const char *name)
 {
-    size_t count = count_options(command->family);
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(command->family->options[i], name) == 0)
+    for (size_t i = 0; i < command->option_count; i++) {
+        if (strcmp(command->options[i]->name, name) == 0)
             return command->values[i];
     }
     return NULL;
@@ -119,23 +151,74 @@ bool command_number(const struct command *command, const char *name, int64_t sma
     return true;
 }
 
-/* ---- Ways to end ---- */
-
-int command_refuse(const struct command *command, const char *format, ...)
+static bool has_option(const struct command_option *options, const char *name)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    fprintf(stderr, "sms-gateway %s: ", command->family->name);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
+    while (options && options->name && strcmp(options->name, name) != 0)
+        options++;
+    return options && options->name;
+}
+
+/* That the options which were given are the action's. The exit status, or 0. */
+static int check_options(const struct command *command)
+{
+    for (size_t i = 0; i < command->option_count; i++) {
+        const char *name = command->options[i]->name;
+        if (command->values[i] && !has_option(command->action->options, name) &&
+            !has_option(command_common_options, name))
+            return command_refuse(command, "%s takes no option --%s; --help explains them",
+                                  command->action->name, name);
+    }
+    return 0;
+}
+
+/* ---- Words ---- */
+
+static int refuse_action(const struct command *command, const char *name)
+{
+    const struct command_action *actions = command->family->actions;
+    fprintf(stderr, "sms-gateway %s: there is no action \"%s\"; it takes ", command->family->name,
+            name);
+    for (size_t i = 0; actions[i].name; i++)
+        fprintf(stderr, "%s%s", i == 0 ? "" : actions[i + 1].name ? ", " : " or ", actions[i].name);
+    fputs("; --help explains them\n", stderr);
     return COMMAND_EXIT_USAGE;
 }
 
-int command_fail(const struct command *command, enum error error)
+static int check_argument(const struct command *command, int count)
 {
-    command_refuse(command, "%s; nothing was changed", error_title(error));
-    return EXIT_FAILURE;
+    const struct command_action *action = command->action;
+    const char *space = *action->name ? " " : "";
+    if (count > 0 && !action->argument)
+        return command_refuse(command, "%s%stakes no argument; --help explains it", action->name,
+                              space);
+    if (count > 1)
+        return command_refuse(
+            command, "%s%stakes one argument; what has spaces in it needs quotes around it",
+            action->name, space);
+    if (count == 0 && action->argument && *action->argument != '[')
+        return command_refuse(command, "%s%sneeds %s; --help explains it", action->name, space,
+                              action->argument);
+    return 0;
+}
+
+/* Fills in the action and its argument. The exit status where they are wrong, and otherwise 0. */
+static int read_words(char **words, int count, struct command *command)
+{
+    const struct command_action *action = command->family->actions;
+    if (*action->name) {
+        if (count == 0) {
+            describe_family(command->family, stderr);
+            return COMMAND_EXIT_USAGE;
+        }
+        while (action->name && strcmp(action->name, *words) != 0)
+            action++;
+        if (!action->name)
+            return refuse_action(command, *words);
+        words++, count--;
+    }
+    command->action = action;
+    command->argument = count > 0 ? *words : "";
+    return check_argument(command, count);
 }
 
 /* ---- Running ---- */
@@ -153,22 +236,12 @@ static void ring(void *doorbell)
     doorbell_ring(doorbell);
 }
 
-static int run(int argc, char **argv, struct command *command)
+static int run_with_store(const struct command *command)
 {
-    const char *env_file = NULL;
+    int status;
     char problem[STORE_PROBLEM_SIZE];
-    if (!read_options(argc, argv, command, &env_file)) {
-        fputs(command->family->usage, stderr);
-        return COMMAND_EXIT_USAGE;
-    }
-    int status = read_words(argc, argv, command);
-    if (status != 0)
-        return status;
-    if (!settings_load(&command->settings, env_file ? env_file : ".env", env_file != NULL, problem))
-        return command_refuse(command, "%s", problem);
-    program_prepare("sms-gateway", LOG_LEVEL_WARNING, &command->settings);
-
     struct store *store;
+    program_make_database_folder(&command->settings);
     struct doorbell *doorbell = open_doorbell(&command->settings);
     struct store_options options = {
         .path = command->settings.database_path,
@@ -180,36 +253,119 @@ static int run(int argc, char **argv, struct command *command)
         status = command->action->run(store, command);
         store_close(store);
     } else {
-        command_refuse(command, "%s", problem);
-        status = EXIT_FAILURE;
+        status = command_fail(command, "%s", problem);
     }
     doorbell_close(doorbell);
     return status;
 }
 
-static void print_usage(FILE *out)
+/* Runs it, and prints its JSON. */
+static int run_action(struct command *command)
 {
-    fputs("usage: sms-gateway FAMILY ACTION ...\n\nFAMILY is one of:", out);
-    for (size_t i = 0; i < ARRAY_LENGTH(families); i++)
-        fprintf(out, " %s", families[i]->name);
-    fputs("\n`sms-gateway FAMILY --help` explains one.\n", out);
+    struct buffer out;
+    struct json_writer json = {.out = &out};
+    buffer_init(&out, MAX_JSON_BYTES);
+    command->json = command->wants_json ? &json : NULL;
+    int status = command->action->without_store ? command->action->run(NULL, command)
+                                                : run_with_store(command);
+    if (out.failed)
+        status = command_fail(command, "there is no memory for the answer");
+    else if (out.length > 0)
+        puts(out.data);
+    buffer_fini(&out);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        status = command_fail(command, "the answer cannot be written: %s", strerror(errno));
+    return status;
+}
+
+static int run_family(int argc, char **argv, struct command *command)
+{
+    char problem[STORE_PROBLEM_SIZE];
+    if (!read_options(argc, argv, command))
+        return COMMAND_EXIT_USAGE;
+    if (command->wants_help) {
+        describe_family(command->family, stdout);
+        return EXIT_SUCCESS;
+    }
+    int status = read_words(argv + optind, argc - optind, command);
+    if (status == 0)
+        status = check_options(command);
+    if (status != 0)
+        return status;
+    if (!settings_load_option(&command->settings, command->env_file, problem))
+        return command_refuse(command, "%s", problem);
+    program_prepare("sms-gateway", LOG_LEVEL_WARNING);
+    if (!user_become_owner(command->settings.database_path, problem))
+        return command_fail(command, "%s", problem);
+    return run_action(command);
+}
+
+/* ---- The first word ---- */
+
+static const struct command_family *find_family(const char *name)
+{
+    for (size_t i = 0; command_families[i]; i++) {
+        if (strcmp(command_families[i]->name, name) == 0)
+            return command_families[i];
+    }
+    return NULL;
+}
+
+static int refuse_family(const char *name)
+{
+    if (*name == '-') {
+        fprintf(stderr,
+                "sms-gateway: there is no option %s here; those of a family come after its name\n",
+                name);
+        return COMMAND_EXIT_USAGE;
+    }
+    fprintf(stderr, "sms-gateway: there is no family \"%s\"; there are ", name);
+    for (size_t i = 0; command_families[i]; i++)
+        fprintf(stderr, "%s, ", command_families[i]->name);
+    fputs("and help, which explains them\n", stderr);
+    return COMMAND_EXIT_USAGE;
+}
+
+/* `help`, and `help FAMILY`. */
+static int help(const char *name)
+{
+    const struct command_family *family = name ? find_family(name) : NULL;
+    if (name && !family)
+        return refuse_family(name);
+    if (family)
+        describe_family(family, stdout);
+    else
+        describe_tool(stdout);
+    return EXIT_SUCCESS;
+}
+
+static void print_version(FILE *out)
+{
+    fprintf(out, "sms-gateway %s\n", GATEWAY_VERSION);
 }
 
 int command_main(int argc, char **argv)
 {
+    static const struct {
+        const char *option;
+        void (*print)(FILE *out);
+    } printed[] = {{"--help", describe_tool},
+                   {"--version", print_version},
+                   {"--print-man", describe_man},
+                   {"--print-completion", describe_completion}};
     static struct command command;
-    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-        print_usage(stdout);
-        return EXIT_SUCCESS;
-    }
-    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
-        printf("sms-gateway %s\n", GATEWAY_VERSION);
-        return EXIT_SUCCESS;
-    }
-    command.family = argc > 1 ? find_family(argv[1]) : NULL;
-    if (!command.family) {
-        print_usage(stderr);
+    if (argc < 2) {
+        describe_tool(stderr);
         return COMMAND_EXIT_USAGE;
     }
-    return run(argc - 1, argv + 1, &command);
+    for (size_t i = 0; i < ARRAY_LENGTH(printed); i++) {
+        if (strcmp(argv[1], printed[i].option) == 0) {
+            printed[i].print(stdout);
+            return EXIT_SUCCESS;
+        }
+    }
+    if (strcmp(argv[1], "help") == 0)
+        return help(argc > 2 ? argv[2] : NULL);
+    command.family = find_family(argv[1]);
+    return command.family ? run_family(argc - 1, argv + 1, &command) : refuse_family(argv[1]);
 }

@@ -1,45 +1,68 @@
 /*
  * Commands: what an operator does on the gateway's own machine, beside a gateway that runs or before
- * one ever has: `sms-gateway keys create ...`. A family of them is a table; this reads the command line,
- * opens the store and runs the one that was named. Main thread only.
+ * one ever has: `sms-gateway keys create ...`. A family of them is a table; from the tables come the
+ * help, the manual page and the completion (describe.h), and this reads the command line, opens the
+ * store and runs the action that was named. Main thread only.
+ *
+ * A new family is a file with a table, and its place in the list at the end of this header and in
+ * command.c.
  */
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
 
+#include "../../common/json_write.h"
 #include "../../common/settings.h"
 #include "../../common/store/store.h"
 
-enum { COMMAND_MAX_OPTIONS = 8, COMMAND_EXIT_USAGE = 2 };
+enum { COMMAND_MAX_OPTIONS = 16, COMMAND_EXIT_USAGE = 2 };
 
 struct command;
 
+/* Texts that say what something means begin small and end without a point; `x` is printed bold. */
+struct command_option {
+    const char *name;  /* "days": --days */
+    const char *value; /* "N", what follows it; NULL: nothing does. FILE and FOLDER are completed */
+    const char *meaning;
+    const char *words; /* values that can be completed, with spaces between; NULL: none */
+};
+
 /* One of a family: "create LABEL". */
 struct command_action {
-    const char *name;
-    enum command_argument { COMMAND_TAKES_NONE, COMMAND_TAKES_ONE, COMMAND_MAY_TAKE_ONE } argument;
+    const char *name;     /* "": the family has this one alone, and it needs no word */
+    const char *argument; /* "LABEL"; "[REASON]" may be left out; NULL: it takes none. As a value */
+    const char *meaning;
+    const struct command_option *options; /* a name of NULL after the last; NULL: none */
+    bool without_store; /* it is run with a NULL store, and the file is not opened */
     int (*run)(struct store *store, const struct command *command); /* the exit status */
 };
 
 struct command_family {
-    const char *name;                         /* "keys" */
-    const char *usage;                        /* the whole of --help */
-    const char *options[COMMAND_MAX_OPTIONS]; /* "days": --days VALUE; NULL after the last */
-    const struct command_action *actions;     /* a name of NULL after the last */
+    const char *name;                     /* "keys" */
+    const char *purpose;                  /* a line of the help */
+    const struct command_action *actions; /* a name of NULL after the last */
 };
 
-/* What was asked for. Borrowed from argv. */
+/* What was asked for. Texts are borrowed from argv. */
 struct command {
     const struct command_family *family;
     const struct command_action *action;
-    const char *argument;                    /* "" without one */
-    const char *values[COMMAND_MAX_OPTIONS]; /* of the family's options; NULL: not given */
+    const char *argument; /* "" without one */
+    const char *env_file; /* as it was given; NULL: the default */
+    struct json_writer
+        *json; /* with --json: one object, and nothing else goes to stdout; else NULL */
     struct settings settings;
+
+    /* command.c's own */
+    bool wants_json, wants_help;
+    size_t option_count; /* of the family's, each once */
+    const struct command_option *options[COMMAND_MAX_OPTIONS];
+    const char *values[COMMAND_MAX_OPTIONS]; /* NULL: not given */
 };
 
-/* Runs the family that argv[1] names. The exit status: 2 for a wrong use, 1 where the database refuses. */
+/* Runs what argv names. The exit status: 2 for a wrong use or setting, 1 where it was refused or failed. */
 MUST_CHECK int command_main(int argc, char **argv);
 
-/* The value of an option of the family; NULL when it was not given. */
+/* The value of an option, "" for one without; NULL when it was not given. */
 const char *command_option(const struct command *command, const char *name);
 
 /* The same as a whole number; `number` stays as it is without the option. False for what is none, or
@@ -47,11 +70,21 @@ const char *command_option(const struct command *command, const char *name);
 MUST_CHECK bool command_number(const struct command *command, const char *name, int64_t smallest,
                                int64_t largest, int64_t *number);
 
-/* Ways to end: a wrong use, and a store that refused. The exit status. */
-int command_refuse(const struct command *command, const char *format, ...) PRINTF_FORMAT(2, 3);
-int command_fail(const struct command *command, enum error error);
+/* Writes a text from elsewhere to stdout, on one line: what a terminal would obey becomes a "?". */
+void command_put_text(const char *text);
 
-/* The families; each in the file of its name. */
-extern const struct command_family keys_commands, devices_commands, sending_commands;
+/* Ways to end: a wrong use, what cannot be done, and a store that refused. The exit status. */
+int command_refuse(const struct command *command, const char *format, ...) PRINTF_FORMAT(2, 3);
+int command_fail(const struct command *command, const char *format, ...) PRINTF_FORMAT(2, 3);
+int command_fail_error(const struct command *command, enum error error);
+
+/* The options that every action takes; a name of NULL after the last. */
+extern const struct command_option command_common_options[];
+
+/* The families, in the order of the help; each in the file of its name. NULL after the last. */
+extern const struct command_family *const command_families[];
+extern const struct command_family keys_commands, devices_commands, sending_commands,
+    messages_commands, statistics_commands, database_commands, backup_commands, restore_commands,
+    settings_commands;
 
 #endif

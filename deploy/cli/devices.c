@@ -1,6 +1,7 @@
 /* sms-gateway devices: pairs phones, lists those that are, and revokes them. */
 #include "../../common/clock.h"
 #include "../../common/pairing.h"
+#include "../../common/protocol.h"
 #include "../../common/qr_code.h"
 #include "command.h"
 
@@ -8,32 +9,49 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] =
-    "usage: sms-gateway devices pair [DEVICE_ID] [--minutes N]\n"
-    "       sms-gateway devices token DEVICE_ID|-\n"
-    "       sms-gateway devices list\n"
-    "       sms-gateway devices revoke DEVICE_ID\n\n"
-    "  pair     makes a code that pairs one phone, and shows it as text and as a QR code; without\n"
-    "           a DEVICE_ID the phone chooses one that nobody has\n"
-    "  token    makes a token by hand and prints it, once, for a phone that is set up without a\n"
-    "           code; with - it reads device ids from the standard input, one in a line, and "
-    "prints\n"
-    "           each with its token\n"
-    "  list     shows all devices that ever had a token\n"
-    "  revoke   ends a phone's token, and its connection within 2 s\n\n"
-    "  --minutes N      so long the code can be used (default: 10, at most 60)\n"
-    "  --env-file FILE  read settings from FILE, which must exist (default: .env)\n";
+enum { MAX_PICTURE_BYTES = 64 * 1024 };
 
 static int refuse_id(const struct command *command)
 {
     return command_refuse(command, "a device id has 1 to 64 letters, digits, _ and -");
 }
 
+/* As POST /api/pairings answers. */
+static void write_pairing(struct json_writer *json, const struct store_write *write,
+                          const struct pairing *pairing)
+{
+    struct buffer picture;
+    const char *device_id = write->create_pairing.device_id;
+    buffer_init(&picture, MAX_PICTURE_BYTES);
+    json_begin_object(json, NULL);
+    json_put_text(json, "code", pairing->code);
+    json_put_text(json, "device_id", *device_id ? device_id : NULL);
+    json_put_time(json, "expires_at", write->create_pairing.expires_at_ms);
+    json_put_text(json, "url", pairing->url);
+    json_put_text(json, "uri", pairing->uri);
+    json_put_text(json, "qr_svg", qr_code_write_svg(&picture, pairing->uri) ? picture.data : NULL);
+    json_end_object(json);
+    buffer_fini(&picture);
+}
+
+static void print_pairing(const struct command *command, const struct pairing *pairing,
+                          int64_t minutes)
+{
+    struct buffer picture;
+    buffer_init(&picture, MAX_PICTURE_BYTES);
+    if (qr_code_write_terminal(&picture, pairing->uri))
+        fputs(picture.data, stdout);
+    buffer_fini(&picture);
+    printf("\n  gateway  %s\n  code     %s\n  link     %s\n\n"
+           "The code pairs one phone%s%s within %d minutes.\n",
+           pairing->url, pairing->code, pairing->uri, *command->argument ? ", as " : "",
+           command->argument, (int)minutes);
+}
+
 static int pair(struct store *store, const struct command *command)
 {
     struct store_write write = {.verb = STORE_CREATE_PAIRING};
     struct pairing pairing;
-    struct buffer picture;
     char problem[SETTINGS_PROBLEM_SIZE];
     int64_t minutes = PAIRING_MINUTES;
     if (*command->argument && !device_id_valid(command->argument))
@@ -46,15 +64,11 @@ static int pair(struct store *store, const struct command *command)
         return command_refuse(command, "%s", problem);
     enum error error = store_run(store, &write);
     if (error != ERROR_NONE)
-        return command_fail(command, error);
-    buffer_init(&picture, 64 * 1024);
-    if (qr_code_write_terminal(&picture, pairing.uri))
-        fputs(picture.data, stdout);
-    buffer_fini(&picture);
-    printf("\n  gateway  %s\n  code     %s\n  link     %s\n\n"
-           "The code pairs one phone%s%s within %d minutes.\n",
-           pairing.url, pairing.code, pairing.uri, *command->argument ? ", as " : "",
-           command->argument, (int)minutes);
+        return command_fail_error(command, error);
+    if (command->json)
+        write_pairing(command->json, &write, &pairing);
+    else
+        print_pairing(command, &pairing, minutes);
     return EXIT_SUCCESS;
 }
 
@@ -71,10 +85,28 @@ static enum error create_token(struct store *store, const char *device_id,
     return store_run(store, &write);
 }
 
+/* As POST /api/pair answers. */
+static void write_token(struct json_writer *json, const char *device_id, const char *text)
+{
+    char path[sizeof(PROTOCOL_PATH_PREFIX) + DEVICE_ID_SIZE];
+    snprintf(path, sizeof(path), "%s%s", PROTOCOL_PATH_PREFIX, device_id);
+    json_begin_object(json, NULL);
+    json_put_text(json, "device_id", device_id);
+    json_put_text(json, "token", text);
+    json_put_text(json, "path", path);
+    json_end_object(json);
+}
+
+/* Those of each line; what was made is told, also when a later line is wrong. */
 static int create_tokens(struct store *store, const struct command *command)
 {
     char line[DEVICE_ID_SIZE + 2], text[SECRET_TEXT_SIZE];
     int status = EXIT_SUCCESS;
+    int64_t count = 0;
+    if (command->json) {
+        json_begin_object(command->json, NULL);
+        json_begin_array(command->json, "tokens");
+    }
     while (status == EXIT_SUCCESS && fgets(line, sizeof(line), stdin)) {
         line[strcspn(line, "\r\n")] = '\0';
         if (!device_id_valid(line)) {
@@ -83,9 +115,17 @@ static int create_tokens(struct store *store, const struct command *command)
         }
         enum error error = create_token(store, line, text);
         if (error != ERROR_NONE)
-            status = command_fail(command, error);
+            status = command_fail_error(command, error);
+        else if (command->json)
+            write_token(command->json, line, text);
         else
             printf("%s %s\n", line, text);
+        count += error == ERROR_NONE;
+    }
+    if (command->json) {
+        json_end_array(command->json);
+        json_put_integer(command->json, "count", count);
+        json_end_object(command->json);
     }
     return status;
 }
@@ -99,13 +139,49 @@ static int token(struct store *store, const struct command *command)
         return refuse_id(command);
     enum error error = create_token(store, command->argument, text);
     if (error != ERROR_NONE)
-        return command_fail(command, error);
+        return command_fail_error(command, error);
+    if (command->json) {
+        write_token(command->json, command->argument, text);
+        return EXIT_SUCCESS;
+    }
     fprintf(stderr, "The token of %s. It is shown this once:\n", command->argument);
     puts(text);
     return EXIT_SUCCESS;
 }
 
 /* ---- What there is ---- */
+
+static void write_devices(struct json_writer *json, const struct device_token *tokens, size_t count)
+{
+    json_begin_object(json, NULL);
+    json_begin_array(json, "devices");
+    for (size_t i = 0; i < count; i++) {
+        json_begin_object(json, NULL);
+        json_put_text(json, "device_id", tokens[i].device_id);
+        json_put_text(json, "state", device_token_end_name(tokens[i].end));
+        json_put_text(json, "token_id", tokens[i].id);
+        json_put_time(json, "paired_at", tokens[i].created_at_ms);
+        json_put_time(json, "ended_at", tokens[i].ended_at_ms);
+        json_end_object(json);
+    }
+    json_end_array(json);
+    json_put_integer(json, "count", (int64_t)count);
+    json_end_object(json);
+}
+
+static void print_devices(const struct device_token *tokens, size_t count)
+{
+    if (count == 0)
+        puts("No phone is paired yet; `sms-gateway devices pair` pairs one.");
+    else
+        printf("%-36s  %-11s  %-10s  %s\n", "device", "state", "paired", "token");
+    for (size_t i = 0; i < count; i++) {
+        char made[CLOCK_TEXT_SIZE];
+        clock_format(tokens[i].created_at_ms, made);
+        printf("%-36s  %-11s  %-10.10s  %s\n", tokens[i].device_id,
+               device_token_end_name(tokens[i].end), made, tokens[i].id);
+    }
+}
 
 static int list(struct store *store, const struct command *command)
 {
@@ -115,19 +191,13 @@ static int list(struct store *store, const struct command *command)
     enum error error = store_reader_open(store, &reader);
     if (error == ERROR_NONE)
         error = store_list_tokens(reader, &tokens, &count);
-    if (error == ERROR_NONE && count > 0)
-        printf("%-36s  %-11s  %-10s  %s\n", "device", "state", "paired", "token");
-    for (size_t i = 0; i < count && error == ERROR_NONE; i++) {
-        char made[CLOCK_TEXT_SIZE];
-        clock_format(tokens[i].created_at_ms, made);
-        printf("%-36s  %-11s  %-10.10s  %s\n", tokens[i].device_id,
-               device_token_end_name(tokens[i].end), made, tokens[i].id);
-    }
-    if (error == ERROR_NONE && count == 0)
-        puts("No phone is paired yet; `sms-gateway devices pair` pairs one.");
+    if (error == ERROR_NONE && command->json)
+        write_devices(command->json, tokens, count);
+    else if (error == ERROR_NONE)
+        print_devices(tokens, count);
     free(tokens);
     store_reader_close(reader);
-    return error == ERROR_NONE ? EXIT_SUCCESS : command_fail(command, error);
+    return error == ERROR_NONE ? EXIT_SUCCESS : command_fail_error(command, error);
 }
 
 static int revoke_device(struct store *store, const struct command *command)
@@ -138,26 +208,51 @@ static int revoke_device(struct store *store, const struct command *command)
     strcpy(write.end_token.device_id, command->argument);
     enum error error = store_run(store, &write);
     if (error != ERROR_NONE)
-        return command_fail(command, error);
-    if (!write.end_token.changed) {
-        command_refuse(command, "no phone is paired as %s", command->argument);
-        return EXIT_FAILURE;
+        return command_fail_error(command, error);
+    if (!write.end_token.changed)
+        return command_fail(command, "no phone is paired as %s", command->argument);
+    if (command->json) { /* as DELETE /api/devices/{device_id} answers */
+        json_begin_object(command->json, NULL);
+        json_put_text(command->json, "device_id", command->argument);
+        json_put_time(command->json, "revoked_at", clock_wall_ms());
+        json_end_object(command->json);
+    } else {
+        printf("The phone %s is revoked.\n", command->argument);
     }
-    printf("The phone %s is revoked.\n", command->argument);
     return EXIT_SUCCESS;
 }
 
+static const struct command_option pair_options[] = {
+    {.name = "minutes",
+     .value = "N",
+     .meaning = "so long the code can be used, 60 at most; otherwise 10"},
+    {0},
+};
+
 static const struct command_action actions[] = {
-    {"pair", COMMAND_MAY_TAKE_ONE, pair},
-    {"token", COMMAND_TAKES_ONE, token},
-    {"list", COMMAND_TAKES_NONE, list},
-    {"revoke", COMMAND_TAKES_ONE, revoke_device},
+    {.name = "pair",
+     .argument = "[DEVICE_ID]",
+     .meaning =
+         "makes a code that pairs one phone, and shows it as text and as a QR code; without a"
+         " DEVICE_ID the phone chooses one that nobody has",
+     .options = pair_options,
+     .run = pair},
+    {.name = "token",
+     .argument = "DEVICE_ID",
+     .meaning = "makes a token by hand and prints it, once, for a phone that is set up without a"
+                " code; - reads device ids from the standard input, one in a line, and prints each"
+                " with its token",
+     .run = token},
+    {.name = "list", .meaning = "shows all devices that ever had a token", .run = list},
+    {.name = "revoke",
+     .argument = "DEVICE_ID",
+     .meaning = "ends a phone's token, and its connection within 2 s",
+     .run = revoke_device},
     {0},
 };
 
 const struct command_family devices_commands = {
     .name = "devices",
-    .usage = usage,
-    .options = {"minutes"},
+    .purpose = "phones: pairs them, lists them, sends one away",
     .actions = actions,
 };

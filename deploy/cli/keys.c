@@ -12,28 +12,40 @@ enum { MAX_DAYS = 3650, MAX_REQUESTS = 1000000, MAX_MESSAGES = 1000000000 };
 
 static const int64_t day_ms = 86400 * 1000;
 
-static const char usage[] =
-    "usage: sms-gateway keys create LABEL [--scopes LIST] [--days N]\n"
-    "                            [--requests-per-minute N] [--daily-messages N]\n"
-    "       sms-gateway keys list\n"
-    "       sms-gateway keys revoke ID\n\n"
-    "  create   makes a key and prints it, once: only its hash is kept\n"
-    "  list     shows all keys by their ids\n"
-    "  revoke   ends a key: when the command returns, it opens nothing any more\n\n"
-    "  --scopes LIST    of: send,read,text,devices,metrics,pair (default: send,read,text,devices)\n"
-    "                     send     send and cancel messages\n"
-    "                     read     follow and list messages, without their texts\n"
-    "                     text     read their texts too\n"
-    "                     devices  list phones\n"
-    "                     metrics  the figures for the operator\n"
-    "                     pair     pair phones and revoke them\n"
-    "  --days N         the key ends by itself after so many (default: never)\n"
-    "  --requests-per-minute N, --daily-messages N\n"
-    "                   limits of its own, 0 for none (default: KEY_REQUESTS_PER_MINUTE and\n"
-    "                   KEY_DAILY_MESSAGES, as they are set at any time)\n"
-    "  --env-file FILE  read settings from FILE, which must exist (default: .env)\n";
-
 static const char default_scopes[] = "send,read,text,devices";
+
+static const char *state_of(const struct api_key *key)
+{
+    return key->revoked_at_ms                      ? "revoked"
+           : api_key_expired(key, clock_wall_ms()) ? "expired"
+                                                   : "stands";
+}
+
+static void put_limit(struct json_writer *json, const char *name, int64_t limit)
+{
+    if (limit == API_KEY_AS_SET)
+        json_put_null(json, name);
+    else
+        json_put_integer(json, name, limit);
+}
+
+/* What is known of a key from its beginning. */
+static void put_key(struct json_writer *json, const struct api_key *key)
+{
+    json_put_text(json, "key_id", key->id);
+    json_put_text(json, "label", key->label);
+    json_begin_array(json, "scopes");
+    for (unsigned i = 0; i < API_SCOPE_COUNT; i++) {
+        char scope[API_SCOPES_TEXT_SIZE];
+        api_scopes_format(key->scopes & 1u << i, scope);
+        if (*scope)
+            json_put_text(json, NULL, scope);
+    }
+    json_end_array(json);
+    json_put_time(json, "expires_at", key->expires_at_ms);
+    put_limit(json, "requests_per_minute", key->requests_per_minute);
+    put_limit(json, "daily_messages", key->daily_messages);
+}
 
 static int create(struct store *store, const struct command *command)
 {
@@ -57,10 +69,17 @@ static int create(struct store *store, const struct command *command)
     if (days > 0)
         key->expires_at_ms = clock_wall_ms() + days * day_ms;
     if (!secret_make(SECRET_API_KEY, text, key->id, key->hash))
-        return command_fail(command, ERROR_INTERNAL);
+        return command_fail_error(command, ERROR_INTERNAL);
     enum error error = store_run(store, &write);
     if (error != ERROR_NONE)
-        return command_fail(command, error);
+        return command_fail_error(command, error);
+    if (command->json) {
+        json_begin_object(command->json, NULL);
+        put_key(command->json, key);
+        json_put_text(command->json, "key", text);
+        json_end_object(command->json);
+        return EXIT_SUCCESS;
+    }
     api_scopes_format(key->scopes, scopes);
     fprintf(stderr, "Key %s allows %s. It is shown this once:\n", key->id, scopes);
     puts(text);
@@ -82,6 +101,45 @@ static void print_limit(int64_t limit)
         printf("  %9s", limit == API_KEY_AS_SET ? "as set" : "no limit");
 }
 
+static void write_keys(struct json_writer *json, const struct api_key *keys, size_t count)
+{
+    json_begin_object(json, NULL);
+    json_begin_array(json, "keys");
+    for (size_t i = 0; i < count; i++) {
+        json_begin_object(json, NULL);
+        put_key(json, &keys[i]);
+        json_put_text(json, "state", state_of(&keys[i]));
+        json_put_time(json, "created_at", keys[i].created_at_ms);
+        json_put_time(json, "revoked_at", keys[i].revoked_at_ms);
+        json_end_object(json);
+    }
+    json_end_array(json);
+    json_put_integer(json, "count", (int64_t)count);
+    json_end_object(json);
+}
+
+static void print_keys(const struct api_key *keys, size_t count)
+{
+    if (count == 0)
+        puts("There is no key yet; `sms-gateway keys create LABEL` makes one.");
+    else
+        printf("%-12s  %-7s  %-10s  %-10s  %9s  %9s  %-32s  %s\n", "id", "state", "made", "ends",
+               "a minute", "a day", "scopes", "label");
+    for (size_t i = 0; i < count; i++) {
+        const struct api_key *key = &keys[i];
+        char scopes[API_SCOPES_TEXT_SIZE];
+        api_scopes_format(key->scopes, scopes);
+        printf("%-12s  %-7s", key->id, state_of(key));
+        print_day(key->created_at_ms, "");
+        print_day(key->revoked_at_ms ? key->revoked_at_ms : key->expires_at_ms, "never");
+        print_limit(key->requests_per_minute);
+        print_limit(key->daily_messages);
+        printf("  %-32s  ", scopes);
+        command_put_text(key->label);
+        putchar('\n');
+    }
+}
+
 static int list(struct store *store, const struct command *command)
 {
     struct store_reader *reader = NULL;
@@ -90,29 +148,13 @@ static int list(struct store *store, const struct command *command)
     enum error error = store_reader_open(store, &reader);
     if (error == ERROR_NONE)
         error = store_list_keys(reader, &keys, &count);
-    if (error == ERROR_NONE && count > 0)
-        printf("%-12s  %-7s  %-10s  %-10s  %9s  %9s  %-32s  %s\n", "id", "state", "made", "ends",
-               "a minute", "a day", "scopes", "label");
-    for (size_t i = 0; i < count && error == ERROR_NONE; i++) {
-        const struct api_key *key = &keys[i];
-        bool over = api_key_expired(key, clock_wall_ms());
-        char scopes[API_SCOPES_TEXT_SIZE];
-        api_scopes_format(key->scopes, scopes);
-        printf("%-12s  %-7s", key->id,
-               key->revoked_at_ms ? "revoked"
-               : over             ? "expired"
-                                  : "stands");
-        print_day(key->created_at_ms, "");
-        print_day(key->revoked_at_ms ? key->revoked_at_ms : key->expires_at_ms, "never");
-        print_limit(key->requests_per_minute);
-        print_limit(key->daily_messages);
-        printf("  %-32s  %s\n", scopes, key->label);
-    }
-    if (error == ERROR_NONE && count == 0)
-        puts("There is no key yet; `sms-gateway keys create LABEL` makes one.");
+    if (error == ERROR_NONE && command->json)
+        write_keys(command->json, keys, count);
+    else if (error == ERROR_NONE)
+        print_keys(keys, count);
     free(keys);
     store_reader_close(reader);
-    return error == ERROR_NONE ? EXIT_SUCCESS : command_fail(command, error);
+    return error == ERROR_NONE ? EXIT_SUCCESS : command_fail_error(command, error);
 }
 
 static int revoke(struct store *store, const struct command *command)
@@ -124,27 +166,55 @@ static int revoke(struct store *store, const struct command *command)
     strcpy(write.revoke_key.id, command->argument);
     enum error error = store_run(store, &write);
     if (error != ERROR_NONE)
-        return command_fail(command, error);
-    if (!write.revoke_key.changed) {
-        command_refuse(command, "no key that stands has the id %s", command->argument);
-        return EXIT_FAILURE;
-    }
+        return command_fail_error(command, error);
+    if (!write.revoke_key.changed)
+        return command_fail(command, "no key that stands has the id %s", command->argument);
     struct timespec pause = {.tv_nsec = API_KEY_REMEMBERED_MS * 1000000};
     nanosleep(&pause, NULL); /* then no worker takes it any more */
-    printf("Key %s is revoked.\n", command->argument);
+    if (command->json) {
+        json_begin_object(command->json, NULL);
+        json_put_text(command->json, "key_id", command->argument);
+        json_put_time(command->json, "revoked_at", clock_wall_ms());
+        json_end_object(command->json);
+    } else {
+        printf("Key %s is revoked.\n", command->argument);
+    }
     return EXIT_SUCCESS;
 }
 
+static const struct command_option create_options[] = {
+    {.name = "scopes",
+     .value = "LIST",
+     .meaning = "what it allows, with commas between: send (send and cancel messages), read (follow"
+                " and list them, without their texts), text (read their texts too), devices (list"
+                " phones), metrics (the figures for the operator), pair (pair phones and revoke"
+                " them); otherwise send,read,text,devices",
+     .words = "send read text devices metrics pair"},
+    {.name = "days", .value = "N", .meaning = "it ends by itself after so many; otherwise never"},
+    {.name = "requests-per-minute",
+     .value = "N",
+     .meaning = "a limit of its own, 0 for none; otherwise KEY_REQUESTS_PER_MINUTE, as it is set at"
+                " any time"},
+    {.name = "daily-messages", .value = "N", .meaning = "likewise; otherwise KEY_DAILY_MESSAGES"},
+    {0},
+};
+
 static const struct command_action actions[] = {
-    {"create", COMMAND_TAKES_ONE, create},
-    {"list", COMMAND_TAKES_NONE, list},
-    {"revoke", COMMAND_TAKES_ONE, revoke},
+    {.name = "create",
+     .argument = "LABEL",
+     .meaning = "makes a key and prints it, once: only its hash is kept",
+     .options = create_options,
+     .run = create},
+    {.name = "list", .meaning = "shows all keys that there ever were, by their ids", .run = list},
+    {.name = "revoke",
+     .argument = "ID",
+     .meaning = "ends a key: when the command returns, it opens nothing any more",
+     .run = revoke},
     {0},
 };
 
 const struct command_family keys_commands = {
     .name = "keys",
-    .usage = usage,
-    .options = {"scopes", "days", "requests-per-minute", "daily-messages"},
+    .purpose = "API keys, which programs need that send messages",
     .actions = actions,
 };

@@ -6,17 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] =
-    "usage: sms-gateway sending status\n"
-    "       sms-gateway sending pause [REASON]\n"
-    "       sms-gateway sending resume\n\n"
-    "  status   whether it is paused, since when and why\n"
-    "  pause    from now on nothing is accepted, and phones are given nothing; what they have\n"
-    "           already they send, and what they report is taken\n"
-    "  resume   it goes on at once, and what was accepted until now is no burst any more\n"
-    "           (PAUSE_AFTER_MESSAGES)\n\n"
-    "  --env-file FILE  read settings from FILE, which must exist (default: .env)\n";
-
 static int show(struct store *store, const struct command *command)
 {
     struct store_reader *reader = NULL;
@@ -26,14 +15,24 @@ static int show(struct store *store, const struct command *command)
         error = store_read_sending(reader, &sending);
     store_reader_close(reader);
     if (error != ERROR_NONE)
-        return command_fail(command, error);
+        return command_fail_error(command, error);
+    if (command->json) {
+        json_begin_object(command->json, NULL);
+        json_put_bool(command->json, "paused", sending.paused_since_ms != 0);
+        json_put_time(command->json, "paused_since", sending.paused_since_ms);
+        json_put_text(command->json, "reason", *sending.reason ? sending.reason : NULL);
+        json_end_object(command->json);
+        return EXIT_SUCCESS;
+    }
     if (sending.paused_since_ms == 0) {
         puts("Sending is not paused.");
         return EXIT_SUCCESS;
     }
     char since[CLOCK_TEXT_SIZE];
     clock_format(sending.paused_since_ms, since);
-    printf("Sending is paused since %s%s%s.\n", since, *sending.reason ? ": " : "", sending.reason);
+    printf("Sending is paused since %s%s", since, *sending.reason ? ": " : "");
+    command_put_text(sending.reason);
+    puts(".");
     return EXIT_SUCCESS;
 }
 
@@ -47,7 +46,14 @@ static int set(struct store *store, const struct command *command, bool pause)
     strcpy(write.set_sending.reason, pause && !*reason ? "by hand" : reason);
     enum error error = store_run(store, &write);
     if (error != ERROR_NONE)
-        return command_fail(command, error);
+        return command_fail_error(command, error);
+    if (command->json) {
+        json_begin_object(command->json, NULL);
+        json_put_bool(command->json, "paused", pause);
+        json_put_bool(command->json, "changed", write.set_sending.changed);
+        json_end_object(command->json);
+        return EXIT_SUCCESS;
+    }
     printf("Sending %s%s.\n", write.set_sending.changed ? "is " : "was already ",
            pause                       ? "paused"
            : write.set_sending.changed ? "resumed"
@@ -66,14 +72,22 @@ static int resume_sending(struct store *store, const struct command *command)
 }
 
 static const struct command_action actions[] = {
-    {"status", COMMAND_TAKES_NONE, show},
-    {"pause", COMMAND_MAY_TAKE_ONE, pause_sending},
-    {"resume", COMMAND_TAKES_NONE, resume_sending},
+    {.name = "status", .meaning = "whether it is paused, since when and why", .run = show},
+    {.name = "pause",
+     .argument = "[REASON]",
+     .meaning =
+         "from now on nothing is accepted, and phones are given nothing; what they have already"
+         " they send, and what they report is taken",
+     .run = pause_sending},
+    {.name = "resume",
+     .meaning = "it goes on at once, and what was accepted until now is no burst any more"
+                " (PAUSE_AFTER_MESSAGES)",
+     .run = resume_sending},
     {0},
 };
 
 const struct command_family sending_commands = {
     .name = "sending",
-    .usage = usage,
+    .purpose = "pauses everything, and resumes it",
     .actions = actions,
 };

@@ -290,8 +290,10 @@ def test_keys_are_made_listed_and_revoked(make_gateway):
 
 
 @pytest.mark.parametrize("arguments, told", [
-    ([], "usage:"), (["--help"], "usage:"), (["create"], "usage:"), (["revoke"], "usage:"),
-    (["list", "x"], "usage:"), (["create", "a", "b"], "usage:"), (["--wrong", "list"], "usage:"),
+    ([], "usage:"), (["create"], "needs LABEL"), (["revoke"], "needs ID"),
+    (["list", "x"], "no argument"), (["create", "a", "b"], "needs quotes"),
+    (["--wrong", "list"], "--wrong is no option"), (["list", "--days", "3"], "no option --days"),
+    (["create", "x", "--days"], "needs a value"), (["list", "--json=yes"], "--json=yes is no option"),
     (["make", "x"], "create, list or revoke"), (["create", ""], "1 to 64 bytes"),
     (["create", "x" * 65], "1 to 64 bytes"), (["create", "x", "--scopes", "all"], '"all"'),
     (["create", "x", "--scopes", ""], "no scope"), (["create", "x", "--scopes", "send,"], "no scope"),

@@ -217,7 +217,7 @@ def test_the_device_of_a_code_counts_more_than_the_phones_wish(guarded):
 @pytest.mark.parametrize("arguments, words", [
     (("pair", "a b"), "1 to 64 letters"), (("pair", "--minutes", "61"), "1 to 60"),
     (("pair", "--minutes", "x"), "1 to 60"), (("revoke", "nobody"), "no phone is paired"),
-    (("token", ""), "1 to 64 letters"), (("token",), "usage:"), (("unpair",), "takes pair, token"),
+    (("token", ""), "1 to 64 letters"), (("token",), "needs DEVICE_ID"), (("unpair",), "takes pair, token"),
 ])
 def test_the_command_says_what_is_wrong(guarded, arguments, words):
     status, _, errors = guarded.command("devices", *arguments)

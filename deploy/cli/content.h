@@ -1,0 +1,14 @@
+/* What is in a database, as the commands about whole databases say it. */
+#ifndef CLI_CONTENT_H
+#define CLI_CONTENT_H
+
+#include "../../common/json_write.h"
+#include "../../common/store/store_file.h"
+
+/* As members of an object that is open. */
+void content_write_members(struct json_writer *json, const struct store_file_content *content);
+
+/* "schema version 7, 12 messages, 143360 bytes" */
+void content_print(const struct store_file_content *content);
+
+#endif

@@ -1,0 +1,103 @@
+/* sms-gateway database: looks after the database as a whole. */
+#include "../../common/store/store_file.h"
+#include "command.h"
+#include "content.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+
+static int check(struct store *store, const struct command *command)
+{
+    struct store_file_content content;
+    char problem[STORE_PROBLEM_SIZE];
+    const char *path = command->settings.database_path;
+    (void)store;
+    if (store_file_check(path, &content, problem) != ERROR_NONE)
+        return command_fail(command, "%s", problem);
+    if (command->json) {
+        json_begin_object(command->json, NULL);
+        content_write_members(command->json, &content);
+        json_end_object(command->json);
+        return EXIT_SUCCESS;
+    }
+    printf("%s is as it must be: ", path);
+    content_print(&content);
+    puts(".");
+    return EXIT_SUCCESS;
+}
+
+/* ---- downgrade, compact ---- */
+
+static int downgrade(struct store *store, const struct command *command)
+{
+    char problem[STORE_PROBLEM_SIZE];
+    const char *path = command->settings.database_path;
+    int64_t version = 0;
+    (void)store;
+    if (!command_number(command, "to", 1, INT_MAX, &version))
+        return COMMAND_EXIT_USAGE;
+    if (version == 0)
+        return command_refuse(command, "--to says which version of the schema");
+    if (store_file_downgrade(path, version, problem) != ERROR_NONE)
+        return command_fail(command, "%s", problem);
+    if (command->json) {
+        json_begin_object(command->json, NULL);
+        json_put_integer(command->json, "schema_version", version);
+        json_end_object(command->json);
+    } else {
+        printf("%s has schema version %" PRId64 ", and all its messages.\n", path, version);
+    }
+    return EXIT_SUCCESS;
+}
+
+static int compact(struct store *store, const struct command *command)
+{
+    char problem[STORE_PROBLEM_SIZE];
+    const char *path = command->settings.database_path;
+    int64_t before, after;
+    (void)store;
+    if (store_file_compact(path, &before, &after, problem) != ERROR_NONE)
+        return command_fail(command, "%s", problem);
+    if (command->json) {
+        json_begin_object(command->json, NULL);
+        json_put_integer(command->json, "bytes_before", before);
+        json_put_integer(command->json, "database_bytes", after);
+        json_end_object(command->json);
+    } else {
+        printf("%s had %" PRId64 " bytes, and has %" PRId64 ".\n", path, before, after);
+    }
+    return EXIT_SUCCESS;
+}
+
+static const struct command_option downgrade_options[] = {
+    {.name = "to", .value = "VERSION", .meaning = "the schema version, as `database check` shows it"},
+    {0},
+};
+
+static const struct command_action actions[] = {
+    {.name = "check",
+     .meaning =
+         "reads all of it, and fails where anything is not as it must be; a gateway may be at"
+         " work on it, but its write-ahead log grows meanwhile",
+     .without_store = true,
+     .run = check},
+    {.name = "downgrade",
+     .meaning = "takes the schema back to an older version, for the older gateway that knows it; all"
+                " messages stay. The gateway must be stopped",
+     .options = downgrade_options,
+     .without_store = true,
+     .run = downgrade},
+    {.name = "compact",
+     .meaning = "writes the file anew, without the space that is free in it. The gateway must be"
+                " stopped, and there must be room for a second file",
+     .without_store = true,
+     .run = compact},
+    {0},
+};
+
+const struct command_family database_commands = {
+    .name = "database",
+    .purpose = "the file that all is in",
+    .actions = actions,
+};

@@ -1,0 +1,17 @@
+/* What the tool says of itself, out of the tables of its families: command.h. */
+#ifndef CLI_DESCRIBE_H
+#define CLI_DESCRIBE_H
+
+#include "command.h"
+
+#include <stdio.h>
+
+/* Its help, and that of a family. */
+void describe_tool(FILE *out);
+void describe_family(const struct command_family *family, FILE *out);
+
+/* Its manual page, and its completion for bash. */
+void describe_man(FILE *out);
+void describe_completion(FILE *out);
+
+#endif

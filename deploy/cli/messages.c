@@ -1,0 +1,367 @@
+/* sms-gateway messages: looks messages up, sends them again, removes them. */
+#include "../../common/clock.h"
+#include "../../common/view.h"
+#include "command.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEFAULT_LIMIT = 20, MAX_LIMIT = 1000 };
+
+/* ---- list ---- */
+
+/* Fills the query in; the exit status where an option is wrong, and otherwise 0. */
+static int read_query(const struct command *command, struct store_query *query)
+{
+    const char *status = command_option(command, "status"), *reason;
+    const char *number = command_option(command, "phone-number");
+    const char *device_id = command_option(command, "device");
+    int64_t limit = DEFAULT_LIMIT;
+    *query = (struct store_query){.has_status = status};
+    if (status && !message_status_parse(status, &query->status))
+        return command_refuse(command, "there is no status \"%s\"; --help lists them", status);
+    if (number && !phone_number_normalise(number, query->phone_number, &reason))
+        return command_refuse(command, "the phone number %s", reason);
+    if (device_id && !device_id_valid(device_id))
+        return command_refuse(command, "a device id has 1 to 64 letters, digits, _ and -");
+    if (!command_number(command, "limit", 1, MAX_LIMIT, &limit))
+        return COMMAND_EXIT_USAGE;
+    if (device_id)
+        strcpy(query->device_id, device_id);
+    query->limit = (size_t)limit;
+    return 0;
+}
+
+static void write_page(struct json_writer *json, const struct store_query *query,
+                       const struct store_page *page)
+{
+    json_begin_object(json, NULL);
+    json_begin_array(json, "messages");
+    for (size_t i = 0; i < page->count; i++)
+        view_message(json, &page->messages[i], true);
+    json_end_array(json);
+    json_put_integer(json, "count", (int64_t)page->count);
+    json_put_integer(json, "total", page->total);
+    json_put_integer(json, "limit", (int64_t)query->limit);
+    json_end_object(json);
+}
+
+static void print_page(const struct store_page *page)
+{
+    if (page->count > 0)
+        printf("%-36s  %-20s  %-10s  %-16s  %s\n", "id", "created", "status", "phone number",
+               "text");
+    for (size_t i = 0; i < page->count; i++) {
+        const struct message *message = &page->messages[i];
+        char id[MESSAGE_ID_TEXT_SIZE], created[CLOCK_TEXT_SIZE];
+        message_id_format(&message->id, id);
+        clock_format(message_id_time_ms(&message->id), created);
+        printf("%-36s  %.19sZ  %-10s  %-16s  ", id, created, message_status_name(message->status),
+               message->phone_number);
+        command_put_text(message->text);
+        putchar('\n');
+    }
+    printf("%zu of %" PRId64 " messages.\n", page->count, page->total);
+}
+
+static int list(struct store *store, const struct command *command)
+{
+    struct store_query query;
+    struct store_page page = {0};
+    struct store_reader *reader = NULL;
+    int status = read_query(command, &query);
+    if (status != 0)
+        return status;
+    enum error error = store_reader_open(store, &reader);
+    if (error == ERROR_NONE)
+        error = store_list_messages(reader, &query, &page);
+    if (error == ERROR_NONE && command->json)
+        write_page(command->json, &query, &page);
+    else if (error == ERROR_NONE)
+        print_page(&page);
+    store_page_fini(&page);
+    store_reader_close(reader);
+    return error == ERROR_NONE ? EXIT_SUCCESS : command_fail_error(command, error);
+}
+
+/* ---- show ---- */
+
+struct history {
+    struct message_event *events;
+    size_t count;
+};
+
+static void put_text_or_null(struct json_writer *json, const char *name, const char *text)
+{
+    json_put_text(json, name, *text ? text : NULL);
+}
+
+/* As GET /api/sms/{message_id} answers, and its history. */
+static void write_message(struct json_writer *json, const struct message *message,
+                          const struct history *history)
+{
+    json_begin_object(json, NULL);
+    view_message_members(json, message, true);
+    json_begin_array(json, "history");
+    for (size_t i = 0; i < history->count; i++) {
+        const struct message_event *event = &history->events[i];
+        json_begin_object(json, NULL);
+        json_put_text(json, "status", message_status_name(event->status));
+        json_put_time(json, "at", event->at_ms);
+        json_put_integer(json, "attempt", event->attempt);
+        put_text_or_null(json, "device_id", event->device_id);
+        put_text_or_null(json, "error_code", event->error_code);
+        put_text_or_null(json, "error_message", event->error_message);
+        json_end_object(json);
+    }
+    json_end_array(json);
+    json_end_object(json);
+}
+
+static void print_line(const char *name, const char *text)
+{
+    printf("%-12s  ", name);
+    command_put_text(text);
+    putchar('\n');
+}
+
+/* "no_service: The phone had no network" */
+static void print_error(const char *code, const char *text)
+{
+    command_put_text(code);
+    if (*code && *text)
+        fputs(": ", stdout);
+    command_put_text(text);
+}
+
+static void print_message(const struct message *message, const struct history *history)
+{
+    char id[MESSAGE_ID_TEXT_SIZE];
+    message_id_format(&message->id, id);
+    print_line("id", id);
+    print_line("phone number", message->phone_number);
+    print_line("text", *message->text ? message->text : "(it was removed)");
+    printf("%-12s  %u in %s\n", "segments", message->segments,
+           sms_encoding_name(message->encoding));
+    print_line("status", message_status_name(message->status));
+    print_line("device", *message->device_id ? message->device_id : "none");
+    if (*message->error_code || *message->error_message) {
+        printf("%-12s  ", "error");
+        print_error(message->error_code, message->error_message);
+        putchar('\n');
+    }
+    puts("history");
+    for (size_t i = 0; i < history->count; i++) {
+        const struct message_event *event = &history->events[i];
+        char at[CLOCK_TEXT_SIZE];
+        clock_format(event->at_ms, at);
+        printf("  %s  %-10s  attempt %-3u  %s  ", at, message_status_name(event->status),
+               event->attempt, event->device_id);
+        print_error(event->error_code, event->error_message);
+        putchar('\n');
+    }
+}
+
+/* The id that was given; the exit status where it is none, and otherwise 0. */
+static int read_id(const struct command *command, struct message_id *id)
+{
+    if (message_id_parse(command->argument, id))
+        return 0;
+    return command_refuse(command, "an id is like 019dbb26-71a3-7c1e-a2a6-0c2d52c3f9c1;"
+                                   " `sms-gateway messages list` shows them");
+}
+
+static int fail_message(const struct command *command, enum error error)
+{
+    if (error == ERROR_MESSAGE_NOT_FOUND)
+        return command_fail(command, "there is no message %s", command->argument);
+    return command_fail_error(command, error);
+}
+
+static int show(struct store *store, const struct command *command)
+{
+    struct message_id id;
+    struct message message = {0};
+    struct history history = {0};
+    struct store_reader *reader = NULL;
+    int status = read_id(command, &id);
+    if (status != 0)
+        return status;
+    enum error error = store_reader_open(store, &reader);
+    if (error == ERROR_NONE)
+        error = store_find_message(reader, &id, &message);
+    if (error == ERROR_NONE)
+        error = store_read_history(reader, &id, &history.events, &history.count);
+    if (error == ERROR_NONE && command->json)
+        write_message(command->json, &message, &history);
+    else if (error == ERROR_NONE)
+        print_message(&message, &history);
+    free(history.events);
+    message_fini(&message);
+    store_reader_close(reader);
+    return error == ERROR_NONE ? EXIT_SUCCESS : fail_message(command, error);
+}
+
+/* ---- requeue, erase, purge ---- */
+
+static int requeue(struct store *store, const struct command *command)
+{
+    struct store_write write = {.verb = STORE_REQUEUE};
+    char new_id[MESSAGE_ID_TEXT_SIZE];
+    int status = read_id(command, &write.requeue.id);
+    if (status != 0)
+        return status;
+    write.requeue.new_id = message_id_new();
+    write.requeue.again = command_option(command, "again");
+    enum error error = store_run(store, &write);
+    if (error != ERROR_NONE)
+        return fail_message(command, error);
+    message_id_format(&write.requeue.new_id, new_id);
+    switch (write.requeue.outcome) {
+    case STORE_REQUEUED:
+        break;
+    case STORE_REQUEUE_NOT_ENDED:
+        return command_fail(command,
+                            "%s was sent, or may still be: only what failed, expired, was cancelled or"
+                            " is unknown is sent again",
+                            command->argument);
+    case STORE_REQUEUE_DONE:
+        return command_fail(command, "%s was sent again before, as %s; --again does it once more",
+                            command->argument, new_id);
+    case STORE_REQUEUE_NO_TEXT:
+        return command_fail(command, "the text of %s has been removed (TEXT_RETENTION_DAYS)",
+                            command->argument);
+    }
+    if (command->json) {
+        json_begin_object(command->json, NULL);
+        json_put_text(command->json, "message_id", new_id);
+        json_put_text(command->json, "requeued", command->argument);
+        json_end_object(command->json);
+    } else {
+        printf("Queued again, as %s.\n", new_id);
+    }
+    return EXIT_SUCCESS;
+}
+
+static int erase(struct store *store, const struct command *command)
+{
+    struct store_write write = {.verb = STORE_ERASE};
+    int status = read_id(command, &write.erase.id);
+    if (status != 0)
+        return status;
+    enum error error = store_run(store, &write);
+    if (error != ERROR_NONE)
+        return fail_message(command, error);
+    if (!write.erase.erased)
+        return command_fail(command, "%s is queued or in a phone's hands: cancel it first",
+                            command->argument);
+    if (command->json) {
+        json_begin_object(command->json, NULL);
+        json_put_text(command->json, "erased", command->argument);
+        json_end_object(command->json);
+    } else {
+        puts("Erased: the message, its text and its history. Backups still have it.");
+    }
+    return EXIT_SUCCESS;
+}
+
+/* As many days ago; 0 for none. */
+static int64_t days_ago_ms(int64_t days)
+{
+    return days == 0 ? 0 : clock_wall_ms() - days * 24 * 3600 * 1000;
+}
+
+static int purge(struct store *store, const struct command *command)
+{
+    enum { PIECE = 100, MOST_DAYS = 36500 };
+    int64_t text_days = command->settings.text_retention_days, texts = 0, messages = 0;
+    int64_t message_days = command->settings.message_retention_days;
+    if (!command_number(command, "text-days", 0, MOST_DAYS, &text_days) ||
+        !command_number(command, "message-days", 0, MOST_DAYS, &message_days))
+        return COMMAND_EXIT_USAGE;
+    struct store_write write = {.verb = STORE_PURGE};
+    write.purge.text_before_ms = days_ago_ms(text_days);
+    write.purge.message_before_ms = days_ago_ms(message_days);
+    write.purge.limit = PIECE;
+    do {
+        enum error error = store_run(store, &write);
+        if (error != ERROR_NONE)
+            return command_fail_error(command, error);
+        texts += write.purge.texts;
+        messages += write.purge.messages;
+    } while (write.purge.more);
+    if (command->json) {
+        json_begin_object(command->json, NULL);
+        json_put_integer(command->json, "texts", texts);
+        json_put_integer(command->json, "messages", messages);
+        json_end_object(command->json);
+    } else {
+        printf("Removed %" PRId64 " texts and %" PRId64 " messages.\n", texts, messages);
+    }
+    return EXIT_SUCCESS;
+}
+
+static const struct command_option list_options[] = {
+    {.name = "status",
+     .value = "STATUS",
+     .meaning =
+         "only those that are queued, dispatched, accepted, sending, sent, delivered, failed,"
+         " expired, cancelled or unknown",
+     .words = "queued dispatched accepted sending sent delivered failed expired cancelled unknown"},
+    {.name = "phone-number",
+     .value = "NUMBER",
+     .meaning = "only those to that number, as +491511234567"},
+    {.name = "device", .value = "DEVICE_ID", .meaning = "only those that this phone had last"},
+    {.name = "limit", .value = "N", .meaning = "no more than so many, 1000 at most; otherwise 20"},
+    {0},
+};
+
+static const struct command_option requeue_options[] = {
+    {.name = "again", .meaning = "also where that was done before"},
+    {0},
+};
+static const struct command_option purge_options[] = {
+    {.name = "text-days",
+     .value = "N",
+     .meaning = "texts so long after the end of their message, 0 for none; otherwise as"
+                " TEXT_RETENTION_DAYS says"},
+    {.name = "message-days",
+     .value = "N",
+     .meaning = "messages so long after their end, 0 for none; otherwise as"
+                " MESSAGE_RETENTION_DAYS says"},
+    {0},
+};
+
+static const struct command_action actions[] = {
+    {.name = "list",
+     .meaning = "shows messages with their texts, the newest first",
+     .options = list_options,
+     .run = list},
+    {.name = "show",
+     .argument = "ID",
+     .meaning = "shows one message, and all that has happened to it",
+     .run = show},
+    {.name = "requeue",
+     .argument = "ID",
+     .meaning = "sends the same once more, as a new message, where it failed, expired, was cancelled or"
+                " is unknown. Of an unknown one nobody knows that it was not sent: its recipient may"
+                " get it twice",
+     .options = requeue_options,
+     .run = requeue},
+    {.name = "erase",
+     .argument = "ID",
+     .meaning = "removes a message that was sent, or has ended otherwise, with its text and history",
+     .run = erase},
+    {.name = "purge",
+     .meaning = "removes now what is old; the gateway does that by itself, a little at a time",
+     .options = purge_options,
+     .run = purge},
+    {0},
+};
+
+const struct command_family messages_commands = {
+    .name = "messages",
+    .purpose = "what became of messages, and what shall become of them",
+    .actions = actions,
+};

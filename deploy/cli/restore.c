@@ -1,0 +1,53 @@
+/* sms-gateway restore: a backup takes the place of the database. */
+#include "command.h"
+#include "content.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static int restore(struct store *store, const struct command *command)
+{
+    struct store_file_restored restored;
+    char problem[STORE_PROBLEM_SIZE];
+    const char *path = command->settings.database_path;
+    (void)store;
+    if (store_file_restore(command->argument, path, &restored, problem) != ERROR_NONE)
+        return command_fail(command, "%s", problem);
+    if (command->json) {
+        json_begin_object(command->json, NULL);
+        json_put_text(command->json, "path", path);
+        json_put_integer(command->json, "now_unknown", restored.unknown);
+        json_put_text(command->json, "kept", *restored.kept_path ? restored.kept_path : NULL);
+        content_write_members(command->json, &restored.content);
+        json_end_object(command->json);
+        return EXIT_SUCCESS;
+    }
+    printf("%s is now what %s was: ", path, command->argument);
+    content_print(&restored.content);
+    puts(".");
+    if (*restored.kept_path)
+        printf("The database that was there is kept as %s.\n", restored.kept_path);
+    printf("%" PRId64 " messages that were open then are unknown now, because they may have been sent"
+           " since; `sms-gateway messages requeue ID` sends one again.\n",
+           restored.unknown);
+    puts("API keys and tokens of phones are as they were then: revoke again what was revoked since.");
+    return EXIT_SUCCESS;
+}
+
+static const struct command_action actions[] = {
+    {.name = "",
+     .argument = "FILE",
+     .meaning = "puts a backup in the place of the database, which is kept beside it. The gateway"
+                " must be stopped. Messages that were queued or in a phone's hands in the backup may"
+                " have been sent since: they become `unknown`, with the error code `restored`, and are"
+                " not sent again by themselves; a report of their phone still counts",
+     .without_store = true,
+     .run = restore},
+    {0},
+};
+
+const struct command_family restore_commands = {
+    .name = "restore",
+    .purpose = "puts a backup in the place of the database",
+    .actions = actions,
+};

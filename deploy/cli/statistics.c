@@ -1,0 +1,81 @@
+/* sms-gateway statistics: how the gateway stands, in figures. */
+#include "../../common/clock.h"
+#include "command.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static void write_counts(struct json_writer *json, const char *name,
+                         const int64_t counts[MESSAGE_STATUS_COUNT], int last)
+{
+    json_begin_object(json, name);
+    for (int i = 0; i <= last; i++)
+        json_put_integer(json, message_status_name((enum message_status)i), counts[i]);
+    json_end_object(json);
+}
+
+static void write_statistics(struct json_writer *json, const struct store_statistics *statistics)
+{
+    json_begin_object(json, NULL);
+    write_counts(json, "messages", statistics->messages, MESSAGE_STATUS_COUNT - 1);
+    write_counts(json, "stuck", statistics->stuck, MESSAGE_SENDING);
+    json_put_time(json, "oldest_queued_at", statistics->oldest_queued_ms);
+    json_put_integer(json, "devices_connected", statistics->devices_connected);
+    json_put_bool(json, "sending_paused", statistics->sending_paused);
+    json_put_integer(json, "database_bytes", statistics->database_bytes);
+    json_put_integer(json, "wal_bytes", statistics->wal_bytes);
+    json_end_object(json);
+}
+
+static void print_statistics(const struct store_statistics *statistics, int64_t stuck_minutes)
+{
+    int64_t stuck = 0;
+    char since[CLOCK_TEXT_SIZE];
+    puts("messages");
+    for (int i = 0; i < MESSAGE_STATUS_COUNT; i++) {
+        printf("  %-20s  %" PRId64 "\n", message_status_name((enum message_status)i),
+               statistics->messages[i]);
+        stuck += statistics->stuck[i];
+    }
+    clock_format(statistics->oldest_queued_ms, since);
+    printf("%-22s  %s\n", "oldest is queued since",
+           statistics->oldest_queued_ms ? since : "none is");
+    printf("%-22s  %" PRId64 ", for longer than %" PRId64 " minutes\n", "stuck", stuck,
+           stuck_minutes);
+    printf("%-22s  %" PRId64 "\n", "phones connected", statistics->devices_connected);
+    printf("%-22s  %s\n", "sending", statistics->sending_paused ? "paused" : "goes on");
+    printf("%-22s  %" PRId64 " bytes\n", "database", statistics->database_bytes);
+    printf("%-22s  %" PRId64 " bytes\n", "write-ahead log", statistics->wal_bytes);
+}
+
+static int show(struct store *store, const struct command *command)
+{
+    struct store_reader *reader = NULL;
+    struct store_statistics statistics;
+    int64_t minutes = command->settings.stuck_after_minutes;
+    enum error error = store_reader_open(store, &reader);
+    if (error == ERROR_NONE)
+        error = store_read_statistics(reader, clock_wall_ms() - minutes * 60 * 1000, &statistics);
+    if (error == ERROR_NONE && command->json)
+        write_statistics(command->json, &statistics);
+    else if (error == ERROR_NONE)
+        print_statistics(&statistics, minutes);
+    store_reader_close(reader);
+    return error == ERROR_NONE ? EXIT_SUCCESS : command_fail_error(command, error);
+}
+
+static const struct command_action actions[] = {
+    {.name = "",
+     .meaning =
+         "shows messages by status, those that are stuck (STUCK_AFTER_MINUTES), since when the"
+         " first of the queue waits, phones that are connected, whether sending is paused, and"
+         " the sizes of the database and its write-ahead log",
+     .run = show},
+    {0},
+};
+
+const struct command_family statistics_commands = {
+    .name = "statistics",
+    .purpose = "how the gateway stands, in figures",
+    .actions = actions,
+};

@@ -1,0 +1,60 @@
+#include "user.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <libgen.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The nearest folder that there is above a file. */
+static bool find_folder(char path[SETTINGS_TEXT_SIZE], struct stat *status)
+{
+    for (;;) {
+        char *folder = dirname(path);
+        memmove(path, folder, strlen(folder) + 1);
+        if (stat(path, status) == 0)
+            return true;
+        if (errno != ENOENT || strcmp(path, "/") == 0 || strcmp(path, ".") == 0)
+            return false;
+    }
+}
+
+/* The groups of the user as it has them in the system's list; one that is not there has the folder's. */
+static bool become(uid_t user, gid_t folders_group)
+{
+    const struct passwd *entry = getpwuid(user);
+    gid_t group = entry ? entry->pw_gid : folders_group;
+    if ((entry ? initgroups(entry->pw_name, group) : setgroups(0, NULL)) < 0 ||
+        setresgid(group, group, group) < 0 || setresuid(user, user, user) < 0)
+        return false;
+
+    uid_t real_user, user_now, saved_user;
+    gid_t real_group, group_now, saved_group;
+    if (getresuid(&real_user, &user_now, &saved_user) < 0 ||
+        getresgid(&real_group, &group_now, &saved_group) < 0)
+        return false;
+    errno = EPERM;
+    return real_user == user && user_now == user && saved_user == user && real_group == group &&
+           group_now == group && saved_group == group && setuid(0) < 0;
+}
+
+bool user_become_owner(const char *database_path, char problem[SETTINGS_PROBLEM_SIZE])
+{
+    char folder[SETTINGS_TEXT_SIZE];
+    struct stat status;
+    if (geteuid() != 0)
+        return true;
+    snprintf(folder, sizeof(folder), "%s", database_path);
+    if (!find_folder(folder, &status)) {
+        snprintf(problem, SETTINGS_PROBLEM_SIZE, "%.300s: %s", folder, strerror(errno));
+        return false;
+    }
+    if (status.st_uid == 0 || become(status.st_uid, status.st_gid))
+        return true;
+    snprintf(problem, SETTINGS_PROBLEM_SIZE,
+             "root cannot become the user %u, whose the folder %.300s is: %s",
+             (unsigned)status.st_uid, folder, strerror(errno));
+    return false;
+}

@@ -1,0 +1,545 @@
+"""sms-gateway, the operator's tool: beside a gateway that runs, and with none."""
+
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import time
+
+import pytest
+
+from harness.api import check_schema
+from harness.gateway import ROOT, let_others_pass, programs_folder
+from harness.phone import Phone
+from harness.waiting import LIMIT_SECONDS
+
+STRANGER = 64321  # nobody's number
+FAMILIES = ["keys", "devices", "sending", "messages", "statistics", "database",
+            "backup", "restore", "settings"]
+STATUSES = ["queued", "dispatched", "accepted", "sending", "sent", "delivered", "failed", "expired",
+            "cancelled", "unknown"]
+
+
+def answer(gateway, *arguments, text=None):
+    """What a command that succeeds says in JSON."""
+    status, printed, errors = gateway.command(*arguments, "--json", text=text)
+    assert (status, errors) == (0, ""), errors
+    assert printed.count("\n") == 1
+    return json.loads(printed)
+
+
+def refusal(gateway, status, *arguments):
+    """The one line of a command that does not succeed; in JSON there is nothing either."""
+    lines = []
+    for options in ((), ("--json",)):
+        result = gateway.command(*arguments, *options)
+        assert result[:2] == (status, ""), result
+        lines.append(result[2])
+    assert lines[0] == lines[1] and lines[0].count("\n") == 1, lines
+    return lines[0]
+
+
+@pytest.fixture
+def idle(make_gateway):
+    """A gateway that has never run."""
+    return make_gateway()
+
+
+# ---- Help ----
+
+
+def test_the_help_names_every_family(idle):
+    status, text, errors = idle.command("--help")
+    assert (status, errors) == (0, "")
+    assert re.findall(r"^  (\w+)  ", text, re.M) == FAMILIES
+    assert idle.command("help") == (0, text, "")
+    assert idle.command() == (2, "", text)
+    assert re.fullmatch(r"sms-gateway \d+\.\d+\.\d+\n", idle.command("--version")[1])
+    assert list(idle.folder.rglob("*.db*")) == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_each_family_explains_itself(idle, family):
+    status, text, errors = idle.command(family, "--help")
+    assert (status, errors) == (0, "") and text.startswith(f"sms-gateway {family}: ")
+    assert idle.command("help", family) == (0, text, "")
+    assert all(len(line) <= 96 for line in text.splitlines())
+
+
+@pytest.mark.parametrize("arguments, told", [
+    (("key", "list"), '"key"'), (("help", "key"), '"key"'), (("--json", "keys", "list"), "--json"),
+])
+def test_a_word_that_there_is_not_is_told_what_there_is(idle, arguments, told):
+    status, printed, errors = idle.command(*arguments)
+    assert (status, printed) == (2, "") and told in errors
+    assert told.startswith("-") or all(family in errors for family in (*FAMILIES, "help"))
+
+
+# ---- JSON of what there was before ----
+
+
+def test_keys_in_json(idle):
+    assert answer(idle, "keys", "list") == {"keys": [], "count": 0}
+    made = answer(idle, "keys", "create", 'a "shop"', "--scopes", "read,send", "--days", "2",
+                  "--daily-messages", "0")
+    assert re.fullmatch(r"sgw_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}", made.pop("key"))
+    assert made.pop("expires_at") > time.strftime("%Y-%m-%d")
+    assert made == {"key_id": made["key_id"], "label": 'a "shop"', "scopes": ["send", "read"],
+                    "requests_per_minute": None, "daily_messages": 0}
+    listed = answer(idle, "keys", "list")
+    assert listed["count"] == 1 and made.items() <= listed["keys"][0].items()
+    assert listed["keys"][0]["state"] == "stands" and listed["keys"][0]["revoked_at"] is None
+    revoked = answer(idle, "keys", "revoke", made["key_id"])
+    assert revoked.keys() == {"key_id", "revoked_at"}
+    assert answer(idle, "keys", "list")["keys"][0]["state"] == "revoked"
+    assert "no key that stands" in refusal(idle, 1, "keys", "revoke", made["key_id"])
+    assert "1 to 3650" in refusal(idle, 2, "keys", "create", "x", "--days", "0")
+
+
+def test_devices_in_json_are_as_the_api_has_them(idle):
+    pairing = answer(idle, "devices", "pair", "phone")
+    check_schema({"$ref": "#/components/schemas/Pairing"}, pairing)
+    assert pairing["device_id"] == "phone"
+    assert answer(idle, "devices", "pair")["device_id"] is None
+    made = answer(idle, "devices", "token", "by-hand")
+    check_schema({"$ref": "#/components/schemas/PairedPhone"}, made)
+    several = answer(idle, "devices", "token", "-", text="one\ntwo\n")
+    assert [token["device_id"] for token in several["tokens"]] == ["one", "two"]
+    assert several["count"] == 2
+    listed = answer(idle, "devices", "list")
+    assert [(device["device_id"], device["state"]) for device in listed["devices"]] == [
+        ("by-hand", "stands"), ("one", "stands"), ("two", "stands")] and listed["count"] == 3
+    check_schema({"$ref": "#/components/schemas/RevokedDevice"},
+                 answer(idle, "devices", "revoke", "one"))
+    ended = answer(idle, "devices", "list")["devices"][1]
+    assert ended["state"] == "revoked" and ended["ended_at"] >= ended["paired_at"]
+    assert "no phone is paired" in refusal(idle, 1, "devices", "revoke", "one")
+
+
+def test_tokens_that_were_made_are_told_also_when_a_later_line_is_wrong(idle):
+    status, printed, errors = idle.command("devices", "token", "-", "--json", text="one\na b\ntwo\n")
+    assert status == 2 and "1 to 64 letters" in errors
+    assert [token["device_id"] for token in json.loads(printed)["tokens"]] == ["one"]
+
+
+def test_sending_in_json(idle):
+    assert answer(idle, "sending", "status") == {"paused": False, "paused_since": None,
+                                                 "reason": None}
+    assert answer(idle, "sending", "pause", "the SIM is empty") == {"paused": True, "changed": True}
+    assert answer(idle, "sending", "pause") == {"paused": True, "changed": False}
+    status = answer(idle, "sending", "status")
+    assert status["paused"] and status["reason"] == "the SIM is empty" and status["paused_since"]
+    assert answer(idle, "sending", "resume") == {"paused": False, "changed": True}
+
+
+# ---- Messages ----
+
+
+def test_messages_are_listed_as_the_api_lists_them(make_gateway):
+    gateway = make_gateway().start()
+    ids = [gateway.api.send(f"+4915112345{i % 2:02}", f"text {i}")["message_id"] for i in range(5)]
+    phone = Phone(gateway, "phone")
+    for message_id in ids:
+        assert phone.receive_sms()["message_id"] == message_id
+    phone.report(ids[0], "delivered")
+    gateway.api.wait_status(ids[0], "delivered")
+    waiting = gateway.command("sending", "pause")
+    assert waiting[0] == 0
+
+    def listed(*options, query=""):
+        page = answer(gateway, "messages", "list", *options)
+        of_the_api = gateway.api.get(f"/api/sms?limit={page['limit']}{query}").json()
+        assert page == {name: of_the_api[name] for name in ("messages", "count", "total", "limit")}
+        return [message["message_id"] for message in page["messages"]]
+
+    assert listed() == ids[::-1]
+    assert listed("--limit", "2") == [ids[4], ids[3]]
+    assert listed("--status", "delivered", query="&status=delivered") == [ids[0]]
+    assert listed("--phone-number", "+49 151 123 4501", query="&phone_number=%2B49151123" "4501") == [
+        ids[3], ids[1]]
+    assert listed("--device", "phone", query="&device_id=phone") == ids[::-1]
+    assert listed("--device=nobody", query="&device_id=nobody") == []
+    text = gateway.command("messages", "list", "--limit", "2")[1]
+    assert text.splitlines()[-1] == "2 of 5 messages."
+    assert ids[4] in text and "+4915112345" "00" in text and "text 4" in text and ids[0] not in text
+    phone.close()
+
+
+@pytest.mark.parametrize("arguments, told", [
+    (("list", "--status", "lost"), '"lost"'), (("list", "--phone-number", "0151"), "phone number"),
+    (("list", "--device", "a b"), "1 to 64 letters"), (("list", "--limit", "0"), "1 to 1000"),
+    (("list", "--limit", "1001"), "1 to 1000"), (("show", "x"), "an id is like"),
+    (("show",), "needs ID"), (("show", "x", "--limit", "3"), "no option --limit"),
+])
+def test_a_wrong_use_of_messages_says_what_to_change(idle, arguments, told):
+    assert told in refusal(idle, 2, "messages", *arguments)
+
+
+def test_a_message_is_shown_with_all_that_has_happened_to_it(make_gateway):
+    gateway = make_gateway().start()
+    phone = Phone(gateway, "phone")
+    sent = gateway.api.send("+491511234567", "the code is 4711")["message_id"]
+    phone.receive_sms()
+    for status in ("sending", "sent"):
+        phone.report(sent, status)
+    phone.report(sent, "failed", error_code="no_service", error_message="no network")
+    gateway.api.wait_status(sent, "failed")
+    shown = answer(gateway, "messages", "show", sent)
+    history = shown.pop("history")
+    assert shown == gateway.api.message(sent)
+    assert [event["status"] for event in history] == ["queued", "accepted", "sending", "sent", "failed"]
+    assert {event["status"]: event["at"] for event in history} == shown["times"]
+    assert [event["attempt"] for event in history] == [0, 1, 1, 1, 1]
+    assert [event["device_id"] for event in history] == [None] + 4 * ["phone"]
+    assert history[-1]["error_code"] == "no_service" and history[-1]["error_message"] == "no network"
+    assert all(event["error_code"] is None for event in history[:-1])
+    text = gateway.command("messages", "show", sent.upper())[1]
+    for word in (sent, "+491511234567", "the code is 4711", "phone", "no_service: no network"):
+        assert word in text
+    assert re.findall(r"Z  (\w+) +attempt", text) == [event["status"] for event in history]
+    other = "019dbb26-71a3-7c1e-a2a6-0c2d52c3f9c1"
+    assert refusal(gateway, 1, "messages", "show", other) == \
+        f"sms-gateway messages: there is no message {other}\n"
+    phone.close()
+
+
+def test_a_text_does_not_command_the_terminal(make_gateway):
+    gateway = make_gateway().start()
+    text = "\x1b[31mred\x07\nline\u202eback\u009b2J häßlich 😀"
+    sent = gateway.api.send(message=text)["message_id"]
+    seen = "?[31mred? line?back?2J häßlich 😀"
+    assert seen in gateway.command("messages", "list")[1]
+    assert seen in gateway.command("messages", "show", sent)[1]
+    assert answer(gateway, "messages", "show", sent)["message"] == text
+    gateway.command("sending", "pause", "\x1b[2J")
+    assert "since" in (told := gateway.command("sending", "status")[1]) and "\x1b" not in told
+
+
+# ---- Figures ----
+
+
+def test_the_figures_are_those_of_the_gateway(make_gateway):
+    gateway = make_gateway(STUCK_AFTER_MINUTES=1).start()
+    empty = answer(gateway, "statistics")
+    assert empty["messages"] == dict.fromkeys(STATUSES, 0) and empty["oldest_queued_at"] is None
+    assert empty["devices_connected"] == 0 and empty["sending_paused"] is False
+    phone = Phone(gateway, "phone")
+    sent = gateway.api.send()["message_id"]
+    phone.receive_sms()
+    phone.report(sent, "delivered")
+    gateway.api.wait_status(sent, "delivered")
+    gateway.command("sending", "pause")
+    gateway.command("sending", "resume")
+    phone.close()
+    gateway.ws_broker.stop()
+    first = gateway.api.send()
+    gateway.api.send()
+    figures = answer(gateway, "statistics")
+    assert figures["messages"] == dict.fromkeys(STATUSES, 0) | {"queued": 2, "delivered": 1}
+    assert figures["oldest_queued_at"] == first["created_at"]
+    assert figures["stuck"] == dict.fromkeys(STATUSES[:4], 0)
+    assert figures["database_bytes"] == gateway.database.stat().st_size
+    assert figures["wal_bytes"] == (gateway.folder / "data/sms-gateway.db-wal").stat().st_size
+    text = gateway.command("statistics")[1]
+    assert re.search(r"^  queued +2$", text, re.M) and first["created_at"] in text
+    assert re.search(r"^stuck +0, for longer than 1 minutes$", text, re.M)
+    assert re.search(r"^sending +goes on$", text, re.M)
+
+
+def test_the_figures_know_connected_phones_a_pause_and_what_is_stuck(make_gateway):
+    gateway = make_gateway(STUCK_AFTER_MINUTES=1).start()
+    phone = Phone(gateway, "phone")
+    gateway.api.send()
+    phone.receive_sms()
+    gateway.command("sending", "pause")
+    database = sqlite3.connect(gateway.database, timeout=10)
+    database.execute("UPDATE message SET updated_at_ms = updated_at_ms - 100000")
+    database.commit()
+    database.close()
+    figures = answer(gateway, "statistics")
+    assert figures["devices_connected"] == 1 and figures["sending_paused"] is True
+    assert figures["stuck"] == dict.fromkeys(STATUSES[:4], 0) | {"accepted": 1}
+    assert re.search(r"^sending +paused$", gateway.command("statistics")[1], re.M)
+    phone.close()
+
+
+# ---- Settings ----
+
+
+def test_settings_are_shown_as_the_programs_have_them(idle):
+    shown = idle.command("settings", "show")
+    program = programs_folder(idle.build) / "api-fcgi"
+    assert shown == (0, subprocess.check_output([program, "--check-config"], cwd=idle.folder,
+                                                env=idle.environment, text=True), "")
+    of_json = answer(idle, "settings", "show")
+    assert of_json["file"] is None
+    assert "".join(f"{name}='{value}'\n" if isinstance(value, str) else f"{name}={value}\n"
+                   for name, value in of_json["settings"].items()) == shown[1]
+    assert list(idle.folder.rglob("data")) == []
+
+
+def test_settings_are_checked(idle):
+    assert answer(idle, "settings", "check") == {"valid": True, "file": None}
+    assert "no .env" in idle.command("settings", "check")[1]
+    (idle.folder / ".env").write_text("MAX_MESSAGE_SEGMENTS=3\n")
+    assert answer(idle, "settings", "check") == {"valid": True, "file": ".env"}
+    assert "in .env are good" in idle.command("settings", "check")[1]
+    (idle.folder / "other.env").write_text("MAX_MESAGE_SEGMENTS=3\n")
+    told = refusal(idle, 2, "settings", "check", "--env-file", "other.env")
+    assert "other.env line 1" in told and "did you mean MAX_MESSAGE_SEGMENTS" in told
+    (idle.folder / "other.env").write_text("PUBLIC_URL=sms.example\n")
+    assert "PUBLIC_URL must be" in refusal(idle, 2, "settings", "check", "--env-file=other.env")
+    assert list(idle.folder.rglob("data")) == []
+
+
+def own_tool(folder, settings_file):
+    """One with another settings file compiled in, as a package has it."""
+    target = folder / "own"
+    subprocess.run(["make", "--no-print-directory", "-s", f"OUT={target}", f"GEN={target}/gen",
+                    f"SETTINGS_FILE={settings_file}", f"{target}/obj/common/settings.o"],
+                   cwd=ROOT, check=True, capture_output=True, timeout=LIMIT_SECONDS * 4)
+    build = ROOT / "build"
+    subprocess.run(["cc", "-pie", "-o", folder / "tool", target / "obj/common/settings.o",
+                    *sorted(build.glob("obj/deploy/cli/*.o")), build / "libcommon.a", "-lqrencode",
+                    "-lsqlite3", "-lcjson", "-luuid", "-lcrypto", "-lm", "-lpthread"], check=True)
+    return folder / "tool"
+
+
+def test_an_installed_tool_finds_its_settings_or_says_who_may_read_them(tmp_path):
+    let_others_pass(tmp_path)
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    file = folder / "settings.env"
+    tool = own_tool(tmp_path, file)
+
+    def check(*before):
+        result = subprocess.run([*before, tool, "settings", "check"], cwd="/", text=True, env={},
+                                capture_output=True, check=False, timeout=LIMIT_SECONDS)
+        return result.returncode, result.stdout + result.stderr
+
+    assert check() == (0, f"There is no {file}; the defaults count, and the environment.\n")
+    file.write_text("HTTP_PORT=0\n")
+    assert check()[0] == 2 and f"{file} line 1: HTTP_PORT" in check()[1]
+    file.write_text("HTTP_PORT=80\n")
+    assert check() == (0, f"The settings in {file} are good.\n")
+    if os.geteuid() != 0:
+        pytest.skip("only root can be somebody else")
+    for path, mode in ((file, 0o640), (folder, 0o750)):
+        path.chmod(mode)
+        assert check("setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups") == (
+            2, f"sms-gateway settings: {file} is not for everybody to read: run this as root, or as"
+               " the user sms-gateway\n")
+
+
+# ---- The database ----
+
+
+def test_a_database_is_checked_beside_a_gateway_at_work(make_gateway):
+    gateway = make_gateway().start()
+    phone = Phone(gateway, "phone")
+    for _ in range(20):
+        gateway.api.send()
+        found = answer(gateway, "database", "check")
+    assert found["schema_version"] == gateway.query("PRAGMA user_version")[0][0]
+    assert sum(found["messages"].values()) == 20 and found["messages"].keys() == set(STATUSES)
+    assert found["message_events"] == gateway.query("SELECT count(*) FROM message_event")[0][0]
+    assert (found["devices"], found["device_tokens"], found["api_keys"]) == (1, 1, 1)
+    assert "is as it must be" in gateway.command("database", "check")[1]
+    phone.close()
+
+
+def test_a_database_of_an_ended_gateway_is_checked_with_its_log(make_gateway):
+    gateway = make_gateway().start()
+    gateway.api.send()
+    gateway.api_fcgi.kill()
+    gateway.ws_broker.kill()
+    wal = gateway.folder / "data/sms-gateway.db-wal"
+    before = wal.stat().st_size
+    assert before > 0 and answer(gateway, "database", "check")["messages"]["queued"] == 1
+    assert wal.stat().st_size == before
+
+
+def damage(gateway, sql):
+    database = sqlite3.connect(gateway.database, timeout=10)
+    database.executescript(sql)
+    database.close()
+
+
+@pytest.mark.parametrize("sql, told", [
+    ("PRAGMA writable_schema = 1; UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM"
+     " sqlite_schema WHERE name = 'message_by_device') WHERE name = 'message_by_status'", ""),
+    ("UPDATE message_count SET count = 7 WHERE status = 3", "the counts of messages"),
+    ("PRAGMA user_version = 6", "schema version 6"), ("PRAGMA user_version = 1000", "version 1000"),
+    ("PRAGMA application_id = 1", "no database of a gateway"),
+])
+def test_a_database_that_is_not_as_it_must_be_is_said_to_be(idle, sql, told):
+    idle.command("keys", "list")
+    damage(idle, sql)
+    line = refusal(idle, 1, "database", "check")
+    assert line.startswith("sms-gateway database: data/sms-gateway.db: ") and told in line
+
+
+def test_a_check_makes_no_database_and_needs_one(idle):
+    assert "unable to open" in refusal(idle, 1, "database", "check")
+    assert list(idle.folder.rglob("data")) == []
+    idle.database.parent.mkdir()
+    idle.database.write_text("no database at all, whatever its name says\n" * 100)
+    assert "not a database" in refusal(idle, 1, "database", "check")
+
+
+def test_an_answer_that_cannot_be_written_is_a_failure(idle):
+    with open("/dev/full", "w", encoding="ascii") as full:
+        result = subprocess.run([programs_folder(idle.build) / "sms-gateway", "sending", "status"],
+                                cwd=idle.folder, env=idle.environment, stdout=full, text=True,
+                                stderr=subprocess.PIPE, check=False, timeout=LIMIT_SECONDS)
+    assert result.returncode == 1 and "cannot be written: No space left" in result.stderr
+
+
+# ---- Root ----
+
+
+def owners(folder):
+    return {(path.stat().st_uid, path.stat().st_gid) for path in (folder, *folder.rglob("*"))}
+
+
+@pytest.fixture
+def strangers(idle):
+    """The gateway of another user: its folder, and all that comes into it, is theirs."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be somebody else")
+    let_others_pass(idle.folder)
+    for path in (idle.folder, *idle.folder.rglob("*")):
+        os.chown(path, STRANGER, STRANGER + 1)
+    return idle
+
+
+def test_root_leaves_nothing_of_its_own_in_the_folder_of_another(strangers):
+    """Not with a folder that is to be made, and not with one that is there."""
+    for _ in range(2):
+        key = answer(strangers, "keys", "create", "x")
+        assert strangers.database.exists()
+        assert owners(strangers.folder) == {(STRANGER, STRANGER + 1)}
+    assert answer(strangers, "keys", "revoke", key["key_id"])
+
+
+def test_root_is_nobody_special_before_it_opens_anything(strangers, tmp_path):
+    if strangers.build != "release":
+        pytest.skip("the leak sanitizer does not work under strace")
+    calls = tmp_path / "calls"
+    subprocess.run(["strace", "-f", "-o", calls, programs_folder("release") / "sms-gateway", "keys",
+                    "create", "x"], cwd=strangers.folder, env=strangers.environment, check=True,
+                   capture_output=True, timeout=LIMIT_SECONDS)
+    lines = [line.split(maxsplit=1)[1] for line in calls.read_text().splitlines()]
+    changed = [i for i, line in enumerate(lines) if line.startswith(("setgroups(", "setresgid(",
+                                                                     "setresuid("))]
+    assert [re.sub(" += ", " = ", lines[i]) for i in changed] == [
+        "setgroups(0, NULL) = 0",
+        f"setresgid({STRANGER + 1}, {STRANGER + 1}, {STRANGER + 1}) = 0",
+        f"setresuid({STRANGER}, {STRANGER}, {STRANGER}) = 0"]
+    made = [i for i, line in enumerate(lines) if "O_CREAT" in line or line.startswith("mkdir") or
+            "data" in line and "openat" in line]
+    assert made and made[0] > changed[-1]
+    assert any(line.startswith("setuid(0)") and "EPERM" in line for line in lines[changed[-1]:])
+
+
+def test_root_that_cannot_become_the_owner_opens_nothing(strangers):
+    tool = programs_folder(strangers.build) / "sms-gateway"
+    result = subprocess.run(
+        ["setpriv", "--bounding-set=-setuid", "--inh-caps=-setuid", tool, "keys", "create", "x"],
+        cwd=strangers.folder, env=strangers.environment, capture_output=True, text=True,
+        timeout=LIMIT_SECONDS, check=False)
+    assert result.returncode == 1 and not result.stdout
+    assert f"root cannot become the user {STRANGER}" in result.stderr
+    assert not strangers.database.parent.exists()
+
+
+# ---- The manual pages and the completion ----
+
+
+def actions_of(idle, family):
+    """(action, argument) -> options, from its help."""
+    text = idle.command(family, "--help")[1].split("\nAll of them take:")[0]
+    found = {}
+    for block in re.split(rf"^  sms-gateway {family}", text, flags=re.M)[1:]:
+        words = block.splitlines()[0].removesuffix(" [OPTIONS]").split()
+        action = words.pop(0) if words and words[0].islower() else ""
+        found[action] = re.findall(r"^      (--\S+)", block, re.M)
+    assert found
+    return found
+
+
+COMMON = ["--json", "--env-file", "--help"]
+
+
+@pytest.mark.parametrize("page", ["sms-gateway.8", "api-fcgi.8", "ws-broker.8", "sms-gateway.env.5"])
+def test_a_manual_page_is_well_formed(page):
+    result = subprocess.run(["man", "--warnings", "-l", "-Tutf8", ROOT / "build/man" / page],
+                            capture_output=True, text=True, check=True, timeout=LIMIT_SECONDS,
+                            env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "MANWIDTH": "100"})
+    assert result.stderr == ""
+    text = re.sub(r".\x08", "", result.stdout)
+    assert page.rsplit(".", 1)[0].upper() in text.splitlines()[0]
+    assert not re.search(r"\\[a-z(]|`", text)
+
+
+def test_the_manual_has_every_action_and_option(idle):
+    text = (ROOT / "build/man/sms-gateway.8").read_text().replace("\\-", "-")
+    for family in FAMILIES:
+        part = text.split(f".SS {family}\n")[1].split("\n.SS ")[0].split("\n.SH ")[0]
+        for action, options in actions_of(idle, family).items():
+            assert f"\\fB{family} {action}".rstrip() in part
+            assert all(f"\\fB{option}\\fR" in part for option in options)
+    assert all(f"\\fB{option}\\fR" in text for option in COMMON)
+
+
+def test_the_manual_of_settings_has_every_setting(idle):
+    text = (ROOT / "build/man/sms-gateway.env.5").read_text()
+    names = answer(idle, "settings", "show")["settings"]
+    assert re.findall(r"^\.TP\n\\fB([A-Z_]+)\\fR$", text, re.M) == list(names)
+
+
+def completed(folder, *words):
+    """What bash offers for the last word."""
+    script = (f"source {ROOT}/build/completion/sms-gateway; COMP_WORDS=(\"$@\");"
+              " COMP_CWORD=$(($# - 1)); _sms_gateway; printf '%s\\n' \"${COMPREPLY[@]}\";"
+              " complete -p sms-gateway >&2")
+    result = subprocess.run(["bash", "--norc", "-c", script, "bash", "sms-gateway", *words],
+                            cwd=folder, capture_output=True, text=True, check=True)
+    assert result.stderr == "complete -F _sms_gateway sms-gateway\n"
+    return result.stdout.split()
+
+
+def test_bash_completes_families_actions_options_and_values(idle):
+    assert completed(idle.folder, "") == FAMILIES + ["help", "--help", "--version"]
+    assert completed(idle.folder, "s") == ["sending", "statistics", "settings"]
+    assert completed(idle.folder, "help", "k") == ["keys"]
+    for family in FAMILIES:
+        actions = actions_of(idle, family)
+        if "" not in actions:
+            assert completed(idle.folder, family, "") == [*actions, "--help"]
+        for action, options in actions.items():
+            words = [family, action] if action else [family]
+            assert completed(idle.folder, *words, "") == options + COMMON
+            assert completed(idle.folder, *words, "--j") == ["--json"]
+    assert completed(idle.folder, "messages", "list", "--status", "") == STATUSES
+    assert completed(idle.folder, "messages", "list", "--status", "=", "de") == ["delivered"]
+    assert completed(idle.folder, "messages", "list", "--status", "=") == STATUSES
+    assert completed(idle.folder, "messages", "list", "--limit", "") == []
+    assert completed(idle.folder, "messages", "list", "--status", "sent", "--li") == ["--limit"]
+    assert completed(idle.folder, "nonsense", "") == []
+
+
+def test_every_status_that_is_completed_is_one(idle):
+    for status in completed(idle.folder, "messages", "list", "--status", ""):
+        assert answer(idle, "messages", "list", "--status", status)["total"] == 0
+
+
+def test_bash_completes_files(idle):
+    (idle.folder / "some.env").touch()
+    (idle.folder / "some folder").mkdir()
+    assert "some.env" in completed(idle.folder, "keys", "list", "--env-file", "some")
+
+
+def test_the_completion_is_clean():
+    subprocess.run(["shellcheck", "--shell=bash", ROOT / "build/completion/sms-gateway"], check=True)
