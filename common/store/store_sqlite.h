@@ -7,7 +7,6 @@
 
 #include <sqlite3.h>
 
-
 /* Which connections prepare a statement. */
 enum statement_use { WRITER, READER };
 
@@ -63,7 +62,6 @@ struct store_connection {
     struct brakes brakes;
     bool no_new_messages; /* in this transaction, because the log is full */
 };
-
 
 /* The error for a result code of SQLite, logged with what was being done. */
 enum error sqlite_error(struct store_connection *connection, int code, const char *doing);

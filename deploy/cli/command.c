@@ -20,10 +20,11 @@ enum { MAX_JSON_BYTES = 64 << 20 };
 
 _Static_assert((int)SETTINGS_PROBLEM_SIZE <= (int)STORE_PROBLEM_SIZE, "one buffer serves both");
 
-const struct command_family *const command_families[] = {
-    &keys_commands,       &devices_commands,  &sending_commands,  &messages_commands,
-    &statistics_commands, &database_commands, &backup_commands,   &restore_commands,
-    &settings_commands,   NULL};
+const struct command_family *const command_families[] = {&keys_commands,       &devices_commands,
+                                                         &sending_commands,    &messages_commands,
+                                                         &statistics_commands, &database_commands,
+                                                         &backup_commands,     &restore_commands,
+                                                         &settings_commands,   NULL};
 
 const struct command_option command_common_options[] = {
     {.name = "json", .meaning = "answers in JSON, one object, and nothing else"},
