@@ -138,8 +138,7 @@ static void answer_accepted(struct http_exchange *exchange)
     message_id_format(&message->id, id);
     log_info("message accepted", LOG_TEXT("message_id", id),
              LOG_PHONE("phone_number", message->phone_number),
-             LOG_NUMBER("segments", message->segments),
-             LOG_TEXT("request_id", exchange->request.request_id), http_key_field(exchange));
+             LOG_NUMBER("segments", message->segments), LOG_TEXT_IF_ANY("key", exchange->key_id));
 
     struct json_writer json = {.out = &exchange->response.body};
     http_begin_json(exchange, 202);
@@ -204,11 +203,12 @@ enum http_outcome handle_get_message(struct http_exchange *exchange)
 static void answer_cancelled(struct http_exchange *exchange)
 {
     const struct store_write *write = &exchange->write;
-    const char *id = exchange->request.path_argument;
+    char id[MESSAGE_ID_TEXT_SIZE];
+    message_id_format(&write->cancel.id, id);
     switch (write->result) {
     case ERROR_NONE:
-        log_info("message cancelled", LOG_TEXT("message_id", id),
-                 LOG_TEXT("request_id", exchange->request.request_id), http_key_field(exchange));
+        log_info(write->cancel.asked ? "message is to be cancelled" : "message cancelled",
+                 LOG_TEXT("message_id", id), LOG_TEXT_IF_ANY("key", exchange->key_id));
         answer_message(exchange, write->cancel.asked ? 202 : 200, &write->cancel.id);
         break;
     case ERROR_MESSAGE_NOT_FOUND:

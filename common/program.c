@@ -184,7 +184,10 @@ void program_start(int argc, char **argv, const char *name, const char *purpose,
 
 void program_prepare(const char *name, enum log_level level, const struct settings *settings)
 {
-    log_init(name, level);
+    enum log_format format;
+    if (!log_format_parse(settings->log_format, &format))
+        refuse_usage("LOG_FORMAT is not valid");
+    log_init(name, level, format);
     umask(
         0077); /* both programs are one user's; nginx, of their group, gets to the sockets alone */
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* messages and keys are in our memory */
