@@ -156,6 +156,7 @@ enum http_outcome handle_send_sms(struct http_exchange *exchange)
     if (!message->text)
         return http_problem(exchange, ERROR_INTERNAL, "There is no memory for the message.");
     message->id = message_id_new();
+    message->request_id = request_id_parse(exchange->request.request_id);
     message->status = MESSAGE_QUEUED;
     message->updated_at_ms = message_id_time_ms(&message->id);
     message->reached_at_ms[MESSAGE_QUEUED] = message->updated_at_ms;
