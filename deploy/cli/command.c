@@ -295,7 +295,7 @@ static int run_family(int argc, char **argv, struct command *command)
         return status;
     if (!settings_load_option(&command->settings, command->env_file, problem))
         return command_refuse(command, "%s", problem);
-    program_prepare("sms-gateway", LOG_LEVEL_WARNING);
+    program_prepare("sms-gateway", LOG_LEVEL_WARNING, LOG_FORMAT_LOGFMT);
     if (!user_become_owner(command->settings.database_path, problem))
         return command_fail(command, "%s", problem);
     return run_action(command);
