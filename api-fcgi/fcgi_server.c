@@ -352,7 +352,10 @@ static void serve(struct connection *connection, uint32_t events, struct store_r
     }
     read_request(connection);
     connection->exchange.reader = reader;
-    if (server->options.handle(&connection->exchange) == HTTP_ANSWERED)
+    log_set_request(connection->exchange.request.request_id);
+    enum http_outcome outcome = server->options.handle(&connection->exchange);
+    log_set_request(NULL);
+    if (outcome == HTTP_ANSWERED)
         finish(connection);
 }
 
@@ -363,8 +366,10 @@ static void resume_all(struct connection *ready, struct store_reader *reader)
     log_hold();
     for (struct connection *one = ready; one; one = one->next_ready) {
         one->exchange.reader = reader; /* another worker may have parked it */
+        log_set_request(one->exchange.request.request_id);
         one->exchange.resume(&one->exchange);
     }
+    log_set_request(NULL);
     log_release();
     for (struct connection *next; ready; ready = next) {
         next = ready->next_ready;

@@ -69,14 +69,6 @@ void http_add_header(struct http_exchange *exchange, const char *name, const cha
     va_end(arguments);
 }
 
-struct log_field http_key_field(const struct http_exchange *exchange)
-{
-    struct log_field field = LOG_TEXT("key", exchange->key_id);
-    if (!*exchange->key_id)
-        field.kind = LOG_KIND_END;
-    return field;
-}
-
 const char *http_reason(int status)
 {
     static const struct {

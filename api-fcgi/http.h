@@ -16,7 +16,6 @@ struct api;
 
 enum {
     HTTP_MAX_RESPONSE_BYTES = 32 << 20, /* 1,000 of the longest messages fit */
-    HTTP_REQUEST_ID_SIZE = 65,
     HTTP_DETAIL_SIZE = 300,
 };
 
@@ -30,7 +29,7 @@ struct http_request {
     bool body_cut;             /* the body is over the limit, or not as long as announced */
     bool body_lost;            /* there was no memory for it */
     struct buffer body;
-    char request_id[HTTP_REQUEST_ID_SIZE];
+    char request_id[LOG_REQUEST_ID_SIZE];
     const char *path_argument; /* what stands for {...} in the route; inside `path` */
 };
 
@@ -82,9 +81,6 @@ void http_begin_json(struct http_exchange *exchange, int status);
 
 void http_add_header(struct http_exchange *exchange, const char *name, const char *format, ...)
     PRINTF_FORMAT(3, 4);
-
-/* Whose key it was, at the end of a log line; nothing without one. */
-struct log_field http_key_field(const struct http_exchange *exchange);
 
 /* The phrase that goes with a status (RFC 9110, 15), for those there are here. */
 const char *http_reason(int status);

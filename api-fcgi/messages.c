@@ -139,8 +139,7 @@ static void answer_accepted(struct http_exchange *exchange)
     message_id_format(&message->id, id);
     log_info("message accepted", LOG_TEXT("message_id", id),
              LOG_PHONE("phone_number", message->phone_number),
-             LOG_NUMBER("segments", message->segments),
-             LOG_TEXT("request_id", exchange->request.request_id), http_key_field(exchange));
+             LOG_NUMBER("segments", message->segments), LOG_TEXT_IF_ANY("key", exchange->key_id));
 
     struct json_writer json = {.out = &exchange->response.body};
     http_begin_json(exchange, 202);
@@ -158,6 +157,7 @@ enum http_outcome handle_send_sms(struct http_exchange *exchange)
     if (!message->text)
         return http_problem(exchange, ERROR_INTERNAL, "There is no memory for the message.");
     message->id = message_id_new();
+    message->request_id = request_id_parse(exchange->request.request_id);
     message->status = MESSAGE_QUEUED;
     message->updated_at_ms = message_id_time_ms(&message->id);
     message->reached_at_ms[MESSAGE_QUEUED] = message->updated_at_ms;
@@ -205,11 +205,12 @@ enum http_outcome handle_get_message(struct http_exchange *exchange)
 static void answer_cancelled(struct http_exchange *exchange)
 {
     const struct store_write *write = &exchange->write;
-    const char *id = exchange->request.path_argument;
+    char id[MESSAGE_ID_TEXT_SIZE];
+    message_id_format(&write->cancel.id, id);
     switch (write->result) {
     case ERROR_NONE:
-        log_info("message cancelled", LOG_TEXT("message_id", id),
-                 LOG_TEXT("request_id", exchange->request.request_id), http_key_field(exchange));
+        log_info(write->cancel.asked ? "message is to be cancelled" : "message cancelled",
+                 LOG_TEXT("message_id", id), LOG_TEXT_IF_ANY("key", exchange->key_id));
         answer_message(exchange, write->cancel.asked ? 202 : 200, &write->cancel.id);
         break;
     case ERROR_MESSAGE_NOT_FOUND:

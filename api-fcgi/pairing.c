@@ -53,7 +53,7 @@ static void answer_created(struct http_exchange *exchange)
         return;
     }
     log_info("pairing code made", LOG_TEXT("device_id", write->create_pairing.device_id),
-             LOG_TEXT("request_id", exchange->request.request_id), http_key_field(exchange));
+             LOG_TEXT_IF_ANY("key", exchange->key_id));
     exchange->response.status = 201; /* the body is there already */
 }
 
@@ -127,8 +127,7 @@ static void answer_paired(struct http_exchange *exchange)
     switch (write->result) {
     case ERROR_NONE:
         log_info("phone paired", LOG_TEXT("device_id", token->device_id),
-                 LOG_TEXT("token", token->id),
-                 LOG_TEXT("request_id", exchange->request.request_id));
+                 LOG_TEXT("token", token->id));
         break;
     case ERROR_PAIRING_CODE_INVALID:
         http_problem(
@@ -189,7 +188,7 @@ static void answer_revoked(struct http_exchange *exchange)
         return;
     }
     log_info("phone revoked", LOG_TEXT("device_id", device_id),
-             LOG_TEXT("request_id", exchange->request.request_id), http_key_field(exchange));
+             LOG_TEXT_IF_ANY("key", exchange->key_id));
     struct json_writer json = {.out = &exchange->response.body};
     http_begin_json(exchange, 200);
     json_begin_object(&json, NULL);

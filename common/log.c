@@ -8,36 +8,82 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_LINE_BYTES = PIPE_BUF /* what goes to a pipe as one piece */ };
+enum {
+    MAX_LINE_BYTES = PIPE_BUF, /* what goes to a pipe as one piece */
+    TAIL_BYTES = 3,            /* a quote, a brace and the line's end */
+    HEAD_BYTES = 128,          /* up to the message, at the most */
+    LEAST_BYTES = 32,          /* of a field beside its key: a number, or the first of a text */
+    MOST_ESCAPED_BYTES = 6,    /* of a character */
+};
 
 static const char *log_process = "?";
 static enum log_level log_threshold = LOG_LEVEL_INFO;
+static enum log_format log_format = LOG_FORMAT_LOGFMT;
+static bool log_to_journal;
+static _Thread_local char log_request_id[LOG_REQUEST_ID_SIZE];
 
-static const char *const level_names[] = {
-    [LOG_LEVEL_DEBUG] = "debug",
-    [LOG_LEVEL_INFO] = "info",
-    [LOG_LEVEL_WARNING] = "warning",
-    [LOG_LEVEL_ERROR] = "error",
+static const struct {
+    const char *name;
+    const char *priority; /* sd-daemon(3) */
+} levels[] = {
+    [LOG_LEVEL_DEBUG] = {"debug", "<7>"},
+    [LOG_LEVEL_INFO] = {"info", "<6>"},
+    [LOG_LEVEL_WARNING] = {"warning", "<4>"},
+    [LOG_LEVEL_ERROR] = {"error", "<3>"},
 };
 
-void log_init(const char *process, enum log_level level)
+/* systemd.exec(5): then JOURNAL_STREAM is its device and inode. A stderr that was led elsewhere since has
+   others. */
+static bool stderr_is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+    char rest;
+    struct stat status;
+    return stream && sscanf(stream, "%llu:%llu%c", &device, &inode, &rest) == 2 &&
+           fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device && status.st_ino == inode;
+}
+
+void log_init(const char *process, enum log_level level, enum log_format format)
 {
     log_process = process;
     log_threshold = level;
+    log_format = format;
+    log_to_journal = stderr_is_journal();
 }
 
 bool log_level_parse(const char *name, enum log_level *level)
 {
-    for (size_t i = 0; i < ARRAY_LENGTH(level_names); i++) {
-        if (strcmp(name, level_names[i]) == 0) {
+    for (size_t i = 0; i < ARRAY_LENGTH(levels); i++) {
+        if (strcmp(name, levels[i].name) == 0) {
             *level = (enum log_level)i;
             return true;
         }
     }
     return false;
+}
+
+bool log_format_parse(const char *name, enum log_format *format)
+{
+    bool json = strcmp(name, "json") == 0;
+    *format = json ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT;
+    return json || strcmp(name, "logfmt") == 0;
+}
+
+bool log_writes(enum log_level level)
+{
+    return level >= log_threshold;
+}
+
+void log_set_request(const char *request_id)
+{
+    if (!memccpy(log_request_id, request_id ? request_id : "", '\0', sizeof(log_request_id)))
+        log_request_id[sizeof(log_request_id) - 1] = '\0';
 }
 
 const char *log_errno_text(void)
@@ -58,51 +104,97 @@ static bool is_plain(const char *text)
     return *text != '\0';
 }
 
-static void append_value(struct buffer *line, const char *text)
+/* ---- One line ---- */
+
+struct line {
+    struct buffer *out;
+    bool cut; /* there was no room for all of it */
+};
+
+/* Whether so many more bytes fit; otherwise nothing follows but the end. */
+static bool has_room(struct line *line, size_t bytes)
 {
-    if (is_plain(text)) {
-        buffer_append_text(line, text);
-        return;
-    }
-    buffer_append_char(line, '"');
-    for (const char *end = text + strlen(text); text < end;) {
-        const char *start = text;
-        int32_t point = utf8_next(&text, end);
-        if (point < 0)
-            buffer_append_format(line, "\\x%02x", (unsigned char)*text++);
-        else if (point == '"' || point == '\\')
-            buffer_append_format(line, "\\%c", (char)point);
-        else if (utf8_is_control(point))
-            buffer_append_format(line, "\\x%02x", (unsigned)point);
-        else
-            buffer_append(line, start, (size_t)(text - start));
-    }
-    buffer_append_char(line, '"');
+    line->cut |= line->out->length + bytes > line->out->max_length - TAIL_BYTES;
+    return !line->cut;
 }
 
-static void append_phone(struct buffer *line, const char *number)
+static void append_escaped(struct buffer *out, int32_t point, unsigned char byte)
+{
+    bool json = log_format == LOG_FORMAT_JSON;
+    if (point == '"' || point == '\\')
+        buffer_append(out, (const char[]){'\\', (char)point}, 2);
+    else if (point < 0) /* a byte that is no character cannot be written in JSON */
+        buffer_append_format(out, json ? "\\\\x%02x" : "\\x%02x", byte);
+    else
+        buffer_append_format(out, json ? "\\u%04x" : "\\x%02x", (unsigned)point);
+}
+
+static void append_quoted(struct line *line, const char *text)
+{
+    const char *whole = text; /* the start of what is copied in one go */
+    const char *end = text + strlen(text);
+    buffer_append_char(line->out, '"');
+    while (text < end && has_room(line, (size_t)(text - whole) + MOST_ESCAPED_BYTES)) {
+        const char *start = text;
+        int32_t point = utf8_next(&text, end);
+        if (!utf8_is_control(point) && point != '"' && point != '\\')
+            continue;
+        buffer_append(line->out, whole, (size_t)(start - whole));
+        append_escaped(line->out, point, (unsigned char)*start);
+        text += point < 0;
+        whole = text;
+    }
+    buffer_append(line->out, whole, (size_t)(text - whole));
+    buffer_append_char(line->out, '"');
+}
+
+static void append_value(struct line *line, const char *text)
+{
+    size_t length = strlen(text);
+    bool plain = is_plain(text) && line->out->length + length + 2 * MOST_ESCAPED_BYTES <
+                                       line->out->max_length - TAIL_BYTES;
+    if (!plain) {
+        append_quoted(line, text);
+    } else if (log_format == LOG_FORMAT_JSON) {
+        buffer_append_char(line->out, '"');
+        buffer_append(line->out, text, length);
+        buffer_append_char(line->out, '"');
+    } else {
+        buffer_append(line->out, text, length);
+    }
+}
+
+static void append_phone(struct line *line, const char *number)
 {
     size_t length = strlen(number);
     const char *last = length > 2 ? number + length - 2 : "";
     if (strspn(last, "0123456789") < strlen(last))
         last = ""; /* no number after all: a line end, perhaps */
-    buffer_append_text(line, "+***");
-    buffer_append_text(line, last);
+    append_value(line, (const char[]){'+', '*', '*', '*', last[0], last[0] ? last[1] : '\0', '\0'});
 }
 
-static void append_field(struct buffer *line, const struct log_field *field)
+static void append_key(struct line *line, const char *key)
 {
-    buffer_append_char(line, ' ');
-    buffer_append_text(line, field->key);
-    buffer_append_char(line, '=');
+    bool json = log_format == LOG_FORMAT_JSON;
+    buffer_append_text(line->out, json ? ",\"" : " ");
+    buffer_append_text(line->out, key);
+    buffer_append_text(line->out, json ? "\":" : "=");
+}
+
+static void append_field(struct line *line, const struct log_field *field)
+{
+    if (field->kind == LOG_KIND_NONE || !has_room(line, strlen(field->key) + LEAST_BYTES))
+        return;
+    append_key(line, field->key);
     switch (field->kind) {
     case LOG_KIND_END:
+    case LOG_KIND_NONE:
         break;
     case LOG_KIND_TEXT:
         append_value(line, field->text ? field->text : "");
         break;
     case LOG_KIND_NUMBER:
-        buffer_append_integer(line, field->number);
+        buffer_append_integer(line->out, field->number);
         break;
     case LOG_KIND_PHONE:
         append_phone(line, field->text);
@@ -110,21 +202,32 @@ static void append_field(struct buffer *line, const struct log_field *field)
     }
 }
 
-static void append_line(struct buffer *line, enum log_level level, const char *event,
+/* False when it was cut. */
+static bool append_line(struct buffer *out, enum log_level level, const char *event,
                         const struct log_field *fields)
 {
+    struct line line = {.out = out};
+    bool json = log_format == LOG_FORMAT_JSON;
     char now[CLOCK_TEXT_SIZE];
+    if (!has_room(&line, HEAD_BYTES))
+        return false;
     clock_format(clock_wall_ms(), now);
-    buffer_append_text(line, "ts=");
-    buffer_append_text(line, now);
-    buffer_append_text(line, " level=");
-    buffer_append_text(line, level_names[level]);
-    buffer_append_text(line, " process=");
-    buffer_append_text(line, log_process);
-    buffer_append_text(line, " msg=");
-    append_value(line, event);
+    if (log_to_journal)
+        buffer_append_text(out, levels[level].priority);
+    buffer_append_text(out, json ? "{\"ts\":\"" : "ts=");
+    buffer_append_text(out, now);
+    buffer_append_text(out, json ? "\",\"level\":\"" : " level=");
+    buffer_append_text(out, levels[level].name);
+    buffer_append_text(out, json ? "\",\"process\":\"" : " process=");
+    buffer_append_text(out, log_process);
+    buffer_append_text(out, json ? "\",\"msg\":" : " msg=");
+    append_value(&line, event);
     for (; fields->kind != LOG_KIND_END; fields++)
-        append_field(line, fields);
+        append_field(&line, fields);
+    struct log_field request = LOG_TEXT_IF_ANY("request_id", log_request_id);
+    append_field(&line, &request);
+    buffer_append_text(out, json ? "}\n" : "\n");
+    return !line.cut;
 }
 
 /* Whole lines of this thread that are yet to be written. The memory never moves or grows. */
@@ -141,21 +244,19 @@ static void flush(void)
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
-    if (level < log_threshold)
+    if (!log_writes(level))
         return;
     int saved_errno = errno;
-    if (!lines.data) /* one byte is for the last line's end */
+    if (!lines.data)
         lines = (struct buffer){
-            .data = memory, .capacity = sizeof(memory) - 1, .max_length = sizeof(memory) - 2};
+            .data = memory, .capacity = sizeof(memory), .max_length = sizeof(memory) - 1};
     size_t before = lines.length;
-    append_line(&lines, level, event, fields);
-    if (lines.failed && before > 0) {
+    if (!append_line(&lines, level, event, fields) && before > 0) {
         lines.length = before;
         flush();
-        append_line(&lines, level, event, fields);
+        append_line(&lines, level, event, fields); /* one that is longer is cut */
     }
-    lines.data[lines.length++] = '\n'; /* one over the ceiling ends where it was cut */
-    if (!holding || lines.failed || lines.length > lines.max_length)
+    if (!holding)
         flush();
     errno = saved_errno;
 }

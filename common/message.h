@@ -11,6 +11,7 @@
 #include "base.h"
 #include "message_id.h"
 #include "phone_number.h"
+#include "request_id.h"
 #include "sms_segments.h"
 
 /* The values are in the database; they never change. */
@@ -62,6 +63,7 @@ enum { MESSAGE_ERROR_CODE_SIZE = 65, MESSAGE_ERROR_TEXT_SIZE = 257, DEVICE_ID_SI
 
 struct message {
     struct message_id id;
+    struct request_id request_id; /* of the request that it came with, for the logs */
     char phone_number[PHONE_NUMBER_SIZE];
     char *text; /* UTF-8, owned */
     enum sms_encoding encoding;

@@ -222,17 +222,20 @@ void program_start(int argc, char **argv, const char *name, const char *purpose,
         exit(EXIT_SUCCESS);
     }
 
-    enum log_level level = LOG_LEVEL_INFO;
+    enum log_level level;
+    enum log_format format;
     if (!log_level_parse(settings->log_level, &level))
         refuse_usage("LOG_LEVEL is not valid");
-    program_prepare(name, level);
+    if (!log_format_parse(settings->log_format, &format))
+        refuse_usage("LOG_FORMAT is not valid");
+    program_prepare(name, level, format);
     program_make_database_folder(settings);
     make_folder(settings->runtime_dir, 0750); /* nginx comes in by the group */
 }
 
-void program_prepare(const char *name, enum log_level level)
+void program_prepare(const char *name, enum log_level level, enum log_format format)
 {
-    log_init(name, level);
+    log_init(name, level, format);
     umask(
         0077); /* both programs are one user's; nginx, of their group, gets to the sockets alone */
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* messages and keys are in our memory */

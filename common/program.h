@@ -14,7 +14,7 @@ void program_start(int argc, char **argv, const char *name, const char *purpose,
                    struct settings *settings);
 
 /* A part of that, for a program with options of its own: log, umask, signals, no core dumps. */
-void program_prepare(const char *name, enum log_level level);
+void program_prepare(const char *name, enum log_level level, enum log_format format);
 
 /* Another: where there is none yet. program_fail when it cannot be made. */
 void program_make_database_folder(const struct settings *settings);

@@ -1,7 +1,5 @@
 #include "send_result.h"
 
-#include "base.h"
-
 #include <string.h>
 
 static const struct {
@@ -29,11 +27,22 @@ static const struct {
     {"timeout", SEND_RESULT_AMBIGUOUS},
 };
 
+/* Its place in the table; the length of the table for a word that is not in it. */
+static size_t find(const char *error_code)
+{
+    size_t i = 0;
+    while (i < ARRAY_LENGTH(results) && strcmp(error_code, results[i].error_code) != 0)
+        i++;
+    return i;
+}
+
 enum send_result_class send_result_classify(const char *error_code)
 {
-    for (size_t i = 0; i < ARRAY_LENGTH(results); i++) {
-        if (strcmp(error_code, results[i].error_code) == 0)
-            return results[i].class;
-    }
-    return SEND_RESULT_AMBIGUOUS;
+    size_t place = find(error_code);
+    return place < ARRAY_LENGTH(results) ? results[place].class : SEND_RESULT_AMBIGUOUS;
+}
+
+bool send_result_is_known(const char *error_code)
+{
+    return find(error_code) < ARRAY_LENGTH(results);
 }

@@ -5,6 +5,8 @@
 #ifndef COMMON_SEND_RESULT_H
 #define COMMON_SEND_RESULT_H
 
+#include "base.h"
+
 enum send_result_class {
     SEND_RESULT_DEFINITE,  /* nothing was sent, and another try may succeed */
     SEND_RESULT_PERMANENT, /* nothing was sent, and no phone could */
@@ -13,5 +15,8 @@ enum send_result_class {
 
 /* Ambiguous for every word that is not known. Any thread. */
 enum send_result_class send_result_classify(const char *error_code);
+
+/* Whether it is a word of the table; any other may say anything. */
+bool send_result_is_known(const char *error_code);
 
 #endif

@@ -15,8 +15,9 @@ void view_message(struct json_writer *json, const struct message *message, bool 
 
 void view_message_members(struct json_writer *json, const struct message *message, bool with_text)
 {
-    char id[MESSAGE_ID_TEXT_SIZE];
+    char id[MESSAGE_ID_TEXT_SIZE], request_id[REQUEST_ID_TEXT_SIZE];
     message_id_format(&message->id, id);
+    request_id_format(&message->request_id, request_id);
     json_put_text(json, "message_id", id);
     json_put_text(json, "phone_number", message->phone_number);
     json_put_text(json, "message", with_text ? or_null(message->text) : NULL);
@@ -27,6 +28,7 @@ void view_message_members(struct json_writer *json, const struct message *messag
     json_put_integer(json, "attempts", message->attempt);
     json_put_text(json, "error_code", or_null(message->error_code));
     json_put_text(json, "error_message", or_null(message->error_message));
+    json_put_text(json, "request_id", or_null(request_id));
     json_put_time(json, "created_at", message_id_time_ms(&message->id));
     json_put_time(json, "updated_at", message->updated_at_ms);
     json_begin_object(json, "times");

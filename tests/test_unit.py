@@ -9,6 +9,7 @@ from harness.gateway import ROOT, programs_folder
 
 # Code that several threads share runs under ThreadSanitizer too.
 SHARED_BY_THREADS = {"test_store", "test_store_open", "test_store_writer", "test_store_wal",
+                     "test_store_moves",
                      "test_doorbell", "test_message_id"}
 
 

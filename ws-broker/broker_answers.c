@@ -1,5 +1,6 @@
 /* The core: what the store answered. */
 #include "broker_core.h"
+#include "message_log.h"
 
 #include "../common/fail_point.h"
 #include "../common/log.h"
@@ -36,10 +37,10 @@ static void greet(struct broker *broker, struct session *session, const struct s
     broker_queue_control(broker, session, &frame);
     for (size_t i = 0; i < write->connect.entry_count; i++) {
         const struct store_journal_entry *entry = &write->connect.entries[i];
-        if (entry->verdict != STORE_VERDICT_NONE)
-            broker_order(broker, session,
-                         entry->verdict == STORE_VERDICT_RELEASE ? FRAME_RELEASE : FRAME_DROP,
-                         &entry->id, entry->attempt);
+        if (entry->verdict == STORE_VERDICT_RELEASE)
+            broker_order(broker, session, FRAME_RELEASE, &entry->id, entry->attempt);
+        else if (entry->verdict == STORE_VERDICT_DROP)
+            broker_drop(broker, session, &entry->id, entry->attempt);
     }
     for (size_t i = 0; session->assured && i < write->connect.held_count; i++) {
         const struct store_held_message *message = &write->connect.held[i];
@@ -81,7 +82,15 @@ static void connect_done(struct broker *broker, struct job *job, int64_t now_ms)
 static void report_done(struct broker *broker, struct job *job, int64_t now_ms)
 {
     struct session *session = session_table_find(&broker->sessions, job->session);
+    const struct store_write *write = &job->write;
+    const char *device_id = write->report.phone.device_id;
     FAIL_POINT("broker.after_report");
+    if (write->result != ERROR_NONE)
+        message_log_event("a report is about a message that the phone does not have",
+                          &write->report.id, write->report.attempt, device_id);
+    else if (!write->report.changed)
+        message_log_event("a report changes nothing", &write->report.id, write->report.attempt,
+                          device_id);
     if (!session)
         return;
     session->pending_reports--;
@@ -89,19 +98,17 @@ static void report_done(struct broker *broker, struct job *job, int64_t now_ms)
         if (session->state != SESSION_CLOSING) {
             struct buffer frame;
             buffer_init(&frame, FRAME_MAX_BYTES);
-            frame_write_report_ack(&frame, job->write.report.seq);
+            /* Also where there is nothing to it, so that the phone stops. */
+            frame_write_report_ack(&frame, write->report.seq);
             broker_queue_control(broker, session, &frame);
         }
-        if (job->write.result != ERROR_NONE) /* so that the phone stops; there is nothing to it */
-            log_warning("a report is about a message that the phone does not have",
-                        LOG_TEXT("device_id", session->device_id));
-    } else if (job->write.result != ERROR_NONE) {
+    } else if (write->result != ERROR_NONE) {
         struct frame_problem problem = {
-            .error = job->write.result,
+            .error = write->result,
             .has_message_id = true,
-            .message_id = job->write.report.id,
+            .message_id = write->report.id,
         };
-        snprintf(problem.detail, sizeof(problem.detail), "%s", error_title(job->write.result));
+        snprintf(problem.detail, sizeof(problem.detail), "%s", error_title(write->result));
         broker_send_error(broker, session, &problem, now_ms);
     }
     broker_update_reading(broker, session, now_ms);

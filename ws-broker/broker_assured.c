@@ -1,8 +1,8 @@
 /* Phones with a journal: offers, what they answer, and what somebody wants back. */
 #include "broker_core.h"
+#include "message_log.h"
 
 #include "../common/fail_point.h"
-#include "../common/log.h"
 #include "../common/protocol.h"
 #include "../common/send_result.h"
 
@@ -21,6 +21,13 @@ void broker_order(struct broker *broker, struct session *session, const char *ty
     buffer_init(&frame, FRAME_MAX_BYTES);
     frame_write_order(&frame, type, id, attempt);
     broker_queue_control(broker, session, &frame);
+}
+
+void broker_drop(struct broker *broker, struct session *session, const struct message_id *id,
+                 unsigned attempt)
+{
+    message_log_event("offer dropped", id, attempt, session->device_id);
+    broker_order(broker, session, FRAME_DROP, id, attempt);
 }
 
 /* xorshift64* (Vigna 2014): a run can be repeated from its seed. */
@@ -44,7 +51,6 @@ void broker_take_ack(struct broker *broker, struct session *session, const struc
     /* Also for what is not held: the store knows best, and the phone wants an answer. */
     struct job *job = job_new(STORE_RELEASE, session->id);
     job_fill_slot(&job->write.release.phone, session);
-    job->write.release.session = session->number;
     job->write.release.id = frame->message_id;
     job->write.release.attempt = frame->attempt;
     session->pending_acks++;
@@ -71,7 +77,7 @@ void broker_release_done(struct broker *broker, struct job *job, int64_t now_ms)
             broker_order(broker, session, FRAME_RELEASE, id, write->release.attempt);
         } else {
             session_forget(session, id, write->release.attempt);
-            broker_order(broker, session, FRAME_DROP, id, write->release.attempt);
+            broker_drop(broker, session, id, write->release.attempt);
         }
     }
     broker_update_reading(broker, session, now_ms);
@@ -103,6 +109,7 @@ void broker_revoke(struct broker *broker, struct session *session, const struct 
     if (!held || held->revoked)
         return;
     held->revoked = true;
+    message_log_event("message asked back", id, attempt, session->device_id);
     broker_order(broker, session, FRAME_REVOKE, id, attempt);
 }
 

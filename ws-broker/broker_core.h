@@ -84,9 +84,13 @@ void job_fill_slot(struct store_slot *slot, const struct session *session);
 
 /* ---- broker_assured.c: offers and what follows from them ---- */
 
-/* Queues an order (FRAME_RELEASE, FRAME_DROP, FRAME_REVOKE) for a phone. */
+/* Queues an order (FRAME_RELEASE, FRAME_REVOKE) for a phone. */
 void broker_order(struct broker *broker, struct session *session, const char *type,
                   const struct message_id *id, unsigned attempt);
+
+/* Likewise FRAME_DROP: the offer no longer stands. */
+void broker_drop(struct broker *broker, struct session *session, const struct message_id *id,
+                 unsigned attempt);
 
 void broker_take_ack(struct broker *broker, struct session *session, const struct frame *frame);
 void broker_take_nack(struct broker *broker, struct session *session, const struct frame *frame,

@@ -441,8 +441,9 @@ static void write_message(struct buffer *out, const char *type, const struct mes
                           bool with_attempt)
 {
     struct json_writer json = {.out = out};
-    char id[MESSAGE_ID_TEXT_SIZE];
+    char id[MESSAGE_ID_TEXT_SIZE], request_id[REQUEST_ID_TEXT_SIZE];
     message_id_format(&message->id, id);
+    request_id_format(&message->request_id, request_id);
     json_begin_object(&json, NULL);
     json_put_text(&json, "type", type);
     json_put_text(&json, "message_id", id);
@@ -450,6 +451,8 @@ static void write_message(struct buffer *out, const char *type, const struct mes
         json_put_integer(&json, "attempt", message->attempt);
     json_put_text(&json, "phone_number", message->phone_number);
     json_put_text(&json, "message", message->text);
+    if (*request_id)
+        json_put_text(&json, "request_id", request_id);
     json_end_object(&json);
 }
 

@@ -4,6 +4,7 @@
 #include "../common/log.h"
 #include "../common/program.h"
 #include "broker.h"
+#include "message_log.h"
 #include "ws_server.h"
 
 #include <stdlib.h>
@@ -84,6 +85,7 @@ int main(int argc, char **argv)
         .limits.device_daily_segments = settings.device_daily_segments,
         .limits.device_window_ms = broker_pace_window_ms(&options),
         .completed = completed,
+        .moved = log_writes(LOG_LEVEL_INFO) ? message_log_moves : NULL,
         .context = &server,
     };
     char problem[STORE_PROBLEM_SIZE];

@@ -148,6 +148,14 @@ static bool is_news(const struct store_write *write)
            (write->verb == STORE_SET_SENDING && !write->set_sending.pause);
 }
 
+static void tell_moves(const struct store *store)
+{
+    size_t count;
+    const struct store_move *moves = store->backend->moves(store->connection, &count);
+    if (count > 0)
+        store->options.moved(store->options.context, moves, count);
+}
+
 static void run_batch(struct store *store, struct store_write *batch)
 {
     const struct store_backend *backend = store->backend;
@@ -176,6 +184,8 @@ static void run_batch(struct store *store, struct store_write *batch)
         backend->tidy(store->connection);
         pthread_rwlock_unlock(&store->reading);
     }
+    if (batch_error == ERROR_NONE)
+        tell_moves(store);
 }
 
 static void *writer_main(void *argument)

@@ -46,34 +46,6 @@ struct store_limits {
     int64_t device_window_ms;         /* of pacing: what a phone was given in it is remembered */
 };
 
-struct store_options {
-    const char *path;      /* of the database; borrowed until store_close */
-    int64_t timeout_ms;    /* a write that cannot start, a read that has not ended by then fails */
-    int64_t max_wal_bytes; /* while a reader holds the write-ahead log above it, new messages and
-                              probes are refused: ERROR_WAL_FULL; 0: no bound */
-    struct store_limits limits;
-    /* A write that finds the store at rest runs on the thread that submits it, which then waits for the
-       disk, but for no other process: without a switch of threads that is faster. */
-    bool in_place;
-    /* After a commit that is work for the broker: a new message, one to be revoked, a phone to be sent
-       away, sending resumed. On the thread that ran it. Or NULL. */
-    void (*enqueued)(void *context);
-    /* After the `done` of all writes of a commit: the moment to wake who waits for them. On the
-       thread that ran them. Or NULL. */
-    void (*completed)(void *context);
-    void *context;
-};
-
-/* Opens or creates the database, brings its schema up to date and starts the writer thread. On an
-   error `problem` says in one sentence what is wrong. */
-MUST_CHECK enum error store_open(const struct store_options *options, struct store **store,
-                                 char problem[STORE_PROBLEM_SIZE]);
-
-/* Runs what was submitted, stops the writer, closes. Nobody may use the store meanwhile. */
-void store_close(struct store *store);
-
-/* ---- Writes ---- */
-
 enum store_verb {
     STORE_ENQUEUE,
     STORE_CANCEL,
@@ -103,9 +75,53 @@ enum store_verb {
     STORE_VERB_COUNT
 };
 
+/* A message that has changed its status, for the log. */
+struct store_move {
+    enum store_verb verb; /* of the write that moved it */
+    enum message_status from, to;
+    unsigned attempt;
+    struct message_id id;
+    struct request_id request_id;
+    int64_t session;                          /* that it was handed over on; 0: it was not */
+    char device_id[DEVICE_ID_SIZE];           /* who has it, or had it until now; "": nobody */
+    char error_code[MESSAGE_ERROR_CODE_SIZE]; /* "": none; perhaps a phone's word */
+};
+
+struct store_options {
+    const char *path;      /* of the database; borrowed until store_close */
+    int64_t timeout_ms;    /* a write that cannot start, a read that has not ended by then fails */
+    int64_t max_wal_bytes; /* while a reader holds the write-ahead log above it, new messages and
+                              probes are refused: ERROR_WAL_FULL; 0: no bound */
+    struct store_limits limits;
+    /* A write that finds the store at rest runs on the thread that submits it, which then waits for the
+       disk, but for no other process: without a switch of threads that is faster. */
+    bool in_place;
+    /* After a commit that is work for the broker: a new message, one to be revoked, a phone to be sent
+       away, sending resumed. On the thread that ran it. Or NULL. */
+    void (*enqueued)(void *context);
+    /* After the `done` of all writes of a commit: the moment to wake who waits for them. On the
+       thread that ran them. Or NULL. */
+    void (*completed)(void *context);
+    /* What a commit moved, oldest first, when everybody has heard of it and other processes may write:
+       on the thread that ran it. Or NULL. */
+    void (*moved)(void *context, const struct store_move *moves, size_t count);
+    void *context;
+};
+
+/* Opens or creates the database, brings its schema up to date and starts the writer thread. On an
+   error `problem` says in one sentence what is wrong. */
+MUST_CHECK enum error store_open(const struct store_options *options, struct store **store,
+                                 char problem[STORE_PROBLEM_SIZE]);
+
+/* Runs what was submitted, stops the writer, closes. Nobody may use the store meanwhile. */
+void store_close(struct store *store);
+
+/* ---- Writes ---- */
+
 /* A place in a phone's hands, for one message. */
 struct store_slot {
     char device_id[DEVICE_ID_SIZE];
+    int64_t session;           /* the connection that it speaks on */
     bool assured;              /* it has a journal: it is offered the message */
     struct message_id journal; /* its epoch; zero without one */
     bool at_its_cap;           /* out, of a hand-over: it was passed over, and shall ask later */
@@ -169,7 +185,6 @@ struct store_write {
            return. `verdict` says what to tell it. */
         struct {
             struct store_slot phone;
-            int64_t session;
             struct message_id id;
             unsigned attempt;
             enum store_verdict verdict; /* out */

@@ -31,6 +31,9 @@ struct store_backend {
     enum error (*commit)(struct store_connection *connection);
     void (*rollback)(struct store_connection *connection);
 
+    /* What the last transaction moved, until the next begins; none without options.moved. */
+    const struct store_move *(*moves)(const struct store_connection *connection, size_t *count);
+
     /* After commit or rollback, when the callers have their answers: housekeeping, then the other
        writers may go on. False when readers were in its way: `tidy` is then called outside a
        transaction, at a moment when no reader of this process reads. */

@@ -93,6 +93,12 @@ void bind_hash(sqlite3_stmt *statement, int number, const unsigned char hash[SEC
     sqlite3_bind_blob(statement, number, hash, SECRET_HASH_BYTES, SQLITE_STATIC);
 }
 
+void bind_request_id(sqlite3_stmt *statement, int number, const struct request_id *id)
+{
+    if (!request_id_is_none(id))
+        sqlite3_bind_blob(statement, number, id->bytes, REQUEST_ID_BYTES, SQLITE_STATIC);
+}
+
 void column_text(sqlite3_stmt *statement, int number, char *text, size_t size)
 {
     const void *value = sqlite3_column_text(statement, number);
@@ -120,6 +126,12 @@ bool column_id(sqlite3_stmt *statement, int number, struct message_id *id)
 bool column_hash(sqlite3_stmt *statement, int number, unsigned char hash[SECRET_HASH_BYTES])
 {
     return column_bytes(statement, number, hash, SECRET_HASH_BYTES);
+}
+
+void column_request_id(sqlite3_stmt *statement, int number, struct request_id *id)
+{
+    if (!column_bytes(statement, number, id->bytes, REQUEST_ID_BYTES))
+        *id = (struct request_id){{0}};
 }
 
 enum error step(struct store_connection *connection, sqlite3_stmt *statement, bool *row)
@@ -249,6 +261,7 @@ static void sqlite_close(struct store_connection *connection)
         sqlite3_finalize(connection->statements[i]);
     sqlite3_close(connection->db);
     write_lock_close(&connection->lock);
+    free(connection->moves);
     free(connection);
 }
 
@@ -321,6 +334,7 @@ static bool open_writer(struct store_connection *connection, const struct store_
         good = false;
     }
     connection->brakes.limits = options->limits;
+    connection->notes_moves = options->moved;
     if (good)
         close_to_others(options->path); /* and not before it is known to be ours */
     if (good)
@@ -387,6 +401,7 @@ static enum error sqlite_begin(struct store_connection *connection, int64_t dead
     sqlite3_busy_timeout(connection->db, (int)MAX(left_ms, 1));
     connection->now_ms = clock_wall_ms();
     memset(connection->count_delta, 0, sizeof(connection->count_delta));
+    connection->move_count = 0;
     sqlite_begin_brakes(connection);
     enum error error = run(connection, statement(connection, BEGIN_WRITE));
     if (error != ERROR_NONE)
@@ -404,7 +419,9 @@ static enum error sqlite_execute(struct store_connection *connection, struct sto
                                  bool *transaction_lost)
 {
     int64_t count_delta[MESSAGE_STATUS_COUNT];
+    size_t move_count = connection->move_count;
     memcpy(count_delta, connection->count_delta, sizeof(count_delta));
+    connection->verb = write->verb;
 
     *transaction_lost = false;
     if (connection->no_new_messages && (write->verb == STORE_ENQUEUE || write->verb == STORE_PROBE))
@@ -418,8 +435,10 @@ static enum error sqlite_execute(struct store_connection *connection, struct sto
         return error != ERROR_NONE ? error : ERROR_INTERNAL;
 
     enum error end = ERROR_NONE;
-    if (error != ERROR_NONE)
+    if (error != ERROR_NONE) {
         memcpy(connection->count_delta, count_delta, sizeof(count_delta));
+        connection->move_count = move_count;
+    }
     if (error != ERROR_NONE && savepoint)
         end = run(connection, statement(connection, ROLLBACK_ONE));
     if (end == ERROR_NONE && savepoint)
@@ -441,6 +460,13 @@ static enum error sqlite_commit(struct store_connection *connection)
     if (error == ERROR_NONE)
         sqlite_report_brakes(connection);
     return error;
+}
+
+static const struct store_move *sqlite_moves(const struct store_connection *connection,
+                                             size_t *count)
+{
+    *count = connection->move_count;
+    return connection->moves;
 }
 
 static void sqlite_rollback(struct store_connection *connection)
@@ -473,6 +499,7 @@ const struct store_backend store_backend_sqlite = {
     .execute = sqlite_execute,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,
+    .moves = sqlite_moves,
     .finish = sqlite_finish,
     .tidy = sqlite_tidy,
     .find_message = sqlite_find_message,

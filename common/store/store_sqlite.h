@@ -7,7 +7,6 @@
 
 #include <sqlite3.h>
 
-
 /* Which connections prepare a statement. */
 enum statement_use { WRITER, READER };
 
@@ -62,8 +61,11 @@ struct store_connection {
     struct write_ahead_log wal;
     struct brakes brakes;
     bool no_new_messages; /* in this transaction, because the log is full */
+    bool notes_moves;
+    enum store_verb verb;     /* of the write that runs */
+    struct store_move *moves; /* of this transaction */
+    size_t move_count, move_capacity;
 };
-
 
 /* The error for a result code of SQLite, logged with what was being done. */
 enum error sqlite_error(struct store_connection *connection, int code, const char *doing);
@@ -77,12 +79,14 @@ void bind_integer(sqlite3_stmt *statement, int number, int64_t value);
 void bind_text(sqlite3_stmt *statement, int number, const char *text);
 void bind_id(sqlite3_stmt *statement, int number, const struct message_id *id);
 void bind_hash(sqlite3_stmt *statement, int number, const unsigned char hash[SECRET_HASH_BYTES]);
+void bind_request_id(sqlite3_stmt *statement, int number, const struct request_id *id);
 
 /* Columns by their number; a missing text is "", a longer one is cut. */
 void column_text(sqlite3_stmt *statement, int number, char *text, size_t size);
 MUST_CHECK bool column_id(sqlite3_stmt *statement, int number, struct message_id *id);
 MUST_CHECK bool column_hash(sqlite3_stmt *statement, int number,
                             unsigned char hash[SECRET_HASH_BYTES]);
+void column_request_id(sqlite3_stmt *statement, int number, struct request_id *id);
 
 /* Steps to the next row: ERROR_NONE and *row, or the error. Resets when there is no row. */
 MUST_CHECK enum error step(struct store_connection *connection, sqlite3_stmt *statement, bool *row);

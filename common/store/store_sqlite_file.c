@@ -123,9 +123,10 @@ static sqlite3 *open_database(struct work *work, const char *path)
     /* Others may be writing, and no checkpoint may meet them: store_sqlite_wal.c. */
     sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    if (sqlite3_exec(db, "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL;"
-                     "PRAGMA trusted_schema = OFF", NULL, NULL,
-                     NULL) == SQLITE_OK)
+    if (sqlite3_exec(db,
+                     "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL;"
+                     "PRAGMA trusted_schema = OFF",
+                     NULL, NULL, NULL) == SQLITE_OK)
         return db;
     fail_sqlite(work, db, path);
     sqlite3_close(db);
@@ -206,7 +207,7 @@ static bool check_content(struct work *work, sqlite3 *db, const char *path)
     if (work->error != ERROR_NONE)
         return false;
     if (strcmp(answer, "ok") != 0)
-        return fail(work, ERROR_STORE_UNAVAILABLE, "%.200s is damaged: %s", path, answer);
+        return fail(work, ERROR_STORE_UNAVAILABLE, "%.200s: it is damaged: %s", path, answer);
     int64_t wrong = 0;
     if (!read_number(
             work, db, path,
@@ -217,7 +218,7 @@ static bool check_content(struct work *work, sqlite3 *db, const char *path)
         return false;
     return wrong == 0 ||
            fail(work, ERROR_STORE_UNAVAILABLE,
-                "%s is damaged: the counts of messages are not those of its rows", path);
+                "%s: it is damaged: the counts of messages are not those of its rows", path);
 }
 
 static bool check_open_database(struct work *work, sqlite3 *db, const char *path,
@@ -265,7 +266,7 @@ static bool copy_database(struct work *work, const char *path, const char *copy_
                 copy_pages(work, source, copy, copy_path) && fold_log(work, copy, copy_path) &&
                 check_open_database(work, copy, copy_path, &copied);
     if (good && memcmp(content, &copied, sizeof(copied)) != 0)
-        good = fail(work, ERROR_STORE_UNAVAILABLE, "%s has other counts than what was copied",
+        good = fail(work, ERROR_STORE_UNAVAILABLE, "%s: it has other counts than what was copied",
                     copy_path);
     sqlite3_close(copy);
     sqlite3_close(source);
@@ -278,7 +279,7 @@ enum error store_file_back_up(const char *path, const char *backup_path,
     struct work work = {.problem = problem};
     char part[PATH_SIZE];
     if (exists(backup_path))
-        fail(&work, ERROR_STORE_UNAVAILABLE, "%s is there already: choose another name",
+        fail(&work, ERROR_STORE_UNAVAILABLE, "%s: it is there already, choose another name",
              backup_path);
     if (work.error != ERROR_NONE || !write_path(&work, part, backup_path, ".part"))
         return work.error;
@@ -300,7 +301,8 @@ static bool lock_alone(struct work *work, const char *path, struct write_lock *l
         return true;
     if (errno == EWOULDBLOCK)
         return fail(work, ERROR_STORE_BUSY,
-                    "%s is in use: stop the gateway first, and whatever else works on it", path);
+                    "%s: it is in use: stop the gateway first, and whatever else works on it",
+                    path);
     return fail_errno(work, path);
 }
 
@@ -318,7 +320,7 @@ static bool keep_old(struct work *work, const char *path, char kept_path[PATH_SI
     if (!write_path(work, kept_path, path, stamp))
         return false;
     if (exists(kept_path))
-        return fail(work, ERROR_STORE_UNAVAILABLE, "%s is there already", kept_path);
+        return fail(work, ERROR_STORE_UNAVAILABLE, "%s: it is there already", kept_path);
     for (size_t i = 0; i < ARRAY_LENGTH(suffixes); i++) {
         char from[PATH_SIZE], to[PATH_SIZE];
         if (!write_path(work, from, path, suffixes[i]) ||

@@ -14,7 +14,11 @@ static enum error read_due(sqlite3_stmt *row, struct due_message *due)
 {
     struct message *message = &due->message;
     read_moving(row, &due->moving);
-    *message = (struct message){.id = due->moving.id, .segments = due->moving.segments};
+    *message = (struct message){
+        .id = due->moving.id,
+        .request_id = due->moving.request_id,
+        .segments = due->moving.segments,
+    };
     column_text(row, MOVING_COLUMN_COUNT, message->phone_number, sizeof(message->phone_number));
     const char *text = (const char *)sqlite3_column_text(row, MOVING_COLUMN_COUNT + 1);
     message->text = text ? strdup(text) : NULL;

@@ -4,6 +4,7 @@
 #include "../log.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void read_moving(sqlite3_stmt *row, struct moving *moving)
@@ -22,6 +23,7 @@ void read_moving(sqlite3_stmt *row, struct moving *moving)
     column_text(row, 10, moving->times, sizeof(moving->times));
     (void)!column_id(row, 5, &moving->id);
     (void)!column_id(row, 6, &moving->journal);
+    column_request_id(row, 12, &moving->request_id);
 }
 
 const struct message_id no_journal;
@@ -119,6 +121,34 @@ static enum error run_move(struct store_connection *connection, sqlite3_stmt *up
     return ERROR_NONE;
 }
 
+/* For options.moved. Without memory the log lacks a line, and no more. */
+static void note_move(struct store_connection *connection, const struct moving *moving,
+                      enum message_status from, const char *error_code, int64_t session)
+{
+    if (!connection->notes_moves)
+        return;
+    if (connection->move_count == connection->move_capacity) {
+        size_t capacity = MAX(64, connection->move_capacity * 2);
+        void *more = reallocarray(connection->moves, capacity, sizeof(*connection->moves));
+        if (!more)
+            return;
+        connection->moves = more;
+        connection->move_capacity = capacity;
+    }
+    struct store_move *note = &connection->moves[connection->move_count++];
+    *note = (struct store_move){
+        .verb = connection->verb,
+        .from = from,
+        .to = moving->status,
+        .attempt = moving->attempt,
+        .id = moving->id,
+        .request_id = moving->request_id,
+        .session = session,
+    };
+    strcpy(note->device_id, moving->device_id);
+    strcpy(note->error_code, error_code ? error_code : "");
+}
+
 enum error move(struct store_connection *connection, struct moving *moving, enum message_status to,
                 const char *error_code, const char *error_message)
 {
@@ -134,6 +164,7 @@ enum error move(struct store_connection *connection, struct moving *moving, enum
         error = run_move(connection, update, moving, to);
     if (error != ERROR_NONE)
         return error;
+    note_move(connection, moving, from, error_code, 0);
     return append_event(connection, moving->seq, moving->event_count, to, moving->attempt,
                         moving->device_id, error_code, error_message, connection->now_ms);
 }
@@ -142,6 +173,7 @@ enum error move_to_device(struct store_connection *connection, struct moving *mo
                           const struct store_slot *phone)
 {
     enum message_status to = phone->assured ? MESSAGE_DISPATCHED : MESSAGE_ACCEPTED;
+    enum message_status from = moving->status;
     sqlite3_stmt *update = statement(connection, MOVE_TO_DEVICE);
     bind_text(update, 7, phone->device_id);
     if (phone->assured)
@@ -153,6 +185,7 @@ enum error move_to_device(struct store_connection *connection, struct moving *mo
     strcpy(moving->device_id, phone->device_id);
     moving->journal = phone->assured ? phone->journal : no_journal;
     moving->report_seq = -1;
+    note_move(connection, moving, from, NULL, phone->session);
     return append_event(connection, moving->seq, moving->event_count, to, moving->attempt,
                         phone->device_id, NULL, NULL, connection->now_ms);
 }
@@ -161,6 +194,7 @@ enum error move_back(struct store_connection *connection, struct moving *moving,
                      double spread, const char *error_code, const char *error_message)
 {
     int64_t pause_ms = failed ? store_pause_ms(moving->failures + 1, spread) : 0;
+    enum message_status from = moving->status;
     enum error error = uncount_device(connection, moving);
     if (error != ERROR_NONE)
         return error;
@@ -172,6 +206,7 @@ enum error move_back(struct store_connection *connection, struct moving *moving,
     error = run_move(connection, update, moving, MESSAGE_QUEUED);
     if (error != ERROR_NONE)
         return error;
+    note_move(connection, moving, from, error_code, 0);
     moving->failures += failed;
     moving->device_id[0] = '\0';
     moving->journal = no_journal;

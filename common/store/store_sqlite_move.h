@@ -21,9 +21,10 @@ struct moving {
     int64_t report_seq; /* of the last report that moved this attempt; -1: none */
     char times[SQLITE_TIMES_SIZE];
     unsigned segments;
+    struct request_id request_id;
 };
 
-enum { MOVING_COLUMN_COUNT = 12 };
+enum { MOVING_COLUMN_COUNT = 13 };
 
 /* The journal of a phone that has none. */
 extern const struct message_id no_journal;

@@ -26,6 +26,7 @@ static enum error read_message(sqlite3_stmt *row, struct message *message)
     column_text(row, 8, message->error_code, sizeof(message->error_code));
     column_text(row, 9, message->error_message, sizeof(message->error_message));
     message->updated_at_ms = sqlite3_column_int64(row, 10);
+    column_request_id(row, 12, &message->request_id);
     message->reached_at_ms[MESSAGE_QUEUED] = message_id_time_ms(&message->id); /* has no event */
     sqlite_read_times((const char *)sqlite3_column_text(row, 11), message->reached_at_ms);
     message->text = text ? strdup(text) : NULL;

@@ -17,6 +17,7 @@ enum error enqueue(struct store_connection *connection, struct store_write *writ
     bind_integer(insert, 4, message->encoding);
     bind_integer(insert, 5, message->segments);
     bind_integer(insert, 6, message_id_time_ms(&message->id));
+    bind_request_id(insert, 7, &message->request_id);
     error = run(connection, insert);
     if (error != ERROR_NONE) {
         brakes_take_back(connection, write);
@@ -74,7 +75,7 @@ static enum error release_message(struct store_connection *connection, struct st
     if (error != ERROR_NONE || !found)
         return error;
     unsigned facts = facts_of(&moving, phone, write->release.attempt);
-    if (write->release.session == newest)
+    if (phone->session == newest)
         facts |= MESSAGE_OF_SESSION;
     return judge_offer(connection, &moving, facts, &write->release.verdict);
 }

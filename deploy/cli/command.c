@@ -20,10 +20,11 @@ enum { MAX_JSON_BYTES = 64 << 20 };
 
 _Static_assert((int)SETTINGS_PROBLEM_SIZE <= (int)STORE_PROBLEM_SIZE, "one buffer serves both");
 
-const struct command_family *const command_families[] = {
-    &keys_commands,       &devices_commands,  &sending_commands,  &messages_commands,
-    &statistics_commands, &database_commands, &backup_commands,   &restore_commands,
-    &settings_commands,   NULL};
+const struct command_family *const command_families[] = {&keys_commands,       &devices_commands,
+                                                         &sending_commands,    &messages_commands,
+                                                         &statistics_commands, &database_commands,
+                                                         &backup_commands,     &restore_commands,
+                                                         &settings_commands,   NULL};
 
 const struct command_option command_common_options[] = {
     {.name = "json", .meaning = "answers in JSON, one object, and nothing else"},
@@ -294,7 +295,7 @@ static int run_family(int argc, char **argv, struct command *command)
         return status;
     if (!settings_load_option(&command->settings, command->env_file, problem))
         return command_refuse(command, "%s", problem);
-    program_prepare("sms-gateway", LOG_LEVEL_WARNING);
+    program_prepare("sms-gateway", LOG_LEVEL_WARNING, LOG_FORMAT_LOGFMT);
     if (!user_become_owner(command->settings.database_path, problem))
         return command_fail(command, "%s", problem);
     return run_action(command);

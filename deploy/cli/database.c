@@ -71,7 +71,9 @@ static int compact(struct store *store, const struct command *command)
 }
 
 static const struct command_option downgrade_options[] = {
-    {.name = "to", .value = "VERSION", .meaning = "the schema version, as `database check` shows it"},
+    {.name = "to",
+     .value = "VERSION",
+     .meaning = "the schema version, as `database check` shows it"},
     {0},
 };
 
@@ -83,8 +85,9 @@ static const struct command_action actions[] = {
      .without_store = true,
      .run = check},
     {.name = "downgrade",
-     .meaning = "takes the schema back to an older version, for the older gateway that knows it; all"
-                " messages stay. The gateway must be stopped",
+     .meaning =
+         "takes the schema back to an older version, for the older gateway that knows it; all"
+         " messages stay. The gateway must be stopped",
      .options = downgrade_options,
      .without_store = true,
      .run = downgrade},

@@ -222,10 +222,11 @@ static int requeue(struct store *store, const struct command *command)
     case STORE_REQUEUED:
         break;
     case STORE_REQUEUE_NOT_ENDED:
-        return command_fail(command,
-                            "%s was sent, or may still be: only what failed, expired, was cancelled or"
-                            " is unknown is sent again",
-                            command->argument);
+        return command_fail(
+            command,
+            "%s was sent, or may still be: only what failed, expired, was cancelled or"
+            " is unknown is sent again",
+            command->argument);
     case STORE_REQUEUE_DONE:
         return command_fail(command, "%s was sent again before, as %s; --again does it once more",
                             command->argument, new_id);
@@ -344,14 +345,16 @@ static const struct command_action actions[] = {
      .run = show},
     {.name = "requeue",
      .argument = "ID",
-     .meaning = "sends the same once more, as a new message, where it failed, expired, was cancelled or"
-                " is unknown. Of an unknown one nobody knows that it was not sent: its recipient may"
-                " get it twice",
+     .meaning =
+         "sends the same once more, as a new message, where it failed, expired, was cancelled or"
+         " is unknown. Of an unknown one nobody knows that it was not sent: its recipient may"
+         " get it twice",
      .options = requeue_options,
      .run = requeue},
     {.name = "erase",
      .argument = "ID",
-     .meaning = "removes a message that was sent, or has ended otherwise, with its text and history",
+     .meaning =
+         "removes a message that was sent, or has ended otherwise, with its text and history",
      .run = erase},
     {.name = "purge",
      .meaning = "removes now what is old; the gateway does that by itself, a little at a time",

@@ -27,20 +27,23 @@ static int restore(struct store *store, const struct command *command)
     puts(".");
     if (*restored.kept_path)
         printf("The database that was there is kept as %s.\n", restored.kept_path);
-    printf("%" PRId64 " messages that were open then are unknown now, because they may have been sent"
+    printf("%" PRId64
+           " messages that were open then are unknown now, because they may have been sent"
            " since; `sms-gateway messages requeue ID` sends one again.\n",
            restored.unknown);
-    puts("API keys and tokens of phones are as they were then: revoke again what was revoked since.");
+    puts("API keys and tokens of phones are as they were then: revoke again what was revoked "
+         "since.");
     return EXIT_SUCCESS;
 }
 
 static const struct command_action actions[] = {
     {.name = "",
      .argument = "FILE",
-     .meaning = "puts a backup in the place of the database, which is kept beside it. The gateway"
-                " must be stopped. Messages that were queued or in a phone's hands in the backup may"
-                " have been sent since: they become `unknown`, with the error code `restored`, and are"
-                " not sent again by themselves; a report of their phone still counts",
+     .meaning =
+         "puts a backup in the place of the database, which is kept beside it. The gateway"
+         " must be stopped. Messages that were queued or in a phone's hands in the backup may"
+         " have been sent since: they become `unknown`, with the error code `restored`, and are"
+         " not sent again by themselves; a report of their phone still counts",
      .without_store = true,
      .run = restore},
     {0},

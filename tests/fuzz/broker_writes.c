@@ -49,7 +49,7 @@ static void want_release(const struct store_write *write)
     struct phone *phone = world.speaker;
     CHECK(is_said(FRAME_IS_ACK, &write->release.id, write->release.attempt));
     CHECK(phone->connected && phone == phone_newest(phone->device));
-    CHECK(is_of(&write->release.phone, phone) && write->release.session == phone->number);
+    CHECK(is_of(&write->release.phone, phone) && write->release.phone.session == phone->number);
     struct in_hand *held = hand_find(phone, message_of_id(&write->release.id),
                                      write->release.attempt);
     if (held)

@@ -30,7 +30,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 /* No line at all: what is logged of a million inputs helps nobody. */
 static inline void log_nothing(void)
 {
-    log_init("fuzz", (enum log_level)(LOG_LEVEL_ERROR + 1));
+    log_init("fuzz", (enum log_level)(LOG_LEVEL_ERROR + 1), LOG_FORMAT_LOGFMT);
 }
 
 /* The bytes as a C string in memory of just its size, so that a sanitizer sees one read too many.

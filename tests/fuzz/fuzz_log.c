@@ -1,4 +1,5 @@
-/* Whatever a peer has us log, it is one line, and the text can be read back from it. */
+/* Whatever a peer has us log, it is one line of either format, and the text can be read back from it. */
+#include "../../common/json.h"
 #include "../../common/utf8.h"
 #include "fuzz.h"
 
@@ -18,7 +19,9 @@ static size_t logged(const char *text, char line[MAX_LINE_BYTES + 1])
     log_warning("event", LOG_TEXT("text", text), LOG_PHONE("phone", text), LOG_NUMBER("last", 1));
     CHECK(dup2(real, STDERR_FILENO) >= 0);
     ssize_t length = pread(file, line, MAX_LINE_BYTES + 1, 0);
-    CHECK(length > 0 && length <= MAX_LINE_BYTES);
+    CHECK(length > 0 && length <= MAX_LINE_BYTES && line[length - 1] == '\n');
+    for (ssize_t i = 0; i + 1 < length; i++)
+        CHECK((unsigned char)line[i] >= ' ' && line[i] != 0x7f);
     close(file);
     close(real);
     return (size_t)length;
@@ -47,19 +50,20 @@ static const char *unescape(const char *p, char *text)
     return p + 1;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* A text that fits, so that all of it is there. */
+static bool is_whole(const char *text)
 {
-    char *text = text_of(data, size), *again = malloc(2 * MAX_LINE_BYTES);
-    char line[MAX_LINE_BYTES + 2];
-    CHECK(again);
-    log_init("fuzz", LOG_LEVEL_WARNING);
-    size_t length = logged(text, line);
-    CHECK(line[length - 1] == '\n');
-    for (size_t i = 0; i + 1 < length; i++)
-        CHECK((unsigned char)line[i] >= ' ' && line[i] != 0x7f);
-    line[length] = '\0';
+    return strlen(text) < WHOLE_BYTES && utf8_valid(text, strlen(text));
+}
 
-    if (strlen(text) < WHOLE_BYTES && utf8_valid(text, strlen(text))) {
+static void check_logfmt(const char *text)
+{
+    char line[MAX_LINE_BYTES + 2], *again = malloc(2 * MAX_LINE_BYTES);
+    CHECK(again);
+    log_init("fuzz", LOG_LEVEL_WARNING, LOG_FORMAT_LOGFMT);
+    size_t length = logged(text, line);
+    line[length] = '\0';
+    if (is_whole(text)) {
         const char *value = strstr(line, " text=") + strlen(" text=");
         const char *rest = value + strcspn(value, " ");
         if (*value == '"')
@@ -70,6 +74,29 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(strcmp(again, text) == 0 && strcmp(line + length - 8, " last=1\n") == 0);
     }
     free(again);
+}
+
+static void check_json(const char *text)
+{
+    char line[MAX_LINE_BYTES + 2];
+    struct json_problem problem;
+    log_init("fuzz", LOG_LEVEL_WARNING, LOG_FORMAT_JSON);
+    size_t length = logged(text, line);
+    line[--length] = '\0';
+    struct json *object = json_parse(line, length, &problem);
+    CHECK(object && json_is_object(object) && json_text(json_member(object, "text")));
+    if (is_whole(text)) {
+        CHECK(strcmp(json_text(json_member(object, "text")), text) == 0);
+        CHECK(json_member(object, "last"));
+    }
+    json_free(object);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *text = text_of(data, size);
+    check_logfmt(text);
+    check_json(text);
     free(text);
     return 0;
 }

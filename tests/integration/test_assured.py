@@ -33,7 +33,8 @@ def test_a_message_goes_from_offer_to_delivered_and_each_step_is_stored(make_gat
     sent = gateway.api.send(message="Grüße")
     offer = phone.receive()
     assert offer == {"type": "offer", "message_id": sent["message_id"], "attempt": 1,
-                     "phone_number": "+1234567890", "message": "Grüße"}
+                     "phone_number": "+1234567890", "message": "Grüße",
+                     "request_id": sent["request_id"]}
     message_id = sent["message_id"]
     assert gateway.api.message(message_id)["status"] == "dispatched"
     phone.answer("ack", message_id, 1)

@@ -12,7 +12,8 @@ def test_an_sms_is_sent_and_followed_to_its_delivery(make_gateway):
 
     sms = phone.receive_sms()
     assert sms == {"type": "new_sms", "message_id": message["message_id"],
-                   "phone_number": "+1234567890", "message": "Hello from the SMS Gateway!"}
+                   "phone_number": "+1234567890", "message": "Hello from the SMS Gateway!",
+                   "request_id": message["request_id"]}
     assert gateway.api.message(message["message_id"])["status"] == "accepted"  # before the frame
 
     for status in ("sending", "sent", "delivered"):

@@ -9,6 +9,8 @@ import re
 import secrets
 from urllib.parse import quote
 
+import pytest
+
 from harness.api import check_problem, description, resolve
 from harness.phone import AssuredPhone, Phone
 from harness.raw_http import ask_raw, head
@@ -40,7 +42,8 @@ LOG_LINE = (r"ts=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z level=(?:debug|info|warn
             rf"process=(?:api-fcgi|ws-broker) msg={LOG_VALUE}((?: [a-z_]+={LOG_VALUE})*)")
 LOG_KEYS = {"socket", "database", "message_id", "phone_number", "segments", "request_id", "key",
             "device_id", "name", "session", "reason", "max_phones", "version", "count", "status",
-            "line", "error", "path", "state"}
+            "line", "error", "path", "state", "attempt", "protocol", "error_code"}
+LOG_NUMBERS = {"segments", "session", "max_phones", "version", "count", "attempt"}
 ACCESS_KEYS = {"ts", "request_id", "method", "path", "status", "bytes", "seconds",
                "upstream_seconds"}
 NGINX_LINE = r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[\w+\] \d+#\d+: [\x20-\x7e]*"
@@ -165,14 +168,20 @@ def hurt_by_phones(gateway, client):
 def frames_of(evil, message_id):
     """What a phone may send, with the evil in each place."""
     report = {"type": "status_update", "message_id": message_id, "status": "failed"}
-    for name in (*report, "error_code", "error_message", evil):
-        yield report | {name: evil}
+    private = {"error_code": NUMBER, "error_message": f"{TEXT_WORD} to {NUMBER}"}
+    for more in (*({name: evil} for name in (*report, "error_code", "error_message", evil)),
+                 private, {"error_code": TEXT_WORD}):
+        yield report | {"status": "sent"}  # so that the next one changes something, and is logged
+        yield report | more
     info = {"device_name": "x", "battery_level": 5, "charging": True, "signal_strength": -70,
             "android_version": "14"}
     for name in (*info, evil):
         yield {"type": "device_update", "info": info | {name: evil}}
     assured = {"type": "report", "seq": 1, "message_id": message_id, "attempt": 1,
                "status": "failed", "journal": message_id, "credit": 1, "entries": []}
+    for kind in ("report", "nack"):
+        yield assured | {"type": kind, "code": TEXT_WORD, "error_code": NUMBER,
+                         "error_message": TEXT_WORD}
     for kind in ("hello", "journal", "ack", "nack", "report", "dropped", "credit", evil):
         for name in (*assured, "error_code", "error_message", "reason", evil):
             yield assured | {"type": kind, name: evil}
@@ -212,20 +221,37 @@ def evil_phones(gateway):
          Sec_WebSocket_Protocol="sms-gateway.v1")
 
 
-def check_program_log(log):
+def check_logfmt(line):
+    match = re.fullmatch(LOG_LINE, line)
+    assert match, line
+    return re.findall(rf" ([a-z_]+)={LOG_VALUE}", match.group(1))
+
+
+def check_json(line):
+    """One object, whose keys stand once, on a line that shows as it is."""
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", line), line
+    fields = json.loads(line, object_pairs_hook=lambda pairs: pairs)
+    keys = [key for key, _ in fields]
+    assert keys[:4] == ["ts", "level", "process", "msg"] and len(set(keys)) == len(keys), line
+    for key, value in fields:
+        assert type(value) is (int if key in LOG_NUMBERS else str), line
+    return keys[4:]
+
+
+def check_program_log(log, check):
     lines = log.split(b"\n")
     assert lines.pop() == b""
     for line in lines:
         text = line.decode()  # all of it is UTF-8
-        match = re.fullmatch(LOG_LINE, text)
-        assert match, text
-        keys = re.findall(rf" ([a-z_]+)={LOG_VALUE}", match.group(1))
-        assert set(keys) <= LOG_KEYS, text
+        assert set(check(text)) <= LOG_KEYS, text
     return lines
 
 
-def test_no_log_has_what_is_nobodys_business_nor_a_line_of_anybody_elses(make_gateway):
-    gateway = make_gateway(API_KEYS="required", MAX_FRAMES_PER_SECOND=100000).start()
+@pytest.mark.parametrize("log_format, check", (("logfmt", check_logfmt), ("json", check_json)))
+def test_no_log_has_what_is_nobodys_business_nor_a_line_of_anybody_elses(make_gateway, log_format,
+                                                                         check):
+    gateway = make_gateway(API_KEYS="required", MAX_FRAMES_PER_SECOND=100000,
+                           LOG_FORMAT=log_format).start()
     key = gateway.make_key("send", "read", "text", "devices", "metrics", label="label\x1b[31m\u2028")
     gateway.api.key = key
     client = Client(gateway, key)
@@ -250,8 +276,11 @@ def test_no_log_has_what_is_nobodys_business_nor_a_line_of_anybody_elses(make_ga
         for secret in (TEXT_WORD, NUMBER[1:], key[17:60], key, "Bearer"):
             assert secret.encode() not in log, (name, secret, re.search(
                 b".{0,200}" + re.escape(secret.encode()) + b".{0,100}", log).group())
-    assert any(b"phone_number=+***21" in line for line in check_program_log(logs["api-fcgi"]))
-    assert any(FORGED.encode() in line for line in check_program_log(logs["ws-broker"]))
+    assert any(b"+***21" in line for line in check_program_log(logs["api-fcgi"], check))
+    lines = check_program_log(logs["ws-broker"], check)
+    assert any(FORGED.encode() in line for line in lines)
+    for event in (b"message handed over", b"message released", b"phone reported"):
+        assert any(event in line for line in lines), event
     for line in logs["nginx"].decode().splitlines():
         assert re.fullmatch(NGINX_LINE, line), line
     lines = logs["access"].split(b"\n")

@@ -370,8 +370,8 @@ def damage(gateway, sql):
     ("PRAGMA writable_schema = 1; UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM"
      " sqlite_schema WHERE name = 'message_by_device') WHERE name = 'message_by_status'", ""),
     ("UPDATE message_count SET count = 7 WHERE status = 3", "the counts of messages"),
-    ("PRAGMA user_version = 6", "schema version 6"), ("PRAGMA user_version = 1000", "version 1000"),
-    ("PRAGMA application_id = 1", "no database of a gateway"),
+    ("PRAGMA user_version = 1000", "version 1000"),
+    ("PRAGMA application_id = 1", "a database of another program"),
 ])
 def test_a_database_that_is_not_as_it_must_be_is_said_to_be(idle, sql, told):
     idle.command("keys", "list")
@@ -381,7 +381,7 @@ def test_a_database_that_is_not_as_it_must_be_is_said_to_be(idle, sql, told):
 
 
 def test_a_check_makes_no_database_and_needs_one(idle):
-    assert "unable to open" in refusal(idle, 1, "database", "check")
+    assert "No such file" in refusal(idle, 1, "database", "check")
     assert list(idle.folder.rglob("data")) == []
     idle.database.parent.mkdir()
     idle.database.write_text("no database at all, whatever its name says\n" * 100)
@@ -520,7 +520,9 @@ def test_bash_completes_families_actions_options_and_values(idle):
             assert completed(idle.folder, family, "") == [*actions, "--help"]
         for action, options in actions.items():
             words = [family, action] if action else [family]
-            assert completed(idle.folder, *words, "") == options + COMMON
+            offered = completed(idle.folder, *words, "")
+            assert [word for word in offered if word.startswith("-")] == options + COMMON
+            assert set(offered) - set(options + COMMON) <= set(os.listdir(idle.folder))
             assert completed(idle.folder, *words, "--j") == ["--json"]
     assert completed(idle.folder, "messages", "list", "--status", "") == STATUSES
     assert completed(idle.folder, "messages", "list", "--status", "=", "de") == ["delivered"]

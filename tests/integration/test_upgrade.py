@@ -11,6 +11,7 @@ from harness.ledgers import (ACCEPTED, CANCELLED, DELIVERED, DISPATCHED, EXPIRED
                              SENDING, SENT, STATUSES, UNKNOWN, Checker, read_radio)
 from harness.phone import AssuredPhone, Phone
 from harness.phone_sim import AssuredPhones
+from harness.schemas import columns_of, read_schema, read_tables
 from harness.waiting import wait_for
 
 EMPTY_BATTERY = {"battery_level": 0}
@@ -85,39 +86,13 @@ def old(make_gateway):
     return gateway, ids
 
 
-def read_tables(path, columns_of):
-    """All rows of all tables of `columns_of`, in the columns that are named there."""
-    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    rows = {table: database.execute(f"SELECT {', '.join(columns)} FROM {table} ORDER BY 1, 2")
-            .fetchall() for table, columns in columns_of.items()}
-    database.close()
-    return rows
-
-
-def read_schema(path):
-    """Tables by their columns, however they came about; all else by its text."""
-    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    objects = database.execute("SELECT type, name, sql FROM sqlite_schema").fetchall()
-    schema = {name: sorted(row[1:] for row in database.execute(f"PRAGMA table_xinfo({name})"))
-              if kind == "table" else sql and " ".join(sql.split()) for kind, name, sql in objects}
-    schema["marks"] = [database.execute(f"PRAGMA {pragma}").fetchone() for pragma in
-                       ("application_id", "user_version", "journal_mode", "integrity_check")]
-    schema["rows"] = database.execute("SELECT * FROM message_transition ORDER BY 1, 2").fetchall()
-    database.close()
-    return schema
-
-
 def test_the_upgraded_database_is_as_a_new_one_and_has_all_that_the_old_one_had(old, make_gateway):
     gateway, ids = old
-    database = sqlite3.connect(gateway.database)
-    tables = database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
-    columns = {table: [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
-               for table, in tables}
-    database.close()
+    columns = columns_of(gateway.database)
     before = read_tables(gateway.database, columns)
     # That a message was queued is its row now.
     before["message_event"] = [event for event in before["message_event"] if event[1] > 1]
-    assert {row[6] for row in before["message"]} == set(range(len(STATUSES)))
+    assert {row[columns["message"].index("status")] for row in before["message"]} == set(range(len(STATUSES)))
     new = make_gateway()
     for process in (new.api_fcgi, gateway.api_fcgi, gateway.nginx):
         process.start()

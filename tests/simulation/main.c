@@ -191,7 +191,7 @@ int main(int argc, char **argv)
     bool one = false, trace = false;
     enum rule broken = RULE_NONE;
     /* The core's own log has nothing to say that the trace does not. */
-    log_init("simulation", (enum log_level)OFF);
+    log_init("simulation", (enum log_level)OFF, LOG_FORMAT_LOGFMT);
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
         case 'n':

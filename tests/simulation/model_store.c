@@ -251,7 +251,7 @@ static enum error release_message(struct model_store *store, struct store_write 
     if (!message)
         return ERROR_NONE;
     unsigned facts = facts_of(message, phone, write->release.attempt);
-    if (write->release.session == store->tables.devices[phone_of_device(phone->device_id)].session)
+    if (phone->session == store->tables.devices[phone_of_device(phone->device_id)].session)
         facts |= MESSAGE_OF_SESSION;
     write->release.verdict = judge_offer(store, message, facts);
     return ERROR_NONE;

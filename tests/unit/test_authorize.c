@@ -68,7 +68,7 @@ static int set_up(void **state)
     struct store_options options = {.path = path, .timeout_ms = 5000};
     char problem[STORE_PROBLEM_SIZE];
     (void)state;
-    log_init("test", LOG_LEVEL_ERROR);
+    log_init("test", LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT);
     strcpy(folder, "/tmp/test_authorize.XXXXXX");
     if (!mkdtemp(folder))
         return -1;

@@ -25,7 +25,7 @@ enum { STRANGER = 64321 }; /* nobody's number */
 static int set_up(void **state)
 {
     (void)state;
-    log_init("test", LOG_LEVEL_ERROR); /* warnings are expected here */
+    log_init("test", LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT); /* warnings are expected here */
     complained_ms = 0;
     alarm(60);
     strcpy(folder, "/tmp/test_doorbell.XXXXXX");

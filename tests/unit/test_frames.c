@@ -328,6 +328,26 @@ static void a_message_is_written_whole(void **state)
     }
 }
 
+static void a_message_has_the_id_of_its_request(void **state)
+{
+    static const char request_id[] = "5b7e1f0c6c3a4a3d9a51d2c7f1a0b9e8";
+    struct message message = {.phone_number = "+1234567890", .text = (char[]){"text"}};
+    struct buffer out;
+    (void)state;
+    assert_true(message_id_parse(ID, &message.id));
+    message.request_id = request_id_parse(request_id);
+    for (int offered = 0; offered < 2; offered++) {
+        buffer_init(&out, 1000);
+        offered ? frame_write_offer(&out, &message) : frame_write_new_sms(&out, &message);
+        struct json_problem problem;
+        struct json *frame = json_parse(out.data, out.length, &problem);
+        assert_non_null(frame);
+        assert_string_equal(json_text(json_member(frame, "request_id")), request_id);
+        json_free(frame);
+        buffer_fini(&out);
+    }
+}
+
 static void an_error_has_its_code_and_perhaps_a_message(void **state)
 {
     struct frame_problem problem = {.error = ERROR_MESSAGE_NOT_HELD, .detail = "say \"what\""};
@@ -361,4 +381,5 @@ UNIT_TESTS(cmocka_unit_test(every_status_a_phone_reports_is_read),
            cmocka_unit_test(an_update_needs_its_info),
            cmocka_unit_test(the_acknowledgement_names_the_phone),
            cmocka_unit_test(a_message_is_written_whole),
+           cmocka_unit_test(a_message_has_the_id_of_its_request),
            cmocka_unit_test(an_error_has_its_code_and_perhaps_a_message))

@@ -1,5 +1,6 @@
 /* The log: one line an event, and nobody but us writes its lines. */
 #include "../../common/clock.h"
+#include "../../common/json.h"
 #include "../../common/log.h"
 #include "unit.h"
 
@@ -7,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAX_BYTES = 4096 };
@@ -18,13 +20,21 @@ static int capture(void **state)
 {
     int fds[2];
     (void)state;
-    log_init("test", LOG_LEVEL_DEBUG);
+    unsetenv("JOURNAL_STREAM");
+    log_init("test", LOG_LEVEL_DEBUG, LOG_FORMAT_LOGFMT);
     real_stderr = dup(STDERR_FILENO);
     if (real_stderr < 0 || pipe2(fds, O_DIRECT | O_NONBLOCK) < 0)
         return -1;
     packets = fds[0];
     dup2(fds[1], STDERR_FILENO);
     return close(fds[1]);
+}
+
+static int capture_json(void **state)
+{
+    int status = capture(state);
+    log_init("test", LOG_LEVEL_DEBUG, LOG_FORMAT_JSON);
+    return status;
 }
 
 /* Shows what no test took: why it failed, for example. */
@@ -200,7 +210,7 @@ static void what_is_less_important_than_the_level_is_left_out(void **state)
     static const char *const names[] = {"debug", "info", "warning", "error"};
     (void)state;
     for (int threshold = LOG_LEVEL_DEBUG; threshold <= LOG_LEVEL_ERROR; threshold++) {
-        log_init("test", (enum log_level)threshold);
+        log_init("test", (enum log_level)threshold, LOG_FORMAT_LOGFMT);
         log_debug("debug");
         log_info("info");
         log_warning("warning");
@@ -382,7 +392,262 @@ static void more_than_a_pipe_takes_at_once_is_written_in_pieces_of_whole_lines(v
     assert_int_equal(seen, LINES);
 }
 
-#define LOG_TEST(test) cmocka_unit_test_setup_teardown(test, capture, release)
+/* ---- Fields that may be missing ---- */
+
+static void a_field_without_a_value_is_left_out_where_that_is_wanted(void **state)
+{
+    (void)state;
+    log_info("event", LOG_TEXT_IF_ANY("a", ""), LOG_TEXT_IF_ANY("b", "x"),
+             LOG_NUMBER_IF_ANY("c", 0), LOG_NUMBER_IF_ANY("d", -1),
+             log_if(false, LOG_PHONE("e", "+1234567")), LOG_TEXT("f", ""));
+    expect_line("event b=x d=-1 f=\"\"");
+}
+
+static void *log_of_another_thread(void *unused)
+{
+    (void)unused;
+    log_info("event");
+    return NULL;
+}
+
+static void lines_of_a_request_end_with_its_id(void **state)
+{
+    char id[] = "5b7e1f0c6c3a4a3d9a51d2c7f1a0b9e8";
+    char longest[2 * LOG_REQUEST_ID_SIZE], expected[256];
+    pthread_t thread;
+    (void)state;
+    log_set_request(id);
+    memset(id, 'x', 4); /* it was copied */
+    log_info("event", LOG_NUMBER("a", 1));
+    expect_line("event a=1 request_id=5b7e1f0c6c3a4a3d9a51d2c7f1a0b9e8");
+    assert_int_equal(pthread_create(&thread, NULL, log_of_another_thread, NULL), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    expect_line("event");
+    log_set_request("a\nb");
+    log_info("event");
+    expect_line("event request_id=\"a\\x0ab\"");
+    memset(longest, 'x', sizeof(longest));
+    longest[sizeof(longest) - 1] = '\0';
+    log_set_request(longest);
+    log_info("event");
+    snprintf(expected, sizeof(expected), "event request_id=%.*s", LOG_REQUEST_ID_SIZE - 1, longest);
+    expect_line(expected);
+    log_set_request(NULL);
+    log_info("event");
+    expect_line("event");
+}
+
+/* ---- JSON ---- */
+
+/* The next line as what it says, checked to be one object on one line; the caller frees. */
+static struct json *next_object(void)
+{
+    char line[2 * MAX_BYTES];
+    struct json_problem problem = {0};
+    ssize_t length = read(packets, line, sizeof(line) - 1);
+    assert_in_range(length, 1, MAX_BYTES);
+    line[length] = '\0';
+    assert_ptr_equal(strchr(line, '\n'), line + length - 1);
+    line[--length] = '\0';
+    for (const char *p = line; *p; p++)
+        assert_true((unsigned char)*p >= ' ' && *p != 0x7f);
+    struct json *object = json_parse(line, (size_t)length, &problem);
+    if (!object)
+        fail_msg("%s at %zu: %s", problem.reason, problem.offset, line);
+    assert_true(json_is_object(object));
+    return object;
+}
+
+static void expect_text(const struct json *object, const char *name, const char *expected)
+{
+    const char *text = json_text(json_member(object, name));
+    assert_non_null(text);
+    assert_string_equal(text, expected);
+}
+
+static void a_json_line_has_the_same_keys_and_numbers_are_numbers(void **state)
+{
+    static const char *const names[] = {"ts",        "level",   "process", "msg",
+                                        "device_id", "session", "to",      "request_id"};
+    int64_t session, written_ms;
+    size_t i = 0;
+    (void)state;
+    log_set_request("5b7e1f0c6c3a4a3d9a51d2c7f1a0b9e8");
+    log_warning("phone connected", LOG_TEXT("device_id", "p1"), LOG_NUMBER("session", -3),
+                LOG_PHONE("to", "+4915112345678"), LOG_TEXT_IF_ANY("none", ""));
+    log_set_request(NULL);
+    struct json *line = next_object();
+    json_for_each (member, line) {
+        assert_in_range(i, 0, ARRAY_LENGTH(names) - 1);
+        assert_string_equal(json_name(member), names[i++]);
+    }
+    assert_int_equal(i, ARRAY_LENGTH(names));
+    assert_true(clock_parse(json_text(json_member(line, "ts")), &written_ms));
+    expect_text(line, "level", "warning");
+    expect_text(line, "process", "test");
+    expect_text(line, "msg", "phone connected");
+    expect_text(line, "device_id", "p1");
+    assert_true(json_integer(json_member(line, "session"), &session));
+    assert_int_equal(session, -3);
+    expect_text(line, "to", "+***78");
+    expect_text(line, "request_id", "5b7e1f0c6c3a4a3d9a51d2c7f1a0b9e8");
+    json_free(line);
+}
+
+static void values_come_back_from_json_as_they_were(void **state)
+{
+    static const char *const values[] = {
+        "plain",
+        "",
+        " ",
+        "two words",
+        "a=b",
+        "say \"hi\"",
+        "back\\slash",
+        "\\u0041",
+        "a\nb\r\t",
+        "\x1b[31m",
+        "\x7f",
+        "\x01\x1f",
+        "t\xc3\xa9l\xc3\xa9phone",
+        "\xf0\x9f\x98\x80",
+        "\xc2\x85\xc2\x9b",
+        "\u2028\u2029\u202e\u2066",
+        "x\",\"level\":\"error",
+        "}\n{\"ts\":1}",
+        "%s%n",
+        "true",
+        "17",
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(values); i++) {
+        log_info(values[i], LOG_TEXT("key", values[i]), LOG_NUMBER("after", 1));
+        struct json *line = next_object();
+        expect_text(line, "msg", values[i]);
+        expect_text(line, "key", values[i]);
+        assert_non_null(json_member(line, "after"));
+        json_free(line);
+    }
+}
+
+static void bytes_that_are_no_characters_are_escaped_in_json_too(void **state)
+{
+    (void)state;
+    for (int c = 0x80; c < 256; c++) {
+        const char value[] = {'a', (char)c, 'b', '\0'};
+        char expected[16];
+        log_info("event", LOG_TEXT("key", value));
+        snprintf(expected, sizeof(expected), "a\\x%02xb", c);
+        struct json *line = next_object();
+        expect_text(line, "key", expected);
+        json_free(line);
+    }
+}
+
+static void a_json_line_that_is_too_long_is_cut_and_still_valid(void **state)
+{
+    static char value[3 * MAX_BYTES], names[200][16];
+    struct log_field many[ARRAY_LENGTH(names) + 1] = {{0}};
+    (void)state;
+    for (const char *fill = "x\" \n\xff\xc3"; *fill; fill++) {
+        for (size_t length = MAX_BYTES / 8; length < sizeof(value);
+             length += length < MAX_BYTES ? 7 : 997) {
+            memset(value, *fill, length);
+            value[length] = '\0';
+            log_info("event", LOG_TEXT("key", value), LOG_NUMBER("after", 1));
+            json_free(next_object());
+            log_info(value);
+            json_free(next_object());
+        }
+    }
+    memset(value, 'x', sizeof(value) - 1);
+    log_info("event", LOG_TEXT("key", value), LOG_NUMBER("after", 1));
+    struct json *line = next_object();
+    assert_in_range(strlen(json_text(json_member(line, "key"))), MAX_BYTES - 200, MAX_BYTES);
+    assert_null(json_member(line, "after"));
+    json_free(line);
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        snprintf(names[i], sizeof(names[i]), "key_%zu", i);
+        many[i] = LOG_TEXT(names[i], "twenty characters, .");
+    }
+    log_write(LOG_LEVEL_INFO, "event", many);
+    json_free(next_object());
+}
+
+/* ---- The journal ---- */
+
+/* JOURNAL_STREAM is the device and inode of stderr, changed by so much, and something behind. */
+static void set_journal(int device_offset, int inode_offset, const char *rest)
+{
+    struct stat status;
+    char text[64];
+    assert_int_equal(fstat(STDERR_FILENO, &status), 0);
+    snprintf(text, sizeof(text), "%llu:%llu%s", (unsigned long long)status.st_dev + device_offset,
+             (unsigned long long)status.st_ino + inode_offset, rest);
+    assert_int_equal(setenv("JOURNAL_STREAM", text, 1), 0);
+    log_init("test", LOG_LEVEL_DEBUG, LOG_FORMAT_LOGFMT);
+}
+
+/* What one write(2) brought begins with that. */
+static void expect_start(const char *start)
+{
+    char line[MAX_BYTES];
+    ssize_t length = read(packets, line, sizeof(line) - 1);
+    assert_true(length > 0);
+    line[length] = '\0';
+    assert_memory_equal(line, start, strlen(start));
+}
+
+static void lines_for_the_journal_begin_with_their_priority(void **state)
+{
+    char lines[MAX_BYTES];
+    (void)state;
+    set_journal(0, 0, "");
+    log_debug("event");
+    expect_start("<7>ts=");
+    log_info("event");
+    expect_start("<6>ts=");
+    log_warning("event");
+    expect_start("<4>ts=");
+    log_error("event");
+    expect_start("<3>ts=");
+    log_hold();
+    log_error("one");
+    log_info("two");
+    log_release();
+    ssize_t length = read(packets, lines, sizeof(lines) - 1);
+    assert_true(length > 0);
+    lines[length] = '\0';
+    assert_memory_equal(lines, "<3>ts=", 6);
+    assert_non_null(strstr(lines, "msg=one\n<6>ts="));
+    log_init("test", LOG_LEVEL_DEBUG, LOG_FORMAT_JSON);
+    log_info("event");
+    expect_start("<6>{\"ts\":");
+}
+
+static void lines_for_anything_else_do_not(void **state)
+{
+    static const struct {
+        int device_offset, inode_offset;
+        const char *rest;
+    } others[] = {{1, 0, ""}, {0, 1, ""}, {0, 0, "x"}, {0, 0, ":1"}};
+    static const char *const values[] = {"", "x", "1", "1:", ":1"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(others); i++) {
+        set_journal(others[i].device_offset, others[i].inode_offset, others[i].rest);
+        log_info("event");
+        expect_start("ts=");
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(values); i++) {
+        assert_int_equal(setenv("JOURNAL_STREAM", values[i], 1), 0);
+        log_init("test", LOG_LEVEL_DEBUG, LOG_FORMAT_LOGFMT);
+        log_info("event");
+        expect_start("ts=");
+    }
+}
+
+#define LOG_TEST(test)  cmocka_unit_test_setup_teardown(test, capture, release)
+#define JSON_TEST(test) cmocka_unit_test_setup_teardown(test, capture_json, release)
 
 UNIT_TESTS(LOG_TEST(a_line_has_time_level_process_message_and_fields),
            LOG_TEST(values_are_quoted_where_needed), LOG_TEST(no_control_character_is_written_raw),
@@ -394,5 +659,12 @@ UNIT_TESTS(LOG_TEST(a_line_has_time_level_process_message_and_fields),
            LOG_TEST(more_than_a_pipe_takes_at_once_is_written_in_pieces_of_whole_lines),
            cmocka_unit_test(level_names_are_four_words),
            LOG_TEST(a_line_that_is_too_long_is_cut_and_still_one_line),
-           LOG_TEST(many_fields_are_cut_too), LOG_TEST(errno_is_told_and_kept),
-           LOG_TEST(lines_of_many_threads_do_not_mix))
+           LOG_TEST(a_field_without_a_value_is_left_out_where_that_is_wanted),
+           LOG_TEST(lines_of_a_request_end_with_its_id),
+           JSON_TEST(a_json_line_has_the_same_keys_and_numbers_are_numbers),
+           JSON_TEST(values_come_back_from_json_as_they_were),
+           JSON_TEST(bytes_that_are_no_characters_are_escaped_in_json_too),
+           JSON_TEST(a_json_line_that_is_too_long_is_cut_and_still_valid),
+           LOG_TEST(lines_for_the_journal_begin_with_their_priority),
+           LOG_TEST(lines_for_anything_else_do_not), LOG_TEST(many_fields_are_cut_too),
+           LOG_TEST(errno_is_told_and_kept), LOG_TEST(lines_of_many_threads_do_not_mix))

@@ -16,7 +16,7 @@ static int set_up(void **state)
 {
     struct sockaddr_un address;
     (void)state;
-    log_init("test", LOG_LEVEL_ERROR); /* warnings are expected here */
+    log_init("test", LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT); /* warnings are expected here */
     alarm(60);
     strcpy(folder, "/tmp/test_program.XXXXXX");
     if (!mkdtemp(folder))

@@ -322,7 +322,7 @@ static enum store_verdict given_ack(struct store_fixture *fixture, const struct 
     strcpy(write.release.phone.device_id, device_id);
     write.release.phone.assured = true;
     write.release.phone.journal = *journal;
-    write.release.session = session;
+    write.release.phone.session = session;
     write.release.id = *id;
     write.release.attempt = attempt;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
@@ -669,7 +669,8 @@ static void what_somebody_wants_back_goes_to_no_other_phone(void **state)
     struct message_id instance = message_id_new();
     struct message_id id = given_message(fixture, "+1234567890", "text");
     struct store_write write = {.verb = STORE_RELEASE};
-    write.release.session = given_connect(fixture, "phone-1", &instance, &DEVICE_INFO_UNKNOWN);
+    write.release.phone.session = given_connect(fixture, "phone-1", &instance,
+                                                &DEVICE_INFO_UNKNOWN);
     given_offer(fixture, "phone-1", &one_journal);
     strcpy(write.release.phone.device_id, "phone-1");
     write.release.phone.journal = one_journal;

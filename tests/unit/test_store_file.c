@@ -80,7 +80,7 @@ static void a_backup_is_one_file_with_everything(void **state)
     assert_int_not_equal(access(path_of(fixture, "backup.db.part", other), F_OK), 0);
     /* It never takes the place of another. */
     assert_int_not_equal(store_file_back_up(fixture->path, path, &content, problem), ERROR_NONE);
-    assert_non_null(strstr(problem, "is there already"));
+    assert_non_null(strstr(problem, "it is there already"));
 }
 
 struct enqueuer {

@@ -1,0 +1,195 @@
+"""Backup and restore by the operator's tool, with traffic: nothing that was sent is sent again."""
+
+import json
+import os
+import shutil
+import sqlite3
+import stat
+from collections import Counter
+
+import pytest
+
+from harness.load import Load
+from harness.phone import AssuredPhone, Phone
+from harness.phone_sim import AssuredPhones
+from harness.waiting import wait_for
+
+
+def run(gateway, *arguments):
+    """What a command that succeeds says in JSON."""
+    status, printed, errors = gateway.command(*arguments, "--json")
+    assert (status, errors) == (0, ""), errors
+    return json.loads(printed)
+
+
+def at(gateway, path):
+    """A path as the gateway's commands say it, from where they run."""
+    return gateway.folder / path
+
+
+def refusal(gateway, *arguments):
+    status, printed, errors = gateway.command(*arguments)
+    assert (status, printed) == (1, ""), (status, printed, errors)
+    return errors
+
+
+def stop_programs(gateway):
+    gateway.api_fcgi.stop()
+    gateway.ws_broker.stop()
+
+
+def start_programs(gateway):
+    gateway.api_fcgi.start()
+    gateway.ws_broker.start()
+
+
+def test_backups_under_load_have_all_that_was_promised_before_them(make_gateway):
+    gateway = make_gateway().start()
+    phones = AssuredPhones(gateway, 3, "--send-ms", "1-5", "--report-ms", "1-5")
+    load = Load(gateway, per_second=200)
+    backups = []
+    for _ in range(3):
+        wanted = len(load.promised_now()) + 50
+        wait_for(lambda: len(load.promised_now()) >= wanted, "messages to be accepted")
+        promised = set(load.promised_now())
+        backup = run(gateway, "backup", "create", "--to", gateway.folder / f"b{len(backups)}")
+        backups.append(backup["path"])
+        database = sqlite3.connect(f"file:{backup['path']}?mode=ro&immutable=1", uri=True)
+        ids = {row[0].hex() for row in database.execute("SELECT id FROM message")}
+        database.close()
+        assert {message_id.replace("-", "") for message_id in promised} <= ids
+        assert sum(backup["messages"].values()) == len(ids)
+    load.stop()
+    for path in backups:
+        assert run(gateway, "backup", "verify", path)["path"] == path
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+        assert os.listdir(os.path.dirname(path)) == [os.path.basename(path)]
+    phones.stop()
+
+
+def test_what_was_sent_after_the_backup_is_not_sent_again(make_gateway):
+    gateway = make_gateway(SWEEP_INTERVAL_SECONDS=1).start()
+    ids = [gateway.api.send()["message_id"] for _ in range(40)]
+    phones = AssuredPhones(gateway, 2, "--send-ms", "20-40", "--report-ms", "20-40")
+    wait_for(lambda: sum(phones.sent().values()) >= 10, "some to be sent")
+    backup = run(gateway, "backup", "create")
+    for message_id in ids:
+        gateway.api.wait_status(message_id, "delivered")
+    late = gateway.api.send()["message_id"]
+    gateway.api.wait_status(late, "delivered")
+    phones.kill()
+    stop_programs(gateway)
+
+    restored = run(gateway, "restore", backup["path"])
+    assert restored["now_unknown"] > 0 and at(gateway, restored["kept"]).exists()
+    start_programs(gateway)
+    phones.start()
+    wait_for(lambda: len(gateway.api.devices()) == 2, "the phones to be back")
+    again = gateway.api.send()["message_id"]
+    gateway.api.wait_status(again, "delivered")
+    # All is as it was, or unknown, and each left a radio once.
+    statuses = Counter(gateway.api.message(message_id)["status"] for message_id in ids)
+    assert set(statuses) <= {"sent", "delivered", "unknown"} and statuses["unknown"] > 0
+    assert gateway.api.get(f"/api/sms/{late}").status_code == 404
+    assert phones.sent() == dict.fromkeys([*ids, late, again], 1)
+    unknown = next(message_id for message_id in ids
+                   if gateway.api.message(message_id)["status"] == "unknown")
+    message = gateway.api.message(unknown)
+    assert (message["error_code"], message["device_id"]) == ("restored", None)
+
+    # Whoever knows better sends it again, once.
+    new = run(gateway, "messages", "requeue", unknown)["message_id"]
+    gateway.api.wait_status(new, "delivered")
+    assert new in refusal(gateway, "messages", "requeue", unknown)
+    assert phones.sent()[unknown] == 1 and phones.sent()[new] == 1
+    phones.stop()
+
+
+def test_a_phone_that_still_reports_on_a_restored_message_is_believed(make_gateway):
+    gateway = make_gateway(DEVICE_WINDOW=1).start()
+    basic_id = gateway.api.send()["message_id"]
+    assured_id = gateway.api.send()["message_id"]
+    gateway.tokens_of(["basic", "assured"])  # those of later are not in the backup
+    backup = run(gateway, "backup", "create")
+    basic = Phone(gateway, "basic")
+    assert basic.receive_sms()["message_id"] == basic_id
+    phone = AssuredPhone(gateway, "assured", credit=1)
+    assert phone.take() == (assured_id, 1)
+    stop_programs(gateway)
+    run(gateway, "restore", backup["path"])
+    start_programs(gateway)
+    for message_id in (basic_id, assured_id):
+        assert gateway.api.message(message_id)["status"] == "unknown"
+    basic = Phone(gateway, "basic")
+    basic.report(basic_id, "delivered")
+    phone = AssuredPhone(gateway, "assured", journal=phone.journal,
+                         entries=[(assured_id, 1, "released")])
+    phone.report(assured_id, 1, "sent")
+    phone.report(assured_id, 1, "delivered")
+    for message_id, device_id in ((basic_id, "basic"), (assured_id, "assured")):
+        gateway.api.wait_status(message_id, "delivered")
+        assert gateway.api.message(message_id)["device_id"] == device_id
+    assert basic.is_silent() and phone.is_silent()
+
+
+def test_a_database_in_use_is_not_replaced(make_gateway):
+    gateway = make_gateway().start()
+    message_id = gateway.api.send()["message_id"]
+    backup = run(gateway, "backup", "create")
+    for program in (gateway.api_fcgi, gateway.ws_broker):
+        for arguments in (("restore", backup["path"]), ("database", "compact"),
+                          ("database", "downgrade", "--to", "6")):
+            assert "stop the gateway first" in refusal(gateway, *arguments)
+        program.stop()
+    gateway.api_fcgi.start()
+    assert gateway.api.message(message_id)["status"] == "queued"
+
+
+def test_a_wiped_machine_comes_back_from_its_backup(make_gateway):
+    gateway = make_gateway().start()
+    phone = Phone(gateway, "phone")
+    message_id = gateway.api.send(message="before")["message_id"]
+    phone.report(phone.receive_sms()["message_id"], "delivered")
+    gateway.api.wait_status(message_id, "delivered")
+    backup = run(gateway, "backup", "create", "--to", gateway.folder / "elsewhere")
+    stop_programs(gateway)
+    shutil.rmtree(gateway.database.parent)
+    gateway.database.parent.mkdir()
+    assert run(gateway, "restore", backup["path"])["kept"] is None
+    start_programs(gateway)
+    assert gateway.api.message(message_id)["message"] == "before"
+    assert Phone(gateway, "phone").is_silent()  # its token and the key are there again
+
+
+def test_the_newest_backups_are_kept(make_gateway):
+    gateway = make_gateway().start()
+    folder = gateway.database.parent / "backups"
+    folder.mkdir()
+    for day in range(1, 21):
+        (folder / f"sms-gateway-202601{day:02}T030000Z.db").write_text("old")
+    (folder / "notes.db").write_text("somebody's own")
+    made = run(gateway, "backup", "create", "--keep", "5")
+    assert len(made["removed"]) == 16
+    left = [item["path"] for item in run(gateway, "backup", "list")["backups"]]
+    assert left[-1] == made["path"] and len(left) == 5
+    assert [os.path.basename(path)[18:20] for path in left[:-1]] == ["17", "18", "19", "20"]
+    assert (folder / "notes.db").exists()
+
+
+@pytest.mark.parametrize("make, told", [
+    (lambda path: path.write_bytes(b""), "no database"),
+    (lambda path: path.write_bytes(b"no database" * 1000), "not a database"),
+    (lambda path: None, "No such file"),
+    (lambda path: path.write_bytes(path.with_name("good.db").read_bytes()[:-4096]), "malformed"),
+])
+def test_a_file_that_is_no_backup_is_refused(make_gateway, make, told):
+    gateway = make_gateway().start()
+    gateway.api.send()
+    bad, good = gateway.folder / "bad.db", gateway.folder / "good.db"
+    os.rename(at(gateway, run(gateway, "backup", "create")["path"]), good)
+    make(bad)
+    assert told in refusal(gateway, "backup", "verify", bad)
+    stop_programs(gateway)
+    assert told in refusal(gateway, "restore", bad)
+    start_programs(gateway)
+    assert gateway.api.get("/api/sms").json()["total"] == 1
