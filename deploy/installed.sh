@@ -49,16 +49,9 @@ read_settings() {
     eval "$lines" # NAME=value or NAME='value'; no value has a quote
 }
 
-# A command as another user, in the same process.
-as_user() {
-    local user=$1
-    shift
-    setpriv --reuid="$user" --regid="$user" --init-groups --inh-caps=-all -- "$@"
-}
-
 # The operator's tool, as the user whose files it writes.
 gateway() {
-    as_user sms-gateway /usr/bin/sms-gateway "$@"
+    setpriv --reuid=sms-gateway --regid=sms-gateway --init-groups --inh-caps=-all -- /usr/bin/sms-gateway "$@"
 }
 
 installed_version() {

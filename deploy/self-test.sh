@@ -112,8 +112,9 @@ start_phone() {
     mkdir "$work/phone"
     chmod 711 "$work"
     chown sms-gateway-web "$work/phone"
-    as_user sms-gateway-web "$programs/phone-sim" --pair "$link" --tokens "$work/phone/tokens" \
-        --assured --send-ms 50 --report-ms 50 --update-seconds 0 "$@" >"$work/phone.log" 2>&1 &
+    setpriv --reuid=sms-gateway-web --regid=sms-gateway-web --init-groups --inh-caps=-all -- \
+        "$programs/phone-sim" --pair "$link" --tokens "$work/phone/tokens" \
+        --assured --send-ms 50 --report-ms 50 --update-seconds 0 "$@" >"$work/phone.log" 2>&1 9>&- &
     phone=$!
 }
 

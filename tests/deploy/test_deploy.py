@@ -3,6 +3,7 @@ before it. `make test-deploy` runs it.
 """
 
 import re
+import subprocess
 
 from harness.ledgers import Database
 from harness.waiting import wait_for
@@ -34,9 +35,12 @@ def test_a_dry_run_says_what_it_would_do_and_changes_nothing(site):
 
 def test_a_busy_port_is_refused_before_anything_is_done(site):
     before = state(site)
-    site.machine.shell("systemd-socket-activate -l 443 cat >/dev/null 2>&1 & sleep 0.5; echo $! >/run/holder")
-    result = site.machine.run(INSTALL, "--package", site.given(site.present), check=False)
-    site.machine.shell("kill $(cat /run/holder); rm /run/holder")
+    code = "import socket; one = socket.create_server(('', 443)); print(flush=True); input()"
+    with subprocess.Popen(site.machine.from_inside("/usr/bin/python3", "-c", code),
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+        result = site.machine.run(INSTALL, "--package", site.given(site.present), check=False)
+        holder.communicate(b"\n")
     assert result.returncode == 1 and "port 443 is busy" in result.stdout, result.stdout
     assert state(site) == before
 
@@ -61,7 +65,8 @@ def test_the_self_test_has_left_nothing_but_its_revoked_key_and_phone(site):
     assert [line.split()[1] for line in keys if line.endswith("self-test")] == ["revoked"]
     assert [line.split()[1] for line in keys if line.endswith("first key")] == ["stands"]
     assert " revoked " in site.machine.shell("sms-gateway devices list").splitlines()[1]
-    assert site.machine.shell("ls /tmp") == ""
+    assert site.machine.shell("cat /proc/[0-9]*/comm | grep -c phone-sim || true") == "0\n"
+    assert site.machine.shell("ls /tmp | grep -v ^systemd-private- || true") == ""
 
 
 def test_every_file_is_for_those_alone_who_need_it(site):
