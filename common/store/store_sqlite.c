@@ -359,6 +359,7 @@ static bool open_writer(struct store_connection *connection, const struct store_
         good = false;
     }
     connection->brakes.limits = options->limits;
+    connection->metrics = options->metrics;
     if (good)
         close_to_others(options->path); /* and not before it is known to be ours */
     if (good)
@@ -424,7 +425,7 @@ static enum error sqlite_begin(struct store_connection *connection, int64_t dead
     int64_t left_ms = deadline_ms - clock_monotonic_ms();
     sqlite3_busy_timeout(connection->db, (int)MAX(left_ms, 1));
     connection->now_ms = clock_wall_ms();
-    memset(connection->count_delta, 0, sizeof(connection->count_delta));
+    connection->moves = (struct moves){0};
     sqlite_begin_brakes(connection);
     enum error error = run(connection, statement(connection, BEGIN_WRITE));
     if (error != ERROR_NONE)
@@ -441,8 +442,7 @@ static bool needs_savepoint(const struct store_write *write)
 static enum error sqlite_execute(struct store_connection *connection, struct store_write *write,
                                  bool *transaction_lost)
 {
-    int64_t count_delta[MESSAGE_STATUS_COUNT];
-    memcpy(count_delta, connection->count_delta, sizeof(count_delta));
+    struct moves moves = connection->moves;
 
     *transaction_lost = false;
     if (connection->no_new_messages && (write->verb == STORE_ENQUEUE || write->verb == STORE_PROBE))
@@ -457,7 +457,7 @@ static enum error sqlite_execute(struct store_connection *connection, struct sto
 
     enum error end = ERROR_NONE;
     if (error != ERROR_NONE)
-        memcpy(connection->count_delta, count_delta, sizeof(count_delta));
+        connection->moves = moves;
     if (error != ERROR_NONE && savepoint)
         end = run(connection, statement(connection, ROLLBACK_ONE));
     if (end == ERROR_NONE && savepoint)
@@ -476,8 +476,10 @@ static enum error sqlite_commit(struct store_connection *connection)
         error = sqlite_flush_brakes(connection);
     if (error == ERROR_NONE)
         error = run(connection, statement(connection, COMMIT_WRITE));
-    if (error == ERROR_NONE)
+    if (error == ERROR_NONE) {
         sqlite_report_brakes(connection);
+        sqlite_report_moves(connection);
+    }
     return error;
 }
 

@@ -30,18 +30,6 @@ void sqlite_begin_brakes(struct store_connection *connection)
     brakes->key_count = 0;
 }
 
-/* The first column of the one row there may be; otherwise *number stays. */
-static enum error read_number(struct store_connection *connection, sqlite3_stmt *select,
-                              int64_t *number)
-{
-    bool row;
-    enum error error = step(connection, select, &row);
-    if (error == ERROR_NONE && row)
-        *number = sqlite3_column_int64(select, 0);
-    sqlite3_reset(select);
-    return error;
-}
-
 static enum error read_accepted(struct store_connection *connection, enum kind kind,
                                 const char *name, int64_t *count)
 {

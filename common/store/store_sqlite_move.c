@@ -93,6 +93,42 @@ static void note_time(char times[SQLITE_TIMES_SIZE], enum message_status status,
 
 /* ---- Moves ---- */
 
+/* How long ago it was accepted; a clock may have gone back. */
+static uint64_t age_us(const struct store_connection *connection, const struct moving *moving)
+{
+    return (uint64_t)MAX(connection->now_ms - message_id_time_ms(&moving->id), 0) * 1000;
+}
+
+static void note_move(struct store_connection *connection, const struct moving *moving,
+                      enum message_status to)
+{
+    struct moves *moves = &connection->moves;
+    moves->count_delta[moving->status]--;
+    moves->count_delta[to]++;
+    moves->reached[to]++;
+    if (moving->status == MESSAGE_QUEUED && moving->attempt == 0 &&
+        (to == MESSAGE_DISPATCHED || to == MESSAGE_ACCEPTED))
+        METRICS_OBSERVE(moves, message_dispatch_seconds, age_us(connection, moving));
+    if (to == MESSAGE_DELIVERED)
+        METRICS_OBSERVE(moves, message_delivery_seconds, age_us(connection, moving));
+}
+
+void sqlite_report_moves(struct store_connection *connection)
+{
+    struct moves *moves = &connection->moves;
+    struct metrics *metrics = connection->metrics;
+    if (!metrics)
+        return;
+    for (int i = MESSAGE_DELIVERED; i < MESSAGE_STATUS_COUNT; i++) {
+        if (moves->reached[i] > 0)
+            METRICS_ADD(metrics, messages_finished_total, i, moves->reached[i]);
+    }
+    if (moves->reached[MESSAGE_SENT] > 0)
+        METRICS_ADD(metrics, messages_sent_total, 0, moves->reached[MESSAGE_SENT]);
+    metrics_move(&metrics->message_dispatch_seconds, &moves->message_dispatch_seconds);
+    metrics_move(&metrics->message_delivery_seconds, &moves->message_delivery_seconds);
+}
+
 /* Runs one of the MOVE statements, of which the first six parameters are the same; everything about
    the message must still be as it was read. */
 static enum error run_move(struct store_connection *connection, sqlite3_stmt *update,
@@ -112,8 +148,7 @@ static enum error run_move(struct store_connection *connection, sqlite3_stmt *up
         log_error("a message is not as it was read", LOG_NUMBER("seq", moving->seq));
         return ERROR_INTERNAL;
     }
-    connection->count_delta[moving->status]--;
-    connection->count_delta[to]++;
+    note_move(connection, moving, to);
     moving->status = to;
     moving->event_count++;
     return ERROR_NONE;

@@ -44,12 +44,21 @@ void sqlite_watch_wal(struct store_connection *connection, int64_t page_bytes, i
     sqlite3_wal_hook(connection->db, remember_frames, connection);
 }
 
+/* Only the name is asked for: closing the file would lose SQLite's locks on it. */
+static int64_t size_of(const char *path)
+{
+    struct stat status;
+    return path && stat(path, &status) == 0 ? status.st_size : 0;
+}
+
 int64_t sqlite_wal_bytes(struct store_connection *connection)
 {
-    /* Only its name is asked for: closing the file would lose SQLite's locks on it. */
-    struct stat status;
-    const char *path = sqlite3_filename_wal(sqlite3_db_filename(connection->db, "main"));
-    return path && stat(path, &status) == 0 ? status.st_size : 0;
+    return size_of(sqlite3_filename_wal(sqlite3_db_filename(connection->db, "main")));
+}
+
+int64_t sqlite_database_bytes(struct store_connection *connection)
+{
+    return size_of(sqlite3_db_filename(connection->db, "main"));
 }
 
 /* ---- Checkpoints: under the write lock ---- */

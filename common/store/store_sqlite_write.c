@@ -22,7 +22,7 @@ static enum error enqueue(struct store_connection *connection, struct store_writ
         brakes_take_back(connection, write);
         return error;
     }
-    connection->count_delta[MESSAGE_QUEUED]++;
+    connection->moves.count_delta[MESSAGE_QUEUED]++;
     brakes_count_accepted(connection, write);
     return ERROR_NONE;
 }
@@ -240,11 +240,11 @@ enum error sqlite_flush_counts(struct store_connection *connection)
 {
     enum error error = ERROR_NONE;
     for (int i = 0; i < MESSAGE_STATUS_COUNT && error == ERROR_NONE; i++) {
-        if (connection->count_delta[i] == 0)
+        if (connection->moves.count_delta[i] == 0)
             continue;
         sqlite3_stmt *update = statement(connection, ADD_TO_COUNT);
         bind_integer(update, 1, i);
-        bind_integer(update, 2, connection->count_delta[i]);
+        bind_integer(update, 2, connection->moves.count_delta[i]);
         error = run(connection, update);
     }
     return error;
