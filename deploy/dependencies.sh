@@ -7,7 +7,7 @@ run_packages=(gcc libc6-dev make curl nginx openssl python3 python3-yaml
     libfcgi-dev libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libsqlite3-dev libcjson-dev uuid-dev libssl-dev
     libqrencode-dev libcurl4-openssl-dev)
 test_packages=("${run_packages[@]}" libcmocka-dev fiu-utils faketime spin chromium chromium-driver shellcheck
-    strace systemd
+    strace systemd prometheus
     python3-pytest python3-pytest-xdist python3-requests python3-websockets python3-jsonschema
     python3-selenium zbar-tools)
 fuzz_packages=("${run_packages[@]}" clang libclang-rt-14-dev)
@@ -51,10 +51,18 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "Installing with apt-get${as_root[0]:+, as root through sudo}: ${missing[*]}"
 
-# Debian starts nginx on port 80 as soon as it is installed. Nobody asked for that.
+# Debian starts these as soon as they are installed: nginx on port 80, Prometheus on 9090. Nobody asked for
+# that: the gateway runs an nginx of its own, and of Prometheus the tests want promtool alone.
 guard=/usr/sbin/policy-rc.d
 guarded=no
-if [[ " ${missing[*]} " == *" nginx "* ]] && [ ! -e "$guard" ]; then
+services=()
+for package in "${missing[@]}"; do
+    case "$package" in
+    nginx) services+=(nginx.service) ;;
+    prometheus) services+=(prometheus.service) ;;
+    esac
+done
+if [ ${#services[@]} -gt 0 ] && [ ! -e "$guard" ]; then
     guarded=yes
     printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$guard" >/dev/null
     "${as_root[@]}" chmod 755 "$guard"
@@ -68,7 +76,8 @@ trap unguard EXIT
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -q --no-install-recommends "${missing[@]}"
 if [ "$guarded" = yes ] && command -v systemctl >/dev/null; then
-    "${as_root[@]}" systemctl disable --quiet nginx.service || true
-    echo "The service nginx.service of Debian was not started and is disabled;" \
-        "the gateway runs an nginx of its own."
+    for service in "${services[@]}"; do
+        "${as_root[@]}" systemctl disable --quiet "$service" 2>/dev/null || continue
+        echo "The service $service of Debian was not started and is disabled."
+    done
 fi
