@@ -70,9 +70,10 @@ BENCH_PROGRAMS := $(addprefix build/bench/,bench-load bench-constant bench-echo 
 # What tests preload into the programs of the release build.
 PRELOADS := $(patsubst tests/torture/preload/%.c,build/tests/%.so,$(wildcard tests/torture/preload/*.c))
 
-.PHONY: all programs site manuals run dev lan-certificate test test-programs torture preloads simulate model fuzz \
-        fuzz-programs bench bench-quick bench-programs lint format dependencies test-dependencies fuzz-dependencies \
-        bench-dependencies lint-dependencies clean help
+.PHONY: all programs site manuals run dev lan-certificate deb test test-programs test-deploy torture preloads \
+        simulate model fuzz fuzz-programs bench bench-quick bench-programs lint format clean help \
+        dependencies deb-dependencies test-dependencies deploy-dependencies fuzz-dependencies \
+        bench-dependencies lint-dependencies
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -164,6 +165,10 @@ $(GEN)/migrations.h: $(sort $(wildcard common/store/sql/*.sql common/store/sql/d
 	       echo "    [$$(basename $$file | sed 's/^0*//; s/_.*//')] ="; $(SQL_TEXT) $$file; echo '    ,'; done; \
 	   echo '};'; } > $@
 
+# The newest schema, for who must know it without opening a database.
+$(GEN)/schema-version: $(GEN)/migrations.h
+	@ls common/store/sql/*.sql | wc -l >$@
+
 # Written anew when it says something else.
 $(GEN)/settings_file.h: FORCE
 	@mkdir -p $(@D)
@@ -236,6 +241,12 @@ lan-certificate: dependencies
 dependencies:
 	@deploy/dependencies.sh run
 
+# The Debian package, into build/deb.
+deb: deb-dependencies site
+	@deploy/deb.sh $(VERSION)
+deb-dependencies:
+	@deploy/dependencies.sh deb
+
 # PYTEST="-k name" runs some, PYTEST=-x stops at the first failure. What failing tests wrote is kept.
 PYTEST ?= -q
 run_tests = folder=$$(mktemp -d) && \
@@ -257,6 +268,12 @@ torture: test-dependencies
 	    $(call run_tests,tests/torture)
 test-dependencies:
 	@deploy/dependencies.sh test
+# A gateway's whole life, by the scripts of deploy/, on a Debian 12 that is made and booted for it: ten minutes, as root.
+test-deploy: deploy-dependencies
+	@$(MAKE) --no-print-directory all
+	@folder=$$(mktemp -d) && $(PYTHON) -m pytest -x --basetemp=$$folder/pytest $(PYTEST) tests/deploy && rm -r $$folder
+deploy-dependencies:
+	@deploy/dependencies.sh deploy
 
 # Other seeds than those of `make test`: from FIRST on.
 SEEDS ?= 1000000
@@ -311,10 +328,12 @@ help:
 	@echo 'make dev      the same, and builds and starts again when a source file changes'
 	@echo 'make lan-certificate  makes a certificate for a network without public names (deploy/TLS.md)'
 	@echo 'make test     installs what is missing, and runs every test'
+	@echo 'make test-deploy  installs, upgrades, restores and removes a gateway on a Debian of its own (as root)'
 	@echo 'make simulate runs the broker core in SEEDS=1000000 simulated worlds (minutes)'
 	@echo 'make model    searches the model of the device protocol, with two faults at any instants'
 	@echo 'make torture  an hour of faults and kill -9 under load (TORTURE_SECONDS=3600)'
 	@echo 'make all      builds the programs, their manuals and the documentation pages into build/'
+	@echo 'make deb      builds the Debian package into build/deb/, which deploy/install.sh installs'
 	@echo 'make fuzz     feeds the parsers and the broker core random input; FUZZ_SECONDS=60 for each'
 	@echo 'make bench    measures this machine for an hour; make bench-quick for two minutes'
 	@echo 'make lint     checks the format and runs the static analyser'

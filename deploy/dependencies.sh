@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing: dependencies.sh run|test|fuzz|bench|lint
+# Installs the Debian packages that are missing: dependencies.sh run|test|deb|deploy|fuzz|bench|lint
 # Says what it does, and asks for root only through sudo.
 set -euo pipefail
 
@@ -10,6 +10,8 @@ test_packages=("${run_packages[@]}" libcmocka-dev fiu-utils faketime spin chromi
     strace systemd prometheus
     python3-pytest python3-pytest-xdist python3-requests python3-websockets python3-jsonschema
     python3-selenium zbar-tools)
+deb_packages=("${run_packages[@]}" debhelper dpkg-dev lintian)
+deploy_packages=("${deb_packages[@]}" debootstrap systemd-container python3-pytest)
 fuzz_packages=("${run_packages[@]}" clang libclang-rt-14-dev)
 bench_packages=("${run_packages[@]}" python3-requests python3-jsonschema python3-matplotlib)
 lint_packages=(clang clang-format shellcheck)
@@ -17,11 +19,13 @@ lint_packages=(clang clang-format shellcheck)
 case "${1:-}" in
 run) wanted=("${run_packages[@]}") ;;
 test) wanted=("${test_packages[@]}") ;;
+deb) wanted=("${deb_packages[@]}") ;;
+deploy) wanted=("${deploy_packages[@]}") ;;
 fuzz) wanted=("${fuzz_packages[@]}") ;;
 bench) wanted=("${bench_packages[@]}") ;;
 lint) wanted=("${lint_packages[@]}") ;;
 *)
-    echo "usage: $0 run|test|fuzz|bench|lint" >&2
+    echo "usage: $0 run|test|deb|deploy|fuzz|bench|lint" >&2
     exit 2
     ;;
 esac
@@ -40,44 +44,6 @@ if [ "$1" != lint ] && ! command -v npm >/dev/null; then
 fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 
-as_root=()
-if [ "$(id -u)" -ne 0 ]; then
-    as_root=(sudo)
-    if ! command -v sudo >/dev/null; then
-        echo "These packages are missing, and there is no sudo to install them with. As root, run:" >&2
-        echo "  apt-get update && apt-get install --no-install-recommends ${missing[*]}" >&2
-        exit 1
-    fi
-fi
-echo "Installing with apt-get${as_root[0]:+, as root through sudo}: ${missing[*]}"
-
-# Debian starts these as soon as they are installed: nginx on port 80, Prometheus on 9090. Nobody asked for
-# that: the gateway runs an nginx of its own, and of Prometheus the tests want promtool alone.
-guard=/usr/sbin/policy-rc.d
-guarded=no
-services=()
-for package in "${missing[@]}"; do
-    case "$package" in
-    nginx) services+=(nginx.service) ;;
-    prometheus) services+=(prometheus.service) ;;
-    esac
-done
-if [ ${#services[@]} -gt 0 ] && [ ! -e "$guard" ]; then
-    guarded=yes
-    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$guard" >/dev/null
-    "${as_root[@]}" chmod 755 "$guard"
-fi
-unguard() {
-    [ "$guarded" = no ] || "${as_root[@]}" rm -f "$guard"
-}
-trap unguard EXIT
-
-"${as_root[@]}" apt-get update -q
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -q --no-install-recommends "${missing[@]}"
-if [ "$guarded" = yes ] && command -v systemctl >/dev/null; then
-    for service in "${services[@]}"; do
-        "${as_root[@]}" systemctl disable --quiet "$service" 2>/dev/null || continue
-        echo "The service $service of Debian was not started and is disabled."
-    done
-fi
+# shellcheck source=deploy/apt.sh
+. "$(dirname "$0")/apt.sh"
+apt_install "${missing[@]}"

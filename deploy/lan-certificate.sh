@@ -1,16 +1,28 @@
 #!/usr/bin/env bash
 # Makes a certificate for a gateway without a public name, and the CA that vouches for it:
-#   lan-certificate.sh [NAME-OR-ADDRESS ...]
+#   lan-certificate.sh [--folder FOLDER] [--settings FILE] [NAME-OR-ADDRESS ...]
 # It is for this machine's names and addresses of today, and for those named, now or before. Again, it
-# renews the certificate and keeps the CA, so that phones stay connected. In the working directory:
-#   data/tls/ca.crt, ca.key           the CA, for twenty years; whoever has ca.key can pass for the gateway
-#   data/tls/server.crt, server.key   the certificate, for 397 days, as browsers want it
-#   data/tls/names                    what was named; take out what is no longer true
-#   .env                              gets TLS_CERTIFICATE, TLS_KEY and TLS_CA if it has none of them
+# renews the certificate and keeps the CA, so that phones stay connected. In FOLDER (data/tls):
+#   ca.crt, ca.key           the CA, for twenty years; whoever has ca.key can pass for the gateway
+#   server.crt, server.key   the certificate, for 397 days, as browsers want it
+#   names                    what was named; take out what is no longer true
+# FILE (.env) gets TLS_CERTIFICATE, TLS_KEY and TLS_CA if it has none of them.
 set -euo pipefail
 umask 077
 
 folder=data/tls
+settings_file=.env
+while [[ ${1-} == --* ]]; do
+    case "$1" in
+    --folder) folder=${2:?"--folder needs a folder"} ;;
+    --settings) settings_file=${2:?"--settings needs a file"} ;;
+    *)
+        echo "There is no option $1: --folder and --settings are all there are." >&2
+        exit 2
+        ;;
+    esac
+    shift 2
+done
 ca_days=7305
 server_days=397
 
@@ -29,7 +41,7 @@ for word; do
     }
 done
 
-[ -d "${folder%/*}" ] || mkdir -m 770 "${folder%/*}" # as the gateway makes it
+[ -d "${folder%/*}" ] || mkdir -m 770 "${folder%/*}" # as the gateway makes data/
 mkdir -p "$folder"
 chmod 755 "$folder" # the certificates in it are public
 work=$(mktemp -d "$folder/new.XXXXXX")
@@ -102,14 +114,16 @@ echo "Made a certificate: $folder/server.crt, until $(openssl x509 -noout -endda
 echo "  ${names//,/ }"
 
 settings=("TLS_CERTIFICATE=$folder/server.crt" "TLS_KEY=$folder/server.key" "TLS_CA=$folder/ca.crt")
-if ! grep -Eqs '^[[:space:]]*TLS_(CERTIFICATE|KEY|CA)[[:space:]]*=' .env; then
-    [ ! -s .env ] || [ -z "$(tail -c 1 .env)" ] || echo >>.env
-    printf '%s\n' "${settings[@]}" >>.env
-    echo "Added TLS_CERTIFICATE, TLS_KEY and TLS_CA to .env. LISTEN_ADDRESS=0.0.0.0 there lets other machines connect."
-elif ! grep -Fqx "${settings[0]}" .env; then
-    echo "NOTE: .env has other TLS settings, which stay. For this certificate they must be:"
+if ! grep -Eqs '^[[:space:]]*TLS_(CERTIFICATE|KEY|CA)[[:space:]]*=' "$settings_file"; then
+    [ ! -s "$settings_file" ] || [ -z "$(tail -c 1 "$settings_file")" ] || echo >>"$settings_file"
+    printf '%s\n' "${settings[@]}" >>"$settings_file"
+    echo "Added TLS_CERTIFICATE, TLS_KEY and TLS_CA to $settings_file. LISTEN_ADDRESS=0.0.0.0 there lets other machines connect."
+elif ! grep -Fqx "${settings[0]}" "$settings_file"; then
+    echo "NOTE: $settings_file has other TLS settings, which stay. For this certificate they must be:"
     printf '  %s\n' "${settings[@]}"
 fi
-echo "A gateway that runs with it takes the new one by: kill -HUP \$(cat run/nginx.pid)"
+if [ "$settings_file" = .env ]; then
+    echo "A gateway that runs with it takes the new one by: kill -HUP \$(cat run/nginx.pid)"
+fi
 echo "SHA-256 of the CA's certificate, which phones compare:"
 echo "  $(openssl x509 -in "$folder/ca.crt" -outform DER | sha256sum | cut -d' ' -f1)"

@@ -1,14 +1,27 @@
 #!/usr/bin/env bash
-# Writes nginx's configuration for `make run` into RUNTIME_DIR, from the settings:
+# Writes nginx's configuration from the settings, for `make run` and for sms-gateway-nginx.service:
 #   nginx-conf.sh FOLDER_OF_PROGRAMS
+# Variables that say where an installed gateway has what `make run` has in its source folder and RUNTIME_DIR:
+#   NGINX_SOURCE      the configuration's templates
+#   NGINX_SITE        the documentation pages
+#   NGINX_DIR         where the configuration goes, and nginx's own files
+#   NGINX_TLS_DIR     copies of the TLS files that nginx's user may read: server.crt, server.key, ca.crt
+#   NGINX_ACCESS_LOG  where the access log goes, as nginx's access_log has it
 set -euo pipefail
 umask 027
 
-source_dir=$(cd "$(dirname "$0")/.." && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
 settings=$("$1/api-fcgi" --check-config)
 eval "$settings" # NAME=value or NAME='value'; no value has a quote
+if [ -n "${NGINX_TLS_DIR-}" ] && [ -n "$TLS_CERTIFICATE" ]; then
+    TLS_CERTIFICATE=$NGINX_TLS_DIR/server.crt
+    TLS_KEY=${TLS_KEY:+$NGINX_TLS_DIR/server.key}
+    TLS_CA=${TLS_CA:+$NGINX_TLS_DIR/ca.crt}
+fi
+: "${NGINX_SOURCE:=${here%/*}/nginx}" "${NGINX_SITE:=${here%/*}/build/site}" "${NGINX_DIR:=$RUNTIME_DIR}"
+: "${NGINX_ACCESS_LOG:=$NGINX_DIR/access.log gateway buffer=64k flush=1s}"
 # shellcheck disable=SC1091
-. "$source_dir/deploy/listen.sh"
+. "$here/listen.sh"
 check_listen
 
 file_limit=$(ulimit -Hn)
@@ -17,7 +30,7 @@ if [ "$file_limit" = unlimited ] || [ "$file_limit" -gt "$most_files" ]; then
     file_limit=$most_files
 fi
 user=
-if [ "$(id -u)" -eq 0 ]; then
+if [ "$(id -u)" -eq 0 ]; then # `make run` as root
     user="user root;" # its workers must reach sockets that are root's
 fi
 
@@ -82,7 +95,7 @@ http_settings() {
     [ "$rate" -ne 0 ] || rate=1 # of a zone that is not used
     echo "limit_req_zone \$limited_address zone=address_requests:10m rate=${rate}r/s;"
     own_names
-    echo "map \"\" \$site_root { default \"$source_dir/build/site\"; }"
+    echo "map \"\" \$site_root { default \"$NGINX_SITE\"; }"
     echo "map \"\" \$ca_certificate { default \"$(absolute "$TLS_CA")\"; }"
 }
 
@@ -100,13 +113,15 @@ set -f # a * is an origin that is refused, and no list of files
 listed_origins=$(origins)
 set +f
 
-mkdir -p "$RUNTIME_DIR"
-cp "$source_dir"/nginx/gateway*.conf "$RUNTIME_DIR/"
-http_settings >"$RUNTIME_DIR/settings-http.conf"
-server_settings >"$RUNTIME_DIR/settings-server.conf"
-echo "$listed_origins" >"$RUNTIME_DIR/settings-origins.conf"
-echo "${listed_origins:+include gateway-cors.conf;}" >"$RUNTIME_DIR/settings-cors.conf"
+mkdir -p "$NGINX_DIR"
+cp "$NGINX_SOURCE"/gateway*.conf "$NGINX_DIR/"
+http_settings >"$NGINX_DIR/settings-http.conf"
+server_settings >"$NGINX_DIR/settings-server.conf"
+echo "$listed_origins" >"$NGINX_DIR/settings-origins.conf"
+echo "${listed_origins:+include gateway-cors.conf;}" >"$NGINX_DIR/settings-cors.conf"
 sed -e "s|@USER@|$user|" \
     -e "s|@FILE_LIMIT@|$file_limit|" \
+    -e "s|@NGINX_DIR@|$NGINX_DIR|" \
+    -e "s|@ACCESS_LOG@|$NGINX_ACCESS_LOG|" \
     -e "s|@RUNTIME_DIR@|$RUNTIME_DIR|" \
-    "$source_dir/nginx/development.conf.in" >"$RUNTIME_DIR/nginx.conf"
+    "$NGINX_SOURCE/nginx.conf.in" >"$NGINX_DIR/nginx.conf"

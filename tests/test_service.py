@@ -45,7 +45,7 @@ def test_the_exposure_is_half_a_point_of_ten_at_most(program):
 
 def verify(program, folder, more=""):
     """What systemd has to say of a unit, installed where our programs are."""
-    text = UNITS[program].read_text().replace("/usr/local/lib/sms-gateway",
+    text = UNITS[program].read_text().replace("/usr/lib/sms-gateway",
                                               str(programs_folder("release")))
     copy = folder / UNITS[program].name
     copy.write_text(text.replace("[Service]\n", f"[Service]\n{more}\n"))

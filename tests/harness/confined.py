@@ -21,6 +21,8 @@ import sys
 from pathlib import Path
 
 USER = 64320  # nobody's number
+# Stands for the folder of the unit's ExecStart: all of /usr/lib would have to go to make that one.
+PROGRAMS = Path("/usr/local/lib/sms-gateway")
 CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWNET = 0x20000, 0x8000000, 0x10000000, 0x40000000
 CLONE_NEW_ANY = 0x7e020000
 MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 0x1000, 0x4000, 0x40000
@@ -161,11 +163,10 @@ def mount_all(unit, programs, notify):
         kept["notify"] = os.open(notify, os.O_PATH)
     devices = {name: os.open(f"/dev/{name}", os.O_PATH)
                for name in ("null", "zero", "full", "random", "urandom")}
-    home = Path(unit["ExecStart"][0]).parent
     targets = {"state": Path("/var/lib") / unit["StateDirectory"][0],
                "runtime": Path("/run") / unit["RuntimeDirectory"][0],
-               "programs": home, "notify": Path("/run/notify")}
-    for path, mode in (("/var/lib", 755), ("/run", 755), (home.parent, 755), ("/home", 700),
+               "programs": PROGRAMS, "notify": Path("/run/notify")}
+    for path, mode in (("/var/lib", 755), ("/run", 755), (PROGRAMS.parent, 755), ("/home", 700),
                        ("/root", 700), ("/tmp", 1777), ("/var/tmp", 1777)):
         mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, f"mode={mode}")
     for name, fd in kept.items():
@@ -237,7 +238,10 @@ def main(unit_path, program, *arguments):
     enter_user_namespace()
     become_user()
     install_filter(code)
-    command = [program, *arguments] if arguments else unit["ExecStart"][0].split()
+    command = [program, *arguments]
+    if not arguments:
+        started, *words = unit["ExecStart"][0].split()
+        command = [str(PROGRAMS / Path(started).name), *words]
     os.execve(command[0], command, environment)
 
 

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Installs packages with apt-get, for the scripts that source it.
+
+# Packages, or files of packages with a / in their names. Asks for root only through sudo.
+apt_install() (
+    as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        as_root=(sudo)
+        if ! command -v sudo >/dev/null; then
+            echo "These packages are missing, and there is no sudo to install them with. As root, run:" >&2
+            echo "  apt-get update && apt-get install --no-install-recommends $*" >&2
+            exit 1
+        fi
+    fi
+    echo "Installing with apt-get${as_root[0]:+, as root through sudo}: $*"
+
+    # Debian starts these as soon as they are installed: nginx on port 80, Prometheus on 9090. Nobody asked
+    # for that: the gateway runs an nginx of its own, and of Prometheus the tests want promtool alone.
+    guard=/usr/sbin/policy-rc.d
+    guarded=no
+    new_services=()
+    [ -x /usr/sbin/nginx ] || new_services+=(nginx)
+    [ -x /usr/bin/prometheus ] || new_services+=(prometheus)
+    if [ ${#new_services[@]} -gt 0 ] && [ ! -e "$guard" ]; then
+        guarded=yes
+        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$guard" >/dev/null
+        "${as_root[@]}" chmod 755 "$guard"
+    fi
+    # shellcheck disable=SC2317
+    unguard() {
+        [ "$guarded" = no ] || "${as_root[@]}" rm -f "$guard"
+    }
+    trap unguard EXIT
+
+    "${as_root[@]}" apt-get update -q || echo "apt-get update failed; what is known already must do." >&2
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "$@" || exit 1
+    if [ "$guarded" = yes ] && command -v systemctl >/dev/null; then
+        for service in "${new_services[@]}"; do
+            [ -x "/usr/sbin/$service" ] || [ -x "/usr/bin/$service" ] || continue
+            "${as_root[@]}" systemctl disable --quiet "$service.service" || true
+            echo "The service $service.service of Debian was not started and is disabled."
+        done
+    fi
+)

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Builds the Debian package from what git knows here, and what npm has brought: deb.sh VERSION
+# It comes to build/deb/; what lintian has to say of it ends the script with an error.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+version=$1
+folder=build/deb
+source=$folder/sms-gateway-$version
+
+rm -rf "$source"
+mkdir -p "$source"
+git ls-files -z | tar --null --files-from=- -c | tar -x -C "$source"
+cp -a deploy/debian "$source/debian"
+mkdir -p "$source/build"
+cp -a build/site-npm "$source/build/"
+
+[ "$(dpkg-parsechangelog -l "$source/debian/changelog" -S Version)" = "$version" ] || {
+    echo "VERSION in the Makefile is $version, and deploy/debian/changelog begins with another one: mend one of them." >&2
+    exit 1
+}
+(cd "$source" && DEB_BUILD_OPTIONS="noautodbgsym parallel=$(nproc)" dpkg-buildpackage --build=binary \
+    --no-sign --no-pre-clean >"../build.log" 2>&1) || {
+    tail -40 "$folder/build.log" >&2
+    exit 1
+}
+rm -rf "$source"
+package=$folder/sms-gateway_${version}_$(dpkg --print-architecture).deb
+lintian --fail-on warning --tag-display-limit 0 "$package"
+echo "Built $package"

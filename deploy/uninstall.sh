@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Takes the gateway off this machine. Messages, backups, settings and certificates stay, so install.sh
+# goes on from them.
+#
+#   uninstall.sh [OPTION ...]
+#
+#   --dry-run     say what would be done, and change nothing
+#   --purge-data  remove everything: database, backups, settings, certificates, kept packages and users;
+#                 the word purge must be typed, or --yes given
+#   --yes         ask nothing
+#   --help        show this
+set -euo pipefail
+
+# shellcheck source=deploy/installed.sh
+. "$(dirname "$0")/installed.sh"
+
+purge=no
+sure=no
+dry_run=no
+while [ $# -gt 0 ]; do
+    case "$1" in
+    --dry-run) dry_run=yes ;;
+    --purge-data) purge=yes ;;
+    --yes) sure=yes ;;
+    --help)
+        print_help
+        exit 0
+        ;;
+    *) refuse_usage "there is no option $1" ;;
+    esac
+    shift
+done
+
+confirm() {
+    local word=
+    [ "$sure" = no ] || return 0
+    [ -t 0 ] || refuse "--purge-data removes every message and backup: say --yes too, where nobody can be asked."
+    read -r -p "This removes every message, backup, key and setting, for good. Type purge to go on: " word
+    [ "$word" = purge ] || refuse "nothing was removed."
+}
+
+take_off() {
+    systemctl disable --quiet --now sms-gateway.target 2>/dev/null || true
+    systemctl stop 'sms-gateway-*' 2>/dev/null || true
+    [ -z "$(installed_version)" ] || DEBIAN_FRONTEND=noninteractive apt-get "$1" -y -q sms-gateway
+}
+
+remove_data() {
+    rm -rf "$data_folder" "${settings_file%/*}" "$package_folder" /run/sms-gateway "$tls_copies"
+    local user
+    for user in sms-gateway-web sms-gateway; do
+        ! id "$user" >/dev/null 2>&1 || userdel "$user"
+    done
+    ! getent group sms-gateway >/dev/null || groupdel sms-gateway
+}
+
+if [ "$dry_run" = yes ]; then
+    echo "would: stop the gateway, and remove its package"
+    [ "$purge" = no ] ||
+        echo "would: remove $data_folder, ${settings_file%/*}, $package_folder and the users sms-gateway and sms-gateway-web"
+    exit 0
+fi
+need_root
+if [ "$purge" = no ]; then
+    take_off remove
+    echo "The gateway is removed. Its data stays in $data_folder, its settings in ${settings_file%/*}."
+else
+    confirm
+    take_off purge
+    remove_data
+    echo "The gateway is removed, with all it knew."
+fi

@@ -1,0 +1,63 @@
+"""Packages of this tree, and of what might come after it."""
+
+import re
+import shutil
+import subprocess
+
+from harness.gateway import ROOT
+
+
+def newest_schema(tree):
+    return max(int(path.name[:4]) for path in (tree / "common/store/sql").glob("*.sql"))
+
+
+def build(tree):
+    result = subprocess.run(["make", "deb"], cwd=tree, text=True, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, check=False)
+    assert result.returncode == 0, result.stdout
+    return tree / re.search(r"^Built (.*)$", result.stdout, re.M).group(1)
+
+
+def copy(tree, folder):
+    """What git knows of a tree, and what npm has brought to it."""
+    names = subprocess.check_output(["git", "ls-files", "-z"], cwd=tree)
+    folder.mkdir()
+    archive = subprocess.run(["tar", "--null", "--files-from=-", "-c"], cwd=tree, input=names,
+                             stdout=subprocess.PIPE, check=True).stdout
+    subprocess.run(["tar", "-x"], cwd=folder, input=archive, check=True)
+    shutil.copytree(ROOT / "build/site-npm", folder / "build/site-npm", symlinks=True)
+    for command in ("init -q", "add -A"):
+        subprocess.run(["git", *command.split()], cwd=folder, check=True)
+    return folder
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text, f"{old} is not in {path}"
+    path.write_text(text.replace(old, new, 1))
+
+
+def next_tree(tree, folder, version):
+    """A tree with a later version and one more migration, which has a way back."""
+    copy(tree, folder)
+    present = re.search(r"^VERSION := (.*)$", (tree / "Makefile").read_text(), re.M).group(1)
+    edit(folder / "Makefile", f"VERSION := {present}", f"VERSION := {version}")
+    edit(folder / "deploy/debian/changelog", f"sms-gateway ({present})", f"sms-gateway ({version})")
+    sql = folder / "common/store/sql"
+    name = f"{newest_schema(tree) + 1:04d}_next.sql"
+    column = f"next_{version.replace('.', '_')}"
+    (sql / name).write_text(f"ALTER TABLE message ADD COLUMN {column} TEXT;\n", encoding="ascii")
+    (sql / "down" / name).write_text(f"ALTER TABLE message DROP COLUMN {column};\n", encoding="ascii")
+    subprocess.run(["git", "add", "-A"], cwd=folder, check=True)
+    return folder
+
+
+def break_broker(tree):
+    """Its broker ends as soon as it has read its settings."""
+    path = tree / "ws-broker/main.c"
+    text, count = re.subn(r"(    program_start\([^;]*;\n)",
+                          r'\1    program_fail("the broker is broken", "on purpose");\n',
+                          path.read_text())
+    assert count == 1
+    path.write_text(text)
+    return tree
