@@ -2,13 +2,12 @@
 #ifndef API_API_H
 #define API_API_H
 
+#include "../common/metrics.h"
 #include "../common/prefix_list.h"
 #include "../common/settings.h"
 #include "../common/store/store.h"
 
 #include "key_rate.h"
-
-#include <stdatomic.h>
 
 enum { API_MAX_ROUTES = 16, API_MAX_STATUS = 600 };
 
@@ -18,8 +17,11 @@ struct api {
     bool keys_required; /* API_KEYS */
     struct key_rates *key_rates;
     struct prefix_list allowed_prefixes, denied_prefixes;
-    int64_t started_at_ms; /* wall */
-    atomic_uint_fast64_t answers[API_MAX_ROUTES][API_MAX_STATUS];
+    struct metrics metrics;
+    struct {
+        metrics_number answers[API_MAX_STATUS];
+        struct metrics_histogram duration;
+    } routes[API_MAX_ROUTES];
 };
 
 #endif

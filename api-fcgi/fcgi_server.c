@@ -287,6 +287,14 @@ static void put_number(FCGX_Stream *out, size_t number)
     FCGX_PutStr(first, (int)(end - first), out);
 }
 
+static void count_answer(const struct http_exchange *exchange)
+{
+    struct api *api = exchange->api;
+    METRICS_ADD(api, routes[exchange->route].answers, exchange->response.status, 1);
+    metrics_observe(&api->routes[exchange->route].duration, METRICS_SHORT_TIMES,
+                    (uint64_t)(clock_monotonic_us() - exchange->arrived_at_us));
+}
+
 static void write_answer(struct connection *connection)
 {
     struct http_exchange *exchange = &connection->exchange;
@@ -297,7 +305,7 @@ static void write_answer(struct connection *connection)
         buffer_clear(&response->headers);
         http_problem(exchange, ERROR_INTERNAL, "There is no memory for the answer.");
     }
-    atomic_fetch_add(&exchange->api->answers[exchange->route][response->status], 1);
+    count_answer(exchange);
     put(out, "Status: ");
     put_number(out, (size_t)response->status);
     put(out, " ");
@@ -346,12 +354,14 @@ static void serve(struct connection *connection, uint32_t events, struct store_r
         connection_close(connection);
         return;
     }
+    int64_t arrived_at_us = clock_monotonic_us();
     if (FCGX_Accept_r(&connection->fcgi) < 0) { /* not FastCGI, or too slow; it is closed */
         connection_close(connection);
         return;
     }
     read_request(connection);
     connection->exchange.reader = reader;
+    connection->exchange.arrived_at_us = arrived_at_us;
     log_set_request(connection->exchange.request.request_id);
     enum http_outcome outcome = server->options.handle(&connection->exchange);
     log_set_request(NULL);

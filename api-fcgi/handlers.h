@@ -23,6 +23,8 @@ enum http_outcome handle_revoke_device(struct http_exchange *exchange);
 /* health.c */
 enum http_outcome handle_livez(struct http_exchange *exchange);
 enum http_outcome handle_readyz(struct http_exchange *exchange);
+
+/* scrape.c */
 enum http_outcome handle_metrics(struct http_exchange *exchange);
 
 #endif

@@ -1,11 +1,7 @@
-/* GET /livez, /readyz, /metrics */
-#include "../common/clock.h"
+/* GET /livez, /readyz */
 #include "../common/json_write.h"
 #include "api.h"
 #include "handlers.h"
-#include "router.h"
-
-#include <inttypes.h>
 
 static void answer_status(struct http_exchange *exchange, const char *status)
 {
@@ -37,68 +33,4 @@ enum http_outcome handle_readyz(struct http_exchange *exchange)
 {
     exchange->write = (struct store_write){.verb = STORE_PROBE};
     return http_park(exchange, answer_ready);
-}
-
-/* ---- Metrics: Prometheus text format 0.0.4 ---- */
-
-static void begin_metric(struct buffer *out, const char *name, const char *type, const char *help)
-{
-    buffer_append_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-static void put_requests(struct buffer *out, struct api *api)
-{
-    begin_metric(out, "sms_gateway_http_requests_total", "counter",
-                 "Answers of the API by route and status.");
-    const struct router_route_name *route;
-    for (size_t i = 0; (route = router_route_name(i)); i++) {
-        for (int status = 0; status < API_MAX_STATUS; status++) {
-            uint64_t count = atomic_load(&api->answers[i][status]);
-            if (count > 0)
-                buffer_append_format(out,
-                                     "sms_gateway_http_requests_total{method=\"%s\",route=\"%s\","
-                                     "code=\"%d\"} %" PRIu64 "\n",
-                                     route->method, route->path, status, count);
-        }
-    }
-}
-
-enum http_outcome handle_metrics(struct http_exchange *exchange)
-{
-    struct store_statistics statistics;
-    int64_t stuck_since_ms = clock_wall_ms() -
-                             exchange->api->settings->stuck_after_minutes * 60 * 1000;
-    enum error error = store_read_statistics(exchange->reader, stuck_since_ms, &statistics);
-    if (error != ERROR_NONE)
-        return http_store_problem(exchange, error);
-
-    struct buffer *out = &exchange->response.body;
-    exchange->response.status = 200;
-    exchange->response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    begin_metric(out, "sms_gateway_build_info", "gauge", "Always 1; the label is the version.");
-    buffer_append_format(out, "sms_gateway_build_info{version=\"%s\"} 1\n", GATEWAY_VERSION);
-    begin_metric(out, "sms_gateway_start_time_seconds", "gauge",
-                 "When the API started, in seconds since 1970.");
-    buffer_append_format(out, "sms_gateway_start_time_seconds %" PRId64 "\n",
-                         exchange->api->started_at_ms / 1000);
-    put_requests(out, exchange->api);
-    begin_metric(out, "sms_gateway_messages", "gauge", "Messages in the database by status.");
-    for (int i = 0; i < MESSAGE_STATUS_COUNT; i++)
-        buffer_append_format(out, "sms_gateway_messages{status=\"%s\"} %" PRId64 "\n",
-                             message_status_name((enum message_status)i), statistics.messages[i]);
-    begin_metric(out, "sms_gateway_messages_stuck", "gauge",
-                 "Messages that stay in a status for longer than they should, up to 10,000.");
-    for (int i = MESSAGE_QUEUED; i <= MESSAGE_SENDING; i++)
-        buffer_append_format(out, "sms_gateway_messages_stuck{status=\"%s\"} %" PRId64 "\n",
-                             message_status_name((enum message_status)i), statistics.stuck[i]);
-    begin_metric(out, "sms_gateway_devices_connected", "gauge", "Phones connected.");
-    buffer_append_format(out, "sms_gateway_devices_connected %" PRId64 "\n",
-                         statistics.devices_connected);
-    begin_metric(out, "sms_gateway_sending_paused", "gauge",
-                 "1 while sending is paused: nothing is accepted and phones are given nothing.");
-    buffer_append_format(out, "sms_gateway_sending_paused %d\n", statistics.sending_paused);
-    begin_metric(out, "sms_gateway_wal_bytes", "gauge",
-                 "Size of the database's write-ahead log on the disk.");
-    buffer_append_format(out, "sms_gateway_wal_bytes %" PRId64 "\n", statistics.wal_bytes);
-    return HTTP_ANSWERED;
 }

@@ -1,5 +1,4 @@
 /* api-fcgi: answers the REST API behind nginx. */
-#include "../common/clock.h"
 #include "../common/doorbell.h"
 #include "../common/fail_point.h"
 #include "../common/log.h"
@@ -67,7 +66,6 @@ static void prepare_api(const struct settings *settings)
     char problem[PREFIX_LIST_PROBLEM_SIZE];
     api.settings = settings;
     api.keys_required = strcmp(settings->api_keys, "required") == 0;
-    api.started_at_ms = clock_wall_ms();
     api.key_rates = key_rates_new();
     if (!api.key_rates)
         program_fail("no memory", "for the rates of API keys");
@@ -83,6 +81,7 @@ int main(int argc, char **argv)
                   &settings);
     program_file_limit();
     check_public_url(&settings);
+    metrics_start(&api.metrics);
 
     /* Rings after each commit that queued a message. */
     char doorbell_path[SETTINGS_TEXT_SIZE];
@@ -96,6 +95,7 @@ int main(int argc, char **argv)
         .timeout_ms = settings.store_timeout_ms,
         .max_wal_bytes = settings.max_wal_bytes,
         .limits = limits_of(&settings),
+        .metrics = &api.metrics,
         .in_place = true,
         .enqueued = enqueued,
         .completed = completed,

@@ -137,6 +137,7 @@ static void answer_accepted(struct http_exchange *exchange)
     }
     char id[MESSAGE_ID_TEXT_SIZE];
     message_id_format(&message->id, id);
+    METRICS_ADD(&exchange->api->metrics, messages_accepted_total, 0, 1);
     log_info("message accepted", LOG_TEXT("message_id", id),
              LOG_PHONE("phone_number", message->phone_number),
              LOG_NUMBER("segments", message->segments), LOG_TEXT_IF_ANY("key", exchange->key_id));

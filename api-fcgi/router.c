@@ -14,20 +14,24 @@ static const struct route {
     bool reads_much;               /* of the database, so it may take long */
     enum http_outcome (*handle)(struct http_exchange *exchange);
 } routes[] = {
-    {{"POST", "/api/send-sms"}, API_SCOPE_SEND, true, false, handle_send_sms},
-    {{"GET", "/api/sms"}, API_SCOPE_READ, false, true, handle_list_messages},
-    {{"GET", "/api/sms/{message_id}"}, API_SCOPE_READ, false, false, handle_get_message},
-    {{"DELETE", "/api/sms/{message_id}"}, API_SCOPE_SEND, false, false, handle_cancel_message},
-    {{"GET", "/api/devices"}, API_SCOPE_DEVICES, false, true, handle_list_devices},
-    {{"DELETE", "/api/devices/{device_id}"}, API_SCOPE_PAIR, false, false, handle_revoke_device},
-    {{"POST", "/api/pairings"}, API_SCOPE_PAIR, true, false, handle_create_pairing},
-    {{"POST", "/api/pair"}, 0, true, false, handle_pair}, /* whoever has a code */
-    {{"GET", "/livez"}, 0, false, false, handle_livez},
-    {{"GET", "/readyz"}, 0, false, false, handle_readyz},
-    {{"GET", "/metrics"}, API_SCOPE_METRICS, false, true, handle_metrics},
+    {{"POST", "/api/send-sms", 202}, API_SCOPE_SEND, true, false, handle_send_sms},
+    {{"GET", "/api/sms", 200}, API_SCOPE_READ, false, true, handle_list_messages},
+    {{"GET", "/api/sms/{message_id}", 200}, API_SCOPE_READ, false, false, handle_get_message},
+    {{"DELETE", "/api/sms/{message_id}", 200}, API_SCOPE_SEND, false, false, handle_cancel_message},
+    {{"GET", "/api/devices", 200}, API_SCOPE_DEVICES, false, true, handle_list_devices},
+    {{"DELETE", "/api/devices/{device_id}", 200},
+     API_SCOPE_PAIR,
+     false,
+     false,
+     handle_revoke_device},
+    {{"POST", "/api/pairings", 201}, API_SCOPE_PAIR, true, false, handle_create_pairing},
+    {{"POST", "/api/pair", 201}, 0, true, false, handle_pair}, /* whoever has a code */
+    {{"GET", "/livez", 200}, 0, false, false, handle_livez},
+    {{"GET", "/readyz", 200}, 0, false, false, handle_readyz},
+    {{"GET", "/metrics", 200}, API_SCOPE_METRICS, false, true, handle_metrics},
 };
 
-static const struct router_route_name no_route = {"", ""};
+static const struct router_route_name no_route = {"", "", 404};
 
 enum { ROUTE_COUNT = ARRAY_LENGTH(routes) };
 _Static_assert((int)ROUTE_COUNT < (int)API_MAX_ROUTES, "the metrics have too little room");

@@ -12,6 +12,7 @@ enum http_outcome router_handle(struct http_exchange *exchange);
 struct router_route_name {
     const char *method;
     const char *path;
+    int success; /* the status of its answer when all is well */
 };
 const struct router_route_name *router_route_name(size_t index);
 

@@ -6,21 +6,26 @@
 
 enum { DAY_SECONDS = 86400, DAY_MS = DAY_SECONDS * 1000 };
 
-static int64_t read_clock(clockid_t id)
+static int64_t read_clock_us(clockid_t id)
 {
     struct timespec now;
     clock_gettime(id, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 int64_t clock_wall_ms(void)
 {
-    return read_clock(CLOCK_REALTIME);
+    return read_clock_us(CLOCK_REALTIME) / 1000;
 }
 
 int64_t clock_monotonic_ms(void)
 {
-    return read_clock(CLOCK_BOOTTIME);
+    return clock_monotonic_us() / 1000;
+}
+
+int64_t clock_monotonic_us(void)
+{
+    return read_clock_us(CLOCK_BOOTTIME);
 }
 
 /* Decimal digits of a number that has no more; printf takes ten times as long. */

@@ -13,6 +13,7 @@ int64_t clock_wall_ms(void);
 
 /* Milliseconds on a clock that only goes forward, also while the machine sleeps. */
 int64_t clock_monotonic_ms(void);
+int64_t clock_monotonic_us(void); /* likewise; for short durations */
 
 #define CLOCK_TEXT_SIZE sizeof("2026-11-23T09:45:00.000Z")
 

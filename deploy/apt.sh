@@ -14,10 +14,14 @@ apt_install() (
     fi
     echo "Installing with apt-get${as_root[0]:+, as root through sudo}: $*"
 
-    # Debian starts nginx on port 80 as soon as it is installed. Nobody asked for that.
+    # Debian starts these as soon as they are installed: nginx on port 80, Prometheus on 9090. Nobody asked
+    # for that: the gateway runs an nginx of its own, and of Prometheus the tests want promtool alone.
     guard=/usr/sbin/policy-rc.d
     guarded=no
-    if [ ! -x /usr/sbin/nginx ] && [ ! -e "$guard" ]; then
+    new_services=()
+    [ -x /usr/sbin/nginx ] || new_services+=(nginx)
+    [ -x /usr/bin/prometheus ] || new_services+=(prometheus)
+    if [ ${#new_services[@]} -gt 0 ] && [ ! -e "$guard" ]; then
         guarded=yes
         printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$guard" >/dev/null
         "${as_root[@]}" chmod 755 "$guard"
@@ -31,9 +35,11 @@ apt_install() (
     "${as_root[@]}" apt-get update -q || echo "apt-get update failed; what is known already must do." >&2
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "$@" || exit 1
-    if [ "$guarded" = yes ] && [ -x /usr/sbin/nginx ] && command -v systemctl >/dev/null; then
-        "${as_root[@]}" systemctl disable --quiet nginx.service || true
-        echo "The service nginx.service of Debian was not started and is disabled;" \
-            "the gateway runs an nginx of its own."
+    if [ "$guarded" = yes ] && command -v systemctl >/dev/null; then
+        for service in "${new_services[@]}"; do
+            [ -x "/usr/sbin/$service" ] || [ -x "/usr/bin/$service" ] || continue
+            "${as_root[@]}" systemctl disable --quiet "$service.service" || true
+            echo "The service $service.service of Debian was not started and is disabled."
+        done
     fi
 )

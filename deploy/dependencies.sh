@@ -7,7 +7,7 @@ run_packages=(gcc libc6-dev make curl nginx openssl python3 python3-yaml
     libfcgi-dev libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libsqlite3-dev libcjson-dev uuid-dev libssl-dev
     libqrencode-dev libcurl4-openssl-dev)
 test_packages=("${run_packages[@]}" libcmocka-dev fiu-utils faketime spin chromium chromium-driver shellcheck man-db
-    strace systemd
+    strace systemd prometheus
     python3-pytest python3-pytest-xdist python3-requests python3-websockets python3-jsonschema
     python3-selenium zbar-tools)
 deb_packages=("${run_packages[@]}" debhelper dpkg-dev lintian)

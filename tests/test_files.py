@@ -40,6 +40,7 @@ def test_nothing_of_a_run_is_for_others(tmp_path, umask):
     del found["run.log"]  # the test's own
     names = {"data/sms-gateway.db" + suffix for suffix in ("", "-wal", "-shm", "-queue.lock",
                                                            "-write.lock")}
+    names.add("run/metrics-ws-broker")
     sockets = {"run/api.sock", "run/broker.sock", "run/doorbell.sock"}
     assert names | sockets | {"run/access.log", "run/nginx.conf"} <= set(found)
     for name, mode in found.items():

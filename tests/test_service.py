@@ -18,6 +18,7 @@ import pytest
 
 from harness import confined
 from harness.gateway import ROOT, Gateway, let_others_pass, programs_folder
+from harness.metrics import scrape
 from harness.phone import AssuredPhone, Phone
 from harness.raw_http import RawHttp, head
 from harness.waiting import LIMIT_SECONDS, wait_for
@@ -137,7 +138,11 @@ def run_through(gateway):
     gateway.api.wait_status(waiting, "delivered")
     assert gateway.api.get("/api/sms?limit=10").json()["total"] == 2
     assert set(gateway.api.devices()) == {"assured"}
-    assert gateway.api.get("/metrics").status_code == 200
+    found = scrape(gateway)
+    for process in ("api-fcgi", "ws-broker"):
+        assert found.value("up", process=process) == 1
+        assert found.value("process_resident_memory_bytes", process=process) > 0
+        assert found.value("process_open_fds", process=process) > 0
     assert gateway.api.request("DELETE", f"/api/sms/{waiting}").status_code == 409
     journal.close()
 

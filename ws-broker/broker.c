@@ -46,6 +46,7 @@ void broker_close_session(struct broker *broker, struct session *session, enum e
     session->closing_at_ms = now_ms;
     broker_refresh(broker, session, now_ms);
     broker_act_on(broker, BROKER_WRITE, session);
+    broker_count_end(broker, error);
     log_info("phone is sent away", LOG_TEXT("device_id", session->device_id),
              LOG_TEXT("reason", error_code(error)));
 }
@@ -119,6 +120,7 @@ bool broker_session_opened(struct broker *broker, const char *device_id, const c
     pace_init(&session->pace, broker->options.segments_burst,
               broker_pace_window_ms(&broker->options), now_ms);
     *id = session->id;
+    broker_count_sessions(broker);
     return true;
 }
 
@@ -135,6 +137,7 @@ void broker_session_closed(struct broker *broker, session_id id, int64_t now_ms)
     }
     dispatcher_withdraw(&broker->dispatcher, &session->candidate);
     session_table_close(&broker->sessions, session);
+    broker_count_sessions(broker);
     broker_hand_over(broker, now_ms);
 }
 
@@ -350,7 +353,9 @@ void broker_session_received(struct broker *broker, session_id id, const char *t
     bool greeting = session->state == SESSION_NEW || session->state == SESSION_SYNCING;
     struct frame frame;
     struct frame_problem problem;
-    if (frame_read(text, length, stage_of(session), &session->info, &frame, &problem)) {
+    bool good = frame_read(text, length, stage_of(session), &session->info, &frame, &problem);
+    broker_count_received(broker, good ? &frame : NULL);
+    if (good) {
         take_frame(broker, session, &frame, now_ms);
         frame_fini(&frame);
     } else {
@@ -383,8 +388,10 @@ static void tick_session(struct broker *broker, struct session *session, int64_t
     bool ends = session->state == SESSION_CLOSING && now_ms >= grace_end_ms;
     bool silent = !session->paused && now_ms - session->heard_at_ms >= options->liveness_timeout_ms;
     if (ends || silent) {
-        if (silent && !session->dropped)
+        if (silent && !session->dropped) {
             log_info("phone is silent", LOG_TEXT("device_id", session->device_id));
+            broker_count_end(broker, ERROR_NONE);
+        }
         drop_session(broker, session);
         return;
     }
@@ -516,7 +523,9 @@ enum session_output broker_take_output(struct broker *broker, session_id id, int
         return OUTPUT_NOTHING;
     int64_t patience_ms = session->assured ? broker->options.ack_timeout_ms
                                            : broker->options.report_timeout_ms;
+    size_t begin = frame->length;
     enum session_output output = session_take_output(session, now_ms + patience_ms, frame);
+    broker_count_output(broker, output, frame->data ? frame->data + begin : "");
     if (output == OUTPUT_CLOSE)
         *close_error = session->close_error;
     if (output == OUTPUT_FRAME) {

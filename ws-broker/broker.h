@@ -14,6 +14,7 @@
 #ifndef BROKER_BROKER_H
 #define BROKER_BROKER_H
 
+#include "../common/metrics.h"
 #include "../common/store/store.h"
 #include "session.h"
 
@@ -38,7 +39,8 @@ struct broker_options {
     int64_t sweep_interval_ms;
     int64_t lease_ms;
     int64_t drain_timeout_ms;
-    uint64_t seed; /* of the random part of pauses */
+    uint64_t seed;           /* of the random part of pauses */
+    struct metrics *metrics; /* where frames and connections are counted; or NULL */
 };
 
 struct broker;

@@ -121,6 +121,20 @@ void broker_find_dismissed_done(struct broker *broker, struct job *job, int64_t 
 void broker_purge(struct broker *broker, int64_t now_ms, int64_t wall_ms);
 void broker_purge_done(struct broker *broker, const struct store_write *write, int64_t now_ms);
 
+/* ---- broker_counts.c: what is counted for the metrics ---- */
+
+/* A frame from a phone; NULL: it was not read. */
+void broker_count_received(const struct broker *broker, const struct frame *frame);
+
+/* What is written to a phone; `text` is the frame, if it is one. */
+void broker_count_output(const struct broker *broker, enum session_output output, const char *text);
+
+/* After a connection came or went. */
+void broker_count_sessions(const struct broker *broker);
+
+/* A connection that the broker ends; ERROR_NONE: the phone is silent. */
+void broker_count_end(const struct broker *broker, enum error error);
+
 /* ---- broker.c ---- */
 
 /* Sends a phone away, with that reason. What another phone can have goes back. */

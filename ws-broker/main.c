@@ -2,6 +2,7 @@
 #include "../common/clock.h"
 #include "../common/doorbell.h"
 #include "../common/log.h"
+#include "../common/metrics.h"
 #include "../common/program.h"
 #include "broker.h"
 #include "message_log.h"
@@ -74,7 +75,13 @@ int main(int argc, char **argv)
                   "holds the phones of the SMS gateway, behind nginx's WebSocket proxy", &settings);
     unsigned max_sessions = max_phones(&settings); /* before libwebsockets sizes its tables */
 
+    /* Before anything counts; another broker may still run, so it is shown only when this one serves. */
+    char metrics_path[SETTINGS_TEXT_SIZE];
+    settings_socket_path(&settings, METRICS_OF_BROKER, metrics_path);
+    struct metrics *metrics = metrics_create(metrics_path);
+
     struct broker_options options = broker_options(&settings, max_sessions);
+    options.metrics = metrics;
 
     struct store *store;
     struct ws_server *server = NULL;
@@ -84,6 +91,7 @@ int main(int argc, char **argv)
         .max_wal_bytes = settings.max_wal_bytes,
         .limits.device_daily_segments = settings.device_daily_segments,
         .limits.device_window_ms = broker_pace_window_ms(&options),
+        .metrics = metrics,
         .completed = completed,
         .moved = log_writes(LOG_LEVEL_INFO) ? message_log_moves : NULL,
         .context = &server,
@@ -107,12 +115,14 @@ int main(int argc, char **argv)
         .tokens_required = strcmp(settings.device_tokens, "required") == 0,
         .broker = broker,
         .store = store,
+        .metrics = metrics,
     });
     if (!server)
         return EXIT_FAILURE;
 
     log_info("serving", LOG_TEXT("socket", socket_path),
              LOG_TEXT("database", settings.database_path), LOG_NUMBER("max_phones", max_sessions));
+    metrics_publish(metrics_path);
     program_notify_ready();
     ws_server_run(server);
     program_notify_stopping();
@@ -120,6 +130,7 @@ int main(int argc, char **argv)
     store_close(store);
     ws_server_free(server);
     broker_free(broker);
+    metrics_end(metrics);
     log_info("stopped");
     return EXIT_SUCCESS;
 }

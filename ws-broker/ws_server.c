@@ -127,6 +127,7 @@ static void pump(struct ws_server *server)
 static void on_tick(lws_sorted_usec_list_t *timer)
 {
     struct ws_server *server = CONTAINER_OF(timer, struct ws_server, tick_timer);
+    metrics_turn(server->options.metrics);
     broker_tick(server->options.broker, clock_monotonic_ms(), clock_wall_ms());
     pump(server);
     set_tick_timer(server);

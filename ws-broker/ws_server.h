@@ -15,6 +15,7 @@ struct ws_server_options {
     bool tokens_required; /* DEVICE_TOKENS */
     struct broker *broker;
     struct store *store;
+    struct metrics *metrics; /* is told when the loop turns */
 };
 
 struct ws_server;

@@ -82,14 +82,17 @@ static void completed(struct store *store)
         store->options.completed(store->options.context);
 }
 
-static void complete(struct store_write *write, enum error result)
+static void complete(const struct store *store, struct store_write *write, enum error result)
 {
+    if (result != ERROR_NONE)
+        METRICS_ADD(store->options.metrics, db_refused_writes_total, result, 1);
     write->result = result;
     write->done(write);
 }
 
 /* Completes those whose time is up; returns the others. */
-static struct store_write *fail_late(struct store_write *batch, enum error error)
+static struct store_write *fail_late(const struct store *store, struct store_write *batch,
+                                     enum error error)
 {
     int64_t now_ms = clock_monotonic_ms();
     struct store_write *rest = NULL;
@@ -97,7 +100,7 @@ static struct store_write *fail_late(struct store_write *batch, enum error error
     while (batch) {
         struct store_write *next = batch->next;
         if (batch->deadline_ms <= now_ms) {
-            complete(batch, error);
+            complete(store, batch, error);
         } else {
             *end = batch;
             end = &batch->next;
@@ -112,7 +115,7 @@ static void complete_all(struct store *store, struct store_write *batch, enum er
 {
     for (struct store_write *next; batch; batch = next) {
         next = batch->next;
-        complete(batch, error != ERROR_NONE ? error : batch->result);
+        complete(store, batch, error != ERROR_NONE ? error : batch->result);
     }
     completed(store);
 }
@@ -132,7 +135,7 @@ static struct store_write *begin_batch(struct store *store, struct store_write *
             complete_all(store, batch, error);
             return NULL;
         }
-        batch = fail_late(batch, error);
+        batch = fail_late(store, batch, error);
         completed(store);
     }
     return batch;
@@ -156,13 +159,29 @@ static void tell_moves(const struct store *store)
         store->options.moved(store->options.context, moves, count);
 }
 
+static enum error commit(const struct store *store, size_t batch_size)
+{
+    struct metrics *metrics = store->options.metrics;
+    int64_t began_us = clock_monotonic_us();
+    enum error error = store->backend->commit(store->connection);
+    if (error == ERROR_NONE) {
+        METRICS_ADD(metrics, db_commits_total, 0, 1);
+        METRICS_OBSERVE(metrics, db_commit_duration_seconds,
+                        (uint64_t)(clock_monotonic_us() - began_us));
+        METRICS_OBSERVE(metrics, db_commit_batch_size, batch_size);
+    }
+    return error;
+}
+
 static void run_batch(struct store *store, struct store_write *batch)
 {
     const struct store_backend *backend = store->backend;
     enum error batch_error = ERROR_NONE;
     bool lost = false, enqueued = false;
+    size_t count = 0;
 
     for (struct store_write *write = batch; write && !lost; write = write->next) {
+        count++;
         write->result = backend->execute(store->connection, write, &lost);
         if (lost)
             batch_error = write->result;
@@ -170,7 +189,7 @@ static void run_batch(struct store *store, struct store_write *batch)
     }
     FAIL_POINT("store.before_commit");
     if (batch_error == ERROR_NONE)
-        batch_error = backend->commit(store->connection);
+        batch_error = commit(store, count);
     FAIL_POINT("store.after_commit");
     if (batch_error != ERROR_NONE)
         backend->rollback(store->connection);
@@ -287,6 +306,8 @@ static enum error enqueue(struct store *store, struct store_write *write)
         store->waiting++;
     }
     pthread_mutex_unlock(&store->lock);
+    if (error != ERROR_NONE)
+        METRICS_ADD(store->options.metrics, db_refused_writes_total, error, 1);
     return error;
 }
 

@@ -20,6 +20,7 @@
 #include "../device_token.h"
 #include "../error.h"
 #include "../message.h"
+#include "../metrics.h"
 
 struct store;
 struct store_reader;
@@ -33,6 +34,7 @@ enum {
     BROKER_NAME_SIZE = 65,
     STORE_REASON_SIZE = 201,
     STORE_BURST_MINUTES = 10,
+    STORE_LOW_BATTERY_PERCENT = 20,
 };
 
 /* Brakes. They are counted in the transaction that accepts a message or gives it to a phone, so they hold
@@ -93,6 +95,7 @@ struct store_options {
     int64_t max_wal_bytes; /* while a reader holds the write-ahead log above it, new messages and
                               probes are refused: ERROR_WAL_FULL; 0: no bound */
     struct store_limits limits;
+    struct metrics *metrics; /* where commits, refusals and messages are counted; or NULL */
     /* A write that finds the store at rest runs on the thread that submits it, which then waits for the
        disk, but for no other process: without a switch of threads that is faster. */
     bool in_place;
@@ -495,15 +498,19 @@ MUST_CHECK enum error store_list_devices(struct store_reader *reader, struct dev
                                          size_t *count);
 void store_devices_free(struct device *devices, size_t count);
 
-/* Messages in each status, those that STORE_COUNT_STUCK counts, phones connected, and the sizes on the
-   disk. */
+/* Messages in each status, those that STORE_COUNT_STUCK counts, phones, and what is on the disk. */
 struct store_statistics {
     int64_t messages[MESSAGE_STATUS_COUNT];
     int64_t stuck[MESSAGE_STATUS_COUNT];
     int64_t devices_connected;
+    int64_t devices_battery_low; /* of these: below STORE_LOW_BATTERY_PERCENT, and not charging */
+    int64_t devices_offline;     /* have a token, and are not connected */
+    int64_t devices_quarantined; /* the newest token was ended because two phones used it */
     int64_t wal_bytes;
-    int64_t database_bytes;   /* without it */
-    int64_t oldest_queued_ms; /* wall; since when the first in the queue is there; 0: it is empty */
+    int64_t database_bytes; /* without it */
+    int64_t
+        oldest_queued_ms; /* wall; since when the oldest that is due is queued; 0: there is none */
+    int64_t disk_free_bytes, disk_size_bytes;
     bool sending_paused;
 };
 MUST_CHECK enum error store_read_statistics(struct store_reader *reader, int64_t stuck_since_ms,

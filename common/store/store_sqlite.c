@@ -335,6 +335,7 @@ static bool open_writer(struct store_connection *connection, const struct store_
     }
     connection->brakes.limits = options->limits;
     connection->notes_moves = options->moved;
+    connection->metrics = options->metrics;
     if (good)
         close_to_others(options->path); /* and not before it is known to be ours */
     if (good)
@@ -400,7 +401,7 @@ static enum error sqlite_begin(struct store_connection *connection, int64_t dead
     int64_t left_ms = deadline_ms - clock_monotonic_ms();
     sqlite3_busy_timeout(connection->db, (int)MAX(left_ms, 1));
     connection->now_ms = clock_wall_ms();
-    memset(connection->count_delta, 0, sizeof(connection->count_delta));
+    connection->tally = (struct tally){0};
     connection->move_count = 0;
     sqlite_begin_brakes(connection);
     enum error error = run(connection, statement(connection, BEGIN_WRITE));
@@ -418,9 +419,8 @@ static bool needs_savepoint(const struct store_write *write)
 static enum error sqlite_execute(struct store_connection *connection, struct store_write *write,
                                  bool *transaction_lost)
 {
-    int64_t count_delta[MESSAGE_STATUS_COUNT];
+    struct tally tally = connection->tally;
     size_t move_count = connection->move_count;
-    memcpy(count_delta, connection->count_delta, sizeof(count_delta));
     connection->verb = write->verb;
 
     *transaction_lost = false;
@@ -436,7 +436,7 @@ static enum error sqlite_execute(struct store_connection *connection, struct sto
 
     enum error end = ERROR_NONE;
     if (error != ERROR_NONE) {
-        memcpy(connection->count_delta, count_delta, sizeof(count_delta));
+        connection->tally = tally;
         connection->move_count = move_count;
     }
     if (error != ERROR_NONE && savepoint)
@@ -457,8 +457,10 @@ static enum error sqlite_commit(struct store_connection *connection)
         error = sqlite_flush_brakes(connection);
     if (error == ERROR_NONE)
         error = run(connection, statement(connection, COMMIT_WRITE));
-    if (error == ERROR_NONE)
+    if (error == ERROR_NONE) {
         sqlite_report_brakes(connection);
+        sqlite_report_tally(connection);
+    }
     return error;
 }
 

@@ -45,6 +45,13 @@ struct brakes {
     size_t key_count;
 };
 
+/* What a transaction adds to message_count, and to the metrics once it is committed. */
+struct tally {
+    int64_t count_delta[MESSAGE_STATUS_COUNT];
+    uint32_t reached[MESSAGE_STATUS_COUNT]; /* by moves */
+    struct metrics_histogram message_dispatch_seconds, message_delivery_seconds;
+};
+
 struct store_connection {
     sqlite3 *db;
     bool writer;
@@ -56,8 +63,9 @@ struct store_connection {
 
     /* Writer only */
     struct write_lock lock;
-    int64_t now_ms;                            /* wall, of this transaction */
-    int64_t count_delta[MESSAGE_STATUS_COUNT]; /* what this transaction adds to message_count */
+    int64_t now_ms;     /* wall, of this transaction */
+    struct tally tally; /* of this transaction */
+    struct metrics *metrics;
     struct write_ahead_log wal;
     struct brakes brakes;
     bool no_new_messages; /* in this transaction, because the log is full */
@@ -143,6 +151,8 @@ void sqlite_read_times(const char *times, int64_t reached_at_ms[MESSAGE_STATUS_C
 /* store_sqlite_write.c: one verb, inside its savepoint. */
 enum error sqlite_run_write(struct store_connection *connection, struct store_write *write);
 MUST_CHECK enum error sqlite_flush_counts(struct store_connection *connection);
+/* After the commit. */
+void sqlite_report_tally(struct store_connection *connection);
 
 /* store_sqlite_read.c */
 
@@ -150,6 +160,7 @@ MUST_CHECK enum error sqlite_flush_counts(struct store_connection *connection);
 MUST_CHECK enum error read_counts(struct store_connection *connection, sqlite3_stmt *select,
                                   int64_t counts[MESSAGE_STATUS_COUNT]);
 
+/* The first column of the one row there may be; otherwise *number stays. */
 /* Begins a read, of one statement or a whole transaction: from now on its time runs. */
 void start_read_clock(struct store_connection *connection);
 

@@ -95,6 +95,42 @@ static void note_time(char times[SQLITE_TIMES_SIZE], enum message_status status,
 
 /* ---- Moves ---- */
 
+/* How long ago it was accepted; a clock may have gone back. */
+static uint64_t age_us(const struct store_connection *connection, const struct moving *moving)
+{
+    return (uint64_t)MAX(connection->now_ms - message_id_time_ms(&moving->id), 0) * 1000;
+}
+
+static void tally_move(struct store_connection *connection, const struct moving *moving,
+                       enum message_status to)
+{
+    struct tally *tally = &connection->tally;
+    tally->count_delta[moving->status]--;
+    tally->count_delta[to]++;
+    tally->reached[to]++;
+    if (moving->status == MESSAGE_QUEUED && moving->attempt == 0 &&
+        (to == MESSAGE_DISPATCHED || to == MESSAGE_ACCEPTED))
+        METRICS_OBSERVE(tally, message_dispatch_seconds, age_us(connection, moving));
+    if (to == MESSAGE_DELIVERED)
+        METRICS_OBSERVE(tally, message_delivery_seconds, age_us(connection, moving));
+}
+
+void sqlite_report_tally(struct store_connection *connection)
+{
+    struct tally *tally = &connection->tally;
+    struct metrics *metrics = connection->metrics;
+    if (!metrics)
+        return;
+    for (int i = MESSAGE_DELIVERED; i < MESSAGE_STATUS_COUNT; i++) {
+        if (tally->reached[i] > 0)
+            METRICS_ADD(metrics, messages_finished_total, i, tally->reached[i]);
+    }
+    if (tally->reached[MESSAGE_SENT] > 0)
+        METRICS_ADD(metrics, messages_sent_total, 0, tally->reached[MESSAGE_SENT]);
+    metrics_move(&metrics->message_dispatch_seconds, &tally->message_dispatch_seconds);
+    metrics_move(&metrics->message_delivery_seconds, &tally->message_delivery_seconds);
+}
+
 /* Runs one of the MOVE statements, of which the first six parameters are the same; everything about
    the message must still be as it was read. */
 static enum error run_move(struct store_connection *connection, sqlite3_stmt *update,
@@ -114,8 +150,7 @@ static enum error run_move(struct store_connection *connection, sqlite3_stmt *up
         log_error("a message is not as it was read", LOG_NUMBER("seq", moving->seq));
         return ERROR_INTERNAL;
     }
-    connection->count_delta[moving->status]--;
-    connection->count_delta[to]++;
+    tally_move(connection, moving, to);
     moving->status = to;
     moving->event_count++;
     return ERROR_NONE;

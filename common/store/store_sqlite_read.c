@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 void start_read_clock(struct store_connection *connection)
 {
@@ -308,30 +309,62 @@ enum error read_stuck(struct store_connection *connection, enum statement id, in
     return read_counts(connection, select, counts);
 }
 
+/* ---- Statistics ---- */
+
+static void read_disk(struct store_connection *connection, struct store_statistics *statistics)
+{
+    struct statvfs disk;
+    statistics->wal_bytes = sqlite_wal_bytes(connection);
+    statistics->database_bytes = sqlite_database_bytes(connection);
+    if (statvfs(sqlite3_db_filename(connection->db, "main"), &disk) == 0) {
+        statistics->disk_free_bytes = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
+        statistics->disk_size_bytes = (int64_t)disk.f_blocks * (int64_t)disk.f_frsize;
+    }
+}
+
+static enum error read_phones(struct store_connection *connection, int64_t now_ms,
+                              struct store_statistics *statistics)
+{
+    bool row;
+    sqlite3_stmt *connected = statement(connection, COUNT_DEVICES);
+    bind_integer(connected, 1, now_ms);
+    bind_integer(connected, 2, STORE_LOW_BATTERY_PERCENT);
+    enum error error = step(connection, connected, &row);
+    if (error == ERROR_NONE && row) {
+        statistics->devices_connected = sqlite3_column_int64(connected, 0);
+        statistics->devices_battery_low = sqlite3_column_int64(connected, 1);
+    }
+    sqlite3_reset(connected);
+    sqlite3_stmt *offline = statement(connection, COUNT_OFFLINE);
+    bind_integer(offline, 1, now_ms);
+    if (error == ERROR_NONE)
+        error = read_integer(connection, offline, &statistics->devices_offline);
+    if (error == ERROR_NONE)
+        error = read_integer(connection, statement(connection, COUNT_QUARANTINED),
+                             &statistics->devices_quarantined);
+    return error;
+}
+
 enum error sqlite_read_statistics(struct store_connection *connection, int64_t stuck_since_ms,
                                   struct store_statistics *statistics)
 {
-    *statistics = (struct store_statistics){
-        .wal_bytes = sqlite_wal_bytes(connection),
-        .database_bytes = sqlite_database_bytes(connection),
-    };
+    int64_t now_ms = clock_wall_ms();
+    *statistics = (struct store_statistics){0};
+    read_disk(connection, statistics);
     start_read_clock(connection);
     enum error error = read_counts(connection, statement(connection, SELECT_COUNTS),
                                    statistics->messages);
     if (error == ERROR_NONE)
         error = read_stuck(connection, READ_STUCK, stuck_since_ms, statistics->stuck);
-    if (error != ERROR_NONE)
-        return error;
-    sqlite3_stmt *select = statement(connection, COUNT_DEVICES);
-    bind_integer(select, 1, clock_wall_ms());
-    error = read_integer(connection, select, &statistics->devices_connected);
+    sqlite3_stmt *queued = statement(connection, SHOW_QUEUED_SINCE);
+    bind_integer(queued, 1, now_ms);
     if (error == ERROR_NONE)
-        error = read_integer(connection, statement(connection, READ_FIRST_QUEUED),
-                             &statistics->oldest_queued_ms);
-    if (error != ERROR_NONE)
-        return error;
-    struct store_sending sending;
-    error = sqlite_read_sending(connection, &sending);
+        error = read_integer(connection, queued, &statistics->oldest_queued_ms);
+    if (error == ERROR_NONE)
+        error = read_phones(connection, now_ms, statistics);
+    struct store_sending sending = {0};
+    if (error == ERROR_NONE)
+        error = sqlite_read_sending(connection, &sending);
     statistics->sending_paused = sending.paused_since_ms != 0;
     return error;
 }

@@ -94,7 +94,7 @@ static enum error delete_message(struct store_connection *connection, int64_t se
     bind_integer(message, 1, seq);
     error = run(connection, message);
     if (error == ERROR_NONE)
-        connection->count_delta[status] -= sqlite3_changes(connection->db);
+        connection->tally.count_delta[status] -= sqlite3_changes(connection->db);
     return error;
 }
 
@@ -154,28 +154,17 @@ static enum error purge_messages(struct store_connection *connection, struct sto
     return error;
 }
 
-static enum error read_pragma(struct store_connection *connection, enum statement id,
-                              int64_t *value)
-{
-    bool row;
-    sqlite3_stmt *read = statement(connection, id);
-    enum error error = step(connection, read, &row);
-    *value = error == ERROR_NONE && row ? sqlite3_column_int64(read, 0) : 0;
-    sqlite3_reset(read);
-    return error;
-}
-
 /* A database that is an eighth free gets smaller, a little at a time; new messages will want the rest. A
    file from before schema 7 cannot, until store_file_compact has written it anew. */
 static enum error give_space_back(struct store_connection *connection, bool *more)
 {
     enum { WORTH_IT_PAGES = 2048, SHARE = 8, INCREMENTAL = 2 };
-    int64_t mode, free_pages, pages;
-    enum error error = read_pragma(connection, READ_AUTO_VACUUM, &mode);
+    int64_t mode = 0, free_pages = 0, pages = 0;
+    enum error error = read_integer(connection, statement(connection, READ_AUTO_VACUUM), &mode);
     if (error == ERROR_NONE)
-        error = read_pragma(connection, READ_FREE_PAGES, &free_pages);
+        error = read_integer(connection, statement(connection, READ_FREE_PAGES), &free_pages);
     if (error == ERROR_NONE)
-        error = read_pragma(connection, READ_PAGES, &pages);
+        error = read_integer(connection, statement(connection, READ_PAGES), &pages);
     if (error != ERROR_NONE)
         return error;
     *more = mode == INCREMENTAL && free_pages > MAX(pages / SHARE, (int64_t)WORTH_IT_PAGES);

@@ -23,7 +23,7 @@ enum error enqueue(struct store_connection *connection, struct store_write *writ
         brakes_take_back(connection, write);
         return error;
     }
-    connection->count_delta[MESSAGE_QUEUED]++;
+    connection->tally.count_delta[MESSAGE_QUEUED]++;
     brakes_count_accepted(connection, write);
     return ERROR_NONE;
 }
@@ -267,11 +267,11 @@ enum error sqlite_flush_counts(struct store_connection *connection)
 {
     enum error error = ERROR_NONE;
     for (int i = 0; i < MESSAGE_STATUS_COUNT && error == ERROR_NONE; i++) {
-        if (connection->count_delta[i] == 0)
+        if (connection->tally.count_delta[i] == 0)
             continue;
         sqlite3_stmt *update = statement(connection, ADD_TO_COUNT);
         bind_integer(update, 1, i);
-        bind_integer(update, 2, connection->count_delta[i]);
+        bind_integer(update, 2, connection->tally.count_delta[i]);
         error = run(connection, update);
     }
     return error;

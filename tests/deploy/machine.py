@@ -15,7 +15,6 @@ from harness.gateway import ROOT
 from harness.waiting import wait_for
 
 CACHE = ROOT / "build/deploy"
-MIRROR = "http://deb.debian.org/debian"
 ADDRESS = "192.0.2.10"  # the machine's, in a network where nobody else is
 INCLUDED = "systemd,systemd-sysv,dbus"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -34,7 +33,7 @@ def base_archive(package):
     CACHE.mkdir(parents=True, exist_ok=True)
     root = CACHE / "root"
     shutil.rmtree(root, ignore_errors=True)
-    call("debootstrap", "--variant=minbase", f"--include={INCLUDED}", "bookworm", root, MIRROR,
+    call("debootstrap", "--variant=minbase", f"--include={INCLUDED}", "bookworm", root,
          stdout=subprocess.DEVNULL)
     shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
     shutil.copy(package, root / "gateway.deb")

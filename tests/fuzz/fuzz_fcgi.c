@@ -101,12 +101,14 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     sigemptyset(&timer);
     sigaddset(&timer, SIGALRM);
     pthread_sigmask(SIG_BLOCK, &timer, NULL);
-    struct store_options options = {
-        .path = database_path, .timeout_ms = settings.store_timeout_ms, .completed = completed};
+    struct store_options options = {.path = database_path,
+                                    .timeout_ms = settings.store_timeout_ms,
+                                    .completed = completed,
+                                    .metrics = &api.metrics};
     CHECK(store_open(&options, &api.store, problem) == ERROR_NONE);
     add_phone();
     api.settings = &settings;
-    api.started_at_ms = clock_wall_ms();
+    metrics_start(&api.metrics);
     server = fcgi_server_start(&(struct fcgi_server_options){
         .socket_path = socket_path,
         .workers = 1,

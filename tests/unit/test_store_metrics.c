@@ -1,0 +1,281 @@
+/* What the store counts, and what its statistics say of phones and of the disk. */
+#include "../../common/clock.h"
+#include "store_fixture.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+
+static struct metrics metrics;
+
+static int setup(void **state)
+{
+    int status = store_fixture_setup(state);
+    struct store_fixture *fixture = *state;
+    memset(&metrics, 0, sizeof(metrics));
+    fixture->options.metrics = &metrics;
+    store_fixture_reopen(fixture);
+    return status;
+}
+
+static uint64_t count_of(const struct metrics_histogram *histogram)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i <= METRICS_MOST_BOUNDS; i++)
+        count += histogram->buckets[i];
+    return count;
+}
+
+static const char *const phone[] = {"phone"};
+
+static enum error cancel(struct store_fixture *fixture, const struct message_id *id)
+{
+    struct store_write write = {.verb = STORE_CANCEL, .cancel.id = *id};
+    return store_run(fixture->store, &write);
+}
+
+/* ---- Commits ---- */
+
+static void each_commit_counts_with_its_duration_and_its_writes(void **state)
+{
+    struct store_fixture *fixture = *state;
+    for (int i = 0; i < 3; i++)
+        given_message(fixture, "+1234567890", "text");
+    assert_int_equal(metrics.db_commits_total[0], 3);
+    assert_int_equal(count_of(&metrics.db_commit_duration_seconds), 3);
+    assert_true(metrics.db_commit_duration_seconds.sum < 60 * UINT64_C(1000000));
+    assert_int_equal(count_of(&metrics.db_commit_batch_size), 3);
+    assert_int_equal(metrics.db_commit_batch_size.sum, 3);
+    assert_int_equal(metrics.db_commit_batch_size.buckets[0], 3);
+}
+
+static void a_refusal_counts_by_its_reason_and_no_commit(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct store_write pause = {.verb = STORE_SET_SENDING, .set_sending.pause = true};
+    assert_int_equal(store_run(fixture->store, &pause), ERROR_NONE);
+    struct message message = {.id = message_id_new(), .text = (char *)"text", .segments = 1};
+    strcpy(message.phone_number, "+1234567890");
+    struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
+    assert_int_equal(store_run(fixture->store, &write), ERROR_SENDING_PAUSED);
+    assert_int_equal(metrics.db_refused_writes_total[ERROR_SENDING_PAUSED], 1);
+
+    uint64_t commits = metrics.db_commits_total[0];
+    fixture->options.timeout_ms = 100;
+    store_fixture_reopen(fixture);
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    struct store_write probe = {.verb = STORE_PROBE};
+    assert_int_equal(store_run(fixture->store, &probe), ERROR_STORE_BUSY);
+    sqlite3_close(db);
+    assert_int_equal(metrics.db_refused_writes_total[ERROR_STORE_BUSY], 1);
+    assert_int_equal(metrics.db_commits_total[0], commits);
+}
+
+/* ---- Messages ---- */
+
+static void a_message_is_timed_when_it_is_first_given_and_when_it_is_delivered(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    assert_int_equal(given_hand_over(fixture, phone, 1), 1);
+    assert_int_equal(count_of(&metrics.message_dispatch_seconds), 1);
+
+    struct store_write back = {.verb = STORE_TAKE_BACK, .take_back = {.id = id, .attempt = 1}};
+    strcpy(back.take_back.device_id, "phone");
+    assert_int_equal(store_run(fixture->store, &back), ERROR_NONE);
+    assert_true(back.take_back.changed);
+    assert_int_equal(given_hand_over(fixture, phone, 1), 1);
+    assert_int_equal(count_of(&metrics.message_dispatch_seconds), 1); /* it was given before */
+
+    given_report(fixture, &id, "phone", MESSAGE_SENT, NULL);
+    given_report(fixture, &id, "phone", MESSAGE_SENT, NULL);
+    assert_int_equal(metrics.messages_sent_total[0], 1);
+    assert_int_equal(count_of(&metrics.message_delivery_seconds), 0);
+    for (int i = 0; i < 2; i++)
+        given_report(fixture, &id, "phone", MESSAGE_DELIVERED, NULL);
+    assert_int_equal(count_of(&metrics.message_delivery_seconds), 1);
+    assert_int_equal(metrics.messages_finished_total[MESSAGE_DELIVERED], 1);
+}
+
+static void times_are_from_the_acceptance(void **state)
+{
+    enum { AGO_MS = 40000 };
+    struct store_fixture *fixture = *state;
+    struct message message = {
+        .id = message_id_first_at(clock_wall_ms() - AGO_MS), .text = (char *)"text", .segments = 1};
+    strcpy(message.phone_number, "+1234567890");
+    struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_int_equal(given_hand_over(fixture, phone, 1), 1);
+    given_report(fixture, &message.id, "phone", MESSAGE_DELIVERED, NULL);
+    assert_in_range(metrics.message_dispatch_seconds.sum, AGO_MS * 1000, (AGO_MS + 20000) * 1000);
+    assert_in_range(metrics.message_delivery_seconds.sum, AGO_MS * 1000, (AGO_MS + 20000) * 1000);
+    assert_int_equal(metrics.message_delivery_seconds.buckets[10], 1); /* up to a minute */
+}
+
+static void every_end_of_a_message_counts(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id id = given_message(fixture, "+1234567890", "cancelled");
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(cancel(fixture, &id), ERROR_NONE);
+    assert_int_equal(metrics.messages_finished_total[MESSAGE_CANCELLED], 1);
+
+    struct message_id failed = given_message(fixture, "+1234567890", "failed");
+    given_hand_over(fixture, phone, 1);
+    given_report(fixture, &failed, "phone", MESSAGE_FAILED, NULL);
+    assert_int_equal(metrics.messages_finished_total[MESSAGE_FAILED], 1);
+
+    struct message_id silent = given_message(fixture, "+1234567890", "unknown, and yet delivered");
+    given_hand_over(fixture, phone, 1);
+    struct store_write write = {.verb = STORE_GIVE_UP};
+    write.give_up.silent_since_ms = clock_wall_ms() + 1000;
+    write.give_up.limit = 10;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_int_equal(metrics.messages_finished_total[MESSAGE_UNKNOWN], 1);
+    given_report(fixture, &silent, "phone", MESSAGE_DELIVERED, NULL);
+    assert_int_equal(metrics.messages_finished_total[MESSAGE_DELIVERED], 1);
+    assert_int_equal(metrics.messages_finished_total[MESSAGE_UNKNOWN], 1);
+}
+
+static void a_move_that_is_undone_does_not_count(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    given_hand_over(fixture, phone, 1);
+    execute(fixture->path, "CREATE TRIGGER no_delivery BEFORE INSERT ON message_event"
+                           " WHEN NEW.status = 5 BEGIN SELECT RAISE(ABORT, 'no'); END");
+    assert_int_not_equal(given_report(fixture, &id, "phone", MESSAGE_DELIVERED, NULL), ERROR_NONE);
+    assert_int_equal(metrics.messages_finished_total[MESSAGE_DELIVERED], 0);
+    assert_int_equal(count_of(&metrics.message_delivery_seconds), 0);
+    execute(fixture->path, "DROP TRIGGER no_delivery");
+    assert_int_equal(given_report(fixture, &id, "phone", MESSAGE_DELIVERED, NULL), ERROR_NONE);
+    assert_int_equal(metrics.messages_finished_total[MESSAGE_DELIVERED], 1);
+    assert_int_equal(count_of(&metrics.message_delivery_seconds), 1);
+}
+
+/* ---- Statistics ---- */
+
+static struct store_statistics statistics_of(struct store_fixture *fixture)
+{
+    struct store_statistics statistics;
+    assert_int_equal(store_read_statistics(fixture->reader, 0, &statistics), ERROR_NONE);
+    return statistics;
+}
+
+static int64_t queue_age_ms(struct store_fixture *fixture)
+{
+    int64_t since_ms = statistics_of(fixture).oldest_queued_ms;
+    return since_ms == 0 ? 0 : clock_wall_ms() - since_ms;
+}
+
+static void given_token(struct store_fixture *fixture, const char *device_id)
+{
+    static unsigned char number;
+    struct store_write write = {.verb = STORE_CREATE_TOKEN};
+    struct device_token *token = &write.create_token.token;
+    number++;
+    snprintf(token->id, sizeof(token->id), "token-%u", number);
+    memset(token->hash, number, sizeof(token->hash));
+    strcpy(token->device_id, device_id);
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+}
+
+static void given_end_of_token(struct store_fixture *fixture, const char *device_id,
+                               enum device_token_end end)
+{
+    struct store_write write = {.verb = STORE_END_TOKEN, .end_token.end = end};
+    strcpy(write.end_token.device_id, device_id);
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_true(write.end_token.changed);
+}
+
+static void given_lease(struct store_fixture *fixture, const struct message_id *broker,
+                        int64_t lease_ms)
+{
+    struct store_write write = {.verb = STORE_BROKER_LEASE};
+    strcpy(write.lease.name, "broker");
+    write.lease.instance = *broker;
+    write.lease.lease_ms = lease_ms;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+}
+
+static void given_phone(struct store_fixture *fixture, const struct message_id *broker,
+                        const char *device_id, double battery, int charging)
+{
+    struct store_write write = {.verb = STORE_DEVICE_CONNECT};
+    strcpy(write.connect.phone.device_id, device_id);
+    write.connect.broker = *broker;
+    write.connect.info = DEVICE_INFO_UNKNOWN;
+    write.connect.info.battery_level = battery;
+    write.connect.info.charging = charging;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+}
+
+static void phones_are_counted_by_what_an_operator_would_see_to(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id broker = message_id_new();
+    given_lease(fixture, &broker, 60000);
+    given_phone(fixture, &broker, "low", 19, 0);
+    given_phone(fixture, &broker, "low, who knows whether it charges", 19, -1);
+    given_phone(fixture, &broker, "charging", 19, 1);
+    given_phone(fixture, &broker, "enough", 20, 0);
+    given_phone(fixture, &broker, "says nothing", -1, -1);
+    given_token(fixture, "low");
+    given_token(fixture, "paired, never seen");
+    given_token(fixture, "revoked");
+    given_end_of_token(fixture, "revoked", DEVICE_TOKEN_REVOKED);
+    given_token(fixture, "quarantined");
+    given_end_of_token(fixture, "quarantined", DEVICE_TOKEN_QUARANTINED);
+    given_token(fixture, "paired again");
+    given_end_of_token(fixture, "paired again", DEVICE_TOKEN_QUARANTINED);
+    given_token(fixture, "paired again");
+
+    struct store_statistics statistics = statistics_of(fixture);
+    assert_int_equal(statistics.devices_connected, 5);
+    assert_int_equal(statistics.devices_battery_low, 2);
+    assert_int_equal(statistics.devices_offline, 2);
+    assert_int_equal(statistics.devices_quarantined, 1);
+
+    given_lease(fixture, &broker, 0);
+    statistics = statistics_of(fixture);
+    assert_int_equal(statistics.devices_connected, 0);
+    assert_int_equal(statistics.devices_battery_low, 0);
+    assert_int_equal(statistics.devices_offline, 3);
+}
+
+static void the_age_of_the_queue_is_that_of_the_oldest_that_is_due(void **state)
+{
+    struct store_fixture *fixture = *state;
+    assert_int_equal(queue_age_ms(fixture), 0);
+    given_message(fixture, "+1234567890", "rests");
+    given_message(fixture, "+1234567890", "due");
+    execute(fixture->path,
+            "UPDATE message SET updated_at_ms = updated_at_ms - 1000000 * (3 - seq)");
+    assert_in_range(queue_age_ms(fixture), 2000000, 2060000);
+    execute(fixture->path, "UPDATE message SET not_before_ms = 9000000000000 WHERE seq = 1");
+    assert_in_range(queue_age_ms(fixture), 1000000, 1060000);
+}
+
+static void the_disk_has_room_for_the_database(void **state)
+{
+    struct store_fixture *fixture = *state;
+    given_message(fixture, "+1234567890", "text");
+    struct store_statistics statistics = statistics_of(fixture);
+    assert_true(statistics.database_bytes >= 4096);
+    assert_true(statistics.disk_free_bytes > 0);
+    assert_true(statistics.disk_size_bytes > statistics.disk_free_bytes);
+}
+
+#define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, store_fixture_teardown)
+
+UNIT_TESTS(STORE_TEST(each_commit_counts_with_its_duration_and_its_writes),
+           STORE_TEST(a_refusal_counts_by_its_reason_and_no_commit),
+           STORE_TEST(a_message_is_timed_when_it_is_first_given_and_when_it_is_delivered),
+           STORE_TEST(times_are_from_the_acceptance), STORE_TEST(every_end_of_a_message_counts),
+           STORE_TEST(a_move_that_is_undone_does_not_count),
+           STORE_TEST(phones_are_counted_by_what_an_operator_would_see_to),
+           STORE_TEST(the_age_of_the_queue_is_that_of_the_oldest_that_is_due),
+           STORE_TEST(the_disk_has_room_for_the_database))
