@@ -1,7 +1,8 @@
 """The systemd units: what they forbid, that the programs can do with what is left, and the watchdog.
 
-No systemd runs here; tests/deploy has one. What of a unit can be had without it, harness/confined.py applies; what it does
-not, is not shown: the control group's limits, and the order in which systemd does things.
+No systemd runs here; tests/deploy has one. What of a unit can be had without it, harness/confined.py
+applies; what it does not, is not shown: the control group's limits, and the order in which systemd does
+things.
 """
 
 import fcntl
