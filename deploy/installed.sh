@@ -54,8 +54,10 @@ gateway() {
     setpriv --reuid=sms-gateway --regid=sms-gateway --init-groups --inh-caps=-all -- /usr/bin/sms-gateway "$@"
 }
 
+# Nothing where it was removed, also where its settings have stayed.
 installed_version() {
-    dpkg-query -W -f='${Version}' sms-gateway 2>/dev/null || true
+    { dpkg-query -W -f='${db:Status-Status} ${Version}\n' sms-gateway 2>/dev/null || true; } |
+        sed -n '/^\(config-files\|not-installed\) /!s/.* //p'
 }
 
 # As root, with the settings read. Where this machine itself asks without a certificate: with TLS plain HTTP
