@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the Debian package from what git knows here, and what npm has brought: deb.sh VERSION
+# Builds the Debian package from what git knows here (or, without git, all there is), and what npm has
+# brought: deb.sh VERSION
 # It comes to build/deb/; what lintian has to say of it ends the script with an error.
 set -euo pipefail
 
@@ -10,7 +11,10 @@ source=$folder/sms-gateway-$version
 
 rm -rf "$source"
 mkdir -p "$source"
-git ls-files -z | tar --null --files-from=- -c | tar -x -C "$source"
+sources() {
+    git ls-files -z 2>/dev/null || find . -path ./build -prune -o -type f -print0
+}
+sources | tar --null --files-from=- -c | tar -x -C "$source"
 cp -a deploy/debian "$source/debian"
 mkdir -p "$source/build"
 cp -a build/site-npm "$source/build/"

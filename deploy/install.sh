@@ -252,13 +252,13 @@ create_first_key() {
     first_key=$(gateway keys create "first key" 2>/dev/null)
 }
 
-check_system
 check_values
 complete_values
 for name in HTTPS_PORT HTTP_PORT; do
     check_port "$name"
 done
 [ "$HTTPS_PORT" != "$HTTP_PORT" ] || refuse "HTTPS_PORT and HTTP_PORT are the same: change one."
+check_system
 check_package
 check_ports
 

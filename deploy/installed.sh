@@ -93,11 +93,13 @@ show_log() {
     journalctl --no-pager --quiet --output=cat --lines=15 --unit='sms-gateway-*' >&2 || true
 }
 
-# Whether one of the units has failed for good, or ends again and again.
+# Whether one of the units stands still, or ends again and again.
 one_fails() {
     local unit
     for unit in "${all_units[@]}"; do
-        ! systemctl is-failed --quiet "$unit" || return 0
+        case "$(systemctl show --property=ActiveState --value "$unit")" in
+        failed | inactive) return 0 ;;
+        esac
         [ "$(systemctl show --property=NRestarts --value "$unit")" -lt 3 ] || return 0
     done
     return 1

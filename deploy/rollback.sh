@@ -42,6 +42,7 @@ fi
 package=$(realpath "$package")
 version=$(dpkg-deb --field "$package" Version)
 present=$(installed_version)
+[ "$version" != "$present" ] || refuse "version $version is installed already."
 if [ "$dry_run" = yes ]; then
     echo "would: make a backup"
     echo "would: stop version $present, take the schema of the database back, and start $version from $package"

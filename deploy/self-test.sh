@@ -4,9 +4,10 @@
 # phone, and follows it until it is delivered. Everywhere else (an SMS costs money, and its phone would
 # swallow somebody's message) its phone takes no messages: it connects, is seen, and leaves.
 #
-#   self-test.sh [--light]
+#   self-test.sh [OPTION]
 #
 #   --light  send nothing in any case
+#   --help   show this
 #
 # What it leaves: the rows of its API key and its phone, both revoked, and that a message was counted.
 set -euo pipefail

@@ -113,8 +113,8 @@ echo "$backup"
 trap '' HUP INT TERM
 say "install version $new_version, and start its programs in place of those of $old_version"
 unpack_new || back_at_once
-ln -sfn "${previous##*/}" "$package_folder/previous"
 dpkg_quietly --configure sms-gateway >/dev/null || fail_and_go_back
 say "see whether it serves"
 is_healthy || fail_and_go_back
+ln -sfn "${previous##*/}" "$package_folder/previous"
 say "version $new_version serves; rollback.sh goes back to $old_version"

@@ -1,7 +1,8 @@
 """The systemd units: what they forbid, that the programs can do with what is left, and the watchdog.
 
-No systemd runs here. What of a unit can be had without it, harness/confined.py applies; what it does
-not, is not shown: the control group's limits, and the order in which systemd does things.
+No systemd runs here; tests/deploy has one. What of a unit can be had without it, harness/confined.py
+applies; what it does not, is not shown: the control group's limits, and the order in which systemd does
+things.
 """
 
 import fcntl
@@ -41,6 +42,23 @@ def test_the_exposure_is_half_a_point_of_ten_at_most(program):
     result = analyze("security", "--offline=yes", "--threshold=5", UNITS[program])
     assert result.returncode == 0, result.stdout
     assert float(re.search(r"exposure level for .*: ([0-9.]+)", result.stdout).group(1)) <= 0.5
+
+
+@pytest.mark.parametrize("name, most", [("nginx", 1.6), ("backup", 0.5), ("certificate", 2.3)])
+def test_the_exposure_of_the_other_units(name, most):
+    """nginx has a network and one capability; the certificates are root's."""
+    result = analyze("security", "--offline=yes", ROOT / f"deploy/systemd/sms-gateway-{name}.service")
+    assert float(re.search(r"exposure level for .*: ([0-9.]+)", result.stdout).group(1)) <= most
+
+
+def test_systemd_understands_all_units_together(tmp_path):
+    for path in (ROOT / "deploy/systemd").iterdir():
+        text = re.sub(r"/usr/lib/sms-gateway(/[a-z-]+\.sh)", rf"{ROOT}/deploy\1", path.read_text())
+        text = text.replace("/usr/lib/sms-gateway", str(programs_folder("release")))
+        (tmp_path / path.name).write_text(text.replace("/usr/bin/sms-gateway",
+                                                       f"{programs_folder('release')}/sms-gateway"))
+    result = analyze("verify", "--man=no", *sorted(tmp_path.glob("sms-gateway*")))
+    assert [line for line in result.stdout.splitlines() if "sms-gateway" in line] == []
 
 
 def verify(program, folder, more=""):

@@ -1,0 +1,138 @@
+"""The scripts for operators, as far as they can be tried without a machine of their own: what they say,
+and what they refuse. `make test-deploy` runs them in earnest.
+"""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from harness.gateway import ROOT
+from harness.lan_certificate import LanCertificate
+
+SCRIPTS = ("install", "upgrade", "rollback", "uninstall", "self-test")
+SETTINGS = ("PUBLIC_URL", "LISTEN_ADDRESS", "HTTPS_PORT", "HTTP_PORT", "ALLOWED_PREFIXES",
+            "TLS_CERTIFICATE", "TLS_KEY")
+
+
+def run(script, *arguments, before=(), **environment):
+    return subprocess.run(
+        [*before, ROOT / f"deploy/{script}.sh", *arguments], text=True, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False,
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"} | environment)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_each_script_has_help_for_every_option_it_takes(script):
+    result = run(script, "--help")
+    assert result.returncode == 0 and f"{script}.sh " in result.stdout
+    taken = re.findall(r"^ {4}(?:\*\) )?((?:--[a-z-]+(?: \| (?:\\\n\s+)?)?)+)\)",
+                       (ROOT / f"deploy/{script}.sh").read_text(), re.M)
+    options = set(re.findall(r"--[a-z-]+", " ".join(taken)))
+    assert len(options) >= 2
+    assert options <= set(re.findall(r"--[a-z-]+", result.stdout)), options
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_an_option_that_there_is_not_is_refused(script):
+    result = run(script, "--purge-everything")
+    assert result.returncode == 2
+    assert "there is no option --purge-everything" in result.stdout
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--https-port", "0"], "HTTPS_PORT must be a port from 1 to 65535"),
+    (["--https-port", "443x"], "HTTPS_PORT must be a port from 1 to 65535"),
+    (["--http-port", "65536"], "HTTP_PORT must be a port from 1 to 65535"),
+    (["--https-port", "8000"], "are the same"),
+    (["--https-port"], "--https-port needs a value"),
+    (["--public-url", "https://'x"], "PUBLIC_URL may have no quotes"),
+    (["--tls-key", "x"], "with --tls-certificate only"),
+    (["--tls-certificate", "x"], "needs --tls-key"),
+    (["--tls-certificate", "missing", "--tls-key", "missing"], "missing cannot be read"),
+])
+def test_the_installation_refuses_what_cannot_be(arguments, words):
+    result = run("install", "--dry-run", *arguments)
+    assert result.returncode in (1, 2)
+    assert words in result.stdout
+
+
+def test_the_installation_refuses_a_key_of_another_certificate(tmp_path):
+    folders = [tmp_path / "one", tmp_path / "other"]
+    for folder in folders:
+        folder.mkdir()
+        LanCertificate(folder)
+    files = [folder / "data/tls" / name for folder, name in zip(folders, ("server.crt", "server.key"))]
+    result = run("install", "--dry-run", "--tls-certificate", files[0], "--tls-key", files[1])
+    assert result.returncode == 1 and "is not the key of the certificate" in result.stdout
+
+
+@pytest.mark.skipif(os.path.exists("/run/systemd/system"), reason="systemd runs here")
+@pytest.mark.parametrize("arguments", (["install", "--dry-run"], ["rollback"],
+                                       ["upgrade", "--package", "/dev/null"]))
+def test_without_systemd_nothing_is_tried(arguments):
+    result = run(*arguments)
+    assert result.returncode == 1
+    assert "systemd does not run here" in result.stdout or "this needs root" in result.stdout
+
+
+def as_if_systemd_ran():
+    """A command that comes before another; /run is empty for it but for what tells that systemd runs."""
+    if os.geteuid() != 0 or subprocess.run(["unshare", "--mount", "true"], capture_output=True,
+                                           check=False).returncode != 0:
+        pytest.skip("only root can have a /run of its own")
+    return ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /run && mkdir -p /run/systemd/system"
+            ' && exec "$@"', "sh"]
+
+
+def test_a_dry_run_of_the_installation_names_each_step(tmp_path):
+    if os.path.exists("/etc/sms-gateway") or os.path.exists("/usr/lib/sms-gateway"):
+        pytest.skip("a gateway is installed here")
+    result = run("install", "--dry-run", "--https-port", "44443", "--http-port", "44480", before=as_if_systemd_ran(),
+                 PUBLIC_URL="https://sms.example.org", ALLOWED_PREFIXES="+49 +43")
+    assert result.returncode == 0, result.stdout
+    assert [line for line in result.stdout.splitlines() if line.startswith("    ")] == [
+        "    PUBLIC_URL=https://sms.example.org", "    LISTEN_ADDRESS=0.0.0.0", "    HTTPS_PORT=44443",
+        "    HTTP_PORT=44480", "    ALLOWED_PREFIXES=+49 +43", "    API_KEYS=required",
+        "    DEVICE_TOKENS=required"]
+    steps = [line for line in result.stdout.splitlines() if line.startswith("would: ")]
+    assert len(steps) == 7 and "build the package" in steps[0] and "first API key" in steps[-1], steps
+    assert not os.path.exists("/etc/sms-gateway")
+
+
+def test_what_is_no_package_is_refused(tmp_path):
+    (tmp_path / "other.deb").write_text("no package")
+    result = run("install", "--dry-run", "--package", tmp_path / "other.deb", "--https-port", "44443",
+                 before=as_if_systemd_ran())
+    assert result.returncode == 1 and "is no package of the gateway" in result.stdout
+
+
+def test_uninstalling_says_what_would_go():
+    assert "/var/lib/sms-gateway" not in run("uninstall", "--dry-run").stdout
+    assert "/var/lib/sms-gateway," in run("uninstall", "--dry-run", "--purge-data").stdout
+
+
+# ---- The package ----
+
+
+def test_the_change_log_of_the_package_begins_with_the_version_of_the_makefile():
+    version = re.search(r"^VERSION := (.*)$", (ROOT / "Makefile").read_text(), re.M).group(1)
+    assert (ROOT / "deploy/debian/changelog").read_text().startswith(f"sms-gateway ({version}) ")
+
+
+def test_the_package_has_every_script_that_an_operator_or_a_unit_needs():
+    installed = set(re.findall(r"^deploy/([a-z-]+\.sh) usr/lib/sms-gateway$",
+                               (ROOT / "deploy/debian/sms-gateway.install").read_text(), re.M))
+    of_the_source = {"deb.sh", "dependencies.sh", "dev.sh", "run.sh"}
+    assert installed == {path.name for path in (ROOT / "deploy").glob("*.sh")} - of_the_source
+
+
+def test_the_units_name_no_file_that_the_package_has_not():
+    installed = (ROOT / "deploy/debian/sms-gateway.install").read_text()
+    named = {path for unit in (ROOT / "deploy/systemd").iterdir()
+             for path in re.findall(r"/usr/(?:lib/sms-gateway|bin)/[a-z.-]+", unit.read_text())}
+    assert len(named) >= 5
+    for path in named:
+        name, folder = os.path.basename(path), os.path.dirname(path)[1:]
+        assert re.search(rf"^\S*/{re.escape(name)} {folder}$", installed, re.M), path
