@@ -5,6 +5,7 @@
 #include "../common/log.h"
 #include "../common/program.h"
 #include "../common/public_url.h"
+#include "../common/reload.h"
 #include "api.h"
 #include "command.h"
 #include "fcgi_server.h"
@@ -134,12 +135,17 @@ int main(int argc, char **argv)
     log_info("serving", LOG_TEXT("socket", socket_path),
              LOG_TEXT("database", settings.database_path));
     program_notify_ready();
-    bool good = fcgi_server_run(server);
-    program_notify_stopping();
+    enum fcgi_server_end end = fcgi_server_run(server);
+    if (end != FCGI_SERVER_RELOADS)
+        program_notify_stopping();
     store_close(api.store);
+    if (end == FCGI_SERVER_RELOADS) {
+        fcgi_server_give(server);
+        reload_now();
+    }
     fcgi_server_free(server);
     key_rates_free(api.key_rates);
     doorbell_close(listeners.doorbell);
     log_info("stopped");
-    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+    return end == FCGI_SERVER_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
 }

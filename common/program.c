@@ -3,12 +3,14 @@
 #include "error.h"
 #include "log.h"
 #include "public_url.h"
+#include "reload.h"
 #include "unix_socket.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <libgen.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -165,6 +167,7 @@ void program_start(int argc, char **argv, const char *name, const char *purpose,
     }
     if (optind < argc)
         refuse_usage("takes no arguments, only options; --help lists them");
+    reload_init(argv);
 
     char problem[SETTINGS_PROBLEM_SIZE];
     if (!settings_load(settings, env_file ? env_file : ".env", env_file != NULL, problem))
@@ -200,13 +203,15 @@ _Noreturn void program_fail(const char *what, const char *why)
 }
 
 static int signal_fd = -1;
+static atomic_bool stop_wanted, reload_wanted;
 
 static void on_signal(int number)
 {
     int saved_errno = errno;
     uint64_t one = 1;
+    atomic_store(number == SIGHUP ? &reload_wanted : &stop_wanted, true);
     ssize_t written = write(signal_fd, &one, sizeof(one));
-    (void)written, (void)number;
+    (void)written;
     errno = saved_errno;
 }
 
@@ -215,9 +220,21 @@ int program_signal_fd(void)
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     signal_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (signal_fd < 0 || sigaction(SIGTERM, &action, NULL) < 0 ||
-        sigaction(SIGINT, &action, NULL) < 0)
+        sigaction(SIGINT, &action, NULL) < 0 || sigaction(SIGHUP, &action, NULL) < 0)
         program_fail("signals cannot be caught", log_errno_text());
+    reload_listen();
     return signal_fd;
+}
+
+enum program_wish program_take_wish(int fd)
+{
+    uint64_t count;
+    ssize_t length = read(fd, &count, sizeof(count));
+    (void)length; /* without a signal there is nothing to read */
+    bool reload = atomic_exchange(&reload_wanted, false);
+    if (atomic_load(&stop_wanted))
+        return PROGRAM_STOP;
+    return reload ? PROGRAM_RELOAD : PROGRAM_GO_ON;
 }
 
 int64_t program_file_limit(void)
@@ -253,6 +270,11 @@ static void notify(const char *state, int flags)
 void program_notify_ready(void)
 {
     notify("READY=1", 0);
+}
+
+void program_notify_reloading(void)
+{
+    notify("RELOADING=1", 0);
 }
 
 void program_notify_stopping(void)

@@ -1,6 +1,7 @@
 #include "doorman.h"
 
 #include "../common/clock.h"
+#include "../common/listen_fds.h"
 #include "../common/log.h"
 #include "../common/protocol.h"
 #include "ws_refusal.h"
@@ -20,6 +21,8 @@ enum {
     MAX_HEAD_BYTES = 4096, /* libwebsockets takes no more */
     EVENTS_AT_ONCE = 64,
 };
+
+#define KEPT_NAME "visitor" /* by which the next image finds a connection */
 
 /* A connection whose handshake is still to come. */
 struct visitor {
@@ -269,17 +272,21 @@ static void on_visitor(struct doorman *doorman, struct visitor *visitor)
                "A handshake may have 4 KiB.", "");
 }
 
+static void welcome(struct doorman *doorman, int fd)
+{
+    if (doorman->options.tokens_required)
+        add_visitor(doorman, fd);
+    else
+        admit(doorman, fd);
+}
+
 /* Accepts what there is. When there are no files left it waits for some, and so do the phones. */
 static void accept_all(struct doorman *doorman)
 {
     int fd;
     while ((fd = accept4(doorman->options.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >=
-           0) {
-        if (doorman->options.tokens_required)
-            add_visitor(doorman, fd);
-        else
-            admit(doorman, fd);
-    }
+           0)
+        welcome(doorman, fd);
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
         log_warning("no files are left for phones; they wait", LOG_ERRNO);
         doorman->accept_at_ms = clock_monotonic_ms() + FULL_PAUSE_MS;
@@ -326,15 +333,21 @@ static void *doorman_main(void *argument)
     }
 }
 
-static void destroy(struct doorman *doorman)
+static void part_with(int fd, bool keep)
+{
+    if (!keep || !listen_fds_give(KEPT_NAME, fd))
+        close(fd);
+}
+
+static void destroy(struct doorman *doorman, bool keep)
 {
     struct visitor *ring = &doorman->visitors;
     for (struct visitor *visitor = ring->next, *next; visitor != ring; visitor = next) {
         next = visitor->next;
-        close(take_visitor(doorman, visitor));
+        part_with(take_visitor(doorman, visitor), keep);
     }
     for (int fd; (fd = doorman_take(doorman)) >= 0;)
-        close(fd);
+        part_with(fd, keep);
     free(doorman->admitted);
     pthread_mutex_destroy(&doorman->lock);
     store_reader_close(doorman->reader);
@@ -342,7 +355,6 @@ static void destroy(struct doorman *doorman)
         close(doorman->stop_fd);
     if (doorman->epoll_fd >= 0)
         close(doorman->epoll_fd);
-    close(doorman->options.listen_fd);
     free(doorman);
 }
 
@@ -356,10 +368,8 @@ static bool watch(struct doorman *doorman, int *fd)
 struct doorman *doorman_start(const struct doorman_options *options)
 {
     struct doorman *doorman = calloc(1, sizeof(*doorman));
-    if (!doorman) {
-        close(options->listen_fd);
+    if (!doorman)
         return NULL;
-    }
     doorman->options = *options;
     pthread_mutex_init(&doorman->lock, NULL);
     doorman->visitors.previous = doorman->visitors.next = &doorman->visitors;
@@ -367,20 +377,23 @@ struct doorman *doorman_start(const struct doorman_options *options)
     doorman->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (doorman->stop_fd >= 0 && doorman->epoll_fd >= 0 && watch(doorman, &doorman->stop_fd) &&
         watch(doorman, &doorman->options.listen_fd) &&
-        store_reader_open(options->store, &doorman->reader) == ERROR_NONE &&
-        pthread_create(&doorman->thread, NULL, doorman_main, doorman) == 0)
-        return doorman;
+        store_reader_open(options->store, &doorman->reader) == ERROR_NONE) {
+        for (int fd; (fd = listen_fds_take(KEPT_NAME)) >= 0;)
+            welcome(doorman, fd);
+        if (pthread_create(&doorman->thread, NULL, doorman_main, doorman) == 0)
+            return doorman;
+    }
     log_error("the doorman does not start", LOG_ERRNO);
-    destroy(doorman);
+    destroy(doorman, false);
     return NULL;
 }
 
-void doorman_stop(struct doorman *doorman)
+void doorman_stop(struct doorman *doorman, bool keep)
 {
     if (!doorman)
         return;
     uint64_t one = 1;
     if (write(doorman->stop_fd, &one, sizeof(one)) == sizeof(one)) /* always: it is empty */
         pthread_join(doorman->thread, NULL);
-    destroy(doorman);
+    destroy(doorman, keep);
 }

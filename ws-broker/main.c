@@ -3,6 +3,7 @@
 #include "../common/doorbell.h"
 #include "../common/log.h"
 #include "../common/program.h"
+#include "../common/reload.h"
 #include "broker.h"
 #include "ws_server.h"
 
@@ -110,10 +111,15 @@ int main(int argc, char **argv)
     log_info("serving", LOG_TEXT("socket", socket_path),
              LOG_TEXT("database", settings.database_path), LOG_NUMBER("max_phones", max_sessions));
     program_notify_ready();
-    ws_server_run(server);
-    program_notify_stopping();
+    bool reloads = ws_server_run(server);
+    if (!reloads)
+        program_notify_stopping();
     end_lease(store, &options);
     store_close(store);
+    if (reloads) {
+        ws_server_give(server);
+        reload_now();
+    }
     ws_server_free(server);
     broker_free(broker);
     log_info("stopped");

@@ -1092,7 +1092,7 @@ static void a_drain_flushes_says_farewell_and_takes_reports(void **state)
     session_id id = connect_phone(world, "phone", "{}");
     queue(world, 1);
     answer_all(world);
-    broker_drain(world->broker, world->now_ms);
+    broker_drain(world->broker, ERROR_SHUTTING_DOWN, world->now_ms);
     pump(world);
     assert_int_equal(broker_admits(world->broker), ERROR_SHUTTING_DOWN);
     assert_true(read_message(world, id, message_id)); /* it is committed: it goes out */
@@ -1116,7 +1116,7 @@ static void a_drain_ends_also_with_a_phone_that_does_not_listen(void **state)
     session_id id = connect_phone(world, "phone", "{}");
     queue(world, 1);
     answer_all(world);
-    broker_drain(world->broker, world->now_ms);
+    broker_drain(world->broker, ERROR_SHUTTING_DOWN, world->now_ms);
     pump(world);
     advance(world, 4999);
     assert_int_equal(world->dropped_count, 0);
