@@ -439,11 +439,12 @@ static bool accept_waiting(struct fcgi_server *server)
     return true;
 }
 
-/* Tells the service manager that a worker has looked for requests, not only that this thread runs, and
-   wakes the next one to look. Returns when to do so again. */
+/* Tells the service manager that a worker has looked for requests and that the store comes back, not only
+   that this thread runs, and wakes the next one to look. Returns when to do so again. */
 static int64_t say_alive(struct fcgi_server *server, int64_t interval_ms)
 {
-    if (atomic_exchange(&server->turned, false))
+    if (atomic_exchange(&server->turned, false) &&
+        !store_is_stuck(server->options.api->store, interval_ms))
         program_notify_alive();
     wake_worker(server);
     return clock_monotonic_ms() + interval_ms;

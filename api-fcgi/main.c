@@ -9,6 +9,7 @@
 #include "api.h"
 #include "command.h"
 #include "fcgi_server.h"
+#include "readiness.h"
 #include "router.h"
 
 #include <stdlib.h>
@@ -78,6 +79,20 @@ static void prepare_api(const struct settings *settings)
         program_fail("the prefixes cannot be read", problem); /* settings.c has tried */
 }
 
+/* Commits what is left; then starts anew, or lets go of everything. */
+static void close_all(struct fcgi_server *server, bool reload)
+{
+    readiness_stop(api.readiness);
+    store_close(api.store);
+    if (reload) {
+        fcgi_server_give(server);
+        reload_now();
+    }
+    readiness_free(api.readiness);
+    fcgi_server_free(server);
+    key_rates_free(api.key_rates);
+}
+
 int main(int argc, char **argv)
 {
     int status;
@@ -101,6 +116,7 @@ int main(int argc, char **argv)
         .path = settings.database_path,
         .timeout_ms = settings.store_timeout_ms,
         .max_wal_bytes = settings.max_wal_bytes,
+        .min_free_bytes = settings.min_free_disk_bytes,
         .limits = limits_of(&settings),
         .in_place = true,
         .enqueued = enqueued,
@@ -131,6 +147,9 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     listeners.server = server;
+    api.readiness = readiness_start(api.store, settings.store_timeout_ms, completed, &listeners);
+    if (!api.readiness)
+        program_fail("no readiness probe", "no memory or no thread");
 
     log_info("serving", LOG_TEXT("socket", socket_path),
              LOG_TEXT("database", settings.database_path));
@@ -138,13 +157,7 @@ int main(int argc, char **argv)
     enum fcgi_server_end end = fcgi_server_run(server);
     if (end != FCGI_SERVER_RELOADS)
         program_notify_stopping();
-    store_close(api.store);
-    if (end == FCGI_SERVER_RELOADS) {
-        fcgi_server_give(server);
-        reload_now();
-    }
-    fcgi_server_free(server);
-    key_rates_free(api.key_rates);
+    close_all(server, end == FCGI_SERVER_RELOADS);
     doorbell_close(listeners.doorbell);
     log_info("stopped");
     return end == FCGI_SERVER_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 
 from harness import confined
+from harness.faults import HungDisk
 from harness.gateway import ROOT, Gateway, programs_folder
 from harness.phone import AssuredPhone, Phone
-from harness.raw_http import RawHttp, head
+from harness.raw_http import RawHttp, ask_raw, head
 from harness.waiting import LIMIT_SECONDS, wait_for
 
 UNITS = {"api-fcgi": ROOT / "deploy/systemd/sms-gateway-api.service",
@@ -219,14 +220,18 @@ def test_the_programs_make_no_other_system_calls_than_the_units_allow(tmp_path):
 
 # ---- The watchdog ----
 
+BODY = b'{"phone_number": "+1234567890", "message": "x"}'
+SEND = head("POST", "/api/send-sms", "Content-Type: application/json",
+            f"Content-Length: {len(BODY)}") + BODY
+
 
 class Watched:
     """A gateway of which one program is asked for signs of life, and whose log is a pipe."""
 
     INTERVAL_S = 0.1
 
-    def __init__(self, folder, program):
-        self.gateway = Gateway(folder)
+    def __init__(self, folder, program, **options):
+        self.gateway = Gateway(folder, **options)
         self.process = next(one for one in self.gateway.processes if one.name == program)
         self.folder = folder
         self.log, self.pipe = os.pipe()
@@ -309,19 +314,37 @@ def test_a_broker_whose_loop_stands_is_silent(tmp_path):
         assert watched.lives()
 
 
+def test_an_api_whose_store_does_not_come_back_is_silent(tmp_path):
+    options = {"wrap": {"api-fcgi": HungDisk.wrap}, "settings": {"STORE_TIMEOUT_MS": 100}}
+    with Watched(tmp_path, "api-fcgi", **options) as watched:
+        with RawHttp(watched.gateway) as client:
+            with HungDisk(watched.gateway):
+                assert watched.lives()
+                client.send(client.authorize(SEND))
+                wait_for(watched.is_silent, "the API to be silent")
+                assert ask_raw(watched.gateway, head("GET", "/livez")).status == 200  # all else runs
+            assert client.answer("POST").status == 202
+        assert watched.lives()
+
+
+def test_a_broker_whose_store_does_not_come_back_is_silent(tmp_path):
+    options = {"wrap": {"ws-broker": HungDisk.wrap}, "settings": {"STORE_TIMEOUT_MS": 100}}
+    with Watched(tmp_path, "ws-broker", **options) as watched:
+        with HungDisk(watched.gateway):  # it renews its lease
+            wait_for(watched.is_silent, "the broker to be silent")
+        assert watched.lives()
+
+
 def test_an_api_whose_workers_stand_is_silent_though_its_main_thread_runs(tmp_path):
     with Watched(tmp_path, "api-fcgi") as watched:
         watched.fill_log()
-        body = b'{"phone_number": "+1234567890", "message": "x"}'
-        request = head("POST", "/api/send-sms", "Content-Type: application/json",
-                       f"Content-Length: {len(body)}") + body
         clients = []
 
         def is_silent():
             """One worker may have taken all that came at once; the next is for another."""
             clients.append(RawHttp(watched.gateway))
             # a worker logs it, and waits
-            clients[-1].send(clients[-1].authorize(request))
+            clients[-1].send(clients[-1].authorize(SEND))
             return watched.is_silent()
 
         wait_for(is_silent, "the workers to be silent")

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -34,7 +35,8 @@ struct visitor {
 struct doorman {
     struct doorman_options options;
     struct store_reader *reader;
-    int stop_fd; /* readable when it shall end */
+    int wake_fd; /* each write has it look around */
+    atomic_bool turned, stopping;
     int epoll_fd;
     struct visitor visitors; /* a ring, by their times; this one is none */
     int64_t accept_at_ms;    /* not before: there were no files */
@@ -323,14 +325,31 @@ static void *doorman_main(void *argument)
     for (;;) {
         int count = epoll_wait(doorman->epoll_fd, events, EVENTS_AT_ONCE, do_what_is_due(doorman));
         for (int i = 0; i < count; i++) {
-            if (events[i].data.ptr == &doorman->stop_fd)
-                return NULL;
             if (events[i].data.ptr == &doorman->options.listen_fd)
                 accept_all(doorman);
-            else
+            else if (events[i].data.ptr != &doorman->wake_fd)
                 on_visitor(doorman, events[i].data.ptr);
         }
+        if (atomic_load(&doorman->stopping))
+            return NULL;
+        atomic_store(&doorman->turned, true);
     }
+}
+
+static void wake(struct doorman *doorman)
+{
+    uint64_t one = 1;
+    ssize_t written = write(doorman->wake_fd, &one, sizeof(one));
+    (void)written; /* fails only when 2^64 wake-ups are pending */
+}
+
+bool doorman_is_alive(struct doorman *doorman)
+{
+    if (!doorman)
+        return true;
+    bool turned = atomic_exchange(&doorman->turned, false);
+    wake(doorman);
+    return turned;
 }
 
 static void part_with(int fd, bool keep)
@@ -351,8 +370,8 @@ static void destroy(struct doorman *doorman, bool keep)
     free(doorman->admitted);
     pthread_mutex_destroy(&doorman->lock);
     store_reader_close(doorman->reader);
-    if (doorman->stop_fd >= 0)
-        close(doorman->stop_fd);
+    if (doorman->wake_fd >= 0)
+        close(doorman->wake_fd);
     if (doorman->epoll_fd >= 0)
         close(doorman->epoll_fd);
     free(doorman);
@@ -373,9 +392,10 @@ struct doorman *doorman_start(const struct doorman_options *options)
     doorman->options = *options;
     pthread_mutex_init(&doorman->lock, NULL);
     doorman->visitors.previous = doorman->visitors.next = &doorman->visitors;
-    doorman->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    atomic_init(&doorman->turned, true);
+    doorman->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     doorman->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (doorman->stop_fd >= 0 && doorman->epoll_fd >= 0 && watch(doorman, &doorman->stop_fd) &&
+    if (doorman->wake_fd >= 0 && doorman->epoll_fd >= 0 && watch(doorman, &doorman->wake_fd) &&
         watch(doorman, &doorman->options.listen_fd) &&
         store_reader_open(options->store, &doorman->reader) == ERROR_NONE) {
         for (int fd; (fd = listen_fds_take(KEPT_NAME)) >= 0;)
@@ -392,8 +412,8 @@ void doorman_stop(struct doorman *doorman, bool keep)
 {
     if (!doorman)
         return;
-    uint64_t one = 1;
-    if (write(doorman->stop_fd, &one, sizeof(one)) == sizeof(one)) /* always: it is empty */
-        pthread_join(doorman->thread, NULL);
+    atomic_store(&doorman->stopping, true);
+    wake(doorman);
+    pthread_join(doorman->thread, NULL);
     destroy(doorman, keep);
 }

@@ -27,6 +27,10 @@ struct doorman *doorman_start(const struct doorman_options *options);
    is none. Any thread. */
 int doorman_take(struct doorman *doorman);
 
+/* Whether the thread has looked around since this was asked last; has it look around. NULL: it need not. Any
+   thread. */
+MUST_CHECK bool doorman_is_alive(struct doorman *doorman);
+
 /* Ends the thread. What was not taken, and connections whose handshake is yet to come, are closed, or with
    `keep` given to the next image's doorman, unread as they are. NULL is none. */
 void doorman_stop(struct doorman *doorman, bool keep);

@@ -144,11 +144,13 @@ static void set_tick_timer(struct ws_server *server)
                      MAX(wait_ms, 0) * LWS_US_PER_MS + 1);
 }
 
-/* This timer is in the loop, so it stops with it. */
+/* This timer is in the loop, so it stops with it. Without the other two threads the loop is of no use. */
 static void on_alive(lws_sorted_usec_list_t *timer)
 {
     struct ws_server *server = CONTAINER_OF(timer, struct ws_server, alive_timer);
-    program_notify_alive();
+    if (doorman_is_alive(server->doorman) &&
+        !store_is_stuck(server->options.store, server->alive_interval_ms))
+        program_notify_alive();
     lws_sul_schedule(server->context, 0, timer, on_alive,
                      server->alive_interval_ms * LWS_US_PER_MS);
 }

@@ -29,6 +29,13 @@ struct write_ahead_log {
     int64_t next_warning_ms;                  /* monotonic */
 };
 
+/* What a writer knows of the room on the disk. */
+struct disk {
+    int64_t min_free_bytes; /* 0: nobody minds */
+    int64_t look_at_ms;     /* monotonic; not before */
+    bool full;
+};
+
 /* What a writer knows of the limits; all but the first two are this transaction's. */
 struct brakes {
     struct store_limits limits;
@@ -59,8 +66,9 @@ struct store_connection {
     int64_t now_ms;                            /* wall, of this transaction */
     int64_t count_delta[MESSAGE_STATUS_COUNT]; /* what this transaction adds to message_count */
     struct write_ahead_log wal;
+    struct disk disk;
     struct brakes brakes;
-    bool no_new_messages; /* in this transaction, because the log is full */
+    enum error log_trouble, disk_trouble; /* why this transaction takes no new messages */
 };
 
 /* The error for a result code of SQLite, logged with what was being done. */
@@ -102,6 +110,12 @@ void sqlite_checkpoint_quietly(struct store_connection *connection);
 MUST_CHECK bool sqlite_wal_is_full(struct store_connection *connection);
 /* The size of the file; any connection. */
 int64_t sqlite_wal_bytes(struct store_connection *connection);
+
+/* store_sqlite_disk.c: whether less is free than there should be, as of a second ago at most. Of a writer. */
+MUST_CHECK bool sqlite_disk_is_full(struct store_connection *connection);
+
+/* store_sqlite.c: of the schema that this program knows. */
+int64_t sqlite_schema_version(void);
 
 /* store_sqlite_brakes.c: begin comes first in a transaction, flush last; report after its commit. */
 void sqlite_begin_brakes(struct store_connection *connection);
