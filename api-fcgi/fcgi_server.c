@@ -541,8 +541,11 @@ struct fcgi_server *fcgi_server_start(const struct fcgi_server_options *options)
 
 enum fcgi_server_end fcgi_server_run(struct fcgi_server *server)
 {
-    for (int fd; (fd = listen_fds_take(KEPT_NAME)) >= 0;)
+    int count = 0;
+    for (int fd; (fd = listen_fds_take(KEPT_NAME)) >= 0; count++)
         connection_open(server, fd);
+    if (count > 0 && program_has_fd_store())
+        program_unstore_fds(KEPT_NAME); /* what we close shall be closed */
     enum program_wish wish = PROGRAM_GO_ON;
     while (wish == PROGRAM_GO_ON) {
         wish = accept_until_signal(server);
@@ -550,25 +553,31 @@ enum fcgi_server_end fcgi_server_run(struct fcgi_server *server)
             wish = PROGRAM_GO_ON;
     }
     bool reload = wish == PROGRAM_RELOAD;
+    bool keep = reload || (!server->socket.own && program_has_fd_store());
     log_info(reload ? "reloading" : "stopping");
     if (reload)
         program_notify_reloading();
-    drain(server, reload);
+    drain(server, keep);
     atomic_store(&server->stopping, true);
     wake_worker(server);
     for (int i = 0; i < server->worker_count; i++)
         pthread_join(server->workers[i], NULL);
     if (atomic_load(&server->failed))
         return FCGI_SERVER_FAILED;
+    if (!keep)
+        return FCGI_SERVER_STOPS;
     reload = reload && program_take_wish(server->signal_fd) != PROGRAM_STOP;
-    return reload ? FCGI_SERVER_RELOADS : FCGI_SERVER_STOPS;
+    return reload ? FCGI_SERVER_RELOADS : FCGI_SERVER_PAUSES;
 }
 
-void fcgi_server_give(struct fcgi_server *server)
+void fcgi_server_give(struct fcgi_server *server, bool to_manager)
 {
-    listen_socket_give(&server->socket, SOCKET_NAME);
+    if (!to_manager)
+        listen_socket_give(&server->socket, SOCKET_NAME);
     for (struct connection *c = server->connections; c; c = c->next) {
-        if (c->idle)
+        if (c->idle && to_manager)
+            program_store_fd(KEPT_NAME, c->fd);
+        else if (c->idle)
             listen_fds_give(KEPT_NAME, c->fd);
     }
 }

@@ -80,13 +80,19 @@ static void prepare_api(const struct settings *settings)
 }
 
 /* Commits what is left; then starts anew, or lets go of everything. */
-static void close_all(struct fcgi_server *server, bool reload)
+static void close_all(struct fcgi_server *server, enum fcgi_server_end end)
 {
     readiness_stop(api.readiness);
     store_close(api.store);
-    if (reload) {
-        fcgi_server_give(server);
+    if (end == FCGI_SERVER_RELOADS) {
+        fcgi_server_give(server, false);
         reload_now();
+    }
+    if (end == FCGI_SERVER_PAUSES) {
+        fcgi_server_give(server, true);
+        log_info("stopped");
+        exit(
+            EXIT_SUCCESS); /* closing a connection in order would end it for the next process too */
     }
     readiness_free(api.readiness);
     fcgi_server_free(server);
@@ -157,7 +163,7 @@ int main(int argc, char **argv)
     enum fcgi_server_end end = fcgi_server_run(server);
     if (end != FCGI_SERVER_RELOADS)
         program_notify_stopping();
-    close_all(server, end == FCGI_SERVER_RELOADS);
+    close_all(server, end);
     doorbell_close(listeners.doorbell);
     log_info("stopped");
     return end == FCGI_SERVER_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;

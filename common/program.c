@@ -248,23 +248,62 @@ int64_t program_file_limit(void)
     return (int64_t)limit.rlim_cur;
 }
 
-static void notify(const char *state, int flags)
+/* Sends `sent_fd` along, unless it is -1. */
+static void notify_with_fd(const char *state, int flags, int sent_fd)
 {
     const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un address;
     if (!path || !unix_socket_address(path, &address))
         return;
-    socklen_t length = sizeof(address);
+    struct msghdr message = {
+        .msg_name = &address,
+        .msg_namelen = sizeof(address),
+        .msg_iov = &(struct iovec){(char *)state, strlen(state)},
+        .msg_iovlen = 1,
+    };
     if (*path == '@') { /* an abstract name has no closing NUL */
         address.sun_path[0] = '\0';
-        length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+        message.msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    }
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr header;
+    } control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+    if (sent_fd >= 0) {
+        memcpy(CMSG_DATA(&control.header), &sent_fd, sizeof(int));
+        message.msg_control = &control;
+        message.msg_controllen = sizeof(control);
     }
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL | flags,
-                         (struct sockaddr *)&address, length) < 0)
+    if (fd < 0 || sendmsg(fd, &message, MSG_NOSIGNAL | flags) < 0)
         log_warning("the service manager was not told", LOG_TEXT("state", state), LOG_ERRNO);
     if (fd >= 0)
         close(fd);
+}
+
+static void notify(const char *state, int flags)
+{
+    notify_with_fd(state, flags, -1);
+}
+
+bool program_has_fd_store(void)
+{
+    const char *most = getenv("FDSTORE");
+    return most && strtol(most, NULL, 10) > 0 && getenv("NOTIFY_SOCKET");
+}
+
+void program_store_fd(const char *name, int fd)
+{
+    char state[64];
+    snprintf(state, sizeof(state), "FDSTORE=1\nFDNAME=%s", name);
+    notify_with_fd(state, 0, fd);
+}
+
+void program_unstore_fds(const char *name)
+{
+    char state[64];
+    snprintf(state, sizeof(state), "FDSTOREREMOVE=1\nFDNAME=%s", name);
+    notify(state, 0);
 }
 
 void program_notify_ready(void)

@@ -39,6 +39,15 @@ void program_notify_reloading(void);
 void program_notify_stopping(void);
 
 /*
+ * The service manager's store of descriptors (sd_pid_notify_with_fds(3)), for the time between two processes of
+ * a restart: the next one is given them (listen_fds.h), and then the manager shall let go of its own. Only
+ * where there is one: FDSTORE says so, which systemd sets from version 254 on, and our units before.
+ */
+bool program_has_fd_store(void);
+void program_store_fd(const char *name, int fd);
+void program_unstore_fds(const char *name);
+
+/*
  * The service manager's watchdog (sd_watchdog_enabled(3)): how often the program's loop says that it
  * still turns, which is twice in the time it has; 0 when nobody asks. It ends a program that falls
  * silent, and starts it again.

@@ -278,6 +278,23 @@ def test_a_killed_api_costs_the_requests_in_its_hands_alone(make_gateway, make_l
         assert api.starts == 5 and load.unanswered == 0
 
 
+def test_no_request_fails_while_the_api_is_restarted_where_its_connections_are_kept(make_gateway,
+                                                                                    make_load):
+    """SIGTERM, and another process: what systemctl restart does."""
+    gateway = make_gateway()
+    with Supervisor(gateway.api_fcgi, "api", keeps_descriptors=True) as api:
+        gateway.ws_broker.start()
+        gateway.nginx.start()
+        load = make_load(gateway, 4000, CLIENTS, refusals=set())
+        for _ in range(6):
+            go_on(load)
+            api.restart()
+        go_on(load)
+        check_that_none_failed(load, gateway)
+        assert 0 < api.most_stored <= 2 * CLIENTS and not api.stored
+    assert gateway.api_fcgi.popen.returncode == 0
+
+
 def test_phones_come_back_to_a_killed_broker_and_nothing_is_lost_or_doubled(
         make_gateway, make_load, make_phones):
     gateway = make_gateway()
@@ -289,7 +306,7 @@ def test_phones_come_back_to_a_killed_broker_and_nothing_is_lost_or_doubled(
         for kills in range(1, 6):
             go_on(load, 20)
             broker.kill()
-            wait_for(lambda: broker.starts == kills, "the next one")
+            broker.wait_ready(kills + 1)
             go_on(load, 20)
         check_that_none_failed(load, gateway)
         settle_and_check(gateway, load.promised, [phones])
@@ -300,8 +317,7 @@ def test_a_socket_that_was_given_stays_when_the_program_ends(make_gateway):
     """Who comes meanwhile waits for the next one."""
     gateway = make_gateway()
     with Supervisor(gateway.api_fcgi, "api") as api:
-        gateway.api_fcgi.popen.send_signal(signal.SIGTERM)
-        wait_for(lambda: api.starts == 1, "the next one")
+        api.restart()
         gateway.ws_broker.start()
         gateway.nginx.start()
         gateway.api.send()
