@@ -2,9 +2,10 @@
 #include "fcgi_server.h"
 
 #include "../common/clock.h"
+#include "../common/listen_fds.h"
 #include "../common/log.h"
 #include "../common/program.h"
-#include "../common/unix_socket.h"
+#include "../common/reload.h"
 #include "api.h"
 
 #include <errno.h>
@@ -24,6 +25,10 @@
 #include <unistd.h>
 
 enum { LISTEN_BACKLOG = 1024, ACCEPT_AT_ONCE = 64, READY_AT_ONCE = 16, FULL_PAUSE_MS = 100 };
+
+/* By which the next image of the program finds them. */
+#define SOCKET_NAME "api" /* also in deploy/systemd */
+#define KEPT_NAME   "kept"
 
 /* What one worker is told of a connection, once: a request comes, or nginx has closed it. */
 enum { WATCHED = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT };
@@ -46,26 +51,38 @@ struct connection {
 
 struct fcgi_server {
     struct fcgi_server_options options;
-    int listen_fd;
+    struct listen_socket socket;
     int signal_fd;
     int epoll_fd;
     int wake_fd;  /* edge-triggered: each write wakes one worker */
     sem_t places; /* of workers that look for requests, one for each processor */
     pthread_t *workers;
     int worker_count;
-    atomic_bool draining; /* no further request is read */
+    atomic_bool draining; /* no further request is read; that of before is answered */
+    atomic_bool keeping;  /* so, but what is idle stays as it is, for the next image */
     atomic_bool stopping; /* the workers leave */
     atomic_bool failed;   /* that is why */
     atomic_bool turned;   /* a worker has looked for requests since the service manager was told */
 
     pthread_mutex_t lock;
-    pthread_cond_t all_closed;
+    pthread_cond_t fewer;           /* connections, or of those that are busy */
     struct connection *connections; /* under lock */
+    int busy;                       /* under lock: not idle */
     struct connection *first_ready; /* under lock */
     struct connection **last_ready; /* under lock */
 };
 
 /* ---- Connections ---- */
+
+/* Under the lock. */
+static void set_idle(struct connection *connection, bool idle)
+{
+    struct fcgi_server *server = connection->server;
+    server->busy += connection->idle - idle;
+    connection->idle = idle;
+    if (atomic_load(&server->draining))
+        pthread_cond_signal(&server->fewer);
+}
 
 static void connection_close(struct connection *connection)
 {
@@ -77,8 +94,7 @@ static void connection_close(struct connection *connection)
     *connection->link = connection->next;
     if (connection->next)
         connection->next->link = connection->link;
-    if (!server->connections)
-        pthread_cond_signal(&server->all_closed);
+    set_idle(connection, true);
     pthread_mutex_unlock(&server->lock);
     free(connection);
 }
@@ -183,7 +199,7 @@ static void connection_open(struct fcgi_server *server, int fd)
     http_exchange_init(&connection->exchange, server->options.api);
     connection->exchange.wake = connection_wake;
     connection->exchange.step_aside = step_aside;
-    FCGX_InitRequest(&connection->fcgi, server->listen_fd, 0);
+    FCGX_InitRequest(&connection->fcgi, server->socket.fd, 0);
     connection->fcgi.ipcFd = fd;
     connection->fcgi.keepConnection = 1; /* else FCGX_Accept_r would close it before it reads */
 
@@ -215,8 +231,8 @@ static void connection_rest(struct connection *connection)
     struct fcgi_server *server = connection->server;
     struct epoll_event event = {.events = WATCHED, .data.ptr = connection};
     pthread_mutex_lock(&server->lock);
-    connection->idle = true;
-    if (atomic_load(&server->draining))
+    set_idle(connection, true);
+    if (atomic_load(&server->draining) && !atomic_load(&server->keeping))
         stop_receiving(connection);
     pthread_mutex_unlock(&server->lock);
     if (epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, connection->fd, &event) < 0)
@@ -347,9 +363,12 @@ static void serve(struct connection *connection, uint32_t events, struct store_r
 {
     struct fcgi_server *server = connection->server;
     pthread_mutex_lock(&server->lock);
-    connection->idle = false;
+    bool keep = atomic_load(&server->keeping);
+    set_idle(connection, keep);
     pthread_mutex_unlock(&server->lock);
 
+    if (keep) /* whatever there is to read of it */
+        return;
     if (events != EPOLLIN && !has_input(connection)) {
         connection_close(connection);
         return;
@@ -424,7 +443,7 @@ static void *worker_main(void *argument)
 static bool accept_waiting(struct fcgi_server *server)
 {
     for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
-        int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        int fd = accept4(server->socket.fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0)
             connection_open(server, fd);
         else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
@@ -435,17 +454,18 @@ static bool accept_waiting(struct fcgi_server *server)
     return true;
 }
 
-/* Tells the service manager that a worker has looked for requests, not only that this thread runs, and
-   wakes the next one to look. Returns when to do so again. */
+/* Tells the service manager that a worker has looked for requests and that the store comes back, not only
+   that this thread runs, and wakes the next one to look. Returns when to do so again. */
 static int64_t say_alive(struct fcgi_server *server, int64_t interval_ms)
 {
-    if (atomic_exchange(&server->turned, false))
+    if (atomic_exchange(&server->turned, false) &&
+        !store_is_stuck(server->options.api->store, interval_ms))
         program_notify_alive();
     wake_worker(server);
     return clock_monotonic_ms() + interval_ms;
 }
 
-static void accept_until_signal(struct fcgi_server *server)
+static enum program_wish accept_until_signal(struct fcgi_server *server)
 {
     int64_t interval_ms = program_watchdog_interval_ms(), alive_at_ms = 0;
     bool full = false;
@@ -455,14 +475,14 @@ static void accept_until_signal(struct fcgi_server *server)
             alive_at_ms = say_alive(server, interval_ms);
         struct pollfd fds[] = {
             {.fd = server->signal_fd, .events = POLLIN},
-            {.fd = full ? -1 : server->listen_fd, .events = POLLIN},
+            {.fd = full ? -1 : server->socket.fd, .events = POLLIN},
         };
         int64_t pause_ms = full ? FULL_PAUSE_MS : INT_MAX;
         if (interval_ms)
             pause_ms = MIN(pause_ms, MAX(alive_at_ms - now_ms, 0));
         int ready = poll(fds, ARRAY_LENGTH(fds), pause_ms < INT_MAX ? (int)pause_ms : -1);
         if (ready > 0 && fds[0].revents)
-            return;
+            return program_take_wish(server->signal_fd);
         bool was_full = full;
         full = !accept_waiting(server);
         if (full && !was_full)
@@ -470,24 +490,25 @@ static void accept_until_signal(struct fcgi_server *server)
     }
 }
 
-static void drain(struct fcgi_server *server)
+static void drain(struct fcgi_server *server, bool keep)
 {
-    accept_waiting(server); /* their requests may be on the way already */
-    unlink(server->options.socket_path);
-    close(server->listen_fd);
-
+    if (!keep) {
+        accept_waiting(server); /* their requests may be on the way already */
+        listen_socket_close(&server->socket, server->options.socket_path);
+    }
     struct timespec deadline;
     clock_gettime(CLOCK_REALTIME, &deadline);
     deadline.tv_sec += (time_t)server->options.drain_timeout_s;
     int waited = 0;
     pthread_mutex_lock(&server->lock);
+    atomic_store(&server->keeping, keep);
     atomic_store(&server->draining, true);
-    for (struct connection *c = server->connections; c; c = c->next) {
+    for (struct connection *c = server->connections; c && !keep; c = c->next) {
         if (c->idle)
             stop_receiving(c);
     }
-    while (server->connections && waited == 0)
-        waited = pthread_cond_timedwait(&server->all_closed, &server->lock, &deadline);
+    while ((keep ? server->busy > 0 : server->connections != NULL) && waited == 0)
+        waited = pthread_cond_timedwait(&server->fewer, &server->lock, &deadline);
     pthread_mutex_unlock(&server->lock);
     if (waited != 0)
         log_warning("some requests were not answered in time");
@@ -507,19 +528,20 @@ struct fcgi_server *fcgi_server_start(const struct fcgi_server_options *options)
     server->options = *options;
     server->last_ready = &server->first_ready;
     pthread_mutex_init(&server->lock, NULL);
-    pthread_cond_init(&server->all_closed, NULL);
+    pthread_cond_init(&server->fewer, NULL);
     sem_init(&server->places, 0, (unsigned)MAX(sysconf(_SC_NPROCESSORS_ONLN), 2));
 
     server->signal_fd = program_signal_fd(); /* libfcgi has set handlers of its own */
     server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    server->listen_fd = unix_socket_listen(options->socket_path, LISTEN_BACKLOG);
     struct epoll_event wake = {.events = EPOLLIN | EPOLLET, .data.ptr = NULL};
-    if (server->listen_fd < 0 || server->wake_fd < 0 ||
+    if (server->wake_fd < 0 ||
         epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, server->wake_fd, &wake) < 0) {
-        log_error(errno == EADDRINUSE ? "another api-fcgi serves this socket"
-                                      : "the socket cannot be made",
-                  LOG_TEXT("path", options->socket_path), LOG_ERRNO);
+        log_error("connections cannot be watched", LOG_ERRNO);
+        free(server);
+        return NULL;
+    }
+    if (!listen_socket_open(&server->socket, SOCKET_NAME, options->socket_path, LISTEN_BACKLOG)) {
         free(server);
         return NULL;
     }
@@ -532,16 +554,47 @@ struct fcgi_server *fcgi_server_start(const struct fcgi_server_options *options)
     return server;
 }
 
-bool fcgi_server_run(struct fcgi_server *server)
+enum fcgi_server_end fcgi_server_run(struct fcgi_server *server)
 {
-    accept_until_signal(server);
-    log_info("stopping");
-    drain(server);
+    int count = 0;
+    for (int fd; (fd = listen_fds_take(KEPT_NAME)) >= 0; count++)
+        connection_open(server, fd);
+    if (count > 0 && program_has_fd_store())
+        program_unstore_fds(KEPT_NAME); /* what we close shall be closed */
+    enum program_wish wish = PROGRAM_GO_ON;
+    while (wish == PROGRAM_GO_ON) {
+        wish = accept_until_signal(server);
+        if (wish == PROGRAM_RELOAD && !reload_is_possible())
+            wish = PROGRAM_GO_ON;
+    }
+    bool reload = wish == PROGRAM_RELOAD;
+    bool keep = reload || (!server->socket.own && program_has_fd_store());
+    log_info(reload ? "reloading" : "stopping");
+    if (reload)
+        program_notify_reloading();
+    drain(server, keep);
     atomic_store(&server->stopping, true);
     wake_worker(server);
     for (int i = 0; i < server->worker_count; i++)
         pthread_join(server->workers[i], NULL);
-    return !atomic_load(&server->failed);
+    if (atomic_load(&server->failed))
+        return FCGI_SERVER_FAILED;
+    if (!keep)
+        return FCGI_SERVER_STOPS;
+    reload = reload && program_take_wish(server->signal_fd) != PROGRAM_STOP;
+    return reload ? FCGI_SERVER_RELOADS : FCGI_SERVER_PAUSES;
+}
+
+void fcgi_server_give(struct fcgi_server *server, bool to_manager)
+{
+    if (!to_manager)
+        listen_socket_give(&server->socket, SOCKET_NAME);
+    for (struct connection *c = server->connections; c; c = c->next) {
+        if (c->idle && to_manager)
+            program_store_fd(KEPT_NAME, c->fd);
+        else if (c->idle)
+            listen_fds_give(KEPT_NAME, c->fd);
+    }
 }
 
 void fcgi_server_free(struct fcgi_server *server)
@@ -553,7 +606,7 @@ void fcgi_server_free(struct fcgi_server *server)
     close(server->wake_fd);
     close(server->epoll_fd);
     close(server->signal_fd);
-    pthread_cond_destroy(&server->all_closed);
+    pthread_cond_destroy(&server->fewer);
     pthread_mutex_destroy(&server->lock);
     free(server->workers);
     free(server);

@@ -185,6 +185,15 @@ void http_add_parameter_error(struct http_exchange *exchange, const char *name, 
     va_end(arguments);
 }
 
+void http_add_check_error(struct http_exchange *exchange, const char *check, enum error error,
+                          const char *detail, ...)
+{
+    va_list arguments;
+    va_start(arguments, detail);
+    add_error(exchange, "check", check, error, detail, arguments);
+    va_end(arguments);
+}
+
 bool http_has_field_errors(const struct http_exchange *exchange)
 {
     return exchange->field_errors.length > 0;

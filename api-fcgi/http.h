@@ -62,9 +62,12 @@ struct http_exchange {
     struct store_write write;
     void (*resume)(struct http_exchange *exchange);
     void (*wake)(struct http_exchange *exchange);
+    struct http_exchange
+        *next_waiting; /* among those that wait for the same; not for an own write */
     /* By a handler that may take long: another worker looks for requests meanwhile. */
     void (*step_aside)(struct http_exchange *exchange);
     struct message message; /* what the write is about */
+    bool verbose;           /* /readyz shall list its checks */
 
     char token[SECRET_TEXT_SIZE]; /* of a phone that pairs, until it is answered */
 };
@@ -98,12 +101,15 @@ enum http_outcome http_store_problem(struct http_exchange *exchange, enum error 
 
 /*
  * Adds to the next problem's `errors`: a member of the body by its JSON pointer (RFC 6901; "" is the
- * whole body), or a parameter of the query by its name. One answer names the first twenty.
+ * whole body), a parameter of the query by its name, or a check of the gateway's. One answer names the
+ * first twenty.
  */
 void http_add_field_error(struct http_exchange *exchange, const char *pointer, enum error error,
                           const char *detail, ...) PRINTF_FORMAT(4, 5);
 void http_add_parameter_error(struct http_exchange *exchange, const char *name, enum error error,
                               const char *detail, ...) PRINTF_FORMAT(4, 5);
+void http_add_check_error(struct http_exchange *exchange, const char *check, enum error error,
+                          const char *detail, ...) PRINTF_FORMAT(4, 5);
 bool http_has_field_errors(const struct http_exchange *exchange);
 
 /*

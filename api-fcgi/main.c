@@ -4,8 +4,10 @@
 #include "../common/log.h"
 #include "../common/program.h"
 #include "../common/public_url.h"
+#include "../common/reload.h"
 #include "api.h"
 #include "fcgi_server.h"
+#include "readiness.h"
 #include "router.h"
 
 #include <stdlib.h>
@@ -74,6 +76,26 @@ static void prepare_api(const struct settings *settings)
         program_fail("the prefixes cannot be read", problem); /* settings.c has tried */
 }
 
+/* Commits what is left; then starts anew, or lets go of everything. */
+static void close_all(struct fcgi_server *server, enum fcgi_server_end end)
+{
+    readiness_stop(api.readiness);
+    store_close(api.store);
+    if (end == FCGI_SERVER_RELOADS) {
+        fcgi_server_give(server, false);
+        reload_now();
+    }
+    if (end == FCGI_SERVER_PAUSES) {
+        fcgi_server_give(server, true);
+        log_info("stopped");
+        exit(
+            EXIT_SUCCESS); /* closing a connection in order would end it for the next process too */
+    }
+    readiness_free(api.readiness);
+    fcgi_server_free(server);
+    key_rates_free(api.key_rates);
+}
+
 int main(int argc, char **argv)
 {
     struct settings settings;
@@ -94,6 +116,7 @@ int main(int argc, char **argv)
         .path = settings.database_path,
         .timeout_ms = settings.store_timeout_ms,
         .max_wal_bytes = settings.max_wal_bytes,
+        .min_free_bytes = settings.min_free_disk_bytes,
         .limits = limits_of(&settings),
         .metrics = &api.metrics,
         .in_place = true,
@@ -125,16 +148,18 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     listeners.server = server;
+    api.readiness = readiness_start(api.store, settings.store_timeout_ms, completed, &listeners);
+    if (!api.readiness)
+        program_fail("no readiness probe", "no memory or no thread");
 
     log_info("serving", LOG_TEXT("socket", socket_path),
              LOG_TEXT("database", settings.database_path));
     program_notify_ready();
-    bool good = fcgi_server_run(server);
-    program_notify_stopping();
-    store_close(api.store);
-    fcgi_server_free(server);
-    key_rates_free(api.key_rates);
+    enum fcgi_server_end end = fcgi_server_run(server);
+    if (end != FCGI_SERVER_RELOADS)
+        program_notify_stopping();
+    close_all(server, end);
     doorbell_close(listeners.doorbell);
     log_info("stopped");
-    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+    return end == FCGI_SERVER_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
 }

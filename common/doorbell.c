@@ -1,6 +1,7 @@
 #include "doorbell.h"
 
 #include "clock.h"
+#include "listen_fds.h"
 #include "log.h"
 #include "unix_socket.h"
 
@@ -16,6 +17,8 @@ enum {
     DRAIN_AT_ONCE = 1024, /* one who rings without end does not hold the broker */
     COMPLAIN_AGAIN_MS = 60000,
 };
+
+#define GIVEN_NAME "doorbell"
 
 struct doorbell {
     int fd;
@@ -64,6 +67,9 @@ void doorbell_ring(struct doorbell *doorbell)
 int doorbell_listen(const char *path)
 {
     struct sockaddr_un address;
+    int given_fd = listen_fds_take(GIVEN_NAME);
+    if (given_fd >= 0)
+        return given_fd;
     if (!unix_socket_address(path, &address))
         return -1;
     unlink(path);
@@ -78,6 +84,11 @@ int doorbell_listen(const char *path)
         return -1;
     }
     return fd;
+}
+
+void doorbell_give(int fd)
+{
+    listen_fds_give(GIVEN_NAME, fd);
 }
 
 /* Takes one ring, and who rang (the kernel says, not the sender). False when none waits. */

@@ -4,12 +4,14 @@
 #include "log.h"
 #include "man_page.h"
 #include "public_url.h"
+#include "reload.h"
 #include "unix_socket.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <libgen.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -211,6 +213,7 @@ void program_start(int argc, char **argv, const char *name, const char *purpose,
     }
     if (optind < argc)
         refuse_usage("takes no arguments, only options; --help lists them");
+    reload_init(argv);
 
     char problem[SETTINGS_PROBLEM_SIZE];
     if (!settings_load_option(settings, env_file, problem))
@@ -250,13 +253,15 @@ _Noreturn void program_fail(const char *what, const char *why)
 }
 
 static int signal_fd = -1;
+static atomic_bool stop_wanted, reload_wanted;
 
 static void on_signal(int number)
 {
     int saved_errno = errno;
     uint64_t one = 1;
+    atomic_store(number == SIGHUP ? &reload_wanted : &stop_wanted, true);
     ssize_t written = write(signal_fd, &one, sizeof(one));
-    (void)written, (void)number;
+    (void)written;
     errno = saved_errno;
 }
 
@@ -265,9 +270,21 @@ int program_signal_fd(void)
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     signal_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (signal_fd < 0 || sigaction(SIGTERM, &action, NULL) < 0 ||
-        sigaction(SIGINT, &action, NULL) < 0)
+        sigaction(SIGINT, &action, NULL) < 0 || sigaction(SIGHUP, &action, NULL) < 0)
         program_fail("signals cannot be caught", log_errno_text());
+    reload_listen();
     return signal_fd;
+}
+
+enum program_wish program_take_wish(int fd)
+{
+    uint64_t count;
+    ssize_t length = read(fd, &count, sizeof(count));
+    (void)length; /* without a signal there is nothing to read */
+    bool reload = atomic_exchange(&reload_wanted, false);
+    if (atomic_load(&stop_wanted))
+        return PROGRAM_STOP;
+    return reload ? PROGRAM_RELOAD : PROGRAM_GO_ON;
 }
 
 int64_t program_file_limit(void)
@@ -281,28 +298,72 @@ int64_t program_file_limit(void)
     return (int64_t)limit.rlim_cur;
 }
 
-static void notify(const char *state, int flags)
+/* Sends `sent_fd` along, unless it is -1. */
+static void notify_with_fd(const char *state, int flags, int sent_fd)
 {
     const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un address;
     if (!path || !unix_socket_address(path, &address))
         return;
-    socklen_t length = sizeof(address);
+    struct msghdr message = {
+        .msg_name = &address,
+        .msg_namelen = sizeof(address),
+        .msg_iov = &(struct iovec){(char *)state, strlen(state)},
+        .msg_iovlen = 1,
+    };
     if (*path == '@') { /* an abstract name has no closing NUL */
         address.sun_path[0] = '\0';
-        length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+        message.msg_namelen = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    }
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr header;
+    } control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+    if (sent_fd >= 0) {
+        memcpy(CMSG_DATA(&control.header), &sent_fd, sizeof(int));
+        message.msg_control = &control;
+        message.msg_controllen = sizeof(control);
     }
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL | flags,
-                         (struct sockaddr *)&address, length) < 0)
+    if (fd < 0 || sendmsg(fd, &message, MSG_NOSIGNAL | flags) < 0)
         log_warning("the service manager was not told", LOG_TEXT("state", state), LOG_ERRNO);
     if (fd >= 0)
         close(fd);
 }
 
+static void notify(const char *state, int flags)
+{
+    notify_with_fd(state, flags, -1);
+}
+
+bool program_has_fd_store(void)
+{
+    const char *most = getenv("FDSTORE");
+    return most && strtol(most, NULL, 10) > 0 && getenv("NOTIFY_SOCKET");
+}
+
+void program_store_fd(const char *name, int fd)
+{
+    char state[64];
+    snprintf(state, sizeof(state), "FDSTORE=1\nFDNAME=%s", name);
+    notify_with_fd(state, 0, fd);
+}
+
+void program_unstore_fds(const char *name)
+{
+    char state[64];
+    snprintf(state, sizeof(state), "FDSTOREREMOVE=1\nFDNAME=%s", name);
+    notify(state, 0);
+}
+
 void program_notify_ready(void)
 {
     notify("READY=1", 0);
+}
+
+void program_notify_reloading(void)
+{
+    notify("RELOADING=1", 0);
 }
 
 void program_notify_stopping(void)

@@ -22,17 +22,32 @@ void program_make_database_folder(const struct settings *settings);
 /* Ends a start that cannot go on: logs and exits with status 1. */
 _Noreturn void program_fail(const char *what, const char *why);
 
-/* A descriptor that becomes readable when SIGTERM or SIGINT arrives, whichever thread gets it. Call it
-   after the start of libraries that take these signals for themselves (libfcgi, libuv). */
+/* A descriptor that becomes readable when SIGTERM, SIGINT or SIGHUP arrives, whichever thread gets it.
+   Call it after the start of libraries that take these signals for themselves (libfcgi, libuv). */
 int program_signal_fd(void);
+
+/* What signals wish: SIGTERM and SIGINT, once they have come, that the program ends; SIGHUP that it starts
+   itself anew (reload.h). Empties the descriptor. */
+enum program_wish { PROGRAM_GO_ON, PROGRAM_RELOAD, PROGRAM_STOP };
+enum program_wish program_take_wish(int fd);
 
 /* How many files this process may have open, after raising the limit as far as it goes. */
 int64_t program_file_limit(void);
 
-/* Tells whoever set NOTIFY_SOCKET (systemd, the tests) that the program serves, or ends
-   (sd_notify(3)). */
+/* Tells whoever set NOTIFY_SOCKET (systemd, the tests) that the program serves, will serve again in a
+   moment, or ends (sd_notify(3)). */
 void program_notify_ready(void);
+void program_notify_reloading(void);
 void program_notify_stopping(void);
+
+/*
+ * The service manager's store of descriptors (sd_pid_notify_with_fds(3)), for the time between two processes of
+ * a restart: the next one is given them (listen_fds.h), and then the manager shall let go of its own. Only
+ * where there is one: FDSTORE says so, which systemd sets from version 254 on, and our units before.
+ */
+bool program_has_fd_store(void);
+void program_store_fd(const char *name, int fd);
+void program_unstore_fds(const char *name);
 
 /*
  * The service manager's watchdog (sd_watchdog_enabled(3)): how often the program's loop says that it

@@ -38,6 +38,7 @@ enum { FRAME_MAX_BYTES = 128 * 1024 };
 /* Close codes beside those of RFC 6455 */
 enum {
     CLOSE_GOING_AWAY = 1001,
+    CLOSE_SERVICE_RESTART = 1012, /* IANA's registry of RFC 6455, 11.7 */
     CLOSE_REPLACED = 4001,
     CLOSE_NOT_PAIRED = 4003,
     CLOSE_ACK_TIMEOUT = 4008

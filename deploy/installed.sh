@@ -11,7 +11,7 @@ programs=/usr/lib/sms-gateway
 program_units=(sms-gateway-api.service sms-gateway-broker.service)
 all_units=("${program_units[@]}" sms-gateway-nginx.service)
 # With their sockets, which would start them again.
-stopped_units=("${program_units[@]}")
+stopped_units=(sms-gateway-api.socket sms-gateway-broker.socket "${program_units[@]}")
 
 refuse() {
     echo "${0##*/}: $*" >&2

@@ -1,10 +1,13 @@
-"""Fixtures: a gateway that many tests share, and gateways of a test's own."""
+"""Fixtures: a gateway that many tests share, and gateways, loads and phones of a test's own, which end
+with it, whatever happened."""
 
 import sys
 
 import pytest
 
 from harness.gateway import Gateway
+from harness.load import Load
+from harness.phone_sim import AssuredPhones, PhoneSim
 
 # Ten minutes and root's alone: `make test-deploy` names it.
 collect_ignore = [] if any("tests/deploy" in word for word in sys.argv) else ["deploy"]
@@ -38,6 +41,33 @@ def make_gateway(build, tmp_path):
     yield make
     for gateway in made:
         gateway.stop()
+
+
+@pytest.fixture
+def make_load():
+    made = []
+
+    def make(*arguments, kind=Load, **options):
+        made.append(kind(*arguments, **options))
+        return made[-1]
+
+    yield make
+    for load in made:
+        load._ending.set()
+
+
+@pytest.fixture
+def make_phones():
+    """make_phones(gateway, 4, name="a"): assured ones; with assured=False basic ones."""
+    made = []
+
+    def make(*arguments, assured=True, **options):
+        made.append((AssuredPhones if assured else PhoneSim)(*arguments, **options))
+        return made[-1]
+
+    yield make
+    for phones in made:
+        phones.kill()
 
 
 def pytest_collection_modifyitems(items):

@@ -18,14 +18,16 @@ from pathlib import Path
 import pytest
 
 from harness import confined
+from harness.faults import HungDisk
 from harness.gateway import ROOT, Gateway, let_others_pass, programs_folder
 from harness.metrics import scrape
 from harness.phone import AssuredPhone, Phone
-from harness.raw_http import RawHttp, head
+from harness.raw_http import RawHttp, ask_raw, head
 from harness.waiting import LIMIT_SECONDS, wait_for
 
 UNITS = {"api-fcgi": ROOT / "deploy/systemd/sms-gateway-api.service",
          "ws-broker": ROOT / "deploy/systemd/sms-gateway-broker.service"}
+SOCKETS = {program: path.with_suffix(".socket") for program, path in UNITS.items()}
 EACH = pytest.mark.parametrize("program", UNITS)
 
 
@@ -67,6 +69,7 @@ def verify(program, folder, more=""):
                                               str(programs_folder("release")))
     copy = folder / UNITS[program].name
     copy.write_text(text.replace("[Service]\n", f"[Service]\n{more}\n"))
+    shutil.copy(SOCKETS[program], folder)
     result = analyze("verify", "--man=no", "--recursive-errors=no", copy)
     return [line for line in result.stdout.splitlines() if "sms-gateway" in line]
 
@@ -87,14 +90,16 @@ def test_the_units_differ_in_size_only():
     api, broker = (confined.read_unit(path) for path in UNITS.values())
     differing = {name for name in api.keys() | broker.keys() if api.get(name) != broker.get(name)}
     assert differing == {"Description", "Documentation", "ExecStart", "WatchdogSec", "LimitNOFILE",
-                         "TasksMax", "MemoryMax"}
+                         "TasksMax", "MemoryMax", "Sockets", "Also", "FileDescriptorStoreMax",
+                         "Environment"}
 
 
 @EACH
 def test_a_unit_ends_and_starts_its_program_as_it_should(program):
     unit = confined.read_unit(UNITS[program])
     assert Path(unit["ExecStart"][0]).name == program
-    assert (unit["Type"], unit["Restart"], unit["RestartSec"]) == (["notify"], ["always"], ["1"])
+    assert (unit["Type"], unit["Restart"], unit["RestartSec"]) == (["notify"], ["always"], ["100ms"])
+    assert unit["ExecReload"] == ["/bin/kill -HUP $MAINPID"]
     assert unit["RestartPreventExitStatus"] == ["2"]  # program.c's, for a wrong setting
     assert unit["LimitCORE"] == ["0"] and unit["RuntimeDirectoryPreserve"] == ["yes"]
     shown = dict(line.split("=", 1) for line in subprocess.check_output(
@@ -106,6 +111,26 @@ def test_a_unit_ends_and_starts_its_program_as_it_should(program):
     assert int(shown["DRAIN_TIMEOUT_SECONDS"]) < int(unit["TimeoutStopSec"][0])
     assert int(shown["STORE_TIMEOUT_MS"]) / 1000 < int(unit["WatchdogSec"][0]) / 2
     assert int(shown["API_IO_TIMEOUT_SECONDS"]) < int(unit["WatchdogSec"][0]) / 2
+
+
+@EACH
+def test_a_socket_is_the_one_that_its_program_looks_for(program):
+    service, unit = (confined.read_unit(of[program]) for of in (UNITS, SOCKETS))
+    assert service["Sockets"] == service["Also"] == [SOCKETS[program].name]
+    name = unit["FileDescriptorName"][0]
+    sources = "".join(path.read_text() for path in (ROOT / program).glob("*.c"))
+    assert re.search(rf'#define SOCKET_NAME +"{name}"', sources)
+    assert unit["ListenStream"] == [f"/run/{service['RuntimeDirectory'][0]}/{name}.sock"]
+    assert unit["SocketUser"] == service["User"] and unit["SocketGroup"] == service["Group"]
+    assert unit["SocketMode"] == ["0660"] and unit["RemoveOnStop"] == ["yes"]
+    assert unit["DirectoryMode"] == service["RuntimeDirectoryMode"]
+    assert f"LISTEN_BACKLOG = {unit['Backlog'][0]}," in sources
+
+
+def test_what_systemd_keeps_of_the_api_is_said_to_the_program():
+    unit = confined.read_unit(UNITS["api-fcgi"])
+    most = unit["FileDescriptorStoreMax"][0]
+    assert f"FDSTORE={most}" in unit["Environment"] and int(most) >= 16 * 256  # nginx's keepalive
 
 
 # ---- Under what they say ----
@@ -122,6 +147,11 @@ def run_through(gateway):
     assert phone.receive_sms()["message_id"] == sent
     phone.report(sent, "delivered")
     gateway.api.wait_status(sent, "delivered")
+    for process in (gateway.ws_broker, gateway.api_fcgi):
+        process.signal(signal.SIGHUP)
+        wait_for(lambda: process.log().count("msg=serving") == 2, "a reload")
+    assert phone.closed()[0] == 1012
+    phone = Phone(gateway, "basic")
     gateway.ws_broker.stop()
     assert phone.closed()[0] == 1001
     waiting = gateway.api.send()["message_id"]
@@ -243,14 +273,18 @@ def test_the_programs_make_no_other_system_calls_than_the_units_allow(tmp_path):
 
 # ---- The watchdog ----
 
+BODY = b'{"phone_number": "+1234567890", "message": "x"}'
+SEND = head("POST", "/api/send-sms", "Content-Type: application/json",
+            f"Content-Length: {len(BODY)}") + BODY
+
 
 class Watched:
     """A gateway of which one program is asked for signs of life, and whose log is a pipe."""
 
     INTERVAL_S = 0.1
 
-    def __init__(self, folder, program):
-        self.gateway = Gateway(folder)
+    def __init__(self, folder, program, **options):
+        self.gateway = Gateway(folder, **options)
         self.process = next(one for one in self.gateway.processes if one.name == program)
         self.folder = folder
         self.log, self.pipe = os.pipe()
@@ -333,19 +367,37 @@ def test_a_broker_whose_loop_stands_is_silent(tmp_path):
         assert watched.lives()
 
 
+def test_an_api_whose_store_does_not_come_back_is_silent(tmp_path):
+    options = {"wrap": {"api-fcgi": HungDisk.wrap}, "settings": {"STORE_TIMEOUT_MS": 100}}
+    with Watched(tmp_path, "api-fcgi", **options) as watched:
+        with RawHttp(watched.gateway) as client:
+            with HungDisk(watched.gateway):
+                assert watched.lives()
+                client.send(client.authorize(SEND))
+                wait_for(watched.is_silent, "the API to be silent")
+                assert ask_raw(watched.gateway, head("GET", "/livez")).status == 200  # all else runs
+            assert client.answer("POST").status == 202
+        assert watched.lives()
+
+
+def test_a_broker_whose_store_does_not_come_back_is_silent(tmp_path):
+    options = {"wrap": {"ws-broker": HungDisk.wrap}, "settings": {"STORE_TIMEOUT_MS": 100}}
+    with Watched(tmp_path, "ws-broker", **options) as watched:
+        with HungDisk(watched.gateway):  # it renews its lease
+            wait_for(watched.is_silent, "the broker to be silent")
+        assert watched.lives()
+
+
 def test_an_api_whose_workers_stand_is_silent_though_its_main_thread_runs(tmp_path):
     with Watched(tmp_path, "api-fcgi") as watched:
         watched.fill_log()
-        body = b'{"phone_number": "+1234567890", "message": "x"}'
-        request = head("POST", "/api/send-sms", "Content-Type: application/json",
-                       f"Content-Length: {len(body)}") + body
         clients = []
 
         def is_silent():
             """One worker may have taken all that came at once; the next is for another."""
             clients.append(RawHttp(watched.gateway))
             # a worker logs it, and waits
-            clients[-1].send(clients[-1].authorize(request))
+            clients[-1].send(clients[-1].authorize(SEND))
             return watched.is_silent()
 
         wait_for(is_silent, "the workers to be silent")

@@ -33,12 +33,17 @@ static void return_messages(struct broker *broker, struct session *session)
         job_submit_take_back(broker, &message.id, message.attempt, session->device_id);
 }
 
+static bool is_farewell(enum error error)
+{
+    return error == ERROR_SHUTTING_DOWN || error == ERROR_RESTARTING;
+}
+
 void broker_close_session(struct broker *broker, struct session *session, enum error error,
                           int64_t now_ms)
 {
     if (session->state == SESSION_CLOSING)
         return;
-    if (error != ERROR_SHUTTING_DOWN || session->assured) /* a drain writes basic phones theirs */
+    if (!is_farewell(error) || session->assured) /* a drain writes basic phones theirs */
         return_messages(broker, session);
     session_table_unset_current(&broker->sessions, session);
     session->state = SESSION_CLOSING;
@@ -96,7 +101,7 @@ void broker_send_error(struct broker *broker, struct session *session,
 enum error broker_admits(const struct broker *broker)
 {
     if (broker->draining)
-        return ERROR_SHUTTING_DOWN;
+        return broker->farewell;
     bool full = broker->sessions.open_count >= broker->options.max_sessions;
     return full ? ERROR_TOO_MANY_PHONES : ERROR_NONE;
 }
@@ -383,7 +388,7 @@ static void tick_session(struct broker *broker, struct session *session, int64_t
         broker_close_session(broker, session, ERROR_NO_DEVICE_INFO, now_ms);
 
     int64_t grace_end_ms = session->closing_at_ms + CLOSE_GRACE_MS;
-    if (session->close_error == ERROR_SHUTTING_DOWN)
+    if (is_farewell(session->close_error))
         grace_end_ms = broker->drain_until_ms;
     bool ends = session->state == SESSION_CLOSING && now_ms >= grace_end_ms;
     bool silent = !session->paused && now_ms - session->heard_at_ms >= options->liveness_timeout_ms;
@@ -495,16 +500,17 @@ void broker_doorbell(struct broker *broker, int64_t now_ms)
     broker_hand_over(broker, now_ms);
 }
 
-void broker_drain(struct broker *broker, int64_t now_ms)
+void broker_drain(struct broker *broker, enum error farewell, int64_t now_ms)
 {
     if (broker->draining)
         return;
     broker->draining = true;
+    broker->farewell = farewell;
     broker->drain_until_ms = now_ms + broker->options.drain_timeout_ms;
     for (uint32_t slot = 0; slot < broker->sessions.slot_count; slot++) {
         struct session *session = session_table_at(&broker->sessions, slot);
         if (session)
-            broker_close_session(broker, session, ERROR_SHUTTING_DOWN, now_ms);
+            broker_close_session(broker, session, farewell, now_ms);
     }
 }
 

@@ -55,7 +55,7 @@ void broker_free(struct broker *broker);
 
 /* ---- Events ---- */
 
-/* Whether another phone may connect: ERROR_NONE, ERROR_TOO_MANY_PHONES or ERROR_SHUTTING_DOWN. */
+/* Whether another phone may connect: ERROR_NONE, ERROR_TOO_MANY_PHONES or a drain's farewell. */
 enum error broker_admits(const struct broker *broker);
 
 /* A phone has connected, with a valid device id, on the assured level or the basic one; *id names
@@ -92,9 +92,9 @@ void broker_doorbell(struct broker *broker, int64_t now_ms);
 /* At least once a second, and when broker_wake_ms says so. */
 void broker_tick(struct broker *broker, int64_t now_ms, int64_t wall_ms);
 
-/* The program shall end: no more messages go out, what is written is flushed, phones are told
-   1001, and reports are taken until they have left. */
-void broker_drain(struct broker *broker, int64_t now_ms);
+/* The program shall end, or start anew: no more messages go out, what is written is flushed, phones are
+   told why (ERROR_SHUTTING_DOWN, ERROR_RESTARTING), and reports are taken until they have left. */
+void broker_drain(struct broker *broker, enum error farewell, int64_t now_ms);
 
 /* ---- Actions ---- */
 

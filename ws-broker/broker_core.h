@@ -51,6 +51,7 @@ struct broker {
     uint64_t random;
 
     bool draining;
+    enum error farewell; /* of the drain */
     int64_t drain_until_ms;
     bool overdue; /* the drain has run out of time */
 };

@@ -1,12 +1,14 @@
 #include "doorman.h"
 
 #include "../common/clock.h"
+#include "../common/listen_fds.h"
 #include "../common/log.h"
 #include "../common/protocol.h"
 #include "ws_refusal.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -21,6 +23,8 @@ enum {
     EVENTS_AT_ONCE = 64,
 };
 
+#define KEPT_NAME "visitor" /* by which the next image finds a connection */
+
 /* A connection whose handshake is still to come. */
 struct visitor {
     int fd;
@@ -31,7 +35,8 @@ struct visitor {
 struct doorman {
     struct doorman_options options;
     struct store_reader *reader;
-    int stop_fd; /* readable when it shall end */
+    int wake_fd; /* each write has it look around */
+    atomic_bool turned, stopping;
     int epoll_fd;
     struct visitor visitors; /* a ring, by their times; this one is none */
     int64_t accept_at_ms;    /* not before: there were no files */
@@ -269,17 +274,21 @@ static void on_visitor(struct doorman *doorman, struct visitor *visitor)
                "A handshake may have 4 KiB.", "");
 }
 
+static void welcome(struct doorman *doorman, int fd)
+{
+    if (doorman->options.tokens_required)
+        add_visitor(doorman, fd);
+    else
+        admit(doorman, fd);
+}
+
 /* Accepts what there is. When there are no files left it waits for some, and so do the phones. */
 static void accept_all(struct doorman *doorman)
 {
     int fd;
     while ((fd = accept4(doorman->options.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >=
-           0) {
-        if (doorman->options.tokens_required)
-            add_visitor(doorman, fd);
-        else
-            admit(doorman, fd);
-    }
+           0)
+        welcome(doorman, fd);
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
         log_warning("no files are left for phones; they wait", LOG_ERRNO);
         doorman->accept_at_ms = clock_monotonic_ms() + FULL_PAUSE_MS;
@@ -316,33 +325,55 @@ static void *doorman_main(void *argument)
     for (;;) {
         int count = epoll_wait(doorman->epoll_fd, events, EVENTS_AT_ONCE, do_what_is_due(doorman));
         for (int i = 0; i < count; i++) {
-            if (events[i].data.ptr == &doorman->stop_fd)
-                return NULL;
             if (events[i].data.ptr == &doorman->options.listen_fd)
                 accept_all(doorman);
-            else
+            else if (events[i].data.ptr != &doorman->wake_fd)
                 on_visitor(doorman, events[i].data.ptr);
         }
+        if (atomic_load(&doorman->stopping))
+            return NULL;
+        atomic_store(&doorman->turned, true);
     }
 }
 
-static void destroy(struct doorman *doorman)
+static void wake(struct doorman *doorman)
+{
+    uint64_t one = 1;
+    ssize_t written = write(doorman->wake_fd, &one, sizeof(one));
+    (void)written; /* fails only when 2^64 wake-ups are pending */
+}
+
+bool doorman_is_alive(struct doorman *doorman)
+{
+    if (!doorman)
+        return true;
+    bool turned = atomic_exchange(&doorman->turned, false);
+    wake(doorman);
+    return turned;
+}
+
+static void part_with(int fd, bool keep)
+{
+    if (!keep || !listen_fds_give(KEPT_NAME, fd))
+        close(fd);
+}
+
+static void destroy(struct doorman *doorman, bool keep)
 {
     struct visitor *ring = &doorman->visitors;
     for (struct visitor *visitor = ring->next, *next; visitor != ring; visitor = next) {
         next = visitor->next;
-        close(take_visitor(doorman, visitor));
+        part_with(take_visitor(doorman, visitor), keep);
     }
     for (int fd; (fd = doorman_take(doorman)) >= 0;)
-        close(fd);
+        part_with(fd, keep);
     free(doorman->admitted);
     pthread_mutex_destroy(&doorman->lock);
     store_reader_close(doorman->reader);
-    if (doorman->stop_fd >= 0)
-        close(doorman->stop_fd);
+    if (doorman->wake_fd >= 0)
+        close(doorman->wake_fd);
     if (doorman->epoll_fd >= 0)
         close(doorman->epoll_fd);
-    close(doorman->options.listen_fd);
     free(doorman);
 }
 
@@ -356,31 +387,33 @@ static bool watch(struct doorman *doorman, int *fd)
 struct doorman *doorman_start(const struct doorman_options *options)
 {
     struct doorman *doorman = calloc(1, sizeof(*doorman));
-    if (!doorman) {
-        close(options->listen_fd);
+    if (!doorman)
         return NULL;
-    }
     doorman->options = *options;
     pthread_mutex_init(&doorman->lock, NULL);
     doorman->visitors.previous = doorman->visitors.next = &doorman->visitors;
-    doorman->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    atomic_init(&doorman->turned, true);
+    doorman->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     doorman->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (doorman->stop_fd >= 0 && doorman->epoll_fd >= 0 && watch(doorman, &doorman->stop_fd) &&
+    if (doorman->wake_fd >= 0 && doorman->epoll_fd >= 0 && watch(doorman, &doorman->wake_fd) &&
         watch(doorman, &doorman->options.listen_fd) &&
-        store_reader_open(options->store, &doorman->reader) == ERROR_NONE &&
-        pthread_create(&doorman->thread, NULL, doorman_main, doorman) == 0)
-        return doorman;
+        store_reader_open(options->store, &doorman->reader) == ERROR_NONE) {
+        for (int fd; (fd = listen_fds_take(KEPT_NAME)) >= 0;)
+            welcome(doorman, fd);
+        if (pthread_create(&doorman->thread, NULL, doorman_main, doorman) == 0)
+            return doorman;
+    }
     log_error("the doorman does not start", LOG_ERRNO);
-    destroy(doorman);
+    destroy(doorman, false);
     return NULL;
 }
 
-void doorman_stop(struct doorman *doorman)
+void doorman_stop(struct doorman *doorman, bool keep)
 {
     if (!doorman)
         return;
-    uint64_t one = 1;
-    if (write(doorman->stop_fd, &one, sizeof(one)) == sizeof(one)) /* always: it is empty */
-        pthread_join(doorman->thread, NULL);
-    destroy(doorman);
+    atomic_store(&doorman->stopping, true);
+    wake(doorman);
+    pthread_join(doorman->thread, NULL);
+    destroy(doorman, keep);
 }

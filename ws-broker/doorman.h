@@ -10,7 +10,7 @@
 #include "../common/store/store.h"
 
 struct doorman_options {
-    int listen_fd; /* the doorman's from now on, also when it does not start */
+    int listen_fd; /* borrowed until doorman_stop */
     bool tokens_required;
     struct store *store;
     void (*wake)(void *context); /* doorman_take has something. On the doorman's thread */
@@ -19,15 +19,21 @@ struct doorman_options {
 
 struct doorman;
 
-/* NULL after logging why not. */
+/* Begins with the connections that the doorman of the image before has kept. Main thread. NULL after logging
+   why not. */
 struct doorman *doorman_start(const struct doorman_options *options);
 
 /* A connection that may come in, of which nothing was read yet: the caller's from now on. -1 when there
    is none. Any thread. */
 int doorman_take(struct doorman *doorman);
 
-/* Ends the thread, and closes the socket and what was not taken. NULL is none. */
-void doorman_stop(struct doorman *doorman);
+/* Whether the thread has looked around since this was asked last; has it look around. NULL: it need not. Any
+   thread. */
+MUST_CHECK bool doorman_is_alive(struct doorman *doorman);
+
+/* Ends the thread. What was not taken, and connections whose handshake is yet to come, are closed, or with
+   `keep` given to the next image's doorman, unread as they are. NULL is none. */
+void doorman_stop(struct doorman *doorman, bool keep);
 
 /* What a handshake says of itself. */
 struct doorman_request {

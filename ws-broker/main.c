@@ -4,6 +4,7 @@
 #include "../common/log.h"
 #include "../common/metrics.h"
 #include "../common/program.h"
+#include "../common/reload.h"
 #include "broker.h"
 #include "message_log.h"
 #include "ws_server.h"
@@ -124,10 +125,15 @@ int main(int argc, char **argv)
              LOG_TEXT("database", settings.database_path), LOG_NUMBER("max_phones", max_sessions));
     metrics_publish(metrics_path);
     program_notify_ready();
-    ws_server_run(server);
-    program_notify_stopping();
+    bool reloads = ws_server_run(server);
+    if (!reloads)
+        program_notify_stopping();
     end_lease(store, &options);
     store_close(store);
+    if (reloads) {
+        ws_server_give(server);
+        reload_now();
+    }
     ws_server_free(server);
     broker_free(broker);
     metrics_end(metrics);

@@ -4,10 +4,11 @@
 #include "../common/clock.h"
 #include "../common/doorbell.h"
 #include "../common/fail_point.h"
+#include "../common/listen_fds.h"
 #include "../common/log.h"
 #include "../common/program.h"
 #include "../common/protocol.h"
-#include "../common/unix_socket.h"
+#include "../common/reload.h"
 #include "doorman.h"
 #include "frames.h"
 #include "ws_frame.h"
@@ -30,6 +31,8 @@ enum {
     RX_BUFFER_BYTES = 1024, /* memory of an idle connection: 2.6 KB with it, 5.5 with 4096 */
 };
 
+#define SOCKET_NAME "broker" /* also in deploy/systemd */
+
 /* A connection, in libwebsockets' own memory for it. */
 struct connection {
     bool open; /* the core knows it; CLOSED comes also for connections that never opened */
@@ -45,6 +48,7 @@ struct ws_server {
     struct ws_server_options options;
     uv_loop_t loop;
     struct lws_context *context;
+    struct listen_socket socket;
     struct lws *doorbell, *signals; /* our own sockets in the loop */
     struct doorman *doorman;        /* NULL when no more phones are wanted */
     struct lws **wsi_of_slot;
@@ -55,6 +59,7 @@ struct ws_server {
     int64_t alive_interval_ms; /* 0: nobody asks */
     int64_t complained_ms;     /* of strangers at the doorbell */
     bool stopping;
+    bool reloading; /* and not only that */
 
     pthread_mutex_t lock;
     bool destroyed;                 /* under lock: the context may no longer be woken */
@@ -140,11 +145,13 @@ static void set_tick_timer(struct ws_server *server)
                      MAX(wait_ms, 0) * LWS_US_PER_MS + 1);
 }
 
-/* This timer is in the loop, so it stops with it. */
+/* This timer is in the loop, so it stops with it. Without the other two threads the loop is of no use. */
 static void on_alive(lws_sorted_usec_list_t *timer)
 {
     struct ws_server *server = CONTAINER_OF(timer, struct ws_server, alive_timer);
-    program_notify_alive();
+    if (doorman_is_alive(server->doorman) &&
+        !store_is_stuck(server->options.store, server->alive_interval_ms))
+        program_notify_alive();
     lws_sul_schedule(server->context, 0, timer, on_alive,
                      server->alive_interval_ms * LWS_US_PER_MS);
 }
@@ -449,17 +456,26 @@ static void stop_when_drained(struct ws_server *server)
     lws_sul_schedule(server->context, 0, &server->end_timer, end_loop, 1);
 }
 
-/* SIGTERM or SIGINT: no new connections, and the core says farewell to those there are. */
+/* SIGTERM, SIGINT or SIGHUP: no new connections, and the core says farewell to those there are. */
 static void on_signal(struct ws_server *server, struct lws *wsi)
 {
-    uint64_t count;
-    if (read((int)lws_get_socket_fd(wsi), &count, sizeof(count)) < 0 || !server->doorman)
+    enum program_wish wish = program_take_wish((int)lws_get_socket_fd(wsi));
+    if (wish == PROGRAM_STOP)
+        server->reloading = false; /* whatever was wished before */
+    if (!server->doorman || wish == PROGRAM_GO_ON)
         return;
-    log_info("stopping");
-    unlink(server->options.socket_path);
-    doorman_stop(server->doorman);
+    if (wish == PROGRAM_RELOAD && !reload_is_possible())
+        return;
+    server->reloading = wish == PROGRAM_RELOAD;
+    log_info(server->reloading ? "reloading" : "stopping");
+    if (server->reloading)
+        program_notify_reloading();
+    doorman_stop(server->doorman, server->reloading);
     server->doorman = NULL;
-    broker_drain(server->options.broker, clock_monotonic_ms());
+    if (!server->reloading)
+        listen_socket_close(&server->socket, server->options.socket_path);
+    broker_drain(server->options.broker, server->reloading ? ERROR_RESTARTING : ERROR_SHUTTING_DOWN,
+                 clock_monotonic_ms());
 }
 
 /* Takes a descriptor into the loop, which closes it in the end. NULL when that fails. */
@@ -514,18 +530,15 @@ struct ws_server *ws_server_start(const struct ws_server_options *options)
     buffer_init(&server->out, LWS_PRE + WRITE_BYTES + 2 * FRAME_MAX_BYTES);
     server->wsi_of_slot = calloc(options->max_sessions, sizeof(*server->wsi_of_slot));
 
-    int listen_fd = unix_socket_listen(options->socket_path, LISTEN_BACKLOG);
-    if (listen_fd < 0) {
-        log_error(errno == EADDRINUSE ? "another ws-broker serves this socket"
-                                      : "the socket cannot be made",
-                  LOG_TEXT("path", options->socket_path), LOG_ERRNO);
+    if (!listen_socket_open(&server->socket, SOCKET_NAME, options->socket_path, LISTEN_BACKLOG)) {
+        /* it has said why */
     } else if (!server->wsi_of_slot || !(server->context = make_context(server))) {
         log_error("libwebsockets does not start; is libwebsockets-evlib-uv installed?");
     } else if (!(server->doorbell = adopt(server, doorbell_listen(options->doorbell_path))) ||
                !(server->signals = adopt(server, program_signal_fd()))) {
         log_error("a socket does not fit into the loop");
     } else if ((server->doorman = doorman_start(&(struct doorman_options){
-                    .listen_fd = listen_fd,
+                    .listen_fd = server->socket.fd,
                     .tokens_required = options->tokens_required,
                     .store = options->store,
                     .wake = wake_loop,
@@ -538,12 +551,19 @@ struct ws_server *ws_server_start(const struct ws_server_options *options)
     return NULL;
 }
 
-void ws_server_run(struct ws_server *server)
+bool ws_server_run(struct ws_server *server)
 {
     server->alive_interval_ms = program_watchdog_interval_ms();
     if (server->alive_interval_ms > 0)
         on_alive(&server->alive_timer);
     uv_run(&server->loop, UV_RUN_DEFAULT);
+    return server->reloading;
+}
+
+void ws_server_give(struct ws_server *server)
+{
+    listen_socket_give(&server->socket, SOCKET_NAME);
+    doorbell_give((int)lws_get_socket_fd(server->doorbell));
 }
 
 /* libwebsockets closes its handles in the loop. Of a connection that it lost for want of memory it

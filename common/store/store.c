@@ -29,7 +29,8 @@ struct store {
     size_t waiting;            /* under lock */
     size_t company; /* under lock: how many came together lately; falls by one with each batch */
     bool running;   /* under lock: a batch runs, and the connection is its thread's */
-    bool closing;   /* under lock */
+    int64_t running_since_ms; /* under lock: monotonic */
+    bool closing;             /* under lock */
 };
 
 struct store_reader {
@@ -39,6 +40,13 @@ struct store_reader {
 };
 
 /* ---- The writer thread ---- */
+
+/* Under the lock. */
+static void set_running(struct store *store)
+{
+    store->running = true;
+    store->running_since_ms = clock_monotonic_ms();
+}
 
 /* Waits for work, which then runs. NULL when the store closes and nothing is left. */
 static struct store_write *take_batch(struct store *store)
@@ -59,7 +67,7 @@ static struct store_write *take_batch(struct store *store)
             store->last = &store->first;
         *end = NULL;
         store->waiting -= count;
-        store->running = true;
+        set_running(store);
         store->company = MAX(count, store->company - 1);
     }
     pthread_mutex_unlock(&store->lock);
@@ -320,7 +328,8 @@ static bool take_rest(struct store *store)
     pthread_mutex_lock(&store->lock);
     bool alone = !store->first && store->company <= 1;
     bool at_rest = alone && !store->running && !store->closing;
-    store->running |= at_rest;
+    if (at_rest)
+        set_running(store);
     pthread_mutex_unlock(&store->lock);
     return at_rest;
 }
@@ -332,13 +341,22 @@ enum error store_submit(struct store *store, struct store_write *write)
     write->next = NULL;
     write->deadline_ms = clock_monotonic_ms() + store->options.timeout_ms;
 
-    if (take_rest(store)) {
+    /* A probe is there to see the writer thread, and who sends one must not be held by the disk. */
+    if (write->verb != STORE_PROBE && take_rest(store)) {
         bool ran = run_in_place(store, write);
         end_running(store);
         if (ran)
             return ERROR_NONE;
     }
     return enqueue(store, write);
+}
+
+bool store_is_stuck(struct store *store, int64_t limit_ms)
+{
+    pthread_mutex_lock(&store->lock);
+    int64_t busy_ms = store->running ? clock_monotonic_ms() - store->running_since_ms : 0;
+    pthread_mutex_unlock(&store->lock);
+    return busy_ms > store->options.timeout_ms + limit_ms;
 }
 
 int64_t store_pause_ms(unsigned failures, double spread)

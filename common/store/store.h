@@ -90,10 +90,11 @@ struct store_move {
 };
 
 struct store_options {
-    const char *path;      /* of the database; borrowed until store_close */
-    int64_t timeout_ms;    /* a write that cannot start, a read that has not ended by then fails */
-    int64_t max_wal_bytes; /* while a reader holds the write-ahead log above it, new messages and
+    const char *path;       /* of the database; borrowed until store_close */
+    int64_t timeout_ms;     /* a write that cannot start, a read that has not ended by then fails */
+    int64_t max_wal_bytes;  /* while a reader holds the write-ahead log above it, new messages and
                               probes are refused: ERROR_WAL_FULL; 0: no bound */
+    int64_t min_free_bytes; /* likewise while less is free on its disk: ERROR_DISK_FULL */
     struct store_limits limits;
     struct metrics *metrics; /* where commits, refusals and messages are counted; or NULL */
     /* A write that finds the store at rest runs on the thread that submits it, which then waits for the
@@ -386,6 +387,12 @@ struct store_write {
             int64_t texts, messages; /* out: how many were removed */
             bool more;               /* out: there is more to do */
         } purge;
+        /* Whether a new message would be accepted now, limits and a pause apart: where nothing is in its way
+           a row is written. */
+        struct {
+            bool looked;                  /* out: the others are known */
+            enum error schema, disk, log; /* out: what is in its way, of each kind */
+        } probe;
     };
 
     enum error result; /* valid in `done` */
@@ -415,6 +422,10 @@ MUST_CHECK enum error store_submit(struct store *store, struct store_write *writ
 
 /* submit, and wait for `done`: for tests and for the start and end of a program. */
 enum error store_run(struct store *store, struct store_write *write);
+
+/* Whether what runs has been at it for `limit_ms` beyond the time that it may wait for others: the disk does
+   not come back, or the thread does not. Any thread, at once. */
+MUST_CHECK bool store_is_stuck(struct store *store, int64_t limit_ms);
 
 /* ---- Reads: ERROR_STORE_BUSY when one takes too long ---- */
 

@@ -336,6 +336,7 @@ static bool open_writer(struct store_connection *connection, const struct store_
     connection->brakes.limits = options->limits;
     connection->notes_moves = options->moved;
     connection->metrics = options->metrics;
+    connection->disk.min_free_bytes = options->min_free_bytes;
     if (good)
         close_to_others(options->path); /* and not before it is known to be ours */
     if (good)
@@ -396,7 +397,8 @@ static enum error sqlite_begin(struct store_connection *connection, int64_t dead
             log_warning("another process holds the write lock of the database");
         return ERROR_STORE_BUSY;
     }
-    connection->no_new_messages = sqlite_wal_is_full(connection);
+    connection->log_trouble = sqlite_wal_is_full(connection) ? ERROR_WAL_FULL : ERROR_NONE;
+    connection->disk_trouble = sqlite_disk_is_full(connection) ? ERROR_DISK_FULL : ERROR_NONE;
     /* Our own processes are shut out now; a shell or a backup may still be there. */
     int64_t left_ms = deadline_ms - clock_monotonic_ms();
     sqlite3_busy_timeout(connection->db, (int)MAX(left_ms, 1));
@@ -424,8 +426,10 @@ static enum error sqlite_execute(struct store_connection *connection, struct sto
     connection->verb = write->verb;
 
     *transaction_lost = false;
-    if (connection->no_new_messages && (write->verb == STORE_ENQUEUE || write->verb == STORE_PROBE))
-        return ERROR_WAL_FULL;
+    if (write->verb == STORE_ENQUEUE && connection->log_trouble != ERROR_NONE)
+        return connection->log_trouble;
+    if (write->verb == STORE_ENQUEUE && connection->disk_trouble != ERROR_NONE)
+        return connection->disk_trouble;
     bool savepoint = needs_savepoint(write);
     enum error error = savepoint ? run(connection, statement(connection, BEGIN_ONE)) : ERROR_NONE;
     if (error == ERROR_NONE)

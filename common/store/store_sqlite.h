@@ -29,6 +29,13 @@ struct write_ahead_log {
     int64_t next_warning_ms;                  /* monotonic */
 };
 
+/* What a writer knows of the room on the disk. */
+struct disk {
+    int64_t min_free_bytes; /* 0: nobody minds */
+    int64_t look_at_ms;     /* monotonic; not before */
+    bool full;
+};
+
 /* What a writer knows of the limits; all but the first two are this transaction's. */
 struct brakes {
     struct store_limits limits;
@@ -67,8 +74,9 @@ struct store_connection {
     struct tally tally; /* of this transaction */
     struct metrics *metrics;
     struct write_ahead_log wal;
+    struct disk disk;
     struct brakes brakes;
-    bool no_new_messages; /* in this transaction, because the log is full */
+    enum error log_trouble, disk_trouble; /* why this transaction takes no new messages */
     bool notes_moves;
     enum store_verb verb;     /* of the write that runs */
     struct store_move *moves; /* of this transaction */
@@ -122,6 +130,9 @@ MUST_CHECK bool sqlite_wal_is_full(struct store_connection *connection);
 int64_t sqlite_wal_bytes(struct store_connection *connection);
 int64_t sqlite_database_bytes(struct store_connection *connection);
 
+/* store_sqlite_disk.c: whether less is free than there should be, as of a second ago at most. Of a writer. */
+MUST_CHECK bool sqlite_disk_is_full(struct store_connection *connection);
+
 /* store_sqlite_brakes.c: begin comes first in a transaction, flush last; report after its commit. */
 void sqlite_begin_brakes(struct store_connection *connection);
 MUST_CHECK enum error sqlite_flush_brakes(struct store_connection *connection);
@@ -137,6 +148,9 @@ MUST_CHECK bool sqlite_query_number(sqlite3 *db, const char *sql, int64_t *numbe
 /* The version of a database of ours, 0 of an empty one. False for one that is another program's, or
    newer than this gateway; `problem` then says so. */
 MUST_CHECK bool sqlite_read_version(sqlite3 *db, int64_t *version, char *problem);
+
+/* The version that this program knows. */
+int64_t sqlite_schema_version(void);
 
 /* Runs the migrations that the file lacks, each in a transaction that also raises the version. */
 MUST_CHECK bool sqlite_migrate(sqlite3 *db, char *problem);

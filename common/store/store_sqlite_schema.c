@@ -30,9 +30,14 @@ bool sqlite_give_space_back(sqlite3 *db, char *problem)
     return good;
 }
 
+int64_t sqlite_schema_version(void)
+{
+    return ARRAY_LENGTH(migrations);
+}
+
 bool sqlite_read_version(sqlite3 *db, int64_t *version, char *problem)
 {
-    const int64_t newest = ARRAY_LENGTH(migrations);
+    const int64_t newest = sqlite_schema_version();
     int64_t application = 0, tables = 0;
     if (!sqlite_query_number(db, "PRAGMA user_version", version) ||
         !sqlite_query_number(db, "PRAGMA application_id", &application) ||
@@ -76,7 +81,7 @@ bool sqlite_migrate(sqlite3 *db, char *problem)
 {
     int64_t version = 0;
     bool good = sqlite_read_version(db, &version, problem);
-    for (; good && version < (int64_t)ARRAY_LENGTH(migrations); version++)
+    for (; good && version < sqlite_schema_version(); version++)
         good = change_schema(db, migrations[version], version + 1, problem);
     return good;
 }

@@ -220,9 +220,29 @@ static enum error count_stuck(struct store_connection *connection, struct store_
                       write->count_stuck.counts);
 }
 
+static enum error check_schema(struct store_connection *connection)
+{
+    bool row;
+    sqlite3_stmt *select = statement(connection, READ_SCHEMA);
+    enum error error = step(connection, select, &row);
+    if (error == ERROR_NONE && (!row || sqlite3_column_int64(select, 0) != sqlite_schema_version()))
+        error = ERROR_SCHEMA_CHANGED;
+    sqlite3_reset(select);
+    return error;
+}
+
 static enum error write_probe(struct store_connection *connection, struct store_write *write)
 {
-    (void)write;
+    enum error troubles[] = {
+        write->probe.schema = check_schema(connection),
+        write->probe.disk = connection->disk_trouble,
+        write->probe.log = connection->log_trouble,
+    };
+    write->probe.looked = true;
+    for (size_t i = 0; i < ARRAY_LENGTH(troubles); i++) {
+        if (troubles[i] != ERROR_NONE)
+            return troubles[i];
+    }
     sqlite3_stmt *update = statement(connection, WRITE_PROBE);
     bind_integer(update, 1, connection->now_ms);
     return run(connection, update);

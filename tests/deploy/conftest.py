@@ -65,12 +65,12 @@ class Site:
     def pair(self, name):
         text = self.machine.shell(f"sms-gateway devices pair {name}")
         link = next(word for word in text.split() if word.startswith("sms-gateway://pair?"))
-        self._run_phone(name, "--pair", link)
+        self.run_phone(name, "--pair", link)
 
     def start_phone(self, name):
-        self._run_phone(name, "--url", f"wss://{ADDRESS}", "--id", name, "--ca", self.certificate())
+        self.run_phone(name, "--url", f"wss://{ADDRESS}", "--id", name, "--ca", self.certificate())
 
-    def _run_phone(self, name, *options):
+    def run_phone(self, name, *options):
         with open(self.folder / f"{name}.log", "ab") as log:
             self.phones[name] = subprocess.Popen(self.machine.from_inside(
                 programs_folder("release") / "phone-sim", *options, "--tokens",

@@ -101,7 +101,7 @@ static void drain(void)
     if (!world.draining)
         world.drain_until_ms = world.now_ms + world.options.drain_timeout_ms;
     world.draining = true;
-    broker_drain(world.broker, world.now_ms);
+    broker_drain(world.broker, ERROR_SHUTTING_DOWN, world.now_ms);
     world_pump();
     for (size_t i = 0; i < SESSIONS; i++)
         world.phones[i].must_close = true;

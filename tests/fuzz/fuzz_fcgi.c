@@ -7,6 +7,7 @@
  */
 #include "../../api-fcgi/api.h"
 #include "../../api-fcgi/fcgi_server.h"
+#include "../../api-fcgi/readiness.h"
 #include "../../api-fcgi/router.h"
 #include "../../common/clock.h"
 #include "../../common/json.h"
@@ -70,7 +71,9 @@ static void stop(void)
     close(connection);
     raise(SIGTERM);
     pthread_join(server_thread, NULL);
+    readiness_stop(api.readiness);
     store_close(api.store);
+    readiness_free(api.readiness);
     fcgi_server_free(server);
     snprintf(command, sizeof(command), "rm -r '%s'", folder);
     CHECK(system(command) == 0);
@@ -117,6 +120,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
         .api = &api,
         .handle = router_handle,
     });
+    api.readiness = readiness_start(api.store, settings.store_timeout_ms, completed, NULL);
+    CHECK(api.readiness);
     CHECK(server && pthread_create(&server_thread, NULL, serve, NULL) == 0);
     pthread_sigmask(SIG_UNBLOCK, &timer, NULL);
     connect_to_server();

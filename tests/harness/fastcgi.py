@@ -1,8 +1,12 @@
 """A FastCGI client (FastCGI specification 1.0), to meet api-fcgi without nginx between."""
 
+import fcntl
 import json
 import socket
 import struct
+import termios
+
+from .waiting import wait_for
 
 BEGIN_REQUEST, END_REQUEST, PARAMS, STDIN, STDOUT, STDERR = 1, 3, 4, 5, 6, 7
 
@@ -48,6 +52,12 @@ class Connection:
 
     def send(self, data):
         self.socket.sendall(data)
+
+    def send_and_be_read(self, data):
+        """Returns when nothing of it waits in the socket any more."""
+        self.send(data)
+        wait_for(lambda: not struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, bytes(4)))[0],
+                 "a request to be read")
 
     def _read(self, count):
         while len(self.data) < count:

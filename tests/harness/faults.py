@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from .gateway import ROOT
 from .waiting import LIMIT_SECONDS
 
 
@@ -44,6 +45,23 @@ class SystemCallFaults:
 
     def stop_failing(self, call):
         self._control(f"disable name=posix/io/{call}")
+
+
+class HungDisk:
+    """While this lasts, no sync of a program returns that was started with `HungDisk.wrap` before its
+    command."""
+
+    wrap = ("env", f"LD_PRELOAD={ROOT / 'build/tests/hang_sync.so'}", "HANG_SYNC=hang")
+
+    def __init__(self, gateway):
+        self.path = gateway.folder / "hang"
+
+    def __enter__(self):
+        self.path.touch()
+        return self
+
+    def __exit__(self, *_):
+        self.path.unlink()
 
 
 @contextlib.contextmanager

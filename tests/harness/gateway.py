@@ -1,5 +1,6 @@
 """A gateway of a test's own: nginx, api-fcgi and ws-broker in a temporary folder, on its own port."""
 
+import contextlib
 import itertools
 import os
 import signal
@@ -45,23 +46,39 @@ class Process:
         self.environment = environment
         self.log_path = folder / f"{name}.log"
         self.popen = None
+        self.pass_fds = ()
 
-    def start(self, ready=True, limit=LIMIT_SECONDS):
-        """Starts it; returns when it has told NOTIFY_SOCKET that it serves."""
+    @contextlib.contextmanager
+    def _manager(self):
+        """Hears what it tells NOTIFY_SOCKET."""
         notify_path = self.folder / f"{self.name}.notify"
         notify_path.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(str(notify_path))
             notify.settimeout(0.05)
-            environment = self.environment | {"NOTIFY_SOCKET": notify_path.name}
-            with open(self.log_path, "ab") as log:
-                self.popen = subprocess.Popen(
-                    self.command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL,
-                    stdout=log, stderr=log, start_new_session=True)
+            yield notify
+        notify_path.unlink()
+
+    def spawn(self):
+        environment = self.environment | {"NOTIFY_SOCKET": f"{self.name}.notify"}
+        with open(self.log_path, "ab") as log:
+            self.popen = subprocess.Popen(
+                self.command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, start_new_session=True, pass_fds=self.pass_fds)
+
+    def start(self, ready=True, limit=LIMIT_SECONDS):
+        """Starts it; returns when it has told NOTIFY_SOCKET that it serves."""
+        with self._manager() as notify:
+            self.spawn()
             if ready:
                 wait_for(lambda: self._is_ready(notify), f"{self.name} to be ready", limit)
-        notify_path.unlink()
         return self
+
+    def reload(self, limit=LIMIT_SECONDS):
+        """SIGHUP; returns when the new image serves."""
+        with self._manager() as notify:
+            self.signal(signal.SIGHUP)
+            wait_for(lambda: self._is_ready(notify), f"{self.name} to be ready again", limit)
 
     def _is_ready(self, notify):
         if self.popen.poll() is not None:
@@ -148,6 +165,7 @@ class Gateway:
             "DEVICE_TOKENS": "required",
             "ASAN_OPTIONS": "detect_leaks=1:exitcode=99",
             "UBSAN_OPTIONS": "print_stacktrace=1",
+            "TSAN_OPTIONS": f"suppressions={ROOT / 'tests/harness/thread-sanitizer.supp'}",
         } | {name: str(value) for name, value in (settings or {}).items()}
         subprocess.run([ROOT / "deploy/nginx-conf.sh", programs], cwd=self.folder, env=environment,
                        check=True)

@@ -9,11 +9,15 @@ REFUSALS = {502, 503, 504, 507}  # nothing was promised, and the client is told 
 
 
 class Load:
-    """Threads that send `per_second` messages together, until stop()."""
+    """Threads that send `per_second` messages together, until stop(). With `keep` false each request has
+    a connection of its own."""
 
-    def __init__(self, gateway, per_second=50, threads=4, refusals=REFUSALS):
+    def __init__(self, gateway, per_second=50, threads=4, refusals=REFUSALS, keep=True):
         self.gateway = gateway
         self.refusals = refusals
+        self.headers = {"Content-Type": "application/json"} | gateway.authorization()
+        if not keep:
+            self.headers["Connection"] = "close"
         self.pause = threads / per_second
         self.promised = set()   # ids that were answered with 2xx
         self.refused = 0
@@ -50,8 +54,7 @@ class Load:
 
     def _send(self, connection):
         body = json.dumps({"phone_number": "+1234567890", "message": "text"})
-        connection.request("POST", "/api/send-sms", body,
-                           {"Content-Type": "application/json"} | self.gateway.authorization())
+        connection.request("POST", "/api/send-sms", body, self.headers)
         answer = connection.getresponse()
         return answer.status, answer.read(), not answer.will_close
 

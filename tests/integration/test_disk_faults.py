@@ -31,7 +31,7 @@ def test_a_failing_disk_is_reported_and_forgotten(make_gateway, call, number, st
     for _ in range(3):
         with faults.failing(call, number):
             gateway.api.send_refused(status, code)
-            assert gateway.api.get("/readyz").status_code == status
+            assert gateway.api.get("/readyz").status_code == 503
             assert gateway.api.get("/api/sms").json()["total"] == 1
             assert gateway.counts() == (1, 1, 1)
     gateway.api.send()

@@ -60,7 +60,7 @@ def test_a_foreign_reader_that_stays_costs_new_messages_alone_and_only_while_it_
         assert gateway.api_fcgi.log().count(HELD_BACK) == 1
         for _ in range(20):
             gateway.api.send_refused(503, "wal_full")
-        assert gateway.api.get("/readyz").json()["code"] == "wal_full"
+        assert gateway.api.get("/readyz").json()["errors"][0]["code"] == "wal_full"
         assert gateway.api.get("/livez").status_code == 200
 
         # What is there can be read, and phones are written as ever.

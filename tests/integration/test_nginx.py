@@ -440,7 +440,7 @@ def test_a_second_api_in_the_same_folder_refuses_to_start(make_gateway):
                             timeout=LIMIT_SECONDS)
     assert second.returncode == 1
     [line] = [line for line in second.stderr.splitlines() if "level=error" in line]
-    assert "another api-fcgi serves this socket" in line
+    assert "another process serves this socket" in line
     assert "run/api.sock" in line
     assert "Sanitizer" not in second.stderr
     assert gateway.api_fcgi.is_running()

@@ -268,10 +268,16 @@ static int on_writable(struct connection *connection)
  * tell which it was. */
 static int true_close_code(int code, const char *reason)
 {
-    static const char *const reasons_of_1013[] = {"store_busy", "store_unavailable", "disk_full"};
-    for (size_t i = 0; i < ARRAY_LENGTH(reasons_of_1013); i++) {
-        if (code == LWS_CLOSE_STATUS_PROTOCOL_ERR && strcmp(reason, reasons_of_1013[i]) == 0)
-            return 1013;
+    static const struct {
+        const char *reason;
+        int code;
+    } reasons[] = {{"restarting", CLOSE_SERVICE_RESTART},
+                   {"store_busy", 1013},
+                   {"store_unavailable", 1013},
+                   {"disk_full", 1013}};
+    for (size_t i = 0; i < ARRAY_LENGTH(reasons); i++) {
+        if (code == LWS_CLOSE_STATUS_PROTOCOL_ERR && strcmp(reason, reasons[i].reason) == 0)
+            return reasons[i].code;
     }
     return code;
 }

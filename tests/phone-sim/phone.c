@@ -240,7 +240,8 @@ void phone_ended(struct phone *phone, int close_code, const char *why, int64_t n
     bool is_news = phone->state != PHONE_CONNECTING || !phone->told_failure;
     if (phone->drop_reason)
         why = phone->drop_reason;
-    if (was_connected && now_ms - phone->acknowledged_at_ms >= PHONE_SUCCESS_MS)
+    bool lasted = was_connected && now_ms - phone->acknowledged_at_ms >= PHONE_SUCCESS_MS;
+    if (lasted || close_code == CLOSE_SERVICE_RESTART)
         phone->backoff_ms = PHONE_BACKOFF_FIRST_MS;
     phone->drop_reason = NULL;
     phone->writing = PHONE_WRITES_NOTHING;

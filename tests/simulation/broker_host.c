@@ -325,7 +325,7 @@ void host_drain(struct world *world)
     TRACE(world, "broker: drains");
     world->counts->drains++;
     world->host.draining = true;
-    broker_drain(world->host.broker, world->now_ms);
+    broker_drain(world->host.broker, ERROR_SHUTTING_DOWN, world->now_ms);
     host_pump(world);
 }
 

@@ -75,7 +75,7 @@ def test_calls_that_fail_now_and_then_break_no_promise(make_gateway, make_phones
 def test_a_disk_that_is_full_under_load_breaks_no_promise(make_gateway, make_phones, make_load,
                                                           tmp_path):
     # The commands do not see that disk.
-    gateway = make_gateway(wrap={}, API_KEYS="off", DEVICE_TOKENS="off")
+    gateway = make_gateway(wrap={}, API_KEYS="off", DEVICE_TOKENS="off", MIN_FREE_DISK_BYTES=0)
     disk = SmallDisk(gateway.folder / "data", "16m")
     try:
         disk.hold(gateway)

@@ -511,7 +511,7 @@ static void what_is_old_is_removed_in_pieces_once_the_clock_is_trusted(void **st
     wall_ms += 86400000; /* the clock is set */
     let_pass(world, 60000, &wall_ms);
     assert_null(take_pending(world, STORE_PURGE));
-    broker_drain(world->broker, world->now_ms);
+    broker_drain(world->broker, ERROR_SHUTTING_DOWN, world->now_ms);
     let_pass(world, 7200000, &wall_ms);
     assert_null(take_pending(world, STORE_PURGE));
     free_world(world);
@@ -1138,7 +1138,7 @@ static void a_drain_flushes_says_farewell_and_takes_reports(void **state)
     session_id id = connect_phone(world, "phone", "{}");
     queue(world, 1);
     answer_all(world);
-    broker_drain(world->broker, world->now_ms);
+    broker_drain(world->broker, ERROR_SHUTTING_DOWN, world->now_ms);
     pump(world);
     assert_int_equal(broker_admits(world->broker), ERROR_SHUTTING_DOWN);
     assert_true(read_message(world, id, message_id)); /* it is committed: it goes out */
@@ -1162,7 +1162,7 @@ static void a_drain_ends_also_with_a_phone_that_does_not_listen(void **state)
     session_id id = connect_phone(world, "phone", "{}");
     queue(world, 1);
     answer_all(world);
-    broker_drain(world->broker, world->now_ms);
+    broker_drain(world->broker, ERROR_SHUTTING_DOWN, world->now_ms);
     pump(world);
     advance(world, 4999);
     assert_int_equal(world->dropped_count, 0);

@@ -117,6 +117,7 @@ static void the_protocol_has_the_same_close_codes(void **state)
         int close;
     } rows[] = {
         {ERROR_SHUTTING_DOWN, "shutting_down", CLOSE_GOING_AWAY},
+        {ERROR_RESTARTING, "restarting", CLOSE_SERVICE_RESTART},
         {ERROR_BINARY_FRAME, "binary_frame", 1003},
         {ERROR_INVALID_UTF8, "invalid_utf8", 1007},
         {ERROR_NO_DEVICE_INFO, "no_device_info", 1008},
