@@ -9,9 +9,8 @@ data_folder=/var/lib/sms-gateway
 package_folder=/var/lib/sms-gateway-packages # beside the data: a restore of one is none of the other
 programs=/usr/lib/sms-gateway
 program_units=(sms-gateway-api.service sms-gateway-broker.service)
-all_units=("${program_units[@]}" sms-gateway-nginx.service)
-# With their sockets, which would start them again.
-stopped_units=(sms-gateway-api.socket sms-gateway-broker.socket "${program_units[@]}")
+socket_units=(sms-gateway-api.socket sms-gateway-broker.socket)
+all_units=("${socket_units[@]}" "${program_units[@]}" sms-gateway-nginx.service)
 
 refuse() {
     echo "${0##*/}: $*" >&2
@@ -54,8 +53,10 @@ gateway() {
     setpriv --reuid=sms-gateway --regid=sms-gateway --init-groups --inh-caps=-all -- /usr/bin/sms-gateway "$@"
 }
 
+# Nothing where it was removed, also where its settings have stayed.
 installed_version() {
-    dpkg-query -W -f='${Version}' sms-gateway 2>/dev/null || true
+    { dpkg-query -W -f='${db:Status-Status} ${Version}\n' sms-gateway 2>/dev/null || true; } |
+        sed -n '/^\(config-files\|not-installed\) /!s/.* //p'
 }
 
 # As root, with the settings read. Where this machine itself asks without a certificate: with TLS plain HTTP
@@ -100,7 +101,7 @@ one_fails() {
         case "$(systemctl show --property=ActiveState --value "$unit")" in
         failed | inactive) return 0 ;;
         esac
-        [ "$(systemctl show --property=NRestarts --value "$unit")" -lt 3 ] || return 0
+        [[ $(systemctl show --property=NRestarts --value "$unit") -lt 10 ]] || return 0 # a socket has none
     done
     return 1
 }
@@ -137,7 +138,7 @@ dpkg_quietly() {
 }
 
 process_ids() {
-    systemctl show --property=MainPID --value "${all_units[@]}"
+    systemctl show --property=MainPID --value "${program_units[@]}" sms-gateway-nginx.service
 }
 
 # Whether the installed version serves, and goes on doing so. What hinders it is said.
@@ -174,7 +175,7 @@ is_healthy() {
 # tool takes the schema back, because the older programs do not know it.
 go_back() {
     local older=$1 old_schema new_schema
-    systemctl stop "${stopped_units[@]}" || true
+    systemctl stop "${socket_units[@]}" "${program_units[@]}" || true # the sockets would start them again
     old_schema=$(schema_of_package "$older") && new_schema=$(cat /usr/share/sms-gateway/schema-version) || return 1
     if [ "$new_schema" -gt "$old_schema" ]; then
         gateway database downgrade --to "$old_schema" || return 1

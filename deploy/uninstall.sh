@@ -46,7 +46,8 @@ take_off() {
 }
 
 remove_data() {
-    rm -rf "$data_folder" "${settings_file%/*}" "$package_folder" /run/sms-gateway "$tls_copies"
+    rm -rf "$data_folder" "${settings_file%/*}" "$package_folder" /run/sms-gateway "$tls_copies" \
+        /var/lib/systemd/timers/stamp-sms-gateway-*
     local user
     for user in sms-gateway-web sms-gateway; do
         ! id "$user" >/dev/null 2>&1 || userdel "$user"
