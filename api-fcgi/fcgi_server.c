@@ -1,4 +1,4 @@
-/* The only file that knows libfcgi. */
+/* Connections from nginx, and who works on them: sockets, epoll, threads. */
 #include "fcgi_server.h"
 
 #include "../common/clock.h"
@@ -7,9 +7,9 @@
 #include "../common/program.h"
 #include "../common/reload.h"
 #include "api.h"
+#include "fcgi_request.h"
 
 #include <errno.h>
-#include <fcgiapp.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
@@ -241,108 +241,9 @@ static void connection_rest(struct connection *connection)
 
 /* ---- Requests ---- */
 
-static const char *parameter(const struct connection *connection, const char *name)
-{
-    const char *value = FCGX_GetParam(name, connection->fcgi.envp);
-    return value ? value : "";
-}
-
-static bool has_parameter_twice(const struct connection *connection, const char *name)
-{
-    size_t length = strlen(name);
-    int count = 0;
-    for (char **entry = connection->fcgi.envp; *entry; entry++)
-        count += strncmp(*entry, name, length) == 0 && (*entry)[length] == '=';
-    return count > 1;
-}
-
-/* The body, up to its limit; one that is longer marks the buffer as failed. Without memory it is lost. */
-static void read_body(struct connection *connection)
-{
-    struct http_request *request = &connection->exchange.request;
-    char piece[8192];
-    int length;
-    unsigned long long announced = strtoull(parameter(connection, "CONTENT_LENGTH"), NULL, 10);
-    unsigned long long received = 0;
-    while ((length = FCGX_GetStr(piece, sizeof(piece), connection->fcgi.in)) > 0) {
-        buffer_append(&request->body, piece, (size_t)length);
-        received += (unsigned)length;
-    }
-    request->body_lost = request->body.failed && received <= request->body.max_length;
-    bool whole = FCGX_GetError(connection->fcgi.in) == 0 && request->body.length == announced;
-    request->body_cut = !request->body.failed && !whole;
-}
-
-static void read_request(struct connection *connection)
-{
-    struct http_request *request = &connection->exchange.request;
-    request->method = parameter(connection, "REQUEST_METHOD");
-    request->path = parameter(connection,
-                              "DOCUMENT_URI"); /* and nothing else: it is decoded once */
-    request->query = parameter(connection, "QUERY_STRING");
-    request->content_type = parameter(connection, "CONTENT_TYPE");
-    request->authorization = parameter(connection, "HTTP_AUTHORIZATION");
-    request->content_type_twice = has_parameter_twice(connection, "HTTP_CONTENT_TYPE");
-    snprintf(request->request_id, sizeof(request->request_id), "%s",
-             parameter(connection, "REQUEST_ID"));
-    read_body(connection);
-}
-
-static void put(FCGX_Stream *out, const char *text)
-{
-    FCGX_PutStr(text, (int)strlen(text), out);
-}
-
-static void put_number(FCGX_Stream *out, size_t number)
-{
-    char digits[24], *end = digits + sizeof(digits), *first = end;
-    do {
-        *--first = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    FCGX_PutStr(first, (int)(end - first), out);
-}
-
-static void count_answer(const struct http_exchange *exchange)
-{
-    struct api *api = exchange->api;
-    METRICS_ADD(api, routes[exchange->route].answers, exchange->response.status, 1);
-    metrics_observe(&api->routes[exchange->route].duration, METRICS_SHORT_TIMES,
-                    (uint64_t)(clock_monotonic_us() - exchange->arrived_at_us));
-}
-
-static void write_answer(struct connection *connection)
-{
-    struct http_exchange *exchange = &connection->exchange;
-    struct http_response *response = &exchange->response;
-    FCGX_Stream *out = connection->fcgi.out;
-
-    if (response->body.failed || response->headers.failed) {
-        buffer_clear(&response->headers);
-        http_problem(exchange, ERROR_INTERNAL, "There is no memory for the answer.");
-    }
-    count_answer(exchange);
-    put(out, "Status: ");
-    put_number(out, (size_t)response->status);
-    put(out, " ");
-    put(out, http_reason(response->status));
-    put(out, "\r\nContent-Type: ");
-    put(out, response->content_type);
-    put(out, "\r\nContent-Length: ");
-    put_number(out, response->body.length);
-    put(out, "\r\nX-Request-Id: ");
-    put(out, exchange->request.request_id);
-    put(out, "\r\n"); /* what every answer has besides, nginx adds */
-    if (response->headers.length > 0)
-        FCGX_PutStr(response->headers.data, (int)response->headers.length, out);
-    put(out, "\r\n");
-    if (response->body.length > 0)
-        FCGX_PutStr(response->body.data, (int)response->body.length, out);
-}
-
 static void finish(struct connection *connection)
 {
-    write_answer(connection);
+    fcgi_request_answer(&connection->fcgi, &connection->exchange);
     http_exchange_reset(&connection->exchange);
     FCGX_Finish_r(&connection->fcgi); /* flushes; closes unless nginx keeps the connection */
     if (connection->fcgi.ipcFd < 0)
@@ -378,7 +279,7 @@ static void serve(struct connection *connection, uint32_t events, struct store_r
         connection_close(connection);
         return;
     }
-    read_request(connection);
+    fcgi_request_read(&connection->fcgi, &connection->exchange.request);
     connection->exchange.reader = reader;
     connection->exchange.arrived_at_us = arrived_at_us;
     log_set_request(connection->exchange.request.request_id);

@@ -90,7 +90,7 @@ def test_the_units_differ_in_size_only():
     api, broker = (confined.read_unit(path) for path in UNITS.values())
     differing = {name for name in api.keys() | broker.keys() if api.get(name) != broker.get(name)}
     assert differing == {"Description", "Documentation", "ExecStart", "WatchdogSec", "LimitNOFILE",
-                         "TasksMax", "MemoryMax", "Sockets", "Also", "FileDescriptorStoreMax",
+                         "TasksMax", "MemoryMax", "Sockets", "FileDescriptorStoreMax",
                          "Environment"}
 
 
@@ -99,12 +99,14 @@ def test_a_unit_ends_and_starts_its_program_as_it_should(program):
     unit = confined.read_unit(UNITS[program])
     assert Path(unit["ExecStart"][0]).name == program
     assert (unit["Type"], unit["Restart"], unit["RestartSec"]) == (["notify"], ["always"], ["100ms"])
-    assert unit["ExecReload"] == ["/bin/kill -HUP $MAINPID"]
+    assert unit["ExecReload"] == ["/bin/sh -c 'kill -HUP $MAINPID'"]
     assert unit["RestartPreventExitStatus"] == ["2"]  # program.c's, for a wrong setting
     assert unit["LimitCORE"] == ["0"] and unit["RuntimeDirectoryPreserve"] == ["yes"]
     shown = dict(line.split("=", 1) for line in subprocess.check_output(
         [programs_folder("release") / program, "--check-config"], text=True, cwd="/",
-        env=dict(value.split("=", 1) for value in unit["Environment"])).splitlines())
+        env=confined.INSTALLED).splitlines())
+    rules = (ROOT / "deploy/debian/rules").read_text()
+    assert all(f"{name}\\)=.*|\\1={value}|" in rules for name, value in confined.INSTALLED.items())
     assert shown["DATABASE_PATH"].startswith(f"'/var/lib/{unit['StateDirectory'][0]}/")
     assert shown["RUNTIME_DIR"] == f"'/run/{unit['RuntimeDirectory'][0]}'"
     assert int(shown["DRAIN_TIMEOUT_SECONDS"]) < int(unit["WatchdogSec"][0])
@@ -116,7 +118,10 @@ def test_a_unit_ends_and_starts_its_program_as_it_should(program):
 @EACH
 def test_a_socket_is_the_one_that_its_program_looks_for(program):
     service, unit = (confined.read_unit(of[program]) for of in (UNITS, SOCKETS))
-    assert service["Sockets"] == service["Also"] == [SOCKETS[program].name]
+    assert service["Sockets"] == [SOCKETS[program].name]
+    target = (ROOT / "deploy/systemd/sms-gateway.target").read_text()
+    assert SOCKETS[program].name in re.search("^Wants=(.*)$", target, re.M).group(1).split()
+    assert unit["PartOf"] == ["sms-gateway.target"]
     name = unit["FileDescriptorName"][0]
     sources = "".join(path.read_text() for path in (ROOT / program).glob("*.c"))
     assert re.search(rf'#define SOCKET_NAME +"{name}"', sources)

@@ -44,6 +44,11 @@ def check(result):
 # ---- The unit ----
 
 
+# Where an installed gateway has its data, as deploy/debian/rules writes it into the settings.
+INSTALLED = {"DATABASE_PATH": "/var/lib/sms-gateway/sms-gateway.db",
+             "RUNTIME_DIR": "/run/sms-gateway"}
+
+
 def read_unit(path):
     """Directive -> its values, in order. An empty value takes back those before it, as in systemd."""
     directives = {}
@@ -219,7 +224,7 @@ def become_user():
 
 
 def environment_of(unit, notify):
-    environment = dict(os.environ) | dict(value.split("=", 1) for value in unit["Environment"])
+    environment = dict(os.environ) | INSTALLED
     return environment | ({"NOTIFY_SOCKET": "/run/notify"} if notify else {})
 
 

@@ -237,7 +237,7 @@ def test_a_second_broker_does_not_take_the_place_of_the_first(make_gateway):
     gateway = make_gateway().start()
     phone = AssuredPhone(gateway, "phone")
     through(phone, gateway, 1)
-    with pytest.raises(AssertionError, match="another ws-broker serves this socket"):
+    with pytest.raises(AssertionError, match="another process serves this socket"):
         type(gateway.ws_broker)("second", gateway.ws_broker.command, gateway.folder,
                                 gateway.environment).start()
     through(phone, gateway, 1)
