@@ -35,9 +35,8 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$package" ] || refuse_usage "--package FILE is needed"
 
-# From here to the end no closed terminal stops it half-way.
 say() {
-    echo "- $*" || true
+    echo "- $*" || true # also where the terminal is gone
 }
 
 check_packages() {
@@ -110,7 +109,7 @@ install_needs
 say "make a backup"
 backup=$(gateway backup create)
 echo "$backup"
-trap '' HUP INT TERM
+trap '' HUP INT TERM # from here on it goes to the end, one way or the other
 say "install version $new_version, and start its programs in place of those of $old_version"
 unpack_new || back_at_once
 dpkg_quietly --configure sms-gateway >/dev/null || fail_and_go_back

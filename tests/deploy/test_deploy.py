@@ -85,12 +85,12 @@ def test_every_file_is_for_those_alone_who_need_it(site):
 
 
 def test_nothing_runs_as_root(site):
-    users = dict(reversed(line.split(None, 1)) for line in site.machine.shell(
-        "ps -eo user:20,args 2>/dev/null || for p in /proc/[0-9]*; do"
-        " echo $(stat -c %U $p) $(tr '\\0' ' ' <$p/cmdline); done").splitlines() if len(line.split()) > 1)
-    found = {command: user for command, user in users.items()
-             if re.search(r"nginx|api-fcgi|ws-broker", command) and "stat -c" not in command}
-    assert len(found) >= 3 and set(found.values()) == {"sms-gateway", "sms-gateway-web"}, users
+    lines = site.machine.shell("for process in /proc/[0-9]*; do"
+                               " echo $(stat -c %U $process) $(cat $process/comm); done").splitlines()
+    users = {tuple(reversed(line.split())) for line in lines
+             if line.split()[-1] in ("nginx", "api-fcgi", "ws-broker")}
+    assert users == {("nginx", "sms-gateway-web"), ("api-fcgi", "sms-gateway"),
+                     ("ws-broker", "sms-gateway")}
 
 
 def test_again_it_changes_nothing_and_prints_no_key(site):
@@ -114,9 +114,9 @@ def test_a_setting_that_is_given_is_changed_and_the_others_stay(site):
     assert status == 422, answer
 
 
-def test_another_origin_and_no_key_are_refused_at_the_door(site):
+def test_without_a_key_the_door_stays_shut(site):
     assert site.ask("/api/devices", key="sgw_none")[0] == 401
-    assert site.ask("/metrics", key="sgw_none")[0] in (401, 403)
+    assert site.ask("/metrics")[0] == 403  # for this machine alone, by 127.0.0.1
 
 
 # ---- Phones, and a client ----
@@ -143,6 +143,8 @@ def test_the_access_log_is_in_the_journal_without_private_words(site):
 
 def test_a_renewed_certificate_is_taken_without_a_closed_connection(site):
     process = site.machine.shell("systemctl show -p MainPID sms-gateway-broker sms-gateway-nginx")
+    connected = [(site.folder / f"{name}.log").read_text().count("connected to") for name in site.phones]
+    assert set(connected) == {1}
     serial = "openssl s_client -connect 127.0.0.1:443 </dev/null 2>/dev/null | openssl x509 -noout -serial"
     before = site.machine.shell(serial)
     site.machine.run("systemctl", "start", "sms-gateway-certificate.service")
@@ -152,7 +154,8 @@ def test_a_renewed_certificate_is_taken_without_a_closed_connection(site):
     site.machine.run("systemctl", "start", "sms-gateway-certificate.service")
     wait_for(lambda: site.machine.shell(serial) != before, "nginx to show the new certificate")
     assert site.machine.shell("systemctl show -p MainPID sms-gateway-broker sms-gateway-nginx") == process
-    assert all("lost" not in (site.folder / f"{name}.log").read_text() for name in site.phones)
+    assert connected == [(site.folder / f"{name}.log").read_text().count("connected to")
+                         for name in site.phones]
 
 
 def test_a_reload_fails_no_request(site):
@@ -233,9 +236,7 @@ def test_what_was_lost_comes_back_from_a_backup_and_nothing_is_sent_twice(site):
     queued = [re.search(r'"message_id":"([^"]+)"', site.ask(
         "/api/send-sms", '{"phone_number": "+4915500000", "message": "waiting"}')[1]).group(1)
         for _ in range(3)]
-    backup = site.machine.shell("sms-gateway backup create").split()[-1]
-    backup = next(word for word in site.machine.shell(
-        "ls -t /var/lib/sms-gateway/backups/*").split())
+    backup = re.search(r"\S+\.db", site.machine.shell("sms-gateway backup create")).group()
     assert site.machine.run("sms-gateway", "backup", "verify", backup).returncode == 0
     refused = site.machine.run("sms-gateway", "restore", backup, check=False)
     assert refused.returncode != 0, refused.stdout  # it runs
@@ -255,9 +256,8 @@ def test_what_was_lost_comes_back_from_a_backup_and_nothing_is_sent_twice(site):
     assert statuses["unknown"] == 3 and set(statuses) == {"unknown", "delivered"}
     for name in site.phones:
         site.start_phone(name)
-    for message_id in queued:
-        assert '"status":"unknown"' in site.ask(f"/api/sms/{message_id}")[1] or \
-            '"status":"delivered"' in site.ask(f"/api/sms/{message_id}")[1]
+    for message_id in queued:  # a phone may still tell what became of it
+        assert re.search(r'"status":"(unknown|delivered)"', site.ask(f"/api/sms/{message_id}")[1])
     sent = [line.message_id for line in site.radio()]
     assert sorted(sent) == sorted(set(sent))
 
