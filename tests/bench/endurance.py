@@ -1,7 +1,9 @@
 """Memory, restarts with a long queue, and many messages without a pause."""
 
+import subprocess
 import time
 
+from harness.gateway import programs_folder
 from harness.waiting import wait_for
 
 from processes import Load, by_program, rss_kib, run_load
@@ -51,6 +53,30 @@ def restart(bench):
     bench.figures.add(f"killed and started with {queued:,} queued: serving after", "s", serving,
                       target=1, at_most=True, digits=2)
     bench.figures.add("… first dispatch after", "s", dispatching, target=2, at_most=True, digits=2)
+
+
+def purge(bench):
+    """Old messages are removed while clients post, faster than the gateway does it by itself."""
+    count = max(bench.rows) // 10
+    gateway = bench.gateway(delivered=count, days=3).start()
+    options = {"connections": 32, "rate": 1000, "seconds": 2 * bench.seconds, **POST}
+    before = gateway.database.stat().st_size
+    alone = run_load(gateway, **options)["answer"]["p99_ms"]
+    begin = time.monotonic()
+    with subprocess.Popen([programs_folder("release") / "sms-gateway", "messages", "purge",
+                           "--text-days", "1", "--message-days", "2"], cwd=gateway.folder,
+                          env=gateway.environment, stdout=subprocess.DEVNULL) as tool:
+        meanwhile = run_load(gateway, **options)["answer"]["p99_ms"]
+        assert tool.wait() == 0
+    seconds = time.monotonic() - begin
+    gateway.stop()
+    after = gateway.database.stat().st_size
+    bench.discard(gateway)
+    conditions = f"{count:,} messages, and 1,000 more/s from 32 clients"
+    bench.figures.add("old messages removed", "/s", count / seconds, conditions=conditions)
+    bench.figures.add("… p99 of POST meanwhile, without", "ms", alone, digits=1)
+    bench.figures.add("… p99 of POST meanwhile", "ms", meanwhile, digits=1)
+    bench.figures.add("… size of the database, of that before", "x", after / before, digits=2)
 
 
 def soak(bench):

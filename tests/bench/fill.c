@@ -1,7 +1,7 @@
 /*
- * bench-fill DATABASE DELIVERED QUEUED: fills a database that the gateway has just made with messages
- * that were delivered, one each 20 ms up to now, and behind them some that are queued. Triggers and
- * indexes are taken away meanwhile and made again, or ten million rows would take an hour.
+ * bench-fill DATABASE DELIVERED QUEUED DAYS: fills a database that the gateway has just made with messages
+ * that were delivered, one each 20 ms up to so many days ago, and behind them some that are queued. Triggers
+ * and indexes are taken away meanwhile and made again, or ten million rows would take an hour.
  */
 #include "../../common/base.h"
 #include "../../common/clock.h"
@@ -144,8 +144,8 @@ static void set_count(enum message_status status, int64_t count)
 
 int main(int argc, char **argv)
 {
-    if (argc != 4) {
-        fprintf(stderr, "usage: bench-fill DATABASE DELIVERED QUEUED\n");
+    if (argc != 5) {
+        fprintf(stderr, "usage: bench-fill DATABASE DELIVERED QUEUED DAYS\n");
         return 2;
     }
     int64_t delivered = atoll(argv[2]), queued = atoll(argv[3]), count = delivered + queued;
@@ -161,7 +161,7 @@ int main(int argc, char **argv)
     sqlite3_stmt *event = prepare(
         "INSERT INTO message_event (message_seq, number, status, attempt, device_id, at_ms)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
-    int64_t start_ms = clock_wall_ms() - (count + 1) * INTERVAL_MS;
+    int64_t start_ms = clock_wall_ms() - (count + 1) * INTERVAL_MS - atoll(argv[4]) * 24 * 3600 * 1000;
     for (int64_t seq = 1; seq <= count; seq++) {
         add_message(message, event, seq, start_ms + seq * INTERVAL_MS, seq <= delivered);
         if (seq % ROWS_PER_COMMIT == 0)

@@ -25,7 +25,7 @@ from databases import Databases
 from figure import Figures
 
 MEASUREMENTS = [answers.posts, flow.backlog, flow.live, flow.latency, flow.frozen, endurance.memory,
-                endurance.restart, answers.concurrency, answers.slow_disks, answers.limits,
+                endurance.restart, endurance.purge, answers.concurrency, answers.slow_disks, answers.limits,
                 answers.writes_by_size, answers.reads, flow.crowd, endurance.soak]
 
 LONG = {"seconds": 5, "rounds": 5, "messages": 50000, "rows": [10 ** 4, 10 ** 5, 10 ** 6, 10 ** 7],
