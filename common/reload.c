@@ -66,7 +66,7 @@ static bool wait_for_success(pid_t child)
 
 bool reload_is_possible(void)
 {
-    pid_t child;
+    pid_t child = -1;
     posix_spawn_file_actions_t actions;
     char **argv = with_check();
     posix_spawn_file_actions_init(&actions);

@@ -171,19 +171,20 @@ static int list(struct store *store, const struct command *command)
     return EXIT_SUCCESS;
 }
 
-static const struct command_option to = {
-    .name = "to",
-    .value = "FOLDER",
-    .meaning = "where backups are; as a rule in `backups` beside the database"};
+#define TO_OPTION                                                                                  \
+    {                                                                                              \
+        .name = "to", .value = "FOLDER",                                                           \
+        .meaning = "where backups are; as a rule in `backups` beside the database"                 \
+    }
 
 static const struct command_option create_options[] = {
-    to,
+    TO_OPTION,
     {.name = "keep",
      .value = "N",
      .meaning = "so many of the newest stay there, 0 for all; as a rule 14"},
     {0},
 };
-static const struct command_option list_options[] = {to, {0}};
+static const struct command_option list_options[] = {TO_OPTION, {0}};
 
 static const struct command_action actions[] = {
     {.name = "create",

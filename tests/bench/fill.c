@@ -161,7 +161,8 @@ int main(int argc, char **argv)
     sqlite3_stmt *event = prepare(
         "INSERT INTO message_event (message_seq, number, status, attempt, device_id, at_ms)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
-    int64_t start_ms = clock_wall_ms() - (count + 1) * INTERVAL_MS - atoll(argv[4]) * 24 * 3600 * 1000;
+    int64_t start_ms = clock_wall_ms() - (count + 1) * INTERVAL_MS -
+                       atoll(argv[4]) * 24 * 3600 * 1000;
     for (int64_t seq = 1; seq <= count; seq++) {
         add_message(message, event, seq, start_ms + seq * INTERVAL_MS, seq <= delivered);
         if (seq % ROWS_PER_COMMIT == 0)
