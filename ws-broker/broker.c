@@ -418,6 +418,30 @@ static void tick_session(struct broker *broker, struct session *session, int64_t
         broker_refresh(broker, session, now_ms);
 }
 
+/* Until when time alone changes nothing about it. Most phones are at rest: they are pinged, and answer. */
+static int64_t next_look_ms(const struct broker *broker, const struct session *session,
+                            int64_t now_ms)
+{
+    int64_t liveness_ms = broker->options.liveness_timeout_ms;
+    bool rests = session->state == SESSION_READY && !session->dropped && !session->paused &&
+                 !session->spoke && !session->info_changed && session->held_count == 0 &&
+                 session->candidate.place != 0;
+    return rests ? MIN(session->pinged_at_ms + liveness_ms / 3, session->heard_at_ms + liveness_ms)
+                 : now_ms;
+}
+
+static void tick_sessions(struct broker *broker, int64_t now_ms)
+{
+    struct session_table *table = &broker->sessions;
+    for (uint32_t slot = 0; slot < table->slot_count; slot++) {
+        if (table->look_at_ms[slot] > now_ms)
+            continue;
+        struct session *session = session_table_at(table, slot);
+        tick_session(broker, session, now_ms);
+        table->look_at_ms[slot] = next_look_ms(broker, session, now_ms);
+    }
+}
+
 static void renew_lease(struct broker *broker)
 {
     struct job *job = job_new(STORE_BROKER_LEASE, 0);
@@ -457,11 +481,7 @@ void broker_tick(struct broker *broker, int64_t now_ms, int64_t wall_ms)
     watch_clock(broker, now_ms, wall_ms);
     if (broker->draining && now_ms >= broker->drain_until_ms)
         broker->overdue = true;
-    for (uint32_t slot = 0; slot < broker->sessions.slot_count; slot++) {
-        struct session *session = session_table_at(&broker->sessions, slot);
-        if (session)
-            tick_session(broker, session, now_ms);
-    }
+    tick_sessions(broker, now_ms);
     job_retry_due(broker, now_ms);
     if (now_ms >= broker->lease_at_ms) {
         broker->lease_at_ms = now_ms + broker->options.lease_ms / 3;
@@ -509,8 +529,10 @@ void broker_drain(struct broker *broker, enum error farewell, int64_t now_ms)
     broker->drain_until_ms = now_ms + broker->options.drain_timeout_ms;
     for (uint32_t slot = 0; slot < broker->sessions.slot_count; slot++) {
         struct session *session = session_table_at(&broker->sessions, slot);
-        if (session)
-            broker_close_session(broker, session, farewell, now_ms);
+        if (!session)
+            continue;
+        broker->sessions.look_at_ms[slot] = 0;
+        broker_close_session(broker, session, farewell, now_ms);
     }
 }
 

@@ -13,7 +13,11 @@ bool session_table_init(struct session_table *table, uint32_t max_sessions)
 {
     *table = (struct session_table){.max_sessions = max_sessions};
     table->slots = calloc(max_sessions, sizeof(*table->slots));
-    return table->slots;
+    table->look_at_ms = calloc(max_sessions, sizeof(*table->look_at_ms));
+    if (table->slots && table->look_at_ms)
+        return true;
+    session_table_fini(table);
+    return false;
 }
 
 void session_table_fini(struct session_table *table)
@@ -24,6 +28,7 @@ void session_table_fini(struct session_table *table)
         free(table->slots[i]);
     }
     free(table->slots);
+    free(table->look_at_ms);
     *table = (struct session_table){0};
 }
 
@@ -55,6 +60,7 @@ struct session *session_table_open(struct session_table *table)
     if (++table->generation == 0) /* so that no id is 0 */
         table->generation = 1;
     *session = (struct session){.id = (session_id)table->generation << 32 | slot};
+    table->look_at_ms[slot] = 0;
     return session;
 }
 
@@ -65,6 +71,7 @@ void session_table_close(struct session_table *table, struct session *session)
     session_fini(session);
     *session = (struct session){.next = table->free, .own_slot = slot};
     table->free = session;
+    table->look_at_ms[slot] = INT64_MAX;
     table->open_count--;
 }
 
@@ -73,6 +80,7 @@ struct session *session_table_find(const struct session_table *table, session_id
     uint32_t slot = session_slot(id);
     if (slot >= table->slot_count || table->slots[slot]->id != id)
         return NULL;
+    table->look_at_ms[slot] = 0;
     return table->slots[slot];
 }
 
@@ -86,7 +94,10 @@ struct session *session_table_current(const struct session_table *table, const c
     struct session key;
     strcpy(key.device_id, device_id);
     struct session **found = tfind(&key, &table->by_device, compare_devices);
-    return found ? *found : NULL;
+    if (!found)
+        return NULL;
+    table->look_at_ms[session_slot((*found)->id)] = 0;
+    return *found;
 }
 
 bool session_table_set_current(struct session_table *table, struct session *session)

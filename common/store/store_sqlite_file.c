@@ -306,16 +306,29 @@ static bool lock_alone(struct work *work, const char *path, struct write_lock *l
     return fail_errno(work, path);
 }
 
-/* Moves the database and what SQLite has beside it out of the way: kept_path gets its new name, or "". */
+/* Brings the log of a database home, so that one rename takes all of it; one that is damaged keeps it. */
+static void fold_old(const char *path)
+{
+    char reason[STORE_PROBLEM_SIZE];
+    struct work attempt = {.problem = reason};
+    sqlite3 *db = open_database(&attempt, path);
+    int64_t version;
+    if (db && read_version(&attempt, db, path, &version))
+        (void)!fold_log(&attempt, db, path);
+    sqlite3_close(db);
+}
+
+/* Moves the database out of the way, and what SQLite has beside it, which must not meet another one:
+   kept_path gets its new name, or "" where there was none. */
 static bool keep_old(struct work *work, const char *path, char kept_path[PATH_SIZE])
 {
-    static const char *const suffixes[] = {"-wal", "-shm", ""}; /* the name itself last */
+    static const char *const suffixes[] = {"-wal", "-shm", ""};
     struct tm time;
     time_t now = (time_t)(clock_wall_ms() / 1000);
     char stamp[64];
-    kept_path[0] = '\0';
-    if (!exists(path))
-        return true;
+    bool there = exists(path);
+    if (there)
+        fold_old(path);
     strftime(stamp, sizeof(stamp), ".replaced-%Y%m%dT%H%M%SZ", gmtime_r(&now, &time));
     if (!write_path(work, kept_path, path, stamp))
         return false;
@@ -329,6 +342,8 @@ static bool keep_old(struct work *work, const char *path, char kept_path[PATH_SI
         if (rename(from, to) < 0 && errno != ENOENT)
             return fail_errno(work, from);
     }
+    if (!there)
+        kept_path[0] = '\0';
     return true;
 }
 

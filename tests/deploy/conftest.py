@@ -77,6 +77,9 @@ class Site:
                 self.folder / f"{name}.tokens", "--assured", "--journal", self.folder / f"{name}.journal",
                 "--ledger", self.folder / f"{name}.ledger", "--send-ms", "20-60", "--report-ms", "20-60",
                 "--charging"), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.wait_connected(name)
+
+    def wait_connected(self, name):
         wait_for(lambda: f'"device_id":"{name}"' in self.ask("/api/devices")[1], f"{name} to connect")
 
     def stop_phones(self):

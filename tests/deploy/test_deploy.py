@@ -168,6 +168,18 @@ def test_a_reload_fails_no_request(site):
     site.check_promises()
 
 
+def test_a_program_that_hangs_is_restarted_by_the_watchdog(site):
+    show = "systemctl show -p MainPID -p NRestarts -p SubState sms-gateway-broker.service"
+    before = site.machine.shell(show)
+    site.machine.run("systemctl", "kill", "--kill-whom=main", "--signal=STOP",
+                     "sms-gateway-broker.service")
+    wait_for(lambda: (shown := site.machine.shell(show)) != before and "SubState=running" in shown,
+             "the watchdog", 90)
+    for name in site.phones:
+        site.wait_connected(name)
+    site.check_promises()
+
+
 # ---- Upgrade, and back ----
 
 

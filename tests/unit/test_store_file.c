@@ -154,6 +154,38 @@ static void what_was_open_in_a_backup_is_unknown_and_never_sent_again(void **sta
     assert_int_equal(kept.messages[MESSAGE_QUEUED], 2);
 }
 
+/* What SQLite left beside a database that is gone, or is damaged, is not read into the restored one. */
+static void a_log_that_was_left_behind_does_no_harm(void **state)
+{
+    struct store_fixture *fixture = *state;
+    static const char *const losses[] = {"rm store.db", "head -c 9000 /dev/urandom > store.db"};
+    struct message_id ids[4];
+    char path[128], command[300];
+    given_messages(fixture, ids);
+    back_up(fixture, path_of(fixture, "backup.db", path));
+    for (size_t i = 0; i < ARRAY_LENGTH(losses); i++) {
+        for (int j = 0; j < 50; j++)
+            given_message(fixture, number, "after the backup");
+        char wal[128];
+        assert_int_equal(access(path_of(fixture, "store.db-wal", wal), F_OK), 0);
+        snprintf(command, sizeof(command), "cp %s %s.kept", wal, wal);
+        assert_int_equal(system(command), 0);
+        store_fixture_close(fixture);
+        snprintf(command, sizeof(command), "cd %s && mv store.db-wal.kept store.db-wal && %s",
+                 fixture->folder, losses[i]);
+        assert_int_equal(system(command), 0);
+        char problem[STORE_PROBLEM_SIZE] = "";
+        struct store_file_restored restored;
+        if (store_file_restore(path, fixture->path, &restored, problem) != ERROR_NONE)
+            fail_msg("%s", problem);
+        assert_int_equal(*restored.kept_path != '\0', i == 1);
+        store_fixture_open(fixture);
+        assert_int_equal(number_of(fixture, "SELECT count(*) FROM message"), 4);
+        struct store_file_content content;
+        assert_int_equal(store_file_check(fixture->path, &content, problem), ERROR_NONE);
+    }
+}
+
 static enum error given_assured_report(struct store_fixture *fixture, const struct message_id *id,
                                        unsigned attempt, int64_t seq, enum message_status status)
 {
@@ -289,6 +321,7 @@ static void a_file_from_before_gives_space_back_once_it_is_compacted(void **stat
 UNIT_TESTS(STORE_TEST(a_backup_is_one_file_with_everything),
            STORE_TEST(backups_under_load_are_consistent),
            STORE_TEST(what_was_open_in_a_backup_is_unknown_and_never_sent_again),
+           STORE_TEST(a_log_that_was_left_behind_does_no_harm),
            STORE_TEST(a_phone_that_sent_it_after_the_backup_is_believed),
            STORE_TEST(a_database_in_use_is_not_touched),
            STORE_TEST(what_is_no_good_backup_is_refused),
