@@ -17,8 +17,8 @@
 enum { FOLDER_SIZE = 3840, PATH_SIZE = 4096, DEFAULT_KEPT = 14, MOST_KEPT = 100000 };
 
 /* So their order by name is that of time. */
-#define NAME_FORMAT  "sms-gateway-%Y%m%dT%H%M%SZ.db"
-#define NAME_PATTERN "sms-gateway-????????T??????Z.db"
+#define NAME_FORMAT  "sms-gateway-%Y%m%dT%H%M%S" /* and ".123Z.db", the milliseconds */
+#define NAME_PATTERN "sms-gateway-????????T??????.???Z.db"
 
 /* Beside the database, unless --to says where. */
 static int read_folder(const struct command *command, char folder[FOLDER_SIZE])
@@ -75,7 +75,8 @@ static int create(struct store *store, const struct command *command)
 {
     struct store_file_content content;
     struct tm time;
-    time_t now = (time_t)(clock_wall_ms() / 1000);
+    int64_t now_ms = clock_wall_ms();
+    time_t now = (time_t)(now_ms / 1000);
     char folder[FOLDER_SIZE], name[64], path[PATH_SIZE], problem[STORE_PROBLEM_SIZE];
     int64_t kept = DEFAULT_KEPT;
     (void)store;
@@ -87,7 +88,7 @@ static int create(struct store *store, const struct command *command)
     if (mkdir(folder, 0700) < 0 && errno != EEXIST)
         return command_fail(command, "the folder %s: %s", folder, strerror(errno));
     strftime(name, sizeof(name), NAME_FORMAT, gmtime_r(&now, &time));
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    snprintf(path, sizeof(path), "%s/%s.%03dZ.db", folder, name, (int)(now_ms % 1000));
     if (store_file_back_up(command->settings.database_path, path, &content, problem) != ERROR_NONE)
         return command_fail(command, "%s", problem);
     if (command->json) {

@@ -25,6 +25,7 @@ class Site:
         self.machine = Machine(folder, present).boot()
         self.key = None
         self.client = None
+        self.lines_before = 0
         self.phones = {}
         inside = self.machine.path("/root/gateway")
         shutil.copytree(ROOT / "deploy", inside / "deploy")
@@ -87,7 +88,12 @@ class Site:
             phone.terminate()
             phone.wait(LIMIT_SECONDS)
 
+    def traffic_lines(self):
+        path = self.folder / "traffic"
+        return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+
     def start_traffic(self):
+        self.lines_before = len(self.traffic_lines())
         with open(self.folder / "traffic.log", "ab") as log:
             self.client = subprocess.Popen(self.machine.from_inside(
                 "/usr/bin/python3", ROOT / "tests/deploy/traffic.py", URL, self.certificate(), self.key,
@@ -96,18 +102,17 @@ class Site:
         wait_for(lambda: len(self.promised()) > count + 20, "traffic")
 
     def stop_traffic(self):
-        """Returns the longest time in seconds in which nothing was accepted, and what was refused."""
+        """Returns the longest time in seconds in which nothing was accepted since it was started, and what
+        was refused."""
         self.client.terminate()
         assert self.client.wait(LIMIT_SECONDS) == 0, (self.folder / "traffic.log").read_text()
-        lines = [line.split() for line in (self.folder / "traffic").read_text().splitlines()]
+        lines = self.traffic_lines()[self.lines_before:]
         times = [float(time) for time, word in lines if "-" in word]
         return (max(b - a for a, b in zip(times, times[1:])),
                 [word for _, word in lines if "-" not in word])
 
     def promised(self):
-        path = self.folder / "traffic"
-        words = [line.split()[1] for line in path.read_text().splitlines()] if path.exists() else []
-        return [word for word in words if "-" in word]
+        return [word for _, word in self.traffic_lines() if "-" in word]
 
     def radio(self):
         return [line for name in self.phones for line in read_radio(self.folder / f"{name}.ledger")]

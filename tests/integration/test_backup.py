@@ -161,12 +161,18 @@ def test_a_wiped_machine_comes_back_from_its_backup(make_gateway):
     assert Phone(gateway, "phone").is_silent()  # its token and the key are there again
 
 
+def test_one_follows_another_at_once(make_gateway):
+    gateway = make_gateway().start()
+    paths = [run(gateway, "backup", "create")["path"] for _ in range(3)]
+    assert [item["path"] for item in run(gateway, "backup", "list")["backups"]] == paths
+
+
 def test_the_newest_backups_are_kept(make_gateway):
     gateway = make_gateway().start()
     folder = gateway.database.parent / "backups"
     folder.mkdir()
     for day in range(1, 21):
-        (folder / f"sms-gateway-202601{day:02}T030000Z.db").write_text("old")
+        (folder / f"sms-gateway-202601{day:02}T030000.000Z.db").write_text("old")
     (folder / "notes.db").write_text("somebody's own")
     made = run(gateway, "backup", "create", "--keep", "5")
     assert len(made["removed"]) == 16
