@@ -126,6 +126,8 @@ void sqlite_watch_wal(struct store_connection *connection, int64_t page_bytes, i
 MUST_CHECK bool sqlite_checkpoint_when_due(struct store_connection *connection);
 void sqlite_checkpoint_quietly(struct store_connection *connection);
 MUST_CHECK bool sqlite_wal_is_full(struct store_connection *connection);
+/* The size of a file; 0 where there is none, or no name. */
+int64_t sqlite_file_bytes(const char *path);
 /* The sizes of the files; any connection. */
 int64_t sqlite_wal_bytes(struct store_connection *connection);
 int64_t sqlite_database_bytes(struct store_connection *connection);

@@ -67,12 +67,6 @@ static bool exists(const char *path)
     return stat(path, &status) == 0;
 }
 
-static int64_t file_bytes(const char *path)
-{
-    struct stat status;
-    return stat(path, &status) == 0 ? status.st_size : 0;
-}
-
 static bool sync_path(struct work *work, const char *path, int flags)
 {
     int fd = open(path, flags | O_CLOEXEC);
@@ -436,10 +430,10 @@ enum error store_file_compact(const char *path, int64_t *bytes_before, int64_t *
         return work.error;
     sqlite3 *db = open_database(&work, path);
     bool good = db && read_version(&work, db, path, &version) && fold_log(&work, db, path);
-    *bytes_before = file_bytes(path);
+    *bytes_before = sqlite_file_bytes(path);
     good = good && run_sql(&work, db, path, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM");
     sqlite3_close(db);
-    *bytes_after = file_bytes(path);
+    *bytes_after = sqlite_file_bytes(path);
     if (good)
         sync_file(&work, path);
     write_lock_close(&lock);

@@ -45,7 +45,7 @@ void sqlite_watch_wal(struct store_connection *connection, int64_t page_bytes, i
 }
 
 /* Only its name is asked for: closing the file would lose SQLite's locks on it. */
-static int64_t file_bytes(const char *path)
+int64_t sqlite_file_bytes(const char *path)
 {
     struct stat status;
     return path && stat(path, &status) == 0 ? status.st_size : 0;
@@ -53,12 +53,12 @@ static int64_t file_bytes(const char *path)
 
 int64_t sqlite_wal_bytes(struct store_connection *connection)
 {
-    return file_bytes(sqlite3_filename_wal(sqlite3_db_filename(connection->db, "main")));
+    return sqlite_file_bytes(sqlite3_filename_wal(sqlite3_db_filename(connection->db, "main")));
 }
 
 int64_t sqlite_database_bytes(struct store_connection *connection)
 {
-    return file_bytes(sqlite3_db_filename(connection->db, "main"));
+    return sqlite_file_bytes(sqlite3_db_filename(connection->db, "main"));
 }
 
 /* ---- Checkpoints: under the write lock ---- */
