@@ -69,6 +69,8 @@ def test_phones_come_back_and_no_message_is_lost_or_doubled_while_all_start_anew
     gateway = make_gateway().start()
     phones = make_phones(gateway, 10, *FAST)
     load = make_load(gateway, 300, CLIENTS, refusals=set(), keep=False)
+    # A request on a kept connection may meet its end: that is HTTP's, not the reload's.
+    gateway.api.session.headers["Connection"] = "close"
     for _ in range(5):
         for process in (gateway.ws_broker, gateway.api_fcgi):
             go_on(load, 20)
@@ -165,9 +167,11 @@ def test_a_stop_goes_before_a_reload(make_gateway):
     client.close()
 
 
-def test_many_hangups_at_once_end_nothing(make_gateway):
-    """Also those that come while a new image starts."""
+def test_many_hangups_at_once_end_nothing(make_gateway, make_phones):
+    """Also those that come while a new image starts; the last may come after all others are dealt with,
+    so the phone is one that comes back."""
     gateway = make_gateway().start()
+    make_phones(gateway, 1, *FAST)
     for process in (gateway.api_fcgi, gateway.ws_broker):
         pid = process.popen.pid
         ending = threading.Event()
@@ -181,8 +185,7 @@ def test_many_hangups_at_once_end_nothing(make_gateway):
         wait_for(lambda: process.log().count("msg=serving") >= 5, "some images", 60)
         ending.set()
         thread.join()
-    phone = Phone(gateway, "phone")
-    assert gateway.api.send()["message_id"] == phone.receive_sms()["message_id"]
+    gateway.api.wait_status(gateway.api.send()["message_id"], "delivered")
 
 
 # ---- What the new image is ----
