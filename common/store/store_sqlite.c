@@ -64,12 +64,23 @@ enum error sqlite_error(struct store_connection *connection, int code, const cha
 
 /* ---- Statements ---- */
 
+static int prepare(struct store_connection *connection, enum statement id)
+{
+    return sqlite3_prepare_v3(connection->db, statement_texts[id].sql, -1,
+                              SQLITE_PREPARE_PERSISTENT, &connection->statements[id], NULL);
+}
+
 sqlite3_stmt *statement(struct store_connection *connection, enum statement id)
 {
-    sqlite3_stmt *statement = connection->statements[id];
-    sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
-    return statement;
+    if (!connection->statements[id]) {
+        int code = prepare(connection, id);
+        if (code != SQLITE_OK)
+            sqlite_error(connection, code, statement_texts[id].sql);
+        return connection->statements[id];
+    }
+    sqlite3_reset(connection->statements[id]);
+    sqlite3_clear_bindings(connection->statements[id]);
+    return connection->statements[id];
 }
 
 void bind_integer(sqlite3_stmt *statement, int number, int64_t value)
@@ -136,6 +147,9 @@ void column_request_id(sqlite3_stmt *statement, int number, struct request_id *i
 
 enum error step(struct store_connection *connection, sqlite3_stmt *statement, bool *row)
 {
+    *row = false;
+    if (!statement)
+        return ERROR_STORE_UNAVAILABLE; /* why has been logged */
     int code = sqlite3_step(statement);
     *row = code == SQLITE_ROW;
     if (*row)
@@ -239,20 +253,32 @@ static bool configure(struct store_connection *connection, int timeout_ms, char 
     return connection->writer || set_pragma(db, "query_only", "ON", "1", problem);
 }
 
-static bool prepare(struct store_connection *connection, char *problem)
+/* The writer tries all, so that what the database does not understand is found at the start. A reader
+   makes its own as they are needed: there are many readers, and each would need a MiB for all. */
+static bool prepare_all(struct store_connection *connection, char *problem)
 {
     for (int i = 0; i < STATEMENT_COUNT; i++) {
-        if (connection->writer != (statement_texts[i].use == WRITER))
-            continue;
-        if (sqlite3_prepare_v3(connection->db, statement_texts[i].sql, -1,
-                               SQLITE_PREPARE_PERSISTENT, &connection->statements[i],
-                               NULL) != SQLITE_OK) {
+        if (prepare(connection, (enum statement)i) != SQLITE_OK) {
             snprintf(problem, STORE_PROBLEM_SIZE, "\"%.200s\": %s", statement_texts[i].sql,
                      sqlite3_errmsg(connection->db));
             return false;
         }
+        if (statement_texts[i].use == READER) {
+            sqlite3_finalize(connection->statements[i]);
+            connection->statements[i] = NULL;
+        }
     }
     return true;
+}
+
+void *workspace(struct store_connection *connection, size_t bytes)
+{
+    if (bytes > connection->workspace_bytes) {
+        free(connection->workspace);
+        connection->workspace = malloc(bytes);
+        connection->workspace_bytes = connection->workspace ? bytes : 0;
+    }
+    return connection->workspace;
 }
 
 static void sqlite_close(struct store_connection *connection)
@@ -262,6 +288,7 @@ static void sqlite_close(struct store_connection *connection)
     sqlite3_close(connection->db);
     write_lock_close(&connection->lock);
     free(connection->moves);
+    free(connection->workspace);
     free(connection);
 }
 
@@ -327,7 +354,7 @@ static bool open_writer(struct store_connection *connection, const struct store_
     bool good = open_database(connection, options->path, problem) &&
                 sqlite_give_space_back(connection->db, problem) &&
                 configure(connection, OPEN_TIMEOUT_MS, problem) &&
-                sqlite_migrate(connection->db, problem) && prepare(connection, problem);
+                sqlite_migrate(connection->db, problem) && prepare_all(connection, problem);
     int64_t page_bytes = 0;
     if (good && !sqlite_query_number(connection->db, "PRAGMA page_size", &page_bytes)) {
         snprintf(problem, STORE_PROBLEM_SIZE, "its page size: %s", sqlite3_errmsg(connection->db));
@@ -362,7 +389,7 @@ static bool open_reader(struct store_connection *connection, const struct store_
     connection->read_timeout_ms = options->timeout_ms;
     connection->read_until_ms = INT64_MAX;
     if (!open_database(connection, options->path, problem) ||
-        !configure(connection, READER_TIMEOUT_MS, problem) || !prepare(connection, problem))
+        !configure(connection, READER_TIMEOUT_MS, problem))
         return false;
     sqlite3_progress_handler(connection->db, READ_CHECK_STEPS, is_too_late, connection);
     return true;

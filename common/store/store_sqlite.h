@@ -81,13 +81,20 @@ struct store_connection {
     enum store_verb verb;     /* of the write that runs */
     struct store_move *moves; /* of this transaction */
     size_t move_count, move_capacity;
+    void *workspace;
+    size_t workspace_bytes;
 };
 
 /* The error for a result code of SQLite, logged with what was being done. */
 enum error sqlite_error(struct store_connection *connection, int code, const char *doing);
 
-/* The statement, reset and without bindings. */
+/* The statement, reset and without bindings; NULL after logging why it cannot be had, and then step
+   fails. */
 sqlite3_stmt *statement(struct store_connection *connection, enum statement id);
+
+/* Memory for what one write is about, of any content: it is the next one's too. NULL when there is none.
+   Not an array in each thread, because a thread's own memory is touched when it starts. */
+void *workspace(struct store_connection *connection, size_t bytes);
 
 /* Parameters by their number; an empty text is NULL. Without memory the parameter stays NULL, which
    the schema refuses. Texts and blobs are borrowed until the statement is reset. */

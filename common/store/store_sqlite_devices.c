@@ -63,13 +63,15 @@ static enum error settle(struct store_connection *connection, struct store_write
 static enum error settle_all(struct store_connection *connection, struct store_write *write)
 {
     enum { MOST = 1024 };
-    static _Thread_local struct {
+    struct found {
         struct moving moving;
         int64_t silent_ms;
-    } found[MOST];
+    } *found = workspace(connection, MOST * sizeof(*found));
     size_t count = 0;
     bool row = true;
 
+    if (!found)
+        return ERROR_INTERNAL;
     sqlite3_stmt *select = statement(connection, SELECT_IN_HAND);
     bind_text(select, 1, write->connect.phone.device_id);
     bind_integer(select, 2, MOST);
@@ -149,8 +151,10 @@ enum error disconnect_device(struct store_connection *connection, struct store_w
 /* Ends a broker instance: what it had offered is queued again, its phones are not connected. */
 static enum error end_broker(struct store_connection *connection, const struct message_id *instance)
 {
-    static _Thread_local struct moving moving[STORE_MAX_HAND_OVER];
+    struct moving *moving = workspace(connection, STORE_MAX_HAND_OVER * sizeof(*moving));
     size_t count;
+    if (!moving)
+        return ERROR_INTERNAL;
     do {
         sqlite3_stmt *select = statement(connection, SELECT_OFFERED_BY_BROKER);
         bind_id(select, 1, instance);

@@ -141,16 +141,22 @@ static bool is_too_long(const struct store_connection *connection, const struct 
 
 enum error hand_over(struct store_connection *connection, struct store_write *write)
 {
-    static _Thread_local struct due_message due[STORE_MAX_HAND_OVER];
-    static _Thread_local struct phones phones;
+    struct hand_over {
+        struct due_message due[STORE_MAX_HAND_OVER];
+        struct phones phones;
+    } *work = workspace(connection, sizeof(*work));
     size_t count = 0;
 
     write->hand_over.message_count = 0;
+    if (!work)
+        return ERROR_INTERNAL;
+    struct due_message *due = work->due;
+    struct phones *phones = &work->phones;
     enum error error = brakes_read_paused(connection, &write->hand_over.paused);
     if (error != ERROR_NONE || write->hand_over.paused)
         return error;
-    phones.count = 0;
-    memset(phones.of_slot, 0, sizeof(phones.of_slot));
+    phones->count = 0;
+    memset(phones->of_slot, 0, sizeof(phones->of_slot));
     error = read_all_due(connection, write->hand_over.slot_count, due, &count);
     for (size_t i = 0; i < count && error == ERROR_NONE; i++) {
         size_t slot;
@@ -159,12 +165,12 @@ enum error hand_over(struct store_connection *connection, struct store_write *wr
                          "no phone may be given so many segments in a day");
             continue;
         }
-        error = find_slot(connection, write, &phones, &due[i].message, &slot);
+        error = find_slot(connection, write, phones, &due[i].message, &slot);
         if (error == ERROR_NONE && slot < write->hand_over.slot_count)
             error = give(connection, write, &due[i], slot);
     }
     if (error == ERROR_NONE)
-        error = write_uses(connection, &phones);
+        error = write_uses(connection, phones);
     for (size_t i = 0; i < count; i++)
         message_fini(&due[i].message); /* of those that nobody may have */
     return error;

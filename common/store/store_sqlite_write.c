@@ -167,10 +167,12 @@ static enum error correct_future(struct store_connection *connection)
 
 static enum error give_up(struct store_connection *connection, struct store_write *write)
 {
-    static _Thread_local struct moving moving[STORE_MAX_HAND_OVER];
+    struct moving *moving = workspace(connection, STORE_MAX_HAND_OVER * sizeof(*moving));
     unsigned limit = MIN(write->give_up.limit, (unsigned)STORE_MAX_HAND_OVER);
     size_t count;
 
+    if (!moving)
+        return ERROR_INTERNAL;
     enum error error = write->give_up.silent_since_ms > 0 ? correct_future(connection) : ERROR_NONE;
     if (error != ERROR_NONE)
         return error;
