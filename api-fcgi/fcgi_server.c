@@ -42,11 +42,11 @@ struct connection {
     FCGX_Request fcgi;
     int fd;
     struct http_exchange exchange;
+    atomic_bool idle;
     struct connection *next_ready;
 
     /* under server->lock */
     struct connection *next, **link; /* among all connections */
-    bool idle;
 };
 
 struct fcgi_server {
@@ -67,35 +67,40 @@ struct fcgi_server {
     pthread_mutex_t lock;
     pthread_cond_t fewer;           /* connections, or of those that are busy */
     struct connection *connections; /* under lock */
-    int busy;                       /* under lock: not idle */
+    atomic_int busy;                /* connections that are not idle */
+    atomic_int ready;               /* how many there are */
     struct connection *first_ready; /* under lock */
     struct connection **last_ready; /* under lock */
 };
 
 /* ---- Connections ---- */
 
-/* Under the lock. */
+/* Says first what the connection is, and looks then whether the server drains; who drains says so first
+   and looks then. So one of the two sees the other, without a lock for each request. */
 static void set_idle(struct connection *connection, bool idle)
 {
     struct fcgi_server *server = connection->server;
-    server->busy += connection->idle - idle;
-    connection->idle = idle;
-    if (atomic_load(&server->draining))
-        pthread_cond_signal(&server->fewer);
+    bool was_idle = atomic_exchange(&connection->idle, idle);
+    atomic_fetch_add(&server->busy, was_idle - idle);
+    if (!atomic_load(&server->draining))
+        return;
+    pthread_mutex_lock(&server->lock);
+    pthread_cond_signal(&server->fewer);
+    pthread_mutex_unlock(&server->lock);
 }
 
 static void connection_close(struct connection *connection)
 {
     struct fcgi_server *server = connection->server;
-    FCGX_Free(&connection->fcgi, true); /* also what an exchange that never ended has left */
-    http_exchange_fini(&connection->exchange);
-
     pthread_mutex_lock(&server->lock);
     *connection->link = connection->next;
     if (connection->next)
         connection->next->link = connection->link;
-    set_idle(connection, true);
     pthread_mutex_unlock(&server->lock);
+
+    FCGX_Free(&connection->fcgi, true); /* also what an exchange that never ended has left */
+    http_exchange_fini(&connection->exchange);
+    set_idle(connection, true);
     free(connection);
 }
 
@@ -139,6 +144,7 @@ static void connection_wake(struct http_exchange *exchange)
     pthread_mutex_lock(&server->lock);
     *server->last_ready = connection;
     server->last_ready = &connection->next_ready;
+    atomic_fetch_add(&server->ready, 1);
     pthread_mutex_unlock(&server->lock);
 }
 
@@ -168,10 +174,14 @@ static void call_answered(const struct fcgi_server *server)
    rest, because this one may be held up by its share. */
 static struct connection *take_ready(struct fcgi_server *server)
 {
+    if (atomic_load(&server->ready) == 0)
+        return NULL;
     pthread_mutex_lock(&server->lock);
     struct connection *first = server->first_ready, **end = &server->first_ready;
-    for (int i = 0; i < READY_AT_ONCE && *end; i++)
+    int count = 0;
+    for (; count < READY_AT_ONCE && *end; count++)
         end = &(*end)->next_ready;
+    atomic_fetch_sub(&server->ready, count);
     server->first_ready = *end;
     *end = NULL;
     if (!server->first_ready)
@@ -209,7 +219,7 @@ static void connection_open(struct fcgi_server *server, int fd)
     if (connection->next)
         connection->next->link = &connection->next;
     server->connections = connection;
-    connection->idle = true;
+    atomic_store(&connection->idle, true);
     pthread_mutex_unlock(&server->lock);
 
     struct epoll_event event = {.events = WATCHED, .data.ptr = connection};
@@ -230,11 +240,9 @@ static void connection_rest(struct connection *connection)
 {
     struct fcgi_server *server = connection->server;
     struct epoll_event event = {.events = WATCHED, .data.ptr = connection};
-    pthread_mutex_lock(&server->lock);
     set_idle(connection, true);
     if (atomic_load(&server->draining) && !atomic_load(&server->keeping))
         stop_receiving(connection);
-    pthread_mutex_unlock(&server->lock);
     if (epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, connection->fd, &event) < 0)
         connection_close(connection);
 }
@@ -263,13 +271,11 @@ static bool has_input(const struct connection *connection)
 static void serve(struct connection *connection, uint32_t events, struct store_reader *reader)
 {
     struct fcgi_server *server = connection->server;
-    pthread_mutex_lock(&server->lock);
-    bool keep = atomic_load(&server->keeping);
-    set_idle(connection, keep);
-    pthread_mutex_unlock(&server->lock);
-
-    if (keep) /* whatever there is to read of it */
+    set_idle(connection, false);
+    if (atomic_load(&server->keeping)) { /* whatever there is to read of it */
+        set_idle(connection, true);
         return;
+    }
     if (events != EPOLLIN && !has_input(connection)) {
         connection_close(connection);
         return;
@@ -405,10 +411,10 @@ static void drain(struct fcgi_server *server, bool keep)
     atomic_store(&server->keeping, keep);
     atomic_store(&server->draining, true);
     for (struct connection *c = server->connections; c && !keep; c = c->next) {
-        if (c->idle)
+        if (atomic_load(&c->idle))
             stop_receiving(c);
     }
-    while ((keep ? server->busy > 0 : server->connections != NULL) && waited == 0)
+    while ((keep ? atomic_load(&server->busy) > 0 : server->connections != NULL) && waited == 0)
         waited = pthread_cond_timedwait(&server->fewer, &server->lock, &deadline);
     pthread_mutex_unlock(&server->lock);
     if (waited != 0)
@@ -491,9 +497,10 @@ void fcgi_server_give(struct fcgi_server *server, bool to_manager)
     if (!to_manager)
         listen_socket_give(&server->socket, SOCKET_NAME);
     for (struct connection *c = server->connections; c; c = c->next) {
-        if (c->idle && to_manager)
+        bool idle = atomic_load(&c->idle);
+        if (idle && to_manager)
             program_store_fd(KEPT_NAME, c->fd);
-        else if (c->idle)
+        else if (idle)
             listen_fds_give(KEPT_NAME, c->fd);
     }
 }
