@@ -4,6 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void free_arrays(struct session_table *table)
+{
+    free(table->slots);
+    free(table->look_at_ms);
+    *table = (struct session_table){0};
+}
+
 static int compare_devices(const void *a, const void *b)
 {
     return strcmp(((const struct session *)a)->device_id, ((const struct session *)b)->device_id);
@@ -16,7 +23,7 @@ bool session_table_init(struct session_table *table, uint32_t max_sessions)
     table->look_at_ms = calloc(max_sessions, sizeof(*table->look_at_ms));
     if (table->slots && table->look_at_ms)
         return true;
-    session_table_fini(table);
+    free_arrays(table);
     return false;
 }
 
@@ -27,9 +34,7 @@ void session_table_fini(struct session_table *table)
             session_table_close(table, table->slots[i]);
         free(table->slots[i]);
     }
-    free(table->slots);
-    free(table->look_at_ms);
-    *table = (struct session_table){0};
+    free_arrays(table);
 }
 
 static struct session *take_slot(struct session_table *table, uint32_t *slot)
