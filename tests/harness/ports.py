@@ -1,15 +1,26 @@
 """Free TCP ports, also with several test runs at once."""
 
+import os
 import random
 import socket
+
+FIRST, END = 15000, 32000  # below those that the kernel gives to clients
 
 _used = set()
 
 
+def _own_ports():
+    """Those of this worker of pytest-xdist. One that another has chosen is not bound yet, and nginx would
+    share it (SO_REUSEPORT): each gateway then had some of the other's clients."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    share = (END - FIRST) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return range(FIRST + worker * share, FIRST + (worker + 1) * share)
+
+
 def free_port():
-    """A port nobody listens on, below those that the kernel gives to clients."""
+    """A port nobody listens on."""
     for _ in range(1000):
-        port = random.SystemRandom().randrange(15000, 32000)
+        port = random.SystemRandom().choice(_own_ports())
         if port in _used:
             continue
         _used.add(port)
