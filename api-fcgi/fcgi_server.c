@@ -68,7 +68,7 @@ struct fcgi_server {
     pthread_cond_t fewer;           /* connections, or of those that are busy */
     struct connection *connections; /* under lock */
     atomic_int busy;                /* connections that are not idle */
-    atomic_int ready;               /* how many there are */
+    atomic_bool any_ready;          /* set under lock: whether first_ready is one */
     struct connection *first_ready; /* under lock */
     struct connection **last_ready; /* under lock */
 };
@@ -144,7 +144,7 @@ static void connection_wake(struct http_exchange *exchange)
     pthread_mutex_lock(&server->lock);
     *server->last_ready = connection;
     server->last_ready = &connection->next_ready;
-    atomic_fetch_add(&server->ready, 1);
+    atomic_store(&server->any_ready, true);
     pthread_mutex_unlock(&server->lock);
 }
 
@@ -174,19 +174,18 @@ static void call_answered(const struct fcgi_server *server)
    rest, because this one may be held up by its share. */
 static struct connection *take_ready(struct fcgi_server *server)
 {
-    if (atomic_load(&server->ready) == 0)
+    if (!atomic_load(&server->any_ready))
         return NULL;
     pthread_mutex_lock(&server->lock);
     struct connection *first = server->first_ready, **end = &server->first_ready;
-    int count = 0;
-    for (; count < READY_AT_ONCE && *end; count++)
+    for (int i = 0; i < READY_AT_ONCE && *end; i++)
         end = &(*end)->next_ready;
-    atomic_fetch_sub(&server->ready, count);
     server->first_ready = *end;
     *end = NULL;
     if (!server->first_ready)
         server->last_ready = &server->first_ready;
     bool more = server->first_ready != NULL;
+    atomic_store(&server->any_ready, more);
     pthread_mutex_unlock(&server->lock);
     if (more)
         wake_worker(server);

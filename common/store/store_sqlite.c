@@ -72,15 +72,16 @@ static int prepare(struct store_connection *connection, enum statement id)
 
 sqlite3_stmt *statement(struct store_connection *connection, enum statement id)
 {
-    if (!connection->statements[id]) {
-        int code = prepare(connection, id);
-        if (code != SQLITE_OK)
-            sqlite_error(connection, code, statement_texts[id].sql);
-        return connection->statements[id];
+    sqlite3_stmt **statement = &connection->statements[id];
+    if (*statement) {
+        sqlite3_reset(*statement);
+        sqlite3_clear_bindings(*statement);
+        return *statement;
     }
-    sqlite3_reset(connection->statements[id]);
-    sqlite3_clear_bindings(connection->statements[id]);
-    return connection->statements[id];
+    int code = prepare(connection, id);
+    if (code != SQLITE_OK)
+        sqlite_error(connection, code, statement_texts[id].sql);
+    return *statement;
 }
 
 void bind_integer(sqlite3_stmt *statement, int number, int64_t value)
