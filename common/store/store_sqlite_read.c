@@ -228,6 +228,9 @@ enum error sqlite_list_messages(struct store_connection *connection,
                                 const struct store_query *query, struct store_page *page)
 {
     start_read_clock(connection);
+    sqlite3_stmt *end_read = statement(connection, END_READ); /* what begins must be able to end */
+    if (!end_read)
+        return ERROR_STORE_UNAVAILABLE;
     enum error error = run(connection, statement(connection, BEGIN_READ));
     if (error != ERROR_NONE)
         return error;
@@ -239,7 +242,7 @@ enum error sqlite_list_messages(struct store_connection *connection,
     if (error == ERROR_NONE)
         error = count_matches(connection, query, &view, &page->total);
     connection->read_until_ms = INT64_MAX; /* nothing may keep it from ending */
-    enum error end = run(connection, statement(connection, END_READ));
+    enum error end = run(connection, end_read);
     return error != ERROR_NONE ? error : end;
 }
 
