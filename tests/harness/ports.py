@@ -19,8 +19,9 @@ def _own_ports():
 
 def free_port():
     """A port nobody listens on."""
+    own_ports = _own_ports()
     for _ in range(1000):
-        port = random.SystemRandom().choice(_own_ports())
+        port = random.SystemRandom().choice(own_ports)
         if port in _used:
             continue
         _used.add(port)
