@@ -11,8 +11,9 @@
 #include <stdlib.h>
 
 enum {
-    MAX_BATCH = 512,    /* writes in one transaction */
-    MAX_WAITING = 8192, /* writes waiting for the writer */
+    MAX_BATCH = 512,      /* writes in one transaction */
+    MAX_WAITING = 8192,   /* writes waiting for the writer */
+    NEWS_PAUSE_US = 1000, /* the broker is told no later, unless another process has the database */
 };
 
 struct store {
@@ -31,6 +32,10 @@ struct store {
     bool running;   /* under lock: a batch runs, and the connection is its thread's */
     int64_t running_since_ms; /* under lock: monotonic */
     bool closing;             /* under lock */
+
+    /* who runs a batch has these */
+    bool news;             /* committed, and the broker has not been told */
+    int64_t news_since_us; /* monotonic */
 };
 
 struct store_reader {
@@ -159,6 +164,20 @@ static bool is_news(const struct store_write *write)
            (write->verb == STORE_SET_SENDING && !write->set_sending.pause);
 }
 
+/* Tells the broker, unless another batch waits, whose news it then hears with these. */
+static void tell_news(struct store *store)
+{
+    if (!store->news)
+        return;
+    pthread_mutex_lock(&store->lock);
+    bool more = store->first;
+    pthread_mutex_unlock(&store->lock);
+    if (more && clock_monotonic_us() < store->news_since_us + NEWS_PAUSE_US)
+        return;
+    store->news = false;
+    store->options.enqueued(store->options.context);
+}
+
 static void tell_moves(const struct store *store)
 {
     size_t count;
@@ -203,8 +222,12 @@ static void run_batch(struct store *store, struct store_write *batch)
         backend->rollback(store->connection);
 
     complete_all(store, batch, batch_error);
-    if (enqueued && batch_error == ERROR_NONE && store->options.enqueued)
-        store->options.enqueued(store->options.context);
+    if (enqueued && batch_error == ERROR_NONE && store->options.enqueued) {
+        if (!store->news)
+            store->news_since_us = clock_monotonic_us();
+        store->news = true;
+    }
+    tell_news(store);
     if (!backend->finish(store->connection)) {
         /* Reads that want to begin wait; those under way end within their time limit. */
         pthread_rwlock_wrlock(&store->reading);
@@ -223,6 +246,8 @@ static void *writer_main(void *argument)
         batch = begin_batch(store, batch);
         if (batch)
             run_batch(store, batch);
+        else
+            tell_news(store);
         end_running(store);
     }
     return NULL;

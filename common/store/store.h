@@ -101,7 +101,8 @@ struct store_options {
        disk, but for no other process: without a switch of threads that is faster. */
     bool in_place;
     /* After a commit that is work for the broker: a new message, one to be revoked, a phone to be sent
-       away, sending resumed. On the thread that ran it. Or NULL. */
+       away, sending resumed. Once for several that follow each other at once. On the thread that ran
+       the last. Or NULL. */
     void (*enqueued)(void *context);
     /* After the `done` of all writes of a commit: the moment to wake who waits for them. On the
        thread that ran them. Or NULL. */

@@ -130,8 +130,37 @@ static void the_doorbell_rings_for_messages_alone_and_after_the_commit(void **st
     assert_int_equal(store_run(fixture->store, &probe), ERROR_NONE);
     assert_int_equal(atomic_load(&rings), 0);
     given_message(fixture, "+1234567890", "text");
-    assert_int_equal(store_run(fixture->store, &probe), ERROR_NONE); /* so its batch has ended */
+    assert_int_equal(store_run(fixture->store, &probe), ERROR_NONE);
+    store_fixture_reopen(fixture); /* so all batches have ended */
     assert_int_equal(atomic_load(&rings), 1);
+}
+
+/* What was in the database when the doorbell rang last. */
+struct heard {
+    struct store_fixture *fixture;
+    atomic_int messages;
+};
+
+static void hear(void *context)
+{
+    struct heard *heard = context;
+    atomic_store(&heard->messages, (int)number_of(heard->fixture, "SELECT count(*) FROM message"));
+}
+
+static void the_doorbell_rings_after_the_last_of_many_messages(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct heard heard = {.fixture = fixture};
+    pthread_t threads[CALLERS];
+    fixture->options.enqueued = hear;
+    fixture->options.context = &heard;
+    store_fixture_reopen(fixture);
+    for (int i = 0; i < CALLERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, send_many, fixture), 0);
+    for (int i = 0; i < CALLERS; i++)
+        pthread_join(threads[i], NULL);
+    store_fixture_reopen(fixture);
+    assert_int_equal(atomic_load(&heard.messages), CALLERS * MESSAGES_EACH);
 }
 
 struct woken {
@@ -353,6 +382,7 @@ UNIT_TESTS(STORE_TEST(every_write_of_many_threads_is_there),
            STORE_TEST(writes_share_transactions_and_one_failure_harms_no_other),
            STORE_TEST(what_was_submitted_before_the_end_is_written),
            STORE_TEST(the_doorbell_rings_for_messages_alone_and_after_the_commit),
+           STORE_TEST(the_doorbell_rings_after_the_last_of_many_messages),
            STORE_TEST(who_waits_is_woken_after_the_last_is_done),
            STORE_TEST(who_waits_is_woken_also_by_a_refusal),
            STORE_TEST(a_held_write_lock_gives_busy_in_time_and_nothing_is_written),
