@@ -22,6 +22,17 @@ enum { POOL_BYTES = 250, RANDOM_BYTES = 10 };
 static unsigned char pool[POOL_BYTES];
 static size_t pool_left; /* under lock */
 
+/* A process that was forked would go on with the bytes that its parent has, too. */
+static void forget_pool(void)
+{
+    pool_left = 0;
+}
+
+__attribute__((constructor)) static void forget_pool_at_fork(void)
+{
+    pthread_atfork(NULL, NULL, forget_pool);
+}
+
 static void put_time(struct message_id *id, int64_t wall_ms)
 {
     for (int i = 0; i < 6; i++)
@@ -72,6 +83,17 @@ struct message_id message_id_first_at(int64_t wall_ms)
     struct message_id id = {{0}};
     put_time(&id, MAX(0, MIN(wall_ms, last_possible_ms)));
     return id;
+}
+
+int64_t message_id_seq(const struct message_id *id)
+{
+    enum { TIME_BITS = 43, COUNTER_BITS = 12, RANDOM_BITS = 8 };
+    int64_t time_ms = message_id_time_ms(id);
+    if (time_ms >> TIME_BITS)
+        return INT64_MAX;
+    int64_t counter = (id->bytes[6] << 8 | id->bytes[7]) & COUNTER_MASK;
+    int64_t random = (id->bytes[8] << 2 | id->bytes[9] >> 6) & 0xff; /* after the variant */
+    return (time_ms << COUNTER_BITS | counter) << RANDOM_BITS | random;
 }
 
 void message_id_format(const struct message_id *id, char text[MESSAGE_ID_TEXT_SIZE])

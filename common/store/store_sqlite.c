@@ -100,6 +100,12 @@ void bind_id(sqlite3_stmt *statement, int number, const struct message_id *id)
     sqlite3_bind_blob(statement, number, id->bytes, MESSAGE_ID_BYTES, SQLITE_STATIC);
 }
 
+void bind_message(sqlite3_stmt *statement, const struct message_id *id)
+{
+    bind_id(statement, 1, id);
+    bind_integer(statement, 2, message_id_seq(id));
+}
+
 void bind_hash(sqlite3_stmt *statement, int number, const unsigned char hash[SECRET_HASH_BYTES])
 {
     sqlite3_bind_blob(statement, number, hash, SECRET_HASH_BYTES, SQLITE_STATIC);

@@ -101,6 +101,8 @@ void *workspace(struct store_connection *connection, size_t bytes);
 void bind_integer(sqlite3_stmt *statement, int number, int64_t value);
 void bind_text(sqlite3_stmt *statement, int number, const char *text);
 void bind_id(sqlite3_stmt *statement, int number, const struct message_id *id);
+/* Parameters 1 and 2: an id, and its message_id_seq. */
+void bind_message(sqlite3_stmt *statement, const struct message_id *id);
 void bind_hash(sqlite3_stmt *statement, int number, const unsigned char hash[SECRET_HASH_BYTES]);
 void bind_request_id(sqlite3_stmt *statement, int number, const struct request_id *id);
 

@@ -170,7 +170,7 @@ static bool read_content(struct work *work, sqlite3 *db, const char *path,
     }
     struct message_id newest = {0};
     sqlite3_stmt *query = NULL;
-    if (sqlite3_prepare_v2(db, "SELECT max(id) FROM message INDEXED BY message_by_id", -1, &query,
+    if (sqlite3_prepare_v2(db, "SELECT id FROM message ORDER BY seq DESC LIMIT 1", -1, &query,
                            NULL) == SQLITE_OK &&
         sqlite3_step(query) == SQLITE_ROW && column_id(query, 0, &newest))
         content->newest_message_at_ms = message_id_time_ms(&newest);

@@ -258,7 +258,7 @@ enum error find_moving(struct store_connection *connection, const struct message
                        struct moving *moving, bool *found)
 {
     sqlite3_stmt *select = statement(connection, SELECT_FOR_MOVE);
-    bind_id(select, 1, id);
+    bind_message(select, id);
     enum error error = step(connection, select, found);
     if (error == ERROR_NONE && *found)
         read_moving(select, moving);

@@ -40,7 +40,7 @@ enum error sqlite_find_message(struct store_connection *connection, const struct
     bool found;
     start_read_clock(connection);
     sqlite3_stmt *select = statement(connection, FIND_MESSAGE);
-    bind_id(select, 1, id);
+    bind_message(select, id);
     enum error error = step(connection, select, &found);
     if (error == ERROR_NONE)
         error = found ? read_message(select, message) : ERROR_MESSAGE_NOT_FOUND;
@@ -68,8 +68,8 @@ enum error sqlite_read_history(struct store_connection *connection, const struct
     void *items;
     start_read_clock(connection);
     sqlite3_stmt *select = statement(connection, READ_HISTORY);
-    bind_id(select, 1, id);
-    bind_integer(select, 2, message_id_time_ms(id));
+    bind_message(select, id);
+    bind_integer(select, 3, message_id_time_ms(id));
     enum error error = read_list(connection, select, sizeof(**events), read_event, &items, count);
     *events = items;
     return error == ERROR_NONE && *count == 0 ? ERROR_MESSAGE_NOT_FOUND : error;
@@ -77,53 +77,50 @@ enum error sqlite_read_history(struct store_connection *connection, const struct
 
 /* ---- Lists ---- */
 
-/* Ids from `first` up to, but without, `end`. */
-struct id_range {
-    struct message_id first;
-    struct message_id end;
+/* Numbers of messages (message_id_seq) from `first` up to, but without, `end`. */
+struct seq_range {
+    int64_t first, end;
 };
 
-#define GREATEST_ID                                                                                \
-    {                                                                                              \
-        {                                                                                          \
-            255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255         \
-        }                                                                                          \
-    }
-
-static struct id_range filter_range(const struct store_query *query)
+static int64_t first_seq_at(int64_t wall_ms)
 {
-    struct id_range range = {.end = GREATEST_ID};
+    struct message_id first = message_id_first_at(wall_ms);
+    return message_id_seq(&first);
+}
+
+static struct seq_range filter_range(const struct store_query *query)
+{
+    struct seq_range range = {0, INT64_MAX};
     if (query->has_created_after)
-        range.first = message_id_first_at(query->created_after_ms);
+        range.first = first_seq_at(query->created_after_ms);
     if (query->has_created_before)
-        range.end = message_id_first_at(query->created_before_ms);
+        range.end = first_seq_at(query->created_before_ms);
     return range;
 }
 
-static bool id_less(const struct message_id *a, const struct message_id *b)
+/* The number of the message at the cursor, or what it would be if the message is gone. */
+static enum error find_cursor(struct store_connection *connection, const struct message_id *id,
+                              int64_t *seq)
 {
-    return memcmp(a->bytes, b->bytes, MESSAGE_ID_BYTES) < 0;
+    *seq = message_id_seq(id);
+    sqlite3_stmt *select = statement(connection, FIND_SEQ);
+    bind_message(select, id);
+    return read_integer(connection, select, seq);
 }
 
-/* The id after `id`; the greatest has none and stays, which no message will ever have. */
-static struct message_id next_id(struct message_id id)
+/* Cuts `range` down to the part that the page may come from. */
+static enum error cut_to_page(struct store_connection *connection, const struct store_query *query,
+                              struct seq_range *range)
 {
-    static const struct message_id greatest = GREATEST_ID;
-    if (message_id_equal(&id, &greatest))
-        return id;
-    for (int i = MESSAGE_ID_BYTES - 1; ++id.bytes[i] == 0; i--)
-        ;
-    return id;
-}
-
-/* The part of `range` that the page may come from. */
-static struct id_range page_range(const struct store_query *query, struct id_range range)
-{
-    if (query->position == STORE_OLDER_THAN && id_less(&query->cursor, &range.end))
-        range.end = query->cursor;
-    if (query->position == STORE_NEWER_THAN && !id_less(&query->cursor, &range.first))
-        range.first = next_id(query->cursor);
-    return range;
+    int64_t cursor;
+    if (query->position == STORE_AT_OFFSET)
+        return ERROR_NONE;
+    enum error error = find_cursor(connection, &query->cursor, &cursor);
+    if (query->position == STORE_OLDER_THAN)
+        range->end = MIN(cursor, range->end);
+    else /* nothing is newer than the greatest */
+        range->first = MAX(cursor < INT64_MAX ? cursor + 1 : cursor, range->first);
+    return error;
 }
 
 /* What a list is made from, in one consistent view. */
@@ -134,29 +131,26 @@ struct view {
     } statements;
 };
 
-/* The index that narrows most: a number has few messages, a status may have most of them. The queue
-   is in the order of arrival; a short one is sorted, and what is in a long one is found by time. */
-static struct list_statements choose_index(const struct store_query *query, int64_t queue_length)
+/* The index that narrows most: a number has few messages, a status may have most of them. */
+static struct list_statements choose_index(const struct store_query *query)
 {
-    enum { SHORT_QUEUE = 10000 };
-    bool queued = query->has_status && query->status == MESSAGE_QUEUED;
     if (*query->phone_number)
         return (struct list_statements){OLDER_BY_NUMBER, NEWER_BY_NUMBER, COUNT_BY_NUMBER};
     if (*query->device_id)
         return (struct list_statements){OLDER_BY_DEVICE, NEWER_BY_DEVICE, COUNT_BY_DEVICE};
-    if (queued && queue_length <= SHORT_QUEUE)
+    if (query->has_status && query->status == MESSAGE_QUEUED)
         return (struct list_statements){OLDER_BY_QUEUE, NEWER_BY_QUEUE, COUNT_BY_QUEUE};
-    if (query->has_status && !queued)
+    if (query->has_status)
         return (struct list_statements){OLDER_BY_STATUS, NEWER_BY_STATUS, COUNT_BY_STATUS};
     return (struct list_statements){OLDER_BY_TIME, NEWER_BY_TIME, COUNT_BY_TIME};
 }
 
 /* Parameters 1 to 5 of a list or count statement. */
 static void bind_filter(sqlite3_stmt *select, const struct store_query *query,
-                        const struct id_range *range)
+                        const struct seq_range *range)
 {
-    bind_id(select, 1, &range->first);
-    bind_id(select, 2, &range->end);
+    bind_integer(select, 1, range->first);
+    bind_integer(select, 2, range->end);
     if (query->has_status)
         bind_integer(select, 3, query->status);
     bind_text(select, 4, query->device_id);
@@ -176,7 +170,7 @@ static enum error count_matches(struct store_connection *connection,
         return ERROR_NONE;
     }
 
-    struct id_range range = filter_range(query);
+    struct seq_range range = filter_range(query);
     sqlite3_stmt *select = statement(connection, view->statements.count);
     bind_filter(select, query, &range);
     return read_integer(connection, select, total);
@@ -195,8 +189,11 @@ static enum error read_page(struct store_connection *connection, const struct st
                             const struct view *view, struct store_page *page)
 {
     bool row, newer = query->position == STORE_NEWER_THAN, more = false;
-    struct id_range range = page_range(query, filter_range(query));
+    struct seq_range range = filter_range(query);
+    enum error error = cut_to_page(connection, query, &range);
 
+    if (error != ERROR_NONE)
+        return error;
     page->messages = calloc(query->limit, sizeof(*page->messages));
     if (!page->messages)
         return ERROR_INTERNAL;
@@ -205,7 +202,7 @@ static enum error read_page(struct store_connection *connection, const struct st
     bind_filter(select, query, &range);
     bind_integer(select, 6, (int64_t)query->limit + 1); /* one more tells whether there is more */
     bind_integer(select, 7, query->position == STORE_AT_OFFSET ? query->offset : 0);
-    enum error error = step(connection, select, &row);
+    error = step(connection, select, &row);
     while (error == ERROR_NONE && row) {
         more = page->count == query->limit;
         if (more)
@@ -236,7 +233,7 @@ enum error sqlite_list_messages(struct store_connection *connection,
         return error;
     struct view view = {0};
     error = read_counts(connection, statement(connection, SELECT_COUNTS), view.counts);
-    view.statements = choose_index(query, view.counts[MESSAGE_QUEUED]);
+    view.statements = choose_index(query);
     if (error == ERROR_NONE)
         error = read_page(connection, query, &view, page);
     if (error == ERROR_NONE)

@@ -18,7 +18,7 @@ static enum error find_ended(struct store_connection *connection, const struct m
 {
     bool found;
     sqlite3_stmt *select = statement(connection, SELECT_FOR_REQUEUE);
-    bind_id(select, 1, id);
+    bind_message(select, id);
     enum error error = step(connection, select, &found);
     if (error != ERROR_NONE || !found)
         return error != ERROR_NONE ? error : ERROR_MESSAGE_NOT_FOUND;
@@ -139,7 +139,7 @@ static enum error purge_messages(struct store_connection *connection, struct sto
 {
     struct message_id first_kept = message_id_first_at(write->purge.message_before_ms);
     sqlite3_stmt *select = statement(connection, SELECT_OLD);
-    bind_id(select, 1, &first_kept);
+    bind_integer(select, 1, message_id_seq(&first_kept));
     bind_integer(select, 2, write->purge.message_before_ms);
     bind_integer(select, 3, write->purge.limit);
     void *items;

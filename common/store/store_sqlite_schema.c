@@ -5,6 +5,7 @@
 #include "migrations.h" /* generated from sql/ */
 
 #include <stdio.h>
+#include <string.h>
 
 enum { APPLICATION_ID = 0x534d5347 /* "SMSG", in the file header */ };
 
@@ -58,6 +59,18 @@ bool sqlite_read_version(sqlite3 *db, int64_t *version, char *problem)
     return true;
 }
 
+/* message_id_seq, for a migration: NULL for what is no id. */
+static void message_id_seq_of(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    struct message_id id;
+    (void)count;
+    const void *blob = sqlite3_value_blob(values[0]);
+    if (!blob || sqlite3_value_bytes(values[0]) != MESSAGE_ID_BYTES)
+        return;
+    memcpy(id.bytes, blob, MESSAGE_ID_BYTES);
+    sqlite3_result_int64(context, message_id_seq(&id));
+}
+
 /* One step, in a transaction that also sets the version. */
 static bool change_schema(sqlite3 *db, const char *sql, int64_t version, char *problem)
 {
@@ -81,8 +94,14 @@ bool sqlite_migrate(sqlite3 *db, char *problem)
 {
     int64_t version = 0;
     bool good = sqlite_read_version(db, &version, problem);
+    sqlite3_create_function(db, "message_id_seq", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
+                            message_id_seq_of, NULL,
+                            NULL); /* without it the step fails, and says so */
+    /* What sorts a whole table would need a hundred bytes of memory for each of its messages. */
+    sqlite3_exec(db, "PRAGMA temp_store = FILE", NULL, NULL, NULL);
     for (; good && version < sqlite_schema_version(); version++)
         good = change_schema(db, migrations[version], version + 1, problem);
+    sqlite3_exec(db, "PRAGMA temp_store = MEMORY", NULL, NULL, NULL);
     return good;
 }
 

@@ -3,6 +3,8 @@
 import shutil
 import subprocess
 
+from harness.schemas import NEWEST
+
 from processes import PROGRAMS, BenchGateway
 
 
@@ -26,7 +28,7 @@ class Databases:
 
     def gateway(self, folder, delivered=0, queued=0, days=0, **settings):
         """A gateway, not started, with a copy of such a database, whose newest message is `days` old."""
-        path = self.folder / f"{delivered}-{queued}-{days}.db"
+        path = self.folder / f"schema-{NEWEST}-{delivered}-{queued}-{days}.db"
         if not path.exists():
             self._make(path, delivered, queued, days)
         gateway = BenchGateway(folder, **settings)
@@ -37,11 +39,10 @@ class Databases:
 
     def ids(self, gateway, count=2000):
         """Some of the ids in a database, from all of its ages."""
-        highest = gateway.query("SELECT max(seq) FROM message")[0][0]
-        step = max(highest // count, 1)
-        return _ids(gateway, "WITH RECURSIVE place(seq) AS (SELECT 1 UNION ALL SELECT seq + ? FROM"
-                    " place WHERE seq + ? <= ?) SELECT lower(hex(id)) FROM place JOIN message"
-                    " USING (seq)", step, step, highest)
+        return _ids(gateway, "WITH RECURSIVE place(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM place"
+                    " WHERE n + 1 < ?1), ends(first, length) AS (SELECT min(seq), max(seq) - min(seq)"
+                    " FROM message) SELECT DISTINCT (SELECT lower(hex(id)) FROM message WHERE seq >="
+                    " first + length / ?1 * n ORDER BY seq LIMIT 1) FROM place, ends", count)
 
     def newest_ids(self, gateway, count=2000):
         return _ids(gateway, "SELECT lower(hex(id)) FROM message ORDER BY seq DESC LIMIT ?", count)

@@ -106,13 +106,14 @@ static void add_event(sqlite3_stmt *event, int64_t seq, int number, enum message
     run(event);
 }
 
-static void add_message(sqlite3_stmt *message, sqlite3_stmt *event, int64_t seq, int64_t at_ms,
+static void add_message(sqlite3_stmt *message, sqlite3_stmt *event, int64_t place, int64_t at_ms,
                         bool delivered)
 {
     char number[24], text[80], device_id[DEVICE_ID_SIZE], times[96] = "";
     struct message_id id = id_at(at_ms);
+    int64_t seq = message_id_seq(&id);
     snprintf(number, sizeof(number), "+49151%08u", (unsigned)(next_random() % 100000000));
-    snprintf(text, sizeof(text), "#%010u %-52s", (unsigned)seq,
+    snprintf(text, sizeof(text), "#%010u %-52s", (unsigned)place,
              "Your code is 4711. It is valid for ten minutes.");
     snprintf(device_id, sizeof(device_id), "bench-%u", (unsigned)(next_random() % DEVICES));
     sqlite3_bind_int64(message, 1, seq);
@@ -163,9 +164,9 @@ int main(int argc, char **argv)
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
     int64_t start_ms = clock_wall_ms() - (count + 1) * INTERVAL_MS -
                        atoll(argv[4]) * 24 * 3600 * 1000;
-    for (int64_t seq = 1; seq <= count; seq++) {
-        add_message(message, event, seq, start_ms + seq * INTERVAL_MS, seq <= delivered);
-        if (seq % ROWS_PER_COMMIT == 0)
+    for (int64_t place = 1; place <= count; place++) {
+        add_message(message, event, place, start_ms + place * INTERVAL_MS, place <= delivered);
+        if (place % ROWS_PER_COMMIT == 0)
             execute("COMMIT; BEGIN");
     }
     sqlite3_finalize(message);

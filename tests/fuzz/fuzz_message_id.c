@@ -16,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         int64_t time_ms = message_id_time_ms(&id);
         struct message_id first = message_id_first_at(time_ms);
         CHECK(message_id_time_ms(&first) == time_ms);
+        CHECK(0 <= message_id_seq(&first) && message_id_seq(&first) <= message_id_seq(&id));
         CHECK(memcmp(first.bytes, id.bytes, MESSAGE_ID_BYTES) <= 0);
     }
     free(written);

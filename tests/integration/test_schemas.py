@@ -1,12 +1,14 @@
 """Every version of the schema that was released: it never changes, becomes the newest, and back."""
 
+import json
 import sqlite3
+import uuid
 
 import pytest
 
 from harness.ledgers import STATUSES
 from harness.schemas import (MIGRATIONS, NEWEST, WITH_A_WAY_BACK, columns_of, fixture_path,
-                             load_version, read_schema, read_tables)
+                             load_version, message_seq, read_schema, read_tables, renumber)
 
 EACH = pytest.mark.parametrize("version", range(1, NEWEST + 1))
 
@@ -15,6 +17,7 @@ EACH = pytest.mark.parametrize("version", range(1, NEWEST + 1))
 def test_a_released_version_never_changes(version, tmp_path):
     """What the migrations make is what was released: none has been edited since."""
     database = sqlite3.connect(tmp_path / "made.db", isolation_level=None)
+    database.create_function("message_id_seq", 1, message_seq)
     for migration in MIGRATIONS[:version]:
         database.executescript(migration.read_text())
     database.close()
@@ -43,6 +46,8 @@ def test_each_version_becomes_the_newest_and_keeps_everything(version, make_gate
     if version < 3:  # since then, that a message was queued is its row
         before["message_event"] = [event for event in before["message_event"]
                                    if event[columns["message_event"].index("number")] > 1]
+    if version < 8:
+        renumber(before, columns)
     added = set(after.get("message_transition", ())) - set(before.get("message_transition", ()))
     assert version >= 7 or version < 2 or added == {(0, 9), (1, 9)}
     for tables in (before, after):
@@ -51,6 +56,30 @@ def test_each_version_becomes_the_newest_and_keeps_everything(version, make_gate
     answer = gateway.api.get("/api/sms?limit=100").json()
     assert answer["total"] == len(before["message"])
     assert {message["status"] for message in answer["messages"]} == set(STATUSES)
+
+
+def test_two_messages_whose_ids_have_the_same_number_both_stay(make_gateway):
+    gateway = make_gateway(DEVICE_TOKENS="off")
+    load_version(7, gateway.database)
+    database = sqlite3.connect(gateway.database)
+    [(first,)] = database.execute("SELECT id FROM message WHERE seq = 5").fetchall()
+    second = first[:-1] + bytes([first[-1] ^ 1])
+    assert message_seq(first) == message_seq(second)
+    database.execute("UPDATE message SET id = ? WHERE seq = 6", (second,))
+    events = [count for count, in database.execute(
+        "SELECT count(*) FROM message_event WHERE message_seq IN (5, 6) GROUP BY message_seq")]
+    database.commit()
+    database.close()
+    for process in (gateway.api_fcgi, gateway.nginx):
+        process.start()
+    assert sorted(gateway.query("SELECT seq FROM message WHERE id IN (?, ?)", first, second)) == \
+        [(message_seq(first),), (message_seq(first) + 1,)]
+    for message_id, count in zip((first, second), events):
+        text = str(uuid.UUID(bytes=message_id))
+        assert gateway.api.message(text)["message_id"] == text
+        shown = json.loads(gateway.command("messages", "show", text, "--json")[1])
+        assert len(shown["history"]) == 1 + count
+    assert gateway.command("database", "check")[0] == 0
 
 
 @pytest.mark.parametrize("version", WITH_A_WAY_BACK)

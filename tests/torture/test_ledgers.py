@@ -8,6 +8,8 @@ import pytest
 from harness.ledgers import Checker, RadioLine, read_radio
 from harness.waiting import wait_for
 
+FIRST = "(SELECT min(seq) FROM message)"
+
 
 @pytest.fixture(scope="module")
 def build():
@@ -67,17 +69,17 @@ def test_a_ledger_that_does_not_agree_is_noticed(run, promised, radio, rule):
 
 
 @pytest.mark.parametrize("statement, rule", [
-    ("UPDATE message SET status = 8 WHERE seq = 1", "sent, and the database says it was not"),
-    ("UPDATE message SET status = 2 WHERE seq = 1", "not settled"),
+    (f"UPDATE message SET status = 8 WHERE seq = {FIRST}", "sent, and the database says it was not"),
+    (f"UPDATE message SET status = 2 WHERE seq = {FIRST}", "not settled"),
     ("UPDATE message_count SET count = 4 WHERE status = 5", "counts"),
-    ("DELETE FROM message_event WHERE message_seq = 1 AND number = 3", "events are not 1, 2, 3"),
-    ("UPDATE message_event SET status = 8 WHERE message_seq = 1 AND number = 3", "not a legal move"),
-    ("UPDATE message_event SET attempt = 2 WHERE message_seq = 1 AND number = 4", "attempt"),
-    ("UPDATE message_event SET device_id = 'x' WHERE message_seq = 1 AND number = 4",
+    (f"DELETE FROM message_event WHERE message_seq = {FIRST} AND number = 3", "events are not 1, 2, 3"),
+    (f"UPDATE message_event SET status = 8 WHERE message_seq = {FIRST} AND number = 3", "not a legal move"),
+    (f"UPDATE message_event SET attempt = 2 WHERE message_seq = {FIRST} AND number = 4", "attempt"),
+    (f"UPDATE message_event SET device_id = 'x' WHERE message_seq = {FIRST} AND number = 4",
      "another phone after the release"),
-    ("DELETE FROM message_event WHERE message_seq = 1", "events are not 1, 2, 3"),
-    ("UPDATE message SET times = '5:1' WHERE seq = 1", "its times are not those of its events"),
-    ("DELETE FROM message WHERE seq = 1", "events of no message"),
+    (f"DELETE FROM message_event WHERE message_seq = {FIRST}", "events are not 1, 2, 3"),
+    (f"UPDATE message SET times = '5:1' WHERE seq = {FIRST}", "its times are not those of its events"),
+    (f"DELETE FROM message WHERE seq = {FIRST}", "events of no message"),
 ])
 def test_a_database_that_does_not_agree_is_noticed(run, statement, rule):
     gateway, ids, lines = run
@@ -89,7 +91,7 @@ def test_an_event_that_is_changed_afterwards_is_noticed(run):
     gateway, ids, lines = run
     checker = Checker(gateway)
     checker.check(ids, lines, settled=True)
-    change(gateway, "UPDATE message_event SET at_ms = 1 WHERE message_seq = 1 AND number = 2")
+    change(gateway, f"UPDATE message_event SET at_ms = 1 WHERE message_seq = {FIRST} AND number = 2")
     checker.check(ids, lines, settled=True)
     assert [found.split(":")[0] for found in checker.violations] == \
         ["its times are not those of its events", "an event was changed"]

@@ -10,7 +10,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 static atomic_int_fast64_t stopped_at_ms; /* 0: the clock runs */
 
@@ -169,7 +171,32 @@ static void eight_threads_make_no_id_twice(void **state)
         assert_increasing(ids + i * IDS_EACH, IDS_EACH);
     qsort(ids, THREADS * IDS_EACH, sizeof(*ids), compare);
     assert_increasing(ids, THREADS * IDS_EACH);
+    for (int i = 1; i < THREADS * IDS_EACH; i++)
+        assert_true(message_id_seq(&ids[i - 1]) < message_id_seq(&ids[i]));
     free(ids);
+}
+
+static void a_forked_process_makes_ids_of_its_own(void **state)
+{
+    int ends[2], status;
+    struct message_id theirs, before;
+    (void)state;
+    stop_clock();
+    before = message_id_new();
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct message_id id = message_id_new();
+        _exit(write(ends[1], &id, sizeof(id)) != sizeof(id));
+    }
+    struct message_id ours = message_id_new();
+    assert_int_equal(read(ends[0], &theirs, sizeof(theirs)), sizeof(theirs));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    close(ends[0]);
+    close(ends[1]);
+    assert_false(message_id_equal(&ours, &theirs));
+    assert_true(compare(&before, &ours) < 0 && compare(&before, &theirs) < 0);
 }
 
 /* ---- The first id of a time ---- */
@@ -226,6 +253,25 @@ static void times_that_ids_cannot_have_become_the_nearest(void **state)
     }
 }
 
+/* ---- Numbers ---- */
+
+static void times_have_numbers_in_their_order(void **state)
+{
+    enum { LAST_MS_BITS = 43 };
+    int64_t end_ms = (int64_t)1 << LAST_MS_BITS, before = -1;
+    const int64_t times_ms[] = {0, 1, 255, 256, 4294967296, 1795427100000, end_ms - 1, end_ms};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(times_ms); i++) {
+        struct message_id first = message_id_first_at(times_ms[i]);
+        int64_t seq = message_id_seq(&first);
+        assert_true(seq > before);
+        before = seq;
+    }
+    assert_true(before == INT64_MAX);
+    struct message_id last = message_id_first_at(INT64_MAX);
+    assert_true(message_id_seq(&last) == INT64_MAX);
+}
+
 /* ---- Text ---- */
 
 /* RFC 9562, appendix A.6 */
@@ -242,6 +288,7 @@ static void the_example_of_the_rfc_is_written_and_read(void **state)
     message_id_format(&example, text);
     assert_string_equal(text, example_text);
     assert_int_equal(message_id_time_ms(&example), 1645557742000);
+    assert_true(message_id_seq(&example) == 0x17f22e279b0cc363); /* 17f22e279b0, cc3, 01100011 */
     for (size_t i = 0; i < ARRAY_LENGTH(spellings); i++) {
         struct message_id id = {{0}};
         assert_true(message_id_parse(spellings[i], &id));
@@ -337,6 +384,8 @@ UNIT_TESTS(cmocka_unit_test(ids_are_of_version_7_and_the_rfc_variant),
            CLOCK_TEST(the_first_id_at_a_time_bounds_the_ids_made_then),
            cmocka_unit_test(first_ids_have_their_time_and_its_order),
            cmocka_unit_test(times_that_ids_cannot_have_become_the_nearest),
+           cmocka_unit_test(a_forked_process_makes_ids_of_its_own),
+           cmocka_unit_test(times_have_numbers_in_their_order),
            cmocka_unit_test(the_example_of_the_rfc_is_written_and_read),
            cmocka_unit_test(ids_read_back_whatever_their_version),
            cmocka_unit_test(other_texts_are_refused),

@@ -57,14 +57,19 @@ static void a_message_that_is_not_there_is_not_found(void **state)
     assert_int_equal(store_find_message(fixture->reader, &id, &message), ERROR_MESSAGE_NOT_FOUND);
 }
 
+static enum error enqueue_as(struct store_fixture *fixture, const struct message_id *id)
+{
+    struct message message = {
+        .id = *id, .phone_number = "+1234567891", .text = (char *)"text", .segments = 1};
+    struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
+    return store_run(fixture->store, &write);
+}
+
 static void an_id_is_taken_once_and_its_neighbours_are_kept(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id id = given_message(fixture, "+1234567890", "first");
-    struct message twin = {
-        .id = id, .phone_number = "+1234567891", .text = (char *)"twin", .segments = 1};
-    struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &twin};
-    assert_int_not_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_int_equal(enqueue_as(fixture, &id), ERROR_INTERNAL);
     given_message(fixture, "+1234567892", "after");
     assert_int_equal(number_of(fixture, "SELECT count(*) FROM message"), 2);
     assert_consistent(fixture);
@@ -770,6 +775,38 @@ static void pages_are_newest_first_from_either_end(void **state)
     assert_page(fixture, &query, ids, NULL, 0, 7);
 }
 
+/* As two processes may make them in the same millisecond. */
+static void messages_whose_ids_have_the_same_number_are_two(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id ids[4], third;
+    ids[0] = given_message(fixture, "+1234567890", "before");
+    ids[1] = given_message(fixture, "+1234567890", "one");
+    ids[2] = third = ids[1];
+    ids[2].bytes[15] ^= 1;
+    third.bytes[15] ^= 2;
+    assert_true(message_id_seq(&ids[1]) == message_id_seq(&ids[2]));
+    assert_int_equal(enqueue_as(fixture, &ids[2]), ERROR_NONE);
+    assert_int_equal(enqueue_as(fixture, &ids[2]), ERROR_INTERNAL);
+    assert_int_equal(enqueue_as(fixture, &third), ERROR_INTERNAL); /* one more is not looked for */
+    ids[3] = given_message(fixture, "+1234567890", "after");
+
+    struct store_query query = {.limit = 1, .position = STORE_OLDER_THAN, .cursor = ids[3]};
+    for (int i = 2; i >= 0; i--) {
+        struct message message = stored(fixture, &ids[i]);
+        assert_true(message_id_equal(&message.id, &ids[i]));
+        message_fini(&message);
+        assert_page(fixture, &query, ids, &i, 1, 4);
+        query.cursor = ids[i];
+    }
+    query.position = STORE_NEWER_THAN;
+    for (int i = 1; i < 4; i++) {
+        assert_page(fixture, &query, ids, &i, 1, 4);
+        query.cursor = ids[i];
+    }
+    assert_consistent(fixture);
+}
+
 static void a_page_knows_what_lies_beside_it(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -886,13 +923,14 @@ static void a_long_queue_is_listed_like_a_short_one(void **state)
         sqlite3 *db = NULL; /* messages that are older than all of these */
         assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
         assert_int_equal(
-            sqlite3_exec(db,
-                         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i <"
-                         " 11000) INSERT INTO message (id, phone_number, text, encoding, segments,"
-                         " status, attempt, event_count, updated_at_ms) SELECT CAST(printf('\x01"
-                         "%015d', i) AS BLOB), '+2222222222', 'x', 0, 1, 0, 0, 1, 0 FROM n;"
-                         "UPDATE message_count SET count = count + 11000 WHERE status = 0",
-                         NULL, NULL, NULL),
+            sqlite3_exec(
+                db,
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i <"
+                " 11000) INSERT INTO message (seq, id, phone_number, text, encoding, segments,"
+                " status, attempt, event_count, updated_at_ms) SELECT i, CAST(printf('\x01"
+                "%015d', i) AS BLOB), '+2222222222', 'x', 0, 1, 0, 0, 1, 0 FROM n;"
+                "UPDATE message_count SET count = count + 11000 WHERE status = 0",
+                NULL, NULL, NULL),
             SQLITE_OK);
         sqlite3_close(db);
     }
@@ -950,6 +988,7 @@ UNIT_TESTS(STORE_TEST(a_queued_message_is_read_back),
            STORE_TEST(only_the_newest_connection_can_end_a_phones_presence),
            STORE_TEST(phones_are_connected_only_while_their_broker_lives),
            STORE_TEST(pages_are_newest_first_from_either_end),
+           STORE_TEST(messages_whose_ids_have_the_same_number_are_two),
            STORE_TEST(a_page_knows_what_lies_beside_it), STORE_TEST(filters_go_together),
            STORE_TEST(a_number_is_found_in_the_queue_and_outside_it),
            STORE_TEST(a_long_queue_is_listed_like_a_short_one),

@@ -233,14 +233,15 @@ static void an_old_queue_takes_no_more(void **state)
     limit(fixture, (struct store_limits){.max_queue_age_ms = 60000});
     assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
     assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
-    execute(fixture->path,
-            "UPDATE message SET updated_at_ms = updated_at_ms - 61000 WHERE seq = 1");
+    execute(fixture->path, "UPDATE message SET updated_at_ms = updated_at_ms - 61000 WHERE seq = "
+                           "(SELECT min(seq) FROM message)");
     assert_int_equal(enqueue(fixture, "+491"), ERROR_QUEUE_FULL);
     /* One that waits for its time is not in the way of others. */
-    execute(fixture->path,
-            "UPDATE message SET not_before_ms = updated_at_ms + 600000 WHERE seq = 1");
+    execute(fixture->path, "UPDATE message SET not_before_ms = updated_at_ms + 600000 WHERE seq = "
+                           "(SELECT min(seq) FROM message)");
     assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
-    execute(fixture->path, "UPDATE message SET not_before_ms = 0 WHERE seq = 1");
+    execute(fixture->path,
+            "UPDATE message SET not_before_ms = 0 WHERE seq = (SELECT min(seq) FROM message)");
     assert_int_equal(enqueue(fixture, "+491"), ERROR_QUEUE_FULL);
     given_hand_over(fixture, (const char *const[]){"phone-1"}, 1);
     assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);

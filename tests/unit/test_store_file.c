@@ -72,7 +72,7 @@ static void a_backup_is_one_file_with_everything(void **state)
     assert_int_equal(store_file_back_up(fixture->path, path, &content, problem), ERROR_NONE);
     assert_int_equal(content.messages[MESSAGE_QUEUED], 1);
     assert_int_equal(content.messages[MESSAGE_DELIVERED], 1);
-    assert_int_equal(content.schema_version, 7);
+    assert_int_equal(content.schema_version, 8);
     assert_int_equal(content.newest_message_at_ms, message_id_time_ms(&ids[0]));
     assert_int_equal(store_file_check(path, &checked, problem), ERROR_NONE);
     assert_memory_equal(&checked, &content, sizeof(checked));
@@ -291,10 +291,10 @@ static void the_schema_goes_back_and_forth_and_messages_stay(void **state)
     assert_int_equal(number_of(fixture, "SELECT count(*) FROM message"), 4);
     assert_int_equal(store_file_downgrade(fixture->path, 5, problem), ERROR_STORE_UNAVAILABLE);
     assert_non_null(strstr(problem, "no way back"));
-    assert_int_equal(store_file_downgrade(fixture->path, 7, problem), ERROR_STORE_UNAVAILABLE);
+    assert_int_equal(store_file_downgrade(fixture->path, 8, problem), ERROR_STORE_UNAVAILABLE);
     assert_non_null(strstr(problem, "which is older"));
     store_fixture_open(fixture);
-    assert_int_equal(number_of(fixture, "PRAGMA user_version"), 7);
+    assert_int_equal(number_of(fixture, "PRAGMA user_version"), 8);
     assert_int_equal(stored_status(fixture, &ids[1]), MESSAGE_DISPATCHED);
 }
 

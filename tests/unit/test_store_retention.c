@@ -26,20 +26,26 @@ static struct message_id given_ended(struct store_fixture *fixture, enum message
 /* As if everything had happened so many days ago. */
 static void given_age(struct store_fixture *fixture, const struct message_id *id, int days)
 {
-    char sql[200];
+    char sql[800];
     struct message message = stored(fixture, id);
     message_fini(&message);
     int64_t at_ms = message.updated_at_ms - days * INT64_C(86400000);
     struct message_id old = message_id_first_at(at_ms);
-    old.bytes[15] = id->bytes[15], old.bytes[14] = id->bytes[14];
+    memcpy(old.bytes + 6, id->bytes + 6, MESSAGE_ID_BYTES - 6);
     char before[33] = "", after[33] = "";
     for (int i = 0; i < MESSAGE_ID_BYTES; i++) {
         sprintf(before + 2 * i, "%02X", id->bytes[i]);
         sprintf(after + 2 * i, "%02X", old.bytes[i]);
     }
-    snprintf(sql, sizeof(sql),
-             "UPDATE message SET updated_at_ms = %lld, id = x'%s' WHERE id = x'%s'",
-             (long long)at_ms, after, before);
+    snprintf(
+        sql, sizeof(sql),
+        "INSERT INTO message_event SELECT %lld, number, e.status, e.attempt, e.device_id,"
+        " e.error_code, e.error_message, at_ms FROM message_event AS e JOIN message"
+        " ON seq = message_seq WHERE id = x'%s';"
+        "DELETE FROM message_event WHERE message_seq = (SELECT seq FROM message WHERE id = x'%s');"
+        "UPDATE message SET updated_at_ms = %lld, id = x'%s', seq = %lld WHERE id = x'%s'",
+        (long long)message_id_seq(&old), before, before, (long long)at_ms, after,
+        (long long)message_id_seq(&old), before);
     execute(fixture->path, sql);
 }
 
@@ -213,7 +219,7 @@ static void given_many_cancelled(struct store_fixture *fixture, const char *text
         given_message(fixture, number, text);
     char sql[160];
     snprintf(sql, sizeof(sql),
-             "UPDATE message SET status = %d, updated_at_ms = 1;"
+             "UPDATE message SET status = %d, event_count = 2, updated_at_ms = 1;"
              "UPDATE message_count SET count = CASE status WHEN %d THEN %d ELSE 0 END",
              MESSAGE_CANCELLED, MESSAGE_CANCELLED, count);
     execute(fixture->path, sql);
