@@ -94,14 +94,18 @@ bool sqlite_migrate(sqlite3 *db, char *problem)
 {
     int64_t version = 0;
     bool good = sqlite_read_version(db, &version, problem);
+    if (!good || version == sqlite_schema_version())
+        return good;
+    /* Where that fails a step that needs it fails, and says so. */
     sqlite3_create_function(db, "message_id_seq", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
-                            message_id_seq_of, NULL,
-                            NULL); /* without it the step fails, and says so */
+                            message_id_seq_of, NULL, NULL);
     /* What sorts a whole table would need a hundred bytes of memory for each of its messages. */
     sqlite3_exec(db, "PRAGMA temp_store = FILE", NULL, NULL, NULL);
     for (; good && version < sqlite_schema_version(); version++)
         good = change_schema(db, migrations[version], version + 1, problem);
     sqlite3_exec(db, "PRAGMA temp_store = MEMORY", NULL, NULL, NULL);
+    /* The log may be as large as the database: the first messages shall not have to wait for it. */
+    sqlite3_exec(db, "PRAGMA wal_checkpoint(PASSIVE)", NULL, NULL, NULL);
     return good;
 }
 
