@@ -33,9 +33,8 @@ struct store {
     int64_t running_since_ms; /* under lock: monotonic */
     bool closing;             /* under lock */
 
-    /* who runs a batch has these */
-    bool news;             /* committed, and the broker has not been told */
-    int64_t news_since_us; /* monotonic */
+    /* Who runs a batch has it: since when the broker has not been told of a commit; monotonic, 0: it has. */
+    int64_t news_since_us;
 };
 
 struct store_reader {
@@ -167,14 +166,14 @@ static bool is_news(const struct store_write *write)
 /* Tells the broker, unless another batch waits, whose news it then hears with these. */
 static void tell_news(struct store *store)
 {
-    if (!store->news)
+    if (store->news_since_us == 0)
         return;
     pthread_mutex_lock(&store->lock);
     bool more = store->first;
     pthread_mutex_unlock(&store->lock);
     if (more && clock_monotonic_us() < store->news_since_us + NEWS_PAUSE_US)
         return;
-    store->news = false;
+    store->news_since_us = 0;
     store->options.enqueued(store->options.context);
 }
 
@@ -222,11 +221,9 @@ static void run_batch(struct store *store, struct store_write *batch)
         backend->rollback(store->connection);
 
     complete_all(store, batch, batch_error);
-    if (enqueued && batch_error == ERROR_NONE && store->options.enqueued) {
-        if (!store->news)
-            store->news_since_us = clock_monotonic_us();
-        store->news = true;
-    }
+    bool news = enqueued && batch_error == ERROR_NONE && store->options.enqueued;
+    if (news && store->news_since_us == 0)
+        store->news_since_us = clock_monotonic_us();
     tell_news(store);
     if (!backend->finish(store->connection)) {
         /* Reads that want to begin wait; those under way end within their time limit. */

@@ -185,7 +185,6 @@ void sqlite_report_tally(struct store_connection *connection);
 MUST_CHECK enum error read_counts(struct store_connection *connection, sqlite3_stmt *select,
                                   int64_t counts[MESSAGE_STATUS_COUNT]);
 
-/* The first column of the one row there may be; otherwise *number stays. */
 /* Begins a read, of one statement or a whole transaction: from now on its time runs. */
 void start_read_clock(struct store_connection *connection);
 

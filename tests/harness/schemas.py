@@ -50,8 +50,16 @@ def message_seq(message_id):
     return (bits >> 80) << 20 | (bits >> 64 & 0xfff) << 8 | bits >> 54 & 0xff
 
 
-def renumber(tables, columns):
-    """Messages and events of an older version as version 8 numbers them."""
+def bring_forward(tables, columns, version):
+    """Messages and events of that version as the newest has them."""
+    if version < 3:  # since then, that a message was queued is its row
+        number = columns["message_event"].index("number")
+        tables["message_event"] = [event for event in tables["message_event"] if event[number] > 1]
+    if version < 8:
+        _renumber(tables, columns)
+
+
+def _renumber(tables, columns):
     seq, message_id = (columns["message"].index(name) for name in ("seq", "id"))
     of_event = columns["message_event"].index("message_seq")
     numbers = {row[seq]: message_seq(row[message_id]) for row in tables["message"]}
