@@ -361,7 +361,9 @@ static bool open_writer(struct store_connection *connection, const struct store_
     bool good = open_database(connection, options->path, problem) &&
                 sqlite_give_space_back(connection->db, problem) &&
                 configure(connection, OPEN_TIMEOUT_MS, problem) &&
-                sqlite_migrate(connection->db, problem) && prepare_all(connection, problem);
+                sqlite_migrate(connection->db, problem) &&
+                sqlite_register_incoming(connection->db, &connection->incoming) &&
+                prepare_all(connection, problem);
     int64_t page_bytes = 0;
     if (good && !sqlite_query_number(connection->db, "PRAGMA page_size", &page_bytes)) {
         snprintf(problem, STORE_PROBLEM_SIZE, "its page size: %s", sqlite3_errmsg(connection->db));
@@ -439,6 +441,7 @@ static enum error sqlite_begin(struct store_connection *connection, int64_t dead
     connection->now_ms = clock_wall_ms();
     connection->tally = (struct tally){0};
     connection->move_count = 0;
+    connection->incoming.count = 0;
     sqlite_begin_brakes(connection);
     enum error error = run(connection, statement(connection, BEGIN_WRITE));
     if (error != ERROR_NONE)
@@ -446,7 +449,7 @@ static enum error sqlite_begin(struct store_connection *connection, int64_t dead
     return error;
 }
 
-/* A write of one statement undoes itself where it fails; enqueue sees to its second. */
+/* A write of one statement undoes itself where it fails; enqueue sees to its others. */
 static bool needs_savepoint(const struct store_write *write)
 {
     return write->verb != STORE_ENQUEUE && write->verb != STORE_PROBE;
@@ -455,17 +458,24 @@ static bool needs_savepoint(const struct store_write *write)
 static enum error sqlite_execute(struct store_connection *connection, struct store_write *write,
                                  bool *transaction_lost)
 {
+    enum error error = ERROR_NONE;
+    *transaction_lost = false;
+    if (write->verb != STORE_ENQUEUE || sqlite_incoming_is_full(connection))
+        error = sqlite_flush_incoming(connection);
+    if (error != ERROR_NONE) {
+        *transaction_lost = true;
+        return error;
+    }
     struct tally tally = connection->tally;
     size_t move_count = connection->move_count;
     connection->verb = write->verb;
-
-    *transaction_lost = false;
     if (write->verb == STORE_ENQUEUE && connection->log_trouble != ERROR_NONE)
         return connection->log_trouble;
     if (write->verb == STORE_ENQUEUE && connection->disk_trouble != ERROR_NONE)
         return connection->disk_trouble;
     bool savepoint = needs_savepoint(write);
-    enum error error = savepoint ? run(connection, statement(connection, BEGIN_ONE)) : ERROR_NONE;
+    if (savepoint)
+        error = run(connection, statement(connection, BEGIN_ONE));
     if (error == ERROR_NONE)
         error = sqlite_run_write(connection, write);
     *transaction_lost = sqlite3_get_autocommit(connection->db);
@@ -490,7 +500,9 @@ static enum error sqlite_execute(struct store_connection *connection, struct sto
 
 static enum error sqlite_commit(struct store_connection *connection)
 {
-    enum error error = sqlite_flush_counts(connection);
+    enum error error = sqlite_flush_incoming(connection);
+    if (error == ERROR_NONE)
+        error = sqlite_flush_counts(connection);
     if (error == ERROR_NONE)
         error = sqlite_flush_brakes(connection);
     if (error == ERROR_NONE)

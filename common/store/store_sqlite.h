@@ -52,6 +52,13 @@ struct brakes {
     size_t key_count;
 };
 
+/* New messages of a transaction that are yet to be inserted, in this order. */
+enum { INCOMING_MESSAGES = 64 };
+struct incoming {
+    struct store_write *writes[INCOMING_MESSAGES]; /* borrowed */
+    size_t count;
+};
+
 /* What a transaction adds to message_count, and to the metrics once it is committed. */
 struct tally {
     int64_t count_delta[MESSAGE_STATUS_COUNT];
@@ -76,6 +83,7 @@ struct store_connection {
     struct write_ahead_log wal;
     struct disk disk;
     struct brakes brakes;
+    struct incoming incoming;
     enum error log_trouble, disk_trouble; /* why this transaction takes no new messages */
     bool notes_moves;
     enum store_verb verb;     /* of the write that runs */
@@ -172,6 +180,14 @@ MUST_CHECK bool sqlite_migrate_back(sqlite3 *db, int64_t version, char *problem)
 /* store_sqlite_move.c: the column `times`, into those that it names. */
 enum { SQLITE_TIMES_SIZE = 192 };
 void sqlite_read_times(const char *times, int64_t reached_at_ms[MESSAGE_STATUS_COUNT]);
+
+/* store_sqlite_enqueue.c. The table "incoming", which is for as long as `db` what `incoming` has; before
+   statements are prepared. */
+MUST_CHECK bool sqlite_register_incoming(sqlite3 *db, struct incoming *incoming);
+/* Then they must be flushed before another comes. */
+MUST_CHECK bool sqlite_incoming_is_full(const struct store_connection *connection);
+/* Inserts them; those that fail have their results. An error when the whole transaction is lost. */
+MUST_CHECK enum error sqlite_flush_incoming(struct store_connection *connection);
 
 /* store_sqlite_write.c: one verb, inside its savepoint. */
 enum error sqlite_run_write(struct store_connection *connection, struct store_write *write);

@@ -157,53 +157,74 @@ static enum error count_recipient(struct store_connection *connection, const cha
     return error == ERROR_NONE && !below ? ERROR_RECIPIENT_CAP_REACHED : error;
 }
 
+static void count_burst(struct brakes *brakes, int number)
+{
+    int64_t most = brakes->limits.pause_after_messages;
+    if (most == 0)
+        return;
+    brakes->burst.added += number;
+    bool pauses = brakes->burst.stored + brakes->burst.added > most;
+    if (pauses != brakes->pauses)
+        brakes->refusal = pauses ? ERROR_SENDING_PAUSED : ERROR_NONE;
+    brakes->pauses = pauses;
+}
+
+static bool has_key_limit(const struct store_write *write)
+{
+    return write->enqueue.key_daily_messages > 0 && *write->enqueue.key_id;
+}
+
 enum error brakes_admit(struct store_connection *connection, const struct store_write *write)
 {
     struct brakes *brakes = &connection->brakes;
-    struct brakes_count *key;
+    struct brakes_count *key = NULL;
     enum error error = brakes->looked ? ERROR_NONE : look(connection);
     if (error == ERROR_NONE)
         error = brakes->refusal;
     if (error == ERROR_NONE && is_full(&brakes->day, brakes->limits.daily_messages))
         error = ERROR_DAILY_CAP_REACHED;
-    if (error == ERROR_NONE && write->enqueue.key_daily_messages > 0 && *write->enqueue.key_id) {
+    if (error == ERROR_NONE && has_key_limit(write)) {
         error = find_key_count(connection, write->enqueue.key_id, &key);
         if (error == ERROR_NONE && is_full(key, write->enqueue.key_daily_messages))
             error = ERROR_KEY_CAP_REACHED;
     }
     if (error == ERROR_NONE && brakes->limits.recipient_daily_messages > 0)
         error = count_recipient(connection, write->enqueue.message->phone_number);
-    return error;
+    if (error != ERROR_NONE)
+        return error;
+    brakes->day.added += brakes->limits.daily_messages > 0;
+    if (key)
+        key->added++;
+    count_burst(brakes, 1);
+    return ERROR_NONE;
 }
 
-void brakes_count_accepted(struct store_connection *connection, const struct store_write *write)
+static enum error uncount_recipient(struct store_connection *connection, const char *number)
 {
-    struct brakes *brakes = &connection->brakes;
-    const struct store_limits *limits = &brakes->limits;
-    brakes->day.added += limits->daily_messages > 0;
-    for (size_t i = 0; i < brakes->key_count; i++)
-        brakes->keys[i].added += write->enqueue.key_daily_messages > 0 &&
-                                 strcmp(brakes->keys[i].key_id, write->enqueue.key_id) == 0;
-    if (limits->pause_after_messages == 0)
-        return;
-    brakes->burst.added++;
-    if (brakes->burst.stored + brakes->burst.added > limits->pause_after_messages) {
-        brakes->pauses = true;
-        brakes->refusal = ERROR_SENDING_PAUSED;
-    }
+    sqlite3_stmt *uncount = statement(connection, UNCOUNT_RECIPIENT);
+    bind_integer(uncount, 1, connection->brakes.today);
+    bind_text(uncount, 2, number);
+    return run(connection, uncount);
 }
 
 void brakes_take_back(struct store_connection *connection, const struct store_write *write)
 {
-    if (connection->brakes.limits.recipient_daily_messages == 0)
-        return;
-    sqlite3_stmt *uncount = statement(connection, UNCOUNT_RECIPIENT);
-    bind_integer(uncount, 1, connection->brakes.today);
-    bind_text(uncount, 2, write->enqueue.message->phone_number);
-    if (run(connection, uncount) == ERROR_NONE || sqlite3_get_autocommit(connection->db))
+    struct brakes *brakes = &connection->brakes;
+    struct brakes_count *key;
+    enum error error = ERROR_NONE;
+    brakes->day.added -= brakes->limits.daily_messages > 0;
+    count_burst(brakes, -1);
+    if (has_key_limit(write)) {
+        error = find_key_count(connection, write->enqueue.key_id, &key);
+        if (error == ERROR_NONE)
+            key->added--;
+    }
+    if (error == ERROR_NONE && brakes->limits.recipient_daily_messages > 0)
+        error = uncount_recipient(connection, write->enqueue.message->phone_number);
+    if (error == ERROR_NONE || sqlite3_get_autocommit(connection->db))
         return;
     /* Then none of the transaction may stand. */
-    enum error error = run(connection, statement(connection, ROLLBACK_WRITE));
+    error = run(connection, statement(connection, ROLLBACK_WRITE));
     (void)error;
 }
 

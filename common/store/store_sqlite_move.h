@@ -94,12 +94,11 @@ MUST_CHECK enum error check_token(struct store_connection *connection, const cha
 
 /* store_sqlite_brakes.c */
 
-/* Whether a new message may come in; where it may, it counts for its phone number already. */
+/* Whether a new message may come in; where it may, it counts. */
 MUST_CHECK enum error brakes_admit(struct store_connection *connection,
                                    const struct store_write *write);
 
-/* The rest of its counts, once it is in; or, where that failed, none. */
-void brakes_count_accepted(struct store_connection *connection, const struct store_write *write);
+/* It failed and does not count after all. Where that fails too, the transaction is lost. */
 void brakes_take_back(struct store_connection *connection, const struct store_write *write);
 
 enum error set_sending(struct store_connection *connection, struct store_write *write);
@@ -126,8 +125,11 @@ enum error requeue(struct store_connection *connection, struct store_write *writ
 enum error erase(struct store_connection *connection, struct store_write *write);
 enum error purge(struct store_connection *connection, struct store_write *write);
 
-/* store_sqlite_write.c: a new message; it counts for the limits. */
+/* store_sqlite_enqueue.c: a new message; it counts for the limits. It may be inserted later, and fail then:
+   sqlite_flush_incoming; or it is inserted at once. */
 MUST_CHECK enum error enqueue(struct store_connection *connection, struct store_write *write);
+MUST_CHECK enum error enqueue_at_once(struct store_connection *connection,
+                                      const struct store_write *write);
 
 /* store_sqlite_hand_over.c */
 enum error hand_over(struct store_connection *connection, struct store_write *write);

@@ -56,7 +56,7 @@ static enum error enqueue_again(struct store_connection *connection, struct ende
 {
     ended->message.id = *new_id;
     struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &ended->message};
-    enum error error = enqueue(connection, &write);
+    enum error error = enqueue_at_once(connection, &write);
     if (error != ERROR_NONE)
         return error;
     sqlite3_stmt *note = statement(connection, NOTE_REQUEUED);

@@ -1,63 +1,10 @@
-/* The write verbs in SQLite. Each runs inside a savepoint: it may return at the first error. */
+/* The write verbs in SQLite. Each but enqueue runs inside a savepoint: it may return at the first error. */
 #include "store_sqlite_move.h"
 
 #include "../log.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* Not `inserted` where another message has that number. */
-static enum error insert_message(struct store_connection *connection, const struct message *message,
-                                 int64_t seq, bool *inserted)
-{
-    sqlite3_stmt *insert = statement(connection, INSERT_MESSAGE);
-    bind_id(insert, 1, &message->id);
-    bind_integer(insert, 2, seq);
-    bind_text(insert, 3, message->phone_number);
-    bind_text(insert, 4, message->text);
-    bind_integer(insert, 5, message->encoding);
-    bind_integer(insert, 6, message->segments);
-    bind_integer(insert, 7, message_id_time_ms(&message->id));
-    bind_request_id(insert, 8, &message->request_id);
-    enum error error = run(connection, insert);
-    *inserted = error == ERROR_NONE && sqlite3_changes(connection->db) == 1;
-    return error;
-}
-
-/* Its number is another message's, which another process has made at the same time; or its own. */
-static enum error insert_beside(struct store_connection *connection, const struct message *message,
-                                int64_t seq)
-{
-    struct moving moving;
-    bool taken, inserted = false;
-    enum error error = find_moving(connection, &message->id, &moving, &taken);
-    if (error == ERROR_NONE && !taken && seq < INT64_MAX)
-        error = insert_message(connection, message, seq + 1, &inserted);
-    if (error != ERROR_NONE || inserted)
-        return error;
-    log_error("the id of a message is taken");
-    return ERROR_INTERNAL;
-}
-
-enum error enqueue(struct store_connection *connection, struct store_write *write)
-{
-    const struct message *message = write->enqueue.message;
-    bool inserted;
-    enum error error = brakes_admit(connection, write);
-    if (error != ERROR_NONE)
-        return error;
-    int64_t seq = message_id_seq(&message->id);
-    error = insert_message(connection, message, seq, &inserted);
-    if (error == ERROR_NONE && !inserted)
-        error = insert_beside(connection, message, seq);
-    if (error != ERROR_NONE) {
-        brakes_take_back(connection, write);
-        return error;
-    }
-    connection->tally.count_delta[MESSAGE_QUEUED]++;
-    brakes_count_accepted(connection, write);
-    return ERROR_NONE;
-}
 
 static enum error cancel(struct store_connection *connection, struct store_write *write)
 {

@@ -1,5 +1,6 @@
 /* The store's limits: what is accepted on a day, what pauses sending, what a phone is given. */
 #include "../../common/clock.h"
+#include "../../common/store/write_lock.h"
 #include "store_fixture.h"
 
 #include <pthread.h>
@@ -82,6 +83,60 @@ static void a_message_that_fails_counts_nowhere(void **state)
     assert_int_equal(number_of(fixture, "SELECT sum(count) FROM accepted"), 4);
     assert_int_equal(number_of(fixture, "SELECT count(*) FROM accepted WHERE count = 1"), 4);
     assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
+}
+
+static void ignore(struct store_write *write)
+{
+    (void)write;
+}
+
+/* The lock is held until all are there, so that one transaction has all but the first. */
+static void what_fails_among_others_counts_nowhere(void **state)
+{
+    enum { COUNT = 200 }; /* more than go in with one statement */
+    struct store_fixture *fixture = *state;
+    static struct store_write writes[COUNT];
+    static struct message messages[COUNT];
+    struct message_id taken = message_id_new();
+    struct write_lock lock;
+    int64_t many = 10 * COUNT;
+    limit(fixture, (struct store_limits){.recipient_daily_messages = many,
+                                         .daily_messages = many,
+                                         .pause_after_messages = many});
+    assert_int_equal(enqueue_message(fixture, &taken, "+491", "key", many), ERROR_NONE);
+    assert_true(write_lock_open(&lock, fixture->path, WRITE_LOCK_SHARED));
+    assert_true(write_lock_acquire(&lock, clock_monotonic_ms() + 1000));
+    for (int i = 0; i < COUNT; i++) {
+        messages[i] = (struct message){.phone_number = "+491", .text = (char *)"x"};
+        messages[i].id = i % 10 == 3 ? taken : message_id_new();
+        if (i % 10 == 7) { /* the same number, and not the same id */
+            messages[i].id = messages[i - 1].id;
+            messages[i].id.bytes[15] ^= 1;
+        }
+        writes[i] = (struct store_write){
+            .verb = STORE_ENQUEUE,
+            .enqueue = {.message = &messages[i], .key_id = "key", .key_daily_messages = many},
+            .done = ignore};
+        assert_int_equal(store_submit(fixture->store, &writes[i]), ERROR_NONE);
+    }
+    write_lock_release(&lock);
+    write_lock_close(&lock);
+    struct store_write probe = {.verb = STORE_PROBE}; /* the last */
+    assert_int_equal(store_run(fixture->store, &probe), ERROR_NONE);
+
+    int good = 1;
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(writes[i].result, i % 10 == 3 ? ERROR_INTERNAL : ERROR_NONE);
+        good += writes[i].result == ERROR_NONE;
+    }
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM message"), good);
+    assert_int_equal(number_of(fixture, "SELECT count FROM message_count WHERE status = 0"), good);
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM accepted WHERE kind < 3"), 3);
+    for (int kind = 0; kind < 4; kind++) {
+        char sql[64];
+        snprintf(sql, sizeof(sql), "SELECT sum(count) FROM accepted WHERE kind = %d", kind);
+        assert_int_equal(number_of(fixture, sql), good);
+    }
 }
 
 static void the_next_day_begins_at_nothing_and_old_counts_go(void **state)
@@ -393,6 +448,7 @@ static void a_phone_that_comes_back_is_known_to_have_been_given_some(void **stat
 UNIT_TESTS(STORE_TEST(without_limits_nothing_is_counted),
            STORE_TEST(each_limit_ends_with_the_last_that_it_allows),
            STORE_TEST(a_message_that_fails_counts_nowhere),
+           STORE_TEST(what_fails_among_others_counts_nowhere),
            STORE_TEST(the_next_day_begins_at_nothing_and_old_counts_go),
            STORE_TEST(limits_are_exact_with_many_in_one_transaction),
            STORE_TEST(too_many_in_ten_minutes_pause_sending),
