@@ -63,9 +63,10 @@ void http_add_header(struct http_exchange *exchange, const char *name, const cha
     struct buffer *headers = &exchange->response.headers;
     va_list arguments;
     va_start(arguments, format);
-    buffer_append_format(headers, "%s: ", name);
+    buffer_append_text(headers, name);
+    buffer_append(headers, ": ", 2);
     buffer_append_format_list(headers, format, arguments);
-    buffer_append_text(headers, "\r\n");
+    buffer_append(headers, "\r\n", 2);
     va_end(arguments);
 }
 

@@ -29,7 +29,7 @@ struct http_request {
     bool body_cut;             /* the body is over the limit, or not as long as announced */
     bool body_lost;            /* there was no memory for it */
     struct buffer body;
-    char request_id[LOG_REQUEST_ID_SIZE];
+    const char *request_id;    /* nginx's; "" without one */
     const char *path_argument; /* what stands for {...} in the route; inside `path` */
 };
 

@@ -23,8 +23,7 @@ void buffer_clear(struct buffer *buffer)
         buffer->data[0] = '\0';
 }
 
-/* Makes room for `more` bytes and the NUL. */
-static bool buffer_grow(struct buffer *buffer, size_t more)
+bool buffer_grow(struct buffer *buffer, size_t more)
 {
     if (buffer->failed || more > buffer->max_length - buffer->length) {
         buffer->failed = true;
@@ -43,36 +42,6 @@ static bool buffer_grow(struct buffer *buffer, size_t more)
     return true;
 }
 
-static inline bool buffer_reserve(struct buffer *buffer, size_t more)
-{
-    /* What there is room for is within the ceiling. */
-    bool fits = !buffer->failed && more < buffer->capacity - buffer->length;
-    return fits || buffer_grow(buffer, more);
-}
-
-void buffer_append(struct buffer *buffer, const void *bytes, size_t length)
-{
-    if (!buffer_reserve(buffer, length))
-        return;
-    if (length > 0)
-        memcpy(buffer->data + buffer->length, bytes, length);
-    buffer->length += length;
-    buffer->data[buffer->length] = '\0';
-}
-
-void buffer_append_text(struct buffer *buffer, const char *text)
-{
-    buffer_append(buffer, text, strlen(text));
-}
-
-void buffer_append_char(struct buffer *buffer, char c)
-{
-    if (!buffer_reserve(buffer, 1))
-        return;
-    buffer->data[buffer->length++] = c;
-    buffer->data[buffer->length] = '\0';
-}
-
 void buffer_append_integer(struct buffer *buffer, int64_t integer)
 {
     char digits[24], *first = digits + sizeof(digits);
@@ -87,16 +56,22 @@ void buffer_append_integer(struct buffer *buffer, int64_t integer)
 
 void buffer_append_format_list(struct buffer *buffer, const char *format, va_list arguments)
 {
-    va_list measure;
-    va_copy(measure, arguments);
-    int length = vsnprintf(NULL, 0, format, measure);
-    va_end(measure);
-    if (length < 0 || !buffer_reserve(buffer, (size_t)length)) {
-        buffer->failed = true;
+    va_list again;
+    va_copy(again, arguments);
+    char *rest = buffer->data ? buffer->data + buffer->length : NULL;
+    size_t room = rest ? buffer->capacity - buffer->length : 0;
+    int length = vsnprintf(rest, room, format, arguments);
+    char *end = length >= 0 ? buffer_reserve(buffer, (size_t)length) : NULL;
+    if (end && (size_t)length >= room) /* there is room for it now */
+        vsnprintf(end, (size_t)length + 1, format, again);
+    va_end(again);
+    if (end) {
+        buffer->length += (size_t)length;
         return;
     }
-    vsnprintf(buffer->data + buffer->length, (size_t)length + 1, format, arguments);
-    buffer->length += (size_t)length;
+    buffer->failed = true;
+    if (rest)
+        *rest = '\0';
 }
 
 void buffer_append_format(struct buffer *buffer, const char *format, ...)

@@ -11,6 +11,7 @@
 #include "base.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 struct buffer {
     char *data; /* NULL until the first append */
@@ -26,9 +27,38 @@ void buffer_fini(struct buffer *buffer);
 /* Empties it and forgets a failure; keeps the memory. */
 void buffer_clear(struct buffer *buffer);
 
-void buffer_append(struct buffer *buffer, const void *bytes, size_t length);
-void buffer_append_text(struct buffer *buffer, const char *text);
-void buffer_append_char(struct buffer *buffer, char c);
+/* The rest of buffer_reserve. */
+bool buffer_grow(struct buffer *buffer, size_t more);
+
+/* Where `more` bytes and the NUL can go; NULL where there is no room, and then the buffer has failed. */
+static inline char *buffer_reserve(struct buffer *buffer, size_t more)
+{
+    /* What there is room for is within the ceiling. */
+    bool fits = !buffer->failed && more < buffer->capacity - buffer->length;
+    return fits || buffer_grow(buffer, more) ? buffer->data + buffer->length : NULL;
+}
+
+static inline void buffer_append(struct buffer *buffer, const void *bytes, size_t length)
+{
+    char *end = buffer_reserve(buffer, length);
+    if (!end)
+        return;
+    if (length > 0)
+        memcpy(end, bytes, length);
+    end[length] = '\0';
+    buffer->length += length;
+}
+
+static inline void buffer_append_char(struct buffer *buffer, char c)
+{
+    buffer_append(buffer, &c, 1);
+}
+
+static inline void buffer_append_text(struct buffer *buffer, const char *text)
+{
+    buffer_append(buffer, text, strlen(text));
+}
+
 void buffer_append_integer(struct buffer *buffer, int64_t integer); /* in decimal */
 void buffer_append_format(struct buffer *buffer, const char *format, ...) PRINTF_FORMAT(2, 3);
 void buffer_append_format_list(struct buffer *buffer, const char *format, va_list arguments)

@@ -108,11 +108,17 @@ static bool scan_unicode_escape(struct scan *scan)
     return true;
 }
 
+/* What stands in a string for itself and is one byte. */
+static const bool is_plain[256] = {
+    [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... 0x7f] = true};
+
 static bool scan_string(struct scan *scan)
 {
     if (!skip(scan, '"'))
         return refuse(scan, "a name in double quotes is expected here");
     for (;;) {
+        while (scan->p < scan->end && is_plain[(unsigned char)*scan->p])
+            scan->p++;
         if (scan->p >= scan->end)
             return refuse(scan, "a string is not closed");
         unsigned char c = (unsigned char)*scan->p;

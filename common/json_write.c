@@ -7,27 +7,60 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What cannot stand in a string as it is (RFC 8259, 7), and the end of one. */
-static const bool is_special[256] = {[0 ... 0x1f] = true, ['"'] = true, ['\\'] = true};
+/* What cannot stand in a string as it is (RFC 8259, 7). */
+static bool is_special(unsigned char c)
+{
+    return c < ' ' || c == '"' || c == '\\';
+}
+
+/* Whether one of eight characters is special. The high bit of a byte of (x - n) & ~x says that it was less
+   than n, up to the first such byte; XOR makes a byte that is looked for 0. */
+static bool has_special(const char eight[8])
+{
+    const uint64_t ones = 0x0101010101010101, highs = ones << 7;
+    uint64_t x;
+    memcpy(&x, eight, sizeof(x));
+    uint64_t quote = x ^ ones * '"', backslash = x ^ ones * '\\';
+    return (((x - ones * ' ') & ~x) | ((quote - ones) & ~quote) |
+            ((backslash - ones) & ~backslash)) &
+           highs;
+}
+
+/* How much of a text can be copied as it is. */
+static size_t plain_length(const char *text, size_t length)
+{
+    size_t i = 0;
+    while (length - i >= 8 && !has_special(text + i))
+        i += 8;
+    if (length >= 8 && length - i < 8 && !has_special(text + length - 8))
+        return length;
+    while (i < length && !is_special((unsigned char)text[i]))
+        i++;
+    return i;
+}
+
+static void put_escaped(struct buffer *out, char c)
+{
+    if (c == '"' || c == '\\')
+        buffer_append(out, (const char[]){'\\', c}, 2);
+    else if (c == '\n')
+        buffer_append(out, "\\n", 2);
+    else
+        buffer_append_format(out, "\\u%04x", (unsigned)c);
+}
 
 static void put_string(struct buffer *out, const char *text)
 {
-    const char *plain = text; /* start of what needs no escape and is copied in one go */
+    size_t left = strlen(text);
     buffer_append_char(out, '"');
-    for (const char *p = text;; p++) {
-        unsigned char c = (unsigned char)*p;
-        if (!is_special[c])
-            continue;
-        buffer_append(out, plain, (size_t)(p - plain));
-        plain = p + 1;
-        if (c == '\0')
+    for (;;) {
+        size_t plain = plain_length(text, left);
+        buffer_append(out, text, plain);
+        if (plain == left)
             break;
-        if (c == '"' || c == '\\')
-            buffer_append(out, (const char[]){'\\', *p}, 2);
-        else if (c == '\n')
-            buffer_append(out, "\\n", 2);
-        else
-            buffer_append_format(out, "\\u%04x", c);
+        put_escaped(out, text[plain]);
+        text += plain + 1;
+        left -= plain + 1;
     }
     buffer_append_char(out, '"');
 }

@@ -4,7 +4,6 @@
 #include "clock.h"
 #include "utf8.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -93,8 +92,10 @@ const char *log_errno_text(void)
 
 static bool is_plain(const char *text)
 {
+    static const bool of_ids[256] = {
+        ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['-'] = true};
     const char *p = text, *end = text + strlen(text);
-    while (isalnum((unsigned char)*p) || *p == '-') /* most are ids, and nothing else */
+    while (of_ids[(unsigned char)*p]) /* most are ids, and nothing else */
         p++;
     while (p < end) {
         int32_t point = utf8_next(&p, end);

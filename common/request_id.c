@@ -4,17 +4,26 @@
 
 static const char digits[] = "0123456789abcdef";
 
+static const struct request_id none;
+
+/* Of a digit; -1 for anything else. */
+static int value_of(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 struct request_id request_id_parse(const char *text)
 {
-    struct request_id id = {{0}};
-    if (strlen(text) != REQUEST_ID_TEXT_SIZE - 1 ||
-        strspn(text, digits) != REQUEST_ID_TEXT_SIZE - 1)
-        return id;
-    for (size_t i = 0; i < REQUEST_ID_TEXT_SIZE - 1; i++) {
-        int value = text[i] <= '9' ? text[i] - '0' : text[i] - 'a' + 10;
-        id.bytes[i / 2] = (unsigned char)(id.bytes[i / 2] << 4 | value);
+    struct request_id id;
+    for (size_t i = 0; i < REQUEST_ID_BYTES; i++, text += 2) {
+        int high = value_of(text[0]), low = high < 0 ? -1 : value_of(text[1]);
+        if (low < 0)
+            return none;
+        id.bytes[i] = (unsigned char)(high << 4 | low);
     }
-    return id;
+    return *text == '\0' ? id : none;
 }
 
 void request_id_format(const struct request_id *id, char text[REQUEST_ID_TEXT_SIZE])
@@ -31,6 +40,5 @@ void request_id_format(const struct request_id *id, char text[REQUEST_ID_TEXT_SI
 
 bool request_id_is_none(const struct request_id *id)
 {
-    static const struct request_id none;
     return memcmp(id, &none, sizeof(none)) == 0;
 }

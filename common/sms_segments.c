@@ -61,33 +61,47 @@ const char *sms_encoding_name(enum sms_encoding encoding)
     return encodings[encoding].name;
 }
 
-struct sms_segments sms_segments_count(const char *text)
+/* Units of the whole text; 0 when the encoding lacks one of its characters, or there is none. */
+static unsigned count_units(enum sms_encoding encoding, const char *text, const char *end)
 {
-    struct sms_segments count = {.encoding = SMS_ENCODING_GSM7};
-    const char *end = text + strlen(text);
-
-    for (const char *p = text; p < end;) {
-        int32_t point = utf8_next(&p, end);
-        if (point < 0 || septets(point) == 0) {
-            count.encoding = SMS_ENCODING_UCS2;
-            break;
-        }
+    unsigned sum = 0;
+    while (text < end) {
+        int32_t point = utf8_next(&text, end);
+        unsigned units = point < 0 ? 0 : units_of(encoding, point);
+        if (units == 0)
+            return 0;
+        sum += units;
     }
+    return sum;
+}
 
-    unsigned full = 0, in_last = 0; /* when it is split: closed segments, units in the open one */
-    for (const char *p = text; p < end;) {
-        int32_t point = utf8_next(&p, end);
-        if (point < 0)
-            break;
-        unsigned units = units_of(count.encoding, point);
-        count.units += units;
-        if (in_last + units > encodings[count.encoding].each) {
+/* Segments of a text that one does not hold. */
+static unsigned count_segments(enum sms_encoding encoding, const char *text, const char *end)
+{
+    unsigned full = 0, in_last = 0; /* closed segments, units in the open one */
+    while (text < end) {
+        unsigned units = units_of(encoding, utf8_next(&text, end));
+        if (in_last + units > encodings[encoding].each) {
             full++;
             in_last = 0;
         }
         in_last += units;
     }
-    if (count.units > 0)
-        count.segments = count.units <= encodings[count.encoding].one ? 1 : full + 1;
+    return full + 1;
+}
+
+struct sms_segments sms_segments_count(const char *text)
+{
+    struct sms_segments count = {.encoding = SMS_ENCODING_GSM7};
+    const char *end = text + strlen(text);
+    count.units = count_units(count.encoding, text, end);
+    if (count.units == 0) {
+        count.encoding = text < end ? SMS_ENCODING_UCS2 : SMS_ENCODING_GSM7;
+        count.units = count_units(count.encoding, text, end);
+    }
+    if (count.units > encodings[count.encoding].one)
+        count.segments = count_segments(count.encoding, text, end);
+    else
+        count.segments = count.units > 0;
     return count;
 }

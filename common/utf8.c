@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-int32_t utf8_next(const char **text, const char *end)
+int32_t utf8_next_long(const char **text, const char *end)
 {
     const unsigned char *p = (const unsigned char *)*text;
     size_t left = (size_t)(end - *text);
@@ -10,10 +10,6 @@ int32_t utf8_next(const char **text, const char *end)
     size_t length;
     int32_t lowest; /* a smaller value in this many bytes is an overlong form */
 
-    if (p[0] < 0x80) {
-        *text += 1;
-        return p[0];
-    }
     if ((p[0] & 0xe0) == 0xc0) {
         length = 2, lowest = 0x80, point = p[0] & 0x1f;
     } else if ((p[0] & 0xf0) == 0xe0) {

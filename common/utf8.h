@@ -4,9 +4,19 @@
 
 #include "base.h"
 
+/* utf8_next of a character beyond ASCII. */
+int32_t utf8_next_long(const char **text, const char *end);
+
 /* Decodes the character at *text, which is before `end`, and moves past it. -1 when it is not
    valid UTF-8; *text then stays. */
-int32_t utf8_next(const char **text, const char *end);
+static inline int32_t utf8_next(const char **text, const char *end)
+{
+    unsigned char c = (unsigned char)**text;
+    if (c >= 0x80)
+        return utf8_next_long(text, end);
+    *text += 1;
+    return c;
+}
 
 /* Whether it must not come to a terminal or a log as it is: a control character, of ASCII or of Unicode, or a
    byte that is no character at all (-1); and what ends a line (U+2028, 2029) or turns its direction (202a to

@@ -15,7 +15,7 @@ static int set_up(void **state)
     if (!exchange)
         return -1;
     http_exchange_init(exchange, &api);
-    strcpy(exchange->request.request_id, "request-1");
+    exchange->request.request_id = "request-1";
     *state = exchange;
     return 0;
 }

@@ -172,11 +172,18 @@ static void every_text_reads_back_as_it_was(void **state)
 static void every_ascii_character_reads_back_at_every_place(void **state)
 {
     (void)state;
-    for (int c = 1; c < 0x80; c++) {
-        for (size_t i = 0; i < 3; i++) {
-            char text[] = "abc";
-            text[i] = (char)c;
-            check_text(text);
+    static const char *const texts[] = {"abc", "abcdefgh", "abcdefghijk",
+                                        "\u00e9\u00e9\u00e9\u00e9abcdefghi"};
+    for (size_t t = 0; t < ARRAY_LENGTH(texts); t++) {
+        for (int c = 1; c < 0x80; c++) {
+            for (size_t i = 0; texts[t][i]; i++) {
+                char text[32];
+                strcpy(text, texts[t]);
+                if ((unsigned char)text[i] >= 0x80) /* half of a character */
+                    continue;
+                text[i] = (char)c;
+                check_text(text);
+            }
         }
     }
 }
