@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -24,7 +25,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LISTEN_BACKLOG = 1024, ACCEPT_AT_ONCE = 64, READY_AT_ONCE = 16, FULL_PAUSE_MS = 100 };
+enum {
+    LISTEN_BACKLOG = 1024,
+    ACCEPT_AT_ONCE = 64,
+    TOLD_AT_ONCE = 16,
+    READY_AT_ONCE = 16,
+    MANY_TOLD = 4,
+    CALM_MS = 100,
+    FULL_PAUSE_MS = 100,
+};
 
 /* By which the next image of the program finds them. */
 #define SOCKET_NAME "api" /* also in deploy/systemd */
@@ -130,9 +139,25 @@ static void give_place(struct fcgi_server *server)
     has_place = false;
 }
 
+/* What epoll has told this worker, and which of it comes next. */
+static _Thread_local struct epoll_event told[TOLD_AT_ONCE];
+static _Thread_local int told_count, told_next;
+
+static bool watch(struct connection *connection)
+{
+    struct epoll_event event = {.events = WATCHED, .data.ptr = connection};
+    return epoll_ctl(connection->server->epoll_fd, EPOLL_CTL_MOD, connection->fd, &event) == 0;
+}
+
 static void step_aside(struct http_exchange *exchange)
 {
-    give_place(CONTAINER_OF(exchange, struct connection, exchange)->server);
+    struct fcgi_server *server = CONTAINER_OF(exchange, struct connection, exchange)->server;
+    while (told_next < told_count) { /* epoll tells another worker */
+        struct connection *connection = told[told_next++].data.ptr;
+        if (connection && !watch(connection))
+            connection_close(connection);
+    }
+    give_place(server);
 }
 
 /* Takes a parked exchange from any thread to those that the workers take at fcgi_server_wake. */
@@ -238,11 +263,10 @@ static void stop_receiving(const struct connection *connection)
 static void connection_rest(struct connection *connection)
 {
     struct fcgi_server *server = connection->server;
-    struct epoll_event event = {.events = WATCHED, .data.ptr = connection};
     set_idle(connection, true);
     if (atomic_load(&server->draining) && !atomic_load(&server->keeping))
         stop_receiving(connection);
-    if (epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, connection->fd, &event) < 0)
+    if (!watch(connection))
         connection_close(connection);
 }
 
@@ -287,6 +311,7 @@ static void serve(struct connection *connection, uint32_t events, struct store_r
     fcgi_request_read(&connection->fcgi, &connection->exchange.request);
     connection->exchange.reader = reader;
     connection->exchange.arrived_at_us = arrived_at_us;
+    connection->exchange.others_follow = told_next < told_count;
     log_set_request(connection->exchange.request.request_id);
     enum http_outcome outcome = server->options.handle(&connection->exchange);
     log_set_request(NULL);
@@ -312,6 +337,41 @@ static void resume_all(struct connection *ready, struct store_reader *reader)
     }
 }
 
+/*
+ * A thread that is woken displaces the one that woke it. Where requests come thick, nginx would be displaced
+ * at each, and this worker would find one each time; as a batch thread (sched(7)) it waits its turn and
+ * finds several. Where they come one by one, it shall not wait behind the work of others.
+ */
+static _Thread_local bool is_batch;
+
+static void choose_policy(void)
+{
+    static _Thread_local int64_t busy_at_ms;
+    static const struct sched_param none = {0};
+    bool many = told_count >= MANY_TOLD;
+    if (!many && !is_batch)
+        return;
+    int64_t now_ms = clock_monotonic_ms();
+    if (many)
+        busy_at_ms = now_ms;
+    bool batch = now_ms < busy_at_ms + CALM_MS;
+    if (batch != is_batch) /* where that is not allowed it is as it was */
+        pthread_setschedparam(pthread_self(), batch ? SCHED_BATCH : SCHED_OTHER, &none);
+    is_batch = batch;
+}
+
+static void serve_told(struct fcgi_server *server, struct store_reader *reader)
+{
+    told_next = 0;
+    told_count = epoll_wait(server->epoll_fd, told, TOLD_AT_ONCE, is_batch ? CALM_MS : -1);
+    choose_policy();
+    while (told_next < told_count) {
+        const struct epoll_event *event = &told[told_next++];
+        if (event->data.ptr)
+            serve(event->data.ptr, event->events, reader);
+    }
+}
+
 static void *worker_main(void *argument)
 {
     struct fcgi_server *server = argument;
@@ -333,9 +393,7 @@ static void *worker_main(void *argument)
         while ((ready = take_ready(server)))
             resume_all(ready, reader);
         call_answered(server);
-        struct epoll_event event;
-        if (epoll_wait(server->epoll_fd, &event, 1, -1) == 1 && event.data.ptr)
-            serve(event.data.ptr, event.events, reader);
+        serve_told(server, reader);
     }
     give_place(server);
     wake_worker(server); /* the next one */

@@ -5,7 +5,9 @@
  * starve everybody. Here the main thread accepts, one epoll holds the connections, and
  * a worker has one only from the first byte of a request to the answer, or until it is parked. Of the
  * workers no more than there are processors look for requests; one that reads a long list is replaced.
- * Only nginx may reach the socket: a half-sent request does hold its worker until the time limit.
+ * Under load one takes several requests at once, and is a batch thread (sched(7)).
+ * Only nginx may reach the socket: a half-sent request does hold its worker, and those that it has taken
+ * besides, until the time limit.
  */
 #ifndef API_FCGI_SERVER_H
 #define API_FCGI_SERVER_H

@@ -364,7 +364,7 @@ enum error store_submit(struct store *store, struct store_write *write)
     write->deadline_ms = clock_monotonic_ms() + store->options.timeout_ms;
 
     /* A probe is there to see the writer thread, and who sends one must not be held by the disk. */
-    if (write->verb != STORE_PROBE && take_rest(store)) {
+    if (write->verb != STORE_PROBE && !write->others_follow && take_rest(store)) {
         bool ran = run_in_place(store, write);
         end_running(store);
         if (ran)

@@ -398,6 +398,9 @@ struct store_write {
 
     enum error result; /* valid in `done` */
 
+    /* Its thread submits more at once, to go into the same transaction: it is not run in place. */
+    bool others_follow;
+
     /* Called once, on the thread that ran it, after the commit or its failure. The store does not touch
        the write again: `done` may free it or hand it to another thread. It must not block, and
        whom it wakes before `completed` may take the processor from that thread. */

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -85,6 +86,52 @@ def test_long_answers_that_nobody_reads_hold_up_nobody_else(make_gateway):
         for connection in opened:
             status, page = connection.answer()
             assert (status, page["count"]) == (200, 400)
+
+
+def tasks(gateway):
+    """The threads of api-fcgi."""
+    return list(Path(f"/proc/{gateway.api_fcgi.popen.pid}/task").iterdir())
+
+
+@contextlib.contextmanager
+def stopped(gateway):
+    """What is sent meanwhile, api-fcgi finds all at once."""
+    gateway.api_fcgi.signal(signal.SIGSTOP)
+    wait_for(lambda: all("\nState:\tT" in (task / "status").read_text() for task in tasks(gateway)),
+             "all threads to stop")
+    yield
+    gateway.api_fcgi.signal(signal.SIGCONT)
+
+
+def test_a_long_answer_holds_up_none_of_those_that_came_with_it(make_gateway):
+    gateway = make_gateway(API_WORKERS=4, API_IO_TIMEOUT_SECONDS=300).start()
+    long = json.dumps({"phone_number": "+1234567890", "message": "x" * 1500}).encode()
+    with connections(gateway, 12) as (reader, *others):
+        for _ in range(400):
+            reader.ask("POST", "/api/send-sms", long)
+        with stopped(gateway):
+            reader.send(reader.request("GET", "/api/sms", query="limit=400"))
+            for connection in others:
+                connection.send(connection.request("POST", "/api/send-sms", MESSAGE))
+        assert [connection.answer()[0] for connection in others] == [202] * len(others)
+        status, page = reader.answer()  # and not before
+        assert (status, page["count"]) == (200, 400)
+
+
+def test_where_many_requests_come_at_once_the_workers_wait_their_turn_for_a_while(make_gateway):
+    gateway = make_gateway().start()
+
+    def policies():
+        return {os.sched_getscheduler(int(task.name)) for task in tasks(gateway)}
+
+    assert policies() == {os.SCHED_OTHER}
+    with connections(gateway, 32) as opened:
+        with stopped(gateway):
+            for connection in opened:
+                connection.send(connection.request("POST", "/api/send-sms", MESSAGE))
+        assert [connection.answer()[0] for connection in opened] == [202] * len(opened)
+    assert os.SCHED_BATCH in policies()
+    wait_for(lambda: policies() == {os.SCHED_OTHER}, "the workers to be as at first")
 
 
 @pytest.mark.parametrize("piece", [
