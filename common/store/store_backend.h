@@ -1,8 +1,8 @@
 /*
  * What a database must offer to stand behind the store. Private to this folder.
  *
- * One connection belongs to one thread at a time. The savepoint around each write is part of the
- * contract: a write that fails leaves the others of its transaction alone.
+ * One connection belongs to one thread at a time. A write that fails leaves the others of its
+ * transaction alone: that is part of the contract.
  */
 #ifndef COMMON_STORE_BACKEND_H
 #define COMMON_STORE_BACKEND_H
@@ -23,7 +23,9 @@ struct store_backend {
        (monotonic; STORE_BEGIN_AT_ONCE: not at all) and then gives ERROR_STORE_BUSY. */
     enum error (*begin)(struct store_connection *connection, int64_t deadline_ms);
 
-    /* Runs one write. `*transaction_lost` is set when the failure ended the whole transaction. */
+    /* Runs one write. `*transaction_lost` is set when the failure ended the whole transaction. New
+       messages may wait until the next write of another kind, or commit: where one fails then, that sets
+       its `result`. */
     enum error (*execute)(struct store_connection *connection, struct store_write *write,
                           bool *transaction_lost);
 
