@@ -143,10 +143,10 @@ static void give_place(struct fcgi_server *server)
 static _Thread_local struct epoll_event told[TOLD_AT_ONCE];
 static _Thread_local int told_count, told_next;
 
-static bool watch(struct connection *connection)
+static bool watch(struct connection *connection, int operation)
 {
     struct epoll_event event = {.events = WATCHED, .data.ptr = connection};
-    return epoll_ctl(connection->server->epoll_fd, EPOLL_CTL_MOD, connection->fd, &event) == 0;
+    return epoll_ctl(connection->server->epoll_fd, operation, connection->fd, &event) == 0;
 }
 
 static void step_aside(struct http_exchange *exchange)
@@ -154,7 +154,7 @@ static void step_aside(struct http_exchange *exchange)
     struct fcgi_server *server = CONTAINER_OF(exchange, struct connection, exchange)->server;
     while (told_next < told_count) { /* epoll tells another worker */
         struct connection *connection = told[told_next++].data.ptr;
-        if (connection && !watch(connection))
+        if (connection && !watch(connection, EPOLL_CTL_MOD))
             connection_close(connection);
     }
     give_place(server);
@@ -246,8 +246,7 @@ static void connection_open(struct fcgi_server *server, int fd)
     atomic_store(&connection->idle, true);
     pthread_mutex_unlock(&server->lock);
 
-    struct epoll_event event = {.events = WATCHED, .data.ptr = connection};
-    if (epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+    if (!watch(connection, EPOLL_CTL_ADD)) {
         log_error("a connection cannot be watched", LOG_ERRNO);
         connection_close(connection);
     }
@@ -266,7 +265,7 @@ static void connection_rest(struct connection *connection)
     set_idle(connection, true);
     if (atomic_load(&server->draining) && !atomic_load(&server->keeping))
         stop_receiving(connection);
-    if (!watch(connection))
+    if (!watch(connection, EPOLL_CTL_MOD))
         connection_close(connection);
 }
 
@@ -337,13 +336,13 @@ static void resume_all(struct connection *ready, struct store_reader *reader)
     }
 }
 
+static _Thread_local bool is_batch;
+
 /*
  * A thread that is woken displaces the one that woke it. Where requests come thick, nginx would be displaced
  * at each, and this worker would find one each time; as a batch thread (sched(7)) it waits its turn and
  * finds several. Where they come one by one, it shall not wait behind the work of others.
  */
-static _Thread_local bool is_batch;
-
 static void choose_policy(void)
 {
     static _Thread_local int64_t busy_at_ms;

@@ -57,6 +57,10 @@ enum { INCOMING_MESSAGES = 64 };
 struct incoming {
     struct store_write *writes[INCOMING_MESSAGES]; /* borrowed */
     size_t count;
+
+    /* What the table "incoming" has: those from `first` to before `end`, with numbers so much higher. */
+    size_t first, end;
+    int64_t beside;
 };
 
 /* What a transaction adds to message_count, and to the metrics once it is committed. */
@@ -181,8 +185,7 @@ MUST_CHECK bool sqlite_migrate_back(sqlite3 *db, int64_t version, char *problem)
 enum { SQLITE_TIMES_SIZE = 192 };
 void sqlite_read_times(const char *times, int64_t reached_at_ms[MESSAGE_STATUS_COUNT]);
 
-/* store_sqlite_enqueue.c. The table "incoming", which is for as long as `db` what `incoming` has; before
-   statements are prepared. */
+/* store_sqlite_enqueue.c. The table "incoming", for as long as `db`; before statements are prepared. */
 MUST_CHECK bool sqlite_register_incoming(sqlite3 *db, struct incoming *incoming);
 /* Then they must be flushed before another comes. */
 MUST_CHECK bool sqlite_incoming_is_full(const struct store_connection *connection);

@@ -74,11 +74,12 @@ static int close_cursor(sqlite3_vtab_cursor *cursor)
     return SQLITE_OK;
 }
 
-static int start_rows(sqlite3_vtab_cursor *cursor, int plan_number, const char *plan_text,
-                      int count, sqlite3_value **arguments)
+static int start_rows(sqlite3_vtab_cursor *base, int plan_number, const char *plan_text, int count,
+                      sqlite3_value **arguments)
 {
     (void)plan_number, (void)plan_text, (void)count, (void)arguments;
-    ((struct cursor *)cursor)->row = 0;
+    struct cursor *cursor = (struct cursor *)base;
+    cursor->row = cursor->incoming->first;
     return SQLITE_OK;
 }
 
@@ -91,7 +92,14 @@ static int next_row(sqlite3_vtab_cursor *cursor)
 static int is_past_rows(sqlite3_vtab_cursor *base)
 {
     const struct cursor *cursor = (const struct cursor *)base;
-    return cursor->row >= cursor->incoming->count;
+    return cursor->row >= cursor->incoming->end;
+}
+
+/* An empty text is NULL, which the schema refuses; as with bind_text. */
+static void give_text(sqlite3_context *result, const char *text)
+{
+    if (text && *text)
+        sqlite3_result_text(result, text, -1, SQLITE_STATIC);
 }
 
 static int give_column(sqlite3_vtab_cursor *base, sqlite3_context *result, int column)
@@ -100,16 +108,16 @@ static int give_column(sqlite3_vtab_cursor *base, sqlite3_context *result, int c
     const struct message *message = cursor->incoming->writes[cursor->row]->enqueue.message;
     switch ((enum column)column) {
     case SEQ:
-        sqlite3_result_int64(result, message_id_seq(&message->id));
+        sqlite3_result_int64(result, message_id_seq(&message->id) + cursor->incoming->beside);
         break;
     case ID:
         sqlite3_result_blob(result, message->id.bytes, MESSAGE_ID_BYTES, SQLITE_STATIC);
         break;
     case PHONE_NUMBER:
-        sqlite3_result_text(result, message->phone_number, -1, SQLITE_STATIC);
+        give_text(result, message->phone_number);
         break;
     case TEXT:
-        sqlite3_result_text(result, message->text, -1, SQLITE_STATIC);
+        give_text(result, message->text);
         break;
     case ENCODING:
         sqlite3_result_int(result, (int)message->encoding);
@@ -153,97 +161,55 @@ bool sqlite_register_incoming(sqlite3 *db, struct incoming *incoming)
     return sqlite3_create_module(db, "incoming", &incoming_module, incoming) == SQLITE_OK;
 }
 
-/* ---- One message ---- */
+/* ---- Into the database ---- */
 
-/* Not `inserted` where another message has that number. */
-static enum error insert_as(struct store_connection *connection, const struct message *message,
-                            int64_t seq, bool *inserted)
+/* Of those that wait so many from the first on, all of them or none: none where the number of one is
+   another message's. */
+static enum error insert(struct store_connection *connection, size_t first, size_t count,
+                         int64_t beside, bool *inserted)
 {
-    sqlite3_stmt *insert = statement(connection, INSERT_MESSAGE);
-    bind_id(insert, 1, &message->id);
-    bind_integer(insert, 2, seq);
-    bind_text(insert, 3, message->phone_number);
-    bind_text(insert, 4, message->text);
-    bind_integer(insert, 5, message->encoding);
-    bind_integer(insert, 6, message->segments);
-    bind_integer(insert, 7, message_id_time_ms(&message->id));
-    bind_request_id(insert, 8, &message->request_id);
-    enum error error = run(connection, insert);
-    *inserted = error == ERROR_NONE && sqlite3_changes(connection->db) == 1;
+    struct incoming *incoming = &connection->incoming;
+    enum error error = ERROR_NONE;
+    incoming->first = first;
+    incoming->end = first + count;
+    incoming->beside = beside;
+    *inserted = false;
+    sqlite3_stmt *all = statement(connection, INSERT_INCOMING);
+    if (!all)
+        return ERROR_STORE_UNAVAILABLE; /* why has been logged */
+    int code = sqlite3_step(all);
+    *inserted = code == SQLITE_DONE;
+    if (!*inserted && code != SQLITE_CONSTRAINT_PRIMARYKEY)
+        error = sqlite_error(connection, code, sqlite3_sql(all));
+    sqlite3_reset(all);
     return error;
 }
 
 /* Its number is another message's, which another process has made at the same time; or its own. */
-static enum error insert_beside(struct store_connection *connection, const struct message *message,
-                                int64_t seq)
+static enum error insert_beside(struct store_connection *connection, size_t index)
 {
+    const struct message *message = connection->incoming.writes[index]->enqueue.message;
     struct moving moving;
     bool taken, inserted = false;
     enum error error = find_moving(connection, &message->id, &moving, &taken);
-    if (error == ERROR_NONE && !taken && seq < INT64_MAX)
-        error = insert_as(connection, message, seq + 1, &inserted);
+    if (error == ERROR_NONE && !taken && message_id_seq(&message->id) < INT64_MAX)
+        error = insert(connection, index, 1, 1, &inserted);
     if (error != ERROR_NONE || inserted)
         return error;
     log_error("the id of a message is taken");
     return ERROR_INTERNAL;
 }
 
-static enum error insert_one(struct store_connection *connection, const struct store_write *write)
+static enum error insert_one(struct store_connection *connection, size_t index)
 {
-    const struct message *message = write->enqueue.message;
-    int64_t seq = message_id_seq(&message->id);
     bool inserted;
-    enum error error = insert_as(connection, message, seq, &inserted);
+    enum error error = insert(connection, index, 1, 0, &inserted);
     if (error == ERROR_NONE && !inserted)
-        error = insert_beside(connection, message, seq);
+        error = insert_beside(connection, index);
     if (error != ERROR_NONE) {
         connection->tally.count_delta[MESSAGE_QUEUED]--;
-        brakes_take_back(connection, write);
+        brakes_take_back(connection, connection->incoming.writes[index]);
     }
-    return error;
-}
-
-/* It counts from now on, unless insert_one fails. */
-static enum error admit(struct store_connection *connection, const struct store_write *write)
-{
-    enum error error = brakes_admit(connection, write);
-    if (error == ERROR_NONE)
-        connection->tally.count_delta[MESSAGE_QUEUED]++;
-    return error;
-}
-
-enum error enqueue_at_once(struct store_connection *connection, const struct store_write *write)
-{
-    enum error error = admit(connection, write);
-    return error == ERROR_NONE ? insert_one(connection, write) : error;
-}
-
-/* ---- All of them ---- */
-
-enum error enqueue(struct store_connection *connection, struct store_write *write)
-{
-    struct incoming *incoming = &connection->incoming;
-    enum error error = admit(connection, write);
-    if (error == ERROR_NONE)
-        incoming->writes[incoming->count++] = write;
-    return error;
-}
-
-bool sqlite_incoming_is_full(const struct store_connection *connection)
-{
-    return connection->incoming.count == INCOMING_MESSAGES;
-}
-
-/* All of them or none: none where the number of one is taken. */
-static enum error insert_all(struct store_connection *connection, bool *inserted)
-{
-    enum error error = ERROR_NONE;
-    sqlite3_stmt *insert = statement(connection, INSERT_INCOMING);
-    int code = insert ? sqlite3_step(insert) : SQLITE_NOMEM; /* which has been logged */
-    *inserted = code == SQLITE_DONE;
-    if (insert && !*inserted && code != SQLITE_CONSTRAINT_PRIMARYKEY)
-        error = sqlite_error(connection, code, sqlite3_sql(insert));
-    sqlite3_reset(insert);
     return error;
 }
 
@@ -253,14 +219,42 @@ enum error sqlite_flush_incoming(struct store_connection *connection)
     enum error error = ERROR_NONE;
     bool inserted = false;
     if (incoming->count > 1)
-        error = insert_all(connection, &inserted);
+        error = insert(connection, 0, incoming->count, 0, &inserted);
     bool lost = sqlite3_get_autocommit(connection->db);
     for (size_t i = 0; i < incoming->count && !inserted && !lost; i++) {
-        error = incoming->writes[i]->result = insert_one(connection, incoming->writes[i]);
+        error = incoming->writes[i]->result = insert_one(connection, i);
         lost = sqlite3_get_autocommit(connection->db);
     }
     incoming->count = 0;
     if (!lost)
         return ERROR_NONE;
     return error != ERROR_NONE ? error : ERROR_INTERNAL;
+}
+
+bool sqlite_incoming_is_full(const struct store_connection *connection)
+{
+    return connection->incoming.count == INCOMING_MESSAGES;
+}
+
+/* ---- The verb ---- */
+
+/* It counts from now on, unless it is not inserted. */
+enum error enqueue(struct store_connection *connection, struct store_write *write)
+{
+    struct incoming *incoming = &connection->incoming;
+    enum error error = brakes_admit(connection, write);
+    if (error != ERROR_NONE)
+        return error;
+    connection->tally.count_delta[MESSAGE_QUEUED]++;
+    incoming->writes[incoming->count++] = write;
+    return ERROR_NONE;
+}
+
+enum error enqueue_at_once(struct store_connection *connection, struct store_write *write)
+{
+    write->result = enqueue(connection, write);
+    if (write->result != ERROR_NONE)
+        return write->result;
+    enum error error = sqlite_flush_incoming(connection);
+    return error != ERROR_NONE ? error : write->result;
 }

@@ -129,7 +129,7 @@ enum error purge(struct store_connection *connection, struct store_write *write)
    sqlite_flush_incoming; or it is inserted at once. */
 MUST_CHECK enum error enqueue(struct store_connection *connection, struct store_write *write);
 MUST_CHECK enum error enqueue_at_once(struct store_connection *connection,
-                                      const struct store_write *write);
+                                      struct store_write *write);
 
 /* store_sqlite_hand_over.c */
 enum error hand_over(struct store_connection *connection, struct store_write *write);
