@@ -23,6 +23,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
@@ -52,6 +53,7 @@ struct connection {
     int fd;
     struct http_exchange exchange;
     atomic_bool idle;
+    atomic_bool watched; /* epoll has it; who sets this touches it no more, who clears it may */
     struct connection *next_ready;
 
     /* under server->lock */
@@ -143,18 +145,36 @@ static void give_place(struct fcgi_server *server)
 static _Thread_local struct epoll_event told[TOLD_AT_ONCE];
 static _Thread_local int told_count, told_next;
 
-static bool watch(struct connection *connection, int operation)
+/*
+ * Hands a connection over to the worker that epoll tells next, which may close it before this returns.
+ * The kernel orders the two; `watched` says so in C. libc's epoll_ctl would do, but ThreadSanitizer's
+ * knows that order of EPOLL_CTL_ADD alone.
+ */
+static bool watch_again(struct connection *connection)
 {
     struct epoll_event event = {.events = WATCHED, .data.ptr = connection};
-    return epoll_ctl(connection->server->epoll_fd, operation, connection->fd, &event) == 0;
+    int epoll_fd = connection->server->epoll_fd, fd = connection->fd;
+    atomic_store_explicit(&connection->watched, true, memory_order_release);
+    return syscall(SYS_epoll_ctl, epoll_fd, EPOLL_CTL_MOD, fd, &event) == 0;
+}
+
+/* What epoll has told this worker next; its connection, NULL where the worker was only woken, is in
+   this worker's hands. */
+static const struct epoll_event *take_told(void)
+{
+    const struct epoll_event *event = &told[told_next++];
+    struct connection *connection = event->data.ptr;
+    if (connection && !atomic_exchange_explicit(&connection->watched, false, memory_order_acquire))
+        abort(); /* a connection in two workers' hands */
+    return event;
 }
 
 static void step_aside(struct http_exchange *exchange)
 {
     struct fcgi_server *server = CONTAINER_OF(exchange, struct connection, exchange)->server;
     while (told_next < told_count) { /* epoll tells another worker */
-        struct connection *connection = told[told_next++].data.ptr;
-        if (connection && !watch(connection, EPOLL_CTL_MOD))
+        struct connection *connection = take_told()->data.ptr;
+        if (connection && !watch_again(connection))
             connection_close(connection);
     }
     give_place(server);
@@ -246,7 +266,9 @@ static void connection_open(struct fcgi_server *server, int fd)
     atomic_store(&connection->idle, true);
     pthread_mutex_unlock(&server->lock);
 
-    if (!watch(connection, EPOLL_CTL_ADD)) {
+    atomic_store(&connection->watched, true);
+    struct epoll_event event = {.events = WATCHED, .data.ptr = connection};
+    if (epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
         log_error("a connection cannot be watched", LOG_ERRNO);
         connection_close(connection);
     }
@@ -265,7 +287,7 @@ static void connection_rest(struct connection *connection)
     set_idle(connection, true);
     if (atomic_load(&server->draining) && !atomic_load(&server->keeping))
         stop_receiving(connection);
-    if (!watch(connection, EPOLL_CTL_MOD))
+    if (!watch_again(connection))
         connection_close(connection);
 }
 
@@ -365,7 +387,7 @@ static void serve_told(struct fcgi_server *server, struct store_reader *reader)
     told_count = epoll_wait(server->epoll_fd, told, TOLD_AT_ONCE, is_batch ? CALM_MS : -1);
     choose_policy();
     while (told_next < told_count) {
-        const struct epoll_event *event = &told[told_next++];
+        const struct epoll_event *event = take_told();
         if (event->data.ptr)
             serve(event->data.ptr, event->events, reader);
     }

@@ -2,12 +2,14 @@
 with it, whatever happened."""
 
 import sys
+import time
 
 import pytest
 
 from harness.gateway import Gateway
 from harness.load import Load
 from harness.phone_sim import AssuredPhones, PhoneSim
+from harness.sanitizers import reports_below
 
 # Ten minutes and root's alone: `make test-deploy` names it.
 collect_ignore = [] if any("tests/deploy" in word for word in sys.argv) else ["deploy"]
@@ -68,6 +70,21 @@ def make_phones():
     yield make
     for phones in made:
         phones.kill()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    item.began_at = time.time()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """A failure shows what a sanitizer says in any log of the test, whatever the test itself saw of it."""
+    report = (yield).get_result()
+    if report.failed:
+        folder = item.config._tmp_path_factory.getbasetemp()
+        for path, text in reports_below(folder, item.began_at - 1):
+            report.sections.append((f"report of a sanitizer, in {path.relative_to(folder)}", text))
 
 
 def pytest_collection_modifyitems(items):

@@ -7,6 +7,7 @@ import tempfile
 import pytest
 
 from harness.gateway import ROOT, programs_folder
+from harness.sanitizers import tell
 
 FOLDER = ROOT / "tests" / "fuzz"
 TARGETS = sorted(path.stem for path in FOLDER.glob("fuzz_*.c"))
@@ -22,5 +23,5 @@ def test_fuzz_corpus(target):
         result = subprocess.run([path, corpus], env=environment, text=True, timeout=300,
                                 errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         assert os.listdir(folder) == []
-    assert result.returncode == 0, result.stdout[-6000:]
+    assert result.returncode == 0, tell(result.stdout)
     assert f"{len(list(corpus.iterdir()))} inputs" in result.stdout, result.stdout[-6000:]

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from harness.gateway import ROOT, programs_folder
+from harness.sanitizers import tell
 
 RULES = re.findall(r'RULE\(\w+,\s*"([a-z-]+)"',
                    (ROOT / "tests/simulation/rules.h").read_text().replace("\\\n", " "))
@@ -26,7 +27,7 @@ def counts_of(output):
     *(("release", 10000 * part + 1, 10000) for part in range(4)), ("address", 1, 400)])
 def test_nothing_is_violated_whatever_breaks(build, first, seeds):
     result = simulate(build, "--first", str(first), "--seeds", str(seeds))
-    assert result.returncode == 0, result.stdout[-8000:]
+    assert result.returncode == 0, tell(result.stdout, 8000)
     counts = counts_of(result.stdout)
     assert (counts["seeds"], counts["violations"]) == (seeds, 0)
     for what in ("messages", "submits", "kills", "drains", "crashes", "wipes", "cuts", "jumps",

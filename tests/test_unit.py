@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from harness.gateway import ROOT, programs_folder
+from harness.sanitizers import reports, tell
 
 # Code that several threads share runs under ThreadSanitizer too.
 SHARED_BY_THREADS = {"test_store", "test_store_open", "test_store_writer", "test_store_wal",
@@ -35,8 +36,8 @@ def test_unit(build, program, test):
                                 "print_stacktrace=1", "TSAN_OPTIONS": "halt_on_error=0"}
     result = subprocess.run([path, test], env=environment, text=True, timeout=300,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    assert result.returncode == 0, result.stdout[-6000:]
+    assert result.returncode == 0, tell(result.stdout)
     if "[  SKIPPED ]" in result.stdout:
         pytest.skip(result.stdout[-300:])
     assert "1 test(s) run" in result.stdout, result.stdout
-    assert "Sanitizer" not in result.stdout, result.stdout[-6000:]
+    assert not reports(result.stdout), tell(result.stdout)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .api import Api
 from .ports import free_port
+from .sanitizers import reports, tell
 from .waiting import LIMIT_SECONDS, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,7 +21,6 @@ NO_BRAKES = dict.fromkeys((
     "KEY_REQUESTS_PER_MINUTE", "RECIPIENT_DAILY_MESSAGES", "KEY_DAILY_MESSAGES", "DAILY_MESSAGES",
     "PAUSE_AFTER_MESSAGES", "MAX_QUEUE_AGE_MINUTES", "DEVICE_SEGMENTS_PER_MINUTE",
     "DEVICE_DAILY_SEGMENTS"), "0")
-SANITIZER_WORDS = ("Sanitizer", "runtime error:")
 
 
 def programs_folder(build):
@@ -82,7 +82,7 @@ class Process:
 
     def _is_ready(self, notify):
         if self.popen.poll() is not None:
-            raise AssertionError(f"{self.name} ended at its start: {self.log()}")
+            raise AssertionError(f"{self.name} ended at its start: {tell(self.log())}")
         try:
             return notify.recv(100) == b"READY=1"
         except TimeoutError:
@@ -109,7 +109,7 @@ class Process:
         """SIGTERM; the program must end by itself and with status 0."""
         self.signal(signal.SIGTERM)
         status = self.wait()
-        assert status == 0, f"{self.name} ended with {status}: {self.log()[-3000:]}"
+        assert status == 0, f"{self.name} ended with {status}: {tell(self.log())}"
 
     def kill(self):
         """SIGKILL, as a power cut would."""
@@ -118,8 +118,7 @@ class Process:
 
     def check_log(self):
         text = self.log()
-        for word in SANITIZER_WORDS:
-            assert word not in text, f"{self.name}: {text[-6000:]}"
+        assert not reports(text), f"{self.name}: {tell(text)}"
 
 
 class Nginx(Process):
@@ -165,7 +164,6 @@ class Gateway:
             "DEVICE_TOKENS": "required",
             "ASAN_OPTIONS": "detect_leaks=1:exitcode=99",
             "UBSAN_OPTIONS": "print_stacktrace=1",
-            "TSAN_OPTIONS": f"suppressions={ROOT / 'tests/harness/thread-sanitizer.supp'}",
         } | {name: str(value) for name, value in (settings or {}).items()}
         subprocess.run([ROOT / "deploy/nginx-conf.sh", programs], cwd=self.folder, env=environment,
                        check=True)

@@ -1,6 +1,7 @@
 """api-fcgi as nginx meets it: kept connections, half requests, a full table of files, a stop."""
 
 import contextlib
+import itertools
 import json
 import os
 import resource
@@ -8,12 +9,14 @@ import signal
 import socket
 import subprocess
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from harness.faults import write_lock_held
 from harness.fastcgi import PARAMS, STDIN, Connection, record, request
+from harness.gateway import Gateway
 from harness.waiting import wait_for
 
 MESSAGE = json.dumps({"phone_number": "+1234567890", "message": "text"}).encode()
@@ -264,3 +267,29 @@ def test_a_stop_that_runs_out_of_time_ends_all_the_same(make_gateway):
         gateway.api_fcgi.stop()
         assert all(connection.is_closed() for connection in opened)
     assert gateway.query("SELECT count(*) FROM message") == [(0,)]
+
+
+# ---- Connections go from worker to worker ----
+
+
+def test_a_connection_goes_from_one_worker_to_another(tmp_path):
+    """Lists give what epoll has told their worker to others, which find it closed: under
+    ThreadSanitizer, whatever the build of the other tests."""
+    gateway = Gateway(tmp_path, "thread", {"API_WORKERS": 8})
+    gateway.api_fcgi.start()
+    kinds = [("GET", "/api/sms"), ("GET", "/livez"), None, ("POST", "/api/send-sms", MESSAGE)]
+    orders = list(itertools.product(kinds, repeat=3))
+
+    def come_and_go(number):
+        for order in orders[number::6]:
+            with connections(gateway, 9) as opened:
+                for connection, kind in zip(opened, order * 3):
+                    if kind:
+                        connection.send(connection.request(*kind))
+                for connection, kind in zip(opened[::2], (order * 3)[::2]):
+                    assert not kind or connection.answer()[0] in (200, 202)
+
+    gateway.api_key()
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(come_and_go, range(6)))
+    gateway.stop()  # which wants it to have nothing to report

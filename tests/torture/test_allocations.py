@@ -14,6 +14,7 @@ from harness.gateway import ROOT
 from harness.ledgers import DELIVERED, SENT, settle_and_check
 from harness.load import REFUSALS
 from harness.raw_websocket import handshake
+from harness.sanitizers import tell
 from harness.waiting import wait_for
 
 FAST = ("--send-ms", "1-5", "--report-ms", "1-20")
@@ -31,7 +32,7 @@ def ends_by_itself(process):
     if process.is_running():
         return
     status = process.wait()
-    assert status in (1, -signal.SIGABRT), (status, process.log()[-2000:])
+    assert status in (1, -signal.SIGABRT), (status, tell(process.log()))
     assert "level=error" in process.log() or "fcgiapp.c" in process.log()  # libfcgi's own words
     process.start()
 

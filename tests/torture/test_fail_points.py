@@ -12,6 +12,7 @@ import pytest
 
 from harness.gateway import ROOT, programs_folder
 from harness.ledgers import DELIVERED, SENT, settle_and_check
+from harness.sanitizers import tell
 from harness.waiting import wait_for
 
 FAST = ("--send-ms", "1-20", "--report-ms", "1-20")
@@ -52,7 +53,7 @@ def test_a_process_that_ends_at_a_fail_point_breaks_no_promise(make_gateway, mak
     process.environment = process.environment | {"FAIL_POINT": f"{point}:{passage}"}
     process.start(ready=False)
     phones = make_phones(gateway, 2, *FAST, wait=False)
-    assert process.wait(60) == -signal.SIGKILL, process.log()[-3000:]
+    assert process.wait(60) == -signal.SIGKILL, tell(process.log())
     assert f"fail point {point}:{passage}\n" in process.log()
     del process.environment["FAIL_POINT"]
     process.start()
