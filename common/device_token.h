@@ -13,7 +13,7 @@ enum device_token_end {
     DEVICE_TOKEN_STANDS = 0,
     DEVICE_TOKEN_REPLACED = 1,    /* its device was paired anew */
     DEVICE_TOKEN_REVOKED = 2,     /* an operator has ended it */
-    DEVICE_TOKEN_QUARANTINED = 3, /* two phones used it at once */
+    DEVICE_TOKEN_QUARANTINED = 3, /* two phones used it: token_use.h */
 };
 enum { DEVICE_TOKEN_END_COUNT = 4 };
 

@@ -179,13 +179,8 @@ static void connect_device(struct broker *broker, struct session *session, int64
         broker_close_session(broker, session, ERROR_REPLACED, now_ms);
         return;
     }
-    if (other) {
-        if (strcmp(session->token_id, other->token_id) == 0) {
-            session->rivals = other->rivals;
-            session->rivals_at_ms = other->rivals_at_ms;
-        }
+    if (other)
         broker_close_session(broker, other, ERROR_REPLACED, now_ms);
-    }
     if (!session_table_set_current(&broker->sessions, session))
         broker_must(NULL);
     session->state = SESSION_CONNECTING;

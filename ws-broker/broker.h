@@ -73,8 +73,8 @@ void broker_session_received(struct broker *broker, session_id id, const char *t
 /* A pong, or a piece of a message: the phone lives. */
 void broker_session_alive(struct broker *broker, session_id id, int64_t now_ms);
 
-/* The phone has answered a close frame of ours. */
-void broker_session_answered_close(struct broker *broker, session_id id, int64_t now_ms);
+/* The phone has answered a close frame of ours, with its code. */
+void broker_session_answered_close(struct broker *broker, session_id id);
 
 /* The connection broke a rule that shows below the frames (binary, too large): it is closed. */
 void broker_session_violated(struct broker *broker, session_id id, enum error error,

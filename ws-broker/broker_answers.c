@@ -60,6 +60,13 @@ static void connect_done(struct broker *broker, struct job *job, int64_t now_ms)
             broker_close_session(broker, session, write->result, now_ms);
         return;
     }
+    if (write->connect.quarantined) {
+        if (session)
+            session->named = false;
+        broker_quarantined(broker, write->connect.phone.device_id, write->connect.token_id,
+                           "one phone comes back after the other", now_ms);
+        return;
+    }
     if (!session) { /* it has gone meanwhile */
         job_submit_disconnect(broker, write->connect.phone.device_id, write->connect.session);
         return;
@@ -159,7 +166,7 @@ static bool must_happen(const struct store_write *write)
     case STORE_TAKE_BACK:
     case STORE_REPORT:
     case STORE_DEVICE_DISCONNECT:
-    case STORE_END_TOKEN:
+    case STORE_COUNT_TAKEOVER:
         return write->result != ERROR_NONE && write->result != ERROR_MESSAGE_NOT_HELD;
     case STORE_ENQUEUE:
     case STORE_CANCEL:
@@ -175,6 +182,7 @@ static bool must_happen(const struct store_write *write)
     case STORE_CREATE_PAIRING:
     case STORE_PAIR:
     case STORE_CREATE_TOKEN:
+    case STORE_END_TOKEN:
     case STORE_FIND_DISMISSED:
     case STORE_SET_SENDING:
     case STORE_REQUEUE:
@@ -219,6 +227,9 @@ static void job_done(struct broker *broker, struct job *job, int64_t now_ms)
         break;
     case STORE_FIND_DISMISSED:
         broker_find_dismissed_done(broker, job, now_ms);
+        break;
+    case STORE_COUNT_TAKEOVER:
+        broker_count_takeover_done(broker, &job->write, now_ms);
         break;
     case STORE_ENQUEUE:
     case STORE_CANCEL:

@@ -116,6 +116,12 @@ double broker_chance(struct broker *broker);
 void broker_find_dismissed(struct broker *broker, int64_t now_ms);
 void broker_find_dismissed_done(struct broker *broker, struct job *job, int64_t now_ms);
 
+/* The store has ended a token because two phones use it: says so, and sends away who is there with it. */
+void broker_quarantined(struct broker *broker, const char *device_id, const char *token_id,
+                        const char *evidence, int64_t now_ms);
+void broker_count_takeover_done(struct broker *broker, const struct store_write *write,
+                                int64_t now_ms);
+
 /* ---- broker_retention.c ---- */
 
 /* Has the store remove what is old, where it is time for that. */

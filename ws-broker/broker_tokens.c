@@ -8,9 +8,7 @@
 
 enum {
     MOST_DISMISSED = 256,
-    DISMISS_MS = 1500,          /* between two searches, when nobody rings: every second tick */
-    RIVALS_MS = 10 * 60 * 1000, /* takeovers further apart have nothing to do with each other */
-    MOST_RIVALS = 3,
+    DISMISS_MS = 1500, /* between two searches, when nobody rings: every second tick */
 };
 
 /* ---- What an operator has ended ---- */
@@ -54,30 +52,36 @@ void broker_find_dismissed_done(struct broker *broker, struct job *job, int64_t 
 
 /* ---- Tokens that two phones use ---- */
 
-/*
- * A connection that was replaced has answered the close frame, so another phone than the one that took
- * over is alive, or another part of it. An honest phone leaves it at that. Where they go on taking over
- * from each other, somebody has a copy of the token, and nobody can tell which is the owner's.
- */
-void broker_session_answered_close(struct broker *broker, session_id id, int64_t now_ms)
+void broker_quarantined(struct broker *broker, const char *device_id, const char *token_id,
+                        const char *evidence, int64_t now_ms)
+{
+    struct session *session = session_table_current(&broker->sessions, device_id);
+    log_error("two phones use one device token; it is quarantined",
+              LOG_TEXT("device_id", device_id), LOG_TEXT("token", token_id),
+              LOG_TEXT("evidence", evidence));
+    if (session && strcmp(session->token_id, token_id) == 0)
+        broker_close_session(broker, session, ERROR_DEVICE_QUARANTINED, now_ms);
+}
+
+/* A connection that was replaced has answered the close frame: its phone was there while another
+   connection was opened. */
+void broker_session_answered_close(struct broker *broker, session_id id)
 {
     struct session *session = session_table_find(&broker->sessions, id);
-    if (!session || session->close_error != ERROR_REPLACED)
+    if (!session || session->close_error != ERROR_REPLACED || !*session->token_id)
         return;
-    struct session *current = session_table_current(&broker->sessions, session->device_id);
-    if (!current || !*current->token_id || strcmp(current->token_id, session->token_id) != 0)
-        return;
-    if (now_ms - current->rivals_at_ms > RIVALS_MS)
-        current->rivals = 0;
-    current->rivals_at_ms = now_ms;
-    if (++current->rivals < MOST_RIVALS)
-        return;
-    log_error("two phones use one device token; it is quarantined",
-              LOG_TEXT("device_id", current->device_id), LOG_TEXT("token", current->token_id));
-    struct job *job = job_new(STORE_END_TOKEN, 0);
-    strcpy(job->write.end_token.device_id, current->device_id);
-    strcpy(job->write.end_token.token_id, current->token_id);
-    job->write.end_token.end = DEVICE_TOKEN_QUARANTINED;
+    log_warning("a connection was taken over while its phone was there",
+                LOG_TEXT("device_id", session->device_id), LOG_TEXT("token", session->token_id));
+    struct job *job = job_new(STORE_COUNT_TAKEOVER, 0);
+    strcpy(job->write.count_takeover.device_id, session->device_id);
+    strcpy(job->write.count_takeover.token_id, session->token_id);
     job_submit(broker, job);
-    broker_close_session(broker, current, ERROR_DEVICE_QUARANTINED, now_ms);
+}
+
+void broker_count_takeover_done(struct broker *broker, const struct store_write *write,
+                                int64_t now_ms)
+{
+    if (write->result == ERROR_NONE && write->count_takeover.quarantined)
+        broker_quarantined(broker, write->count_takeover.device_id, write->count_takeover.token_id,
+                           "living connections take over from each other", now_ms);
 }

@@ -94,8 +94,6 @@ struct session {
     struct message_id journal;           /* its epoch */
     struct store_journal_entry *entries; /* owned; what it has sent of its journal */
     size_t entry_count;
-    unsigned rivals;      /* connections it took over from that lived, its predecessors' included */
-    int64_t rivals_at_ms; /* the last of them */
 
     struct session *next; /* the table's: among those that are free */
     uint32_t own_slot;    /* likewise: its slot */

@@ -42,6 +42,7 @@ struct connection {
     struct buffer text; /* fragments of the message that is arriving */
     bool refused;       /* what still arrives is not read */
     bool close_written;
+    unsigned char close_code[2]; /* of our close frame, as it was written */
 };
 
 struct ws_server {
@@ -276,17 +277,19 @@ static int on_peer_close(struct ws_server *server, const struct connection *conn
 {
     if (!connection->close_written)
         return frame_close_is_valid(payload, length) ? 0 : -1;
-    broker_session_answered_close(server->options.broker, connection->session,
-                                  clock_monotonic_ms());
+    if (length >= 2 && memcmp(payload, connection->close_code, 2) == 0)
+        broker_session_answered_close(server->options.broker, connection->session);
     return -1;
 }
 
 /* Returning -1 from WRITEABLE loses the close frame under libuv, so it is written by hand like the
    others; the phone's answer, or the core's patience, then ends the connection. */
-static void append_close(struct buffer *out, enum error error)
+static void append_close(struct buffer *out, struct connection *connection, enum error error)
 {
     int code = error_close_code(error) ? error_close_code(error) : LWS_CLOSE_STATUS_NORMAL;
-    buffer_append(out, (unsigned char[]){(unsigned char)(code >> 8), (unsigned char)code}, 2);
+    connection->close_code[0] = (unsigned char)(code >> 8);
+    connection->close_code[1] = (unsigned char)code;
+    buffer_append(out, connection->close_code, sizeof(connection->close_code));
     buffer_append_text(out, error_code(error));
 }
 
@@ -311,7 +314,7 @@ static enum session_output append_frame(struct ws_server *server, struct connect
         ws_frame_end(out, begin, WS_FRAME_PING);
         break;
     case OUTPUT_CLOSE:
-        append_close(out, close_error);
+        append_close(out, connection, close_error);
         ws_frame_end(out, begin, WS_FRAME_CLOSE);
         connection->close_written = true;
         break;

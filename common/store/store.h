@@ -69,6 +69,7 @@ enum store_verb {
     STORE_CREATE_TOKEN,
     STORE_END_TOKEN,
     STORE_FIND_DISMISSED,
+    STORE_COUNT_TAKEOVER,
     STORE_SET_SENDING,
     STORE_REQUEUE,
     STORE_ERASE,
@@ -271,6 +272,8 @@ struct store_write {
             size_t held_count; /* out */
             int64_t
                 recent_segments; /* out: given to it in about the last limits.device_window_ms */
+            bool quarantined;    /* out: two phones use its token, which has ended; the phone is not
+                                    there, and nothing else is filled in */
         } connect;
 
         /* News of a phone. Ignored when `session` is no longer its newest. */
@@ -333,6 +336,14 @@ struct store_write {
             enum device_token_end end;
             bool changed; /* out: there was one that stood */
         } end_token;
+
+        /* A connection was taken over while its phone was there. Where that happens too often two phones use
+           the token, and it ends (token_use.h). Nothing for a token that has ended. */
+        struct {
+            char device_id[DEVICE_ID_SIZE];
+            char token_id[SECRET_ID_SIZE];
+            bool quarantined; /* out: it has ended with this */
+        } count_takeover;
 
         /* Phones on this broker whose token has ended since they connected, so many of them; each is
            found until it connects again or has left. */

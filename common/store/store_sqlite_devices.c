@@ -107,9 +107,13 @@ enum error connect_device(struct store_connection *connection, struct store_writ
     bool row;
     const char *device_id = write->connect.phone.device_id;
     enum error error = ERROR_NONE;
+    write->connect.quarantined = false;
     if (*write->connect.token_id)
         error = check_token(connection, write->connect.token_id, device_id);
-    if (error != ERROR_NONE)
+    if (error == ERROR_NONE && *write->connect.token_id)
+        error = note_identity(connection, &write->connect.phone, write->connect.token_id,
+                              write->connect.info.name, &write->connect.quarantined);
+    if (error != ERROR_NONE || write->connect.quarantined)
         return error;
     sqlite3_stmt *upsert = statement(connection, CONNECT_DEVICE);
     bind_device(upsert, device_id, &write->connect.info);

@@ -5,6 +5,7 @@
 #ifndef COMMON_STORE_SQLITE_MOVE_H
 #define COMMON_STORE_SQLITE_MOVE_H
 
+#include "../token_use.h"
 #include "store_sqlite.h"
 
 /* A message about to move, as the statements with MOVING_COLUMNS give it. */
@@ -91,6 +92,20 @@ enum error find_dismissed(struct store_connection *connection, struct store_writ
 /* Whether the token of that id opens that device: otherwise ERROR_DEVICE_TOKEN_INVALID. */
 MUST_CHECK enum error check_token(struct store_connection *connection, const char *token_id,
                                   const char *device_id);
+
+/* Ends the token of a device that stands, with what is known of its use; `token_id`: that one alone, "":
+   whichever. */
+MUST_CHECK enum error end_standing_token(struct store_connection *connection, const char *device_id,
+                                         const char *token_id, enum device_token_end end,
+                                         bool *changed);
+
+/* store_sqlite_token_use.c */
+
+/* A phone connects with that token, which stands. *quarantined: two phones use it, and it has ended. */
+MUST_CHECK enum error note_identity(struct store_connection *connection,
+                                    const struct store_slot *phone, const char *token_id,
+                                    const char *device_name, bool *quarantined);
+enum error count_takeover(struct store_connection *connection, struct store_write *write);
 
 /* store_sqlite_brakes.c */
 

@@ -19,9 +19,8 @@ enum error create_pairing(struct store_connection *connection, struct store_writ
     return run(connection, insert);
 }
 
-/* `token_id`: that one alone; "": whichever stands. */
-static enum error end_standing(struct store_connection *connection, const char *device_id,
-                               const char *token_id, enum device_token_end end, bool *changed)
+enum error end_standing_token(struct store_connection *connection, const char *device_id,
+                              const char *token_id, enum device_token_end end, bool *changed)
 {
     sqlite3_stmt *update = statement(connection, END_TOKEN);
     bind_text(update, 1, device_id);
@@ -32,16 +31,21 @@ static enum error end_standing(struct store_connection *connection, const char *
     *changed = error == ERROR_NONE && sqlite3_changes(connection->db) == 1;
     if (error != ERROR_NONE || !*changed)
         return error;
-    sqlite3_stmt *dismiss = statement(connection, DISMISS_DEVICE);
-    bind_text(dismiss, 1, device_id);
-    return run(connection, dismiss);
+    static const enum statement rest[] = {FORGET_TOKEN_USE, FORGET_ALL_TOKEN_IDENTITIES,
+                                          DISMISS_DEVICE};
+    for (size_t i = 0; i < ARRAY_LENGTH(rest) && error == ERROR_NONE; i++) {
+        sqlite3_stmt *each = statement(connection, rest[i]);
+        bind_text(each, 1, device_id);
+        error = run(connection, each);
+    }
+    return error;
 }
 
 static enum error insert_token(struct store_connection *connection, struct device_token *token)
 {
     bool replaced;
-    enum error error = end_standing(connection, token->device_id, "", DEVICE_TOKEN_REPLACED,
-                                    &replaced);
+    enum error error = end_standing_token(connection, token->device_id, "", DEVICE_TOKEN_REPLACED,
+                                          &replaced);
     if (error != ERROR_NONE)
         return error;
     token->created_at_ms = connection->now_ms;
@@ -102,9 +106,9 @@ enum error create_token(struct store_connection *connection, struct store_write 
 
 enum error end_token(struct store_connection *connection, struct store_write *write)
 {
-    enum error error = end_standing(connection, write->end_token.device_id,
-                                    write->end_token.token_id, write->end_token.end,
-                                    &write->end_token.changed);
+    enum error error = end_standing_token(connection, write->end_token.device_id,
+                                          write->end_token.token_id, write->end_token.end,
+                                          &write->end_token.changed);
     if (error != ERROR_NONE || write->end_token.end != DEVICE_TOKEN_REVOKED)
         return error;
     sqlite3_stmt *delete = statement(connection, DELETE_PAIRINGS_OF);

@@ -254,6 +254,7 @@ enum error sqlite_run_write(struct store_connection *connection, struct store_wr
         [STORE_CREATE_TOKEN] = create_token,
         [STORE_END_TOKEN] = end_token,
         [STORE_FIND_DISMISSED] = find_dismissed,
+        [STORE_COUNT_TAKEOVER] = count_takeover,
         [STORE_SET_SENDING] = set_sending,
         [STORE_REQUEUE] = requeue,
         [STORE_ERASE] = erase,

@@ -206,7 +206,8 @@ void promise_wanted(const struct pending *pending)
     case STORE_CREATE_PAIRING:
     case STORE_PAIR:
     case STORE_CREATE_TOKEN:
-    case STORE_END_TOKEN: /* without tokens */
+    case STORE_END_TOKEN:
+    case STORE_COUNT_TAKEOVER: /* without tokens */
     case STORE_SET_SENDING:
     case STORE_REQUEUE:
     case STORE_ERASE:

@@ -525,6 +525,7 @@ enum error model_store_execute(struct model_store *store, struct store_write *wr
     case STORE_PAIR:
     case STORE_CREATE_TOKEN:
     case STORE_END_TOKEN:
+    case STORE_COUNT_TAKEOVER:
     case STORE_FIND_DISMISSED: /* its phones have no tokens */
     case STORE_SET_SENDING:
     case STORE_REQUEUE:

@@ -1015,6 +1015,117 @@ static void a_report_on_anothers_message_is_answered_with_an_error(void **state)
 
 /* ---- Rules ---- */
 
+/* ---- Tokens that two phones use ---- */
+
+static session_id open_with_token(struct world *world, const char *token_id)
+{
+    session_id id = 0;
+    assert_true(broker_session_opened(world->broker, "phone", token_id, false, world->now_ms, &id));
+    receive(world, id, "{}");
+    return id;
+}
+
+static void a_takeover_counts_when_the_one_before_was_there(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id first = open_with_token(world, "first");
+    answer_all(world);
+    session_id second = open_with_token(world, "second");
+    answer_all(world);
+    session_id third = open_with_token(world, "third");
+    assert_closes(world, second, ERROR_REPLACED);
+    close_session(world, second); /* it does not answer: a dead connection of the same phone */
+    assert_null(take_pending(world, STORE_COUNT_TAKEOVER));
+
+    answer_all(world);
+    close_session(world, third); /* whoever took over has left */
+    assert_closes(world, first, ERROR_REPLACED);
+    broker_session_answered_close(world->broker, first);
+    pump(world);
+    struct store_write *count = take_pending(world, STORE_COUNT_TAKEOVER);
+    assert_non_null(count);
+    assert_string_equal(count->count_takeover.device_id, "phone");
+    assert_string_equal(count->count_takeover.token_id, "first"); /* its own */
+    answer(world, count, ERROR_STORE_BUSY);
+    advance(world, 1000);
+    count = take_pending(world, STORE_COUNT_TAKEOVER);
+    assert_non_null(count);
+    answer(world, count, ERROR_NONE);
+
+    session_id only = open_with_token(world, "first");
+    answer_all(world);
+    receive(world, only, "[");
+    broker_session_violated(world->broker, only, ERROR_BINARY_FRAME, world->now_ms);
+    broker_session_answered_close(world->broker, only); /* of another reason */
+    pump(world);
+    assert_null(take_pending(world, STORE_COUNT_TAKEOVER));
+    close_session(world, only);
+    close_session(world, first);
+    free_world(world);
+}
+
+static void without_a_token_no_takeover_counts(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id first = connect_phone(world, "phone", "{}");
+    connect_phone(world, "phone", "{}");
+    assert_closes(world, first, ERROR_REPLACED);
+    broker_session_answered_close(world->broker, first);
+    pump(world);
+    assert_null(take_pending(world, STORE_COUNT_TAKEOVER));
+    close_session(world, first);
+    free_world(world);
+}
+
+static void a_quarantined_token_ends_the_connection_that_has_it(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id first = open_with_token(world, "old");
+    answer_all(world);
+    session_id second = open_with_token(world, "new");
+    answer_all(world);
+    assert_closes(world, first, ERROR_REPLACED);
+    while (*next_frame(world, second))
+        ;
+    for (int i = 0; i < 2; i++) {
+        enum error error = ERROR_NONE;
+        broker_session_answered_close(world->broker, first);
+        pump(world);
+        struct store_write *count = take_pending(world, STORE_COUNT_TAKEOVER);
+        strcpy(count->count_takeover.token_id, i == 0 ? "old" : "new");
+        count->count_takeover.quarantined = true;
+        answer(world, count, ERROR_NONE);
+        if (i == 0)
+            assert_int_equal(next_output(world, second, &error), OUTPUT_NOTHING);
+        else
+            assert_closes(world, second, ERROR_DEVICE_QUARANTINED);
+    }
+    close_session(world, first);
+    close_session(world, second);
+    free_world(world);
+}
+
+static void a_phone_that_is_found_to_be_a_second_one_is_not_greeted(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = open_with_token(world, "token");
+    struct store_write *connect = take_pending(world, STORE_DEVICE_CONNECT);
+    connect->connect.quarantined = true;
+    answer(world, connect, ERROR_NONE);
+    enum error error = ERROR_NONE;
+    assert_int_equal(next_output(world, id, &error), OUTPUT_CLOSE);
+    assert_int_equal(error, ERROR_DEVICE_QUARANTINED);
+    report(world, id, "019dbb26-7a13-7c1e-a2a6-0c2d52c3f9c1", "sent");
+    assert_null(take_pending(world, STORE_REPORT)); /* nor do its reports count */
+    close_session(world, id);
+    assert_null(take_pending(world, STORE_DEVICE_DISCONNECT));
+    free_world(world);
+}
+
 static void too_many_frames_end_a_connection(void **state)
 {
     (void)state;
@@ -1230,6 +1341,10 @@ UNIT_TESTS(
     cmocka_unit_test(a_report_is_tried_until_the_store_takes_it),
     cmocka_unit_test(a_phone_that_reports_faster_than_the_store_writes_is_not_read),
     cmocka_unit_test(a_report_on_anothers_message_is_answered_with_an_error),
+    cmocka_unit_test(a_takeover_counts_when_the_one_before_was_there),
+    cmocka_unit_test(without_a_token_no_takeover_counts),
+    cmocka_unit_test(a_quarantined_token_ends_the_connection_that_has_it),
+    cmocka_unit_test(a_phone_that_is_found_to_be_a_second_one_is_not_greeted),
     cmocka_unit_test(too_many_frames_end_a_connection),
     cmocka_unit_test(a_phone_that_does_not_read_its_errors_is_sent_away),
     cmocka_unit_test(a_phone_that_reads_its_errors_is_read_from_again),

@@ -1,0 +1,2 @@
+DROP TABLE token_use;
+DROP TABLE token_identity;

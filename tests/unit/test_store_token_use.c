@@ -1,0 +1,187 @@
+/* Tokens that two phones use, in the store: what is counted outlives connections, brokers and restarts. */
+#include "store_fixture.h"
+
+static const char device[] = "phone", token_id[] = "tok000000001";
+
+static void given_token(struct store_fixture *fixture, const char *id)
+{
+    struct store_write write = {.verb = STORE_CREATE_TOKEN};
+    strcpy(write.create_token.token.id, id);
+    strcpy(write.create_token.token.device_id, device);
+    memset(write.create_token.token.hash, id[11], SECRET_HASH_BYTES);
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+}
+
+static enum error connect_with(struct store_fixture *fixture, const char *id, int epoch,
+                               const char *name, bool *quarantined)
+{
+    struct store_write write = {.verb = STORE_DEVICE_CONNECT};
+    strcpy(write.connect.phone.device_id, device);
+    strcpy(write.connect.token_id, id);
+    write.connect.phone.assured = epoch > 0;
+    write.connect.phone.journal.bytes[0] = (unsigned char)epoch;
+    write.connect.info = DEVICE_INFO_UNKNOWN;
+    strcpy(write.connect.info.name, name);
+    write.connect.broker = message_id_new(); /* another one each time */
+    enum error error = store_run(fixture->store, &write);
+    *quarantined = write.connect.quarantined;
+    assert_true(error != ERROR_NONE || *quarantined == (write.connect.session == 0));
+    return error;
+}
+
+/* Connects with the token; whether it is quarantined with that. */
+static bool is_found(struct store_fixture *fixture, int epoch, const char *name)
+{
+    bool quarantined;
+    assert_int_equal(connect_with(fixture, token_id, epoch, name, &quarantined), ERROR_NONE);
+    return quarantined;
+}
+
+static bool takeover_is_found(struct store_fixture *fixture, const char *id)
+{
+    struct store_write write = {.verb = STORE_COUNT_TAKEOVER};
+    strcpy(write.count_takeover.device_id, device);
+    strcpy(write.count_takeover.token_id, id);
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    return write.count_takeover.quarantined;
+}
+
+static void assert_end(struct store_fixture *fixture, enum device_token_end end)
+{
+    bool quarantined, found;
+    struct device_token token;
+    assert_int_equal(store_find_token(fixture->reader, token_id, &token, &found), ERROR_NONE);
+    assert_true(found);
+    assert_int_equal(token.end, end);
+    assert_int_equal(connect_with(fixture, token_id, 1, "", &quarantined),
+                     end == DEVICE_TOKEN_STANDS ? ERROR_NONE : ERROR_DEVICE_TOKEN_INVALID);
+}
+
+static int64_t rows(struct store_fixture *fixture)
+{
+    return number_of(fixture, "SELECT (SELECT count(*) FROM token_use) +"
+                              " (SELECT count(*) FROM token_identity)");
+}
+
+static void journals_in_turn_end_the_token(void **state)
+{
+    struct store_fixture *fixture = *state;
+    given_token(fixture, token_id);
+    for (int i = 0; i < 3; i++) {
+        assert_false(is_found(fixture, 1 + i % 2, "same name"));
+        store_fixture_reopen(fixture);
+    }
+    assert_true(is_found(fixture, 2, "same name"));
+    assert_end(fixture, DEVICE_TOKEN_QUARANTINED);
+    assert_int_equal(rows(fixture), 0);
+}
+
+static void names_in_turn_end_the_token(void **state)
+{
+    struct store_fixture *fixture = *state;
+    given_token(fixture, token_id);
+    for (int i = 0; i < 5; i++) {
+        assert_false(is_found(fixture, 0, i % 2 ? "thief" : "owner"));
+        store_fixture_reopen(fixture);
+    }
+    assert_true(is_found(fixture, 0, "thief"));
+    assert_end(fixture, DEVICE_TOKEN_QUARANTINED);
+}
+
+static void one_phone_writes_its_identity_once(void **state)
+{
+    struct store_fixture *fixture = *state;
+    given_token(fixture, token_id);
+    for (int i = 0; i < 50; i++)
+        assert_false(is_found(fixture, 1, i % 2 ? "" : "name"));
+    assert_int_equal(rows(fixture), 2);
+    assert_end(fixture, DEVICE_TOKEN_STANDS);
+}
+
+static void new_journals_do_not_grow_without_end(void **state)
+{
+    struct store_fixture *fixture = *state;
+    given_token(fixture, token_id);
+    for (int epoch = 1; epoch < 200; epoch++)
+        assert_false(is_found(fixture, epoch, ""));
+    assert_true(rows(fixture) <= 1 + 32 + 1);
+}
+
+static void identities_of_a_month_ago_are_forgotten(void **state)
+{
+    struct store_fixture *fixture = *state;
+    given_token(fixture, token_id);
+    for (int i = 0; i < 20; i++) {
+        assert_false(is_found(fixture, 0, i % 2 ? "mine" : "Pixel 7"));
+        execute(fixture->path, "UPDATE token_identity SET seen_at_ms = seen_at_ms - 2592001000");
+    }
+    assert_end(fixture, DEVICE_TOKEN_STANDS);
+}
+
+static void takeovers_outlive_a_restart(void **state)
+{
+    struct store_fixture *fixture = *state;
+    given_token(fixture, token_id);
+    for (int i = 0; i < 2; i++) {
+        assert_false(takeover_is_found(fixture, token_id));
+        assert_false(is_found(fixture, 1, "")); /* between them it is there alone */
+        store_fixture_reopen(fixture);
+    }
+    assert_true(takeover_is_found(fixture, token_id));
+    assert_end(fixture, DEVICE_TOKEN_QUARANTINED);
+    assert_false(takeover_is_found(fixture, token_id)); /* it has ended already */
+}
+
+static void takeovers_further_apart_are_forgiven(void **state)
+{
+    struct store_fixture *fixture = *state;
+    given_token(fixture, token_id);
+    for (int i = 0; i < 10; i++) {
+        assert_false(takeover_is_found(fixture, token_id));
+        execute(fixture->path,
+                "UPDATE token_use SET taken_over_at_ms = taken_over_at_ms - 14400000,"
+                " forgiven_until_ms = forgiven_until_ms - 14400000");
+    }
+    assert_end(fixture, DEVICE_TOKEN_STANDS);
+}
+
+static void a_new_token_begins_with_nothing(void **state)
+{
+    struct store_fixture *fixture = *state;
+    bool quarantined;
+    given_token(fixture, "tok000000000");
+    for (int i = 0; i < 2; i++) {
+        assert_false(takeover_is_found(fixture, "tok000000000"));
+        assert_int_equal(connect_with(fixture, "tok000000000", 1 + i, "", &quarantined),
+                         ERROR_NONE);
+    }
+    given_token(fixture, token_id);
+    assert_int_equal(rows(fixture), 0);
+    assert_false(takeover_is_found(fixture, "tok000000000")); /* whoever has the old one */
+    assert_int_equal(connect_with(fixture, "tok000000000", 1, "", &quarantined),
+                     ERROR_DEVICE_TOKEN_INVALID);
+    assert_int_equal(rows(fixture), 0);
+    assert_false(is_found(fixture, 1, ""));
+    assert_false(is_found(fixture, 2, ""));
+    assert_end(fixture, DEVICE_TOKEN_STANDS);
+}
+
+static void where_no_tokens_are_needed_nothing_is_counted(void **state)
+{
+    struct store_fixture *fixture = *state;
+    bool quarantined;
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(connect_with(fixture, "", 1 + i % 2, "", &quarantined), ERROR_NONE);
+        assert_false(quarantined);
+    }
+    assert_int_equal(rows(fixture), 0);
+}
+
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, store_fixture_setup, store_fixture_teardown)
+
+UNIT_TESTS(TEST(journals_in_turn_end_the_token), TEST(names_in_turn_end_the_token),
+           TEST(one_phone_writes_its_identity_once), TEST(new_journals_do_not_grow_without_end),
+           TEST(identities_of_a_month_ago_are_forgotten), TEST(takeovers_outlive_a_restart),
+           TEST(takeovers_further_apart_are_forgiven), TEST(a_new_token_begins_with_nothing),
+           TEST(where_no_tokens_are_needed_nothing_is_counted))
