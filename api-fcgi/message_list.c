@@ -99,11 +99,11 @@ static void take_number(struct http_exchange *exchange, const char *name, const 
                         struct store_query *query)
 {
     char with_plus[PARAMETER_SIZE + 1];
-    const char *reason;
+    char reason[PHONE_NUMBER_REASON_SIZE];
     /* Who writes + into a URL without escaping it sends a space. */
-    bool plus_lost = value[0] == ' ' && isdigit((unsigned char)value[1]);
+    bool plus_lost = value[0] == ' ' && value[1] >= '1' && value[1] <= '9';
     snprintf(with_plus, sizeof(with_plus), "%s%s", plus_lost ? "+" : "", value + plus_lost);
-    if (!phone_number_normalise(with_plus, query->phone_number, &reason))
+    if (!phone_number_normalise(with_plus, query->phone_number, reason))
         http_add_parameter_error(exchange, name, ERROR_INVALID_PHONE_NUMBER, "%s", reason);
 }
 

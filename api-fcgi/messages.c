@@ -32,10 +32,11 @@ static void check_destination(struct http_exchange *exchange, const char *pointe
 static void take_phone_number(struct http_exchange *exchange, const char *pointer,
                               const struct json *value)
 {
-    const char *text = body_text(exchange, pointer, value), *reason;
+    const char *text = body_text(exchange, pointer, value);
+    char reason[PHONE_NUMBER_REASON_SIZE];
     if (!text)
         return;
-    if (!phone_number_normalise(text, exchange->message.phone_number, &reason))
+    if (!phone_number_normalise(text, exchange->message.phone_number, reason))
         http_add_field_error(exchange, pointer, ERROR_INVALID_PHONE_NUMBER, "%s", reason);
     else
         check_destination(exchange, pointer);

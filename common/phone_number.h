@@ -1,17 +1,36 @@
-/* Phone numbers in E.164 (ITU-T E.164, 6.1): "+", then 7 to 15 digits, the first not 0. */
+/*
+ * Phone numbers in E.164 (ITU-T E.164, 6.1): "+", then 7 to 15 digits, the first not 0.
+ *
+ * One rule: what surely means one number is taken; what may mean another number is refused.
+ */
 #ifndef COMMON_PHONE_NUMBER_H
 #define COMMON_PHONE_NUMBER_H
 
 #include "base.h"
 
-enum { PHONE_NUMBER_SIZE = 17 };
+enum { PHONE_NUMBER_SIZE = 17, PHONE_NUMBER_REASON_SIZE = 192 };
 
 /*
- * Takes what people write, with spaces, dashes, dots, slashes and parentheses anywhere after the "+",
- * and makes the one form the gateway stores. A number without "+" is refused: the gateway does not
- * guess a country. On false *reason says what to change (static text). Any thread.
+ * Reads a number as people write it and makes the one form that the gateway stores.
+ *
+ * Taken: "+", the country code and the digits that follow it abroad; between two digits spaces, one of
+ * "-", "." and "/", and parentheses; spaces at either end; "(+49)". The notation "(0)" behind a country
+ * code whose trunk prefix is 0 (DIN 5008, BS 8573) is dropped, because no number there begins with 0.
+ *
+ * Refused: everything else. That is: a number without "+" (the gateway does not guess a country), any
+ * other character, a second number, an extension, a short code, a trunk prefix behind the country code
+ * ("+49 0151", "+7 8 912", "+54 11 15", "+52 1") and separators around nothing ("--"), where a
+ * part may be missing. Of country codes it knows the trunk prefixes (ITU-T Operational Bulletin, national
+ * numbering plans), and nothing about which numbers exist.
+ *
+ * On false `reason` says in ASCII what is in the way and what to write; it continues a sentence that
+ * begins with the field's name, and quotes no more of the number than one character. Any thread.
  */
 MUST_CHECK bool phone_number_normalise(const char *text, char number[PHONE_NUMBER_SIZE],
-                                       const char **reason);
+                                       char reason[PHONE_NUMBER_REASON_SIZE]);
+
+/* Whether `digits` (of a number or a prefix, without "+") have a 0 behind a country code in whose numbers
+   it never follows. No number that was normalised has. */
+bool phone_number_has_trunk_zero(const char *digits);
 
 #endif

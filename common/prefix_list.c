@@ -1,5 +1,7 @@
 #include "prefix_list.h"
 
+#include "phone_number.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -18,6 +20,13 @@ bool prefix_list_parse(const char *text, struct prefix_list *list,
             snprintf(problem, PREFIX_LIST_PROBLEM_SIZE,
                      "must be prefixes such as \"+49 +4366\", and has \"%.*s\"",
                      (int)MIN(strcspn(text, " \t,\r\n"), (size_t)20), text);
+            return false;
+        }
+        if (phone_number_has_trunk_zero(text + 1)) {
+            snprintf(problem, PREFIX_LIST_PROBLEM_SIZE,
+                     "has \"%.*s\", with a 0 that is dialled only inside the country: no number "
+                     "begins so",
+                     (int)length, text);
             return false;
         }
         if (list->count == PREFIX_LIST_MOST) {

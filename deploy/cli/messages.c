@@ -14,14 +14,15 @@ enum { DEFAULT_LIMIT = 20, MAX_LIMIT = 1000 };
 /* Fills the query in; the exit status where an option is wrong, and otherwise 0. */
 static int read_query(const struct command *command, struct store_query *query)
 {
-    const char *status = command_option(command, "status"), *reason;
+    char reason[PHONE_NUMBER_REASON_SIZE];
+    const char *status = command_option(command, "status");
     const char *number = command_option(command, "phone-number");
     const char *device_id = command_option(command, "device");
     int64_t limit = DEFAULT_LIMIT;
     *query = (struct store_query){.has_status = status};
     if (status && !message_status_parse(status, &query->status))
         return command_refuse(command, "there is no status \"%s\"; --help lists them", status);
-    if (number && !phone_number_normalise(number, query->phone_number, &reason))
+    if (number && !phone_number_normalise(number, query->phone_number, reason))
         return command_refuse(command, "the phone number %s", reason);
     if (device_id && !device_id_valid(device_id))
         return command_refuse(command, "a device id has 1 to 64 letters, digits, _ and -");

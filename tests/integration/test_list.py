@@ -287,7 +287,7 @@ def test_the_model_has_something_in_every_status_it_can_have(filled):
 
 @pytest.mark.parametrize("written", [
     "%2B4915112345678", "+4915112345678", "%204915112345678", "%2B49%20(151)%20123-456%2078",
-    "+49+151+123.456/78", "%20%2B4915112345678", "%2B49%2F151%2F12345678"])
+    "+49+151.123/45678", "%20%2B4915112345678", "%2B49%2F151%2F12345678"])
 def test_a_number_may_be_written_as_for_sending_and_with_a_bare_plus(filled, written):
     answer = ask(filled.gateway, "GET", f"/api/sms?limit=5&phone_number={written}")
     assert answer.status == 200

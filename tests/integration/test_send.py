@@ -276,6 +276,11 @@ def test_a_hundred_unknown_fields_are_refused_in_one_readable_answer(gateway, pr
     ("+49.151.12345678", "+4915112345678"),
     ("+49/151/12345678", "+4915112345678"),
     ("+(49)15112345678", "+4915112345678"),
+    ("(+49) 151 12345678", "+4915112345678"),
+    ("+49 (0) 151 12345678", "+4915112345678"),
+    ("+44 (0)20 7946 0958", "+442079460958"),
+    ("+39 06 1234 5678", "+390612345678"),
+    ("+225 07 12 34 56 78", "+2250712345678"),
     ("  +4915112345678  ", "+4915112345678"),
     ("+49" + " " * 1000 + "15112345678", "+4915112345678"),
 ])
@@ -322,6 +327,35 @@ def test_what_is_no_number_is_refused(gateway, number):
     answer = post(gateway, sms(phone_number=number))
     assert answer.status_code == 422
     assert errors_of(answer) == [("/phone_number", "invalid_phone_number")]
+
+
+# tests/unit/test_phone_number.c has the whole table; these are for the ways in.
+OTHER_NUMBERS = [
+    ("+49 0151 12345678", "a 0 behind the country code +49"),
+    ("+7 8 912 345 67 89", "the 8 that is dialled"),
+    ("+1 (0) 212 555 0123", '"(0)"'),
+    ("004915112345678", "write + in place of the 00"),
+    ("12345", "short codes are not supported"),
+    ("tel:+4915112345678", "is a URI"),
+    ("+49\u00a015112345678", "a no-break space (U+00A0) at character 4"),
+    ("+49\u066115112345678", "an Arabic-Indic digit (U+0661)"),
+    ("\u202a+4915112345678", "an invisible direction mark (U+202A)"),
+    ("+4915112345678/+4916012345678", "a second +"),
+    ("+4915112345678,+4916012345678", "a second one needs a request of its own"),
+    ("+1-800-FLOWERS", 'the letter "F" at character 8'),
+]
+
+
+@pytest.mark.parametrize("number, words", OTHER_NUMBERS)
+def test_what_may_be_another_number_is_refused_wherever_numbers_come_in(gateway, number, words):
+    [error] = post(gateway, sms(phone_number=number)).json()["errors"]
+    assert words in error["detail"]
+    answer = gateway.api.get("/api/sms", params={"phone_number": number})
+    assert answer.status_code == 422
+    [error] = answer.json()["errors"]
+    assert error["parameter"] == "phone_number" and words in error["detail"]
+    status, _, said = gateway.command("messages", "list", "--phone-number", number)
+    assert status == 2 and words in said
 
 
 # ---- Texts ----

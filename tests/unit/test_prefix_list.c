@@ -46,6 +46,19 @@ static void what_is_no_prefix_is_named(void **state)
     }
 }
 
+static void a_prefix_that_no_number_has_is_refused(void **state)
+{
+    static const char *const texts[] = {"+490900", "+1 +440", "+4909", "+35308", "+490 +1"};
+    struct prefix_list list;
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
+        char problem[PREFIX_LIST_PROBLEM_SIZE] = "";
+        assert_false(prefix_list_parse(texts[i], &list, problem));
+        assert_non_null(strstr(problem, "no number begins so"));
+    }
+    assert_int_equal(parse("+3906 +22507 +1800 +80001").count, 4);
+}
+
 static void a_list_has_an_end(void **state)
 {
     char text[4 * PREFIX_LIST_MOST + 8], problem[PREFIX_LIST_PROBLEM_SIZE] = "";
@@ -96,6 +109,7 @@ static void the_longer_prefix_decides_and_of_equal_ones_the_one_that_denies(void
 }
 
 UNIT_TESTS(cmocka_unit_test(prefixes_stand_between_spaces_and_commas),
-           cmocka_unit_test(what_is_no_prefix_is_named), cmocka_unit_test(a_list_has_an_end),
-           cmocka_unit_test(the_longest_match_counts),
+           cmocka_unit_test(what_is_no_prefix_is_named),
+           cmocka_unit_test(a_prefix_that_no_number_has_is_refused),
+           cmocka_unit_test(a_list_has_an_end), cmocka_unit_test(the_longest_match_counts),
            cmocka_unit_test(the_longer_prefix_decides_and_of_equal_ones_the_one_that_denies))
