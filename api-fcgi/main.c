@@ -3,7 +3,6 @@
 #include "../common/fail_point.h"
 #include "../common/log.h"
 #include "../common/program.h"
-#include "../common/public_url.h"
 #include "../common/reload.h"
 #include "api.h"
 #include "fcgi_server.h"
@@ -41,14 +40,6 @@ static void completed(void *context)
 {
     const struct listeners *listeners = context;
     fcgi_server_wake(listeners->server);
-}
-
-/* What nginx listens on may have no answer, and need none; what somebody wrote must have one. */
-static void check_public_url(const struct settings *settings)
-{
-    char url[PUBLIC_URL_SIZE], problem[SETTINGS_PROBLEM_SIZE];
-    if (*settings->public_url && !public_url(settings, url, problem))
-        program_fail("a setting is not valid", problem);
 }
 
 static struct store_limits limits_of(const struct settings *settings)
@@ -102,7 +93,6 @@ int main(int argc, char **argv)
     program_start(argc, argv, "api-fcgi", "answers the REST API of the SMS gateway, behind nginx",
                   &settings);
     program_file_limit();
-    check_public_url(&settings);
     metrics_start(&api.metrics);
 
     /* Rings after each commit that queued a message. */

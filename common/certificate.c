@@ -14,6 +14,24 @@ static int no_password(char *text, int size, int for_writing, void *context)
     return -1;
 }
 
+static X509 *read_certificate(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    X509 *certificate = file ? PEM_read_X509(file, NULL, no_password, NULL) : NULL;
+    if (file)
+        fclose(file);
+    return certificate;
+}
+
+static EVP_PKEY *read_key(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    EVP_PKEY *key = file ? PEM_read_PrivateKey(file, NULL, no_password, NULL) : NULL;
+    if (file)
+        fclose(file);
+    return key;
+}
+
 bool certificate_fingerprint(const char *path, char fingerprint[CERTIFICATE_FINGERPRINT_SIZE],
                              char problem[SETTINGS_PROBLEM_SIZE])
 {
@@ -40,4 +58,45 @@ bool certificate_fingerprint(const char *path, char fingerprint[CERTIFICATE_FING
     for (unsigned i = 0; i < length; i++)
         snprintf(fingerprint + 2 * (size_t)i, 3, "%02x", hash[i]);
     return true;
+}
+
+bool certificate_check_key(const char *certificate_path, const char *key_path, char *reason,
+                           size_t size)
+{
+    X509 *certificate = read_certificate(certificate_path);
+    EVP_PKEY *key = read_key(key_path);
+    bool good = certificate && key && X509_check_private_key(certificate, key) == 1;
+    if (!certificate)
+        snprintf(reason, size, "%.200s has no certificate in PEM form", certificate_path);
+    else if (!key)
+        snprintf(reason, size, "%.200s has no private key in PEM form that needs no password",
+                 key_path);
+    else if (!good)
+        snprintf(reason, size, "%.100s is not the key of the certificate %.100s", key_path,
+                 certificate_path);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    ERR_clear_error();
+    return good;
+}
+
+bool certificate_check_public(const char *path, char *reason, size_t size)
+{
+    X509 *certificate = read_certificate(path);
+    FILE *file = fopen(path, "re");
+    char line[256];
+    bool has_key = false;
+    while (file && fgets(line, sizeof(line), file))
+        has_key = has_key || strstr(line, "PRIVATE KEY");
+    if (file)
+        fclose(file);
+    if (has_key)
+        snprintf(reason, size,
+                 "there is a private key in %.150s, and that file is served to everybody", path);
+    else if (!certificate)
+        snprintf(reason, size, "%.200s has no certificate in PEM form", path);
+    bool good = certificate && !has_key;
+    X509_free(certificate);
+    ERR_clear_error();
+    return good;
 }

@@ -15,4 +15,12 @@ MUST_CHECK bool certificate_fingerprint(const char *path,
                                         char fingerprint[CERTIFICATE_FINGERPRINT_SIZE],
                                         char problem[SETTINGS_PROBLEM_SIZE]);
 
+/* The first certificate of a PEM file is the private key's of another, or of the same, which must need no
+   password. On false `reason` says what is wrong, as a part of a sentence. Any thread. */
+MUST_CHECK bool certificate_check_key(const char *certificate_path, const char *key_path,
+                                      char *reason, size_t size);
+
+/* A file that is served to everybody: it has a certificate, and no private key. The same. */
+MUST_CHECK bool certificate_check_public(const char *path, char *reason, size_t size);
+
 #endif

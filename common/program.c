@@ -1,7 +1,9 @@
 #include "program.h"
 
 #include "error.h"
+#include "listener.h"
 #include "log.h"
+#include "machine_check.h"
 #include "man_page.h"
 #include "public_url.h"
 #include "reload.h"
@@ -27,9 +29,13 @@ static const char *program_name;
 enum {
     OPTION_ENV_FILE = 1,
     OPTION_CHECK_CONFIG,
+    OPTION_CHECK_FRONT,
+    OPTION_CHECK_START,
+    OPTION_PRIVATE,
     OPTION_PRINT_SETTINGS,
     OPTION_PRINT_ERRORS,
     OPTION_PRINT_PUBLIC_URL,
+    OPTION_PRINT_LISTENERS,
     OPTION_PRINT_MAN,
     OPTION_VERSION,
     OPTION_HELP,
@@ -41,11 +47,18 @@ static const struct program_option {
 } program_options[] = {
     {OPTION_ENV_FILE, "env-file", "FILE", "read settings from FILE, which must exist"},
     {OPTION_CHECK_CONFIG, "check-config", "", "check the settings, print them and exit"},
+    {OPTION_CHECK_FRONT, "check-front", "",
+     "the same, and that this machine has the addresses and files that nginx is to use"},
+    {OPTION_CHECK_START, "check-start", "",
+     "the same, and that the ports are free, and the folders can be written in"},
+    {OPTION_PRIVATE, "private", "",
+     "where only this machine can connect: without keys, tokens and limits that nobody has set"},
     {OPTION_PRINT_SETTINGS, "print-settings", "markdown|env|man",
      "print the table of settings, the .env.example, or the manual page of settings, and exit"},
     {OPTION_PRINT_ERRORS, "print-errors", "", "print the table of errors, as a page, and exit"},
     {OPTION_PRINT_PUBLIC_URL, "print-public-url", "",
      "print the address that phones and clients use, and exit"},
+    {OPTION_PRINT_LISTENERS, "print-listeners", "", "print where nginx is to listen, and exit"},
     {OPTION_PRINT_MAN, "print-man", "", "print the manual page of this program and exit"},
     {OPTION_VERSION, "version", "", "print the version and exit"},
     {OPTION_HELP, "help", "", "print this and exit"},
@@ -168,62 +181,115 @@ void program_make_database_folder(const struct settings *settings)
     make_folder(dirname(database_path), 0700);
 }
 
-void program_start(int argc, char **argv, const char *name, const char *purpose,
-                   struct settings *settings)
+/* What the options ask for, beside what is printed at once. */
+struct asked {
+    const char *env_file;
+    bool check, check_front, check_start, private, print_url, print_listeners;
+};
+
+static void take_option(int option, const char *purpose, struct asked *asked)
+{
+    switch (option) {
+    case OPTION_ENV_FILE:
+        asked->env_file = optarg;
+        break;
+    case OPTION_CHECK_START:
+        asked->check_start = true;
+        /* fall through */
+    case OPTION_CHECK_FRONT:
+        asked->check_front = true;
+        /* fall through */
+    case OPTION_CHECK_CONFIG:
+        asked->check = true;
+        break;
+    case OPTION_PRIVATE:
+        asked->private = true;
+        break;
+    case OPTION_PRINT_PUBLIC_URL:
+        asked->print_url = true;
+        break;
+    case OPTION_PRINT_LISTENERS:
+        asked->print_listeners = true;
+        break;
+    case OPTION_PRINT_SETTINGS:
+        print_settings_and_exit(optarg);
+    case OPTION_PRINT_ERRORS:
+        print_errors(stdout);
+        exit(EXIT_SUCCESS);
+    case OPTION_PRINT_MAN:
+        print_man(purpose, stdout);
+        exit(EXIT_SUCCESS);
+    case OPTION_VERSION:
+        printf("%s %s\n", program_name, GATEWAY_VERSION);
+        exit(EXIT_SUCCESS);
+    case OPTION_HELP:
+        print_usage(purpose, stdout);
+        exit(EXIT_SUCCESS);
+    default:
+        exit(EXIT_USAGE); /* getopt has said why */
+    }
+}
+
+static void read_options(int argc, char **argv, const char *purpose, struct asked *asked)
 {
     struct option options[ARRAY_LENGTH(program_options) + 1] = {0};
-    const char *env_file = NULL;
-    bool check = false, print_url = false;
     int option;
-
     for (size_t i = 0; i < ARRAY_LENGTH(program_options); i++) {
         const struct program_option *each = &program_options[i];
         options[i] = (struct option){each->name, *each->value ? required_argument : no_argument,
                                      NULL, each->number};
     }
-    program_name = name;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (option) {
-        case OPTION_ENV_FILE:
-            env_file = optarg;
-            break;
-        case OPTION_CHECK_CONFIG:
-            check = true;
-            break;
-        case OPTION_PRINT_PUBLIC_URL:
-            print_url = true;
-            break;
-        case OPTION_PRINT_SETTINGS:
-            print_settings_and_exit(optarg);
-        case OPTION_PRINT_ERRORS:
-            print_errors(stdout);
-            exit(EXIT_SUCCESS);
-        case OPTION_PRINT_MAN:
-            print_man(purpose, stdout);
-            exit(EXIT_SUCCESS);
-        case OPTION_VERSION:
-            printf("%s %s\n", name, GATEWAY_VERSION);
-            exit(EXIT_SUCCESS);
-        case OPTION_HELP:
-            print_usage(purpose, stdout);
-            exit(EXIT_SUCCESS);
-        default:
-            exit(EXIT_USAGE); /* getopt has said why */
-        }
-    }
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
+        take_option(option, purpose, asked);
     if (optind < argc)
         refuse_usage("takes no arguments, only options; --help lists them");
-    reload_init(argv);
+}
 
+/* A PUBLIC_URL says that others do come, through a proxy. */
+static bool is_private(const struct settings *settings)
+{
+    return listener_is_loopback(settings) && *settings->public_url == '\0';
+}
+
+/* Does what was asked for with the settings; returns where the program shall run. */
+static void answer(const struct asked *asked, struct settings *settings)
+{
     char problem[SETTINGS_PROBLEM_SIZE];
-    if (!settings_load_option(settings, env_file, problem))
+    if (asked->check_front && !machine_check_front(settings, problem))
         refuse_usage(problem);
-    if (print_url)
+    if (asked->check_start &&
+        (!machine_check_ports(settings, problem) || !machine_check_folders(settings, problem) ||
+         !machine_check_file_limit(problem)))
+        refuse_usage(problem);
+    if (asked->check_start && *settings->other_names)
+        fprintf(stderr, "No settings of the gateway, and left to other programs: %s\n",
+                settings->other_names);
+    if (asked->private && is_private(settings))
+        settings_open_private(settings);
+    if (asked->print_url)
         print_public_url_and_exit(settings);
-    if (check) {
+    if (asked->print_listeners)
+        listener_print(settings, stdout);
+    else if (asked->check)
         settings_print(settings, stdout);
-        exit(EXIT_SUCCESS);
-    }
+    else
+        return;
+    exit(EXIT_SUCCESS);
+}
+
+void program_start(int argc, char **argv, const char *name, const char *purpose,
+                   struct settings *settings)
+{
+    struct asked asked = {0};
+    char problem[SETTINGS_PROBLEM_SIZE];
+    program_name = name;
+    read_options(argc, argv, purpose, &asked);
+    reload_init(argv);
+    if (!settings_load_option(settings, asked.env_file, problem))
+        refuse_usage(problem);
+    answer(&asked, settings);
+    if (!machine_check_file_limit(problem))
+        refuse_usage(problem);
 
     enum log_level level;
     enum log_format format;

@@ -1,7 +1,10 @@
 #include "settings.h"
 
+#include "env_file.h"
 #include "man_page.h"
+#include "name_match.h"
 #include "prefix_list.h"
+#include "settings_check.h"
 #include "settings_file.h" /* generated */
 #include "utf8.h"
 
@@ -12,9 +15,11 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { SHOWN_SIZE = 80 };
+
 const char settings_default_file[] = SETTINGS_FILE;
 
-enum setting_type { SETTING_TEXT, SETTING_PREFIXES, SETTING_NUMBER };
+enum setting_type { SETTING_TEXT, SETTING_PATH, SETTING_PREFIXES, SETTING_NUMBER };
 
 static const struct setting {
     enum setting_type type;
@@ -36,6 +41,14 @@ static const struct setting {
      .unit = "",                                                                                   \
      .default_text = default_value,                                                                \
      .allowed = allowed_values,                                                                    \
+     .used_by = used,                                                                              \
+     .meaning = what},
+#define PATHNAME(field, setting_name, default_value, used, what)                                   \
+    {.type = SETTING_PATH,                                                                         \
+     .offset = offsetof(struct settings, field),                                                   \
+     .name = setting_name,                                                                         \
+     .unit = "",                                                                                   \
+     .default_text = default_value,                                                                \
      .used_by = used,                                                                              \
      .meaning = what},
 #define PREFIXES(field, setting_name, default_value, used, what)                                   \
@@ -92,10 +105,31 @@ static bool is_allowed(const char *allowed, const char *value)
     return false;
 }
 
+/* A value in a sentence: short, and with nothing that a terminal would obey or hide. */
+static const char *shown(const char *value, char text[SHOWN_SIZE])
+{
+    const char *end = value + strlen(value);
+    size_t length = 0;
+    while (value < end && length < SHOWN_SIZE - 8) {
+        const char *start = value;
+        int32_t point = utf8_next(&value, end);
+        value += point < 0;
+        if (point < 0)
+            length += (size_t)snprintf(text + length, 5, "\\x%02x", (unsigned char)*start);
+        else if (utf8_is_control(point) || point >= 0x80)
+            length += (size_t)snprintf(text + length, 9, "U+%04X", (unsigned)point);
+        else
+            text[length++] = (char)point;
+    }
+    text[length] = '\0';
+    return text;
+}
+
 /* `where` names the place the value comes from, for the sentence. */
 static bool assign_text(struct settings *settings, const struct setting *setting, const char *value,
                         const char *where, char *problem)
 {
+    char text[SHOWN_SIZE];
     bool may_be_empty = *setting->default_text == '\0';
     if ((*value == '\0' && !may_be_empty) || strlen(value) >= SETTINGS_TEXT_SIZE ||
         strpbrk(value, "\n\r'\"")) {
@@ -105,12 +139,48 @@ static bool assign_text(struct settings *settings, const struct setting *setting
         return false;
     }
     if (setting->allowed && !is_allowed(setting->allowed, value)) {
-        snprintf(problem, SETTINGS_PROBLEM_SIZE, "%s: %s must be one of %s, and is \"%.60s\"",
-                 where, setting->name, setting->allowed, value);
+        snprintf(problem, SETTINGS_PROBLEM_SIZE, "%s: %s must be one of %s, and is \"%s\"", where,
+                 setting->name, setting->allowed, shown(value, text));
         return false;
     }
     strcpy(text_of(settings, setting), value);
     return true;
+}
+
+/* Why it is the path of no file; NULL for one that can be. */
+static const char *path_fault(const char *path)
+{
+    size_t scheme = 0;
+    while (isalnum((unsigned char)path[scheme]) || (path[scheme] && strchr("+-.", path[scheme])))
+        scheme++;
+    if (*path == '~')
+        return "begins with ~, which a shell expands and this does not: write the whole path";
+    if (strchr(path, '$'))
+        return "has a $, which is not expanded here: write the whole path";
+    if (strchr(path, '\\'))
+        return "has a backslash: folders are separated by /";
+    if (path[scheme] == ':' && scheme != 1)
+        return "must be the path of a file, and begins as a URL does: write it without that";
+    for (const char *p = path, *end = path + strlen(path); p < end;) {
+        int32_t point = utf8_next(&p, end);
+        if (point >= 0 && utf8_is_control(point))
+            return "has a control character in it";
+        p += point < 0; /* a file's name may be any bytes */
+    }
+    return NULL;
+}
+
+static bool assign_path(struct settings *settings, const struct setting *setting, const char *value,
+                        const char *where, char *problem)
+{
+    char text[SHOWN_SIZE];
+    const char *fault = path_fault(value);
+    if (!assign_text(settings, setting, value, where, problem))
+        return false;
+    if (fault)
+        snprintf(problem, SETTINGS_PROBLEM_SIZE, "%s: %s=%s %s", where, setting->name,
+                 shown(value, text), fault);
+    return !fault;
 }
 
 static bool assign_prefixes(struct settings *settings, const struct setting *setting,
@@ -130,15 +200,16 @@ static bool assign_prefixes(struct settings *settings, const struct setting *set
 static bool assign_number(struct settings *settings, const struct setting *setting,
                           const char *value, const char *where, char *problem)
 {
-    char *end;
+    char *end, text[SHOWN_SIZE];
     errno = 0;
     long long number = strtoll(value, &end, 10);
     bool is_number = isdigit((unsigned char)*value) && *end == '\0' && errno == 0;
     if (!is_number || number < setting->smallest || number > setting->largest) {
         snprintf(problem, SETTINGS_PROBLEM_SIZE,
                  "%s: %s must be a whole number from %" PRId64 " to %" PRId64
-                 " (%s), and is \"%.60s\"",
-                 where, setting->name, setting->smallest, setting->largest, setting->unit, value);
+                 " (%s), and is \"%s\"%s",
+                 where, setting->name, setting->smallest, setting->largest, setting->unit,
+                 shown(value, text), *value ? "" : ": take the line out for the default");
         return false;
     }
     *number_of(settings, setting) = number;
@@ -148,132 +219,73 @@ static bool assign_number(struct settings *settings, const struct setting *setti
 static bool assign(struct settings *settings, const struct setting *setting, const char *value,
                    const char *where, char *problem)
 {
+    bool good = false;
     switch (setting->type) {
     case SETTING_TEXT:
-        return assign_text(settings, setting, value, where, problem);
+        good = assign_text(settings, setting, value, where, problem);
+        break;
+    case SETTING_PATH:
+        good = assign_path(settings, setting, value, where, problem);
+        break;
     case SETTING_PREFIXES:
-        return assign_prefixes(settings, setting, value, where, problem);
+        good = assign_prefixes(settings, setting, value, where, problem);
+        break;
     case SETTING_NUMBER:
+        good = assign_number(settings, setting, value, where, problem);
         break;
     }
-    return assign_number(settings, setting, value, where, problem);
+    if (good)
+        settings->is_set[setting - table] = true;
+    return good;
 }
 
-/* Levenshtein's distance, for "did you mean"; names are short. */
-static size_t edit_distance(const char *a, const char *b)
-{
-    size_t row[64];
-    size_t width = MIN(strlen(b), ARRAY_LENGTH(row) - 1);
-    for (size_t j = 0; j <= width; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= width; j++) {
-            size_t change = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            row[j] = MIN(change, MIN(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[width];
-}
-
-static void describe_unknown(const char *name, const char *where, char *problem)
+/* A name that is none of ours: another program's, which may have the file too, or a slip. */
+static bool take_other_name(struct settings *settings, const char *name, const char *where,
+                            char *problem)
 {
     const struct setting *nearest = NULL;
-    size_t nearest_distance = 6; /* farther is no typing error */
     for (size_t i = 0; i < ARRAY_LENGTH(table); i++) {
-        size_t distance = edit_distance(name, table[i].name);
-        if (distance < nearest_distance) {
-            nearest_distance = distance;
+        if (name_match(name, table[i].name) > (nearest ? name_match(name, nearest->name) : 0))
             nearest = &table[i];
-        }
     }
-    if (nearest)
+    if (nearest) {
         snprintf(problem, SETTINGS_PROBLEM_SIZE, "%s: there is no setting %.60s; did you mean %s?",
                  where, name, nearest->name);
-    else
-        snprintf(problem, SETTINGS_PROBLEM_SIZE,
-                 "%s: there is no setting %.60s; `api-fcgi --help` lists them all", where, name);
-}
-
-static char *trim(char *text)
-{
-    while (isspace((unsigned char)*text))
-        text++;
-    size_t length = strlen(text);
-    while (length > 0 && isspace((unsigned char)text[length - 1]))
-        text[--length] = '\0';
-    return text;
-}
-
-static char *unquote(char *value)
-{
-    size_t length = strlen(value);
-    if (length >= 2 && (*value == '"' || *value == '\'') && value[length - 1] == *value) {
-        value[length - 1] = '\0';
-        return value + 1;
-    }
-    return value;
-}
-
-static bool read_line(struct settings *settings, char *line, const char *where, char *problem)
-{
-    line = trim(line);
-    if (*line == '\0' || *line == '#')
-        return true;
-    char *equals = strchr(line, '=');
-    if (!equals) {
-        snprintf(problem, SETTINGS_PROBLEM_SIZE, "%s: a line must be NAME=value, or a # comment",
-                 where);
         return false;
     }
-    *equals = '\0';
-    const char *name = trim(line);
-    const struct setting *setting = find(name);
-    if (!setting) {
-        describe_unknown(name, where, problem);
-        return false;
-    }
-    return assign(settings, setting, unquote(trim(equals + 1)), where, problem);
+    char *list = settings->other_names;
+    size_t length = strlen(list);
+    if (length + strlen(name) + 3 < sizeof(settings->other_names))
+        snprintf(list + length, sizeof(settings->other_names) - length, "%s%s",
+                 length > 0 ? ", " : "", name);
+    return true;
 }
 
 static bool read_file(struct settings *settings, const char *path, bool required, char *problem)
 {
-    FILE *file = fopen(path, "re");
-    if (!file) {
-        if (errno == ENOENT && !required)
-            return true;
-        snprintf(problem, SETTINGS_PROBLEM_SIZE, "%s cannot be read: %s", path, strerror(errno));
-        return false;
-    }
-    char *line = NULL;
-    size_t capacity = 0;
-    ssize_t length;
+    struct env_file file;
+    char *name, *rest;
     bool good = true;
-    for (int number = 1; good && (length = getline(&line, &capacity, file)) >= 0; number++) {
-        char where[128];
-        snprintf(where, sizeof(where), "%.100s line %d", path, number);
-        if (strlen(line) == (size_t)length) {
-            good = read_line(settings, line, where, problem);
-        } else { /* what follows the NUL would be lost unseen */
-            snprintf(problem, SETTINGS_PROBLEM_SIZE,
-                     "%s: there is a NUL byte in it; the file must be UTF-8", where);
-            good = false;
-        }
+    if (!env_file_open(&file, path, required, problem))
+        return false;
+    while (good && env_file_next(&file, &name, &rest, problem)) {
+        const struct setting *setting = find(name);
+        const char *value = setting ? env_file_value(&file, name, rest, problem) : NULL;
+        if (!setting)
+            good = take_other_name(settings, name, file.where, problem);
+        else
+            good = value && assign(settings, setting, value, file.where, problem);
     }
-    if (good && ferror(file)) {
-        snprintf(problem, SETTINGS_PROBLEM_SIZE, "%s cannot be read: %s", path, strerror(errno));
-        good = false;
-    }
-    free(line);
-    fclose(file);
-    return good;
+    env_file_close(&file);
+    return good && *problem == '\0';
 }
 
 bool settings_load(struct settings *settings, const char *env_file, bool required,
                    char problem[SETTINGS_PROBLEM_SIZE])
 {
+    _Static_assert(ARRAY_LENGTH(table) == SETTINGS_COUNT, "one of each");
+    memset(settings, 0, sizeof(*settings));
+    *problem = '\0';
     for (size_t i = 0; i < ARRAY_LENGTH(table); i++) {
         if (table[i].type != SETTING_NUMBER)
             strcpy(text_of(settings, &table[i]), table[i].default_text);
@@ -290,12 +302,33 @@ bool settings_load(struct settings *settings, const char *env_file, bool require
     return true;
 }
 
+void settings_open_private(struct settings *settings)
+{
+    static const char *const values[][2] = {
+        {"API_KEYS", "off"},
+        {"DEVICE_TOKENS", "off"},
+        {"RECIPIENT_DAILY_MESSAGES", "0"},
+        {"KEY_DAILY_MESSAGES", "0"},
+        {"DAILY_MESSAGES", "0"},
+        {"PAUSE_AFTER_MESSAGES", "0"},
+        {"DEVICE_SEGMENTS_PER_MINUTE", "0"},
+        {"DEVICE_DAILY_SEGMENTS", "0"},
+    };
+    char problem[SETTINGS_PROBLEM_SIZE];
+    for (size_t i = 0; i < ARRAY_LENGTH(values); i++) {
+        const struct setting *setting = find(values[i][0]);
+        if (!settings->is_set[setting - table] &&
+            !assign(settings, setting, values[i][1], "make run", problem))
+            abort(); /* the list above is wrong */
+    }
+}
+
 bool settings_load_option(struct settings *settings, const char *env_file,
                           char problem[SETTINGS_PROBLEM_SIZE])
 {
     if (settings_load(settings, env_file ? env_file : settings_default_file, env_file != NULL,
                       problem))
-        return true;
+        return settings_check(settings, problem);
     bool installed = !env_file && *settings_default_file == '/';
     if (installed && access(settings_default_file, R_OK) < 0 && errno == EACCES)
         snprintf(problem, SETTINGS_PROBLEM_SIZE,
@@ -344,7 +377,9 @@ static void print_values(const struct setting *setting, const char *separator, F
         fprintf(out, "%" PRId64 " to %" PRId64, setting->smallest, setting->largest);
         return;
     }
-    const char *any = setting->type == SETTING_PREFIXES ? "prefixes" : "text";
+    const char *any = setting->type == SETTING_PREFIXES ? "prefixes"
+                      : setting->type == SETTING_PATH   ? "path"
+                                                        : "text";
     for (const char *p = setting->allowed ? setting->allowed : any; *p; p++) {
         if (*p == '|')
             fputs(separator, out);
@@ -369,11 +404,16 @@ void settings_print_help(FILE *out)
 
 void settings_print_env_example(FILE *out)
 {
-    fputs(
-        "# Settings of the SMS gateway. Copy this file to .env, and uncomment what you change.\n"
-        "# Variables of the environment win over this file. `build/api-fcgi --check-config` shows\n"
-        "# what is in effect; common/SETTINGS.md is the same list as a table.\n",
-        out);
+    fputs("# Settings of the SMS gateway. Copy this file to .env, and uncomment what you change.\n"
+          "# Variables of the environment win over this file. `build/sms-gateway settings check` "
+          "says\n"
+          "# what is wrong, `settings show` what is in effect; common/SETTINGS.md is the same list "
+          "as a\n"
+          "# table.\n"
+          "# NAME=value; quotes around the value, `export` before the name and a comment behind a "
+          "value\n"
+          "# (space, then #) are allowed. Nothing is expanded: no ~, no $HOME.\n",
+          out);
     for (size_t i = 0; i < ARRAY_LENGTH(table); i++) {
         fprintf(out, "\n# %s.\n# ", table[i].meaning);
         print_values(&table[i], "|", out);
@@ -388,9 +428,26 @@ void settings_print_markdown(FILE *out)
     fputs(
         "# Settings\n\n"
         "Read from the environment, then from `.env` in the working directory (`--env-file` names\n"
-        "another), then the default. A wrong or unknown one stops the start. This page is printed "
-        "by\n"
-        "`build/api-fcgi --print-settings=markdown`; the list itself is `common/settings.def`.\n\n"
+        "another), then the default. A wrong one stops the start with a sentence that says which;\n"
+        "`sms-gateway settings check` says so before, and whether this machine has the address, "
+        "the\n"
+        "files and the ports. This page is printed by `build/api-fcgi --print-settings=markdown`; "
+        "the\n"
+        "list itself is `common/settings.def`.\n\n"
+        "The file has lines as docker compose, dotenv and a shell read them alike:\n\n"
+        "- `NAME=value`, a `#` comment, or nothing; spaces around each, `export` before the name, "
+        "CRLF\n  and a byte order mark are allowed. Of two lines with one name the later counts.\n"
+        "- A value may have `\"` or `'` around it. Without them it ends before a space and a `#`: "
+        "a\n"
+        "  comment. There are no quotes and no line ends in a value.\n"
+        "- Nothing is expanded: `$`, a backquote and a backslash are refused but between single "
+        "quotes,\n  and a path may have none, and no `~` or `sqlite:` at its start.\n"
+        "- `NAME: value`, UTF-16, no-break spaces and typographic quotes are refused, and so is a\n"
+        "  name that looks like a setting and is none. Other names are left to the programs that\n"
+        "  share the file (`TZ`, `COMPOSE_PROJECT_NAME`), and named at the start.\n\n"
+        "An installed gateway reads `/etc/sms-gateway/settings.env` by the same rules. systemd "
+        "does not\n"
+        "read it: its `EnvironmentFile=` would take a comment behind a value for a part of it.\n\n"
         "| name | values | unit | default | used by | meaning |\n"
         "|---|---|---|---|---|---|\n",
         out);
@@ -430,10 +487,11 @@ void settings_print_man(FILE *out)
     man_begin(out, "sms-gateway.env", 5, "settings of the SMS gateway");
     man_heading(out, "DESCRIPTION");
     man_text(out, "Each line of the file is NAME=value, a # comment, or empty; a value may have"
-                  " quotes around it. What the environment has by the same name counts more.");
-    man_text(out, "A name that there is not, or a value that cannot be, stops the programs when"
-                  " they start, with one line that says which; `sms-gateway settings check` says"
-                  " so before.");
+                  " quotes around it, and a comment behind it after a space. Nothing is expanded:"
+                  " no ~ and no variable. What the environment has by the same name counts more.");
+    man_text(out, "A value that cannot be, or a name that looks like a setting and is none, stops"
+                  " the programs when they start, with one line that says which; `sms-gateway"
+                  " settings check` says so before. Other names are left to other programs.");
     man_text(out, "Where nobody says otherwise the programs read this file:");
     man_line(out, settings_default_file);
     man_heading(out, "SETTINGS");

@@ -1,8 +1,9 @@
 /*
  * Settings: defaults, then the .env file, then the environment; the later wins.
  *
- * settings.def is the one list. A name in the file that is not in it, or a value out of its range,
- * stops the start. Read once; constant afterwards, so any thread may look.
+ * settings.def is the one list. A value that cannot be, or a name in the file that looks like one of the
+ * list and is none, stops the start; names of other programs are left to them. Read once; constant
+ * afterwards, so any thread may look.
  */
 #ifndef COMMON_SETTINGS_H
 #define COMMON_SETTINGS_H
@@ -13,12 +14,24 @@
 
 enum { SETTINGS_TEXT_SIZE = 1024, SETTINGS_PROBLEM_SIZE = 512 };
 
+enum {
+#define TEXT(field, name, default_value, allowed, used_by, meaning) SETTINGS_NUMBER_OF_##field,
+#define NUMBER(field, name, unit, default_value, smallest, largest, used_by, meaning)              \
+    SETTINGS_NUMBER_OF_##field,
+#include "settings.def"
+#undef TEXT
+#undef NUMBER
+    SETTINGS_COUNT
+};
+
 struct settings {
 #define TEXT(field, name, default_value, allowed, used_by, meaning)                   char field[SETTINGS_TEXT_SIZE];
 #define NUMBER(field, name, unit, default_value, smallest, largest, used_by, meaning) int64_t field;
 #include "settings.def"
 #undef TEXT
 #undef NUMBER
+    bool is_set[SETTINGS_COUNT];          /* by the file or the environment */
+    char other_names[SETTINGS_TEXT_SIZE]; /* of the file, which are other programs'; ", " between */
 };
 
 /*
@@ -29,9 +42,13 @@ MUST_CHECK bool settings_load(struct settings *settings, const char *env_file, b
                               char problem[SETTINGS_PROBLEM_SIZE]);
 
 /* The same for a program's --env-file; NULL: the file that is compiled in (make SETTINGS_FILE=...), which may
-   be missing. */
+   be missing. Also whether they agree (settings_check.h). */
 MUST_CHECK bool settings_load_option(struct settings *settings, const char *env_file,
                                      char problem[SETTINGS_PROBLEM_SIZE]);
+
+/* Lets go of what hinders trying it out, where nobody has set it: keys, tokens and daily limits. For a
+   gateway that only this machine can connect to. */
+void settings_open_private(struct settings *settings);
 
 /* The name of that file. */
 extern const char settings_default_file[];

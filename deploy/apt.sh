@@ -1,8 +1,9 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Installs packages with apt-get, for the scripts that source it.
 
 # Packages, or files of packages with a / in their names. Asks for root only through sudo.
 apt_install() (
+    umask 022 # what packages make is for everybody to read
     as_root=()
     if [ "$(id -u)" -ne 0 ]; then
         as_root=(sudo)

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # The TLS files of an installed gateway; as root, and called by its units:
 #   certificate.sh take    copies those of the settings to where nginx's user may read them
 #   certificate.sh renew   renews a certificate of the gateway's own CA that ends within 30 days, and has
@@ -19,8 +19,15 @@ each_file() {
     done
 }
 
+# Copies of what is no longer set would be taken for it.
+forget_others() {
+    local pair
+    for pair in "$TLS_CERTIFICATE=server.crt" "$TLS_KEY=server.key" "$TLS_CA=ca.crt"; do
+        [ -n "${pair%=*}" ] || rm -f "$tls_copies/${pair##*=}"
+    done
+}
+
 take_file() {
-    [ -r "$1" ] || refuse "the file $1 of the settings cannot be read. Mend the path in $settings_file."
     install -m 0640 -g sms-gateway-web "$1" "$2"
 }
 
@@ -40,11 +47,12 @@ renew() {
 
 case "${1-}" in
 take)
-    read_settings
+    read_settings --check-front
+    forget_others
     each_file take_file
     ;;
 renew)
-    read_settings
+    read_settings --check-config
     renew
     ;;
 *) refuse_usage "takes take or renew" ;;

@@ -1,10 +1,13 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Builds the Debian package from what git knows here (or, without git, all there is), and what npm has
 # brought: deb.sh VERSION
 # It comes to build/deb/; what lintian has to say of it ends the script with an error.
 set -euo pipefail
+umask 022 # dpkg-deb refuses folders that only their owner may enter
 
 cd "$(dirname "$0")/.."
+# shellcheck source=deploy/shell.sh
+. deploy/shell.sh
 version=$1
 folder=build/deb
 source=$folder/sms-gateway-$version

@@ -1,7 +1,10 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Installs the Debian packages that are missing: dependencies.sh run|test|deb|deploy|fuzz|bench|lint
 # Says what it does, and asks for root only through sudo.
 set -euo pipefail
+
+# shellcheck source=deploy/shell.sh
+. "$(dirname "$0")/shell.sh"
 
 run_packages=(gcc libc6-dev make curl nginx openssl python3 python3-yaml
     libfcgi-dev libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libsqlite3-dev libcjson-dev uuid-dev libssl-dev

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Serves the gateway, and builds and starts it again when a source file changes.
 set -euo pipefail
 set -m

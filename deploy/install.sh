@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Installs the gateway on Debian 12 or later, and starts it; or changes what is given of one that is
 # installed. It asks nothing, says each step before it does it, and may be run again at any time.
 #
@@ -68,22 +68,25 @@ step() {
     fi
 }
 
-# The value of a setting as the file has it, or nothing.
+# The value of a setting as the file has it, or nothing: in quotes, or up to a comment behind it.
 setting_in_file() {
     [ ! -r "$settings_file" ] ||
-        sed -n "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*//p" "$settings_file" | tail -1 | tr -d "'\""
+        sed -n "s/\r\$//; s/^[[:space:]]*\(export[[:space:]]\+\)\?$1[[:space:]]*=[[:space:]]*//p" "$settings_file" |
+        tail -n 1 | sed "s/^'\([^']*\)'.*/\1/; t; s/^\"\([^\"]*\)\".*/\1/; t; s/[[:space:]]\+#.*//; s/[[:space:]]*\$//"
 }
 
 # Puts a setting in the place it has in the file, also where it stands there as a comment.
 write_setting() {
-    local name=$1 value=$2 copy
+    local name=$1 line="$1='$2'" copy
     copy=$(mktemp "$settings_file.XXXXXX")
     chmod --reference="$settings_file" "$copy"
     chown --reference="$settings_file" "$copy"
-    awk -v name="$name" -v line="$name=$value" '
-        $0 ~ "^[[:space:]]*#?[[:space:]]*" name "[[:space:]]*=" { if (!done) print line; done = 1; next }
+    # Values have no quotes; awk would read a backslash of -v as the beginning of something else.
+    setting=$name line=$line awk '
+        $0 ~ "^[[:space:]]*#?[[:space:]]*(export[[:space:]]+)?" ENVIRON["setting"] "[[:space:]]*=" {
+            if (!done) print ENVIRON["line"]; done = 1; next }
         { print }
-        END { if (!done) print line }' "$settings_file" >"$copy"
+        END { if (!done) print ENVIRON["line"] }' "$settings_file" >"$copy"
     mv "$copy" "$settings_file"
 }
 
@@ -141,21 +144,15 @@ check_package() {
     fi
 }
 
-# A port that something else has already.
-check_free() {
-    local name=$1 address=$2 option=${1,,}
-    ! (exec 3<>"/dev/tcp/$address/${!name}") 2>/dev/null ||
-        refuse "port ${!name} is busy: something serves it already. Stop that, or choose another one with --${option/_/-}."
-}
-
+# Before there is a program of the gateway that could try: whether something listens there, on any address.
 check_ports() {
-    local probe=$LISTEN_ADDRESS
+    local name
     ! systemctl is-active --quiet sms-gateway-nginx.service || return 0
-    case "$probe" in
-    0.0.0.0 | \* | :: | \[::\]) probe=127.0.0.1 ;;
-    esac
-    check_free HTTPS_PORT "$probe"
-    check_free HTTP_PORT 127.0.0.1
+    for name in HTTPS_PORT HTTP_PORT; do
+        ! awk -v port="$(printf '%04X' "${!name}")" '$4 == "0A" && $2 ~ ":" port "$" { found = 1 }
+            END { exit !found }' /proc/net/tcp* ||
+            refuse "port ${!name} is busy: another program has it. Stop that, or choose another one for $name."
+    done
 }
 
 complete_values() {
@@ -193,7 +190,7 @@ write_settings() {
         write_setting "$name" "${!name}"
     done
     if [ -n "${TLS_CERTIFICATE-}" ]; then # no CA of our own vouches for that one
-        sed -i 's/^[[:space:]]*\(TLS_CA[[:space:]]*=\)/#\1/' "$settings_file"
+        sed -i 's/^[[:space:]]*\(export[[:space:]]\+\)\?\(TLS_CA[[:space:]]*=\)/#\2/' "$settings_file"
     fi
 }
 
@@ -276,9 +273,13 @@ changes=$(for name in $(changed_settings); do echo "    $name=${!name}"; done)
 if wants_certificate; then
     step "make a certificate of an own CA for this machine's names and addresses, in $tls_folder" make_certificate
 fi
-if [ "$dry_run" = no ]; then
-    read_settings
-fi
+# What this machine has not, or another program has, is said before anything starts.
+check_settings() {
+    local check=--check-start
+    ! systemctl is-active --quiet sms-gateway-nginx.service || check=--check-front # its ports are its own
+    read_settings "$check"
+}
+step "check the settings, and that the ports are free" check_settings
 step "enable and start sms-gateway.target, and wait until it is ready" start
 step "try it out (self-test.sh)" "$programs/self-test.sh"
 first_key=

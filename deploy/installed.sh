@@ -1,6 +1,9 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # What the scripts of an installed gateway share: where it has what, and how it is asked. They source it.
 # shellcheck disable=SC2034 # who sources it uses them
+
+# shellcheck source=deploy/shell.sh
+. "${BASH_SOURCE[0]%/*}/shell.sh"
 
 settings_file=/etc/sms-gateway/settings.env
 tls_folder=/etc/sms-gateway/tls
@@ -40,10 +43,10 @@ need_installation() {
     [ -x "$programs/api-fcgi" ] || refuse "no gateway is installed here; install.sh does that."
 }
 
-# Sets a variable for each setting.
+# Sets a variable for each setting: read_settings OPTION, which of api-fcgi's says how they are checked.
 read_settings() {
     local lines
-    lines=$("$programs/api-fcgi" --check-config) ||
+    lines=$("$programs/api-fcgi" "$1") ||
         refuse "the settings are not valid; mend $settings_file as said above."
     eval "$lines" # NAME=value or NAME='value'; no value has a quote
 }
@@ -62,13 +65,12 @@ installed_version() {
 # As root, with the settings read. Where this machine itself asks without a certificate: with TLS plain HTTP
 # is on 127.0.0.1 alone.
 local_url() {
-    local address=$LISTEN_ADDRESS
-    case "$address" in
-    0.0.0.0 | \* | :: | \[::\]) address=127.0.0.1 ;;
+    local first
+    first=$("$programs/api-fcgi" --print-listeners | head -n 1)
+    case "$first" in
+    0.0.0.0:* | \[::\]:*) first=127.0.0.1:${first##*:} ;;
     esac
-    [ -z "$TLS_CERTIFICATE" ] || address=127.0.0.1
-    [[ $address != *:* || $address == \[* ]] || address="[$address]"
-    echo "http://$address:$HTTP_PORT"
+    echo "http://$first"
 }
 
 # Until `end` (of SECONDS), every tenth of a second.
@@ -82,7 +84,7 @@ wait_until() {
 }
 
 is_ready() {
-    curl -fs -o /dev/null --max-time 5 "$(local_url)/readyz"
+    ask_directly -fs -o /dev/null --max-time 5 "$(local_url)/readyz"
 }
 
 all_active() {

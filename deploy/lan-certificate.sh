@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Makes a certificate for a gateway without a public name, and the CA that vouches for it:
 #   lan-certificate.sh [--folder FOLDER] [--settings FILE] [NAME-OR-ADDRESS ...]
 # It is for this machine's names and addresses of today, and for those named, now or before. Again, it
@@ -9,6 +9,9 @@
 # FILE (.env) gets TLS_CERTIFICATE, TLS_KEY and TLS_CA if it has none of them.
 set -euo pipefail
 umask 077
+
+# shellcheck source=deploy/shell.sh
+. "$(dirname "$0")/shell.sh"
 
 folder=data/tls
 settings_file=.env

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Goes back to the version that was installed before the last upgrade. A backup is made first, and what the
 # newer version has accepted stays.
 #
@@ -8,6 +8,7 @@
 #   --dry-run       say what would be done, and change nothing
 #   --help          show this
 set -euo pipefail
+umask 022
 
 # shellcheck source=deploy/installed.sh
 . "$(dirname "$0")/installed.sh"
@@ -48,7 +49,7 @@ if [ "$dry_run" = yes ]; then
     echo "would: stop version $present, take the schema of the database back, and start $version from $package"
     exit 0
 fi
-read_settings
+read_settings --check-config
 echo "- make a backup"
 gateway backup create
 trap '' HUP INT TERM

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Runs nginx, api-fcgi and ws-broker as one group in the foreground, from the working directory.
 # Ctrl-C stops all three; when one ends by itself the others are stopped too.
 set -euo pipefail
@@ -8,50 +8,46 @@ umask 027 # nginx's logs are nobody else's; the programs set their own
 PATH=$PATH:/usr/sbin # where Debian has nginx, and not every user looks
 source_dir=$(cd "$(dirname "$0")/.." && pwd)
 programs=${PROGRAMS:-$source_dir/build}
+# shellcheck source=deploy/shell.sh
+. "$source_dir/deploy/shell.sh"
+
+settings=$("$programs/api-fcgi" --check-front) || exit 1
+eval "$settings"
 # What hinders trying it out is off where only this machine can connect, unless somebody has chosen.
 unchosen=()
-for setting in API_KEYS=off DEVICE_TOKENS=off RECIPIENT_DAILY_MESSAGES=0 KEY_DAILY_MESSAGES=0 \
-    DAILY_MESSAGES=0 PAUSE_AFTER_MESSAGES=0 DEVICE_SEGMENTS_PER_MINUTE=0 DEVICE_DAILY_SEGMENTS=0; do
-    name=${setting%%=*}
-    if [ -z "${!name+x}" ] && ! grep -Eqs "^[[:space:]]*${name}[[:space:]]*=" .env; then
-        unchosen+=("$setting")
-    fi
-done
-settings=$("$programs/api-fcgi" --check-config)
-eval "$settings"
-# shellcheck disable=SC1091
-. "$source_dir/deploy/listen.sh"
-check_listen
+while read -r setting; do
+    [[ $'\n'$settings$'\n' != *$'\n'"$setting"$'\n'* ]] || continue
+    setting=${setting//\'/}
+    unchosen+=("$setting")
+    export "${setting?}"
+    declare "$setting"
+done < <("$programs/api-fcgi" --check-config --private)
+
+# Where nginx listens: the first is plain HTTP, but for machines that only come over TLS.
+listeners=$("$programs/api-fcgi" --print-listeners) || exit 1
+is_loopback() {
+    ! grep -qv '^127\.\|^\[::1\]:' <<<"$listeners"
+}
+
+speaks_tls() {
+    [ -n "$TLS_CERTIFICATE" ]
+}
 
 # A PUBLIC_URL says that others do come, through a proxy.
 is_private() {
     is_loopback && [ -z "$PUBLIC_URL" ]
 }
 
-if is_private; then
-    for setting in "${unchosen[@]}"; do
-        export "${setting?}"
-    done
-fi
-
-# Where this machine itself connects: over TLS, and over plain HTTP.
-tls_probe=$(without_brackets "$LISTEN_ADDRESS")
-case "$tls_probe" in
-0.0.0.0 | \* | ::) tls_probe=127.0.0.1 ;;
+probe=${listeners%%$'\n'*} # where this machine itself connects
+probe=${probe%:*}
+case "$probe" in
+0.0.0.0 | \[::\]) probe=127.0.0.1 ;;
 esac
-probe=$tls_probe
-! speaks_tls || probe=127.0.0.1
-host=$(in_brackets "$probe") # as people write it
+host=$probe # as people write it
 [ "$host" != 127.0.0.1 ] || host=localhost
 address=http://$host:$HTTP_PORT
 
-refuse_busy_port() {
-    local name=$1 where=$2 port=$3
-    ! (exec 3<>"/dev/tcp/$where/$port") 2>/dev/null ||
-        refuse "Port $port is busy: something serves it already."$'\n'"Stop that, or choose another port: $name=$((port + 1)) make run"
-}
-refuse_busy_port HTTP_PORT "$probe" "$HTTP_PORT"
-! speaks_tls || refuse_busy_port HTTPS_PORT "$tls_probe" "$HTTPS_PORT"
+"$programs/api-fcgi" --check-start >/dev/null || exit 1
 
 "$source_dir/deploy/nginx-conf.sh" "$programs"
 
@@ -109,7 +105,7 @@ supervise() {
 }
 
 is_ready() {
-    [ -S "$RUNTIME_DIR/broker.sock" ] && curl -fs -o /dev/null --max-time 2 "http://$(in_brackets "$probe"):$HTTP_PORT/readyz"
+    [ -S "$RUNTIME_DIR/broker.sock" ] && ask_directly -fs -o /dev/null --max-time 2 "http://$probe:$HTTP_PORT/readyz"
 }
 
 all_run() {
@@ -131,6 +127,7 @@ for ((i = 0; i < 100; i++)); do
     sleep 0.1
 done
 
+shown=$(printf '%q' "${programs#"$PWD"/}") # as a shell reads it
 phone="--url ws://$host:$HTTP_PORT"
 [ "$DEVICE_TOKENS" = off ] || phone="--pair 'LINK'    (devices pair prints the link, see below)"
 key=
@@ -140,7 +137,7 @@ cat <<END
 The SMS gateway serves $address  (API description: $address/docs)
 
 Connect a simulated phone, in another terminal:
-  ${programs#"$PWD"/}/phone-sim $phone
+  $shown/phone-sim $phone
 
 Send an SMS:
   curl -X POST $address/api/send-sms$key -H 'Content-Type: application/json' \\
@@ -176,13 +173,13 @@ if [ "$API_KEYS" = off ] && ! is_private; then
 elif [ "$API_KEYS" = required ]; then
     cat <<END
 Each request needs an API key, in the header Authorization: Bearer KEY. This makes one:
-  ${programs#"$PWD"/}/sms-gateway keys create NAME
+  $shown/sms-gateway keys create NAME
 END
 fi
 if [ "$DEVICE_TOKENS" = required ]; then
     cat <<END
 Each phone needs a token. This pairs one:
-  ${programs#"$PWD"/}/sms-gateway devices pair
+  $shown/sms-gateway devices pair
 END
 elif ! is_private; then
     echo "WARNING: any phone that reaches $public is given messages (DEVICE_TOKENS=off)."

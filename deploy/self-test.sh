@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Tries out an installed gateway through its own front door, with an API key and a simulated phone of its
 # own; as root. Where nobody else can send and no other phone is paired it sends one message, to its own
 # phone, and follows it until it is delivered. Everywhere else (an SMS costs money, and its phone would
@@ -33,10 +33,10 @@ need_root
 need_installation
 exec 9>/run/sms-gateway-self-test.lock
 flock -n 9 || refuse "it runs already."
-read_settings
+read_settings --check-config
 url=$("$programs/api-fcgi" --print-public-url) || refuse "set PUBLIC_URL in $settings_file, as said above."
 
-work=$(mktemp -d)
+work=$(mktemp -d /tmp/sms-gateway-self-test.XXXXXX) # its phone is another user, and must get there
 key_id=
 message_id=
 phone=
@@ -57,7 +57,7 @@ fail() {
 
 # METHOD PATH [BODY]: the answer's status; its body is in a file.
 ask() {
-    curl -sS --max-time 20 ${TLS_CA:+--cacert "$TLS_CA"} -X "$1" -H "@$work/headers" ${3:+--data "$3"} \
+    ask_directly -sS --max-time 20 ${TLS_CA:+--cacert "$TLS_CA"} -X "$1" -H "@$work/headers" ${3:+--data "$3"} \
         -o "$work/answer" -w '%{http_code}' "$url$2" || echo " (no answer)"
 }
 

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Takes the gateway off this machine. Messages, backups, settings and certificates stay, so install.sh
 # goes on from them.
 #
@@ -10,6 +10,7 @@
 #   --yes         ask nothing
 #   --help        show this
 set -euo pipefail
+umask 022
 
 # shellcheck source=deploy/installed.sh
 . "$(dirname "$0")/installed.sh"

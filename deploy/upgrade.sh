@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Goes to a newer version of the gateway, and by itself back to the present one if that does not serve.
 # A backup is made first. Phones and requests wait for seconds; what was accepted stays in any case.
 #
@@ -8,6 +8,7 @@
 #   --dry-run        say what would be done, and change nothing
 #   --help           show this
 set -euo pipefail
+umask 022
 
 # shellcheck source=deploy/installed.sh
 . "$(dirname "$0")/installed.sh"
@@ -98,7 +99,7 @@ if [ "$dry_run" = yes ]; then
     echo "would: see whether it serves, and go back with $previous if it does not"
     exit 0
 fi
-read_settings
+read_settings --check-config
 is_ready || refuse "the gateway is not ready now: mend that first, so that it can be told whether the new version serves."
 
 say "keep the packages of both versions in $package_folder, for the way back"

@@ -97,7 +97,7 @@ def test_a_dry_run_of_the_installation_names_each_step(tmp_path):
         "    HTTP_PORT=44480", "    ALLOWED_PREFIXES=+49 +43", "    API_KEYS=required",
         "    DEVICE_TOKENS=required"]
     steps = [line for line in result.stdout.splitlines() if line.startswith("would: ")]
-    assert len(steps) == 7 and "build the package" in steps[0] and "first API key" in steps[-1], steps
+    assert len(steps) == 8 and "build the package" in steps[0] and "first API key" in steps[-1], steps
     assert not os.path.exists("/etc/sms-gateway")
 
 

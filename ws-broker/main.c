@@ -13,14 +13,19 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Files that are not phones: database, sockets, log, and some to refuse further phones with. */
-enum { RESERVED_FILES = 64, MOST_PHONES = 1000000 };
+/* Files that are not phones: database, sockets, log, and some to refuse further phones with. Where the rest is
+   for few phones only that is probably not meant. */
+enum { RESERVED_FILES = 64, MOST_PHONES = 1000000, FEW_PHONES = 500 };
 
 static unsigned max_phones(const struct settings *settings)
 {
     int64_t files = MIN(MAX(program_file_limit() - RESERVED_FILES, 1), MOST_PHONES);
-    if (settings->max_connections == 0)
+    if (settings->max_connections == 0) {
+        if (files < FEW_PHONES)
+            log_warning("the open-file limit allows few phones", LOG_NUMBER("max_phones", files),
+                        LOG_NUMBER("files", program_file_limit()));
         return (unsigned)files;
+    }
     if (settings->max_connections > files)
         log_warning("the open-file limit does not allow MAX_CONNECTIONS",
                     LOG_NUMBER("wanted", settings->max_connections), LOG_NUMBER("possible", files));

@@ -106,6 +106,7 @@ static bool read_options(int argc, char **argv, struct command *command)
     }
     int option;
     opterr = 0;
+    unsetenv("POSIXLY_CORRECT"); /* options may come behind the words in any shell */
     while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
         if (option == ':') {
             command_refuse(command, "%s needs a value after it", argv[optind - 1]);
@@ -296,7 +297,7 @@ static int run_family(int argc, char **argv, struct command *command)
     if (!settings_load_option(&command->settings, command->env_file, problem))
         return command_refuse(command, "%s", problem);
     program_prepare("sms-gateway", LOG_LEVEL_WARNING, LOG_FORMAT_LOGFMT);
-    if (!user_become_owner(command->settings.database_path, problem))
+    if (!command->action->as_caller && !user_become_owner(command->settings.database_path, problem))
         return command_fail(command, "%s", problem);
     return run_action(command);
 }

@@ -33,6 +33,7 @@ struct command_action {
     const char *meaning;
     const struct command_option *options; /* a name of NULL after the last; NULL: none */
     bool without_store; /* it is run with a NULL store, and the file is not opened */
+    bool as_caller;     /* root stays root, and does not become the database's owner */
     int (*run)(struct store *store, const struct command *command); /* the exit status */
 };
 

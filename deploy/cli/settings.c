@@ -1,8 +1,12 @@
 /* sms-gateway settings: checks and shows what the programs would start with. */
-#include "../../common/public_url.h"
+#include "../../common/machine_check.h"
+#include "../../common/unix_socket.h"
 #include "command.h"
+#include "user.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* The file that they come from; NULL where there is none. */
@@ -12,24 +16,58 @@ static const char *file_of(const struct command *command)
     return access(file, F_OK) == 0 ? file : NULL;
 }
 
-/* Each alone was good, or this would not be called; what is left is what the programs look at together. */
+/* Whether a gateway runs with these settings: the ports are then its own. */
+static bool is_running(const struct settings *settings)
+{
+    char path[SETTINGS_TEXT_SIZE];
+    struct sockaddr_un address;
+    settings_socket_path(settings, "api.sock", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool runs = fd >= 0 && unix_socket_address(path, &address) &&
+                (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ||
+                 errno == EAGAIN);
+    if (fd >= 0)
+        close(fd);
+    return runs;
+}
+
+/* The folders are the programs', so root looks as their user. */
+static bool check_machine(const struct settings *settings, bool runs, char *problem)
+{
+    return machine_check_front(settings, problem) &&
+           (runs || machine_check_ports(settings, problem)) &&
+           user_become_owner(settings->database_path, problem) &&
+           machine_check_folders(settings, problem);
+}
+
+/* Each alone was good and they agree, or this would not be called. */
 static int check(struct store *store, const struct command *command)
 {
-    char url[PUBLIC_URL_SIZE], problem[SETTINGS_PROBLEM_SIZE];
+    char problem[SETTINGS_PROBLEM_SIZE];
+    const struct settings *settings = &command->settings;
     const char *file = file_of(command);
+    bool runs = is_running(settings);
     (void)store;
-    if (*command->settings.public_url && !public_url(&command->settings, url, problem))
+    if (!check_machine(settings, runs, problem))
         return command_refuse(command, "%s", problem);
     if (command->json) {
         json_begin_object(command->json, NULL);
         json_put_bool(command->json, "valid", true);
         json_put_text(command->json, "file", file);
+        json_put_text(command->json, "other_names", settings->other_names);
+        json_put_bool(command->json, "ports_tried", !runs);
         json_end_object(command->json);
-    } else if (file) {
-        printf("The settings in %s are good.\n", file);
-    } else {
-        printf("There is no %s; the defaults count, and the environment.\n", settings_default_file);
+        return EXIT_SUCCESS;
     }
+    if (file)
+        printf("The settings in %s are good.\n", file);
+    else
+        printf("There is no %s; the defaults count, and the environment.\n", settings_default_file);
+    if (*settings->other_names)
+        printf("No settings of the gateway, and left to other programs: %s\n",
+               settings->other_names);
+    if (runs)
+        puts("A gateway runs with them, so its ports were not tried.");
     return EXIT_SUCCESS;
 }
 
@@ -52,8 +90,9 @@ static int show(struct store *store, const struct command *command)
 static const struct command_action actions[] = {
     {.name = "check",
      .meaning =
-         "says whether the programs would start with the settings, or what is wrong with them",
+         "says whether the gateway would start with the settings on this machine, or what is wrong",
      .without_store = true,
+     .as_caller = true,
      .run = check},
     {.name = "show",
      .meaning = "shows all settings as they are now: defaults, the file, the environment",

@@ -1,10 +1,13 @@
 """Free TCP ports, also with several test runs at once."""
 
+import errno
 import os
 import random
 import socket
 
 FIRST, END = 15000, 32000  # below those that the kernel gives to clients
+
+LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
 _used = set()
 
@@ -17,6 +20,15 @@ def _own_ports():
     return range(FIRST + worker * share, FIRST + (worker + 1) * share)
 
 
+def _is_free(port, family, address):
+    with socket.socket(family) as probe:
+        try:
+            probe.bind((address, port))
+        except OSError as problem:
+            return problem.errno == errno.EADDRNOTAVAIL  # a machine without IPv6
+        return True
+
+
 def free_port():
     """A port nobody listens on."""
     own_ports = _own_ports()
@@ -25,10 +37,6 @@ def free_port():
         if port in _used:
             continue
         _used.add(port)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        if all(_is_free(port, family, address) for family, address in LOOPBACK):
             return port
     raise RuntimeError("no free port")

@@ -354,18 +354,39 @@ def configure(folder, **settings):
                           env=environment, capture_output=True, text=True, timeout=LIMIT_SECONDS)
 
 
+def judge(folder, **settings):
+    return subprocess.run([programs_folder("release") / "sms-gateway", "settings", "check"], cwd=folder,
+                          env={"PATH": "/usr/bin:/bin"} | settings, capture_output=True, text=True,
+                          timeout=LIMIT_SECONDS)
+
+
 @pytest.mark.parametrize("settings, words", [
     ({"TLS_CERTIFICATE": "c.pem"}, "TLS_CERTIFICATE needs TLS_KEY"),
     ({"TLS_KEY": "k.pem"}, "set that too, or none"),
     ({"TLS_CA": "c.pem"}, "set that too, or none"),
     ({"TLS_CERTIFICATE": "missing", "TLS_KEY": "k.pem"}, "TLS_CERTIFICATE: the file missing"),
     ({"TLS_CERTIFICATE": "c.pem", "TLS_KEY": "missing"}, "TLS_KEY: the file missing"),
-    ({"TLS_CERTIFICATE": "c.pem", "TLS_KEY": "$k"}, "takes no $"),
+    ({"TLS_CERTIFICATE": "c.pem", "TLS_KEY": "$k"}, "has a $, which is not expanded"),
     ({"TLS_CERTIFICATE": "c.pem", "TLS_KEY": "k.pem", "TLS_CA": "k.pem"}, "a private key in k.pem"),
-    ({"TLS_CERTIFICATE": "c.pem", "TLS_KEY": "k.pem", "TLS_CA": "$k"}, "takes no $"),
+    ({"TLS_CERTIFICATE": "c.pem", "TLS_KEY": "k.pem"}, "c.pem has no certificate"),
+    ({"TLS_CERTIFICATE": ".", "TLS_KEY": "k.pem"}, "TLS_CERTIFICATE: . is no file"),
+    ({"TLS_CERTIFICATE": "c.pem", "TLS_KEY": "k.pem", "TLS_CA": "$k"}, "has a $, which is not expanded"),
     ({"TLS_CERTIFICATE": "c.pem", "TLS_KEY": "k.pem", "HTTPS_PORT": "8000"}, "change one"),
     ({"LISTEN_ADDRESS": "127.0.0.1;"}, "LISTEN_ADDRESS must be an address"),
     ({"LISTEN_ADDRESS": "127.0.0.1:8000;x"}, "LISTEN_ADDRESS must be an address"),
+    ({"LISTEN_ADDRESS": "127.0.0.1:8000"}, "without a port"),
+    ({"LISTEN_ADDRESS": "127.0.0.1 "}, "LISTEN_ADDRESS must be an address"),
+    ({"LISTEN_ADDRESS": "127.0.1"}, "LISTEN_ADDRESS must be an address"),
+    ({"LISTEN_ADDRESS": "127.0.0.256"}, "LISTEN_ADDRESS must be an address"),
+    ({"LISTEN_ADDRESS": "::g"}, "LISTEN_ADDRESS must be an address"),
+    ({"LISTEN_ADDRESS": "[::1"}, "LISTEN_ADDRESS must be an address"),
+    ({"LISTEN_ADDRESS": "fe80::1%lo"}, "LISTEN_ADDRESS must be an address"),
+    ({"LISTEN_ADDRESS": "192.0.2.1", "PLAIN_HTTP": "everywhere"}, "no address of this machine"),
+    ({"LISTEN_ADDRESS": "2001:db8::1", "PLAIN_HTTP": "everywhere"}, "no address of this machine"),
+    ({"LISTEN_ADDRESS": "gateway.invalid", "PLAIN_HTTP": "everywhere"}, "is not known here"),
+    ({"PUBLIC_URL": "sms.example.org"}, "PUBLIC_URL must be like https://"),
+    ({"PUBLIC_URL": "https://sms.example.org/"}, "no slash at the end"),
+    ({"RUNTIME_DIR": "r" * 94}, "RUNTIME_DIR may have 93 bytes"),
     ({"LISTEN_ADDRESS": "0.0.0.0"}, "make lan-certificate"),
     ({"LISTEN_ADDRESS": "0.0.0.0"}, "PLAIN_HTTP=everywhere"),
     ({"LISTEN_ADDRESS": "::"}, "PLAIN_HTTP=everywhere"),
@@ -376,6 +397,12 @@ def configure(folder, **settings):
     ({"CORS_ORIGINS": "https://a.example/"}, "no slash at the end"),
     ({"CORS_ORIGINS": "https://a.example https://*.example"}, "https://*.example is none"),
     ({"CORS_ORIGINS": "https://a.example;"}, "https://a.example; is none"),
+    ({"CORS_ORIGINS": "https://a.example,https://b.example"}, "with spaces between"),
+    ({"CORS_ORIGINS": "https://A.example"}, "https://A.example is none"),
+    ({"CORS_ORIGINS": "https://a.example:0"}, "https://a.example:0 is none"),
+    ({"CORS_ORIGINS": "https://a.example:65536"}, "https://a.example:65536 is none"),
+    ({"CORS_ORIGINS": "https://[::g]"}, "https://[::g] is none"),
+    ({"CORS_ORIGINS": "a.example"}, "a.example is none"),
 ])
 def test_settings_that_do_not_fit_are_refused_in_words(tmp_path, settings, words):
     (tmp_path / "c.pem").write_text("-----BEGIN CERTIFICATE-----\n")
@@ -383,20 +410,25 @@ def test_settings_that_do_not_fit_are_refused_in_words(tmp_path, settings, words
         (tmp_path / name).write_text("-----BEGIN PRIVATE KEY-----\n")
     result = configure(tmp_path, **settings)
     assert result.returncode == 1
-    assert words in result.stderr
+    assert words in result.stderr and result.stderr.count("\n") == 1
     assert not (tmp_path / "run").exists()
+    told = judge(tmp_path, **settings)  # before, and by the tool
+    assert told.returncode == 2
+    assert told.stderr.split(": ", 1)[1] == result.stderr.split(": ", 1)[1]
 
 
 @pytest.mark.parametrize("settings, listens", [
-    ({}, ["127.0.0.1:8000"]),
+    ({}, ["127.0.0.1:8000", "[::1]:8000"]),
+    ({"LISTEN_ADDRESS": "127.0.0.2"}, ["127.0.0.2:8000"]),
     ({"LISTEN_ADDRESS": "::1"}, ["[::1]:8000"]),
     ({"LISTEN_ADDRESS": "[::1]"}, ["[::1]:8000"]),
-    ({"LISTEN_ADDRESS": "localhost"}, ["localhost:8000"]),
-    ({"LISTEN_ADDRESS": "0.0.0.0", "PLAIN_HTTP": "everywhere"}, ["0.0.0.0:8000"]),
+    ({"LISTEN_ADDRESS": "localhost"}, ["127.0.0.1:8000", "[::1]:8000"]),
+    ({"LISTEN_ADDRESS": "0.0.0.0", "PLAIN_HTTP": "everywhere"}, ["0.0.0.0:8000", "[::1]:8000"]),
     ({"LISTEN_ADDRESS": "::", "PLAIN_HTTP": "everywhere"}, ["[::]:8000", "0.0.0.0:8000"]),
-    ({"LISTEN_ADDRESS": "::", "TLS": "yes"}, ["127.0.0.1:8000", "[::]:8443 ssl", "0.0.0.0:8443 ssl"]),
-    ({"LISTEN_ADDRESS": "192.168.1.5", "TLS": "yes", "PLAIN_HTTP": "everywhere"},
-     ["127.0.0.1:8000", "192.168.1.5:8443 ssl"]),
+    ({"LISTEN_ADDRESS": "::", "TLS": "yes"}, ["127.0.0.1:8000", "[::1]:8000", "[::]:8443 ssl",
+                                               "0.0.0.0:8443 ssl"]),
+    ({"LISTEN_ADDRESS": "127.0.0.2", "TLS": "yes", "PLAIN_HTTP": "everywhere"},
+     ["127.0.0.1:8000", "[::1]:8000", "127.0.0.2:8443 ssl"]),
 ])
 def test_nginx_listens_where_the_settings_say(tmp_path, lan, settings, listens):
     settings = dict(settings)

@@ -159,7 +159,21 @@ static void files_are_read_as_people_write_them(void **state)
         {"HTTP_PORT=1\nHTTP_PORT=2\n", 2, "data/sms-gateway.db"},
         {"DATABASE_PATH=/var/lib/my gateway/a b.db\n", 8000, "/var/lib/my gateway/a b.db"},
         {"DATABASE_PATH=\"  spaces  \"\n", 8000, "  spaces  "},
-        {"DATABASE_PATH=file:a.db?x=1&y=2\n", 8000, "file:a.db?x=1&y=2"},
+        {"DATABASE_PATH=a.db?x=1&y=2;|{}\n", 8000, "a.db?x=1&y=2;|{}"},
+        {"DATABASE_PATH=./file:a.db\n", 8000, "./file:a.db"},
+        {"HTTP_PORT=9000 # where it listens\n", 9000, "data/sms-gateway.db"},
+        {"HTTP_PORT=9000\t# it's \"that\"\n", 9000, "data/sms-gateway.db"},
+        {"HTTP_PORT='9000' # that\nDATABASE_PATH=\"a b.db\"   # this\n", 9000, "a b.db"},
+        {"DATABASE_PATH=a#b c.db #d\n", 8000, "a#b c.db"},
+        {"DATABASE_PATH='a #b'#c\n", 8000, NULL},
+        {"CORS_ORIGINS= # none\n", 8000, "data/sms-gateway.db"},
+        {"export HTTP_PORT=9000\n\texport\tDATABASE_PATH=a.db\n", 9000, "a.db"},
+        {"\xef\xbb\xbfHTTP_PORT=9000\r\n", 9000, "data/sms-gateway.db"},
+        {"\xef\xbb\xbf# a comment\r\n\r\nHTTP_PORT=9000 \r\n", 9000, "data/sms-gateway.db"},
+        {"TZ=Europe/Berlin\nPOSTGRES_PASSWORD=\"a$b\\c'\nHTTP_PORT=9000\n", 9000,
+         "data/sms-gateway.db"},
+        {"http_proxy=http://x\nHTTP_PROXY=x\nno_proxy=*\nPORT=1\n", 8000, "data/sms-gateway.db"},
+        {"# PORT: $HOME `x` \xc2\xa0\n", 8000, "data/sms-gateway.db"},
         {"DATABASE_PATH='#1.db'\n", 8000, "#1.db"},
         {"DATABASE_PATH=d\xc3\xa9p\xc3\xb4t.db\n", 8000, "d\xc3\xa9p\xc3\xb4t.db"},
         {"HTTP_PORT=08080\n", 8080, "data/sms-gateway.db"},
@@ -168,6 +182,10 @@ static void files_are_read_as_people_write_them(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         struct settings settings;
         write_env(cases[i].file);
+        if (!cases[i].database_path) {
+            assert_string_not_equal(refusal(), "nothing");
+            continue;
+        }
         load(&settings);
         assert_int_equal(settings.http_port, cases[i].http_port);
         assert_string_equal(settings.database_path, cases[i].database_path);
@@ -195,18 +213,45 @@ static void bad_lines_are_refused_with_their_number(void **state)
 {
     static const struct {
         const char *file;
-        const char *words[5];
+        const char *words[6];
     } cases[] = {
         {"HTTP_PORT\n", {"line 1", "NAME=value"}},
         {"\n# x\nnonsense\n", {"line 3", "NAME=value"}},
         {"HTTP_PORT=9000\nHTTP_PROT=1\n", {"line 2", "HTTP_PROT", "did you mean HTTP_PORT?"}},
         {"LOGLEVEL=info\n", {"line 1", "LOGLEVEL", "did you mean LOG_LEVEL?"}},
-        {"DEVICE_INFO_TIMEOUT=5\n", {"there is no setting DEVICE_INFO_TIMEOUT"}},
+        {"DEVICE_INFO_TIMEOUT=5\n", {"did you mean DEVICE_INFO_TIMEOUT_SECONDS?"}},
+        {"http_port=9000\n", {"line 1", "did you mean HTTP_PORT?"}},
+        {"TLS_CERT=x\n", {"did you mean TLS_CERTIFICATE?"}},
+        {"TLS_KEY_FILE=x\n", {"did you mean TLS_KEY?"}},
+        {"LISTEN_ADDR=x\n", {"did you mean LISTEN_ADDRESS?"}},
+        {"Log-Level=info\n", {"did you mean LOG_LEVEL?"}},
         {"DATABSE_PATH=x\n", {"did you mean DATABASE_PATH?"}},
-        {"SOMETHING_QUITE_DIFFERENT=1\n", {"there is no setting SOMETHING_QUITE_DIFFERENT"}},
-        {"=1\n", {"line 1", "there is no setting"}},
-        {"export HTTP_PORT=1\n", {"line 1", "export HTTP_PORT"}},
-        {"HTTP_PORT=\n", {"line 1", "HTTP_PORT", "from 1 to 65535", "\"\""}},
+        {"=1\n", {"line 1", "NAME=value"}},
+        {"set HTTP_PORT=1\n", {"line 1", "NAME=value"}},
+        {"HTTP_PORT: 9000\n", {"line 1", "NAME=value", "colon"}},
+        {"HTTP_PORT:9000\n", {"line 1", "NAME=value", "colon"}},
+        {"HTTP_PORT=\n", {"line 1", "HTTP_PORT", "from 1 to 65535", "\"\"", "take the line out"}},
+        {"HTTP_PORT=9000 9001\n", {"line 1", "whole number", "\"9000 9001\""}},
+        {"HTTP_PORT=9000\xc2\xa0\n", {"line 1", "U+00A0", "a space"}},
+        {"HTTP_PORT\xc2\xa0=9000\n", {"line 1", "U+00A0"}},
+        {"HTTP_PORT=\xe2\x80\x9c"
+         "9000\xe2\x80\x9d\n",
+         {"line 1", "U+201C", "quote"}},
+        {"HTTP_PORT=90\x1b[0m\n", {"line 1", "U+001B", "control character"}},
+        {"# a comment\rHTTP_PORT=9000\r", {"line 1", "carriage return"}},
+        {"DATABASE_PATH=~/a.db\n", {"line 1", "DATABASE_PATH=~/a.db", "the whole path"}},
+        {"DATABASE_PATH=$HOME/a.db\n", {"line 1", "has a $", "nothing is expanded"}},
+        {"DATABASE_PATH=\"${HOME}/a.db\"\n", {"has a $", "nothing is expanded"}},
+        {"DATABASE_PATH='$HOME/a.db'\n", {"has a $, which is not expanded"}},
+        {"DATABASE_PATH=`pwd`/a.db\n", {"has a `", "nothing is expanded"}},
+        {"DATABASE_PATH=C:\\data\n", {"has a \\", "nothing is expanded"}},
+        {"DATABASE_PATH='C:\\data'\n", {"has a backslash"}},
+        {"DATABASE_PATH=sqlite:///a.db\n", {"DATABASE_PATH=sqlite:///a.db", "as a URL does"}},
+        {"DATABASE_PATH=file:a.db\n", {"as a URL does"}},
+        {"DATABASE_PATH=:memory:\n", {"must be the path of a file"}},
+        {"DATABASE_PATH=#a.db\n", {"begins with #", "quotes around it"}},
+        {"DATABASE_PATH='a.db\n", {"a quote that is not closed on its line"}},
+        {"DATABASE_PATH='a'.db\n", {"nothing behind the closing one"}},
         {"HTTP_PORT=eighty\n", {"HTTP_PORT", "whole number", "\"eighty\""}},
         {"DATABASE_PATH=\n", {"line 1", "DATABASE_PATH", "1 to 1023 characters"}},
         {"DATABASE_PATH=''\n", {"DATABASE_PATH", "1 to 1023 characters"}},
@@ -223,6 +268,14 @@ static void bad_lines_are_refused_with_their_number(void **state)
     }
 }
 
+static void write_bytes(const void *bytes, size_t size)
+{
+    FILE *file = fopen(env_path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
 /* As in a file of UTF-16, where every line but the first would look empty. */
 static void a_nul_byte_is_refused(void **state)
 {
@@ -230,19 +283,44 @@ static void a_nul_byte_is_refused(void **state)
     static const char files[][12] = {"#\n\0#\n", "\nPORT=\0x\n", "#\n#\0"};
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(files); i++) {
-        FILE *file = fopen(env_path, "w");
-        assert_non_null(file);
-        assert_int_equal(fwrite(files[i], 1, sizeof(files[i]), file), sizeof(files[i]));
-        assert_int_equal(fclose(file), 0);
+        write_bytes(files[i], sizeof(files[i]));
         expect_refusal("a NUL byte", words);
     }
 }
 
-static void nothing_is_suggested_for_a_name_that_is_far_from_all(void **state)
+/* As Notepad writes it, in both orders of bytes and without its mark. */
+static void utf_16_is_refused(void **state)
 {
+    static const char *const words[] = {"line 1", "UTF-16", "save it as UTF-8", NULL};
+    static const char files[][10] = {"\xff\xfeT\0Z\0=\0", "\xfe\xff\0T\0Z\0=", "T\0Z\0=\0"};
     (void)state;
-    write_env("SOMETHING_QUITE_DIFFERENT=1\n");
-    assert_null(strstr(refusal(), "did you mean"));
+    for (size_t i = 0; i < ARRAY_LENGTH(files); i++) {
+        write_bytes(files[i], sizeof(files[i]));
+        expect_refusal("UTF-16", words);
+    }
+}
+
+static void a_file_that_is_too_large_is_refused(void **state)
+{
+    static char text[1024 * 1024 + 1];
+    (void)state;
+    memset(text, '#', sizeof(text));
+    write_bytes(text, sizeof(text) - 1);
+    assert_string_equal(refusal(), "nothing");
+    write_bytes(text, sizeof(text));
+    expect_refusal("1 MiB and a byte", (const char *const[]){env_path, "1 MiB", NULL});
+}
+
+/* A .env is shared: what others need is theirs, and is told (`settings check`). */
+static void names_of_other_programs_are_left_to_them(void **state)
+{
+    struct settings settings;
+    (void)state;
+    write_env("TZ=UTC\nCOMPOSE_PROJECT_NAME=x\nHTTP_PORT=9000\nPOSTGRES_PASSWORD='a\nnode.env=1\n");
+    load(&settings);
+    assert_string_equal(settings.other_names,
+                        "TZ, COMPOSE_PROJECT_NAME, POSTGRES_PASSWORD, node.env");
+    assert_int_equal(settings.http_port, 9000);
 }
 
 static void an_endless_line_is_refused_in_a_short_sentence(void **state)
@@ -259,7 +337,23 @@ static void an_endless_line_is_refused_in_a_short_sentence(void **state)
     memset(line, 'N', sizeof(line) - 1);
     memcpy(line + sizeof(line) - 3, "=1", 2);
     write_env(line);
-    expect_refusal("a long name", (const char *const[]){"line 1", "there is no setting NNN", NULL});
+    expect_refusal("a long name", (const char *const[]){"line 1", "not so long: NNN", NULL});
+}
+
+static void what_hinders_a_try_is_off_where_nobody_set_it(void **state)
+{
+    struct settings settings;
+    (void)state;
+    write_env("export DEVICE_TOKENS = required # as on the net\nDAILY_MESSAGES=7\n");
+    setenv("KEY_DAILY_MESSAGES", "8", 1);
+    load(&settings);
+    settings_open_private(&settings);
+    assert_string_equal(settings.api_keys, "off");
+    assert_string_equal(settings.device_tokens, "required");
+    assert_int_equal(settings.daily_messages, 7);
+    assert_int_equal(settings.key_daily_messages, 8);
+    assert_int_equal(settings.recipient_daily_messages, 0);
+    assert_int_equal(settings.device_segments_per_minute, 0);
 }
 
 static void bad_values_of_the_environment_are_refused(void **state)
@@ -445,7 +539,9 @@ UNIT_TESTS(FILE_TEST(without_a_file_all_are_defaults), FILE_TEST(a_required_file
            FILE_TEST(a_folder_is_no_file), FILE_TEST(files_are_read_as_people_write_them),
            FILE_TEST(the_environment_wins_over_the_file),
            FILE_TEST(bad_lines_are_refused_with_their_number), FILE_TEST(a_nul_byte_is_refused),
-           FILE_TEST(nothing_is_suggested_for_a_name_that_is_far_from_all),
+           FILE_TEST(utf_16_is_refused), FILE_TEST(a_file_that_is_too_large_is_refused),
+           FILE_TEST(names_of_other_programs_are_left_to_them),
+           FILE_TEST(what_hinders_a_try_is_off_where_nobody_set_it),
            FILE_TEST(an_endless_line_is_refused_in_a_short_sentence),
            FILE_TEST(bad_values_of_the_environment_are_refused),
            FILE_TEST(every_number_has_its_range), FILE_TEST(every_number_is_whole_and_decimal),

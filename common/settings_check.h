@@ -1,0 +1,12 @@
+/* Settings that are good one by one, and together or in their form are not. What only this machine can tell
+   is machine_check.h's. */
+#ifndef COMMON_SETTINGS_CHECK_H
+#define COMMON_SETTINGS_CHECK_H
+
+#include "settings.h"
+
+/* Pure. On false `problem` says in one sentence what to change. settings_load_option calls it. */
+MUST_CHECK bool settings_check(const struct settings *settings,
+                               char problem[SETTINGS_PROBLEM_SIZE]);
+
+#endif
