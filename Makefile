@@ -78,6 +78,7 @@ PRELOADS := $(patsubst tests/torture/preload/%.c,build/tests/%.so,$(wildcard tes
 .SECONDARY:
 
 all: programs site manuals
+	@: # nor does make say that there is nothing to do
 programs: $(PROGRAMS)
 test-programs: $(PROGRAMS) $(TEST_PROGRAMS) $(if $(filter address,$(SANITIZE)),$(FUZZ_PROGRAMS))
 fuzz-programs: $(FUZZ_PROGRAMS)

@@ -503,6 +503,7 @@ struct fcgi_server *fcgi_server_start(const struct fcgi_server_options *options)
 {
     /* libfcgi would wait up to 2 s for the peer's end of a connection it closes. */
     setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 0);
+    program_hold_signals();
     FCGX_Init();
     /* With this flag FCGX_Accept_r returns where it would accept a connection of its own. */
     FCGX_ShutdownPending();

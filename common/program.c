@@ -277,12 +277,28 @@ static void answer(const struct asked *asked, struct settings *settings)
     exit(EXIT_SUCCESS);
 }
 
+static void end_at_once(int number)
+{
+    (void)number;
+    _exit(EXIT_SUCCESS);
+}
+
+/* The first process of a container: the kernel ends it by no signal that it has no handler for (pid_namespaces(7)). */
+static void end_as_others_do(void)
+{
+    if (getpid() != 1)
+        return;
+    signal(SIGTERM, end_at_once);
+    signal(SIGINT, end_at_once);
+}
+
 void program_start(int argc, char **argv, const char *name, const char *purpose,
                    struct settings *settings)
 {
     struct asked asked = {0};
     char problem[SETTINGS_PROBLEM_SIZE];
     program_name = name;
+    end_as_others_do();
     read_options(argc, argv, purpose, &asked);
     reload_init(argv);
     if (!settings_load_option(settings, asked.env_file, problem))
@@ -304,6 +320,7 @@ void program_start(int argc, char **argv, const char *name, const char *purpose,
 
 void program_prepare(const char *name, enum log_level level, enum log_format format)
 {
+    end_as_others_do();
     log_init(name, level, format);
     umask(
         0077); /* both programs are one user's; nginx, of their group, gets to the sockets alone */
@@ -331,6 +348,20 @@ static void on_signal(int number)
     errno = saved_errno;
 }
 
+static void mask_stop_signals(int how)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(how, &signals, NULL);
+}
+
+void program_hold_signals(void)
+{
+    mask_stop_signals(SIG_BLOCK);
+}
+
 int program_signal_fd(void)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
@@ -338,6 +369,7 @@ int program_signal_fd(void)
     if (signal_fd < 0 || sigaction(SIGTERM, &action, NULL) < 0 ||
         sigaction(SIGINT, &action, NULL) < 0 || sigaction(SIGHUP, &action, NULL) < 0)
         program_fail("signals cannot be caught", log_errno_text());
+    mask_stop_signals(SIG_UNBLOCK);
     reload_listen();
     return signal_fd;
 }

@@ -22,6 +22,10 @@ void program_make_database_folder(const struct settings *settings);
 /* Ends a start that cannot go on: logs and exits with status 1. */
 _Noreturn void program_fail(const char *what, const char *why);
 
+/* From here until program_signal_fd SIGTERM and SIGINT wait: a library that takes them for itself (libfcgi) would
+   swallow one that comes meanwhile. */
+void program_hold_signals(void);
+
 /* A descriptor that becomes readable when SIGTERM, SIGINT or SIGHUP arrives, whichever thread gets it.
    Call it after the start of libraries that take these signals for themselves (libfcgi, libuv). */
 int program_signal_fd(void);

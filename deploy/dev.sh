@@ -1,18 +1,41 @@
 #!/bin/bash -p
 # Serves the gateway, and builds and starts it again when a source file changes.
+# Ctrl-C, SIGTERM and SIGHUP end it at any instant.
 set -euo pipefail
-set -m
 
 cd "$(dirname "$0")/.."
+[ "${1-}" = stoppable ] || exec deploy/stoppable.sh deploy/dev.sh stoppable
 stamp=build/dev.stamp
-group=
+gateway=
+builder=
+finishing=no
 
-stop_group() {
-    if [ -n "$group" ]; then
-        kill -TERM "$group" 2>/dev/null || true
-        wait "$group" 2>/dev/null || true
-        group=
-    fi
+# bash hears signals between commands and in `wait`, so whatever takes time is a child. SIGTERM ends what has only just
+# started or loses it, so it comes again.
+end_child() {
+    local pid=$1 tick
+    [ -n "$pid" ] || return 0
+    while kill -TERM "$pid" 2>/dev/null; do
+        sleep 0.5 &
+        tick=$!
+        wait -n "$pid" "$tick" || true
+        { kill -KILL "$tick" && wait "$tick"; } 2>/dev/null || true
+    done
+}
+
+stop_gateway() {
+    end_child "$gateway"
+    gateway=
+}
+
+finish() {
+    [ "$finishing" = no ] || return 0 # another signal
+    finishing=yes
+    trap '' TERM
+    end_child "$builder"
+    [ -z "$builder" ] || kill -KILL -- "-$builder" 2>/dev/null || true # what make has left
+    stop_gateway
+    exit 0
 }
 
 has_changed() {
@@ -20,23 +43,39 @@ has_changed() {
         -newer "$stamp" -type f -print -quit 2>/dev/null)" ]
 }
 
-trap 'stop_group; exit 0' INT TERM HUP
+build() {
+    local status=0
+    setsid -- make --no-print-directory all &
+    builder=$!
+    wait "$builder" || status=$?
+    builder=
+    return "$status"
+}
+
+pause() {
+    sleep 0.5 &
+    wait "$!" || true
+}
+
+{ # the whole is read before the trap is set: one that comes while bash reads a $(...) breaks its parser
+trap finish TERM # of stoppable.sh, whatever came to it
 
 while true; do
     mkdir -p build
     touch "$stamp"
-    if make --no-print-directory all; then
-        stop_group
+    if build; then
+        stop_gateway
         deploy/run.sh &
-        group=$!
+        gateway=$!
     else
         echo "The build failed; what ran goes on. Waiting for a change." >&2
     fi
     until has_changed; do
-        sleep 0.5
-        if [ -n "$group" ] && ! kill -0 "$group" 2>/dev/null; then
+        pause
+        if [ -n "$gateway" ] && ! kill -0 "$gateway" 2>/dev/null; then
             echo "The gateway has ended. Waiting for a change." >&2
-            group=
+            gateway=
         fi
     done
 done
+}

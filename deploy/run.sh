@@ -1,16 +1,26 @@
 #!/bin/bash -p
 # Runs nginx, api-fcgi and ws-broker as one group in the foreground, from the working directory.
-# Ctrl-C stops all three; when one ends by itself the others are stopped too.
+# Ctrl-C, SIGTERM and SIGHUP end it at any instant; when one program ends by itself the others are stopped.
+#
+# While it runs, it holds RUNTIME_DIR/lock, and RUNTIME_DIR/settings.env has its settings (common/running.h).
 set -euo pipefail
-set -m # each child in its own process group: Ctrl-C comes to this script alone, which stops them
-umask 027 # nginx's logs are nobody else's; the programs set their own
-
-PATH=$PATH:/usr/sbin # where Debian has nginx, and not every user looks
 source_dir=$(cd "$(dirname "$0")/.." && pwd)
-programs=${PROGRAMS:-$source_dir/build}
+[ "${1-}" = stoppable ] || exec "$source_dir/deploy/stoppable.sh" "$0" stoppable
+umask 027 # nginx's logs are nobody else's; the programs set their own
 # shellcheck source=deploy/shell.sh
 . "$source_dir/deploy/shell.sh"
 
+# Up to the programs' start a signal simply ends this script, with whatever it runs.
+step() {
+    setpriv --pdeathsig TERM -- "$@"
+}
+
+# ---- Settings ----
+
+PATH=$PATH:/usr/sbin # where Debian has nginx, and not every user looks
+programs=${PROGRAMS:-$source_dir/build}
+runtime_dir_given=${RUNTIME_DIR+yes}
+: "${runtime_dir_given:=no}"
 settings=$("$programs/api-fcgi" --check-front) || exit 1
 eval "$settings"
 # What hinders trying it out is off where only this machine can connect, unless somebody has chosen.
@@ -47,92 +57,91 @@ host=$probe # as people write it
 [ "$host" != 127.0.0.1 ] || host=localhost
 address=http://$host:$HTTP_PORT
 
+# ---- This folder's lock ----
+
+absolute() {
+    case "$1" in
+    '' | /*) echo "$1" ;;
+    *) echo "$PWD/$1" ;;
+    esac
+}
+
+# "# process PID serves URL" is the first line of settings.env.
+refuse_second() {
+    local pid='' url=''
+    { read -r _ _ pid _ url <"$RUNTIME_DIR/settings.env"; } 2>/dev/null || true
+    if [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; then
+        refuse "The gateway of the folder $RUNTIME_DIR runs already: process $pid, $url. Stop it with: kill $pid
+A second one needs a port, a folder and a database of its own:
+  $(second_command "${url##*:}")"
+    fi
+    refuse "The gateway of the folder $RUNTIME_DIR is just starting or stopping. Try again in a few seconds."
+}
+
+second_command() {
+    local port=$HTTP_PORT tls_port=
+    [ "$port" != "$1" ] || port=$((port + 1))
+    ! speaks_tls || tls_port=" HTTPS_PORT=$((HTTPS_PORT + 1))"
+    echo "HTTP_PORT=$port$tls_port RUNTIME_DIR=run-$port DATABASE_PATH=data-$port/sms-gateway.db make run"
+}
+
+# The kernel's lock ends with the last process that has it, so none is ever stale.
+lock=
+take_lock() {
+    [ -z "$lock" ] || return 0
+    exec {lock}>>"$RUNTIME_DIR/lock"
+    step flock -n "$lock" || step flock -w 1 "$lock" || refuse_second # a tool that looks holds it for an instant
+}
+
+[ ! -d "$RUNTIME_DIR" ] || take_lock
 "$programs/api-fcgi" --check-start >/dev/null || exit 1
+mkdir -p "$RUNTIME_DIR"
+take_lock
+rm -f -- "$RUNTIME_DIR/settings.env" # of one that was killed
 
-"$source_dir/deploy/nginx-conf.sh" "$programs"
+step "$source_dir/deploy/nginx-conf.sh" "$programs"
 
-declare -A names=() # by process id
-start() {
-    local name=$1
-    shift
-    setpriv --pdeathsig TERM -- "$@" & # no child outlives this script, whatever ends it
-    names[$!]=$name
+# For the tools, which may be started with other variables, and in other folders.
+write_settings() {
+    echo "# process $PPID serves $address"
+    DATABASE_PATH=$(absolute "$DATABASE_PATH") TLS_CERTIFICATE=$(absolute "$TLS_CERTIFICATE") \
+        TLS_KEY=$(absolute "$TLS_KEY") TLS_CA=$(absolute "$TLS_CA") "$programs/api-fcgi" --check-config
 }
 
-pid_of() {
-    local pid
-    for pid in "${!names[@]}"; do
-        [ "${names[$pid]}" != "$1" ] || echo "$pid"
-    done
+is_held() {
+    [ -e "$1/lock" ] && ! flock -s -n "$1/lock" true
 }
 
-stop() {
-    local name pid
-    # nginx last: phones get their close frames and requests their answers through it.
-    for name in api-fcgi ws-broker; do
-        pid=$(pid_of "$name")
-        [ -z "$pid" ] || kill -TERM "$pid" 2>/dev/null || true
-    done
-    for name in api-fcgi ws-broker nginx; do
-        pid=$(pid_of "$name")
-        [ -n "$pid" ] || continue
-        [ "$name" != nginx ] || kill -TERM "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
-    done
-}
-
-stopping=no
-trap 'stopping=yes' INT TERM HUP
-
-# Waits until one of the children ends, or a signal comes; says which and ends the group.
-supervise() {
-    local dead='' status=0
-    wait -n -p dead "${!names[@]}" || status=$?
-    if [ "$stopping" = no ] && [ -n "$dead" ]; then
-        if [ "$status" -gt 128 ]; then
-            echo "${names[$dead]} was ended by signal $((status - 128)); stopping the others." >&2
-        else
-            echo "${names[$dead]} ended with status $status; stopping the others." >&2
-        fi
-        kill -TERM -- "-$dead" 2>/dev/null || true # the workers of a killed nginx would go on
-        unset "names[$dead]"
-        stop
-        exit 1
+# A tool that is not told of this RUNTIME_DIR looks in that of .env, and is led here, unless another gateway is there.
+files=("$RUNTIME_DIR/settings.env") # to be removed at the end
+tool_variables=
+lead_here() {
+    local usual
+    usual=$(unset RUNTIME_DIR && eval "$("$programs/api-fcgi" --check-config)" && echo "$RUNTIME_DIR")
+    [ ! "$usual" -ef "$RUNTIME_DIR" ] || return 0
+    mkdir -p "$usual"
+    if is_held "$usual" || is_held "$usual/elsewhere"; then
+        tool_variables="RUNTIME_DIR=$(printf %q "$RUNTIME_DIR") "
+    else
+        ln -sfn -- "$(absolute "$RUNTIME_DIR")" "$usual/elsewhere"
+        files+=("$usual/elsewhere")
     fi
-    echo "Stopping." >&2
-    stop
-    exit 0
 }
 
-is_ready() {
-    [ -S "$RUNTIME_DIR/broker.sock" ] && ask_directly -fs -o /dev/null --max-time 2 "http://$probe:$HTTP_PORT/readyz"
-}
+install -m 600 /dev/null "$RUNTIME_DIR/settings.env.new"
+write_settings >"$RUNTIME_DIR/settings.env.new"
+[ "$runtime_dir_given" = no ] || lead_here
 
-all_run() {
-    local pid
-    for pid in "${!names[@]}"; do
-        kill -0 "$pid" 2>/dev/null || return 1
-    done
-}
+# ---- What people are told ----
 
-start api-fcgi "$programs/api-fcgi"
-start ws-broker "$programs/ws-broker"
-start nginx nginx -e stderr -p "$PWD/" -c "$RUNTIME_DIR/nginx.conf"
-
-for ((i = 0; i < 100; i++)); do
-    if [ "$stopping" = yes ] || ! all_run; then
-        supervise
-    fi
-    ! is_ready || break
-    sleep 0.1
-done
-
-shown=$(printf '%q' "${programs#"$PWD"/}") # as a shell reads it
-phone="--url ws://$host:$HTTP_PORT"
-[ "$DEVICE_TOKENS" = off ] || phone="--pair 'LINK'    (devices pair prints the link, see below)"
-key=
-[ "$API_KEYS" = off ] || key=" -H 'Authorization: Bearer KEY'"
-cat <<END
+print_banner() {
+    local shown phone key public
+    shown=$tool_variables$(printf '%q' "${programs#"$PWD"/}") # as a shell reads it
+    phone="--url ws://$host:$HTTP_PORT"
+    [ "$DEVICE_TOKENS" = off ] || phone="--pair 'LINK'    (devices pair prints the link, see below)"
+    key=
+    [ "$API_KEYS" = off ] || key=" -H 'Authorization: Bearer KEY'"
+    cat <<END
 
 The SMS gateway serves $address  (API description: $address/docs)
 
@@ -145,47 +154,153 @@ Send an SMS:
 
 END
 
-# What other machines use, and how they know that it is this one.
-public=${PUBLIC_URL:-$address}
-if speaks_tls || ! is_loopback; then
-    public=$("$programs/api-fcgi" --print-public-url) || public="https://(set PUBLIC_URL)"
-    if is_loopback; then
-        echo "With TLS it is $public, for this machine alone (LISTEN_ADDRESS)."
-    else
-        echo "Phones and programs on other machines use $public, phones as ${public/#http/ws}."
-    fi
-    if [ -n "$TLS_CA" ]; then
-        cat <<END
+    # What other machines use, and how they know that it is this one.
+    public=${PUBLIC_URL:-$address}
+    if speaks_tls || ! is_loopback; then
+        public=$("$programs/api-fcgi" --print-public-url) || public="https://(set PUBLIC_URL)"
+        if is_loopback; then
+            echo "With TLS it is $public, for this machine alone (LISTEN_ADDRESS)."
+        else
+            echo "Phones and programs on other machines use $public, phones as ${public/#http/ws}."
+        fi
+        if [ -n "$TLS_CA" ]; then
+            cat <<END
 Who connects there must trust the gateway's own CA: the file $TLS_CA, or $public/ca.crt if its SHA-256 is
   $(openssl x509 -in "$TLS_CA" -outform DER | sha256sum | cut -d' ' -f1)
 END
+        fi
+        if speaks_tls && ! openssl x509 -noout -checkend $((14 * 86400)) -in "$TLS_CERTIFICATE" >/dev/null; then
+            echo "WARNING: $TLS_CERTIFICATE ends soon: $(openssl x509 -noout -enddate -in "$TLS_CERTIFICATE")."
+        fi
+        if ! speaks_tls; then
+            echo "WARNING: everybody on the way to it can read and change what is sent (PLAIN_HTTP=everywhere)."
+        fi
+        echo
     fi
-    if speaks_tls && ! openssl x509 -noout -checkend $((14 * 86400)) -in "$TLS_CERTIFICATE" >/dev/null; then
-        echo "WARNING: $TLS_CERTIFICATE ends soon: $(openssl x509 -noout -enddate -in "$TLS_CERTIFICATE")."
-    fi
-    if ! speaks_tls; then
-        echo "WARNING: everybody on the way to it can read and change what is sent (PLAIN_HTTP=everywhere)."
-    fi
-    echo
-fi
-if [ "$API_KEYS" = off ] && ! is_private; then
-    echo "WARNING: anybody who reaches $public can send SMS and read them (API_KEYS=off)."
-elif [ "$API_KEYS" = required ]; then
-    cat <<END
+    if [ "$API_KEYS" = off ] && ! is_private; then
+        echo "WARNING: anybody who reaches $public can send SMS and read them (API_KEYS=off)."
+    elif [ "$API_KEYS" = required ]; then
+        cat <<END
 Each request needs an API key, in the header Authorization: Bearer KEY. This makes one:
   $shown/sms-gateway keys create NAME
 END
-fi
-if [ "$DEVICE_TOKENS" = required ]; then
-    cat <<END
+    fi
+    if [ "$DEVICE_TOKENS" = required ]; then
+        cat <<END
 Each phone needs a token. This pairs one:
   $shown/sms-gateway devices pair
 END
-elif ! is_private; then
-    echo "WARNING: any phone that reaches $public is given messages (DEVICE_TOKENS=off)."
-fi
-if is_private && [ ${#unchosen[@]} -gt 0 ]; then
-    echo "Off, because only this machine can connect: ${unchosen[*]}"
-fi
-echo "Ctrl-C stops it."
+    elif ! is_private; then
+        echo "WARNING: any phone that reaches $public is given messages (DEVICE_TOKENS=off)."
+    fi
+    if is_private && [ ${#unchosen[@]} -gt 0 ]; then
+        echo "Off, because only this machine can connect: ${unchosen[*]}"
+    fi
+    echo "Ctrl-C stops it."
+}
+banner=$(print_banner)
+
+# ---- Processes, and how they end ----
+
+declare -A names=() # by process id: the programs
+finishing=no
+
+# Each has a group of its own, and none outlives this script, whatever ends it.
+background() {
+    setsid -- setpriv --pdeathsig TERM -- "$@" &
+}
+
+start() {
+    local name=$1
+    shift
+    background "$@"
+    names[$!]=$name
+}
+
+# Ends children by SIGTERM, if they do not take too long. A process that has only just started may lose a SIGTERM
+# (nginx does before its first sigsuspend), so it comes again.
+end() {
+    local last=$((SECONDS + ${DRAIN_TIMEOUT_SECONDS:-0} + 5)) tick
+    while kill -TERM "$@" 2>/dev/null && [ "$SECONDS" -le "$last" ]; do
+        sleep 0.2 &
+        tick=$!
+        wait -n "$@" "$tick"
+        {
+            kill -KILL "$tick"
+            wait "$tick"
+        } 2>/dev/null
+    done
+}
+
+# nginx last: phones get their close frames and requests their answers through it.
+finish() {
+    local status=$1 pid serving=() others=() nginx=()
+    [ "$BASHPID" = "$$" ] || exit 0 # a child, before it is the program
+    [ "$finishing" = no ] || return 0 # another signal
+    finishing=yes
+    trap '' TERM
+    trap - EXIT
+    set +e # what cannot be said to a terminal that is gone stops nothing
+    for pid in $(jobs -p); do
+        case "${names[$pid]-}" in
+        '') others+=("$pid") ;;
+        nginx) nginx+=("$pid") ;;
+        *) serving+=("$pid") ;;
+        esac
+    done
+    [ ${#names[@]} -eq 0 ] || [ "$status" -ne 0 ] || echo "Stopping." >&2
+    [ ${#others[@]} -eq 0 ] || end "${others[@]}"
+    [ ${#serving[@]} -eq 0 ] || end "${serving[@]}"
+    [ ${#nginx[@]} -eq 0 ] || end "${nginx[@]}"
+    for pid in "${!names[@]}" "${others[@]}"; do
+        kill -KILL -- "-$pid" 2>/dev/null # what took too long, and the workers that a killed nginx leaves
+    done
+    [ ${#files[@]} -eq 0 ] || rm -f -- "${files[@]}"
+    exit "$status"
+}
+
+# Waits until one of them ends, says which, and ends the group.
+supervise() {
+    local dead='' status=0
+    wait -n -p dead "${!names[@]}" || status=$?
+    if [ "$status" -gt 128 ]; then
+        echo "${names[$dead]} was ended by signal $((status - 128)); stopping the others." >&2
+    else
+        echo "${names[$dead]} ended with status $status; stopping the others." >&2
+    fi
+    finish 1
+}
+
+# bash hears a signal between commands, and in `wait`: what takes time is a child.
+in_time() {
+    background "$@"
+    wait "$!"
+}
+
+readyz=http://$probe:$HTTP_PORT/readyz
+is_ready() {
+    [ -S "$RUNTIME_DIR/broker.sock" ] && in_time curl -q --noproxy '*' -fs -o /dev/null --max-time 2 "$readyz"
+}
+
+all_run() {
+    local pid
+    for pid in "${!names[@]}"; do
+        kill -0 "$pid" 2>/dev/null || return 1
+    done
+}
+
+# From here on there is no $(...): a trap that comes while bash reads one breaks its parser.
+trap 'finish 0' TERM # of stoppable.sh, whatever came to it
+trap 'finish $?' EXIT
+mv "$RUNTIME_DIR/settings.env.new" "$RUNTIME_DIR/settings.env"
+start api-fcgi "$programs/api-fcgi"
+start ws-broker "$programs/ws-broker"
+start nginx nginx -e stderr -p "$PWD/" -c "$RUNTIME_DIR/nginx.conf"
+
+for ((i = 0; i < 100; i++)); do
+    all_run || supervise
+    ! is_ready || break
+    in_time sleep 0.1
+done
+echo "$banner"
 supervise

@@ -124,7 +124,7 @@ def test_the_change_log_of_the_package_begins_with_the_version_of_the_makefile()
 def test_the_package_has_every_script_that_an_operator_or_a_unit_needs():
     installed = set(re.findall(r"^deploy/([a-z-]+\.sh) usr/lib/sms-gateway$",
                                (ROOT / "deploy/debian/sms-gateway.install").read_text(), re.M))
-    of_the_source = {"deb.sh", "dependencies.sh", "dev.sh", "run.sh"}
+    of_the_source = {"deb.sh", "dependencies.sh", "dev.sh", "run.sh", "stoppable.sh"}
     assert installed == {path.name for path in (ROOT / "deploy").glob("*.sh")} - of_the_source
 
 

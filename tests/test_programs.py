@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +12,7 @@ import requests
 
 from harness.gateway import ROOT, Gateway, programs_folder
 from harness.lan_certificate import LanCertificate
+from harness.make_run import Run, copy_of_the_tree, is_gone
 from harness.ports import free_port
 from harness.waiting import LIMIT_SECONDS, wait_for
 
@@ -145,56 +145,6 @@ def test_the_programs_leave_no_core_dump(tmp_path):
 # ---- deploy/run.sh, which is what `make run` calls ----
 
 
-class Run:
-    """deploy/run.sh in a folder, in a session of its own as a terminal would give it."""
-
-    def __init__(self, folder, port, **settings):
-        self.folder = folder
-        self.url = f"http://127.0.0.1:{port}"
-        self.log_path = folder / "run.log"
-        environment = {"PATH": os.environ["PATH"], "HTTP_PORT": str(port)} | settings
-        with open(self.log_path, "wb") as log:
-            self.popen = subprocess.Popen([ROOT / "deploy/run.sh"], cwd=folder, env=environment,
-                                          stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                          start_new_session=True)
-
-    def log(self):
-        return self.log_path.read_text()
-
-    def wait_serving(self):
-        wait_for(lambda: "Ctrl-C stops it." in self.log() or self.popen.poll() is not None,
-                 "the gateway to serve")
-        assert self.popen.poll() is None, self.log()
-
-    def children(self):
-        """Process ids by name."""
-        found = {}
-        for path in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                text = path.read_text()
-            except OSError:
-                continue
-            name = text[text.index("(") + 1:text.rindex(")")]
-            fields = text[text.rindex(")") + 2:].split()
-            if int(fields[1]) == self.popen.pid and fields[0] != "Z":
-                found[name] = int(path.parent.name)
-        return found
-
-    def descendants(self):
-        """Everything that runs in its folder: also what no longer has its parent."""
-        found = []
-        for path in Path("/proc").glob("[0-9]*/cwd"):
-            try:
-                if path.readlink() == self.folder:
-                    found.append(path)
-            except OSError:
-                pass  # it has ended, or is another user's
-        return found
-
-    def end(self, limit=LIMIT_SECONDS):
-        return self.popen.wait(limit)
-
-
 @pytest.fixture
 def run(tmp_path):
     run = Run(tmp_path, free_port())
@@ -202,13 +152,6 @@ def run(tmp_path):
     if run.popen.poll() is None:
         os.killpg(run.popen.pid, signal.SIGKILL)
         run.popen.wait()
-
-
-def is_gone(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 def test_run_serves_says_how_and_stops_cleanly_on_ctrl_c(run):
@@ -426,13 +369,6 @@ def test_a_second_run_on_a_busy_port_says_so(run, tmp_path):
     assert requests.get(f"{run.url}/readyz").status_code == 200
 
 
-def test_a_second_run_in_the_same_folder_leaves_the_first_alone(run):
-    run.wait_serving()
-    second = Run(run.folder, free_port())
-    assert second.end() == 1
-    assert requests.get(f"{run.url}/readyz").status_code == 200
-
-
 def test_run_with_a_wrong_setting_says_which(tmp_path):
     (tmp_path / ".env").write_text("HTTP_PROT=8000\n")
     run = Run(tmp_path, free_port())
@@ -455,20 +391,6 @@ def test_a_restart_finds_its_messages_again(run):
 
 
 # ---- deploy/dev.sh, which is what `make dev` calls ----
-
-
-def copy_of_the_tree(folder):
-    """The sources and what is built of them, with their times: nothing is to be built again."""
-    for name in ("Makefile", "api-fcgi", "common", "deploy", "nginx", "ws-broker",
-                 "tests/phone-sim", "build/obj", "build/gen", "build/site"):
-        source, target = ROOT / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        (shutil.copytree if source.is_dir() else shutil.copy2)(source, target)
-    for path in (ROOT / "build").iterdir():
-        if path.is_file():
-            shutil.copy2(path, folder / "build" / path.name)
-    (folder / "build/site-npm").mkdir()
-    shutil.copy2(ROOT / "build/site-npm/installed", folder / "build/site-npm/installed")
 
 
 def live_status(url):

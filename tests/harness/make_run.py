@@ -1,0 +1,84 @@
+"""What `make run` calls, in a folder of a test's own."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from .gateway import PROGRAMS, ROOT
+from .waiting import LIMIT_SECONDS, wait_for
+
+
+def is_gone(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def running_in(folder):
+    """The names of the processes that run in a folder, by process id."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            if path.readlink() == folder:
+                found[int(path.parent.name)] = (path.parent / "comm").read_text().strip()
+        except OSError:
+            pass  # it has ended, or is another user's
+    return found
+
+
+class Run:
+    """deploy/run.sh in a folder, in a session of its own as a terminal would give it."""
+
+    def __init__(self, folder, port, **settings):
+        self.folder = folder
+        self.url = f"http://127.0.0.1:{port}"
+        self.log_path = folder / "run.log"
+        environment = {"PATH": os.environ["PATH"], "HTTP_PORT": str(port)} | settings
+        with open(self.log_path, "wb") as log:
+            self.popen = subprocess.Popen([ROOT / "deploy/run.sh"], cwd=folder, env=environment,
+                                          stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                          start_new_session=True)
+
+    def log(self):
+        return self.log_path.read_text()
+
+    def wait_serving(self):
+        wait_for(lambda: "Ctrl-C stops it." in self.log() or self.popen.poll() is not None,
+                 "the gateway to serve")
+        assert self.popen.poll() is None, self.log()
+
+    def children(self):
+        """The process ids of the three programs by name; of nginx its main process."""
+        parents, names = {}, {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                name, fields = path.read_text().split("(", 1)[1].rsplit(") ", 1)
+            except OSError:
+                continue
+            if fields[0] != "Z":
+                names[int(path.parent.name)], parents[int(path.parent.name)] = name, int(fields.split()[1])
+        return {name: pid for pid, name in names.items()
+                if parents.get(parents[pid]) == self.popen.pid and name in PROGRAMS}
+
+    def descendants(self):
+        """Everything that runs in its folder: also what no longer has its parent."""
+        return running_in(self.folder)
+
+    def end(self, limit=LIMIT_SECONDS):
+        return self.popen.wait(limit)
+
+
+def copy_of_the_tree(folder):
+    """The sources and what is built of them, with their times: nothing is to be built again."""
+    for name in ("Makefile", "api-fcgi", "common", "deploy", "nginx", "ws-broker",
+                 "tests/phone-sim", "build/obj", "build/gen", "build/site"):
+        source, target = ROOT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copy2)(source, target)
+    for path in (ROOT / "build").iterdir():
+        if path.is_file():
+            shutil.copy2(path, folder / "build" / path.name)
+    (folder / "build/site-npm").mkdir()
+    shutil.copy2(ROOT / "build/site-npm/installed", folder / "build/site-npm/installed")

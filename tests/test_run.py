@@ -1,0 +1,249 @@
+"""The life of `make run`: it ends when it is told to, whenever that is, and two do not get in each other's way."""
+
+import os
+import pty
+import re
+import shlex
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from harness.gateway import ROOT, programs_folder
+from harness.make_run import Run, copy_of_the_tree, running_in
+from harness.ports import free_port
+from harness.waiting import LIMIT_SECONDS, wait_for
+
+INSTANTS = 10
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Makes runs: runs("folder", HTTP_PORT=1234). What is left of them ends with the test."""
+    made = []
+
+    def make(name="run", port=None, **settings):
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        made.append(Run(folder, port or free_port(), **settings))
+        return made[-1]
+
+    yield make
+    for run in made:
+        if run.popen.poll() is None:
+            run.popen.terminate()
+            run.end()
+
+
+def time_to_serve(runs):
+    """How long a start takes here, and now."""
+    begin = time.monotonic()
+    run = runs("measured")
+    run.wait_serving()
+    taken = time.monotonic() - begin
+    run.popen.terminate()
+    run.end()
+    return taken
+
+
+# ---- Signals ----
+
+@pytest.mark.parametrize("number, to_all", [(signal.SIGINT, True), (signal.SIGTERM, True), (signal.SIGHUP, True),
+                                            (signal.SIGTERM, False)])
+def test_a_signal_at_any_instant_of_the_start_ends_all_of_it(runs, number, to_all):
+    """Ctrl-C and a terminal that closes signal the whole group, a supervisor the script alone."""
+    whole = time_to_serve(runs) * 1.1
+    for i in range(INSTANTS):
+        run = runs(f"run-{i}")
+        time.sleep(whole * i / INSTANTS)  # not to wait for something: it is the instant
+        if to_all:
+            os.killpg(run.popen.pid, number)
+        else:
+            run.popen.send_signal(number)
+        assert run.end() in (0, -number), run.log()  # the latter before the script has read its first lines
+        wait_for(lambda: not run.descendants(), f"all to end: {run.descendants()}", 5)
+        assert not (run.folder / "run/settings.env").exists()
+
+
+def test_many_signals_at_once_end_it_in_order(runs):
+    run = runs()
+    run.wait_serving()
+    for _ in range(50):
+        os.killpg(run.popen.pid, signal.SIGTERM)
+        run.popen.send_signal(signal.SIGHUP)
+    assert run.end() == 0
+    assert run.descendants() == {}
+    assert run.log().count("msg=stopped") == 2
+
+
+def marked(mark):
+    """Processes whose environment has that in it."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark.encode() in path.read_bytes():
+                found[int(path.parent.name)] = (path.parent / "comm").read_text().strip()
+        except OSError:
+            pass
+    return found
+
+
+def make_run_in_a_terminal(folder, port):
+    """`make run` on a terminal of its own: its process id, and the terminal."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(ROOT)
+        os.execvpe("make", ["make", "run"], {
+            "PATH": os.environ["PATH"], "HTTP_PORT": str(port), "RUNTIME_DIR": str(folder / "run"),
+            "DATABASE_PATH": str(folder / "data/test.db")})
+    return pid, terminal
+
+
+def read_terminal(terminal, text):
+    try:
+        while data := os.read(terminal, 65536):
+            text.append(data.decode(errors="replace"))
+    except OSError:
+        pass  # it has closed
+
+
+def wait_end(pid):
+    status = []
+
+    def ended():
+        found, code = os.waitpid(pid, os.WNOHANG)
+        if found:
+            status.append(code)
+        return bool(found)
+
+    wait_for(ended, "make to end")
+    return status[0]
+
+
+def test_make_run_ends_too_by_its_terminal_and_by_a_supervisor(tmp_path):
+    """One after another: each looks whether something is to be built."""
+    for way in ("ctrl-c", "closed", "supervisor"):
+        for instant in (0.3, None):  # None: when it serves
+            folder = tmp_path / f"{way}-{instant}"
+            folder.mkdir()
+            pid, terminal = make_run_in_a_terminal(folder, free_port())
+            text = []
+            reader = threading.Thread(target=read_terminal, args=(terminal, text))
+            reader.start()
+            if instant is None:
+                wait_for(lambda: "Ctrl-C stops it." in "".join(text), "the gateway to serve")
+                assert "Nothing to be done" not in "".join(text)
+                assert "".join(text).rstrip().endswith("Ctrl-C stops it.")
+            else:
+                time.sleep(instant)  # likewise the instant
+            if way == "ctrl-c":
+                os.write(terminal, b"\x03")
+            elif way == "supervisor":
+                os.kill(pid, signal.SIGTERM)
+            else:
+                os.killpg(pid, signal.SIGHUP)  # as the kernel does
+            wait_end(pid)
+            wait_for(lambda: not marked(str(folder)), "all to end", 5)
+            reader.join(LIMIT_SECONDS)
+            os.close(terminal)
+
+
+def is_started(pid, program):
+    try:
+        return os.readlink(f"/proc/{pid}/exe") == str(program)
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a namespace of processes")
+@pytest.mark.parametrize("program", ["api-fcgi", "ws-broker"])
+def test_the_first_process_of_a_container_ends_during_its_start(program, tmp_path):
+    """The kernel ends such a process by no signal that it has no handler for."""
+    path = programs_folder("release") / program
+    for i in range(10):
+        folder = tmp_path / str(i)
+        folder.mkdir()
+        log = folder / "log"
+        with open(log, "wb") as out:
+            outer = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", path], cwd=folder,
+                                     env={"PATH": os.environ["PATH"]}, stderr=out)
+        wait_for(log.read_text, "the first line of its log")
+        inner = next(pid for pid in running_in(folder) if is_started(pid, path))
+        time.sleep(i * 0.005)  # the instant
+        os.kill(inner, signal.SIGTERM)
+        assert outer.wait(LIMIT_SECONDS) == 0, log.read_text()
+
+
+def test_dev_ends_while_it_builds(tmp_path):
+    folder = tmp_path / "tree"
+    copy_of_the_tree(folder)
+    (folder / "common/base.h").touch()
+    with open(tmp_path / "dev.log", "wb") as log:
+        dev = subprocess.Popen([folder / "deploy/dev.sh"], stdin=subprocess.DEVNULL, stdout=log,
+                               stderr=log, start_new_session=True,
+                               env={"PATH": os.environ["PATH"], "HTTP_PORT": str(free_port())})
+    wait_for(lambda: "cc1" in running_in(folder).values(), "the compiler to run")
+    dev.terminate()
+    assert dev.wait(LIMIT_SECONDS) == 0
+    wait_for(lambda: not running_in(folder), "the compilers to end", 5)
+
+
+# ---- Two of them ----
+
+def files_of(folder):
+    return {path.name: (path.stat().st_ino, path.read_bytes())
+            for path in (folder / "run").iterdir() if path.is_file() and path.name != "access.log"
+            and not path.name.startswith("metrics")}
+
+
+def test_a_second_run_in_the_same_folder_changes_nothing_and_says_who_runs(runs):
+    first = runs()
+    first.wait_serving()
+    before = files_of(first.folder)
+    assert {"nginx.pid", "nginx.conf", "settings.env", "lock"} <= set(before)
+    same_port = int(first.url.rsplit(":", 1)[1])
+    for port in (same_port, free_port()):
+        second = Run(first.folder, port)  # its log is in the place of the first one's
+        assert second.end() == 1
+        assert f"runs already: process {first.popen.pid}, http://localhost:{same_port}." in second.log()
+        assert files_of(first.folder) == before
+    assert requests.get(f"{first.url}/readyz").status_code == 200
+
+
+def test_what_the_second_is_advised_serves_beside_the_first(runs, tmp_path):
+    first = runs()
+    first.wait_serving()
+    second = Run(first.folder, int(first.url.rsplit(":", 1)[1]))
+    assert second.end() == 1
+    advice = re.search(r"^  (.*) make run$", second.log(), re.M).group(1)
+    settings = dict(word.split("=", 1) for word in shlex.split(advice))
+    assert {"HTTP_PORT", "RUNTIME_DIR", "DATABASE_PATH"} <= set(settings)
+    third = runs(port=int(settings.pop("HTTP_PORT")), **settings)
+    third.wait_serving()
+    for run in (first, third):
+        assert requests.get(f"{run.url}/readyz").status_code == 200
+
+
+def test_two_names_of_one_folder_are_one_folder(runs, tmp_path):
+    first = runs()
+    first.wait_serving()
+    (tmp_path / "other-name").symlink_to(first.folder)
+    second = runs("elsewhere", RUNTIME_DIR=str(tmp_path / "other-name/run"))
+    assert second.end() == 1 and "runs already" in second.log()
+
+
+def test_nothing_of_a_killed_run_is_in_the_way(runs):
+    first = runs()
+    first.wait_serving()
+    for pid in first.descendants():
+        os.kill(pid, signal.SIGKILL)
+    first.end()
+    wait_for(lambda: not first.descendants(), "all to end")
+    assert (first.folder / "run/settings.env").exists()
+    second = runs()
+    second.wait_serving()
+    assert f"# process {second.popen.pid} " in (first.folder / "run/settings.env").read_text()
