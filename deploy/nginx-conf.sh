@@ -87,12 +87,36 @@ own_names() {
     echo "}"
 }
 
+# Without device tokens a page in a browser could be a phone: it is known by its Origin. Apps that send one
+# (React Native does) send that of the address they connect to, which no page has but the gateway's own.
+foreign_pages() {
+    echo "map \$http_origin \$origin_host {"
+    echo "    volatile;"
+    echo "    default ?;"
+    echo "    \"\" \"\";"
+    echo "    ~*^http://(?<of_http>[^/@]+):80\$ \$of_http;"
+    echo "    ~*^https://(?<of_https>[^/@]+):443\$ \$of_https;"
+    echo "    ~*^https?://(?<of_port>[^/@]+)\$ \$of_port;"
+    echo "}"
+    echo "map \"\$host_is_foreign \$origin_host \$http_host\" \$is_foreign_page {"
+    echo "    volatile;"
+    if [ "$DEVICE_TOKENS" = required ]; then
+        echo "    default 0;"
+    else
+        echo "    default 1;"
+        echo "    \"~^.  \" 0;" # no Origin
+        echo "    \"~*^0 (?<same>[^ ]+) \\k<same>\$\" 0;"
+    fi
+    echo "}"
+}
+
 # … and around it.
 http_settings() {
     local rate=$ADDRESS_REQUESTS_PER_SECOND
     [ "$rate" -ne 0 ] || rate=1 # of a zone that is not used
     echo "limit_req_zone \$limited_address zone=address_requests:10m rate=${rate}r/s;"
     own_names
+    foreign_pages
     echo "map \"\" \$site_root { default \"$NGINX_DIR/site\"; }"
     echo "map \"\" \$ca_certificate { default \"${TLS_CA:+$NGINX_DIR/ca.crt}\"; }"
 }

@@ -207,9 +207,11 @@ SAMPLES = {  # every location of gateway.conf, and requests for it
     '~ "^/ws/device/(?<device_id>[A-Za-z0-9_-]{1,64})\\z"': [
         head("GET", "/ws/device/x", *HANDSHAKE), head("GET", "/ws/device/x"),
         head("GET", "/ws/device/x", *HANDSHAKE, "Origin: https://a.example"),
+        head("GET", "/ws/device/x", *HANDSHAKE[:3], "Sec-WebSocket-Key: x"),
         head("POST", "/ws/device/x", *HANDSHAKE, "Content-Length: 0"),
         head("GET", "/ws/device/x", *HANDSHAKE[:3]),
         head("GET", "/ws/device/x", *HANDSHAKE, "Sec-WebSocket-Protocol: another")],
+    '~* "^/ws(/|\\z)"': [head("GET", "/ws"), head("GET", "/ws/device/a.b", *HANDSHAKE)],
     "= /ca.crt": [head("GET", "/ca.crt"), head("POST", "/ca.crt", "Content-Length: 0")],
     "= /": [head("GET", "/")],
     "= /docs": [head("GET", "/docs")],
@@ -251,7 +253,7 @@ def test_every_answer_has_its_security_headers(walked, lan, location, way):
 def test_every_problem_of_nginx_has_its_security_headers(walked, lan, way):
     tls = lan.context() if way == "TLS" else None
     text = (ROOT / "nginx/gateway-problems.conf").read_text()
-    pages = re.findall(r"^location = (/problem/(\d+)) ", text, re.M)
+    pages = re.findall(r"^location = (/problem/(\d+)\S*) ", text, re.M)
     assert len(pages) >= 14
     for page, status in pages:
         answer = ask_raw(walked, head("GET", page), tls=tls)
@@ -374,10 +376,15 @@ def test_by_default_no_origin_is_listed(gateway):
         assert (answer.status, cors_headers(answer)) == (200, {})
 
 
-@pytest.mark.parametrize("origin", LISTED)
-def test_not_even_a_listed_origin_can_be_a_phone(open_to_pages, origin):
-    answer = ask_raw(open_to_pages, head("GET", "/ws/device/x", *HANDSHAKE, f"Origin: {origin}"))
-    assert (answer.status, answer.code) == (403, "forbidden")
+@pytest.mark.parametrize("tokens, wanted", [("required", (401, "device_token_required")),
+                                            ("off", (403, "forbidden"))])
+def test_not_even_a_listed_origin_can_be_a_phone(make_gateway, tokens, wanted):
+    gateway = make_gateway(CORS_ORIGINS=" ".join(LISTED), DEVICE_TOKENS=tokens).start()
+    for origin in LISTED:
+        with RawHttp(gateway) as connection:
+            connection.send(head("GET", "/ws/device/x", *HANDSHAKE, f"Origin: {origin}"))
+            answer = connection.answer()
+            assert (answer.status, answer.code) == wanted
 
 
 def test_the_documentation_is_no_answer_of_the_api(open_to_pages):

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from harness.api import DESCRIPTION, check_schema, description
-from harness.gateway import ROOT, programs_folder
+from harness.gateway import ROOT, Gateway, programs_folder
 from harness.phone import Phone
 from harness.raw_http import RawHttp, ask, ask_raw, head
 from harness.sanitizers import reports, tell
@@ -342,19 +342,125 @@ def test_an_upgrade_has_no_effect_on_other_addresses(gateway, path, headers):
             assert answer.headers["Connection"] == "keep-alive"
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1", "file://",
-                                    "0"])
-def test_a_web_page_cannot_be_a_phone(gateway, origin):
-    answer = ask_raw(gateway, head("GET", "/ws/device/x", *HANDSHAKE, f"Origin: {origin}"))
-    assert (answer.status, answer.code) == (403, "forbidden")
+# What libraries of apps send: React Native, okhttp and Expo, Cordova, Capacitor, Ionic, a sandbox.
+ORIGINS = ("http://{host}", "https://{host}", "https://evil.example", "file://", "http://localhost",
+           "https://localhost", "capacitor://localhost", "ionic://localhost", "null", "", "0", "*",
+           "http://{host}.evil.example", "http://evil.example@{host}", "http://{host}/", "{host}",
+           "http://{host} http://{host}", "HTTP://{host}", "http://", "?")
+
+
+def handshake_from(gateway, origin, host, *headers):
+    return head("GET", "/ws/device/x", *HANDSHAKE, f"Origin: {origin.format(host=host)}", *headers,
+                host=f"Host: {host}")
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+def test_a_token_decides_whatever_the_origin(gateway, origin):
+    """No page in a browser can send one: its WebSocket has no headers to set."""
+    host = f"127.0.0.1:{gateway.port}"
+    for header, wanted in (("A: b", (401, "device_token_required")),
+                           ("Authorization: Basic eDp5", (401, "device_token_required")),
+                           ("Authorization: Bearer x", (401, "device_token_invalid"))):
+        with RawHttp(gateway) as connection:
+            connection.send(handshake_from(gateway, origin, host, header))
+            answer = connection.answer()
+            assert (answer.status, answer.code) == wanted
+    token = f"Authorization: Bearer {gateway.device_token('x')}"
+    with RawHttp(gateway) as connection:
+        connection.send(handshake_from(gateway, origin, host, token))
+        assert connection.answer().status == 101
+
+
+@pytest.fixture(scope="module")
+def tokenless(build, tmp_path_factory):
+    gateway = Gateway(tmp_path_factory.mktemp("tokenless"), build,
+                      {"DEVICE_TOKENS": "off", "PUBLIC_URL": "https://sms.example"}).start()
+    yield gateway
+    gateway.stop()
+
+
+def status_from(gateway, origin, host):
+    with RawHttp(gateway) as connection:
+        connection.send(handshake_from(gateway, origin, host))
+        answer = connection.answer()
+        assert answer.status != 403 or "DEVICE_TOKENS" in answer.json()["detail"]
+        return answer.status
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+def test_without_tokens_no_page_can_be_a_phone(tokenless, origin):
+    own = ("http://{host}", "https://{host}", "HTTP://{host}", "")
+    assert status_from(tokenless, origin, f"127.0.0.1:{tokenless.port}") == (101 if origin in own
+                                                                            else 403)
+
+
+@pytest.mark.parametrize("origin, host, status", [
+    ("http://10.0.2.2:8000", "10.0.2.2:8000", 101), ("http://10.0.2.2:80", "10.0.2.2", 101),
+    ("https://sms.example:443", "sms.example", 101), ("https://sms.example", "SMS.example", 101),
+    ("http://[::1]:8000", "[::1]:8000", 101), ("http://localhost:8000", "localhost:8000", 101),
+    ("http://localhost:3000", "localhost:8000", 403), ("http://localhost", "localhost:8000", 403),
+    ("http://127.0.0.1:8000", "localhost:8000", 403), ("http://10.0.2.2", "10.0.2.21", 403),
+    ("http://10.0.2.2:80", "10.0.2.2:8000", 403), ("http://10.0.2.2:443", "10.0.2.2", 403),
+    # DNS rebinding: a page by a name of its own that leads here
+    ("http://evil.example:8000", "evil.example:8000", 403), ("https://evil.example", "evil.example", 403),
+    ("https://sms.example.evil.example", "sms.example.evil.example", 403)])
+def test_without_tokens_an_origin_is_the_address_that_the_phone_connects_to(tokenless, origin, host,
+                                                                           status):
+    assert status_from(tokenless, origin, host) == status
+
+
+def test_without_tokens_a_phone_without_an_origin_may_come_by_any_name(tokenless):
+    with RawHttp(tokenless) as connection:
+        connection.send(head("GET", "/ws/device/x", *HANDSHAKE, host="Host: any.example"))
+        assert connection.answer().status == 101
 
 
 @pytest.mark.parametrize("device_id", ["", "a" * 65, "a" * 2000, ".", "a.b", "a%2Fb", "a/b", "x/",
                                        "a%20b", "a+b", "a:b", "a~b", "%C3%A4", "%FF", "x%0A",
                                        "%0Ax", "x%0D", "%2561", "x%3Fy", "x%23", "%22", "a,b"])
 def test_a_device_id_that_is_not_valid_is_not_found(gateway, device_id):
-    answer = ask_raw(gateway, head("GET", f"/ws/device/{device_id}", *HANDSHAKE))
-    assert (answer.status, answer.code) == (404, "not_found")
+    for headers in (HANDSHAKE, ()):
+        answer = ask_raw(gateway, head("GET", f"/ws/device/{device_id}", *headers))
+        assert (answer.status, answer.code) == (404, "not_found")
+        assert answer.json()["detail"] == DEVICE_ID_SENTENCE
+
+
+DEVICE_ID_SENTENCE = ("A phone connects to /ws/device/ and its device id: 1 to 64 letters, digits,"
+                      " _ and -.")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "HEAD"])
+@pytest.mark.parametrize("path", ["/ws", "/ws/", "/ws/device", "/ws/device/", "//ws//device//",
+                                  "/ws/devices/x", "/WS/device/x", "/ws/Device/x", "/ws/x",
+                                  "/ws/device/x/", "/ws/device/x/y", "/ws/device/x%2F"])
+def test_who_looks_for_the_phones_address_is_told_it(gateway, path, method):
+    answer = ask_raw(gateway, head(method, path, "Content-Length: 0"), method)
+    assert answer.status == 404
+    if method != "HEAD":
+        assert answer.json()["detail"] == DEVICE_ID_SENTENCE
+
+
+def test_what_only_begins_like_the_phones_address_is_another(gateway):
+    answer = ask_raw(gateway, head("GET", "/wsdl"))
+    assert answer.status == 404 and answer.json()["detail"] != DEVICE_ID_SENTENCE
+
+
+def test_the_broker_says_the_same_of_a_device_id(gateway):
+    """Whoever reaches its socket past nginx."""
+    text = (ROOT / "ws-broker/doorman.c").read_text()
+    assert DEVICE_ID_SENTENCE in re.sub(r'"\s+"', "", text)
+    assert DEVICE_ID_SENTENCE in (ROOT / "nginx/gateway-problems.conf").read_text()
+
+
+@pytest.mark.parametrize("header", ["Sec-WebSocket-Key: short", "Sec-WebSocket-Key: " + "=" * 24,
+                                    "Sec-WebSocket-Protocol: " + "p" * 1000,
+                                    "Authorization: Bearer " + "t" * 200])
+def test_a_handshake_that_cannot_be_one_hears_what_is_wrong_with_it(gateway, header):
+    name = header.split(":")[0]
+    headers = [each for each in HANDSHAKE if not each.startswith(name)]
+    answer = ask_raw(gateway, head("GET", "/ws/device/x", *headers, header))
+    assert (answer.status, answer.code) == (400, "malformed_request")
+    assert name in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("target, device_id", [

@@ -255,9 +255,11 @@ def test_a_device_token_is_no_api_key(guarded):
     assert (answer.status_code, answer.json()["code"]) == (401, "api_key_invalid")
 
 
-def test_a_page_cannot_connect_even_with_a_token(guarded):
+def test_an_app_may_send_any_origin_with_its_token_and_a_page_has_none(guarded):
     token = paired(guarded, "page")
-    assert refused(guarded, "page", token, origin="https://example.org") == 403
+    for origin in (guarded.url, "https://example.org", "file://", "null"):
+        Phone(guarded, "page", token=token, origin=origin).close()
+        assert refused(guarded, "page", "", origin=origin) == 401
 
 
 def test_tokens_are_kept_as_hashes_and_stay_out_of_the_logs(guarded):

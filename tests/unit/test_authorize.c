@@ -3,6 +3,7 @@
 
 #include "../../api-fcgi/api.h"
 #include "../../api-fcgi/authorize.h"
+#include "../../common/clock.h"
 #include "../../common/log.h"
 #include "unit.h"
 
@@ -10,6 +11,7 @@
 #include <openssl/sha.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- What is counted: these stand in for the libraries' ---- */
@@ -45,6 +47,20 @@ int sqlite3_step(sqlite3_stmt *statement)
     return real(statement);
 }
 
+/* While it is set, time stands still for the test's thread; the store's go on. */
+static _Thread_local int64_t now_ms;
+
+int clock_gettime(clockid_t clock, struct timespec *time)
+{
+    static _Thread_local int (*real)(clockid_t, struct timespec *);
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "clock_gettime");
+    if (clock != CLOCK_BOOTTIME || now_ms == 0)
+        return real(clock, time);
+    *time = (struct timespec){.tv_sec = now_ms / 1000, .tv_nsec = now_ms % 1000 * 1000000};
+    return 0;
+}
+
 /* ---- A store with keys ---- */
 
 static char folder[64], path[96];
@@ -52,15 +68,31 @@ static struct settings settings = {.max_body_bytes = 1024};
 static struct api api = {.settings = &settings, .keys_required = true};
 static struct store_reader *reader;
 
-static void make_key(char text[SECRET_TEXT_SIZE])
+/* `wrong`: what is kept is wrong in that byte; -1: it is right. */
+static void make_key_with(char text[SECRET_TEXT_SIZE], int wrong)
 {
     struct store_write write = {.verb = STORE_CREATE_KEY};
     assert_true(
         secret_make(SECRET_API_KEY, text, write.create_key.key.id, write.create_key.key.hash));
+    if (wrong >= 0)
+        write.create_key.key.hash[wrong] ^= 1;
     strcpy(write.create_key.key.label, "test");
     write.create_key.key.scopes = API_SCOPE_READ;
     write.create_key.key.created_at_ms = 1;
     assert_int_equal(store_run(api.store, &write), ERROR_NONE);
+}
+
+static void make_key(char text[SECRET_TEXT_SIZE])
+{
+    make_key_with(text, -1);
+}
+
+static void revoke_key(const char text[SECRET_TEXT_SIZE])
+{
+    struct store_write write = {.verb = STORE_REVOKE_KEY};
+    assert_true(secret_parse(SECRET_API_KEY, text, write.revoke_key.id));
+    assert_int_equal(store_run(api.store, &write), ERROR_NONE);
+    assert_true(write.revoke_key.changed);
 }
 
 static int set_up(void **state)
@@ -176,7 +208,52 @@ static void a_key_that_nobody_has_opens_nothing(void **state)
     }
 }
 
+static void a_key_whose_hash_is_wrong_in_any_byte_opens_nothing(void **state)
+{
+    char text[SECRET_TEXT_SIZE];
+    struct steps taken;
+    (void)state;
+    for (int wrong = 0; wrong < SECRET_HASH_BYTES; wrong++) {
+        make_key_with(text, wrong);
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(ask(text, &taken), 401);
+    }
+}
+
+/* What is remembered is as old as API_KEY_REMEMBERED_MS at most, however often it is asked for. */
+static void a_key_is_remembered_for_its_time_and_no_longer(void **state)
+{
+    char text[SECRET_TEXT_SIZE];
+    struct steps taken;
+    (void)state;
+    make_key(text);
+    now_ms = clock_monotonic_ms();
+    assert_int_equal(ask(text, &taken), 200);
+    for (int round = 0; round < 3; round++) {
+        now_ms += API_KEY_REMEMBERED_MS / 2;
+        assert_int_equal(ask(text, &taken), 200);
+        assert_int_equal(taken.statements, 0);
+        now_ms += API_KEY_REMEMBERED_MS - API_KEY_REMEMBERED_MS / 2 - 1;
+        assert_int_equal(ask(text, &taken), 200);
+        assert_int_equal(taken.statements, 0);
+        now_ms += 1;
+        assert_int_equal(ask(text, &taken), 200);
+        assert_true(taken.statements > 0);
+    }
+    revoke_key(text);
+    now_ms += API_KEY_REMEMBERED_MS - 1;
+    assert_int_equal(ask(text, &taken), 200); /* `keys revoke` waits so long */
+    now_ms += 1;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(ask(text, &taken), 401);
+        now_ms += API_KEY_REMEMBERED_MS;
+    }
+    now_ms = 0;
+}
+
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 UNIT_TESTS(STORE_TEST(a_wrong_secret_takes_the_same_steps_whatever_its_id),
-           STORE_TEST(a_key_that_nobody_has_opens_nothing))
+           STORE_TEST(a_key_that_nobody_has_opens_nothing),
+           STORE_TEST(a_key_whose_hash_is_wrong_in_any_byte_opens_nothing),
+           STORE_TEST(a_key_is_remembered_for_its_time_and_no_longer))

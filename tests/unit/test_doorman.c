@@ -101,30 +101,52 @@ static void wait_alive(struct doorman *doorman)
         usleep(1000);
 }
 
+/* A store and a listening socket in a folder of their own. */
+struct place {
+    char folder[64], path[96], database[96]; /* the store borrows its path */
+    struct store *store;
+    int listen_fd;
+};
+
+static void open_place(struct place *place)
+{
+    char problem[STORE_PROBLEM_SIZE];
+    alarm(60);
+    strcpy(place->folder, "/tmp/test_doorman.XXXXXX");
+    assert_non_null(mkdtemp(place->folder));
+    snprintf(place->database, sizeof(place->database), "%s/store.db", place->folder);
+    snprintf(place->path, sizeof(place->path), "%s/socket", place->folder);
+    struct store_options options = {.path = place->database, .timeout_ms = 5000};
+    assert_int_equal(store_open(&options, &place->store, problem), ERROR_NONE);
+    place->listen_fd = unix_socket_listen(place->path, 8);
+    assert_true(place->listen_fd >= 0);
+}
+
+static void close_place(struct place *place)
+{
+    char command[80];
+    store_close(place->store);
+    close(place->listen_fd);
+    snprintf(command, sizeof(command), "rm -r %s", place->folder);
+    assert_int_equal(system(command), 0);
+}
+
 static void a_doorman_who_stands_still_is_noticed(void **state)
 {
-    char folder[] = "/tmp/test_doorman.XXXXXX", database[64], path[64], problem[STORE_PROBLEM_SIZE];
     struct host host = {.busy = PTHREAD_MUTEX_INITIALIZER};
-    struct store *store;
+    struct place place;
     struct sockaddr_un address;
     (void)state;
-    alarm(60);
-    assert_non_null(mkdtemp(folder));
-    snprintf(database, sizeof(database), "%s/store.db", folder);
-    snprintf(path, sizeof(path), "%s/socket", folder);
-    assert_int_equal(
-        store_open(&(struct store_options){.path = database, .timeout_ms = 1000}, &store, problem),
-        ERROR_NONE);
-    int listen_fd = unix_socket_listen(path, 8);
+    open_place(&place);
     struct doorman *doorman = doorman_start(&(struct doorman_options){
-        .listen_fd = listen_fd, .store = store, .wake = tell, .context = &host});
+        .listen_fd = place.listen_fd, .store = place.store, .wake = tell, .context = &host});
     assert_non_null(doorman);
     for (int i = 0; i < 3; i++)
         wait_alive(doorman);
 
     pthread_mutex_lock(&host.busy);
     int phone = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_true(unix_socket_address(path, &address));
+    assert_true(unix_socket_address(place.path, &address));
     assert_int_equal(connect(phone, (struct sockaddr *)&address, sizeof(address)), 0);
     while (atomic_load(&host.told) == 0)
         usleep(1000);
@@ -139,16 +161,83 @@ static void a_doorman_who_stands_still_is_noticed(void **state)
     assert_true(admitted >= 0);
     close(admitted);
     doorman_stop(doorman, false);
-    store_close(store);
-    close(listen_fd);
     close(phone);
-    char command[80];
-    snprintf(command, sizeof(command), "rm -r %s", folder);
-    assert_int_equal(system(command), 0);
+    close_place(&place);
+}
+
+/* ---- Tokens ---- */
+
+static void do_nothing(void *context)
+{
+    (void)context;
+}
+
+/* Whether the doorman lets a phone in with that token; otherwise the answer must begin with `refusal`. */
+static bool is_admitted(struct doorman *doorman, const char *path, const char *device_id,
+                        const char *token, const char *refusal)
+{
+    struct sockaddr_un address;
+    char head[512], answer[16] = "";
+    int admitted = -1, phone = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_true(unix_socket_address(path, &address));
+    assert_int_equal(connect(phone, (struct sockaddr *)&address, sizeof(address)), 0);
+    int length = snprintf(head, sizeof(head),
+                          "GET /ws/device/%s HTTP/1.1\r\nAuthorization: Bearer %s\r\n\r\n",
+                          device_id, token);
+    assert_int_equal(send(phone, head, (size_t)length, 0), length);
+    while ((admitted = doorman_take(doorman)) < 0 &&
+           recv(phone, answer, strlen(refusal), MSG_DONTWAIT) <= 0)
+        usleep(1000);
+    close(phone);
+    if (admitted >= 0)
+        close(admitted);
+    else
+        assert_string_equal(answer, refusal);
+    return admitted >= 0;
+}
+
+/* `wrong`: what is kept is wrong in that byte; -1: it is right. */
+static void make_token(struct store *store, const char *device_id, int wrong,
+                       char text[SECRET_TEXT_SIZE])
+{
+    struct store_write write = {.verb = STORE_CREATE_TOKEN};
+    struct device_token *token = &write.create_token.token;
+    strcpy(token->device_id, device_id);
+    assert_true(secret_make(SECRET_DEVICE_TOKEN, text, token->id, token->hash));
+    if (wrong >= 0)
+        token->hash[wrong] ^= 1;
+    assert_int_equal(store_run(store, &write), ERROR_NONE);
+}
+
+static void a_token_opens_only_with_all_of_its_hash_and_while_it_stands(void **state)
+{
+    struct place place;
+    char text[SECRET_TEXT_SIZE], another[SECRET_TEXT_SIZE];
+    (void)state;
+    open_place(&place);
+    struct doorman *doorman = doorman_start(&(struct doorman_options){.listen_fd = place.listen_fd,
+                                                                      .tokens_required = true,
+                                                                      .store = place.store,
+                                                                      .wake = do_nothing});
+    assert_non_null(doorman);
+    for (int wrong = 0; wrong < SECRET_HASH_BYTES; wrong++) {
+        make_token(place.store, "phone", wrong, text);
+        assert_false(is_admitted(doorman, place.path, "phone", text, "HTTP/1.1 401"));
+    }
+    make_token(place.store, "phone", -1, text);
+    for (int i = 0; i < 3; i++)
+        assert_true(is_admitted(doorman, place.path, "phone", text, ""));
+    assert_false(is_admitted(doorman, place.path, "other", text, "HTTP/1.1 403"));
+    make_token(place.store, "phone", -1, another); /* the first one ends with that, at once */
+    assert_false(is_admitted(doorman, place.path, "phone", text, "HTTP/1.1 401"));
+    assert_true(is_admitted(doorman, place.path, "phone", another, ""));
+    doorman_stop(doorman, false);
+    close_place(&place);
 }
 
 UNIT_TESTS(cmocka_unit_test(a_handshake_has_a_device_and_a_token),
            cmocka_unit_test(without_a_token_it_has_none),
            cmocka_unit_test(a_longer_token_is_one_that_is_wrong),
            cmocka_unit_test(anything_else_is_no_handshake),
-           cmocka_unit_test(a_doorman_who_stands_still_is_noticed))
+           cmocka_unit_test(a_doorman_who_stands_still_is_noticed),
+           cmocka_unit_test(a_token_opens_only_with_all_of_its_hash_and_while_it_stands))

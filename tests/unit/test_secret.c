@@ -58,6 +58,21 @@ static void no_two_secrets_are_the_same(void **state)
     assert_false(secret_fits(two.hash, one.text));
 }
 
+/* Each bit of what is kept counts: a comparison of fewer bytes would open to the wrong secret. */
+static void a_secret_fits_nothing_but_its_own_hash(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
+        struct secret secret = make(kinds[i]);
+        for (int bit = 0; bit < 8 * SECRET_HASH_BYTES; bit++) {
+            secret.hash[bit / 8] ^= (unsigned char)(1 << bit % 8);
+            assert_false(secret_fits(secret.hash, secret.text));
+            secret.hash[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        }
+        assert_true(secret_fits(secret.hash, secret.text));
+    }
+}
+
 static void one_character_changed_makes_it_none(void **state)
 {
     char id[SECRET_ID_SIZE];
@@ -144,6 +159,7 @@ static void a_pairing_code_is_what_people_type(void **state)
 UNIT_TESTS(cmocka_unit_test(a_secret_is_known_by_its_text),
            cmocka_unit_test(a_secret_of_one_kind_is_none_of_another),
            cmocka_unit_test(no_two_secrets_are_the_same),
+           cmocka_unit_test(a_secret_fits_nothing_but_its_own_hash),
            cmocka_unit_test(one_character_changed_makes_it_none),
            cmocka_unit_test(cut_or_longer_it_is_none),
            cmocka_unit_test(a_bearer_token_follows_its_scheme),

@@ -177,6 +177,29 @@ static void where_no_tokens_are_needed_nothing_is_counted(void **state)
     assert_int_equal(rows(fixture), 0);
 }
 
+/* A pairing code opens only where all of its hash is right. */
+static void a_code_whose_hash_is_wrong_in_any_byte_pairs_nobody(void **state)
+{
+    struct store_fixture *fixture = *state;
+    char code[PAIRING_CODE_SIZE];
+    unsigned char hash[SECRET_HASH_BYTES];
+    assert_true(pairing_code_make(code, hash));
+    struct store_write create = {.verb = STORE_CREATE_PAIRING};
+    create.create_pairing.expires_at_ms = INT64_MAX;
+    memcpy(create.create_pairing.code_hash, hash, sizeof(hash));
+    assert_int_equal(store_run(fixture->store, &create), ERROR_NONE);
+    for (int wrong = 0; wrong <= SECRET_HASH_BYTES; wrong++) {
+        struct store_write pair = {.verb = STORE_PAIR};
+        strcpy(pair.pair.token.id, token_id);
+        strcpy(pair.pair.token.device_id, device);
+        memcpy(pair.pair.code_hash, hash, sizeof(hash));
+        if (wrong < SECRET_HASH_BYTES)
+            pair.pair.code_hash[wrong] ^= 1;
+        assert_int_equal(store_run(fixture->store, &pair),
+                         wrong < SECRET_HASH_BYTES ? ERROR_PAIRING_CODE_INVALID : ERROR_NONE);
+    }
+}
+
 #define TEST(name)                                                                                 \
     cmocka_unit_test_setup_teardown(name, store_fixture_setup, store_fixture_teardown)
 
@@ -184,4 +207,5 @@ UNIT_TESTS(TEST(journals_in_turn_end_the_token), TEST(names_in_turn_end_the_toke
            TEST(one_phone_writes_its_identity_once), TEST(new_journals_do_not_grow_without_end),
            TEST(identities_of_a_month_ago_are_forgotten), TEST(takeovers_outlive_a_restart),
            TEST(takeovers_further_apart_are_forgiven), TEST(a_new_token_begins_with_nothing),
-           TEST(where_no_tokens_are_needed_nothing_is_counted))
+           TEST(where_no_tokens_are_needed_nothing_is_counted),
+           TEST(a_code_whose_hash_is_wrong_in_any_byte_pairs_nobody))
