@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness.gateway import Gateway
+from harness.gateway import Gateway, builds_of
 from harness.load import Load
 from harness.phone_sim import AssuredPhones, PhoneSim
 from harness.sanitizers import reports_below
@@ -15,7 +15,7 @@ from harness.sanitizers import reports_below
 collect_ignore = [] if any("tests/deploy" in word for word in sys.argv) else ["deploy"]
 
 
-@pytest.fixture(scope="session", params=["release", "address"])
+@pytest.fixture(scope="session", params=builds_of("release", "address"))
 def build(request):
     """Everything that takes a gateway runs twice: as released, and under ASan and UBSan."""
     return request.param

@@ -395,7 +395,7 @@ def test_a_restart_finds_its_messages_again(run):
 
 def live_status(url):
     try:
-        return requests.get(f"{url}/livez", timeout=5).json()["status"]
+        return requests.get(f"{url}/livez", timeout=LIMIT_SECONDS).json()["status"]
     except (requests.ConnectionError, KeyError):
         return None  # it is not there just now
 

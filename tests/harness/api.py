@@ -12,7 +12,7 @@ import jsonschema
 import requests
 import yaml
 
-from .waiting import wait_for
+from .waiting import LIMIT_SECONDS, wait_for
 
 DESCRIPTION = Path(__file__).resolve().parents[2] / "api-fcgi" / "openapi.yaml"
 METHODS_OF_GET = {"HEAD": "get"}
@@ -121,7 +121,7 @@ class Api:
         if self.key:
             arguments["headers"] = {"Authorization": f"Bearer {self.key}"} | \
                 (arguments.get("headers") or {})
-        answer = self.session.request(method, self.url + path, timeout=60, allow_redirects=False,
+        answer = self.session.request(method, self.url + path, timeout=LIMIT_SECONDS, allow_redirects=False,
                                       **arguments)
         is_json = "json" in answer.headers.get("Content-Type", "") and method != "HEAD"
         check_answer(method, path.split("?")[0], answer.status_code, answer.headers,

@@ -6,7 +6,7 @@ import socket
 import struct
 import termios
 
-from .waiting import wait_for
+from .waiting import LIMIT_SECONDS, wait_for
 
 BEGIN_REQUEST, END_REQUEST, PARAMS, STDIN, STDOUT, STDERR = 1, 3, 4, 5, 6, 7
 
@@ -36,7 +36,7 @@ def request(method, path, body=b"", keep=True, content_type="application/json", 
 
 
 class Connection:
-    def __init__(self, gateway, limit=30):
+    def __init__(self, gateway, limit=LIMIT_SECONDS):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(limit)
         # A short path, wherever the test's folder is.

@@ -23,6 +23,12 @@ NO_BRAKES = dict.fromkeys((
     "DEVICE_DAILY_SEGMENTS"), "0")
 
 
+def builds_of(*names):
+    """TEST_BUILDS="release" runs the tests on that build alone."""
+    wanted = os.environ.get("TEST_BUILDS")
+    return [name for name in names if not wanted or name in wanted.split()]
+
+
 def programs_folder(build):
     """Where the programs of a build are: "release", "address" or "thread"."""
     return ROOT / "build" if build == "release" else ROOT / "build" / build
@@ -186,7 +192,7 @@ class Gateway:
         input."""
         result = subprocess.run([programs_folder(self.build) / "sms-gateway", *arguments],
                                 cwd=self.folder, env=self.environment, capture_output=True,
-                                text=True, timeout=60, check=False, input=text)
+                                text=True, timeout=LIMIT_SECONDS, check=False, input=text)
         return result.returncode, result.stdout, result.stderr
 
     def keys_command(self, *arguments):
@@ -257,7 +263,7 @@ class Gateway:
 
     def query(self, sql, *parameters):
         """Reads the database beside the gateway."""
-        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)
+        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=LIMIT_SECONDS)
         try:
             return connection.execute(sql, parameters).fetchall()
         finally:

@@ -5,12 +5,13 @@ import ssl
 import subprocess
 
 from .gateway import ROOT
+from .waiting import LIMIT_SECONDS
 
 
 def run(folder, *names):
     """The script in a folder, as an operator runs it."""
     return subprocess.run([ROOT / "deploy/lan-certificate.sh", *names], cwd=folder, text=True,
-                          env={"PATH": os.environ["PATH"]}, capture_output=True, timeout=60)
+                          env={"PATH": os.environ["PATH"]}, capture_output=True, timeout=LIMIT_SECONDS)
 
 
 class LanCertificate:

@@ -9,7 +9,7 @@ import sqlite3
 import uuid
 from collections import Counter, defaultdict, namedtuple
 
-from .waiting import wait_for
+from .waiting import LIMIT_SECONDS, wait_for
 
 STATUSES = ("queued", "dispatched", "accepted", "sending", "sent", "delivered", "failed", "expired",
             "cancelled", "unknown")
@@ -45,7 +45,7 @@ class Database:
     """Everything about messages, as of one moment."""
 
     def __init__(self, path):
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=LIMIT_SECONDS)
         connection.execute("BEGIN")
         self.messages = {}
         for row in connection.execute("SELECT seq, id, status, attempt, device_id, event_count,"
@@ -159,7 +159,7 @@ class Checker:
             "\n".join(self.violations[:20])
 
 
-def settle_and_check(gateway, promised, fleets, checker=None, limit=120):
+def settle_and_check(gateway, promised, fleets, checker=None, limit=4 * LIMIT_SECONDS):
     """After the faults have stopped: waits until nothing is on its way any more; then the ledgers
     must agree. Returns the database."""
     checker = checker or Checker(gateway)

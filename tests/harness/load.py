@@ -5,6 +5,8 @@ import json
 import threading
 import time
 
+from .waiting import LIMIT_SECONDS
+
 REFUSALS = {502, 503, 504, 507}  # nothing was promised, and the client is told to come back
 
 
@@ -36,7 +38,8 @@ class Load:
         while not self._ending.wait(max(0, next_time - time.monotonic())):
             next_time = max(next_time + self.pause, time.monotonic() - 1)
             if connection is None:
-                connection = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=30)
+                connection = http.client.HTTPConnection("127.0.0.1", self.gateway.port,
+                                                        timeout=LIMIT_SECONDS)
             try:
                 status, body, stays = self._send(connection)
             except (OSError, http.client.HTTPException):

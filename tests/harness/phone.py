@@ -7,9 +7,7 @@ import uuid
 
 import websockets
 
-from .waiting import wait_for
-
-LIMIT_SECONDS = 30
+from .waiting import LIMIT_SECONDS, wait_for
 
 
 class _Loop:

@@ -70,7 +70,7 @@ class Phones:
 
     def rows(self, table, where, *values):
         """What is committed."""
-        journal = sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True, timeout=10)
+        journal = sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True, timeout=LIMIT_SECONDS)
         try:
             journal.row_factory = sqlite3.Row
             return journal.execute(f"SELECT * FROM {table} {where}", values).fetchall()

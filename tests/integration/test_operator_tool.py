@@ -253,7 +253,7 @@ def test_the_figures_know_connected_phones_a_pause_and_what_is_stuck(make_gatewa
     gateway.api.send()
     phone.receive_sms()
     gateway.command("sending", "pause")
-    database = sqlite3.connect(gateway.database, timeout=10)
+    database = sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS)
     database.execute("UPDATE message SET updated_at_ms = updated_at_ms - 100000")
     database.commit()
     database.close()
@@ -364,7 +364,7 @@ def test_a_database_of_an_ended_gateway_is_checked_with_its_log(make_gateway):
 
 
 def damage(gateway, sql):
-    database = sqlite3.connect(gateway.database, timeout=10)
+    database = sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS)
     database.executescript(sql)
     database.close()
 

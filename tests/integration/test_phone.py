@@ -689,7 +689,7 @@ def test_a_message_is_found_though_the_bell_was_lost(make_gateway):
 # ---- A phone against a store that is locked ----
 
 def test_a_phone_is_told_to_come_back_when_the_store_is_locked(make_gateway):
-    gateway = make_gateway(STORE_TIMEOUT_MS=200).start()
+    gateway = make_gateway(STORE_TIMEOUT_MS=1000).start()
     gateway.device_token("phone")
     with write_lock_held(gateway):
         phone = Phone(gateway, "phone", hello=False)
@@ -699,7 +699,7 @@ def test_a_phone_is_told_to_come_back_when_the_store_is_locked(make_gateway):
 
 
 def test_a_report_is_kept_until_the_store_is_free_again(make_gateway):
-    gateway = make_gateway(STORE_TIMEOUT_MS=200).start()
+    gateway = make_gateway(STORE_TIMEOUT_MS=1000).start()
     phone = Phone(gateway, "phone")
     (message_id,) = send(gateway, 1)
     receive(phone, 1)

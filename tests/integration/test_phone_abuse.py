@@ -95,7 +95,7 @@ def test_thousands_of_half_handshakes_of_one_client_keep_nobody_out(make_gateway
 
 
 def test_phones_that_never_say_who_they_are_give_their_places_back(make_gateway):
-    gateway = make_gateway(MAX_CONNECTIONS=50, DEVICE_INFO_TIMEOUT_SECONDS=2).start()
+    gateway = make_gateway(MAX_CONNECTIONS=50, DEVICE_INFO_TIMEOUT_SECONDS=5).start()
     worker = WorkingPhone(gateway, "worker")
     silent = []
     gateway.tokens_of([f"silent-{i}" for i in range(60)])
@@ -111,7 +111,8 @@ def test_phones_that_never_say_who_they_are_give_their_places_back(make_gateway)
             connection.drop()
         return answer.status
 
-    wait_for(lambda: connect() == 503, "all places to be taken")
+    while connect() != 503:  # without a pause: the first go again after a time
+        assert len(silent) <= 50
     assert len(silent) >= 49
     check_service(gateway, worker)
     wait_for(lambda: connect() == 101, "a place to be free")

@@ -10,7 +10,7 @@ import pytest
 
 from harness.faults import write_lock_held
 from harness.fastcgi import Connection
-from harness.gateway import programs_folder
+from harness.gateway import builds_of, programs_folder
 from harness.ledgers import settle_and_check
 from harness.phone import Phone
 from harness.raw_websocket import RawConnection, RawWebSocket, authorize, handshake
@@ -22,7 +22,7 @@ MESSAGE = b'{"phone_number": "+1234567890", "message": "text"}'
 CLIENTS = 16
 
 
-@pytest.fixture(scope="session", params=["release", "address", "thread"])
+@pytest.fixture(scope="session", params=builds_of("release", "address", "thread"))
 def build(request):
     """Threads end and begin here, and nothing may be left of them."""
     return request.param

@@ -9,10 +9,10 @@ from harness.phone import Phone
 from harness.waiting import wait_for
 
 def test_a_held_write_lock_gives_503_and_reads_go_on(make_gateway):
-    gateway = make_gateway(STORE_TIMEOUT_MS=200).start()
+    gateway = make_gateway(STORE_TIMEOUT_MS=1000).start()
     first = gateway.api.send()
     with write_lock_held(gateway):
-        for _ in range(5):
+        for _ in range(2):
             gateway.api.send_refused(503, "store_busy")
         assert gateway.api.get("/readyz").status_code == 503
         assert gateway.api.get("/livez").status_code == 200
@@ -24,7 +24,7 @@ def test_a_held_write_lock_gives_503_and_reads_go_on(make_gateway):
 
 
 def test_a_transaction_of_another_program_gives_503_likewise(make_gateway):
-    gateway = make_gateway(STORE_TIMEOUT_MS=200).start()
+    gateway = make_gateway(STORE_TIMEOUT_MS=1000).start()
     other = sqlite3.connect(gateway.database, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     gateway.api.send_refused(503, "store_busy")

@@ -132,7 +132,7 @@ def test_the_document_has_a_configuration_that_scrapes(make_gateway, tmp_path):
     try:
         def answer(query):
             try:
-                found = requests.get(f"http://127.0.0.1:{port}/api/v1/query", timeout=10,
+                found = requests.get(f"http://127.0.0.1:{port}/api/v1/query", timeout=LIMIT_SECONDS,
                                      params={"query": query})
             except requests.ConnectionError:
                 return None

@@ -364,6 +364,7 @@ enum stage {
     SENT,
     FAILED,
     UNSENT,
+    PARTLY_SENT,
     CANCELLED,
     DROPPED,
     STAGES
@@ -392,6 +393,11 @@ static struct host *host_at(enum stage stage)
         radio_says(host, "m", 2, SMS_FAILED, "generic_failure");
     if (stage == UNSENT)
         radio_says(host, "m", 2, SMS_FAILED, "no_service");
+    if (stage == PARTLY_SENT)
+        assured_on_radio_result(&host->phone, "m", 2,
+                                &(struct radio_result){.status = SMS_FAILED,
+                                                       .error_code = "no_service",
+                                                       .parts_sent = 1});
     sync_all(host);
     while (*next_frame(host))
         ;
@@ -412,6 +418,7 @@ static void an_offer_is_answered_by_what_the_journal_has(void **state)
         {SENT, {"\"sent\"", "\"sent\"", "\"sent\""}},
         {FAILED, {"\"generic_failure\"", "\"generic_failure\"", "\"generic_failure\""}},
         {UNSENT, {"\"no_service\"", "\"no_service\"", "\"ack\""}},
+        {PARTLY_SENT, {"\"no_service\"", "\"no_service\"", "\"no_service\""}},
         {CANCELLED, {"\"cancelled\"", "\"cancelled\"", "\"ack\""}},
         {DROPPED, {NULL, NULL, "\"ack\""}},
     };

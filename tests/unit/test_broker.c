@@ -1288,6 +1288,31 @@ static void a_drain_ends_also_with_a_phone_that_does_not_listen(void **state)
     free_world(world);
 }
 
+/* A phone whose token is revoked is sent away within two seconds, also where nobody rings. */
+static void what_an_operator_has_ended_is_looked_for_at_once_and_every_two_seconds(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    int64_t looked_at_ms = world->now_ms;
+    for (int i = 0; i < 30; i++) {
+        advance(world, 1000); /* as often as it is asked to */
+        struct store_write *search = take_pending(world, STORE_FIND_DISMISSED);
+        if (search) {
+            looked_at_ms = world->now_ms;
+            answer(world, search, ERROR_NONE);
+        }
+        answer_all(world);
+        assert_in_range(world->now_ms - looked_at_ms, 0, 2000);
+    }
+    world->now_ms += 300;
+    broker_doorbell(world->broker, world->now_ms);
+    pump(world);
+    struct store_write *search = take_pending(world, STORE_FIND_DISMISSED);
+    assert_non_null(search);
+    answer(world, search, ERROR_NONE);
+    free_world(world);
+}
+
 static void the_lease_is_renewed_in_time(void **state)
 {
     (void)state;
@@ -1353,4 +1378,5 @@ UNIT_TESTS(
     cmocka_unit_test(no_more_phones_than_allowed_are_admitted),
     cmocka_unit_test(a_drain_flushes_says_farewell_and_takes_reports),
     cmocka_unit_test(a_drain_ends_also_with_a_phone_that_does_not_listen),
+    cmocka_unit_test(what_an_operator_has_ended_is_looked_for_at_once_and_every_two_seconds),
     cmocka_unit_test(the_lease_is_renewed_in_time))

@@ -443,6 +443,38 @@ static void given_take_back(struct store_fixture *fixture, const struct message_
     assert_int_equal(stored_status(fixture, id), MESSAGE_QUEUED);
 }
 
+/* The same phone is offered it once more: what it says of the first time is of no account. */
+static void what_is_said_of_an_older_attempt_does_not_count(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id journal = message_id_new();
+    int64_t session = given_assured_connect(fixture, "phone", &journal, NULL);
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    given_offer(fixture, "phone", &journal);
+    given_take_back(fixture, &id, 1, false);
+    given_offer(fixture, "phone", &journal);
+    assert_int_equal(given_ack(fixture, &id, 1, "phone", &journal, session), STORE_VERDICT_DROP);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_DISPATCHED);
+    assert_int_equal(given_ack(fixture, &id, 2, "phone", &journal, session), STORE_VERDICT_RELEASE);
+
+    struct store_write report = {.verb = STORE_REPORT};
+    strcpy(report.report.phone.device_id, "phone");
+    report.report.phone.assured = true;
+    report.report.phone.journal = journal;
+    report.report.id = id;
+    report.report.status = MESSAGE_FAILED;
+    report.report.nothing_sent = true;
+    for (unsigned attempt = 1; attempt <= 2; attempt++) {
+        report.report.attempt = attempt;
+        report.report.seq = attempt;
+        assert_int_equal(store_run(fixture->store, &report), ERROR_NONE);
+        assert_int_equal(report.report.changed, attempt == 2);
+        assert_int_equal(stored_status(fixture, &id),
+                         attempt == 2 ? MESSAGE_QUEUED : MESSAGE_ACCEPTED);
+    }
+    assert_consistent(fixture);
+}
+
 static void a_pause_is_kept_and_ends(void **state)
 {
     static const char *const phone[] = {"phone"};
@@ -735,6 +767,26 @@ static void phones_are_connected_only_while_their_broker_lives(void **state)
     assert_int_equal(number_of(fixture, "SELECT count(*) FROM broker"), 0);
 }
 
+/* Its name is the same, and nobody has said that the one before it ended. */
+static void a_broker_that_starts_ends_the_one_before_it(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id first = message_id_new(), second = message_id_new();
+    struct message_id journal = message_id_new();
+    given_lease(fixture, &first, 60000);
+    given_connect(fixture, "phone", &first, &DEVICE_INFO_UNKNOWN);
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    given_offer(fixture, "phone", &journal);
+    given_lease(fixture, &first, 60000); /* it goes on */
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_DISPATCHED);
+    given_lease(fixture, &second, 60000);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_QUEUED);
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM device"
+                                        " WHERE broker_instance IS NOT NULL"),
+                     0);
+    assert_consistent(fixture);
+}
+
 /* ---- Lists ---- */
 
 static void assert_page(struct store_fixture *fixture, const struct store_query *query,
@@ -977,6 +1029,7 @@ UNIT_TESTS(STORE_TEST(a_queued_message_is_read_back),
            STORE_TEST(an_ack_counts_with_every_fence_and_not_without_one),
            STORE_TEST(the_journal_decides_what_was_offered),
            STORE_TEST(a_message_that_no_phone_can_send_fails_in_the_end),
+           STORE_TEST(what_is_said_of_an_older_attempt_does_not_count),
            STORE_TEST(a_pause_is_kept_and_ends),
            STORE_TEST(a_pause_grows_with_failures_and_not_with_attempts),
            STORE_TEST(what_is_to_be_revoked_is_found_piece_by_piece),
@@ -987,6 +1040,7 @@ UNIT_TESTS(STORE_TEST(a_queued_message_is_read_back),
            STORE_TEST(what_somebody_wants_back_goes_to_no_other_phone),
            STORE_TEST(only_the_newest_connection_can_end_a_phones_presence),
            STORE_TEST(phones_are_connected_only_while_their_broker_lives),
+           STORE_TEST(a_broker_that_starts_ends_the_one_before_it),
            STORE_TEST(pages_are_newest_first_from_either_end),
            STORE_TEST(messages_whose_ids_have_the_same_number_are_two),
            STORE_TEST(a_page_knows_what_lies_beside_it), STORE_TEST(filters_go_together),

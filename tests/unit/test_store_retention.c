@@ -185,6 +185,21 @@ static void texts_go_after_their_time_and_messages_after_theirs(void **state)
     assert_int_equal(write.purge.texts + write.purge.messages, 0);
 }
 
+/* It was accepted long ago, and its phone reported late. */
+static void a_message_is_as_old_as_its_last_change(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id id = given_ended(fixture, MESSAGE_DELIVERED);
+    given_age(fixture, &id, 100);
+    execute(fixture->path, "UPDATE message SET updated_at_ms = unixepoch() * 1000 - 5 * 86400000");
+    struct store_write write = purge(fixture, 10, 10, 10);
+    assert_int_equal(write.purge.texts + write.purge.messages, 0);
+    write = purge(fixture, 4, 4, 10);
+    assert_int_equal(write.purge.texts, 1);
+    assert_int_equal(write.purge.messages, 1);
+    the_counts_are_those_of_the_rows(fixture);
+}
+
 static void a_purge_takes_so_many_at_once_and_says_that_there_are_more(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -274,6 +289,7 @@ UNIT_TESTS(STORE_TEST(what_came_to_nothing_is_sent_once_more),
            STORE_TEST(a_message_whose_text_is_gone_cannot_be_sent_again),
            STORE_TEST(a_message_at_its_end_is_erased_and_no_other),
            STORE_TEST(texts_go_after_their_time_and_messages_after_theirs),
+           STORE_TEST(a_message_is_as_old_as_its_last_change),
            STORE_TEST(a_purge_takes_so_many_at_once_and_says_that_there_are_more),
            STORE_TEST(the_space_of_removed_messages_is_given_back),
            STORE_TEST(a_removed_text_is_overwritten))
