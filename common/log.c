@@ -17,7 +17,7 @@ enum {
     TAIL_BYTES = 3,            /* a quote, a brace and the line's end */
     HEAD_BYTES = 128,          /* up to the message, at the most */
     LEAST_BYTES = 32,          /* of a field beside its key: a number, or the first of a text */
-    MOST_ESCAPED_BYTES = 6,    /* of a character */
+    MOST_ESCAPED_BYTES = 12,   /* of a character */
 };
 
 static const char *log_process = "?";
@@ -126,6 +126,9 @@ static void append_escaped(struct buffer *out, int32_t point, unsigned char byte
         buffer_append(out, (const char[]){'\\', (char)point}, 2);
     else if (point < 0) /* a byte that is no character cannot be written in JSON */
         buffer_append_format(out, json ? "\\\\x%02x" : "\\x%02x", byte);
+    else if (json && point > 0xffff)
+        buffer_append_format(out, "\\u%04x\\u%04x", 0xd7c0 + ((unsigned)point >> 10),
+                             0xdc00 | ((unsigned)point & 0x3ff));
     else
         buffer_append_format(out, json ? "\\u%04x" : "\\x%02x", (unsigned)point);
 }

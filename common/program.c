@@ -7,6 +7,7 @@
 #include "man_page.h"
 #include "public_url.h"
 #include "reload.h"
+#include "terminal.h"
 #include "unix_socket.h"
 
 #include <errno.h>
@@ -127,7 +128,7 @@ static void print_errors(FILE *out)
 
 _Noreturn static void refuse_usage(const char *problem)
 {
-    fprintf(stderr, "%s: %s\n", program_name, problem);
+    terminal_print(stderr, "%s: %s\n", program_name, problem);
     exit(EXIT_USAGE);
 }
 

@@ -34,8 +34,12 @@ int32_t utf8_next_long(const char **text, const char *end)
 
 bool utf8_is_control(int32_t point)
 {
-    return point < ' ' || (point >= 0x7f && point < 0xa0) || (point >= 0x2028 && point <= 0x202e) ||
-           (point >= 0x2066 && point <= 0x2069);
+    if (point >= ' ' && point < 0x7f) /* most are */
+        return false;
+    return point < 0xa0 || point == 0x61c || (point >= 0x200e && point <= 0x200f) ||
+           (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069) ||
+           (point >= 0xfdd0 && point <= 0xfdef) || point == 0xfeff ||
+           (point >= 0xfff9 && point <= 0xfffb) || (point & 0xfffe) == 0xfffe;
 }
 
 void utf8_trim(char *text)

@@ -18,9 +18,10 @@ static inline int32_t utf8_next(const char **text, const char *end)
     return c;
 }
 
-/* Whether it must not come to a terminal or a log as it is: a control character, of ASCII or of Unicode, or a
-   byte that is no character at all (-1); and what ends a line (U+2028, 2029) or turns its direction (202a to
-   202e, 2066 to 2069). */
+/* Whether it must not come to a terminal or a log as it is: a control character, of ASCII or of Unicode (C0, DEL,
+   C1), or a byte that is no character at all (-1); what ends a line (U+2028, 2029) or turns its direction
+   (061c, 200e, 200f, 202a to 202e, 2066 to 2069: UAX #9, 2); a byte order mark (feff), annotations (fff9 to
+   fffb), and noncharacters. Joiners are not among them: scripts and emoji need them. */
 bool utf8_is_control(int32_t point);
 
 MUST_CHECK bool utf8_valid(const char *text, size_t length);

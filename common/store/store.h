@@ -477,6 +477,9 @@ struct store_query {
     int64_t created_before_ms; /* wall, exclusive */
 
     size_t limit; /* at least 1 */
+    size_t
+        max_text_bytes; /* of all texts of a page: it ends before the message that is over it, but
+                              has one message at least; 0: no bound */
 
     /* Where the page starts: after `offset` messages, or beside a message of another page. */
     enum store_position { STORE_AT_OFFSET, STORE_OLDER_THAN, STORE_NEWER_THAN } position;
@@ -487,8 +490,8 @@ struct store_query {
 struct store_page {
     struct message *messages; /* newest first */
     size_t count;
-    int64_t total; /* that match the filters, on all pages */
-    bool has_older, has_newer;
+    int64_t total;             /* that match the filters, on all pages */
+    bool has_older, has_newer; /* also where the page ended early */
 };
 
 /* One consistent view. The caller does store_page_fini, also after an error. */

@@ -189,6 +189,7 @@ static enum error read_page(struct store_connection *connection, const struct st
                             const struct view *view, struct store_page *page)
 {
     bool row, newer = query->position == STORE_NEWER_THAN, more = false;
+    size_t text_bytes = 0;
     struct seq_range range = filter_range(query);
     enum error error = cut_to_page(connection, query, &range);
 
@@ -207,7 +208,14 @@ static enum error read_page(struct store_connection *connection, const struct st
         more = page->count == query->limit;
         if (more)
             break;
-        error = read_message(select, &page->messages[page->count]);
+        struct message *message = &page->messages[page->count];
+        error = read_message(select, message);
+        text_bytes += message->text ? strlen(message->text) : 0;
+        more = page->count > 0 && query->max_text_bytes > 0 && text_bytes > query->max_text_bytes;
+        if (more) {
+            message_fini(message);
+            break;
+        }
         page->count++;
         if (error == ERROR_NONE)
             error = step(connection, select, &row);

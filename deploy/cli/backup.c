@@ -1,5 +1,6 @@
 /* sms-gateway backup: copies of the database, while the gateway works. */
 #include "../../common/clock.h"
+#include "../../common/terminal.h"
 #include "command.h"
 #include "content.h"
 
@@ -65,7 +66,7 @@ static bool remove_old(const struct command *command, const char *folder, int64_
         if (command->json)
             json_put_text(command->json, NULL, path);
         else
-            printf("Removed %s, which was old.\n", path);
+            terminal_print(stdout, "Removed %s, which was old.\n", path);
     }
     free_backups(backups, count);
     return good;
@@ -97,7 +98,7 @@ static int create(struct store *store, const struct command *command)
         content_write_members(command->json, &content);
         json_begin_array(command->json, "removed");
     } else {
-        printf("%s: ", path);
+        terminal_print(stdout, "%s: ", path);
         content_print(&content);
         puts("; on the disk, read back and checked.");
     }
@@ -126,7 +127,7 @@ static int verify(struct store *store, const struct command *command)
         content_write_members(command->json, &content);
         json_end_object(command->json);
     } else {
-        printf("%s is as it must be: ", command->argument);
+        terminal_print(stdout, "%s is as it must be: ", command->argument);
         content_print(&content);
         puts(".");
     }
@@ -158,7 +159,7 @@ static int list(struct store *store, const struct command *command)
             json_put_integer(command->json, "bytes", bytes);
             json_end_object(command->json);
         } else {
-            printf("%s  %" PRId64 " bytes\n", path, bytes);
+            terminal_print(stdout, "%s  %" PRId64 " bytes\n", path, bytes);
         }
     }
     if (command->json) {
@@ -166,7 +167,7 @@ static int list(struct store *store, const struct command *command)
         json_put_integer(command->json, "count", MAX(count, 0));
         json_end_object(command->json);
     } else {
-        printf("%d backups in %s.\n", MAX(count, 0), folder);
+        terminal_print(stdout, "%d backups in %s.\n", MAX(count, 0), folder);
     }
     free_backups(backups, count);
     return EXIT_SUCCESS;

@@ -2,7 +2,7 @@
 
 #include "../../common/doorbell.h"
 #include "../../common/program.h"
-#include "../../common/utf8.h"
+#include "../../common/terminal.h"
 #include "describe.h"
 #include "user.h"
 
@@ -38,7 +38,7 @@ const struct command_option command_common_options[] = {
 static void complain(const struct command *command, const char *format, va_list arguments)
 {
     fprintf(stderr, "sms-gateway %s: ", command->family->name);
-    vfprintf(stderr, format, arguments);
+    terminal_print_list(stderr, format, arguments);
     fputc('\n', stderr);
 }
 
@@ -65,17 +65,13 @@ int command_fail_error(const struct command *command, enum error error)
     return command_fail(command, "%s; nothing was changed", error_title(error));
 }
 
-void command_put_text(const char *text)
+void command_flush_json(const struct command *command)
 {
-    for (const char *end = text + strlen(text); text < end;) {
-        const char *start = text;
-        int32_t point = utf8_next(&text, end);
-        text += point < 0;
-        if (utf8_is_control(point))
-            putchar(point == '\n' ? ' ' : '?');
-        else
-            fwrite(start, 1, (size_t)(text - start), stdout);
-    }
+    struct buffer *out = command->json->out;
+    if (out->failed)
+        return;
+    terminal_put_json(stdout, out->data ? out->data : "", out->length);
+    buffer_clear(out);
 }
 
 /* ---- Options ---- */
@@ -178,8 +174,8 @@ static int check_options(const struct command *command)
 static int refuse_action(const struct command *command, const char *name)
 {
     const struct command_action *actions = command->family->actions;
-    fprintf(stderr, "sms-gateway %s: there is no action \"%s\"; it takes ", command->family->name,
-            name);
+    terminal_print(stderr, "sms-gateway %s: there is no action \"%s\"; it takes ",
+                   command->family->name, name);
     for (size_t i = 0; actions[i].name; i++)
         fprintf(stderr, "%s%s", i == 0 ? "" : actions[i + 1].name ? ", " : " or ", actions[i].name);
     fputs("; --help explains them\n", stderr);
@@ -261,6 +257,12 @@ static int run_with_store(const struct command *command)
     return status;
 }
 
+static void command_end_json(const struct command *command)
+{
+    command_flush_json(command);
+    putchar('\n');
+}
+
 /* Runs it, and prints its JSON. */
 static int run_action(struct command *command)
 {
@@ -273,7 +275,7 @@ static int run_action(struct command *command)
     if (out.failed)
         status = command_fail(command, "there is no memory for the answer");
     else if (out.length > 0)
-        puts(out.data);
+        command_end_json(command);
     buffer_fini(&out);
     if (fflush(stdout) != 0 || ferror(stdout))
         status = command_fail(command, "the answer cannot be written: %s", strerror(errno));
@@ -316,12 +318,13 @@ static const struct command_family *find_family(const char *name)
 static int refuse_family(const char *name)
 {
     if (*name == '-') {
-        fprintf(stderr,
-                "sms-gateway: there is no option %s here; those of a family come after its name\n",
-                name);
+        terminal_print(
+            stderr,
+            "sms-gateway: there is no option %s here; those of a family come after its name\n",
+            name);
         return COMMAND_EXIT_USAGE;
     }
-    fprintf(stderr, "sms-gateway: there is no family \"%s\"; there are ", name);
+    terminal_print(stderr, "sms-gateway: there is no family \"%s\"; there are ", name);
     for (size_t i = 0; command_families[i]; i++)
         fprintf(stderr, "%s, ", command_families[i]->name);
     fputs("and help, which explains them\n", stderr);

@@ -71,8 +71,9 @@ const char *command_option(const struct command *command, const char *name);
 MUST_CHECK bool command_number(const struct command *command, const char *name, int64_t smallest,
                                int64_t largest, int64_t *number);
 
-/* Writes a text from elsewhere to stdout, on one line: what a terminal would obey becomes a "?". */
-void command_put_text(const char *text);
+/* With --json: writes what there is of the answer, so that a long one takes little memory. What a terminal
+   would obey is escaped (terminal.h), here and at the end. */
+void command_flush_json(const struct command *command);
 
 /* Ways to end: a wrong use, what cannot be done, and a store that refused. The exit status. */
 int command_refuse(const struct command *command, const char *format, ...) PRINTF_FORMAT(2, 3);

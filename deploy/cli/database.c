@@ -1,5 +1,6 @@
 /* sms-gateway database: looks after the database as a whole. */
 #include "../../common/store/store_file.h"
+#include "../../common/terminal.h"
 #include "command.h"
 #include "content.h"
 
@@ -21,7 +22,7 @@ static int check(struct store *store, const struct command *command)
         json_end_object(command->json);
         return EXIT_SUCCESS;
     }
-    printf("%s is as it must be: ", path);
+    terminal_print(stdout, "%s is as it must be: ", path);
     content_print(&content);
     puts(".");
     return EXIT_SUCCESS;
@@ -46,7 +47,8 @@ static int downgrade(struct store *store, const struct command *command)
         json_put_integer(command->json, "schema_version", version);
         json_end_object(command->json);
     } else {
-        printf("%s has schema version %" PRId64 ", and all its messages.\n", path, version);
+        terminal_print(stdout, "%s has schema version %" PRId64 ", and all its messages.\n", path,
+                       version);
     }
     return EXIT_SUCCESS;
 }
@@ -65,7 +67,8 @@ static int compact(struct store *store, const struct command *command)
         json_put_integer(command->json, "database_bytes", after);
         json_end_object(command->json);
     } else {
-        printf("%s had %" PRId64 " bytes, and has %" PRId64 ".\n", path, before, after);
+        terminal_print(stdout, "%s had %" PRId64 " bytes, and has %" PRId64 ".\n", path, before,
+                       after);
     }
     return EXIT_SUCCESS;
 }

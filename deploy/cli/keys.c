@@ -1,5 +1,6 @@
 /* sms-gateway keys: makes, lists and revokes API keys. */
 #include "../../common/clock.h"
+#include "../../common/terminal.h"
 #include "../../common/utf8.h"
 #include "command.h"
 
@@ -135,7 +136,7 @@ static void print_keys(const struct api_key *keys, size_t count)
         print_limit(key->requests_per_minute);
         print_limit(key->daily_messages);
         printf("  %-32s  ", scopes);
-        command_put_text(key->label);
+        terminal_put(stdout, key->label);
         putchar('\n');
     }
 }

@@ -1,5 +1,6 @@
 /* sms-gateway messages: looks messages up, sends them again, removes them. */
 #include "../../common/clock.h"
+#include "../../common/terminal.h"
 #include "../../common/view.h"
 #include "command.h"
 
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_LIMIT = 20, MAX_LIMIT = 1000 };
+enum { DEFAULT_LIMIT = 20, MAX_LIMIT = 1000, PAGE_TEXT_BYTES = 1 << 20 };
 
 /* ---- list ---- */
 
@@ -31,28 +32,20 @@ static int read_query(const struct command *command, struct store_query *query)
     if (device_id)
         strcpy(query->device_id, device_id);
     query->limit = (size_t)limit;
+    query->max_text_bytes = PAGE_TEXT_BYTES;
     return 0;
 }
 
-static void write_page(struct json_writer *json, const struct store_query *query,
-                       const struct store_page *page)
+static void write_messages(const struct command *command, const struct store_page *page)
 {
-    json_begin_object(json, NULL);
-    json_begin_array(json, "messages");
-    for (size_t i = 0; i < page->count; i++)
-        view_message(json, &page->messages[i], true);
-    json_end_array(json);
-    json_put_integer(json, "count", (int64_t)page->count);
-    json_put_integer(json, "total", page->total);
-    json_put_integer(json, "limit", (int64_t)query->limit);
-    json_end_object(json);
+    for (size_t i = 0; i < page->count; i++) {
+        view_message(command->json, &page->messages[i], true);
+        command_flush_json(command);
+    }
 }
 
-static void print_page(const struct store_page *page)
+static void print_messages(const struct store_page *page)
 {
-    if (page->count > 0)
-        printf("%-36s  %-20s  %-10s  %-16s  %s\n", "id", "created", "status", "phone number",
-               "text");
     for (size_t i = 0; i < page->count; i++) {
         const struct message *message = &page->messages[i];
         char id[MESSAGE_ID_TEXT_SIZE], created[CLOCK_TEXT_SIZE];
@@ -60,30 +53,75 @@ static void print_page(const struct store_page *page)
         clock_format(message_id_time_ms(&message->id), created);
         printf("%-36s  %.19sZ  %-10s  %-16s  ", id, created, message_status_name(message->status),
                message->phone_number);
-        command_put_text(message->text);
+        terminal_put(stdout, message->text);
         putchar('\n');
     }
-    printf("%zu of %" PRId64 " messages.\n", page->count, page->total);
+}
+
+/* Prints them a page at a time, so that many long texts take little memory. */
+static enum error print_list(struct store_reader *reader, const struct command *command,
+                             struct store_query query, size_t *count, int64_t *total)
+{
+    size_t limit = query.limit;
+    bool more = true;
+    enum error error = ERROR_NONE;
+    for (*count = 0; error == ERROR_NONE && more && *count < limit;) {
+        struct store_page page = {0};
+        query.limit = limit - *count;
+        error = store_list_messages(reader, &query, &page);
+        if (error == ERROR_NONE && *count == 0) {
+            *total = page.total;
+            if (page.count > 0 && !command->json)
+                printf("%-36s  %-20s  %-10s  %-16s  %s\n", "id", "created", "status",
+                       "phone number", "text");
+        }
+        if (error == ERROR_NONE && command->json)
+            write_messages(command, &page);
+        else if (error == ERROR_NONE)
+            print_messages(&page);
+        *count += page.count;
+        more = page.has_older && page.count > 0;
+        if (more) {
+            query.position = STORE_OLDER_THAN;
+            query.cursor = page.messages[page.count - 1].id;
+        }
+        store_page_fini(&page);
+    }
+    return error;
 }
 
 static int list(struct store *store, const struct command *command)
 {
     struct store_query query;
-    struct store_page page = {0};
     struct store_reader *reader = NULL;
+    size_t count = 0;
+    int64_t total = 0;
     int status = read_query(command, &query);
     if (status != 0)
         return status;
+    if (command->json) {
+        json_begin_object(command->json, NULL);
+        json_begin_array(command->json, "messages");
+    }
     enum error error = store_reader_open(store, &reader);
     if (error == ERROR_NONE)
-        error = store_list_messages(reader, &query, &page);
-    if (error == ERROR_NONE && command->json)
-        write_page(command->json, &query, &page);
-    else if (error == ERROR_NONE)
-        print_page(&page);
-    store_page_fini(&page);
+        error = print_list(reader, command, query, &count, &total);
     store_reader_close(reader);
-    return error == ERROR_NONE ? EXIT_SUCCESS : command_fail_error(command, error);
+    if (error != ERROR_NONE) {
+        if (command->json && count == 0)
+            buffer_clear(command->json->out); /* nothing was printed yet */
+        return command_fail_error(command, error);
+    }
+    if (command->json) {
+        json_end_array(command->json);
+        json_put_integer(command->json, "count", (int64_t)count);
+        json_put_integer(command->json, "total", total);
+        json_put_integer(command->json, "limit", (int64_t)query.limit);
+        json_end_object(command->json);
+    } else {
+        printf("%zu of %" PRId64 " messages.\n", count, total);
+    }
+    return EXIT_SUCCESS;
 }
 
 /* ---- show ---- */
@@ -123,17 +161,17 @@ static void write_message(struct json_writer *json, const struct message *messag
 static void print_line(const char *name, const char *text)
 {
     printf("%-12s  ", name);
-    command_put_text(text);
+    terminal_put(stdout, text);
     putchar('\n');
 }
 
 /* "no_service: The phone had no network" */
 static void print_error(const char *code, const char *text)
 {
-    command_put_text(code);
+    terminal_put(stdout, code);
     if (*code && *text)
         fputs(": ", stdout);
-    command_put_text(text);
+    terminal_put(stdout, text);
 }
 
 static void print_message(const struct message *message, const struct history *history)

@@ -1,4 +1,5 @@
 /* sms-gateway restore: a backup takes the place of the database. */
+#include "../../common/terminal.h"
 #include "command.h"
 #include "content.h"
 
@@ -22,11 +23,11 @@ static int restore(struct store *store, const struct command *command)
         json_end_object(command->json);
         return EXIT_SUCCESS;
     }
-    printf("%s is now what %s was: ", path, command->argument);
+    terminal_print(stdout, "%s is now what %s was: ", path, command->argument);
     content_print(&restored.content);
     puts(".");
     if (*restored.kept_path)
-        printf("The database that was there is kept as %s.\n", restored.kept_path);
+        terminal_print(stdout, "The database that was there is kept as %s.\n", restored.kept_path);
     printf("%" PRId64
            " messages that were open then are unknown now, because they may have been sent"
            " since; `sms-gateway messages requeue ID` sends one again.\n",

@@ -1,5 +1,6 @@
 /* sms-gateway sending: pauses sending, resumes it, and says how it stands. */
 #include "../../common/clock.h"
+#include "../../common/terminal.h"
 #include "../../common/utf8.h"
 #include "command.h"
 
@@ -31,7 +32,7 @@ static int show(struct store *store, const struct command *command)
     char since[CLOCK_TEXT_SIZE];
     clock_format(sending.paused_since_ms, since);
     printf("Sending is paused since %s%s", since, *sending.reason ? ": " : "");
-    command_put_text(sending.reason);
+    terminal_put(stdout, sending.reason);
     puts(".");
     return EXIT_SUCCESS;
 }

@@ -1,5 +1,6 @@
 /* sms-gateway settings: checks and shows what the programs would start with. */
 #include "../../common/machine_check.h"
+#include "../../common/terminal.h"
 #include "../../common/unix_socket.h"
 #include "command.h"
 #include "user.h"
@@ -60,12 +61,13 @@ static int check(struct store *store, const struct command *command)
         return EXIT_SUCCESS;
     }
     if (file)
-        printf("The settings in %s are good.\n", file);
+        terminal_print(stdout, "The settings in %s are good.\n", file);
     else
-        printf("There is no %s; the defaults count, and the environment.\n", settings_default_file);
+        terminal_print(stdout, "There is no %s; the defaults count, and the environment.\n",
+                       settings_default_file);
     if (*settings->other_names)
-        printf("No settings of the gateway, and left to other programs: %s\n",
-               settings->other_names);
+        terminal_print(stdout, "No settings of the gateway, and left to other programs: %s\n",
+                       settings->other_names);
     if (runs)
         puts("A gateway runs with them, so its ports were not tried.");
     return EXIT_SUCCESS;

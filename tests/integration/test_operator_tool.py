@@ -204,16 +204,51 @@ def test_a_message_is_shown_with_all_that_has_happened_to_it(make_gateway):
     phone.close()
 
 
+OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+
+
 def test_a_text_does_not_command_the_terminal(make_gateway):
     gateway = make_gateway().start()
-    text = "\x1b[31mred\x07\nline\u202eback\u009b2J häßlich 😀"
+    text = "\x1b[31mred\x07\nline\u202eback\u009b2J h\u00e4\u00dflich \U0001f600\u2028\u061c\u200f\ufeff"
     sent = gateway.api.send(message=text)["message_id"]
-    seen = "?[31mred? line?back?2J häßlich 😀"
+    seen = ("\\u001b[31mred\\u0007\\nline\\u202eback\\u009b2J h\u00e4\u00dflich \U0001f600"
+            "\\u2028\\u061c\\u200f\\ufeff")
     assert seen in gateway.command("messages", "list")[1]
     assert seen in gateway.command("messages", "show", sent)[1]
+    for command in (("messages", "show", sent), ("messages", "list")):
+        for form in ((), ("--json",)):
+            assert not OBEYED.search(gateway.command(*command, *form)[1])
     assert answer(gateway, "messages", "show", sent)["message"] == text
-    gateway.command("sending", "pause", "\x1b[2J")
-    assert "since" in (told := gateway.command("sending", "status")[1]) and "\x1b" not in told
+    assert answer(gateway, "messages", "list")["messages"][0]["message"] == text
+    assert gateway.api.message(sent)["message"] == text  # programs get it as it is
+
+
+@pytest.mark.parametrize("evil", ["\x1b[2J", "\u009b2J", "\u202e", "a\rb", "\ufeff", "\x7f"])
+def test_nothing_that_is_given_to_the_tool_commands_the_terminal(gateway, evil):
+    gateway.command("keys", "create", f"key {evil}")
+    gateway.command("sending", "pause", evil)
+    told = [gateway.command(*words) for words in (
+        ("keys", "list"), ("keys", "list", "--json"), ("sending", "status"), ("sending", "status", "--json"),
+        ("messages", "show", evil), ("messages", "requeue", evil), (evil,), ("messages", evil), (f"-{evil}",),
+        ("keys", "revoke", evil), ("devices", "revoke", evil), ("messages", "list", f"--{evil}"),
+        ("messages", "list", "--status", evil), ("messages", "list", "--phone-number", f"+49{evil}"),
+        ("backup", "check", f"/nowhere/{evil}"), ("backup", "list", "--json", f"/nowhere/{evil}"),
+        ("restore", f"/nowhere/{evil}"), ("settings", "check", "--env-file", f"/nowhere/{evil}"))]
+    gateway.command("sending", "resume")
+    assert any("since" in out for _, out, _ in told)
+    for _, out, errors in told:
+        assert not OBEYED.search(out + errors), (out, errors)
+
+
+@pytest.mark.parametrize("evil", ["\x1b[2J", "\u009b2J", "\u202e"])
+def test_nothing_that_is_given_to_the_simulated_phone_commands_the_terminal(gateway, evil):
+    program = programs_folder(gateway.build) / "phone-sim"
+    for options in (("--pair", f"sms-gateway://{evil}"), (f"--{evil}",), ("--url", f"ftp://{evil}"),
+                    ("--id", evil), ("--count", evil)):
+        done = subprocess.run([program, *options], capture_output=True, text=True, timeout=20, check=False,
+                              cwd=gateway.folder)
+        assert done.returncode != 0 and done.stderr
+        assert not OBEYED.search(done.stdout + done.stderr), done
 
 
 # ---- Figures ----

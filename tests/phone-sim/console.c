@@ -48,6 +48,23 @@ void console_escape(char *escaped, const char *text, size_t characters)
     strcpy(escaped, *text ? "…" : "");
 }
 
+void console_put(FILE *out, const char *text)
+{
+    char escaped[16];
+    while (*text) {
+        text += escape_one(escaped, text);
+        fputs(escaped, out);
+    }
+}
+
+void console_complain(const char *before, const char *format, va_list arguments)
+{
+    char text[2048];
+    vsnprintf(text, sizeof(text), format, arguments);
+    fputs(before, stderr);
+    console_put(stderr, text);
+}
+
 void console_flush(struct console *console)
 {
     timers_disarm(console->timers, &console->timer);

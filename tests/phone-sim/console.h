@@ -9,6 +9,9 @@
 #include "base.h"
 #include "timers.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 enum {
     CONSOLE_GATHER_MS = 250,
     CONSOLE_SMS_CHARACTERS = 60,
@@ -37,5 +40,12 @@ void console_flush(struct console *console);
 /* `text` with C's escape sequences for what is not to be printed, and cut after `characters`.
  * `escaped` has CONSOLE_TEXT_SIZE bytes, and `characters` is at most CONSOLE_NOTE_CHARACTERS. */
 void console_escape(char *escaped, const char *text, size_t characters);
+
+/* Writes a whole text of others, escaped. */
+void console_put(FILE *out, const char *text);
+
+/* What went wrong, on the standard error: one line, escaped. */
+void console_complain(const char *before, const char *format, va_list arguments)
+    PRINTF_FORMAT(2, 0);
 
 #endif

@@ -135,12 +135,13 @@ static void show_sms(const struct fleet *fleet, const struct phone *phone,
     if (fleet->options->quiet)
         return;
     console_escape(text, news->text, CONSOLE_SMS_CHARACTERS);
+    char number[CONSOLE_TEXT_SIZE];
+    console_escape(number, news->phone_number, CONSOLE_SMS_CHARACTERS);
     if (news->status == SMS_FAILED)
-        printf("%s  failed to send to %s (%s): \"%s\"\n", phone->id, news->phone_number,
-               news->error_code, text);
+        printf("%s  failed to send to %s (%s): \"%s\"\n", phone->id, number, news->error_code,
+               text);
     else
-        printf("%s  %s to %s: \"%s\"\n", phone->id, sms_status_name(news->status),
-               news->phone_number, text);
+        printf("%s  %s to %s: \"%s\"\n", phone->id, sms_status_name(news->status), number, text);
 }
 
 static void on_sms_changed(struct phone *phone, const struct sms_news *news)

@@ -1,5 +1,7 @@
 #include "options.h"
 
+#include "console.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
@@ -129,8 +131,7 @@ static bool PRINTF_FORMAT(1, 2) refuse(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    fputs("phone-sim: ", stderr);
-    vfprintf(stderr, format, arguments);
+    console_complain("phone-sim: ", format, arguments);
     fputs("; --help lists the options\n", stderr);
     va_end(arguments);
     return false;

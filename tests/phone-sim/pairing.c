@@ -1,6 +1,8 @@
 /* The only file that knows libcurl and OpenSSL. */
 #include "pairing.h"
 
+#include "console.h"
+
 #include <cjson/cJSON.h>
 #include <curl/curl.h>
 #include <errno.h>
@@ -28,8 +30,7 @@ static bool PRINTF_FORMAT(1, 2) refuse(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    fputs("phone-sim: --pair: ", stderr);
-    vfprintf(stderr, format, arguments);
+    console_complain("phone-sim: --pair: ", format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
     return false;

@@ -889,6 +889,55 @@ static void a_page_knows_what_lies_beside_it(void **state)
     }
 }
 
+static void a_page_ends_where_its_texts_are_too_long(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id ids[5];
+    for (int i = 0; i < 5; i++)
+        ids[i] = given_message(fixture, "+1234567890", i == 2 ? "a longer text" : "text");
+
+    /* At an offset, and towards older ones: those that are nearest to the beginning of the page. */
+    struct store_query query = {.limit = 9, .max_text_bytes = 8};
+    assert_page(fixture, &query, ids, (int[]){4, 3}, 2, 5);
+    query.offset = 1;
+    assert_page(fixture, &query, ids, (int[]){3}, 1, 5);
+    query.offset = 2; /* one there is always */
+    assert_page(fixture, &query, ids, (int[]){2}, 1, 5);
+    query.offset = 3;
+    assert_page(fixture, &query, ids, (int[]){1, 0}, 2, 5);
+    query.position = STORE_OLDER_THAN;
+    query.cursor = ids[3];
+    assert_page(fixture, &query, ids, (int[]){2}, 1, 5);
+    query.position = STORE_NEWER_THAN;
+    query.cursor = ids[1];
+    assert_page(fixture, &query, ids, (int[]){2}, 1, 5);
+    query.cursor = ids[2];
+    assert_page(fixture, &query, ids, (int[]){4, 3}, 2, 5);
+
+    static const struct {
+        enum store_position position;
+        int cursor;
+        size_t bytes;
+        bool older, newer;
+    } cases[] = {
+        {STORE_AT_OFFSET, 0, 8, true, false},  {STORE_AT_OFFSET, 0, 29, false, false},
+        {STORE_AT_OFFSET, 0, 28, true, false}, {STORE_OLDER_THAN, 3, 8, true, true},
+        {STORE_OLDER_THAN, 2, 8, false, true}, {STORE_NEWER_THAN, 1, 8, true, true},
+        {STORE_NEWER_THAN, 2, 8, true, false}, {STORE_NEWER_THAN, 2, 7, true, true},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct store_page page;
+        query = (struct store_query){.limit = 9,
+                                     .max_text_bytes = cases[i].bytes,
+                                     .position = cases[i].position,
+                                     .cursor = ids[cases[i].cursor]};
+        assert_int_equal(store_list_messages(fixture->reader, &query, &page), ERROR_NONE);
+        assert_int_equal(page.has_older, cases[i].older);
+        assert_int_equal(page.has_newer, cases[i].newer);
+        store_page_fini(&page);
+    }
+}
+
 static void filters_go_together(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -1043,7 +1092,8 @@ UNIT_TESTS(STORE_TEST(a_queued_message_is_read_back),
            STORE_TEST(a_broker_that_starts_ends_the_one_before_it),
            STORE_TEST(pages_are_newest_first_from_either_end),
            STORE_TEST(messages_whose_ids_have_the_same_number_are_two),
-           STORE_TEST(a_page_knows_what_lies_beside_it), STORE_TEST(filters_go_together),
+           STORE_TEST(a_page_knows_what_lies_beside_it),
+           STORE_TEST(a_page_ends_where_its_texts_are_too_long), STORE_TEST(filters_go_together),
            STORE_TEST(a_number_is_found_in_the_queue_and_outside_it),
            STORE_TEST(a_long_queue_is_listed_like_a_short_one),
            STORE_TEST(times_bound_a_list_on_both_sides))
