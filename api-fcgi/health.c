@@ -2,6 +2,7 @@
 #include "../common/json_write.h"
 #include "api.h"
 #include "handlers.h"
+#include "query.h"
 #include "readiness.h"
 
 #include <string.h>
@@ -87,15 +88,26 @@ static void answer_ready(struct http_exchange *exchange)
     json_end_object(&json);
 }
 
+static void take_verbose(struct http_exchange *exchange, const char *name, const char *value,
+                         void *target)
+{
+    bool *verbose = target;
+    (void)exchange;
+    (void)name;
+    (void)value; /* `?verbose` is enough */
+    *verbose = true;
+}
+
 /* A message would be accepted now: a row was committed to find out. Phones and broker do not
    matter; messages wait for them. */
 enum http_outcome handle_readyz(struct http_exchange *exchange)
 {
-    const char *query = exchange->request.query;
-    char name[16], value[16];
-    bool good;
+    static const struct query_parameter parameters[] = {
+        {{"verbose", " checks details "}, false, take_verbose},
+    };
+    struct query_values values = {0};
     exchange->verbose = false;
-    while (http_next_parameter(&query, name, sizeof(name), value, sizeof(value), &good))
-        exchange->verbose |= strcmp(name, "verbose") == 0;
+    if (!query_take(exchange, parameters, ARRAY_LENGTH(parameters), &values, &exchange->verbose))
+        return HTTP_ANSWERED;
     return readiness_ask(exchange->api->readiness, exchange, answer_ready);
 }

@@ -15,7 +15,7 @@
 struct api;
 
 enum {
-    HTTP_MAX_RESPONSE_BYTES = 32 << 20, /* 1,000 of the longest messages fit */
+    HTTP_MAX_RESPONSE_BYTES = 32 << 20, /* lists end their pages before it */
     HTTP_DETAIL_SIZE = 300,
 };
 

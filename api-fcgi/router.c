@@ -3,6 +3,7 @@
 #include "api.h"
 #include "authorize.h"
 #include "handlers.h"
+#include "query.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -11,24 +12,36 @@ static const struct route {
     struct router_route_name name; /* "{" starts the one segment that is an argument */
     unsigned scope;                /* of the key it needs; 0: everybody may */
     bool takes_json;               /* the body; the other routes ignore a body */
-    bool reads_much;               /* of the database, so it may take long */
+    bool takes_query; /* and its handler reads it; on the others every parameter is refused */
+    bool reads_much;  /* of the database, so it may take long */
     enum http_outcome (*handle)(struct http_exchange *exchange);
 } routes[] = {
-    {{"POST", "/api/send-sms", 202}, API_SCOPE_SEND, true, false, handle_send_sms},
-    {{"GET", "/api/sms", 200}, API_SCOPE_READ, false, true, handle_list_messages},
-    {{"GET", "/api/sms/{message_id}", 200}, API_SCOPE_READ, false, false, handle_get_message},
-    {{"DELETE", "/api/sms/{message_id}", 200}, API_SCOPE_SEND, false, false, handle_cancel_message},
-    {{"GET", "/api/devices", 200}, API_SCOPE_DEVICES, false, true, handle_list_devices},
+    {{"POST", "/api/send-sms", 202}, API_SCOPE_SEND, true, false, false, handle_send_sms},
+    {{"GET", "/api/sms", 200}, API_SCOPE_READ, false, true, true, handle_list_messages},
+    {{"GET", "/api/sms/{message_id}", 200},
+     API_SCOPE_READ,
+     false,
+     false,
+     false,
+     handle_get_message},
+    {{"DELETE", "/api/sms/{message_id}", 200},
+     API_SCOPE_SEND,
+     false,
+     false,
+     false,
+     handle_cancel_message},
+    {{"GET", "/api/devices", 200}, API_SCOPE_DEVICES, false, true, true, handle_list_devices},
     {{"DELETE", "/api/devices/{device_id}", 200},
      API_SCOPE_PAIR,
      false,
      false,
+     false,
      handle_revoke_device},
-    {{"POST", "/api/pairings", 201}, API_SCOPE_PAIR, true, false, handle_create_pairing},
-    {{"POST", "/api/pair", 201}, 0, true, false, handle_pair}, /* whoever has a code */
-    {{"GET", "/livez", 200}, 0, false, false, handle_livez},
-    {{"GET", "/readyz", 200}, 0, false, false, handle_readyz},
-    {{"GET", "/metrics", 200}, API_SCOPE_METRICS, false, true, handle_metrics},
+    {{"POST", "/api/pairings", 201}, API_SCOPE_PAIR, true, false, false, handle_create_pairing},
+    {{"POST", "/api/pair", 201}, 0, true, false, false, handle_pair}, /* whoever has a code */
+    {{"GET", "/livez", 200}, 0, false, false, false, handle_livez},
+    {{"GET", "/readyz", 200}, 0, false, true, false, handle_readyz},
+    {{"GET", "/metrics", 200}, API_SCOPE_METRICS, false, false, true, handle_metrics},
 };
 
 static const struct router_route_name no_route = {"", "", 404};
@@ -118,6 +131,20 @@ static enum http_outcome check_body(struct http_exchange *exchange, const struct
     return route->handle(exchange);
 }
 
+/* One rule for every address: with a slash at its end it is another one, which nobody has. An id that is
+   missing must not turn a message's address into that of the list. */
+static enum http_outcome refuse_path(struct http_exchange *exchange)
+{
+    const char *path = exchange->request.path;
+    size_t length = strlen(path);
+    if (length > 1 && path[length - 1] == '/')
+        return http_problem(
+            exchange, ERROR_NOT_FOUND,
+            "No address of this gateway ends in a slash; GET /docs shows those it has.");
+    return http_problem(exchange, ERROR_NOT_FOUND,
+                        "This gateway has no such address; GET /docs shows those it has.");
+}
+
 enum http_outcome router_handle(struct http_exchange *exchange)
 {
     struct http_request *request = &exchange->request;
@@ -133,6 +160,8 @@ enum http_outcome router_handle(struct http_exchange *exchange)
         }
         if (route->scope && !authorize(exchange, route->scope))
             return HTTP_ANSWERED;
+        if (!route->takes_query && !query_take(exchange, NULL, 0, NULL, NULL))
+            return HTTP_ANSWERED;
         if (route->reads_much)
             exchange->step_aside(exchange);
         return route->takes_json ? check_body(exchange, route) : route->handle(exchange);
@@ -140,6 +169,5 @@ enum http_outcome router_handle(struct http_exchange *exchange)
     if (other_method)
         return refuse_method(exchange, other_method);
     exchange->route = ROUTE_COUNT;
-    return http_problem(exchange, ERROR_NOT_FOUND,
-                        "This gateway has no such address; GET /docs shows those it has.");
+    return refuse_path(exchange);
 }

@@ -1,6 +1,8 @@
 """GET /api/devices: the phones that are connected, as they are now."""
 
+import contextlib
 import signal
+import sqlite3
 from datetime import datetime, timezone
 
 import pytest
@@ -242,3 +244,36 @@ def test_a_phone_that_reconnects_without_a_goodbye_is_shown_once(make_gateway):
     wait_for(lambda: "phone disconnected" in gateway.ws_broker.log(), "the end of the first")
     Phone(gateway, "marker")  # connects behind it
     assert set(gateway.api.devices()) == {"marker", "mobile"}
+
+
+def test_many_phones_that_say_much_come_in_pages(make_gateway):
+    count, extra = 6000, '{"x":"' + "\u00e4" * 2040 + '"}'
+    gateway = make_gateway().start()
+    gateway.api_fcgi.stop()
+    gateway.ws_broker.stop()
+    with contextlib.closing(sqlite3.connect(gateway.database)) as database, database:
+        database.execute("DELETE FROM broker")
+        database.execute("INSERT INTO broker VALUES ('another', randomblob(16), 4102444800000)")
+        database.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+            " INSERT INTO device (device_id, extra, session, broker_instance, first_seen_at_ms,"
+            " connected_at_ms, last_seen_at_ms) SELECT printf('p-%06d', i), ?, 1, instance, 1, 1, 1"
+            " FROM n, broker", (count, extra))
+    gateway.api_fcgi.start()
+    link, found, pages = "/api/devices", [], 0
+    while link:
+        answer = gateway.api.get(link)
+        assert answer.status_code == 200 and len(answer.content) < 32 << 20
+        page = answer.json()
+        assert page["count"] == len(page["devices"]) > 0
+        assert answer.links.get("next", {}).get("url") == page.get("next")
+        found += [device["device_id"] for device in page["devices"]]
+        link, pages = page.get("next"), pages + 1
+    assert found == [f"p-{number:06d}" for number in range(1, count + 1)]
+    assert pages > 1
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "before-x", "after-", "after-a%20b", "after-" + "a" * 65])
+def test_a_cursor_of_phones_is_taken_from_a_page(gateway, cursor):
+    answer = gateway.api.get(f"/api/devices?cursor={cursor}")
+    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, "cursor")

@@ -1,7 +1,9 @@
 """GET /api/sms: pages, the links between them, and filters, held against a model in Python."""
 
+import contextlib
 import itertools
 import json
+import sqlite3
 import subprocess
 from datetime import datetime, timedelta, timezone
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -408,6 +410,20 @@ def test_each_parameter_that_is_not_valid_is_named(gateway, query, errors):
     assert found == errors
 
 
+@pytest.mark.parametrize("query, words", [
+    ("created_after=2026-01-01T00:00:00+01:00", "write %2B for it"),
+    ("created_before=2026-01-01T00:00:00.5+14:00", "write %2B for it"),
+    ("limit=", "it is empty"), ("Limit=5", "did you mean limit?"), ("page_size=5", "did you mean limit?"),
+    ("page=2", "did you mean offset?"), ("since=x", "did you mean created_after?"),
+    ("to=%2B49", "did you mean phone_number?"), ("phoneNumber=%2B49", "did you mean phone_number?"),
+    ("statsu=sent", "did you mean status?"), ("_=1", "remove it"), ("limit=1&limit=1", "more than once"),
+    ("phone_number=12345", "short codes are not supported"),
+    ("phone_number=tel:%2B4915112345678", "is a URI")])
+def test_a_parameter_that_is_not_valid_is_told_what_to_change(gateway, query, words):
+    [error] = ask(gateway, "GET", f"/api/sms?{query}").json()["errors"]
+    assert words in error["detail"]
+
+
 @pytest.mark.parametrize("name", ["%FF", "x%FF", "%C3", "%zz", "limit%00", "x" * 31, "x" * 32,
                                   "x" * 500, "%C3%A4" * 40, "%F0%9F%98%80" * 20])
 def test_a_name_that_cannot_be_a_parameter_is_refused_in_a_readable_answer(gateway, name):
@@ -423,6 +439,61 @@ def test_many_unknown_parameters_are_refused_in_a_readable_answer(gateway, count
     assert 1 <= len(answer.json()["errors"]) <= count
 
 
-def test_a_route_without_parameters_ignores_a_query(gateway):
-    for target in ("/livez?x=1", "/api/devices?limit=0&%FF", f"/api/sms/{UNKNOWN_ID}?limit=%zz"):
-        assert ask(gateway, "GET", target).status in (200, 404)
+# ---- Pages that are too long ----
+
+LONGEST = "\r" * (255 * 153)  # MAX_MESSAGE_SEGMENTS at its most; each is six bytes in JSON
+
+
+@pytest.fixture(scope="module")
+def heavy(build, tmp_path_factory):
+    """A gateway with the longest page there can be. The texts come by SQL, which is quicker."""
+    gateway = Gateway(tmp_path_factory.mktemp("heavy"), build).start()
+    try:
+        ids = [gateway.api.send(message="x")["message_id"] for _ in range(1000)]
+        gateway.api_fcgi.stop()
+        gateway.ws_broker.stop()
+        with contextlib.closing(sqlite3.connect(gateway.database)) as database, database:
+            database.execute("UPDATE message SET text = ?, segments = 255", (LONGEST,))
+        gateway.ws_broker.start()
+        gateway.api_fcgi.start()
+        yield gateway, sorted(ids, reverse=True)
+    finally:
+        gateway.stop()
+
+
+@pytest.mark.parametrize("first", ["/api/sms?limit=1000", "/api/sms?limit=1000&offset=0"],
+                         ids=["by cursor", "by offset"])
+def test_a_thousand_of_the_longest_messages_come_in_pages_that_end_early(heavy, first):
+    gateway, ids = heavy
+    link, found = first, []
+    while link:
+        answer = gateway.api.get(link)
+        assert answer.status_code == 200
+        assert len(answer.content) < 32 << 20
+        page = answer.json()
+        assert 0 < page["count"] == len(page["messages"]) < page["limit"] == 1000
+        assert page["total"] == 1000 and page["messages"][0]["message"] == LONGEST
+        if page["offset"] is not None:
+            assert page["offset"] == len(found)
+        found += ids_of(page)
+        link, last = page["next"], page
+    assert found == ids
+    back, link = [], last["previous"]
+    while link:
+        page = gateway.api.get(link).json()
+        back = ids_of(page) + back
+        link = page["previous"]
+    assert back == ids[:-last["count"]]
+
+
+def test_the_tool_lists_a_thousand_of_the_longest_messages(heavy):
+    gateway, ids = heavy
+    status, out, errors = gateway.command("messages", "list", "--limit", "1000", "--json")
+    assert status == 0, errors
+    page = json.loads(out)
+    assert ids_of(page) == ids and page["count"] == page["total"] == page["limit"] == 1000
+    assert {message["message"] for message in page["messages"]} == {LONGEST}
+    status, out, errors = gateway.command("messages", "list", "--limit", "300")
+    assert status == 0, errors
+    assert out.endswith("\n300 of 1000 messages.\n")
+    assert [line[:36] for line in out.splitlines()[1:-1]] == ids[:300]
