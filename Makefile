@@ -56,6 +56,9 @@ SOURCES := $(COMMON) $(API) $(BROKER) $(CLI) $(PHONE_SIM) $(SIMULATION)
 C_FILES = $(SOURCES) $(wildcard tests/unit/*.[ch] tests/fuzz/*.[ch] common/*.h common/store/*.h \
           api-fcgi/*.h ws-broker/*.h deploy/cli/*.h tests/phone-sim/*.h tests/simulation/*.h \
           tests/torture/preload/*.c tests/bench/*.c tests/bench/*/*.[ch])
+# What the caller's shell has set for itself ends here, as in deploy/shell.sh. (Python would leave out asserts.)
+unexport CDPATH ENV BASH_ENV POSIXLY_CORRECT GREP_OPTIONS TAR_OPTIONS PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONSTARTUP
+export LC_ALL := C.UTF-8
 # V=1 shows the commands.
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')

@@ -185,6 +185,21 @@ static bool check_folder(const char *name, const char *path, char *problem)
                   path, folder, strerror(errno));
 }
 
+/* SQLite's own limit is 512, of the whole path with the names of its other files (unixFullPathname). */
+static bool check_length(const char *path, char *problem)
+{
+    enum { LONGEST = 490 };
+    char here[SETTINGS_TEXT_SIZE] = "";
+    size_t length = strlen(path);
+    if (*path != '/' && getcwd(here, sizeof(here)))
+        length += strlen(here) + 1;
+    return length <= LONGEST ||
+           refuse(problem,
+                  "DATABASE_PATH: the whole path has %zu bytes, and may have %d:"
+                  " choose a shorter one",
+                  length, LONGEST);
+}
+
 bool machine_check_folders(const struct settings *settings, char problem[SETTINGS_PROBLEM_SIZE])
 {
     char copy[SETTINGS_TEXT_SIZE];
@@ -193,7 +208,7 @@ bool machine_check_folders(const struct settings *settings, char problem[SETTING
     strcpy(copy, path);
     if (path[strlen(path) - 1] == '/' || (stat(path, &status) == 0 && S_ISDIR(status.st_mode)))
         return refuse(problem, "DATABASE_PATH: %.200s is a folder: name the file in it", path);
-    if (!check_folder("DATABASE_PATH", dirname(copy), problem))
+    if (!check_length(path, problem) || !check_folder("DATABASE_PATH", dirname(copy), problem))
         return false;
     if (access(path, R_OK | W_OK) < 0 && errno != ENOENT)
         return refuse(problem, "DATABASE_PATH: %.200s cannot be read and written: %s", path,

@@ -256,11 +256,11 @@ static bool is_private(const struct settings *settings)
 static void answer(const struct asked *asked, struct settings *settings)
 {
     char problem[SETTINGS_PROBLEM_SIZE];
-    if (asked->check_front && !machine_check_front(settings, problem))
+    if (asked->check_front &&
+        (!machine_check_front(settings, problem) || !machine_check_file_limit(problem)))
         refuse_usage(problem);
     if (asked->check_start &&
-        (!machine_check_ports(settings, problem) || !machine_check_folders(settings, problem) ||
-         !machine_check_file_limit(problem)))
+        (!machine_check_ports(settings, problem) || !machine_check_folders(settings, problem)))
         refuse_usage(problem);
     if (asked->check_start && *settings->other_names)
         fprintf(stderr, "No settings of the gateway, and left to other programs: %s\n",

@@ -5,6 +5,8 @@ set -euo pipefail
 
 cd "$(dirname "$0")/.."
 [ "${1-}" = stoppable ] || exec deploy/stoppable.sh deploy/dev.sh stoppable
+# shellcheck source=deploy/shell.sh
+. deploy/shell.sh
 stamp=build/dev.stamp
 gateway=
 builder=

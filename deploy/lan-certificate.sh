@@ -1,11 +1,13 @@
 #!/bin/bash -p
 # Makes a certificate for a gateway without a public name, and the CA that vouches for it:
-#   lan-certificate.sh [--folder FOLDER] [--settings FILE] [NAME-OR-ADDRESS ...]
+#   lan-certificate.sh [--folder FOLDER] [--settings FILE] [--ca-key FILE] [--key FILE] [NAME-OR-ADDRESS ...]
 # It is for this machine's names and addresses of today, and for those named, now or before. Again, it
 # renews the certificate and keeps the CA, so that phones stay connected. In FOLDER (data/tls):
 #   ca.crt, ca.key           the CA, for twenty years; whoever has ca.key can pass for the gateway
 #   server.crt, server.key   the certificate, for 397 days, as browsers want it
 #   names                    what was named; take out what is no longer true
+# --ca-key and --key say where ca.key and server.key are instead: nobody but this script needs the first, and
+# only nginx the second.
 # FILE (.env) gets TLS_CERTIFICATE, TLS_KEY and TLS_CA if it has none of them.
 set -euo pipefail
 umask 077
@@ -15,17 +17,22 @@ umask 077
 
 folder=data/tls
 settings_file=.env
+ca_key=
+key=
 while [[ ${1-} == --* ]]; do
     case "$1" in
     --folder) folder=${2:?"--folder needs a folder"} ;;
     --settings) settings_file=${2:?"--settings needs a file"} ;;
+    --ca-key) ca_key=${2:?"--ca-key needs a file"} ;;
+    --key) key=${2:?"--key needs a file"} ;;
     *)
-        echo "There is no option $1: --folder and --settings are all there are." >&2
+        echo "There is no option $1: --folder, --settings, --ca-key and --key are all there are." >&2
         exit 2
         ;;
     esac
     shift 2
 done
+: "${ca_key:=$folder/ca.key}" "${key:=$folder/server.key}"
 ca_days=7305
 server_days=397
 
@@ -37,6 +44,12 @@ is_name() {
     [[ ${#1} -le 253 && $1 =~ ^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*$ ]]
 }
 
+for path in "$folder" "$ca_key" "$key"; do
+    [[ $path != *[\'\"\$\\$'\n']* && $path != '~'* ]] || { # as a path of the settings must be
+        echo "The folder $path cannot be used: give one without quotes, \$ and \\ in its name." >&2
+        exit 2
+    }
+done
 for word; do
     is_address "$word" || is_name "$word" || {
         echo "$word is no name and no address: give them as sms.lan or 192.168.1.5, without https:// and port." >&2
@@ -48,7 +61,10 @@ done
 mkdir -p "$folder"
 chmod 755 "$folder" # the certificates in it are public
 work=$(mktemp -d "$folder/new.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf "$work" "$ca_key.new" "$key.new"' EXIT # a key is made where it stays: others may look into FOLDER
+for pair in "$folder/ca.key=$ca_key" "$folder/server.key=$key"; do # where they were before
+    [ -e "${pair#*=}" ] || [ ! -e "${pair%%=*}" ] || mv "${pair%%=*}" "${pair#*=}"
+done
 
 cat "$folder/names" >"$work/names" 2>/dev/null || true
 for word; do
@@ -81,22 +97,22 @@ new_key() {
     openssl ecparam -name prime256v1 -genkey -noout -out "$1"
 }
 
-if [ ! -e "$folder/ca.key" ] || [ ! -e "$folder/ca.crt" ]; then
-    new_key "$work/ca.key"
-    openssl req -x509 -new -sha256 -key "$work/ca.key" -days "$ca_days" -out "$work/ca.crt" \
+if [ ! -e "$ca_key" ] || [ ! -e "$folder/ca.crt" ]; then
+    new_key "$ca_key.new"
+    openssl req -x509 -new -sha256 -key "$ca_key.new" -days "$ca_days" -out "$work/ca.crt" \
         -subj "/CN=SMS gateway CA of $(hostname | cut -c1-40)" -config <(printf '[req]\ndistinguished_name=dn\n[dn]\n') \
         -addext "basicConstraints=critical,CA:TRUE,pathlen:0" -addext "keyUsage=critical,keyCertSign,cRLSign"
     chmod 644 "$work/ca.crt"
-    mv "$work/ca.key" "$folder/ca.key"
+    mv "$ca_key.new" "$ca_key"
     mv "$work/ca.crt" "$folder/ca.crt"
-    echo "Made a CA: $folder/ca.crt; keep a copy of $folder/ca.key where nobody else comes."
+    echo "Made a CA: $folder/ca.crt; keep a copy of $ca_key where nobody else comes."
 fi
 
 names=$(subject_names)
-new_key "$work/server.key"
-openssl req -new -sha256 -key "$work/server.key" -subj "/CN=SMS gateway" -out "$work/server.csr" \
+new_key "$key.new"
+openssl req -new -sha256 -key "$key.new" -subj "/CN=SMS gateway" -out "$work/server.csr" \
     -config <(printf '[req]\ndistinguished_name=dn\n[dn]\n')
-openssl x509 -req -sha256 -in "$work/server.csr" -CA "$folder/ca.crt" -CAkey "$folder/ca.key" -days "$server_days" \
+openssl x509 -req -sha256 -in "$work/server.csr" -CA "$folder/ca.crt" -CAkey "$ca_key" -days "$server_days" \
     -set_serial "0x$(openssl rand -hex 16 | sed 's/^./4/')" -out "$work/server.crt" -extfile <(
         echo "basicConstraints=critical,CA:FALSE"
         echo "keyUsage=critical,digitalSignature"
@@ -111,17 +127,26 @@ openssl x509 -req -sha256 -in "$work/server.csr" -CA "$folder/ca.crt" -CAkey "$f
 openssl verify -purpose sslserver -x509_strict -CAfile "$folder/ca.crt" "$work/server.crt" >/dev/null
 chmod 644 "$work/server.crt" "$work/names"
 mv "$work/names" "$folder/names"
-mv "$work/server.key" "$folder/server.key"
+mv "$key.new" "$key"
 mv "$work/server.crt" "$folder/server.crt"
 echo "Made a certificate: $folder/server.crt, until $(openssl x509 -noout -enddate -in "$folder/server.crt" | cut -d= -f2), for"
 echo "  ${names//,/ }"
 
-settings=("TLS_CERTIFICATE=$folder/server.crt" "TLS_KEY=$folder/server.key" "TLS_CA=$folder/ca.crt")
-if ! grep -Eqs '^[[:space:]]*TLS_(CERTIFICATE|KEY|CA)[[:space:]]*=' "$settings_file"; then
+# As the file takes it: in quotes where there is anything but letters, figures and the common signs.
+line() {
+    if [[ $2 =~ ^[A-Za-z0-9/_.,:+-]+$ ]]; then
+        echo "$1=$2"
+    else
+        echo "$1='$2'"
+    fi
+}
+
+settings=("$(line TLS_CERTIFICATE "$folder/server.crt")" "$(line TLS_KEY "$key")" "$(line TLS_CA "$folder/ca.crt")")
+if ! grep -aEqs $'^(\xef\xbb\xbf)?[[:space:]]*(export[[:space:]]+)?TLS_(CERTIFICATE|KEY|CA)[[:space:]]*=' "$settings_file"; then
     [ ! -s "$settings_file" ] || [ -z "$(tail -c 1 "$settings_file")" ] || echo >>"$settings_file"
     printf '%s\n' "${settings[@]}" >>"$settings_file"
     echo "Added TLS_CERTIFICATE, TLS_KEY and TLS_CA to $settings_file. LISTEN_ADDRESS=0.0.0.0 there lets other machines connect."
-elif ! grep -Fqx "${settings[0]}" "$settings_file"; then
+elif ! grep -aFq -- "$folder/server.crt" "$settings_file"; then
     echo "NOTE: $settings_file has other TLS settings, which stay. For this certificate they must be:"
     printf '  %s\n' "${settings[@]}"
 fi

@@ -59,10 +59,14 @@ address=http://$host:$HTTP_PORT
 
 # ---- This folder's lock ----
 
+# As the settings take a path, which may not have every character that a folder's name can have.
 absolute() {
     case "$1" in
     '' | /*) echo "$1" ;;
-    *) echo "$PWD/$1" ;;
+    *) case "$PWD" in
+        *[\'\"\$\\[:cntrl:]]*) echo "/proc/$PPID/cwd/$1" ;;
+        *) echo "$PWD/$1" ;;
+        esac ;;
     esac
 }
 
@@ -95,7 +99,7 @@ take_lock() {
 
 [ ! -d "$RUNTIME_DIR" ] || take_lock
 "$programs/api-fcgi" --check-start >/dev/null || exit 1
-mkdir -p "$RUNTIME_DIR"
+mkdir -p -- "$RUNTIME_DIR"
 take_lock
 rm -f -- "$RUNTIME_DIR/settings.env" # of one that was killed
 
@@ -119,7 +123,7 @@ lead_here() {
     local usual
     usual=$(unset RUNTIME_DIR && eval "$("$programs/api-fcgi" --check-config)" && echo "$RUNTIME_DIR")
     [ ! "$usual" -ef "$RUNTIME_DIR" ] || return 0
-    mkdir -p "$usual"
+    mkdir -p -- "$usual"
     if is_held "$usual" || is_held "$usual/elsewhere"; then
         tool_variables="RUNTIME_DIR=$(printf %q "$RUNTIME_DIR") "
     else

@@ -4,6 +4,8 @@
 #
 # A bash that does work cannot promise that: a SIGINT that comes as a foreground command ends by itself is dropped. So this
 # one only waits.
+# shellcheck source=deploy/shell.sh
+. "${BASH_SOURCE[0]%/*}/shell.sh"
 command_pid=
 
 # Until it has ended: one that has only just started may lose a signal.

@@ -1,6 +1,7 @@
 """Fixtures: a gateway that many tests share, and gateways, loads and phones of a test's own, which end
 with it, whatever happened."""
 
+import os
 import sys
 import time
 
@@ -13,6 +14,9 @@ from harness.sanitizers import reports_below
 
 # Ten minutes and root's alone: `make test-deploy` names it.
 collect_ignore = [] if any("tests/deploy" in word for word in sys.argv) else ["deploy"]
+
+if collect_ignore:  # all gateways are this machine's; what tests/deploy installs may come by a proxy
+    os.environ |= {"no_proxy": "*", "NO_PROXY": "*"}
 
 
 @pytest.fixture(scope="session", params=builds_of("release", "address"))

@@ -1,0 +1,343 @@
+"""Where and by whom a gateway is started: folders of any name, the caller's shell, the machine's limits."""
+
+import contextlib
+import os
+import re
+import resource
+import signal
+import socket
+import subprocess
+
+import pytest
+import requests
+import yaml
+
+from harness.gateway import ROOT, programs_folder
+from harness.ports import free_port
+from harness.waiting import LIMIT_SECONDS, wait_for
+
+PATH = "/usr/bin:/bin:/usr/sbin"
+RELEASE = programs_folder("release")
+
+
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def running(script, folder, environment, **options):
+    """run.sh; its log, once it serves."""
+    log_path = folder / "run.log"
+    with open(log_path, "wb") as log:
+        run = subprocess.Popen([script], cwd=folder, env={"PATH": PATH} | environment, stdout=log,
+                               stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, **options)
+    try:
+        wait_for(lambda: "Ctrl-C stops it." in log_path.read_text() or run.poll() is not None,
+                 "the gateway to serve")
+        assert run.poll() is None, log_path.read_text()
+        yield log_path.read_text()
+        run.terminate()
+        assert run.wait(LIMIT_SECONDS) == 0, log_path.read_text()
+    finally:
+        if run.poll() is None:
+            os.killpg(run.pid, signal.SIGKILL)
+            run.wait()
+
+
+# ---- Folders ----
+
+ODD_NAME = "a b&c|d;e$HOME\"f'g\\h#i{j}%s`k`\nl~="
+ODD_FOLDER = "x y&z|;#{}%s=:"  # what a path of the settings may have
+
+
+def test_a_gateway_serves_in_folders_of_any_name(tmp_path):
+    folder = tmp_path / ODD_NAME
+    folder.mkdir()
+    for name in ("deploy", "nginx", "build"):
+        (folder / name).symlink_to(ROOT / name)
+    subprocess.run([folder / "deploy/lan-certificate.sh", "--folder", f"{ODD_FOLDER}/tls"], cwd=folder,
+                   check=True, stdout=subprocess.DEVNULL)
+    port, https_port = free_port(), free_port()
+    (folder / ".env").write_text((folder / ".env").read_text() + f"""
+export HTTP_PORT={port} # plain
+HTTPS_PORT = "{https_port}"
+RUNTIME_DIR='{ODD_FOLDER}/run'
+DATABASE_PATH='{ODD_FOLDER}/data/{ODD_FOLDER}.db' # a path
+TZ=UTC
+""")
+    with running(folder / "deploy/run.sh", folder, {}) as text:
+        assert "left to other programs: TZ" in text
+        for path in ("/readyz", "/docs", "/docs/docs.css", "/openapi.json", "/ca.crt"):
+            answer = requests.get(f"http://localhost:{port}{path}", timeout=LIMIT_SECONDS)
+            assert answer.status_code == 200, path
+        ca = str(folder / ODD_FOLDER / "tls/ca.crt")
+        answer = requests.get(f"https://localhost:{https_port}/readyz", verify=ca, timeout=LIMIT_SECONDS)
+        assert answer.json() == {"status": "ready"}
+        body = {"phone_number": "+1234567890", "message": "text"}
+        assert requests.post(f"http://localhost:{port}/api/send-sms", json=body,
+                             timeout=LIMIT_SECONDS).status_code == 202
+        told = subprocess.run([RELEASE / "sms-gateway", "settings", "check"], cwd=folder, text=True,
+                              env={"PATH": PATH}, capture_output=True, check=False)
+        assert told.returncode == 0 and "its ports were not tried" in told.stdout, told.stderr
+    assert (folder / ODD_FOLDER / "data" / f"{ODD_FOLDER}.db").exists()
+
+
+@pytest.mark.parametrize("folder", ["~/tls", "a$b", "a'b", 'a"b', "a\\b", "a\nb"])
+def test_a_certificate_goes_to_no_folder_that_the_settings_cannot_name(tmp_path, folder):
+    result = subprocess.run([ROOT / "deploy/lan-certificate.sh", "--folder", folder], cwd=tmp_path, text=True,
+                            capture_output=True, check=False)
+    assert result.returncode == 2 and "cannot be used" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---- localhost ----
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+@pytest.mark.parametrize("settings", [{}, {"LISTEN_ADDRESS": "localhost"},
+                                      {"LISTEN_ADDRESS": "0.0.0.0", "PLAIN_HTTP": "everywhere"}], ids=str)
+def test_localhost_is_served_by_both_of_its_addresses(tmp_path, settings):
+    """As this machine: without keys where only it can connect, and with its own rights."""
+    port = free_port()
+    with running(ROOT / "deploy/run.sh", tmp_path, settings | {"HTTP_PORT": str(port)}) as text:
+        is_private = settings.get("LISTEN_ADDRESS") != "0.0.0.0"
+        assert ("Off, because only this machine can connect" in text) == is_private
+        for host in ("localhost", "127.0.0.1", "[::1]"):
+            def status(path, url=f"http://{host}:{port}"):
+                return requests.get(url + path, timeout=LIMIT_SECONDS).status_code
+
+            expected = 200 if is_private else 401
+            assert [status(path) for path in ("/livez", "/docs", "/metrics", "/api/sms")] == \
+                [200, 200, expected, expected], host
+            if is_private:
+                with subprocess.Popen([RELEASE / "phone-sim", "--url", f"ws://{host}:{port}"],
+                                      stdout=subprocess.DEVNULL) as phone:
+                    wait_for(lambda port=port: connected(port), "the phone to connect")
+                    phone.kill()
+                wait_for(lambda port=port: not connected(port), "the phone to be gone")
+
+
+# ---- The caller's shell ----
+
+
+def hostile_environment(folder):
+    """What people have in their shells, and what would be in the way."""
+    home = folder / "home"
+    home.mkdir()
+    (home / ".curlrc").write_text("proxy = http://127.0.0.1:9\noutput = taken\n")
+    (home / "bash_env").write_text("echo from BASH_ENV; cd /; set -C; alias cd=false\n")
+    proxies = {name: "http://127.0.0.1:9" for name in (
+        "http_proxy", "https_proxy", "all_proxy", "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "socks_proxy")}
+    functions = {f"BASH_FUNC_{name}%%": "() { return 9; }" for name in (
+        "cd", "curl", "grep", "sed", "cat", "ln", "printf", "read", "refuse")}
+    return proxies | functions | {
+        "HOME": str(home), "CURL_HOME": str(home), "BASH_ENV": str(home / "bash_env"),
+        "ENV": str(home / "bash_env"), "CDPATH": f".:/:{folder}", "SHELLOPTS": "noclobber:noglob:nounset",
+        "BASHOPTS": "failglob:nocaseglob", "POSIXLY_CORRECT": "1", "GREP_OPTIONS": "-v", "TAR_OPTIONS": "--x",
+        "IFS": "/=", "GLOBIGNORE": "*", "LC_ALL": "tr_TR.UTF-8", "LANG": "de_DE.UTF-8",
+        "TMPDIR": str(folder / "missing"), "PYTHONPATH": str(folder), "PYTHONHOME": str(folder),
+        "COLUMNS": "10", "TERM": "dumb", "MAKEFLAGS": "-n", "PS4": "$(touch traced)"}
+
+
+@pytest.mark.parametrize("umask", (0o077, 0o000))
+def test_the_shell_of_the_caller_changes_nothing(tmp_path, umask):
+    environment = hostile_environment(tmp_path)
+    folder = tmp_path / "deploy"  # a CDPATH would find another one
+    folder.mkdir()
+    port = free_port()
+    given = environment | {"HTTP_PORT": str(port), "DEVICE_TOKENS": "required"}
+    subprocess.run([ROOT / "deploy/lan-certificate.sh"], cwd=folder, check=True, umask=umask,
+                   env={"PATH": PATH} | environment, stdout=subprocess.DEVNULL)
+    given["HTTPS_PORT"] = str(free_port())
+    seen = 0
+    for name in ("one", "other"):  # the second time over the files of the first
+        with running(ROOT / "deploy/run.sh", folder, given, umask=umask) as text:
+            assert "from BASH_ENV" not in text and "level=error" not in text
+            wait_for(lambda seen=seen: probes(folder) > seen, "the script's own probe in the log")
+            seen = probes(folder)
+            tool = subprocess.run([RELEASE / "sms-gateway", "devices", "pair", name, "--minutes", "5"],
+                                  cwd=folder, env={"PATH": PATH} | given, text=True, capture_output=True,
+                                  check=True, umask=umask)
+            link = re.search(r"link +(\S+)", tool.stdout).group(1)
+            with open(folder / "phone.log", "wb") as log:
+                phone = subprocess.Popen([RELEASE / "phone-sim", "--pair", link, "--tokens", f"{name}.tokens"],
+                                         cwd=folder, env={"PATH": PATH} | given, stdout=log, stderr=log,
+                                         umask=umask)
+            try:
+                wait_for(lambda name=name: connected(port) == [name] or phone.poll() is not None,
+                         "the phone to connect")
+                assert phone.poll() is None, (folder / "phone.log").read_text()
+            finally:
+                phone.kill()
+                phone.wait()
+    assert not (tmp_path / "taken").exists() and not (folder / "taken").exists()
+    for path in (folder / "run", folder / "data", folder / "data/tls/server.key", folder / "run/nginx.conf"):
+        assert path.stat().st_mode & 0o007 == 0, path
+
+
+def probes(folder):
+    return (folder / "run/access.log").read_text().count('"path":"/readyz"')
+
+
+def connected(port):
+    answer = requests.get(f"http://localhost:{port}/api/devices", timeout=LIMIT_SECONDS)
+    return [device["device_id"] for device in answer.json()["devices"]]
+
+
+def test_every_script_begins_by_leaving_the_shell_of_the_caller():
+    scripts = sorted((ROOT / "deploy").glob("*.sh")) + [ROOT / ".ci/run"]
+    texts = {path.name: path.read_text() for path in scripts}
+    assert len(texts) > 12
+    for name, text in texts.items():
+        assert text.startswith("#!/bin/bash -p\n"), name
+        if name not in ("shell.sh", "apt.sh"):  # the latter is sourced by those
+            assert "shell.sh\"\n" in text or "deploy/shell.sh\n" in text or "installed.sh\"\n" in text, name
+        assert not re.search(r"\bcurl -[fsS]", text), f"{name}: ask_directly is for that"
+
+
+# ---- Ports ----
+
+
+def told_of(port, folder, *before, **settings):
+    return subprocess.run([*before, RELEASE / "sms-gateway", "settings", "check"], cwd=folder, text=True,
+                          env={"PATH": PATH, "HTTP_PORT": str(port)} | settings, capture_output=True,
+                          timeout=LIMIT_SECONDS, check=False)
+
+
+@pytest.mark.parametrize("family, address, listens, option", [
+    (socket.AF_INET, "127.0.0.1", True, None),
+    (socket.AF_INET, "127.0.0.1", False, None),
+    (socket.AF_INET, "127.0.0.1", True, socket.SO_REUSEPORT),
+    (socket.AF_INET, "127.0.0.1", True, socket.SO_REUSEADDR),
+    (socket.AF_INET, "0.0.0.0", True, None),
+    (socket.AF_INET6, "::1", True, None),
+    (socket.AF_INET6, "::", True, None),
+])
+def test_a_port_that_anything_holds_is_busy(tmp_path, family, address, listens, option):
+    """Also one that does not listen yet, one that nginx would share unseen, and one of ::1 alone."""
+    port = free_port()
+    assert told_of(port, tmp_path).returncode == 0
+    with socket.socket(family) as holder:
+        if option:
+            holder.setsockopt(socket.SOL_SOCKET, option, 1)
+        holder.bind((address, port))
+        if listens:
+            holder.listen()
+        told = told_of(port, tmp_path)
+    assert told.returncode == 2 and f"Port {port} is busy" in told.stderr, told
+    assert f"HTTP_PORT={port + 1}" in told.stderr
+    assert told_of(port, tmp_path).returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_connections_that_have_ended_keep_no_port_busy(tmp_path):
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)) as server:
+        client = socket.create_connection(("127.0.0.1", port))
+        server.accept()[0].close()  # its end now waits in TIME_WAIT
+        client.close()
+    assert told_of(port, tmp_path).returncode == 0
+
+
+def test_a_port_that_is_not_the_users_is_named(tmp_path):
+    if os.geteuid() != 0 or "security.capability" in os.listxattr("/usr/sbin/nginx"):
+        pytest.skip("only root can be somebody else, and this nginx may listen anywhere")
+    stranger = ("setpriv", "--reuid=64321", "--regid=64321", "--clear-groups", "--inh-caps=-all")
+    told = told_of(81, "/tmp", *stranger)
+    assert told.returncode == 2 and "HTTP_PORT=81: this user may not listen" in told.stderr, told
+
+
+def test_folders_that_cannot_be_are_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    for name, path in (("DATABASE_PATH", "file/a.db"), ("DATABASE_PATH", "/proc/none/a.db"),
+                       ("DATABASE_PATH", "."), ("DATABASE_PATH", "folder/"), ("RUNTIME_DIR", "file"),
+                       ("RUNTIME_DIR", "/sys/none"), ("DATABASE_PATH", "a/" * 300 + "a")):
+        told = told_of(free_port(), tmp_path, **{name: path})
+        assert told.returncode == 2 and f"{name}: " in told.stderr, (name, path, told)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+# ---- Open files ----
+
+
+def limited(files, command, folder, **settings):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    return subprocess.run(command, cwd=folder, text=True, capture_output=True, preexec_fn=limit,
+                          env={"PATH": PATH} | settings, timeout=LIMIT_SECONDS, check=False)
+
+
+@pytest.mark.parametrize("command", [
+    [RELEASE / "api-fcgi"], [RELEASE / "ws-broker"], [RELEASE / "api-fcgi", "--check-start"],
+    [ROOT / "deploy/nginx-conf.sh", RELEASE], [ROOT / "deploy/run.sh"]],
+    ids=lambda command: " ".join(getattr(part, "name", part) for part in command))
+def test_too_few_open_files_are_refused_with_how_many_are_needed(tmp_path, command):
+    for files in (64, 255):
+        result = limited(files, command, tmp_path, HTTP_PORT=str(free_port()))
+        assert result.returncode in (1, 2) and result.stderr.count("\n") == 1, result
+        assert f"may open {files} files" in result.stderr and "allow 256 at least" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_few_open_files_are_told_with_how_many_phones_they_allow(tmp_path):
+    """It ends at once, because its socket cannot be made."""
+    (tmp_path / "run/broker.sock").mkdir(parents=True)
+    (tmp_path / "run/broker.sock/x").mkdir()
+    result = limited(300, [RELEASE / "ws-broker"], tmp_path)
+    assert 'msg="the open-file limit allows few phones" max_phones=236 files=300' in result.stderr
+
+
+# ---- Who has which secret, in containers ----
+
+
+def test_each_container_has_the_secrets_it_needs_and_no_other(tmp_path):
+    text = (ROOT / "deploy/container/compose.yaml").read_text()
+    services = yaml.safe_load(text)["services"]
+    volumes = {name: [volume.split(":") for volume in service["volumes"]]
+               for name, service in services.items()}
+    having = {volume: {name for name, mounts in volumes.items() if volume in [mount[0] for mount in mounts]}
+              for volume in yaml.safe_load(text)["volumes"]}
+    assert having == {"data": {"api", "broker"}, "sockets": {"api", "broker", "nginx"},
+                      "tls": {"api", "nginx", "certificate"}, "tls-key": {"nginx", "certificate"},
+                      "ca-key": {"certificate"}}
+    for name in ("tls", "tls-key"):
+        for service in having[name] - {"certificate"}:
+            assert [name] + [mount[1:] for mount in volumes[service] if mount[0] == name][0][1:] == [name, "ro"]
+
+    # What is in each, by the command that fills them.
+    folders = {source: tmp_path / source for source in ("tls", "tls-key", "ca-key")}
+    command = [str(part) for part in services["certificate"]["entrypoint"]]
+    for source, target, *_ in volumes["certificate"]:
+        folders[source].mkdir()
+        command = [part.replace(f"{target}/", f"{folders[source]}/") if part.startswith(f"{target}/")
+                   else str(folders[source]) if part == target else part for part in command]
+    command[0] = str(ROOT / "deploy/lan-certificate.sh")
+    for _ in range(2):
+        subprocess.run(command, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
+        found = {source: sorted(path.name for path in folder.iterdir()) for source, folder in folders.items()}
+        assert found == {"tls": ["ca.crt", "names", "server.crt"], "tls-key": ["server.key"],
+                         "ca-key": ["ca.key"]}
+    for path in folders["tls"].iterdir():
+        assert "PRIVATE KEY" not in path.read_text()
+    settings = services["api"]["environment"]
+    assert settings["TLS_KEY"].startswith("/etc/sms-gateway/tls-key/")
+    assert {settings["TLS_CERTIFICATE"], settings["TLS_CA"]} == {
+        "/etc/sms-gateway/tls/server.crt", "/etc/sms-gateway/tls/ca.crt"}
+
+
+def test_keys_that_were_beside_the_certificates_move_to_their_own_folders(tmp_path):
+    script = ROOT / "deploy/lan-certificate.sh"
+    options = ["--folder", "tls", "--settings", "/dev/null"]
+    subprocess.run([script, *options], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
+    before = (tmp_path / "tls/ca.crt").read_text()
+    (tmp_path / "keys").mkdir()
+    subprocess.run([script, *options, "--ca-key", "keys/ca.key", "--key", "keys/server.key"],
+                   cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
+    assert (tmp_path / "tls/ca.crt").read_text() == before
+    assert sorted(path.name for path in (tmp_path / "tls").iterdir()) == ["ca.crt", "names", "server.crt"]
+    assert sorted(path.name for path in (tmp_path / "keys").iterdir()) == ["ca.key", "server.key"]
