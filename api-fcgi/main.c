@@ -1,9 +1,11 @@
 /* api-fcgi: answers the REST API behind nginx. */
 #include "../common/doorbell.h"
 #include "../common/fail_point.h"
+#include "../common/listen_fds.h"
 #include "../common/log.h"
 #include "../common/program.h"
 #include "../common/reload.h"
+#include "../common/store/store_claim.h"
 #include "api.h"
 #include "fcgi_server.h"
 #include "readiness.h"
@@ -13,6 +15,8 @@
 #include <string.h>
 
 static struct api api; /* large: the counters of every route and status */
+
+#define CLAIM_FD "claim" /* as the next image finds it */
 
 /* Who hears of commits. */
 struct listeners {
@@ -68,12 +72,13 @@ static void prepare_api(const struct settings *settings)
 }
 
 /* Commits what is left; then starts anew, or lets go of everything. */
-static void close_all(struct fcgi_server *server, enum fcgi_server_end end)
+static void close_all(struct fcgi_server *server, enum fcgi_server_end end, int claim_fd)
 {
     readiness_stop(api.readiness);
     store_close(api.store);
     if (end == FCGI_SERVER_RELOADS) {
         fcgi_server_give(server, false);
+        listen_fds_give(CLAIM_FD, claim_fd);
         reload_now();
     }
     if (end == FCGI_SERVER_PAUSES) {
@@ -87,6 +92,17 @@ static void close_all(struct fcgi_server *server, enum fcgi_server_end end)
     key_rates_free(api.key_rates);
 }
 
+/* The descriptor that holds it. */
+static int claim_database(const struct settings *settings)
+{
+    char problem[STORE_PROBLEM_SIZE];
+    int fd = store_claim(settings->database_path, "api-fcgi", settings->runtime_dir,
+                         listen_fds_take(CLAIM_FD), problem);
+    if (fd < 0)
+        program_fail("no database", problem);
+    return fd;
+}
+
 int main(int argc, char **argv)
 {
     struct settings settings;
@@ -94,6 +110,8 @@ int main(int argc, char **argv)
                   &settings);
     program_file_limit();
     metrics_start(&api.metrics);
+
+    int claim_fd = claim_database(&settings);
 
     /* Rings after each commit that queued a message. */
     char doorbell_path[SETTINGS_TEXT_SIZE];
@@ -148,7 +166,7 @@ int main(int argc, char **argv)
     enum fcgi_server_end end = fcgi_server_run(server);
     if (end != FCGI_SERVER_RELOADS)
         program_notify_stopping();
-    close_all(server, end);
+    close_all(server, end, claim_fd);
     doorbell_close(listeners.doorbell);
     log_info("stopped");
     return end == FCGI_SERVER_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -1,10 +1,12 @@
 /* ws-broker: holds the phones, gives them messages, takes their reports. */
 #include "../common/clock.h"
 #include "../common/doorbell.h"
+#include "../common/listen_fds.h"
 #include "../common/log.h"
 #include "../common/metrics.h"
 #include "../common/program.h"
 #include "../common/reload.h"
+#include "../common/store/store_claim.h"
 #include "broker.h"
 #include "message_log.h"
 #include "ws_server.h"
@@ -16,6 +18,8 @@
 /* Files that are not phones: database, sockets, log, and some to refuse further phones with. Where the rest is
    for few phones only that is probably not meant. */
 enum { RESERVED_FILES = 64, MOST_PHONES = 1000000, FEW_PHONES = 500 };
+
+#define CLAIM_FD "claim" /* as the next image finds it */
 
 static unsigned max_phones(const struct settings *settings)
 {
@@ -74,6 +78,24 @@ static void completed(void *context)
     ws_server_wake(*server);
 }
 
+/* The descriptor that holds it. */
+static int claim_database(const struct settings *settings)
+{
+    char problem[STORE_PROBLEM_SIZE];
+    int fd = store_claim(settings->database_path, "ws-broker", settings->runtime_dir,
+                         listen_fds_take(CLAIM_FD), problem);
+    if (fd < 0)
+        program_fail("no database", problem);
+    return fd;
+}
+
+_Noreturn static void start_anew(struct ws_server *server, int claim_fd)
+{
+    ws_server_give(server);
+    listen_fds_give(CLAIM_FD, claim_fd);
+    reload_now();
+}
+
 int main(int argc, char **argv)
 {
     struct settings settings;
@@ -81,7 +103,9 @@ int main(int argc, char **argv)
                   "holds the phones of the SMS gateway, behind nginx's WebSocket proxy", &settings);
     unsigned max_sessions = max_phones(&settings); /* before libwebsockets sizes its tables */
 
-    /* Before anything counts; another broker may still run, so it is shown only when this one serves. */
+    int claim_fd = claim_database(&settings);
+
+    /* Before anything counts; it is shown only when this one serves. */
     char metrics_path[SETTINGS_TEXT_SIZE];
     settings_socket_path(&settings, METRICS_OF_BROKER, metrics_path);
     struct metrics *metrics = metrics_create(metrics_path);
@@ -135,10 +159,8 @@ int main(int argc, char **argv)
         program_notify_stopping();
     end_lease(store, &options);
     store_close(store);
-    if (reloads) {
-        ws_server_give(server);
-        reload_now();
-    }
+    if (reloads)
+        start_anew(server, claim_fd);
     ws_server_free(server);
     broker_free(broker);
     metrics_end(metrics);

@@ -5,6 +5,7 @@
 #include "../fail_point.h"
 #include "../log.h"
 #include "store_backend.h"
+#include "store_path.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -19,6 +20,7 @@ enum {
 struct store {
     const struct store_backend *backend;
     struct store_options options;
+    char path[STORE_PATH_SIZE];          /* options.path, for all connections */
     struct store_connection *connection; /* who runs a batch has it */
     pthread_t writer;
     pthread_rwlock_t reading; /* shared: a read; alone: housekeeping that reads would hold up */
@@ -286,15 +288,20 @@ enum error store_open(const struct store_options *options, struct store **result
     struct store *store = calloc(1, sizeof(*store));
     if (!store)
         return ERROR_INTERNAL;
+    if (!store_path_resolve(options->path, store->path, problem)) {
+        free(store);
+        return ERROR_STORE_UNAVAILABLE;
+    }
     store->backend = &store_backend_sqlite;
     store->options = *options;
+    store->options.path = store->path;
     store->last = &store->first;
     store->company = 1;
     pthread_mutex_init(&store->lock, NULL);
     pthread_cond_init(&store->wake, NULL);
     init_reading(&store->reading);
 
-    enum error error = store->backend->open(options, true, &store->connection, problem);
+    enum error error = store->backend->open(&store->options, true, &store->connection, problem);
     if (error == ERROR_NONE && pthread_create(&store->writer, NULL, writer_main, store) != 0) {
         store->backend->close(store->connection);
         error = ERROR_INTERNAL;

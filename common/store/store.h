@@ -91,8 +91,9 @@ struct store_move {
 };
 
 struct store_options {
-    const char *path;       /* of the database; borrowed until store_close */
-    int64_t timeout_ms;     /* a write that cannot start, a read that has not ended by then fails */
+    const char *path;   /* of the database; links are followed once, by store_open (store_path.h) */
+    bool must_exist;    /* where there is no database none is made: the gateway alone makes one */
+    int64_t timeout_ms; /* a write that cannot start, a read that has not ended by then fails */
     int64_t max_wal_bytes;  /* while a reader holds the write-ahead log above it, new messages and
                               probes are refused: ERROR_WAL_FULL; 0: no bound */
     int64_t min_free_bytes; /* likewise while less is free on its disk: ERROR_DISK_FULL */
@@ -115,7 +116,8 @@ struct store_options {
 };
 
 /* Opens or creates the database, brings its schema up to date and starts the writer thread. On an
-   error `problem` says in one sentence what is wrong. */
+   error `problem` says in one sentence what is wrong. One that is gone, and has left files, is not made
+   again. */
 MUST_CHECK enum error store_open(const struct store_options *options, struct store **store,
                                  char problem[STORE_PROBLEM_SIZE]);
 

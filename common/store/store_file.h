@@ -1,6 +1,8 @@
 /*
- * The database as a whole, as a file: what an operator does to it. Where a gateway is at work on it,
- * only check and back_up may run. `problem` says in one sentence what is wrong: ERROR_STORE_BUSY,
+ * The database as a whole, as a file: what an operator does to it. Links in its path are followed
+ * (store_path.h). Where a gateway is at work on it, only check and back_up may run. Whenever one of these is
+ * broken off, by a kill or a power cut, there is a whole database at the path: the one before, or the one
+ * that was to come. `problem` says in one sentence what is wrong: ERROR_STORE_BUSY,
  * somebody has it open who must not; ERROR_DISK_FULL; ERROR_STORE_UNAVAILABLE, the file is not as it must
  * be, or cannot be read or written. Main thread of a program that opens no store.
  */
@@ -21,6 +23,10 @@ struct store_file_content {
 /* Reads all of it: every page, index and constraint, and the counts that are kept. */
 MUST_CHECK enum error store_file_check(const char *path, struct store_file_content *content,
                                        char problem[STORE_PROBLEM_SIZE]);
+
+/* The same of a backup, which may have any name. */
+MUST_CHECK enum error store_file_verify(const char *path, struct store_file_content *content,
+                                        char problem[STORE_PROBLEM_SIZE]);
 
 /*
  * Copies it to `backup_path`, which must not exist: one file without a log, as it was at one moment,
@@ -48,6 +54,9 @@ struct store_file_restored {
 MUST_CHECK enum error store_file_restore(const char *backup_path, const char *path,
                                          struct store_file_restored *restored,
                                          char problem[STORE_PROBLEM_SIZE]);
+
+/* Makes an empty database where there is none, also where there was one. */
+MUST_CHECK enum error store_file_create(const char *path, char problem[STORE_PROBLEM_SIZE]);
 
 /* Takes the schema back to an older version, for the program that knows it. All messages stay. */
 MUST_CHECK enum error store_file_downgrade(const char *path, int64_t version,

@@ -4,8 +4,6 @@
 #include "../clock.h"
 #include "../log.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +12,7 @@
 #include <unistd.h>
 
 enum {
-    OPEN_TIMEOUT_MS = 30000,  /* another process may be migrating */
+    OPEN_TIMEOUT_MS = 30000,
     READER_TIMEOUT_MS = 1000, /* recovery after a crash is all that shuts out readers */
     TIDY_TIMEOUT_MS = 100,
     READ_CHECK_STEPS = 1000, /* of SQLite's machine, between looks at the clock */
@@ -234,7 +232,7 @@ static bool set_pragma(sqlite3 *db, const char *name, const char *value, const c
     return strcmp(found, expected) == 0;
 }
 
-static bool configure(struct store_connection *connection, int timeout_ms, char *problem)
+static bool configure(struct store_connection *connection, char *problem)
 {
     static const struct {
         const char *name, *value, *expected;
@@ -246,13 +244,6 @@ static bool configure(struct store_connection *connection, int timeout_ms, char 
         {"secure_delete", "FAST", "2"},   /* of a text that is removed nothing stays in its page */
     };
     sqlite3 *db = connection->db;
-    sqlite3_extended_result_codes(db, 1);
-    sqlite3_busy_timeout(db, timeout_ms);
-    /* The last connection to close would checkpoint, outside the write lock. */
-    sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
-    sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
     for (size_t i = 0; i < ARRAY_LENGTH(pragmas); i++) {
         if (!set_pragma(db, pragmas[i].name, pragmas[i].value, pragmas[i].expected, problem))
             return false;
@@ -305,24 +296,27 @@ static void configure_library(void)
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-static bool open_database(struct store_connection *connection, const char *path, char *problem)
+/* Nothing is read or written yet: it may be the database of another program. */
+static bool open_database(struct store_connection *connection, const char *path, int timeout_ms,
+                          char *problem)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, configure_library);
-    if (sqlite3_open_v2(path, &connection->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ==
-        SQLITE_OK)
-        return true;
-    snprintf(problem, STORE_PROBLEM_SIZE, "%s",
-             connection->db ? sqlite3_errmsg(connection->db) : "no memory");
-    return false;
-}
-
-/* SQLite would make the file readable by everybody; the log and the index copy its mode. */
-static void create_file(const char *path)
-{
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd >= 0)
-        close(fd); /* where that failed, SQLite says why */
+    if (sqlite3_open_v2(path, &connection->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
+        SQLITE_OK) {
+        snprintf(problem, STORE_PROBLEM_SIZE, "%s",
+                 connection->db ? sqlite3_errmsg(connection->db) : "no memory");
+        return false;
+    }
+    sqlite3 *db = connection->db;
+    sqlite3_extended_result_codes(db, 1);
+    sqlite3_busy_timeout(db, timeout_ms);
+    /* The last connection to close would checkpoint, outside the write lock. */
+    sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+    return true;
 }
 
 /* A file that was put here, a backup perhaps, may have any mode. */
@@ -347,20 +341,11 @@ static void close_to_others(const char *database_path)
 static bool open_writer(struct store_connection *connection, const struct store_options *options,
                         char *problem)
 {
-    if (!write_lock_open(&connection->lock, options->path, WRITE_LOCK_SHARED)) {
-        const char *reason = errno == EWOULDBLOCK ? "somebody restores or changes it just now"
-                                                  : strerror(errno);
-        snprintf(problem, STORE_PROBLEM_SIZE, "its lock files: %s", reason);
-        return false;
-    }
-    if (!write_lock_acquire(&connection->lock, clock_monotonic_ms() + OPEN_TIMEOUT_MS)) {
-        snprintf(problem, STORE_PROBLEM_SIZE, "another process holds its write lock");
-        return false;
-    }
-    create_file(options->path);
-    bool good = open_database(connection, options->path, problem) &&
-                sqlite_give_space_back(connection->db, problem) &&
-                configure(connection, OPEN_TIMEOUT_MS, problem) &&
+    int64_t version = 0;
+    bool good = open_database(connection, options->path, OPEN_TIMEOUT_MS, problem) &&
+                /* Before anything is changed: it may be another program's. */
+                sqlite_read_version(connection->db, &version, problem) &&
+                sqlite_give_space_back(connection->db, problem) && configure(connection, problem) &&
                 sqlite_migrate(connection->db, problem) &&
                 sqlite_register_incoming(connection->db, &connection->incoming) &&
                 prepare_all(connection, problem);
@@ -373,10 +358,11 @@ static bool open_writer(struct store_connection *connection, const struct store_
     connection->notes_moves = options->moved;
     connection->metrics = options->metrics;
     connection->disk.min_free_bytes = options->min_free_bytes;
-    if (good)
+    if (good) {
         close_to_others(options->path); /* and not before it is known to be ours */
-    if (good)
         sqlite_watch_wal(connection, page_bytes, options->max_wal_bytes);
+        sqlite_note_place(connection);
+    }
     write_lock_release(&connection->lock);
     return good;
 }
@@ -397,8 +383,8 @@ static bool open_reader(struct store_connection *connection, const struct store_
 {
     connection->read_timeout_ms = options->timeout_ms;
     connection->read_until_ms = INT64_MAX;
-    if (!open_database(connection, options->path, problem) ||
-        !configure(connection, READER_TIMEOUT_MS, problem))
+    if (!open_database(connection, options->path, READER_TIMEOUT_MS, problem) ||
+        !configure(connection, problem))
         return false;
     sqlite3_progress_handler(connection->db, READ_CHECK_STEPS, is_too_late, connection);
     return true;
@@ -413,6 +399,10 @@ static enum error sqlite_open(const struct store_options *options, bool writer,
         return ERROR_INTERNAL;
     connection->lock = WRITE_LOCK_NONE;
     connection->writer = writer;
+    if (writer && !sqlite_take_place(connection, options, problem)) {
+        sqlite_close(connection);
+        return ERROR_STORE_UNAVAILABLE;
+    }
     if (writer ? open_writer(connection, options, reason)
                : open_reader(connection, options, reason)) {
         *result = connection;
@@ -432,6 +422,10 @@ static enum error sqlite_begin(struct store_connection *connection, int64_t dead
         if (deadline_ms != STORE_BEGIN_AT_ONCE)
             log_warning("another process holds the write lock of the database");
         return ERROR_STORE_BUSY;
+    }
+    if (!sqlite_is_in_place(connection)) {
+        write_lock_release(&connection->lock);
+        return ERROR_STORE_UNAVAILABLE;
     }
     connection->log_trouble = sqlite_wal_is_full(connection) ? ERROR_WAL_FULL : ERROR_NONE;
     connection->disk_trouble = sqlite_disk_is_full(connection) ? ERROR_DISK_FULL : ERROR_NONE;

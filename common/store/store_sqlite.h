@@ -6,6 +6,7 @@
 #include "write_lock.h"
 
 #include <sqlite3.h>
+#include <sys/types.h>
 
 /* Which connections prepare a statement. */
 enum statement_use { WRITER, READER };
@@ -34,6 +35,12 @@ struct disk {
     int64_t min_free_bytes; /* 0: nobody minds */
     int64_t look_at_ms;     /* monotonic; not before */
     bool full;
+};
+
+/* What a writer knows of its files: their numbers when it opened them. */
+struct place {
+    ino_t inodes[3]; /* the database, its log, the index of that */
+    bool moved;
 };
 
 /* What a writer knows of the limits; all but the first two are this transaction's. */
@@ -81,6 +88,7 @@ struct store_connection {
 
     /* Writer only */
     struct write_lock lock;
+    struct place place;
     int64_t now_ms;     /* wall, of this transaction */
     struct tally tally; /* of this transaction */
     struct metrics *metrics;
@@ -155,6 +163,14 @@ int64_t sqlite_database_bytes(struct store_connection *connection);
 
 /* store_sqlite_disk.c: whether less is free than there should be, as of a second ago at most. Of a writer. */
 MUST_CHECK bool sqlite_disk_is_full(struct store_connection *connection);
+
+/* store_sqlite_place.c, of a writer. Takes the write lock, in a place where a database may be opened or made;
+   `problem` otherwise, and the locks may be held. */
+MUST_CHECK bool sqlite_take_place(struct store_connection *connection,
+                                  const struct store_options *options, char *problem);
+/* There is a database, open; and whether it still is where it was. Under the write lock. */
+void sqlite_note_place(struct store_connection *connection);
+MUST_CHECK bool sqlite_is_in_place(struct store_connection *connection);
 
 /* store_sqlite_brakes.c: begin comes first in a transaction, flush last; report after its commit. */
 void sqlite_begin_brakes(struct store_connection *connection);

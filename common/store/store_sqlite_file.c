@@ -1,20 +1,19 @@
 /* The SQLite file as a whole. */
 #include "store_file.h"
 #include "store_sqlite.h"
+#include "store_swap.h"
 
 #include "../clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 4096, WAIT_MS = 30000 };
+enum { PATH_SIZE = STORE_PATH_SIZE, WAIT_MS = 30000 };
 
 /* The place of a problem's text; what the first one said stays. */
 struct work {
@@ -67,23 +66,19 @@ static bool exists(const char *path)
     return stat(path, &status) == 0;
 }
 
-static bool sync_path(struct work *work, const char *path, int flags)
-{
-    int fd = open(path, flags | O_CLOEXEC);
-    bool good = fd >= 0 && fsync(fd) == 0;
-    if (!good)
-        fail_errno(work, path);
-    if (fd >= 0)
-        close(fd);
-    return good;
-}
-
 /* The file and its name are on the disk. */
 static bool sync_file(struct work *work, const char *path)
 {
-    char folder[PATH_SIZE];
-    return write_path(work, folder, path, "") && sync_path(work, path, O_RDONLY) &&
-           sync_path(work, dirname(folder), O_RDONLY | O_DIRECTORY);
+    return (store_swap_sync(path, O_RDONLY) && store_swap_sync_folder(path)) ||
+           fail_errno(work, path);
+}
+
+/* Whether two paths lead to one file. */
+static bool is_same_file(const char *path, const char *other)
+{
+    struct stat status, others;
+    return stat(path, &status) == 0 && stat(other, &others) == 0 &&
+           status.st_ino == others.st_ino && status.st_dev == others.st_dev;
 }
 
 /* An empty file that nobody else may read, in the place of one that a try before has left. */
@@ -224,8 +219,16 @@ static bool check_open_database(struct work *work, sqlite3 *db, const char *path
     return good;
 }
 
-enum error store_file_check(const char *path, struct store_file_content *content,
+enum error store_file_check(const char *given, struct store_file_content *content,
                             char problem[STORE_PROBLEM_SIZE])
+{
+    char path[PATH_SIZE];
+    return store_path_find(given, path, problem) ? store_file_verify(path, content, problem)
+                                                 : ERROR_STORE_UNAVAILABLE;
+}
+
+enum error store_file_verify(const char *path, struct store_file_content *content,
+                             char problem[STORE_PROBLEM_SIZE])
 {
     struct work work = {.problem = problem};
     sqlite3 *db = open_database(&work, path);
@@ -267,11 +270,13 @@ static bool copy_database(struct work *work, const char *path, const char *copy_
     return good && sync_file(work, copy_path);
 }
 
-enum error store_file_back_up(const char *path, const char *backup_path,
+enum error store_file_back_up(const char *given, const char *backup_path,
                               struct store_file_content *content, char problem[STORE_PROBLEM_SIZE])
 {
     struct work work = {.problem = problem};
-    char part[PATH_SIZE];
+    char path[PATH_SIZE], part[PATH_SIZE];
+    if (!store_path_find(given, path, problem))
+        return ERROR_STORE_UNAVAILABLE;
     if (exists(backup_path))
         fail(&work, ERROR_STORE_UNAVAILABLE, "%s: it is there already, choose another name",
              backup_path);
@@ -288,19 +293,67 @@ enum error store_file_back_up(const char *path, const char *backup_path,
 
 /* ---- With the database alone ---- */
 
-static bool lock_alone(struct work *work, const char *path, struct write_lock *lock)
+/* The bytes that SQLite locks in a database: fileformat2, and os.h of its sources. */
+enum { SQLITE_FIRST_LOCK = 0x40000000, SQLITE_LOCKS = 512 };
+
+/* Whoever has the database open, by whatever name, holds one of SQLite's own locks on the file. A backup that
+   reads it does too, and is not in the way of a downgrade. */
+static bool refuse_users(struct work *work, const char *path)
+{
+    struct flock lock = {.l_type = F_WRLCK,
+                         .l_whence = SEEK_SET,
+                         .l_start = SQLITE_FIRST_LOCK,
+                         .l_len = SQLITE_LOCKS};
+    int fd = open(path, O_RDONLY | O_CLOEXEC); /* this process has it open nowhere else */
+    if (fd < 0)
+        return errno == ENOENT || fail_errno(work, path);
+    bool free = fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK;
+    close(fd);
+    return free || fail(work, ERROR_STORE_BUSY,
+                        "%s: it is in use: stop the gateway first, and whatever else works on it;"
+                        " process %d does",
+                        path, (int)lock.l_pid);
+}
+
+/* Follows the path, and locks the database where nobody has it open; it need not be there. A swap that was
+   broken off is taken back. */
+static bool lock_alone(struct work *work, const char *given, char path[PATH_SIZE],
+                       enum store_path_state *state, struct write_lock *lock)
 {
     *lock = WRITE_LOCK_NONE;
-    if (write_lock_open(lock, path, WRITE_LOCK_ALONE))
-        return true;
-    if (errno == EWOULDBLOCK)
+    if (!store_path_resolve(given, path, work->problem) ||
+        (!store_swap_is_unfinished(path) && !store_path_check(path, state, work->problem))) {
+        work->error = ERROR_STORE_UNAVAILABLE;
+        return false;
+    }
+    if (!write_lock_open(lock, path, WRITE_LOCK_ALONE, 0)) {
+        if (errno != EWOULDBLOCK)
+            return fail_errno(work, path);
         return fail(work, ERROR_STORE_BUSY,
                     "%s: it is in use: stop the gateway first, and whatever else works on it",
                     path);
-    return fail_errno(work, path);
+    }
+    if (!store_swap_undo(path))
+        return fail_errno(work, path);
+    if (store_path_check(path, state, work->problem))
+        return true;
+    work->error = ERROR_STORE_UNAVAILABLE;
+    return false;
 }
 
-/* Brings the log of a database home, so that one rename takes all of it; one that is damaged keeps it. */
+/* The same for one that must be there. */
+static bool lock_database_alone(struct work *work, const char *given, char path[PATH_SIZE],
+                                struct write_lock *lock)
+{
+    enum store_path_state state;
+    *lock = WRITE_LOCK_NONE;
+    if (store_path_find(given, path, work->problem) || store_swap_is_unfinished(path))
+        return lock_alone(work, given, path, &state, lock);
+    work->error = ERROR_STORE_UNAVAILABLE;
+    return false;
+}
+
+/* Brings the log of a database home; one that is damaged keeps it. */
 static void fold_old(const char *path)
 {
     char reason[STORE_PROBLEM_SIZE];
@@ -312,33 +365,16 @@ static void fold_old(const char *path)
     sqlite3_close(db);
 }
 
-/* Moves the database out of the way, and what SQLite has beside it, which must not meet another one:
-   kept_path gets its new name, or "" where there was none. */
-static bool keep_old(struct work *work, const char *path, char kept_path[PATH_SIZE])
+/* Puts a copy in the place of the database; kept_path gets the new name of that, or "". */
+static bool swap(struct work *work, const char *copy, const char *path, char kept_path[PATH_SIZE])
 {
-    static const char *const suffixes[] = {"-wal", "-shm", ""};
-    struct tm time;
-    time_t now = (time_t)(clock_wall_ms() / 1000);
-    char stamp[64];
-    bool there = exists(path);
-    if (there)
-        fold_old(path);
-    strftime(stamp, sizeof(stamp), ".replaced-%Y%m%dT%H%M%SZ", gmtime_r(&now, &time));
-    if (!write_path(work, kept_path, path, stamp))
-        return false;
-    if (exists(kept_path))
-        return fail(work, ERROR_STORE_UNAVAILABLE, "%s: it is there already", kept_path);
-    for (size_t i = 0; i < ARRAY_LENGTH(suffixes); i++) {
-        char from[PATH_SIZE], to[PATH_SIZE];
-        if (!write_path(work, from, path, suffixes[i]) ||
-            !write_path(work, to, kept_path, suffixes[i]))
-            return false;
-        if (rename(from, to) < 0 && errno != ENOENT)
-            return fail_errno(work, from);
-    }
-    if (!there)
-        kept_path[0] = '\0';
-    return true;
+    if (store_swap(copy, path, kept_path))
+        return true;
+    if (errno == EPERM || errno == EOPNOTSUPP)
+        return fail(work, ERROR_STORE_UNAVAILABLE,
+                    "%s: it cannot be kept under another name: its file system has no hard links",
+                    path);
+    return fail_errno(work, kept_path);
 }
 
 /* Every message that is open becomes unknown, and nobody's. */
@@ -381,38 +417,78 @@ static bool prepare_copy(struct work *work, const char *copy_path,
     return good && sync_file(work, copy_path);
 }
 
-enum error store_file_restore(const char *backup_path, const char *path,
+enum error store_file_restore(const char *backup_path, const char *given,
                               struct store_file_restored *restored,
                               char problem[STORE_PROBLEM_SIZE])
 {
     struct work work = {.problem = problem};
     struct write_lock lock;
-    char copy[PATH_SIZE];
+    enum store_path_state state;
+    char path[PATH_SIZE], copy[PATH_SIZE];
     *restored = (struct store_file_restored){0};
-    if (!lock_alone(&work, path, &lock))
-        return work.error;
-    if (write_path(&work, copy, path, ".restoring") &&
-        copy_database(&work, backup_path, copy, &restored->content) &&
-        prepare_copy(&work, copy, restored) && keep_old(&work, path, restored->kept_path)) {
-        if (rename(copy, path) < 0)
-            fail_errno(&work, path);
-        else
-            sync_file(&work, path);
-    } else {
-        unlink(copy);
+    if (!lock_alone(&work, given, path, &state, &lock) || !refuse_users(&work, path))
+        goto out;
+    if (!write_path(&work, copy, path, STORE_RESTORING))
+        goto out;
+    if (is_same_file(backup_path, path) || is_same_file(backup_path, copy)) {
+        fail(&work, ERROR_STORE_UNAVAILABLE, "%s: it is %s", backup_path,
+             is_same_file(backup_path, path)
+                 ? "the database itself, and not a backup of it"
+                 : "where a restore makes its copy: give it another name first");
+        goto out;
     }
+    if (copy_database(&work, backup_path, copy, &restored->content) &&
+        prepare_copy(&work, copy, restored)) {
+        if (state == STORE_PATH_FILE)
+            fold_old(path);
+        if (!swap(&work, copy, path, restored->kept_path))
+            *restored->kept_path = '\0';
+        else
+            write_lock_mark(&lock);
+    }
+    if (work.error != ERROR_NONE)
+        unlink(copy);
+out:
     write_lock_close(&lock);
     return work.error;
 }
 
-enum error store_file_downgrade(const char *path, int64_t version, char problem[STORE_PROBLEM_SIZE])
+enum error store_file_create(const char *given, char problem[STORE_PROBLEM_SIZE])
 {
     struct work work = {.problem = problem};
     struct write_lock lock;
-    char reason[STORE_PROBLEM_SIZE];
-    if (!lock_alone(&work, path, &lock))
-        return work.error;
-    sqlite3 *db = open_database(&work, path);
+    enum store_path_state state;
+    char path[PATH_SIZE], copy[PATH_SIZE], kept_path[PATH_SIZE], reason[STORE_PROBLEM_SIZE];
+    sqlite3 *db = NULL;
+    if (!lock_alone(&work, given, path, &state, &lock) || !refuse_users(&work, path))
+        goto out;
+    if (state == STORE_PATH_FILE) {
+        fail(&work, ERROR_STORE_UNAVAILABLE, "%s: there is one already", path);
+        goto out;
+    }
+    if (!write_path(&work, copy, path, STORE_CREATING) || !create_file(&work, copy))
+        goto out;
+    if ((db = open_database(&work, copy)) &&
+        (!sqlite_give_space_back(db, reason) || !sqlite_migrate(db, reason)))
+        fail(&work, ERROR_STORE_UNAVAILABLE, "%.200s: %.300s", copy, reason);
+    sqlite3_close(db);
+    if (work.error == ERROR_NONE && sync_file(&work, copy) && swap(&work, copy, path, kept_path))
+        write_lock_mark(&lock);
+    if (work.error != ERROR_NONE)
+        unlink(copy);
+out:
+    write_lock_close(&lock);
+    return work.error;
+}
+
+enum error store_file_downgrade(const char *given, int64_t version,
+                                char problem[STORE_PROBLEM_SIZE])
+{
+    struct work work = {.problem = problem};
+    struct write_lock lock;
+    char path[PATH_SIZE], reason[STORE_PROBLEM_SIZE];
+    bool locked = lock_database_alone(&work, given, path, &lock);
+    sqlite3 *db = locked ? open_database(&work, path) : NULL;
     if (db && !sqlite_migrate_back(db, version, reason))
         fail(&work, ERROR_STORE_UNAVAILABLE, "%.200s: %.300s", path, reason);
     sqlite3_close(db);
@@ -420,15 +496,15 @@ enum error store_file_downgrade(const char *path, int64_t version, char problem[
     return work.error;
 }
 
-enum error store_file_compact(const char *path, int64_t *bytes_before, int64_t *bytes_after,
+enum error store_file_compact(const char *given, int64_t *bytes_before, int64_t *bytes_after,
                               char problem[STORE_PROBLEM_SIZE])
 {
     struct work work = {.problem = problem};
     struct write_lock lock;
+    char path[PATH_SIZE];
     int64_t version;
-    if (!lock_alone(&work, path, &lock))
-        return work.error;
-    sqlite3 *db = open_database(&work, path);
+    bool locked = lock_database_alone(&work, given, path, &lock) && refuse_users(&work, path);
+    sqlite3 *db = locked ? open_database(&work, path) : NULL;
     bool good = db && read_version(&work, db, path, &version) && fold_log(&work, db, path);
     *bytes_before = sqlite_file_bytes(path);
     good = good && run_sql(&work, db, path, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM");

@@ -1,13 +1,15 @@
 #include "write_lock.h"
 
 #include "../clock.h"
+#include "store_path.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,32 +28,14 @@ static void install_handler(void)
     sigaction(INTERRUPT_SIGNAL, &action, NULL);
 }
 
+static const char *const suffixes[] = {"-queue.lock", "-write.lock", "-open.lock"};
+
 static int open_file(const char *database_path, const char *suffix)
 {
-    char path[4096];
-    if (snprintf(path, sizeof(path), "%s%s", database_path, suffix) >= (int)sizeof(path)) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    return open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-}
-
-bool write_lock_open(struct write_lock *lock, const char *database_path,
-                     enum write_lock_sharing sharing)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, install_handler);
-    lock->queue_fd = open_file(database_path, "-queue.lock");
-    lock->lock_fd = open_file(database_path, "-write.lock");
-    lock->open_fd = open_file(database_path, "-open.lock");
-    int mode = sharing == WRITE_LOCK_ALONE ? LOCK_EX : LOCK_SH;
-    if (lock->queue_fd >= 0 && lock->lock_fd >= 0 && lock->open_fd >= 0 &&
-        flock(lock->open_fd, mode | LOCK_NB) == 0)
-        return true;
-    int saved_errno = errno;
-    write_lock_close(lock);
-    errno = saved_errno;
-    return false;
+    char path[STORE_PATH_SIZE];
+    return store_path_beside(database_path, suffix, path)
+               ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)
+               : -1;
 }
 
 static void close_file(int *fd)
@@ -69,7 +53,7 @@ void write_lock_close(struct write_lock *lock)
 }
 
 /* Waits with a timer that interrupts this thread once the time is up. */
-static bool lock_patiently(int fd, int64_t deadline_ms)
+static bool lock_patiently(int fd, int mode, int64_t deadline_ms)
 {
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = INTERRUPT_SIGNAL};
     event._sigev_un._tid = gettid();
@@ -83,24 +67,69 @@ static bool lock_patiently(int fd, int64_t deadline_ms)
     timer_settime(timer, TIMER_ABSTIME, &times, NULL);
     bool locked = false, interrupted = true;
     while (!locked && interrupted && clock_monotonic_ms() < deadline_ms) {
-        locked = flock(fd, LOCK_EX) == 0;
+        locked = flock(fd, mode) == 0;
         interrupted = !locked && errno == EINTR;
     }
     timer_delete(timer);
     return locked;
 }
 
-static bool lock_file(int fd, int64_t deadline_ms)
+/* False with EWOULDBLOCK when it was not to be had by then. */
+static bool lock_file(int fd, int mode, int64_t deadline_ms)
 {
-    return flock(fd, LOCK_EX | LOCK_NB) == 0 ||
-           (deadline_ms > 0 && lock_patiently(fd, deadline_ms));
+    if (flock(fd, mode | LOCK_NB) == 0)
+        return true;
+    if (errno != EWOULDBLOCK || deadline_ms <= 0)
+        return false;
+    bool locked = lock_patiently(fd, mode, deadline_ms);
+    errno = EWOULDBLOCK;
+    return locked;
+}
+
+bool write_lock_open(struct write_lock *lock, const char *database_path,
+                     enum write_lock_sharing sharing, int64_t deadline_ms)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, install_handler);
+    lock->queue_fd = open_file(database_path, suffixes[0]);
+    lock->lock_fd = open_file(database_path, suffixes[1]);
+    lock->open_fd = open_file(database_path, suffixes[2]);
+    int mode = sharing == WRITE_LOCK_ALONE ? LOCK_EX : LOCK_SH;
+    if (lock->queue_fd >= 0 && lock->lock_fd >= 0 && lock->open_fd >= 0 &&
+        lock_file(lock->open_fd, mode, deadline_ms))
+        return true;
+    int saved_errno = errno;
+    write_lock_close(lock);
+    errno = saved_errno;
+    return false;
+}
+
+void write_lock_mark(struct write_lock *lock)
+{
+    static const char text[] = "There is a database beside this file, or there was one.\n";
+    struct stat status;
+    if (fstat(lock->open_fd, &status) == 0 && status.st_size == 0)
+        (void)!pwrite(lock->open_fd, text, strlen(text), 0); /* the next to open it tries again */
+}
+
+bool write_lock_is_in_place(const struct write_lock *lock, const char *database_path)
+{
+    const int fds[ARRAY_LENGTH(suffixes)] = {lock->queue_fd, lock->lock_fd, lock->open_fd};
+    for (size_t i = 0; i < ARRAY_LENGTH(suffixes); i++) {
+        char path[STORE_PATH_SIZE];
+        struct stat own, named;
+        if (!store_path_beside(database_path, suffixes[i], path) || fstat(fds[i], &own) < 0 ||
+            lstat(path, &named) < 0 || own.st_ino != named.st_ino || own.st_dev != named.st_dev)
+            return false;
+    }
+    return true;
 }
 
 bool write_lock_acquire(struct write_lock *lock, int64_t deadline_ms)
 {
-    if (!lock_file(lock->queue_fd, deadline_ms))
+    if (!lock_file(lock->queue_fd, LOCK_EX, deadline_ms))
         return false;
-    bool locked = lock_file(lock->lock_fd, deadline_ms);
+    bool locked = lock_file(lock->lock_fd, LOCK_EX, deadline_ms);
     flock(lock->queue_fd, LOCK_UN);
     return locked;
 }

@@ -1,5 +1,6 @@
 /* sms-gateway backup: copies of the database, while the gateway works. */
 #include "../../common/clock.h"
+#include "../../common/store/store_path.h"
 #include "../../common/terminal.h"
 #include "command.h"
 #include "content.h"
@@ -15,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FOLDER_SIZE = 3840, PATH_SIZE = 4096, DEFAULT_KEPT = 14, MOST_KEPT = 100000 };
+enum { FOLDER_SIZE = 3840, PATH_SIZE = STORE_PATH_SIZE, DEFAULT_KEPT = 14, MOST_KEPT = 100000 };
 
 /* So their order by name is that of time. */
 #define NAME_FORMAT  "sms-gateway-%Y%m%dT%H%M%S" /* and ".123Z.db", the milliseconds */
@@ -86,6 +87,8 @@ static int create(struct store *store, const struct command *command)
     int status = read_folder(command, folder);
     if (status != 0)
         return status;
+    if (!store_path_find(command->settings.database_path, path, problem))
+        return command_fail_database(command, problem);
     if (mkdir(folder, 0700) < 0 && errno != EEXIST)
         return command_fail(command, "the folder %s: %s", folder, strerror(errno));
     strftime(name, sizeof(name), NAME_FORMAT, gmtime_r(&now, &time));
@@ -119,7 +122,7 @@ static int verify(struct store *store, const struct command *command)
     struct store_file_content content;
     char problem[STORE_PROBLEM_SIZE];
     (void)store;
-    if (store_file_check(command->argument, &content, problem) != ERROR_NONE)
+    if (store_file_verify(command->argument, &content, problem) != ERROR_NONE)
         return command_fail(command, "%s", problem);
     if (command->json) {
         json_begin_object(command->json, NULL);

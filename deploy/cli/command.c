@@ -2,6 +2,7 @@
 
 #include "../../common/doorbell.h"
 #include "../../common/program.h"
+#include "../../common/store/store_path.h"
 #include "../../common/terminal.h"
 #include "describe.h"
 #include "user.h"
@@ -58,6 +59,32 @@ int command_fail(const struct command *command, const char *format, ...)
     complain(command, format, arguments);
     va_end(arguments);
     return EXIT_FAILURE;
+}
+
+/* Who has said where the database is. */
+static const char *source_of_path(const struct command *command)
+{
+    struct settings given;
+    char problem[SETTINGS_PROBLEM_SIZE];
+    if (getenv("DATABASE_PATH"))
+        return "the environment";
+    /* /dev/null has no settings. */
+    if (settings_load(&given, "/dev/null", false, problem) &&
+        strcmp(given.database_path, command->settings.database_path) == 0)
+        return "the default";
+    return command->env_file ? command->env_file : settings_default_file;
+}
+
+int command_fail_database(const struct command *command, const char *problem)
+{
+    char path[STORE_PATH_SIZE], reason[STORE_PROBLEM_SIZE];
+    enum store_path_state state;
+    const char *hint = "";
+    if (store_path_resolve(command->settings.database_path, path, reason) &&
+        store_path_check(path, &state, reason) && state != STORE_PATH_FILE)
+        hint = "; the gateway makes it when it first starts";
+    return command_fail(command, "%s%s (DATABASE_PATH=%s is from %s)", problem, hint,
+                        command->settings.database_path, source_of_path(command));
 }
 
 int command_fail_error(const struct command *command, enum error error)
@@ -239,10 +266,10 @@ static int run_with_store(const struct command *command)
     int status;
     char problem[STORE_PROBLEM_SIZE];
     struct store *store;
-    program_make_database_folder(&command->settings);
     struct doorbell *doorbell = open_doorbell(&command->settings);
     struct store_options options = {
         .path = command->settings.database_path,
+        .must_exist = true,
         .timeout_ms = command->settings.store_timeout_ms,
         .enqueued = doorbell ? ring : NULL,
         .context = doorbell,
@@ -251,7 +278,7 @@ static int run_with_store(const struct command *command)
         status = command->action->run(store, command);
         store_close(store);
     } else {
-        status = command_fail(command, "%s", problem);
+        status = command_fail_database(command, problem);
     }
     doorbell_close(doorbell);
     return status;

@@ -1,4 +1,5 @@
 /* sms-gateway database: looks after the database as a whole. */
+#include "../../common/program.h"
 #include "../../common/store/store_file.h"
 #include "../../common/terminal.h"
 #include "command.h"
@@ -15,7 +16,7 @@ static int check(struct store *store, const struct command *command)
     const char *path = command->settings.database_path;
     (void)store;
     if (store_file_check(path, &content, problem) != ERROR_NONE)
-        return command_fail(command, "%s", problem);
+        return command_fail_database(command, problem);
     if (command->json) {
         json_begin_object(command->json, NULL);
         content_write_members(command->json, &content);
@@ -28,7 +29,25 @@ static int check(struct store *store, const struct command *command)
     return EXIT_SUCCESS;
 }
 
-/* ---- downgrade, compact ---- */
+/* ---- create, downgrade, compact ---- */
+
+static int create(struct store *store, const struct command *command)
+{
+    char problem[STORE_PROBLEM_SIZE];
+    const char *path = command->settings.database_path;
+    (void)store;
+    program_make_database_folder(&command->settings);
+    if (store_file_create(path, problem) != ERROR_NONE)
+        return command_fail(command, "%s", problem);
+    if (command->json) {
+        json_begin_object(command->json, NULL);
+        json_put_text(command->json, "path", path);
+        json_end_object(command->json);
+    } else {
+        printf("%s is an empty database.\n", path);
+    }
+    return EXIT_SUCCESS;
+}
 
 static int downgrade(struct store *store, const struct command *command)
 {
@@ -41,7 +60,7 @@ static int downgrade(struct store *store, const struct command *command)
     if (version == 0)
         return command_refuse(command, "--to says which version of the schema");
     if (store_file_downgrade(path, version, problem) != ERROR_NONE)
-        return command_fail(command, "%s", problem);
+        return command_fail_database(command, problem);
     if (command->json) {
         json_begin_object(command->json, NULL);
         json_put_integer(command->json, "schema_version", version);
@@ -60,7 +79,7 @@ static int compact(struct store *store, const struct command *command)
     int64_t before, after;
     (void)store;
     if (store_file_compact(path, &before, &after, problem) != ERROR_NONE)
-        return command_fail(command, "%s", problem);
+        return command_fail_database(command, problem);
     if (command->json) {
         json_begin_object(command->json, NULL);
         json_put_integer(command->json, "bytes_before", before);
@@ -87,6 +106,11 @@ static const struct command_action actions[] = {
          " work on it, but its write-ahead log grows meanwhile",
      .without_store = true,
      .run = check},
+    {.name = "create",
+     .meaning = "makes an empty database where there is none, as the gateway does when it first"
+                " starts; also where there was one, which the gateway does not",
+     .without_store = true,
+     .run = create},
     {.name = "downgrade",
      .meaning =
          "takes the schema back to an older version, for the older gateway that knows it; all"

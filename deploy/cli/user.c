@@ -1,5 +1,7 @@
 #include "user.h"
 
+#include "../../common/store/store_path.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <libgen.h>
@@ -9,7 +11,7 @@
 #include <unistd.h>
 
 /* The nearest folder that there is above a file. */
-static bool find_folder(char path[SETTINGS_TEXT_SIZE], struct stat *status)
+static bool find_folder(char path[STORE_PATH_SIZE], struct stat *status)
 {
     for (;;) {
         char *folder = dirname(path);
@@ -42,11 +44,12 @@ static bool become(uid_t user, gid_t folders_group)
 
 bool user_become_owner(const char *database_path, char problem[SETTINGS_PROBLEM_SIZE])
 {
-    char folder[SETTINGS_TEXT_SIZE];
+    char folder[STORE_PATH_SIZE], reason[STORE_PROBLEM_SIZE];
     struct stat status;
     if (geteuid() != 0)
         return true;
-    snprintf(folder, sizeof(folder), "%s", database_path);
+    if (!store_path_resolve(database_path, folder, reason))
+        snprintf(folder, sizeof(folder), "%s", database_path);
     if (!find_folder(folder, &status)) {
         snprintf(problem, SETTINGS_PROBLEM_SIZE, "%.300s: %s", folder, strerror(errno));
         return false;

@@ -5,7 +5,7 @@
 #include "../../common/settings.h"
 
 /*
- * Root becomes the user whose the database's folder is, or will be: of the first folder on the way to it that
+ * Root becomes the user whose the folder of the database's file is, or will be: of the first folder on the way to it that
  * is there. So nothing is left behind that the gateway cannot open. Anybody else, and root where the
  * folder is root's, stays who they are.
  *

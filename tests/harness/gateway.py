@@ -195,6 +195,12 @@ class Gateway:
                                 text=True, timeout=LIMIT_SECONDS, check=False, input=text)
         return result.returncode, result.stdout, result.stderr
 
+    def make_database(self):
+        """An empty one, for commands before the gateway has ever run."""
+        status, _, errors = self.command("database", "create")
+        assert status == 0, errors
+        return self
+
     def keys_command(self, *arguments):
         return self.command("keys", *arguments)
 

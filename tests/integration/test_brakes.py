@@ -305,7 +305,7 @@ def test_what_waits_goes_out_at_once_when_sending_resumes(make_gateway):
     (["pause", "--scopes", "x"], "--scopes is no option"),
 ])
 def test_a_wrong_use_of_sending_says_what_to_change(make_gateway, arguments, told):
-    status, printed, errors = make_gateway().command("sending", *arguments)
+    status, printed, errors = make_gateway().make_database().command("sending", *arguments)
     assert status == 2 and told in errors and not printed
 
 

@@ -46,6 +46,12 @@ def idle(make_gateway):
     return make_gateway()
 
 
+@pytest.fixture
+def ready(idle):
+    """The same with a database."""
+    return idle.make_database()
+
+
 # ---- Help ----
 
 
@@ -79,58 +85,58 @@ def test_a_word_that_there_is_not_is_told_what_there_is(idle, arguments, told):
 # ---- JSON of what there was before ----
 
 
-def test_keys_in_json(idle):
-    assert answer(idle, "keys", "list") == {"keys": [], "count": 0}
-    made = answer(idle, "keys", "create", 'a "shop"', "--scopes", "read,send", "--days", "2",
+def test_keys_in_json(ready):
+    assert answer(ready, "keys", "list") == {"keys": [], "count": 0}
+    made = answer(ready, "keys", "create", 'a "shop"', "--scopes", "read,send", "--days", "2",
                   "--daily-messages", "0")
     assert re.fullmatch(r"sgw_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}", made.pop("key"))
     assert made.pop("expires_at") > time.strftime("%Y-%m-%d")
     assert made == {"key_id": made["key_id"], "label": 'a "shop"', "scopes": ["send", "read"],
                     "requests_per_minute": None, "daily_messages": 0}
-    listed = answer(idle, "keys", "list")
+    listed = answer(ready, "keys", "list")
     assert listed["count"] == 1 and made.items() <= listed["keys"][0].items()
     assert listed["keys"][0]["state"] == "stands" and listed["keys"][0]["revoked_at"] is None
-    revoked = answer(idle, "keys", "revoke", made["key_id"])
+    revoked = answer(ready, "keys", "revoke", made["key_id"])
     assert revoked.keys() == {"key_id", "revoked_at"}
-    assert answer(idle, "keys", "list")["keys"][0]["state"] == "revoked"
-    assert "no key that stands" in refusal(idle, 1, "keys", "revoke", made["key_id"])
-    assert "1 to 3650" in refusal(idle, 2, "keys", "create", "x", "--days", "0")
+    assert answer(ready, "keys", "list")["keys"][0]["state"] == "revoked"
+    assert "no key that stands" in refusal(ready, 1, "keys", "revoke", made["key_id"])
+    assert "1 to 3650" in refusal(ready, 2, "keys", "create", "x", "--days", "0")
 
 
-def test_devices_in_json_are_as_the_api_has_them(idle):
-    pairing = answer(idle, "devices", "pair", "phone")
+def test_devices_in_json_are_as_the_api_has_them(ready):
+    pairing = answer(ready, "devices", "pair", "phone")
     check_schema({"$ref": "#/components/schemas/Pairing"}, pairing)
     assert pairing["device_id"] == "phone"
-    assert answer(idle, "devices", "pair")["device_id"] is None
-    made = answer(idle, "devices", "token", "by-hand")
+    assert answer(ready, "devices", "pair")["device_id"] is None
+    made = answer(ready, "devices", "token", "by-hand")
     check_schema({"$ref": "#/components/schemas/PairedPhone"}, made)
-    several = answer(idle, "devices", "token", "-", text="one\ntwo\n")
+    several = answer(ready, "devices", "token", "-", text="one\ntwo\n")
     assert [token["device_id"] for token in several["tokens"]] == ["one", "two"]
     assert several["count"] == 2
-    listed = answer(idle, "devices", "list")
+    listed = answer(ready, "devices", "list")
     assert [(device["device_id"], device["state"]) for device in listed["devices"]] == [
         ("by-hand", "stands"), ("one", "stands"), ("two", "stands")] and listed["count"] == 3
     check_schema({"$ref": "#/components/schemas/RevokedDevice"},
-                 answer(idle, "devices", "revoke", "one"))
-    ended = answer(idle, "devices", "list")["devices"][1]
+                 answer(ready, "devices", "revoke", "one"))
+    ended = answer(ready, "devices", "list")["devices"][1]
     assert ended["state"] == "revoked" and ended["ended_at"] >= ended["paired_at"]
-    assert "no phone is paired" in refusal(idle, 1, "devices", "revoke", "one")
+    assert "no phone is paired" in refusal(ready, 1, "devices", "revoke", "one")
 
 
-def test_tokens_that_were_made_are_told_also_when_a_later_line_is_wrong(idle):
-    status, printed, errors = idle.command("devices", "token", "-", "--json", text="one\na b\ntwo\n")
+def test_tokens_that_were_made_are_told_also_when_a_later_line_is_wrong(ready):
+    status, printed, errors = ready.command("devices", "token", "-", "--json", text="one\na b\ntwo\n")
     assert status == 2 and "1 to 64 letters" in errors
     assert [token["device_id"] for token in json.loads(printed)["tokens"]] == ["one"]
 
 
-def test_sending_in_json(idle):
-    assert answer(idle, "sending", "status") == {"paused": False, "paused_since": None,
+def test_sending_in_json(ready):
+    assert answer(ready, "sending", "status") == {"paused": False, "paused_since": None,
                                                  "reason": None}
-    assert answer(idle, "sending", "pause", "the SIM is empty") == {"paused": True, "changed": True}
-    assert answer(idle, "sending", "pause") == {"paused": True, "changed": False}
-    status = answer(idle, "sending", "status")
+    assert answer(ready, "sending", "pause", "the SIM is empty") == {"paused": True, "changed": True}
+    assert answer(ready, "sending", "pause") == {"paused": True, "changed": False}
+    status = answer(ready, "sending", "status")
     assert status["paused"] and status["reason"] == "the SIM is empty" and status["paused_since"]
-    assert answer(idle, "sending", "resume") == {"paused": False, "changed": True}
+    assert answer(ready, "sending", "resume") == {"paused": False, "changed": True}
 
 
 # ---- Messages ----
@@ -172,8 +178,8 @@ def test_messages_are_listed_as_the_api_lists_them(make_gateway):
     (("list", "--limit", "1001"), "1 to 1000"), (("show", "x"), "an id is like"),
     (("show",), "needs ID"), (("show", "x", "--limit", "3"), "no option --limit"),
 ])
-def test_a_wrong_use_of_messages_says_what_to_change(idle, arguments, told):
-    assert told in refusal(idle, 2, "messages", *arguments)
+def test_a_wrong_use_of_messages_says_what_to_change(ready, arguments, told):
+    assert told in refusal(ready, 2, "messages", *arguments)
 
 
 def test_a_message_is_shown_with_all_that_has_happened_to_it(make_gateway):
@@ -411,25 +417,24 @@ def damage(gateway, sql):
     ("PRAGMA user_version = 1000", "version 1000"),
     ("PRAGMA application_id = 1", "a database of another program"),
 ])
-def test_a_database_that_is_not_as_it_must_be_is_said_to_be(idle, sql, told):
-    idle.command("keys", "list")
-    damage(idle, sql)
-    line = refusal(idle, 1, "database", "check")
-    assert line.startswith("sms-gateway database: data/sms-gateway.db: ") and told in line
+def test_a_database_that_is_not_as_it_must_be_is_said_to_be(ready, sql, told):
+    damage(ready, sql)
+    line = refusal(ready, 1, "database", "check")
+    assert line.startswith(f"sms-gateway database: {ready.database}: ") and told in line
 
 
 def test_a_check_makes_no_database_and_needs_one(idle):
-    assert "No such file" in refusal(idle, 1, "database", "check")
+    assert "there is no folder" in refusal(idle, 1, "database", "check")
     assert list(idle.folder.rglob("data")) == []
     idle.database.parent.mkdir()
     idle.database.write_text("no database at all, whatever its name says\n" * 100)
     assert "not a database" in refusal(idle, 1, "database", "check")
 
 
-def test_an_answer_that_cannot_be_written_is_a_failure(idle):
+def test_an_answer_that_cannot_be_written_is_a_failure(ready):
     with open("/dev/full", "w", encoding="ascii") as full:
-        result = subprocess.run([programs_folder(idle.build) / "sms-gateway", "sending", "status"],
-                                cwd=idle.folder, env=idle.environment, stdout=full, text=True,
+        result = subprocess.run([programs_folder(ready.build) / "sms-gateway", "sending", "status"],
+                                cwd=ready.folder, env=ready.environment, stdout=full, text=True,
                                 stderr=subprocess.PIPE, check=False, timeout=LIMIT_SECONDS)
     assert result.returncode == 1 and "cannot be written: No space left" in result.stderr
 
@@ -454,8 +459,8 @@ def strangers(idle):
 
 def test_root_leaves_nothing_of_its_own_in_the_folder_of_another(strangers):
     """Not with a folder that is to be made, and not with one that is there."""
-    for _ in range(2):
-        key = answer(strangers, "keys", "create", "x")
+    for command in (("database", "create"), ("keys", "create", "x")):
+        key = answer(strangers, *command)
         assert strangers.database.exists()
         assert owners(strangers.folder) == {(STRANGER, STRANGER + 1)}
     assert answer(strangers, "keys", "revoke", key["key_id"])
@@ -465,8 +470,8 @@ def test_root_is_nobody_special_before_it_opens_anything(strangers, tmp_path):
     if strangers.build != "release":
         pytest.skip("the leak sanitizer does not work under strace")
     calls = tmp_path / "calls"
-    subprocess.run(["strace", "-f", "-o", calls, programs_folder("release") / "sms-gateway", "keys",
-                    "create", "x"], cwd=strangers.folder, env=strangers.environment, check=True,
+    subprocess.run(["strace", "-f", "-o", calls, programs_folder("release") / "sms-gateway",
+                    "database", "create"], cwd=strangers.folder, env=strangers.environment, check=True,
                    capture_output=True, timeout=LIMIT_SECONDS)
     lines = [line.split(maxsplit=1)[1] for line in calls.read_text().splitlines()]
     changed = [i for i, line in enumerate(lines) if line.startswith(("setgroups(", "setresgid(",
@@ -570,9 +575,9 @@ def test_bash_completes_families_actions_options_and_values(idle):
     assert completed(idle.folder, "nonsense", "") == []
 
 
-def test_every_status_that_is_completed_is_one(idle):
-    for status in completed(idle.folder, "messages", "list", "--status", ""):
-        assert answer(idle, "messages", "list", "--status", status)["total"] == 0
+def test_every_status_that_is_completed_is_one(ready):
+    for status in completed(ready.folder, "messages", "list", "--status", ""):
+        assert answer(ready, "messages", "list", "--status", status)["total"] == 0
 
 
 def test_bash_completes_files(idle):

@@ -104,7 +104,7 @@ static void what_fails_among_others_counts_nowhere(void **state)
                                          .daily_messages = many,
                                          .pause_after_messages = many});
     assert_int_equal(enqueue_message(fixture, &taken, "+491", "key", many), ERROR_NONE);
-    assert_true(write_lock_open(&lock, fixture->path, WRITE_LOCK_SHARED));
+    assert_true(write_lock_open(&lock, fixture->path, WRITE_LOCK_SHARED, 0));
     assert_true(write_lock_acquire(&lock, clock_monotonic_ms() + 1000));
     for (int i = 0; i < COUNT; i++) {
         messages[i] = (struct message){.phone_number = "+491"};

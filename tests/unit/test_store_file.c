@@ -72,9 +72,9 @@ static void a_backup_is_one_file_with_everything(void **state)
     assert_int_equal(store_file_back_up(fixture->path, path, &content, problem), ERROR_NONE);
     assert_int_equal(content.messages[MESSAGE_QUEUED], 1);
     assert_int_equal(content.messages[MESSAGE_DELIVERED], 1);
-    assert_int_equal(content.schema_version, 8);
+    assert_int_equal(content.schema_version, 9);
     assert_int_equal(content.newest_message_at_ms, message_id_time_ms(&ids[0]));
-    assert_int_equal(store_file_check(path, &checked, problem), ERROR_NONE);
+    assert_int_equal(store_file_verify(path, &checked, problem), ERROR_NONE);
     assert_memory_equal(&checked, &content, sizeof(checked));
     assert_int_not_equal(access(path_of(fixture, "backup.db-wal", other), F_OK), 0);
     assert_int_not_equal(access(path_of(fixture, "backup.db.part", other), F_OK), 0);
@@ -150,7 +150,7 @@ static void what_was_open_in_a_backup_is_unknown_and_never_sent_again(void **sta
     /* What was there before is kept. */
     struct store_file_content kept;
     char problem[STORE_PROBLEM_SIZE];
-    assert_int_equal(store_file_check(restored.kept_path, &kept, problem), ERROR_NONE);
+    assert_int_equal(store_file_verify(restored.kept_path, &kept, problem), ERROR_NONE);
     assert_int_equal(kept.messages[MESSAGE_QUEUED], 2);
 }
 
@@ -258,7 +258,7 @@ static void what_is_no_good_backup_is_refused(void **state)
          "damaged"},
         {": > bad.db", "no database"},
         {"(echo 'this is no database at all'; head -c 9000 /dev/zero) > bad.db", "not a database"},
-        {"cp backup.db bad.db; printf '\\0\\0\\0\\011' |"
+        {"cp backup.db bad.db; printf '\\0\\0\\0\\012' |"
          " dd of=bad.db bs=1 seek=60 conv=notrunc 2>/dev/null",
          "from a newer gateway"},
     };
@@ -294,7 +294,7 @@ static void the_schema_goes_back_and_forth_and_messages_stay(void **state)
     assert_int_equal(store_file_downgrade(fixture->path, 8, problem), ERROR_STORE_UNAVAILABLE);
     assert_non_null(strstr(problem, "which is older"));
     store_fixture_open(fixture);
-    assert_int_equal(number_of(fixture, "PRAGMA user_version"), 8);
+    assert_int_equal(number_of(fixture, "PRAGMA user_version"), 9);
     assert_int_equal(stored_status(fixture, &ids[1]), MESSAGE_DISPATCHED);
 }
 

@@ -217,7 +217,7 @@ static void check_wake(struct store_fixture *fixture, bool held)
     fixture->options.completed = note_wake;
     fixture->options.context = &woken;
     store_fixture_reopen(fixture);
-    assert_true(write_lock_open(&lock, fixture->path, WRITE_LOCK_SHARED));
+    assert_true(write_lock_open(&lock, fixture->path, WRITE_LOCK_SHARED, 0));
     if (held)
         assert_true(write_lock_acquire(&lock, clock_monotonic_ms() + 1000));
     for (int i = 0; i < COUNT; i++) {
@@ -255,7 +255,7 @@ static void a_held_write_lock_gives_busy_in_time_and_nothing_is_written(void **s
     struct write_lock lock;
     fixture->options.timeout_ms = 100;
     store_fixture_reopen(fixture);
-    assert_true(write_lock_open(&lock, fixture->path, WRITE_LOCK_SHARED));
+    assert_true(write_lock_open(&lock, fixture->path, WRITE_LOCK_SHARED, 0));
     assert_true(write_lock_acquire(&lock, clock_monotonic_ms() + 1000));
 
     struct store_write probe = {.verb = STORE_PROBE};
@@ -295,7 +295,7 @@ static void *take_turns(void *argument)
 {
     struct holder *holder = argument;
     struct write_lock lock;
-    if (!write_lock_open(&lock, holder->path, WRITE_LOCK_SHARED))
+    if (!write_lock_open(&lock, holder->path, WRITE_LOCK_SHARED, 0))
         return NULL;
     while (holder->rounds > 0 && write_lock_acquire(&lock, clock_monotonic_ms() + 20000)) {
         int inside = atomic_fetch_add(holder->inside, 1) + 1;
@@ -334,7 +334,7 @@ static void a_dead_process_leaves_no_lock_behind(void **state)
     pid_t child = fork();
     if (child == 0) {
         struct write_lock lock;
-        bool good = write_lock_open(&lock, fixture->path, WRITE_LOCK_SHARED) &&
+        bool good = write_lock_open(&lock, fixture->path, WRITE_LOCK_SHARED, 0) &&
                     write_lock_acquire(&lock, clock_monotonic_ms() + 1000);
         _exit(good ? 0 : 1);
     }
@@ -342,7 +342,7 @@ static void a_dead_process_leaves_no_lock_behind(void **state)
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     struct write_lock lock;
-    assert_true(write_lock_open(&lock, fixture->path, WRITE_LOCK_SHARED));
+    assert_true(write_lock_open(&lock, fixture->path, WRITE_LOCK_SHARED, 0));
     assert_true(write_lock_acquire(&lock, clock_monotonic_ms() + 1000));
     write_lock_release(&lock);
     write_lock_close(&lock);
