@@ -136,12 +136,14 @@ static const char *look_alike(int32_t point)
     return NULL;
 }
 
-static bool check_characters(const struct env_file *file, const char *line, char *problem)
+/* What is between single quotes is meant as it is, but for control characters. */
+static bool check_characters(const struct env_file *file, const char *line, bool is_literal,
+                             char *problem)
 {
     const char *end = line + strlen(line);
     while (line < end) {
         int32_t point = utf8_next(&line, end);
-        const char *what = look_alike(point);
+        const char *what = is_literal ? NULL : look_alike(point);
         if (point < 0)
             line++; /* a path may be of any bytes */
         else if (what)
@@ -190,7 +192,7 @@ static bool split(const struct env_file *file, char *line, char **name, char **r
         return refuse(problem, "%s: a line must be NAME=value, with = in place of the colon",
                       file->where);
     if (length == 0 || *behind != '=')
-        return check_characters(file, line, problem) &&
+        return check_characters(file, line, false, problem) &&
                refuse(problem, "%s: a line must be NAME=value, or a # comment", file->where);
     line[length] = '\0';
     *name = line;
@@ -272,7 +274,7 @@ char *env_file_value(const struct env_file *file, const char *name, char *rest,
         *text = '\0';
     char *value = *text == '"' || is_literal ? quoted_value(file, name, text, problem)
                                              : plain_value(file, name, text, problem);
-    if (!value || !check_characters(file, value, problem))
+    if (!value || !check_characters(file, value, is_literal, problem))
         return NULL;
     char *special = is_literal ? NULL : strpbrk(value, "$`\\");
     if (special) {

@@ -237,6 +237,8 @@ static void bad_lines_are_refused_with_their_number(void **state)
         {"HTTP_PORT=\xe2\x80\x9c"
          "9000\xe2\x80\x9d\n",
          {"line 1", "U+201C", "quote"}},
+        {"HTTP_PORT='9000\xc2\xa0'\n", {"line 1", "\"9000U+00A0\""}},
+        {"DATABASE_PATH='a\x1b'\n", {"line 1", "U+001B"}},
         {"HTTP_PORT=90\x1b[0m\n", {"line 1", "U+001B", "control character"}},
         {"# a comment\rHTTP_PORT=9000\r", {"line 1", "carriage return"}},
         {"DATABASE_PATH=~/a.db\n", {"line 1", "DATABASE_PATH=~/a.db", "the whole path"}},

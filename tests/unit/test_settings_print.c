@@ -98,6 +98,8 @@ static const char *const paths[] = {
     "%s%n",
     "d\xc3\xa9p\xc3\xb4t \xf0\x9f\x98\x80",
     "-n",
+    "no\xc2\xa0"
+    "break \xe2\x80\x9cquoted\xe2\x80\x9d",
 };
 
 static void the_defaults_read_back(void **state)
