@@ -74,7 +74,7 @@ BENCH_PROGRAMS := $(addprefix build/bench/,bench-load bench-constant bench-echo 
 PRELOADS := $(patsubst tests/torture/preload/%.c,build/tests/%.so,$(wildcard tests/torture/preload/*.c))
 
 .PHONY: all programs site manuals run dev lan-certificate deb test test-programs test-deploy torture preloads \
-        simulate model fuzz fuzz-programs bench bench-quick bench-programs lint format clean help \
+        mutations simulate model fuzz fuzz-programs bench bench-quick bench-programs lint format clean help \
         dependencies deb-dependencies test-dependencies deploy-dependencies fuzz-dependencies \
         bench-dependencies lint-dependencies
 .DELETE_ON_ERROR:
@@ -279,6 +279,13 @@ test-deploy: deploy-dependencies
 deploy-dependencies:
 	@deploy/dependencies.sh deploy
 
+# Breaks each rule of tests/mutations/table.py and demands that its tests notice; MUTATION="name name"
+# takes some. A quarter of an hour.
+MUTATION ?=
+mutations: test-dependencies
+	@$(MAKE) --no-print-directory all test-programs
+	@$(PYTHON) tests/mutations/run.py $(MUTATION)
+
 # Other seeds than those of `make test`: from FIRST on.
 SEEDS ?= 1000000
 FIRST ?= 1000000
@@ -333,6 +340,7 @@ help:
 	@echo 'make lan-certificate  makes a certificate for a network without public names (deploy/TLS.md)'
 	@echo 'make test     installs what is missing, and runs every test'
 	@echo 'make test-deploy  installs, upgrades, restores and removes a gateway on a Debian of its own (as root)'
+	@echo 'make mutations  breaks each of the rules in tests/README.md on purpose; a test must notice'
 	@echo 'make simulate runs the broker core in SEEDS=1000000 simulated worlds (minutes)'
 	@echo 'make model    searches the model of the device protocol, with two faults at any instants'
 	@echo 'make torture  an hour of faults and kill -9 under load (TORTURE_SECONDS=3600)'

@@ -63,6 +63,7 @@ def test_backups_under_load_have_all_that_was_promised_before_them(make_gateway)
     for path in backups:
         assert run(gateway, "backup", "verify", path)["path"] == path
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+        assert stat.S_IMODE(os.stat(os.path.dirname(path)).st_mode) == 0o700
         assert os.listdir(os.path.dirname(path)) == [os.path.basename(path)]
     phones.stop()
 
@@ -174,11 +175,13 @@ def test_the_newest_backups_are_kept(make_gateway):
     for day in range(1, 21):
         (folder / f"sms-gateway-202601{day:02}T030000.000Z.db").write_text("old")
     (folder / "notes.db").write_text("somebody's own")
+    assert len(run(gateway, "backup", "create")["removed"]) == 7  # as a rule 14 stay
+    assert len(run(gateway, "backup", "list")["backups"]) == 14
     made = run(gateway, "backup", "create", "--keep", "5")
-    assert len(made["removed"]) == 16
+    assert len(made["removed"]) == 10
     left = [item["path"] for item in run(gateway, "backup", "list")["backups"]]
     assert left[-1] == made["path"] and len(left) == 5
-    assert [os.path.basename(path)[18:20] for path in left[:-1]] == ["17", "18", "19", "20"]
+    assert [os.path.basename(path)[18:20] for path in left[:-2]] == ["18", "19", "20"]
     assert (folder / "notes.db").exists()
 
 

@@ -310,6 +310,16 @@ def test_the_documentation_can_only_be_read(gateway, method, path):
 
 # ---- What only phones, or only this machine, may ask ----
 
+def test_the_broker_is_asked_for_websocket_in_nginx_own_words():
+    """Whatever gets past the conditions above it: libwebsockets would parse HTTP/2 for `h2c`."""
+    text = (ROOT / "nginx/gateway.conf").read_text()
+    place = text[text.index("location ~ \"^/ws/device/"):].split("\n}\n")[0]
+    told = dict(re.findall(r"^    proxy_set_header (Upgrade|Connection|Host|Sec-WebSocket-Version) (.*);", place,
+                           re.M))
+    assert told == {"Upgrade": "websocket", "Connection": "Upgrade", "Host": "gateway",
+                    "Sec-WebSocket-Version": "13"}
+
+
 @pytest.mark.parametrize("headers", table([
     ("none", ()),
     ("h2c", H2C),

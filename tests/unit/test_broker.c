@@ -517,6 +517,30 @@ static void what_is_old_is_removed_in_pieces_once_the_clock_is_trusted(void **st
     free_world(world);
 }
 
+static void silence_counts_only_while_the_clock_is_trusted(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    int64_t wall_ms = 1700000000000;
+    static const int64_t steps_ms[] = {0, 86400000, -86400000};
+    for (size_t i = 0; i < ARRAY_LENGTH(steps_ms); i++) {
+        wall_ms += steps_ms[i];
+        for (int minute = 0; minute <= 61; minute++) {
+            let_pass(world, 60000, &wall_ms);
+            struct store_write *write = take_pending(world, STORE_GIVE_UP);
+            assert_non_null(write);
+            if (minute < 60)
+                assert_int_equal(write->give_up.silent_since_ms, 0);
+            if (minute == 61)
+                assert_int_equal(write->give_up.silent_since_ms,
+                                 wall_ms - default_options.report_horizon_ms);
+            answer(world, write, ERROR_NONE);
+            answer_all(world);
+        }
+    }
+    free_world(world);
+}
+
 /* ---- Messages ---- */
 
 static void no_frame_goes_out_before_the_commit(void **state)
@@ -686,6 +710,16 @@ static void the_store_is_asked_for_no_more_than_phones_can_take(void **state)
     assert_null(take_pending(world, STORE_HAND_OVER)); /* nobody is there */
     connect_phone(world, "phone", "{}");
     assert_int_equal(world->queued, 96);
+    free_world(world);
+
+    world = new_world(&default_options);
+    connect_phone(world, "phone", "{}");
+    queue(world, 100);
+    struct store_write *write = take_pending(world, STORE_HAND_OVER);
+    assert_int_equal(write->hand_over.slot_count, 4);
+    fill_hand_over(world, write);
+    answer(world, write, ERROR_NONE);
+    assert_null(take_pending(world, STORE_TAKE_BACK));
     free_world(world);
 }
 
@@ -1292,7 +1326,9 @@ static void a_drain_ends_also_with_a_phone_that_does_not_listen(void **state)
 static void what_an_operator_has_ended_is_looked_for_at_once_and_every_two_seconds(void **state)
 {
     (void)state;
-    struct world *world = new_world(&default_options);
+    struct broker_options options = default_options;
+    options.sweep_interval_ms = 600000; /* which looks too */
+    struct world *world = new_world(&options);
     int64_t looked_at_ms = world->now_ms;
     for (int i = 0; i < 30; i++) {
         advance(world, 1000); /* as often as it is asked to */
@@ -1344,6 +1380,7 @@ UNIT_TESTS(
     cmocka_unit_test(a_phone_sent_away_before_its_greeting_reports_nothing),
     cmocka_unit_test(a_message_that_is_given_up_leaves_the_window_of_a_phone_with_a_journal),
     cmocka_unit_test(what_is_old_is_removed_in_pieces_once_the_clock_is_trusted),
+    cmocka_unit_test(silence_counts_only_while_the_clock_is_trusted),
     cmocka_unit_test(no_frame_goes_out_before_the_commit),
     cmocka_unit_test(a_window_is_never_more_than_full),
     cmocka_unit_test(a_new_connection_does_not_empty_the_window),

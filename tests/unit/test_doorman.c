@@ -228,6 +228,7 @@ static void a_token_opens_only_with_all_of_its_hash_and_while_it_stands(void **s
     for (int i = 0; i < 3; i++)
         assert_true(is_admitted(doorman, place.path, "phone", text, ""));
     assert_false(is_admitted(doorman, place.path, "other", text, "HTTP/1.1 403"));
+    assert_false(is_admitted(doorman, place.path, "PHONE", text, "HTTP/1.1 403"));
     make_token(place.store, "phone", -1, another); /* the first one ends with that, at once */
     assert_false(is_admitted(doorman, place.path, "phone", text, "HTTP/1.1 401"));
     assert_true(is_admitted(doorman, place.path, "phone", another, ""));

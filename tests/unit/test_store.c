@@ -475,6 +475,24 @@ static void what_is_said_of_an_older_attempt_does_not_count(void **state)
     assert_consistent(fixture);
 }
 
+/* A phone with a journal may have sent it by then, whatever its broker believes. */
+static void what_was_released_is_not_taken_back_by_the_broker(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id journal = message_id_new();
+    int64_t session = given_assured_connect(fixture, "phone", &journal, NULL);
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    given_offer(fixture, "phone", &journal);
+    assert_int_equal(given_ack(fixture, &id, 1, "phone", &journal, session), STORE_VERDICT_RELEASE);
+    struct store_write write = {.verb = STORE_TAKE_BACK};
+    write.take_back.id = id;
+    write.take_back.attempt = 1;
+    strcpy(write.take_back.device_id, "phone");
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_false(write.take_back.changed);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_ACCEPTED);
+}
+
 static void a_pause_is_kept_and_ends(void **state)
 {
     static const char *const phone[] = {"phone"};
@@ -1079,6 +1097,7 @@ UNIT_TESTS(STORE_TEST(a_queued_message_is_read_back),
            STORE_TEST(the_journal_decides_what_was_offered),
            STORE_TEST(a_message_that_no_phone_can_send_fails_in_the_end),
            STORE_TEST(what_is_said_of_an_older_attempt_does_not_count),
+           STORE_TEST(what_was_released_is_not_taken_back_by_the_broker),
            STORE_TEST(a_pause_is_kept_and_ends),
            STORE_TEST(a_pause_grows_with_failures_and_not_with_attempts),
            STORE_TEST(what_is_to_be_revoked_is_found_piece_by_piece),
