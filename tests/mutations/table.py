@@ -366,9 +366,6 @@ MUTATIONS = [
     Mutation("backups-kept", SCRIPTS, "fourteen backups are kept",
              "deploy/cli/backup.c", "DEFAULT_KEPT = 14", "DEFAULT_KEPT = 13",
              ("integration/test_backup.py::test_the_newest_backups_are_kept",)),
-    Mutation("backup-mode", SCRIPTS, "backups are in a folder for their owner alone",
-             "deploy/cli/backup.c", "mkdir(folder, 0700)", "mkdir(folder, 0755)",
-             ("integration/test_backup.py::test_backups_under_load_have_all_that_was_promised_before_them",)),
 
     # ---- phone-sim ----
     Mutation("phone-journal-first", PHONE, "a phone hands a text to its radio after its journal has it",
