@@ -1,11 +1,14 @@
 #include "body.h"
 
+#include "../common/character_name.h"
 #include "../common/utf8.h"
+#include "suggest.h"
 
 #include <string.h>
 
 /* A JSON pointer to a member by any name: "~" and "/" are escaped (RFC 6901, 3). */
-static void refuse_unknown(struct http_exchange *exchange, const char *name, const char *what)
+static void refuse_unknown(struct http_exchange *exchange, const char *name, const char *meant,
+                           const char *what)
 {
     struct buffer pointer;
     buffer_init(&pointer, 128); /* a longer name is cut: the client knows what it sent */
@@ -21,8 +24,27 @@ static void refuse_unknown(struct http_exchange *exchange, const char *name, con
         }
     }
     http_add_field_error(exchange, pointer.data ? pointer.data : "/", ERROR_UNKNOWN_FIELD,
-                         "is not a field of %s; remove it", what);
+                         meant ? "is not a field of %s; did you mean %s?"
+                               : "is not a field of %s; remove it",
+                         what, meant);
     buffer_fini(&pointer);
+}
+
+/* The field that a name probably stands for; NULL where that is there too, or none is near. */
+static const char *meant_field(const struct json *body, const struct body_field *fields,
+                               size_t count, const char *name)
+{
+    const char *meant = NULL;
+    int nearest = SUGGEST_FAR;
+    for (size_t i = 0; i < count; i++) {
+        struct suggestion field = {fields[i].pointer + 1, fields[i].aliases};
+        int distance = suggest_distance(name, &field);
+        if (distance < nearest && !json_member(body, field.name)) {
+            nearest = distance;
+            meant = field.name;
+        }
+    }
+    return meant;
 }
 
 static bool has_field(const struct body_field *fields, size_t count, const char *name)
@@ -46,8 +68,53 @@ static void take_members(struct http_exchange *exchange, const struct json *body
     }
     json_for_each (member, body) {
         if (!has_field(fields, count, json_name(member)))
-            refuse_unknown(exchange, json_name(member), what);
+            refuse_unknown(exchange, json_name(member),
+                           meant_field(body, fields, count, json_name(member)), what);
     }
+}
+
+/* "a comma or } is expected here, and there is the letter "m"" */
+static void refuse_json(struct http_exchange *exchange, const struct json_problem *problem)
+{
+    const struct buffer *text = &exchange->request.body;
+    size_t length = strlen(problem->reason);
+    char found[CHARACTER_NAME_SIZE + 16] = "";
+    bool names = length > 4 && strcmp(problem->reason + length - 4, "here") == 0;
+    if (names && problem->offset < text->length) {
+        const char *p = text->data + problem->offset;
+        character_name(utf8_next(&p, text->data + text->length), stpcpy(found, ", and there is "));
+    } else if (names) {
+        strcpy(found, ", and the body ends");
+    }
+    if (strncmp(text->data, "{\\", 2) == 0 || *text->data == '\'')
+        http_problem(
+            exchange, ERROR_MALFORMED_JSON,
+            "The body is not valid JSON: %s%s (at byte %zu). The shell seems to have sent quotes"
+            " or backslashes along; on Windows write -d \"{\\\"phone_number\\\": ...}\".",
+            problem->reason, found, problem->offset);
+    else if (text->data[strcspn(text->data, "={[\"<")] == '=')
+        http_problem(
+            exchange, ERROR_MALFORMED_JSON,
+            "The body is not valid JSON: it looks like a form's data; send a JSON object, as"
+            " {\"phone_number\": \"+4915112345678\"} (at byte %zu).",
+            problem->offset);
+    else
+        http_problem(exchange, ERROR_MALFORMED_JSON,
+                     "The body is not valid JSON: %s%s (at byte %zu).", problem->reason, found,
+                     problem->offset);
+}
+
+static void refuse_body(struct http_exchange *exchange, const struct json *body)
+{
+    const char *text = json_text(body);
+    if (text && *text == '{')
+        http_add_field_error(exchange, "", ERROR_WRONG_TYPE,
+                             "the body must be an object, and is a string with JSON in it: it was"
+                             " encoded twice");
+    else
+        http_add_field_error(exchange, "", ERROR_WRONG_TYPE,
+                             "the body must be an object, and is %s%s", json_type_name(body),
+                             json_is_array(body) ? "; send a request for each of its values" : "");
 }
 
 bool body_take(struct http_exchange *exchange, const struct body_field *fields, size_t count,
@@ -61,15 +128,13 @@ bool body_take(struct http_exchange *exchange, const struct body_field *fields, 
         return false;
     }
     if (!body) {
-        http_problem(exchange, ERROR_MALFORMED_JSON,
-                     "The body is not valid JSON: %s (at byte %zu).", problem.reason,
-                     problem.offset);
+        refuse_json(exchange, &problem);
         return false;
     }
     if (json_is_object(body))
         take_members(exchange, body, fields, count, what);
     else
-        http_add_field_error(exchange, "", ERROR_WRONG_TYPE, "the body must be an object");
+        refuse_body(exchange, body);
     json_free(body);
     if (!http_has_field_errors(exchange))
         return true;
@@ -82,6 +147,10 @@ const char *body_text(struct http_exchange *exchange, const char *pointer, const
 {
     const char *text = json_text(value);
     if (!text)
-        http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE, "must be a string");
+        http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE, "must be a string, and is %s%s",
+                             json_type_name(value),
+                             json_is_array(value)  ? "; send a request for each of its values"
+                             : json_is_null(value) ? ""
+                                                   : "; write it in double quotes");
     return text;
 }

@@ -10,6 +10,7 @@ struct body_field {
     bool required;
     /* Keeps the value in the exchange, or adds a field error. */
     void (*take)(struct http_exchange *exchange, const char *pointer, const struct json *value);
+    const char *aliases; /* other words for it (suggest.h); NULL: none */
 };
 
 /*

@@ -33,6 +33,7 @@ enum parameter {
     REQUEST_ID,
     AUTHORIZATION,
     CONTENT_TYPE_HEADER, /* one for each that the client has sent */
+    CONTENT_ENCODING_HEADER,
     PARAMETER_COUNT
 };
 
@@ -52,6 +53,7 @@ static const struct {
     [REQUEST_ID] = NAME("REQUEST_ID"),
     [AUTHORIZATION] = NAME("HTTP_AUTHORIZATION"),
     [CONTENT_TYPE_HEADER] = NAME("HTTP_CONTENT_TYPE"),
+    [CONTENT_ENCODING_HEADER] = NAME("HTTP_CONTENT_ENCODING"),
 #undef NAME
 };
 
@@ -84,7 +86,10 @@ void fcgi_request_read(const FCGX_Request *fcgi, struct http_request *request)
     request->content_type = values[CONTENT_TYPE];
     request->authorization = values[AUTHORIZATION];
     request->request_id = values[REQUEST_ID];
-    request->content_type_twice = times[CONTENT_TYPE_HEADER] > 1;
+    request->content_encoding = values[CONTENT_ENCODING_HEADER];
+    request->header_twice = times[CONTENT_TYPE_HEADER] > 1       ? "Content-Type"
+                            : times[CONTENT_ENCODING_HEADER] > 1 ? "Content-Encoding"
+                                                                 : NULL;
     read_body(fcgi, values[CONTENT_LENGTH], request);
 }
 

@@ -21,13 +21,15 @@ enum {
 
 struct http_request {
     const char *method;
-    const char *path;          /* decoded by nginx; routes go by it alone */
-    const char *query;         /* raw, without "?" */
-    const char *content_type;  /* "" without one */
-    const char *authorization; /* the header; "" without one */
-    bool content_type_twice;   /* the client sent the header more than once */
-    bool body_cut;             /* the body is over the limit, or not as long as announced */
-    bool body_lost;            /* there was no memory for it */
+    const char *path;             /* decoded by nginx; routes go by it alone */
+    const char *query;            /* raw, without "?" */
+    const char *content_type;     /* "" without one */
+    const char *authorization;    /* the header; "" without one */
+    const char *content_encoding; /* "" without one */
+    const char
+        *header_twice; /* one of those of the body that the client sent more than once; or NULL */
+    bool body_cut;     /* the body is over the limit, or not as long as announced */
+    bool body_lost;    /* there was no memory for it */
     struct buffer body;
     const char *request_id;    /* nginx's; "" without one */
     const char *path_argument; /* what stands for {...} in the route; inside `path` */

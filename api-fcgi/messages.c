@@ -71,8 +71,12 @@ static void take_text(struct http_exchange *exchange, const char *pointer, const
 }
 
 static const struct body_field fields[] = {
-    {"/phone_number", true, take_phone_number},
-    {"/message", true, take_text},
+    {"/phone_number", true, take_phone_number,
+     " to recipient recipients phone phones number numbers phonenumbers phoneno msisdn mobile "
+     "mobilenumber"
+     " cell destination dest address receiver tel telephone telephonenumber "},
+    {"/message", true, take_text,
+     " text body content msg sms textmessage messagetext messagebody messagecontent smstext "},
 };
 
 /* ---- Sending ---- */

@@ -37,7 +37,8 @@ static void take_minutes(struct http_exchange *exchange, const char *pointer,
 {
     int64_t minutes;
     if (!json_integer(value, &minutes))
-        http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE, "must be a whole number");
+        http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE,
+                             "must be a whole number, and is %s", json_type_name(value));
     else if (minutes < 1 || minutes > PAIRING_MOST_MINUTES)
         http_add_field_error(exchange, pointer, ERROR_OUT_OF_RANGE, "must be from 1 to %d",
                              PAIRING_MOST_MINUTES);
@@ -60,8 +61,8 @@ static void answer_created(struct http_exchange *exchange)
 enum http_outcome handle_create_pairing(struct http_exchange *exchange)
 {
     static const struct body_field fields[] = {
-        {"/device_id", false, take_code_device_id},
-        {"/minutes", false, take_minutes},
+        {"/device_id", false, take_code_device_id, " device id name "},
+        {"/minutes", false, take_minutes, " ttl expires expiresin timeout validity "},
     };
     struct pairing pairing;
     struct buffer qr_code;
@@ -159,8 +160,8 @@ static void answer_paired(struct http_exchange *exchange)
 enum http_outcome handle_pair(struct http_exchange *exchange)
 {
     static const struct body_field fields[] = {
-        {"/code", true, take_code},
-        {"/device_id", false, take_device_id},
+        {"/code", true, take_code, " pairingcode pin otp "},
+        {"/device_id", false, take_device_id, " device id name "},
     };
     struct device_token *token = &exchange->write.pair.token;
     exchange->write = (struct store_write){.verb = STORE_PAIR};

@@ -2,10 +2,10 @@
 
 #include "api.h"
 #include "authorize.h"
+#include "body_check.h"
 #include "handlers.h"
 #include "query.h"
 
-#include <ctype.h>
 #include <string.h>
 
 static const struct route {
@@ -75,17 +75,6 @@ static bool takes_method(const struct route *route, const char *method)
            (strcmp(method, "HEAD") == 0 && strcmp(route->name.method, "GET") == 0);
 }
 
-static bool is_json(const char *content_type)
-{
-    static const char json[] = "application/json";
-    size_t length = sizeof(json) - 1;
-    if (strncasecmp(content_type, json, length) != 0)
-        return false;
-    while (isspace((unsigned char)content_type[length]))
-        length++;
-    return content_type[length] == '\0' || content_type[length] == ';';
-}
-
 static enum http_outcome refuse_method(struct http_exchange *exchange, const struct route *refusing)
 {
     struct buffer allowed;
@@ -106,29 +95,6 @@ static enum http_outcome refuse_method(struct http_exchange *exchange, const str
                                              refusing->name.path, methods);
     buffer_fini(&allowed);
     return outcome;
-}
-
-/* What every route that takes JSON wants of the request, before its handler looks at it. */
-static enum http_outcome check_body(struct http_exchange *exchange, const struct route *route)
-{
-    const struct http_request *request = &exchange->request;
-    if (request->content_type_twice)
-        return http_problem(exchange, ERROR_MALFORMED_REQUEST,
-                            "The header Content-Type is there more than once.");
-    if (!is_json(request->content_type))
-        return http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
-                            "Send the header Content-Type: application/json.");
-    if (request->body_lost)
-        return http_problem(exchange, ERROR_INTERNAL, "There is no memory for the body.");
-    if (request->body.failed)
-        return http_problem(exchange, ERROR_BODY_TOO_LARGE, "The body may have %lld bytes.",
-                            (long long)exchange->api->settings->max_body_bytes);
-    if (request->body_cut)
-        return http_problem(exchange, ERROR_MALFORMED_REQUEST,
-                            "The body is shorter than the header Content-Length says.");
-    if (request->body.length == 0)
-        return http_problem(exchange, ERROR_EMPTY_BODY, "Send a JSON object as the body.");
-    return route->handle(exchange);
 }
 
 /* One rule for every address: with a slash at its end it is another one, which nobody has. An id that is
@@ -164,7 +130,9 @@ enum http_outcome router_handle(struct http_exchange *exchange)
             return HTTP_ANSWERED;
         if (route->reads_much)
             exchange->step_aside(exchange);
-        return route->takes_json ? check_body(exchange, route) : route->handle(exchange);
+        if (route->takes_json && !body_check(exchange))
+            return HTTP_ANSWERED;
+        return route->handle(exchange);
     }
     if (other_method)
         return refuse_method(exchange, other_method);

@@ -76,6 +76,18 @@ bool json_is_null(const struct json *value)
     return cJSON_IsNull(as_cjson(value));
 }
 
+const char *json_type_name(const struct json *value)
+{
+    const cJSON *item = as_cjson(value);
+    return cJSON_IsString(item)   ? "a string"
+           : cJSON_IsNumber(item) ? "a number"
+           : cJSON_IsTrue(item)   ? "true"
+           : cJSON_IsFalse(item)  ? "false"
+           : cJSON_IsArray(item)  ? "an array"
+           : cJSON_IsObject(item) ? "an object"
+                                  : "null";
+}
+
 const struct json *json_first(const struct json *object)
 {
     return as_json(as_cjson(object)->child);

@@ -37,6 +37,9 @@ bool json_is_array(const struct json *value);
 bool json_is_boolean(const struct json *value);
 bool json_is_null(const struct json *value);
 
+/* "a string", "a number", "true", "false", "null", "an array", "an object" */
+const char *json_type_name(const struct json *value);
+
 /* The members of an object, or the values of an array, in their order. NULL at the end. */
 const struct json *json_first(const struct json *object);
 const struct json *json_next(const struct json *member);

@@ -39,11 +39,59 @@ static bool skip(struct scan *scan, char c)
     return true;
 }
 
+/* What people and programs write in place of JSON, and what to write. */
+static const struct habit {
+    const char *text, *reason;
+} habits[] = {
+    {"'", "there is a single quote, and JSON has double quotes alone"},
+    {"\\", "there is a backslash outside of a string: quotes were escaped once too often"},
+    {"/", "JSON has no comments; remove it"},
+    {"#", "JSON has no comments; remove it"},
+    {"\xe2\x80\x9c", "there is a typographic quotation mark; write \""},
+    {"\xe2\x80\x9d", "there is a typographic quotation mark; write \""},
+    {"\xe2\x80\x98", "there is a typographic quotation mark; write \""},
+    {"\xe2\x80\x99", "there is a typographic quotation mark; write \""},
+    {"\xc2\xa0", "there is a no-break space (U+00A0) outside of a string; write a plain one"},
+    {"\xef\xbb\xbf", "there is a byte order mark (U+FEFF); remove it"},
+    {"NaN", "NaN is not a value of JSON; write null"},
+    {"Infinity", "Infinity is not a value of JSON; write null"},
+    {"undefined", "undefined is not a value of JSON; leave the member out"},
+    {"None", "None is not a value of JSON; write null"},
+    {"NULL", "null is written in small letters"},
+    {"Null", "null is written in small letters"},
+    {"nil", "nil is not a value of JSON; write null"},
+    {"True", "true is written in small letters"},
+    {"TRUE", "true is written in small letters"},
+    {"False", "false is written in small letters"},
+    {"FALSE", "false is written in small letters"},
+    {"<", "this looks like XML or HTML"},
+    {"@", "there is an @: curl reads a file only for -d @FILE, not for --data-raw"},
+    {"+", "a number may not start with +"},
+    {".", "a number may not start with a decimal point"},
+};
+
+static const char *habit_reason(const struct scan *scan)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(habits); i++) {
+        size_t length = strlen(habits[i].text);
+        if ((size_t)(scan->end - scan->p) >= length && memcmp(scan->p, habits[i].text, length) == 0)
+            return habits[i].reason;
+    }
+    return NULL;
+}
+
+/* `otherwise` is why, where it is no habit that is known. */
+static bool refuse_habit(struct scan *scan, const char *otherwise)
+{
+    const char *reason = habit_reason(scan);
+    return refuse(scan, reason ? reason : otherwise);
+}
+
 static bool scan_literal(struct scan *scan, const char *literal)
 {
     size_t length = strlen(literal);
     if ((size_t)(scan->end - scan->p) < length || memcmp(scan->p, literal, length) != 0)
-        return refuse(scan, "a value is expected here");
+        return refuse_habit(scan, "a value is expected here");
     scan->p += length;
     return true;
 }
@@ -63,7 +111,7 @@ static bool scan_number(struct scan *scan)
         if (scan->p < scan->end && isdigit((unsigned char)*scan->p))
             return refuse(scan, "a number may not start with 0");
     } else if (!skip_digits(scan)) {
-        return refuse(scan, "a value is expected here");
+        return refuse_habit(scan, "a value is expected here");
     }
     if (skip(scan, '.') && !skip_digits(scan))
         return refuse(scan, "a digit is expected after the decimal point");
@@ -115,7 +163,7 @@ static const bool is_plain[256] = {
 static bool scan_string(struct scan *scan)
 {
     if (!skip(scan, '"'))
-        return refuse(scan, "a name in double quotes is expected here");
+        return refuse_habit(scan, "a name in double quotes is expected here");
     for (;;) {
         while (scan->p < scan->end && is_plain[(unsigned char)*scan->p])
             scan->p++;
@@ -127,7 +175,7 @@ static bool scan_string(struct scan *scan)
             return true;
         }
         if (c < ' ')
-            return refuse(scan, "a control character must be escaped");
+            return refuse(scan, "a control character must be escaped, as \\n is for a line feed");
         if (c == '\\') {
             scan->p++;
             if (skip(scan, 'u')) {
@@ -139,7 +187,7 @@ static bool scan_string(struct scan *scan)
                 return refuse(scan, "an unknown escape");
             }
         } else if (utf8_next(&scan->p, scan->end) < 0) {
-            return refuse(scan, "the text is not valid UTF-8");
+            return refuse(scan, "the text is not valid UTF-8; is it in Latin-1 or Windows-1252?");
         }
     }
 }
@@ -157,16 +205,18 @@ static bool scan_object(struct scan *scan)
         if (++members > JSON_MAX_MEMBERS)
             return refuse(scan, "an object has too many members");
         skip_space(scan);
+        if (at(scan, '}'))
+            return refuse(scan, "a comma stands before }; remove it");
         if (!scan_string(scan))
             return false;
         skip_space(scan);
         if (!skip(scan, ':'))
-            return refuse(scan, "a colon is expected here");
+            return refuse_habit(scan, "a colon is expected here");
         if (!scan_value(scan))
             return false;
         skip_space(scan);
     } while (skip(scan, ','));
-    return skip(scan, '}') || refuse(scan, "a comma or } is expected here");
+    return skip(scan, '}') || refuse_habit(scan, "a comma or } is expected here");
 }
 
 static bool scan_array(struct scan *scan)
@@ -176,11 +226,14 @@ static bool scan_array(struct scan *scan)
     if (skip(scan, ']'))
         return true;
     do {
+        skip_space(scan);
+        if (at(scan, ']'))
+            return refuse(scan, "a comma stands before ]; remove it");
         if (!scan_value(scan))
             return false;
         skip_space(scan);
     } while (skip(scan, ','));
-    return skip(scan, ']') || refuse(scan, "a comma or ] is expected here");
+    return skip(scan, ']') || refuse_habit(scan, "a comma or ] is expected here");
 }
 
 static bool scan_value(struct scan *scan)
@@ -214,5 +267,9 @@ bool json_scan(const char *text, size_t length, struct json_problem *problem)
     if (!scan_value(&scan))
         return false;
     skip_space(&scan);
-    return scan.p == scan.end || refuse(&scan, "something follows the value");
+    if (scan.p == scan.end)
+        return true;
+    if (at(&scan, '{') || at(&scan, '['))
+        return refuse(&scan, "another document follows; send one alone");
+    return refuse_habit(&scan, "something follows the value");
 }

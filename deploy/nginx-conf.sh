@@ -119,6 +119,7 @@ http_settings() {
     foreign_pages
     echo "map \"\" \$site_root { default \"$NGINX_DIR/site\"; }"
     echo "map \"\" \$ca_certificate { default \"${TLS_CA:+$NGINX_DIR/ca.crt}\"; }"
+    echo "map \"\" \$max_body_bytes { default $MAX_BODY_BYTES; }"
 }
 
 origins() {

@@ -1,10 +1,12 @@
 """POST /api/send-sms and GET /api/sms/{message_id}: what is accepted, what is refused, and how."""
 
+import gzip
 import json
 import re
 import subprocess
 import threading
 import uuid
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -200,6 +202,143 @@ def test_a_request_that_announces_no_body_is_refused(gateway):
 ]))
 def test_the_problem_of_a_malformed_body_says_where_it_is(gateway, body, wrong):
     assert f"(at byte {body.index(wrong)})" in post(gateway, body).json()["detail"]
+
+
+WHOLE = {"phone_number": "+4915112345678", "message": "Hello"}
+TOLD = [
+    ("a byte order mark", b"\xef\xbb\xbf" + sms(), "a byte order mark (U+FEFF)"),
+    ("UTF-16", sms().decode().encode("utf-16"), "is in UTF-16; send it in UTF-8"),
+    ("UTF-16LE", sms().decode().encode("utf-16le"), "is in UTF-16"),
+    ("UTF-16BE", sms().decode().encode("utf-16be"), "is in UTF-16"),
+    ("UTF-32", sms().decode().encode("utf-32"), "is in UTF-32"),
+    ("UTF-32LE", sms().decode().encode("utf-32le"), "is in UTF-32"),
+    ("UTF-32BE", sms().decode().encode("utf-32be"), "is in UTF-32"),
+    ("Latin-1", with_text("f\u00fcr".encode("latin-1")), "is it in Latin-1"),
+    ("single quotes", b"{'phone_number': '+1'}", "JSON has double quotes alone"),
+    ("the shell's quotes", b"'{\"phone_number\": \"+1\"}'", "The shell seems to have sent"),
+    ("half a body of cmd.exe", b"'{phone_number:", "The shell seems to have sent"),
+    ("escaped once too often", rb'{\"phone_number\": \"+1\"}', "The shell seems to have sent"),
+    ("typographic quotes", "{\u201cphone_number\u201d: 1}".encode(), "a typographic quotation mark"),
+    ("a no-break space", '{\u00a0"phone_number": 1}'.encode(), "a no-break space (U+00A0)"),
+    ("a name without quotes", b"{phone_number: 1}", 'and there is the letter "p"'),
+    ("a comma at the end", b'{"a": 1,}', "a comma stands before }"),
+    ("a comma at the end of an array", b'{"a": [1,]}', "a comma stands before ]"),
+    ("a comma that is missing", b'{"a": 1 "b": 2}', "a comma or } is expected here, and there is a double quote"),
+    ("a comment", b'{"a": 1, // x\n"b": 2}', "no comments"),
+    ("a comment of a shell", b'{"a": 1 # x\n}', "no comments"),
+    ("NaN", b'{"a": NaN}', "NaN is not a value"),
+    ("undefined", b'{"a": undefined}', "undefined is not a value"),
+    ("None", b'{"a": None}', "None is not a value of JSON; write null"),
+    ("True", b'{"a": True}', "true is written in small letters"),
+    ("two documents", sms() + b"\n" + sms(), "another document follows"),
+    ("a form", b"phone_number=%2B1&message=x", "looks like a form's data"),
+    ("XML", b"<sms/>", "looks like XML"),
+    ("a file's name", b"@body.json", "-d @FILE"),
+    ("a line feed in a text", with_text(b"a\nb"), "as \\n is for a line feed"),
+    ("a body that ends too early", b'{"a": 1', "and the body ends"),
+]
+
+
+@pytest.mark.parametrize("body, words", table(TOLD))
+def test_what_is_wrong_with_the_json_is_told(gateway, body, words):
+    answer = post(gateway, body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_json")
+    assert words in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("body, pointer, words", table([
+    ("a number", sms(phone_number=4915112345678), "/phone_number", "is a number; write it in double quotes"),
+    ("null", sms(message=None), "/message", "must be a string, and is null"),
+    ("several numbers", sms(phone_number=["+1", "+2"]), "/phone_number", "a request for each"),
+    ("an object", sms(message={"text": "x"}), "/message", "is an object"),
+    ("encoded twice", json.dumps(sms().decode()).encode(), "", "it was encoded twice"),
+    ("several messages", b"[" + sms() + b"]", "", "is an array; send a request for each"),
+]))
+def test_a_type_that_is_wrong_is_told(gateway, body, pointer, words):
+    [error] = post(gateway, body).json()["errors"]
+    assert (error["pointer"], error["code"]) == (pointer, "wrong_type") and words in error["detail"]
+
+
+@pytest.mark.parametrize("name, meant", [
+    *[(name, "phone_number") for name in (
+        "to", "To", "recipient", "phone", "number", "phoneNumber", "phone-number", "phonenumber", "PhoneNumber",
+        "phoneNumbers", "phone_numbr", "phone_nubmer", "msisdn", "mobile", "destination")],
+    *[(name, "message") for name in ("text", "body", "content", "msg", "Message", "messge", "textMessage", "sms",
+                                     "messages")]])
+def test_another_word_for_a_field_is_told_the_right_one(gateway, name, meant):
+    body = dict(WHOLE)
+    body[name] = body.pop(meant)
+    errors = {error["pointer"]: error for error in post(gateway, json.dumps(body).encode()).json()["errors"]}
+    assert set(errors) == {f"/{name}", f"/{meant}"}
+    assert f"did you mean {meant}?" in errors[f"/{name}"]["detail"]
+    both = post(gateway, json.dumps(WHOLE | {name: "x"}).encode()).json()["errors"]
+    assert [error["detail"] for error in both] == ["is not a field of a message; remove it"]
+
+
+@pytest.mark.parametrize("name", ["from", "x", "sender", "priority", "sim", "me", "\u00e4"])
+def test_a_word_that_is_near_to_no_field_is_to_be_removed(gateway, name):
+    [error] = post(gateway, json.dumps(WHOLE | {name: "x"}).encode()).json()["errors"]
+    assert error["detail"] == "is not a field of a message; remove it"
+
+
+# ---- How the body is sent ----
+
+def test_a_body_that_is_compressed_is_refused_with_what_is_taken(gateway):
+    for coding, body in (("gzip", gzip.compress(sms())), ("deflate", zlib.compress(sms())), ("br", b"\x8b\x00"),
+                         ("GZIP", sms()), ("gzip", sms()), ("x-gzip, identity", sms()), ("zstd", sms()),
+                         ("identity, gzip", sms()), ("aws-chunked", sms())):
+        answer = ask(gateway, "POST", "/api/send-sms", JSON, f"Content-Encoding: {coding}", body=body)
+        assert (answer.status, answer.code) == (415, "unsupported_media_type")
+        assert answer.headers["Accept-Encoding"] == "identity"
+        assert "is compressed" in answer.json()["detail"]
+    for body in (gzip.compress(sms()), zlib.compress(sms()), b"\x28\xb5\x2f\xfd" + sms()):
+        answer = ask(gateway, "POST", "/api/send-sms", JSON, body=body)  # and no header says so
+        assert (answer.status, answer.code) == (415, "unsupported_media_type")
+    answer = ask(gateway, "POST", "/api/send-sms", JSON, "Content-Encoding: identity",
+                 "Content-Encoding: gzip", body=sms())
+    assert (answer.status, answer.code) == (400, "malformed_request")
+
+
+def test_a_body_that_is_said_to_be_itself_is_taken(outbox):
+    for coding in ("identity", "Identity", "", "identity, identity"):
+        answer = ask(outbox, "POST", "/api/send-sms", JSON, f"Content-Encoding: {coding}", body=sms())
+        assert answer.status == 202
+
+
+@pytest.mark.parametrize("content_type, words", [
+    ("", "there is none"),
+    ("application/x-www-form-urlencoded", "curl -d and forms"),
+    ("multipart/form-data; boundary=x", "curl -F"),
+    ("text/plain;charset=UTF-8", "fetch()"),
+    ("text/json", "it is text/json"),
+    ("application/jsonp", "it is application/jsonp"),
+    ("application/vnd.api+json", "it is application/vnd.api+json"),
+    ("application/json, application/json", "Send the header Content-Type"),
+    ("application/json; charset=latin1", "The charset latin1 is not supported"),
+    ("application/json; charset=ISO-8859-1", "The charset iso-8859-1"),
+    ('application/json; charset="utf-16"', "The charset utf-16"),
+    ("application/json; v=1; Charset=utf-7", "The charset utf-7"),
+    ("application/json; charset=", "The charset something else"),
+])
+def test_another_media_type_is_told_what_to_send(gateway, content_type, words):
+    answer = ask(gateway, "POST", "/api/send-sms", f"Content-Type: {content_type}", body=sms())
+    assert (answer.status, answer.code) == (415, "unsupported_media_type")
+    assert words in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("content_type", [
+    "application/json", "Application/JSON", "application/json;", "application/json ; charset=utf-8",
+    "application/json;charset=UTF-8", 'application/json; charset="utf-8"', "application/json; charset=utf8",
+    "application/json; version=1", "application/json; charset=us-ascii"])
+def test_json_in_utf_8_is_taken_however_it_is_said(outbox, content_type):
+    assert ask(outbox, "POST", "/api/send-sms", f"Content-Type: {content_type}", body=sms()).status == 202
+
+
+def test_a_body_that_is_too_large_is_told_the_limit(gateway):
+    for size in (MAX_BODY_BYTES + 1, 4 * MAX_BODY_BYTES):
+        answer = post(gateway, padded(size))
+        assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+        assert f"{MAX_BODY_BYTES} bytes" in answer.json()["detail"]
 
 
 # ---- Bodies that are JSON, and no message ----
