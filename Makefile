@@ -99,7 +99,7 @@ $(OUT)/ws-broker: $(call objects,$(BROKER)) $(OUT)/libcommon.a
 $(OUT)/sms-gateway: $(call objects,$(CLI)) $(OUT)/libcommon.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lqrencode $(LDLIBS)
-$(OUT)/phone-sim: $(call objects,$(filter-out $(PHONE),$(PHONE_SIM))) $(OUT)/libphone.a
+$(OUT)/phone-sim: $(call objects,$(filter-out $(PHONE),$(PHONE_SIM))) $(OUT)/libphone.a $(OUT)/libcommon.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lwebsockets -lcurl $(LDLIBS)
 

@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 
 /* Or libcrypto would ask the terminal for one. */
@@ -96,6 +97,25 @@ bool certificate_check_public(const char *path, char *reason, size_t size)
     else if (!certificate)
         snprintf(reason, size, "%.200s has no certificate in PEM form", path);
     bool good = certificate && !has_key;
+    X509_free(certificate);
+    ERR_clear_error();
+    return good;
+}
+
+bool certificate_is_for(const char *path, const char *host)
+{
+    X509 *certificate = read_certificate(path);
+    bool good = !certificate || X509_check_ip_asc(certificate, host, 0) == 1 ||
+                X509_check_host(certificate, host, 0, 0, NULL) == 1;
+    X509_free(certificate);
+    ERR_clear_error();
+    return good;
+}
+
+bool certificate_has_not_ended(const char *path)
+{
+    X509 *certificate = read_certificate(path);
+    bool good = !certificate || X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
     X509_free(certificate);
     ERR_clear_error();
     return good;

@@ -23,4 +23,9 @@ MUST_CHECK bool certificate_check_key(const char *certificate_path, const char *
 /* A file that is served to everybody: it has a certificate, and no private key. The same. */
 MUST_CHECK bool certificate_check_public(const char *path, char *reason, size_t size);
 
+/* Whether the first certificate in a PEM file is for that host: a name, or an address without brackets; and whether it
+   has not ended. True also where that cannot be known: no path, no certificate in the file. Any thread. */
+MUST_CHECK bool certificate_is_for(const char *path, const char *host);
+MUST_CHECK bool certificate_has_not_ended(const char *path);
+
 #endif

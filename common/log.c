@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -69,9 +70,20 @@ bool log_level_parse(const char *name, enum log_level *level)
 
 bool log_format_parse(const char *name, enum log_format *format)
 {
-    bool json = strcmp(name, "json") == 0;
-    *format = json ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT;
-    return json || strcmp(name, "logfmt") == 0;
+    static const struct {
+        const char *name;
+        enum log_format format;
+    } formats[] = {
+        {"logfmt", LOG_FORMAT_LOGFMT}, {"json", LOG_FORMAT_JSON}, {"text", LOG_FORMAT_TEXT}};
+    if (strcmp(name, "auto") == 0)
+        name = isatty(STDERR_FILENO) ? "text" : "logfmt";
+    for (size_t i = 0; i < ARRAY_LENGTH(formats); i++) {
+        if (strcmp(name, formats[i].name) == 0) {
+            *format = formats[i].format;
+            return true;
+        }
+    }
+    return false;
 }
 
 bool log_writes(enum log_level level)
@@ -206,6 +218,27 @@ static void append_field(struct line *line, const struct log_field *field)
     }
 }
 
+/* For people: the time of day where they are, and the event as a sentence. */
+static void append_text_head(struct buffer *out, enum log_level level, const char *event)
+{
+    time_t now = (time_t)(clock_wall_ms() / 1000);
+    struct tm local;
+    char time_of_day[16] = "";
+    if (localtime_r(&now, &local))
+        strftime(time_of_day, sizeof(time_of_day), "%H:%M:%S", &local);
+    buffer_append_format(out, "%s %-7s %s ", time_of_day, levels[level].name, event);
+}
+
+static bool append_text_line(struct line *line, enum log_level level, const char *event,
+                             const struct log_field *fields)
+{
+    append_text_head(line->out, level, event);
+    for (; fields->kind != LOG_KIND_END; fields++)
+        append_field(line, fields);
+    buffer_append_char(line->out, '\n');
+    return !line->cut;
+}
+
 /* False when it was cut. */
 static bool append_line(struct buffer *out, enum log_level level, const char *event,
                         const struct log_field *fields)
@@ -215,6 +248,8 @@ static bool append_line(struct buffer *out, enum log_level level, const char *ev
     char now[CLOCK_TEXT_SIZE];
     if (!has_room(&line, HEAD_BYTES))
         return false;
+    if (log_format == LOG_FORMAT_TEXT)
+        return append_text_line(&line, level, event, fields);
     clock_format(clock_wall_ms(), now);
     if (log_to_journal)
         buffer_append_text(out, levels[level].priority);

@@ -4,7 +4,9 @@
  *   log_info("phone connected", LOG_TEXT("device_id", id), LOG_NUMBER("session", 3));
  *   ts=2026-11-23T09:45:00.000Z level=info process=ws-broker msg="phone connected" device_id=p1 …
  *   {"ts":"2026-11-23T09:45:00.000Z","level":"info",…,"device_id":"p1","session":3}
+ *   09:45:00 info    phone connected  device_id=p1 session=3
  *
+ * The last, LOG_FORMAT_TEXT, is for people at a terminal: local time, and neither the process nor the request's id.
  * Control characters are escaped, and values quoted in logfmt where needed, so a peer cannot forge
  * lines. A value that a line has no room for is cut, and what would follow is left out. Where stderr is
  * the journal each line begins with its priority, "<6>" (sd-daemon(3)), which the journal takes off.
@@ -18,7 +20,7 @@
 #include "base.h"
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
-enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
+enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON, LOG_FORMAT_TEXT };
 
 /* LOG_KIND_NONE is for a field that has nothing to say this time. */
 enum log_kind { LOG_KIND_END, LOG_KIND_NONE, LOG_KIND_TEXT, LOG_KIND_NUMBER, LOG_KIND_PHONE };
@@ -59,7 +61,8 @@ static inline struct log_field log_if(bool any, struct log_field field)
 /* `process` names the program and must outlive the log. Until this is called, level is info. */
 void log_init(const char *process, enum log_level level, enum log_format format);
 
-/* "debug", "info", "warning" or "error"; "logfmt" or "json". */
+/* "debug", "info", "warning" or "error"; "logfmt", "json", "text", or "auto": text where stderr is a terminal, and
+   logfmt elsewhere. */
 MUST_CHECK bool log_level_parse(const char *name, enum log_level *level);
 MUST_CHECK bool log_format_parse(const char *name, enum log_format *format);
 

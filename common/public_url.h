@@ -16,4 +16,15 @@ enum { PUBLIC_URL_SIZE = SETTINGS_TEXT_SIZE + 32 };
 MUST_CHECK bool public_url(const struct settings *settings, char url[PUBLIC_URL_SIZE],
                            char problem[SETTINGS_PROBLEM_SIZE]);
 
+/*
+ * What hinders another machine, a phone above all, from using that URL of the gateway: it leads to the machine
+ * itself, it is without TLS, or the certificate is for other names or has ended. False where nothing is known
+ * to. `warning` is a sentence that says what to do. Any thread; reads TLS_CERTIFICATE.
+ */
+MUST_CHECK bool public_url_warning(const struct settings *settings, const char *url,
+                                   char warning[SETTINGS_PROBLEM_SIZE]);
+
+/* The URL at which this machine itself reaches the gateway, over plain HTTP. */
+void public_url_local(const struct settings *settings, char url[PUBLIC_URL_SIZE]);
+
 #endif

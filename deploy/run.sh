@@ -70,10 +70,10 @@ absolute() {
     esac
 }
 
-# "# process PID serves URL" is the first line of settings.env.
+# "# process PID serves URL from DATABASE" is the first line of settings.env.
 refuse_second() {
     local pid='' url=''
-    { read -r _ _ pid _ url <"$RUNTIME_DIR/settings.env"; } 2>/dev/null || true
+    { read -r _ _ pid _ url _ <"$RUNTIME_DIR/settings.env"; } 2>/dev/null || true
     if [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; then
         refuse "The gateway of the folder $RUNTIME_DIR runs already: process $pid, $url. Stop it with: kill $pid
 A second one needs a port, a folder and a database of its own:
@@ -107,7 +107,7 @@ step "$source_dir/deploy/nginx-conf.sh" "$programs"
 
 # For the tools, which may be started with other variables, and in other folders.
 write_settings() {
-    echo "# process $PPID serves $address"
+    echo "# process $PPID serves $address from $(absolute "$DATABASE_PATH")"
     DATABASE_PATH=$(absolute "$DATABASE_PATH") TLS_CERTIFICATE=$(absolute "$TLS_CERTIFICATE") \
         TLS_KEY=$(absolute "$TLS_KEY") TLS_CA=$(absolute "$TLS_CA") "$programs/api-fcgi" --check-config
 }

@@ -239,10 +239,7 @@ def test_two_names_of_one_folder_are_one_folder(runs, tmp_path):
 def test_nothing_of_a_killed_run_is_in_the_way(runs):
     first = runs()
     first.wait_serving()
-    for pid in first.descendants():
-        os.kill(pid, signal.SIGKILL)
-    first.end()
-    wait_for(lambda: not first.descendants(), "all to end")
+    first.kill_all()
     assert (first.folder / "run/settings.env").exists()
     second = runs()
     second.wait_serving()

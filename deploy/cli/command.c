@@ -21,11 +21,17 @@ enum { MAX_JSON_BYTES = 64 << 20 };
 
 _Static_assert((int)SETTINGS_PROBLEM_SIZE <= (int)STORE_PROBLEM_SIZE, "one buffer serves both");
 
-const struct command_family *const command_families[] = {&keys_commands,       &devices_commands,
-                                                         &sending_commands,    &messages_commands,
-                                                         &statistics_commands, &database_commands,
-                                                         &backup_commands,     &restore_commands,
-                                                         &settings_commands,   NULL};
+const struct command_family *const command_families[] = {&keys_commands,
+                                                         &devices_commands,
+                                                         &sending_commands,
+                                                         &messages_commands,
+                                                         &statistics_commands,
+                                                         &database_commands,
+                                                         &backup_commands,
+                                                         &restore_commands,
+                                                         &settings_commands,
+                                                         &url_commands,
+                                                         NULL};
 
 const struct command_option command_common_options[] = {
     {.name = "json", .meaning = "answers in JSON, one object, and nothing else"},
@@ -309,6 +315,18 @@ static int run_action(struct command *command)
     return status;
 }
 
+/* Its tools are meant to speak of it; who names a file of settings has said what counts. */
+static void find_running(struct command *command)
+{
+    static struct running running;
+    if (command->env_file || command->action->of_a_start ||
+        !running_load(&command->settings, &running))
+        return;
+    command->running = &running;
+    fprintf(stderr, "sms-gateway: of the gateway that runs here: %s, process %ld, database %s\n",
+            running.url, running.pid, command->settings.database_path);
+}
+
 static int run_family(int argc, char **argv, struct command *command)
 {
     char problem[STORE_PROBLEM_SIZE];
@@ -325,6 +343,7 @@ static int run_family(int argc, char **argv, struct command *command)
         return status;
     if (!settings_load_option(&command->settings, command->env_file, problem))
         return command_refuse(command, "%s", problem);
+    find_running(command);
     program_prepare("sms-gateway", LOG_LEVEL_WARNING, LOG_FORMAT_LOGFMT);
     if (!command->action->as_caller && !user_become_owner(command->settings.database_path, problem))
         return command_fail(command, "%s", problem);

@@ -11,6 +11,7 @@
 #define CLI_COMMAND_H
 
 #include "../../common/json_write.h"
+#include "../../common/running.h"
 #include "../../common/settings.h"
 #include "../../common/store/store.h"
 
@@ -32,6 +33,7 @@ struct command_action {
     const char *argument; /* "LABEL"; "[REASON]" may be left out; NULL: it takes none. As a value */
     const char *meaning;
     const struct command_option *options; /* a name of NULL after the last; NULL: none */
+    bool of_a_start;    /* what programs would start with counts, and not what runs */
     bool without_store; /* it is run with a NULL store, and the file is not opened */
     bool as_caller;     /* root stays root, and does not become the database's owner */
     int (*run)(struct store *store, const struct command *command); /* the exit status */
@@ -52,6 +54,8 @@ struct command {
     struct json_writer
         *json; /* with --json: one object, and nothing else goes to stdout; else NULL */
     struct settings settings;
+    const struct running
+        *running; /* the gateway of `make run` whose settings these are; else NULL */
 
     /* command.c's own */
     bool wants_json, wants_help;
@@ -89,6 +93,6 @@ extern const struct command_option command_common_options[];
 extern const struct command_family *const command_families[];
 extern const struct command_family keys_commands, devices_commands, sending_commands,
     messages_commands, statistics_commands, database_commands, backup_commands, restore_commands,
-    settings_commands;
+    settings_commands, url_commands;
 
 #endif

@@ -5,9 +5,13 @@
 #include "../../common/qr_code.h"
 #include "command.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 enum { MAX_PICTURE_BYTES = 64 * 1024 };
 
@@ -34,18 +38,109 @@ static void write_pairing(struct json_writer *json, const struct store_write *wr
     buffer_fini(&picture);
 }
 
+/* The same link in fewer modules: a slash needs no escape in a query, and capital hex digits take less room. */
+static void shorten(const char *uri, char compact[PAIRING_URI_SIZE])
+{
+    const char *ca = strstr(uri, "&ca=");
+    char *end = compact;
+    for (const char *p = uri; *p; p++) {
+        if (strncmp(p, "%2F", 3) == 0) {
+            *end++ = '/';
+            p += 2;
+        } else {
+            *end++ = ca && p >= ca + 4 ? (char)toupper((unsigned char)*p) : *p;
+        }
+    }
+    *end = '\0';
+}
+
+/* By the variables alone: a locale that they name may not be installed, and the terminal has it all the same. */
+static bool terminal_has_utf8(void)
+{
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        const char *value = getenv(names[i]);
+        if (value && *value)
+            return strcasestr(value, "utf-8") || strcasestr(value, "utf8");
+    }
+    return false;
+}
+
+static struct qr_code_place terminal_place(void)
+{
+    struct winsize size = {0};
+    struct qr_code_place place = {24, 80, terminal_has_utf8()};
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0)
+        place = (struct qr_code_place){size.ws_row, size.ws_col, place.utf8};
+    place.rows--; /* the prompt that follows */
+    return place;
+}
+
+static void warn_of_place(const struct command *command, const struct qr_code_place *needed)
+{
+    fprintf(stderr,
+            "sms-gateway %s: WARNING: the code needs a terminal of %d lines and %d columns%s; or "
+            "draw it"
+            " into a file: --svg FILE\n",
+            command->family->name, needed->rows + 1, needed->columns,
+            needed->utf8 ? "" : ", as no UTF-8 is set (LANG=C.UTF-8 halves that)");
+}
+
+static void print_picture(const struct command *command, const char *uri)
+{
+    struct buffer picture;
+    struct qr_code_place place = terminal_place(), needed = {0};
+    char compact[PAIRING_URI_SIZE];
+    bool fits = false;
+    buffer_init(&picture, MAX_PICTURE_BYTES);
+    bool good = qr_code_write_terminal(&picture, uri, &place, &fits, &needed);
+    if (good && !fits) {
+        shorten(uri, compact);
+        buffer_clear(&picture);
+        good = qr_code_write_terminal(&picture, compact, &place, &fits, &needed);
+    }
+    if (good && !fits)
+        warn_of_place(command, &needed);
+    fflush(stderr);
+    if (good)
+        fputs(picture.data, stdout);
+    buffer_fini(&picture);
+}
+
+/* The code comes last, so that it is what a small terminal shows. */
 static void print_pairing(const struct command *command, const struct pairing *pairing,
                           int64_t minutes)
 {
-    struct buffer picture;
-    buffer_init(&picture, MAX_PICTURE_BYTES);
-    if (qr_code_write_terminal(&picture, pairing->uri))
-        fputs(picture.data, stdout);
-    buffer_fini(&picture);
     printf("\n  gateway  %s\n  code     %s\n  link     %s\n\n"
            "The code pairs one phone%s%s within %d minutes.\n",
            pairing->url, pairing->code, pairing->uri, *command->argument ? ", as " : "",
            command->argument, (int)minutes);
+    if (command_option(command, "svg"))
+        return;
+    if (isatty(STDOUT_FILENO))
+        print_picture(command, pairing->uri);
+    else
+        fprintf(stderr,
+                "sms-gateway %s: no QR code, as this is no terminal; --svg FILE draws one\n",
+                command->family->name);
+}
+
+/* For the user alone: it is a secret for some minutes. True also where none was asked for. */
+static bool write_picture(const struct command *command, const char *uri)
+{
+    const char *path = command_option(command, "svg");
+    struct buffer picture;
+    if (!path)
+        return true;
+    buffer_init(&picture, MAX_PICTURE_BYTES);
+    FILE *file = qr_code_write_svg(&picture, uri) ? fopen(path, "we") : NULL; /* the umask is 077 */
+    bool good = file && fputs(picture.data, file) >= 0;
+    if (file)
+        good = fclose(file) == 0 && good;
+    if (!good)
+        command_fail(command, "%s cannot be written: %s", path, strerror(errno));
+    buffer_fini(&picture);
+    return good;
 }
 
 static int pair(struct store *store, const struct command *command)
@@ -65,11 +160,13 @@ static int pair(struct store *store, const struct command *command)
     enum error error = store_run(store, &write);
     if (error != ERROR_NONE)
         return command_fail_error(command, error);
+    if (public_url_warning(&command->settings, pairing.url, problem))
+        fprintf(stderr, "sms-gateway devices: WARNING: %s\n", problem);
     if (command->json)
         write_pairing(command->json, &write, &pairing);
     else
         print_pairing(command, &pairing, minutes);
-    return EXIT_SUCCESS;
+    return write_picture(command, pairing.uri) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* ---- Tokens by hand ---- */
@@ -223,6 +320,7 @@ static int revoke_device(struct store *store, const struct command *command)
 }
 
 static const struct command_option pair_options[] = {
+    {.name = "svg", .value = "FILE", .meaning = "draws the QR code into FILE, for a browser"},
     {.name = "minutes",
      .value = "N",
      .meaning = "so long the code can be used, 60 at most; otherwise 10"},

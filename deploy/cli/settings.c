@@ -93,11 +93,13 @@ static const struct command_action actions[] = {
     {.name = "check",
      .meaning =
          "says whether the gateway would start with the settings on this machine, or what is wrong",
+     .of_a_start = true,
      .without_store = true,
      .as_caller = true,
      .run = check},
     {.name = "show",
      .meaning = "shows all settings as they are now: defaults, the file, the environment",
+     .of_a_start = true,
      .without_store = true,
      .run = show},
     {0},

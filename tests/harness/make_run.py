@@ -1,7 +1,9 @@
 """What `make run` calls, in a folder of a test's own."""
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -68,6 +70,14 @@ class Run:
 
     def end(self, limit=LIMIT_SECONDS):
         return self.popen.wait(limit)
+
+    def kill_all(self):
+        """As a power cut would."""
+        for pid in self.descendants():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.end()
+        wait_for(lambda: not self.descendants(), "all to end")
 
 
 def copy_of_the_tree(folder):

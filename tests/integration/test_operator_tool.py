@@ -16,15 +16,15 @@ from harness.waiting import LIMIT_SECONDS
 
 STRANGER = 64321  # nobody's number
 FAMILIES = ["keys", "devices", "sending", "messages", "statistics", "database",
-            "backup", "restore", "settings"]
+            "backup", "restore", "settings", "url"]
 STATUSES = ["queued", "dispatched", "accepted", "sending", "sent", "delivered", "failed", "expired",
             "cancelled", "unknown"]
 
 
-def answer(gateway, *arguments, text=None):
+def answer(gateway, *arguments, text=None, warning=""):
     """What a command that succeeds says in JSON."""
     status, printed, errors = gateway.command(*arguments, "--json", text=text)
-    assert (status, errors) == (0, ""), errors
+    assert status == 0 and (warning in errors if warning else errors == ""), errors
     assert printed.count("\n") == 1
     return json.loads(printed)
 
@@ -104,10 +104,10 @@ def test_keys_in_json(ready):
 
 
 def test_devices_in_json_are_as_the_api_has_them(ready):
-    pairing = answer(ready, "devices", "pair", "phone")
+    pairing = answer(ready, "devices", "pair", "phone", warning="leads every other machine to itself")
     check_schema({"$ref": "#/components/schemas/Pairing"}, pairing)
     assert pairing["device_id"] == "phone"
-    assert answer(ready, "devices", "pair")["device_id"] is None
+    assert answer(ready, "devices", "pair", warning="leads every")["device_id"] is None
     made = answer(ready, "devices", "token", "by-hand")
     check_schema({"$ref": "#/components/schemas/PairedPhone"}, made)
     several = answer(ready, "devices", "token", "-", text="one\ntwo\n")

@@ -1,10 +1,16 @@
 """Device tokens: how phones get them, what they open, and how they end."""
 
+import contextlib
+import fcntl
 import hashlib
 import json
+import os
+import pty
 import re
 import sqlite3
+import struct
 import subprocess
+import termios
 import time
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,7 +18,8 @@ import pytest
 import websockets
 
 from harness.api import Api, check_problem
-from harness.gateway import Gateway
+from harness.gateway import Gateway, programs_folder
+from harness.lan_certificate import LanCertificate
 from harness.phone import AssuredPhone, Phone
 from harness.waiting import LIMIT_SECONDS, wait_for
 
@@ -115,27 +122,104 @@ def write_picture(rows, path):
     path.write_text("\n".join(lines) + "\n")
 
 
-def test_the_qr_code_in_the_terminal_is_the_link(guarded, tmp_path):
-    status, output, errors = guarded.command("devices", "pair", "by-qr")
-    assert status == 0, errors
-    link = re.search(r"link +(\S+)", output).group(1)
+def in_a_terminal(gateway, rows, columns, *arguments, **environment):
+    """What sms-gateway writes to a terminal of that size, and to stderr."""
+    own, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    process = subprocess.Popen(
+        [programs_folder(gateway.build) / "sms-gateway", *arguments], cwd=gateway.folder, stdin=terminal, stdout=terminal,
+        stderr=subprocess.PIPE, env=gateway.environment | {"LANG": "C.UTF-8"} | environment)
+    os.close(terminal)
+    output = b""
+    with contextlib.suppress(OSError):  # which is how a terminal ends
+        while data := os.read(own, 65536):
+            output += data
+    os.close(own)
+    errors = process.communicate()[1].decode()
+    assert process.returncode == 0, errors
+    return output.decode().replace("\r\n", "\n"), errors
+
+
+def modules_of(output):
+    """The rows of modules of a code in a terminal; 1 is dark."""
     halves = {"█": (0, 0), "▀": (0, 1), "▄": (1, 0), " ": (1, 1)}
     rows = []
     for line in re.findall(r"\x1b\[40;37;1m(.*)\x1b\[0m", output):
         rows += list(zip(*(halves[character] for character in line)))
-    write_picture(rows, tmp_path / "terminal.pgm")
-    assert decode(tmp_path / "terminal.pgm") == link
+    if not rows:
+        rows = [[int(colour == "0") for colour in re.findall(r"\x1b\[4([07])m  ", line)]
+                for line in output.split("\n") if "\x1b[4" in line]
+    return rows
+
+
+def decode_in_the_dark(rows, path):
+    """As a reader does from a terminal that is dark around the code."""
+    width = len(rows[0]) + 40
+    write_picture([[1] * width] * 20 + [[1] * 20 + [*row] + [1] * 20 for row in rows] + [[1] * width] * 20, path)
+    return decode(path)
+
+
+def link_of(output):
+    return re.search(r"link +(\S+)", output).group(1)
+
+
+def test_the_qr_code_in_the_terminal_is_the_link(guarded, tmp_path):
+    output, _ = in_a_terminal(guarded, 50, 120, "devices", "pair", "by-qr")
+    link = link_of(output)
+    assert decode_in_the_dark(modules_of(output), tmp_path / "terminal.pgm") == link
     assert pair(guarded, parse_qs(urlsplit(link).query)["code"][0]).status_code == 201
+
+
+@pytest.mark.parametrize("url", ["https://192.168.100.200:8443", "https://sms.example.org"])
+def test_in_a_terminal_of_80_to_24_the_whole_code_is_on_the_screen(guarded, tmp_path, url):
+    """Also with the fingerprint of a CA, which is most of a link."""
+    lan = LanCertificate(tmp_path, "sms.example.org", "192.168.100.200")
+    output, errors = in_a_terminal(guarded, 24, 80, "devices", "pair", PUBLIC_URL=url,
+                                   **{name: str(path) for name, path in lan.settings.items()})
+    assert errors == ""
+    screen = output.split("\n")[-24:]  # the prompt is behind the last
+    assert max(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) for line in screen) <= 80
+    shown = parse_qs(urlsplit(decode_in_the_dark(modules_of("\n".join(screen)), tmp_path / "code.pgm")).query)
+    printed = parse_qs(urlsplit(link_of(output)).query)
+    assert (shown["url"], shown["code"]) == (printed["url"], printed["code"]) == ([url], printed["code"])
+    assert shown["ca"][0].lower() == printed["ca"][0]
+
+
+def test_a_terminal_that_is_too_small_or_without_utf8_is_told_so(guarded, tmp_path):
+    output, errors = in_a_terminal(guarded, 10, 80, "devices", "pair")
+    assert re.search(r"WARNING: the code needs a terminal of \d+ lines and \d+ columns; .*--svg FILE", errors)
+    output, errors = in_a_terminal(guarded, 24, 80, "devices", "pair", LANG="C")
+    assert "no UTF-8 is set (LANG=C.UTF-8 halves that)" in errors
+    assert "█" not in output
+    shown = decode_in_the_dark(modules_of(output), tmp_path / "spaces.pgm")
+    assert parse_qs(urlsplit(shown).query) == parse_qs(urlsplit(link_of(output)).query)
+    output, errors = in_a_terminal(guarded, 90, 200, "devices", "pair", LC_ALL="POSIX")
+    assert "UTF-8" not in errors and "█" not in output
+
+
+def test_without_a_terminal_there_is_no_picture_and_svg_draws_it_into_a_file(guarded, tmp_path):
+    status, output, errors = guarded.command("devices", "pair")
+    assert status == 0 and "--svg FILE" in errors and "\x1b" not in output
+    path = tmp_path / "code.svg"
+    status, output, errors = guarded.command("devices", "pair", "--svg", path)
+    assert status == 0, errors
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert decode_svg(path.read_text(), tmp_path / "svg.pgm") == link_of(output)
+    assert guarded.command("devices", "pair", "--svg", tmp_path / "missing/x.svg")[0] == 1
+
+
+def decode_svg(svg, path):
+    size = int(re.search(r'viewBox="0 0 (\d+) ', svg).group(1))
+    rows = [[0] * size for _ in range(size)]
+    for x, y, width in re.findall(r"M(\d+) (\d+)h(\d+)v1", svg):
+        rows[int(y)][int(x):int(x) + int(width)] = [1] * int(width)
+    write_picture(rows, path)
+    return decode(path)
 
 
 def test_the_qr_code_of_the_api_is_the_link(guarded, tmp_path):
     made = guarded.api.request("POST", "/api/pairings", json={}).json()
-    size = int(re.search(r'viewBox="0 0 (\d+) ', made["qr_svg"]).group(1))
-    rows = [[0] * size for _ in range(size)]
-    for x, y, width in re.findall(r"M(\d+) (\d+)h(\d+)v1", made["qr_svg"]):
-        rows[int(y)][int(x):int(x) + int(width)] = [1] * int(width)
-    write_picture(rows, tmp_path / "svg.pgm")
-    assert decode(tmp_path / "svg.pgm") == made["uri"]
+    assert decode_svg(made["qr_svg"], tmp_path / "svg.pgm") == made["uri"]
 
 
 def test_a_code_works_once(guarded):

@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include "../../common/running.h"
 #include "console.h"
 
 #include <ctype.h>
@@ -27,7 +28,9 @@ static const struct option_row {
 #define AT(field)   offsetof(struct options, field)
 #define TEXT(field) KIND_TEXT, AT(field), sizeof(((struct options *)NULL)->field), 0, 0
     {"url", "URL", TEXT(url), "ws://localhost:8000",
-     "the gateway, as ws://host:port or wss://host:port; /ws/device/{id} is appended"},
+     "the gateway, as ws://host:port or wss://host:port; /ws/device/{id} is appended. Without it "
+     "the\n"
+     "        one that `make run` has started in this folder, if one runs"},
     {"ca", "FILE", TEXT(ca), "",
      "with wss://, trust the CA whose certificate is in FILE (PEM), as a gateway of a LAN has one\n"
      "        and serves as /ca.crt, and no other; without this the CAs that this machine trusts"},
@@ -323,10 +326,24 @@ static bool read_arguments(struct options *options, int argc, char **argv)
             return refuse("there is no option %.60s", argv[optind - 1]);
         if (!assign(options, &rows[row], optarg))
             return false;
+        options->url_given |= strcmp(rows[row].name, "url") == 0;
     }
     if (optind < argc)
         return refuse("\"%.60s\" is no option", argv[optind]);
     return true;
+}
+
+/* Without --url: the gateway that `make run` has started in this folder. */
+static void find_gateway(struct options *options)
+{
+    static struct settings settings; /* large */
+    struct running running;
+    char problem[SETTINGS_PROBLEM_SIZE];
+    if (!settings_load_option(&settings, NULL, problem) || !running_load(&settings, &running))
+        return;
+    snprintf(options->url, sizeof(options->url), "ws%s", running.url + strlen("http"));
+    printf("phone-sim: of the gateway that runs here: %s, process %ld\n", options->url,
+           running.pid);
 }
 
 bool options_read(struct options *options, int argc, char **argv)
@@ -342,6 +359,8 @@ bool options_read(struct options *options, int argc, char **argv)
         print_help();
         return true;
     }
+    if (!options->url_given && !*options->pair)
+        find_gateway(options);
     if (*options->pair && (options->count != 1 || *options->ca))
         return refuse(
             "--pair pairs one phone, and its link has the CA: leave out --count and --ca");

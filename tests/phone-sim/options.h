@@ -11,6 +11,7 @@
 
 struct options {
     char url[512];
+    bool url_given;
     struct gateway gateway; /* of the URL */
     char ca[512];           /* empty: those that the machine trusts */
     int64_t count;

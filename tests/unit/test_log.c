@@ -625,6 +625,34 @@ static void lines_for_the_journal_begin_with_their_priority(void **state)
     expect_start("<6>{\"ts\":");
 }
 
+static void a_line_for_people_has_the_time_of_day_the_level_the_sentence_and_the_fields(
+    void **state)
+{
+    char line[MAX_BYTES];
+    (void)state;
+    unsetenv("JOURNAL_STREAM");
+    log_init("test", LOG_LEVEL_DEBUG, LOG_FORMAT_TEXT);
+    log_set_request("a-request");
+    log_warning("phone connected", LOG_TEXT("device_id", "a\nb"), LOG_NUMBER("session", 3));
+    log_set_request(NULL);
+    ssize_t length = read(packets, line, sizeof(line) - 1);
+    assert_true(length > 8);
+    line[length] = '\0';
+    assert_string_equal(line + 8, " warning phone connected  device_id=\"a\\x0ab\" session=3\n");
+    assert_true(line[2] == ':' && line[5] == ':');
+}
+
+static void the_form_for_people_is_chosen_for_a_terminal_alone(void **state)
+{
+    enum log_format format;
+    (void)state;
+    assert_true(log_format_parse("auto", &format)); /* stderr is a socket here */
+    assert_int_equal(format, LOG_FORMAT_LOGFMT);
+    assert_true(log_format_parse("text", &format));
+    assert_int_equal(format, LOG_FORMAT_TEXT);
+    assert_false(log_format_parse("texts", &format));
+}
+
 static void lines_for_anything_else_do_not(void **state)
 {
     static const struct {
@@ -666,5 +694,8 @@ UNIT_TESTS(LOG_TEST(a_line_has_time_level_process_message_and_fields),
            JSON_TEST(bytes_that_are_no_characters_are_escaped_in_json_too),
            JSON_TEST(a_json_line_that_is_too_long_is_cut_and_still_valid),
            LOG_TEST(lines_for_the_journal_begin_with_their_priority),
-           LOG_TEST(lines_for_anything_else_do_not), LOG_TEST(many_fields_are_cut_too),
-           LOG_TEST(errno_is_told_and_kept), LOG_TEST(lines_of_many_threads_do_not_mix))
+           LOG_TEST(lines_for_anything_else_do_not),
+           LOG_TEST(a_line_for_people_has_the_time_of_day_the_level_the_sentence_and_the_fields),
+           LOG_TEST(the_form_for_people_is_chosen_for_a_terminal_alone),
+           LOG_TEST(many_fields_are_cut_too), LOG_TEST(errno_is_told_and_kept),
+           LOG_TEST(lines_of_many_threads_do_not_mix))
