@@ -76,6 +76,8 @@ enum http_outcome handle_create_pairing(struct http_exchange *exchange)
         return HTTP_ANSWERED;
     if (!pairing_make(exchange->api->settings, &pairing, write->create_pairing.code_hash, problem))
         return http_problem(exchange, ERROR_NOT_CONFIGURED, "No code was made: %s.", problem);
+    if (public_url_warning(exchange->api->settings, pairing.url, problem))
+        log_warning("no phone can use the pairing link", LOG_TEXT("reason", problem));
     buffer_init(&qr_code, 64 * 1024);
     if (!qr_code_write_svg(&qr_code, pairing.uri)) {
         buffer_fini(&qr_code);

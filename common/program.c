@@ -150,6 +150,8 @@ _Noreturn static void print_public_url_and_exit(const struct settings *settings)
     char url[PUBLIC_URL_SIZE], problem[SETTINGS_PROBLEM_SIZE];
     if (!public_url(settings, url, problem))
         refuse_usage(problem);
+    if (public_url_warning(settings, url, problem))
+        fprintf(stderr, "WARNING: %s\n", problem);
     puts(url);
     exit(EXIT_SUCCESS);
 }

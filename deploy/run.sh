@@ -161,7 +161,7 @@ END
     # What other machines use, and how they know that it is this one.
     public=${PUBLIC_URL:-$address}
     if speaks_tls || ! is_loopback; then
-        public=$("$programs/api-fcgi" --print-public-url) || public="https://(set PUBLIC_URL)"
+        public=$("$programs/api-fcgi" --print-public-url 2>/dev/null) || public="https://(set PUBLIC_URL)"
         if is_loopback; then
             echo "With TLS it is $public, for this machine alone (LISTEN_ADDRESS)."
         else
@@ -175,6 +175,9 @@ END
         fi
         if speaks_tls && ! openssl x509 -noout -checkend $((14 * 86400)) -in "$TLS_CERTIFICATE" >/dev/null; then
             echo "WARNING: $TLS_CERTIFICATE ends soon: $(openssl x509 -noout -enddate -in "$TLS_CERTIFICATE")."
+        fi
+        if speaks_tls && ! is_loopback; then
+            { "$programs/api-fcgi" --print-public-url >/dev/null || true; } 2>&1 # what is wrong with it
         fi
         if ! speaks_tls; then
             echo "WARNING: everybody on the way to it can read and change what is sent (PLAIN_HTTP=everywhere)."

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import requests
+import yaml
 
 from harness.gateway import ROOT, programs_folder
 from harness.make_run import Run, copy_of_the_tree, running_in
@@ -176,6 +177,26 @@ def test_the_first_process_of_a_container_ends_during_its_start(program, tmp_pat
         time.sleep(i * 0.005)  # the instant
         os.kill(inner, signal.SIGTERM)
         assert outer.wait(LIMIT_SECONDS) == 0, log.read_text()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a namespace of processes")
+def test_the_container_of_nginx_ends_while_it_writes_its_configuration(tmp_path):
+    services = yaml.safe_load((ROOT / "deploy/container/compose.yaml").read_text())["services"]
+    assert all(services[name]["init"] for name in ("api", "broker", "nginx"))
+    shell, option, script = services["nginx"]["command"]
+    begun, slow = tmp_path / "begun", tmp_path / "slow.sh"
+    slow.write_text(f"#!/bin/sh\ntouch {begun}\nsleep 0.3\n")  # in the place of nginx-conf.sh
+    slow.chmod(0o755)
+    script = script.replace("/usr/lib/sms-gateway/nginx-conf.sh", str(slow))
+    with subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", shell, option, script], cwd=tmp_path) as outer:
+        wait_for(begun.exists, "the script to run")
+        shells = [pid for pid in running_in(tmp_path) if parent_of(pid) == outer.pid]
+        os.kill(shells[0], signal.SIGTERM)
+        assert outer.wait(LIMIT_SECONDS) in (0, 143)
+
+
+def parent_of(pid):
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()[1])
 
 
 def test_dev_ends_while_it_builds(tmp_path):

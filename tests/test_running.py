@@ -134,6 +134,12 @@ def test_an_address_that_no_phone_can_use_is_warned_of(lan, tmp_path, url, words
     assert words in shown.stderr if words else shown.stderr == ""
 
 
+def test_make_run_warns_of_an_address_that_its_certificate_is_not_for(lan, runs):
+    settings = {name: str(path) for name, path in lan.settings.items()}
+    run = runs(LISTEN_ADDRESS="0.0.0.0", HTTPS_PORT=str(free_port()), PUBLIC_URL="https://other.example", **settings)
+    assert re.search(r"^WARNING: the certificate \S+ is not for other.example", run.log(), re.M)
+
+
 def test_a_certificate_that_has_ended_is_warned_of(tmp_path):
     lan = LanCertificate(tmp_path)
     made = subprocess.run(["faketime", "2020-01-01", "openssl", "req", "-x509", "-key", lan.tls / "server.key", "-days",
