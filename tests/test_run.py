@@ -15,7 +15,7 @@ import requests
 import yaml
 
 from harness.gateway import ROOT, programs_folder
-from harness.make_run import Run, copy_of_the_tree, running_in
+from harness.make_run import Run, copy_of_the_tree, hear_signals, running_in
 from harness.ports import free_port
 from harness.waiting import LIMIT_SECONDS, wait_for
 
@@ -97,6 +97,7 @@ def make_run_in_a_terminal(folder, port):
     """`make run` on a terminal of its own: its process id, and the terminal."""
     pid, terminal = pty.fork()
     if pid == 0:
+        hear_signals()
         os.chdir(ROOT)
         os.execvpe("make", ["make", "run"], {
             "PATH": os.environ["PATH"], "HTTP_PORT": str(port), "RUNTIME_DIR": str(folder / "run"),

@@ -30,6 +30,13 @@ def running_in(folder):
     return found
 
 
+def hear_signals():
+    """What a terminal's shell gives its commands: tests that run in the background have inherited that they ignore SIGINT,
+    and then bash cannot trap it."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Run:
     """deploy/run.sh in a folder, in a session of its own as a terminal would give it."""
 
@@ -41,7 +48,7 @@ class Run:
         with open(self.log_path, "wb") as log:
             self.popen = subprocess.Popen([ROOT / "deploy/run.sh"], cwd=folder, env=environment,
                                           stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                          start_new_session=True)
+                                          start_new_session=True, preexec_fn=hear_signals)
 
     def log(self):
         return self.log_path.read_text()
