@@ -44,7 +44,7 @@ static int create(struct store *store, const struct command *command)
         json_put_text(command->json, "path", path);
         json_end_object(command->json);
     } else {
-        printf("%s is an empty database.\n", path);
+        terminal_print(stdout, "%s is an empty database.\n", path);
     }
     return EXIT_SUCCESS;
 }
