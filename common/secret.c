@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <string.h>
 #include <sys/random.h>
@@ -157,4 +158,16 @@ bool pairing_code_hash(const char *text, unsigned char hash[SECRET_HASH_BYTES])
         return false;
     hash_text(code, CODE_LENGTH, hash);
     return true;
+}
+
+void secret_answer_websocket(const char *key, char answer[WEBSOCKET_ANSWER_SIZE])
+{
+    static const char rfc[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    unsigned char hash[SHA_DIGEST_LENGTH];
+    SHA_CTX context;
+    SHA1_Init(&context);
+    SHA1_Update(&context, key, strlen(key));
+    SHA1_Update(&context, rfc, sizeof(rfc) - 1);
+    SHA1_Final(hash, &context);
+    EVP_EncodeBlock((unsigned char *)answer, hash, sizeof(hash));
 }

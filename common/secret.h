@@ -49,4 +49,8 @@ MUST_CHECK bool pairing_code_make(char text[PAIRING_CODE_SIZE],
    l for 1. False where it is none. */
 MUST_CHECK bool pairing_code_hash(const char *text, unsigned char hash[SECRET_HASH_BYTES]);
 
+/* What a server answers to the key of a WebSocket handshake (RFC 6455, 4.2.2). It is no secret, but a hash. */
+enum { WEBSOCKET_ANSWER_SIZE = 29 };
+void secret_answer_websocket(const char *key, char answer[WEBSOCKET_ANSWER_SIZE]);
+
 #endif

@@ -71,21 +71,6 @@ void broker_queue_control(struct broker *broker, struct session *session, struct
     broker_act_on(broker, BROKER_WRITE, session);
 }
 
-void broker_update_reading(struct broker *broker, struct session *session, int64_t now_ms)
-{
-    unsigned owed = session_owed(session);
-    if (!session->paused && owed >= SESSION_MAX_OWED) {
-        session->paused = true;
-        session->took_at_ms = now_ms;
-        broker_act_on(broker, BROKER_PAUSE, session);
-    } else if (session->paused && owed < SESSION_MAX_OWED / 2) {
-        session->paused = false;
-        session->heard_at_ms = now_ms; /* it could not be heard until now */
-        broker_act_on(broker, BROKER_RESUME, session);
-    }
-    broker_refresh(broker, session, now_ms);
-}
-
 void broker_send_error(struct broker *broker, struct session *session,
                        const struct frame_problem *problem, int64_t now_ms)
 {
@@ -122,6 +107,7 @@ bool broker_session_opened(struct broker *broker, const char *device_id, const c
     session->heard_at_ms = session->pinged_at_ms = session->updated_at_ms = now_ms;
     session->frame_tokens_at_ms = now_ms;
     session->frame_tokens = (double)broker->options.max_frames_per_second * 2;
+    session->work_tokens_at_ms = 0; /* long ago: all that it may save up is there */
     pace_init(&session->pace, broker->options.segments_burst,
               broker_pace_window_ms(&broker->options), now_ms);
     *id = session->id;
@@ -386,7 +372,9 @@ static void tick_session(struct broker *broker, struct session *session, int64_t
     if (is_farewell(session->close_error))
         grace_end_ms = broker->drain_until_ms;
     bool ends = session->state == SESSION_CLOSING && now_ms >= grace_end_ms;
-    bool silent = !session->paused && now_ms - session->heard_at_ms >= options->liveness_timeout_ms;
+    broker_end_throttle(broker, session, now_ms);
+    bool silent = !session->paused && !session->throttled &&
+                  now_ms - session->heard_at_ms >= options->liveness_timeout_ms;
     if (ends || silent) {
         if (silent && !session->dropped) {
             log_info("phone is silent", LOG_TEXT("device_id", session->device_id));
@@ -419,8 +407,8 @@ static int64_t next_look_ms(const struct broker *broker, const struct session *s
 {
     int64_t liveness_ms = broker->options.liveness_timeout_ms;
     bool rests = session->state == SESSION_READY && !session->dropped && !session->paused &&
-                 !session->spoke && !session->info_changed && session->held_count == 0 &&
-                 session->candidate.place != 0;
+                 !session->throttled && !session->spoke && !session->info_changed &&
+                 session->held_count == 0 && session->candidate.place != 0;
     return rests ? MIN(session->pinged_at_ms + liveness_ms / 3, session->heard_at_ms + liveness_ms)
                  : now_ms;
 }

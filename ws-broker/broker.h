@@ -66,17 +66,24 @@ MUST_CHECK bool broker_session_opened(struct broker *broker, const char *device_
                                       const char *token_id, bool assured, int64_t now_ms,
                                       session_id *id);
 
+/* Whether the core wants to hear more of it now: after BROKER_PAUSE it does not. */
+bool broker_session_is_read(const struct broker *broker, session_id id);
+
 /* A whole text message; `text[length]` is NUL. */
 void broker_session_received(struct broker *broker, session_id id, const char *text, size_t length,
                              int64_t now_ms);
 
-/* A pong, or a piece of a message: the phone lives. */
+/* Anything from the phone: it lives. */
 void broker_session_alive(struct broker *broker, session_id id, int64_t now_ms);
+
+/* What came from the phone made so much work, in reads, frames of whatever kind and KiB: one that makes too
+   much is not read from for a while. */
+void broker_session_worked(struct broker *broker, session_id id, double work, int64_t now_ms);
 
 /* The phone has answered a close frame of ours, with its code. */
 void broker_session_answered_close(struct broker *broker, session_id id);
 
-/* The connection broke a rule that shows below the frames (binary, too large): it is closed. */
+/* The connection broke a rule that shows below the frames (binary, too large, against RFC 6455): it is closed. */
 void broker_session_violated(struct broker *broker, session_id id, enum error error,
                              int64_t now_ms);
 

@@ -153,6 +153,9 @@ void broker_send_error(struct broker *broker, struct session *session,
 /* Queues a frame beside the messages; takes its text. */
 void broker_queue_control(struct broker *broker, struct session *session, struct buffer *frame);
 
+/* At a tick: reads on where the pause of one that made too much work is over. */
+void broker_end_throttle(struct broker *broker, struct session *session, int64_t now_ms);
+
 /* Reads from a phone or not, by what it is owed: so nothing grows without end, neither because the
    store is slow nor because the phone does not read what it is told. */
 void broker_update_reading(struct broker *broker, struct session *session, int64_t now_ms);

@@ -3,7 +3,6 @@
 #include "../common/clock.h"
 #include "../common/listen_fds.h"
 #include "../common/log.h"
-#include "../common/protocol.h"
 #include "ws_refusal.h"
 
 #include <errno.h>
@@ -19,7 +18,7 @@
 enum {
     FULL_PAUSE_MS = 200,
     HEAD_TIMEOUT_MS = 10000,
-    MAX_HEAD_BYTES = 4096, /* libwebsockets takes no more */
+    MAX_HEAD_BYTES = DOORMAN_HEAD_BYTES,
     EVENTS_AT_ONCE = 64,
 };
 
@@ -43,89 +42,16 @@ struct doorman {
     pthread_t thread;
 
     pthread_mutex_t lock;
-    int *admitted; /* under lock, with the next two: a queue */
+    struct doorman_admission *admitted; /* under lock, with the next two: a queue */
     size_t admitted_first, admitted_count, admitted_capacity;
 };
 
-/* ---- Reading a handshake ---- */
-
-/* Copies text[length]; false when there is no room, or something there already. */
-static bool take(char *place, size_t size, const char *text, size_t length)
-{
-    if (*place || length >= size)
-        return false;
-    memcpy(place, text, length);
-    place[length] = '\0';
-    return true;
-}
-
-static bool take_path(struct doorman_request *request, const char *line, size_t length)
-{
-    static const char start[] = "GET " PROTOCOL_PATH_PREFIX, end[] = " HTTP/1.1";
-    size_t start_length = sizeof(start) - 1, end_length = sizeof(end) - 1;
-    return length > start_length + end_length && memcmp(line, start, start_length) == 0 &&
-           memcmp(line + length - end_length, end, end_length) == 0 &&
-           take(request->device_id, sizeof(request->device_id), line + start_length,
-                length - start_length - end_length) &&
-           device_id_valid(request->device_id);
-}
-
-static bool take_header(struct doorman_request *request, const char *line, size_t length)
-{
-    static const char authorization[] = "authorization:", request_id[] = "x-request-id:";
-    char value[256] = "";
-    size_t name_length = 0;
-    if (length >= sizeof(authorization) - 1 && strncasecmp(line, authorization, 14) == 0)
-        name_length = sizeof(authorization) - 1;
-    else if (length >= sizeof(request_id) - 1 && strncasecmp(line, request_id, 13) == 0)
-        name_length = sizeof(request_id) - 1;
-    if (name_length == 0)
-        return true;
-    const char *text = line + name_length, *end = line + length;
-    while (text < end && *text == ' ')
-        text++;
-    if (name_length == sizeof(request_id) - 1)
-        return take(request->request_id, sizeof(request->request_id), text, (size_t)(end - text));
-    if (!take(value, sizeof(value), text, (size_t)(end - text)))
-        return false;
-    const char *token = secret_of_bearer(value);
-    if (token && strlen(token) >= sizeof(request->token))
-        token = "?"; /* which is none either */
-    return !token || take(request->token, sizeof(request->token), token, strlen(token));
-}
-
-bool doorman_read(const char *head, size_t length, struct doorman_request *request)
-{
-    const char *end = head + length;
-    bool first = true;
-    *request = (struct doorman_request){0};
-    if (memchr(head, '\0', length))
-        return false;
-    for (const char *line = head, *next; line < end; line = next) {
-        const char *line_end = memchr(line, '\r', (size_t)(end - line));
-        if (!line_end || line_end + 1 == end || line_end[1] != '\n')
-            return false;
-        size_t line_length = (size_t)(line_end - line);
-        next = line_end + 2;
-        if (memchr(line, '\n', line_length))
-            return false;
-        if (line_length == 0)
-            return !first && next == end; /* and nothing follows: a phone waits for its answer */
-        if (first ? !take_path(request, line, line_length)
-                  : !take_header(request, line, line_length))
-            return false;
-        first = false;
-    }
-    return false;
-}
-
 /* ---- Judging it ---- */
 
-static enum error check_token(struct doorman *doorman, const struct doorman_request *request,
-                              const char **detail)
+static enum error check_token(struct doorman *doorman, const struct ws_handshake *request,
+                              char id[SECRET_ID_SIZE], const char **detail)
 {
     struct device_token token = {0};
-    char id[SECRET_ID_SIZE];
     bool found = false;
     *detail = "Send the header Authorization: Bearer and the token that pairing gave this phone.";
     if (!*request->token)
@@ -156,7 +82,7 @@ static enum error check_token(struct doorman *doorman, const struct doorman_requ
     return error;
 }
 
-static void refuse(int fd, enum error error, const char *detail, const char *request_id)
+void doorman_refuse(int fd, enum error error, const char *detail, const char *request_id)
 {
     char rest[MAX_HEAD_BYTES];
     struct buffer answer;
@@ -171,13 +97,13 @@ static void refuse(int fd, enum error error, const char *detail, const char *req
     close(fd);
 }
 
-static void admit(struct doorman *doorman, int fd)
+static void admit(struct doorman *doorman, const struct doorman_admission *admission)
 {
     pthread_mutex_lock(&doorman->lock);
     size_t end = doorman->admitted_first + doorman->admitted_count;
     if (end == doorman->admitted_capacity) {
         size_t capacity = MAX(64, 2 * doorman->admitted_capacity);
-        int *more = reallocarray(doorman->admitted, capacity, sizeof(*more));
+        struct doorman_admission *more = reallocarray(doorman->admitted, capacity, sizeof(*more));
         if (more) {
             doorman->admitted = more;
             doorman->admitted_capacity = capacity;
@@ -185,42 +111,46 @@ static void admit(struct doorman *doorman, int fd)
     }
     bool there = end < doorman->admitted_capacity;
     if (there) {
-        doorman->admitted[end] = fd;
+        doorman->admitted[end] = *admission;
         doorman->admitted_count++;
     }
     pthread_mutex_unlock(&doorman->lock);
     if (there)
         doorman->options.wake(doorman->options.context);
     else
-        close(fd);
+        close(admission->fd);
 }
 
-int doorman_take(struct doorman *doorman)
+bool doorman_take(struct doorman *doorman, struct doorman_admission *admission)
 {
-    int fd = -1;
     pthread_mutex_lock(&doorman->lock);
-    if (doorman->admitted_count > 0) {
-        fd = doorman->admitted[doorman->admitted_first++];
+    bool there = doorman->admitted_count > 0;
+    if (there) {
+        *admission = doorman->admitted[doorman->admitted_first++];
         if (--doorman->admitted_count == 0)
             doorman->admitted_first = 0;
     }
     pthread_mutex_unlock(&doorman->lock);
-    return fd;
+    return there;
 }
 
 /* Admits a connection or refuses it. */
 static void judge(struct doorman *doorman, int fd, const char *head, size_t length)
 {
-    struct doorman_request request;
+    struct doorman_admission admission = {.fd = fd, .head_length = length};
+    struct ws_handshake *handshake = &admission.handshake;
     const char *detail = "A phone connects to /ws/device/ and its device id: 1 to 64 letters, "
                          "digits, _ and -.";
-    enum error error = doorman_read(head, length, &request)
-                           ? check_token(doorman, &request, &detail)
+    enum error error = ws_handshake_read(head, length, handshake)
+                           ? ws_handshake_check(handshake, &detail)
                            : ERROR_NOT_FOUND;
+    if (error == ERROR_NONE && doorman->options.tokens_required)
+        error = check_token(doorman, handshake, admission.token_id, &detail);
+    explicit_bzero(handshake->token, sizeof(handshake->token));
     if (error == ERROR_NONE)
-        admit(doorman, fd);
+        admit(doorman, &admission);
     else
-        refuse(fd, error, detail, request.request_id);
+        doorman_refuse(fd, error, detail, handshake->request_id);
 }
 
 /* ---- Visitors ---- */
@@ -270,16 +200,8 @@ static void on_visitor(struct doorman *doorman, struct visitor *visitor)
     if (end)
         judge(doorman, take_visitor(doorman, visitor), head, (size_t)(end + 4 - head));
     else if (length == sizeof(head))
-        refuse(take_visitor(doorman, visitor), ERROR_HEADERS_TOO_LARGE,
-               "A handshake may have 4 KiB.", "");
-}
-
-static void welcome(struct doorman *doorman, int fd)
-{
-    if (doorman->options.tokens_required)
-        add_visitor(doorman, fd);
-    else
-        admit(doorman, fd);
+        doorman_refuse(take_visitor(doorman, visitor), ERROR_HEADERS_TOO_LARGE,
+                       "A handshake may have 4 KiB.", "");
 }
 
 /* Accepts what there is. When there are no files left it waits for some, and so do the phones. */
@@ -288,7 +210,7 @@ static void accept_all(struct doorman *doorman)
     int fd;
     while ((fd = accept4(doorman->options.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >=
            0)
-        welcome(doorman, fd);
+        add_visitor(doorman, fd);
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
         log_warning("no files are left for phones; they wait", LOG_ERRNO);
         doorman->accept_at_ms = clock_monotonic_ms() + FULL_PAUSE_MS;
@@ -365,8 +287,8 @@ static void destroy(struct doorman *doorman, bool keep)
         next = visitor->next;
         part_with(take_visitor(doorman, visitor), keep);
     }
-    for (int fd; (fd = doorman_take(doorman)) >= 0;)
-        part_with(fd, keep);
+    for (struct doorman_admission admission; doorman_take(doorman, &admission);)
+        part_with(admission.fd, keep);
     free(doorman->admitted);
     pthread_mutex_destroy(&doorman->lock);
     store_reader_close(doorman->reader);
@@ -399,7 +321,7 @@ struct doorman *doorman_start(const struct doorman_options *options)
         watch(doorman, &doorman->options.listen_fd) &&
         store_reader_open(options->store, &doorman->reader) == ERROR_NONE) {
         for (int fd; (fd = listen_fds_take(KEPT_NAME)) >= 0;)
-            welcome(doorman, fd);
+            add_visitor(doorman, fd);
         if (pthread_create(&doorman->thread, NULL, doorman_main, doorman) == 0)
             return doorman;
     }

@@ -262,3 +262,19 @@ bool session_take_frame_token(struct session *session, int64_t rate, int64_t now
     session->frame_tokens -= 1;
     return true;
 }
+
+/* A message is a read, a frame and a KiB at most, unless somebody makes work on purpose. */
+enum {
+    WORK_PER_FRAME = 3,
+    LEAST_PAUSE_MS = 50 /* in it single bytes gather, and are read at once */
+};
+
+int64_t session_count_work(struct session *session, double work, int64_t rate, int64_t now_ms)
+{
+    double per_ms = (double)rate * WORK_PER_FRAME / 1000;
+    refill(&session->work_tokens, &session->work_tokens_at_ms, per_ms * 2000, per_ms, now_ms);
+    session->work_tokens -= work;
+    return session->work_tokens >= 0
+               ? 0
+               : MAX((int64_t)ceil(-session->work_tokens / per_ms), LEAST_PAUSE_MS);
+}

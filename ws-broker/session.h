@@ -60,6 +60,7 @@ struct session {
     bool ping_due;
     bool close_written;
     bool paused;            /* not read from, because of what it is owed */
+    bool throttled;         /* not read from, because of the work it makes */
     bool dropped;           /* nothing is left but its end */
     bool info_changed;      /* its device row is behind */
     bool spoke;             /* said something since the row was written */
@@ -84,6 +85,9 @@ struct session {
     int64_t took_at_ms;  /* when it last took a frame, or was paused */
     double frame_tokens; /* frames it may send now */
     int64_t frame_tokens_at_ms;
+    double work_tokens; /* below 0: it has made more work than it may */
+    int64_t work_tokens_at_ms;
+    int64_t throttled_until_ms;
     unsigned pending_reports;                           /* on their way to the store */
     unsigned pending_acks;                              /* likewise */
     struct control_frame *first_control, *last_control; /* owned, oldest first */
@@ -169,5 +173,9 @@ enum session_output session_take_output(struct session *session, int64_t due_at_
 /* Takes a token for one frame from the phone. False when it sends more than `rate` a second in the
    long run, or twice as many at once. */
 MUST_CHECK bool session_take_frame_token(struct session *session, int64_t rate, int64_t now_ms);
+
+/* Counts work that the phone has made, in units of about a frame. How long it must not be read from then, so that
+   it makes three for each frame that `rate` allows: 0 for a phone that sends frames of ordinary size. */
+int64_t session_count_work(struct session *session, double work, int64_t rate, int64_t now_ms);
 
 #endif

@@ -7,7 +7,14 @@
 
 #include "../common/buffer.h"
 
-enum { WS_FRAME_TEXT = 1, WS_FRAME_CLOSE = 8, WS_FRAME_PING = 9 };
+/* Opcodes. */
+enum {
+    WS_FRAME_CONTINUATION = 0,
+    WS_FRAME_TEXT = 1,
+    WS_FRAME_CLOSE = 8,
+    WS_FRAME_PING = 9,
+    WS_FRAME_PONG = 10,
+};
 
 /* The payload is what is appended between the two calls; the first returns where it begins. */
 size_t ws_frame_begin(struct buffer *out);

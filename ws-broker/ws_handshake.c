@@ -1,85 +1,139 @@
 #include "ws_handshake.h"
 
 #include "../common/protocol.h"
-#include "ws_refusal.h"
 
-#include <libwebsockets.h>
 #include <string.h>
 
-bool ws_handshake_device_id(struct lws *wsi, char device_id[DEVICE_ID_SIZE])
+/* ---- Reading ---- */
+
+/* Copies text[length]; false when there is no room, or something there already. */
+static bool take(char *place, size_t size, const char *text, size_t length)
 {
-    char path[sizeof(PROTOCOL_PATH_PREFIX) + DEVICE_ID_SIZE];
-    size_t prefix = strlen(PROTOCOL_PATH_PREFIX);
-    if (lws_hdr_copy(wsi, path, sizeof(path), WSI_TOKEN_GET_URI) <= 0 ||
-        strncmp(path, PROTOCOL_PATH_PREFIX, prefix) != 0 || !device_id_valid(path + prefix))
+    if (*place || length >= size)
         return false;
-    strcpy(device_id, path + prefix);
+    memcpy(place, text, length);
+    place[length] = '\0';
     return true;
 }
 
-bool ws_handshake_token_id(struct lws *wsi, char token_id[SECRET_ID_SIZE])
+static bool take_path(struct ws_handshake *handshake, const char *line, size_t length)
 {
-    char value[256];
-    token_id[0] = '\0';
-    if (lws_hdr_copy(wsi, value, sizeof(value), WSI_TOKEN_HTTP_AUTHORIZATION) <= 0)
+    static const char start[] = "GET " PROTOCOL_PATH_PREFIX, end[] = " HTTP/1.1";
+    size_t start_length = sizeof(start) - 1, end_length = sizeof(end) - 1;
+    return length > start_length + end_length && memcmp(line, start, start_length) == 0 &&
+           memcmp(line + length - end_length, end, end_length) == 0 &&
+           take(handshake->device_id, sizeof(handshake->device_id), line + start_length,
+                length - start_length - end_length) &&
+           device_id_valid(handshake->device_id);
+}
+
+static bool take_token(struct ws_handshake *handshake, const char *text, size_t length)
+{
+    char value[256] = "";
+    if (!take(value, sizeof(value), text, length))
         return false;
     const char *token = secret_of_bearer(value);
-    return token && secret_parse(SECRET_DEVICE_TOKEN, token, token_id);
+    if (token && strlen(token) >= sizeof(handshake->token))
+        token = "?"; /* which is none either */
+    return !token || take(handshake->token, sizeof(handshake->token), token, strlen(token));
 }
 
-int ws_handshake_refuse(struct lws *wsi, enum error error, const char *detail)
+/* Of a header that is too long for its place only that is known: it is "?", which is nothing good. */
+static bool take_value(char *place, size_t size, const char *text, size_t length)
 {
-    unsigned char head[LWS_PRE + 1024], body[LWS_PRE + 1024];
-    unsigned char *start = head + LWS_PRE, *p = start, *end = head + sizeof(head) - 1;
-    unsigned status = (unsigned)error_http_status(error);
-    struct buffer text;
-    char request_id[65] = "";
+    return length < size ? take(place, size, text, length) : take(place, size, "?", 1);
+}
 
-    lws_hdr_custom_copy(wsi, request_id, sizeof(request_id), "x-request-id:", 13);
-    buffer_init(&text, sizeof(body) - LWS_PRE);
-    ws_refusal_write_body(&text, error, detail, request_id);
-    int result = -1;
-    if (!text.failed &&
-        !lws_add_http_common_headers(wsi, status, "application/problem+json", text.length, &p,
-                                     end) &&
-        !lws_finalize_write_http_header(wsi, start, &p, end)) {
-        memcpy(body + LWS_PRE, text.data, text.length);
-        if (lws_write(wsi, body + LWS_PRE, text.length, LWS_WRITE_HTTP_FINAL) >= 0)
-            result = 1;
+static bool take_header(struct ws_handshake *handshake, const char *line, size_t length)
+{
+    const struct {
+        const char *name;
+        char *place;
+        size_t size;
+    } headers[] = {
+        {"authorization", NULL, 0},
+        {"x-request-id", handshake->request_id, sizeof(handshake->request_id)},
+        {"upgrade", handshake->upgrade, sizeof(handshake->upgrade)},
+        {"sec-websocket-version", handshake->version, sizeof(handshake->version)},
+        {"sec-websocket-key", handshake->key, sizeof(handshake->key)},
+        {"sec-websocket-protocol", handshake->protocol, sizeof(handshake->protocol)},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(headers); i++) {
+        size_t name_length = strlen(headers[i].name);
+        if (length <= name_length || line[name_length] != ':' ||
+            strncasecmp(line, headers[i].name, name_length) != 0)
+            continue;
+        const char *text = line + name_length + 1, *end = line + length;
+        while (text < end && *text == ' ')
+            text++;
+        return headers[i].place
+                   ? take_value(headers[i].place, headers[i].size, text, (size_t)(end - text))
+                   : take_token(handshake, text, (size_t)(end - text));
     }
-    buffer_fini(&text);
-    return result;
+    return true;
 }
 
-/* Nothing but the one word: libwebsockets would take any of our protocols from a list. */
-static bool wants_assured(struct lws *wsi)
+bool ws_handshake_read(const char *head, size_t length, struct ws_handshake *handshake)
 {
-    char protocol[sizeof(PROTOCOL_ASSURED)] = "";
-    return lws_hdr_copy(wsi, protocol, sizeof(protocol), WSI_TOKEN_PROTOCOL) > 0 &&
-           strcmp(protocol, PROTOCOL_ASSURED) == 0;
+    const char *end = head + length;
+    bool first = true;
+    *handshake = (struct ws_handshake){0};
+    if (memchr(head, '\0', length))
+        return false;
+    for (const char *line = head, *next; line < end; line = next) {
+        const char *line_end = memchr(line, '\r', (size_t)(end - line));
+        if (!line_end || line_end + 1 == end || line_end[1] != '\n')
+            return false;
+        size_t line_length = (size_t)(line_end - line);
+        next = line_end + 2;
+        if (memchr(line, '\n', line_length))
+            return false;
+        if (line_length == 0)
+            return !first && next == end; /* and nothing follows: a phone waits for its answer */
+        if (first ? !take_path(handshake, line, line_length)
+                  : !take_header(handshake, line, line_length))
+            return false;
+        first = false;
+    }
+    return false;
 }
 
-int ws_handshake_confirm(struct lws *wsi, enum error admission)
+/* ---- Judging and answering ---- */
+
+/* 16 bytes in base 64 (RFC 6455, 4.1). */
+static bool is_key(const char *key)
 {
-    char device_id[DEVICE_ID_SIZE], upgrade[32] = "";
-    /* Not through `in`, which libwebsockets 4.1.6 may have freed; and not h2c, whose parser it
-       would start before anybody is asked. */
-    lws_hdr_copy(wsi, upgrade, sizeof(upgrade), WSI_TOKEN_UPGRADE);
-    if (strcasecmp(upgrade, "websocket") != 0)
-        return ws_handshake_refuse(wsi, ERROR_UPGRADE_REQUIRED,
-                                   "Only an upgrade to websocket is possible here.");
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
-        return ws_handshake_refuse(wsi, ERROR_UPGRADE_REQUIRED, "The handshake is a GET.");
-    if (!ws_handshake_device_id(wsi, device_id))
-        return ws_handshake_refuse(
-            wsi, ERROR_NOT_FOUND,
-            "A phone connects to /ws/device/ and its device id: 1 to 64 letters, "
-            "digits, _ and -.");
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) > 0 && !wants_assured(wsi))
-        return ws_handshake_refuse(wsi, ERROR_MALFORMED_REQUEST,
-                                   "Sec-WebSocket-Protocol must be " PROTOCOL_ASSURED
-                                   ", or missing.");
-    if (admission != ERROR_NONE)
-        return ws_handshake_refuse(wsi, admission, "Try again in a minute.");
-    return 0;
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    return strspn(key, digits) == 22 && strcmp(key + 22, "==") == 0;
+}
+
+enum error ws_handshake_check(const struct ws_handshake *handshake, const char **detail)
+{
+    *detail = "Connect with WebSocket, version 13 (RFC 6455).";
+    if (strcasecmp(handshake->upgrade, "websocket") != 0 || strcmp(handshake->version, "13") != 0)
+        return ERROR_UPGRADE_REQUIRED;
+    *detail = "Sec-WebSocket-Key must be 16 bytes in base 64.";
+    if (!is_key(handshake->key))
+        return ERROR_MALFORMED_REQUEST;
+    *detail = "Sec-WebSocket-Protocol must be " PROTOCOL_ASSURED ", or missing.";
+    if (*handshake->protocol && !ws_handshake_is_assured(handshake))
+        return ERROR_MALFORMED_REQUEST;
+    return ERROR_NONE;
+}
+
+bool ws_handshake_is_assured(const struct ws_handshake *handshake)
+{
+    return strcmp(handshake->protocol, PROTOCOL_ASSURED) == 0;
+}
+
+void ws_handshake_accept(struct buffer *out, const struct ws_handshake *handshake)
+{
+    char accept[WEBSOCKET_ANSWER_SIZE];
+    secret_answer_websocket(handshake->key, accept);
+    buffer_append_text(out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                            "Connection: Upgrade\r\nSec-WebSocket-Accept: ");
+    buffer_append_text(out, accept);
+    if (ws_handshake_is_assured(handshake))
+        buffer_append_text(out, "\r\nSec-WebSocket-Protocol: " PROTOCOL_ASSURED);
+    buffer_append_text(out, "\r\n\r\n");
 }

@@ -1,27 +1,34 @@
 /*
- * The WebSocket handshake (RFC 6455, 4.2): who may connect, and a real HTTP answer to who may not.
- * Inside callbacks of libwebsockets, while it has the headers; on the loop thread.
+ * The WebSocket handshake (RFC 6455, 4.2), as far as it needs no store: what a request says of itself, whether it
+ * may become a WebSocket, and the answer where it does. Any thread.
  */
 #ifndef BROKER_WS_HANDSHAKE_H
 #define BROKER_WS_HANDSHAKE_H
 
-#include "../common/base.h"
+#include "../common/buffer.h"
 #include "../common/device.h"
 #include "../common/error.h"
 #include "../common/secret.h"
 
-struct lws;
+/* A header that was not sent is "". */
+struct ws_handshake {
+    char device_id[DEVICE_ID_SIZE];
+    char token[SECRET_TEXT_SIZE];
+    char request_id[65];
+    char upgrade[16], version[4], key[25];
+    char protocol[64];
+};
 
-/* The device id of the request's path. False if the path is not one of a device. */
-MUST_CHECK bool ws_handshake_device_id(struct lws *wsi, char device_id[DEVICE_ID_SIZE]);
+/* Reads the head of an HTTP request, up to its empty line. False where it is not whole, not one of a
+   phone, or has a header twice that counts here. */
+MUST_CHECK bool ws_handshake_read(const char *head, size_t length, struct ws_handshake *handshake);
 
-/* The id of the device token in the header Authorization, which the doorman has checked. False without
-   one. */
-MUST_CHECK bool ws_handshake_token_id(struct lws *wsi, char token_id[SECRET_ID_SIZE]);
+/* Whether it can be answered with 101: ERROR_NONE, or why not, and *detail. */
+MUST_CHECK enum error ws_handshake_check(const struct ws_handshake *handshake, const char **detail);
 
-/* Whether the upgrade may go on; `admission` is the broker's answer to another phone. Answers itself
-   where it may not. Both return what the callback must return. */
-int ws_handshake_confirm(struct lws *wsi, enum error admission);
-int ws_handshake_refuse(struct lws *wsi, enum error error, const char *detail);
+bool ws_handshake_is_assured(const struct ws_handshake *handshake);
+
+/* The answer 101 to one that was checked. */
+void ws_handshake_accept(struct buffer *out, const struct ws_handshake *handshake);
 
 #endif

@@ -1,18 +1,14 @@
-/* The loop, and the connections in it. What libwebsockets 4.1.6 does is said where it matters. */
+/* The loop. What libwebsockets 4.1.6 does is said where it matters. */
 #include "ws_server.h"
 
 #include "../common/clock.h"
 #include "../common/doorbell.h"
-#include "../common/fail_point.h"
 #include "../common/listen_fds.h"
 #include "../common/log.h"
 #include "../common/program.h"
-#include "../common/protocol.h"
 #include "../common/reload.h"
 #include "doorman.h"
-#include "frames.h"
-#include "ws_frame.h"
-#include "ws_handshake.h"
+#include "ws_connection.h"
 
 #include <errno.h>
 #include <libwebsockets.h>
@@ -27,23 +23,9 @@
 enum {
     LISTEN_BACKLOG = 4096,
     DESTROY_TIMEOUT_MS = 1000,
-    WRITE_BYTES = 4096,     /* at once to one phone, or a little more */
-    RX_BUFFER_BYTES = 1024, /* memory of an idle connection: 2.6 KB with it, 5.5 with 4096 */
 };
 
 #define SOCKET_NAME "broker" /* also in deploy/systemd */
-
-/* A connection, in libwebsockets' own memory for it. */
-struct connection {
-    bool open; /* the core knows it; CLOSED comes also for connections that never opened */
-    char device_id[DEVICE_ID_SIZE];
-    char token_id[SECRET_ID_SIZE];
-    session_id session;
-    struct buffer text; /* fragments of the message that is arriving */
-    bool refused;       /* what still arrives is not read */
-    bool close_written;
-    unsigned char close_code[2]; /* of our close frame, as it was written */
-};
 
 struct ws_server {
     struct ws_server_options options;
@@ -53,7 +35,7 @@ struct ws_server {
     struct lws *doorbell, *signals; /* our own sockets in the loop */
     struct doorman *doorman;        /* NULL when no more phones are wanted */
     struct lws **wsi_of_slot;
-    struct buffer out; /* the frames being written, behind LWS_PRE bytes */
+    struct ws_shared shared; /* by the connections */
     lws_sorted_usec_list_t tick_timer;
     lws_sorted_usec_list_t end_timer;
     lws_sorted_usec_list_t alive_timer;
@@ -92,7 +74,7 @@ static void carry_out(struct ws_server *server, const struct broker_action *acti
     struct lws *wsi = server->wsi_of_slot[session_slot(action->session)];
     if (!wsi)
         return;
-    const struct connection *connection = lws_wsi_user(wsi);
+    struct ws_connection *connection = lws_wsi_user(wsi);
     if (connection->session != action->session)
         return;
     switch (action->type) {
@@ -104,6 +86,7 @@ static void carry_out(struct ws_server *server, const struct broker_action *acti
         break;
     case BROKER_RESUME:
         lws_rx_flow_control(wsi, 1);
+        ws_connection_read_on(&server->shared, wsi, connection);
         break;
     case BROKER_DROP:
         lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
@@ -191,6 +174,11 @@ static void take_store_answers(struct ws_server *server)
     }
 }
 
+static struct ws_server *server_of(struct lws *wsi)
+{
+    return lws_context_user(lws_get_context(wsi));
+}
+
 /* ---- Connections from the doorman ---- */
 
 static void wake_loop(void *context)
@@ -198,200 +186,77 @@ static void wake_loop(void *context)
     ws_server_wake(context);
 }
 
-static void take_admitted(struct ws_server *server)
+/* Takes the handshake out of the socket, in which the doorman has left it, and answers it. */
+static bool answer_handshake(const struct doorman_admission *admission)
 {
-    int fd;
-    while (server->doorman && (fd = doorman_take(server->doorman)) >= 0) {
-        if (!lws_adopt_socket_vhost(lws_get_vhost_by_name(server->context, "default"), fd))
-            log_warning("a connection was not taken");
-    }
+    char head[DOORMAN_HEAD_BYTES];
+    struct buffer answer;
+    buffer_init(&answer, 512);
+    ws_handshake_accept(&answer, &admission->handshake);
+    bool good = !answer.failed &&
+                recv(admission->fd, head, admission->head_length, MSG_DONTWAIT) ==
+                    (ssize_t)admission->head_length &&
+                send(admission->fd, answer.data, answer.length, MSG_NOSIGNAL | MSG_DONTWAIT) ==
+                    (ssize_t)answer.length;
+    buffer_fini(&answer);
+    return good;
 }
 
-/* ---- A connection ---- */
-
-static void on_opened(struct ws_server *server, struct lws *wsi, struct connection *connection)
+/* As a raw socket: frames are read and written here (ws_reader.h). */
+static void take_connection(struct ws_server *server, const struct doorman_admission *admission)
 {
-    buffer_init(&connection->text, server->options.max_frame_bytes);
-    bool assured = strcmp(lws_get_protocol(wsi)->name, PROTOCOL_ASSURED) == 0;
-    connection->open = broker_session_opened(server->options.broker, connection->device_id,
-                                             connection->token_id, assured, clock_monotonic_ms(),
-                                             &connection->session);
-    if (connection->open)
+    enum error error = broker_admits(server->options.broker);
+    if (error != ERROR_NONE) {
+        doorman_refuse(admission->fd, error, "Try again in a minute.",
+                       admission->handshake.request_id);
+        return;
+    }
+    if (!answer_handshake(admission)) {
+        close(admission->fd);
+        return;
+    }
+    lws_sock_file_fd_type descriptor = {.sockfd = admission->fd};
+    struct lws *wsi = lws_adopt_descriptor_vhost(lws_get_vhost_by_name(server->context, "default"),
+                                                 LWS_ADOPT_SOCKET, descriptor, "phone", NULL);
+    if (!wsi) {
+        log_warning("a connection was not taken");
+        return;
+    }
+    struct ws_connection *connection = lws_wsi_user(wsi);
+    if (ws_connection_open(&server->shared, connection, admission))
         server->wsi_of_slot[session_slot(connection->session)] = wsi;
     else
         lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
 }
 
-static void on_closed(struct ws_server *server, struct connection *connection)
+static void take_admitted(struct ws_server *server)
 {
-    buffer_fini(&connection->text);
-    if (!connection->open)
-        return;
-    connection->open = false;
-    server->wsi_of_slot[session_slot(connection->session)] = NULL;
-    broker_session_closed(server->options.broker, connection->session, clock_monotonic_ms());
-}
-
-static void refuse_message(struct ws_server *server, struct connection *connection,
-                           enum error error)
-{
-    connection->refused = true;
-    buffer_fini(&connection->text);
-    broker_session_violated(server->options.broker, connection->session, error,
-                            clock_monotonic_ms());
-}
-
-/* A piece of a message: libwebsockets gives them as they come, whatever the frames were. */
-static void on_received(struct ws_server *server, struct lws *wsi, struct connection *connection,
-                        const void *bytes, size_t length)
-{
-    struct buffer *text = &connection->text;
-    if (!connection->open || connection->refused)
-        return;
-    broker_session_alive(server->options.broker, connection->session, clock_monotonic_ms());
-    if (lws_frame_is_binary(wsi)) {
-        refuse_message(server, connection, ERROR_BINARY_FRAME);
-        return;
-    }
-    if (lws_is_first_fragment(wsi))
-        buffer_clear(text);
-    /* Also what is announced counts, so that nothing grows before it is refused. */
-    if (text->length + length + lws_remaining_packet_payload(wsi) >
-        server->options.max_frame_bytes) {
-        refuse_message(server, connection, ERROR_FRAME_TOO_LARGE);
-        return;
-    }
-    buffer_append(text, bytes, length);
-    if (lws_is_final_fragment(wsi)) {
-        broker_session_received(server->options.broker, connection->session,
-                                text->data ? text->data : "", text->length, clock_monotonic_ms());
-        buffer_fini(text); /* thousands of idle phones keep no buffers */
-        buffer_init(text, server->options.max_frame_bytes);
-    }
-}
-
-/* libwebsockets echoes the phone's close frame when this returns 0: not a bad one, and not the
-   answer to ours. */
-static int on_peer_close(struct ws_server *server, const struct connection *connection,
-                         const void *payload, size_t length)
-{
-    if (!connection->close_written)
-        return frame_close_is_valid(payload, length) ? 0 : -1;
-    if (length >= 2 && memcmp(payload, connection->close_code, 2) == 0)
-        broker_session_answered_close(server->options.broker, connection->session);
-    return -1;
-}
-
-/* Returning -1 from WRITEABLE loses the close frame under libuv, so it is written by hand like the
-   others; the phone's answer, or the core's patience, then ends the connection. */
-static void append_close(struct buffer *out, struct connection *connection, enum error error)
-{
-    int code = error_close_code(error) ? error_close_code(error) : LWS_CLOSE_STATUS_NORMAL;
-    connection->close_code[0] = (unsigned char)(code >> 8);
-    connection->close_code[1] = (unsigned char)code;
-    buffer_append(out, connection->close_code, sizeof(connection->close_code));
-    buffer_append_text(out, error_code(error));
-}
-
-/* Appends the next frame for a phone, if there is one. */
-static enum session_output append_frame(struct ws_server *server, struct connection *connection)
-{
-    struct buffer *out = &server->out;
-    enum error close_error = ERROR_NONE;
-    size_t begin = ws_frame_begin(out);
-    enum session_output output = broker_take_output(server->options.broker, connection->session,
-                                                    clock_monotonic_ms(), out, &close_error);
-    switch (output) {
-    case OUTPUT_NOTHING:
-        ws_frame_abandon(out, begin);
-        break;
-    case OUTPUT_FRAME:
-        FAIL_POINT("broker.before_frame");
-        ws_frame_end(out, begin, WS_FRAME_TEXT);
-        break;
-    case OUTPUT_PING:
-        buffer_append_text(out, "ping"); /* an empty pong would never be reported to us */
-        ws_frame_end(out, begin, WS_FRAME_PING);
-        break;
-    case OUTPUT_CLOSE:
-        append_close(out, connection, close_error);
-        ws_frame_end(out, begin, WS_FRAME_CLOSE);
-        connection->close_written = true;
-        break;
-    }
-    return output;
-}
-
-/* All that waits for a phone, in one write each time the connection can take one. */
-static int on_writable(struct ws_server *server, struct lws *wsi, struct connection *connection)
-{
-    struct buffer *out = &server->out;
-    int frames = 0;
-    if (!connection->open)
-        return -1;
-    buffer_clear(out);
-    buffer_append(out, (unsigned char[LWS_PRE]){0}, LWS_PRE);
-    while (out->length < WRITE_BYTES && append_frame(server, connection) != OUTPUT_NOTHING)
-        frames++;
-    if (out->length >= WRITE_BYTES)
-        lws_callback_on_writable(wsi); /* there may be more */
-    if (frames == 0)
-        return 0;
-    if (out->failed)
-        return -1;
-    int written = lws_write(wsi, (unsigned char *)out->data + LWS_PRE, out->length - LWS_PRE,
-                            LWS_WRITE_RAW);
-    for (int i = 0; i < frames; i++)
-        FAIL_POINT("broker.after_frame");
-    return written < 0 ? -1 : 0;
-}
-
-static struct ws_server *server_of(struct lws *wsi)
-{
-    return lws_context_user(lws_get_context(wsi));
-}
-
-static int take_headers(const struct ws_server *server, struct lws *wsi,
-                        struct connection *connection)
-{
-    if (server->options.tokens_required && !ws_handshake_token_id(wsi, connection->token_id))
-        return -1;
-    return ws_handshake_device_id(wsi, connection->device_id) ? 0 : -1;
+    struct doorman_admission admission;
+    while (server->doorman && doorman_take(server->doorman, &admission))
+        take_connection(server, &admission);
 }
 
 static int phone_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                           size_t length)
 {
-    struct connection *connection = user;
+    struct ws_connection *connection = user;
     struct ws_server *server;
     int result = 0;
 
     switch (reason) {
-    case LWS_CALLBACK_HTTP:
-        (void)ws_handshake_refuse(wsi, ERROR_UPGRADE_REQUIRED, "Connect with WebSocket.");
-        return -1; /* the doorman has seen no second request */
-    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-        return ws_handshake_confirm(wsi, broker_admits(server_of(wsi)->options.broker));
-    case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION: /* the last time that headers can be read */
-        return take_headers(server_of(wsi), wsi, connection);
-    case LWS_CALLBACK_ESTABLISHED:
-        on_opened(server = server_of(wsi), wsi, connection);
-        break;
-    case LWS_CALLBACK_RECEIVE:
-        on_received(server = server_of(wsi), wsi, connection, in, length);
-        break;
-    case LWS_CALLBACK_RECEIVE_PONG:
+    case LWS_CALLBACK_RAW_RX:
         server = server_of(wsi);
-        broker_session_alive(server->options.broker, connection->session, clock_monotonic_ms());
+        result = ws_connection_received(&server->shared, wsi, connection, in, length);
         break;
-    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-        result = on_peer_close(server = server_of(wsi), connection, in, length);
+    case LWS_CALLBACK_RAW_WRITEABLE:
+        server = server_of(wsi);
+        result = ws_connection_writable(&server->shared, wsi, connection);
         break;
-    case LWS_CALLBACK_SERVER_WRITEABLE:
-        result = on_writable(server = server_of(wsi), wsi, connection);
-        break;
-    case LWS_CALLBACK_CLOSED:
-        on_closed(server = server_of(wsi), connection);
+    case LWS_CALLBACK_RAW_CLOSE:
+        server = server_of(wsi);
+        if (connection->open)
+            server->wsi_of_slot[session_slot(connection->session)] = NULL;
+        ws_connection_close(&server->shared, connection);
         break;
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
         take_admitted(server = server_of(wsi));
@@ -434,12 +299,7 @@ static int socket_callback(struct lws *wsi, enum lws_callback_reasons reason, vo
 static const struct lws_protocols protocols[] = {
     {.name = "phone",
      .callback = phone_callback,
-     .per_session_data_size = sizeof(struct connection),
-     .rx_buffer_size = RX_BUFFER_BYTES},
-    {.name = PROTOCOL_ASSURED,
-     .callback = phone_callback,
-     .per_session_data_size = sizeof(struct connection),
-     .rx_buffer_size = RX_BUFFER_BYTES},
+     .per_session_data_size = sizeof(struct ws_connection)},
     {.name = "socket", .callback = socket_callback},
     {0},
 };
@@ -509,8 +369,8 @@ static struct lws_context *make_context(struct ws_server *server)
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .vhost_name = "default",
         .protocols = protocols,
-        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8 |
-                   LWS_SERVER_OPTION_DISABLE_IPV6 | LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN,
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_DISABLE_IPV6 |
+                   LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN,
         .retry_and_idle_policy = &no_pings,
         .foreign_loops = (void *[]){&server->loop},
         .gid = -1,
@@ -530,7 +390,7 @@ struct ws_server *ws_server_start(const struct ws_server_options *options)
     server->last_done = &server->first_done;
     uv_loop_init(&server->loop);
     pthread_mutex_init(&server->lock, NULL);
-    buffer_init(&server->out, LWS_PRE + WRITE_BYTES + 2 * FRAME_MAX_BYTES);
+    ws_shared_init(&server->shared, options->broker, options->max_frame_bytes);
     server->wsi_of_slot = calloc(options->max_sessions, sizeof(*server->wsi_of_slot));
 
     if (!listen_socket_open(&server->socket, SOCKET_NAME, options->socket_path, LISTEN_BACKLOG)) {
@@ -594,7 +454,7 @@ void ws_server_free(struct ws_server *server)
     uv_loop_close(&server->loop);
     take_store_answers(server);
     pthread_mutex_destroy(&server->lock);
-    buffer_fini(&server->out);
+    ws_shared_fini(&server->shared);
     free(server->wsi_of_slot);
     free(server);
 }

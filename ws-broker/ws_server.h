@@ -1,6 +1,7 @@
 /*
- * The WebSocket server: libwebsockets on libuv, behind the doorman and nginx, and the loop that feeds
- * the broker core and carries out its actions. The loop never waits for the store.
+ * The WebSocket server: sockets of libwebsockets on libuv, behind the doorman and nginx, and the loop that
+ * feeds the broker core and carries out its actions. Frames are read and written in ws_connection.h. The loop
+ * never waits for the store.
  */
 #ifndef BROKER_WS_SERVER_H
 #define BROKER_WS_SERVER_H

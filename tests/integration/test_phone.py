@@ -493,6 +493,10 @@ def test_a_phone_that_answers_no_pings_is_disconnected_and_others_are_not(make_g
 SIGNS_OF_LIFE = {
     "a pong": lambda ping: encode(PONG, ping),
     "a pong of its own": lambda ping: encode(PONG, "here I am"),
+    "a pong without bytes": lambda ping: encode(PONG),
+    "a ping of its own": lambda ping: encode(PING, "are you there?"),
+    "a ping without bytes": lambda ping: encode(PING),
+    "a fragment without bytes": lambda ping: encode(CONTINUATION, fin=False),
     "a frame": lambda ping: encode(TEXT, {"type": "device_update", "info": {}}),
     "a frame that is refused": lambda ping: encode(TEXT, {"type": "?"}),
     "a fragment": lambda ping: encode(CONTINUATION, " ", fin=False),
@@ -503,7 +507,7 @@ SIGNS_OF_LIFE = {
 def test_a_phone_of_which_anything_is_heard_stays_connected(make_gateway, sign):
     gateway = make_gateway(LIVENESS_TIMEOUT_SECONDS=3).start()
     with RawWebSocket(gateway, "phone", EMPTY_BATTERY) as phone:
-        if sign == "a fragment":
+        if sign.startswith("a fragment"):
             phone.send(encode(TEXT, "{", fin=False))
         for _ in range(5):  # three in 3 s: the limit is passed
             while (frame := phone.receive_frame()) and frame.opcode != PING:

@@ -1,13 +1,13 @@
 """Many that waste the gateway's time or room at once, beside a phone that works."""
 
 import resource
-import socket
 import threading
+import time
 
 import pytest
 
 from harness.phone import WorkingPhone
-from harness.raw_websocket import (CLOSE, CONTINUATION, PING, TEXT, RawConnection, RawWebSocket,
+from harness.raw_websocket import (CLOSE, CONTINUATION, PING, PONG, TEXT, RawConnection, RawWebSocket,
                                    authorize, encode, handshake)
 from harness.waiting import LIMIT_SECONDS, wait_for
 
@@ -140,6 +140,54 @@ def test_what_is_announced_takes_no_memory(make_gateway):
     worker.close()
 
 
+WORK = {
+    "pings": encode(PING),
+    "pongs": encode(PONG),
+    "empty fragments": encode(CONTINUATION, fin=False),
+    "fragments of a byte": encode(CONTINUATION, " ", fin=False),
+    "a mixture": encode(PING, "x") + encode(CONTINUATION, fin=False) + encode(PONG),
+}
+
+
+@pytest.mark.parametrize("case", WORK)
+def test_work_is_bounded_whatever_it_is_made_of(make_gateway, case):
+    """The gateway reads on when it has done so much in a while: what it is sent stays with who sends it."""
+    gateway = make_gateway(MAX_FRAMES_PER_SECOND=10).start()
+    worker = WorkingPhone(gateway, "worker")
+    begin = time.monotonic()
+    phones = [RawWebSocket(gateway, f"busy-{i}", EMPTY_BATTERY, way="broker.sock") for i in range(4)]
+    data, sent = WORK[case] * 2000, dict.fromkeys(phones, 0)
+    for phone in phones:
+        phone.send(encode(TEXT, "{", fin=False))
+        phone.socket.setblocking(False)
+
+    def send_all_that_is_taken():
+        for phone in phones:
+            try:
+                while sent[phone] < 4 << 20:
+                    sent[phone] += phone.socket.send(data[sent[phone] % len(data):])
+            except BlockingIOError:
+                pass
+
+    check_service(gateway, worker, send_all_that_is_taken, messages=20)
+    read_at_most = 2 * 4096 + 30 * (time.monotonic() - begin + 2) * len(WORK[case])
+    for phone in phones:
+        assert sent[phone] <= read_at_most + (1 << 20), "more than the bound and what a socket holds"
+    assert set(gateway.api.devices()) == {"worker", *(f"busy-{i}" for i in range(4))}
+    for phone in phones:
+        phone.drop()
+    worker.close()
+
+
+def test_a_message_that_comes_byte_by_byte_arrives(make_gateway):
+    """More reads than are allowed at once: it takes its time, and is no reason to send the phone away."""
+    gateway = make_gateway(MAX_FRAMES_PER_SECOND=10).start()
+    with RawWebSocket(gateway, "slow", EMPTY_BATTERY) as phone:
+        for byte in encode(TEXT, b'{"type": "' + b"?" * 1000 + b'"}'):
+            phone.send(bytes([byte]))
+        assert phone.receive()["code"] == "unknown_frame_type"
+
+
 def test_pings_without_end_hold_nobody_up(make_gateway):
     """From phones that do not read what comes back."""
     gateway = make_gateway().start()
@@ -147,6 +195,8 @@ def test_pings_without_end_hold_nobody_up(make_gateway):
     before = gateway.ws_broker.memory_bytes("VmRSS")
     phones = [RawWebSocket(gateway, f"pinging-{i}", EMPTY_BATTERY, receive_buffer=4096)
               for i in range(3)]
+    for phone in phones:
+        phone.socket.setblocking(False)
     pings, ended = encode(PING, b"p" * 125) * 100, threading.Event()
     rests = {phone: pings for phone in phones}
     sent = 0
@@ -156,7 +206,7 @@ def test_pings_without_end_hold_nobody_up(make_gateway):
         while not ended.wait(0.001):
             for phone, rest in rests.items():
                 try:
-                    count = phone.socket.send(rest, socket.MSG_DONTWAIT)
+                    count = phone.socket.send(rest)
                 except (BlockingIOError, ConnectionError):
                     count = 0  # the gateway does not read on, or has had enough
                 rests[phone] = rest[count:] or pings

@@ -1231,6 +1231,58 @@ static void a_phone_is_not_silent_while_it_is_not_read_from(void **state)
     free_world(world);
 }
 
+/* Whatever its work is made of: pings, empty fragments, single bytes. */
+static void a_phone_that_makes_too_much_work_is_not_read_for_a_while(void **state)
+{
+    (void)state;
+    struct broker_options options = default_options;
+    options.max_frames_per_second = 10; /* 30 units a second, 60 at once */
+    struct world *world = new_world(&options);
+    session_id id = connect_phone(world, "phone", "{}");
+    for (int i = 0; i < 60; i++)
+        broker_session_worked(world->broker, id, 1, world->now_ms);
+    pump(world);
+    assert_int_equal(world->paused_count, 0);
+    assert_true(broker_session_is_read(world->broker, id));
+    broker_session_worked(world->broker, id, 3000, world->now_ms); /* a hundred seconds' worth */
+    pump(world);
+    assert_int_equal(world->paused_count, 1);
+    assert_false(broker_session_is_read(world->broker, id));
+    for (int i = 0; i < 99; i++)
+        advance(world, 1000);
+    assert_int_equal(world->resumed_count, 0);
+    advance(world, 1000);
+    assert_int_equal(world->resumed_count, 1);
+    assert_true(broker_session_is_read(world->broker, id));
+    assert_int_equal(world->dropped_count, 0); /* it was not silent: nobody listened */
+
+    broker_session_worked(world->broker, id, 3, world->now_ms);
+    pump(world);
+    assert_int_equal(broker_wake_ms(world->broker),
+                     world->now_ms + 100); /* and no longer than needed */
+    free_world(world);
+}
+
+static void two_reasons_not_to_read_are_one_pause(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = connect_phone(world, "phone", "{}");
+    for (int i = 0; i < SESSION_MAX_OWED; i++)
+        report(world, id, "019dbb26-7a13-7c1e-a2a6-0c2d52c3f9c1", "sent");
+    broker_session_worked(world->broker, id, 10000, world->now_ms);
+    pump(world);
+    assert_int_equal(world->paused_count, 1);
+    answer_all(world);
+    while (*next_frame(world, id))
+        ;
+    assert_int_equal(world->resumed_count, 0); /* the other one is still there */
+    for (int i = 0; i < 3; i++)
+        advance(world, 1000);
+    assert_int_equal(world->resumed_count, 1);
+    free_world(world);
+}
+
 static void pings_go_out_and_silence_ends(void **state)
 {
     (void)state;
@@ -1411,6 +1463,8 @@ UNIT_TESTS(
     cmocka_unit_test(a_phone_that_does_not_read_its_errors_is_sent_away),
     cmocka_unit_test(a_phone_that_reads_its_errors_is_read_from_again),
     cmocka_unit_test(a_phone_is_not_silent_while_it_is_not_read_from),
+    cmocka_unit_test(a_phone_that_makes_too_much_work_is_not_read_for_a_while),
+    cmocka_unit_test(two_reasons_not_to_read_are_one_pause),
     cmocka_unit_test(pings_go_out_and_silence_ends),
     cmocka_unit_test(no_more_phones_than_allowed_are_admitted),
     cmocka_unit_test(a_drain_flushes_says_farewell_and_takes_reports),

@@ -13,14 +13,14 @@
 
 #define TOKEN "sgd_0123456789ab_0123456789012345678901234567890123456789012345678"
 
-static bool reads(const char *head, struct doorman_request *request)
+static bool reads(const char *head, struct ws_handshake *request)
 {
-    return doorman_read(head, strlen(head), request);
+    return ws_handshake_read(head, strlen(head), request);
 }
 
 static void a_handshake_has_a_device_and_a_token(void **state)
 {
-    struct doorman_request request;
+    struct ws_handshake request;
     (void)state;
     assert_true(reads("GET /ws/device/pixel-7 HTTP/1.1\r\nHost: gateway\r\n"
                       "authorization: Bearer " TOKEN "\r\nX-Request-Id: 5b7e\r\n\r\n",
@@ -32,7 +32,7 @@ static void a_handshake_has_a_device_and_a_token(void **state)
 
 static void without_a_token_it_has_none(void **state)
 {
-    struct doorman_request request;
+    struct ws_handshake request;
     (void)state;
     assert_true(reads("GET /ws/device/a HTTP/1.1\r\n\r\n", &request));
     assert_string_equal(request.token, "");
@@ -42,7 +42,7 @@ static void without_a_token_it_has_none(void **state)
 
 static void a_longer_token_is_one_that_is_wrong(void **state)
 {
-    struct doorman_request request;
+    struct ws_handshake request;
     (void)state;
     assert_true(
         reads("GET /ws/device/a HTTP/1.1\r\nAuthorization: Bearer " TOKEN "0\r\n\r\n", &request));
@@ -72,11 +72,66 @@ static void anything_else_is_no_handshake(void **state)
         " HTTP/1.1\r\n\r\n",
         "GET /ws/device/a HTTP/1.1\r\nAuthorization: Bearer x\r\nAuthorization: Bearer y\r\n\r\n",
     };
-    struct doorman_request request;
+    struct ws_handshake request;
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++)
         assert_false(reads(wrong[i], &request));
-    assert_false(doorman_read("GET /ws/device/a HTTP/1.1\r\nA: \0\r\n\r\n", 35, &request));
+    assert_false(ws_handshake_read("GET /ws/device/a HTTP/1.1\r\nA: \0\r\n\r\n", 35, &request));
+}
+
+static void what_cannot_be_answered_is_told_why(void **state)
+{
+#define UPGRADE "Upgrade: WebSocket\r\n"
+#define VERSION "Sec-WebSocket-Version: 13\r\n"
+#define KEY     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    static const struct {
+        const char *headers;
+        enum error error;
+    } cases[] = {
+        {UPGRADE VERSION KEY, ERROR_NONE},
+        {UPGRADE VERSION KEY "Sec-WebSocket-Protocol: sms-gateway.v1\r\n", ERROR_NONE},
+        {VERSION KEY, ERROR_UPGRADE_REQUIRED},
+        {"Upgrade: h2c\r\n" VERSION KEY, ERROR_UPGRADE_REQUIRED},
+        {"Upgrade: websocket, h2c\r\n" VERSION KEY, ERROR_UPGRADE_REQUIRED},
+        {UPGRADE KEY, ERROR_UPGRADE_REQUIRED},
+        {UPGRADE "Sec-WebSocket-Version: 8\r\n" KEY, ERROR_UPGRADE_REQUIRED},
+        {UPGRADE "Sec-WebSocket-Version: 13, 8\r\n" KEY, ERROR_UPGRADE_REQUIRED},
+        {UPGRADE VERSION, ERROR_MALFORMED_REQUEST},
+        {UPGRADE VERSION "Sec-WebSocket-Key: short\r\n", ERROR_MALFORMED_REQUEST},
+        {UPGRADE VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ===\r\n",
+         ERROR_MALFORMED_REQUEST},
+        {UPGRADE VERSION KEY "Sec-WebSocket-Protocol: another\r\n", ERROR_MALFORMED_REQUEST},
+        {UPGRADE VERSION KEY "Sec-WebSocket-Protocol: sms-gateway.v1, another\r\n",
+         ERROR_MALFORMED_REQUEST},
+    };
+    struct ws_handshake request;
+    const char *detail;
+    char head[512];
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        snprintf(head, sizeof(head), "GET /ws/device/a HTTP/1.1\r\n%s\r\n", cases[i].headers);
+        assert_true(reads(head, &request));
+        assert_int_equal(ws_handshake_check(&request, &detail), cases[i].error);
+        assert_int_equal(ws_handshake_is_assured(&request), i == 1);
+    }
+}
+
+/* RFC 6455, 1.3: the example's key and its answer. */
+static void a_handshake_is_answered_as_the_rfc_says(void **state)
+{
+    struct ws_handshake request;
+    struct buffer out;
+    (void)state;
+    buffer_init(&out, 1024);
+    assert_true(reads("GET /ws/device/a HTTP/1.1\r\n" UPGRADE VERSION KEY
+                      "Sec-WebSocket-Protocol: sms-gateway.v1\r\n\r\n",
+                      &request));
+    ws_handshake_accept(&out, &request);
+    assert_string_equal(out.data, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                                  "Connection: Upgrade\r\n"
+                                  "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+                                  "Sec-WebSocket-Protocol: sms-gateway.v1\r\n\r\n");
+    buffer_fini(&out);
 }
 
 /* ---- The thread ---- */
@@ -148,6 +203,8 @@ static void a_doorman_who_stands_still_is_noticed(void **state)
     int phone = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_true(unix_socket_address(place.path, &address));
     assert_int_equal(connect(phone, (struct sockaddr *)&address, sizeof(address)), 0);
+    static const char head[] = "GET /ws/device/a HTTP/1.1\r\n" UPGRADE VERSION KEY "\r\n";
+    assert_int_equal(send(phone, head, sizeof(head) - 1, 0), sizeof(head) - 1);
     while (atomic_load(&host.told) == 0)
         usleep(1000);
     (void)!doorman_is_alive(doorman); /* of before */
@@ -157,9 +214,13 @@ static void a_doorman_who_stands_still_is_noticed(void **state)
     wait_alive(doorman);
 
     assert_true(doorman_is_alive(NULL));
-    int admitted = doorman_take(doorman);
-    assert_true(admitted >= 0);
-    close(admitted);
+    struct doorman_admission admission;
+    assert_true(doorman_take(doorman, &admission));
+    assert_int_equal(admission.head_length, sizeof(head) - 1);
+    assert_string_equal(admission.handshake.device_id, "a");
+    assert_string_equal(admission.token_id, "");
+    close(admission.fd);
+    assert_false(doorman_take(doorman, &admission));
     doorman_stop(doorman, false);
     close(phone);
     close_place(&place);
@@ -178,22 +239,28 @@ static bool is_admitted(struct doorman *doorman, const char *path, const char *d
 {
     struct sockaddr_un address;
     char head[512], answer[16] = "";
-    int admitted = -1, phone = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct doorman_admission admission;
+    bool admitted = false;
+    int phone = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_true(unix_socket_address(path, &address));
     assert_int_equal(connect(phone, (struct sockaddr *)&address, sizeof(address)), 0);
     int length = snprintf(head, sizeof(head),
-                          "GET /ws/device/%s HTTP/1.1\r\nAuthorization: Bearer %s\r\n\r\n",
+                          "GET /ws/device/%s HTTP/1.1\r\n" UPGRADE VERSION KEY
+                          "Authorization: Bearer %s\r\n\r\n",
                           device_id, token);
     assert_int_equal(send(phone, head, (size_t)length, 0), length);
-    while ((admitted = doorman_take(doorman)) < 0 &&
+    while (!(admitted = doorman_take(doorman, &admission)) &&
            recv(phone, answer, strlen(refusal), MSG_DONTWAIT) <= 0)
         usleep(1000);
     close(phone);
-    if (admitted >= 0)
-        close(admitted);
-    else
+    if (admitted) {
+        assert_memory_equal(admission.token_id, token + 4, SECRET_ID_SIZE - 1);
+        assert_string_equal(admission.handshake.token, ""); /* it goes no further */
+        close(admission.fd);
+    } else {
         assert_string_equal(answer, refusal);
-    return admitted >= 0;
+    }
+    return admitted;
 }
 
 /* `wrong`: what is kept is wrong in that byte; -1: it is right. */
@@ -240,5 +307,7 @@ UNIT_TESTS(cmocka_unit_test(a_handshake_has_a_device_and_a_token),
            cmocka_unit_test(without_a_token_it_has_none),
            cmocka_unit_test(a_longer_token_is_one_that_is_wrong),
            cmocka_unit_test(anything_else_is_no_handshake),
+           cmocka_unit_test(what_cannot_be_answered_is_told_why),
+           cmocka_unit_test(a_handshake_is_answered_as_the_rfc_says),
            cmocka_unit_test(a_doorman_who_stands_still_is_noticed),
            cmocka_unit_test(a_token_opens_only_with_all_of_its_hash_and_while_it_stands))

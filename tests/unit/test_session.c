@@ -326,6 +326,39 @@ static void a_steady_phone_is_never_too_fast(void **state)
     }
 }
 
+/* Three units for each frame that is allowed, and as many as in two seconds at once. */
+static void work_beyond_the_rate_has_to_wait(void **state)
+{
+    static const struct {
+        int64_t now_ms;
+        double work;
+        int64_t pause_ms;
+    } steps[] = {
+        {1000000, 599, 0}, {1000000, 1, 0},    {1000000, 3, 50},     {1000000, 27, 100},
+        {1000100, 3, 50},  {1000200, 27, 0},   {1000200, 600, 2000}, {1003000, 0, 0},
+        {9000000, 600, 0}, {9000000, 30, 100},
+    };
+    struct session *session = *state;
+    for (size_t i = 0; i < ARRAY_LENGTH(steps); i++) {
+        int64_t found = session_count_work(session, steps[i].work, 100, steps[i].now_ms);
+        if (found != steps[i].pause_ms)
+            fail_msg("step %zu: %lld ms", i, (long long)found);
+    }
+}
+
+/* A message is a read, a frame and a KiB at most. */
+static void a_phone_within_its_rate_never_waits(void **state)
+{
+    static const int rates[] = {1, 2, 10, 500, 1000};
+    struct session *session = *state;
+    int64_t now_ms = 1000000;
+    for (size_t i = 0; i < ARRAY_LENGTH(rates); i++) {
+        now_ms += 10000;
+        for (int frame = 0; frame < 5000; frame++, now_ms += 1000 / rates[i])
+            assert_int_equal(session_count_work(session, 3, rates[i], now_ms), 0);
+    }
+}
+
 static void a_phone_that_floods_gets_its_rate(void **state)
 {
     struct session *session = *state;
@@ -383,6 +416,8 @@ UNIT_TESTS(SESSION_TEST(it_holds_as_many_as_its_window),
            SESSION_TEST(a_session_with_anything_in_it_is_emptied),
            SESSION_TEST(a_phone_may_send_two_seconds_worth_at_once),
            SESSION_TEST(a_steady_phone_is_never_too_fast),
+           SESSION_TEST(work_beyond_the_rate_has_to_wait),
+           SESSION_TEST(a_phone_within_its_rate_never_waits),
            SESSION_TEST(a_phone_that_floods_gets_its_rate),
            SESSION_TEST(a_phone_that_sends_nothing_rests_ever_longer),
            cmocka_unit_test(the_lower_half_of_an_id_is_its_slot))
