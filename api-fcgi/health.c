@@ -38,17 +38,20 @@ struct check_state {
 static void read_states(const struct store_write *probe, struct check_state states[CHECK_COUNT])
 {
     bool looked = probe->probe.looked;
+    enum error result = probe->result;
+    if (result == ERROR_OUTCOME_UNKNOWN) /* nobody misses a probe; what matters is the disk */
+        result = ERROR_STORE_UNAVAILABLE;
     states[CHECK_WRITER] = (struct check_state){.known = true};
     states[CHECK_DISK] = (struct check_state){looked, probe->probe.disk};
     states[CHECK_SCHEMA] = (struct check_state){looked, probe->probe.schema};
     states[CHECK_LOG] = (struct check_state){looked, probe->probe.log};
     for (int i = 0; i < CHECK_COUNT; i++) {
-        if (states[i].known && states[i].trouble == probe->result)
+        if (states[i].known && states[i].trouble == result)
             return;
     }
     /* It could not be looked, or what was found good could not be written. */
-    bool disk = probe->result == ERROR_DISK_FULL || probe->result == ERROR_STORE_UNAVAILABLE;
-    states[disk ? CHECK_DISK : CHECK_WRITER] = (struct check_state){true, probe->result};
+    bool disk = result == ERROR_DISK_FULL || result == ERROR_STORE_UNAVAILABLE;
+    states[disk ? CHECK_DISK : CHECK_WRITER] = (struct check_state){true, result};
 }
 
 static void answer_not_ready(struct http_exchange *exchange,

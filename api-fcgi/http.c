@@ -48,6 +48,7 @@ void http_exchange_reset(struct http_exchange *exchange)
     exchange->field_error_count = 0;
     message_fini(&exchange->message);
     exchange->response.status = 0;
+    exchange->message_id = NULL;
     exchange->retry_after_s = 0;
 }
 
@@ -91,6 +92,7 @@ const char *http_reason(int status)
         {429, "Too Many Requests"},
         {500, "Internal Server Error"},
         {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
         {507, "Insufficient Storage"},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(reasons); i++) {
@@ -125,9 +127,14 @@ static enum http_outcome answer_problem(struct http_exchange *exchange, enum err
         json_put_raw(&json, NULL, exchange->field_errors.data);
         json_end_array(&json);
     }
+    if (exchange->message_id) {
+        char id[MESSAGE_ID_TEXT_SIZE];
+        message_id_format(exchange->message_id, id);
+        json_put_text(&json, "message_id", id);
+    }
     json_put_text(&json, "request_id", exchange->request.request_id);
     json_end_object(&json);
-    if (exchange->retry_after_s == 0 && (status == 503 || status == 507))
+    if (exchange->retry_after_s == 0 && (status == 503 || status == 504 || status == 507))
         exchange->retry_after_s = RETRY_AFTER_SECONDS;
     if (exchange->retry_after_s > 0)
         http_add_header(exchange, "Retry-After", "%lld", (long long)exchange->retry_after_s);
@@ -148,6 +155,11 @@ enum http_outcome http_problem(struct http_exchange *exchange, enum error error,
 
 enum http_outcome http_store_problem(struct http_exchange *exchange, enum error error)
 {
+    if (error == ERROR_OUTCOME_UNKNOWN)
+        return answer_problem(
+            exchange, error,
+            "Wait until GET /readyz answers 200, and see whether it was done before you"
+            " try again.");
     return answer_problem(exchange, error, "Nothing was changed. Try again in a few seconds.");
 }
 

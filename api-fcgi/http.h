@@ -57,6 +57,7 @@ struct http_exchange {
     int64_t arrived_at_us;       /* monotonic; likewise */
     bool others_follow;          /* its worker has further requests already */
 
+    const struct message_id *message_id; /* that the next problem is about; NULL: none */
     int64_t retry_after_s; /* for the next problem; 0: nothing, or a default where it is ours */
     struct buffer field_errors; /* JSON, for the next problem */
     int field_error_count;
@@ -99,7 +100,8 @@ const char *http_reason(int status);
 enum http_outcome http_problem(struct http_exchange *exchange, enum error error, const char *detail,
                                ...) PRINTF_FORMAT(3, 4);
 
-/* The problem of a write or read that failed: only the database's own troubles come here. */
+/* The problem of a write or read that failed: only the database's own troubles come here. It says that
+   nothing was changed, or (ERROR_OUTCOME_UNKNOWN) that this is not known. */
 enum http_outcome http_store_problem(struct http_exchange *exchange, enum error error);
 
 /*

@@ -126,6 +126,13 @@ static void refuse_message(struct http_exchange *exchange, enum error error)
             " there phones?",
             (long long)settings->max_queue_age_minutes);
         break;
+    case ERROR_OUTCOME_UNKNOWN:
+        exchange->message_id = &exchange->message.id;
+        http_problem(
+            exchange, error,
+            "The message may have been accepted. Wait until GET /readyz answers 200, then GET"
+            " /api/sms/{message_id}: only where that is 404 send it again.");
+        break;
     default:
         http_store_problem(exchange, error);
     }

@@ -148,17 +148,9 @@ void metrics_put_histogram(struct buffer *out, enum metrics_id id, const char *l
 
 /* Those that are shown; a write that found no message is no refused one. */
 static const enum error refusals[] = {
-    ERROR_STORE_BUSY,
-    ERROR_STORE_UNAVAILABLE,
-    ERROR_DISK_FULL,
-    ERROR_WAL_FULL,
-    ERROR_INTERNAL,
-    ERROR_SHUTTING_DOWN,
-    ERROR_SENDING_PAUSED,
-    ERROR_QUEUE_FULL,
-    ERROR_DAILY_CAP_REACHED,
-    ERROR_KEY_CAP_REACHED,
-    ERROR_RECIPIENT_CAP_REACHED,
+    ERROR_STORE_BUSY, ERROR_STORE_UNAVAILABLE, ERROR_OUTCOME_UNKNOWN, ERROR_DISK_FULL,
+    ERROR_WAL_FULL,   ERROR_INTERNAL,          ERROR_SHUTTING_DOWN,   ERROR_SENDING_PAUSED,
+    ERROR_QUEUE_FULL, ERROR_DAILY_CAP_REACHED, ERROR_KEY_CAP_REACHED, ERROR_RECIPIENT_CAP_REACHED,
 };
 static const enum error closes[] = {
     ERROR_NONE,

@@ -56,8 +56,11 @@ static void connect_done(struct broker *broker, struct job *job, int64_t now_ms)
     if (write->result != ERROR_NONE) {
         if (session && write->result == ERROR_DEVICE_TOKEN_INVALID)
             session->named = false; /* nor do its reports count */
+        /* It comes again, and nothing hangs on whether that was known. */
+        bool unknown = write->result == ERROR_OUTCOME_UNKNOWN;
         if (session)
-            broker_close_session(broker, session, write->result, now_ms);
+            broker_close_session(broker, session, unknown ? ERROR_STORE_UNAVAILABLE : write->result,
+                                 now_ms);
         return;
     }
     if (write->connect.quarantined) {
@@ -92,17 +95,18 @@ static void report_done(struct broker *broker, struct job *job, int64_t now_ms)
     const struct store_write *write = &job->write;
     const char *device_id = write->report.phone.device_id;
     FAIL_POINT("broker.after_report");
-    if (write->result != ERROR_NONE)
+    bool lost = write->result != ERROR_NONE && write->result != ERROR_MESSAGE_NOT_HELD;
+    if (write->result == ERROR_MESSAGE_NOT_HELD)
         message_log_event("a report is about a message that the phone does not have",
                           &write->report.id, write->report.attempt, device_id);
-    else if (!write->report.changed)
+    else if (!lost && !write->report.changed)
         message_log_event("a report changes nothing", &write->report.id, write->report.attempt,
                           device_id);
     if (!session)
         return;
     session->pending_reports--;
     if (session->assured) {
-        if (session->state != SESSION_CLOSING) {
+        if (session->state != SESSION_CLOSING && !lost) { /* then it comes again */
             struct buffer frame;
             buffer_init(&frame, FRAME_MAX_BYTES);
             /* Also where there is nothing to it, so that the phone stops. */

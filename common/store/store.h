@@ -4,7 +4,9 @@
  * Writes are values. A thread fills in a `struct store_write` and submits it; the store's writer
  * thread runs whatever is waiting in one transaction, each by itself, commits it durably, and only
  * then calls `done` of each. So a write costs a share of one fsync, and its result means that
- * it is on disk (ERROR_NONE) or that nothing of it is (any other).
+ * it is on disk (ERROR_NONE), that nobody knows (ERROR_OUTCOME_UNKNOWN), or that nothing of it is (any
+ * other). Of what nobody knows nothing is seen while any process has the database open: who goes on may
+ * take it as not done, and must not tell others so.
  *
  * Reads go through a `struct store_reader`, of which each thread has its own. None lasts longer than
  * the time limit, so that reading never keeps the log of the writes from being emptied.

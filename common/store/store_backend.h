@@ -29,7 +29,9 @@ struct store_backend {
     enum error (*execute)(struct store_connection *connection, struct store_write *write,
                           bool *transaction_lost);
 
-    /* Durable when it returns ERROR_NONE; otherwise nothing of the transaction happened. */
+    /* Durable when it returns ERROR_NONE. ERROR_OUTCOME_UNKNOWN: no process sees anything of the
+       transaction, but where all end before one commits it may be there afterwards; begin fails until that
+       is out of the question. Otherwise nothing of the transaction happened. */
     enum error (*commit)(struct store_connection *connection);
     void (*rollback)(struct store_connection *connection);
 

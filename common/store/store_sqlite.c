@@ -362,6 +362,7 @@ static bool open_writer(struct store_connection *connection, const struct store_
         close_to_others(options->path); /* and not before it is known to be ours */
         sqlite_watch_wal(connection, page_bytes, options->max_wal_bytes);
         sqlite_note_place(connection);
+        sqlite_empty_wal(connection);
     }
     write_lock_release(&connection->lock);
     return good;
@@ -423,7 +424,7 @@ static enum error sqlite_begin(struct store_connection *connection, int64_t dead
             log_warning("another process holds the write lock of the database");
         return ERROR_STORE_BUSY;
     }
-    if (!sqlite_is_in_place(connection)) {
+    if (!sqlite_is_in_place(connection) || !sqlite_mend_wal(connection)) {
         write_lock_release(&connection->lock);
         return ERROR_STORE_UNAVAILABLE;
     }
@@ -492,6 +493,31 @@ static enum error sqlite_execute(struct store_connection *connection, struct sto
     return error;
 }
 
+static void sqlite_rollback(struct store_connection *connection)
+{
+    if (!sqlite3_get_autocommit(connection->db)) {
+        enum error error = run(connection, statement(connection, ROLLBACK_WRITE));
+        (void)error; /* logged; SQLite has rolled back by itself or will when the file is closed */
+    }
+}
+
+static enum error commit_transaction(struct store_connection *connection)
+{
+    sqlite3_stmt *commit = statement(connection, COMMIT_WRITE);
+    if (!commit)
+        return ERROR_STORE_UNAVAILABLE;
+    int code = sqlite3_step(commit);
+    if (code == SQLITE_DONE)
+        return ERROR_NONE;
+    enum error error = sqlite_error(connection, code, "COMMIT");
+    sqlite3_reset(commit);
+    sqlite_rollback(connection);
+    /* The mark of a commit is in the last frame that is written: where a write was refused it is not
+       there. Anything else may have come after it. */
+    connection->wal.doubtful = code != SQLITE_FULL && code != SQLITE_IOERR_WRITE;
+    return sqlite_mend_wal(connection) ? error : ERROR_OUTCOME_UNKNOWN;
+}
+
 static enum error sqlite_commit(struct store_connection *connection)
 {
     enum error error = sqlite_flush_incoming(connection);
@@ -500,7 +526,7 @@ static enum error sqlite_commit(struct store_connection *connection)
     if (error == ERROR_NONE)
         error = sqlite_flush_brakes(connection);
     if (error == ERROR_NONE)
-        error = run(connection, statement(connection, COMMIT_WRITE));
+        error = commit_transaction(connection);
     if (error == ERROR_NONE) {
         sqlite_report_brakes(connection);
         sqlite_report_tally(connection);
@@ -513,14 +539,6 @@ static const struct store_move *sqlite_moves(const struct store_connection *conn
 {
     *count = connection->move_count;
     return connection->moves;
-}
-
-static void sqlite_rollback(struct store_connection *connection)
-{
-    if (!sqlite3_get_autocommit(connection->db)) {
-        enum error error = run(connection, statement(connection, ROLLBACK_WRITE));
-        (void)error; /* logged; SQLite has rolled back by itself or will when the file is closed */
-    }
 }
 
 static bool sqlite_finish(struct store_connection *connection)

@@ -26,6 +26,7 @@ struct write_ahead_log {
     int64_t max_frames;   /* above there are no new messages */
     int64_t large_frames; /* from here on readers must make room */
     bool refusing;
+    bool doubtful; /* after its end there may be the frames of a commit that failed */
     int64_t next_quiet_frames, next_quiet_ms; /* whichever comes first; monotonic */
     int64_t next_warning_ms;                  /* monotonic */
 };
@@ -151,6 +152,11 @@ MUST_CHECK enum error read_list(struct store_connection *connection, sqlite3_stm
 
 /* store_sqlite_wal.c: of a writer, under the write lock and outside a transaction. */
 void sqlite_watch_wal(struct store_connection *connection, int64_t page_bytes, int64_t max_bytes);
+/* What a process left in it before it ended may be in the system's memory alone: into the database. */
+void sqlite_empty_wal(struct store_connection *connection);
+/* Where a commit has failed in a way that leaves its frames in doubt: makes sure that no recovery finds
+   them. False when that fails too; nothing may be written then. */
+MUST_CHECK bool sqlite_mend_wal(struct store_connection *connection);
 /* False when it is time for one while this process reads nothing, which is the other's. */
 MUST_CHECK bool sqlite_checkpoint_when_due(struct store_connection *connection);
 void sqlite_checkpoint_quietly(struct store_connection *connection);

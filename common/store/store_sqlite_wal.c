@@ -116,6 +116,49 @@ void sqlite_checkpoint_quietly(struct store_connection *connection)
     warn_of_readers(wal, now_ms);
 }
 
+void sqlite_empty_wal(struct store_connection *connection)
+{
+    struct write_ahead_log *wal = &connection->wal;
+    int frames = -1, copied = -1;
+    int code = sqlite3_wal_checkpoint_v2(connection->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames,
+                                         &copied);
+    if (code != SQLITE_OK)
+        sqlite_error(connection, code, "checkpoint");
+    wal->frames = copied < frames ? frames : 0;
+}
+
+/* ---- A commit that failed ---- */
+
+static enum error write_other_frames(struct store_connection *connection)
+{
+    enum error error = run(connection, statement(connection, BEGIN_WRITE));
+    if (error == ERROR_NONE)
+        error = run(connection, statement(connection, WRITE_OTHER));
+    if (error == ERROR_NONE)
+        error = run(connection, statement(connection, COMMIT_WRITE));
+    if (error != ERROR_NONE && !sqlite3_get_autocommit(connection->db))
+        (void)!run(connection, statement(connection, ROLLBACK_WRITE));
+    return error;
+}
+
+/* Another commit goes to the same place of the log, or into a log that starts over. Checksums of frames
+   are chained, so from there on nothing that was before is valid (SQLite's fileformat2, 4.1). Whichever
+   process commits next does the same, knowingly or not; until it has, or all have ended, nobody sees the
+   frames, because readers go by the log's index. */
+bool sqlite_mend_wal(struct store_connection *connection)
+{
+    struct write_ahead_log *wal = &connection->wal;
+    if (!wal->doubtful)
+        return true;
+    wal->doubtful = write_other_frames(connection) != ERROR_NONE;
+    if (wal->doubtful)
+        log_error("a commit failed, and it is not known whether it is in the log: nothing is"
+                  " written until that is mended");
+    else
+        log_warning("a commit failed, and the log has been mended: nothing of it is left");
+    return !wal->doubtful;
+}
+
 /* ---- The bound ---- */
 
 bool sqlite_wal_is_full(struct store_connection *connection)

@@ -95,6 +95,11 @@ int command_fail_database(const struct command *command, const char *problem)
 
 int command_fail_error(const struct command *command, enum error error)
 {
+    if (error == ERROR_OUTCOME_UNKNOWN)
+        return command_fail(command,
+                            "%s: the disk of the database fails; when it works again, see"
+                            " whether it was done before you repeat it",
+                            error_title(error));
     return command_fail(command, "%s; nothing was changed", error_title(error));
 }
 

@@ -326,6 +326,11 @@ static int purge(struct store *store, const struct command *command)
     write.purge.limit = PIECE;
     do {
         enum error error = store_run(store, &write);
+        if (error != ERROR_NONE && texts + messages > 0)
+            return command_fail(command,
+                                "%s, after %lld texts and %lld messages had been removed;"
+                                " it may be repeated",
+                                error_title(error), (long long)texts, (long long)messages);
         if (error != ERROR_NONE)
             return command_fail_error(command, error);
         texts += write.purge.texts;

@@ -140,11 +140,13 @@ class Api:
         return answer.json()
 
     def send_refused(self, status, code):
-        """Tries to send; the answer must be that error, with a time to come back."""
+        """Tries to send; the answer must be that error, with a time to come back. The
+        problem."""
         answer = self.request("POST", "/api/send-sms",
                               json={"phone_number": "+1234567890", "message": "text"})
         assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
         assert int(answer.headers["Retry-After"]) > 0
+        return answer.json()
 
     def message(self, message_id):
         answer = self.get(f"/api/sms/{message_id}")

@@ -39,6 +39,10 @@ class SystemCallFaults:
         finally:
             self._control(f"disable name=posix/io/{call}")
 
+    def fail_once(self, call, number):
+        """The next `call` alone."""
+        self._control(f"enable name=posix/io/{call},failinfo={number},onetime")
+
     def fail_at_random(self, call, number, probability):
         self._control(f"enable_random name=posix/io/{call},failinfo={number},"
                       f"probability={probability}")
@@ -47,14 +51,13 @@ class SystemCallFaults:
         self._control(f"disable name=posix/io/{call}")
 
 
-class HungDisk:
-    """While this lasts, no sync of a program returns that was started with `HungDisk.wrap` before its
-    command."""
+class FileSwitch:
+    """Something that is preloaded, and happens while a file is there. `wrap` goes before the command."""
 
-    wrap = ("env", f"LD_PRELOAD={ROOT / 'build/tests/hang_sync.so'}", "HANG_SYNC=hang")
+    name = None
 
     def __init__(self, gateway):
-        self.path = gateway.folder / "hang"
+        self.path = gateway.folder / self.name
 
     def __enter__(self):
         self.path.touch()
@@ -62,6 +65,21 @@ class HungDisk:
 
     def __exit__(self, *_):
         self.path.unlink()
+
+
+class LostDisk(FileSwitch):
+    """While this lasts, syncs fail, and after the first one nothing is written to the log any more."""
+
+    name = "lost"
+    wrap = ("env", f"LD_PRELOAD={ROOT / 'build/tests/lost_disk.so'}", "LOST_DISK=lost")
+
+
+class HungDisk(FileSwitch):
+    """While this lasts, no sync of a program returns that was started with `HungDisk.wrap` before its
+    command."""
+
+    name = "hang"
+    wrap = ("env", f"LD_PRELOAD={ROOT / 'build/tests/hang_sync.so'}", "HANG_SYNC=hang")
 
 
 @contextlib.contextmanager

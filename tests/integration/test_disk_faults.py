@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from harness.faults import SystemCallFaults
+from harness.faults import LostDisk, SystemCallFaults
 from harness.phone import Phone
 from harness.waiting import wait_for
 
@@ -22,8 +22,7 @@ def build():
     ("rw/pwrite", errno.EDQUOT, 503, "store_unavailable"),
     ("rw/pwrite", errno.EROFS, 503, "store_unavailable"),
     ("rw/pwrite", errno.EIO, 503, "store_unavailable"),
-    ("sync/fdatasync", errno.EIO, 503, "store_unavailable"),
-], ids=["disk full", "quota", "read-only", "bad write", "bad sync"])
+], ids=["disk full", "quota", "read-only", "bad write"])
 def test_a_failing_disk_is_reported_and_forgotten(make_gateway, call, number, status, code):
     gateway = make_gateway(wrap=FAULTS).start()
     gateway.api.send()
@@ -36,6 +35,100 @@ def test_a_failing_disk_is_reported_and_forgotten(make_gateway, call, number, st
             assert gateway.counts() == (1, 1, 1)
     gateway.api.send()
     assert gateway.counts() == (2, 2, 2)
+    assert gateway.query("PRAGMA integrity_check") == [("ok",)]
+
+
+def end_all_and_start_again(gateway):
+    """As the power would: the log's index is gone, and a recovery reads the log."""
+    for process in (gateway.api_fcgi, gateway.ws_broker):
+        process.kill()
+    for process in (gateway.api_fcgi, gateway.ws_broker):
+        process.start()
+
+
+def is_there(gateway, message_id):
+    return gateway.api.get(f"/api/sms/{message_id}").status_code == 200
+
+
+@pytest.mark.parametrize("syncs", [1, 2, 3])
+def test_what_was_refused_after_a_bad_sync_is_not_sent_after_a_crash(make_gateway, syncs):
+    gateway = make_gateway(wrap=FAULTS).start()
+    for _ in range(syncs):
+        SystemCallFaults(gateway.api_fcgi).fail_once("sync/fdatasync", errno.EIO)
+        problem = gateway.api.send_refused(503, "store_unavailable")
+        assert "Nothing was changed" in problem["detail"]
+        assert gateway.counts() == (0, 0, 0)
+    end_all_and_start_again(gateway)
+    assert gateway.counts() == (0, 0, 0)
+    assert Phone(gateway, "phone").is_silent()
+    assert gateway.query("PRAGMA integrity_check") == [("ok",)]
+
+
+def test_where_no_sync_works_it_is_said_that_nobody_knows(make_gateway):
+    gateway = make_gateway(wrap=FAULTS).start()
+    first = gateway.api.send()["message_id"]
+    faults = SystemCallFaults(gateway.api_fcgi)
+    with faults.failing("sync/fdatasync", errno.EIO):
+        problem = gateway.api.send_refused(504, "outcome_unknown")
+        for _ in range(3):
+            gateway.api.send_refused(503, "store_unavailable")
+            assert gateway.api.get("/readyz").status_code == 503
+            assert gateway.api.request("DELETE", f"/api/sms/{first}").status_code == 503
+    # As the answer says: ready again, and not there.
+    wait_for(lambda: gateway.api.get("/readyz").status_code == 200, "the gateway to be ready")
+    assert not is_there(gateway, problem["message_id"])
+    assert is_there(gateway, gateway.api.send()["message_id"])
+    end_all_and_start_again(gateway)
+    assert not is_there(gateway, problem["message_id"])
+    assert gateway.counts() == (2, 2, 2)
+    assert gateway.query("PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_message_that_a_recovery_brings_back_is_sent_once(make_gateway):
+    """The disk goes away with the sync, and both processes end before it is back."""
+    gateway = make_gateway(wrap={"api-fcgi": LostDisk.wrap}).start()
+    gateway.ws_broker.stop()
+    with LostDisk(gateway):
+        message_id = gateway.api.send_refused(504, "outcome_unknown")["message_id"]
+        assert not is_there(gateway, message_id)
+        gateway.api_fcgi.kill()
+    for process in (gateway.api_fcgi, gateway.ws_broker):
+        process.start()
+    wait_for(lambda: gateway.api.get("/readyz").status_code == 200, "the gateway to be ready")
+    assert gateway.api.message(message_id)["status"] == "queued"
+    phone = Phone(gateway, "phone")
+    assert phone.receive_sms()["message_id"] == message_id
+    assert phone.is_silent()
+    assert gateway.query("PRAGMA integrity_check") == [("ok",)]
+
+
+def test_cancelling_whose_outcome_is_unknown_may_be_repeated(make_gateway):
+    gateway = make_gateway(wrap=FAULTS).start()
+    path = f"/api/sms/{gateway.api.send()['message_id']}"
+    with SystemCallFaults(gateway.api_fcgi).failing("sync/fdatasync", errno.EIO):
+        answer = gateway.api.request("DELETE", path)
+        assert (answer.status_code, answer.json()["code"]) == (504, "outcome_unknown")
+        assert gateway.api.get(path).json()["status"] == "queued"
+    assert gateway.api.request("DELETE", path).json()["status"] == "cancelled"
+
+
+def test_a_hand_over_and_a_report_whose_sync_fails(make_gateway):
+    """The phone is told nothing that a recovery could contradict."""
+    gateway = make_gateway(wrap=FAULTS).start()
+    phone = Phone(gateway, "phone")
+    faults = SystemCallFaults(gateway.ws_broker)
+    with faults.failing("sync/fdatasync", errno.EIO):
+        message_id = gateway.api.send()["message_id"]
+        wait_for(lambda: "the database refused" in gateway.ws_broker.log(), "the failure")
+        assert phone.is_silent()
+    assert phone.receive_sms()["message_id"] == message_id
+    with faults.failing("sync/fdatasync", errno.EIO):
+        phone.report(message_id, "sent")
+        before = gateway.ws_broker.log().count("the database refused")
+        wait_for(lambda: gateway.ws_broker.log().count("the database refused") > before,
+                 "the failure")
+        assert gateway.api.message(message_id)["status"] == "accepted"
+    gateway.api.wait_status(message_id, "sent")
     assert gateway.query("PRAGMA integrity_check") == [("ok",)]
 
 

@@ -1,0 +1,299 @@
+/*
+ * A COMMIT that fails. SQLite undoes it for whoever is there, but its frames may be whole in the
+ * write-ahead log, where a recovery finds them once every process has ended. Here a process meets the
+ * failure and is gone at once; what it said must agree with what the next one finds.
+ */
+#include "store_fixture.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STORE_TEST(function)                                                                       \
+    cmocka_unit_test_setup_teardown(function, store_fixture_setup, store_fixture_teardown)
+
+/* ---- Faults: SQLite's calls come here, because a program's symbols go before the C library's ---- */
+
+enum { FOR_EVER = 1 << 30 };
+
+/* So many calls pass, and so many then fail. */
+struct fault {
+    int passing, failing, error;
+};
+static struct fault sync_fault, log_fault, index_fault;
+
+static bool fails(struct fault *fault)
+{
+    if (fault->failing == 0)
+        return false;
+    if (fault->passing > 0) {
+        fault->passing--;
+        return false;
+    }
+    fault->failing--;
+    errno = fault->error;
+    return true;
+}
+
+static bool is_named(int fd, const char *end)
+{
+    char link[64], path[256];
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof(path));
+    size_t end_length = strlen(end);
+    return length >= (ssize_t)end_length &&
+           memcmp(path + length - end_length, end, end_length) == 0;
+}
+
+static bool write_fails(int fd)
+{
+    return (log_fault.failing > 0 && is_named(fd, "-wal") && fails(&log_fault)) ||
+           (index_fault.failing > 0 && is_named(fd, "-shm") && fails(&index_fault));
+}
+
+int fdatasync(int fd)
+{
+    int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
+    return fails(&sync_fault) ? -1 : real(fd);
+}
+
+typedef ssize_t write_at(int fd, const void *bytes, size_t length, off_t offset);
+
+ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset)
+{
+    return write_fails(fd) ? -1
+                           : ((write_at *)dlsym(RTLD_NEXT, "pwrite"))(fd, bytes, length, offset);
+}
+
+ssize_t pwrite64(int fd, const void *bytes, size_t length, off_t offset)
+{
+    return write_fails(fd) ? -1
+                           : ((write_at *)dlsym(RTLD_NEXT, "pwrite64"))(fd, bytes, length, offset);
+}
+
+/* ---- Processes ---- */
+
+/* Runs in a process of its own, with the store open, which ends without closing it. Returns what it
+   returned. */
+static int in_a_process(struct store_fixture *fixture, int (*act)(struct store_fixture *fixture))
+{
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0) {
+        store_fixture_open(fixture);
+        _exit(act(fixture));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static char text[20000];
+
+static enum error enqueue(struct store_fixture *fixture, size_t length)
+{
+    memset(text, 'x', length);
+    text[length] = '\0';
+    struct message message = {.id = message_id_new(), .phone_number = "+1234567890", .text = text};
+    struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
+    return store_run(fixture->store, &write);
+}
+
+static enum error probe(struct store_fixture *fixture)
+{
+    struct store_write write = {.verb = STORE_PROBE};
+    return store_run(fixture->store, &write);
+}
+
+/* What the next process finds: whole, and how many messages. */
+static int64_t found(struct store_fixture *fixture)
+{
+    store_fixture_open(fixture);
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM pragma_integrity_check"
+                                        " WHERE integrity_check <> 'ok'"),
+                     0);
+    int64_t count = number_of(fixture, "SELECT count(*) FROM message");
+    assert_int_equal(number_of(fixture, "SELECT count FROM message_count WHERE status = 0"), count);
+    assert_int_equal(enqueue(fixture, 10), ERROR_NONE);
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM message"), count + 1);
+    store_fixture_close(fixture);
+    return count;
+}
+
+/* ---- Tests ---- */
+
+static const struct failure {
+    const char *name;
+    struct fault sync, log;
+    size_t text_bytes;
+    bool log_starts_over; /* with the commit that fails */
+    enum error said;
+    int64_t found;
+} failures[] = {
+    {"a sync", {0, 1, EIO}, {0}, 10, false, ERROR_STORE_UNAVAILABLE, 0},
+    {"a sync of a disk that is full", {0, 1, ENOSPC}, {0}, 10, false, ERROR_STORE_UNAVAILABLE, 0},
+    {"the sync of a long commit", {0, 1, EIO}, {0}, 19000, false, ERROR_STORE_UNAVAILABLE, 0},
+    {"the sync of the log's header", {0, 1, EIO}, {0}, 10, true, ERROR_STORE_UNAVAILABLE, 0},
+    {"the sync behind the header", {1, 1, EIO}, {0}, 10, true, ERROR_STORE_UNAVAILABLE, 0},
+    {"every sync", {0, FOR_EVER, EIO}, {0}, 10, false, ERROR_OUTCOME_UNKNOWN, 0},
+    /* A frame is two writes. */
+    {"a write, and the disk has room again", {0}, {4, 1, ENOSPC}, 19000, false, ERROR_DISK_FULL, 0},
+    {"a write of a disk that is full",
+     {0},
+     {4, FOR_EVER, ENOSPC},
+     19000,
+     false,
+     ERROR_DISK_FULL,
+     0},
+    {"a bad write", {0}, {5, FOR_EVER, EIO}, 19000, false, ERROR_STORE_UNAVAILABLE, 0},
+    {"the first write", {0}, {0, FOR_EVER, EIO}, 10, true, ERROR_STORE_UNAVAILABLE, 0},
+};
+static const struct failure *failure;
+
+static int meet_failure(struct store_fixture *fixture)
+{
+    assert_int_equal(enqueue(fixture, 10), ERROR_NONE);
+    if (failure->log_starts_over)
+        execute(fixture->path, "PRAGMA wal_checkpoint(PASSIVE)");
+    sync_fault = failure->sync;
+    log_fault = failure->log;
+    return (int)enqueue(fixture, failure->text_bytes);
+}
+
+static void what_was_refused_is_not_found_later(void **state)
+{
+    struct store_fixture *fixture = *state;
+    store_fixture_close(fixture);
+    for (size_t i = 0; i < ARRAY_LENGTH(failures); i++) {
+        failure = &failures[i];
+        int64_t before = found(fixture) + 1;
+        int said = in_a_process(fixture, meet_failure);
+        int64_t more = found(fixture) - before - 1; /* the one before the failure */
+        if (said != (int)failure->said || more != failure->found)
+            fail_msg("%s: said %d and not %d, found %d and not %d", failure->name, said,
+                     failure->said, (int)more, (int)failure->found);
+    }
+}
+
+/* The disk is gone: neither the sync nor anything after it. */
+static int lose_the_disk(struct store_fixture *fixture)
+{
+    sync_fault = (struct fault){0, FOR_EVER, EIO};
+    enum error said = enqueue(fixture, 19000);
+    log_fault = (struct fault){0, FOR_EVER, EIO};
+    return (int)said;
+}
+
+static int lose_the_disk_at_the_sync(struct store_fixture *fixture)
+{
+    /* The log's frames of the commit pass: its pages are that many at least. */
+    execute(fixture->path, "PRAGMA wal_checkpoint(TRUNCATE)");
+    for (int passing = 2;; passing += 2) {
+        sync_fault = (struct fault){1, FOR_EVER, EIO};
+        log_fault = (struct fault){passing, FOR_EVER, EIO};
+        enum error said = enqueue(fixture, 10);
+        if (said == ERROR_OUTCOME_UNKNOWN)
+            return (int)said;
+        log_fault = sync_fault = (struct fault){0};
+    }
+}
+
+static void where_the_log_cannot_be_mended_it_is_said_that_nobody_knows(void **state)
+{
+    struct store_fixture *fixture = *state;
+    store_fixture_close(fixture);
+    assert_int_equal(in_a_process(fixture, lose_the_disk), ERROR_OUTCOME_UNKNOWN);
+    assert_int_equal(found(fixture), 0);
+    int64_t before = found(fixture) + 1;
+    assert_int_equal(in_a_process(fixture, lose_the_disk_at_the_sync), ERROR_OUTCOME_UNKNOWN);
+    assert_int_equal(found(fixture), before + 1); /* it was there, whole */
+}
+
+static int mend_later(struct store_fixture *fixture)
+{
+    sync_fault = (struct fault){0, FOR_EVER, EIO};
+    assert_int_equal(enqueue(fixture, 10), ERROR_OUTCOME_UNKNOWN);
+    for (int i = 0; i < 3; i++) { /* nothing is even tried */
+        assert_int_equal(enqueue(fixture, 10), ERROR_STORE_UNAVAILABLE);
+        assert_int_equal(probe(fixture), ERROR_STORE_UNAVAILABLE);
+    }
+    sync_fault = (struct fault){0};
+    return (int)probe(fixture);
+}
+
+static void nothing_is_written_until_the_log_is_mended(void **state)
+{
+    struct store_fixture *fixture = *state;
+    store_fixture_close(fixture);
+    assert_int_equal(in_a_process(fixture, mend_later), ERROR_NONE);
+    assert_int_equal(found(fixture), 0);
+}
+
+/* The one that does not know goes on, and ends last. */
+static int other_goes_on(struct store_fixture *fixture)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        struct store *own = NULL;
+        char problem[STORE_PROBLEM_SIZE];
+        assert_int_equal(store_open(&fixture->options, &own, problem), ERROR_NONE);
+        fixture->store = own;
+        _exit((int)lose_the_disk(fixture));
+    }
+    int status;
+    waitpid(child, &status, 0);
+    if (WEXITSTATUS(status) != ERROR_OUTCOME_UNKNOWN)
+        return 1;
+    return enqueue(fixture, 100) == ERROR_NONE ? 0 : 2;
+}
+
+static void another_process_is_not_harmed(void **state)
+{
+    struct store_fixture *fixture = *state;
+    store_fixture_close(fixture);
+    assert_int_equal(in_a_process(fixture, other_goes_on), 0);
+    assert_int_equal(found(fixture), 1); /* its own */
+}
+
+static int *accepted; /* shared between processes */
+
+/* The log is whole and synced, and only then its index cannot grow. */
+static int fill_the_index(struct store_fixture *fixture)
+{
+    sqlite3 *reader = NULL;
+    assert_int_equal(sqlite3_open(fixture->path, &reader), SQLITE_OK);
+    sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM probe", NULL, NULL, NULL);
+    index_fault = (struct fault){0, FOR_EVER, ENOSPC};
+    enum error error = ERROR_NONE;
+    for (*accepted = 0; *accepted < 4000 && error == ERROR_NONE; *accepted += error == ERROR_NONE)
+        error = enqueue(fixture, 15000);
+    return (int)error;
+}
+
+static void an_index_of_the_log_that_cannot_grow_is_a_failure_too(void **state)
+{
+    struct store_fixture *fixture = *state;
+    store_fixture_close(fixture);
+    accepted = mmap(NULL, sizeof(*accepted), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+                    0);
+    assert_true(accepted != MAP_FAILED);
+    int said = in_a_process(fixture, fill_the_index);
+    assert_in_range(*accepted, 100, 3999);
+    int64_t there = found(fixture);
+    /* Where the commit began behind the index's end, the log could not be mended either. */
+    if (said != ERROR_OUTCOME_UNKNOWN || there < *accepted || there > *accepted + 1) {
+        assert_int_equal(said, ERROR_DISK_FULL);
+        assert_int_equal(there, *accepted);
+    }
+    munmap(accepted, sizeof(*accepted));
+}
+
+UNIT_TESTS(STORE_TEST(what_was_refused_is_not_found_later),
+           STORE_TEST(where_the_log_cannot_be_mended_it_is_said_that_nobody_knows),
+           STORE_TEST(nothing_is_written_until_the_log_is_mended),
+           STORE_TEST(another_process_is_not_harmed),
+           STORE_TEST(an_index_of_the_log_that_cannot_grow_is_a_failure_too))
