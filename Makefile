@@ -108,7 +108,7 @@ $(OUT)/simulation: $(call objects,$(SIMULATION)) $(OUT)/libbroker.a $(OUT)/libco
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(filter $(OUT)/tests/test_store%,$(TEST_PROGRAMS)): $(OUT)/obj/tests/unit/store_fixture.o
+$(filter $(OUT)/tests/test_store% %/test_slow_reads,$(TEST_PROGRAMS)): $(OUT)/obj/tests/unit/store_fixture.o
 $(OUT)/tests/%: $(OUT)/obj/tests/unit/%.o $(OUT)/libphone.a $(OUT)/libapi.a $(OUT)/libbroker.a \
                 $(OUT)/libcommon.a
 	@mkdir -p $(@D)

@@ -12,11 +12,13 @@
 enum { API_MAX_ROUTES = 16, API_MAX_STATUS = 600 };
 
 struct readiness;
+struct slow_reads;
 
 struct api {
     const struct settings *settings;
     struct store *store;
     struct readiness *readiness;
+    struct slow_reads *slow_reads;
     bool keys_required; /* API_KEYS */
     struct key_rates *key_rates;
     struct prefix_list allowed_prefixes, denied_prefixes;

@@ -34,6 +34,7 @@ enum {
     MANY_TOLD = 4,
     CALM_MS = 100,
     FULL_PAUSE_MS = 100,
+    LONG_ANSWER_BYTES = 65536,
 };
 
 /* By which the next image of the program finds them. */
@@ -123,8 +124,8 @@ static void wake_worker(struct fcgi_server *server)
 }
 
 /*
- * More workers than processors only wake each other, so no more than that look for requests. One whose
- * request may take long gives its place to another until it is back.
+ * More workers than processors only wake each other, so no more than that look for requests. One that
+ * writes a long answer, which nobody may read, gives its place to another until it is back.
  */
 static _Thread_local bool has_place;
 
@@ -169,15 +170,20 @@ static const struct epoll_event *take_told(void)
     return event;
 }
 
-static void step_aside(struct http_exchange *exchange)
+static void step_aside(struct fcgi_server *server)
 {
-    struct fcgi_server *server = CONTAINER_OF(exchange, struct connection, exchange)->server;
     while (told_next < told_count) { /* epoll tells another worker */
         struct connection *connection = take_told()->data.ptr;
         if (connection && !watch_again(connection))
             connection_close(connection);
     }
     give_place(server);
+}
+
+/* More than a socket takes at once. */
+static bool has_long_answer(const struct connection *connection)
+{
+    return connection->exchange.response.body.length > LONG_ANSWER_BYTES;
 }
 
 /* Takes a parked exchange from any thread to those that the workers take at fcgi_server_wake. */
@@ -215,15 +221,16 @@ static void call_answered(const struct fcgi_server *server)
     calls_answered = false;
 }
 
-/* Takes some of the ready, linked, so that few workers are woken for many; another worker gets the
-   rest, because this one may be held up by its share. */
+/* Takes some of the ready, linked, so that few workers are woken for many, or one with a long answer;
+   another worker gets the rest, because this one may be held up by its share. */
 static struct connection *take_ready(struct fcgi_server *server)
 {
     if (!atomic_load(&server->any_ready))
         return NULL;
     pthread_mutex_lock(&server->lock);
     struct connection *first = server->first_ready, **end = &server->first_ready;
-    for (int i = 0; i < READY_AT_ONCE && *end; i++)
+    int most = first && has_long_answer(first) ? 1 : READY_AT_ONCE;
+    for (int i = 0; i < most && *end && (i == 0 || !has_long_answer(*end)); i++)
         end = &(*end)->next_ready;
     server->first_ready = *end;
     *end = NULL;
@@ -252,7 +259,6 @@ static void connection_open(struct fcgi_server *server, int fd)
     connection->fd = fd;
     http_exchange_init(&connection->exchange, server->options.api);
     connection->exchange.wake = connection_wake;
-    connection->exchange.step_aside = step_aside;
     FCGX_InitRequest(&connection->fcgi, server->socket.fd, 0);
     connection->fcgi.ipcFd = fd;
     connection->fcgi.keepConnection = 1; /* else FCGX_Accept_r would close it before it reads */
@@ -295,6 +301,8 @@ static void connection_rest(struct connection *connection)
 
 static void finish(struct connection *connection)
 {
+    if (has_long_answer(connection))
+        step_aside(connection->server);
     fcgi_request_answer(&connection->fcgi, &connection->exchange);
     http_exchange_reset(&connection->exchange);
     FCGX_Finish_r(&connection->fcgi); /* flushes; closes unless nginx keeps the connection */
@@ -411,10 +419,11 @@ static void *worker_main(void *argument)
         if (!atomic_load_explicit(&server->turned, memory_order_relaxed))
             atomic_store(&server->turned, true);
         struct connection *ready;
-        while ((ready = take_ready(server)))
+        while (has_place && (ready = take_ready(server)))
             resume_all(ready, reader);
         call_answered(server);
-        serve_told(server, reader);
+        if (has_place)
+            serve_told(server, reader);
     }
     give_place(server);
     wake_worker(server); /* the next one */

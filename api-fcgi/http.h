@@ -68,15 +68,16 @@ struct http_exchange {
     void (*wake)(struct http_exchange *exchange);
     struct http_exchange
         *next_waiting; /* among those that wait for the same; not for an own write */
-    /* By a handler that may take long: another worker looks for requests meanwhile. */
-    void (*step_aside)(struct http_exchange *exchange);
+    /* One that may take long (slow_reads.h): what answers it, and when it is its turn. */
+    enum http_outcome (*handle)(struct http_exchange *exchange);
+    unsigned turn;
     struct message message; /* what the write is about */
     bool verbose;           /* /readyz shall list its checks */
 
     char token[SECRET_TEXT_SIZE]; /* of a phone that pairs, until it is answered */
 };
 
-/* Once, before the first request; `wake` and `step_aside` are the server's to fill in. `wake` takes a
+/* Once, before the first request; `wake` is the server's to fill in: it takes a
    parked exchange from any thread; a worker calls its `resume` later. */
 void http_exchange_init(struct http_exchange *exchange, struct api *api);
 void http_exchange_fini(struct http_exchange *exchange);

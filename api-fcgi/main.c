@@ -10,6 +10,7 @@
 #include "fcgi_server.h"
 #include "readiness.h"
 #include "router.h"
+#include "slow_reads.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,7 @@ static void prepare_api(const struct settings *settings)
 /* Commits what is left; then starts anew, or lets go of everything. */
 static void close_all(struct fcgi_server *server, enum fcgi_server_end end, int claim_fd)
 {
+    slow_reads_stop(api.slow_reads);
     readiness_stop(api.readiness);
     store_close(api.store);
     if (end == FCGI_SERVER_RELOADS) {
@@ -159,6 +161,9 @@ int main(int argc, char **argv)
     api.readiness = readiness_start(api.store, settings.store_timeout_ms, completed, &listeners);
     if (!api.readiness)
         program_fail("no readiness probe", "no memory or no thread");
+    api.slow_reads = slow_reads_start(&api, completed, &listeners);
+    if (!api.slow_reads)
+        program_fail("no lists", "no memory or no thread");
 
     log_info("serving", LOG_TEXT("socket", socket_path),
              LOG_TEXT("database", settings.database_path));

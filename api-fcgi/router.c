@@ -5,6 +5,7 @@
 #include "body_check.h"
 #include "handlers.h"
 #include "query.h"
+#include "slow_reads.h"
 
 #include <string.h>
 
@@ -129,7 +130,7 @@ enum http_outcome router_handle(struct http_exchange *exchange)
         if (!route->takes_query && !query_take(exchange, NULL, 0, NULL, NULL))
             return HTTP_ANSWERED;
         if (route->reads_much)
-            exchange->step_aside(exchange);
+            return slow_reads_run(exchange->api->slow_reads, exchange, route->handle);
         if (route->takes_json && !body_check(exchange))
             return HTTP_ANSWERED;
         return route->handle(exchange);

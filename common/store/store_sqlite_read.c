@@ -244,7 +244,11 @@ enum error sqlite_list_messages(struct store_connection *connection,
     view.statements = choose_index(query);
     if (error == ERROR_NONE)
         error = read_page(connection, query, &view, page);
-    if (error == ERROR_NONE)
+    bool ends_here = query->position == STORE_AT_OFFSET && !page->has_older &&
+                     (page->count > 0 || query->offset == 0);
+    if (error == ERROR_NONE && ends_here) /* counting looks at each that matches */
+        page->total = query->offset + (int64_t)page->count;
+    else if (error == ERROR_NONE)
         error = count_matches(connection, query, &view, &page->total);
     connection->read_until_ms = INT64_MAX; /* nothing may keep it from ending */
     enum error end = run(connection, end_read);
