@@ -170,16 +170,6 @@ static const struct epoll_event *take_told(void)
     return event;
 }
 
-static void step_aside(struct fcgi_server *server)
-{
-    while (told_next < told_count) { /* epoll tells another worker */
-        struct connection *connection = take_told()->data.ptr;
-        if (connection && !watch_again(connection))
-            connection_close(connection);
-    }
-    give_place(server);
-}
-
 /* More than a socket takes at once. */
 static bool has_long_answer(const struct connection *connection)
 {
@@ -301,8 +291,8 @@ static void connection_rest(struct connection *connection)
 
 static void finish(struct connection *connection)
 {
-    if (has_long_answer(connection))
-        step_aside(connection->server);
+    if (has_long_answer(connection) && told_next == told_count)
+        give_place(connection->server);
     fcgi_request_answer(&connection->fcgi, &connection->exchange);
     http_exchange_reset(&connection->exchange);
     FCGX_Finish_r(&connection->fcgi); /* flushes; closes unless nginx keeps the connection */

@@ -273,7 +273,7 @@ def test_a_stop_that_runs_out_of_time_ends_all_the_same(make_gateway):
 
 
 def test_a_connection_goes_from_one_worker_to_another(tmp_path):
-    """Lists give what epoll has told their worker to others, which find it closed: under
+    """Whoever has answered on it, another worker finds it closed: under
     ThreadSanitizer, whatever the build of the other tests."""
     gateway = Gateway(tmp_path, "thread", {"API_WORKERS": 8})
     gateway.api_fcgi.start()
