@@ -8,9 +8,18 @@
 
 #include <stdio.h>
 
+static bool is_in_journal(const struct store_write *write, const struct message_id *id)
+{
+    size_t i = 0;
+    while (i < write->connect.entry_count && !message_id_equal(&write->connect.entries[i].id, id))
+        i++;
+    return i < write->connect.entry_count;
+}
+
 /* A phone's window is as full as it was; a new connection does not make a faster phone. What is in
    a journal stays there until the phone speaks of it or it is given up, and ages are only as good
-   as the clock. */
+   as the clock. What a journal lacks the phone has done with, though an older copy of the database, put
+   in the place of the newer one, does not know: it takes no room. */
 static void hold_again(struct broker *broker, struct session *session,
                        const struct store_write *write, int64_t now_ms)
 {
@@ -18,6 +27,8 @@ static void hold_again(struct broker *broker, struct session *session,
     for (size_t i = 0; i < write->connect.held_count; i++) {
         const struct store_held_message *held = &write->connect.held[i];
         int64_t left_ms = options->report_timeout_ms - held->silent_ms;
+        if (session->assured && !is_in_journal(write, &held->id))
+            continue;
         if (session->assured)
             left_ms = MAX(options->report_horizon_ms - held->silent_ms, options->report_timeout_ms);
         if (left_ms > 0)

@@ -185,6 +185,25 @@ def test_a_release_that_did_not_arrive_is_given_again(make_gateway, end):
     assert other.is_silent()
 
 
+def test_what_a_journal_lacks_takes_no_room_in_the_window(make_gateway):
+    """A copy of the database from before its reports, put in the place of the newer one."""
+    gateway = make_gateway(DEVICE_WINDOW=2).start()
+    phone = AssuredPhone(gateway, "phone")
+    sent = [gateway.api.send()["message_id"] for _ in range(2)]
+    held = [phone.receive_offer() for _ in sent]
+    for message_id, attempt in held:
+        phone.answer("ack", message_id, attempt)
+        phone.expect("release", message_id, attempt)
+    phone.close()
+    # Half of what it had is in its journal.
+    again = AssuredPhone(gateway, "phone", phone.journal, [(*held[0], "released")])
+    third = gateway.api.send()["message_id"]
+    assert again.receive_offer()[0] == third
+    gateway.api.send()
+    assert again.is_silent()
+    assert [gateway.api.message(message_id)["status"] for message_id in sent] == ["accepted"] * 2
+
+
 def test_an_ack_twice_gets_the_release_twice(make_gateway):
     gateway = make_gateway().start()
     phone = AssuredPhone(gateway, "phone")
