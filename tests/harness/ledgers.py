@@ -5,7 +5,9 @@ The rules are those of ws-broker/PROTOCOL.md and of the README's promise; each v
 its rule. A run that ends without one has kept its word.
 """
 
+import re
 import sqlite3
+import time
 import uuid
 from collections import Counter, defaultdict, namedtuple
 
@@ -18,6 +20,7 @@ QUEUED, DISPATCHED, ACCEPTED, SENDING, SENT, DELIVERED, FAILED, EXPIRED, CANCELL
 
 # With one line in a radio's ledger; the first two while the report is on its way.
 MAY_HAVE_LEFT = {ACCEPTED, SENDING, SENT, DELIVERED, FAILED, UNKNOWN}
+REST_SECONDS = 3  # without any report of a basic phone
 SETTLED = {SENT, DELIVERED, FAILED, EXPIRED, CANCELLED, UNKNOWN}
 
 Message = namedtuple("Message", "seq id status attempt device_id event_count times")
@@ -72,6 +75,11 @@ class Database:
         return {STATUSES[status]: count for status, count in sorted(self.statuses().items())}
 
 
+def is_of(fleets, device_id):
+    """Whether a device is one of the fleets with those names."""
+    return any(re.fullmatch(rf"{name}(-\d+)?", device_id or "") for name in fleets)
+
+
 class Checker:
     """Collects violations over a run. `check` may be called at any time, `conclude` at its end."""
 
@@ -83,11 +91,13 @@ class Checker:
     def _violate(self, rule, *what):
         self.violations.append(f"{rule}: " + " ".join(map(str, what)))
 
-    def check(self, promised, radio, settled=False, database_path=None, basic=False):
+    def check(self, promised, radio, settled=False, database_path=None, basic=()):
         """`promised`: ids that were answered with 2xx, as they were before this call. `radio`:
         lines of all phones. Both before and after: what is in the database may be newer than
         `promised`, and `radio` newer than the database only where nothing runs, with `settled`.
-        `basic`: phones without a journal, of which a frame may be lost for good."""
+        `basic`: names of fleets without a journal: a frame, or a report, may be lost for good, and
+        then the message stays where it was until it turns `unknown`. At most one phone has it, and
+        sends it once at most, like any other."""
         database = Database(database_path or self.gateway.database)
         self._check_database(database)
         for message_id in promised:
@@ -143,7 +153,8 @@ class Checker:
                 self._violate("sent, and not in the database", lines[message_id])
         for message in database.messages.values():
             sent = lines.get(message.id, [])
-            if message.status not in SETTLED and not (basic and message.status == ACCEPTED):
+            if message.status not in SETTLED and not (
+                    message.status in (ACCEPTED, SENDING) and is_of(basic, message.device_id)):
                 self._violate("not settled", message, database.events[message.seq])
             if message.status in (SENT, DELIVERED) and not sent:
                 self._violate("reported as sent, and no radio sent it", message)
@@ -159,13 +170,24 @@ class Checker:
             "\n".join(self.violations[:20])
 
 
-def settle_and_check(gateway, promised, fleets, checker=None, limit=4 * LIMIT_SECONDS):
+def _rests(gateway, basic, seen):
+    """Whether nothing is on its way but what basic phones may have lost, and that for a while."""
+    open_ones = gateway.query("SELECT seq, status, device_id FROM message"
+                              " WHERE status BETWEEN 0 AND 3 ORDER BY seq")
+    if open_ones != seen[0]:
+        seen[:] = open_ones, time.monotonic()
+    lost = all(status in (ACCEPTED, SENDING) and is_of(basic, device_id)
+               for _, status, device_id in open_ones)
+    return not open_ones or (lost and time.monotonic() - seen[1] > REST_SECONDS)
+
+
+def settle_and_check(gateway, promised, fleets, checker=None, limit=4 * LIMIT_SECONDS, basic=()):
     """After the faults have stopped: waits until nothing is on its way any more; then the ledgers
-    must agree. Returns the database."""
+    must agree. `basic` as for Checker.check. Returns the database."""
     checker = checker or Checker(gateway)
-    wait_for(lambda: gateway.query("SELECT count(*) FROM message WHERE status BETWEEN 0 AND 3")
-             == [(0,)], "everything to settle", limit)
+    seen = [None, 0]
+    wait_for(lambda: _rests(gateway, basic, seen), "everything to settle", limit)
     radio = [line for fleet in fleets for line in read_radio(fleet.ledger_path)]
-    database = checker.check(promised, radio, settled=True)
+    database = checker.check(promised, radio, settled=True, basic=basic)
     checker.conclude()
     return database

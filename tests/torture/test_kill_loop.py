@@ -16,7 +16,7 @@ from harness.ledgers import DELIVERED, SENT, UNKNOWN, Checker, read_radio, settl
 SECONDS = int(os.environ.get("TORTURE_SECONDS", 60))
 SEED = int(os.environ.get("TORTURE_SEED", random.SystemRandom().randrange(1 << 32)))
 
-FLEETS, PHONES_OF_A_FLEET = 3, 4
+FLEETS, PHONES_OF_A_FLEET = 3, 4  # and one of basic phones
 CHECK_EVERY_SECONDS = 15
 
 
@@ -36,6 +36,8 @@ def test_nothing_is_lost_or_sent_twice_while_everything_is_killed(make_gateway, 
     fleets = [make_phones(gateway, PHONES_OF_A_FLEET, "--send-ms", "1-40", "--report-ms", "1-100",
                           "--disconnect-every", "2-8", "--failure-rate", "0.02", name=f"fleet{i}")
               for i in range(FLEETS)]
+    fleets.append(make_phones(gateway, PHONES_OF_A_FLEET, "--send-ms", "1-40", "--report-ms", "1-100",
+                              "--failure-rate", "0.02", name="basic", assured=False))
     load = make_load(gateway, 50)
     checker = Checker(gateway)
     chance = random.Random(SEED)
@@ -59,7 +61,7 @@ def test_nothing_is_lost_or_sent_twice_while_everything_is_killed(make_gateway, 
     for fleet in fleets:  # so that no phone waits for a minute before it connects again
         fleet.kill()
         fleet.start()
-    database = settle_and_check(gateway, promised, fleets, checker, limit=240)
+    database = settle_and_check(gateway, promised, fleets, checker, limit=240, basic=["basic"])
     radio = read_all_radios(fleets)
     statuses = database.statuses()
     torture_report("kill loop", seconds=SECONDS, seed=SEED, kills=dict(kills),
