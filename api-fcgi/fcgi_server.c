@@ -7,13 +7,15 @@
 #include "../common/program.h"
 #include "../common/reload.h"
 #include "api.h"
+#include "fcgi_refusal.h"
 #include "fcgi_request.h"
+#include "worker_policy.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -31,9 +33,7 @@ enum {
     ACCEPT_AT_ONCE = 64,
     TOLD_AT_ONCE = 16,
     READY_AT_ONCE = 16,
-    MANY_TOLD = 4,
-    CALM_MS = 100,
-    FULL_PAUSE_MS = 100,
+    FULL_PAUSE_MS = 20,
     LONG_ANSWER_BYTES = 65536,
 };
 
@@ -53,7 +53,7 @@ struct connection {
     FCGX_Request fcgi;
     int fd;
     struct http_exchange exchange;
-    atomic_bool idle;
+    atomic_bool idle, was_used; /* used: it has had a request */
     atomic_bool watched; /* epoll has it; who sets this touches it no more, who clears it may */
     struct connection *next_ready;
 
@@ -66,6 +66,7 @@ struct fcgi_server {
     struct listen_socket socket;
     int signal_fd;
     int epoll_fd;
+    int spare_fd; /* given up to refuse those for whom no file is left */
     int wake_fd;  /* edge-triggered: each write wakes one worker */
     sem_t places; /* of workers that look for requests, one for each processor */
     pthread_t *workers;
@@ -327,6 +328,7 @@ static void serve(struct connection *connection, uint32_t events, struct store_r
         connection_close(connection);
         return;
     }
+    connection->was_used = true;
     fcgi_request_read(&connection->fcgi, &connection->exchange.request);
     connection->exchange.reader = reader;
     connection->exchange.arrived_at_us = arrived_at_us;
@@ -356,34 +358,11 @@ static void resume_all(struct connection *ready, struct store_reader *reader)
     }
 }
 
-static _Thread_local bool is_batch;
-
-/*
- * A thread that is woken displaces the one that woke it. Where requests come thick, nginx would be displaced
- * at each, and this worker would find one each time; as a batch thread (sched(7)) it waits its turn and
- * finds several. Where they come one by one, it shall not wait behind the work of others.
- */
-static void choose_policy(void)
-{
-    static _Thread_local int64_t busy_at_ms;
-    static const struct sched_param none = {0};
-    bool many = told_count >= MANY_TOLD;
-    if (!many && !is_batch)
-        return;
-    int64_t now_ms = clock_monotonic_ms();
-    if (many)
-        busy_at_ms = now_ms;
-    bool batch = now_ms < busy_at_ms + CALM_MS;
-    if (batch != is_batch) /* where that is not allowed it is as it was */
-        pthread_setschedparam(pthread_self(), batch ? SCHED_BATCH : SCHED_OTHER, &none);
-    is_batch = batch;
-}
-
 static void serve_told(struct fcgi_server *server, struct store_reader *reader)
 {
     told_next = 0;
-    told_count = epoll_wait(server->epoll_fd, told, TOLD_AT_ONCE, is_batch ? CALM_MS : -1);
-    choose_policy();
+    told_count = epoll_wait(server->epoll_fd, told, TOLD_AT_ONCE, worker_policy_wait_ms());
+    worker_policy_choose(told_count);
     while (told_next < told_count) {
         const struct epoll_event *event = take_told();
         if (event->data.ptr)
@@ -438,6 +417,17 @@ static bool accept_waiting(struct fcgi_server *server)
     return true;
 }
 
+/* Takes the files of kept connections back: nginx makes others when it needs them. */
+static void end_idle(struct fcgi_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    for (struct connection *c = server->connections; c; c = c->next) {
+        if (atomic_load(&c->idle) && c->was_used)
+            stop_receiving(c);
+    }
+    pthread_mutex_unlock(&server->lock);
+}
+
 /* Tells the service manager that a worker has looked for requests and that the store comes back, not only
    that this thread runs, and wakes the next one to look. Returns when to do so again. */
 static int64_t say_alive(struct fcgi_server *server, int64_t interval_ms)
@@ -469,8 +459,12 @@ static enum program_wish accept_until_signal(struct fcgi_server *server)
             return program_take_wish(server->signal_fd);
         bool was_full = full;
         full = !accept_waiting(server);
-        if (full && !was_full)
-            log_warning("no files are left for connections from nginx; they wait", LOG_ERRNO);
+        if (full && !was_full) {
+            log_warning("no files are left for connections from nginx", LOG_ERRNO);
+            end_idle(server);
+        } else if (full) {
+            fcgi_refuse_waiting(server->socket.fd, &server->spare_fd, server->options.api);
+        }
     }
 }
 
@@ -518,6 +512,7 @@ struct fcgi_server *fcgi_server_start(const struct fcgi_server_options *options)
 
     server->signal_fd = program_signal_fd(); /* libfcgi has set handlers of its own */
     server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct epoll_event wake = {.events = EPOLLIN | EPOLLET, .data.ptr = NULL};
     if (server->wake_fd < 0 ||
@@ -590,6 +585,7 @@ void fcgi_server_free(struct fcgi_server *server)
         connection_close(c);
     }
     close(server->wake_fd);
+    close(server->spare_fd);
     close(server->epoll_fd);
     close(server->signal_fd);
     pthread_cond_destroy(&server->fewer);

@@ -135,6 +135,7 @@ configuration() {
     text=$(cat -- "$NGINX_SOURCE/nginx.conf.in")
     text=${text//@USER@/"$user"}
     text=${text//@FILE_LIMIT@/"$file_limit"}
+    text=${text//@CONNECTIONS@/"$((file_limit > 96 ? file_limit - 32 : file_limit))"}
     text=${text//@NGINX_DIR@/"$NGINX_DIR"}
     text=${text//@ACCESS_LOG@/"$NGINX_ACCESS_LOG"}
     text=${text//@RUNTIME_DIR@/"$RUNTIME_DIR"}

@@ -91,6 +91,37 @@ def test_long_answers_that_nobody_reads_hold_up_nobody_else(make_gateway):
             assert (status, page["count"]) == (200, 400)
 
 
+def few_files(gateway):
+    """So many connections are more than api-fcgi has files for."""
+    limit = 120
+    resource.prlimit(gateway.api_fcgi.popen.pid, resource.RLIMIT_NOFILE, (limit, limit))
+    return limit
+
+
+def test_kept_connections_give_their_files_to_others(make_gateway):
+    gateway = make_gateway().start()
+    with contextlib.ExitStack() as kept:
+        for _ in range(few_files(gateway)):  # none needs to wait for those before it to end
+            connection = kept.enter_context(contextlib.closing(Connection(gateway)))
+            assert connection.ask("GET", "/livez") == (200, {"status": "live"})
+
+
+def test_who_finds_no_file_left_is_told_at_once(make_gateway):
+    gateway = make_gateway(API_IO_TIMEOUT_SECONDS=300).start()
+    message = json.dumps({"phone_number": "+1234567890", "message": "text"}).encode()
+    with connections(gateway, few_files(gateway)) as half, connections(gateway, 20) as opened:
+        # Those of the first that have files have sent nothing yet, and are not sent away.
+        whole = half[0].request("POST", "/api/send-sms", message)
+        for connection in opened:
+            connection.send(whole)
+        answers = [connection.answer() for connection in opened]
+        assert {status for status, _ in answers} == {503}
+        assert {body["code"] for _, body in answers} == {"not_ready"}
+    wait_for(lambda: gateway.api.get("/readyz").status_code == 200, "files to be there again")
+    assert gateway.query("SELECT count(*) FROM message") == [(0,)]
+    gateway.api.send()
+
+
 def tasks(gateway):
     """The threads of api-fcgi."""
     return list(Path(f"/proc/{gateway.api_fcgi.popen.pid}/task").iterdir())
