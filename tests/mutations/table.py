@@ -50,7 +50,7 @@ MUTATIONS = [
              "api-fcgi/router.c",
              "        if (route->scope && !authorize(exchange, route->scope))\n            return HTTP_ANSWERED;\n",
              "        if (route->takes_json && exchange->request.body.length == 0)\n"
-             "            return check_body(exchange, route);\n"
+             "            return http_problem(exchange, ERROR_EMPTY_BODY, \"No body.\");\n"
              "        if (route->scope && !authorize(exchange, route->scope))\n            return HTTP_ANSWERED;\n",
              ("integration/test_keys.py::test_the_key_is_asked_for_before_the_body_is_read",)),
     Mutation("text-scope", API, "the text of a message is for keys with the scope text",
@@ -74,11 +74,12 @@ MUTATIONS = [
              "api-fcgi/messages.c", "count.segments > most) {", "count.segments > most + 1) {",
              ("integration/test_send.py::test_the_setting_for_the_longest_message_is_exact",)),
     Mutation("cut-body", API, "a body shorter than announced is no message",
-             "api-fcgi/router.c", "    if (request->body_cut)\n", "    if (request->body_cut && !request->body.length)\n",
+             "api-fcgi/body_check.c", "    else if (request->body_cut)\n",
+             "    else if (request->body_cut && !request->body.length)\n",
              ("integration/test_fastcgi.py::test_a_body_of_another_length_than_announced_is_refused",)),
     Mutation("media-type", API, "a body of another media type than JSON is refused",
-             "api-fcgi/router.c", "    if (!is_json(request->content_type))\n",
-             "    if (!is_json(request->content_type) && !*request->content_type)\n",
+             "api-fcgi/body_check.c", " || !check_type(exchange))\n",
+             " || (!*exchange->request.content_type && !check_type(exchange)))\n",
              ("integration/test_send.py::test_a_body_of_another_media_type_is_refused",)),
     Mutation("rate-of-the-key", API, "each request of a key counts towards its rate",
              "api-fcgi/key_rate.c", "        if (after_ns - now_ns > most_ns) {",
@@ -107,8 +108,8 @@ MUTATIONS = [
 
     # ---- store ----
     Mutation("writer-takes-the-lock", STORE, "a transaction holds the write lock of both processes",
-             "common/store/write_lock.c", "    bool locked = lock_file(lock->lock_fd, deadline_ms);\n",
-             "    bool locked = lock_file(lock->queue_fd, deadline_ms);\n",
+             "common/store/write_lock.c", "lock_file(lock->lock_fd, ",
+             "lock_file(lock->queue_fd, ",
              unit("test_store_writer", "the_write_lock_has_one_holder_and_all_get_their_turns")),
     Mutation("savepoint-of-one", STORE, "a write that fails undoes itself and no other of its transaction",
              "common/store/store_sqlite.def", "\"ROLLBACK TO one\"", "\"RELEASE one\"",
