@@ -18,7 +18,7 @@ void buffer_fini(struct buffer *buffer)
 void buffer_clear(struct buffer *buffer)
 {
     buffer->length = 0;
-    buffer->failed = false;
+    buffer->failed = buffer->full = false;
     if (buffer->data)
         buffer->data[0] = '\0';
 }
@@ -26,6 +26,7 @@ void buffer_clear(struct buffer *buffer)
 bool buffer_grow(struct buffer *buffer, size_t more)
 {
     if (buffer->failed || more > buffer->max_length - buffer->length) {
+        buffer->full |= !buffer->failed;
         buffer->failed = true;
         return false;
     }
@@ -89,6 +90,6 @@ char *buffer_take(struct buffer *buffer)
         free(buffer->data);
     buffer->data = NULL;
     buffer->length = buffer->capacity = 0;
-    buffer->failed = false;
+    buffer->failed = buffer->full = false;
     return data;
 }

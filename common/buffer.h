@@ -19,6 +19,7 @@ struct buffer {
     size_t capacity;
     size_t max_length;
     bool failed;
+    bool full; /* failed at the ceiling, and not for want of memory */
 };
 
 void buffer_init(struct buffer *buffer, size_t max_length);

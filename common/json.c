@@ -5,6 +5,7 @@
 
 #include <cjson/cJSON.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const cJSON *as_cjson(const struct json *value)
@@ -33,15 +34,47 @@ static bool has_duplicate_names(const cJSON *value)
     return false;
 }
 
+static struct json *no_memory(struct json_problem *problem)
+{
+    *problem = (struct json_problem){.reason = "there is no memory for it", .no_memory = true};
+    return NULL;
+}
+
+/* What the scan has let through. */
+static struct json *parse_scanned(const char *text, size_t length, struct json_problem *problem)
+{
+    cJSON *document = cJSON_ParseWithLengthOpts(text, length + 1, NULL, true);
+    return document ? (struct json *)document : no_memory(problem);
+}
+
+struct json *json_parse_mended(const char *text, size_t length, struct json_problem *problem,
+                               bool *mended)
+{
+    struct json *document = NULL;
+    *mended = !json_scan(text, length, problem);
+    if (!*mended)
+        return parse_scanned(text, length, problem);
+    char *copy = malloc(length + 1);
+    if (!copy)
+        return no_memory(problem);
+    struct json_problem first = *problem;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    if (json_mend(copy, length, problem))
+        document = parse_scanned(copy, length, problem);
+    free(copy);
+    if (document)
+        *problem = first;
+    return document;
+}
+
 struct json *json_parse(const char *text, size_t length, struct json_problem *problem)
 {
     if (!json_scan(text, length, problem))
         return NULL;
-    cJSON *document = cJSON_ParseWithLengthOpts(text, length + 1, NULL, true);
-    if (!document) {
-        *problem = (struct json_problem){.reason = "there is no memory for it", .no_memory = true};
+    cJSON *document = (cJSON *)parse_scanned(text, length, problem);
+    if (!document)
         return NULL;
-    }
     if (has_duplicate_names(document)) {
         cJSON_Delete(document);
         *problem = (struct json_problem){.reason = "a name stands twice in one object",
@@ -129,6 +162,13 @@ bool json_integer(const struct json *value, int64_t *integer)
         return false;
     *integer = (int64_t)number;
     return true;
+}
+
+bool json_same_scalar(const struct json *a, const struct json *b)
+{
+    const cJSON *first = as_cjson(a), *second = as_cjson(b);
+    bool scalar = !cJSON_IsObject(first) && !cJSON_IsArray(first);
+    return scalar && cJSON_Compare(first, second, true);
 }
 
 bool json_true(const struct json *value)

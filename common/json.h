@@ -32,6 +32,19 @@ void json_free(struct json *document);
 /* The strict scan alone; json_parse does it too. Does not see duplicate names. */
 MUST_CHECK bool json_scan(const char *text, size_t length, struct json_problem *problem);
 
+/*
+ * For a text of which nothing more than necessary may be lost, because it is evidence: where json_parse
+ * refuses a name that stands twice, more than JSON_MAX_MEMBERS names, U+0000, a lone surrogate, a raw control
+ * character, an unknown escape, NaN, Infinity, a byte order mark, or a container that is nested too deeply,
+ * this takes it: both of the names; the replacement character; a space; "?"; an empty string in place of the
+ * number or the container. *mended: json_scan would have refused it; *problem then says why.
+ */
+MUST_CHECK struct json *json_parse_mended(const char *text, size_t length,
+                                          struct json_problem *problem, bool *mended);
+
+/* The mending alone, in place. */
+MUST_CHECK bool json_mend(char *text, size_t length, struct json_problem *problem);
+
 bool json_is_object(const struct json *value);
 bool json_is_array(const struct json *value);
 bool json_is_boolean(const struct json *value);
@@ -56,6 +69,9 @@ const char *json_text(const struct json *value);
    one has a double of its own (RFC 7493, 2.2). */
 MUST_CHECK bool json_number(const struct json *value, double *number);
 MUST_CHECK bool json_integer(const struct json *value, int64_t *integer);
+
+/* Whether both are the same text, number, boolean or null. */
+bool json_same_scalar(const struct json *a, const struct json *b);
 
 /* False for anything but `true`. */
 bool json_true(const struct json *value);

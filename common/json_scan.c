@@ -1,4 +1,5 @@
-/* The strict scan: a recursive descent over RFC 8259's grammar that builds nothing. */
+/* The strict scan: a recursive descent over RFC 8259's grammar that builds nothing. Where it may mend,
+   it writes over what is in the way, and the text stays as long as it was. */
 #include "json.h"
 #include "utf8.h"
 
@@ -10,6 +11,7 @@ struct scan {
     const char *p;
     const char *end;
     int depth;
+    char *mend; /* the text at `start`, where it may be written to; NULL: it may not */
     struct json_problem *problem;
 };
 
@@ -19,6 +21,66 @@ static bool refuse(struct scan *scan, const char *reason)
     scan->problem->offset = (size_t)(scan->p - scan->start);
     return false;
 }
+
+/* ---- Mending ---- */
+
+/* Writes over the text at `at`; false where it must stay as it is. */
+static bool overwrite(struct scan *scan, const char *at, const char *bytes, size_t length)
+{
+    if (scan->mend)
+        memcpy(scan->mend + (at - scan->start), bytes, length);
+    return scan->mend;
+}
+
+/* An empty string and spaces take the place of a value, which has three bytes or more or is an empty
+   container. */
+static void blank(struct scan *scan, const char *first)
+{
+    char *value = scan->mend + (first - scan->start);
+    memset(value, ' ', (size_t)(scan->p - first));
+    memset(value, '"', 2);
+}
+
+/* A container that is nested too deeply, whatever is in it. */
+static bool blank_container(struct scan *scan)
+{
+    const char *first = scan->p;
+    size_t open = 0;
+    bool in_string = false;
+    do {
+        char c = *scan->p++;
+        if (in_string && c == '\\' && scan->p < scan->end)
+            scan->p++;
+        else if (c == '"')
+            in_string = !in_string;
+        else if (!in_string && (c == '{' || c == '['))
+            open++;
+        else if (!in_string && (c == '}' || c == ']'))
+            open--;
+    } while (open > 0 && scan->p < scan->end);
+    if (open > 0)
+        return refuse(scan, "the text ends too early");
+    blank(scan, first);
+    return true;
+}
+
+/* What common libraries write for a number that JSON does not have. */
+static bool blank_no_number(struct scan *scan)
+{
+    static const char *const words[] = {"NaN", "Infinity", "-Infinity"};
+    const char *first = scan->p;
+    for (size_t i = 0; scan->mend && i < ARRAY_LENGTH(words); i++) {
+        size_t length = strlen(words[i]);
+        if ((size_t)(scan->end - first) >= length && memcmp(first, words[i], length) == 0) {
+            scan->p += length;
+            blank(scan, first);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- The grammar ---- */
 
 static void skip_space(struct scan *scan)
 {
@@ -137,23 +199,45 @@ static int32_t scan_hex4(struct scan *scan)
     return value;
 }
 
+static bool scan_low_surrogate(struct scan *scan)
+{
+    if (!skip(scan, '\\') || !skip(scan, 'u'))
+        return false;
+    int32_t low = scan_hex4(scan);
+    return low >= 0xdc00 && low <= 0xdfff;
+}
+
 static bool scan_unicode_escape(struct scan *scan)
 {
+    const char *digits = scan->p;
     int32_t unit = scan_hex4(scan);
     if (unit < 0)
         return refuse(scan, "four hexadecimal digits are expected after \\u");
+    const char *reason = NULL;
     if (unit == 0)
-        return refuse(scan, "the character U+0000 is not allowed");
-    if (unit >= 0xdc00 && unit <= 0xdfff)
-        return refuse(scan, "a low surrogate stands alone");
-    if (unit >= 0xd800 && unit <= 0xdbff) {
-        if (!skip(scan, '\\') || !skip(scan, 'u'))
-            return refuse(scan, "a high surrogate stands alone");
-        int32_t low = scan_hex4(scan);
-        if (low < 0xdc00 || low > 0xdfff)
-            return refuse(scan, "a high surrogate stands alone");
-    }
+        reason = "the character U+0000 is not allowed";
+    else if (unit >= 0xdc00 && unit <= 0xdfff)
+        reason = "a low surrogate stands alone";
+    else if (unit >= 0xd800 && unit <= 0xdbff && !scan_low_surrogate(scan))
+        reason = "a high surrogate stands alone";
+    if (!reason)
+        return true;
+    if (!overwrite(scan, digits, "fffd", 4)) /* the replacement character */
+        return refuse(scan, reason);
+    scan->p = digits + 4;
     return true;
+}
+
+static bool scan_escape(struct scan *scan)
+{
+    scan->p++;
+    if (skip(scan, 'u'))
+        return scan_unicode_escape(scan);
+    if (scan->p < scan->end && *scan->p && strchr("\"\\/bfnrt", *scan->p)) {
+        scan->p++;
+        return true;
+    }
+    return refuse(scan, "an unknown escape");
 }
 
 /* What stands in a string for itself and is one byte. */
@@ -174,18 +258,18 @@ static bool scan_string(struct scan *scan)
             scan->p++;
             return true;
         }
-        if (c < ' ')
-            return refuse(scan, "a control character must be escaped, as \\n is for a line feed");
-        if (c == '\\') {
+        if (c < ' ') {
+            if (!overwrite(scan, scan->p, " ", 1))
+                return refuse(scan,
+                              "a control character must be escaped, as \\n is for a line feed");
             scan->p++;
-            if (skip(scan, 'u')) {
-                if (!scan_unicode_escape(scan))
-                    return false;
-            } else if (scan->p < scan->end && *scan->p && strchr("\"\\/bfnrt", *scan->p)) {
-                scan->p++;
-            } else {
-                return refuse(scan, "an unknown escape");
-            }
+        } else if (c == '\\') {
+            const char *first = scan->p;
+            if (scan_escape(scan))
+                continue;
+            if (!overwrite(scan, first, "?", 1))
+                return false;
+            scan->p = first + 1;
         } else if (utf8_next(&scan->p, scan->end) < 0) {
             return refuse(scan, "the text is not valid UTF-8; is it in Latin-1 or Windows-1252?");
         }
@@ -202,7 +286,7 @@ static bool scan_object(struct scan *scan)
     if (skip(scan, '}'))
         return true;
     do {
-        if (++members > JSON_MAX_MEMBERS)
+        if (++members > JSON_MAX_MEMBERS && !scan->mend)
             return refuse(scan, "an object has too many members");
         skip_space(scan);
         if (at(scan, '}'))
@@ -243,7 +327,7 @@ static bool scan_value(struct scan *scan)
         return refuse(scan, "the text ends too early");
     if (*scan->p == '{' || *scan->p == '[') {
         if (scan->depth == JSON_MAX_DEPTH)
-            return refuse(scan, "it is nested too deeply");
+            return scan->mend ? blank_container(scan) : refuse(scan, "it is nested too deeply");
         scan->depth++;
         bool good = *scan->p == '{' ? scan_object(scan) : scan_array(scan);
         scan->depth--;
@@ -257,19 +341,34 @@ static bool scan_value(struct scan *scan)
         return scan_literal(scan, "false");
     if (*scan->p == 'n')
         return scan_literal(scan, "null");
-    return scan_number(scan);
+    return blank_no_number(scan) || scan_number(scan);
+}
+
+static bool scan_document(struct scan *scan)
+{
+    *scan->problem = (struct json_problem){0};
+    if (!scan_value(scan))
+        return false;
+    skip_space(scan);
+    if (scan->p == scan->end)
+        return true;
+    if (at(scan, '{') || at(scan, '['))
+        return refuse(scan, "another document follows; send one alone");
+    return refuse_habit(scan, "something follows the value");
 }
 
 bool json_scan(const char *text, size_t length, struct json_problem *problem)
 {
     struct scan scan = {.start = text, .p = text, .end = text + length, .problem = problem};
-    *problem = (struct json_problem){0};
-    if (!scan_value(&scan))
-        return false;
-    skip_space(&scan);
-    if (scan.p == scan.end)
-        return true;
-    if (at(&scan, '{') || at(&scan, '['))
-        return refuse(&scan, "another document follows; send one alone");
-    return refuse_habit(&scan, "something follows the value");
+    return scan_document(&scan);
+}
+
+bool json_mend(char *text, size_t length, struct json_problem *problem)
+{
+    static const char byte_order_mark[] = "\xef\xbb\xbf";
+    struct scan scan = {
+        .start = text, .p = text, .end = text + length, .mend = text, .problem = problem};
+    if (length >= 3 && memcmp(text, byte_order_mark, 3) == 0)
+        overwrite(&scan, text, "   ", 3);
+    return scan_document(&scan);
 }

@@ -41,10 +41,11 @@ static size_t plain_length(const char *text, size_t length)
 
 static void put_escaped(struct buffer *out, char c)
 {
-    if (c == '"' || c == '\\')
-        buffer_append(out, (const char[]){'\\', c}, 2);
-    else if (c == '\n')
-        buffer_append(out, "\\n", 2);
+    static const char letters[' '] = {
+        ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
+    char letter = c < ' ' ? letters[(unsigned char)c] : c;
+    if (letter)
+        buffer_append(out, (const char[]){'\\', letter}, 2);
     else
         buffer_append_format(out, "\\u%04x", (unsigned)c);
 }

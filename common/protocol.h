@@ -31,8 +31,9 @@
 #define FRAME_REPORT        "report"
 #define FRAME_CREDIT        "credit"
 
-/* A frame to a phone has at most so many bytes: the longest text, 255 segments of 67 UTF-16 units
-   (MAX_MESSAGE_SEGMENTS), at the 6 bytes that JSON may need for a unit, and the rest. */
+/* A frame to a phone has at most so many bytes: the longest text, 255 segments (MAX_MESSAGE_SEGMENTS), and the
+   rest. JSON needs at most 2 bytes for a septet, of which a segment has 153, and 6 for a UTF-16 unit, of which
+   it has 67: 102,510. */
 enum { FRAME_MAX_BYTES = 128 * 1024 };
 
 /* Close codes beside those of RFC 6455 */

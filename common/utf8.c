@@ -59,3 +59,59 @@ bool utf8_valid(const char *text, size_t length)
     }
     return true;
 }
+
+/* ---- Cutting ---- */
+
+enum { ZERO_WIDTH_JOINER = 0x200d };
+
+/* Belongs to the character before it. */
+static bool extends(int32_t point)
+{
+    static const struct {
+        int32_t first, last;
+    } ranges[] = {
+        {0x300, 0x36f},
+        {0x1ab0, 0x1aff},
+        {0x1dc0, 0x1dff},
+        {0x20d0, 0x20ff},
+        {0xfe00, 0xfe0f}, /* variation selectors */
+        {0xfe20, 0xfe2f},
+        {0x1f3fb, 0x1f3ff}, /* colours of skin */
+        {0xe0020, 0xe007f},
+        {0xe0100, 0xe01ef}, /* tags */
+        {ZERO_WIDTH_JOINER, ZERO_WIDTH_JOINER},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(ranges); i++) {
+        if (point >= ranges[i].first && point <= ranges[i].last)
+            return true;
+    }
+    return false;
+}
+
+static bool is_half_a_flag(int32_t point)
+{
+    return point >= 0x1f1e6 && point <= 0x1f1ff;
+}
+
+size_t utf8_prefix(const char *text, size_t most)
+{
+    const char *p = text, *end = text + strlen(text);
+    size_t whole = 0, points = 0; /* where a character, and where a code point ended */
+    int32_t before = 0;
+    bool half_flag = false; /* `before` waits for its other half */
+    while (p < end) {
+        size_t at = (size_t)(p - text);
+        int32_t point = utf8_next(&p, end);
+        if (point < 0 || at > most)
+            break;
+        bool second_half = half_flag && is_half_a_flag(point);
+        points = at;
+        if (!extends(point) && before != ZERO_WIDTH_JOINER && !second_half)
+            whole = at;
+        half_flag = is_half_a_flag(point) && !second_half;
+        before = point;
+    }
+    if ((size_t)(p - text) <= most)
+        return (size_t)(p - text);
+    return whole > 0 ? whole : points;
+}

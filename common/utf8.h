@@ -30,4 +30,10 @@ MUST_CHECK bool utf8_valid(const char *text, size_t length);
    character then ends before it. */
 void utf8_trim(char *text);
 
+/* The most bytes, up to `most`, with which a valid text can begin so that nothing that a reader sees as one
+   character is cut: an accent stays with its letter, and an emoji with its colour, its other half (a flag) and
+   what it is joined to. Of the rules of Unicode's annex 29 these are the ones for what phones have in names; a
+   character of more than `most` bytes is cut between two code points. */
+size_t utf8_prefix(const char *text, size_t most);
+
 #endif

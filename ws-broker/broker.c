@@ -217,8 +217,8 @@ static void take_report(struct broker *broker, struct session *session, const st
         session_sent_nothing(session, now_ms);
     else if (frame->status == MESSAGE_SENT || frame->status == MESSAGE_DELIVERED)
         session_has_sent(session);
-    /* Only a phone with a journal can prove it. */
-    if (nothing_sent && session->assured) {
+    /* Only a phone with a journal can prove it, and of the attempt that it names. */
+    if (nothing_sent && session->assured && frame->attempt > 0) {
         job->write.report.nothing_sent = true;
         job->write.report.spread = broker_chance(broker);
     }
@@ -343,6 +343,8 @@ void broker_session_received(struct broker *broker, session_id id, const char *t
     broker_count_received(broker, good ? &frame : NULL);
     if (good) {
         take_frame(broker, session, &frame, now_ms);
+        if (frame.warning.error != ERROR_NONE)
+            broker_warn(broker, session, &frame.warning, now_ms);
         frame_fini(&frame);
     } else {
         broker_send_error(broker, session, &problem, now_ms);

@@ -46,6 +46,9 @@ static void greet(struct broker *broker, struct session *session, const struct s
     else
         frame_write_connection_ack(&frame, session->device_id);
     broker_queue_control(broker, session, &frame);
+    if (session->warning && !session_queue_control(session, session->warning))
+        broker_must(NULL);
+    session->warning = NULL;
     for (size_t i = 0; i < write->connect.entry_count; i++) {
         const struct store_journal_entry *entry = &write->connect.entries[i];
         if (entry->verdict == STORE_VERDICT_RELEASE)
@@ -116,7 +119,7 @@ static void report_done(struct broker *broker, struct job *job, int64_t now_ms)
     if (!session)
         return;
     session->pending_reports--;
-    if (session->assured) {
+    if (session->assured && write->report.seq >= 0) {
         if (session->state != SESSION_CLOSING && !lost) { /* then it comes again */
             struct buffer frame;
             buffer_init(&frame, FRAME_MAX_BYTES);

@@ -142,6 +142,13 @@ void broker_count_sessions(const struct broker *broker);
 /* A connection that the broker ends; ERROR_NONE: the phone is silent. */
 void broker_count_end(const struct broker *broker, enum error error);
 
+/* ---- broker_warnings.c ---- */
+
+/* Says what in a frame did not count, which a phone may repeat for ever: a few times on a connection, and
+   after the greeting. */
+void broker_warn(struct broker *broker, struct session *session,
+                 const struct frame_problem *warning, int64_t now_ms);
+
 /* ---- broker.c ---- */
 
 /* Sends a phone away, with that reason. What another phone can have goes back. */

@@ -5,6 +5,7 @@
 #include "../common/log.h"
 #include "../common/protocol.h"
 #include "frames.h"
+#include "message_log.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -87,9 +88,21 @@ void broker_hand_over(struct broker *broker, int64_t now_ms)
     job_submit(broker, job);
 }
 
+/* Back to the queue it would be given again at once, for ever, before all that came after it. */
+static void fail_unwritable(struct broker *broker, const struct message *message)
+{
+    struct job *job = job_new_take_back(&message->id, message->attempt, message->device_id);
+    job->write.take_back.hopeless = true;
+    strcpy(job->write.take_back.error_code, MESSAGE_TOO_LONG);
+    job->write.take_back.error_message = "it does not fit into a frame to a phone";
+    message_log_event("message does not fit into a frame", &message->id, message->attempt,
+                      message->device_id);
+    job_submit(broker, job);
+}
+
 /* A message that is committed as this session's phone's: its frame is queued, or, where the session
-   has ended meanwhile, the message goes back. */
-static void deliver(struct broker *broker, struct session *session, const struct message *message,
+   has ended meanwhile, the message goes back. False when the phone was not given it. */
+static bool deliver(struct broker *broker, struct session *session, const struct message *message,
                     int64_t now_ms)
 {
     struct buffer frame;
@@ -99,16 +112,21 @@ static void deliver(struct broker *broker, struct session *session, const struct
         frame_write_offer(&frame, message);
     else
         frame_write_new_sms(&frame, message);
-    bool there = session && session->state == SESSION_READY;
-    if (there && session_hold(session, &message->id, message->attempt, buffer_take(&frame))) {
+    bool fits = !frame.full;
+    bool held = fits && session && session->state == SESSION_READY &&
+                session_hold(session, &message->id, message->attempt, buffer_take(&frame));
+    if (held) {
         session->candidate.last_use = ++broker->uses;
         pace_spend(&session->pace, (int64_t)message->segments - 1, now_ms);
         session_is_given_one(session, now_ms);
         broker_act_on(broker, BROKER_WRITE, session);
-    } else {
+    } else if (fits) {
         job_submit_take_back(broker, &message->id, message->attempt, message->device_id);
+    } else {
+        fail_unwritable(broker, message);
     }
     buffer_fini(&frame);
+    return held;
 }
 
 /* A phone that may have no more today does not stand in the way of others. */
@@ -138,13 +156,12 @@ static void settle_slot(struct broker *broker, struct job *job, size_t slot, int
     bool given = write->result == ERROR_NONE && message->text;
     if (session) {
         session->planned--;
-        if (!given)
-            pace_return_one(&session->pace);
         if (write->result == ERROR_NONE && write->hand_over.slots[slot].at_its_cap)
             rest_at_cap(session, now_ms);
     }
-    if (given)
-        deliver(broker, session, message, now_ms);
+    bool held = given && deliver(broker, session, message, now_ms);
+    if (session && !held)
+        pace_return_one(&session->pace);
     if (session)
         broker_refresh(broker, session, now_ms);
 }

@@ -1,7 +1,6 @@
-#include "frames.h"
+/* Frames from a phone. */
+#include "frame_reading.h"
 
-#include "../common/json.h"
-#include "../common/json_write.h"
 #include "../common/protocol.h"
 
 #include <stdarg.h>
@@ -9,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-PRINTF_FORMAT(3, 4)
-static bool refuse(struct frame_problem *problem, enum error error, const char *detail, ...)
+bool frame_refuse(struct frame_problem *problem, enum error error, const char *detail, ...)
 {
     va_list arguments;
     va_start(arguments, detail);
@@ -20,335 +18,381 @@ static bool refuse(struct frame_problem *problem, enum error error, const char *
     return false;
 }
 
-static bool says_something(const struct json *value)
+void frame_warn(struct reading *reading, const char *member, const char *detail, ...)
 {
-    return value && !json_is_null(value);
-}
-
-/* Copies a text that fits; a member that is missing or null leaves it as it is. */
-static bool take_text(const struct json *value, const char *name, char *text, size_t size,
-                      struct frame_problem *problem)
-{
-    if (!says_something(value))
-        return true;
-    const char *given = json_text(value);
-    if (!given || strlen(given) >= size)
-        return refuse(problem, ERROR_INVALID_VALUE, "%s must be a string of at most %zu bytes",
-                      name, size - 1);
-    strcpy(text, given);
-    return true;
-}
-
-/* ---- Device information: each member we know takes its value ---- */
-
-static bool take_name(const struct json *value, struct device_info *info,
-                      struct frame_problem *problem)
-{
-    return take_text(value, "device_name", info->name, sizeof(info->name), problem);
-}
-
-static bool take_version(const struct json *value, struct device_info *info,
-                         struct frame_problem *problem)
-{
-    int64_t number; /* "13" and 13 are both seen */
-    if (json_integer(value, &number) && number >= 0) {
-        snprintf(info->android_version, sizeof(info->android_version), "%lld", (long long)number);
-        return true;
+    struct frame_problem *warning = &reading->frame->warning;
+    size_t length = strlen(warning->detail);
+    va_list arguments;
+    if (warning->error == ERROR_NONE) {
+        warning->error = ERROR_MEMBER_IGNORED;
+        warning->member = member;
+    } else if (length + 2 < sizeof(warning->detail)) {
+        strcpy(warning->detail + length, "; ");
+        length += 2;
     }
-    return take_text(value, "android_version", info->android_version, sizeof(info->android_version),
-                     problem);
+    va_start(arguments, detail);
+    vsnprintf(warning->detail + length, sizeof(warning->detail) - length, detail, arguments);
+    va_end(arguments);
 }
 
-static bool take_battery(const struct json *value, struct device_info *info,
-                         struct frame_problem *problem)
+/* ---- The members of a frame ---- */
+
+static bool refuse_member(const struct frame_member *member, const char *what,
+                          struct reading *reading)
 {
-    double level;
-    if (!json_number(value, &level) || level < 0 || level > 100)
-        return refuse(problem, ERROR_INVALID_VALUE, "battery_level must be a number from 0 to 100");
-    info->battery_level = level;
+    enum error error = member->error != ERROR_NONE ? member->error : ERROR_INVALID_VALUE;
+    return frame_refuse(reading->problem, error, "%s must be %s%s", member->name, member->wanted,
+                        what);
+}
+
+static void warn_of_member(const struct frame_member *member, enum taken taken,
+                           struct reading *reading)
+{
+    static const char *const outcomes[] = {
+        [CUT] = "it was cut", [CONVERTED] = "it was converted", [IGNORED] = "it was ignored"};
+    if (taken != TAKEN)
+        frame_warn(reading, member->name, "%s must be %s: %s", member->name, member->wanted,
+                   outcomes[taken]);
+}
+
+/* A value, of which others with the same name may come before and after. */
+static bool read_value(const struct frame_member *member, const struct json *value,
+                       const struct json *before, struct reading *reading)
+{
+    bool essential = member->weight == ESSENTIAL;
+    if (before && essential)
+        return json_same_scalar(before, value) ||
+               refuse_member(member, ", and not two at once", reading);
+    if (before)
+        frame_warn(reading, member->name, "%s stands twice: the last counts", member->name);
+    enum taken taken = member->take(value, reading);
+    if (essential && taken != TAKEN)
+        return refuse_member(member, "", reading);
+    warn_of_member(member, taken, reading);
     return true;
 }
 
-static bool take_charging(const struct json *value, struct device_info *info,
-                          struct frame_problem *problem)
+static bool read_member(const struct json *object, const struct frame_member *member,
+                        struct reading *reading)
 {
-    if (!json_is_boolean(value))
-        return refuse(problem, ERROR_INVALID_VALUE, "charging must be true or false");
-    info->charging = json_true(value);
-    return true;
-}
-
-static bool take_signal(const struct json *value, struct device_info *info,
-                        struct frame_problem *problem)
-{
-    int64_t strength;
-    if (!json_integer(value, &strength) || strength < -200 || strength > 100)
-        return refuse(problem, ERROR_INVALID_VALUE,
-                      "signal_strength must be a whole number: dBm if negative, bars from 0 to 4, "
-                      "percent above");
-    info->signal_strength = (int)strength;
-    info->has_signal_strength = true;
-    return true;
-}
-
-static const struct member {
-    const char *name;
-    bool (*take)(const struct json *value, struct device_info *info, struct frame_problem *problem);
-} members[] = {
-    {"device_name", take_name},  {"android_version", take_version}, {"battery_level", take_battery},
-    {"charging", take_charging}, {"signal_strength", take_signal},
-};
-
-static const struct member *find_member(const char *name)
-{
-    for (size_t i = 0; i < ARRAY_LENGTH(members); i++) {
-        if (strcmp(members[i].name, name) == 0)
-            return &members[i];
-    }
-    return NULL;
-}
-
-/* What the phone says beyond the members we know: the new over the old, as one JSON object. */
-static bool merge_extra(const struct json *news, const char *known, struct device_info *info,
-                        struct frame_problem *problem)
-{
-    struct json_problem never;
-    struct json *before = known ? json_parse(known, strlen(known), &never) : NULL;
-    struct buffer text;
-    buffer_init(&text, DEVICE_EXTRA_MAX_BYTES);
-    struct json_writer json = {.out = &text};
-    int count = 0;
-
-    json_begin_object(&json, NULL);
-    if (before) {
-        json_for_each (member, before) {
-            if (says_something(json_member(news, json_name(member))))
-                continue;
-            json_copy(&json, json_name(member), member);
-            count++;
-        }
-    }
-    json_for_each (member, news) {
-        if (find_member(json_name(member)) || !says_something(member))
+    const struct json *before = NULL;
+    json_for_each (value, object) {
+        if (!value_is_something(value) || strcmp(json_name(value), member->name) != 0)
             continue;
-        json_copy(&json, json_name(member), member);
-        count++;
+        if (!read_value(member, value, before, reading))
+            return false;
+        before = value;
     }
-    json_end_object(&json);
-    json_free(before);
-    bool fits = !text.failed && count <= JSON_MAX_MEMBERS; /* or we could not read it again */
-    info->extra = fits && count > 0 ? buffer_take(&text) : NULL;
-    buffer_fini(&text);
-    return fits || refuse(problem, ERROR_INVALID_VALUE,
-                          "there may be %d further members of the device information, with %d "
-                          "bytes in all",
-                          JSON_MAX_MEMBERS, DEVICE_EXTRA_MAX_BYTES);
+    if (!before && member->weight == ESSENTIAL)
+        return refuse_member(member, "", reading);
+    if (!before && member->weight == EXPECTED)
+        frame_warn(reading, member->name, "%s must be %s: it is missing", member->name,
+                   member->wanted);
+    return true;
 }
 
-static bool read_info(const struct json *object, const struct device_info *known,
-                      struct frame *frame, struct frame_problem *problem)
+bool frame_read_members(const struct json *object, const struct frame_member *members, size_t count,
+                        struct reading *reading)
 {
-    frame->info = *known;
-    frame->info.extra = NULL;
-    json_for_each (member, object) {
-        const struct member *known_member = find_member(json_name(member));
-        if (known_member && says_something(member) &&
-            !known_member->take(member, &frame->info, problem))
+    for (size_t i = 0; i < count; i++) {
+        if (!read_member(object, &members[i], reading))
             return false;
     }
-    return merge_extra(object, known->extra, &frame->info, problem);
+    return true;
 }
 
 /* ---- Members of frames about messages ---- */
 
-static bool read_id(const struct json *object, const char *name, struct message_id *id,
-                    struct frame_problem *problem)
+static enum taken take_message_id(const struct json *value, struct reading *reading)
 {
-    const char *text = json_text(json_member(object, name));
-    return (text && message_id_parse(text, id)) ||
-           refuse(problem, ERROR_INVALID_VALUE, "%s must be a UUID", name);
+    struct frame *frame = reading->frame;
+    if (!value_id(value, &frame->message_id))
+        return IGNORED;
+    reading->problem->has_message_id = frame->warning.has_message_id = true;
+    reading->problem->message_id = frame->warning.message_id = frame->message_id;
+    return TAKEN;
 }
 
-static bool read_number(const struct json *object, const char *name, int64_t least, int64_t most,
-                        int64_t *number, struct frame_problem *problem)
+enum { MOST_ATTEMPTS = 1000000000, MOST_PARTS = 255 };
+
+static bool read_attempt(const struct json *value, unsigned *attempt)
 {
-    const struct json *value = json_member(object, name);
-    return (value && json_integer(value, number) && *number >= least && *number <= most) ||
-           refuse(problem, ERROR_INVALID_VALUE, "%s must be a whole number from %lld to %lld", name,
-                  (long long)least, (long long)most);
+    int64_t number = 0;
+    bool readable = value_integer(value, 1, MOST_ATTEMPTS, &number);
+    *attempt = (unsigned)number;
+    return readable;
 }
 
-static bool read_unsigned(const struct json *object, const char *name, unsigned least,
-                          unsigned most, unsigned *number, struct frame_problem *problem)
+static enum taken take_attempt(const struct json *value, struct reading *reading)
 {
-    int64_t value = 0;
-    if (!read_number(object, name, least, most, &value, problem))
-        return false;
-    *number = (unsigned)value;
-    return true;
+    return read_attempt(value, &reading->frame->attempt) ? TAKEN : IGNORED;
 }
 
-static bool read_message_id(const struct json *object, struct frame *frame,
-                            struct frame_problem *problem)
+static enum taken take_status(const struct json *value, struct reading *reading)
 {
-    if (!read_id(object, "message_id", &frame->message_id, problem))
-        return false;
-    problem->has_message_id = true;
-    problem->message_id = frame->message_id;
-    return true;
+    char word[FRAME_WORD_SIZE];
+    enum message_status *status = &reading->frame->status;
+    return value_word(value, word) && message_status_parse(word, status) &&
+                   message_status_is_report(*status)
+               ? TAKEN
+               : IGNORED;
 }
 
-enum { MOST_ATTEMPTS = 1000000000 };
-
-static bool read_attempt(const struct json *object, struct frame *frame,
-                         struct frame_problem *problem)
+static enum taken take_assured_status(const struct json *value, struct reading *reading)
 {
-    return read_message_id(object, frame, problem) &&
-           read_unsigned(object, "attempt", 1, MOST_ATTEMPTS, &frame->attempt, problem);
+    char word[FRAME_WORD_SIZE];
+    enum message_status *status = &reading->frame->status;
+    return value_word(value, word) && message_status_parse(word, status) &&
+                   (message_status_is_report(*status) || *status == MESSAGE_CANCELLED ||
+                    *status == MESSAGE_UNKNOWN)
+               ? TAKEN
+               : IGNORED;
 }
 
-static bool read_error(const struct json *object, const char *code_name, struct frame *frame,
-                       struct frame_problem *problem)
+static enum taken take_seq(const struct json *value, struct reading *reading)
 {
-    return take_text(json_member(object, code_name), code_name, frame->error_code,
-                     sizeof(frame->error_code), problem) &&
-           take_text(json_member(object, "error_message"), "error_message", frame->error_message,
-                     sizeof(frame->error_message), problem);
+    return value_integer(value, 0, INT64_MAX / 1024, &reading->frame->seq) ? TAKEN : IGNORED;
 }
 
-/* ---- The frames, each by its own function ---- */
-
-static bool read_device_info(const struct json *object, const struct device_info *known,
-                             struct frame *frame, struct frame_problem *problem)
+/* That nothing was sent must have been said: what cannot be read is no proof of it. */
+static enum taken take_parts_sent(const struct json *value, struct reading *reading)
 {
-    return read_info(object, known, frame, problem);
+    int64_t parts = 0;
+    bool readable = value_integer(value, 0, INT32_MAX, &parts);
+    unsigned least = readable ? (unsigned)MIN(parts, MOST_PARTS) : 1;
+    reading->frame->parts_sent = MAX(reading->frame->parts_sent, least);
+    return !readable ? IGNORED : parts > MOST_PARTS ? CUT : TAKEN;
 }
 
-static bool read_device_update(const struct json *object, const struct device_info *known,
-                               struct frame *frame, struct frame_problem *problem)
+static enum taken take_error_code(const struct json *value, struct reading *reading)
 {
-    const struct json *info = json_member(object, "info");
-    if (!info || !json_is_object(info))
-        return refuse(problem, ERROR_INVALID_VALUE, "info must be an object");
-    return read_info(info, known, frame, problem);
+    struct frame *frame = reading->frame;
+    return value_text(value, frame->error_code, sizeof(frame->error_code));
 }
 
-static bool read_status_update(const struct json *object, const struct device_info *known,
-                               struct frame *frame, struct frame_problem *problem)
+/* 0 is no error for one that did not fail. */
+static enum taken take_report_error_code(const struct json *value, struct reading *reading)
 {
-    (void)known;
-    if (!read_message_id(object, frame, problem))
-        return false;
-    const char *status = json_text(json_member(object, "status"));
-    if (!status || !message_status_parse(status, &frame->status) ||
-        !message_status_is_report(frame->status))
-        return refuse(problem, ERROR_UNKNOWN_STATUS,
-                      "status must be sending, sent, delivered or failed");
-    return read_error(object, "error_code", frame, problem);
+    double number;
+    bool none = reading->frame->status != MESSAGE_FAILED && value_number(value, NULL, &number) &&
+                number == 0;
+    return none ? TAKEN : take_error_code(value, reading);
 }
 
-static bool read_hello(const struct json *object, const struct device_info *known,
-                       struct frame *frame, struct frame_problem *problem)
+static enum taken take_error_message(const struct json *value, struct reading *reading)
 {
-    const struct json *info = json_member(object, "info");
-    if (!read_id(object, "journal", &frame->journal, problem) ||
-        !read_unsigned(object, "credit", 0, STORE_MAX_HAND_OVER, &frame->credit, problem))
-        return false;
-    if (!says_something(info)) {
-        frame->info = *known;
-        frame->info.extra = NULL;
-        return true;
+    struct frame *frame = reading->frame;
+    return value_text(value, frame->error_message, sizeof(frame->error_message));
+}
+
+#define MESSAGE_ID_MEMBER                                                                          \
+    {                                                                                              \
+        "message_id", ESSENTIAL, take_message_id, "a UUID", ERROR_NONE                             \
     }
-    return read_device_update(object, known, frame, problem);
+#define ATTEMPT_MEMBER(weight)                                                                     \
+    {                                                                                              \
+        "attempt", weight, take_attempt, "a whole number from 1", ERROR_NONE                       \
+    }
+#define CODE_MEMBER(name, take)                                                                    \
+    {                                                                                              \
+        name, OPTIONAL, take, "a text of at most 64 bytes", ERROR_NONE                             \
+    }
+#define ERROR_MESSAGE_MEMBER                                                                       \
+    {                                                                                              \
+        "error_message", OPTIONAL, take_error_message, "a text of at most 256 bytes", ERROR_NONE   \
+    }
+
+/* ---- The frames ---- */
+
+static bool read_device_info(const struct json *object, struct reading *reading)
+{
+    return frame_read_info(object, reading);
 }
 
-static bool read_entry(const struct json *object, struct store_journal_entry *entry,
-                       struct frame_problem *problem)
+/* Takes nothing itself: frame_read_info reads what is in it. */
+static enum taken take_info(const struct json *value, struct reading *reading)
+{
+    (void)reading;
+    return json_is_object(value) ? TAKEN : IGNORED;
+}
+
+static bool read_info_in(const struct json *object, struct reading *reading)
+{
+    const struct json *last = NULL;
+    json_for_each (member, object) {
+        if (strcmp(json_name(member), "info") == 0 && json_is_object(member))
+            last = member;
+    }
+    return last ? frame_read_info(last, reading) : frame_keep_info(reading);
+}
+
+static bool read_device_update(const struct json *object, struct reading *reading)
+{
+    static const struct frame_member members[] = {
+        {"info", EXPECTED, take_info, "an object", ERROR_NONE},
+    };
+    return frame_read_members(object, members, ARRAY_LENGTH(members), reading) &&
+           read_info_in(object, reading);
+}
+
+static bool read_status_update(const struct json *object, struct reading *reading)
+{
+    static const struct frame_member members[] = {
+        MESSAGE_ID_MEMBER,
+        {"status", ESSENTIAL, take_status, "sending, sent, delivered or failed",
+         ERROR_UNKNOWN_STATUS},
+        CODE_MEMBER("error_code", take_report_error_code),
+        ERROR_MESSAGE_MEMBER,
+    };
+    return frame_read_members(object, members, ARRAY_LENGTH(members), reading);
+}
+
+/* Without its attempt it is still evidence, of whichever; without its seq it cannot be acknowledged. */
+static bool read_report(const struct json *object, struct reading *reading)
+{
+    static const struct frame_member members[] = {
+        MESSAGE_ID_MEMBER,
+        {"status", ESSENTIAL, take_assured_status,
+         "sending, sent, delivered, failed, cancelled or unknown", ERROR_UNKNOWN_STATUS},
+        ATTEMPT_MEMBER(EXPECTED),
+        {"seq", EXPECTED, take_seq, "a whole number from 0, and is what is acknowledged",
+         ERROR_NONE},
+        {"parts_sent", OPTIONAL, take_parts_sent, "a whole number from 0 to 255", ERROR_NONE},
+        CODE_MEMBER("error_code", take_report_error_code),
+        ERROR_MESSAGE_MEMBER,
+    };
+    return frame_read_members(object, members, ARRAY_LENGTH(members), reading);
+}
+
+static bool read_ack(const struct json *object, struct reading *reading)
+{
+    static const struct frame_member members[] = {MESSAGE_ID_MEMBER, ATTEMPT_MEMBER(ESSENTIAL)};
+    return frame_read_members(object, members, ARRAY_LENGTH(members), reading);
+}
+
+static bool read_nack(const struct json *object, struct reading *reading)
+{
+    static const struct frame_member members[] = {
+        MESSAGE_ID_MEMBER,
+        ATTEMPT_MEMBER(ESSENTIAL),
+        CODE_MEMBER("code", take_error_code),
+        ERROR_MESSAGE_MEMBER,
+    };
+    return frame_read_members(object, members, ARRAY_LENGTH(members), reading);
+}
+
+/* More than the gateway ever gives is the most that it gives. */
+static enum taken take_credit(const struct json *value, struct reading *reading)
+{
+    int64_t credit = 0;
+    if (!value_integer(value, 0, INT32_MAX, &credit))
+        return IGNORED;
+    reading->frame->credit = (unsigned)MIN(credit, STORE_MAX_HAND_OVER);
+    return TAKEN;
+}
+
+static const char wanted_credit[] = "a whole number from 0";
+
+/* The nil UUID is the store's word for no journal. */
+static enum taken take_epoch(const struct json *value, struct reading *reading)
+{
+    static const struct message_id nil;
+    struct message_id *epoch = &reading->frame->journal;
+    return value_id(value, epoch) && !message_id_equal(epoch, &nil) ? TAKEN : IGNORED;
+}
+
+static bool read_hello(const struct json *object, struct reading *reading)
+{
+    static const struct frame_member members[] = {
+        {"journal", ESSENTIAL, take_epoch, "a random UUID, and not the nil one", ERROR_NONE},
+        {"credit", OPTIONAL, take_credit, wanted_credit, ERROR_NONE},
+        {"info", OPTIONAL, take_info, "an object", ERROR_NONE},
+    };
+    reading->frame->credit = STORE_MAX_HAND_OVER;
+    return frame_read_members(object, members, ARRAY_LENGTH(members), reading) &&
+           read_info_in(object, reading);
+}
+
+static bool read_credit(const struct json *object, struct reading *reading)
+{
+    static const struct frame_member members[] = {
+        {"credit", ESSENTIAL, take_credit, wanted_credit, ERROR_NONE},
+    };
+    return frame_read_members(object, members, ARRAY_LENGTH(members), reading);
+}
+
+/* ---- The journal ---- */
+
+/* The states of a phone's own journal are taken for what they are to the gateway. */
+static bool read_state(const struct json *value, bool *offered)
+{
+    char word[FRAME_WORD_SIZE];
+    if (!value || !value_word(value, word))
+        return false;
+    *offered = strcmp(word, "offered") == 0;
+    return *offered || strcmp(word, "released") == 0 || strcmp(word, "submitting") == 0 ||
+           strcmp(word, "done") == 0;
+}
+
+static bool read_entry(const struct json *object, struct store_journal_entry *entry)
 {
     if (!json_is_object(object))
-        return refuse(problem, ERROR_INVALID_VALUE, "an entry must be an object");
-    const char *state = json_text(json_member(object, "state"));
-    if (!state || (strcmp(state, "offered") != 0 && strcmp(state, "released") != 0))
-        return refuse(problem, ERROR_INVALID_VALUE, "state must be offered or released");
-    entry->offered = strcmp(state, "offered") == 0;
-    return read_id(object, "message_id", &entry->id, problem) &&
-           read_unsigned(object, "attempt", 1, MOST_ATTEMPTS, &entry->attempt, problem);
+        return false;
+    const struct json *id = json_member(object, "message_id");
+    const struct json *attempt = json_member(object, "attempt");
+    return id && value_id(id, &entry->id) && attempt && read_attempt(attempt, &entry->attempt) &&
+           read_state(json_member(object, "state"), &entry->offered);
 }
 
-static bool read_journal(const struct json *object, const struct device_info *known,
-                         struct frame *frame, struct frame_problem *problem)
+/* One that cannot be read is as one that is not there: what was offered goes back to the queue, and what was
+   released stays the phone's. */
+static enum taken take_entries(const struct json *value, struct reading *reading)
 {
-    (void)known;
-    const struct json *entries = json_member(object, "entries");
-    const struct json *last = json_member(object, "last");
-    if (!last || !json_is_boolean(last))
-        return refuse(problem, ERROR_INVALID_VALUE, "last must be true or false");
-    frame->last = json_true(last);
-    if (!entries || !json_is_array(entries))
-        return refuse(problem, ERROR_INVALID_VALUE, "entries must be an array");
-    frame->entries = calloc(FRAME_MAX_ENTRIES, sizeof(*frame->entries));
+    struct frame *frame = reading->frame;
+    size_t count = 0;
+    if (!json_is_array(value))
+        return IGNORED;
+    json_for_each (entry, value)
+        count++;
+    if (count > FRAME_MAX_ENTRIES)
+        return IGNORED;
+    frame->entries = calloc(MAX(count, (size_t)1), sizeof(*frame->entries));
     if (!frame->entries)
-        return refuse(problem, ERROR_INTERNAL, "no memory");
-    json_for_each (entry, entries) {
-        if (frame->entry_count == FRAME_MAX_ENTRIES)
-            return refuse(problem, ERROR_INVALID_VALUE, "a frame may have %d entries",
-                          FRAME_MAX_ENTRIES);
-        if (!read_entry(entry, &frame->entries[frame->entry_count++], problem))
-            return false;
-    }
-    return true;
+        return IGNORED;
+    json_for_each (entry, value)
+        frame->entry_count += read_entry(entry, &frame->entries[frame->entry_count]);
+    if (frame->entry_count < count)
+        frame_warn(reading, "entries",
+                   "%zu entries without a message_id, an attempt and a known state were ignored",
+                   count - frame->entry_count);
+    return TAKEN;
 }
 
-static bool read_ack(const struct json *object, const struct device_info *known,
-                     struct frame *frame, struct frame_problem *problem)
+static enum taken take_last(const struct json *value, struct reading *reading)
 {
-    (void)known;
-    return read_attempt(object, frame, problem);
+    return value_boolean(value, &reading->frame->last) ? TAKEN : IGNORED;
 }
 
-static bool read_nack(const struct json *object, const struct device_info *known,
-                      struct frame *frame, struct frame_problem *problem)
+static bool read_journal(const struct json *object, struct reading *reading)
 {
-    (void)known;
-    return read_attempt(object, frame, problem) && read_error(object, "code", frame, problem);
+    static const struct frame_member members[] = {
+        {"last", ESSENTIAL, take_last, "true or false", ERROR_NONE},
+        {"entries", ESSENTIAL, take_entries, "an array of at most 1000 entries", ERROR_NONE},
+    };
+    return frame_read_members(object, members, ARRAY_LENGTH(members), reading);
 }
 
-static bool read_report(const struct json *object, const struct device_info *known,
-                        struct frame *frame, struct frame_problem *problem)
-{
-    (void)known;
-    const char *status = json_text(json_member(object, "status"));
-    if (!read_attempt(object, frame, problem) ||
-        !read_number(object, "seq", 0, INT64_MAX / 1024, &frame->seq, problem))
-        return false;
-    if (!status || !message_status_parse(status, &frame->status) ||
-        !(message_status_is_report(frame->status) || frame->status == MESSAGE_CANCELLED ||
-          frame->status == MESSAGE_UNKNOWN))
-        return refuse(problem, ERROR_UNKNOWN_STATUS,
-                      "status must be sending, sent, delivered, failed, cancelled or unknown");
-    if (says_something(json_member(object, "parts_sent")) &&
-        !read_unsigned(object, "parts_sent", 0, 255, &frame->parts_sent, problem))
-        return false;
-    return read_error(object, "error_code", frame, problem);
-}
-
-static bool read_credit(const struct json *object, const struct device_info *known,
-                        struct frame *frame, struct frame_problem *problem)
-{
-    (void)known;
-    return read_unsigned(object, "credit", 0, STORE_MAX_HAND_OVER, &frame->credit, problem);
-}
+/* ---- Types ---- */
 
 #define AT(stage) (1u << (stage))
 
 static const struct frame_kind {
-    const char *type; /* NULL: a frame without one */
+    const char *type;
     unsigned stages;
     enum frame_type is;
-    bool (*read)(const struct json *object, const struct device_info *known, struct frame *frame,
-                 struct frame_problem *problem);
+    bool (*read)(const struct json *object, struct reading *reading);
 } kinds[] = {
-    {NULL, AT(STAGE_BASIC_INFO), FRAME_IS_DEVICE_INFO, read_device_info},
+    {FRAME_DEVICE_UPDATE, AT(STAGE_BASIC_INFO), FRAME_IS_DEVICE_INFO, read_device_update},
     {FRAME_STATUS_UPDATE, AT(STAGE_BASIC), FRAME_IS_STATUS_UPDATE, read_status_update},
     {FRAME_DEVICE_UPDATE, AT(STAGE_BASIC) | AT(STAGE_ASSURED), FRAME_IS_DEVICE_UPDATE,
      read_device_update},
@@ -365,54 +409,77 @@ static bool refuse_type(enum frame_stage stage, struct frame_problem *problem)
 {
     switch (stage) {
     case STAGE_BASIC_INFO:
-        return refuse(problem, ERROR_NO_DEVICE_INFO,
-                      "the first frame must be the device information, which has no type");
+        return frame_refuse(problem, ERROR_NO_DEVICE_INFO,
+                            "the first frame must be the device information, which has no type");
     case STAGE_BASIC:
-        return refuse(problem, ERROR_UNKNOWN_FRAME_TYPE,
-                      "type must be " FRAME_STATUS_UPDATE " or " FRAME_DEVICE_UPDATE);
+        return frame_refuse(problem, ERROR_UNKNOWN_FRAME_TYPE,
+                            "type must be " FRAME_STATUS_UPDATE " or " FRAME_DEVICE_UPDATE);
     case STAGE_HELLO:
-        return refuse(problem, ERROR_NO_DEVICE_INFO, "the first frame must be " FRAME_HELLO);
+        return frame_refuse(problem, ERROR_NO_DEVICE_INFO, "the first frame must be " FRAME_HELLO);
     case STAGE_JOURNAL:
-        return refuse(problem, ERROR_NO_DEVICE_INFO,
-                      FRAME_JOURNAL " must come before anything else");
+        return frame_refuse(problem, ERROR_NO_DEVICE_INFO,
+                            FRAME_JOURNAL " must come before anything else");
     case STAGE_ASSURED:
         break;
     }
-    return refuse(problem, ERROR_UNKNOWN_FRAME_TYPE,
-                  "type must be " FRAME_ACK ", " FRAME_NACK ", " FRAME_REPORT ", " FRAME_CREDIT
-                  " or " FRAME_DEVICE_UPDATE);
+    return frame_refuse(problem, ERROR_UNKNOWN_FRAME_TYPE,
+                        "type must be " FRAME_ACK ", " FRAME_NACK ", " FRAME_REPORT
+                        ", " FRAME_CREDIT " or " FRAME_DEVICE_UPDATE);
 }
 
-static bool read_object(const struct json *object, enum frame_stage stage,
-                        const struct device_info *known, struct frame *frame,
-                        struct frame_problem *problem)
+static bool read_kind(const struct json *object, const char *type, enum frame_stage stage,
+                      struct reading *reading)
 {
-    if (!json_is_object(object))
-        return refuse(problem, ERROR_MALFORMED_FRAME, "a frame must be a JSON object");
-    const struct json *member = json_member(object, "type");
-    const char *type = member ? json_text(member) : NULL;
+    bool is_a_phones = false;
     for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
         const struct frame_kind *kind = &kinds[i];
-        bool same = kind->type ? type && strcmp(type, kind->type) == 0 : !member;
+        bool same = type && strcmp(type, kind->type) == 0;
+        is_a_phones |= same;
         if (same && kind->stages & AT(stage)) {
-            frame->type = kind->is;
-            return kind->read(object, known, frame, problem);
+            reading->frame->type = kind->is;
+            return kind->read(object, reading);
         }
     }
-    return refuse_type(stage, problem);
+    /* A phone that gives the device information a type of its own invention is understood all the same. */
+    if (stage != STAGE_BASIC_INFO || is_a_phones)
+        return refuse_type(stage, reading->problem);
+    reading->frame->type = FRAME_IS_DEVICE_INFO;
+    return read_device_info(object, reading);
+}
+
+static bool read_object(const struct json *object, enum frame_stage stage, struct reading *reading)
+{
+    char type[FRAME_WORD_SIZE];
+    const struct json *member = NULL;
+    if (!json_is_object(object))
+        return frame_refuse(reading->problem, ERROR_MALFORMED_FRAME,
+                            "a frame must be a JSON object");
+    json_for_each (each, object) {
+        if (strcmp(json_name(each), "type") != 0 || !value_is_something(each))
+            continue;
+        if (member && !json_same_scalar(member, each))
+            return frame_refuse(reading->problem, ERROR_MALFORMED_FRAME, "type stands twice");
+        member = each;
+    }
+    return read_kind(object, member && value_word(member, type) ? type : NULL, stage, reading);
 }
 
 bool frame_read(const char *text, size_t length, enum frame_stage stage,
                 const struct device_info *known, struct frame *frame, struct frame_problem *problem)
 {
     struct json_problem reason;
-    *frame = (struct frame){.info = DEVICE_INFO_UNKNOWN};
+    bool mended;
+    struct reading reading = {.frame = frame, .known = known, .problem = problem};
+    *frame = (struct frame){.info = DEVICE_INFO_UNKNOWN, .seq = -1};
     *problem = (struct frame_problem){0};
-    struct json *document = json_parse(text, length, &reason);
+    struct json *document = json_parse_mended(text, length, &reason, &mended);
     if (!document)
-        return refuse(problem, ERROR_MALFORMED_FRAME, "not valid JSON: %s (at byte %zu)",
-                      reason.reason, reason.offset);
-    bool good = read_object(document, stage, known, frame, problem);
+        return frame_refuse(problem, ERROR_MALFORMED_FRAME, "not valid JSON: %s (at byte %zu)",
+                            reason.reason, reason.offset);
+    if (mended)
+        frame_warn(&reading, NULL, "not valid JSON: %s (at byte %zu): it was replaced",
+                   reason.reason, reason.offset);
+    bool good = read_object(document, stage, &reading);
     json_free(document);
     if (!good)
         frame_fini(frame);
@@ -424,95 +491,6 @@ void frame_fini(struct frame *frame)
     device_info_fini(&frame->info);
     free(frame->entries);
     frame->entries = NULL;
-}
-
-/* ---- To a phone ---- */
-
-void frame_write_connection_ack(struct buffer *out, const char *device_id)
-{
-    struct json_writer json = {.out = out};
-    json_begin_object(&json, NULL);
-    json_put_text(&json, "type", FRAME_CONNECTION_ACK);
-    json_put_text(&json, "device_id", device_id);
-    json_end_object(&json);
-}
-
-static void write_message(struct buffer *out, const char *type, const struct message *message,
-                          bool with_attempt)
-{
-    struct json_writer json = {.out = out};
-    char id[MESSAGE_ID_TEXT_SIZE], request_id[REQUEST_ID_TEXT_SIZE];
-    message_id_format(&message->id, id);
-    request_id_format(&message->request_id, request_id);
-    json_begin_object(&json, NULL);
-    json_put_text(&json, "type", type);
-    json_put_text(&json, "message_id", id);
-    if (with_attempt)
-        json_put_integer(&json, "attempt", message->attempt);
-    json_put_text(&json, "phone_number", message->phone_number);
-    json_put_text(&json, "message", message->text);
-    if (*request_id)
-        json_put_text(&json, "request_id", request_id);
-    json_end_object(&json);
-}
-
-void frame_write_new_sms(struct buffer *out, const struct message *message)
-{
-    write_message(out, FRAME_NEW_SMS, message, false);
-}
-
-void frame_write_offer(struct buffer *out, const struct message *message)
-{
-    write_message(out, FRAME_OFFER, message, true);
-}
-
-void frame_write_welcome(struct buffer *out, const char *device_id, int64_t session,
-                         unsigned credit)
-{
-    struct json_writer json = {.out = out};
-    json_begin_object(&json, NULL);
-    json_put_text(&json, "type", FRAME_WELCOME);
-    json_put_text(&json, "device_id", device_id);
-    json_put_integer(&json, "session", session);
-    json_put_integer(&json, "credit", credit);
-    json_end_object(&json);
-}
-
-void frame_write_order(struct buffer *out, const char *type, const struct message_id *id,
-                       unsigned attempt)
-{
-    struct json_writer json = {.out = out};
-    char text[MESSAGE_ID_TEXT_SIZE];
-    message_id_format(id, text);
-    json_begin_object(&json, NULL);
-    json_put_text(&json, "type", type);
-    json_put_text(&json, "message_id", text);
-    json_put_integer(&json, "attempt", attempt);
-    json_end_object(&json);
-}
-
-void frame_write_report_ack(struct buffer *out, int64_t seq)
-{
-    struct json_writer json = {.out = out};
-    json_begin_object(&json, NULL);
-    json_put_text(&json, "type", FRAME_REPORT_ACK);
-    json_put_integer(&json, "seq", seq);
-    json_end_object(&json);
-}
-
-void frame_write_error(struct buffer *out, const struct frame_problem *problem)
-{
-    struct json_writer json = {.out = out};
-    char id[MESSAGE_ID_TEXT_SIZE];
-    json_begin_object(&json, NULL);
-    json_put_text(&json, "type", FRAME_ERROR);
-    json_put_text(&json, "code", error_code(problem->error));
-    json_put_text(&json, "detail", problem->detail);
-    if (problem->has_message_id) {
-        message_id_format(&problem->message_id, id);
-        json_put_text(&json, "message_id", id);
-    }
-    json_end_object(&json);
 }
 
 /* ---- */

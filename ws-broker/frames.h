@@ -29,19 +29,29 @@ enum frame_type {
     FRAME_IS_CREDIT,
 };
 
-enum { FRAME_DETAIL_SIZE = 200, FRAME_MAX_ENTRIES = 100 };
+enum { FRAME_DETAIL_SIZE = 200, FRAME_MAX_ENTRIES = 1000 };
+
+/* What is wrong with a frame, for the error frame that answers it. */
+struct frame_problem {
+    enum error error; /* ERROR_NONE: nothing */
+    char detail[FRAME_DETAIL_SIZE];
+    const char *member; /* static; NULL: none, or it is the whole frame */
+    bool has_message_id;
+    struct message_id message_id;
+};
 
 struct frame {
     enum frame_type type;
+    struct frame_problem warning; /* ERROR_MEMBER_IGNORED: something in it does not count */
 
     /* Frames about a message */
     struct message_id message_id;
-    unsigned attempt;                            /* assured only */
+    unsigned attempt;                            /* assured only; 0: a report does not say it */
     enum message_status status;                  /* FRAME_IS_STATUS_UPDATE, FRAME_IS_REPORT */
     char error_code[MESSAGE_ERROR_CODE_SIZE];    /* likewise, and FRAME_IS_NACK; "": none */
     char error_message[MESSAGE_ERROR_TEXT_SIZE]; /* likewise */
-    unsigned parts_sent;                         /* FRAME_IS_REPORT */
-    int64_t seq;                                 /* likewise */
+    unsigned parts_sent; /* FRAME_IS_REPORT; at least 1 where it cannot be read */
+    int64_t seq;         /* likewise; -1: the report does not say it */
 
     /* FRAME_IS_HELLO */
     struct message_id journal; /* its epoch */
@@ -56,17 +66,11 @@ struct frame {
     struct device_info info; /* owned */
 };
 
-/* What is wrong with a frame, for the error frame that answers it. */
-struct frame_problem {
-    enum error error;
-    char detail[FRAME_DETAIL_SIZE];
-    bool has_message_id;
-    struct message_id message_id;
-};
-
 /*
  * Reads a frame from a phone; `text[length]` must be NUL. `known` is what the phone said of itself
- * before. On true the caller does frame_fini.
+ * before. A frame is refused only where a member is missing or unreadable without which it says nothing;
+ * of everything else what can be read counts, and `warning` says what does not. On true the caller does
+ * frame_fini.
  */
 MUST_CHECK bool frame_read(const char *text, size_t length, enum frame_stage stage,
                            const struct device_info *known, struct frame *frame,

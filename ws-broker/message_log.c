@@ -3,6 +3,8 @@
 #include "../common/log.h"
 #include "../common/send_result.h"
 
+#include <string.h>
+
 /* Why a message is in the queue again, by the verb that put it there. */
 static const char *const return_reasons[STORE_VERB_COUNT] = {
     [STORE_TAKE_BACK] = "connection_ended",    [STORE_REPORT] = "nothing_sent",
@@ -14,6 +16,8 @@ static const char *reason_of(const struct store_move *move)
 {
     if (move->to != MESSAGE_QUEUED || !return_reasons[move->verb])
         return "";
+    if (move->verb == STORE_TAKE_BACK && strcmp(move->error_code, MESSAGE_TOO_LONG) == 0)
+        return MESSAGE_TOO_LONG;
     bool is_refused = move->verb == STORE_TAKE_BACK && *move->error_code;
     return is_refused ? "refused" : return_reasons[move->verb];
 }
@@ -35,7 +39,8 @@ static const char *event_of(const struct store_move *move)
 static const char *error_code_of(const struct store_move *move)
 {
     bool is_a_phones = move->verb == STORE_REPORT || move->verb == STORE_TAKE_BACK;
-    bool is_free = is_a_phones && *move->error_code && !send_result_is_known(move->error_code);
+    bool is_free = is_a_phones && *move->error_code && !send_result_is_known(move->error_code) &&
+                   strcmp(move->error_code, MESSAGE_TOO_LONG) != 0;
     return is_free ? "other" : move->error_code;
 }
 

@@ -7,6 +7,9 @@
 
 #include "../common/store/store.h"
 
+/* The error_code of a message that no phone can be given. */
+#define MESSAGE_TOO_LONG "too_long"
+
 /* A line for each; store_options.moved. Any thread. */
 void message_log_moves(void *context, const struct store_move *moves, size_t count);
 

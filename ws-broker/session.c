@@ -10,7 +10,9 @@ void session_fini(struct session *session)
         free(session->held[i].frame);
     free(session->held);
     free(session->entries);
+    free(session->warning);
     session->entries = NULL;
+    session->warning = NULL;
     for (struct control_frame *frame = session->first_control, *next; frame; frame = next) {
         next = frame->next;
         free(frame->text);

@@ -98,6 +98,8 @@ struct session {
     struct message_id journal;           /* its epoch */
     struct store_journal_entry *entries; /* owned; what it has sent of its journal */
     size_t entry_count;
+    unsigned warnings; /* that it was sent about members of its frames */
+    char *warning;     /* owned; the first of them, until the phone is greeted */
 
     struct session *next; /* the table's: among those that are free */
     uint32_t own_slot;    /* likewise: its slot */

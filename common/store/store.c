@@ -363,10 +363,18 @@ static bool take_rest(struct store *store)
     return at_rest;
 }
 
+/* The nil UUID is no journal's: a phone with one would be taken for a phone without. */
+static bool names_its_journal(const struct store_slot *phone)
+{
+    static const struct message_id nil;
+    return phone->assured == !message_id_equal(&phone->journal, &nil);
+}
+
 enum error store_submit(struct store *store, struct store_write *write)
 {
     assert(write->verb < STORE_VERB_COUNT && write->done);
     assert(write->verb != STORE_HAND_OVER || write->hand_over.slot_count <= STORE_MAX_HAND_OVER);
+    assert(write->verb != STORE_DEVICE_CONNECT || names_its_journal(&write->connect.phone));
     write->next = NULL;
     write->deadline_ms = clock_monotonic_ms() + store->options.timeout_ms;
 

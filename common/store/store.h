@@ -207,10 +207,12 @@ struct store_write {
             struct message_id id;
             unsigned attempt;
             char device_id[DEVICE_ID_SIZE];
-            bool refused; /* by the phone: counts as a failure, and store_pause_ms passes */
+            bool refused;  /* by the phone: counts as a failure, and store_pause_ms passes */
+            bool hopeless; /* no phone can be given it: `failed` at once, with code and message */
             double spread;
             char error_code[MESSAGE_ERROR_CODE_SIZE];
-            bool changed; /* out: it went back */
+            const char *error_message; /* static, or NULL */
+            bool changed;              /* out: it went back */
         } take_back;
 
         /* A phone reports on a message. ERROR_MESSAGE_NOT_HELD: not one of its messages. A report

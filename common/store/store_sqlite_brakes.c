@@ -385,13 +385,16 @@ bool limits_devices(const struct store_connection *connection)
 enum error uncount_device(struct store_connection *connection, const struct moving *moving)
 {
     int64_t reached_at_ms[MESSAGE_STATUS_COUNT] = {0};
-    if (connection->brakes.limits.device_daily_segments == 0)
+    int64_t window_ms = connection->brakes.limits.device_window_ms;
+    if (!limits_devices(connection))
         return ERROR_NONE;
     bool basic = message_id_equal(&moving->journal, &no_journal);
     sqlite_read_times(moving->times, reached_at_ms);
     sqlite3_stmt *uncount = statement(connection, UNCOUNT_DEVICE);
     bind_text(uncount, 1, moving->device_id);
-    bind_integer(uncount, 2, reached_at_ms[basic ? MESSAGE_ACCEPTED : MESSAGE_DISPATCHED] / DAY_MS);
+    int64_t given_at_ms = reached_at_ms[basic ? MESSAGE_ACCEPTED : MESSAGE_DISPATCHED];
+    bind_integer(uncount, 2, given_at_ms / DAY_MS);
     bind_integer(uncount, 3, moving->segments);
+    bind_integer(uncount, 4, window_ms > 0 ? given_at_ms / window_ms : -1);
     return run(connection, uncount);
 }

@@ -75,8 +75,12 @@ static enum error take_back(struct store_connection *connection, struct store_wr
                                                   MESSAGE_ACTOR_BROKER, facts);
     if (!write->take_back.changed)
         return ERROR_NONE;
-    return move_back(connection, &moving, write->take_back.refused, write->take_back.spread,
-                     write->take_back.error_code, NULL);
+    error = move_back(connection, &moving, write->take_back.refused, write->take_back.spread,
+                      write->take_back.error_code, write->take_back.error_message);
+    if (error != ERROR_NONE || !write->take_back.hopeless || moving.status != MESSAGE_QUEUED)
+        return error;
+    return move(connection, &moving, MESSAGE_FAILED, write->take_back.error_code,
+                write->take_back.error_message);
 }
 
 /* A restored backup knows of what was open in it neither what became of it nor by whom: the first phone

@@ -67,6 +67,7 @@ void promise_said(struct phone *phone, const struct frame *said)
     bool minded = is_minded(phone, said);
     CHECK(minded || !is_report || !is_patient()); /* also when it has been closed or replaced */
     phone->must_close |= !minded;
+    phone->warnable += said->warning.error != ERROR_NONE;
     if (said->type == FRAME_IS_HELLO)
         phone->stage = STAGE_JOURNAL;
     if (said->type == FRAME_IS_JOURNAL && said->last)
@@ -167,6 +168,8 @@ static struct owed read_frame(const struct json *json)
     const struct json *id = json_member(json, "message_id");
     int64_t number = 0;
     CHECK(frame.type);
+    frame.is_warning = strcmp(frame.type, FRAME_ERROR) == 0 &&
+                       strcmp(json_text(json_member(json, "code")), "member_ignored") == 0;
     if (strcmp(frame.type, FRAME_ERROR) == 0)
         return frame; /* whatever it is about */
     CHECK(!id || message_id_parse(json_text(id), &frame.id));
@@ -183,6 +186,11 @@ void promise_frame(struct phone *phone, const struct buffer *text)
     struct json *json = json_parse(text->data, text->length, &problem);
     CHECK(json);
     struct owed frame = read_frame(json);
+    if (frame.is_warning) { /* at most one for a frame, and after the greeting */
+        CHECK(phone->greeted && phone->warnings++ < MIN(phone->warnable, 8u));
+        json_free(json);
+        return;
+    }
     size_t i = 0;
     while (strcmp(frame.type, rules[i].type) != 0)
         CHECK(++i < ARRAY_LENGTH(rules));

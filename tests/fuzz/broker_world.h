@@ -71,7 +71,8 @@ struct owed {
     const char *type;
     struct message_id id;
     unsigned attempt, credit;
-    int64_t number; /* of a report, or of the session */
+    int64_t number;  /* of a report, or of the session */
+    bool is_warning; /* an error frame about a frame that counts */
 };
 
 /* A phone's connection. */
@@ -99,6 +100,7 @@ struct phone {
     bool connected; /* its presence is committed, and the core knows */
     int64_t number; /* then: the store's count of its device's connections */
     bool greeted, closed;
+    unsigned warnable, warnings; /* frames with a warning, and warnings */
     bool must_close; /* the core did what it may do only to a connection that it closes */
 
     struct in_hand hand[MOST_IN_HAND];

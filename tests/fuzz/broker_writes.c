@@ -109,7 +109,8 @@ static void want_report(const struct store_write *write)
                   write->report.attempt));
     CHECK(write->report.status == said->status);
     CHECK(write->report.seq == (phone->assured ? said->seq : -1));
-    CHECK(write->report.nothing_sent == (phone->assured && says_nothing_sent(said)));
+    CHECK(write->report.nothing_sent ==
+          (phone->assured && said->attempt > 0 && says_nothing_sent(said)));
     if (says_nothing_sent(said))
         phone->in_vain++;
     else if (said->status == MESSAGE_SENT || said->status == MESSAGE_DELIVERED)
@@ -352,7 +353,7 @@ void promise_answered(const struct pending *pending)
     bool refused = write->result != ERROR_NONE;
     if (phone && refused && write->verb == STORE_DEVICE_CONNECT)
         phone->must_close = true;
-    else if (phone && write->verb == STORE_REPORT && phone->assured)
+    else if (phone && write->verb == STORE_REPORT && phone->assured && write->report.seq >= 0)
         phone_owe(phone, (struct owed){.type = FRAME_REPORT_ACK, .number = write->report.seq});
     else if (phone && write->verb == STORE_REPORT && refused)
         phone_owe(phone, (struct owed){.type = FRAME_ERROR});

@@ -25,6 +25,12 @@ static void check_refusal(const struct frame_problem *problem)
     buffer_fini(&frame);
 }
 
+static void check_warning(const struct frame *frame)
+{
+    if (frame->warning.error != ERROR_NONE)
+        check_refusal(&frame->warning);
+}
+
 static void check_text(const char *text, size_t size)
 {
     CHECK(memchr(text, '\0', size) && utf8_valid(text, strlen(text)));
@@ -68,13 +74,15 @@ static void check_assured(const struct frame *frame)
 {
     check_text(frame->error_code, sizeof(frame->error_code));
     check_text(frame->error_message, sizeof(frame->error_message));
-    CHECK(frame->credit <= STORE_MAX_HAND_OVER && frame->parts_sent <= 255 && frame->seq >= 0);
+    CHECK(frame->credit <= STORE_MAX_HAND_OVER && frame->parts_sent <= 255 && frame->seq >= -1);
     CHECK(frame->entry_count <= FRAME_MAX_ENTRIES);
     for (size_t i = 0; i < frame->entry_count; i++)
         CHECK(frame->entries[i].attempt > 0);
-    if (frame->type == FRAME_IS_ACK || frame->type == FRAME_IS_NACK ||
-        frame->type == FRAME_IS_REPORT)
+    static const struct message_id nil;
+    if (frame->type == FRAME_IS_ACK || frame->type == FRAME_IS_NACK)
         CHECK(frame->attempt > 0);
+    if (frame->type == FRAME_IS_HELLO)
+        CHECK(!message_id_equal(&frame->journal, &nil));
     if (frame->type == FRAME_IS_REPORT)
         CHECK(frame->status == MESSAGE_CANCELLED || frame->status == MESSAGE_UNKNOWN ||
               message_status_is_report(frame->status));
@@ -91,6 +99,7 @@ static void read_assured(const char *line, size_t length)
         struct frame_problem problem;
         if (frame_read(line, length, stages[i], &DEVICE_INFO_UNKNOWN, &frame, &problem)) {
             check_assured(&frame);
+            check_warning(&frame);
             frame_fini(&frame);
         } else {
             check_refusal(&problem);
@@ -114,12 +123,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check_refusal(&problem);
         } else if (frame.type == FRAME_IS_STATUS_UPDATE) {
             CHECK(!first);
+            check_warning(&frame);
             check_report(&frame);
             check_new_sms(&frame);
             frame_fini(&frame);
         } else {
             CHECK(first == (frame.type == FRAME_IS_DEVICE_INFO));
             check_info(&frame.info);
+            check_warning(&frame);
             device_info_fini(&known);
             known = frame.info;
             first = false;

@@ -4,6 +4,8 @@
  */
 #include "model_store.h"
 
+#include "../../common/protocol.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,6 +188,14 @@ static size_t next_slot(struct model_store *store, struct store_write *write, si
     return slot;
 }
 
+static char *endless_text(void)
+{
+    char *text = calloc(1, FRAME_MAX_BYTES + 1);
+    if (text)
+        memset(text, 'x', FRAME_MAX_BYTES);
+    return text;
+}
+
 static void give(struct model_store *store, unsigned number, const struct store_slot *slot,
                  struct message *message)
 {
@@ -198,7 +208,7 @@ static void give(struct model_store *store, unsigned number, const struct store_
     *message = (struct message){
         .id = message_id_of(number),
         .phone_number = "+1234567890",
-        .text = strdup("text"),
+        .text = number == store->endless ? endless_text() : strdup("text"),
         .segments = 1,
         .attempt = row->attempt,
         .status = row->status,
@@ -271,6 +281,9 @@ static enum error take_back(struct model_store *store, struct store_write *write
                                                   MESSAGE_ACTOR_BROKER, facts);
     if (write->take_back.changed)
         move_back(store, message, write->take_back.refused, write->take_back.spread);
+    if (write->take_back.changed && write->take_back.hopeless &&
+        store->broken != RULE_HOPELESS_TRIED_AGAIN && message->status == MESSAGE_QUEUED)
+        move(store, message, MESSAGE_FAILED, false);
     return ERROR_NONE;
 }
 

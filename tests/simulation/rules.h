@@ -14,6 +14,8 @@
     RULE(UNKNOWN_OVER_SENT, "unknown-over-sent", "silence also ends what was sent")                \
     RULE(SILENCE_AT_ONCE, "silence-at-once", "a message is given up long before the horizon")      \
     RULE(OFFERS_FORGOTTEN, "offers-forgotten", "nobody queues again what was offered in vain")     \
+    RULE(HOPELESS_TRIED_AGAIN, "hopeless-tried-again",                                             \
+         "a message that fits into no frame is queued again")                                      \
     RULE(PHONE_SUBMITS_FIRST, "phone-submits-first", "W4: the phone journals after the radio")     \
     RULE(PHONE_SENDS_AGAIN, "phone-sends-again", "after a crash the phone hands it over again")
 

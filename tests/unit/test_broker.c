@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { MAX_PENDING = 256 };
+enum { MAX_PENDING = 256, ENDLESS_SIZE = 30000 };
 
 /* What the core asked for, and the messages that its store still has. */
 struct world {
@@ -15,6 +15,7 @@ struct world {
     struct store_write *pending[MAX_PENDING]; /* submitted, not answered */
     size_t pending_count;
     int queued;      /* messages in the store's queue */
+    bool endless;    /* the next of them fits into no frame */
     int64_t session; /* the store's last session number */
     session_id dropped[16], paused[16];
     size_t dropped_count, paused_count, resumed_count;
@@ -102,8 +103,11 @@ static void fill_hand_over(struct world *world, struct store_write *write)
         struct message *message = &write->hand_over.messages[i];
         message->id = message_id_new();
         strcpy(message->phone_number, "+1234567890");
-        message->text = strdup("text");
-        message->segments = 1;
+        message->text = world->endless ? calloc(1, ENDLESS_SIZE) : strdup("text");
+        if (world->endless)
+            memset(message->text, 1, ENDLESS_SIZE - 1);
+        message->segments = world->endless ? 255 : 1;
+        world->endless = false;
         message->attempt = 1;
         message->status = write->hand_over.slots[i].assured ? MESSAGE_DISPATCHED : MESSAGE_ACCEPTED;
         strcpy(message->device_id, write->hand_over.slots[i].device_id);
@@ -923,6 +927,45 @@ static void a_pace_is_kept(void **state)
     free_world(world);
 }
 
+/* A text of MAX_MESSAGE_SEGMENTS fits; one that does not all the same must not be tried for ever. */
+static void a_message_that_fits_into_no_frame_fails_by_itself(void **state)
+{
+    (void)state;
+    struct broker_options options = default_options;
+    options.segments_per_minute = 1;
+    options.segments_burst = 3;
+    for (int assured = 0; assured < 2; assured++) {
+        struct world *world = new_world(&options);
+        session_id id = assured ? connect_assured_phone(world, "phone")
+                                : connect_phone(world, "phone", "{}");
+        world->endless = true;
+        queue(world, 1);
+        struct store_write *give = take_pending(world, STORE_HAND_OVER);
+        fill_hand_over(world, give);
+        struct message_id message = give->hand_over.messages[0].id;
+        answer(world, give, ERROR_NONE);
+        assert_string_equal(next_frame(world, id), "");
+        struct store_write *back = take_pending(world, STORE_TAKE_BACK);
+        assert_non_null(back);
+        assert_true(message_id_equal(&back->take_back.id, &message));
+        assert_true(back->take_back.hopeless);
+        assert_string_equal(back->take_back.error_code, "too_long");
+        assert_non_null(back->take_back.error_message);
+        back->take_back.changed = true;
+        answer(world, back, ERROR_NONE);
+        answer_all(world); /* the store has no others yet */
+
+        queue(world, 5); /* it has cost nothing: the burst is all there */
+        answer_all(world);
+        int given = 0;
+        while (*next_frame(world, id))
+            given++;
+        assert_int_equal(given, 3);
+        close_session(world, id);
+        free_world(world);
+    }
+}
+
 static void a_new_connection_brings_no_new_burst(void **state)
 {
     (void)state;
@@ -1031,6 +1074,48 @@ static void a_phone_that_reports_faster_than_the_store_writes_is_not_read(void *
     for (int i = 0; i < 33; i++)
         answer(world, take_pending(world, STORE_REPORT), ERROR_NONE);
     assert_int_equal(world->resumed_count, 1);
+    free_world(world);
+}
+
+/* A phone says the same odd value in each of its frames. */
+static void warnings_come_after_the_greeting_and_are_few(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = connect_phone(world, "phone", "{\"battery_level\":0.87}");
+    int warnings = 0;
+    for (int i = 0; i < 100; i++) {
+        while (strcmp(next_frame(world, id), "error") == 0) {
+            assert_non_null(strstr(world->frame.data, "\"code\":\"member_ignored\""));
+            assert_non_null(strstr(world->frame.data, "\"member\":\"battery_level\""));
+            warnings++;
+        }
+        receive(world, id,
+                "{\"type\":\"device_update\",\"info\":{\"battery_level\":0.87,\"charging\":[]}}");
+        answer_all(world);
+    }
+    assert_int_equal(warnings, 8);
+    free_world(world);
+}
+
+static void a_report_without_its_seq_counts_and_is_not_acknowledged(void **state)
+{
+    (void)state;
+    struct world *world = new_world(&default_options);
+    session_id id = connect_assured_phone(world, "phone");
+    receive(world, id,
+            "{\"type\":\"report\",\"message_id\":\"019d0000-0000-7000-8000-000000000001\","
+            "\"status\":\"failed\",\"error_code\":\"no_service\"}");
+    struct store_write *write = take_pending(world, STORE_REPORT);
+    assert_non_null(write);
+    assert_int_equal(write->report.status, MESSAGE_FAILED);
+    assert_int_equal(write->report.seq, -1);
+    assert_int_equal(write->report.attempt, 0);
+    assert_false(write->report.nothing_sent); /* of which attempt? */
+    answer(world, write, ERROR_NONE);
+    assert_string_equal(next_frame(world, id), "error");
+    assert_non_null(strstr(world->frame.data, "member_ignored"));
+    assert_string_equal(next_frame(world, id), "");
     free_world(world);
 }
 
@@ -1449,7 +1534,11 @@ UNIT_TESTS(
     cmocka_unit_test(an_empty_battery_gets_nothing_until_it_is_charged),
     cmocka_unit_test(a_phone_that_sends_nothing_is_tried_with_one_at_a_time),
     cmocka_unit_test(a_phone_that_sends_nothing_comes_after_others),
-    cmocka_unit_test(a_pace_is_kept), cmocka_unit_test(a_new_connection_brings_no_new_burst),
+    cmocka_unit_test(a_pace_is_kept),
+    cmocka_unit_test(a_message_that_fits_into_no_frame_fails_by_itself),
+    cmocka_unit_test(warnings_come_after_the_greeting_and_are_few),
+    cmocka_unit_test(a_report_without_its_seq_counts_and_is_not_acknowledged),
+    cmocka_unit_test(a_new_connection_brings_no_new_burst),
     cmocka_unit_test(a_phone_at_its_cap_does_not_stand_in_the_way_of_others),
     cmocka_unit_test(while_sending_is_paused_the_store_is_asked_by_the_sweep_alone),
     cmocka_unit_test(a_report_is_tried_until_the_store_takes_it),

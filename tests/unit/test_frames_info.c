@@ -16,24 +16,29 @@ static struct frame read_first(const char *text, const struct device_info *known
     return frame;
 }
 
-/* What is wrong with device information, which is tried as a first frame and as an update. */
-static struct frame_problem refusal(const char *info)
+/* Reads it as a first frame and as an update, which must come to the same. The caller frees it. */
+static struct frame read_both(const char *info)
 {
     const struct device_info known = DEVICE_INFO_UNKNOWN;
     size_t size = strlen(info) + 64;
     char *update = malloc(size);
-    struct frame frame;
-    struct frame_problem first = {0}, later = {0};
+    struct frame later;
+    struct frame_problem problem;
     assert_non_null(update);
     snprintf(update, size, "{\"type\":\"device_update\",\"info\":%s}", info);
-    bool good = frame_read(info, strlen(info), STAGE_BASIC_INFO, &known, &frame, &first);
-    if (good)
-        fail_msg("%.300s is accepted", info);
-    assert_false(frame_read(update, strlen(update), STAGE_BASIC, &known, &frame, &later));
+    struct frame first = read_first(info, &known);
+    if (!frame_read(update, strlen(update), STAGE_BASIC, &known, &later, &problem))
+        fail_msg("%.300s: %s", update, problem.detail);
     free(update);
-    assert_int_equal(first.error, later.error);
-    assert_string_equal(first.detail, later.detail);
-    assert_false(first.has_message_id);
+    assert_int_equal(first.warning.error, later.warning.error);
+    assert_string_equal(first.info.name, later.info.name);
+    assert_string_equal(first.info.android_version, later.info.android_version);
+    assert_true(first.info.battery_level == later.info.battery_level);
+    assert_int_equal(first.info.charging, later.info.charging);
+    assert_int_equal(first.info.signal_strength, later.info.signal_strength);
+    assert_string_equal(first.info.extra ? first.info.extra : "",
+                        later.info.extra ? later.info.extra : "");
+    frame_fini(&later);
     return first;
 }
 
@@ -122,59 +127,130 @@ static void values_at_the_ends_of_their_ranges_are_read(void **state)
     }
 }
 
-static void wrong_values_are_refused_by_their_name(void **state)
+static void odd_values_are_not_known_and_the_others_count(void **state)
 {
     static const struct {
         const char *name;
         const char *values[12];
     } cases[] = {
-        {"device_name", {"1", "true", "[]", "{}", "[\"a\"]"}},
-        {"battery_level", {"-1", "-0.1", "100.1", "101", "1e999", "\"87\"", "true", "[87]", "{}"}},
-        {"charging", {"0", "1", "\"true\"", "\"\"", "[]", "{}"}},
+        {"device_name", {"true", "[]", "{}", "[\"a\"]"}},
+        {"battery_level",
+         {"-2", "-0.1", "100.1", "101", "1e999", "\"full\"", "true", "[87]", "{}", "1", "NaN"}},
+        {"charging", {"2", "\"\"", "\"yes\"", "[]", "{}", "0.5"}},
         {"signal_strength",
-         {"-201", "101", "-71.5", "1e9", "-1e999", "\"-71\"", "true", "[]", "{}",
-          "9007199254740994"}},
-        {"android_version", {"14.5", "-1", "true", "[]", "{}", "[\"14\"]", "1e999"}},
+         {"-201", "101", "1e9", "-1e999", "\"weak\"", "true", "[]", "{}", "9007199254740994",
+          "\"-71 asu\"", "\"0x10\""}},
+        {"android_version", {"-1", "true", "[]", "{}", "[\"14\"]", "1e999", "1e300"}},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         for (const char *const *value = cases[i].values; *value; value++) {
-            char text[128];
-            snprintf(text, sizeof(text), "{\"%s\":%s}", cases[i].name, *value);
-            struct frame_problem problem = refusal(text);
-            assert_int_equal(problem.error, ERROR_INVALID_VALUE);
-            if (strncmp(problem.detail, cases[i].name, strlen(cases[i].name)) != 0)
-                fail_msg("%s: %s", text, problem.detail);
+            char text[256];
+            snprintf(text, sizeof(text), "{\"before\":1,\"%s\":%s,\"after\":2}", cases[i].name,
+                     *value);
+            struct frame frame = read_both(text);
+            if (frame.warning.error != ERROR_MEMBER_IGNORED)
+                fail_msg("%s: no warning", text);
+            if (strcmp(*value, "NaN") != 0) /* there it is of the text */
+                assert_string_equal(frame.warning.member, cases[i].name);
+            assert_non_null(strstr(frame.warning.detail, cases[i].name));
+            assert_string_equal(frame.info.extra, "{\"before\":1,\"after\":2}");
+            free(frame.info.extra);
+            frame.info.extra = NULL;
+            assert_unknown(&frame.info);
+            frame_fini(&frame);
         }
     }
 }
 
-static void texts_have_their_most_bytes(void **state)
+static void values_are_understood_as_others_write_them(void **state)
+{
+    static const struct {
+        const char *text;
+        double battery_level;
+        int charging, signal_strength; /* 999: not known */
+        const char *name, *android_version;
+        bool warned;
+    } cases[] = {
+        {"{\"battery_level\":-1}", -1, -1, 999, "", "", false}, /* Android's: not known */
+        {"{\"battery_level\":\"85\"}", 85, -1, 999, "", "", false},
+        {"{\"battery_level\":\"85%\"}", 85, -1, 999, "", "", false},
+        {"{\"battery_level\":\" 85.5 % \"}", 85.5, -1, 999, "", "", false},
+        {"{\"battery_level\":0.87}", 87, -1, 999, "", "", true},
+        {"{\"battery_level\":0.29}", 29, -1, 999, "", "", true},
+        {"{\"battery_level\":0.01}", 1, -1, 999, "", "", true},
+        {"{\"charging\":1}", -1, 1, 999, "", "", false},
+        {"{\"charging\":0}", -1, 0, 999, "", "", false},
+        {"{\"charging\":\"true\"}", -1, 1, 999, "", "", false},
+        {"{\"charging\":\"FALSE\"}", -1, 0, 999, "", "", false},
+        {"{\"signal_strength\":2147483647}", -1, -1, 999, "", "", false}, /* likewise */
+        {"{\"signal_strength\":-71.5}", -1, -1, -72, "", "", false},
+        {"{\"signal_strength\":\"-71\"}", -1, -1, -71, "", "", false},
+        {"{\"signal_strength\":\"-71 dBm\"}", -1, -1, -71, "", "", false},
+        {"{\"signal_strength\":\"80%\"}", -1, -1, 80, "", "", false},
+        {"{\"android_version\":14.0}", -1, -1, 999, "", "14", false},
+        {"{\"android_version\":8.1}", -1, -1, 999, "", "8.1", false},
+        {"{\"device_name\":17}", -1, -1, 999, "17", "", false},
+        {"{\"device_name\":\"a\\u0000b\"}", -1, -1, 999,
+         "a\xef\xbf\xbd"
+         "b",
+         "", true},
+        {"{\"device_name\":\"a\",\"device_name\":\"b\"}", -1, -1, 999, "b", "", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct frame frame = read_both(cases[i].text);
+        bool has_signal = cases[i].signal_strength != 999;
+        if (frame.info.battery_level != cases[i].battery_level ||
+            frame.info.charging != cases[i].charging ||
+            frame.info.has_signal_strength != has_signal ||
+            (has_signal && frame.info.signal_strength != cases[i].signal_strength) ||
+            strcmp(frame.info.name, cases[i].name) != 0 ||
+            strcmp(frame.info.android_version, cases[i].android_version) != 0 ||
+            (frame.warning.error != ERROR_NONE) != cases[i].warned)
+            fail_msg("%s: %s", cases[i].text, frame.warning.detail);
+        frame_fini(&frame);
+    }
+}
+
+/* Bytes, not characters, and of the text, not of its escapes; and cut between characters. */
+static void texts_are_cut_at_their_most_bytes(void **state)
 {
     static const struct {
         const char *name;
         size_t most;
     } texts[] = {{"device_name", 100}, {"android_version", 32}};
-    const struct device_info known = DEVICE_INFO_UNKNOWN;
+    static const struct {
+        const char *end; /* after one byte less than the most */
+        size_t cut_to;   /* less than the most */
+    } cases[] = {
+        {"", 1},          {"0", 0},        {"00", 0},
+        {"\\u0041", 0},   {"\xc3\xa9", 1}, {"\xf0\x9f\x98\x80", 1},
+        {"e\xcc\x81", 1}, /* an accent of its own */
+    };
     (void)state;
-    for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
+    for (size_t i = 0; i < ARRAY_LENGTH(texts) * ARRAY_LENGTH(cases); i++) {
+        size_t most = texts[i / ARRAY_LENGTH(cases)].most, row = i % ARRAY_LENGTH(cases);
         char text[1024];
-        snprintf(text, sizeof(text), "{\"%s\":\"%0*d\"}", texts[i].name, (int)texts[i].most, 0);
-        struct frame frame = read_first(text, &known);
+        snprintf(text, sizeof(text), "{\"%s\":\"%0*d%s\"}", texts[i / ARRAY_LENGTH(cases)].name,
+                 (int)most - 1, 0, cases[row].end);
+        struct frame frame = read_both(text);
         assert_int_equal(strlen(frame.info.name) + strlen(frame.info.android_version),
-                         texts[i].most);
-        frame_fini(&frame);
-        snprintf(text, sizeof(text), "{\"%s\":\"%0*d\"}", texts[i].name, (int)texts[i].most + 1, 0);
-        assert_int_equal(refusal(text).error, ERROR_INVALID_VALUE);
-        /* Bytes, not characters, and of the text, not of its escapes. */
-        snprintf(text, sizeof(text), "{\"%s\":\"%0*d\xc3\xa9\"}", texts[i].name,
-                 (int)texts[i].most - 1, 0);
-        assert_int_equal(refusal(text).error, ERROR_INVALID_VALUE);
-        snprintf(text, sizeof(text), "{\"%s\":\"%0*d\\u0041\"}", texts[i].name,
-                 (int)texts[i].most - 1, 0);
-        frame = read_first(text, &known);
+                         most - cases[row].cut_to);
+        bool whole = row == 0 || row == 1 || row == 3;
+        assert_int_equal(frame.warning.error, whole ? ERROR_NONE : ERROR_MEMBER_IGNORED);
         frame_fini(&frame);
     }
+}
+
+static void a_battery_that_is_no_longer_known_is_forgotten(void **state)
+{
+    struct device_info known = DEVICE_INFO_UNKNOWN;
+    (void)state;
+    known.battery_level = 87;
+    struct frame frame = read_first("{\"battery_level\":-1}", &known);
+    assert_true(frame.info.battery_level < 0);
+    frame_fini(&frame);
 }
 
 /* ---- What was known before ---- */
@@ -281,37 +357,64 @@ static void a_member_named_type_is_kept_in_an_update(void **state)
 
 static void further_members_have_4096_bytes_in_all(void **state)
 {
-    const struct device_info known = DEVICE_INFO_UNKNOWN;
     (void)state;
     assert_int_equal(DEVICE_EXTRA_MAX_BYTES, 4096);
     for (int length = 4000; length <= 4200; length += length > 4080 && length < 4100 ? 1 : 10) {
         char text[8192];
         int size = snprintf(text, sizeof(text), "{\"a\":\"%0*d\"}", length - 8, 0);
         assert_int_equal(size, length);
-        if (length > DEVICE_EXTRA_MAX_BYTES) {
-            assert_int_equal(refusal(text).error, ERROR_INVALID_VALUE);
-            continue;
-        }
-        struct frame frame = read_first(text, &known);
-        assert_string_equal(frame.info.extra, text);
+        struct frame frame = read_both(text);
+        bool fits = length <= DEVICE_EXTRA_MAX_BYTES;
+        assert_int_equal(frame.warning.error, fits ? ERROR_NONE : ERROR_MEMBER_IGNORED);
+        if (fits)
+            assert_string_equal(frame.info.extra, text);
+        else
+            assert_null(frame.info.extra);
         frame_fini(&frame);
     }
 }
 
-static void old_and_new_members_count_together(void **state)
+static void further_members_that_cannot_be_kept_do_no_harm(void **state)
+{
+    static const struct {
+        const char *info, *extra; /* NULL: none */
+    } cases[] = {
+        {"{\"a\":1,\"b\":{\"x\":1,\"x\":2},\"c\":3}", "{\"a\":1,\"c\":3}"},
+        {"{\"a\":1,\"b\":2,\"a\":3}", "{\"b\":2,\"a\":3}"},
+        {"{\"a\":[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]],\"b\":1}", NULL}, /* cut, wherever */
+        {"{\"a\":NaN,\"b\":1}", "{\"a\":\"\",\"b\":1}"},
+        {"{\"a\":\"\\ud800\"}", "{\"a\":\"\xef\xbf\xbd\"}"},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        const struct device_info known = DEVICE_INFO_UNKNOWN;
+        struct frame frame = read_first(cases[i].info, &known);
+        assert_int_equal(frame.warning.error, ERROR_MEMBER_IGNORED);
+        if (cases[i].extra)
+            assert_string_equal(frame.info.extra, cases[i].extra);
+        else
+            assert_non_null(strstr(frame.info.extra, "\"b\":1"));
+        frame_fini(&frame);
+    }
+}
+
+static void new_members_take_the_room_of_old_ones(void **state)
 {
     char text[8192], extra[4096];
     struct device_info known = DEVICE_INFO_UNKNOWN;
-    struct frame frame;
-    struct frame_problem problem;
     (void)state;
-    snprintf(extra, sizeof(extra), "{\"a\":\"%03000d\"}", 0);
+    snprintf(extra, sizeof(extra), "{\"a\":\"%03000d\",\"z\":1}", 0);
     known.extra = extra;
-    snprintf(text, sizeof(text), "{\"b\":\"%02000d\"}", 0);
-    assert_false(frame_read(text, strlen(text), STAGE_BASIC_INFO, &known, &frame, &problem));
-    assert_int_equal(problem.error, ERROR_INVALID_VALUE);
+    snprintf(text, sizeof(text), "{\"b\":\"%02000d\",\"c\":1}", 0);
+    struct frame frame = read_first(text, &known);
+    assert_int_equal(frame.warning.error, ERROR_MEMBER_IGNORED);
+    assert_string_equal(frame.warning.member, "extra");
+    assert_non_null(strstr(frame.info.extra, "\"z\":1,\"b\":\"000"));
+    assert_null(strstr(frame.info.extra, "\"a\""));
+    frame_fini(&frame);
     snprintf(text, sizeof(text), "{\"b\":\"%02000d\",\"a\":1}", 0); /* the old one gives way */
     frame = read_first(text, &known);
+    assert_int_equal(frame.warning.error, ERROR_NONE);
     frame_fini(&frame);
 }
 
@@ -329,10 +432,8 @@ static void many_further_members_stay_known(void **state)
         strcpy(p, "}");
         struct frame frame;
         struct frame_problem problem;
-        if (!frame_read(text, strlen(text), STAGE_BASIC_INFO, &before.info, &frame, &problem)) {
-            assert_int_equal(problem.error, ERROR_INVALID_VALUE);
-            continue; /* a limit of the number is as good as one of the bytes */
-        }
+        assert_true(
+            frame_read(text, strlen(text), STAGE_BASIC_INFO, &before.info, &frame, &problem));
         frame_fini(&before);
         before = frame;
     }
@@ -343,12 +444,15 @@ static void many_further_members_stay_known(void **state)
 
 UNIT_TESTS(cmocka_unit_test(every_member_is_read), cmocka_unit_test(a_phone_may_say_nothing),
            cmocka_unit_test(values_at_the_ends_of_their_ranges_are_read),
-           cmocka_unit_test(wrong_values_are_refused_by_their_name),
-           cmocka_unit_test(texts_have_their_most_bytes),
+           cmocka_unit_test(odd_values_are_not_known_and_the_others_count),
+           cmocka_unit_test(values_are_understood_as_others_write_them),
+           cmocka_unit_test(texts_are_cut_at_their_most_bytes),
+           cmocka_unit_test(a_battery_that_is_no_longer_known_is_forgotten),
            cmocka_unit_test(updates_change_what_they_name_and_nothing_else),
            cmocka_unit_test(what_was_known_is_left_alone),
            cmocka_unit_test(further_members_are_kept_as_they_are),
            cmocka_unit_test(a_member_named_type_is_kept_in_an_update),
            cmocka_unit_test(further_members_have_4096_bytes_in_all),
-           cmocka_unit_test(old_and_new_members_count_together),
+           cmocka_unit_test(further_members_that_cannot_be_kept_do_no_harm),
+           cmocka_unit_test(new_members_take_the_room_of_old_ones),
            cmocka_unit_test(many_further_members_stay_known))

@@ -386,6 +386,31 @@ static void what_comes_back_is_counted_off(void **state)
     assert_int_equal(given_hand_over(fixture, (const char *const[]){"phone-1"}, 1), 0);
 }
 
+/* What can be given to no phone costs none of them anything, and is tried once. */
+static void what_is_hopeless_fails_and_is_counted_off(void **state)
+{
+    struct store_fixture *fixture = *state;
+    limit(fixture, (struct store_limits){.device_daily_segments = 9, .device_window_ms = 3600000});
+    struct message_id id = given_message(fixture, "+491511234567", "text");
+    assert_int_equal(given_hand_over(fixture, (const char *const[]){"phone-1"}, 1), 1);
+    assert_int_equal(number_of(fixture, "SELECT in_day + in_window FROM device_use"), 2);
+    struct store_write write = {.verb = STORE_TAKE_BACK};
+    write.take_back.id = id;
+    write.take_back.attempt = 1;
+    write.take_back.hopeless = true;
+    strcpy(write.take_back.device_id, "phone-1");
+    strcpy(write.take_back.error_code, "too_long");
+    write.take_back.error_message = "why";
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_true(write.take_back.changed);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_FAILED);
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM message WHERE error_code = 'too_long'"
+                                        " AND error_message = 'why'"),
+                     1);
+    assert_int_equal(number_of(fixture, "SELECT in_day + in_window FROM device_use"), 0);
+    assert_int_equal(given_hand_over(fixture, (const char *const[]){"phone-1"}, 1), 0);
+}
+
 static void what_is_cancelled_before_it_was_sent_is_counted_off(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -458,6 +483,7 @@ UNIT_TESTS(STORE_TEST(without_limits_nothing_is_counted),
            STORE_TEST(pausing_by_hand_says_why), STORE_TEST(an_old_queue_takes_no_more),
            STORE_TEST(a_phone_gets_its_segments_of_the_day_and_others_the_rest),
            STORE_TEST(what_comes_back_is_counted_off),
+           STORE_TEST(what_is_hopeless_fails_and_is_counted_off),
            STORE_TEST(what_is_cancelled_before_it_was_sent_is_counted_off),
            STORE_TEST(what_no_phone_may_be_given_any_more_fails),
            STORE_TEST(a_phone_that_comes_back_is_known_to_have_been_given_some))
