@@ -159,3 +159,100 @@ bool settings_check(const struct settings *settings, char problem[SETTINGS_PROBL
            check_public_url(settings, problem) && check_origins(settings, problem) &&
            check_runtime_dir(settings, problem);
 }
+
+/* ---- Limits that belong together ---- */
+
+/* MAX_MESSAGE_SEGMENTS and a frame to a phone are no such pair: every text of 255 segments fits
+   (common/protocol.h). */
+
+enum { SEPTETS = 153, REQUEST_BYTES = 64, ENTRY_BYTES = 100, PAGE_ENTRIES = 100 };
+
+static bool body_holds_message(const struct settings *settings)
+{
+    return settings->max_body_bytes >= settings->max_message_segments * SEPTETS + REQUEST_BYTES;
+}
+
+static bool day_holds_message(const struct settings *settings)
+{
+    return settings->device_daily_segments == 0 ||
+           settings->device_daily_segments >= settings->max_message_segments;
+}
+
+static bool frame_holds_page(const struct settings *settings)
+{
+    return settings->max_frame_bytes >= PAGE_ENTRIES * ENTRY_BYTES;
+}
+
+/* A phone that comes back may report on all that it has at once; twice the rate is allowed at once. */
+static bool rate_holds_window(const struct settings *settings)
+{
+    return settings->max_frames_per_second * 2 >= settings->device_window + 2;
+}
+
+static bool horizon_is_later(const struct settings *settings)
+{
+    return settings->report_horizon_hours * 3600 > settings->report_timeout_s;
+}
+
+static bool horizon_is_later_than_answer(const struct settings *settings)
+{
+    return settings->report_horizon_hours * 3600 > 2 * settings->ack_timeout_s;
+}
+
+static bool text_goes_first(const struct settings *settings)
+{
+    return settings->message_retention_days == 0 ||
+           settings->text_retention_days <= settings->message_retention_days;
+}
+
+static bool message_outlives_report(const struct settings *settings)
+{
+    return settings->message_retention_days == 0 ||
+           settings->message_retention_days * 24 >= settings->report_horizon_hours;
+}
+
+static bool burst_can_be_reached(const struct settings *settings)
+{
+    return settings->pause_after_messages == 0 || settings->daily_messages == 0 ||
+           settings->pause_after_messages < settings->daily_messages;
+}
+
+static const struct {
+    bool (*holds)(const struct settings *settings);
+    const char *sentence;
+} pairs[] = {
+    {body_holds_message,
+     "MAX_BODY_BYTES is too small for a message of MAX_MESSAGE_SEGMENTS (153 bytes"
+     " each, and more for other alphabets): the longest cannot be sent to the API"},
+    {day_holds_message,
+     "DEVICE_DAILY_SEGMENTS is less than MAX_MESSAGE_SEGMENTS: a message may have no"
+     " more than the smaller of the two"},
+    {frame_holds_page, "MAX_FRAME_BYTES is too small for a page of 100 entries of a phone's journal"
+                       " (10000 bytes): such a phone cannot connect"},
+    {rate_holds_window,
+     "MAX_FRAMES_PER_SECOND is too low for DEVICE_WINDOW: a phone that reports on all"
+     " its messages at once is disconnected"},
+    {horizon_is_later,
+     "REPORT_HORIZON_HOURS is not more than REPORT_TIMEOUT_SECONDS: a message is unknown"
+     " before its phone counts as late"},
+    {horizon_is_later_than_answer,
+     "REPORT_HORIZON_HOURS is not more than twice ACK_TIMEOUT_SECONDS"},
+    {text_goes_first,
+     "TEXT_RETENTION_DAYS is more than MESSAGE_RETENTION_DAYS: a text is removed with its"
+     " message, which is earlier"},
+    {message_outlives_report,
+     "MESSAGE_RETENTION_DAYS is less than REPORT_HORIZON_HOURS: a message may be"
+     " removed before a late report about it"},
+    {burst_can_be_reached,
+     "PAUSE_AFTER_MESSAGES is not less than DAILY_MESSAGES: sending never pauses by"
+     " itself"},
+};
+
+void settings_check_limits(const struct settings *settings,
+                           void (*say)(void *context, const char *sentence), void *context)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(pairs); i++) {
+        if (!pairs[i].holds(settings))
+            say(context, pairs[i].sentence);
+    }
+}

@@ -9,4 +9,9 @@
 MUST_CHECK bool settings_check(const struct settings *settings,
                                char problem[SETTINGS_PROBLEM_SIZE]);
 
+/* Limits that are good one by one and do not fit together, so that something the one allows can never be done:
+   `say` gets a sentence for each. Pure; the gateway starts all the same. */
+void settings_check_limits(const struct settings *settings,
+                           void (*say)(void *context, const char *sentence), void *context);
+
 #endif

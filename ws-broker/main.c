@@ -6,6 +6,7 @@
 #include "../common/metrics.h"
 #include "../common/program.h"
 #include "../common/reload.h"
+#include "../common/settings_check.h"
 #include "../common/store/store_claim.h"
 #include "broker.h"
 #include "message_log.h"
@@ -96,11 +97,18 @@ _Noreturn static void start_anew(struct ws_server *server, int claim_fd)
     reload_now();
 }
 
+static void warn_of_limits(void *context, const char *sentence)
+{
+    (void)context;
+    log_warning("two limits do not fit together", LOG_TEXT("reason", sentence));
+}
+
 int main(int argc, char **argv)
 {
     struct settings settings;
     program_start(argc, argv, "ws-broker",
                   "holds the phones of the SMS gateway, behind nginx's WebSocket proxy", &settings);
+    settings_check_limits(&settings, warn_of_limits, NULL);
     unsigned max_sessions = max_phones(&settings); /* before libwebsockets sizes its tables */
 
     int claim_fd = claim_database(&settings);

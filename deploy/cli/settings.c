@@ -1,5 +1,6 @@
 /* sms-gateway settings: checks and shows what the programs would start with. */
 #include "../../common/machine_check.h"
+#include "../../common/settings_check.h"
 #include "../../common/terminal.h"
 #include "../../common/unix_socket.h"
 #include "command.h"
@@ -41,6 +42,17 @@ static bool check_machine(const struct settings *settings, bool runs, char *prob
            machine_check_folders(settings, problem);
 }
 
+static void print_warning(void *context, const char *sentence)
+{
+    (void)context;
+    terminal_print(stdout, "Beware: %s.\n", sentence);
+}
+
+static void write_warning(void *context, const char *sentence)
+{
+    json_put_text(context, NULL, sentence);
+}
+
 /* Each alone was good and they agree, or this would not be called. */
 static int check(struct store *store, const struct command *command)
 {
@@ -57,6 +69,9 @@ static int check(struct store *store, const struct command *command)
         json_put_text(command->json, "file", file);
         json_put_text(command->json, "other_names", settings->other_names);
         json_put_bool(command->json, "ports_tried", !runs);
+        json_begin_array(command->json, "warnings");
+        settings_check_limits(settings, write_warning, command->json);
+        json_end_array(command->json);
         json_end_object(command->json);
         return EXIT_SUCCESS;
     }
@@ -70,6 +85,7 @@ static int check(struct store *store, const struct command *command)
                        settings->other_names);
     if (runs)
         puts("A gateway runs with them, so its ports were not tried.");
+    settings_check_limits(settings, print_warning, NULL);
     return EXIT_SUCCESS;
 }
 

@@ -322,11 +322,12 @@ def test_settings_are_shown_as_the_programs_have_them(idle):
 
 def test_settings_are_checked(idle):
     assert answer(idle, "settings", "check") == \
-        {"valid": True, "file": None, "other_names": "", "ports_tried": True}
+        {"valid": True, "file": None, "other_names": "", "ports_tried": True, "warnings": []}
     assert "no .env" in idle.command("settings", "check")[1]
     (idle.folder / ".env").write_text("MAX_MESSAGE_SEGMENTS=3\nTZ=UTC\nCOMPOSE_PROJECT_NAME=x\n")
     assert answer(idle, "settings", "check") == {
-        "valid": True, "file": ".env", "other_names": "TZ, COMPOSE_PROJECT_NAME", "ports_tried": True}
+        "valid": True, "file": ".env", "other_names": "TZ, COMPOSE_PROJECT_NAME", "ports_tried": True,
+        "warnings": []}
     told = idle.command("settings", "check")[1]
     assert "in .env are good" in told and "other programs: TZ, COMPOSE_PROJECT_NAME" in told
     (idle.folder / "other.env").write_text("MAX_MESAGE_SEGMENTS=3\n")

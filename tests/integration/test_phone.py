@@ -4,15 +4,17 @@ import itertools
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
+import uuid
 
 import pytest
 
 from harness.faults import write_lock_held
 from harness.gateway import ROOT, Gateway
-from harness.phone import Phone, WorkingPhone
+from harness.phone import AssuredPhone, Phone, WorkingPhone
 from harness.raw_http import ask_raw
 from harness.raw_websocket import (CLOSE, CONTINUATION, PING, PONG, TEXT, WAYS, RawWebSocket,
                                    encode, encode_close, handshake)
@@ -70,7 +72,7 @@ def test_a_text_arrives_as_it_was_sent(make_gateway, text):
     assert phone.receive_sms()["message"] == text == message["message"]
 
 
-@pytest.mark.parametrize("character", ('"', "\\", "x", "€", "漢", "\x01", "\n"), ids=repr)
+@pytest.mark.parametrize("character", ('"', "\\", "x", "€", "漢", "\x01", "\n", "\r", "\f", "\t"), ids=repr)
 def test_the_longest_message_that_rest_takes_reaches_a_phone(make_gateway, character):
     """Also where JSON writes a character in more bytes than it has."""
     gateway = make_gateway(MAX_MESSAGE_SEGMENTS=255, MAX_BODY_BYTES=1048576).start()
@@ -79,6 +81,25 @@ def test_the_longest_message_that_rest_takes_reaches_a_phone(make_gateway, chara
                                        "message": character * count}).status_code == 202)
     phone = Phone(gateway, "phone")
     assert phone.receive_sms()["message"] == character * count
+
+
+@pytest.mark.parametrize("kind", (Phone, AssuredPhone))
+def test_a_message_that_fits_into_no_frame_fails_and_costs_nothing(make_gateway, kind):
+    """The API lets none in, so it is put into the file. It was given again at once, for ever."""
+    gateway = make_gateway(DEVICE_DAILY_SEGMENTS=2, DEVICE_SEGMENTS_PER_MINUTE=1,
+                           DEVICE_SEGMENTS_BURST=2).start()
+    endless, *others = [gateway.api.send()["message_id"] for _ in range(3)]
+    database = sqlite3.connect(gateway.database, timeout=10)
+    database.execute("UPDATE message SET text = ? WHERE id = ?",
+                     ("x" * 140000, uuid.UUID(endless).bytes))
+    database.commit()
+    database.close()
+    phone = kind(gateway, "phone")
+    assert [phone.receive()["message_id"] for _ in others] == others
+    message = gateway.api.wait_status(endless, "failed")
+    assert message["error_code"] == "too_long" and "frame" in message["error_message"]
+    assert message["attempts"] == 1 and message["device_id"] is None
+    assert "reason=too_long" in gateway.ws_broker.log()
 
 
 # ---- Reports ----
