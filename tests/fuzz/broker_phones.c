@@ -7,7 +7,7 @@
 
 #include <stdarg.h>
 
-enum { MOST_SAID = 12000 };
+enum { MOST_SAID = 12000, PAGE_ENTRIES = 100 };
 
 /* ---- Connections ---- */
 
@@ -165,7 +165,7 @@ static void say_hello(struct phone *phone)
 }
 
 /* What the store thinks this journal has, or some entries, or as many as a page can have. */
-static size_t list_entries(const struct phone *phone, struct subject entries[FRAME_MAX_ENTRIES])
+static size_t list_entries(const struct phone *phone, struct subject entries[PAGE_ENTRIES])
 {
     unsigned kind = choose(&world.choices, 8);
     size_t count = 0;
@@ -177,14 +177,14 @@ static size_t list_entries(const struct phone *phone, struct subject entries[FRA
     }
     for (; kind < 6 && count < kind; count++)
         entries[count] = choose_subject(phone);
-    for (; kind == 7 && count < FRAME_MAX_ENTRIES; count++)
+    for (; kind == 7 && count < PAGE_ENTRIES; count++)
         entries[count] = subject_of((unsigned)count, 1 + (unsigned)phone->entry_count);
     return count;
 }
 
 static void say_journal(struct phone *phone)
 {
-    struct subject entries[FRAME_MAX_ENTRIES];
+    struct subject entries[PAGE_ENTRIES];
     char list[MOST_SAID - 100] = "";
     size_t count = list_entries(phone, entries), length = 0;
     unsigned how = choose(&world.choices, 8); /* three bits */

@@ -208,7 +208,7 @@ static void give(struct model_store *store, unsigned number, const struct store_
     *message = (struct message){
         .id = message_id_of(number),
         .phone_number = "+1234567890",
-        .text = number == store->endless ? endless_text() : strdup("text"),
+        .text = number + 1 == store->endless ? endless_text() : strdup("text"),
         .segments = 1,
         .attempt = row->attempt,
         .status = row->status,

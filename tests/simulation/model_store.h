@@ -66,7 +66,7 @@ struct model_store {
        paused. */
     unsigned cap_every, pause_every;
     unsigned slots, hand_overs;
-    unsigned endless; /* a message that fits into no frame; MOST_MESSAGES: there is none */
+    unsigned endless; /* messages up to the one that fits into no frame; 0: there is none */
 };
 
 /* Opens a transaction, of that time: monotonic and wall. */

@@ -51,8 +51,8 @@ static void draw_limits(struct world *world)
 {
     world->store.cap_every = sometimes(world, (unsigned)random_between(&world->random, 2, 9));
     world->store.endless = random_chance(&world->random, 100)
-                               ? random_below(&world->random, world->weather.messages)
-                               : MOST_MESSAGES;
+                               ? 1 + random_below(&world->random, world->weather.messages)
+                               : 0;
     world->store.pause_every = sometimes(world, (unsigned)random_between(&world->random, 2, 9));
 }
 
