@@ -25,7 +25,8 @@ static enum taken take_version(const struct json *value, struct reading *reading
 }
 
 /* Libraries that give it as a part of 1 are common. Between 0 and 1 that is certain: no phone counts parts of
-   a percent. 1 itself is either full or nearly empty, and as not known does no harm. */
+   a percent. 1 itself is either full or nearly empty, and as not known does no harm; who means full has
+   other values, too, which are warned of. */
 static enum taken take_battery(const struct json *value, struct reading *reading)
 {
     struct device_info *info = &reading->frame->info;
@@ -33,9 +34,9 @@ static enum taken take_battery(const struct json *value, struct reading *reading
     info->battery_level = -1;
     if (!value_number(value, "%", &level))
         return IGNORED;
-    if (level == -1)
-        return TAKEN; /* Android's word for "not known" */
-    if (level < 0 || level > 100 || level == 1)
+    if (level == -1 || level == 1)
+        return TAKEN; /* -1 is Android's word for "not known" */
+    if (level < 0 || level > 100)
         return IGNORED;
     bool is_part = level > 0 && level < 1;
     info->battery_level = is_part ? round(level * 10000) / 100 : level;

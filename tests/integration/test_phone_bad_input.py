@@ -291,7 +291,7 @@ ODD_INFO = [
     ("battery_level", 100.5, None, True), ("battery_level", 101, None, True),
     ("battery_level", 1e300, None, True), ("battery_level", "87", 87, False),
     ("battery_level", "85%", 85, False), ("battery_level", 85.5, 85.5, False),
-    ("battery_level", 0.87, 87, True), ("battery_level", 1, None, True),
+    ("battery_level", 0.87, 87, True), ("battery_level", 1, None, False),
     ("battery_level", True, None, True), ("battery_level", [], None, True),
     ("battery_level", float("nan"), None, True),
     ("charging", 1, True, False), ("charging", 0, False, False), ("charging", "true", True, False),

@@ -135,7 +135,7 @@ static void odd_values_are_not_known_and_the_others_count(void **state)
     } cases[] = {
         {"device_name", {"true", "[]", "{}", "[\"a\"]"}},
         {"battery_level",
-         {"-2", "-0.1", "100.1", "101", "1e999", "\"full\"", "true", "[87]", "{}", "1", "NaN"}},
+         {"-2", "-0.1", "100.1", "101", "1e999", "\"full\"", "true", "[87]", "{}", "NaN"}},
         {"charging", {"2", "\"\"", "\"yes\"", "[]", "{}", "0.5"}},
         {"signal_strength",
          {"-201", "101", "1e9", "-1e999", "\"weak\"", "true", "[]", "{}", "9007199254740994",
@@ -176,6 +176,7 @@ static void values_are_understood_as_others_write_them(void **state)
         {"{\"battery_level\":\"85\"}", 85, -1, 999, "", "", false},
         {"{\"battery_level\":\"85%\"}", 85, -1, 999, "", "", false},
         {"{\"battery_level\":\" 85.5 % \"}", 85.5, -1, 999, "", "", false},
+        {"{\"battery_level\":1}", -1, -1, 999, "", "", false}, /* full, or nearly empty */
         {"{\"battery_level\":0.87}", 87, -1, 999, "", "", true},
         {"{\"battery_level\":0.29}", 29, -1, 999, "", "", true},
         {"{\"battery_level\":0.01}", 1, -1, 999, "", "", true},
