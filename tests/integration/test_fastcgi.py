@@ -320,7 +320,8 @@ def test_a_connection_goes_from_one_worker_to_another(tmp_path):
                     if kind:
                         connection.send(connection.request(*kind))
                 for connection, kind in zip(opened[::2], (order * 3)[::2]):
-                    assert not kind or connection.answer()[0] in (200, 202)
+                    # 429: a list too many at once
+                    assert not kind or connection.answer()[0] in (200, 202, 429)
 
     gateway.api_key()
     with ThreadPoolExecutor(6) as pool:
