@@ -348,4 +348,5 @@ CREATE TRIGGER message_event_is_never_changed BEFORE UPDATE ON message_event
 BEGIN
     SELECT RAISE(ABORT, 'events are append-only');
 END;
+CREATE INDEX token_identity_by_time ON token_identity (token_id, seen_at_ms);
 COMMIT;

@@ -18,3 +18,6 @@ CREATE TABLE token_identity (
     seen_at_ms INTEGER NOT NULL,
     PRIMARY KEY (token_id, identity)
 ) STRICT, WITHOUT ROWID;
+
+-- Newest first: all but a few are forgotten.
+CREATE INDEX token_identity_by_time ON token_identity (token_id, seen_at_ms);
