@@ -315,7 +315,6 @@ WHEN OLD.revoked_at_ms <> 0 OR NEW.id <> OLD.id OR NEW.hash <> OLD.hash OR NEW.s
 BEGIN
     SELECT RAISE(ABORT, 'a key is made once; it can only be revoked');
 END;
-CREATE INDEX message_queued ON message (seq) WHERE status = 0;
 CREATE INDEX message_to_revoke ON message (seq) WHERE revoke = 1 AND status = 2;
 CREATE INDEX message_in_hand ON message (device_id, updated_at_ms) WHERE status BETWEEN 1 AND 3;
 CREATE INDEX message_with_text ON message (updated_at_ms) WHERE status >= 4 AND text <> '';
@@ -349,4 +348,5 @@ BEGIN
     SELECT RAISE(ABORT, 'events are append-only');
 END;
 CREATE INDEX token_identity_by_time ON token_identity (token_id, seen_at_ms);
+CREATE INDEX message_queued ON message (seq, phone_number) WHERE status = 0;
 COMMIT;

@@ -198,6 +198,51 @@ static void no_statement_sorts_or_reads_a_whole_table(void **state)
     sqlite3_close(db);
 }
 
+/* Pages that one run of the statement reads; its parameters as store_sqlite.def says. */
+static int pages_read(sqlite3 *db, enum statement id, int status)
+{
+    sqlite3_stmt *select = NULL;
+    int hits = 0, misses = 0, highest = 0;
+    assert_int_equal(sqlite3_prepare_v2(db, statement_texts[id], -1, &select, NULL), SQLITE_OK);
+    sqlite3_bind_int64(select, 1, 0);
+    sqlite3_bind_int64(select, 2, INT64_MAX);
+    if (status >= 0)
+        sqlite3_bind_int(select, 3, status);
+    sqlite3_bind_text(select, 5, "+491511234567", -1, SQLITE_STATIC);
+    if (sqlite3_bind_parameter_count(select) > 5) {
+        sqlite3_bind_int(select, 6, 50);
+        sqlite3_bind_int(select, 7, 0);
+    }
+    sqlite3_db_status(db, SQLITE_DBSTATUS_CACHE_HIT, &hits, &highest, 1);
+    sqlite3_db_status(db, SQLITE_DBSTATUS_CACHE_MISS, &misses, &highest, 1);
+    while (sqlite3_step(select) == SQLITE_ROW)
+        ;
+    assert_int_equal(sqlite3_finalize(select), SQLITE_OK);
+    sqlite3_db_status(db, SQLITE_DBSTATUS_CACHE_HIT, &hits, &highest, 1);
+    sqlite3_db_status(db, SQLITE_DBSTATUS_CACHE_MISS, &misses, &highest, 1);
+    return hits + misses;
+}
+
+static void a_number_is_looked_for_without_the_rows_of_the_queue(void **state)
+{
+    static const enum statement lists[] = {OLDER_BY_NUMBER, NEWER_BY_NUMBER, COUNT_BY_NUMBER};
+    struct store_fixture *fixture = *state;
+    sqlite3 *db = NULL;
+    execute(
+        fixture->path,
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)"
+        " INSERT INTO message (id, seq, phone_number, text, encoding, segments, status, attempt,"
+        " event_count, updated_at_ms) SELECT randomblob(16), i * 1000, '+49160' || i,"
+        " hex(zeroblob(100)), 0, 1, 0, 0, 1, 1 FROM n");
+    assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
+    for (size_t i = 0; i < ARRAY_LENGTH(lists); i++) {
+        assert_in_range(pages_read(db, lists[i], -1), 1, 200);
+        assert_in_range(pages_read(db, lists[i], MESSAGE_QUEUED), 1, 200);
+        assert_in_range(pages_read(db, lists[i], MESSAGE_DELIVERED), 1, 20);
+    }
+    sqlite3_close(db);
+}
+
 /* The pairs that the database knows are those of the code, and no other. */
 static void the_database_has_the_table_of_the_code(void **state)
 {
@@ -292,6 +337,7 @@ UNIT_TESTS(STORE_TEST(a_new_database_has_our_marks),
            STORE_TEST(a_half_made_schema_is_not_left_behind),
            STORE_TEST(several_that_start_at_once_make_one_database),
            STORE_TEST(no_statement_sorts_or_reads_a_whole_table),
+           STORE_TEST(a_number_is_looked_for_without_the_rows_of_the_queue),
            STORE_TEST(the_database_has_the_table_of_the_code),
            STORE_TEST(the_database_refuses_what_no_message_may_do),
            STORE_TEST(events_cannot_be_changed))
