@@ -35,7 +35,10 @@ static const struct {
     const char *habit;
 } habits[] = {
     {"1", "01", 10, "the 1 that is dialled before it inside the country"},
+    {"1", "23456789", 10, "an extension"},
     {"7", "8", 10, "the 8 that is dialled before it inside the country"},
+    {"7", "01234569", 10, "an extension"}, /* 7: the code twice */
+    {"44", "12356789", 10, "an extension"}, /* 4: likewise */
     {"52", "1", 10, "the 1 that mobile numbers had until 2019"},
     {"55", "123456789", 11, "the code of a carrier"},
     {"370", "8", 8, "the 8 that is dialled before it inside the country"},
@@ -43,6 +46,22 @@ static const struct {
     {"992", "8", 9, "the 8 that is dialled before it inside the country"},
     {"993", "8", 8, "the 8 that is dialled before it inside the country"},
     {"998", "8", 9, "the 8 that is dialled before it inside the country"},
+};
+
+/* The most digits that follow a country code, but for numbers of machines and of switchboards, which may be
+   longer and do not begin with the code. Where one does and is longer, a program has put the code before a
+   number that had it. */
+static const struct {
+    const char *code;
+    unsigned most_digits;
+} lengths[] = {
+    {"1", 10},  {"7", 10},  {"20", 10}, {"27", 9},   {"30", 10}, {"31", 9},  {"32", 9},  {"33", 9},
+    {"34", 9},  {"36", 9},  {"39", 11}, {"40", 9},   {"41", 9},  {"44", 10}, {"45", 8},  {"46", 10},
+    {"47", 8},  {"48", 9},  {"49", 11}, {"51", 9},   {"52", 10}, {"54", 11}, {"55", 11}, {"56", 9},
+    {"57", 10}, {"60", 10}, {"61", 9},  {"62", 12},  {"63", 10}, {"64", 10}, {"65", 8},  {"66", 9},
+    {"81", 10}, {"82", 10}, {"84", 10}, {"86", 11},  {"90", 10}, {"91", 10}, {"92", 10}, {"98", 10},
+    {"212", 9}, {"213", 9}, {"216", 8}, {"234", 10}, {"254", 9}, {"351", 9}, {"353", 9}, {"380", 9},
+    {"420", 9}, {"966", 9}, {"971", 9}, {"972", 9},
 };
 
 /* The length of the country code that the digits begin with, if 0 is its trunk prefix; otherwise 0. No code
@@ -226,6 +245,24 @@ static bool close_parenthesis(struct reader *reader)
     return true;
 }
 
+/* How many digits there are up to the end, where nothing else but spaces and parentheses is; otherwise 0. */
+static size_t count_last_digits(const char *text)
+{
+    size_t count = 0;
+    for (; *text && strchr("0123456789 ()", *text); text++)
+        count += isdigit((unsigned char)*text) != 0;
+    return *text ? 0 : count;
+}
+
+/* Whether the one dot of the text, at `dot`, makes a decimal of it, as spreadsheets and programs do where
+   they take a number for an amount: "+4915112345678.0". */
+static bool is_decimal_point(const char *text, const char *dot)
+{
+    return *dot == '.' && strchr(text, '.') == dot &&
+           (count_last_digits(dot + 1) == 1 ||
+            (count_last_digits(dot + 1) > 0 && !strpbrk(dot, "123456789")));
+}
+
 /* A dash, dot or slash: one, between two digits. */
 static bool take_separator(struct reader *reader)
 {
@@ -239,8 +276,13 @@ static bool take_separator(struct reader *reader)
     if (reader->count == 0 || *next == '\0')
         return refuse(reader->reason, "has \"%c\" with no digit %s it; remove it", separator,
                       *next ? "before" : "behind");
-    size_t rest = strspn(next, "0123456789");
-    if (separator == '/' && rest < 3 && next[rest] == '\0' && rest > 0)
+    if (is_decimal_point(reader->text, reader->p - 1))
+        return refuse(reader->reason,
+                      "ends in a dot and %s, as a decimal does: a program took it for an amount;"
+                      " keep numbers as text, and write the digits before the dot",
+                      count_last_digits(reader->p) == 1 ? "one digit" : "zeros");
+    size_t rest = count_last_digits(reader->p);
+    if (separator == '/' && rest < 3 && rest > 0)
         return refuse(reader->reason,
                       "ends in \"/\" and %zu digit%s, which may mean a second number;"
                       " write one number",
@@ -289,6 +331,15 @@ static bool check_plan(const char *digits, size_t count, char reason[PHONE_NUMBE
                           "has %zu digits behind +%s, where numbers have no more than %zu; leave"
                           " out %s, or what follows the number",
                           count - length, habits[i].code, most, habits[i].habit);
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(lengths); i++) {
+        size_t length = strlen(lengths[i].code), most = lengths[i].most_digits;
+        if (strncmp(digits, lengths[i].code, length) == 0 && count > length + most &&
+            strncmp(digits + length, lengths[i].code, length) == 0)
+            return refuse(reason,
+                          "has %zu digits behind +%s, where numbers have no more than %zu; leave"
+                          " out the country code that is there twice",
+                          count - length, lengths[i].code, most);
     }
     /* Argentina: area codes begin with 11, 2 or 3, and 9 before one means a mobile. Inside the country 15
        stands behind the area code instead. */

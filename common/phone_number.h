@@ -19,9 +19,9 @@ enum { PHONE_NUMBER_SIZE = 17, PHONE_NUMBER_REASON_SIZE = 192 };
  *
  * Refused: everything else. That is: a number without "+" (the gateway does not guess a country), any
  * other character, a second number, an extension, a short code, a trunk prefix behind the country code
- * ("+49 0151", "+7 8 912", "+54 11 15", "+52 1") and separators around nothing ("--"), where a
- * part may be missing. Of country codes it knows the trunk prefixes (ITU-T Operational Bulletin, national
- * numbering plans), and nothing about which numbers exist.
+ * ("+49 0151", "+7 8 912", "+54 11 15", "+52 1"), a country code that is there twice ("+49 49 151"),
+ * what a decimal ends in ("+4915112345678.0"), and separators around nothing ("--"), where a part may be missing. Of country codes it knows the trunk prefixes and, of some, how long numbers are
+ * (ITU-T Operational Bulletin, national numbering plans), and nothing about which numbers exist.
  *
  * On false `reason` says in ASCII what is in the way and what to write; it continues a sentence that
  * begins with the field's name, and quotes no more of the number than one character. Any thread.

@@ -37,7 +37,7 @@ static void spellings_of_a_number_become_e164(void **state)
     } cases[] = {
         {"+4915112345678", "+4915112345678"},
         {"+1234567", "+1234567"},                 /* 7 digits */
-        {"+123456789012345", "+123456789012345"}, /* 15 */
+        {"+223456789012345", "+223456789012345"}, /* 15 */
         {"+49 151 12345678", "+4915112345678"},
         {"+49  151   12345678", "+4915112345678"},
         {"+49-151-12345678", "+4915112345678"},
@@ -49,7 +49,12 @@ static void spellings_of_a_number_become_e164(void **state)
         {"+1-555-010-9999", "+15550109999"},
         {"+99 99 99 9", "+9999999"},
         {"+1000000", "+1000000"}, /* a 0 further on is a digit like any */
-        {"+1 2-3.4/5(6)7 8-9.0/1(2)3 4-5", "+123456789012345"},
+        {"+2 2-3.4/5(6)7 8-9.0/1(2)3 4-5", "+223456789012345"},
+        {"+33 6.12.34.56.00", "+33612345600"}, /* no decimals */
+        {"+33.6.12.34.56.78", "+33612345678"},
+        {"+1 212.555.0000", "+12125550000"},
+        {"+49 30 123456.70", "+493012345670"},
+        {"+4.915.112.345.678", "+4915112345678"},
         {" +4915112345678", "+4915112345678"},
         {"   +49 151 12345678   ", "+4915112345678"},
         {"(+49)15112345678", "+4915112345678"},
@@ -89,6 +94,12 @@ static void spellings_of_a_number_become_e164(void **state)
         {"+370 612 34567", "+37061234567"},
         {"+375 29 123 45 67", "+375291234567"},
         {"+998 88 123 45 67", "+998881234567"},
+        {"+49 491 12345678", "+4949112345678"}, /* Leer */
+        {"+49 40 1234567-8901", "+494012345678901"},
+        {"+39 39 1234 5678", "+393912345678"},
+        {"+7 777 123 45 67", "+77771234567"},
+        {"+44 4444 123456", "+444444123456"},
+        {"+91 91234 56789", "+919123456789"},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
@@ -174,7 +185,7 @@ static void digits_are_counted_from_7_to_15(void **state)
     (void)state;
     for (size_t digits = 0; digits <= 40; digits++) {
         char text[64] = "+";
-        memset(text + 1, '6', digits);
+        memset(text + 1, '2', digits);
         const char *found = normalise(text);
         if (!found != (digits < 7 || digits > 15))
             fail_msg("%zu digits are %s", digits, found ? "taken" : "refused");
@@ -297,6 +308,16 @@ static void what_may_mean_another_number_is_refused_and_said(void **state)
         {"+4915112345678w12", "extensions and tones"},
         {"+49 30 123456/7", "may mean a second number"},
         {"+1 212 555 1234/35", "may mean a second number"},
+        {"+49 30 123456/78 ", "may mean a second number"},
+        {"+49 30 123456/ 7 8", "may mean a second number"},
+        {"+49 (30) 123456 / (78)", "may mean a second number"},
+        /* Of spreadsheets and of floating point. */
+        {"+4915112345678.0", "a dot and one digit"},
+        {"+4915112345678.0 ", "a dot and one digit"},
+        {"+4915112345678.5", "a dot and one digit"},
+        {"+49 151 12345678.00", "a dot and zeros"},
+        {"+354123456.000000", "a dot and zeros"},
+        {"+4.91511E+12", "the letter \"E\""},
         /* Trunk prefixes and other habits. */
         {"+490151 12345678", "a 0 behind the country code +49"},
         {"+49 0151 12345678", "a 0 behind the country code +49"},
@@ -335,6 +356,18 @@ static void what_may_mean_another_number_is_refused_and_said(void **state)
         {"+54 (0)11 15 1234 5678", "only inside Argentina"},
         {"+54 9 11 15 1234 5678", "only inside Argentina"},
         {"+54 15 1234 5678", "only inside Argentina"},
+        {"+49 49 151 12345678", "there twice"},
+        {"+494915112345678", "there twice"},
+        {"+44 44 20 7946 0958", "there twice"},
+        {"+91 91 98765 43210", "there twice"},
+        {"+39 39 347 1234567", "there twice"},
+        {"+33 33 6 12 34 56 78", "there twice"},
+        {"+7 7 912 345 67 89", "there twice"},
+        {"+380 380 67 123 4567", "there twice"},
+        {"+1 212 555 0123 99", "behind +1"},
+        {"+1-212-555-0123-4", "behind +1"},
+        {"+7 912 345 67 89 10", "behind +7"},
+        {"+44 7911 123456 7", "behind +44"},
         /* Where a part may be missing. */
         {"+49-151--2345678", "a part of the number missing"},
         {"+49 - - 151 2345678", "a part of the number missing"},
@@ -352,7 +385,7 @@ static void what_may_mean_another_number_is_refused_and_said(void **state)
         /* Lengths. */
         {"+", "has 0"},
         {"+123456", "7 to 15 digits, and has 6"},
-        {"+1234567890123456", "7 to 15 digits, and has 16"},
+        {"+2234567890123456", "7 to 15 digits, and has 16"},
         {"+2345678 234567890", "7 to 15 digits, and has 16"},
         {"+0123456789", "starts with 0"},
         {"+00 49 151 1234567", "starts with 0"},
