@@ -3,6 +3,7 @@
 #include "api.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -10,12 +11,20 @@
 
 static bool refuse_coding(struct http_exchange *exchange, const char *coding)
 {
+    static const char compressions[] = " gzip x-gzip deflate compress x-compress br zstd zip ";
+    char word[80];
+    snprintf(word, sizeof(word), " %s ", coding);
     http_add_header(exchange, "Accept-Encoding", "identity");
-    http_problem(
-        exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
-        "The body is compressed (%s), which is not supported; send it as it is, without the"
-        " header Content-Encoding.",
-        coding);
+    if (strstr(compressions, word))
+        http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
+                     "The body is compressed (%s), which is not supported; send it as it is,"
+                     " without the header Content-Encoding.",
+                     coding);
+    else
+        http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
+                     "The header Content-Encoding says %s, which is not supported; send the body as"
+                     " it is, without that header. A charset belongs behind Content-Type.",
+                     coding);
     return false;
 }
 
@@ -74,6 +83,12 @@ static bool refuse_type(struct http_exchange *exchange)
         return false;
     }
     type = token(type, text);
+    if (strcmp(type, "application/json") == 0) {
+        http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
+                     "Send the header Content-Type: application/json alone; something follows it"
+                     " that is not a parameter behind a semicolon.");
+        return false;
+    }
     http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
                  "Send the header Content-Type: application/json; it is %s%s.", type, advice(type));
     return false;
@@ -107,7 +122,7 @@ static bool check_charset(struct http_exchange *exchange, const char *parameters
             exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
             "The charset %s is not supported; send the body in UTF-8, and leave the charset out"
             " or write utf-8.",
-            token(p, text));
+            length == 0 ? "\"\"" : token(p, text));
         return false;
     }
     return true;
