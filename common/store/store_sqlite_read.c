@@ -131,12 +131,16 @@ struct view {
     } statements;
 };
 
-/* The index that narrows most: a number has few messages, a status may have most of them. */
-static struct list_statements choose_index(const struct store_query *query)
+/* The index that narrows most: a number has few messages; a device may have all there are, and a status too,
+   but how many a status has is known. */
+static struct list_statements choose_index(const struct store_query *query,
+                                           const int64_t counts[MESSAGE_STATUS_COUNT])
 {
+    enum { FEW = 10000 }; /* looked at one by one in some milliseconds */
+    bool few = query->has_status && counts[query->status] <= FEW;
     if (*query->phone_number)
         return (struct list_statements){OLDER_BY_NUMBER, NEWER_BY_NUMBER, COUNT_BY_NUMBER};
-    if (*query->device_id)
+    if (*query->device_id && !few)
         return (struct list_statements){OLDER_BY_DEVICE, NEWER_BY_DEVICE, COUNT_BY_DEVICE};
     if (query->has_status && query->status == MESSAGE_QUEUED)
         return (struct list_statements){OLDER_BY_QUEUE, NEWER_BY_QUEUE, COUNT_BY_QUEUE};
@@ -241,7 +245,7 @@ enum error sqlite_list_messages(struct store_connection *connection,
         return error;
     struct view view = {0};
     error = read_counts(connection, statement(connection, SELECT_COUNTS), view.counts);
-    view.statements = choose_index(query);
+    view.statements = choose_index(query, view.counts);
     if (error == ERROR_NONE)
         error = read_page(connection, query, &view, page);
     bool ends_here = query->position == STORE_AT_OFFSET && !page->has_older &&

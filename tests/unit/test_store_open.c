@@ -198,11 +198,19 @@ static void no_statement_sorts_or_reads_a_whole_table(void **state)
     sqlite3_close(db);
 }
 
+/* Pages that were read since it was last asked. */
+static int pages_since(sqlite3 *db)
+{
+    int hits = 0, misses = 0, highest = 0;
+    sqlite3_db_status(db, SQLITE_DBSTATUS_CACHE_HIT, &hits, &highest, 1);
+    sqlite3_db_status(db, SQLITE_DBSTATUS_CACHE_MISS, &misses, &highest, 1);
+    return hits + misses;
+}
+
 /* Pages that one run of the statement reads; its parameters as store_sqlite.def says. */
 static int pages_read(sqlite3 *db, enum statement id, int status)
 {
     sqlite3_stmt *select = NULL;
-    int hits = 0, misses = 0, highest = 0;
     assert_int_equal(sqlite3_prepare_v2(db, statement_texts[id], -1, &select, NULL), SQLITE_OK);
     sqlite3_bind_int64(select, 1, 0);
     sqlite3_bind_int64(select, 2, INT64_MAX);
@@ -213,14 +221,11 @@ static int pages_read(sqlite3 *db, enum statement id, int status)
         sqlite3_bind_int(select, 6, 50);
         sqlite3_bind_int(select, 7, 0);
     }
-    sqlite3_db_status(db, SQLITE_DBSTATUS_CACHE_HIT, &hits, &highest, 1);
-    sqlite3_db_status(db, SQLITE_DBSTATUS_CACHE_MISS, &misses, &highest, 1);
+    pages_since(db);
     while (sqlite3_step(select) == SQLITE_ROW)
         ;
     assert_int_equal(sqlite3_finalize(select), SQLITE_OK);
-    sqlite3_db_status(db, SQLITE_DBSTATUS_CACHE_HIT, &hits, &highest, 1);
-    sqlite3_db_status(db, SQLITE_DBSTATUS_CACHE_MISS, &misses, &highest, 1);
-    return hits + misses;
+    return pages_since(db);
 }
 
 static void a_number_is_looked_for_without_the_rows_of_the_queue(void **state)
@@ -241,6 +246,37 @@ static void a_number_is_looked_for_without_the_rows_of_the_queue(void **state)
         assert_in_range(pages_read(db, lists[i], MESSAGE_DELIVERED), 1, 20);
     }
     sqlite3_close(db);
+}
+
+/* One phone has nearly everything. */
+static void a_rare_status_of_a_busy_device_is_found_by_the_status(void **state)
+{
+    static const enum message_status rare[] = {MESSAGE_FAILED, MESSAGE_QUEUED, MESSAGE_UNKNOWN};
+    struct store_fixture *fixture = *state;
+    struct store_connection *connection = NULL;
+    char problem[STORE_PROBLEM_SIZE];
+    execute(
+        fixture->path,
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)"
+        " INSERT INTO message (id, seq, phone_number, text, encoding, segments, status, attempt,"
+        " event_count, updated_at_ms, device_id) SELECT randomblob(16), i * 1000, '+49160' || i,"
+        " hex(zeroblob(100)), 0, 1, iif(i % 500, 5, 6), 1, 2, 1, 'phone' FROM n;"
+        " UPDATE message_count SET count = 1996 WHERE status = 5;"
+        " UPDATE message_count SET count = 4 WHERE status = 6");
+    assert_int_equal(store_backend_sqlite.open(&fixture->options, false, &connection, problem),
+                     ERROR_NONE);
+    for (size_t i = 0; i < ARRAY_LENGTH(rare); i++) {
+        struct store_query query = {.limit = 3, .has_status = true, .status = rare[i]};
+        struct store_page page = {0};
+        strcpy(query.device_id, "phone");
+        pages_since(connection->db);
+        assert_int_equal(sqlite_list_messages(connection, &query, &page), ERROR_NONE);
+        assert_in_range(pages_since(connection->db), 1, 200);
+        assert_int_equal(page.count, rare[i] == MESSAGE_FAILED ? 3 : 0);
+        assert_int_equal(page.total, rare[i] == MESSAGE_FAILED ? 4 : 0);
+        store_page_fini(&page);
+    }
+    store_backend_sqlite.close(connection);
 }
 
 /* The pairs that the database knows are those of the code, and no other. */
@@ -338,6 +374,7 @@ UNIT_TESTS(STORE_TEST(a_new_database_has_our_marks),
            STORE_TEST(several_that_start_at_once_make_one_database),
            STORE_TEST(no_statement_sorts_or_reads_a_whole_table),
            STORE_TEST(a_number_is_looked_for_without_the_rows_of_the_queue),
+           STORE_TEST(a_rare_status_of_a_busy_device_is_found_by_the_status),
            STORE_TEST(the_database_has_the_table_of_the_code),
            STORE_TEST(the_database_refuses_what_no_message_may_do),
            STORE_TEST(events_cannot_be_changed))
