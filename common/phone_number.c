@@ -27,6 +27,10 @@ static const char trunk_zero_codes[] =
     "591"
     " 593 594 595 596 598 855 856 880 886 961 962 963 964 966 967 970 971 972 976 977 994 995 996 ";
 
+/* Where a 0 is not dialled, and no number begins with one. People of other countries write it all the same. */
+static const char no_zero_codes[] =
+    " 30 34 45 65 230 351 352 354 356 357 371 372 420 852 965 968 973 974 ";
+
 /* Other digits that are dialled, or were written, behind a country code. A number that begins with one of
    `first` and is longer than numbers there are has them. */
 static const struct {
@@ -37,7 +41,7 @@ static const struct {
     {"1", "01", 10, "the 1 that is dialled before it inside the country"},
     {"1", "23456789", 10, "an extension"},
     {"7", "8", 10, "the 8 that is dialled before it inside the country"},
-    {"7", "01234569", 10, "an extension"}, /* 7: the code twice */
+    {"7", "01234569", 10, "an extension"},  /* 7: the code twice */
     {"44", "12356789", 10, "an extension"}, /* 4: likewise */
     {"52", "1", 10, "the 1 that mobile numbers had until 2019"},
     {"55", "123456789", 11, "the code of a carrier"},
@@ -64,9 +68,9 @@ static const struct {
     {"420", 9}, {"966", 9}, {"971", 9}, {"972", 9},
 };
 
-/* The length of the country code that the digits begin with, if 0 is its trunk prefix; otherwise 0. No code
-   is the beginning of another. */
-static size_t trunk_zero_code(const char *digits)
+/* The length of the country code that the digits begin with, if it is one of `codes`; otherwise 0. No code is
+   the beginning of another. */
+static size_t code_of(const char *digits, const char *codes)
 {
     for (size_t length = 2; length <= 3; length++) {
         char word[6] = " ";
@@ -74,10 +78,16 @@ static size_t trunk_zero_code(const char *digits)
             break;
         memcpy(word + 1, digits, length);
         word[1 + length] = ' ';
-        if (strstr(trunk_zero_codes, word))
+        if (strstr(codes, word))
             return length;
     }
     return 0;
+}
+
+/* The same, if 0 is its trunk prefix. */
+static size_t trunk_zero_code(const char *digits)
+{
+    return code_of(digits, trunk_zero_codes);
 }
 
 bool phone_number_has_trunk_zero(const char *digits)
@@ -317,12 +327,16 @@ static bool read_digits(struct reader *reader)
 /* `digits` are the first of `count`. */
 static bool check_plan(const char *digits, size_t count, char reason[PHONE_NUMBER_REASON_SIZE])
 {
-    size_t code = trunk_zero_code(digits);
+    size_t code = trunk_zero_code(digits), other = code_of(digits, no_zero_codes);
     if (phone_number_has_trunk_zero(digits))
         return refuse(reason,
                       "has a 0 behind the country code +%.*s, which is dialled only inside the"
                       " country; leave it out",
                       (int)code, digits);
+    if (other > 0 && digits[other] == '0')
+        return refuse(reason,
+                      "has a 0 behind the country code +%.*s, where no number begins with 0",
+                      (int)other, digits);
     for (size_t i = 0; i < ARRAY_LENGTH(habits); i++) {
         size_t length = strlen(habits[i].code), most = habits[i].most_digits;
         if (strncmp(digits, habits[i].code, length) == 0 && count > length + most &&
