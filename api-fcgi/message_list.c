@@ -110,6 +110,15 @@ static bool plus_became_a_space(const char *value)
     return clock_parse(with_plus, &wall_ms);
 }
 
+/* "2026-11-23T09:45:00", as isoformat() of a local time writes it. */
+static bool lacks_offset(const char *value)
+{
+    int64_t wall_ms;
+    char with_offset[QUERY_VALUE_SIZE + 1];
+    snprintf(with_offset, sizeof(with_offset), "%sZ", value);
+    return clock_parse(with_offset, &wall_ms);
+}
+
 static bool take_time(struct http_exchange *exchange, const char *name, const char *value,
                       int64_t *wall_ms)
 {
@@ -119,6 +128,10 @@ static bool take_time(struct http_exchange *exchange, const char *name, const ch
             exchange, name, ERROR_INVALID_VALUE,
             "has a space where the offset from UTC begins: a + means a space in"
             " an address; write %%2B for it");
+    else if (!good && lacks_offset(value))
+        http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE,
+                                 "has no offset from UTC; write Z behind it where it is UTC, as in"
+                                 " 2026-11-23T09:45:00Z, or an offset, as -05:00");
     else if (!good)
         http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE,
                                  "must be a time in RFC 3339, as 2026-11-23T09:45:00Z");
