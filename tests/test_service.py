@@ -86,13 +86,13 @@ def test_a_directive_that_is_wrong_would_be_noticed(wrong, tmp_path):
                for line in verify("api-fcgi", tmp_path, wrong))
 
 
-def test_the_units_differ_in_size_and_in_one_call_only():
+def test_the_units_differ_in_size_and_in_scheduling_calls_only():
     api, broker = (confined.read_unit(path) for path in UNITS.values())
     differing = {name for name in api.keys() | broker.keys() if api.get(name) != broker.get(name)}
     assert differing == {"Description", "Documentation", "ExecStart", "WatchdogSec", "LimitNOFILE",
                          "TasksMax", "MemoryMax", "Sockets", "FileDescriptorStoreMax",
                          "Environment", "SystemCallFilter"}
-    assert api["SystemCallFilter"] == [*broker["SystemCallFilter"], "sched_setscheduler"]
+    assert api["SystemCallFilter"] == [*broker["SystemCallFilter"], "sched_setscheduler setpriority"]
 
 
 @EACH

@@ -18,8 +18,9 @@ static bool is_in_journal(const struct store_write *write, const struct message_
 
 /* A phone's window is as full as it was; a new connection does not make a faster phone. What is in
    a journal stays there until the phone speaks of it or it is given up, and ages are only as good
-   as the clock. What a journal lacks the phone has done with, though an older copy of the database, put
-   in the place of the newer one, does not know: it takes no room. */
+   as the clock. What a journal lacks its phone has done with, though an older copy of the database, put in
+   the place of the newer one, does not know; or another phone has it, which uses a copy of the journal.
+   Such a message takes room as a basic phone's does: until reports are overdue. */
 static void hold_again(struct broker *broker, struct session *session,
                        const struct store_write *write, int64_t now_ms)
 {
@@ -27,9 +28,7 @@ static void hold_again(struct broker *broker, struct session *session,
     for (size_t i = 0; i < write->connect.held_count; i++) {
         const struct store_held_message *held = &write->connect.held[i];
         int64_t left_ms = options->report_timeout_ms - held->silent_ms;
-        if (session->assured && !is_in_journal(write, &held->id))
-            continue;
-        if (session->assured)
+        if (session->assured && is_in_journal(write, &held->id))
             left_ms = MAX(options->report_horizon_ms - held->silent_ms, options->report_timeout_ms);
         if (left_ms > 0)
             session_hold_written(session, &held->id, held->attempt, now_ms + left_ms);

@@ -155,8 +155,11 @@ int main(int argc, char **argv)
         .store = store,
         .metrics = metrics,
     });
-    if (!server)
+    if (!server) {
+        store_close(store);
+        broker_free(broker);
         return EXIT_FAILURE;
+    }
 
     log_info("serving", LOG_TEXT("socket", socket_path),
              LOG_TEXT("database", settings.database_path), LOG_NUMBER("max_phones", max_sessions));

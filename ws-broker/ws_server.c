@@ -103,6 +103,8 @@ static void stop_when_drained(struct ws_server *server);
 static void pump(struct ws_server *server)
 {
     struct broker_action action;
+    if (server->destroyed) /* by this thread; the store may be closed */
+        return;
     int64_t wake_ms = broker_wake_ms(server->options.broker);
     while (broker_next_action(server->options.broker, &action))
         carry_out(server, &action);
@@ -116,6 +118,8 @@ static void pump(struct ws_server *server)
 static void on_tick(lws_sorted_usec_list_t *timer)
 {
     struct ws_server *server = CONTAINER_OF(timer, struct ws_server, tick_timer);
+    if (server->destroyed) /* the loop still runs, so that libwebsockets closes its handles */
+        return;
     metrics_turn(server->options.metrics);
     broker_tick(server->options.broker, clock_monotonic_ms(), clock_wall_ms());
     pump(server);

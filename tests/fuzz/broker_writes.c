@@ -289,11 +289,19 @@ static void answer_release(const struct store_write *write, struct phone *phone)
     }
 }
 
-/* How long a phone that comes back may be silent about what it still has. */
-static int64_t silence_left_ms(const struct phone *phone, int64_t silent_ms)
+static bool is_in_journal(const struct store_write *write, const struct message_id *id)
+{
+    bool found = false;
+    for (size_t i = 0; i < write->connect.entry_count; i++)
+        found |= message_id_equal(&write->connect.entries[i].id, id);
+    return found;
+}
+
+/* How long a phone that comes back may be silent about what it still has; `journaled`: by its own word. */
+static int64_t silence_left_ms(bool journaled, int64_t silent_ms)
 {
     const struct broker_options *options = &world.options;
-    if (phone->assured)
+    if (journaled)
         return MAX(options->report_horizon_ms - silent_ms, options->report_timeout_ms);
     return options->report_timeout_ms - silent_ms;
 }
@@ -314,7 +322,8 @@ static void answer_connect(const struct store_write *write, struct phone *phone)
     }
     for (size_t i = 0; i < write->connect.held_count; i++) {
         const struct store_held_message *held = &write->connect.held[i];
-        int64_t left_ms = silence_left_ms(phone, held->silent_ms);
+        int64_t left_ms = silence_left_ms(phone->assured && is_in_journal(write, &held->id),
+                                          held->silent_ms);
         if (left_ms > 0)
             hand_put(phone, (struct in_hand){.message = message_of_id(&held->id),
                                              .attempt = held->attempt,

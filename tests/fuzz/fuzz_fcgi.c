@@ -9,6 +9,7 @@
 #include "../../api-fcgi/fcgi_server.h"
 #include "../../api-fcgi/readiness.h"
 #include "../../api-fcgi/router.h"
+#include "../../api-fcgi/slow_reads.h"
 #include "../../common/clock.h"
 #include "../../common/json.h"
 #include "../../common/unix_socket.h"
@@ -71,6 +72,7 @@ static void stop(void)
     close(connection);
     raise(SIGTERM);
     pthread_join(server_thread, NULL);
+    slow_reads_stop(api.slow_reads);
     readiness_stop(api.readiness);
     store_close(api.store);
     readiness_free(api.readiness);
@@ -122,6 +124,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     });
     api.readiness = readiness_start(api.store, settings.store_timeout_ms, completed, NULL);
     CHECK(api.readiness);
+    api.slow_reads = slow_reads_start(&api, completed, NULL);
+    CHECK(api.slow_reads);
     CHECK(server && pthread_create(&server_thread, NULL, serve, NULL) == 0);
     pthread_sigmask(SIG_UNBLOCK, &timer, NULL);
     connect_to_server();

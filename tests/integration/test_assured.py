@@ -185,9 +185,9 @@ def test_a_release_that_did_not_arrive_is_given_again(make_gateway, end):
     assert other.is_silent()
 
 
-def test_what_a_journal_lacks_takes_no_room_in_the_window(make_gateway):
+def test_what_a_journal_lacks_takes_room_only_until_reports_are_overdue(make_gateway):
     """A copy of the database from before its reports, put in the place of the newer one."""
-    gateway = make_gateway(DEVICE_WINDOW=2).start()
+    gateway = make_gateway(DEVICE_WINDOW=2, REPORT_TIMEOUT_SECONDS=1).start()
     phone = AssuredPhone(gateway, "phone")
     sent = [gateway.api.send()["message_id"] for _ in range(2)]
     held = [phone.receive_offer() for _ in sent]

@@ -42,7 +42,8 @@ LOG_LINE = (r"ts=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z level=(?:debug|info|warn
             rf"process=(?:api-fcgi|ws-broker) msg={LOG_VALUE}((?: [a-z_]+={LOG_VALUE})*)")
 LOG_KEYS = {"socket", "database", "message_id", "phone_number", "segments", "request_id", "key",
             "device_id", "name", "session", "reason", "max_phones", "version", "count", "status",
-            "line", "error", "path", "state", "attempt", "protocol", "error_code"}
+            "line", "error", "path", "state", "attempt", "protocol", "error_code",
+            "member"}
 LOG_NUMBERS = {"segments", "session", "max_phones", "version", "count", "attempt"}
 ACCESS_KEYS = {"ts", "request_id", "method", "path", "status", "bytes", "seconds",
                "upstream_seconds"}

@@ -273,7 +273,8 @@ def test_every_line_of_a_request_has_its_id(make_gateway):
     gateway.stop()
     lines = [(line["msg"], line["request_id"]) for line in lines_of(gateway, gateway.api_fcgi)
              if "request_id" in line]
-    assert lines == [("pairing code made", code.headers["X-Request-Id"]),
+    assert lines == [("no phone can use the pairing link", code.headers["X-Request-Id"]),
+                     ("pairing code made", code.headers["X-Request-Id"]),
                      ("phone paired", pairing.headers["X-Request-Id"]),
                      ("phone revoked", revoked.headers["X-Request-Id"])]
 

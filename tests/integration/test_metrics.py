@@ -237,9 +237,10 @@ def test_a_second_broker_does_not_take_the_place_of_the_first(make_gateway):
     gateway = make_gateway().start()
     phone = AssuredPhone(gateway, "phone")
     through(phone, gateway, 1)
+    own_database = gateway.environment | {"DATABASE_PATH": "data/second.db"}
     with pytest.raises(AssertionError, match="another process serves this socket"):
         type(gateway.ws_broker)("second", gateway.ws_broker.command, gateway.folder,
-                                gateway.environment).start()
+                                own_database).start()
     through(phone, gateway, 1)
     assert scrape(gateway).value("message_delivery_seconds_count") == 2
     phone.close()

@@ -555,8 +555,8 @@ def test_a_stopped_broker_is_answered_with_502_and_stops_nothing_else(make_gatew
 def test_a_second_api_in_the_same_folder_refuses_to_start(make_gateway):
     gateway = make_gateway().start()
     second = subprocess.run(gateway.api_fcgi.command, cwd=gateway.folder, text=True,
-                            env=gateway.api_fcgi.environment, capture_output=True,
-                            timeout=LIMIT_SECONDS)
+                            env=gateway.api_fcgi.environment | {"DATABASE_PATH": "data/second.db"},
+                            capture_output=True, timeout=LIMIT_SECONDS)
     assert second.returncode == 1
     [line] = [line for line in second.stderr.splitlines() if "level=error" in line]
     assert "another process serves this socket" in line

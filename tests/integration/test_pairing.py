@@ -250,7 +250,7 @@ def insert_code(gateway, code, expires_at_ms):
 
 def test_a_code_ends_with_its_time(make_gateway):
     gateway = make_gateway()
-    new_code(gateway)  # makes the database
+    gateway.make_database()
     now_ms = int(time.time() * 1000)
     insert_code(gateway, "AAAA-AAAA-AAAA-AAAA", now_ms - 1)
     insert_code(gateway, "BBBB-BBBB-BBBB-BBBB", now_ms + 3600 * 1000)

@@ -329,9 +329,9 @@ class Stuck:
 
     def __init__(self, gateway, way):
         self.gateway = gateway
-        self.phone = RawWebSocket(gateway, "stuck", way=way, receive_buffer=4096)
         count = 150 if way == "nginx" else 40  # TCP takes up to 4 MB that nobody reads
-        self.ids = send(gateway, count, LONG_TEXT)
+        self.ids = send(gateway, count, LONG_TEXT)  # before it is there: its life may be short
+        self.phone = RawWebSocket(gateway, "stuck", way=way, receive_buffer=4096)
         wait_for(lambda: queued(gateway) == 0, "all messages to be the phone's")
 
     def read(self):
@@ -380,7 +380,7 @@ def test_unwritten_messages_of_a_phone_that_leaves_go_to_another(make_stuck):
 
 
 def test_unwritten_messages_of_a_phone_that_answers_no_pings_go_to_another(make_stuck):
-    gateway, stuck = make_stuck(LIVENESS_TIMEOUT_SECONDS=3)
+    gateway, stuck = make_stuck(LIVENESS_TIMEOUT_SECONDS=6)
     wait_for(lambda: not gateway.api.devices(), "the phone to be gone")
     worker = WorkingPhone(gateway, "worker")
     wait_for(lambda: queued(gateway) == 0, "no message to wait")

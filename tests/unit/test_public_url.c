@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 
@@ -24,6 +25,27 @@ int getifaddrs(struct ifaddrs **list)
 void freeifaddrs(struct ifaddrs *list)
 {
     (void)list;
+}
+
+/* The way to the Internet begins at this address; NULL: there is none. */
+static const char *routed;
+
+int connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+    (void)fd, (void)address, (void)length;
+    errno = ENETUNREACH;
+    return routed ? 0 : -1;
+}
+
+int getsockname(int fd, struct sockaddr *address, socklen_t *length)
+{
+    struct sockaddr_in own = {.sin_family = AF_INET};
+    (void)fd;
+    assert_int_equal(inet_pton(AF_INET, routed, &own.sin_addr), 1);
+    assert_true(*length >= sizeof(own));
+    memcpy(address, &own, sizeof(own));
+    *length = sizeof(own);
+    return 0;
 }
 
 static void add(struct sockaddr *address, unsigned flags)
@@ -47,6 +69,7 @@ static int no_interfaces(void **state)
     (void)state;
     interface_count = 0;
     interfaces_fail = false;
+    routed = NULL;
     return 0;
 }
 
@@ -198,6 +221,20 @@ static void for_every_address_stands_the_first_that_is_up_and_no_loopback(void *
     }
 }
 
+/* The first of the list may be a bridge of containers. */
+static void where_the_way_to_the_internet_begins_comes_first(void **state)
+{
+    struct settings settings = defaults();
+    (void)state;
+    add_ipv4("172.17.0.1", IFF_UP);
+    add_ipv4("192.168.1.5", IFF_UP);
+    strcpy(settings.listen_address, "0.0.0.0");
+    routed = "192.168.1.5";
+    expect(&settings, "http://192.168.1.5:8000");
+    routed = "127.0.0.1";
+    expect(&settings, "http://172.17.0.1:8000");
+}
+
 static void a_machine_without_addresses_must_be_told(void **state)
 {
     struct settings settings = defaults();
@@ -215,4 +252,5 @@ UNIT_TESTS(cmocka_unit_test(what_is_set_is_taken_as_it_is),
            cmocka_unit_test(without_it_the_address_of_nginx_is_taken),
            cmocka_unit_test_setup(for_every_address_stands_the_first_that_is_up_and_no_loopback,
                                   no_interfaces),
+           cmocka_unit_test_setup(where_the_way_to_the_internet_begins_comes_first, no_interfaces),
            cmocka_unit_test_setup(a_machine_without_addresses_must_be_told, no_interfaces))
