@@ -90,6 +90,10 @@ bool env_file_open(struct env_file *file, const char *path, bool required,
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0 && (errno != ENOENT || required))
         return refuse(problem, "%.100s cannot be read: %s", path, strerror(errno));
+    struct stat status;
+    if (fd < 0 && lstat(path, &status) == 0) /* to a disk that is not mounted, perhaps */
+        return refuse(problem, "%.100s cannot be read: it is a link, and nothing is where it leads",
+                      path);
     if (fd < 0)
         return true;
     bool good = read_text(file, fd, problem);
@@ -195,6 +199,9 @@ static bool split(const struct env_file *file, char *line, char **name, char **r
         return check_characters(file, line, false, problem) &&
                refuse(problem, "%s: a line must be NAME=value, or a # comment", file->where);
     line[length] = '\0';
+    if (strcmp(line, "Environment") == 0 || strcmp(line, "EnvironmentFile") == 0)
+        return refuse(problem, "%s: a line must be NAME=value, and %s= is of a unit of systemd",
+                      file->where, line);
     *name = line;
     *rest = behind + 1;
     return true;

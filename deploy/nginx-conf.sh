@@ -26,6 +26,8 @@ eval "$settings" # NAME=value or NAME='value'; no value has a quote
 : "${NGINX_SOURCE:=${here%/*}/nginx}" "${NGINX_SITE:=${here%/*}/build/site}" "${NGINX_DIR:=$RUNTIME_DIR}"
 [ -n "${NGINX_ACCESS_LOG-}" ] || NGINX_ACCESS_LOG="\"$NGINX_DIR/access.log\" gateway buffer=64k flush=1s"
 
+declare -A linked=([site]=$NGINX_SITE [server.crt]=$TLS_CERTIFICATE [server.key]=$TLS_KEY [ca.crt]=$TLS_CA)
+
 file_limit=$(ulimit -Hn)
 most_files=20480 # nginx makes room for each at its start
 if [ "$file_limit" = unlimited ] || [ "$file_limit" -gt "$most_files" ]; then
@@ -36,12 +38,37 @@ if [ "$(id -u)" -eq 0 ]; then # `make run` as root
     user="user root;" # its workers must reach sockets that are root's
 fi
 
-# A link to a file or folder by the name that nginx knows; none where there is no file.
+# Somebody may keep files of their own there, a key perhaps: only links, and what is ours, are replaced.
+refuse_others_files() {
+    local name
+    if [ -s "$NGINX_DIR/nginx.conf" ] && ! grep -q "^# The whole of nginx's configuration" "$NGINX_DIR/nginx.conf"; then
+        refuse "$NGINX_DIR/nginx.conf is another nginx's: give the gateway a folder of its own, as RUNTIME_DIR"
+    fi
+    for name in "$NGINX_DIR"/nginx-{body,fastcgi,proxy,scgi,uwsgi}; do # nginx would cut long answers
+        [ ! -d "$name" ] || [ -w "$name" ] || rmdir -- "$name" 2>/dev/null ||
+            refuse "$name is $(stat -c %U -- "$name")'s, who has run a gateway here: remove it"
+    done
+    for name in "${!linked[@]}"; do
+        is_in_place "$name" || [ -z "${linked[$name]}" ] || [ -L "$NGINX_DIR/$name" ] || [ ! -e "$NGINX_DIR/$name" ] ||
+            refuse "$NGINX_DIR/$name is in the way: the gateway puts a link of that name there." \
+                "Move it, or give the gateway a folder of its own, as RUNTIME_DIR"
+    done
+}
+
+# Whether a file lies there already by the name that nginx knows.
+is_in_place() {
+    local path=${linked[$1]}
+    [ "${path##*/}" = "$1" ] && [ "$(dirname -- "$path")" -ef "$NGINX_DIR" ]
+}
+
+# A link to a file or folder by the name that nginx knows.
 link() {
-    local path=$1 name=$2
+    local name=$1 path=${linked[$1]}
+    if [ -z "$path" ] || is_in_place "$name"; then
+        return
+    fi
     rm -f -- "$NGINX_DIR/$name"
     case "$path" in
-    '') ;;
     /*) ln -s -- "$path" "$NGINX_DIR/$name" ;;
     *) ln -s -- "$PWD/$path" "$NGINX_DIR/$name" ;;
     esac
@@ -146,12 +173,12 @@ set -f # an origin is no pattern of files
 listed_origins=$(origins)
 set +f
 
+refuse_others_files
 mkdir -p -- "$NGINX_DIR"
 cp -- "$NGINX_SOURCE"/gateway*.conf "$NGINX_DIR/"
-link "$NGINX_SITE" site
-link "$TLS_CERTIFICATE" server.crt
-link "$TLS_KEY" server.key
-link "$TLS_CA" ca.crt
+for name in "${!linked[@]}"; do
+    link "$name"
+done
 http_settings >"$NGINX_DIR/settings-http.conf"
 server_settings >"$NGINX_DIR/settings-server.conf"
 echo "$listed_origins" >"$NGINX_DIR/settings-origins.conf"

@@ -1,6 +1,6 @@
 #!/bin/bash -p
 # Runs nginx, api-fcgi and ws-broker as one group in the foreground, from the working directory.
-# Ctrl-C, SIGTERM and SIGHUP end it at any instant; when one program ends by itself the others are stopped.
+# Ctrl-C, Ctrl-\, SIGTERM and SIGHUP end it at any instant; when one program ends by itself the others are stopped.
 #
 # While it runs, it holds RUNTIME_DIR/lock, and RUNTIME_DIR/settings.env has its settings (common/running.h).
 set -euo pipefail
@@ -89,11 +89,18 @@ second_command() {
     echo "HTTP_PORT=$port$tls_port RUNTIME_DIR=run-$port DATABASE_PATH=data-$port/sms-gateway.db make run"
 }
 
+# As after `sudo make run`.
+refuse_lock() {
+    "$programs/api-fcgi" --check-start >/dev/null || exit 1 # where nothing can be written there
+    refuse "RUNTIME_DIR: $RUNTIME_DIR/lock is $(stat -c %U -- "$RUNTIME_DIR/lock")'s, who has run a gateway here." \
+        "Remove the folder $RUNTIME_DIR, or choose another one"
+}
+
 # The kernel's lock ends with the last process that has it, so none is ever stale.
 lock=
 take_lock() {
     [ -z "$lock" ] || return 0
-    exec {lock}>>"$RUNTIME_DIR/lock"
+    { exec {lock}>>"$RUNTIME_DIR/lock"; } 2>/dev/null || refuse_lock
     step flock -n "$lock" || step flock -w 1 "$lock" || refuse_second # a tool that looks holds it for an instant
 }
 
@@ -227,8 +234,14 @@ start() {
 # Ends children by SIGTERM, if they do not take too long. A process that has only just started may lose a SIGTERM
 # (nginx does before its first sigsuspend), so it comes again.
 end() {
-    local last=$((SECONDS + ${DRAIN_TIMEOUT_SECONDS:-0} + 5)) tick
-    while kill -TERM "$@" 2>/dev/null && [ "$SECONDS" -le "$last" ]; do
+    local last=$((SECONDS + ${DRAIN_TIMEOUT_SECONDS:-0} + 5)) pid tick alive
+    while [ "$SECONDS" -le "$last" ]; do
+        alive=()
+        for pid; do
+            ! kill -TERM "$pid" 2>/dev/null || alive+=("$pid")
+        done
+        [ ${#alive[@]} -gt 0 ] || return 0
+        set -- "${alive[@]}"
         sleep 0.2 &
         tick=$!
         wait -n "$@" "$tick"

@@ -79,6 +79,7 @@ def test_many_signals_at_once_end_it_in_order(runs):
     assert run.end() == 0
     assert run.descendants() == {}
     assert run.log().count("msg=stopped") == 2
+    assert "run.sh: line" not in run.log()  # bash's own words
 
 
 def marked(mark):
@@ -128,7 +129,7 @@ def wait_end(pid):
 
 def test_make_run_ends_too_by_its_terminal_and_by_a_supervisor(tmp_path):
     """One after another: each looks whether something is to be built."""
-    for way in ("ctrl-c", "closed", "supervisor"):
+    for way in ("ctrl-c", "quit", "closed", "supervisor"):
         for instant in (0.3, None):  # None: when it serves
             folder = tmp_path / f"{way}-{instant}"
             folder.mkdir()
@@ -144,6 +145,8 @@ def test_make_run_ends_too_by_its_terminal_and_by_a_supervisor(tmp_path):
                 time.sleep(instant)  # likewise the instant
             if way == "ctrl-c":
                 os.write(terminal, b"\x03")
+            elif way == "quit":
+                os.write(terminal, b"\x1c")
             elif way == "supervisor":
                 os.kill(pid, signal.SIGTERM)
             else:
@@ -152,6 +155,7 @@ def test_make_run_ends_too_by_its_terminal_and_by_a_supervisor(tmp_path):
             wait_for(lambda: not marked(str(folder)), "all to end", 5)
             reader.join(LIMIT_SECONDS)
             os.close(terminal)
+            assert "run.sh: line" not in "".join(text)  # bash's own words
 
 
 def is_started(pid, program):

@@ -12,7 +12,7 @@ import pytest
 import requests
 import yaml
 
-from harness.gateway import ROOT, programs_folder
+from harness.gateway import ROOT, let_others_pass, programs_folder
 from harness.ports import free_port
 from harness.waiting import LIMIT_SECONDS, wait_for
 
@@ -260,6 +260,90 @@ def test_folders_that_cannot_be_are_named(tmp_path):
         told = told_of(free_port(), tmp_path, **{name: path})
         assert told.returncode == 2 and f"{name}: " in told.stderr, (name, path, told)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_database_that_is_no_file_of_its_own_is_named_before_the_start(tmp_path):
+    (tmp_path / "a.db").write_text("")
+    (tmp_path / "b.db").hardlink_to(tmp_path / "a.db")
+    os.mkfifo(tmp_path / "pipe.db")
+    (tmp_path / "link.db").symlink_to("pipe.db")
+    for path, words in (("/dev/null", "no regular file"), ("pipe.db", "no regular file"),
+                        ("link.db", "no regular file"), ("b.db", "hard links")):
+        told = told_of(free_port(), tmp_path, DATABASE_PATH=path)
+        assert told.returncode == 2 and "DATABASE_PATH: /" in told.stderr and words in told.stderr, (path, told)
+
+
+def write_nginx_configuration(folder, **settings):
+    return subprocess.run([ROOT / "deploy/nginx-conf.sh", RELEASE], cwd=folder, text=True, capture_output=True,
+                          env={"PATH": PATH} | settings, timeout=LIMIT_SECONDS, check=False)
+
+
+def test_tls_files_in_the_runtime_folder_are_served_and_stay(tmp_path):
+    """They may have the very names under which nginx knows them, as files and as links."""
+    subprocess.run([ROOT / "deploy/lan-certificate.sh", "--folder", "own"], cwd=tmp_path, check=True,
+                   stdout=subprocess.DEVNULL)
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "own/server.key").rename(tmp_path / "keys/some.key")
+    (tmp_path / "own/server.key").symlink_to("../keys/some.key")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "own").iterdir()}
+    port, https_port = free_port(), free_port()
+    settings = {"HTTP_PORT": str(port), "HTTPS_PORT": str(https_port), "RUNTIME_DIR": "own"}
+    for runtime_dir in ("own", str(tmp_path / "own"), "keys/../own/"):
+        with running(ROOT / "deploy/run.sh", tmp_path, settings | {"RUNTIME_DIR": runtime_dir}):
+            answer = requests.get(f"https://localhost:{https_port}/readyz", verify=str(tmp_path / "own/ca.crt"),
+                                  timeout=LIMIT_SECONDS)
+            assert answer.status_code == 200
+    nothing = {"TLS_CERTIFICATE": "", "TLS_KEY": "", "TLS_CA": ""}
+    assert write_nginx_configuration(tmp_path, **settings, **nothing).returncode == 0
+    assert {name: (tmp_path / "own" / name).read_bytes() for name in before} == before
+    assert (tmp_path / "own/server.key").readlink().name == "some.key"
+
+
+@pytest.mark.parametrize("name", ["site", "server.crt", "server.key", "ca.crt", "nginx.conf"])
+def test_files_of_others_in_the_runtime_folder_are_named_and_stay(tmp_path, name):
+    subprocess.run([ROOT / "deploy/lan-certificate.sh"], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / name).write_text("somebody else's\n")
+    result = write_nginx_configuration(tmp_path)
+    assert result.returncode == 1 and result.stderr.count("\n") == 1, result
+    assert f"run/{name} " in result.stderr and "RUNTIME_DIR" in result.stderr
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [name]
+    assert (tmp_path / "run" / name).read_text() == "somebody else's\n"
+
+
+def as_stranger(script, folder, **settings):
+    return subprocess.run(["setpriv", "--reuid=64321", "--regid=64321", "--clear-groups", "--inh-caps=-all", *script],
+                          cwd=folder, env={"PATH": PATH, "HTTP_PORT": str(free_port())} | settings, text=True,
+                          capture_output=True, timeout=LIMIT_SECONDS, check=False)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_what_another_user_has_left_in_the_runtime_folder_is_named(tmp_path):
+    """As after `sudo make run`."""
+    let_others_pass(tmp_path)
+    os.chown(tmp_path, 64321, 64321)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/lock").touch(0o600)
+    for words in ("RUNTIME_DIR: the folder run cannot be", "RUNTIME_DIR: run/lock is root's"):
+        told = as_stranger([ROOT / "deploy/run.sh"], tmp_path)
+        assert told.returncode == 1 and told.stderr.count("\n") == 1 and words in told.stderr, told
+        os.chown(tmp_path / "run", 64321, 64321)
+    (tmp_path / "run/lock").unlink()
+    for name in ("nginx-body", "nginx-fastcgi"):
+        (tmp_path / "run" / name).mkdir(0o700)
+    (tmp_path / "run/nginx-fastcgi/1").mkdir()
+    told = as_stranger([ROOT / "deploy/nginx-conf.sh", RELEASE], tmp_path)
+    assert told.returncode == 1 and told.stderr == \
+        "run/nginx-fastcgi is root's, who has run a gateway here: remove it\n"
+    (tmp_path / "run/nginx-fastcgi/1").rmdir()
+    assert as_stranger([ROOT / "deploy/nginx-conf.sh", RELEASE], tmp_path).returncode == 0
+    assert not list((tmp_path / "run").glob("nginx-*"))
+
+
+def test_a_configuration_is_written_again_in_its_own_folder(tmp_path):
+    for _ in range(2):
+        result = write_nginx_configuration(tmp_path)
+        assert result.returncode == 0 and result.stderr == "", result
 
 
 # ---- Open files ----

@@ -1,6 +1,7 @@
 /* sms-gateway settings: checks and shows what the programs would start with. */
 #include "../../common/machine_check.h"
 #include "../../common/settings_check.h"
+#include "../../common/store/store_path.h"
 #include "../../common/terminal.h"
 #include "../../common/unix_socket.h"
 #include "command.h"
@@ -9,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The file that they come from; NULL where there is none. */
@@ -33,13 +35,27 @@ static bool is_running(const struct settings *settings)
     return runs;
 }
 
+/* What the store would refuse when it opens the file: no regular file, or one with several names. */
+static bool check_database(const char *path, char *problem)
+{
+    enum store_path_state state;
+    char file[STORE_PATH_SIZE], fault[STORE_PROBLEM_SIZE];
+    struct stat status;
+    if (stat(path, &status) < 0 ||
+        (store_path_resolve(path, file, fault) && store_path_check(file, &state, fault)))
+        return true;
+    snprintf(problem, SETTINGS_PROBLEM_SIZE, "DATABASE_PATH: %.400s", fault);
+    return false;
+}
+
 /* The folders are the programs', so root looks as their user. */
 static bool check_machine(const struct settings *settings, bool runs, char *problem)
 {
     return machine_check_front(settings, problem) &&
            (runs || machine_check_ports(settings, problem)) &&
            user_become_owner(settings->database_path, problem) &&
-           machine_check_folders(settings, problem);
+           machine_check_folders(settings, problem) &&
+           check_database(settings->database_path, problem);
 }
 
 static void print_warning(void *context, const char *sentence)

@@ -33,7 +33,7 @@ def running_in(folder):
 def hear_signals():
     """What a terminal's shell gives its commands: tests that run in the background have inherited that they ignore SIGINT,
     and then bash cannot trap it."""
-    for number in (signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
 
 

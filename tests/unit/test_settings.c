@@ -228,6 +228,8 @@ static void bad_lines_are_refused_with_their_number(void **state)
         {"DATABSE_PATH=x\n", {"did you mean DATABASE_PATH?"}},
         {"=1\n", {"line 1", "NAME=value"}},
         {"set HTTP_PORT=1\n", {"line 1", "NAME=value"}},
+        {"Environment=\"HTTP_PORT=1\"\n", {"line 1", "NAME=value", "Environment=", "systemd"}},
+        {"\nEnvironmentFile = /etc/x\n", {"line 2", "EnvironmentFile=", "systemd"}},
         {"HTTP_PORT: 9000\n", {"line 1", "NAME=value", "colon"}},
         {"HTTP_PORT:9000\n", {"line 1", "NAME=value", "colon"}},
         {"HTTP_PORT=\n", {"line 1", "HTTP_PORT", "from 1 to 65535", "\"\"", "take the line out"}},
@@ -311,6 +313,14 @@ static void a_file_that_is_too_large_is_refused(void **state)
     assert_string_equal(refusal(), "nothing");
     write_bytes(text, sizeof(text));
     expect_refusal("1 MiB and a byte", (const char *const[]){env_path, "1 MiB", NULL});
+}
+
+/* Without what it leads to, every default would count instead. */
+static void a_link_that_leads_nowhere_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(symlink("/nowhere/gateway.env", env_path), 0);
+    expect_refusal("a link", (const char *const[]){env_path, "it is a link", NULL});
 }
 
 /* A .env is shared: what others need is theirs, and is told (`settings check`). */
@@ -542,6 +552,7 @@ UNIT_TESTS(FILE_TEST(without_a_file_all_are_defaults), FILE_TEST(a_required_file
            FILE_TEST(the_environment_wins_over_the_file),
            FILE_TEST(bad_lines_are_refused_with_their_number), FILE_TEST(a_nul_byte_is_refused),
            FILE_TEST(utf_16_is_refused), FILE_TEST(a_file_that_is_too_large_is_refused),
+           FILE_TEST(a_link_that_leads_nowhere_is_refused),
            FILE_TEST(names_of_other_programs_are_left_to_them),
            FILE_TEST(what_hinders_a_try_is_off_where_nobody_set_it),
            FILE_TEST(an_endless_line_is_refused_in_a_short_sentence),
