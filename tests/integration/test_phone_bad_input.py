@@ -236,7 +236,7 @@ def test_an_error_message_in_broken_json_does_not_lose_the_report(reporter):
     message_id = reporter.api.send()["message_id"]
     phone.receive_sms()
     phone.send(f'\ufeff{{"type": "status_update", "message_id": "{message_id}", "status": "failed",'
-               ' "error_code": "x", "error_code": "y", "error_message": "line 1\nC:\\radio\x00", "z": NaN}')
+               ' "error_code": "x", "error_code": "y", "error_message": "line 1\nC:\\radio\x00", "z": NaN}\0')
     check_warning(phone.receive(), message_id)
     shown = reporter.api.wait_status(message_id, "failed")
     assert (shown["error_code"], shown["error_message"]) == ("y", "line 1 C:\radio ")
