@@ -35,9 +35,9 @@ MUST_CHECK bool json_scan(const char *text, size_t length, struct json_problem *
 /*
  * For a text of which nothing more than necessary may be lost, because it is evidence: where json_parse
  * refuses a name that stands twice, more than JSON_MAX_MEMBERS names, U+0000, a lone surrogate, a raw control
- * character, an unknown escape, NaN, Infinity, a byte order mark, or a container that is nested too deeply,
- * this takes it: both of the names; the replacement character; a space; "?"; an empty string in place of the
- * number or the container. *mended: json_scan would have refused it; *problem then says why.
+ * character, an unknown escape, NaN, Infinity, a byte order mark, NUL bytes at the end, or a container that is
+ * nested too deeply, this takes it: both of the names; the replacement character; a space; "?"; an empty string
+ * in place of the number or the container. *mended: json_scan would have refused it; *problem then says why.
  */
 MUST_CHECK struct json *json_parse_mended(const char *text, size_t length,
                                           struct json_problem *problem, bool *mended);

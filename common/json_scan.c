@@ -370,5 +370,7 @@ bool json_mend(char *text, size_t length, struct json_problem *problem)
         .start = text, .p = text, .end = text + length, .mend = text, .problem = problem};
     if (length >= 3 && memcmp(text, byte_order_mark, 3) == 0)
         overwrite(&scan, text, "   ", 3);
+    while (length > 0 && text[--length] == '\0') /* C strings are often sent with their end */
+        overwrite(&scan, text + length, " ", 1);
     return scan_document(&scan);
 }

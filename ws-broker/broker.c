@@ -38,6 +38,14 @@ static bool is_farewell(enum error error)
     return error == ERROR_SHUTTING_DOWN || error == ERROR_RESTARTING;
 }
 
+static void begin_closing(struct broker *broker, struct session *session, int64_t now_ms)
+{
+    session_table_unset_current(&broker->sessions, session);
+    session->state = SESSION_CLOSING;
+    session->closing_at_ms = now_ms;
+    broker_refresh(broker, session, now_ms);
+}
+
 void broker_close_session(struct broker *broker, struct session *session, enum error error,
                           int64_t now_ms)
 {
@@ -45,11 +53,8 @@ void broker_close_session(struct broker *broker, struct session *session, enum e
         return;
     if (!is_farewell(error) || session->assured) /* a drain writes basic phones theirs */
         return_messages(broker, session);
-    session_table_unset_current(&broker->sessions, session);
-    session->state = SESSION_CLOSING;
     session->close_error = error;
-    session->closing_at_ms = now_ms;
-    broker_refresh(broker, session, now_ms);
+    begin_closing(broker, session, now_ms);
     broker_act_on(broker, BROKER_WRITE, session);
     broker_count_end(broker, error);
     log_info("phone is sent away", LOG_TEXT("device_id", session->device_id),
@@ -113,6 +118,14 @@ bool broker_session_opened(struct broker *broker, const char *device_id, const c
     *id = session->id;
     broker_count_sessions(broker);
     return true;
+}
+
+bool broker_session_leaves(struct broker *broker, session_id id, int64_t now_ms)
+{
+    struct session *session = session_table_find(&broker->sessions, id);
+    if (session && session->state != SESSION_CLOSING)
+        begin_closing(broker, session, now_ms);
+    return session && session->named;
 }
 
 void broker_session_closed(struct broker *broker, session_id id, int64_t now_ms)

@@ -87,6 +87,10 @@ void broker_session_answered_close(struct broker *broker, session_id id);
 void broker_session_violated(struct broker *broker, session_id id, enum error error,
                              int64_t now_ms);
 
+/* The connection is gone: nothing is given to it any more, and broker_session_closed follows. Whether what it said
+   before, and was not read yet, is worth hearing: reports count. */
+MUST_CHECK bool broker_session_leaves(struct broker *broker, session_id id, int64_t now_ms);
+
 /* The connection is gone; the id is no longer used in actions. */
 void broker_session_closed(struct broker *broker, session_id id, int64_t now_ms);
 

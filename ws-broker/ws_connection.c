@@ -11,10 +11,12 @@
 #include <libwebsockets.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 enum {
     WRITE_BYTES = 4096,   /* at once to one phone, or a little more */
     READ_BYTES = 4096,    /* at once from one phone: libwebsockets' own */
+    MOST_LEFT = 1 << 18,  /* bytes that a phone which has gone left in its socket */
     BYTES_OF_WORK = 1024, /* that cost as much as a frame */
 };
 
@@ -40,15 +42,6 @@ bool ws_connection_open(struct ws_shared *shared, struct ws_connection *connecti
         shared->broker, handshake->device_id, admission->token_id,
         ws_handshake_is_assured(handshake), clock_monotonic_ms(), &connection->session);
     return connection->open;
-}
-
-void ws_connection_close(struct ws_shared *shared, struct ws_connection *connection)
-{
-    buffer_fini(&connection->text);
-    buffer_fini(&connection->rest);
-    if (connection->open)
-        broker_session_closed(shared->broker, connection->session, clock_monotonic_ms());
-    connection->open = false;
 }
 
 static void refuse_message(struct ws_shared *shared, struct ws_connection *connection,
@@ -91,6 +84,8 @@ static void on_data(struct ws_shared *shared, struct ws_connection *connection,
 
 static void on_ping(struct lws *wsi, struct ws_connection *connection, const struct ws_event *event)
 {
+    if (connection->gone)
+        return;
     memcpy(connection->pong, event->bytes, event->length);
     connection->pong_length = (unsigned char)event->length;
     connection->pong_due = true;
@@ -107,6 +102,8 @@ static int on_peer_close(struct ws_shared *shared, struct lws *wsi,
         return -1;
     }
     connection->peer_closed = true;
+    if (connection->gone)
+        return 0;
     bool is_text = event->length <= 2 ||
                    utf8_valid((const char *)event->bytes + 2, event->length - 2);
     if (!is_text || !frame_close_is_valid(event->bytes, event->length)) {
@@ -129,7 +126,7 @@ static int read_frames(struct ws_shared *shared, struct lws *wsi, struct ws_conn
     struct ws_event event;
     int result = 0;
     do {
-        if (!broker_session_is_read(shared->broker, connection->session)) {
+        if (!connection->gone && !broker_session_is_read(shared->broker, connection->session)) {
             buffer_append(&connection->rest, bytes, length);
             break;
         }
@@ -188,6 +185,39 @@ void ws_connection_read_on(struct ws_shared *shared, struct lws *wsi,
         lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
     count_work(shared, connection, 0);
     free(rest);
+}
+
+/* What a phone said before it went is in `rest`, where it was not read from just then, and in its socket: libuv
+   and libwebsockets leave it there when they see an error first. */
+static void read_what_is_left(struct ws_shared *shared, struct lws *wsi,
+                              struct ws_connection *connection)
+{
+    unsigned char bytes[READ_BYTES];
+    ssize_t length = (ssize_t)MIN(connection->rest.length, sizeof(bytes));
+    size_t left = MOST_LEFT;
+    if (length > 0)
+        memcpy(bytes, connection->rest.data, (size_t)length);
+    else
+        length = recv(lws_get_socket_fd(wsi), bytes, sizeof(bytes), MSG_DONTWAIT);
+    while (length > 0 && (size_t)length <= left && !connection->peer_closed &&
+           read_frames(shared, wsi, connection, bytes, (size_t)length) == 0) {
+        left -= (size_t)length;
+        length = recv(lws_get_socket_fd(wsi), bytes, sizeof(bytes), MSG_DONTWAIT);
+    }
+}
+
+void ws_connection_close(struct ws_shared *shared, struct lws *wsi,
+                         struct ws_connection *connection)
+{
+    connection->gone = true;
+    if (connection->open &&
+        broker_session_leaves(shared->broker, connection->session, clock_monotonic_ms()))
+        read_what_is_left(shared, wsi, connection);
+    buffer_fini(&connection->text);
+    buffer_fini(&connection->rest);
+    if (connection->open)
+        broker_session_closed(shared->broker, connection->session, clock_monotonic_ms());
+    connection->open = false;
 }
 
 static void append_frame_of(struct buffer *out, int opcode, const void *payload, size_t length)

@@ -29,7 +29,8 @@ struct ws_connection {
     struct buffer rest; /* received, and to be read when the core wants more */
     bool refused;       /* what still arrives is not taken, but for a close frame */
     bool close_written;
-    bool echo_due;    /* and it is yet to be written */
+    bool echo_due; /* and it is yet to be written */
+    bool gone;     /* nothing can be written any more, and what is left is read without a pause */
     bool peer_closed; /* the phone has sent a close frame: ours is the last that it gets */
     bool pong_due;
     unsigned char pong_length;
@@ -44,7 +45,10 @@ void ws_shared_fini(struct ws_shared *shared);
 /* Its handshake was answered. False when the core does not want it. */
 MUST_CHECK bool ws_connection_open(struct ws_shared *shared, struct ws_connection *connection,
                                    const struct doorman_admission *admission);
-void ws_connection_close(struct ws_shared *shared, struct ws_connection *connection);
+
+/* The connection ends. What came before its end, and was not read yet, still counts. */
+void ws_connection_close(struct ws_shared *shared, struct lws *wsi,
+                         struct ws_connection *connection);
 
 /* Bytes from a phone, which are changed. What they cost is counted, whatever they are. */
 int ws_connection_received(struct ws_shared *shared, struct lws *wsi,

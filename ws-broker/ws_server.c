@@ -260,7 +260,7 @@ static int phone_callback(struct lws *wsi, enum lws_callback_reasons reason, voi
         server = server_of(wsi);
         if (connection->open)
             server->wsi_of_slot[session_slot(connection->session)] = NULL;
-        ws_connection_close(&server->shared, connection);
+        ws_connection_close(&server->shared, wsi, connection);
         break;
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
         take_admitted(server = server_of(wsi));

@@ -54,7 +54,7 @@ def test_phones_that_send_a_byte_now_and_then_hold_nobody_up(make_gateway):
         if i % 2 == 0:
             assert phone.receive()["code"] == "invalid_value"
         else:
-            assert phone.receive_end() == (1008, "no_device_info")
+            assert phone.receive()["type"] == "connection_ack"  # a greeting with a type of its own
         phone.drop()
     worker.close()
 

@@ -9,8 +9,8 @@ from harness.api import check_problem
 from harness.gateway import Gateway
 from harness.phone import AssuredPhone, Phone, WorkingPhone
 from harness.raw_http import ask_raw
-from harness.raw_websocket import (BINARY, CONTINUATION, TEXT, RawConnection, RawWebSocket, encode,
-                                   handshake)
+from harness.raw_websocket import (BINARY, CONTINUATION, TEXT, WAYS, RawConnection, RawWebSocket,
+                                   encode, handshake)
 from harness.waiting import wait_for
 
 EMPTY_BATTERY = {"battery_level": 0}  # such a phone gets no messages
@@ -236,7 +236,7 @@ def test_an_error_message_in_broken_json_does_not_lose_the_report(reporter):
     message_id = reporter.api.send()["message_id"]
     phone.receive_sms()
     phone.send(f'\ufeff{{"type": "status_update", "message_id": "{message_id}", "status": "failed",'
-               ' "error_code": "x", "error_code": "y", "error_message": "line 1\nC:\\radio\x00", "z": NaN}')
+               ' "error_code": "x", "error_code": "y", "error_message": "line 1\nC:\\radio\x00", "z": NaN}\0')
     check_warning(phone.receive(), message_id)
     shown = reporter.api.wait_status(message_id, "failed")
     assert (shown["error_code"], shown["error_message"]) == ("y", "line 1 C:\radio ")
@@ -615,3 +615,17 @@ def test_a_binary_frame_does_not_lose_the_reports_before_it(make_gateway):
         phone.send(encode(BINARY, b"x"))
         assert phone.receive_end() == (1003, "binary_frame")
     gateway.api.wait_status(message["message_id"], "sent")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_phone_that_leaves_at_once_loses_no_report(make_gateway, way):
+    """The gateway has their bytes, but stops reading for a while, and its warnings meet a closed connection."""
+    gateway = make_gateway(DEVICE_WINDOW=256).start()
+    with RawWebSocket(gateway, "hasty", way=way) as phone:
+        for _ in range(200):
+            gateway.api.send()
+        ids = [phone.receive()["message_id"] for _ in range(200)]
+        phone.send(b"".join(encode(TEXT, status_update(message_id=message_id, status="sent",
+                                                       error_code=True)) for message_id in ids))
+    wait_for(lambda: not gateway.api.devices(), "the phone to be gone")
+    wait_for(lambda: gateway.count_messages("status = 4") == 200, "all reports to be stored")

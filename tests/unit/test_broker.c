@@ -657,6 +657,33 @@ static void an_unwritten_message_goes_back_when_the_connection_ends(void **state
     free_world(world);
 }
 
+static void what_a_phone_said_before_it_left_counts_and_it_is_given_nothing_more(void **state)
+{
+    (void)state;
+    struct broker_options options = default_options;
+    options.window = 1;
+    struct world *world = new_world(&options);
+    char message_id[MESSAGE_ID_TEXT_SIZE];
+    session_id id = connect_phone(world, "phone", "{}");
+    queue(world, 2);
+    answer_all(world);
+    assert_true(read_message(world, id, message_id));
+    assert_true(broker_session_leaves(world->broker, id, world->now_ms));
+    report(world, id, message_id, "sent");
+    struct store_write *write = take_pending(world, STORE_REPORT);
+    assert_non_null(write);
+    assert_null(take_pending(world, STORE_HAND_OVER)); /* though there is room now */
+    close_session(world, id);
+    answer(world, write, ERROR_NONE);
+    assert_null(take_pending(world, STORE_HAND_OVER));
+    assert_false(broker_session_leaves(world->broker, id, world->now_ms));
+    assert_true(broker_session_opened(world->broker, "stranger", "", false, world->now_ms, &id));
+    assert_false(broker_session_leaves(world->broker, id, world->now_ms));
+    close_session(world, id);
+    answer_all(world);
+    free_world(world);
+}
+
 static void a_message_for_a_phone_that_left_meanwhile_goes_back(void **state)
 {
     (void)state;
@@ -1523,6 +1550,7 @@ UNIT_TESTS(
     cmocka_unit_test(a_new_connection_does_not_empty_the_window),
     cmocka_unit_test(silence_frees_the_window_after_a_time),
     cmocka_unit_test(an_unwritten_message_goes_back_when_the_connection_ends),
+    cmocka_unit_test(what_a_phone_said_before_it_left_counts_and_it_is_given_nothing_more),
     cmocka_unit_test(a_message_for_a_phone_that_left_meanwhile_goes_back),
     cmocka_unit_test(a_message_that_goes_back_leaves_the_window_of_the_connection_that_took_over),
     cmocka_unit_test(the_store_is_asked_for_no_more_than_phones_can_take),
