@@ -103,12 +103,17 @@ static void warn_of_limits(void *context, const char *sentence)
     log_warning("two limits do not fit together", LOG_TEXT("reason", sentence));
 }
 
+static void read_settings(int argc, char **argv, struct settings *settings)
+{
+    program_start(argc, argv, "ws-broker",
+                  "holds the phones of the SMS gateway, behind nginx's WebSocket proxy", settings);
+    settings_check_limits(settings, warn_of_limits, NULL);
+}
+
 int main(int argc, char **argv)
 {
     struct settings settings;
-    program_start(argc, argv, "ws-broker",
-                  "holds the phones of the SMS gateway, behind nginx's WebSocket proxy", &settings);
-    settings_check_limits(&settings, warn_of_limits, NULL);
+    read_settings(argc, argv, &settings);
     unsigned max_sessions = max_phones(&settings); /* before libwebsockets sizes its tables */
 
     int claim_fd = claim_database(&settings);

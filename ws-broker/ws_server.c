@@ -222,11 +222,13 @@ static void take_connection(struct ws_server *server, const struct doorman_admis
     lws_sock_file_fd_type descriptor = {.sockfd = admission->fd};
     struct lws *wsi = lws_adopt_descriptor_vhost(lws_get_vhost_by_name(server->context, "default"),
                                                  LWS_ADOPT_SOCKET, descriptor, "phone", NULL);
-    if (!wsi) {
+    struct ws_connection *connection = wsi ? lws_wsi_user(wsi) : NULL;
+    if (!connection) { /* no memory; it closes what it has begun */
         log_warning("a connection was not taken");
+        if (wsi)
+            lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
         return;
     }
-    struct ws_connection *connection = lws_wsi_user(wsi);
     if (ws_connection_open(&server->shared, connection, admission))
         server->wsi_of_slot[session_slot(connection->session)] = wsi;
     else
@@ -247,6 +249,10 @@ static int phone_callback(struct lws *wsi, enum lws_callback_reasons reason, voi
     struct ws_server *server;
     int result = 0;
 
+    bool is_phones = reason == LWS_CALLBACK_RAW_RX || reason == LWS_CALLBACK_RAW_WRITEABLE ||
+                     reason == LWS_CALLBACK_RAW_CLOSE;
+    if (is_phones && !connection) /* there was no memory for it */
+        return -1;
     switch (reason) {
     case LWS_CALLBACK_RAW_RX:
         server = server_of(wsi);

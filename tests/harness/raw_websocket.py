@@ -97,6 +97,7 @@ class RawConnection:
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(LIMIT_SECONDS)
         self.rest = b""  # received, not taken yet
+        self.unsent = b""  # of send_what_fits
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         if way == "nginx":
@@ -119,11 +120,15 @@ class RawConnection:
         self.socket.sendall(data)
 
     def send_what_fits(self, data):
-        """Sends the beginning of it that can go now, if the connection is still there."""
+        """Sends what can go now of it, or first what did not fit before, if the connection is still there."""
+        self.unsent = self.unsent or data
+        limit = self.socket.gettimeout()
+        self.socket.settimeout(0)  # MSG_DONTWAIT would wait for as long as the limit
         try:
-            self.socket.send(data, socket.MSG_DONTWAIT)
+            self.unsent = self.unsent[self.socket.send(self.unsent):]
         except (BlockingIOError, ConnectionError):
             pass
+        self.socket.settimeout(limit)
 
     def send_last(self, data):
         """Sends, and that nothing follows; whatever the gateway takes of it."""

@@ -455,9 +455,9 @@ def test_a_first_frame_that_is_no_device_information_ends_the_connection(bad_gat
     ("x" * 16385, (1009, "frame_too_large")),
     ("x" * 1_000_000, (1009, "frame_too_large")),
     (["x" * 1000] * 1000, (1009, "frame_too_large")),
-    (["x"] * 16385, (1009, "frame_too_large")),
+    (["x" * 8] * 2049, (1009, "frame_too_large")),
 ), ids=("binary", "empty binary", "binary fragments", "16 KiB and a byte", "1 MB",
-        "1 MB in fragments", "16 KiB and a byte in as many fragments"))
+        "1 MB in fragments", "16 KiB and more in short fragments"))
 def test_a_frame_that_breaks_a_rule_below_the_protocol_ends_the_connection(bad_gateway, hello,
                                                                            frame, end):
     phone = Phone(bad_gateway, "clumsy", EMPTY_BATTERY, hello)
@@ -556,7 +556,8 @@ def test_garbage_without_reading_is_ended_and_takes_no_memory(make_gateway, fram
     calm = Phone(gateway, "calm", EMPTY_BATTERY)
     before = gateway.ws_broker.memory_bytes("VmRSS")
     garbage = encode(TEXT, b"x" * frame_bytes) * 1000
-    phones = [RawWebSocket(gateway, f"garbage-{i}", EMPTY_BATTERY, receive_buffer=4096)
+    phones = [RawWebSocket(gateway, f"garbage-{i}", EMPTY_BATTERY, way="broker.sock",
+                           receive_buffer=4096)  # nginx has a patience of its own
               for i in range(5)]
 
     def all_are_ended():
