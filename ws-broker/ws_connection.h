@@ -21,8 +21,6 @@ struct ws_shared {
 
 struct ws_connection {
     bool open; /* the core knows it; CLOSED comes also for connections that never opened */
-    char device_id[DEVICE_ID_SIZE];
-    char token_id[SECRET_ID_SIZE];
     session_id session;
     struct ws_reader reader;
     struct buffer text; /* fragments of the message that is arriving */
