@@ -35,14 +35,14 @@ else
   $(error SANITIZE is address, thread or fuzz)
 endif
 CPPFLAGS += $(if $(FAIL_POINTS),-DFAIL_POINTS) -D_GNU_SOURCE \
-            -DGATEWAY_VERSION='"$(VERSION)"' -I$(GEN) -MMD -MP
+            -DGATEWAY_VERSION='"$(VERSION)"' -I. -I$(GEN) -MMD -MP
 CFLAGS += -std=gnu11 -g $(OPTIMISE) $(HARDENING) $(WARNINGS)
 LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(filter -fsanitize%,$(OPTIMISE))
 LDLIBS := -lsqlite3 -lcjson -luuid -lcrypto -lm -lpthread
 
-COMMON := $(wildcard common/*.c common/store/*.c)
-API := $(wildcard api-fcgi/*.c)
-BROKER := $(wildcard ws-broker/*.c)
+COMMON := $(wildcard common/*/*.c common/*/*/*.c)
+API := $(wildcard api-fcgi/*.c api-fcgi/*/*.c)
+BROKER := $(wildcard ws-broker/*.c ws-broker/*/*.c)
 CLI := $(wildcard deploy/cli/*.c)
 PHONE_SIM := $(wildcard tests/phone-sim/*.c)
 # The phone itself: no sockets, no files, no clock.
@@ -53,8 +53,8 @@ BENCH_LOAD := $(wildcard tests/bench/load/*.c)
 UNIT_TESTS := $(wildcard tests/unit/test_*.c)
 FUZZ_TARGETS := $(wildcard tests/fuzz/fuzz_*.c)
 SOURCES := $(COMMON) $(API) $(BROKER) $(CLI) $(PHONE_SIM) $(SIMULATION)
-C_FILES = $(SOURCES) $(wildcard tests/unit/*.[ch] tests/fuzz/*.[ch] common/*.h common/store/*.h \
-          api-fcgi/*.h ws-broker/*.h deploy/cli/*.h tests/phone-sim/*.h tests/simulation/*.h \
+C_FILES = $(SOURCES) $(wildcard tests/unit/*.[ch] tests/fuzz/*.[ch] common/*/*.h common/*/*/*.h \
+          api-fcgi/*.h api-fcgi/*/*.h ws-broker/*/*.h deploy/cli/*.h tests/phone-sim/*.h tests/simulation/*.h \
           tests/torture/preload/*.c tests/bench/*.c tests/bench/*/*.[ch])
 # What the caller's shell has set for itself ends here, as in deploy/shell.sh. (Python would leave out asserts.)
 unexport CDPATH ENV BASH_ENV POSIXLY_CORRECT GREP_OPTIONS TAR_OPTIONS PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONSTARTUP
@@ -74,7 +74,7 @@ BENCH_PROGRAMS := $(addprefix build/bench/,bench-load bench-constant bench-echo 
 PRELOADS := $(patsubst tests/torture/preload/%.c,build/tests/%.so,$(wildcard tests/torture/preload/*.c))
 
 .PHONY: all programs site manuals run dev lan-certificate deb test test-programs test-deploy torture preloads \
-        mutations simulate model fuzz fuzz-programs bench bench-quick bench-programs lint format clean help \
+        mutations simulate model fuzz fuzz-programs bench bench-quick bench-programs check-source lint format clean help \
         dependencies deb-dependencies test-dependencies deploy-dependencies fuzz-dependencies \
         bench-dependencies lint-dependencies
 .DELETE_ON_ERROR:
@@ -160,18 +160,18 @@ $(OUT)/obj/%.o: %.c | $(GEN)/migrations.h $(GEN)/settings_file.h
 
 # The SQL files, as C texts in their order; and those that lead back, by the version they leave.
 SQL_TEXT := sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/    "&\\n"/'
-$(GEN)/migrations.h: $(sort $(wildcard common/store/sql/*.sql common/store/sql/down/*.sql))
+$(GEN)/migrations.h: $(sort $(wildcard common/store/sqlite/sql/*.sql common/store/sqlite/sql/down/*.sql))
 	@mkdir -p $(@D)
 	@{ echo 'static const char *const migrations[] = {'; \
-	   for file in $(filter-out common/store/sql/down/%,$^); do $(SQL_TEXT) $$file; echo '    ,'; done; \
+	   for file in $(filter-out common/store/sqlite/sql/down/%,$^); do $(SQL_TEXT) $$file; echo '    ,'; done; \
 	   echo '};'; echo 'static const char *const ways_back[ARRAY_LENGTH(migrations) + 1] = {'; \
-	   for file in $(filter common/store/sql/down/%,$^); do \
+	   for file in $(filter common/store/sqlite/sql/down/%,$^); do \
 	       echo "    [$$(basename $$file | sed 's/^0*//; s/_.*//')] ="; $(SQL_TEXT) $$file; echo '    ,'; done; \
 	   echo '};'; } > $@
 
 # The newest schema, for who must know it without opening a database.
 $(GEN)/schema-version: $(GEN)/migrations.h
-	@ls common/store/sql/*.sql | wc -l >$@
+	@ls common/store/sqlite/sql/*.sql | wc -l >$@
 
 # Written anew when it says something else.
 $(GEN)/settings_file.h: FORCE
@@ -320,10 +320,13 @@ bench-dependencies:
 	@deploy/dependencies.sh bench
 
 # What the formatter and the analysers say. Not part of `make test`: they differ between versions.
-lint: lint-dependencies $(GEN)/migrations.h $(GEN)/settings_file.h
+# The rules of the tree: include direction, one place for each library, sizes, circles, retired words.
+check-source: $(GEN)/migrations.h $(GEN)/settings_file.h
+	@$(PYTHON) tests/check_source.py
+lint: lint-dependencies check-source
 	clang-format --dry-run -Werror $(C_FILES)
 	for file in $(SOURCES); do \
-	    clang --analyze -Xanalyzer -analyzer-werror -std=gnu11 -D_GNU_SOURCE -I$(GEN) \
+	    clang --analyze -Xanalyzer -analyzer-werror -std=gnu11 -D_GNU_SOURCE -I. -I$(GEN) \
 	        -DGATEWAY_VERSION='""' -o /dev/null $$file || exit 1; done
 	shellcheck deploy/*.sh .ci/run
 format: lint-dependencies
@@ -348,7 +351,7 @@ help:
 	@echo 'make deb      builds the Debian package into build/deb/, which deploy/install.sh installs'
 	@echo 'make fuzz     feeds the parsers and the broker core random input; FUZZ_SECONDS=60 for each'
 	@echo 'make bench    measures this machine for an hour; make bench-quick for two minutes'
-	@echo 'make lint     checks the format and runs the static analyser'
+	@echo 'make lint     checks the format, the rules of the source tree, and runs the static analyser'
 	@echo 'make format   formats the C files'
 	@echo 'make clean    removes build/'
 	@echo 'SANITIZE=address or thread builds into build/address or build/thread; V=1 shows commands.'

@@ -1,13 +1,13 @@
 /* What every handler may use. Constant while requests are served, but for the counters. */
-#ifndef API_API_H
-#define API_API_H
+#ifndef API_FCGI_API_H
+#define API_FCGI_API_H
 
-#include "../common/metrics.h"
-#include "../common/prefix_list.h"
-#include "../common/settings.h"
-#include "../common/store/store.h"
+#include "common/model/prefix_list.h"
+#include "common/process/metrics.h"
+#include "common/process/settings.h"
+#include "common/store/store.h"
 
-#include "key_rate.h"
+#include "api-fcgi/auth/key_rate.h"
 
 enum { API_MAX_ROUTES = 16, API_MAX_STATUS = 600 };
 

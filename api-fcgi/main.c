@@ -1,16 +1,16 @@
 /* api-fcgi: answers the REST API behind nginx. */
-#include "../common/doorbell.h"
-#include "../common/fail_point.h"
-#include "../common/listen_fds.h"
-#include "../common/log.h"
-#include "../common/program.h"
-#include "../common/reload.h"
-#include "../common/store/store_claim.h"
-#include "api.h"
-#include "fcgi_server.h"
-#include "readiness.h"
-#include "router.h"
-#include "slow_reads.h"
+#include "api-fcgi/api.h"
+#include "api-fcgi/handlers/readiness.h"
+#include "api-fcgi/server/fcgi_server.h"
+#include "api-fcgi/server/router.h"
+#include "api-fcgi/server/slow_reads.h"
+#include "common/base/fail_point.h"
+#include "common/base/log.h"
+#include "common/process/doorbell.h"
+#include "common/process/listen_fds.h"
+#include "common/process/program.h"
+#include "common/process/reload.h"
+#include "common/store/sqlite/process_lock.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 # Runs nginx, api-fcgi and ws-broker as one group in the foreground, from the working directory.
 # Ctrl-C, Ctrl-\, SIGTERM and SIGHUP end it at any instant; when one program ends by itself the others are stopped.
 #
-# While it runs, it holds RUNTIME_DIR/lock, and RUNTIME_DIR/settings.env has its settings (common/running.h).
+# While it runs, it holds RUNTIME_DIR/lock, and RUNTIME_DIR/settings.env has its settings (common/process/running.h).
 set -euo pipefail
 source_dir=$(cd "$(dirname "$0")/.." && pwd)
 [ "${1-}" = stoppable ] || exec "$source_dir/deploy/stoppable.sh" "$0" stoppable

@@ -410,7 +410,7 @@ def test_dev_builds_and_starts_again_on_a_change_and_survives_a_mistake(tmp_path
                                stderr=log, start_new_session=True,
                                env={"PATH": os.environ["PATH"], "HTTP_PORT": str(port)})
     try:
-        source = folder / "api-fcgi/health.c"
+        source = folder / "api-fcgi/handlers/health.c"
         text = source.read_text()
         wait_for(lambda: live_status(url) == "live", "the gateway to serve")
         source.write_text(text.replace('"live"', '"alive"'))

@@ -207,7 +207,7 @@ def parent_of(pid):
 def test_dev_ends_while_it_builds(tmp_path):
     folder = tmp_path / "tree"
     copy_of_the_tree(folder)
-    (folder / "common/base.h").touch()
+    (folder / "common/base/base.h").touch()
     with open(tmp_path / "dev.log", "wb") as log:
         dev = subprocess.Popen([folder / "deploy/dev.sh"], stdin=subprocess.DEVNULL, stdout=log,
                                stderr=log, start_new_session=True,

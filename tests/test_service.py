@@ -124,7 +124,7 @@ def test_a_socket_is_the_one_that_its_program_looks_for(program):
     assert SOCKETS[program].name in re.search("^Wants=(.*)$", target, re.M).group(1).split()
     assert unit["PartOf"] == ["sms-gateway.target"]
     name = unit["FileDescriptorName"][0]
-    sources = "".join(path.read_text() for path in (ROOT / program).glob("*.c"))
+    sources = "".join(path.read_text() for path in (ROOT / program).rglob("*.c"))
     assert re.search(rf'#define SOCKET_NAME +"{name}"', sources)
     assert unit["ListenStream"] == [f"/run/{service['RuntimeDirectory'][0]}/{name}.sock"]
     assert unit["SocketUser"] == service["User"] and unit["SocketGroup"] == service["Group"]

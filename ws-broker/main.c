@@ -1,16 +1,16 @@
 /* ws-broker: holds the phones, gives them messages, takes their reports. */
-#include "../common/clock.h"
-#include "../common/doorbell.h"
-#include "../common/listen_fds.h"
-#include "../common/log.h"
-#include "../common/metrics.h"
-#include "../common/program.h"
-#include "../common/reload.h"
-#include "../common/settings_check.h"
-#include "../common/store/store_claim.h"
-#include "broker.h"
-#include "message_log.h"
-#include "ws_server.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/process/doorbell.h"
+#include "common/process/listen_fds.h"
+#include "common/process/metrics.h"
+#include "common/process/program.h"
+#include "common/process/reload.h"
+#include "common/process/settings_check.h"
+#include "common/store/sqlite/process_lock.h"
+#include "ws-broker/core/broker.h"
+#include "ws-broker/core/message_log.h"
+#include "ws-broker/net/ws_server.h"
 
 #include <stdlib.h>
 #include <string.h>

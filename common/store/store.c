@@ -1,11 +1,11 @@
 /* The front of the store and its writer thread: group commit. */
-#include "store.h"
+#include "common/store/store.h"
 
-#include "../clock.h"
-#include "../fail_point.h"
-#include "../log.h"
-#include "store_backend.h"
-#include "store_path.h"
+#include "common/base/clock.h"
+#include "common/base/fail_point.h"
+#include "common/base/log.h"
+#include "common/store/sqlite/database_path.h"
+#include "common/store/store_backend.h"
 
 #include <assert.h>
 #include <pthread.h>

@@ -13,16 +13,16 @@
  *
  * Nothing here assumes SQLite, one broker, or one host; store_backend.h is the other side.
  */
-#ifndef COMMON_STORE_H
-#define COMMON_STORE_H
+#ifndef COMMON_STORE_STORE_H
+#define COMMON_STORE_STORE_H
 
-#include "../api_key.h"
-#include "../base.h"
-#include "../device.h"
-#include "../device_token.h"
-#include "../error.h"
-#include "../message.h"
-#include "../metrics.h"
+#include "common/access/api_key.h"
+#include "common/access/device_token.h"
+#include "common/base/base.h"
+#include "common/base/error.h"
+#include "common/model/device.h"
+#include "common/model/message.h"
+#include "common/process/metrics.h"
 
 struct store;
 struct store_reader;

@@ -4,10 +4,10 @@
  * One connection belongs to one thread at a time. A write that fails leaves the others of its
  * transaction alone: that is part of the contract.
  */
-#ifndef COMMON_STORE_BACKEND_H
-#define COMMON_STORE_BACKEND_H
+#ifndef COMMON_STORE_STORE_BACKEND_H
+#define COMMON_STORE_STORE_BACKEND_H
 
-#include "store.h"
+#include "common/store/store.h"
 
 struct store_connection;
 

@@ -1,9 +1,9 @@
 /* sms-gateway backup: copies of the database, while the gateway works. */
-#include "../../common/clock.h"
-#include "../../common/store/store_path.h"
-#include "../../common/terminal.h"
-#include "command.h"
-#include "content.h"
+#include "common/base/clock.h"
+#include "common/base/terminal.h"
+#include "common/store/sqlite/database_path.h"
+#include "deploy/cli/command.h"
+#include "deploy/cli/content.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,11 +1,11 @@
-#include "command.h"
+#include "deploy/cli/command.h"
 
-#include "../../common/doorbell.h"
-#include "../../common/program.h"
-#include "../../common/store/store_path.h"
-#include "../../common/terminal.h"
-#include "describe.h"
-#include "user.h"
+#include "common/base/terminal.h"
+#include "common/process/doorbell.h"
+#include "common/process/program.h"
+#include "common/store/sqlite/database_path.h"
+#include "deploy/cli/describe.h"
+#include "deploy/cli/user.h"
 
 #include <assert.h>
 #include <ctype.h>

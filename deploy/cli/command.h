@@ -7,13 +7,13 @@
  * A new family is a file with a table, and its place in the list at the end of this header and in
  * command.c.
  */
-#ifndef CLI_COMMAND_H
-#define CLI_COMMAND_H
+#ifndef DEPLOY_CLI_COMMAND_H
+#define DEPLOY_CLI_COMMAND_H
 
-#include "../../common/json_write.h"
-#include "../../common/running.h"
-#include "../../common/settings.h"
-#include "../../common/store/store.h"
+#include "common/base/json_write.h"
+#include "common/process/running.h"
+#include "common/process/settings.h"
+#include "common/store/store.h"
 
 enum { COMMAND_MAX_OPTIONS = 16, COMMAND_EXIT_USAGE = 2 };
 

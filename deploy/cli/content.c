@@ -1,4 +1,4 @@
-#include "content.h"
+#include "deploy/cli/content.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* What is in a database, as the commands about whole databases say it. */
-#ifndef CLI_CONTENT_H
-#define CLI_CONTENT_H
+#ifndef DEPLOY_CLI_CONTENT_H
+#define DEPLOY_CLI_CONTENT_H
 
-#include "../../common/json_write.h"
-#include "../../common/store/store_file.h"
+#include "common/base/json_write.h"
+#include "common/store/sqlite/database_file.h"
 
 /* As members of an object that is open. */
 void content_write_members(struct json_writer *json, const struct store_file_content *content);

@@ -1,9 +1,9 @@
 /* sms-gateway database: looks after the database as a whole. */
-#include "../../common/program.h"
-#include "../../common/store/store_file.h"
-#include "../../common/terminal.h"
-#include "command.h"
-#include "content.h"
+#include "common/base/terminal.h"
+#include "common/process/program.h"
+#include "common/store/sqlite/database_file.h"
+#include "deploy/cli/command.h"
+#include "deploy/cli/content.h"
 
 #include <inttypes.h>
 #include <limits.h>

@@ -1,6 +1,6 @@
-#include "describe.h"
+#include "deploy/cli/describe.h"
 
-#include "../../common/man_page.h"
+#include "common/base/man_page.h"
 
 #include <string.h>
 

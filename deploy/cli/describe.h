@@ -1,8 +1,8 @@
 /* What the tool says of itself, out of the tables of its families: command.h. */
-#ifndef CLI_DESCRIBE_H
-#define CLI_DESCRIBE_H
+#ifndef DEPLOY_CLI_DESCRIBE_H
+#define DEPLOY_CLI_DESCRIBE_H
 
-#include "command.h"
+#include "deploy/cli/command.h"
 
 #include <stdio.h>
 

@@ -1,9 +1,9 @@
 /* sms-gateway devices: pairs phones, lists those that are, and revokes them. */
-#include "../../common/clock.h"
-#include "../../common/pairing.h"
-#include "../../common/protocol.h"
-#include "../../common/qr_code.h"
-#include "command.h"
+#include "common/access/pairing.h"
+#include "common/base/clock.h"
+#include "common/base/qr_code.h"
+#include "common/model/protocol.h"
+#include "deploy/cli/command.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* sms-gateway keys: makes, lists and revokes API keys. */
-#include "../../common/clock.h"
-#include "../../common/terminal.h"
-#include "../../common/utf8.h"
-#include "command.h"
+#include "common/base/clock.h"
+#include "common/base/terminal.h"
+#include "common/base/utf8.h"
+#include "deploy/cli/command.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* sms-gateway: the operator's tool on the gateway's own machine. */
-#include "command.h"
+#include "deploy/cli/command.h"
 
 int main(int argc, char **argv)
 {

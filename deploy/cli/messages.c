@@ -1,8 +1,8 @@
 /* sms-gateway messages: looks messages up, sends them again, removes them. */
-#include "../../common/clock.h"
-#include "../../common/terminal.h"
-#include "../../common/view.h"
-#include "command.h"
+#include "common/base/clock.h"
+#include "common/base/terminal.h"
+#include "common/model/view.h"
+#include "deploy/cli/command.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

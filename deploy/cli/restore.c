@@ -1,7 +1,7 @@
 /* sms-gateway restore: a backup takes the place of the database. */
-#include "../../common/terminal.h"
-#include "command.h"
-#include "content.h"
+#include "common/base/terminal.h"
+#include "deploy/cli/command.h"
+#include "deploy/cli/content.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* sms-gateway sending: pauses sending, resumes it, and says how it stands. */
-#include "../../common/clock.h"
-#include "../../common/terminal.h"
-#include "../../common/utf8.h"
-#include "command.h"
+#include "common/base/clock.h"
+#include "common/base/terminal.h"
+#include "common/base/utf8.h"
+#include "deploy/cli/command.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /* sms-gateway settings: checks and shows what the programs would start with. */
-#include "../../common/machine_check.h"
-#include "../../common/settings_check.h"
-#include "../../common/store/store_path.h"
-#include "../../common/terminal.h"
-#include "../../common/unix_socket.h"
-#include "command.h"
-#include "user.h"
+#include "common/base/terminal.h"
+#include "common/base/unix_socket.h"
+#include "common/process/machine_check.h"
+#include "common/process/settings_check.h"
+#include "common/store/sqlite/database_path.h"
+#include "deploy/cli/command.h"
+#include "deploy/cli/user.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* sms-gateway statistics: how the gateway stands, in figures. */
-#include "../../common/clock.h"
-#include "command.h"
+#include "common/base/clock.h"
+#include "deploy/cli/command.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* sms-gateway url: where the gateway is, for the lines of the README and for scripts. */
-#include "../../common/public_url.h"
-#include "command.h"
+#include "common/process/public_url.h"
+#include "deploy/cli/command.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
-#include "user.h"
+#include "deploy/cli/user.h"
 
-#include "../../common/store/store_path.h"
+#include "common/store/sqlite/database_path.h"
 
 #include <errno.h>
 #include <grp.h>

@@ -1,8 +1,8 @@
 /* Who the tool is while it works. */
-#ifndef CLI_USER_H
-#define CLI_USER_H
+#ifndef DEPLOY_CLI_USER_H
+#define DEPLOY_CLI_USER_H
 
-#include "../../common/settings.h"
+#include "common/process/settings.h"
 
 /*
  * Root becomes the user whose the folder of the database's file is, or will be: of the first folder on the way to it that

@@ -3,9 +3,9 @@
  * that were delivered, one each 20 ms up to so many days ago, and behind them some that are queued. Triggers
  * and indexes are taken away meanwhile and made again, or ten million rows would take an hour.
  */
-#include "../../common/base.h"
-#include "../../common/clock.h"
-#include "../../common/message.h"
+#include "common/base/base.h"
+#include "common/base/clock.h"
+#include "common/model/message.h"
 
 #include <sqlite3.h>
 #include <stdio.h>

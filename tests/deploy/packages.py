@@ -8,7 +8,7 @@ from harness.gateway import ROOT
 
 
 def newest_schema(tree):
-    return max(int(path.name[:4]) for path in (tree / "common/store/sql").glob("*.sql"))
+    return max(int(path.name[:4]) for path in (tree / "common/store/sqlite/sql").glob("*.sql"))
 
 
 def build(tree):
@@ -43,7 +43,7 @@ def next_tree(tree, folder, version):
     present = re.search(r"^VERSION := (.*)$", (tree / "Makefile").read_text(), re.M).group(1)
     edit(folder / "Makefile", f"VERSION := {present}", f"VERSION := {version}")
     edit(folder / "deploy/debian/changelog", f"sms-gateway ({present})", f"sms-gateway ({version})")
-    sql = folder / "common/store/sql"
+    sql = folder / "common/store/sqlite/sql"
     name = f"{newest_schema(tree) + 1:04d}_next.sql"
     column = f"next_{version.replace('.', '_')}"
     (sql / name).write_text(f"ALTER TABLE message ADD COLUMN {column} TEXT;\n", encoding="ascii")

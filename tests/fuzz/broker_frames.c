@@ -2,9 +2,9 @@
  * What is promised of frames: that what a phone says is minded, and that what it is written follows
  * from what is on disk.
  */
-#include "../../common/json.h"
-#include "../../common/protocol.h"
-#include "broker_world.h"
+#include "common/base/json.h"
+#include "common/model/protocol.h"
+#include "tests/fuzz/broker_world.h"
 
 enum { MOST_ENTRIES = 1000 }; /* of a journal */
 

@@ -1,5 +1,5 @@
 /* What each phone has in its hands and is owed, as it follows from what the core was told. */
-#include "broker_world.h"
+#include "tests/fuzz/broker_world.h"
 
 /* ---- What a phone has in hand ---- */
 

@@ -2,8 +2,8 @@
  * Connections and what phones say on them: what a phone would say, about a message that it has or
  * not, in the attempt that it is in or not, and bytes that mean nothing.
  */
-#include "../../common/protocol.h"
-#include "broker_world.h"
+#include "common/model/protocol.h"
+#include "tests/fuzz/broker_world.h"
 
 #include <stdarg.h>
 

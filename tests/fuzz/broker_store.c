@@ -3,7 +3,7 @@
  * submission, as store.h says, each in a transaction of its own; that the core hears of it later,
  * in any order, or of an error instead.
  */
-#include "broker_world.h"
+#include "tests/fuzz/broker_world.h"
 
 unsigned store_count_of(session_id session)
 {

@@ -1,5 +1,5 @@
 /* What must have happened by now: after an event, when time has passed, and in the end. */
-#include "broker_world.h"
+#include "tests/fuzz/broker_world.h"
 
 enum { RETRY_MS = 1000 };
 

@@ -18,10 +18,10 @@
 #ifndef TESTS_FUZZ_BROKER_WORLD_H
 #define TESTS_FUZZ_BROKER_WORLD_H
 
-#include "../../ws-broker/broker.h"
-#include "../../ws-broker/frames.h"
-#include "../simulation/model_store.h"
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/simulation/model_store.h"
+#include "ws-broker/core/broker.h"
+#include "ws-broker/protocol/frames.h"
 
 enum {
     DEVICES = 3,

@@ -2,9 +2,9 @@
  * What is promised of writes: what the core may want of the store, what is on disk since, and what
  * it owes to whom once it has the answer.
  */
-#include "../../common/protocol.h"
-#include "../../common/send_result.h"
-#include "broker_world.h"
+#include "common/model/protocol.h"
+#include "common/model/send_result.h"
+#include "tests/fuzz/broker_world.h"
 
 /* ---- What the core wants of the store ---- */
 

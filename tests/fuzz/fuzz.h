@@ -4,11 +4,11 @@
  * `make fuzz` links each fuzz_*.c, and its companions if it has any, with libFuzzer; `make test`
  * links it with replay.c, which gives it the files of tests/fuzz/corpus.
  */
-#ifndef TESTS_FUZZ_H
-#define TESTS_FUZZ_H
+#ifndef TESTS_FUZZ_FUZZ_H
+#define TESTS_FUZZ_FUZZ_H
 
-#include "../../common/base.h"
-#include "../../common/log.h"
+#include "common/base/base.h"
+#include "common/base/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  * broker_world.h says where its parts are. Whatever happened before, a drain ends and nothing is
  * missing.
  */
-#include "broker_world.h"
+#include "tests/fuzz/broker_world.h"
 
 static const struct broker_options default_options = {
     .name = "broker",

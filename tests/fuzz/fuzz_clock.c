@@ -1,6 +1,6 @@
 /* A time that is read and written again is the same time. */
-#include "../../common/clock.h"
-#include "fuzz.h"
+#include "common/base/clock.h"
+#include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

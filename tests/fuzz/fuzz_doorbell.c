@@ -1,8 +1,8 @@
 /* The doorbell, rung, drained, abandoned and replaced in any order, with strangers at the door: it
    says that it rang when it did, and never otherwise. */
-#include "../../common/doorbell.h"
-#include "../../common/unix_socket.h"
-#include "fuzz.h"
+#include "common/base/unix_socket.h"
+#include "common/process/doorbell.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <sys/socket.h>
 #include <unistd.h>

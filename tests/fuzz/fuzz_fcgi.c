@@ -5,15 +5,15 @@
  * Whatever comes, the answer is well-formed HTTP with JSON that parses, never a 500, and what was
  * answered 202 is found again.
  */
-#include "../../api-fcgi/api.h"
-#include "../../api-fcgi/fcgi_server.h"
-#include "../../api-fcgi/readiness.h"
-#include "../../api-fcgi/router.h"
-#include "../../api-fcgi/slow_reads.h"
-#include "../../common/clock.h"
-#include "../../common/json.h"
-#include "../../common/unix_socket.h"
-#include "fuzz.h"
+#include "api-fcgi/api.h"
+#include "api-fcgi/handlers/readiness.h"
+#include "api-fcgi/server/fcgi_server.h"
+#include "api-fcgi/server/router.h"
+#include "api-fcgi/server/slow_reads.h"
+#include "common/base/clock.h"
+#include "common/base/json.h"
+#include "common/base/unix_socket.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -1,10 +1,10 @@
 /* The frames of a phone, one a line: what is taken in stays within its bounds and can be written
    again, and what is refused is refused in words that a frame can carry. */
-#include "../../common/json.h"
-#include "../../common/protocol.h"
-#include "../../common/utf8.h"
-#include "../../ws-broker/frames.h"
-#include "fuzz.h"
+#include "common/base/json.h"
+#include "common/base/utf8.h"
+#include "common/model/protocol.h"
+#include "tests/fuzz/fuzz.h"
+#include "ws-broker/protocol/frames.h"
 
 static void check_document(const struct buffer *text)
 {

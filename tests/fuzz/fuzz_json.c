@@ -1,8 +1,8 @@
 /* What the strict scan lets through, the parser takes too; and what is written again is the same. What is
    mended is what the strict scan lets through, but for the number of members. */
-#include "../../common/json.h"
-#include "../../common/json_write.h"
-#include "fuzz.h"
+#include "common/base/json.h"
+#include "common/base/json_write.h"
+#include "tests/fuzz/fuzz.h"
 
 static char *written_again(const struct json *document)
 {

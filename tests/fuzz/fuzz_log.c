@@ -1,7 +1,7 @@
 /* Whatever a peer has us log, it is one line of either format, and the text can be read back from it. */
-#include "../../common/json.h"
-#include "../../common/utf8.h"
-#include "fuzz.h"
+#include "common/base/json.h"
+#include "common/base/utf8.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

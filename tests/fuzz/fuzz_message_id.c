@@ -1,6 +1,6 @@
 /* A message id is read in either case, and written in lower case. */
-#include "../../common/message_id.h"
-#include "fuzz.h"
+#include "common/model/message_id.h"
+#include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,7 +1,7 @@
 /* The words that name something: device ids, statuses, log levels. */
-#include "../../common/device.h"
-#include "../../common/message.h"
-#include "fuzz.h"
+#include "common/model/device.h"
+#include "common/model/message.h"
+#include "tests/fuzz/fuzz.h"
 
 static const char id_characters[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";

@@ -1,7 +1,7 @@
 /* A normalised number keeps the digits it was given but for "(0)", and normalises to itself; a reason is a
    short text that any terminal can show. */
-#include "../../common/phone_number.h"
-#include "fuzz.h"
+#include "common/model/phone_number.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <ctype.h>
 

@@ -1,8 +1,8 @@
 /* A query string: every parameter fits its place, and those that are good survive being written. */
-#include "../../api-fcgi/http.h"
-#include "../../common/url.h"
-#include "../../common/utf8.h"
-#include "fuzz.h"
+#include "api-fcgi/server/http.h"
+#include "common/base/url.h"
+#include "common/base/utf8.h"
+#include "tests/fuzz/fuzz.h"
 
 enum { NAME_SIZE = 32, VALUE_SIZE = 128 }; /* as the list has them */
 

@@ -1,6 +1,6 @@
 /* The texts of secrets and pairing codes, and the list of an API key's scopes. */
-#include "../../common/api_key.h"
-#include "fuzz.h"
+#include "common/access/api_key.h"
+#include "tests/fuzz/fuzz.h"
 
 static void try_secret(const char *text, enum secret_kind kind)
 {

@@ -1,7 +1,7 @@
 /* Segments hold what they may hold, and a longer text never needs fewer. */
-#include "../../common/sms_segments.h"
-#include "../../common/utf8.h"
-#include "fuzz.h"
+#include "common/base/utf8.h"
+#include "common/model/sms_segments.h"
+#include "tests/fuzz/fuzz.h"
 
 /* Counted another way: lead bytes, those of four bytes twice. */
 static unsigned utf16_units(const char *text)

@@ -1,6 +1,6 @@
 /* A settings file: it is refused in one sentence, or what is printed of it reads back the same. */
-#include "../../common/settings.h"
-#include "fuzz.h"
+#include "common/process/settings.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -11,7 +11,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argc, (void)argv;
 #define TEXT(field, name, value, allowed, used_by, meaning)                   unsetenv(name);
 #define NUMBER(field, name, unit, value, smallest, largest, used_by, meaning) unsetenv(name);
-#include "../../common/settings.def"
+#include "common/process/settings.def"
 #undef TEXT
 #undef NUMBER
     return 0;

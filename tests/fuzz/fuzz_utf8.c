@@ -1,6 +1,6 @@
 /* What is decoded encodes to the same bytes; what is trimmed is valid and ends no earlier. */
-#include "../../common/utf8.h"
-#include "fuzz.h"
+#include "common/base/utf8.h"
+#include "tests/fuzz/fuzz.h"
 
 static size_t encode(int32_t point, char bytes[4])
 {

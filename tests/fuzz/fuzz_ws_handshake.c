@@ -1,6 +1,6 @@
 /* The head of a phone's handshake. */
-#include "../../ws-broker/ws_handshake.h"
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
+#include "ws-broker/net/ws_handshake.h"
 
 static bool is_terminated(const char *text, size_t size)
 {

@@ -1,7 +1,7 @@
 /* WebSocket frames from a client: the same bytes say the same in whatever pieces they come. */
-#include "../../common/buffer.h"
-#include "../../ws-broker/ws_reader.h"
-#include "fuzz.h"
+#include "common/base/buffer.h"
+#include "tests/fuzz/fuzz.h"
+#include "ws-broker/net/ws_reader.h"
 
 enum { MOST_BYTES = 8 * 1024 * 1024 }; /* of what an input says */
 

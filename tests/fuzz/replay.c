@@ -1,5 +1,5 @@
 /* Gives a target the files named, and those in the folders named: the corpus without libFuzzer. */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <dirent.h>
 

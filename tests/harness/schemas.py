@@ -5,10 +5,10 @@ import sqlite3
 
 from harness.gateway import ROOT
 
-MIGRATIONS = sorted((ROOT / "common/store/sql").glob("*.sql"))
+MIGRATIONS = sorted((ROOT / "common/store/sqlite/sql").glob("*.sql"))
 NEWEST = len(MIGRATIONS)
 WITH_A_WAY_BACK = sorted(int(path.name.split("_")[0]) - 1
-                         for path in (ROOT / "common/store/sql/down").glob("*.sql"))
+                         for path in (ROOT / "common/store/sqlite/sql/down").glob("*.sql"))
 
 
 def fixture_path(version):

@@ -31,7 +31,7 @@ def table(rows):
 
 
 def errors():
-    """common/error.def: code -> (HTTP status, close code, title)."""
+    """common/base/error.def: code -> (HTTP status, close code, title)."""
     text = (ROOT / "common" / "error.def").read_text()
     rows = re.findall(r'^ERROR\(\w+, "(\w+)", (\d+), (\d+), "([^"]+)"\)', text, re.M)
     assert len(rows) == text.count("\nERROR(")
@@ -459,7 +459,7 @@ def test_what_only_begins_like_the_phones_address_is_another(gateway):
 
 def test_the_broker_says_the_same_of_a_device_id(gateway):
     """Whoever reaches its socket past nginx."""
-    text = (ROOT / "ws-broker/doorman.c").read_text()
+    text = (ROOT / "ws-broker/net/handshake_auth.c").read_text()
     assert DEVICE_ID_SENTENCE in re.sub(r'"\s+"', "", text)
     assert DEVICE_ID_SENTENCE in (ROOT / "nginx/gateway-problems.conf").read_text()
 

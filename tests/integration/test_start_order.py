@@ -22,7 +22,7 @@ def make_database(gateway, kind):
     database = sqlite3.connect(gateway.database)
     if kind == "first schema":
         database.execute("PRAGMA journal_mode = WAL")
-        database.executescript((ROOT / "common/store/sql/0001_initial.sql").read_text())
+        database.executescript((ROOT / "common/store/sqlite/sql/0001_initial.sql").read_text())
         database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         database.execute("PRAGMA user_version = 1")
     database.close()
@@ -36,7 +36,7 @@ def check_that_it_works(gateway):
     phone.report(message_id, "delivered")
     gateway.api.wait_status(message_id, "delivered")
     assert gateway.api.get("/readyz").status_code == 200
-    migrations = len(list((ROOT / "common/store/sql").glob("*.sql")))
+    migrations = len(list((ROOT / "common/store/sqlite/sql").glob("*.sql")))
     assert gateway.query("PRAGMA user_version") == [(migrations,)]
     assert gateway.query("PRAGMA integrity_check") == [("ok",)]
     phone.close()

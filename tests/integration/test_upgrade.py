@@ -69,7 +69,7 @@ def old(make_gateway):
     gateway.database.parent.mkdir()
     database = sqlite3.connect(gateway.database)
     database.execute("PRAGMA journal_mode = WAL")
-    database.executescript((ROOT / "common/store/sql/0001_initial.sql").read_text())
+    database.executescript((ROOT / "common/store/sqlite/sql/0001_initial.sql").read_text())
     database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     database.execute("PRAGMA user_version = 1")
     now_ms = int(time.time() * 1000)

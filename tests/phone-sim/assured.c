@@ -1,4 +1,4 @@
-#include "assured.h"
+#include "tests/phone-sim/assured.h"
 
 enum outgoing_kind {
     OUTGOING_HELLO,

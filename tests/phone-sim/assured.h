@@ -12,13 +12,13 @@
  *
  * A killed phone is assured_fini(), assured_init() and assured_on_restart() with what was durable.
  */
-#ifndef PHONE_SIM_ASSURED_H
-#define PHONE_SIM_ASSURED_H
+#ifndef TESTS_PHONE_SIM_ASSURED_H
+#define TESTS_PHONE_SIM_ASSURED_H
 
-#include "base.h"
-#include "frame.h"
-#include "habits.h"
-#include "journal.h"
+#include "tests/phone-sim/base.h"
+#include "tests/phone-sim/frame.h"
+#include "tests/phone-sim/habits.h"
+#include "tests/phone-sim/journal.h"
 
 #include <sys/queue.h>
 

@@ -1,6 +1,6 @@
 /* The few words of C every file of the simulated phone may assume. */
-#ifndef PHONE_SIM_BASE_H
-#define PHONE_SIM_BASE_H
+#ifndef TESTS_PHONE_SIM_BASE_H
+#define TESTS_PHONE_SIM_BASE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
-#include "connection.h"
+#include "tests/phone-sim/connection.h"
 
-#include "../../common/protocol.h"
-#include "link.h"
-#include "utf8.h"
+#include "common/model/protocol.h"
+#include "tests/phone-sim/link.h"
+#include "tests/phone-sim/utf8.h"
 
 #include <string.h>
 

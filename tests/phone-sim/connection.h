@@ -2,11 +2,11 @@
  * The WebSocket connection of one phone: carries its frames to and from libwebsockets, and knows how
  * it came to its end.
  */
-#ifndef PHONE_SIM_CONNECTION_H
-#define PHONE_SIM_CONNECTION_H
+#ifndef TESTS_PHONE_SIM_CONNECTION_H
+#define TESTS_PHONE_SIM_CONNECTION_H
 
-#include "base.h"
-#include "timers.h"
+#include "tests/phone-sim/base.h"
+#include "tests/phone-sim/timers.h"
 
 #include <libwebsockets.h>
 

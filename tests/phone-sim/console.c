@@ -1,6 +1,6 @@
-#include "console.h"
+#include "tests/phone-sim/console.h"
 
-#include "utf8.h"
+#include "tests/phone-sim/utf8.h"
 
 #include <string.h>
 

@@ -3,11 +3,11 @@
  * cannot mess up a terminal. Of many phones that say the same at about the same time only the first
  * is named, and the others are counted.
  */
-#ifndef PHONE_SIM_CONSOLE_H
-#define PHONE_SIM_CONSOLE_H
+#ifndef TESTS_PHONE_SIM_CONSOLE_H
+#define TESTS_PHONE_SIM_CONSOLE_H
 
-#include "base.h"
-#include "timers.h"
+#include "tests/phone-sim/base.h"
+#include "tests/phone-sim/timers.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "doom.h"
+#include "tests/phone-sim/doom.h"
 
 #include <signal.h>
 #include <unistd.h>

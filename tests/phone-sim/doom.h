@@ -2,10 +2,10 @@
  * --kill-at: the program kills itself, as kill -9 does, at an instant that matters. What was written
  * to files before is there, and nothing else of it.
  */
-#ifndef PHONE_SIM_DOOM_H
-#define PHONE_SIM_DOOM_H
+#ifndef TESTS_PHONE_SIM_DOOM_H
+#define TESTS_PHONE_SIM_DOOM_H
 
-#include "base.h"
+#include "tests/phone-sim/base.h"
 
 enum doom_instant {
     DOOM_NEVER,

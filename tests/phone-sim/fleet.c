@@ -1,10 +1,10 @@
-#include "fleet.h"
+#include "tests/phone-sim/fleet.h"
 
-#include "console.h"
-#include "keeper.h"
-#include "link.h"
-#include "phone.h"
-#include "timers.h"
+#include "tests/phone-sim/console.h"
+#include "tests/phone-sim/keeper.h"
+#include "tests/phone-sim/link.h"
+#include "tests/phone-sim/phone.h"
+#include "tests/phone-sim/timers.h"
 
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
-#include "frame.h"
+#include "tests/phone-sim/frame.h"
 
-#include "../../common/protocol.h"
+#include "common/model/protocol.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>

@@ -1,12 +1,12 @@
 /*
  * The frames of PROTOCOL.md as JSON. The only file that knows cJSON and the names of the members.
  */
-#ifndef PHONE_SIM_FRAME_H
-#define PHONE_SIM_FRAME_H
+#ifndef TESTS_PHONE_SIM_FRAME_H
+#define TESTS_PHONE_SIM_FRAME_H
 
-#include "base.h"
-#include "journal.h"
-#include "radio.h"
+#include "tests/phone-sim/base.h"
+#include "tests/phone-sim/journal.h"
+#include "tests/phone-sim/radio.h"
 
 struct cJSON;
 

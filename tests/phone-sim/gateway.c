@@ -1,4 +1,4 @@
-#include "gateway.h"
+#include "tests/phone-sim/gateway.h"
 
 #include <ctype.h>
 #include <netdb.h>

@@ -1,8 +1,8 @@
 /* Where the gateway is: a URL, and the addresses of its host. */
-#ifndef PHONE_SIM_GATEWAY_H
-#define PHONE_SIM_GATEWAY_H
+#ifndef TESTS_PHONE_SIM_GATEWAY_H
+#define TESTS_PHONE_SIM_GATEWAY_H
 
-#include "base.h"
+#include "tests/phone-sim/base.h"
 
 #include <netinet/in.h>
 

@@ -1,9 +1,9 @@
 /* How all the simulated phones behave: what the options say, in the units their names say. */
-#ifndef PHONE_SIM_HABITS_H
-#define PHONE_SIM_HABITS_H
+#ifndef TESTS_PHONE_SIM_HABITS_H
+#define TESTS_PHONE_SIM_HABITS_H
 
-#include "base.h"
-#include "sms.h"
+#include "tests/phone-sim/base.h"
+#include "tests/phone-sim/sms.h"
 
 /* Whole numbers from `low` to `high`, both included. */
 struct range {

@@ -1,4 +1,4 @@
-#include "id_set.h"
+#include "tests/phone-sim/id_set.h"
 
 /* FNV-1a with 128 bits: two ids that share a hash are nothing to reckon with. */
 static unsigned __int128 hash_of(const char *id)

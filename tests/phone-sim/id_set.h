@@ -2,10 +2,10 @@
  * Which message ids a phone has seen. It must never send one twice, so nothing is ever taken out;
  * an id of whatever form costs 16 bytes: its hash.
  */
-#ifndef PHONE_SIM_ID_SET_H
-#define PHONE_SIM_ID_SET_H
+#ifndef TESTS_PHONE_SIM_ID_SET_H
+#define TESTS_PHONE_SIM_ID_SET_H
 
-#include "base.h"
+#include "tests/phone-sim/base.h"
 
 /* Zero is an empty set. */
 struct id_set {

@@ -1,4 +1,4 @@
-#include "journal.h"
+#include "tests/phone-sim/journal.h"
 
 #include <string.h>
 

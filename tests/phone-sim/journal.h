@@ -3,11 +3,11 @@
  * changes to it as values. Whoever runs the phone writes the changes down, and gives what is there
  * back when the phone starts again.
  */
-#ifndef PHONE_SIM_JOURNAL_H
-#define PHONE_SIM_JOURNAL_H
+#ifndef TESTS_PHONE_SIM_JOURNAL_H
+#define TESTS_PHONE_SIM_JOURNAL_H
 
-#include "base.h"
-#include "sms.h"
+#include "tests/phone-sim/base.h"
+#include "tests/phone-sim/sms.h"
 
 #include <sys/queue.h>
 

@@ -1,4 +1,4 @@
-#include "journal_file.h"
+#include "tests/phone-sim/journal_file.h"
 
 #include <sqlite3.h>
 

@@ -3,11 +3,11 @@
  * transaction, and are on disk (synchronous=FULL) once it is committed. The only file that knows
  * SQLite. What cannot be written ends the program: a phone must not go on without its journal.
  */
-#ifndef PHONE_SIM_JOURNAL_FILE_H
-#define PHONE_SIM_JOURNAL_FILE_H
+#ifndef TESTS_PHONE_SIM_JOURNAL_FILE_H
+#define TESTS_PHONE_SIM_JOURNAL_FILE_H
 
-#include "base.h"
-#include "journal.h"
+#include "tests/phone-sim/base.h"
+#include "tests/phone-sim/journal.h"
 
 struct sqlite3;
 struct sqlite3_stmt;

@@ -1,4 +1,4 @@
-#include "keeper.h"
+#include "tests/phone-sim/keeper.h"
 
 #include <uuid/uuid.h>
 

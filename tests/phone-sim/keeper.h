@@ -3,15 +3,15 @@
  * their radio ledger. What comes within a turn of the loop goes to disk with one fsync each; then
  * the phones hear of it.
  */
-#ifndef PHONE_SIM_KEEPER_H
-#define PHONE_SIM_KEEPER_H
+#ifndef TESTS_PHONE_SIM_KEEPER_H
+#define TESTS_PHONE_SIM_KEEPER_H
 
-#include "base.h"
-#include "doom.h"
-#include "journal_file.h"
-#include "ledger.h"
-#include "phone.h"
-#include "timers.h"
+#include "tests/phone-sim/base.h"
+#include "tests/phone-sim/doom.h"
+#include "tests/phone-sim/journal_file.h"
+#include "tests/phone-sim/ledger.h"
+#include "tests/phone-sim/phone.h"
+#include "tests/phone-sim/timers.h"
 
 #include <sys/queue.h>
 

@@ -1,6 +1,6 @@
-#include "ledger.h"
+#include "tests/phone-sim/ledger.h"
 
-#include "phone.h"
+#include "tests/phone-sim/phone.h"
 
 #include <errno.h>
 #include <fcntl.h>

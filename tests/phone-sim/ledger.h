@@ -2,11 +2,11 @@
  * The radio ledger: a file with one line for each SMS that left a simulated radio. It is the truth
  * that tests hold against what the gateway says, and can be the phones' store of sent messages.
  */
-#ifndef PHONE_SIM_LEDGER_H
-#define PHONE_SIM_LEDGER_H
+#ifndef TESTS_PHONE_SIM_LEDGER_H
+#define TESTS_PHONE_SIM_LEDGER_H
 
-#include "base.h"
-#include "id_set.h"
+#include "tests/phone-sim/base.h"
+#include "tests/phone-sim/id_set.h"
 
 struct ledger {
     const char *path;

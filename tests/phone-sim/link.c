@@ -1,6 +1,6 @@
-#include "link.h"
+#include "tests/phone-sim/link.h"
 
-#include "../../common/protocol.h"
+#include "common/model/protocol.h"
 
 #include <signal.h>
 #include <uv.h>

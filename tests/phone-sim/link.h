@@ -2,17 +2,17 @@
  * The event loop: the connections of all phones and their timers in one thread of libwebsockets on
  * libuv. (Its own loop, on poll(), is saturated by some thousands of connections.)
  */
-#ifndef PHONE_SIM_LINK_H
-#define PHONE_SIM_LINK_H
+#ifndef TESTS_PHONE_SIM_LINK_H
+#define TESTS_PHONE_SIM_LINK_H
 
-#include "base.h"
-#include "connection.h"
-#include "doom.h"
-#include "frame.h"
-#include "gateway.h"
-#include "phone.h"
-#include "timers.h"
-#include "tokens.h"
+#include "tests/phone-sim/base.h"
+#include "tests/phone-sim/connection.h"
+#include "tests/phone-sim/doom.h"
+#include "tests/phone-sim/frame.h"
+#include "tests/phone-sim/gateway.h"
+#include "tests/phone-sim/phone.h"
+#include "tests/phone-sim/timers.h"
+#include "tests/phone-sim/tokens.h"
 
 struct link {
     struct gateway gateway;

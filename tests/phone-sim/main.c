@@ -1,7 +1,7 @@
 /* phone-sim: simulated phones for the SMS gateway, written from ws-broker/PROTOCOL.md alone. */
-#include "fleet.h"
-#include "options.h"
-#include "pairing.h"
+#include "tests/phone-sim/fleet.h"
+#include "tests/phone-sim/options.h"
+#include "tests/phone-sim/pairing.h"
 
 #include <signal.h>
 #include <sys/resource.h>

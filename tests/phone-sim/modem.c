@@ -1,4 +1,4 @@
-#include "modem.h"
+#include "tests/phone-sim/modem.h"
 
 struct delivery {
     TAILQ_ENTRY(delivery) in_deliveries;

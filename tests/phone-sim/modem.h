@@ -2,12 +2,12 @@
  * The simulated radio of an assured phone: takes one text at a time, and some time later the SMS
  * has left, or not. Pure, with timers; what left must be on record before the phone hears of it.
  */
-#ifndef PHONE_SIM_MODEM_H
-#define PHONE_SIM_MODEM_H
+#ifndef TESTS_PHONE_SIM_MODEM_H
+#define TESTS_PHONE_SIM_MODEM_H
 
-#include "assured.h"
-#include "habits.h"
-#include "timers.h"
+#include "tests/phone-sim/assured.h"
+#include "tests/phone-sim/habits.h"
+#include "tests/phone-sim/timers.h"
 
 #include <sys/queue.h>
 

@@ -1,7 +1,7 @@
-#include "options.h"
+#include "tests/phone-sim/options.h"
 
-#include "../../common/running.h"
-#include "console.h"
+#include "common/process/running.h"
+#include "tests/phone-sim/console.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,11 +1,11 @@
 /* The options of the command line. */
-#ifndef PHONE_SIM_OPTIONS_H
-#define PHONE_SIM_OPTIONS_H
+#ifndef TESTS_PHONE_SIM_OPTIONS_H
+#define TESTS_PHONE_SIM_OPTIONS_H
 
-#include "doom.h"
-#include "gateway.h"
-#include "habits.h"
-#include "phone.h"
+#include "tests/phone-sim/doom.h"
+#include "tests/phone-sim/gateway.h"
+#include "tests/phone-sim/habits.h"
+#include "tests/phone-sim/phone.h"
 
 #define OPTIONS_DEFAULT_ID "phone-sim"
 

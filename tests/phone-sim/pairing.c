@@ -1,7 +1,7 @@
 /* The only file that knows libcurl and OpenSSL. */
-#include "pairing.h"
+#include "tests/phone-sim/pairing.h"
 
-#include "console.h"
+#include "tests/phone-sim/console.h"
 
 #include <cjson/cJSON.h>
 #include <curl/curl.h>

@@ -1,10 +1,10 @@
 /* Pairing: a link, as in the gateway's QR code, becomes a device id and its token (PROTOCOL.md). */
-#ifndef PHONE_SIM_PAIRING_H
-#define PHONE_SIM_PAIRING_H
+#ifndef TESTS_PHONE_SIM_PAIRING_H
+#define TESTS_PHONE_SIM_PAIRING_H
 
-#include "base.h"
-#include "phone.h"
-#include "tokens.h"
+#include "tests/phone-sim/base.h"
+#include "tests/phone-sim/phone.h"
+#include "tests/phone-sim/tokens.h"
 
 enum { PAIRING_URL_SIZE = 400, PAIRING_FILE_SIZE = 512 };
 

@@ -1,7 +1,7 @@
-#include "phone.h"
+#include "tests/phone-sim/phone.h"
 
-#include "../../common/protocol.h"
-#include "phone_parts.h"
+#include "common/model/protocol.h"
+#include "tests/phone-sim/phone_parts.h"
 
 #include <math.h>
 #include <stdarg.h>

@@ -4,17 +4,17 @@
  * and the time come in; frames, timers and wishes go out. No sockets, no clock, no files. Times are
  * monotonic milliseconds.
  */
-#ifndef PHONE_SIM_PHONE_H
-#define PHONE_SIM_PHONE_H
+#ifndef TESTS_PHONE_SIM_PHONE_H
+#define TESTS_PHONE_SIM_PHONE_H
 
-#include "assured.h"
-#include "base.h"
-#include "frame.h"
-#include "habits.h"
-#include "modem.h"
-#include "radio.h"
-#include "shelf.h"
-#include "timers.h"
+#include "tests/phone-sim/assured.h"
+#include "tests/phone-sim/base.h"
+#include "tests/phone-sim/frame.h"
+#include "tests/phone-sim/habits.h"
+#include "tests/phone-sim/modem.h"
+#include "tests/phone-sim/radio.h"
+#include "tests/phone-sim/shelf.h"
+#include "tests/phone-sim/timers.h"
 
 enum {
     PHONE_ID_SIZE = 65,

@@ -1,5 +1,5 @@
 /* A phone on the assured level: what assured.h and modem.h ask for, and how they hear of it. */
-#include "phone_parts.h"
+#include "tests/phone-sim/phone_parts.h"
 
 static struct phone *phone_of(const struct assured *assured)
 {

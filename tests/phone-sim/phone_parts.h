@@ -1,8 +1,8 @@
 /* What the files that make a phone share: phone.c and phone_assured.c. */
-#ifndef PHONE_SIM_PHONE_PARTS_H
-#define PHONE_SIM_PHONE_PARTS_H
+#ifndef TESTS_PHONE_SIM_PHONE_PARTS_H
+#define TESTS_PHONE_SIM_PHONE_PARTS_H
 
-#include "phone.h"
+#include "tests/phone-sim/phone.h"
 
 /* phone.c */
 void PRINTF_FORMAT(2, 3) phone_complain(struct phone *phone, const char *format, ...);

@@ -1,4 +1,4 @@
-#include "radio.h"
+#include "tests/phone-sim/radio.h"
 
 #include <string.h>
 

@@ -5,14 +5,14 @@
  * Pure: time comes in as arguments, and timers go out to the heap. Nothing in here knows whether
  * the phone is connected, and SMS leave whether it is or not.
  */
-#ifndef PHONE_SIM_RADIO_H
-#define PHONE_SIM_RADIO_H
+#ifndef TESTS_PHONE_SIM_RADIO_H
+#define TESTS_PHONE_SIM_RADIO_H
 
-#include "base.h"
-#include "habits.h"
-#include "id_set.h"
-#include "sms.h"
-#include "timers.h"
+#include "tests/phone-sim/base.h"
+#include "tests/phone-sim/habits.h"
+#include "tests/phone-sim/id_set.h"
+#include "tests/phone-sim/sms.h"
+#include "tests/phone-sim/timers.h"
 
 #include <sys/queue.h>
 

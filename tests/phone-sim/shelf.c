@@ -1,4 +1,4 @@
-#include "shelf.h"
+#include "tests/phone-sim/shelf.h"
 
 void shelf_put(struct shelf *shelf, const char *text, size_t length, int64_t due_ms,
                bool keep_order)

@@ -1,8 +1,8 @@
 /* Frames that a phone holds back: --delay and --reorder. Pure; times are monotonic milliseconds. */
-#ifndef PHONE_SIM_SHELF_H
-#define PHONE_SIM_SHELF_H
+#ifndef TESTS_PHONE_SIM_SHELF_H
+#define TESTS_PHONE_SIM_SHELF_H
 
-#include "base.h"
+#include "tests/phone-sim/base.h"
 
 #include <sys/queue.h>
 

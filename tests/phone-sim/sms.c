@@ -1,4 +1,4 @@
-#include "sms.h"
+#include "tests/phone-sim/sms.h"
 
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* What both levels of the protocol say about an SMS: its names, its statuses, why it failed. */
-#ifndef PHONE_SIM_SMS_H
-#define PHONE_SIM_SMS_H
+#ifndef TESTS_PHONE_SIM_SMS_H
+#define TESTS_PHONE_SIM_SMS_H
 
-#include "base.h"
+#include "tests/phone-sim/base.h"
 
 enum {
     SMS_ID_SIZE = 65,

@@ -1,4 +1,4 @@
-#include "timers.h"
+#include "tests/phone-sim/timers.h"
 
 void timers_init(struct timers *timers)
 {

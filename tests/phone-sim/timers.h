@@ -2,10 +2,10 @@
  * Timers in a binary heap: to arm, re-arm and disarm one of N costs O(log N). There is no clock in
  * here; who owns the heap says what time it is. Times are monotonic milliseconds.
  */
-#ifndef PHONE_SIM_TIMERS_H
-#define PHONE_SIM_TIMERS_H
+#ifndef TESTS_PHONE_SIM_TIMERS_H
+#define TESTS_PHONE_SIM_TIMERS_H
 
-#include "base.h"
+#include "tests/phone-sim/base.h"
 
 #define TIMERS_NEVER INT64_MAX
 

@@ -1,4 +1,4 @@
-#include "tokens.h"
+#include "tests/phone-sim/tokens.h"
 
 #include <errno.h>
 

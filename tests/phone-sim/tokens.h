@@ -1,9 +1,9 @@
 /* The phones' device tokens, from a file: in each line a device id and its token. */
-#ifndef PHONE_SIM_TOKENS_H
-#define PHONE_SIM_TOKENS_H
+#ifndef TESTS_PHONE_SIM_TOKENS_H
+#define TESTS_PHONE_SIM_TOKENS_H
 
-#include "base.h"
-#include "phone.h"
+#include "tests/phone-sim/base.h"
+#include "tests/phone-sim/phone.h"
 
 enum { TOKEN_SIZE = 128 };
 

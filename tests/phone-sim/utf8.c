@@ -1,4 +1,4 @@
-#include "utf8.h"
+#include "tests/phone-sim/utf8.h"
 
 /* How many bytes a character has that begins with `first`; 0 if none does. */
 static size_t length_by(unsigned char first)

@@ -1,7 +1,7 @@
-#ifndef PHONE_SIM_UTF8_H
-#define PHONE_SIM_UTF8_H
+#ifndef TESTS_PHONE_SIM_UTF8_H
+#define TESTS_PHONE_SIM_UTF8_H
 
-#include "base.h"
+#include "tests/phone-sim/base.h"
 
 /* The length of the UTF-8 character at the beginning of `text` and its code point; 0 if there is
  * none, as RFC 3629 has it. Reads at most `length` bytes. */

@@ -2,7 +2,7 @@
  * What ws_server.c, the store's writer thread and the operating system are to the core: carries out
  * its actions, brings its writes to the store in groups, ends it by kill or drain, starts another.
  */
-#include "world.h"
+#include "tests/simulation/world.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * cut; then some of those under way still arrive, as with TCP, and the other side may notice much
  * later. An end that is gone may have a successor by then.
  */
-#include "world.h"
+#include "tests/simulation/world.h"
 
 #include <stdlib.h>
 #include <string.h>

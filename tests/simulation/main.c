@@ -1,7 +1,7 @@
 /* The simulation: seeds, each a world; the first that violates an invariant is told in full. */
-#include "world.h"
+#include "tests/simulation/world.h"
 
-#include "../../common/log.h"
+#include "common/base/log.h"
 
 #include <getopt.h>
 #include <stdio.h>

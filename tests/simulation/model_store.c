@@ -1,10 +1,10 @@
 /*
- * The store's verbs with the guards of common/message.c: what common/store/store_sqlite_*.c do,
+ * The store's verbs with the guards of common/model/message.c: what common/store/store_sqlite_*.c do,
  * without SQL.
  */
-#include "model_store.h"
+#include "tests/simulation/model_store.h"
 
-#include "../../common/protocol.h"
+#include "common/model/protocol.h"
 
 #include <stdio.h>
 #include <stdlib.h>

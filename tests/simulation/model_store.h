@@ -3,11 +3,11 @@
  * that have numbers, and the verbs of common/store/store.h in transactions. What an open transaction
  * did is lost until it is committed.
  */
-#ifndef SIMULATION_MODEL_STORE_H
-#define SIMULATION_MODEL_STORE_H
+#ifndef TESTS_SIMULATION_MODEL_STORE_H
+#define TESTS_SIMULATION_MODEL_STORE_H
 
-#include "../../common/store/store.h"
-#include "rules.h"
+#include "common/store/store.h"
+#include "tests/simulation/rules.h"
 
 enum { MOST_MESSAGES = 16, MOST_PHONES = 4, MOST_CHANGES = 256, NOBODY = -1 };
 

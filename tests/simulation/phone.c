@@ -1,5 +1,5 @@
 /* What all phones do: run, connect, be killed, lose everything. */
-#include "world.h"
+#include "tests/simulation/world.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * a restart finds, and sync() comes before each frame and each act that follows from a change. It
  * may be killed at every step.
  */
-#include "world.h"
+#include "tests/simulation/world.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * A basic phone: it sends what it is given, once, and says what became of it. It remembers what it
  * was given for ever, and what became of it until it is killed.
  */
-#include "world.h"
+#include "tests/simulation/world.h"
 
 #include <stdio.h>
 #include <stdlib.h>

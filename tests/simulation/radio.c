@@ -1,5 +1,5 @@
 /* What becomes of a text that a phone hands to its radio, and what the phone is told of it. */
-#include "world.h"
+#include "tests/simulation/world.h"
 
 #include <stdlib.h>
 

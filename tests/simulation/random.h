@@ -1,8 +1,8 @@
 /* The one source of chance: splitmix64 (Steele, Lea, Flood 2014). Everything follows from the seed. */
-#ifndef SIMULATION_RANDOM_H
-#define SIMULATION_RANDOM_H
+#ifndef TESTS_SIMULATION_RANDOM_H
+#define TESTS_SIMULATION_RANDOM_H
 
-#include "../../common/base.h"
+#include "common/base/base.h"
 
 struct random {
     uint64_t state;

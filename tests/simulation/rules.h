@@ -1,6 +1,6 @@
 /* Rules that can be broken on purpose, each in what surrounds the core: to show that it is seen. */
-#ifndef SIMULATION_RULES_H
-#define SIMULATION_RULES_H
+#ifndef TESTS_SIMULATION_RULES_H
+#define TESTS_SIMULATION_RULES_H
 
 #define RULES(RULE)                                                                                \
     RULE(QUEUE_ANSWERED_EARLY, "queue-answered-early", "W1: an id is given out before the commit") \

@@ -1,4 +1,4 @@
-#include "schedule.h"
+#include "tests/simulation/schedule.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 /* What happens next: a heap of events by time, and among equal times by the order they were made. */
-#ifndef SIMULATION_SCHEDULE_H
-#define SIMULATION_SCHEDULE_H
+#ifndef TESTS_SIMULATION_SCHEDULE_H
+#define TESTS_SIMULATION_SCHEDULE_H
 
-#include "../../common/base.h"
+#include "common/base/base.h"
 
 enum event_type {
     EVENT_BROKER_START,

@@ -23,7 +23,7 @@
  *
  * I13 (webhooks) and I14 (caps) have nothing to be checked on yet.
  */
-#include "world.h"
+#include "tests/simulation/world.h"
 
 #include <stdarg.h>
 #include <stdio.h>

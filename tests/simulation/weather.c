@@ -1,5 +1,5 @@
 /* What a seed is like, what goes wrong and when, and the people who queue and cancel. */
-#include "world.h"
+#include "tests/simulation/world.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* The run of a seed, and what all parts of the world share. */
-#include "world.h"
+#include "tests/simulation/world.h"
 
 #include <stdarg.h>
 #include <stdio.h>

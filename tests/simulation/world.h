@@ -11,14 +11,14 @@
  *   weather.c       what this seed is like, faults, people
  *   truth.c         what really happened, and the invariants
  */
-#ifndef SIMULATION_WORLD_H
-#define SIMULATION_WORLD_H
+#ifndef TESTS_SIMULATION_WORLD_H
+#define TESTS_SIMULATION_WORLD_H
 
-#include "../../common/buffer.h"
-#include "../../ws-broker/broker.h"
-#include "model_store.h"
-#include "random.h"
-#include "schedule.h"
+#include "common/base/buffer.h"
+#include "tests/simulation/model_store.h"
+#include "tests/simulation/random.h"
+#include "tests/simulation/schedule.h"
+#include "ws-broker/core/broker.h"
 
 enum {
     MOST_CONNECTIONS = 64,

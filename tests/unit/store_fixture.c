@@ -1,4 +1,4 @@
-#include "store_fixture.h"
+#include "tests/unit/store_fixture.h"
 
 #include <sqlite3.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* A store of a test's own, in a temporary folder, and short words for what tests do with it. */
-#ifndef TESTS_STORE_FIXTURE_H
-#define TESTS_STORE_FIXTURE_H
+#ifndef TESTS_UNIT_STORE_FIXTURE_H
+#define TESTS_UNIT_STORE_FIXTURE_H
 
-#include "../../common/store/store.h"
-#include "unit.h"
+#include "common/store/store.h"
+#include "tests/unit/unit.h"
 
 struct store_fixture {
     char folder[64];

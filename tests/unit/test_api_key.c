@@ -1,6 +1,6 @@
 /* API keys: what they allow. */
-#include "../../common/api_key.h"
-#include "unit.h"
+#include "common/access/api_key.h"
+#include "tests/unit/unit.h"
 
 #include <string.h>
 

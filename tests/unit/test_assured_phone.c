@@ -1,6 +1,6 @@
 /* The assured phone of phone-sim: what it writes down, and what may follow only then. */
-#include "../phone-sim/assured.h"
-#include "unit.h"
+#include "tests/phone-sim/assured.h"
+#include "tests/unit/unit.h"
 
 enum { DISK_ENTRIES = 1200, DISK_REPORTS = 2400, MOST_PENDING = 4096 };
 

@@ -1,11 +1,11 @@
 /* Who asks: that a wrong secret takes the same steps whether its id is known or not. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
-#include "../../api-fcgi/api.h"
-#include "../../api-fcgi/authorize.h"
-#include "../../common/clock.h"
-#include "../../common/log.h"
-#include "unit.h"
+#include "api-fcgi/api.h"
+#include "api-fcgi/auth/authorize.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "tests/unit/unit.h"
 
 #include <dlfcn.h>
 #include <openssl/sha.h>

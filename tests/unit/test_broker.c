@@ -1,8 +1,8 @@
 /* The broker core against a store and phones that are a few lines each: every event by hand. */
-#include "../../ws-broker/broker.h"
+#include "ws-broker/core/broker.h"
 
-#include "../../common/json.h"
-#include "unit.h"
+#include "common/base/json.h"
+#include "tests/unit/unit.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* Buffers: they grow up to their ceiling, and past it they say so once. */
-#include "../../common/buffer.h"
-#include "unit.h"
+#include "common/base/buffer.h"
+#include "tests/unit/unit.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* Fingerprints of certificates; the right one is openssl's: x509 -outform DER | sha256sum. */
-#include "../../common/certificate.h"
-#include "unit.h"
+#include "common/process/certificate.h"
+#include "tests/unit/unit.h"
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 /* Time as text: RFC 3339 both ways, over the whole calendar. */
-#include "../../common/clock.h"
-#include "unit.h"
+#include "common/base/clock.h"
+#include "tests/unit/unit.h"
 
 #include <time.h>
 

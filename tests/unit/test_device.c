@@ -1,6 +1,6 @@
 /* Phones: what they may be called, and how good their signal is. */
-#include "../../common/device.h"
-#include "unit.h"
+#include "common/model/device.h"
+#include "tests/unit/unit.h"
 
 #include <ctype.h>
 #include <stdlib.h>

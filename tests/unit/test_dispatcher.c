@@ -1,6 +1,6 @@
 /* Choosing a phone: the order of the criteria, and a heap against the plainest of models. */
-#include "../../ws-broker/dispatcher.h"
-#include "unit.h"
+#include "tests/unit/unit.h"
+#include "ws-broker/core/phone_heap.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 /* The doorbell: it never blocks, never fails, and loses nothing that matters. */
-#include "../../common/doorbell.h"
-#include "../../common/log.h"
-#include "../../common/unix_socket.h"
-#include "unit.h"
+#include "common/base/log.h"
+#include "common/base/unix_socket.h"
+#include "common/process/doorbell.h"
+#include "tests/unit/unit.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* What the doorman reads from a handshake, and what he takes for none; and whether he is awake. */
-#include "../../common/unix_socket.h"
-#include "../../ws-broker/doorman.h"
-#include "unit.h"
+#include "common/base/unix_socket.h"
+#include "tests/unit/unit.h"
+#include "ws-broker/net/handshake_auth.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

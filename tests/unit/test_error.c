@@ -1,8 +1,8 @@
 /* The list of errors, walked. */
-#include "../../common/base.h"
-#include "../../common/error.h"
-#include "../../common/protocol.h"
-#include "unit.h"
+#include "common/base/base.h"
+#include "common/base/error.h"
+#include "common/model/protocol.h"
+#include "tests/unit/unit.h"
 
 #include <ctype.h>
 
@@ -16,7 +16,7 @@ static void rows_are_what_the_functions_say(void **state)
     } rows[] = {
 #define ERROR(id, code, http_status, close_code, title)                                            \
     {ERROR_##id, code, http_status, close_code, title},
-#include "../../common/error.def"
+#include "common/base/error.def"
 #undef ERROR
     };
     (void)state;

@@ -1,10 +1,10 @@
 /* Frames: reports, what is refused and as what, and the frames to a phone. Device information is in
    test_frames_info.c. */
-#include "../../common/json.h"
-#include "../../common/protocol.h"
-#include "../../common/sms_segments.h"
-#include "../../ws-broker/frames.h"
-#include "unit.h"
+#include "common/base/json.h"
+#include "common/model/protocol.h"
+#include "common/model/sms_segments.h"
+#include "tests/unit/unit.h"
+#include "ws-broker/protocol/frames.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* Device information: every member and rule of ws-broker/PROTOCOL.md. */
-#include "../../common/json.h"
-#include "../../ws-broker/frames.h"
-#include "unit.h"
+#include "common/base/json.h"
+#include "tests/unit/unit.h"
+#include "ws-broker/protocol/frames.h"
 
 #include <stdlib.h>
 

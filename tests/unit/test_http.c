@@ -1,7 +1,7 @@
 /* HTTP without FastCGI: query strings, and answers that say what is wrong. */
-#include "../../api-fcgi/http.h"
-#include "../../common/url.h"
-#include "unit.h"
+#include "api-fcgi/server/http.h"
+#include "common/base/url.h"
+#include "tests/unit/unit.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 /* Answers that say what is wrong (RFC 9457): always JSON, whatever was asked. */
-#include "../../api-fcgi/api.h"
-#include "../../api-fcgi/http.h"
-#include "../../common/json.h"
-#include "unit.h"
+#include "api-fcgi/api.h"
+#include "api-fcgi/server/http.h"
+#include "common/base/json.h"
+#include "tests/unit/unit.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* Reading JSON: what is a document and what is not, in the spirit of RFC 8259's JSONTestSuite. */
-#include "../../common/json.h"
-#include "unit.h"
+#include "common/base/json.h"
+#include "tests/unit/unit.h"
 
 #include <stdlib.h>
 

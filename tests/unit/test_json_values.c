@@ -1,7 +1,7 @@
 /* Reading JSON: its limits, and the values inside a document. */
-#include "../../common/json.h"
-#include "../../common/json_write.h"
-#include "unit.h"
+#include "common/base/json.h"
+#include "common/base/json_write.h"
+#include "tests/unit/unit.h"
 
 #include <stdlib.h>
 

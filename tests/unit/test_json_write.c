@@ -1,8 +1,8 @@
 /* Writing JSON: commas, escapes, and what json_parse reads back. */
-#include "../../common/clock.h"
-#include "../../common/json.h"
-#include "../../common/json_write.h"
-#include "unit.h"
+#include "common/base/clock.h"
+#include "common/base/json.h"
+#include "common/base/json_write.h"
+#include "tests/unit/unit.h"
 
 #include <float.h>
 #include <math.h>

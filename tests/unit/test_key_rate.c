@@ -1,6 +1,6 @@
 /* The rate of an API key's requests: a minute's worth at once, then the pace; exact between threads. */
-#include "../../api-fcgi/key_rate.h"
-#include "unit.h"
+#include "api-fcgi/auth/key_rate.h"
+#include "tests/unit/unit.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,7 +1,7 @@
 /* Sockets by the protocol of sd_listen_fds(3): what is given is what the next image takes. */
-#include "../../common/listen_fds.h"
-#include "../../common/unix_socket.h"
-#include "unit.h"
+#include "common/base/unix_socket.h"
+#include "common/process/listen_fds.h"
+#include "tests/unit/unit.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* The log: one line an event, and nobody but us writes its lines. */
-#include "../../common/clock.h"
-#include "../../common/json.h"
-#include "../../common/log.h"
-#include "unit.h"
+#include "common/base/clock.h"
+#include "common/base/json.h"
+#include "common/base/log.h"
+#include "tests/unit/unit.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* The life of a message: every pair of statuses, for everyone who may move it. */
-#include "../../common/message.h"
-#include "unit.h"
+#include "common/model/message.h"
+#include "tests/unit/unit.h"
 
 /* Rows: from; columns: to; in the order of the enum. A api, B broker, P phone, O operator,
    - nobody. */

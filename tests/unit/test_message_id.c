@@ -3,9 +3,9 @@
  *
  * The clock is this file's, so that it can stand still and go back.
  */
-#include "../../common/clock.h"
-#include "../../common/message_id.h"
-#include "unit.h"
+#include "common/base/clock.h"
+#include "common/model/message_id.h"
+#include "tests/unit/unit.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

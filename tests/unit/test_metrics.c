@@ -1,8 +1,8 @@
 /* Counting, the text of it, and the file in which another process finds it. */
-#include "../../common/metrics.h"
+#include "common/process/metrics.h"
 
-#include "../../common/clock.h"
-#include "unit.h"
+#include "common/base/clock.h"
+#include "tests/unit/unit.h"
 
 #include <stdlib.h>
 #include <unistd.h>

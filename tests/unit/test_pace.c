@@ -1,7 +1,7 @@
 /* The pace of a phone's segments: never more than a burst in any window, and no longer a wait than that
    takes. */
-#include "../../ws-broker/pace.h"
-#include "unit.h"
+#include "tests/unit/unit.h"
+#include "ws-broker/core/send_budget.h"
 
 #include <stdlib.h>
 

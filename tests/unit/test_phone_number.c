@@ -1,6 +1,6 @@
 /* Phone numbers: many spellings, one form. */
-#include "../../common/phone_number.h"
-#include "unit.h"
+#include "common/model/phone_number.h"
+#include "tests/unit/unit.h"
 
 #include <stdlib.h>
 

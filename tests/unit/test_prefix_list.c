@@ -1,6 +1,6 @@
 /* Prefixes of phone numbers: how they are written, and which of two lists decides. */
-#include "../../common/prefix_list.h"
-#include "unit.h"
+#include "common/model/prefix_list.h"
+#include "tests/unit/unit.h"
 
 static struct prefix_list parse(const char *text)
 {

@@ -1,8 +1,8 @@
 /* What a program says to its service manager, and how often. */
-#include "../../common/log.h"
-#include "../../common/program.h"
-#include "../../common/unix_socket.h"
-#include "unit.h"
+#include "common/base/log.h"
+#include "common/base/unix_socket.h"
+#include "common/process/program.h"
+#include "tests/unit/unit.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,7 +1,7 @@
 /* The address that phones are told: what is set, and what follows from where nginx listens. The
    machine's own addresses are this file's, in place of the kernel's. */
-#include "../../common/public_url.h"
-#include "unit.h"
+#include "common/process/public_url.h"
+#include "tests/unit/unit.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* Request ids: what nginx writes, and nothing else. */
-#include "../../common/request_id.h"
-#include "unit.h"
+#include "common/model/request_id.h"
+#include "tests/unit/unit.h"
 
 static void an_id_comes_back_as_it_was(void **state)
 {

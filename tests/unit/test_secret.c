@@ -1,6 +1,6 @@
 /* Secrets: their texts, and what is kept of them. */
-#include "../../common/secret.h"
-#include "unit.h"
+#include "common/access/secret.h"
+#include "tests/unit/unit.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* Sessions: what a phone holds, what it is sent next, and how fast it may be. */
-#include "../../ws-broker/session.h"
-#include "unit.h"
+#include "tests/unit/unit.h"
+#include "ws-broker/core/session.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* Settings: where they come from, what is refused and in which words, and reading back what is
    printed. */
-#include "../../common/settings.h"
-#include "unit.h"
+#include "common/process/settings.h"
+#include "tests/unit/unit.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -22,7 +22,7 @@ static const struct row {
     {name, offsetof(struct settings, field), true, value, "prefixes", 0, 0, 0, ""},
 #define NUMBER(field, name, unit, value, smallest, largest, used_by, meaning)                      \
     {name, offsetof(struct settings, field), false, NULL, NULL, value, smallest, largest, unit},
-#include "../../common/settings.def"
+#include "common/process/settings.def"
 #undef TEXT
 #undef NUMBER
 };

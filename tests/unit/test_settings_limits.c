@@ -1,6 +1,6 @@
 /* Limits that do not fit together are named, by the names of both; the defaults, and one that is off, fit. */
-#include "../../common/settings_check.h"
-#include "unit.h"
+#include "common/process/settings_check.h"
+#include "tests/unit/unit.h"
 
 #include <stdlib.h>
 

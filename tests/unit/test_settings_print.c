@@ -1,6 +1,6 @@
 /* Settings in print: what is written reads back, by us and by a shell, and no list lacks one. */
-#include "../../common/settings.h"
-#include "unit.h"
+#include "common/process/settings.h"
+#include "tests/unit/unit.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@ static const struct row {
 #define TEXT(field, name, value, allowed, used_by, meaning) {#field, name, value, true},
 #define NUMBER(field, name, unit, value, smallest, largest, used_by, meaning)                      \
     {#field, name, #value, false},
-#include "../../common/settings.def"
+#include "common/process/settings.def"
 #undef TEXT
 #undef NUMBER
 };
@@ -47,7 +47,7 @@ static void assert_same(const struct settings *a, const struct settings *b)
 {
 #define TEXT(field, ...)   assert_string_equal(a->field, b->field);
 #define NUMBER(field, ...) assert_int_equal(a->field, b->field);
-#include "../../common/settings.def"
+#include "common/process/settings.def"
 #undef TEXT
 #undef NUMBER
 }
@@ -120,7 +120,7 @@ static void other_numbers_read_back(void **state)
 #define TEXT(...)
 #define NUMBER(field, name, unit, value, smallest, largest, used_by, meaning)                      \
     settings.field = settings.field == (largest) ? (smallest) : (largest);
-#include "../../common/settings.def"
+#include "common/process/settings.def"
 #undef TEXT
 #undef NUMBER
     print_to_file(&settings);

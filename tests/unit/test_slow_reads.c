@@ -1,8 +1,8 @@
 /* Whose turn it is among reads that may take long: no store is asked. */
-#include "../../api-fcgi/api.h"
-#include "../../api-fcgi/slow_reads.h"
-#include "../../common/clock.h"
-#include "store_fixture.h"
+#include "api-fcgi/api.h"
+#include "api-fcgi/server/slow_reads.h"
+#include "common/base/clock.h"
+#include "tests/unit/store_fixture.h"
 
 #include <pthread.h>
 #include <semaphore.h>

@@ -1,6 +1,6 @@
 /* SMS segments: the alphabets of 3GPP TS 23.038, the lengths of 23.040, and what must not be split. */
-#include "../../common/sms_segments.h"
-#include "unit.h"
+#include "common/model/sms_segments.h"
+#include "tests/unit/unit.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* The store's verbs: what each changes, refuses and leaves alone. */
-#include "../../common/clock.h"
-#include "store_fixture.h"
+#include "common/base/clock.h"
+#include "tests/unit/store_fixture.h"
 
 #include <sqlite3.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* The store's limits: what is accepted on a day, what pauses sending, what a phone is given. */
-#include "../../common/clock.h"
-#include "../../common/store/write_lock.h"
-#include "store_fixture.h"
+#include "common/base/clock.h"
+#include "common/store/sqlite/write_lock.h"
+#include "tests/unit/store_fixture.h"
 
 #include <pthread.h>
 #include <sqlite3.h>

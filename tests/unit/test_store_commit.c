@@ -3,7 +3,7 @@
  * write-ahead log, where a recovery finds them once every process has ended. Here a process meets the
  * failure and is gone at once; what it said must agree with what the next one finds.
  */
-#include "store_fixture.h"
+#include "tests/unit/store_fixture.h"
 
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* The database as a file: checked, backed up, restored, taken back to an older schema, compacted. */
-#include "../../common/store/store_file.h"
-#include "store_fixture.h"
+#include "common/store/sqlite/database_file.h"
+#include "tests/unit/store_fixture.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

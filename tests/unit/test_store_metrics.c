@@ -1,6 +1,6 @@
 /* What the store counts, and what its statistics say of phones and of the disk. */
-#include "../../common/clock.h"
-#include "store_fixture.h"
+#include "common/base/clock.h"
+#include "tests/unit/store_fixture.h"
 
 #include <sqlite3.h>
 #include <stdlib.h>

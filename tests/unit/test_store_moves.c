@@ -1,6 +1,6 @@
 /* What the store tells of messages that moved: after the commit, in order, and nothing that did not stay. */
-#include "../../common/message_id.h"
-#include "store_fixture.h"
+#include "common/model/message_id.h"
+#include "tests/unit/store_fixture.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Opening a database: new, old, newer, foreign, broken; and how SQLite goes about our statements. */
-#include "../../common/store/store_sqlite.h"
-#include "store_fixture.h"
+#include "common/store/sqlite/sqlite.h"
+#include "tests/unit/store_fixture.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -148,7 +148,7 @@ static void several_that_start_at_once_make_one_database(void **state)
 
 static const char *const statement_texts[] = {
 #define STATEMENT(id, use, sql) sql,
-#include "../../common/store/store_sqlite.def"
+#include "common/store/sqlite/statements.def"
 #undef STATEMENT
 };
 

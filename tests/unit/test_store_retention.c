@@ -1,5 +1,5 @@
 /* Messages at their end: sent once more, erased, purged; and the space that gives back. */
-#include "store_fixture.h"
+#include "tests/unit/store_fixture.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
 /* Tokens that two phones use, in the store: what is counted outlives connections, brokers and restarts. */
-#include "store_fixture.h"
+#include "tests/unit/store_fixture.h"
 
 static const char device[] = "phone", token_id[] = "tok000000001";
 

@@ -1,5 +1,5 @@
 /* The write-ahead log and its readers: ours end in time, and others cannot make it grow for ever. */
-#include "store_fixture.h"
+#include "tests/unit/store_fixture.h"
 
 #include <pthread.h>
 #include <sqlite3.h>

@@ -1,7 +1,7 @@
 /* The writer thread: many callers, one transaction; locks, time limits, the write-ahead log. */
-#include "../../common/clock.h"
-#include "../../common/store/write_lock.h"
-#include "store_fixture.h"
+#include "common/base/clock.h"
+#include "common/store/sqlite/write_lock.h"
+#include "tests/unit/store_fixture.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -1,9 +1,9 @@
 /* What comes to a terminal: nothing that it would obey, nor what turns a line's direction. */
-#include "../../common/json.h"
-#include "../../common/json_write.h"
-#include "../../common/terminal.h"
-#include "../../common/utf8.h"
-#include "unit.h"
+#include "common/base/json.h"
+#include "common/base/json_write.h"
+#include "common/base/terminal.h"
+#include "common/base/utf8.h"
+#include "tests/unit/unit.h"
 
 #include <stdlib.h>
 

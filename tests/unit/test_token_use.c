@@ -1,6 +1,6 @@
 /* One phone with a token, and two of them. */
-#include "../../common/token_use.h"
-#include "unit.h"
+#include "common/model/token_use.h"
+#include "tests/unit/unit.h"
 
 #include <stdlib.h>
 #include <string.h>

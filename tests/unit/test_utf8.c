@@ -1,6 +1,6 @@
 /* UTF-8: every character there is, and every way to be wrong (RFC 3629, section 4). */
-#include "../../common/utf8.h"
-#include "unit.h"
+#include "common/base/utf8.h"
+#include "tests/unit/unit.h"
 
 #include <stdlib.h>
 

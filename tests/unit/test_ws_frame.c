@@ -1,6 +1,6 @@
 /* WebSocket frames of a server, byte by byte (RFC 6455, 5.2 and 5.7). */
-#include "../../ws-broker/ws_frame.h"
-#include "unit.h"
+#include "tests/unit/unit.h"
+#include "ws-broker/net/ws_frame.h"
 
 #include <stdlib.h>
 

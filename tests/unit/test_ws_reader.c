@@ -1,6 +1,6 @@
 /* WebSocket frames from a client: what they say in pieces of any size, and what breaks a connection. */
-#include "../../ws-broker/ws_reader.h"
-#include "unit.h"
+#include "tests/unit/unit.h"
+#include "ws-broker/net/ws_reader.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -6,8 +6,8 @@
  *
  * `program --list` prints the names of its tests, `program NAME` runs one; tests/test_unit.py does.
  */
-#ifndef TESTS_UNIT_H
-#define TESTS_UNIT_H
+#ifndef TESTS_UNIT_UNIT_H
+#define TESTS_UNIT_UNIT_H
 
 #include <setjmp.h>
 #include <stdarg.h>

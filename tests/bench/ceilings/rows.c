@@ -4,8 +4,8 @@
  * so many in each durable commit (WAL, synchronous=FULL), with nothing around. It prints rows per
  * second, commits per second and processor seconds as JSON.
  */
-#include "../../../common/base.h"
-#include "../../../common/message_id.h"
+#include "common/base/base.h"
+#include "common/model/message_id.h"
 
 #include <sqlite3.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "histogram.h"
+#include "tests/bench/load/histogram.h"
 
 #include <math.h>
 

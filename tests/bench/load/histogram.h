@@ -1,8 +1,8 @@
 /* Latencies, in buckets that are never wider than 1.6 % of their value. */
-#ifndef BENCH_HISTOGRAM_H
-#define BENCH_HISTOGRAM_H
+#ifndef TESTS_BENCH_LOAD_HISTOGRAM_H
+#define TESTS_BENCH_LOAD_HISTOGRAM_H
 
-#include "../../../common/base.h"
+#include "common/base/base.h"
 
 enum { HISTOGRAM_BUCKETS = 64 * 40 };
 

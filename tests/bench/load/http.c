@@ -1,7 +1,7 @@
-#include "http.h"
+#include "tests/bench/load/http.h"
 
-#include "loop.h"
-#include "messages.h"
+#include "tests/bench/load/loop.h"
+#include "tests/bench/load/messages.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -3,10 +3,10 @@
  * next, at once or by the clock. In the second case a request is late from when it was due, not from
  * when a connection was free for it.
  */
-#ifndef BENCH_HTTP_H
-#define BENCH_HTTP_H
+#ifndef TESTS_BENCH_LOAD_HTTP_H
+#define TESTS_BENCH_LOAD_HTTP_H
 
-#include "histogram.h"
+#include "tests/bench/load/histogram.h"
 
 struct http_load {
     int port;

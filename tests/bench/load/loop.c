@@ -1,4 +1,4 @@
-#include "loop.h"
+#include "tests/bench/load/loop.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

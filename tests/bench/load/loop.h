@@ -2,10 +2,10 @@
  * The one loop of the load generator: sockets that are ready, and what is due by the clock.
  * One thread; times are monotonic nanoseconds.
  */
-#ifndef BENCH_LOOP_H
-#define BENCH_LOOP_H
+#ifndef TESTS_BENCH_LOAD_LOOP_H
+#define TESTS_BENCH_LOAD_LOOP_H
 
-#include "../../../common/base.h"
+#include "common/base/base.h"
 
 /* What epoll names; part of a connection. */
 struct peer {

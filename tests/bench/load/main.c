@@ -3,10 +3,10 @@
  * message from a client to a phone can be timed. It prints one JSON object with what it counted,
  * its own share of the processor among it.
  */
-#include "http.h"
-#include "loop.h"
-#include "messages.h"
-#include "phones.h"
+#include "tests/bench/load/http.h"
+#include "tests/bench/load/loop.h"
+#include "tests/bench/load/messages.h"
+#include "tests/bench/load/phones.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -1,6 +1,6 @@
-#include "messages.h"
+#include "tests/bench/load/messages.h"
 
-#include "loop.h"
+#include "tests/bench/load/loop.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,10 +2,10 @@
  * The messages of a run by their number, which is in their text: when each was sent, answered, and
  * read by a phone, all on one clock.
  */
-#ifndef BENCH_MESSAGES_H
-#define BENCH_MESSAGES_H
+#ifndef TESTS_BENCH_LOAD_MESSAGES_H
+#define TESTS_BENCH_LOAD_MESSAGES_H
 
-#include "histogram.h"
+#include "tests/bench/load/histogram.h"
 
 /* What was seen of all of them. */
 struct messages {

@@ -1,8 +1,8 @@
-#include "phones.h"
+#include "tests/bench/load/phones.h"
 
-#include "loop.h"
-#include "messages.h"
-#include "websocket.h"
+#include "tests/bench/load/loop.h"
+#include "tests/bench/load/messages.h"
+#include "tests/bench/load/websocket.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -5,10 +5,10 @@
  *
  * Their frames are masked with the key 0, which is a key like any other and costs nothing.
  */
-#ifndef BENCH_PHONES_H
-#define BENCH_PHONES_H
+#ifndef TESTS_BENCH_LOAD_PHONES_H
+#define TESTS_BENCH_LOAD_PHONES_H
 
-#include "histogram.h"
+#include "tests/bench/load/histogram.h"
 
 struct phones_load {
     int port;

@@ -1,4 +1,4 @@
-#include "websocket.h"
+#include "tests/bench/load/websocket.h"
 
 #include <stdio.h>
 #include <string.h>

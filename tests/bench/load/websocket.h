@@ -1,8 +1,8 @@
 /* The bytes of WebSocket frames (RFC 6455), as a client writes and reads them. */
-#ifndef BENCH_WEBSOCKET_H
-#define BENCH_WEBSOCKET_H
+#ifndef TESTS_BENCH_LOAD_WEBSOCKET_H
+#define TESTS_BENCH_LOAD_WEBSOCKET_H
 
-#include "../../../common/base.h"
+#include "common/base/base.h"
 
 enum { WEBSOCKET_TEXT = 1, WEBSOCKET_CLOSE = 8, WEBSOCKET_PING = 9, WEBSOCKET_PONG = 10 };
 enum { WEBSOCKET_HEAD_BYTES = 8 }; /* of a masked frame, at most */

@@ -1,0 +1,146 @@
+#include "api-fcgi/auth/authorize.h"
+
+#include "api-fcgi/api.h"
+#include "common/base/clock.h"
+
+#include <string.h>
+
+/* `error` is the challenge's (RFC 6750, 3.1), or "". */
+static void challenge(struct http_exchange *exchange, const char *error, const char *scope)
+{
+    http_add_header(exchange, "WWW-Authenticate", "Bearer realm=\"sms-gateway\"%s%s%s%s%s%s",
+                    *error ? ", error=\"" : "", error, *error ? "\"" : "",
+                    *scope ? ", scope=\"" : "", scope, *scope ? "\"" : "");
+}
+
+/*
+ * While messages come in, a look into the database costs as much as the rest of a request: each worker
+ * remembers the keys it has seen. `keys revoke` waits so long before it says that a key is revoked.
+ */
+enum { REMEMBERED = 64 };
+
+struct remembered_key {
+    struct api_key key;
+    int64_t until_ms; /* monotonic */
+};
+
+/*
+ * Finds the key of which `token` is the text. A wrong one is looked up and hashed as often whether its id
+ * is remembered, only stored, or nobody's, so that the time does not tell which it was.
+ */
+static enum error find_key(const struct http_exchange *exchange, const char *token,
+                           struct api_key *key, bool *found)
+{
+    static _Thread_local struct remembered_key remembered[REMEMBERED];
+    char id[SECRET_ID_SIZE];
+    const char *hint = strlen(token) + 1 == SECRET_TEXT_SIZE ? token + 4 : "--"; /* of the id */
+    struct remembered_key *place = &remembered[(unsigned)(31 * hint[0] + hint[1]) % REMEMBERED];
+    int64_t now_ms = clock_monotonic_ms();
+    *found = secret_fits(place->key.hash, token) && now_ms < place->until_ms;
+    if (*found) {
+        *key = place->key;
+        return ERROR_NONE;
+    }
+    if (!secret_parse(SECRET_API_KEY, token, id))
+        return ERROR_API_KEY_INVALID;
+    enum error error = store_find_key(exchange->reader, id, key, found);
+    if (error != ERROR_NONE)
+        return error;
+    bool fits = secret_fits(key->hash, token);
+    *found = *found && fits;
+    if (*found)
+        *place = (struct remembered_key){*key, now_ms + API_KEY_REMEMBERED_MS};
+    return ERROR_NONE;
+}
+
+static enum error check_key(const struct http_exchange *exchange, const char *token,
+                            struct api_key *key, const char **detail)
+{
+    bool found = false;
+    *detail =
+        "A key begins with sgw_ and has 66 letters and digits; this is none, or not all of one.";
+    enum error error = find_key(exchange, token, key, &found);
+    if (error != ERROR_NONE)
+        return error;
+    *detail = "This gateway has no such key; `sms-gateway keys list` shows those it has.";
+    if (!found)
+        return ERROR_API_KEY_INVALID;
+    *detail = "It was revoked; use another.";
+    if (key->revoked_at_ms)
+        return ERROR_API_KEY_REVOKED;
+    *detail = "Its time is over; use another.";
+    if (api_key_expired(key, clock_wall_ms()))
+        return ERROR_API_KEY_EXPIRED;
+    return ERROR_NONE;
+}
+
+static int64_t own_or_set(int64_t own, int64_t set)
+{
+    return own == API_KEY_AS_SET ? set : own;
+}
+
+/* Counts the request, and says in its answer how many are left
+   (draft-ietf-httpapi-ratelimit-headers, 3 and 4). False after answering that there were too many. */
+static bool count_request(struct http_exchange *exchange, const struct api_key *key)
+{
+    int64_t per_minute = own_or_set(key->requests_per_minute,
+                                    exchange->api->settings->key_requests_per_minute);
+    struct key_rate rate;
+    if (per_minute == 0)
+        return true;
+    bool good = key_rates_take(exchange->api->key_rates, key->id, per_minute, clock_monotonic_ms(),
+                               &rate);
+    http_add_header(exchange, "RateLimit-Policy", "\"key\";q=%lld;w=60", (long long)per_minute);
+    http_add_header(exchange, "RateLimit", "\"key\";r=%lld;t=%lld", (long long)rate.remaining,
+                    (long long)rate.reset_s);
+    if (good)
+        return true;
+    exchange->retry_after_s = rate.reset_s;
+    http_problem(exchange, ERROR_RATE_LIMITED,
+                 "This key may make %lld requests a minute. KEY_REQUESTS_PER_MINUTE, or the key"
+                 " itself, says so.",
+                 (long long)per_minute);
+    return false;
+}
+
+bool authorize(struct http_exchange *exchange, unsigned scope)
+{
+    struct api_key key = {0};
+    char scopes[API_SCOPES_TEXT_SIZE];
+    const char *detail;
+
+    exchange->scopes = ~0u;
+    exchange->key_id[0] = '\0';
+    exchange->key_daily_messages = 0;
+    if (!exchange->api->keys_required)
+        return true;
+    const char *token = secret_of_bearer(exchange->request.authorization);
+    if (!token) {
+        challenge(exchange, "", "");
+        http_problem(exchange, ERROR_API_KEY_REQUIRED,
+                     "Send the header Authorization: Bearer with your key behind it.");
+        return false;
+    }
+    enum error error = check_key(exchange, token, &key, &detail);
+    if (error != ERROR_NONE && error_http_status(error) == 401) {
+        challenge(exchange, "invalid_token", "");
+        http_problem(exchange, error, "%s", detail);
+        return false;
+    }
+    if (error != ERROR_NONE) {
+        http_store_problem(exchange, error);
+        return false;
+    }
+    exchange->scopes = key.scopes;
+    strcpy(exchange->key_id, key.id);
+    exchange->key_daily_messages = own_or_set(key.daily_messages,
+                                              exchange->api->settings->key_daily_messages);
+    if (!count_request(exchange, &key))
+        return false;
+    if (key.scopes & scope)
+        return true;
+    api_scopes_format(scope, scopes);
+    challenge(exchange, "insufficient_scope", scopes);
+    http_problem(exchange, ERROR_SCOPE_MISSING, "The key lacks the scope %s.", scopes);
+    return false;
+}

@@ -1,0 +1,116 @@
+/* GET /livez, /readyz */
+#include "api-fcgi/api.h"
+#include "api-fcgi/handlers/handlers.h"
+#include "api-fcgi/handlers/readiness.h"
+#include "api-fcgi/server/query.h"
+#include "common/base/json_write.h"
+
+#include <string.h>
+
+static void answer_status(struct http_exchange *exchange, const char *status)
+{
+    struct json_writer json = {.out = &exchange->response.body};
+    http_begin_json(exchange, 200);
+    json_begin_object(&json, NULL);
+    json_put_text(&json, "status", status);
+    json_end_object(&json);
+}
+
+/* The process runs; nothing else is asked, so that nobody restarts it for another's trouble. */
+enum http_outcome handle_livez(struct http_exchange *exchange)
+{
+    answer_status(exchange, "live");
+    return HTTP_ANSWERED;
+}
+
+/* ---- Readiness ---- */
+
+/* What a message needs. */
+enum check { CHECK_WRITER, CHECK_DISK, CHECK_SCHEMA, CHECK_LOG, CHECK_COUNT };
+static const char *const check_names[CHECK_COUNT] = {"writer", "disk", "schema", "write_ahead_log"};
+
+struct check_state {
+    bool known;
+    enum error trouble;
+};
+
+/* What the store's answer to STORE_PROBE says of each. */
+static void read_states(const struct store_write *probe, struct check_state states[CHECK_COUNT])
+{
+    bool looked = probe->probe.looked;
+    enum error result = probe->result;
+    if (result == ERROR_OUTCOME_UNKNOWN) /* nobody misses a probe; what matters is the disk */
+        result = ERROR_STORE_UNAVAILABLE;
+    states[CHECK_WRITER] = (struct check_state){.known = true};
+    states[CHECK_DISK] = (struct check_state){looked, probe->probe.disk};
+    states[CHECK_SCHEMA] = (struct check_state){looked, probe->probe.schema};
+    states[CHECK_LOG] = (struct check_state){looked, probe->probe.log};
+    for (int i = 0; i < CHECK_COUNT; i++) {
+        if (states[i].known && states[i].trouble == result)
+            return;
+    }
+    /* It could not be looked, or what was found good could not be written. */
+    bool disk = result == ERROR_DISK_FULL || result == ERROR_STORE_UNAVAILABLE;
+    states[disk ? CHECK_DISK : CHECK_WRITER] = (struct check_state){true, result};
+}
+
+static void answer_not_ready(struct http_exchange *exchange,
+                             const struct check_state states[CHECK_COUNT])
+{
+    struct buffer list;
+    buffer_init(&list, HTTP_DETAIL_SIZE);
+    for (int i = 0; i < CHECK_COUNT; i++) {
+        enum error trouble = states[i].trouble;
+        const char *state = !states[i].known ? "unknown" : trouble ? error_code(trouble) : "ok";
+        buffer_append_format(&list, "%s%s: %s", i > 0 ? ", " : "", check_names[i], state);
+        if (states[i].known && trouble != ERROR_NONE)
+            http_add_check_error(exchange, check_names[i], trouble, "%s.", error_title(trouble));
+    }
+    http_problem(exchange, ERROR_NOT_READY, "%s.", list.data ? list.data : "");
+    buffer_fini(&list);
+}
+
+static void answer_ready(struct http_exchange *exchange)
+{
+    struct check_state states[CHECK_COUNT];
+    struct json_writer json = {.out = &exchange->response.body};
+    if (exchange->write.result != ERROR_NONE) {
+        read_states(&exchange->write, states);
+        answer_not_ready(exchange, states);
+        return;
+    }
+    http_begin_json(exchange, 200);
+    json_begin_object(&json, NULL);
+    json_put_text(&json, "status", "ready");
+    if (exchange->verbose) {
+        json_begin_object(&json, "checks");
+        for (int i = 0; i < CHECK_COUNT; i++)
+            json_put_text(&json, check_names[i], "ok");
+        json_end_object(&json);
+    }
+    json_end_object(&json);
+}
+
+static void take_verbose(struct http_exchange *exchange, const char *name, const char *value,
+                         void *target)
+{
+    bool *verbose = target;
+    (void)exchange;
+    (void)name;
+    (void)value; /* `?verbose` is enough */
+    *verbose = true;
+}
+
+/* A message would be accepted now: a row was committed to find out. Phones and broker do not
+   matter; messages wait for them. */
+enum http_outcome handle_readyz(struct http_exchange *exchange)
+{
+    static const struct query_parameter parameters[] = {
+        {{"verbose", " checks details "}, false, take_verbose},
+    };
+    struct query_values values = {0};
+    exchange->verbose = false;
+    if (!query_take(exchange, parameters, ARRAY_LENGTH(parameters), &values, &exchange->verbose))
+        return HTTP_ANSWERED;
+    return readiness_ask(exchange->api->readiness, exchange, answer_ready);
+}

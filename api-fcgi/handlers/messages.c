@@ -1,0 +1,248 @@
+/* POST /api/send-sms; GET and DELETE /api/sms/{message_id}. */
+#include "api-fcgi/api.h"
+#include "api-fcgi/handlers/handlers.h"
+#include "api-fcgi/server/json_body.h"
+#include "common/base/clock.h"
+#include "common/base/fail_point.h"
+#include "common/base/log.h"
+#include "common/model/view.h"
+
+#include <string.h>
+
+/* ---- The fields of a message: each takes its value, or adds a field error ---- */
+
+static void check_destination(struct http_exchange *exchange, const char *pointer)
+{
+    const struct api *api = exchange->api;
+    switch (prefix_list_judge(&api->allowed_prefixes, &api->denied_prefixes,
+                              exchange->message.phone_number)) {
+    case PREFIX_ALLOWED:
+        break;
+    case PREFIX_NOT_IN_ALLOWED:
+        http_add_field_error(exchange, pointer, ERROR_DESTINATION_NOT_ALLOWED,
+                             "begins with none of the prefixes in ALLOWED_PREFIXES");
+        break;
+    case PREFIX_DENIED:
+        http_add_field_error(exchange, pointer, ERROR_DESTINATION_NOT_ALLOWED,
+                             "begins with a prefix in DENIED_PREFIXES");
+        break;
+    }
+}
+
+static void take_phone_number(struct http_exchange *exchange, const char *pointer,
+                              const struct json *value)
+{
+    const char *text = body_text(exchange, pointer, value);
+    char reason[PHONE_NUMBER_REASON_SIZE];
+    if (!text)
+        return;
+    if (!phone_number_normalise(text, exchange->message.phone_number, reason))
+        http_add_field_error(exchange, pointer, ERROR_INVALID_PHONE_NUMBER, "%s", reason);
+    else
+        check_destination(exchange, pointer);
+}
+
+/* One that no phone may send on any day is none. */
+static int64_t most_segments(const struct settings *settings)
+{
+    int64_t most = settings->max_message_segments, daily = settings->device_daily_segments;
+    return daily > 0 ? MIN(most, daily) : most;
+}
+
+static void take_text(struct http_exchange *exchange, const char *pointer, const struct json *value)
+{
+    struct message *message = &exchange->message;
+    const char *text = body_text(exchange, pointer, value);
+    if (!text)
+        return;
+    struct sms_segments count = sms_segments_count(text);
+    int64_t most = most_segments(exchange->api->settings);
+    if (count.segments == 0) {
+        http_add_field_error(exchange, pointer, ERROR_EMPTY_MESSAGE,
+                             "must have at least one character");
+    } else if (count.segments > most) {
+        http_add_field_error(exchange, pointer, ERROR_MESSAGE_TOO_LONG,
+                             "needs %u segments in %s, and %lld are allowed", count.segments,
+                             sms_encoding_name(count.encoding), (long long)most);
+    }
+    message->encoding = count.encoding;
+    message->segments = count.segments;
+    message->text = strdup(text);
+}
+
+static const struct body_field fields[] = {
+    {"/phone_number", true, take_phone_number,
+     " to recipient recipients phone phones number numbers phonenumbers phoneno msisdn mobile "
+     "mobilenumber"
+     " cell destination dest address receiver tel telephone telephonenumber "},
+    {"/message", true, take_text,
+     " text body content msg sms textmessage messagetext messagebody messagecontent smstext "},
+};
+
+/* ---- Sending ---- */
+
+static int64_t seconds_to_midnight(void)
+{
+    const int64_t day_ms = 86400 * 1000;
+    return (day_ms - clock_wall_ms() % day_ms + 999) / 1000;
+}
+
+/* Why the store did not take it: a limit, or trouble of its own. */
+static void refuse_message(struct http_exchange *exchange, enum error error)
+{
+    enum { LATER_SECONDS = 60 };
+    const struct settings *settings = exchange->api->settings;
+    switch (error) {
+    case ERROR_RECIPIENT_CAP_REACHED:
+        exchange->retry_after_s = seconds_to_midnight();
+        http_problem(exchange, error,
+                     "RECIPIENT_DAILY_MESSAGES allows %lld a day for one phone number (UTC).",
+                     (long long)settings->recipient_daily_messages);
+        break;
+    case ERROR_KEY_CAP_REACHED:
+        exchange->retry_after_s = seconds_to_midnight();
+        http_problem(exchange, error,
+                     "This key may send %lld a day (UTC). KEY_DAILY_MESSAGES, or the key itself,"
+                     " says so.",
+                     (long long)exchange->key_daily_messages);
+        break;
+    case ERROR_DAILY_CAP_REACHED:
+        exchange->retry_after_s = seconds_to_midnight();
+        http_problem(exchange, error, "DAILY_MESSAGES allows %lld a day (UTC).",
+                     (long long)settings->daily_messages);
+        break;
+    case ERROR_SENDING_PAUSED:
+        exchange->retry_after_s = LATER_SECONDS;
+        http_problem(
+            exchange, error,
+            "Its operator resumes it with `sms-gateway sending resume`; `sending status` says"
+            " why it is paused.");
+        break;
+    case ERROR_QUEUE_FULL:
+        exchange->retry_after_s = LATER_SECONDS;
+        http_problem(
+            exchange, error,
+            "The oldest has waited for longer than MAX_QUEUE_AGE_MINUTES (%lld) allows: are"
+            " there phones?",
+            (long long)settings->max_queue_age_minutes);
+        break;
+    case ERROR_OUTCOME_UNKNOWN:
+        exchange->message_id = &exchange->message.id;
+        http_problem(
+            exchange, error,
+            "The message may have been accepted. Wait until GET /readyz answers 200, then GET"
+            " /api/sms/{message_id}: only where that is 404 send it again.");
+        break;
+    default:
+        http_store_problem(exchange, error);
+    }
+}
+
+static void answer_accepted(struct http_exchange *exchange)
+{
+    struct message *message = &exchange->message;
+    enum error error = exchange->write.result;
+    FAIL_POINT("api.before_answer");
+    if (error != ERROR_NONE) {
+        refuse_message(exchange, error);
+        return;
+    }
+    char id[MESSAGE_ID_TEXT_SIZE];
+    message_id_format(&message->id, id);
+    METRICS_ADD(&exchange->api->metrics, messages_accepted_total, 0, 1);
+    log_info("message accepted", LOG_TEXT("message_id", id),
+             LOG_PHONE("phone_number", message->phone_number),
+             LOG_NUMBER("segments", message->segments), LOG_TEXT_IF_ANY("key", exchange->key_id));
+
+    struct json_writer json = {.out = &exchange->response.body};
+    http_begin_json(exchange, 202);
+    http_add_header(exchange, "Location", "/api/sms/%s", id);
+    view_message(&json, message, true); /* it has just sent it */
+}
+
+enum http_outcome handle_send_sms(struct http_exchange *exchange)
+{
+    exchange->message = (struct message){0};
+    if (!body_take(exchange, fields, ARRAY_LENGTH(fields), "a message"))
+        return HTTP_ANSWERED;
+
+    struct message *message = &exchange->message;
+    if (!message->text)
+        return http_problem(exchange, ERROR_INTERNAL, "There is no memory for the message.");
+    message->id = message_id_new();
+    message->request_id = request_id_parse(exchange->request.request_id);
+    message->status = MESSAGE_QUEUED;
+    message->updated_at_ms = message_id_time_ms(&message->id);
+    message->reached_at_ms[MESSAGE_QUEUED] = message->updated_at_ms;
+    exchange->write = (struct store_write){
+        .verb = STORE_ENQUEUE,
+        .enqueue = {.message = message, .key_daily_messages = exchange->key_daily_messages},
+    };
+    strcpy(exchange->write.enqueue.key_id, exchange->key_id);
+    FAIL_POINT("api.before_enqueue");
+    return http_park(exchange, answer_accepted);
+}
+
+/* ---- Asking, and cancelling ---- */
+
+static enum http_outcome answer_message(struct http_exchange *exchange, int status,
+                                        const struct message_id *id)
+{
+    enum error error = store_find_message(exchange->reader, id, &exchange->message);
+    if (error == ERROR_MESSAGE_NOT_FOUND)
+        return http_problem(exchange, error, "No message has the id %s.",
+                            exchange->request.path_argument);
+    if (error != ERROR_NONE)
+        return http_store_problem(exchange, error);
+    struct json_writer json = {.out = &exchange->response.body};
+    http_begin_json(exchange, status);
+    view_message(&json, &exchange->message, exchange->scopes & API_SCOPE_TEXT);
+    return HTTP_ANSWERED;
+}
+
+/* 404 also for what is no UUID: an address that no message has is an address without one. */
+static enum http_outcome refuse_id(struct http_exchange *exchange)
+{
+    return http_problem(exchange, ERROR_MESSAGE_NOT_FOUND,
+                        "A message id is a UUID, as in POST /api/send-sms's answer.");
+}
+
+enum http_outcome handle_get_message(struct http_exchange *exchange)
+{
+    struct message_id id;
+    if (!message_id_parse(exchange->request.path_argument, &id))
+        return refuse_id(exchange);
+    return answer_message(exchange, 200, &id);
+}
+
+static void answer_cancelled(struct http_exchange *exchange)
+{
+    const struct store_write *write = &exchange->write;
+    char id[MESSAGE_ID_TEXT_SIZE];
+    message_id_format(&write->cancel.id, id);
+    switch (write->result) {
+    case ERROR_NONE:
+        log_info(write->cancel.asked ? "message is to be cancelled" : "message cancelled",
+                 LOG_TEXT("message_id", id), LOG_TEXT_IF_ANY("key", exchange->key_id));
+        answer_message(exchange, write->cancel.asked ? 202 : 200, &write->cancel.id);
+        break;
+    case ERROR_MESSAGE_NOT_FOUND:
+        http_problem(exchange, write->result, "No message has the id %s.", id);
+        break;
+    case ERROR_NOT_CANCELLABLE:
+        http_problem(exchange, write->result,
+                     "A phone has it already, or it has come to its end; GET it to see.");
+        break;
+    default:
+        http_store_problem(exchange, write->result);
+    }
+}
+
+enum http_outcome handle_cancel_message(struct http_exchange *exchange)
+{
+    struct message_id id;
+    if (!message_id_parse(exchange->request.path_argument, &id))
+        return refuse_id(exchange);
+    exchange->write = (struct store_write){.verb = STORE_CANCEL, .cancel.id = id};
+    return http_park(exchange, answer_cancelled);
+}

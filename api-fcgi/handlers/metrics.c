@@ -1,0 +1,127 @@
+/* GET /metrics: what both processes have counted, and what the database and the disk say now. */
+#include "api-fcgi/api.h"
+#include "api-fcgi/handlers/handlers.h"
+#include "api-fcgi/server/router.h"
+#include "common/base/clock.h"
+
+#include <stdio.h>
+
+enum { LABELS_SIZE = 200 };
+
+static void put_number(struct buffer *out, enum metrics_id id, int64_t number)
+{
+    metrics_put_head(out, id);
+    metrics_put_integer(out, id, "", number);
+}
+
+/* ---- The processes ---- */
+
+static void put_processes(struct buffer *out, const struct api *api, const struct metrics *broker)
+{
+    char labels[LABELS_SIZE];
+    metrics_put_head(out, METRIC_up);
+    metrics_put_integer(out, METRIC_up, "process=\"api-fcgi\"", 1);
+    metrics_put_integer(out, METRIC_up, "process=\"ws-broker\"", broker != NULL);
+    metrics_put_head(out, METRIC_build_info);
+    snprintf(labels, sizeof(labels), "process=\"api-fcgi\",version=\"%s\"", api->metrics.version);
+    metrics_put_integer(out, METRIC_build_info, labels, 1);
+    if (broker) {
+        snprintf(labels, sizeof(labels), "process=\"ws-broker\",version=\"%s\"", broker->version);
+        metrics_put_integer(out, METRIC_build_info, labels, 1);
+    }
+}
+
+/* ---- Requests ---- */
+
+/* Errors that somebody will want to be told of are there before the first. */
+static bool is_shown(const struct router_route_name *route, int status, int64_t count)
+{
+    return count > 0 || status == route->success || status == 500 || status == 503;
+}
+
+static void put_requests(struct buffer *out, struct api *api)
+{
+    const struct router_route_name *route;
+    char labels[LABELS_SIZE];
+    metrics_put_head(out, METRIC_http_requests_total);
+    for (size_t i = 0; (route = router_route_name(i)); i++) {
+        for (int status = 0; status < API_MAX_STATUS; status++) {
+            int64_t count = (int64_t)atomic_load(&api->routes[i].answers[status]);
+            if (!is_shown(route, status, count))
+                continue;
+            snprintf(labels, sizeof(labels), "method=\"%s\",route=\"%s\",code=\"%d\"",
+                     route->method, route->path, status);
+            metrics_put_integer(out, METRIC_http_requests_total, labels, count);
+        }
+    }
+    metrics_put_head(out, METRIC_http_request_duration_seconds);
+    for (size_t i = 0; (route = router_route_name(i)); i++) {
+        snprintf(labels, sizeof(labels), "method=\"%s\",route=\"%s\"", route->method, route->path);
+        metrics_put_histogram(out, METRIC_http_request_duration_seconds, labels,
+                              METRICS_SHORT_TIMES, &api->routes[i].duration);
+    }
+}
+
+/* ---- The database ---- */
+
+static void put_by_status(struct buffer *out, enum metrics_id id,
+                          const int64_t counts[MESSAGE_STATUS_COUNT], enum message_status last)
+{
+    char labels[LABELS_SIZE];
+    metrics_put_head(out, id);
+    for (enum message_status status = MESSAGE_QUEUED; status <= last; status++) {
+        snprintf(labels, sizeof(labels), "status=\"%s\"", message_status_name(status));
+        metrics_put_integer(out, id, labels, counts[status]);
+    }
+}
+
+/* How long the oldest message that is due has been queued; 0 without one. */
+static int64_t queue_age_s(const struct store_statistics *statistics)
+{
+    int64_t since_ms = statistics->oldest_queued_ms;
+    return since_ms == 0 ? 0 : MAX(clock_wall_ms() - since_ms, 0) / 1000;
+}
+
+static void put_statistics(struct buffer *out, const struct store_statistics *statistics)
+{
+    put_by_status(out, METRIC_messages, statistics->messages, MESSAGE_UNKNOWN);
+    put_by_status(out, METRIC_messages_stuck, statistics->stuck, MESSAGE_SENDING);
+    put_number(out, METRIC_queue_oldest_age_seconds, queue_age_s(statistics));
+    put_number(out, METRIC_sending_paused, statistics->sending_paused);
+    put_number(out, METRIC_devices_connected, statistics->devices_connected);
+    put_number(out, METRIC_devices_battery_low, statistics->devices_battery_low);
+    put_number(out, METRIC_devices_offline, statistics->devices_offline);
+    put_number(out, METRIC_devices_quarantined, statistics->devices_quarantined);
+    put_number(out, METRIC_wal_bytes, statistics->wal_bytes);
+    put_number(out, METRIC_database_bytes, statistics->database_bytes);
+    put_number(out, METRIC_disk_free_bytes, statistics->disk_free_bytes);
+    put_number(out, METRIC_disk_size_bytes, statistics->disk_size_bytes);
+}
+
+/* ---- */
+
+/* What is counted is shown also when the database is in trouble, of which it tells. */
+enum http_outcome handle_metrics(struct http_exchange *exchange)
+{
+    struct api *api = exchange->api;
+    struct buffer *out = &exchange->response.body;
+    int64_t stuck_since_ms = clock_wall_ms() - api->settings->stuck_after_minutes * 60 * 1000;
+    struct store_statistics statistics;
+    bool readable = store_read_statistics(exchange->reader, stuck_since_ms, &statistics) ==
+                    ERROR_NONE;
+    char path[SETTINGS_TEXT_SIZE];
+    settings_socket_path(api->settings, METRICS_OF_BROKER, path);
+    const struct metrics *broker = metrics_open(path);
+    metrics_turn(&api->metrics);
+
+    exchange->response.status = 200;
+    exchange->response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    put_processes(out, api, broker);
+    metrics_put_counted(out, &api->metrics, broker);
+    put_requests(out, api);
+    put_number(out, METRIC_db_up, readable);
+    if (readable)
+        put_statistics(out, &statistics);
+    metrics_close(broker);
+    return HTTP_ANSWERED;
+}

@@ -1,0 +1,215 @@
+/* POST /api/pairings, POST /api/pair, DELETE /api/devices/{device_id} */
+#include "common/access/pairing.h"
+#include "api-fcgi/api.h"
+#include "api-fcgi/handlers/handlers.h"
+#include "api-fcgi/server/http.h"
+#include "api-fcgi/server/json_body.h"
+#include "common/base/clock.h"
+#include "common/base/json_write.h"
+#include "common/base/log.h"
+#include "common/base/qr_code.h"
+#include "common/model/protocol.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- POST /api/pairings: an operator wants a phone ---- */
+
+static void take_id(struct http_exchange *exchange, const char *pointer, const struct json *value,
+                    char device_id[DEVICE_ID_SIZE])
+{
+    const char *text = body_text(exchange, pointer, value);
+    if (text && device_id_valid(text))
+        strcpy(device_id, text);
+    else if (text)
+        http_add_field_error(exchange, pointer, ERROR_INVALID_VALUE,
+                             "must be 1 to 64 letters, digits, _ and -");
+}
+
+static void take_code_device_id(struct http_exchange *exchange, const char *pointer,
+                                const struct json *value)
+{
+    take_id(exchange, pointer, value, exchange->write.create_pairing.device_id);
+}
+
+static void take_minutes(struct http_exchange *exchange, const char *pointer,
+                         const struct json *value)
+{
+    int64_t minutes;
+    if (!json_integer(value, &minutes))
+        http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE,
+                             "must be a whole number, and is %s", json_type_name(value));
+    else if (minutes < 1 || minutes > PAIRING_MOST_MINUTES)
+        http_add_field_error(exchange, pointer, ERROR_OUT_OF_RANGE, "must be from 1 to %d",
+                             PAIRING_MOST_MINUTES);
+    else
+        exchange->write.create_pairing.expires_at_ms = pairing_end_ms(minutes);
+}
+
+static void answer_created(struct http_exchange *exchange)
+{
+    const struct store_write *write = &exchange->write;
+    if (write->result != ERROR_NONE) {
+        http_store_problem(exchange, write->result);
+        return;
+    }
+    log_info("pairing code made", LOG_TEXT("device_id", write->create_pairing.device_id),
+             LOG_TEXT_IF_ANY("key", exchange->key_id));
+    exchange->response.status = 201; /* the body is there already */
+}
+
+enum http_outcome handle_create_pairing(struct http_exchange *exchange)
+{
+    static const struct body_field fields[] = {
+        {"/device_id", false, take_code_device_id, " device id name "},
+        {"/minutes", false, take_minutes, " ttl expires expiresin timeout validity "},
+    };
+    struct pairing pairing;
+    struct buffer qr_code;
+    char problem[SETTINGS_PROBLEM_SIZE];
+    struct store_write *write = &exchange->write;
+    *write = (struct store_write){
+        .verb = STORE_CREATE_PAIRING,
+        .create_pairing.expires_at_ms = pairing_end_ms(PAIRING_MINUTES),
+    };
+    if (!body_take(exchange, fields, ARRAY_LENGTH(fields), "a pairing"))
+        return HTTP_ANSWERED;
+    if (!pairing_make(exchange->api->settings, &pairing, write->create_pairing.code_hash, problem))
+        return http_problem(exchange, ERROR_NOT_CONFIGURED, "No code was made: %s.", problem);
+    if (public_url_warning(exchange->api->settings, pairing.url, problem))
+        log_warning("no phone can use the pairing link", LOG_TEXT("reason", problem));
+    buffer_init(&qr_code, 64 * 1024);
+    if (!qr_code_write_svg(&qr_code, pairing.uri)) {
+        buffer_fini(&qr_code);
+        return http_problem(exchange, ERROR_INTERNAL, "There is no memory for the QR code.");
+    }
+    const char *device_id = write->create_pairing.device_id;
+    struct json_writer json = {.out = &exchange->response.body};
+    http_begin_json(exchange, 201);
+    json_begin_object(&json, NULL);
+    json_put_text(&json, "code", pairing.code);
+    json_put_text(&json, "device_id", *device_id ? device_id : NULL);
+    json_put_time(&json, "expires_at", write->create_pairing.expires_at_ms);
+    json_put_text(&json, "url", pairing.url);
+    json_put_text(&json, "uri", pairing.uri);
+    json_put_text(&json, "qr_svg", qr_code.data);
+    json_end_object(&json);
+    buffer_fini(&qr_code);
+    return http_park(exchange, answer_created);
+}
+
+/* ---- POST /api/pair: a phone has a code ---- */
+
+static void take_code(struct http_exchange *exchange, const char *pointer, const struct json *value)
+{
+    const char *text = body_text(exchange, pointer, value);
+    if (text && !pairing_code_hash(text, exchange->write.pair.code_hash))
+        http_add_field_error(exchange, pointer, ERROR_INVALID_VALUE,
+                             "must be four groups of four letters and digits");
+}
+
+static void take_device_id(struct http_exchange *exchange, const char *pointer,
+                           const struct json *value)
+{
+    take_id(exchange, pointer, value, exchange->write.pair.token.device_id);
+}
+
+/* A phone that has no wish gets an id that nobody has. */
+static void choose_device_id(char device_id[DEVICE_ID_SIZE])
+{
+    char text[MESSAGE_ID_TEXT_SIZE];
+    struct message_id id = message_id_new();
+    message_id_format(&id, text);
+    strcpy(device_id, text);
+}
+
+static void answer_paired(struct http_exchange *exchange)
+{
+    const struct store_write *write = &exchange->write;
+    const struct device_token *token = &write->pair.token;
+    switch (write->result) {
+    case ERROR_NONE:
+        log_info("phone paired", LOG_TEXT("device_id", token->device_id),
+                 LOG_TEXT("token", token->id));
+        break;
+    case ERROR_PAIRING_CODE_INVALID:
+        http_problem(
+            exchange, write->result,
+            "There is no such code, or it was used, or its time is over; ask for another.");
+        return;
+    case ERROR_DEVICE_ID_TAKEN:
+        http_problem(exchange, write->result,
+                     "A phone is paired as %s. Choose another id, or none, or have a code made for"
+                     " this one.",
+                     token->device_id);
+        return;
+    default:
+        http_store_problem(exchange, write->result);
+        return;
+    }
+    char path[sizeof(PROTOCOL_PATH_PREFIX) + DEVICE_ID_SIZE];
+    snprintf(path, sizeof(path), "%s%s", PROTOCOL_PATH_PREFIX, token->device_id);
+    struct json_writer json = {.out = &exchange->response.body};
+    http_begin_json(exchange, 201);
+    json_begin_object(&json, NULL);
+    json_put_text(&json, "device_id", token->device_id);
+    json_put_text(&json, "token", exchange->token);
+    json_put_text(&json, "path", path);
+    json_end_object(&json);
+    explicit_bzero(exchange->token, sizeof(exchange->token));
+}
+
+enum http_outcome handle_pair(struct http_exchange *exchange)
+{
+    static const struct body_field fields[] = {
+        {"/code", true, take_code, " pairingcode pin otp "},
+        {"/device_id", false, take_device_id, " device id name "},
+    };
+    struct device_token *token = &exchange->write.pair.token;
+    exchange->write = (struct store_write){.verb = STORE_PAIR};
+    if (!body_take(exchange, fields, ARRAY_LENGTH(fields), "a phone that pairs"))
+        return HTTP_ANSWERED;
+    if (!*token->device_id)
+        choose_device_id(token->device_id);
+    if (!secret_make(SECRET_DEVICE_TOKEN, exchange->token, token->id, token->hash))
+        return http_problem(exchange, ERROR_INTERNAL, "There is no randomness for a token.");
+    return http_park(exchange, answer_paired);
+}
+
+/* ---- DELETE /api/devices/{device_id}: a phone shall not connect any more ---- */
+
+static void answer_revoked(struct http_exchange *exchange)
+{
+    const struct store_write *write = &exchange->write;
+    const char *device_id = write->end_token.device_id;
+    if (write->result != ERROR_NONE) {
+        http_store_problem(exchange, write->result);
+        return;
+    }
+    if (!write->end_token.changed) {
+        http_problem(exchange, ERROR_DEVICE_NOT_PAIRED, "No phone is paired as %s.", device_id);
+        return;
+    }
+    log_info("phone revoked", LOG_TEXT("device_id", device_id),
+             LOG_TEXT_IF_ANY("key", exchange->key_id));
+    struct json_writer json = {.out = &exchange->response.body};
+    http_begin_json(exchange, 200);
+    json_begin_object(&json, NULL);
+    json_put_text(&json, "device_id", device_id);
+    json_put_time(&json, "revoked_at", clock_wall_ms());
+    json_end_object(&json);
+}
+
+enum http_outcome handle_revoke_device(struct http_exchange *exchange)
+{
+    const char *device_id = exchange->request.path_argument;
+    if (!device_id_valid(device_id))
+        return http_problem(exchange, ERROR_DEVICE_NOT_PAIRED,
+                            "A device id has 1 to 64 letters, digits, _ and -.");
+    exchange->write = (struct store_write){
+        .verb = STORE_END_TOKEN,
+        .end_token.end = DEVICE_TOKEN_REVOKED,
+    };
+    strcpy(exchange->write.end_token.device_id, device_id);
+    return http_park(exchange, answer_revoked);
+}

@@ -1,0 +1,227 @@
+#include "api-fcgi/server/body_check.h"
+
+#include "api-fcgi/api.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- Content-Encoding ---- */
+
+static bool refuse_coding(struct http_exchange *exchange, const char *coding)
+{
+    static const char compressions[] = " gzip x-gzip deflate compress x-compress br zstd zip ";
+    char word[80];
+    snprintf(word, sizeof(word), " %s ", coding);
+    http_add_header(exchange, "Accept-Encoding", "identity");
+    if (strstr(compressions, word))
+        http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
+                     "The body is compressed (%s), which is not supported; send it as it is,"
+                     " without the header Content-Encoding.",
+                     coding);
+    else
+        http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
+                     "The header Content-Encoding says %s, which is not supported; send the body as"
+                     " it is, without that header. A charset belongs behind Content-Type.",
+                     coding);
+    return false;
+}
+
+/* The token at the beginning of a header's value, as far as it can be shown. */
+static const char *token(const char *value, char text[64])
+{
+    size_t length = 0;
+    while (length < 63 && (isalnum((unsigned char)value[length]) ||
+                           (value[length] && strchr("!#$&^_.+-/", value[length])))) {
+        text[length] = (char)tolower((unsigned char)value[length]);
+        length++;
+    }
+    text[length] = '\0';
+    return *text ? text : "something else";
+}
+
+static bool check_coding(struct http_exchange *exchange)
+{
+    const char *value = exchange->request.content_encoding;
+    char text[64];
+    for (value += strspn(value, " \t,"); *value; value += strspn(value, " \t,")) {
+        size_t length = strcspn(value, " \t,");
+        if (length != 8 || strncasecmp(value, "identity", 8) != 0)
+            return refuse_coding(exchange, token(value, text));
+        value += length;
+    }
+    return true;
+}
+
+/* ---- Content-Type ---- */
+
+static const char *advice(const char *type)
+{
+    static const struct {
+        const char *type, *advice;
+    } known[] = {
+        {"application/x-www-form-urlencoded",
+         "; curl -d and forms send that by themselves: set the header, and send a JSON object"},
+        {"multipart/form-data", "; curl -F and forms send that: send a JSON object as the body"},
+        {"text/plain", "; fetch() and others send that for a text: set the header"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(known); i++) {
+        if (strcmp(known[i].type, type) == 0)
+            return known[i].advice;
+    }
+    return "";
+}
+
+static bool refuse_type(struct http_exchange *exchange)
+{
+    char text[64];
+    const char *type = exchange->request.content_type;
+    if (*type == '\0') {
+        http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
+                     "Send the header Content-Type: application/json; there is none.");
+        return false;
+    }
+    type = token(type, text);
+    if (strcmp(type, "application/json") == 0) {
+        http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
+                     "Send the header Content-Type: application/json alone; something follows it"
+                     " that is not a parameter behind a semicolon.");
+        return false;
+    }
+    http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
+                 "Send the header Content-Type: application/json; it is %s%s.", type, advice(type));
+    return false;
+}
+
+static bool is_utf8(const char *charset, size_t length)
+{
+    static const char *const names[] = {"utf-8", "utf8", "us-ascii"}; /* ASCII is a part of it */
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        if (strlen(names[i]) == length && strncasecmp(charset, names[i], length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The parameters behind the media type; those that JSON does not have are ignored (RFC 8259, 11). */
+static bool check_charset(struct http_exchange *exchange, const char *parameters)
+{
+    char text[64];
+    for (const char *p = strchr(parameters, ';'); p; p = strchr(p, ';')) {
+        p += 1 + strspn(p + 1, " \t");
+        if (strncasecmp(p, "charset=", 8) != 0)
+            continue;
+        p += 8;
+        bool quoted = *p == '"';
+        p += quoted;
+        size_t length = strcspn(p, quoted ? "\"" : "; \t");
+        if (is_utf8(p, length))
+            continue;
+        http_problem(
+            exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
+            "The charset %s is not supported; send the body in UTF-8, and leave the charset out"
+            " or write utf-8.",
+            length == 0 ? "\"\"" : token(p, text));
+        return false;
+    }
+    return true;
+}
+
+static bool check_type(struct http_exchange *exchange)
+{
+    static const char json[] = "application/json";
+    const char *type = exchange->request.content_type;
+    size_t length = sizeof(json) - 1;
+    if (strncasecmp(type, json, length) != 0)
+        return refuse_type(exchange);
+    while (isspace((unsigned char)type[length]))
+        length++;
+    if (type[length] != '\0' && type[length] != ';')
+        return refuse_type(exchange);
+    return check_charset(exchange, type + length);
+}
+
+/* ---- The first bytes ---- */
+
+static bool starts_with(const struct buffer *body, const char *bytes, size_t length)
+{
+    return body->length >= length && memcmp(body->data, bytes, length) == 0;
+}
+
+/* The coding that it has without a header that says so; NULL: none that is known. */
+static const char *compression(const struct buffer *body)
+{
+    static const struct {
+        const char *bytes;
+        size_t length;
+        const char *name;
+    } signatures[] = {
+        {"\x1f\x8b", 2, "gzip"},    {"\x78\x01", 2, "deflate"},      {"\x78\x9c", 2, "deflate"},
+        {"\x78\xda", 2, "deflate"}, {"\x28\xb5\x2f\xfd", 4, "zstd"}, {"PK\x03\x04", 4, "zip"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(signatures); i++) {
+        if (starts_with(body, signatures[i].bytes, signatures[i].length))
+            return signatures[i].name;
+    }
+    return NULL;
+}
+
+/* JSON begins with an ASCII character, so zeros beside it show the width of each (RFC 4627, 3). */
+static const char *other_unicode(const struct buffer *body)
+{
+    if (starts_with(body, "\xff\xfe\0\0", 4) || starts_with(body, "\0\0\xfe\xff", 4) ||
+        starts_with(body, "\0\0\0", 3))
+        return "UTF-32";
+    if (body->length >= 4 && body->data[0] != '\0' && memcmp(body->data + 1, "\0\0\0", 3) == 0)
+        return "UTF-32";
+    if (starts_with(body, "\xff\xfe", 2) || starts_with(body, "\xfe\xff", 2) ||
+        (body->length >= 2 && (body->data[0] == '\0') != (body->data[1] == '\0')))
+        return "UTF-16";
+    return NULL;
+}
+
+static bool check_bytes(struct http_exchange *exchange)
+{
+    const struct buffer *body = &exchange->request.body;
+    const char *coding = compression(body), *encoding = other_unicode(body);
+    if (coding)
+        return refuse_coding(exchange, coding);
+    if (encoding) {
+        http_problem(exchange, ERROR_MALFORMED_JSON, "The body is in %s; send it in UTF-8.",
+                     encoding);
+        return false;
+    }
+    if (starts_with(body, "\xef\xbb\xbf", 3)) {
+        http_problem(exchange, ERROR_MALFORMED_JSON,
+                     "The body begins with a byte order mark (U+FEFF); send UTF-8 without one.");
+        return false;
+    }
+    return true;
+}
+
+bool body_check(struct http_exchange *exchange)
+{
+    const struct http_request *request = &exchange->request;
+    if (request->header_twice) {
+        http_problem(exchange, ERROR_MALFORMED_REQUEST, "The header %s is there more than once.",
+                     request->header_twice);
+        return false;
+    }
+    if (!check_coding(exchange) || !check_type(exchange))
+        return false;
+    if (request->body_lost)
+        http_problem(exchange, ERROR_INTERNAL, "There is no memory for the body.");
+    else if (request->body.failed)
+        http_problem(exchange, ERROR_BODY_TOO_LARGE,
+                     "The body may have %lld bytes (MAX_BODY_BYTES).",
+                     (long long)exchange->api->settings->max_body_bytes);
+    else if (request->body_cut)
+        http_problem(exchange, ERROR_MALFORMED_REQUEST,
+                     "The body is shorter than the header Content-Length says.");
+    else if (request->body.length == 0)
+        http_problem(exchange, ERROR_EMPTY_BODY, "Send a JSON object as the body.");
+    else
+        return check_bytes(exchange);
+    return false;
+}

@@ -1,0 +1,145 @@
+#include "api-fcgi/server/fcgi_request.h"
+
+#include "api-fcgi/api.h"
+#include "common/base/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The body, up to its limit; one that is longer marks the buffer as failed. Without memory it is lost. */
+static void read_body(const FCGX_Request *fcgi, const char *content_length,
+                      struct http_request *request)
+{
+    __attribute__((uninitialized)) char piece[8192];
+    int length;
+    unsigned long long announced = strtoull(content_length, NULL, 10);
+    unsigned long long received = 0;
+    while ((length = FCGX_GetStr(piece, sizeof(piece), fcgi->in)) > 0) {
+        buffer_append(&request->body, piece, (size_t)length);
+        received += (unsigned)length;
+    }
+    request->body_lost = request->body.failed && received <= request->body.max_length;
+    bool whole = FCGX_GetError(fcgi->in) == 0 && request->body.length == announced;
+    request->body_cut = !request->body.failed && !whole;
+}
+
+/* What is read of nginx's parameters (nginx/gateway-fastcgi.conf). */
+enum parameter {
+    METHOD,
+    PATH, /* and nothing else: it is decoded once */
+    QUERY,
+    CONTENT_TYPE,
+    CONTENT_LENGTH,
+    REQUEST_ID,
+    AUTHORIZATION,
+    CONTENT_TYPE_HEADER, /* one for each that the client has sent */
+    CONTENT_ENCODING_HEADER,
+    PARAMETER_COUNT
+};
+
+static const struct {
+    const char *name;
+    size_t length;
+} parameters[PARAMETER_COUNT] = {
+#define NAME(name)                                                                                 \
+    {                                                                                              \
+        name, sizeof(name) - 1                                                                     \
+    }
+    [METHOD] = NAME("REQUEST_METHOD"),
+    [PATH] = NAME("DOCUMENT_URI"),
+    [QUERY] = NAME("QUERY_STRING"),
+    [CONTENT_TYPE] = NAME("CONTENT_TYPE"),
+    [CONTENT_LENGTH] = NAME("CONTENT_LENGTH"),
+    [REQUEST_ID] = NAME("REQUEST_ID"),
+    [AUTHORIZATION] = NAME("HTTP_AUTHORIZATION"),
+    [CONTENT_TYPE_HEADER] = NAME("HTTP_CONTENT_TYPE"),
+    [CONTENT_ENCODING_HEADER] = NAME("HTTP_CONTENT_ENCODING"),
+#undef NAME
+};
+
+/* PARAMETER_COUNT when it is none of ours. */
+static enum parameter find_parameter(const char *name, size_t length)
+{
+    for (int i = 0; i < PARAMETER_COUNT; i++) {
+        if (parameters[i].length == length && memcmp(parameters[i].name, name, length) == 0)
+            return (enum parameter)i;
+    }
+    return PARAMETER_COUNT;
+}
+
+void fcgi_request_read(const FCGX_Request *fcgi, struct http_request *request)
+{
+    const char *values[PARAMETER_COUNT];
+    int times[PARAMETER_COUNT] = {0};
+    for (int i = 0; i < PARAMETER_COUNT; i++)
+        values[i] = "";
+    /* All at once: to look for each of ours (FCGX_GetParam) takes several times as long. */
+    for (char **entry = fcgi->envp; *entry; entry++) {
+        const char *end = strchrnul(*entry, '=');
+        enum parameter parameter = find_parameter(*entry, (size_t)(end - *entry));
+        if (parameter < PARAMETER_COUNT && *end && times[parameter]++ == 0)
+            values[parameter] = end + 1;
+    }
+    request->method = values[METHOD];
+    request->path = values[PATH];
+    request->query = values[QUERY];
+    request->content_type = values[CONTENT_TYPE];
+    request->authorization = values[AUTHORIZATION];
+    request->request_id = values[REQUEST_ID];
+    request->content_encoding = values[CONTENT_ENCODING_HEADER];
+    request->header_twice = times[CONTENT_TYPE_HEADER] > 1       ? "Content-Type"
+                            : times[CONTENT_ENCODING_HEADER] > 1 ? "Content-Encoding"
+                                                                 : NULL;
+    read_body(fcgi, values[CONTENT_LENGTH], request);
+}
+
+static void put(FCGX_Stream *out, const char *text)
+{
+    FCGX_PutStr(text, (int)strlen(text), out);
+}
+
+static void put_number(FCGX_Stream *out, size_t number)
+{
+    char digits[24], *end = digits + sizeof(digits), *first = end;
+    do {
+        *--first = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    FCGX_PutStr(first, (int)(end - first), out);
+}
+
+static void count_answer(const struct http_exchange *exchange)
+{
+    struct api *api = exchange->api;
+    METRICS_ADD(api, routes[exchange->route].answers, exchange->response.status, 1);
+    metrics_observe(&api->routes[exchange->route].duration, METRICS_SHORT_TIMES,
+                    (uint64_t)(clock_monotonic_us() - exchange->arrived_at_us));
+}
+
+void fcgi_request_answer(const FCGX_Request *fcgi, struct http_exchange *exchange)
+{
+    struct http_response *response = &exchange->response;
+    FCGX_Stream *out = fcgi->out;
+
+    if (response->body.failed || response->headers.failed) {
+        buffer_clear(&response->headers);
+        http_problem(exchange, ERROR_INTERNAL, "There is no memory for the answer.");
+    }
+    count_answer(exchange);
+    put(out, "Status: ");
+    put_number(out, (size_t)response->status);
+    put(out, " ");
+    put(out, http_reason(response->status));
+    put(out, "\r\nContent-Type: ");
+    put(out, response->content_type);
+    put(out, "\r\nContent-Length: ");
+    put_number(out, response->body.length);
+    put(out, "\r\nX-Request-Id: ");
+    put(out, exchange->request.request_id);
+    put(out, "\r\n"); /* what every answer has besides, nginx adds */
+    if (response->headers.length > 0)
+        FCGX_PutStr(response->headers.data, (int)response->headers.length, out);
+    put(out, "\r\n");
+    if (response->body.length > 0)
+        FCGX_PutStr(response->body.data, (int)response->body.length, out);
+}

@@ -1,0 +1,16 @@
+/* A request as libfcgi has it, and an answer as libfcgi takes it. Blocks no longer than the socket's time
+   limits. The thread that has the connection. */
+#ifndef API_FCGI_SERVER_FCGI_REQUEST_H
+#define API_FCGI_SERVER_FCGI_REQUEST_H
+
+#include "api-fcgi/server/http.h"
+
+#include <fcgiapp.h>
+
+/* Fills in all of it; texts are libfcgi's, until the request is finished. */
+void fcgi_request_read(const FCGX_Request *fcgi, struct http_request *request);
+
+/* Writes the response, and counts it for the metrics. */
+void fcgi_request_answer(const FCGX_Request *fcgi, struct http_exchange *exchange);
+
+#endif

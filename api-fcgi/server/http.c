@@ -1,0 +1,283 @@
+#include "api-fcgi/server/http.h"
+
+#include "api-fcgi/api.h"
+#include "common/base/json_write.h"
+#include "common/base/utf8.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    MAX_HEADER_BYTES = 8192,
+    MAX_FIELD_ERRORS = 20,
+    MAX_FIELD_ERRORS_BYTES = 65536,
+    RETRY_AFTER_SECONDS = 5
+};
+
+void http_exchange_init(struct http_exchange *exchange, struct api *api)
+{
+    *exchange = (struct http_exchange){.api = api};
+    buffer_init(&exchange->request.body, (size_t)api->settings->max_body_bytes);
+    buffer_init(&exchange->response.headers, MAX_HEADER_BYTES);
+    buffer_init(&exchange->response.body, HTTP_MAX_RESPONSE_BYTES);
+    buffer_init(&exchange->field_errors, MAX_FIELD_ERRORS_BYTES);
+}
+
+void http_exchange_fini(struct http_exchange *exchange)
+{
+    buffer_fini(&exchange->request.body);
+    buffer_fini(&exchange->response.headers);
+    buffer_fini(&exchange->response.body);
+    buffer_fini(&exchange->field_errors);
+    message_fini(&exchange->message);
+}
+
+void http_exchange_reset(struct http_exchange *exchange)
+{
+    enum { KEEP_BYTES = 65536 }; /* one long list shall not pin its memory to a connection */
+    if (exchange->response.body.capacity > KEEP_BYTES) {
+        buffer_fini(&exchange->response.body);
+        buffer_init(&exchange->response.body, HTTP_MAX_RESPONSE_BYTES);
+    }
+    buffer_clear(&exchange->request.body);
+    buffer_clear(&exchange->response.headers);
+    buffer_clear(&exchange->response.body);
+    buffer_clear(&exchange->field_errors);
+    exchange->field_error_count = 0;
+    message_fini(&exchange->message);
+    exchange->response.status = 0;
+    exchange->message_id = NULL;
+    exchange->retry_after_s = 0;
+}
+
+void http_begin_json(struct http_exchange *exchange, int status)
+{
+    exchange->response.status = status;
+    exchange->response.content_type = "application/json";
+    buffer_clear(&exchange->response.body);
+}
+
+void http_add_header(struct http_exchange *exchange, const char *name, const char *format, ...)
+{
+    struct buffer *headers = &exchange->response.headers;
+    va_list arguments;
+    va_start(arguments, format);
+    buffer_append_text(headers, name);
+    buffer_append(headers, ": ", 2);
+    buffer_append_format_list(headers, format, arguments);
+    buffer_append(headers, "\r\n", 2);
+    va_end(arguments);
+}
+
+const char *http_reason(int status)
+{
+    static const struct {
+        int status;
+        const char *reason;
+    } reasons[] = {
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {409, "Conflict"},
+        {413, "Content Too Large"},
+        {415, "Unsupported Media Type"},
+        {422, "Unprocessable Content"},
+        {429, "Too Many Requests"},
+        {500, "Internal Server Error"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+        {507, "Insufficient Storage"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(reasons); i++) {
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    }
+    return "";
+}
+
+/* ---- Problems ---- */
+
+static enum http_outcome answer_problem(struct http_exchange *exchange, enum error error,
+                                        const char *detail)
+{
+    struct http_response *response = &exchange->response;
+    struct json_writer json = {.out = &response->body};
+    int status = error_http_status(error);
+
+    buffer_clear(&response->body);
+    response->status = status;
+    response->content_type = "application/problem+json";
+    json_begin_object(&json, NULL);
+    char type[64];
+    snprintf(type, sizeof(type), "/docs/errors.html#%s", error_code(error));
+    json_put_text(&json, "type", type);
+    json_put_text(&json, "title", error_title(error));
+    json_put_integer(&json, "status", status);
+    json_put_text(&json, "detail", detail);
+    json_put_text(&json, "code", error_code(error));
+    if (http_has_field_errors(exchange)) {
+        json_begin_array(&json, "errors");
+        json_put_raw(&json, NULL, exchange->field_errors.data);
+        json_end_array(&json);
+    }
+    if (exchange->message_id) {
+        char id[MESSAGE_ID_TEXT_SIZE];
+        message_id_format(exchange->message_id, id);
+        json_put_text(&json, "message_id", id);
+    }
+    json_put_text(&json, "request_id", exchange->request.request_id);
+    json_end_object(&json);
+    if (exchange->retry_after_s == 0 && (status == 503 || status == 504 || status == 507))
+        exchange->retry_after_s = RETRY_AFTER_SECONDS;
+    if (exchange->retry_after_s > 0)
+        http_add_header(exchange, "Retry-After", "%lld", (long long)exchange->retry_after_s);
+    return HTTP_ANSWERED;
+}
+
+enum http_outcome http_problem(struct http_exchange *exchange, enum error error, const char *detail,
+                               ...)
+{
+    char text[HTTP_DETAIL_SIZE];
+    va_list arguments;
+    va_start(arguments, detail);
+    vsnprintf(text, sizeof(text), detail, arguments);
+    utf8_trim(text);
+    va_end(arguments);
+    return answer_problem(exchange, error, text);
+}
+
+enum http_outcome http_store_problem(struct http_exchange *exchange, enum error error)
+{
+    if (error == ERROR_OUTCOME_UNKNOWN)
+        return answer_problem(
+            exchange, error,
+            "Wait until GET /readyz answers 200, and see whether it was done before you"
+            " try again.");
+    return answer_problem(exchange, error, "Nothing was changed. Try again in a few seconds.");
+}
+
+static void add_error(struct http_exchange *exchange, const char *kind, const char *place,
+                      enum error error, const char *detail, va_list arguments)
+{
+    struct json_writer json = {.out = &exchange->field_errors,
+                               .needs_comma = http_has_field_errors(exchange)};
+    char text[HTTP_DETAIL_SIZE];
+    if (exchange->field_error_count++ >= MAX_FIELD_ERRORS)
+        return;
+    vsnprintf(text, sizeof(text), detail, arguments);
+    utf8_trim(text);
+    json_begin_object(&json, NULL);
+    json_put_text(&json, kind, place);
+    json_put_text(&json, "code", error_code(error));
+    json_put_text(&json, "detail", text);
+    json_end_object(&json);
+}
+
+void http_add_field_error(struct http_exchange *exchange, const char *pointer, enum error error,
+                          const char *detail, ...)
+{
+    va_list arguments;
+    va_start(arguments, detail);
+    add_error(exchange, "pointer", pointer, error, detail, arguments);
+    va_end(arguments);
+}
+
+void http_add_parameter_error(struct http_exchange *exchange, const char *name, enum error error,
+                              const char *detail, ...)
+{
+    va_list arguments;
+    va_start(arguments, detail);
+    add_error(exchange, "parameter", name, error, detail, arguments);
+    va_end(arguments);
+}
+
+void http_add_check_error(struct http_exchange *exchange, const char *check, enum error error,
+                          const char *detail, ...)
+{
+    va_list arguments;
+    va_start(arguments, detail);
+    add_error(exchange, "check", check, error, detail, arguments);
+    va_end(arguments);
+}
+
+bool http_has_field_errors(const struct http_exchange *exchange)
+{
+    return exchange->field_errors.length > 0;
+}
+
+/* ---- Parking ---- */
+
+static void write_done(struct store_write *write)
+{
+    struct http_exchange *exchange = CONTAINER_OF(write, struct http_exchange, write);
+    exchange->wake(exchange);
+}
+
+enum http_outcome http_park(struct http_exchange *exchange,
+                            void (*resume)(struct http_exchange *exchange))
+{
+    exchange->resume = resume;
+    exchange->write.done = write_done;
+    exchange->write.others_follow = exchange->others_follow;
+    enum error error = store_submit(exchange->api->store, &exchange->write);
+    return error == ERROR_NONE ? HTTP_PARKED : http_store_problem(exchange, error);
+}
+
+/* ---- Query strings ---- */
+
+static int hex_value(char c)
+{
+    return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
+}
+
+/* Decodes up to one of `stops`, or the end. application/x-www-form-urlencoded: + is a space. */
+static bool decode(const char **query, const char *stops, char *text, size_t size)
+{
+    size_t length = 0;
+    bool good = true;
+    const char *p = *query;
+    while (*p && !strchr(stops, *p)) {
+        char c = *p++;
+        if (c == '+') {
+            c = ' ';
+        } else if (c == '%') {
+            if (isxdigit((unsigned char)p[0]) && isxdigit((unsigned char)p[1])) {
+                c = (char)(hex_value(p[0]) << 4 | hex_value(p[1]));
+                p += 2;
+            } else {
+                good = false;
+            }
+        }
+        if (c == '\0' || length + 1 >= size)
+            good = false;
+        else
+            text[length++] = c;
+    }
+    text[length] = '\0';
+    *query = p;
+    return good && utf8_valid(text, length);
+}
+
+bool http_next_parameter(const char **query, char *name, size_t name_size, char *value,
+                         size_t value_size, bool *good)
+{
+    while (**query == '&')
+        (*query)++;
+    if (**query == '\0')
+        return false;
+    *good = decode(query, "=&", name, name_size);
+    *value = '\0';
+    if (**query == '=') {
+        (*query)++;
+        if (!decode(query, "&", value, value_size))
+            *good = false;
+    }
+    return true;
+}

@@ -1,0 +1,108 @@
+#include "api-fcgi/server/query.h"
+
+#include "common/base/url.h"
+#include "common/base/utf8.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t find_parameter(const struct query_parameter *table, size_t count, const char *name)
+{
+    size_t i = 0;
+    while (i < count && strcmp(table[i].name.name, name) != 0)
+        i++;
+    return i;
+}
+
+static void refuse_unknown(struct http_exchange *exchange, const struct query_parameter *table,
+                           size_t count, const char *name)
+{
+    const char *shown = utf8_valid(name, strlen(name)) ? name : "?", *meant = NULL;
+    int nearest = SUGGEST_FAR;
+    for (size_t i = 0; i < count; i++) {
+        int distance = suggest_distance(name, &table[i].name);
+        if (distance < nearest) {
+            nearest = distance;
+            meant = table[i].name.name;
+        }
+    }
+    if (meant)
+        http_add_parameter_error(exchange, shown, ERROR_UNKNOWN_FIELD,
+                                 "is not a parameter of this address; did you mean %s?", meant);
+    else if (strcmp(exchange->request.method, "POST") == 0)
+        http_add_parameter_error(exchange, shown, ERROR_UNKNOWN_FIELD,
+                                 "is not a parameter of this address, which takes none; send a JSON"
+                                 " object as the body");
+    else
+        http_add_parameter_error(exchange, shown, ERROR_UNKNOWN_FIELD,
+                                 count > 0 ? "is not a parameter of this address; remove it"
+                                           : "is not a parameter of this address, which takes none;"
+                                             " remove it");
+}
+
+static void read_values(struct http_exchange *exchange, const struct query_parameter *table,
+                        size_t count, struct query_values *values)
+{
+    const char *query = exchange->request.query;
+    char name[32], value[QUERY_VALUE_SIZE];
+    bool good;
+    while (http_next_parameter(&query, name, sizeof(name), value, sizeof(value), &good)) {
+        size_t i = find_parameter(table, count, name);
+        if (i == count) {
+            refuse_unknown(exchange, table, count, name);
+        } else if (!good) {
+            http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE,
+                                     "is not a short text in percent-encoded UTF-8");
+        } else if (values->present[i]) {
+            http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE,
+                                     "is there more than once");
+        } else {
+            values->present[i] = true;
+            strcpy(values->text[i], value);
+        }
+    }
+}
+
+bool query_take(struct http_exchange *exchange, const struct query_parameter *table, size_t count,
+                struct query_values *values, void *target)
+{
+    if (*exchange->request.query == '\0') /* most have none */
+        return true;
+    read_values(exchange, table, count, values);
+    for (size_t i = 0; i < count; i++) {
+        if (values->present[i])
+            table[i].take(exchange, table[i].name.name, values->text[i], target);
+    }
+    if (!http_has_field_errors(exchange))
+        return true;
+    http_problem(exchange, ERROR_VALIDATION_FAILED, "`errors` says which parameters to change.");
+    return false;
+}
+
+void query_append_filters(struct buffer *url, const struct query_parameter *table, size_t count,
+                          const struct query_values *values)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (values->present[i] && table[i].is_filter)
+            url_append_parameter(url, table[i].name.name, values->text[i]);
+    }
+}
+
+void query_integer(struct http_exchange *exchange, const char *name, const char *value, int64_t low,
+                   int64_t high, int64_t *integer)
+{
+    char *end;
+    errno = 0;
+    long long number = strtoll(value, &end, 10);
+    if (!(isdigit((unsigned char)*value) || *value == '-') || *end != '\0')
+        http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE, "must be a whole number%s",
+                                 *value ? ""
+                                        : "; it is empty: leave the parameter out, or write one");
+    else if (errno != 0 || number < low || number > high)
+        http_add_parameter_error(exchange, name, ERROR_OUT_OF_RANGE, "must be from %lld to %lld",
+                                 (long long)low, (long long)high);
+    else
+        *integer = number;
+}

@@ -1,0 +1,12 @@
+#include "common/access/device_token.h"
+
+const char *device_token_end_name(enum device_token_end end)
+{
+    static const char *const names[DEVICE_TOKEN_END_COUNT] = {
+        [DEVICE_TOKEN_STANDS] = "stands",
+        [DEVICE_TOKEN_REPLACED] = "replaced",
+        [DEVICE_TOKEN_REVOKED] = "revoked",
+        [DEVICE_TOKEN_QUARANTINED] = "quarantined",
+    };
+    return names[end];
+}

@@ -1,0 +1,40 @@
+#include "common/access/pairing.h"
+
+#include "common/base/buffer.h"
+#include "common/base/clock.h"
+#include "common/base/url.h"
+#include "common/process/certificate.h"
+
+#include <stdio.h>
+
+static bool write_uri(const char *fingerprint, struct pairing *pairing)
+{
+    struct buffer uri;
+    buffer_init(&uri, sizeof(pairing->uri) - 1);
+    buffer_append_text(&uri, "sms-gateway://pair");
+    url_append_parameter(&uri, "url", pairing->url);
+    url_append_parameter(&uri, "code", pairing->code);
+    if (*fingerprint)
+        url_append_parameter(&uri, "ca", fingerprint);
+    bool good = !uri.failed;
+    if (good)
+        snprintf(pairing->uri, sizeof(pairing->uri), "%s", uri.data);
+    buffer_fini(&uri);
+    return good;
+}
+
+int64_t pairing_end_ms(int64_t minutes)
+{
+    return clock_wall_ms() + minutes * 60 * 1000;
+}
+
+bool pairing_make(const struct settings *settings, struct pairing *pairing,
+                  unsigned char code_hash[SECRET_HASH_BYTES], char problem[SETTINGS_PROBLEM_SIZE])
+{
+    char fingerprint[CERTIFICATE_FINGERPRINT_SIZE];
+    if (!public_url(settings, pairing->url, problem) ||
+        !certificate_fingerprint(settings->tls_ca, fingerprint, problem))
+        return false;
+    snprintf(problem, SETTINGS_PROBLEM_SIZE, "there is no memory for a code, or no randomness");
+    return pairing_code_make(pairing->code, code_hash) && write_uri(fingerprint, pairing);
+}

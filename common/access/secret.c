@@ -1,0 +1,173 @@
+/* The only file that knows libcrypto's hashes; certificate.c has its certificates. */
+/* Its older functions need no memory, so they cannot fail; SHA256() itself can. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
+#include "common/access/secret.h"
+
+#include <ctype.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { ID_LENGTH = SECRET_ID_SIZE - 1, SECRET_LENGTH = 43, CHECK_LENGTH = 6, PREFIX_LENGTH = 4 };
+enum {
+    ID_AT = PREFIX_LENGTH,
+    SECRET_AT = ID_AT + ID_LENGTH + 1,
+    CHECK_AT = SECRET_AT + SECRET_LENGTH,
+    LENGTH = CHECK_AT + CHECK_LENGTH,
+};
+_Static_assert((int)LENGTH + 1 == (int)SECRET_TEXT_SIZE, "the parts of a secret are its whole");
+_Static_assert((int)SECRET_HASH_BYTES == SHA256_DIGEST_LENGTH, "the hash is SHA-256");
+
+static const char prefixes[][PREFIX_LENGTH + 1] = {
+    [SECRET_API_KEY] = "sgw_",
+    [SECRET_DEVICE_TOKEN] = "sgd_",
+};
+
+static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+static const char code_digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+enum { BASE = sizeof(digits) - 1, CODE_BASE = sizeof(code_digits) - 1 };
+
+/* Each digit as likely as any other: a byte that would favour some is thrown away. */
+static bool put_random(char *text, int length, const char *alphabet, unsigned base)
+{
+    unsigned fair = 256 / base * base;
+    while (length > 0) {
+        unsigned char byte;
+        if (getrandom(&byte, 1, 0) != 1)
+            return false;
+        if (byte < fair) {
+            *text++ = alphabet[byte % base];
+            length--;
+        }
+    }
+    return true;
+}
+
+static void hash_text(const char *text, size_t length, unsigned char hash[SECRET_HASH_BYTES])
+{
+    SHA256_CTX context;
+    SHA256_Init(&context);
+    SHA256_Update(&context, text, length);
+    SHA256_Final(hash, &context);
+}
+
+static void put_check(const char *text, char check[CHECK_LENGTH])
+{
+    unsigned char hash[SECRET_HASH_BYTES];
+    hash_text(text, CHECK_AT, hash);
+    for (int i = 0; i < CHECK_LENGTH; i++)
+        check[i] = digits[hash[i] % BASE];
+}
+
+static void copy_id(const char *text, char id[SECRET_ID_SIZE])
+{
+    memcpy(id, text + ID_AT, ID_LENGTH);
+    id[ID_LENGTH] = '\0';
+}
+
+bool secret_make(enum secret_kind kind, char text[SECRET_TEXT_SIZE], char id[SECRET_ID_SIZE],
+                 unsigned char hash[SECRET_HASH_BYTES])
+{
+    memcpy(text, prefixes[kind], PREFIX_LENGTH);
+    text[SECRET_AT - 1] = '_';
+    if (!put_random(text + ID_AT, ID_LENGTH, digits, BASE) ||
+        !put_random(text + SECRET_AT, SECRET_LENGTH, digits, BASE))
+        return false;
+    put_check(text, text + CHECK_AT);
+    text[LENGTH] = '\0';
+    copy_id(text, id);
+    hash_text(text, LENGTH, hash);
+    return true;
+}
+
+bool secret_parse(enum secret_kind kind, const char *text, char id[SECRET_ID_SIZE])
+{
+    char check[CHECK_LENGTH];
+    if (strlen(text) != LENGTH || strncmp(text, prefixes[kind], PREFIX_LENGTH) != 0 ||
+        text[SECRET_AT - 1] != '_' || strspn(text + ID_AT, digits) != ID_LENGTH ||
+        strspn(text + SECRET_AT, digits) != SECRET_LENGTH + CHECK_LENGTH)
+        return false;
+    put_check(text, check);
+    if (memcmp(check, text + CHECK_AT, CHECK_LENGTH) != 0)
+        return false;
+    copy_id(text, id);
+    return true;
+}
+
+bool secret_fits(const unsigned char hash[SECRET_HASH_BYTES], const char *text)
+{
+    unsigned char other[SECRET_HASH_BYTES];
+    hash_text(text, strlen(text), other);
+    return CRYPTO_memcmp(hash, other, sizeof(other)) == 0;
+}
+
+const char *secret_of_bearer(const char *authorization)
+{
+    static const char scheme[] = "Bearer";
+    size_t length = sizeof(scheme) - 1;
+    if (strncasecmp(authorization, scheme, length) != 0 || authorization[length] != ' ')
+        return NULL;
+    authorization += length;
+    return authorization + strspn(authorization, " ");
+}
+
+/* ---- Pairing codes ---- */
+
+enum { CODE_LENGTH = 16, CODE_GROUP = 4 };
+
+bool pairing_code_make(char text[PAIRING_CODE_SIZE], unsigned char hash[SECRET_HASH_BYTES])
+{
+    char code[CODE_LENGTH];
+    if (!put_random(code, CODE_LENGTH, code_digits, CODE_BASE))
+        return false;
+    char *p = text;
+    for (int i = 0; i < CODE_LENGTH; i++) {
+        if (i > 0 && i % CODE_GROUP == 0)
+            *p++ = '-';
+        *p++ = code[i];
+    }
+    *p = '\0';
+    hash_text(code, CODE_LENGTH, hash);
+    return true;
+}
+
+static char code_digit(char c)
+{
+    c = (char)toupper((unsigned char)c);
+    if (c == 'O')
+        return '0';
+    return c == 'I' || c == 'L' ? '1' : c;
+}
+
+bool pairing_code_hash(const char *text, unsigned char hash[SECRET_HASH_BYTES])
+{
+    char code[CODE_LENGTH];
+    int length = 0;
+    for (; *text; text++) {
+        char digit = code_digit(*text);
+        if (*text == '-' || *text == ' ')
+            continue;
+        if (length == CODE_LENGTH || !strchr(code_digits, digit))
+            return false;
+        code[length++] = digit;
+    }
+    if (length != CODE_LENGTH)
+        return false;
+    hash_text(code, CODE_LENGTH, hash);
+    return true;
+}
+
+void secret_answer_websocket(const char *key, char answer[WEBSOCKET_ANSWER_SIZE])
+{
+    static const char rfc[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    unsigned char hash[SHA_DIGEST_LENGTH];
+    SHA_CTX context;
+    SHA1_Init(&context);
+    SHA1_Update(&context, key, strlen(key));
+    SHA1_Update(&context, rfc, sizeof(rfc) - 1);
+    SHA1_Final(hash, &context);
+    EVP_EncodeBlock((unsigned char *)answer, hash, sizeof(hash));
+}

@@ -1,0 +1,41 @@
+#include "common/model/device.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+void device_info_fini(struct device_info *info)
+{
+    free(info->extra);
+    info->extra = NULL;
+}
+
+bool device_id_valid(const char *device_id)
+{
+    size_t length = strlen(device_id);
+    if (length == 0 || length >= DEVICE_ID_SIZE)
+        return false;
+    for (const char *p = device_id; *p; p++) {
+        if (!isalnum((unsigned char)*p) && *p != '_' && *p != '-')
+            return false;
+    }
+    return true;
+}
+
+int device_signal_level(const struct device_info *info)
+{
+    /* Android's CellSignalStrengthLte: RSRP thresholds for levels 1 to 4. */
+    static const int dbm_thresholds[] = {-128, -118, -108, -98};
+    static const int percent_thresholds[] = {20, 40, 60, 80};
+    int value = info->signal_strength;
+    int level = 0;
+
+    if (!info->has_signal_strength)
+        return 0;
+    if (value >= 0 && value <= 4)
+        return value;
+    const int *thresholds = value < 0 ? dbm_thresholds : percent_thresholds;
+    while (level < 4 && value >= thresholds[level])
+        level++;
+    return level;
+}

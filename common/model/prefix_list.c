@@ -1,0 +1,64 @@
+#include "common/model/prefix_list.h"
+
+#include "common/model/phone_number.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char separators[] = " \t,";
+static const char digits[] = "0123456789";
+
+bool prefix_list_parse(const char *text, struct prefix_list *list,
+                       char problem[PREFIX_LIST_PROBLEM_SIZE])
+{
+    list->count = 0;
+    for (text += strspn(text, separators); *text; text += strspn(text, separators)) {
+        size_t length = strcspn(text, separators);
+        size_t count = *text == '+' ? strspn(text + 1, digits) : 0;
+        if (count == 0 || count > PREFIX_LIST_MOST_DIGITS || count + 1 != length ||
+            text[1] == '0') {
+            snprintf(problem, PREFIX_LIST_PROBLEM_SIZE,
+                     "must be prefixes such as \"+49 +4366\", and has \"%.*s\"",
+                     (int)MIN(strcspn(text, " \t,\r\n"), (size_t)20), text);
+            return false;
+        }
+        if (phone_number_has_trunk_zero(text + 1)) {
+            snprintf(problem, PREFIX_LIST_PROBLEM_SIZE,
+                     "has \"%.*s\", with a 0 that is dialled only inside the country: no number "
+                     "begins so",
+                     (int)length, text);
+            return false;
+        }
+        if (list->count == PREFIX_LIST_MOST) {
+            snprintf(problem, PREFIX_LIST_PROBLEM_SIZE, "may have %d prefixes at most",
+                     PREFIX_LIST_MOST);
+            return false;
+        }
+        char *prefix = list->prefixes[list->count++];
+        memcpy(prefix, text + 1, count);
+        prefix[count] = '\0';
+        text += length;
+    }
+    return true;
+}
+
+size_t prefix_list_match(const struct prefix_list *list, const char *number)
+{
+    size_t longest = 0;
+    for (size_t i = 0; *number == '+' && i < list->count; i++) {
+        size_t length = strlen(list->prefixes[i]);
+        if (length > longest && strncmp(number + 1, list->prefixes[i], length) == 0)
+            longest = length;
+    }
+    return longest;
+}
+
+enum prefix_verdict prefix_list_judge(const struct prefix_list *allowed,
+                                      const struct prefix_list *denied, const char *number)
+{
+    size_t allows = prefix_list_match(allowed, number);
+    size_t denies = prefix_list_match(denied, number);
+    if (denies > 0 && denies >= allows)
+        return PREFIX_DENIED;
+    return allowed->count == 0 || allows > 0 ? PREFIX_ALLOWED : PREFIX_NOT_IN_ALLOWED;
+}

@@ -1,0 +1,48 @@
+#include "common/model/send_result.h"
+
+#include <string.h>
+
+static const struct {
+    const char *error_code;
+    enum send_result_class class;
+} results[] = {
+    {"radio_off", SEND_RESULT_DEFINITE},
+    {"no_service", SEND_RESULT_DEFINITE},
+    {"limit_exceeded", SEND_RESULT_DEFINITE},
+    {"fdn_check_failure", SEND_RESULT_DEFINITE},
+    {"short_code_not_allowed", SEND_RESULT_DEFINITE},
+    {"short_code_never_allowed", SEND_RESULT_DEFINITE},
+    {"radio_not_available", SEND_RESULT_DEFINITE},
+    {"invalid_state", SEND_RESULT_DEFINITE},
+    {"no_memory", SEND_RESULT_DEFINITE},
+    {"no_sim", SEND_RESULT_DEFINITE},
+    {"no_permission", SEND_RESULT_DEFINITE},
+    {"no_room", SEND_RESULT_DEFINITE},
+    {"null_pdu", SEND_RESULT_PERMANENT},
+    {"invalid_arguments", SEND_RESULT_PERMANENT},
+    {"generic_failure", SEND_RESULT_AMBIGUOUS},
+    {"network_reject", SEND_RESULT_AMBIGUOUS},
+    {"modem_error", SEND_RESULT_AMBIGUOUS},
+    {"network_error", SEND_RESULT_AMBIGUOUS},
+    {"timeout", SEND_RESULT_AMBIGUOUS},
+};
+
+/* Its place in the table; the length of the table for a word that is not in it. */
+static size_t find(const char *error_code)
+{
+    size_t i = 0;
+    while (i < ARRAY_LENGTH(results) && strcmp(error_code, results[i].error_code) != 0)
+        i++;
+    return i;
+}
+
+enum send_result_class send_result_classify(const char *error_code)
+{
+    size_t place = find(error_code);
+    return place < ARRAY_LENGTH(results) ? results[place].class : SEND_RESULT_AMBIGUOUS;
+}
+
+bool send_result_is_known(const char *error_code)
+{
+    return find(error_code) < ARRAY_LENGTH(results);
+}

@@ -1,0 +1,22 @@
+/*
+ * Why an SMS was not sent, as the phone's radio says it, and what that means for the message: the
+ * table of ws-broker/PROTOCOL.md, from Android's SmsManager.RESULT_ codes.
+ */
+#ifndef COMMON_MODEL_SEND_RESULT_H
+#define COMMON_MODEL_SEND_RESULT_H
+
+#include "common/base/base.h"
+
+enum send_result_class {
+    SEND_RESULT_DEFINITE,  /* nothing was sent, and another try may succeed */
+    SEND_RESULT_PERMANENT, /* nothing was sent, and no phone could */
+    SEND_RESULT_AMBIGUOUS, /* it may have been sent */
+};
+
+/* Ambiguous for every word that is not known. Any thread. */
+enum send_result_class send_result_classify(const char *error_code);
+
+/* Whether it is a word of the table; any other may say anything. */
+bool send_result_is_known(const char *error_code);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * How many SMS a text becomes.
+ *
+ * 3GPP TS 23.038 (alphabets) and 23.040 (concatenation): 160 septets or 70 UTF-16 units in one
+ * message, 153 or 67 in each of several, because 6 of the 140 bytes are then a header. A character
+ * of the extension table takes two septets and a surrogate pair two units; neither is split.
+ * A phone may use national shift tables instead, so this is what the gateway plans with.
+ */
+#ifndef COMMON_MODEL_SMS_SEGMENTS_H
+#define COMMON_MODEL_SMS_SEGMENTS_H
+
+#include "common/base/base.h"
+
+enum sms_encoding { SMS_ENCODING_GSM7, SMS_ENCODING_UCS2, SMS_ENCODING_COUNT };
+
+/* "GSM-7" or "UCS-2". */
+const char *sms_encoding_name(enum sms_encoding encoding);
+
+struct sms_segments {
+    enum sms_encoding encoding;
+    unsigned units;    /* septets or UTF-16 units, without headers */
+    unsigned segments; /* 0 for an empty text */
+};
+
+/* `text` must be valid UTF-8. Any thread. */
+struct sms_segments sms_segments_count(const char *text);
+
+#endif

@@ -1,0 +1,144 @@
+#include "common/process/doorbell.h"
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/unix_socket.h"
+#include "common/process/listen_fds.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    DRAIN_AT_ONCE = 1024, /* one who rings without end does not hold the broker */
+    COMPLAIN_AGAIN_MS = 60000,
+};
+
+#define GIVEN_NAME "doorbell"
+
+struct doorbell {
+    int fd;
+    struct sockaddr_un address;
+    atomic_bool failing; /* so that a broken doorbell is logged once, not once a message */
+};
+
+struct doorbell *doorbell_open(const char *path)
+{
+    struct doorbell *doorbell = calloc(1, sizeof(*doorbell));
+    if (!doorbell)
+        return NULL;
+    doorbell->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (doorbell->fd >= 0 && unix_socket_address(path, &doorbell->address))
+        return doorbell;
+    int saved_errno = errno;
+    doorbell_close(doorbell);
+    errno = saved_errno;
+    return NULL;
+}
+
+void doorbell_close(struct doorbell *doorbell)
+{
+    if (!doorbell)
+        return;
+    if (doorbell->fd >= 0)
+        close(doorbell->fd);
+    free(doorbell);
+}
+
+void doorbell_ring(struct doorbell *doorbell)
+{
+    /* By address each time: a connected socket would stay deaf after the broker restarts. */
+    ssize_t sent = sendto(doorbell->fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL,
+                          (const struct sockaddr *)&doorbell->address, sizeof(doorbell->address));
+    bool failing = sent < 0 && errno != EAGAIN;
+    if (atomic_exchange(&doorbell->failing, failing) == failing)
+        return;
+    if (failing)
+        log_warning("the broker does not hear the doorbell; messages wait for it",
+                    LOG_TEXT("path", doorbell->address.sun_path), LOG_ERRNO);
+    else
+        log_info("the broker hears the doorbell again");
+}
+
+int doorbell_listen(const char *path)
+{
+    struct sockaddr_un address;
+    int given_fd = listen_fds_take(GIVEN_NAME);
+    if (given_fd >= 0)
+        return given_fd;
+    if (!unix_socket_address(path, &address))
+        return -1;
+    unlink(path);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &(int){1}, sizeof(int)) < 0 ||
+        bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, 0660) < 0) {
+        int saved_errno = errno;
+        close(fd);
+        errno = saved_errno;
+        return -1;
+    }
+    return fd;
+}
+
+void doorbell_give(int fd)
+{
+    listen_fds_give(GIVEN_NAME, fd);
+}
+
+/* Takes one ring, and who rang (the kernel says, not the sender). False when none waits. */
+static bool take_ring(int fd, struct ucred *ringer)
+{
+    char hint[64]; /* whatever it says, it means the same */
+    /* Descriptors that somebody sends along find no room behind the credentials. */
+    union {
+        char bytes[CMSG_SPACE(sizeof(struct ucred))];
+        struct cmsghdr header;
+    } control;
+    struct msghdr message = {
+        .msg_iov = &(struct iovec){hint, sizeof(hint)},
+        .msg_iovlen = 1,
+        .msg_control = control.bytes,
+        .msg_controllen = sizeof(control.bytes),
+    };
+    if (recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
+        return false;
+    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    *ringer = (struct ucred){.uid = (uid_t)-1, .gid = (gid_t)-1};
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_CREDENTIALS)
+        memcpy(ringer, CMSG_DATA(header), sizeof(*ringer));
+    return true;
+}
+
+static bool may_ring(const struct ucred *ringer)
+{
+    return ringer->uid == geteuid() || ringer->uid == 0 || ringer->gid == getegid();
+}
+
+static void complain(const struct ucred *ringer, int64_t *complained_ms)
+{
+    int64_t now_ms = clock_monotonic_ms();
+    if (*complained_ms && now_ms - *complained_ms < COMPLAIN_AGAIN_MS)
+        return;
+    *complained_ms = now_ms;
+    log_warning("a stranger rings the doorbell, and is not heard", LOG_NUMBER("uid", ringer->uid),
+                LOG_NUMBER("gid", ringer->gid), LOG_NUMBER("pid", ringer->pid));
+}
+
+bool doorbell_drain(int fd, int64_t *complained_ms)
+{
+    struct ucred ringer;
+    bool rang = false;
+    for (int i = 0; i < DRAIN_AT_ONCE && take_ring(fd, &ringer); i++) {
+        if (may_ring(&ringer))
+            rang = true;
+        else
+            complain(&ringer, complained_ms);
+    }
+    return rang;
+}

@@ -1,0 +1,193 @@
+#include "common/process/public_url.h"
+
+#include "common/process/certificate.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <ifaddrs.h>
+#include <inttypes.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* After the host: nothing, or a port. */
+static bool is_port(const char *text)
+{
+    if (*text == '\0')
+        return true;
+    char *end;
+    long port = strtol(text + 1, &end, 10);
+    return *text == ':' && isdigit((unsigned char)text[1]) && *end == '\0' && end - text <= 6 &&
+           port >= 1 && port <= 65535;
+}
+
+static bool is_base_url(const char *url)
+{
+    const char *host;
+    if (strncmp(url, "http://", 7) == 0)
+        host = url + 7;
+    else if (strncmp(url, "https://", 8) == 0)
+        host = url + 8;
+    else
+        return false;
+
+    char address[INET6_ADDRSTRLEN];
+    if (*host == '[') {
+        struct in6_addr ignored;
+        size_t length = strcspn(++host, "]");
+        if (length >= sizeof(address) || host[length] != ']')
+            return false;
+        snprintf(address, sizeof(address), "%.*s", (int)length, host);
+        return inet_pton(AF_INET6, address, &ignored) == 1 && is_port(host + length + 1);
+    }
+    size_t length = strspn(host,
+                           "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_");
+    return length > 0 && is_port(host + length);
+}
+
+static bool is_every_address(const char *address)
+{
+    static const char *const names[] = {"0.0.0.0", "*", "::", "[::]"};
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        if (strcmp(address, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Of the way to the Internet, as the kernel would go it: nothing is sent. The first of the list may be a bridge of
+   containers. */
+static bool routed_address(char address[INET_ADDRSTRLEN])
+{
+    struct sockaddr_in far = {.sin_family = AF_INET, .sin_port = htons(9)}, own;
+    socklen_t length = sizeof(own);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool found = fd >= 0 && inet_pton(AF_INET, "192.0.2.1", &far.sin_addr) == 1 &&
+                 connect(fd, (const struct sockaddr *)&far, sizeof(far)) == 0 &&
+                 getsockname(fd, (struct sockaddr *)&own, &length) == 0 &&
+                 inet_ntop(AF_INET, &own.sin_addr, address, INET_ADDRSTRLEN) != NULL &&
+                 strncmp(address, "127.", 4) != 0;
+    if (fd >= 0)
+        close(fd);
+    return found;
+}
+
+static bool first_address(char address[INET_ADDRSTRLEN])
+{
+    struct ifaddrs *list = NULL;
+    bool found = false;
+    if (getifaddrs(&list) < 0)
+        return false;
+    for (const struct ifaddrs *a = list; a && !found; a = a->ifa_next) {
+        if (!a->ifa_addr || a->ifa_addr->sa_family != AF_INET || !(a->ifa_flags & IFF_UP) ||
+            (a->ifa_flags & IFF_LOOPBACK))
+            continue;
+        struct sockaddr_in ip;
+        memcpy(&ip, a->ifa_addr, sizeof(ip));
+        found = inet_ntop(AF_INET, &ip.sin_addr, address, INET_ADDRSTRLEN) != NULL;
+    }
+    freeifaddrs(list);
+    return found;
+}
+
+bool public_url(const struct settings *settings, char url[PUBLIC_URL_SIZE],
+                char problem[SETTINGS_PROBLEM_SIZE])
+{
+    if (*settings->public_url) {
+        if (!is_base_url(settings->public_url)) {
+            snprintf(
+                problem, SETTINGS_PROBLEM_SIZE,
+                "PUBLIC_URL must be like https://sms.example.org or http://192.0.2.1:8000, with"
+                " no path and no slash at the end, and is \"%.60s\"",
+                settings->public_url);
+            return false;
+        }
+        strcpy(url, settings->public_url);
+        return true;
+    }
+
+    bool is_tls = *settings->tls_certificate != '\0';
+    int64_t port = is_tls ? settings->https_port : settings->http_port;
+    char any[INET_ADDRSTRLEN];
+    const char *host = settings->listen_address;
+    if (is_every_address(host)) {
+        if (!routed_address(any) && !first_address(any)) {
+            snprintf(problem, SETTINGS_PROBLEM_SIZE,
+                     "this machine has no IPv4 address beyond loopback, so where phones reach it is"
+                     " not known: set PUBLIC_URL");
+            return false;
+        }
+        host = any;
+    }
+    bool needs_brackets = strchr(host, ':') && *host != '[';
+    int length = snprintf(url, PUBLIC_URL_SIZE, "%s://%s%s%s", is_tls ? "https" : "http",
+                          needs_brackets ? "[" : "", host, needs_brackets ? "]" : "");
+    if (port != (is_tls ? 443 : 80))
+        snprintf(url + length, (size_t)(PUBLIC_URL_SIZE - length), ":%" PRId64, port);
+    return true;
+}
+
+/* Of a URL that is_base_url takes; without brackets. */
+static void host_of(const char *url, char host[PUBLIC_URL_SIZE])
+{
+    const char *start = strstr(url, "://");
+    start = start ? start + 3 : url;
+    bool bracket = *start == '[';
+    start += bracket;
+    snprintf(host, PUBLIC_URL_SIZE, "%.*s", (int)strcspn(start, bracket ? "]" : ":"), start);
+}
+
+static bool is_this_machine_alone(const char *host)
+{
+    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
+           strcmp(host, "localhost") == 0;
+}
+
+bool public_url_warning(const struct settings *settings, const char *url,
+                        char warning[SETTINGS_PROBLEM_SIZE])
+{
+    char host[PUBLIC_URL_SIZE];
+    host_of(url, host);
+    bool is_tls = strncmp(url, "https:", 6) == 0;
+    if (is_this_machine_alone(host))
+        snprintf(warning, SETTINGS_PROBLEM_SIZE,
+                 "%.300s leads every other machine to itself: set LISTEN_ADDRESS=0.0.0.0 (with TLS:"
+                 " deploy/TLS.md), or PUBLIC_URL",
+                 url);
+    else if (is_every_address(host))
+        snprintf(warning, SETTINGS_PROBLEM_SIZE,
+                 "%.300s is no address that can be connected to: set PUBLIC_URL to the name or "
+                 "address of"
+                 " this machine",
+                 url);
+    else if (!is_tls)
+        snprintf(warning, SETTINGS_PROBLEM_SIZE,
+                 "%.300s is without TLS: Android refuses it unless the app allows it, and "
+                 "everybody on the"
+                 " way reads tokens and texts",
+                 url);
+    else if (!certificate_is_for(settings->tls_certificate, host))
+        snprintf(warning, SETTINGS_PROBLEM_SIZE,
+                 "the certificate %.150s is not for %.150s, so no phone will trust it: `make"
+                 " lan-certificate NAMES=%.100s` makes one that is",
+                 settings->tls_certificate, host, host);
+    else if (!certificate_has_not_ended(settings->tls_certificate))
+        snprintf(warning, SETTINGS_PROBLEM_SIZE,
+                 "the certificate %.300s has ended, so no phone will trust it: renew it",
+                 settings->tls_certificate);
+    else
+        return false;
+    return true;
+}
+
+void public_url_local(const struct settings *settings, char url[PUBLIC_URL_SIZE])
+{
+    const char *host = settings->listen_address;
+    if (*settings->tls_certificate || is_every_address(host) || strcmp(host, "127.0.0.1") == 0)
+        host = "localhost";
+    bool needs_brackets = strchr(host, ':') && *host != '[';
+    snprintf(url, PUBLIC_URL_SIZE, "http://%s%s%s:%" PRId64, needs_brackets ? "[" : "", host,
+             needs_brackets ? "]" : "", settings->http_port);
+}

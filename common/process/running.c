@@ -1,0 +1,63 @@
+#include "common/process/running.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool is_held(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    if (fd >= 0)
+        close(fd);
+    return held;
+}
+
+static bool same_file(const char *one, const char *other)
+{
+    struct stat a, b;
+    if (stat(one, &a) < 0 || stat(other, &b) < 0)
+        return strcmp(one, other) == 0;
+    return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+static bool read_first_line(const char *path, struct running *running,
+                            char database[SETTINGS_TEXT_SIZE])
+{
+    FILE *file = fopen(path, "re");
+    bool good = file && fscanf(file, "# process %ld serves %255s from %1023[^\n]", &running->pid,
+                               running->url, database) == 3;
+    if (file)
+        fclose(file);
+    return good;
+}
+
+static bool load_from(const char *folder, struct settings *settings, struct running *running)
+{
+    static struct settings found; /* large */
+    char path[SETTINGS_TEXT_SIZE + 16], database[SETTINGS_TEXT_SIZE];
+    char problem[SETTINGS_PROBLEM_SIZE];
+    const char *wanted = getenv("DATABASE_PATH");
+    snprintf(path, sizeof(path), "%s/lock", folder);
+    if (!is_held(path))
+        return false;
+    snprintf(path, sizeof(path), "%s/settings.env", folder);
+    if (!read_first_line(path, running, database) || (wanted && !same_file(wanted, database)) ||
+        !settings_load(&found, path, true, problem) || strlen(folder) >= sizeof(found.runtime_dir))
+        return false;
+    strcpy(found.runtime_dir, folder);
+    *settings = found;
+    return true;
+}
+
+bool running_load(struct settings *settings, struct running *running)
+{
+    char elsewhere[SETTINGS_TEXT_SIZE + 16];
+    snprintf(elsewhere, sizeof(elsewhere), "%s/elsewhere", settings->runtime_dir);
+    return load_from(settings->runtime_dir, settings, running) ||
+           load_from(elsewhere, settings, running);
+}

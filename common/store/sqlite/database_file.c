@@ -1,0 +1,517 @@
+/* The SQLite file as a whole. */
+#include "common/store/sqlite/database_file.h"
+#include "common/store/sqlite/database_swap.h"
+#include "common/store/sqlite/sqlite.h"
+
+#include "common/base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = STORE_PATH_SIZE, WAIT_MS = 30000 };
+
+/* The place of a problem's text; what the first one said stays. */
+struct work {
+    char *problem;
+    enum error error;
+};
+
+static bool fail(struct work *work, enum error error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static bool fail(struct work *work, enum error error, const char *format, ...)
+{
+    if (work->error != ERROR_NONE)
+        return false;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(work->problem, STORE_PROBLEM_SIZE, format, arguments);
+    va_end(arguments);
+    work->error = error;
+    return false;
+}
+
+static bool fail_errno(struct work *work, const char *path)
+{
+    return fail(work, errno == ENOSPC ? ERROR_DISK_FULL : ERROR_STORE_UNAVAILABLE, "%s: %s", path,
+                strerror(errno));
+}
+
+static bool fail_sqlite(struct work *work, sqlite3 *db, const char *path)
+{
+    int code = db ? sqlite3_errcode(db) & 0xff : SQLITE_NOMEM;
+    enum error error = code == SQLITE_FULL                            ? ERROR_DISK_FULL
+                       : code == SQLITE_BUSY || code == SQLITE_LOCKED ? ERROR_STORE_BUSY
+                                                                      : ERROR_STORE_UNAVAILABLE;
+    return fail(work, error, "%s: %s", path, db ? sqlite3_errmsg(db) : "no memory");
+}
+
+/* ---- Files ---- */
+
+static bool write_path(struct work *work, char path[PATH_SIZE], const char *base,
+                       const char *suffix)
+{
+    if (snprintf(path, PATH_SIZE, "%s%s", base, suffix) < PATH_SIZE)
+        return true;
+    return fail(work, ERROR_STORE_UNAVAILABLE, "%s: the path is too long", base);
+}
+
+static bool exists(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0;
+}
+
+/* The file and its name are on the disk. */
+static bool sync_file(struct work *work, const char *path)
+{
+    return (store_swap_sync(path, O_RDONLY) && store_swap_sync_folder(path)) ||
+           fail_errno(work, path);
+}
+
+/* Whether two paths lead to one file. */
+static bool is_same_file(const char *path, const char *other)
+{
+    struct stat status, others;
+    return stat(path, &status) == 0 && stat(other, &others) == 0 &&
+           status.st_ino == others.st_ino && status.st_dev == others.st_dev;
+}
+
+/* An empty file that nobody else may read, in the place of one that a try before has left. */
+static bool create_file(struct work *work, const char *path)
+{
+    if (unlink(path) < 0 && errno != ENOENT)
+        return fail_errno(work, path);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fail_errno(work, path);
+    close(fd);
+    return true;
+}
+
+/* ---- Databases ---- */
+
+/* NULL when it cannot be opened as one. */
+static sqlite3 *open_database(struct work *work, const char *path)
+{
+    sqlite3 *db = NULL;
+    if (!exists(path)) {
+        fail_errno(work, path);
+        return NULL;
+    }
+    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
+        fail_sqlite(work, db, path);
+        sqlite3_close(db);
+        return NULL;
+    }
+    sqlite3_busy_timeout(db, WAIT_MS);
+    /* Others may be writing, and no checkpoint may meet them: store_sqlite_wal.c. */
+    sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    if (sqlite3_exec(db,
+                     "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL;"
+                     "PRAGMA trusted_schema = OFF",
+                     NULL, NULL, NULL) == SQLITE_OK)
+        return db;
+    fail_sqlite(work, db, path);
+    sqlite3_close(db);
+    return NULL;
+}
+
+static bool run_sql(struct work *work, sqlite3 *db, const char *path, const char *sql)
+{
+    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK || fail_sqlite(work, db, path);
+}
+
+static bool read_number(struct work *work, sqlite3 *db, const char *path, const char *sql,
+                        int64_t *number)
+{
+    return sqlite_query_number(db, sql, number) || fail_sqlite(work, db, path);
+}
+
+/* Of the database and its log: nothing of it is left elsewhere. */
+static bool fold_log(struct work *work, sqlite3 *db, const char *path)
+{
+    return run_sql(work, db, path, "PRAGMA journal_mode = DELETE");
+}
+
+/* ---- What is in it ---- */
+
+static bool read_version(struct work *work, sqlite3 *db, const char *path, int64_t *version)
+{
+    char reason[STORE_PROBLEM_SIZE];
+    if (!sqlite_read_version(db, version, reason))
+        return fail(work, ERROR_STORE_UNAVAILABLE, "%.200s: %.300s", path, reason);
+    return *version > 0 ||
+           fail(work, ERROR_STORE_UNAVAILABLE, "%s: there is no database in it", path);
+}
+
+/* In one transaction of the caller's. */
+static bool read_content(struct work *work, sqlite3 *db, const char *path,
+                         struct store_file_content *content)
+{
+    *content = (struct store_file_content){0};
+    if (!read_version(work, db, path, &content->schema_version))
+        return false;
+    for (int i = 0; i < MESSAGE_STATUS_COUNT; i++) {
+        char sql[96];
+        snprintf(sql, sizeof(sql), "SELECT count FROM message_count WHERE status = %d", i);
+        if (!read_number(work, db, path, sql, &content->messages[i]))
+            return false;
+    }
+    struct message_id newest = {0};
+    sqlite3_stmt *query = NULL;
+    if (sqlite3_prepare_v2(db, "SELECT id FROM message ORDER BY seq DESC LIMIT 1", -1, &query,
+                           NULL) == SQLITE_OK &&
+        sqlite3_step(query) == SQLITE_ROW && column_id(query, 0, &newest))
+        content->newest_message_at_ms = message_id_time_ms(&newest);
+    sqlite3_finalize(query);
+    const char *tokens = "SELECT count(*) FROM device_token",
+               *keys = "SELECT count(*) FROM api_key";
+    return read_number(work, db, path, "SELECT count(*) FROM message_event", &content->events) &&
+           read_number(work, db, path, "SELECT count(*) FROM device", &content->devices) &&
+           (content->schema_version < 4 || read_number(work, db, path, keys, &content->api_keys)) &&
+           (content->schema_version < 5 ||
+            read_number(work, db, path, tokens, &content->device_tokens)) &&
+           read_number(work, db, path,
+                       "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+                       &content->bytes);
+}
+
+/* SQLite's own check, and that the counts we keep are those of the rows. */
+static bool check_content(struct work *work, sqlite3 *db, const char *path)
+{
+    sqlite3_stmt *query = NULL;
+    char answer[256] = "";
+    if (sqlite3_prepare_v2(db, "PRAGMA integrity_check(1)", -1, &query, NULL) == SQLITE_OK &&
+        sqlite3_step(query) == SQLITE_ROW)
+        column_text(query, 0, answer, sizeof(answer));
+    else
+        fail_sqlite(work, db, path);
+    sqlite3_finalize(query);
+    if (work->error != ERROR_NONE)
+        return false;
+    if (strcmp(answer, "ok") != 0)
+        return fail(work, ERROR_STORE_UNAVAILABLE, "%.200s: it is damaged: %s", path, answer);
+    int64_t wrong = 0;
+    if (!read_number(
+            work, db, path,
+            "SELECT count(*) FROM message_count AS c LEFT JOIN"
+            " (SELECT status, count(*) AS found FROM message GROUP BY status) USING (status)"
+            " WHERE c.count <> coalesce(found, 0)",
+            &wrong))
+        return false;
+    return wrong == 0 ||
+           fail(work, ERROR_STORE_UNAVAILABLE,
+                "%s: it is damaged: the counts of messages are not those of its rows", path);
+}
+
+static bool check_open_database(struct work *work, sqlite3 *db, const char *path,
+                                struct store_file_content *content)
+{
+    bool good = run_sql(work, db, path, "BEGIN") && read_content(work, db, path, content) &&
+                check_content(work, db, path);
+    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return good;
+}
+
+enum error store_file_check(const char *given, struct store_file_content *content,
+                            char problem[STORE_PROBLEM_SIZE])
+{
+    char path[PATH_SIZE];
+    return store_path_find(given, path, problem) ? store_file_verify(path, content, problem)
+                                                 : ERROR_STORE_UNAVAILABLE;
+}
+
+enum error store_file_verify(const char *path, struct store_file_content *content,
+                             char problem[STORE_PROBLEM_SIZE])
+{
+    struct work work = {.problem = problem};
+    sqlite3 *db = open_database(&work, path);
+    if (db)
+        check_open_database(&work, db, path, content);
+    sqlite3_close(db);
+    return work.error;
+}
+
+/* ---- Copies ---- */
+
+/* The whole of one database into another, in the view of the source's transaction. */
+static bool copy_pages(struct work *work, sqlite3 *source, sqlite3 *copy, const char *copy_path)
+{
+    sqlite3_backup *backup = sqlite3_backup_init(copy, "main", source, "main");
+    if (!backup)
+        return fail_sqlite(work, copy, copy_path);
+    /* In small steps it would begin again at each commit of others (DESIGN.md, 5.10). */
+    sqlite3_backup_step(backup, -1);
+    return sqlite3_backup_finish(backup) == SQLITE_OK || fail_sqlite(work, copy, copy_path);
+}
+
+/* Copies `path` into a file that is closed, checked and on the disk. */
+static bool copy_database(struct work *work, const char *path, const char *copy_path,
+                          struct store_file_content *content)
+{
+    struct store_file_content copied = {0};
+    sqlite3 *source = open_database(work, path), *copy = NULL;
+    bool good = source && run_sql(work, source, path, "BEGIN") &&
+                read_content(work, source, path, content) && create_file(work, copy_path) &&
+                (copy = open_database(work, copy_path)) &&
+                copy_pages(work, source, copy, copy_path) && fold_log(work, copy, copy_path) &&
+                check_open_database(work, copy, copy_path, &copied);
+    if (good && memcmp(content, &copied, sizeof(copied)) != 0)
+        good = fail(work, ERROR_STORE_UNAVAILABLE, "%s: it has other counts than what was copied",
+                    copy_path);
+    sqlite3_close(copy);
+    sqlite3_close(source);
+    return good && sync_file(work, copy_path);
+}
+
+enum error store_file_back_up(const char *given, const char *backup_path,
+                              struct store_file_content *content, char problem[STORE_PROBLEM_SIZE])
+{
+    struct work work = {.problem = problem};
+    char path[PATH_SIZE], part[PATH_SIZE];
+    if (!store_path_find(given, path, problem))
+        return ERROR_STORE_UNAVAILABLE;
+    if (exists(backup_path))
+        fail(&work, ERROR_STORE_UNAVAILABLE, "%s: it is there already, choose another name",
+             backup_path);
+    if (work.error != ERROR_NONE || !write_path(&work, part, backup_path, ".part"))
+        return work.error;
+    if (!copy_database(&work, path, part, content))
+        unlink(part);
+    else if (rename(part, backup_path) < 0)
+        fail_errno(&work, backup_path);
+    else
+        sync_file(&work, backup_path);
+    return work.error;
+}
+
+/* ---- With the database alone ---- */
+
+/* The bytes that SQLite locks in a database: fileformat2, and os.h of its sources. */
+enum { SQLITE_FIRST_LOCK = 0x40000000, SQLITE_LOCKS = 512 };
+
+/* Whoever has the database open, by whatever name, holds one of SQLite's own locks on the file. A backup that
+   reads it does too, and is not in the way of a downgrade. */
+static bool refuse_users(struct work *work, const char *path)
+{
+    struct flock lock = {.l_type = F_WRLCK,
+                         .l_whence = SEEK_SET,
+                         .l_start = SQLITE_FIRST_LOCK,
+                         .l_len = SQLITE_LOCKS};
+    int fd = open(path, O_RDONLY | O_CLOEXEC); /* this process has it open nowhere else */
+    if (fd < 0)
+        return errno == ENOENT || fail_errno(work, path);
+    bool free = fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK;
+    close(fd);
+    return free || fail(work, ERROR_STORE_BUSY,
+                        "%s: it is in use: stop the gateway first, and whatever else works on it;"
+                        " process %d does",
+                        path, (int)lock.l_pid);
+}
+
+/* Follows the path, and locks the database where nobody has it open; it need not be there. A swap that was
+   broken off is taken back. */
+static bool lock_alone(struct work *work, const char *given, char path[PATH_SIZE],
+                       enum store_path_state *state, struct write_lock *lock)
+{
+    *lock = WRITE_LOCK_NONE;
+    if (!store_path_resolve(given, path, work->problem) ||
+        (!store_swap_is_unfinished(path) && !store_path_check(path, state, work->problem))) {
+        work->error = ERROR_STORE_UNAVAILABLE;
+        return false;
+    }
+    if (!write_lock_open(lock, path, WRITE_LOCK_ALONE, 0)) {
+        if (errno != EWOULDBLOCK)
+            return fail_errno(work, path);
+        return fail(work, ERROR_STORE_BUSY,
+                    "%s: it is in use: stop the gateway first, and whatever else works on it",
+                    path);
+    }
+    if (!store_swap_undo(path))
+        return fail_errno(work, path);
+    if (store_path_check(path, state, work->problem))
+        return true;
+    work->error = ERROR_STORE_UNAVAILABLE;
+    return false;
+}
+
+/* The same for one that must be there. */
+static bool lock_database_alone(struct work *work, const char *given, char path[PATH_SIZE],
+                                struct write_lock *lock)
+{
+    enum store_path_state state;
+    *lock = WRITE_LOCK_NONE;
+    if (store_path_find(given, path, work->problem) || store_swap_is_unfinished(path))
+        return lock_alone(work, given, path, &state, lock);
+    work->error = ERROR_STORE_UNAVAILABLE;
+    return false;
+}
+
+/* Brings the log of a database home; one that is damaged keeps it. */
+static void fold_old(const char *path)
+{
+    char reason[STORE_PROBLEM_SIZE];
+    struct work attempt = {.problem = reason};
+    sqlite3 *db = open_database(&attempt, path);
+    int64_t version;
+    if (db && read_version(&attempt, db, path, &version))
+        (void)!fold_log(&attempt, db, path);
+    sqlite3_close(db);
+}
+
+/* Puts a copy in the place of the database; kept_path gets the new name of that, or "". */
+static bool swap(struct work *work, const char *copy, const char *path, char kept_path[PATH_SIZE])
+{
+    if (store_swap(copy, path, kept_path))
+        return true;
+    if (errno == EPERM || errno == EOPNOTSUPP)
+        return fail(work, ERROR_STORE_UNAVAILABLE,
+                    "%s: it cannot be kept under another name: its file system has no hard links",
+                    path);
+    return fail_errno(work, kept_path);
+}
+
+/* Every message that is open becomes unknown, and nobody's. */
+static bool settle(struct work *work, sqlite3 *db, const char *path, int64_t *unknown)
+{
+    char sql[2048];
+    long long now_ms = clock_wall_ms();
+    snprintf(
+        sql, sizeof(sql),
+        "BEGIN IMMEDIATE;"
+        "CREATE TEMP TABLE open_message AS SELECT seq FROM message WHERE status BETWEEN 0 AND 3;"
+        "INSERT INTO message_event SELECT seq, event_count + 1, %d, attempt, device_id,"
+        " '" STORE_FILE_RESTORED "', NULL, %lld FROM message WHERE seq IN open_message;"
+        "UPDATE message SET status = %d, event_count = event_count + 1, updated_at_ms = %lld,"
+        " times = coalesce(times || ',', '') || '%d:%lld', revoke = 0, device_id = NULL,"
+        " journal = NULL, error_code = '" STORE_FILE_RESTORED "',"
+        " error_message = 'It was open in a backup that was restored.'"
+        " WHERE seq IN open_message;"
+        "UPDATE message_count SET count = (SELECT count(*) FROM message AS m"
+        " WHERE m.status = message_count.status);"
+        "DELETE FROM broker; UPDATE device SET broker_instance = NULL, dismissed = 0;"
+        "COMMIT",
+        MESSAGE_UNKNOWN, now_ms, MESSAGE_UNKNOWN, now_ms, MESSAGE_UNKNOWN, now_ms);
+    return run_sql(work, db, path, sql) &&
+           read_number(work, db, path, "SELECT count(*) FROM open_message", unknown);
+}
+
+/* The copy of a backup, as the database shall be. */
+static bool prepare_copy(struct work *work, const char *copy_path,
+                         struct store_file_restored *restored)
+{
+    char reason[STORE_PROBLEM_SIZE];
+    sqlite3 *db = open_database(work, copy_path);
+    bool good = db;
+    if (good && !sqlite_migrate(db, reason))
+        good = fail(work, ERROR_STORE_UNAVAILABLE, "%.200s: %.300s", copy_path, reason);
+    good = good && settle(work, db, copy_path, &restored->unknown) &&
+           check_open_database(work, db, copy_path, &restored->content);
+    sqlite3_close(db);
+    return good && sync_file(work, copy_path);
+}
+
+enum error store_file_restore(const char *backup_path, const char *given,
+                              struct store_file_restored *restored,
+                              char problem[STORE_PROBLEM_SIZE])
+{
+    struct work work = {.problem = problem};
+    struct write_lock lock;
+    enum store_path_state state;
+    char path[PATH_SIZE], copy[PATH_SIZE];
+    *restored = (struct store_file_restored){0};
+    if (!lock_alone(&work, given, path, &state, &lock) || !refuse_users(&work, path))
+        goto out;
+    if (!write_path(&work, copy, path, STORE_RESTORING))
+        goto out;
+    if (is_same_file(backup_path, path) || is_same_file(backup_path, copy)) {
+        fail(&work, ERROR_STORE_UNAVAILABLE, "%s: it is %s", backup_path,
+             is_same_file(backup_path, path)
+                 ? "the database itself, and not a backup of it"
+                 : "where a restore makes its copy: give it another name first");
+        goto out;
+    }
+    if (copy_database(&work, backup_path, copy, &restored->content) &&
+        prepare_copy(&work, copy, restored)) {
+        if (state == STORE_PATH_FILE)
+            fold_old(path);
+        if (!swap(&work, copy, path, restored->kept_path))
+            *restored->kept_path = '\0';
+        else
+            write_lock_mark(&lock);
+    }
+    if (work.error != ERROR_NONE)
+        unlink(copy);
+out:
+    write_lock_close(&lock);
+    return work.error;
+}
+
+enum error store_file_create(const char *given, char problem[STORE_PROBLEM_SIZE])
+{
+    struct work work = {.problem = problem};
+    struct write_lock lock;
+    enum store_path_state state;
+    char path[PATH_SIZE], copy[PATH_SIZE], kept_path[PATH_SIZE], reason[STORE_PROBLEM_SIZE];
+    sqlite3 *db = NULL;
+    if (!lock_alone(&work, given, path, &state, &lock) || !refuse_users(&work, path))
+        goto out;
+    if (state == STORE_PATH_FILE) {
+        fail(&work, ERROR_STORE_UNAVAILABLE, "%s: there is one already", path);
+        goto out;
+    }
+    if (!write_path(&work, copy, path, STORE_CREATING) || !create_file(&work, copy))
+        goto out;
+    if ((db = open_database(&work, copy)) &&
+        (!sqlite_give_space_back(db, reason) || !sqlite_migrate(db, reason)))
+        fail(&work, ERROR_STORE_UNAVAILABLE, "%.200s: %.300s", copy, reason);
+    sqlite3_close(db);
+    if (work.error == ERROR_NONE && sync_file(&work, copy) && swap(&work, copy, path, kept_path))
+        write_lock_mark(&lock);
+    if (work.error != ERROR_NONE)
+        unlink(copy);
+out:
+    write_lock_close(&lock);
+    return work.error;
+}
+
+enum error store_file_downgrade(const char *given, int64_t version,
+                                char problem[STORE_PROBLEM_SIZE])
+{
+    struct work work = {.problem = problem};
+    struct write_lock lock;
+    char path[PATH_SIZE], reason[STORE_PROBLEM_SIZE];
+    bool locked = lock_database_alone(&work, given, path, &lock);
+    sqlite3 *db = locked ? open_database(&work, path) : NULL;
+    if (db && !sqlite_migrate_back(db, version, reason))
+        fail(&work, ERROR_STORE_UNAVAILABLE, "%.200s: %.300s", path, reason);
+    sqlite3_close(db);
+    write_lock_close(&lock);
+    return work.error;
+}
+
+enum error store_file_compact(const char *given, int64_t *bytes_before, int64_t *bytes_after,
+                              char problem[STORE_PROBLEM_SIZE])
+{
+    struct work work = {.problem = problem};
+    struct write_lock lock;
+    char path[PATH_SIZE];
+    int64_t version;
+    bool locked = lock_database_alone(&work, given, path, &lock) && refuse_users(&work, path);
+    sqlite3 *db = locked ? open_database(&work, path) : NULL;
+    bool good = db && read_version(&work, db, path, &version) && fold_log(&work, db, path);
+    *bytes_before = sqlite_file_bytes(path);
+    good = good && run_sql(&work, db, path, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM");
+    sqlite3_close(db);
+    *bytes_after = sqlite_file_bytes(path);
+    if (good)
+        sync_file(&work, path);
+    write_lock_close(&lock);
+    return work.error;
+}

@@ -1,0 +1,125 @@
+#include "common/store/sqlite/process_lock.h"
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/store/sqlite/database_path.h"
+#include "common/store/sqlite/database_swap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A supervisor may start the next process while the last one drains; where that takes longer it tries again. */
+enum { PATIENCE_MS = 3000, RETRY_MS = 20, HOLDER_SIZE = 400, HOST_SIZE = 65 };
+
+/* ---- Who has it ---- */
+
+static void read_host(char host[HOST_SIZE])
+{
+    if (gethostname(host, HOST_SIZE) < 0)
+        strcpy(host, "?");
+    host[HOST_SIZE - 1] = '\0';
+}
+
+/* "process 17 (ws-broker, RUNTIME_DIR /srv/run, host alpha)" */
+static void write_holder(int fd, const char *program, const char *runtime_dir)
+{
+    char text[HOLDER_SIZE], folder[PATH_MAX], host[HOST_SIZE];
+    read_host(host);
+    if (!realpath(runtime_dir, folder))
+        snprintf(folder, sizeof(folder), "%s", runtime_dir);
+    int length = snprintf(text, sizeof(text), "process %d (%s, RUNTIME_DIR %.250s, host %s)\n",
+                          (int)getpid(), program, folder, host);
+    length = MIN(length, (int)sizeof(text) - 1);
+    if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)length, 0) != length)
+        log_debug("the holder of the database cannot be noted", LOG_ERRNO);
+}
+
+static void read_holder(int fd, char text[HOLDER_SIZE])
+{
+    ssize_t length = pread(fd, text, HOLDER_SIZE - 1, 0);
+    text[MAX(length, 0)] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    if (!*text)
+        strcpy(text, "another process");
+}
+
+/* ---- The claim ---- */
+
+/* Whether the file that is locked is the one that others will find. */
+static bool is_named(int fd, const char *path)
+{
+    struct stat own, named;
+    return fstat(fd, &own) == 0 && lstat(path, &named) == 0 && own.st_ino == named.st_ino &&
+           own.st_dev == named.st_dev;
+}
+
+static bool lock(int fd)
+{
+    const struct timespec pause = {.tv_nsec = RETRY_MS * 1000000};
+    int64_t deadline_ms = clock_monotonic_ms() + PATIENCE_MS;
+    char holder[HOLDER_SIZE];
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    if (errno != EWOULDBLOCK)
+        return false;
+    read_holder(fd, holder);
+    log_info("waiting for another process to let go of the database", LOG_TEXT("holder", holder));
+    while (clock_monotonic_ms() < deadline_ms) {
+        nanosleep(&pause, NULL);
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return true;
+    }
+    errno = EWOULDBLOCK;
+    return false;
+}
+
+static void explain(int fd, const char *path, const char *program, char problem[STORE_PROBLEM_SIZE])
+{
+    char holder[HOLDER_SIZE];
+    int reason = errno;
+    if (fd >= 0 && reason == EWOULDBLOCK) {
+        read_holder(fd, holder);
+        snprintf(problem, STORE_PROBLEM_SIZE,
+                 "%.150s: %.250s works on it, and a database has one %s: stop that one, or set"
+                 " another DATABASE_PATH",
+                 path, holder, program);
+    } else {
+        snprintf(problem, STORE_PROBLEM_SIZE, "%.240s: its lock file: %s", path, strerror(reason));
+    }
+}
+
+int store_claim(const char *database_path, const char *program, const char *runtime_dir,
+                int held_fd, char problem[STORE_PROBLEM_SIZE])
+{
+    char path[STORE_PATH_SIZE], lock_path[STORE_PATH_SIZE], suffix[64];
+    enum store_path_state state;
+    if (!store_path_resolve(database_path, path, problem) ||
+        (!store_path_check(path, &state, problem) && !store_swap_is_unfinished(path))) {
+        return -1;
+    }
+    snprintf(suffix, sizeof(suffix), "-%s.lock", program);
+    int fd = -1;
+    if (store_path_beside(path, suffix, lock_path)) {
+        if (held_fd >= 0 && is_named(held_fd, lock_path))
+            return held_fd;
+        fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    }
+    if (held_fd >= 0)
+        close(held_fd); /* of another database, by the settings before */
+    if (fd >= 0 && lock(fd)) {
+        write_holder(fd, program, runtime_dir);
+        return fd;
+    }
+    explain(fd, path, program, problem);
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}

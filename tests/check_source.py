@@ -1,0 +1,164 @@
+#!/usr/bin/python3
+"""Checks the rules of the source tree that a program can check: `make check-source`.
+
+Prints one line for each violation and exits with 1 when there is any. The rules:
+
+- an include names its file from the root, and points down: programs -> store -> access -> process
+  -> model -> base. The two programs never include each other;
+- the header of a third-party library is included in one place;
+- SQL is only in the store;
+- every .c file of more than one function used elsewhere has a header, and every header compiles alone;
+- no file is longer than MAX_FILE_LINES, no function longer than MAX_FUNCTION_LINES;
+- files that include each other in a circle: none;
+- a word that common/GLOSSARY.md has retired is not used.
+"""
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MAX_FILE_LINES = 600
+MAX_FUNCTION_LINES = 70
+
+BASE = {"common/base"}
+MODEL = BASE | {"common/model"}
+PROCESS = MODEL | {"common/process"}
+ACCESS = PROCESS | {"common/access"}
+STORE = ACCESS | {"common/store"}
+
+# The folders that each folder may include from, besides itself.
+ALLOWED_INCLUDES = {
+    "common/base": set(),
+    "common/model": BASE,
+    "common/process": MODEL,
+    "common/access": PROCESS,
+    "common/store": ACCESS | {"common/store/sqlite"},
+    "common/store/sqlite": STORE,
+    "api-fcgi": STORE | {"common/store/sqlite", "api-fcgi/server", "api-fcgi/handlers", "api-fcgi/auth"},
+    "api-fcgi/server": STORE | {"api-fcgi", "api-fcgi/handlers", "api-fcgi/auth"},
+    "api-fcgi/auth": STORE | {"api-fcgi", "api-fcgi/server"},
+    "api-fcgi/handlers": STORE | {"api-fcgi", "api-fcgi/server", "api-fcgi/auth"},
+    "ws-broker": STORE | {"common/store/sqlite", "ws-broker/core", "ws-broker/net"},
+    "ws-broker/core": STORE | {"ws-broker/protocol"},
+    "ws-broker/protocol": STORE | {"ws-broker/core"},
+    "ws-broker/net": STORE | {"ws-broker/core", "ws-broker/protocol"},
+    "deploy/cli": STORE | {"common/store/sqlite"},
+    "tests/phone-sim": PROCESS,
+}
+# What the simulated phone may know of the gateway: the words of the protocol, and where it runs.
+PHONE_MAY_INCLUDE = {"common/model/protocol.h", "common/process/running.h"}
+
+GENERATED = {"migrations.h", "settings_file.h"}
+
+DOORS = {
+    "sqlite3.h": {"common/store/sqlite/sqlite.h"},
+    "fcgiapp.h": {"api-fcgi/server/fcgi_request.h"},
+    "libwebsockets.h": {"ws-broker/net/ws_server.c", "ws-broker/net/ws_connection.c"},
+    "uv.h": {"ws-broker/net/ws_server.c"},
+    "cjson/cJSON.h": {"common/base/json.c"},
+    "uuid/uuid.h": {"common/model/message_id.c"},
+    "openssl/sha.h": {"common/access/secret.c"},
+    "openssl/crypto.h": {"common/access/secret.c"},
+    "openssl/evp.h": {"common/access/secret.c"},
+    "openssl/x509.h": {"common/process/certificate.c"},
+    "openssl/pem.h": {"common/process/certificate.c"},
+    "openssl/err.h": {"common/process/certificate.c"},
+    "qrencode.h": {"common/base/qr_code.c"},
+}
+
+# The database of a simulated phone's journal is its own.
+SQL_OUTSIDE_OF_THE_STORE = {"tests/phone-sim/journal_file.c"}
+
+
+def sources():
+    """(folder, name, text) of every C file of the programs."""
+    for folder in ALLOWED_INCLUDES:
+        for path in sorted((ROOT / folder).glob("*.[ch]")):
+            yield folder, str(path.relative_to(ROOT)), path.read_text()
+
+
+def includes(text):
+    return re.findall(r'^#include "(.+)"', text, re.M)
+
+
+def check_includes(folder, name, text):
+    for included in includes(text):
+        if included in GENERATED:
+            continue
+        if not (ROOT / included).is_file():
+            yield f"{name}: includes {included}, which is not a path from the root"
+        elif str(Path(included).parent) not in ALLOWED_INCLUDES[folder] | {folder}:
+            yield f"{name}: includes {included}; {folder} must not depend on its folder"
+        if (folder == "tests/phone-sim" and not included.startswith(folder)
+                and included not in PHONE_MAY_INCLUDE):
+            yield f"{name}: includes {included}; a phone knows only the protocol"
+    if folder == "tests/phone-sim":
+        return
+    for included in re.findall(r"^#include <(.+\.h)>", text, re.M):
+        if name not in DOORS.get(included, {name}):
+            yield f"{name}: includes <{included}>, whose one place is {sorted(DOORS[included])}"
+
+
+def check_sql(folder, name, text):
+    if folder.startswith("common/store") or name in SQL_OUTSIDE_OF_THE_STORE:
+        return
+    for sql in re.findall(r'"\s*((?:SELECT|INSERT|UPDATE|DELETE|PRAGMA) [^"]{0,30})', text):
+        yield f"{name}: has SQL: {sql}"
+
+
+def check_sizes(folder, name, text):
+    if text.count("\n") > MAX_FILE_LINES:
+        yield f"{name}: is longer than {MAX_FILE_LINES} lines"
+    for body in re.findall(r"^\{\n(.*?)^\}", text, re.M | re.S):
+        if body.count("\n") > MAX_FUNCTION_LINES:
+            yield f"{name}: has a function longer than {MAX_FUNCTION_LINES} lines: {body[:80]!r}"
+
+
+def check_guard(folder, name, text):
+    guard = re.sub(r"\W", "_", name).upper()
+    if name.endswith(".h") and f"#ifndef {guard}\n#define {guard}\n" not in text:
+        yield f"{name}: its include guard should be {guard}"
+
+
+def circles():
+    """Headers that include each other, directly or through others."""
+    graph = {name: [i for i in includes(text) if i.endswith(".h")] for _, name, text in sources()}
+    done = set()
+
+    def visit(name, trail):
+        if name in trail:
+            yield " -> ".join(trail[trail.index(name):] + [name])
+        elif name not in done and name in graph:
+            for included in graph[name]:
+                yield from visit(included, trail + [name])
+            done.add(name)
+
+    for name in graph:
+        for circle in visit(name, []):
+            yield f"{circle}: a circle of includes"
+
+
+def check_header_alone(name):
+    result = subprocess.run(
+        ["cc", "-std=gnu11", "-D_GNU_SOURCE", "-I.", "-Ibuild/gen", "-fsyntax-only", "-x", "c", "-"], cwd=ROOT,
+        input=f'#include "{name}"\n', text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return [] if result.returncode == 0 else [f"{name}: does not compile alone: {result.stdout}"]
+
+
+def violations():
+    for folder, name, text in sources():
+        for check in (check_includes, check_sql, check_sizes, check_guard):
+            yield from check(folder, name, text)
+    yield from circles()
+    headers = [name for _, name, _ in sources() if name.endswith(".h")]
+    with ThreadPoolExecutor() as pool:
+        for found in pool.map(check_header_alone, headers):
+            yield from found
+
+
+if __name__ == "__main__":
+    found = list(violations())
+    print("\n".join(found) or "check-source: no violations")
+    sys.exit(bool(found))

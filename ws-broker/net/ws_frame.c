@@ -1,0 +1,43 @@
+#include "ws-broker/net/ws_frame.h"
+
+#include <string.h>
+
+enum { FIN = 0x80, LONGEST_HEAD = 10 };
+
+size_t ws_frame_begin(struct buffer *out)
+{
+    buffer_append(out, (char[LONGEST_HEAD]){0}, LONGEST_HEAD);
+    return out->length;
+}
+
+/* Writes the head for a payload of that length; returns its own. */
+static size_t write_head(unsigned char head[LONGEST_HEAD], int opcode, size_t length)
+{
+    size_t digits = length <= 125 ? 0 : length <= 65535 ? 2 : 8; /* of the length, base 256 */
+    head[0] = (unsigned char)(FIN | opcode);
+    head[1] = (unsigned char)(digits == 0 ? length : digits == 2 ? 126 : 127);
+    for (size_t i = 0; i < digits; i++)
+        head[2 + i] = (unsigned char)(length >> 8 * (digits - 1 - i));
+    return 2 + digits;
+}
+
+void ws_frame_end(struct buffer *out, size_t begin, int opcode)
+{
+    if (out->failed)
+        return;
+    char *payload = out->data + begin;
+    unsigned char head[LONGEST_HEAD];
+    size_t length = out->length - begin, head_length = write_head(head, opcode, length);
+    char *frame = payload - LONGEST_HEAD;
+    memmove(frame + head_length, payload, length + 1);
+    memcpy(frame, head, head_length);
+    out->length -= LONGEST_HEAD - head_length;
+}
+
+void ws_frame_abandon(struct buffer *out, size_t begin)
+{
+    if (out->failed)
+        return;
+    out->length = begin - LONGEST_HEAD;
+    out->data[out->length] = '\0';
+}

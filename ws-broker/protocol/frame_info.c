@@ -1,0 +1,224 @@
+/* What a phone says of itself. Nothing in it is essential: a phone is not sent away for an odd value. */
+#include "ws-broker/protocol/frame_reading.h"
+
+#include "common/base/json_write.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum taken take_name(const struct json *value, struct reading *reading)
+{
+    struct device_info *info = &reading->frame->info;
+    *info->name = '\0';
+    return value_text(value, info->name, sizeof(info->name));
+}
+
+static enum taken take_version(const struct json *value, struct reading *reading)
+{
+    struct device_info *info = &reading->frame->info;
+    double number; /* 14 and 14.0 are seen as often as "14" */
+    *info->android_version = '\0';
+    if (json_number(value, &number) && (number < 0 || number >= 1e6))
+        return IGNORED;
+    return value_text(value, info->android_version, sizeof(info->android_version));
+}
+
+/* Libraries that give it as a part of 1 are common. Between 0 and 1 that is certain: no phone counts parts of
+   a percent. 1 itself is either full or nearly empty, and as not known does no harm; who means full has
+   other values, too, which are warned of. */
+static enum taken take_battery(const struct json *value, struct reading *reading)
+{
+    struct device_info *info = &reading->frame->info;
+    double level;
+    info->battery_level = -1;
+    if (!value_number(value, "%", &level))
+        return IGNORED;
+    if (level == -1 || level == 1)
+        return TAKEN; /* -1 is Android's word for "not known" */
+    if (level < 0 || level > 100)
+        return IGNORED;
+    bool is_part = level > 0 && level < 1;
+    info->battery_level = is_part ? round(level * 10000) / 100 : level;
+    return is_part ? CONVERTED : TAKEN;
+}
+
+static enum taken take_charging(const struct json *value, struct reading *reading)
+{
+    bool charging;
+    bool readable = value_boolean(value, &charging);
+    reading->frame->info.charging = readable ? charging : -1;
+    return readable ? TAKEN : IGNORED;
+}
+
+static enum taken take_signal(const struct json *value, struct reading *reading)
+{
+    struct device_info *info = &reading->frame->info;
+    double strength;
+    info->has_signal_strength = false;
+    info->signal_strength = 0;
+    if (!value_number(value, "dBm", &strength) && !value_number(value, "%", &strength))
+        return IGNORED;
+    if (strength == 2147483647)
+        return TAKEN; /* Android's word for "not known" */
+    if (strength < -200 || strength > 100)
+        return IGNORED;
+    info->signal_strength = (int)lround(strength);
+    info->has_signal_strength = true;
+    return TAKEN;
+}
+
+static const struct frame_member members[] = {
+    {"device_name", OPTIONAL, take_name, "a text of at most 100 bytes", ERROR_NONE},
+    {"battery_level", OPTIONAL, take_battery,
+     "a percentage from 0 to 100 (not a part of 1), -1 if not known", ERROR_NONE},
+    {"charging", OPTIONAL, take_charging, "true or false", ERROR_NONE},
+    {"signal_strength", OPTIONAL, take_signal, "dBm if negative, bars from 0 to 4, or percent",
+     ERROR_NONE},
+    {"android_version", OPTIONAL, take_version, "a text of at most 32 bytes, or a number",
+     ERROR_NONE},
+};
+
+/* ---- Further members, as one JSON object ---- */
+
+/* Of a frame no more than so many members are looked at: the names of all are compared with each other. */
+enum { MOST_LOOKED_AT = JSON_MAX_MEMBERS + ARRAY_LENGTH(members) };
+
+static bool is_further(const struct json *member)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(members); i++) {
+        if (strcmp(members[i].name, json_name(member)) == 0)
+            return false;
+    }
+    return value_is_something(member);
+}
+
+/* The member of that name after `first` that says something, among those that are looked at. */
+static const struct json *find_further(const struct json *first, const char *name)
+{
+    int left = MOST_LOOKED_AT;
+    for (const struct json *member = first; member && left-- > 0; member = json_next(member)) {
+        if (strcmp(json_name(member), name) == 0 && value_is_something(member))
+            return member;
+    }
+    return NULL;
+}
+
+struct extra {
+    struct buffer text; /* members with commas between, without the braces */
+    int count;
+    size_t most_bytes; /* of them */
+    int most;
+    int left_out;
+};
+
+/* Appends a member, if it fits and can be read again. */
+static void append_member(struct extra *extra, const struct json *member)
+{
+    struct buffer object;
+    struct json_problem reason;
+    buffer_init(&object, DEVICE_EXTRA_MAX_BYTES);
+    struct json_writer json = {.out = &object};
+    json_begin_object(&json, NULL);
+    json_copy(&json, json_name(member), member);
+    json_end_object(&json);
+    bool good = !object.failed && extra->count < extra->most &&
+                extra->text.length + (extra->count > 0) + object.length - 2 <= extra->most_bytes;
+    if (good && (json_is_object(member) || json_is_array(member))) {
+        struct json *again = json_parse(object.data, object.length, &reason);
+        good = again;
+        json_free(again);
+    }
+    if (good) {
+        if (extra->count++ > 0)
+            buffer_append_char(&extra->text, ',');
+        buffer_append(&extra->text, object.data + 1, object.length - 2);
+    }
+    extra->left_out += !good;
+    buffer_fini(&object);
+}
+
+static void append_news(struct extra *extra, const struct json *news)
+{
+    int looked_at = 0;
+    json_for_each (member, news) {
+        if (!is_further(member))
+            continue;
+        if (++looked_at > JSON_MAX_MEMBERS ||
+            find_further(json_next(member), json_name(member))) /* of two the last counts */
+            extra->left_out++;
+        else
+            append_member(extra, member);
+    }
+}
+
+/* What was known, but for what is said anew. */
+static void append_known(struct extra *extra, const char *known, const struct json *news)
+{
+    struct json_problem never;
+    struct json *before = known ? json_parse(known, strlen(known), &never) : NULL;
+    if (!before)
+        return;
+    json_for_each (member, before) {
+        if (!find_further(json_first(news), json_name(member)))
+            append_member(extra, member);
+    }
+    json_free(before);
+}
+
+/* {known,news}; NULL without memory */
+static char *join_extra(const struct extra *known, const struct extra *news)
+{
+    struct buffer object;
+    buffer_init(&object, DEVICE_EXTRA_MAX_BYTES);
+    buffer_append_char(&object, '{');
+    if (known->count > 0)
+        buffer_append(&object, known->text.data, known->text.length);
+    if (known->count > 0 && news->count > 0)
+        buffer_append_char(&object, ',');
+    if (news->count > 0)
+        buffer_append(&object, news->text.data, news->text.length);
+    buffer_append_char(&object, '}');
+    return buffer_take(&object);
+}
+
+/* The new over the old. What is new comes first where there is not room for all. */
+static bool merge_extra(const struct json *object, struct reading *reading)
+{
+    struct device_info *info = &reading->frame->info;
+    struct extra news = {.most_bytes = DEVICE_EXTRA_MAX_BYTES - 2, .most = JSON_MAX_MEMBERS};
+    buffer_init(&news.text, DEVICE_EXTRA_MAX_BYTES);
+    append_news(&news, object);
+    struct extra known = {.most_bytes = news.most_bytes - news.text.length,
+                          .most = news.most - news.count};
+    known.most_bytes -= MIN(known.most_bytes, (size_t)(news.count > 0)); /* the comma */
+    buffer_init(&known.text, DEVICE_EXTRA_MAX_BYTES);
+    append_known(&known, reading->known->extra, object);
+    int left_out = news.left_out + known.left_out;
+    if (left_out > 0)
+        frame_warn(reading, "extra",
+                   "%d further members are left out: there may be %d, with %d bytes in all",
+                   left_out, JSON_MAX_MEMBERS, DEVICE_EXTRA_MAX_BYTES);
+    bool none = news.count + known.count == 0;
+    info->extra = none ? NULL : join_extra(&known, &news);
+    buffer_fini(&news.text);
+    buffer_fini(&known.text);
+    return none || info->extra || frame_refuse(reading->problem, ERROR_INTERNAL, "no memory");
+}
+
+bool frame_keep_info(struct reading *reading)
+{
+    struct device_info *info = &reading->frame->info;
+    *info = *reading->known;
+    info->extra = reading->known->extra ? strdup(reading->known->extra) : NULL;
+    return info->extra || !reading->known->extra ||
+           frame_refuse(reading->problem, ERROR_INTERNAL, "no memory");
+}
+
+bool frame_read_info(const struct json *object, struct reading *reading)
+{
+    reading->frame->info = *reading->known;
+    reading->frame->info.extra = NULL;
+    return frame_read_members(object, members, ARRAY_LENGTH(members), reading) &&
+           merge_extra(object, reading);
+}

@@ -1,0 +1,133 @@
+/* Values of members: as the protocol wants them, and as others write the same. */
+#include "ws-broker/protocol/frame_reading.h"
+
+#include "common/base/utf8.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+bool value_is_something(const struct json *value)
+{
+    return value && !json_is_null(value);
+}
+
+enum taken value_text(const struct json *value, char *text, size_t size)
+{
+    const char *given = json_text(value);
+    double number;
+    int64_t integer;
+    if (json_integer(value, &integer)) {
+        snprintf(text, size, "%lld", (long long)integer);
+        return TAKEN;
+    }
+    if (json_number(value, &number)) {
+        snprintf(text, size, "%.15g", number);
+        return TAKEN;
+    }
+    if (!given)
+        return IGNORED;
+    size_t length = utf8_prefix(given, size - 1);
+    memcpy(text, given, length);
+    text[length] = '\0';
+    return given[length] ? CUT : TAKEN;
+}
+
+static const char *skip_spaces(const char *text)
+{
+    return text + strspn(text, " \t\r\n");
+}
+
+/* Whether nothing follows but spaces. */
+static bool ends(const char *text)
+{
+    return *skip_spaces(text) == '\0';
+}
+
+bool value_number(const struct json *value, const char *unit, double *number)
+{
+    const char *text = json_text(value);
+    if (!text)
+        return json_number(value, number);
+    text = skip_spaces(text);
+    char *end;
+    size_t length = strspn(text, "+-.0123456789eE"); /* strtod takes more: "inf", "0x10" */
+    *number = strtod(text, &end);
+    if (end == text || end > text + length || !isfinite(*number))
+        return false;
+    if (ends(end))
+        return true;
+    const char *after = skip_spaces(end);
+    return unit && strncasecmp(after, unit, strlen(unit)) == 0 && ends(after + strlen(unit));
+}
+
+bool value_integer(const struct json *value, int64_t least, int64_t most, int64_t *number)
+{
+    double given;
+    if (!value_number(value, NULL, &given) || given != trunc(given) || given < (double)least ||
+        given > (double)most)
+        return false;
+    *number = (int64_t)given;
+    return true;
+}
+
+bool value_word(const struct json *value, char word[FRAME_WORD_SIZE])
+{
+    const char *text = json_text(value);
+    if (!text)
+        return false;
+    text = skip_spaces(text);
+    size_t length = strcspn(text, " \t\r\n");
+    if (length >= FRAME_WORD_SIZE || !ends(text + length))
+        return false;
+    for (size_t i = 0; i < length; i++)
+        word[i] = (char)tolower((unsigned char)text[i]);
+    word[length] = '\0';
+    return true;
+}
+
+bool value_boolean(const struct json *value, bool *boolean)
+{
+    char word[FRAME_WORD_SIZE];
+    int64_t number;
+    if (json_is_boolean(value)) {
+        *boolean = json_true(value);
+        return true;
+    }
+    if (value_integer(value, 0, 1, &number)) {
+        *boolean = number;
+        return true;
+    }
+    if (!value_word(value, word))
+        return false;
+    *boolean = strcmp(word, "true") == 0;
+    return *boolean || strcmp(word, "false") == 0;
+}
+
+bool value_id(const struct json *value, struct message_id *id)
+{
+    static const char urn[] = "urn:uuid:";
+    enum { DIGITS = 2 * MESSAGE_ID_BYTES };
+    const char *p = json_text(value);
+    char digits[DIGITS + 1], text[MESSAGE_ID_TEXT_SIZE];
+    int count = 0;
+    if (!p)
+        return false;
+    p = skip_spaces(p);
+    if (strncasecmp(p, urn, sizeof(urn) - 1) == 0)
+        p += sizeof(urn) - 1;
+    bool braces = *p == '{';
+    for (p += braces; count < DIGITS && (isxdigit((unsigned char)*p) || *p == '-'); p++) {
+        if (*p != '-')
+            digits[count++] = *p;
+    }
+    if (count < DIGITS || (braces && *p++ != '}') || !ends(p))
+        return false;
+    digits[DIGITS] = '\0';
+    snprintf(text, sizeof(text), "%.8s-%.4s-%.4s-%.4s-%.12s", digits, digits + 8, digits + 12,
+             digits + 16, digits + 20);
+    return message_id_parse(text, id);
+}

@@ -1,0 +1,505 @@
+/* Frames from a phone. */
+#include "ws-broker/protocol/frame_reading.h"
+
+#include "common/model/protocol.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool frame_refuse(struct frame_problem *problem, enum error error, const char *detail, ...)
+{
+    va_list arguments;
+    va_start(arguments, detail);
+    problem->error = error;
+    vsnprintf(problem->detail, sizeof(problem->detail), detail, arguments);
+    va_end(arguments);
+    return false;
+}
+
+void frame_warn(struct reading *reading, const char *member, const char *detail, ...)
+{
+    struct frame_problem *warning = &reading->frame->warning;
+    size_t length = strlen(warning->detail);
+    va_list arguments;
+    if (warning->error == ERROR_NONE) {
+        warning->error = ERROR_MEMBER_IGNORED;
+        warning->member = member;
+    } else if (length + 2 < sizeof(warning->detail)) {
+        strcpy(warning->detail + length, "; ");
+        length += 2;
+    }
+    va_start(arguments, detail);
+    vsnprintf(warning->detail + length, sizeof(warning->detail) - length, detail, arguments);
+    va_end(arguments);
+}
+
+/* ---- The members of a frame ---- */
+
+static bool refuse_member(const struct frame_member *member, const char *what,
+                          struct reading *reading)
+{
+    enum error error = member->error != ERROR_NONE ? member->error : ERROR_INVALID_VALUE;
+    return frame_refuse(reading->problem, error, "%s must be %s%s", member->name, member->wanted,
+                        what);
+}
+
+static void warn_of_member(const struct frame_member *member, enum taken taken,
+                           struct reading *reading)
+{
+    static const char *const outcomes[] = {
+        [CUT] = "it was cut", [CONVERTED] = "it was converted", [IGNORED] = "it was ignored"};
+    if (taken != TAKEN)
+        frame_warn(reading, member->name, "%s must be %s: %s", member->name, member->wanted,
+                   outcomes[taken]);
+}
+
+/* A value, of which others with the same name may come before and after. */
+static bool read_value(const struct frame_member *member, const struct json *value,
+                       const struct json *before, struct reading *reading)
+{
+    bool essential = member->weight == ESSENTIAL;
+    if (before && essential)
+        return json_same_scalar(before, value) ||
+               refuse_member(member, ", and not two at once", reading);
+    if (before)
+        frame_warn(reading, member->name, "%s stands twice: the last counts", member->name);
+    enum taken taken = member->take(value, reading);
+    if (essential && taken != TAKEN)
+        return refuse_member(member, "", reading);
+    warn_of_member(member, taken, reading);
+    return true;
+}
+
+static bool read_member(const struct json *object, const struct frame_member *member,
+                        struct reading *reading)
+{
+    const struct json *before = NULL;
+    json_for_each (value, object) {
+        if (!value_is_something(value) || strcmp(json_name(value), member->name) != 0)
+            continue;
+        if (!read_value(member, value, before, reading))
+            return false;
+        before = value;
+    }
+    if (!before && member->weight == ESSENTIAL)
+        return refuse_member(member, "", reading);
+    if (!before && member->weight == EXPECTED)
+        frame_warn(reading, member->name, "%s must be %s: it is missing", member->name,
+                   member->wanted);
+    return true;
+}
+
+bool frame_read_members(const struct json *object, const struct frame_member *members, size_t count,
+                        struct reading *reading)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!read_member(object, &members[i], reading))
+            return false;
+    }
+    return true;
+}
+
+/* ---- Members of frames about messages ---- */
+
+static enum taken take_message_id(const struct json *value, struct reading *reading)
+{
+    struct frame *frame = reading->frame;
+    if (!value_id(value, &frame->message_id))
+        return IGNORED;
+    reading->problem->has_message_id = frame->warning.has_message_id = true;
+    reading->problem->message_id = frame->warning.message_id = frame->message_id;
+    return TAKEN;
+}
+
+enum { MOST_ATTEMPTS = 1000000000, MOST_PARTS = 255 };
+
+static bool read_attempt(const struct json *value, unsigned *attempt)
+{
+    int64_t number = 0;
+    bool readable = value_integer(value, 1, MOST_ATTEMPTS, &number);
+    *attempt = (unsigned)number;
+    return readable;
+}
+
+static enum taken take_attempt(const struct json *value, struct reading *reading)
+{
+    return read_attempt(value, &reading->frame->attempt) ? TAKEN : IGNORED;
+}
+
+static enum taken take_status(const struct json *value, struct reading *reading)
+{
+    char word[FRAME_WORD_SIZE];
+    enum message_status *status = &reading->frame->status;
+    return value_word(value, word) && message_status_parse(word, status) &&
+                   message_status_is_report(*status)
+               ? TAKEN
+               : IGNORED;
+}
+
+static enum taken take_assured_status(const struct json *value, struct reading *reading)
+{
+    char word[FRAME_WORD_SIZE];
+    enum message_status *status = &reading->frame->status;
+    return value_word(value, word) && message_status_parse(word, status) &&
+                   (message_status_is_report(*status) || *status == MESSAGE_CANCELLED ||
+                    *status == MESSAGE_UNKNOWN)
+               ? TAKEN
+               : IGNORED;
+}
+
+static enum taken take_seq(const struct json *value, struct reading *reading)
+{
+    return value_integer(value, 0, INT64_MAX / 1024, &reading->frame->seq) ? TAKEN : IGNORED;
+}
+
+/* That nothing was sent must have been said: what cannot be read is no proof of it. */
+static enum taken take_parts_sent(const struct json *value, struct reading *reading)
+{
+    int64_t parts = 0;
+    bool readable = value_integer(value, 0, INT32_MAX, &parts);
+    unsigned least = readable ? (unsigned)MIN(parts, MOST_PARTS) : 1;
+    reading->frame->parts_sent = MAX(reading->frame->parts_sent, least);
+    return !readable ? IGNORED : parts > MOST_PARTS ? CUT : TAKEN;
+}
+
+static enum taken take_error_code(const struct json *value, struct reading *reading)
+{
+    struct frame *frame = reading->frame;
+    return value_text(value, frame->error_code, sizeof(frame->error_code));
+}
+
+/* 0 is no error for one that did not fail. */
+static enum taken take_report_error_code(const struct json *value, struct reading *reading)
+{
+    double number;
+    bool none = reading->frame->status != MESSAGE_FAILED && value_number(value, NULL, &number) &&
+                number == 0;
+    return none ? TAKEN : take_error_code(value, reading);
+}
+
+static enum taken take_error_message(const struct json *value, struct reading *reading)
+{
+    struct frame *frame = reading->frame;
+    return value_text(value, frame->error_message, sizeof(frame->error_message));
+}
+
+#define MESSAGE_ID_MEMBER                                                                          \
+    {                                                                                              \
+        "message_id", ESSENTIAL, take_message_id, "a UUID", ERROR_NONE                             \
+    }
+#define ATTEMPT_MEMBER(weight)                                                                     \
+    {                                                                                              \
+        "attempt", weight, take_attempt, "a whole number from 1", ERROR_NONE                       \
+    }
+#define CODE_MEMBER(name, take)                                                                    \
+    {                                                                                              \
+        name, OPTIONAL, take, "a text of at most 64 bytes", ERROR_NONE                             \
+    }
+#define ERROR_MESSAGE_MEMBER                                                                       \
+    {                                                                                              \
+        "error_message", OPTIONAL, take_error_message, "a text of at most 256 bytes", ERROR_NONE   \
+    }
+
+/* ---- The frames ---- */
+
+static bool read_device_info(const struct json *object, struct reading *reading)
+{
+    return frame_read_info(object, reading);
+}
+
+/* Takes nothing itself: frame_read_info reads what is in it. */
+static enum taken take_info(const struct json *value, struct reading *reading)
+{
+    (void)reading;
+    return json_is_object(value) ? TAKEN : IGNORED;
+}
+
+static bool read_info_in(const struct json *object, struct reading *reading)
+{
+    const struct json *last = NULL;
+    json_for_each (member, object) {
+        if (strcmp(json_name(member), "info") == 0 && json_is_object(member))
+            last = member;
+    }
+    return last ? frame_read_info(last, reading) : frame_keep_info(reading);
+}
+
+static bool read_device_update(const struct json *object, struct reading *reading)
+{
+    static const struct frame_member members[] = {
+        {"info", EXPECTED, take_info, "an object", ERROR_NONE},
+    };
+    return frame_read_members(object, members, ARRAY_LENGTH(members), reading) &&
+           read_info_in(object, reading);
+}
+
+static bool read_status_update(const struct json *object, struct reading *reading)
+{
+    static const struct frame_member members[] = {
+        MESSAGE_ID_MEMBER,
+        {"status", ESSENTIAL, take_status, "sending, sent, delivered or failed",
+         ERROR_UNKNOWN_STATUS},
+        CODE_MEMBER("error_code", take_report_error_code),
+        ERROR_MESSAGE_MEMBER,
+    };
+    return frame_read_members(object, members, ARRAY_LENGTH(members), reading);
+}
+
+/* Without its attempt it is still evidence, of whichever; without its seq it cannot be acknowledged. */
+static bool read_report(const struct json *object, struct reading *reading)
+{
+    static const struct frame_member members[] = {
+        MESSAGE_ID_MEMBER,
+        {"status", ESSENTIAL, take_assured_status,
+         "sending, sent, delivered, failed, cancelled or unknown", ERROR_UNKNOWN_STATUS},
+        ATTEMPT_MEMBER(EXPECTED),
+        {"seq", EXPECTED, take_seq, "a whole number from 0, and is what is acknowledged",
+         ERROR_NONE},
+        {"parts_sent", OPTIONAL, take_parts_sent, "a whole number from 0 to 255", ERROR_NONE},
+        CODE_MEMBER("error_code", take_report_error_code),
+        ERROR_MESSAGE_MEMBER,
+    };
+    return frame_read_members(object, members, ARRAY_LENGTH(members), reading);
+}
+
+static bool read_ack(const struct json *object, struct reading *reading)
+{
+    static const struct frame_member members[] = {MESSAGE_ID_MEMBER, ATTEMPT_MEMBER(ESSENTIAL)};
+    return frame_read_members(object, members, ARRAY_LENGTH(members), reading);
+}
+
+static bool read_nack(const struct json *object, struct reading *reading)
+{
+    static const struct frame_member members[] = {
+        MESSAGE_ID_MEMBER,
+        ATTEMPT_MEMBER(ESSENTIAL),
+        CODE_MEMBER("code", take_error_code),
+        ERROR_MESSAGE_MEMBER,
+    };
+    return frame_read_members(object, members, ARRAY_LENGTH(members), reading);
+}
+
+/* More than the gateway ever gives is the most that it gives. */
+static enum taken take_credit(const struct json *value, struct reading *reading)
+{
+    int64_t credit = 0;
+    if (!value_integer(value, 0, INT32_MAX, &credit))
+        return IGNORED;
+    reading->frame->credit = (unsigned)MIN(credit, STORE_MAX_HAND_OVER);
+    return TAKEN;
+}
+
+static const char wanted_credit[] = "a whole number from 0";
+
+/* The nil UUID is the store's word for no journal. */
+static enum taken take_epoch(const struct json *value, struct reading *reading)
+{
+    static const struct message_id nil;
+    struct message_id *epoch = &reading->frame->journal;
+    return value_id(value, epoch) && !message_id_equal(epoch, &nil) ? TAKEN : IGNORED;
+}
+
+static bool read_hello(const struct json *object, struct reading *reading)
+{
+    static const struct frame_member members[] = {
+        {"journal", ESSENTIAL, take_epoch, "a random UUID, and not the nil one", ERROR_NONE},
+        {"credit", OPTIONAL, take_credit, wanted_credit, ERROR_NONE},
+        {"info", OPTIONAL, take_info, "an object", ERROR_NONE},
+    };
+    reading->frame->credit = STORE_MAX_HAND_OVER;
+    return frame_read_members(object, members, ARRAY_LENGTH(members), reading) &&
+           read_info_in(object, reading);
+}
+
+static bool read_credit(const struct json *object, struct reading *reading)
+{
+    static const struct frame_member members[] = {
+        {"credit", ESSENTIAL, take_credit, wanted_credit, ERROR_NONE},
+    };
+    return frame_read_members(object, members, ARRAY_LENGTH(members), reading);
+}
+
+/* ---- The journal ---- */
+
+/* The states of a phone's own journal are taken for what they are to the gateway. */
+static bool read_state(const struct json *value, bool *offered)
+{
+    char word[FRAME_WORD_SIZE];
+    if (!value || !value_word(value, word))
+        return false;
+    *offered = strcmp(word, "offered") == 0;
+    return *offered || strcmp(word, "released") == 0 || strcmp(word, "submitting") == 0 ||
+           strcmp(word, "done") == 0;
+}
+
+static bool read_entry(const struct json *object, struct store_journal_entry *entry)
+{
+    if (!json_is_object(object))
+        return false;
+    const struct json *id = json_member(object, "message_id");
+    const struct json *attempt = json_member(object, "attempt");
+    return id && value_id(id, &entry->id) && attempt && read_attempt(attempt, &entry->attempt) &&
+           read_state(json_member(object, "state"), &entry->offered);
+}
+
+/* One that cannot be read is as one that is not there: what was offered goes back to the queue, and what was
+   released stays the phone's. */
+static enum taken take_entries(const struct json *value, struct reading *reading)
+{
+    struct frame *frame = reading->frame;
+    size_t count = 0;
+    if (!json_is_array(value))
+        return IGNORED;
+    json_for_each (entry, value)
+        count++;
+    if (count > FRAME_MAX_ENTRIES)
+        return IGNORED;
+    frame->entries = calloc(MAX(count, (size_t)1), sizeof(*frame->entries));
+    if (!frame->entries)
+        return IGNORED;
+    json_for_each (entry, value)
+        frame->entry_count += read_entry(entry, &frame->entries[frame->entry_count]);
+    if (frame->entry_count < count)
+        frame_warn(reading, "entries",
+                   "%zu entries without a message_id, an attempt and a known state were ignored",
+                   count - frame->entry_count);
+    return TAKEN;
+}
+
+static enum taken take_last(const struct json *value, struct reading *reading)
+{
+    return value_boolean(value, &reading->frame->last) ? TAKEN : IGNORED;
+}
+
+static bool read_journal(const struct json *object, struct reading *reading)
+{
+    static const struct frame_member members[] = {
+        {"last", ESSENTIAL, take_last, "true or false", ERROR_NONE},
+        {"entries", ESSENTIAL, take_entries, "an array of at most 1000 entries", ERROR_NONE},
+    };
+    return frame_read_members(object, members, ARRAY_LENGTH(members), reading);
+}
+
+/* ---- Types ---- */
+
+#define AT(stage) (1u << (stage))
+
+static const struct frame_kind {
+    const char *type;
+    unsigned stages;
+    enum frame_type is;
+    bool (*read)(const struct json *object, struct reading *reading);
+} kinds[] = {
+    {FRAME_DEVICE_UPDATE, AT(STAGE_BASIC_INFO), FRAME_IS_DEVICE_INFO, read_device_update},
+    {FRAME_STATUS_UPDATE, AT(STAGE_BASIC), FRAME_IS_STATUS_UPDATE, read_status_update},
+    {FRAME_DEVICE_UPDATE, AT(STAGE_BASIC) | AT(STAGE_ASSURED), FRAME_IS_DEVICE_UPDATE,
+     read_device_update},
+    {FRAME_HELLO, AT(STAGE_HELLO), FRAME_IS_HELLO, read_hello},
+    {FRAME_JOURNAL, AT(STAGE_JOURNAL), FRAME_IS_JOURNAL, read_journal},
+    {FRAME_ACK, AT(STAGE_ASSURED), FRAME_IS_ACK, read_ack},
+    {FRAME_NACK, AT(STAGE_ASSURED), FRAME_IS_NACK, read_nack},
+    {FRAME_REPORT, AT(STAGE_ASSURED), FRAME_IS_REPORT, read_report},
+    {FRAME_CREDIT, AT(STAGE_ASSURED), FRAME_IS_CREDIT, read_credit},
+};
+
+/* What a phone is told that sent something else. */
+static bool refuse_type(enum frame_stage stage, struct frame_problem *problem)
+{
+    switch (stage) {
+    case STAGE_BASIC_INFO:
+        return frame_refuse(problem, ERROR_NO_DEVICE_INFO,
+                            "the first frame must be the device information, which has no type");
+    case STAGE_BASIC:
+        return frame_refuse(problem, ERROR_UNKNOWN_FRAME_TYPE,
+                            "type must be " FRAME_STATUS_UPDATE " or " FRAME_DEVICE_UPDATE);
+    case STAGE_HELLO:
+        return frame_refuse(problem, ERROR_NO_DEVICE_INFO, "the first frame must be " FRAME_HELLO);
+    case STAGE_JOURNAL:
+        return frame_refuse(problem, ERROR_NO_DEVICE_INFO,
+                            FRAME_JOURNAL " must come before anything else");
+    case STAGE_ASSURED:
+        break;
+    }
+    return frame_refuse(problem, ERROR_UNKNOWN_FRAME_TYPE,
+                        "type must be " FRAME_ACK ", " FRAME_NACK ", " FRAME_REPORT
+                        ", " FRAME_CREDIT " or " FRAME_DEVICE_UPDATE);
+}
+
+static bool read_kind(const struct json *object, const char *type, enum frame_stage stage,
+                      struct reading *reading)
+{
+    bool is_a_phones = false;
+    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
+        const struct frame_kind *kind = &kinds[i];
+        bool same = type && strcmp(type, kind->type) == 0;
+        is_a_phones |= same;
+        if (same && kind->stages & AT(stage)) {
+            reading->frame->type = kind->is;
+            return kind->read(object, reading);
+        }
+    }
+    /* A phone that gives the device information a type of its own invention is understood all the same. */
+    if (stage != STAGE_BASIC_INFO || is_a_phones)
+        return refuse_type(stage, reading->problem);
+    reading->frame->type = FRAME_IS_DEVICE_INFO;
+    return read_device_info(object, reading);
+}
+
+static bool read_object(const struct json *object, enum frame_stage stage, struct reading *reading)
+{
+    char type[FRAME_WORD_SIZE];
+    const struct json *member = NULL;
+    if (!json_is_object(object))
+        return frame_refuse(reading->problem, ERROR_MALFORMED_FRAME,
+                            "a frame must be a JSON object");
+    json_for_each (each, object) {
+        if (strcmp(json_name(each), "type") != 0 || !value_is_something(each))
+            continue;
+        if (member && !json_same_scalar(member, each))
+            return frame_refuse(reading->problem, ERROR_MALFORMED_FRAME, "type stands twice");
+        member = each;
+    }
+    return read_kind(object, member && value_word(member, type) ? type : NULL, stage, reading);
+}
+
+bool frame_read(const char *text, size_t length, enum frame_stage stage,
+                const struct device_info *known, struct frame *frame, struct frame_problem *problem)
+{
+    struct json_problem reason;
+    bool mended;
+    struct reading reading = {.frame = frame, .known = known, .problem = problem};
+    *frame = (struct frame){.info = DEVICE_INFO_UNKNOWN, .seq = -1};
+    *problem = (struct frame_problem){0};
+    struct json *document = json_parse_mended(text, length, &reason, &mended);
+    if (!document)
+        return frame_refuse(problem, ERROR_MALFORMED_FRAME, "not valid JSON: %s (at byte %zu)",
+                            reason.reason, reason.offset);
+    if (mended)
+        frame_warn(&reading, NULL, "not valid JSON: %s (at byte %zu): it was replaced",
+                   reason.reason, reason.offset);
+    bool good = read_object(document, stage, &reading);
+    json_free(document);
+    if (!good)
+        frame_fini(frame);
+    return good;
+}
+
+void frame_fini(struct frame *frame)
+{
+    device_info_fini(&frame->info);
+    free(frame->entries);
+    frame->entries = NULL;
+}
+
+/* ---- */
+
+bool frame_close_is_valid(const unsigned char *payload, size_t length)
+{
+    if (length < 2)
+        return length == 0;
+    int code = payload[0] << 8 | payload[1];
+    bool of_the_rfc = code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006);
+    return of_the_rfc || (code >= 3000 && code <= 4999);
+}

@@ -1,0 +1,94 @@
+/* Frames to a phone. */
+#include "ws-broker/protocol/frames.h"
+
+#include "common/base/json_write.h"
+#include "common/model/protocol.h"
+
+void frame_write_connection_ack(struct buffer *out, const char *device_id)
+{
+    struct json_writer json = {.out = out};
+    json_begin_object(&json, NULL);
+    json_put_text(&json, "type", FRAME_CONNECTION_ACK);
+    json_put_text(&json, "device_id", device_id);
+    json_end_object(&json);
+}
+
+static void write_message(struct buffer *out, const char *type, const struct message *message,
+                          bool with_attempt)
+{
+    struct json_writer json = {.out = out};
+    char id[MESSAGE_ID_TEXT_SIZE], request_id[REQUEST_ID_TEXT_SIZE];
+    message_id_format(&message->id, id);
+    request_id_format(&message->request_id, request_id);
+    json_begin_object(&json, NULL);
+    json_put_text(&json, "type", type);
+    json_put_text(&json, "message_id", id);
+    if (with_attempt)
+        json_put_integer(&json, "attempt", message->attempt);
+    json_put_text(&json, "phone_number", message->phone_number);
+    json_put_text(&json, "message", message->text);
+    if (*request_id)
+        json_put_text(&json, "request_id", request_id);
+    json_end_object(&json);
+}
+
+void frame_write_new_sms(struct buffer *out, const struct message *message)
+{
+    write_message(out, FRAME_NEW_SMS, message, false);
+}
+
+void frame_write_offer(struct buffer *out, const struct message *message)
+{
+    write_message(out, FRAME_OFFER, message, true);
+}
+
+void frame_write_welcome(struct buffer *out, const char *device_id, int64_t session,
+                         unsigned credit)
+{
+    struct json_writer json = {.out = out};
+    json_begin_object(&json, NULL);
+    json_put_text(&json, "type", FRAME_WELCOME);
+    json_put_text(&json, "device_id", device_id);
+    json_put_integer(&json, "session", session);
+    json_put_integer(&json, "credit", credit);
+    json_end_object(&json);
+}
+
+void frame_write_order(struct buffer *out, const char *type, const struct message_id *id,
+                       unsigned attempt)
+{
+    struct json_writer json = {.out = out};
+    char text[MESSAGE_ID_TEXT_SIZE];
+    message_id_format(id, text);
+    json_begin_object(&json, NULL);
+    json_put_text(&json, "type", type);
+    json_put_text(&json, "message_id", text);
+    json_put_integer(&json, "attempt", attempt);
+    json_end_object(&json);
+}
+
+void frame_write_report_ack(struct buffer *out, int64_t seq)
+{
+    struct json_writer json = {.out = out};
+    json_begin_object(&json, NULL);
+    json_put_text(&json, "type", FRAME_REPORT_ACK);
+    json_put_integer(&json, "seq", seq);
+    json_end_object(&json);
+}
+
+void frame_write_error(struct buffer *out, const struct frame_problem *problem)
+{
+    struct json_writer json = {.out = out};
+    char id[MESSAGE_ID_TEXT_SIZE];
+    json_begin_object(&json, NULL);
+    json_put_text(&json, "type", FRAME_ERROR);
+    json_put_text(&json, "code", error_code(problem->error));
+    json_put_text(&json, "detail", problem->detail);
+    if (problem->member)
+        json_put_text(&json, "member", problem->member);
+    if (problem->has_message_id) {
+        message_id_format(&problem->message_id, id);
+        json_put_text(&json, "message_id", id);
+    }
+    json_end_object(&json);
+}
