@@ -97,7 +97,7 @@ static void close_all(struct fcgi_server *server, enum fcgi_server_end end, int 
 /* The descriptor that holds it. */
 static int claim_database(const struct settings *settings)
 {
-    char problem[STORE_PROBLEM_SIZE];
+    char problem[STORE_ERROR_SIZE];
     int fd = store_claim(settings->database_path, "api-fcgi", settings->runtime_dir,
                          listen_fds_take(CLAIM_FD), problem);
     if (fd < 0)
@@ -134,7 +134,7 @@ int main(int argc, char **argv)
         .completed = completed,
         .context = &listeners,
     };
-    char problem[STORE_PROBLEM_SIZE];
+    char problem[STORE_ERROR_SIZE];
     if (store_open(&store_options, &api.store, problem) != ERROR_NONE)
         program_fail("no database", problem);
 

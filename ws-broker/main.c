@@ -82,7 +82,7 @@ static void completed(void *context)
 /* The descriptor that holds it. */
 static int claim_database(const struct settings *settings)
 {
-    char problem[STORE_PROBLEM_SIZE];
+    char problem[STORE_ERROR_SIZE];
     int fd = store_claim(settings->database_path, "ws-broker", settings->runtime_dir,
                          listen_fds_take(CLAIM_FD), problem);
     if (fd < 0)
@@ -139,7 +139,7 @@ int main(int argc, char **argv)
         .moved = log_writes(LOG_LEVEL_INFO) ? message_log_moves : NULL,
         .context = &server,
     };
-    char problem[STORE_PROBLEM_SIZE];
+    char problem[STORE_ERROR_SIZE];
     if (store_open(&store_options, &store, problem) != ERROR_NONE)
         program_fail("no database", problem);
 

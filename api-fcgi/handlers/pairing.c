@@ -181,12 +181,12 @@ enum http_outcome handle_pair(struct http_exchange *exchange)
 static void answer_revoked(struct http_exchange *exchange)
 {
     const struct store_write *write = &exchange->write;
-    const char *device_id = write->end_token.device_id;
+    const char *device_id = write->revoke_token.device_id;
     if (write->result != ERROR_NONE) {
         http_store_problem(exchange, write->result);
         return;
     }
-    if (!write->end_token.changed) {
+    if (!write->revoke_token.changed) {
         http_problem(exchange, ERROR_DEVICE_NOT_PAIRED, "No phone is paired as %s.", device_id);
         return;
     }
@@ -207,9 +207,9 @@ enum http_outcome handle_revoke_device(struct http_exchange *exchange)
         return http_problem(exchange, ERROR_DEVICE_NOT_PAIRED,
                             "A device id has 1 to 64 letters, digits, _ and -.");
     exchange->write = (struct store_write){
-        .verb = STORE_END_TOKEN,
-        .end_token.end = DEVICE_TOKEN_REVOKED,
+        .verb = STORE_REVOKE_TOKEN,
+        .revoke_token.end = DEVICE_TOKEN_REVOKED,
     };
-    strcpy(exchange->write.end_token.device_id, device_id);
+    strcpy(exchange->write.revoke_token.device_id, device_id);
     return http_park(exchange, answer_revoked);
 }

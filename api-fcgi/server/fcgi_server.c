@@ -332,7 +332,7 @@ static void serve(struct connection *connection, uint32_t events, struct store_r
     fcgi_request_read(&connection->fcgi, &connection->exchange.request);
     connection->exchange.reader = reader;
     connection->exchange.arrived_at_us = arrived_at_us;
-    connection->exchange.others_follow = told_next < told_count;
+    connection->exchange.more_follow = told_next < told_count;
     log_set_request(connection->exchange.request.request_id);
     enum http_outcome outcome = server->options.handle(&connection->exchange);
     log_set_request(NULL);

@@ -225,7 +225,7 @@ enum http_outcome http_park(struct http_exchange *exchange,
 {
     exchange->resume = resume;
     exchange->write.done = write_done;
-    exchange->write.others_follow = exchange->others_follow;
+    exchange->write.more_follow = exchange->more_follow;
     enum error error = store_submit(exchange->api->store, &exchange->write);
     return error == ERROR_NONE ? HTTP_PARKED : http_store_problem(exchange, error);
 }

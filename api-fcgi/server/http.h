@@ -55,7 +55,7 @@ struct http_exchange {
     int64_t key_daily_messages;  /* that key's limit; 0: none */
     size_t route;                /* index into the route table, for the metrics */
     int64_t arrived_at_us;       /* monotonic; likewise */
-    bool others_follow;          /* its worker has further requests already */
+    bool more_follow;            /* its worker has further requests already */
 
     const struct message_id *message_id; /* that the next problem is about; NULL: none */
     int64_t retry_after_s; /* for the next problem; 0: nothing, or a default where it is ours */

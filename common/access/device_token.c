@@ -1,6 +1,6 @@
 #include "common/access/device_token.h"
 
-const char *device_token_end_name(enum device_token_end end)
+const char *device_token_end_name(enum device_token_revocation end)
 {
     static const char *const names[DEVICE_TOKEN_END_COUNT] = {
         [DEVICE_TOKEN_STANDS] = "stands",

@@ -9,7 +9,7 @@
 #include "common/model/message.h"
 
 /* Why a token opens nothing any more. The numbers are the database's. */
-enum device_token_end {
+enum device_token_revocation {
     DEVICE_TOKEN_STANDS = 0,
     DEVICE_TOKEN_REPLACED = 1,    /* its device was paired anew */
     DEVICE_TOKEN_REVOKED = 2,     /* an operator has ended it */
@@ -23,10 +23,10 @@ struct device_token {
     char device_id[DEVICE_ID_SIZE];
     int64_t created_at_ms; /* wall */
     int64_t ended_at_ms;   /* wall; 0 while it stands */
-    enum device_token_end end;
+    enum device_token_revocation end;
 };
 
 /* "stands", "replaced", "revoked", "quarantined". Any thread. */
-const char *device_token_end_name(enum device_token_end end);
+const char *device_token_end_name(enum device_token_revocation end);
 
 #endif

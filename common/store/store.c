@@ -160,7 +160,7 @@ static bool is_news(const struct store_write *write)
 {
     return write->verb == STORE_ENQUEUE || (write->verb == STORE_CANCEL && write->cancel.asked) ||
            write->verb == STORE_PAIR || write->verb == STORE_CREATE_TOKEN ||
-           (write->verb == STORE_END_TOKEN && write->end_token.changed) ||
+           (write->verb == STORE_REVOKE_TOKEN && write->revoke_token.changed) ||
            (write->verb == STORE_REQUEUE && write->requeue.outcome == STORE_REQUEUED) ||
            (write->verb == STORE_SET_SENDING && !write->set_sending.pause);
 }
@@ -182,7 +182,7 @@ static void tell_news(struct store *store)
 static void tell_moves(const struct store *store)
 {
     size_t count;
-    const struct store_move *moves = store->backend->moves(store->connection, &count);
+    const struct store_transition *moves = store->backend->moves(store->connection, &count);
     if (count > 0)
         store->options.moved(store->options.context, moves, count);
 }
@@ -283,7 +283,7 @@ static void destroy(struct store *store)
 }
 
 enum error store_open(const struct store_options *options, struct store **result,
-                      char problem[STORE_PROBLEM_SIZE])
+                      char problem[STORE_ERROR_SIZE])
 {
     struct store *store = calloc(1, sizeof(*store));
     if (!store)
@@ -364,7 +364,7 @@ static bool take_rest(struct store *store)
 }
 
 /* The nil UUID is no journal's: a phone with one would be taken for a phone without. */
-static bool names_its_journal(const struct store_slot *phone)
+static bool names_its_journal(const struct store_holder *phone)
 {
     static const struct message_id nil;
     return phone->assured == !message_id_equal(&phone->journal, &nil);
@@ -373,13 +373,13 @@ static bool names_its_journal(const struct store_slot *phone)
 enum error store_submit(struct store *store, struct store_write *write)
 {
     assert(write->verb < STORE_VERB_COUNT && write->done);
-    assert(write->verb != STORE_HAND_OVER || write->hand_over.slot_count <= STORE_MAX_HAND_OVER);
+    assert(write->verb != STORE_CLAIM || write->claim.slot_count <= STORE_MAX_CLAIM);
     assert(write->verb != STORE_DEVICE_CONNECT || names_its_journal(&write->connect.phone));
     write->next = NULL;
     write->deadline_ms = clock_monotonic_ms() + store->options.timeout_ms;
 
     /* A probe is there to see the writer thread, and who sends one must not be held by the disk. */
-    if (write->verb != STORE_PROBE && !write->others_follow && take_rest(store)) {
+    if (write->verb != STORE_PROBE && !write->more_follow && take_rest(store)) {
         bool ran = run_in_place(store, write);
         end_running(store);
         if (ran)
@@ -396,10 +396,10 @@ bool store_is_stuck(struct store *store, int64_t limit_ms)
     return busy_ms > store->options.timeout_ms + limit_ms;
 }
 
-int64_t store_pause_ms(unsigned failures, double spread)
+int64_t store_backoff_ms(unsigned failures, double spread)
 {
-    int64_t most = MIN((int64_t)STORE_FIRST_PAUSE_MS << MIN(failures - 1, 10u),
-                       (int64_t)STORE_MAX_PAUSE_MS);
+    int64_t most = MIN((int64_t)STORE_FIRST_BACKOFF_MS << MIN(failures - 1, 10u),
+                       (int64_t)STORE_MAX_BACKOFF_MS);
     return most / 2 + (int64_t)(spread * (double)(most / 2));
 }
 
@@ -440,7 +440,7 @@ enum error store_reader_open(struct store *store, struct store_reader **result)
     struct store_reader *reader = calloc(1, sizeof(*reader));
     if (!reader)
         return ERROR_INTERNAL;
-    char problem[STORE_PROBLEM_SIZE];
+    char problem[STORE_ERROR_SIZE];
     reader->store = store;
     reader->backend = store->backend;
     enum error error = reader->backend->open(&store->options, false, &reader->connection, problem);

@@ -28,11 +28,11 @@ struct store;
 struct store_reader;
 
 enum {
-    STORE_PROBLEM_SIZE = 512,
-    STORE_MAX_HAND_OVER = 256,
+    STORE_ERROR_SIZE = 512,
+    STORE_MAX_CLAIM = 256,
     STORE_MAX_FAILURES = 10, /* tries of a message of which nothing was sent, before it is failed */
-    STORE_FIRST_PAUSE_MS = 5000,         /* after the first of them; each is up to twice as long, */
-    STORE_MAX_PAUSE_MS = 15 * 60 * 1000, /* and none longer */
+    STORE_FIRST_BACKOFF_MS = 5000, /* after the first of them; each is up to twice as long, */
+    STORE_MAX_BACKOFF_MS = 15 * 60 * 1000, /* and none longer */
     BROKER_NAME_SIZE = 65,
     STORE_REASON_SIZE = 201,
     STORE_BURST_MINUTES = 10,
@@ -53,12 +53,12 @@ struct store_limits {
 enum store_verb {
     STORE_ENQUEUE,
     STORE_CANCEL,
-    STORE_HAND_OVER,
+    STORE_CLAIM,
     STORE_RELEASE,
-    STORE_TAKE_BACK,
+    STORE_RETURN_TO_QUEUE,
     STORE_REPORT,
-    STORE_GIVE_UP,
-    STORE_FIND_REVOKED,
+    STORE_EXPIRE,
+    STORE_FIND_CANCEL_REQUESTS,
     STORE_COUNT_STUCK,
     STORE_DEVICE_CONNECT,
     STORE_DEVICE_UPDATE,
@@ -69,8 +69,8 @@ enum store_verb {
     STORE_CREATE_PAIRING,
     STORE_PAIR,
     STORE_CREATE_TOKEN,
-    STORE_END_TOKEN,
-    STORE_FIND_DISMISSED,
+    STORE_REVOKE_TOKEN,
+    STORE_FIND_REVOKED_TOKENS,
     STORE_COUNT_TAKEOVER,
     STORE_SET_SENDING,
     STORE_REQUEUE,
@@ -81,7 +81,7 @@ enum store_verb {
 };
 
 /* A message that has changed its status, for the log. */
-struct store_move {
+struct store_transition {
     enum store_verb verb; /* of the write that moved it */
     enum message_status from, to;
     unsigned attempt;
@@ -113,7 +113,7 @@ struct store_options {
     void (*completed)(void *context);
     /* What a commit moved, oldest first, when everybody has heard of it and other processes may write:
        on the thread that ran it. Or NULL. */
-    void (*moved)(void *context, const struct store_move *moves, size_t count);
+    void (*moved)(void *context, const struct store_transition *moves, size_t count);
     void *context;
 };
 
@@ -121,7 +121,7 @@ struct store_options {
    error `problem` says in one sentence what is wrong. One that is gone, and has left files, is not made
    again. */
 MUST_CHECK enum error store_open(const struct store_options *options, struct store **store,
-                                 char problem[STORE_PROBLEM_SIZE]);
+                                 char problem[STORE_ERROR_SIZE]);
 
 /* Runs what was submitted, stops the writer, closes. Nobody may use the store meanwhile. */
 void store_close(struct store *store);
@@ -129,12 +129,12 @@ void store_close(struct store *store);
 /* ---- Writes ---- */
 
 /* A place in a phone's hands, for one message. */
-struct store_slot {
+struct store_holder {
     char device_id[DEVICE_ID_SIZE];
     int64_t session;           /* the connection that it speaks on */
     bool assured;              /* it has a journal: it is offered the message */
     struct message_id journal; /* its epoch; zero without one */
-    bool at_its_cap;           /* out, of a hand-over: it was passed over, and shall ask later */
+    bool at_daily_limit;       /* out, of a hand-over: it was passed over, and shall ask later */
 };
 
 /* A message in a phone's hands, and for how long nothing has been heard of it. */
@@ -182,19 +182,19 @@ struct store_write {
            `accepted` by a basic one. The oldest goes to the first slot, unless that phone has had too
            much today; nothing goes anywhere while sending is paused. */
         struct {
-            size_t slot_count; /* at most STORE_MAX_HAND_OVER */
-            struct store_slot *slots;
+            size_t slot_count; /* at most STORE_MAX_CLAIM */
+            struct store_holder *slots;
             /* Out, by slot: room for slot_count, zeroed; without a text where there is none for it.
                The submitter frees texts. */
             struct message *messages;
             size_t message_count; /* out: how many there are */
             bool paused;          /* out */
-        } hand_over;
+        } claim;
 
         /* A phone has acknowledged an offer: `dispatched` becomes `accepted`, the point of no
            return. `verdict` says what to tell it. */
         struct {
-            struct store_slot phone;
+            struct store_holder phone;
             struct message_id id;
             unsigned attempt;
             enum store_verdict verdict; /* out */
@@ -207,13 +207,13 @@ struct store_write {
             struct message_id id;
             unsigned attempt;
             char device_id[DEVICE_ID_SIZE];
-            bool refused;  /* by the phone: counts as a failure, and store_pause_ms passes */
+            bool refused;  /* by the phone: counts as a failure, and store_backoff_ms passes */
             bool hopeless; /* no phone can be given it: `failed` at once, with code and message */
             double spread;
             char error_code[MESSAGE_ERROR_CODE_SIZE];
             const char *error_message; /* static, or NULL */
             bool changed;              /* out: it went back */
-        } take_back;
+        } return_to_queue;
 
         /* A phone reports on a message. ERROR_MESSAGE_NOT_HELD: not one of its messages. A report
            that is late or repeated changes nothing and is no error. */
@@ -221,9 +221,9 @@ struct store_write {
             struct message_id id;
             unsigned attempt; /* 0: the phone does not say */
             int64_t seq;      /* in its journal; one that is not the latest is late. -1: none */
-            struct store_slot phone;
+            struct store_holder phone;
             enum message_status status;
-            bool nothing_sent; /* `failed`, proved: queued again, after store_pause_ms */
+            bool nothing_sent; /* `failed`, proved: queued again, after store_backoff_ms */
             double spread;
             char error_code[MESSAGE_ERROR_CODE_SIZE];    /* "" : none */
             char error_message[MESSAGE_ERROR_TEXT_SIZE]; /* "" : none */
@@ -237,12 +237,12 @@ struct store_write {
             int64_t offered_since_ms; /* wall */
             unsigned limit;           /* of each */
             unsigned unknown, queued; /* out: how many */
-        } give_up;
+        } expire;
 
         /* What phones have and somebody wants cancelled, oldest first, so many of them. */
         struct {
             int64_t after; /* 0, or `last` of those before */
-            struct store_revoked_message {
+            struct store_cancel_request {
                 struct message_id id;
                 unsigned attempt;
                 char device_id[DEVICE_ID_SIZE];
@@ -250,7 +250,7 @@ struct store_write {
             size_t capacity;
             size_t count; /* out */
             int64_t last; /* out; of no use if there is none */
-        } find_revoked;
+        } find_cancel_requests;
 
         /* Messages without an end that have been in the same status since then, by status; of a
            great many only the first are looked at. */
@@ -266,7 +266,7 @@ struct store_write {
            otherwise queued again; what another journal of this device had is `unknown`.
            ERROR_DEVICE_TOKEN_INVALID: its token has ended, or is another device's. */
         struct {
-            struct store_slot phone;
+            struct store_holder phone;
             char token_id[SECRET_ID_SIZE]; /* "": none is needed */
             struct device_info info;       /* owned by the submitter */
             struct message_id broker;
@@ -339,9 +339,9 @@ struct store_write {
         struct {
             char device_id[DEVICE_ID_SIZE];
             char token_id[SECRET_ID_SIZE]; /* this one alone; "": whichever stands */
-            enum device_token_end end;
+            enum device_token_revocation end;
             bool changed; /* out: there was one that stood */
-        } end_token;
+        } revoke_token;
 
         /* A connection was taken over while its phone was there. Where that happens too often two phones use
            the token, and it ends (token_use.h). Nothing for a token that has ended. */
@@ -356,14 +356,14 @@ struct store_write {
         struct {
             struct message_id broker;
             char after[DEVICE_ID_SIZE]; /* "", or the last of those before */
-            struct store_dismissed_device {
+            struct store_revoked_device {
                 char device_id[DEVICE_ID_SIZE];
                 int64_t session;
-                enum device_token_end end; /* of its last token */
-            } * devices;                   /* out, room for capacity; the submitter's */
+                enum device_token_revocation end; /* of its last token */
+            } * devices;                          /* out, room for capacity; the submitter's */
             size_t capacity;
             size_t count; /* out */
-        } find_dismissed;
+        } find_revoked_tokens;
 
         /* Pauses sending, or resumes it; then what was accepted until now is no burst any more. */
         struct {
@@ -416,7 +416,7 @@ struct store_write {
     enum error result; /* valid in `done` */
 
     /* Its thread submits more at once, to go into the same transaction: it is not run in place. */
-    bool others_follow;
+    bool more_follow;
 
     /* Called once, on the thread that ran it, after the commit or its failure. The store does not touch
        the write again: `done` may free it or hand it to another thread. It must not block, and
@@ -431,7 +431,7 @@ struct store_write {
 
 /* How long a message waits after so many failures, before it is due again. `spread`, from 0 to 1 and
    best by chance, keeps those that failed together from coming back together. */
-int64_t store_pause_ms(unsigned failures, double spread);
+int64_t store_backoff_ms(unsigned failures, double spread);
 
 /*
  * Has `write` run: the writer thread calls `done` later, or, with options.in_place, this thread may

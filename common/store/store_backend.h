@@ -16,7 +16,7 @@ enum { STORE_BEGIN_AT_ONCE = 0 };
 struct store_backend {
     /* `writer` connections may begin. The first of them creates and migrates. */
     enum error (*open)(const struct store_options *options, bool writer,
-                       struct store_connection **connection, char problem[STORE_PROBLEM_SIZE]);
+                       struct store_connection **connection, char problem[STORE_ERROR_SIZE]);
     void (*close)(struct store_connection *connection);
 
     /* A transaction that will write, with every other writer shut out. Waits until the deadline
@@ -36,7 +36,8 @@ struct store_backend {
     void (*rollback)(struct store_connection *connection);
 
     /* What the last transaction moved, until the next begins; none without options.moved. */
-    const struct store_move *(*moves)(const struct store_connection *connection, size_t *count);
+    const struct store_transition *(*moves)(const struct store_connection *connection,
+                                            size_t *count);
 
     /* After commit or rollback, when the callers have their answers: housekeeping, then the other
        writers may go on. False when readers were in its way: `tidy` is then called outside a

@@ -79,7 +79,7 @@ static int create(struct store *store, const struct command *command)
     struct tm time;
     int64_t now_ms = clock_wall_ms();
     time_t now = (time_t)(now_ms / 1000);
-    char folder[FOLDER_SIZE], name[64], path[PATH_SIZE], problem[STORE_PROBLEM_SIZE];
+    char folder[FOLDER_SIZE], name[64], path[PATH_SIZE], problem[STORE_ERROR_SIZE];
     int64_t kept = DEFAULT_KEPT;
     (void)store;
     if (!command_number(command, "keep", 0, MOST_KEPT, &kept))
@@ -120,7 +120,7 @@ static int create(struct store *store, const struct command *command)
 static int verify(struct store *store, const struct command *command)
 {
     struct store_file_content content;
-    char problem[STORE_PROBLEM_SIZE];
+    char problem[STORE_ERROR_SIZE];
     (void)store;
     if (store_file_verify(command->argument, &content, problem) != ERROR_NONE)
         return command_fail(command, "%s", problem);

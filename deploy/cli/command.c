@@ -19,7 +19,7 @@
 
 enum { MAX_JSON_BYTES = 64 << 20 };
 
-_Static_assert((int)SETTINGS_PROBLEM_SIZE <= (int)STORE_PROBLEM_SIZE, "one buffer serves both");
+_Static_assert((int)SETTINGS_PROBLEM_SIZE <= (int)STORE_ERROR_SIZE, "one buffer serves both");
 
 const struct command_family *const command_families[] = {&keys_commands,
                                                          &devices_commands,
@@ -83,7 +83,7 @@ static const char *source_of_path(const struct command *command)
 
 int command_fail_database(const struct command *command, const char *problem)
 {
-    char path[STORE_PATH_SIZE], reason[STORE_PROBLEM_SIZE];
+    char path[STORE_PATH_SIZE], reason[STORE_ERROR_SIZE];
     enum store_path_state state;
     const char *hint = "";
     if (store_path_resolve(command->settings.database_path, path, reason) &&
@@ -275,7 +275,7 @@ static void ring(void *doorbell)
 static int run_with_store(const struct command *command)
 {
     int status;
-    char problem[STORE_PROBLEM_SIZE];
+    char problem[STORE_ERROR_SIZE];
     struct store *store;
     struct doorbell *doorbell = open_doorbell(&command->settings);
     struct store_options options = {
@@ -334,7 +334,7 @@ static void find_running(struct command *command)
 
 static int run_family(int argc, char **argv, struct command *command)
 {
-    char problem[STORE_PROBLEM_SIZE];
+    char problem[STORE_ERROR_SIZE];
     if (!read_options(argc, argv, command))
         return COMMAND_EXIT_USAGE;
     if (command->wants_help) {

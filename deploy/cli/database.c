@@ -12,7 +12,7 @@
 static int check(struct store *store, const struct command *command)
 {
     struct store_file_content content;
-    char problem[STORE_PROBLEM_SIZE];
+    char problem[STORE_ERROR_SIZE];
     const char *path = command->settings.database_path;
     (void)store;
     if (store_file_check(path, &content, problem) != ERROR_NONE)
@@ -33,7 +33,7 @@ static int check(struct store *store, const struct command *command)
 
 static int create(struct store *store, const struct command *command)
 {
-    char problem[STORE_PROBLEM_SIZE];
+    char problem[STORE_ERROR_SIZE];
     const char *path = command->settings.database_path;
     (void)store;
     program_make_database_folder(&command->settings);
@@ -51,7 +51,7 @@ static int create(struct store *store, const struct command *command)
 
 static int downgrade(struct store *store, const struct command *command)
 {
-    char problem[STORE_PROBLEM_SIZE];
+    char problem[STORE_ERROR_SIZE];
     const char *path = command->settings.database_path;
     int64_t version = 0;
     (void)store;
@@ -74,7 +74,7 @@ static int downgrade(struct store *store, const struct command *command)
 
 static int compact(struct store *store, const struct command *command)
 {
-    char problem[STORE_PROBLEM_SIZE];
+    char problem[STORE_ERROR_SIZE];
     const char *path = command->settings.database_path;
     int64_t before, after;
     (void)store;

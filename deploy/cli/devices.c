@@ -299,14 +299,15 @@ static int list(struct store *store, const struct command *command)
 
 static int revoke_device(struct store *store, const struct command *command)
 {
-    struct store_write write = {.verb = STORE_END_TOKEN, .end_token.end = DEVICE_TOKEN_REVOKED};
+    struct store_write write = {.verb = STORE_REVOKE_TOKEN,
+                                .revoke_token.end = DEVICE_TOKEN_REVOKED};
     if (!device_id_valid(command->argument))
         return refuse_id(command);
-    strcpy(write.end_token.device_id, command->argument);
+    strcpy(write.revoke_token.device_id, command->argument);
     enum error error = store_run(store, &write);
     if (error != ERROR_NONE)
         return command_fail_error(command, error);
-    if (!write.end_token.changed)
+    if (!write.revoke_token.changed)
         return command_fail(command, "no phone is paired as %s", command->argument);
     if (command->json) { /* as DELETE /api/devices/{device_id} answers */
         json_begin_object(command->json, NULL);

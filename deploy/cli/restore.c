@@ -9,7 +9,7 @@
 static int restore(struct store *store, const struct command *command)
 {
     struct store_file_restored restored;
-    char problem[STORE_PROBLEM_SIZE];
+    char problem[STORE_ERROR_SIZE];
     const char *path = command->settings.database_path;
     (void)store;
     if (store_file_restore(command->argument, path, &restored, problem) != ERROR_NONE)

@@ -39,7 +39,7 @@ static bool is_running(const struct settings *settings)
 static bool check_database(const char *path, char *problem)
 {
     enum store_path_state state;
-    char file[STORE_PATH_SIZE], fault[STORE_PROBLEM_SIZE];
+    char file[STORE_PATH_SIZE], fault[STORE_ERROR_SIZE];
     struct stat status;
     if (stat(path, &status) < 0 ||
         (store_path_resolve(path, file, fault) && store_path_check(file, &state, fault)))

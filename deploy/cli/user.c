@@ -44,7 +44,7 @@ static bool become(uid_t user, gid_t folders_group)
 
 bool user_become_owner(const char *database_path, char problem[SETTINGS_PROBLEM_SIZE])
 {
-    char folder[STORE_PATH_SIZE], reason[STORE_PROBLEM_SIZE];
+    char folder[STORE_PATH_SIZE], reason[STORE_ERROR_SIZE];
     struct stat status;
     if (geteuid() != 0)
         return true;

@@ -149,7 +149,7 @@ static void say_info(struct phone *phone)
 
 static void say_hello(struct phone *phone)
 {
-    static const unsigned credits[] = {0, 1, 2, WINDOW, WINDOW + 1, STORE_MAX_HAND_OVER};
+    static const unsigned credits[] = {0, 1, 2, WINDOW, WINDOW + 1, STORE_MAX_CLAIM};
     struct message_id epoch = {{0xee, (unsigned char)phone->device}};
     char journal[MESSAGE_ID_TEXT_SIZE];
     unsigned how = choose(&world.choices, 8); /* a bit for the epoch, two for the battery */

@@ -46,8 +46,8 @@ static enum error run(struct store_write *write)
     model_store_commit(&world.store);
     for (size_t i = 0; i < world.store.change_count; i++)
         promise_committed(&world.store.changes[i]);
-    for (size_t i = 0; write->verb == STORE_HAND_OVER && i < write->hand_over.slot_count; i++)
-        write->hand_over.messages[i].segments = 1 + (unsigned)i % 3;
+    for (size_t i = 0; write->verb == STORE_CLAIM && i < write->claim.slot_count; i++)
+        write->claim.messages[i].segments = 1 + (unsigned)i % 3;
     return error;
 }
 
@@ -81,15 +81,16 @@ void store_run_next(void)
 
 static bool comes_again(enum store_verb verb)
 {
-    return verb == STORE_RELEASE || verb == STORE_TAKE_BACK || verb == STORE_REPORT ||
+    return verb == STORE_RELEASE || verb == STORE_RETURN_TO_QUEUE || verb == STORE_REPORT ||
            verb == STORE_DEVICE_DISCONNECT;
 }
 
 static void note_lost(const struct store_write *write)
 {
-    const struct message_id *id = write->verb == STORE_RELEASE     ? &write->release.id
-                                  : write->verb == STORE_TAKE_BACK ? &write->take_back.id
-                                                                   : &write->report.id;
+    const struct message_id *id = write->verb == STORE_RELEASE ? &write->release.id
+                                  : write->verb == STORE_RETURN_TO_QUEUE
+                                      ? &write->return_to_queue.id
+                                      : &write->report.id;
     if (write->verb == STORE_DEVICE_DISCONNECT)
         world.device_lost[phone_of_device(write->disconnect.device_id)] = true;
     else if (message_of_id(id) != MOST_MESSAGES)

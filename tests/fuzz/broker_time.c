@@ -43,7 +43,7 @@ static bool is_due(const struct stored_message *row)
 {
     int64_t wait_ms = row->not_before_ms - world_wall_ms();
     return row->there && row->status == MESSAGE_QUEUED &&
-           (wait_ms <= -2 * world.options.sweep_interval_ms || wait_ms > STORE_MAX_PAUSE_MS);
+           (wait_ms <= -2 * world.options.sweep_interval_ms || wait_ms > STORE_MAX_BACKOFF_MS);
 }
 
 static bool has_room(const struct phone *phone)

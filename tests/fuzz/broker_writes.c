@@ -15,7 +15,7 @@ static bool is_device(const char *device_id, unsigned device)
     return strcmp(device_id, expected) == 0;
 }
 
-static bool is_of(const struct store_slot *slot, const struct phone *phone)
+static bool is_of(const struct store_holder *slot, const struct phone *phone)
 {
     return is_device(slot->device_id, phone->device) && slot->assured == phone->assured &&
            message_id_equal(&slot->journal, &phone->journal);
@@ -32,11 +32,10 @@ static bool is_said(enum frame_type type, const struct message_id *id, unsigned 
 static void want_hand_over(const struct store_write *write)
 {
     unsigned places[SESSIONS] = {0};
-    CHECK(!world.draining && store_count(STORE_HAND_OVER) == 0);
-    CHECK(write->hand_over.slot_count > 0 &&
-          write->hand_over.slot_count <= ARRAY_LENGTH(world.slots));
-    for (size_t i = 0; i < write->hand_over.slot_count; i++) {
-        const struct store_slot *slot = &write->hand_over.slots[i];
+    CHECK(!world.draining && store_count(STORE_CLAIM) == 0);
+    CHECK(write->claim.slot_count > 0 && write->claim.slot_count <= ARRAY_LENGTH(world.slots));
+    for (size_t i = 0; i < write->claim.slot_count; i++) {
+        const struct store_holder *slot = &write->claim.slots[i];
         const struct phone *phone = phone_newest(phone_of_device(slot->device_id));
         CHECK(phone && is_of(slot, phone) && phone->connected && !phone->paused);
         CHECK(hand_count(phone) + ++places[phone - world.phones] <= hand_limit(phone));
@@ -75,18 +74,18 @@ static bool leave_hand(unsigned message, unsigned attempt, bool refused)
 
 static void want_take_back(const struct store_write *write)
 {
-    const struct message_id *id = &write->take_back.id;
-    struct attempt *attempt = store_find_attempt(id, write->take_back.attempt);
-    CHECK(attempt->handed_over && is_device(write->take_back.device_id, attempt->device));
+    const struct message_id *id = &write->return_to_queue.id;
+    struct attempt *attempt = store_find_attempt(id, write->return_to_queue.attempt);
+    CHECK(attempt->handed_over && is_device(write->return_to_queue.device_id, attempt->device));
     CHECK(!attempt->taken_back && (attempt->assured || !attempt->given));
-    if (write->take_back.refused) {
-        CHECK(is_said(FRAME_IS_NACK, id, write->take_back.attempt));
-        CHECK(write->take_back.spread >= 0 && write->take_back.spread <= 1);
+    if (write->return_to_queue.refused) {
+        CHECK(is_said(FRAME_IS_NACK, id, write->return_to_queue.attempt));
+        CHECK(write->return_to_queue.spread >= 0 && write->return_to_queue.spread <= 1);
         world.heard = true;
         world.speaker->in_vain++;
     }
-    CHECK(attempt->homeless ||
-          leave_hand(message_of_id(id), write->take_back.attempt, write->take_back.refused));
+    CHECK(attempt->homeless || leave_hand(message_of_id(id), write->return_to_queue.attempt,
+                                          write->return_to_queue.refused));
     world.homeless -= attempt->homeless;
     attempt->homeless = false;
     attempt->taken_back = true;
@@ -165,23 +164,23 @@ void promise_wanted(const struct pending *pending)
 {
     const struct store_write *write = pending->write;
     switch (write->verb) {
-    case STORE_HAND_OVER:
+    case STORE_CLAIM:
         want_hand_over(write);
         break;
     case STORE_RELEASE:
         want_release(write);
         break;
-    case STORE_TAKE_BACK:
+    case STORE_RETURN_TO_QUEUE:
         want_take_back(write);
         break;
     case STORE_REPORT:
         want_report(write);
         break;
-    case STORE_FIND_REVOKED:
-        CHECK(!world.draining && store_count(STORE_FIND_REVOKED) == 0);
+    case STORE_FIND_CANCEL_REQUESTS:
+        CHECK(!world.draining && store_count(STORE_FIND_CANCEL_REQUESTS) == 0);
         break;
-    case STORE_FIND_DISMISSED:
-        CHECK(!world.draining && store_count(STORE_FIND_DISMISSED) == 0);
+    case STORE_FIND_REVOKED_TOKENS:
+        CHECK(!world.draining && store_count(STORE_FIND_REVOKED_TOKENS) == 0);
         break;
     case STORE_DEVICE_CONNECT:
         want_connect(write);
@@ -193,7 +192,7 @@ void promise_wanted(const struct pending *pending)
         CHECK(write->disconnect.session > 0);
         CHECK(!is_connected(write->disconnect.device_id, write->disconnect.session));
         break;
-    case STORE_GIVE_UP:
+    case STORE_EXPIRE:
     case STORE_COUNT_STUCK:
     case STORE_BROKER_LEASE:
         break;
@@ -207,7 +206,7 @@ void promise_wanted(const struct pending *pending)
     case STORE_CREATE_PAIRING:
     case STORE_PAIR:
     case STORE_CREATE_TOKEN:
-    case STORE_END_TOKEN:
+    case STORE_REVOKE_TOKEN:
     case STORE_COUNT_TAKEOVER: /* without tokens */
     case STORE_SET_SENDING:
     case STORE_REQUEUE:
@@ -240,8 +239,8 @@ void promise_committed(const struct change *change)
 
 static void answer_hand_over(const struct store_write *write)
 {
-    for (size_t i = 0; i < write->hand_over.slot_count; i++) {
-        const struct message *message = &write->hand_over.messages[i];
+    for (size_t i = 0; i < write->claim.slot_count; i++) {
+        const struct message *message = &write->claim.messages[i];
         if (!message->text)
             continue;
         struct phone *phone = phone_find(world.slots[i]);
@@ -337,9 +336,9 @@ static void answer_connect(const struct store_write *write, struct phone *phone)
 /* What went back is in nobody's hands, also where its phone has connected anew meanwhile. */
 static void answer_take_back(const struct store_write *write)
 {
-    unsigned message = message_of_id(&write->take_back.id);
-    for (size_t i = 0; i < SESSIONS && write->take_back.changed; i++) {
-        struct in_hand *held = hand_find(&world.phones[i], message, write->take_back.attempt);
+    unsigned message = message_of_id(&write->return_to_queue.id);
+    for (size_t i = 0; i < SESSIONS && write->return_to_queue.changed; i++) {
+        struct in_hand *held = hand_find(&world.phones[i], message, write->return_to_queue.attempt);
         if (held)
             hand_take(&world.phones[i], held);
     }
@@ -347,8 +346,8 @@ static void answer_take_back(const struct store_write *write)
 
 static void answer_find_revoked(const struct store_write *write)
 {
-    for (size_t i = 0; i < write->find_revoked.count; i++) {
-        const struct store_revoked_message *message = &write->find_revoked.messages[i];
+    for (size_t i = 0; i < write->find_cancel_requests.count; i++) {
+        const struct store_cancel_request *message = &write->find_cancel_requests.messages[i];
         struct phone *phone = phone_newest(phone_of_device(message->device_id));
         if (phone && phone->assured && phone->connected)
             owe_revoke(phone, &message->id, message->attempt);
@@ -370,10 +369,10 @@ void promise_answered(const struct pending *pending)
         answer_release(write, phone);
     else if (phone && !refused && write->verb == STORE_DEVICE_CONNECT)
         answer_connect(write, phone);
-    else if (!refused && write->verb == STORE_HAND_OVER)
+    else if (!refused && write->verb == STORE_CLAIM)
         answer_hand_over(write);
-    else if (!refused && write->verb == STORE_TAKE_BACK)
+    else if (!refused && write->verb == STORE_RETURN_TO_QUEUE)
         answer_take_back(write);
-    else if (!refused && write->verb == STORE_FIND_REVOKED)
+    else if (!refused && write->verb == STORE_FIND_CANCEL_REQUESTS)
         answer_find_revoked(write);
 }

@@ -92,7 +92,7 @@ static void connect_to_server(void)
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc, (void)argv;
-    char problem[STORE_PROBLEM_SIZE];
+    char problem[STORE_ERROR_SIZE];
     const char *temporary = getenv("TMPDIR");
     log_nothing();
     snprintf(folder, sizeof(folder), "%.150s/fcgi-XXXXXX", temporary ? temporary : "/tmp");

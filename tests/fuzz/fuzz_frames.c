@@ -74,7 +74,7 @@ static void check_assured(const struct frame *frame)
 {
     check_text(frame->error_code, sizeof(frame->error_code));
     check_text(frame->error_message, sizeof(frame->error_message));
-    CHECK(frame->credit <= STORE_MAX_HAND_OVER && frame->parts_sent <= 255 && frame->seq >= -1);
+    CHECK(frame->credit <= STORE_MAX_CLAIM && frame->parts_sent <= 255 && frame->seq >= -1);
     CHECK(frame->entry_count <= FRAME_MAX_ENTRIES);
     for (size_t i = 0; i < frame->entry_count; i++)
         CHECK(frame->entries[i].attempt > 0);

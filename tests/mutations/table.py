@@ -194,7 +194,7 @@ MUTATIONS = [
              "    bool pauses = brakes->burst.added > most;",
              unit("test_store_brakes", "too_many_in_ten_minutes_pause_sending")),
     Mutation("paused-gives-nothing", STORE, "while sending is paused no phone is given anything",
-             "common/store/sqlite/claim.c", "    if (error != ERROR_NONE || write->hand_over.paused)\n",
+             "common/store/sqlite/claim.c", "    if (error != ERROR_NONE || write->claim.paused)\n",
              "    if (error != ERROR_NONE)\n",
              unit("test_store_brakes", "too_many_in_ten_minutes_pause_sending")),
     Mutation("refused-is-not-counted", STORE, "a message that is not stored counts towards no limit",

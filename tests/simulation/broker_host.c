@@ -50,7 +50,7 @@ static bool is_answered_early(const struct world *world, enum store_verb verb)
 {
     switch (world->broken) {
     case RULE_OFFER_BEFORE_COMMIT:
-        return verb == STORE_HAND_OVER;
+        return verb == STORE_CLAIM;
     case RULE_RELEASE_BEFORE_COMMIT:
         return verb == STORE_RELEASE || verb == STORE_DEVICE_CONNECT;
     case RULE_REPORT_ACK_BEFORE_COMMIT:

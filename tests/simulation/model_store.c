@@ -114,7 +114,7 @@ static void move_back(struct model_store *store, struct stored_message *message,
     message->journal = no_journal;
     message->proved_attempt = message->attempt;
     message->failures += failed;
-    message->not_before_ms = failed ? store->wall_ms + store_pause_ms(message->failures, spread)
+    message->not_before_ms = failed ? store->wall_ms + store_backoff_ms(message->failures, spread)
                                     : 0;
     if (message->revoke)
         move(store, message, MESSAGE_CANCELLED, false);
@@ -122,7 +122,7 @@ static void move_back(struct model_store *store, struct stored_message *message,
         move(store, message, MESSAGE_FAILED, false);
 }
 
-static unsigned facts_of(const struct stored_message *message, const struct store_slot *phone,
+static unsigned facts_of(const struct stored_message *message, const struct store_holder *phone,
                          unsigned attempt)
 {
     unsigned facts = 0;
@@ -173,15 +173,15 @@ static bool is_due(const struct model_store *store, const struct stored_message 
     int64_t now_ms = store->wall_ms;
     return message->there && message->status == MESSAGE_QUEUED &&
            (message->not_before_ms <= now_ms ||
-            message->not_before_ms > now_ms + STORE_MAX_PAUSE_MS);
+            message->not_before_ms > now_ms + STORE_MAX_BACKOFF_MS);
 }
 
 /* The first slot from there on that may have a message; slot_count when there is none. */
 static size_t next_slot(struct model_store *store, struct store_write *write, size_t slot)
 {
-    for (; slot < write->hand_over.slot_count; slot++) {
+    for (; slot < write->claim.slot_count; slot++) {
         bool capped = store->cap_every > 0 && ++store->slots % store->cap_every == 0;
-        write->hand_over.slots[slot].at_its_cap = capped;
+        write->claim.slots[slot].at_daily_limit = capped;
         if (!capped)
             break;
     }
@@ -196,7 +196,7 @@ static char *endless_text(void)
     return text;
 }
 
-static void give(struct model_store *store, unsigned number, const struct store_slot *slot,
+static void give(struct model_store *store, unsigned number, const struct store_holder *slot,
                  struct message *message)
 {
     struct stored_message *row = &store->tables.messages[number];
@@ -219,19 +219,18 @@ static void give(struct model_store *store, unsigned number, const struct store_
 static enum error hand_over(struct model_store *store, struct store_write *write)
 {
     size_t slot = 0;
-    write->hand_over.message_count = 0;
-    write->hand_over.paused = store->pause_every > 0 &&
-                              ++store->hand_overs % store->pause_every == 0;
-    if (write->hand_over.paused)
+    write->claim.message_count = 0;
+    write->claim.paused = store->pause_every > 0 && ++store->hand_overs % store->pause_every == 0;
+    if (write->claim.paused)
         return ERROR_NONE;
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
         if (!is_due(store, &store->tables.messages[i]))
             continue;
         slot = next_slot(store, write, slot);
-        if (slot == write->hand_over.slot_count)
+        if (slot == write->claim.slot_count)
             break;
-        give(store, i, &write->hand_over.slots[slot], &write->hand_over.messages[slot]);
-        write->hand_over.message_count++;
+        give(store, i, &write->claim.slots[slot], &write->claim.messages[slot]);
+        write->claim.message_count++;
         slot++;
     }
     return ERROR_NONE;
@@ -256,7 +255,7 @@ static enum store_verdict judge_offer(struct model_store *store, struct stored_m
 static enum error release_message(struct model_store *store, struct store_write *write)
 {
     struct stored_message *message = find(store, &write->release.id);
-    const struct store_slot *phone = &write->release.phone;
+    const struct store_holder *phone = &write->release.phone;
     write->release.verdict = STORE_VERDICT_DROP;
     if (!message)
         return ERROR_NONE;
@@ -269,19 +268,19 @@ static enum error release_message(struct model_store *store, struct store_write 
 
 static enum error take_back(struct model_store *store, struct store_write *write)
 {
-    struct stored_message *message = find(store, &write->take_back.id);
+    struct stored_message *message = find(store, &write->return_to_queue.id);
     if (!message || store->broken == RULE_OFFERS_FORGOTTEN)
         return ERROR_NONE;
-    struct store_slot phone = {.journal = message->journal};
-    strcpy(phone.device_id, write->take_back.device_id);
-    unsigned facts = facts_of(message, &phone, write->take_back.attempt);
+    struct store_holder phone = {.journal = message->journal};
+    strcpy(phone.device_id, write->return_to_queue.device_id);
+    unsigned facts = facts_of(message, &phone, write->return_to_queue.attempt);
     if (message_id_equal(&message->journal, &no_journal))
         facts |= MESSAGE_NOTHING_SENT;
-    write->take_back.changed = message_may_become(message->status, MESSAGE_QUEUED,
-                                                  MESSAGE_ACTOR_BROKER, facts);
-    if (write->take_back.changed)
-        move_back(store, message, write->take_back.refused, write->take_back.spread);
-    if (write->take_back.changed && write->take_back.hopeless &&
+    write->return_to_queue.changed = message_may_become(message->status, MESSAGE_QUEUED,
+                                                        MESSAGE_ACTOR_BROKER, facts);
+    if (write->return_to_queue.changed)
+        move_back(store, message, write->return_to_queue.refused, write->return_to_queue.spread);
+    if (write->return_to_queue.changed && write->return_to_queue.hopeless &&
         store->broken != RULE_HOPELESS_TRIED_AGAIN && message->status == MESSAGE_QUEUED)
         move(store, message, MESSAGE_FAILED, false);
     return ERROR_NONE;
@@ -290,7 +289,7 @@ static enum error take_back(struct model_store *store, struct store_write *write
 static enum error report(struct model_store *store, struct store_write *write)
 {
     struct stored_message *message = find(store, &write->report.id);
-    const struct store_slot *phone = &write->report.phone;
+    const struct store_holder *phone = &write->report.phone;
     if (message && write->report.attempt > 0)
         note(store, (struct change){
                         .is_report = true,
@@ -344,21 +343,21 @@ static void correct_future(struct model_store *store)
 
 static enum error give_up(struct model_store *store, struct store_write *write)
 {
-    write->give_up.unknown = write->give_up.queued = 0;
-    if (write->give_up.silent_since_ms > 0)
+    write->expire.unknown = write->expire.queued = 0;
+    if (write->expire.silent_since_ms > 0)
         correct_future(store);
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
         struct stored_message *message = &store->tables.messages[i];
         if (!message->there)
             continue;
-        if (is_silent(store, message, write->give_up.silent_since_ms)) {
+        if (is_silent(store, message, write->expire.silent_since_ms)) {
             move(store, message, MESSAGE_UNKNOWN, true);
-            write->give_up.unknown++;
+            write->expire.unknown++;
         } else if (message->status == MESSAGE_DISPATCHED &&
-                   message->updated_at_ms < write->give_up.offered_since_ms &&
+                   message->updated_at_ms < write->expire.offered_since_ms &&
                    store->broken != RULE_OFFERS_FORGOTTEN) {
             move_back(store, message, false, 0);
-            write->give_up.queued++;
+            write->expire.queued++;
         }
     }
     return ERROR_NONE;
@@ -366,18 +365,18 @@ static enum error give_up(struct model_store *store, struct store_write *write)
 
 static enum error find_revoked(struct model_store *store, struct store_write *write)
 {
-    write->find_revoked.count = 0;
-    for (unsigned i = (unsigned)write->find_revoked.after; i < MOST_MESSAGES; i++) {
+    write->find_cancel_requests.count = 0;
+    for (unsigned i = (unsigned)write->find_cancel_requests.after; i < MOST_MESSAGES; i++) {
         const struct stored_message *message = &store->tables.messages[i];
         if (!message->there || !message->revoke || message->status != MESSAGE_ACCEPTED ||
-            write->find_revoked.count == write->find_revoked.capacity)
+            write->find_cancel_requests.count == write->find_cancel_requests.capacity)
             continue;
-        struct store_revoked_message *found =
-            &write->find_revoked.messages[write->find_revoked.count++];
+        struct store_cancel_request *found =
+            &write->find_cancel_requests.messages[write->find_cancel_requests.count++];
         found->id = message_id_of(i);
         found->attempt = message->attempt;
         device_id_of((unsigned)message->device, found->device_id);
-        write->find_revoked.last = i + 1;
+        write->find_cancel_requests.last = i + 1;
     }
     return ERROR_NONE;
 }
@@ -402,7 +401,7 @@ static struct store_journal_entry *find_entry(const struct model_store *store,
 static bool settle(struct model_store *store, struct store_write *write,
                    struct stored_message *message)
 {
-    const struct store_slot *phone = &write->connect.phone;
+    const struct store_holder *phone = &write->connect.phone;
     struct store_journal_entry *entry = find_entry(store, write, message);
     bool basic = message_id_equal(&message->journal, &no_journal);
     if (store->broken == RULE_REQUEUE_WITHOUT_PROOF && !entry) {
@@ -512,17 +511,17 @@ enum error model_store_execute(struct model_store *store, struct store_write *wr
         return enqueue(store, write);
     case STORE_CANCEL:
         return cancel(store, write);
-    case STORE_HAND_OVER:
+    case STORE_CLAIM:
         return hand_over(store, write);
     case STORE_RELEASE:
         return release_message(store, write);
-    case STORE_TAKE_BACK:
+    case STORE_RETURN_TO_QUEUE:
         return take_back(store, write);
     case STORE_REPORT:
         return report(store, write);
-    case STORE_GIVE_UP:
+    case STORE_EXPIRE:
         return give_up(store, write);
-    case STORE_FIND_REVOKED:
+    case STORE_FIND_CANCEL_REQUESTS:
         return find_revoked(store, write);
     case STORE_DEVICE_CONNECT:
         return connect_device(store, write);
@@ -537,9 +536,9 @@ enum error model_store_execute(struct model_store *store, struct store_write *wr
     case STORE_CREATE_PAIRING:
     case STORE_PAIR:
     case STORE_CREATE_TOKEN:
-    case STORE_END_TOKEN:
+    case STORE_REVOKE_TOKEN:
     case STORE_COUNT_TAKEOVER:
-    case STORE_FIND_DISMISSED: /* its phones have no tokens */
+    case STORE_FIND_REVOKED_TOKENS: /* its phones have no tokens */
     case STORE_SET_SENDING:
     case STORE_REQUEUE:
     case STORE_ERASE:

@@ -6,7 +6,7 @@
 
 void store_fixture_open(struct store_fixture *fixture)
 {
-    char problem[STORE_PROBLEM_SIZE] = "";
+    char problem[STORE_ERROR_SIZE] = "";
     if (store_open(&fixture->options, &fixture->store, problem) != ERROR_NONE)
         fail_msg("%s", problem);
     assert_int_equal(store_reader_open(fixture->store, &fixture->reader), ERROR_NONE);
@@ -67,20 +67,20 @@ struct message_id given_message(struct store_fixture *fixture, const char *numbe
 
 size_t given_hand_over(struct store_fixture *fixture, const char *const *devices, size_t count)
 {
-    struct store_slot *slots = calloc(count, sizeof(*slots));
+    struct store_holder *slots = calloc(count, sizeof(*slots));
     struct message *messages = calloc(count, sizeof(*messages));
     for (size_t i = 0; i < count; i++)
         strcpy(slots[i].device_id, devices[i]);
-    struct store_write write = {.verb = STORE_HAND_OVER};
-    write.hand_over.slot_count = count;
-    write.hand_over.slots = slots;
-    write.hand_over.messages = messages;
+    struct store_write write = {.verb = STORE_CLAIM};
+    write.claim.slot_count = count;
+    write.claim.slots = slots;
+    write.claim.messages = messages;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     for (size_t i = 0; i < count; i++)
         message_fini(&messages[i]);
     free(slots);
     free(messages);
-    return write.hand_over.message_count;
+    return write.claim.message_count;
 }
 
 enum error given_report(struct store_fixture *fixture, const struct message_id *id,

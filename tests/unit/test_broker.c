@@ -98,9 +98,9 @@ static void answer(struct world *world, struct store_write *write, enum error re
 /* What the store does with a hand-over: gives as many messages as are queued. */
 static void fill_hand_over(struct world *world, struct store_write *write)
 {
-    size_t count = MIN(write->hand_over.slot_count, (size_t)world->queued);
+    size_t count = MIN(write->claim.slot_count, (size_t)world->queued);
     for (size_t i = 0; i < count; i++) {
-        struct message *message = &write->hand_over.messages[i];
+        struct message *message = &write->claim.messages[i];
         message->id = message_id_new();
         strcpy(message->phone_number, "+1234567890");
         message->text = world->endless ? calloc(1, ENDLESS_SIZE) : strdup("text");
@@ -109,10 +109,10 @@ static void fill_hand_over(struct world *world, struct store_write *write)
         message->segments = world->endless ? 255 : 1;
         world->endless = false;
         message->attempt = 1;
-        message->status = write->hand_over.slots[i].assured ? MESSAGE_DISPATCHED : MESSAGE_ACCEPTED;
-        strcpy(message->device_id, write->hand_over.slots[i].device_id);
+        message->status = write->claim.slots[i].assured ? MESSAGE_DISPATCHED : MESSAGE_ACCEPTED;
+        strcpy(message->device_id, write->claim.slots[i].device_id);
     }
-    write->hand_over.message_count = count;
+    write->claim.message_count = count;
     world->queued -= (int)count;
 }
 
@@ -122,9 +122,9 @@ static void answer_all(struct world *world)
     pump(world);
     while (world->pending_count > 0) {
         struct store_write *write = take_pending(world, world->pending[0]->verb);
-        if (write->verb == STORE_HAND_OVER)
+        if (write->verb == STORE_CLAIM)
             fill_hand_over(world, write);
-        if (write->verb == STORE_TAKE_BACK)
+        if (write->verb == STORE_RETURN_TO_QUEUE)
             world->queued++;
         if (write->verb == STORE_DEVICE_CONNECT)
             write->connect.session = ++world->session;
@@ -326,7 +326,7 @@ static void the_newest_connection_of_a_device_wins(void **state)
 
     session_id second = open_session(world, "phone");
     receive(world, second, "{}");
-    struct store_write *back = take_pending(world, STORE_TAKE_BACK);
+    struct store_write *back = take_pending(world, STORE_RETURN_TO_QUEUE);
     assert_non_null(back); /* the message that was not written */
     answer(world, back, ERROR_NONE);
     world->queued++;
@@ -391,10 +391,10 @@ static void a_report_on_an_older_attempt_leaves_the_new_offer_alone(void **state
     struct world *world = new_world(&default_options);
     session_id id = connect_assured_phone(world, "phone");
     queue(world, 1);
-    struct store_write *write = take_pending(world, STORE_HAND_OVER);
+    struct store_write *write = take_pending(world, STORE_CLAIM);
     fill_hand_over(world, write);
-    write->hand_over.messages[0].attempt = 2;
-    struct message_id message = write->hand_over.messages[0].id;
+    write->claim.messages[0].attempt = 2;
+    struct message_id message = write->claim.messages[0].id;
     answer(world, write, ERROR_NONE);
     about(world, id, &message, "\"report\",\"seq\":1,\"attempt\":1,\"status\":\"sent\"");
     answer_all(world);
@@ -410,18 +410,18 @@ static void a_report_instead_of_an_ack_leaves_the_offer_where_it_is(void **state
     struct world *world = new_world(&default_options);
     session_id id = connect_assured_phone(world, "phone");
     queue(world, 1);
-    struct store_write *write = take_pending(world, STORE_HAND_OVER);
+    struct store_write *write = take_pending(world, STORE_CLAIM);
     fill_hand_over(world, write);
-    struct message_id message = write->hand_over.messages[0].id;
+    struct message_id message = write->claim.messages[0].id;
     answer(world, write, ERROR_NONE);
     assert_string_equal(next_frame(world, id), "offer");
     about(world, id, &message, "\"report\",\"seq\":1,\"attempt\":1,\"status\":\"sent\"");
     answer_all(world);
     advance(world, default_options.ack_timeout_ms);
     assert_closes(world, id, ERROR_ACK_TIMEOUT);
-    write = take_pending(world, STORE_TAKE_BACK);
+    write = take_pending(world, STORE_RETURN_TO_QUEUE);
     assert_non_null(write);
-    assert_true(message_id_equal(&write->take_back.id, &message));
+    assert_true(message_id_equal(&write->return_to_queue.id, &message));
     answer(world, write, ERROR_NONE);
     free_world(world);
 }
@@ -453,9 +453,9 @@ static void a_message_that_is_given_up_leaves_the_window_of_a_phone_with_a_journ
     struct world *world = new_world(&options);
     session_id id = connect_assured_phone(world, "phone");
     queue(world, 2);
-    struct store_write *write = take_pending(world, STORE_HAND_OVER);
+    struct store_write *write = take_pending(world, STORE_CLAIM);
     fill_hand_over(world, write);
-    struct message_id message = write->hand_over.messages[0].id;
+    struct message_id message = write->claim.messages[0].id;
     answer(world, write, ERROR_NONE);
     assert_string_equal(next_frame(world, id), "offer");
     about(world, id, &message, "\"ack\",\"attempt\":1");
@@ -531,12 +531,12 @@ static void silence_counts_only_while_the_clock_is_trusted(void **state)
         wall_ms += steps_ms[i];
         for (int minute = 0; minute <= 61; minute++) {
             let_pass(world, 60000, &wall_ms);
-            struct store_write *write = take_pending(world, STORE_GIVE_UP);
+            struct store_write *write = take_pending(world, STORE_EXPIRE);
             assert_non_null(write);
             if (minute < 60)
-                assert_int_equal(write->give_up.silent_since_ms, 0);
+                assert_int_equal(write->expire.silent_since_ms, 0);
             if (minute == 61)
-                assert_int_equal(write->give_up.silent_since_ms,
+                assert_int_equal(write->expire.silent_since_ms,
                                  wall_ms - default_options.report_horizon_ms);
             answer(world, write, ERROR_NONE);
             answer_all(world);
@@ -647,13 +647,13 @@ static void an_unwritten_message_goes_back_when_the_connection_ends(void **state
     struct message_id written;
     assert_true(message_id_parse(message_id, &written));
     for (int i = 0; i < 2; i++) {
-        struct store_write *back = take_pending(world, STORE_TAKE_BACK);
+        struct store_write *back = take_pending(world, STORE_RETURN_TO_QUEUE);
         assert_non_null(back);
-        assert_false(message_id_equal(&back->take_back.id, &written));
-        assert_string_equal(back->take_back.device_id, "phone");
+        assert_false(message_id_equal(&back->return_to_queue.id, &written));
+        assert_string_equal(back->return_to_queue.device_id, "phone");
         answer(world, back, ERROR_NONE);
     }
-    assert_null(take_pending(world, STORE_TAKE_BACK));
+    assert_null(take_pending(world, STORE_RETURN_TO_QUEUE));
     free_world(world);
 }
 
@@ -672,10 +672,10 @@ static void what_a_phone_said_before_it_left_counts_and_it_is_given_nothing_more
     report(world, id, message_id, "sent");
     struct store_write *write = take_pending(world, STORE_REPORT);
     assert_non_null(write);
-    assert_null(take_pending(world, STORE_HAND_OVER)); /* though there is room now */
+    assert_null(take_pending(world, STORE_CLAIM)); /* though there is room now */
     close_session(world, id);
     answer(world, write, ERROR_NONE);
-    assert_null(take_pending(world, STORE_HAND_OVER));
+    assert_null(take_pending(world, STORE_CLAIM));
     assert_false(broker_session_leaves(world->broker, id, world->now_ms));
     assert_true(broker_session_opened(world->broker, "stranger", "", false, world->now_ms, &id));
     assert_false(broker_session_leaves(world->broker, id, world->now_ms));
@@ -690,11 +690,11 @@ static void a_message_for_a_phone_that_left_meanwhile_goes_back(void **state)
     struct world *world = new_world(&default_options);
     session_id id = connect_phone(world, "phone", "{}");
     queue(world, 1);
-    struct store_write *hand_over = take_pending(world, STORE_HAND_OVER);
+    struct store_write *hand_over = take_pending(world, STORE_CLAIM);
     close_session(world, id);
     fill_hand_over(world, hand_over);
     answer(world, hand_over, ERROR_NONE);
-    struct store_write *back = take_pending(world, STORE_TAKE_BACK);
+    struct store_write *back = take_pending(world, STORE_RETURN_TO_QUEUE);
     assert_non_null(back);
     answer(world, back, ERROR_NONE);
     free_world(world);
@@ -710,11 +710,11 @@ static void a_message_that_goes_back_leaves_the_window_of_the_connection_that_to
     struct world *world = new_world(&options);
     connect_phone(world, "phone", "{}");
     queue(world, 1);
-    struct store_write *hand_over = take_pending(world, STORE_HAND_OVER);
+    struct store_write *hand_over = take_pending(world, STORE_CLAIM);
     session_id id = open_session(world, "phone");
     receive(world, id, "{}");
     fill_hand_over(world, hand_over);
-    struct store_held_message held = {.id = hand_over->hand_over.messages[0].id, .attempt = 1};
+    struct store_held_message held = {.id = hand_over->claim.messages[0].id, .attempt = 1};
     answer(world, hand_over, ERROR_NONE);
 
     struct store_write *connect = take_pending(world, STORE_DEVICE_CONNECT);
@@ -723,9 +723,9 @@ static void a_message_that_goes_back_leaves_the_window_of_the_connection_that_to
     answer(world, connect, ERROR_NONE);
     assert_string_equal(next_frame(world, id), "connection_ack");
 
-    struct store_write *back = take_pending(world, STORE_TAKE_BACK);
-    assert_true(message_id_equal(&back->take_back.id, &held.id));
-    back->take_back.changed = true;
+    struct store_write *back = take_pending(world, STORE_RETURN_TO_QUEUE);
+    assert_true(message_id_equal(&back->return_to_queue.id, &held.id));
+    back->return_to_queue.changed = true;
     world->queued++;
     answer(world, back, ERROR_NONE);
     answer_all(world);
@@ -738,7 +738,7 @@ static void the_store_is_asked_for_no_more_than_phones_can_take(void **state)
     (void)state;
     struct world *world = new_world(&default_options);
     queue(world, 100);
-    assert_null(take_pending(world, STORE_HAND_OVER)); /* nobody is there */
+    assert_null(take_pending(world, STORE_CLAIM)); /* nobody is there */
     connect_phone(world, "phone", "{}");
     assert_int_equal(world->queued, 96);
     free_world(world);
@@ -746,11 +746,11 @@ static void the_store_is_asked_for_no_more_than_phones_can_take(void **state)
     world = new_world(&default_options);
     connect_phone(world, "phone", "{}");
     queue(world, 100);
-    struct store_write *write = take_pending(world, STORE_HAND_OVER);
-    assert_int_equal(write->hand_over.slot_count, 4);
+    struct store_write *write = take_pending(world, STORE_CLAIM);
+    assert_int_equal(write->claim.slot_count, 4);
     fill_hand_over(world, write);
     answer(world, write, ERROR_NONE);
-    assert_null(take_pending(world, STORE_TAKE_BACK));
+    assert_null(take_pending(world, STORE_RETURN_TO_QUEUE));
     free_world(world);
 }
 
@@ -762,14 +762,14 @@ static void one_hand_over_is_at_the_store_at_a_time(void **state)
     connect_phone(world, "b", "{}");
     connect_phone(world, "c", "{}");
     queue(world, 12);
-    struct store_write *first = take_pending(world, STORE_HAND_OVER);
+    struct store_write *first = take_pending(world, STORE_CLAIM);
     assert_non_null(first);
     broker_doorbell(world->broker, world->now_ms);
     pump(world);
-    assert_null(take_pending(world, STORE_HAND_OVER));
+    assert_null(take_pending(world, STORE_CLAIM));
     fill_hand_over(world, first);
     answer(world, first, ERROR_NONE);
-    struct store_write *second = take_pending(world, STORE_HAND_OVER);
+    struct store_write *second = take_pending(world, STORE_CLAIM);
     assert_non_null(second);
     fill_hand_over(world, second);
     answer(world, second, ERROR_NONE);
@@ -784,10 +784,10 @@ static void a_busy_store_is_asked_again_later(void **state)
     struct world *world = new_world(&default_options);
     session_id id = connect_phone(world, "phone", "{}");
     queue(world, 1);
-    answer(world, take_pending(world, STORE_HAND_OVER), ERROR_STORE_BUSY);
+    answer(world, take_pending(world, STORE_CLAIM), ERROR_STORE_BUSY);
     broker_doorbell(world->broker, world->now_ms);
     pump(world);
-    assert_null(take_pending(world, STORE_HAND_OVER)); /* not at once */
+    assert_null(take_pending(world, STORE_CLAIM)); /* not at once */
     advance(world, 1000);
     answer_all(world);
     assert_int_equal(count_messages(world, id), 1);
@@ -817,15 +817,15 @@ static void a_search_for_what_to_revoke_goes_on_to_the_end(void **state)
         if (i != 1)
             broker_doorbell(world->broker, world->now_ms);
         pump(world);
-        struct store_write *search = take_pending(world, STORE_FIND_REVOKED);
+        struct store_write *search = take_pending(world, STORE_FIND_CANCEL_REQUESTS);
         assert_non_null(search);
-        assert_int_equal(search->find_revoked.after, places[i]);
-        search->find_revoked.count = i == 0 ? search->find_revoked.capacity : 1;
-        search->find_revoked.last = 777;
+        assert_int_equal(search->find_cancel_requests.after, places[i]);
+        search->find_cancel_requests.count = i == 0 ? search->find_cancel_requests.capacity : 1;
+        search->find_cancel_requests.last = 777;
         answer(world, search, ERROR_NONE);
         world->now_ms += i * 1000;
     }
-    assert_null(take_pending(world, STORE_FIND_REVOKED));
+    assert_null(take_pending(world, STORE_FIND_CANCEL_REQUESTS));
     free_world(world);
 }
 
@@ -967,18 +967,18 @@ static void a_message_that_fits_into_no_frame_fails_by_itself(void **state)
                                 : connect_phone(world, "phone", "{}");
         world->endless = true;
         queue(world, 1);
-        struct store_write *give = take_pending(world, STORE_HAND_OVER);
+        struct store_write *give = take_pending(world, STORE_CLAIM);
         fill_hand_over(world, give);
-        struct message_id message = give->hand_over.messages[0].id;
+        struct message_id message = give->claim.messages[0].id;
         answer(world, give, ERROR_NONE);
         assert_string_equal(next_frame(world, id), "");
-        struct store_write *back = take_pending(world, STORE_TAKE_BACK);
+        struct store_write *back = take_pending(world, STORE_RETURN_TO_QUEUE);
         assert_non_null(back);
-        assert_true(message_id_equal(&back->take_back.id, &message));
-        assert_true(back->take_back.hopeless);
-        assert_string_equal(back->take_back.error_code, "too_long");
-        assert_non_null(back->take_back.error_message);
-        back->take_back.changed = true;
+        assert_true(message_id_equal(&back->return_to_queue.id, &message));
+        assert_true(back->return_to_queue.hopeless);
+        assert_string_equal(back->return_to_queue.error_code, "too_long");
+        assert_non_null(back->return_to_queue.error_message);
+        back->return_to_queue.changed = true;
         answer(world, back, ERROR_NONE);
         answer_all(world); /* the store has no others yet */
 
@@ -1024,10 +1024,10 @@ static void a_phone_at_its_cap_does_not_stand_in_the_way_of_others(void **state)
     world->queued = 2;
     broker_doorbell(world->broker, world->now_ms);
     pump(world);
-    struct store_write *write = take_pending(world, STORE_HAND_OVER);
-    for (size_t i = 0; i < write->hand_over.slot_count; i++)
-        write->hand_over.slots[i].at_its_cap = strcmp(write->hand_over.slots[i].device_id,
-                                                      "capped") == 0;
+    struct store_write *write = take_pending(world, STORE_CLAIM);
+    for (size_t i = 0; i < write->claim.slot_count; i++)
+        write->claim.slots[i].at_daily_limit = strcmp(write->claim.slots[i].device_id, "capped") ==
+                                               0;
     answer(world, write, ERROR_NONE); /* nobody was given anything */
     answer_all(world);
     assert_int_equal(count_messages(world, capped), 0);
@@ -1050,10 +1050,10 @@ static void while_sending_is_paused_the_store_is_asked_by_the_sweep_alone(void *
     world->queued = 1;
     broker_doorbell(world->broker, world->now_ms);
     pump(world);
-    struct store_write *write = take_pending(world, STORE_HAND_OVER);
-    write->hand_over.paused = true;
+    struct store_write *write = take_pending(world, STORE_CLAIM);
+    write->claim.paused = true;
     answer(world, write, ERROR_NONE);
-    assert_null(take_pending(world, STORE_HAND_OVER));
+    assert_null(take_pending(world, STORE_CLAIM));
     advance(world, 2000);
     answer_all(world);
     assert_int_equal(count_messages(world, id), 1);
@@ -1453,7 +1453,7 @@ static void a_drain_flushes_says_farewell_and_takes_reports(void **state)
     assert_true(read_message(world, id, message_id)); /* it is committed: it goes out */
     assert_closes(world, id, ERROR_SHUTTING_DOWN);
     queue(world, 1);
-    assert_null(take_pending(world, STORE_HAND_OVER));
+    assert_null(take_pending(world, STORE_CLAIM));
     report(world, id, message_id, "sent");
     assert_false(broker_is_drained(world->broker));
     close_session(world, id);
@@ -1478,7 +1478,7 @@ static void a_drain_ends_also_with_a_phone_that_does_not_listen(void **state)
     advance(world, 1);
     assert_int_equal(world->dropped_count, 1);
     close_session(world, id);
-    struct store_write *back = take_pending(world, STORE_TAKE_BACK);
+    struct store_write *back = take_pending(world, STORE_RETURN_TO_QUEUE);
     assert_non_null(back);
     answer(world, back, ERROR_STORE_BUSY); /* the time is over: it is not tried again */
     answer_all(world);
@@ -1496,7 +1496,7 @@ static void what_an_operator_has_ended_is_looked_for_at_once_and_every_two_secon
     int64_t looked_at_ms = world->now_ms;
     for (int i = 0; i < 30; i++) {
         advance(world, 1000); /* as often as it is asked to */
-        struct store_write *search = take_pending(world, STORE_FIND_DISMISSED);
+        struct store_write *search = take_pending(world, STORE_FIND_REVOKED_TOKENS);
         if (search) {
             looked_at_ms = world->now_ms;
             answer(world, search, ERROR_NONE);
@@ -1507,7 +1507,7 @@ static void what_an_operator_has_ended_is_looked_for_at_once_and_every_two_secon
     world->now_ms += 300;
     broker_doorbell(world->broker, world->now_ms);
     pump(world);
-    struct store_write *search = take_pending(world, STORE_FIND_DISMISSED);
+    struct store_write *search = take_pending(world, STORE_FIND_REVOKED_TOKENS);
     assert_non_null(search);
     answer(world, search, ERROR_NONE);
     free_world(world);

@@ -165,7 +165,7 @@ struct place {
 
 static void open_place(struct place *place)
 {
-    char problem[STORE_PROBLEM_SIZE];
+    char problem[STORE_ERROR_SIZE];
     alarm(60);
     strcpy(place->folder, "/tmp/test_doorman.XXXXXX");
     assert_non_null(mkdtemp(place->folder));

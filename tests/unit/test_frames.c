@@ -363,9 +363,9 @@ static void credit_is_at_most_what_is_given_at_once(void **state)
         unsigned credit;
     } cases[] = {{"\"credit\":0", 0},
                  {"\"credit\":4", 4},
-                 {"\"credit\":257", STORE_MAX_HAND_OVER},
-                 {"\"credit\":null", STORE_MAX_HAND_OVER},
-                 {"\"credit\":\"many\"", STORE_MAX_HAND_OVER}};
+                 {"\"credit\":257", STORE_MAX_CLAIM},
+                 {"\"credit\":null", STORE_MAX_CLAIM},
+                 {"\"credit\":\"many\"", STORE_MAX_CLAIM}};
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         char members[256];

@@ -102,16 +102,16 @@ static void a_message_comes_back_from_a_phone_that_never_saw_it(void **state)
     struct message_id id = given_message(fixture, "+1234567890", "text");
     given_hand_over(fixture, one_phone, 1);
 
-    struct store_write write = {.verb = STORE_TAKE_BACK};
-    write.take_back.id = id;
-    strcpy(write.take_back.device_id, "phone-2");
+    struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
+    write.return_to_queue.id = id;
+    strcpy(write.return_to_queue.device_id, "phone-2");
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_int_equal(stored_status(fixture, &id), MESSAGE_ACCEPTED); /* it is another phone's */
-    assert_false(write.take_back.changed);
+    assert_false(write.return_to_queue.changed);
 
-    strcpy(write.take_back.device_id, "phone-1");
+    strcpy(write.return_to_queue.device_id, "phone-1");
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    assert_true(write.take_back.changed);
+    assert_true(write.return_to_queue.changed);
     struct message message = stored(fixture, &id);
     assert_int_equal(message.status, MESSAGE_QUEUED);
     assert_string_equal(message.device_id, "");
@@ -133,9 +133,9 @@ static void a_message_that_moved_on_is_not_taken_back(void **state)
     struct message_id id = given_message(fixture, "+1234567890", "text");
     given_hand_over(fixture, one_phone, 1);
     given_report(fixture, &id, "phone-1", MESSAGE_SENT, NULL);
-    struct store_write write = {.verb = STORE_TAKE_BACK};
-    write.take_back.id = id;
-    strcpy(write.take_back.device_id, "phone-1");
+    struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
+    write.return_to_queue.id = id;
+    strcpy(write.return_to_queue.device_id, "phone-1");
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_int_equal(stored_status(fixture, &id), MESSAGE_SENT);
 }
@@ -215,11 +215,11 @@ static void an_error_stays_with_the_message_until_it_is_sent_after_all(void **st
 
 static unsigned given_give_up(struct store_fixture *fixture, int64_t silent_since_ms)
 {
-    struct store_write write = {.verb = STORE_GIVE_UP};
-    write.give_up.silent_since_ms = silent_since_ms;
-    write.give_up.limit = STORE_MAX_HAND_OVER;
+    struct store_write write = {.verb = STORE_EXPIRE};
+    write.expire.silent_since_ms = silent_since_ms;
+    write.expire.limit = STORE_MAX_CLAIM;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    return write.give_up.unknown;
+    return write.expire.unknown;
 }
 
 static void silent_messages_become_unknown_and_evidence_still_counts(void **state)
@@ -291,14 +291,14 @@ static void given_offer(struct store_fixture *fixture, const char *device_id,
                         const struct message_id *journal)
 {
     struct message message = {0};
-    struct store_slot slot = {.assured = true, .journal = *journal};
+    struct store_holder slot = {.assured = true, .journal = *journal};
     strcpy(slot.device_id, device_id);
-    struct store_write write = {.verb = STORE_HAND_OVER};
-    write.hand_over.slot_count = 1;
-    write.hand_over.slots = &slot;
-    write.hand_over.messages = &message;
+    struct store_write write = {.verb = STORE_CLAIM};
+    write.claim.slot_count = 1;
+    write.claim.slots = &slot;
+    write.claim.messages = &message;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    assert_int_equal(write.hand_over.message_count, 1);
+    assert_int_equal(write.claim.message_count, 1);
     assert_int_equal(message.status, MESSAGE_DISPATCHED);
     message_fini(&message);
 }
@@ -433,12 +433,12 @@ static void a_message_that_no_phone_can_send_fails_in_the_end(void **state)
 static void given_take_back(struct store_fixture *fixture, const struct message_id *id,
                             unsigned attempt, bool refused)
 {
-    struct store_write write = {.verb = STORE_TAKE_BACK};
-    write.take_back.id = *id;
-    write.take_back.attempt = attempt;
-    strcpy(write.take_back.device_id, "phone");
-    write.take_back.refused = refused;
-    write.take_back.spread = 1;
+    struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
+    write.return_to_queue.id = *id;
+    write.return_to_queue.attempt = attempt;
+    strcpy(write.return_to_queue.device_id, "phone");
+    write.return_to_queue.refused = refused;
+    write.return_to_queue.spread = 1;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_int_equal(stored_status(fixture, id), MESSAGE_QUEUED);
 }
@@ -484,12 +484,12 @@ static void what_was_released_is_not_taken_back_by_the_broker(void **state)
     struct message_id id = given_message(fixture, "+1234567890", "text");
     given_offer(fixture, "phone", &journal);
     assert_int_equal(given_ack(fixture, &id, 1, "phone", &journal, session), STORE_VERDICT_RELEASE);
-    struct store_write write = {.verb = STORE_TAKE_BACK};
-    write.take_back.id = id;
-    write.take_back.attempt = 1;
-    strcpy(write.take_back.device_id, "phone");
+    struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
+    write.return_to_queue.id = id;
+    write.return_to_queue.attempt = 1;
+    strcpy(write.return_to_queue.device_id, "phone");
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    assert_false(write.take_back.changed);
+    assert_false(write.return_to_queue.changed);
     assert_int_equal(stored_status(fixture, &id), MESSAGE_ACCEPTED);
 }
 
@@ -522,12 +522,12 @@ static void a_pause_grows_with_failures_and_not_with_attempts(void **state)
         given_take_back(fixture, &id, attempt, attempt > 5);
         int64_t pause_ms = number_of(fixture, "SELECT max(not_before_ms - updated_at_ms, 0)"
                                               " FROM message");
-        int64_t expected_ms = attempt > 5 ? STORE_FIRST_PAUSE_MS << (attempt - 6) : 0;
+        int64_t expected_ms = attempt > 5 ? STORE_FIRST_BACKOFF_MS << (attempt - 6) : 0;
         assert_int_equal(pause_ms, expected_ms);
         number_of(fixture, "UPDATE message SET not_before_ms = 0 RETURNING 1");
     }
-    assert_int_equal(store_pause_ms(1, 0), STORE_FIRST_PAUSE_MS / 2);
-    assert_int_equal(store_pause_ms(1000, 1), STORE_MAX_PAUSE_MS);
+    assert_int_equal(store_backoff_ms(1, 0), STORE_FIRST_BACKOFF_MS / 2);
+    assert_int_equal(store_backoff_ms(1000, 1), STORE_MAX_BACKOFF_MS);
 }
 
 static void what_is_to_be_revoked_is_found_piece_by_piece(void **state)
@@ -544,16 +544,16 @@ static void what_is_to_be_revoked_is_found_piece_by_piece(void **state)
         assert_int_equal(store_run(fixture->store, &cancel), ERROR_NONE);
         assert_true(cancel.cancel.asked);
     }
-    struct store_revoked_message found[PIECE];
-    struct store_write write = {.verb = STORE_FIND_REVOKED};
-    write.find_revoked.messages = found;
-    write.find_revoked.capacity = PIECE;
+    struct store_cancel_request found[PIECE];
+    struct store_write write = {.verb = STORE_FIND_CANCEL_REQUESTS};
+    write.find_cancel_requests.messages = found;
+    write.find_cancel_requests.capacity = PIECE;
     for (int i = 0; i < COUNT; i++) {
         if (i % PIECE == 0)
             assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-        assert_int_equal(write.find_revoked.count, MIN(PIECE, COUNT - i / PIECE * PIECE));
+        assert_int_equal(write.find_cancel_requests.count, MIN(PIECE, COUNT - i / PIECE * PIECE));
         assert_true(message_id_equal(&found[i % PIECE].id, &ids[i]));
-        write.find_revoked.after = write.find_revoked.last;
+        write.find_cancel_requests.after = write.find_cancel_requests.last;
     }
 }
 
@@ -568,11 +568,11 @@ static void what_a_broker_had_offered_is_queued_when_it_ends(void **state)
     struct message_id offered = given_message(fixture, "+1234567890", "text");
     given_offer(fixture, "phone", &journal);
 
-    struct store_write write = {.verb = STORE_GIVE_UP};
-    write.give_up.offered_since_ms = clock_wall_ms() + 60000;
-    write.give_up.limit = STORE_MAX_HAND_OVER;
+    struct store_write write = {.verb = STORE_EXPIRE};
+    write.expire.offered_since_ms = clock_wall_ms() + 60000;
+    write.expire.limit = STORE_MAX_CLAIM;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    assert_int_equal(write.give_up.queued, 1);
+    assert_int_equal(write.expire.queued, 1);
     assert_int_equal(stored_status(fixture, &offered), MESSAGE_QUEUED);
     assert_int_equal(stored_status(fixture, &accepted), MESSAGE_ACCEPTED);
     assert_consistent(fixture);

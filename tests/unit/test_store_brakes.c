@@ -310,23 +310,23 @@ static void an_old_queue_takes_no_more(void **state)
 static size_t ask(struct store_fixture *fixture, const char *const *devices, size_t count,
                   unsigned segments[], bool at_cap[])
 {
-    struct store_slot slots[8] = {0};
+    struct store_holder slots[8] = {0};
     struct message messages[8] = {0};
     for (size_t i = 0; i < count; i++)
         strcpy(slots[i].device_id, devices[i]);
     struct store_write write = {
-        .verb = STORE_HAND_OVER,
-        .hand_over = {.slot_count = count, .slots = slots, .messages = messages},
+        .verb = STORE_CLAIM,
+        .claim = {.slot_count = count, .slots = slots, .messages = messages},
     };
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     for (size_t i = 0; i < count; i++) {
         segments[i] = messages[i].text ? messages[i].segments : 0;
-        at_cap[i] = slots[i].at_its_cap;
+        at_cap[i] = slots[i].at_daily_limit;
         if (messages[i].text)
             assert_string_equal(messages[i].device_id, devices[i]);
         message_fini(&messages[i]);
     }
-    return write.hand_over.message_count;
+    return write.claim.message_count;
 }
 
 static void queue_segments(struct store_fixture *fixture, unsigned segments)
@@ -374,14 +374,14 @@ static void what_comes_back_is_counted_off(void **state)
     struct message_id id = given_message(fixture, "+491511234567", "text");
     for (int i = 0; i < 3; i++) {
         assert_int_equal(given_hand_over(fixture, (const char *const[]){"phone-1"}, 1), 1);
-        struct store_write write = {.verb = STORE_TAKE_BACK};
-        write.take_back.id = id;
-        write.take_back.attempt = (unsigned)i + 1;
-        strcpy(write.take_back.device_id, "phone-1");
+        struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
+        write.return_to_queue.id = id;
+        write.return_to_queue.attempt = (unsigned)i + 1;
+        strcpy(write.return_to_queue.device_id, "phone-1");
         if (i == 2) /* that of yesterday is not counted off today */
             execute(fixture->path, "UPDATE message SET times = '2:1000'");
         assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-        assert_true(write.take_back.changed);
+        assert_true(write.return_to_queue.changed);
     }
     assert_int_equal(given_hand_over(fixture, (const char *const[]){"phone-1"}, 1), 0);
 }
@@ -394,15 +394,15 @@ static void what_is_hopeless_fails_and_is_counted_off(void **state)
     struct message_id id = given_message(fixture, "+491511234567", "text");
     assert_int_equal(given_hand_over(fixture, (const char *const[]){"phone-1"}, 1), 1);
     assert_int_equal(number_of(fixture, "SELECT in_day + in_window FROM device_use"), 2);
-    struct store_write write = {.verb = STORE_TAKE_BACK};
-    write.take_back.id = id;
-    write.take_back.attempt = 1;
-    write.take_back.hopeless = true;
-    strcpy(write.take_back.device_id, "phone-1");
-    strcpy(write.take_back.error_code, "too_long");
-    write.take_back.error_message = "why";
+    struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
+    write.return_to_queue.id = id;
+    write.return_to_queue.attempt = 1;
+    write.return_to_queue.hopeless = true;
+    strcpy(write.return_to_queue.device_id, "phone-1");
+    strcpy(write.return_to_queue.error_code, "too_long");
+    write.return_to_queue.error_message = "why";
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    assert_true(write.take_back.changed);
+    assert_true(write.return_to_queue.changed);
     assert_int_equal(stored_status(fixture, &id), MESSAGE_FAILED);
     assert_int_equal(number_of(fixture, "SELECT count(*) FROM message WHERE error_code = 'too_long'"
                                         " AND error_message = 'why'"),
@@ -414,14 +414,14 @@ static void what_is_hopeless_fails_and_is_counted_off(void **state)
 static void what_is_cancelled_before_it_was_sent_is_counted_off(void **state)
 {
     struct store_fixture *fixture = *state;
-    struct store_slot slot = {.assured = true, .journal = message_id_new()};
+    struct store_holder slot = {.assured = true, .journal = message_id_new()};
     struct message message = {0};
     limit(fixture, (struct store_limits){.device_daily_segments = 1});
     struct message_id id = given_message(fixture, "+491511234567", "text");
     strcpy(slot.device_id, "phone-1");
     struct store_write give = {
-        .verb = STORE_HAND_OVER,
-        .hand_over = {.slot_count = 1, .slots = &slot, .messages = &message},
+        .verb = STORE_CLAIM,
+        .claim = {.slot_count = 1, .slots = &slot, .messages = &message},
     };
     assert_int_equal(store_run(fixture->store, &give), ERROR_NONE);
     message_fini(&message);

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 static const char number[] = "+491511234567";
-static const struct store_slot with_journal = {
+static const struct store_holder with_journal = {
     .device_id = "phone", .assured = true, .journal = {{1, 2, 3}}};
 
 static char *path_of(const struct store_fixture *fixture, const char *name, char path[128])
@@ -26,12 +26,12 @@ static void given_messages(struct store_fixture *fixture, struct message_id ids[
     ids[2] = given_message(fixture, number, "accepted");
     given_hand_over(fixture, (const char *const[]){"phone"}, 1);
     ids[1] = given_message(fixture, number, "offered");
-    struct store_slot slot = with_journal;
+    struct store_holder slot = with_journal;
     struct message message = {0};
-    struct store_write write = {.verb = STORE_HAND_OVER};
-    write.hand_over.slot_count = 1;
-    write.hand_over.slots = &slot;
-    write.hand_over.messages = &message;
+    struct store_write write = {.verb = STORE_CLAIM};
+    write.claim.slot_count = 1;
+    write.claim.slots = &slot;
+    write.claim.messages = &message;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     message_fini(&message);
     ids[0] = given_message(fixture, number, "queued");
@@ -43,7 +43,7 @@ static void given_messages(struct store_fixture *fixture, struct message_id ids[
 
 static void back_up(struct store_fixture *fixture, const char *path)
 {
-    char problem[STORE_PROBLEM_SIZE] = "";
+    char problem[STORE_ERROR_SIZE] = "";
     struct store_file_content content;
     if (store_file_back_up(fixture->path, path, &content, problem) != ERROR_NONE)
         fail_msg("%s", problem);
@@ -52,7 +52,7 @@ static void back_up(struct store_fixture *fixture, const char *path)
 /* Restores into the place of the fixture's database, which is opened again. */
 static struct store_file_restored restore(struct store_fixture *fixture, const char *path)
 {
-    char problem[STORE_PROBLEM_SIZE] = "";
+    char problem[STORE_ERROR_SIZE] = "";
     struct store_file_restored restored;
     store_fixture_close(fixture);
     if (store_file_restore(path, fixture->path, &restored, problem) != ERROR_NONE)
@@ -65,7 +65,7 @@ static void a_backup_is_one_file_with_everything(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id ids[4];
-    char path[128], other[128], problem[STORE_PROBLEM_SIZE] = "";
+    char path[128], other[128], problem[STORE_ERROR_SIZE] = "";
     struct store_file_content content, checked;
     given_messages(fixture, ids);
     path_of(fixture, "backup.db", path);
@@ -107,7 +107,7 @@ static void backups_under_load_are_consistent(void **state)
     pthread_t thread;
     pthread_create(&thread, NULL, enqueue_all_the_time, &enqueuer);
     for (int i = 0; i < 10; i++) {
-        char name[32], path[128], problem[STORE_PROBLEM_SIZE] = "";
+        char name[32], path[128], problem[STORE_ERROR_SIZE] = "";
         struct store_file_content content;
         snprintf(name, sizeof(name), "backup-%d.db", i);
         int before = atomic_load(&enqueuer.count);
@@ -149,7 +149,7 @@ static void what_was_open_in_a_backup_is_unknown_and_never_sent_again(void **sta
 
     /* What was there before is kept. */
     struct store_file_content kept;
-    char problem[STORE_PROBLEM_SIZE];
+    char problem[STORE_ERROR_SIZE];
     assert_int_equal(store_file_verify(restored.kept_path, &kept, problem), ERROR_NONE);
     assert_int_equal(kept.messages[MESSAGE_QUEUED], 2);
 }
@@ -174,7 +174,7 @@ static void a_log_that_was_left_behind_does_no_harm(void **state)
         snprintf(command, sizeof(command), "cd %s && mv store.db-wal.kept store.db-wal && %s",
                  fixture->folder, losses[i]);
         assert_int_equal(system(command), 0);
-        char problem[STORE_PROBLEM_SIZE] = "";
+        char problem[STORE_ERROR_SIZE] = "";
         struct store_file_restored restored;
         if (store_file_restore(path, fixture->path, &restored, problem) != ERROR_NONE)
             fail_msg("%s", problem);
@@ -228,7 +228,7 @@ static void a_database_in_use_is_not_touched(void **state)
     struct store_fixture *fixture = *state;
     struct store_file_restored restored;
     struct message_id ids[4];
-    char path[128], problem[STORE_PROBLEM_SIZE] = "";
+    char path[128], problem[STORE_ERROR_SIZE] = "";
     int64_t before, after;
     given_messages(fixture, ids);
     back_up(fixture, path_of(fixture, "backup.db", path));
@@ -244,7 +244,7 @@ static void what_is_no_good_backup_is_refused(void **state)
     struct store_fixture *fixture = *state;
     struct store_file_restored restored;
     struct message_id ids[4];
-    char path[128], command[300], problem[STORE_PROBLEM_SIZE];
+    char path[128], command[300], problem[STORE_ERROR_SIZE];
     given_messages(fixture, ids);
     back_up(fixture, path_of(fixture, "backup.db", path));
     store_fixture_close(fixture);
@@ -280,7 +280,7 @@ static void the_schema_goes_back_and_forth_and_messages_stay(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id ids[4];
-    char problem[STORE_PROBLEM_SIZE] = "";
+    char problem[STORE_ERROR_SIZE] = "";
     given_messages(fixture, ids);
     store_fixture_close(fixture);
     assert_int_equal(store_file_downgrade(fixture->path, 6, problem), ERROR_NONE);
@@ -301,7 +301,7 @@ static void the_schema_goes_back_and_forth_and_messages_stay(void **state)
 static void a_file_from_before_gives_space_back_once_it_is_compacted(void **state)
 {
     struct store_fixture *fixture = *state;
-    char problem[STORE_PROBLEM_SIZE] = "";
+    char problem[STORE_ERROR_SIZE] = "";
     int64_t before = 0, after = 0;
     store_fixture_close(fixture);
     execute(fixture->path, "PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = NONE; VACUUM");

@@ -81,10 +81,11 @@ static void a_message_is_timed_when_it_is_first_given_and_when_it_is_delivered(v
     assert_int_equal(given_hand_over(fixture, phone, 1), 1);
     assert_int_equal(count_of(&metrics.message_dispatch_seconds), 1);
 
-    struct store_write back = {.verb = STORE_TAKE_BACK, .take_back = {.id = id, .attempt = 1}};
-    strcpy(back.take_back.device_id, "phone");
+    struct store_write back = {.verb = STORE_RETURN_TO_QUEUE,
+                               .return_to_queue = {.id = id, .attempt = 1}};
+    strcpy(back.return_to_queue.device_id, "phone");
     assert_int_equal(store_run(fixture->store, &back), ERROR_NONE);
-    assert_true(back.take_back.changed);
+    assert_true(back.return_to_queue.changed);
     assert_int_equal(given_hand_over(fixture, phone, 1), 1);
     assert_int_equal(count_of(&metrics.message_dispatch_seconds), 1); /* it was given before */
 
@@ -129,9 +130,9 @@ static void every_end_of_a_message_counts(void **state)
 
     struct message_id silent = given_message(fixture, "+1234567890", "unknown, and yet delivered");
     given_hand_over(fixture, phone, 1);
-    struct store_write write = {.verb = STORE_GIVE_UP};
-    write.give_up.silent_since_ms = clock_wall_ms() + 1000;
-    write.give_up.limit = 10;
+    struct store_write write = {.verb = STORE_EXPIRE};
+    write.expire.silent_since_ms = clock_wall_ms() + 1000;
+    write.expire.limit = 10;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_int_equal(metrics.messages_finished_total[MESSAGE_UNKNOWN], 1);
     given_report(fixture, &silent, "phone", MESSAGE_DELIVERED, NULL);
@@ -183,12 +184,12 @@ static void given_token(struct store_fixture *fixture, const char *device_id)
 }
 
 static void given_end_of_token(struct store_fixture *fixture, const char *device_id,
-                               enum device_token_end end)
+                               enum device_token_revocation end)
 {
-    struct store_write write = {.verb = STORE_END_TOKEN, .end_token.end = end};
-    strcpy(write.end_token.device_id, device_id);
+    struct store_write write = {.verb = STORE_REVOKE_TOKEN, .revoke_token.end = end};
+    strcpy(write.revoke_token.device_id, device_id);
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    assert_true(write.end_token.changed);
+    assert_true(write.revoke_token.changed);
 }
 
 static void given_lease(struct store_fixture *fixture, const struct message_id *broker,

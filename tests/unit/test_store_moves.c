@@ -8,10 +8,10 @@
 
 enum { MOST = 64 };
 
-static struct store_move told[MOST];
+static struct store_transition told[MOST];
 static atomic_size_t told_count; /* the writer thread adds, and the test reads what was added */
 
-static void take_moves(void *context, const struct store_move *moves, size_t count)
+static void take_moves(void *context, const struct store_transition *moves, size_t count)
 {
     (void)context;
     for (size_t i = 0; i < count && told_count < MOST; i++) {
@@ -31,7 +31,7 @@ static int setup(void **state)
 }
 
 /* The next move that is told, which may be a moment after the write is done. */
-static const struct store_move *next_move(size_t *seen)
+static const struct store_transition *next_move(size_t *seen)
 {
     for (int i = 0; i < 5000 && told_count <= *seen; i++)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
@@ -42,7 +42,7 @@ static const struct store_move *next_move(size_t *seen)
 static void expect_move(size_t *seen, enum store_verb verb, enum message_status from,
                         enum message_status to, const char *device_id, const char *error_code)
 {
-    const struct store_move *move = next_move(seen);
+    const struct store_transition *move = next_move(seen);
     assert_int_equal(move->verb, verb);
     assert_int_equal(move->from, from);
     assert_int_equal(move->to, to);
@@ -65,23 +65,23 @@ static struct message_id given_message_of_a_request(struct store_fixture *fixtur
     return message.id;
 }
 
-static struct store_slot phone(const char *device_id)
+static struct store_holder phone(const char *device_id)
 {
-    struct store_slot slot = {.session = 7, .assured = true, .journal = journal};
+    struct store_holder slot = {.session = 7, .assured = true, .journal = journal};
     strcpy(slot.device_id, device_id);
     return slot;
 }
 
 static struct request_id given_offer(struct store_fixture *fixture, const char *device_id)
 {
-    struct store_slot slot = phone(device_id);
+    struct store_holder slot = phone(device_id);
     struct message message = {0};
-    struct store_write write = {.verb = STORE_HAND_OVER};
-    write.hand_over.slot_count = 1;
-    write.hand_over.slots = &slot;
-    write.hand_over.messages = &message;
+    struct store_write write = {.verb = STORE_CLAIM};
+    write.claim.slot_count = 1;
+    write.claim.slots = &slot;
+    write.claim.messages = &message;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    assert_int_equal(write.hand_over.message_count, 1);
+    assert_int_equal(write.claim.message_count, 1);
     message_fini(&message);
     return message.request_id;
 }
@@ -128,8 +128,8 @@ static void moves_are_told_with_all_that_a_log_needs(void **state)
     size_t seen = 0;
     struct message_id id = given_message_of_a_request(fixture);
     given_offer(fixture, "phone-1");
-    const struct store_move *move = next_move(&seen);
-    assert_int_equal(move->verb, STORE_HAND_OVER);
+    const struct store_transition *move = next_move(&seen);
+    assert_int_equal(move->verb, STORE_CLAIM);
     assert_int_equal(move->from, MESSAGE_QUEUED);
     assert_int_equal(move->to, MESSAGE_DISPATCHED);
     assert_int_equal(move->attempt, 1);
@@ -139,14 +139,15 @@ static void moves_are_told_with_all_that_a_log_needs(void **state)
     assert_string_equal(text, request_id);
     assert_string_equal(move->device_id, "phone-1");
 
-    struct store_write take_back = {.verb = STORE_TAKE_BACK};
-    take_back.take_back.id = id;
-    take_back.take_back.attempt = 1;
-    take_back.take_back.refused = true;
-    strcpy(take_back.take_back.device_id, "phone-1");
-    strcpy(take_back.take_back.error_code, "no_sim");
+    struct store_write take_back = {.verb = STORE_RETURN_TO_QUEUE};
+    take_back.return_to_queue.id = id;
+    take_back.return_to_queue.attempt = 1;
+    take_back.return_to_queue.refused = true;
+    strcpy(take_back.return_to_queue.device_id, "phone-1");
+    strcpy(take_back.return_to_queue.error_code, "no_sim");
     assert_int_equal(store_run(fixture->store, &take_back), ERROR_NONE);
-    expect_move(&seen, STORE_TAKE_BACK, MESSAGE_DISPATCHED, MESSAGE_QUEUED, "phone-1", "no_sim");
+    expect_move(&seen, STORE_RETURN_TO_QUEUE, MESSAGE_DISPATCHED, MESSAGE_QUEUED, "phone-1",
+                "no_sim");
     assert_int_equal(told_count, seen);
 }
 
@@ -158,7 +159,7 @@ static void a_move_that_brings_another_is_told_before_it(void **state)
     number_of(fixture, "UPDATE message SET failures = 9 RETURNING 0");
     const char *device_id = "phone-1";
     assert_int_equal(given_hand_over(fixture, &device_id, 1), 1);
-    expect_move(&seen, STORE_HAND_OVER, MESSAGE_QUEUED, MESSAGE_ACCEPTED, "phone-1", "");
+    expect_move(&seen, STORE_CLAIM, MESSAGE_QUEUED, MESSAGE_ACCEPTED, "phone-1", "");
     number_of(fixture, "UPDATE message SET journal = x'01000000000000000000000000000000'"
                        " RETURNING 0");
     assert_int_equal(given_failure(fixture, &id, "phone-1"), ERROR_NONE);
@@ -195,17 +196,17 @@ static void what_is_rolled_back_is_not_told(void **state)
     number_of(fixture, "INSERT INTO message_event (message_seq, number, status, attempt, device_id,"
                        " at_ms) VALUES ((SELECT max(seq) FROM message), 2, 1, 1, 'x', 1)"
                        " RETURNING 0");
-    struct store_slot slots[] = {phone("phone-1"), phone("phone-2")};
+    struct store_holder slots[] = {phone("phone-1"), phone("phone-2")};
     struct message messages[2] = {{.segments = 0}};
-    struct store_write write = {.verb = STORE_HAND_OVER};
-    write.hand_over.slot_count = 2;
-    write.hand_over.slots = slots;
-    write.hand_over.messages = messages;
+    struct store_write write = {.verb = STORE_CLAIM};
+    write.claim.slot_count = 2;
+    write.claim.slots = slots;
+    write.claim.messages = messages;
     assert_int_not_equal(store_run(fixture->store, &write), ERROR_NONE);
     message_fini(&messages[0]);
     message_fini(&messages[1]);
     given_offer(fixture, "phone-3"); /* the first again, alone */
-    expect_move(&seen, STORE_HAND_OVER, MESSAGE_QUEUED, MESSAGE_DISPATCHED, "phone-3", "");
+    expect_move(&seen, STORE_CLAIM, MESSAGE_QUEUED, MESSAGE_DISPATCHED, "phone-3", "");
     assert_int_equal(told_count, seen);
 }
 

@@ -16,7 +16,7 @@ static void assert_refused(struct store_fixture *fixture, const char *path, cons
 {
     struct store_options options = {.path = path, .timeout_ms = 500};
     struct store *store = NULL;
-    char problem[STORE_PROBLEM_SIZE] = "";
+    char problem[STORE_ERROR_SIZE] = "";
     (void)fixture;
     assert_int_not_equal(store_open(&options, &store, problem), ERROR_NONE);
     assert_null(store);
@@ -116,7 +116,7 @@ static void *open_and_close(void *argument)
 {
     const struct store_options *options = argument;
     struct store *store = NULL;
-    char problem[STORE_PROBLEM_SIZE] = "";
+    char problem[STORE_ERROR_SIZE] = "";
     enum error error = store_open(options, &store, problem);
     if (error != ERROR_NONE)
         fprintf(stderr, "%s\n", problem);
@@ -254,7 +254,7 @@ static void a_rare_status_of_a_busy_device_is_found_by_the_status(void **state)
     static const enum message_status rare[] = {MESSAGE_FAILED, MESSAGE_QUEUED, MESSAGE_UNKNOWN};
     struct store_fixture *fixture = *state;
     struct store_connection *connection = NULL;
-    char problem[STORE_PROBLEM_SIZE];
+    char problem[STORE_ERROR_SIZE];
     execute(
         fixture->path,
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)"

@@ -46,7 +46,7 @@ static bool takeover_is_found(struct store_fixture *fixture, const char *id)
     return write.count_takeover.quarantined;
 }
 
-static void assert_end(struct store_fixture *fixture, enum device_token_end end)
+static void assert_end(struct store_fixture *fixture, enum device_token_revocation end)
 {
     bool quarantined, found;
     struct device_token token;

@@ -230,7 +230,7 @@ static void the_bound_holds_after_a_restart_too(void **state)
 static void a_log_that_another_process_has_emptied_is_known_at_once(void **state)
 {
     struct store_fixture *fixture = *state;
-    char problem[STORE_PROBLEM_SIZE];
+    char problem[STORE_ERROR_SIZE];
     struct store *other = NULL;
     set_bound(fixture);
     assert_int_equal(store_open(&fixture->options, &other, problem), ERROR_NONE);

@@ -61,7 +61,7 @@ static void settle(struct store *store)
 static _Noreturn void other_main(struct store_options options, int commands)
 {
     struct store *store = NULL;
-    char problem[STORE_PROBLEM_SIZE], command;
+    char problem[STORE_ERROR_SIZE], command;
     while (read(commands, &command, 1) == 1) {
         enum error error = ERROR_NONE;
         if (command == 'o' || command == 'p') {
@@ -379,7 +379,7 @@ static int teardown(void **state)
 
 static void open_both(struct world *world, bool one_lock)
 {
-    char problem[STORE_PROBLEM_SIZE] = "";
+    char problem[STORE_ERROR_SIZE] = "";
     if (store_open(&world->fixture.options, &world->store, problem) != ERROR_NONE)
         fail_msg("%s", problem);
     atomic_store(&locks_nothing, !one_lock);

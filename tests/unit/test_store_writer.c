@@ -103,12 +103,12 @@ static void what_comes_alone_is_run_in_place_and_what_others_follow_is_not(void 
     struct store_fixture *fixture = *state;
     fixture->options.in_place = true;
     store_fixture_reopen(fixture);
-    for (int others_follow = 0; others_follow < 2; others_follow++) {
+    for (int more_follow = 0; more_follow < 2; more_follow++) {
         pthread_t thread;
         struct message message = {.phone_number = "+1234567890", .text = (char *)"x"};
         struct store_write write = {.verb = STORE_ENQUEUE,
                                     .enqueue.message = &message,
-                                    .others_follow = others_follow,
+                                    .more_follow = more_follow,
                                     .done = note_thread,
                                     .owner = &thread};
         message.id = message_id_new();
@@ -116,7 +116,7 @@ static void what_comes_alone_is_run_in_place_and_what_others_follow_is_not(void 
         struct store_write last = {.verb = STORE_PROBE};
         assert_int_equal(store_run(fixture->store, &last), ERROR_NONE);
         assert_int_equal(write.result, ERROR_NONE);
-        assert_int_equal(pthread_equal(thread, pthread_self()) != 0, !others_follow);
+        assert_int_equal(pthread_equal(thread, pthread_self()) != 0, !more_follow);
     }
 }
 
@@ -357,7 +357,7 @@ static pid_t start_taker(const struct store_fixture *fixture, size_t count)
     if (child != 0)
         return child;
     struct store_fixture taker = *fixture;
-    char problem[STORE_PROBLEM_SIZE];
+    char problem[STORE_ERROR_SIZE];
     static const char *const phones[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
     if (store_open(&taker.options, &taker.store, problem) != ERROR_NONE)
         _exit(1);
@@ -375,7 +375,7 @@ static void two_processes_write_and_checkpoint_without_harm(void **state)
     store_reader_close(fixture->reader); /* no connection of ours may live through a fork */
     store_close(fixture->store);
     pid_t taker = start_taker(fixture, CALLERS * MESSAGES_EACH);
-    char problem[STORE_PROBLEM_SIZE];
+    char problem[STORE_ERROR_SIZE];
     assert_int_equal(store_open(&fixture->options, &fixture->store, problem), ERROR_NONE);
     assert_int_equal(store_reader_open(fixture->store, &fixture->reader), ERROR_NONE);
     for (int i = 0; i < CALLERS; i++)

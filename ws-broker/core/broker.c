@@ -464,12 +464,12 @@ static void watch_clock(struct broker *broker, int64_t now_ms, int64_t wall_ms)
 
 static void give_up_silent(struct broker *broker, int64_t now_ms, int64_t wall_ms)
 {
-    struct job *job = job_new(STORE_GIVE_UP, 0);
-    job->write.give_up.silent_since_ms = now_ms < broker->trust_clock_at_ms
-                                             ? 0
-                                             : wall_ms - broker->options.report_horizon_ms;
-    job->write.give_up.offered_since_ms = wall_ms - 2 * broker->options.ack_timeout_ms;
-    job->write.give_up.limit = STORE_MAX_HAND_OVER;
+    struct job *job = job_new(STORE_EXPIRE, 0);
+    job->write.expire.silent_since_ms = now_ms < broker->trust_clock_at_ms
+                                            ? 0
+                                            : wall_ms - broker->options.report_horizon_ms;
+    job->write.expire.offered_since_ms = wall_ms - 2 * broker->options.ack_timeout_ms;
+    job->write.expire.limit = STORE_MAX_CLAIM;
     job_submit(broker, job);
 }
 

@@ -142,11 +142,12 @@ static void report_done(struct broker *broker, struct job *job, int64_t now_ms)
    its phone had. */
 static void take_back_done(struct broker *broker, const struct store_write *write, int64_t now_ms)
 {
-    struct session *session = session_table_current(&broker->sessions, write->take_back.device_id);
+    struct session *session = session_table_current(&broker->sessions,
+                                                    write->return_to_queue.device_id);
     broker->due = true;
-    if (!session || write->result != ERROR_NONE || !write->take_back.changed)
+    if (!session || write->result != ERROR_NONE || !write->return_to_queue.changed)
         return;
-    session_forget(session, &write->take_back.id, write->take_back.attempt);
+    session_forget(session, &write->return_to_queue.id, write->return_to_queue.attempt);
     broker_refresh(broker, session, now_ms);
 }
 
@@ -154,15 +155,15 @@ static void give_up_done(struct broker *broker, const struct store_write *write)
 {
     if (write->result != ERROR_NONE)
         return;
-    if (write->give_up.unknown > 0)
+    if (write->expire.unknown > 0)
         log_warning("messages without a report are now unknown",
-                    LOG_NUMBER("count", write->give_up.unknown));
-    if (write->give_up.queued > 0)
+                    LOG_NUMBER("count", write->expire.unknown));
+    if (write->expire.queued > 0)
         log_warning("offers that nobody minded are queued again",
-                    LOG_NUMBER("count", write->give_up.queued));
-    if (write->give_up.unknown > 0 || write->give_up.queued > 0)
+                    LOG_NUMBER("count", write->expire.queued));
+    if (write->expire.unknown > 0 || write->expire.queued > 0)
         broker->give_up_at_ms = 0; /* there may be more */
-    broker->due |= write->give_up.queued > 0;
+    broker->due |= write->expire.queued > 0;
 }
 
 static void count_stuck_done(const struct store_write *write)
@@ -180,16 +181,16 @@ static bool must_happen(const struct store_write *write)
 {
     switch (write->verb) {
     case STORE_RELEASE:
-    case STORE_TAKE_BACK:
+    case STORE_RETURN_TO_QUEUE:
     case STORE_REPORT:
     case STORE_DEVICE_DISCONNECT:
     case STORE_COUNT_TAKEOVER:
         return write->result != ERROR_NONE && write->result != ERROR_MESSAGE_NOT_HELD;
     case STORE_ENQUEUE:
     case STORE_CANCEL:
-    case STORE_HAND_OVER:
-    case STORE_GIVE_UP:
-    case STORE_FIND_REVOKED:
+    case STORE_CLAIM:
+    case STORE_EXPIRE:
+    case STORE_FIND_CANCEL_REQUESTS:
     case STORE_COUNT_STUCK:
     case STORE_DEVICE_CONNECT:
     case STORE_DEVICE_UPDATE:
@@ -199,8 +200,8 @@ static bool must_happen(const struct store_write *write)
     case STORE_CREATE_PAIRING:
     case STORE_PAIR:
     case STORE_CREATE_TOKEN:
-    case STORE_END_TOKEN:
-    case STORE_FIND_DISMISSED:
+    case STORE_REVOKE_TOKEN:
+    case STORE_FIND_REVOKED_TOKENS:
     case STORE_SET_SENDING:
     case STORE_REQUEUE:
     case STORE_ERASE:
@@ -215,16 +216,16 @@ static bool must_happen(const struct store_write *write)
 static void job_done(struct broker *broker, struct job *job, int64_t now_ms)
 {
     switch (job->write.verb) {
-    case STORE_HAND_OVER:
+    case STORE_CLAIM:
         broker_hand_over_done(broker, job, now_ms);
         break;
     case STORE_RELEASE:
         broker_release_done(broker, job, now_ms);
         break;
-    case STORE_TAKE_BACK:
+    case STORE_RETURN_TO_QUEUE:
         take_back_done(broker, &job->write, now_ms);
         break;
-    case STORE_FIND_REVOKED:
+    case STORE_FIND_CANCEL_REQUESTS:
         broker_find_revoked_done(broker, job, now_ms);
         break;
     case STORE_COUNT_STUCK:
@@ -236,13 +237,13 @@ static void job_done(struct broker *broker, struct job *job, int64_t now_ms)
     case STORE_REPORT:
         report_done(broker, job, now_ms);
         break;
-    case STORE_GIVE_UP:
+    case STORE_EXPIRE:
         give_up_done(broker, &job->write);
         break;
     case STORE_DEVICE_CONNECT:
         connect_done(broker, job, now_ms);
         break;
-    case STORE_FIND_DISMISSED:
+    case STORE_FIND_REVOKED_TOKENS:
         broker_find_dismissed_done(broker, job, now_ms);
         break;
     case STORE_COUNT_TAKEOVER:
@@ -258,7 +259,7 @@ static void job_done(struct broker *broker, struct job *job, int64_t now_ms)
     case STORE_CREATE_PAIRING:
     case STORE_PAIR:
     case STORE_CREATE_TOKEN:
-    case STORE_END_TOKEN:
+    case STORE_REVOKE_TOKEN:
     case STORE_SET_SENDING:
     case STORE_REQUEUE:
     case STORE_ERASE:

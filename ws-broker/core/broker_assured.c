@@ -93,9 +93,9 @@ void broker_take_nack(struct broker *broker, struct session *session, const stru
     if (send_result_classify(frame->error_code) == SEND_RESULT_DEFINITE)
         session_sent_nothing(session, now_ms);
     struct job *job = job_new_take_back(&frame->message_id, frame->attempt, session->device_id);
-    job->write.take_back.refused = true;
-    job->write.take_back.spread = broker_chance(broker);
-    strcpy(job->write.take_back.error_code, frame->error_code);
+    job->write.return_to_queue.refused = true;
+    job->write.return_to_queue.spread = broker_chance(broker);
+    strcpy(job->write.return_to_queue.error_code, frame->error_code);
     job_submit(broker, job);
     broker_refresh(broker, session, now_ms);
 }
@@ -115,11 +115,11 @@ void broker_revoke(struct broker *broker, struct session *session, const struct 
 
 static void search_revoked(struct broker *broker)
 {
-    struct job *job = job_new(STORE_FIND_REVOKED, 0);
-    job->write.find_revoked.after = broker->revoke_after;
-    job->write.find_revoked.capacity = MOST_REVOKED;
-    job->write.find_revoked.messages = broker_must(
-        calloc(MOST_REVOKED, sizeof(*job->write.find_revoked.messages)));
+    struct job *job = job_new(STORE_FIND_CANCEL_REQUESTS, 0);
+    job->write.find_cancel_requests.after = broker->revoke_after;
+    job->write.find_cancel_requests.capacity = MOST_REVOKED;
+    job->write.find_cancel_requests.messages = broker_must(
+        calloc(MOST_REVOKED, sizeof(*job->write.find_cancel_requests.messages)));
     broker->revoking = true;
     job_submit(broker, job);
 }
@@ -137,13 +137,13 @@ void broker_find_revoked(struct broker *broker, int64_t now_ms)
 void broker_find_revoked_done(struct broker *broker, struct job *job, int64_t now_ms)
 {
     const struct store_write *write = &job->write;
-    bool more = write->result == ERROR_NONE && write->find_revoked.count == MOST_REVOKED;
+    bool more = write->result == ERROR_NONE && write->find_cancel_requests.count == MOST_REVOKED;
     broker->revoking = false;
-    broker->revoke_after = more ? write->find_revoked.last : 0;
+    broker->revoke_after = more ? write->find_cancel_requests.last : 0;
     if (write->result != ERROR_NONE)
         return;
-    for (size_t i = 0; i < write->find_revoked.count; i++) {
-        const struct store_revoked_message *message = &write->find_revoked.messages[i];
+    for (size_t i = 0; i < write->find_cancel_requests.count; i++) {
+        const struct store_cancel_request *message = &write->find_cancel_requests.messages[i];
         struct session *session = session_table_current(&broker->sessions, message->device_id);
         if (!session || session->state != SESSION_READY || !session->assured)
             continue;

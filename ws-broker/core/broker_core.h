@@ -13,7 +13,7 @@ struct job {
     int64_t retry_at_ms;
     struct job *next; /* among those to retry */
 
-    session_id *slot_sessions; /* STORE_HAND_OVER: the session of each slot */
+    session_id *slot_sessions; /* STORE_CLAIM: the session of each slot */
 };
 
 struct broker {
@@ -81,7 +81,7 @@ void job_submit_take_back(struct broker *broker, const struct message_id *id, un
 void job_submit_disconnect(struct broker *broker, const char *device_id, int64_t number);
 
 /* Fills in who the phone is. */
-void job_fill_slot(struct store_slot *slot, const struct session *session);
+void job_fill_slot(struct store_holder *slot, const struct session *session);
 
 /* ---- broker_assured.c: offers and what follows from them ---- */
 

@@ -66,22 +66,22 @@ void broker_hand_over(struct broker *broker, int64_t now_ms)
         now_ms < broker->hand_over_at_ms || !dispatcher_best(&broker->dispatcher))
         return;
 
-    struct job *job = job_new(STORE_HAND_OVER, 0);
+    struct job *job = job_new(STORE_CLAIM, 0);
     struct store_write *write = &job->write;
-    write->hand_over.slots = broker_must(calloc(broker->batch, sizeof(*write->hand_over.slots)));
+    write->claim.slots = broker_must(calloc(broker->batch, sizeof(*write->claim.slots)));
     job->slot_sessions = broker_must(calloc(broker->batch, sizeof(*job->slot_sessions)));
     size_t count = 0;
     struct candidate *best;
     while (count < broker->batch && (best = dispatcher_best(&broker->dispatcher))) {
         struct session *session = CONTAINER_OF(best, struct session, candidate);
-        job_fill_slot(&write->hand_over.slots[count], session);
+        job_fill_slot(&write->claim.slots[count], session);
         job->slot_sessions[count++] = session->id;
         session->planned++;
         pace_spend(&session->pace, 1, now_ms); /* the rest when its length is known */
         broker_refresh(broker, session, now_ms);
     }
-    write->hand_over.slot_count = count;
-    write->hand_over.messages = broker_must(calloc(count, sizeof(*write->hand_over.messages)));
+    write->claim.slot_count = count;
+    write->claim.messages = broker_must(calloc(count, sizeof(*write->claim.messages)));
     broker->due = false;
     broker->handing_over = true;
     FAIL_POINT("broker.before_hand_over");
@@ -92,9 +92,9 @@ void broker_hand_over(struct broker *broker, int64_t now_ms)
 static void fail_unwritable(struct broker *broker, const struct message *message)
 {
     struct job *job = job_new_take_back(&message->id, message->attempt, message->device_id);
-    job->write.take_back.hopeless = true;
-    strcpy(job->write.take_back.error_code, MESSAGE_TOO_LONG);
-    job->write.take_back.error_message = "it does not fit into a frame to a phone";
+    job->write.return_to_queue.hopeless = true;
+    strcpy(job->write.return_to_queue.error_code, MESSAGE_TOO_LONG);
+    job->write.return_to_queue.error_message = "it does not fit into a frame to a phone";
     message_log_event("message does not fit into a frame", &message->id, message->attempt,
                       message->device_id);
     job_submit(broker, job);
@@ -151,12 +151,12 @@ static void note_paused(struct broker *broker, bool paused)
 static void settle_slot(struct broker *broker, struct job *job, size_t slot, int64_t now_ms)
 {
     const struct store_write *write = &job->write;
-    const struct message *message = &write->hand_over.messages[slot];
+    const struct message *message = &write->claim.messages[slot];
     struct session *session = session_table_find(&broker->sessions, job->slot_sessions[slot]);
     bool given = write->result == ERROR_NONE && message->text;
     if (session) {
         session->planned--;
-        if (write->result == ERROR_NONE && write->hand_over.slots[slot].at_its_cap)
+        if (write->result == ERROR_NONE && write->claim.slots[slot].at_daily_limit)
             rest_at_cap(session, now_ms);
     }
     bool held = given && deliver(broker, session, message, now_ms);
@@ -169,23 +169,23 @@ static void settle_slot(struct broker *broker, struct job *job, size_t slot, int
 void broker_hand_over_done(struct broker *broker, struct job *job, int64_t now_ms)
 {
     const struct store_write *write = &job->write;
-    size_t slots = write->hand_over.slot_count;
+    size_t slots = write->claim.slot_count;
     bool capped = false;
 
     broker->handing_over = false;
     for (size_t i = 0; i < slots; i++) {
         settle_slot(broker, job, i, now_ms);
-        capped |= write->hand_over.slots[i].at_its_cap;
+        capped |= write->claim.slots[i].at_daily_limit;
     }
     if (write->result != ERROR_NONE) {
         broker->due = true;
         broker->hand_over_at_ms = now_ms + BROKER_RETRY_MS;
         return;
     }
-    note_paused(broker, write->hand_over.paused);
-    if (write->hand_over.message_count == slots) {
+    note_paused(broker, write->claim.paused);
+    if (write->claim.message_count == slots) {
         broker->due = true; /* there may be more */
-        broker->batch = MIN(broker->batch * 2, STORE_MAX_HAND_OVER);
+        broker->batch = MIN(broker->batch * 2, STORE_MAX_CLAIM);
     } else {
         broker->due |= capped; /* for other phones */
         broker->batch = BROKER_FIRST_BATCH;

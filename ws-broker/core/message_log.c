@@ -7,26 +7,26 @@
 
 /* Why a message is in the queue again, by the verb that put it there. */
 static const char *const return_reasons[STORE_VERB_COUNT] = {
-    [STORE_TAKE_BACK] = "connection_ended",    [STORE_REPORT] = "nothing_sent",
-    [STORE_DEVICE_CONNECT] = "not_in_journal", [STORE_GIVE_UP] = "no_answer",
+    [STORE_RETURN_TO_QUEUE] = "connection_ended", [STORE_REPORT] = "nothing_sent",
+    [STORE_DEVICE_CONNECT] = "not_in_journal",    [STORE_EXPIRE] = "no_answer",
     [STORE_BROKER_LEASE] = "broker_restarted",
 };
 
-static const char *reason_of(const struct store_move *move)
+static const char *reason_of(const struct store_transition *move)
 {
     if (move->to != MESSAGE_QUEUED || !return_reasons[move->verb])
         return "";
-    if (move->verb == STORE_TAKE_BACK && strcmp(move->error_code, MESSAGE_TOO_LONG) == 0)
+    if (move->verb == STORE_RETURN_TO_QUEUE && strcmp(move->error_code, MESSAGE_TOO_LONG) == 0)
         return MESSAGE_TOO_LONG;
-    bool is_refused = move->verb == STORE_TAKE_BACK && *move->error_code;
+    bool is_refused = move->verb == STORE_RETURN_TO_QUEUE && *move->error_code;
     return is_refused ? "refused" : return_reasons[move->verb];
 }
 
-static const char *event_of(const struct store_move *move)
+static const char *event_of(const struct store_transition *move)
 {
     if (move->to == MESSAGE_QUEUED)
         return "message taken back";
-    if (move->verb == STORE_HAND_OVER && move->to != MESSAGE_FAILED)
+    if (move->verb == STORE_CLAIM && move->to != MESSAGE_FAILED)
         return "message handed over";
     if (move->to == MESSAGE_ACCEPTED)
         return "message released";
@@ -36,15 +36,15 @@ static const char *event_of(const struct store_move *move)
 }
 
 /* An error code is the phone's to choose, so only those of the protocol are written as they are. */
-static const char *error_code_of(const struct store_move *move)
+static const char *error_code_of(const struct store_transition *move)
 {
-    bool is_a_phones = move->verb == STORE_REPORT || move->verb == STORE_TAKE_BACK;
+    bool is_a_phones = move->verb == STORE_REPORT || move->verb == STORE_RETURN_TO_QUEUE;
     bool is_free = is_a_phones && *move->error_code && !send_result_is_known(move->error_code) &&
                    strcmp(move->error_code, MESSAGE_TOO_LONG) != 0;
     return is_free ? "other" : move->error_code;
 }
 
-static void log_move(const struct store_move *move)
+static void log_move(const struct store_transition *move)
 {
     char id[MESSAGE_ID_TEXT_SIZE], request_id[REQUEST_ID_TEXT_SIZE];
     message_id_format(&move->id, id);
@@ -59,7 +59,7 @@ static void log_move(const struct store_move *move)
              LOG_TEXT_IF_ANY("reason", reason), LOG_TEXT_IF_ANY("error_code", error_code_of(move)));
 }
 
-void message_log_moves(void *context, const struct store_move *moves, size_t count)
+void message_log_moves(void *context, const struct store_transition *moves, size_t count)
 {
     (void)context;
     log_hold();

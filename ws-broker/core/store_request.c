@@ -73,17 +73,17 @@ void job_free(struct job *job)
         free(write->connect.held);
         free(write->connect.entries);
     }
-    if (write->verb == STORE_FIND_REVOKED)
-        free(write->find_revoked.messages);
-    if (write->verb == STORE_FIND_DISMISSED)
-        free(write->find_dismissed.devices);
+    if (write->verb == STORE_FIND_CANCEL_REQUESTS)
+        free(write->find_cancel_requests.messages);
+    if (write->verb == STORE_FIND_REVOKED_TOKENS)
+        free(write->find_revoked_tokens.devices);
     if (write->verb == STORE_DEVICE_UPDATE)
         device_info_fini(&write->update.info);
-    if (write->verb == STORE_HAND_OVER) {
-        for (size_t i = 0; i < write->hand_over.slot_count; i++)
-            message_fini(&write->hand_over.messages[i]);
-        free(write->hand_over.messages);
-        free(write->hand_over.slots);
+    if (write->verb == STORE_CLAIM) {
+        for (size_t i = 0; i < write->claim.slot_count; i++)
+            message_fini(&write->claim.messages[i]);
+        free(write->claim.messages);
+        free(write->claim.slots);
         free(job->slot_sessions);
     }
     free(job);
@@ -121,7 +121,7 @@ void job_submit_disconnect(struct broker *broker, const char *device_id, int64_t
     job_submit(broker, job);
 }
 
-void job_fill_slot(struct store_slot *slot, const struct session *session)
+void job_fill_slot(struct store_holder *slot, const struct session *session)
 {
     strcpy(slot->device_id, session->device_id);
     slot->session = session->number;
@@ -131,10 +131,10 @@ void job_fill_slot(struct store_slot *slot, const struct session *session)
 
 struct job *job_new_take_back(const struct message_id *id, unsigned attempt, const char *device_id)
 {
-    struct job *job = job_new(STORE_TAKE_BACK, 0);
-    job->write.take_back.id = *id;
-    job->write.take_back.attempt = attempt;
-    strcpy(job->write.take_back.device_id, device_id);
+    struct job *job = job_new(STORE_RETURN_TO_QUEUE, 0);
+    job->write.return_to_queue.id = *id;
+    job->write.return_to_queue.attempt = attempt;
+    strcpy(job->write.return_to_queue.device_id, device_id);
     return job;
 }
 

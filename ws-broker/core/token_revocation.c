@@ -15,12 +15,12 @@ enum {
 
 static void search_dismissed(struct broker *broker, const char *after)
 {
-    struct job *job = job_new(STORE_FIND_DISMISSED, 0);
-    job->write.find_dismissed.broker = broker->options.instance;
-    strcpy(job->write.find_dismissed.after, after);
-    job->write.find_dismissed.capacity = MOST_DISMISSED;
-    job->write.find_dismissed.devices = broker_must(
-        calloc(MOST_DISMISSED, sizeof(*job->write.find_dismissed.devices)));
+    struct job *job = job_new(STORE_FIND_REVOKED_TOKENS, 0);
+    job->write.find_revoked_tokens.broker = broker->options.instance;
+    strcpy(job->write.find_revoked_tokens.after, after);
+    job->write.find_revoked_tokens.capacity = MOST_DISMISSED;
+    job->write.find_revoked_tokens.devices = broker_must(
+        calloc(MOST_DISMISSED, sizeof(*job->write.find_revoked_tokens.devices)));
     broker->dismissing = true;
     job_submit(broker, job);
 }
@@ -35,10 +35,10 @@ void broker_find_dismissed(struct broker *broker, int64_t now_ms)
 void broker_find_dismissed_done(struct broker *broker, struct job *job, int64_t now_ms)
 {
     const struct store_write *write = &job->write;
-    size_t count = write->result == ERROR_NONE ? write->find_dismissed.count : 0;
+    size_t count = write->result == ERROR_NONE ? write->find_revoked_tokens.count : 0;
     broker->dismissing = false;
     for (size_t i = 0; i < count; i++) {
-        const struct store_dismissed_device *device = &write->find_dismissed.devices[i];
+        const struct store_revoked_device *device = &write->find_revoked_tokens.devices[i];
         struct session *session = session_table_current(&broker->sessions, device->device_id);
         if (session && session->number == device->session)
             broker_close_session(broker, session,
@@ -47,7 +47,7 @@ void broker_find_dismissed_done(struct broker *broker, struct job *job, int64_t 
                                  now_ms);
     }
     if (count == MOST_DISMISSED && !broker->draining)
-        search_dismissed(broker, write->find_dismissed.devices[count - 1].device_id);
+        search_dismissed(broker, write->find_revoked_tokens.devices[count - 1].device_id);
 }
 
 /* ---- Tokens that two phones use ---- */

@@ -287,7 +287,7 @@ static enum taken take_credit(const struct json *value, struct reading *reading)
     int64_t credit = 0;
     if (!value_integer(value, 0, INT32_MAX, &credit))
         return IGNORED;
-    reading->frame->credit = (unsigned)MIN(credit, STORE_MAX_HAND_OVER);
+    reading->frame->credit = (unsigned)MIN(credit, STORE_MAX_CLAIM);
     return TAKEN;
 }
 
@@ -308,7 +308,7 @@ static bool read_hello(const struct json *object, struct reading *reading)
         {"credit", OPTIONAL, take_credit, wanted_credit, ERROR_NONE},
         {"info", OPTIONAL, take_info, "an object", ERROR_NONE},
     };
-    reading->frame->credit = STORE_MAX_HAND_OVER;
+    reading->frame->credit = STORE_MAX_CLAIM;
     return frame_read_members(object, members, ARRAY_LENGTH(members), reading) &&
            read_info_in(object, reading);
 }

@@ -35,7 +35,7 @@ static enum error read_all_due(struct store_connection *connection, size_t most,
     sqlite3_stmt *select = statement(connection, SELECT_QUEUED);
     bind_integer(select, 1, (int64_t)most);
     bind_integer(select, 2, connection->now_ms);
-    bind_integer(select, 3, connection->now_ms + STORE_MAX_PAUSE_MS);
+    bind_integer(select, 3, connection->now_ms + STORE_MAX_BACKOFF_MS);
     *count = 0;
     enum error error = step(connection, select, &row);
     while (error == ERROR_NONE && row) {
@@ -51,9 +51,9 @@ static enum error read_all_due(struct store_connection *connection, size_t most,
 /* ---- Who may have how much ---- */
 
 struct phones {
-    struct device_use uses[STORE_MAX_HAND_OVER];
+    struct device_use uses[STORE_MAX_CLAIM];
     size_t count;
-    struct device_use *of_slot[STORE_MAX_HAND_OVER]; /* NULL: not looked up yet */
+    struct device_use *of_slot[STORE_MAX_CLAIM]; /* NULL: not looked up yet */
 };
 
 /* What the phone of a slot has been given, with what this hand-over gives it; a phone may have
@@ -61,7 +61,7 @@ struct phones {
 static enum error find_use(struct store_connection *connection, const struct store_write *write,
                            struct phones *phones, size_t slot)
 {
-    const char *device_id = write->hand_over.slots[slot].device_id;
+    const char *device_id = write->claim.slots[slot].device_id;
     if (phones->of_slot[slot])
         return ERROR_NONE;
     for (size_t i = 0; i < phones->count; i++) {
@@ -84,8 +84,8 @@ static enum error find_slot(struct store_connection *connection, struct store_wr
                             struct phones *phones, const struct message *message, size_t *slot)
 {
     int64_t most = connection->brakes.limits.device_daily_segments;
-    for (*slot = 0; *slot < write->hand_over.slot_count; ++*slot) {
-        if (write->hand_over.messages[*slot].text)
+    for (*slot = 0; *slot < write->claim.slot_count; ++*slot) {
+        if (write->claim.messages[*slot].text)
             continue;
         if (!limits_devices(connection))
             return ERROR_NONE;
@@ -99,7 +99,7 @@ static enum error find_slot(struct store_connection *connection, struct store_wr
             use->changed = true;
             return ERROR_NONE;
         }
-        write->hand_over.slots[*slot].at_its_cap = true;
+        write->claim.slots[*slot].at_daily_limit = true;
     }
     return ERROR_NONE;
 }
@@ -120,15 +120,15 @@ static enum error write_uses(struct store_connection *connection, const struct p
 static enum error give(struct store_connection *connection, struct store_write *write,
                        struct due_message *due, size_t slot_index)
 {
-    struct store_slot *slot = &write->hand_over.slots[slot_index];
-    struct message *message = &write->hand_over.messages[slot_index];
+    struct store_holder *slot = &write->claim.slots[slot_index];
+    struct message *message = &write->claim.messages[slot_index];
     *message = due->message;
     due->message.text = NULL;
-    slot->at_its_cap = false;
+    slot->at_daily_limit = false;
     message->attempt = due->moving.attempt + 1;
     message->status = slot->assured ? MESSAGE_DISPATCHED : MESSAGE_ACCEPTED;
     strcpy(message->device_id, slot->device_id);
-    write->hand_over.message_count++;
+    write->claim.message_count++;
     return move_to_device(connection, &due->moving, slot);
 }
 
@@ -142,22 +142,22 @@ static bool is_too_long(const struct store_connection *connection, const struct 
 enum error hand_over(struct store_connection *connection, struct store_write *write)
 {
     struct hand_over {
-        struct due_message due[STORE_MAX_HAND_OVER];
+        struct due_message due[STORE_MAX_CLAIM];
         struct phones phones;
     } *work = workspace(connection, sizeof(*work));
     size_t count = 0;
 
-    write->hand_over.message_count = 0;
+    write->claim.message_count = 0;
     if (!work)
         return ERROR_INTERNAL;
     struct due_message *due = work->due;
     struct phones *phones = &work->phones;
-    enum error error = brakes_read_paused(connection, &write->hand_over.paused);
-    if (error != ERROR_NONE || write->hand_over.paused)
+    enum error error = brakes_read_paused(connection, &write->claim.paused);
+    if (error != ERROR_NONE || write->claim.paused)
         return error;
     phones->count = 0;
     memset(phones->of_slot, 0, sizeof(phones->of_slot));
-    error = read_all_due(connection, write->hand_over.slot_count, due, &count);
+    error = read_all_due(connection, write->claim.slot_count, due, &count);
     for (size_t i = 0; i < count && error == ERROR_NONE; i++) {
         size_t slot;
         if (is_too_long(connection, &due[i].moving)) {
@@ -166,7 +166,7 @@ enum error hand_over(struct store_connection *connection, struct store_write *wr
             continue;
         }
         error = find_slot(connection, write, phones, &due[i].message, &slot);
-        if (error == ERROR_NONE && slot < write->hand_over.slot_count)
+        if (error == ERROR_NONE && slot < write->claim.slot_count)
             error = give(connection, write, &due[i], slot);
     }
     if (error == ERROR_NONE)

@@ -29,7 +29,7 @@ static bool fail(struct work *work, enum error error, const char *format, ...)
         return false;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(work->problem, STORE_PROBLEM_SIZE, format, arguments);
+    vsnprintf(work->problem, STORE_ERROR_SIZE, format, arguments);
     va_end(arguments);
     work->error = error;
     return false;
@@ -143,7 +143,7 @@ static bool fold_log(struct work *work, sqlite3 *db, const char *path)
 
 static bool read_version(struct work *work, sqlite3 *db, const char *path, int64_t *version)
 {
-    char reason[STORE_PROBLEM_SIZE];
+    char reason[STORE_ERROR_SIZE];
     if (!sqlite_read_version(db, version, reason))
         return fail(work, ERROR_STORE_UNAVAILABLE, "%.200s: %.300s", path, reason);
     return *version > 0 ||
@@ -220,7 +220,7 @@ static bool check_open_database(struct work *work, sqlite3 *db, const char *path
 }
 
 enum error store_file_check(const char *given, struct store_file_content *content,
-                            char problem[STORE_PROBLEM_SIZE])
+                            char problem[STORE_ERROR_SIZE])
 {
     char path[PATH_SIZE];
     return store_path_find(given, path, problem) ? store_file_verify(path, content, problem)
@@ -228,7 +228,7 @@ enum error store_file_check(const char *given, struct store_file_content *conten
 }
 
 enum error store_file_verify(const char *path, struct store_file_content *content,
-                             char problem[STORE_PROBLEM_SIZE])
+                             char problem[STORE_ERROR_SIZE])
 {
     struct work work = {.problem = problem};
     sqlite3 *db = open_database(&work, path);
@@ -271,7 +271,7 @@ static bool copy_database(struct work *work, const char *path, const char *copy_
 }
 
 enum error store_file_back_up(const char *given, const char *backup_path,
-                              struct store_file_content *content, char problem[STORE_PROBLEM_SIZE])
+                              struct store_file_content *content, char problem[STORE_ERROR_SIZE])
 {
     struct work work = {.problem = problem};
     char path[PATH_SIZE], part[PATH_SIZE];
@@ -356,7 +356,7 @@ static bool lock_database_alone(struct work *work, const char *given, char path[
 /* Brings the log of a database home; one that is damaged keeps it. */
 static void fold_old(const char *path)
 {
-    char reason[STORE_PROBLEM_SIZE];
+    char reason[STORE_ERROR_SIZE];
     struct work attempt = {.problem = reason};
     sqlite3 *db = open_database(&attempt, path);
     int64_t version;
@@ -406,7 +406,7 @@ static bool settle(struct work *work, sqlite3 *db, const char *path, int64_t *un
 static bool prepare_copy(struct work *work, const char *copy_path,
                          struct store_file_restored *restored)
 {
-    char reason[STORE_PROBLEM_SIZE];
+    char reason[STORE_ERROR_SIZE];
     sqlite3 *db = open_database(work, copy_path);
     bool good = db;
     if (good && !sqlite_migrate(db, reason))
@@ -418,8 +418,7 @@ static bool prepare_copy(struct work *work, const char *copy_path,
 }
 
 enum error store_file_restore(const char *backup_path, const char *given,
-                              struct store_file_restored *restored,
-                              char problem[STORE_PROBLEM_SIZE])
+                              struct store_file_restored *restored, char problem[STORE_ERROR_SIZE])
 {
     struct work work = {.problem = problem};
     struct write_lock lock;
@@ -453,12 +452,12 @@ out:
     return work.error;
 }
 
-enum error store_file_create(const char *given, char problem[STORE_PROBLEM_SIZE])
+enum error store_file_create(const char *given, char problem[STORE_ERROR_SIZE])
 {
     struct work work = {.problem = problem};
     struct write_lock lock;
     enum store_path_state state;
-    char path[PATH_SIZE], copy[PATH_SIZE], kept_path[PATH_SIZE], reason[STORE_PROBLEM_SIZE];
+    char path[PATH_SIZE], copy[PATH_SIZE], kept_path[PATH_SIZE], reason[STORE_ERROR_SIZE];
     sqlite3 *db = NULL;
     if (!lock_alone(&work, given, path, &state, &lock) || !refuse_users(&work, path))
         goto out;
@@ -481,12 +480,11 @@ out:
     return work.error;
 }
 
-enum error store_file_downgrade(const char *given, int64_t version,
-                                char problem[STORE_PROBLEM_SIZE])
+enum error store_file_downgrade(const char *given, int64_t version, char problem[STORE_ERROR_SIZE])
 {
     struct work work = {.problem = problem};
     struct write_lock lock;
-    char path[PATH_SIZE], reason[STORE_PROBLEM_SIZE];
+    char path[PATH_SIZE], reason[STORE_ERROR_SIZE];
     bool locked = lock_database_alone(&work, given, path, &lock);
     sqlite3 *db = locked ? open_database(&work, path) : NULL;
     if (db && !sqlite_migrate_back(db, version, reason))
@@ -497,7 +495,7 @@ enum error store_file_downgrade(const char *given, int64_t version,
 }
 
 enum error store_file_compact(const char *given, int64_t *bytes_before, int64_t *bytes_after,
-                              char problem[STORE_PROBLEM_SIZE])
+                              char problem[STORE_ERROR_SIZE])
 {
     struct work work = {.problem = problem};
     struct write_lock lock;

@@ -22,11 +22,11 @@ struct store_file_content {
 
 /* Reads all of it: every page, index and constraint, and the counts that are kept. */
 MUST_CHECK enum error store_file_check(const char *path, struct store_file_content *content,
-                                       char problem[STORE_PROBLEM_SIZE]);
+                                       char problem[STORE_ERROR_SIZE]);
 
 /* The same of a backup, which may have any name. */
 MUST_CHECK enum error store_file_verify(const char *path, struct store_file_content *content,
-                                        char problem[STORE_PROBLEM_SIZE]);
+                                        char problem[STORE_ERROR_SIZE]);
 
 /*
  * Copies it to `backup_path`, which must not exist: one file without a log, as it was at one moment,
@@ -35,7 +35,7 @@ MUST_CHECK enum error store_file_verify(const char *path, struct store_file_cont
  */
 MUST_CHECK enum error store_file_back_up(const char *path, const char *backup_path,
                                          struct store_file_content *content,
-                                         char problem[STORE_PROBLEM_SIZE]);
+                                         char problem[STORE_ERROR_SIZE]);
 
 /* The error code of what a restored backup cannot know. */
 #define STORE_FILE_RESTORED "restored"
@@ -53,17 +53,17 @@ struct store_file_restored {
  */
 MUST_CHECK enum error store_file_restore(const char *backup_path, const char *path,
                                          struct store_file_restored *restored,
-                                         char problem[STORE_PROBLEM_SIZE]);
+                                         char problem[STORE_ERROR_SIZE]);
 
 /* Makes an empty database where there is none, also where there was one. */
-MUST_CHECK enum error store_file_create(const char *path, char problem[STORE_PROBLEM_SIZE]);
+MUST_CHECK enum error store_file_create(const char *path, char problem[STORE_ERROR_SIZE]);
 
 /* Takes the schema back to an older version, for the program that knows it. All messages stay. */
 MUST_CHECK enum error store_file_downgrade(const char *path, int64_t version,
-                                           char problem[STORE_PROBLEM_SIZE]);
+                                           char problem[STORE_ERROR_SIZE]);
 
 /* Writes the file anew, without what is free in it; from then on space is given back by itself. */
 MUST_CHECK enum error store_file_compact(const char *path, int64_t *bytes_before,
-                                         int64_t *bytes_after, char problem[STORE_PROBLEM_SIZE]);
+                                         int64_t *bytes_after, char problem[STORE_ERROR_SIZE]);
 
 #endif

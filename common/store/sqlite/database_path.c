@@ -21,9 +21,9 @@ static bool refuse(STORE_PATH_PROBLEM, const char *path, const char *format, ...
 static bool refuse(STORE_PATH_PROBLEM, const char *path, const char *format, ...)
 {
     va_list arguments;
-    int length = snprintf(problem, STORE_PROBLEM_SIZE, "%.240s: ", path);
+    int length = snprintf(problem, STORE_ERROR_SIZE, "%.240s: ", path);
     va_start(arguments, format);
-    vsnprintf(problem + length, STORE_PROBLEM_SIZE - (size_t)length, format, arguments);
+    vsnprintf(problem + length, STORE_ERROR_SIZE - (size_t)length, format, arguments);
     va_end(arguments);
     return false;
 }

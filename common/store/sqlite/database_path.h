@@ -18,7 +18,7 @@ enum { STORE_PATH_SIZE = 4096 };
 #define STORE_REPLACED  ".replaced-"
 
 /* Why a path cannot be used, in one sentence that names the absolute path. */
-#define STORE_PATH_PROBLEM char problem[STORE_PROBLEM_SIZE]
+#define STORE_PATH_PROBLEM char problem[STORE_ERROR_SIZE]
 
 /* Follows all links, relative ones and dangling ones too. The file need not be there, its folder must.
    False with `problem`. */

@@ -35,7 +35,7 @@ static struct store_journal_entry *find_entry(struct store_write *write,
 static enum error settle(struct store_connection *connection, struct store_write *write,
                          struct moving *moving, bool *held)
 {
-    const struct store_slot *phone = &write->connect.phone;
+    const struct store_holder *phone = &write->connect.phone;
     struct store_journal_entry *entry = find_entry(write, moving);
     bool basic = message_id_equal(&moving->journal, &no_journal);
     *held = false;
@@ -155,20 +155,20 @@ enum error disconnect_device(struct store_connection *connection, struct store_w
 /* Ends a broker instance: what it had offered is queued again, its phones are not connected. */
 static enum error end_broker(struct store_connection *connection, const struct message_id *instance)
 {
-    struct moving *moving = workspace(connection, STORE_MAX_HAND_OVER * sizeof(*moving));
+    struct moving *moving = workspace(connection, STORE_MAX_CLAIM * sizeof(*moving));
     size_t count;
     if (!moving)
         return ERROR_INTERNAL;
     do {
         sqlite3_stmt *select = statement(connection, SELECT_OFFERED_BY_BROKER);
         bind_id(select, 1, instance);
-        bind_integer(select, 2, STORE_MAX_HAND_OVER);
+        bind_integer(select, 2, STORE_MAX_CLAIM);
         enum error failure = read_all_moving(connection, select, moving, &count);
         if (failure == ERROR_NONE)
             failure = queue_offered(connection, moving, count);
         if (failure != ERROR_NONE)
             return failure;
-    } while (count == STORE_MAX_HAND_OVER);
+    } while (count == STORE_MAX_CLAIM);
 
     sqlite3_stmt *disconnect = statement(connection, DISCONNECT_BROKER);
     bind_id(disconnect, 1, instance);

@@ -38,7 +38,7 @@ static bool may_be_opened(const struct store_options *options, char *problem)
         return false;
     if (state == STORE_PATH_FILE || !store_path_was_used(options->path, path))
         return true;
-    snprintf(problem, STORE_PROBLEM_SIZE,
+    snprintf(problem, STORE_ERROR_SIZE,
              "%.150s: %s, and %.100s says that there was a database: `sms-gateway restore"
              " BACKUP` puts a backup there, and `sms-gateway database create` an empty one",
              options->path, state == STORE_PATH_EMPTY ? "the file is empty" : "there is no file",
@@ -60,7 +60,7 @@ static bool finish_restore(const struct store_options *options, char *problem)
                     LOG_TEXT("path", options->path));
     }
     if (!good)
-        snprintf(problem, STORE_PROBLEM_SIZE,
+        snprintf(problem, STORE_ERROR_SIZE,
                  "%.240s: a restore did not come to its end, and cannot be taken back: %s",
                  options->path, strerror(errno));
     write_lock_close(&lock);
@@ -83,13 +83,13 @@ bool sqlite_take_place(struct store_connection *connection, const struct store_o
         return false;
     if (!write_lock_open(&connection->lock, options->path, WRITE_LOCK_SHARED,
                          now_ms + ALONE_TIMEOUT_MS)) {
-        snprintf(problem, STORE_PROBLEM_SIZE, "%.240s: its lock files: %s", options->path,
+        snprintf(problem, STORE_ERROR_SIZE, "%.240s: its lock files: %s", options->path,
                  errno == EWOULDBLOCK ? "somebody restores or changes it just now"
                                       : strerror(errno));
         return false;
     }
     if (!write_lock_acquire(&connection->lock, now_ms + OPEN_TIMEOUT_MS)) {
-        snprintf(problem, STORE_PROBLEM_SIZE, "%.240s: another process holds its write lock",
+        snprintf(problem, STORE_ERROR_SIZE, "%.240s: another process holds its write lock",
                  options->path);
         return false;
     }

@@ -81,23 +81,23 @@ static bool lock(int fd)
     return false;
 }
 
-static void explain(int fd, const char *path, const char *program, char problem[STORE_PROBLEM_SIZE])
+static void explain(int fd, const char *path, const char *program, char problem[STORE_ERROR_SIZE])
 {
     char holder[HOLDER_SIZE];
     int reason = errno;
     if (fd >= 0 && reason == EWOULDBLOCK) {
         read_holder(fd, holder);
-        snprintf(problem, STORE_PROBLEM_SIZE,
+        snprintf(problem, STORE_ERROR_SIZE,
                  "%.150s: %.250s works on it, and a database has one %s: stop that one, or set"
                  " another DATABASE_PATH",
                  path, holder, program);
     } else {
-        snprintf(problem, STORE_PROBLEM_SIZE, "%.240s: its lock file: %s", path, strerror(reason));
+        snprintf(problem, STORE_ERROR_SIZE, "%.240s: its lock file: %s", path, strerror(reason));
     }
 }
 
 int store_claim(const char *database_path, const char *program, const char *runtime_dir,
-                int held_fd, char problem[STORE_PROBLEM_SIZE])
+                int held_fd, char problem[STORE_ERROR_SIZE])
 {
     char path[STORE_PATH_SIZE], lock_path[STORE_PATH_SIZE], suffix[64];
     enum store_path_state state;

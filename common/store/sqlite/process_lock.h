@@ -16,6 +16,6 @@
  * `held_fd`: what the image before has passed on; -1: nothing.
  */
 MUST_CHECK int store_claim(const char *database_path, const char *program, const char *runtime_dir,
-                           int held_fd, char problem[STORE_PROBLEM_SIZE]);
+                           int held_fd, char problem[STORE_ERROR_SIZE]);
 
 #endif

@@ -27,7 +27,7 @@ bool sqlite_give_space_back(sqlite3 *db, char *problem)
                 (pages > 0 || sqlite3_exec(db, "PRAGMA auto_vacuum = INCREMENTAL", NULL, NULL,
                                            NULL) == SQLITE_OK);
     if (!good)
-        snprintf(problem, STORE_PROBLEM_SIZE, "%s", sqlite3_errmsg(db));
+        snprintf(problem, STORE_ERROR_SIZE, "%s", sqlite3_errmsg(db));
     return good;
 }
 
@@ -43,15 +43,15 @@ bool sqlite_read_version(sqlite3 *db, int64_t *version, char *problem)
     if (!sqlite_query_number(db, "PRAGMA user_version", version) ||
         !sqlite_query_number(db, "PRAGMA application_id", &application) ||
         !sqlite_query_number(db, "SELECT count(*) FROM sqlite_schema", &tables)) {
-        snprintf(problem, STORE_PROBLEM_SIZE, "it cannot be read: %s", sqlite3_errmsg(db));
+        snprintf(problem, STORE_ERROR_SIZE, "it cannot be read: %s", sqlite3_errmsg(db));
         return false;
     }
     if (tables > 0 && application != APPLICATION_ID) {
-        snprintf(problem, STORE_PROBLEM_SIZE, "it is a database of another program");
+        snprintf(problem, STORE_ERROR_SIZE, "it is a database of another program");
         return false;
     }
     if (*version > newest) {
-        snprintf(problem, STORE_PROBLEM_SIZE,
+        snprintf(problem, STORE_ERROR_SIZE,
                  "it has schema version %lld, from a newer gateway; this one knows %lld",
                  (long long)*version, (long long)newest);
         return false;
@@ -84,7 +84,7 @@ static bool change_schema(sqlite3 *db, const char *sql, int64_t version, char *p
         log_info("database schema made", LOG_NUMBER("version", version));
         return true;
     }
-    snprintf(problem, STORE_PROBLEM_SIZE, "schema version %lld cannot be made: %s",
+    snprintf(problem, STORE_ERROR_SIZE, "schema version %lld cannot be made: %s",
              (long long)version, sqlite3_errmsg(db));
     sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     return false;
@@ -114,14 +114,14 @@ bool sqlite_migrate_back(sqlite3 *db, int64_t wanted, char *problem)
     int64_t version = 0;
     bool good = sqlite_read_version(db, &version, problem);
     if (good && wanted > version) {
-        snprintf(problem, STORE_PROBLEM_SIZE, "it has schema version %lld, which is older",
+        snprintf(problem, STORE_ERROR_SIZE, "it has schema version %lld, which is older",
                  (long long)version);
         return false;
     }
     for (int64_t each = version; good && each > wanted; each--) {
         if (ways_back[each])
             continue;
-        snprintf(problem, STORE_PROBLEM_SIZE, "from schema version %lld there is no way back",
+        snprintf(problem, STORE_ERROR_SIZE, "from schema version %lld there is no way back",
                  (long long)each);
         return false;
     }

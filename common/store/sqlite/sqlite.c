@@ -226,7 +226,7 @@ static bool set_pragma(sqlite3 *db, const char *name, const char *value, const c
     if (code == SQLITE_OK && sqlite3_step(query) == SQLITE_ROW)
         column_text(query, 0, found, sizeof(found));
     if (strcmp(found, expected) != 0)
-        snprintf(problem, STORE_PROBLEM_SIZE, "PRAGMA %s is \"%s\" and not \"%s\": %s", name, found,
+        snprintf(problem, STORE_ERROR_SIZE, "PRAGMA %s is \"%s\" and not \"%s\": %s", name, found,
                  expected, sqlite3_errmsg(db));
     sqlite3_finalize(query);
     return strcmp(found, expected) == 0;
@@ -257,7 +257,7 @@ static bool prepare_all(struct store_connection *connection, char *problem)
 {
     for (int i = 0; i < STATEMENT_COUNT; i++) {
         if (prepare(connection, (enum statement)i) != SQLITE_OK) {
-            snprintf(problem, STORE_PROBLEM_SIZE, "\"%.200s\": %s", statement_texts[i].sql,
+            snprintf(problem, STORE_ERROR_SIZE, "\"%.200s\": %s", statement_texts[i].sql,
                      sqlite3_errmsg(connection->db));
             return false;
         }
@@ -304,7 +304,7 @@ static bool open_database(struct store_connection *connection, const char *path,
     pthread_once(&once, configure_library);
     if (sqlite3_open_v2(path, &connection->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
         SQLITE_OK) {
-        snprintf(problem, STORE_PROBLEM_SIZE, "%s",
+        snprintf(problem, STORE_ERROR_SIZE, "%s",
                  connection->db ? sqlite3_errmsg(connection->db) : "no memory");
         return false;
     }
@@ -351,7 +351,7 @@ static bool open_writer(struct store_connection *connection, const struct store_
                 prepare_all(connection, problem);
     int64_t page_bytes = 0;
     if (good && !sqlite_query_number(connection->db, "PRAGMA page_size", &page_bytes)) {
-        snprintf(problem, STORE_PROBLEM_SIZE, "its page size: %s", sqlite3_errmsg(connection->db));
+        snprintf(problem, STORE_ERROR_SIZE, "its page size: %s", sqlite3_errmsg(connection->db));
         good = false;
     }
     connection->brakes.limits = options->limits;
@@ -395,7 +395,7 @@ static enum error sqlite_open(const struct store_options *options, bool writer,
                               struct store_connection **result, char *problem)
 {
     struct store_connection *connection = calloc(1, sizeof(*connection));
-    char reason[STORE_PROBLEM_SIZE] = "no memory";
+    char reason[STORE_ERROR_SIZE] = "no memory";
     if (!connection)
         return ERROR_INTERNAL;
     connection->lock = WRITE_LOCK_NONE;
@@ -410,8 +410,8 @@ static enum error sqlite_open(const struct store_options *options, bool writer,
         return ERROR_NONE;
     }
     sqlite_close(connection);
-    snprintf(problem, STORE_PROBLEM_SIZE, "the database %.200s cannot be used: %.280s",
-             options->path, reason);
+    snprintf(problem, STORE_ERROR_SIZE, "the database %.200s cannot be used: %.280s", options->path,
+             reason);
     return ERROR_STORE_UNAVAILABLE;
 }
 
@@ -534,8 +534,8 @@ static enum error sqlite_commit(struct store_connection *connection)
     return error;
 }
 
-static const struct store_move *sqlite_moves(const struct store_connection *connection,
-                                             size_t *count)
+static const struct store_transition *sqlite_moves(const struct store_connection *connection,
+                                                   size_t *count)
 {
     *count = connection->move_count;
     return connection->moves;

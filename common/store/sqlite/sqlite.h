@@ -99,8 +99,8 @@ struct store_connection {
     struct incoming incoming;
     enum error log_trouble, disk_trouble; /* why this transaction takes no new messages */
     bool notes_moves;
-    enum store_verb verb;     /* of the write that runs */
-    struct store_move *moves; /* of this transaction */
+    enum store_verb verb;           /* of the write that runs */
+    struct store_transition *moves; /* of this transaction */
     size_t move_count, move_capacity;
     void *workspace;
     size_t workspace_bytes;
@@ -183,7 +183,7 @@ void sqlite_begin_brakes(struct store_connection *connection);
 MUST_CHECK enum error sqlite_flush_brakes(struct store_connection *connection);
 void sqlite_report_brakes(const struct store_connection *connection);
 
-/* store_sqlite_schema.c: the versions of the schema. `problem` has STORE_PROBLEM_SIZE. */
+/* store_sqlite_schema.c: the versions of the schema. `problem` has STORE_ERROR_SIZE. */
 
 /* Of a file that is still empty: space that is free can be given back (PRAGMA incremental_vacuum). */
 MUST_CHECK bool sqlite_give_space_back(sqlite3 *db, char *problem);

@@ -77,7 +77,7 @@ static enum error quarantine(struct store_connection *connection, const char *to
 }
 
 /* Most connections are of the same phone as the one before: these write nothing. */
-enum error note_identity(struct store_connection *connection, const struct store_slot *phone,
+enum error note_identity(struct store_connection *connection, const struct store_holder *phone,
                          const char *token_id, const char *device_name, bool *quarantined)
 {
     struct token_use use;

@@ -20,7 +20,7 @@ enum error create_pairing(struct store_connection *connection, struct store_writ
 }
 
 enum error end_standing_token(struct store_connection *connection, const char *device_id,
-                              const char *token_id, enum device_token_end end, bool *changed)
+                              const char *token_id, enum device_token_revocation end, bool *changed)
 {
     sqlite3_stmt *update = statement(connection, END_TOKEN);
     bind_text(update, 1, device_id);
@@ -106,13 +106,13 @@ enum error create_token(struct store_connection *connection, struct store_write 
 
 enum error end_token(struct store_connection *connection, struct store_write *write)
 {
-    enum error error = end_standing_token(connection, write->end_token.device_id,
-                                          write->end_token.token_id, write->end_token.end,
-                                          &write->end_token.changed);
-    if (error != ERROR_NONE || write->end_token.end != DEVICE_TOKEN_REVOKED)
+    enum error error = end_standing_token(connection, write->revoke_token.device_id,
+                                          write->revoke_token.token_id, write->revoke_token.end,
+                                          &write->revoke_token.changed);
+    if (error != ERROR_NONE || write->revoke_token.end != DEVICE_TOKEN_REVOKED)
         return error;
     sqlite3_stmt *delete = statement(connection, DELETE_PAIRINGS_OF);
-    bind_text(delete, 1, write->end_token.device_id);
+    bind_text(delete, 1, write->revoke_token.device_id);
     return run(connection, delete);
 }
 
@@ -130,17 +130,17 @@ enum error find_dismissed(struct store_connection *connection, struct store_writ
 {
     bool row = true;
     sqlite3_stmt *select = statement(connection, SELECT_DISMISSED);
-    bind_id(select, 1, &write->find_dismissed.broker);
-    bind_integer(select, 2, (int64_t)write->find_dismissed.capacity);
-    sqlite3_bind_text(select, 3, write->find_dismissed.after, -1, SQLITE_STATIC);
-    write->find_dismissed.count = 0;
+    bind_id(select, 1, &write->find_revoked_tokens.broker);
+    bind_integer(select, 2, (int64_t)write->find_revoked_tokens.capacity);
+    sqlite3_bind_text(select, 3, write->find_revoked_tokens.after, -1, SQLITE_STATIC);
+    write->find_revoked_tokens.count = 0;
     enum error error = step(connection, select, &row);
     for (; error == ERROR_NONE && row; error = step(connection, select, &row)) {
-        struct store_dismissed_device *device =
-            &write->find_dismissed.devices[write->find_dismissed.count++];
+        struct store_revoked_device *device =
+            &write->find_revoked_tokens.devices[write->find_revoked_tokens.count++];
         column_text(select, 0, device->device_id, sizeof(device->device_id));
         device->session = sqlite3_column_int64(select, 1);
-        device->end = (enum device_token_end)sqlite3_column_int(select, 2);
+        device->end = (enum device_token_revocation)sqlite3_column_int(select, 2);
     }
     sqlite3_reset(select);
     return error;
@@ -154,7 +154,7 @@ static enum error read_token(sqlite3_stmt *row, void *item)
     *token = (struct device_token){
         .created_at_ms = sqlite3_column_int64(row, 3),
         .ended_at_ms = sqlite3_column_int64(row, 4),
-        .end = (enum device_token_end)sqlite3_column_int(row, 5),
+        .end = (enum device_token_revocation)sqlite3_column_int(row, 5),
     };
     column_text(row, 0, token->id, sizeof(token->id));
     column_text(row, 2, token->device_id, sizeof(token->device_id));

@@ -28,7 +28,7 @@ void read_moving(sqlite3_stmt *row, struct moving *moving)
 
 const struct message_id no_journal;
 
-unsigned facts_of(const struct moving *moving, const struct store_slot *phone, unsigned attempt)
+unsigned facts_of(const struct moving *moving, const struct store_holder *phone, unsigned attempt)
 {
     unsigned facts = 0;
     if (strcmp(moving->device_id, phone->device_id) == 0)
@@ -170,8 +170,8 @@ static void note_move(struct store_connection *connection, const struct moving *
         connection->moves = more;
         connection->move_capacity = capacity;
     }
-    struct store_move *note = &connection->moves[connection->move_count++];
-    *note = (struct store_move){
+    struct store_transition *note = &connection->moves[connection->move_count++];
+    *note = (struct store_transition){
         .verb = connection->verb,
         .from = from,
         .to = moving->status,
@@ -205,7 +205,7 @@ enum error move(struct store_connection *connection, struct moving *moving, enum
 }
 
 enum error move_to_device(struct store_connection *connection, struct moving *moving,
-                          const struct store_slot *phone)
+                          const struct store_holder *phone)
 {
     enum message_status to = phone->assured ? MESSAGE_DISPATCHED : MESSAGE_ACCEPTED;
     enum message_status from = moving->status;
@@ -228,7 +228,7 @@ enum error move_to_device(struct store_connection *connection, struct moving *mo
 enum error move_back(struct store_connection *connection, struct moving *moving, bool failed,
                      double spread, const char *error_code, const char *error_message)
 {
-    int64_t pause_ms = failed ? store_pause_ms(moving->failures + 1, spread) : 0;
+    int64_t pause_ms = failed ? store_backoff_ms(moving->failures + 1, spread) : 0;
     enum message_status from = moving->status;
     enum error error = uncount_device(connection, moving);
     if (error != ERROR_NONE)
@@ -284,7 +284,7 @@ enum error judge_offer(struct store_connection *connection, struct moving *movin
 }
 
 enum error read_all_moving(struct store_connection *connection, sqlite3_stmt *select,
-                           struct moving moving[STORE_MAX_HAND_OVER], size_t *count)
+                           struct moving moving[STORE_MAX_CLAIM], size_t *count)
 {
     bool row = true;
     *count = 0;
@@ -295,8 +295,8 @@ enum error read_all_moving(struct store_connection *connection, sqlite3_stmt *se
     return error;
 }
 
-enum error queue_offered(struct store_connection *connection,
-                         struct moving moving[STORE_MAX_HAND_OVER], size_t count)
+enum error queue_offered(struct store_connection *connection, struct moving moving[STORE_MAX_CLAIM],
+                         size_t count)
 {
     enum error error = ERROR_NONE;
     for (size_t i = 0; i < count && error == ERROR_NONE; i++)

@@ -37,10 +37,10 @@ MUST_CHECK enum error find_moving(struct store_connection *connection, const str
 /* Reads the messages of a statement with MOVING_COLUMNS, of which the parameters are bound but the
    last, the limit. All of them, before the first is moved. */
 MUST_CHECK enum error read_all_moving(struct store_connection *connection, sqlite3_stmt *select,
-                                      struct moving moving[STORE_MAX_HAND_OVER], size_t *count);
+                                      struct moving moving[STORE_MAX_CLAIM], size_t *count);
 
 /* What is true of a wish of this phone, about that attempt (0: it does not say). */
-unsigned facts_of(const struct moving *moving, const struct store_slot *phone, unsigned attempt);
+unsigned facts_of(const struct moving *moving, const struct store_holder *phone, unsigned attempt);
 
 MUST_CHECK enum error append_event(struct store_connection *connection, int64_t seq, int64_t number,
                                    enum message_status status, unsigned attempt,
@@ -55,18 +55,18 @@ MUST_CHECK enum error move(struct store_connection *connection, struct moving *m
 
 /* Moves a queued message into a phone's hands. */
 MUST_CHECK enum error move_to_device(struct store_connection *connection, struct moving *moving,
-                                     const struct store_slot *phone);
+                                     const struct store_holder *phone);
 
 /* Moves a message out of a phone's hands: nothing of this attempt was sent. When somebody wants it
    cancelled it now is; when phones `failed` with it too often, it has failed itself, and otherwise it
-   waits for store_pause_ms. */
+   waits for store_backoff_ms. */
 MUST_CHECK enum error move_back(struct store_connection *connection, struct moving *moving,
                                 bool failed, double spread, const char *error_code,
                                 const char *error_message);
 
 /* Moves messages that were offered back to the queue. */
 MUST_CHECK enum error queue_offered(struct store_connection *connection,
-                                    struct moving moving[STORE_MAX_HAND_OVER], size_t count);
+                                    struct moving moving[STORE_MAX_CLAIM], size_t count);
 
 /* What a phone that holds an offer is to be told, after the move that may follow from it. */
 MUST_CHECK enum error judge_offer(struct store_connection *connection, struct moving *moving,
@@ -96,14 +96,14 @@ MUST_CHECK enum error check_token(struct store_connection *connection, const cha
 /* Ends the token of a device that stands, with what is known of its use; `token_id`: that one alone, "":
    whichever. */
 MUST_CHECK enum error end_standing_token(struct store_connection *connection, const char *device_id,
-                                         const char *token_id, enum device_token_end end,
+                                         const char *token_id, enum device_token_revocation end,
                                          bool *changed);
 
 /* store_sqlite_token_use.c */
 
 /* A phone connects with that token, which stands. *quarantined: two phones use it, and it has ended. */
 MUST_CHECK enum error note_identity(struct store_connection *connection,
-                                    const struct store_slot *phone, const char *token_id,
+                                    const struct store_holder *phone, const char *token_id,
                                     const char *device_name, bool *quarantined);
 enum error count_takeover(struct store_connection *connection, struct store_write *write);
 

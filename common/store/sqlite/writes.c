@@ -45,7 +45,7 @@ static enum error release_message(struct store_connection *connection, struct st
     struct moving moving;
     bool found;
     int64_t newest;
-    const struct store_slot *phone = &write->release.phone;
+    const struct store_holder *phone = &write->release.phone;
     write->release.verdict = STORE_VERDICT_DROP;
     enum error error = find_session(connection, phone->device_id, &newest);
     if (error == ERROR_NONE)
@@ -62,25 +62,26 @@ static enum error take_back(struct store_connection *connection, struct store_wr
 {
     struct moving moving;
     bool found;
-    enum error error = find_moving(connection, &write->take_back.id, &moving, &found);
+    enum error error = find_moving(connection, &write->return_to_queue.id, &moving, &found);
     if (error != ERROR_NONE || !found)
         return error;
-    struct store_slot phone = {.journal = moving.journal};
-    strcpy(phone.device_id, write->take_back.device_id);
-    unsigned facts = facts_of(&moving, &phone, write->take_back.attempt);
+    struct store_holder phone = {.journal = moving.journal};
+    strcpy(phone.device_id, write->return_to_queue.device_id);
+    unsigned facts = facts_of(&moving, &phone, write->return_to_queue.attempt);
     /* The proof is the broker's own only where the frame itself was the release. */
     if (message_id_equal(&moving.journal, &no_journal))
         facts |= MESSAGE_NOTHING_SENT;
-    write->take_back.changed = message_may_become(moving.status, MESSAGE_QUEUED,
-                                                  MESSAGE_ACTOR_BROKER, facts);
-    if (!write->take_back.changed)
+    write->return_to_queue.changed = message_may_become(moving.status, MESSAGE_QUEUED,
+                                                        MESSAGE_ACTOR_BROKER, facts);
+    if (!write->return_to_queue.changed)
         return ERROR_NONE;
-    error = move_back(connection, &moving, write->take_back.refused, write->take_back.spread,
-                      write->take_back.error_code, write->take_back.error_message);
-    if (error != ERROR_NONE || !write->take_back.hopeless || moving.status != MESSAGE_QUEUED)
+    error = move_back(connection, &moving, write->return_to_queue.refused,
+                      write->return_to_queue.spread, write->return_to_queue.error_code,
+                      write->return_to_queue.error_message);
+    if (error != ERROR_NONE || !write->return_to_queue.hopeless || moving.status != MESSAGE_QUEUED)
         return error;
-    return move(connection, &moving, MESSAGE_FAILED, write->take_back.error_code,
-                write->take_back.error_message);
+    return move(connection, &moving, MESSAGE_FAILED, write->return_to_queue.error_code,
+                write->return_to_queue.error_message);
 }
 
 /* A restored backup knows of what was open in it neither what became of it nor by whom: the first phone
@@ -149,31 +150,31 @@ static enum error correct_future(struct store_connection *connection)
 
 static enum error give_up(struct store_connection *connection, struct store_write *write)
 {
-    struct moving *moving = workspace(connection, STORE_MAX_HAND_OVER * sizeof(*moving));
-    unsigned limit = MIN(write->give_up.limit, (unsigned)STORE_MAX_HAND_OVER);
+    struct moving *moving = workspace(connection, STORE_MAX_CLAIM * sizeof(*moving));
+    unsigned limit = MIN(write->expire.limit, (unsigned)STORE_MAX_CLAIM);
     size_t count;
 
     if (!moving)
         return ERROR_INTERNAL;
-    enum error error = write->give_up.silent_since_ms > 0 ? correct_future(connection) : ERROR_NONE;
+    enum error error = write->expire.silent_since_ms > 0 ? correct_future(connection) : ERROR_NONE;
     if (error != ERROR_NONE)
         return error;
     sqlite3_stmt *select = statement(connection, SELECT_SILENT);
-    bind_integer(select, 1, write->give_up.silent_since_ms);
+    bind_integer(select, 1, write->expire.silent_since_ms);
     bind_integer(select, 2, limit);
     error = read_all_moving(connection, select, moving, &count);
     for (size_t i = 0; i < count && error == ERROR_NONE; i++)
         error = move(connection, &moving[i], MESSAGE_UNKNOWN, "no_report",
                      "the phone has not said what became of the message");
-    write->give_up.unknown = (unsigned)count;
+    write->expire.unknown = (unsigned)count;
     if (error != ERROR_NONE)
         return error;
 
     select = statement(connection, SELECT_OFFERED);
-    bind_integer(select, 1, write->give_up.offered_since_ms);
+    bind_integer(select, 1, write->expire.offered_since_ms);
     bind_integer(select, 2, limit);
     error = read_all_moving(connection, select, moving, &count);
-    write->give_up.queued = (unsigned)count;
+    write->expire.queued = (unsigned)count;
     return error == ERROR_NONE ? queue_offered(connection, moving, count) : error;
 }
 
@@ -181,16 +182,16 @@ static enum error find_revoked(struct store_connection *connection, struct store
 {
     bool row = true;
     sqlite3_stmt *select = statement(connection, SELECT_TO_REVOKE);
-    bind_integer(select, 1, (int64_t)write->find_revoked.capacity);
-    bind_integer(select, 2, write->find_revoked.after);
-    write->find_revoked.count = 0;
+    bind_integer(select, 1, (int64_t)write->find_cancel_requests.capacity);
+    bind_integer(select, 2, write->find_cancel_requests.after);
+    write->find_cancel_requests.count = 0;
     enum error error = step(connection, select, &row);
     while (error == ERROR_NONE && row) {
-        struct store_revoked_message *message =
-            &write->find_revoked.messages[write->find_revoked.count++];
+        struct store_cancel_request *message =
+            &write->find_cancel_requests.messages[write->find_cancel_requests.count++];
         message->attempt = (unsigned)sqlite3_column_int(select, 1);
         column_text(select, 2, message->device_id, sizeof(message->device_id));
-        write->find_revoked.last = sqlite3_column_int64(select, 3);
+        write->find_cancel_requests.last = sqlite3_column_int64(select, 3);
         error = column_id(select, 0, &message->id) ? step(connection, select, &row)
                                                    : ERROR_INTERNAL;
     }
@@ -240,12 +241,12 @@ enum error sqlite_run_write(struct store_connection *connection, struct store_wr
                                                        struct store_write *) = {
         [STORE_ENQUEUE] = enqueue,
         [STORE_CANCEL] = cancel,
-        [STORE_HAND_OVER] = hand_over,
+        [STORE_CLAIM] = hand_over,
         [STORE_RELEASE] = release_message,
-        [STORE_TAKE_BACK] = take_back,
+        [STORE_RETURN_TO_QUEUE] = take_back,
         [STORE_REPORT] = report,
-        [STORE_GIVE_UP] = give_up,
-        [STORE_FIND_REVOKED] = find_revoked,
+        [STORE_EXPIRE] = give_up,
+        [STORE_FIND_CANCEL_REQUESTS] = find_revoked,
         [STORE_COUNT_STUCK] = count_stuck,
         [STORE_DEVICE_CONNECT] = connect_device,
         [STORE_DEVICE_UPDATE] = update_device,
@@ -256,8 +257,8 @@ enum error sqlite_run_write(struct store_connection *connection, struct store_wr
         [STORE_CREATE_PAIRING] = create_pairing,
         [STORE_PAIR] = pair,
         [STORE_CREATE_TOKEN] = create_token,
-        [STORE_END_TOKEN] = end_token,
-        [STORE_FIND_DISMISSED] = find_dismissed,
+        [STORE_REVOKE_TOKEN] = end_token,
+        [STORE_FIND_REVOKED_TOKENS] = find_dismissed,
         [STORE_COUNT_TAKEOVER] = count_takeover,
         [STORE_SET_SENDING] = set_sending,
         [STORE_REQUEUE] = requeue,
