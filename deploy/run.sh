@@ -115,7 +115,7 @@ step "$source_dir/deploy/nginx-conf.sh" "$programs"
 # For the tools, which may be started with other variables, and in other folders.
 write_settings() {
     echo "# process $PPID serves $address from $(absolute "$DATABASE_PATH")"
-    DATABASE_PATH=$(absolute "$DATABASE_PATH") TLS_CERTIFICATE=$(absolute "$TLS_CERTIFICATE") \
+    DATABASE_URL='' DATABASE_PATH=$(absolute "$DATABASE_PATH") TLS_CERTIFICATE=$(absolute "$TLS_CERTIFICATE") \
         TLS_KEY=$(absolute "$TLS_KEY") TLS_CA=$(absolute "$TLS_CA") "$programs/api-fcgi" --check-config
 }
 

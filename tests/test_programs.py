@@ -63,6 +63,8 @@ def test_wrong_options_are_named(program, options, words, tmp_path):
     ("HTTP_PORT=99999999999999999999", ["HTTP_PORT", "1 to 65535"]),
     ("LOG_LEVEL=loud", ["LOG_LEVEL", "debug|info|warning|error", "loud"]),
     ("DATABASE_PATH=", ["DATABASE_PATH"]),
+    ("DATABASE_URL=memory:", ["DATABASE_URL=memory:", "inside one process", "use sqlite:"]),
+    ("DATABASE_URL=sqlite:a.db\nDATABASE_PATH=b.db", ["sqlite:a.db", "b.db", "two databases"]),
     ("just words", [".env line 2", "NAME=value"]),
 ])
 def test_a_wrong_setting_stops_the_start_with_one_clear_line(program, line, words, tmp_path):

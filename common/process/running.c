@@ -36,12 +36,19 @@ static bool read_first_line(const char *path, struct running *running,
     return good;
 }
 
+/* The database that the environment names; NULL without one. */
+static const char *environment_database(void)
+{
+    const char *url = getenv("DATABASE_URL");
+    return url && strncmp(url, "sqlite:", 7) == 0 ? url + 7 : getenv("DATABASE_PATH");
+}
+
 static bool load_from(const char *folder, struct settings *settings, struct running *running)
 {
     static struct settings found; /* large */
     char path[SETTINGS_TEXT_SIZE + 16], database[SETTINGS_TEXT_SIZE];
     char problem[SETTINGS_PROBLEM_SIZE];
-    const char *wanted = getenv("DATABASE_PATH");
+    const char *wanted = environment_database();
     snprintf(path, sizeof(path), "%s/lock", folder);
     if (!is_held(path))
         return false;

@@ -323,12 +323,40 @@ void settings_open_private(struct settings *settings)
     }
 }
 
+/* DATABASE_URL gives DATABASE_PATH its value. */
+static bool apply_database_url(struct settings *settings, char *problem)
+{
+    static const char scheme[] = "sqlite:";
+    char text[SHOWN_SIZE], other[SHOWN_SIZE];
+    const char *url = settings->database_url, *path = url + strlen(scheme);
+
+    if (*url == '\0')
+        return true;
+    if (strcmp(url, "memory:") == 0)
+        snprintf(problem, SETTINGS_PROBLEM_SIZE,
+                 "DATABASE_URL=memory: keeps messages inside one process, for tests; api-fcgi and"
+                 " ws-broker are two: use sqlite: and the path of a file");
+    else if (strncmp(url, scheme, strlen(scheme)) != 0)
+        snprintf(problem, SETTINGS_PROBLEM_SIZE,
+                 "DATABASE_URL must be sqlite: and the path of a file, as"
+                 " sqlite:data/sms-gateway.db, and is \"%s\"",
+                 shown(url, text));
+    else if (settings->is_set[SETTINGS_NUMBER_OF_database_path] &&
+             strcmp(path, settings->database_path) != 0)
+        snprintf(problem, SETTINGS_PROBLEM_SIZE,
+                 "DATABASE_URL=%s and DATABASE_PATH=%s name two databases: set one of the two",
+                 shown(url, text), shown(settings->database_path, other));
+    else
+        return assign(settings, find("DATABASE_PATH"), path, "DATABASE_URL", problem);
+    return false;
+}
+
 bool settings_load_option(struct settings *settings, const char *env_file,
                           char problem[SETTINGS_PROBLEM_SIZE])
 {
     if (settings_load(settings, env_file ? env_file : settings_default_file, env_file != NULL,
                       problem))
-        return settings_check(settings, problem);
+        return apply_database_url(settings, problem) && settings_check(settings, problem);
     bool installed = !env_file && *settings_default_file == '/';
     if (installed && access(settings_default_file, R_OK) < 0 && errno == EACCES)
         snprintf(problem, SETTINGS_PROBLEM_SIZE,

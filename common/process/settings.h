@@ -42,7 +42,7 @@ MUST_CHECK bool settings_load(struct settings *settings, const char *env_file, b
                               char problem[SETTINGS_PROBLEM_SIZE]);
 
 /* The same for a program's --env-file; NULL: the file that is compiled in (make SETTINGS_FILE=...), which may
-   be missing. Also whether they agree (settings_check.h). */
+   be missing. DATABASE_URL gives database_path its value. Also whether they agree (settings_check.h). */
 MUST_CHECK bool settings_load_option(struct settings *settings, const char *env_file,
                                      char problem[SETTINGS_PROBLEM_SIZE]);
 

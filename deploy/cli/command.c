@@ -72,7 +72,8 @@ static const char *source_of_path(const struct command *command)
 {
     struct settings given;
     char problem[SETTINGS_PROBLEM_SIZE];
-    if (getenv("DATABASE_PATH"))
+    const char *url = getenv("DATABASE_URL");
+    if (getenv("DATABASE_PATH") || (url && *url))
         return "the environment";
     /* /dev/null has no settings. */
     if (settings_load(&given, "/dev/null", false, problem) &&

@@ -543,6 +543,37 @@ static void prefixes_are_checked_and_may_be_none(void **state)
     expect_refusal("a long list", (const char *[]){"DENIED_PREFIXES", "is too long", NULL});
 }
 
+/* ---- DATABASE_URL ---- */
+
+static void expect_database(const char *file, const char *path, const char *refusal_words)
+{
+    struct settings settings;
+    char problem[SETTINGS_PROBLEM_SIZE] = "";
+    write_env(file);
+    bool good = settings_load_option(&settings, env_path, problem);
+    assert_int_equal(good, path != NULL);
+    if (path)
+        assert_string_equal(settings.database_path, path);
+    else if (!strstr(problem, "DATABASE_URL") || !strstr(problem, refusal_words))
+        fail_msg("%s: %s", file, problem);
+}
+
+static void a_url_names_the_database_too(void **state)
+{
+    (void)state;
+    expect_database("", "data/sms-gateway.db", NULL);
+    expect_database("DATABASE_URL=\nDATABASE_PATH=a.db", "a.db", NULL);
+    expect_database("DATABASE_URL=sqlite:a/b.db", "a/b.db", NULL);
+    expect_database("DATABASE_URL=sqlite:/a/b.db", "/a/b.db", NULL);
+    expect_database("DATABASE_URL=sqlite:a.db\nDATABASE_PATH=a.db", "a.db", NULL);
+    expect_database("DATABASE_URL=sqlite:a.db\nDATABASE_PATH=b.db", NULL, "two databases");
+    expect_database("DATABASE_URL=sqlite:", NULL, "DATABASE_PATH");
+    expect_database("DATABASE_URL=sqlite:~/a.db", NULL, "~");
+    expect_database("DATABASE_URL=memory:", NULL, "ws-broker are two");
+    expect_database("DATABASE_URL=postgresql://localhost/sms", NULL, "must be sqlite:");
+    expect_database("DATABASE_URL=a.db", NULL, "must be sqlite:");
+}
+
 /* test_settings_print.c reads back what is printed. */
 
 #define FILE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -560,4 +591,4 @@ UNIT_TESTS(FILE_TEST(without_a_file_all_are_defaults), FILE_TEST(a_required_file
            FILE_TEST(every_number_has_its_range), FILE_TEST(every_number_is_whole_and_decimal),
            FILE_TEST(texts_of_any_kind_have_1_to_1023_characters),
            FILE_TEST(the_log_level_is_one_of_its_words),
-           FILE_TEST(prefixes_are_checked_and_may_be_none))
+           FILE_TEST(prefixes_are_checked_and_may_be_none), FILE_TEST(a_url_names_the_database_too))
