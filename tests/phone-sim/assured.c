@@ -258,9 +258,9 @@ void assured_on_disconnected(struct assured *assured)
 
 void assured_set_credit(struct assured *assured, int64_t credit)
 {
-    if (credit == assured->habits.credit)
+    if (credit == assured->behaviour.credit)
         return;
-    assured->habits.credit = credit;
+    assured->behaviour.credit = credit;
     if (assured->is_welcome)
         enqueue(assured, OUTGOING_CREDIT);
 }
@@ -300,8 +300,8 @@ static const char *reason_to_refuse(struct assured *assured, const struct receiv
         return "no_room";
     if (assured->is_off)
         return "radio_off";
-    if (random_share(&assured->random) < assured->habits.nack_rate)
-        return word_list_choose(&assured->habits.nack_codes, &assured->random);
+    if (random_share(&assured->random) < assured->behaviour.nack_rate)
+        return word_list_choose(&assured->behaviour.nack_codes, &assured->random);
     return NULL;
 }
 
@@ -456,7 +456,7 @@ size_t assured_next_frame(const struct assured *assured, const struct device *de
         return 0;
     switch (outgoing->kind) {
     case OUTGOING_HELLO:
-        return frame_write_hello(space, assured->journal.epoch, assured->habits.credit, device);
+        return frame_write_hello(space, assured->journal.epoch, assured->behaviour.credit, device);
     case OUTGOING_JOURNAL:
         return frame_write_journal(space, assured->listed + assured->listed_written,
                                    entries_of_this_page(assured), is_last_page(assured));
@@ -467,7 +467,7 @@ size_t assured_next_frame(const struct assured *assured, const struct device *de
     case OUTGOING_REPORT:
         return frame_write_report(space, &outgoing->report->value);
     case OUTGOING_CREDIT:
-        return frame_write_credit(space, assured->habits.credit);
+        return frame_write_credit(space, assured->behaviour.credit);
     }
     return 0;
 }
@@ -488,9 +488,9 @@ void assured_frame_written(struct assured *assured)
 /* ---- From the beginning to the end ---- */
 
 void assured_init(struct assured *assured, const struct assured_world *world,
-                  const struct assured_habits *habits, uint64_t seed)
+                  const struct assured_behaviour *behaviour, uint64_t seed)
 {
-    *assured = (struct assured){.world = world, .habits = *habits, .random.state = seed};
+    *assured = (struct assured){.world = world, .behaviour = *behaviour, .random.state = seed};
     TAILQ_INIT(&assured->outbox);
     TAILQ_INIT(&assured->to_submit);
     journal_init(&assured->journal, "");

@@ -16,8 +16,8 @@
 #define TESTS_PHONE_SIM_ASSURED_H
 
 #include "tests/phone-sim/base.h"
+#include "tests/phone-sim/behaviour.h"
 #include "tests/phone-sim/frame.h"
-#include "tests/phone-sim/habits.h"
 #include "tests/phone-sim/journal.h"
 
 #include <sys/queue.h>
@@ -43,7 +43,7 @@ struct assured_world {
     void (*refused)(struct assured *assured, const char *message_id, const char *code);
 };
 
-struct assured_habits {
+struct assured_behaviour {
     int64_t credit;
     double nack_rate;
     struct word_list nack_codes;
@@ -60,7 +60,7 @@ struct outgoing;
 
 struct assured {
     const struct assured_world *world;
-    struct assured_habits habits;
+    struct assured_behaviour behaviour;
     struct random random;
     struct journal journal;
     uint64_t written; /* number of the last change */
@@ -84,7 +84,7 @@ struct assured {
 
 /* One that was never started before, or has lost its journal: `epoch` must be new. */
 void assured_init(struct assured *assured, const struct assured_world *world,
-                  const struct assured_habits *habits, uint64_t seed);
+                  const struct assured_behaviour *behaviour, uint64_t seed);
 void assured_fini(struct assured *assured);
 
 /* After assured_init(), one of these two. The image's content counts as durable. `was_sent` asks the

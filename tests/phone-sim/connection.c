@@ -171,7 +171,7 @@ static void on_close_timer(struct timer *timer, int64_t now_ms)
 
 static void deliver(struct connection *connection, const char *text, size_t length)
 {
-    doom_pass(connection->link->doom, DOOM_FRAME_READ);
+    crash_point_pass(connection->link->crash_point, CRASH_FRAME_READ);
     if (utf8_is_valid(text, length))
         phone_received(connection->phone, text, length, clock_monotonic_ms());
     else
@@ -252,12 +252,12 @@ static int on_writable(struct connection *connection)
     case PHONE_WRITES_DEVICE_UPDATE:
     case PHONE_WRITES_STATUS_UPDATE:
     case PHONE_WRITES_ASSURED:
-    case PHONE_WRITES_SHELVED:
+    case PHONE_WRITES_DELAYED:
         break;
     }
     if (lws_write(connection->wsi, (unsigned char *)frame, length, protocol) < 0)
         return -1;
-    doom_pass(link->doom, DOOM_FRAME_WRITTEN);
+    crash_point_pass(link->crash_point, CRASH_FRAME_WRITTEN);
     phone_frame_written(phone, clock_monotonic_ms());
     if (link->leaving)
         lws_callback_on_writable(connection->wsi);

@@ -1,7 +1,7 @@
 #include "tests/phone-sim/fleet.h"
 
 #include "tests/phone-sim/console.h"
-#include "tests/phone-sim/keeper.h"
+#include "tests/phone-sim/durable_writer.h"
 #include "tests/phone-sim/link.h"
 #include "tests/phone-sim/phone.h"
 #include "tests/phone-sim/timers.h"
@@ -31,8 +31,8 @@ struct fleet {
     const struct options *options;
     struct timers timers;
     struct console console;
-    struct keeper keeper;
-    struct doom doom;
+    struct durable_writer writer;
+    struct crash_point crash_point;
     struct link link;
     struct tokens tokens;
     struct phone *phones;
@@ -102,7 +102,7 @@ static void on_disconnected(struct phone *phone, const char *why, bool was_conne
     fleet->connected -= was_connected;
     if (fleet->leaving)
         return;
-    if (fleet->options->habits.disconnect_seconds.high == 0)
+    if (fleet->options->behaviour.disconnect_seconds.high == 0)
         fleet->told_all_connected = false;
     if (phone->state != PHONE_STOPPED) {
         note(phone, why);
@@ -156,7 +156,7 @@ static void on_sms_changed(struct phone *phone, const struct sms_news *news)
         break;
     case SMS_SENT:
         if (!phone->is_assured) /* or else it is there already */
-            ledger_append(&fleet->keeper.ledger, phone->id, news->message_id, 0,
+            ledger_append(&fleet->writer.ledger, phone->id, news->message_id, 0,
                           news->phone_number);
         counters->sent++;
         show_sms(fleet, phone, news);
@@ -189,18 +189,18 @@ static void on_sms_finished(struct phone *phone, const struct sms_news *news)
 
 static void on_journal_write(struct phone *phone, const struct journal_write *write)
 {
-    keeper_write(&fleet_of(phone)->keeper, phone, write);
+    durable_writer_write(&fleet_of(phone)->writer, phone, write);
 }
 
 static void on_sms_left(struct phone *phone, const struct journal_entry *entry)
 {
-    keeper_sms_left(&fleet_of(phone)->keeper, phone, entry);
+    durable_writer_sms_left(&fleet_of(phone)->writer, phone, entry);
 }
 
 static void on_new_epoch(struct phone *phone, char *epoch)
 {
     (void)phone;
-    keeper_new_epoch(epoch);
+    durable_writer_new_epoch(epoch);
 }
 
 /* ---- From the beginning to the end ---- */
@@ -210,7 +210,7 @@ static void make_phone(struct fleet *fleet, size_t number, struct random *random
                        int64_t connect_at_ms, bool is_clone)
 {
     const struct options *options = fleet->options;
-    struct range battery = options->habits.battery_percent;
+    struct range battery = options->behaviour.battery_percent;
     int64_t last = MAX((int64_t)fleet->count - 1, 1);
     struct phone *phone = &fleet->phones[fleet->link.count];
     struct phone_identity identity = {
@@ -223,8 +223,8 @@ static void make_phone(struct fleet *fleet, size_t number, struct random *random
     snprintf(identity.id, sizeof(identity.id), "%.*s", PHONE_ID_SIZE - 1, id);
     phone_init(phone, &fleet->world, &identity, clock_monotonic_ms(), connect_at_ms);
     link_join(&fleet->link, phone);
-    if (options->habits.assured)
-        keeper_join(&fleet->keeper, phone, is_clone ? &fleet->phones[number] : NULL);
+    if (options->behaviour.assured)
+        durable_writer_join(&fleet->writer, phone, is_clone ? &fleet->phones[number] : NULL);
 }
 
 static void on_clone_timer(struct timer *timer, int64_t now_ms)
@@ -240,7 +240,7 @@ static void make_phones(struct fleet *fleet)
     uint64_t seed = (uint64_t)(options->seed ? options->seed : time(NULL) ^ getpid());
     struct random seeds = {.state = seed};
     int64_t now_ms = clock_monotonic_ms();
-    struct range clone = options->habits.clone_seconds;
+    struct range clone = options->behaviour.clone_seconds;
     for (size_t i = 0; i < fleet->count; i++) {
         make_phone(fleet, i, &seeds, now_ms + (int64_t)i * 1000 / options->connect_rate, false);
         if (clone.high == 0)
@@ -263,15 +263,15 @@ int fleet_run(const struct options *options)
         .options = options,
         .count = (size_t)options->count,
         .status = 1,
-        .doom = options->doom,
+        .crash_point = options->crash_point,
         .link = {.on_signal = on_signal,
                  .owner = &fleet,
-                 .doom = &fleet.doom,
+                 .crash_point = &fleet.crash_point,
                  .tokens = &fleet.tokens},
         .world =
             {
                 .timers = &fleet.timers,
-                .habits = &options->habits,
+                .behaviour = &options->behaviour,
                 .connect = connection_begin,
                 .drop = connection_drop,
                 .want_write = connection_want_write,
@@ -287,20 +287,20 @@ int fleet_run(const struct options *options)
                 .sms_finished = on_sms_finished,
             },
     };
-    struct keeper_settings keeper_settings = {
+    struct durable_writer_settings writer_settings = {
         .journal = options->journal,
         .ledger = options->ledger,
-        .is_assured = options->habits.assured,
+        .is_assured = options->behaviour.assured,
         .check_sent_store = options->check_sent_store,
-        .doom = &fleet.doom,
+        .crash_point = &fleet.crash_point,
     };
     timers_init(&fleet.timers);
     console_init(&fleet.console, &fleet.timers, fleet.count > 1);
-    size_t most = options->habits.clone_seconds.high > 0 ? fleet.count * 2 : fleet.count;
+    size_t most = options->behaviour.clone_seconds.high > 0 ? fleet.count * 2 : fleet.count;
     fleet.phones = must_allocate(most, sizeof(struct phone));
     fleet.clone_timers = must_allocate(fleet.count, sizeof(struct clone_timer));
     if (!tokens_load(&fleet.tokens, options->tokens) ||
-        !keeper_init(&fleet.keeper, &fleet.timers, &keeper_settings, most) ||
+        !durable_writer_init(&fleet.writer, &fleet.timers, &writer_settings, most) ||
         !link_init(&fleet.link, &options->gateway, options->ca, &fleet.timers, most))
         goto out;
     make_phones(&fleet);
@@ -308,7 +308,7 @@ int fleet_run(const struct options *options)
 
 out:
     link_fini(&fleet.link);
-    keeper_fini(&fleet.keeper);
+    durable_writer_fini(&fleet.writer);
     for (size_t i = 0; i < fleet.link.count; i++)
         phone_fini(&fleet.phones[i]);
     free(fleet.phones);

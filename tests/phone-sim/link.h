@@ -7,7 +7,7 @@
 
 #include "tests/phone-sim/base.h"
 #include "tests/phone-sim/connection.h"
-#include "tests/phone-sim/doom.h"
+#include "tests/phone-sim/crash_point.h"
 #include "tests/phone-sim/frame.h"
 #include "tests/phone-sim/gateway.h"
 #include "tests/phone-sim/phone.h"
@@ -19,7 +19,7 @@ struct link {
     struct timers *timers;
     void (*on_signal)(void *owner); /* SIGINT or SIGTERM */
     void *owner;
-    struct doom *doom;
+    struct crash_point *crash_point;
     const struct tokens *tokens;
 
     struct lws_context *context;

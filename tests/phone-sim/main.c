@@ -48,8 +48,8 @@ int main(int argc, char **argv)
         return 2;
     if (options.help)
         return 0;
-    if (!raise_file_limit(options.habits.clone_seconds.high > 0 ? options.count * 2
-                                                                : options.count))
+    if (!raise_file_limit(options.behaviour.clone_seconds.high > 0 ? options.count * 2
+                                                                   : options.count))
         return 2;
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGPIPE, SIG_IGN);

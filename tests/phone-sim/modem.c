@@ -34,7 +34,7 @@ static void await_delivery(struct modem *modem, int64_t now_ms)
     memcpy(delivery->message_id, modem->message_id, sizeof(delivery->message_id));
     TAILQ_INSERT_TAIL(&modem->deliveries, delivery, in_deliveries);
     timers_arm(modem->timers, &delivery->timer,
-               now_ms + random_within(modem->random, modem->habits->report_ms));
+               now_ms + random_within(modem->random, modem->behaviour->report_ms));
 }
 
 static void answer(struct modem *modem, int64_t now_ms)
@@ -43,7 +43,7 @@ static void answer(struct modem *modem, int64_t now_ms)
     memcpy(message_id, modem->message_id, sizeof(message_id));
     modem->state = MODEM_IDLE;
     if (modem->result.status == SMS_SENT &&
-        random_share(modem->random) >= modem->habits->no_report_rate)
+        random_share(modem->random) >= modem->behaviour->no_report_rate)
         await_delivery(modem, now_ms);
     /* May bring the next one. */
     modem->answered(modem, message_id, modem->attempt, &modem->result, now_ms);
@@ -52,7 +52,7 @@ static void answer(struct modem *modem, int64_t now_ms)
 /* Returns whether it has left: with an ambiguous error in half of the cases. */
 static bool fail(struct modem *modem, int64_t parts_sent)
 {
-    const char *code = word_list_choose(&modem->habits->failure_codes, modem->random);
+    const char *code = word_list_choose(&modem->behaviour->failure_codes, modem->random);
     modem->result = (struct radio_result){
         .status = SMS_FAILED,
         .error_code = code,
@@ -75,9 +75,9 @@ static void on_timer(struct timer *timer, int64_t now_ms)
     struct modem *modem = CONTAINER_OF(timer, struct modem, timer);
     bool leaves = true;
     modem->result = (struct radio_result){.status = SMS_SENT};
-    if (random_share(modem->random) < modem->habits->failure_rate)
-        leaves = fail(modem, modem->habits->failure_parts);
-    if (modem->habits->lie_rate > 0 && random_share(modem->random) < modem->habits->lie_rate)
+    if (random_share(modem->random) < modem->behaviour->failure_rate)
+        leaves = fail(modem, modem->behaviour->failure_parts);
+    if (modem->behaviour->lie_rate > 0 && random_share(modem->random) < modem->behaviour->lie_rate)
         lie(modem);
     if (!leaves) {
         answer(modem, now_ms);
@@ -100,7 +100,7 @@ void modem_submit(struct modem *modem, const char *message_id, int64_t attempt, 
     modem->attempt = attempt;
     snprintf(modem->message_id, sizeof(modem->message_id), "%s", message_id);
     timers_arm(modem->timers, &modem->timer,
-               now_ms + random_within(modem->random, modem->habits->send_ms));
+               now_ms + random_within(modem->random, modem->behaviour->send_ms));
 }
 
 void modem_recorded(struct modem *modem, int64_t now_ms)

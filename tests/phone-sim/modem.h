@@ -6,7 +6,7 @@
 #define TESTS_PHONE_SIM_MODEM_H
 
 #include "tests/phone-sim/assured.h"
-#include "tests/phone-sim/habits.h"
+#include "tests/phone-sim/behaviour.h"
 #include "tests/phone-sim/timers.h"
 
 #include <sys/queue.h>
@@ -22,7 +22,7 @@ struct delivery;
 struct modem {
     struct timers *timers;
     struct random *random;
-    const struct habits *habits;
+    const struct behaviour *behaviour;
     /* The SMS leaves now: put it on record, and call modem_recorded(). */
     void (*left)(struct modem *modem, const char *message_id, int64_t attempt);
     void (*answered)(struct modem *modem, const char *message_id, int64_t attempt,

@@ -46,33 +46,33 @@ static const struct option_row {
     {"tokens", "FILE", TEXT(tokens), "",
      "the phones' device tokens: in each line of FILE a device id and its token, as\n"
      "        `sms-gateway devices token -` prints them"},
-    {"send-ms", "A[-B]", KIND_RANGE, AT(habits.send_ms), 0, 0, 86400000, "500-1500",
+    {"send-ms", "A[-B]", KIND_RANGE, AT(behaviour.send_ms), 0, 0, 86400000, "500-1500",
      "milliseconds in which the radio sends one SMS: fixed, or at random from A to B"},
-    {"report-ms", "A[-B]", KIND_RANGE, AT(habits.report_ms), 0, 0, 86400000, "500-3000",
+    {"report-ms", "A[-B]", KIND_RANGE, AT(behaviour.report_ms), 0, 0, 86400000, "500-3000",
      "milliseconds from sent to the delivery report"},
-    {"failure-rate", "P", KIND_REAL, AT(habits.failure_rate), 0, 0, 1, "0",
+    {"failure-rate", "P", KIND_REAL, AT(behaviour.failure_rate), 0, 0, 1, "0",
      "share of the SMS that fail"},
-    {"failure-code", "CODE[,CODE...]", KIND_WORDS, AT(habits.failure_codes), 0, 0, 0,
+    {"failure-code", "CODE[,CODE...]", KIND_WORDS, AT(behaviour.failure_codes), 0, 0, 0,
      "generic_failure,no_service,radio_off,network_reject,limit_exceeded",
      "why SMS fail, one of these at random: the error_code of PROTOCOL.md, or any other word. On\n"
      "        the assured level half of those with an ambiguous code leave nevertheless"},
-    {"failure-parts", "N", KIND_NUMBER, AT(habits.failure_parts), 0, 0, 255, "0",
+    {"failure-parts", "N", KIND_NUMBER, AT(behaviour.failure_parts), 0, 0, 255, "0",
      "on the assured level, so many parts of an SMS that fails leave, and are reported"},
-    {"no-report-rate", "P", KIND_REAL, AT(habits.no_report_rate), 0, 0, 1, "0",
+    {"no-report-rate", "P", KIND_REAL, AT(behaviour.no_report_rate), 0, 0, 1, "0",
      "share of the sent SMS for which no delivery report ever comes"},
-    {"battery", "P[-Q]", KIND_RANGE, AT(habits.battery_percent), 0, 0, 100, "60-100",
+    {"battery", "P[-Q]", KIND_RANGE, AT(behaviour.battery_percent), 0, 0, 100, "60-100",
      "percent at the start; a range is spread evenly over the phones, from P to Q"},
-    {"battery-drain", "P", KIND_REAL, AT(habits.battery_drain), 0, 0, 1000000, "5",
+    {"battery-drain", "P", KIND_REAL, AT(behaviour.battery_drain), 0, 0, 1000000, "5",
      "percent per hour that the battery loses"},
-    {"charging", NULL, KIND_FLAG, AT(habits.charging), 0, 0, 0, NULL,
+    {"charging", NULL, KIND_FLAG, AT(behaviour.charging), 0, 0, 0, NULL,
      "the phones are being charged; their batteries lose nothing"},
-    {"signal", "DBM", KIND_NUMBER, AT(habits.signal_dbm), 0, -120, -50, "-75",
+    {"signal", "DBM", KIND_NUMBER, AT(behaviour.signal_dbm), 0, -120, -50, "-75",
      "signal strength in dBm at the start"},
-    {"signal-walk", "N", KIND_NUMBER, AT(habits.signal_walk_dbm), 0, 0, 70, "3",
+    {"signal-walk", "N", KIND_NUMBER, AT(behaviour.signal_walk_dbm), 0, 0, 70, "3",
      "dBm by which the signal may change with each update, at random; 0: not at all"},
-    {"update-seconds", "S", KIND_NUMBER, AT(habits.update_seconds), 0, 0, 86400, "60",
+    {"update-seconds", "S", KIND_NUMBER, AT(behaviour.update_seconds), 0, 0, 86400, "60",
      "seconds between two device_updates; 0: only when the battery changes"},
-    {"disconnect-every", "A[-B]", KIND_RANGE, AT(habits.disconnect_seconds), 0, 0, 86400, "0",
+    {"disconnect-every", "A[-B]", KIND_RANGE, AT(behaviour.disconnect_seconds), 0, 0, 86400, "0",
      "seconds after which a phone drops its connection and connects again; 0: never"},
     {"connect-rate", "N", KIND_NUMBER, AT(connect_rate), 0, 1, 1000000, "500",
      "new connections per second at the start"},
@@ -82,7 +82,7 @@ static const struct option_row {
      "append to FILE one line for each SMS that leaves: time, device id, message id, attempt (0\n"
      "        on the basic level), phone number; on the assured level it is on disk before the\n"
      "        radio's answer is in the journal"},
-    {"assured", NULL, KIND_FLAG, AT(habits.assured), 0, 0, 0, NULL,
+    {"assured", NULL, KIND_FLAG, AT(behaviour.assured), 0, 0, 0, NULL,
      "speak the assured level of the protocol, with a journal"},
     {"journal", "FILE", TEXT(journal), "",
      "the journal of all these phones, an SQLite file, made if it is not there. They go on from\n"
@@ -98,28 +98,29 @@ static const struct option_row {
      "        frame-read, frame-written, before-commit or after-commit of the journal,\n"
      "        before-ledger (the SMS would leave), after-ledger (its line is written), after-sync\n"
      "        (it is on disk, and the journal does not say so yet)"},
-    {"credit", "A[-B]", KIND_RANGE, AT(habits.credit), 0, 0, 256, "8",
+    {"credit", "A[-B]", KIND_RANGE, AT(behaviour.credit), 0, 0, 256, "8",
      "how many messages an assured phone takes at once: fixed, or at random, and then another\n"
      "        number with each device_update"},
-    {"nack-rate", "P", KIND_REAL, AT(habits.nack_rate), 0, 0, 1, "0",
+    {"nack-rate", "P", KIND_REAL, AT(behaviour.nack_rate), 0, 0, 1, "0",
      "share of the offers that an assured phone answers with nack"},
-    {"nack-code", "CODE[,CODE...]", KIND_WORDS, AT(habits.nack_codes), 0, 0, 0,
+    {"nack-code", "CODE[,CODE...]", KIND_WORDS, AT(behaviour.nack_codes), 0, 0, 0,
      "no_sim,no_permission,no_room", "why, one of these at random"},
-    {"lose-journal-every", "A[-B]", KIND_RANGE, AT(habits.lose_journal_seconds), 0, 0, 86400, "0",
+    {"lose-journal-every", "A[-B]", KIND_RANGE, AT(behaviour.lose_journal_seconds), 0, 0, 86400,
+     "0",
      "seconds after which an assured phone loses its connection and its journal, and all it had\n"
      "        to send with it, and begins a new one with a new epoch; 0: never"},
-    {"lie", "P", KIND_REAL, AT(habits.lie_rate), 0, 0, 1, "0",
+    {"lie", "P", KIND_REAL, AT(behaviour.lie_rate), 0, 0, 1, "0",
      "share of the SMS that an assured phone reports as failed though they were sent, or as sent\n"
      "        though they failed; the ledger has the truth"},
-    {"clone", "A[-B]", KIND_RANGE, AT(habits.clone_seconds), 0, 0, 86400, "0",
+    {"clone", "A[-B]", KIND_RANGE, AT(behaviour.clone_seconds), 0, 0, 86400, "0",
      "seconds after the start when a copy of an assured phone and its journal begins to live\n"
      "        under the same id; replaced by the other, both connect again and again; 0: never"},
-    {"delay", "A[-B]", KIND_RANGE, AT(habits.delay_ms), 0, 0, 86400000, "0",
+    {"delay", "A[-B]", KIND_RANGE, AT(behaviour.delay_ms), 0, 0, 86400000, "0",
      "milliseconds for which the phones hold back each frame once they are connected; a frame\n"
      "        that is held back when the connection ends is lost"},
-    {"reorder", NULL, KIND_FLAG, AT(habits.reorder), 0, 0, 0, NULL,
+    {"reorder", NULL, KIND_FLAG, AT(behaviour.reorder), 0, 0, 0, NULL,
      "frames that are held back may overtake each other; without --delay for 0-50 ms"},
-    {"stop-reading", "A[-B]", KIND_RANGE, AT(habits.stop_reading_seconds), 0, 0, 86400, "0",
+    {"stop-reading", "A[-B]", KIND_RANGE, AT(behaviour.stop_reading_seconds), 0, 0, 86400, "0",
      "seconds after which a phone reads nothing more from its connection, but still writes;\n"
      "        0: never"},
     {"exit-after", "N", KIND_NUMBER, AT(exit_after), 0, 0, (double)(1ll << 53), "0",
@@ -269,18 +270,20 @@ static bool check_id(const struct options *options)
 
 static bool check_level(struct options *options)
 {
-    if (!doom_parse(&options->doom, options->kill_at))
+    if (!crash_point_parse(&options->crash_point, options->kill_at))
         return refuse("--kill-at knows no instant \"%s\"", options->kill_at);
-    const struct habits *habits = &options->habits;
-    bool is_for_assured = *options->journal || habits->nack_rate > 0 || habits->lie_rate > 0 ||
-                          habits->lose_journal_seconds.high > 0 || habits->clone_seconds.high > 0;
-    if (is_for_assured && !habits->assured)
+    const struct behaviour *behaviour = &options->behaviour;
+    bool is_for_assured = *options->journal || behaviour->nack_rate > 0 ||
+                          behaviour->lie_rate > 0 || behaviour->lose_journal_seconds.high > 0 ||
+                          behaviour->clone_seconds.high > 0;
+    if (is_for_assured && !behaviour->assured)
         return refuse("--journal, --nack-rate, --lie, --lose-journal-every and --clone are of use "
                       "with --assured only");
-    if (habits->reorder && habits->delay_ms.high == 0)
-        options->habits.delay_ms.high = REORDER_DELAY_MS;
-    options->habits.fights = habits->clone_seconds.high > 0 || *options->tokens || *options->pair;
-    if (options->check_sent_store && (!*options->ledger || !options->habits.assured))
+    if (behaviour->reorder && behaviour->delay_ms.high == 0)
+        options->behaviour.delay_ms.high = REORDER_DELAY_MS;
+    options->behaviour.fights = behaviour->clone_seconds.high > 0 || *options->tokens ||
+                                *options->pair;
+    if (options->check_sent_store && (!*options->ledger || !options->behaviour.assured))
         return refuse("--check-sent-store needs --assured and --ledger");
     return true;
 }

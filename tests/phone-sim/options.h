@@ -2,9 +2,9 @@
 #ifndef TESTS_PHONE_SIM_OPTIONS_H
 #define TESTS_PHONE_SIM_OPTIONS_H
 
-#include "tests/phone-sim/doom.h"
+#include "tests/phone-sim/behaviour.h"
+#include "tests/phone-sim/crash_point.h"
 #include "tests/phone-sim/gateway.h"
-#include "tests/phone-sim/habits.h"
 #include "tests/phone-sim/phone.h"
 
 #define OPTIONS_DEFAULT_ID "phone-sim"
@@ -16,7 +16,7 @@ struct options {
     char ca[512];           /* empty: those that the machine trusts */
     int64_t count;
     char id[PHONE_ID_SIZE];
-    struct habits habits;
+    struct behaviour behaviour;
     int64_t connect_rate; /* per second */
     int64_t seed;         /* 0: from the time */
     char ledger[512];     /* empty: none */
@@ -25,8 +25,8 @@ struct options {
     char pair[1200];      /* empty: it has a token, or needs none */
     bool check_sent_store;
     char kill_at[32];
-    struct doom doom;   /* of kill_at */
-    int64_t exit_after; /* SMS sent; 0: never */
+    struct crash_point crash_point; /* of kill_at */
+    int64_t exit_after;             /* SMS sent; 0: never */
     bool quiet;
     bool help;
 };

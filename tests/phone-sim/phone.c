@@ -28,7 +28,7 @@ static void disarm(struct phone *phone, struct timer *timer)
     timers_disarm(phone->world->timers, timer);
 }
 
-/* Beside those on the shelf. */
+/* Frames in the delay queue not counted. */
 static bool has_new_frame(const struct phone *phone, bool also_later)
 {
     bool has_assured = also_later ? assured_has_frame_later(&phone->assured)
@@ -49,7 +49,7 @@ static bool has_new_frame(const struct phone *phone, bool also_later)
 
 static bool has_frame(const struct phone *phone, bool also_later)
 {
-    return has_new_frame(phone, also_later) || !TAILQ_EMPTY(&phone->shelf);
+    return has_new_frame(phone, also_later) || !TAILQ_EMPTY(&phone->delay_queue);
 }
 
 bool phone_has_to_write(const struct phone *phone)
@@ -67,20 +67,20 @@ void phone_want_write(struct phone *phone)
 
 static int64_t battery_percent(const struct phone *phone, int64_t now_ms)
 {
-    const struct habits *habits = phone->world->habits;
+    const struct behaviour *behaviour = phone->world->behaviour;
     double hours = (double)(now_ms - phone->switched_on_ms) / 3600e3;
-    double lost = habits->charging ? 0 : floor(hours * habits->battery_drain);
+    double lost = behaviour->charging ? 0 : floor(hours * behaviour->battery_drain);
     return MAX(0, (int64_t)((double)phone->battery_at_start - lost));
 }
 
 static void arm_battery(struct phone *phone, int64_t now_ms)
 {
-    const struct habits *habits = phone->world->habits;
+    const struct behaviour *behaviour = phone->world->behaviour;
     int64_t percent = battery_percent(phone, now_ms);
-    if (habits->charging || habits->battery_drain <= 0 || percent == 0)
+    if (behaviour->charging || behaviour->battery_drain <= 0 || percent == 0)
         return;
     double lost_then = (double)(phone->battery_at_start - percent + 1);
-    double due_ms = MIN(ceil(lost_then / habits->battery_drain * 3600e3), 1e15);
+    double due_ms = MIN(ceil(lost_then / behaviour->battery_drain * 3600e3), 1e15);
     arm(phone, &phone->battery_timer, MAX(now_ms + 1, phone->switched_on_ms + (int64_t)due_ms));
 }
 
@@ -96,14 +96,14 @@ static void on_battery_timer(struct timer *timer, int64_t now_ms)
 static void on_update_timer(struct timer *timer, int64_t now_ms)
 {
     struct phone *phone = CONTAINER_OF(timer, struct phone, update_timer);
-    int64_t walk = phone->world->habits->signal_walk_dbm;
+    int64_t walk = phone->world->behaviour->signal_walk_dbm;
     phone->signal_dbm += random_within(&phone->random, (struct range){-walk, walk});
     phone->signal_dbm = MIN(-50, MAX(-120, phone->signal_dbm));
     phone->wants_update = true;
-    arm(phone, timer, now_ms + phone->world->habits->update_seconds * 1000);
+    arm(phone, timer, now_ms + phone->world->behaviour->update_seconds * 1000);
     if (phone->is_assured)
         assured_set_credit(&phone->assured,
-                           random_within(&phone->random, phone->world->habits->credit));
+                           random_within(&phone->random, phone->world->behaviour->credit));
     phone_want_write(phone);
 }
 
@@ -112,7 +112,7 @@ static struct device describe(struct phone *phone, int64_t now_ms)
     struct device device = {
         .name = phone->name,
         .battery_percent = battery_percent(phone, now_ms),
-        .charging = phone->world->habits->charging,
+        .charging = phone->world->behaviour->charging,
         .signal_dbm = phone->signal_dbm,
     };
     if (phone->writing == PHONE_WRITES_DEVICE_UPDATE || phone->state == PHONE_GREETING)
@@ -206,7 +206,7 @@ static void arm_within(struct phone *phone, struct timer *timer, struct range se
 
 static void acknowledged(struct phone *phone, int64_t now_ms)
 {
-    const struct habits *habits = phone->world->habits;
+    const struct behaviour *behaviour = phone->world->behaviour;
     if (phone->state != PHONE_GREETING) {
         phone_complain(phone, "the gateway said again that the phone is connected");
         return;
@@ -215,10 +215,10 @@ static void acknowledged(struct phone *phone, int64_t now_ms)
     phone->acknowledged_at_ms = now_ms;
     phone->told_failure = false;
     arm(phone, &phone->connection_timer, now_ms + PHONE_SILENCE_PING_MS);
-    if (habits->update_seconds > 0)
-        arm(phone, &phone->update_timer, now_ms + habits->update_seconds * 1000);
-    arm_within(phone, &phone->disconnect_timer, habits->disconnect_seconds, now_ms);
-    arm_within(phone, &phone->deafness_timer, habits->stop_reading_seconds, now_ms);
+    if (behaviour->update_seconds > 0)
+        arm(phone, &phone->update_timer, now_ms + behaviour->update_seconds * 1000);
+    arm_within(phone, &phone->disconnect_timer, behaviour->disconnect_seconds, now_ms);
+    arm_within(phone, &phone->deafness_timer, behaviour->stop_reading_seconds, now_ms);
     arm_battery(phone, now_ms);
     if (!phone->is_assured)
         radio_report_all_again(&phone->radio);
@@ -247,14 +247,14 @@ void phone_ended(struct phone *phone, int close_code, const char *why, int64_t n
     phone->writing = PHONE_WRITES_NOTHING;
     phone->wants_greeting = phone->wants_ping = phone->wants_update = false;
     assured_on_disconnected(&phone->assured);
-    shelf_clear(&phone->shelf);
+    delay_queue_clear(&phone->delay_queue);
     disarm(phone, &phone->deafness_timer);
     disarm(phone, &phone->connection_timer);
     disarm(phone, &phone->disconnect_timer);
     disarm(phone, &phone->pace_timer);
     disarm(phone, &phone->update_timer);
     disarm(phone, &phone->battery_timer);
-    bool gives_in = close_code == CLOSE_REPLACED && !phone->world->habits->fights;
+    bool gives_in = close_code == CLOSE_REPLACED && !phone->world->behaviour->fights;
     if (gives_in || phone->radio.off) {
         phone->state = PHONE_STOPPED;
         switch_off(phone);
@@ -373,7 +373,7 @@ static enum phone_frame choose_new_frame(const struct phone *phone)
 /* Writes what phone->writing says into `space`, and returns its length. */
 static size_t write_frame(struct phone *phone, char *space, int64_t now_ms)
 {
-    const struct shelved *shelved = TAILQ_FIRST(&phone->shelf);
+    const struct delayed_frame *delayed = TAILQ_FIRST(&phone->delay_queue);
     struct device device = describe(phone, now_ms);
     enum sms_status status;
     const struct sms *sms;
@@ -390,9 +390,9 @@ static size_t write_frame(struct phone *phone, char *space, int64_t now_ms)
         return frame_write_status_update(space, sms, status);
     case PHONE_WRITES_ASSURED:
         return assured_next_frame(&phone->assured, &device, space);
-    case PHONE_WRITES_SHELVED:
-        memcpy(space, shelved->text, shelved->length);
-        return shelved->length;
+    case PHONE_WRITES_DELAYED:
+        memcpy(space, delayed->text, delayed->length);
+        return delayed->length;
     }
     return 0;
 }
@@ -408,7 +408,7 @@ static struct sms_news news_of_sms(const struct sms *sms)
     };
 }
 
-/* What phone->writing says was written, or put on the shelf. */
+/* The frame that phone->writing names was written, or put into the delay queue. */
 static void frame_is_through(struct phone *phone)
 {
     const struct sms *finished = NULL;
@@ -430,8 +430,8 @@ static void frame_is_through(struct phone *phone)
     case PHONE_WRITES_ASSURED:
         assured_frame_written(&phone->assured);
         break;
-    case PHONE_WRITES_SHELVED:
-        shelf_remove_first(&phone->shelf);
+    case PHONE_WRITES_DELAYED:
+        delay_queue_remove_first(&phone->delay_queue);
         break;
     }
     phone->writing = PHONE_WRITES_NOTHING;
@@ -441,26 +441,26 @@ static void frame_is_through(struct phone *phone)
     }
 }
 
-/* All frames that there are go to the shelf, and from there what is due to the connection. */
-static void use_shelf(struct phone *phone, char *space, int64_t now_ms)
+/* Moves all frames into the delay queue, and from there the due ones to the connection. */
+static void use_delay_queue(struct phone *phone, char *space, int64_t now_ms)
 {
-    const struct habits *habits = phone->world->habits;
-    if (phone->state != PHONE_CONNECTED || habits->delay_ms.high == 0)
+    const struct behaviour *behaviour = phone->world->behaviour;
+    if (phone->state != PHONE_CONNECTED || behaviour->delay_ms.high == 0)
         return;
     for (;;) {
         phone->writing = choose_new_frame(phone);
         if (phone->writing == PHONE_WRITES_NOTHING || phone->writing == PHONE_WRITES_PING)
             break;
         size_t length = write_frame(phone, space, now_ms);
-        int64_t due_ms = now_ms + random_within(&phone->random, habits->delay_ms);
-        shelf_put(&phone->shelf, space, length, due_ms, !habits->reorder);
+        int64_t due_ms = now_ms + random_within(&phone->random, behaviour->delay_ms);
+        delay_queue_put(&phone->delay_queue, space, length, due_ms, !behaviour->reorder);
         frame_is_through(phone);
     }
-    const struct shelved *first = TAILQ_FIRST(&phone->shelf);
+    const struct delayed_frame *first = TAILQ_FIRST(&phone->delay_queue);
     if (!first || phone->writing == PHONE_WRITES_PING)
         return;
     if (first->due_ms <= now_ms)
-        phone->writing = PHONE_WRITES_SHELVED;
+        phone->writing = PHONE_WRITES_DELAYED;
     else
         arm(phone, &phone->pace_timer, first->due_ms);
 }
@@ -477,7 +477,7 @@ enum phone_frame phone_next_frame(struct phone *phone, char *space, size_t *leng
         return PHONE_WRITES_NOTHING;
     }
     phone->writing = choose_new_frame(phone);
-    use_shelf(phone, space, now_ms);
+    use_delay_queue(phone, space, now_ms);
     *length = write_frame(phone, space, now_ms);
     return phone->writing;
 }
@@ -514,24 +514,24 @@ void phone_init(struct phone *phone, const struct phone_world *world,
         .battery_timer.fire = on_battery_timer,
         .switched_on_ms = now_ms,
         .battery_at_start = identity->battery_percent,
-        .signal_dbm = world->habits->signal_dbm,
+        .signal_dbm = world->behaviour->signal_dbm,
     };
     snprintf(phone->id, sizeof(phone->id), "%s", identity->id);
     snprintf(phone->name, sizeof(phone->name), "Simulated phone %zu", identity->number);
     radio_init(&phone->radio, &(struct radio_settings){
                                   .timers = world->timers,
                                   .random = &phone->random,
-                                  .habits = world->habits,
+                                  .behaviour = world->behaviour,
                                   .changed = on_sms_changed,
                               });
-    TAILQ_INIT(&phone->shelf);
+    TAILQ_INIT(&phone->delay_queue);
     phone_init_assured(phone, now_ms);
     arm(phone, &phone->connection_timer, connect_at_ms);
 }
 
 void phone_fini(struct phone *phone)
 {
-    shelf_clear(&phone->shelf);
+    delay_queue_clear(&phone->delay_queue);
     radio_fini(&phone->radio);
     modem_fini(&phone->modem);
     assured_fini(&phone->assured);

@@ -9,11 +9,11 @@
 
 #include "tests/phone-sim/assured.h"
 #include "tests/phone-sim/base.h"
+#include "tests/phone-sim/behaviour.h"
+#include "tests/phone-sim/delay_queue.h"
 #include "tests/phone-sim/frame.h"
-#include "tests/phone-sim/habits.h"
 #include "tests/phone-sim/modem.h"
 #include "tests/phone-sim/radio.h"
-#include "tests/phone-sim/shelf.h"
 #include "tests/phone-sim/timers.h"
 
 enum {
@@ -44,7 +44,7 @@ enum phone_frame {
     PHONE_WRITES_DEVICE_UPDATE,
     PHONE_WRITES_STATUS_UPDATE,
     PHONE_WRITES_ASSURED, /* any of the assured level */
-    PHONE_WRITES_SHELVED, /* one that was held back */
+    PHONE_WRITES_DELAYED, /* one that was held back */
 };
 
 /* What happened to an SMS, to be shown and counted. */
@@ -61,7 +61,7 @@ struct phone;
 /* The world around the phones: one for all of them. */
 struct phone_world {
     struct timers *timers;
-    const struct habits *habits;
+    const struct behaviour *behaviour;
 
     /* What a phone wishes for its connection. phone_ended() follows each drop, perhaps before it
      * returns, and each connect that is not followed by phone_opened(). */
@@ -90,7 +90,7 @@ struct phone_world {
 struct phone {
     const struct phone_world *world;
     struct connection *connection; /* of link.c; a phone does not look into it */
-    struct unsaved *unsaved;       /* of keeper.c; likewise */
+    struct unsaved *unsaved;       /* of durable_writer.c; likewise */
     struct random random;
     bool is_assured;
     struct radio radio;     /* of the basic level */
@@ -108,7 +108,7 @@ struct phone {
     struct timer disconnect_timer;
     struct timer deafness_timer;
     struct timer pace_timer;
-    struct shelf shelf;
+    struct delay_queue delay_queue;
     int64_t backoff_ms;
     int64_t acknowledged_at_ms; /* of this connection */
     int64_t heard_at_ms;

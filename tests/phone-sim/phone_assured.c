@@ -104,7 +104,7 @@ void phone_take_assured(struct phone *phone, const struct received_frame *frame,
 
 static void arm_loss(struct phone *phone, int64_t now_ms)
 {
-    struct range seconds = phone->world->habits->lose_journal_seconds;
+    struct range seconds = phone->world->behaviour->lose_journal_seconds;
     struct range ms = {seconds.low * 1000, seconds.high * 1000};
     if (phone->is_assured && seconds.high > 0)
         timers_arm(phone->world->timers, &phone->loss_timer,
@@ -146,18 +146,18 @@ static void on_loss_timer(struct timer *timer, int64_t now_ms)
 
 void phone_init_assured(struct phone *phone, int64_t now_ms)
 {
-    const struct habits *habits = phone->world->habits;
-    phone->is_assured = habits->assured;
-    struct assured_habits assured_habits = {
-        .credit = random_within(&phone->random, habits->credit),
-        .nack_rate = habits->nack_rate,
-        .nack_codes = habits->nack_codes,
+    const struct behaviour *behaviour = phone->world->behaviour;
+    phone->is_assured = behaviour->assured;
+    struct assured_behaviour assured_behaviour = {
+        .credit = random_within(&phone->random, behaviour->credit),
+        .nack_rate = behaviour->nack_rate,
+        .nack_codes = behaviour->nack_codes,
     };
-    assured_init(&phone->assured, &assured_world, &assured_habits, random_next(&phone->random));
+    assured_init(&phone->assured, &assured_world, &assured_behaviour, random_next(&phone->random));
     phone->modem = (struct modem){
         .timers = phone->world->timers,
         .random = &phone->random,
-        .habits = habits,
+        .behaviour = behaviour,
         .left = on_sms_left,
         .answered = on_modem_answered,
     };

@@ -58,7 +58,7 @@ static void send_next(struct radio *radio, int64_t now_ms)
         return;
     TAILQ_REMOVE(&radio->to_send, sms, in_to_send);
     radio->on_air = sms;
-    arm(sms, now_ms + random_within(radio->settings.random, radio->settings.habits->send_ms));
+    arm(sms, now_ms + random_within(radio->settings.random, radio->settings.behaviour->send_ms));
     set_status(sms, SMS_SENDING);
 }
 
@@ -80,13 +80,13 @@ static void leave_radio(struct sms *sms, int64_t now_ms)
 {
     struct radio *radio = sms->radio;
     struct random *random = radio->settings.random;
-    const struct habits *habits = radio->settings.habits;
+    const struct behaviour *behaviour = radio->settings.behaviour;
     radio->on_air = NULL;
-    if (random_share(random) < habits->failure_rate) {
-        fail(sms, word_list_choose(&habits->failure_codes, random), now_ms);
+    if (random_share(random) < behaviour->failure_rate) {
+        fail(sms, word_list_choose(&behaviour->failure_codes, random), now_ms);
     } else {
-        sms->awaits_report = random_share(random) >= habits->no_report_rate;
-        arm(sms, now_ms + (sms->awaits_report ? random_within(random, habits->report_ms)
+        sms->awaits_report = random_share(random) >= behaviour->no_report_rate;
+        arm(sms, now_ms + (sms->awaits_report ? random_within(random, behaviour->report_ms)
                                               : RADIO_FORGET_AFTER_MS));
         set_status(sms, SMS_SENT);
         drop_text(sms);

@@ -9,7 +9,7 @@
 #define TESTS_PHONE_SIM_RADIO_H
 
 #include "tests/phone-sim/base.h"
-#include "tests/phone-sim/habits.h"
+#include "tests/phone-sim/behaviour.h"
 #include "tests/phone-sim/id_set.h"
 #include "tests/phone-sim/sms.h"
 #include "tests/phone-sim/timers.h"
@@ -41,7 +41,7 @@ struct sms {
 struct radio_settings {
     struct timers *timers;
     struct random *random;
-    const struct habits *habits;
+    const struct behaviour *behaviour;
     void (*changed)(struct radio *radio, const struct sms *sms); /* it has a new status */
 };
 

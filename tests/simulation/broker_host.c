@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_IN_BATCH = 12, RESTART_MS = 3000, CALM_TICK_MS = 40000, CALM_SOON_MS = 120000 };
+enum { MOST_IN_BATCH = 12, RESTART_MS = 3000, RECOVERY_TICK_MS = 40000, RECOVERY_SOON_MS = 120000 };
 
 static void queue_write(struct write_queue *queue, struct store_write *write)
 {
@@ -32,8 +32,8 @@ static void schedule_host(struct world *world, int64_t in_ms, enum event_type ty
 /* When all is quiet nobody needs to look every second, and hours have to pass. */
 static int64_t tick_due_ms(const struct world *world)
 {
-    if (world->calm && world->now_ms - world->calm_since_ms > CALM_SOON_MS)
-        return world->now_ms + CALM_TICK_MS;
+    if (world->recovering && world->now_ms - world->recovering_since_ms > RECOVERY_SOON_MS)
+        return world->now_ms + RECOVERY_TICK_MS;
     return MAX(broker_wake_ms(world->host.broker), world->now_ms);
 }
 
@@ -49,11 +49,11 @@ static void schedule_tick(struct world *world)
 static bool is_answered_early(const struct world *world, enum store_verb verb)
 {
     switch (world->broken) {
-    case RULE_OFFER_BEFORE_COMMIT:
+    case MUTATION_OFFER_BEFORE_COMMIT:
         return verb == STORE_CLAIM;
-    case RULE_RELEASE_BEFORE_COMMIT:
+    case MUTATION_RELEASE_BEFORE_COMMIT:
         return verb == STORE_RELEASE || verb == STORE_DEVICE_CONNECT;
-    case RULE_REPORT_ACK_BEFORE_COMMIT:
+    case MUTATION_REPORT_ACK_BEFORE_COMMIT:
         return verb == STORE_REPORT;
     default:
         return false;
@@ -67,14 +67,15 @@ static void begin_batch(struct world *world)
     world_begin(world);
     while (host->waiting.count > 0 && host->batch.count < most) {
         struct store_write *write = take_write(&host->waiting);
-        bool fails = !world->calm && random_chance(&world->random, world->weather.write_failures);
+        bool fails = !world->recovering &&
+                     random_chance(&world->random, world->conditions.write_failures);
         write->result = fails ? ERROR_INTERNAL : model_store_execute(&world->store, write);
         queue_write(is_answered_early(world, write->verb) ? &host->committed : &host->batch, write);
     }
     if (host->committed.count > 0)
         schedule_host(world, 0, EVENT_STORE_ANSWER);
-    int64_t ms = random_between(&world->random, 0, world->weather.commit_ms);
-    if (!world->calm && random_chance(&world->random, world->weather.long_delays))
+    int64_t ms = random_between(&world->random, 0, world->conditions.commit_ms);
+    if (!world->recovering && random_chance(&world->random, world->conditions.long_delays))
         ms += random_between(&world->random, 0, 3000);
     schedule_host(world, ms, EVENT_STORE_COMMIT);
 }
@@ -143,7 +144,7 @@ static void want_to_write(struct world *world, unsigned index)
         return;
     connection->writable_is_due = true;
     int64_t in_ms = random_chance(&world->random, 900) ? 0 : random_between(&world->random, 0, 50);
-    if (!world->calm)
+    if (!world->recovering)
         in_ms += random_between(&world->random, 0, world->phones[connection->phone].slow_ms);
     world_schedule(world, in_ms,
                    (struct event){.type = EVENT_WRITABLE,
@@ -212,7 +213,7 @@ void host_write(struct world *world, unsigned index)
     case OUTPUT_FRAME:
         world->counts->frames++;
         TRACE(world, "broker to phone-%u: %s", connection->phone, frame.data);
-        truth_written(world, connection->phone, frame.data);
+        invariants_check_frame(world, connection->phone, frame.data);
         link_send_down(world, index, FLYING_TEXT, buffer_take(&frame), ERROR_NONE);
         break;
     case OUTPUT_PING:
@@ -220,7 +221,7 @@ void host_write(struct world *world, unsigned index)
         break;
     case OUTPUT_CLOSE:
         TRACE(world, "broker to phone-%u: close, %s", connection->phone, error_code(close_error));
-        truth_closed(world, index, close_error);
+        invariants_check_close(world, index, close_error);
         link_send_down(world, index, FLYING_CLOSE, NULL, close_error);
         break;
     }
@@ -293,7 +294,7 @@ static void end(struct world *world)
     world->host.draining = false;
     world_schedule(world, random_between(&world->random, 100, RESTART_MS),
                    (struct event){.type = EVENT_BROKER_START});
-    truth_check_rows(world);
+    invariants_check_rows(world);
 }
 
 /* kill -9: a transaction that was being committed is on disk as a whole, or not at all. */

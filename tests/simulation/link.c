@@ -18,9 +18,9 @@ static void schedule_on(struct world *world, unsigned index, int64_t in_ms, enum
 
 static int64_t delay(struct world *world)
 {
-    if (!world->calm && random_chance(&world->random, world->weather.long_delays))
+    if (!world->recovering && random_chance(&world->random, world->conditions.long_delays))
         return random_between(&world->random, 0, 6000);
-    return random_between(&world->random, 1, world->weather.delay_ms);
+    return random_between(&world->random, 1, world->conditions.delay_ms);
 }
 
 static void send(struct world *world, struct link *link, struct flying flying)

@@ -16,10 +16,11 @@ enum { MOST_JOBS = 64, LAST_LINES = 60, OFF = LOG_LEVEL_ERROR + 1 };
 
 static const struct {
     const char *name, *meaning;
-} rules[RULE_COUNT] = {
-#define RULE(id, rule_name, rule_meaning) [RULE_##id] = {rule_name, rule_meaning},
-    RULES(RULE)
-#undef RULE
+} mutations[MUTATION_COUNT] = {
+#define MUTATION(id, mutation_name, mutation_meaning)                                              \
+    [MUTATION_##id] = {mutation_name, mutation_meaning},
+    MUTATIONS(MUTATION)
+#undef MUTATION
 };
 
 /* Between the processes that share the work. */
@@ -29,22 +30,22 @@ struct shared {
 };
 
 static const char usage[] =
-    "usage: simulation [--seeds COUNT] [--first SEED] [--jobs COUNT] [--break RULE]\n"
-    "       simulation --seed SEED [--trace] [--break RULE]\n"
-    "       simulation --rules\n"
+    "usage: simulation [--seeds COUNT] [--first SEED] [--jobs COUNT] [--break MUTATION]\n"
+    "       simulation --seed SEED [--trace] [--break MUTATION]\n"
+    "       simulation --mutations\n"
     "\n"
     "Runs the broker's core in simulated worlds, one for each seed, and checks what is promised "
     "of\n"
     "messages after each step. A seed that fails is repeated and its last steps are printed.\n"
-    "--break breaks a rule on purpose, which must be found.\n";
+    "--break applies a mutation, which must be found.\n";
 
-static enum rule find_rule(const char *name)
+static enum mutation find_mutation(const char *name)
 {
-    for (int i = RULE_NONE + 1; i < RULE_COUNT; i++) {
-        if (strcmp(rules[i].name, name) == 0)
-            return (enum rule)i;
+    for (int i = MUTATION_NONE + 1; i < MUTATION_COUNT; i++) {
+        if (strcmp(mutations[i].name, name) == 0)
+            return (enum mutation)i;
     }
-    fprintf(stderr, "simulation: there is no rule %s\n", name);
+    fprintf(stderr, "simulation: there is no mutation %s\n", name);
     exit(2);
 }
 
@@ -60,7 +61,7 @@ static uint64_t number(const char *text)
 }
 
 /* Runs the seed again, with its trace. */
-static void tell(uint64_t seed, enum rule broken)
+static void tell(uint64_t seed, enum mutation broken)
 {
     static struct trace trace;
     struct counts counts = {0};
@@ -72,11 +73,11 @@ static void tell(uint64_t seed, enum rule broken)
         puts(trace.lines[i % TRACE_LINES]);
     printf("seed %llu: %s\n", (unsigned long long)seed, violation);
     printf("repeat it with: simulation --seed %llu --trace%s%s\n", (unsigned long long)seed,
-           broken ? " --break " : "", broken ? rules[broken].name : "");
+           broken ? " --break " : "", broken ? mutations[broken].name : "");
 }
 
 static void work(struct shared *shared, unsigned job, unsigned jobs, uint64_t first, uint64_t count,
-                 enum rule broken)
+                 enum mutation broken)
 {
     char violation[256];
     for (uint64_t i = job; i < count && !__atomic_load_n(&shared->failed, __ATOMIC_RELAXED);
@@ -132,7 +133,7 @@ static double now(void)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-static int run_many(uint64_t first, uint64_t count, unsigned jobs, enum rule broken)
+static int run_many(uint64_t first, uint64_t count, unsigned jobs, enum mutation broken)
 {
     struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
                                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -162,7 +163,7 @@ static int run_many(uint64_t first, uint64_t count, unsigned jobs, enum rule bro
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int run_one(uint64_t seed, bool print, enum rule broken)
+static int run_one(uint64_t seed, bool print, enum mutation broken)
 {
     static struct trace trace;
     struct counts counts = {0};
@@ -182,14 +183,14 @@ int main(int argc, char **argv)
         {"break", required_argument, NULL, 'b'},
         {"seed", required_argument, NULL, 's'},
         {"trace", no_argument, NULL, 't'},
-        {"rules", no_argument, NULL, 'r'},
+        {"mutations", no_argument, NULL, 'r'},
         {"help", no_argument, NULL, 'h'},
         {0},
     };
     uint64_t first = 1, count = 1000, seed = 0;
     unsigned jobs = 1;
     bool one = false, trace = false;
-    enum rule broken = RULE_NONE;
+    enum mutation broken = MUTATION_NONE;
     /* The core's own log has nothing to say that the trace does not. */
     log_init("simulation", (enum log_level)OFF, LOG_FORMAT_LOGFMT);
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -204,7 +205,7 @@ int main(int argc, char **argv)
             jobs = (unsigned)MIN(MAX(number(optarg), 1), (uint64_t)MOST_JOBS);
             break;
         case 'b':
-            broken = find_rule(optarg);
+            broken = find_mutation(optarg);
             break;
         case 's':
             one = true;
@@ -214,8 +215,8 @@ int main(int argc, char **argv)
             trace = true;
             break;
         case 'r':
-            for (int i = RULE_NONE + 1; i < RULE_COUNT; i++)
-                printf("%-26s%s\n", rules[i].name, rules[i].meaning);
+            for (int i = MUTATION_NONE + 1; i < MUTATION_COUNT; i++)
+                printf("%-26s%s\n", mutations[i].name, mutations[i].meaning);
             return EXIT_SUCCESS;
         case 'h':
             fputs(usage, stdout);

@@ -241,7 +241,7 @@ static enum store_verdict judge_offer(struct model_store *store, struct stored_m
 {
     const unsigned all = MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT | MESSAGE_OF_JOURNAL |
                          MESSAGE_OF_SESSION;
-    if (store->broken == RULE_ACK_OF_ANY_ATTEMPT)
+    if (store->broken == MUTATION_ACK_OF_ANY_ATTEMPT)
         facts |= MESSAGE_OF_ATTEMPT;
     if (message->status == MESSAGE_ACCEPTED && facts == all)
         return STORE_VERDICT_RELEASE;
@@ -269,7 +269,7 @@ static enum error release_message(struct model_store *store, struct store_write 
 static enum error take_back(struct model_store *store, struct store_write *write)
 {
     struct stored_message *message = find(store, &write->return_to_queue.id);
-    if (!message || store->broken == RULE_OFFERS_FORGOTTEN)
+    if (!message || store->broken == MUTATION_OFFERS_FORGOTTEN)
         return ERROR_NONE;
     struct store_holder phone = {.journal = message->journal};
     strcpy(phone.device_id, write->return_to_queue.device_id);
@@ -281,7 +281,7 @@ static enum error take_back(struct model_store *store, struct store_write *write
     if (write->return_to_queue.changed)
         move_back(store, message, write->return_to_queue.refused, write->return_to_queue.spread);
     if (write->return_to_queue.changed && write->return_to_queue.hopeless &&
-        store->broken != RULE_HOPELESS_TRIED_AGAIN && message->status == MESSAGE_QUEUED)
+        store->broken != MUTATION_HOPELESS_TRIED_AGAIN && message->status == MESSAGE_QUEUED)
         move(store, message, MESSAGE_FAILED, false);
     return ERROR_NONE;
 }
@@ -322,9 +322,9 @@ static enum error report(struct model_store *store, struct store_write *write)
 static bool is_silent(const struct model_store *store, const struct stored_message *message,
                       int64_t since_ms)
 {
-    if (store->broken == RULE_SILENCE_AT_ONCE && message->updated_at_ms < store->wall_ms - 5000)
+    if (store->broken == MUTATION_SILENCE_AT_ONCE && message->updated_at_ms < store->wall_ms - 5000)
         since_ms = store->wall_ms;
-    if (store->broken == RULE_UNKNOWN_OVER_SENT && message->status == MESSAGE_SENT)
+    if (store->broken == MUTATION_UNKNOWN_OVER_SENT && message->status == MESSAGE_SENT)
         return message->updated_at_ms < store->wall_ms - 5000;
     return (message->status == MESSAGE_ACCEPTED || message->status == MESSAGE_SENDING) &&
            message->updated_at_ms < since_ms;
@@ -355,7 +355,7 @@ static enum error give_up(struct model_store *store, struct store_write *write)
             write->expire.unknown++;
         } else if (message->status == MESSAGE_DISPATCHED &&
                    message->updated_at_ms < write->expire.offered_since_ms &&
-                   store->broken != RULE_OFFERS_FORGOTTEN) {
+                   store->broken != MUTATION_OFFERS_FORGOTTEN) {
             move_back(store, message, false, 0);
             write->expire.queued++;
         }
@@ -391,7 +391,7 @@ static struct store_journal_entry *find_entry(const struct model_store *store,
     for (size_t i = 0; i < write->connect.entry_count; i++) {
         struct store_journal_entry *entry = &write->connect.entries[i];
         if (message_id_equal(&entry->id, &id) &&
-            (entry->attempt == message->attempt || store->broken == RULE_ACK_OF_ANY_ATTEMPT))
+            (entry->attempt == message->attempt || store->broken == MUTATION_ACK_OF_ANY_ATTEMPT))
             return entry;
     }
     return NULL;
@@ -404,7 +404,7 @@ static bool settle(struct model_store *store, struct store_write *write,
     const struct store_holder *phone = &write->connect.phone;
     struct store_journal_entry *entry = find_entry(store, write, message);
     bool basic = message_id_equal(&message->journal, &no_journal);
-    if (store->broken == RULE_REQUEUE_WITHOUT_PROOF && !entry) {
+    if (store->broken == MUTATION_REQUEUE_WITHOUT_PROOF && !entry) {
         move_back(store, message, false, 0);
         return false;
     }
@@ -474,7 +474,7 @@ static void end_broker(struct model_store *store, const struct message_id *insta
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
         struct stored_message *message = &tables->messages[i];
         if (!message->there || message->status != MESSAGE_DISPATCHED ||
-            store->broken == RULE_OFFERS_FORGOTTEN)
+            store->broken == MUTATION_OFFERS_FORGOTTEN)
             continue;
         const struct stored_device *device = &tables->devices[message->device];
         if (device->connected && message_id_equal(&device->broker, instance))

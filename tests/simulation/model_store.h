@@ -7,7 +7,7 @@
 #define TESTS_SIMULATION_MODEL_STORE_H
 
 #include "common/store/store.h"
-#include "tests/simulation/rules.h"
+#include "tests/simulation/mutations.h"
 
 enum { MOST_MESSAGES = 16, MOST_PHONES = 4, MOST_CHANGES = 256, NOBODY = -1 };
 
@@ -60,7 +60,7 @@ struct model_store {
     struct change changes[MOST_CHANGES];
     size_t change_count;
     int64_t now_ms, wall_ms; /* of the transaction */
-    enum rule broken;        /* RULE_NONE */
+    enum mutation broken;    /* MUTATION_NONE */
     /* Its limits; 0: never. They decide who gets a message and when, and nothing that a phone may rely
        on, so they are kept simple: one slot of so many is at its cap, one hand-over of so many is
        paused. */

@@ -19,7 +19,7 @@ static void new_journal(struct phone *phone)
     memset(phone->has_status, 0, sizeof(phone->has_status));
 }
 
-static void draw_habits(struct world *world, struct phone *phone)
+static void draw_behaviour(struct world *world, struct phone *phone)
 {
     struct random *random = &world->random;
     phone->assured = random_chance(random, 700);
@@ -36,7 +36,7 @@ void phone_init(struct world *world, unsigned index)
     phone->index = index;
     phone->current = phone->older = NOBODY;
     new_journal(phone);
-    draw_habits(world, phone);
+    draw_behaviour(world, phone);
     world_schedule(world, random_between(&world->random, 0, 2000),
                    (struct event){.type = EVENT_PHONE_START, .subject = index});
 }
@@ -91,7 +91,7 @@ void phone_kill(struct world *world, unsigned index)
         if (submit)
             submit->interrupted = true;
     }
-    int64_t most_ms = random_chance(&world->random, 800) || world->calm ? 2000 : 20000;
+    int64_t most_ms = random_chance(&world->random, 800) || world->recovering ? 2000 : 20000;
     world_schedule(world, random_between(&world->random, 50, most_ms),
                    (struct event){.type = EVENT_PHONE_START, .subject = index});
 }
@@ -105,14 +105,14 @@ void phone_wipe(struct world *world, unsigned index)
     bool assured = phone->assured;
     phone->wiped_at_ms = world->now_ms;
     new_journal(phone);
-    draw_habits(world, phone);
+    draw_behaviour(world, phone);
     if (random_chance(&world->random, 800)) /* otherwise it may get another app */
         phone->assured = assured;
 }
 
 bool phone_dies_here(struct world *world, struct phone *phone)
 {
-    if (world->calm || !random_chance(&world->random, world->weather.crash_per_mille))
+    if (world->recovering || !random_chance(&world->random, world->conditions.crash_per_mille))
         return false;
     phone_kill(world, phone->index);
     return true;
@@ -179,7 +179,7 @@ void phone_changes_credit(struct world *world, unsigned index)
 {
     struct phone *phone = &world->phones[index];
     char text[64];
-    phone->credit = world->calm ? 8 : random_below(&world->random, 9);
+    phone->credit = world->recovering ? 8 : random_below(&world->random, 9);
     if (!phone->assured || phone->current == NOBODY || !world->connections[phone->current].greeted)
         return;
     snprintf(text, sizeof(text), "{\"type\":\"credit\",\"credit\":%u}", phone->credit);

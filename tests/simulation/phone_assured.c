@@ -245,7 +245,7 @@ void assured_receives(struct world *world, struct phone *phone, unsigned connect
         world->connections[connection].greeted = true;
         phone->wait_ms = 500;
         assured_send_reports(world, phone, connection);
-        if (world->calm)
+        if (world->recovering)
             phone_changes_credit(world, phone->index);
     } else if (frame_is(text, "report_ack")) {
         forget_report(phone, frame_number(text, "\"seq\":"));
@@ -269,7 +269,7 @@ void assured_submits(struct world *world, struct phone *phone, unsigned message,
     struct journal_entry *entry = &phone->memory.entries[message];
     if (entry->state != ENTRY_RELEASED || entry->attempt != attempt)
         return;
-    if (world->broken == RULE_PHONE_SUBMITS_FIRST)
+    if (world->broken == MUTATION_PHONE_SUBMITS_FIRST)
         radio_submit(world, phone, message, attempt);
     entry->state = ENTRY_SUBMITTING;
     if (phone_dies_here(world, phone))
@@ -277,7 +277,7 @@ void assured_submits(struct world *world, struct phone *phone, unsigned message,
     sync(phone);
     if (phone_dies_here(world, phone))
         return;
-    if (world->broken != RULE_PHONE_SUBMITS_FIRST)
+    if (world->broken != MUTATION_PHONE_SUBMITS_FIRST)
         radio_submit(world, phone, message, attempt);
     if (phone_dies_here(world, phone))
         return;
@@ -330,7 +330,7 @@ void assured_starts(struct world *world, struct phone *phone)
         } else if (entry->state == ENTRY_SUBMITTING) {
             struct submit *submit = radio_find(world, i, phone->index, entry->attempt);
             bool found = submit && submit->taken && random_chance(&world->random, 500);
-            if (world->broken == RULE_PHONE_SENDS_AGAIN) {
+            if (world->broken == MUTATION_PHONE_SENDS_AGAIN) {
                 radio_submit(world, phone, i, entry->attempt);
                 continue;
             }

@@ -30,9 +30,9 @@ static int64_t answer(struct world *world, const struct phone *phone, unsigned m
 
 void radio_submit(struct world *world, struct phone *phone, unsigned message, unsigned attempt)
 {
-    struct weather *weather = &world->weather;
+    struct conditions *conditions = &world->conditions;
     struct record *record = &world->records[message];
-    truth_submits(world, phone->index, message);
+    invariants_check_submit(world, phone->index, message);
     if (record->submit_count == MOST_SUBMITS)
         abort();
     struct submit *submit = &record->submits[record->submit_count++];
@@ -41,19 +41,19 @@ void radio_submit(struct world *world, struct phone *phone, unsigned message, un
     TRACE(world, "phone-%u hands message %u to its radio, attempt %u", phone->index, message,
           attempt);
 
-    unsigned fate = world->calm ? 999 : random_below(&world->random, 1000);
-    if (fate < weather->definite) {
+    unsigned fate = world->recovering ? 999 : random_below(&world->random, 1000);
+    if (fate < conditions->definite) {
         submit->taken = false;
         answer(world, phone, message, attempt, 0, RADIO_DEFINITE);
-    } else if ((fate -= weather->definite) < weather->permanent) {
+    } else if ((fate -= conditions->definite) < conditions->permanent) {
         submit->taken = false;
         answer(world, phone, message, attempt, 0, RADIO_PERMANENT);
-    } else if ((fate -= weather->permanent) < weather->ambiguous) {
+    } else if ((fate -= conditions->permanent) < conditions->ambiguous) {
         submit->taken = random_chance(&world->random, 500);
         answer(world, phone, message, attempt, 0, RADIO_AMBIGUOUS);
-    } else if ((fate -= weather->ambiguous) < weather->partial) {
+    } else if ((fate -= conditions->ambiguous) < conditions->partial) {
         answer(world, phone, message, attempt, 0, RADIO_PARTIAL);
-    } else if (fate - weather->partial < weather->no_result) {
+    } else if (fate - conditions->partial < conditions->no_result) {
         submit->taken = random_chance(&world->random, 700);
         answer(world, phone, message, attempt, 10000, RADIO_TIMEOUT);
         if (submit->taken && random_chance(&world->random, 500)) /* Android loses broadcasts */

@@ -41,7 +41,7 @@ void world_commit(struct world *world)
 {
     model_store_commit(&world->store);
     for (size_t i = 0; i < world->store.change_count; i++)
-        truth_committed(world, &world->store.changes[i]);
+        invariants_check_transition(world, &world->store.changes[i]);
 }
 
 /* ---- Frames ---- */
@@ -163,10 +163,10 @@ static void happen(struct world *world, const struct event *event)
         phone_event(world, event);
         break;
     case EVENT_CLIENT:
-        weather_client(world, event->a, event->b);
+        faults_run_client(world, event->a, event->b);
         break;
     case EVENT_FAULT:
-        weather_fault(world);
+        faults_inject(world);
         break;
     }
 }
@@ -174,23 +174,24 @@ static void happen(struct world *world, const struct event *event)
 static void run(struct world *world)
 {
     struct event event;
-    weather_init(world);
+    faults_init(world);
     while (!world->violation[0] && schedule_take(&world->schedule, &event)) {
         world->now_ms = event.at_ms;
         world->counts->steps++;
-        if (!world->calm && world->now_ms >= world->weather.storm_ms)
-            weather_calm(world);
+        if (!world->recovering && world->now_ms >= world->conditions.faults_ms)
+            faults_end(world);
         happen(world, &event);
-        if (!world->calm || event.type != EVENT_BROKER_TICK)
+        if (!world->recovering || event.type != EVENT_BROKER_TICK)
             continue;
-        if (truth_all_settled(world) || world->now_ms - world->calm_since_ms > SETTLED_WITHIN_MS)
+        if (invariants_all_finished(world) ||
+            world->now_ms - world->recovering_since_ms > SETTLED_WITHIN_MS)
             break;
     }
     if (!world->violation[0])
-        truth_at_the_end(world);
+        invariants_check_end(world);
 }
 
-bool world_run(uint64_t seed, enum rule broken, struct counts *counts, struct trace *trace,
+bool world_run(uint64_t seed, enum mutation broken, struct counts *counts, struct trace *trace,
                char violation[256])
 {
     struct world *world = calloc(1, sizeof(*world));

@@ -8,8 +8,8 @@
  *   broker_host.c   carries out what the core wants; kills it, drains it, starts it again
  *   link.c          connections: frames on their way, in order, until the connection is cut
  *   phone*.c        phones with a journal and basic ones; radio.c what becomes of a text
- *   weather.c       what this seed is like, faults, people
- *   truth.c         what really happened, and the invariants
+ *   faults.c       the conditions of a seed, its faults, and the clients
+ *   invariants.c         what really happened, and the invariants over it
  */
 #ifndef TESTS_SIMULATION_WORLD_H
 #define TESTS_SIMULATION_WORLD_H
@@ -135,7 +135,7 @@ struct phone {
     } reported[MOST_REPORTS]; /* by seq */
 };
 
-/* ---- Truth ---- */
+/* ---- What really happened ---- */
 
 struct submit {
     unsigned phone, attempt;
@@ -162,10 +162,10 @@ struct record {
     unsigned submit_count;
 };
 
-/* What this seed is like. */
-struct weather {
+/* The conditions of a seed. */
+struct conditions {
     unsigned messages;
-    int64_t storm_ms; /* how long things go wrong */
+    int64_t faults_ms; /* how long things go wrong */
     int64_t fault_every_ms;
     unsigned cuts, kills, drains, crashes, wipes, jumps, troubles, seconds, cancels, lost_doorbells,
         sim_losses, credit_changes;                              /* weights; 0: never */
@@ -192,14 +192,14 @@ struct trace {
 
 struct world {
     uint64_t seed;
-    enum rule broken;
+    enum mutation broken;
     struct random random;
     struct schedule schedule;
     int64_t now_ms, wall_offset_ms;
     int64_t small_jumps_ms; /* of the wall clock, that the broker cannot see */
-    struct weather weather;
-    bool calm; /* faults have stopped */
-    int64_t calm_since_ms;
+    struct conditions conditions;
+    bool recovering; /* faults have ended */
+    int64_t recovering_since_ms;
 
     struct model_store store;
     enum error store_trouble; /* its commits end with this; ERROR_NONE */
@@ -218,7 +218,7 @@ struct world {
 /* ---- world.c ---- */
 
 /* Runs a whole seed; false when an invariant was violated. `trace` may be NULL. */
-bool world_run(uint64_t seed, enum rule broken, struct counts *counts, struct trace *trace,
+bool world_run(uint64_t seed, enum mutation broken, struct counts *counts, struct trace *trace,
                char violation[256]);
 
 void world_schedule(struct world *world, int64_t in_ms, struct event event);
@@ -232,7 +232,7 @@ int64_t world_wall_ms(const struct world *world);
     } while (0)
 PRINTF_FORMAT(2, 3) void world_trace(struct world *world, const char *format, ...);
 
-/* A transaction of the store: what is committed is looked at by truth.c. */
+/* A transaction of the store: invariants.c checks what is committed. */
 void world_begin(struct world *world);
 void world_commit(struct world *world);
 
@@ -320,22 +320,22 @@ enum radio_result {
 void radio_submit(struct world *world, struct phone *phone, unsigned message, unsigned attempt);
 struct submit *radio_find(struct world *world, unsigned message, unsigned phone, unsigned attempt);
 
-/* ---- weather.c ---- */
+/* ---- faults.c ---- */
 
-void weather_init(struct world *world);
-void weather_fault(struct world *world);
-void weather_client(struct world *world, unsigned what, unsigned message);
-void weather_calm(struct world *world);
+void faults_init(struct world *world);
+void faults_inject(struct world *world);
+void faults_run_client(struct world *world, unsigned what, unsigned message);
+void faults_end(struct world *world);
 
-/* ---- truth.c ---- */
+/* ---- invariants.c ---- */
 
-void truth_committed(struct world *world, const struct change *change);
-void truth_written(struct world *world, unsigned phone, const char *text);
-void truth_closed(struct world *world, unsigned connection, enum error error);
-void truth_submits(struct world *world, unsigned phone, unsigned message);
-void truth_check_rows(struct world *world);
-bool truth_all_settled(const struct world *world);
-void truth_at_the_end(struct world *world);
+void invariants_check_transition(struct world *world, const struct change *change);
+void invariants_check_frame(struct world *world, unsigned phone, const char *text);
+void invariants_check_close(struct world *world, unsigned connection, enum error error);
+void invariants_check_submit(struct world *world, unsigned phone, unsigned message);
+void invariants_check_rows(struct world *world);
+bool invariants_all_finished(const struct world *world);
+void invariants_check_end(struct world *world);
 
 PRINTF_FORMAT(2, 3) void violate(struct world *world, const char *format, ...);
 

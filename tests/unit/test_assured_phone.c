@@ -27,7 +27,7 @@ struct pending {
 /* Whoever runs the phone. */
 struct host {
     struct assured phone; /* first: the callbacks go back from it */
-    struct assured_habits habits;
+    struct assured_behaviour behaviour;
     struct disk disk;
     struct pending pending[MOST_PENDING];
     size_t pending_count;
@@ -175,8 +175,8 @@ static void forget_pending(struct host *host)
 static struct host *new_host(void)
 {
     struct host *host = calloc(1, sizeof(*host));
-    host->habits.credit = 4;
-    assured_init(&host->phone, &world, &host->habits, 1);
+    host->behaviour.credit = 4;
+    assured_init(&host->phone, &world, &host->behaviour, 1);
     assured_on_first_start(&host->phone, first_epoch);
     sync_all(host);
     return host;
@@ -211,7 +211,7 @@ static void kill_and_restart(struct host *host)
     };
     forget_pending(host);
     assured_fini(&host->phone);
-    assured_init(&host->phone, &world, &host->habits, 1);
+    assured_init(&host->phone, &world, &host->behaviour, 1);
     assured_on_restart(&host->phone, &image, was_sent, host);
 }
 
@@ -504,8 +504,8 @@ static void what_cannot_be_taken_is_answered_with_nack(void **state)
                               "\"phone_number\":\"12\",\"message\":\"Hello!\"}"));
     assert_frame(host, "{\"type\":\"nack\",\"message_id\":\"m\",\"attempt\":1,"
                        "\"code\":\"invalid_arguments\"}");
-    host->phone.habits.nack_rate = 1;
-    host->phone.habits.nack_codes = (struct word_list){.words = {"no_sim"}, .count = 1};
+    host->phone.behaviour.nack_rate = 1;
+    host->phone.behaviour.nack_codes = (struct word_list){.words = {"no_sim"}, .count = 1};
     receive_about(host, "offer", "m", 2);
     assert_frame(host, "{\"type\":\"nack\",\"message_id\":\"m\",\"attempt\":2,"
                        "\"code\":\"no_sim\"}");

@@ -3,11 +3,11 @@
  * their radio ledger. What comes within a turn of the loop goes to disk with one fsync each; then
  * the phones hear of it.
  */
-#ifndef TESTS_PHONE_SIM_KEEPER_H
-#define TESTS_PHONE_SIM_KEEPER_H
+#ifndef TESTS_PHONE_SIM_DURABLE_WRITER_H
+#define TESTS_PHONE_SIM_DURABLE_WRITER_H
 
 #include "tests/phone-sim/base.h"
-#include "tests/phone-sim/doom.h"
+#include "tests/phone-sim/crash_point.h"
 #include "tests/phone-sim/journal_file.h"
 #include "tests/phone-sim/ledger.h"
 #include "tests/phone-sim/phone.h"
@@ -24,9 +24,9 @@ struct unsaved {
     char name[PHONE_ID_SIZE + 8]; /* of its journal */
 };
 
-struct keeper {
+struct durable_writer {
     struct timers *timers;
-    struct doom *doom;
+    struct crash_point *crash_point;
     struct timer timer;
     struct journal_file journal;
     struct ledger ledger;
@@ -36,30 +36,33 @@ struct keeper {
     TAILQ_HEAD(, unsaved) left;
 };
 
-struct keeper_settings {
+struct durable_writer_settings {
     const char *journal; /* path; empty: in memory */
     const char *ledger;  /* path; empty: none */
     bool is_assured;     /* or else there is no journal */
     bool check_sent_store;
-    struct doom *doom;
+    struct crash_point *crash_point;
 };
 
 /* False after a line on stderr. */
-bool keeper_init(struct keeper *keeper, struct timers *timers,
-                 const struct keeper_settings *settings, size_t phones);
-void keeper_fini(struct keeper *keeper);
+bool durable_writer_init(struct durable_writer *writer, struct timers *timers,
+                         const struct durable_writer_settings *settings, size_t phones);
+void durable_writer_fini(struct durable_writer *writer);
 
 /* Gives an assured phone its journal: the one in the file, or a new one. A clone's is a copy of the
  * one of `original`, if it is not there yet; for all others that is NULL. */
-void keeper_join(struct keeper *keeper, struct phone *phone, const struct phone *original);
+void durable_writer_join(struct durable_writer *writer, struct phone *phone,
+                         const struct phone *original);
 
 /* The wishes of struct phone_world. */
-void keeper_write(struct keeper *keeper, struct phone *phone, const struct journal_write *write);
-void keeper_sms_left(struct keeper *keeper, struct phone *phone, const struct journal_entry *entry);
+void durable_writer_write(struct durable_writer *writer, struct phone *phone,
+                          const struct journal_write *write);
+void durable_writer_sms_left(struct durable_writer *writer, struct phone *phone,
+                             const struct journal_entry *entry);
 
-void keeper_new_epoch(char *epoch);
+void durable_writer_new_epoch(char *epoch);
 
 /* All to disk, now. */
-void keeper_flush(struct keeper *keeper, int64_t now_ms);
+void durable_writer_flush(struct durable_writer *writer, int64_t now_ms);
 
 #endif

@@ -1,4 +1,4 @@
-/* What a seed is like, what goes wrong and when, and the people who queue and cancel. */
+/* The conditions of a seed, what goes wrong and when, and the clients that queue and cancel. */
 #include "tests/simulation/world.h"
 
 #include <string.h>
@@ -15,12 +15,12 @@ static unsigned sometimes(struct world *world, unsigned weight)
     return random_chance(&world->random, 500) ? weight : 0;
 }
 
-static void draw_weather(struct world *world)
+static void draw_conditions(struct world *world)
 {
     struct random *random = &world->random;
-    world->weather = (struct weather){
+    world->conditions = (struct conditions){
         .messages = (unsigned)random_between(random, 1, MOST_MESSAGES),
-        .storm_ms = random_between(random, 5000, 90000),
+        .faults_ms = random_between(random, 5000, 90000),
         .fault_every_ms = random_between(random, 100, 6000),
         .cuts = sometimes(world, 10),
         .kills = sometimes(world, 4),
@@ -51,7 +51,7 @@ static void draw_limits(struct world *world)
 {
     world->store.cap_every = sometimes(world, (unsigned)random_between(&world->random, 2, 9));
     world->store.endless = random_chance(&world->random, 100)
-                               ? 1 + random_below(&world->random, world->weather.messages)
+                               ? 1 + random_below(&world->random, world->conditions.messages)
                                : 0;
     world->store.pause_every = sometimes(world, (unsigned)random_between(&world->random, 2, 9));
 }
@@ -80,24 +80,24 @@ static void draw_options(struct world *world)
 
 static void schedule_fault(struct world *world)
 {
-    world_schedule(world, random_between(&world->random, 1, 2 * world->weather.fault_every_ms),
+    world_schedule(world, random_between(&world->random, 1, 2 * world->conditions.fault_every_ms),
                    (struct event){.type = EVENT_FAULT});
 }
 
-void weather_init(struct world *world)
+void faults_init(struct world *world)
 {
     world->wall_offset_ms = RIGHT_MS;
-    draw_weather(world);
+    draw_conditions(world);
     draw_options(world);
     draw_limits(world);
     world->phone_count = (unsigned)random_between(&world->random, 1, MOST_PHONES);
     for (unsigned i = 0; i < world->phone_count; i++)
         phone_init(world, i);
-    for (unsigned i = 0; i < world->weather.messages; i++) {
-        int64_t at_ms = random_between(&world->random, 0, world->weather.storm_ms * 3 / 4);
+    for (unsigned i = 0; i < world->conditions.messages; i++) {
+        int64_t at_ms = random_between(&world->random, 0, world->conditions.faults_ms * 3 / 4);
         world_schedule(world, at_ms,
                        (struct event){.type = EVENT_CLIENT, .a = CLIENT_QUEUES, .b = i});
-        if (random_chance(&world->random, world->weather.cancels))
+        if (random_chance(&world->random, world->conditions.cancels))
             world_schedule(world, at_ms + random_between(&world->random, 1, 10000),
                            (struct event){.type = EVENT_CLIENT, .a = CLIENT_CANCELS, .b = i});
     }
@@ -151,16 +151,17 @@ static void trouble(struct world *world)
           world->store_trouble == ERROR_NONE ? "is well" : error_code(world->store_trouble));
 }
 
-void weather_fault(struct world *world)
+void faults_inject(struct world *world)
 {
-    const struct weather *weather = &world->weather;
-    if (world->calm)
+    const struct conditions *conditions = &world->conditions;
+    if (world->recovering)
         return;
     schedule_fault(world);
     const unsigned weights[] = {
-        weather->cuts,       weather->kills,          weather->drains,   weather->crashes,
-        weather->wipes,      weather->jumps,          weather->troubles, weather->seconds,
-        weather->sim_losses, weather->credit_changes,
+        conditions->cuts,           conditions->kills,   conditions->drains,
+        conditions->crashes,        conditions->wipes,   conditions->jumps,
+        conditions->troubles,       conditions->seconds, conditions->sim_losses,
+        conditions->credit_changes,
     };
     unsigned sum = 0, which = 0;
     for (size_t i = 0; i < ARRAY_LENGTH(weights); i++)
@@ -207,12 +208,12 @@ void weather_fault(struct world *world)
 
 /* Faults stop: the disk has room, everybody has a network and a working radio. The clock may stay
    wrong, or be set right. */
-void weather_calm(struct world *world)
+void faults_end(struct world *world)
 {
     TRACE(world, "faults stop");
-    world->calm = true;
+    world->recovering = true;
     world->store.cap_every = world->store.pause_every = 0;
-    world->calm_since_ms = world->now_ms;
+    world->recovering_since_ms = world->now_ms;
     world->store_trouble = ERROR_NONE;
     if (random_chance(&world->random, 500))
         world->wall_offset_ms = RIGHT_MS;
@@ -237,7 +238,7 @@ static enum error run(struct world *world, struct store_write *write)
 
 static void ring(struct world *world)
 {
-    if (!random_chance(&world->random, world->weather.lost_doorbells))
+    if (!random_chance(&world->random, world->conditions.lost_doorbells))
         world_schedule(world, random_between(&world->random, 0, 5),
                        (struct event){.type = EVENT_DOORBELL});
 }
@@ -273,13 +274,13 @@ static void cancel(struct world *world, unsigned number)
     ring(world);
 }
 
-void weather_client(struct world *world, unsigned what, unsigned message)
+void faults_run_client(struct world *world, unsigned what, unsigned message)
 {
     if (world->store.open) { /* another process writes: wait */
         world_schedule(world, 5, (struct event){.type = EVENT_CLIENT, .a = what, .b = message});
         return;
     }
-    if (what == CLIENT_QUEUES && world->broken == RULE_QUEUE_ANSWERED_EARLY) {
+    if (what == CLIENT_QUEUES && world->broken == MUTATION_QUEUE_ANSWERED_EARLY) {
         world->records[message].promised = true;
         world_schedule(world, random_between(&world->random, 1, 500),
                        (struct event){.type = EVENT_CLIENT, .a = CLIENT_COMMITS, .b = message});

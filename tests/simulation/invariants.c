@@ -1,5 +1,5 @@
 /*
- * What really happened, and the invariants of it. They are checked where they could break: when
+ * What really happened, and the invariants over it. They are checked where they could break: when
  * something is on disk, on the wire, or at a radio.
  *
  *   I1  an id that somebody was given is in the store, whatever was killed
@@ -124,7 +124,7 @@ static void note_attempt(struct world *world, const struct change *change)
         record->attempts[change->attempt].accepted = true;
 }
 
-void truth_committed(struct world *world, const struct change *change)
+void invariants_check_transition(struct world *world, const struct change *change)
 {
     struct record *record = &world->records[change->message];
     if (change->is_report) {
@@ -163,13 +163,13 @@ void truth_committed(struct world *world, const struct change *change)
 }
 
 /* I1 and I5, over all rows. */
-void truth_check_rows(struct world *world)
+void invariants_check_rows(struct world *world)
 {
     const struct tables *disk = model_store_on_disk(&world->store);
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
         const struct stored_message *row = &disk->messages[i];
         const struct record *record = &world->records[i];
-        if (record->promised && !row->there && world->broken != RULE_QUEUE_ANSWERED_EARLY)
+        if (record->promised && !row->there && world->broken != MUTATION_QUEUE_ANSWERED_EARLY)
             violate(world, "I1: message %u was promised and is not there", i);
         if (row->there && (row->status != record->status || row->attempt != record->attempt ||
                            row->event_count != record->event_count))
@@ -245,7 +245,7 @@ static void check_report_ack(struct world *world, unsigned phone, unsigned seq)
         violate(world, "I12: report %u of phone-%u is acknowledged and not on disk", seq, phone);
 }
 
-void truth_written(struct world *world, unsigned phone, const char *text)
+void invariants_check_frame(struct world *world, unsigned phone, const char *text)
 {
     unsigned message = frame_message(text), attempt = frame_number(text, "\"attempt\":");
     if (frame_is(text, "report_ack"))
@@ -262,7 +262,7 @@ void truth_written(struct world *world, unsigned phone, const char *text)
         check_drop(world, phone, message, attempt);
 }
 
-void truth_closed(struct world *world, unsigned index, enum error error)
+void invariants_check_close(struct world *world, unsigned index, enum error error)
 {
     const struct connection *connection = &world->connections[index];
     if (error == ERROR_REPLACED &&
@@ -272,7 +272,7 @@ void truth_closed(struct world *world, unsigned index, enum error error)
 
 /* ---- At a radio ---- */
 
-void truth_submits(struct world *world, unsigned phone, unsigned message)
+void invariants_check_submit(struct world *world, unsigned phone, unsigned message)
 {
     const struct record *record = &world->records[message];
     for (unsigned i = 0; i < record->submit_count; i++) {
@@ -286,24 +286,24 @@ void truth_submits(struct world *world, unsigned phone, unsigned message)
 
 /* ---- At the end ---- */
 
-static bool is_settled(enum message_status status)
+static bool is_finished(enum message_status status)
 {
     return status >= MESSAGE_SENT;
 }
 
-bool truth_all_settled(const struct world *world)
+bool invariants_all_finished(const struct world *world)
 {
     const struct tables *disk = model_store_on_disk(&world->store);
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
-        if (disk->messages[i].there && !is_settled(disk->messages[i].status))
+        if (disk->messages[i].there && !is_finished(disk->messages[i].status))
             return false;
     }
     return true;
 }
 
-void truth_at_the_end(struct world *world)
+void invariants_check_end(struct world *world)
 {
-    truth_check_rows(world);
+    invariants_check_rows(world);
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
         const struct stored_message *row = &model_store_on_disk(&world->store)->messages[i];
         const struct record *record = &world->records[i];
@@ -312,9 +312,10 @@ void truth_at_the_end(struct world *world)
         if (!row->there)
             continue;
         world->counts->ended[row->status]++;
-        if (!is_settled(row->status))
+        if (!is_finished(row->status))
             violate(world, "I10: message %u is still %s, %lld s after the last fault", i,
-                    name(row->status), (long long)(world->now_ms - world->calm_since_ms) / 1000);
+                    name(row->status),
+                    (long long)(world->now_ms - world->recovering_since_ms) / 1000);
         if (was_taken(record) &&
             (row->status == MESSAGE_CANCELLED || row->status == MESSAGE_EXPIRED))
             violate(world, "I9: message %u was sent and is %s", i, name(row->status));

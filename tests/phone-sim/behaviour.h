@@ -1,6 +1,6 @@
 /* How all the simulated phones behave: what the options say, in the units their names say. */
-#ifndef TESTS_PHONE_SIM_HABITS_H
-#define TESTS_PHONE_SIM_HABITS_H
+#ifndef TESTS_PHONE_SIM_BEHAVIOUR_H
+#define TESTS_PHONE_SIM_BEHAVIOUR_H
 
 #include "tests/phone-sim/base.h"
 #include "tests/phone-sim/sms.h"
@@ -17,7 +17,7 @@ struct word_list {
     size_t count;
 };
 
-struct habits {
+struct behaviour {
     struct range send_ms;
     struct range report_ms;
     double failure_rate; /* of all SMS */
