@@ -209,7 +209,7 @@ def test_run_wants_keys_where_that_is_chosen_or_others_connect(tmp_path, chosen)
         run.end()
 
 
-BRAKES = ("RECIPIENT_DAILY_MESSAGES", "KEY_DAILY_MESSAGES", "DAILY_MESSAGES", "PAUSE_AFTER_MESSAGES",
+LIMITS = ("RECIPIENT_DAILY_MESSAGES", "KEY_DAILY_MESSAGES", "DAILY_MESSAGES", "PAUSE_AFTER_MESSAGES",
           "DEVICE_SEGMENTS_PER_MINUTE", "DEVICE_DAILY_SEGMENTS")
 
 
@@ -223,7 +223,7 @@ def codes_of_one_number(run, count):
 def test_run_limits_nothing_where_only_this_machine_connects(run):
     run.wait_serving()
     line = next(line for line in run.log().splitlines() if line.startswith("Off, because only"))
-    assert line.split(":")[1].split()[2:] == [f"{name}=0" for name in BRAKES]
+    assert line.split(":")[1].split()[2:] == [f"{name}=0" for name in LIMITS]
     assert codes_of_one_number(run, 25) == [None] * 25
 
 
@@ -239,8 +239,8 @@ def test_run_limits_what_is_chosen_and_all_where_others_connect(tmp_path, chosen
     try:
         run.wait_serving()
         assert codes_of_one_number(run, allowed + 2) == [None] * allowed + [code] * 2
-        off = [name for name in BRAKES if f" {name}=0" in run.log()]
-        assert len(off) == (0 if "LISTEN_ADDRESS" in chosen else len(BRAKES) - 1)
+        off = [name for name in LIMITS if f" {name}=0" in run.log()]
+        assert len(off) == (0 if "LISTEN_ADDRESS" in chosen else len(LIMITS) - 1)
     finally:
         run.popen.terminate()
         run.end()

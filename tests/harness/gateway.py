@@ -17,7 +17,7 @@ from .waiting import LIMIT_SECONDS, wait_for
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ("api-fcgi", "ws-broker", "nginx")
 # Tests of other things send as much as they like.
-NO_BRAKES = dict.fromkeys((
+NO_LIMITS = dict.fromkeys((
     "KEY_REQUESTS_PER_MINUTE", "RECIPIENT_DAILY_MESSAGES", "KEY_DAILY_MESSAGES", "DAILY_MESSAGES",
     "PAUSE_AFTER_MESSAGES", "MAX_QUEUE_AGE_MINUTES", "DEVICE_SEGMENTS_PER_MINUTE",
     "DEVICE_DAILY_SEGMENTS"), "0")
@@ -161,7 +161,7 @@ class Gateway:
         self.api = Api(self.url, self.api_key)
         self.database = self.folder / "data" / "sms-gateway.db"
         programs = programs_folder(build)
-        environment = NO_BRAKES | {
+        environment = NO_LIMITS | {
             "PATH": os.environ["PATH"] + ":/usr/sbin",  # where Debian has nginx
             "HTTP_PORT": str(self.port),
             "HTTPS_PORT": str(self.https_port),

@@ -12,11 +12,21 @@ from . import raw_websocket
 from .api import check_answer, check_problem
 from .waiting import LIMIT_SECONDS
 
+JSON = "Content-Type: application/json"
+HANDSHAKE = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
+             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+
 
 def head(method, target, *headers, host="Host: gateway"):
     """The bytes of a request up to its body; `headers` are whole lines."""
     lines = [f"{method} {target} HTTP/1.1", host, *headers]
     return "".join(f"{line}\r\n" for line in lines).encode("latin-1") + b"\r\n"
+
+
+def pairing(code):
+    """A request that pairs with these bytes as its code."""
+    body = b'{"code": "%s"}' % code
+    return head("POST", "/api/pair", JSON, f"Content-Length: {len(body)}") + body
 
 
 class Answer:

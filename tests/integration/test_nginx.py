@@ -13,14 +13,11 @@ import yaml
 from harness.api import DESCRIPTION, check_schema, description
 from harness.gateway import ROOT, Gateway, programs_folder
 from harness.phone import Phone
-from harness.raw_http import RawHttp, ask, ask_raw, head
+from harness.raw_http import HANDSHAKE, JSON, RawHttp, ask, ask_raw, head
 from harness.sanitizers import reports, tell
 from harness.waiting import LIMIT_SECONDS
 
-JSON = "Content-Type: application/json"
 SMS = b'{"phone_number": "+1234567890", "message": "Hello"}'
-HANDSHAKE = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
-             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
 H2C = ("Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings",
        "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA")
 

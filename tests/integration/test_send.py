@@ -14,12 +14,11 @@ import pytest
 from harness.api import Api
 from harness.gateway import Gateway
 from harness.phone import Phone
-from harness.raw_http import RawHttp, ask, ask_raw, head
+from harness.raw_http import JSON, RawHttp, ask, ask_raw, head
 
 NUMBER = "+1234567890"
 UNKNOWN_ID = "019dbb26-7a13-7c1e-a2a6-0c2d52c3f9c1"
 MAX_BODY_BYTES = 65536
-JSON = "Content-Type: application/json"
 EMOJI = "\U0001f600"
 
 # 3GPP TS 23.038: the default alphabet, and what takes an escape before it.

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from harness.api import Api
-from harness.gateway import NO_BRAKES
+from harness.gateway import NO_LIMITS
 from harness.phone import AssuredPhone, Phone, WorkingPhone
 from harness.phone_sim import PhoneSim
 from harness.waiting import wait_for
@@ -379,7 +379,7 @@ def test_a_message_that_no_phone_may_send_on_one_day_is_too_long(make_gateway):
 
 def test_limits_that_are_none_are_not_counted(make_gateway):
     gateway = make_gateway(API_KEYS="required").start()
-    assert set(NO_BRAKES.items()) <= set(gateway.environment.items())
+    assert set(NO_LIMITS.items()) <= set(gateway.environment.items())
     phone = WorkingPhone(gateway, "phone")
     codes = codes_of(gateway, 3 * CLIENTS, gateway.make_key(), lambda i: "+491511234567")
     assert codes == ["accepted"] * 3 * CLIENTS
@@ -391,7 +391,7 @@ def test_limits_that_are_none_are_not_counted(make_gateway):
 
 def test_the_limits_there_are_without_a_word(make_gateway):
     gateway = make_gateway()
-    for name in NO_BRAKES:
+    for name in NO_LIMITS:
         del gateway.environment[name]
     gateway.start()
     phone = WorkingPhone(gateway, "phone")

@@ -1,0 +1,134 @@
+"""The security headers of every answer, and the host names that a page may use."""
+
+import re
+
+import pytest
+
+from harness.api import description
+from harness.gateway import ROOT, Gateway
+from harness.lan_certificate import LanCertificate
+from harness.raw_http import HANDSHAKE, JSON, ask_raw, head, pairing
+
+
+@pytest.fixture(scope="module")
+def lan(tmp_path_factory):
+    return LanCertificate(tmp_path_factory.mktemp("lan"))
+
+
+@pytest.fixture(scope="module")
+def walked(build, lan, tmp_path_factory):
+    """A gateway with both listeners, whose problem pages can be asked for one by one."""
+    gateway = Gateway(tmp_path_factory.mktemp("walked"), build, lan.settings)
+    problems = gateway.folder / "run/gateway-problems.conf"
+    problems.write_text(problems.read_text().replace("    internal;\n", ""))
+    yield gateway.start()
+    gateway.stop()
+
+
+SAMPLES = {  # every location of gateway.conf, and requests for it
+    "/api/": [head("GET", "/api/sms"), head("GET", "/api/nothing"), head("PUT", "/api/sms"),
+              head("POST", "/api/send-sms", "Content-Length: 0"), head("OPTIONS", "/api/sms"),
+              head("POST", "/api/send-sms", JSON, "Content-Length: 100000"),
+              head("GET", "/api/sms?limit=0"), head("GET", "/api/sms?" + "a" * 9000)],
+    "= /api/pair": [pairing(b"WRONG")] * 8,
+    "= /api": [head("GET", "/api")],
+    "= /livez": [head("GET", "/livez"), head("POST", "/livez", "Content-Length: 0")],
+    "= /readyz": [head("GET", "/readyz")],
+    "= /metrics": [head("GET", "/metrics")],
+    '~ "^/ws/device/(?<device_id>[A-Za-z0-9_-]{1,64})\\z"': [
+        head("GET", "/ws/device/x", *HANDSHAKE), head("GET", "/ws/device/x"),
+        head("GET", "/ws/device/x", *HANDSHAKE, "Origin: https://a.example"),
+        head("GET", "/ws/device/x", *HANDSHAKE[:3], "Sec-WebSocket-Key: x"),
+        head("POST", "/ws/device/x", *HANDSHAKE, "Content-Length: 0"),
+        head("GET", "/ws/device/x", *HANDSHAKE[:3]),
+        head("GET", "/ws/device/x", *HANDSHAKE, "Sec-WebSocket-Protocol: another")],
+    '~* "^/ws(/|\\z)"': [head("GET", "/ws"), head("GET", "/ws/device/a.b", *HANDSHAKE)],
+    "= /ca.crt": [head("GET", "/ca.crt"), head("POST", "/ca.crt", "Content-Length: 0")],
+    "= /": [head("GET", "/")],
+    "= /docs": [head("GET", "/docs")],
+    "/docs/": [head("GET", "/docs/"), head("GET", "/docs/docs.js"), head("GET", "/docs/errors.html"),
+               head("GET", "/docs/swagger-ui-bundle.js"), head("GET", "/docs/swagger-ui.css"),
+               head("GET", "/docs/favicon-32x32.png")],
+    "= /openapi.json": [head("GET", "/openapi.json")],
+    "/": [head("GET", "/nothing"), head("GET", "/livez", "A: " + "a" * 9000),
+          b"GET /livez HTTP/1.1\r\n\r\n", b"GARBAGE\r\n\r\n"],
+}
+DOCUMENTATION = ("= /docs", "/docs/", "= /openapi.json")
+
+
+def check_headers(answer, tls, is_documentation=False):
+    expected = {"X-Content-Type-Options": ["nosniff"], "Referrer-Policy": ["no-referrer"],
+                "Strict-Transport-Security": ["max-age=31536000"] if tls else None,
+                "Access-Control-Allow-Origin": None, "Access-Control-Allow-Credentials": None}
+    if is_documentation:
+        expected["Cache-Control"] = ["no-cache"]
+        [policy] = answer.headers.get_all("Content-Security-Policy")
+        assert policy.startswith("default-src 'none'; ")
+    else:
+        expected["Cache-Control"] = ["no-store"]
+        expected["Content-Security-Policy"] = ["default-src 'none'; frame-ancestors 'none'"]
+    found = {name: answer.headers.get_all(name) for name in expected}
+    assert found == expected, answer
+
+
+@pytest.mark.parametrize("way", ["plain", "TLS"])
+@pytest.mark.parametrize("location", SAMPLES)
+def test_every_answer_has_its_security_headers(walked, lan, location, way):
+    tls = lan.context() if way == "TLS" else None
+    for request in SAMPLES[location]:
+        answer = ask_raw(walked, request, tls=tls)
+        check_headers(answer, tls, location in DOCUMENTATION)
+
+
+@pytest.mark.parametrize("way", ["plain", "TLS"])
+def test_every_problem_of_nginx_has_its_security_headers(walked, lan, way):
+    tls = lan.context() if way == "TLS" else None
+    text = (ROOT / "nginx/gateway-problems.conf").read_text()
+    pages = re.findall(r"^location = (/problem/(\d+)\S*) ", text, re.M)
+    assert len(pages) >= 14
+    for page, status in pages:
+        answer = ask_raw(walked, head("GET", page), tls=tls)
+        assert answer.status == (400 if status == "497" else int(status))
+        check_headers(answer, tls)
+
+
+@pytest.mark.parametrize("way", ["plain", "TLS"])
+def test_every_route_has_its_security_headers(walked, lan, way):
+    tls = lan.context() if way == "TLS" else None
+    for path, operations in description()["paths"].items():
+        for method in operations:
+            target = re.sub(r"\{.*?\}", "019dbb26-7a13-7c1e-a2a6-0c2d52c3f9c1", path)
+            answer = ask_raw(walked, head(method.upper(), target, "Content-Length: 0"), tls=tls)
+            check_headers(answer, tls)
+
+
+def test_every_location_is_walked():
+    text = (ROOT / "nginx/gateway.conf").read_text()
+    assert set(re.findall(r"^ *location (.+) \{$", text, re.M)) == set(SAMPLES)
+
+
+# ---- Host names ----
+
+
+@pytest.mark.parametrize("host, status", [
+    ("localhost", 200), ("LOCALHOST:8000", 200), ("127.0.0.1", 200), ("127.0.0.1:1", 200),
+    ("[::1]:8000", 200), ("sms.example", 200), ("evil.example", 421), ("localhost.evil.example", 421),
+    ("127.0.0.1.evil.example", 421), ("1.evil.example", 421), ("evil.example:8000", 421)])
+def test_a_page_cannot_come_by_another_name(build, nameless, host, status):
+    """DNS rebinding: without API keys nothing else would tell a page from a program of this machine."""
+    answer = ask_raw(nameless, head("GET", "/api/sms?limit=1", host=f"Host: {host}"))
+    assert answer.status == status
+    assert status == 200 or answer.code == "misdirected"
+
+
+@pytest.fixture(scope="module")
+def nameless(build, tmp_path_factory):
+    gateway = Gateway(tmp_path_factory.mktemp("nameless"), build,
+                      {"API_KEYS": "off", "PUBLIC_URL": "https://sms.example"}).start()
+    yield gateway
+    gateway.stop()
+
+
+def test_with_a_key_the_name_does_not_matter(gateway):
+    answer = ask_raw(gateway, head("GET", "/api/sms?limit=1", host="Host: any.example"))
+    assert answer.status == 200
