@@ -129,7 +129,6 @@ int main(int argc, char **argv)
         .min_free_bytes = settings.min_free_disk_bytes,
         .limits = limits_of(&settings),
         .metrics = &api.metrics,
-        .in_place = true,
         .enqueued = enqueued,
         .completed = completed,
         .context = &listeners,

@@ -220,12 +220,19 @@ static void write_done(struct store_write *write)
     exchange->wake(exchange);
 }
 
+/* A single write is faster on this thread. Where writes follow each other, this one shall share its
+   commit with the next. */
+static bool should_run_inline(const struct http_exchange *exchange)
+{
+    return !exchange->more_follow && store_recent_batch_size(exchange->api->store) <= 1;
+}
+
 enum http_outcome http_park(struct http_exchange *exchange,
                             void (*resume)(struct http_exchange *exchange))
 {
     exchange->resume = resume;
     exchange->write.done = write_done;
-    exchange->write.more_follow = exchange->more_follow;
+    exchange->write.run_inline = should_run_inline(exchange);
     enum error error = store_submit(exchange->api->store, &exchange->write);
     return error == ERROR_NONE ? HTTP_PARKED : http_store_problem(exchange, error);
 }

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum {
@@ -27,11 +28,11 @@ struct store {
 
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct store_write *first; /* under lock: what waits, oldest first */
-    struct store_write **last; /* under lock */
-    size_t waiting;            /* under lock */
-    size_t company; /* under lock: how many came together lately; falls by one with each batch */
-    bool running;   /* under lock: a batch runs, and the connection is its thread's */
+    struct store_write *first;       /* under lock: what waits, oldest first */
+    struct store_write **last;       /* under lock */
+    size_t waiting;                  /* under lock */
+    atomic_size_t recent_batch_size; /* set under lock; a smaller batch lowers it by one */
+    bool running;             /* under lock: a batch runs, and the connection is its thread's */
     int64_t running_since_ms; /* under lock: monotonic */
     bool closing;             /* under lock */
 
@@ -74,7 +75,7 @@ static struct store_write *take_batch(struct store *store)
         *end = NULL;
         store->waiting -= count;
         set_running(store);
-        store->company = MAX(count, store->company - 1);
+        store->recent_batch_size = MAX(count, store->recent_batch_size - 1);
     }
     pthread_mutex_unlock(&store->lock);
     return batch;
@@ -252,13 +253,21 @@ static void *writer_main(void *argument)
     return NULL;
 }
 
-/* Runs a write on the thread that submits it, for which `running` is set. False when it would have to
-   wait for another process. */
-static bool run_in_place(struct store *store, struct store_write *write)
+/* Runs a write on the thread that submits it. False when the writer is busy, or when the write would
+   have to wait for another process. */
+static bool try_inline(struct store *store, struct store_write *write)
 {
+    pthread_mutex_lock(&store->lock);
+    bool idle = !store->first && !store->running && !store->closing;
+    if (idle)
+        set_running(store);
+    pthread_mutex_unlock(&store->lock);
+    if (!idle)
+        return false;
     bool begun = store->backend->begin(store->connection, STORE_BEGIN_AT_ONCE) == ERROR_NONE;
     if (begun)
         run_batch(store, write);
+    end_running(store);
     return begun;
 }
 
@@ -296,7 +305,7 @@ enum error store_open(const struct store_options *options, struct store **result
     store->options = *options;
     store->options.path = store->path;
     store->last = &store->first;
-    store->company = 1;
+    store->recent_batch_size = 1;
     pthread_mutex_init(&store->lock, NULL);
     pthread_cond_init(&store->wake, NULL);
     init_reading(&store->reading);
@@ -348,21 +357,6 @@ static enum error enqueue(struct store *store, struct store_write *write)
     return error;
 }
 
-/* Whether this thread may run what it submits, which it then must. Not where many submit: a batch of
-   one would make them wait. */
-static bool take_rest(struct store *store)
-{
-    if (!store->options.in_place)
-        return false;
-    pthread_mutex_lock(&store->lock);
-    bool alone = !store->first && store->company <= 1;
-    bool at_rest = alone && !store->running && !store->closing;
-    if (at_rest)
-        set_running(store);
-    pthread_mutex_unlock(&store->lock);
-    return at_rest;
-}
-
 /* The nil UUID is no journal's: a phone with one would be taken for a phone without. */
 static bool names_its_journal(const struct store_holder *phone)
 {
@@ -378,14 +372,14 @@ enum error store_submit(struct store *store, struct store_write *write)
     write->next = NULL;
     write->deadline_ms = clock_monotonic_ms() + store->options.timeout_ms;
 
-    /* A probe is there to see the writer thread, and who sends one must not be held by the disk. */
-    if (write->verb != STORE_PROBE && !write->more_follow && take_rest(store)) {
-        bool ran = run_in_place(store, write);
-        end_running(store);
-        if (ran)
-            return ERROR_NONE;
-    }
+    if (write->run_inline && try_inline(store, write))
+        return ERROR_NONE;
     return enqueue(store, write);
+}
+
+size_t store_recent_batch_size(const struct store *store)
+{
+    return store->recent_batch_size;
 }
 
 bool store_is_stuck(struct store *store, int64_t limit_ms)

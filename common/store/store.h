@@ -101,9 +101,6 @@ struct store_options {
     int64_t min_free_bytes; /* likewise while less is free on its disk: ERROR_DISK_FULL */
     struct store_limits limits;
     struct metrics *metrics; /* where commits, refusals and messages are counted; or NULL */
-    /* A write that finds the store at rest runs on the thread that submits it, which then waits for the
-       disk, but for no other process: without a switch of threads that is faster. */
-    bool in_place;
     /* After a commit that is work for the broker: a new message, one to be revoked, a phone to be sent
        away, sending resumed. Once for several that follow each other at once. On the thread that ran
        the last. Or NULL. */
@@ -415,8 +412,9 @@ struct store_write {
 
     enum error result; /* valid in `done` */
 
-    /* Its thread submits more at once, to go into the same transaction: it is not run in place. */
-    bool more_follow;
+    /* If the writer is idle, run on the submitting thread, which then waits for the disk but for no
+       other process: a single write is faster without a switch of threads. */
+    bool run_inline;
 
     /* Called once, on the thread that ran it, after the commit or its failure. The store does not touch
        the write again: `done` may free it or hand it to another thread. It must not block, and
@@ -434,12 +432,15 @@ struct store_write {
 int64_t store_backoff_ms(unsigned failures, double spread);
 
 /*
- * Has `write` run: the writer thread calls `done` later, or, with options.in_place, this thread may
- * have done so when it returns. Any thread; otherwise it never blocks on the database. Writes of one
+ * Has `write` run: the writer thread calls `done` later, or, with run_inline, this thread may have
+ * done so when it returns. Any thread; otherwise it never blocks on the database. Writes of one
  * thread run in the order of their submission. On an error (too many are waiting, or the store is
  * closing) `done` is not called.
  */
 MUST_CHECK enum error store_submit(struct store *store, struct store_write *write);
+
+/* How many writes the latest transactions had: about the largest number. Any thread. */
+size_t store_recent_batch_size(const struct store *store);
 
 /* submit, and wait for `done`: for tests and for the start and end of a program. */
 enum error store_run(struct store *store, struct store_write *write);

@@ -98,17 +98,15 @@ static void note_thread(struct store_write *write)
     *(pthread_t *)write->owner = pthread_self();
 }
 
-static void what_comes_alone_is_run_in_place_and_what_others_follow_is_not(void **state)
+static void a_write_runs_inline_where_its_submitter_asks_for_it(void **state)
 {
     struct store_fixture *fixture = *state;
-    fixture->options.in_place = true;
-    store_fixture_reopen(fixture);
-    for (int more_follow = 0; more_follow < 2; more_follow++) {
+    for (int run_inline = 1; run_inline >= 0; run_inline--) {
         pthread_t thread;
         struct message message = {.phone_number = "+1234567890", .text = (char *)"x"};
         struct store_write write = {.verb = STORE_ENQUEUE,
                                     .enqueue.message = &message,
-                                    .more_follow = more_follow,
+                                    .run_inline = run_inline,
                                     .done = note_thread,
                                     .owner = &thread};
         message.id = message_id_new();
@@ -116,7 +114,7 @@ static void what_comes_alone_is_run_in_place_and_what_others_follow_is_not(void 
         struct store_write last = {.verb = STORE_PROBE};
         assert_int_equal(store_run(fixture->store, &last), ERROR_NONE);
         assert_int_equal(write.result, ERROR_NONE);
-        assert_int_equal(pthread_equal(thread, pthread_self()) != 0, !more_follow);
+        assert_int_equal(pthread_equal(thread, pthread_self()) != 0, run_inline);
     }
 }
 
@@ -409,7 +407,7 @@ static void the_write_ahead_log_stays_small(void **state)
 
 UNIT_TESTS(STORE_TEST(every_write_of_many_threads_is_there),
            STORE_TEST(writes_share_transactions_and_one_failure_harms_no_other),
-           STORE_TEST(what_comes_alone_is_run_in_place_and_what_others_follow_is_not),
+           STORE_TEST(a_write_runs_inline_where_its_submitter_asks_for_it),
            STORE_TEST(what_was_submitted_before_the_end_is_written),
            STORE_TEST(the_doorbell_rings_for_messages_alone_and_after_the_commit),
            STORE_TEST(the_doorbell_rings_after_the_last_of_many_messages),
