@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     MAX_BATCH = 512,      /* writes in one transaction */
@@ -291,19 +292,27 @@ static void destroy(struct store *store)
     free(store);
 }
 
+static const char *path_of(const char *dsn)
+{
+    static const char scheme[] = "sqlite:";
+    return strncmp(dsn, scheme, strlen(scheme)) == 0 ? dsn + strlen(scheme) : dsn;
+}
+
 enum error store_open(const struct store_options *options, struct store **result,
                       char problem[STORE_ERROR_SIZE])
 {
     struct store *store = calloc(1, sizeof(*store));
     if (!store)
         return ERROR_INTERNAL;
-    if (!store_path_resolve(options->path, store->path, problem)) {
+    if (!store_path_resolve(path_of(options->path), store->path, problem)) {
         free(store);
         return ERROR_STORE_UNAVAILABLE;
     }
     store->backend = &store_backend_sqlite;
     store->options = *options;
     store->options.path = store->path;
+    if (!store->options.wall_ms)
+        store->options.wall_ms = clock_wall_ms;
     store->last = &store->first;
     store->recent_batch_size = 1;
     pthread_mutex_init(&store->lock, NULL);

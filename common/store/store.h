@@ -93,14 +93,17 @@ struct store_transition {
 };
 
 struct store_options {
-    const char *path;   /* of the database; links are followed once, by store_open (store_path.h) */
+    /* Of the database, with or without `sqlite:` before it; links are followed once, by store_open
+       (database_path.h). */
+    const char *path;
     bool must_exist;    /* where there is no database none is made: the gateway alone makes one */
     int64_t timeout_ms; /* a write that cannot start, a read that has not ended by then fails */
     int64_t max_wal_bytes;  /* while a reader holds the write-ahead log above it, new messages and
                               probes are refused: ERROR_WAL_FULL; 0: no bound */
     int64_t min_free_bytes; /* likewise while less is free on its disk: ERROR_DISK_FULL */
     struct store_limits limits;
-    struct metrics *metrics; /* where commits, refusals and messages are counted; or NULL */
+    int64_t (*wall_ms)(void); /* the time of day, for tests; NULL: clock_wall_ms */
+    struct metrics *metrics;  /* where commits, refusals and messages are counted; or NULL */
     /* After a commit that is work for the broker: a new message, one to be revoked, a phone to be sent
        away, sending resumed. Once for several that follow each other at once. On the thread that ran
        the last. Or NULL. */

@@ -290,7 +290,7 @@ enum error sqlite_list_devices(struct store_connection *connection, struct devic
     size_t count;
     start_read_clock(connection);
     sqlite3_stmt *select = statement(connection, SELECT_DEVICES);
-    bind_integer(select, 1, clock_wall_ms());
+    bind_integer(select, 1, connection->wall_ms());
     enum error error = read_list(connection, select, sizeof(struct device), read_device, &devices,
                                  &count);
     if (error != ERROR_NONE) {
@@ -364,7 +364,7 @@ static enum error read_phones(struct store_connection *connection, int64_t now_m
 enum error sqlite_read_statistics(struct store_connection *connection, int64_t stuck_since_ms,
                                   struct store_statistics *statistics)
 {
-    int64_t now_ms = clock_wall_ms();
+    int64_t now_ms = connection->wall_ms();
     *statistics = (struct store_statistics){0};
     read_disk(connection, statistics);
     start_read_clock(connection);

@@ -400,6 +400,7 @@ static enum error sqlite_open(const struct store_options *options, bool writer,
         return ERROR_INTERNAL;
     connection->lock = WRITE_LOCK_NONE;
     connection->writer = writer;
+    connection->wall_ms = options->wall_ms;
     if (writer && !sqlite_take_place(connection, options, problem)) {
         sqlite_close(connection);
         return ERROR_STORE_UNAVAILABLE;
@@ -433,7 +434,7 @@ static enum error sqlite_begin(struct store_connection *connection, int64_t dead
     /* Our own processes are shut out now; a shell or a backup may still be there. */
     int64_t left_ms = deadline_ms - clock_monotonic_ms();
     sqlite3_busy_timeout(connection->db, (int)MAX(left_ms, 1));
-    connection->now_ms = clock_wall_ms();
+    connection->now_ms = connection->wall_ms();
     connection->tally = (struct tally){0};
     connection->move_count = 0;
     connection->incoming.count = 0;

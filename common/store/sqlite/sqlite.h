@@ -82,6 +82,7 @@ struct store_connection {
     sqlite3 *db;
     bool writer;
     sqlite3_stmt *statements[STATEMENT_COUNT];
+    int64_t (*wall_ms)(void);
 
     /* Reader only */
     int64_t read_timeout_ms;
