@@ -133,7 +133,7 @@ int main(int argc, char **argv)
         .timeout_ms = settings.store_timeout_ms,
         .max_wal_bytes = settings.max_wal_bytes,
         .limits.device_daily_segments = settings.device_daily_segments,
-        .limits.device_window_ms = broker_pace_window_ms(&options),
+        .limits.device_window_ms = broker_send_budget_window_ms(&options),
         .metrics = metrics,
         .completed = completed,
         .moved = log_writes(LOG_LEVEL_INFO) ? message_log_moves : NULL,

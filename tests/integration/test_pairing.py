@@ -473,7 +473,7 @@ def test_more_phones_than_one_search_finds_are_sent_away(make_gateway):
         assert phone.closed()[0] == 4003
 
 
-# ---- The doorman beside the loop ----
+# ---- The handshake thread beside the loop ----
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ static bool hold(struct session *session, unsigned number)
     char frame[32];
     struct message_id id = id_of(number);
     snprintf(frame, sizeof(frame), "message %u", number);
-    return session_hold(session, &id, 1, strdup(frame));
+    return session_add_in_flight(session, &id, 1, strdup(frame));
 }
 
 static void release(struct session *session, unsigned number)
@@ -46,9 +46,9 @@ static void release(struct session *session, unsigned number)
 
 static void expect_held(const struct session *session, const char *numbers)
 {
-    assert_int_equal(session->held_count, strlen(numbers));
+    assert_int_equal(session->in_flight_count, strlen(numbers));
     for (size_t i = 0; numbers[i]; i++)
-        assert_int_equal(session->held[i].id.bytes[0], numbers[i] - '0');
+        assert_int_equal(session->in_flight[i].id.bytes[0], numbers[i] - '0');
 }
 
 static void expect_output(struct session *session, enum session_output expected, const char *text)
@@ -86,7 +86,7 @@ static void a_frame_there_was_no_memory_for_is_not_held(void **state)
 {
     struct session *session = *state;
     struct message_id id = id_of(1);
-    assert_false(session_hold(session, &id, 1, NULL));
+    assert_false(session_add_in_flight(session, &id, 1, NULL));
     expect_held(session, "");
     expect_output(session, OUTPUT_NOTHING, "");
 }
@@ -136,7 +136,7 @@ static void an_offer_is_not_forgotten_and_what_was_released_is(void **state)
     assert_true(hold(session, 2));
     write_one(session, 100);
     write_one(session, 100);
-    session->held[1].offered = false; /* released */
+    session->in_flight[1].offered = false; /* released */
     session_forget_silent(session, 99);
     expect_held(session, "12");
     session_forget_silent(session, 100);
@@ -171,7 +171,7 @@ static void all_that_are_silent_are_forgotten_at_once(void **state)
 static void the_unwritten_come_back_oldest_first(void **state)
 {
     struct session *session = *state;
-    struct held_message held;
+    struct in_flight_message held;
     assert_false(session_take_returnable(session, &held));
     for (unsigned i = 1; i <= WINDOW; i++)
         assert_true(hold(session, i));
@@ -225,7 +225,7 @@ static void nothing_follows_a_close(void **state)
     assert_true(session_queue_control(session, strdup("too late")));
     assert_true(hold(session, 1));
     expect_output(session, OUTPUT_NOTHING, "");
-    assert_true(session_take_returnable(session, &(struct held_message){0}));
+    assert_true(session_take_returnable(session, &(struct in_flight_message){0}));
 }
 
 static void only_a_closing_session_is_closed(void **state)
@@ -280,7 +280,7 @@ static void a_session_with_anything_in_it_is_emptied(void **state)
     assert_true(session_queue_control(session, strdup("error")));
     session->info.extra = strdup("{}");
     session_fini(session); /* a sanitizer sees what is left */
-    assert_int_equal(session->held_count, 0);
+    assert_int_equal(session->in_flight_count, 0);
     assert_int_equal(session->control_count, 0);
     session_fini(session);
 }
@@ -374,19 +374,19 @@ static void a_phone_that_sends_nothing_rests_ever_longer(void **state)
     struct session *session = *state;
     int64_t now_ms = 0;
     session_sent_nothing(session, now_ms);
-    assert_false(session_rests(session, now_ms)); /* once is nothing */
+    assert_false(session_is_in_backoff(session, now_ms)); /* once is nothing */
     session_sent_nothing(session, now_ms);
     for (size_t i = 0; i < ARRAY_LENGTH(seconds); i++) {
         session_sent_nothing(session, now_ms); /* of one that it had before */
-        assert_true(session_rests(session, now_ms + seconds[i] * 1000 - 1));
+        assert_true(session_is_in_backoff(session, now_ms + seconds[i] * 1000 - 1));
         now_ms += seconds[i] * 1000;
-        assert_false(session_rests(session, now_ms));
-        session_is_given_one(session, now_ms);
+        assert_false(session_is_in_backoff(session, now_ms));
+        session_was_given_one(session, now_ms);
     }
     session_has_sent(session);
-    assert_false(session_rests(session, now_ms));
-    session_is_given_one(session, now_ms);
-    assert_false(session_rests(session, now_ms));
+    assert_false(session_is_in_backoff(session, now_ms));
+    session_was_given_one(session, now_ms);
+    assert_false(session_is_in_backoff(session, now_ms));
 }
 
 static void the_lower_half_of_an_id_is_its_slot(void **state)

@@ -28,12 +28,12 @@ enum {
 /* What another phone can have goes back. */
 static void return_messages(struct broker *broker, struct session *session)
 {
-    struct held_message message;
+    struct in_flight_message message;
     while (session_take_returnable(session, &message))
         job_submit_take_back(broker, &message.id, message.attempt, session->device_id);
 }
 
-static bool is_farewell(enum error error)
+static bool is_drain_reason(enum error error)
 {
     return error == ERROR_SHUTTING_DOWN || error == ERROR_RESTARTING;
 }
@@ -51,7 +51,7 @@ void broker_close_session(struct broker *broker, struct session *session, enum e
 {
     if (session->state == SESSION_CLOSING)
         return;
-    if (!is_farewell(error) || session->assured) /* a drain writes basic phones theirs */
+    if (!is_drain_reason(error) || session->assured) /* a drain writes basic phones theirs */
         return_messages(broker, session);
     session->close_error = error;
     begin_closing(broker, session, now_ms);
@@ -91,7 +91,7 @@ void broker_send_error(struct broker *broker, struct session *session,
 enum error broker_admits(const struct broker *broker)
 {
     if (broker->draining)
-        return broker->farewell;
+        return broker->drain_reason;
     bool full = broker->sessions.open_count >= broker->options.max_sessions;
     return full ? ERROR_TOO_MANY_PHONES : ERROR_NONE;
 }
@@ -108,13 +108,13 @@ bool broker_session_opened(struct broker *broker, const char *device_id, const c
     strcpy(session->token_id, token_id);
     session->info = DEVICE_INFO_UNKNOWN;
     session->assured = assured;
-    session->capacity = session->credit = session->candidate.window = broker->options.window;
+    session->capacity = session->credit = session->heap_entry.window = broker->options.window;
     session->heard_at_ms = session->pinged_at_ms = session->updated_at_ms = now_ms;
     session->frame_tokens_at_ms = now_ms;
     session->frame_tokens = (double)broker->options.max_frames_per_second * 2;
     session->work_tokens_at_ms = 0; /* long ago: all that it may save up is there */
-    pace_init(&session->pace, broker->options.segments_burst,
-              broker_pace_window_ms(&broker->options), now_ms);
+    send_budget_init(&session->send_budget, broker->options.segments_burst,
+                     broker_send_budget_window_ms(&broker->options), now_ms);
     *id = session->id;
     broker_count_sessions(broker);
     return true;
@@ -134,12 +134,13 @@ void broker_session_closed(struct broker *broker, session_id id, int64_t now_ms)
     if (!session)
         return;
     return_messages(broker, session);
-    if (session->number > 0) { /* otherwise its connect is at the store, or it never said who */
-        job_submit_disconnect(broker, session->device_id, session->number);
+    if (session->connection_epoch >
+        0) { /* otherwise its connect is at the store, or it never said who */
+        job_submit_disconnect(broker, session->device_id, session->connection_epoch);
         log_info("phone disconnected", LOG_TEXT("device_id", session->device_id),
-                 LOG_NUMBER("session", session->number));
+                 LOG_NUMBER("session", session->connection_epoch));
     }
-    dispatcher_withdraw(&broker->dispatcher, &session->candidate);
+    phone_heap_remove(&broker->phone_heap, &session->heap_entry);
     session_table_close(&broker->sessions, session);
     broker_count_sessions(broker);
     broker_hand_over(broker, now_ms);
@@ -211,7 +212,7 @@ static void update_device(struct broker *broker, struct session *session, int64_
     struct job *job = job_new(STORE_DEVICE_UPDATE, session->id);
     strcpy(job->write.update.device_id, session->device_id);
     job->write.update.info = copy_info(&session->info);
-    job->write.update.session = session->number;
+    job->write.update.session = session->connection_epoch;
     job_submit(broker, job);
 }
 
@@ -233,7 +234,7 @@ static void take_report(struct broker *broker, struct session *session, const st
     /* Only a phone with a journal can prove it, and of the attempt that it names. */
     if (nothing_sent && session->assured && frame->attempt > 0) {
         job->write.report.nothing_sent = true;
-        job->write.report.spread = broker_chance(broker);
+        job->write.report.spread = broker_jitter(broker);
     }
     strcpy(job->write.report.error_code, frame->error_code);
     strcpy(job->write.report.error_message, frame->error_message);
@@ -241,8 +242,8 @@ static void take_report(struct broker *broker, struct session *session, const st
     job_submit(broker, job);
 
     /* What is offered stays here until it is released or taken back, whatever is said of it. */
-    const struct held_message *held = session_find_held(session, &frame->message_id,
-                                                        frame->attempt);
+    const struct in_flight_message *held = session_find_in_flight(session, &frame->message_id,
+                                                                  frame->attempt);
     if (held && !held->offered && frame->status != MESSAGE_SENDING)
         session_forget(session, &frame->message_id, frame->attempt);
     session->pending_reports++;
@@ -259,7 +260,7 @@ static void take_info(struct session *session, struct frame *frame)
 static void set_credit(struct session *session, unsigned credit)
 {
     session->credit = credit;
-    session->candidate.window = MAX(1, session_limit(session));
+    session->heap_entry.window = MAX(1, session_limit(session));
 }
 
 /* A page of the journal; the last one lets the phone connect. */
@@ -384,7 +385,7 @@ static void tick_session(struct broker *broker, struct session *session, int64_t
         broker_close_session(broker, session, ERROR_NO_DEVICE_INFO, now_ms);
 
     int64_t grace_end_ms = session->closing_at_ms + CLOSE_GRACE_MS;
-    if (is_farewell(session->close_error))
+    if (is_drain_reason(session->close_error))
         grace_end_ms = broker->drain_until_ms;
     bool ends = session->state == SESSION_CLOSING && now_ms >= grace_end_ms;
     broker_end_throttle(broker, session, now_ms);
@@ -406,13 +407,13 @@ static void tick_session(struct broker *broker, struct session *session, int64_t
         session->ping_due = true;
         broker_act_on(broker, BROKER_WRITE, session);
     }
-    unsigned held = session->held_count;
+    unsigned held = session->in_flight_count;
     session_forget_silent(session, now_ms);
     if (session_answer_is_overdue(session, now_ms))
         broker_close_session(broker, session, ERROR_ACK_TIMEOUT, now_ms);
     update_device(broker, session, now_ms);
     /* Time alone offers a phone again, or frees a place; otherwise nothing has changed, for thousands. */
-    if (session->candidate.place == 0 || session->held_count != held)
+    if (session->heap_entry.position == 0 || session->in_flight_count != held)
         broker_refresh(broker, session, now_ms);
 }
 
@@ -423,7 +424,7 @@ static int64_t next_look_ms(const struct broker *broker, const struct session *s
     int64_t liveness_ms = broker->options.liveness_timeout_ms;
     bool rests = session->state == SESSION_READY && !session->dropped && !session->paused &&
                  !session->throttled && !session->spoke && !session->info_changed &&
-                 session->held_count == 0 && session->candidate.place != 0;
+                 session->in_flight_count == 0 && session->heap_entry.position != 0;
     return rests ? MIN(session->pinged_at_ms + liveness_ms / 3, session->heard_at_ms + liveness_ms)
                  : now_ms;
 }
@@ -518,19 +519,19 @@ void broker_doorbell(struct broker *broker, int64_t now_ms)
     broker_hand_over(broker, now_ms);
 }
 
-void broker_drain(struct broker *broker, enum error farewell, int64_t now_ms)
+void broker_drain(struct broker *broker, enum error drain_reason, int64_t now_ms)
 {
     if (broker->draining)
         return;
     broker->draining = true;
-    broker->farewell = farewell;
+    broker->drain_reason = drain_reason;
     broker->drain_until_ms = now_ms + broker->options.drain_timeout_ms;
     for (uint32_t slot = 0; slot < broker->sessions.slot_count; slot++) {
         struct session *session = session_table_at(&broker->sessions, slot);
         if (!session)
             continue;
         broker->sessions.look_at_ms[slot] = 0;
-        broker_close_session(broker, session, farewell, now_ms);
+        broker_close_session(broker, session, drain_reason, now_ms);
     }
 }
 
@@ -568,7 +569,7 @@ struct broker *broker_new(const struct broker_options *options, int64_t now_ms)
         free(broker);
         return NULL;
     }
-    dispatcher_init(&broker->dispatcher);
+    phone_heap_init(&broker->phone_heap);
     broker->options = *options;
     broker->batch = BROKER_FIRST_BATCH;
     broker->wake_ms = broker->sweep_at_ms = broker->lease_at_ms = now_ms;
@@ -584,7 +585,7 @@ void broker_free(struct broker *broker)
         broker->retries = job->next;
         job_free(job);
     }
-    dispatcher_fini(&broker->dispatcher);
+    phone_heap_fini(&broker->phone_heap);
     session_table_fini(&broker->sessions);
     free(broker->actions);
     free(broker);

@@ -46,7 +46,7 @@ struct broker_options {
 struct broker;
 
 /* In this time a phone is given segments_burst at most; 0 without a limit. */
-int64_t broker_pace_window_ms(const struct broker_options *options);
+int64_t broker_send_budget_window_ms(const struct broker_options *options);
 
 /* NULL without memory. */
 struct broker *broker_new(const struct broker_options *options, int64_t now_ms);
@@ -55,7 +55,7 @@ void broker_free(struct broker *broker);
 
 /* ---- Events ---- */
 
-/* Whether another phone may connect: ERROR_NONE, ERROR_TOO_MANY_PHONES or a drain's farewell. */
+/* Whether another phone may connect: ERROR_NONE, ERROR_TOO_MANY_PHONES or a drain's drain_reason. */
 enum error broker_admits(const struct broker *broker);
 
 /* A phone has connected, with a valid device id, on the assured level or the basic one; *id names
@@ -105,7 +105,7 @@ void broker_tick(struct broker *broker, int64_t now_ms, int64_t wall_ms);
 
 /* The program shall end, or start anew: no more messages go out, what is written is flushed, phones are
    told why (ERROR_SHUTTING_DOWN, ERROR_RESTARTING), and reports are taken until they have left. */
-void broker_drain(struct broker *broker, enum error farewell, int64_t now_ms);
+void broker_drain(struct broker *broker, enum error drain_reason, int64_t now_ms);
 
 /* ---- Actions ---- */
 

@@ -31,7 +31,7 @@ static void hold_again(struct broker *broker, struct session *session,
         if (session->assured && is_in_journal(write, &held->id))
             left_ms = MAX(options->report_horizon_ms - held->silent_ms, options->report_timeout_ms);
         if (left_ms > 0)
-            session_hold_written(session, &held->id, held->attempt, now_ms + left_ms);
+            session_add_written(session, &held->id, held->attempt, now_ms + left_ms);
     }
 }
 
@@ -41,7 +41,8 @@ static void greet(struct broker *broker, struct session *session, const struct s
     struct buffer frame;
     buffer_init(&frame, FRAME_MAX_BYTES);
     if (session->assured)
-        frame_write_welcome(&frame, session->device_id, session->number, session_limit(session));
+        frame_write_welcome(&frame, session->device_id, session->connection_epoch,
+                            session_limit(session));
     else
         frame_write_connection_ack(&frame, session->device_id);
     broker_queue_control(broker, session, &frame);
@@ -87,19 +88,20 @@ static void connect_done(struct broker *broker, struct job *job, int64_t now_ms)
         job_submit_disconnect(broker, write->connect.phone.device_id, write->connect.session);
         return;
     }
-    session->number = write->connect.session;
+    session->connection_epoch = write->connect.session;
     if (session->state != SESSION_CONNECTING)
         return;
     hold_again(broker, session, write, now_ms);
     /* Nor does it give it another burst. When it was given these is not known: now at the latest. */
-    pace_spend(&session->pace, MIN(write->connect.recent_segments, broker->options.segments_burst),
-               now_ms);
+    send_budget_spend(&session->send_budget,
+                      MIN(write->connect.recent_segments, broker->options.segments_burst), now_ms);
     greet(broker, session, write);
     session->state = SESSION_READY;
     broker->due = true;
     broker_update_reading(broker, session, now_ms);
     log_info("phone connected", LOG_TEXT("device_id", session->device_id),
-             LOG_TEXT("name", session->info.name), LOG_NUMBER("session", session->number));
+             LOG_TEXT("name", session->info.name),
+             LOG_NUMBER("session", session->connection_epoch));
 }
 
 static void report_done(struct broker *broker, struct job *job, int64_t now_ms)

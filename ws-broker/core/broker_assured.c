@@ -31,7 +31,7 @@ void broker_drop(struct broker *broker, struct session *session, const struct me
 }
 
 /* xorshift64* (Vigna 2014): a run can be repeated from its seed. */
-double broker_chance(struct broker *broker)
+double broker_jitter(struct broker *broker)
 {
     broker->random ^= broker->random >> 12;
     broker->random ^= broker->random << 25;
@@ -45,7 +45,8 @@ void broker_take_ack(struct broker *broker, struct session *session, const struc
 {
     if (session->state != SESSION_READY)
         return; /* the journal of its next connection says it again */
-    struct held_message *held = session_find_held(session, &frame->message_id, frame->attempt);
+    struct in_flight_message *held = session_find_in_flight(session, &frame->message_id,
+                                                            frame->attempt);
     if (held)
         held->answered = true;
     /* Also for what is not held: the store knows best, and the phone wants an answer. */
@@ -68,7 +69,8 @@ void broker_release_done(struct broker *broker, struct job *job, int64_t now_ms)
     session->pending_acks--;
     if (session->state == SESSION_READY) {
         const struct message_id *id = &write->release.id;
-        struct held_message *held = session_find_held(session, id, write->release.attempt);
+        struct in_flight_message *held = session_find_in_flight(session, id,
+                                                                write->release.attempt);
         if (write->release.verdict == STORE_VERDICT_RELEASE) {
             if (held) {
                 held->offered = false;
@@ -86,7 +88,8 @@ void broker_release_done(struct broker *broker, struct job *job, int64_t now_ms)
 void broker_take_nack(struct broker *broker, struct session *session, const struct frame *frame,
                       int64_t now_ms)
 {
-    struct held_message *held = session_find_held(session, &frame->message_id, frame->attempt);
+    struct in_flight_message *held = session_find_in_flight(session, &frame->message_id,
+                                                            frame->attempt);
     if (session->state != SESSION_READY || !held || !held->offered || held->answered)
         return;
     session_forget(session, &frame->message_id, frame->attempt);
@@ -94,7 +97,7 @@ void broker_take_nack(struct broker *broker, struct session *session, const stru
         session_sent_nothing(session, now_ms);
     struct job *job = job_new_take_back(&frame->message_id, frame->attempt, session->device_id);
     job->write.return_to_queue.refused = true;
-    job->write.return_to_queue.spread = broker_chance(broker);
+    job->write.return_to_queue.spread = broker_jitter(broker);
     strcpy(job->write.return_to_queue.error_code, frame->error_code);
     job_submit(broker, job);
     broker_refresh(broker, session, now_ms);
@@ -105,7 +108,7 @@ void broker_take_nack(struct broker *broker, struct session *session, const stru
 void broker_revoke(struct broker *broker, struct session *session, const struct message_id *id,
                    unsigned attempt)
 {
-    struct held_message *held = session_find_held(session, id, attempt);
+    struct in_flight_message *held = session_find_in_flight(session, id, attempt);
     if (!held || held->revoked)
         return;
     held->revoked = true;

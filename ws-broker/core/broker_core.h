@@ -19,8 +19,8 @@ struct job {
 struct broker {
     struct broker_options options;
     struct session_table sessions;
-    struct dispatcher dispatcher;
-    uint64_t uses; /* messages given out so far: the clock of candidate.last_use */
+    struct phone_heap phone_heap;
+    uint64_t uses; /* messages given out so far: the clock of heap_entry.last_use */
 
     struct broker_action *actions; /* a queue */
     size_t action_first, action_count, action_capacity;
@@ -51,7 +51,7 @@ struct broker {
     uint64_t random;
 
     bool draining;
-    enum error farewell; /* of the drain */
+    enum error drain_reason; /* of the drain */
     int64_t drain_until_ms;
     bool overdue; /* the drain has run out of time */
 };
@@ -108,7 +108,7 @@ void broker_revoke(struct broker *broker, struct session *session, const struct 
                    unsigned attempt);
 
 /* A number from 0 to 1. */
-double broker_chance(struct broker *broker);
+double broker_jitter(struct broker *broker);
 
 /* ---- broker_tokens.c: phones whose token has ended ---- */
 

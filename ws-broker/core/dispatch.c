@@ -16,7 +16,7 @@ enum {
     MINUTE_MS = 60000,
 };
 
-int64_t broker_pace_window_ms(const struct broker_options *options)
+int64_t broker_send_budget_window_ms(const struct broker_options *options)
 {
     if (options->segments_per_minute == 0)
         return 0;
@@ -32,9 +32,9 @@ static bool has_battery(const struct broker *broker, const struct device_info *i
 }
 
 /* Whether the pace allows another message; otherwise the broker wakes when it does. */
-static bool has_pace(struct broker *broker, struct session *session, int64_t now_ms)
+static bool has_budget(struct broker *broker, struct session *session, int64_t now_ms)
 {
-    int64_t wait_ms = pace_wait_ms(&session->pace, now_ms);
+    int64_t wait_ms = send_budget_wait_ms(&session->send_budget, now_ms);
     if (wait_ms > 0)
         broker->wake_ms = MIN(broker->wake_ms, now_ms + MAX(wait_ms, SHORTEST_WAKE_MS));
     return wait_ms == 0;
@@ -43,16 +43,17 @@ static bool has_pace(struct broker *broker, struct session *session, int64_t now
 /* Brings a session's place among the candidates up to date, after anything about it changed. */
 void broker_refresh(struct broker *broker, struct session *session, int64_t now_ms)
 {
-    struct candidate *candidate = &session->candidate;
-    candidate->in_hand = session->held_count + session->planned + session_handicap(session);
-    candidate->signal_level = device_signal_level(&session->info);
+    struct phone_heap_entry *entry = &session->heap_entry;
+    entry->in_flight = session->in_flight_count + session->claimed_slots +
+                       session_load_penalty(session);
+    entry->signal_level = device_signal_level(&session->info);
     bool eligible = session->state == SESSION_READY && !broker->draining && !session->paused &&
-                    session_room(session) > 0 && !session_rests(session, now_ms) &&
+                    session_room(session) > 0 && !session_is_in_backoff(session, now_ms) &&
                     now_ms >= session->capped_until_ms && has_battery(broker, &session->info) &&
-                    has_pace(broker, session, now_ms);
+                    has_budget(broker, session, now_ms);
     if (!eligible)
-        dispatcher_withdraw(&broker->dispatcher, candidate);
-    else if (!dispatcher_offer(&broker->dispatcher, candidate))
+        phone_heap_remove(&broker->phone_heap, entry);
+    else if (!phone_heap_put(&broker->phone_heap, entry))
         broker_must(NULL);
 }
 
@@ -63,7 +64,7 @@ void broker_refresh(struct broker *broker, struct session *session, int64_t now_
 void broker_hand_over(struct broker *broker, int64_t now_ms)
 {
     if (!broker->due || broker->handing_over || broker->draining ||
-        now_ms < broker->hand_over_at_ms || !dispatcher_best(&broker->dispatcher))
+        now_ms < broker->hand_over_at_ms || !phone_heap_best(&broker->phone_heap))
         return;
 
     struct job *job = job_new(STORE_CLAIM, 0);
@@ -71,13 +72,13 @@ void broker_hand_over(struct broker *broker, int64_t now_ms)
     write->claim.slots = broker_must(calloc(broker->batch, sizeof(*write->claim.slots)));
     job->slot_sessions = broker_must(calloc(broker->batch, sizeof(*job->slot_sessions)));
     size_t count = 0;
-    struct candidate *best;
-    while (count < broker->batch && (best = dispatcher_best(&broker->dispatcher))) {
-        struct session *session = CONTAINER_OF(best, struct session, candidate);
+    struct phone_heap_entry *best;
+    while (count < broker->batch && (best = phone_heap_best(&broker->phone_heap))) {
+        struct session *session = CONTAINER_OF(best, struct session, heap_entry);
         job_fill_slot(&write->claim.slots[count], session);
         job->slot_sessions[count++] = session->id;
-        session->planned++;
-        pace_spend(&session->pace, 1, now_ms); /* the rest when its length is known */
+        session->claimed_slots++;
+        send_budget_spend(&session->send_budget, 1, now_ms); /* the rest when its length is known */
         broker_refresh(broker, session, now_ms);
     }
     write->claim.slot_count = count;
@@ -114,11 +115,11 @@ static bool deliver(struct broker *broker, struct session *session, const struct
         frame_write_new_sms(&frame, message);
     bool fits = !frame.full;
     bool held = fits && session && session->state == SESSION_READY &&
-                session_hold(session, &message->id, message->attempt, buffer_take(&frame));
+                session_add_in_flight(session, &message->id, message->attempt, buffer_take(&frame));
     if (held) {
-        session->candidate.last_use = ++broker->uses;
-        pace_spend(&session->pace, (int64_t)message->segments - 1, now_ms);
-        session_is_given_one(session, now_ms);
+        session->heap_entry.last_use = ++broker->uses;
+        send_budget_spend(&session->send_budget, (int64_t)message->segments - 1, now_ms);
+        session_was_given_one(session, now_ms);
         broker_act_on(broker, BROKER_WRITE, session);
     } else if (fits) {
         job_submit_take_back(broker, &message->id, message->attempt, message->device_id);
@@ -155,13 +156,13 @@ static void settle_slot(struct broker *broker, struct job *job, size_t slot, int
     struct session *session = session_table_find(&broker->sessions, job->slot_sessions[slot]);
     bool given = write->result == ERROR_NONE && message->text;
     if (session) {
-        session->planned--;
+        session->claimed_slots--;
         if (write->result == ERROR_NONE && write->claim.slots[slot].at_daily_limit)
             rest_at_cap(session, now_ms);
     }
     bool held = given && deliver(broker, session, message, now_ms);
     if (session && !held)
-        pace_return_one(&session->pace);
+        send_budget_refund_one(&session->send_budget);
     if (session)
         broker_refresh(broker, session, now_ms);
 }

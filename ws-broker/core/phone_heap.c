@@ -2,11 +2,11 @@
 
 #include <stdlib.h>
 
-bool dispatcher_prefers(const struct candidate *a, const struct candidate *b)
+bool phone_heap_prefers(const struct phone_heap_entry *a, const struct phone_heap_entry *b)
 {
-    /* in_hand / window, compared without dividing */
-    uint64_t load_a = (uint64_t)a->in_hand * b->window;
-    uint64_t load_b = (uint64_t)b->in_hand * a->window;
+    /* in_flight / window, compared without dividing */
+    uint64_t load_a = (uint64_t)a->in_flight * b->window;
+    uint64_t load_b = (uint64_t)b->in_flight * a->window;
     if (load_a != load_b)
         return load_a < load_b;
     if (a->signal_level != b->signal_level)
@@ -14,108 +14,108 @@ bool dispatcher_prefers(const struct candidate *a, const struct candidate *b)
     return a->last_use < b->last_use;
 }
 
-void dispatcher_init(struct dispatcher *dispatcher)
+void phone_heap_init(struct phone_heap *heap)
 {
-    *dispatcher = (struct dispatcher){0};
+    *heap = (struct phone_heap){0};
 }
 
-void dispatcher_fini(struct dispatcher *dispatcher)
+void phone_heap_fini(struct phone_heap *heap)
 {
-    free(dispatcher->heap);
-    *dispatcher = (struct dispatcher){0};
+    free(heap->entries);
+    *heap = (struct phone_heap){0};
 }
 
-static void put(struct dispatcher *dispatcher, size_t index, struct candidate *candidate)
+static void place_at(struct phone_heap *heap, size_t index, struct phone_heap_entry *entry)
 {
-    dispatcher->heap[index] = candidate;
-    candidate->place = index + 1;
+    heap->entries[index] = entry;
+    entry->position = index + 1;
 }
 
-static void sift_up(struct dispatcher *dispatcher, size_t index)
+static void sift_up(struct phone_heap *heap, size_t index)
 {
-    struct candidate *candidate = dispatcher->heap[index];
+    struct phone_heap_entry *entry = heap->entries[index];
     while (index > 0) {
         size_t parent = (index - 1) / 2;
-        if (!dispatcher_prefers(candidate, dispatcher->heap[parent]))
+        if (!phone_heap_prefers(entry, heap->entries[parent]))
             break;
-        put(dispatcher, index, dispatcher->heap[parent]);
+        place_at(heap, index, heap->entries[parent]);
         index = parent;
     }
-    put(dispatcher, index, candidate);
+    place_at(heap, index, entry);
 }
 
-static void sift_down(struct dispatcher *dispatcher, size_t index)
+static void sift_down(struct phone_heap *heap, size_t index)
 {
-    struct candidate *candidate = dispatcher->heap[index];
+    struct phone_heap_entry *entry = heap->entries[index];
     for (;;) {
         size_t child = 2 * index + 1;
-        if (child >= dispatcher->count)
+        if (child >= heap->count)
             break;
-        if (child + 1 < dispatcher->count &&
-            dispatcher_prefers(dispatcher->heap[child + 1], dispatcher->heap[child]))
+        if (child + 1 < heap->count &&
+            phone_heap_prefers(heap->entries[child + 1], heap->entries[child]))
             child++;
-        if (!dispatcher_prefers(dispatcher->heap[child], candidate))
+        if (!phone_heap_prefers(heap->entries[child], entry))
             break;
-        put(dispatcher, index, dispatcher->heap[child]);
+        place_at(heap, index, heap->entries[child]);
         index = child;
     }
-    put(dispatcher, index, candidate);
+    place_at(heap, index, entry);
 }
 
-static void settle(struct dispatcher *dispatcher, size_t index)
+static void sift(struct phone_heap *heap, size_t index)
 {
-    sift_up(dispatcher, index);
-    sift_down(dispatcher, dispatcher->heap[index]->place - 1);
+    sift_up(heap, index);
+    sift_down(heap, heap->entries[index]->position - 1);
 }
 
-/* A look at others is a look into memory that nobody has near, and thousands are offered again every
-   second without a change. */
-static bool is_in_place(const struct candidate *candidate)
+/* Whether nothing has changed since the entry was sifted. Thousands are put again every second without a change, and
+   comparing one with others costs cache misses. */
+static bool is_in_place(const struct phone_heap_entry *entry)
 {
-    return candidate->place > 0 && candidate->placed_in_hand == candidate->in_hand &&
-           candidate->placed_window == candidate->window &&
-           candidate->placed_signal_level == candidate->signal_level &&
-           candidate->placed_last_use == candidate->last_use;
+    return entry->position > 0 && entry->placed_in_flight == entry->in_flight &&
+           entry->placed_window == entry->window &&
+           entry->placed_signal_level == entry->signal_level &&
+           entry->placed_last_use == entry->last_use;
 }
 
-bool dispatcher_offer(struct dispatcher *dispatcher, struct candidate *candidate)
+bool phone_heap_put(struct phone_heap *heap, struct phone_heap_entry *entry)
 {
-    if (is_in_place(candidate))
+    if (is_in_place(entry))
         return true;
-    candidate->placed_in_hand = candidate->in_hand;
-    candidate->placed_window = candidate->window;
-    candidate->placed_signal_level = candidate->signal_level;
-    candidate->placed_last_use = candidate->last_use;
-    if (candidate->place == 0) {
-        if (dispatcher->count == dispatcher->capacity) {
-            size_t capacity = MAX(64, dispatcher->capacity * 2);
-            struct candidate **heap = realloc(dispatcher->heap,
-                                              capacity * sizeof(*dispatcher->heap));
-            if (!heap)
+    entry->placed_in_flight = entry->in_flight;
+    entry->placed_window = entry->window;
+    entry->placed_signal_level = entry->signal_level;
+    entry->placed_last_use = entry->last_use;
+    if (entry->position == 0) {
+        if (heap->count == heap->capacity) {
+            size_t capacity = MAX(64, heap->capacity * 2);
+            struct phone_heap_entry **entries = realloc(heap->entries,
+                                                        capacity * sizeof(*heap->entries));
+            if (!entries)
                 return false;
-            dispatcher->heap = heap;
-            dispatcher->capacity = capacity;
+            heap->entries = entries;
+            heap->capacity = capacity;
         }
-        put(dispatcher, dispatcher->count++, candidate);
+        place_at(heap, heap->count++, entry);
     }
-    settle(dispatcher, candidate->place - 1);
+    sift(heap, entry->position - 1);
     return true;
 }
 
-void dispatcher_withdraw(struct dispatcher *dispatcher, struct candidate *candidate)
+void phone_heap_remove(struct phone_heap *heap, struct phone_heap_entry *entry)
 {
-    if (candidate->place == 0)
+    if (entry->position == 0)
         return;
-    size_t index = candidate->place - 1;
-    struct candidate *last = dispatcher->heap[--dispatcher->count];
-    candidate->place = 0;
-    if (last != candidate) {
-        put(dispatcher, index, last);
-        settle(dispatcher, index);
+    size_t index = entry->position - 1;
+    struct phone_heap_entry *last = heap->entries[--heap->count];
+    entry->position = 0;
+    if (last != entry) {
+        place_at(heap, index, last);
+        sift(heap, index);
     }
 }
 
-struct candidate *dispatcher_best(const struct dispatcher *dispatcher)
+struct phone_heap_entry *phone_heap_best(const struct phone_heap *heap)
 {
-    return dispatcher->count > 0 ? dispatcher->heap[0] : NULL;
+    return heap->count > 0 ? heap->entries[0] : NULL;
 }

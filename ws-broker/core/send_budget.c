@@ -2,73 +2,74 @@
 
 #include <string.h>
 
-static int64_t slot_ms(const struct pace *pace)
+static int64_t slot_ms(const struct send_budget *budget)
 {
-    return (pace->window_ms + PACE_SLOTS - 2) / (PACE_SLOTS - 1);
+    return (budget->window_ms + SEND_BUDGET_SLOTS - 2) / (SEND_BUDGET_SLOTS - 1);
 }
 
-static uint32_t *spent_in(struct pace *pace, int64_t slot)
+static uint32_t *spent_in(struct send_budget *budget, int64_t slot)
 {
-    return &pace->spent[slot % PACE_SLOTS];
+    return &budget->spent[slot % SEND_BUDGET_SLOTS];
 }
 
-void pace_init(struct pace *pace, int64_t burst, int64_t window_ms, int64_t now_ms)
+void send_budget_init(struct send_budget *budget, int64_t burst, int64_t window_ms, int64_t now_ms)
 {
-    *pace = (struct pace){.burst = MAX(burst, 1), .window_ms = window_ms};
+    *budget = (struct send_budget){.burst = MAX(burst, 1), .window_ms = window_ms};
     if (window_ms > 0)
-        pace->slot = now_ms / slot_ms(pace);
+        budget->slot = now_ms / slot_ms(budget);
 }
 
-static void advance(struct pace *pace, int64_t now_ms)
+static void advance(struct send_budget *budget, int64_t now_ms)
 {
-    int64_t slot = MAX(now_ms / slot_ms(pace), pace->slot);
-    if (slot - pace->slot >= PACE_SLOTS)
-        memset(pace->spent, 0, sizeof(pace->spent));
+    int64_t slot = MAX(now_ms / slot_ms(budget), budget->slot);
+    if (slot - budget->slot >= SEND_BUDGET_SLOTS)
+        memset(budget->spent, 0, sizeof(budget->spent));
     else
-        for (int64_t i = pace->slot + 1; i <= slot; i++)
-            *spent_in(pace, i) = 0;
-    pace->slot = slot;
+        for (int64_t i = budget->slot + 1; i <= slot; i++)
+            *spent_in(budget, i) = 0;
+    budget->slot = slot;
 }
 
-static int64_t sum_of(const struct pace *pace)
+static int64_t sum_of(const struct send_budget *budget)
 {
     int64_t sum = 0;
-    for (int i = 0; i < PACE_SLOTS; i++)
-        sum += pace->spent[i];
+    for (int i = 0; i < SEND_BUDGET_SLOTS; i++)
+        sum += budget->spent[i];
     return sum;
 }
 
-int64_t pace_wait_ms(struct pace *pace, int64_t now_ms)
+int64_t send_budget_wait_ms(struct send_budget *budget, int64_t now_ms)
 {
-    if (pace->window_ms == 0)
+    if (budget->window_ms == 0)
         return 0;
-    advance(pace, now_ms);
-    int64_t sum = sum_of(pace), until_ms = pace->not_before_ms;
-    int64_t slot = pace->slot - PACE_SLOTS; /* those up to it are forgotten */
-    while (sum >= pace->burst) {
-        sum -= *spent_in(pace, ++slot + PACE_SLOTS);
-        until_ms = MAX(until_ms, (slot + PACE_SLOTS) * slot_ms(pace));
+    advance(budget, now_ms);
+    int64_t sum = sum_of(budget), until_ms = budget->not_before_ms;
+    int64_t slot = budget->slot - SEND_BUDGET_SLOTS; /* slots up to here are outside the window */
+    while (sum >= budget->burst) {
+        sum -= *spent_in(budget, ++slot + SEND_BUDGET_SLOTS);
+        until_ms = MAX(until_ms, (slot + SEND_BUDGET_SLOTS) * slot_ms(budget));
     }
     return MAX(until_ms - now_ms, 0);
 }
 
-void pace_spend(struct pace *pace, int64_t segments, int64_t now_ms)
+void send_budget_spend(struct send_budget *budget, int64_t segments, int64_t now_ms)
 {
-    if (pace->window_ms == 0)
+    if (budget->window_ms == 0)
         return;
-    advance(pace, now_ms);
-    int64_t beyond = MIN(sum_of(pace) + segments - pace->burst, segments);
-    *spent_in(pace, pace->slot) += (uint32_t)segments;
+    advance(budget, now_ms);
+    int64_t beyond = MIN(sum_of(budget) + segments - budget->burst, segments);
+    *spent_in(budget, budget->slot) += (uint32_t)segments;
     if (beyond > 0)
-        pace->not_before_ms = MAX(pace->not_before_ms, now_ms + pace->window_ms) +
-                              beyond * pace->window_ms / pace->burst;
+        budget->not_before_ms = MAX(budget->not_before_ms, now_ms + budget->window_ms) +
+                                beyond * budget->window_ms / budget->burst;
 }
 
-void pace_return_one(struct pace *pace)
+void send_budget_refund_one(struct send_budget *budget)
 {
-    for (int64_t i = pace->slot + PACE_SLOTS; pace->window_ms > 0 && i > pace->slot; i--) {
-        if (*spent_in(pace, i) > 0) {
-            --*spent_in(pace, i);
+    for (int64_t i = budget->slot + SEND_BUDGET_SLOTS; budget->window_ms > 0 && i > budget->slot;
+         i--) {
+        if (*spent_in(budget, i) > 0) {
+            --*spent_in(budget, i);
             return;
         }
     }

@@ -6,9 +6,9 @@
 
 void session_fini(struct session *session)
 {
-    for (unsigned i = 0; i < session->held_count; i++)
-        free(session->held[i].frame);
-    free(session->held);
+    for (unsigned i = 0; i < session->in_flight_count; i++)
+        free(session->in_flight[i].frame);
+    free(session->in_flight);
     free(session->entries);
     free(session->warning);
     session->entries = NULL;
@@ -19,48 +19,48 @@ void session_fini(struct session *session)
         free(frame);
     }
     device_info_fini(&session->info);
-    session->held = NULL;
+    session->in_flight = NULL;
     session->first_control = session->last_control = NULL;
-    session->held_count = session->control_count = 0;
+    session->in_flight_count = session->control_count = 0;
 }
 
 /* ---- Messages in its hands ---- */
 
 /* A new place among the held messages; NULL when there is no more, or no memory. */
-static struct held_message *add_held(struct session *session)
+static struct in_flight_message *add_in_flight(struct session *session)
 {
-    if (!session->held)
-        session->held = calloc(session->capacity, sizeof(*session->held));
-    if (!session->held || session->held_count == session->capacity)
+    if (!session->in_flight)
+        session->in_flight = calloc(session->capacity, sizeof(*session->in_flight));
+    if (!session->in_flight || session->in_flight_count == session->capacity)
         return NULL;
-    return &session->held[session->held_count++];
+    return &session->in_flight[session->in_flight_count++];
 }
 
-bool session_hold(struct session *session, const struct message_id *id, unsigned attempt,
-                  char *frame)
+bool session_add_in_flight(struct session *session, const struct message_id *id, unsigned attempt,
+                           char *frame)
 {
-    struct held_message *held = frame ? add_held(session) : NULL;
+    struct in_flight_message *held = frame ? add_in_flight(session) : NULL;
     if (held)
-        *held = (struct held_message){
+        *held = (struct in_flight_message){
             .id = *id, .attempt = attempt, .frame = frame, .offered = session->assured};
     else
         free(frame);
     return held;
 }
 
-void session_hold_written(struct session *session, const struct message_id *id, unsigned attempt,
-                          int64_t due_at_ms)
+void session_add_written(struct session *session, const struct message_id *id, unsigned attempt,
+                         int64_t due_at_ms)
 {
-    struct held_message *held = add_held(session);
+    struct in_flight_message *held = add_in_flight(session);
     if (held)
-        *held = (struct held_message){.id = *id, .attempt = attempt, .due_at_ms = due_at_ms};
+        *held = (struct in_flight_message){.id = *id, .attempt = attempt, .due_at_ms = due_at_ms};
 }
 
-struct held_message *session_find_held(struct session *session, const struct message_id *id,
-                                       unsigned attempt)
+struct in_flight_message *session_find_in_flight(struct session *session,
+                                                 const struct message_id *id, unsigned attempt)
 {
-    for (unsigned i = 0; i < session->held_count; i++) {
-        struct held_message *held = &session->held[i];
+    for (unsigned i = 0; i < session->in_flight_count; i++) {
+        struct in_flight_message *held = &session->in_flight[i];
         if (message_id_equal(&held->id, id) && (attempt == 0 || attempt == held->attempt))
             return held;
     }
@@ -68,46 +68,47 @@ struct held_message *session_find_held(struct session *session, const struct mes
 }
 
 /* The order is kept: the oldest is written first. */
-static void remove_held(struct session *session, struct held_message *held)
+static void remove_in_flight(struct session *session, struct in_flight_message *held)
 {
     free(held->frame);
-    session->held_count--;
-    memmove(held, held + 1, (size_t)(session->held + session->held_count - held) * sizeof(*held));
+    session->in_flight_count--;
+    memmove(held, held + 1,
+            (size_t)(session->in_flight + session->in_flight_count - held) * sizeof(*held));
 }
 
 void session_forget(struct session *session, const struct message_id *id, unsigned attempt)
 {
-    struct held_message *held = session_find_held(session, id, attempt);
+    struct in_flight_message *held = session_find_in_flight(session, id, attempt);
     if (held)
-        remove_held(session, held);
+        remove_in_flight(session, held);
 }
 
 void session_forget_silent(struct session *session, int64_t now_ms)
 {
-    for (unsigned i = session->held_count; i-- > 0;) {
-        const struct held_message *held = &session->held[i];
+    for (unsigned i = session->in_flight_count; i-- > 0;) {
+        const struct in_flight_message *held = &session->in_flight[i];
         if (!held->frame && !held->offered && held->due_at_ms <= now_ms)
-            remove_held(session, &session->held[i]);
+            remove_in_flight(session, &session->in_flight[i]);
     }
 }
 
 bool session_answer_is_overdue(const struct session *session, int64_t now_ms)
 {
-    for (unsigned i = 0; i < session->held_count; i++) {
-        const struct held_message *held = &session->held[i];
+    for (unsigned i = 0; i < session->in_flight_count; i++) {
+        const struct in_flight_message *held = &session->in_flight[i];
         if (held->offered && !held->frame && !held->answered && held->due_at_ms <= now_ms)
             return true;
     }
     return false;
 }
 
-bool session_take_returnable(struct session *session, struct held_message *message)
+bool session_take_returnable(struct session *session, struct in_flight_message *message)
 {
-    for (unsigned i = 0; i < session->held_count; i++) {
-        if (session->held[i].frame || session->held[i].offered) {
-            *message = session->held[i];
+    for (unsigned i = 0; i < session->in_flight_count; i++) {
+        if (session->in_flight[i].frame || session->in_flight[i].offered) {
+            *message = session->in_flight[i];
             message->frame = NULL;
-            remove_held(session, &session->held[i]);
+            remove_in_flight(session, &session->in_flight[i]);
             return true;
         }
     }
@@ -122,55 +123,57 @@ unsigned session_limit(const struct session *session)
 unsigned session_room(const struct session *session)
 {
     unsigned most = session_limit(session);
-    unsigned in_hand = session->held_count + session->planned;
-    return most > in_hand ? most - in_hand : 0;
+    unsigned in_flight = session->in_flight_count + session->claimed_slots;
+    return most > in_flight ? most - in_flight : 0;
 }
 
 /* ---- Messages that come back ---- */
 
-enum { MOST_IN_VAIN = 2, FIRST_REST_MS = 1000, LONGEST_REST_MS = 60000 };
+enum { SUSPECT_AFTER_FAILURES = 2, FIRST_BACKOFF_MS = 1000, MAX_BACKOFF_MS = 60000 };
 
-static bool is_doubtful(const struct session *session)
+static bool is_suspect(const struct session *session)
 {
-    return session->in_vain >= MOST_IN_VAIN;
+    return session->consecutive_failures >= SUSPECT_AFTER_FAILURES;
 }
 
-static void rest(struct session *session, int64_t now_ms)
+static void start_backoff(struct session *session, int64_t now_ms)
 {
-    int64_t doubled = (int64_t)FIRST_REST_MS << MIN(session->in_vain - MOST_IN_VAIN, 6u);
-    session->rests_until_ms = now_ms + MIN(doubled, LONGEST_REST_MS);
+    int64_t doubled = (int64_t)FIRST_BACKOFF_MS
+                      << MIN(session->consecutive_failures - SUSPECT_AFTER_FAILURES, 6u);
+    session->backoff_until_ms = now_ms + MIN(doubled, MAX_BACKOFF_MS);
 }
 
 void session_sent_nothing(struct session *session, int64_t now_ms)
 {
-    if (is_doubtful(session))
+    if (is_suspect(session))
         return; /* the rest grows with what it is given since, not with what it had before */
-    session->in_vain++;
-    if (is_doubtful(session))
-        rest(session, now_ms);
+    session->consecutive_failures++;
+    if (is_suspect(session))
+        start_backoff(session, now_ms);
 }
 
 void session_has_sent(struct session *session)
 {
-    session->in_vain = 0;
+    session->consecutive_failures = 0;
 }
 
-void session_is_given_one(struct session *session, int64_t now_ms)
+void session_was_given_one(struct session *session, int64_t now_ms)
 {
-    if (!is_doubtful(session))
+    if (!is_suspect(session))
         return;
-    session->in_vain++;
-    rest(session, now_ms);
+    session->consecutive_failures++;
+    start_backoff(session, now_ms);
 }
 
-bool session_rests(const struct session *session, int64_t now_ms)
+bool session_is_in_backoff(const struct session *session, int64_t now_ms)
 {
-    return is_doubtful(session) && (now_ms < session->rests_until_ms || session->planned > 0);
+    return is_suspect(session) &&
+           (now_ms < session->backoff_until_ms || session->claimed_slots > 0);
 }
 
-unsigned session_handicap(const struct session *session)
+unsigned session_load_penalty(const struct session *session)
 {
-    return is_doubtful(session) ? (session_limit(session) + 1) / 2 : 0;
+    return is_suspect(session) ? (session_limit(session) + 1) / 2 : 0;
 }
 
 /* ---- Output ---- */
@@ -209,11 +212,11 @@ unsigned session_owed(const struct session *session)
     return session->pending_reports + session->pending_acks + session->control_count;
 }
 
-static struct held_message *first_unwritten(const struct session *session)
+static struct in_flight_message *first_unwritten(const struct session *session)
 {
-    for (unsigned i = 0; i < session->held_count; i++) {
-        if (session->held[i].frame)
-            return &session->held[i];
+    for (unsigned i = 0; i < session->in_flight_count; i++) {
+        if (session->in_flight[i].frame)
+            return &session->in_flight[i];
     }
     return NULL;
 }
@@ -221,7 +224,7 @@ static struct held_message *first_unwritten(const struct session *session)
 enum session_output session_take_output(struct session *session, int64_t due_at_ms,
                                         struct buffer *frame)
 {
-    struct held_message *message;
+    struct in_flight_message *message;
     if (session->close_written)
         return OUTPUT_NOTHING;
     if (session->ping_due) {

@@ -35,7 +35,7 @@ enum session_state {
 enum { SESSION_MAX_OWED = 64 };
 
 /* A message in the phone's hands, or on the way there. */
-struct held_message {
+struct in_flight_message {
     struct message_id id;
     unsigned attempt;
     char *frame;       /* owned; NULL once it is written */
@@ -68,17 +68,17 @@ struct session {
     int64_t heard_at_ms;    /* the last sign of life */
     int64_t pinged_at_ms;   /* the last ping, or the opening */
     int64_t updated_at_ms;  /* when the row was written */
-    struct candidate candidate;
+    struct phone_heap_entry heap_entry;
     unsigned credit; /* messages it takes at once */
     unsigned capacity;
-    unsigned held_count;
-    unsigned planned;          /* places promised to a hand-over that is being committed */
-    struct held_message *held; /* room for the capacity, from the first message on */
+    unsigned in_flight_count;
+    unsigned claimed_slots; /* places promised to a hand-over that is being committed */
+    struct in_flight_message *in_flight; /* room for the capacity, from the first message on */
     unsigned control_count;
-    unsigned in_vain;        /* messages in a row of which it sent nothing */
-    int64_t rests_until_ms;  /* because of these */
-    int64_t capped_until_ms; /* it has had its segments of the day */
-    struct pace pace;
+    unsigned consecutive_failures; /* messages in a row of which it sent nothing */
+    int64_t backoff_until_ms;      /* because of these */
+    int64_t capped_until_ms;       /* it has had its segments of the day */
+    struct send_budget send_budget;
 
     /* The rest */
     int64_t closing_at_ms;
@@ -93,7 +93,7 @@ struct session {
     struct control_frame *first_control, *last_control; /* owned, oldest first */
     char device_id[DEVICE_ID_SIZE];
     char token_id[SECRET_ID_SIZE]; /* "": it needs none */
-    int64_t number;                /* the store's count of this device's connections */
+    int64_t connection_epoch;      /* the store's count of this device's connections */
     struct device_info info;
     struct message_id journal;           /* its epoch */
     struct store_journal_entry *entries; /* owned; what it has sent of its journal */
@@ -115,17 +115,17 @@ static inline bool session_is_newer(const struct session *a, const struct sessio
 void session_fini(struct session *session);
 
 /* Remembers a message whose frame is to be written; takes the frame. False without memory. */
-MUST_CHECK bool session_hold(struct session *session, const struct message_id *id, unsigned attempt,
-                             char *frame);
+MUST_CHECK bool session_add_in_flight(struct session *session, const struct message_id *id,
+                                      unsigned attempt, char *frame);
 
 /* Remembers a message that the phone has from an earlier connection. Nothing when there is no more
    room. */
-void session_hold_written(struct session *session, const struct message_id *id, unsigned attempt,
-                          int64_t due_at_ms);
+void session_add_written(struct session *session, const struct message_id *id, unsigned attempt,
+                         int64_t due_at_ms);
 
 /* The held message; NULL when it is not held, or in another attempt (0: whichever). */
-struct held_message *session_find_held(struct session *session, const struct message_id *id,
-                                       unsigned attempt);
+struct in_flight_message *session_find_in_flight(struct session *session,
+                                                 const struct message_id *id, unsigned attempt);
 
 /* The message no longer fills the window, unless it is held in another attempt (0: whichever). */
 void session_forget(struct session *session, const struct message_id *id, unsigned attempt);
@@ -138,7 +138,7 @@ bool session_answer_is_overdue(const struct session *session, int64_t now_ms);
 
 /* Takes out one message that another phone can have: it was offered and not released, or its frame
    was never written. False when there is none. */
-bool session_take_returnable(struct session *session, struct held_message *message);
+bool session_take_returnable(struct session *session, struct in_flight_message *message);
 
 /* How many messages the phone takes at once, and how many more now. */
 unsigned session_limit(const struct session *session);
@@ -150,9 +150,9 @@ unsigned session_room(const struct session *session);
    is preferred to others no more than with half of its window in use. */
 void session_sent_nothing(struct session *session, int64_t now_ms);
 void session_has_sent(struct session *session);
-void session_is_given_one(struct session *session, int64_t now_ms);
-bool session_rests(const struct session *session, int64_t now_ms);
-unsigned session_handicap(const struct session *session);
+void session_was_given_one(struct session *session, int64_t now_ms);
+bool session_is_in_backoff(const struct session *session, int64_t now_ms);
+unsigned session_load_penalty(const struct session *session);
 
 /* Queues a frame of ours beside the messages; takes it. False without memory, also for the frame. */
 MUST_CHECK bool session_queue_control(struct session *session, char *frame);

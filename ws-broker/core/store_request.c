@@ -124,7 +124,7 @@ void job_submit_disconnect(struct broker *broker, const char *device_id, int64_t
 void job_fill_slot(struct store_holder *slot, const struct session *session)
 {
     strcpy(slot->device_id, session->device_id);
-    slot->session = session->number;
+    slot->session = session->connection_epoch;
     slot->assured = session->assured;
     slot->journal = session->journal;
 }

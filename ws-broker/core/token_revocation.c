@@ -40,7 +40,7 @@ void broker_find_dismissed_done(struct broker *broker, struct job *job, int64_t 
     for (size_t i = 0; i < count; i++) {
         const struct store_revoked_device *device = &write->find_revoked_tokens.devices[i];
         struct session *session = session_table_current(&broker->sessions, device->device_id);
-        if (session && session->number == device->session)
+        if (session && session->connection_epoch == device->session)
             broker_close_session(broker, session,
                                  device->end == DEVICE_TOKEN_QUARANTINED ? ERROR_DEVICE_QUARANTINED
                                                                          : ERROR_DEVICE_REVOKED,

@@ -18,324 +18,327 @@
 enum {
     FULL_PAUSE_MS = 200,
     HEAD_TIMEOUT_MS = 10000,
-    MAX_HEAD_BYTES = DOORMAN_HEAD_BYTES,
+    MAX_HEAD_BYTES = HANDSHAKE_HEAD_BYTES,
     EVENTS_AT_ONCE = 64,
 };
 
-#define KEPT_NAME "visitor" /* by which the next image finds a connection */
+#define KEPT_NAME "visitor" /* the name of a connection kept over a reload */
 
-/* A connection whose handshake is still to come. */
-struct visitor {
+/* A connection whose handshake has not arrived. */
+struct pending_handshake {
     int fd;
-    int64_t until_ms; /* monotonic; it is closed then */
-    struct visitor *previous, *next;
+    int64_t until_ms; /* monotonic; then it is closed */
+    struct pending_handshake *previous, *next;
 };
 
-struct doorman {
-    struct doorman_options options;
+struct handshake_auth {
+    struct handshake_auth_options options;
     struct store_reader *reader;
-    int wake_fd; /* each write has it look around */
-    atomic_bool turned, stopping;
+    int wake_fd; /* a write wakes the thread */
+    atomic_bool has_run, stopping;
     int epoll_fd;
-    struct visitor visitors; /* a ring, by their times; this one is none */
-    int64_t accept_at_ms;    /* not before: there were no files */
+    struct pending_handshake pending; /* head of a ring, by until_ms */
+    int64_t accept_at_ms;             /* not before; set when no descriptor was left */
     pthread_t thread;
 
     pthread_mutex_t lock;
-    struct doorman_admission *admitted; /* under lock, with the next two: a queue */
+    struct handshake_admission *admitted; /* under lock, with the next two: a queue */
     size_t admitted_first, admitted_count, admitted_capacity;
 };
 
-/* ---- Judging it ---- */
+/* ---- Checking a handshake ---- */
 
-static enum error check_token(struct doorman *doorman, const struct ws_handshake *request,
+static enum error check_token(struct handshake_auth *auth, const struct ws_handshake *request,
                               char id[SECRET_ID_SIZE], const char **detail)
 {
     struct device_token token = {0};
     bool found = false;
-    *detail = "Send the header Authorization: Bearer and the token that pairing gave this phone.";
+    *detail = "Send the header Authorization: Bearer with the token that the phone got when it was "
+              "paired.";
     if (!*request->token)
         return ERROR_DEVICE_TOKEN_REQUIRED;
     *detail =
-        "A token begins with sgd_ and has 66 letters and digits; this is none, or not all of one.";
+        "A device token begins with sgd_ and has 66 letters and digits; this one is not complete.";
     if (!secret_parse(SECRET_DEVICE_TOKEN, request->token, id))
         return ERROR_DEVICE_TOKEN_INVALID;
-    enum error error = store_find_token(doorman->reader, id, &token, &found);
+    enum error error = store_find_token(auth->reader, id, &token, &found);
     *detail = "Try again in a few seconds.";
     if (error != ERROR_NONE)
         return error;
-    bool fits = secret_fits(token.hash, request->token); /* also for an id that nobody has */
-    *detail = "This gateway has no such token; pair the phone.";
+    bool fits = secret_fits(token.hash,
+                            request->token); /* also for an unknown id: the same time for both */
+    *detail = "This gateway does not know the token; pair the phone.";
     if (!found || !fits)
         return ERROR_DEVICE_TOKEN_INVALID;
-    *detail = "The token is for another device id than the address names.";
+    *detail = "The token belongs to another device id than the one in the address.";
     if (strcmp(token.device_id, request->device_id) != 0)
         error = ERROR_DEVICE_TOKEN_WRONG_DEVICE;
     else if (token.end != DEVICE_TOKEN_STANDS)
         error = ERROR_DEVICE_TOKEN_INVALID;
     if (error == ERROR_DEVICE_TOKEN_INVALID)
-        *detail = "The token was ended; pair the phone anew.";
+        *detail = "The token was revoked; pair the phone again.";
     if (error != ERROR_NONE)
-        log_warning("a phone was refused", LOG_TEXT("device_id", request->device_id),
+        log_warning("device connection refused", LOG_TEXT("device_id", request->device_id),
                     LOG_TEXT("token", token.id), LOG_TEXT("reason", error_code(error)),
                     LOG_TEXT("state", device_token_end_name(token.end)));
     return error;
 }
 
-void doorman_refuse(int fd, enum error error, const char *detail, const char *request_id)
+void handshake_auth_refuse(int fd, enum error error, const char *detail, const char *request_id)
 {
     char rest[MAX_HEAD_BYTES];
     struct buffer answer;
     buffer_init(&answer, 4096);
     ws_refusal_write(&answer, error, detail, request_id);
-    /* What is not read when a socket is closed takes the answer with it. */
+    /* Closing a socket with unread data resets it, and the answer would be lost. */
     while (recv(fd, rest, sizeof(rest), MSG_DONTWAIT) > 0)
         ;
     if (!answer.failed && send(fd, answer.data, answer.length, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-        log_debug("a refused phone does not hear why", LOG_ERRNO);
+        log_debug("refusal not sent", LOG_ERRNO);
     buffer_fini(&answer);
     close(fd);
 }
 
-static void admit(struct doorman *doorman, const struct doorman_admission *admission)
+static void admit(struct handshake_auth *auth, const struct handshake_admission *admission)
 {
-    pthread_mutex_lock(&doorman->lock);
-    size_t end = doorman->admitted_first + doorman->admitted_count;
-    if (end == doorman->admitted_capacity) {
-        size_t capacity = MAX(64, 2 * doorman->admitted_capacity);
-        struct doorman_admission *more = reallocarray(doorman->admitted, capacity, sizeof(*more));
+    pthread_mutex_lock(&auth->lock);
+    size_t end = auth->admitted_first + auth->admitted_count;
+    if (end == auth->admitted_capacity) {
+        size_t capacity = MAX(64, 2 * auth->admitted_capacity);
+        struct handshake_admission *more = reallocarray(auth->admitted, capacity, sizeof(*more));
         if (more) {
-            doorman->admitted = more;
-            doorman->admitted_capacity = capacity;
+            auth->admitted = more;
+            auth->admitted_capacity = capacity;
         }
     }
-    bool there = end < doorman->admitted_capacity;
+    bool there = end < auth->admitted_capacity;
     if (there) {
-        doorman->admitted[end] = *admission;
-        doorman->admitted_count++;
+        auth->admitted[end] = *admission;
+        auth->admitted_count++;
     }
-    pthread_mutex_unlock(&doorman->lock);
+    pthread_mutex_unlock(&auth->lock);
     if (there)
-        doorman->options.wake(doorman->options.context);
+        auth->options.wake(auth->options.context);
     else
         close(admission->fd);
 }
 
-bool doorman_take(struct doorman *doorman, struct doorman_admission *admission)
+bool handshake_auth_take(struct handshake_auth *auth, struct handshake_admission *admission)
 {
-    pthread_mutex_lock(&doorman->lock);
-    bool there = doorman->admitted_count > 0;
+    pthread_mutex_lock(&auth->lock);
+    bool there = auth->admitted_count > 0;
     if (there) {
-        *admission = doorman->admitted[doorman->admitted_first++];
-        if (--doorman->admitted_count == 0)
-            doorman->admitted_first = 0;
+        *admission = auth->admitted[auth->admitted_first++];
+        if (--auth->admitted_count == 0)
+            auth->admitted_first = 0;
     }
-    pthread_mutex_unlock(&doorman->lock);
+    pthread_mutex_unlock(&auth->lock);
     return there;
 }
 
 /* Admits a connection or refuses it. */
-static void judge(struct doorman *doorman, int fd, const char *head, size_t length)
+static void check_handshake(struct handshake_auth *auth, int fd, const char *head, size_t length)
 {
-    struct doorman_admission admission = {.fd = fd, .head_length = length};
+    struct handshake_admission admission = {.fd = fd, .head_length = length};
     struct ws_handshake *handshake = &admission.handshake;
     const char *detail = "A phone connects to /ws/device/ and its device id: 1 to 64 letters, "
                          "digits, _ and -.";
     enum error error = ws_handshake_read(head, length, handshake)
                            ? ws_handshake_check(handshake, &detail)
                            : ERROR_NOT_FOUND;
-    if (error == ERROR_NONE && doorman->options.tokens_required)
-        error = check_token(doorman, handshake, admission.token_id, &detail);
+    if (error == ERROR_NONE && auth->options.tokens_required)
+        error = check_token(auth, handshake, admission.token_id, &detail);
     explicit_bzero(handshake->token, sizeof(handshake->token));
     if (error == ERROR_NONE)
-        admit(doorman, &admission);
+        admit(auth, &admission);
     else
-        doorman_refuse(fd, error, detail, handshake->request_id);
+        handshake_auth_refuse(fd, error, detail, handshake->request_id);
 }
 
-/* ---- Visitors ---- */
+/* ---- Connections without a handshake ---- */
 
-static void add_visitor(struct doorman *doorman, int fd)
+static void add_pending(struct handshake_auth *auth, int fd)
 {
-    struct visitor *visitor = calloc(1, sizeof(*visitor)), *ring = &doorman->visitors;
-    /* On edges alone: what is looked at stays in the socket. */
-    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = visitor};
-    if (!visitor || epoll_ctl(doorman->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
-        free(visitor);
+    struct pending_handshake *pending = calloc(1, sizeof(*pending)), *ring = &auth->pending;
+    /* Edge-triggered, because the handshake is only peeked at and stays in the socket. */
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = pending};
+    if (!pending || epoll_ctl(auth->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+        free(pending);
         close(fd);
         return;
     }
-    *visitor = (struct visitor){
+    *pending = (struct pending_handshake){
         .fd = fd,
         .until_ms = clock_monotonic_ms() + HEAD_TIMEOUT_MS,
         .previous = ring->previous,
         .next = ring,
     };
-    ring->previous->next = visitor;
-    ring->previous = visitor;
+    ring->previous->next = pending;
+    ring->previous = pending;
 }
 
-/* Its socket is the caller's. */
-static int take_visitor(struct doorman *doorman, struct visitor *visitor)
+/* Returns its socket, which the caller then owns. */
+static int remove_pending(struct handshake_auth *auth, struct pending_handshake *pending)
 {
-    int fd = visitor->fd;
-    epoll_ctl(doorman->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-    visitor->previous->next = visitor->next;
-    visitor->next->previous = visitor->previous;
-    free(visitor);
+    int fd = pending->fd;
+    epoll_ctl(auth->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+    pending->previous->next = pending->next;
+    pending->next->previous = pending->previous;
+    free(pending);
     return fd;
 }
 
-static void on_visitor(struct doorman *doorman, struct visitor *visitor)
+static void on_readable(struct handshake_auth *auth, struct pending_handshake *pending)
 {
     char head[MAX_HEAD_BYTES];
-    ssize_t length = recv(visitor->fd, head, sizeof(head), MSG_PEEK | MSG_DONTWAIT);
+    ssize_t length = recv(pending->fd, head, sizeof(head), MSG_PEEK | MSG_DONTWAIT);
     if (length < 0 && errno == EAGAIN)
         return;
     if (length <= 0) {
-        close(take_visitor(doorman, visitor));
+        close(remove_pending(auth, pending));
         return;
     }
     const char *end = memmem(head, (size_t)length, "\r\n\r\n", 4);
     if (end)
-        judge(doorman, take_visitor(doorman, visitor), head, (size_t)(end + 4 - head));
+        check_handshake(auth, remove_pending(auth, pending), head, (size_t)(end + 4 - head));
     else if (length == sizeof(head))
-        doorman_refuse(take_visitor(doorman, visitor), ERROR_HEADERS_TOO_LARGE,
-                       "A handshake may have 4 KiB.", "");
+        handshake_auth_refuse(remove_pending(auth, pending), ERROR_HEADERS_TOO_LARGE,
+                              "The request head must not exceed 4 KiB.", "");
 }
 
-/* Accepts what there is. When there are no files left it waits for some, and so do the phones. */
-static void accept_all(struct doorman *doorman)
+/* Accepts all waiting connections. Without a free descriptor it tries again later; the phones wait in the backlog. */
+static void accept_all(struct handshake_auth *auth)
 {
     int fd;
-    while ((fd = accept4(doorman->options.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >=
-           0)
-        add_visitor(doorman, fd);
+    while ((fd = accept4(auth->options.listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+        add_pending(auth, fd);
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        log_warning("no files are left for phones; they wait", LOG_ERRNO);
-        doorman->accept_at_ms = clock_monotonic_ms() + FULL_PAUSE_MS;
+        log_warning("no file descriptor left: new phones wait", LOG_ERRNO);
+        auth->accept_at_ms = clock_monotonic_ms() + FULL_PAUSE_MS;
     }
 }
 
 /* ---- The thread ---- */
 
-/* Closes visitors whose time is over, and accepts again after a pause; when the next of that is due. */
-static int do_what_is_due(struct doorman *doorman)
+/* Closes connections whose time is over, and accepts again after a pause. Returns the milliseconds to the next of
+   these, or -1. */
+static int do_what_is_due(struct handshake_auth *auth)
 {
     int64_t now_ms = clock_monotonic_ms(), next_ms = INT64_MAX;
-    struct visitor *ring = &doorman->visitors;
-    if (doorman->accept_at_ms && now_ms >= doorman->accept_at_ms) {
-        doorman->accept_at_ms = 0;
-        accept_all(doorman);
+    struct pending_handshake *ring = &auth->pending;
+    if (auth->accept_at_ms && now_ms >= auth->accept_at_ms) {
+        auth->accept_at_ms = 0;
+        accept_all(auth);
     }
-    struct visitor *visitor = ring->next;
-    for (struct visitor *next; visitor != ring && visitor->until_ms <= now_ms; visitor = next) {
-        next = visitor->next;
-        close(take_visitor(doorman, visitor));
+    struct pending_handshake *pending = ring->next;
+    for (struct pending_handshake *next; pending != ring && pending->until_ms <= now_ms;
+         pending = next) {
+        next = pending->next;
+        close(remove_pending(auth, pending));
     }
-    if (visitor != ring)
-        next_ms = visitor->until_ms;
-    if (doorman->accept_at_ms)
-        next_ms = MIN(next_ms, doorman->accept_at_ms);
+    if (pending != ring)
+        next_ms = pending->until_ms;
+    if (auth->accept_at_ms)
+        next_ms = MIN(next_ms, auth->accept_at_ms);
     return next_ms == INT64_MAX ? -1 : (int)(next_ms - now_ms) + 1;
 }
 
-static void *doorman_main(void *argument)
+static void *auth_main(void *argument)
 {
-    struct doorman *doorman = argument;
+    struct handshake_auth *auth = argument;
     struct epoll_event events[EVENTS_AT_ONCE];
     for (;;) {
-        int count = epoll_wait(doorman->epoll_fd, events, EVENTS_AT_ONCE, do_what_is_due(doorman));
+        int count = epoll_wait(auth->epoll_fd, events, EVENTS_AT_ONCE, do_what_is_due(auth));
         for (int i = 0; i < count; i++) {
-            if (events[i].data.ptr == &doorman->options.listen_fd)
-                accept_all(doorman);
-            else if (events[i].data.ptr != &doorman->wake_fd)
-                on_visitor(doorman, events[i].data.ptr);
+            if (events[i].data.ptr == &auth->options.listen_fd)
+                accept_all(auth);
+            else if (events[i].data.ptr != &auth->wake_fd)
+                on_readable(auth, events[i].data.ptr);
         }
-        if (atomic_load(&doorman->stopping))
+        if (atomic_load(&auth->stopping))
             return NULL;
-        atomic_store(&doorman->turned, true);
+        atomic_store(&auth->has_run, true);
     }
 }
 
-static void wake(struct doorman *doorman)
+static void wake(struct handshake_auth *auth)
 {
     uint64_t one = 1;
-    ssize_t written = write(doorman->wake_fd, &one, sizeof(one));
+    ssize_t written = write(auth->wake_fd, &one, sizeof(one));
     (void)written; /* fails only when 2^64 wake-ups are pending */
 }
 
-bool doorman_is_alive(struct doorman *doorman)
+bool handshake_auth_is_alive(struct handshake_auth *auth)
 {
-    if (!doorman)
+    if (!auth)
         return true;
-    bool turned = atomic_exchange(&doorman->turned, false);
-    wake(doorman);
-    return turned;
+    bool has_run = atomic_exchange(&auth->has_run, false);
+    wake(auth);
+    return has_run;
 }
 
-static void part_with(int fd, bool keep)
+static void keep_or_close(int fd, bool keep)
 {
     if (!keep || !listen_fds_give(KEPT_NAME, fd))
         close(fd);
 }
 
-static void destroy(struct doorman *doorman, bool keep)
+static void destroy(struct handshake_auth *auth, bool keep)
 {
-    struct visitor *ring = &doorman->visitors;
-    for (struct visitor *visitor = ring->next, *next; visitor != ring; visitor = next) {
-        next = visitor->next;
-        part_with(take_visitor(doorman, visitor), keep);
+    struct pending_handshake *ring = &auth->pending;
+    for (struct pending_handshake *pending = ring->next, *next; pending != ring; pending = next) {
+        next = pending->next;
+        keep_or_close(remove_pending(auth, pending), keep);
     }
-    for (struct doorman_admission admission; doorman_take(doorman, &admission);)
-        part_with(admission.fd, keep);
-    free(doorman->admitted);
-    pthread_mutex_destroy(&doorman->lock);
-    store_reader_close(doorman->reader);
-    if (doorman->wake_fd >= 0)
-        close(doorman->wake_fd);
-    if (doorman->epoll_fd >= 0)
-        close(doorman->epoll_fd);
-    free(doorman);
+    for (struct handshake_admission admission; handshake_auth_take(auth, &admission);)
+        keep_or_close(admission.fd, keep);
+    free(auth->admitted);
+    pthread_mutex_destroy(&auth->lock);
+    store_reader_close(auth->reader);
+    if (auth->wake_fd >= 0)
+        close(auth->wake_fd);
+    if (auth->epoll_fd >= 0)
+        close(auth->epoll_fd);
+    free(auth);
 }
 
-/* The two that are always there, each known by its own address; on edges, as the visitors. */
-static bool watch(struct doorman *doorman, int *fd)
+/* For the two descriptors of the thread itself; each is recognised by its address. Edge-triggered. */
+static bool watch(struct handshake_auth *auth, int *fd)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = fd};
-    return epoll_ctl(doorman->epoll_fd, EPOLL_CTL_ADD, *fd, &event) == 0;
+    return epoll_ctl(auth->epoll_fd, EPOLL_CTL_ADD, *fd, &event) == 0;
 }
 
-struct doorman *doorman_start(const struct doorman_options *options)
+struct handshake_auth *handshake_auth_start(const struct handshake_auth_options *options)
 {
-    struct doorman *doorman = calloc(1, sizeof(*doorman));
-    if (!doorman)
+    struct handshake_auth *auth = calloc(1, sizeof(*auth));
+    if (!auth)
         return NULL;
-    doorman->options = *options;
-    pthread_mutex_init(&doorman->lock, NULL);
-    doorman->visitors.previous = doorman->visitors.next = &doorman->visitors;
-    atomic_init(&doorman->turned, true);
-    doorman->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    doorman->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (doorman->wake_fd >= 0 && doorman->epoll_fd >= 0 && watch(doorman, &doorman->wake_fd) &&
-        watch(doorman, &doorman->options.listen_fd) &&
-        store_reader_open(options->store, &doorman->reader) == ERROR_NONE) {
+    auth->options = *options;
+    pthread_mutex_init(&auth->lock, NULL);
+    auth->pending.previous = auth->pending.next = &auth->pending;
+    atomic_init(&auth->has_run, true);
+    auth->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    auth->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (auth->wake_fd >= 0 && auth->epoll_fd >= 0 && watch(auth, &auth->wake_fd) &&
+        watch(auth, &auth->options.listen_fd) &&
+        store_reader_open(options->store, &auth->reader) == ERROR_NONE) {
         for (int fd; (fd = listen_fds_take(KEPT_NAME)) >= 0;)
-            add_visitor(doorman, fd);
-        if (pthread_create(&doorman->thread, NULL, doorman_main, doorman) == 0)
-            return doorman;
+            add_pending(auth, fd);
+        if (pthread_create(&auth->thread, NULL, auth_main, auth) == 0)
+            return auth;
     }
-    log_error("the doorman does not start", LOG_ERRNO);
-    destroy(doorman, false);
+    log_error("the handshake thread does not start", LOG_ERRNO);
+    destroy(auth, false);
     return NULL;
 }
 
-void doorman_stop(struct doorman *doorman, bool keep)
+void handshake_auth_stop(struct handshake_auth *auth, bool keep)
 {
-    if (!doorman)
+    if (!auth)
         return;
-    atomic_store(&doorman->stopping, true);
-    wake(doorman);
-    pthread_join(doorman->thread, NULL);
-    destroy(doorman, keep);
+    atomic_store(&auth->stopping, true);
+    wake(auth);
+    pthread_join(auth->thread, NULL);
+    destroy(auth, keep);
 }

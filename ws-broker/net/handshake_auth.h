@@ -1,6 +1,6 @@
 /*
- * The doorman: a thread that accepts connections and holds each handshake to RFC 6455 and to its device token
- * before the loop hears of it. It may wait for the database, which the loop may not.
+ * Handshake authentication: a thread that accepts connections, checks each handshake against RFC 6455 and its device
+ * token, and passes on those that may come in. It may wait for the database, which the loop must not.
  */
 #ifndef WS_BROKER_NET_HANDSHAKE_AUTH_H
 #define WS_BROKER_NET_HANDSHAKE_AUTH_H
@@ -8,43 +8,44 @@
 #include "common/store/store.h"
 #include "ws-broker/net/ws_handshake.h"
 
-struct doorman_options {
-    int listen_fd; /* borrowed until doorman_stop */
+struct handshake_auth_options {
+    int listen_fd; /* borrowed until handshake_auth_stop */
     bool tokens_required;
     struct store *store;
-    void (*wake)(void *context); /* doorman_take has something. On the doorman's thread */
+    void (*wake)(
+        void *context); /* called on the thread when handshake_auth_take has a connection */
     void *context;
 };
 
-struct doorman;
+struct handshake_auth;
 
-/* Begins with the connections that the doorman of the image before has kept. Main thread. NULL after logging
-   why not. */
-struct doorman *doorman_start(const struct doorman_options *options);
+/* Starts the thread, first with the connections that the program before a reload has kept. Main thread. NULL after logging
+   the reason. */
+struct handshake_auth *handshake_auth_start(const struct handshake_auth_options *options);
 
-/* A connection that may come in. Its handshake is still unread, so that it can go to the next image as it is:
-   `head_length` bytes. */
-struct doorman_admission {
+/* A connection that was admitted. Its handshake, `head_length` bytes, is still unread in the socket, so that the socket
+   can be passed on over a reload as it is. */
+struct handshake_admission {
     int fd;
     size_t head_length;
     char token_id[SECRET_ID_SIZE]; /* "": none was needed */
     struct ws_handshake handshake; /* without its token */
 };
 
-enum { DOORMAN_HEAD_BYTES = 4096 }; /* the most that a head may have */
+enum { HANDSHAKE_HEAD_BYTES = 4096 }; /* the longest request head */
 
-/* The next of them, the caller's from now on. False when there is none. Any thread. */
-MUST_CHECK bool doorman_take(struct doorman *doorman, struct doorman_admission *admission);
+/* Takes the next admitted connection, which the caller then owns. False when there is none. Any thread. */
+MUST_CHECK bool handshake_auth_take(struct handshake_auth *auth,
+                                    struct handshake_admission *admission);
 
-/* Answers a handshake with why not, and closes the connection. Any thread. */
-void doorman_refuse(int fd, enum error error, const char *detail, const char *request_id);
+/* Answers a handshake with an error and closes the connection. Any thread. */
+void handshake_auth_refuse(int fd, enum error error, const char *detail, const char *request_id);
 
-/* Whether the thread has looked around since this was asked last; has it look around. NULL: it need not. Any
-   thread. */
-MUST_CHECK bool doorman_is_alive(struct doorman *doorman);
+/* Whether the thread has run since the last call; wakes it for the next. NULL: true. Any thread. */
+MUST_CHECK bool handshake_auth_is_alive(struct handshake_auth *auth);
 
-/* Ends the thread. What was not taken, and connections whose handshake is yet to come, are closed, or with
-   `keep` given to the next image's doorman, unread as they are. NULL is none. */
-void doorman_stop(struct doorman *doorman, bool keep);
+/* Ends the thread. Connections that are not taken or still without a handshake are closed, or, with `keep`, kept
+   unread for the program after a reload. NULL: nothing. */
+void handshake_auth_stop(struct handshake_auth *auth, bool keep);
 
 #endif

@@ -33,7 +33,7 @@ void ws_shared_fini(struct ws_shared *shared)
 }
 
 bool ws_connection_open(struct ws_shared *shared, struct ws_connection *connection,
-                        const struct doorman_admission *admission)
+                        const struct handshake_admission *admission)
 {
     const struct ws_handshake *handshake = &admission->handshake;
     buffer_init(&connection->text, shared->max_frame_bytes);

@@ -42,7 +42,7 @@ void ws_shared_fini(struct ws_shared *shared);
 
 /* Its handshake was answered. False when the core does not want it. */
 MUST_CHECK bool ws_connection_open(struct ws_shared *shared, struct ws_connection *connection,
-                                   const struct doorman_admission *admission);
+                                   const struct handshake_admission *admission);
 
 /* The connection ends. What came before its end, and was not read yet, still counts. */
 void ws_connection_close(struct ws_shared *shared, struct lws *wsi,

@@ -33,7 +33,7 @@ struct ws_server {
     struct lws_context *context;
     struct listen_socket socket;
     struct lws *doorbell, *signals; /* our own sockets in the loop */
-    struct doorman *doorman;        /* NULL when no more phones are wanted */
+    struct handshake_auth *auth;    /* NULL when no more phones are wanted */
     struct lws **wsi_of_slot;
     struct ws_shared shared; /* by the connections */
     lws_sorted_usec_list_t tick_timer;
@@ -137,7 +137,7 @@ static void set_tick_timer(struct ws_server *server)
 static void on_alive(lws_sorted_usec_list_t *timer)
 {
     struct ws_server *server = CONTAINER_OF(timer, struct ws_server, alive_timer);
-    if (doorman_is_alive(server->doorman) &&
+    if (handshake_auth_is_alive(server->auth) &&
         !store_is_stuck(server->options.store, server->alive_interval_ms))
         program_notify_alive();
     lws_sul_schedule(server->context, 0, timer, on_alive,
@@ -191,9 +191,9 @@ static void wake_loop(void *context)
 }
 
 /* Takes the handshake out of the socket, in which the doorman has left it, and answers it. */
-static bool answer_handshake(const struct doorman_admission *admission)
+static bool answer_handshake(const struct handshake_admission *admission)
 {
-    char head[DOORMAN_HEAD_BYTES];
+    char head[HANDSHAKE_HEAD_BYTES];
     struct buffer answer;
     buffer_init(&answer, 512);
     ws_handshake_accept(&answer, &admission->handshake);
@@ -207,12 +207,12 @@ static bool answer_handshake(const struct doorman_admission *admission)
 }
 
 /* As a raw socket: frames are read and written here (ws_reader.h). */
-static void take_connection(struct ws_server *server, const struct doorman_admission *admission)
+static void take_connection(struct ws_server *server, const struct handshake_admission *admission)
 {
     enum error error = broker_admits(server->options.broker);
     if (error != ERROR_NONE) {
-        doorman_refuse(admission->fd, error, "Try again in a minute.",
-                       admission->handshake.request_id);
+        handshake_auth_refuse(admission->fd, error, "Try again in a minute.",
+                              admission->handshake.request_id);
         return;
     }
     if (!answer_handshake(admission)) {
@@ -237,8 +237,8 @@ static void take_connection(struct ws_server *server, const struct doorman_admis
 
 static void take_admitted(struct ws_server *server)
 {
-    struct doorman_admission admission;
-    while (server->doorman && doorman_take(server->doorman, &admission))
+    struct handshake_admission admission;
+    while (server->auth && handshake_auth_take(server->auth, &admission))
         take_connection(server, &admission);
 }
 
@@ -329,13 +329,13 @@ static void stop_when_drained(struct ws_server *server)
     lws_sul_schedule(server->context, 0, &server->end_timer, end_loop, 1);
 }
 
-/* SIGTERM, SIGINT or SIGHUP: no new connections, and the core says farewell to those there are. */
+/* SIGTERM, SIGINT or SIGHUP: no new connections, and the core says drain_reason to those there are. */
 static void on_signal(struct ws_server *server, struct lws *wsi)
 {
     enum program_wish wish = program_take_wish((int)lws_get_socket_fd(wsi));
     if (wish == PROGRAM_STOP)
         server->reloading = false; /* whatever was wished before */
-    if (!server->doorman || wish == PROGRAM_GO_ON)
+    if (!server->auth || wish == PROGRAM_GO_ON)
         return;
     if (wish == PROGRAM_RELOAD && !reload_is_possible())
         return;
@@ -343,8 +343,8 @@ static void on_signal(struct ws_server *server, struct lws *wsi)
     log_info(server->reloading ? "reloading" : "stopping");
     if (server->reloading)
         program_notify_reloading();
-    doorman_stop(server->doorman, server->reloading);
-    server->doorman = NULL;
+    handshake_auth_stop(server->auth, server->reloading);
+    server->auth = NULL;
     if (!server->reloading)
         listen_socket_close(&server->socket, server->options.socket_path);
     broker_drain(server->options.broker, server->reloading ? ERROR_RESTARTING : ERROR_SHUTTING_DOWN,
@@ -410,7 +410,7 @@ struct ws_server *ws_server_start(const struct ws_server_options *options)
     } else if (!(server->doorbell = adopt(server, doorbell_listen(options->doorbell_path))) ||
                !(server->signals = adopt(server, program_signal_fd()))) {
         log_error("a socket does not fit into the loop");
-    } else if ((server->doorman = doorman_start(&(struct doorman_options){
+    } else if ((server->auth = handshake_auth_start(&(struct handshake_auth_options){
                     .listen_fd = server->socket.fd,
                     .tokens_required = options->tokens_required,
                     .store = options->store,

@@ -1,5 +1,4 @@
-/* The pace of a phone's segments: never more than a burst in any window, and no longer a wait than that
-   takes. */
+/* The send budget: never more than a burst in any window, and no longer wait than that needs. */
 #include "tests/unit/unit.h"
 #include "ws-broker/core/send_budget.h"
 
@@ -9,47 +8,47 @@ enum { MINUTE_MS = 60000, MOST = 4000 };
 
 static void a_burst_goes_at_once_and_then_none_for_a_window(void **state)
 {
-    struct pace pace;
+    struct send_budget budget;
     int64_t now_ms = 1234567;
     (void)state;
-    pace_init(&pace, 30, 30 * MINUTE_MS, now_ms);
+    send_budget_init(&budget, 30, 30 * MINUTE_MS, now_ms);
     for (int i = 0; i < 30; i++) {
-        assert_int_equal(pace_wait_ms(&pace, now_ms), 0);
-        pace_spend(&pace, 1, now_ms);
+        assert_int_equal(send_budget_wait_ms(&budget, now_ms), 0);
+        send_budget_spend(&budget, 1, now_ms);
     }
-    int64_t wait_ms = pace_wait_ms(&pace, now_ms);
+    int64_t wait_ms = send_budget_wait_ms(&budget, now_ms);
     assert_in_range(wait_ms, 30 * MINUTE_MS, 32 * MINUTE_MS + 1000);
-    assert_int_equal(pace_wait_ms(&pace, now_ms + wait_ms - 1), 1);
-    assert_int_equal(pace_wait_ms(&pace, now_ms + wait_ms), 0);
+    assert_int_equal(send_budget_wait_ms(&budget, now_ms + wait_ms - 1), 1);
+    assert_int_equal(send_budget_wait_ms(&budget, now_ms + wait_ms), 0);
 }
 
 static void without_a_limit_nothing_waits(void **state)
 {
-    struct pace pace;
+    struct send_budget budget;
     (void)state;
-    pace_init(&pace, 30, 0, 1000);
+    send_budget_init(&budget, 30, 0, 1000);
     for (int i = 0; i < 1000; i++) {
-        pace_spend(&pace, 255, 1000);
-        assert_int_equal(pace_wait_ms(&pace, 1000), 0);
+        send_budget_spend(&budget, 255, 1000);
+        assert_int_equal(send_budget_wait_ms(&budget, 1000), 0);
     }
-    pace_return_one(&pace);
+    send_budget_refund_one(&budget);
 }
 
 static void what_was_not_given_is_given_back(void **state)
 {
-    struct pace pace;
+    struct send_budget budget;
     int64_t now_ms = 1000000;
     (void)state;
-    pace_init(&pace, 2, MINUTE_MS, now_ms);
-    pace_spend(&pace, 1, now_ms);
-    pace_spend(&pace, 1, now_ms + 10000);
-    assert_true(pace_wait_ms(&pace, now_ms + 20000) > 0);
-    pace_return_one(&pace);
-    assert_int_equal(pace_wait_ms(&pace, now_ms + 20000), 0);
-    pace_return_one(&pace);
-    pace_return_one(&pace); /* there is none */
-    pace_spend(&pace, 2, now_ms + 20000);
-    assert_true(pace_wait_ms(&pace, now_ms + 20000) > 0);
+    send_budget_init(&budget, 2, MINUTE_MS, now_ms);
+    send_budget_spend(&budget, 1, now_ms);
+    send_budget_spend(&budget, 1, now_ms + 10000);
+    assert_true(send_budget_wait_ms(&budget, now_ms + 20000) > 0);
+    send_budget_refund_one(&budget);
+    assert_int_equal(send_budget_wait_ms(&budget, now_ms + 20000), 0);
+    send_budget_refund_one(&budget);
+    send_budget_refund_one(&budget); /* there is none */
+    send_budget_spend(&budget, 2, now_ms + 20000);
+    assert_true(send_budget_wait_ms(&budget, now_ms + 20000) > 0);
 }
 
 /* A phone that takes what it may as soon as it may, in messages of any length that fits. */
@@ -64,14 +63,14 @@ static void no_window_ever_has_more_than_a_burst(void **state)
     for (int run = 0; run < 25; run++) {
         int64_t burst = bursts[run % 5], window_ms = windows_ms[run / 5];
         int64_t now_ms = 1000000 + rand() % 100000, started_ms = now_ms, total = 0;
-        struct pace pace;
-        pace_init(&pace, burst, window_ms, now_ms);
+        struct send_budget budget;
+        send_budget_init(&budget, burst, window_ms, now_ms);
         for (int i = 0; i < MOST; i++) {
-            int64_t wait_ms = pace_wait_ms(&pace, now_ms);
+            int64_t wait_ms = send_budget_wait_ms(&budget, now_ms);
             assert_in_range(wait_ms, 0, window_ms * 17 / 15 + 2 * 16);
             now_ms += wait_ms + (rand() % 4 == 0 ? rand() % (window_ms + 1) / 8 : 0);
-            assert_int_equal(pace_wait_ms(&pace, now_ms), 0);
-            pace_spend(&pace, 1, now_ms);
+            assert_int_equal(send_budget_wait_ms(&budget, now_ms), 0);
+            send_budget_spend(&budget, 1, now_ms);
             given[i].at_ms = now_ms;
             given[i].segments = 1;
             total++;
@@ -89,16 +88,16 @@ static void no_window_ever_has_more_than_a_burst(void **state)
 
 static void a_long_message_is_paid_for_afterwards(void **state)
 {
-    struct pace pace;
+    struct send_budget budget;
     (void)state;
-    pace_init(&pace, 5, 5 * MINUTE_MS, 1000000);
-    pace_spend(&pace, 4, 1000000);
-    assert_int_equal(pace_wait_ms(&pace, 1000000), 0);
-    pace_spend(&pace, 10, 1000000); /* nine beyond */
-    assert_int_equal(pace_wait_ms(&pace, 1000000), 14 * MINUTE_MS);
-    pace_spend(&pace, 1, 1000000); /* it was on its way */
-    assert_int_equal(pace_wait_ms(&pace, 1000000), 15 * MINUTE_MS);
-    assert_int_equal(pace_wait_ms(&pace, 1000000 + 15 * MINUTE_MS), 0);
+    send_budget_init(&budget, 5, 5 * MINUTE_MS, 1000000);
+    send_budget_spend(&budget, 4, 1000000);
+    assert_int_equal(send_budget_wait_ms(&budget, 1000000), 0);
+    send_budget_spend(&budget, 10, 1000000); /* nine beyond */
+    assert_int_equal(send_budget_wait_ms(&budget, 1000000), 14 * MINUTE_MS);
+    send_budget_spend(&budget, 1, 1000000); /* it was on its way */
+    assert_int_equal(send_budget_wait_ms(&budget, 1000000), 15 * MINUTE_MS);
+    assert_int_equal(send_budget_wait_ms(&budget, 1000000 + 15 * MINUTE_MS), 0);
 }
 
 UNIT_TESTS(cmocka_unit_test(a_burst_goes_at_once_and_then_none_for_a_window),

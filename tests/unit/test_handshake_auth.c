@@ -1,4 +1,4 @@
-/* What the doorman reads from a handshake, and what he takes for none; and whether he is awake. */
+/* Handshakes: which are read, which are refused; the token check; and the liveness of the thread. */
 #include "common/base/unix_socket.h"
 #include "tests/unit/unit.h"
 #include "ws-broker/net/handshake_auth.h"
@@ -136,7 +136,7 @@ static void a_handshake_is_answered_as_the_rfc_says(void **state)
 
 /* ---- The thread ---- */
 
-/* Whom the doorman tells of a connection; it returns when it is let go. */
+/* The `wake` callback; it returns when the test lets it. */
 struct host {
     pthread_mutex_t busy;
     atomic_int told;
@@ -150,9 +150,9 @@ static void tell(void *context)
     pthread_mutex_unlock(&host->busy);
 }
 
-static void wait_alive(struct doorman *doorman)
+static void wait_alive(struct handshake_auth *auth)
 {
-    while (!doorman_is_alive(doorman))
+    while (!handshake_auth_is_alive(auth))
         usleep(1000);
 }
 
@@ -167,7 +167,7 @@ static void open_place(struct place *place)
 {
     char problem[STORE_ERROR_SIZE];
     alarm(60);
-    strcpy(place->folder, "/tmp/test_doorman.XXXXXX");
+    strcpy(place->folder, "/tmp/test_handshake_auth.XXXXXX");
     assert_non_null(mkdtemp(place->folder));
     snprintf(place->database, sizeof(place->database), "%s/store.db", place->folder);
     snprintf(place->path, sizeof(place->path), "%s/socket", place->folder);
@@ -186,18 +186,18 @@ static void close_place(struct place *place)
     assert_int_equal(system(command), 0);
 }
 
-static void a_doorman_who_stands_still_is_noticed(void **state)
+static void a_thread_that_hangs_is_noticed(void **state)
 {
     struct host host = {.busy = PTHREAD_MUTEX_INITIALIZER};
     struct place place;
     struct sockaddr_un address;
     (void)state;
     open_place(&place);
-    struct doorman *doorman = doorman_start(&(struct doorman_options){
+    struct handshake_auth *auth = handshake_auth_start(&(struct handshake_auth_options){
         .listen_fd = place.listen_fd, .store = place.store, .wake = tell, .context = &host});
-    assert_non_null(doorman);
+    assert_non_null(auth);
     for (int i = 0; i < 3; i++)
-        wait_alive(doorman);
+        wait_alive(auth);
 
     pthread_mutex_lock(&host.busy);
     int phone = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -207,21 +207,21 @@ static void a_doorman_who_stands_still_is_noticed(void **state)
     assert_int_equal(send(phone, head, sizeof(head) - 1, 0), sizeof(head) - 1);
     while (atomic_load(&host.told) == 0)
         usleep(1000);
-    (void)!doorman_is_alive(doorman); /* of before */
+    (void)!handshake_auth_is_alive(auth); /* of before */
     usleep(20000);
-    assert_false(doorman_is_alive(doorman));
+    assert_false(handshake_auth_is_alive(auth));
     pthread_mutex_unlock(&host.busy);
-    wait_alive(doorman);
+    wait_alive(auth);
 
-    assert_true(doorman_is_alive(NULL));
-    struct doorman_admission admission;
-    assert_true(doorman_take(doorman, &admission));
+    assert_true(handshake_auth_is_alive(NULL));
+    struct handshake_admission admission;
+    assert_true(handshake_auth_take(auth, &admission));
     assert_int_equal(admission.head_length, sizeof(head) - 1);
     assert_string_equal(admission.handshake.device_id, "a");
     assert_string_equal(admission.token_id, "");
     close(admission.fd);
-    assert_false(doorman_take(doorman, &admission));
-    doorman_stop(doorman, false);
+    assert_false(handshake_auth_take(auth, &admission));
+    handshake_auth_stop(auth, false);
     close(phone);
     close_place(&place);
 }
@@ -233,13 +233,13 @@ static void do_nothing(void *context)
     (void)context;
 }
 
-/* Whether the doorman lets a phone in with that token; otherwise the answer must begin with `refusal`. */
-static bool is_admitted(struct doorman *doorman, const char *path, const char *device_id,
+/* Whether a phone with that token is admitted; if not, the answer must begin with `refusal`. */
+static bool is_admitted(struct handshake_auth *auth, const char *path, const char *device_id,
                         const char *token, const char *refusal)
 {
     struct sockaddr_un address;
     char head[512], answer[16] = "";
-    struct doorman_admission admission;
+    struct handshake_admission admission;
     bool admitted = false;
     int phone = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_true(unix_socket_address(path, &address));
@@ -249,7 +249,7 @@ static bool is_admitted(struct doorman *doorman, const char *path, const char *d
                           "Authorization: Bearer %s\r\n\r\n",
                           device_id, token);
     assert_int_equal(send(phone, head, (size_t)length, 0), length);
-    while (!(admitted = doorman_take(doorman, &admission)) &&
+    while (!(admitted = handshake_auth_take(auth, &admission)) &&
            recv(phone, answer, strlen(refusal), MSG_DONTWAIT) <= 0)
         usleep(1000);
     close(phone);
@@ -282,24 +282,25 @@ static void a_token_opens_only_with_all_of_its_hash_and_while_it_stands(void **s
     char text[SECRET_TEXT_SIZE], another[SECRET_TEXT_SIZE];
     (void)state;
     open_place(&place);
-    struct doorman *doorman = doorman_start(&(struct doorman_options){.listen_fd = place.listen_fd,
-                                                                      .tokens_required = true,
-                                                                      .store = place.store,
-                                                                      .wake = do_nothing});
-    assert_non_null(doorman);
+    struct handshake_auth *auth = handshake_auth_start(
+        &(struct handshake_auth_options){.listen_fd = place.listen_fd,
+                                         .tokens_required = true,
+                                         .store = place.store,
+                                         .wake = do_nothing});
+    assert_non_null(auth);
     for (int wrong = 0; wrong < SECRET_HASH_BYTES; wrong++) {
         make_token(place.store, "phone", wrong, text);
-        assert_false(is_admitted(doorman, place.path, "phone", text, "HTTP/1.1 401"));
+        assert_false(is_admitted(auth, place.path, "phone", text, "HTTP/1.1 401"));
     }
     make_token(place.store, "phone", -1, text);
     for (int i = 0; i < 3; i++)
-        assert_true(is_admitted(doorman, place.path, "phone", text, ""));
-    assert_false(is_admitted(doorman, place.path, "other", text, "HTTP/1.1 403"));
-    assert_false(is_admitted(doorman, place.path, "PHONE", text, "HTTP/1.1 403"));
+        assert_true(is_admitted(auth, place.path, "phone", text, ""));
+    assert_false(is_admitted(auth, place.path, "other", text, "HTTP/1.1 403"));
+    assert_false(is_admitted(auth, place.path, "PHONE", text, "HTTP/1.1 403"));
     make_token(place.store, "phone", -1, another); /* the first one ends with that, at once */
-    assert_false(is_admitted(doorman, place.path, "phone", text, "HTTP/1.1 401"));
-    assert_true(is_admitted(doorman, place.path, "phone", another, ""));
-    doorman_stop(doorman, false);
+    assert_false(is_admitted(auth, place.path, "phone", text, "HTTP/1.1 401"));
+    assert_true(is_admitted(auth, place.path, "phone", another, ""));
+    handshake_auth_stop(auth, false);
     close_place(&place);
 }
 
@@ -309,5 +310,5 @@ UNIT_TESTS(cmocka_unit_test(a_handshake_has_a_device_and_a_token),
            cmocka_unit_test(anything_else_is_no_handshake),
            cmocka_unit_test(what_cannot_be_answered_is_told_why),
            cmocka_unit_test(a_handshake_is_answered_as_the_rfc_says),
-           cmocka_unit_test(a_doorman_who_stands_still_is_noticed),
+           cmocka_unit_test(a_thread_that_hangs_is_noticed),
            cmocka_unit_test(a_token_opens_only_with_all_of_its_hash_and_while_it_stands))
