@@ -7,17 +7,13 @@
 #include "common/base/fail_point.h"
 #include "common/base/log.h"
 #include "common/process/doorbell.h"
-#include "common/process/listen_fds.h"
 #include "common/process/program.h"
-#include "common/process/reload.h"
 #include "common/store/sqlite/process_lock.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static struct api api; /* large: the counters of every route and status */
-
-#define CLAIM_FD "claim" /* as the next image finds it */
 
 /* Who hears of commits. */
 struct listeners {
@@ -72,37 +68,29 @@ static void prepare_api(const struct settings *settings)
         program_fail("the prefixes cannot be read", problem); /* settings.c has tried */
 }
 
-/* Commits what is left; then starts anew, or lets go of everything. */
-static void close_all(struct fcgi_server *server, enum fcgi_server_end end, int claim_fd)
+/* Commits open writes and frees everything; or exits, with the connections open for the next process. */
+static void close_all(struct fcgi_server *server, enum fcgi_server_end end)
 {
     slow_reads_stop(api.slow_reads);
     readiness_stop(api.readiness);
     store_close(api.store);
-    if (end == FCGI_SERVER_RELOADS) {
-        fcgi_server_give(server, false);
-        listen_fds_give(CLAIM_FD, claim_fd);
-        reload_now();
-    }
     if (end == FCGI_SERVER_PAUSES) {
-        fcgi_server_give(server, true);
+        fcgi_server_pass_connections(server);
         log_info("stopped");
         exit(
-            EXIT_SUCCESS); /* closing a connection in order would end it for the next process too */
+            EXIT_SUCCESS); /* fcgi_server_free would end the connections for the next process too */
     }
     readiness_free(api.readiness);
     fcgi_server_free(server);
     key_rates_free(api.key_rates);
 }
 
-/* The descriptor that holds it. */
-static int claim_database(const struct settings *settings)
+/* Until the process ends. */
+static void claim_database(const struct settings *settings)
 {
     char problem[STORE_ERROR_SIZE];
-    int fd = store_claim(settings->database_path, "api-fcgi", settings->runtime_dir,
-                         listen_fds_take(CLAIM_FD), problem);
-    if (fd < 0)
+    if (store_claim(settings->database_path, "api-fcgi", settings->runtime_dir, problem) < 0)
         program_fail("no database", problem);
-    return fd;
 }
 
 int main(int argc, char **argv)
@@ -113,7 +101,7 @@ int main(int argc, char **argv)
     program_file_limit();
     metrics_start(&api.metrics);
 
-    int claim_fd = claim_database(&settings);
+    claim_database(&settings);
 
     /* Rings after each commit that queued a message. */
     char doorbell_path[SETTINGS_TEXT_SIZE];
@@ -168,9 +156,8 @@ int main(int argc, char **argv)
              LOG_TEXT("database", settings.database_path));
     program_notify_ready();
     enum fcgi_server_end end = fcgi_server_run(server);
-    if (end != FCGI_SERVER_RELOADS)
-        program_notify_stopping();
-    close_all(server, end, claim_fd);
+    program_notify_stopping();
+    close_all(server, end);
     doorbell_close(listeners.doorbell);
     log_info("stopped");
     return end == FCGI_SERVER_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;

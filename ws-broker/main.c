@@ -2,10 +2,8 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/process/doorbell.h"
-#include "common/process/listen_fds.h"
 #include "common/process/metrics.h"
 #include "common/process/program.h"
-#include "common/process/reload.h"
 #include "common/process/settings_check.h"
 #include "common/store/sqlite/process_lock.h"
 #include "ws-broker/core/broker.h"
@@ -19,8 +17,6 @@
 /* Files that are not phones: database, sockets, log, and some to refuse further phones with. Where the rest is
    for few phones only that is probably not meant. */
 enum { RESERVED_FILES = 64, MOST_PHONES = 1000000, FEW_PHONES = 500 };
-
-#define CLAIM_FD "claim" /* as the next image finds it */
 
 static unsigned max_phones(const struct settings *settings)
 {
@@ -79,22 +75,12 @@ static void completed(void *context)
     ws_server_wake(*server);
 }
 
-/* The descriptor that holds it. */
-static int claim_database(const struct settings *settings)
+/* Until the process ends. */
+static void claim_database(const struct settings *settings)
 {
     char problem[STORE_ERROR_SIZE];
-    int fd = store_claim(settings->database_path, "ws-broker", settings->runtime_dir,
-                         listen_fds_take(CLAIM_FD), problem);
-    if (fd < 0)
+    if (store_claim(settings->database_path, "ws-broker", settings->runtime_dir, problem) < 0)
         program_fail("no database", problem);
-    return fd;
-}
-
-_Noreturn static void start_anew(struct ws_server *server, int claim_fd)
-{
-    ws_server_give(server);
-    listen_fds_give(CLAIM_FD, claim_fd);
-    reload_now();
 }
 
 static void warn_of_limits(void *context, const char *sentence)
@@ -116,7 +102,7 @@ int main(int argc, char **argv)
     read_settings(argc, argv, &settings);
     unsigned max_sessions = max_phones(&settings); /* before libwebsockets sizes its tables */
 
-    int claim_fd = claim_database(&settings);
+    claim_database(&settings);
 
     /* Before anything counts; it is shown only when this one serves. */
     char metrics_path[SETTINGS_TEXT_SIZE];
@@ -170,13 +156,10 @@ int main(int argc, char **argv)
              LOG_TEXT("database", settings.database_path), LOG_NUMBER("max_phones", max_sessions));
     metrics_publish(metrics_path);
     program_notify_ready();
-    bool reloads = ws_server_run(server);
-    if (!reloads)
-        program_notify_stopping();
+    ws_server_run(server);
+    program_notify_stopping();
     end_lease(store, &options);
     store_close(store);
-    if (reloads)
-        start_anew(server, claim_fd);
     ws_server_free(server);
     broker_free(broker);
     metrics_end(metrics);

@@ -9,7 +9,6 @@
 #include "common/base/log.h"
 #include "common/process/listen_fds.h"
 #include "common/process/program.h"
-#include "common/process/reload.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,9 +36,8 @@ enum {
     LONG_ANSWER_BYTES = 65536,
 };
 
-/* By which the next image of the program finds them. */
-#define SOCKET_NAME "api" /* also in deploy/systemd */
-#define KEPT_NAME   "kept"
+#define SOCKET_NAME "api"  /* also in deploy/systemd */
+#define KEPT_NAME   "kept" /* connections in the service manager's descriptor store */
 
 /* What one worker is told of a connection, once: a request comes, or nginx has closed it. */
 enum { WATCHED = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT };
@@ -72,7 +70,7 @@ struct fcgi_server {
     pthread_t *workers;
     int worker_count;
     atomic_bool draining; /* no further request is read; that of before is answered */
-    atomic_bool keeping;  /* so, but what is idle stays as it is, for the next image */
+    atomic_bool keeping;  /* so, but idle connections stay open for the next process */
     atomic_bool stopping; /* the workers leave */
     atomic_bool failed;   /* that is why */
     atomic_bool turned;   /* a worker has looked for requests since the service manager was told */
@@ -439,7 +437,7 @@ static int64_t say_alive(struct fcgi_server *server, int64_t interval_ms)
     return clock_monotonic_ms() + interval_ms;
 }
 
-static enum program_wish accept_until_signal(struct fcgi_server *server)
+static enum program_request accept_until_signal(struct fcgi_server *server)
 {
     int64_t interval_ms = program_watchdog_interval_ms(), alive_at_ms = 0;
     bool full = false;
@@ -456,7 +454,7 @@ static enum program_wish accept_until_signal(struct fcgi_server *server)
             pause_ms = MIN(pause_ms, MAX(alive_at_ms - now_ms, 0));
         int ready = poll(fds, ARRAY_LENGTH(fds), pause_ms < INT_MAX ? (int)pause_ms : -1);
         if (ready > 0 && fds[0].revents)
-            return program_take_wish(server->signal_fd);
+            return program_signal_request(server->signal_fd);
         bool was_full = full;
         full = !accept_waiting(server);
         if (full && !was_full) {
@@ -537,21 +535,12 @@ struct fcgi_server *fcgi_server_start(const struct fcgi_server_options *options)
 enum fcgi_server_end fcgi_server_run(struct fcgi_server *server)
 {
     int count = 0;
-    for (int fd; (fd = listen_fds_take(KEPT_NAME)) >= 0; count++)
+    for (int fd; (fd = listen_fds_inherit(KEPT_NAME)) >= 0; count++)
         connection_open(server, fd);
     if (count > 0 && program_has_fd_store())
         program_unstore_fds(KEPT_NAME); /* what we close shall be closed */
-    enum program_wish wish = PROGRAM_GO_ON;
-    while (wish == PROGRAM_GO_ON) {
-        wish = accept_until_signal(server);
-        if (wish == PROGRAM_RELOAD && !reload_is_possible())
-            wish = PROGRAM_GO_ON;
-    }
-    bool reload = wish == PROGRAM_RELOAD;
-    bool keep = reload || (!server->socket.own && program_has_fd_store());
-    log_info(reload ? "reloading" : "stopping");
-    if (reload)
-        program_notify_reloading();
+    bool keep = !server->socket.own && program_has_fd_store();
+    log_info(accept_until_signal(server) == PROGRAM_RESTART ? "restarting" : "stopping");
     drain(server, keep);
     atomic_store(&server->stopping, true);
     wake_worker(server);
@@ -559,22 +548,14 @@ enum fcgi_server_end fcgi_server_run(struct fcgi_server *server)
         pthread_join(server->workers[i], NULL);
     if (atomic_load(&server->failed))
         return FCGI_SERVER_FAILED;
-    if (!keep)
-        return FCGI_SERVER_STOPS;
-    reload = reload && program_take_wish(server->signal_fd) != PROGRAM_STOP;
-    return reload ? FCGI_SERVER_RELOADS : FCGI_SERVER_PAUSES;
+    return keep ? FCGI_SERVER_PAUSES : FCGI_SERVER_STOPS;
 }
 
-void fcgi_server_give(struct fcgi_server *server, bool to_manager)
+void fcgi_server_pass_connections(struct fcgi_server *server)
 {
-    if (!to_manager)
-        listen_socket_give(&server->socket, SOCKET_NAME);
     for (struct connection *c = server->connections; c; c = c->next) {
-        bool idle = atomic_load(&c->idle);
-        if (idle && to_manager)
+        if (atomic_load(&c->idle))
             program_store_fd(KEPT_NAME, c->fd);
-        else if (idle)
-            listen_fds_give(KEPT_NAME, c->fd);
     }
 }
 

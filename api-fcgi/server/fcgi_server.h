@@ -40,25 +40,22 @@ bool fcgi_server_call_answered(const struct fcgi_server *server);
 enum fcgi_server_end {
     FCGI_SERVER_FAILED, /* a worker could not start */
     FCGI_SERVER_STOPS,
-    FCGI_SERVER_RELOADS, /* fcgi_server_give and reload_now shall follow */
-    FCGI_SERVER_PAUSES, /* fcgi_server_give and the end shall follow: the manager starts the next one */
+    FCGI_SERVER_PAUSES, /* fcgi_server_pass_connections and exit follow: the manager starts the next process */
 };
 
 /*
- * Serves, first of all the connections that it was given, until SIGTERM or SIGINT; then stops without
+ * Serves until SIGTERM, SIGINT or SIGHUP, first the connections inherited from the last process; then stops without
  * losing a request: no new connections, no new requests on the old ones, an answer for each request that
  * was read. The workers have left when it returns; exchanges that are still parked, because the time ran
  * out, wait for store_close.
  *
- * Or until SIGHUP. Then connections of nginx on which no request is under way stay open, and what nginx
- * sends meanwhile stays unread in them, as new connections stay in the socket. So they do when it shall stop
- * where the service manager keeps socket and connections for the next process.
+ * Where the service manager keeps the listening socket and stores descriptors, idle connections from nginx stay open
+ * for the next process: requests that nginx sends meanwhile stay unread in them, and new connections in the socket.
  */
 enum fcgi_server_end fcgi_server_run(struct fcgi_server *server);
 
-/* Gives the connections that are open to the service manager (program_store_fd), or with the socket to the
-   next image (listen_fds.h). After store_close. */
-void fcgi_server_give(struct fcgi_server *server, bool to_manager);
+/* Stores the idle connections with the service manager (program_store_fd). After store_close. */
+void fcgi_server_pass_connections(struct fcgi_server *server);
 
 /* After store_close: no exchange may be parked any more. */
 void fcgi_server_free(struct fcgi_server *server);

@@ -3,7 +3,6 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/unix_socket.h"
-#include "common/process/listen_fds.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -17,8 +16,6 @@ enum {
     DRAIN_AT_ONCE = 1024, /* one who rings without end does not hold the broker */
     COMPLAIN_AGAIN_MS = 60000,
 };
-
-#define GIVEN_NAME "doorbell"
 
 struct doorbell {
     int fd;
@@ -67,9 +64,6 @@ void doorbell_ring(struct doorbell *doorbell)
 int doorbell_listen(const char *path)
 {
     struct sockaddr_un address;
-    int given_fd = listen_fds_take(GIVEN_NAME);
-    if (given_fd >= 0)
-        return given_fd;
     if (!unix_socket_address(path, &address))
         return -1;
     unlink(path);
@@ -84,11 +78,6 @@ int doorbell_listen(const char *path)
         return -1;
     }
     return fd;
-}
-
-void doorbell_give(int fd)
-{
-    listen_fds_give(GIVEN_NAME, fd);
 }
 
 /* Takes one ring, and who rang (the kernel says, not the sender). False when none waits. */

@@ -21,12 +21,8 @@ void doorbell_close(struct doorbell *doorbell);
 /* Any thread. */
 void doorbell_ring(struct doorbell *doorbell);
 
-/* The listening end: a non-blocking descriptor, or -1 with errno. The one that the image before has given,
-   with the rings that wait in it, or one that replaces what is at `path`. */
+/* The listening end: a non-blocking socket that replaces whatever is at `path`. -1 with errno. */
 MUST_CHECK int doorbell_listen(const char *path);
-
-/* Gives it to the next image (listen_fds.h). */
-void doorbell_give(int fd);
 
 /*
  * Empties the queue of a listening descriptor, as far as it is not filled meanwhile. True when

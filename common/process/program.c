@@ -8,7 +8,6 @@
 #include "common/process/listener.h"
 #include "common/process/machine_check.h"
 #include "common/process/public_url.h"
-#include "common/process/reload.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -303,7 +302,6 @@ void program_start(int argc, char **argv, const char *name, const char *purpose,
     program_name = name;
     end_as_others_do();
     read_options(argc, argv, purpose, &asked);
-    reload_init(argv);
     if (!settings_load_option(settings, asked.env_file, problem))
         refuse_usage(problem);
     answer(&asked, settings);
@@ -339,13 +337,13 @@ _Noreturn void program_fail(const char *what, const char *why)
 }
 
 static int signal_fd = -1;
-static atomic_bool stop_wanted, reload_wanted;
+static atomic_bool stop_requested, restart_requested;
 
 static void on_signal(int number)
 {
     int saved_errno = errno;
     uint64_t one = 1;
-    atomic_store(number == SIGHUP ? &reload_wanted : &stop_wanted, true);
+    atomic_store(number == SIGHUP ? &restart_requested : &stop_requested, true);
     ssize_t written = write(signal_fd, &one, sizeof(one));
     (void)written;
     errno = saved_errno;
@@ -357,6 +355,7 @@ static void mask_stop_signals(int how)
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
     pthread_sigmask(how, &signals, NULL);
 }
 
@@ -373,19 +372,17 @@ int program_signal_fd(void)
         sigaction(SIGINT, &action, NULL) < 0 || sigaction(SIGHUP, &action, NULL) < 0)
         program_fail("signals cannot be caught", log_errno_text());
     mask_stop_signals(SIG_UNBLOCK);
-    reload_listen();
     return signal_fd;
 }
 
-enum program_wish program_take_wish(int fd)
+enum program_request program_signal_request(int fd)
 {
     uint64_t count;
     ssize_t length = read(fd, &count, sizeof(count));
     (void)length; /* without a signal there is nothing to read */
-    bool reload = atomic_exchange(&reload_wanted, false);
-    if (atomic_load(&stop_wanted))
+    if (atomic_load(&stop_requested))
         return PROGRAM_STOP;
-    return reload ? PROGRAM_RELOAD : PROGRAM_GO_ON;
+    return atomic_load(&restart_requested) ? PROGRAM_RESTART : PROGRAM_CONTINUE;
 }
 
 int64_t program_file_limit(void)
@@ -460,11 +457,6 @@ void program_unstore_fds(const char *name)
 void program_notify_ready(void)
 {
     notify("READY=1", 0);
-}
-
-void program_notify_reloading(void)
-{
-    notify("RELOADING=1", 0);
 }
 
 void program_notify_stopping(void)

@@ -22,32 +22,30 @@ void program_make_database_folder(const struct settings *settings);
 /* Ends a start that cannot go on: logs and exits with status 1. */
 _Noreturn void program_fail(const char *what, const char *why);
 
-/* From here until program_signal_fd SIGTERM and SIGINT wait: a library that takes them for itself (libfcgi) would
-   swallow one that comes meanwhile. */
+/* Blocks SIGTERM, SIGINT and SIGHUP until program_signal_fd: a library that handles them itself (libfcgi) would lose a
+   signal that arrives meanwhile. */
 void program_hold_signals(void);
 
 /* A descriptor that becomes readable when SIGTERM, SIGINT or SIGHUP arrives, whichever thread gets it.
-   Call it after the start of libraries that take these signals for themselves (libfcgi, libuv). */
+   Call it after starting libraries that handle these signals themselves (libfcgi, libuv). */
 int program_signal_fd(void);
 
-/* What signals wish: SIGTERM and SIGINT, once they have come, that the program ends; SIGHUP that it starts
-   itself anew (reload.h). Empties the descriptor. */
-enum program_wish { PROGRAM_GO_ON, PROGRAM_RELOAD, PROGRAM_STOP };
-enum program_wish program_take_wish(int fd);
+/* What the signals since the start ask for. SIGTERM, SIGINT: stop. SIGHUP: stop, and tell devices that the service
+   manager starts the program again. Empties the descriptor. */
+enum program_request { PROGRAM_CONTINUE, PROGRAM_RESTART, PROGRAM_STOP };
+enum program_request program_signal_request(int fd);
 
 /* How many files this process may have open, after raising the limit as far as it goes. */
 int64_t program_file_limit(void);
 
-/* Tells whoever set NOTIFY_SOCKET (systemd, the tests) that the program serves, will serve again in a
-   moment, or ends (sd_notify(3)). */
+/* Tells the service manager (NOTIFY_SOCKET, sd_notify(3)) that the program serves, or is stopping. */
 void program_notify_ready(void);
-void program_notify_reloading(void);
 void program_notify_stopping(void);
 
 /*
- * The service manager's store of descriptors (sd_pid_notify_with_fds(3)), for the time between two processes of
- * a restart: the next one is given them (listen_fds.h), and then the manager shall let go of its own. Only
- * where there is one: FDSTORE says so, which systemd sets from version 254 on, and our units before.
+ * The service manager's descriptor store (sd_pid_notify_with_fds(3)): it keeps descriptors open between two processes
+ * of a restart. The next process inherits them (listen_fds.h) and then removes them from the store. FDSTORE says
+ * whether there is a store; systemd sets it from version 254 on, and our units set it for older versions.
  */
 bool program_has_fd_store(void);
 void program_store_fd(const char *name, int fd);

@@ -80,12 +80,6 @@ class Process:
                 wait_for(lambda: self._is_ready(notify), f"{self.name} to be ready", limit)
         return self
 
-    def reload(self, limit=LIMIT_SECONDS):
-        """SIGHUP; returns when the new image serves."""
-        with self._manager() as notify:
-            self.signal(signal.SIGHUP)
-            wait_for(lambda: self._is_ready(notify), f"{self.name} to be ready again", limit)
-
     def _is_ready(self, notify):
         if self.popen.poll() is not None:
             raise AssertionError(f"{self.name} ended at its start: {tell(self.log())}")

@@ -4,6 +4,7 @@ stores (FileDescriptorStoreMax=), and starts the program again whenever it ends.
 
 import fcntl
 import os
+import signal
 import socket
 import threading
 
@@ -112,10 +113,10 @@ class Supervisor:
         """SIGKILL; the program comes back by itself."""
         self.process.popen.kill()
 
-    def restart(self):
-        """SIGTERM, and the next one."""
+    def restart(self, number=signal.SIGTERM):
+        """systemctl restart, or with SIGHUP reload: returns when the next process serves."""
         ready = self.ready
-        self.process.popen.terminate()
+        self.process.signal(number)
         self.wait_ready(ready + 1)
 
     def __exit__(self, *_):

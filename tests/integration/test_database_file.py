@@ -264,19 +264,6 @@ def test_a_predecessor_that_is_stopping_is_waited_for(make_gateway, program):
     process.start()
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_a_reload_does_not_lose_the_database_to_one_that_waits(make_gateway, program):
-    gateway = make_gateway().start()
-    process = getattr(gateway, program)
-    log = gateway.folder / "other.log"
-    rival = run_elsewhere(gateway, program)
-    wait_for(lambda: "waiting for another" in log.read_text(), "the rival to wait")
-    while rival.poll() is None:
-        process.reload()
-    assert rival.wait() == 1 and f"process {process.popen.pid} " in log.read_text()
-    assert process.is_running()
-
-
 # ---- Who makes it ----
 
 COMMANDS = [("statistics",), ("keys", "create", "shop"), ("keys", "list"), ("devices", "pair"),

@@ -221,7 +221,7 @@ static void a_thread_that_hangs_is_noticed(void **state)
     assert_string_equal(admission.token_id, "");
     close(admission.fd);
     assert_false(handshake_auth_take(auth, &admission));
-    handshake_auth_stop(auth, false);
+    handshake_auth_stop(auth);
     close(phone);
     close_place(&place);
 }
@@ -300,7 +300,7 @@ static void a_token_opens_only_with_all_of_its_hash_and_while_it_stands(void **s
     make_token(place.store, "phone", -1, another); /* the first one ends with that, at once */
     assert_false(is_admitted(auth, place.path, "phone", text, "HTTP/1.1 401"));
     assert_true(is_admitted(auth, place.path, "phone", another, ""));
-    handshake_auth_stop(auth, false);
+    handshake_auth_stop(auth);
     close_place(&place);
 }
 

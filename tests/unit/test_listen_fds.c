@@ -1,4 +1,4 @@
-/* Sockets by the protocol of sd_listen_fds(3): what is given is what the next image takes. */
+/* Descriptors inherited by the protocol of sd_listen_fds(3). */
 #include "common/base/unix_socket.h"
 #include "common/process/listen_fds.h"
 #include "tests/unit/unit.h"
@@ -10,8 +10,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-enum { SOME = 40 };
 
 /* The module reads its environment once, so each test is a process of its own; `exit` tells. */
 static void in_a_child(void (*test)(void))
@@ -34,20 +32,13 @@ static void in_a_child(void (*test)(void))
         }                                                                                          \
     } while (0)
 
-/* A pipe's end; it is known again by its inode. */
+/* A pipe's end. */
 static int new_fd(void)
 {
     int ends[2];
     CHECK(pipe2(ends, O_CLOEXEC) == 0);
     close(ends[1]);
     return ends[0];
-}
-
-static ino_t identity(int fd)
-{
-    struct stat status;
-    CHECK(fstat(fd, &status) == 0);
-    return status.st_ino;
 }
 
 static void set_environment(const char *count, const char *names)
@@ -70,12 +61,12 @@ static void take_by_name(void)
     for (int i = 0; i < 4; i++)
         put_at(new_fd(), 3 + i);
     set_environment("4", "kept:api::kept");
-    CHECK(listen_fds_take("api") == 4);
-    CHECK(listen_fds_take("api") == -1);
-    CHECK(listen_fds_take("broker") == -1);
-    CHECK(listen_fds_take("kept") == 3);
-    CHECK(listen_fds_take("kept") == 6);
-    CHECK(listen_fds_take("kept") == -1);
+    CHECK(listen_fds_inherit("api") == 4);
+    CHECK(listen_fds_inherit("api") == -1);
+    CHECK(listen_fds_inherit("broker") == -1);
+    CHECK(listen_fds_inherit("kept") == 3);
+    CHECK(listen_fds_inherit("kept") == 6);
+    CHECK(listen_fds_inherit("kept") == -1);
     for (int i = 0; i < 4; i++)
         CHECK(fcntl(3 + i, F_GETFD) == FD_CLOEXEC);
     CHECK(!getenv("LISTEN_PID") && !getenv("LISTEN_FDS") && !getenv("LISTEN_FDNAMES"));
@@ -86,7 +77,7 @@ static void take_nothing_of_another(void)
     put_at(new_fd(), 3);
     set_environment("1", "api");
     setenv("LISTEN_PID", "1", 1);
-    CHECK(listen_fds_take("api") == -1);
+    CHECK(listen_fds_inherit("api") == -1);
     CHECK(!getenv("LISTEN_FDS"));
 }
 
@@ -94,7 +85,7 @@ static void take_nothing_without_a_count(void)
 {
     put_at(new_fd(), 3);
     set_environment("-1", "api");
-    CHECK(listen_fds_take("api") == -1);
+    CHECK(listen_fds_inherit("api") == -1);
 }
 
 static void skip_what_is_not_open(void)
@@ -103,8 +94,8 @@ static void skip_what_is_not_open(void)
     put_at(new_fd(), 4);
     close(3);
     set_environment("3", "api:api:api");
-    CHECK(listen_fds_take("api") == 4);
-    CHECK(listen_fds_take("api") == -1);
+    CHECK(listen_fds_inherit("api") == 4);
+    CHECK(listen_fds_inherit("api") == -1);
 }
 
 static void find_fewer_names_than_descriptors(void)
@@ -112,37 +103,8 @@ static void find_fewer_names_than_descriptors(void)
     put_at(new_fd(), 3);
     put_at(new_fd(), 4);
     set_environment("2", "api");
-    CHECK(listen_fds_take("api") == 3);
-    CHECK(listen_fds_take("") == 4);
-}
-
-/* Many, among them some that are in each other's places. */
-static void give_and_place(void)
-{
-    ino_t expected[SOME];
-    int fds[SOME];
-    for (int i = 0; i < SOME; i++)
-        put_at(new_fd(), fds[i] = 3 + SOME / 2 + (i * 7) % SOME);
-    for (int i = 0; i < SOME; i++) {
-        expected[i] = identity(fds[i]);
-        CHECK(listen_fds_give(i == 0 ? "api" : "kept", fds[i]));
-    }
-    CHECK(listen_fds_place());
-    CHECK(atoi(getenv("LISTEN_PID")) == getpid() && atoi(getenv("LISTEN_FDS")) == SOME);
-    CHECK(strncmp(getenv("LISTEN_FDNAMES"), "api:kept:kept:", 14) == 0);
-    for (int i = 0; i < SOME; i++)
-        CHECK(identity(3 + i) == expected[i] && fcntl(3 + i, F_GETFD) == 0);
-    CHECK(listen_fds_take("api") == 3);
-    for (int i = 1; i < SOME; i++)
-        CHECK(listen_fds_take("kept") == 3 + i);
-    CHECK(listen_fds_take("kept") == -1);
-}
-
-static void give_nothing(void)
-{
-    CHECK(listen_fds_place());
-    CHECK(strcmp(getenv("LISTEN_FDS"), "0") == 0);
-    CHECK(listen_fds_take("") == -1);
+    CHECK(listen_fds_inherit("api") == 3);
+    CHECK(listen_fds_inherit("") == 4);
 }
 
 /* ---- Listening sockets ---- */
@@ -155,43 +117,28 @@ static void choose_path(void)
     CHECK(close(mkstemp(path)) == 0);
 }
 
-static void make_one_and_give_it(void)
+static void make_one(void)
 {
     struct listen_socket listening;
     choose_path();
     CHECK(listen_socket_open(&listening, "api", path, 1));
     CHECK(listening.own && fcntl(listening.fd, F_GETFL) & O_NONBLOCK);
-    CHECK(listen_socket_give(&listening, "api") && listen_fds_place());
-    CHECK(strcmp(getenv("LISTEN_FDNAMES"), "own-api") == 0);
     listen_socket_close(&listening, path);
     CHECK(access(path, F_OK) < 0 && errno == ENOENT);
 }
 
-/* As the manager does it, or with `name` an image of the program. */
-static void take_one(const char *name, bool own)
+static void take_one_of_the_manager(void)
 {
     struct listen_socket listening;
     choose_path();
     put_at(unix_socket_listen(path, 1), 3);
     fcntl(3, F_SETFL, 0); /* systemd's block */
-    set_environment("1", name);
+    set_environment("1", "api");
     CHECK(listen_socket_open(&listening, "api", "/not/used", 1));
-    CHECK(listening.fd == 3 && listening.own == own && fcntl(3, F_GETFL) & O_NONBLOCK);
-    CHECK(listen_socket_give(&listening, "api") && listen_fds_place());
-    CHECK(strcmp(getenv("LISTEN_FDNAMES"), name) == 0);
+    CHECK(listening.fd == 3 && !listening.own && fcntl(3, F_GETFL) & O_NONBLOCK);
     listen_socket_close(&listening, path);
-    CHECK((access(path, F_OK) < 0) == own);
+    CHECK(access(path, F_OK) == 0);
     unlink(path);
-}
-
-static void take_one_of_the_manager(void)
-{
-    take_one("api", false);
-}
-
-static void take_one_of_the_image_before(void)
-{
-    take_one("own-api", true);
 }
 
 static void refuse_what_does_not_listen(void)
@@ -216,20 +163,15 @@ IN_A_CHILD(those_of_another_process_are_not_ours, take_nothing_of_another)
 IN_A_CHILD(a_count_below_nothing_is_nothing, take_nothing_without_a_count)
 IN_A_CHILD(a_number_that_is_not_open_is_skipped, skip_what_is_not_open)
 IN_A_CHILD(names_may_be_missing, find_fewer_names_than_descriptors)
-IN_A_CHILD(what_is_given_is_found_again, give_and_place)
-IN_A_CHILD(nothing_may_be_given, give_nothing)
-IN_A_CHILD(a_socket_is_made_where_none_is_given, make_one_and_give_it)
+IN_A_CHILD(a_socket_is_made_where_none_is_inherited, make_one)
 IN_A_CHILD(a_socket_of_the_manager_stays_when_the_program_ends, take_one_of_the_manager)
-IN_A_CHILD(a_socket_of_the_program_ends_with_its_last_image, take_one_of_the_image_before)
 IN_A_CHILD(what_does_not_listen_is_refused, refuse_what_does_not_listen)
 
 UNIT_TESTS(cmocka_unit_test(descriptors_are_taken_by_name),
            cmocka_unit_test(those_of_another_process_are_not_ours),
            cmocka_unit_test(a_count_below_nothing_is_nothing),
            cmocka_unit_test(a_number_that_is_not_open_is_skipped),
-           cmocka_unit_test(names_may_be_missing), cmocka_unit_test(what_is_given_is_found_again),
-           cmocka_unit_test(nothing_may_be_given),
-           cmocka_unit_test(a_socket_is_made_where_none_is_given),
+           cmocka_unit_test(names_may_be_missing),
+           cmocka_unit_test(a_socket_is_made_where_none_is_inherited),
            cmocka_unit_test(a_socket_of_the_manager_stays_when_the_program_ends),
-           cmocka_unit_test(a_socket_of_the_program_ends_with_its_last_image),
            cmocka_unit_test(what_does_not_listen_is_refused))

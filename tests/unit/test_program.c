@@ -61,8 +61,6 @@ static void the_manager_is_told(void **state)
     assert_told("READY=1");
     program_notify_alive();
     assert_told("WATCHDOG=1");
-    program_notify_reloading();
-    assert_told("RELOADING=1");
     program_notify_stopping();
     assert_told("STOPPING=1");
     assert_told(NULL);
@@ -126,21 +124,20 @@ static void another_process_is_asked(void **state)
     assert_int_equal(program_watchdog_interval_ms(), 0);
 }
 
-static void signals_are_wishes_and_a_stop_goes_before_all(void **state)
+static void a_stop_overrides_a_restart(void **state)
 {
     (void)state;
     int fd = program_signal_fd();
-    assert_int_equal(program_take_wish(fd), PROGRAM_GO_ON);
+    assert_int_equal(program_signal_request(fd), PROGRAM_CONTINUE);
     raise(SIGHUP);
     raise(SIGHUP);
     assert_int_equal(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0), 1);
-    assert_int_equal(program_take_wish(fd), PROGRAM_RELOAD);
+    assert_int_equal(program_signal_request(fd), PROGRAM_RESTART);
     assert_int_equal(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0), 0);
-    assert_int_equal(program_take_wish(fd), PROGRAM_GO_ON);
     raise(SIGTERM);
     raise(SIGHUP);
-    assert_int_equal(program_take_wish(fd), PROGRAM_STOP);
-    assert_int_equal(program_take_wish(fd), PROGRAM_STOP);
+    assert_int_equal(program_signal_request(fd), PROGRAM_STOP);
+    assert_int_equal(program_signal_request(fd), PROGRAM_STOP);
     close(fd);
 }
 
@@ -150,5 +147,4 @@ UNIT_TESTS(MANAGER_TEST(the_manager_is_told),
            MANAGER_TEST(nobody_is_told_where_there_is_no_manager),
            MANAGER_TEST(a_manager_that_does_not_listen_does_not_hold_the_loop),
            MANAGER_TEST(the_loop_reports_twice_in_the_time_it_has), MANAGER_TEST(nobody_asks),
-           MANAGER_TEST(another_process_is_asked),
-           cmocka_unit_test(signals_are_wishes_and_a_stop_goes_before_all))
+           MANAGER_TEST(another_process_is_asked), cmocka_unit_test(a_stop_overrides_a_restart))

@@ -2,7 +2,6 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/process/listen_fds.h"
 #include "ws-broker/net/ws_refusal.h"
 
 #include <errno.h>
@@ -21,8 +20,6 @@ enum {
     MAX_HEAD_BYTES = HANDSHAKE_HEAD_BYTES,
     EVENTS_AT_ONCE = 64,
 };
-
-#define KEPT_NAME "visitor" /* the name of a connection kept over a reload */
 
 /* A connection whose handshake has not arrived. */
 struct pending_handshake {
@@ -277,21 +274,15 @@ bool handshake_auth_is_alive(struct handshake_auth *auth)
     return has_run;
 }
 
-static void keep_or_close(int fd, bool keep)
-{
-    if (!keep || !listen_fds_give(KEPT_NAME, fd))
-        close(fd);
-}
-
-static void destroy(struct handshake_auth *auth, bool keep)
+static void destroy(struct handshake_auth *auth)
 {
     struct pending_handshake *ring = &auth->pending;
     for (struct pending_handshake *pending = ring->next, *next; pending != ring; pending = next) {
         next = pending->next;
-        keep_or_close(remove_pending(auth, pending), keep);
+        close(remove_pending(auth, pending));
     }
     for (struct handshake_admission admission; handshake_auth_take(auth, &admission);)
-        keep_or_close(admission.fd, keep);
+        close(admission.fd);
     free(auth->admitted);
     pthread_mutex_destroy(&auth->lock);
     store_reader_close(auth->reader);
@@ -322,23 +313,20 @@ struct handshake_auth *handshake_auth_start(const struct handshake_auth_options 
     auth->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (auth->wake_fd >= 0 && auth->epoll_fd >= 0 && watch(auth, &auth->wake_fd) &&
         watch(auth, &auth->options.listen_fd) &&
-        store_reader_open(options->store, &auth->reader) == ERROR_NONE) {
-        for (int fd; (fd = listen_fds_take(KEPT_NAME)) >= 0;)
-            add_pending(auth, fd);
-        if (pthread_create(&auth->thread, NULL, auth_main, auth) == 0)
-            return auth;
-    }
+        store_reader_open(options->store, &auth->reader) == ERROR_NONE &&
+        pthread_create(&auth->thread, NULL, auth_main, auth) == 0)
+        return auth;
     log_error("the handshake thread does not start", LOG_ERRNO);
-    destroy(auth, false);
+    destroy(auth);
     return NULL;
 }
 
-void handshake_auth_stop(struct handshake_auth *auth, bool keep)
+void handshake_auth_stop(struct handshake_auth *auth)
 {
     if (!auth)
         return;
     atomic_store(&auth->stopping, true);
     wake(auth);
     pthread_join(auth->thread, NULL);
-    destroy(auth, keep);
+    destroy(auth);
 }

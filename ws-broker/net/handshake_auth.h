@@ -19,12 +19,10 @@ struct handshake_auth_options {
 
 struct handshake_auth;
 
-/* Starts the thread, first with the connections that the program before a reload has kept. Main thread. NULL after logging
-   the reason. */
+/* Starts the thread. NULL after logging the reason. */
 struct handshake_auth *handshake_auth_start(const struct handshake_auth_options *options);
 
-/* A connection that was admitted. Its handshake, `head_length` bytes, is still unread in the socket, so that the socket
-   can be passed on over a reload as it is. */
+/* A connection that was admitted. Its handshake, `head_length` bytes, is still unread in the socket. */
 struct handshake_admission {
     int fd;
     size_t head_length;
@@ -44,8 +42,7 @@ void handshake_auth_refuse(int fd, enum error error, const char *detail, const c
 /* Whether the thread has run since the last call; wakes it for the next. NULL: true. Any thread. */
 MUST_CHECK bool handshake_auth_is_alive(struct handshake_auth *auth);
 
-/* Ends the thread. Connections that are not taken or still without a handshake are closed, or, with `keep`, kept
-   unread for the program after a reload. NULL: nothing. */
-void handshake_auth_stop(struct handshake_auth *auth, bool keep);
+/* Ends the thread, and closes the connections that were not taken or have no complete handshake. NULL: nothing. */
+void handshake_auth_stop(struct handshake_auth *auth);
 
 #endif

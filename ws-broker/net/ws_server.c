@@ -6,7 +6,6 @@
 #include "common/process/doorbell.h"
 #include "common/process/listen_fds.h"
 #include "common/process/program.h"
-#include "common/process/reload.h"
 #include "ws-broker/net/handshake_auth.h"
 #include "ws-broker/net/ws_connection.h"
 
@@ -42,7 +41,6 @@ struct ws_server {
     int64_t alive_interval_ms; /* 0: nobody asks */
     int64_t complained_ms;     /* of strangers at the doorbell */
     bool stopping;
-    bool reloading; /* and not only that */
 
     pthread_mutex_t lock;
     bool destroyed;                 /* under lock: the context may no longer be woken */
@@ -329,25 +327,18 @@ static void stop_when_drained(struct ws_server *server)
     lws_sul_schedule(server->context, 0, &server->end_timer, end_loop, 1);
 }
 
-/* SIGTERM, SIGINT or SIGHUP: no new connections, and the core says drain_reason to those there are. */
+/* SIGTERM, SIGINT or SIGHUP: accepts no more connections, and drains the core. */
 static void on_signal(struct ws_server *server, struct lws *wsi)
 {
-    enum program_wish wish = program_take_wish((int)lws_get_socket_fd(wsi));
-    if (wish == PROGRAM_STOP)
-        server->reloading = false; /* whatever was wished before */
-    if (!server->auth || wish == PROGRAM_GO_ON)
+    enum program_request request = program_signal_request((int)lws_get_socket_fd(wsi));
+    if (!server->auth || request == PROGRAM_CONTINUE)
         return;
-    if (wish == PROGRAM_RELOAD && !reload_is_possible())
-        return;
-    server->reloading = wish == PROGRAM_RELOAD;
-    log_info(server->reloading ? "reloading" : "stopping");
-    if (server->reloading)
-        program_notify_reloading();
-    handshake_auth_stop(server->auth, server->reloading);
+    bool restart = request == PROGRAM_RESTART;
+    log_info(restart ? "restarting" : "stopping");
+    handshake_auth_stop(server->auth);
     server->auth = NULL;
-    if (!server->reloading)
-        listen_socket_close(&server->socket, server->options.socket_path);
-    broker_drain(server->options.broker, server->reloading ? ERROR_RESTARTING : ERROR_SHUTTING_DOWN,
+    listen_socket_close(&server->socket, server->options.socket_path);
+    broker_drain(server->options.broker, restart ? ERROR_RESTARTING : ERROR_SHUTTING_DOWN,
                  clock_monotonic_ms());
 }
 
@@ -424,19 +415,12 @@ struct ws_server *ws_server_start(const struct ws_server_options *options)
     return NULL;
 }
 
-bool ws_server_run(struct ws_server *server)
+void ws_server_run(struct ws_server *server)
 {
     server->alive_interval_ms = program_watchdog_interval_ms();
     if (server->alive_interval_ms > 0)
         on_alive(&server->alive_timer);
     uv_run(&server->loop, UV_RUN_DEFAULT);
-    return server->reloading;
-}
-
-void ws_server_give(struct ws_server *server)
-{
-    listen_socket_give(&server->socket, SOCKET_NAME);
-    doorbell_give((int)lws_get_socket_fd(server->doorbell));
 }
 
 /* libwebsockets closes its handles in the loop. Of a connection that it lost for want of memory it

@@ -21,18 +21,15 @@ struct ws_server_options {
 
 struct ws_server;
 
-/* Listens, or goes on with the sockets that it was given. NULL after logging why not. */
+/* Listens, or serves the inherited socket. NULL after logging why not. */
 struct ws_server *ws_server_start(const struct ws_server_options *options);
 
 /* Has the loop take what the store has finished. Any thread. */
 void ws_server_wake(struct ws_server *server);
 
-/* Serves until SIGTERM or SIGINT, then drains the broker, and returns when that is done. Or until SIGHUP:
-   true, and reload_now shall follow; who connects meanwhile waits. */
-MUST_CHECK bool ws_server_run(struct ws_server *server);
-
-/* Gives the next image the sockets (listen_fds.h). After store_close, and nothing comes after it. */
-void ws_server_give(struct ws_server *server);
+/* Serves until SIGTERM, SIGINT or SIGHUP, then drains the broker, and returns when that is done. On SIGHUP devices are
+   told that the gateway restarts. */
+void ws_server_run(struct ws_server *server);
 
 /* After store_close, so that no write is under way: gives the core the last answers, frees. */
 void ws_server_free(struct ws_server *server);

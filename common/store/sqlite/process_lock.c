@@ -53,14 +53,6 @@ static void read_holder(int fd, char text[HOLDER_SIZE])
 
 /* ---- The claim ---- */
 
-/* Whether the file that is locked is the one that others will find. */
-static bool is_named(int fd, const char *path)
-{
-    struct stat own, named;
-    return fstat(fd, &own) == 0 && lstat(path, &named) == 0 && own.st_ino == named.st_ino &&
-           own.st_dev == named.st_dev;
-}
-
 static bool lock(int fd)
 {
     const struct timespec pause = {.tv_nsec = RETRY_MS * 1000000};
@@ -97,7 +89,7 @@ static void explain(int fd, const char *path, const char *program, char problem[
 }
 
 int store_claim(const char *database_path, const char *program, const char *runtime_dir,
-                int held_fd, char problem[STORE_ERROR_SIZE])
+                char problem[STORE_ERROR_SIZE])
 {
     char path[STORE_PATH_SIZE], lock_path[STORE_PATH_SIZE], suffix[64];
     enum store_path_state state;
@@ -107,13 +99,8 @@ int store_claim(const char *database_path, const char *program, const char *runt
     }
     snprintf(suffix, sizeof(suffix), "-%s.lock", program);
     int fd = -1;
-    if (store_path_beside(path, suffix, lock_path)) {
-        if (held_fd >= 0 && is_named(held_fd, lock_path))
-            return held_fd;
+    if (store_path_beside(path, suffix, lock_path))
         fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    }
-    if (held_fd >= 0)
-        close(held_fd); /* of another database, by the settings before */
     if (fd >= 0 && lock(fd)) {
         write_holder(fd, program, runtime_dir);
         return fd;

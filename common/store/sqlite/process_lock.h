@@ -3,7 +3,7 @@
  * one's phones, and a second api-fcgi count by other settings.
  *
  * The claim is a lock of the kernel on a file beside the database, and ends with the process; the text in the
- * file only says who has it. A program that starts itself anew passes the descriptor on (listen_fds.h).
+ * file only says who has it.
  */
 #ifndef COMMON_STORE_SQLITE_PROCESS_LOCK_H
 #define COMMON_STORE_SQLITE_PROCESS_LOCK_H
@@ -13,9 +13,8 @@
 /*
  * The descriptor, which holds the claim as long as it, or a copy, is open. Waits some seconds for a predecessor
  * that is stopping. -1 with `problem`: somebody has it, or the path cannot be used (store_path.h).
- * `held_fd`: what the image before has passed on; -1: nothing.
  */
 MUST_CHECK int store_claim(const char *database_path, const char *program, const char *runtime_dir,
-                           int held_fd, char problem[STORE_ERROR_SIZE]);
+                           char problem[STORE_ERROR_SIZE]);
 
 #endif
