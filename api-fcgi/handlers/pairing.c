@@ -66,7 +66,7 @@ enum http_outcome handle_create_pairing(struct http_exchange *exchange)
     };
     struct pairing pairing;
     struct buffer qr_code;
-    char problem[SETTINGS_PROBLEM_SIZE];
+    char problem[SETTINGS_ERRMSG_SIZE];
     struct store_write *write = &exchange->write;
     *write = (struct store_write){
         .verb = STORE_CREATE_PAIRING,

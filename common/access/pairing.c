@@ -29,12 +29,12 @@ int64_t pairing_end_ms(int64_t minutes)
 }
 
 bool pairing_make(const struct settings *settings, struct pairing *pairing,
-                  unsigned char code_hash[SECRET_HASH_BYTES], char problem[SETTINGS_PROBLEM_SIZE])
+                  unsigned char code_hash[SECRET_HASH_BYTES], char errmsg[SETTINGS_ERRMSG_SIZE])
 {
     char fingerprint[CERTIFICATE_FINGERPRINT_SIZE];
-    if (!public_url(settings, pairing->url, problem) ||
-        !certificate_fingerprint(settings->tls_ca, fingerprint, problem))
+    if (!public_url(settings, pairing->url, errmsg) ||
+        !certificate_fingerprint(settings->tls_ca, fingerprint, errmsg))
         return false;
-    snprintf(problem, SETTINGS_PROBLEM_SIZE, "there is no memory for a code, or no randomness");
+    snprintf(errmsg, SETTINGS_ERRMSG_SIZE, "there is no memory for a code, or no randomness");
     return pairing_code_make(pairing->code, code_hash) && write_uri(fingerprint, pairing);
 }

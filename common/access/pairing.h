@@ -24,10 +24,10 @@ int64_t pairing_end_ms(int64_t minutes);
 /*
  * Makes a code, and its hash for STORE_CREATE_PAIRING. The URI is the content of the QR
  * code: sms-gateway://pair?url=…&code=…, and &ca=… with the fingerprint of the gateway's own CA where it
- * has one. On false `problem` says in one sentence what to set.
+ * has one. On false `errmsg` says in one sentence what to set.
  */
 MUST_CHECK bool pairing_make(const struct settings *settings, struct pairing *pairing,
                              unsigned char code_hash[SECRET_HASH_BYTES],
-                             char problem[SETTINGS_PROBLEM_SIZE]);
+                             char errmsg[SETTINGS_ERRMSG_SIZE]);
 
 #endif

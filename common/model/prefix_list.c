@@ -9,7 +9,7 @@ static const char separators[] = " \t,";
 static const char digits[] = "0123456789";
 
 bool prefix_list_parse(const char *text, struct prefix_list *list,
-                       char problem[PREFIX_LIST_PROBLEM_SIZE])
+                       char errmsg[PREFIX_LIST_ERRMSG_SIZE])
 {
     list->count = 0;
     for (text += strspn(text, separators); *text; text += strspn(text, separators)) {
@@ -17,20 +17,20 @@ bool prefix_list_parse(const char *text, struct prefix_list *list,
         size_t count = *text == '+' ? strspn(text + 1, digits) : 0;
         if (count == 0 || count > PREFIX_LIST_MOST_DIGITS || count + 1 != length ||
             text[1] == '0') {
-            snprintf(problem, PREFIX_LIST_PROBLEM_SIZE,
+            snprintf(errmsg, PREFIX_LIST_ERRMSG_SIZE,
                      "must be prefixes such as \"+49 +4366\", and has \"%.*s\"",
                      (int)MIN(strcspn(text, " \t,\r\n"), (size_t)20), text);
             return false;
         }
         if (phone_number_has_trunk_zero(text + 1)) {
-            snprintf(problem, PREFIX_LIST_PROBLEM_SIZE,
+            snprintf(errmsg, PREFIX_LIST_ERRMSG_SIZE,
                      "has \"%.*s\", with a 0 that is dialled only inside the country: no number "
                      "begins so",
                      (int)length, text);
             return false;
         }
         if (list->count == PREFIX_LIST_MOST) {
-            snprintf(problem, PREFIX_LIST_PROBLEM_SIZE, "may have %d prefixes at most",
+            snprintf(errmsg, PREFIX_LIST_ERRMSG_SIZE, "may have %d prefixes at most",
                      PREFIX_LIST_MOST);
             return false;
         }

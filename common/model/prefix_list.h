@@ -12,7 +12,7 @@
 enum {
     PREFIX_LIST_MOST = 256,
     PREFIX_LIST_MOST_DIGITS = 15,
-    PREFIX_LIST_PROBLEM_SIZE = 128,
+    PREFIX_LIST_ERRMSG_SIZE = 128,
 };
 
 struct prefix_list {
@@ -21,9 +21,9 @@ struct prefix_list {
 };
 
 /* Reads "+49 +4366,+1", with spaces and commas between; an empty text is an empty list. On false
-   `problem` says what to change, as the end of a sentence that begins with the setting's name. */
+   `errmsg` says what to change, as the end of a sentence that begins with the setting's name. */
 MUST_CHECK bool prefix_list_parse(const char *text, struct prefix_list *list,
-                                  char problem[PREFIX_LIST_PROBLEM_SIZE]);
+                                  char errmsg[PREFIX_LIST_ERRMSG_SIZE]);
 
 /* Digits of the longest prefix of the list that `number` (E.164, with "+") starts with; 0: none. */
 size_t prefix_list_match(const struct prefix_list *list, const char *number);

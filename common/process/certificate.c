@@ -34,7 +34,7 @@ static EVP_PKEY *read_key(const char *path)
 }
 
 bool certificate_fingerprint(const char *path, char fingerprint[CERTIFICATE_FINGERPRINT_SIZE],
-                             char problem[SETTINGS_PROBLEM_SIZE])
+                             char errmsg[SETTINGS_ERRMSG_SIZE])
 {
     unsigned char hash[EVP_MAX_MD_SIZE];
     unsigned length = 0;
@@ -43,7 +43,7 @@ bool certificate_fingerprint(const char *path, char fingerprint[CERTIFICATE_FING
         return true;
     FILE *file = fopen(path, "re");
     if (!file) {
-        snprintf(problem, SETTINGS_PROBLEM_SIZE, "the certificate %.300s cannot be read: %s", path,
+        snprintf(errmsg, SETTINGS_ERRMSG_SIZE, "the certificate %.300s cannot be read: %s", path,
                  strerror(errno));
         return false;
     }
@@ -53,7 +53,7 @@ bool certificate_fingerprint(const char *path, char fingerprint[CERTIFICATE_FING
     X509_free(certificate);
     ERR_clear_error();
     if (!good) {
-        snprintf(problem, SETTINGS_PROBLEM_SIZE, "%.300s has no certificate in PEM form", path);
+        snprintf(errmsg, SETTINGS_ERRMSG_SIZE, "%.300s has no certificate in PEM form", path);
         return false;
     }
     for (unsigned i = 0; i < length; i++)

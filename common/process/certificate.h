@@ -9,11 +9,11 @@ enum { CERTIFICATE_FINGERPRINT_SIZE = 65 };
 /*
  * Writes the SHA-256 over the DER form of the first certificate in a PEM file, in lower-case hex;
  * empty where the path is. By TLS_CA's, phones know a gateway whose certificate nobody else
- * vouches for. On false `problem` says in one sentence what is wrong with the file. Any thread.
+ * vouches for. On false `errmsg` says in one sentence what is wrong with the file. Any thread.
  */
 MUST_CHECK bool certificate_fingerprint(const char *path,
                                         char fingerprint[CERTIFICATE_FINGERPRINT_SIZE],
-                                        char problem[SETTINGS_PROBLEM_SIZE]);
+                                        char errmsg[SETTINGS_ERRMSG_SIZE]);
 
 /* The first certificate of a PEM file is the private key's of another, or of the same, which must need no
    password. On false `reason` says what is wrong, as a part of a sentence. Any thread. */

@@ -14,11 +14,11 @@
 
 enum { NAME_MAX_LENGTH = 128 };
 
-static bool PRINTF_FORMAT(2, 3) refuse(char *problem, const char *format, ...)
+static bool PRINTF_FORMAT(2, 3) refuse(char *errmsg, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(problem, ENV_FILE_PROBLEM_SIZE, format, arguments);
+    vsnprintf(errmsg, ENV_FILE_ERRMSG_SIZE, format, arguments);
     va_end(arguments);
     return false;
 }
@@ -50,53 +50,53 @@ static int line_of(const char *text, const char *place)
     return line;
 }
 
-static bool check_text(const struct env_file *file, size_t length, char *problem)
+static bool check_text(const struct env_file *file, size_t length, char *errmsg)
 {
     static const char save[] = "save it as UTF-8 (Notepad: Save as, Encoding)";
     const char *text = file->text;
     if (length > ENV_FILE_MAX_BYTES)
-        return refuse(problem, "%.100s is larger than a file of settings can be (1 MiB)",
+        return refuse(errmsg, "%.100s is larger than a file of settings can be (1 MiB)",
                       file->path);
     if (length >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0))
-        return refuse(problem, "%.100s line 1: the file is UTF-16: %s", file->path, save);
+        return refuse(errmsg, "%.100s line 1: the file is UTF-16: %s", file->path, save);
     const char *nul = memchr(text, '\0', length);
     if (nul) /* what follows it would be lost unseen */
-        return refuse(problem, "%.100s line %d: there is a NUL byte in it, as in UTF-16: %s",
+        return refuse(errmsg, "%.100s line %d: there is a NUL byte in it, as in UTF-16: %s",
                       file->path, line_of(text, nul), save);
     return true;
 }
 
-static bool read_text(struct env_file *file, int fd, char *problem)
+static bool read_text(struct env_file *file, int fd, char *errmsg)
 {
     struct stat status;
     ssize_t length = -1;
     file->text = malloc(ENV_FILE_MAX_BYTES + 2);
     if (!file->text)
-        return refuse(problem, "%.100s cannot be read: no memory", file->path);
+        return refuse(errmsg, "%.100s cannot be read: no memory", file->path);
     if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode))
         errno = EISDIR;
     else
         length = read_all(fd, file->text);
     if (length < 0)
-        return refuse(problem, "%.100s cannot be read: %s", file->path, strerror(errno));
+        return refuse(errmsg, "%.100s cannot be read: %s", file->path, strerror(errno));
     file->text[length] = '\0';
-    return check_text(file, (size_t)length, problem);
+    return check_text(file, (size_t)length, errmsg);
 }
 
 bool env_file_open(struct env_file *file, const char *path, bool required,
-                   char problem[ENV_FILE_PROBLEM_SIZE])
+                   char errmsg[ENV_FILE_ERRMSG_SIZE])
 {
     *file = (struct env_file){.path = path};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0 && (errno != ENOENT || required))
-        return refuse(problem, "%.100s cannot be read: %s", path, strerror(errno));
+        return refuse(errmsg, "%.100s cannot be read: %s", path, strerror(errno));
     struct stat status;
     if (fd < 0 && lstat(path, &status) == 0) /* to a disk that is not mounted, perhaps */
-        return refuse(problem, "%.100s cannot be read: it is a link, and nothing is where it leads",
+        return refuse(errmsg, "%.100s cannot be read: it is a link, and nothing is where it leads",
                       path);
     if (fd < 0)
         return true;
-    bool good = read_text(file, fd, problem);
+    bool good = read_text(file, fd, errmsg);
     close(fd);
     if (!good) {
         env_file_close(file);
@@ -142,7 +142,7 @@ static const char *look_alike(int32_t point)
 
 /* What is between single quotes is meant as it is, but for control characters. */
 static bool check_characters(const struct env_file *file, const char *line, bool is_literal,
-                             char *problem)
+                             char *errmsg)
 {
     const char *end = line + strlen(line);
     while (line < end) {
@@ -151,10 +151,10 @@ static bool check_characters(const struct env_file *file, const char *line, bool
         if (point < 0)
             line++; /* a path may be of any bytes */
         else if (what)
-            return refuse(problem, "%s: there is U+%04X in it, %s", file->where, (unsigned)point,
+            return refuse(errmsg, "%s: there is U+%04X in it, %s", file->where, (unsigned)point,
                           what);
         else if (point != '\t' && utf8_is_control(point))
-            return refuse(problem, "%s: there is U+%04X in it, a control character", file->where,
+            return refuse(errmsg, "%s: there is U+%04X in it, a control character", file->where,
                           (unsigned)point);
     }
     return true;
@@ -183,24 +183,24 @@ static size_t name_length(const char *text)
 }
 
 /* The name that a line begins with, and what follows the `=`. */
-static bool split(const struct env_file *file, char *line, char **name, char **rest, char *problem)
+static bool split(const struct env_file *file, char *line, char **name, char **rest, char *errmsg)
 {
     if (strncmp(line, "export", 6) == 0 && is_blank(line[6]))
         line = skip_blanks(line + 6);
     size_t length = name_length(line);
     char *behind = skip_blanks(line + length);
     if (length > NAME_MAX_LENGTH)
-        return refuse(problem, "%s: the name of a setting is not so long: %.60s…", file->where,
+        return refuse(errmsg, "%s: the name of a setting is not so long: %.60s…", file->where,
                       line);
     if (length > 0 && *behind == ':')
-        return refuse(problem, "%s: a line must be NAME=value, with = in place of the colon",
+        return refuse(errmsg, "%s: a line must be NAME=value, with = in place of the colon",
                       file->where);
     if (length == 0 || *behind != '=')
-        return check_characters(file, line, false, problem) &&
-               refuse(problem, "%s: a line must be NAME=value, or a # comment", file->where);
+        return check_characters(file, line, false, errmsg) &&
+               refuse(errmsg, "%s: a line must be NAME=value, or a # comment", file->where);
     line[length] = '\0';
     if (strcmp(line, "Environment") == 0 || strcmp(line, "EnvironmentFile") == 0)
-        return refuse(problem, "%s: a line must be NAME=value, and %s= is of a unit of systemd",
+        return refuse(errmsg, "%s: a line must be NAME=value, and %s= is of a unit of systemd",
                       file->where, line);
     *name = line;
     *rest = behind + 1;
@@ -208,17 +208,17 @@ static bool split(const struct env_file *file, char *line, char **name, char **r
 }
 
 bool env_file_next(struct env_file *file, char **name, char **rest,
-                   char problem[ENV_FILE_PROBLEM_SIZE])
+                   char errmsg[ENV_FILE_ERRMSG_SIZE])
 {
     char *line;
-    *problem = '\0';
+    *errmsg = '\0';
     do {
         line = next_line(file);
         if (line && strchr(line, '\r')) /* all of an old Mac's file would be one comment */
-            return refuse(problem, "%s: there is a carriage return within it: end lines with \\n",
+            return refuse(errmsg, "%s: there is a carriage return within it: end lines with \\n",
                           file->where);
     } while (line && (*line == '\0' || *line == '#'));
-    return line && split(file, line, name, rest, problem);
+    return line && split(file, line, name, rest, errmsg);
 }
 
 /* ---- A value ---- */
@@ -230,13 +230,13 @@ static bool ends(char *text)
     return *behind == '\0' || (*behind == '#' && behind > text);
 }
 
-static char *quoted_value(const struct env_file *file, const char *name, char *text, char *problem)
+static char *quoted_value(const struct env_file *file, const char *name, char *text, char *errmsg)
 {
     char quote = *text++;
     char *end = strchr(text, quote);
     if (!end || !ends(end + 1)) {
         refuse(
-            problem,
+            errmsg,
             end ? "%s: %.60s must be without quotes inside, and with nothing behind the closing one"
                 : "%s: %.60s has a quote that is not closed on its line: a value must be without "
                   "quotes"
@@ -249,7 +249,7 @@ static char *quoted_value(const struct env_file *file, const char *name, char *t
 }
 
 /* Up to a comment, which begins with a # behind a space. */
-static char *plain_value(const struct env_file *file, const char *name, char *text, char *problem)
+static char *plain_value(const struct env_file *file, const char *name, char *text, char *errmsg)
 {
     char *end = text;
     while (*end && !(is_blank(*end) && *skip_blanks(end) == '#'))
@@ -258,12 +258,12 @@ static char *plain_value(const struct env_file *file, const char *name, char *te
     while (end > text && is_blank(end[-1]))
         *--end = '\0';
     if (*text == '#') { /* some take it for a comment, and some for the value */
-        refuse(problem, "%s: %.60s has a value that begins with #: put quotes around it",
+        refuse(errmsg, "%s: %.60s has a value that begins with #: put quotes around it",
                file->where, name);
         return NULL;
     }
     if (strpbrk(text, "\"'")) {
-        refuse(problem,
+        refuse(errmsg,
                "%s: %.60s must be without quotes inside; around the whole value they may be",
                file->where, name);
         return NULL;
@@ -272,20 +272,20 @@ static char *plain_value(const struct env_file *file, const char *name, char *te
 }
 
 char *env_file_value(const struct env_file *file, const char *name, char *rest,
-                     char problem[ENV_FILE_PROBLEM_SIZE])
+                     char errmsg[ENV_FILE_ERRMSG_SIZE])
 {
     char *text = skip_blanks(rest);
     bool is_spaced_comment = text > rest && *text == '#';
     bool is_literal = *text == '\'';
     if (is_spaced_comment)
         *text = '\0';
-    char *value = *text == '"' || is_literal ? quoted_value(file, name, text, problem)
-                                             : plain_value(file, name, text, problem);
-    if (!value || !check_characters(file, value, is_literal, problem))
+    char *value = *text == '"' || is_literal ? quoted_value(file, name, text, errmsg)
+                                             : plain_value(file, name, text, errmsg);
+    if (!value || !check_characters(file, value, is_literal, errmsg))
         return NULL;
     char *special = is_literal ? NULL : strpbrk(value, "$`\\");
     if (special) {
-        refuse(problem,
+        refuse(errmsg,
                "%s: %.60s has a %c, and nothing is expanded here: write the whole value as it is, "
                "or single"
                " quotes around it if the %c is meant",

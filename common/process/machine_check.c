@@ -17,11 +17,11 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-static bool PRINTF_FORMAT(2, 3) refuse(char *problem, const char *format, ...)
+static bool PRINTF_FORMAT(2, 3) refuse(char *errmsg, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(problem, SETTINGS_PROBLEM_SIZE, format, arguments);
+    vsnprintf(errmsg, SETTINGS_ERRMSG_SIZE, format, arguments);
     va_end(arguments);
     return false;
 }
@@ -54,13 +54,13 @@ static int try_to_bind(const char *name, int port)
     return fault;
 }
 
-static bool check_address(const struct listener *listener, char *problem)
+static bool check_address(const struct listener *listener, char *errmsg)
 {
     int fault = try_to_bind(listener->address, 0);
     if (fault < 0)
-        return refuse(problem, "LISTEN_ADDRESS: the name %.80s is not known here: give an address",
+        return refuse(errmsg, "LISTEN_ADDRESS: the name %.80s is not known here: give an address",
                       listener->address);
-    return fault == 0 || refuse(problem,
+    return fault == 0 || refuse(errmsg,
                                 "LISTEN_ADDRESS: %.80s is no address of this machine (%s): `ip "
                                 "address` lists them, and"
                                 " 0.0.0.0 stands for all",
@@ -79,7 +79,7 @@ static bool nginx_may_listen_low(void)
     return is_installed;
 }
 
-static bool check_port(const struct listener *listener, char *problem)
+static bool check_port(const struct listener *listener, char *errmsg)
 {
     const char *name = listener->port_setting;
     int fault = try_to_bind(listener->address, listener->port);
@@ -87,27 +87,27 @@ static bool check_port(const struct listener *listener, char *problem)
         return true;
     if (fault == EADDRINUSE)
         return refuse(
-            problem,
+            errmsg,
             "Port %d is busy: another program has it on %.80s. Stop that, or choose another port,"
             " as %s=%d",
             listener->port, listener->address, name,
             listener->port < 65535 ? listener->port + 1 : 8000);
     if (fault == EACCES)
         return refuse(
-            problem,
+            errmsg,
             "%s=%d: this user may not listen on a port below 1024. Choose another, or run it as"
             " root, or give nginx the right: setcap cap_net_bind_service=+ep /usr/sbin/nginx",
             name, listener->port);
-    return refuse(problem, "%s=%d: nobody can listen there on %.80s: %s", name, listener->port,
+    return refuse(errmsg, "%s=%d: nobody can listen there on %.80s: %s", name, listener->port,
                   listener->address, fault < 0 ? "the name is not known" : strerror(fault));
 }
 
-bool machine_check_ports(const struct settings *settings, char problem[SETTINGS_PROBLEM_SIZE])
+bool machine_check_ports(const struct settings *settings, char errmsg[SETTINGS_ERRMSG_SIZE])
 {
     struct listener list[LISTENERS_MAX];
     size_t count = listener_list(settings, list);
     for (size_t i = 0; i < count; i++) {
-        if (!check_port(&list[i], problem))
+        if (!check_port(&list[i], errmsg))
             return false;
     }
     return true;
@@ -115,41 +115,41 @@ bool machine_check_ports(const struct settings *settings, char problem[SETTINGS_
 
 /* ---- What nginx reads ---- */
 
-static bool check_file(const char *name, const char *path, char *problem)
+static bool check_file(const char *name, const char *path, char *errmsg)
 {
     struct stat status;
     if (stat(path, &status) < 0 || access(path, R_OK) < 0)
-        return refuse(problem,
+        return refuse(errmsg,
                       "%s: the file %.200s cannot be read (%s). Mend the path, or its permissions",
                       name, path, strerror(errno));
-    return S_ISREG(status.st_mode) || refuse(problem, "%s: %.200s is no file", name, path);
+    return S_ISREG(status.st_mode) || refuse(errmsg, "%s: %.200s is no file", name, path);
 }
 
-static bool check_tls_files(const struct settings *settings, char *problem)
+static bool check_tls_files(const struct settings *settings, char *errmsg)
 {
-    char reason[SETTINGS_PROBLEM_SIZE / 2];
+    char reason[SETTINGS_ERRMSG_SIZE / 2];
     if (*settings->tls_certificate == '\0')
         return true;
-    if (!check_file("TLS_CERTIFICATE", settings->tls_certificate, problem) ||
-        !check_file("TLS_KEY", settings->tls_key, problem) ||
-        (*settings->tls_ca && !check_file("TLS_CA", settings->tls_ca, problem)))
+    if (!check_file("TLS_CERTIFICATE", settings->tls_certificate, errmsg) ||
+        !check_file("TLS_KEY", settings->tls_key, errmsg) ||
+        (*settings->tls_ca && !check_file("TLS_CA", settings->tls_ca, errmsg)))
         return false;
     if (*settings->tls_ca && !certificate_check_public(settings->tls_ca, reason, sizeof(reason)))
-        return refuse(problem, "TLS_CA: %s", reason);
+        return refuse(errmsg, "TLS_CA: %s", reason);
     return certificate_check_key(settings->tls_certificate, settings->tls_key, reason,
                                  sizeof(reason)) ||
-           refuse(problem, "TLS_CERTIFICATE and TLS_KEY: %s", reason);
+           refuse(errmsg, "TLS_CERTIFICATE and TLS_KEY: %s", reason);
 }
 
-bool machine_check_front(const struct settings *settings, char problem[SETTINGS_PROBLEM_SIZE])
+bool machine_check_front(const struct settings *settings, char errmsg[SETTINGS_ERRMSG_SIZE])
 {
     struct listener list[LISTENERS_MAX];
     size_t count = listener_list(settings, list);
     for (size_t i = 0; i < count; i++) {
-        if (!check_address(&list[i], problem))
+        if (!check_address(&list[i], errmsg))
             return false;
     }
-    return check_tls_files(settings, problem);
+    return check_tls_files(settings, errmsg);
 }
 
 /* ---- Folders ---- */
@@ -175,18 +175,18 @@ static bool can_make_in(const char *folder)
     return mkdtemp(path) && rmdir(path) == 0;
 }
 
-static bool check_folder(const char *name, const char *path, char *problem)
+static bool check_folder(const char *name, const char *path, char *errmsg)
 {
     char folder[SETTINGS_TEXT_SIZE];
     struct stat status;
     snprintf(folder, sizeof(folder), "%s", path);
     return (find_folder(folder, &status) && can_make_in(folder)) ||
-           refuse(problem, "%s: the folder %.150s cannot be made or written in (%.150s: %s)", name,
+           refuse(errmsg, "%s: the folder %.150s cannot be made or written in (%.150s: %s)", name,
                   path, folder, strerror(errno));
 }
 
 /* SQLite's own limit is 512, of the whole path with the names of its other files (unixFullPathname). */
-static bool check_length(const char *path, char *problem)
+static bool check_length(const char *path, char *errmsg)
 {
     enum { LONGEST = 490 };
     char here[SETTINGS_TEXT_SIZE] = "";
@@ -194,36 +194,36 @@ static bool check_length(const char *path, char *problem)
     if (*path != '/' && getcwd(here, sizeof(here)))
         length += strlen(here) + 1;
     return length <= LONGEST ||
-           refuse(problem,
+           refuse(errmsg,
                   "DATABASE_PATH: the whole path has %zu bytes, and may have %d:"
                   " choose a shorter one",
                   length, LONGEST);
 }
 
-bool machine_check_folders(const struct settings *settings, char problem[SETTINGS_PROBLEM_SIZE])
+bool machine_check_folders(const struct settings *settings, char errmsg[SETTINGS_ERRMSG_SIZE])
 {
     char copy[SETTINGS_TEXT_SIZE];
     const char *path = settings->database_path;
     struct stat status;
     strcpy(copy, path);
     if (path[strlen(path) - 1] == '/' || (stat(path, &status) == 0 && S_ISDIR(status.st_mode)))
-        return refuse(problem, "DATABASE_PATH: %.200s is a folder: name the file in it", path);
-    if (!check_length(path, problem) || !check_folder("DATABASE_PATH", dirname(copy), problem))
+        return refuse(errmsg, "DATABASE_PATH: %.200s is a folder: name the file in it", path);
+    if (!check_length(path, errmsg) || !check_folder("DATABASE_PATH", dirname(copy), errmsg))
         return false;
     if (access(path, R_OK | W_OK) < 0 && errno != ENOENT)
-        return refuse(problem, "DATABASE_PATH: %.200s cannot be read and written: %s", path,
+        return refuse(errmsg, "DATABASE_PATH: %.200s cannot be read and written: %s", path,
                       strerror(errno));
-    return check_folder("RUNTIME_DIR", settings->runtime_dir, problem);
+    return check_folder("RUNTIME_DIR", settings->runtime_dir, errmsg);
 }
 
 /* ---- Open files ---- */
 
-bool machine_check_file_limit(char problem[SETTINGS_PROBLEM_SIZE])
+bool machine_check_file_limit(char errmsg[SETTINGS_ERRMSG_SIZE])
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max >= MACHINE_FEWEST_FILES)
         return true;
-    return refuse(problem,
+    return refuse(errmsg,
                   "a process may open %" PRIu64
                   " files here, and each phone needs one: allow %d at least"
                   " (ulimit -n, or LimitNOFILE of the unit), better 4096",

@@ -1,4 +1,4 @@
-/* The figures as Prometheus reads them (prometheus.io/docs/instrumenting/exposition_formats). */
+/* The metrics as Prometheus reads them (prometheus.io/docs/instrumenting/exposition_formats). */
 #include "common/process/metrics.h"
 
 #include "common/model/protocol.h"
@@ -12,7 +12,7 @@
 enum { API = 1, BROKER = 2, BOTH = API | BROKER, LABELS_SIZE = 128 };
 enum unit { PLAIN, MICROSECONDS };
 
-static const struct figure {
+static const struct metric {
     const char *name, *type, *help;
     int who; /* 0: it is not in struct metrics */
     size_t offset;
@@ -20,7 +20,7 @@ static const struct figure {
     enum unit unit;
     bool is_histogram;
     enum metrics_bounds bounds;
-} figures[METRICS_COUNT] = {
+} metrics_table[METRICS_COUNT] = {
 #define NUMBER(id, kind, by, set, in, text)                                                        \
     [METRIC_##id] = {                                                                              \
         .name = #id,                                                                               \
@@ -51,9 +51,9 @@ uint64_t metrics_layout(void)
 {
     uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
     for (size_t i = 0; i < METRICS_COUNT; i++) {
-        const struct figure *figure = &figures[i];
-        const size_t numbers[] = {figure->offset, figure->labels, figure->bounds};
-        for (const char *c = figure->name; *c; c++)
+        const struct metric *metric = &metrics_table[i];
+        const size_t numbers[] = {metric->offset, metric->labels, metric->bounds};
+        for (const char *c = metric->name; *c; c++)
             hash = (hash ^ (unsigned char)*c) * 0x100000001b3;
         for (size_t j = 0; j < ARRAY_LENGTH(numbers); j++)
             hash = (hash ^ numbers[j]) * 0x100000001b3;
@@ -65,9 +65,9 @@ uint64_t metrics_layout(void)
 
 void metrics_put_head(struct buffer *out, enum metrics_id id)
 {
-    const struct figure *figure = &figures[id];
-    buffer_append_format(out, "# HELP " PREFIX "%s %s\n# TYPE " PREFIX "%s %s\n", figure->name,
-                         figure->help, figure->name, figure->type);
+    const struct metric *metric = &metrics_table[id];
+    buffer_append_format(out, "# HELP " PREFIX "%s %s\n# TYPE " PREFIX "%s %s\n", metric->name,
+                         metric->help, metric->name, metric->type);
 }
 
 /* A name with its labels, of which there may be one more: what comes before the number. */
@@ -112,7 +112,7 @@ static void put_number(struct buffer *out, uint64_t number, enum unit unit)
 
 void metrics_put_integer(struct buffer *out, enum metrics_id id, const char *labels, int64_t number)
 {
-    put_name(out, figures[id].name, "", labels, "");
+    put_name(out, metrics_table[id].name, "", labels, "");
     buffer_append_integer(out, number);
     buffer_append_char(out, '\n');
 }
@@ -120,7 +120,7 @@ void metrics_put_integer(struct buffer *out, enum metrics_id id, const char *lab
 void metrics_put_histogram(struct buffer *out, enum metrics_id id, const char *labels,
                            enum metrics_bounds bounds, const struct metrics_histogram *histogram)
 {
-    const char *name = figures[id].name;
+    const char *name = metrics_table[id].name;
     const uint64_t *bound = metrics_bounds_of(bounds);
     enum unit unit = bounds == METRICS_SIZES ? PLAIN : MICROSECONDS;
     uint64_t count = 0;
@@ -233,24 +233,24 @@ static bool series_of(enum metrics_labels set, size_t number, size_t *index,
     return *labels;
 }
 
-static void put_figure(struct buffer *out, enum metrics_id id, const struct metrics *metrics,
+static void put_metric(struct buffer *out, enum metrics_id id, const struct metrics *metrics,
                        const char *process)
 {
-    const struct figure *figure = &figures[id];
-    const void *numbers = (const char *)metrics + figure->offset;
+    const struct metric *metric = &metrics_table[id];
+    const void *numbers = (const char *)metrics + metric->offset;
     char labels[LABELS_SIZE], all[LABELS_SIZE + 32];
     size_t index;
-    if (figure->is_histogram) {
-        metrics_put_histogram(out, id, process, figure->bounds, numbers);
+    if (metric->is_histogram) {
+        metrics_put_histogram(out, id, process, metric->bounds, numbers);
         return;
     }
-    for (size_t i = 0; series_of(figure->labels, i, &index, labels); i++) {
+    for (size_t i = 0; series_of(metric->labels, i, &index, labels); i++) {
         snprintf(all, sizeof(all), "%s%s%s", process, *process && *labels ? "," : "", labels);
-        put_name(out, figure->name, "", all, "");
+        put_name(out, metric->name, "", all, "");
         put_number(
             out,
             atomic_load_explicit((const metrics_number *)numbers + index, memory_order_relaxed),
-            figure->unit);
+            metric->unit);
     }
 }
 
@@ -258,13 +258,13 @@ void metrics_put_counted(struct buffer *out, const struct metrics *api,
                          const struct metrics *broker)
 {
     for (enum metrics_id id = 0; id < METRICS_COUNT; id++) {
-        int who = figures[id].who;
+        int who = metrics_table[id].who;
         if (who == 0)
             continue;
         metrics_put_head(out, id);
         if (who & API)
-            put_figure(out, id, api, who == BOTH ? "process=\"api-fcgi\"" : "");
+            put_metric(out, id, api, who == BOTH ? "process=\"api-fcgi\"" : "");
         if (who & BROKER && broker)
-            put_figure(out, id, broker, who == BOTH ? "process=\"ws-broker\"" : "");
+            put_metric(out, id, broker, who == BOTH ? "process=\"ws-broker\"" : "");
     }
 }

@@ -125,9 +125,9 @@ static void print_errors(FILE *out)
     fputs("</table>\n", out);
 }
 
-_Noreturn static void refuse_usage(const char *problem)
+_Noreturn static void refuse_usage(const char *errmsg)
 {
-    terminal_print(stderr, "%s: %s\n", program_name, problem);
+    terminal_print(stderr, "%s: %s\n", program_name, errmsg);
     exit(EXIT_USAGE);
 }
 
@@ -146,11 +146,11 @@ _Noreturn static void print_settings_and_exit(const char *form)
 
 _Noreturn static void print_public_url_and_exit(const struct settings *settings)
 {
-    char url[PUBLIC_URL_SIZE], problem[SETTINGS_PROBLEM_SIZE];
-    if (!public_url(settings, url, problem))
-        refuse_usage(problem);
-    if (public_url_warning(settings, url, problem))
-        fprintf(stderr, "WARNING: %s\n", problem);
+    char url[PUBLIC_URL_SIZE], errmsg[SETTINGS_ERRMSG_SIZE];
+    if (!public_url(settings, url, errmsg))
+        refuse_usage(errmsg);
+    if (public_url_warning(settings, url, errmsg))
+        fprintf(stderr, "WARNING: %s\n", errmsg);
     puts(url);
     exit(EXIT_SUCCESS);
 }
@@ -256,13 +256,13 @@ static bool is_private(const struct settings *settings)
 /* Does what was asked for with the settings; returns where the program shall run. */
 static void answer(const struct asked *asked, struct settings *settings)
 {
-    char problem[SETTINGS_PROBLEM_SIZE];
+    char errmsg[SETTINGS_ERRMSG_SIZE];
     if (asked->check_front &&
-        (!machine_check_front(settings, problem) || !machine_check_file_limit(problem)))
-        refuse_usage(problem);
+        (!machine_check_front(settings, errmsg) || !machine_check_file_limit(errmsg)))
+        refuse_usage(errmsg);
     if (asked->check_start &&
-        (!machine_check_ports(settings, problem) || !machine_check_folders(settings, problem)))
-        refuse_usage(problem);
+        (!machine_check_ports(settings, errmsg) || !machine_check_folders(settings, errmsg)))
+        refuse_usage(errmsg);
     if (asked->check_start && *settings->other_names)
         fprintf(stderr, "No settings of the gateway, and left to other programs: %s\n",
                 settings->other_names);
@@ -298,15 +298,15 @@ void program_start(int argc, char **argv, const char *name, const char *purpose,
                    struct settings *settings)
 {
     struct asked asked = {0};
-    char problem[SETTINGS_PROBLEM_SIZE];
+    char errmsg[SETTINGS_ERRMSG_SIZE];
     program_name = name;
     end_as_others_do();
     read_options(argc, argv, purpose, &asked);
-    if (!settings_load_option(settings, asked.env_file, problem))
-        refuse_usage(problem);
+    if (!settings_load_option(settings, asked.env_file, errmsg))
+        refuse_usage(errmsg);
     answer(&asked, settings);
-    if (!machine_check_file_limit(problem))
-        refuse_usage(problem);
+    if (!machine_check_file_limit(errmsg))
+        refuse_usage(errmsg);
 
     enum log_level level;
     enum log_format format;

@@ -93,12 +93,12 @@ static bool first_address(char address[INET_ADDRSTRLEN])
 }
 
 bool public_url(const struct settings *settings, char url[PUBLIC_URL_SIZE],
-                char problem[SETTINGS_PROBLEM_SIZE])
+                char errmsg[SETTINGS_ERRMSG_SIZE])
 {
     if (*settings->public_url) {
         if (!is_base_url(settings->public_url)) {
             snprintf(
-                problem, SETTINGS_PROBLEM_SIZE,
+                errmsg, SETTINGS_ERRMSG_SIZE,
                 "PUBLIC_URL must be like https://sms.example.org or http://192.0.2.1:8000, with"
                 " no path and no slash at the end, and is \"%.60s\"",
                 settings->public_url);
@@ -114,7 +114,7 @@ bool public_url(const struct settings *settings, char url[PUBLIC_URL_SIZE],
     const char *host = settings->listen_address;
     if (is_every_address(host)) {
         if (!routed_address(any) && !first_address(any)) {
-            snprintf(problem, SETTINGS_PROBLEM_SIZE,
+            snprintf(errmsg, SETTINGS_ERRMSG_SIZE,
                      "this machine has no IPv4 address beyond loopback, so where phones reach it is"
                      " not known: set PUBLIC_URL");
             return false;
@@ -146,35 +146,35 @@ static bool is_this_machine_alone(const char *host)
 }
 
 bool public_url_warning(const struct settings *settings, const char *url,
-                        char warning[SETTINGS_PROBLEM_SIZE])
+                        char warning[SETTINGS_ERRMSG_SIZE])
 {
     char host[PUBLIC_URL_SIZE];
     host_of(url, host);
     bool is_tls = strncmp(url, "https:", 6) == 0;
     if (is_this_machine_alone(host))
-        snprintf(warning, SETTINGS_PROBLEM_SIZE,
+        snprintf(warning, SETTINGS_ERRMSG_SIZE,
                  "%.300s leads every other machine to itself: set LISTEN_ADDRESS=0.0.0.0 (with TLS:"
                  " deploy/TLS.md), or PUBLIC_URL",
                  url);
     else if (is_every_address(host))
-        snprintf(warning, SETTINGS_PROBLEM_SIZE,
+        snprintf(warning, SETTINGS_ERRMSG_SIZE,
                  "%.300s is no address that can be connected to: set PUBLIC_URL to the name or "
                  "address of"
                  " this machine",
                  url);
     else if (!is_tls)
-        snprintf(warning, SETTINGS_PROBLEM_SIZE,
+        snprintf(warning, SETTINGS_ERRMSG_SIZE,
                  "%.300s is without TLS: Android refuses it unless the app allows it, and "
                  "everybody on the"
                  " way reads tokens and texts",
                  url);
     else if (!certificate_is_for(settings->tls_certificate, host))
-        snprintf(warning, SETTINGS_PROBLEM_SIZE,
+        snprintf(warning, SETTINGS_ERRMSG_SIZE,
                  "the certificate %.150s is not for %.150s, so no phone will trust it: `make"
                  " lan-certificate NAMES=%.100s` makes one that is",
                  settings->tls_certificate, host, host);
     else if (!certificate_has_not_ended(settings->tls_certificate))
-        snprintf(warning, SETTINGS_PROBLEM_SIZE,
+        snprintf(warning, SETTINGS_ERRMSG_SIZE,
                  "the certificate %.300s has ended, so no phone will trust it: renew it",
                  settings->tls_certificate);
     else

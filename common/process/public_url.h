@@ -11,10 +11,10 @@ enum { PUBLIC_URL_SIZE = SETTINGS_TEXT_SIZE + 32 };
  * listens on. Where that is every address, the machine's first IPv4 address that is up and no
  * loopback stands for it. No slash at the end. Any thread; asks the kernel, not the network.
  *
- * On false `problem` says in one sentence what to set.
+ * On false `errmsg` says in one sentence what to set.
  */
 MUST_CHECK bool public_url(const struct settings *settings, char url[PUBLIC_URL_SIZE],
-                           char problem[SETTINGS_PROBLEM_SIZE]);
+                           char errmsg[SETTINGS_ERRMSG_SIZE]);
 
 /*
  * What hinders another machine, a phone above all, from using that URL of the gateway: it leads to the machine
@@ -22,7 +22,7 @@ MUST_CHECK bool public_url(const struct settings *settings, char url[PUBLIC_URL_
  * to. `warning` is a sentence that says what to do. Any thread; reads TLS_CERTIFICATE.
  */
 MUST_CHECK bool public_url_warning(const struct settings *settings, const char *url,
-                                   char warning[SETTINGS_PROBLEM_SIZE]);
+                                   char warning[SETTINGS_ERRMSG_SIZE]);
 
 /* The URL at which this machine itself reaches the gateway, over plain HTTP. */
 void public_url_local(const struct settings *settings, char url[PUBLIC_URL_SIZE]);

@@ -47,14 +47,14 @@ static bool load_from(const char *folder, struct settings *settings, struct runn
 {
     static struct settings found; /* large */
     char path[SETTINGS_TEXT_SIZE + 16], database[SETTINGS_TEXT_SIZE];
-    char problem[SETTINGS_PROBLEM_SIZE];
+    char errmsg[SETTINGS_ERRMSG_SIZE];
     const char *wanted = environment_database();
     snprintf(path, sizeof(path), "%s/lock", folder);
     if (!is_held(path))
         return false;
     snprintf(path, sizeof(path), "%s/settings.env", folder);
     if (!read_first_line(path, running, database) || (wanted && !same_file(wanted, database)) ||
-        !settings_load(&found, path, true, problem) || strlen(folder) >= sizeof(found.runtime_dir))
+        !settings_load(&found, path, true, errmsg) || strlen(folder) >= sizeof(found.runtime_dir))
         return false;
     strcpy(found.runtime_dir, folder);
     *settings = found;

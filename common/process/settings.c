@@ -127,19 +127,19 @@ static const char *shown(const char *value, char text[SHOWN_SIZE])
 
 /* `where` names the place the value comes from, for the sentence. */
 static bool assign_text(struct settings *settings, const struct setting *setting, const char *value,
-                        const char *where, char *problem)
+                        const char *where, char *errmsg)
 {
     char text[SHOWN_SIZE];
     bool may_be_empty = *setting->default_text == '\0';
     if ((*value == '\0' && !may_be_empty) || strlen(value) >= SETTINGS_TEXT_SIZE ||
         strpbrk(value, "\n\r'\"")) {
-        snprintf(problem, SETTINGS_PROBLEM_SIZE,
+        snprintf(errmsg, SETTINGS_ERRMSG_SIZE,
                  "%s: %s must be a text of %d to %d characters without quotes and line ends", where,
                  setting->name, may_be_empty ? 0 : 1, SETTINGS_TEXT_SIZE - 1);
         return false;
     }
     if (setting->allowed && !is_allowed(setting->allowed, value)) {
-        snprintf(problem, SETTINGS_PROBLEM_SIZE, "%s: %s must be one of %s, and is \"%s\"", where,
+        snprintf(errmsg, SETTINGS_ERRMSG_SIZE, "%s: %s must be one of %s, and is \"%s\"", where,
                  setting->name, setting->allowed, shown(value, text));
         return false;
     }
@@ -171,25 +171,25 @@ static const char *path_fault(const char *path)
 }
 
 static bool assign_path(struct settings *settings, const struct setting *setting, const char *value,
-                        const char *where, char *problem)
+                        const char *where, char *errmsg)
 {
     char text[SHOWN_SIZE];
     const char *fault = path_fault(value);
-    if (!assign_text(settings, setting, value, where, problem))
+    if (!assign_text(settings, setting, value, where, errmsg))
         return false;
     if (fault)
-        snprintf(problem, SETTINGS_PROBLEM_SIZE, "%s: %s=%s %s", where, setting->name,
+        snprintf(errmsg, SETTINGS_ERRMSG_SIZE, "%s: %s=%s %s", where, setting->name,
                  shown(value, text), fault);
     return !fault;
 }
 
 static bool assign_prefixes(struct settings *settings, const struct setting *setting,
-                            const char *value, const char *where, char *problem)
+                            const char *value, const char *where, char *errmsg)
 {
     struct prefix_list list;
-    char reason[PREFIX_LIST_PROBLEM_SIZE];
+    char reason[PREFIX_LIST_ERRMSG_SIZE];
     if (strlen(value) >= SETTINGS_TEXT_SIZE || !prefix_list_parse(value, &list, reason)) {
-        snprintf(problem, SETTINGS_PROBLEM_SIZE, "%s: %s %s", where, setting->name,
+        snprintf(errmsg, SETTINGS_ERRMSG_SIZE, "%s: %s %s", where, setting->name,
                  strlen(value) >= SETTINGS_TEXT_SIZE ? "is too long" : reason);
         return false;
     }
@@ -198,14 +198,14 @@ static bool assign_prefixes(struct settings *settings, const struct setting *set
 }
 
 static bool assign_number(struct settings *settings, const struct setting *setting,
-                          const char *value, const char *where, char *problem)
+                          const char *value, const char *where, char *errmsg)
 {
     char *end, text[SHOWN_SIZE];
     errno = 0;
     long long number = strtoll(value, &end, 10);
     bool is_number = isdigit((unsigned char)*value) && *end == '\0' && errno == 0;
     if (!is_number || number < setting->smallest || number > setting->largest) {
-        snprintf(problem, SETTINGS_PROBLEM_SIZE,
+        snprintf(errmsg, SETTINGS_ERRMSG_SIZE,
                  "%s: %s must be a whole number from %" PRId64 " to %" PRId64
                  " (%s), and is \"%s\"%s",
                  where, setting->name, setting->smallest, setting->largest, setting->unit,
@@ -217,21 +217,21 @@ static bool assign_number(struct settings *settings, const struct setting *setti
 }
 
 static bool assign(struct settings *settings, const struct setting *setting, const char *value,
-                   const char *where, char *problem)
+                   const char *where, char *errmsg)
 {
     bool good = false;
     switch (setting->type) {
     case SETTING_TEXT:
-        good = assign_text(settings, setting, value, where, problem);
+        good = assign_text(settings, setting, value, where, errmsg);
         break;
     case SETTING_PATH:
-        good = assign_path(settings, setting, value, where, problem);
+        good = assign_path(settings, setting, value, where, errmsg);
         break;
     case SETTING_PREFIXES:
-        good = assign_prefixes(settings, setting, value, where, problem);
+        good = assign_prefixes(settings, setting, value, where, errmsg);
         break;
     case SETTING_NUMBER:
-        good = assign_number(settings, setting, value, where, problem);
+        good = assign_number(settings, setting, value, where, errmsg);
         break;
     }
     if (good)
@@ -241,7 +241,7 @@ static bool assign(struct settings *settings, const struct setting *setting, con
 
 /* A name that is none of ours: another program's, which may have the file too, or a slip. */
 static bool take_other_name(struct settings *settings, const char *name, const char *where,
-                            char *problem)
+                            char *errmsg)
 {
     const struct setting *nearest = NULL;
     for (size_t i = 0; i < ARRAY_LENGTH(table); i++) {
@@ -249,7 +249,7 @@ static bool take_other_name(struct settings *settings, const char *name, const c
             nearest = &table[i];
     }
     if (nearest) {
-        snprintf(problem, SETTINGS_PROBLEM_SIZE, "%s: there is no setting %.60s; did you mean %s?",
+        snprintf(errmsg, SETTINGS_ERRMSG_SIZE, "%s: there is no setting %.60s; did you mean %s?",
                  where, name, nearest->name);
         return false;
     }
@@ -261,42 +261,42 @@ static bool take_other_name(struct settings *settings, const char *name, const c
     return true;
 }
 
-static bool read_file(struct settings *settings, const char *path, bool required, char *problem)
+static bool read_file(struct settings *settings, const char *path, bool required, char *errmsg)
 {
     struct env_file file;
     char *name, *rest;
     bool good = true;
-    if (!env_file_open(&file, path, required, problem))
+    if (!env_file_open(&file, path, required, errmsg))
         return false;
-    while (good && env_file_next(&file, &name, &rest, problem)) {
+    while (good && env_file_next(&file, &name, &rest, errmsg)) {
         const struct setting *setting = find(name);
-        const char *value = setting ? env_file_value(&file, name, rest, problem) : NULL;
+        const char *value = setting ? env_file_value(&file, name, rest, errmsg) : NULL;
         if (!setting)
-            good = take_other_name(settings, name, file.where, problem);
+            good = take_other_name(settings, name, file.where, errmsg);
         else
-            good = value && assign(settings, setting, value, file.where, problem);
+            good = value && assign(settings, setting, value, file.where, errmsg);
     }
     env_file_close(&file);
-    return good && *problem == '\0';
+    return good && *errmsg == '\0';
 }
 
 bool settings_load(struct settings *settings, const char *env_file, bool required,
-                   char problem[SETTINGS_PROBLEM_SIZE])
+                   char errmsg[SETTINGS_ERRMSG_SIZE])
 {
     _Static_assert(ARRAY_LENGTH(table) == SETTINGS_COUNT, "one of each");
     memset(settings, 0, sizeof(*settings));
-    *problem = '\0';
+    *errmsg = '\0';
     for (size_t i = 0; i < ARRAY_LENGTH(table); i++) {
         if (table[i].type != SETTING_NUMBER)
             strcpy(text_of(settings, &table[i]), table[i].default_text);
         else
             *number_of(settings, &table[i]) = table[i].default_number;
     }
-    if (!read_file(settings, env_file, required, problem))
+    if (!read_file(settings, env_file, required, errmsg))
         return false;
     for (size_t i = 0; i < ARRAY_LENGTH(table); i++) {
         const char *value = getenv(table[i].name);
-        if (value && !assign(settings, &table[i], value, "the environment", problem))
+        if (value && !assign(settings, &table[i], value, "the environment", errmsg))
             return false;
     }
     return true;
@@ -314,17 +314,17 @@ void settings_open_private(struct settings *settings)
         {"DEVICE_SEGMENTS_PER_MINUTE", "0"},
         {"DEVICE_DAILY_SEGMENTS", "0"},
     };
-    char problem[SETTINGS_PROBLEM_SIZE];
+    char errmsg[SETTINGS_ERRMSG_SIZE];
     for (size_t i = 0; i < ARRAY_LENGTH(values); i++) {
         const struct setting *setting = find(values[i][0]);
         if (!settings->is_set[setting - table] &&
-            !assign(settings, setting, values[i][1], "make run", problem))
+            !assign(settings, setting, values[i][1], "make run", errmsg))
             abort(); /* the list above is wrong */
     }
 }
 
 /* DATABASE_URL gives DATABASE_PATH its value. */
-static bool apply_database_url(struct settings *settings, char *problem)
+static bool apply_database_url(struct settings *settings, char *errmsg)
 {
     static const char scheme[] = "sqlite:";
     char text[SHOWN_SIZE], other[SHOWN_SIZE];
@@ -333,33 +333,33 @@ static bool apply_database_url(struct settings *settings, char *problem)
     if (*url == '\0')
         return true;
     if (strcmp(url, "memory:") == 0)
-        snprintf(problem, SETTINGS_PROBLEM_SIZE,
+        snprintf(errmsg, SETTINGS_ERRMSG_SIZE,
                  "DATABASE_URL=memory: keeps messages inside one process, for tests; api-fcgi and"
                  " ws-broker are two: use sqlite: and the path of a file");
     else if (strncmp(url, scheme, strlen(scheme)) != 0)
-        snprintf(problem, SETTINGS_PROBLEM_SIZE,
+        snprintf(errmsg, SETTINGS_ERRMSG_SIZE,
                  "DATABASE_URL must be sqlite: and the path of a file, as"
                  " sqlite:data/sms-gateway.db, and is \"%s\"",
                  shown(url, text));
     else if (settings->is_set[SETTINGS_NUMBER_OF_database_path] &&
              strcmp(path, settings->database_path) != 0)
-        snprintf(problem, SETTINGS_PROBLEM_SIZE,
+        snprintf(errmsg, SETTINGS_ERRMSG_SIZE,
                  "DATABASE_URL=%s and DATABASE_PATH=%s name two databases: set one of the two",
                  shown(url, text), shown(settings->database_path, other));
     else
-        return assign(settings, find("DATABASE_PATH"), path, "DATABASE_URL", problem);
+        return assign(settings, find("DATABASE_PATH"), path, "DATABASE_URL", errmsg);
     return false;
 }
 
 bool settings_load_option(struct settings *settings, const char *env_file,
-                          char problem[SETTINGS_PROBLEM_SIZE])
+                          char errmsg[SETTINGS_ERRMSG_SIZE])
 {
     if (settings_load(settings, env_file ? env_file : settings_default_file, env_file != NULL,
-                      problem))
-        return apply_database_url(settings, problem) && settings_check(settings, problem);
+                      errmsg))
+        return apply_database_url(settings, errmsg) && settings_check(settings, errmsg);
     bool installed = !env_file && *settings_default_file == '/';
     if (installed && access(settings_default_file, R_OK) < 0 && errno == EACCES)
-        snprintf(problem, SETTINGS_PROBLEM_SIZE,
+        snprintf(errmsg, SETTINGS_ERRMSG_SIZE,
                  "%s is not for everybody to read: run this as root, or as the user sms-gateway",
                  settings_default_file);
     return false;

@@ -12,7 +12,7 @@
 
 #include <stdio.h>
 
-enum { SETTINGS_TEXT_SIZE = 1024, SETTINGS_PROBLEM_SIZE = 512 };
+enum { SETTINGS_TEXT_SIZE = 1024, SETTINGS_ERRMSG_SIZE = 512 };
 
 enum {
 #define TEXT(field, name, default_value, allowed, used_by, meaning) SETTINGS_NUMBER_OF_##field,
@@ -35,16 +35,16 @@ struct settings {
 };
 
 /*
- * Fills *settings. `env_file` may be missing unless it is `required`. On false `problem` says in one
+ * Fills *settings. `env_file` may be missing unless it is `required`. On false `errmsg` says in one
  * sentence what is wrong, where, and what to change.
  */
 MUST_CHECK bool settings_load(struct settings *settings, const char *env_file, bool required,
-                              char problem[SETTINGS_PROBLEM_SIZE]);
+                              char errmsg[SETTINGS_ERRMSG_SIZE]);
 
 /* The same for a program's --env-file; NULL: the file that is compiled in (make SETTINGS_FILE=...), which may
    be missing. DATABASE_URL gives database_path its value. Also whether they agree (settings_check.h). */
 MUST_CHECK bool settings_load_option(struct settings *settings, const char *env_file,
-                                     char problem[SETTINGS_PROBLEM_SIZE]);
+                                     char errmsg[SETTINGS_ERRMSG_SIZE]);
 
 /* Lets go of what hinders trying it out, where nobody has set it: keys, tokens and daily limits. For a
    gateway that only this machine can connect to. */

@@ -10,11 +10,11 @@
 #include <string.h>
 #include <sys/un.h>
 
-static bool PRINTF_FORMAT(2, 3) refuse(char *problem, const char *format, ...)
+static bool PRINTF_FORMAT(2, 3) refuse(char *errmsg, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(problem, SETTINGS_PROBLEM_SIZE, format, arguments);
+    vsnprintf(errmsg, SETTINGS_ERRMSG_SIZE, format, arguments);
     va_end(arguments);
     return false;
 }
@@ -53,11 +53,11 @@ static bool is_listen_address(const char *text)
     return length < 254 && (strchr(text, ':') ? is_ipv6(text, length) : is_ipv4_or_name(text));
 }
 
-static bool check_listen_address(const struct settings *settings, char *problem)
+static bool check_listen_address(const struct settings *settings, char *errmsg)
 {
     if (!is_listen_address(settings->listen_address))
         return refuse(
-            problem,
+            errmsg,
             "LISTEN_ADDRESS must be an address of this machine without a port, or 0.0.0.0 for"
             " all of them, and is %.60s",
             settings->listen_address);
@@ -65,7 +65,7 @@ static bool check_listen_address(const struct settings *settings, char *problem)
         strcmp(settings->plain_http, "everywhere") == 0)
         return true;
     return refuse(
-        problem,
+        errmsg,
         "LISTEN_ADDRESS=%.60s lets other machines connect, and there is no TLS: texts, keys and"
         " login codes could be read on the way. Either make a certificate of your own with"
         " `make lan-certificate`, or set TLS_CERTIFICATE and TLS_KEY to the one you have"
@@ -74,24 +74,24 @@ static bool check_listen_address(const struct settings *settings, char *problem)
         settings->listen_address);
 }
 
-static bool check_public_url(const struct settings *settings, char *problem)
+static bool check_public_url(const struct settings *settings, char *errmsg)
 {
     char url[PUBLIC_URL_SIZE];
-    return *settings->public_url == '\0' || public_url(settings, url, problem);
+    return *settings->public_url == '\0' || public_url(settings, url, errmsg);
 }
 
 /* ---- TLS ---- */
 
-static bool check_tls(const struct settings *settings, char *problem)
+static bool check_tls(const struct settings *settings, char *errmsg)
 {
     if (*settings->tls_certificate == '\0')
         return (*settings->tls_key == '\0' && *settings->tls_ca == '\0') ||
-               refuse(problem, "TLS_KEY and TLS_CA are of use with TLS_CERTIFICATE only: set that"
-                               " too, or none");
+               refuse(errmsg, "TLS_KEY and TLS_CA are of use with TLS_CERTIFICATE only: set that"
+                              " too, or none");
     if (*settings->tls_key == '\0')
-        return refuse(problem, "TLS_CERTIFICATE needs TLS_KEY, the file of its private key");
+        return refuse(errmsg, "TLS_CERTIFICATE needs TLS_KEY, the file of its private key");
     return settings->http_port != settings->https_port ||
-           refuse(problem, "HTTP_PORT and HTTPS_PORT are the same: change one");
+           refuse(errmsg, "HTTP_PORT and HTTPS_PORT are the same: change one");
 }
 
 /* ---- Web pages of other origins ---- */
@@ -122,13 +122,13 @@ static bool is_origin(const char *text)
            number <= 65535;
 }
 
-static bool check_origins(const struct settings *settings, char *problem)
+static bool check_origins(const struct settings *settings, char *errmsg)
 {
     char copy[SETTINGS_TEXT_SIZE];
     strcpy(copy, settings->cors_origins);
     for (char *rest = copy, *origin; (origin = strsep(&rest, " \t"));) {
         if (*origin && !is_origin(origin))
-            return refuse(problem,
+            return refuse(errmsg,
                           "CORS_ORIGINS: each must be an origin as browsers send it, like "
                           "https://app.example.org"
                           " or http://localhost:3000, with spaces between: small letters, no path, "
@@ -141,23 +141,23 @@ static bool check_origins(const struct settings *settings, char *problem)
 
 /* ---- Sockets ---- */
 
-static bool check_runtime_dir(const struct settings *settings, char *problem)
+static bool check_runtime_dir(const struct settings *settings, char *errmsg)
 {
     enum { LONGEST = sizeof((struct sockaddr_un){0}.sun_path) - 1 };
     int most = LONGEST - (int)strlen("/doorbell.sock");
     int length = (int)strlen(settings->runtime_dir);
-    return length <= most || refuse(problem,
+    return length <= most || refuse(errmsg,
                                     "RUNTIME_DIR may have %d bytes, because the path of a socket "
                                     "has 107 at most, and it has"
                                     " %d: choose a shorter one",
                                     most, length);
 }
 
-bool settings_check(const struct settings *settings, char problem[SETTINGS_PROBLEM_SIZE])
+bool settings_check(const struct settings *settings, char errmsg[SETTINGS_ERRMSG_SIZE])
 {
-    return check_tls(settings, problem) && check_listen_address(settings, problem) &&
-           check_public_url(settings, problem) && check_origins(settings, problem) &&
-           check_runtime_dir(settings, problem);
+    return check_tls(settings, errmsg) && check_listen_address(settings, errmsg) &&
+           check_public_url(settings, errmsg) && check_origins(settings, errmsg) &&
+           check_runtime_dir(settings, errmsg);
 }
 
 /* ---- Limits that belong together ---- */

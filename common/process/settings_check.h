@@ -5,9 +5,8 @@
 
 #include "common/process/settings.h"
 
-/* Pure. On false `problem` says in one sentence what to change. settings_load_option calls it. */
-MUST_CHECK bool settings_check(const struct settings *settings,
-                               char problem[SETTINGS_PROBLEM_SIZE]);
+/* Pure. On false `errmsg` says in one sentence what to change. settings_load_option calls it. */
+MUST_CHECK bool settings_check(const struct settings *settings, char errmsg[SETTINGS_ERRMSG_SIZE]);
 
 /* Limits that are good one by one and do not fit together, so that something the one allows can never be done:
    `say` gets a sentence for each. Pure; the gateway starts all the same. */

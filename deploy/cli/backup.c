@@ -79,7 +79,7 @@ static int create(struct store *store, const struct command *command)
     struct tm time;
     int64_t now_ms = clock_wall_ms();
     time_t now = (time_t)(now_ms / 1000);
-    char folder[FOLDER_SIZE], name[64], path[PATH_SIZE], problem[STORE_ERROR_SIZE];
+    char folder[FOLDER_SIZE], name[64], path[PATH_SIZE], errmsg[STORE_ERROR_SIZE];
     int64_t kept = DEFAULT_KEPT;
     (void)store;
     if (!command_number(command, "keep", 0, MOST_KEPT, &kept))
@@ -87,14 +87,14 @@ static int create(struct store *store, const struct command *command)
     int status = read_folder(command, folder);
     if (status != 0)
         return status;
-    if (!store_path_find(command->settings.database_path, path, problem))
-        return command_fail_database(command, problem);
+    if (!store_path_find(command->settings.database_path, path, errmsg))
+        return command_fail_database(command, errmsg);
     if (mkdir(folder, 0700) < 0 && errno != EEXIST)
         return command_fail(command, "the folder %s: %s", folder, strerror(errno));
     strftime(name, sizeof(name), NAME_FORMAT, gmtime_r(&now, &time));
     snprintf(path, sizeof(path), "%s/%s.%03dZ.db", folder, name, (int)(now_ms % 1000));
-    if (store_file_back_up(command->settings.database_path, path, &content, problem) != ERROR_NONE)
-        return command_fail(command, "%s", problem);
+    if (store_file_back_up(command->settings.database_path, path, &content, errmsg) != ERROR_NONE)
+        return command_fail(command, "%s", errmsg);
     if (command->json) {
         json_begin_object(command->json, NULL);
         json_put_text(command->json, "path", path);
@@ -120,10 +120,10 @@ static int create(struct store *store, const struct command *command)
 static int verify(struct store *store, const struct command *command)
 {
     struct store_file_content content;
-    char problem[STORE_ERROR_SIZE];
+    char errmsg[STORE_ERROR_SIZE];
     (void)store;
-    if (store_file_verify(command->argument, &content, problem) != ERROR_NONE)
-        return command_fail(command, "%s", problem);
+    if (store_file_verify(command->argument, &content, errmsg) != ERROR_NONE)
+        return command_fail(command, "%s", errmsg);
     if (command->json) {
         json_begin_object(command->json, NULL);
         json_put_text(command->json, "path", command->argument);

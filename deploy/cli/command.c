@@ -19,7 +19,7 @@
 
 enum { MAX_JSON_BYTES = 64 << 20 };
 
-_Static_assert((int)SETTINGS_PROBLEM_SIZE <= (int)STORE_ERROR_SIZE, "one buffer serves both");
+_Static_assert((int)SETTINGS_ERRMSG_SIZE <= (int)STORE_ERROR_SIZE, "one buffer serves both");
 
 const struct command_family *const command_families[] = {&keys_commands,
                                                          &devices_commands,
@@ -71,18 +71,18 @@ int command_fail(const struct command *command, const char *format, ...)
 static const char *source_of_path(const struct command *command)
 {
     struct settings given;
-    char problem[SETTINGS_PROBLEM_SIZE];
+    char errmsg[SETTINGS_ERRMSG_SIZE];
     const char *url = getenv("DATABASE_URL");
     if (getenv("DATABASE_PATH") || (url && *url))
         return "the environment";
     /* /dev/null has no settings. */
-    if (settings_load(&given, "/dev/null", false, problem) &&
+    if (settings_load(&given, "/dev/null", false, errmsg) &&
         strcmp(given.database_path, command->settings.database_path) == 0)
         return "the default";
     return command->env_file ? command->env_file : settings_default_file;
 }
 
-int command_fail_database(const struct command *command, const char *problem)
+int command_fail_database(const struct command *command, const char *errmsg)
 {
     char path[STORE_PATH_SIZE], reason[STORE_ERROR_SIZE];
     enum store_path_state state;
@@ -90,7 +90,7 @@ int command_fail_database(const struct command *command, const char *problem)
     if (store_path_resolve(command->settings.database_path, path, reason) &&
         store_path_check(path, &state, reason) && state != STORE_PATH_FILE)
         hint = "; the gateway makes it when it first starts";
-    return command_fail(command, "%s%s (DATABASE_PATH=%s is from %s)", problem, hint,
+    return command_fail(command, "%s%s (DATABASE_PATH=%s is from %s)", errmsg, hint,
                         command->settings.database_path, source_of_path(command));
 }
 
@@ -276,7 +276,7 @@ static void ring(void *doorbell)
 static int run_with_store(const struct command *command)
 {
     int status;
-    char problem[STORE_ERROR_SIZE];
+    char errmsg[STORE_ERROR_SIZE];
     struct store *store;
     struct doorbell *doorbell = open_doorbell(&command->settings);
     struct store_options options = {
@@ -286,11 +286,11 @@ static int run_with_store(const struct command *command)
         .enqueued = doorbell ? ring : NULL,
         .context = doorbell,
     };
-    if (store_open(&options, &store, problem) == ERROR_NONE) {
+    if (store_open(&options, &store, errmsg) == ERROR_NONE) {
         status = command->action->run(store, command);
         store_close(store);
     } else {
-        status = command_fail_database(command, problem);
+        status = command_fail_database(command, errmsg);
     }
     doorbell_close(doorbell);
     return status;
@@ -335,7 +335,7 @@ static void find_running(struct command *command)
 
 static int run_family(int argc, char **argv, struct command *command)
 {
-    char problem[STORE_ERROR_SIZE];
+    char errmsg[STORE_ERROR_SIZE];
     if (!read_options(argc, argv, command))
         return COMMAND_EXIT_USAGE;
     if (command->wants_help) {
@@ -347,12 +347,12 @@ static int run_family(int argc, char **argv, struct command *command)
         status = check_options(command);
     if (status != 0)
         return status;
-    if (!settings_load_option(&command->settings, command->env_file, problem))
-        return command_refuse(command, "%s", problem);
+    if (!settings_load_option(&command->settings, command->env_file, errmsg))
+        return command_refuse(command, "%s", errmsg);
     find_running(command);
     program_prepare("sms-gateway", LOG_LEVEL_WARNING, LOG_FORMAT_LOGFMT);
-    if (!command->action->as_caller && !user_become_owner(command->settings.database_path, problem))
-        return command_fail(command, "%s", problem);
+    if (!command->action->as_caller && !user_become_owner(command->settings.database_path, errmsg))
+        return command_fail(command, "%s", errmsg);
     return run_action(command);
 }
 

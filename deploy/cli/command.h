@@ -83,7 +83,7 @@ void command_flush_json(const struct command *command);
 int command_refuse(const struct command *command, const char *format, ...) PRINTF_FORMAT(2, 3);
 int command_fail(const struct command *command, const char *format, ...) PRINTF_FORMAT(2, 3);
 /* The same for the database as a whole: also where it is, and who has said so. */
-int command_fail_database(const struct command *command, const char *problem);
+int command_fail_database(const struct command *command, const char *errmsg);
 int command_fail_error(const struct command *command, enum error error);
 
 /* The options that every action takes; a name of NULL after the last. */

@@ -12,11 +12,11 @@
 static int check(struct store *store, const struct command *command)
 {
     struct store_file_content content;
-    char problem[STORE_ERROR_SIZE];
+    char errmsg[STORE_ERROR_SIZE];
     const char *path = command->settings.database_path;
     (void)store;
-    if (store_file_check(path, &content, problem) != ERROR_NONE)
-        return command_fail_database(command, problem);
+    if (store_file_check(path, &content, errmsg) != ERROR_NONE)
+        return command_fail_database(command, errmsg);
     if (command->json) {
         json_begin_object(command->json, NULL);
         content_write_members(command->json, &content);
@@ -33,12 +33,12 @@ static int check(struct store *store, const struct command *command)
 
 static int create(struct store *store, const struct command *command)
 {
-    char problem[STORE_ERROR_SIZE];
+    char errmsg[STORE_ERROR_SIZE];
     const char *path = command->settings.database_path;
     (void)store;
     program_make_database_folder(&command->settings);
-    if (store_file_create(path, problem) != ERROR_NONE)
-        return command_fail(command, "%s", problem);
+    if (store_file_create(path, errmsg) != ERROR_NONE)
+        return command_fail(command, "%s", errmsg);
     if (command->json) {
         json_begin_object(command->json, NULL);
         json_put_text(command->json, "path", path);
@@ -51,7 +51,7 @@ static int create(struct store *store, const struct command *command)
 
 static int downgrade(struct store *store, const struct command *command)
 {
-    char problem[STORE_ERROR_SIZE];
+    char errmsg[STORE_ERROR_SIZE];
     const char *path = command->settings.database_path;
     int64_t version = 0;
     (void)store;
@@ -59,8 +59,8 @@ static int downgrade(struct store *store, const struct command *command)
         return COMMAND_EXIT_USAGE;
     if (version == 0)
         return command_refuse(command, "--to says which version of the schema");
-    if (store_file_downgrade(path, version, problem) != ERROR_NONE)
-        return command_fail_database(command, problem);
+    if (store_file_downgrade(path, version, errmsg) != ERROR_NONE)
+        return command_fail_database(command, errmsg);
     if (command->json) {
         json_begin_object(command->json, NULL);
         json_put_integer(command->json, "schema_version", version);
@@ -74,12 +74,12 @@ static int downgrade(struct store *store, const struct command *command)
 
 static int compact(struct store *store, const struct command *command)
 {
-    char problem[STORE_ERROR_SIZE];
+    char errmsg[STORE_ERROR_SIZE];
     const char *path = command->settings.database_path;
     int64_t before, after;
     (void)store;
-    if (store_file_compact(path, &before, &after, problem) != ERROR_NONE)
-        return command_fail_database(command, problem);
+    if (store_file_compact(path, &before, &after, errmsg) != ERROR_NONE)
+        return command_fail_database(command, errmsg);
     if (command->json) {
         json_begin_object(command->json, NULL);
         json_put_integer(command->json, "bytes_before", before);

@@ -147,7 +147,7 @@ static int pair(struct store *store, const struct command *command)
 {
     struct store_write write = {.verb = STORE_CREATE_PAIRING};
     struct pairing pairing;
-    char problem[SETTINGS_PROBLEM_SIZE];
+    char errmsg[SETTINGS_ERRMSG_SIZE];
     int64_t minutes = PAIRING_MINUTES;
     if (*command->argument && !device_id_valid(command->argument))
         return refuse_id(command);
@@ -155,13 +155,13 @@ static int pair(struct store *store, const struct command *command)
         return COMMAND_EXIT_USAGE;
     strcpy(write.create_pairing.device_id, command->argument);
     write.create_pairing.expires_at_ms = pairing_end_ms(minutes);
-    if (!pairing_make(&command->settings, &pairing, write.create_pairing.code_hash, problem))
-        return command_refuse(command, "%s", problem);
+    if (!pairing_make(&command->settings, &pairing, write.create_pairing.code_hash, errmsg))
+        return command_refuse(command, "%s", errmsg);
     enum error error = store_run(store, &write);
     if (error != ERROR_NONE)
         return command_fail_error(command, error);
-    if (public_url_warning(&command->settings, pairing.url, problem))
-        fprintf(stderr, "sms-gateway devices: WARNING: %s\n", problem);
+    if (public_url_warning(&command->settings, pairing.url, errmsg))
+        fprintf(stderr, "sms-gateway devices: WARNING: %s\n", errmsg);
     if (command->json)
         write_pairing(command->json, &write, &pairing);
     else

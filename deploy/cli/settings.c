@@ -36,7 +36,7 @@ static bool is_running(const struct settings *settings)
 }
 
 /* What the store would refuse when it opens the file: no regular file, or one with several names. */
-static bool check_database(const char *path, char *problem)
+static bool check_database(const char *path, char *errmsg)
 {
     enum store_path_state state;
     char file[STORE_PATH_SIZE], fault[STORE_ERROR_SIZE];
@@ -44,18 +44,18 @@ static bool check_database(const char *path, char *problem)
     if (stat(path, &status) < 0 ||
         (store_path_resolve(path, file, fault) && store_path_check(file, &state, fault)))
         return true;
-    snprintf(problem, SETTINGS_PROBLEM_SIZE, "DATABASE_PATH: %.400s", fault);
+    snprintf(errmsg, SETTINGS_ERRMSG_SIZE, "DATABASE_PATH: %.400s", fault);
     return false;
 }
 
 /* The folders are the programs', so root looks as their user. */
-static bool check_machine(const struct settings *settings, bool runs, char *problem)
+static bool check_machine(const struct settings *settings, bool runs, char *errmsg)
 {
-    return machine_check_front(settings, problem) &&
-           (runs || machine_check_ports(settings, problem)) &&
-           user_become_owner(settings->database_path, problem) &&
-           machine_check_folders(settings, problem) &&
-           check_database(settings->database_path, problem);
+    return machine_check_front(settings, errmsg) &&
+           (runs || machine_check_ports(settings, errmsg)) &&
+           user_become_owner(settings->database_path, errmsg) &&
+           machine_check_folders(settings, errmsg) &&
+           check_database(settings->database_path, errmsg);
 }
 
 static void print_warning(void *context, const char *sentence)
@@ -72,13 +72,13 @@ static void write_warning(void *context, const char *sentence)
 /* Each alone was good and they agree, or this would not be called. */
 static int check(struct store *store, const struct command *command)
 {
-    char problem[SETTINGS_PROBLEM_SIZE];
+    char errmsg[SETTINGS_ERRMSG_SIZE];
     const struct settings *settings = &command->settings;
     const char *file = file_of(command);
     bool runs = is_running(settings);
     (void)store;
-    if (!check_machine(settings, runs, problem))
-        return command_refuse(command, "%s", problem);
+    if (!check_machine(settings, runs, errmsg))
+        return command_refuse(command, "%s", errmsg);
     if (command->json) {
         json_begin_object(command->json, NULL);
         json_put_bool(command->json, "valid", true);

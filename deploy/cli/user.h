@@ -9,9 +9,9 @@
  * is there. So nothing is left behind that the gateway cannot open. Anybody else, and root where the
  * folder is root's, stays who they are.
  *
- * False when that cannot be; then nothing may be opened, and `problem` says why in one sentence. There is
+ * False when that cannot be; then nothing may be opened, and `errmsg` says why in one sentence. There is
  * no way back.
  */
-MUST_CHECK bool user_become_owner(const char *database_path, char problem[SETTINGS_PROBLEM_SIZE]);
+MUST_CHECK bool user_become_owner(const char *database_path, char errmsg[SETTINGS_ERRMSG_SIZE]);
 
 #endif

@@ -44,18 +44,18 @@ static void write_file(const char *before, const char *text, const char *after)
 
 static void expect_problem(const char *words)
 {
-    char fingerprint[CERTIFICATE_FINGERPRINT_SIZE], problem[SETTINGS_PROBLEM_SIZE] = "";
-    assert_false(certificate_fingerprint(path, fingerprint, problem));
+    char fingerprint[CERTIFICATE_FINGERPRINT_SIZE], errmsg[SETTINGS_ERRMSG_SIZE] = "";
+    assert_false(certificate_fingerprint(path, fingerprint, errmsg));
     assert_string_equal(fingerprint, "");
-    assert_non_null(strstr(problem, words));
-    assert_non_null(strstr(problem, path));
+    assert_non_null(strstr(errmsg, words));
+    assert_non_null(strstr(errmsg, path));
 }
 
 static void no_path_has_no_fingerprint(void **state)
 {
-    char fingerprint[CERTIFICATE_FINGERPRINT_SIZE] = "x", problem[SETTINGS_PROBLEM_SIZE];
+    char fingerprint[CERTIFICATE_FINGERPRINT_SIZE] = "x", errmsg[SETTINGS_ERRMSG_SIZE];
     (void)state;
-    assert_true(certificate_fingerprint("", fingerprint, problem));
+    assert_true(certificate_fingerprint("", fingerprint, errmsg));
     assert_string_equal(fingerprint, "");
 }
 
@@ -69,10 +69,10 @@ static void the_fingerprint_is_that_of_the_first_certificate(void **state)
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(around); i++) {
-        char fingerprint[CERTIFICATE_FINGERPRINT_SIZE], problem[SETTINGS_PROBLEM_SIZE] = "";
+        char fingerprint[CERTIFICATE_FINGERPRINT_SIZE], errmsg[SETTINGS_ERRMSG_SIZE] = "";
         write_file(around[i][0], certificate, around[i][1]);
-        if (!certificate_fingerprint(path, fingerprint, problem))
-            fail_msg("%s", problem);
+        if (!certificate_fingerprint(path, fingerprint, errmsg))
+            fail_msg("%s", errmsg);
         assert_string_equal(fingerprint, expected);
     }
 }

@@ -78,26 +78,26 @@ static int no_interfaces(void **state)
 static struct settings defaults(void)
 {
     struct settings settings;
-    char problem[SETTINGS_PROBLEM_SIZE];
-    assert_true(settings_load(&settings, "/dev/null", true, problem));
+    char errmsg[SETTINGS_ERRMSG_SIZE];
+    assert_true(settings_load(&settings, "/dev/null", true, errmsg));
     return settings;
 }
 
 static void expect(const struct settings *settings, const char *expected)
 {
-    char url[PUBLIC_URL_SIZE], problem[SETTINGS_PROBLEM_SIZE] = "";
-    if (!public_url(settings, url, problem))
-        fail_msg("%s", problem);
+    char url[PUBLIC_URL_SIZE], errmsg[SETTINGS_ERRMSG_SIZE] = "";
+    if (!public_url(settings, url, errmsg))
+        fail_msg("%s", errmsg);
     assert_string_equal(url, expected);
 }
 
 static void expect_problem(const struct settings *settings, const char *words)
 {
-    char url[PUBLIC_URL_SIZE], problem[SETTINGS_PROBLEM_SIZE] = "";
-    if (public_url(settings, url, problem))
+    char url[PUBLIC_URL_SIZE], errmsg[SETTINGS_ERRMSG_SIZE] = "";
+    if (public_url(settings, url, errmsg))
         fail_msg("it is %s", url);
-    if (!strstr(problem, words))
-        fail_msg("\"%s\" is not in \"%s\"", words, problem);
+    if (!strstr(errmsg, words))
+        fail_msg("\"%s\" is not in \"%s\"", words, errmsg);
 }
 
 /* ---- What is set ---- */

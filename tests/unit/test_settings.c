@@ -72,30 +72,30 @@ static void write_env(const char *text)
 
 static void load(struct settings *settings)
 {
-    char problem[SETTINGS_PROBLEM_SIZE] = "";
-    if (!settings_load(settings, env_path, false, problem))
-        fail_msg("%s", problem);
+    char errmsg[SETTINGS_ERRMSG_SIZE] = "";
+    if (!settings_load(settings, env_path, false, errmsg))
+        fail_msg("%s", errmsg);
 }
 
 /* The sentence why the settings are refused. */
 static const char *refusal(void)
 {
-    static char problem[SETTINGS_PROBLEM_SIZE];
+    static char errmsg[SETTINGS_ERRMSG_SIZE];
     struct settings settings;
-    strcpy(problem, "nothing");
-    if (settings_load(&settings, env_path, false, problem))
+    strcpy(errmsg, "nothing");
+    if (settings_load(&settings, env_path, false, errmsg))
         return "nothing";
-    assert_true(strlen(problem) > 20);
-    assert_null(strchr(problem, '\n'));
-    return problem;
+    assert_true(strlen(errmsg) > 20);
+    assert_null(strchr(errmsg, '\n'));
+    return errmsg;
 }
 
 static void expect_refusal(const char *what, const char *const words[])
 {
-    const char *problem = refusal();
+    const char *errmsg = refusal();
     for (; *words; words++) {
-        if (!strstr(problem, *words))
-            fail_msg("%s: \"%s\" is not in \"%s\"", what, *words, problem);
+        if (!strstr(errmsg, *words))
+            fail_msg("%s: \"%s\" is not in \"%s\"", what, *words, errmsg);
     }
 }
 
@@ -122,22 +122,22 @@ static void without_a_file_all_are_defaults(void **state)
 static void a_required_file_must_be_there(void **state)
 {
     struct settings settings;
-    char problem[SETTINGS_PROBLEM_SIZE] = "";
+    char errmsg[SETTINGS_ERRMSG_SIZE] = "";
     (void)state;
-    assert_false(settings_load(&settings, env_path, true, problem));
-    assert_non_null(strstr(problem, env_path));
+    assert_false(settings_load(&settings, env_path, true, errmsg));
+    assert_non_null(strstr(errmsg, env_path));
     write_env("");
-    assert_true(settings_load(&settings, env_path, true, problem));
+    assert_true(settings_load(&settings, env_path, true, errmsg));
     expect_defaults(&settings);
 }
 
 static void a_folder_is_no_file(void **state)
 {
     struct settings settings;
-    char problem[SETTINGS_PROBLEM_SIZE] = "";
+    char errmsg[SETTINGS_ERRMSG_SIZE] = "";
     (void)state;
-    assert_false(settings_load(&settings, folder, true, problem));
-    assert_non_null(strstr(problem, folder));
+    assert_false(settings_load(&settings, folder, true, errmsg));
+    assert_non_null(strstr(errmsg, folder));
 }
 
 static void files_are_read_as_people_write_them(void **state)
@@ -386,12 +386,12 @@ static void bad_values_of_the_environment_are_refused(void **state)
 
 static bool accepts(const struct row *row, const char *value, struct settings *settings)
 {
-    char problem[SETTINGS_PROBLEM_SIZE];
+    char errmsg[SETTINGS_ERRMSG_SIZE];
     setenv(row->name, value, 1);
-    bool from_environment = settings_load(settings, env_path, false, problem);
+    bool from_environment = settings_load(settings, env_path, false, errmsg);
     unsetenv(row->name);
     if (!from_environment)
-        assert_non_null(strstr(problem, row->name));
+        assert_non_null(strstr(errmsg, row->name));
     return from_environment;
 }
 
@@ -548,14 +548,14 @@ static void prefixes_are_checked_and_may_be_none(void **state)
 static void expect_database(const char *file, const char *path, const char *refusal_words)
 {
     struct settings settings;
-    char problem[SETTINGS_PROBLEM_SIZE] = "";
+    char errmsg[SETTINGS_ERRMSG_SIZE] = "";
     write_env(file);
-    bool good = settings_load_option(&settings, env_path, problem);
+    bool good = settings_load_option(&settings, env_path, errmsg);
     assert_int_equal(good, path != NULL);
     if (path)
         assert_string_equal(settings.database_path, path);
-    else if (!strstr(problem, "DATABASE_URL") || !strstr(problem, refusal_words))
-        fail_msg("%s: %s", file, problem);
+    else if (!strstr(errmsg, "DATABASE_URL") || !strstr(errmsg, refusal_words))
+        fail_msg("%s: %s", file, errmsg);
 }
 
 static void a_url_names_the_database_too(void **state)

@@ -7,9 +7,9 @@
 static struct settings defaults(void)
 {
     struct settings settings;
-    char problem[SETTINGS_PROBLEM_SIZE];
-    if (!settings_load(&settings, "/nonexistent", false, problem))
-        fail_msg("%s", problem);
+    char errmsg[SETTINGS_ERRMSG_SIZE];
+    if (!settings_load(&settings, "/nonexistent", false, errmsg))
+        fail_msg("%s", errmsg);
     return settings;
 }
 

@@ -37,10 +37,10 @@ static int tear_down(void **state)
 
 static void load(struct settings *settings)
 {
-    char problem[SETTINGS_PROBLEM_SIZE] = "";
+    char errmsg[SETTINGS_ERRMSG_SIZE] = "";
     memset(settings, 0xa5, sizeof(*settings));
-    if (!settings_load(settings, path, true, problem))
-        fail_msg("%s", problem);
+    if (!settings_load(settings, path, true, errmsg))
+        fail_msg("%s", errmsg);
 }
 
 static void assert_same(const struct settings *a, const struct settings *b)
