@@ -86,7 +86,7 @@ fail_and_go_back() {
     fi
     show_log
     refuse "neither version serves. The backup from before is $backup. Nothing is lost: mend what is said above and run" \
-        "rollback.sh --package $previous; README.md tells how to restore a backup."
+        "rollback.sh --package $previous; OPERATING.md in /usr/share/doc/sms-gateway tells how to restore a backup."
 }
 
 need_root

@@ -40,14 +40,18 @@ def test_help_names_every_setting():
     assert not [name for name in names if f"  {name} (" not in text]
 
 
+# Names in capitals that are no settings: of a program, and the examples' environment.
+OTHER_NAMES = {"API_FCGI", "GATEWAY_URL", "API_KEY", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"}
+
+
 def test_documents_name_only_settings_that_there_are():
     names = set(re.findall(r'"([A-Z_]{4,})"', (ROOT / "common/process/settings.def").read_text()))
-    for page in ("README.md", "ws-broker/PROTOCOL.md", "api-fcgi/API.md", "api-fcgi/openapi.yaml",
-                 "nginx/gateway.conf", "deploy/TLS.md", "deploy/LOGS.md",
-                 "deploy/WATCHING.md"):
-        words = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", (ROOT / page).read_text()))
-        words = {word for word in words if not word.startswith("BUG_")}  # the model's
-        assert words - names <= {"API_FCGI"}, page
+    pages = [path for folder in ("", "api-fcgi", "ws-broker", "deploy", "deploy/examples")
+             for path in sorted((ROOT / folder).glob("*.md"))]
+    assert len(pages) >= 15
+    for page in (*pages, ROOT / "api-fcgi/openapi.yaml", ROOT / "nginx/gateway.conf"):
+        words = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", page.read_text()))
+        assert words - names <= OTHER_NAMES, page
 
 
 def test_defaults_in_the_protocol_page_are_those_of_the_settings():
@@ -72,7 +76,7 @@ def test_the_results_of_sending_in_the_protocol_page_are_those_of_the_code():
 
 
 def test_every_threat_names_tests_that_there_are():
-    section = (ROOT / "README.md").read_text().split("### Threats")[1].split("\n## ")[0]
+    section = (ROOT / "deploy/SECURITY.md").read_text().split("## Threats")[1].split("\n## ")[0]
     rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| ")][1:]
     assert len(rows) > 15
     texts = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.[pc]*")

@@ -105,7 +105,7 @@ def test_the_lines_of_the_first_sms_find_the_gateway_of_the_folder(folder):
     here = Machine(folder, [])
     gateway = here.start("make run", "run.log", HTTP_PORT=str(free_port()), DATABASE_PATH="data/other.db")
     wait_serving(here, gateway)
-    phone_line, send_line, list_line = lines_of("A first SMS")
+    phone_line, send_line, list_line = lines_of("First SMS")
     phone = here.start(phone_line, "phone.log")
     wait_for(lambda: "connected to" in here.text("phone.log"), "the phone to connect")
     message_id = json.loads(here.run(send_line).stdout)["message_id"]

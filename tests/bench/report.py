@@ -1,4 +1,4 @@
-"""What a run found: a page for people, JSON for programs, plots for the README."""
+"""What a run found: a page for people, JSON for programs, plots for tests/bench/RESULTS.md."""
 
 import json
 
@@ -69,8 +69,8 @@ def _markdown(rows, left=(0,)):
 
 
 def page(found):
-    """Markdown, as it can lie in the repository."""
-    lines = ["# What was measured", "", "`make bench` wrote this page and the plots beside it.", ""]
+    """Markdown: the last section of tests/bench/RESULTS.md."""
+    lines = ["## All results", "", "As `make bench` wrote them.", ""]
     lines += [f"- {name}: {value}" for name, value in found["machine"].items()]
     lines += ["- every commit synchronous=FULL; nginx before everything; log level info", "",
               _markdown([HEAD, *map(_row, found["figures"])], left=(0, 4))]

@@ -13,7 +13,7 @@ from harness.metrics import PREFIX, promtool, scrape
 from harness.ports import free_port
 from harness.waiting import LIMIT_SECONDS, wait_for
 
-WATCHING = ROOT / "deploy/WATCHING.md"
+MONITORING = ROOT / "deploy/MONITORING.md"
 ALERTS = ROOT / "deploy/prometheus/alerts.yml"
 ALERTS_TEST = ROOT / "deploy/prometheus/alerts_test.yml"
 DASHBOARD = ROOT / "deploy/grafana/sms-gateway.json"
@@ -34,7 +34,7 @@ def test_the_table_in_the_document_is_what_is_shown(shown):
         labels = {label for _, text in samples for label in re.findall(r'(\w+)="', text or "")}
         words = ", ".join(f"`{label}`" for label in sorted(labels - {"le"}))
         rows.append(f"| `{name.removeprefix(PREFIX)}` | {kind} | {words} | {help_of[name]} |")
-    text = WATCHING.read_text()
+    text = MONITORING.read_text()
     table = [line for line in text.splitlines() if re.match(r"\| `\w+` \| (counter|gauge|hist)", line)]
     assert table == rows, "\n".join(rows)
 
@@ -111,7 +111,7 @@ def test_the_document_has_a_configuration_that_scrapes(make_gateway, tmp_path):
     gateway = make_gateway().start()
     key = tmp_path / "key"
     key.write_text(gateway.make_key("metrics"))
-    text = re.search(r"```yaml\n(.*?)```", WATCHING.read_text(), re.S).group(1)
+    text = re.search(r"```yaml\n(.*?)```", MONITORING.read_text(), re.S).group(1)
     config = yaml.safe_load(text)
     (job,) = config["scrape_configs"]
     assert set(config["rule_files"]) == {"/usr/share/sms-gateway/prometheus/alerts.yml"}

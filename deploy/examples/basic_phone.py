@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""A phone of the basic level (ws-broker/PROTOCOL.md): pairs once, then runs a command for each SMS.
+
+    basic_phone.py --pair 'sms-gateway://pair?…'     takes the link that `sms-gateway devices pair` prints
+    basic_phone.py COMMAND [ARGUMENT ...]            runs COMMAND [ARGUMENT ...] NUMBER TEXT, which exits with 0
+                                                     when the SMS was sent
+
+It keeps its token, and the ids of the messages it was given, in phone.json. Needs Python's websockets.
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+import ssl
+import sys
+import time
+import urllib.request
+from urllib.parse import parse_qs, urlsplit
+
+import websockets
+
+HEADERS = "extra_headers" if int(websockets.version.version.split(".")[0]) < 14 else "additional_headers"
+
+
+def save(phone):
+    with open("phone.json.new", "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+        json.dump(phone, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace("phone.json.new", "phone.json")
+
+
+def pair(link):
+    """The link names the gateway, a code and, where the gateway has a CA of its own, that CA's SHA-256."""
+    link = {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
+    ca = None
+    if "ca" in link:
+        unchecked = ssl._create_unverified_context()
+        with urllib.request.urlopen(f"{link['url']}/ca.crt", context=unchecked) as answer:
+            ca = answer.read().decode()
+        if hashlib.sha256(ssl.PEM_cert_to_DER_cert(ca)).hexdigest() != link["ca"].lower():
+            sys.exit("this is not the gateway of the link: its CA is another one")
+    request = urllib.request.Request(f"{link['url']}/api/pair", json.dumps({"code": link["code"]}).encode(),
+                                     {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, context=ca and ssl.create_default_context(cadata=ca)) as answer:
+        device = json.load(answer)
+    save({"url": link["url"].replace("http", "ws", 1) + device["path"], "token": device["token"], "ca": ca, "seen": {}})
+    print("paired as", device["device_id"])
+
+
+async def report(socket, message_id, status):
+    await socket.send(json.dumps({"type": "status_update", "message_id": message_id, "status": status}))
+
+
+async def serve(socket, phone, command):
+    await socket.send(json.dumps({"device_name": "basic_phone.py"}))
+    async for frame in socket:
+        frame = json.loads(frame)
+        if frame["type"] == "connection_ack":
+            print("connected", flush=True)
+            for message_id, (status, at) in phone["seen"].items():
+                if at > time.time() - 600:  # a report may have been lost with the last connection
+                    await report(socket, message_id, status)
+        elif frame["type"] == "new_sms":
+            message_id = frame["message_id"]
+            if message_id not in phone["seen"]:  # never send one twice
+                phone["seen"] = {key: value for key, value in phone["seen"].items() if value[1] > time.time() - 7 * 86400}
+                phone["seen"][message_id] = ("sending", time.time())
+                save(phone)
+                sender = await asyncio.create_subprocess_exec(*command, frame["phone_number"], frame["message"])
+                status = "sent" if await sender.wait() == 0 else "failed"
+                phone["seen"][message_id] = (status, time.time())
+                save(phone)
+            await report(socket, message_id, phone["seen"][message_id][0])
+
+
+async def run(phone, command):
+    options = {"ssl": ssl.create_default_context(cadata=phone["ca"])} if phone["url"].startswith("wss") else {}
+    while True:
+        try:
+            async with websockets.connect(
+                    phone["url"], **{HEADERS: {"Authorization": f"Bearer {phone['token']}"}}, **options) as socket:
+                await serve(socket, phone, command)
+        except (OSError, websockets.WebSocketException, asyncio.TimeoutError) as error:
+            print(error, file=sys.stderr, flush=True)
+        await asyncio.sleep(5)
+
+
+if sys.argv[1] == "--pair":
+    pair(sys.argv[2])
+else:
+    with open("phone.json", encoding="utf-8") as file:
+        asyncio.run(run(json.load(file), sys.argv[1:]))

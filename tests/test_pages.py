@@ -1,0 +1,122 @@
+"""The pages for people: the first page is short and leads to every other, links and anchors lead somewhere, and what pages tell
+people to type exists."""
+
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from harness.gateway import ROOT, programs_folder
+
+MAX_README_LINES = 90
+
+PAGES = sorted(name for name in subprocess.check_output(
+    ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"], cwd=ROOT, text=True).splitlines()
+    if (ROOT / name).exists())
+
+
+@cache
+def text_of(page):
+    return (ROOT / page).read_text()
+
+
+@cache
+def prose_of(page):
+    """Without blocks of code, in which nothing is a link or a heading."""
+    return re.sub(r"^```.*?^```$", "", text_of(page), flags=re.M | re.S)
+
+
+def links_of(page):
+    """(file, anchor) of each relative link and picture of a page; the file is a path from the root."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`]*`", "", prose_of(page))):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = ((ROOT / page).parent / path).resolve() if path else ROOT / page
+        yield str(file.relative_to(ROOT)), anchor
+
+
+@cache
+def anchors_of(page):
+    """As the usual renderers make them of headings."""
+    found = {}
+    for heading in re.findall(r"^#+ (.+)$", prose_of(page), re.M):
+        words = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
+        anchor = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+        found[anchor] = found.get(anchor, -1) + 1
+    return {f"{anchor}-{number}" if number else anchor for anchor, count in found.items()
+            for number in range(count + 1)}
+
+
+def blocks_of(page):
+    return re.findall(r"^```\w*\n(.*?)^```$", text_of(page), re.M | re.S)
+
+
+def test_the_first_page_is_short():
+    assert len(text_of("README.md").splitlines()) <= MAX_README_LINES
+
+
+def test_the_first_page_begins_with_how_to_run_it():
+    first_screen = "\n".join(text_of("README.md").splitlines()[:30])
+    assert "apt-get install" in first_screen
+    assert re.search(r"^make run\b", first_screen, re.M) and re.search(r"^make test\b", first_screen, re.M)
+
+
+def test_every_page_is_one_step_from_the_first():
+    linked = {file for file, _ in links_of("README.md")}
+    assert set(PAGES) - {"README.md"} - linked == set()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    for file, anchor in links_of(page):
+        assert (ROOT / file).exists(), f"{page} links to {file}"
+        if anchor:
+            assert file.endswith(".md") and anchor in anchors_of(file), f"{page} links to {file}#{anchor}"
+
+
+@cache
+def make_targets():
+    return set(re.findall(r"^([a-z][a-z-]*)(?: [a-z-]+)*:(?!=)", (ROOT / "Makefile").read_text(), re.M))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_make_targets_in_pages_exist(page):
+    text = text_of(page)
+    named = set(re.findall(r"`make ([a-z-]+)", text))
+    named |= {target for block in blocks_of(page) for target in re.findall(r"^(?:[A-Z_]+=\S+ )*make ([a-z-]+)", block, re.M)}
+    assert named <= make_targets(), page
+
+
+@cache
+def operator_actions():
+    """family -> its actions, as the tool's help has them; "" where the family is itself an action."""
+    tool = programs_folder("release") / "sms-gateway"
+    families = re.findall(r"^  ([a-z]+) ", subprocess.check_output([tool, "--help"], text=True), re.M)
+    actions = {}
+    for family in families:
+        usage = subprocess.check_output([tool, family, "--help"], text=True)
+        actions[family] = set(re.findall(rf"^  sms-gateway {family}(?: ([a-z]+))?", usage, re.M))
+    return actions
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_operator_commands_in_pages_exist(page):
+    assert len(operator_actions()) >= 8
+    code = [*blocks_of(page), *re.findall(r"`([^`\n]+)`", prose_of(page))]
+    for line in "\n".join(code).splitlines():
+        for family, action in re.findall(r"\bsms-gateway ([a-z]+)(?: ([a-z]+))?", line):
+            actions = operator_actions().get(family)
+            assert actions, f"{page}: sms-gateway {family}"
+            assert not action or action in actions or "" in actions, f"{page}: sms-gateway {family} {action}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_pages_tell_to_run_exist(page):
+    code = "\n".join([*blocks_of(page), *re.findall(r"`([^`\n]+)`", prose_of(page))])
+    for script in re.findall(r"(?<![\w./-])(deploy/[\w-]+\.sh)\b", code):
+        assert (ROOT / script).exists(), f"{page}: {script}"
+    for script in re.findall(r"/usr/lib/sms-gateway/([\w-]+\.sh)\b", code):
+        assert (ROOT / "deploy" / script).exists(), f"{page}: {script}"
