@@ -1,0 +1,80 @@
+/* The store's requests about API keys, pairing codes and device tokens. */
+#ifndef COMMON_STORE_ACCESS_H
+#define COMMON_STORE_ACCESS_H
+
+#include "common/access/api_key.h"
+#include "common/access/device_token.h"
+#include "common/base/error.h"
+
+struct store_reader;
+
+/* ---- Writes: the payloads of struct store_write ---- */
+
+/* A new API key; created_at_ms is the store's. */
+struct store_create_key {
+    struct api_key key;
+};
+
+/* From the commit on the key opens nothing. */
+struct store_revoke_key {
+    char id[SECRET_ID_SIZE];
+    bool changed; /* out: there was such a key, and it was active */
+};
+
+/* A code that pairs one device, until it expires. */
+struct store_create_pairing {
+    unsigned char code_hash[SECRET_HASH_BYTES];
+    char device_id[DEVICE_ID_SIZE]; /* "": the device chooses */
+    int64_t expires_at_ms;          /* wall */
+};
+
+/* A device exchanges a code for `token`, of which id and hash are filled in: for the device of the code or, where
+   the code leaves that open, for token.device_id. The device's token before it is revoked.
+   ERROR_PAIRING_CODE_INVALID: there is no such code, or it has expired; ERROR_DEVICE_ID_TAKEN: a device cannot
+   choose an id that is paired. */
+struct store_pair {
+    unsigned char code_hash[SECRET_HASH_BYTES];
+    struct device_token token; /* out: device_id, created_at_ms */
+};
+
+/* A token without a code, created on the gateway's machine. The device's token before it is revoked. */
+struct store_create_token {
+    struct device_token token; /* id, hash, device_id are filled in */
+};
+
+/* Revokes the active token of a device; its connection is then to be closed. An operator who revokes also takes
+   back the pairing codes for that device. */
+struct store_revoke_token {
+    char device_id[DEVICE_ID_SIZE];
+    char token_id[SECRET_ID_SIZE]; /* only this one; "": any */
+    enum device_token_revocation end;
+    bool changed; /* out: there was an active one */
+};
+
+/* A connection was taken over while its device was there. Where that happens too often two phones use the token,
+   and it is revoked (token_use.h). Nothing happens for a token that is not active. */
+struct store_count_takeover {
+    char device_id[DEVICE_ID_SIZE];
+    char token_id[SECRET_ID_SIZE];
+    bool quarantined; /* out: it is revoked now */
+};
+
+/* ---- Reads: see store.h ---- */
+
+/* The key of that id, whatever its state. */
+MUST_CHECK enum error store_find_key(struct store_reader *reader, const char *id,
+                                     struct api_key *key, bool *found);
+
+/* All keys there ever were, oldest first. The caller frees *keys, also after an error. */
+MUST_CHECK enum error store_list_keys(struct store_reader *reader, struct api_key **keys,
+                                      size_t *count);
+
+/* The token of that id, whatever its state. */
+MUST_CHECK enum error store_find_token(struct store_reader *reader, const char *id,
+                                       struct device_token *token, bool *found);
+
+/* The newest token of each device, by device id. The caller frees *tokens, also after an error. */
+MUST_CHECK enum error store_list_tokens(struct store_reader *reader, struct device_token **tokens,
+                                        size_t *count);
+
+#endif

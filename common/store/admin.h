@@ -1,0 +1,38 @@
+/* The store's requests about itself. */
+#ifndef COMMON_STORE_ADMIN_H
+#define COMMON_STORE_ADMIN_H
+
+#include "common/base/error.h"
+#include "common/model/message.h"
+
+struct store_reader;
+
+/* ---- Writes: the payloads of struct store_write ---- */
+
+/* Whether a new message would be accepted now, limits and a pause apart. Where nothing prevents it a row is
+   written, so that the answer includes a commit. */
+struct store_probe {
+    bool looked;                  /* out: the others are filled in */
+    enum error schema, disk, log; /* out: what prevents it, of each kind */
+};
+
+/* ---- Reads: see store.h ---- */
+
+struct store_statistics {
+    int64_t messages[MESSAGE_STATUS_COUNT];
+    int64_t stuck[MESSAGE_STATUS_COUNT]; /* what STORE_COUNT_STUCK counts */
+    int64_t devices_connected;
+    int64_t devices_battery_low; /* of these: below STORE_LOW_BATTERY_PERCENT, and not charging */
+    int64_t devices_offline;     /* have an active token, and are not connected */
+    int64_t devices_quarantined; /* the newest token was revoked because two phones used it */
+    int64_t wal_bytes;           /* of the write-ahead log; 0 where the backend has none */
+    int64_t database_bytes;      /* without the log */
+    int64_t
+        oldest_queued_ms; /* wall; since when the oldest message that is due is queued; 0: none is */
+    int64_t disk_free_bytes, disk_size_bytes; /* 0: not known */
+    bool sending_paused;
+};
+MUST_CHECK enum error store_read_statistics(struct store_reader *reader, int64_t stuck_since_ms,
+                                            struct store_statistics *statistics);
+
+#endif

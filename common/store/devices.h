@@ -1,0 +1,94 @@
+/* The store's requests about devices and brokers. */
+#ifndef COMMON_STORE_DEVICES_H
+#define COMMON_STORE_DEVICES_H
+
+#include "common/access/device_token.h"
+#include "common/model/device.h"
+#include "common/store/messages.h"
+
+enum { BROKER_NAME_SIZE = 65, STORE_LOW_BATTERY_PERCENT = 20 };
+
+/* ---- Writes: the payloads of struct store_write ---- */
+
+/* A message in flight on a device, and for how long nothing has been heard of it. */
+struct store_held_message {
+    struct message_id id;
+    unsigned attempt;
+    int64_t silent_ms;
+    bool revoke; /* it has a cancel request */
+};
+
+/* A message in a device's journal that has no final status there, and what follows from it. */
+struct store_journal_entry {
+    struct message_id id;
+    unsigned attempt;
+    bool offered;               /* it waits for the release; otherwise it was released */
+    enum store_verdict verdict; /* out */
+};
+
+/* A device has connected to this broker. Its messages in flight go into `held`, the last changed first.
+
+   For an assured device, an offer becomes `accepted` where the journal has it and returns to the queue
+   where it does not; messages of another journal of this device become `unknown`.
+   ERROR_DEVICE_TOKEN_INVALID: its token is no longer active, or another device's. */
+struct store_connect_device {
+    struct store_holder phone;
+    char token_id[SECRET_ID_SIZE]; /* "": none is needed */
+    struct device_info info;       /* owned by the submitter */
+    struct message_id broker;
+    struct store_journal_entry *entries; /* the submitter's */
+    size_t entry_count;
+    int64_t session;                 /* out: the epoch of this connection */
+    struct store_held_message *held; /* out, room for held_capacity; the submitter's */
+    size_t held_capacity;
+    size_t held_count; /* out */
+    int64_t
+        recent_segments; /* out: given to the device in about the last limits.device_window_ms */
+    bool quarantined;    /* out: two phones use the token, which is revoked now; the device is not
+                                connected, and nothing else is filled in */
+};
+
+/* What a device says of itself. Ignored where `session` is not the device's newest connection. */
+struct store_update_device {
+    char device_id[DEVICE_ID_SIZE];
+    struct device_info info; /* owned by the submitter */
+    int64_t session;
+};
+
+/* A connection has ended. Ignored likewise. */
+struct store_disconnect_device {
+    char device_id[DEVICE_ID_SIZE];
+    int64_t session;
+};
+
+/* The broker `instance`, of that name, is alive for another lease_ms; its devices count as connected as long. 0
+   ends it: its offers return to the queue, its devices are disconnected. A new instance ends the one of the same
+   name before it. */
+struct store_lease_broker {
+    char name[BROKER_NAME_SIZE];
+    struct message_id instance;
+    int64_t lease_ms;
+};
+
+/* Devices on this broker whose token was revoked since they connected, by device id. Each is found until it
+   connects again or disconnects. */
+struct store_find_revoked_tokens {
+    struct message_id broker;
+    char after[DEVICE_ID_SIZE]; /* "", or the last of the page before */
+    struct store_revoked_device {
+        char device_id[DEVICE_ID_SIZE];
+        int64_t session;
+        enum device_token_revocation end; /* of its last token */
+    } * devices;                          /* out, room for capacity; the submitter's */
+    size_t capacity;
+    size_t count; /* out */
+};
+
+/* ---- Reads: see store.h ---- */
+
+/* The connected devices, by device id. The caller frees with store_devices_free. */
+MUST_CHECK enum error store_list_devices(struct store_reader *reader, struct device **devices,
+                                         size_t *count);
+void store_devices_free(struct device *devices, size_t count);
+
+#endif

@@ -1,0 +1,41 @@
+/* The limits, and the store's requests about pausing. */
+#ifndef COMMON_STORE_LIMITS_H
+#define COMMON_STORE_LIMITS_H
+
+#include "common/base/base.h"
+#include "common/base/error.h"
+
+struct store_reader;
+
+enum { STORE_REASON_SIZE = 201, STORE_BURST_MINUTES = 10 };
+
+/* Counted in the transaction that accepts a message or gives it to a device, so a limit holds whatever
+   process is killed. 0: no limit, and then nothing is counted. Days are those of UTC. */
+struct store_limits {
+    int64_t recipient_daily_messages; /* accepted, for one phone number */
+    int64_t daily_messages;           /* accepted */
+    int64_t pause_after_messages; /* accepted within STORE_BURST_MINUTES; one more pauses sending */
+    int64_t max_queue_age_ms;     /* of the oldest message that is due */
+    int64_t device_daily_segments; /* given to one device */
+    int64_t device_window_ms;      /* the store remembers what a device was given in it */
+};
+
+/* ---- Writes: the payloads of struct store_write ---- */
+
+/* Pauses sending, or resumes it; what was accepted before a resumption no longer counts as a burst. */
+struct store_set_sending {
+    bool pause;
+    char reason[STORE_REASON_SIZE]; /* for people */
+    bool changed;                   /* out: it was not so already */
+};
+
+/* ---- Reads: see store.h ---- */
+
+struct store_sending {
+    int64_t paused_since_ms; /* wall; 0: it is not paused */
+    char reason[STORE_REASON_SIZE];
+};
+MUST_CHECK enum error store_read_sending(struct store_reader *reader,
+                                         struct store_sending *sending);
+
+#endif

@@ -1,0 +1,225 @@
+/* The store's requests about messages: from the queue to their final status, and what is read of them. */
+#ifndef COMMON_STORE_MESSAGES_H
+#define COMMON_STORE_MESSAGES_H
+
+#include "common/access/secret.h"
+#include "common/base/error.h"
+#include "common/model/message.h"
+
+struct store_reader;
+
+enum {
+    STORE_MAX_CLAIM = 256,
+    STORE_MAX_FAILURES = 10,       /* attempts that sent nothing, before the message is `failed` */
+    STORE_FIRST_BACKOFF_MS = 5000, /* after the first of them; each is up to twice as long, */
+    STORE_MAX_BACKOFF_MS = 15 * 60 * 1000, /* and none longer */
+};
+
+/* How long a message waits after that many failures before it is due again. `spread`, from 0 to 1 and
+   best random, keeps messages that failed together from coming back together. */
+int64_t store_backoff_ms(unsigned failures, double spread);
+
+/* ---- Writes: the payloads of struct store_write ---- */
+
+/* A new message, `queued`.
+   ERROR_SENDING_PAUSED, ERROR_QUEUE_FULL, ERROR_DAILY_CAP_REACHED, ERROR_KEY_CAP_REACHED,
+   ERROR_RECIPIENT_CAP_REACHED: a limit refuses it, and it counts for none. */
+struct store_enqueue {
+    const struct message
+        *message; /* borrowed until done: id, request id, number, text, encoding, segments */
+    char key_id[SECRET_ID_SIZE]; /* the API key it came with; "": none */
+    int64_t key_daily_messages;  /* the key's limit; 0: none */
+};
+
+/* A client no longer wants the message. It becomes `cancelled` where no device was released to send it. Where an
+   assured device has it the request is kept (`asked`), and the device decides.
+   ERROR_MESSAGE_NOT_FOUND; ERROR_NOT_CANCELLABLE: it is too late. Repeating the request is no error. */
+struct store_cancel {
+    struct message_id id;
+    bool asked; /* out */
+};
+
+/* The device that a message is claimed for, or that speaks about one. */
+struct store_holder {
+    char device_id[DEVICE_ID_SIZE];
+    int64_t session;           /* the epoch of its connection */
+    bool assured;              /* it has a journal: it is offered the message */
+    struct message_id journal; /* zero without one */
+    bool at_daily_limit;       /* out, of a claim: it was passed over and may ask again later */
+};
+
+/* Claims the oldest messages that are due: `dispatched` for an assured device, `accepted` for a basic one. The
+   oldest message goes to the first slot, unless that device has reached its limit of the day. Claims nothing
+   while sending is paused. */
+struct store_claim {
+    size_t slot_count; /* at most STORE_MAX_CLAIM */
+    struct store_holder *slots;
+    /* Out, by slot: room for slot_count, zeroed. An entry without a text got no message. The submitter
+       frees the texts. */
+    struct message *messages;
+    size_t message_count; /* out: the number of messages claimed */
+    bool paused;          /* out */
+};
+
+/* What to tell a device that has been offered a message. */
+enum store_verdict {
+    STORE_VERDICT_NONE,
+    STORE_VERDICT_RELEASE, /* committed as `accepted`: the device may send it */
+    STORE_VERDICT_DROP,    /* the offer is withdrawn */
+};
+
+/* A device has acknowledged an offer: `dispatched` becomes `accepted`, the point of no return. */
+struct store_release {
+    struct store_holder phone;
+    struct message_id id;
+    unsigned attempt;
+    enum store_verdict verdict; /* out */
+};
+
+/* Returns a message to the queue because nothing of it can have been sent: an offer, or a frame that was never
+   written to a basic device. A message that has moved on stays as it is. One with a cancel request becomes
+   `cancelled`. */
+struct store_return_to_queue {
+    struct message_id id;
+    unsigned attempt;
+    char device_id[DEVICE_ID_SIZE];
+    bool refused;  /* by the device: counts as a failure, and store_backoff_ms passes */
+    bool hopeless; /* no device can take it: `failed` at once, with the code and the message */
+    double spread;
+    char error_code[MESSAGE_ERROR_CODE_SIZE];
+    const char *error_message; /* static, or NULL */
+    bool changed;              /* out: it was returned */
+};
+
+/* A device reports on a message. ERROR_MESSAGE_NOT_HELD: it is not one of the device's messages. A late or
+   repeated report changes nothing and is no error. */
+struct store_report {
+    struct message_id id;
+    unsigned attempt; /* 0: the device does not say */
+    int64_t seq;      /* in its journal; one that is not the latest is late. -1: none */
+    struct store_holder phone;
+    enum message_status status;
+    bool nothing_sent; /* `failed` with the proof: queued again, after store_backoff_ms */
+    double spread;
+    char error_code[MESSAGE_ERROR_CODE_SIZE];    /* "": none */
+    char error_message[MESSAGE_ERROR_TEXT_SIZE]; /* "": none */
+    bool changed;                                /* out: the message changed its status */
+};
+
+/* Messages in flight without news since then become `unknown`; offers that were not answered since then
+   return to the queue. */
+struct store_expire {
+    int64_t silent_since_ms;  /* wall; 0: the clock is not to be trusted now */
+    int64_t offered_since_ms; /* wall */
+    unsigned limit;           /* of each */
+    unsigned unknown, queued; /* out: how many */
+};
+
+/* Messages on devices that have a cancel request, oldest first. */
+struct store_find_cancel_requests {
+    int64_t after; /* 0, or `last` of the page before */
+    struct store_cancel_request {
+        struct message_id id;
+        unsigned attempt;
+        char device_id[DEVICE_ID_SIZE];
+    } * messages; /* out, room for capacity; the submitter's */
+    size_t capacity;
+    size_t count; /* out */
+    int64_t last; /* out; undefined where there is none */
+};
+
+/* Counts, by status, the messages that have neither finished nor changed since then. Of a long queue only the
+   first are looked at. */
+struct store_count_stuck {
+    int64_t since_ms;                     /* wall */
+    int64_t counts[MESSAGE_STATUS_COUNT]; /* out */
+};
+
+enum store_requeue_outcome {
+    STORE_REQUEUED,
+    STORE_REQUEUE_NOT_ENDED, /* it may still be sent, or has been */
+    STORE_REQUEUE_DONE,      /* it was requeued before; new_id is that message's, out */
+    STORE_REQUEUE_NO_TEXT,   /* its text has been removed */
+};
+
+/* An operator sends the text of an ended message once more, as a new message: `unknown` leaves open whether it was
+   sent, and a person decides. Once for each message, unless `again`. The new message counts for the limits as
+   any other. ERROR_MESSAGE_NOT_FOUND, those of enqueue, or ERROR_NONE and `outcome`. */
+struct store_requeue {
+    struct message_id id;
+    struct message_id new_id;
+    bool again;
+    enum store_requeue_outcome outcome; /* out */
+};
+
+/* Removes a finished message and its events. ERROR_MESSAGE_NOT_FOUND. */
+struct store_erase {
+    struct message_id id;
+    bool erased; /* out: it was finished */
+};
+
+/* Removes the texts, and the messages with their events, that finished before then. Nothing of them stays in
+   the database; space is given back to the file system when much is free. */
+struct store_purge {
+    int64_t text_before_ms;    /* wall; 0: none */
+    int64_t message_before_ms; /* likewise; the message was also created before then */
+    int64_t limit;             /* of each */
+    int64_t texts, messages;   /* out: how many were removed */
+    bool more;                 /* out: there is more to remove */
+};
+
+/* ---- Reads: see store.h ---- */
+
+/* ERROR_MESSAGE_NOT_FOUND without one; otherwise the caller does message_fini. */
+MUST_CHECK enum error store_find_message(struct store_reader *reader, const struct message_id *id,
+                                         struct message *message);
+
+/* One transition of a message. */
+struct message_event {
+    enum message_status status; /* that it reached */
+    unsigned attempt;
+    char device_id[DEVICE_ID_SIZE];              /* "": no device was involved */
+    char error_code[MESSAGE_ERROR_CODE_SIZE];    /* "": none */
+    char error_message[MESSAGE_ERROR_TEXT_SIZE]; /* "": none */
+    int64_t at_ms;                               /* wall */
+};
+
+/* All events of a message in their order; the first is that it was queued. ERROR_MESSAGE_NOT_FOUND
+   without one. The caller frees *events, also after an error. */
+MUST_CHECK enum error store_read_history(struct store_reader *reader, const struct message_id *id,
+                                         struct message_event **events, size_t *count);
+
+/* Which messages, newest first. A filter that is not set (false, "", 0) lets everything through. */
+struct store_query {
+    bool has_status;
+    enum message_status status;
+    char device_id[DEVICE_ID_SIZE];
+    char phone_number[PHONE_NUMBER_SIZE];
+    bool has_created_after, has_created_before;
+    int64_t created_after_ms;  /* wall, inclusive */
+    int64_t created_before_ms; /* wall, exclusive */
+
+    size_t limit; /* at least 1 */
+    size_t
+        max_text_bytes; /* of all texts of a page, which ends before the message that would exceed it but
+                              has at least one; 0: no bound */
+
+    /* Where the page starts: after `offset` messages, or next to the message `cursor` of another page. */
+    enum store_position { STORE_AT_OFFSET, STORE_OLDER_THAN, STORE_NEWER_THAN } position;
+    int64_t offset;
+    struct message_id cursor;
+};
+
+struct store_page {
+    struct message *messages; /* newest first */
+    size_t count;
+    int64_t total;             /* that match the filters, on all pages */
+    bool has_older, has_newer; /* also where the page ended early */
+};
+
+/* One consistent view. The caller does store_page_fini, also after an error. */
+MUST_CHECK enum error store_list_messages(struct store_reader *reader,
+                                          const struct store_query *query, struct store_page *page);
+void store_page_fini(struct store_page *page);
+
+#endif

@@ -1,0 +1,260 @@
+/*
+ * How the verbs reach the rows of a database. A backend implements these functions; they decide nothing.
+ *
+ * A verb first finds the rows it is about, then decides on the structs, then writes. SQLite runs a statement for each
+ * function, the memory backend follows pointers. A backend for which each call would be a round trip can load
+ * the rows of a whole batch beforehand, answer the finds from them, and write the changes when the batch ends:
+ * within a transaction a find sees what was written before.
+ *
+ * All functions run inside the transaction of a batch, on its thread. An error ends the write (store_backend.h,
+ * run_batch); it has been logged. Lists give up to `limit` rows into an array of the caller's, and *count. Times are
+ * wall-clock milliseconds.
+ */
+#ifndef COMMON_STORE_VERBS_ROWS_H
+#define COMMON_STORE_VERBS_ROWS_H
+
+#include "common/model/token_use.h"
+#include "common/store/store.h"
+
+struct store_database;
+
+/* ---- Messages ---- */
+
+/* What the verbs decide about a message on: all but its number and its text. */
+struct message_row {
+    int64_t seq; /* the backend's key of the row; orders messages by their creation */
+    struct message_id id;
+    struct request_id request_id;
+    enum message_status status;
+    unsigned attempt;
+    int64_t event_count;            /* with the event that it was queued, which is the row itself */
+    char device_id[DEVICE_ID_SIZE]; /* that has it, or had it last; "": none, or it went back */
+    struct message_id journal;      /* zero: offered to none */
+    unsigned segments;
+    unsigned failures;       /* attempts that sent nothing, and counted */
+    unsigned proved_attempt; /* the last attempt that is proved to have sent nothing */
+    bool cancel_requested;
+    int64_t report_seq;    /* of the last report that changed this attempt; -1: none */
+    int64_t retry_at_ms;   /* not due before; 0: at once */
+    int64_t updated_at_ms; /* of its last event */
+    int64_t reached_at_ms
+        [MESSAGE_STATUS_COUNT]; /* the last time of each status; 0: never, but for `queued`
+                                                    where it means: when it was created */
+};
+
+/* What goes into the row and into the event; texts may be NULL. */
+struct message_error {
+    const char *code, *text;
+};
+
+/* A message that can be claimed: the message has its id, number, text (owned), encoding, segments. */
+struct due_message {
+    struct message_row row;
+    struct message message;
+};
+
+struct message_rows {
+    /* A new message, created at its id's time. ERROR_INTERNAL: a message has its id. */
+    enum error (*insert)(struct store_database *database, const struct message *message);
+    enum error (*find)(struct store_database *database, const struct message_id *id,
+                       struct message_row *row, bool *found);
+
+    /* Replaces `before` with `after` and appends the event that after->event_count numbers: its status, attempt,
+       device, error and updated_at_ms. With `error` NULL the event has no error and the row keeps its own.
+       ERROR_INTERNAL: status and attempt are no longer those of `before`. */
+    enum error (*change)(struct store_database *database, const struct message_row *before,
+                         const struct message_row *after, const struct message_error *error);
+
+    /* Without an event: a message that no device has gets device_id, attempt and journal of `row`. */
+    enum error (*assign)(struct store_database *database, const struct message_row *row);
+    enum error (*request_cancel)(struct store_database *database, const struct message_row *row);
+    enum error (*remove)(struct store_database *database,
+                         const struct message_row *row); /* and its events */
+
+    /* The number, text (owned), encoding and segments; and the message that was sent in its place, or zero. */
+    enum error (*read_content)(struct store_database *database, const struct message_row *row,
+                               struct message *message, struct message_id *requeued_as);
+    enum error (*set_requeued)(struct store_database *database, const struct message_row *row,
+                               const struct message_id *new_id);
+
+    /* Queued, and due at `now_ms`; oldest first. A retry_at_ms after `latest_retry_ms` was written by a wrong
+       clock: the message is due. */
+    enum error (*list_due)(struct store_database *database, int64_t now_ms, int64_t latest_retry_ms,
+                           size_t limit, struct due_message due[], size_t *count);
+    /* `accepted` or `sending`, and not changed since `before_ms`. */
+    enum error (*list_silent)(struct store_database *database, int64_t before_ms, size_t limit,
+                              struct message_row rows[], size_t *count);
+    /* `dispatched`, and not changed since `before_ms`. */
+    enum error (*list_offered)(struct store_database *database, int64_t before_ms, size_t limit,
+                               struct message_row rows[], size_t *count);
+    /* `dispatched` to devices on that broker. */
+    enum error (*list_offered_by)(struct store_database *database, const struct message_id *broker,
+                                  size_t limit, struct message_row rows[], size_t *count);
+    /* In flight on that device, the last changed first. */
+    enum error (*list_held)(struct store_database *database, const char *device_id, size_t limit,
+                            struct message_row rows[], size_t *count);
+    /* Finished, created and last changed before `before_ms`; oldest first. */
+    enum error (*list_finished)(struct store_database *database, int64_t before_ms, size_t limit,
+                                struct message_row rows[], size_t *count);
+    /* `accepted` with a cancel request, and seq > after; oldest first. */
+    enum error (*list_cancel_requests)(struct store_database *database, int64_t after, size_t limit,
+                                       struct message_row rows[], size_t *count);
+
+    /* updated_at_ms of messages in flight that is after `latest_ms` becomes `now_ms`. */
+    enum error (*correct_future)(struct store_database *database, int64_t latest_ms,
+                                 int64_t now_ms);
+    /* Removes texts of messages that finished before then, oldest first; *count of them. */
+    enum error (*remove_texts)(struct store_database *database, int64_t before_ms, int64_t limit,
+                               int64_t *count);
+    /* Adds to the number of messages in that status, which the backend keeps. */
+    enum error (*add_to_count)(struct store_database *database, enum message_status status,
+                               int64_t delta);
+    /* Messages that are queued or in flight and have not changed since then, by status. */
+    enum error (*count_stuck)(struct store_database *database, int64_t since_ms,
+                              int64_t counts[MESSAGE_STATUS_COUNT]);
+    /* When the oldest message that is due was last changed; *since_ms stays where there is none. */
+    enum error (*read_queued_since)(struct store_database *database, int64_t now_ms,
+                                    int64_t *since_ms);
+};
+
+/* ---- Devices and brokers ---- */
+
+struct device_rows {
+    /* The epoch of the device's newest connection; 0: it never connected. */
+    enum error (*find_session)(struct store_database *database, const char *device_id,
+                               int64_t *session);
+    /* The device is connected to that broker, with that epoch; one that is not there yet is added. */
+    enum error (*connect)(struct store_database *database, const char *device_id, int64_t session,
+                          const struct device_info *info, const struct message_id *broker,
+                          int64_t now_ms);
+    enum error (*update)(struct store_database *database, const char *device_id,
+                         const struct device_info *info, int64_t now_ms);
+    enum error (*disconnect)(struct store_database *database, const char *device_id,
+                             int64_t now_ms);
+    enum error (*disconnect_all)(struct store_database *database, const struct message_id *broker,
+                                 int64_t now_ms);
+
+    /* Until it connects or disconnects, list_revoked finds the device, if it is connected. */
+    enum error (*mark_revoked)(struct store_database *database, const char *device_id);
+    /* By device id, after `after`. */
+    enum error (*list_revoked)(struct store_database *database, const struct message_id *broker,
+                               const char *after, size_t limit,
+                               struct store_revoked_device devices[], size_t *count);
+
+    enum error (*find_broker)(struct store_database *database, const char *name,
+                              struct message_id *instance, bool *found);
+    /* Adds it, or replaces the one of that name. */
+    enum error (*save_broker)(struct store_database *database, const char *name,
+                              const struct message_id *instance, int64_t lease_until_ms);
+    enum error (*remove_broker)(struct store_database *database, const struct message_id *instance);
+};
+
+/* ---- API keys, pairing codes, device tokens ---- */
+
+struct pairing_row {
+    char device_id[DEVICE_ID_SIZE]; /* "": the device chooses */
+    int64_t expires_at_ms;
+};
+
+struct access_rows {
+    enum error (*insert_key)(struct store_database *database, const struct api_key *key);
+    /* *changed: there is such a key, and it was active. */
+    enum error (*revoke_key)(struct store_database *database, const char *id, int64_t now_ms,
+                             bool *changed);
+
+    enum error (*insert_pairing)(struct store_database *database,
+                                 const unsigned char code_hash[SECRET_HASH_BYTES],
+                                 const struct pairing_row *pairing);
+    /* Removes the code that it finds. */
+    enum error (*take_pairing)(struct store_database *database,
+                               const unsigned char code_hash[SECRET_HASH_BYTES],
+                               struct pairing_row *pairing, bool *found);
+    enum error (*remove_expired_pairings)(struct store_database *database, int64_t now_ms);
+    enum error (*remove_pairings_of)(struct store_database *database, const char *device_id);
+
+    enum error (*insert_token)(struct store_database *database, const struct device_token *token);
+    /* The id of the device's active token; "" without one. */
+    enum error (*find_active_token)(struct store_database *database, const char *device_id,
+                                    char id[SECRET_ID_SIZE]);
+    enum error (*revoke_token)(struct store_database *database, const char *id,
+                               enum device_token_revocation reason, int64_t now_ms);
+
+    /* Zero where nothing is known of the token. */
+    enum error (*find_token_use)(struct store_database *database, const char *token_id,
+                                 struct token_use *use);
+    enum error (*save_token_use)(struct store_database *database, const char *token_id,
+                                 const struct token_use *use);
+    /* The identity was seen with the token at that time. */
+    enum error (*save_identity)(struct store_database *database, const char *token_id,
+                                const char *identity, int64_t now_ms);
+    /* Removes identities last seen before then, and all but the `keep` last seen. */
+    enum error (*trim_identities)(struct store_database *database, const char *token_id,
+                                  int64_t before_ms, int64_t keep);
+    /* The number of identities, and whether that one is among them. */
+    enum error (*count_identities)(struct store_database *database, const char *token_id,
+                                   const char *identity, int64_t *count, bool *known);
+    /* Use and identities of all tokens of a device. */
+    enum error (*remove_token_use_of)(struct store_database *database, const char *device_id);
+};
+
+/* ---- Limits ---- */
+
+/* What is counted, in periods of a day or a minute since 1970. The numbers are the database's. */
+enum accepted_kind { ACCEPTED_DAILY, ACCEPTED_BY_KEY, ACCEPTED_BY_RECIPIENT, ACCEPTED_IN_MINUTE };
+
+struct accepted_key {
+    enum accepted_kind kind;
+    int64_t period;
+    const char *name; /* of the key, the recipient; "" */
+};
+
+/* Segments given to a device: on a day, in a window of limits.device_window_ms, and in the window before. */
+struct device_use {
+    char device_id[DEVICE_ID_SIZE];
+    int64_t day, in_day, window, in_window, before_window;
+};
+
+struct limit_rows {
+    /* 0 where nothing was counted. */
+    enum error (*find_accepted)(struct store_database *database, const struct accepted_key *key,
+                                int64_t *count);
+    enum error (*add_accepted)(struct store_database *database, const struct accepted_key *key,
+                               int64_t delta);
+    /* Adds one where the count is below `most`; *added tells. */
+    enum error (*add_accepted_below)(struct store_database *database,
+                                     const struct accepted_key *key, int64_t most, bool *added);
+    /* The sum of a kind over the periods from first to last. */
+    enum error (*sum_accepted)(struct store_database *database, enum accepted_kind kind,
+                               int64_t first, int64_t last, int64_t *count);
+    /* Removes up to `limit` counts of periods before that one; *count of them. */
+    enum error (*remove_accepted)(struct store_database *database, enum accepted_kind kind,
+                                  int64_t before_period, int64_t limit, int64_t *count);
+
+    enum error (*find_device_use)(struct store_database *database, const char *device_id,
+                                  struct device_use *use, bool *found);
+    enum error (*save_device_use)(struct store_database *database, const struct device_use *use);
+
+    enum error (*find_sending)(struct store_database *database, struct store_sending *sending);
+    enum error (*save_sending)(struct store_database *database,
+                               const struct store_sending *sending);
+};
+
+/* ---- The database itself ---- */
+
+struct admin_rows {
+    /* Whether the schema, the disk and the log allow new messages: ERROR_NONE, or what prevents it. */
+    enum error (*check)(struct store_database *database, struct store_probe *probe);
+    enum error (*write_probe)(struct store_database *database, int64_t now_ms);
+    /* Gives free space back to the file system, a little at a time. */
+    enum error (*reclaim_space)(struct store_database *database, bool *more);
+};
+
+struct store_rows {
+    const struct message_rows *messages;
+    const struct device_rows *devices;
+    const struct access_rows *access;
+    const struct limit_rows *limits;
+    const struct admin_rows *admin;
+};
+
+#endif
