@@ -10,6 +10,7 @@ import pytest
 
 from harness.gateway import ROOT
 from harness.lan_certificate import LanCertificate
+from harness.waiting import LIMIT_SECONDS
 
 SCRIPTS = ("install", "upgrade", "rollback", "uninstall", "self-test")
 SETTINGS = ("PUBLIC_URL", "LISTEN_ADDRESS", "HTTPS_PORT", "HTTP_PORT", "ALLOWED_PREFIXES",
@@ -19,7 +20,7 @@ SETTINGS = ("PUBLIC_URL", "LISTEN_ADDRESS", "HTTPS_PORT", "HTTP_PORT", "ALLOWED_
 def run(script, *arguments, before=(), **environment):
     return subprocess.run(
         [*before, ROOT / f"deploy/{script}.sh", *arguments], text=True, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT_SECONDS, check=False,
         env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"} | environment)
 
 

@@ -32,7 +32,7 @@ def test_nothing_of_a_run_is_for_others(tmp_path, umask):
     try:
         wait_for(lambda: "Ctrl-C stops it." in (tmp_path / "run.log").read_text(), "the start")
         message = {"phone_number": "+1234567890", "message": "the code is 4711"}
-        assert requests.post(f"{url}/api/send-sms", json=message, timeout=30).status_code == 202
+        assert requests.post(f"{url}/api/send-sms", json=message, timeout=LIMIT_SECONDS).status_code == 202
         wait_for(lambda: (tmp_path / "run/access.log").stat().st_size, "the access log")
         found = modes(tmp_path)
     finally:

@@ -11,8 +11,8 @@ import subprocess
 import pytest
 
 from harness.gateway import ROOT
-from harness.make_run import running_in
 from harness.ports import free_port
+from harness.processes import running_in
 from harness.waiting import LIMIT_SECONDS, wait_for
 
 ADDRESSES = {"gateway": "10.99.0.1", "elsewhere": "10.99.0.2"}
@@ -40,7 +40,8 @@ class Machine:
                                     stdout=out, stderr=out, start_new_session=True)
 
     def run(self, line, **settings):
-        result = subprocess.run([*self.before, "sh", "-c", line], cwd=self.folder, text=True, timeout=60, check=False,
+        result = subprocess.run([*self.before, "sh", "-c", line], cwd=self.folder, text=True,
+                                timeout=LIMIT_SECONDS, check=False,
                                 env=self.environment | settings, capture_output=True)
         assert result.returncode == 0, (line, result.stdout, result.stderr)
         return result

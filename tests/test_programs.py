@@ -12,8 +12,9 @@ import requests
 
 from harness.gateway import ROOT, Gateway, programs_folder
 from harness.lan_certificate import LanCertificate
-from harness.make_run import Run, copy_of_the_tree, is_gone
+from harness.make_run import Run, copy_of_the_tree
 from harness.ports import free_port
+from harness.processes import is_gone
 from harness.waiting import LIMIT_SECONDS, wait_for
 
 BOTH = ("api-fcgi", "ws-broker")
@@ -170,7 +171,7 @@ def test_run_serves_says_how_and_stops_cleanly_on_ctrl_c(run):
     assert all(is_gone(pid) for pid in children.values())
     assert "level=error" not in run.log() and "Traceback" not in run.log()
     with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", int(run.url.rsplit(":", 1)[1]))) != 0
+        assert probe.connect_ex(("127.0.0.1", run.port)) != 0
 
 
 def test_the_printed_curl_line_sends(run):
@@ -365,7 +366,7 @@ def test_a_second_run_on_a_busy_port_says_so(run, tmp_path):
     run.wait_serving()
     folder = tmp_path / "second"
     folder.mkdir()
-    second = Run(folder, int(run.url.rsplit(":", 1)[1]))
+    second = Run(folder, run.port)
     assert second.end() == 1
     assert "is busy" in second.log() and "HTTP_PORT=" in second.log()
     assert requests.get(f"{run.url}/readyz").status_code == 200
@@ -384,7 +385,7 @@ def test_a_restart_finds_its_messages_again(run):
         "phone_number": "+1234567890", "message": "still here"}).json()
     run.popen.terminate()
     assert run.end() == 0
-    again = Run(run.folder, int(run.url.rsplit(":", 1)[1]))
+    again = Run(run.folder, run.port)
     again.wait_serving()
     found = requests.get(f"{run.url}/api/sms/{message['message_id']}").json()
     again.popen.terminate()
@@ -416,12 +417,12 @@ def test_dev_builds_and_starts_again_on_a_change_and_survives_a_mistake(tmp_path
         text = source.read_text()
         wait_for(lambda: live_status(url) == "live", "the gateway to serve")
         source.write_text(text.replace('"live"', '"alive"'))
-        wait_for(lambda: live_status(url) == "alive", "the change to be served", 60)
+        wait_for(lambda: live_status(url) == "alive", "the change to be served")
         source.write_text("a mistake")
         wait_for(lambda: "The build failed" in (tmp_path / "dev.log").read_text(), "the complaint")
         assert live_status(url) == "alive"
         source.write_text(text)
-        wait_for(lambda: live_status(url) == "live", "the correction to be served", 60)
+        wait_for(lambda: live_status(url) == "live", "the correction to be served")
         dev.terminate()
         assert dev.wait(LIMIT_SECONDS) == 0
         assert live_status(url) is None

@@ -15,8 +15,9 @@ import requests
 import yaml
 
 from harness.gateway import ROOT, programs_folder
-from harness.make_run import Run, copy_of_the_tree, hear_signals, running_in
+from harness.make_run import Run, copy_of_the_tree, hear_signals, runs_below
 from harness.ports import free_port
+from harness.processes import parent_of, running_in
 from harness.waiting import LIMIT_SECONDS, wait_for
 
 INSTANTS = 10
@@ -24,20 +25,8 @@ INSTANTS = 10
 
 @pytest.fixture
 def runs(tmp_path):
-    """Makes runs: runs("folder", HTTP_PORT=1234). What is left of them ends with the test."""
-    made = []
-
-    def make(name="run", port=None, **settings):
-        folder = tmp_path / name
-        folder.mkdir(exist_ok=True)
-        made.append(Run(folder, port or free_port(), **settings))
-        return made[-1]
-
-    yield make
-    for run in made:
-        if run.popen.poll() is None:
-            run.popen.terminate()
-            run.end()
+    with runs_below(tmp_path) as make:
+        yield make
 
 
 def time_to_serve(runs):
@@ -66,7 +55,7 @@ def test_a_signal_at_any_instant_of_the_start_ends_all_of_it(runs, number, to_al
         else:
             run.popen.send_signal(number)
         assert run.end() in (0, -number), run.log()  # the latter before the script has read its first lines
-        wait_for(lambda: not run.descendants(), f"all to end: {run.descendants()}", 5)
+        wait_for(lambda: not run.descendants(), "all to end")
         assert not (run.folder / "run/settings.env").exists()
 
 
@@ -152,7 +141,7 @@ def test_make_run_ends_too_by_its_terminal_and_by_a_supervisor(tmp_path):
             else:
                 os.killpg(pid, signal.SIGHUP)  # as the kernel does
             wait_end(pid)
-            wait_for(lambda: not marked(str(folder)), "all to end", 5)
+            wait_for(lambda: not marked(str(folder)), "all to end")
             reader.join(LIMIT_SECONDS)
             os.close(terminal)
             assert "run.sh: line" not in "".join(text)  # bash's own words
@@ -200,10 +189,6 @@ def test_the_container_of_nginx_ends_while_it_writes_its_configuration(tmp_path)
         assert outer.wait(LIMIT_SECONDS) in (0, 143)
 
 
-def parent_of(pid):
-    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()[1])
-
-
 def test_dev_ends_while_it_builds(tmp_path):
     folder = tmp_path / "tree"
     copy_of_the_tree(folder)
@@ -215,7 +200,7 @@ def test_dev_ends_while_it_builds(tmp_path):
     wait_for(lambda: "cc1" in running_in(folder).values(), "the compiler to run")
     dev.terminate()
     assert dev.wait(LIMIT_SECONDS) == 0
-    wait_for(lambda: not running_in(folder), "the compilers to end", 5)
+    wait_for(lambda: not running_in(folder), "the compilers to end")
 
 
 # ---- Two of them ----
@@ -231,11 +216,10 @@ def test_a_second_run_in_the_same_folder_changes_nothing_and_says_who_runs(runs)
     first.wait_serving()
     before = files_of(first.folder)
     assert {"nginx.pid", "nginx.conf", "settings.env", "lock"} <= set(before)
-    same_port = int(first.url.rsplit(":", 1)[1])
-    for port in (same_port, free_port()):
+    for port in (first.port, free_port()):
         second = Run(first.folder, port)  # its log is in the place of the first one's
         assert second.end() == 1
-        assert f"runs already: process {first.popen.pid}, http://localhost:{same_port}." in second.log()
+        assert f"runs already: process {first.popen.pid}, http://localhost:{first.port}." in second.log()
         assert files_of(first.folder) == before
     assert requests.get(f"{first.url}/readyz").status_code == 200
 
@@ -243,7 +227,7 @@ def test_a_second_run_in_the_same_folder_changes_nothing_and_says_who_runs(runs)
 def test_what_the_second_is_advised_serves_beside_the_first(runs, tmp_path):
     first = runs()
     first.wait_serving()
-    second = Run(first.folder, int(first.url.rsplit(":", 1)[1]))
+    second = Run(first.folder, first.port)
     assert second.end() == 1
     advice = re.search(r"^  (.*) make run$", second.log(), re.M).group(1)
     settings = dict(word.split("=", 1) for word in shlex.split(advice))

@@ -9,7 +9,7 @@ import pytest
 
 from harness.gateway import programs_folder
 from harness.lan_certificate import LanCertificate
-from harness.make_run import Run
+from harness.make_run import runs_below
 from harness.ports import free_port
 from harness.waiting import LIMIT_SECONDS
 
@@ -26,21 +26,8 @@ def url_of(folder, *arguments, **environment):
 
 @pytest.fixture
 def runs(tmp_path):
-    made = []
-
-    def make(name="run", **settings):
-        folder = tmp_path / name
-        folder.mkdir(exist_ok=True)
-        made.append(Run(folder, free_port(), **settings))
-        made[-1].wait_serving()
-        made[-1].port = made[-1].url.rsplit(":", 1)[1]
-        return made[-1]
-
-    yield make
-    for run in made:
-        if run.popen.poll() is None:
-            run.popen.terminate()
-            run.end()
+    with runs_below(tmp_path, wait=True) as make:
+        yield make
 
 
 @pytest.mark.parametrize("settings", [{}, {"DATABASE_PATH": "other/x.db"}, {"RUNTIME_DIR": "other-run"},

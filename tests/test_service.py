@@ -33,7 +33,7 @@ EACH = pytest.mark.parametrize("program", UNITS)
 
 
 def analyze(*arguments):
-    return subprocess.run(["systemd-analyze", "--no-pager", *arguments], text=True, timeout=60,
+    return subprocess.run(["systemd-analyze", "--no-pager", *arguments], text=True, timeout=LIMIT_SECONDS,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
 
 
@@ -262,7 +262,7 @@ def test_a_program_that_is_taken_over_can_do_little(confined_gateway):
             "    except Exception:\n        print(False)\n")
     result = subprocess.run(
         [*confine("api-fcgi"), "/usr/bin/python3", "-c", code], cwd=confined_gateway.folder,
-        input="\n".join(attempt for attempt, _ in ATTEMPTS.values()), text=True, timeout=60,
+        input="\n".join(attempt for attempt, _ in ATTEMPTS.values()), text=True, timeout=LIMIT_SECONDS,
         capture_output=True, check=False)
     assert result.returncode == 0, result.stderr
     went = dict(zip(ATTEMPTS, (line == "True" for line in result.stdout.splitlines())))

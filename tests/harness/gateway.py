@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .api import Api
 from .ports import free_port
+from .processes import children_of, is_listening
 from .sanitizers import reports, tell
 from .waiting import LIMIT_SECONDS, wait_for
 
@@ -123,19 +124,30 @@ class Process:
 
 class Nginx(Process):
     def start(self, ready=True, limit=LIMIT_SECONDS):
+        """Starts it; returns when it has workers. Before that a signal may find no handler."""
         with open(self.log_path, "ab") as log:
             self.popen = subprocess.Popen(
                 self.command, cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, start_new_session=True)
-        port = int(self.environment["HTTP_PORT"])
-        wait_for(lambda: self._listens(port), "nginx to listen", limit)
+        wait_for(self._serves, "nginx to serve", limit)
         return self
 
-    def _listens(self, port):
+    def _serves(self):
         if self.popen.poll() is not None:
             raise AssertionError(f"nginx ended at its start: {self.log()}")
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
+        return self.workers()
+
+    def workers(self):
+        """The process ids of its workers, those of an earlier configuration too."""
+        return children_of(self.popen.pid)
+
+    def reload(self, limit=LIMIT_SECONDS):
+        """SIGHUP; returns when the old workers accept no more connections. Clients that are connected
+        stay with them."""
+        old = self.workers()
+        self.signal(signal.SIGHUP)
+        wait_for(lambda: self.workers() - old and not any(map(is_listening, old)),
+                 "nginx's old workers to stop listening", limit)
 
     def kill(self):
         """Its workers too, which would go on without it."""

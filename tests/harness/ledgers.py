@@ -11,7 +11,7 @@ import time
 import uuid
 from collections import Counter, defaultdict, namedtuple
 
-from .waiting import LIMIT_SECONDS, wait_for
+from .waiting import LIMIT_SECONDS, LOAD_LIMIT_SECONDS, wait_for
 
 STATUSES = ("queued", "dispatched", "accepted", "sending", "sent", "delivered", "failed", "expired",
             "cancelled", "unknown")
@@ -92,9 +92,9 @@ class Checker:
         self.violations.append(f"{rule}: " + " ".join(map(str, what)))
 
     def check(self, promised, radio, settled=False, database_path=None, basic=()):
-        """`promised`: ids that were answered with 2xx, as they were before this call. `radio`:
-        lines of all phones. Both before and after: what is in the database may be newer than
-        `promised`, and `radio` newer than the database only where nothing runs, with `settled`.
+        """`promised`: ids that were answered with 2xx, read before this call: the database may be newer.
+        `radio`: the lines of all phones, read before it too; with `settled`, where only a report of a basic
+        phone can still come, an iterator that reads them after the database.
         `basic`: names of fleets without a journal: a frame, or a report, may be lost for good, and
         then the message stays where it was until it turns `unknown`. At most one phone has it, and
         sends it once at most, like any other."""
@@ -181,13 +181,13 @@ def _rests(gateway, basic, seen):
     return not open_ones or (lost and time.monotonic() - seen[1] > REST_SECONDS)
 
 
-def settle_and_check(gateway, promised, fleets, checker=None, limit=4 * LIMIT_SECONDS, basic=()):
+def settle_and_check(gateway, promised, fleets, checker=None, limit=LOAD_LIMIT_SECONDS, basic=()):
     """After the faults have stopped: waits until nothing is on its way any more; then the ledgers
     must agree. `basic` as for Checker.check. Returns the database."""
     checker = checker or Checker(gateway)
     seen = [None, 0]
     wait_for(lambda: _rests(gateway, basic, seen), "everything to settle", limit)
-    radio = [line for fleet in fleets for line in read_radio(fleet.ledger_path)]
+    radio = (line for fleet in fleets for line in read_radio(fleet.ledger_path))
     database = checker.check(promised, radio, settled=True, basic=basic)
     checker.conclude()
     return database

@@ -5,29 +5,11 @@ import os
 import shutil
 import signal
 import subprocess
-from pathlib import Path
 
 from .gateway import PROGRAMS, ROOT
+from .ports import free_port
+from .processes import all_processes, running_in
 from .waiting import LIMIT_SECONDS, wait_for
-
-
-def is_gone(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except OSError:
-        return True
-
-
-def running_in(folder):
-    """The names of the processes that run in a folder, by process id."""
-    found = {}
-    for path in Path("/proc").glob("[0-9]*/cwd"):
-        try:
-            if path.readlink() == folder:
-                found[int(path.parent.name)] = (path.parent / "comm").read_text().strip()
-        except OSError:
-            pass  # it has ended, or is another user's
-    return found
 
 
 def hear_signals():
@@ -42,6 +24,7 @@ class Run:
 
     def __init__(self, folder, port, **settings):
         self.folder = folder
+        self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.log_path = folder / "run.log"
         environment = {"PATH": os.environ["PATH"], "HTTP_PORT": str(port)} | settings
@@ -60,16 +43,9 @@ class Run:
 
     def children(self):
         """The process ids of the three programs by name; of nginx its main process."""
-        parents, names = {}, {}
-        for path in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                name, fields = path.read_text().split("(", 1)[1].rsplit(") ", 1)
-            except OSError:
-                continue
-            if fields[0] != "Z":
-                names[int(path.parent.name)], parents[int(path.parent.name)] = name, int(fields.split()[1])
-        return {name: pid for pid, name in names.items()
-                if parents.get(parents[pid]) == self.popen.pid and name in PROGRAMS}
+        running = all_processes()
+        return {name: pid for pid, (name, parent) in running.items()
+                if name in PROGRAMS and running.get(parent, ("", 0))[1] == self.popen.pid}
 
     def descendants(self):
         """Everything that runs in its folder: also what no longer has its parent."""
@@ -85,6 +61,29 @@ class Run:
                 os.kill(pid, signal.SIGKILL)
         self.end()
         wait_for(lambda: not self.descendants(), "all to end")
+
+
+@contextlib.contextmanager
+def runs_below(parent, wait=False):
+    """Gives make("folder", HTTP_PORT=1234), which starts a run in that folder of `parent`; with `wait` it returns when
+    the run serves. All runs end with the context."""
+    made = []
+
+    def make(name="run", port=None, **settings):
+        folder = parent / name
+        folder.mkdir(exist_ok=True)
+        made.append(Run(folder, port or free_port(), **settings))
+        if wait:
+            made[-1].wait_serving()
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for run in made:
+            if run.popen.poll() is None:
+                run.popen.terminate()
+                run.end()
 
 
 def copy_of_the_tree(folder):

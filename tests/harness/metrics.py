@@ -4,6 +4,7 @@ import re
 import subprocess
 
 from .gateway import ROOT
+from .waiting import LIMIT_SECONDS
 
 LABEL = r'[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*"'
 METRIC = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)"
@@ -74,6 +75,6 @@ def scrape(gateway):
 def promtool(*arguments, text=None, folder=ROOT):
     """What promtool says where it finds something wrong; "" where not."""
     result = subprocess.run(["promtool", *arguments], cwd=folder, input=text, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT_SECONDS, check=False)
     wrong = result.returncode != 0 or (text is not None and result.stdout)
     return result.stdout or f"status {result.returncode}" if wrong else ""

@@ -19,7 +19,7 @@ def ask(url, context, body=None):
     request = urllib.request.Request(url, body and json.dumps(body).encode(), {"Content-Type": "application/json"})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}),
                                          urllib.request.HTTPSHandler(context=context))
-    with opener.open(request, timeout=30) as answer:
+    with opener.open(request, timeout=60) as answer:
         return answer.read()
 
 
@@ -34,7 +34,7 @@ def pinned_ca(url, fingerprint):
 
 async def deliver(url, path, token, context, count):
     async with websockets.connect(url.replace("http", "ws", 1) + path, ssl=context,
-                                  extra_headers={"Authorization": f"Bearer {token}"}) as socket:
+                                  extra_headers={"Authorization": f"Bearer {token}"}, open_timeout=60) as socket:
         await socket.send(json.dumps({"device_name": "another phone"}))
         assert json.loads(await socket.recv())["type"] == "connection_ack"
         print("connected", flush=True)

@@ -45,7 +45,8 @@ class Phone:
         token = gateway.device_token(device_id) if token is None else token
         if token:
             options.setdefault("extra_headers", {})["Authorization"] = f"Bearer {token}"
-        options = {"compression": None, "ping_interval": None, "max_size": None} | options
+        options = {"compression": None, "ping_interval": None, "max_size": None,
+                   "open_timeout": LIMIT_SECONDS} | options
         self.socket = _run(_connect(gateway.ws_url + device_id, options))
         if hello:
             self.send(info if info is not None else {"device_name": device_id})

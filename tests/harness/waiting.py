@@ -5,6 +5,7 @@ import time
 
 # Twice as long as any step took beside two busy loops; every limit of the tests that is one of patience.
 LIMIT_SECONDS = int(os.environ.get("TEST_PATIENCE_SECONDS", "60"))
+LOAD_LIMIT_SECONDS = 4 * LIMIT_SECONDS  # where many messages must come
 
 
 def wait_for(condition, what, limit=LIMIT_SECONDS):

@@ -9,7 +9,7 @@ import pytest
 
 from harness.phone import Phone
 from harness.raw_websocket import RawWebSocket
-from harness.waiting import wait_for
+from harness.waiting import LIMIT_SECONDS, wait_for
 
 EMPTY_BATTERY = {"battery_level": 0}  # such a phone gets no messages
 UNKNOWN = {"device_name": None, "battery_level": None, "charging": None, "signal_strength": None,
@@ -251,7 +251,7 @@ def test_many_phones_that_say_much_come_in_pages(make_gateway):
     gateway = make_gateway().start()
     gateway.api_fcgi.stop()
     gateway.ws_broker.stop()
-    with contextlib.closing(sqlite3.connect(gateway.database)) as database, database:
+    with contextlib.closing(sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS)) as database, database:
         database.execute("DELETE FROM broker")
         database.execute("INSERT INTO broker VALUES ('another', randomblob(16), 4102444800000)")
         database.execute(

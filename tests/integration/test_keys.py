@@ -13,6 +13,7 @@ import pytest
 
 from harness.api import Api, description
 from harness.gateway import ROOT, Gateway
+from harness.waiting import LIMIT_SECONDS
 
 SCOPES = ("send", "read", "text", "devices", "metrics", "pair")
 DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -40,7 +41,7 @@ def new_key():
 
 def insert_key(gateway, key, expires_at_ms):
     """As the command does, but with an end in the past. The gateway does not run."""
-    database = sqlite3.connect(gateway.database)
+    database = sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS)
     database.execute("INSERT INTO api_key (id, hash, label, scopes, created_at_ms, expires_at_ms)"
                      " VALUES (?, ?, 'expired', 31, 1, ?)",
                      (key[4:16], hashlib.sha256(key.encode()).digest(), expires_at_ms))
@@ -309,7 +310,7 @@ def test_a_wrong_use_says_what_to_change(make_gateway, arguments, told):
 def test_a_key_is_only_revoked(make_gateway):
     gateway = make_gateway().make_database()
     gateway.make_key()
-    database = sqlite3.connect(gateway.database)
+    database = sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS)
     for change in ("scopes = 31", "expires_at_ms = 1", "hash = randomblob(32)", "id = 'x'"):
         with pytest.raises(sqlite3.IntegrityError, match="made once"):
             database.execute(f"UPDATE api_key SET {change}")

@@ -13,7 +13,7 @@ import pytest
 from harness.gateway import Gateway
 from harness.phone import Phone
 from harness.raw_http import ask
-from harness.waiting import wait_for
+from harness.waiting import LIMIT_SECONDS, wait_for
 
 NUMBERS = ("+1234567890", "+4915112345678", "+8613912345678", "+390612345678")
 PHONES = ("phone-a", "phone-b", "Phone_C")
@@ -456,7 +456,7 @@ def heavy(build, tmp_path_factory):
         ids = [gateway.api.send(message="x")["message_id"] for _ in range(1000)]
         gateway.api_fcgi.stop()
         gateway.ws_broker.stop()
-        with contextlib.closing(sqlite3.connect(gateway.database)) as database, database:
+        with contextlib.closing(sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS)) as database, database:
             database.execute("UPDATE message SET text = ?, segments = 255", (LONGEST,))
         gateway.ws_broker.start()
         gateway.api_fcgi.start()

@@ -8,7 +8,7 @@ import threading
 import requests
 
 from harness.phone import Phone, WorkingPhone
-from harness.waiting import wait_for
+from harness.waiting import LIMIT_SECONDS, wait_for
 
 MIB = 1 << 20
 MAX_WAL_BYTES = 8 * MIB
@@ -29,7 +29,7 @@ def metric_wal_bytes(gateway):
 @contextlib.contextmanager
 def foreign_reader(gateway):
     """A program that is not ours, in the middle of reading."""
-    reader = sqlite3.connect(gateway.database, isolation_level=None)
+    reader = sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS, isolation_level=None)
     try:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM message").fetchall()

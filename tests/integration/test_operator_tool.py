@@ -251,7 +251,7 @@ def test_nothing_that_is_given_to_the_simulated_phone_commands_the_terminal(gate
     program = programs_folder(gateway.build) / "phone-sim"
     for options in (("--pair", f"sms-gateway://{evil}"), (f"--{evil}",), ("--url", f"ftp://{evil}"),
                     ("--id", evil), ("--count", evil)):
-        done = subprocess.run([program, *options], capture_output=True, text=True, timeout=20, check=False,
+        done = subprocess.run([program, *options], capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False,
                               cwd=gateway.folder)
         assert done.returncode != 0 and done.stderr
         assert not OBEYED.search(done.stdout + done.stderr), done

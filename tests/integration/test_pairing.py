@@ -241,7 +241,7 @@ def test_of_many_that_use_a_code_at_once_one_is_paired(guarded):
 
 def insert_code(gateway, code, expires_at_ms):
     """As the command does. The gateway does not run."""
-    database = sqlite3.connect(gateway.database)
+    database = sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS)
     database.execute("INSERT INTO pairing VALUES (?, NULL, ?)",
                      (hashlib.sha256(code.replace("-", "").encode()).digest(), expires_at_ms))
     database.commit()

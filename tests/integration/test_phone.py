@@ -18,7 +18,7 @@ from harness.phone import AssuredPhone, Phone, WorkingPhone
 from harness.raw_http import ask_raw
 from harness.raw_websocket import (CLOSE, CONTINUATION, PING, PONG, TEXT, WAYS, RawWebSocket,
                                    encode, encode_close, handshake)
-from harness.waiting import wait_for
+from harness.waiting import LIMIT_SECONDS, wait_for
 
 REPORTS = ("sending", "sent", "delivered", "failed")
 EMPTY_BATTERY = {"battery_level": 0}  # such a phone gets no messages
@@ -89,7 +89,7 @@ def test_a_message_that_fits_into_no_frame_fails_and_costs_nothing(make_gateway,
     gateway = make_gateway(DEVICE_DAILY_SEGMENTS=2, DEVICE_SEGMENTS_PER_MINUTE=1,
                            DEVICE_SEGMENTS_BURST=2).start()
     endless, *others = [gateway.api.send()["message_id"] for _ in range(3)]
-    database = sqlite3.connect(gateway.database, timeout=10)
+    database = sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS)
     database.execute("UPDATE message SET text = ? WHERE id = ?",
                      ("x" * 140000, uuid.UUID(endless).bytes))
     database.commit()

@@ -11,7 +11,7 @@ from harness.phone import AssuredPhone, Phone, WorkingPhone
 from harness.raw_http import ask_raw
 from harness.raw_websocket import (BINARY, CONTINUATION, TEXT, WAYS, RawConnection, RawWebSocket,
                                    encode, handshake)
-from harness.waiting import wait_for
+from harness.waiting import LOAD_LIMIT_SECONDS, wait_for
 
 EMPTY_BATTERY = {"battery_level": 0}  # such a phone gets no messages
 NOBODYS_ID = "019dbb26-7a13-7c1e-a2a6-0c2d52c3f9c1"
@@ -565,7 +565,7 @@ def test_garbage_without_reading_is_ended_and_takes_no_memory(make_gateway, fram
             phone.send_what_fits(garbage)
         return set(gateway.api.devices()) == {"calm"}
 
-    wait_for(all_are_ended, "the garbage to be ended", limit=120)
+    wait_for(all_are_ended, "the garbage to be ended", LOAD_LIMIT_SECONDS)
     for phone in phones:
         phone.drop()
     assert gateway.ws_broker.log().count("reason=not_reading") == len(phones)

@@ -13,7 +13,7 @@ from harness.ledgers import settle_and_check
 from harness.phone import Phone
 from harness.raw_websocket import RawConnection, RawWebSocket, authorize, handshake
 from harness.supervisor import Supervisor
-from harness.waiting import wait_for
+from harness.waiting import LOAD_LIMIT_SECONDS, wait_for
 
 FAST = ("--send-ms", "1-20", "--report-ms", "1-20")
 MESSAGE = b'{"phone_number": "+1234567890", "message": "text"}'
@@ -29,7 +29,7 @@ def build(request):
 def go_on(load, count=100):
     """Waits until `count` more messages were accepted."""
     before = len(load.promised_now())
-    wait_for(lambda: len(load.promised_now()) >= before + count, "clients to go on", 120)
+    wait_for(lambda: len(load.promised_now()) >= before + count, "clients to go on", LOAD_LIMIT_SECONDS)
 
 
 def check_that_none_failed(load, gateway):
@@ -74,7 +74,7 @@ def test_phones_come_back_and_no_message_is_lost_or_doubled_while_all_are_reload
             for supervisor in (broker, api):
                 go_on(load, 20)
                 supervisor.restart(signal.SIGHUP)
-            gateway.nginx.signal(signal.SIGHUP)
+            gateway.nginx.reload()
             wait_for(lambda: len(gateway.api.devices()) == 10, "the phones to be back")
         check_that_none_failed(load, gateway)
         settle_and_check(gateway, load.promised, [phones])
@@ -172,7 +172,7 @@ def test_phones_of_old_nginx_workers_are_moved_at_last(make_gateway):
     path.write_text(text.replace("worker_shutdown_timeout 10m;", "worker_shutdown_timeout 1s;"))
     gateway.start()
     phone = Phone(gateway, "phone")
-    gateway.nginx.signal(signal.SIGHUP)
+    gateway.nginx.reload()
     assert phone.closed()[0] == 1006
     phone = Phone(gateway, "phone")
     assert gateway.api.send()["message_id"] == phone.receive_sms()["message_id"]

@@ -8,7 +8,7 @@ import pytest
 from harness.api import Api
 from harness.gateway import LIMIT_SECONDS
 from harness.phone_sim import PhoneSim
-from harness.waiting import wait_for
+from harness.waiting import LOAD_LIMIT_SECONDS, wait_for
 
 FAST = ("--send-ms", "1-20", "--report-ms", "1-20")
 
@@ -62,17 +62,17 @@ class Clients:
         return None
 
     def wait_accepted(self, count):
-        wait_for(lambda: len(self.accepted) >= count, f"{count} messages to be accepted", 120)
+        wait_for(lambda: len(self.accepted) >= count, f"{count} messages to be accepted", LOAD_LIMIT_SECONDS)
 
     def finish(self):
         for work in self._work:
-            work.result(timeout=240)
+            work.result(timeout=LOAD_LIMIT_SECONDS)
         self._pool.shutdown()
         assert len(set(self.accepted)) == len(self.accepted)
         return self.accepted
 
 
-def wait_delivered(gateway, count, limit=240):
+def wait_delivered(gateway, count, limit=LOAD_LIMIT_SECONDS):
     def delivered():
         rows = gateway.query("SELECT count FROM message_count WHERE status = 5")
         return rows[0][0] >= count
@@ -140,7 +140,7 @@ def test_no_accepted_message_is_lost_or_sent_twice_when_a_process_is_killed(make
         thread.start()
     process = getattr(gateway, victim)
     for part in (1, 2, 3):
-        wait_for(lambda: len(answered) >= part * total // 4, "the middle of the work", 60)
+        wait_for(lambda: len(answered) >= part * total // 4, "the middle of the work", LOAD_LIMIT_SECONDS)
         process.kill()
         process.start()
     for thread in threads:
@@ -148,7 +148,7 @@ def test_no_accepted_message_is_lost_or_sent_twice_when_a_process_is_killed(make
     stop.set()
     # A basic phone's reports, and frames to it, end with the broker or with nginx.
     ends = {2, 5} if level == "basic" and victim != "api_fcgi" else {5}
-    end = wait_for(lambda: set(found := statuses(gateway)) <= ends and found, "everything to end", 60)
+    end = wait_for(lambda: set(found := statuses(gateway)) <= ends and found, "everything to end", LOAD_LIMIT_SECONDS)
 
     stored = {row[0] for row in gateway.query("SELECT lower(hex(id)) FROM message")}
     assert {message_id.replace("-", "") for message_id in answered} <= stored
@@ -169,7 +169,7 @@ def test_nginx_reload_disturbs_nobody(make_gateway):
     clients = Clients(gateway, total, threads=4, headers={"Connection": "close"})
     for part in (1, 2, 3):
         clients.wait_accepted(part * total // 4)
-        gateway.nginx.signal(1)  # SIGHUP
+        gateway.nginx.reload()
     ids = clients.finish()
     assert clients.refusals == 0
     wait_delivered(gateway, total)
@@ -185,7 +185,7 @@ def test_phones_that_come_and_go_lose_nothing_that_they_saw(make_gateway, level)
     ids = Clients(gateway, total, threads=2).finish()
     open_statuses = "0, 3, 4" if level == "basic" else "0, 1, 2, 3, 4"
     wait_for(lambda: gateway.query(f"SELECT count(*) FROM message WHERE status IN ({open_statuses})")
-             == [(0,)], "everything to end", 120)
+             == [(0,)], "everything to end", LOAD_LIMIT_SECONDS)
     # What a phone sent may be with the gateway as no more than handed over, until its report arrives.
     wait_for(lambda: statuses(gateway).get(5) == len(phones.sent()), "the last reports")
     sent = phones.sent()

@@ -9,6 +9,7 @@ import pytest
 from harness.ledgers import STATUSES
 from harness.schemas import (MIGRATIONS, NEWEST, WITH_A_WAY_BACK, bring_forward, columns_of,
                              fixture_path, load_version, message_seq, read_schema, read_tables)
+from harness.waiting import LIMIT_SECONDS
 
 EACH = pytest.mark.parametrize("version", range(1, NEWEST + 1))
 
@@ -57,7 +58,7 @@ def test_each_version_becomes_the_newest_and_keeps_everything(version, make_gate
 def test_two_messages_whose_ids_have_the_same_number_both_stay(make_gateway):
     gateway = make_gateway(DEVICE_TOKENS="off")
     load_version(7, gateway.database)
-    database = sqlite3.connect(gateway.database)
+    database = sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS)
     [(first,)] = database.execute("SELECT id FROM message WHERE seq = 5").fetchall()
     second = first[:-1] + bytes([first[-1] ^ 1])
     assert message_seq(first) == message_seq(second)

@@ -7,7 +7,7 @@ import pytest
 
 from harness.gateway import ROOT
 from harness.phone import Phone
-from harness.waiting import wait_for
+from harness.waiting import LIMIT_SECONDS, wait_for
 
 APPLICATION_ID = 0x534D5347
 NAMES = ("api_fcgi", "ws_broker", "nginx")
@@ -19,7 +19,7 @@ def make_database(gateway, kind):
     if kind == "none":
         return
     gateway.database.parent.mkdir()
-    database = sqlite3.connect(gateway.database)
+    database = sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS)
     if kind == "first schema":
         database.execute("PRAGMA journal_mode = WAL")
         database.executescript((ROOT / "common/store/sqlite/sql/0001_initial.sql").read_text())

@@ -6,7 +6,7 @@ import threading
 
 from harness.faults import SmallDisk, write_lock_held
 from harness.phone import Phone
-from harness.waiting import wait_for
+from harness.waiting import LIMIT_SECONDS, wait_for
 
 def test_a_held_write_lock_gives_503_and_reads_go_on(make_gateway):
     gateway = make_gateway(STORE_TIMEOUT_MS=1000).start()
@@ -25,7 +25,7 @@ def test_a_held_write_lock_gives_503_and_reads_go_on(make_gateway):
 
 def test_a_transaction_of_another_program_gives_503_likewise(make_gateway):
     gateway = make_gateway(STORE_TIMEOUT_MS=1000).start()
-    other = sqlite3.connect(gateway.database, isolation_level=None)
+    other = sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     gateway.api.send_refused(503, "store_busy")
     other.execute("ROLLBACK")
@@ -36,7 +36,7 @@ def test_a_transaction_of_another_program_gives_503_likewise(make_gateway):
 
 def test_a_lock_of_ten_seconds_only_delays_who_can_wait(make_gateway):
     gateway = make_gateway(STORE_TIMEOUT_MS=20000).start()
-    holder = sqlite3.connect(gateway.database, isolation_level=None, check_same_thread=False)
+    holder = sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS, isolation_level=None, check_same_thread=False)
     holder.execute("BEGIN IMMEDIATE")
     threading.Timer(10, holder.execute, ["ROLLBACK"]).start()
     gateway.api.send()

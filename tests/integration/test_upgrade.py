@@ -12,7 +12,7 @@ from harness.ledgers import (ACCEPTED, CANCELLED, DELIVERED, DISPATCHED, EXPIRED
 from harness.phone import AssuredPhone, Phone
 from harness.phone_sim import AssuredPhones
 from harness.schemas import bring_forward, columns_of, read_schema, read_tables
-from harness.waiting import wait_for
+from harness.waiting import LIMIT_SECONDS, wait_for
 
 EMPTY_BATTERY = {"battery_level": 0}
 APPLICATION_ID = 0x534D5347
@@ -67,7 +67,7 @@ def old(make_gateway):
     """A gateway that is yet to start, with an old database: (gateway, ids by life and phone)."""
     gateway = make_gateway(ACK_TIMEOUT_SECONDS=1)
     gateway.database.parent.mkdir()
-    database = sqlite3.connect(gateway.database)
+    database = sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS)
     database.execute("PRAGMA journal_mode = WAL")
     database.executescript((ROOT / "common/store/sqlite/sql/0001_initial.sql").read_text())
     database.execute(f"PRAGMA application_id = {APPLICATION_ID}")

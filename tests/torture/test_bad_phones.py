@@ -9,7 +9,7 @@ from collections import defaultdict
 import pytest
 
 from harness.ledgers import DELIVERED, FAILED, SENT, UNKNOWN, read_radio, settle_and_check
-from harness.waiting import LIMIT_SECONDS, wait_for
+from harness.waiting import LIMIT_SECONDS, LOAD_LIMIT_SECONDS, wait_for
 
 FAST = ("--send-ms", "1-20", "--report-ms", "1-20")
 ROUNDS = 10 if "TORTURE_LONG" in os.environ else 1
@@ -100,7 +100,8 @@ def test_what_may_have_left_is_not_sent_again(make_gateway, make_phones, make_lo
     gateway = make_gateway().start()
     phones = make_phones(gateway, 4, *FAST, "--failure-rate", "0.3", *AMBIGUOUS[how])
     load = make_load(gateway, 200)
-    wait_for(lambda: gateway.count_messages("status = ?", FAILED) > 50 * ROUNDS, "failures", 120)
+    wait_for(lambda: gateway.count_messages("status = ?", FAILED) > 50 * ROUNDS, "failures",
+             LOAD_LIMIT_SECONDS)
     database = all_arrived(gateway, load, [phones], FAILED)
     left = {line.message_id for line in read_radio(phones.ledger_path)}
     failed = {message.id for message in database.messages.values() if message.status == FAILED}

@@ -12,7 +12,7 @@ import pytest
 from harness.ledgers import (ACCEPTED, CANCELLED, DELIVERED, DISPATCHED, QUEUED, SENT, STATUSES,
                              UNKNOWN, settle_and_check)
 from harness.load import REFUSALS, Load
-from harness.waiting import wait_for
+from harness.waiting import LOAD_LIMIT_SECONDS, wait_for
 
 ENOUGH = 200 if "TORTURE_LONG" in os.environ else 10
 
@@ -82,7 +82,7 @@ def test_a_message_is_cancelled_or_sent(make_gateway, make_phones, make_load, vi
             victim.start()
         return every_race_was_run(gateway, load)
 
-    wait_for(strike, "every race to be run", 600)
+    wait_for(strike, "every race to be run", 3 * LOAD_LIMIT_SECONDS)
     database = settle_and_check(gateway, load.stop(), [phones])
     allowed = {SENT, DELIVERED, CANCELLED} | ({UNKNOWN} if "phones" in victims else set())
     assert set(database.statuses()) <= allowed, database.statuses_by_name()

@@ -9,7 +9,7 @@ import pytest
 
 from harness.faults import SmallDisk, SystemCallFaults
 from harness.ledgers import DELIVERED, SENT, Checker, read_radio, settle_and_check
-from harness.waiting import wait_for
+from harness.waiting import LOAD_LIMIT_SECONDS, wait_for
 
 FAST = ("--send-ms", "1-20", "--report-ms", "1-20")
 FAULTS = {"api-fcgi": SystemCallFaults.wrap, "ws-broker": SystemCallFaults.wrap}
@@ -91,7 +91,7 @@ def test_a_disk_that_is_full_under_load_breaks_no_promise(make_gateway, make_pho
         wait_for(lambda: len(load.promised_now()) > before + 20, "clients to go on")
         promised = load.stop()
         wait_for(lambda: gateway.query("SELECT count(*) FROM message WHERE status BETWEEN 0 AND 3")
-                 == [(0,)], "everything to settle", 120)
+                 == [(0,)], "everything to settle", LOAD_LIMIT_SECONDS)
         phones.stop()
         gateway.stop()
         copy = disk.copy(gateway.database, tmp_path)

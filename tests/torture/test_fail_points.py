@@ -53,7 +53,7 @@ def test_a_process_that_ends_at_a_fail_point_breaks_no_promise(make_gateway, mak
     process.environment = process.environment | {"FAIL_POINT": f"{point}:{passage}"}
     process.start(ready=False)
     phones = make_phones(gateway, 2, *FAST, wait=False)
-    assert process.wait(60) == -signal.SIGKILL, tell(process.log())
+    assert process.wait() == -signal.SIGKILL, tell(process.log())
     assert f"fail point {point}:{passage}\n" in process.log()
     del process.environment["FAIL_POINT"]
     process.start()

@@ -61,7 +61,7 @@ def test_nothing_is_lost_or_sent_twice_while_everything_is_killed(make_gateway, 
     for fleet in fleets:  # so that no phone waits for a minute before it connects again
         fleet.kill()
         fleet.start()
-    database = settle_and_check(gateway, promised, fleets, checker, limit=240, basic=["basic"])
+    database = settle_and_check(gateway, promised, fleets, checker, basic=["basic"])
     radio = read_all_radios(fleets)
     statuses = database.statuses()
     torture_report("kill loop", seconds=SECONDS, seed=SEED, kills=dict(kills),

@@ -12,7 +12,7 @@ import pytest
 
 from harness.gateway import ROOT
 from harness.ledgers import Checker, read_radio, settle_and_check
-from harness.waiting import wait_for
+from harness.waiting import LOAD_LIMIT_SECONDS, wait_for
 
 FAST = ("--send-ms", "1-3", "--report-ms", "1-20")
 SECTOR = 512
@@ -69,7 +69,7 @@ def test_what_was_promised_survives_a_power_cut(make_gateway, make_phones, make_
     for _ in range(CUTS):
         checker = Checker(gateway)  # events that nobody was told of may be gone
         enough = len(load.promised_now()) + chance.randrange(10, per_second)
-        wait_for(lambda: len(load.promised_now()) >= enough, "messages to be promised", 60)
+        wait_for(lambda: len(load.promised_now()) >= enough, "messages to be promised", LOAD_LIMIT_SECONDS)
         cut_power(gateway, mirror, chance)
         # Only now: what was promised between the last look and the cut counts too.
         checker.check(load.promised_now(), read_radio(phones.ledger_path))
