@@ -1,8 +1,11 @@
 /* api-fcgi: answers the REST API behind nginx. */
-#include "api-fcgi/api.h"
+#include "api-fcgi/auth/key_cache.h"
+#include "api-fcgi/auth/key_rates.h"
+#include "api-fcgi/handlers/handlers.h"
 #include "api-fcgi/handlers/readiness.h"
+#include "api-fcgi/routes.h"
+#include "api-fcgi/server/api.h"
 #include "api-fcgi/server/fcgi_server.h"
-#include "api-fcgi/server/router.h"
 #include "api-fcgi/server/slow_reads.h"
 #include "common/base/fail_point.h"
 #include "common/base/log.h"
@@ -60,9 +63,11 @@ static void prepare_api(const struct settings *settings)
     char problem[PREFIX_LIST_ERRMSG_SIZE];
     api.settings = settings;
     api.keys_required = strcmp(settings->api_keys, "required") == 0;
+    api.routes = &routes_table;
     api.key_rates = key_rates_new();
-    if (!api.key_rates)
-        program_fail("no memory", "for the rates of API keys");
+    api.key_caches = key_cache_new((size_t)settings->api_workers);
+    if (!api.key_rates || !api.key_caches)
+        program_fail("no memory", "for API keys");
     if (!prefix_list_parse(settings->allowed_prefixes, &api.allowed_prefixes, problem) ||
         !prefix_list_parse(settings->denied_prefixes, &api.denied_prefixes, problem))
         program_fail("the prefixes cannot be read", problem); /* settings.c has tried */
@@ -83,6 +88,7 @@ static void close_all(struct fcgi_server *server, enum fcgi_server_end end)
     readiness_free(api.readiness);
     fcgi_server_free(server);
     key_rates_free(api.key_rates);
+    key_cache_free(api.key_caches);
 }
 
 /* Until the process ends. */
@@ -134,13 +140,14 @@ int main(int argc, char **argv)
         .io_timeout_s = settings.api_io_timeout_s,
         .drain_timeout_s = settings.drain_timeout_s,
         .api = &api,
-        .handle = router_handle,
+        .state_size = sizeof(union handler_state),
         .answered = ring,
         .context = &listeners,
     });
     if (!server) {
         store_close(api.store);
         key_rates_free(api.key_rates);
+        key_cache_free(api.key_caches);
         doorbell_close(listeners.doorbell);
         return EXIT_FAILURE;
     }

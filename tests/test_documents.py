@@ -93,8 +93,8 @@ def test_every_threat_names_tests_that_there_are():
 
 def routes():
     """(method, path) of the route table in the code."""
-    text = (ROOT / "api-fcgi/server/router.c").read_text()
-    return set(re.findall(r'\{\{"([A-Z]+)", "([^"]+)", \d+\}', text))
+    text = (ROOT / "api-fcgi/routes.c").read_text()
+    return set(re.findall(r'\{"([A-Z]+)", "([^"]+)", \d+, ', text))
 
 
 def test_the_description_has_every_route_and_no_other():

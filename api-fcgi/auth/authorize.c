@@ -1,6 +1,9 @@
 #include "api-fcgi/auth/authorize.h"
 
-#include "api-fcgi/api.h"
+#include "api-fcgi/auth/key_cache.h"
+#include "api-fcgi/auth/key_rates.h"
+#include "api-fcgi/server/api.h"
+#include "api-fcgi/server/worker.h"
 #include "common/base/clock.h"
 
 #include <string.h>
@@ -13,34 +16,18 @@ static void challenge(struct http_exchange *exchange, const char *error, const c
                     *scope ? ", scope=\"" : "", scope, *scope ? "\"" : "");
 }
 
-/*
- * While messages come in, a look into the database costs as much as the rest of a request: each worker
- * remembers the keys it has seen. `keys revoke` waits so long before it says that a key is revoked.
- */
-enum { REMEMBERED = 64 };
-
-struct remembered_key {
-    struct api_key key;
-    int64_t until_ms; /* monotonic */
-};
-
-/*
- * Finds the key of which `token` is the text. A wrong one is looked up and hashed as often whether its id
- * is remembered, only stored, or nobody's, so that the time does not tell which it was.
- */
+/* Finds the key that `token` is the text of. A wrong secret costs as many look-ups and hashes whether its
+   id is cached, only stored, or unknown, so that the time does not tell which. */
 static enum error find_key(const struct http_exchange *exchange, const char *token,
                            struct api_key *key, bool *found)
 {
-    static _Thread_local struct remembered_key remembered[REMEMBERED];
+    struct key_cache *caches = exchange->api->key_caches;
+    size_t index = exchange->worker->index;
     char id[SECRET_ID_SIZE];
-    const char *hint = strlen(token) + 1 == SECRET_TEXT_SIZE ? token + 4 : "--"; /* of the id */
-    struct remembered_key *place = &remembered[(unsigned)(31 * hint[0] + hint[1]) % REMEMBERED];
     int64_t now_ms = clock_monotonic_ms();
-    *found = secret_fits(place->key.hash, token) && now_ms < place->until_ms;
-    if (*found) {
-        *key = place->key;
+    *found = key_cache_find(caches, index, token, now_ms, key);
+    if (*found)
         return ERROR_NONE;
-    }
     if (!secret_parse(SECRET_API_KEY, token, id))
         return ERROR_API_KEY_INVALID;
     enum error error = store_find_key(exchange->reader, id, key, found);
@@ -49,7 +36,7 @@ static enum error find_key(const struct http_exchange *exchange, const char *tok
     bool fits = secret_fits(key->hash, token);
     *found = *found && fits;
     if (*found)
-        *place = (struct remembered_key){*key, now_ms + API_KEY_REMEMBERED_MS};
+        key_cache_add(caches, index, token, now_ms, key);
     return ERROR_NONE;
 }
 
@@ -95,7 +82,7 @@ static bool count_request(struct http_exchange *exchange, const struct api_key *
                     (long long)rate.reset_s);
     if (good)
         return true;
-    exchange->retry_after_s = rate.reset_s;
+    exchange->problem.retry_after_s = rate.reset_s;
     http_problem(exchange, ERROR_RATE_LIMITED,
                  "This key may make %lld requests a minute. KEY_REQUESTS_PER_MINUTE, or the key"
                  " itself, says so.",
@@ -103,7 +90,7 @@ static bool count_request(struct http_exchange *exchange, const struct api_key *
     return false;
 }
 
-bool authorize(struct http_exchange *exchange, unsigned scope)
+bool authorize_request(struct http_exchange *exchange, unsigned scope)
 {
     struct api_key key = {0};
     char scopes[API_SCOPES_TEXT_SIZE];

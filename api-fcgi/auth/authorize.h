@@ -10,6 +10,6 @@
  * 403, 429 for too many, or 503 where the key cannot be looked up. Without API_KEYS everything is
  * allowed. On a worker.
  */
-MUST_CHECK bool authorize(struct http_exchange *exchange, unsigned scope);
+MUST_CHECK bool authorize_request(struct http_exchange *exchange, unsigned scope);
 
 #endif

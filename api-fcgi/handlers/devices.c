@@ -64,7 +64,7 @@ static void answer_page(struct http_exchange *exchange, const struct device *dev
     json_end_object(&json);
 }
 
-enum http_outcome handle_list_devices(struct http_exchange *exchange)
+enum http_outcome devices_handle_list(struct http_exchange *exchange)
 {
     struct query_values values = {0};
     const char *cursor = "";

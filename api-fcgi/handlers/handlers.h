@@ -1,30 +1,38 @@
-/* The handlers that the route table names. Each runs on a worker, with a reader at hand. */
+/* The handlers of the route table. Each starts on a worker, or on a thread of slow_reads.h. */
 #ifndef API_FCGI_HANDLERS_HANDLERS_H
 #define API_FCGI_HANDLERS_HANDLERS_H
 
 #include "api-fcgi/server/http.h"
 
+/* What a handler keeps until the step that answers, beside the store's write: `exchange->state`. Each
+   handler sets its own member first. */
+union handler_state {
+    struct message sent;          /* messages.c: POST /api/send-sms */
+    char token[SECRET_TEXT_SIZE]; /* pairing.c: POST /api/pair */
+    bool verbose;                 /* health.c: GET /readyz?verbose */
+};
+
 /* messages.c */
-enum http_outcome handle_send_sms(struct http_exchange *exchange);
-enum http_outcome handle_get_message(struct http_exchange *exchange);
-enum http_outcome handle_cancel_message(struct http_exchange *exchange);
+enum http_outcome messages_handle_send(struct http_exchange *exchange);
+enum http_outcome messages_handle_get(struct http_exchange *exchange);
+enum http_outcome messages_handle_cancel(struct http_exchange *exchange);
 
 /* message_list.c */
-enum http_outcome handle_list_messages(struct http_exchange *exchange);
+enum http_outcome message_list_handle(struct http_exchange *exchange);
 
 /* devices.c */
-enum http_outcome handle_list_devices(struct http_exchange *exchange);
+enum http_outcome devices_handle_list(struct http_exchange *exchange);
 
 /* pairing.c */
-enum http_outcome handle_create_pairing(struct http_exchange *exchange);
-enum http_outcome handle_pair(struct http_exchange *exchange);
-enum http_outcome handle_revoke_device(struct http_exchange *exchange);
+enum http_outcome pairing_handle_create(struct http_exchange *exchange);
+enum http_outcome pairing_handle_pair(struct http_exchange *exchange);
+enum http_outcome pairing_handle_revoke(struct http_exchange *exchange);
 
 /* health.c */
-enum http_outcome handle_livez(struct http_exchange *exchange);
-enum http_outcome handle_readyz(struct http_exchange *exchange);
+enum http_outcome health_handle_livez(struct http_exchange *exchange);
+enum http_outcome health_handle_readyz(struct http_exchange *exchange);
 
-/* scrape.c */
-enum http_outcome handle_metrics(struct http_exchange *exchange);
+/* metrics.c */
+enum http_outcome metrics_handle(struct http_exchange *exchange);
 
 #endif

@@ -1,7 +1,7 @@
 /* GET /livez, /readyz */
-#include "api-fcgi/api.h"
 #include "api-fcgi/handlers/handlers.h"
 #include "api-fcgi/handlers/readiness.h"
+#include "api-fcgi/server/api.h"
 #include "api-fcgi/server/query.h"
 #include "common/base/json_write.h"
 
@@ -17,7 +17,7 @@ static void answer_status(struct http_exchange *exchange, const char *status)
 }
 
 /* The process runs; nothing else is asked, so that nobody restarts it for another's trouble. */
-enum http_outcome handle_livez(struct http_exchange *exchange)
+enum http_outcome health_handle_livez(struct http_exchange *exchange)
 {
     answer_status(exchange, "live");
     return HTTP_ANSWERED;
@@ -82,7 +82,7 @@ static void answer_ready(struct http_exchange *exchange)
     http_begin_json(exchange, 200);
     json_begin_object(&json, NULL);
     json_put_text(&json, "status", "ready");
-    if (exchange->verbose) {
+    if (exchange->state->verbose) {
         json_begin_object(&json, "checks");
         for (int i = 0; i < CHECK_COUNT; i++)
             json_put_text(&json, check_names[i], "ok");
@@ -103,14 +103,15 @@ static void take_verbose(struct http_exchange *exchange, const char *name, const
 
 /* A message would be accepted now: a row was committed to find out. Phones and broker do not
    matter; messages wait for them. */
-enum http_outcome handle_readyz(struct http_exchange *exchange)
+enum http_outcome health_handle_readyz(struct http_exchange *exchange)
 {
     static const struct query_parameter parameters[] = {
         {{"verbose", " checks details "}, false, take_verbose},
     };
     struct query_values values = {0};
-    exchange->verbose = false;
-    if (!query_take(exchange, parameters, ARRAY_LENGTH(parameters), &values, &exchange->verbose))
+    exchange->state->verbose = false;
+    if (!query_take(exchange, parameters, ARRAY_LENGTH(parameters), &values,
+                    &exchange->state->verbose))
         return HTTP_ANSWERED;
     return readiness_ask(exchange->api->readiness, exchange, answer_ready);
 }

@@ -1,5 +1,4 @@
 /* GET /api/sms: filters, pages, and the links between pages. */
-#include "api-fcgi/api.h"
 #include "api-fcgi/handlers/handlers.h"
 #include "api-fcgi/server/query.h"
 #include "common/base/clock.h"
@@ -270,7 +269,7 @@ static void answer_page(struct http_exchange *exchange, const struct query_value
     buffer_fini(&url);
 }
 
-enum http_outcome handle_list_messages(struct http_exchange *exchange)
+enum http_outcome message_list_handle(struct http_exchange *exchange)
 {
     struct query_values values = {0};
     struct store_query query = {.limit = DEFAULT_LIMIT, .max_text_bytes = MAX_TEXT_BYTES};

@@ -1,6 +1,6 @@
 /* POST /api/send-sms; GET and DELETE /api/sms/{message_id}. */
-#include "api-fcgi/api.h"
 #include "api-fcgi/handlers/handlers.h"
+#include "api-fcgi/server/api.h"
 #include "api-fcgi/server/json_body.h"
 #include "common/base/clock.h"
 #include "common/base/fail_point.h"
@@ -15,7 +15,7 @@ static void check_destination(struct http_exchange *exchange, const char *pointe
 {
     const struct api *api = exchange->api;
     switch (prefix_list_judge(&api->allowed_prefixes, &api->denied_prefixes,
-                              exchange->message.phone_number)) {
+                              exchange->state->sent.phone_number)) {
     case PREFIX_ALLOWED:
         break;
     case PREFIX_NOT_IN_ALLOWED:
@@ -36,7 +36,7 @@ static void take_phone_number(struct http_exchange *exchange, const char *pointe
     char reason[PHONE_NUMBER_REASON_SIZE];
     if (!text)
         return;
-    if (!phone_number_normalise(text, exchange->message.phone_number, reason))
+    if (!phone_number_normalise(text, exchange->state->sent.phone_number, reason))
         http_add_field_error(exchange, pointer, ERROR_INVALID_PHONE_NUMBER, "%s", reason);
     else
         check_destination(exchange, pointer);
@@ -51,7 +51,7 @@ static int64_t most_segments(const struct settings *settings)
 
 static void take_text(struct http_exchange *exchange, const char *pointer, const struct json *value)
 {
-    struct message *message = &exchange->message;
+    struct message *message = &exchange->state->sent;
     const char *text = body_text(exchange, pointer, value);
     if (!text)
         return;
@@ -94,32 +94,32 @@ static void refuse_message(struct http_exchange *exchange, enum error error)
     const struct settings *settings = exchange->api->settings;
     switch (error) {
     case ERROR_RECIPIENT_CAP_REACHED:
-        exchange->retry_after_s = seconds_to_midnight();
+        exchange->problem.retry_after_s = seconds_to_midnight();
         http_problem(exchange, error,
                      "RECIPIENT_DAILY_MESSAGES allows %lld a day for one phone number (UTC).",
                      (long long)settings->recipient_daily_messages);
         break;
     case ERROR_KEY_CAP_REACHED:
-        exchange->retry_after_s = seconds_to_midnight();
+        exchange->problem.retry_after_s = seconds_to_midnight();
         http_problem(exchange, error,
                      "This key may send %lld a day (UTC). KEY_DAILY_MESSAGES, or the key itself,"
                      " says so.",
                      (long long)exchange->key_daily_messages);
         break;
     case ERROR_DAILY_CAP_REACHED:
-        exchange->retry_after_s = seconds_to_midnight();
+        exchange->problem.retry_after_s = seconds_to_midnight();
         http_problem(exchange, error, "DAILY_MESSAGES allows %lld a day (UTC).",
                      (long long)settings->daily_messages);
         break;
     case ERROR_SENDING_PAUSED:
-        exchange->retry_after_s = LATER_SECONDS;
+        exchange->problem.retry_after_s = LATER_SECONDS;
         http_problem(
             exchange, error,
             "Its operator resumes it with `sms-gateway sending resume`; `sending status` says"
             " why it is paused.");
         break;
     case ERROR_QUEUE_FULL:
-        exchange->retry_after_s = LATER_SECONDS;
+        exchange->problem.retry_after_s = LATER_SECONDS;
         http_problem(
             exchange, error,
             "The oldest has waited for longer than MAX_QUEUE_AGE_MINUTES (%lld) allows: are"
@@ -127,7 +127,7 @@ static void refuse_message(struct http_exchange *exchange, enum error error)
             (long long)settings->max_queue_age_minutes);
         break;
     case ERROR_OUTCOME_UNKNOWN:
-        exchange->message_id = &exchange->message.id;
+        exchange->problem.message_id = &exchange->state->sent.id;
         http_problem(
             exchange, error,
             "The message may have been accepted. Wait until GET /readyz answers 200, then GET"
@@ -140,7 +140,7 @@ static void refuse_message(struct http_exchange *exchange, enum error error)
 
 static void answer_accepted(struct http_exchange *exchange)
 {
-    struct message *message = &exchange->message;
+    const struct message *message = &exchange->state->sent;
     enum error error = exchange->write.result;
     FAIL_POINT("api.before_answer");
     if (error != ERROR_NONE) {
@@ -160,13 +160,19 @@ static void answer_accepted(struct http_exchange *exchange)
     view_message(&json, message, true); /* it has just sent it */
 }
 
-enum http_outcome handle_send_sms(struct http_exchange *exchange)
+static void release_sent(struct http_exchange *exchange)
 {
-    exchange->message = (struct message){0};
+    message_fini(&exchange->state->sent);
+}
+
+enum http_outcome messages_handle_send(struct http_exchange *exchange)
+{
+    exchange->state->sent = (struct message){0};
+    exchange->release = release_sent;
     if (!body_take(exchange, fields, ARRAY_LENGTH(fields), "a message"))
         return HTTP_ANSWERED;
 
-    struct message *message = &exchange->message;
+    struct message *message = &exchange->state->sent;
     if (!message->text)
         return http_problem(exchange, ERROR_INTERNAL, "There is no memory for the message.");
     message->id = message_id_new();
@@ -188,7 +194,8 @@ enum http_outcome handle_send_sms(struct http_exchange *exchange)
 static enum http_outcome answer_message(struct http_exchange *exchange, int status,
                                         const struct message_id *id)
 {
-    enum error error = store_find_message(exchange->reader, id, &exchange->message);
+    struct message message;
+    enum error error = store_find_message(exchange->reader, id, &message);
     if (error == ERROR_MESSAGE_NOT_FOUND)
         return http_problem(exchange, error, "No message has the id %s.",
                             exchange->request.path_argument);
@@ -196,7 +203,8 @@ static enum http_outcome answer_message(struct http_exchange *exchange, int stat
         return http_store_problem(exchange, error);
     struct json_writer json = {.out = &exchange->response.body};
     http_begin_json(exchange, status);
-    view_message(&json, &exchange->message, exchange->scopes & API_SCOPE_TEXT);
+    view_message(&json, &message, exchange->scopes & API_SCOPE_TEXT);
+    message_fini(&message);
     return HTTP_ANSWERED;
 }
 
@@ -207,7 +215,7 @@ static enum http_outcome refuse_id(struct http_exchange *exchange)
                         "A message id is a UUID, as in POST /api/send-sms's answer.");
 }
 
-enum http_outcome handle_get_message(struct http_exchange *exchange)
+enum http_outcome messages_handle_get(struct http_exchange *exchange)
 {
     struct message_id id;
     if (!message_id_parse(exchange->request.path_argument, &id))
@@ -238,7 +246,7 @@ static void answer_cancelled(struct http_exchange *exchange)
     }
 }
 
-enum http_outcome handle_cancel_message(struct http_exchange *exchange)
+enum http_outcome messages_handle_cancel(struct http_exchange *exchange)
 {
     struct message_id id;
     if (!message_id_parse(exchange->request.path_argument, &id))

@@ -1,6 +1,6 @@
 /* GET /metrics: what both processes have counted, and what the database and the disk say now. */
-#include "api-fcgi/api.h"
 #include "api-fcgi/handlers/handlers.h"
+#include "api-fcgi/server/api.h"
 #include "api-fcgi/server/router.h"
 #include "common/base/clock.h"
 
@@ -34,19 +34,19 @@ static void put_processes(struct buffer *out, const struct api *api, const struc
 /* ---- Requests ---- */
 
 /* Errors that somebody will want to be told of are there before the first. */
-static bool is_shown(const struct router_route_name *route, int status, int64_t count)
+static bool is_shown(const struct route *route, int status, int64_t count)
 {
     return count > 0 || status == route->success || status == 500 || status == 503;
 }
 
 static void put_requests(struct buffer *out, struct api *api)
 {
-    const struct router_route_name *route;
+    const struct route *route;
     char labels[LABELS_SIZE];
     metrics_put_head(out, METRIC_http_requests_total);
-    for (size_t i = 0; (route = router_route_name(i)); i++) {
+    for (size_t i = 0; (route = router_route(api->routes, i)); i++) {
         for (int status = 0; status < API_MAX_STATUS; status++) {
-            int64_t count = (int64_t)atomic_load(&api->routes[i].answers[status]);
+            int64_t count = (int64_t)atomic_load(&api->route_metrics[i].answers[status]);
             if (!is_shown(route, status, count))
                 continue;
             snprintf(labels, sizeof(labels), "method=\"%s\",route=\"%s\",code=\"%d\"",
@@ -55,10 +55,10 @@ static void put_requests(struct buffer *out, struct api *api)
         }
     }
     metrics_put_head(out, METRIC_http_request_duration_seconds);
-    for (size_t i = 0; (route = router_route_name(i)); i++) {
+    for (size_t i = 0; (route = router_route(api->routes, i)); i++) {
         snprintf(labels, sizeof(labels), "method=\"%s\",route=\"%s\"", route->method, route->path);
         metrics_put_histogram(out, METRIC_http_request_duration_seconds, labels,
-                              METRICS_SHORT_TIMES, &api->routes[i].duration);
+                              METRICS_SHORT_TIMES, &api->route_metrics[i].duration);
     }
 }
 
@@ -101,7 +101,7 @@ static void put_statistics(struct buffer *out, const struct store_statistics *st
 /* ---- */
 
 /* What is counted is shown also when the database is in trouble, of which it tells. */
-enum http_outcome handle_metrics(struct http_exchange *exchange)
+enum http_outcome metrics_handle(struct http_exchange *exchange)
 {
     struct api *api = exchange->api;
     struct buffer *out = &exchange->response.body;

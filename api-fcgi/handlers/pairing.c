@@ -1,8 +1,7 @@
 /* POST /api/pairings, POST /api/pair, DELETE /api/devices/{device_id} */
 #include "common/access/pairing.h"
-#include "api-fcgi/api.h"
 #include "api-fcgi/handlers/handlers.h"
-#include "api-fcgi/server/http.h"
+#include "api-fcgi/server/api.h"
 #include "api-fcgi/server/json_body.h"
 #include "common/base/clock.h"
 #include "common/base/json_write.h"
@@ -58,7 +57,7 @@ static void answer_created(struct http_exchange *exchange)
     exchange->response.status = 201; /* the body is there already */
 }
 
-enum http_outcome handle_create_pairing(struct http_exchange *exchange)
+enum http_outcome pairing_handle_create(struct http_exchange *exchange)
 {
     static const struct body_field fields[] = {
         {"/device_id", false, take_code_device_id, " device id name "},
@@ -153,13 +152,13 @@ static void answer_paired(struct http_exchange *exchange)
     http_begin_json(exchange, 201);
     json_begin_object(&json, NULL);
     json_put_text(&json, "device_id", token->device_id);
-    json_put_text(&json, "token", exchange->token);
+    json_put_text(&json, "token", exchange->state->token);
     json_put_text(&json, "path", path);
     json_end_object(&json);
-    explicit_bzero(exchange->token, sizeof(exchange->token));
+    explicit_bzero(exchange->state->token, sizeof(exchange->state->token));
 }
 
-enum http_outcome handle_pair(struct http_exchange *exchange)
+enum http_outcome pairing_handle_pair(struct http_exchange *exchange)
 {
     static const struct body_field fields[] = {
         {"/code", true, take_code, " pairingcode pin otp "},
@@ -171,7 +170,7 @@ enum http_outcome handle_pair(struct http_exchange *exchange)
         return HTTP_ANSWERED;
     if (!*token->device_id)
         choose_device_id(token->device_id);
-    if (!secret_make(SECRET_DEVICE_TOKEN, exchange->token, token->id, token->hash))
+    if (!secret_make(SECRET_DEVICE_TOKEN, exchange->state->token, token->id, token->hash))
         return http_problem(exchange, ERROR_INTERNAL, "There is no randomness for a token.");
     return http_park(exchange, answer_paired);
 }
@@ -200,7 +199,7 @@ static void answer_revoked(struct http_exchange *exchange)
     json_end_object(&json);
 }
 
-enum http_outcome handle_revoke_device(struct http_exchange *exchange)
+enum http_outcome pairing_handle_revoke(struct http_exchange *exchange)
 {
     const char *device_id = exchange->request.path_argument;
     if (!device_id_valid(device_id))

@@ -1,6 +1,6 @@
 #include "api-fcgi/server/body_check.h"
 
-#include "api-fcgi/api.h"
+#include "api-fcgi/server/api.h"
 
 #include <ctype.h>
 #include <stdio.h>

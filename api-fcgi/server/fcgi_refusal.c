@@ -1,6 +1,6 @@
 #include "api-fcgi/server/fcgi_refusal.h"
 
-#include "api-fcgi/api.h"
+#include "api-fcgi/server/api.h"
 #include "api-fcgi/server/fcgi_request.h"
 #include "api-fcgi/server/http.h"
 #include "common/base/clock.h"

@@ -1,6 +1,6 @@
 #include "api-fcgi/server/fcgi_request.h"
 
-#include "api-fcgi/api.h"
+#include "api-fcgi/server/api.h"
 #include "common/base/clock.h"
 
 #include <stdlib.h>
@@ -111,8 +111,8 @@ static void put_number(FCGX_Stream *out, size_t number)
 static void count_answer(const struct http_exchange *exchange)
 {
     struct api *api = exchange->api;
-    METRICS_ADD(api, routes[exchange->route].answers, exchange->response.status, 1);
-    metrics_observe(&api->routes[exchange->route].duration, METRICS_SHORT_TIMES,
+    METRICS_ADD(api, route_metrics[exchange->route].answers, exchange->response.status, 1);
+    metrics_observe(&api->route_metrics[exchange->route].duration, METRICS_SHORT_TIMES,
                     (uint64_t)(clock_monotonic_us() - exchange->arrived_at_us));
 }
 

@@ -20,7 +20,7 @@ struct fcgi_server_options {
     int64_t io_timeout_s;    /* of one read or write on a connection */
     int64_t drain_timeout_s; /* that a stop waits for open exchanges */
     struct api *api;
-    enum http_outcome (*handle)(struct http_exchange *exchange); /* on a worker */
+    size_t state_size;               /* of a handler, in bytes: http_exchange.state */
     void (*answered)(void *context); /* when fcgi_server_call_answered has asked for it; or NULL */
     void *context;
 };

@@ -1,10 +1,10 @@
 #include "api-fcgi/server/http.h"
 
-#include "api-fcgi/api.h"
+#include "api-fcgi/server/api.h"
+#include "api-fcgi/server/worker_policy.h"
 #include "common/base/json_write.h"
 #include "common/base/utf8.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +22,14 @@ void http_exchange_init(struct http_exchange *exchange, struct api *api)
     buffer_init(&exchange->request.body, (size_t)api->settings->max_body_bytes);
     buffer_init(&exchange->response.headers, MAX_HEADER_BYTES);
     buffer_init(&exchange->response.body, HTTP_MAX_RESPONSE_BYTES);
-    buffer_init(&exchange->field_errors, MAX_FIELD_ERRORS_BYTES);
+    buffer_init(&exchange->problem.errors, MAX_FIELD_ERRORS_BYTES);
+}
+
+static void release_state(struct http_exchange *exchange)
+{
+    if (exchange->release)
+        exchange->release(exchange);
+    exchange->release = NULL;
 }
 
 void http_exchange_fini(struct http_exchange *exchange)
@@ -30,8 +37,8 @@ void http_exchange_fini(struct http_exchange *exchange)
     buffer_fini(&exchange->request.body);
     buffer_fini(&exchange->response.headers);
     buffer_fini(&exchange->response.body);
-    buffer_fini(&exchange->field_errors);
-    message_fini(&exchange->message);
+    buffer_fini(&exchange->problem.errors);
+    release_state(exchange);
 }
 
 void http_exchange_reset(struct http_exchange *exchange)
@@ -44,12 +51,12 @@ void http_exchange_reset(struct http_exchange *exchange)
     buffer_clear(&exchange->request.body);
     buffer_clear(&exchange->response.headers);
     buffer_clear(&exchange->response.body);
-    buffer_clear(&exchange->field_errors);
-    exchange->field_error_count = 0;
-    message_fini(&exchange->message);
+    buffer_clear(&exchange->problem.errors);
+    exchange->problem.error_count = 0;
+    exchange->problem.message_id = NULL;
+    exchange->problem.retry_after_s = 0;
     exchange->response.status = 0;
-    exchange->message_id = NULL;
-    exchange->retry_after_s = 0;
+    release_state(exchange);
 }
 
 void http_begin_json(struct http_exchange *exchange, int status)
@@ -124,20 +131,21 @@ static enum http_outcome answer_problem(struct http_exchange *exchange, enum err
     json_put_text(&json, "code", error_code(error));
     if (http_has_field_errors(exchange)) {
         json_begin_array(&json, "errors");
-        json_put_raw(&json, NULL, exchange->field_errors.data);
+        json_put_raw(&json, NULL, exchange->problem.errors.data);
         json_end_array(&json);
     }
-    if (exchange->message_id) {
+    if (exchange->problem.message_id) {
         char id[MESSAGE_ID_TEXT_SIZE];
-        message_id_format(exchange->message_id, id);
+        message_id_format(exchange->problem.message_id, id);
         json_put_text(&json, "message_id", id);
     }
     json_put_text(&json, "request_id", exchange->request.request_id);
     json_end_object(&json);
-    if (exchange->retry_after_s == 0 && (status == 503 || status == 504 || status == 507))
-        exchange->retry_after_s = RETRY_AFTER_SECONDS;
-    if (exchange->retry_after_s > 0)
-        http_add_header(exchange, "Retry-After", "%lld", (long long)exchange->retry_after_s);
+    if (exchange->problem.retry_after_s == 0 && (status == 503 || status == 504 || status == 507))
+        exchange->problem.retry_after_s = RETRY_AFTER_SECONDS;
+    if (exchange->problem.retry_after_s > 0)
+        http_add_header(exchange, "Retry-After", "%lld",
+                        (long long)exchange->problem.retry_after_s);
     return HTTP_ANSWERED;
 }
 
@@ -166,10 +174,10 @@ enum http_outcome http_store_problem(struct http_exchange *exchange, enum error 
 static void add_error(struct http_exchange *exchange, const char *kind, const char *place,
                       enum error error, const char *detail, va_list arguments)
 {
-    struct json_writer json = {.out = &exchange->field_errors,
+    struct json_writer json = {.out = &exchange->problem.errors,
                                .needs_comma = http_has_field_errors(exchange)};
     char text[HTTP_DETAIL_SIZE];
-    if (exchange->field_error_count++ >= MAX_FIELD_ERRORS)
+    if (exchange->problem.error_count++ >= MAX_FIELD_ERRORS)
         return;
     vsnprintf(text, sizeof(text), detail, arguments);
     utf8_trim(text);
@@ -209,7 +217,7 @@ void http_add_check_error(struct http_exchange *exchange, const char *check, enu
 
 bool http_has_field_errors(const struct http_exchange *exchange)
 {
-    return exchange->field_errors.length > 0;
+    return exchange->problem.errors.length > 0;
 }
 
 /* ---- Parking ---- */
@@ -220,71 +228,12 @@ static void write_done(struct store_write *write)
     exchange->wake(exchange);
 }
 
-/* A single write is faster on this thread. Where writes follow each other, this one shall share its
-   commit with the next. */
-static bool should_run_inline(const struct http_exchange *exchange)
-{
-    return !exchange->more_follow && store_recent_batch_size(exchange->api->store) <= 1;
-}
-
 enum http_outcome http_park(struct http_exchange *exchange,
                             void (*resume)(struct http_exchange *exchange))
 {
     exchange->resume = resume;
     exchange->write.done = write_done;
-    exchange->write.run_inline = should_run_inline(exchange);
+    exchange->write.run_inline = worker_policy_should_run_inline(exchange->worker);
     enum error error = store_submit(exchange->api->store, &exchange->write);
     return error == ERROR_NONE ? HTTP_PARKED : http_store_problem(exchange, error);
-}
-
-/* ---- Query strings ---- */
-
-static int hex_value(char c)
-{
-    return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
-}
-
-/* Decodes up to one of `stops`, or the end. application/x-www-form-urlencoded: + is a space. */
-static bool decode(const char **query, const char *stops, char *text, size_t size)
-{
-    size_t length = 0;
-    bool good = true;
-    const char *p = *query;
-    while (*p && !strchr(stops, *p)) {
-        char c = *p++;
-        if (c == '+') {
-            c = ' ';
-        } else if (c == '%') {
-            if (isxdigit((unsigned char)p[0]) && isxdigit((unsigned char)p[1])) {
-                c = (char)(hex_value(p[0]) << 4 | hex_value(p[1]));
-                p += 2;
-            } else {
-                good = false;
-            }
-        }
-        if (c == '\0' || length + 1 >= size)
-            good = false;
-        else
-            text[length++] = c;
-    }
-    text[length] = '\0';
-    *query = p;
-    return good && utf8_valid(text, length);
-}
-
-bool http_next_parameter(const char **query, char *name, size_t name_size, char *value,
-                         size_t value_size, bool *good)
-{
-    while (**query == '&')
-        (*query)++;
-    if (**query == '\0')
-        return false;
-    *good = decode(query, "=&", name, name_size);
-    *value = '\0';
-    if (**query == '=') {
-        (*query)++;
-        if (!decode(query, "&", value, value_size))
-            *good = false;
-    }
-    return true;
 }

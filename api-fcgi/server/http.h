@@ -13,6 +13,7 @@
 #include "common/store/store.h"
 
 struct api;
+struct worker;
 
 enum {
     HTTP_MAX_RESPONSE_BYTES = 32 << 20, /* lists end their pages before it */
@@ -49,36 +50,42 @@ struct http_exchange {
     struct http_request request;
     struct http_response response;
     struct api *api;
-    struct store_reader *reader; /* of the worker that is at it; not while parked */
-    unsigned scopes;             /* that the request's key has, of enum api_scope */
-    char key_id[SECRET_ID_SIZE]; /* "" where none is needed */
-    int64_t key_daily_messages;  /* that key's limit; 0: none */
-    size_t route;                /* index into the route table, for the metrics */
-    int64_t arrived_at_us;       /* monotonic; likewise */
-    bool more_follow;            /* its worker has further requests already */
+    size_t route;          /* index in api->routes, for the metrics */
+    int64_t arrived_at_us; /* monotonic */
 
-    const struct message_id *message_id; /* that the next problem is about; NULL: none */
-    int64_t retry_after_s; /* for the next problem; 0: nothing, or a default where it is ours */
-    struct buffer field_errors; /* JSON, for the next problem */
-    int field_error_count;
+    /* Of the thread that handles it; not valid while it is parked. */
+    const struct worker *worker; /* NULL: not a worker (slow_reads.h) */
+    struct store_reader *reader;
 
-    /* A parked exchange waits for this write, and `resume` then answers. */
+    /* Of the request's API key. */
+    unsigned scopes;             /* enum api_scope */
+    char key_id[SECRET_ID_SIZE]; /* "" where no key is needed */
+    int64_t key_daily_messages;  /* 0: no limit */
+
+    /* For the next problem. */
+    struct {
+        const struct message_id *message_id; /* the message that it is about, or NULL */
+        int64_t retry_after_s;               /* 0: none, or the default of its status */
+        struct buffer errors;                /* JSON, separated by commas */
+        int error_count;
+    } problem;
+
+    /* The handler's, from its first step until the answer is sent. `release` frees what it owns; or NULL. */
+    union handler_state *state; /* handlers/handlers.h */
+    void (*release)(struct http_exchange *exchange);
+
+    /* A parked exchange waits, usually for this write; then `resume` answers on a worker. */
     struct store_write write;
     void (*resume)(struct http_exchange *exchange);
-    void (*wake)(struct http_exchange *exchange);
-    struct http_exchange
-        *next_waiting; /* among those that wait for the same; not for an own write */
-    /* One that may take long (slow_reads.h): what answers it, and when it is its turn. */
-    enum http_outcome (*handle)(struct http_exchange *exchange);
-    unsigned turn;
-    struct message message; /* what the write is about */
-    bool verbose;           /* /readyz shall list its checks */
-
-    char token[SECRET_TEXT_SIZE]; /* of a phone that pairs, until it is answered */
+    void (*wake)(struct http_exchange *exchange); /* any thread: have a worker call `resume` */
+    struct http_exchange *next_waiting;           /* in a list of readiness.c or slow_reads.c */
+    struct {
+        enum http_outcome (*handle)(struct http_exchange *exchange);
+        unsigned turn;
+    } slow_read; /* slow_reads.c */
 };
 
-/* Once, before the first request; `wake` is the server's to fill in: it takes a
-   parked exchange from any thread; a worker calls its `resume` later. */
+/* Once, before the first request. `wake` and `state` are the server's to fill in. */
 void http_exchange_init(struct http_exchange *exchange, struct api *api);
 void http_exchange_fini(struct http_exchange *exchange);
 
@@ -124,13 +131,5 @@ bool http_has_field_errors(const struct http_exchange *exchange);
  */
 enum http_outcome http_park(struct http_exchange *exchange,
                             void (*resume)(struct http_exchange *exchange));
-
-/*
- * The next name=value of a query string: decodes it into the two texts, moves *query past it.
- * False at the end. `*good` is false when it is not valid: a bad escape, U+0000, invalid UTF-8, or
- * a text too long for its place; `name` is then readable as far as it goes.
- */
-bool http_next_parameter(const char **query, char *name, size_t name_size, char *value,
-                         size_t value_size, bool *good);
 
 #endif

@@ -8,6 +8,60 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- Parsing ---- */
+
+static int hex_value(char c)
+{
+    return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
+}
+
+/* Decodes up to one of `stops`, or the end. application/x-www-form-urlencoded: + is a space. */
+static bool decode(const char **query, const char *stops, char *text, size_t size)
+{
+    size_t length = 0;
+    bool good = true;
+    const char *p = *query;
+    while (*p && !strchr(stops, *p)) {
+        char c = *p++;
+        if (c == '+') {
+            c = ' ';
+        } else if (c == '%') {
+            if (isxdigit((unsigned char)p[0]) && isxdigit((unsigned char)p[1])) {
+                c = (char)(hex_value(p[0]) << 4 | hex_value(p[1]));
+                p += 2;
+            } else {
+                good = false;
+            }
+        }
+        if (c == '\0' || length + 1 >= size)
+            good = false;
+        else
+            text[length++] = c;
+    }
+    text[length] = '\0';
+    *query = p;
+    return good && utf8_valid(text, length);
+}
+
+bool query_next_parameter(const char **query, char *name, size_t name_size, char *value,
+                          size_t value_size, bool *good)
+{
+    while (**query == '&')
+        (*query)++;
+    if (**query == '\0')
+        return false;
+    *good = decode(query, "=&", name, name_size);
+    *value = '\0';
+    if (**query == '=') {
+        (*query)++;
+        if (!decode(query, "&", value, value_size))
+            *good = false;
+    }
+    return true;
+}
+
+/* ---- The parameters of a route ---- */
+
 static size_t find_parameter(const struct query_parameter *table, size_t count, const char *name)
 {
     size_t i = 0;
@@ -48,7 +102,7 @@ static void read_values(struct http_exchange *exchange, const struct query_param
     const char *query = exchange->request.query;
     char name[32], value[QUERY_VALUE_SIZE];
     bool good;
-    while (http_next_parameter(&query, name, sizeof(name), value, sizeof(value), &good)) {
+    while (query_next_parameter(&query, name, sizeof(name), value, sizeof(value), &good)) {
         size_t i = find_parameter(table, count, name);
         if (i == count) {
             refuse_unknown(exchange, table, count, name);

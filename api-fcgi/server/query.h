@@ -34,6 +34,14 @@ MUST_CHECK bool query_take(struct http_exchange *exchange, const struct query_pa
 void query_append_filters(struct buffer *url, const struct query_parameter *table, size_t count,
                           const struct query_values *values);
 
+/*
+ * The next name=value of a query string: decodes it into the two texts, moves *query past it.
+ * False at the end. `*good` is false when it is not valid: a bad escape, U+0000, invalid UTF-8, or
+ * a text too long for its place; `name` is then readable as far as it goes.
+ */
+bool query_next_parameter(const char **query, char *name, size_t name_size, char *value,
+                          size_t value_size, bool *good);
+
 /* A whole number as a parameter; `integer` stays as it is after adding an error. */
 void query_integer(struct http_exchange *exchange, const char *name, const char *value, int64_t low,
                    int64_t high, int64_t *integer);

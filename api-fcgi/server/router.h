@@ -1,19 +1,36 @@
-/* The routes: one table, which is also the index of the program. */
+/* From a request to its handler: authorization, the query, and the body's kind come first. */
 #ifndef API_FCGI_SERVER_ROUTER_H
 #define API_FCGI_SERVER_ROUTER_H
 
 #include "api-fcgi/server/http.h"
 
-/* Finds the handler for the request and runs it, or answers why not. On a worker. */
+enum route_flag {
+    ROUTE_JSON_BODY = 1, /* needs a JSON body; the other routes ignore a body */
+    ROUTE_QUERY = 2,     /* its handler reads the query; the other routes refuse every parameter */
+    ROUTE_SLOW_READ = 4, /* runs on the threads of slow_reads.h */
+};
+
+struct route {
+    const char *method; /* GET also takes HEAD: nginx leaves out the body */
+    const char *path;   /* may end in one argument, a segment in braces */
+    int success;        /* the usual status */
+    unsigned scope;     /* of the API key (enum api_scope); 0: no key is needed */
+    unsigned flags;     /* of enum route_flag */
+    enum http_outcome (*handle)(struct http_exchange *exchange);
+};
+
+struct route_table {
+    const struct route *routes;
+    size_t count; /* less than API_MAX_ROUTES */
+    /* False after answering that the key does not open a route of this scope. */
+    bool (*authorize)(struct http_exchange *exchange, unsigned scope);
+};
+
+/* Runs the handler of the request, or answers that there is none. On a worker. */
 enum http_outcome router_handle(struct http_exchange *exchange);
 
-/* What the metrics say of route `index`; NULL past the last one. The last stands for requests that
-   have no route. */
-struct router_route_name {
-    const char *method;
-    const char *path;
-    int success; /* the status of its answer when all is well */
-};
-const struct router_route_name *router_route_name(size_t index);
+/* For the metrics: the route at `index`; at `count` the one that stands for requests without a route;
+   NULL beyond it. */
+const struct route *router_route(const struct route_table *table, size_t index);
 
 #endif

@@ -1,6 +1,6 @@
 #include "api-fcgi/server/slow_reads.h"
 
-#include "api-fcgi/api.h"
+#include "api-fcgi/server/api.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
@@ -47,9 +47,9 @@ static bool add(struct slow_reads *reads, struct http_exchange *exchange, bool *
     *asker = own >= SLOW_READS_OF_A_KEY;
     if (*asker || count >= SLOW_READS_WAITING)
         return false;
-    exchange->turn = reads->turn + 1 + own;
+    exchange->slow_read.turn = reads->turn + 1 + own;
     struct http_exchange **link = &reads->waiting;
-    while (*link && (int)((*link)->turn - exchange->turn) <= 0)
+    while (*link && (int)((*link)->slow_read.turn - exchange->slow_read.turn) <= 0)
         link = &(*link)->next_waiting;
     exchange->next_waiting = *link;
     *link = exchange;
@@ -72,7 +72,7 @@ static struct http_exchange *take(struct slow_reads *reads)
         if (running_of(reads, exchange) >= THREADS - 1)
             continue;
         *link = exchange->next_waiting;
-        reads->turn = exchange->turn;
+        reads->turn = exchange->slow_read.turn;
         return exchange;
     }
     return NULL;
@@ -90,12 +90,13 @@ static void run(const struct slow_reads *reads, struct http_exchange *exchange,
 {
     int64_t waited_ms = (clock_monotonic_us() - exchange->arrived_at_us) / 1000;
     exchange->reader = reader;
+    exchange->worker = NULL;
     log_set_request(exchange->request.request_id);
     if (waited_ms > reads->api->settings->store_timeout_ms)
         http_problem(exchange, ERROR_STORE_BUSY,
                      "Other lists took too long. Try again in a few seconds.");
     else
-        exchange->handle(exchange);
+        exchange->slow_read.handle(exchange);
     log_set_request(NULL);
 }
 
@@ -147,7 +148,7 @@ enum http_outcome slow_reads_run(struct slow_reads *reads, struct http_exchange 
                                  enum http_outcome (*handle)(struct http_exchange *exchange))
 {
     bool own;
-    exchange->handle = handle;
+    exchange->slow_read.handle = handle;
     exchange->resume = answered;
     pthread_mutex_lock(&reads->lock);
     bool added = add(reads, exchange, &own);
@@ -156,7 +157,7 @@ enum http_outcome slow_reads_run(struct slow_reads *reads, struct http_exchange 
     pthread_mutex_unlock(&reads->lock);
     if (added)
         return HTTP_PARKED;
-    exchange->retry_after_s = 1;
+    exchange->problem.retry_after_s = 1;
     if (own)
         return http_problem(exchange, ERROR_RATE_LIMITED,
                             "%d lists of this key wait already. Ask for one when you have another.",

@@ -1,32 +1,38 @@
 #include "api-fcgi/server/worker_policy.h"
 
-#include "common/base/base.h"
+#include "api-fcgi/server/api.h"
+#include "api-fcgi/server/fcgi_server_state.h"
 #include "common/base/clock.h"
 
-#include <pthread.h>
 #include <sched.h>
 
-enum { MANY = 4, CALM_MS = 100 };
+enum {
+    BUSY_EVENTS = 4, /* this many at once begin a busy period, */
+    QUIET_MS = 100,  /* and this long without as many ends it */
+};
 
-static _Thread_local bool is_batch;
-
-void worker_policy_choose(int count)
+bool worker_policy_should_run_inline(const struct worker *worker)
 {
-    static _Thread_local int64_t busy_at_ms;
+    bool more_events = worker->next_event < worker->event_count;
+    return !more_events && store_recent_batch_size(worker->server->options.api->store) <= 1;
+}
+
+void worker_policy_choose_scheduling(struct worker *worker)
+{
     static const struct sched_param none = {0};
-    bool many = count >= MANY;
-    if (!many && !is_batch)
+    bool many = worker->event_count >= BUSY_EVENTS;
+    if (!many && !worker->is_batch)
         return;
     int64_t now_ms = clock_monotonic_ms();
     if (many)
-        busy_at_ms = now_ms;
-    bool batch = now_ms < busy_at_ms + CALM_MS;
-    if (batch != is_batch) /* where that is not allowed it is as it was */
+        worker->busy_until_ms = now_ms + QUIET_MS;
+    bool batch = now_ms < worker->busy_until_ms;
+    if (batch != worker->is_batch) /* without the permission nothing changes */
         pthread_setschedparam(pthread_self(), batch ? SCHED_BATCH : SCHED_OTHER, &none);
-    is_batch = batch;
+    worker->is_batch = batch;
 }
 
-int worker_policy_wait_ms(void)
+int worker_policy_wait_ms(const struct worker *worker)
 {
-    return is_batch ? CALM_MS : -1;
+    return worker->is_batch ? QUIET_MS : -1;
 }

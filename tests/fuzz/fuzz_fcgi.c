@@ -5,10 +5,11 @@
  * Whatever comes, the answer is well-formed HTTP with JSON that parses, never a 500, and what was
  * answered 202 is found again.
  */
-#include "api-fcgi/api.h"
+#include "api-fcgi/handlers/handlers.h"
 #include "api-fcgi/handlers/readiness.h"
+#include "api-fcgi/routes.h"
+#include "api-fcgi/server/api.h"
 #include "api-fcgi/server/fcgi_server.h"
-#include "api-fcgi/server/router.h"
 #include "api-fcgi/server/slow_reads.h"
 #include "common/base/clock.h"
 #include "common/base/json.h"
@@ -113,6 +114,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     CHECK(store_open(&options, &api.store, problem) == ERROR_NONE);
     add_phone();
     api.settings = &settings;
+    api.routes = &routes_table;
     metrics_start(&api.metrics);
     server = fcgi_server_start(&(struct fcgi_server_options){
         .socket_path = socket_path,
@@ -120,7 +122,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
         .io_timeout_s = settings.api_io_timeout_s,
         .drain_timeout_s = settings.drain_timeout_s,
         .api = &api,
-        .handle = router_handle,
+        .state_size = sizeof(union handler_state),
     });
     api.readiness = readiness_start(api.store, settings.store_timeout_ms, completed, NULL);
     CHECK(api.readiness);

@@ -1,5 +1,5 @@
 /* A query string: every parameter fits its place, and those that are good survive being written. */
-#include "api-fcgi/server/http.h"
+#include "api-fcgi/server/query.h"
 #include "common/base/url.h"
 #include "common/base/utf8.h"
 #include "tests/fuzz/fuzz.h"
@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     const char *rest = query;
     for (const char *before = rest;
-         http_next_parameter(&rest, name, NAME_SIZE, value, VALUE_SIZE, &good); before = rest) {
+         query_next_parameter(&rest, name, NAME_SIZE, value, VALUE_SIZE, &good); before = rest) {
         CHECK(rest > before && rest <= query + strlen(query));
         CHECK(strlen(name) < NAME_SIZE && strlen(value) < VALUE_SIZE);
         if (!good)
@@ -28,10 +28,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         url_append_parameter(&url, "second", value); /* names of ours need no escape */
         CHECK(!url.failed);
         const char *written = strchr(url.data, '?') + 1;
-        CHECK(http_next_parameter(&written, again_name, NAME_SIZE, again_value, VALUE_SIZE,
-                                  &again_good));
-        CHECK(http_next_parameter(&written, again_name, NAME_SIZE, again_value, VALUE_SIZE,
-                                  &again_good));
+        CHECK(query_next_parameter(&written, again_name, NAME_SIZE, again_value, VALUE_SIZE,
+                                   &again_good));
+        CHECK(query_next_parameter(&written, again_name, NAME_SIZE, again_value, VALUE_SIZE,
+                                   &again_good));
         CHECK(again_good && strcmp(again_name, "second") == 0 && strcmp(again_value, value) == 0);
         CHECK(*written == '\0');
         buffer_fini(&url);

@@ -48,14 +48,14 @@ MUTATIONS = [
              ("integration/test_keys.py::test_the_right_id_with_another_secret_is_refused",)),
     Mutation("key-before-body", API, "the key is asked for before anything of the body is said",
              "api-fcgi/server/router.c",
-             "        if (route->scope && !authorize(exchange, route->scope))\n            return HTTP_ANSWERED;\n",
-             "        if (route->takes_json && exchange->request.body.length == 0)\n"
-             "            return http_problem(exchange, ERROR_EMPTY_BODY, \"No body.\");\n"
-             "        if (route->scope && !authorize(exchange, route->scope))\n            return HTTP_ANSWERED;\n",
+             "    if (route->scope && !exchange->api->routes->authorize(exchange, route->scope))\n",
+             "    if ((route->flags & ROUTE_JSON_BODY) && exchange->request.body.length == 0)\n"
+             "        return http_problem(exchange, ERROR_EMPTY_BODY, \"No body.\");\n"
+             "    if (route->scope && !exchange->api->routes->authorize(exchange, route->scope))\n",
              ("integration/test_keys.py::test_the_key_is_asked_for_before_the_body_is_read",)),
     Mutation("text-scope", API, "the text of a message is for keys with the scope text",
-             "api-fcgi/handlers/messages.c", "view_message(&json, &exchange->message, exchange->scopes & API_SCOPE_TEXT);",
-             "view_message(&json, &exchange->message, true);",
+             "api-fcgi/handlers/messages.c", "view_message(&json, &message, exchange->scopes & API_SCOPE_TEXT);",
+             "view_message(&json, &message, true);",
              ("integration/test_keys.py::test_texts_are_for_those_who_may_read_them",)),
     Mutation("answer-after-commit", API, "202 is answered after the commit and not before",
              "common/store/store.c", "    return enqueue(store, write);\n}",
@@ -82,11 +82,11 @@ MUTATIONS = [
              " || (!*exchange->request.content_type && !check_type(exchange)))\n",
              ("integration/test_send.py::test_a_body_of_another_media_type_is_refused",)),
     Mutation("rate-of-the-key", API, "each request of a key counts towards its rate",
-             "api-fcgi/auth/key_rate.c", "        if (after_ns - now_ns > most_ns) {",
+             "api-fcgi/auth/key_rates.c", "        if (after_ns - now_ns > most_ns) {",
              "        if (after_ns - now_ns > 2 * most_ns) {",
-             unit("test_key_rate", "a_minutes_worth_goes_at_once_and_no_more")),
+             unit("test_key_rates", "a_minutes_worth_goes_at_once_and_no_more")),
     Mutation("half-request-limit", API, "half a request gives its worker back after a time",
-             "api-fcgi/server/fcgi_server.c", "    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));\n", "",
+             "api-fcgi/server/connection.c", "    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));\n", "",
              ("integration/test_fastcgi.py::test_half_a_request_is_given_up_and_its_worker_is_free_again",)),
     Mutation("problem-instance", API, "every problem names its request",
              "api-fcgi/server/http.c", "\"request_id\"", "\"request\"",
@@ -102,8 +102,7 @@ MUTATIONS = [
              unit("test_authorize", "a_key_whose_hash_is_wrong_in_any_byte_opens_nothing") +
              unit("test_handshake_auth", "a_token_opens_only_with_all_of_its_hash_and_while_it_stands")),
     Mutation("key-remembered-for-ever", API, "a worker remembers a key for a second, and then asks again",
-             "api-fcgi/auth/authorize.c", "secret_fits(place->key.hash, token) && now_ms < place->until_ms;",
-             "secret_fits(place->key.hash, token) && (now_ms < place->until_ms || place->until_ms > 0);",
+             "api-fcgi/auth/key_cache.c", "now_ms >= place->until_ms)", "(now_ms >= place->until_ms && place->until_ms == 0))",
              unit("test_authorize", "a_key_is_remembered_for_its_time_and_no_longer"), times=3),
 
     # ---- store ----

@@ -1,8 +1,10 @@
 /* Who asks: that a wrong secret takes the same steps whether its id is known or not. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
-#include "api-fcgi/api.h"
 #include "api-fcgi/auth/authorize.h"
+#include "api-fcgi/auth/key_cache.h"
+#include "api-fcgi/server/api.h"
+#include "api-fcgi/server/worker.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "tests/unit/unit.h"
@@ -66,6 +68,7 @@ int clock_gettime(clockid_t clock, struct timespec *time)
 static char folder[64], path[96];
 static struct settings settings = {.max_body_bytes = 1024};
 static struct api api = {.settings = &settings, .keys_required = true};
+static const struct worker worker = {.index = 1};
 static struct store_reader *reader;
 
 /* `wrong`: what is kept is wrong in that byte; -1: it is right. */
@@ -105,7 +108,8 @@ static int set_up(void **state)
     if (!mkdtemp(folder))
         return -1;
     snprintf(path, sizeof(path), "%s/db", folder);
-    return store_open(&options, &api.store, problem) == ERROR_NONE &&
+    api.key_caches = key_cache_new(2);
+    return api.key_caches && store_open(&options, &api.store, problem) == ERROR_NONE &&
                    store_reader_open(api.store, &reader) == ERROR_NONE
                ? 0
                : -1;
@@ -116,6 +120,7 @@ static int tear_down(void **state)
     static const char *const suffixes[] = {
         "", "-wal", "-shm", "-queue.lock", "-write.lock", "-open.lock"};
     (void)state;
+    key_cache_free(api.key_caches);
     store_reader_close(reader);
     store_close(api.store);
     for (size_t i = 0; i < ARRAY_LENGTH(suffixes); i++) {
@@ -135,8 +140,9 @@ static int ask(const char *key, struct steps *taken)
     snprintf(header, sizeof(header), "Bearer %s", key);
     exchange.request.authorization = header;
     exchange.reader = reader;
+    exchange.worker = &worker;
     steps = (struct steps){0};
-    bool good = authorize(&exchange, API_SCOPE_READ);
+    bool good = authorize_request(&exchange, API_SCOPE_READ);
     *taken = steps;
     int status = good ? 200 : exchange.response.status;
     http_exchange_fini(&exchange);

@@ -1,5 +1,5 @@
 /* HTTP without FastCGI: query strings, and answers that say what is wrong. */
-#include "api-fcgi/server/http.h"
+#include "api-fcgi/server/query.h"
 #include "common/base/url.h"
 #include "tests/unit/unit.h"
 
@@ -21,7 +21,7 @@ static void check_query(const char *query, const struct parameter *expected)
         bool good = false;
         memset(name, '#', sizeof(name));
         memset(value, '#', sizeof(value));
-        bool more = http_next_parameter(&rest, name, 16, value, 24, &good);
+        bool more = query_next_parameter(&rest, name, 16, value, 24, &good);
         assert_memory_equal(name + 16, "####", 4);
         assert_memory_equal(value + 24, "####", 4);
         assert_in_range(rest - query, 0, strlen(query));
@@ -199,7 +199,7 @@ static void what_is_appended_reads_back(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(values); i++) {
         char name[16], value[256];
         bool good;
-        assert_true(http_next_parameter(&query, name, sizeof(name), value, sizeof(value), &good));
+        assert_true(query_next_parameter(&query, name, sizeof(name), value, sizeof(value), &good));
         assert_true(good);
         assert_string_equal(name, "name");
         assert_string_equal(value, values[i]);

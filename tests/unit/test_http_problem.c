@@ -1,5 +1,5 @@
 /* Answers that say what is wrong (RFC 9457): always JSON, whatever was asked. */
-#include "api-fcgi/api.h"
+#include "api-fcgi/server/api.h"
 #include "api-fcgi/server/http.h"
 #include "common/base/json.h"
 #include "tests/unit/unit.h"
@@ -203,6 +203,12 @@ static void long_details_are_cut_between_characters(void **state)
 
 /* ---- An exchange is used again and again ---- */
 
+static void release(struct http_exchange *exchange)
+{
+    free(exchange->state);
+    exchange->state = NULL;
+}
+
 static void nothing_is_left_for_the_next_request(void **state)
 {
     struct http_exchange *exchange = *state;
@@ -211,7 +217,8 @@ static void nothing_is_left_for_the_next_request(void **state)
         http_add_field_error(exchange, "/a", ERROR_REQUIRED, "is required");
         http_add_header(exchange, "X-Number", "%d", 7);
         buffer_append_text(&exchange->request.body, "{}");
-        exchange->message.text = strdup("text");
+        exchange->state = malloc(1);
+        exchange->release = release;
         http_problem(exchange, ERROR_STORE_BUSY, "detail");
         assert_string_equal(exchange->response.headers.data, "X-Number: 7\r\nRetry-After: 5\r\n");
         http_exchange_reset(exchange);
@@ -219,7 +226,8 @@ static void nothing_is_left_for_the_next_request(void **state)
         assert_int_equal(exchange->response.body.length, 0);
         assert_int_equal(exchange->response.headers.length, 0);
         assert_int_equal(exchange->request.body.length, 0);
-        assert_null(exchange->message.text);
+        assert_null(exchange->state);
+        assert_null(exchange->release);
     }
 }
 

@@ -1,5 +1,5 @@
 /* Whose turn it is among reads that may take long: no store is asked. */
-#include "api-fcgi/api.h"
+#include "api-fcgi/server/api.h"
 #include "api-fcgi/server/slow_reads.h"
 #include "common/base/clock.h"
 #include "tests/unit/store_fixture.h"

@@ -1,5 +1,5 @@
 /* The rate of an API key's requests: a minute's worth at once, then the pace; exact between threads. */
-#include "api-fcgi/auth/key_rate.h"
+#include "api-fcgi/auth/key_rates.h"
 #include "tests/unit/unit.h"
 
 #include <pthread.h>

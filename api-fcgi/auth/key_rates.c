@@ -1,4 +1,4 @@
-#include "api-fcgi/auth/key_rate.h"
+#include "api-fcgi/auth/key_rates.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
  * A key's whole state is one time, so workers share it without a lock. Only keys that are valid come here:
  * there are as many as the operator has made. Times are passed in, monotonic. Any thread.
  */
-#ifndef API_FCGI_AUTH_KEY_RATE_H
-#define API_FCGI_AUTH_KEY_RATE_H
+#ifndef API_FCGI_AUTH_KEY_RATES_H
+#define API_FCGI_AUTH_KEY_RATES_H
 
 #include "common/access/api_key.h"
 

@@ -1,0 +1,47 @@
+#include "api-fcgi/auth/key_cache.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PLACES = 64 };
+
+struct key_cache {
+    struct remembered_key {
+        struct api_key key;
+        int64_t until_ms; /* monotonic */
+    } places[PLACES];
+};
+
+struct key_cache *key_cache_new(size_t count)
+{
+    return calloc(count, sizeof(struct key_cache));
+}
+
+void key_cache_free(struct key_cache *caches)
+{
+    free(caches);
+}
+
+/* By two characters of the id. */
+static size_t place_of(const char *token)
+{
+    const char *hint = strlen(token) + 1 == SECRET_TEXT_SIZE ? token + 4 : "--";
+    return (unsigned)(31 * hint[0] + hint[1]) % PLACES;
+}
+
+bool key_cache_find(const struct key_cache *caches, size_t index, const char *token, int64_t now_ms,
+                    struct api_key *key)
+{
+    const struct remembered_key *place = &caches[index].places[place_of(token)];
+    if (!secret_fits(place->key.hash, token) || now_ms >= place->until_ms)
+        return false;
+    *key = place->key;
+    return true;
+}
+
+void key_cache_add(struct key_cache *caches, size_t index, const char *token, int64_t now_ms,
+                   const struct api_key *key)
+{
+    caches[index].places[place_of(token)] = (struct remembered_key){*key,
+                                                                    now_ms + API_KEY_REMEMBERED_MS};
+}

@@ -1,0 +1,29 @@
+#include "api-fcgi/routes.h"
+
+#include "api-fcgi/auth/authorize.h"
+#include "api-fcgi/handlers/handlers.h"
+#include "api-fcgi/server/api.h"
+
+enum { JSON = ROUTE_JSON_BODY, QUERY = ROUTE_QUERY, SLOW = ROUTE_SLOW_READ };
+
+static const struct route routes[] = {
+    {"POST", "/api/send-sms", 202, API_SCOPE_SEND, JSON, messages_handle_send},
+    {"GET", "/api/sms", 200, API_SCOPE_READ, QUERY | SLOW, message_list_handle},
+    {"GET", "/api/sms/{message_id}", 200, API_SCOPE_READ, 0, messages_handle_get},
+    {"DELETE", "/api/sms/{message_id}", 200, API_SCOPE_SEND, 0, messages_handle_cancel},
+    {"GET", "/api/devices", 200, API_SCOPE_DEVICES, QUERY | SLOW, devices_handle_list},
+    {"DELETE", "/api/devices/{device_id}", 200, API_SCOPE_PAIR, 0, pairing_handle_revoke},
+    {"POST", "/api/pairings", 201, API_SCOPE_PAIR, JSON, pairing_handle_create},
+    {"POST", "/api/pair", 201, 0, JSON, pairing_handle_pair}, /* the pairing code is the key */
+    {"GET", "/livez", 200, 0, 0, health_handle_livez},
+    {"GET", "/readyz", 200, 0, QUERY, health_handle_readyz},
+    {"GET", "/metrics", 200, API_SCOPE_METRICS, SLOW, metrics_handle},
+};
+
+_Static_assert((int)ARRAY_LENGTH(routes) < (int)API_MAX_ROUTES, "api.route_metrics is too small");
+
+const struct route_table routes_table = {
+    .routes = routes,
+    .count = ARRAY_LENGTH(routes),
+    .authorize = authorize_request,
+};
