@@ -12,7 +12,7 @@ run_packages=(gcc libc6-dev make curl nginx openssl python3 python3-yaml
 test_packages=("${run_packages[@]}" libcmocka-dev fiu-utils faketime spin chromium chromium-driver shellcheck man-db
     strace systemd prometheus
     python3-pytest python3-pytest-xdist python3-requests python3-websockets python3-jsonschema
-    python3-selenium zbar-tools)
+    python3-selenium zbar-tools jq php-cli)
 deb_packages=("${run_packages[@]}" build-essential debhelper dpkg-dev lintian)
 deploy_packages=("${deb_packages[@]}" debootstrap systemd-container python3-pytest)
 fuzz_packages=("${run_packages[@]}" clang libclang-rt-14-dev)

@@ -170,7 +170,7 @@ def test_the_source_keeps_its_rules():
 
 
 def test_shell_scripts_are_clean():
-    scripts = sorted((ROOT / "deploy").glob("*.sh")) + [ROOT / ".ci/run"]
+    scripts = sorted((ROOT / "deploy").rglob("*.sh")) + [ROOT / ".ci/run"]
     subprocess.run(["shellcheck", *scripts], check=True)
 
 

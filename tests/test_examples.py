@@ -1,0 +1,143 @@
+"""The examples of deploy/examples work as they are: each client sends through a real gateway over TLS, with a key that may do no
+more than the page says; the phone pairs, sends by its command, and sends nothing twice."""
+
+import os
+import subprocess
+
+import pytest
+
+from harness.gateway import ROOT
+from harness.lan_certificate import LanCertificate
+from harness.phone_sim import PhoneSim
+from harness.waiting import LIMIT_SECONDS, wait_for
+
+EXAMPLES = ROOT / "deploy/examples"
+# Where each language's TLS takes the CA from.
+CLIENTS = {"send.sh": "CURL_CA_BUNDLE", "send.py": "SSL_CERT_FILE", "send.mjs": "NODE_EXTRA_CA_CERTS", "send.php": "SSL_CERT_FILE"}
+
+
+@pytest.fixture(scope="module")
+def build():
+    return "release"
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    return LanCertificate(tmp_path, "127.0.0.1")
+
+
+@pytest.fixture
+def gateway(make_gateway, certificate):
+    gateway = make_gateway(**certificate.settings)
+    gateway.environment["PUBLIC_URL"] = gateway.https_url = f"https://127.0.0.1:{gateway.https_port}"
+    return gateway.start()
+
+
+def run(example, *arguments, **environment):
+    return subprocess.run([EXAMPLES / example, *arguments], text=True, capture_output=True, timeout=LIMIT_SECONDS, check=False,
+                          env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "no_proxy": "*"} | environment)
+
+
+def test_there_is_no_example_without_a_test():
+    assert {path.name for path in EXAMPLES.iterdir()} == {*CLIENTS, "basic_phone.py", "README.md"}
+
+
+def test_the_clients_send_follow_and_list(gateway, certificate):
+    access = {"GATEWAY_URL": gateway.https_url, "API_KEY": gateway.make_key("send", "read")}
+    phone = PhoneSim(gateway, 1, "--send-ms", "10", "--report-ms", "10")
+    try:
+        for number, (example, ca) in enumerate(CLIENTS.items()):
+            text = 'It\'s "quoted", \\ and ünïcode €'
+            result = run(example, f"+49151000000{number}", text, **access, **{ca: str(certificate.ca)})
+            assert result.returncode == 0 and not result.stderr, (example, result.stdout, result.stderr)
+            accepted, status, *listed = result.stdout.splitlines()
+            message_id = accepted.removeprefix("accepted: ")
+            assert gateway.api.message(message_id)["message"] == text, example
+            assert status == "status: delivered", example
+            assert len(listed) == number + 1 and listed[0].split()[1:] == [f"+49151000000{number}", "delivered"], example
+    finally:
+        phone.kill()
+
+
+@pytest.mark.parametrize("example", CLIENTS)
+def test_the_clients_say_what_is_wrong(gateway, certificate, example):
+    access = {"GATEWAY_URL": gateway.https_url, CLIENTS[example]: str(certificate.ca)}
+    for key, number, word in ((gateway.make_key("send"), "0151", "invalid_phone_number"),
+                              (gateway.make_key("read"), "+4915112345678", "scope_missing")):
+        result = run(example, number, "Hello", API_KEY=key, **access)
+        assert result.returncode != 0 and word in result.stdout + result.stderr, (result.stdout, result.stderr)
+    result = run(example, "+4915112345678", "Hello", API_KEY=key, GATEWAY_URL=gateway.https_url)
+    assert result.returncode != 0 and "accepted" not in result.stdout  # it does not know the CA
+
+
+class BasicPhone:
+    """deploy/examples/basic_phone.py, whose command writes down what it sends."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.process = None
+        (folder / "command").write_text('#!/bin/sh\nprintf "%s|%s\\n" "$1" "$2" >>sent\n[ "$2" != broken ]\n')
+        (folder / "command").chmod(0o755)
+
+    def call(self, *arguments):
+        with open(self.folder / "phone.log", "ab") as log:
+            return subprocess.Popen(["/usr/bin/python3", EXAMPLES / "basic_phone.py", *arguments], cwd=self.folder,
+                                    stdout=log, stderr=log, env={"PATH": os.environ["PATH"], "no_proxy": "*"})
+
+    def pair(self, link):
+        assert self.call("--pair", link).wait(LIMIT_SECONDS) == 0, self.log()
+
+    def start(self):
+        before = self.log().count("connected\n")
+        self.process = self.call("./command")
+        wait_for(lambda: self.log().count("connected\n") > before, "the phone to connect")
+
+    def stop(self):
+        if self.process:
+            self.process.terminate()
+            self.process.wait(LIMIT_SECONDS)
+
+    def log(self):
+        return (self.folder / "phone.log").read_text()
+
+    def sent(self):
+        return (self.folder / "sent").read_text().splitlines()
+
+
+@pytest.fixture
+def phone(tmp_path):
+    (tmp_path / "phone").mkdir()
+    phone = BasicPhone(tmp_path / "phone")
+    yield phone
+    phone.stop()
+
+
+def status_of(gateway, message_id, status):
+    wait_for(lambda: gateway.api.message(message_id)["status"] == status, f"the message to be {status}")
+
+
+def test_the_phone_pairs_and_sends(gateway, phone):
+    _, shown, _ = gateway.command("devices", "pair")
+    phone.pair(next(word for word in shown.split() if word.startswith("sms-gateway://pair?")))
+    assert (phone.folder / "phone.json").stat().st_mode & 0o077 == 0
+    phone.start()
+    first = gateway.api.send(phone_number="+4915112345678", message="Hello")["message_id"]
+    status_of(gateway, first, "sent")
+    failed = gateway.api.send(phone_number="+4915112345679", message="broken")["message_id"]
+    status_of(gateway, failed, "failed")
+
+    # A report that was lost comes again with the next connection, and the SMS does not.
+    phone.stop()
+    gateway.ws_broker.stop()
+    gateway.ws_broker.start()
+    phone.start()
+    third = gateway.api.send(phone_number="+4915112345670", message="again")["message_id"]
+    status_of(gateway, third, "sent")
+    assert phone.sent() == ["+4915112345678|Hello", "+4915112345679|broken", "+4915112345670|again"]
+
+    # The gateway restarts, and the phone comes back by itself.
+    connected = phone.log().count("connected\n")
+    gateway.ws_broker.stop()
+    gateway.ws_broker.start()
+    wait_for(lambda: phone.log().count("connected\n") > connected, "the phone to be back")
+    assert len(phone.sent()) == 3
