@@ -50,10 +50,10 @@ PHONE := $(addprefix tests/phone-sim/,assured.c frame.c id_set.c journal.c modem
          phone_assured.c radio.c delay_queue.c sms.c timers.c)
 SIMULATION := $(wildcard tests/simulation/*.c)
 BENCH_LOAD := $(wildcard tests/bench/load/*.c)
-UNIT_TESTS := $(wildcard tests/unit/test_*.c)
+UNIT_TESTS := $(wildcard tests/unit/test_*.c tests/store/*/test_*.c)
 FUZZ_TARGETS := $(wildcard tests/fuzz/fuzz_*.c)
 SOURCES := $(COMMON) $(API) $(BROKER) $(CLI) $(PHONE_SIM) $(SIMULATION)
-C_FILES = $(SOURCES) $(wildcard tests/unit/*.[ch] tests/fuzz/*.[ch] common/*/*.h common/*/*/*.h \
+C_FILES = $(SOURCES) $(wildcard tests/unit/*.[ch] tests/store/*.[ch] tests/store/*/*.[ch] tests/fuzz/*.[ch] common/*/*.h common/*/*/*.h \
           api-fcgi/*.h api-fcgi/*/*.h ws-broker/*/*.h deploy/cli/*.h tests/phone-sim/*.h tests/simulation/*.h \
           tests/torture/preload/*.c tests/bench/*.c tests/bench/*/*.[ch])
 # What the caller's shell has set for itself ends here, as in deploy/shell.sh. (Python would leave out asserts.)
@@ -66,7 +66,7 @@ say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
 PROGRAMS := $(addprefix $(OUT)/,api-fcgi ws-broker sms-gateway phone-sim)
-TEST_PROGRAMS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(UNIT_TESTS)) \
+TEST_PROGRAMS := $(addprefix $(OUT)/tests/,$(notdir $(UNIT_TESTS:.c=))) \
                  $(if $(filter thread,$(SANITIZE)),,$(OUT)/simulation)
 FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(OUT)/tests/%,$(FUZZ_TARGETS))
 BENCH_PROGRAMS := $(addprefix build/bench/,bench-load bench-constant bench-echo bench-rows bench-fill)
@@ -108,12 +108,17 @@ $(OUT)/simulation: $(call objects,$(SIMULATION)) $(OUT)/libbroker.a $(OUT)/libco
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(filter $(OUT)/tests/test_store% %/test_slow_reads,$(TEST_PROGRAMS)): $(OUT)/obj/tests/unit/store_fixture.o
-$(OUT)/tests/%: $(OUT)/obj/tests/unit/%.o $(OUT)/libphone.a $(OUT)/libapi.a $(OUT)/libbroker.a \
-                $(OUT)/libcommon.a
-	@mkdir -p $(@D)
-	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LDLIBS)
+# The unit tests, and those of the store's backends, each a program of its own.
+$(filter %/test_slow_reads,$(TEST_PROGRAMS)): $(OUT)/obj/tests/store/store_fixture.o
+define unit-test
+$(OUT)/tests/%: $(OUT)/obj/$(1)/%.o $(2) $(OUT)/libphone.a $(OUT)/libapi.a $(OUT)/libbroker.a $(OUT)/libcommon.a
+	@mkdir -p $$(@D)
+	$$(call say,LINK,$$@)
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^) -lcmocka $$(LDLIBS)
+endef
+$(eval $(call unit-test,tests/unit))
+$(eval $(call unit-test,tests/store/conformance,$(OUT)/obj/tests/store/store_fixture.o))
+$(eval $(call unit-test,tests/store/sqlite,$(OUT)/obj/tests/store/store_fixture.o))
 
 # A fuzz target is libFuzzer's, or reads the files it is given. The broker's has companions.
 $(OUT)/tests/fuzz_broker: $(call objects,$(wildcard tests/fuzz/broker_*.c) \
@@ -229,7 +234,7 @@ $(COMPLETION): build/sms-gateway
 	@mkdir -p $(@D)
 	@$< --print-completion > $@
 
--include $(patsubst %.o,%.d,$(call objects,$(SOURCES) $(wildcard tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/bench/*/*.c)))
+-include $(patsubst %.o,%.d,$(call objects,$(SOURCES) $(wildcard tests/unit/*.c tests/store/*.c tests/store/*/*.c tests/fuzz/*.c tests/bench/*.c tests/bench/*/*.c)))
 
 # ---- What people call ----
 

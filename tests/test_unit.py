@@ -1,4 +1,5 @@
-"""Every test of the C programs in tests/unit, as released and under the sanitizers."""
+"""Every test of the C programs in tests/unit and tests/store, as released and under the sanitizers; what every backend of the
+store must do, over each of them."""
 
 import os
 import subprocess
@@ -9,9 +10,10 @@ from harness.gateway import ROOT, programs_folder
 from harness.sanitizers import reports, tell
 
 # Code that several threads share runs under ThreadSanitizer too.
-SHARED_BY_THREADS = {"test_store", "test_store_open", "test_store_writer", "test_store_wal",
-                     "test_store_moves",
+SHARED_BY_THREADS = {"test_store_messages", "test_store_devices", "test_store_lists", "test_store_batches",
+                     "test_store_transitions", "test_sqlite_open", "test_sqlite_locks", "test_sqlite_wal",
                      "test_doorbell", "test_message_id"}
+BACKENDS = ["sqlite"]
 
 
 def builds_of(program):
@@ -24,16 +26,19 @@ def names_of_tests(program):
     return subprocess.check_output([path, "--list"], text=True).split()
 
 
-PROGRAMS = sorted(path.stem for path in (ROOT / "tests" / "unit").glob("test_*.c"))
-CASES = [(build, program, test) for program in PROGRAMS for build in builds_of(program)
-         for test in names_of_tests(program)]
+SUITE = {path.stem: path.parent.name for path in (*(ROOT / "tests/unit").glob("test_*.c"),
+                                                   *(ROOT / "tests/store").glob("*/test_*.c"))}
+CASES = [(build, program, test, backend) for program in sorted(SUITE) for build in builds_of(program)
+         for test in names_of_tests(program)
+         for backend in (BACKENDS if SUITE[program] == "conformance" else [""])]
 
 
-@pytest.mark.parametrize("build, program, test", CASES)
-def test_unit(build, program, test):
+@pytest.mark.parametrize("build, program, test, backend", CASES)
+def test_unit(build, program, test, backend):
     path = programs_folder(build) / "tests" / program
     environment = os.environ | {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS":
-                                "print_stacktrace=1", "TSAN_OPTIONS": "halt_on_error=0"}
+                                "print_stacktrace=1", "TSAN_OPTIONS": "halt_on_error=0",
+                                "STORE_DSN": f"{backend or 'sqlite'}:"}
     result = subprocess.run([path, test], env=environment, text=True, timeout=300,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert result.returncode == 0, tell(result.stdout)

@@ -32,7 +32,7 @@ TABLE_BEGINS = "| area | rule |"
 
 def unit_program(test):
     """"unit/test_pace.c::name": test_pace; of any other test None."""
-    found = re.match(r"unit/(test_\w+)\.c::", test)
+    found = re.match(r"(?:unit|store/\w+)/(test_\w+)\.c::", test)
     return found and found.group(1)
 
 

@@ -6,6 +6,7 @@ changed for another reason, and let `make mutations MUTATION=NAME` say whether i
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -16,12 +17,17 @@ class Mutation:
     file: str
     old: str  # stands once in the file
     new: str
-    tests: tuple  # unit/test_x.c::name, or below tests/ as pytest names them; each must fail
+    tests: tuple  # unit/test_x.c::name, store/*/test_x.c::name, or below tests/ as pytest names them; each must fail
     times: int = 1  # so often one after the other, where chance has a part in it
 
 
+TESTS = Path(__file__).resolve().parents[1]
+
+
 def unit(program, *names):
-    return tuple(f"unit/{program}.c::{name}" for name in names)
+    """Of a C program in unit/ or store/*/."""
+    path, = (path.relative_to(TESTS) for path in TESTS.glob(f"*/**/{program}.c"))
+    return tuple(f"{path}::{name}" for name in names)
 
 
 API, STORE, BROKER, HANDSHAKE, SCRIPTS, PHONE = "api-fcgi", "store", "broker", "handshake", "scripts", "phone-sim"
@@ -109,26 +115,26 @@ MUTATIONS = [
     Mutation("writer-takes-the-lock", STORE, "a transaction holds the write lock of both processes",
              "common/store/sqlite/write_lock.c", "lock_file(lock->lock_fd, ",
              "lock_file(lock->queue_fd, ",
-             unit("test_store_writer", "the_write_lock_has_one_holder_and_all_get_their_turns")),
+             unit("test_sqlite_locks", "the_write_lock_has_one_holder_and_all_get_their_turns")),
     Mutation("savepoint-of-one", STORE, "a write that fails undoes itself and no other of its transaction",
              "common/store/sqlite/statements.def", "\"ROLLBACK TO one\"", "\"RELEASE one\"",
-             unit("test_store", "a_report_from_another_phone_changes_nothing")),
+             unit("test_store_messages", "a_report_from_another_phone_changes_nothing")),
     Mutation("fence-of-attempt", STORE, "what is said of an older attempt does not count for the present one",
              "common/store/sqlite/transition.c", "    if (attempt == moving->attempt || attempt == 0)\n",
              "    if (attempt <= moving->attempt)\n",
-             unit("test_store", "what_is_said_of_an_older_attempt_does_not_count")),
+             unit("test_store_messages", "what_is_said_of_an_older_attempt_does_not_count")),
     Mutation("fence-of-journal", STORE, "an acknowledgement out of another journal does not count",
              "common/store/sqlite/transition.c", "    if (message_id_equal(&moving->journal, &phone->journal))\n",
              "    if (!message_id_equal(&phone->journal, &no_journal))\n",
-             unit("test_store", "an_ack_counts_with_every_fence_and_not_without_one")),
+             unit("test_store_messages", "an_ack_counts_with_every_fence_and_not_without_one")),
     Mutation("fence-of-session", STORE, "an acknowledgement of a connection that was replaced does not count",
              "common/store/sqlite/writes.c", "    if (phone->session == newest)\n", "    if (phone->session <= newest)\n",
-             unit("test_store", "an_ack_counts_with_every_fence_and_not_without_one")),
+             unit("test_store_messages", "an_ack_counts_with_every_fence_and_not_without_one")),
     Mutation("fence-of-holder", STORE, "a report of another phone changes nothing",
              "common/store/sqlite/writes.c",
              "    if (!found || strcmp(moving.device_id, write->report.phone.device_id) != 0)\n",
              "    if (!found)\n",
-             unit("test_store", "a_report_from_another_phone_changes_nothing")),
+             unit("test_store_messages", "a_report_from_another_phone_changes_nothing")),
     Mutation("needs-of-a-move", STORE, "a move needs every fact that the table asks for",
              "common/model/message.c", "(transitions[i].needs & ~facts) == 0;",
              "(!transitions[i].needs || (transitions[i].needs & facts));",
@@ -141,7 +147,7 @@ MUTATIONS = [
              "common/model/message.c", "    {MESSAGE_SENDING, MESSAGE_QUEUED, PHONE, PROVED},\n",
              "    {MESSAGE_SENDING, MESSAGE_QUEUED, PHONE, PROVED},\n    {MESSAGE_SENT, MESSAGE_QUEUED, PHONE, PROVED},\n",
              unit("test_message", "every_pair_is_as_written") +
-             unit("test_store_open", "the_database_has_the_table_of_the_code")),
+             unit("test_sqlite_open", "the_database_has_the_table_of_the_code")),
     Mutation("late-report", STORE, "an older report does not undo a newer one",
              "common/store/sqlite/writes.c", "                write->report.seq <= moving.report_seq;\n",
              "                write->report.seq < moving.report_seq - 1;\n",
@@ -166,47 +172,47 @@ MUTATIONS = [
              "common/store/sqlite/database_file.c",
              "SELECT seq FROM message WHERE status BETWEEN 0 AND 3;",
              "SELECT seq FROM message WHERE status BETWEEN 1 AND 3;",
-             unit("test_store_file", "what_was_open_in_a_backup_is_unknown_and_never_sent_again")),
+             unit("test_sqlite_file", "what_was_open_in_a_backup_is_unknown_and_never_sent_again")),
     Mutation("lease-ends", STORE, "a phone is connected only while its broker's lease runs",
              "common/store/sqlite/statements.def", "\" WHERE d.broker_instance IS NOT NULL AND b.lease_until_ms > ?1\"",
              "\" WHERE d.broker_instance IS NOT NULL AND (b.lease_until_ms > 0 OR ?1 = 0)\"",
-             unit("test_store", "phones_are_connected_only_while_their_broker_lives")),
+             unit("test_store_devices", "phones_are_connected_only_while_their_broker_lives")),
     Mutation("next-broker-takes-over", STORE, "a broker that starts ends what the one before it had offered",
              "common/store/sqlite/devices.c",
              "    if (error == ERROR_NONE && !message_id_equal(&before, &write->lease.instance))\n",
              "    if (error == ERROR_NONE && write->lease.lease_ms < 0)\n",
-             unit("test_store", "a_broker_that_starts_ends_the_one_before_it")),
+             unit("test_store_devices", "a_broker_that_starts_ends_the_one_before_it")),
     Mutation("newest-presence", STORE, "an older connection cannot end its phone's presence",
              "common/store/sqlite/statements.def", "          \" WHERE device_id = ?1 AND session = ?2\")\nSTATEMENT(SELECT_BROKER",
              "          \" WHERE device_id = ?1 AND ?2 > 0\")\nSTATEMENT(SELECT_BROKER",
-             unit("test_store", "only_the_newest_connection_can_end_a_phones_presence")),
+             unit("test_store_devices", "only_the_newest_connection_can_end_a_phones_presence")),
     Mutation("recipient-limit", STORE, "a number's limit is exact",
              "common/store/sqlite/statements.def", "DO UPDATE SET count = count + 1 WHERE count < ?3\"",
              "DO UPDATE SET count = count + 1 WHERE count <= ?3\"",
-             unit("test_store_brakes", "each_limit_ends_with_the_last_that_it_allows")),
+             unit("test_store_limits", "each_limit_ends_with_the_last_that_it_allows")),
     Mutation("day-limit", STORE, "the limit of a day is exact, with many in one transaction too",
              "common/store/sqlite/limits.c", "return most > 0 && count->stored + count->added >= most;",
              "return most > 0 && count->stored >= most;",
-             unit("test_store_brakes", "limits_are_exact_with_many_in_one_transaction")),
+             unit("test_store_limits", "limits_are_exact_with_many_in_one_transaction")),
     Mutation("burst-pauses", STORE, "too many in ten minutes pause sending",
              "common/store/sqlite/limits.c", "    bool pauses = brakes->burst.stored + brakes->burst.added > most;",
              "    bool pauses = brakes->burst.added > most;",
-             unit("test_store_brakes", "too_many_in_ten_minutes_pause_sending")),
+             unit("test_store_limits", "too_many_in_ten_minutes_pause_sending")),
     Mutation("paused-gives-nothing", STORE, "while sending is paused no phone is given anything",
              "common/store/sqlite/claim.c", "    if (error != ERROR_NONE || write->claim.paused)\n",
              "    if (error != ERROR_NONE)\n",
-             unit("test_store_brakes", "too_many_in_ten_minutes_pause_sending")),
+             unit("test_store_limits", "too_many_in_ten_minutes_pause_sending")),
     Mutation("refused-is-not-counted", STORE, "a message that is not stored counts towards no limit",
              "common/store/sqlite/limits.c", "        if (error == ERROR_NONE)\n            key->added--;\n", "",
-             unit("test_store_brakes", "a_message_that_fails_counts_nowhere")),
+             unit("test_store_limits", "a_message_that_fails_counts_nowhere")),
     Mutation("silent-then-unknown", STORE, "a message without a report becomes unknown, and is not sent again",
              "common/store/sqlite/writes.c", "error = move(connection, &moving[i], MESSAGE_UNKNOWN, \"no_report\",",
              "error = move(connection, &moving[i], MESSAGE_FAILED, \"no_report\",",
-             unit("test_store", "silent_messages_become_unknown_and_evidence_still_counts")),
+             unit("test_store_messages", "silent_messages_become_unknown_and_evidence_still_counts")),
     Mutation("full-log-takes-evidence", STORE, "a full write-ahead log refuses new messages",
              "common/store/sqlite/wal.c", "    bool full = wal->frames > wal->max_frames;\n",
              "    bool full = wal->frames > 2 * wal->max_frames;\n",
-             unit("test_store_wal", "a_reader_that_stays_stops_new_messages_but_no_evidence")),
+             unit("test_sqlite_wal", "a_reader_that_stays_stops_new_messages_but_no_evidence")),
     Mutation("pairing-code-once", STORE, "a pairing code works once",
              "common/store/sqlite/statements.def", "\"DELETE FROM pairing WHERE code_hash = ?1 RETURNING device_id, expires_at_ms\"",
              "\"UPDATE pairing SET device_id = device_id WHERE code_hash = ?1 RETURNING device_id, expires_at_ms\"",
@@ -280,7 +286,7 @@ MUTATIONS = [
              "common/store/sqlite/writes.c",
              "    if (message_id_equal(&moving.journal, &no_journal))\n        facts |= MESSAGE_NOTHING_SENT;\n",
              "    facts |= MESSAGE_NOTHING_SENT;\n",
-             unit("test_store", "what_was_released_is_not_taken_back_by_the_broker")),
+             unit("test_store_messages", "what_was_released_is_not_taken_back_by_the_broker")),
     Mutation("window-over-connections", BROKER, "a new connection does not empty the window",
              "ws-broker/core/broker_answers.c", "    hold_again(broker, session, write, now_ms);\n", "    (void)hold_again;\n",
              unit("test_broker", "a_new_connection_does_not_empty_the_window")),
@@ -329,7 +335,7 @@ MUTATIONS = [
              "common/store/sqlite/tokens.c",
              "    if (error == ERROR_NONE && strcmp(standing, token_id) != 0)\n        error = ERROR_DEVICE_TOKEN_INVALID;\n",
              "    (void)token_id;\n",
-             unit("test_store_token_use", "takeovers_outlive_a_restart")),
+             unit("test_store_tokens", "takeovers_outlive_a_restart")),
 
     # ---- scripts ----
     Mutation("literal-upgrade", SCRIPTS, "nginx asks the broker for websocket in its own words, not in the client's",

@@ -2,7 +2,7 @@
 #include "api-fcgi/server/api.h"
 #include "api-fcgi/server/slow_reads.h"
 #include "common/base/clock.h"
-#include "tests/unit/store_fixture.h"
+#include "tests/store/store_fixture.h"
 
 #include <pthread.h>
 #include <semaphore.h>

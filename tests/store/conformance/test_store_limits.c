@@ -1,12 +1,18 @@
 /* The store's limits: what is accepted on a day, what pauses sending, what a phone is given. */
 #include "common/base/clock.h"
-#include "common/store/sqlite/write_lock.h"
-#include "tests/unit/store_fixture.h"
+#include "tests/store/store_fixture.h"
 
 #include <pthread.h>
-#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+
+enum { MINUTE_MS = 60000, HOUR_MS = 3600000 };
+
+/* Of today (UTC): no day, hour or minute begins in the course of a test. */
+static int64_t noon_ms(void)
+{
+    return clock_wall_ms() / DAY_MS * DAY_MS + DAY_MS / 2;
+}
 
 static void limit(struct store_fixture *fixture, struct store_limits limits)
 {
@@ -27,13 +33,13 @@ static enum error enqueue_message(struct store_fixture *fixture, const struct me
 
 static enum error enqueue(struct store_fixture *fixture, const char *number)
 {
-    struct message_id id = message_id_new();
+    struct message_id id = store_fixture_new_id();
     return enqueue_message(fixture, &id, number, "", 0);
 }
 
 static enum error enqueue_with_key(struct store_fixture *fixture, const char *key_id, int64_t most)
 {
-    struct message_id id = message_id_new();
+    struct message_id id = store_fixture_new_id();
     return enqueue_message(fixture, &id, "+491511234567", key_id, most);
 }
 
@@ -45,8 +51,8 @@ static void without_limits_nothing_is_counted(void **state)
     for (int i = 0; i < 50; i++)
         assert_int_equal(enqueue_with_key(fixture, "key", 0), ERROR_NONE);
     given_hand_over(fixture, (const char *const[]){"phone-1"}, 1);
-    assert_int_equal(number_of(fixture, "SELECT count(*) FROM accepted"), 0);
-    assert_int_equal(number_of(fixture, "SELECT count(*) FROM device_use"), 0);
+    assert_in_file(fixture, "SELECT count(*) FROM accepted", 0);
+    assert_in_file(fixture, "SELECT count(*) FROM device_use", 0);
 }
 
 static void each_limit_ends_with_the_last_that_it_allows(void **state)
@@ -64,10 +70,10 @@ static void each_limit_ends_with_the_last_that_it_allows(void **state)
     assert_int_equal(enqueue(fixture, "+493"), ERROR_DAILY_CAP_REACHED);
     store_fixture_reopen(fixture); /* it is the database that knows */
     assert_int_equal(enqueue(fixture, "+493"), ERROR_DAILY_CAP_REACHED);
-    assert_int_equal(number_of(fixture, "SELECT count(*) FROM message"), 5);
-    assert_int_equal(number_of(fixture, "SELECT count FROM accepted WHERE kind = 0"), 5);
-    assert_int_equal(number_of(fixture, "SELECT sum(count) FROM accepted WHERE kind = 1"), 2);
-    assert_int_equal(number_of(fixture, "SELECT sum(count) FROM accepted WHERE kind = 2"), 5);
+    assert_int_equal(count_messages(fixture), 5);
+    assert_in_file(fixture, "SELECT count FROM accepted WHERE kind = 0", 5);
+    assert_in_file(fixture, "SELECT sum(count) FROM accepted WHERE kind = 1", 2);
+    assert_in_file(fixture, "SELECT sum(count) FROM accepted WHERE kind = 2", 5);
 }
 
 static void a_message_that_fails_counts_nowhere(void **state)
@@ -80,8 +86,8 @@ static void a_message_that_fails_counts_nowhere(void **state)
     assert_int_equal(enqueue_message(fixture, &id, "+491", "key", 9), ERROR_NONE);
     for (int i = 0; i < 3; i++) /* the id is taken */
         assert_int_equal(enqueue_message(fixture, &id, "+491", "key", 9), ERROR_INTERNAL);
-    assert_int_equal(number_of(fixture, "SELECT sum(count) FROM accepted"), 4);
-    assert_int_equal(number_of(fixture, "SELECT count(*) FROM accepted WHERE count = 1"), 4);
+    assert_in_file(fixture, "SELECT sum(count) FROM accepted", 4);
+    assert_in_file(fixture, "SELECT count(*) FROM accepted WHERE count = 1", 4);
     assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
 }
 
@@ -90,7 +96,7 @@ static void ignore(struct store_write *write)
     (void)write;
 }
 
-/* The lock is held until all are there, so that one transaction has all but the first. */
+/* A transaction is held open until all are there, so that the next has them all. */
 static void what_fails_among_others_counts_nowhere(void **state)
 {
     enum { COUNT = 200 }; /* more than go in with one statement */
@@ -98,14 +104,13 @@ static void what_fails_among_others_counts_nowhere(void **state)
     static struct store_write writes[COUNT];
     static struct message messages[COUNT];
     struct message_id taken = message_id_new();
-    struct write_lock lock;
+    struct store_hold hold;
     int64_t many = 10 * COUNT;
     limit(fixture, (struct store_limits){.recipient_daily_messages = many,
                                          .daily_messages = many,
                                          .pause_after_messages = many});
     assert_int_equal(enqueue_message(fixture, &taken, "+491", "key", many), ERROR_NONE);
-    assert_true(write_lock_open(&lock, fixture->path, WRITE_LOCK_SHARED, 0));
-    assert_true(write_lock_acquire(&lock, clock_monotonic_ms() + 1000));
+    store_hold_begin(&hold, fixture->store);
     for (int i = 0; i < COUNT; i++) {
         messages[i] = (struct message){.phone_number = "+491"};
         messages[i].text = (char *)(i % 10 == 5 ? "" : "x"); /* which no message has */
@@ -120,10 +125,7 @@ static void what_fails_among_others_counts_nowhere(void **state)
             .done = ignore};
         assert_int_equal(store_submit(fixture->store, &writes[i]), ERROR_NONE);
     }
-    write_lock_release(&lock);
-    write_lock_close(&lock);
-    struct store_write probe = {.verb = STORE_PROBE}; /* the last */
-    assert_int_equal(store_run(fixture->store, &probe), ERROR_NONE);
+    store_hold_release(&hold);
 
     int good = 1;
     for (int i = 0; i < COUNT; i++) {
@@ -131,36 +133,25 @@ static void what_fails_among_others_counts_nowhere(void **state)
         assert_int_equal(writes[i].result, fails ? ERROR_INTERNAL : ERROR_NONE);
         good += writes[i].result == ERROR_NONE;
     }
-    assert_int_equal(number_of(fixture, "SELECT count(*) FROM message"), good);
-    assert_int_equal(number_of(fixture, "SELECT count FROM message_count WHERE status = 0"), good);
-    assert_int_equal(number_of(fixture, "SELECT count(*) FROM accepted WHERE kind < 3"), 3);
+    assert_int_equal(count_messages(fixture), good);
+    assert_int_equal(count_messages_in(fixture, MESSAGE_QUEUED), good);
+    assert_in_file(fixture, "SELECT count(*) FROM accepted WHERE kind < 3", 3);
     for (int kind = 0; kind < 4; kind++) {
         char sql[64];
         snprintf(sql, sizeof(sql), "SELECT sum(count) FROM accepted WHERE kind = %d", kind);
-        assert_int_equal(number_of(fixture, sql), good);
+        assert_in_file(fixture, sql, good);
     }
 }
 
-static void the_next_day_begins_at_nothing_and_old_counts_go(void **state)
+static void the_next_day_begins_at_nothing(void **state)
 {
     struct store_fixture *fixture = *state;
     limit(fixture, (struct store_limits){.recipient_daily_messages = 1, .daily_messages = 1});
-    assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
-    execute(fixture->path, "UPDATE accepted SET period = period - 1");
-    assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
-    assert_int_equal(enqueue(fixture, "+491"), ERROR_DAILY_CAP_REACHED);
-    /* Those of the day before yesterday and older, a few with each transaction. */
-    execute(fixture->path, "UPDATE accepted SET period = period - 1;"
-                           " WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)"
-                           " INSERT INTO accepted SELECT 2, 15000 + i % 3, '+1' || i, 1 FROM n");
-    store_fixture_reopen(fixture);
-    int64_t before = number_of(fixture, "SELECT count(*) FROM accepted");
-    assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
-    int64_t after = number_of(fixture, "SELECT count(*) FROM accepted");
-    assert_in_range(after, before - 250, before - 150);
-    for (int i = 0; i < 10; i++)
+    for (int day = 0; day < 3; day++) {
+        assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
         assert_int_equal(enqueue(fixture, "+491"), ERROR_DAILY_CAP_REACHED);
-    assert_int_equal(number_of(fixture, "SELECT count(*) FROM accepted"), 4);
+        store_fixture_pass_ms(DAY_MS);
+    }
 }
 
 enum { CLIENTS = 16, EACH = 40 };
@@ -171,7 +162,7 @@ static void *send_many(void *argument)
 {
     struct store_fixture *fixture = argument;
     for (int i = 0; i < EACH; i++) {
-        struct message_id id = message_id_new();
+        struct message_id id = store_fixture_new_id();
         int chance = rand();
         char number[24], key[SECRET_ID_SIZE];
         snprintf(number, sizeof(number), "+49%d", chance % 20);
@@ -194,15 +185,15 @@ static void limits_are_exact_with_many_in_one_transaction(void **state)
         pthread_join(threads[i], NULL);
     int count = atomic_load(&accepted);
     assert_true(count <= 333 && count > 200);
-    assert_int_equal(number_of(fixture, "SELECT count(*) FROM message"), count);
-    assert_int_equal(number_of(fixture, "SELECT count FROM accepted WHERE kind = 0"), count);
-    assert_int_equal(number_of(fixture, "SELECT sum(count) FROM accepted WHERE kind = 1"), count);
-    assert_int_equal(number_of(fixture, "SELECT max(count) <= 30 FROM accepted WHERE kind = 1"), 1);
-    assert_int_equal(number_of(fixture,
-                               "SELECT count(*) FROM accepted a WHERE kind = 2 AND count <> "
-                               "(SELECT count(*) FROM message WHERE phone_number = a.name)"),
-                     0);
-    assert_int_equal(number_of(fixture, "SELECT max(count) <= 25 FROM accepted WHERE kind = 2"), 1);
+    assert_int_equal(count_messages(fixture), count);
+    assert_in_file(fixture, "SELECT count FROM accepted WHERE kind = 0", count);
+    assert_in_file(fixture, "SELECT sum(count) FROM accepted WHERE kind = 1", count);
+    assert_in_file(fixture, "SELECT max(count) <= 30 FROM accepted WHERE kind = 1", 1);
+    assert_in_file(fixture,
+                   "SELECT count(*) FROM accepted a WHERE kind = 2 AND count <> "
+                   "(SELECT count(*) FROM message WHERE phone_number = a.name)",
+                   0);
+    assert_in_file(fixture, "SELECT max(count) <= 25 FROM accepted WHERE kind = 2", 1);
 }
 
 /* ---- Pausing ---- */
@@ -254,21 +245,22 @@ static void too_many_in_ten_minutes_pause_sending(void **state)
 static void what_came_earlier_than_ten_minutes_is_no_burst(void **state)
 {
     struct store_fixture *fixture = *state;
+    store_fixture_stop_clock_at(noon_ms());
     limit(fixture, (struct store_limits){.pause_after_messages = 3});
     for (int i = 0; i < 3; i++)
         assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
-    execute(fixture->path, "UPDATE accepted SET period = period - 9");
+    store_fixture_pass_ms(9 * MINUTE_MS);
     assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
     assert_int_equal(enqueue(fixture, "+491"), ERROR_SENDING_PAUSED);
     set_sending(fixture, false, true);
     for (int i = 0; i < 3; i++)
         assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
-    execute(fixture->path, "UPDATE accepted SET period = period - 11");
+    store_fixture_pass_ms(11 * MINUTE_MS);
     for (int i = 0; i < 3; i++)
         assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
     store_fixture_reopen(fixture); /* old minutes go with the first that is accepted */
     assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
-    assert_int_equal(number_of(fixture, "SELECT sum(count) FROM accepted WHERE kind = 3"), 4);
+    assert_in_file(fixture, "SELECT sum(count) FROM accepted WHERE kind = 3", 4);
 }
 
 static void pausing_by_hand_says_why(void **state)
@@ -284,23 +276,40 @@ static void pausing_by_hand_says_why(void **state)
     assert_string_equal(sending(fixture).reason, "");
 }
 
+static void refuse(struct store_fixture *fixture, const struct message_id *id, unsigned attempt)
+{
+    struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
+    write.return_to_queue.id = *id;
+    write.return_to_queue.attempt = attempt;
+    write.return_to_queue.refused = true;
+    write.return_to_queue.spread = 1;
+    strcpy(write.return_to_queue.device_id, "phone-1");
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_true(write.return_to_queue.changed);
+}
+
 static void an_old_queue_takes_no_more(void **state)
 {
+    enum { FAILURES = 5 };
     struct store_fixture *fixture = *state;
-    limit(fixture, (struct store_limits){.max_queue_age_ms = 60000});
-    assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
-    assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
-    execute(fixture->path, "UPDATE message SET updated_at_ms = updated_at_ms - 61000 WHERE seq = "
-                           "(SELECT min(seq) FROM message)");
+    static const char *const phones[] = {"phone-1"};
+    store_fixture_stop_clock_at(noon_ms());
+    limit(fixture, (struct store_limits){.max_queue_age_ms = MINUTE_MS});
+    struct message_id id = given_message(fixture, "+491", "text");
+    store_fixture_pass_ms(MINUTE_MS + 1);
     assert_int_equal(enqueue(fixture, "+491"), ERROR_QUEUE_FULL);
+
     /* One that waits for its time is not in the way of others. */
-    execute(fixture->path, "UPDATE message SET not_before_ms = updated_at_ms + 600000 WHERE seq = "
-                           "(SELECT min(seq) FROM message)");
+    for (unsigned attempt = 1; attempt <= FAILURES; attempt++) {
+        store_fixture_pass_ms(store_backoff_ms(attempt, 1));
+        assert_int_equal(given_hand_over(fixture, phones, 1), 1);
+        refuse(fixture, &id, attempt);
+    }
+    store_fixture_pass_ms(MINUTE_MS + 1);
     assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
-    execute(fixture->path,
-            "UPDATE message SET not_before_ms = 0 WHERE seq = (SELECT min(seq) FROM message)");
+    store_fixture_pass_ms(store_backoff_ms(FAILURES, 1) - MINUTE_MS - 1);
     assert_int_equal(enqueue(fixture, "+491"), ERROR_QUEUE_FULL);
-    given_hand_over(fixture, (const char *const[]){"phone-1"}, 1);
+    assert_int_equal(given_hand_over(fixture, phones, 1), 1);
     assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
 }
 
@@ -331,7 +340,8 @@ static size_t ask(struct store_fixture *fixture, const char *const *devices, siz
 
 static void queue_segments(struct store_fixture *fixture, unsigned segments)
 {
-    struct message message = {.id = message_id_new(), .text = (char *)"text", .segments = segments};
+    struct message message = {
+        .id = store_fixture_new_id(), .text = (char *)"text", .segments = segments};
     strcpy(message.phone_number, "+491");
     struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
@@ -358,32 +368,37 @@ static void a_phone_gets_its_segments_of_the_day_and_others_the_rest(void **stat
     assert_int_equal(segments[0], 1);
     assert_true(at_cap[1]);
     assert_int_equal(ask(fixture, slots + 3, 1, segments, at_cap), 1);
-    assert_int_equal(number_of(fixture, "SELECT sum(in_day) FROM device_use"), 9);
+    assert_in_file(fixture, "SELECT sum(in_day) FROM device_use", 9);
 
     queue_segments(fixture, 5);
     assert_int_equal(ask(fixture, slots, 1, segments, at_cap), 0);
-    execute(fixture->path, "UPDATE device_use SET day = day - 1");
+    store_fixture_pass_ms(DAY_MS);
     assert_int_equal(ask(fixture, slots, 1, segments, at_cap), 1);
-    assert_int_equal(number_of(fixture, "SELECT in_day FROM device_use WHERE device_id = 'a'"), 5);
+    assert_in_file(fixture, "SELECT in_day FROM device_use WHERE device_id = 'a'", 5);
 }
 
 static void what_comes_back_is_counted_off(void **state)
 {
     struct store_fixture *fixture = *state;
+    static const char *const phones[] = {"phone-1"};
+    store_fixture_stop_clock_at(noon_ms());
     limit(fixture, (struct store_limits){.device_daily_segments = 1});
     struct message_id id = given_message(fixture, "+491511234567", "text");
-    for (int i = 0; i < 3; i++) {
-        assert_int_equal(given_hand_over(fixture, (const char *const[]){"phone-1"}, 1), 1);
+    for (unsigned attempt = 1; attempt <= 3; attempt++) {
+        assert_int_equal(given_hand_over(fixture, phones, 1), 1);
+        if (attempt == 3) { /* what was given yesterday is not counted off today */
+            store_fixture_pass_ms(DAY_MS);
+            given_message(fixture, "+491511234567", "text");
+            assert_int_equal(given_hand_over(fixture, phones, 1), 1);
+        }
         struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
         write.return_to_queue.id = id;
-        write.return_to_queue.attempt = (unsigned)i + 1;
+        write.return_to_queue.attempt = attempt;
         strcpy(write.return_to_queue.device_id, "phone-1");
-        if (i == 2) /* that of yesterday is not counted off today */
-            execute(fixture->path, "UPDATE message SET times = '2:1000'");
         assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
         assert_true(write.return_to_queue.changed);
     }
-    assert_int_equal(given_hand_over(fixture, (const char *const[]){"phone-1"}, 1), 0);
+    assert_int_equal(given_hand_over(fixture, phones, 1), 0);
 }
 
 /* What can be given to no phone costs none of them anything, and is tried once. */
@@ -393,7 +408,7 @@ static void what_is_hopeless_fails_and_is_counted_off(void **state)
     limit(fixture, (struct store_limits){.device_daily_segments = 9, .device_window_ms = 3600000});
     struct message_id id = given_message(fixture, "+491511234567", "text");
     assert_int_equal(given_hand_over(fixture, (const char *const[]){"phone-1"}, 1), 1);
-    assert_int_equal(number_of(fixture, "SELECT in_day + in_window FROM device_use"), 2);
+    assert_in_file(fixture, "SELECT in_day + in_window FROM device_use", 2);
     struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
     write.return_to_queue.id = id;
     write.return_to_queue.attempt = 1;
@@ -404,10 +419,11 @@ static void what_is_hopeless_fails_and_is_counted_off(void **state)
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_true(write.return_to_queue.changed);
     assert_int_equal(stored_status(fixture, &id), MESSAGE_FAILED);
-    assert_int_equal(number_of(fixture, "SELECT count(*) FROM message WHERE error_code = 'too_long'"
-                                        " AND error_message = 'why'"),
-                     1);
-    assert_int_equal(number_of(fixture, "SELECT in_day + in_window FROM device_use"), 0);
+    struct message message = stored(fixture, &id);
+    assert_string_equal(message.error_code, "too_long");
+    assert_string_equal(message.error_message, "why");
+    message_fini(&message);
+    assert_in_file(fixture, "SELECT in_day + in_window FROM device_use", 0);
     assert_int_equal(given_hand_over(fixture, (const char *const[]){"phone-1"}, 1), 0);
 }
 
@@ -425,11 +441,13 @@ static void what_is_cancelled_before_it_was_sent_is_counted_off(void **state)
     };
     assert_int_equal(store_run(fixture->store, &give), ERROR_NONE);
     message_fini(&message);
-    assert_int_equal(number_of(fixture, "SELECT in_day FROM device_use"), 1);
+    assert_in_file(fixture, "SELECT in_day FROM device_use", 1);
     struct store_write cancel = {.verb = STORE_CANCEL, .cancel.id = id};
     assert_int_equal(store_run(fixture->store, &cancel), ERROR_NONE);
     assert_int_equal(stored_status(fixture, &id), MESSAGE_CANCELLED);
-    assert_int_equal(number_of(fixture, "SELECT in_day FROM device_use"), 0);
+    assert_in_file(fixture, "SELECT in_day FROM device_use", 0);
+    given_message(fixture, "+491511234567", "text");
+    assert_int_equal(given_hand_over(fixture, (const char *const[]){"phone-1"}, 1), 1);
 }
 
 static void what_no_phone_may_be_given_any_more_fails(void **state)
@@ -443,7 +461,7 @@ static void what_no_phone_may_be_given_any_more_fails(void **state)
     limit(fixture, (struct store_limits){.device_daily_segments = 2});
     assert_int_equal(ask(fixture, slots, 1, segments, at_cap),
                      0); /* it was in front of the other */
-    assert_int_equal(number_of(fixture, "SELECT count(*) FROM message WHERE status = 6"), 1);
+    assert_int_equal(count_messages_in(fixture, MESSAGE_FAILED), 1);
     assert_int_equal(ask(fixture, slots, 1, segments, at_cap), 1);
     assert_int_equal(segments[0], 2);
 }
@@ -451,7 +469,8 @@ static void what_no_phone_may_be_given_any_more_fails(void **state)
 static void a_phone_that_comes_back_is_known_to_have_been_given_some(void **state)
 {
     struct store_fixture *fixture = *state;
-    limit(fixture, (struct store_limits){.device_window_ms = 3600000});
+    store_fixture_stop_clock_at(noon_ms());
+    limit(fixture, (struct store_limits){.device_window_ms = HOUR_MS});
     static const int64_t expected[] = {0, 3, 3, 0};
     for (int i = 0; i < 4; i++) {
         struct store_write write = {.verb = STORE_DEVICE_CONNECT};
@@ -465,18 +484,15 @@ static void a_phone_that_comes_back_is_known_to_have_been_given_some(void **stat
             given_hand_over(fixture, (const char *const[]){"phone-1"}, 1);
         }
         if (i > 0)
-            execute(fixture->path, "UPDATE device_use SET window = window - 1");
+            store_fixture_pass_ms(HOUR_MS);
     }
 }
-
-#define STORE_TEST(name)                                                                           \
-    cmocka_unit_test_setup_teardown(name, store_fixture_setup, store_fixture_teardown)
 
 UNIT_TESTS(STORE_TEST(without_limits_nothing_is_counted),
            STORE_TEST(each_limit_ends_with_the_last_that_it_allows),
            STORE_TEST(a_message_that_fails_counts_nowhere),
            STORE_TEST(what_fails_among_others_counts_nowhere),
-           STORE_TEST(the_next_day_begins_at_nothing_and_old_counts_go),
+           STORE_TEST(the_next_day_begins_at_nothing),
            STORE_TEST(limits_are_exact_with_many_in_one_transaction),
            STORE_TEST(too_many_in_ten_minutes_pause_sending),
            STORE_TEST(what_came_earlier_than_ten_minutes_is_no_burst),

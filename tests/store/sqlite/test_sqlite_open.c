@@ -1,15 +1,12 @@
 /* Opening a database: new, old, newer, foreign, broken; and how SQLite goes about our statements. */
 #include "common/store/sqlite/sqlite.h"
-#include "tests/unit/store_fixture.h"
+#include "tests/store/store_fixture.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define STORE_TEST(function)                                                                       \
-    cmocka_unit_test_setup_teardown(function, store_fixture_setup, store_fixture_teardown)
 
 /* Opens another path in the fixture's folder, which must be refused with that word. */
 static void assert_refused(struct store_fixture *fixture, const char *path, const char *word)
@@ -263,8 +260,9 @@ static void a_rare_status_of_a_busy_device_is_found_by_the_status(void **state)
         " hex(zeroblob(100)), 0, 1, iif(i % 500, 5, 6), 1, 2, 1, 'phone' FROM n;"
         " UPDATE message_count SET count = 1996 WHERE status = 5;"
         " UPDATE message_count SET count = 4 WHERE status = 6");
-    assert_int_equal(store_backend_sqlite.open(&fixture->options, false, &connection, problem),
-                     ERROR_NONE);
+    struct store_options options = fixture->options;
+    options.path = fixture->path;
+    assert_int_equal(store_backend_sqlite.open(&options, false, &connection, problem), ERROR_NONE);
     for (size_t i = 0; i < ARRAY_LENGTH(rare); i++) {
         struct store_query query = {.limit = 3, .has_status = true, .status = rare[i]};
         struct store_page page = {0};

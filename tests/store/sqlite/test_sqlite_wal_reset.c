@@ -9,7 +9,7 @@
  * write lock must make it impossible. The control takes the lock out of the way: in this process flock(2)
  * then succeeds whatever others hold.
  */
-#include "tests/unit/store_fixture.h"
+#include "tests/store/store_fixture.h"
 
 #include <semaphore.h>
 #include <sqlite3.h>

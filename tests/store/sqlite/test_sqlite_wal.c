@@ -1,13 +1,10 @@
 /* The write-ahead log and its readers: ours end in time, and others cannot make it grow for ever. */
-#include "tests/unit/store_fixture.h"
+#include "tests/store/store_fixture.h"
 
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
-
-#define STORE_TEST(function)                                                                       \
-    cmocka_unit_test_setup_teardown(function, store_fixture_setup, store_fixture_teardown)
 
 enum {
     MAX_WAL_BYTES = 8 << 20,

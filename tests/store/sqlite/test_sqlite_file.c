@@ -1,6 +1,6 @@
 /* The database as a file: checked, backed up, restored, taken back to an older schema, compacted. */
 #include "common/store/sqlite/database_file.h"
-#include "tests/unit/store_fixture.h"
+#include "tests/store/store_fixture.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -314,9 +314,6 @@ static void a_file_from_before_gives_space_back_once_it_is_compacted(void **stat
     store_fixture_open(fixture);
     given_message(fixture, number, "text");
 }
-
-#define STORE_TEST(name)                                                                           \
-    cmocka_unit_test_setup_teardown(name, store_fixture_setup, store_fixture_teardown)
 
 UNIT_TESTS(STORE_TEST(a_backup_is_one_file_with_everything),
            STORE_TEST(backups_under_load_are_consistent),

@@ -1,9 +1,6 @@
 /* What the store counts, and what its statistics say of phones and of the disk. */
 #include "common/base/clock.h"
-#include "tests/unit/store_fixture.h"
-
-#include <sqlite3.h>
-#include <stdlib.h>
+#include "tests/store/store_fixture.h"
 
 static struct metrics metrics;
 
@@ -62,12 +59,16 @@ static void a_refusal_counts_by_its_reason_and_no_commit(void **state)
     uint64_t commits = metrics.db_commits_total[0];
     fixture->options.timeout_ms = 100;
     store_fixture_reopen(fixture);
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    struct store *other;
+    char problem[STORE_ERROR_SIZE];
+    struct store_options options = {.path = fixture->dsn, .timeout_ms = 2000};
+    assert_int_equal(store_open(&options, &other, problem), ERROR_NONE);
+    struct store_hold hold;
+    store_hold_begin(&hold, other);
     struct store_write probe = {.verb = STORE_PROBE};
     assert_int_equal(store_run(fixture->store, &probe), ERROR_STORE_BUSY);
-    sqlite3_close(db);
+    store_hold_release(&hold);
+    store_close(other);
     assert_int_equal(metrics.db_refused_writes_total[ERROR_STORE_BUSY], 1);
     assert_int_equal(metrics.db_commits_total[0], commits);
 }
@@ -140,22 +141,6 @@ static void every_end_of_a_message_counts(void **state)
     assert_int_equal(metrics.messages_finished_total[MESSAGE_UNKNOWN], 1);
 }
 
-static void a_move_that_is_undone_does_not_count(void **state)
-{
-    struct store_fixture *fixture = *state;
-    struct message_id id = given_message(fixture, "+1234567890", "text");
-    given_hand_over(fixture, phone, 1);
-    execute(fixture->path, "CREATE TRIGGER no_delivery BEFORE INSERT ON message_event"
-                           " WHEN NEW.status = 5 BEGIN SELECT RAISE(ABORT, 'no'); END");
-    assert_int_not_equal(given_report(fixture, &id, "phone", MESSAGE_DELIVERED, NULL), ERROR_NONE);
-    assert_int_equal(metrics.messages_finished_total[MESSAGE_DELIVERED], 0);
-    assert_int_equal(count_of(&metrics.message_delivery_seconds), 0);
-    execute(fixture->path, "DROP TRIGGER no_delivery");
-    assert_int_equal(given_report(fixture, &id, "phone", MESSAGE_DELIVERED, NULL), ERROR_NONE);
-    assert_int_equal(metrics.messages_finished_total[MESSAGE_DELIVERED], 1);
-    assert_int_equal(count_of(&metrics.message_delivery_seconds), 1);
-}
-
 /* ---- Statistics ---- */
 
 static struct store_statistics statistics_of(struct store_fixture *fixture)
@@ -168,7 +153,7 @@ static struct store_statistics statistics_of(struct store_fixture *fixture)
 static int64_t queue_age_ms(struct store_fixture *fixture)
 {
     int64_t since_ms = statistics_of(fixture).oldest_queued_ms;
-    return since_ms == 0 ? 0 : clock_wall_ms() - since_ms;
+    return since_ms == 0 ? 0 : store_fixture_now_ms() - since_ms;
 }
 
 static void given_token(struct store_fixture *fixture, const char *device_id)
@@ -251,34 +236,25 @@ static void the_age_of_the_queue_is_that_of_the_oldest_that_is_due(void **state)
 {
     struct store_fixture *fixture = *state;
     assert_int_equal(queue_age_ms(fixture), 0);
-    given_message(fixture, "+1234567890", "rests");
+    store_fixture_stop_clock_at(clock_wall_ms());
+    struct message_id id = given_message(fixture, "+1234567890", "fails, and waits");
+    store_fixture_pass_ms(1000000);
     given_message(fixture, "+1234567890", "due");
-    execute(fixture->path,
-            "UPDATE message SET updated_at_ms = updated_at_ms - 1000000"
-            " * (SELECT count(*) FROM message AS newer WHERE newer.seq >= message.seq)");
-    assert_in_range(queue_age_ms(fixture), 2000000, 2060000);
-    execute(fixture->path, "UPDATE message SET not_before_ms = 9000000000000 "
-                           " WHERE seq = (SELECT min(seq) FROM message)");
-    assert_in_range(queue_age_ms(fixture), 1000000, 1060000);
+    store_fixture_pass_ms(1000000);
+    assert_int_equal(queue_age_ms(fixture), 2000000);
+    assert_int_equal(given_hand_over(fixture, phone, 1), 1);
+    struct store_write write = {
+        .verb = STORE_RETURN_TO_QUEUE,
+        .return_to_queue = {.id = id, .attempt = 1, .device_id = "phone", .refused = true}};
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_int_equal(queue_age_ms(fixture), 1000000);
 }
 
-static void the_disk_has_room_for_the_database(void **state)
-{
-    struct store_fixture *fixture = *state;
-    given_message(fixture, "+1234567890", "text");
-    struct store_statistics statistics = statistics_of(fixture);
-    assert_true(statistics.database_bytes >= 4096);
-    assert_true(statistics.disk_free_bytes > 0);
-    assert_true(statistics.disk_size_bytes > statistics.disk_free_bytes);
-}
+#define METRICS_TEST(test) cmocka_unit_test_setup_teardown(test, setup, store_fixture_teardown)
 
-#define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, store_fixture_teardown)
-
-UNIT_TESTS(STORE_TEST(each_commit_counts_with_its_duration_and_its_writes),
-           STORE_TEST(a_refusal_counts_by_its_reason_and_no_commit),
-           STORE_TEST(a_message_is_timed_when_it_is_first_given_and_when_it_is_delivered),
-           STORE_TEST(times_are_from_the_acceptance), STORE_TEST(every_end_of_a_message_counts),
-           STORE_TEST(a_move_that_is_undone_does_not_count),
-           STORE_TEST(phones_are_counted_by_what_an_operator_would_see_to),
-           STORE_TEST(the_age_of_the_queue_is_that_of_the_oldest_that_is_due),
-           STORE_TEST(the_disk_has_room_for_the_database))
+UNIT_TESTS(METRICS_TEST(each_commit_counts_with_its_duration_and_its_writes),
+           METRICS_TEST(a_refusal_counts_by_its_reason_and_no_commit),
+           METRICS_TEST(a_message_is_timed_when_it_is_first_given_and_when_it_is_delivered),
+           METRICS_TEST(times_are_from_the_acceptance), METRICS_TEST(every_end_of_a_message_counts),
+           METRICS_TEST(phones_are_counted_by_what_an_operator_would_see_to),
+           METRICS_TEST(the_age_of_the_queue_is_that_of_the_oldest_that_is_due))

@@ -1,29 +1,11 @@
-/* The writer thread: many callers, one transaction; locks, time limits, the write-ahead log. */
+/* The writer thread: many callers, one transaction; who is told of it, and other stores of the same database. */
 #include "common/base/clock.h"
-#include "common/store/sqlite/write_lock.h"
-#include "tests/unit/store_fixture.h"
+#include "tests/store/store_fixture.h"
 
 #include <pthread.h>
-#include <sched.h>
-#include <sqlite3.h>
 #include <stdatomic.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#define STORE_TEST(function)                                                                       \
-    cmocka_unit_test_setup_teardown(function, store_fixture_setup, store_fixture_teardown)
 
 enum { CALLERS = 16, MESSAGES_EACH = 200 };
-
-static int64_t wal_bytes(const struct store_fixture *fixture)
-{
-    char path[128];
-    struct stat status;
-    snprintf(path, sizeof(path), "%s-wal", fixture->path);
-    return stat(path, &status) == 0 ? status.st_size : 0;
-}
 
 /* ---- Many callers ---- */
 
@@ -44,9 +26,8 @@ static void every_write_of_many_threads_is_there(void **state)
     for (int i = 0; i < CALLERS; i++)
         pthread_join(threads[i], NULL);
     store_fixture_reopen(fixture);
-    assert_int_equal(number_of(fixture, "SELECT count(*) FROM message"), CALLERS * MESSAGES_EACH);
-    assert_int_equal(number_of(fixture, "SELECT sum(count) FROM message_count"),
-                     CALLERS * MESSAGES_EACH);
+    assert_int_equal(count_messages(fixture), CALLERS * MESSAGES_EACH);
+    assert_int_equal(count_messages_in(fixture, MESSAGE_QUEUED), CALLERS * MESSAGES_EACH);
 }
 
 /* A write that counts down a shared number when it is done. */
@@ -88,9 +69,8 @@ static void writes_share_transactions_and_one_failure_harms_no_other(void **stat
         bool good = writes[i].write.result == ERROR_NONE;
         assert_int_equal(good, i % 10 != 0);
     }
-    assert_int_equal(number_of(fixture, "SELECT count(*) FROM message"), 1 + COUNT * 9 / 10);
-    assert_int_equal(number_of(fixture, "SELECT count FROM message_count WHERE status = 0"),
-                     1 + COUNT * 9 / 10);
+    assert_int_equal(count_messages(fixture), 1 + COUNT * 9 / 10);
+    assert_int_equal(count_messages_in(fixture, MESSAGE_QUEUED), 1 + COUNT * 9 / 10);
 }
 
 static void note_thread(struct store_write *write)
@@ -136,7 +116,7 @@ static void what_was_submitted_before_the_end_is_written(void **state)
     }
     store_fixture_reopen(fixture);
     assert_int_equal(atomic_load(&left), 0);
-    assert_int_equal(number_of(fixture, "SELECT count(*) FROM message"), COUNT);
+    assert_int_equal(count_messages(fixture), COUNT);
 }
 
 static void count_ring(void *context)
@@ -170,7 +150,7 @@ struct heard {
 static void hear(void *context)
 {
     struct heard *heard = context;
-    atomic_store(&heard->messages, (int)number_of(heard->fixture, "SELECT count(*) FROM message"));
+    atomic_store(&heard->messages, (int)count_messages(heard->fixture));
 }
 
 static void the_doorbell_rings_after_the_last_of_many_messages(void **state)
@@ -202,6 +182,17 @@ static void note_wake(void *context)
     atomic_store(&woken->left_then, atomic_load(woken->left));
 }
 
+/* A second store of the same database, as another process has one. */
+static struct store *open_beside(struct store_fixture *fixture)
+{
+    struct store *store;
+    char problem[STORE_ERROR_SIZE] = "";
+    struct store_options options = {.path = fixture->dsn, .timeout_ms = 10000};
+    if (store_open(&options, &store, problem) != ERROR_NONE)
+        fail_msg("%s", problem);
+    return store;
+}
+
 /* Whether the last of some writes is done before the last wake-up; `held`: they are refused. */
 static void check_wake(struct store_fixture *fixture, bool held)
 {
@@ -210,14 +201,14 @@ static void check_wake(struct store_fixture *fixture, bool held)
     atomic_int left = COUNT;
     struct woken woken = {.left = &left};
     struct counted_write counted = {.left = &left};
-    struct write_lock lock;
+    struct store_hold hold;
+    struct store *other = open_beside(fixture);
     fixture->options.timeout_ms = held ? 50 : 10000;
     fixture->options.completed = note_wake;
     fixture->options.context = &woken;
     store_fixture_reopen(fixture);
-    assert_true(write_lock_open(&lock, fixture->path, WRITE_LOCK_SHARED, 0));
     if (held)
-        assert_true(write_lock_acquire(&lock, clock_monotonic_ms() + 1000));
+        store_hold_begin(&hold, other);
     for (int i = 0; i < COUNT; i++) {
         writes[i] = (struct store_write){
             .verb = STORE_PROBE, .done = count_down, .owner = &counted};
@@ -226,7 +217,9 @@ static void check_wake(struct store_fixture *fixture, bool held)
     struct store_write probe = {.verb = STORE_PROBE}; /* writes run in order: this one is last */
     enum error expected = held ? ERROR_STORE_BUSY : ERROR_NONE;
     assert_int_equal(store_run(fixture->store, &probe), expected);
-    write_lock_close(&lock);
+    if (held)
+        store_hold_release(&hold);
+    store_close(other);
     fixture->options.completed = NULL;
     store_fixture_reopen(fixture); /* so that the last wake-up was, too */
     assert_int_equal(atomic_load(&left), 0);
@@ -245,164 +238,24 @@ static void who_waits_is_woken_also_by_a_refusal(void **state)
     check_wake(*state, true);
 }
 
-/* ---- Locks ---- */
-
-static void a_held_write_lock_gives_busy_in_time_and_nothing_is_written(void **state)
+static void a_transaction_of_another_store_gives_busy_in_time_and_nothing_is_written(void **state)
 {
     struct store_fixture *fixture = *state;
-    struct write_lock lock;
+    struct store *other = open_beside(fixture);
+    struct store_hold hold;
     fixture->options.timeout_ms = 100;
     store_fixture_reopen(fixture);
-    assert_true(write_lock_open(&lock, fixture->path, WRITE_LOCK_SHARED, 0));
-    assert_true(write_lock_acquire(&lock, clock_monotonic_ms() + 1000));
+    store_hold_begin(&hold, other);
 
-    struct store_write probe = {.verb = STORE_PROBE};
+    struct message_id id = store_fixture_new_id();
     int64_t before_ms = clock_monotonic_ms();
-    assert_int_equal(store_run(fixture->store, &probe), ERROR_STORE_BUSY);
+    assert_int_equal(enqueue_as(fixture, &id), ERROR_STORE_BUSY);
     assert_true(clock_monotonic_ms() - before_ms >= 100);
-    assert_int_equal(number_of(fixture, "SELECT at_ms FROM probe"), 0);
+    assert_int_equal(count_messages(fixture), 0);
 
-    write_lock_release(&lock);
-    write_lock_close(&lock);
-    assert_int_equal(store_run(fixture->store, &probe), ERROR_NONE);
-}
-
-static void another_programs_transaction_gives_busy_too(void **state)
-{
-    struct store_fixture *fixture = *state;
-    sqlite3 *db = NULL;
-    fixture->options.timeout_ms = 100;
-    store_fixture_reopen(fixture);
-    assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-    struct store_write probe = {.verb = STORE_PROBE};
-    assert_int_equal(store_run(fixture->store, &probe), ERROR_STORE_BUSY);
-    assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-    assert_int_equal(store_run(fixture->store, &probe), ERROR_NONE);
-}
-
-struct holder {
-    const char *path;
-    int rounds;
-    atomic_int *inside;
-    atomic_int *most_inside;
-};
-
-static void *take_turns(void *argument)
-{
-    struct holder *holder = argument;
-    struct write_lock lock;
-    if (!write_lock_open(&lock, holder->path, WRITE_LOCK_SHARED, 0))
-        return NULL;
-    while (holder->rounds > 0 && write_lock_acquire(&lock, clock_monotonic_ms() + 20000)) {
-        int inside = atomic_fetch_add(holder->inside, 1) + 1;
-        if (inside > atomic_load(holder->most_inside))
-            atomic_store(holder->most_inside, inside);
-        holder->rounds--;
-        sched_yield(); /* whoever comes in without the lock meets this one */
-        atomic_fetch_sub(holder->inside, 1);
-        write_lock_release(&lock);
-    }
-    write_lock_close(&lock);
-    return NULL;
-}
-
-static void the_write_lock_has_one_holder_and_all_get_their_turns(void **state)
-{
-    enum { HOLDERS = 4 };
-    struct store_fixture *fixture = *state;
-    atomic_int inside = 0, most_inside = 0;
-    struct holder holders[HOLDERS];
-    pthread_t threads[HOLDERS];
-    for (int i = 0; i < HOLDERS; i++) {
-        holders[i] = (struct holder){fixture->path, 500, &inside, &most_inside};
-        assert_int_equal(pthread_create(&threads[i], NULL, take_turns, &holders[i]), 0);
-    }
-    for (int i = 0; i < HOLDERS; i++) {
-        pthread_join(threads[i], NULL);
-        assert_int_equal(holders[i].rounds, 0);
-    }
-    assert_int_equal(atomic_load(&most_inside), 1);
-}
-
-static void a_dead_process_leaves_no_lock_behind(void **state)
-{
-    struct store_fixture *fixture = *state;
-    pid_t child = fork();
-    if (child == 0) {
-        struct write_lock lock;
-        bool good = write_lock_open(&lock, fixture->path, WRITE_LOCK_SHARED, 0) &&
-                    write_lock_acquire(&lock, clock_monotonic_ms() + 1000);
-        _exit(good ? 0 : 1);
-    }
-    int status = 0;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
-    struct write_lock lock;
-    assert_true(write_lock_open(&lock, fixture->path, WRITE_LOCK_SHARED, 0));
-    assert_true(write_lock_acquire(&lock, clock_monotonic_ms() + 1000));
-    write_lock_release(&lock);
-    write_lock_close(&lock);
-}
-
-/* ---- Two processes, one database ---- */
-
-/* A process of its own that gives messages to a phone until it has given so many. */
-static pid_t start_taker(const struct store_fixture *fixture, size_t count)
-{
-    pid_t child = fork();
-    if (child != 0)
-        return child;
-    struct store_fixture taker = *fixture;
-    char problem[STORE_ERROR_SIZE];
-    static const char *const phones[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
-    if (store_open(&taker.options, &taker.store, problem) != ERROR_NONE)
-        _exit(1);
-    for (size_t given = 0; given < count;)
-        given += given_hand_over(&taker, phones, ARRAY_LENGTH(phones));
-    store_close(taker.store);
-    _exit(0);
-}
-
-static void two_processes_write_and_checkpoint_without_harm(void **state)
-{
-    struct store_fixture *fixture = *state;
-    pthread_t threads[CALLERS];
-    fixture->options.timeout_ms = 20000;
-    store_reader_close(fixture->reader); /* no connection of ours may live through a fork */
-    store_close(fixture->store);
-    pid_t taker = start_taker(fixture, CALLERS * MESSAGES_EACH);
-    char problem[STORE_ERROR_SIZE];
-    assert_int_equal(store_open(&fixture->options, &fixture->store, problem), ERROR_NONE);
-    assert_int_equal(store_reader_open(fixture->store, &fixture->reader), ERROR_NONE);
-    for (int i = 0; i < CALLERS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, send_many, fixture), 0);
-    for (int i = 0; i < CALLERS; i++)
-        pthread_join(threads[i], NULL);
-    int status = 0;
-    assert_int_equal(waitpid(taker, &status, 0), taker);
-    assert_int_equal(status, 0);
-    assert_int_equal(number_of(fixture, "SELECT count(*) FROM message WHERE status = 2"),
-                     CALLERS * MESSAGES_EACH);
-    assert_int_equal(number_of(fixture, "SELECT count FROM message_count WHERE status = 2"),
-                     CALLERS * MESSAGES_EACH);
-    assert_int_equal(number_of(fixture, "SELECT count(*) FROM pragma_integrity_check() WHERE "
-                                        "integrity_check <> 'ok'"),
-                     0);
-}
-
-/* ---- The write-ahead log ---- */
-
-static void the_write_ahead_log_stays_small(void **state)
-{
-    struct store_fixture *fixture = *state;
-    char text[1500];
-    memset(text, 'x', sizeof(text) - 1);
-    text[sizeof(text) - 1] = '\0';
-    for (int i = 0; i < 4000; i++)
-        given_message(fixture, "+1234567890", text); /* 6 MB of rows, and some 50 MB of pages */
-    assert_in_range(wal_bytes(fixture), 1, 8 << 20);
+    store_hold_release(&hold);
+    store_close(other);
+    assert_int_equal(enqueue_as(fixture, &id), ERROR_NONE);
 }
 
 UNIT_TESTS(STORE_TEST(every_write_of_many_threads_is_there),
@@ -413,9 +266,4 @@ UNIT_TESTS(STORE_TEST(every_write_of_many_threads_is_there),
            STORE_TEST(the_doorbell_rings_after_the_last_of_many_messages),
            STORE_TEST(who_waits_is_woken_after_the_last_is_done),
            STORE_TEST(who_waits_is_woken_also_by_a_refusal),
-           STORE_TEST(a_held_write_lock_gives_busy_in_time_and_nothing_is_written),
-           STORE_TEST(another_programs_transaction_gives_busy_too),
-           STORE_TEST(the_write_lock_has_one_holder_and_all_get_their_turns),
-           STORE_TEST(a_dead_process_leaves_no_lock_behind),
-           STORE_TEST(two_processes_write_and_checkpoint_without_harm),
-           STORE_TEST(the_write_ahead_log_stays_small))
+           STORE_TEST(a_transaction_of_another_store_gives_busy_in_time_and_nothing_is_written))

@@ -3,7 +3,7 @@
  * write-ahead log, where a recovery finds them once every process has ended. Here a process meets the
  * failure and is gone at once; what it said must agree with what the next one finds.
  */
-#include "tests/unit/store_fixture.h"
+#include "tests/store/store_fixture.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -12,9 +12,6 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define STORE_TEST(function)                                                                       \
-    cmocka_unit_test_setup_teardown(function, store_fixture_setup, store_fixture_teardown)
 
 /* ---- Faults: SQLite's calls come here, because a program's symbols go before the C library's ---- */
 

@@ -1,6 +1,6 @@
 /* What the store tells of messages that moved: after the commit, in order, and nothing that did not stay. */
 #include "common/model/message_id.h"
-#include "tests/unit/store_fixture.h"
+#include "tests/store/store_fixture.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -72,7 +72,7 @@ static struct store_holder phone(const char *device_id)
     return slot;
 }
 
-static struct request_id given_offer(struct store_fixture *fixture, const char *device_id)
+static struct request_id given_offer_to(struct store_fixture *fixture, const char *device_id)
 {
     struct store_holder slot = phone(device_id);
     struct message message = {0};
@@ -86,16 +86,14 @@ static struct request_id given_offer(struct store_fixture *fixture, const char *
     return message.request_id;
 }
 
-static enum error given_failure(struct store_fixture *fixture, const struct message_id *id,
+static enum error given_refusal(struct store_fixture *fixture, const struct message_id *id,
                                 const char *device_id)
 {
-    struct store_write write = {.verb = STORE_REPORT};
-    write.report.id = *id;
-    write.report.seq = 1;
-    write.report.status = MESSAGE_FAILED;
-    write.report.nothing_sent = true;
-    write.report.phone = phone(device_id);
-    strcpy(write.report.error_code, "no_service");
+    struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
+    write.return_to_queue.id = *id;
+    write.return_to_queue.refused = true;
+    strcpy(write.return_to_queue.device_id, device_id);
+    strcpy(write.return_to_queue.error_code, "no_service");
     return store_run(fixture->store, &write);
 }
 
@@ -108,17 +106,16 @@ static void request_ids_are_stored_and_read(void **state)
     request_id_format(&message.request_id, text);
     assert_string_equal(text, request_id);
     message_fini(&message);
-    struct request_id given = given_offer(fixture, "phone-1");
+    struct request_id given = given_offer_to(fixture, "phone-1");
     request_id_format(&given, text);
     assert_string_equal(text, request_id);
-    assert_int_equal(number_of(fixture, "SELECT length(request_id) FROM message"), 16);
+    assert_in_file(fixture, "SELECT length(request_id) FROM message", 16);
 
     struct message_id other = given_message(fixture, "+1234567890", "text");
     message = stored(fixture, &other);
     assert_true(request_id_is_none(&message.request_id));
     message_fini(&message);
-    assert_int_equal(number_of(fixture, "SELECT count(*) FROM message WHERE request_id IS NULL"),
-                     1);
+    assert_in_file(fixture, "SELECT count(*) FROM message WHERE request_id IS NULL", 1);
 }
 
 static void moves_are_told_with_all_that_a_log_needs(void **state)
@@ -127,7 +124,7 @@ static void moves_are_told_with_all_that_a_log_needs(void **state)
     char text[REQUEST_ID_TEXT_SIZE];
     size_t seen = 0;
     struct message_id id = given_message_of_a_request(fixture);
-    given_offer(fixture, "phone-1");
+    given_offer_to(fixture, "phone-1");
     const struct store_transition *move = next_move(&seen);
     assert_int_equal(move->verb, STORE_CLAIM);
     assert_int_equal(move->from, MESSAGE_QUEUED);
@@ -156,15 +153,20 @@ static void a_move_that_brings_another_is_told_before_it(void **state)
     struct store_fixture *fixture = *state;
     size_t seen = 0;
     struct message_id id = given_message_of_a_request(fixture);
-    number_of(fixture, "UPDATE message SET failures = 9 RETURNING 0");
-    const char *device_id = "phone-1";
-    assert_int_equal(given_hand_over(fixture, &device_id, 1), 1);
-    expect_move(&seen, STORE_CLAIM, MESSAGE_QUEUED, MESSAGE_ACCEPTED, "phone-1", "");
-    number_of(fixture, "UPDATE message SET journal = x'01000000000000000000000000000000'"
-                       " RETURNING 0");
-    assert_int_equal(given_failure(fixture, &id, "phone-1"), ERROR_NONE);
-    expect_move(&seen, STORE_REPORT, MESSAGE_ACCEPTED, MESSAGE_QUEUED, "phone-1", "no_service");
-    expect_move(&seen, STORE_REPORT, MESSAGE_QUEUED, MESSAGE_FAILED, "", "no_service");
+    for (int failures = 1; failures < STORE_MAX_FAILURES; failures++) {
+        given_offer_to(fixture, "phone-1");
+        next_move(&seen);
+        assert_int_equal(given_refusal(fixture, &id, "phone-1"), ERROR_NONE);
+        next_move(&seen);
+        store_fixture_pass_ms(STORE_MAX_BACKOFF_MS);
+    }
+    given_offer_to(fixture, "phone-1");
+    expect_move(&seen, STORE_CLAIM, MESSAGE_QUEUED, MESSAGE_DISPATCHED, "phone-1", "");
+    assert_int_equal(given_refusal(fixture, &id, "phone-1"), ERROR_NONE);
+    expect_move(&seen, STORE_RETURN_TO_QUEUE, MESSAGE_DISPATCHED, MESSAGE_QUEUED, "phone-1",
+                "no_service");
+    expect_move(&seen, STORE_RETURN_TO_QUEUE, MESSAGE_QUEUED, MESSAGE_FAILED, "", "no_service");
+    assert_int_equal(told_count, seen);
 }
 
 static void what_changes_nothing_is_not_told(void **state)
@@ -186,33 +188,9 @@ static void what_changes_nothing_is_not_told(void **state)
     assert_int_equal(told_count, seen);
 }
 
-/* The database refuses the event of the second message: the first, of the same write, has not moved. */
-static void what_is_rolled_back_is_not_told(void **state)
-{
-    struct store_fixture *fixture = *state;
-    size_t seen = 0;
-    given_message_of_a_request(fixture);
-    given_message_of_a_request(fixture);
-    number_of(fixture, "INSERT INTO message_event (message_seq, number, status, attempt, device_id,"
-                       " at_ms) VALUES ((SELECT max(seq) FROM message), 2, 1, 1, 'x', 1)"
-                       " RETURNING 0");
-    struct store_holder slots[] = {phone("phone-1"), phone("phone-2")};
-    struct message messages[2] = {{.segments = 0}};
-    struct store_write write = {.verb = STORE_CLAIM};
-    write.claim.slot_count = 2;
-    write.claim.slots = slots;
-    write.claim.messages = messages;
-    assert_int_not_equal(store_run(fixture->store, &write), ERROR_NONE);
-    message_fini(&messages[0]);
-    message_fini(&messages[1]);
-    given_offer(fixture, "phone-3"); /* the first again, alone */
-    expect_move(&seen, STORE_CLAIM, MESSAGE_QUEUED, MESSAGE_DISPATCHED, "phone-3", "");
-    assert_int_equal(told_count, seen);
-}
-
 #define MOVE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, store_fixture_teardown)
 
 UNIT_TESTS(MOVE_TEST(request_ids_are_stored_and_read),
            MOVE_TEST(moves_are_told_with_all_that_a_log_needs),
            MOVE_TEST(a_move_that_brings_another_is_told_before_it),
-           MOVE_TEST(what_changes_nothing_is_not_told), MOVE_TEST(what_is_rolled_back_is_not_told))
+           MOVE_TEST(what_changes_nothing_is_not_told))

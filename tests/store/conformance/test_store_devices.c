@@ -1,0 +1,253 @@
+/* Devices and brokers: who is connected, and what a device has in flight. */
+#include "common/base/clock.h"
+#include "tests/store/store_fixture.h"
+
+#include <stdlib.h>
+
+/* ---- Phones ---- */
+
+static enum error given_lease(struct store_fixture *fixture, const struct message_id *instance,
+                              int64_t lease_ms)
+{
+    struct store_write write = {.verb = STORE_BROKER_LEASE};
+    strcpy(write.lease.name, "broker");
+    write.lease.instance = *instance;
+    write.lease.lease_ms = lease_ms;
+    return store_run(fixture->store, &write);
+}
+
+static int64_t given_connect(struct store_fixture *fixture, const char *device_id,
+                             const struct message_id *instance, const struct device_info *info)
+{
+    struct store_write write = {.verb = STORE_DEVICE_CONNECT};
+    strcpy(write.connect.phone.device_id, device_id);
+    write.connect.broker = *instance;
+    write.connect.info = *info;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    return write.connect.session;
+}
+
+static void given_disconnect(struct store_fixture *fixture, const char *device_id, int64_t session)
+{
+    struct store_write write = {.verb = STORE_DEVICE_DISCONNECT};
+    strcpy(write.disconnect.device_id, device_id);
+    write.disconnect.session = session;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+}
+
+static size_t connected(struct store_fixture *fixture)
+{
+    struct device *devices = NULL;
+    size_t count = 0;
+    assert_int_equal(store_list_devices(fixture->reader, &devices, &count), ERROR_NONE);
+    struct store_statistics statistics;
+    assert_int_equal(store_read_statistics(fixture->reader, 0, &statistics), ERROR_NONE);
+    assert_int_equal(statistics.devices_connected, count);
+    store_devices_free(devices, count);
+    return count;
+}
+
+/* Of the one device of that id, which is connected. */
+static double battery_level(struct store_fixture *fixture, const char *device_id)
+{
+    struct device *devices = NULL;
+    size_t count = 0;
+    double level = -2;
+    assert_int_equal(store_list_devices(fixture->reader, &devices, &count), ERROR_NONE);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(devices[i].device_id, device_id) == 0)
+            level = devices[i].info.battery_level;
+    }
+    store_devices_free(devices, count);
+    return level;
+}
+
+static void a_connected_phone_is_listed_with_what_it_says(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id instance = message_id_new();
+    struct device_info info = {.name = "Pixel 7",
+                               .android_version = "14",
+                               .battery_level = 87.5,
+                               .charging = 1,
+                               .has_signal_strength = true,
+                               .signal_strength = -71,
+                               .extra = (char *)"{\"carrier\":\"x\"}"};
+    given_lease(fixture, &instance, 60000);
+    int64_t session = given_connect(fixture, "phone-1", &instance, &info);
+    given_connect(fixture, "phone-0", &instance, &DEVICE_INFO_UNKNOWN);
+    given_message_in(fixture, MESSAGE_ACCEPTED);
+    given_message_in(fixture, MESSAGE_SENDING);
+    given_message_in(fixture, MESSAGE_SENT);
+
+    struct device *devices = NULL;
+    size_t count = 0;
+    assert_int_equal(store_list_devices(fixture->reader, &devices, &count), ERROR_NONE);
+    assert_int_equal(count, 2);
+    assert_string_equal(devices[0].device_id, "phone-0");
+    assert_true(devices[0].info.battery_level < 0);
+    assert_true(devices[0].info.charging < 0);
+    assert_false(devices[0].info.has_signal_strength);
+    assert_null(devices[0].info.extra);
+    assert_string_equal(devices[1].info.name, "Pixel 7");
+    assert_string_equal(devices[1].info.android_version, "14");
+    assert_true(devices[1].info.battery_level == 87.5);
+    assert_int_equal(devices[1].info.charging, 1);
+    assert_int_equal(devices[1].info.signal_strength, -71);
+    assert_string_equal(devices[1].info.extra, "{\"carrier\":\"x\"}");
+    assert_int_equal(devices[1].queue, 2);
+    store_devices_free(devices, count);
+
+    struct store_write write = {.verb = STORE_DEVICE_UPDATE};
+    strcpy(write.update.device_id, "phone-1");
+    write.update.info = info;
+    write.update.info.battery_level = 12;
+    write.update.session = session - 1; /* an older connection's news */
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_true(battery_level(fixture, "phone-1") == 87.5);
+    write.update.session = session;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_true(battery_level(fixture, "phone-1") == 12);
+}
+
+static void a_phone_that_comes_back_is_told_what_it_holds(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct store_held_message held[2];
+    struct store_write write = {.verb = STORE_DEVICE_CONNECT};
+    given_message_in(fixture, MESSAGE_ACCEPTED);
+    given_message_in(fixture, MESSAGE_SENT);
+    struct message_id third = given_message_in(fixture, MESSAGE_SENDING);
+    struct message_id fourth = given_message_in(fixture, MESSAGE_ACCEPTED);
+    strcpy(write.connect.phone.device_id, "phone-1");
+    write.connect.info = DEVICE_INFO_UNKNOWN;
+    write.connect.broker = message_id_new();
+    write.connect.held = held;
+    write.connect.held_capacity = ARRAY_LENGTH(held);
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_int_equal(write.connect.held_count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(message_id_equal(&held[i].id, &third) ||
+                    message_id_equal(&held[i].id, &fourth));
+        assert_in_range(held[i].silent_ms, 0, 60000);
+    }
+}
+
+static const struct message_id one_journal = {{0x0b, 0x9f}};
+
+/* Its journal may list a message twice: one attempt, and the report on an older one. */
+static void the_entry_of_the_current_attempt_counts(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    given_offer(fixture, "phone-1", &one_journal);
+    struct store_journal_entry entries[] = {{.id = id, .attempt = 7},
+                                            {.id = id, .attempt = 1, .offered = true}};
+    struct store_write write = {.verb = STORE_DEVICE_CONNECT};
+    strcpy(write.connect.phone.device_id, "phone-1");
+    write.connect.phone.assured = true;
+    write.connect.phone.journal = one_journal;
+    write.connect.info = DEVICE_INFO_UNKNOWN;
+    write.connect.broker = message_id_new();
+    write.connect.entries = entries;
+    write.connect.entry_count = ARRAY_LENGTH(entries);
+    for (int i = 0; i < 2; i++) { /* the second time it is accepted already */
+        assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+        assert_int_equal(entries[0].verdict, STORE_VERDICT_NONE);
+        assert_int_equal(entries[1].verdict, STORE_VERDICT_RELEASE);
+        assert_int_equal(stored_status(fixture, &id), MESSAGE_ACCEPTED);
+    }
+}
+
+static void what_somebody_wants_back_goes_to_no_other_phone(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id instance = message_id_new();
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    struct store_write write = {.verb = STORE_RELEASE};
+    write.release.phone.session = given_connect(fixture, "phone-1", &instance,
+                                                &DEVICE_INFO_UNKNOWN);
+    given_offer(fixture, "phone-1", &one_journal);
+    strcpy(write.release.phone.device_id, "phone-1");
+    write.release.phone.journal = one_journal;
+    write.release.id = id;
+    write.release.attempt = 1;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_int_equal(write.release.verdict, STORE_VERDICT_RELEASE);
+
+    struct store_write cancel = {.verb = STORE_CANCEL, .cancel.id = id};
+    assert_int_equal(store_run(fixture->store, &cancel), ERROR_NONE);
+    assert_true(cancel.cancel.asked);
+
+    struct store_write report = {.verb = STORE_REPORT}; /* it was too late, and nothing was sent */
+    report.report.id = id;
+    report.report.attempt = 1;
+    report.report.seq = 1;
+    report.report.status = MESSAGE_FAILED;
+    report.report.nothing_sent = true;
+    strcpy(report.report.phone.device_id, "phone-1");
+    report.report.phone.journal = one_journal;
+    assert_int_equal(store_run(fixture->store, &report), ERROR_NONE);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_CANCELLED);
+    assert_consistent(fixture);
+}
+
+static void only_the_newest_connection_can_end_a_phones_presence(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id instance = message_id_new();
+    given_lease(fixture, &instance, 60000);
+    int64_t first = given_connect(fixture, "phone-1", &instance, &DEVICE_INFO_UNKNOWN);
+    int64_t second = given_connect(fixture, "phone-1", &instance, &DEVICE_INFO_UNKNOWN);
+    assert_int_equal(second, first + 1);
+    given_disconnect(fixture, "phone-1", first);
+    assert_int_equal(connected(fixture), 1);
+    given_disconnect(fixture, "phone-1", second);
+    assert_int_equal(connected(fixture), 0);
+}
+
+static void phones_are_connected_only_while_their_broker_lives(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id first = message_id_new(), second = message_id_new();
+    given_connect(fixture, "phone-1", &first, &DEVICE_INFO_UNKNOWN);
+    assert_int_equal(connected(fixture), 0); /* no lease yet */
+    given_lease(fixture, &first, 60000);
+    assert_int_equal(connected(fixture), 1);
+    given_lease(fixture, &first, -1000); /* it has run out */
+    assert_int_equal(connected(fixture), 0);
+    given_lease(fixture, &first, 60000);
+    given_lease(fixture, &second, 60000); /* the broker was started again */
+    assert_int_equal(connected(fixture), 0);
+    given_connect(fixture, "phone-1", &second, &DEVICE_INFO_UNKNOWN);
+    assert_int_equal(connected(fixture), 1);
+    given_lease(fixture, &second, 0);
+    assert_int_equal(connected(fixture), 0);
+    assert_in_file(fixture, "SELECT count(*) FROM broker", 0);
+}
+
+/* Its name is the same, and nobody has said that the one before it ended. */
+static void a_broker_that_starts_ends_the_one_before_it(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id first = message_id_new(), second = message_id_new();
+    struct message_id journal = message_id_new();
+    given_lease(fixture, &first, 60000);
+    given_connect(fixture, "phone", &first, &DEVICE_INFO_UNKNOWN);
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    given_offer(fixture, "phone", &journal);
+    given_lease(fixture, &first, 60000); /* it goes on */
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_DISPATCHED);
+    given_lease(fixture, &second, 60000);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_QUEUED);
+    assert_int_equal(connected(fixture), 0);
+    assert_consistent(fixture);
+}
+
+UNIT_TESTS(STORE_TEST(a_connected_phone_is_listed_with_what_it_says),
+           STORE_TEST(a_phone_that_comes_back_is_told_what_it_holds),
+           STORE_TEST(the_entry_of_the_current_attempt_counts),
+           STORE_TEST(what_somebody_wants_back_goes_to_no_other_phone),
+           STORE_TEST(only_the_newest_connection_can_end_a_phones_presence),
+           STORE_TEST(phones_are_connected_only_while_their_broker_lives),
+           STORE_TEST(a_broker_that_starts_ends_the_one_before_it))

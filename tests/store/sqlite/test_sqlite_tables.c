@@ -1,0 +1,114 @@
+/* What only the file shows: a write that fails in the middle, counts of days that are over, the disk. */
+#include "tests/store/store_fixture.h"
+
+#include <stdatomic.h>
+
+static const char *const phone[] = {"phone"};
+
+static struct metrics metrics;
+static atomic_size_t transitions;
+
+static void count_transitions(void *context, const struct store_transition *moves, size_t count)
+{
+    (void)context, (void)moves;
+    atomic_fetch_add(&transitions, count);
+}
+
+static int setup(void **state)
+{
+    int status = store_fixture_setup(state);
+    struct store_fixture *fixture = *state;
+    memset(&metrics, 0, sizeof(metrics));
+    atomic_store(&transitions, 0);
+    fixture->options.metrics = &metrics;
+    fixture->options.moved = count_transitions;
+    store_fixture_reopen(fixture);
+    return status;
+}
+
+static uint64_t count_of(const struct metrics_histogram *histogram)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i <= METRICS_MOST_BOUNDS; i++)
+        count += histogram->buckets[i];
+    return count;
+}
+
+static void a_transition_that_is_undone_does_not_count(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    given_hand_over(fixture, phone, 1);
+    execute(fixture->path, "CREATE TRIGGER no_delivery BEFORE INSERT ON message_event"
+                           " WHEN NEW.status = 5 BEGIN SELECT RAISE(ABORT, 'no'); END");
+    assert_int_not_equal(given_report(fixture, &id, "phone", MESSAGE_DELIVERED, NULL), ERROR_NONE);
+    assert_int_equal(metrics.messages_finished_total[MESSAGE_DELIVERED], 0);
+    assert_int_equal(count_of(&metrics.message_delivery_seconds), 0);
+    execute(fixture->path, "DROP TRIGGER no_delivery");
+    assert_int_equal(given_report(fixture, &id, "phone", MESSAGE_DELIVERED, NULL), ERROR_NONE);
+    assert_int_equal(metrics.messages_finished_total[MESSAGE_DELIVERED], 1);
+    assert_int_equal(count_of(&metrics.message_delivery_seconds), 1);
+}
+
+/* The database refuses the event of the second message: the first, of the same write, has not moved. */
+static void what_is_rolled_back_is_not_told(void **state)
+{
+    struct store_fixture *fixture = *state;
+    static const char *const phones[] = {"phone-1", "phone-2"};
+    given_message(fixture, "+1234567890", "text");
+    given_message(fixture, "+1234567890", "text");
+    number_of(fixture, "INSERT INTO message_event (message_seq, number, status, attempt, device_id,"
+                       " at_ms) VALUES ((SELECT max(seq) FROM message), 2, 1, 1, 'x', 1)"
+                       " RETURNING 0");
+    struct store_holder slots[2] = {{.session = 0}};
+    struct message messages[2] = {{.segments = 0}};
+    struct store_write write = {.verb = STORE_CLAIM};
+    for (size_t i = 0; i < 2; i++)
+        strcpy(slots[i].device_id, phones[i]);
+    write.claim.slot_count = 2;
+    write.claim.slots = slots;
+    write.claim.messages = messages;
+    assert_int_not_equal(store_run(fixture->store, &write), ERROR_NONE);
+    message_fini(&messages[0]);
+    message_fini(&messages[1]);
+    assert_int_equal(given_hand_over(fixture, phone, 1), 1); /* the first again, alone */
+    store_fixture_close(fixture);
+    assert_int_equal(atomic_load(&transitions), 1);
+}
+
+/* Those of the day before yesterday and older, a few with each transaction. */
+static void counts_of_earlier_days_are_removed(void **state)
+{
+    struct store_fixture *fixture = *state;
+    fixture->options.limits = (struct store_limits){.recipient_daily_messages = 20,
+                                                    .daily_messages = 20};
+    given_message(fixture, "+491", "text");
+    execute(fixture->path, "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)"
+                           " INSERT INTO accepted SELECT 2, 15000 + i % 3, '+1' || i, 1 FROM n");
+    store_fixture_reopen(fixture);
+    int64_t before = number_of(fixture, "SELECT count(*) FROM accepted");
+    given_message(fixture, "+491", "text");
+    int64_t after = number_of(fixture, "SELECT count(*) FROM accepted");
+    assert_in_range(after, before - 250, before - 150);
+    for (int i = 0; i < 10; i++)
+        given_message(fixture, "+491", "text");
+    assert_int_equal(number_of(fixture, "SELECT count(*) FROM accepted"), 2);
+}
+
+static void the_disk_has_room_for_the_database(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct store_statistics statistics;
+    given_message(fixture, "+1234567890", "text");
+    assert_int_equal(store_read_statistics(fixture->reader, 0, &statistics), ERROR_NONE);
+    assert_true(statistics.database_bytes >= 4096);
+    assert_true(statistics.disk_free_bytes > 0);
+    assert_true(statistics.disk_size_bytes > statistics.disk_free_bytes);
+}
+
+#define TABLE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, store_fixture_teardown)
+
+UNIT_TESTS(TABLE_TEST(a_transition_that_is_undone_does_not_count),
+           TABLE_TEST(what_is_rolled_back_is_not_told),
+           TABLE_TEST(counts_of_earlier_days_are_removed),
+           TABLE_TEST(the_disk_has_room_for_the_database))

@@ -1,0 +1,343 @@
+#include "tests/store/store_fixture.h"
+
+#include "common/base/clock.h"
+
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- Time ---- */
+
+static atomic_llong stopped_at_ms, passed_ms; /* 0: the machine's clock */
+
+int64_t store_fixture_now_ms(void)
+{
+    int64_t stopped_ms = atomic_load(&stopped_at_ms);
+    return (stopped_ms ? stopped_ms : clock_wall_ms()) + atomic_load(&passed_ms);
+}
+
+void store_fixture_pass_ms(int64_t ms)
+{
+    atomic_fetch_add(&passed_ms, ms);
+}
+
+void store_fixture_stop_clock_at(int64_t wall_ms)
+{
+    atomic_store(&stopped_at_ms, wall_ms);
+    atomic_store(&passed_ms, 0);
+}
+
+struct message_id store_fixture_new_id(void)
+{
+    enum { TIME_BYTES = 6 };
+    struct message_id id = message_id_new(), now = message_id_first_at(store_fixture_now_ms());
+    if (atomic_load(&stopped_at_ms) || atomic_load(&passed_ms))
+        memcpy(id.bytes, now.bytes, TIME_BYTES);
+    return id;
+}
+
+/* ---- The store ---- */
+
+static bool is_memory(void)
+{
+    const char *dsn = getenv("STORE_DSN");
+    return dsn && strncmp(dsn, "memory:", strlen("memory:")) == 0;
+}
+
+void store_fixture_open(struct store_fixture *fixture)
+{
+    char problem[STORE_ERROR_SIZE] = "";
+    if (store_open(&fixture->options, &fixture->store, problem) != ERROR_NONE)
+        fail_msg("%s", problem);
+    assert_int_equal(store_reader_open(fixture->store, &fixture->reader), ERROR_NONE);
+}
+
+void store_fixture_close(struct store_fixture *fixture)
+{
+    store_reader_close(fixture->reader);
+    store_close(fixture->store);
+    fixture->reader = NULL;
+    fixture->store = NULL;
+}
+
+/* A memory store lives as long as it is open: a second one keeps it while the test reopens its own. */
+static void keep_memory(struct store_fixture *fixture)
+{
+    static int number;
+    char problem[STORE_ERROR_SIZE] = "";
+    snprintf(fixture->dsn, sizeof(fixture->dsn), "memory:fixture-%d", ++number);
+    if (store_open(&fixture->options, &fixture->keeper, problem) != ERROR_NONE)
+        fail_msg("%s", problem);
+}
+
+int store_fixture_setup(void **state)
+{
+    struct store_fixture *fixture = calloc(1, sizeof(*fixture));
+    store_fixture_stop_clock_at(0);
+    strcpy(fixture->folder, "/tmp/sms-gateway-store-XXXXXX");
+    assert_non_null(mkdtemp(fixture->folder));
+    snprintf(fixture->path, sizeof(fixture->path), "%s/store.db", fixture->folder);
+    snprintf(fixture->dsn, sizeof(fixture->dsn), "sqlite:%s", fixture->path);
+    fixture->is_sqlite = !is_memory();
+    fixture->options = (struct store_options){
+        .path = fixture->dsn, .timeout_ms = 2000, .wall_ms = store_fixture_now_ms};
+    if (!fixture->is_sqlite)
+        keep_memory(fixture);
+    store_fixture_open(fixture);
+    *state = fixture;
+    return 0;
+}
+
+int store_fixture_teardown(void **state)
+{
+    struct store_fixture *fixture = *state;
+    char command[128];
+    if (fixture->store)
+        store_fixture_close(fixture);
+    store_close(fixture->keeper);
+    snprintf(command, sizeof(command), "rm -rf %s", fixture->folder);
+    int status = system(command);
+    free(fixture);
+    return status;
+}
+
+void store_fixture_reopen(struct store_fixture *fixture)
+{
+    store_fixture_close(fixture);
+    store_fixture_open(fixture);
+}
+
+struct message_id given_message(struct store_fixture *fixture, const char *number, const char *text)
+{
+    struct sms_segments count = sms_segments_count(text);
+    struct message message = {
+        .id = store_fixture_new_id(),
+        .text = (char *)text,
+        .encoding = count.encoding,
+        .segments = count.segments,
+    };
+    snprintf(message.phone_number, sizeof(message.phone_number), "%s", number);
+    struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    return message.id;
+}
+
+size_t given_hand_over(struct store_fixture *fixture, const char *const *devices, size_t count)
+{
+    struct store_holder *slots = calloc(count, sizeof(*slots));
+    struct message *messages = calloc(count, sizeof(*messages));
+    for (size_t i = 0; i < count; i++)
+        strcpy(slots[i].device_id, devices[i]);
+    struct store_write write = {.verb = STORE_CLAIM};
+    write.claim.slot_count = count;
+    write.claim.slots = slots;
+    write.claim.messages = messages;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    for (size_t i = 0; i < count; i++)
+        message_fini(&messages[i]);
+    free(slots);
+    free(messages);
+    return write.claim.message_count;
+}
+
+enum error given_report(struct store_fixture *fixture, const struct message_id *id,
+                        const char *device_id, enum message_status status, bool *changed)
+{
+    struct store_write write = {.verb = STORE_REPORT};
+    write.report.id = *id;
+    write.report.seq = -1;
+    write.report.status = status;
+    strcpy(write.report.phone.device_id, device_id);
+    enum error error = store_run(fixture->store, &write);
+    if (changed)
+        *changed = write.report.changed;
+    return error;
+}
+
+enum error enqueue_as(struct store_fixture *fixture, const struct message_id *id)
+{
+    struct message message = {
+        .id = *id, .phone_number = "+1234567891", .text = (char *)"text", .segments = 1};
+    struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
+    return store_run(fixture->store, &write);
+}
+
+void given_offer(struct store_fixture *fixture, const char *device_id,
+                 const struct message_id *journal)
+{
+    struct message message = {0};
+    struct store_holder slot = {.assured = true, .journal = *journal};
+    strcpy(slot.device_id, device_id);
+    struct store_write write = {.verb = STORE_CLAIM};
+    write.claim.slot_count = 1;
+    write.claim.slots = &slot;
+    write.claim.messages = &message;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_int_equal(write.claim.message_count, 1);
+    assert_int_equal(message.status, MESSAGE_DISPATCHED);
+    message_fini(&message);
+}
+
+struct message stored(struct store_fixture *fixture, const struct message_id *id)
+{
+    struct message message;
+    assert_int_equal(store_find_message(fixture->reader, id, &message), ERROR_NONE);
+    return message;
+}
+
+enum message_status stored_status(struct store_fixture *fixture, const struct message_id *id)
+{
+    struct message message = stored(fixture, id);
+    message_fini(&message);
+    return message.status;
+}
+
+struct message_id given_message_in(struct store_fixture *fixture, enum message_status status)
+{
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    given_hand_over(fixture, (const char *const[]){"phone-1"}, 1);
+    if (status != MESSAGE_ACCEPTED)
+        assert_int_equal(given_report(fixture, &id, "phone-1", status, NULL), ERROR_NONE);
+    assert_int_equal(stored_status(fixture, &id), status);
+    return id;
+}
+
+static int64_t count_with(struct store_fixture *fixture, struct store_query query)
+{
+    struct store_page page;
+    query.limit = 1;
+    assert_int_equal(store_list_messages(fixture->reader, &query, &page), ERROR_NONE);
+    int64_t total = page.total;
+    store_page_fini(&page);
+    return total;
+}
+
+int64_t count_messages(struct store_fixture *fixture)
+{
+    return count_with(fixture, (struct store_query){0});
+}
+
+int64_t count_messages_in(struct store_fixture *fixture, enum message_status status)
+{
+    return count_with(fixture, (struct store_query){.has_status = true, .status = status});
+}
+
+static void assert_history(struct store_fixture *fixture, const struct message *message)
+{
+    struct message_event *events = NULL;
+    size_t count = 0;
+    assert_int_equal(store_read_history(fixture->reader, &message->id, &events, &count),
+                     ERROR_NONE);
+    assert_true(count > 0);
+    assert_int_equal(events[0].status, MESSAGE_QUEUED);
+    assert_int_equal(events[count - 1].status, message->status);
+    if (count > 1)
+        assert_int_equal(events[count - 1].at_ms, message->updated_at_ms);
+    free(events);
+}
+
+/* The first event of a message is its row. */
+static void assert_file_consistent(const struct store_fixture *fixture)
+{
+    assert_in_file(fixture,
+                   "SELECT count(*) FROM message_count c WHERE count <> "
+                   "(SELECT count(*) FROM message WHERE status = c.status)",
+                   0);
+    assert_in_file(fixture,
+                   "SELECT count(*) FROM message m WHERE event_count <> (SELECT count(*) "
+                   "FROM message_event WHERE message_seq = m.seq) + 1 OR status <> coalesce"
+                   "((SELECT status FROM message_event WHERE message_seq = m.seq AND "
+                   "number = m.event_count), 0)",
+                   0);
+    assert_in_file(fixture,
+                   "SELECT count(*) FROM message_event WHERE message_seq NOT IN"
+                   " (SELECT seq FROM message)",
+                   0);
+    assert_in_file(
+        fixture, "SELECT count(*) FROM pragma_integrity_check() WHERE integrity_check <> 'ok'", 0);
+}
+
+void assert_consistent(struct store_fixture *fixture)
+{
+    struct store_statistics statistics;
+    struct store_page page;
+    int64_t counts[MESSAGE_STATUS_COUNT] = {0};
+    assert_int_equal(store_read_statistics(fixture->reader, 0, &statistics), ERROR_NONE);
+    assert_int_equal(
+        store_list_messages(fixture->reader, &(struct store_query){.limit = 2000}, &page),
+        ERROR_NONE);
+    for (size_t i = 0; i < page.count; i++) {
+        counts[page.messages[i].status]++;
+        assert_history(fixture, &page.messages[i]);
+    }
+    assert_int_equal(page.count, page.total);
+    store_page_fini(&page);
+    for (int i = 0; i < MESSAGE_STATUS_COUNT; i++) {
+        assert_int_equal(statistics.messages[i], counts[i]);
+        assert_int_equal(count_messages_in(fixture, (enum message_status)i), counts[i]);
+    }
+    assert_file_consistent(fixture);
+}
+
+/* ---- Transactions ---- */
+
+static void wait_for_release(struct store_write *write)
+{
+    struct store_hold *hold = write->owner;
+    sem_post(&hold->begun);
+    sem_wait(&hold->go_on);
+}
+
+void store_hold_begin(struct store_hold *hold, struct store *store)
+{
+    sem_init(&hold->begun, 0, 0);
+    sem_init(&hold->go_on, 0, 0);
+    hold->store = store;
+    hold->write = (struct store_write){
+        .verb = STORE_PROBE, .done = wait_for_release, .owner = hold};
+    assert_int_equal(store_submit(store, &hold->write), ERROR_NONE);
+    sem_wait(&hold->begun);
+}
+
+void store_hold_release(struct store_hold *hold)
+{
+    struct store_write probe = {.verb = STORE_PROBE};
+    sem_post(&hold->go_on);
+    assert_int_equal(store_run(hold->store, &probe), ERROR_NONE); /* nothing of it runs any more */
+    sem_destroy(&hold->begun);
+    sem_destroy(&hold->go_on);
+}
+
+/* ---- SQLite ---- */
+
+void assert_in_file(const struct store_fixture *fixture, const char *sql, int64_t expected)
+{
+    if (fixture->is_sqlite)
+        assert_int_equal(number_of(fixture, sql), expected);
+}
+
+void execute(const char *path, const char *sql)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    sqlite3_close(db);
+}
+
+int64_t number_of(const struct store_fixture *fixture, const char *sql)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *query = NULL;
+    assert_int_equal(sqlite3_open_v2(fixture->path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    if (sqlite3_prepare_v2(db, sql, -1, &query, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    assert_int_equal(sqlite3_step(query), SQLITE_ROW);
+    int64_t number = sqlite3_column_int64(query, 0);
+    sqlite3_finalize(query);
+    sqlite3_close(db);
+    return number;
+}

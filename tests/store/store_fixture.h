@@ -1,0 +1,106 @@
+/*
+ * A store of a test's own, and short words for what tests do with it.
+ *
+ * STORE_DSN names the backend: `memory:`, or `sqlite:` (the default), which is a new file in a temporary folder. The
+ * store's clock is the machine's until a test moves it.
+ */
+#ifndef TESTS_STORE_STORE_FIXTURE_H
+#define TESTS_STORE_STORE_FIXTURE_H
+
+#include "common/store/store.h"
+#include "tests/unit/unit.h"
+
+#include <semaphore.h>
+
+struct store_fixture {
+    char folder[64];
+    char path[96]; /* of the file; SQLite only */
+    char dsn[128];
+    bool is_sqlite;
+    struct store_options options;
+    struct store *store;
+    struct store_reader *reader;
+    struct store *keeper; /* of a memory store, while the other is closed */
+};
+
+#define STORE_TEST(function)                                                                       \
+    cmocka_unit_test_setup_teardown(function, store_fixture_setup, store_fixture_teardown)
+
+/* For cmocka's setup and teardown; *state is the fixture. */
+int store_fixture_setup(void **state);
+int store_fixture_teardown(void **state);
+
+/* Closes and opens it again, as after a restart; or one of them. */
+void store_fixture_reopen(struct store_fixture *fixture);
+void store_fixture_close(struct store_fixture *fixture);
+void store_fixture_open(struct store_fixture *fixture);
+
+/* ---- Time ---- */
+
+enum { DAY_MS = 86400000 };
+
+/* The store's clock, which also dates the ids of messages. A stopped clock is moved by pass_ms alone. */
+int64_t store_fixture_now_ms(void);
+void store_fixture_pass_ms(int64_t ms); /* back, where it is negative */
+void store_fixture_stop_clock_at(int64_t wall_ms);
+
+/* A new id, as of the store's clock. */
+struct message_id store_fixture_new_id(void);
+
+/* ---- Messages ---- */
+
+/* Queues a message; returns its id. */
+struct message_id given_message(struct store_fixture *fixture, const char *number,
+                                const char *text);
+
+/* Queues one with that id. */
+enum error enqueue_as(struct store_fixture *fixture, const struct message_id *id);
+
+/* A new message of "phone-1", brought into a status by the shortest way of reports. */
+struct message_id given_message_in(struct store_fixture *fixture, enum message_status status);
+
+/* Offers the oldest queued message to a device with that journal; it must be there. */
+void given_offer(struct store_fixture *fixture, const char *device_id,
+                 const struct message_id *journal);
+
+/* Gives the oldest queued messages to the devices, one each; returns how many there were. */
+size_t given_hand_over(struct store_fixture *fixture, const char *const *devices, size_t count);
+
+enum error given_report(struct store_fixture *fixture, const struct message_id *id,
+                        const char *device_id, enum message_status status, bool *changed);
+
+/* The message as stored; the caller does message_fini. */
+struct message stored(struct store_fixture *fixture, const struct message_id *id);
+enum message_status stored_status(struct store_fixture *fixture, const struct message_id *id);
+
+/* How many messages there are, in that status or at all. */
+int64_t count_messages(struct store_fixture *fixture);
+int64_t count_messages_in(struct store_fixture *fixture, enum message_status status);
+
+/* Every count that is kept agrees with the messages, and every message with the last event of its history. */
+void assert_consistent(struct store_fixture *fixture);
+
+/* ---- Transactions ---- */
+
+/* Keeps a transaction of `store` open until release: writes wait, and other stores of the same database cannot
+   write. */
+struct store_hold {
+    struct store *store;
+    struct store_write write;
+    sem_t begun, go_on;
+};
+void store_hold_begin(struct store_hold *hold, struct store *store);
+void store_hold_release(struct store_hold *hold);
+
+/* ---- SQLite ---- */
+
+/* What the query finds in the file; nothing is asked of another backend. */
+void assert_in_file(const struct store_fixture *fixture, const char *sql, int64_t expected);
+
+/* Statements of the test's own, on the database at that path, beside the store. */
+void execute(const char *path, const char *sql);
+
+/* One number from the database, by SQL; also what an UPDATE with RETURNING gives. */
+int64_t number_of(const struct store_fixture *fixture, const char *sql);
+
+#endif
