@@ -1,0 +1,43 @@
+/* The leases of brokers. */
+#include "common/store/verbs/transition.h"
+#include "common/store/verbs/verbs.h"
+
+/* Its offers return to the queue, and its devices are no longer connected. */
+static enum error end_broker(struct store_transaction *transaction,
+                             const struct message_id *instance)
+{
+    struct message_row *rows = transaction_scratch(transaction, STORE_MAX_CLAIM * sizeof(*rows));
+    size_t count;
+    if (!rows)
+        return ERROR_INTERNAL;
+    do {
+        enum error error = transaction->rows->messages->list_offered_by(
+            transaction->database, instance, STORE_MAX_CLAIM, rows, &count);
+        if (error == ERROR_NONE)
+            error = transition_return_offers(transaction, rows, count);
+        if (error != ERROR_NONE)
+            return error;
+    } while (count == STORE_MAX_CLAIM);
+
+    const struct device_rows *devices = transaction->rows->devices;
+    enum error error = devices->disconnect_all(transaction->database, instance,
+                                               transaction->now_ms);
+    return error == ERROR_NONE ? devices->remove_broker(transaction->database, instance) : error;
+}
+
+enum error verb_lease_broker(struct store_transaction *transaction, struct store_write *write)
+{
+    const struct store_lease_broker *lease = &write->lease;
+    const struct device_rows *devices = transaction->rows->devices;
+    struct message_id before;
+    bool found;
+    if (lease->lease_ms == 0)
+        return end_broker(transaction, &lease->instance);
+    enum error error = devices->find_broker(transaction->database, lease->name, &before, &found);
+    if (error == ERROR_NONE && found && !message_id_equal(&before, &lease->instance))
+        error = end_broker(transaction, &before);
+    return error == ERROR_NONE
+               ? devices->save_broker(transaction->database, lease->name, &lease->instance,
+                                      transaction->now_ms + lease->lease_ms)
+               : error;
+}

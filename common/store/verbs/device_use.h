@@ -1,0 +1,19 @@
+/* How much a device has been given: its limit of the day, and what a new connection's send budget starts from. */
+#ifndef COMMON_STORE_VERBS_DEVICE_USE_H
+#define COMMON_STORE_VERBS_DEVICE_USE_H
+
+#include "common/store/verbs/transaction.h"
+
+/* Whether a limit needs it counted. */
+bool device_use_is_counted(const struct store_transaction *transaction);
+
+/* The use of today and of the current window. */
+MUST_CHECK enum error device_use_find(struct store_transaction *transaction, const char *device_id,
+                                      struct device_use *use);
+
+/* A message returns to the queue or is cancelled, and its device has sent nothing: it no longer counts where it was
+   counted. */
+MUST_CHECK enum error device_use_refund(struct store_transaction *transaction,
+                                        const struct message_row *row);
+
+#endif

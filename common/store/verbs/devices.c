@@ -1,0 +1,171 @@
+/* Connections of devices, and what becomes of the messages that a device had. */
+#include "common/store/verbs/device_use.h"
+#include "common/store/verbs/token_identity.h"
+#include "common/store/verbs/token_state.h"
+#include "common/store/verbs/transition.h"
+#include "common/store/verbs/verbs.h"
+
+/* ---- Reconciling with the journal ---- */
+
+/* The entry of the message's current attempt; NULL without one. There may be entries of earlier attempts, whose
+   reports are not acknowledged yet. */
+static struct store_journal_entry *find_entry(struct store_connect_device *connect,
+                                              const struct message_row *row)
+{
+    for (size_t i = 0; i < connect->entry_count; i++) {
+        struct store_journal_entry *entry = &connect->entries[i];
+        if (message_id_equal(&entry->id, &row->id) && entry->attempt == row->attempt)
+            return entry;
+    }
+    return NULL;
+}
+
+static enum error lose_journal(struct store_transaction *transaction, struct message_row *row)
+{
+    if (row->status == MESSAGE_DISPATCHED)
+        return transition_return(transaction, row, false, 0, NULL, NULL);
+    return transition_apply(transaction, row, MESSAGE_UNKNOWN, "journal_lost",
+                            "the phone came back without the journal that knew the message");
+}
+
+/* What becomes of a message that the device had before it connected; *held: it still has it. */
+static enum error reconcile(struct store_transaction *transaction,
+                            struct store_connect_device *connect, struct message_row *row,
+                            bool *held)
+{
+    const struct store_holder *device = &connect->phone;
+    struct store_journal_entry *entry = find_entry(connect, row);
+    *held = false;
+    if (message_row_has_journal(row) && !message_id_equal(&row->journal, &device->journal))
+        return lose_journal(transaction, row);
+    if (entry) {
+        enum store_verdict verdict;
+        unsigned facts = transition_facts(row, device, entry->attempt) | MESSAGE_OF_SESSION;
+        enum error error = transition_judge_offer(transaction, row, facts, &verdict);
+        if (entry->offered)
+            entry->verdict = verdict;
+        *held = verdict == STORE_VERDICT_RELEASE;
+        if (error != ERROR_NONE || *held)
+            return error;
+    }
+    *held = row->status != MESSAGE_DISPATCHED;
+    return *held ? ERROR_NONE : transition_return(transaction, row, false, 0, NULL, NULL);
+}
+
+static void add_held(struct store_connect_device *connect, const struct message_row *row,
+                     int64_t silent_ms)
+{
+    if (connect->held_count == connect->held_capacity)
+        return;
+    connect->held[connect->held_count++] = (struct store_held_message){
+        .id = row->id,
+        .attempt = row->attempt,
+        .silent_ms = silent_ms,
+        .revoke = row->cancel_requested,
+    };
+}
+
+static enum error reconcile_all(struct store_transaction *transaction,
+                                struct store_connect_device *connect)
+{
+    enum { MOST = 1024 };
+    struct message_row *rows = transaction_scratch(transaction, MOST * sizeof(*rows));
+    size_t count;
+    if (!rows)
+        return ERROR_INTERNAL;
+    for (size_t i = 0; i < connect->entry_count; i++)
+        connect->entries[i].verdict = connect->entries[i].offered ? STORE_VERDICT_DROP
+                                                                  : STORE_VERDICT_NONE;
+    connect->held_count = 0;
+    enum error error = transaction->rows->messages->list_held(
+        transaction->database, connect->phone.device_id, MOST, rows, &count);
+    for (size_t i = 0; error == ERROR_NONE && i < count; i++) {
+        int64_t silent_ms = MAX(0, transaction->now_ms - rows[i].updated_at_ms);
+        bool held;
+        error = reconcile(transaction, connect, &rows[i], &held);
+        if (held)
+            add_held(connect, &rows[i], silent_ms);
+    }
+    return error;
+}
+
+/* ---- Connections ---- */
+
+static enum error check_token(struct store_transaction *transaction,
+                              struct store_connect_device *connect)
+{
+    connect->quarantined = false;
+    if (!*connect->token_id)
+        return ERROR_NONE;
+    enum error error = token_state_check(transaction, connect->token_id, connect->phone.device_id);
+    return error == ERROR_NONE ? token_identity_note(transaction, connect, &connect->quarantined)
+                               : error;
+}
+
+static enum error find_recent_segments(struct store_transaction *transaction,
+                                       struct store_connect_device *connect)
+{
+    struct device_use use;
+    if (transaction->limits.device_window_ms == 0)
+        return ERROR_NONE;
+    enum error error = device_use_find(transaction, connect->phone.device_id, &use);
+    connect->recent_segments = use.in_window + use.before_window;
+    return error;
+}
+
+enum error verb_connect_device(struct store_transaction *transaction, struct store_write *write)
+{
+    struct store_connect_device *connect = &write->connect;
+    const struct device_rows *devices = transaction->rows->devices;
+    const char *device_id = connect->phone.device_id;
+    enum error error = check_token(transaction, connect);
+    if (error != ERROR_NONE || connect->quarantined)
+        return error;
+    error = devices->find_session(transaction->database, device_id, &connect->session);
+    connect->session++;
+    if (error == ERROR_NONE)
+        error = devices->connect(transaction->database, device_id, connect->session, &connect->info,
+                                 &connect->broker, transaction->now_ms);
+    if (error == ERROR_NONE)
+        error = find_recent_segments(transaction, connect);
+    return error == ERROR_NONE ? reconcile_all(transaction, connect) : error;
+}
+
+static enum error is_newest(struct store_transaction *transaction, const char *device_id,
+                            int64_t session, bool *newest)
+{
+    int64_t stored;
+    enum error error = transaction->rows->devices->find_session(transaction->database, device_id,
+                                                                &stored);
+    *newest = error == ERROR_NONE && stored == session;
+    return error;
+}
+
+enum error verb_update_device(struct store_transaction *transaction, struct store_write *write)
+{
+    const struct store_update_device *update = &write->update;
+    bool newest;
+    enum error error = is_newest(transaction, update->device_id, update->session, &newest);
+    return newest ? transaction->rows->devices->update(transaction->database, update->device_id,
+                                                       &update->info, transaction->now_ms)
+                  : error;
+}
+
+enum error verb_disconnect_device(struct store_transaction *transaction, struct store_write *write)
+{
+    const struct store_disconnect_device *disconnect = &write->disconnect;
+    bool newest;
+    enum error error = is_newest(transaction, disconnect->device_id, disconnect->session, &newest);
+    return newest ? transaction->rows->devices->disconnect(
+                        transaction->database, disconnect->device_id, transaction->now_ms)
+                  : error;
+}
+
+enum error verb_find_revoked_tokens(struct store_transaction *transaction,
+                                    struct store_write *write)
+{
+    struct store_find_revoked_tokens *find = &write->find_revoked_tokens;
+    return transaction->rows->devices->list_revoked(transaction->database, &find->broker,
+                                                    find->after, find->capacity, find->devices,
+                                                    &find->count);
+}

@@ -1,0 +1,77 @@
+/* Messages that nobody has reported on. */
+#include "common/store/verbs/transition.h"
+#include "common/store/verbs/verbs.h"
+
+#include <string.h>
+
+/* A time in the future was written by a wrong clock, and its message would be waited for until then: it counts as
+   changed now. */
+static enum error correct_future(struct store_transaction *transaction)
+{
+    enum { SLACK_MS = 60000 };
+    return transaction->rows->messages->correct_future(
+        transaction->database, transaction->now_ms + SLACK_MS, transaction->now_ms);
+}
+
+static enum error expire_silent(struct store_transaction *transaction, struct store_expire *expire,
+                                struct message_row rows[], size_t limit)
+{
+    size_t count;
+    enum error error = correct_future(transaction);
+    if (error == ERROR_NONE)
+        error = transaction->rows->messages->list_silent(
+            transaction->database, expire->silent_since_ms, limit, rows, &count);
+    for (size_t i = 0; error == ERROR_NONE && i < count; i++)
+        error = transition_apply(transaction, &rows[i], MESSAGE_UNKNOWN, "no_report",
+                                 "the phone has not said what became of the message");
+    if (error == ERROR_NONE)
+        expire->unknown = (unsigned)count;
+    return error;
+}
+
+enum error verb_expire(struct store_transaction *transaction, struct store_write *write)
+{
+    struct store_expire *expire = &write->expire;
+    struct message_row *rows = transaction_scratch(transaction, STORE_MAX_CLAIM * sizeof(*rows));
+    size_t limit = MIN(expire->limit, (unsigned)STORE_MAX_CLAIM), count;
+    enum error error = ERROR_NONE;
+
+    if (!rows)
+        return ERROR_INTERNAL;
+    expire->unknown = expire->queued = 0;
+    if (expire->silent_since_ms > 0)
+        error = expire_silent(transaction, expire, rows, limit);
+    if (error == ERROR_NONE)
+        error = transaction->rows->messages->list_offered(
+            transaction->database, expire->offered_since_ms, limit, rows, &count);
+    if (error != ERROR_NONE)
+        return error;
+    expire->queued = (unsigned)count;
+    return transition_return_offers(transaction, rows, count);
+}
+
+enum error verb_find_cancel_requests(struct store_transaction *transaction,
+                                     struct store_write *write)
+{
+    struct store_find_cancel_requests *find = &write->find_cancel_requests;
+    struct message_row *rows = transaction_scratch(transaction, find->capacity * sizeof(*rows));
+    find->count = 0;
+    if (!rows)
+        return ERROR_INTERNAL;
+    enum error error = transaction->rows->messages->list_cancel_requests(
+        transaction->database, find->after, find->capacity, rows, &find->count);
+    for (size_t i = 0; error == ERROR_NONE && i < find->count; i++) {
+        struct store_cancel_request *request = &find->messages[i];
+        request->id = rows[i].id;
+        request->attempt = rows[i].attempt;
+        memcpy(request->device_id, rows[i].device_id, sizeof(request->device_id));
+        find->last = rows[i].seq;
+    }
+    return error;
+}
+
+enum error verb_count_stuck(struct store_transaction *transaction, struct store_write *write)
+{
+    return transaction->rows->messages->count_stuck(
+        transaction->database, write->count_stuck.since_ms, write->count_stuck.counts);
+}

@@ -1,0 +1,15 @@
+/* API keys. */
+#include "common/store/verbs/verbs.h"
+
+enum error verb_create_key(struct store_transaction *transaction, struct store_write *write)
+{
+    struct api_key *key = &write->create_key.key;
+    key->created_at_ms = transaction->now_ms;
+    return transaction->rows->access->insert_key(transaction->database, key);
+}
+
+enum error verb_revoke_key(struct store_transaction *transaction, struct store_write *write)
+{
+    return transaction->rows->access->revoke_key(transaction->database, write->revoke_key.id,
+                                                 transaction->now_ms, &write->revoke_key.changed);
+}

@@ -1,0 +1,129 @@
+/* What clients and devices say about a message. */
+#include "common/store/verbs/transition.h"
+#include "common/store/verbs/verbs.h"
+
+#include <string.h>
+
+static enum error find_row(struct store_transaction *transaction, const struct message_id *id,
+                           struct message_row *row, bool *found)
+{
+    return transaction->rows->messages->find(transaction->database, id, row, found);
+}
+
+enum error verb_cancel(struct store_transaction *transaction, struct store_write *write)
+{
+    struct message_row row;
+    bool found;
+    enum error error = find_row(transaction, &write->cancel.id, &row, &found);
+    if (error != ERROR_NONE)
+        return error;
+    if (!found)
+        return ERROR_MESSAGE_NOT_FOUND;
+    if (row.status == MESSAGE_CANCELLED)
+        return ERROR_NONE;
+    if (message_may_become(row.status, MESSAGE_CANCELLED, MESSAGE_ACTOR_API, 0))
+        return transition_apply(transaction, &row, MESSAGE_CANCELLED, NULL, NULL);
+    write->cancel.asked = row.status == MESSAGE_ACCEPTED && message_row_has_journal(&row);
+    return write->cancel.asked
+               ? transaction->rows->messages->request_cancel(transaction->database, &row)
+               : ERROR_NOT_CANCELLABLE;
+}
+
+enum error verb_release(struct store_transaction *transaction, struct store_write *write)
+{
+    struct message_row row;
+    bool found;
+    int64_t newest;
+    const struct store_holder *device = &write->release.phone;
+    write->release.verdict = STORE_VERDICT_DROP;
+    enum error error = transaction->rows->devices->find_session(transaction->database,
+                                                                device->device_id, &newest);
+    if (error == ERROR_NONE)
+        error = find_row(transaction, &write->release.id, &row, &found);
+    if (error != ERROR_NONE || !found)
+        return error;
+    unsigned facts = transition_facts(&row, device, write->release.attempt);
+    if (device->session == newest)
+        facts |= MESSAGE_OF_SESSION;
+    return transition_judge_offer(transaction, &row, facts, &write->release.verdict);
+}
+
+enum error verb_return_to_queue(struct store_transaction *transaction, struct store_write *write)
+{
+    struct store_return_to_queue *wish = &write->return_to_queue;
+    struct message_row row;
+    bool found;
+    enum error error = find_row(transaction, &wish->id, &row, &found);
+    if (error != ERROR_NONE || !found)
+        return error;
+    struct store_holder holder = {.journal = row.journal};
+    strcpy(holder.device_id, wish->device_id);
+    unsigned facts = transition_facts(&row, &holder, wish->attempt);
+    /* The broker can prove that it never wrote a frame, which helps only where the frame itself was the release. */
+    if (!message_row_has_journal(&row))
+        facts |= MESSAGE_NOTHING_SENT;
+    wish->changed = message_may_become(row.status, MESSAGE_QUEUED, MESSAGE_ACTOR_BROKER, facts);
+    if (!wish->changed)
+        return ERROR_NONE;
+    error = transition_return(transaction, &row, wish->refused, wish->spread, wish->error_code,
+                              wish->error_message);
+    if (error != ERROR_NONE || !wish->hopeless || row.status != MESSAGE_QUEUED)
+        return error;
+    return transition_apply(transaction, &row, MESSAGE_FAILED, wish->error_code,
+                            wish->error_message);
+}
+
+/* ---- Reports ---- */
+
+/* A restored backup does not know what became of the messages that were open in it, nor on which device: the first
+   device with evidence gets the message. */
+static enum error adopt_restored(struct store_transaction *transaction, struct message_row *row,
+                                 const struct store_report *report)
+{
+    bool has_no_device = row->status == MESSAGE_UNKNOWN && *row->device_id == '\0';
+    if (!has_no_device ||
+        !message_may_become(row->status, report->status, MESSAGE_ACTOR_PHONE, MESSAGE_ALL_FACTS))
+        return ERROR_NONE;
+    strcpy(row->device_id, report->phone.device_id);
+    row->journal = report->phone.journal;
+    row->attempt = MAX(report->attempt, row->attempt);
+    return transaction->rows->messages->assign(transaction->database, row);
+}
+
+/* A newer report of the same attempt counts more than one that arrives late from an older connection. */
+static bool is_late(const struct store_report *report, const struct message_row *row,
+                    unsigned facts)
+{
+    return report->seq >= 0 && facts & MESSAGE_OF_JOURNAL && report->seq <= row->report_seq;
+}
+
+enum error verb_report(struct store_transaction *transaction, struct store_write *write)
+{
+    struct store_report *report = &write->report;
+    struct message_row row;
+    bool found;
+    enum error error = find_row(transaction, &report->id, &row, &found);
+    if (error == ERROR_NONE && found)
+        error = adopt_restored(transaction, &row, report);
+    if (error != ERROR_NONE)
+        return error;
+    if (!found || strcmp(row.device_id, report->phone.device_id) != 0)
+        return ERROR_MESSAGE_NOT_HELD;
+
+    unsigned facts = transition_facts(&row, &report->phone, report->attempt);
+    if (report->nothing_sent)
+        facts |= MESSAGE_NOTHING_SENT;
+    report->changed = true;
+    if (report->status == MESSAGE_FAILED && report->nothing_sent &&
+        message_may_become(row.status, MESSAGE_QUEUED, MESSAGE_ACTOR_PHONE, facts))
+        return transition_return(transaction, &row, true, report->spread, report->error_code,
+                                 report->error_message);
+    report->changed = !is_late(report, &row, facts) &&
+                      message_may_become(row.status, report->status, MESSAGE_ACTOR_PHONE, facts);
+    if (!report->changed)
+        return ERROR_NONE;
+    if (report->seq >= 0)
+        row.report_seq = report->seq;
+    return transition_apply(transaction, &row, report->status, report->error_code,
+                            report->error_message);
+}

@@ -1,0 +1,12 @@
+/* Which phones use a device token: the numbers of common/model/token_use.h, and the quarantine. */
+#ifndef COMMON_STORE_VERBS_TOKEN_IDENTITY_H
+#define COMMON_STORE_VERBS_TOKEN_IDENTITY_H
+
+#include "common/store/verbs/transaction.h"
+
+/* A device connects with that token, which is active. *quarantined: two phones use it, and it is revoked now. */
+MUST_CHECK enum error token_identity_note(struct store_transaction *transaction,
+                                          const struct store_connect_device *connect,
+                                          bool *quarantined);
+
+#endif

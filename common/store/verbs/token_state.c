@@ -1,0 +1,94 @@
+/* Pairing codes and device tokens. */
+#include "common/store/verbs/token_state.h"
+#include "common/store/verbs/verbs.h"
+
+#include <string.h>
+
+enum error token_state_check(struct store_transaction *transaction, const char *token_id,
+                             const char *device_id)
+{
+    char active[SECRET_ID_SIZE];
+    enum error error = transaction->rows->access->find_active_token(transaction->database,
+                                                                    device_id, active);
+    if (error == ERROR_NONE && strcmp(active, token_id) != 0)
+        error = ERROR_DEVICE_TOKEN_INVALID;
+    return error;
+}
+
+enum error token_state_revoke(struct store_transaction *transaction, const char *device_id,
+                              const char *token_id, enum device_token_revocation reason,
+                              bool *changed)
+{
+    const struct access_rows *rows = transaction->rows->access;
+    char active[SECRET_ID_SIZE];
+    enum error error = rows->find_active_token(transaction->database, device_id, active);
+    *changed = error == ERROR_NONE && *active && (!*token_id || strcmp(active, token_id) == 0);
+    if (!*changed)
+        return error;
+    error = rows->revoke_token(transaction->database, active, reason, transaction->now_ms);
+    if (error == ERROR_NONE)
+        error = rows->remove_token_use_of(transaction->database, device_id);
+    return error == ERROR_NONE
+               ? transaction->rows->devices->mark_revoked(transaction->database, device_id)
+               : error;
+}
+
+static enum error replace_token(struct store_transaction *transaction, struct device_token *token)
+{
+    bool replaced;
+    token->created_at_ms = transaction->now_ms;
+    enum error error = token_state_revoke(transaction, token->device_id, "", DEVICE_TOKEN_REPLACED,
+                                          &replaced);
+    return error == ERROR_NONE
+               ? transaction->rows->access->insert_token(transaction->database, token)
+               : error;
+}
+
+enum error verb_create_pairing(struct store_transaction *transaction, struct store_write *write)
+{
+    const struct store_create_pairing *request = &write->create_pairing;
+    const struct access_rows *rows = transaction->rows->access;
+    struct pairing_row pairing = {.expires_at_ms = request->expires_at_ms};
+    strcpy(pairing.device_id, request->device_id);
+    enum error error = rows->remove_expired_pairings(transaction->database, transaction->now_ms);
+    return error == ERROR_NONE
+               ? rows->insert_pairing(transaction->database, request->code_hash, &pairing)
+               : error;
+}
+
+enum error verb_pair(struct store_transaction *transaction, struct store_write *write)
+{
+    const struct access_rows *rows = transaction->rows->access;
+    struct device_token *token = &write->pair.token;
+    struct pairing_row pairing;
+    char active[SECRET_ID_SIZE] = "";
+    bool found;
+    enum error error = rows->take_pairing(transaction->database, write->pair.code_hash, &pairing,
+                                          &found);
+    if (error != ERROR_NONE)
+        return error;
+    if (!found || pairing.expires_at_ms <= transaction->now_ms)
+        return ERROR_PAIRING_CODE_INVALID;
+    if (*pairing.device_id)
+        strcpy(token->device_id, pairing.device_id);
+    else
+        error = rows->find_active_token(transaction->database, token->device_id, active);
+    if (error == ERROR_NONE && *active)
+        error = ERROR_DEVICE_ID_TAKEN; /* the code stays, and may be tried again */
+    return error == ERROR_NONE ? replace_token(transaction, token) : error;
+}
+
+enum error verb_create_token(struct store_transaction *transaction, struct store_write *write)
+{
+    return replace_token(transaction, &write->create_token.token);
+}
+
+enum error verb_revoke_token(struct store_transaction *transaction, struct store_write *write)
+{
+    struct store_revoke_token *request = &write->revoke_token;
+    enum error error = token_state_revoke(transaction, request->device_id, request->token_id,
+                                          request->end, &request->changed);
+    if (error != ERROR_NONE || request->end != DEVICE_TOKEN_REVOKED)
+        return error;
+    return transaction->rows->access->remove_pairings_of(transaction->database, request->device_id);
+}

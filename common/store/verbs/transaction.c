@@ -1,0 +1,131 @@
+#include "common/store/verbs/transaction.h"
+
+#include "common/store/verbs/admission.h"
+#include "common/store/verbs/verbs.h"
+
+#include <stdlib.h>
+
+void transaction_init(struct store_transaction *transaction, struct store_database *database,
+                      const struct store_rows *rows, const struct store_options *options)
+{
+    *transaction = (struct store_transaction){
+        .database = database,
+        .rows = rows,
+        .limits = options->limits,
+        .metrics = options->metrics,
+        .records_transitions = options->moved,
+    };
+}
+
+void transaction_fini(struct store_transaction *transaction)
+{
+    free(transaction->transitions);
+    free(transaction->scratch);
+}
+
+void transaction_begin(struct store_transaction *transaction, int64_t now_ms)
+{
+    transaction->now_ms = now_ms;
+    transaction->lost = false;
+    transaction->tally = (struct tally){0};
+    transaction->transition_count = 0;
+    admission_begin(transaction);
+}
+
+typedef enum error verb_function(struct store_transaction *, struct store_write *);
+
+static verb_function *const verbs[STORE_VERB_COUNT] = {
+    [STORE_ENQUEUE] = verb_enqueue,
+    [STORE_CANCEL] = verb_cancel,
+    [STORE_CLAIM] = verb_claim,
+    [STORE_RELEASE] = verb_release,
+    [STORE_RETURN_TO_QUEUE] = verb_return_to_queue,
+    [STORE_REPORT] = verb_report,
+    [STORE_EXPIRE] = verb_expire,
+    [STORE_FIND_CANCEL_REQUESTS] = verb_find_cancel_requests,
+    [STORE_COUNT_STUCK] = verb_count_stuck,
+    [STORE_DEVICE_CONNECT] = verb_connect_device,
+    [STORE_DEVICE_UPDATE] = verb_update_device,
+    [STORE_DEVICE_DISCONNECT] = verb_disconnect_device,
+    [STORE_BROKER_LEASE] = verb_lease_broker,
+    [STORE_CREATE_KEY] = verb_create_key,
+    [STORE_REVOKE_KEY] = verb_revoke_key,
+    [STORE_CREATE_PAIRING] = verb_create_pairing,
+    [STORE_PAIR] = verb_pair,
+    [STORE_CREATE_TOKEN] = verb_create_token,
+    [STORE_REVOKE_TOKEN] = verb_revoke_token,
+    [STORE_FIND_REVOKED_TOKENS] = verb_find_revoked_tokens,
+    [STORE_COUNT_TAKEOVER] = verb_count_takeover,
+    [STORE_SET_SENDING] = verb_set_sending,
+    [STORE_REQUEUE] = verb_requeue,
+    [STORE_ERASE] = verb_erase,
+    [STORE_PURGE] = verb_purge,
+    [STORE_PROBE] = verb_probe,
+};
+
+bool verb_is_atomic(enum store_verb verb)
+{
+    return verb == STORE_ENQUEUE || verb == STORE_PROBE;
+}
+
+enum error transaction_run(struct store_transaction *transaction, struct store_write *write)
+{
+    transaction->verb = write->verb;
+    if (verb_is_atomic(write->verb))
+        return verbs[write->verb](transaction, write);
+
+    struct tally tally = transaction->tally;
+    struct accepted_counts accepted = transaction->accepted;
+    size_t transition_count = transaction->transition_count;
+    enum error error = verbs[write->verb](transaction, write);
+    if (error != ERROR_NONE) {
+        transaction->tally = tally;
+        transaction->accepted = accepted;
+        transaction->transition_count = transition_count;
+    }
+    return error;
+}
+
+enum error transaction_flush(struct store_transaction *transaction)
+{
+    const struct message_rows *messages = transaction->rows->messages;
+    enum error error = ERROR_NONE;
+    for (int i = 0; i < MESSAGE_STATUS_COUNT && error == ERROR_NONE; i++) {
+        int64_t delta = transaction->tally.count_delta[i];
+        if (delta != 0)
+            error = messages->add_to_count(transaction->database, (enum message_status)i, delta);
+    }
+    return error == ERROR_NONE ? admission_flush(transaction) : error;
+}
+
+static void report_tally(struct store_transaction *transaction)
+{
+    struct tally *tally = &transaction->tally;
+    struct metrics *metrics = transaction->metrics;
+    if (!metrics)
+        return;
+    for (int i = MESSAGE_DELIVERED; i < MESSAGE_STATUS_COUNT; i++) {
+        if (tally->reached[i] > 0)
+            METRICS_ADD(metrics, messages_finished_total, i, tally->reached[i]);
+    }
+    if (tally->reached[MESSAGE_SENT] > 0)
+        METRICS_ADD(metrics, messages_sent_total, 0, tally->reached[MESSAGE_SENT]);
+    metrics_move(&metrics->message_dispatch_seconds, &tally->message_dispatch_seconds);
+    metrics_move(&metrics->message_delivery_seconds, &tally->message_delivery_seconds);
+}
+
+void transaction_committed(struct store_transaction *transaction)
+{
+    admission_committed(transaction);
+    report_tally(transaction);
+}
+
+void *transaction_scratch(struct store_transaction *transaction, size_t bytes)
+{
+    if (bytes > transaction->scratch_bytes) {
+        free(transaction->scratch);
+        transaction->scratch = malloc(bytes);
+        transaction->scratch_bytes = transaction->scratch ? bytes : 0;
+    }
+    return transaction->scratch;
+}

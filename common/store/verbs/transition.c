@@ -1,0 +1,179 @@
+#include "common/store/verbs/transition.h"
+
+#include "common/store/verbs/device_use.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct message_id no_journal;
+
+bool message_row_has_journal(const struct message_row *row)
+{
+    return !message_id_equal(&row->journal, &no_journal);
+}
+
+unsigned transition_facts(const struct message_row *row, const struct store_holder *holder,
+                          unsigned attempt)
+{
+    unsigned facts = 0;
+    if (strcmp(row->device_id, holder->device_id) == 0)
+        facts |= MESSAGE_BY_HOLDER;
+    if (attempt == row->attempt || attempt == 0)
+        facts |= MESSAGE_OF_ATTEMPT;
+    if (message_id_equal(&row->journal, &holder->journal))
+        facts |= MESSAGE_OF_JOURNAL;
+    return facts;
+}
+
+/* ---- What every transition does ---- */
+
+/* Since the message was created; a clock may have gone back. */
+static uint64_t age_us(const struct store_transaction *transaction, const struct message_row *row)
+{
+    return (uint64_t)MAX(transaction->now_ms - message_id_time_ms(&row->id), 0) * 1000;
+}
+
+static void tally_transition(struct store_transaction *transaction,
+                             const struct message_row *before, enum message_status to)
+{
+    struct tally *tally = &transaction->tally;
+    tally->count_delta[before->status]--;
+    tally->count_delta[to]++;
+    tally->reached[to]++;
+    if (before->status == MESSAGE_QUEUED && before->attempt == 0 &&
+        (to == MESSAGE_DISPATCHED || to == MESSAGE_ACCEPTED))
+        METRICS_OBSERVE(tally, message_dispatch_seconds, age_us(transaction, before));
+    if (to == MESSAGE_DELIVERED)
+        METRICS_OBSERVE(tally, message_delivery_seconds, age_us(transaction, before));
+}
+
+/* For options.moved. Without memory the log lacks a line, and nothing else is lost. */
+static void record_transition(struct store_transaction *transaction,
+                              const struct message_row *before, const struct message_row *after,
+                              const char *code, int64_t session)
+{
+    if (!transaction->records_transitions)
+        return;
+    if (transaction->transition_count == transaction->transition_capacity) {
+        size_t capacity = MAX(64, transaction->transition_capacity * 2);
+        void *more = reallocarray(transaction->transitions, capacity,
+                                  sizeof(*transaction->transitions));
+        if (!more)
+            return;
+        transaction->transitions = more;
+        transaction->transition_capacity = capacity;
+    }
+    struct store_transition *transition =
+        &transaction->transitions[transaction->transition_count++];
+    *transition = (struct store_transition){
+        .verb = transaction->verb,
+        .from = before->status,
+        .to = after->status,
+        .attempt = after->attempt,
+        .id = after->id,
+        .request_id = after->request_id,
+        .session = session,
+    };
+    strcpy(transition->device_id, *after->device_id ? after->device_id : before->device_id);
+    strcpy(transition->error_code, code ? code : "");
+}
+
+/* The row in its next status, to be completed by the caller. */
+static struct message_row next_row(const struct store_transaction *transaction,
+                                   const struct message_row *row, enum message_status to)
+{
+    struct message_row after = *row;
+    after.status = to;
+    after.event_count++;
+    after.updated_at_ms = transaction->now_ms;
+    after.reached_at_ms[to] = transaction->now_ms;
+    return after;
+}
+
+static enum error change_row(struct store_transaction *transaction, struct message_row *row,
+                             const struct message_row *after, const struct message_error *error,
+                             int64_t session)
+{
+    enum error result = transaction->rows->messages->change(transaction->database, row, after,
+                                                            error);
+    if (result != ERROR_NONE)
+        return result;
+    tally_transition(transaction, row, after->status);
+    record_transition(transaction, row, after, error ? error->code : NULL, session);
+    *row = *after;
+    return ERROR_NONE;
+}
+
+/* ---- The kinds of transitions ---- */
+
+enum error transition_apply(struct store_transaction *transaction, struct message_row *row,
+                            enum message_status to, const char *code, const char *text)
+{
+    struct message_row after = next_row(transaction, row, to);
+    const struct message_error message_error = {code, text};
+    enum error error = ERROR_NONE;
+    if (to == MESSAGE_CANCELLED && row->status != MESSAGE_QUEUED) /* its device sent nothing */
+        error = device_use_refund(transaction, row);
+    return error == ERROR_NONE ? change_row(transaction, row, &after, &message_error, 0) : error;
+}
+
+enum error transition_dispatch(struct store_transaction *transaction, struct message_row *row,
+                               const struct store_holder *holder)
+{
+    enum message_status to = holder->assured ? MESSAGE_DISPATCHED : MESSAGE_ACCEPTED;
+    struct message_row after = next_row(transaction, row, to);
+    after.attempt++;
+    strcpy(after.device_id, holder->device_id);
+    after.journal = holder->assured ? holder->journal : no_journal;
+    after.report_seq = -1;
+    return change_row(transaction, row, &after, NULL, holder->session);
+}
+
+enum error transition_return(struct store_transaction *transaction, struct message_row *row,
+                             bool is_failure, double spread, const char *code, const char *text)
+{
+    struct message_row after = next_row(transaction, row, MESSAGE_QUEUED);
+    const struct message_error message_error = {code, text};
+    after.device_id[0] = '\0';
+    after.journal = no_journal;
+    after.proved_attempt = row->attempt;
+    after.failures += is_failure;
+    after.retry_at_ms = is_failure ? transaction->now_ms + store_backoff_ms(after.failures, spread)
+                                   : 0;
+    enum error error = device_use_refund(transaction, row);
+    if (error == ERROR_NONE)
+        error = change_row(transaction, row, &after, &message_error, 0);
+    if (error != ERROR_NONE)
+        return error;
+    if (row->cancel_requested)
+        return transition_apply(transaction, row, MESSAGE_CANCELLED, code, text);
+    bool is_exhausted = is_failure && row->failures >= STORE_MAX_FAILURES;
+    return is_exhausted ? transition_apply(transaction, row, MESSAGE_FAILED, code, text)
+                        : ERROR_NONE;
+}
+
+enum error transition_return_offers(struct store_transaction *transaction,
+                                    struct message_row rows[], size_t count)
+{
+    enum error error = ERROR_NONE;
+    for (size_t i = 0; i < count && error == ERROR_NONE; i++)
+        error = transition_return(transaction, &rows[i], false, 0, NULL, NULL);
+    return error;
+}
+
+enum error transition_judge_offer(struct store_transaction *transaction, struct message_row *row,
+                                  unsigned facts, enum store_verdict *verdict)
+{
+    const unsigned all = MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT | MESSAGE_OF_JOURNAL |
+                         MESSAGE_OF_SESSION;
+    *verdict = STORE_VERDICT_DROP;
+    if (row->status == MESSAGE_ACCEPTED && facts == all) {
+        *verdict = STORE_VERDICT_RELEASE; /* the first one did not arrive */
+        return ERROR_NONE;
+    }
+    if (!message_may_become(row->status, MESSAGE_ACCEPTED, MESSAGE_ACTOR_BROKER, facts) ||
+        row->status != MESSAGE_DISPATCHED)
+        return ERROR_NONE;
+    *verdict = STORE_VERDICT_RELEASE;
+    return transition_apply(transaction, row, MESSAGE_ACCEPTED, NULL, NULL);
+}

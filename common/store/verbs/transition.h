@@ -1,0 +1,44 @@
+/*
+ * How a message changes its status: the row, its event, the counts and the note for the log, or nothing. Which
+ * status may follow which is message.c's table; the callers here have asked it.
+ *
+ * Each function leaves `row` as the message is afterwards.
+ */
+#ifndef COMMON_STORE_VERBS_TRANSITION_H
+#define COMMON_STORE_VERBS_TRANSITION_H
+
+#include "common/store/verbs/transaction.h"
+
+/* Whether the message was given to an assured device. */
+bool message_row_has_journal(const struct message_row *row);
+
+/* What is true of a request by that device, about that attempt (0: it does not say which). */
+unsigned transition_facts(const struct message_row *row, const struct store_holder *holder,
+                          unsigned attempt);
+
+/* To another status on the same device, or without one. `code` and `text` may be NULL. */
+MUST_CHECK enum error transition_apply(struct store_transaction *transaction,
+                                       struct message_row *row, enum message_status to,
+                                       const char *code, const char *text);
+
+/* A queued message goes to a device: `dispatched`, or `accepted` by a basic one. */
+MUST_CHECK enum error transition_dispatch(struct store_transaction *transaction,
+                                          struct message_row *row,
+                                          const struct store_holder *holder);
+
+/* Back to the queue: this attempt sent nothing. One with a cancel request then becomes `cancelled`. If it counts as
+   a failure the message waits for store_backoff_ms; after STORE_MAX_FAILURES it becomes `failed`. */
+MUST_CHECK enum error transition_return(struct store_transaction *transaction,
+                                        struct message_row *row, bool is_failure, double spread,
+                                        const char *code, const char *text);
+
+/* Back to the queue: offers that no device took. */
+MUST_CHECK enum error transition_return_offers(struct store_transaction *transaction,
+                                               struct message_row rows[], size_t count);
+
+/* What to tell a device that has an offer of this message; RELEASE has made it `accepted`. */
+MUST_CHECK enum error transition_judge_offer(struct store_transaction *transaction,
+                                             struct message_row *row, unsigned facts,
+                                             enum store_verdict *verdict);
+
+#endif

@@ -1,0 +1,61 @@
+/* The verbs: what each write of the store does, decided over the rows of its transaction (transaction.h). */
+#ifndef COMMON_STORE_VERBS_VERBS_H
+#define COMMON_STORE_VERBS_VERBS_H
+
+#include "common/store/verbs/transaction.h"
+
+#define VERB(name)                                                                                 \
+    MUST_CHECK enum error verb_##name(struct store_transaction *transaction,                       \
+                                      struct store_write *write)
+
+/* messages.c */
+VERB(cancel);
+VERB(release);
+VERB(return_to_queue);
+VERB(report);
+
+/* admission.c */
+VERB(enqueue);
+VERB(set_sending);
+
+/* claim.c */
+VERB(claim);
+
+/* expiry.c */
+VERB(expire);
+VERB(find_cancel_requests);
+VERB(count_stuck);
+
+/* retention.c */
+VERB(requeue);
+VERB(erase);
+VERB(purge);
+
+/* devices.c */
+VERB(connect_device);
+VERB(update_device);
+VERB(disconnect_device);
+VERB(find_revoked_tokens);
+
+/* brokers.c */
+VERB(lease_broker);
+
+/* keys.c */
+VERB(create_key);
+VERB(revoke_key);
+
+/* token_state.c */
+VERB(create_pairing);
+VERB(pair);
+VERB(create_token);
+VERB(revoke_token);
+
+/* token_identity.c */
+VERB(count_takeover);
+
+/* probe.c */
+VERB(probe);
+
+#undef VERB
+
+#endif
