@@ -22,6 +22,7 @@ if [ -n "${NGINX_TLS_DIR-}" ]; then
 fi
 settings=$("$1/api-fcgi" --check-front) || exit 1
 listeners=$("$1/api-fcgi" --print-listeners) || exit 1
+problems=$("$1/api-fcgi" --print-nginx-problems) || exit 1
 eval "$settings" # NAME=value or NAME='value'; no value has a quote
 : "${NGINX_SOURCE:=${here%/*}/nginx}" "${NGINX_SITE:=${here%/*}/build/site}" "${NGINX_DIR:=$RUNTIME_DIR}"
 [ -n "${NGINX_ACCESS_LOG-}" ] || NGINX_ACCESS_LOG="\"$NGINX_DIR/access.log\" gateway buffer=64k flush=1s"
@@ -179,6 +180,7 @@ cp -- "$NGINX_SOURCE"/gateway*.conf "$NGINX_DIR/"
 for name in "${!linked[@]}"; do
     link "$name"
 done
+echo "$problems" >"$NGINX_DIR/gateway-problems.conf"
 http_settings >"$NGINX_DIR/settings-http.conf"
 server_settings >"$NGINX_DIR/settings-server.conf"
 echo "$listed_origins" >"$NGINX_DIR/settings-origins.conf"

@@ -3,6 +3,7 @@
 #include "api-fcgi/server/api.h"
 #include "api-fcgi/server/worker_policy.h"
 #include "common/base/json_write.h"
+#include "common/base/problem.h"
 #include "common/base/utf8.h"
 
 #include <stdarg.h>
@@ -115,32 +116,22 @@ static enum http_outcome answer_problem(struct http_exchange *exchange, enum err
                                         const char *detail)
 {
     struct http_response *response = &exchange->response;
-    struct json_writer json = {.out = &response->body};
     int status = error_http_status(error);
-
-    buffer_clear(&response->body);
-    response->status = status;
-    response->content_type = "application/problem+json";
-    json_begin_object(&json, NULL);
-    char type[64];
-    snprintf(type, sizeof(type), "/docs/errors.html#%s", error_code(error));
-    json_put_text(&json, "type", type);
-    json_put_text(&json, "title", error_title(error));
-    json_put_integer(&json, "status", status);
-    json_put_text(&json, "detail", detail);
-    json_put_text(&json, "code", error_code(error));
-    if (http_has_field_errors(exchange)) {
-        json_begin_array(&json, "errors");
-        json_put_raw(&json, NULL, exchange->problem.errors.data);
-        json_end_array(&json);
-    }
+    char message_id[MESSAGE_ID_TEXT_SIZE];
+    struct problem problem = {
+        .error = error,
+        .detail = detail,
+        .errors = http_has_field_errors(exchange) ? exchange->problem.errors.data : NULL,
+        .request_id = exchange->request.request_id,
+    };
     if (exchange->problem.message_id) {
-        char id[MESSAGE_ID_TEXT_SIZE];
-        message_id_format(exchange->problem.message_id, id);
-        json_put_text(&json, "message_id", id);
+        message_id_format(exchange->problem.message_id, message_id);
+        problem.message_id = message_id;
     }
-    json_put_text(&json, "request_id", exchange->request.request_id);
-    json_end_object(&json);
+    buffer_clear(&response->body);
+    problem_write(&response->body, &problem);
+    response->status = status;
+    response->content_type = PROBLEM_CONTENT_TYPE;
     if (exchange->problem.retry_after_s == 0 && (status == 503 || status == 504 || status == 507))
         exchange->problem.retry_after_s = RETRY_AFTER_SECONDS;
     if (exchange->problem.retry_after_s > 0)

@@ -63,11 +63,9 @@ static enum http_outcome refuse_path(struct http_exchange *exchange)
     const char *path = exchange->request.path;
     size_t length = strlen(path);
     if (length > 1 && path[length - 1] == '/')
-        return http_problem(
-            exchange, ERROR_NOT_FOUND,
-            "No address of this gateway ends in a slash; GET /docs shows those it has.");
-    return http_problem(exchange, ERROR_NOT_FOUND,
-                        "This gateway has no such address; GET /docs shows those it has.");
+        return http_problem(exchange, ERROR_NOT_FOUND,
+                            "No path of the gateway ends in a slash; see GET /docs.");
+    return http_problem(exchange, ERROR_NOT_FOUND, "The gateway has no such path; see GET /docs.");
 }
 
 static enum http_outcome run(struct http_exchange *exchange, const struct route *route)

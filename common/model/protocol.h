@@ -6,6 +6,10 @@
 #define COMMON_MODEL_PROTOCOL_H
 
 #define PROTOCOL_PATH_PREFIX "/ws/device/"
+/* The detail of the answer to any other path. */
+#define PROTOCOL_PATH_ERROR                                                                        \
+    "A device connects to /ws/device/{device_id}; a device id has 1 to 64 letters, digits, _ and " \
+    "-."
 
 /* The assured level, as a subprotocol */
 #define PROTOCOL_ASSURED "sms-gateway.v1"

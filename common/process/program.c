@@ -1,12 +1,12 @@
 #include "common/process/program.h"
 
-#include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/man_page.h"
 #include "common/base/terminal.h"
 #include "common/base/unix_socket.h"
 #include "common/process/listener.h"
 #include "common/process/machine_check.h"
+#include "common/process/problem_pages.h"
 #include "common/process/public_url.h"
 
 #include <errno.h>
@@ -34,6 +34,7 @@ enum {
     OPTION_PRIVATE,
     OPTION_PRINT_SETTINGS,
     OPTION_PRINT_ERRORS,
+    OPTION_PRINT_NGINX_PROBLEMS,
     OPTION_PRINT_PUBLIC_URL,
     OPTION_PRINT_LISTENERS,
     OPTION_PRINT_MAN,
@@ -56,6 +57,8 @@ static const struct program_option {
     {OPTION_PRINT_SETTINGS, "print-settings", "markdown|env|man",
      "print the table of settings, the .env.example, or the manual page of settings, and exit"},
     {OPTION_PRINT_ERRORS, "print-errors", "", "print the table of errors, as a page, and exit"},
+    {OPTION_PRINT_NGINX_PROBLEMS, "print-nginx-problems", "",
+     "print nginx's configuration for its own errors, and exit"},
     {OPTION_PRINT_PUBLIC_URL, "print-public-url", "",
      "print the address that phones and clients use, and exit"},
     {OPTION_PRINT_LISTENERS, "print-listeners", "", "print where nginx is to listen, and exit"},
@@ -98,31 +101,6 @@ static void print_man(const char *purpose, FILE *out)
                   " 1 for what else hinders it.");
     man_heading(out, "SEE ALSO");
     man_text(out, "`sms-gateway`(8), `sms-gateway.env`(5)");
-}
-
-/* The page that the `type` of a problem+json answer points into. */
-static void print_errors(FILE *out)
-{
-    fputs("<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
-          "<title>SMS gateway: errors</title>\n<link rel=\"stylesheet\" href=\"docs.css\">\n"
-          "<h1>Errors</h1>\n<p>The <code>code</code> of a problem+json answer, of one of its "
-          "<code>errors</code>, or of an error frame on a phone's connection. Codes are stable; "
-          "titles and details are for people.</p>\n"
-          "<table>\n<tr><th>code<th>HTTP status<th>WebSocket close<th>meaning\n",
-          out);
-    for (int i = 1; i < ERROR_COUNT; i++) {
-        enum error error = (enum error)i;
-        fprintf(out, "<tr id=\"%s\"><td><code>%s</code>", error_code(error), error_code(error));
-        int numbers[] = {error_http_status(error), error_close_code(error)};
-        for (size_t j = 0; j < ARRAY_LENGTH(numbers); j++) {
-            if (numbers[j])
-                fprintf(out, "<td>%d", numbers[j]);
-            else
-                fputs("<td>", out);
-        }
-        fprintf(out, "<td>%s.\n", error_title(error));
-    }
-    fputs("</table>\n", out);
 }
 
 _Noreturn static void refuse_usage(const char *errmsg)
@@ -216,7 +194,10 @@ static void take_option(int option, const char *purpose, struct asked *asked)
     case OPTION_PRINT_SETTINGS:
         print_settings_and_exit(optarg);
     case OPTION_PRINT_ERRORS:
-        print_errors(stdout);
+        problem_pages_print_html(stdout);
+        exit(EXIT_SUCCESS);
+    case OPTION_PRINT_NGINX_PROBLEMS:
+        problem_pages_print_nginx(stdout);
         exit(EXIT_SUCCESS);
     case OPTION_PRINT_MAN:
         print_man(purpose, stdout);

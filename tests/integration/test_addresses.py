@@ -60,7 +60,7 @@ def test_so_it_is_for_what_nginx_serves_by_itself(gateway, path):
 def test_an_address_that_there_is_not_says_where_those_are_that_there_are(gateway, path):
     answer = ask(gateway, "GET", path)
     assert (answer.status, answer.code) == (404, "not_found")
-    assert answer.json()["detail"] == "This gateway has no such address; GET /docs shows those it has."
+    assert answer.json()["detail"] == "The gateway has no such path; see GET /docs."
 
 
 @pytest.mark.parametrize("method, path", ROUTES, ids=" ".join)

@@ -238,7 +238,7 @@ def test_a_second_broker_does_not_take_the_place_of_the_first(make_gateway):
     phone = AssuredPhone(gateway, "phone")
     through(phone, gateway, 1)
     own_database = gateway.environment | {"DATABASE_PATH": "data/second.db"}
-    with pytest.raises(AssertionError, match="another process serves this socket"):
+    with pytest.raises(AssertionError, match="socket is in use by another process"):
         type(gateway.ws_broker)("second", gateway.ws_broker.command, gateway.folder,
                                 own_database).start()
     through(phone, gateway, 1)

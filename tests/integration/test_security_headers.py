@@ -83,7 +83,7 @@ def test_every_answer_has_its_security_headers(walked, lan, location, way):
 @pytest.mark.parametrize("way", ["plain", "TLS"])
 def test_every_problem_of_nginx_has_its_security_headers(walked, lan, way):
     tls = lan.context() if way == "TLS" else None
-    text = (ROOT / "nginx/gateway-problems.conf").read_text()
+    text = (walked.folder / "run/gateway-problems.conf").read_text()
     pages = re.findall(r"^location = (/problem/(\d+)\S*) ", text, re.M)
     assert len(pages) >= 14
     for page, status in pages:

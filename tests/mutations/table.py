@@ -95,7 +95,7 @@ MUTATIONS = [
              "api-fcgi/server/connection.c", "    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));\n", "",
              ("integration/test_fastcgi.py::test_half_a_request_is_given_up_and_its_worker_is_free_again",)),
     Mutation("problem-instance", API, "every problem names its request",
-             "api-fcgi/server/http.c", "\"request_id\"", "\"request\"",
+             "common/base/problem.c", "\"request_id\"", "\"request\"",
              unit("test_http_problem", "every_error_has_its_problem")),
     Mutation("pair-token-wiped", API, "a device token is shown once, to the phone that paired, under its own id",
              "common/store/sqlite/tokens.c",

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/model/protocol.h"
 #include "ws-broker/net/ws_refusal.h"
 
 #include <errno.h>
@@ -138,8 +139,7 @@ static void check_handshake(struct handshake_auth *auth, int fd, const char *hea
 {
     struct handshake_admission admission = {.fd = fd, .head_length = length};
     struct ws_handshake *handshake = &admission.handshake;
-    const char *detail = "A phone connects to /ws/device/ and its device id: 1 to 64 letters, "
-                         "digits, _ and -.";
+    const char *detail = PROTOCOL_PATH_ERROR;
     enum error error = ws_handshake_read(head, length, handshake)
                            ? ws_handshake_check(handshake, &detail)
                            : ERROR_NOT_FOUND;

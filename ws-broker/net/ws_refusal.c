@@ -1,23 +1,14 @@
 #include "ws-broker/net/ws_refusal.h"
 
-#include "common/base/json_write.h"
+#include "common/base/problem.h"
 
 #include <stdio.h>
 
 void ws_refusal_write_body(struct buffer *out, enum error error, const char *detail,
                            const char *request_id)
 {
-    struct json_writer json = {.out = out};
-    char type[96];
-    snprintf(type, sizeof(type), "/docs/errors.html#%s", error_code(error));
-    json_begin_object(&json, NULL);
-    json_put_text(&json, "type", type);
-    json_put_text(&json, "title", error_title(error));
-    json_put_integer(&json, "status", error_http_status(error));
-    json_put_text(&json, "detail", detail);
-    json_put_text(&json, "code", error_code(error));
-    json_put_text(&json, "request_id", request_id);
-    json_end_object(&json);
+    problem_write(out,
+                  &(struct problem){.error = error, .detail = detail, .request_id = request_id});
 }
 
 void ws_refusal_write(struct buffer *out, enum error error, const char *detail,
@@ -29,7 +20,7 @@ void ws_refusal_write(struct buffer *out, enum error error, const char *detail,
     out->failed |= body.failed;
     char head[256];
     snprintf(head, sizeof(head),
-             "HTTP/1.1 %d Refused\r\nContent-Type: application/problem+json\r\n"
+             "HTTP/1.1 %d Refused\r\nContent-Type: " PROBLEM_CONTENT_TYPE "\r\n"
              "Content-Length: %zu\r\nConnection: close\r\n",
              error_http_status(error), body.length);
     buffer_append_text(out, head);

@@ -1,0 +1,156 @@
+#include "common/process/problem_pages.h"
+
+#include "common/base/base.h"
+#include "common/base/problem.h"
+#include "common/model/protocol.h"
+
+/* ---- The page ---- */
+
+void problem_pages_print_html(FILE *out)
+{
+    fputs("<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
+          "<title>SMS gateway: errors</title>\n<link rel=\"stylesheet\" href=\"docs.css\">\n"
+          "<h1>Errors</h1>\n<p>Each row is a <code>code</code>: of a problem "
+          "(application/problem+json), "
+          "of one of its <code>errors</code>, or of an error frame to a device. Codes are stable; "
+          "titles and details are for people and may change.</p>\n"
+          "<table>\n<tr><th>code<th>HTTP status<th>WebSocket close<th>meaning\n",
+          out);
+    for (int i = 1; i < ERROR_COUNT; i++) {
+        enum error error = (enum error)i;
+        fprintf(out, "<tr id=\"%s\"><td><code>%s</code>", error_code(error), error_code(error));
+        int numbers[] = {error_http_status(error), error_close_code(error)};
+        for (size_t j = 0; j < ARRAY_LENGTH(numbers); j++) {
+            if (numbers[j])
+                fprintf(out, "<td>%d", numbers[j]);
+            else
+                fputs("<td>", out);
+        }
+        fprintf(out, "<td>%s.\n", error_title(error));
+    }
+    fputs("</table>\n", out);
+}
+
+/* ---- nginx's own errors ---- */
+
+#define RETRY_AFTER(seconds) "add_header Retry-After " seconds " always;"
+
+static const struct nginx_problem {
+    const char *name; /* of the location, /problem/NAME */
+    const char
+        *error_pages[3]; /* statuses of nginx that lead there; none: gateway.conf rewrites to it */
+    enum error error;
+    const char *detail;     /* nginx replaces its $variables */
+    const char *headers[2]; /* further directives */
+} problems[] = {
+    {"400",
+     {"400", "412 416 =400" /* conditions and ranges */,
+      "501 505 =400" /* unknown codings, versions */},
+     ERROR_MALFORMED_REQUEST,
+     "nginx could not parse the request.",
+     {NULL}},
+    {"400-handshake",
+     {NULL},
+     ERROR_MALFORMED_REQUEST,
+     "Sec-WebSocket-Key must be 16 bytes in Base64 (RFC 6455, 4.1), Sec-WebSocket-Protocol shorter "
+     "than"
+     " 1,000 bytes, and Authorization shorter than 200.",
+     {NULL}},
+    {"403",
+     {"403"},
+     ERROR_FORBIDDEN,
+     "Metrics can be read only on the machine of the gateway.",
+     {NULL}},
+    {"403-origin",
+     {NULL},
+     ERROR_FORBIDDEN,
+     "Without device tokens (DEVICE_TOKENS=off) the Origin header must be absent, or name the "
+     "address that the"
+     " device connects to: a web page sends another one.",
+     {NULL}},
+    {"404", {"404"}, ERROR_NOT_FOUND, "$not_found_detail", {NULL}},
+    {"404-device", {NULL}, ERROR_NOT_FOUND, PROTOCOL_PATH_ERROR, {NULL}},
+    {"405",
+     {"405"},
+     ERROR_METHOD_NOT_ALLOWED,
+     "The Allow header lists the allowed methods.",
+     {"add_header Allow $allowed_methods always;"}},
+    {"413",
+     {"413"},
+     ERROR_BODY_TOO_LARGE,
+     "The limit is $max_body_bytes bytes (MAX_BODY_BYTES).",
+     {NULL}},
+    {"414", {"414"}, ERROR_URI_TOO_LONG, "The limit is 8 KiB.", {NULL}},
+    {"421",
+     {"421"},
+     ERROR_MISDIRECTED,
+     "Without API keys the gateway answers only to its IP address, localhost, and the host in "
+     "PUBLIC_URL.",
+     {NULL}},
+    {"426",
+     {"426"},
+     ERROR_UPGRADE_REQUIRED,
+     "Connect with WebSocket, version 13 (RFC 6455).",
+     {"add_header Upgrade websocket always;", "add_header Sec-WebSocket-Version 13 always;"}},
+    {"429",
+     {"429"},
+     ERROR_TOO_MANY_REQUESTS,
+     "Try again after the number of seconds in the Retry-After header. Nothing was changed.",
+     {RETRY_AFTER("$seconds_to_wait")}},
+    {"431",
+     {"494 =431"},
+     ERROR_HEADERS_TOO_LARGE,
+     "The limit is 8 KiB for one header and 32 KiB for all.",
+     {NULL}},
+    {"497", {"497 =400"}, ERROR_TLS_REQUIRED, "Use https:// or wss://.", {NULL}},
+    {"500", {"500"}, ERROR_INTERNAL, "nginx could not process the request.", {NULL}},
+    {"502",
+     {"502"},
+     ERROR_NOT_AVAILABLE,
+     "It may be restarting. A message may have been accepted: look for it before you send it "
+     "again.",
+     {RETRY_AFTER("1")}},
+    {"503", {"503"}, ERROR_STORE_BUSY, "Try again in a few seconds.", {RETRY_AFTER("5")}},
+    {"504",
+     {"504"},
+     ERROR_TOO_SLOW,
+     "A message may have been accepted: look for it before you send it again.",
+     {RETRY_AFTER("5")}},
+};
+
+static void print_location(FILE *out, const struct nginx_problem *problem)
+{
+    struct buffer body;
+    buffer_init(&body, 4096);
+    problem_write(&body, &(struct problem){.error = problem->error,
+                                           .detail = problem->detail,
+                                           .request_id = "$request_id"});
+    fprintf(out,
+            "location = /problem/%s {\n    internal;\n    default_type " PROBLEM_CONTENT_TYPE ";\n",
+            problem->name);
+    if (problem->headers[0]) /* an add_header of its own takes the place of those from around it */
+        fputs("    include gateway-headers-api.conf;\n", out);
+    for (size_t i = 0; i < ARRAY_LENGTH(problem->headers) && problem->headers[i]; i++)
+        fprintf(out, "    %s\n", problem->headers[i]);
+    fprintf(out, "    return %d '%s';\n}\n", error_http_status(problem->error), body.data);
+    buffer_fini(&body);
+}
+
+void problem_pages_print_nginx(FILE *out)
+{
+    fputs("# nginx's own errors as problems: printed by api-fcgi --print-nginx-problems.\n"
+          "#\n"
+          "# By URI and not by named location: before nginx knows the path of a request it cannot "
+          "go to a\n"
+          "# named one, and would answer 500.\n\n",
+          out);
+    for (size_t i = 0; i < ARRAY_LENGTH(problems); i++) {
+        for (size_t j = 0; j < ARRAY_LENGTH(problems[i].error_pages) && problems[i].error_pages[j];
+             j++)
+            fprintf(out, "error_page %s /problem/%s;\n", problems[i].error_pages[j],
+                    problems[i].name);
+    }
+    fputc('\n', out);
+    for (size_t i = 0; i < ARRAY_LENGTH(problems); i++)
+        print_location(out, &problems[i]);
+}

@@ -1,0 +1,13 @@
+/* What is made out of the table of errors for nginx to serve. */
+#ifndef COMMON_PROCESS_PROBLEM_PAGES_H
+#define COMMON_PROCESS_PROBLEM_PAGES_H
+
+#include <stdio.h>
+
+/* The page that the `type` of a problem points into. */
+void problem_pages_print_html(FILE *out);
+
+/* The part of nginx's configuration that answers nginx's own errors with problems (gateway-problems.conf). */
+void problem_pages_print_nginx(FILE *out);
+
+#endif
