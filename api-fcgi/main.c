@@ -60,7 +60,7 @@ static struct store_limits limits_of(const struct settings *settings)
 /* What handlers need, but for the store. */
 static void prepare_api(const struct settings *settings)
 {
-    char problem[PREFIX_LIST_ERRMSG_SIZE];
+    char problem[ERRMSG_SIZE];
     api.settings = settings;
     api.keys_required = strcmp(settings->api_keys, "required") == 0;
     api.routes = &routes_table;

@@ -57,7 +57,7 @@ def test_wrong_options_are_named(program, options, words, tmp_path):
     ("DATABSE_PATH=x", [".env line 2", "DATABSE_PATH", "did you mean DATABASE_PATH"]),
     ("LISTEN_ADDR=::1", [".env line 2", "LISTEN_ADDR;", "did you mean LISTEN_ADDRESS"]),
     ("PUBLIC_URL=sms.example", ["PUBLIC_URL must be like", "sms.example"]),
-    ("CORS_ORIGINS=*", ["CORS_ORIGINS", "* is none"]),
+    ("CORS_ORIGINS=*", ["CORS_ORIGINS", "* is not one"]),
     ("HTTP_PORT=80x", ["HTTP_PORT", "1 to 65535", "80x"]),
     ("HTTP_PORT=0", ["HTTP_PORT", "1 to 65535"]),
     ("HTTP_PORT=-1", ["HTTP_PORT", "1 to 65535"]),
@@ -261,7 +261,7 @@ def test_run_warns_where_others_connect_without_a_key(tmp_path):
 def test_run_refuses_to_send_texts_in_the_clear_and_names_both_ways_out(tmp_path):
     run = Run(tmp_path, free_port(), LISTEN_ADDRESS="0.0.0.0")
     assert run.end() == 1
-    for word in ("there is no TLS", "make lan-certificate", "TLS_CERTIFICATE and TLS_KEY",
+    for word in ("without TLS", "make lan-certificate", "TLS_CERTIFICATE and TLS_KEY",
                  "PLAIN_HTTP=everywhere", "deploy/TLS.md"):
         assert word in run.log()
     assert not (tmp_path / "data").exists() and not (tmp_path / "run").exists()
@@ -319,7 +319,7 @@ def test_run_on_a_busy_port_of_tls_says_so(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as busy:
         run = Run(tmp_path, free_port(), HTTPS_PORT=str(busy.getsockname()[1]))
         assert run.end() == 1
-        assert "is busy" in run.log() and "HTTPS_PORT=" in run.log()
+        assert "is in use" in run.log() and "HTTPS_PORT=" in run.log()
 
 
 @pytest.mark.parametrize("program", BOTH)
@@ -368,7 +368,7 @@ def test_a_second_run_on_a_busy_port_says_so(run, tmp_path):
     folder.mkdir()
     second = Run(folder, run.port)
     assert second.end() == 1
-    assert "is busy" in second.log() and "HTTP_PORT=" in second.log()
+    assert "is in use" in second.log() and "HTTP_PORT=" in second.log()
     assert requests.get(f"{run.url}/readyz").status_code == 200
 
 

@@ -45,7 +45,7 @@ def test_the_tools_find_what_make_run_was_started_with(runs, settings):
     paired = tool(run.folder, "devices", "pair")
     link = parse_qs(urlsplit(re.search(r"link +(\S+)", paired.stdout).group(1)).query)
     assert link["url"] == [f"http://127.0.0.1:{run.port}"]
-    assert "leads every other machine to itself" in paired.stderr
+    assert "points every other machine to itself" in paired.stderr
     with subprocess.Popen([programs_folder("release") / "phone-sim"], cwd=run.folder, text=True,
                           env={"PATH": os.environ["PATH"]}, stdout=subprocess.PIPE) as phone:
         assert phone.stdout.readline() == \
@@ -104,14 +104,14 @@ def lan(tmp_path_factory):
 
 
 @pytest.mark.parametrize("url, words", [
-    ("https://localhost:8443", "leads every other machine to itself"),
-    ("https://127.0.0.2:8443", "leads every other machine to itself"),
-    ("https://[::1]:8443", "leads every other machine to itself"),
-    ("https://0.0.0.0:8443", "no address that can be connected to"),
-    ("https://[::]:8443", "no address that can be connected to"),
-    ("http://sms.example:8000", "without TLS"),
-    ("https://other.example:8443", "is not for other.example"),
-    ("https://192.0.2.1", "is not for 192.0.2.1"),
+    ("https://localhost:8443", "points every other machine to itself"),
+    ("https://127.0.0.2:8443", "points every other machine to itself"),
+    ("https://[::1]:8443", "points every other machine to itself"),
+    ("https://0.0.0.0:8443", "not an address to connect to"),
+    ("https://[::]:8443", "not an address to connect to"),
+    ("http://sms.example:8000", "has no TLS"),
+    ("https://other.example:8443", "is not valid for other.example"),
+    ("https://192.0.2.1", "is not valid for 192.0.2.1"),
     ("https://sms.example:8443", None), ("https://192.0.2.77:8443", None), ("https://[2001:db8::7]", None)])
 def test_an_address_that_no_phone_can_use_is_warned_of(lan, tmp_path, url, words):
     settings = {name: str(path) for name, path in lan.settings.items()}
@@ -124,7 +124,7 @@ def test_an_address_that_no_phone_can_use_is_warned_of(lan, tmp_path, url, words
 def test_make_run_warns_of_an_address_that_its_certificate_is_not_for(lan, runs):
     settings = {name: str(path) for name, path in lan.settings.items()}
     run = runs(LISTEN_ADDRESS="0.0.0.0", HTTPS_PORT=str(free_port()), PUBLIC_URL="https://other.example", **settings)
-    assert re.search(r"^WARNING: the certificate \S+ is not for other.example", run.log(), re.M)
+    assert re.search(r"^WARNING: the certificate \S+ is not valid for other.example", run.log(), re.M)
 
 
 def test_a_certificate_that_has_ended_is_warned_of(tmp_path):
@@ -134,4 +134,4 @@ def test_a_certificate_that_has_ended_is_warned_of(tmp_path):
                            lan.tls / "server.crt"], check=False, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
     shown = tool(tmp_path, "url", "--public", "--env-file", ".env", PUBLIC_URL="https://sms.example")
-    assert "has ended" in shown.stderr
+    assert "has expired" in shown.stderr

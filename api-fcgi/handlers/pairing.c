@@ -65,7 +65,7 @@ enum http_outcome pairing_handle_create(struct http_exchange *exchange)
     };
     struct pairing pairing;
     struct buffer qr_code;
-    char problem[SETTINGS_ERRMSG_SIZE];
+    char problem[ERRMSG_SIZE];
     struct store_write *write = &exchange->write;
     *write = (struct store_write){
         .verb = STORE_CREATE_PAIRING,

@@ -29,12 +29,12 @@ int64_t pairing_end_ms(int64_t minutes)
 }
 
 bool pairing_make(const struct settings *settings, struct pairing *pairing,
-                  unsigned char code_hash[SECRET_HASH_BYTES], char errmsg[SETTINGS_ERRMSG_SIZE])
+                  unsigned char code_hash[SECRET_HASH_BYTES], char errmsg[ERRMSG_SIZE])
 {
     char fingerprint[CERTIFICATE_FINGERPRINT_SIZE];
     if (!public_url(settings, pairing->url, errmsg) ||
         !certificate_fingerprint(settings->tls_ca, fingerprint, errmsg))
         return false;
-    snprintf(errmsg, SETTINGS_ERRMSG_SIZE, "there is no memory for a code, or no randomness");
-    return pairing_code_make(pairing->code, code_hash) && write_uri(fingerprint, pairing);
+    return (pairing_code_make(pairing->code, code_hash) && write_uri(fingerprint, pairing)) ||
+           errmsg_set(errmsg, "cannot make a code: no memory or no randomness");
 }

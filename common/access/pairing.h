@@ -28,6 +28,6 @@ int64_t pairing_end_ms(int64_t minutes);
  */
 MUST_CHECK bool pairing_make(const struct settings *settings, struct pairing *pairing,
                              unsigned char code_hash[SECRET_HASH_BYTES],
-                             char errmsg[SETTINGS_ERRMSG_SIZE]);
+                             char errmsg[ERRMSG_SIZE]);
 
 #endif

@@ -8,8 +8,7 @@
 static const char separators[] = " \t,";
 static const char digits[] = "0123456789";
 
-bool prefix_list_parse(const char *text, struct prefix_list *list,
-                       char errmsg[PREFIX_LIST_ERRMSG_SIZE])
+bool prefix_list_parse(const char *text, struct prefix_list *list, char errmsg[ERRMSG_SIZE])
 {
     list->count = 0;
     for (text += strspn(text, separators); *text; text += strspn(text, separators)) {
@@ -17,22 +16,18 @@ bool prefix_list_parse(const char *text, struct prefix_list *list,
         size_t count = *text == '+' ? strspn(text + 1, digits) : 0;
         if (count == 0 || count > PREFIX_LIST_MOST_DIGITS || count + 1 != length ||
             text[1] == '0') {
-            snprintf(errmsg, PREFIX_LIST_ERRMSG_SIZE,
-                     "must be prefixes such as \"+49 +4366\", and has \"%.*s\"",
-                     (int)MIN(strcspn(text, " \t,\r\n"), (size_t)20), text);
-            return false;
+            return errmsg_set(errmsg,
+                              "must be prefixes such as \"+49 +4366\", and contains \"%.*s\"",
+                              (int)MIN(strcspn(text, " \t,\r\n"), (size_t)20), text);
         }
         if (phone_number_has_trunk_zero(text + 1)) {
-            snprintf(errmsg, PREFIX_LIST_ERRMSG_SIZE,
-                     "has \"%.*s\", with a 0 that is dialled only inside the country: no number "
-                     "begins so",
-                     (int)length, text);
-            return false;
+            return errmsg_set(errmsg,
+                              "contains \"%.*s\", with a 0 that is dialled only inside the "
+                              "country: no international number begins like this",
+                              (int)length, text);
         }
         if (list->count == PREFIX_LIST_MOST) {
-            snprintf(errmsg, PREFIX_LIST_ERRMSG_SIZE, "may have %d prefixes at most",
-                     PREFIX_LIST_MOST);
-            return false;
+            return errmsg_set(errmsg, "may have at most %d prefixes", PREFIX_LIST_MOST);
         }
         char *prefix = list->prefixes[list->count++];
         memcpy(prefix, text + 1, count);

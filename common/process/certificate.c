@@ -1,4 +1,4 @@
-/* The only file that knows libcrypto's certificates; secret.c has its hashes. */
+/* The only file that uses libcrypto for certificates; secret.c uses it for hashes. */
 #include "common/process/certificate.h"
 
 #include <errno.h>
@@ -8,82 +8,80 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
-/* Or libcrypto would ask the terminal for one. */
+/* Without this callback libcrypto would ask on the terminal. */
 static int no_password(char *text, int size, int for_writing, void *context)
 {
     (void)text, (void)size, (void)for_writing, (void)context;
     return -1;
 }
 
-static X509 *read_certificate(const char *path)
+/* NULL with errmsg. */
+static X509 *read_certificate(const char *path, char errmsg[ERRMSG_SIZE])
 {
     FILE *file = fopen(path, "re");
-    X509 *certificate = file ? PEM_read_X509(file, NULL, no_password, NULL) : NULL;
-    if (file)
-        fclose(file);
+    if (!file) {
+        errmsg_set(errmsg, "cannot read the certificate %.300s: %s", path, strerror(errno));
+        return NULL;
+    }
+    X509 *certificate = PEM_read_X509(file, NULL, no_password, NULL);
+    fclose(file);
+    ERR_clear_error();
+    if (!certificate)
+        errmsg_set(errmsg, "%.300s contains no PEM certificate", path);
     return certificate;
 }
 
-static EVP_PKEY *read_key(const char *path)
+/* NULL with errmsg. */
+static EVP_PKEY *read_key(const char *path, char errmsg[ERRMSG_SIZE])
 {
     FILE *file = fopen(path, "re");
     EVP_PKEY *key = file ? PEM_read_PrivateKey(file, NULL, no_password, NULL) : NULL;
     if (file)
         fclose(file);
+    ERR_clear_error();
+    if (!key)
+        errmsg_set(errmsg, "%.300s contains no PEM private key without a password", path);
     return key;
 }
 
 bool certificate_fingerprint(const char *path, char fingerprint[CERTIFICATE_FINGERPRINT_SIZE],
-                             char errmsg[SETTINGS_ERRMSG_SIZE])
+                             char errmsg[ERRMSG_SIZE])
 {
     unsigned char hash[EVP_MAX_MD_SIZE];
     unsigned length = 0;
     *fingerprint = '\0';
     if (*path == '\0')
         return true;
-    FILE *file = fopen(path, "re");
-    if (!file) {
-        snprintf(errmsg, SETTINGS_ERRMSG_SIZE, "the certificate %.300s cannot be read: %s", path,
-                 strerror(errno));
+    X509 *certificate = read_certificate(path, errmsg);
+    if (!certificate)
         return false;
-    }
-    X509 *certificate = PEM_read_X509(file, NULL, no_password, NULL);
-    fclose(file);
-    bool good = certificate && X509_digest(certificate, EVP_sha256(), hash, &length) == 1;
+    bool good = X509_digest(certificate, EVP_sha256(), hash, &length) == 1;
     X509_free(certificate);
     ERR_clear_error();
-    if (!good) {
-        snprintf(errmsg, SETTINGS_ERRMSG_SIZE, "%.300s has no certificate in PEM form", path);
-        return false;
-    }
+    if (!good)
+        return errmsg_set(errmsg, "cannot hash the certificate in %.300s", path);
     for (unsigned i = 0; i < length; i++)
         snprintf(fingerprint + 2 * (size_t)i, 3, "%02x", hash[i]);
     return true;
 }
 
-bool certificate_check_key(const char *certificate_path, const char *key_path, char *reason,
-                           size_t size)
+bool certificate_check_key(const char *certificate_path, const char *key_path,
+                           char errmsg[ERRMSG_SIZE])
 {
-    X509 *certificate = read_certificate(certificate_path);
-    EVP_PKEY *key = read_key(key_path);
-    bool good = certificate && key && X509_check_private_key(certificate, key) == 1;
-    if (!certificate)
-        snprintf(reason, size, "%.200s has no certificate in PEM form", certificate_path);
-    else if (!key)
-        snprintf(reason, size, "%.200s has no private key in PEM form that needs no password",
-                 key_path);
-    else if (!good)
-        snprintf(reason, size, "%.100s is not the key of the certificate %.100s", key_path,
-                 certificate_path);
+    X509 *certificate = read_certificate(certificate_path, errmsg);
+    EVP_PKEY *key = certificate ? read_key(key_path, errmsg) : NULL;
+    bool good = key && X509_check_private_key(certificate, key) == 1;
+    if (key && !good)
+        errmsg_set(errmsg, "%.200s is not the private key of the certificate %.200s", key_path,
+                   certificate_path);
     X509_free(certificate);
     EVP_PKEY_free(key);
     ERR_clear_error();
     return good;
 }
 
-bool certificate_check_public(const char *path, char *reason, size_t size)
+static bool has_private_key(const char *path)
 {
-    X509 *certificate = read_certificate(path);
     FILE *file = fopen(path, "re");
     char line[256];
     bool has_key = false;
@@ -91,32 +89,32 @@ bool certificate_check_public(const char *path, char *reason, size_t size)
         has_key = has_key || strstr(line, "PRIVATE KEY");
     if (file)
         fclose(file);
-    if (has_key)
-        snprintf(reason, size,
-                 "there is a private key in %.150s, and that file is served to everybody", path);
-    else if (!certificate)
-        snprintf(reason, size, "%.200s has no certificate in PEM form", path);
-    bool good = certificate && !has_key;
-    X509_free(certificate);
-    ERR_clear_error();
-    return good;
+    return has_key;
 }
 
-bool certificate_is_for(const char *path, const char *host)
+bool certificate_check_public(const char *path, char errmsg[ERRMSG_SIZE])
 {
-    X509 *certificate = read_certificate(path);
-    bool good = !certificate || X509_check_ip_asc(certificate, host, 0) == 1 ||
-                X509_check_host(certificate, host, 0, 0, NULL) == 1;
+    if (has_private_key(path))
+        return errmsg_set(
+            errmsg, "%.300s contains a private key, and this file is served to everyone", path);
+    X509 *certificate = read_certificate(path, errmsg);
     X509_free(certificate);
-    ERR_clear_error();
-    return good;
+    return certificate != NULL;
 }
 
-bool certificate_has_not_ended(const char *path)
+enum certificate_validity certificate_check_host(const char *path, const char *host)
 {
-    X509 *certificate = read_certificate(path);
-    bool good = !certificate || X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
+    char errmsg[ERRMSG_SIZE];
+    enum certificate_validity validity = CERTIFICATE_VALID;
+    X509 *certificate = read_certificate(path, errmsg);
+    if (!certificate)
+        return CERTIFICATE_VALID;
+    if (X509_check_ip_asc(certificate, host, 0) != 1 &&
+        X509_check_host(certificate, host, 0, 0, NULL) != 1)
+        validity = CERTIFICATE_OTHER_HOST;
+    else if (X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0)
+        validity = CERTIFICATE_EXPIRED;
     X509_free(certificate);
     ERR_clear_error();
-    return good;
+    return validity;
 }

@@ -1,31 +1,30 @@
-/* Certificates: what one is known by. */
+/* Certificates: fingerprint, private key, and whether one is valid for a host. Any thread. */
 #ifndef COMMON_PROCESS_CERTIFICATE_H
 #define COMMON_PROCESS_CERTIFICATE_H
 
-#include "common/process/settings.h"
+#include "common/base/errmsg.h"
 
 enum { CERTIFICATE_FINGERPRINT_SIZE = 65 };
 
 /*
- * Writes the SHA-256 over the DER form of the first certificate in a PEM file, in lower-case hex;
- * empty where the path is. By TLS_CA's, phones know a gateway whose certificate nobody else
- * vouches for. On false `errmsg` says in one sentence what is wrong with the file. Any thread.
+ * The SHA-256 of the DER form of the first certificate in a PEM file, in lower-case hex; empty if the path is empty.
+ * Phones recognise a gateway with a CA of its own by the fingerprint of TLS_CA.
  */
 MUST_CHECK bool certificate_fingerprint(const char *path,
                                         char fingerprint[CERTIFICATE_FINGERPRINT_SIZE],
-                                        char errmsg[SETTINGS_ERRMSG_SIZE]);
+                                        char errmsg[ERRMSG_SIZE]);
 
-/* The first certificate of a PEM file is the private key's of another, or of the same, which must need no
-   password. On false `reason` says what is wrong, as a part of a sentence. Any thread. */
+/* Whether the private key belongs to the first certificate of the other PEM file, which may be the same file. A key with
+   a password is refused. */
 MUST_CHECK bool certificate_check_key(const char *certificate_path, const char *key_path,
-                                      char *reason, size_t size);
+                                      char errmsg[ERRMSG_SIZE]);
 
-/* A file that is served to everybody: it has a certificate, and no private key. The same. */
-MUST_CHECK bool certificate_check_public(const char *path, char *reason, size_t size);
+/* Whether a file may be served to everyone: it has a certificate, and no private key. */
+MUST_CHECK bool certificate_check_public(const char *path, char errmsg[ERRMSG_SIZE]);
 
-/* Whether the first certificate in a PEM file is for that host: a name, or an address without brackets; and whether it
-   has not ended. True also where that cannot be known: no path, no certificate in the file. Any thread. */
-MUST_CHECK bool certificate_is_for(const char *path, const char *host);
-MUST_CHECK bool certificate_has_not_ended(const char *path);
+/* The first certificate of a PEM file, for a host: a name, or an address without brackets. CERTIFICATE_VALID also if the
+   file has no certificate that can be read. */
+enum certificate_validity { CERTIFICATE_VALID, CERTIFICATE_OTHER_HOST, CERTIFICATE_EXPIRED };
+enum certificate_validity certificate_check_host(const char *path, const char *host);
 
 #endif

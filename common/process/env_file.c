@@ -5,7 +5,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,18 +13,9 @@
 
 enum { NAME_MAX_LENGTH = 128 };
 
-static bool PRINTF_FORMAT(2, 3) refuse(char *errmsg, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(errmsg, ENV_FILE_ERRMSG_SIZE, format, arguments);
-    va_end(arguments);
-    return false;
-}
-
 /* ---- The file ---- */
 
-/* Up to one byte more than the most that is allowed; -1 with errno. */
+/* Up to one byte more than the limit; -1 with errno. */
 static ssize_t read_all(int fd, char *text)
 {
     size_t length = 0;
@@ -55,14 +45,15 @@ static bool check_text(const struct env_file *file, size_t length, char *errmsg)
     static const char save[] = "save it as UTF-8 (Notepad: Save as, Encoding)";
     const char *text = file->text;
     if (length > ENV_FILE_MAX_BYTES)
-        return refuse(errmsg, "%.100s is larger than a file of settings can be (1 MiB)",
-                      file->path);
+        return errmsg_set(errmsg, "%.100s is larger than a settings file may be (1 MiB)",
+                          file->path);
     if (length >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0))
-        return refuse(errmsg, "%.100s line 1: the file is UTF-16: %s", file->path, save);
+        return errmsg_set(errmsg, "%.100s line 1: the file is UTF-16: %s", file->path, save);
     const char *nul = memchr(text, '\0', length);
-    if (nul) /* what follows it would be lost unseen */
-        return refuse(errmsg, "%.100s line %d: there is a NUL byte in it, as in UTF-16: %s",
-                      file->path, line_of(text, nul), save);
+    if (nul) /* the text after it would be ignored silently */
+        return errmsg_set(errmsg,
+                          "%.100s line %d: the line contains a NUL byte, as UTF-16 does: %s",
+                          file->path, line_of(text, nul), save);
     return true;
 }
 
@@ -72,28 +63,29 @@ static bool read_text(struct env_file *file, int fd, char *errmsg)
     ssize_t length = -1;
     file->text = malloc(ENV_FILE_MAX_BYTES + 2);
     if (!file->text)
-        return refuse(errmsg, "%.100s cannot be read: no memory", file->path);
+        return errmsg_set(errmsg, "%.100s cannot be read: no memory", file->path);
+    if (fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode))
+        return errmsg_set(errmsg, "%.100s is a pipe, not a file", file->path);
     if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode))
         errno = EISDIR;
     else
         length = read_all(fd, file->text);
     if (length < 0)
-        return refuse(errmsg, "%.100s cannot be read: %s", file->path, strerror(errno));
+        return errmsg_set(errmsg, "%.100s cannot be read: %s", file->path, strerror(errno));
     file->text[length] = '\0';
     return check_text(file, (size_t)length, errmsg);
 }
 
-bool env_file_open(struct env_file *file, const char *path, bool required,
-                   char errmsg[ENV_FILE_ERRMSG_SIZE])
+bool env_file_open(struct env_file *file, const char *path, bool required, char errmsg[ERRMSG_SIZE])
 {
     *file = (struct env_file){.path = path};
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a pipe does not block */
     if (fd < 0 && (errno != ENOENT || required))
-        return refuse(errmsg, "%.100s cannot be read: %s", path, strerror(errno));
+        return errmsg_set(errmsg, "%.100s cannot be read: %s", path, strerror(errno));
     struct stat status;
-    if (fd < 0 && lstat(path, &status) == 0) /* to a disk that is not mounted, perhaps */
-        return refuse(errmsg, "%.100s cannot be read: it is a link, and nothing is where it leads",
-                      path);
+    if (fd < 0 && lstat(path, &status) == 0) /* perhaps to a disk that is not mounted */
+        return errmsg_set(
+            errmsg, "%.100s cannot be read: it is a link to a file that does not exist", path);
     if (fd < 0)
         return true;
     bool good = read_text(file, fd, errmsg);
@@ -103,7 +95,7 @@ bool env_file_open(struct env_file *file, const char *path, bool required,
         return false;
     }
     file->next = file->text;
-    if (strncmp(file->next, "\xef\xbb\xbf", 3) == 0) /* Windows editors begin with it */
+    if (strncmp(file->next, "\xef\xbb\xbf", 3) == 0) /* the byte order mark of Windows editors */
         file->next += 3;
     return true;
 }
@@ -128,19 +120,19 @@ static char *skip_blanks(char *text)
     return text;
 }
 
-/* What nobody sees, or takes for something else: pasted from a page or a word processor. */
+/* Characters that are invisible or look like ASCII: pasted from a web page or a word processor. */
 static const char *look_alike(int32_t point)
 {
     if (point == 0xa0 || point == 0x202f || (point >= 0x2000 && point <= 0x200a) || point == 0x3000)
-        return "a space that is none";
+        return "which looks like a space";
     if ((point >= 0x200b && point <= 0x200f) || point == 0x2060 || point == 0xfeff || point == 0xad)
-        return "a character that nobody sees";
+        return "an invisible character";
     if (point >= 0x2018 && point <= 0x201f)
-        return "a quote that is none: write \" or '";
+        return "a typographic quote: write \" or '";
     return NULL;
 }
 
-/* What is between single quotes is meant as it is, but for control characters. */
+/* Between single quotes only control characters are refused. */
 static bool check_characters(const struct env_file *file, const char *line, bool is_literal,
                              char *errmsg)
 {
@@ -149,13 +141,13 @@ static bool check_characters(const struct env_file *file, const char *line, bool
         int32_t point = utf8_next(&line, end);
         const char *what = is_literal ? NULL : look_alike(point);
         if (point < 0)
-            line++; /* a path may be of any bytes */
+            line++; /* a path may contain any bytes */
         else if (what)
-            return refuse(errmsg, "%s: there is U+%04X in it, %s", file->where, (unsigned)point,
-                          what);
+            return errmsg_set(errmsg, "%s: the line contains U+%04X, %s", file->where,
+                              (unsigned)point, what);
         else if (point != '\t' && utf8_is_control(point))
-            return refuse(errmsg, "%s: there is U+%04X in it, a control character", file->where,
-                          (unsigned)point);
+            return errmsg_set(errmsg, "%s: the line contains U+%04X, a control character",
+                              file->where, (unsigned)point);
     }
     return true;
 }
@@ -182,41 +174,39 @@ static size_t name_length(const char *text)
     return length;
 }
 
-/* The name that a line begins with, and what follows the `=`. */
+/* Splits a line into the name and the text after the `=`. */
 static bool split(const struct env_file *file, char *line, char **name, char **rest, char *errmsg)
 {
     if (strncmp(line, "export", 6) == 0 && is_blank(line[6]))
         line = skip_blanks(line + 6);
     size_t length = name_length(line);
-    char *behind = skip_blanks(line + length);
+    char *after = skip_blanks(line + length);
     if (length > NAME_MAX_LENGTH)
-        return refuse(errmsg, "%s: the name of a setting is not so long: %.60s…", file->where,
-                      line);
-    if (length > 0 && *behind == ':')
-        return refuse(errmsg, "%s: a line must be NAME=value, with = in place of the colon",
-                      file->where);
-    if (length == 0 || *behind != '=')
+        return errmsg_set(errmsg, "%s: no setting has a name this long: %.60s…", file->where, line);
+    if (length > 0 && *after == ':')
+        return errmsg_set(errmsg, "%s: a line must be NAME=value, with = instead of the colon",
+                          file->where);
+    if (length == 0 || *after != '=')
         return check_characters(file, line, false, errmsg) &&
-               refuse(errmsg, "%s: a line must be NAME=value, or a # comment", file->where);
+               errmsg_set(errmsg, "%s: a line must be NAME=value, or a # comment", file->where);
     line[length] = '\0';
     if (strcmp(line, "Environment") == 0 || strcmp(line, "EnvironmentFile") == 0)
-        return refuse(errmsg, "%s: a line must be NAME=value, and %s= is of a unit of systemd",
-                      file->where, line);
+        return errmsg_set(errmsg, "%s: a line must be NAME=value; %s= belongs in a systemd unit",
+                          file->where, line);
     *name = line;
-    *rest = behind + 1;
+    *rest = after + 1;
     return true;
 }
 
-bool env_file_next(struct env_file *file, char **name, char **rest,
-                   char errmsg[ENV_FILE_ERRMSG_SIZE])
+bool env_file_next(struct env_file *file, char **name, char **rest, char errmsg[ERRMSG_SIZE])
 {
     char *line;
     *errmsg = '\0';
     do {
         line = next_line(file);
-        if (line && strchr(line, '\r')) /* all of an old Mac's file would be one comment */
-            return refuse(errmsg, "%s: there is a carriage return within it: end lines with \\n",
-                          file->where);
+        if (line && strchr(line, '\r')) /* the whole file of an old Mac would be one comment */
+            return errmsg_set(errmsg, "%s: the line contains a carriage return: end lines with \\n",
+                              file->where);
     } while (line && (*line == '\0' || *line == '#'));
     return line && split(file, line, name, rest, errmsg);
 }
@@ -235,12 +225,11 @@ static char *quoted_value(const struct env_file *file, const char *name, char *t
     char quote = *text++;
     char *end = strchr(text, quote);
     if (!end || !ends(end + 1)) {
-        refuse(
+        errmsg_set(
             errmsg,
-            end ? "%s: %.60s must be without quotes inside, and with nothing behind the closing one"
-                : "%s: %.60s has a quote that is not closed on its line: a value must be without "
-                  "quotes"
-                  " inside",
+            end ? "%s: %.60s must not contain quotes, and nothing may follow the closing quote"
+                : "%s: %.60s has a quote that is not closed on the same line; a value must not"
+                  " contain quotes",
             file->where, name);
         return NULL;
     }
@@ -248,7 +237,7 @@ static char *quoted_value(const struct env_file *file, const char *name, char *t
     return text;
 }
 
-/* Up to a comment, which begins with a # behind a space. */
+/* Up to a comment: a # after a space. */
 static char *plain_value(const struct env_file *file, const char *name, char *text, char *errmsg)
 {
     char *end = text;
@@ -257,22 +246,21 @@ static char *plain_value(const struct env_file *file, const char *name, char *te
     *end = '\0';
     while (end > text && is_blank(end[-1]))
         *--end = '\0';
-    if (*text == '#') { /* some take it for a comment, and some for the value */
-        refuse(errmsg, "%s: %.60s has a value that begins with #: put quotes around it",
-               file->where, name);
+    if (*text == '#') { /* a comment to some readers, a value to others */
+        errmsg_set(errmsg, "%s: the value of %.60s begins with #: put it in quotes", file->where,
+                   name);
         return NULL;
     }
     if (strpbrk(text, "\"'")) {
-        refuse(errmsg,
-               "%s: %.60s must be without quotes inside; around the whole value they may be",
-               file->where, name);
+        errmsg_set(errmsg, "%s: %.60s must not contain quotes, except around the whole value",
+                   file->where, name);
         return NULL;
     }
     return text;
 }
 
 char *env_file_value(const struct env_file *file, const char *name, char *rest,
-                     char errmsg[ENV_FILE_ERRMSG_SIZE])
+                     char errmsg[ERRMSG_SIZE])
 {
     char *text = skip_blanks(rest);
     bool is_spaced_comment = text > rest && *text == '#';
@@ -285,11 +273,11 @@ char *env_file_value(const struct env_file *file, const char *name, char *rest,
         return NULL;
     char *special = is_literal ? NULL : strpbrk(value, "$`\\");
     if (special) {
-        refuse(errmsg,
-               "%s: %.60s has a %c, and nothing is expanded here: write the whole value as it is, "
-               "or single"
-               " quotes around it if the %c is meant",
-               file->where, name, *special, *special);
+        errmsg_set(errmsg,
+                   "%s: %.60s contains a %c, and nothing is expanded: write the value in full, or "
+                   "put it in"
+                   " single quotes if the %c is part of it",
+                   file->where, name, *special, *special);
         return NULL;
     }
     return value;

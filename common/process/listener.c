@@ -34,12 +34,12 @@ bool listener_is_loopback(const struct settings *settings)
            (inet_pton(AF_INET, address, &ip) == 1 && ntohl(ip.s_addr) >> 24 == 127);
 }
 
-bool listener_is_everywhere(const struct settings *settings)
+bool listener_is_wildcard(const char *address)
 {
     static const char *const names[] = {"0.0.0.0", "*", "::"};
-    char address[LISTENER_ADDRESS_SIZE];
-    plain_address(settings->listen_address, address);
-    return is_any(address, names, ARRAY_LENGTH(names));
+    char plain[LISTENER_ADDRESS_SIZE];
+    plain_address(address, plain);
+    return is_any(plain, names, ARRAY_LENGTH(names));
 }
 
 static bool has_ipv6_loopback(void)
@@ -65,14 +65,15 @@ static void add_one(struct list *list, const struct listener *port, const char *
     snprintf(item->address, sizeof(item->address), "%s", address);
 }
 
-/* One address of the settings, and those that belong to it. */
+/* One address of the settings, and the addresses that belong to it. */
 static void add(struct list *list, const struct listener *port, const char *setting)
 {
     static const char *const all[] = {"0.0.0.0", "*"};
     char address[LISTENER_ADDRESS_SIZE];
     plain_address(setting, address);
     bool is_localhost = strcmp(address, "localhost") == 0 || strcmp(address, "127.0.0.1") == 0;
-    if (strcmp(address, "::") == 0) { /* of IPv4 by a listener of its own, as it is counted by */
+    if (strcmp(address, "::") ==
+        0) { /* IPv4 has its own listener, so that limits count IPv4 addresses */
         add_one(list, port, "::");
         add_one(list, port, "0.0.0.0");
     } else if (is_localhost || is_any(address, all, ARRAY_LENGTH(all))) {

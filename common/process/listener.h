@@ -1,4 +1,4 @@
-/* Where nginx listens. The configuration, the check of the ports and what people are told come from here. */
+/* The addresses and ports that nginx listens on, for its configuration, the port checks and the messages to users. */
 #ifndef COMMON_PROCESS_LISTENER_H
 #define COMMON_PROCESS_LISTENER_H
 
@@ -14,18 +14,18 @@ struct listener {
 };
 
 /*
- * Writes them, and returns how many. What listens on 127.0.0.1, alone or among all addresses, also does on
- * ::1 where this machine has that, because `localhost` is both. The settings must agree (settings_check.h).
+ * Returns the number of listeners. A listener on 127.0.0.1 or 0.0.0.0 comes with one on ::1 if this machine has it,
+ * because `localhost` is both. Call after settings_check.
  */
 size_t listener_list(const struct settings *settings, struct listener list[LISTENERS_MAX]);
 
-/* Only this machine can connect to LISTEN_ADDRESS. A name counts as none of its own but for localhost. */
+/* Only this machine can connect to LISTEN_ADDRESS. Of names only localhost counts. */
 bool listener_is_loopback(const struct settings *settings);
 
-/* LISTEN_ADDRESS stands for all addresses. */
-bool listener_is_everywhere(const struct settings *settings);
+/* The address stands for all addresses. */
+bool listener_is_wildcard(const char *address);
 
-/* One per line, as nginx's `listen` has it: "127.0.0.1:8000", "[::1]:8443 ssl". */
+/* One per line, as in nginx's `listen`: "127.0.0.1:8000", "[::1]:8443 ssl". */
 void listener_print(const struct settings *settings, FILE *out);
 
 #endif

@@ -124,7 +124,7 @@ _Noreturn static void print_settings_and_exit(const char *form)
 
 _Noreturn static void print_public_url_and_exit(const struct settings *settings)
 {
-    char url[PUBLIC_URL_SIZE], errmsg[SETTINGS_ERRMSG_SIZE];
+    char url[PUBLIC_URL_SIZE], errmsg[ERRMSG_SIZE];
     if (!public_url(settings, url, errmsg))
         refuse_usage(errmsg);
     if (public_url_warning(settings, url, errmsg))
@@ -237,7 +237,7 @@ static bool is_private(const struct settings *settings)
 /* Does what was asked for with the settings; returns where the program shall run. */
 static void answer(const struct asked *asked, struct settings *settings)
 {
-    char errmsg[SETTINGS_ERRMSG_SIZE];
+    char errmsg[ERRMSG_SIZE];
     if (asked->check_front &&
         (!machine_check_front(settings, errmsg) || !machine_check_file_limit(errmsg)))
         refuse_usage(errmsg);
@@ -279,7 +279,7 @@ void program_start(int argc, char **argv, const char *name, const char *purpose,
                    struct settings *settings)
 {
     struct asked asked = {0};
-    char errmsg[SETTINGS_ERRMSG_SIZE];
+    char errmsg[ERRMSG_SIZE];
     program_name = name;
     end_as_others_do();
     read_options(argc, argv, purpose, &asked);

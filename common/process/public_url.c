@@ -1,6 +1,7 @@
 #include "common/process/public_url.h"
 
 #include "common/process/certificate.h"
+#include "common/process/listener.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -47,18 +48,8 @@ static bool is_base_url(const char *url)
     return length > 0 && is_port(host + length);
 }
 
-static bool is_every_address(const char *address)
-{
-    static const char *const names[] = {"0.0.0.0", "*", "::", "[::]"};
-    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
-        if (strcmp(address, names[i]) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Of the way to the Internet, as the kernel would go it: nothing is sent. The first of the list may be a bridge of
-   containers. */
+/* The local address of the route to the Internet. connect() on a UDP socket sends nothing. The first address of
+   getifaddrs() may be a container bridge. */
 static bool routed_address(char address[INET_ADDRSTRLEN])
 {
     struct sockaddr_in far = {.sin_family = AF_INET, .sin_port = htons(9)}, own;
@@ -93,16 +84,15 @@ static bool first_address(char address[INET_ADDRSTRLEN])
 }
 
 bool public_url(const struct settings *settings, char url[PUBLIC_URL_SIZE],
-                char errmsg[SETTINGS_ERRMSG_SIZE])
+                char errmsg[ERRMSG_SIZE])
 {
     if (*settings->public_url) {
         if (!is_base_url(settings->public_url)) {
-            snprintf(
-                errmsg, SETTINGS_ERRMSG_SIZE,
-                "PUBLIC_URL must be like https://sms.example.org or http://192.0.2.1:8000, with"
-                " no path and no slash at the end, and is \"%.60s\"",
+            return errmsg_set(
+                errmsg,
+                "PUBLIC_URL must be like https://sms.example.org or http://192.0.2.1:8000, without "
+                "a path or a slash at the end, and is \"%.60s\"",
                 settings->public_url);
-            return false;
         }
         strcpy(url, settings->public_url);
         return true;
@@ -112,12 +102,10 @@ bool public_url(const struct settings *settings, char url[PUBLIC_URL_SIZE],
     int64_t port = is_tls ? settings->https_port : settings->http_port;
     char any[INET_ADDRSTRLEN];
     const char *host = settings->listen_address;
-    if (is_every_address(host)) {
+    if (listener_is_wildcard(host)) {
         if (!routed_address(any) && !first_address(any)) {
-            snprintf(errmsg, SETTINGS_ERRMSG_SIZE,
-                     "this machine has no IPv4 address beyond loopback, so where phones reach it is"
-                     " not known: set PUBLIC_URL");
-            return false;
+            return errmsg_set(errmsg, "this machine has no IPv4 address other than loopback, so "
+                                      "the address for phones is unknown: set PUBLIC_URL");
         }
         host = any;
     }
@@ -129,7 +117,7 @@ bool public_url(const struct settings *settings, char url[PUBLIC_URL_SIZE],
     return true;
 }
 
-/* Of a URL that is_base_url takes; without brackets. */
+/* The host of a URL that is_base_url accepts, without brackets. */
 static void host_of(const char *url, char host[PUBLIC_URL_SIZE])
 {
     const char *start = strstr(url, "://");
@@ -139,44 +127,44 @@ static void host_of(const char *url, char host[PUBLIC_URL_SIZE])
     snprintf(host, PUBLIC_URL_SIZE, "%.*s", (int)strcspn(start, bracket ? "]" : ":"), start);
 }
 
-static bool is_this_machine_alone(const char *host)
+static bool is_loopback(const char *host)
 {
     return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
            strcmp(host, "localhost") == 0;
 }
 
-bool public_url_warning(const struct settings *settings, const char *url,
-                        char warning[SETTINGS_ERRMSG_SIZE])
+bool public_url_warning(const struct settings *settings, const char *url, char warning[ERRMSG_SIZE])
 {
     char host[PUBLIC_URL_SIZE];
     host_of(url, host);
     bool is_tls = strncmp(url, "https:", 6) == 0;
-    if (is_this_machine_alone(host))
-        snprintf(warning, SETTINGS_ERRMSG_SIZE,
-                 "%.300s leads every other machine to itself: set LISTEN_ADDRESS=0.0.0.0 (with TLS:"
-                 " deploy/TLS.md), or PUBLIC_URL",
-                 url);
-    else if (is_every_address(host))
-        snprintf(warning, SETTINGS_ERRMSG_SIZE,
-                 "%.300s is no address that can be connected to: set PUBLIC_URL to the name or "
-                 "address of"
-                 " this machine",
-                 url);
+    enum certificate_validity validity = is_tls ? certificate_check_host(settings->tls_certificate,
+                                                                         host)
+                                                : CERTIFICATE_VALID;
+    if (is_loopback(host))
+        errmsg_set(warning,
+                   "%.300s points every other machine to itself: set LISTEN_ADDRESS=0.0.0.0 (with "
+                   "TLS: deploy/TLS.md), or PUBLIC_URL",
+                   url);
+    else if (listener_is_wildcard(host))
+        errmsg_set(warning,
+                   "%.300s is not an address to connect to: set PUBLIC_URL to the name or address "
+                   "of this machine",
+                   url);
     else if (!is_tls)
-        snprintf(warning, SETTINGS_ERRMSG_SIZE,
-                 "%.300s is without TLS: Android refuses it unless the app allows it, and "
-                 "everybody on the"
-                 " way reads tokens and texts",
-                 url);
-    else if (!certificate_is_for(settings->tls_certificate, host))
-        snprintf(warning, SETTINGS_ERRMSG_SIZE,
-                 "the certificate %.150s is not for %.150s, so no phone will trust it: `make"
-                 " lan-certificate NAMES=%.100s` makes one that is",
-                 settings->tls_certificate, host, host);
-    else if (!certificate_has_not_ended(settings->tls_certificate))
-        snprintf(warning, SETTINGS_ERRMSG_SIZE,
-                 "the certificate %.300s has ended, so no phone will trust it: renew it",
-                 settings->tls_certificate);
+        errmsg_set(warning,
+                   "%.300s has no TLS: Android refuses it unless the app allows it, and everyone "
+                   "on the network path can read tokens and texts",
+                   url);
+    else if (validity == CERTIFICATE_OTHER_HOST)
+        errmsg_set(warning,
+                   "the certificate %.150s is not valid for %.150s, so no phone will trust it: "
+                   "`make lan-certificate NAMES=%.100s` makes one that is",
+                   settings->tls_certificate, host, host);
+    else if (validity == CERTIFICATE_EXPIRED)
+        errmsg_set(warning,
+                   "the certificate %.300s has expired, so no phone will trust it: renew it",
+                   settings->tls_certificate);
     else
         return false;
     return true;
@@ -185,7 +173,7 @@ bool public_url_warning(const struct settings *settings, const char *url,
 void public_url_local(const struct settings *settings, char url[PUBLIC_URL_SIZE])
 {
     const char *host = settings->listen_address;
-    if (*settings->tls_certificate || is_every_address(host) || strcmp(host, "127.0.0.1") == 0)
+    if (*settings->tls_certificate || listener_is_wildcard(host) || strcmp(host, "127.0.0.1") == 0)
         host = "localhost";
     bool needs_brackets = strchr(host, ':') && *host != '[';
     snprintf(url, PUBLIC_URL_SIZE, "http://%s%s%s:%" PRId64, needs_brackets ? "[" : "", host,

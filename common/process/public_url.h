@@ -7,24 +7,21 @@
 enum { PUBLIC_URL_SIZE = SETTINGS_TEXT_SIZE + 32 };
 
 /*
- * Writes the base URL, as https://sms.example.org: PUBLIC_URL where it is set, or else what nginx
- * listens on. Where that is every address, the machine's first IPv4 address that is up and no
- * loopback stands for it. No slash at the end. Any thread; asks the kernel, not the network.
- *
- * On false `errmsg` says in one sentence what to set.
+ * The base URL, like https://sms.example.org, without a slash at the end: PUBLIC_URL, or else the address that nginx
+ * listens on; if that is all addresses, this machine's IPv4 address on the default route. Any thread; asks the kernel,
+ * not the network.
  */
 MUST_CHECK bool public_url(const struct settings *settings, char url[PUBLIC_URL_SIZE],
-                           char errmsg[SETTINGS_ERRMSG_SIZE]);
+                           char errmsg[ERRMSG_SIZE]);
 
 /*
- * What hinders another machine, a phone above all, from using that URL of the gateway: it leads to the machine
- * itself, it is without TLS, or the certificate is for other names or has ended. False where nothing is known
- * to. `warning` is a sentence that says what to do. Any thread; reads TLS_CERTIFICATE.
+ * True if a phone cannot use that URL of the gateway: it points to the phone itself, it has no TLS, or the certificate
+ * is for another host or has expired. `warning` says what to do. Any thread; reads TLS_CERTIFICATE.
  */
 MUST_CHECK bool public_url_warning(const struct settings *settings, const char *url,
-                                   char warning[SETTINGS_ERRMSG_SIZE]);
+                                   char warning[ERRMSG_SIZE]);
 
-/* The URL at which this machine itself reaches the gateway, over plain HTTP. */
+/* The URL at which this machine itself reaches the gateway over plain HTTP. */
 void public_url_local(const struct settings *settings, char url[PUBLIC_URL_SIZE]);
 
 #endif

@@ -47,7 +47,7 @@ static bool load_from(const char *folder, struct settings *settings, struct runn
 {
     static struct settings found; /* large */
     char path[SETTINGS_TEXT_SIZE + 16], database[SETTINGS_TEXT_SIZE];
-    char errmsg[SETTINGS_ERRMSG_SIZE];
+    char errmsg[ERRMSG_SIZE];
     const char *wanted = environment_database();
     snprintf(path, sizeof(path), "%s/lock", folder);
     if (!is_held(path))

@@ -1,14 +1,14 @@
 /*
- * The gateway that `make run` has started here and that runs now. deploy/run.sh holds flock(2) on RUNTIME_DIR/lock
- * while it runs, and leaves in RUNTIME_DIR/settings.env, for its user alone, a first line
+ * Finds the gateway that `make run` has started and that is running. deploy/run.sh holds flock(2) on RUNTIME_DIR/lock
+ * while it runs, and writes RUNTIME_DIR/settings.env, readable by its user alone: a first line
  *
  *   # process 4711 serves http://localhost:8000 from /srv/gateway/data/sms-gateway.db
  *
- * and every setting as it is in effect, paths absolute. Without the lock that file is a leftover, and does not count.
- * A gateway whose RUNTIME_DIR is known from its environment alone is found by the symbolic link `elsewhere` in the
- * RUNTIME_DIR that it would have without.
+ * and every effective setting, with absolute paths. Without the lock the file is a leftover and is ignored.
+ * If RUNTIME_DIR was set in the gateway's environment only, a tool finds it by the symbolic link `elsewhere` in the
+ * RUNTIME_DIR of .env or the default.
  *
- * Main thread only: it looks into the environment.
+ * Main thread only: it reads the environment.
  */
 #ifndef COMMON_PROCESS_RUNNING_H
 #define COMMON_PROCESS_RUNNING_H
@@ -18,15 +18,15 @@
 enum { RUNNING_URL_SIZE = 256 };
 
 struct running {
-    long pid;                   /* of make run's script: SIGTERM stops the gateway */
-    char url[RUNNING_URL_SIZE]; /* at which this machine reaches it, without a slash at the end */
+    long pid;                   /* of deploy/run.sh: SIGTERM stops the gateway */
+    char url[RUNNING_URL_SIZE]; /* for clients on this machine; no slash at the end */
 };
 
 /*
- * Looks for it from `settings`, as a tool has loaded them. Found: they become the gateway's, under the variables of the
- * tool's own environment, which stay first; runtime_dir becomes a path from this working folder. False, and
- * nothing is changed: none runs, its files are another user's, or DATABASE_PATH of the environment is another
- * gateway's.
+ * Looks in the RUNTIME_DIR of `settings`. If a gateway is found, `settings` becomes the gateway's; variables of the
+ * tool's own environment still override them, and runtime_dir becomes a path that is valid in this working directory.
+ * False, with `settings` unchanged: none runs, its files belong to another user, or DATABASE_PATH in the environment is
+ * a different database.
  */
 MUST_CHECK bool running_load(struct settings *settings, struct running *running);
 

@@ -5,19 +5,9 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
-
-static bool PRINTF_FORMAT(2, 3) refuse(char *errmsg, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(errmsg, SETTINGS_ERRMSG_SIZE, format, arguments);
-    va_end(arguments);
-    return false;
-}
 
 /* ---- Addresses ---- */
 
@@ -31,7 +21,7 @@ static bool is_ipv6(const char *text, size_t length)
     return inet_pton(AF_INET6, address, &ip) == 1;
 }
 
-/* A name has a letter in its last part: what is of figures and points alone is an address, or none. */
+/* The last part of a name contains a letter; digits and dots alone are an address, or neither. */
 static bool is_ipv4_or_name(const char *text)
 {
     struct in_addr ip;
@@ -56,22 +46,20 @@ static bool is_listen_address(const char *text)
 static bool check_listen_address(const struct settings *settings, char *errmsg)
 {
     if (!is_listen_address(settings->listen_address))
-        return refuse(
-            errmsg,
-            "LISTEN_ADDRESS must be an address of this machine without a port, or 0.0.0.0 for"
-            " all of them, and is %.60s",
-            settings->listen_address);
+        return errmsg_set(errmsg,
+                          "LISTEN_ADDRESS must be an address of this machine without a port, or "
+                          "0.0.0.0 for all its IPv4 addresses, and is %.60s",
+                          settings->listen_address);
     if (*settings->tls_certificate || listener_is_loopback(settings) ||
         strcmp(settings->plain_http, "everywhere") == 0)
         return true;
-    return refuse(
-        errmsg,
-        "LISTEN_ADDRESS=%.60s lets other machines connect, and there is no TLS: texts, keys and"
-        " login codes could be read on the way. Either make a certificate of your own with"
-        " `make lan-certificate`, or set TLS_CERTIFICATE and TLS_KEY to the one you have"
-        " (deploy/TLS.md); or set PLAIN_HTTP=everywhere, where that network, or a proxy with TLS"
-        " in front, is trusted",
-        settings->listen_address);
+    return errmsg_set(errmsg,
+                      "LISTEN_ADDRESS=%.60s lets other machines connect without TLS, so texts, "
+                      "keys and login codes could be read on the network. Make a certificate of "
+                      "your own with `make lan-certificate`, or set TLS_CERTIFICATE and TLS_KEY to "
+                      "one that you have (deploy/TLS.md), or set PLAIN_HTTP=everywhere if you "
+                      "trust the network or a TLS proxy is in front",
+                      settings->listen_address);
 }
 
 static bool check_public_url(const struct settings *settings, char *errmsg)
@@ -86,12 +74,13 @@ static bool check_tls(const struct settings *settings, char *errmsg)
 {
     if (*settings->tls_certificate == '\0')
         return (*settings->tls_key == '\0' && *settings->tls_ca == '\0') ||
-               refuse(errmsg, "TLS_KEY and TLS_CA are of use with TLS_CERTIFICATE only: set that"
-                              " too, or none");
+               errmsg_set(
+                   errmsg,
+                   "TLS_KEY and TLS_CA need TLS_CERTIFICATE: set that too, or neither of them");
     if (*settings->tls_key == '\0')
-        return refuse(errmsg, "TLS_CERTIFICATE needs TLS_KEY, the file of its private key");
+        return errmsg_set(errmsg, "TLS_CERTIFICATE needs TLS_KEY, the file with its private key");
     return settings->http_port != settings->https_port ||
-           refuse(errmsg, "HTTP_PORT and HTTPS_PORT are the same: change one");
+           errmsg_set(errmsg, "HTTP_PORT and HTTPS_PORT are the same: change one");
 }
 
 /* ---- Web pages of other origins ---- */
@@ -128,13 +117,12 @@ static bool check_origins(const struct settings *settings, char *errmsg)
     strcpy(copy, settings->cors_origins);
     for (char *rest = copy, *origin; (origin = strsep(&rest, " \t"));) {
         if (*origin && !is_origin(origin))
-            return refuse(errmsg,
-                          "CORS_ORIGINS: each must be an origin as browsers send it, like "
-                          "https://app.example.org"
-                          " or http://localhost:3000, with spaces between: small letters, no path, "
-                          "no slash at the"
-                          " end; %.200s is none",
-                          origin);
+            return errmsg_set(
+                errmsg,
+                "CORS_ORIGINS must be origins as browsers send them, like https://app.example.org "
+                "or http://localhost:3000, separated by spaces, in lower case, without a path or a "
+                "slash at the end; %.200s is not one",
+                origin);
     }
     return true;
 }
@@ -146,23 +134,22 @@ static bool check_runtime_dir(const struct settings *settings, char *errmsg)
     enum { LONGEST = sizeof((struct sockaddr_un){0}.sun_path) - 1 };
     int most = LONGEST - (int)strlen("/doorbell.sock");
     int length = (int)strlen(settings->runtime_dir);
-    return length <= most || refuse(errmsg,
-                                    "RUNTIME_DIR may have %d bytes, because the path of a socket "
-                                    "has 107 at most, and it has"
-                                    " %d: choose a shorter one",
-                                    most, length);
+    return length <= most || errmsg_set(errmsg,
+                                        "RUNTIME_DIR may have %d bytes, because the path of a "
+                                        "socket may have 107, and it has %d: choose a shorter one",
+                                        most, length);
 }
 
-bool settings_check(const struct settings *settings, char errmsg[SETTINGS_ERRMSG_SIZE])
+bool settings_check(const struct settings *settings, char errmsg[ERRMSG_SIZE])
 {
     return check_tls(settings, errmsg) && check_listen_address(settings, errmsg) &&
            check_public_url(settings, errmsg) && check_origins(settings, errmsg) &&
            check_runtime_dir(settings, errmsg);
 }
 
-/* ---- Limits that belong together ---- */
+/* ---- Limits that depend on each other ---- */
 
-/* MAX_MESSAGE_SEGMENTS and a frame to a phone are no such pair: every text of 255 segments fits
+/* MAX_MESSAGE_SEGMENTS has no pair in the size of a frame to a phone: a text of 255 segments always fits
    (common/model/protocol.h). */
 
 enum { SEPTETS = 153, REQUEST_BYTES = 64, ENTRY_BYTES = 100, PAGE_ENTRIES = 100 };
@@ -183,7 +170,7 @@ static bool frame_holds_page(const struct settings *settings)
     return settings->max_frame_bytes >= PAGE_ENTRIES * ENTRY_BYTES;
 }
 
-/* A phone that comes back may report on all that it has at once; twice the rate is allowed at once. */
+/* A phone that reconnects may report on all its messages at once; a burst may have twice the rate. */
 static bool rate_holds_window(const struct settings *settings)
 {
     return settings->max_frames_per_second * 2 >= settings->device_window + 2;
@@ -222,27 +209,23 @@ static const struct {
     const char *sentence;
 } pairs[] = {
     {body_holds_message,
-     "MAX_BODY_BYTES is too small for a message of MAX_MESSAGE_SEGMENTS (153 bytes"
-     " each, and more for other alphabets): the longest cannot be sent to the API"},
-    {day_holds_message,
-     "DEVICE_DAILY_SEGMENTS is less than MAX_MESSAGE_SEGMENTS: a message may have no"
-     " more than the smaller of the two"},
-    {frame_holds_page, "MAX_FRAME_BYTES is too small for a page of 100 entries of a phone's journal"
-                       " (10000 bytes): such a phone cannot connect"},
+     "MAX_BODY_BYTES is too small for a message of MAX_MESSAGE_SEGMENTS (153 bytes each, and more "
+     "for other alphabets): the API cannot receive the longest message"},
+    {day_holds_message, "DEVICE_DAILY_SEGMENTS is less than MAX_MESSAGE_SEGMENTS: a message may "
+                        "not have more segments than the smaller of the two"},
+    {frame_holds_page, "MAX_FRAME_BYTES is too small for a page of 100 entries of a phone's "
+                       "journal (10000 bytes): a phone with a journal cannot connect"},
     {rate_holds_window,
      "MAX_FRAMES_PER_SECOND is too low for DEVICE_WINDOW: a phone that reports on all"
      " its messages at once is disconnected"},
-    {horizon_is_later,
-     "REPORT_HORIZON_HOURS is not more than REPORT_TIMEOUT_SECONDS: a message is unknown"
-     " before its phone counts as late"},
+    {horizon_is_later, "REPORT_HORIZON_HOURS is not longer than REPORT_TIMEOUT_SECONDS: a message "
+                       "becomes unknown before its phone counts as late"},
     {horizon_is_later_than_answer,
-     "REPORT_HORIZON_HOURS is not more than twice ACK_TIMEOUT_SECONDS"},
-    {text_goes_first,
-     "TEXT_RETENTION_DAYS is more than MESSAGE_RETENTION_DAYS: a text is removed with its"
-     " message, which is earlier"},
-    {message_outlives_report,
-     "MESSAGE_RETENTION_DAYS is less than REPORT_HORIZON_HOURS: a message may be"
-     " removed before a late report about it"},
+     "REPORT_HORIZON_HOURS is not longer than twice ACK_TIMEOUT_SECONDS"},
+    {text_goes_first, "TEXT_RETENTION_DAYS is longer than MESSAGE_RETENTION_DAYS: a text is "
+                      "deleted with its message, which is earlier"},
+    {message_outlives_report, "MESSAGE_RETENTION_DAYS is shorter than REPORT_HORIZON_HOURS: a "
+                              "message may be deleted before a late report arrives"},
     {burst_can_be_reached,
      "PAUSE_AFTER_MESSAGES is not less than DAILY_MESSAGES: sending never pauses by"
      " itself"},

@@ -19,7 +19,7 @@
 
 enum { MAX_JSON_BYTES = 64 << 20 };
 
-_Static_assert((int)SETTINGS_ERRMSG_SIZE <= (int)STORE_ERROR_SIZE, "one buffer serves both");
+_Static_assert((int)ERRMSG_SIZE <= (int)STORE_ERROR_SIZE, "one buffer serves both");
 
 const struct command_family *const command_families[] = {&keys_commands,
                                                          &devices_commands,
@@ -71,7 +71,7 @@ int command_fail(const struct command *command, const char *format, ...)
 static const char *source_of_path(const struct command *command)
 {
     struct settings given;
-    char errmsg[SETTINGS_ERRMSG_SIZE];
+    char errmsg[ERRMSG_SIZE];
     const char *url = getenv("DATABASE_URL");
     if (getenv("DATABASE_PATH") || (url && *url))
         return "the environment";

@@ -147,7 +147,7 @@ static int pair(struct store *store, const struct command *command)
 {
     struct store_write write = {.verb = STORE_CREATE_PAIRING};
     struct pairing pairing;
-    char errmsg[SETTINGS_ERRMSG_SIZE];
+    char errmsg[ERRMSG_SIZE];
     int64_t minutes = PAIRING_MINUTES;
     if (*command->argument && !device_id_valid(command->argument))
         return refuse_id(command);

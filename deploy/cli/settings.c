@@ -44,7 +44,7 @@ static bool check_database(const char *path, char *errmsg)
     if (stat(path, &status) < 0 ||
         (store_path_resolve(path, file, fault) && store_path_check(file, &state, fault)))
         return true;
-    snprintf(errmsg, SETTINGS_ERRMSG_SIZE, "DATABASE_PATH: %.400s", fault);
+    snprintf(errmsg, ERRMSG_SIZE, "DATABASE_PATH: %.400s", fault);
     return false;
 }
 
@@ -72,7 +72,7 @@ static void write_warning(void *context, const char *sentence)
 /* Each alone was good and they agree, or this would not be called. */
 static int check(struct store *store, const struct command *command)
 {
-    char errmsg[SETTINGS_ERRMSG_SIZE];
+    char errmsg[ERRMSG_SIZE];
     const struct settings *settings = &command->settings;
     const char *file = file_of(command);
     bool runs = is_running(settings);

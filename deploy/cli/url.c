@@ -18,7 +18,7 @@ static int print_url(const struct command *command, const char *url)
 
 static int show_url(struct store *store, const struct command *command)
 {
-    char url[PUBLIC_URL_SIZE], text[SETTINGS_ERRMSG_SIZE];
+    char url[PUBLIC_URL_SIZE], text[ERRMSG_SIZE];
     bool is_installed = *settings_default_file == '/' || command->env_file;
     (void)store;
     if (!command->running && !is_installed)

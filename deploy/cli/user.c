@@ -42,7 +42,7 @@ static bool become(uid_t user, gid_t folders_group)
            group_now == group && saved_group == group && setuid(0) < 0;
 }
 
-bool user_become_owner(const char *database_path, char errmsg[SETTINGS_ERRMSG_SIZE])
+bool user_become_owner(const char *database_path, char errmsg[ERRMSG_SIZE])
 {
     char folder[STORE_PATH_SIZE], reason[STORE_ERROR_SIZE];
     struct stat status;
@@ -51,12 +51,12 @@ bool user_become_owner(const char *database_path, char errmsg[SETTINGS_ERRMSG_SI
     if (!store_path_resolve(database_path, folder, reason))
         snprintf(folder, sizeof(folder), "%s", database_path);
     if (!find_folder(folder, &status)) {
-        snprintf(errmsg, SETTINGS_ERRMSG_SIZE, "%.300s: %s", folder, strerror(errno));
+        snprintf(errmsg, ERRMSG_SIZE, "%.300s: %s", folder, strerror(errno));
         return false;
     }
     if (status.st_uid == 0 || become(status.st_uid, status.st_gid))
         return true;
-    snprintf(errmsg, SETTINGS_ERRMSG_SIZE,
+    snprintf(errmsg, ERRMSG_SIZE,
              "root cannot become the user %u, whose the folder %.300s is: %s",
              (unsigned)status.st_uid, folder, strerror(errno));
     return false;

@@ -12,6 +12,6 @@
  * False when that cannot be; then nothing may be opened, and `errmsg` says why in one sentence. There is
  * no way back.
  */
-MUST_CHECK bool user_become_owner(const char *database_path, char errmsg[SETTINGS_ERRMSG_SIZE]);
+MUST_CHECK bool user_become_owner(const char *database_path, char errmsg[ERRMSG_SIZE]);
 
 #endif

@@ -41,7 +41,7 @@ static char *printed(const struct settings *settings, size_t *size)
 static void check_reads_back(const struct settings *settings)
 {
     struct settings again;
-    char problem[SETTINGS_ERRMSG_SIZE], path[SETTINGS_TEXT_SIZE];
+    char problem[ERRMSG_SIZE], path[SETTINGS_TEXT_SIZE];
     size_t size, again_size;
     char *text = printed(settings, &size);
     CHECK(load_bytes(&again, text, size, problem));
@@ -56,7 +56,7 @@ static void check_reads_back(const struct settings *settings)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct settings settings;
-    char problem[SETTINGS_ERRMSG_SIZE] = "";
+    char problem[ERRMSG_SIZE] = "";
     if (load_bytes(&settings, data, size, problem)) {
         CHECK(*problem == '\0' && !memchr(data, '\0', size));
         check_reads_back(&settings);

@@ -104,10 +104,10 @@ def test_keys_in_json(ready):
 
 
 def test_devices_in_json_are_as_the_api_has_them(ready):
-    pairing = answer(ready, "devices", "pair", "phone", warning="leads every other machine to itself")
+    pairing = answer(ready, "devices", "pair", "phone", warning="points every other machine to itself")
     check_schema({"$ref": "#/components/schemas/Pairing"}, pairing)
     assert pairing["device_id"] == "phone"
-    assert answer(ready, "devices", "pair", warning="leads every")["device_id"] is None
+    assert answer(ready, "devices", "pair", warning="points every")["device_id"] is None
     made = answer(ready, "devices", "token", "by-hand")
     check_schema({"$ref": "#/components/schemas/PairedPhone"}, made)
     several = answer(ready, "devices", "token", "-", text="one\ntwo\n")
@@ -342,10 +342,10 @@ def own_tool(folder, settings_file):
     """One with another settings file compiled in, as a package has it."""
     target = folder / "own"
     subprocess.run(["make", "--no-print-directory", "-s", f"OUT={target}", f"GEN={target}/gen",
-                    f"SETTINGS_FILE={settings_file}", f"{target}/obj/common/settings.o"],
+                    f"SETTINGS_FILE={settings_file}", f"{target}/obj/common/process/settings.o"],
                    cwd=ROOT, check=True, capture_output=True, timeout=LIMIT_SECONDS * 4)
     build = ROOT / "build"
-    subprocess.run(["cc", "-pie", "-o", folder / "tool", target / "obj/common/settings.o",
+    subprocess.run(["cc", "-pie", "-o", folder / "tool", target / "obj/common/process/settings.o",
                     *sorted(build.glob("obj/deploy/cli/*.o")), build / "libcommon.a", "-lqrencode",
                     "-lsqlite3", "-lcjson", "-luuid", "-lcrypto", "-lm", "-lpthread"], check=True)
     return folder / "tool"
@@ -373,7 +373,7 @@ def test_an_installed_tool_finds_its_settings_or_says_who_may_read_them(tmp_path
     for path, mode in ((file, 0o640), (folder, 0o750)):
         path.chmod(mode)
         assert check("setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups") == (
-            2, f"sms-gateway settings: {file} is not for everybody to read: run this as root, or as"
+            2, f"sms-gateway settings: cannot read {file}: run this command as root or as"
                " the user sms-gateway\n")
 
 

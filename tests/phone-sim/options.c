@@ -341,7 +341,7 @@ static void find_gateway(struct options *options)
 {
     static struct settings settings; /* large */
     struct running running;
-    char problem[SETTINGS_ERRMSG_SIZE];
+    char problem[ERRMSG_SIZE];
     if (!settings_load_option(&settings, NULL, problem) || !running_load(&settings, &running))
         return;
     snprintf(options->url, sizeof(options->url), "ws%s", running.url + strlen("http"));

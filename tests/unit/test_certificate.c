@@ -44,7 +44,7 @@ static void write_file(const char *before, const char *text, const char *after)
 
 static void expect_problem(const char *words)
 {
-    char fingerprint[CERTIFICATE_FINGERPRINT_SIZE], errmsg[SETTINGS_ERRMSG_SIZE] = "";
+    char fingerprint[CERTIFICATE_FINGERPRINT_SIZE], errmsg[ERRMSG_SIZE] = "";
     assert_false(certificate_fingerprint(path, fingerprint, errmsg));
     assert_string_equal(fingerprint, "");
     assert_non_null(strstr(errmsg, words));
@@ -53,7 +53,7 @@ static void expect_problem(const char *words)
 
 static void no_path_has_no_fingerprint(void **state)
 {
-    char fingerprint[CERTIFICATE_FINGERPRINT_SIZE] = "x", errmsg[SETTINGS_ERRMSG_SIZE];
+    char fingerprint[CERTIFICATE_FINGERPRINT_SIZE] = "x", errmsg[ERRMSG_SIZE];
     (void)state;
     assert_true(certificate_fingerprint("", fingerprint, errmsg));
     assert_string_equal(fingerprint, "");
@@ -69,7 +69,7 @@ static void the_fingerprint_is_that_of_the_first_certificate(void **state)
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(around); i++) {
-        char fingerprint[CERTIFICATE_FINGERPRINT_SIZE], errmsg[SETTINGS_ERRMSG_SIZE] = "";
+        char fingerprint[CERTIFICATE_FINGERPRINT_SIZE], errmsg[ERRMSG_SIZE] = "";
         write_file(around[i][0], certificate, around[i][1]);
         if (!certificate_fingerprint(path, fingerprint, errmsg))
             fail_msg("%s", errmsg);
@@ -93,7 +93,7 @@ static void what_is_no_certificate_has_none(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
         write_file("", texts[i], "");
-        expect_problem("has no certificate in PEM form");
+        expect_problem("contains no PEM certificate");
     }
 }
 

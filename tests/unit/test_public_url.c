@@ -78,14 +78,14 @@ static int no_interfaces(void **state)
 static struct settings defaults(void)
 {
     struct settings settings;
-    char errmsg[SETTINGS_ERRMSG_SIZE];
+    char errmsg[ERRMSG_SIZE];
     assert_true(settings_load(&settings, "/dev/null", true, errmsg));
     return settings;
 }
 
 static void expect(const struct settings *settings, const char *expected)
 {
-    char url[PUBLIC_URL_SIZE], errmsg[SETTINGS_ERRMSG_SIZE] = "";
+    char url[PUBLIC_URL_SIZE], errmsg[ERRMSG_SIZE] = "";
     if (!public_url(settings, url, errmsg))
         fail_msg("%s", errmsg);
     assert_string_equal(url, expected);
@@ -93,7 +93,7 @@ static void expect(const struct settings *settings, const char *expected)
 
 static void expect_problem(const struct settings *settings, const char *words)
 {
-    char url[PUBLIC_URL_SIZE], errmsg[SETTINGS_ERRMSG_SIZE] = "";
+    char url[PUBLIC_URL_SIZE], errmsg[ERRMSG_SIZE] = "";
     if (public_url(settings, url, errmsg))
         fail_msg("it is %s", url);
     if (!strstr(errmsg, words))

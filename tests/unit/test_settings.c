@@ -4,6 +4,7 @@
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The list, once more. */
@@ -72,7 +73,7 @@ static void write_env(const char *text)
 
 static void load(struct settings *settings)
 {
-    char errmsg[SETTINGS_ERRMSG_SIZE] = "";
+    char errmsg[ERRMSG_SIZE] = "";
     if (!settings_load(settings, env_path, false, errmsg))
         fail_msg("%s", errmsg);
 }
@@ -80,7 +81,7 @@ static void load(struct settings *settings)
 /* The sentence why the settings are refused. */
 static const char *refusal(void)
 {
-    static char errmsg[SETTINGS_ERRMSG_SIZE];
+    static char errmsg[ERRMSG_SIZE];
     struct settings settings;
     strcpy(errmsg, "nothing");
     if (settings_load(&settings, env_path, false, errmsg))
@@ -122,7 +123,7 @@ static void without_a_file_all_are_defaults(void **state)
 static void a_required_file_must_be_there(void **state)
 {
     struct settings settings;
-    char errmsg[SETTINGS_ERRMSG_SIZE] = "";
+    char errmsg[ERRMSG_SIZE] = "";
     (void)state;
     assert_false(settings_load(&settings, env_path, true, errmsg));
     assert_non_null(strstr(errmsg, env_path));
@@ -134,7 +135,7 @@ static void a_required_file_must_be_there(void **state)
 static void a_folder_is_no_file(void **state)
 {
     struct settings settings;
-    char errmsg[SETTINGS_ERRMSG_SIZE] = "";
+    char errmsg[ERRMSG_SIZE] = "";
     (void)state;
     assert_false(settings_load(&settings, folder, true, errmsg));
     assert_non_null(strstr(errmsg, folder));
@@ -232,7 +233,7 @@ static void bad_lines_are_refused_with_their_number(void **state)
         {"\nEnvironmentFile = /etc/x\n", {"line 2", "EnvironmentFile=", "systemd"}},
         {"HTTP_PORT: 9000\n", {"line 1", "NAME=value", "colon"}},
         {"HTTP_PORT:9000\n", {"line 1", "NAME=value", "colon"}},
-        {"HTTP_PORT=\n", {"line 1", "HTTP_PORT", "from 1 to 65535", "\"\"", "take the line out"}},
+        {"HTTP_PORT=\n", {"line 1", "HTTP_PORT", "from 1 to 65535", "\"\"", "remove the line"}},
         {"HTTP_PORT=9000 9001\n", {"line 1", "whole number", "\"9000 9001\""}},
         {"HTTP_PORT=9000\xc2\xa0\n", {"line 1", "U+00A0", "a space"}},
         {"HTTP_PORT\xc2\xa0=9000\n", {"line 1", "U+00A0"}},
@@ -244,24 +245,24 @@ static void bad_lines_are_refused_with_their_number(void **state)
         {"HTTP_PORT=90\x1b[0m\n", {"line 1", "U+001B", "control character"}},
         {"# a comment\rHTTP_PORT=9000\r", {"line 1", "carriage return"}},
         {"DATABASE_PATH=~/a.db\n", {"line 1", "DATABASE_PATH=~/a.db", "the whole path"}},
-        {"DATABASE_PATH=$HOME/a.db\n", {"line 1", "has a $", "nothing is expanded"}},
-        {"DATABASE_PATH=\"${HOME}/a.db\"\n", {"has a $", "nothing is expanded"}},
-        {"DATABASE_PATH='$HOME/a.db'\n", {"has a $, which is not expanded"}},
-        {"DATABASE_PATH=`pwd`/a.db\n", {"has a `", "nothing is expanded"}},
-        {"DATABASE_PATH=C:\\data\n", {"has a \\", "nothing is expanded"}},
-        {"DATABASE_PATH='C:\\data'\n", {"has a backslash"}},
-        {"DATABASE_PATH=sqlite:///a.db\n", {"DATABASE_PATH=sqlite:///a.db", "as a URL does"}},
-        {"DATABASE_PATH=file:a.db\n", {"as a URL does"}},
+        {"DATABASE_PATH=$HOME/a.db\n", {"line 1", "contains a $", "nothing is expanded"}},
+        {"DATABASE_PATH=\"${HOME}/a.db\"\n", {"contains a $", "nothing is expanded"}},
+        {"DATABASE_PATH='$HOME/a.db'\n", {"contains a $, which is not expanded"}},
+        {"DATABASE_PATH=`pwd`/a.db\n", {"contains a `", "nothing is expanded"}},
+        {"DATABASE_PATH=C:\\data\n", {"contains a \\", "nothing is expanded"}},
+        {"DATABASE_PATH='C:\\data'\n", {"contains a backslash"}},
+        {"DATABASE_PATH=sqlite:///a.db\n", {"DATABASE_PATH=sqlite:///a.db", "not a URL"}},
+        {"DATABASE_PATH=file:a.db\n", {"not a URL"}},
         {"DATABASE_PATH=:memory:\n", {"must be the path of a file"}},
-        {"DATABASE_PATH=#a.db\n", {"begins with #", "quotes around it"}},
-        {"DATABASE_PATH='a.db\n", {"a quote that is not closed on its line"}},
-        {"DATABASE_PATH='a'.db\n", {"nothing behind the closing one"}},
+        {"DATABASE_PATH=#a.db\n", {"begins with #", "in quotes"}},
+        {"DATABASE_PATH='a.db\n", {"a quote that is not closed on the same line"}},
+        {"DATABASE_PATH='a'.db\n", {"nothing may follow the closing quote"}},
         {"HTTP_PORT=eighty\n", {"HTTP_PORT", "whole number", "\"eighty\""}},
         {"DATABASE_PATH=\n", {"line 1", "DATABASE_PATH", "1 to 1023 characters"}},
         {"DATABASE_PATH=''\n", {"DATABASE_PATH", "1 to 1023 characters"}},
-        {"DATABASE_PATH=a'b\n", {"DATABASE_PATH", "without quotes"}},
-        {"DATABASE_PATH=\"ab\n", {"DATABASE_PATH", "without quotes"}},
-        {"DATABASE_PATH='a\"b'\n", {"DATABASE_PATH", "without quotes"}},
+        {"DATABASE_PATH=a'b\n", {"DATABASE_PATH", "quotes"}},
+        {"DATABASE_PATH=\"ab\n", {"DATABASE_PATH", "quotes"}},
+        {"DATABASE_PATH='a\"b'\n", {"DATABASE_PATH", "quotes"}},
         {"LOG_LEVEL=loud\n", {"LOG_LEVEL", "debug", "error", "\"loud\""}},
         {"HTTP_PORT=1\nHTTP_PORT=0\n", {"line 2", "HTTP_PORT"}},
     };
@@ -323,6 +324,16 @@ static void a_link_that_leads_nowhere_is_refused(void **state)
     expect_refusal("a link", (const char *const[]){env_path, "it is a link", NULL});
 }
 
+/* It must not block: nothing may ever write to it. */
+static void a_pipe_is_refused(void **state)
+{
+    (void)state;
+    unlink(env_path);
+    assert_int_equal(mkfifo(env_path, 0600), 0);
+    expect_refusal("a pipe", (const char *const[]){env_path, "is a pipe", NULL});
+    unlink(env_path);
+}
+
 /* A .env is shared: what others need is theirs, and is told (`settings check`). */
 static void names_of_other_programs_are_left_to_them(void **state)
 {
@@ -349,7 +360,7 @@ static void an_endless_line_is_refused_in_a_short_sentence(void **state)
     memset(line, 'N', sizeof(line) - 1);
     memcpy(line + sizeof(line) - 3, "=1", 2);
     write_env(line);
-    expect_refusal("a long name", (const char *const[]){"line 1", "not so long: NNN", NULL});
+    expect_refusal("a long name", (const char *const[]){"line 1", "name this long: NNN", NULL});
 }
 
 static void what_hinders_a_try_is_off_where_nobody_set_it(void **state)
@@ -386,7 +397,7 @@ static void bad_values_of_the_environment_are_refused(void **state)
 
 static bool accepts(const struct row *row, const char *value, struct settings *settings)
 {
-    char errmsg[SETTINGS_ERRMSG_SIZE];
+    char errmsg[ERRMSG_SIZE];
     setenv(row->name, value, 1);
     bool from_environment = settings_load(settings, env_path, false, errmsg);
     unsetenv(row->name);
@@ -548,7 +559,7 @@ static void prefixes_are_checked_and_may_be_none(void **state)
 static void expect_database(const char *file, const char *path, const char *refusal_words)
 {
     struct settings settings;
-    char errmsg[SETTINGS_ERRMSG_SIZE] = "";
+    char errmsg[ERRMSG_SIZE] = "";
     write_env(file);
     bool good = settings_load_option(&settings, env_path, errmsg);
     assert_int_equal(good, path != NULL);
@@ -583,7 +594,7 @@ UNIT_TESTS(FILE_TEST(without_a_file_all_are_defaults), FILE_TEST(a_required_file
            FILE_TEST(the_environment_wins_over_the_file),
            FILE_TEST(bad_lines_are_refused_with_their_number), FILE_TEST(a_nul_byte_is_refused),
            FILE_TEST(utf_16_is_refused), FILE_TEST(a_file_that_is_too_large_is_refused),
-           FILE_TEST(a_link_that_leads_nowhere_is_refused),
+           FILE_TEST(a_link_that_leads_nowhere_is_refused), FILE_TEST(a_pipe_is_refused),
            FILE_TEST(names_of_other_programs_are_left_to_them),
            FILE_TEST(what_hinders_a_try_is_off_where_nobody_set_it),
            FILE_TEST(an_endless_line_is_refused_in_a_short_sentence),

@@ -7,7 +7,7 @@
 static struct settings defaults(void)
 {
     struct settings settings;
-    char errmsg[SETTINGS_ERRMSG_SIZE];
+    char errmsg[ERRMSG_SIZE];
     if (!settings_load(&settings, "/nonexistent", false, errmsg))
         fail_msg("%s", errmsg);
     return settings;
