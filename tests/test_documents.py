@@ -88,6 +88,19 @@ def test_every_threat_names_tests_that_there_are():
             assert re.search(rf"^(def|static void) {name}\(", texts, re.M), name
 
 
+def test_log_messages_in_the_log_page_are_those_of_the_code():
+    page = (ROOT / "deploy/LOGS.md").read_text()
+    table = re.search(r"^\| msg \|.*?\n\n", page, re.M | re.S).group()
+    messages = [word for row in re.findall(r"^\| (`[^|]+`) \|", table, re.M) for word in re.findall(r"`([^`]+)`", row)]
+    messages += re.findall(r'msg="([^"]+)"', page)
+    code = "".join(path.read_text() for folder in ("api-fcgi", "ws-broker", "common")
+                   for path in (ROOT / folder).rglob("*.[ch]"))
+    assert len(messages) > 15
+    assert not [message for message in messages if f'"{message}"' not in code]
+    reasons = re.findall(r"^\| `(\w+)` \|", page.split("| `reason` |")[1].split("\n\n")[0], re.M)
+    assert len(reasons) >= 6 and not [reason for reason in reasons if f'"{reason}"' not in code]
+
+
 # ---- Routes and errors ----
 
 
