@@ -2,7 +2,7 @@
 #include "api-fcgi/handlers/handlers.h"
 #include "api-fcgi/server/query.h"
 #include "common/base/url.h"
-#include "common/model/view.h"
+#include "common/model/device_json.h"
 
 #include <string.h>
 
@@ -56,7 +56,7 @@ static void answer_page(struct http_exchange *exchange, const struct device *dev
     json_begin_object(&json, NULL);
     json_begin_array(&json, "devices");
     while (end < total && exchange->response.body.length < MAX_PAGE_BYTES)
-        view_device(&json, &devices[end++]);
+        device_json_put(&json, &devices[end++]);
     json_end_array(&json);
     json_put_integer(&json, "count", (int64_t)(end - first));
     if (end < total)

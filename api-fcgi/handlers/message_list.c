@@ -4,7 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/json_write.h"
 #include "common/base/url.h"
-#include "common/model/view.h"
+#include "common/model/message_json.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -252,7 +252,7 @@ static void answer_page(struct http_exchange *exchange, const struct query_value
     json_begin_object(&json, NULL);
     json_begin_array(&json, "messages");
     for (size_t i = 0; i < page->count; i++)
-        view_message(&json, &page->messages[i], exchange->scopes & API_SCOPE_TEXT);
+        message_json_put(&json, &page->messages[i], exchange->scopes & API_SCOPE_TEXT);
     json_end_array(&json);
     json_put_integer(&json, "count", (int64_t)page->count);
     json_put_integer(&json, "total", page->total);

@@ -5,7 +5,7 @@
 #include "common/base/clock.h"
 #include "common/base/fail_point.h"
 #include "common/base/log.h"
-#include "common/model/view.h"
+#include "common/model/message_json.h"
 
 #include <string.h>
 
@@ -32,7 +32,7 @@ static void check_destination(struct http_exchange *exchange, const char *pointe
 static void take_phone_number(struct http_exchange *exchange, const char *pointer,
                               const struct json *value)
 {
-    const char *text = body_text(exchange, pointer, value);
+    const char *text = json_body_text(exchange, pointer, value);
     char reason[PHONE_NUMBER_REASON_SIZE];
     if (!text)
         return;
@@ -52,7 +52,7 @@ static int64_t most_segments(const struct settings *settings)
 static void take_text(struct http_exchange *exchange, const char *pointer, const struct json *value)
 {
     struct message *message = &exchange->state->sent;
-    const char *text = body_text(exchange, pointer, value);
+    const char *text = json_body_text(exchange, pointer, value);
     if (!text)
         return;
     struct sms_segments count = sms_segments_count(text);
@@ -70,7 +70,7 @@ static void take_text(struct http_exchange *exchange, const char *pointer, const
     message->text = strdup(text);
 }
 
-static const struct body_field fields[] = {
+static const struct json_body_field fields[] = {
     {"/phone_number", true, take_phone_number,
      " to recipient recipients phone phones number numbers phonenumbers phoneno msisdn mobile "
      "mobilenumber"
@@ -157,7 +157,7 @@ static void answer_accepted(struct http_exchange *exchange)
     struct json_writer json = {.out = &exchange->response.body};
     http_begin_json(exchange, 202);
     http_add_header(exchange, "Location", "/api/sms/%s", id);
-    view_message(&json, message, true); /* it has just sent it */
+    message_json_put(&json, message, true); /* it has just sent it */
 }
 
 static void release_sent(struct http_exchange *exchange)
@@ -169,7 +169,7 @@ enum http_outcome messages_handle_send(struct http_exchange *exchange)
 {
     exchange->state->sent = (struct message){0};
     exchange->release = release_sent;
-    if (!body_take(exchange, fields, ARRAY_LENGTH(fields), "a message"))
+    if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields), "a message"))
         return HTTP_ANSWERED;
 
     struct message *message = &exchange->state->sent;
@@ -203,7 +203,7 @@ static enum http_outcome answer_message(struct http_exchange *exchange, int stat
         return http_store_problem(exchange, error);
     struct json_writer json = {.out = &exchange->response.body};
     http_begin_json(exchange, status);
-    view_message(&json, &message, exchange->scopes & API_SCOPE_TEXT);
+    message_json_put(&json, &message, exchange->scopes & API_SCOPE_TEXT);
     message_fini(&message);
     return HTTP_ANSWERED;
 }

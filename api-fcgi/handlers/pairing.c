@@ -17,7 +17,7 @@
 static void take_id(struct http_exchange *exchange, const char *pointer, const struct json *value,
                     char device_id[DEVICE_ID_SIZE])
 {
-    const char *text = body_text(exchange, pointer, value);
+    const char *text = json_body_text(exchange, pointer, value);
     if (text && device_id_valid(text))
         strcpy(device_id, text);
     else if (text)
@@ -59,7 +59,7 @@ static void answer_created(struct http_exchange *exchange)
 
 enum http_outcome pairing_handle_create(struct http_exchange *exchange)
 {
-    static const struct body_field fields[] = {
+    static const struct json_body_field fields[] = {
         {"/device_id", false, take_code_device_id, " device id name "},
         {"/minutes", false, take_minutes, " ttl expires expiresin timeout validity "},
     };
@@ -71,7 +71,7 @@ enum http_outcome pairing_handle_create(struct http_exchange *exchange)
         .verb = STORE_CREATE_PAIRING,
         .create_pairing.expires_at_ms = pairing_end_ms(PAIRING_MINUTES),
     };
-    if (!body_take(exchange, fields, ARRAY_LENGTH(fields), "a pairing"))
+    if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields), "a pairing"))
         return HTTP_ANSWERED;
     if (!pairing_make(exchange->api->settings, &pairing, write->create_pairing.code_hash, problem))
         return http_problem(exchange, ERROR_NOT_CONFIGURED, "No code was made: %s.", problem);
@@ -101,7 +101,7 @@ enum http_outcome pairing_handle_create(struct http_exchange *exchange)
 
 static void take_code(struct http_exchange *exchange, const char *pointer, const struct json *value)
 {
-    const char *text = body_text(exchange, pointer, value);
+    const char *text = json_body_text(exchange, pointer, value);
     if (text && !pairing_code_hash(text, exchange->write.pair.code_hash))
         http_add_field_error(exchange, pointer, ERROR_INVALID_VALUE,
                              "must be four groups of four letters and digits");
@@ -160,13 +160,13 @@ static void answer_paired(struct http_exchange *exchange)
 
 enum http_outcome pairing_handle_pair(struct http_exchange *exchange)
 {
-    static const struct body_field fields[] = {
+    static const struct json_body_field fields[] = {
         {"/code", true, take_code, " pairingcode pin otp "},
         {"/device_id", false, take_device_id, " device id name "},
     };
     struct device_token *token = &exchange->write.pair.token;
     exchange->write = (struct store_write){.verb = STORE_PAIR};
-    if (!body_take(exchange, fields, ARRAY_LENGTH(fields), "a phone that pairs"))
+    if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields), "a phone that pairs"))
         return HTTP_ANSWERED;
     if (!*token->device_id)
         choose_device_id(token->device_id);

@@ -200,7 +200,7 @@ static bool check_bytes(struct http_exchange *exchange)
     return true;
 }
 
-bool body_check(struct http_exchange *exchange)
+bool body_check_request(struct http_exchange *exchange)
 {
     const struct http_request *request = &exchange->request;
     if (request->header_twice) {

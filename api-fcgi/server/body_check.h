@@ -9,6 +9,6 @@
  * another media type, charset or content coding, also where only the bytes show it (RFC 9110, 8.3, 8.4,
  * 15.5.16), 413 over the limit, 400 for another encoding of Unicode (RFC 8259, 8.1) and for no body at all.
  */
-MUST_CHECK bool body_check(struct http_exchange *exchange);
+MUST_CHECK bool body_check_request(struct http_exchange *exchange);
 
 #endif

@@ -40,7 +40,7 @@ static void refuse(int fd, int listen_fd, struct api *api)
     free(exchange);
 }
 
-void fcgi_refuse_waiting(int listen_fd, int *spare_fd, struct api *api)
+void fcgi_refusal_answer_waiting(int listen_fd, int *spare_fd, struct api *api)
 {
     for (int i = 0, fd = 0; i < AT_ONCE && fd >= 0; i++) {
         if (*spare_fd >= 0)

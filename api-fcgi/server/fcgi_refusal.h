@@ -9,6 +9,6 @@ struct api;
 
 /* Answers those that wait at `listen_fd` with 503. `spare_fd` is any file of the process: its place is used
    for one after the other, and it is another file then, or -1. */
-void fcgi_refuse_waiting(int listen_fd, int *spare_fd, struct api *api);
+void fcgi_refusal_answer_waiting(int listen_fd, int *spare_fd, struct api *api);
 
 #endif

@@ -112,7 +112,7 @@ static enum program_request accept_until_signal(struct fcgi_server *server)
             log_warning("no files are left for connections from nginx", LOG_ERRNO);
             end_idle(server);
         } else if (full) {
-            fcgi_refuse_waiting(server->socket.fd, &server->spare_fd, server->options.api);
+            fcgi_refusal_answer_waiting(server->socket.fd, &server->spare_fd, server->options.api);
         }
     }
 }

@@ -31,7 +31,7 @@ static void refuse_unknown(struct http_exchange *exchange, const char *name, con
 }
 
 /* The field that a name probably stands for; NULL where that is there too, or none is near. */
-static const char *meant_field(const struct json *body, const struct body_field *fields,
+static const char *meant_field(const struct json *body, const struct json_body_field *fields,
                                size_t count, const char *name)
 {
     const char *meant = NULL;
@@ -47,7 +47,7 @@ static const char *meant_field(const struct json *body, const struct body_field 
     return meant;
 }
 
-static bool has_field(const struct body_field *fields, size_t count, const char *name)
+static bool has_field(const struct json_body_field *fields, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++) {
         if (strcmp(fields[i].pointer + 1, name) == 0)
@@ -57,7 +57,7 @@ static bool has_field(const struct body_field *fields, size_t count, const char 
 }
 
 static void take_members(struct http_exchange *exchange, const struct json *body,
-                         const struct body_field *fields, size_t count, const char *what)
+                         const struct json_body_field *fields, size_t count, const char *what)
 {
     for (size_t i = 0; i < count; i++) {
         const struct json *value = json_member(body, fields[i].pointer + 1);
@@ -117,8 +117,8 @@ static void refuse_body(struct http_exchange *exchange, const struct json *body)
                              json_is_array(body) ? "; send a request for each of its values" : "");
 }
 
-bool body_take(struct http_exchange *exchange, const struct body_field *fields, size_t count,
-               const char *what)
+bool json_body_take(struct http_exchange *exchange, const struct json_body_field *fields,
+                    size_t count, const char *what)
 {
     const struct buffer *text = &exchange->request.body;
     struct json_problem problem;
@@ -143,7 +143,8 @@ bool body_take(struct http_exchange *exchange, const struct body_field *fields, 
     return false;
 }
 
-const char *body_text(struct http_exchange *exchange, const char *pointer, const struct json *value)
+const char *json_body_text(struct http_exchange *exchange, const char *pointer,
+                           const struct json *value)
 {
     const char *text = json_text(value);
     if (!text)

@@ -76,7 +76,7 @@ static enum http_outcome run(struct http_exchange *exchange, const struct route 
         return HTTP_ANSWERED;
     if (route->flags & ROUTE_SLOW_READ)
         return slow_reads_run(exchange->api->slow_reads, exchange, route->handle);
-    if ((route->flags & ROUTE_JSON_BODY) && !body_check(exchange))
+    if ((route->flags & ROUTE_JSON_BODY) && !body_check_request(exchange))
         return HTTP_ANSWERED;
     return route->handle(exchange);
 }

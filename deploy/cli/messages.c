@@ -1,7 +1,7 @@
 /* sms-gateway messages: looks messages up, sends them again, removes them. */
 #include "common/base/clock.h"
 #include "common/base/terminal.h"
-#include "common/model/view.h"
+#include "common/model/message_json.h"
 #include "deploy/cli/command.h"
 
 #include <inttypes.h>
@@ -39,7 +39,7 @@ static int read_query(const struct command *command, struct store_query *query)
 static void write_messages(const struct command *command, const struct store_page *page)
 {
     for (size_t i = 0; i < page->count; i++) {
-        view_message(command->json, &page->messages[i], true);
+        message_json_put(command->json, &page->messages[i], true);
         command_flush_json(command);
     }
 }
@@ -141,7 +141,7 @@ static void write_message(struct json_writer *json, const struct message *messag
                           const struct history *history)
 {
     json_begin_object(json, NULL);
-    view_message_members(json, message, true);
+    message_json_put_members(json, message, true);
     json_begin_array(json, "history");
     for (size_t i = 0; i < history->count; i++) {
         const struct message_event *event = &history->events[i];
