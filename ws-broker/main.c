@@ -65,7 +65,7 @@ static void end_lease(struct store *store, const struct broker_options *options)
     struct store_write write = {.verb = STORE_BROKER_LEASE};
     write.lease.instance = options->instance;
     if (store_run(store, &write) != ERROR_NONE)
-        log_warning("phones count as connected until the lease ends");
+        log_warning("devices count as connected until the lease expires");
 }
 
 /* The store has finished something; `context` has the server, which was there before. */
@@ -119,10 +119,10 @@ int main(int argc, char **argv)
         .timeout_ms = settings.store_timeout_ms,
         .max_wal_bytes = settings.max_wal_bytes,
         .limits.device_daily_segments = settings.device_daily_segments,
-        .limits.device_window_ms = broker_send_budget_window_ms(&options),
+        .limits.device_window_ms = broker_options_send_window_ms(&options),
         .metrics = metrics,
         .completed = completed,
-        .moved = log_writes(LOG_LEVEL_INFO) ? message_log_moves : NULL,
+        .moved = log_writes(LOG_LEVEL_INFO) ? message_log_transitions : NULL,
         .context = &server,
     };
     char problem[STORE_ERROR_SIZE];

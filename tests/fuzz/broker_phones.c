@@ -46,8 +46,10 @@ void phone_open(struct phone *phone)
     };
     device_id_of(opened.device, device_id);
     bool admitted = broker_admits(world.broker) == ERROR_NONE;
-    bool there = broker_session_opened(world.broker, device_id, "", opened.assured, world.now_ms,
-                                       &opened.id);
+    bool there = broker_session_opened(world.broker, device_id, "",
+                                       opened.assured ? &device_protocol_assured
+                                                      : &device_protocol_basic,
+                                       world.now_ms, &opened.id);
     CHECK(there == admitted && !(there && world.draining));
     if (there) {
         CHECK(!phone_find(opened.id));

@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(is_terminated(handshake.token, sizeof(handshake.token)));
         CHECK(is_terminated(handshake.request_id, sizeof(handshake.request_id)));
         CHECK(is_terminated(handshake.upgrade, sizeof(handshake.upgrade)));
-        CHECK(is_terminated(handshake.protocol, sizeof(handshake.protocol)));
+        CHECK(is_terminated(handshake.subprotocol, sizeof(handshake.subprotocol)));
         if (ws_handshake_check(&handshake, &detail) == ERROR_NONE) {
             struct buffer answer;
             buffer_init(&answer, 4096);

@@ -241,7 +241,7 @@ def test_a_phone_that_reconnects_without_a_goodbye_is_shown_once(make_gateway):
     with RawWebSocket(gateway, "mobile", {"device_name": "first"}):
         Phone(gateway, "mobile", {"device_name": "second"})
         assert gateway.api.devices()["mobile"]["device_name"] == "second"
-    wait_for(lambda: "phone disconnected" in gateway.ws_broker.log(), "the end of the first")
+    wait_for(lambda: "device disconnected" in gateway.ws_broker.log(), "the end of the first")
     Phone(gateway, "marker")  # connects behind it
     assert set(gateway.api.devices()) == {"marker", "mobile"}
 

@@ -280,7 +280,7 @@ def test_no_log_has_what_is_nobodys_business_nor_a_line_of_anybody_elses(make_ga
     assert any(b"+***21" in line for line in check_program_log(logs["api-fcgi"], check))
     lines = check_program_log(logs["ws-broker"], check)
     assert any(FORGED.encode() in line for line in lines)
-    for event in (b"message handed over", b"message released", b"phone reported"):
+    for event in (b"message dispatched", b"message released", b"device reported"):
         assert any(event in line for line in lines), event
     for line in logs["nginx"].decode().splitlines():
         assert re.fullmatch(NGINX_LINE, line), line

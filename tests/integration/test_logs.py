@@ -75,7 +75,7 @@ def access_lines(gateway, request_id):
 
 
 def handed_over(device_id, session=1, attempt=1, status="dispatched", protocol="assured"):
-    return ("message handed over", {"status": status, "attempt": attempt, "device_id": device_id,
+    return ("message dispatched", {"status": status, "attempt": attempt, "device_id": device_id,
                                     "session": session, "protocol": protocol})
 
 
@@ -97,7 +97,7 @@ def test_the_story_of_a_message_that_a_basic_phone_sends(make_gateway, log_forma
     assert re.fullmatch("[0-9A-Za-z]{12}", fields.pop("key"))
     assert fields == {"phone_number": "+***78", "segments": 1}
     assert rest == [handed_over("phone", status="accepted", protocol="basic"),
-                    *(event("phone reported", status) for status in
+                    *(event("device reported", status) for status in
                       ("sending", "sent", "delivered"))]
     assert frame["request_id"] == request_id == gateway.api.message(message_id)["request_id"]
     wait_for(lambda: access_lines(gateway, request_id), "nginx's line")
@@ -117,8 +117,8 @@ def test_the_story_of_a_message_that_an_assured_phone_sends(make_gateway, log_fo
     phone.report(message_id, attempt, "sent")
     assert story(gateway, message_id, 7)[1:] == [
         handed_over("phone"), event("message released", "accepted"),
-        *(event("phone reported", status) for status in ("sending", "sent", "delivered")),
-        ("a report changes nothing", {"attempt": 1, "device_id": "phone"})]
+        *(event("device reported", status) for status in ("sending", "sent", "delivered")),
+        ("report changed nothing", {"attempt": 1, "device_id": "phone"})]
     assert len(grep(gateway, message["request_id"])) == 6
 
 
@@ -136,9 +136,9 @@ def test_the_story_of_a_message_that_phones_give_back(make_gateway):
     second.expect("drop", message_id, 2)
     assert story(gateway, message_id, 6)[1:] == [
         handed_over("first"),
-        event("message taken back", "queued", 1, "first", reason="connection_ended"),
+        event("message returned to queue", "queued", 1, "first", reason="connection_ended"),
         handed_over("second", 1, 2),
-        event("message taken back", "queued", 2, "second", reason="refused", error_code="no_sim"),
+        event("message returned to queue", "queued", 2, "second", reason="refused", error_code="no_sim"),
         ("offer dropped", {"attempt": 2, "device_id": "second"})]
 
 
@@ -154,9 +154,9 @@ def test_the_story_of_a_message_that_cannot_be_sent(make_gateway, log_format):
     phone.report(second, 1, "failed", error_code="+4915112345678")
     phone.report(second, 1, "sent")  # late evidence
     assert story(gateway, first, 4)[3:] == [
-        event("message taken back", "queued", reason="nothing_sent", error_code="no_service")]
+        event("message returned to queue", "queued", reason="nothing_sent", error_code="no_service")]
     assert story(gateway, second, 5)[3:] == [
-        event("phone reported", "failed", error_code="other"), event("phone reported", "sent")]
+        event("device reported", "failed", error_code="other"), event("device reported", "sent")]
     assert "tunnel" not in gateway.ws_broker.log()
 
 
@@ -181,8 +181,8 @@ def test_the_stories_of_messages_that_are_cancelled(make_gateway, log_format):
     assert cancelled == ("message is to be cancelled",
                          {"key": key, "request_id": answer.headers["X-Request-Id"]})
     assert rest == [handed_over("phone"), event("message released", "accepted"),
-                    ("message asked back", {"attempt": 1, "device_id": "phone"}),
-                    event("phone reported", "cancelled")]
+                    ("cancel request sent to device", {"attempt": 1, "device_id": "phone"}),
+                    event("device reported", "cancelled")]
 
 
 def test_the_stories_of_messages_whose_journal_is_lost(make_gateway):
@@ -210,7 +210,7 @@ def test_a_killed_broker_has_told_and_the_next_one_goes_on(make_gateway):
     AssuredPhone(gateway, "phone", phone.journal)
     assert story(gateway, message_id, 4)[1:] == [
         handed_over("phone"),
-        event("message taken back", "queued", reason="broker_restarted"),
+        event("message returned to queue", "queued", reason="broker_restarted"),
         handed_over("phone", 2, 2)]
 
 
@@ -257,7 +257,7 @@ def test_request_ids_of_clients_do_not_mix(make_gateway):
                 told[line["message_id"]].append((line["msg"], line["request_id"]))
     for message_id, request_id in request_ids.items():
         assert told[message_id] == [(msg, request_id) for msg in (
-            "message accepted", "message handed over", "phone reported")]
+            "message accepted", "message dispatched", "device reported")]
     frames = {frame["message_id"]: frame["request_id"]
               for phone in phones for frame in phone.received}
     assert frames == request_ids

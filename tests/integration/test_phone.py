@@ -731,7 +731,7 @@ def test_a_report_is_kept_until_the_store_is_free_again(make_gateway):
     with write_lock_held(gateway):
         phone.report(message_id, "sent", error_code="kept")
         phone.drop()
-        wait_for(lambda: "phone disconnected" in gateway.ws_broker.log(), "the end to be noticed")
+        wait_for(lambda: "device disconnected" in gateway.ws_broker.log(), "the end to be noticed")
         gateway.api.send_refused(503, "store_busy")  # it takes as long as the report's refusal
     assert gateway.api.wait_status(message_id, "sent")["error_code"] == "kept"
     wait_for(lambda: not gateway.api.devices(), "the phone to be gone")

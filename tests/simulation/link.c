@@ -122,7 +122,9 @@ void link_arrives(struct world *world, unsigned index)
     }
     device_id_of(connection->phone, device_id);
     if (!world->host.broker || broker_admits(world->host.broker) != ERROR_NONE ||
-        !broker_session_opened(world->host.broker, device_id, "", connection->assured,
+        !broker_session_opened(world->host.broker, device_id, "",
+                               connection->assured ? &device_protocol_assured
+                                                   : &device_protocol_basic,
                                world->now_ms, &connection->session)) {
         link_phone_notices(world, index);
         return;

@@ -150,7 +150,8 @@ static void advance(struct world *world, int64_t ms)
 static session_id open_session(struct world *world, const char *device_id)
 {
     session_id id = 0;
-    assert_true(broker_session_opened(world->broker, device_id, "", false, world->now_ms, &id));
+    assert_true(broker_session_opened(world->broker, device_id, "", &device_protocol_basic,
+                                      world->now_ms, &id));
     return id;
 }
 
@@ -366,7 +367,8 @@ static void a_greeting_on_an_older_connection_does_not_replace_a_newer_one(void 
 static session_id connect_assured_phone(struct world *world, const char *device_id)
 {
     session_id id;
-    assert_true(broker_session_opened(world->broker, device_id, "", true, world->now_ms, &id));
+    assert_true(broker_session_opened(world->broker, device_id, "", &device_protocol_assured,
+                                      world->now_ms, &id));
     receive(world, id,
             "{\"type\":\"hello\",\"journal\":\"0b9f0000-0000-4000-8000-000000000000\","
             "\"credit\":4}");
@@ -433,7 +435,8 @@ static void a_phone_sent_away_before_its_greeting_reports_nothing(void **state)
     struct world *world = new_world(&default_options);
     struct message_id message = message_id_new();
     session_id id;
-    assert_true(broker_session_opened(world->broker, "phone", "", true, world->now_ms, &id));
+    assert_true(broker_session_opened(world->broker, "phone", "", &device_protocol_assured,
+                                      world->now_ms, &id));
     advance(world, default_options.device_info_timeout_ms);
     about(world, id, &message,
           "\"report\",\"seq\":1,\"attempt\":1,\"status\":\"failed\","
@@ -677,7 +680,8 @@ static void what_a_phone_said_before_it_left_counts_and_it_is_given_nothing_more
     answer(world, write, ERROR_NONE);
     assert_null(take_pending(world, STORE_CLAIM));
     assert_false(broker_session_leaves(world->broker, id, world->now_ms));
-    assert_true(broker_session_opened(world->broker, "stranger", "", false, world->now_ms, &id));
+    assert_true(broker_session_opened(world->broker, "stranger", "", &device_protocol_basic,
+                                      world->now_ms, &id));
     assert_false(broker_session_leaves(world->broker, id, world->now_ms));
     close_session(world, id);
     answer_all(world);
@@ -1166,7 +1170,8 @@ static void a_report_on_anothers_message_is_answered_with_an_error(void **state)
 static session_id open_with_token(struct world *world, const char *token_id)
 {
     session_id id = 0;
-    assert_true(broker_session_opened(world->broker, "phone", token_id, false, world->now_ms, &id));
+    assert_true(broker_session_opened(world->broker, "phone", token_id, &device_protocol_basic,
+                                      world->now_ms, &id));
     receive(world, id, "{}");
     return id;
 }
@@ -1427,7 +1432,8 @@ static void no_more_phones_than_allowed_are_admitted(void **state)
     ids[0] = open_session(world, "a");
     ids[1] = open_session(world, "b");
     assert_int_equal(broker_admits(world->broker), ERROR_TOO_MANY_PHONES);
-    assert_false(broker_session_opened(world->broker, "c", "", false, world->now_ms, &ids[2]));
+    assert_false(broker_session_opened(world->broker, "c", "", &device_protocol_basic,
+                                       world->now_ms, &ids[2]));
     close_session(world, ids[0]);
     assert_int_equal(broker_admits(world->broker), ERROR_NONE);
     ids[2] = open_session(world, "c");

@@ -112,7 +112,7 @@ static void what_cannot_be_answered_is_told_why(void **state)
         snprintf(head, sizeof(head), "GET /ws/device/a HTTP/1.1\r\n%s\r\n", cases[i].headers);
         assert_true(reads(head, &request));
         assert_int_equal(ws_handshake_check(&request, &detail), cases[i].error);
-        assert_int_equal(ws_handshake_is_assured(&request), i == 1);
+        assert_int_equal(ws_handshake_protocol(&request) == &device_protocol_assured, i == 1);
     }
 }
 

@@ -11,6 +11,7 @@ static int set_up(void **state)
     struct session *session = calloc(1, sizeof(*session));
     if (!session)
         return -1;
+    session->protocol = &device_protocol_basic;
     session->info = DEVICE_INFO_UNKNOWN;
     session->capacity = session->credit = WINDOW;
     session->state = SESSION_READY;
@@ -131,7 +132,7 @@ static void the_silent_are_forgotten_in_time(void **state)
 static void an_offer_is_not_forgotten_and_what_was_released_is(void **state)
 {
     struct session *session = *state;
-    session->assured = true;
+    session->protocol = &device_protocol_assured;
     assert_true(hold(session, 1));
     assert_true(hold(session, 2));
     write_one(session, 100);

@@ -1,41 +1,183 @@
-/* What is old is removed, a little at a time. */
-#include "ws-broker/core/broker_core.h"
+#include "ws-broker/core/housekeeping.h"
 
 #include "common/base/log.h"
+#include "ws-broker/core/broker_state.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 enum {
-    LOOK_MS = 60000, /* between two looks for what has become old */
-    AGAIN_MS = 250,  /* between two pieces of it: phones and clients come first */
-    PIECE = 100,     /* of texts, and of messages: some milliseconds */
+    EXPIRE_INTERVAL_MS = 60000,
+    COUNT_STUCK_INTERVAL_MS = 60000,
+    PURGE_INTERVAL_MS = 60000,
+    PURGE_AGAIN_MS = 250,  /* between two pieces: devices and clients come first */
+    PURGE_PIECE = 100,     /* texts, and messages: some milliseconds */
+    CLOCK_STEP_MS = 60000, /* a step of the wall clock: ages cannot be trusted then */
+    CLOCK_DISTRUST_MS = 3600000,
 };
 
-void broker_purge(struct broker *broker, int64_t now_ms, int64_t wall_ms)
+/* ---- The wall clock ---- */
+
+/* When the wall clock has stepped, or may have stepped before the start, no message expires for an hour: ages are as wrong
+   as the clock was, and devices need time to report. */
+static void watch_clock(struct broker *broker, int64_t now_ms, int64_t wall_ms)
+{
+    int64_t offset_ms = wall_ms - now_ms;
+    if (llabs(offset_ms - broker->housekeeping.wall_offset_ms) > CLOCK_STEP_MS) {
+        if (broker->housekeeping.wall_offset_ms != 0)
+            log_warning("the clock was set: no message expires for an hour");
+        broker->housekeeping.trust_clock_at_ms = now_ms + CLOCK_DISTRUST_MS;
+    }
+    broker->housekeeping.wall_offset_ms = offset_ms;
+}
+
+/* ---- The lease ---- */
+
+static const struct request_kind lease_kind = {.name = "lease", .verb = STORE_BROKER_LEASE};
+
+static void renew_lease(struct broker *broker)
+{
+    struct store_request *request = store_request_new(&lease_kind, 0);
+    strcpy(request->write.lease.name, broker->options.name);
+    request->write.lease.instance = broker->options.instance;
+    request->write.lease.lease_ms = broker->options.lease_ms;
+    store_request_submit(&broker->requests, request);
+}
+
+/* ---- Expiry ---- */
+
+static void on_expired(struct broker *broker, struct store_request *request, int64_t now_ms)
+{
+    const struct store_write *write = &request->write;
+    (void)now_ms;
+    if (write->result != ERROR_NONE)
+        return;
+    if (write->expire.unknown > 0)
+        log_warning("messages without a report are now unknown",
+                    LOG_NUMBER("count", write->expire.unknown));
+    if (write->expire.queued > 0)
+        log_warning("unanswered offers returned to queue",
+                    LOG_NUMBER("count", write->expire.queued));
+    if (write->expire.unknown > 0 || write->expire.queued > 0)
+        broker->housekeeping.expire_at_ms = 0; /* there may be more */
+    broker->dispatch.due |= write->expire.queued > 0;
+}
+
+static const struct request_kind expire_kind = {
+    .name = "expire",
+    .verb = STORE_EXPIRE,
+    .done = on_expired,
+};
+
+static void expire_messages(struct broker *broker, int64_t now_ms, int64_t wall_ms)
+{
+    struct store_request *request = store_request_new(&expire_kind, 0);
+    request->write.expire.silent_since_ms = now_ms < broker->housekeeping.trust_clock_at_ms
+                                                ? 0
+                                                : wall_ms - broker->options.report_horizon_ms;
+    request->write.expire.offered_since_ms = wall_ms - 2 * broker->options.ack_timeout_ms;
+    request->write.expire.limit = STORE_MAX_CLAIM;
+    store_request_submit(&broker->requests, request);
+}
+
+/* ---- Stuck messages ---- */
+
+static void on_stuck_counted(struct broker *broker, struct store_request *request, int64_t now_ms)
+{
+    const struct store_write *write = &request->write;
+    (void)broker, (void)now_ms;
+    for (int i = 0; write->result == ERROR_NONE && i < MESSAGE_STATUS_COUNT; i++) {
+        if (write->count_stuck.counts[i] > 0)
+            log_warning("messages are stuck",
+                        LOG_TEXT("status", message_status_name((enum message_status)i)),
+                        LOG_NUMBER("count", write->count_stuck.counts[i]));
+    }
+}
+
+static const struct request_kind count_stuck_kind = {
+    .name = "count stuck messages",
+    .verb = STORE_COUNT_STUCK,
+    .done = on_stuck_counted,
+};
+
+static void count_stuck(struct broker *broker, int64_t wall_ms)
+{
+    struct store_request *request = store_request_new(&count_stuck_kind, 0);
+    request->write.count_stuck.since_ms = wall_ms - broker->options.stuck_after_ms;
+    store_request_submit(&broker->requests, request);
+}
+
+/* ---- Retention ---- */
+
+static void on_purged(struct broker *broker, struct store_request *request, int64_t now_ms)
+{
+    const struct store_write *write = &request->write;
+    if (write->result != ERROR_NONE)
+        return; /* the next interval tries again */
+    if (write->purge.more) {
+        broker->housekeeping.purge_at_ms = now_ms + PURGE_AGAIN_MS;
+        broker->wake_ms = MIN(broker->wake_ms, broker->housekeeping.purge_at_ms);
+    }
+    if (write->purge.texts > 0 || write->purge.messages > 0)
+        log_debug("old texts and messages purged", LOG_NUMBER("texts", write->purge.texts),
+                  LOG_NUMBER("messages", write->purge.messages));
+}
+
+static const struct request_kind purge_kind = {
+    .name = "purge",
+    .verb = STORE_PURGE,
+    .done = on_purged,
+};
+
+/* Removes what retention no longer keeps, a little at a time. A clock that is ahead would make everything old. */
+static void purge(struct broker *broker, int64_t now_ms, int64_t wall_ms)
 {
     const struct broker_options *options = &broker->options;
     if (options->text_retention_ms == 0 && options->message_retention_ms == 0)
         return;
-    /* A clock that is ahead would make everything old. */
-    if (now_ms < broker->purge_at_ms || now_ms < broker->trust_clock_at_ms || broker->draining)
+    if (now_ms < broker->housekeeping.purge_at_ms ||
+        now_ms < broker->housekeeping.trust_clock_at_ms || broker->drain.active)
         return;
-    broker->purge_at_ms = now_ms + LOOK_MS;
-    struct job *job = job_new(STORE_PURGE, 0);
+    broker->housekeeping.purge_at_ms = now_ms + PURGE_INTERVAL_MS;
+    struct store_request *request = store_request_new(&purge_kind, 0);
     if (options->text_retention_ms > 0)
-        job->write.purge.text_before_ms = wall_ms - options->text_retention_ms;
+        request->write.purge.text_before_ms = wall_ms - options->text_retention_ms;
     if (options->message_retention_ms > 0)
-        job->write.purge.message_before_ms = wall_ms - options->message_retention_ms;
-    job->write.purge.limit = PIECE;
-    job_submit(broker, job);
+        request->write.purge.message_before_ms = wall_ms - options->message_retention_ms;
+    request->write.purge.limit = PURGE_PIECE;
+    store_request_submit(&broker->requests, request);
 }
 
-void broker_purge_done(struct broker *broker, const struct store_write *write, int64_t now_ms)
+/* ---- */
+
+/* Whether it is time; sets the next time if it is. */
+static bool is_due(int64_t *at_ms, int64_t interval_ms, int64_t now_ms)
 {
-    if (write->result != ERROR_NONE)
-        return; /* there will be another time */
-    if (write->purge.more) {
-        broker->purge_at_ms = now_ms + AGAIN_MS;
-        broker->wake_ms = MIN(broker->wake_ms, broker->purge_at_ms);
-    }
-    if (write->purge.texts > 0 || write->purge.messages > 0)
-        log_debug("old texts and messages are removed", LOG_NUMBER("texts", write->purge.texts),
-                  LOG_NUMBER("messages", write->purge.messages));
+    bool due = now_ms >= *at_ms;
+    if (due)
+        *at_ms = now_ms + interval_ms;
+    return due;
+}
+
+void housekeeping_begin(struct broker *broker, int64_t now_ms)
+{
+    broker->housekeeping.sweep_at_ms = broker->housekeeping.lease_at_ms = now_ms;
+    broker->housekeeping.expire_at_ms = broker->housekeeping.count_stuck_at_ms = now_ms;
+}
+
+void housekeeping_run(struct broker *broker, int64_t now_ms, int64_t wall_ms)
+{
+    watch_clock(broker, now_ms, wall_ms);
+    if (is_due(&broker->housekeeping.lease_at_ms, broker->options.lease_ms / 3, now_ms))
+        renew_lease(broker);
+    if (is_due(&broker->housekeeping.expire_at_ms, EXPIRE_INTERVAL_MS, now_ms))
+        expire_messages(broker, now_ms, wall_ms);
+    if (is_due(&broker->housekeeping.count_stuck_at_ms, COUNT_STUCK_INTERVAL_MS, now_ms))
+        count_stuck(broker, wall_ms);
+    purge(broker, now_ms, wall_ms);
+}
+
+bool housekeeping_sweep_is_due(struct broker *broker, int64_t now_ms)
+{
+    return is_due(&broker->housekeeping.sweep_at_ms, broker->options.sweep_interval_ms, now_ms);
 }

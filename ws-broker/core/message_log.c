@@ -25,13 +25,13 @@ static const char *reason_of(const struct store_transition *move)
 static const char *event_of(const struct store_transition *move)
 {
     if (move->to == MESSAGE_QUEUED)
-        return "message taken back";
+        return "message returned to queue";
     if (move->verb == STORE_CLAIM && move->to != MESSAGE_FAILED)
-        return "message handed over";
+        return "message dispatched";
     if (move->to == MESSAGE_ACCEPTED)
         return "message released";
     if (move->verb == STORE_REPORT && move->from != MESSAGE_QUEUED)
-        return "phone reported";
+        return "device reported";
     return "message ended"; /* by a wish or a rule of the gateway's */
 }
 
@@ -59,12 +59,13 @@ static void log_move(const struct store_transition *move)
              LOG_TEXT_IF_ANY("reason", reason), LOG_TEXT_IF_ANY("error_code", error_code_of(move)));
 }
 
-void message_log_moves(void *context, const struct store_transition *moves, size_t count)
+void message_log_transitions(void *context, const struct store_transition *transitions,
+                             size_t count)
 {
     (void)context;
     log_hold();
     for (size_t i = 0; i < count; i++)
-        log_move(&moves[i]);
+        log_move(&transitions[i]);
     log_release();
 }
 

@@ -11,7 +11,8 @@
 #define MESSAGE_TOO_LONG "too_long"
 
 /* A line for each; store_options.moved. Any thread. */
-void message_log_moves(void *context, const struct store_transition *moves, size_t count);
+void message_log_transitions(void *context, const struct store_transition *transitions,
+                             size_t count);
 
 /* What happened to a message without moving it. attempt 0: it is not known. */
 void message_log_event(const char *event, const struct message_id *id, unsigned attempt,

@@ -24,9 +24,20 @@ void session_fini(struct session *session)
     session->in_flight_count = session->control_count = 0;
 }
 
-/* ---- Messages in its hands ---- */
+struct store_holder session_holder(const struct session *session)
+{
+    struct store_holder holder = {
+        .session = session->connection_epoch,
+        .assured = session->protocol->has_journal,
+        .journal = session->journal_id,
+    };
+    strcpy(holder.device_id, session->device_id);
+    return holder;
+}
 
-/* A new place among the held messages; NULL when there is no more, or no memory. */
+/* ---- Messages in flight ---- */
+
+/* NULL without room or memory. */
 static struct in_flight_message *add_in_flight(struct session *session)
 {
     if (!session->in_flight)
@@ -39,55 +50,58 @@ static struct in_flight_message *add_in_flight(struct session *session)
 bool session_add_in_flight(struct session *session, const struct message_id *id, unsigned attempt,
                            char *frame)
 {
-    struct in_flight_message *held = frame ? add_in_flight(session) : NULL;
-    if (held)
-        *held = (struct in_flight_message){
-            .id = *id, .attempt = attempt, .frame = frame, .offered = session->assured};
+    struct in_flight_message *message = frame ? add_in_flight(session) : NULL;
+    if (message)
+        *message = (struct in_flight_message){.id = *id,
+                                              .attempt = attempt,
+                                              .frame = frame,
+                                              .offered = session->protocol->has_journal};
     else
         free(frame);
-    return held;
+    return message;
 }
 
 void session_add_written(struct session *session, const struct message_id *id, unsigned attempt,
                          int64_t due_at_ms)
 {
-    struct in_flight_message *held = add_in_flight(session);
-    if (held)
-        *held = (struct in_flight_message){.id = *id, .attempt = attempt, .due_at_ms = due_at_ms};
+    struct in_flight_message *message = add_in_flight(session);
+    if (message)
+        *message = (struct in_flight_message){
+            .id = *id, .attempt = attempt, .due_at_ms = due_at_ms};
 }
 
 struct in_flight_message *session_find_in_flight(struct session *session,
                                                  const struct message_id *id, unsigned attempt)
 {
     for (unsigned i = 0; i < session->in_flight_count; i++) {
-        struct in_flight_message *held = &session->in_flight[i];
-        if (message_id_equal(&held->id, id) && (attempt == 0 || attempt == held->attempt))
-            return held;
+        struct in_flight_message *message = &session->in_flight[i];
+        if (message_id_equal(&message->id, id) && (attempt == 0 || attempt == message->attempt))
+            return message;
     }
     return NULL;
 }
 
-/* The order is kept: the oldest is written first. */
-static void remove_in_flight(struct session *session, struct in_flight_message *held)
+/* Keeps the order: the oldest is written first. */
+static void remove_in_flight(struct session *session, struct in_flight_message *message)
 {
-    free(held->frame);
+    free(message->frame);
     session->in_flight_count--;
-    memmove(held, held + 1,
-            (size_t)(session->in_flight + session->in_flight_count - held) * sizeof(*held));
+    memmove(message, message + 1,
+            (size_t)(session->in_flight + session->in_flight_count - message) * sizeof(*message));
 }
 
 void session_forget(struct session *session, const struct message_id *id, unsigned attempt)
 {
-    struct in_flight_message *held = session_find_in_flight(session, id, attempt);
-    if (held)
-        remove_in_flight(session, held);
+    struct in_flight_message *message = session_find_in_flight(session, id, attempt);
+    if (message)
+        remove_in_flight(session, message);
 }
 
 void session_forget_silent(struct session *session, int64_t now_ms)
 {
     for (unsigned i = session->in_flight_count; i-- > 0;) {
-        const struct in_flight_message *held = &session->in_flight[i];
-        if (!held->frame && !held->offered && held->due_at_ms <= now_ms)
+        const struct in_flight_message *message = &session->in_flight[i];
+        if (!message->frame && !message->offered && message->due_at_ms <= now_ms)
             remove_in_flight(session, &session->in_flight[i]);
     }
 }
@@ -95,8 +109,9 @@ void session_forget_silent(struct session *session, int64_t now_ms)
 bool session_answer_is_overdue(const struct session *session, int64_t now_ms)
 {
     for (unsigned i = 0; i < session->in_flight_count; i++) {
-        const struct in_flight_message *held = &session->in_flight[i];
-        if (held->offered && !held->frame && !held->answered && held->due_at_ms <= now_ms)
+        const struct in_flight_message *message = &session->in_flight[i];
+        if (message->offered && !message->frame && !message->acknowledged &&
+            message->due_at_ms <= now_ms)
             return true;
     }
     return false;
@@ -127,7 +142,7 @@ unsigned session_room(const struct session *session)
     return most > in_flight ? most - in_flight : 0;
 }
 
-/* ---- Messages that come back ---- */
+/* ---- Failures ---- */
 
 enum { SUSPECT_AFTER_FAILURES = 2, FIRST_BACKOFF_MS = 1000, MAX_BACKOFF_MS = 60000 };
 
@@ -146,7 +161,7 @@ static void start_backoff(struct session *session, int64_t now_ms)
 void session_sent_nothing(struct session *session, int64_t now_ms)
 {
     if (is_suspect(session))
-        return; /* the rest grows with what it is given since, not with what it had before */
+        return; /* the backoff grows with messages given since then, not with those before */
     session->consecutive_failures++;
     if (is_suspect(session))
         start_backoff(session, now_ms);
@@ -251,7 +266,7 @@ enum session_output session_take_output(struct session *session, int64_t due_at_
 
 /* ---- Rates ---- */
 
-/* A bucket that holds at most `most` and gains `per_ms` of time. */
+/* A token bucket: gains `per_ms`, holds at most `most`. */
 static void refill(double *tokens, int64_t *at_ms, double most, double per_ms, int64_t now_ms)
 {
     *tokens = fmin(most, *tokens + per_ms * (double)(now_ms - *at_ms));
@@ -268,10 +283,10 @@ bool session_take_frame_token(struct session *session, int64_t rate, int64_t now
     return true;
 }
 
-/* A message is a read, a frame and a KiB at most, unless somebody makes work on purpose. */
+/* An ordinary message is at most one read, one frame and one KiB. */
 enum {
     WORK_PER_FRAME = 3,
-    LEAST_PAUSE_MS = 50 /* in it single bytes gather, and are read at once */
+    MIN_PAUSE_MS = 50 /* in this time single bytes gather, to be read at once */
 };
 
 int64_t session_count_work(struct session *session, double work, int64_t rate, int64_t now_ms)
@@ -281,5 +296,5 @@ int64_t session_count_work(struct session *session, double work, int64_t rate, i
     session->work_tokens -= work;
     return session->work_tokens >= 0
                ? 0
-               : MAX((int64_t)ceil(-session->work_tokens / per_ms), LEAST_PAUSE_MS);
+               : MAX((int64_t)ceil(-session->work_tokens / per_ms), MIN_PAUSE_MS);
 }

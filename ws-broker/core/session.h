@@ -1,7 +1,6 @@
 /*
- * A phone's connection, as the broker core sees it: what it said of itself, the messages it holds,
- * what it is to be sent next. No sockets, no store, no clock: times are passed in, monotonic.
- * The loop thread's.
+ * A session: the broker's state for one connection of a device. What the device said about itself, the messages it has in
+ * flight, and what is to be written to it. No sockets, no store, no clock: times are parameters, monotonic. One thread.
  */
 #ifndef WS_BROKER_CORE_SESSION_H
 #define WS_BROKER_CORE_SESSION_H
@@ -12,10 +11,10 @@
 #include "common/store/store.h"
 #include "ws-broker/core/phone_heap.h"
 #include "ws-broker/core/send_budget.h"
+#include "ws-broker/core/session_state.h"
 
-/* Names a session for ever: never used again, so that a late completion cannot meet another. The
-   lower half is its slot, below the most sessions there ever were at once; the upper half grows
-   with each session. */
+/* Names a session; never used again, so that a late completion cannot meet another session. The lower half is its slot,
+   below the largest number of sessions at once; the upper half grows with each session. */
 typedef uint64_t session_id;
 
 static inline uint32_t session_slot(session_id id)
@@ -23,141 +22,142 @@ static inline uint32_t session_slot(session_id id)
     return (uint32_t)id;
 }
 
-enum session_state {
-    SESSION_NEW,        /* open, has not said what it is */
-    SESSION_SYNCING,    /* has said it, and sends its journal */
-    SESSION_CONNECTING, /* its presence is being committed */
-    SESSION_READY,      /* acknowledged; gets messages */
-    SESSION_CLOSING,    /* gets what is queued and then a close frame; reports still count */
-};
-
-/* How many answers a phone may have to come before it is not read from for a while. */
+/* With so many answers owed to it, a device is not read from. */
 enum { SESSION_MAX_OWED = 64 };
 
-/* A message in the phone's hands, or on the way there. */
+/* A message in flight, or about to be. */
 struct in_flight_message {
     struct message_id id;
     unsigned attempt;
     char *frame;       /* owned; NULL once it is written */
-    bool offered;      /* not released yet, so it can go to another phone */
-    bool answered;     /* the phone has acknowledged the offer */
-    bool revoked;      /* the phone knows that nobody wants it any more */
-    int64_t due_at_ms; /* when its answer, or a report about it, is overdue; from the writing */
+    bool offered;      /* and not released: another device can still have it */
+    bool acknowledged; /* the device has acknowledged the offer */
+    bool cancel_sent;  /* the device was asked to cancel it */
+    int64_t due_at_ms; /* from the writing on: when its answer, or a report about it, is overdue */
 };
 
-/* A frame of ours beside the messages. */
+/* A frame beside the messages, which is written before them. */
 struct control_frame {
     struct control_frame *next;
     char *text; /* owned */
 };
 
 struct session {
-    /* What each tick looks at, of thousands */
+    /* Read at each tick, for thousands of sessions */
     session_id id;
+    const struct device_protocol *protocol;
     enum session_state state;
-    bool named;   /* it has said who it is, so its reports count, also when it is closing */
-    bool assured; /* it has a journal */
+    bool identified; /* the device has said who it is: its reports count, also while closing */
     bool ping_due;
     bool close_written;
-    bool paused;            /* not read from, because of what it is owed */
-    bool throttled;         /* not read from, because of the work it makes */
-    bool dropped;           /* nothing is left but its end */
-    bool info_changed;      /* its device row is behind */
-    bool spoke;             /* said something since the row was written */
-    enum error close_error; /* why, once it is closing */
-    int64_t heard_at_ms;    /* the last sign of life */
-    int64_t pinged_at_ms;   /* the last ping, or the opening */
-    int64_t updated_at_ms;  /* when the row was written */
+    bool paused;               /* not read from, because of what is owed to it */
+    bool throttled;            /* not read from, because of the work it makes */
+    bool dropped;              /* its connection is about to end */
+    bool info_changed;         /* its device information is newer than its row */
+    bool spoke;                /* it has sent something since its row was written */
+    enum error close_error;    /* of SESSION_CLOSING: the reason */
+    int64_t state_deadline_ms; /* session_states.def */
+    int64_t heard_at_ms;       /* the last sign of life */
+    int64_t pinged_at_ms;      /* the last ping, or the opening */
+    int64_t updated_at_ms;     /* when its row was written */
     struct phone_heap_entry heap_entry;
-    unsigned credit; /* messages it takes at once */
-    unsigned capacity;
+    unsigned credit;   /* how many messages the device takes at once */
+    unsigned capacity; /* the window */
     unsigned in_flight_count;
-    unsigned claimed_slots; /* places promised to a hand-over that is being committed */
-    struct in_flight_message *in_flight; /* room for the capacity, from the first message on */
+    unsigned claimed_slots;              /* for messages that a claim at the store may bring */
+    struct in_flight_message *in_flight; /* owned; room for `capacity`, from the first message on */
     unsigned control_count;
-    unsigned consecutive_failures; /* messages in a row of which it sent nothing */
+    unsigned consecutive_failures; /* messages in a row that it sent nothing of */
     int64_t backoff_until_ms;      /* because of these */
-    int64_t capped_until_ms;       /* it has had its segments of the day */
+    int64_t daily_limit_until_ms;  /* it has reached its segments of the day */
     struct send_budget send_budget;
 
     /* The rest */
-    int64_t closing_at_ms;
+    int64_t opened_at_ms;
     int64_t took_at_ms;  /* when it last took a frame, or was paused */
     double frame_tokens; /* frames it may send now */
     int64_t frame_tokens_at_ms;
     double work_tokens; /* below 0: it has made more work than it may */
     int64_t work_tokens_at_ms;
     int64_t throttled_until_ms;
-    unsigned pending_reports;                           /* on their way to the store */
-    unsigned pending_acks;                              /* likewise */
+    unsigned pending_reports;                           /* at the store */
+    unsigned pending_acks;                              /* at the store */
     struct control_frame *first_control, *last_control; /* owned, oldest first */
     char device_id[DEVICE_ID_SIZE];
     char token_id[SECRET_ID_SIZE]; /* "": it needs none */
-    int64_t connection_epoch;      /* the store's count of this device's connections */
+    int64_t connection_epoch;      /* 0: its presence is not committed */
     struct device_info info;
-    struct message_id journal;           /* its epoch */
-    struct store_journal_entry *entries; /* owned; what it has sent of its journal */
+    struct message_id journal_id;
+    struct store_journal_entry *entries; /* owned; the journal, as far as it was sent */
     size_t entry_count;
-    unsigned warnings; /* that it was sent about members of its frames */
-    char *warning;     /* owned; the first of them, until the phone is greeted */
+    unsigned warnings; /* sent to it */
+    char *warning;     /* owned; the first one, kept until the device is greeted */
 
-    struct session *next; /* the table's: among those that are free */
-    uint32_t own_slot;    /* likewise: its slot */
+    /* The session table's own */
+    struct session *next; /* among the free ones */
+    uint32_t own_slot;
 };
 
-/* Whether `a` was opened after `b`; four thousand million of them later the count starts again. */
+/* Whether `a` was opened after `b`; the count of openings wraps around after 2^32. */
 static inline bool session_is_newer(const struct session *a, const struct session *b)
 {
     return (int32_t)((uint32_t)(a->id >> 32) - (uint32_t)(b->id >> 32)) > 0;
 }
 
-/* Empties a session's memory; the structure itself stays the table's. */
+/* Frees what a session owns; the structure itself is the table's. */
 void session_fini(struct session *session);
 
-/* Remembers a message whose frame is to be written; takes the frame. False without memory. */
+/* The session's device, as the store's writes name it. */
+struct store_holder session_holder(const struct session *session);
+
+/* ---- Messages in flight ---- */
+
+/* Adds a message whose frame is to be written; takes the frame. False without memory or room. */
 MUST_CHECK bool session_add_in_flight(struct session *session, const struct message_id *id,
                                       unsigned attempt, char *frame);
 
-/* Remembers a message that the phone has from an earlier connection. Nothing when there is no more
-   room. */
+/* Adds a message that the device has from an earlier connection; nothing without room. */
 void session_add_written(struct session *session, const struct message_id *id, unsigned attempt,
                          int64_t due_at_ms);
 
-/* The held message; NULL when it is not held, or in another attempt (0: whichever). */
+/* NULL when the message is not in flight, or in another attempt. Attempt 0: any. */
 struct in_flight_message *session_find_in_flight(struct session *session,
                                                  const struct message_id *id, unsigned attempt);
 
-/* The message no longer fills the window, unless it is held in another attempt (0: whichever). */
+/* The message no longer fills the window; nothing when it is in flight in another attempt. Attempt 0: any. */
 void session_forget(struct session *session, const struct message_id *id, unsigned attempt);
 
-/* Forgets what is the phone's and it has been silent about for too long. */
+/* Forgets messages that the device has sent no report about for too long. */
 void session_forget_silent(struct session *session, int64_t now_ms);
 
-/* Whether an offer has waited for its answer for too long. */
+/* Whether an offer has waited too long for its acknowledgement. */
 bool session_answer_is_overdue(const struct session *session, int64_t now_ms);
 
-/* Takes out one message that another phone can have: it was offered and not released, or its frame
-   was never written. False when there is none. */
+/* Takes out one message that another device can have: it was offered and not released, or its frame was never written.
+   False when there is none. */
 bool session_take_returnable(struct session *session, struct in_flight_message *message);
 
-/* How many messages the phone takes at once, and how many more now. */
+/* How many messages the device may have in flight, and how many more it can be given now. */
 unsigned session_limit(const struct session *session);
 unsigned session_room(const struct session *session);
 
-/* A phone that sent nothing of two messages in a row may have no SIM or no service. Its hands are
-   always empty, so it would be the best of all and take what others can send. Until it has sent one
-   it rests for 1 s, is given one message, rests for 2 s, is given another, and so on up to 60 s; and
-   is preferred to others no more than with half of its window in use. */
+/* ---- Failures ---- */
+
+/* A device that sent nothing of two messages in a row is suspect: it may have no SIM or no service. Its window is always
+   empty, so without these rules it would be preferred to all others. Until it has sent a message it waits 1 s, is given
+   one, waits 2 s, is given another, and so on up to 60 s; and it is rated as if half of its window were in use. */
 void session_sent_nothing(struct session *session, int64_t now_ms);
 void session_has_sent(struct session *session);
 void session_was_given_one(struct session *session, int64_t now_ms);
 bool session_is_in_backoff(const struct session *session, int64_t now_ms);
 unsigned session_load_penalty(const struct session *session);
 
-/* Queues a frame of ours beside the messages; takes it. False without memory, also for the frame. */
+/* ---- Output ---- */
+
+/* Queues a frame beside the messages; takes it, also on failure. False without memory. */
 MUST_CHECK bool session_queue_control(struct session *session, char *frame);
 
-/* The answers it has yet to get: reports at the store, and frames that wait. */
+/* Answers that the device has yet to get: reports and acknowledgements at the store, and queued frames. */
 unsigned session_owed(const struct session *session);
 
 /* What to write next on the connection. */
@@ -168,16 +168,18 @@ enum session_output {
     OUTPUT_CLOSE, /* with session->close_error; nothing follows */
 };
 
-/* `due_at_ms` is for the message whose frame this is, if it is one. */
+/* `due_at_ms`: for the message whose frame this is, if it is one. */
 enum session_output session_take_output(struct session *session, int64_t due_at_ms,
                                         struct buffer *frame);
 
-/* Takes a token for one frame from the phone. False when it sends more than `rate` a second in the
-   long run, or twice as many at once. */
+/* ---- Rates ---- */
+
+/* Takes a token for one frame from the device. False when it sends more than `rate` a second in the long run, or twice as
+   many at once. */
 MUST_CHECK bool session_take_frame_token(struct session *session, int64_t rate, int64_t now_ms);
 
-/* Counts work that the phone has made, in units of about a frame. How long it must not be read from then, so that
-   it makes three for each frame that `rate` allows: 0 for a phone that sends frames of ordinary size. */
+/* Counts work that the device has made, in units of about a frame. Returns for how many milliseconds it must not be read
+   from, so that it makes three units for each frame that `rate` allows; 0 for a device with frames of ordinary size. */
 int64_t session_count_work(struct session *session, double work, int64_t rate, int64_t now_ms);
 
 #endif

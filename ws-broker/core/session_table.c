@@ -7,7 +7,7 @@
 static void free_arrays(struct session_table *table)
 {
     free(table->slots);
-    free(table->look_at_ms);
+    free(table->check_at_ms);
     *table = (struct session_table){0};
 }
 
@@ -20,8 +20,8 @@ bool session_table_init(struct session_table *table, uint32_t max_sessions)
 {
     *table = (struct session_table){.max_sessions = max_sessions};
     table->slots = calloc(max_sessions, sizeof(*table->slots));
-    table->look_at_ms = calloc(max_sessions, sizeof(*table->look_at_ms));
-    if (table->slots && table->look_at_ms)
+    table->check_at_ms = calloc(max_sessions, sizeof(*table->check_at_ms));
+    if (table->slots && table->check_at_ms)
         return true;
     free_arrays(table);
     return false;
@@ -65,7 +65,7 @@ struct session *session_table_open(struct session_table *table)
     if (++table->generation == 0) /* so that no id is 0 */
         table->generation = 1;
     *session = (struct session){.id = (session_id)table->generation << 32 | slot};
-    table->look_at_ms[slot] = 0;
+    table->check_at_ms[slot] = 0;
     return session;
 }
 
@@ -76,7 +76,7 @@ void session_table_close(struct session_table *table, struct session *session)
     session_fini(session);
     *session = (struct session){.next = table->free, .own_slot = slot};
     table->free = session;
-    table->look_at_ms[slot] = INT64_MAX;
+    table->check_at_ms[slot] = INT64_MAX;
     table->open_count--;
 }
 
@@ -85,7 +85,7 @@ struct session *session_table_find(const struct session_table *table, session_id
     uint32_t slot = session_slot(id);
     if (slot >= table->slot_count || table->slots[slot]->id != id)
         return NULL;
-    table->look_at_ms[slot] = 0;
+    table->check_at_ms[slot] = 0;
     return table->slots[slot];
 }
 
@@ -101,7 +101,7 @@ struct session *session_table_current(const struct session_table *table, const c
     struct session **found = tfind(&key, &table->by_device, compare_devices);
     if (!found)
         return NULL;
-    table->look_at_ms[session_slot((*found)->id)] = 0;
+    table->check_at_ms[session_slot((*found)->id)] = 0;
     return *found;
 }
 

@@ -8,7 +8,7 @@ struct session_table {
     struct session **slots; /* every slot ever used; a free one has id 0 */
     /* By slot: until then time alone changes nothing about the session, so nobody looks at it; 0 since it was
        last got by id or device. In one piece, because at rest it is all that is read, of thousands. */
-    int64_t *look_at_ms;
+    int64_t *check_at_ms;
     uint32_t slot_count;
     uint32_t max_sessions;
     struct session *free; /* linked by next */

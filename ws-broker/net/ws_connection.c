@@ -38,9 +38,9 @@ bool ws_connection_open(struct ws_shared *shared, struct ws_connection *connecti
     const struct ws_handshake *handshake = &admission->handshake;
     buffer_init(&connection->text, shared->max_frame_bytes);
     buffer_init(&connection->rest, READ_BYTES);
-    connection->open = broker_session_opened(
-        shared->broker, handshake->device_id, admission->token_id,
-        ws_handshake_is_assured(handshake), clock_monotonic_ms(), &connection->session);
+    connection->open = broker_session_opened(shared->broker, handshake->device_id,
+                                             admission->token_id, ws_handshake_protocol(handshake),
+                                             clock_monotonic_ms(), &connection->session);
     return connection->open;
 }
 

@@ -56,7 +56,7 @@ static bool take_header(struct ws_handshake *handshake, const char *line, size_t
         {"upgrade", handshake->upgrade, sizeof(handshake->upgrade)},
         {"sec-websocket-version", handshake->version, sizeof(handshake->version)},
         {"sec-websocket-key", handshake->key, sizeof(handshake->key)},
-        {"sec-websocket-protocol", handshake->protocol, sizeof(handshake->protocol)},
+        {"sec-websocket-protocol", handshake->subprotocol, sizeof(handshake->subprotocol)},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(headers); i++) {
         size_t name_length = strlen(headers[i].name);
@@ -116,14 +116,14 @@ enum error ws_handshake_check(const struct ws_handshake *handshake, const char *
     if (!is_key(handshake->key))
         return ERROR_MALFORMED_REQUEST;
     *detail = "Sec-WebSocket-Protocol must be " PROTOCOL_ASSURED ", or missing.";
-    if (*handshake->protocol && !ws_handshake_is_assured(handshake))
+    if (!ws_handshake_protocol(handshake))
         return ERROR_MALFORMED_REQUEST;
     return ERROR_NONE;
 }
 
-bool ws_handshake_is_assured(const struct ws_handshake *handshake)
+const struct device_protocol *ws_handshake_protocol(const struct ws_handshake *handshake)
 {
-    return strcmp(handshake->protocol, PROTOCOL_ASSURED) == 0;
+    return device_protocol_find(handshake->subprotocol);
 }
 
 void ws_handshake_accept(struct buffer *out, const struct ws_handshake *handshake)
@@ -133,7 +133,9 @@ void ws_handshake_accept(struct buffer *out, const struct ws_handshake *handshak
     buffer_append_text(out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                             "Connection: Upgrade\r\nSec-WebSocket-Accept: ");
     buffer_append_text(out, accept);
-    if (ws_handshake_is_assured(handshake))
-        buffer_append_text(out, "\r\nSec-WebSocket-Protocol: " PROTOCOL_ASSURED);
+    if (*handshake->subprotocol) {
+        buffer_append_text(out, "\r\nSec-WebSocket-Protocol: ");
+        buffer_append_text(out, handshake->subprotocol);
+    }
     buffer_append_text(out, "\r\n\r\n");
 }

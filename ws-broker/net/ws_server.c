@@ -222,7 +222,7 @@ static void take_connection(struct ws_server *server, const struct handshake_adm
                                                  LWS_ADOPT_SOCKET, descriptor, "phone", NULL);
     struct ws_connection *connection = wsi ? lws_wsi_user(wsi) : NULL;
     if (!connection) { /* no memory; it closes what it has begun */
-        log_warning("a connection was not taken");
+        log_warning("connection not accepted");
         if (wsi)
             lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
         return;

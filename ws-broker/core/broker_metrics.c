@@ -1,5 +1,4 @@
-/* The core: what it counts for the metrics. */
-#include "ws-broker/core/broker_core.h"
+#include "ws-broker/core/broker_metrics.h"
 
 #include "common/model/protocol.h"
 
@@ -56,15 +55,14 @@ static enum metrics_frame written_as(const char *text)
     return METRICS_OUT_OTHER;
 }
 
-void broker_count_received(const struct broker *broker, const struct frame *frame)
+void broker_metrics_count_received(struct metrics *metrics, const struct frame *frame)
 {
-    METRICS_ADD(broker->options.metrics, ws_frames_total,
-                frame ? received_as(frame->type) : METRICS_IN_OTHER, 1);
+    METRICS_ADD(metrics, ws_frames_total, frame ? received_as(frame->type) : METRICS_IN_OTHER, 1);
 }
 
-void broker_count_output(const struct broker *broker, enum session_output output, const char *text)
+void broker_metrics_count_output(struct metrics *metrics, enum session_output output,
+                                 const char *text)
 {
-    struct metrics *metrics = broker->options.metrics;
     switch (output) {
     case OUTPUT_NOTHING:
         break;
@@ -80,12 +78,12 @@ void broker_count_output(const struct broker *broker, enum session_output output
     }
 }
 
-void broker_count_sessions(const struct broker *broker)
+void broker_metrics_count_close(struct metrics *metrics, enum error error)
 {
-    METRICS_SET(broker->options.metrics, ws_connections, broker->sessions.open_count);
+    METRICS_ADD(metrics, ws_closes_total, error, 1);
 }
 
-void broker_count_end(const struct broker *broker, enum error error)
+void broker_metrics_set_sessions(struct metrics *metrics, unsigned count)
 {
-    METRICS_ADD(broker->options.metrics, ws_closes_total, error, 1);
+    METRICS_SET(metrics, ws_connections, count);
 }

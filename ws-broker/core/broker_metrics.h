@@ -1,0 +1,21 @@
+/* What the core counts for the metrics. `metrics` may be NULL. */
+#ifndef WS_BROKER_CORE_BROKER_METRICS_H
+#define WS_BROKER_CORE_BROKER_METRICS_H
+
+#include "common/process/metrics.h"
+#include "ws-broker/core/session.h"
+
+/* A frame from a device; NULL: it was refused. */
+void broker_metrics_count_received(struct metrics *metrics, const struct frame *frame);
+
+/* What is written to a device; `text` is the frame, if it is one. */
+void broker_metrics_count_output(struct metrics *metrics, enum session_output output,
+                                 const char *text);
+
+/* A connection that the broker ends; ERROR_NONE: the device is silent. */
+void broker_metrics_count_close(struct metrics *metrics, enum error error);
+
+/* How many connections there are now. */
+void broker_metrics_set_sessions(struct metrics *metrics, unsigned count);
+
+#endif

@@ -1,0 +1,35 @@
+/* What the broker core is told at its start. */
+#ifndef WS_BROKER_CORE_BROKER_OPTIONS_H
+#define WS_BROKER_CORE_BROKER_OPTIONS_H
+
+#include "common/process/metrics.h"
+#include "common/store/store.h"
+
+struct broker_options {
+    char name[BROKER_NAME_SIZE];
+    struct message_id instance; /* of this run */
+    unsigned max_sessions;
+    unsigned window;             /* the most messages a device may have in flight */
+    int64_t segments_per_minute; /* by device; 0: no limit */
+    int64_t segments_burst;      /* with a limit: at least 1 */
+    double min_battery_percent;
+    int64_t max_frames_per_second;
+    int64_t device_info_timeout_ms;
+    int64_t liveness_timeout_ms;
+    int64_t ack_timeout_ms;
+    int64_t report_timeout_ms;
+    int64_t report_horizon_ms;
+    int64_t stuck_after_ms;
+    int64_t text_retention_ms;    /* how long the text of a finished message is kept; 0: for ever */
+    int64_t message_retention_ms; /* how long the message itself is kept; 0: for ever */
+    int64_t sweep_interval_ms;
+    int64_t lease_ms;
+    int64_t drain_timeout_ms;
+    uint64_t seed;           /* of the random part of waiting times */
+    struct metrics *metrics; /* counts frames and connections; NULL: nothing is counted */
+};
+
+/* The window of the send budget: a device is sent at most segments_burst in it. 0: no limit. */
+int64_t broker_options_send_window_ms(const struct broker_options *options);
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * The state of the broker core, for the files of core/ alone. A part that is named after a file is changed by that file;
+ * `dispatch.due` is set by any, to say that the store may have messages.
+ */
+#ifndef WS_BROKER_CORE_BROKER_STATE_H
+#define WS_BROKER_CORE_BROKER_STATE_H
+
+#include "ws-broker/core/broker_options.h"
+#include "ws-broker/core/phone_heap.h"
+#include "ws-broker/core/session_table.h"
+#include "ws-broker/core/store_request.h"
+
+struct broker {
+    struct broker_options options;
+    struct session_table sessions;
+    struct phone_heap phone_heap; /* the sessions that may be given a message */
+    struct action_queue actions;
+    struct store_requests requests;
+    int64_t wake_ms; /* when the next tick is due at the latest */
+    uint64_t jitter; /* state of the generator */
+    uint64_t
+        messages_sent; /* queued for any device so far: the clock of phone_heap_entry.last_use */
+
+    struct {
+        bool due;              /* the store may have messages that are due */
+        bool claiming;         /* a claim is at the store */
+        bool paused;           /* sending was paused at the last claim */
+        size_t batch;          /* slots of the next claim */
+        int64_t not_before_ms; /* the store refused the last claim */
+    } dispatch;
+
+    struct {
+        bool searching; /* a search for cancel requests is at the store */
+        bool wanted;    /* another search was asked for too early */
+        int64_t not_before_ms;
+        int64_t after; /* where the next search begins */
+    } cancel;
+
+    struct {
+        bool searching;       /* a search for revoked tokens is at the store */
+        int64_t search_at_ms; /* the next search, if the doorbell does not ring before */
+    } token_revocation;
+
+    struct {
+        int64_t sweep_at_ms;
+        int64_t lease_at_ms;
+        int64_t expire_at_ms;
+        int64_t count_stuck_at_ms;
+        int64_t purge_at_ms;
+        int64_t wall_offset_ms;    /* wall minus monotonic time, at the last tick */
+        int64_t trust_clock_at_ms; /* until then the wall clock may be wrong */
+    } housekeeping;
+
+    struct {
+        bool active;
+        bool overdue;      /* its time is over */
+        enum error reason; /* the drain reason */
+        int64_t until_ms;
+    } drain;
+};
+
+/* Whether devices are closed with that error because the broker drains. */
+static inline bool is_drain_reason(enum error error)
+{
+    return error == ERROR_SHUTTING_DOWN || error == ERROR_RESTARTING;
+}
+
+#endif

@@ -1,0 +1,316 @@
+#include "ws-broker/core/connect.h"
+
+#include "common/base/log.h"
+#include "common/model/protocol.h"
+#include "ws-broker/core/allocation.h"
+#include "ws-broker/core/broker_state.h"
+#include "ws-broker/core/cancel.h"
+#include "ws-broker/core/close.h"
+#include "ws-broker/core/control.h"
+#include "ws-broker/core/eligibility.h"
+#include "ws-broker/core/offer.h"
+#include "ws-broker/core/throttle.h"
+#include "ws-broker/core/token_revocation.h"
+#include "ws-broker/core/warnings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MAX_ENTRIES = 1000,        /* of a journal */
+    UPDATE_INTERVAL_MS = 1000, /* between two writes of a device's row */
+    SEEN_INTERVAL_MS = 10000,  /* the same, when only last_seen_at changes */
+};
+
+/* ---- The end of a connection ---- */
+
+static const struct request_kind disconnect_kind = {
+    .name = "disconnect",
+    .verb = STORE_DEVICE_DISCONNECT,
+    .must_succeed = true,
+};
+
+void connect_end(struct broker *broker, const char *device_id, int64_t connection_epoch)
+{
+    struct store_request *request = store_request_new(&disconnect_kind, 0);
+    strcpy(request->write.disconnect.device_id, device_id);
+    request->write.disconnect.session = connection_epoch;
+    store_request_submit(&broker->requests, request);
+}
+
+/* ---- Its presence is committed ---- */
+
+static int compare_ids(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct message_id));
+}
+
+/* The ids of a journal, sorted, for the caller to free; NULL when it is empty. */
+static struct message_id *sort_journal(const struct store_journal_entry *entries, size_t count)
+{
+    struct message_id *ids = count > 0 ? allocation_check(calloc(count, sizeof(*ids))) : NULL;
+    for (size_t i = 0; i < count; i++)
+        ids[i] = entries[i].id;
+    if (ids)
+        qsort(ids, count, sizeof(*ids), compare_ids);
+    return ids;
+}
+
+/*
+ * The window is as full as it was: a new connection does not make a device faster.
+ *
+ * What is in the journal stays in flight until the device reports on it or it expires; ages are only as good as the clock.
+ * What a journal lacks fills the window only until reports are overdue, as with a basic device. Either the device has
+ * done with it and an older copy of the database, put in place of the newer one, does not know; or another phone has it,
+ * with a copy of the journal.
+ */
+static void restore_in_flight(struct broker *broker, struct session *session,
+                              const struct store_write *write, int64_t now_ms)
+{
+    const struct broker_options *options = &broker->options;
+    size_t count = write->connect.entry_count;
+    struct message_id *journal = sort_journal(write->connect.entries, count);
+    for (size_t i = 0; i < write->connect.held_count; i++) {
+        const struct store_held_message *held = &write->connect.held[i];
+        int64_t left_ms = options->report_timeout_ms - held->silent_ms;
+        if (journal && bsearch(&held->id, journal, count, sizeof(*journal), compare_ids))
+            left_ms = MAX(options->report_horizon_ms - held->silent_ms, options->report_timeout_ms);
+        if (left_ms > 0)
+            session_add_written(session, &held->id, held->attempt, now_ms + left_ms);
+    }
+    free(journal);
+}
+
+/* What the store has decided about the device's messages. */
+static void send_verdicts(struct broker *broker, struct session *session,
+                          const struct store_write *write)
+{
+    for (size_t i = 0; i < write->connect.entry_count; i++) {
+        const struct store_journal_entry *entry = &write->connect.entries[i];
+        if (entry->verdict == STORE_VERDICT_RELEASE)
+            offer_send_release(broker, session, &entry->id, entry->attempt);
+        else if (entry->verdict == STORE_VERDICT_DROP)
+            offer_send_drop(broker, session, &entry->id, entry->attempt);
+    }
+    for (size_t i = 0; session->protocol->can_cancel && i < write->connect.held_count; i++) {
+        const struct store_held_message *held = &write->connect.held[i];
+        if (held->revoke)
+            cancel_send(broker, session, &held->id, held->attempt);
+    }
+}
+
+static void greet(struct broker *broker, struct session *session)
+{
+    struct buffer frame;
+    buffer_init(&frame, FRAME_MAX_BYTES);
+    session->protocol->write_greeting(&frame, session->device_id, session->connection_epoch,
+                                      session_limit(session));
+    control_send(broker, session, &frame);
+    warnings_send_kept(session);
+}
+
+static void complete_connect(struct broker *broker, struct session *session,
+                             const struct store_write *write, int64_t now_ms)
+{
+    restore_in_flight(broker, session, write, now_ms);
+    /* A new connection does not bring another burst either. When the segments were sent is not known: now at the latest. */
+    send_budget_spend(&session->send_budget,
+                      MIN(write->connect.recent_segments, broker->options.segments_burst), now_ms);
+    greet(broker, session);
+    send_verdicts(broker, session, write);
+    session_state_enter(broker, session, SESSION_READY, now_ms);
+    broker->dispatch.due = true;
+    throttle_update(broker, session, now_ms);
+    log_info("device connected", LOG_TEXT("device_id", session->device_id),
+             LOG_TEXT("name", session->info.name),
+             LOG_NUMBER("session", session->connection_epoch));
+}
+
+/* The device connects again, whether or not the store has its presence. */
+static void refuse_connect(struct broker *broker, struct session *session, enum error error,
+                           int64_t now_ms)
+{
+    if (error == ERROR_DEVICE_TOKEN_INVALID)
+        session->identified = false; /* its reports do not count either */
+    close_session(broker, session, error == ERROR_OUTCOME_UNKNOWN ? ERROR_STORE_UNAVAILABLE : error,
+                  now_ms);
+}
+
+static void on_connected(struct broker *broker, struct store_request *request, int64_t now_ms)
+{
+    const struct store_write *write = &request->write;
+    struct session *session = session_table_find(&broker->sessions, request->session);
+    if (write->result != ERROR_NONE) {
+        if (session)
+            refuse_connect(broker, session, write->result, now_ms);
+        return;
+    }
+    if (write->connect.quarantined) {
+        if (session)
+            session->identified = false;
+        token_revocation_quarantined(broker, write->connect.phone.device_id,
+                                     write->connect.token_id,
+                                     "one phone comes back after the other", now_ms);
+        return;
+    }
+    if (!session) { /* it has gone in the meantime */
+        connect_end(broker, write->connect.phone.device_id, write->connect.session);
+        return;
+    }
+    session->connection_epoch = write->connect.session;
+    if (session->state == SESSION_CONNECTING)
+        complete_connect(broker, session, write, now_ms);
+}
+
+static void release_connect(struct store_request *request)
+{
+    device_info_fini(&request->write.connect.info);
+    free(request->write.connect.held);
+    free(request->write.connect.entries);
+}
+
+static const struct request_kind connect_kind = {
+    .name = "connect",
+    .verb = STORE_DEVICE_CONNECT,
+    .done = on_connected,
+    .release = release_connect,
+};
+
+/* ---- It connects ---- */
+
+static struct device_info copy_info(const struct device_info *info)
+{
+    struct device_info copy = *info;
+    copy.extra = info->extra ? allocation_check(strdup(info->extra)) : NULL;
+    return copy;
+}
+
+static void submit_connect(struct broker *broker, struct session *session)
+{
+    struct store_request *request = store_request_new(&connect_kind, session->id);
+    struct store_write *write = &request->write;
+    write->connect.phone = session_holder(session);
+    strcpy(write->connect.token_id, session->token_id);
+    write->connect.entries = session->entries;
+    write->connect.entry_count = session->entry_count;
+    session->entries = NULL;
+    write->connect.info = copy_info(&session->info);
+    write->connect.broker = broker->options.instance;
+    write->connect.held_capacity = broker->options.window;
+    write->connect.held = allocation_check(
+        calloc(broker->options.window, sizeof(*write->connect.held)));
+    store_request_submit(&broker->requests, request);
+}
+
+/* The device has said who it is: this is its current connection from now on, unless it has opened a newer one. Such a
+   greeting is late, perhaps from before the device was wiped. */
+static void connect_device(struct broker *broker, struct session *session, int64_t now_ms)
+{
+    struct session *other = session_table_current(&broker->sessions, session->device_id);
+    session->identified = true;
+    if (other && session_is_newer(other, session)) {
+        close_session(broker, session, ERROR_REPLACED, now_ms);
+        return;
+    }
+    if (other)
+        close_session(broker, other, ERROR_REPLACED, now_ms);
+    if (!session_table_set_current(&broker->sessions, session))
+        allocation_check(NULL);
+    session_state_enter(broker, session, SESSION_CONNECTING, now_ms);
+    submit_connect(broker, session);
+}
+
+static void take_info(struct session *session, struct frame *frame)
+{
+    device_info_fini(&session->info);
+    session->info = frame->info;
+    frame->info.extra = NULL;
+}
+
+static void set_credit(struct session *session, unsigned credit)
+{
+    session->credit = credit;
+    session->heap_entry.window = MAX(1, session_limit(session));
+}
+
+void connect_take_device_info(struct broker *broker, struct session *session, struct frame *frame,
+                              int64_t now_ms)
+{
+    take_info(session, frame);
+    connect_device(broker, session, now_ms);
+}
+
+void connect_take_hello(struct broker *broker, struct session *session, struct frame *frame,
+                        int64_t now_ms)
+{
+    take_info(session, frame);
+    session->journal_id = frame->journal;
+    set_credit(session, frame->credit);
+    session_state_enter(broker, session, SESSION_SYNCING, now_ms);
+}
+
+/* A page of the journal; the last one lets the device connect. */
+void connect_take_journal(struct broker *broker, struct session *session, struct frame *frame,
+                          int64_t now_ms)
+{
+    size_t count = session->entry_count + frame->entry_count;
+    if (count > MAX_ENTRIES) {
+        close_session(broker, session, ERROR_NO_DEVICE_INFO, now_ms);
+        return;
+    }
+    if (frame->entry_count > 0) {
+        session->entries = allocation_check(
+            realloc(session->entries, count * sizeof(*session->entries)));
+        memcpy(session->entries + session->entry_count, frame->entries,
+               frame->entry_count * sizeof(*frame->entries));
+        session->entry_count = count;
+    }
+    if (frame->last)
+        connect_device(broker, session, now_ms);
+}
+
+/* ---- What it says about itself later ---- */
+
+static void release_update(struct store_request *request)
+{
+    device_info_fini(&request->write.update.info);
+}
+
+static const struct request_kind update_kind = {
+    .name = "update device",
+    .verb = STORE_DEVICE_UPDATE,
+    .release = release_update,
+};
+
+void connect_update_device(struct broker *broker, struct session *session, int64_t now_ms)
+{
+    int64_t age_ms = now_ms - session->updated_at_ms;
+    bool due = (session->info_changed && age_ms >= UPDATE_INTERVAL_MS) ||
+               (session->spoke && age_ms >= SEEN_INTERVAL_MS);
+    if (!due || session->state != SESSION_READY)
+        return;
+    session->info_changed = session->spoke = false;
+    session->updated_at_ms = now_ms;
+    struct store_request *request = store_request_new(&update_kind, session->id);
+    strcpy(request->write.update.device_id, session->device_id);
+    request->write.update.info = copy_info(&session->info);
+    request->write.update.session = session->connection_epoch;
+    store_request_submit(&broker->requests, request);
+}
+
+void connect_take_device_update(struct broker *broker, struct session *session, struct frame *frame,
+                                int64_t now_ms)
+{
+    take_info(session, frame);
+    session->info_changed = true;
+    connect_update_device(broker, session, now_ms);
+    eligibility_update(broker, session, now_ms);
+}
+
+void connect_take_credit(struct broker *broker, struct session *session, struct frame *frame,
+                         int64_t now_ms)
+{
+    set_credit(session, frame->credit);
+    broker->dispatch.due = true;
+    eligibility_update(broker, session, now_ms);
+}

@@ -1,0 +1,21 @@
+/* Frames to a device beside the messages: greetings, answers, errors. */
+#ifndef WS_BROKER_CORE_CONTROL_H
+#define WS_BROKER_CORE_CONTROL_H
+
+#include "ws-broker/core/session.h"
+#include "ws-broker/protocol/frames.h"
+
+struct broker;
+
+/* Queues a frame; takes its text. */
+void control_send(struct broker *broker, struct session *session, struct buffer *frame);
+
+/* Queues a frame about a message: FRAME_RELEASE, FRAME_DROP or FRAME_REVOKE. */
+void control_send_order(struct broker *broker, struct session *session, const char *type,
+                        const struct message_id *id, unsigned attempt);
+
+/* Queues an error frame, unless the session is closing. */
+void control_send_error(struct broker *broker, struct session *session,
+                        const struct frame_problem *problem, int64_t now_ms);
+
+#endif

@@ -1,0 +1,37 @@
+#include "ws-broker/core/eligibility.h"
+
+#include "ws-broker/core/allocation.h"
+#include "ws-broker/core/broker_state.h"
+
+enum { MIN_WAKE_MS = 100 }; /* between two checks of a device that waits for its send budget */
+
+static bool has_battery(const struct broker *broker, const struct device_info *info)
+{
+    return info->battery_level < 0 || info->charging == 1 ||
+           info->battery_level >= broker->options.min_battery_percent;
+}
+
+/* Whether the send budget allows another message. If not, the broker wakes when it does. */
+static bool has_budget(struct broker *broker, struct session *session, int64_t now_ms)
+{
+    int64_t wait_ms = send_budget_wait_ms(&session->send_budget, now_ms);
+    if (wait_ms > 0)
+        broker->wake_ms = MIN(broker->wake_ms, now_ms + MAX(wait_ms, MIN_WAKE_MS));
+    return wait_ms == 0;
+}
+
+void eligibility_update(struct broker *broker, struct session *session, int64_t now_ms)
+{
+    struct phone_heap_entry *entry = &session->heap_entry;
+    entry->in_flight = session->in_flight_count + session->claimed_slots +
+                       session_load_penalty(session);
+    entry->signal_level = device_signal_level(&session->info);
+    bool eligible = session->state == SESSION_READY && !broker->drain.active && !session->paused &&
+                    session_room(session) > 0 && !session_is_in_backoff(session, now_ms) &&
+                    now_ms >= session->daily_limit_until_ms &&
+                    has_battery(broker, &session->info) && has_budget(broker, session, now_ms);
+    if (!eligible)
+        phone_heap_remove(&broker->phone_heap, entry);
+    else if (!phone_heap_put(&broker->phone_heap, entry))
+        allocation_check(NULL);
+}

@@ -1,0 +1,12 @@
+/* Which devices may be given a message now: the sessions in the phone heap. */
+#ifndef WS_BROKER_CORE_ELIGIBILITY_H
+#define WS_BROKER_CORE_ELIGIBILITY_H
+
+#include "ws-broker/core/session.h"
+
+struct broker;
+
+/* Puts a session into the phone heap, moves it there, or removes it. To be called after any change of the session. */
+void eligibility_update(struct broker *broker, struct session *session, int64_t now_ms);
+
+#endif

@@ -1,0 +1,17 @@
+/* The broker's regular work beside its sessions: lease, expiry, stuck messages, retention. */
+#ifndef WS_BROKER_CORE_HOUSEKEEPING_H
+#define WS_BROKER_CORE_HOUSEKEEPING_H
+
+#include "common/base/base.h"
+
+struct broker;
+
+void housekeeping_begin(struct broker *broker, int64_t now_ms);
+
+/* At each tick: requests what is due. */
+void housekeeping_run(struct broker *broker, int64_t now_ms, int64_t wall_ms);
+
+/* Whether it is time for the regular search of the store for messages and cancel requests, in case a doorbell was lost. */
+bool housekeeping_sweep_is_due(struct broker *broker, int64_t now_ms);
+
+#endif

@@ -1,0 +1,65 @@
+#include "ws-broker/core/return_to_queue.h"
+
+#include "ws-broker/core/broker_state.h"
+#include "ws-broker/core/eligibility.h"
+#include "ws-broker/core/jitter.h"
+#include "ws-broker/core/message_log.h"
+
+#include <string.h>
+
+/* A connection that took over in the meantime has counted the message as in flight. */
+static void on_returned(struct broker *broker, struct store_request *request, int64_t now_ms)
+{
+    const struct store_write *write = &request->write;
+    struct session *session = session_table_current(&broker->sessions,
+                                                    write->return_to_queue.device_id);
+    broker->dispatch.due = true;
+    if (!session || write->result != ERROR_NONE || !write->return_to_queue.changed)
+        return;
+    session_forget(session, &write->return_to_queue.id, write->return_to_queue.attempt);
+    eligibility_update(broker, session, now_ms);
+}
+
+static const struct request_kind return_kind = {
+    .name = "return to queue",
+    .verb = STORE_RETURN_TO_QUEUE,
+    .must_succeed = true,
+    .done = on_returned,
+};
+
+static struct store_request *new_request(const struct message_id *id, unsigned attempt,
+                                         const char *device_id)
+{
+    struct store_request *request = store_request_new(&return_kind, 0);
+    request->write.return_to_queue.id = *id;
+    request->write.return_to_queue.attempt = attempt;
+    strcpy(request->write.return_to_queue.device_id, device_id);
+    return request;
+}
+
+void return_to_queue(struct broker *broker, const struct message_id *id, unsigned attempt,
+                     const char *device_id)
+{
+    store_request_submit(&broker->requests, new_request(id, attempt, device_id));
+}
+
+void return_to_queue_refused(struct broker *broker, const struct message_id *id, unsigned attempt,
+                             const char *device_id, const char *code)
+{
+    struct store_request *request = new_request(id, attempt, device_id);
+    request->write.return_to_queue.refused = true;
+    request->write.return_to_queue.spread = jitter_next(&broker->jitter);
+    strcpy(request->write.return_to_queue.error_code, code);
+    store_request_submit(&broker->requests, request);
+}
+
+void return_to_queue_unwritable(struct broker *broker, const struct message_id *id,
+                                unsigned attempt, const char *device_id)
+{
+    struct store_request *request = new_request(id, attempt, device_id);
+    request->write.return_to_queue.hopeless = true;
+    strcpy(request->write.return_to_queue.error_code, MESSAGE_TOO_LONG);
+    request->write.return_to_queue.error_message = "it does not fit into a frame to a phone";
+    message_log_event("message does not fit into a frame", id, attempt, device_id);
+    store_request_submit(&broker->requests, request);
+}
