@@ -91,9 +91,9 @@ has_open_messages() {
 reason_to_send_nothing() {
     if [ "$API_KEYS" != required ] || [ "$DEVICE_TOKENS" != required ]; then
         echo "keys or tokens are off, so anybody may be sending"
-    elif gateway keys list | awk -v own="$key_id" '$2 == "stands" && $1 != own' | grep -q .; then
+    elif gateway keys list | awk -v own="$key_id" '$2 == "active" && $1 != own' | grep -q .; then
         echo "API keys are in use, and its phone could be given one of their messages"
-    elif gateway devices list | awk -v own="$name" '$2 == "stands" && $1 != own' | grep -q .; then
+    elif gateway devices list | awk -v own="$name" '$2 == "active" && $1 != own' | grep -q .; then
         echo "phones are paired, and one of them could send it"
     elif has_open_messages; then
         echo "messages are waiting for a phone"

@@ -63,7 +63,7 @@ static enum error check_key(const struct http_exchange *exchange, const char *to
 
 static int64_t own_or_set(int64_t own, int64_t set)
 {
-    return own == API_KEY_AS_SET ? set : own;
+    return own == API_KEY_LIMIT_FROM_SETTING ? set : own;
 }
 
 /* Counts the request, and says in its answer how many are left
@@ -101,7 +101,7 @@ bool authorize_request(struct http_exchange *exchange, unsigned scope)
     exchange->key_daily_messages = 0;
     if (!exchange->api->keys_required)
         return true;
-    const char *token = secret_of_bearer(exchange->request.authorization);
+    const char *token = secret_bearer_token(exchange->request.authorization);
     if (!token) {
         challenge(exchange, "", "");
         http_problem(exchange, ERROR_API_KEY_REQUIRED,

@@ -43,5 +43,5 @@ void key_cache_add(struct key_cache *caches, size_t index, const char *token, in
                    const struct api_key *key)
 {
     caches[index].places[place_of(token)] = (struct remembered_key){*key,
-                                                                    now_ms + API_KEY_REMEMBERED_MS};
+                                                                    now_ms + API_KEY_CACHE_MS};
 }

@@ -1,4 +1,4 @@
-/* The API keys that a worker has seen, for API_KEY_REMEMBERED_MS each: to look up a key costs as much as
+/* The API keys that a worker has seen, for API_KEY_CACHE_MS each: to look up a key costs as much as
    the rest of a request. Each worker has its own, so none needs a lock. */
 #ifndef API_FCGI_AUTH_KEY_CACHE_H
 #define API_FCGI_AUTH_KEY_CACHE_H

@@ -8,8 +8,8 @@
 
 enum {
     API_KEY_LABEL_SIZE = 65,
-    API_KEY_AS_SET = -1,
-    API_KEY_REMEMBERED_MS = 500, /* so long a revoked one may still be taken for one that stands */
+    API_KEY_LIMIT_FROM_SETTING = -1,
+    API_KEY_CACHE_MS = 500, /* so long a revoked one may still be taken for one that stands */
 };
 
 /* What a key allows, as bits. */
@@ -28,11 +28,11 @@ struct api_key {
     unsigned char hash[SECRET_HASH_BYTES]; /* SHA-256 of the whole text */
     char label[API_KEY_LABEL_SIZE];        /* its owner's word for it */
     unsigned scopes;                       /* of enum api_scope */
-    int64_t requests_per_minute;           /* 0: no limit; API_KEY_AS_SET: the setting's */
-    int64_t daily_messages;                /* likewise */
-    int64_t created_at_ms;                 /* wall, as the others */
-    int64_t expires_at_ms;                 /* 0: never */
-    int64_t revoked_at_ms;                 /* 0: it stands */
+    int64_t requests_per_minute; /* 0: no limit; API_KEY_LIMIT_FROM_SETTING: the setting's */
+    int64_t daily_messages;      /* likewise */
+    int64_t created_at_ms;       /* wall, as the others */
+    int64_t expires_at_ms;       /* 0: never */
+    int64_t revoked_at_ms;       /* 0: it stands */
 };
 
 /* Whether its time is over. */

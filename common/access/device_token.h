@@ -10,12 +10,12 @@
 
 /* Why a token opens nothing any more. The numbers are the database's. */
 enum device_token_revocation {
-    DEVICE_TOKEN_STANDS = 0,
+    DEVICE_TOKEN_ACTIVE = 0,
     DEVICE_TOKEN_REPLACED = 1,    /* its device was paired anew */
     DEVICE_TOKEN_REVOKED = 2,     /* an operator has ended it */
     DEVICE_TOKEN_QUARANTINED = 3, /* two phones used it: token_use.h */
 };
-enum { DEVICE_TOKEN_END_COUNT = 4 };
+enum { DEVICE_TOKEN_STATE_COUNT = 4 };
 
 struct device_token {
     char id[SECRET_ID_SIZE];
@@ -26,7 +26,7 @@ struct device_token {
     enum device_token_revocation end;
 };
 
-/* "stands", "replaced", "revoked", "quarantined". Any thread. */
-const char *device_token_end_name(enum device_token_revocation end);
+/* "active", "replaced", "revoked", "quarantined". Any thread. */
+const char *device_token_state_name(enum device_token_revocation end);
 
 #endif

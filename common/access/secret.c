@@ -104,7 +104,7 @@ bool secret_fits(const unsigned char hash[SECRET_HASH_BYTES], const char *text)
     return CRYPTO_memcmp(hash, other, sizeof(other)) == 0;
 }
 
-const char *secret_of_bearer(const char *authorization)
+const char *secret_bearer_token(const char *authorization)
 {
     static const char scheme[] = "Bearer";
     size_t length = sizeof(scheme) - 1;
@@ -160,7 +160,7 @@ bool pairing_code_hash(const char *text, unsigned char hash[SECRET_HASH_BYTES])
     return true;
 }
 
-void secret_answer_websocket(const char *key, char answer[WEBSOCKET_ANSWER_SIZE])
+void secret_websocket_accept(const char *key, char answer[WEBSOCKET_ANSWER_SIZE])
 {
     static const char rfc[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
     unsigned char hash[SHA_DIGEST_LENGTH];

@@ -36,7 +36,7 @@ MUST_CHECK bool secret_parse(enum secret_kind kind, const char *text, char id[SE
 MUST_CHECK bool secret_fits(const unsigned char hash[SECRET_HASH_BYTES], const char *text);
 
 /* The token of the header Authorization, "Bearer TOKEN" (RFC 6750, 2.1): within it, or NULL. */
-const char *secret_of_bearer(const char *authorization);
+const char *secret_bearer_token(const char *authorization);
 
 /*
  * A pairing code: K7QM-3XTN-0V9B-AH2E, 80 bits in Crockford's base 32, for people to read and type. It
@@ -51,6 +51,6 @@ MUST_CHECK bool pairing_code_hash(const char *text, unsigned char hash[SECRET_HA
 
 /* What a server answers to the key of a WebSocket handshake (RFC 6455, 4.2.2). It is no secret, but a hash. */
 enum { WEBSOCKET_ANSWER_SIZE = 29 };
-void secret_answer_websocket(const char *key, char answer[WEBSOCKET_ANSWER_SIZE]);
+void secret_websocket_accept(const char *key, char answer[WEBSOCKET_ANSWER_SIZE]);
 
 #endif

@@ -255,7 +255,7 @@ static void write_devices(struct json_writer *json, const struct device_token *t
     for (size_t i = 0; i < count; i++) {
         json_begin_object(json, NULL);
         json_put_text(json, "device_id", tokens[i].device_id);
-        json_put_text(json, "state", device_token_end_name(tokens[i].end));
+        json_put_text(json, "state", device_token_state_name(tokens[i].end));
         json_put_text(json, "token_id", tokens[i].id);
         json_put_time(json, "paired_at", tokens[i].created_at_ms);
         json_put_time(json, "ended_at", tokens[i].ended_at_ms);
@@ -276,7 +276,7 @@ static void print_devices(const struct device_token *tokens, size_t count)
         char made[CLOCK_TEXT_SIZE];
         clock_format(tokens[i].created_at_ms, made);
         printf("%-36s  %-11s  %-10.10s  %s\n", tokens[i].device_id,
-               device_token_end_name(tokens[i].end), made, tokens[i].id);
+               device_token_state_name(tokens[i].end), made, tokens[i].id);
     }
 }
 

@@ -19,12 +19,12 @@ static const char *state_of(const struct api_key *key)
 {
     return key->revoked_at_ms                      ? "revoked"
            : api_key_expired(key, clock_wall_ms()) ? "expired"
-                                                   : "stands";
+                                                   : "active";
 }
 
 static void put_limit(struct json_writer *json, const char *name, int64_t limit)
 {
-    if (limit == API_KEY_AS_SET)
+    if (limit == API_KEY_LIMIT_FROM_SETTING)
         json_put_null(json, name);
     else
         json_put_integer(json, name, limit);
@@ -61,7 +61,7 @@ static int create(struct store *store, const struct command *command)
     if (!api_scopes_parse(given ? given : default_scopes, &key->scopes, unknown))
         return command_refuse(command, "there is no scope \"%s\"; --help lists them", unknown);
     int64_t days = 0;
-    key->requests_per_minute = key->daily_messages = API_KEY_AS_SET;
+    key->requests_per_minute = key->daily_messages = API_KEY_LIMIT_FROM_SETTING;
     if (!command_number(command, "days", 1, MAX_DAYS, &days) ||
         !command_number(command, "requests-per-minute", 0, MAX_REQUESTS,
                         &key->requests_per_minute) ||
@@ -99,7 +99,7 @@ static void print_limit(int64_t limit)
     if (limit > 0)
         printf("  %9" PRId64, limit);
     else
-        printf("  %9s", limit == API_KEY_AS_SET ? "as set" : "no limit");
+        printf("  %9s", limit == API_KEY_LIMIT_FROM_SETTING ? "as set" : "no limit");
 }
 
 static void write_keys(struct json_writer *json, const struct api_key *keys, size_t count)
@@ -169,8 +169,9 @@ static int revoke(struct store *store, const struct command *command)
     if (error != ERROR_NONE)
         return command_fail_error(command, error);
     if (!write.revoke_key.changed)
-        return command_fail(command, "no key that stands has the id %s", command->argument);
-    struct timespec pause = {.tv_nsec = API_KEY_REMEMBERED_MS * 1000000};
+        return command_fail(command, "no active key has the ID %s; see `sms-gateway keys list`",
+                            command->argument);
+    struct timespec pause = {.tv_nsec = API_KEY_CACHE_MS * 1000000};
     nanosleep(&pause, NULL); /* then no worker takes it any more */
     if (command->json) {
         json_begin_object(command->json, NULL);

@@ -123,7 +123,7 @@ def test_a_phone_may_come_and_go_as_often_as_it_likes(shared, kind, end):
     options = {"journal": str(uuid.uuid4())} if kind is AssuredPhone else {}
     for _ in range(30):
         getattr(kind(shared, device_id, **options), end)()
-    assert state(shared, device_id) == "stands"
+    assert state(shared, device_id) == "active"
 
 
 @pytest.mark.parametrize("kind", (Phone, AssuredPhone))
@@ -142,7 +142,7 @@ def test_a_phone_may_take_over_from_its_own_dead_connections(shared, kind):
     assert phone.receive()["message_id"] == message["message_id"]
     for each in dead:
         each.socket.transport.abort()
-    assert state(shared, device_id) == "stands"
+    assert state(shared, device_id) == "active"
 
 
 def test_a_close_of_its_own_that_crosses_ours_is_no_answer(shared):
@@ -154,7 +154,7 @@ def test_a_close_of_its_own_that_crosses_ours_is_no_answer(shared):
         old.socket.transport.write(b"\x88\x82\x00\x00\x00\x00\x03\xe8")  # 1000, not read ours
         old.socket.transport.abort()
         new.close()
-    assert state(shared, "crossing") == "stands"
+    assert state(shared, "crossing") == "active"
 
 
 def test_a_phone_that_loses_its_journal_now_and_then_is_one_phone(shared):
@@ -162,7 +162,7 @@ def test_a_phone_that_loses_its_journal_now_and_then_is_one_phone(shared):
         journal = str(uuid.uuid4())
         for _ in range(2):
             AssuredPhone(shared, "forgetful", journal).close()
-    assert state(shared, "forgetful") == "stands"
+    assert state(shared, "forgetful") == "active"
 
 
 @pytest.mark.parametrize("infos", [
@@ -175,4 +175,4 @@ def test_what_a_phone_says_of_itself_may_vary(shared, request, infos):
     device_id = re.sub(r"\W", "-", request.node.callspec.id)
     for turn in range(18):
         Phone(shared, device_id, info=infos[turn % len(infos)]).close()
-    assert state(shared, device_id) == "stands"
+    assert state(shared, device_id) == "active"

@@ -281,13 +281,13 @@ def test_keys_are_made_listed_and_revoked(make_gateway):
     assert told == f"Key {key[4:16]} allows send,read. It is shown this once:\n"
     status, table, errors = gateway.keys_command("list")
     line = next(line for line in table.splitlines() if "web shop" in line)
-    assert status == 0 and line.startswith(key[4:16]) and "stands" in line and "send,read" in line
+    assert status == 0 and line.startswith(key[4:16]) and "active" in line and "send,read" in line
     ends = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 90 * 86400))
     assert ends in line and key[17:60] not in table and not errors
     assert gateway.keys_command("revoke", key[4:16])[0] == 0
     assert "revoked" in gateway.keys_command("list")[1]
     status, _, errors = gateway.keys_command("revoke", key[4:16])
-    assert status == 1 and "no key that stands" in errors
+    assert status == 1 and "no active key" in errors
 
 
 @pytest.mark.parametrize("arguments, told", [

@@ -95,11 +95,11 @@ def test_keys_in_json(ready):
                     "requests_per_minute": None, "daily_messages": 0}
     listed = answer(ready, "keys", "list")
     assert listed["count"] == 1 and made.items() <= listed["keys"][0].items()
-    assert listed["keys"][0]["state"] == "stands" and listed["keys"][0]["revoked_at"] is None
+    assert listed["keys"][0]["state"] == "active" and listed["keys"][0]["revoked_at"] is None
     revoked = answer(ready, "keys", "revoke", made["key_id"])
     assert revoked.keys() == {"key_id", "revoked_at"}
     assert answer(ready, "keys", "list")["keys"][0]["state"] == "revoked"
-    assert "no key that stands" in refusal(ready, 1, "keys", "revoke", made["key_id"])
+    assert "no active key" in refusal(ready, 1, "keys", "revoke", made["key_id"])
     assert "1 to 3650" in refusal(ready, 2, "keys", "create", "x", "--days", "0")
 
 
@@ -115,7 +115,7 @@ def test_devices_in_json_are_as_the_api_has_them(ready):
     assert several["count"] == 2
     listed = answer(ready, "devices", "list")
     assert [(device["device_id"], device["state"]) for device in listed["devices"]] == [
-        ("by-hand", "stands"), ("one", "stands"), ("two", "stands")] and listed["count"] == 3
+        ("by-hand", "active"), ("one", "active"), ("two", "active")] and listed["count"] == 3
     check_schema({"$ref": "#/components/schemas/RevokedDevice"},
                  answer(ready, "devices", "revoke", "one"))
     ended = answer(ready, "devices", "list")["devices"][1]

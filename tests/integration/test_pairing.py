@@ -393,7 +393,7 @@ def test_a_phone_that_is_paired_anew_replaces_the_old_one(guarded):
     assert refused(guarded, "anew", old) == 401
     Phone(guarded, "anew", token=new).close()
     listed = guarded.command("devices", "list")[1]
-    assert re.search(r"^anew +stands ", listed, re.M), listed
+    assert re.search(r"^anew +active ", listed, re.M), listed
 
 
 def test_what_a_revoked_phone_was_offered_goes_to_another(make_gateway):
@@ -459,7 +459,7 @@ def test_whoever_has_the_old_token_cannot_end_the_new_one(guarded):
     message = guarded.api.send()
     assert owner.receive_sms()["message_id"] == message["message_id"]
     owner.close()
-    assert re.search(r"^renewed +stands ", guarded.command("devices", "list")[1], re.M)
+    assert re.search(r"^renewed +active ", guarded.command("devices", "list")[1], re.M)
 
 
 def test_more_phones_than_one_search_finds_are_sent_away(make_gateway):

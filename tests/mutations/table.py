@@ -315,7 +315,7 @@ MUTATIONS = [
              "    if (strcasecmp(token.device_id, request->device_id) != 0)\n",
              unit("test_handshake_auth", "a_token_opens_only_with_all_of_its_hash_and_while_it_stands")),
     Mutation("token-that-ended", HANDSHAKE, "a token that was ended opens nothing",
-             "ws-broker/net/handshake_auth.c", "    else if (token.end != DEVICE_TOKEN_STANDS)\n",
+             "ws-broker/net/handshake_auth.c", "    else if (token.end != DEVICE_TOKEN_ACTIVE)\n",
              "    else if (token.end == DEVICE_TOKEN_QUARANTINED)\n",
              ("integration/test_pairing.py::test_a_revoked_phone_is_sent_away_and_stays_away",)),
     Mutation("token-hash", HANDSHAKE, "a token needs its whole secret, not its id alone",

@@ -226,7 +226,7 @@ static void a_key_whose_hash_is_wrong_in_any_byte_opens_nothing(void **state)
     }
 }
 
-/* What is remembered is as old as API_KEY_REMEMBERED_MS at most, however often it is asked for. */
+/* What is remembered is as old as API_KEY_CACHE_MS at most, however often it is asked for. */
 static void a_key_is_remembered_for_its_time_and_no_longer(void **state)
 {
     char text[SECRET_TEXT_SIZE];
@@ -236,10 +236,10 @@ static void a_key_is_remembered_for_its_time_and_no_longer(void **state)
     now_ms = clock_monotonic_ms();
     assert_int_equal(ask(text, &taken), 200);
     for (int round = 0; round < 3; round++) {
-        now_ms += API_KEY_REMEMBERED_MS / 2;
+        now_ms += API_KEY_CACHE_MS / 2;
         assert_int_equal(ask(text, &taken), 200);
         assert_int_equal(taken.statements, 0);
-        now_ms += API_KEY_REMEMBERED_MS - API_KEY_REMEMBERED_MS / 2 - 1;
+        now_ms += API_KEY_CACHE_MS - API_KEY_CACHE_MS / 2 - 1;
         assert_int_equal(ask(text, &taken), 200);
         assert_int_equal(taken.statements, 0);
         now_ms += 1;
@@ -247,12 +247,12 @@ static void a_key_is_remembered_for_its_time_and_no_longer(void **state)
         assert_true(taken.statements > 0);
     }
     revoke_key(text);
-    now_ms += API_KEY_REMEMBERED_MS - 1;
+    now_ms += API_KEY_CACHE_MS - 1;
     assert_int_equal(ask(text, &taken), 200); /* `keys revoke` waits so long */
     now_ms += 1;
     for (int i = 0; i < 2; i++) {
         assert_int_equal(ask(text, &taken), 401);
-        now_ms += API_KEY_REMEMBERED_MS;
+        now_ms += API_KEY_CACHE_MS;
     }
     now_ms = 0;
 }

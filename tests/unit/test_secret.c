@@ -108,12 +108,12 @@ static void cut_or_longer_it_is_none(void **state)
 static void a_bearer_token_follows_its_scheme(void **state)
 {
     (void)state;
-    assert_string_equal(secret_of_bearer("Bearer abc"), "abc");
-    assert_string_equal(secret_of_bearer("bEARER   abc"), "abc");
-    assert_null(secret_of_bearer(""));
-    assert_null(secret_of_bearer("Bearer"));
-    assert_null(secret_of_bearer("Bearerabc"));
-    assert_null(secret_of_bearer("Basic abc"));
+    assert_string_equal(secret_bearer_token("Bearer abc"), "abc");
+    assert_string_equal(secret_bearer_token("bEARER   abc"), "abc");
+    assert_null(secret_bearer_token(""));
+    assert_null(secret_bearer_token("Bearer"));
+    assert_null(secret_bearer_token("Bearerabc"));
+    assert_null(secret_bearer_token("Basic abc"));
 }
 
 static void a_pairing_code_is_what_people_type(void **state)

@@ -71,14 +71,14 @@ static enum error check_token(struct handshake_auth *auth, const struct ws_hands
     *detail = "The token belongs to another device id than the one in the address.";
     if (strcmp(token.device_id, request->device_id) != 0)
         error = ERROR_DEVICE_TOKEN_WRONG_DEVICE;
-    else if (token.end != DEVICE_TOKEN_STANDS)
+    else if (token.end != DEVICE_TOKEN_ACTIVE)
         error = ERROR_DEVICE_TOKEN_INVALID;
     if (error == ERROR_DEVICE_TOKEN_INVALID)
         *detail = "The token was revoked; pair the phone again.";
     if (error != ERROR_NONE)
         log_warning("device connection refused", LOG_TEXT("device_id", request->device_id),
                     LOG_TEXT("token", token.id), LOG_TEXT("reason", error_code(error)),
-                    LOG_TEXT("state", device_token_end_name(token.end)));
+                    LOG_TEXT("state", device_token_state_name(token.end)));
     return error;
 }
 

@@ -32,7 +32,7 @@ static bool take_token(struct ws_handshake *handshake, const char *text, size_t 
     char value[256] = "";
     if (!take(value, sizeof(value), text, length))
         return false;
-    const char *token = secret_of_bearer(value);
+    const char *token = secret_bearer_token(value);
     if (token && strlen(token) >= sizeof(handshake->token))
         token = "?"; /* which is none either */
     return !token || take(handshake->token, sizeof(handshake->token), token, strlen(token));
@@ -129,7 +129,7 @@ const struct device_protocol *ws_handshake_protocol(const struct ws_handshake *h
 void ws_handshake_accept(struct buffer *out, const struct ws_handshake *handshake)
 {
     char accept[WEBSOCKET_ANSWER_SIZE];
-    secret_answer_websocket(handshake->key, accept);
+    secret_websocket_accept(handshake->key, accept);
     buffer_append_text(out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                             "Connection: Upgrade\r\nSec-WebSocket-Accept: ");
     buffer_append_text(out, accept);

@@ -56,7 +56,7 @@ static void assert_end(struct store_fixture *fixture, enum device_token_revocati
     assert_true(found);
     assert_int_equal(token.end, end);
     assert_int_equal(connect_with(fixture, token_id, 1, "", &quarantined),
-                     end == DEVICE_TOKEN_STANDS ? ERROR_NONE : ERROR_DEVICE_TOKEN_INVALID);
+                     end == DEVICE_TOKEN_ACTIVE ? ERROR_NONE : ERROR_DEVICE_TOKEN_INVALID);
 }
 
 #define ROWS "(SELECT count(*) FROM token_use) + (SELECT count(*) FROM token_identity)"
@@ -93,7 +93,7 @@ static void one_phone_writes_its_identity_once(void **state)
     for (int i = 0; i < 50; i++)
         assert_false(is_found(fixture, 1, i % 2 ? "" : "name"));
     assert_in_file(fixture, "SELECT " ROWS, 2);
-    assert_end(fixture, DEVICE_TOKEN_STANDS);
+    assert_end(fixture, DEVICE_TOKEN_ACTIVE);
 }
 
 static void new_journals_do_not_grow_without_end(void **state)
@@ -113,7 +113,7 @@ static void identities_of_a_month_ago_are_forgotten(void **state)
         assert_false(is_found(fixture, 0, i % 2 ? "mine" : "Pixel 7"));
         store_fixture_pass_ms(30 * (int64_t)DAY_MS + 1000);
     }
-    assert_end(fixture, DEVICE_TOKEN_STANDS);
+    assert_end(fixture, DEVICE_TOKEN_ACTIVE);
 }
 
 static void takeovers_outlive_a_restart(void **state)
@@ -138,7 +138,7 @@ static void takeovers_further_apart_are_forgiven(void **state)
         assert_false(takeover_is_found(fixture, token_id));
         store_fixture_pass_ms(4 * HOUR_MS);
     }
-    assert_end(fixture, DEVICE_TOKEN_STANDS);
+    assert_end(fixture, DEVICE_TOKEN_ACTIVE);
 }
 
 static void a_new_token_begins_with_nothing(void **state)
@@ -159,7 +159,7 @@ static void a_new_token_begins_with_nothing(void **state)
     assert_in_file(fixture, "SELECT " ROWS, 0);
     assert_false(is_found(fixture, 1, ""));
     assert_false(is_found(fixture, 2, ""));
-    assert_end(fixture, DEVICE_TOKEN_STANDS);
+    assert_end(fixture, DEVICE_TOKEN_ACTIVE);
 }
 
 static void where_no_tokens_are_needed_nothing_is_counted(void **state)
