@@ -122,7 +122,7 @@ $(eval $(call unit-test,tests/store/sqlite,$(OUT)/obj/tests/store/store_fixture.
 
 # A fuzz target is libFuzzer's, or reads the files it is given. The broker's has companions.
 $(OUT)/tests/fuzz_broker: $(call objects,$(wildcard tests/fuzz/broker_*.c) \
-                          tests/simulation/model_store.c)
+                          tests/simulation/world_store.c)
 FUZZ_MAIN := $(if $(filter fuzz,$(SANITIZE)),-fsanitize=fuzzer,$(OUT)/obj/tests/fuzz/replay.o)
 $(OUT)/tests/fuzz_%: $(OUT)/obj/tests/fuzz/fuzz_%.o $(filter %.o,$(FUZZ_MAIN)) $(OUT)/libapi.a \
                      $(OUT)/libbroker.a $(OUT)/libcommon.a

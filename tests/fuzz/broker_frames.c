@@ -88,7 +88,8 @@ void promise_said(struct phone *phone, const struct frame *said)
 /* Nobody else has been told to send it, but for those who have proved that they did not. */
 static bool is_only_one(unsigned message, unsigned attempt)
 {
-    for (unsigned i = 1; i <= world.store.tables.messages[message].attempt; i++) {
+    unsigned newest = world_store_message(&world.store, message).attempt;
+    for (unsigned i = 1; i <= newest; i++) {
         const struct attempt *other = &world.attempts[message][i];
         if (i != attempt && other->given && !other->proved)
             return false;
@@ -136,7 +137,7 @@ static void check_revoke(struct phone *phone, const struct owed *frame)
     unsigned message = message_of_id(&frame->id);
     struct attempt *attempt = store_find_attempt(&frame->id, frame->attempt);
     CHECK(attempt->accepted && attempt->assured && attempt->device == phone->device);
-    CHECK(world.store.tables.messages[message].revoke);
+    CHECK(world_store_message(&world.store, message).cancel_requested);
     CHECK(phone->revoked[message] != frame->attempt);
     phone->revoked[message] = frame->attempt;
 }

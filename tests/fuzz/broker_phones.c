@@ -126,7 +126,7 @@ static struct subject choose_subject(const struct phone *phone)
 {
     unsigned which = choose(&world.choices, 2 * MOST_MESSAGES), off = choose(&world.choices, 8);
     unsigned message = which % MOST_MESSAGES;
-    unsigned attempt = world.store.tables.messages[message].attempt;
+    unsigned attempt = world_store_message(&world.store, message).attempt;
     if (which >= MOST_MESSAGES && phone->hand_count > 0) {
         message = phone->hand[which % phone->hand_count].message;
         attempt = phone->hand[which % phone->hand_count].attempt;
@@ -172,10 +172,10 @@ static size_t list_entries(const struct phone *phone, struct subject entries[PAG
     unsigned kind = choose(&world.choices, 8);
     size_t count = 0;
     for (unsigned i = 0; i < MOST_MESSAGES && kind == 6; i++) {
-        const struct stored_message *row = &world.store.tables.messages[i];
-        if (row->there && row->device == (int)phone->device &&
-            message_id_equal(&row->journal, &phone->journal))
-            entries[count++] = subject_of(i, row->attempt);
+        struct stored_message row = world_store_message(&world.store, i);
+        if (row.there && row.device == (int)phone->device &&
+            message_id_equal(&row.journal, &phone->journal))
+            entries[count++] = subject_of(i, row.attempt);
     }
     for (; kind < 6 && count < kind; count++)
         entries[count] = choose_subject(phone);

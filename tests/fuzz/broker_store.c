@@ -1,5 +1,5 @@
 /*
- * The store: the model of the simulation behind a queue. Writes run in the order of their
+ * The store: that of the simulation behind a queue. Writes run in the order of their
  * submission, as store.h says, each in a transaction of its own; that the core hears of it later,
  * in any order, or of an error instead.
  */
@@ -41,9 +41,9 @@ static struct pending remove_pending(size_t index)
 
 static enum error run(struct store_write *write)
 {
-    model_store_begin(&world.store, world.now_ms, world_wall_ms());
-    enum error error = model_store_execute(&world.store, write);
-    model_store_commit(&world.store);
+    world_store_begin(&world.store, world.now_ms, world_wall_ms());
+    enum error error = world_store_execute(&world.store, write);
+    world_store_commit(&world.store);
     for (size_t i = 0; i < world.store.change_count; i++)
         promise_committed(&world.store.changes[i]);
     for (size_t i = 0; write->verb == STORE_CLAIM && i < write->claim.slot_count; i++)
@@ -55,7 +55,7 @@ void store_queue(unsigned number)
 {
     struct message message = {.id = message_id_of(number)};
     struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
-    if (!world.store.tables.messages[number].there)
+    if (!world_store_message(&world.store, number).there)
         run(&write);
 }
 

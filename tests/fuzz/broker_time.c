@@ -39,10 +39,11 @@ void promise_in_time(void)
 }
 
 /* Since the core has last looked, at the latest. */
-static bool is_due(const struct stored_message *row)
+static bool is_due(unsigned message)
 {
-    int64_t wait_ms = row->not_before_ms - world_wall_ms();
-    return row->there && row->status == MESSAGE_QUEUED &&
+    struct stored_message row = world_store_message(&world.store, message);
+    int64_t wait_ms = row.retry_at_ms - world_wall_ms();
+    return row.there && row.status == MESSAGE_QUEUED &&
            (wait_ms <= -2 * world.options.sweep_interval_ms || wait_ms > STORE_MAX_BACKOFF_MS);
 }
 
@@ -61,7 +62,7 @@ void promise_nobody_waits(void)
 {
     bool is_message_due = false;
     for (unsigned i = 0; i < MOST_MESSAGES; i++)
-        is_message_due |= is_due(&world.store.tables.messages[i]);
+        is_message_due |= is_due(i);
     for (unsigned i = 0; i < DEVICES && is_message_due; i++) {
         const struct phone *phone = phone_newest(i);
         CHECK(!phone || !has_room(phone));
@@ -74,12 +75,12 @@ void promise_at_the_end(void)
     CHECK(broker_is_drained(world.broker));
     CHECK(world.pending_count == 0);
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
-        const struct stored_message *row = &world.store.tables.messages[i];
-        const struct attempt *attempt = &world.attempts[i][row->attempt];
-        bool is_stuck = row->status == MESSAGE_DISPATCHED ||
-                        (row->status == MESSAGE_ACCEPTED && !attempt->assured && !attempt->given);
+        struct stored_message row = world_store_message(&world.store, i);
+        const struct attempt *attempt = &world.attempts[i][row.attempt];
+        bool is_stuck = row.status == MESSAGE_DISPATCHED ||
+                        (row.status == MESSAGE_ACCEPTED && !attempt->assured && !attempt->given);
         CHECK(!is_stuck || world.lost[i]);
     }
     for (unsigned i = 0; i < DEVICES; i++)
-        CHECK(!world.store.tables.devices[i].connected || world.device_lost[i]);
+        CHECK(!world_store_is_connected(&world.store, i) || world.device_lost[i]);
 }

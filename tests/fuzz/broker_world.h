@@ -19,7 +19,7 @@
 #define TESTS_FUZZ_BROKER_WORLD_H
 
 #include "tests/fuzz/fuzz.h"
-#include "tests/simulation/model_store.h"
+#include "tests/simulation/world_store.h"
 #include "ws-broker/core/broker.h"
 #include "ws-broker/protocol/frames.h"
 
@@ -120,7 +120,7 @@ extern struct world {
     bool draining;
     int64_t drain_until_ms;
 
-    struct model_store store;
+    struct world_store store;
     struct pending pending[MOST_WRITES];
     size_t pending_count;
     unsigned refusals; /* so many writes are refused at once */

@@ -242,6 +242,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     log_nothing();
     memset(&world, 0, sizeof(world));
+    world_store_init(&world.store);
     world.choices = (struct choices){data, size};
     world.options = default_options;
     world.now_ms = 1000000;
@@ -257,5 +258,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         settle();
     end_well();
     broker_free(world.broker);
+    world_store_fini(&world.store);
     return 0;
 }

@@ -69,7 +69,7 @@ static void begin_batch(struct world *world)
         struct store_write *write = take_write(&host->waiting);
         bool fails = !world->recovering &&
                      random_chance(&world->random, world->conditions.write_failures);
-        write->result = fails ? ERROR_INTERNAL : model_store_execute(&world->store, write);
+        write->result = fails ? ERROR_INTERNAL : world_store_execute(&world->store, write);
         queue_write(is_answered_early(world, write->verb) ? &host->committed : &host->batch, write);
     }
     if (host->committed.count > 0)
@@ -93,7 +93,7 @@ static void submit(struct world *world, struct store_write *write)
 
 static void lose_transaction(struct world *world)
 {
-    model_store_rollback(&world->store);
+    world_store_roll_back(&world->store);
     world->counts->commits_lost++;
     TRACE(world, "store: a transaction is lost");
 }
@@ -341,7 +341,7 @@ void host_end_lease_if_drained(struct world *world)
         struct store_write write = {.verb = STORE_BROKER_LEASE};
         write.lease.instance = host->instance;
         world_begin(world);
-        model_store_execute(&world->store, &write);
+        world_store_execute(&world->store, &write);
         world_commit(world);
     }
     end(world);

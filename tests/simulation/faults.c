@@ -231,7 +231,7 @@ static enum error run(struct world *world, struct store_write *write)
     if (world->store_trouble != ERROR_NONE)
         return world->store_trouble;
     world_begin(world);
-    write->result = model_store_execute(&world->store, write);
+    write->result = world_store_execute(&world->store, write);
     world_commit(world);
     return write->result;
 }

@@ -165,16 +165,15 @@ void invariants_check_transition(struct world *world, const struct change *chang
 /* I1 and I5, over all rows. */
 void invariants_check_rows(struct world *world)
 {
-    const struct tables *disk = model_store_on_disk(&world->store);
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
-        const struct stored_message *row = &disk->messages[i];
+        struct stored_message row = world_store_on_disk(&world->store, i);
         const struct record *record = &world->records[i];
-        if (record->promised && !row->there && world->broken != MUTATION_QUEUE_ANSWERED_EARLY)
+        if (record->promised && !row.there && world->broken != MUTATION_QUEUE_ANSWERED_EARLY)
             violate(world, "I1: message %u was promised and is not there", i);
-        if (row->there && (row->status != record->status || row->attempt != record->attempt ||
-                           row->event_count != record->event_count))
+        if (row.there && (row.status != record->status || row.attempt != record->attempt ||
+                          row.event_count != record->event_count))
             violate(world, "I5: message %u is %s, which its events do not say", i,
-                    name(row->status));
+                    name(row.status));
     }
 }
 
@@ -214,10 +213,10 @@ static void check_release(struct world *world, unsigned phone, unsigned message,
 static void check_new_sms(struct world *world, unsigned phone, unsigned message)
 {
     struct record *record = &world->records[message];
-    const struct stored_message *row = &model_store_on_disk(&world->store)->messages[message];
-    if (!row->there || row->attempt == 0 || !record->attempts[row->attempt].basic ||
-        !record->attempts[row->attempt].accepted ||
-        record->attempts[row->attempt].device != (int)phone || row->device != (int)phone) {
+    struct stored_message row = world_store_on_disk(&world->store, message);
+    if (!row.there || row.attempt == 0 || !record->attempts[row.attempt].basic ||
+        !record->attempts[row.attempt].accepted ||
+        record->attempts[row.attempt].device != (int)phone || row.device != (int)phone) {
         violate(world, "I4: the frame of message %u was not committed", message);
         return;
     }
@@ -231,9 +230,9 @@ static void check_new_sms(struct world *world, unsigned phone, unsigned message)
 
 static void check_drop(struct world *world, unsigned phone, unsigned message, unsigned attempt)
 {
-    const struct stored_message *row = &model_store_on_disk(&world->store)->messages[message];
+    struct stored_message row = world_store_on_disk(&world->store, message);
     /* Later than accepted the phone has moved on, and a journal that says otherwise is a late one. */
-    if (row->attempt == attempt && row->device == (int)phone && row->status == MESSAGE_ACCEPTED)
+    if (row.attempt == attempt && row.device == (int)phone && row.status == MESSAGE_ACCEPTED)
         violate(world, "D1: the offer of message %u is dropped, and its phone has it", message);
 }
 
@@ -293,9 +292,9 @@ static bool is_finished(enum message_status status)
 
 bool invariants_all_finished(const struct world *world)
 {
-    const struct tables *disk = model_store_on_disk(&world->store);
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
-        if (disk->messages[i].there && !is_finished(disk->messages[i].status))
+        struct stored_message row = world_store_on_disk(&world->store, i);
+        if (row.there && !is_finished(row.status))
             return false;
     }
     return true;
@@ -305,19 +304,18 @@ void invariants_check_end(struct world *world)
 {
     invariants_check_rows(world);
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
-        const struct stored_message *row = &model_store_on_disk(&world->store)->messages[i];
+        struct stored_message row = world_store_on_disk(&world->store, i);
         const struct record *record = &world->records[i];
-        if (record->promised && !row->there)
+        if (record->promised && !row.there)
             violate(world, "I1: message %u was promised and is not there", i);
-        if (!row->there)
+        if (!row.there)
             continue;
-        world->counts->ended[row->status]++;
-        if (!is_finished(row->status))
+        world->counts->ended[row.status]++;
+        if (!is_finished(row.status))
             violate(world, "I10: message %u is still %s, %lld s after the last fault", i,
-                    name(row->status),
+                    name(row.status),
                     (long long)(world->now_ms - world->recovering_since_ms) / 1000);
-        if (was_taken(record) &&
-            (row->status == MESSAGE_CANCELLED || row->status == MESSAGE_EXPIRED))
-            violate(world, "I9: message %u was sent and is %s", i, name(row->status));
+        if (was_taken(record) && (row.status == MESSAGE_CANCELLED || row.status == MESSAGE_EXPIRED))
+            violate(world, "I9: message %u was sent and is %s", i, name(row.status));
     }
 }

@@ -34,12 +34,12 @@ void world_trace(struct world *world, const char *format, ...)
 
 void world_begin(struct world *world)
 {
-    model_store_begin(&world->store, world->now_ms, world_wall_ms(world));
+    world_store_begin(&world->store, world->now_ms, world_wall_ms(world));
 }
 
 void world_commit(struct world *world)
 {
-    model_store_commit(&world->store);
+    world_store_commit(&world->store);
     for (size_t i = 0; i < world->store.change_count; i++)
         invariants_check_transition(world, &world->store.changes[i]);
 }
@@ -205,6 +205,7 @@ bool world_run(uint64_t seed, enum mutation broken, struct counts *counts, struc
         .counts = counts,
         .trace = trace,
     };
+    world_store_init(&world->store);
     run(world);
     counts->seeds++;
     counts->violations += world->violation[0] != '\0';
@@ -212,6 +213,7 @@ bool world_run(uint64_t seed, enum mutation broken, struct counts *counts, struc
     host_discard(world);
     link_release_all(world);
     free(world->schedule.heap);
+    world_store_fini(&world->store);
     bool good = !world->violation[0];
     free(world);
     return good;

@@ -4,7 +4,7 @@
  * all chance comes from the seed, so that a run can be repeated.
  *
  * Each file has its part of it:
- *   model_store.c   the store's verbs in memory; what is not committed is lost with the broker
+ *   world_store.c   the store, in memory; what is not committed is lost with the broker
  *   broker_host.c   carries out what the core wants; kills it, drains it, starts it again
  *   link.c          connections: frames on their way, in order, until the connection is cut
  *   phone*.c        phones with a journal and basic ones; radio.c what becomes of a text
@@ -15,9 +15,9 @@
 #define TESTS_SIMULATION_WORLD_H
 
 #include "common/base/buffer.h"
-#include "tests/simulation/model_store.h"
 #include "tests/simulation/random.h"
 #include "tests/simulation/schedule.h"
+#include "tests/simulation/world_store.h"
 #include "ws-broker/core/broker.h"
 
 enum {
@@ -201,7 +201,7 @@ struct world {
     bool recovering; /* faults have ended */
     int64_t recovering_since_ms;
 
-    struct model_store store;
+    struct world_store store;
     enum error store_trouble; /* its commits end with this; ERROR_NONE */
     struct host host;
     struct connection connections[MOST_CONNECTIONS];

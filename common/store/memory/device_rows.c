@@ -1,0 +1,215 @@
+/* Devices and brokers, in memory. */
+#include "common/store/memory/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct memory_device *find_device(const struct memory_tables *tables, const char *device_id)
+{
+    return table_find(&tables->devices, device_id);
+}
+
+static enum error put_device(struct store_database *database, struct memory_device *device)
+{
+    return table_put(&database->tables->devices, &database->undo, device);
+}
+
+/* A copy to be changed and put: NULL without memory. */
+static struct memory_device *copy_device(const struct memory_device *device)
+{
+    return table_copy_row(device, sizeof(*device));
+}
+
+static const struct memory_broker *find_alive(const struct memory_tables *tables,
+                                              const struct message_id *instance, int64_t now_ms)
+{
+    for (size_t i = 0; i < tables->brokers.count; i++) {
+        const struct memory_broker *broker = tables->brokers.rows[i];
+        if (message_id_equal(&broker->instance, instance) && broker->lease_until_ms > now_ms)
+            return broker;
+    }
+    return NULL;
+}
+
+bool memory_is_connected(const struct memory_tables *tables, const struct memory_device *device,
+                         int64_t now_ms)
+{
+    return device->connected && find_alive(tables, &device->broker, now_ms);
+}
+
+/* ---- Devices ---- */
+
+static enum error find_session(struct store_database *database, const char *device_id,
+                               int64_t *session)
+{
+    const struct memory_device *device = find_device(database->tables, device_id);
+    *session = device ? device->session : 0;
+    return ERROR_NONE;
+}
+
+/* The device with what it says of itself; NULL without memory. */
+static struct memory_device *with_info(struct memory_device *device, const struct device_info *info)
+{
+    if (!device)
+        return NULL;
+    device->info = *info;
+    device->info.extra = info->extra ? strdup(info->extra) : NULL;
+    if (!info->extra || device->info.extra)
+        return device;
+    free(device);
+    return NULL;
+}
+
+static enum error connect(struct store_database *database, const char *device_id, int64_t session,
+                          const struct device_info *info, const struct message_id *broker,
+                          int64_t now_ms)
+{
+    struct memory_device *device = with_info(calloc(1, sizeof(*device)), info);
+    if (!device)
+        return ERROR_INTERNAL;
+    strcpy(device->device_id, device_id);
+    device->session = session;
+    device->connected = true;
+    device->broker = *broker;
+    device->connected_at_ms = device->last_seen_at_ms = now_ms;
+    return put_device(database, device);
+}
+
+static enum error update(struct store_database *database, const char *device_id,
+                         const struct device_info *info, int64_t now_ms)
+{
+    const struct memory_device *device = find_device(database->tables, device_id);
+    if (!device)
+        return ERROR_NONE;
+    struct memory_device *updated = with_info(copy_device(device), info);
+    if (updated)
+        updated->last_seen_at_ms = now_ms;
+    return put_device(database, updated);
+}
+
+static enum error put_disconnected(struct store_database *database,
+                                   const struct memory_device *device, int64_t now_ms)
+{
+    struct memory_device *disconnected = copy_device(device);
+    if (disconnected) {
+        disconnected->connected = disconnected->revoked = false;
+        disconnected->last_seen_at_ms = now_ms;
+    }
+    return put_device(database, disconnected);
+}
+
+static enum error disconnect(struct store_database *database, const char *device_id, int64_t now_ms)
+{
+    const struct memory_device *device = find_device(database->tables, device_id);
+    return device ? put_disconnected(database, device, now_ms) : ERROR_NONE;
+}
+
+static enum error disconnect_all(struct store_database *database, const struct message_id *broker,
+                                 int64_t now_ms)
+{
+    const struct table *devices = &database->tables->devices;
+    enum error error = ERROR_NONE;
+    for (size_t i = 0; i < devices->count && error == ERROR_NONE; i++) {
+        const struct memory_device *device = devices->rows[i];
+        if (device->connected && message_id_equal(&device->broker, broker))
+            error = put_disconnected(database, device, now_ms);
+    }
+    return error;
+}
+
+/* ---- Devices whose token was revoked ---- */
+
+static enum error mark_revoked(struct store_database *database, const char *device_id)
+{
+    const struct memory_device *device = find_device(database->tables, device_id);
+    if (!device || !device->connected)
+        return ERROR_NONE;
+    struct memory_device *marked = copy_device(device);
+    if (marked)
+        marked->revoked = true;
+    return put_device(database, marked);
+}
+
+static enum device_token_revocation last_revocation(const struct memory_tables *tables,
+                                                    const char *device_id)
+{
+    enum device_token_revocation reason = DEVICE_TOKEN_ACTIVE;
+    int64_t last_ms = 0;
+    for (size_t i = 0; i < tables->tokens.count; i++) {
+        const struct device_token *token = tables->tokens.rows[i];
+        if (token->ended_at_ms > last_ms && strcmp(token->device_id, device_id) == 0) {
+            last_ms = token->ended_at_ms;
+            reason = token->end;
+        }
+    }
+    return reason;
+}
+
+static enum error list_revoked(struct store_database *database, const struct message_id *broker,
+                               const char *after, size_t limit,
+                               struct store_revoked_device devices[], size_t *count)
+{
+    const struct memory_tables *tables = database->tables;
+    *count = 0;
+    for (size_t i = table_lower_bound(&tables->devices, after);
+         i < tables->devices.count && *count < limit; i++) {
+        const struct memory_device *device = tables->devices.rows[i];
+        if (strcmp(device->device_id, after) == 0 || !device->connected || !device->revoked ||
+            !message_id_equal(&device->broker, broker))
+            continue;
+        struct store_revoked_device *found = &devices[(*count)++];
+        *found = (struct store_revoked_device){
+            .session = device->session,
+            .end = last_revocation(tables, device->device_id),
+        };
+        strcpy(found->device_id, device->device_id);
+    }
+    return ERROR_NONE;
+}
+
+/* ---- Brokers ---- */
+
+static enum error find_broker(struct store_database *database, const char *name,
+                              struct message_id *instance, bool *found)
+{
+    const struct memory_broker *broker = table_find(&database->tables->brokers, name);
+    *found = broker;
+    if (broker)
+        *instance = broker->instance;
+    return ERROR_NONE;
+}
+
+static enum error save_broker(struct store_database *database, const char *name,
+                              const struct message_id *instance, int64_t lease_until_ms)
+{
+    struct memory_broker *broker = calloc(1, sizeof(*broker));
+    if (broker) {
+        *broker = (struct memory_broker){.instance = *instance, .lease_until_ms = lease_until_ms};
+        strcpy(broker->name, name);
+    }
+    return table_put(&database->tables->brokers, &database->undo, broker);
+}
+
+static enum error remove_broker(struct store_database *database, const struct message_id *instance)
+{
+    struct table *brokers = &database->tables->brokers;
+    for (size_t i = 0; i < brokers->count; i++) {
+        struct memory_broker *broker = brokers->rows[i];
+        if (message_id_equal(&broker->instance, instance))
+            return table_remove(brokers, &database->undo, broker);
+    }
+    return ERROR_NONE;
+}
+
+const struct device_rows memory_device_rows = {
+    .find_session = find_session,
+    .connect = connect,
+    .update = update,
+    .disconnect = disconnect,
+    .disconnect_all = disconnect_all,
+    .mark_revoked = mark_revoked,
+    .list_revoked = list_revoked,
+    .find_broker = find_broker,
+    .save_broker = save_broker,
+    .remove_broker = remove_broker,
+};

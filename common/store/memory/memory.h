@@ -1,0 +1,172 @@
+/*
+ * The memory backend: everything is gone with the process. For tests, the simulation and trying things out.
+ *
+ * Its rows are in tables (table.h), which the stores of one process share where they are opened by the same name. A lock
+ * is around each batch and each read, so that a read sees all of a transaction or nothing.
+ */
+#ifndef COMMON_STORE_MEMORY_MEMORY_H
+#define COMMON_STORE_MEMORY_MEMORY_H
+
+#include "common/store/memory/table.h"
+#include "common/store/verbs/transaction.h"
+
+#include <pthread.h>
+
+/* ---- Rows ---- */
+
+/* One that a message has gone through after it was queued. The texts follow it in memory. */
+struct memory_event {
+    struct memory_event *older;
+    enum message_status status;
+    unsigned attempt;
+    int64_t at_ms;
+    const char *device_id, *error_code, *error_text; /* "": none */
+};
+
+/* Key: row.seq. The text and the events are shared by its older and newer versions. */
+struct memory_message {
+    struct message_row row;
+    char phone_number[PHONE_NUMBER_SIZE];
+    char *text;
+    enum sms_encoding encoding;
+    struct message_id requeued_as;
+    struct memory_event *newest_event;
+    const struct memory_event
+        *error; /* the event that has the message's error; NULL: it has none */
+};
+
+/* Key: device_id. */
+struct memory_device {
+    char device_id[DEVICE_ID_SIZE];
+    struct device_info info;
+    int64_t session;
+    bool connected;
+    struct message_id broker; /* while it is connected */
+    bool revoked;             /* its token was, since it connected */
+    int64_t connected_at_ms, last_seen_at_ms;
+};
+
+/* Key: name. */
+struct memory_broker {
+    char name[BROKER_NAME_SIZE];
+    struct message_id instance;
+    int64_t lease_until_ms;
+};
+
+/* Key: code_hash. */
+struct memory_pairing {
+    unsigned char code_hash[SECRET_HASH_BYTES];
+    struct pairing_row pairing;
+};
+
+/* Key: token_id. */
+struct memory_token_use {
+    char token_id[SECRET_ID_SIZE];
+    struct token_use use;
+};
+
+/* Key: token_id, identity. */
+struct memory_identity {
+    char token_id[SECRET_ID_SIZE];
+    char identity[TOKEN_IDENTITY_SIZE];
+    int64_t seen_at_ms;
+};
+
+/* Of an API key, or a phone number. */
+enum { MEMORY_NAME_SIZE = 64 };
+_Static_assert((int)MEMORY_NAME_SIZE >= (int)SECRET_ID_SIZE, "room for both");
+_Static_assert((int)MEMORY_NAME_SIZE >= (int)PHONE_NUMBER_SIZE, "room for both");
+
+/* Key: kind, period, name. */
+struct memory_accepted {
+    enum accepted_kind kind;
+    int64_t period;
+    char name[MEMORY_NAME_SIZE];
+    int64_t count;
+};
+
+struct memory_tables {
+    struct table messages;
+    struct table messages_in[MESSAGE_STATUS_COUNT]; /* the same rows, by status */
+    struct table devices;
+    struct table brokers;
+    struct table keys; /* struct api_key, by id */
+    struct table pairings;
+    struct table tokens; /* struct device_token, by id */
+    struct table token_uses;
+    struct table identities;
+    struct table accepted;
+    struct table device_uses; /* struct device_use, by device_id */
+    struct table sending; /* struct store_sending; one row, or none where nothing was ever paused */
+};
+
+void memory_tables_init(struct memory_tables *tables);
+void memory_tables_fini(struct memory_tables *tables);
+
+/* The message of that id; NULL without one. */
+struct memory_message *memory_find_message(const struct memory_tables *tables,
+                                           const struct message_id *id);
+
+/* Whether the device is connected to a broker that is alive. */
+bool memory_is_connected(const struct memory_tables *tables, const struct memory_device *device,
+                         int64_t now_ms);
+
+/* As rows.h has them: the verbs and the statistics ask for both. */
+void memory_count_stuck(const struct memory_tables *tables, int64_t since_ms,
+                        int64_t counts[MESSAGE_STATUS_COUNT]);
+void memory_read_queued_since(const struct memory_tables *tables, int64_t now_ms,
+                              int64_t *since_ms);
+
+void memory_read_sending(const struct memory_tables *tables, struct store_sending *sending);
+
+/* ---- Reads, as in store.h, without a lock ---- */
+
+MUST_CHECK enum error memory_read_message(const struct memory_tables *tables,
+                                          const struct message_id *id, struct message *message);
+MUST_CHECK enum error memory_read_history(const struct memory_tables *tables,
+                                          const struct message_id *id,
+                                          struct message_event **events, size_t *count);
+MUST_CHECK enum error memory_list_messages(const struct memory_tables *tables,
+                                           const struct store_query *query,
+                                           struct store_page *page);
+MUST_CHECK enum error memory_list_keys(const struct memory_tables *tables, struct api_key **keys,
+                                       size_t *count);
+MUST_CHECK enum error memory_list_tokens(const struct memory_tables *tables,
+                                         struct device_token **tokens, size_t *count);
+MUST_CHECK enum error memory_list_devices(const struct memory_tables *tables, int64_t now_ms,
+                                          struct device **devices, size_t *count);
+MUST_CHECK enum error memory_read_statistics(const struct memory_tables *tables,
+                                             int64_t stuck_since_ms, int64_t now_ms,
+                                             struct store_statistics *statistics);
+
+/* ---- Transactions, without a lock ---- */
+
+struct store_database {
+    struct memory_tables *tables;
+    struct undo_log undo;
+    struct store_transaction transaction;
+
+    /* memory.c */
+    struct memory *memory;
+    int64_t (*wall_ms)(void);
+};
+
+/* Over tables of the caller's, which outlive it. */
+void memory_database_init(struct store_database *database, struct memory_tables *tables,
+                          const struct store_options *options);
+void memory_database_fini(struct store_database *database);
+
+/* begin; run for each write, which sets its result; then commit or roll_back, at any later time. Nothing of a write
+   that fails stays. After an error of commit nothing of the transaction has happened. */
+void memory_begin(struct store_database *database, int64_t now_ms);
+void memory_run(struct store_database *database, struct store_write *write);
+MUST_CHECK enum error memory_commit(struct store_database *database);
+void memory_roll_back(struct store_database *database);
+
+extern const struct message_rows memory_message_rows;
+extern const struct device_rows memory_device_rows;
+extern const struct access_rows memory_access_rows;
+extern const struct limit_rows memory_limit_rows;
+extern const struct admin_rows memory_admin_rows;
+
+#endif

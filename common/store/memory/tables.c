@@ -1,0 +1,164 @@
+/* The tables: their keys, what their rows own, and the messages by status. */
+#include "common/store/memory/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Messages ---- */
+
+static int compare_messages(const void *row, const void *key)
+{
+    const struct memory_message *a = row, *b = key;
+    return (a->row.seq > b->row.seq) - (a->row.seq < b->row.seq);
+}
+
+/* The events down to `last`, which stays. */
+static void free_events(struct memory_event *newest, const struct memory_event *last)
+{
+    while (newest != last) {
+        struct memory_event *older = newest->older;
+        free(newest);
+        newest = older;
+    }
+}
+
+static void free_message(void *row, const void *other, bool undone)
+{
+    struct memory_message *message = row;
+    const struct memory_message *kept = other;
+    if (!kept || undone)
+        free_events(message->newest_event, kept ? kept->newest_event : NULL);
+    if (!kept || kept->text != message->text)
+        free(message->text);
+    free(message);
+}
+
+static struct memory_tables *tables_of(struct table *messages)
+{
+    return (struct memory_tables *)((char *)messages - offsetof(struct memory_tables, messages));
+}
+
+static bool reserve_messages(struct table *messages)
+{
+    struct memory_tables *tables = tables_of(messages);
+    bool good = true;
+    for (int i = 0; i < MESSAGE_STATUS_COUNT && good; i++)
+        good = table_reserve(&tables->messages_in[i], messages->capacity);
+    return good;
+}
+
+static void move_message(struct table *messages, void *before, void *after)
+{
+    struct memory_tables *tables = tables_of(messages);
+    const struct memory_message *old = before, *new = after;
+    if (old)
+        table_remove_shared(&tables->messages_in[old->row.status], old);
+    if (new)
+        table_insert_shared(&tables->messages_in[new->row.status], after);
+}
+
+struct memory_message *memory_find_message(const struct memory_tables *tables,
+                                           const struct message_id *id)
+{
+    struct memory_message key = {.row.seq = message_id_seq(id)};
+    size_t index = table_lower_bound(&tables->messages, &key);
+    for (; index < tables->messages.count; index++) {
+        struct memory_message *message = tables->messages.rows[index];
+        if (message_id_equal(&message->row.id, id))
+            return message;
+        if (message->row.seq > key.row.seq) /* it is kept under its number or the next */
+            break;
+    }
+    return NULL;
+}
+
+/* ---- The others ---- */
+
+static void free_plain(void *row, const void *other, bool undone)
+{
+    (void)other, (void)undone;
+    free(row);
+}
+
+static void free_device(void *row, const void *other, bool undone)
+{
+    struct memory_device *device = row;
+    const struct memory_device *kept = other;
+    (void)undone;
+    if (!kept || kept->info.extra != device->info.extra)
+        device_info_fini(&device->info);
+    free(device);
+}
+
+/* For keys that are a text at the beginning of the row. */
+static int compare_texts(const void *row, const void *key)
+{
+    return strcmp(row, key);
+}
+
+static int compare_hashes(const void *row, const void *key)
+{
+    return memcmp(row, key, SECRET_HASH_BYTES);
+}
+
+static int compare_identities(const void *row, const void *key)
+{
+    const struct memory_identity *a = row, *b = key;
+    int order = strcmp(a->token_id, b->token_id);
+    return order ? order : strcmp(a->identity, b->identity);
+}
+
+static int compare_accepted(const void *row, const void *key)
+{
+    const struct memory_accepted *a = row, *b = key;
+    if (a->kind != b->kind)
+        return a->kind < b->kind ? -1 : 1;
+    if (a->period != b->period)
+        return a->period < b->period ? -1 : 1;
+    return strcmp(a->name, b->name);
+}
+
+static int compare_single(const void *row, const void *key)
+{
+    (void)row, (void)key;
+    return 0;
+}
+
+void memory_tables_init(struct memory_tables *tables)
+{
+    _Static_assert(offsetof(struct memory_device, device_id) == 0, "the key comes first");
+    _Static_assert(offsetof(struct memory_broker, name) == 0, "the key comes first");
+    _Static_assert(offsetof(struct memory_pairing, code_hash) == 0, "the key comes first");
+    _Static_assert(offsetof(struct memory_token_use, token_id) == 0, "the key comes first");
+    _Static_assert(offsetof(struct api_key, id) == 0, "the key comes first");
+    _Static_assert(offsetof(struct device_token, id) == 0, "the key comes first");
+    _Static_assert(offsetof(struct device_use, device_id) == 0, "the key comes first");
+    *tables = (struct memory_tables){
+        .messages = {compare_messages, free_message, move_message, reserve_messages},
+        .devices = {compare_texts, free_device},
+        .brokers = {compare_texts, free_plain},
+        .keys = {compare_texts, free_plain},
+        .pairings = {compare_hashes, free_plain},
+        .tokens = {compare_texts, free_plain},
+        .token_uses = {compare_texts, free_plain},
+        .identities = {compare_identities, free_plain},
+        .accepted = {compare_accepted, free_plain},
+        .device_uses = {compare_texts, free_plain},
+        .sending = {compare_single, free_plain},
+    };
+    for (int i = 0; i < MESSAGE_STATUS_COUNT; i++)
+        tables->messages_in[i].compare = compare_messages;
+}
+
+void memory_tables_fini(struct memory_tables *tables)
+{
+    struct table *const all[] = {
+        &tables->messages, &tables->devices,     &tables->brokers,    &tables->keys,
+        &tables->pairings, &tables->tokens,      &tables->token_uses, &tables->identities,
+        &tables->accepted, &tables->device_uses, &tables->sending,
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(all); i++)
+        table_fini(all[i]);
+    for (int i = 0; i < MESSAGE_STATUS_COUNT; i++)
+        free(tables->messages_in[i].rows);
+}

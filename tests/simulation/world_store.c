@@ -1,0 +1,386 @@
+#include "tests/simulation/world_store.h"
+
+#include "common/model/protocol.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct message_id no_journal;
+
+/* ---- Names ---- */
+
+/* Each has a time of its own, because a message is kept under a number that its id has in it. */
+struct message_id message_id_of(unsigned message)
+{
+    struct message_id id = {{1, 2, 3}};
+    id.bytes[5] = id.bytes[MESSAGE_ID_BYTES - 1] = (unsigned char)message;
+    return id;
+}
+
+unsigned message_of_id(const struct message_id *id)
+{
+    unsigned message = MIN(id->bytes[MESSAGE_ID_BYTES - 1], (unsigned)MOST_MESSAGES);
+    struct message_id ours = message_id_of(message);
+    return message_id_equal(&ours, id) ? message : MOST_MESSAGES;
+}
+
+unsigned phone_of_device(const char *device_id)
+{
+    return (unsigned)(device_id[6] - '0');
+}
+
+void device_id_of(unsigned phone, char device_id[DEVICE_ID_SIZE])
+{
+    snprintf(device_id, DEVICE_ID_SIZE, "phone-%u", phone);
+}
+
+static int device_of(const char *device_id)
+{
+    return *device_id ? (int)phone_of_device(device_id) : NOBODY;
+}
+
+/* ---- Transactions ---- */
+
+/* That there is one has the transitions recorded. */
+static void ignore_moves(void *context, const struct store_transition *moves, size_t count)
+{
+    (void)context, (void)moves, (void)count;
+}
+
+void world_store_init(struct world_store *store)
+{
+    memory_tables_init(&store->tables);
+    memory_database_init(&store->database, &store->tables,
+                         &(struct store_options){.moved = ignore_moves});
+}
+
+void world_store_fini(struct world_store *store)
+{
+    if (store->open)
+        world_store_roll_back(store);
+    memory_database_fini(&store->database);
+    memory_tables_fini(&store->tables);
+}
+
+void world_store_begin(struct world_store *store, int64_t now_ms, int64_t wall_ms)
+{
+    memcpy(store->tracked_on_disk, store->tracked, sizeof(store->tracked));
+    store->open = true;
+    store->now_ms = now_ms;
+    store->wall_ms = wall_ms;
+    store->change_count = 0;
+    memory_begin(&store->database, wall_ms);
+}
+
+void world_store_commit(struct world_store *store)
+{
+    if (memory_commit(&store->database) != ERROR_NONE)
+        abort();
+    store->open = false;
+}
+
+void world_store_roll_back(struct world_store *store)
+{
+    memory_roll_back(&store->database);
+    memcpy(store->tracked, store->tracked_on_disk, sizeof(store->tracked));
+    store->open = false;
+    store->change_count = 0;
+}
+
+/* ---- Reading ---- */
+
+static struct stored_message describe(const struct memory_message *message)
+{
+    if (!message)
+        return (struct stored_message){.device = NOBODY};
+    const struct message_row *row = &message->row;
+    return (struct stored_message){
+        .there = true,
+        .status = row->status,
+        .attempt = row->attempt,
+        .event_count = (unsigned)row->event_count,
+        .device = device_of(row->device_id),
+        .journal = row->journal,
+        .cancel_requested = row->cancel_requested,
+        .retry_at_ms = row->retry_at_ms,
+    };
+}
+
+static const struct memory_message *find(const struct world_store *store, unsigned message)
+{
+    struct message_id id = message_id_of(message);
+    return memory_find_message(&store->tables, &id);
+}
+
+struct stored_message world_store_message(const struct world_store *store, unsigned message)
+{
+    return describe(find(store, message));
+}
+
+/* What the first change of the open transaction has replaced; otherwise nothing has. */
+struct stored_message world_store_on_disk(const struct world_store *store, unsigned message)
+{
+    const struct undo_log *undo = &store->database.undo;
+    struct message_id id = message_id_of(message);
+    for (size_t i = 0; i < undo->count; i++) {
+        const struct table_change *change = &undo->changes[i];
+        const struct memory_message *row = change->before ? change->before : change->after;
+        if (change->table == &store->tables.messages && message_id_equal(&row->row.id, &id))
+            return describe(change->before);
+    }
+    return world_store_message(store, message);
+}
+
+bool world_store_is_connected(const struct world_store *store, unsigned phone)
+{
+    char device_id[DEVICE_ID_SIZE];
+    device_id_of(phone, device_id);
+    const struct memory_device *device = table_find(&store->tables.devices, device_id);
+    return device && device->connected;
+}
+
+/* ---- Changes ---- */
+
+static void note(struct world_store *store, struct change change)
+{
+    if (store->change_count == MOST_CHANGES)
+        abort();
+    store->changes[store->change_count++] = change;
+}
+
+static void note_transition(struct world_store *store, const struct store_transition *transition)
+{
+    unsigned message = message_of_id(&transition->id);
+    struct tracked *tracked = &store->tracked[message];
+    note(store, (struct change){
+                    .message = message,
+                    .from = transition->from,
+                    .to = transition->to,
+                    .attempt = transition->attempt,
+                    .device = device_of(transition->device_id),
+                    .journal = tracked->journal,
+                    .by_silence = strcmp(transition->error_code, "no_report") == 0,
+                    .moved_at_ms = tracked->moved_at_ms,
+                });
+    tracked->moved_at_ms = store->now_ms;
+}
+
+/* Claims say which journals the messages are offered to. */
+static void track_claim(struct world_store *store, const struct store_claim *claim)
+{
+    for (size_t i = 0; i < claim->slot_count; i++) {
+        if (claim->messages[i].text)
+            store->tracked[message_of_id(&claim->messages[i].id)].journal =
+                claim->slots[i].assured ? claim->slots[i].journal : no_journal;
+    }
+}
+
+static enum error run(struct world_store *store, struct store_write *write)
+{
+    const struct store_transaction *transaction = &store->database.transaction;
+    size_t first = transaction->transition_count;
+    memory_run(&store->database, write);
+    if (write->result == ERROR_NONE && write->verb == STORE_CLAIM)
+        track_claim(store, &write->claim);
+    for (size_t i = first; i < transaction->transition_count; i++)
+        note_transition(store, &transaction->transitions[i]);
+    return write->result;
+}
+
+/* ---- Verbs for which the world has its own rules ---- */
+
+static enum error enqueue(struct world_store *store, struct store_write *write)
+{
+    char endless[FRAME_MAX_BYTES + 1];
+    unsigned number = message_of_id(&write->enqueue.message->id);
+    struct message message = {.id = write->enqueue.message->id,
+                              .phone_number = "+1234567890",
+                              .text = (char[]){"text"},
+                              .segments = 1};
+    if (number + 1 == store->endless) {
+        memset(endless, 'x', FRAME_MAX_BYTES);
+        endless[FRAME_MAX_BYTES] = '\0';
+        message.text = endless;
+    }
+    struct store_write whole = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
+    store->tracked[number] = (struct tracked){.moved_at_ms = store->now_ms};
+    return run(store, &whole);
+}
+
+/* Leaves out the slots of phones that are at their limit. */
+static enum error claim_with_limits(struct world_store *store, struct store_write *write)
+{
+    struct store_claim *claim = &write->claim;
+    struct store_holder slots[STORE_MAX_CLAIM];
+    struct message messages[STORE_MAX_CLAIM];
+    size_t index[STORE_MAX_CLAIM], count = 0;
+    for (size_t i = 0; i < claim->slot_count; i++) {
+        claim->slots[i].at_daily_limit = ++store->slots % store->cap_every == 0;
+        if (claim->slots[i].at_daily_limit)
+            continue;
+        slots[count] = claim->slots[i];
+        messages[count] = (struct message){0};
+        index[count++] = i;
+    }
+    struct store_write reduced = {.verb = STORE_CLAIM};
+    reduced.claim = (struct store_claim){.slot_count = count, .slots = slots, .messages = messages};
+    enum error error = run(store, &reduced);
+    for (size_t i = 0; i < count; i++)
+        claim->messages[index[i]] = messages[i];
+    claim->message_count = reduced.claim.message_count;
+    claim->paused = reduced.claim.paused;
+    return error;
+}
+
+static enum error claim(struct world_store *store, struct store_write *write)
+{
+    write->claim.message_count = 0;
+    write->claim.paused = store->pause_every > 0 && ++store->claims % store->pause_every == 0;
+    if (write->claim.paused)
+        return ERROR_NONE;
+    return store->cap_every > 0 ? claim_with_limits(store, write) : run(store, write);
+}
+
+static enum error report(struct world_store *store, struct store_write *write)
+{
+    unsigned message = message_of_id(&write->report.id);
+    if (message < MOST_MESSAGES && find(store, message) && write->report.attempt > 0)
+        note(store, (struct change){
+                        .is_report = true,
+                        .message = message,
+                        .to = write->report.status,
+                        .attempt = write->report.attempt,
+                    });
+    return run(store, write);
+}
+
+/* ---- Rules that are broken on purpose ---- */
+
+enum { SHORT_SILENCE_MS = 5000 };
+
+/* Past the verbs, which would not do it. */
+static void force(struct world_store *store, const struct memory_message *message,
+                  enum message_status to)
+{
+    struct message_row before = message->row, after = before;
+    after.status = to;
+    after.event_count++;
+    after.updated_at_ms = store->wall_ms;
+    if (to == MESSAGE_QUEUED) {
+        after.device_id[0] = '\0';
+        after.journal = no_journal;
+    }
+    struct store_transition transition = {
+        .from = before.status, .to = to, .attempt = before.attempt, .id = before.id};
+    strcpy(transition.device_id, before.device_id);
+    strcpy(transition.error_code, to == MESSAGE_UNKNOWN ? "no_report" : "");
+    note_transition(store, &transition);
+    if (memory_message_rows.change(&store->database, &before, &after, NULL) != ERROR_NONE)
+        abort();
+}
+
+static enum error expire(struct world_store *store, struct store_write *write)
+{
+    struct store_expire asked = write->expire;
+    if (store->broken == MUTATION_SILENCE_AT_ONCE)
+        write->expire.silent_since_ms = store->wall_ms - SHORT_SILENCE_MS;
+    if (store->broken == MUTATION_OFFERS_FORGOTTEN)
+        write->expire.offered_since_ms = 0;
+    for (unsigned i = 0; i < MOST_MESSAGES && store->broken == MUTATION_UNKNOWN_OVER_SENT; i++) {
+        const struct memory_message *message = find(store, i);
+        if (message && message->row.status == MESSAGE_SENT &&
+            message->row.updated_at_ms < store->wall_ms - SHORT_SILENCE_MS)
+            force(store, message, MESSAGE_UNKNOWN);
+    }
+    enum error error = run(store, write);
+    write->expire.silent_since_ms = asked.silent_since_ms;
+    write->expire.offered_since_ms = asked.offered_since_ms;
+    return error;
+}
+
+static bool has_entry(const struct store_connect_device *connect, const struct message_row *row)
+{
+    for (size_t i = 0; i < connect->entry_count; i++) {
+        if (message_id_equal(&connect->entries[i].id, &row->id) &&
+            connect->entries[i].attempt == row->attempt)
+            return true;
+    }
+    return false;
+}
+
+/* What the phone's journal does not have goes back to the queue, whatever it was. */
+static void requeue_all_but_the_journal(struct world_store *store,
+                                        const struct store_connect_device *connect)
+{
+    for (unsigned i = 0; i < MOST_MESSAGES; i++) {
+        const struct memory_message *message = find(store, i);
+        if (message && message->row.status >= MESSAGE_DISPATCHED &&
+            message->row.status <= MESSAGE_SENDING &&
+            strcmp(message->row.device_id, connect->phone.device_id) == 0 &&
+            !has_entry(connect, &message->row))
+            force(store, message, MESSAGE_QUEUED);
+    }
+}
+
+/* All entries are of the present attempts. */
+static void raise_attempts(struct world_store *store, struct store_connect_device *connect)
+{
+    for (size_t i = 0; i < connect->entry_count; i++) {
+        const struct memory_message *message = memory_find_message(&store->tables,
+                                                                   &connect->entries[i].id);
+        if (message)
+            connect->entries[i].attempt = message->row.attempt;
+    }
+}
+
+static enum error connect_device(struct world_store *store, struct store_write *write)
+{
+    if (store->broken == MUTATION_REQUEUE_WITHOUT_PROOF)
+        requeue_all_but_the_journal(store, &write->connect);
+    if (store->broken == MUTATION_ACK_OF_ANY_ATTEMPT)
+        raise_attempts(store, &write->connect);
+    return run(store, write);
+}
+
+static enum error release_message(struct world_store *store, struct store_write *write)
+{
+    unsigned attempt = write->release.attempt;
+    if (store->broken == MUTATION_ACK_OF_ANY_ATTEMPT)
+        write->release.attempt = 0; /* which is that of the message */
+    enum error error = run(store, write);
+    write->release.attempt = attempt;
+    return error;
+}
+
+static enum error return_to_queue(struct world_store *store, struct store_write *write)
+{
+    bool hopeless = write->return_to_queue.hopeless;
+    if (store->broken == MUTATION_OFFERS_FORGOTTEN)
+        return ERROR_NONE;
+    if (store->broken == MUTATION_HOPELESS_TRIED_AGAIN)
+        write->return_to_queue.hopeless = false;
+    enum error error = run(store, write);
+    write->return_to_queue.hopeless = hopeless;
+    return error;
+}
+
+static enum error lease(struct world_store *store, struct store_write *write)
+{
+    return store->broken == MUTATION_OFFERS_FORGOTTEN ? ERROR_NONE : run(store, write);
+}
+
+enum error world_store_execute(struct world_store *store, struct store_write *write)
+{
+    static enum error (*const own[STORE_VERB_COUNT])(struct world_store *, struct store_write *) = {
+        [STORE_ENQUEUE] = enqueue,
+        [STORE_CLAIM] = claim,
+        [STORE_REPORT] = report,
+        [STORE_EXPIRE] = expire,
+        [STORE_RELEASE] = release_message,
+        [STORE_RETURN_TO_QUEUE] = return_to_queue,
+        [STORE_DEVICE_CONNECT] = connect_device,
+        [STORE_BROKER_LEASE] = lease,
+    };
+    return own[write->verb] ? own[write->verb](store, write) : run(store, write);
+}
