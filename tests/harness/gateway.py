@@ -193,10 +193,10 @@ class Gateway:
         self.pairing_apis = []
         self.sources = itertools.count(250)
 
-    def command(self, *arguments, text=None):
+    def command(self, *arguments, text=None, build=None):
         """sms-gateway, as an operator runs it; its (status, stdout, stderr). `text` is its standard
         input."""
-        result = subprocess.run([programs_folder(self.build) / "sms-gateway", *arguments],
+        result = subprocess.run([programs_folder(build or self.build) / "sms-gateway", *arguments],
                                 cwd=self.folder, env=self.environment, capture_output=True,
                                 text=True, timeout=LIMIT_SECONDS, check=False, input=text)
         return result.returncode, result.stdout, result.stderr
@@ -207,13 +207,14 @@ class Gateway:
         assert status == 0, errors
         return self
 
-    def keys_command(self, *arguments):
-        return self.command("keys", *arguments)
+    def keys_command(self, *arguments, **options):
+        return self.command("keys", *arguments, **options)
 
     def make_key(self, *scopes, label="test"):
-        """A new API key, with the scopes of the command's default when none is named."""
+        """A new API key, with the scopes of the command's default when none is named. The release build makes
+        it: most tests need one, and few are about it."""
         options = ["--scopes", ",".join(scopes)] if scopes else []
-        status, key, errors = self.keys_command("create", label, *options)
+        status, key, errors = self.keys_command("create", label, *options, build="release")
         assert status == 0, errors
         return key.strip()
 
@@ -240,7 +241,8 @@ class Gateway:
         """The tokens of many: device id -> token."""
         missing = [device_id for device_id in device_ids if device_id not in self.device_tokens]
         if missing:
-            status, lines, errors = self.command("devices", "token", "-", text="\n".join(missing))
+            status, lines, errors = self.command("devices", "token", "-", text="\n".join(missing),
+                                                 build="release")
             assert status == 0, errors
             self.device_tokens |= dict(line.split() for line in lines.splitlines())
         return {device_id: self.device_tokens[device_id] for device_id in device_ids}

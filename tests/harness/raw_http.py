@@ -3,6 +3,7 @@
 Answers are parsed by http.client, and errors are held to the description of problems.
 """
 
+import contextlib
 import http.client
 import io
 import json
@@ -73,6 +74,12 @@ class RawHttp:
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Ends the connection now: `stream` would keep the socket open."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
 
     def authorize(self, data):

@@ -162,6 +162,7 @@ def test_only_connected_phones_are_shown_by_their_ids(make_gateway, end):
 
 def test_two_hundred_phones_are_shown(make_gateway):
     gateway = make_gateway().start()
+    gateway.tokens_of([f"phone-{i:03}" for i in range(200)])
     phones = [Phone(gateway, f"phone-{i:03}", {"battery_level": i % 5, "number": i})
               for i in range(200)]
     answer = gateway.api.get("/api/devices").json()

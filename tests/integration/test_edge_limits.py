@@ -111,7 +111,7 @@ def hold_phone(gateway, source, name):
 
 
 def test_an_address_with_too_many_phones_is_refused_and_others_are_not(make_gateway):
-    gateway = make_gateway(ADDRESS_CONNECTIONS=3).start()
+    gateway = make_gateway(ADDRESS_CONNECTIONS=3, DEVICE_TOKENS="off").start()
     held = [hold_phone(gateway, ONE, f"one-{i}") for i in range(3)]
     assert [answer.status for _, answer in held] == [101] * 3
     refused, answer = hold_phone(gateway, ONE, "one-3")
@@ -121,11 +121,11 @@ def test_an_address_with_too_many_phones_is_refused_and_others_are_not(make_gate
     held += [hold_phone(gateway, "127.0.0.1", f"own-{i}") for i in range(10)]
     assert [answer.status for _, answer in held] == [101] * 16
 
-    held[0][0].socket.close()
+    held[0][0].close()
     held[0] = wait_for(lambda: (again := hold_phone(gateway, ONE, "one-0"))[1].status == 101
                        and again, "a place to be free again")
     for connection, _ in [*held, (refused, None)]:
-        connection.socket.close()
+        connection.close()
 
 
 # ---- Guesses of a pairing code ----

@@ -38,6 +38,7 @@ def test_phones_that_send_a_byte_now_and_then_hold_nobody_up(make_gateway):
     """Each has a frame under way the whole time; some have not even said who they are."""
     gateway = make_gateway(DEVICE_INFO_TIMEOUT_SECONDS=60).start()
     worker = WorkingPhone(gateway, "worker")
+    gateway.tokens_of([f"slow-{i}" for i in range(60)])
     slow = [RawWebSocket(gateway, f"slow-{i}", EMPTY_BATTERY, hello=i % 2 == 0) for i in range(60)]
     frame = encode(TEXT, b'{"type": "' + b"?" * 300 + b'"}')
     place = 0
@@ -126,6 +127,7 @@ def test_phones_that_never_say_who_they_are_give_their_places_back(make_gateway)
 def test_what_is_announced_takes_no_memory(make_gateway):
     gateway = make_gateway().start()
     worker = WorkingPhone(gateway, "worker")
+    gateway.tokens_of([f"boaster-{i}" for i in range(50)])
     before = gateway.ws_broker.memory_bytes("VmRSS")
     for length in (1 << 31, 1 << 40, 16385):
         phones = [RawWebSocket(gateway, f"boaster-{i}", EMPTY_BATTERY) for i in range(50)]
