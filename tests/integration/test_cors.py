@@ -5,11 +5,16 @@ import pytest
 from harness.gateway import Gateway
 from harness.raw_http import HANDSHAKE, RawHttp, ask_raw, head
 
-
 LISTED = ("https://app.example.org", "http://localhost:3000", "https://" + "a" * 60 + ".example")
 UNLISTED = ("https://evil.example", "http://app.example.org", "https://app.example.org:444",
             "https://app.example.org.evil.example", "https://evilapp.example.org", "null",
             "https://app.example.org/", "https://app.example.org https://evil.example", "*")
+
+
+@pytest.fixture(scope="session")
+def build():
+    """nginx answers here, or gives the request to programs that other tests run under the sanitizers."""
+    return "release"
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,12 @@ from harness.waiting import LIMIT_SECONDS, wait_for
 ONE, OTHER = "127.0.0.2", "127.0.0.3"  # remote clients; 127.0.0.1 is this machine
 
 
+@pytest.fixture(scope="session")
+def build():
+    """nginx answers here, or gives the request to programs that other tests run under the sanitizers."""
+    return "release"
+
+
 def ask_many(gateway, request_bytes, count, source, method="GET"):
     """The answers to so many requests on one connection, sent in batches."""
     answers = []

@@ -10,6 +10,12 @@ from harness.lan_certificate import LanCertificate
 from harness.raw_http import HANDSHAKE, JSON, ask_raw, head, pairing
 
 
+@pytest.fixture(scope="session")
+def build():
+    """nginx writes these headers."""
+    return "release"
+
+
 @pytest.fixture(scope="module")
 def lan(tmp_path_factory):
     return LanCertificate(tmp_path_factory.mktemp("lan"))
