@@ -124,7 +124,7 @@ def test_the_table_says_what_missed_its_target():
     assert "20 /s" in lines[-3] and "10 to 30" in lines[-3] and "at least 25" in lines[-3]
 
 
-def test_what_is_measured_again_replaces_what_was():
+def test_a_new_measurement_replaces_the_old_one():
     earlier, later = Figures(), Figures()
     earlier.add("rate", "/s", 1)
     earlier.add("memory", "MiB", 2)

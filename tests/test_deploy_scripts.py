@@ -53,7 +53,7 @@ def test_an_option_that_there_is_not_is_refused(script):
     (["--tls-certificate", "x"], "needs --tls-key"),
     (["--tls-certificate", "missing", "--tls-key", "missing"], "missing cannot be read"),
 ])
-def test_the_installation_refuses_what_cannot_be(arguments, words):
+def test_the_installation_refuses_impossible_options(arguments, words):
     result = run("install", "--dry-run", *arguments)
     assert result.returncode in (1, 2)
     assert words in result.stdout
@@ -102,14 +102,14 @@ def test_a_dry_run_of_the_installation_names_each_step(tmp_path):
     assert not os.path.exists("/etc/sms-gateway")
 
 
-def test_what_is_no_package_is_refused(tmp_path):
+def test_a_file_that_is_no_package_is_refused(tmp_path):
     (tmp_path / "other.deb").write_text("no package")
     result = run("install", "--dry-run", "--package", tmp_path / "other.deb", "--https-port", "44443",
                  before=as_if_systemd_ran())
     assert result.returncode == 1 and "is no package of the gateway" in result.stdout
 
 
-def test_uninstalling_says_what_would_go():
+def test_uninstalling_lists_the_files_it_would_remove():
     assert "/var/lib/sms-gateway" not in run("uninstall", "--dry-run").stdout
     assert "/var/lib/sms-gateway," in run("uninstall", "--dry-run", "--purge-data").stdout
 

@@ -103,7 +103,7 @@ def test_the_group_reaches_the_sockets_and_not_the_messages(gateway):
     assert stranger(gateway, "print(can_open('data', os.O_RDONLY))") == "False"
 
 
-def test_a_stranger_of_the_group_rings_the_doorbell_in_vain(gateway):
+def test_a_doorbell_from_another_user_of_the_group_is_ignored(gateway):
     """The file's mode lets it in; that the kernel says who it is keeps it out."""
     phone = Phone(gateway, "phone")
     stranger(gateway, "for _ in range(5): say('run/doorbell.sock', socket.SOCK_DGRAM)")

@@ -17,7 +17,7 @@ BROKEN_HERE = ("rate-of-the-key", "actor-of-a-move", "send-budget", "kind-of-a-s
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
-def test_what_is_to_be_broken_is_there_once(mutation):
+def test_the_text_to_replace_occurs_once(mutation):
     assert (ROOT / mutation.file).read_text().count(mutation.old) == 1, \
         f"{mutation.file} has changed: let {mutation.name} in mutations/table.py follow"
     assert mutation.old != mutation.new and mutation.tests and mutation.times > 0
@@ -49,7 +49,7 @@ def test_a_few_are_broken_and_noticed():
     assert run.run(chosen, jobs=1) == {}
 
 
-def test_a_change_that_breaks_nothing_is_told():
+def test_a_harmless_mutation_is_reported():
     mutation = next(mutation for mutation in MUTATIONS if mutation.name == "send-budget")
     harmless = run.Mutation(**vars(mutation) | {"new": mutation.old + " "})
     assert "NOT CAUGHT" in run.run([harmless], jobs=1, baseline=False)["send-budget"]

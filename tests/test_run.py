@@ -224,7 +224,7 @@ def test_a_second_run_in_the_same_folder_changes_nothing_and_says_who_runs(runs)
     assert requests.get(f"{first.url}/readyz").status_code == 200
 
 
-def test_what_the_second_is_advised_serves_beside_the_first(runs, tmp_path):
+def test_the_settings_suggested_to_the_second_run_work(runs, tmp_path):
     first = runs()
     first.wait_serving()
     second = Run(first.folder, first.port)

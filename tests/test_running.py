@@ -67,7 +67,7 @@ def test_of_two_in_one_folder_each_is_found(runs):
     assert re.search(r"^  RUNTIME_DIR=second \S+/sms-gateway keys create", second.log(), re.M)
 
 
-def test_what_was_said_to_the_tool_itself_comes_first(runs, tmp_path):
+def test_settings_of_the_tool_itself_come_first(runs, tmp_path):
     run = runs(PUBLIC_URL="https://of-the-gateway.example")
     assert url_of(run.folder, "--public") == "https://of-the-gateway.example"
     assert url_of(run.folder, "--public", PUBLIC_URL="https://of-the-tool.example") == "https://of-the-tool.example"
@@ -81,7 +81,7 @@ def test_what_was_said_to_the_tool_itself_comes_first(runs, tmp_path):
     assert "PUBLIC_URL=''" in shown.stdout and "runs here" not in shown.stderr
 
 
-def test_what_was_changed_since_is_not_what_runs(runs):
+def test_the_tools_ignore_settings_changed_after_the_start(runs):
     run = runs()
     (run.folder / ".env").write_text("HTTP_PORT=1\nPUBLIC_URL=https://later.example\n")
     assert url_of(run.folder) == f"http://localhost:{run.port}"

@@ -151,7 +151,7 @@ def test_a_socket_is_the_one_that_its_program_looks_for(program):
     assert f"LISTEN_BACKLOG = {unit['Backlog'][0]}," in sources
 
 
-def test_what_systemd_keeps_of_the_api_is_said_to_the_program():
+def test_the_api_is_told_how_many_descriptors_systemd_keeps():
     unit = confined.read_unit(UNITS["api-fcgi"])
     most = unit["FileDescriptorStoreMax"][0]
     assert f"FDSTORE={most}" in unit["Environment"] and int(most) >= 16 * 256  # nginx's keepalive
@@ -371,7 +371,7 @@ class Watched:
 
 
 @EACH
-def test_a_program_tells_the_watchdog_that_it_lives_and_at_last_that_it_stops(program, tmp_path):
+def test_a_program_notifies_the_watchdog_and_says_when_it_stops(program, tmp_path):
     with Watched(tmp_path, program) as watched:
         assert watched.lives() and watched.lives()
         watched.process.signal(signal.SIGTERM)
@@ -381,7 +381,7 @@ def test_a_program_tells_the_watchdog_that_it_lives_and_at_last_that_it_stops(pr
         assert watched.process.wait() == 0
 
 
-def test_a_broker_whose_loop_stands_is_silent(tmp_path):
+def test_a_broker_whose_loop_hangs_sends_no_watchdog(tmp_path):
     with Watched(tmp_path, "ws-broker") as watched:
         watched.fill_log()
         phone = threading.Thread(target=lambda: Phone(watched.gateway, "phone").close())
@@ -413,7 +413,7 @@ def test_a_broker_whose_store_does_not_come_back_is_silent(tmp_path):
         assert watched.lives()
 
 
-def test_an_api_whose_workers_stand_is_silent_though_its_main_thread_runs(tmp_path):
+def test_an_api_whose_workers_hang_sends_no_watchdog(tmp_path):
     with Watched(tmp_path, "api-fcgi") as watched:
         watched.fill_log()
         clients = []

@@ -25,7 +25,7 @@ def counts_of(output):
 # 40,000 seeds take about 20 s of a processor. `make simulate` runs a million others.
 @pytest.mark.parametrize("build, first, seeds", [
     *(("release", 10000 * part + 1, 10000) for part in range(4)), ("address", 1, 400)])
-def test_nothing_is_violated_whatever_breaks(build, first, seeds):
+def test_no_invariant_is_violated_under_faults(build, first, seeds):
     result = simulate(build, "--first", str(first), "--seeds", str(seeds))
     assert result.returncode == 0, tell(result.stdout, 8000)
     counts = counts_of(result.stdout)

@@ -262,7 +262,7 @@ def test_folders_that_cannot_be_are_named(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_database_that_is_no_file_of_its_own_is_named_before_the_start(tmp_path):
+def test_a_database_that_is_no_regular_file_is_refused_at_the_start(tmp_path):
     (tmp_path / "a.db").write_text("")
     (tmp_path / "b.db").hardlink_to(tmp_path / "a.db")
     os.mkfifo(tmp_path / "pipe.db")
@@ -318,7 +318,7 @@ def as_stranger(script, folder, **settings):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
-def test_what_another_user_has_left_in_the_runtime_folder_is_named(tmp_path):
+def test_files_of_another_user_in_the_runtime_folder_are_named(tmp_path):
     """As after `sudo make run`."""
     let_others_pass(tmp_path)
     os.chown(tmp_path, 64321, 64321)
@@ -368,7 +368,7 @@ def test_too_few_open_files_are_refused_with_how_many_are_needed(tmp_path, comma
     assert list(tmp_path.iterdir()) == []
 
 
-def test_few_open_files_are_told_with_how_many_phones_they_allow(tmp_path):
+def test_a_low_file_limit_is_reported_with_the_phones_it_allows(tmp_path):
     """It ends at once, because its socket cannot be made."""
     (tmp_path / "run/broker.sock").mkdir(parents=True)
     (tmp_path / "run/broker.sock/x").mkdir()

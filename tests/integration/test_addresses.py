@@ -48,7 +48,7 @@ def test_with_a_slash_at_its_end_an_address_is_another_one(gateway, method, path
 
 @pytest.mark.parametrize("path", ["/openapi.json/", "/docs/errors.html/", "/api/", "/nothing/",
                                   "/ca.crt/"])
-def test_so_it_is_for_what_nginx_serves_by_itself(gateway, path):
+def test_a_trailing_slash_on_a_page_of_nginx_is_explained(gateway, path):
     """But for /docs/, which is the folder of the pages."""
     answer = ask(gateway, "GET", path)
     assert (answer.status, answer.code) == (404, "not_found")
@@ -57,7 +57,7 @@ def test_so_it_is_for_what_nginx_serves_by_itself(gateway, path):
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/API/sms", "/api", "/api/sms/x/y"])
-def test_an_address_that_there_is_not_says_where_those_are_that_there_are(gateway, path):
+def test_an_unknown_path_names_the_known_ones(gateway, path):
     answer = ask(gateway, "GET", path)
     assert (answer.status, answer.code) == (404, "not_found")
     assert answer.json()["detail"] == "The gateway has no such path; see GET /docs."
@@ -73,7 +73,7 @@ def test_a_parameter_that_the_address_does_not_know_is_named(gateway, method, pa
     assert (error["parameter"], error["code"]) == (name, "unknown_field")
 
 
-def test_what_belongs_into_the_body_is_refused_in_the_query(gateway):
+def test_body_fields_are_refused_in_the_query(gateway):
     answer = request(gateway, "POST", "/api/send-sms?phone_number=%2B1234567890&message=x")
     assert answer.status == 422
     errors = answer.json()["errors"]
@@ -84,7 +84,7 @@ def test_what_belongs_into_the_body_is_refused_in_the_query(gateway):
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_a_method_is_taken_or_refused_with_those_that_are(gateway, path, method):
+def test_a_refused_method_names_the_allowed_ones(gateway, path, method):
     taken = {name for name, other in ROUTES if other == path}
     taken |= {"HEAD"} if "GET" in taken else set()
     answer = request(gateway, method, path)

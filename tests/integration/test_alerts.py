@@ -27,7 +27,7 @@ def shown(tmp_path_factory):
     gateway.stop()
 
 
-def test_the_table_in_the_document_is_what_is_shown(shown):
+def test_the_table_of_metrics_matches_the_scrape(shown):
     help_of = dict(re.findall(r"^# HELP (\S+) (.*)$", shown.text, re.M))
     rows = []
     for name, (kind, samples) in shown.families.items():
@@ -48,7 +48,7 @@ def rules():
     return {rule["alert"]: rule for rule in group["rules"]}
 
 
-def test_alerts_and_pictures_name_only_figures_that_there_are(shown):
+def test_alerts_and_dashboard_use_only_existing_metrics(shown):
     known = {PREFIX + name for name, _ in shown.samples}
     for name, rule in rules().items():
         used = names_in(rule["expr"])
@@ -66,7 +66,7 @@ def test_alerts_and_pictures_name_only_figures_that_there_are(shown):
     assert set(shown.families) - families == {"sms_gateway_build_info"}  # every other has a picture
 
 
-def test_labels_in_alerts_and_pictures_are_those_that_there_are(shown):
+def test_alerts_and_dashboard_use_only_existing_labels(shown):
     """A matcher on a label that no series has would match nothing, or everything."""
     labels = {}
     for (name, pairs) in shown.samples:
@@ -107,7 +107,7 @@ def test_the_dashboard_is_one_that_grafana_can_read():
                 assert part["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
 
 
-def test_the_document_has_a_configuration_that_scrapes(make_gateway, tmp_path):
+def test_the_documented_configuration_scrapes(make_gateway, tmp_path):
     gateway = make_gateway().start()
     key = tmp_path / "key"
     key.write_text(gateway.make_key("metrics"))
@@ -146,7 +146,7 @@ def test_the_document_has_a_configuration_that_scrapes(make_gateway, tmp_path):
         prometheus.wait(LIMIT_SECONDS)
 
 
-def test_the_alerts_are_rules_that_do_what_they_say():
+def test_the_alerts_fire_as_their_test_cases_say():
     assert promtool("check", "rules", ALERTS) == ""
     assert promtool("test", "rules", ALERTS_TEST) == ""
 

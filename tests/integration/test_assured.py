@@ -112,7 +112,7 @@ def test_an_offer_that_is_not_acknowledged_goes_to_another_phone(make_gateway, e
     assert gateway.api.message(message_id)["device_id"] == "second"
 
 
-def test_a_phone_that_does_not_answer_an_offer_is_sent_away(make_gateway):
+def test_a_phone_that_does_not_answer_an_offer_is_disconnected(make_gateway):
     gateway = make_gateway(ACK_TIMEOUT_SECONDS=1).start()
     first = AssuredPhone(gateway, "first")
     gateway.api.send()
@@ -185,7 +185,7 @@ def test_a_release_that_did_not_arrive_is_given_again(make_gateway, end):
     assert other.is_silent()
 
 
-def test_what_a_journal_lacks_takes_room_only_until_reports_are_overdue(make_gateway):
+def test_messages_missing_from_a_journal_leave_the_window_when_overdue(make_gateway):
     """A copy of the database from before its reports, put in the place of the newer one."""
     gateway = make_gateway(DEVICE_WINDOW=2, REPORT_TIMEOUT_SECONDS=1).start()
     phone = AssuredPhone(gateway, "phone")
@@ -513,7 +513,7 @@ def test_a_released_message_is_wanted_back_and_the_phone_decides(make_gateway, o
                                            else (409, "not_cancellable"))
 
 
-def test_a_phone_that_was_away_is_told_on_its_return(make_gateway):
+def test_a_returning_phone_learns_of_the_cancellation(make_gateway):
     gateway = make_gateway().start()
     phone = AssuredPhone(gateway, "phone")
     gateway.api.send()
@@ -539,5 +539,5 @@ def test_what_a_basic_phone_has_cannot_be_cancelled(make_gateway):
 
 
 @pytest.mark.parametrize("message_id", ("1", "x" * 36, str(uuid.UUID(int=0))))
-def test_what_is_not_there_cannot_be_cancelled(make_gateway, message_id):
+def test_an_unknown_message_cannot_be_cancelled(make_gateway, message_id):
     assert cancel(make_gateway().start(), message_id) == (404, "message_not_found")

@@ -101,7 +101,7 @@ def test_names_in_turn_are_two_basic_phones_also_when_they_never_meet(shared):
     check_quarantined(shared, "names", token)
 
 
-def test_who_is_there_when_the_token_ends_is_sent_away(shared):
+def test_a_connected_phone_is_disconnected_when_its_token_ends(shared):
     token = shared.device_token("both")
     journals = [str(uuid.uuid4()) for _ in range(2)]
     for turn in range(2):
@@ -145,7 +145,7 @@ def test_a_phone_may_take_over_from_its_own_dead_connections(shared, kind):
     assert state(shared, device_id) == "active"
 
 
-def test_a_close_of_its_own_that_crosses_ours_is_no_answer(shared):
+def test_a_close_that_crosses_ours_is_no_answer(shared):
     """A phone gives an old connection up and opens another; both close frames are on their way."""
     for _ in range(6):
         old = Phone(shared, "crossing")
@@ -171,7 +171,7 @@ def test_a_phone_that_loses_its_journal_now_and_then_is_one_phone(shared):
     [{"device_name": "Pixel 7", "battery_level": 1}, {"device_name": "Pixel 7", "charging": True}],
     [{"device_name": "Pixel (87 %)"}, {"device_name": "Pixel (86 %)"}, {"device_name": "Pixel (85 %)"}],
 ], ids=("no name at times", "a version at times", "other members", "a number in the name"))
-def test_what_a_phone_says_of_itself_may_vary(shared, request, infos):
+def test_the_device_information_may_vary(shared, request, infos):
     device_id = re.sub(r"\W", "-", request.node.callspec.id)
     for turn in range(18):
         Phone(shared, device_id, info=infos[turn % len(infos)]).close()

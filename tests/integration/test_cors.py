@@ -37,7 +37,7 @@ def cors_headers(answer):
 
 @pytest.mark.parametrize("origin", LISTED)
 @pytest.mark.parametrize("path", ["/api/send-sms", "/api/sms/x", "/api/pair", "/livez"])
-def test_a_listed_origin_may_ask_for_what_it_wants(open_to_pages, origin, path):
+def test_a_listed_origin_passes_the_preflight(open_to_pages, origin, path):
     answer = ask_raw(open_to_pages, preflight(path, origin), "OPTIONS")
     assert answer.status == 204
     assert cors_headers(answer) == {
@@ -69,7 +69,7 @@ def test_another_origin_gets_nothing(open_to_pages, origin):
     assert (answer.status, cors_headers(answer), answer.headers["Vary"]) == (200, {}, None)
 
 
-def test_without_an_origin_nothing_is_said(open_to_pages):
+def test_without_an_origin_there_are_no_cors_headers(open_to_pages):
     answer = ask_raw(open_to_pages, head("GET", "/api/sms"))
     assert (answer.status, cors_headers(answer), answer.headers["Vary"]) == (200, {}, None)
 

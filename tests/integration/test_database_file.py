@@ -331,7 +331,7 @@ def make_unreadable(path):
     (os.mkfifo, "no regular file"),
     (make_unreadable, "Permission denied"),
 ], ids=["empty", "text", "foreign", "folder", "fifo", "unreadable"])
-def test_what_is_no_database_of_ours_is_named_and_left_as_it_is(idle, make, told):
+def test_a_foreign_file_is_named_and_left_unchanged(idle, make, told):
     idle.database.parent.mkdir()
     make(idle.database)
     if told == "Permission denied":

@@ -64,7 +64,7 @@ def test_what_was_refused_after_a_bad_sync_is_not_sent_after_a_crash(make_gatewa
     assert gateway.query("PRAGMA integrity_check") == [("ok",)]
 
 
-def test_where_no_sync_works_it_is_said_that_nobody_knows(make_gateway):
+def test_a_commit_whose_sync_fails_is_answered_with_outcome_unknown(make_gateway):
     gateway = make_gateway(wrap=FAULTS).start()
     first = gateway.api.send()["message_id"]
     faults = SystemCallFaults(gateway.api_fcgi)

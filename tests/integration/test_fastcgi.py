@@ -51,7 +51,7 @@ def test_a_connection_that_is_not_kept_is_closed_after_its_answer(make_gateway):
         assert connection.is_closed()
 
 
-def test_idle_kept_connections_starve_nobody(make_gateway):
+def test_idle_connections_do_not_starve_others(make_gateway):
     """libfcgi alone would tie each of two threads to one of 64 connections, for ever."""
     gateway = make_gateway(API_WORKERS=2).start()
     with connections(gateway, 64) as opened:
@@ -74,7 +74,7 @@ def test_parked_requests_hold_no_worker(make_gateway):
         assert [connection.answer()[0] for connection in opened] == [202] * 20
 
 
-def test_long_answers_that_nobody_reads_hold_up_nobody_else(make_gateway):
+def test_unread_long_answers_do_not_delay_others(make_gateway):
     """More of them than there are processors, on which alone workers look for requests."""
     count = os.cpu_count() + 2
     gateway = make_gateway(API_WORKERS=count + 1, API_IO_TIMEOUT_SECONDS=300).start()
@@ -106,7 +106,7 @@ def test_kept_connections_give_their_files_to_others(make_gateway):
             assert connection.ask("GET", "/livez") == (200, {"status": "live"})
 
 
-def test_who_finds_no_file_left_is_told_at_once(make_gateway):
+def test_a_client_without_a_free_descriptor_is_refused_at_once(make_gateway):
     gateway = make_gateway(API_IO_TIMEOUT_SECONDS=300).start()
     message = json.dumps({"phone_number": "+1234567890", "message": "text"}).encode()
     with connections(gateway, few_files(gateway)) as half, connections(gateway, 20) as opened:
@@ -137,7 +137,7 @@ def stopped(gateway):
     gateway.api_fcgi.signal(signal.SIGCONT)
 
 
-def test_a_long_answer_holds_up_none_of_those_that_came_with_it(make_gateway):
+def test_a_long_answer_does_not_delay_the_requests_beside_it(make_gateway):
     gateway = make_gateway(API_WORKERS=4, API_IO_TIMEOUT_SECONDS=300).start()
     long = json.dumps({"phone_number": "+1234567890", "message": "x" * 1500}).encode()
     with connections(gateway, 12) as (reader, *others):
@@ -194,7 +194,7 @@ def test_half_a_request_is_given_up_and_its_worker_is_free_again(make_gateway, p
     record(STDIN, b"body first"),
     bytes(range(256)) * 64,
 ], ids=["http", "ones", "type", "lengths", "length overflow", "stdin first", "all bytes"])
-def test_garbage_on_the_socket_harms_nobody(make_gateway, garbage):
+def test_garbage_on_the_socket_is_harmless(make_gateway, garbage):
     gateway = make_gateway(API_WORKERS=1, API_IO_TIMEOUT_SECONDS=1).start()
     with connections(gateway, 1) as (bad,):
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):

@@ -124,7 +124,7 @@ def test_asking_for_the_head_alone_needs_the_key_too(locked, path):
 
 @pytest.mark.parametrize("method, path, _", PROTECTED)
 @pytest.mark.parametrize("malformed", ["", "sgw_", "{}x", "{0}{0}", "Basic {}", "{}", "Bearer  x {}"])
-def test_what_is_no_key_opens_nothing(locked, method, path, _, malformed):
+def test_a_malformed_key_opens_nothing(locked, method, path, _, malformed):
     authorization = malformed.format(locked[1]["all"])
     if malformed in ("{}x", "sgw_"):
         authorization = "Bearer " + authorization
@@ -144,7 +144,7 @@ def test_the_open_routes_need_no_key(locked, method, path):
 
 @pytest.mark.parametrize("method, path, _", PROTECTED)
 @pytest.mark.parametrize("kind", ["unknown", "expired", "revoked"])
-def test_a_key_that_does_not_stand_opens_nothing(locked, method, path, _, kind):
+def test_an_inactive_key_opens_nothing(locked, method, path, _, kind):
     answer = ask(locked, method, path, locked[1][kind])
     code = "api_key_invalid" if kind == "unknown" else f"api_key_{kind}"
     assert (answer.status_code, answer.json()["code"]) == (401, code)
@@ -174,7 +174,7 @@ def test_the_scope_of_the_route_is_enough(locked, method, path, scope):
     "Bearer x{}", "Bearer {}x", 'Bearer "{}"', "Bearer sgw_", "Bearer " + "a" * 4000,
     "Bearer \t{}", "Digest {}", "Bearer null", "Bearer %00",
 ])
-def test_what_is_no_bearer_key_is_refused(locked, header):
+def test_other_authorization_schemes_are_refused(locked, header):
     key = locked[1]["all"]
     answer = ask(locked, "GET", "/api/sms", authorization=header.format(key, key))
     assert answer.status_code == 401
@@ -187,7 +187,7 @@ def test_the_word_bearer_is_known_in_any_case(locked, header):
     assert answer.status_code == 200
 
 
-def test_a_key_of_which_one_character_is_wrong_is_refused(locked):
+def test_a_key_with_one_wrong_character_is_refused(locked):
     key = locked[1]["all"]
     for place in (0, 5, 16, 30, 59, 60, 65):
         wrong = key[:place] + ("A" if key[place] != "A" else "B") + key[place + 1:]
@@ -228,7 +228,7 @@ def test_the_key_is_asked_for_before_the_body_is_read(locked):
     api.close()
 
 
-def test_texts_are_for_those_who_may_read_them(locked):
+def test_message_texts_need_the_text_scope(locked):
     gateway, keys, _ = locked
     path = f"/api/sms/{keys['message_id']}"
     for scopes, text in ((("read",), None), (("read", "text"), "the code is 4711")):

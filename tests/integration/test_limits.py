@@ -220,7 +220,7 @@ def test_destinations(make_gateway, allowed, denied, good, bad):
     assert gateway.count_messages("TRUE") == len(good)
 
 
-def test_prefixes_that_are_none_stop_the_start(make_gateway):
+def test_invalid_prefixes_stop_the_start(make_gateway):
     gateway = make_gateway()
     gateway.api_fcgi.environment["ALLOWED_PREFIXES"] = "+43 0049"
     with pytest.raises(AssertionError, match='ALLOWED_PREFIXES must be prefixes such as "[^"]+", and'
@@ -295,7 +295,7 @@ def test_pausing_by_hand(make_gateway):
     basic.close()
 
 
-def test_what_waits_goes_out_at_once_when_sending_resumes(make_gateway):
+def test_queued_messages_go_out_at_once_when_sending_resumes(make_gateway):
     gateway = make_gateway(SWEEP_INTERVAL_SECONDS=3600).start()
     message_id = gateway.api.send()["message_id"]
     gateway.command("sending", "pause")
@@ -338,7 +338,7 @@ def test_a_phone_gets_a_burst_and_then_its_pace(make_gateway):
     assert times[34] - times[0] < 3 * 2 * 1000 * 1.5
 
 
-def test_a_phone_that_connects_anew_gets_no_new_burst(make_gateway):
+def test_a_reconnected_phone_gets_no_new_burst(make_gateway):
     gateway = make_gateway(DEVICE_SEGMENTS_BURST=5, DEVICE_SEGMENTS_PER_MINUTE=1,
                            DEVICE_WINDOW=100).start()
     for _ in range(20):
@@ -358,7 +358,7 @@ def test_a_phone_that_connects_anew_gets_no_new_burst(make_gateway):
     other.close()
 
 
-def test_what_a_phone_refuses_is_counted_off(make_gateway):
+def test_segments_that_a_phone_refuses_are_refunded(make_gateway):
     gateway = make_gateway(DEVICE_DAILY_SEGMENTS=1).start()
     phone = AssuredPhone(gateway, "phone")
     message_id = gateway.api.send()["message_id"]
@@ -385,7 +385,7 @@ def test_a_message_that_no_phone_may_send_on_one_day_is_too_long(make_gateway):
 # ---- Settings ----
 
 
-def test_limits_that_are_none_are_not_counted(make_gateway):
+def test_disabled_limits_count_nothing(make_gateway):
     gateway = make_gateway(API_KEYS="required").start()
     assert set(NO_LIMITS.items()) <= set(gateway.environment.items())
     phone = WorkingPhone(gateway, "phone")
@@ -397,7 +397,7 @@ def test_limits_that_are_none_are_not_counted(make_gateway):
     phone.close()
 
 
-def test_the_limits_there_are_without_a_word(make_gateway):
+def test_the_default_limits(make_gateway):
     gateway = make_gateway()
     for name in NO_LIMITS:
         del gateway.environment[name]

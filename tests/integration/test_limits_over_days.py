@@ -19,7 +19,7 @@ def post(api, number="+491511234567"):
     return api.request("POST", "/api/send-sms", json={"phone_number": number, "message": "text"})
 
 
-def test_a_new_day_begins_at_nothing(make_gateway):
+def test_a_new_day_starts_at_zero(make_gateway):
     gateway = make_gateway(RECIPIENT_DAILY_MESSAGES=2, DAILY_MESSAGES=3)
     clock = Clock(gateway)
     gateway.start()
@@ -38,7 +38,7 @@ def test_a_new_day_begins_at_nothing(make_gateway):
     assert gateway.count_messages("TRUE") == 12
 
 
-def test_an_old_queue_takes_no_more(make_gateway):
+def test_an_old_queue_refuses_new_messages(make_gateway):
     gateway = make_gateway(MAX_QUEUE_AGE_MINUTES=60)
     clock = Clock(gateway)
     gateway.start()

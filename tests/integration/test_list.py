@@ -143,7 +143,7 @@ def test_an_empty_list_is_one_page_without_neighbours(make_gateway):
         assert (page["next"], page["previous"]) == (None, None)
 
 
-def test_a_page_has_fifty_messages_unless_told_otherwise(filled):
+def test_a_page_has_fifty_messages_by_default(filled):
     page = get_page(filled.api, "/api/sms")
     assert (page["limit"], page["count"], page["total"], page["offset"]) == (50, 50, TOTAL, 0)
     assert ids_of(page) == filled.ids()[:50]
@@ -423,7 +423,7 @@ def test_each_parameter_that_is_not_valid_is_named(gateway, query, errors):
     ("statsu=sent", "did you mean status?"), ("_=1", "remove it"), ("limit=1&limit=1", "more than once"),
     ("phone_number=12345", "short codes are not supported"),
     ("phone_number=tel:%2B4915112345678", "is a URI")])
-def test_a_parameter_that_is_not_valid_is_told_what_to_change(gateway, query, words):
+def test_an_invalid_parameter_is_explained(gateway, query, words):
     [error] = ask(gateway, "GET", f"/api/sms?{query}").json()["errors"]
     assert words in error["detail"]
 

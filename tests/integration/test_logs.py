@@ -197,7 +197,7 @@ def test_the_stories_of_messages_whose_journal_is_lost(make_gateway):
         event("message ended", "unknown", error_code="journal_lost")]
 
 
-def test_a_killed_broker_has_told_and_the_next_one_goes_on(make_gateway):
+def test_the_log_of_a_killed_broker_is_complete_and_the_next_one_continues(make_gateway):
     gateway = make_gateway().start()
     phone = AssuredPhone(gateway, "phone")
     gateway.api.send()

@@ -84,7 +84,7 @@ def through(phone, gateway, count):
             phone.report(message_id, attempt, status)
 
 
-def test_the_figures_are_exact(make_gateway):
+def test_the_metrics_are_exact(make_gateway):
     gateway = make_gateway(RECIPIENT_DAILY_MESSAGES=10).start()
     phone = AssuredPhone(gateway, "assured", info={"battery_level": 12, "charging": False})
     through(phone, gateway, 5)
@@ -138,7 +138,7 @@ def test_the_figures_are_exact(make_gateway):
     basic.close()
 
 
-def test_a_phone_that_is_sent_away_counts_by_the_reason(make_gateway):
+def test_disconnected_phones_are_counted_by_reason(make_gateway):
     gateway = make_gateway().start()
     first = Phone(gateway, "phone")
     second = Phone(gateway, "phone")
@@ -165,7 +165,7 @@ def test_messages_that_wait_show_how_long(make_gateway):
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-def test_the_figures_of_a_process_are_the_kernels(make_gateway, process):
+def test_process_metrics_match_the_kernel(make_gateway, process):
     gateway = make_gateway().start()
     pid = {"api-fcgi": gateway.api_fcgi, "ws-broker": gateway.ws_broker}[process].popen.pid
     phones = [Phone(gateway, f"phone-{number}") for number in range(5)]
@@ -189,7 +189,7 @@ def test_the_figures_of_a_process_are_the_kernels(make_gateway, process):
 # ---- Processes that are not there ----
 
 
-def test_a_broker_that_was_killed_is_down_and_its_figures_are_gone(make_gateway):
+def test_a_killed_broker_is_down_and_its_metrics_are_gone(make_gateway):
     gateway = make_gateway().start()
     phone = AssuredPhone(gateway, "phone")
     through(phone, gateway, 2)
@@ -263,7 +263,7 @@ def test_a_file_that_is_no_brokers_is_not_read(make_gateway):
     path.rmdir()
 
 
-def test_without_the_database_the_counted_figures_are_there(make_gateway):
+def test_without_the_database_the_counters_are_still_there(make_gateway):
     gateway = make_gateway(API_KEYS="off").start()
     gateway.api.send()
     (gateway.folder / "data/sms-gateway.db-wal").write_bytes(b"")  # as a bad disk would

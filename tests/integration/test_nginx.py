@@ -259,7 +259,7 @@ def test_routes_go_by_the_decoded_and_shortened_path(gateway, target):
 @pytest.mark.parametrize("target", [
     "/api/sms%3Flimit=1", "/api%5Csms", "/api/sms%23", "/api%252Fsms", "/api/%2573ms",
     "/api\\sms", "/api/sms%00x"])
-def test_what_only_looks_like_a_route_is_none(gateway, target):
+def test_a_path_that_only_looks_like_a_route_is_unknown(gateway, target):
     answer = ask_raw(gateway, head("GET", target))
     assert answer.status in (400, 404)
 
@@ -290,7 +290,7 @@ def test_no_path_leads_out_of_the_documentation(gateway, target):
     "/docs/x/", "/docs/index.html/x", "/nothing", "/nothing.html", "/nothing.jpg", "/nothing.gif",
     "/index.html", "/index.php", "/favicon.ico", "/robots.txt", "/openapi.yaml", "/openapi.json/",
     "/docs2", "/ws", "/ws/", "/ws/device", "/errors.html"])
-def test_what_is_not_there_is_answered_with_a_problem(gateway, path):
+def test_an_unknown_path_gets_a_problem(gateway, path):
     answer = ask_raw(gateway, head("GET", path))
     assert (answer.status, answer.code) == (404, "not_found")
 
@@ -445,14 +445,14 @@ DEVICE_ID_SENTENCE = ("A device connects to /ws/device/{device_id}; a device id 
 @pytest.mark.parametrize("path", ["/ws", "/ws/", "/ws/device", "/ws/device/", "//ws//device//",
                                   "/ws/devices/x", "/WS/device/x", "/ws/Device/x", "/ws/x",
                                   "/ws/device/x/", "/ws/device/x/y", "/ws/device/x%2F"])
-def test_who_looks_for_the_phones_address_is_told_it(gateway, path, method):
+def test_an_incomplete_device_path_names_the_right_one(gateway, path, method):
     answer = ask_raw(gateway, head(method, path, "Content-Length: 0"), method)
     assert answer.status == 404
     if method != "HEAD":
         assert answer.json()["detail"] == DEVICE_ID_SENTENCE
 
 
-def test_what_only_begins_like_the_phones_address_is_another(gateway):
+def test_a_path_that_only_begins_like_the_device_path_is_unknown(gateway):
     answer = ask_raw(gateway, head("GET", "/wsdl"))
     assert answer.status == 404 and answer.json()["detail"] != DEVICE_ID_SENTENCE
 
@@ -460,7 +460,7 @@ def test_what_only_begins_like_the_phones_address_is_another(gateway):
 @pytest.mark.parametrize("header", ["Sec-WebSocket-Key: short", "Sec-WebSocket-Key: " + "=" * 24,
                                     "Sec-WebSocket-Protocol: " + "p" * 1000,
                                     "Authorization: Bearer " + "t" * 200])
-def test_a_handshake_that_cannot_be_one_hears_what_is_wrong_with_it(gateway, header):
+def test_an_invalid_handshake_is_explained(gateway, header):
     name = header.split(":")[0]
     headers = [each for each in HANDSHAKE if not each.startswith(name)]
     answer = ask_raw(gateway, head("GET", "/ws/device/x", *headers, header))

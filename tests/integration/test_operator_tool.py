@@ -76,7 +76,7 @@ def test_each_family_explains_itself(idle, family):
 @pytest.mark.parametrize("arguments, told", [
     (("key", "list"), '"key"'), (("help", "key"), '"key"'), (("--json", "keys", "list"), "--json"),
 ])
-def test_a_word_that_there_is_not_is_told_what_there_is(idle, arguments, told):
+def test_an_unknown_command_names_the_known_ones(idle, arguments, told):
     status, printed, errors = idle.command(*arguments)
     assert (status, printed) == (2, "") and told in errors
     assert told.startswith("-") or all(family in errors for family in (*FAMILIES, "help"))
@@ -123,7 +123,7 @@ def test_devices_in_json_are_as_the_api_has_them(ready):
     assert "no phone is paired" in refusal(ready, 1, "devices", "revoke", "one")
 
 
-def test_tokens_that_were_made_are_told_also_when_a_later_line_is_wrong(ready):
+def test_tokens_made_before_a_wrong_line_are_printed(ready):
     status, printed, errors = ready.command("devices", "token", "-", "--json", text="one\na b\ntwo\n")
     assert status == 2 and "1 to 64 letters" in errors
     assert [token["device_id"] for token in json.loads(printed)["tokens"]] == ["one"]
@@ -260,7 +260,7 @@ def test_nothing_that_is_given_to_the_simulated_phone_commands_the_terminal(gate
 # ---- Figures ----
 
 
-def test_the_figures_are_those_of_the_gateway(make_gateway):
+def test_status_shows_the_metrics_of_the_gateway(make_gateway):
     gateway = make_gateway(STUCK_AFTER_MINUTES=1).start()
     empty = answer(gateway, "statistics")
     assert empty["messages"] == dict.fromkeys(STATUSES, 0) and empty["oldest_queued_at"] is None
@@ -288,7 +288,7 @@ def test_the_figures_are_those_of_the_gateway(make_gateway):
     assert re.search(r"^sending +goes on$", text, re.M)
 
 
-def test_the_figures_know_connected_phones_a_pause_and_what_is_stuck(make_gateway):
+def test_status_shows_connected_phones_a_pause_and_stuck_messages(make_gateway):
     gateway = make_gateway(STUCK_AFTER_MINUTES=1).start()
     phone = Phone(gateway, "phone")
     gateway.api.send()
@@ -467,7 +467,7 @@ def test_root_leaves_nothing_of_its_own_in_the_folder_of_another(strangers):
     assert answer(strangers, "keys", "revoke", key["key_id"])
 
 
-def test_root_is_nobody_special_before_it_opens_anything(strangers, tmp_path):
+def test_root_drops_its_privileges_before_it_opens_a_file(strangers, tmp_path):
     if strangers.build != "release":
         pytest.skip("the leak sanitizer does not work under strace")
     calls = tmp_path / "calls"

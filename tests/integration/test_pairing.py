@@ -279,7 +279,7 @@ def test_a_wrong_request_to_pair_says_what_is_wrong(guarded, body, pointer):
     ({"minutes": 0}, "/minutes"), ({"minutes": 61}, "/minutes"), ({"minutes": "1"}, "/minutes"),
     ({"device_id": "a/b"}, "/device_id"), ({"device": "a"}, "/device"),
 ])
-def test_a_wrong_wish_for_a_code_says_what_is_wrong(guarded, body, pointer):
+def test_an_invalid_request_for_a_code_is_explained(guarded, body, pointer):
     answer = guarded.api.request("POST", "/api/pairings", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
@@ -328,7 +328,7 @@ def test_handshakes_without_the_right_token_are_refused(guarded):
     Phone(guarded, "own", token=own).close()
 
 
-def test_nobody_connects_while_no_phone_is_paired(make_gateway):
+def test_no_phone_connects_before_one_is_paired(make_gateway):
     gateway = make_gateway().start()
     assert refused(gateway, "phone", "") == 401
 
@@ -361,7 +361,7 @@ def test_tokens_are_kept_as_hashes_and_stay_out_of_the_logs(guarded):
 
 @pytest.mark.parametrize("how", ["command", "api"])
 @pytest.mark.parametrize("kind", [Phone, AssuredPhone])
-def test_a_revoked_phone_is_sent_away_and_stays_away(guarded, how, kind):
+def test_a_revoked_phone_is_disconnected_and_stays_out(guarded, how, kind):
     device_id = f"revoked-{how}-{kind.__name__}"
     token = paired(guarded, device_id)
     phone = kind(guarded, device_id, token=token)
@@ -385,7 +385,7 @@ def test_a_revoked_phone_is_found_without_the_doorbell(make_gateway):
     assert phone.closed() == (4003, "device_revoked")
 
 
-def test_a_phone_that_is_paired_anew_replaces_the_old_one(guarded):
+def test_a_phone_that_pairs_again_replaces_the_old_one(guarded):
     old = paired(guarded, "anew")
     phone = Phone(guarded, "anew", token=old)
     new = paired(guarded, "anew")
@@ -446,7 +446,7 @@ def test_codes_for_a_device_end_when_it_is_revoked(guarded):
     assert pair(guarded, other).status_code == 201
 
 
-def test_whoever_has_the_old_token_cannot_end_the_new_one(guarded):
+def test_the_old_token_cannot_end_the_new_one(guarded):
     """Takeovers count for the token they were made with."""
     old = paired(guarded, "renewed")
     phone = Phone(guarded, "renewed", token=old)
@@ -462,7 +462,7 @@ def test_whoever_has_the_old_token_cannot_end_the_new_one(guarded):
     assert re.search(r"^renewed +active ", guarded.command("devices", "list")[1], re.M)
 
 
-def test_more_phones_than_one_search_finds_are_sent_away(make_gateway):
+def test_more_revoked_phones_than_one_query_returns_are_disconnected(make_gateway):
     gateway = make_gateway().start()
     names = [f"phone-{i}" for i in range(300)]
     gateway.tokens_of(names)
@@ -484,7 +484,7 @@ def watched_threads(tmp_path):
     gateway.stop()  # which wants it to have nothing to report
 
 
-def test_many_phones_are_admitted_and_sent_away_at_once(watched_threads):
+def test_many_phones_connect_and_are_disconnected_at_once(watched_threads):
     gateway = watched_threads
     names = [f"phone-{i}" for i in range(40)]
     gateway.tokens_of(names)

@@ -297,7 +297,7 @@ def test_the_newest_connection_of_a_device_takes_over(make_gateway):
     assert {gateway.api.message(id)["attempts"] for id in (old, new)} == {1}
 
 
-def test_a_connection_that_has_not_said_who_it_is_replaces_nobody(make_gateway):
+def test_an_unidentified_connection_replaces_no_other(make_gateway):
     gateway = make_gateway().start()
     first = Phone(gateway, "twin")
     second = Phone(gateway, "twin", hello=False)
@@ -309,7 +309,7 @@ def test_a_connection_that_has_not_said_who_it_is_replaces_nobody(make_gateway):
     assert set(gateway.api.devices()) == {"twin"}
 
 
-def test_the_new_connection_says_anew_what_the_phone_is(make_gateway):
+def test_a_new_connection_sends_the_device_information_again(make_gateway):
     gateway = make_gateway().start()
     Phone(gateway, "twin", {"device_name": "Old", "battery_level": 50, "carrier": "x"})
     second = Phone(gateway, "twin", {"android_version": "14"})
@@ -494,7 +494,7 @@ def test_messages_without_a_report_free_the_window_after_a_time(make_gateway):
 
 # ---- Being alive ----
 
-def test_a_phone_that_does_not_say_who_it_is_is_sent_away(make_gateway):
+def test_a_phone_that_does_not_identify_itself_is_disconnected(make_gateway):
     gateway = make_gateway(DEVICE_INFO_TIMEOUT_SECONDS=1).start()
     known = Phone(gateway, "known")
     silent = Phone(gateway, "silent", hello=False)
@@ -579,7 +579,7 @@ def test_a_frozen_phone_is_disconnected_and_others_are_not_disturbed(make_gatewa
 
 # ---- The broker stops, dies, comes back ----
 
-def test_a_stop_says_farewell_and_takes_the_last_reports(make_gateway):
+def test_a_stop_closes_connections_and_takes_the_last_reports(make_gateway):
     gateway = make_gateway().start()
     ordinary = Phone(gateway, "ordinary", EMPTY_BATTERY)
     unknown = Phone(gateway, "unknown", hello=False)

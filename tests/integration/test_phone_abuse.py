@@ -34,7 +34,7 @@ def check_service(gateway, worker, between=lambda: None, messages=10):
     assert worker.ids()[-messages:] == ids
 
 
-def test_phones_that_send_a_byte_now_and_then_hold_nobody_up(make_gateway):
+def test_phones_that_send_byte_by_byte_do_not_delay_others(make_gateway):
     """Each has a frame under way the whole time; some have not even said who they are."""
     gateway = make_gateway(DEVICE_INFO_TIMEOUT_SECONDS=60).start()
     worker = WorkingPhone(gateway, "worker")
@@ -80,7 +80,7 @@ def test_a_greeting_that_comes_byte_by_byte_has_no_more_time_than_another(make_g
         assert frame.opcode == CLOSE and frame.close() == (1008, "no_device_info")
 
 
-def test_thousands_of_half_handshakes_of_one_client_keep_nobody_out(make_gateway, files):
+def test_thousands_of_half_handshakes_do_not_lock_others_out(make_gateway, files):
     gateway = make_gateway().start()
     count = min(3000, files - 500)
     halves = [RawConnection(gateway) for _ in range(count)]
@@ -124,7 +124,7 @@ def test_phones_that_never_say_who_they_are_give_their_places_back(make_gateway)
     worker.close()
 
 
-def test_what_is_announced_takes_no_memory(make_gateway):
+def test_an_announced_length_takes_no_memory(make_gateway):
     gateway = make_gateway().start()
     worker = WorkingPhone(gateway, "worker")
     gateway.tokens_of([f"boaster-{i}" for i in range(50)])
@@ -152,7 +152,7 @@ WORK = {
 
 
 @pytest.mark.parametrize("case", WORK)
-def test_work_is_bounded_whatever_it_is_made_of(make_gateway, case):
+def test_work_for_one_phone_is_bounded(make_gateway, case):
     """The gateway reads on when it has done so much in a while: what it is sent stays with who sends it."""
     gateway = make_gateway(MAX_FRAMES_PER_SECOND=10).start()
     worker = WorkingPhone(gateway, "worker")
@@ -190,7 +190,7 @@ def test_a_message_that_comes_byte_by_byte_arrives(make_gateway):
         assert phone.receive()["code"] == "unknown_frame_type"
 
 
-def test_pings_without_end_hold_nobody_up(make_gateway):
+def test_endless_pings_do_not_delay_others(make_gateway):
     """From phones that do not read what comes back."""
     gateway = make_gateway().start()
     worker = WorkingPhone(gateway, "worker")

@@ -154,14 +154,14 @@ def status_update(**members):
 
 
 @pytest.mark.parametrize("message_id", BAD_IDS, ids=repr)
-def test_a_report_about_what_is_no_id_is_refused(phone, message_id):
+def test_a_report_with_an_invalid_id_is_refused(phone, message_id):
     phone.send(status_update(message_id=message_id))
     check_error(phone.receive(), "invalid_value")
     assert phone.is_silent()
 
 
 @pytest.mark.parametrize("status", BAD_STATUSES, ids=lambda status: repr(status)[:20])
-def test_a_report_of_a_status_that_is_none_is_refused(phone, status):
+def test_a_report_of_an_unknown_status_is_refused(phone, status):
     phone.send(status_update(status=status))
     check_error(phone.receive(), "unknown_status", NOBODYS_ID)
     assert phone.is_silent()
@@ -188,7 +188,7 @@ def check_warning(frame, message_id):
 
 @pytest.mark.parametrize("level", ("basic", "assured"))
 @pytest.mark.parametrize("status", ("sent", "failed"))
-def test_a_report_counts_whatever_is_around_it(reporter, level, status):
+def test_a_report_counts_despite_invalid_members(reporter, level, status):
     """Each with a connection of its own, as warnings are few on one."""
     for case, (members, code, message, warned) in ODD_ERRORS.items():
         if level == "assured":
@@ -245,7 +245,7 @@ def test_an_error_message_in_broken_json_does_not_lose_the_report(reporter):
 
 @pytest.mark.parametrize("message_id", (NOBODYS_ID, NOBODYS_ID.upper(), str(uuid.UUID(int=0)),
                                         str(uuid.UUID(int=(1 << 128) - 1))))
-def test_a_report_about_a_message_that_nobody_knows_is_refused(phone, message_id):
+def test_a_report_about_an_unknown_message_is_refused(phone, message_id):
     phone.report(message_id, "sent")
     check_error(phone.receive(), "message_not_held", message_id.lower())
     assert phone.is_silent()
@@ -376,7 +376,7 @@ def test_a_device_update_without_an_object_changes_nothing(bad_gateway, phone, i
     {"notes": "x" * 4096}, {"notes": "é" * 2048}, {f"member{i}": "x" * 100 for i in range(50)},
     {"n" * 4096: 1}, {"list": list(range(2000))}, {"notes": "\x01" * 800}),
     ids=lambda extra: repr(extra)[:20])
-def test_of_more_than_4_kib_of_further_members_what_fits_is_kept(bad_gateway, phone, extra):
+def test_further_members_are_kept_up_to_4_kib(bad_gateway, phone, extra):
     phone.send({"type": "device_update", "info": {"first": 1} | extra | {"battery_level": 3}})
     assert phone.receive()["code"] == "member_ignored"
     wait_for(lambda: bad_gateway.api.devices()["clumsy"]["battery_level"] == 3, "the update")
@@ -575,7 +575,7 @@ def test_garbage_without_reading_is_ended_and_takes_no_memory(make_gateway, fram
 
 
 @pytest.mark.parametrize("until", ("connect", "half a handshake", "handshake", "hello"))
-def test_hundreds_of_connections_that_open_and_close_at_once_do_no_harm(bad_gateway, until):
+def test_hundreds_of_brief_connections_are_harmless(bad_gateway, until):
     phone = Phone(bad_gateway, "calm", EMPTY_BATTERY)
     for _ in range(2):
         phones = [RawConnection(bad_gateway) for _ in range(300)]

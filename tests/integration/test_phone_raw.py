@@ -162,7 +162,7 @@ def test_a_ping_is_answered_with_its_own_bytes(connect, size):
     assert (frame.opcode, frame.payload) == (PONG, b"p" * size)
 
 
-def test_a_pong_that_nobody_asked_for_is_ignored(connect):
+def test_an_unsolicited_pong_is_ignored(connect):
     phone = connect()
     phone.send(encode(PONG, "what?") + encode(PONG) + encode(TEXT, {"type": "?"}))
     assert phone.receive()["code"] == "unknown_frame_type"
@@ -259,7 +259,7 @@ def test_a_handshake_may_come_in_small_pieces(raw_gateway, way):
         assert connection.read_answer().status == 101
 
 
-def test_half_a_handshake_disturbs_nobody_and_does_not_stay_for_ever(raw_gateway):
+def test_half_a_handshake_disturbs_no_other_and_times_out(raw_gateway):
     with RawConnection(raw_gateway, "nginx") as slow, \
             RawConnection(raw_gateway, "broker.sock") as direct:
         for connection in (slow, direct):
@@ -278,7 +278,7 @@ def test_a_phone_that_does_not_answer_the_close_frame_is_dropped(connect):
     phone.read_to_end()
 
 
-def test_silent_connections_disturb_nobody(raw_gateway, way):
+def test_silent_connections_disturb_no_other(raw_gateway, way):
     connections = [RawConnection(raw_gateway, way) for _ in range(200)]
     phone = Phone(raw_gateway, "meanwhile", EMPTY_BATTERY)
     assert phone.is_silent()
@@ -317,14 +317,14 @@ NO_HANDSHAKES = {
 
 
 @pytest.mark.parametrize("case", NO_HANDSHAKES)
-def test_what_is_no_websocket_handshake_is_refused_in_http(raw_gateway, case):
+def test_an_invalid_handshake_gets_an_http_error(raw_gateway, case):
     data, statuses = NO_HANDSHAKES[case]
     answer = ask_raw(raw_gateway, data)
     assert answer is not None and answer.status in statuses, answer
 
 
 @pytest.mark.parametrize("case", NO_HANDSHAKES)
-def test_what_is_no_websocket_handshake_gets_none_at_the_brokers_own_socket(raw_gateway, case):
+def test_an_invalid_handshake_is_refused_at_the_brokers_own_socket(raw_gateway, case):
     """Whoever comes past nginx is told the same."""
     with RawConnection(raw_gateway, "broker.sock") as connection:
         connection.send(NO_HANDSHAKES[case][0])
@@ -345,7 +345,7 @@ NO_HTTP = {
 
 
 @pytest.mark.parametrize("case", NO_HTTP)
-def test_what_is_no_http_never_becomes_a_websocket(raw_gateway, way, case):
+def test_other_protocols_never_become_a_websocket(raw_gateway, way, case):
     with RawConnection(raw_gateway, way) as connection:
         connection.send_last(NO_HTTP[case])
         assert b" 101 " not in connection.read_to_end()
@@ -361,7 +361,7 @@ def test_http2_is_never_spoken_to_a_phone(raw_gateway, way):
 
 
 @pytest.mark.parametrize("size", (3000, 5000, 7000))
-def test_a_handshake_with_a_large_header_connects_or_is_told_that_it_is_too_large(raw_gateway,
+def test_a_large_header_is_accepted_or_refused_as_too_large(raw_gateway,
                                                                                   size):
     """A phone that hears 502 would take the gateway for broken and try for ever."""
     assert ask_raw(raw_gateway, handshake("raw", Cookie="c" * size)).status == 101
@@ -370,13 +370,13 @@ def test_a_handshake_with_a_large_header_connects_or_is_told_that_it_is_too_larg
     assert ask_raw(raw_gateway, handshake("raw", Host="h" * size)).status == 101
 
 
-def test_a_handshake_with_a_large_header_at_the_brokers_own_socket_harms_nobody(raw_gateway):
+def test_a_large_header_at_the_brokers_own_socket_is_harmless(raw_gateway):
     with RawConnection(raw_gateway, "broker.sock") as connection:
         connection.send_last(handshake("raw", Cookie="c" * 5000))
         connection.read_to_end()
 
 
-def test_a_thousand_requests_in_a_row_on_one_connection_do_no_harm(raw_gateway, way):
+def test_a_thousand_requests_on_one_connection_are_harmless(raw_gateway, way):
     with RawConnection(raw_gateway, way) as connection:
         connection.send_last(handshake(Upgrade="foo") * 1000)
         assert b" 101 " not in connection.read_to_end()

@@ -38,7 +38,7 @@ def wait_ready(gateway):
     wait_for(lambda: gateway.api.get("/readyz").status_code == 200, "the gateway to be ready")
 
 
-def test_checks_are_listed_when_somebody_asks(make_gateway):
+def test_checks_are_listed_on_request(make_gateway):
     gateway = make_gateway().start()
     assert gateway.api.get("/readyz").json() == {"status": "ready"}
     ready = {"status": "ready", "checks": dict.fromkeys(CHECKS, "ok")}
@@ -126,7 +126,7 @@ def test_a_lock_whose_holder_has_stopped(make_gateway):
     wait_ready(gateway)
 
 
-def test_a_writer_that_hangs_in_a_sync_is_told_of_in_time_and_then_at_once(make_gateway):
+def test_a_writer_that_hangs_in_a_sync_is_reported_in_time_and_then_at_once(make_gateway):
     """Also while a request hangs in the next one."""
     gateway = make_gateway(STORE_TIMEOUT_MS=4000, wrap={"api-fcgi": HungDisk.wrap}).start()
     with HungDisk(gateway):

@@ -164,7 +164,7 @@ def test_the_file_of_settings_is_read_again(make_gateway):
         assert gateway.api.request("POST", "/api/send-sms", json=body).status_code == 422
 
 
-def test_phones_of_old_nginx_workers_are_moved_at_last(make_gateway):
+def test_phones_of_old_nginx_workers_are_disconnected_after_the_timeout(make_gateway):
     gateway = make_gateway()
     path = gateway.folder / "run/nginx.conf"
     text = path.read_text()

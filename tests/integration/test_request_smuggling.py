@@ -23,7 +23,7 @@ SMUGGLED = head("DELETE", "/api/sms/smuggled")
     ("X: y\rTransfer-Encoding: chunked", "Content-Length: 2"),
     ("\x00Content-Length: 2",), ("Content-Length: 2\x00",),
 ], ids=repr)
-def test_a_length_that_is_hidden_is_refused_and_ends_the_connection(gateway, headers):
+def test_an_ambiguous_length_is_refused_and_ends_the_connection(gateway, headers):
     with RawHttp(gateway) as connection:
         connection.send(connection.authorize(
             head("POST", "/api/send-sms", JSON, *headers) + b"{}" + SMUGGLED))
@@ -36,7 +36,7 @@ def test_a_length_that_is_hidden_is_refused_and_ends_the_connection(gateway, hea
     ("Transfer_Encoding: chunked", "Content-Length: 2"), ("Content_Length: 40", "Content-Length: 2"),
     ("X-Transfer-Encoding: chunked", "Content-Length: 2"),
     ("X: y\nContent-Length: 2",)], ids=repr)
-def test_what_is_no_length_has_no_effect_on_it(gateway, headers):
+def test_similar_headers_do_not_change_the_length(gateway, headers):
     with RawHttp(gateway) as connection:
         connection.send(connection.authorize(
             head("POST", "/api/send-sms", JSON, *headers) + b"{}" + head("GET", "/livez")))
@@ -47,7 +47,7 @@ def test_what_is_no_length_has_no_effect_on_it(gateway, headers):
 @pytest.mark.parametrize("body", [
     b"2\n{}\n0\n\n", b"2\r\n{}X\r\n0\r\n\r\n", b"-2\r\n{}\r\n0\r\n\r\n", b"0x2\r\n{}\r\n0\r\n\r\n",
     b"2 \x00\r\n{}\r\n0\r\n\r\n", b"\r\n2\r\n{}\r\n0\r\n\r\n", b"FFFFFFFFFFFFFFFFF\r\n{}\r\n0\r\n\r\n"])
-def test_chunks_that_are_none_never_hide_a_request(gateway, body):
+def test_invalid_chunks_never_hide_a_request(gateway, body):
     """Refused, or read in one way: the API never gets a byte that is not of this body."""
     with RawHttp(gateway) as connection:
         connection.send(connection.authorize(

@@ -161,7 +161,7 @@ def test_no_accepted_message_is_lost_or_sent_twice_when_a_process_is_killed(make
     phones.stop()
 
 
-def test_nginx_reload_disturbs_nobody(make_gateway):
+def test_a_reload_of_nginx_disturbs_no_client(make_gateway):
     total = 1000
     gateway = make_gateway().start()
     phones = PhoneSim(gateway, 10, *FAST)

@@ -239,7 +239,7 @@ TOLD = [
 
 
 @pytest.mark.parametrize("body, words", table(TOLD))
-def test_what_is_wrong_with_the_json_is_told(gateway, body, words):
+def test_invalid_json_is_explained(gateway, body, words):
     answer = post(gateway, body)
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed_json")
     assert words in answer.json()["detail"]
@@ -253,7 +253,7 @@ def test_what_is_wrong_with_the_json_is_told(gateway, body, words):
     ("encoded twice", json.dumps(sms().decode()).encode(), "", "it was encoded twice"),
     ("several messages", b"[" + sms() + b"]", "", "is an array; send a request for each"),
 ]))
-def test_a_type_that_is_wrong_is_told(gateway, body, pointer, words):
+def test_a_wrong_type_is_named(gateway, body, pointer, words):
     [error] = post(gateway, body).json()["errors"]
     assert (error["pointer"], error["code"]) == (pointer, "wrong_type") and words in error["detail"]
 
@@ -264,7 +264,7 @@ def test_a_type_that_is_wrong_is_told(gateway, body, pointer, words):
         "phoneNumbers", "phone_numbr", "phone_nubmer", "msisdn", "mobile", "destination")],
     *[(name, "message") for name in ("text", "body", "content", "msg", "Message", "messge", "textMessage", "sms",
                                      "messages")]])
-def test_another_word_for_a_field_is_told_the_right_one(gateway, name, meant):
+def test_another_name_for_a_field_gets_a_suggestion(gateway, name, meant):
     body = dict(WHOLE)
     body[name] = body.pop(meant)
     errors = {error["pointer"]: error for error in post(gateway, json.dumps(body).encode()).json()["errors"]}
@@ -282,7 +282,7 @@ def test_a_word_that_is_near_to_no_field_is_to_be_removed(gateway, name):
 
 # ---- How the body is sent ----
 
-def test_a_body_that_is_compressed_is_refused_with_what_is_taken(gateway):
+def test_a_compressed_body_is_refused(gateway):
     for coding, body in (("gzip", gzip.compress(sms())), ("deflate", zlib.compress(sms())), ("br", b"\x8b\x00"),
                          ("GZIP", sms()), ("gzip", sms()), ("x-gzip, identity", sms()), ("zstd", sms()),
                          ("identity, gzip", sms())):
@@ -324,7 +324,7 @@ def test_a_body_that_is_said_to_be_itself_is_taken(outbox):
     ("application/json; v=1; Charset=utf-7", "The charset utf-7"),
     ("application/json; charset=", 'The charset "" is'),
 ])
-def test_another_media_type_is_told_what_to_send(gateway, content_type, words):
+def test_a_refused_media_type_names_the_right_one(gateway, content_type, words):
     answer = ask(gateway, "POST", "/api/send-sms", f"Content-Type: {content_type}", body=sms())
     assert (answer.status, answer.code) == (415, "unsupported_media_type")
     assert words in answer.json()["detail"]
@@ -338,7 +338,7 @@ def test_json_in_utf_8_is_taken_however_it_is_said(outbox, content_type):
     assert ask(outbox, "POST", "/api/send-sms", f"Content-Type: {content_type}", body=sms()).status == 202
 
 
-def test_a_body_that_is_too_large_is_told_the_limit(gateway):
+def test_a_refused_large_body_names_the_limit(gateway):
     for size in (MAX_BODY_BYTES + 1, 4 * MAX_BODY_BYTES):
         answer = post(gateway, padded(size))
         assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
@@ -466,7 +466,7 @@ BAD_NUMBERS = [
 
 
 @pytest.mark.parametrize("number", table(BAD_NUMBERS))
-def test_what_is_no_number_is_refused(gateway, number):
+def test_an_invalid_number_is_refused(gateway, number):
     answer = post(gateway, sms(phone_number=number))
     assert answer.status_code == 422
     assert errors_of(answer) == [("/phone_number", "invalid_phone_number")]
@@ -490,7 +490,7 @@ OTHER_NUMBERS = [
 
 
 @pytest.mark.parametrize("number, words", OTHER_NUMBERS)
-def test_what_may_be_another_number_is_refused_wherever_numbers_come_in(gateway, number, words):
+def test_an_ambiguous_number_is_refused_everywhere(gateway, number, words):
     [error] = post(gateway, sms(phone_number=number)).json()["errors"]
     assert words in error["detail"]
     answer = gateway.api.get("/api/sms", params={"phone_number": number})
@@ -707,7 +707,7 @@ def test_a_body_shorter_than_announced_is_never_a_message(make_gateway):
     assert stored(gateway) == (0, 0)
 
 
-def test_what_is_longer_than_announced_is_not_part_of_the_body(make_gateway):
+def test_bytes_after_the_announced_length_are_not_part_of_the_body(make_gateway):
     gateway = make_gateway().start()
     with RawHttp(gateway) as connection:
         connection.send(connection.authorize(
@@ -749,7 +749,7 @@ def test_an_id_that_no_message_has_is_not_found(gateway, message_id):
     "x", "1", "-1", "null", UNKNOWN_ID[:-1], UNKNOWN_ID + "0", UNKNOWN_ID.replace("-", ""),
     f"%7B{UNKNOWN_ID}%7D", f"{UNKNOWN_ID}%0A", f"%20{UNKNOWN_ID}", "g" + UNKNOWN_ID[1:],
     UNKNOWN_ID.replace("-", "_"), "%25s%25n", "'%20OR%201=1", "%C3%A4", "%FF", "a" * 7000])
-def test_what_is_no_uuid_is_not_found_either(gateway, message_id):
+def test_an_id_that_is_no_uuid_is_not_found(gateway, message_id):
     answer = ask(gateway, "GET", f"/api/sms/{message_id}")
     assert (answer.status, answer.code) == (404, "message_not_found")
 

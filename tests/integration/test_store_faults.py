@@ -23,7 +23,7 @@ def test_a_held_write_lock_gives_503_and_reads_go_on(make_gateway):
     assert gateway.counts() == (2, 2, 2)
 
 
-def test_a_transaction_of_another_program_gives_503_likewise(make_gateway):
+def test_a_transaction_of_another_program_gives_503(make_gateway):
     gateway = make_gateway(STORE_TIMEOUT_MS=1000).start()
     other = sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -34,7 +34,7 @@ def test_a_transaction_of_another_program_gives_503_likewise(make_gateway):
     assert gateway.counts() == (1, 1, 1)
 
 
-def test_a_lock_of_ten_seconds_only_delays_who_can_wait(make_gateway):
+def test_a_lock_of_ten_seconds_only_delays_patient_clients(make_gateway):
     gateway = make_gateway(STORE_TIMEOUT_MS=20000).start()
     holder = sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS, isolation_level=None, check_same_thread=False)
     holder.execute("BEGIN IMMEDIATE")

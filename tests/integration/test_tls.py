@@ -114,7 +114,7 @@ def test_http_2_is_not_offered(secure, lan):
 @pytest.mark.parametrize("request_bytes", [
     head("GET", "/livez"), head("POST", "/api/send-sms", "Content-Length: 2") + b"{}",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"], ids=["GET", "POST", "HTTP/2"])
-def test_plain_http_at_the_port_of_tls_is_told_so(secure, request_bytes):
+def test_plain_http_at_the_tls_port_gets_an_explanation(secure, request_bytes):
     with socket.create_connection(("127.0.0.1", secure.https_port), LIMIT_SECONDS) as connection:
         connection.sendall(request_bytes)
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
@@ -246,7 +246,7 @@ def fingerprint(pem):
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
 
 
-def test_the_ca_is_served_to_who_does_not_trust_it_yet(secure, lan):
+def test_the_ca_is_served_to_clients_that_do_not_trust_it_yet(secure, lan):
     unsure = ssl.create_default_context()
     unsure.check_hostname, unsure.verify_mode = False, ssl.CERT_NONE
     for tls in (None, unsure):
@@ -299,7 +299,7 @@ def test_a_reload_takes_a_renewed_certificate_and_phones_stay(make_gateway, tmp_
 
 # ---- deploy/lan-certificate.sh ----
 
-def test_the_script_makes_what_it_says(tmp_path):
+def test_the_script_makes_the_documented_files(tmp_path):
     (tmp_path / ".env").write_text("HTTP_PORT=8123")  # without an end of line
     lan = LanCertificate(tmp_path, "sms.example", "192.0.2.77", "2001:db8::7")
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in lan.tls.iterdir()}
@@ -345,7 +345,7 @@ def test_other_tls_settings_stay(tmp_path):
 
 @pytest.mark.parametrize("name", ["https://sms.example", "sms.example:8443", "a b", "", "*.example",
                                   "-h", "a,DNS:evil.example", "a\nb", "sms.example/", "ä.example"])
-def test_what_is_no_name_is_refused_and_nothing_is_made(tmp_path, name):
+def test_an_invalid_name_is_refused_and_no_file_is_made(tmp_path, name):
     result = run(tmp_path, name)
     assert result.returncode == 2
     assert "is no name and no address" in result.stderr

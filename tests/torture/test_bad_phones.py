@@ -62,7 +62,7 @@ def test_phones_that_are_wiped_send_nothing_twice(make_gateway, make_phones, mak
 # ---- Phones that do not send ----
 
 @pytest.mark.parametrize("how", SOMETIMES_NOT)
-def test_what_was_certainly_not_sent_is_sent_once(make_gateway, make_phones, make_load, how):
+def test_a_message_that_was_certainly_not_sent_is_sent_once(make_gateway, make_phones, make_load, how):
     gateway = make_gateway(SWEEP_INTERVAL_SECONDS=1).start()
     honest = make_phones(gateway, 2, *FAST, name="honest")
     load = make_load(gateway, 200)
@@ -96,7 +96,7 @@ def test_phones_that_cannot_send_do_not_take_the_work_of_others(make_gateway, ma
 
 
 @pytest.mark.parametrize("how", AMBIGUOUS)
-def test_what_may_have_left_is_not_sent_again(make_gateway, make_phones, make_load, how):
+def test_a_message_that_may_have_been_sent_is_not_sent_again(make_gateway, make_phones, make_load, how):
     gateway = make_gateway().start()
     phones = make_phones(gateway, 4, *FAST, "--failure-rate", "0.3", *AMBIGUOUS[how])
     load = make_load(gateway, 200)
@@ -124,7 +124,7 @@ def test_frames_that_overtake_each_other_are_understood(make_gateway, make_phone
                for before, after in zip(events[2:], events[3:])), "no report overtook another"
 
 
-def test_phones_that_stop_reading_are_sent_away(make_gateway, make_phones, make_load):
+def test_phones_that_stop_reading_are_disconnected(make_gateway, make_phones, make_load):
     gateway = make_gateway(ACK_TIMEOUT_SECONDS=1).start()
     honest = make_phones(gateway, 2, *FAST, name="honest")
     deaf = make_phones(gateway, 20, *FAST, "--stop-reading", "1", "--update-seconds", "1",

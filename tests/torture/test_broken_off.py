@@ -144,7 +144,7 @@ def test_a_restore_where_the_database_is_gone_is_broken_off(before):
 
 @pytest.mark.parametrize("arguments", [
     ("database", "compact"), ("database", "downgrade", "--to", "6"), ("backup", "create")], ids=" ".join)
-def test_what_keeps_the_database_is_broken_off(before, arguments):
+def test_an_interrupted_change_leaves_the_database_whole(before, arguments):
     for _, folder, _ in instants(before, arguments):
         check_whole(folder, [["old", "new"]])
         for path in (folder / "data").glob("backups/*.db"):

@@ -41,7 +41,7 @@ def go_on(load, count=30):
     *((restart, [step]) for restart in (False, True) for step in STEPS),
     (False, [*STEPS, *STEPS])],
     ids=lambda value: " and ".join(value) if isinstance(value, list) else f"restart {value}")
-def test_a_clock_that_jumps_gives_nothing_up(make_gateway, make_phones, make_load, restart, steps):
+def test_a_clock_jump_expires_no_message(make_gateway, make_phones, make_load, restart, steps):
     gateway = make_gateway()
     clock = Clock(gateway)
     gateway.start()
@@ -60,7 +60,7 @@ def test_a_clock_that_jumps_gives_nothing_up(make_gateway, make_phones, make_loa
     all_arrived(gateway, load, [phones])
 
 
-def test_messages_in_hand_outlive_a_clock_that_jumps(make_gateway, make_phones):
+def test_messages_in_flight_survive_a_clock_jump(make_gateway, make_phones):
     """Their silence looks like ten years, and nobody gives them up."""
     gateway = make_gateway()
     clock = Clock(gateway)
@@ -80,7 +80,7 @@ def test_messages_in_hand_outlive_a_clock_that_jumps(make_gateway, make_phones):
 # ---- Processes that stand still ----
 
 @pytest.mark.parametrize("victim", ["ws_broker", "api_fcgi", "nginx"])
-def test_a_process_that_stands_still_loses_nothing(make_gateway, make_phones, make_load, victim):
+def test_a_stopped_process_loses_nothing(make_gateway, make_phones, make_load, victim):
     # Longer than a phone is given to show that it is alive, and than a broker's lease.
     seconds = 60 if LONG else 4
     gateway = make_gateway(LIVENESS_TIMEOUT_SECONDS=3, PRESENCE_LEASE_SECONDS=3).start()

@@ -74,7 +74,7 @@ def never_left(outcome):
     (("--lie", "0.5", "--failure-code", "network_error"), has_failed_and_left),
     (("--lie", "1", "--failure-code", "no_service", "--failure-rate", "0.6"), never_left)],
     ids=["it was not", "perhaps it was not", "it was"])
-def test_a_lie_about_what_was_sent_harms_its_message_alone(make_gateway, make_phones, make_load,
+def test_a_false_report_harms_its_own_message_only(make_gateway, make_phones, make_load,
                                                            lie, shows):
     gateway = make_gateway(SWEEP_INTERVAL_SECONDS=1).start()
     honest = make_phones(gateway, 2, *FAST, name="honest")
@@ -97,7 +97,7 @@ def test_a_lie_about_what_was_sent_harms_its_message_alone(make_gateway, make_ph
 
 # ---- Copies ----
 
-def test_two_phones_with_one_journal_harm_nobody_else(make_gateway, make_phones, make_load):
+def test_two_phones_with_one_journal_harm_no_other(make_gateway, make_phones, make_load):
     gateway = make_gateway().start()
     honest = make_phones(gateway, 2, *FAST, name="honest")
     copied = make_phones(gateway, 2, *FAST, "--clone", "1", name="copied")

@@ -52,7 +52,7 @@ def cut_power(gateway, mirror, chance):
 
 
 @pytest.mark.parametrize("per_second", [100, 1000])
-def test_what_was_promised_survives_a_power_cut(make_gateway, make_phones, make_load, tmp_path,
+def test_accepted_messages_survive_a_power_cut(make_gateway, make_phones, make_load, tmp_path,
                                                 torture_report, per_second):
     print(f"TORTURE_SEED={SEED}")
     chance = random.Random(SEED)
