@@ -77,6 +77,27 @@ def test_links_lead_somewhere(page):
             assert file.endswith(".md") and anchor in anchors_of(file), f"{page} links to {file}#{anchor}"
 
 
+def test_the_lines_that_install_are_those_of_the_operators_page():
+    """Which `make test-deploy` runs."""
+    section = text_of("README.md").split("## Install\n")[1].split("\n## ")[0]
+    lines = re.search(r"^```\n(.*?)^```$", section, re.M | re.S).group(1).splitlines()
+    page = [line.split("  #")[0].rstrip() for block in blocks_of("deploy/OPERATING.md") for line in block.splitlines()]
+    assert len(lines) == 3 and not [line for line in lines if line not in page]
+
+
+def test_the_changelog_has_this_version():
+    version = re.search(r"^VERSION := (\S+)$", (ROOT / "Makefile").read_text(), re.M).group(1)
+    assert re.search(rf"^## {re.escape(version)}, (unreleased|\d{{4}}-\d\d-\d\d)$", text_of("CHANGELOG.md"), re.M)
+
+
+def test_codes_in_troubleshooting_are_those_of_the_error_table():
+    codes = set(re.findall(r'^ERROR\(\w+, "(\w+)"', (ROOT / "common/base/error.def").read_text(), re.M))
+    tables = re.findall(r"^\| `code` \|.*?(?:\n\n|\Z)", text_of("deploy/TROUBLESHOOTING.md"), re.M | re.S)
+    named = {code for table in tables for row in re.findall(r"^\| (`[^|]+`) \|", table, re.M)
+             for code in re.findall(r"`(\w+)`", row)} - {"code"}
+    assert len(named) >= 15 and named <= codes
+
+
 @cache
 def make_targets():
     return set(re.findall(r"^([a-z][a-z-]*)(?: [a-z-]+)*:(?!=)", (ROOT / "Makefile").read_text(), re.M))
@@ -120,3 +141,8 @@ def test_files_that_pages_tell_to_run_exist(page):
         assert (ROOT / script).exists(), f"{page}: {script}"
     for script in re.findall(r"/usr/lib/sms-gateway/([\w-]+\.sh)\b", code):
         assert (ROOT / "deploy" / script).exists(), f"{page}: {script}"
+    for script in re.findall(r"(?<![\w./-])((?:tests|deploy)/[\w/-]+\.(?:py|c|sh|mjs|php|yaml))\b", code):
+        assert (ROOT / script).exists(), f"{page}: {script}"
+    for program, test in re.findall(r"\bbuild/tests/(test_\w+)(?: (\w+))?", code):
+        source, = (ROOT / "tests").rglob(f"{program}.c")
+        assert test in source.read_text(), f"{page}: {program} {test}"
