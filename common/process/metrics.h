@@ -19,25 +19,10 @@
 
 /* Frames between the broker and phones, by direction and type. */
 enum metrics_frame {
-    METRICS_IN_DEVICE_INFO,
-    METRICS_IN_DEVICE_UPDATE,
-    METRICS_IN_STATUS_UPDATE,
-    METRICS_IN_HELLO,
-    METRICS_IN_JOURNAL,
-    METRICS_IN_ACK,
-    METRICS_IN_NACK,
-    METRICS_IN_REPORT,
-    METRICS_IN_CREDIT,
-    METRICS_IN_OTHER, /* what is not of the protocol, or not then */
-    METRICS_OUT_CONNECTION_ACK,
-    METRICS_OUT_NEW_SMS,
-    METRICS_OUT_WELCOME,
-    METRICS_OUT_OFFER,
-    METRICS_OUT_RELEASE,
-    METRICS_OUT_DROP,
-    METRICS_OUT_REVOKE,
-    METRICS_OUT_REPORT_ACK,
-    METRICS_OUT_ERROR,
+#define FRAME_IN(name, type, level, phase, reader, handler) METRICS_IN_##name,
+#define FRAME_OUT(name, type, level)                        METRICS_OUT_##name,
+#include "common/model/frames.def"
+    METRICS_IN_OTHER, /* not of the protocol, or not at that time */
     METRICS_OUT_PING,
     METRICS_OUT_CLOSE,
     METRICS_OUT_OTHER,

@@ -1,8 +1,6 @@
 /* The metrics as Prometheus reads them (prometheus.io/docs/instrumenting/exposition_formats). */
 #include "common/process/metrics.h"
 
-#include "common/model/protocol.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -175,25 +173,10 @@ static const enum error closes[] = {
 #define IN  "direction=\"in\",type=\""
 #define OUT "direction=\"out\",type=\""
 static const char *const frames[METRICS_FRAME_COUNT] = {
-    [METRICS_IN_DEVICE_INFO] = IN "device_info\"", /* it has no type of its own */
-    [METRICS_IN_DEVICE_UPDATE] = IN FRAME_DEVICE_UPDATE "\"",
-    [METRICS_IN_STATUS_UPDATE] = IN FRAME_STATUS_UPDATE "\"",
-    [METRICS_IN_HELLO] = IN FRAME_HELLO "\"",
-    [METRICS_IN_JOURNAL] = IN FRAME_JOURNAL "\"",
-    [METRICS_IN_ACK] = IN FRAME_ACK "\"",
-    [METRICS_IN_NACK] = IN FRAME_NACK "\"",
-    [METRICS_IN_REPORT] = IN FRAME_REPORT "\"",
-    [METRICS_IN_CREDIT] = IN FRAME_CREDIT "\"",
+#define FRAME_IN(name, type, level, phase, reader, handler) [METRICS_IN_##name] = IN type "\"",
+#define FRAME_OUT(name, type, level)                        [METRICS_OUT_##name] = OUT type "\"",
+#include "common/model/frames.def"
     [METRICS_IN_OTHER] = IN "other\"",
-    [METRICS_OUT_CONNECTION_ACK] = OUT FRAME_CONNECTION_ACK "\"",
-    [METRICS_OUT_NEW_SMS] = OUT FRAME_NEW_SMS "\"",
-    [METRICS_OUT_WELCOME] = OUT FRAME_WELCOME "\"",
-    [METRICS_OUT_OFFER] = OUT FRAME_OFFER "\"",
-    [METRICS_OUT_RELEASE] = OUT FRAME_RELEASE "\"",
-    [METRICS_OUT_DROP] = OUT FRAME_DROP "\"",
-    [METRICS_OUT_REVOKE] = OUT FRAME_REVOKE "\"",
-    [METRICS_OUT_REPORT_ACK] = OUT FRAME_REPORT_ACK "\"",
-    [METRICS_OUT_ERROR] = OUT FRAME_ERROR "\"",
     [METRICS_OUT_PING] = OUT "ping\"",
     [METRICS_OUT_CLOSE] = OUT "close\"",
     [METRICS_OUT_OTHER] = OUT "other\"",

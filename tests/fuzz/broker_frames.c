@@ -45,6 +45,7 @@ static bool is_minded(struct phone *phone, const struct frame *said)
     case FRAME_IS_HELLO:
     case FRAME_IS_CREDIT:
     case FRAME_IS_DEVICE_UPDATE:
+    case FRAME_TYPE_COUNT:
         break;
     }
     return true;

@@ -54,9 +54,10 @@ static void expect_held(const struct session *session, const char *numbers)
 
 static void expect_output(struct session *session, enum session_output expected, const char *text)
 {
+    enum sent_frame_type type;
     struct buffer frame;
     buffer_init(&frame, 1000);
-    assert_int_equal(session_take_output(session, 1000, &frame), expected);
+    assert_int_equal(session_take_output(session, 1000, &frame, &type), expected);
     assert_int_equal(frame.length, strlen(text));
     if (*text)
         assert_string_equal(frame.data, text);
@@ -66,9 +67,10 @@ static void expect_output(struct session *session, enum session_output expected,
 /* Writes one held message, which then counts as silent from `due_at_ms`. */
 static void write_one(struct session *session, int64_t due_at_ms)
 {
+    enum sent_frame_type type;
     struct buffer frame;
     buffer_init(&frame, 1000);
-    assert_int_equal(session_take_output(session, due_at_ms, &frame), OUTPUT_FRAME);
+    assert_int_equal(session_take_output(session, due_at_ms, &frame, &type), OUTPUT_FRAME);
     buffer_fini(&frame);
 }
 
@@ -201,8 +203,8 @@ static void pings_come_first_then_control_frames_then_messages_then_the_close(vo
     assert_true(hold(session, 1));
     assert_true(hold(session, 2));
     session->state = SESSION_CLOSING;
-    assert_true(session_queue_control(session, strdup("error one")));
-    assert_true(session_queue_control(session, strdup("error two")));
+    assert_true(session_queue_control(session, FRAME_SENT_ERROR, strdup("error one")));
+    assert_true(session_queue_control(session, FRAME_SENT_ERROR, strdup("error two")));
     session->ping_due = true;
     expect_output(session, OUTPUT_PING, "");
     expect_output(session, OUTPUT_FRAME, "error one");
@@ -210,7 +212,7 @@ static void pings_come_first_then_control_frames_then_messages_then_the_close(vo
     expect_output(session, OUTPUT_PING, "");
     expect_output(session, OUTPUT_FRAME, "error two");
     expect_output(session, OUTPUT_FRAME, "message 1");
-    assert_true(session_queue_control(session, strdup("error three")));
+    assert_true(session_queue_control(session, FRAME_SENT_ERROR, strdup("error three")));
     expect_output(session, OUTPUT_FRAME, "error three");
     expect_output(session, OUTPUT_FRAME, "message 2");
     expect_output(session, OUTPUT_CLOSE, "");
@@ -223,7 +225,7 @@ static void nothing_follows_a_close(void **state)
     session->state = SESSION_CLOSING;
     expect_output(session, OUTPUT_CLOSE, "");
     session->ping_due = true;
-    assert_true(session_queue_control(session, strdup("too late")));
+    assert_true(session_queue_control(session, FRAME_SENT_ERROR, strdup("too late")));
     assert_true(hold(session, 1));
     expect_output(session, OUTPUT_NOTHING, "");
     assert_true(session_take_returnable(session, &(struct in_flight_message){0}));
@@ -242,11 +244,12 @@ static void only_a_closing_session_is_closed(void **state)
 static void output_is_appended_to_what_the_buffer_has(void **state)
 {
     struct session *session = *state;
+    enum sent_frame_type type;
     struct buffer frame;
     buffer_init(&frame, 1000);
     buffer_append_text(&frame, "before ");
     assert_true(hold(session, 1));
-    assert_int_equal(session_take_output(session, 0, &frame), OUTPUT_FRAME);
+    assert_int_equal(session_take_output(session, 0, &frame, &type), OUTPUT_FRAME);
     assert_string_equal(frame.data, "before message 1");
     buffer_fini(&frame);
 }
@@ -257,8 +260,8 @@ static void control_frames_wait_in_their_order(void **state)
     char text[32];
     for (unsigned i = 0; i < 100; i++) {
         snprintf(text, sizeof(text), "error %u", i);
-        assert_true(session_queue_control(session, strdup(text)));
-        assert_false(session_queue_control(session, NULL));
+        assert_true(session_queue_control(session, FRAME_SENT_ERROR, strdup(text)));
+        assert_false(session_queue_control(session, FRAME_SENT_ERROR, NULL));
         assert_int_equal(session_owed(session), i + 1);
     }
     for (unsigned i = 0; i < 100; i++) {
@@ -266,7 +269,7 @@ static void control_frames_wait_in_their_order(void **state)
         expect_output(session, OUTPUT_FRAME, text);
     }
     expect_output(session, OUTPUT_NOTHING, "");
-    assert_true(session_queue_control(session, strdup("one more")));
+    assert_true(session_queue_control(session, FRAME_SENT_ERROR, strdup("one more")));
     session->pending_reports = 2;
     assert_int_equal(session_owed(session), 3);
     expect_output(session, OUTPUT_FRAME, "one more");
@@ -278,7 +281,7 @@ static void a_session_with_anything_in_it_is_emptied(void **state)
     for (unsigned i = 1; i <= 3; i++)
         assert_true(hold(session, i));
     write_one(session, 1000);
-    assert_true(session_queue_control(session, strdup("error")));
+    assert_true(session_queue_control(session, FRAME_SENT_ERROR, strdup("error")));
     session->info.extra = strdup("{}");
     session_fini(session); /* a sanitizer sees what is left */
     assert_int_equal(session->in_flight_count, 0);

@@ -126,15 +126,8 @@ static void take_frame(struct broker *broker, struct session *session, struct fr
                        int64_t now_ms)
 {
     static void (*const handlers[])(struct broker *, struct session *, struct frame *, int64_t) = {
-        [FRAME_IS_DEVICE_INFO] = connect_take_device_info,
-        [FRAME_IS_DEVICE_UPDATE] = connect_take_device_update,
-        [FRAME_IS_STATUS_UPDATE] = report_take,
-        [FRAME_IS_HELLO] = connect_take_hello,
-        [FRAME_IS_JOURNAL] = connect_take_journal,
-        [FRAME_IS_ACK] = offer_take_ack,
-        [FRAME_IS_NACK] = offer_take_nack,
-        [FRAME_IS_REPORT] = report_take,
-        [FRAME_IS_CREDIT] = connect_take_credit,
+#define FRAME_IN(name, type, level, phase, reader, handler) [FRAME_IS_##name] = handler,
+#include "common/model/frames.def"
     };
     if (session_state_takes(session, frame->type))
         handlers[frame->type](broker, session, frame, now_ms);
@@ -187,10 +180,9 @@ enum session_output broker_take_output(struct broker *broker, session_id id, int
     if (!session)
         return OUTPUT_NOTHING;
     int64_t due_at_ms = now_ms + session->protocol->answer_timeout_ms(&broker->options);
-    size_t begin = frame->length;
-    enum session_output output = session_take_output(session, due_at_ms, frame);
-    broker_metrics_count_output(broker->options.metrics, output,
-                                frame->data ? frame->data + begin : "");
+    enum sent_frame_type type;
+    enum session_output output = session_take_output(session, due_at_ms, frame, &type);
+    broker_metrics_count_output(broker->options.metrics, output, type);
     if (output == OUTPUT_CLOSE)
         *close_error = session->close_error;
     if (output == OUTPUT_FRAME) {

@@ -8,9 +8,9 @@
 /* A frame from a device; NULL: it was refused. */
 void broker_metrics_count_received(struct metrics *metrics, const struct frame *frame);
 
-/* What is written to a device; `text` is the frame, if it is one. */
+/* What is written to a device; `type` of OUTPUT_FRAME. */
 void broker_metrics_count_output(struct metrics *metrics, enum session_output output,
-                                 const char *text);
+                                 enum sent_frame_type type);
 
 /* A connection that the broker ends; ERROR_NONE: the device is silent. */
 void broker_metrics_count_close(struct metrics *metrics, enum error error);

@@ -22,7 +22,7 @@ void cancel_send(struct broker *broker, struct session *session, const struct me
         return;
     message->cancel_sent = true;
     message_log_event("cancel request sent to device", id, attempt, session->device_id);
-    control_send_order(broker, session, FRAME_REVOKE, id, attempt);
+    control_send_order(broker, session, FRAME_SENT_REVOKE, id, attempt);
 }
 
 static void start_search(struct broker *broker);

@@ -105,7 +105,7 @@ static void greet(struct broker *broker, struct session *session)
     buffer_init(&frame, FRAME_MAX_BYTES);
     session->protocol->write_greeting(&frame, session->device_id, session->connection_epoch,
                                       session_limit(session));
-    control_send(broker, session, &frame);
+    control_send(broker, session, session->protocol->greeting, &frame);
     warnings_send_kept(session);
 }
 

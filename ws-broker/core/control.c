@@ -5,20 +5,21 @@
 #include "ws-broker/core/broker_state.h"
 #include "ws-broker/core/throttle.h"
 
-void control_send(struct broker *broker, struct session *session, struct buffer *frame)
+void control_send(struct broker *broker, struct session *session, enum sent_frame_type type,
+                  struct buffer *frame)
 {
-    if (!session_queue_control(session, buffer_take(frame)))
+    if (!session_queue_control(session, type, buffer_take(frame)))
         allocation_check(NULL);
     action_queue_push_for(&broker->actions, BROKER_WRITE, session);
 }
 
-void control_send_order(struct broker *broker, struct session *session, const char *type,
+void control_send_order(struct broker *broker, struct session *session, enum sent_frame_type type,
                         const struct message_id *id, unsigned attempt)
 {
     struct buffer frame;
     buffer_init(&frame, FRAME_MAX_BYTES);
     frame_write_order(&frame, type, id, attempt);
-    control_send(broker, session, &frame);
+    control_send(broker, session, type, &frame);
 }
 
 void control_send_error(struct broker *broker, struct session *session,
@@ -29,6 +30,6 @@ void control_send_error(struct broker *broker, struct session *session,
         return;
     buffer_init(&frame, FRAME_MAX_BYTES);
     frame_write_error(&frame, problem);
-    control_send(broker, session, &frame);
+    control_send(broker, session, FRAME_SENT_ERROR, &frame);
     throttle_update(broker, session, now_ms);
 }

@@ -8,10 +8,11 @@
 struct broker;
 
 /* Queues a frame; takes its text. */
-void control_send(struct broker *broker, struct session *session, struct buffer *frame);
+void control_send(struct broker *broker, struct session *session, enum sent_frame_type type,
+                  struct buffer *frame);
 
-/* Queues a frame about a message: FRAME_RELEASE, FRAME_DROP or FRAME_REVOKE. */
-void control_send_order(struct broker *broker, struct session *session, const char *type,
+/* Queues a frame about a message: FRAME_SENT_RELEASE, FRAME_SENT_DROP or FRAME_SENT_REVOKE. */
+void control_send_order(struct broker *broker, struct session *session, enum sent_frame_type type,
                         const struct message_id *id, unsigned attempt);
 
 /* Queues an error frame, unless the session is closing. */

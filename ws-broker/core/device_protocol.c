@@ -29,7 +29,9 @@ const struct device_protocol device_protocol_basic = {
     .can_cancel = false,
     .flushes_at_drain = true,
     .answer_timeout_ms = report_timeout_ms,
+    .greeting = FRAME_SENT_CONNECTION_ACK,
     .write_greeting = write_connection_ack,
+    .message = FRAME_SENT_NEW_SMS,
     .write_message = frame_write_new_sms,
 };
 
@@ -43,7 +45,9 @@ const struct device_protocol device_protocol_assured = {
     .can_cancel = true,
     .flushes_at_drain = false,
     .answer_timeout_ms = ack_timeout_ms,
+    .greeting = FRAME_SENT_WELCOME,
     .write_greeting = frame_write_welcome,
+    .message = FRAME_SENT_OFFER,
     .write_message = frame_write_offer,
 };
 

@@ -31,11 +31,13 @@ struct device_protocol {
     /* How long a device may take for its first answer to a message: its acknowledgement, or a report. */
     int64_t (*answer_timeout_ms)(const struct broker_options *options);
 
-    /* The frame that completes a connection; `credit`: how many messages the device is given at once. */
+    /* The frame that greets a device; `credit`: how many messages the device is given at once. */
+    enum sent_frame_type greeting;
     void (*write_greeting)(struct buffer *out, const char *device_id, int64_t connection_epoch,
                            unsigned credit);
 
     /* The frame that a message is dispatched with. */
+    enum sent_frame_type message;
     void (*write_message)(struct buffer *out, const struct message *message);
 };
 

@@ -13,14 +13,14 @@
 void offer_send_release(struct broker *broker, struct session *session, const struct message_id *id,
                         unsigned attempt)
 {
-    control_send_order(broker, session, FRAME_RELEASE, id, attempt);
+    control_send_order(broker, session, FRAME_SENT_RELEASE, id, attempt);
 }
 
 void offer_send_drop(struct broker *broker, struct session *session, const struct message_id *id,
                      unsigned attempt)
 {
     message_log_event("offer dropped", id, attempt, session->device_id);
-    control_send_order(broker, session, FRAME_DROP, id, attempt);
+    control_send_order(broker, session, FRAME_SENT_DROP, id, attempt);
 }
 
 static void complete_offer(struct broker *broker, struct session *session,

@@ -29,7 +29,7 @@ static void acknowledge(struct broker *broker, struct session *session, int64_t 
     struct buffer frame;
     buffer_init(&frame, FRAME_MAX_BYTES);
     frame_write_report_ack(&frame, seq);
-    control_send(broker, session, &frame);
+    control_send(broker, session, FRAME_SENT_REPORT_ACK, &frame);
 }
 
 static void refuse(struct broker *broker, struct session *session, const struct store_write *write,

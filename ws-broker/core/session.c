@@ -193,13 +193,14 @@ unsigned session_load_penalty(const struct session *session)
 
 /* ---- Output ---- */
 
-bool session_queue_control(struct session *session, char *frame)
+bool session_queue_control(struct session *session, enum sent_frame_type type, char *frame)
 {
     struct control_frame *control = frame ? calloc(1, sizeof(*control)) : NULL;
     if (!control) {
         free(frame);
         return false;
     }
+    control->type = type;
     control->text = frame;
     if (session->last_control)
         session->last_control->next = control;
@@ -210,9 +211,10 @@ bool session_queue_control(struct session *session, char *frame)
     return true;
 }
 
-static void take_control(struct session *session, struct buffer *frame)
+static void take_control(struct session *session, struct buffer *frame, enum sent_frame_type *type)
 {
     struct control_frame *control = session->first_control;
+    *type = control->type;
     buffer_append_text(frame, control->text);
     session->first_control = control->next;
     if (!control->next)
@@ -237,7 +239,7 @@ static struct in_flight_message *first_unwritten(const struct session *session)
 }
 
 enum session_output session_take_output(struct session *session, int64_t due_at_ms,
-                                        struct buffer *frame)
+                                        struct buffer *frame, enum sent_frame_type *type)
 {
     struct in_flight_message *message;
     if (session->close_written)
@@ -247,10 +249,11 @@ enum session_output session_take_output(struct session *session, int64_t due_at_
         return OUTPUT_PING;
     }
     if (session->control_count > 0) {
-        take_control(session, frame);
+        take_control(session, frame, type);
         return OUTPUT_FRAME;
     }
     if ((message = first_unwritten(session))) {
+        *type = session->protocol->message;
         buffer_append_text(frame, message->frame);
         free(message->frame);
         message->frame = NULL;

@@ -39,6 +39,7 @@ struct in_flight_message {
 /* A frame beside the messages, which is written before them. */
 struct control_frame {
     struct control_frame *next;
+    enum sent_frame_type type;
     char *text; /* owned */
 };
 
@@ -91,7 +92,7 @@ struct session {
     struct store_journal_entry *entries; /* owned; the journal, as far as it was sent */
     size_t entry_count;
     unsigned warnings; /* sent to it */
-    char *warning;     /* owned; the first one, kept until the device is greeted */
+    char *warning;     /* owned error frame; the first one, kept until the device is greeted */
 
     /* The session table's own */
     struct session *next; /* among the free ones */
@@ -155,7 +156,8 @@ unsigned session_load_penalty(const struct session *session);
 /* ---- Output ---- */
 
 /* Queues a frame beside the messages; takes it, also on failure. False without memory. */
-MUST_CHECK bool session_queue_control(struct session *session, char *frame);
+MUST_CHECK bool session_queue_control(struct session *session, enum sent_frame_type type,
+                                      char *frame);
 
 /* Answers that the device has yet to get: reports and acknowledgements at the store, and queued frames. */
 unsigned session_owed(const struct session *session);
@@ -163,14 +165,14 @@ unsigned session_owed(const struct session *session);
 /* What to write next on the connection. */
 enum session_output {
     OUTPUT_NOTHING,
-    OUTPUT_FRAME, /* appended to the buffer */
+    OUTPUT_FRAME, /* appended to the buffer; *type says which */
     OUTPUT_PING,
     OUTPUT_CLOSE, /* with session->close_error; nothing follows */
 };
 
 /* `due_at_ms`: for the message whose frame this is, if it is one. */
 enum session_output session_take_output(struct session *session, int64_t due_at_ms,
-                                        struct buffer *frame);
+                                        struct buffer *frame, enum sent_frame_type *type);
 
 /* ---- Rates ---- */
 

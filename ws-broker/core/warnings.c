@@ -28,7 +28,7 @@ void warnings_send(struct broker *broker, struct session *session,
 
 void warnings_send_kept(struct session *session)
 {
-    if (session->warning && !session_queue_control(session, session->warning))
+    if (session->warning && !session_queue_control(session, FRAME_SENT_ERROR, session->warning))
         allocation_check(NULL);
     session->warning = NULL;
 }

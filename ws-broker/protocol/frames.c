@@ -384,67 +384,90 @@ static bool read_journal(const struct json *object, struct reading *reading)
 
 /* ---- Types ---- */
 
-#define AT(stage) (1u << (stage))
+/* The stages in which a frame of a level may come, by phase, as bits. */
+enum {
+    BASIC_GREETING = 1 << STAGE_BASIC_INFO,
+    BASIC_CONNECTED = 1 << STAGE_BASIC,
+    ASSURED_GREETING = 1 << STAGE_HELLO,
+    ASSURED_JOURNAL = 1 << STAGE_JOURNAL,
+    ASSURED_CONNECTED = 1 << STAGE_ASSURED,
+    BOTH_CONNECTED = BASIC_CONNECTED | ASSURED_CONNECTED,
+};
 
 static const struct frame_kind {
     const char *type;
     unsigned stages;
-    enum frame_type is;
     bool (*read)(const struct json *object, struct reading *reading);
-} kinds[] = {
-    {FRAME_DEVICE_UPDATE, AT(STAGE_BASIC_INFO), FRAME_IS_DEVICE_INFO, read_device_update},
-    {FRAME_STATUS_UPDATE, AT(STAGE_BASIC), FRAME_IS_STATUS_UPDATE, read_status_update},
-    {FRAME_DEVICE_UPDATE, AT(STAGE_BASIC) | AT(STAGE_ASSURED), FRAME_IS_DEVICE_UPDATE,
-     read_device_update},
-    {FRAME_HELLO, AT(STAGE_HELLO), FRAME_IS_HELLO, read_hello},
-    {FRAME_JOURNAL, AT(STAGE_JOURNAL), FRAME_IS_JOURNAL, read_journal},
-    {FRAME_ACK, AT(STAGE_ASSURED), FRAME_IS_ACK, read_ack},
-    {FRAME_NACK, AT(STAGE_ASSURED), FRAME_IS_NACK, read_nack},
-    {FRAME_REPORT, AT(STAGE_ASSURED), FRAME_IS_REPORT, read_report},
-    {FRAME_CREDIT, AT(STAGE_ASSURED), FRAME_IS_CREDIT, read_credit},
+} kinds[FRAME_TYPE_COUNT] = {
+#define FRAME_IN(name, type, level, phase, reader, handler)                                        \
+    [FRAME_IS_##name] = {type, level##_##phase, reader},
+#include "common/model/frames.def"
 };
 
-/* What a phone is told that sent something else. */
+bool frame_may_come(enum frame_type type, enum frame_stage stage)
+{
+    return kinds[type].stages & 1u << stage;
+}
+
+/* Refuses a frame of another type than those of the stage, which the detail names. */
+static bool refuse_unknown_type(enum frame_stage stage, struct frame_problem *problem)
+{
+    char names[FRAME_DETAIL_SIZE] = "";
+    size_t length = 0, left = 0;
+    for (int i = 0; i < FRAME_TYPE_COUNT; i++)
+        left += frame_may_come((enum frame_type)i, stage);
+    for (int i = 0; i < FRAME_TYPE_COUNT; i++) {
+        if (!frame_may_come((enum frame_type)i, stage))
+            continue;
+        const char *separator = --left == 0 ? "" : left == 1 ? " or " : ", ";
+        length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s", kinds[i].type,
+                                   separator);
+    }
+    return frame_refuse(problem, ERROR_UNKNOWN_FRAME_TYPE, "type must be %s", names);
+}
+
 static bool refuse_type(enum frame_stage stage, struct frame_problem *problem)
 {
     switch (stage) {
     case STAGE_BASIC_INFO:
         return frame_refuse(problem, ERROR_NO_DEVICE_INFO,
                             "the first frame must be the device information, which has no type");
-    case STAGE_BASIC:
-        return frame_refuse(problem, ERROR_UNKNOWN_FRAME_TYPE,
-                            "type must be " FRAME_STATUS_UPDATE " or " FRAME_DEVICE_UPDATE);
     case STAGE_HELLO:
-        return frame_refuse(problem, ERROR_NO_DEVICE_INFO, "the first frame must be " FRAME_HELLO);
+        return frame_refuse(problem, ERROR_NO_DEVICE_INFO, "the first frame must be %s",
+                            FRAME_HELLO);
     case STAGE_JOURNAL:
-        return frame_refuse(problem, ERROR_NO_DEVICE_INFO,
-                            FRAME_JOURNAL " must come before anything else");
+        return frame_refuse(problem, ERROR_NO_DEVICE_INFO, "%s must come before anything else",
+                            FRAME_JOURNAL);
+    case STAGE_BASIC:
     case STAGE_ASSURED:
         break;
     }
-    return frame_refuse(problem, ERROR_UNKNOWN_FRAME_TYPE,
-                        "type must be " FRAME_ACK ", " FRAME_NACK ", " FRAME_REPORT
-                        ", " FRAME_CREDIT " or " FRAME_DEVICE_UPDATE);
+    return refuse_unknown_type(stage, problem);
+}
+
+/* FRAME_TYPE_COUNT when there is none of that name. */
+static enum frame_type find_type(const char *type)
+{
+    int i = 0;
+    while (i < FRAME_TYPE_COUNT && (!type || strcmp(type, kinds[i].type) != 0))
+        i++;
+    return (enum frame_type)i;
 }
 
 static bool read_kind(const struct json *object, const char *type, enum frame_stage stage,
                       struct reading *reading)
 {
-    bool is_a_phones = false;
-    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
-        const struct frame_kind *kind = &kinds[i];
-        bool same = type && strcmp(type, kind->type) == 0;
-        is_a_phones |= same;
-        if (same && kind->stages & AT(stage)) {
-            reading->frame->type = kind->is;
-            return kind->read(object, reading);
-        }
-    }
-    /* A phone that gives the device information a type of its own invention is understood all the same. */
-    if (stage != STAGE_BASIC_INFO || is_a_phones)
+    enum frame_type found = find_type(type), is = found;
+    bool (*read)(const struct json *, struct reading *) = read_device_info;
+    if (found != FRAME_TYPE_COUNT)
+        read = kinds[found].read;
+    /* A device update, or a frame with a type that the app invented, is understood as the device information. */
+    if (stage == STAGE_BASIC_INFO && (is == FRAME_TYPE_COUNT || is == FRAME_IS_DEVICE_UPDATE))
+        is = FRAME_IS_DEVICE_INFO;
+    if (is == FRAME_TYPE_COUNT || !frame_may_come(is, stage))
         return refuse_type(stage, reading->problem);
-    reading->frame->type = FRAME_IS_DEVICE_INFO;
-    return read_device_info(object, reading);
+    reading->frame->type = is;
+    return read(object, reading);
 }
 
 static bool read_object(const struct json *object, enum frame_stage stage, struct reading *reading)

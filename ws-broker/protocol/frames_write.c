@@ -1,4 +1,4 @@
-/* Frames to a phone. */
+/* Frames to a device. */
 #include "ws-broker/protocol/frames.h"
 
 #include "common/base/json_write.h"
@@ -54,14 +54,19 @@ void frame_write_welcome(struct buffer *out, const char *device_id, int64_t sess
     json_end_object(&json);
 }
 
-void frame_write_order(struct buffer *out, const char *type, const struct message_id *id,
+void frame_write_order(struct buffer *out, enum sent_frame_type type, const struct message_id *id,
                        unsigned attempt)
 {
+    static const char *const types[FRAME_SENT_COUNT] = {
+        [FRAME_SENT_RELEASE] = FRAME_RELEASE,
+        [FRAME_SENT_DROP] = FRAME_DROP,
+        [FRAME_SENT_REVOKE] = FRAME_REVOKE,
+    };
     struct json_writer json = {.out = out};
     char text[MESSAGE_ID_TEXT_SIZE];
     message_id_format(id, text);
     json_begin_object(&json, NULL);
-    json_put_text(&json, "type", type);
+    json_put_text(&json, "type", types[type]);
     json_put_text(&json, "message_id", text);
     json_put_integer(&json, "attempt", attempt);
     json_end_object(&json);
