@@ -37,20 +37,20 @@ def posts(bench):
         figures.add("nginx + libfcgi, a constant answer", "/s", constant["answers_per_second"],
                     conditions="POST of the same body, 64 connections")
         figures.add("SQLite, 64 rows a commit", "/s", rows, conditions="plain table, 1 thread, FULL")
-        figures.add("SQLite, one row a commit", "/s", commits, conditions="likewise")
+        figures.add("SQLite, one row a commit", "/s", commits, conditions="plain table, 1 thread, FULL")
         figures.add("POST, 64 connections", "/s", rate, target=13700)
-        figures.add("… of the constant answer", "x", rate / constant["answers_per_second"],
+        figures.add("… share of the constant answer", "x", rate / constant["answers_per_second"],
                     target=0.60, digits=2)
-        figures.add("… of SQLite's 64 rows a commit", "x", rate / rows, digits=2)
+        figures.add("… share of SQLite's 64 rows a commit", "x", rate / rows, digits=2)
         figures.add("… p50", "ms", load["answer"]["p50_ms"], digits=2)
         figures.add("… p99 / p50", "x", load["answer"]["p99_ms"] / load["answer"]["p50_ms"],
                     target=4, at_most=True, digits=1)
-        figures.add("… CPU for each, nginx included", "us", cpu.total() / load["answered"] * 1e6,
+        figures.add("… CPU for each, including nginx", "us", cpu.total() / load["answered"] * 1e6,
                     target=90, at_most=True, digits=1)
         figures.add("… the load generator's share of a core", "%", load["cpu_share"] * 100)
         figures.add("POST, 1 connection", "/s", one_rate)
-        figures.add("… of SQLite's one row a commit", "x", one_rate / commits, target=0.5, digits=2)
-        figures.add("… of the constant answer, 1 connection", "x",
+        figures.add("… share of SQLite's one row a commit", "x", one_rate / commits, target=0.5, digits=2)
+        figures.add("… share of the constant answer, 1 connection", "x",
                     one_rate / one_constant["answers_per_second"], digits=2)
 
 
@@ -92,8 +92,8 @@ def limits(bench):
         bench.discard(gateway)
         assert load["refused"] == load["broken"] == 0
         bench.figures.add("POST, 64 connections, every limit set", "/s", load["answers_per_second"],
-                          target=13700, conditions="each message to a number of its own")
-        bench.figures.add("… with limits: CPU for each, nginx included", "us",
+                          target=13700, conditions="each message to another number")
+        bench.figures.add("… with limits: CPU for each, including nginx", "us",
                           cpu.total() / load["answered"] * 1e6, target=90, at_most=True, digits=1)
 
 
@@ -131,9 +131,9 @@ def _read_once(bench, gateway, paths):
 def _add_reads(figures, size, values):
     figures.add(f"GET by id, {size}", "/s", values["get_rate"],
                 conditions="64 connections, ids of all ages")
-    figures.add(f"GET by id, {size}, of the constant answer", "x", values["get_share"],
+    figures.add(f"GET by id, {size}, share of the constant answer", "x", values["get_share"],
                 target=0.75, digits=2)
-    figures.add(f"GET by id of the newest 2,000, {size}, of the constant answer", "x",
+    figures.add(f"GET by id of the newest 2,000, {size}, share of the constant answer", "x",
                 values["new_share"], target=0.75, digits=2)
     figures.add(f"page of 50 by cursor, any depth, {size}", "ms", values["page_ms"], digits=3,
                 conditions="p50, one client")
@@ -156,7 +156,7 @@ def reads(bench):
         bench.discard(gateway)
     if small != large:
         name = "page of 50 by cursor, any depth, {:,} rows"
-        bench.figures.add("… of the small table's", "x",
+        bench.figures.add("… relative to the small table", "x",
                           bench.figures[name.format(large)].median() /
                           bench.figures[name.format(small)].median(),
                           target=1.2, at_most=True, digits=2)

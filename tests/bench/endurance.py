@@ -28,7 +28,7 @@ def memory(bench):
         bench.discard(gateway)
     bench.figures.add("memory of api-fcgi and ws-broker at rest", "MiB", rss[0], target=30,
                       at_most=True, digits=1)
-    bench.figures.add(f"… with {long:,} queued, of that", "x", rss[long] / rss[0], target=1.1,
+    bench.figures.add(f"… with {long:,} queued, relative to that", "x", rss[long] / rss[0], target=1.1,
                       at_most=True, digits=2)
 
 
@@ -73,10 +73,10 @@ def purge(bench):
     after = gateway.database.stat().st_size
     bench.discard(gateway)
     conditions = f"{count:,} messages, and 1,000 more/s from 32 clients"
-    bench.figures.add("old messages removed", "/s", count / seconds, conditions=conditions)
-    bench.figures.add("… p99 of POST meanwhile, without", "ms", alone, digits=1)
-    bench.figures.add("… p99 of POST meanwhile", "ms", meanwhile, digits=1)
-    bench.figures.add("… size of the database, of that before", "x", after / before, digits=2)
+    bench.figures.add("old messages purged", "/s", count / seconds, conditions=conditions)
+    bench.figures.add("… p99 of POST before the purge", "ms", alone, digits=1)
+    bench.figures.add("… p99 of POST during the purge", "ms", meanwhile, digits=1)
+    bench.figures.add("… size of the database, relative to before", "x", after / before, digits=2)
 
 
 def soak(bench):
@@ -104,7 +104,7 @@ def soak(bench):
     bench.figures.add("soak: largest write-ahead log", "MiB",
                       max(sample["wal_mib"] for sample in samples), target=64, at_most=True,
                       digits=1, conditions=conditions)
-    bench.figures.add("soak: memory at the end, of that after a third", "x",
+    bench.figures.add("soak: memory at the end, relative to the first third", "x",
                       (late["api_mib"] + late["broker_mib"]) /
                       (early["api_mib"] + early["broker_mib"]),
                       target=1.1, at_most=True, digits=2)

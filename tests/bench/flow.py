@@ -32,11 +32,11 @@ def backlog(bench):
             name = f"queued to delivered, {level}, 100 phones"
             bench.figures.add(name, "/s", rate, target=TARGETS[level],
                               conditions=f"{bench.messages:,} queued; sent and delivered reported")
-            bench.figures.add(f"… {level}: of the echo", "x", rate / echo_rate, digits=2,
+            bench.figures.add(f"… {level}: share of the echo", "x", rate / echo_rate, digits=2,
                               conditions=f"one frame each way; a message here is"
                                          f" {result['frames_in'] / bench.messages:.0f} to the phone"
                                          f" and {result['frames_out'] / bench.messages:.0f} back")
-            bench.figures.add(f"… {level}: CPU for each, nginx included", "us",
+            bench.figures.add(f"… {level}: CPU for each, including nginx", "us",
                               cpu.total() / bench.messages * 1e6, digits=1,
                               target=250, at_most=True)
             bench.figures.add(f"… {level}: the phones' share of a core", "%",
@@ -53,8 +53,8 @@ def live(bench):
                               connect_rate=100000, until_delivered=True, **options, **POST)
             end = gateway.wait_delivered(bench.messages)
         bench.discard(gateway)
-        bench.figures.add(f"accepted and delivered at once, {level}, 100 phones", "/s",
-                          bench.messages / (end - begin), conditions="16 clients post meanwhile")
+        bench.figures.add(f"accepted and delivered at the same time, {level}, 100 phones", "/s",
+                          bench.messages / (end - begin), conditions="while 16 clients post")
         bench.figures.add(f"… {level}: CPU for each, from POST to delivered", "us",
                           cpu.total() / bench.messages * 1e6, digits=1)
         assert result["phone_errors"] == 0
@@ -113,13 +113,13 @@ def crowd(bench):
                     memory_kib=memory, connect_seconds=connected_seconds)
         if count == max(bench.phones):
             bench.figures.add(f"{count:,} phones: time to connect all", "s", connected_seconds,
-                              target=20, at_most=True, digits=1, conditions="2,000 a second asked")
+                              target=20, at_most=True, digits=1, conditions="2,000 a second requested")
             bench.figures.add(f"{count:,} phones: broker's memory for each", "KiB", memory,
                               target=5, at_most=True, digits=1)
             bench.figures.add(f"{count:,} phones: broker's CPU at rest", "% of a core", idle,
                               target=2, at_most=True, digits=1, conditions="pings included")
     few, many = min(bench.phones), max(bench.phones)
-    bench.figures.add(f"cost of a message at {many:,} phones, of that at {few}", "x",
+    bench.figures.add(f"cost of a message at {many:,} phones, relative to {few}", "x",
                       costs[many] / costs[few], target=1.3, at_most=True, digits=2,
                       conditions="1,000 messages/s")
 
@@ -141,6 +141,6 @@ def frozen(bench):
         one.kill()
         bench.discard(gateway)
         p99[stands_still] = result["answer_to_phone"]["p99_ms"]
-    bench.figures.add("one phone of ten frozen: p99 of the others, of that without", "x",
+    bench.figures.add("one phone of ten frozen: p99 of the others, relative to none frozen", "x",
                       p99[True] / p99[False], target=1.5, at_most=True, digits=2,
-                      conditions=f"100 messages/s, assured; {p99[False]:.2f} ms without")
+                      conditions=f"100 messages/s, assured; {p99[False]:.2f} ms with none frozen")

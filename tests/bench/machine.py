@@ -73,5 +73,5 @@ def describe(folder):
         "nginx": version_of("nginx"),
         "libfcgi": version_of("libfcgi0ldbl"),
         "libwebsockets": version_of("libwebsockets17"),
-        "others' load at the start": f"{busy_share() * 100:.0f} %",
+        "load of other programs at the start": f"{busy_share() * 100:.0f} %",
     }

@@ -2,7 +2,7 @@
 
 import json
 
-HEAD = ("figure", "median", "spread", "target", "")
+HEAD = ("measurement", "median", "spread", "target", "")
 # The plots' points as tables: title, and columns by their key with head and digits.
 GROWTH = {
     "concurrency": ("POST by clients at once", {
