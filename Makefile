@@ -119,6 +119,7 @@ endef
 $(eval $(call unit-test,tests/unit))
 $(eval $(call unit-test,tests/store/conformance,$(OUT)/obj/tests/store/store_fixture.o))
 $(eval $(call unit-test,tests/store/sqlite,$(OUT)/obj/tests/store/store_fixture.o))
+$(eval $(call unit-test,tests/store/memory))
 
 # A fuzz target is libFuzzer's, or reads the files it is given. The broker's has companions.
 $(OUT)/tests/fuzz_broker: $(call objects,$(wildcard tests/fuzz/broker_*.c) \
