@@ -190,46 +190,55 @@ static enum error run(struct world_store *store, struct store_write *write)
 
 /* ---- Verbs for which the world has its own rules ---- */
 
+static enum error enqueue_text(struct world_store *store, unsigned number, char *text)
+{
+    struct message message = {
+        .id = message_id_of(number), .phone_number = "+1234567890", .text = text, .segments = 1};
+    struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
+    store->tracked[number] = (struct tracked){.moved_at_ms = store->now_ms};
+    return run(store, &write);
+}
+
+static enum error enqueue_endless(struct world_store *store, unsigned number)
+{
+    char text[FRAME_MAX_BYTES + 1];
+    memset(text, 'x', FRAME_MAX_BYTES);
+    text[FRAME_MAX_BYTES] = '\0';
+    return enqueue_text(store, number, text);
+}
+
 static enum error enqueue(struct world_store *store, struct store_write *write)
 {
-    char endless[FRAME_MAX_BYTES + 1];
     unsigned number = message_of_id(&write->enqueue.message->id);
-    struct message message = {.id = write->enqueue.message->id,
-                              .phone_number = "+1234567890",
-                              .text = (char[]){"text"},
-                              .segments = 1};
-    if (number + 1 == store->endless) {
-        memset(endless, 'x', FRAME_MAX_BYTES);
-        endless[FRAME_MAX_BYTES] = '\0';
-        message.text = endless;
-    }
-    struct store_write whole = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
-    store->tracked[number] = (struct tracked){.moved_at_ms = store->now_ms};
-    return run(store, &whole);
+    return number + 1 == store->endless ? enqueue_endless(store, number)
+                                        : enqueue_text(store, number, (char[]){"text"});
 }
 
 /* Leaves out the slots of phones that are at their limit. */
-static enum error claim_with_limits(struct world_store *store, struct store_write *write)
+static enum error claim_with_limits(struct world_store *store, struct store_claim *claim)
 {
-    struct store_claim *claim = &write->claim;
-    struct store_holder slots[STORE_MAX_CLAIM];
-    struct message messages[STORE_MAX_CLAIM];
-    size_t index[STORE_MAX_CLAIM], count = 0;
+    struct store_holder *slots = calloc(claim->slot_count, sizeof(*slots));
+    struct message *messages = calloc(claim->slot_count, sizeof(*messages));
+    size_t count = 0;
+    if (!slots || !messages)
+        abort();
     for (size_t i = 0; i < claim->slot_count; i++) {
         claim->slots[i].at_daily_limit = ++store->slots % store->cap_every == 0;
-        if (claim->slots[i].at_daily_limit)
-            continue;
-        slots[count] = claim->slots[i];
-        messages[count] = (struct message){0};
-        index[count++] = i;
+        if (!claim->slots[i].at_daily_limit)
+            slots[count++] = claim->slots[i];
     }
-    struct store_write reduced = {.verb = STORE_CLAIM};
-    reduced.claim = (struct store_claim){.slot_count = count, .slots = slots, .messages = messages};
-    enum error error = run(store, &reduced);
-    for (size_t i = 0; i < count; i++)
-        claim->messages[index[i]] = messages[i];
-    claim->message_count = reduced.claim.message_count;
-    claim->paused = reduced.claim.paused;
+    struct store_write write = {.verb = STORE_CLAIM};
+    write.claim = (struct store_claim){.slot_count = count, .slots = slots, .messages = messages};
+    enum error error = run(store, &write);
+    claim->message_count = write.claim.message_count;
+    claim->paused = write.claim.paused;
+    count = 0;
+    for (size_t i = 0; i < claim->slot_count; i++) {
+        if (!claim->slots[i].at_daily_limit)
+            claim->messages[i] = messages[count++];
+    }
+    free(messages);
+    free(slots);
     return error;
 }
 
@@ -239,7 +248,7 @@ static enum error claim(struct world_store *store, struct store_write *write)
     write->claim.paused = store->pause_every > 0 && ++store->claims % store->pause_every == 0;
     if (write->claim.paused)
         return ERROR_NONE;
-    return store->cap_every > 0 ? claim_with_limits(store, write) : run(store, write);
+    return store->cap_every > 0 ? claim_with_limits(store, &write->claim) : run(store, write);
 }
 
 static enum error report(struct world_store *store, struct store_write *write)
