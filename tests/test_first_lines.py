@@ -1,5 +1,5 @@
-"""The first lines of README.md work as they stand, with other settings than the defaults: on the gateway's own machine, and from
-another one, which here is another network namespace."""
+"""The lines of README.md work as they are written, even with settings other than the defaults: on the gateway's own machine, and
+on another one, which is a network namespace here."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ def lines_of(heading):
 
 
 class Machine:
-    """A network namespace; the folder is the same in both."""
+    """A network namespace. Both machines share the folder."""
 
     def __init__(self, folder, before):
         self.folder = folder
@@ -51,7 +51,7 @@ class Machine:
 
 
 def make_folder(folder):
-    """As after a build; `make` does of it what comes after that."""
+    """A source folder that is built already; its `make` skips the build."""
     (folder / "bin").mkdir(parents=True)
     (folder / "build").symlink_to(ROOT / "build")
     (folder / "bin/make").write_text(
@@ -76,7 +76,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def machines(folder):
-    """The gateway's, and another, with a wire between."""
+    """The gateway's machine and another one, with a wire between them."""
     if os.geteuid() != 0:
         pytest.skip("only root can make network namespaces")
     holders = {name: subprocess.Popen(["unshare", "--net", "sleep", "infinity"]) for name in ADDRESSES}
