@@ -16,34 +16,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct api api; /* large: the counters of every route and status */
+static struct api api; /* large: it has counters for every route and status */
 
-/* Who hears of commits. */
-struct listeners {
+/* For the calls of the store after a commit. */
+struct hooks {
     struct doorbell *doorbell;
-    struct fcgi_server *server; /* there before the first write */
+    struct fcgi_server *server; /* set before the first write */
 };
 
-static void ring(void *context)
+static void ring_doorbell(void *context)
 {
-    const struct listeners *listeners = context;
-    doorbell_ring(listeners->doorbell);
+    const struct hooks *hooks = context;
+    doorbell_ring(hooks->doorbell);
     FAIL_POINT("api.after_doorbell");
 }
 
-/* Where the client's own thread has committed, the client is answered first: waking the broker takes a
-   tenth as long as all the rest. */
-static void enqueued(void *context)
+/* Wakes the broker; after a commit on a worker not before the client has its answer, because that takes a
+   tenth of the time of the request. */
+static void wake_broker(void *context)
 {
-    const struct listeners *listeners = context;
-    if (!fcgi_server_call_answered(listeners->server))
-        ring(context);
+    const struct hooks *hooks = context;
+    if (!fcgi_server_call_after_answers(hooks->server))
+        ring_doorbell(context);
 }
 
-static void completed(void *context)
+static void wake_worker(void *context)
 {
-    const struct listeners *listeners = context;
-    fcgi_server_wake(listeners->server);
+    const struct hooks *hooks = context;
+    fcgi_server_wake(hooks->server);
 }
 
 static struct store_limits limits_of(const struct settings *settings)
@@ -57,7 +57,7 @@ static struct store_limits limits_of(const struct settings *settings)
     };
 }
 
-/* What handlers need, but for the store. */
+/* Fills in what needs no store. */
 static void prepare_api(const struct settings *settings)
 {
     char problem[ERRMSG_SIZE];
@@ -112,8 +112,8 @@ int main(int argc, char **argv)
     /* Rings after each commit that queued a message. */
     char doorbell_path[SETTINGS_TEXT_SIZE];
     settings_socket_path(&settings, "doorbell.sock", doorbell_path);
-    struct listeners listeners = {.doorbell = doorbell_open(doorbell_path)};
-    if (!listeners.doorbell)
+    struct hooks hooks = {.doorbell = doorbell_open(doorbell_path)};
+    if (!hooks.doorbell)
         program_fail("the doorbell cannot be made", log_errno_text());
 
     struct store_options store_options = {
@@ -123,9 +123,9 @@ int main(int argc, char **argv)
         .min_free_bytes = settings.min_free_disk_bytes,
         .limits = limits_of(&settings),
         .metrics = &api.metrics,
-        .enqueued = enqueued,
-        .completed = completed,
-        .context = &listeners,
+        .enqueued = wake_broker,
+        .completed = wake_worker,
+        .context = &hooks,
     };
     char problem[STORE_ERROR_SIZE];
     if (store_open(&store_options, &api.store, problem) != ERROR_NONE)
@@ -141,21 +141,21 @@ int main(int argc, char **argv)
         .drain_timeout_s = settings.drain_timeout_s,
         .api = &api,
         .state_size = sizeof(union handler_state),
-        .answered = ring,
-        .context = &listeners,
+        .after_answers = ring_doorbell,
+        .context = &hooks,
     });
     if (!server) {
         store_close(api.store);
         key_rates_free(api.key_rates);
         key_cache_free(api.key_caches);
-        doorbell_close(listeners.doorbell);
+        doorbell_close(hooks.doorbell);
         return EXIT_FAILURE;
     }
-    listeners.server = server;
-    api.readiness = readiness_start(api.store, settings.store_timeout_ms, completed, &listeners);
+    hooks.server = server;
+    api.readiness = readiness_start(api.store, settings.store_timeout_ms, wake_worker, &hooks);
     if (!api.readiness)
         program_fail("no readiness probe", "no memory or no thread");
-    api.slow_reads = slow_reads_start(&api, completed, &listeners);
+    api.slow_reads = slow_reads_start(&api, wake_worker, &hooks);
     if (!api.slow_reads)
         program_fail("no lists", "no memory or no thread");
 
@@ -165,7 +165,7 @@ int main(int argc, char **argv)
     enum fcgi_server_end end = fcgi_server_run(server);
     program_notify_stopping();
     close_all(server, end);
-    doorbell_close(listeners.doorbell);
+    doorbell_close(hooks.doorbell);
     log_info("stopped");
     return end == FCGI_SERVER_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
 }

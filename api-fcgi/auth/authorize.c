@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* `error` is the challenge's (RFC 6750, 3.1), or "". */
+/* `error` is a code of RFC 6750, 3.1, or "". */
 static void challenge(struct http_exchange *exchange, const char *error, const char *scope)
 {
     http_add_header(exchange, "WWW-Authenticate", "Bearer realm=\"sms-gateway\"%s%s%s%s%s%s",
@@ -44,34 +44,33 @@ static enum error check_key(const struct http_exchange *exchange, const char *to
                             struct api_key *key, const char **detail)
 {
     bool found = false;
-    *detail =
-        "A key begins with sgw_ and has 66 letters and digits; this is none, or not all of one.";
+    *detail = "An API key begins with sgw_ and has 66 characters; this is not one, or is cut off.";
     enum error error = find_key(exchange, token, key, &found);
     if (error != ERROR_NONE)
         return error;
-    *detail = "This gateway has no such key; `sms-gateway keys list` shows those it has.";
+    *detail = "The gateway has no such key; see `sms-gateway keys list`.";
     if (!found)
         return ERROR_API_KEY_INVALID;
-    *detail = "It was revoked; use another.";
+    *detail = "Use another key.";
     if (key->revoked_at_ms)
         return ERROR_API_KEY_REVOKED;
-    *detail = "Its time is over; use another.";
+    *detail = "Use another key.";
     if (api_key_expired(key, clock_wall_ms()))
         return ERROR_API_KEY_EXPIRED;
     return ERROR_NONE;
 }
 
-static int64_t own_or_set(int64_t own, int64_t set)
+static int64_t limit_of_key(int64_t own, int64_t setting)
 {
-    return own == API_KEY_LIMIT_FROM_SETTING ? set : own;
+    return own == API_KEY_LIMIT_FROM_SETTING ? setting : own;
 }
 
-/* Counts the request, and says in its answer how many are left
-   (draft-ietf-httpapi-ratelimit-headers, 3 and 4). False after answering that there were too many. */
+/* Counts the request, and adds the headers with what is left
+   (draft-ietf-httpapi-ratelimit-headers, 3 and 4). False after answering 429. */
 static bool count_request(struct http_exchange *exchange, const struct api_key *key)
 {
-    int64_t per_minute = own_or_set(key->requests_per_minute,
-                                    exchange->api->settings->key_requests_per_minute);
+    int64_t per_minute = limit_of_key(key->requests_per_minute,
+                                      exchange->api->settings->key_requests_per_minute);
     struct key_rate rate;
     if (per_minute == 0)
         return true;
@@ -84,8 +83,7 @@ static bool count_request(struct http_exchange *exchange, const struct api_key *
         return true;
     exchange->problem.retry_after_s = rate.reset_s;
     http_problem(exchange, ERROR_RATE_LIMITED,
-                 "This key may make %lld requests a minute. KEY_REQUESTS_PER_MINUTE, or the key"
-                 " itself, says so.",
+                 "The limit is %lld requests per minute (KEY_REQUESTS_PER_MINUTE, or of the key).",
                  (long long)per_minute);
     return false;
 }
@@ -105,7 +103,7 @@ bool authorize_request(struct http_exchange *exchange, unsigned scope)
     if (!token) {
         challenge(exchange, "", "");
         http_problem(exchange, ERROR_API_KEY_REQUIRED,
-                     "Send the header Authorization: Bearer with your key behind it.");
+                     "Send the header Authorization: Bearer followed by your key.");
         return false;
     }
     enum error error = check_key(exchange, token, &key, &detail);
@@ -120,14 +118,14 @@ bool authorize_request(struct http_exchange *exchange, unsigned scope)
     }
     exchange->scopes = key.scopes;
     strcpy(exchange->key_id, key.id);
-    exchange->key_daily_messages = own_or_set(key.daily_messages,
-                                              exchange->api->settings->key_daily_messages);
+    exchange->key_daily_messages = limit_of_key(key.daily_messages,
+                                                exchange->api->settings->key_daily_messages);
     if (!count_request(exchange, &key))
         return false;
     if (key.scopes & scope)
         return true;
     api_scopes_format(scope, scopes);
     challenge(exchange, "insufficient_scope", scopes);
-    http_problem(exchange, ERROR_SCOPE_MISSING, "The key lacks the scope %s.", scopes);
+    http_problem(exchange, ERROR_SCOPE_MISSING, "This needs a key with the scope %s.", scopes);
     return false;
 }

@@ -8,11 +8,11 @@ enum { BUCKETS = 256 };
 
 static const int64_t minute_ns = 60000000000, second_ns = 1000000000, ms_ns = 1000000;
 
-/* A key; never removed. */
+/* One for each key; never removed. */
 struct node {
     struct node *next;
     char key_id[SECRET_ID_SIZE];
-    _Atomic int64_t paid_until_ns; /* each request pays for its share of a minute */
+    _Atomic int64_t busy_until_ns; /* each request advances it by its share of a minute */
 };
 
 struct key_rates {
@@ -58,7 +58,7 @@ static struct node *find_or_add(struct key_rates *rates, const char *key_id)
         return NULL;
     strcpy(added->key_id, key_id);
     added->next = first;
-    /* Another may have come first, perhaps with the same key. */
+    /* Another thread may have added a node first, perhaps for the same key. */
     while (!atomic_compare_exchange_strong(bucket, &first, added)) {
         if ((found = find(first, key_id))) {
             free(added);
@@ -69,8 +69,7 @@ static struct node *find_or_add(struct key_rates *rates, const char *key_id)
     return added;
 }
 
-/* In seconds, rounded up. */
-static int64_t seconds(int64_t ns)
+static int64_t ceil_seconds(int64_t ns)
 {
     return (ns + second_ns - 1) / second_ns;
 }
@@ -81,17 +80,17 @@ bool key_rates_take(struct key_rates *rates, const char *key_id, int64_t per_min
     struct node *node = find_or_add(rates, key_id);
     int64_t share_ns = minute_ns / per_minute, most_ns = share_ns * per_minute;
     int64_t now_ns = now_ms * ms_ns;
-    int64_t before_ns = node ? atomic_load(&node->paid_until_ns) : 0, after_ns;
+    int64_t before_ns = node ? atomic_load(&node->busy_until_ns) : 0, after_ns;
     do {
         after_ns = MAX(before_ns, now_ns) + share_ns;
         if (after_ns - now_ns > most_ns) {
-            *rate = (struct key_rate){.reset_s = seconds(after_ns - now_ns - most_ns)};
+            *rate = (struct key_rate){.reset_s = ceil_seconds(after_ns - now_ns - most_ns)};
             return false;
         }
-    } while (node && !atomic_compare_exchange_weak(&node->paid_until_ns, &before_ns, after_ns));
+    } while (node && !atomic_compare_exchange_weak(&node->busy_until_ns, &before_ns, after_ns));
     *rate = (struct key_rate){
         .remaining = (most_ns - (after_ns - now_ns)) / share_ns,
-        .reset_s = seconds(after_ns - now_ns),
+        .reset_s = ceil_seconds(after_ns - now_ns),
     };
     return true;
 }

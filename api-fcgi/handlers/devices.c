@@ -6,9 +6,10 @@
 
 #include <string.h>
 
-enum { MAX_PAGE_BYTES = 16 << 20 }; /* all of some thousand phones that say 4 KiB of themselves */
+enum { MAX_PAGE_BYTES = 16 << 20 }; /* some thousand devices with 4 KiB of `extra` each */
 
-_Static_assert((int)MAX_PAGE_BYTES + (64 << 10) <= (int)HTTP_MAX_RESPONSE_BYTES, "one more fits");
+_Static_assert((int)MAX_PAGE_BYTES + (64 << 10) <= (int)HTTP_MAX_RESPONSE_BYTES,
+               "one more device fits");
 
 static const char cursor_prefix[] = "after-";
 
@@ -21,7 +22,7 @@ static void take_cursor(struct http_exchange *exchange, const char *name, const 
         *cursor = value + length;
     else
         http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE,
-                                 "must be taken from `next` of another page");
+                                 "must be a cursor from `next` of another page");
 }
 
 static const struct query_parameter parameters[] = {
@@ -43,7 +44,7 @@ static void put_next(struct http_exchange *exchange, struct json_writer *json,
     buffer_fini(&url);
 }
 
-/* By device id, from the one behind `cursor` on; as many as there is room for, and then where the rest is. */
+/* Devices by id, after `cursor`: as many as fit, and a link to the rest. */
 static void answer_page(struct http_exchange *exchange, const struct device *devices, size_t total,
                         const char *cursor)
 {

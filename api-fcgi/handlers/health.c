@@ -16,7 +16,7 @@ static void answer_status(struct http_exchange *exchange, const char *status)
     json_end_object(&json);
 }
 
-/* The process runs; nothing else is asked, so that nobody restarts it for another's trouble. */
+/* Checks nothing else: a restart of this process would not help against the faults of others. */
 enum http_outcome health_handle_livez(struct http_exchange *exchange)
 {
     answer_status(exchange, "live");
@@ -25,31 +25,31 @@ enum http_outcome health_handle_livez(struct http_exchange *exchange)
 
 /* ---- Readiness ---- */
 
-/* What a message needs. */
+/* What accepting a message needs. */
 enum check { CHECK_WRITER, CHECK_DISK, CHECK_SCHEMA, CHECK_LOG, CHECK_COUNT };
 static const char *const check_names[CHECK_COUNT] = {"writer", "disk", "schema", "write_ahead_log"};
 
 struct check_state {
     bool known;
-    enum error trouble;
+    enum error fault;
 };
 
-/* What the store's answer to STORE_PROBE says of each. */
+/* The state of each check, from the result of STORE_PROBE. */
 static void read_states(const struct store_write *probe, struct check_state states[CHECK_COUNT])
 {
     bool looked = probe->probe.looked;
     enum error result = probe->result;
-    if (result == ERROR_OUTCOME_UNKNOWN) /* nobody misses a probe; what matters is the disk */
+    if (result == ERROR_OUTCOME_UNKNOWN) /* the lost probe does not matter, the disk does */
         result = ERROR_STORE_UNAVAILABLE;
     states[CHECK_WRITER] = (struct check_state){.known = true};
     states[CHECK_DISK] = (struct check_state){looked, probe->probe.disk};
     states[CHECK_SCHEMA] = (struct check_state){looked, probe->probe.schema};
     states[CHECK_LOG] = (struct check_state){looked, probe->probe.log};
     for (int i = 0; i < CHECK_COUNT; i++) {
-        if (states[i].known && states[i].trouble == result)
+        if (states[i].known && states[i].fault == result)
             return;
     }
-    /* It could not be looked, or what was found good could not be written. */
+    /* The checks could not run, or they passed and the write failed. */
     bool disk = result == ERROR_DISK_FULL || result == ERROR_STORE_UNAVAILABLE;
     states[disk ? CHECK_DISK : CHECK_WRITER] = (struct check_state){true, result};
 }
@@ -60,11 +60,11 @@ static void answer_not_ready(struct http_exchange *exchange,
     struct buffer list;
     buffer_init(&list, HTTP_DETAIL_SIZE);
     for (int i = 0; i < CHECK_COUNT; i++) {
-        enum error trouble = states[i].trouble;
-        const char *state = !states[i].known ? "unknown" : trouble ? error_code(trouble) : "ok";
+        enum error fault = states[i].fault;
+        const char *state = !states[i].known ? "unknown" : fault ? error_code(fault) : "ok";
         buffer_append_format(&list, "%s%s: %s", i > 0 ? ", " : "", check_names[i], state);
-        if (states[i].known && trouble != ERROR_NONE)
-            http_add_check_error(exchange, check_names[i], trouble, "%s.", error_title(trouble));
+        if (states[i].known && fault != ERROR_NONE)
+            http_add_check_error(exchange, check_names[i], fault, "%s.", error_title(fault));
     }
     http_problem(exchange, ERROR_NOT_READY, "%s.", list.data ? list.data : "");
     buffer_fini(&list);
@@ -97,12 +97,12 @@ static void take_verbose(struct http_exchange *exchange, const char *name, const
     bool *verbose = target;
     (void)exchange;
     (void)name;
-    (void)value; /* `?verbose` is enough */
+    (void)value; /* ?verbose has no value */
     *verbose = true;
 }
 
-/* A message would be accepted now: a row was committed to find out. Phones and broker do not
-   matter; messages wait for them. */
+/* Whether a message would be accepted now: a row is committed to find out. Devices and the broker do not
+   matter, because messages wait for them. */
 enum http_outcome health_handle_readyz(struct http_exchange *exchange)
 {
     static const struct query_parameter parameters[] = {

@@ -12,11 +12,11 @@
 enum {
     DEFAULT_LIMIT = 50,
     MAX_LIMIT = 1000,
-    MAX_OFFSET = 100000,      /* each skipped row is read; cursors go deeper at no cost */
+    MAX_OFFSET = 100000,      /* skipped rows are read; cursors skip none */
     MAX_TEXT_BYTES = 4 << 20, /* of a page; 1,000 texts of 26 segments fit */
 };
 
-/* A byte of text is six of JSON at the most; whatever else a message has is less than 8 KiB. */
+/* A byte of text needs at most six in JSON; the rest of a message needs less than 8 KiB. */
 _Static_assert(6 * (int)MAX_TEXT_BYTES + MAX_LIMIT * 8192 <= (int)HTTP_MAX_RESPONSE_BYTES,
                "a page of the longest messages fits into an answer");
 
@@ -39,7 +39,7 @@ static void take_offset(struct http_exchange *exchange, const char *name, const 
     struct store_query *query = target;
     if (query->position != STORE_AT_OFFSET)
         http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE,
-                                 "goes without a cursor; remove one of the two");
+                                 "cannot be combined with cursor; remove one of them");
     else
         query_integer(exchange, name, value, 0, MAX_OFFSET, &query->offset);
 }
@@ -58,7 +58,7 @@ static void take_cursor(struct http_exchange *exchange, const char *name, const 
     }
     if (!id || !message_id_parse(id, &query->cursor))
         http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE,
-                                 "must be taken from `next` or `previous` of another page");
+                                 "must be a cursor from `next` or `previous` of another page");
 }
 
 static void take_status(struct http_exchange *exchange, const char *name, const char *value,
@@ -89,7 +89,7 @@ static void take_number(struct http_exchange *exchange, const char *name, const 
     struct store_query *query = target;
     char with_plus[QUERY_VALUE_SIZE + 1];
     char reason[PHONE_NUMBER_REASON_SIZE];
-    /* Who writes + into a URL without escaping it sends a space. */
+    /* An unescaped + in a URL means a space. */
     bool plus_lost = value[0] == ' ' && value[1] >= '1' && value[1] <= '9';
     snprintf(with_plus, sizeof(with_plus), "%s%s", plus_lost ? "+" : "", value + plus_lost);
     if (!phone_number_normalise(with_plus, query->phone_number, reason))
@@ -125,15 +125,15 @@ static bool take_time(struct http_exchange *exchange, const char *name, const ch
     if (!good && plus_became_a_space(value))
         http_add_parameter_error(
             exchange, name, ERROR_INVALID_VALUE,
-            "has a space where the offset from UTC begins: a + means a space in"
-            " an address; write %%2B for it");
+            "has a space before the UTC offset: a + in a URL means a space; write %%2B");
     else if (!good && lacks_offset(value))
-        http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE,
-                                 "has no offset from UTC; write Z behind it where it is UTC, as in"
-                                 " 2026-11-23T09:45:00Z, or an offset, as -05:00");
+        http_add_parameter_error(
+            exchange, name, ERROR_INVALID_VALUE,
+            "has no UTC offset; append Z for UTC, as in 2026-11-23T09:45:00Z, or"
+            " an offset such as -05:00");
     else if (!good)
         http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE,
-                                 "must be a time in RFC 3339, as 2026-11-23T09:45:00Z");
+                                 "must be an RFC 3339 time such as 2026-11-23T09:45:00Z");
     return good;
 }
 
@@ -153,7 +153,6 @@ static void take_created_before(struct http_exchange *exchange, const char *name
 
 enum { LIMIT, CURSOR, OFFSET, STATUS, DEVICE_ID, PHONE_NUMBER, CREATED_AFTER, CREATED_BEFORE };
 
-/* In the order in which they are taken. */
 static const struct query_parameter parameters[] = {
     [LIMIT] = {{"limit", " size pagesize perpage count max maxresults top take first "},
                true,
@@ -168,11 +167,11 @@ static const struct query_parameter parameters[] = {
 };
 
 enum { PARAMETER_COUNT = ARRAY_LENGTH(parameters) };
-_Static_assert((int)PARAMETER_COUNT <= (int)QUERY_MAX_PARAMETERS, "each has a place for its value");
+_Static_assert((int)PARAMETER_COUNT <= (int)QUERY_MAX_PARAMETERS, "query_values is too small");
 
 /* ---- Links ---- */
 
-/* The list again, with its filters, at another place. */
+/* Begins the URL of another page: the list with its filters. */
 static void begin_link(struct buffer *url, const struct query_values *values)
 {
     buffer_clear(url);
@@ -198,7 +197,7 @@ static void link_to_cursor(struct buffer *url, const struct query_values *values
     url_append_parameter(url, "cursor", text);
 }
 
-/* `next` goes on as the client began: by offset if it gave one, else by cursor. */
+/* By offset if the client gave one, else by cursor. */
 static bool link_next(struct buffer *url, const struct query_values *values,
                       const struct store_query *query, const struct store_page *page,
                       bool by_offset)
@@ -213,8 +212,8 @@ static bool link_next(struct buffer *url, const struct query_values *values,
     return true;
 }
 
-/* By cursor also where the client gave an offset: how many messages fit into the page before is not known
-   here, and what did not would be between the two. Beyond the end, where no message is, by offset. */
+/* By cursor, also if the client gave an offset: the page before may end early (max_text_bytes), and an offset
+   would leave a gap. By offset for an empty page beyond the end. */
 static bool link_previous(struct buffer *url, const struct query_values *values,
                           const struct store_query *query, const struct store_page *page,
                           bool by_offset)

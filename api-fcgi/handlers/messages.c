@@ -20,7 +20,7 @@ static void check_destination(struct http_exchange *exchange, const char *pointe
         break;
     case PREFIX_NOT_IN_ALLOWED:
         http_add_field_error(exchange, pointer, ERROR_DESTINATION_NOT_ALLOWED,
-                             "begins with none of the prefixes in ALLOWED_PREFIXES");
+                             "does not begin with a prefix in ALLOWED_PREFIXES");
         break;
     case PREFIX_DENIED:
         http_add_field_error(exchange, pointer, ERROR_DESTINATION_NOT_ALLOWED,
@@ -42,7 +42,7 @@ static void take_phone_number(struct http_exchange *exchange, const char *pointe
         check_destination(exchange, pointer);
 }
 
-/* One that no phone may send on any day is none. */
+/* A message that exceeds the daily budget of a device could never be sent. */
 static int64_t most_segments(const struct settings *settings)
 {
     int64_t most = settings->max_message_segments, daily = settings->device_daily_segments;
@@ -62,7 +62,7 @@ static void take_text(struct http_exchange *exchange, const char *pointer, const
                              "must have at least one character");
     } else if (count.segments > most) {
         http_add_field_error(exchange, pointer, ERROR_MESSAGE_TOO_LONG,
-                             "needs %u segments in %s, and %lld are allowed", count.segments,
+                             "needs %u segments in %s; the limit is %lld", count.segments,
                              sms_encoding_name(count.encoding), (long long)most);
     }
     message->encoding = count.encoding;
@@ -87,7 +87,7 @@ static int64_t seconds_to_midnight(void)
     return (day_ms - clock_wall_ms() % day_ms + 999) / 1000;
 }
 
-/* Why the store did not take it: a limit, or trouble of its own. */
+/* Answers why the store refused the message. */
 static void refuse_message(struct http_exchange *exchange, enum error error)
 {
     enum { LATER_SECONDS = 60 };
@@ -95,35 +95,35 @@ static void refuse_message(struct http_exchange *exchange, enum error error)
     switch (error) {
     case ERROR_RECIPIENT_CAP_REACHED:
         exchange->problem.retry_after_s = seconds_to_midnight();
-        http_problem(exchange, error,
-                     "RECIPIENT_DAILY_MESSAGES allows %lld a day for one phone number (UTC).",
-                     (long long)settings->recipient_daily_messages);
+        http_problem(
+            exchange, error,
+            "The limit is %lld messages per recipient and UTC day (RECIPIENT_DAILY_MESSAGES).",
+            (long long)settings->recipient_daily_messages);
         break;
     case ERROR_KEY_CAP_REACHED:
         exchange->problem.retry_after_s = seconds_to_midnight();
         http_problem(exchange, error,
-                     "This key may send %lld a day (UTC). KEY_DAILY_MESSAGES, or the key itself,"
-                     " says so.",
+                     "The limit is %lld messages per UTC day (KEY_DAILY_MESSAGES, or of the key).",
                      (long long)exchange->key_daily_messages);
         break;
     case ERROR_DAILY_CAP_REACHED:
         exchange->problem.retry_after_s = seconds_to_midnight();
-        http_problem(exchange, error, "DAILY_MESSAGES allows %lld a day (UTC).",
+        http_problem(exchange, error, "The limit is %lld messages per UTC day (DAILY_MESSAGES).",
                      (long long)settings->daily_messages);
         break;
     case ERROR_SENDING_PAUSED:
         exchange->problem.retry_after_s = LATER_SECONDS;
         http_problem(
             exchange, error,
-            "Its operator resumes it with `sms-gateway sending resume`; `sending status` says"
-            " why it is paused.");
+            "An operator resumes it with `sms-gateway sending resume`; `sms-gateway sending status`"
+            " shows why it is paused.");
         break;
     case ERROR_QUEUE_FULL:
         exchange->problem.retry_after_s = LATER_SECONDS;
         http_problem(
             exchange, error,
-            "The oldest has waited for longer than MAX_QUEUE_AGE_MINUTES (%lld) allows: are"
-            " there phones?",
+            "The oldest message has waited for more than %lld minutes (MAX_QUEUE_AGE_MINUTES). Are"
+            " devices connected?",
             (long long)settings->max_queue_age_minutes);
         break;
     case ERROR_OUTCOME_UNKNOWN:
@@ -131,7 +131,7 @@ static void refuse_message(struct http_exchange *exchange, enum error error)
         http_problem(
             exchange, error,
             "The message may have been accepted. Wait until GET /readyz answers 200, then GET"
-            " /api/sms/{message_id}: only where that is 404 send it again.");
+            " /api/sms/{message_id}, and send it again only if that answers 404.");
         break;
     default:
         http_store_problem(exchange, error);
@@ -157,7 +157,7 @@ static void answer_accepted(struct http_exchange *exchange)
     struct json_writer json = {.out = &exchange->response.body};
     http_begin_json(exchange, 202);
     http_add_header(exchange, "Location", "/api/sms/%s", id);
-    message_json_put(&json, message, true); /* it has just sent it */
+    message_json_put(&json, message, true); /* the client sent the text itself */
 }
 
 static void release_sent(struct http_exchange *exchange)
@@ -169,12 +169,12 @@ enum http_outcome messages_handle_send(struct http_exchange *exchange)
 {
     exchange->state->sent = (struct message){0};
     exchange->release = release_sent;
-    if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields), "a message"))
+    if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields)))
         return HTTP_ANSWERED;
 
     struct message *message = &exchange->state->sent;
     if (!message->text)
-        return http_problem(exchange, ERROR_INTERNAL, "There is no memory for the message.");
+        return http_problem(exchange, ERROR_INTERNAL, "Not enough memory for the message.");
     message->id = message_id_new();
     message->request_id = request_id_parse(exchange->request.request_id);
     message->status = MESSAGE_QUEUED;
@@ -189,7 +189,7 @@ enum http_outcome messages_handle_send(struct http_exchange *exchange)
     return http_park(exchange, answer_accepted);
 }
 
-/* ---- Asking, and cancelling ---- */
+/* ---- Reading and cancelling ---- */
 
 static enum http_outcome answer_message(struct http_exchange *exchange, int status,
                                         const struct message_id *id)
@@ -208,11 +208,11 @@ static enum http_outcome answer_message(struct http_exchange *exchange, int stat
     return HTTP_ANSWERED;
 }
 
-/* 404 also for what is no UUID: an address that no message has is an address without one. */
+/* 404 also if it is not a UUID: no message has that path. */
 static enum http_outcome refuse_id(struct http_exchange *exchange)
 {
     return http_problem(exchange, ERROR_MESSAGE_NOT_FOUND,
-                        "A message id is a UUID, as in POST /api/send-sms's answer.");
+                        "A message id is a UUID, as in the answer of POST /api/send-sms.");
 }
 
 enum http_outcome messages_handle_get(struct http_exchange *exchange)
@@ -230,7 +230,7 @@ static void answer_cancelled(struct http_exchange *exchange)
     message_id_format(&write->cancel.id, id);
     switch (write->result) {
     case ERROR_NONE:
-        log_info(write->cancel.asked ? "message is to be cancelled" : "message cancelled",
+        log_info(write->cancel.asked ? "message cancellation requested" : "message cancelled",
                  LOG_TEXT("message_id", id), LOG_TEXT_IF_ANY("key", exchange->key_id));
         answer_message(exchange, write->cancel.asked ? 202 : 200, &write->cancel.id);
         break;
@@ -239,7 +239,7 @@ static void answer_cancelled(struct http_exchange *exchange)
         break;
     case ERROR_NOT_CANCELLABLE:
         http_problem(exchange, write->result,
-                     "A phone has it already, or it has come to its end; GET it to see.");
+                     "It was released to a device, or has its final status; GET it to see.");
         break;
     default:
         http_store_problem(exchange, write->result);

@@ -1,4 +1,4 @@
-/* GET /metrics: what both processes have counted, and what the database and the disk say now. */
+/* GET /metrics: the counters of both processes, and the state of the database and the disk. */
 #include "api-fcgi/handlers/handlers.h"
 #include "api-fcgi/server/api.h"
 #include "api-fcgi/server/router.h"
@@ -33,7 +33,7 @@ static void put_processes(struct buffer *out, const struct api *api, const struc
 
 /* ---- Requests ---- */
 
-/* Errors that somebody will want to be told of are there before the first. */
+/* Counters that alerts use are there from the start. */
 static bool is_shown(const struct route *route, int status, int64_t count)
 {
     return count > 0 || status == route->success || status == 500 || status == 503;
@@ -100,7 +100,7 @@ static void put_statistics(struct buffer *out, const struct store_statistics *st
 
 /* ---- */
 
-/* What is counted is shown also when the database is in trouble, of which it tells. */
+/* Without the database, its metrics are left out and db_up is 0. */
 enum http_outcome metrics_handle(struct http_exchange *exchange)
 {
     struct api *api = exchange->api;

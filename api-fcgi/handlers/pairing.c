@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- POST /api/pairings: an operator wants a phone ---- */
+/* ---- POST /api/pairings: makes a pairing code ---- */
 
 static void take_id(struct http_exchange *exchange, const char *pointer, const struct json *value,
                     char device_id[DEVICE_ID_SIZE])
@@ -36,10 +36,10 @@ static void take_minutes(struct http_exchange *exchange, const char *pointer,
 {
     int64_t minutes;
     if (!json_integer(value, &minutes))
-        http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE,
-                             "must be a whole number, and is %s", json_type_name(value));
+        http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE, "must be an integer, not %s",
+                             json_type_name(value));
     else if (minutes < 1 || minutes > PAIRING_MOST_MINUTES)
-        http_add_field_error(exchange, pointer, ERROR_OUT_OF_RANGE, "must be from 1 to %d",
+        http_add_field_error(exchange, pointer, ERROR_OUT_OF_RANGE, "must be between 1 and %d",
                              PAIRING_MOST_MINUTES);
     else
         exchange->write.create_pairing.expires_at_ms = pairing_end_ms(minutes);
@@ -52,9 +52,9 @@ static void answer_created(struct http_exchange *exchange)
         http_store_problem(exchange, write->result);
         return;
     }
-    log_info("pairing code made", LOG_TEXT("device_id", write->create_pairing.device_id),
+    log_info("pairing code created", LOG_TEXT("device_id", write->create_pairing.device_id),
              LOG_TEXT_IF_ANY("key", exchange->key_id));
-    exchange->response.status = 201; /* the body is there already */
+    exchange->response.status = 201; /* the handler has written the body */
 }
 
 enum http_outcome pairing_handle_create(struct http_exchange *exchange)
@@ -71,16 +71,16 @@ enum http_outcome pairing_handle_create(struct http_exchange *exchange)
         .verb = STORE_CREATE_PAIRING,
         .create_pairing.expires_at_ms = pairing_end_ms(PAIRING_MINUTES),
     };
-    if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields), "a pairing"))
+    if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields)))
         return HTTP_ANSWERED;
     if (!pairing_make(exchange->api->settings, &pairing, write->create_pairing.code_hash, problem))
-        return http_problem(exchange, ERROR_NOT_CONFIGURED, "No code was made: %s.", problem);
+        return http_problem(exchange, ERROR_NOT_CONFIGURED, "No code was created: %s.", problem);
     if (public_url_warning(exchange->api->settings, pairing.url, problem))
-        log_warning("no phone can use the pairing link", LOG_TEXT("reason", problem));
+        log_warning("devices cannot use the pairing link", LOG_TEXT("reason", problem));
     buffer_init(&qr_code, 64 * 1024);
     if (!qr_code_write_svg(&qr_code, pairing.uri)) {
         buffer_fini(&qr_code);
-        return http_problem(exchange, ERROR_INTERNAL, "There is no memory for the QR code.");
+        return http_problem(exchange, ERROR_INTERNAL, "Not enough memory for the QR code.");
     }
     const char *device_id = write->create_pairing.device_id;
     struct json_writer json = {.out = &exchange->response.body};
@@ -97,7 +97,7 @@ enum http_outcome pairing_handle_create(struct http_exchange *exchange)
     return http_park(exchange, answer_created);
 }
 
-/* ---- POST /api/pair: a phone has a code ---- */
+/* ---- POST /api/pair: exchanges a pairing code for a device token ---- */
 
 static void take_code(struct http_exchange *exchange, const char *pointer, const struct json *value)
 {
@@ -113,7 +113,7 @@ static void take_device_id(struct http_exchange *exchange, const char *pointer,
     take_id(exchange, pointer, value, exchange->write.pair.token.device_id);
 }
 
-/* A phone that has no wish gets an id that nobody has. */
+/* For a device that does not choose an id. */
 static void choose_device_id(char device_id[DEVICE_ID_SIZE])
 {
     char text[MESSAGE_ID_TEXT_SIZE];
@@ -128,18 +128,17 @@ static void answer_paired(struct http_exchange *exchange)
     const struct device_token *token = &write->pair.token;
     switch (write->result) {
     case ERROR_NONE:
-        log_info("phone paired", LOG_TEXT("device_id", token->device_id),
+        log_info("device paired", LOG_TEXT("device_id", token->device_id),
                  LOG_TEXT("token", token->id));
         break;
     case ERROR_PAIRING_CODE_INVALID:
-        http_problem(
-            exchange, write->result,
-            "There is no such code, or it was used, or its time is over; ask for another.");
+        http_problem(exchange, write->result,
+                     "The code does not exist, was used, or has expired; ask for a new one.");
         return;
     case ERROR_DEVICE_ID_TAKEN:
         http_problem(exchange, write->result,
-                     "A phone is paired as %s. Choose another id, or none, or have a code made for"
-                     " this one.",
+                     "A device is paired as %s. Choose another id, leave it out, or ask for a code"
+                     " for this id.",
                      token->device_id);
         return;
     default:
@@ -166,16 +165,16 @@ enum http_outcome pairing_handle_pair(struct http_exchange *exchange)
     };
     struct device_token *token = &exchange->write.pair.token;
     exchange->write = (struct store_write){.verb = STORE_PAIR};
-    if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields), "a phone that pairs"))
+    if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields)))
         return HTTP_ANSWERED;
     if (!*token->device_id)
         choose_device_id(token->device_id);
     if (!secret_make(SECRET_DEVICE_TOKEN, exchange->state->token, token->id, token->hash))
-        return http_problem(exchange, ERROR_INTERNAL, "There is no randomness for a token.");
+        return http_problem(exchange, ERROR_INTERNAL, "No random bytes for a token.");
     return http_park(exchange, answer_paired);
 }
 
-/* ---- DELETE /api/devices/{device_id}: a phone shall not connect any more ---- */
+/* ---- DELETE /api/devices/{device_id}: revokes the device token ---- */
 
 static void answer_revoked(struct http_exchange *exchange)
 {
@@ -186,10 +185,10 @@ static void answer_revoked(struct http_exchange *exchange)
         return;
     }
     if (!write->revoke_token.changed) {
-        http_problem(exchange, ERROR_DEVICE_NOT_PAIRED, "No phone is paired as %s.", device_id);
+        http_problem(exchange, ERROR_DEVICE_NOT_PAIRED, "No device is paired as %s.", device_id);
         return;
     }
-    log_info("phone revoked", LOG_TEXT("device_id", device_id),
+    log_info("device token revoked", LOG_TEXT("device_id", device_id),
              LOG_TEXT_IF_ANY("key", exchange->key_id));
     struct json_writer json = {.out = &exchange->response.body};
     http_begin_json(exchange, 200);

@@ -12,19 +12,19 @@ struct readiness {
     int64_t timeout_ms;
     void (*completed)(void *context);
     void *context;
-    pthread_t thread; /* the clock: nothing else may be relied upon */
+    pthread_t thread; /* watches the time limit */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct http_exchange *waiting; /* under lock, with all below */
-    struct store_write probe;      /* while `probing` the store's */
+    struct http_exchange *waiting; /* under lock, as all below */
+    struct store_write probe;      /* the store has it while `probing` */
     bool probing;
-    bool late; /* so is the probe */
+    bool late; /* the probe is overdue */
     int64_t deadline_ms;
     bool stopping;
 };
 
-/* Those that wait, whose owner is the caller now. Under the lock. */
+/* The caller then owns the exchanges that wait. Under the lock. */
 static struct http_exchange *take_waiting(struct readiness *readiness)
 {
     struct http_exchange *first = readiness->waiting;
@@ -51,10 +51,10 @@ static void probed(struct store_write *probe)
     struct store_write answer = {.probe = probe->probe, .result = probe->result};
     struct http_exchange *waiting = take_waiting(readiness);
     if (readiness->late)
-        log_info("the store has come back");
+        log_info("database responds again; ready");
     readiness->probing = readiness->late = false;
     pthread_mutex_unlock(&readiness->lock);
-    answer_all(waiting, &answer); /* the store tells `completed` */
+    answer_all(waiting, &answer); /* the store calls `completed` */
 }
 
 static void submit(struct readiness *readiness)
@@ -95,7 +95,7 @@ enum http_outcome readiness_ask(struct readiness *readiness, struct http_exchang
     return HTTP_PARKED;
 }
 
-/* Until somebody changes something, or that time is up. Under the lock. */
+/* Under the lock. */
 static void wait_until(struct readiness *readiness, int64_t deadline_ms)
 {
     struct timespec end;
@@ -119,7 +119,7 @@ static void *readiness_main(void *argument)
             readiness->late = true;
             struct http_exchange *waiting = take_waiting(readiness);
             pthread_mutex_unlock(&readiness->lock);
-            log_error("the store does not come back: the gateway is not ready");
+            log_error("database does not respond; not ready");
             answer_all(waiting, &no_answer);
             readiness->completed(readiness->context);
             pthread_mutex_lock(&readiness->lock);
@@ -147,7 +147,7 @@ struct readiness *readiness_start(struct store *store, int64_t timeout_ms,
     pthread_condattr_destroy(&attributes);
     if (pthread_create(&readiness->thread, NULL, readiness_main, readiness) == 0)
         return readiness;
-    log_error("the readiness probe has no thread", LOG_ERRNO);
+    log_error("cannot start the readiness thread", LOG_ERRNO);
     readiness_free(readiness);
     return NULL;
 }

@@ -1,7 +1,7 @@
 /*
- * Whether the gateway would accept a message now: the store is asked to commit a row, for all that want to
- * know at once. Where it does not come back in time, because the disk hangs or its writer does, the
- * answer is no, at first after the time limit, and from then on immediately, until it does come back.
+ * Whether the gateway would accept a message now. The store commits a row, once for all who ask at the same
+ * time. If it does not respond, because the disk or its writer hangs, the answer is no: at first after the
+ * time limit, then at once, until it responds again.
  */
 #ifndef API_FCGI_HANDLERS_READINESS_H
 #define API_FCGI_HANDLERS_READINESS_H
@@ -10,17 +10,16 @@
 
 struct readiness;
 
-/* `completed` is called when parked exchanges may be resumed, on any thread (fcgi_server_wake). NULL after
-   logging why not. */
+/* Calls `completed`, on any thread, when exchanges can be resumed (fcgi_server_wake). NULL after logging why. */
 struct readiness *readiness_start(struct store *store, int64_t timeout_ms,
                                   void (*completed)(void *context), void *context);
 
-/* Parks: `resume` runs on a worker when `exchange->write` has the answer, of STORE_PROBE.
-   ERROR_STORE_BUSY: it did not come in time. Or answers at once. On a worker. */
+/* Parks the exchange: `resume` runs on a worker when `exchange->write` has the result of STORE_PROBE, or
+   ERROR_STORE_BUSY after the time limit. Or calls it at once. On a worker. */
 enum http_outcome readiness_ask(struct readiness *readiness, struct http_exchange *exchange,
                                 void (*resume)(struct http_exchange *exchange));
 
-/* Ends the time limit; nobody may ask any more. Before store_close. */
+/* Ends the time limit. No calls of readiness_ask may follow. Before store_close. */
 void readiness_stop(struct readiness *readiness);
 
 /* After store_close. */

@@ -17,18 +17,18 @@ static bool refuse_coding(struct http_exchange *exchange, const char *coding)
     http_add_header(exchange, "Accept-Encoding", "identity");
     if (strstr(compressions, word))
         http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
-                     "The body is compressed (%s), which is not supported; send it as it is,"
-                     " without the header Content-Encoding.",
+                     "Compressed bodies (%s) are not supported; send the body uncompressed, without"
+                     " a Content-Encoding header.",
                      coding);
     else
         http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
-                     "The header Content-Encoding says %s, which is not supported; send the body as"
-                     " it is, without that header. A charset belongs behind Content-Type.",
+                     "Content-Encoding %s is not supported; remove the header. A charset belongs in"
+                     " Content-Type.",
                      coding);
     return false;
 }
 
-/* The token at the beginning of a header's value, as far as it can be shown. */
+/* The first token of a header's value, in lower case, for an answer. */
 static const char *token(const char *value, char text[64])
 {
     size_t length = 0;
@@ -62,9 +62,9 @@ static const char *advice(const char *type)
         const char *type, *advice;
     } known[] = {
         {"application/x-www-form-urlencoded",
-         "; curl -d and forms send that by themselves: set the header, and send a JSON object"},
-        {"multipart/form-data", "; curl -F and forms send that: send a JSON object as the body"},
-        {"text/plain", "; fetch() and others send that for a text: set the header"},
+         "; curl -d and forms send that by default: set the header and send a JSON object"},
+        {"multipart/form-data", "; curl -F and forms send that: send a JSON object instead"},
+        {"text/plain", "; fetch() and others send that for a string: set the header"},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(known); i++) {
         if (strcmp(known[i].type, type) == 0)
@@ -79,24 +79,24 @@ static bool refuse_type(struct http_exchange *exchange)
     const char *type = exchange->request.content_type;
     if (*type == '\0') {
         http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
-                     "Send the header Content-Type: application/json; there is none.");
+                     "The Content-Type header is missing; send Content-Type: application/json.");
         return false;
     }
     type = token(type, text);
     if (strcmp(type, "application/json") == 0) {
         http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
-                     "Send the header Content-Type: application/json alone; something follows it"
-                     " that is not a parameter behind a semicolon.");
+                     "Content-Type must be application/json; only parameters may follow, after a"
+                     " semicolon.");
         return false;
     }
     http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
-                 "Send the header Content-Type: application/json; it is %s%s.", type, advice(type));
+                 "Content-Type must be application/json, not %s%s.", type, advice(type));
     return false;
 }
 
 static bool is_utf8(const char *charset, size_t length)
 {
-    static const char *const names[] = {"utf-8", "utf8", "us-ascii"}; /* ASCII is a part of it */
+    static const char *const names[] = {"utf-8", "utf8", "us-ascii"}; /* ASCII is a subset of it */
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
         if (strlen(names[i]) == length && strncasecmp(charset, names[i], length) == 0)
             return true;
@@ -104,7 +104,7 @@ static bool is_utf8(const char *charset, size_t length)
     return false;
 }
 
-/* The parameters behind the media type; those that JSON does not have are ignored (RFC 8259, 11). */
+/* Parameters other than the charset are ignored: JSON has none (RFC 8259, 11). */
 static bool check_charset(struct http_exchange *exchange, const char *parameters)
 {
     char text[64];
@@ -120,8 +120,7 @@ static bool check_charset(struct http_exchange *exchange, const char *parameters
             continue;
         http_problem(
             exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
-            "The charset %s is not supported; send the body in UTF-8, and leave the charset out"
-            " or write utf-8.",
+            "The charset %s is not supported; send the body in UTF-8 and leave out the charset.",
             length == 0 ? "\"\"" : token(p, text));
         return false;
     }
@@ -149,7 +148,7 @@ static bool starts_with(const struct buffer *body, const char *bytes, size_t len
     return body->length >= length && memcmp(body->data, bytes, length) == 0;
 }
 
-/* The coding that it has without a header that says so; NULL: none that is known. */
+/* The compression of a body without Content-Encoding, by its signature; NULL: none. */
 static const char *compression(const struct buffer *body)
 {
     static const struct {
@@ -167,7 +166,7 @@ static const char *compression(const struct buffer *body)
     return NULL;
 }
 
-/* JSON begins with an ASCII character, so zeros beside it show the width of each (RFC 4627, 3). */
+/* JSON begins with an ASCII character, so the zeros next to it show the encoding (RFC 4627, 3). */
 static const char *other_unicode(const struct buffer *body)
 {
     if (starts_with(body, "\xff\xfe\0\0", 4) || starts_with(body, "\0\0\xfe\xff", 4) ||
@@ -188,13 +187,13 @@ static bool check_bytes(struct http_exchange *exchange)
     if (coding)
         return refuse_coding(exchange, coding);
     if (encoding) {
-        http_problem(exchange, ERROR_MALFORMED_JSON, "The body is in %s; send it in UTF-8.",
+        http_problem(exchange, ERROR_MALFORMED_JSON, "The body is encoded in %s; send UTF-8.",
                      encoding);
         return false;
     }
     if (starts_with(body, "\xef\xbb\xbf", 3)) {
         http_problem(exchange, ERROR_MALFORMED_JSON,
-                     "The body begins with a byte order mark (U+FEFF); send UTF-8 without one.");
+                     "The body begins with a byte order mark (U+FEFF); remove it.");
         return false;
     }
     return true;
@@ -203,22 +202,20 @@ static bool check_bytes(struct http_exchange *exchange)
 bool body_check_request(struct http_exchange *exchange)
 {
     const struct http_request *request = &exchange->request;
-    if (request->header_twice) {
-        http_problem(exchange, ERROR_MALFORMED_REQUEST, "The header %s is there more than once.",
-                     request->header_twice);
+    if (request->repeated_header) {
+        http_problem(exchange, ERROR_MALFORMED_REQUEST, "The %s header occurs more than once.",
+                     request->repeated_header);
         return false;
     }
     if (!check_coding(exchange) || !check_type(exchange))
         return false;
     if (request->body_lost)
-        http_problem(exchange, ERROR_INTERNAL, "There is no memory for the body.");
+        http_problem(exchange, ERROR_INTERNAL, "Not enough memory for the body.");
     else if (request->body.failed)
-        http_problem(exchange, ERROR_BODY_TOO_LARGE,
-                     "The body may have %lld bytes (MAX_BODY_BYTES).",
+        http_problem(exchange, ERROR_BODY_TOO_LARGE, "The limit is %lld bytes (MAX_BODY_BYTES).",
                      (long long)exchange->api->settings->max_body_bytes);
     else if (request->body_cut)
-        http_problem(exchange, ERROR_MALFORMED_REQUEST,
-                     "The body is shorter than the header Content-Length says.");
+        http_problem(exchange, ERROR_MALFORMED_REQUEST, "The body is shorter than Content-Length.");
     else if (request->body.length == 0)
         http_problem(exchange, ERROR_EMPTY_BODY, "Send a JSON object as the body.");
     else

@@ -89,7 +89,7 @@ void connection_open(struct fcgi_server *server, int fd)
     atomic_store(&connection->watched, true);
     struct epoll_event event = {.events = WATCHED, .data.ptr = connection};
     if (epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
-        log_error("a connection cannot be watched", LOG_ERRNO);
+        log_error("cannot watch connection", LOG_ERRNO);
         connection_close(connection);
     }
 }

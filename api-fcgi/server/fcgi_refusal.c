@@ -13,7 +13,7 @@
 
 enum { AT_ONCE = 64 };
 
-/* It has been sent already, or is not waited for long: no one else is accepted meanwhile. */
+/* The time limit is short: nothing else is accepted meanwhile. */
 static void refuse(int fd, int listen_fd, struct api *api)
 {
     const struct timeval limit = {.tv_usec = 100000};
@@ -28,9 +28,9 @@ static void refuse(int fd, int listen_fd, struct api *api)
         http_exchange_init(exchange, api);
         fcgi_request_read(&fcgi, &exchange->request);
         exchange->arrived_at_us = clock_monotonic_us();
-        exchange->route = API_MAX_ROUTES - 1; /* none: it is not looked at */
+        exchange->route = API_MAX_ROUTES - 1; /* no route: the request is refused unread */
         http_problem(exchange, ERROR_NOT_READY,
-                     "No files are left for more requests. Nothing was changed.");
+                     "No file descriptors are left for this request. Nothing was changed.");
         fcgi.keepConnection = 0;
         fcgi_request_answer(&fcgi, exchange);
         FCGX_Finish_r(&fcgi);

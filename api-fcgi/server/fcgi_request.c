@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The body, up to its limit; one that is longer marks the buffer as failed. Without memory it is lost. */
+/* A body over its limit marks the buffer as failed; without memory it is lost. */
 static void read_body(const FCGX_Request *fcgi, const char *content_length,
                       struct http_request *request)
 {
@@ -23,16 +23,16 @@ static void read_body(const FCGX_Request *fcgi, const char *content_length,
     request->body_cut = !request->body.failed && !whole;
 }
 
-/* What is read of nginx's parameters (nginx/gateway-fastcgi.conf). */
+/* The parameters that are used (nginx/gateway-fastcgi.conf). */
 enum parameter {
     METHOD,
-    PATH, /* and nothing else: it is decoded once */
+    PATH,
     QUERY,
     CONTENT_TYPE,
     CONTENT_LENGTH,
     REQUEST_ID,
     AUTHORIZATION,
-    CONTENT_TYPE_HEADER, /* one for each that the client has sent */
+    CONTENT_TYPE_HEADER, /* once for each header that the client sent */
     CONTENT_ENCODING_HEADER,
     PARAMETER_COUNT
 };
@@ -57,7 +57,7 @@ static const struct {
 #undef NAME
 };
 
-/* PARAMETER_COUNT when it is none of ours. */
+/* PARAMETER_COUNT for any other. */
 static enum parameter find_parameter(const char *name, size_t length)
 {
     for (int i = 0; i < PARAMETER_COUNT; i++) {
@@ -73,7 +73,7 @@ void fcgi_request_read(const FCGX_Request *fcgi, struct http_request *request)
     int times[PARAMETER_COUNT] = {0};
     for (int i = 0; i < PARAMETER_COUNT; i++)
         values[i] = "";
-    /* All at once: to look for each of ours (FCGX_GetParam) takes several times as long. */
+    /* One pass: FCGX_GetParam searches all of them for each name. */
     for (char **entry = fcgi->envp; *entry; entry++) {
         const char *end = strchrnul(*entry, '=');
         enum parameter parameter = find_parameter(*entry, (size_t)(end - *entry));
@@ -87,9 +87,9 @@ void fcgi_request_read(const FCGX_Request *fcgi, struct http_request *request)
     request->authorization = values[AUTHORIZATION];
     request->request_id = values[REQUEST_ID];
     request->content_encoding = values[CONTENT_ENCODING_HEADER];
-    request->header_twice = times[CONTENT_TYPE_HEADER] > 1       ? "Content-Type"
-                            : times[CONTENT_ENCODING_HEADER] > 1 ? "Content-Encoding"
-                                                                 : NULL;
+    request->repeated_header = times[CONTENT_TYPE_HEADER] > 1       ? "Content-Type"
+                               : times[CONTENT_ENCODING_HEADER] > 1 ? "Content-Encoding"
+                                                                    : NULL;
     read_body(fcgi, values[CONTENT_LENGTH], request);
 }
 
@@ -123,7 +123,7 @@ void fcgi_request_answer(const FCGX_Request *fcgi, struct http_exchange *exchang
 
     if (response->body.failed || response->headers.failed) {
         buffer_clear(&response->headers);
-        http_problem(exchange, ERROR_INTERNAL, "There is no memory for the answer.");
+        http_problem(exchange, ERROR_INTERNAL, "Not enough memory for the answer.");
     }
     count_answer(exchange);
     put(out, "Status: ");
@@ -136,7 +136,7 @@ void fcgi_request_answer(const FCGX_Request *fcgi, struct http_exchange *exchang
     put_number(out, response->body.length);
     put(out, "\r\nX-Request-Id: ");
     put(out, exchange->request.request_id);
-    put(out, "\r\n"); /* what every answer has besides, nginx adds */
+    put(out, "\r\n"); /* nginx adds the headers that every answer has */
     if (response->headers.length > 0)
         FCGX_PutStr(response->headers.data, (int)response->headers.length, out);
     put(out, "\r\n");

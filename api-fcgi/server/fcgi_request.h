@@ -1,5 +1,5 @@
-/* A request as libfcgi has it, and an answer as libfcgi takes it. Blocks no longer than the socket's time
-   limits. The thread that has the connection. */
+/* Reads a request from libfcgi, and writes an answer to it. Blocks no longer than the time limits of the
+   socket. The thread that has the connection. */
 #ifndef API_FCGI_SERVER_FCGI_REQUEST_H
 #define API_FCGI_SERVER_FCGI_REQUEST_H
 
@@ -7,7 +7,7 @@
 
 #include <fcgiapp.h>
 
-/* Fills in all of it; texts are libfcgi's, until the request is finished. */
+/* Fills in all members. The texts are libfcgi's, until the request is finished. */
 void fcgi_request_read(const FCGX_Request *fcgi, struct http_request *request);
 
 /* Writes the response, and counts it for the metrics. */

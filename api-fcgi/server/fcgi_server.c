@@ -40,18 +40,18 @@ void fcgi_server_wake(struct fcgi_server *server)
         worker_wake_one(server);
 }
 
-bool fcgi_server_call_answered(const struct fcgi_server *server)
+bool fcgi_server_call_after_answers(const struct fcgi_server *server)
 {
     struct worker *worker = worker_current();
     if (!worker || worker->server != server)
         return false;
-    worker->owes_doorbell = true;
+    worker->owes_call = true;
     return true;
 }
 
 /* ---- The main thread ---- */
 
-/* Accepts what waits. False when there are no files left for more. */
+/* Accepts the connections that wait. False when no file descriptors are left. */
 static bool accept_waiting(struct fcgi_server *server)
 {
     for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
@@ -66,8 +66,8 @@ static bool accept_waiting(struct fcgi_server *server)
     return true;
 }
 
-/* Takes the files of kept connections back: nginx makes others when it needs them. */
-static void end_idle(struct fcgi_server *server)
+/* Frees the file descriptors of idle connections; nginx opens others when it needs them. */
+static void close_idle(struct fcgi_server *server)
 {
     pthread_mutex_lock(&server->lock);
     for (struct connection *c = server->connections; c; c = c->next) {
@@ -77,9 +77,9 @@ static void end_idle(struct fcgi_server *server)
     pthread_mutex_unlock(&server->lock);
 }
 
-/* Tells the service manager that a worker has looked for requests and that the store comes back, not only
-   that this thread runs, and wakes the next one to look. Returns when to do so again. */
-static int64_t say_alive(struct fcgi_server *server, int64_t interval_ms)
+/* Notifies the watchdog of the service manager if a worker has polled for events and the store responds; it
+   is not enough that this thread runs. Wakes a worker to poll again. Returns when to call it again. */
+static int64_t notify_watchdog(struct fcgi_server *server, int64_t interval_ms)
 {
     if (atomic_exchange(&server->polled, false) &&
         !store_is_stuck(server->options.api->store, interval_ms))
@@ -90,27 +90,27 @@ static int64_t say_alive(struct fcgi_server *server, int64_t interval_ms)
 
 static enum program_request accept_until_signal(struct fcgi_server *server)
 {
-    int64_t interval_ms = program_watchdog_interval_ms(), alive_at_ms = 0;
+    int64_t interval_ms = program_watchdog_interval_ms(), notify_at_ms = 0;
     bool full = false;
     for (;;) {
         int64_t now_ms = interval_ms ? clock_monotonic_ms() : 0;
-        if (interval_ms && now_ms >= alive_at_ms)
-            alive_at_ms = say_alive(server, interval_ms);
+        if (interval_ms && now_ms >= notify_at_ms)
+            notify_at_ms = notify_watchdog(server, interval_ms);
         struct pollfd fds[] = {
             {.fd = server->signal_fd, .events = POLLIN},
             {.fd = full ? -1 : server->socket.fd, .events = POLLIN},
         };
         int64_t pause_ms = full ? FULL_PAUSE_MS : INT_MAX;
         if (interval_ms)
-            pause_ms = MIN(pause_ms, MAX(alive_at_ms - now_ms, 0));
+            pause_ms = MIN(pause_ms, MAX(notify_at_ms - now_ms, 0));
         int ready = poll(fds, ARRAY_LENGTH(fds), pause_ms < INT_MAX ? (int)pause_ms : -1);
         if (ready > 0 && fds[0].revents)
             return program_signal_request(server->signal_fd);
         bool was_full = full;
         full = !accept_waiting(server);
         if (full && !was_full) {
-            log_warning("no files are left for connections from nginx", LOG_ERRNO);
-            end_idle(server);
+            log_warning("no file descriptors left for connections from nginx", LOG_ERRNO);
+            close_idle(server);
         } else if (full) {
             fcgi_refusal_answer_waiting(server->socket.fd, &server->spare_fd, server->options.api);
         }
@@ -120,7 +120,7 @@ static enum program_request accept_until_signal(struct fcgi_server *server)
 static void drain(struct fcgi_server *server, bool keep)
 {
     if (!keep) {
-        accept_waiting(server); /* their requests may be on the way already */
+        accept_waiting(server); /* they may have sent requests already */
         listen_socket_close(&server->socket, server->options.socket_path);
     }
     struct timespec deadline;
@@ -138,16 +138,16 @@ static void drain(struct fcgi_server *server, bool keep)
         waited = pthread_cond_timedwait(&server->fewer, &server->lock, &deadline);
     pthread_mutex_unlock(&server->lock);
     if (waited != 0)
-        log_warning("some requests were not answered in time");
+        log_warning("drain timeout: some requests were not answered");
 }
 
 struct fcgi_server *fcgi_server_start(const struct fcgi_server_options *options)
 {
-    /* libfcgi would wait up to 2 s for the peer's end of a connection it closes. */
+    /* Else libfcgi waits up to 2 s for nginx to close a connection that it closes. */
     setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 0);
     program_hold_signals();
     FCGX_Init();
-    /* With this flag FCGX_Accept_r returns where it would accept a connection of its own. */
+    /* Keeps FCGX_Accept_r from accepting connections itself. */
     FCGX_ShutdownPending();
 
     struct fcgi_server *server = calloc(1, sizeof(*server));
@@ -159,14 +159,14 @@ struct fcgi_server *fcgi_server_start(const struct fcgi_server_options *options)
     pthread_cond_init(&server->fewer, NULL);
     sem_init(&server->run_slots, 0, (unsigned)MAX(sysconf(_SC_NPROCESSORS_ONLN), 2));
 
-    server->signal_fd = program_signal_fd(); /* libfcgi has set handlers of its own */
+    server->signal_fd = program_signal_fd(); /* after libfcgi has set its handlers */
     server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct epoll_event wake = {.events = EPOLLIN | EPOLLET, .data.ptr = NULL};
     if (server->wake_fd < 0 ||
         epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, server->wake_fd, &wake) < 0) {
-        log_error("connections cannot be watched", LOG_ERRNO);
+        log_error("cannot watch connections", LOG_ERRNO);
         free(server);
         return NULL;
     }
@@ -180,7 +180,7 @@ struct fcgi_server *fcgi_server_start(const struct fcgi_server_options *options)
         worker_start(&server->workers[server->worker_count], server, (size_t)server->worker_count))
         server->worker_count++;
     if (server->worker_count < options->workers)
-        log_error("not all workers could be started", LOG_NUMBER("started", server->worker_count));
+        log_error("cannot start all workers", LOG_NUMBER("started", server->worker_count));
     return server;
 }
 
@@ -190,7 +190,7 @@ enum fcgi_server_end fcgi_server_run(struct fcgi_server *server)
     for (int fd; (fd = listen_fds_inherit(KEPT_NAME)) >= 0; count++)
         connection_open(server, fd);
     if (count > 0 && program_has_fd_store())
-        program_unstore_fds(KEPT_NAME); /* what we close shall be closed */
+        program_unstore_fds(KEPT_NAME); /* the service manager must not keep open what we close */
     bool keep = !server->socket.own && program_has_fd_store();
     log_info(accept_until_signal(server) == PROGRAM_RESTART ? "restarting" : "stopping");
     drain(server, keep);

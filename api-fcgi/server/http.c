@@ -44,7 +44,7 @@ void http_exchange_fini(struct http_exchange *exchange)
 
 void http_exchange_reset(struct http_exchange *exchange)
 {
-    enum { KEEP_BYTES = 65536 }; /* one long list shall not pin its memory to a connection */
+    enum { KEEP_BYTES = 65536 }; /* the memory of a long list must not stay with a connection */
     if (exchange->response.body.capacity > KEEP_BYTES) {
         buffer_fini(&exchange->response.body);
         buffer_init(&exchange->response.body, HTTP_MAX_RESPONSE_BYTES);
@@ -157,8 +157,8 @@ enum http_outcome http_store_problem(struct http_exchange *exchange, enum error 
     if (error == ERROR_OUTCOME_UNKNOWN)
         return answer_problem(
             exchange, error,
-            "Wait until GET /readyz answers 200, and see whether it was done before you"
-            " try again.");
+            "Wait until GET /readyz answers 200, then check whether the request took effect before"
+            " you repeat it.");
     return answer_problem(exchange, error, "Nothing was changed. Try again in a few seconds.");
 }
 

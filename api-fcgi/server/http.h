@@ -1,8 +1,8 @@
 /*
- * One HTTP request and its answer, without a word of FastCGI.
+ * One HTTP request and its response, independent of FastCGI.
  *
- * An exchange belongs to one thread at a time: a worker handles it and either answers or parks it;
- * a parked exchange belongs to whoever it waits for until http_resume, and then to a worker again.
+ * An exchange belongs to one thread at a time. A worker handles it and either answers or parks it. A
+ * parked exchange belongs to what it waits for, until `wake`; then to a worker again, which calls `resume`.
  */
 #ifndef API_FCGI_SERVER_HTTP_H
 #define API_FCGI_SERVER_HTTP_H
@@ -16,34 +16,35 @@ struct api;
 struct worker;
 
 enum {
-    HTTP_MAX_RESPONSE_BYTES = 32 << 20, /* lists end their pages before it */
+    HTTP_MAX_RESPONSE_BYTES = 32 << 20, /* the pages of lists are smaller */
     HTTP_DETAIL_SIZE = 300,
 };
 
+/* A parameter or header that is missing is "". */
 struct http_request {
     const char *method;
-    const char *path;             /* decoded by nginx; routes go by it alone */
-    const char *query;            /* raw, without "?" */
-    const char *content_type;     /* "" without one */
-    const char *authorization;    /* the header; "" without one */
-    const char *content_encoding; /* "" without one */
+    const char *path;  /* decoded by nginx */
+    const char *query; /* not decoded, without "?" */
+    const char *content_type;
+    const char *authorization;
+    const char *content_encoding;
     const char
-        *header_twice; /* one of those of the body that the client sent more than once; or NULL */
-    bool body_cut;     /* the body is over the limit, or not as long as announced */
-    bool body_lost;    /* there was no memory for it */
+        *repeated_header; /* Content-Type or Content-Encoding, if sent more than once; else NULL */
+    bool body_cut;        /* the body is not as long as announced */
+    bool body_lost;       /* there was no memory for it */
     struct buffer body;
-    const char *request_id;    /* nginx's; "" without one */
-    const char *path_argument; /* what stands for {...} in the route; inside `path` */
+    const char *request_id;    /* from nginx */
+    const char *path_argument; /* the segment of `path` that matches {...} in the route */
 };
 
 struct http_response {
     int status;
     const char *content_type;
-    struct buffer headers; /* further lines, each with its CRLF */
+    struct buffer headers; /* further header lines, each with its CRLF */
     struct buffer body;
 };
 
-/* Whether a handler has answered. A parked exchange is no longer the handler's to touch. */
+/* What a handler returns. It must not touch an exchange that it has parked. */
 enum http_outcome { HTTP_ANSWERED, HTTP_PARKED };
 
 struct http_exchange {
@@ -85,37 +86,34 @@ struct http_exchange {
     } slow_read; /* slow_reads.c */
 };
 
-/* Once, before the first request. `wake` and `state` are the server's to fill in. */
+/* Once, before the first request. The server fills in `wake` and `state`. */
 void http_exchange_init(struct http_exchange *exchange, struct api *api);
 void http_exchange_fini(struct http_exchange *exchange);
 
-/* Makes it ready for the next request; keeps the buffers' memory. */
+/* Prepares it for the next request; keeps the memory of the buffers. */
 void http_exchange_reset(struct http_exchange *exchange);
 
-/* Starts a JSON answer: write the body into `response.body`. */
+/* Begins a JSON answer: write the body into `response.body`. */
 void http_begin_json(struct http_exchange *exchange, int status);
 
 void http_add_header(struct http_exchange *exchange, const char *name, const char *format, ...)
     PRINTF_FORMAT(3, 4);
 
-/* The phrase that goes with a status (RFC 9110, 15), for those there are here. */
+/* The reason phrase of a status (RFC 9110, 15); "" for one that is not used here. */
 const char *http_reason(int status);
 
-/*
- * Answers with problem+json (RFC 9457), with the field errors added before. `detail` says what
- * happened and what to change.
- */
+/* Answers with a problem, and with the field errors that were added. `detail` says what happened and what to
+   change. */
 enum http_outcome http_problem(struct http_exchange *exchange, enum error error, const char *detail,
                                ...) PRINTF_FORMAT(3, 4);
 
-/* The problem of a write or read that failed: only the database's own troubles come here. It says that
-   nothing was changed, or (ERROR_OUTCOME_UNKNOWN) that this is not known. */
+/* Answers a failed read or write of the store. The detail says that nothing was changed, or
+   (ERROR_OUTCOME_UNKNOWN) that this is not known. */
 enum http_outcome http_store_problem(struct http_exchange *exchange, enum error error);
 
 /*
- * Adds to the next problem's `errors`: a member of the body by its JSON pointer (RFC 6901; "" is the
- * whole body), a parameter of the query by its name, or a check of the gateway's. One answer names the
- * first twenty.
+ * Add to the `errors` of the next problem, at most 20 of them: a member of the body by its JSON pointer (RFC
+ * 6901; "" is the whole body), a query parameter by its name, or a readiness check by its name.
  */
 void http_add_field_error(struct http_exchange *exchange, const char *pointer, enum error error,
                           const char *detail, ...) PRINTF_FORMAT(4, 5);
@@ -125,10 +123,8 @@ void http_add_check_error(struct http_exchange *exchange, const char *check, enu
                           const char *detail, ...) PRINTF_FORMAT(4, 5);
 bool http_has_field_errors(const struct http_exchange *exchange);
 
-/*
- * Submits `exchange->write` and parks: `resume` runs on a worker when it is done, and answers.
- * Where the store takes no more, it answers at once.
- */
+/* Submits `exchange->write` and parks: `resume` runs on a worker when the write is complete, and answers.
+   Answers at once if the store refuses the write. On a worker. */
 enum http_outcome http_park(struct http_exchange *exchange,
                             void (*resume)(struct http_exchange *exchange));
 

@@ -6,12 +6,11 @@
 
 #include <string.h>
 
-/* A JSON pointer to a member by any name: "~" and "/" are escaped (RFC 6901, 3). */
-static void refuse_unknown(struct http_exchange *exchange, const char *name, const char *meant,
-                           const char *what)
+/* Adds an error with the JSON pointer to a member of any name: "~" and "/" are escaped (RFC 6901, 3). */
+static void refuse_unknown(struct http_exchange *exchange, const char *name, const char *meant)
 {
     struct buffer pointer;
-    buffer_init(&pointer, 128); /* a longer name is cut: the client knows what it sent */
+    buffer_init(&pointer, 128); /* longer names are cut */
     buffer_append_char(&pointer, '/');
     for (const char *end = name + strlen(name); name < end && pointer.length < 100;) {
         const char *start = name;
@@ -19,20 +18,20 @@ static void refuse_unknown(struct http_exchange *exchange, const char *name, con
             buffer_append_text(&pointer, *name == '~' ? "~0" : "~1");
             name++;
         } else {
-            (void)utf8_next(&name, end); /* valid: the strict scan let it through */
+            (void)utf8_next(&name, end); /* the parser has checked it */
             buffer_append(&pointer, start, (size_t)(name - start));
         }
     }
     http_add_field_error(exchange, pointer.data ? pointer.data : "/", ERROR_UNKNOWN_FIELD,
-                         meant ? "is not a field of %s; did you mean %s?"
-                               : "is not a field of %s; remove it",
-                         what, meant);
+                         meant ? "is not a known field; did you mean %s?"
+                               : "is not a known field; remove it",
+                         meant);
     buffer_fini(&pointer);
 }
 
-/* The field that a name probably stands for; NULL where that is there too, or none is near. */
-static const char *meant_field(const struct json *body, const struct json_body_field *fields,
-                               size_t count, const char *name)
+/* The missing field that an unknown name probably means; NULL: none. */
+static const char *suggest_field(const struct json *body, const struct json_body_field *fields,
+                                 size_t count, const char *name)
 {
     const char *meant = NULL;
     int nearest = SUGGEST_FAR;
@@ -57,7 +56,7 @@ static bool has_field(const struct json_body_field *fields, size_t count, const 
 }
 
 static void take_members(struct http_exchange *exchange, const struct json *body,
-                         const struct json_body_field *fields, size_t count, const char *what)
+                         const struct json_body_field *fields, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const struct json *value = json_member(body, fields[i].pointer + 1);
@@ -69,11 +68,11 @@ static void take_members(struct http_exchange *exchange, const struct json *body
     json_for_each (member, body) {
         if (!has_field(fields, count, json_name(member)))
             refuse_unknown(exchange, json_name(member),
-                           meant_field(body, fields, count, json_name(member)), what);
+                           suggest_field(body, fields, count, json_name(member)));
     }
 }
 
-/* "a comma or } is expected here, and there is the letter "m"" */
+/* Names the character at the error, as in: a comma or } is expected here, but found the letter "m". */
 static void refuse_json(struct http_exchange *exchange, const struct json_problem *problem)
 {
     const struct buffer *text = &exchange->request.body;
@@ -82,20 +81,20 @@ static void refuse_json(struct http_exchange *exchange, const struct json_proble
     bool names = length > 4 && strcmp(problem->reason + length - 4, "here") == 0;
     if (names && problem->offset < text->length) {
         const char *p = text->data + problem->offset;
-        character_name(utf8_next(&p, text->data + text->length), stpcpy(found, ", and there is "));
+        character_name(utf8_next(&p, text->data + text->length), stpcpy(found, ", but found "));
     } else if (names) {
-        strcpy(found, ", and the body ends");
+        strcpy(found, ", but the body ends");
     }
     if (strncmp(text->data, "{\\", 2) == 0 || *text->data == '\'')
-        http_problem(
-            exchange, ERROR_MALFORMED_JSON,
-            "The body is not valid JSON: %s%s (at byte %zu). The shell seems to have sent quotes"
-            " or backslashes along; on Windows write -d \"{\\\"phone_number\\\": ...}\".",
-            problem->reason, found, problem->offset);
+        http_problem(exchange, ERROR_MALFORMED_JSON,
+                     "The body is not valid JSON: %s%s (at byte %zu). The shell seems to have "
+                     "passed on quotes"
+                     " or backslashes; on Windows write -d \"{\\\"phone_number\\\": ...}\".",
+                     problem->reason, found, problem->offset);
     else if (text->data[strcspn(text->data, "={[\"<")] == '=')
         http_problem(
             exchange, ERROR_MALFORMED_JSON,
-            "The body is not valid JSON: it looks like a form's data; send a JSON object, as"
+            "The body is not valid JSON: it looks like form data; send a JSON object such as"
             " {\"phone_number\": \"+4915112345678\"} (at byte %zu).",
             problem->offset);
     else
@@ -109,22 +108,22 @@ static void refuse_body(struct http_exchange *exchange, const struct json *body)
     const char *text = json_text(body);
     if (text && *text == '{')
         http_add_field_error(exchange, "", ERROR_WRONG_TYPE,
-                             "the body must be an object, and is a string with JSON in it: it was"
-                             " encoded twice");
+                             "the body must be an object, not a string of JSON: it was encoded"
+                             " twice");
     else
-        http_add_field_error(exchange, "", ERROR_WRONG_TYPE,
-                             "the body must be an object, and is %s%s", json_type_name(body),
-                             json_is_array(body) ? "; send a request for each of its values" : "");
+        http_add_field_error(exchange, "", ERROR_WRONG_TYPE, "the body must be an object, not %s%s",
+                             json_type_name(body),
+                             json_is_array(body) ? "; send one request per value" : "");
 }
 
 bool json_body_take(struct http_exchange *exchange, const struct json_body_field *fields,
-                    size_t count, const char *what)
+                    size_t count)
 {
     const struct buffer *text = &exchange->request.body;
     struct json_problem problem;
     struct json *body = json_parse(text->data, text->length, &problem);
     if (!body && problem.no_memory) {
-        http_problem(exchange, ERROR_INTERNAL, "There is no memory for the body.");
+        http_problem(exchange, ERROR_INTERNAL, "Not enough memory for the body.");
         return false;
     }
     if (!body) {
@@ -132,14 +131,14 @@ bool json_body_take(struct http_exchange *exchange, const struct json_body_field
         return false;
     }
     if (json_is_object(body))
-        take_members(exchange, body, fields, count, what);
+        take_members(exchange, body, fields, count);
     else
         refuse_body(exchange, body);
     json_free(body);
     if (!http_has_field_errors(exchange))
         return true;
     http_problem(exchange, ERROR_VALIDATION_FAILED,
-                 "The request was not accepted; `errors` says what to change.");
+                 "The request was not accepted; see `errors` for what to change.");
     return false;
 }
 
@@ -148,10 +147,10 @@ const char *json_body_text(struct http_exchange *exchange, const char *pointer,
 {
     const char *text = json_text(value);
     if (!text)
-        http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE, "must be a string, and is %s%s",
+        http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE, "must be a string, not %s%s",
                              json_type_name(value),
-                             json_is_array(value)  ? "; send a request for each of its values"
+                             json_is_array(value)  ? "; send one request per value"
                              : json_is_null(value) ? ""
-                                                   : "; write it in double quotes");
+                                                   : "; put it in double quotes");
     return text;
 }

@@ -15,7 +15,7 @@ static int hex_value(char c)
     return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
 }
 
-/* Decodes up to one of `stops`, or the end. application/x-www-form-urlencoded: + is a space. */
+/* Decodes up to one of `stops`, or to the end, as application/x-www-form-urlencoded: + is a space. */
 static bool decode(const char **query, const char *stops, char *text, size_t size)
 {
     size_t length = 0;
@@ -84,16 +84,14 @@ static void refuse_unknown(struct http_exchange *exchange, const struct query_pa
     }
     if (meant)
         http_add_parameter_error(exchange, shown, ERROR_UNKNOWN_FIELD,
-                                 "is not a parameter of this address; did you mean %s?", meant);
+                                 "is not a known parameter; did you mean %s?", meant);
     else if (strcmp(exchange->request.method, "POST") == 0)
         http_add_parameter_error(exchange, shown, ERROR_UNKNOWN_FIELD,
-                                 "is not a parameter of this address, which takes none; send a JSON"
-                                 " object as the body");
+                                 "is not a known parameter; send a JSON object as the body");
     else
         http_add_parameter_error(exchange, shown, ERROR_UNKNOWN_FIELD,
-                                 count > 0 ? "is not a parameter of this address; remove it"
-                                           : "is not a parameter of this address, which takes none;"
-                                             " remove it");
+                                 count > 0 ? "is not a known parameter; remove it"
+                                           : "is not a known parameter; this path has none");
 }
 
 static void read_values(struct http_exchange *exchange, const struct query_parameter *table,
@@ -108,10 +106,9 @@ static void read_values(struct http_exchange *exchange, const struct query_param
             refuse_unknown(exchange, table, count, name);
         } else if (!good) {
             http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE,
-                                     "is not a short text in percent-encoded UTF-8");
+                                     "must be percent-encoded UTF-8 of at most 127 bytes");
         } else if (values->present[i]) {
-            http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE,
-                                     "is there more than once");
+            http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE, "occurs more than once");
         } else {
             values->present[i] = true;
             strcpy(values->text[i], value);
@@ -122,7 +119,7 @@ static void read_values(struct http_exchange *exchange, const struct query_param
 bool query_take(struct http_exchange *exchange, const struct query_parameter *table, size_t count,
                 struct query_values *values, void *target)
 {
-    if (*exchange->request.query == '\0') /* most have none */
+    if (*exchange->request.query == '\0')
         return true;
     read_values(exchange, table, count, values);
     for (size_t i = 0; i < count; i++) {
@@ -131,7 +128,7 @@ bool query_take(struct http_exchange *exchange, const struct query_parameter *ta
     }
     if (!http_has_field_errors(exchange))
         return true;
-    http_problem(exchange, ERROR_VALIDATION_FAILED, "`errors` says which parameters to change.");
+    http_problem(exchange, ERROR_VALIDATION_FAILED, "See `errors` for the parameters to change.");
     return false;
 }
 
@@ -151,12 +148,11 @@ void query_integer(struct http_exchange *exchange, const char *name, const char 
     errno = 0;
     long long number = strtoll(value, &end, 10);
     if (!(isdigit((unsigned char)*value) || *value == '-') || *end != '\0')
-        http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE, "must be a whole number%s",
-                                 *value ? ""
-                                        : "; it is empty: leave the parameter out, or write one");
+        http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE, "must be an integer%s",
+                                 *value ? "" : "; remove it, or give a number");
     else if (errno != 0 || number < low || number > high)
-        http_add_parameter_error(exchange, name, ERROR_OUT_OF_RANGE, "must be from %lld to %lld",
-                                 (long long)low, (long long)high);
+        http_add_parameter_error(exchange, name, ERROR_OUT_OF_RANGE,
+                                 "must be between %lld and %lld", (long long)low, (long long)high);
     else
         *integer = number;
 }

@@ -1,6 +1,6 @@
 /*
- * The query of a request: parameters that are a table. One rule for every route: a name that the route does
- * not know, one that is there twice, and one that cannot be read are refused, each by its name.
+ * The query of a request, by a table of parameters. Every route refuses a parameter that it does not know,
+ * one that occurs twice, and one that cannot be decoded.
  */
 #ifndef API_FCGI_SERVER_QUERY_H
 #define API_FCGI_SERVER_QUERY_H
@@ -11,38 +11,38 @@
 enum { QUERY_MAX_PARAMETERS = 8, QUERY_VALUE_SIZE = 128 };
 
 struct query_parameter {
-    struct suggestion name; /* case counts */
-    bool is_filter;         /* stays the same on every page of a list */
-    /* Keeps the value in `target`, or adds a parameter error. */
+    struct suggestion name; /* case-sensitive */
+    bool is_filter;         /* part of the links to the other pages of a list */
+    /* Stores the value in `target`, or adds a parameter error. */
     void (*take)(struct http_exchange *exchange, const char *name, const char *value, void *target);
 };
 
-/* As they were given, in the table's order. */
+/* The values as the client gave them, in the order of the table. */
 struct query_values {
     bool present[QUERY_MAX_PARAMETERS];
     char text[QUERY_MAX_PARAMETERS][QUERY_VALUE_SIZE];
 };
 
 /*
- * Reads the query, and takes what is there in the table's order. False when it has answered what is wrong with
- * it: all that is, in one answer. `table` may be NULL where `count` is 0: then every parameter is refused.
+ * Reads the query and takes its parameters in the order of the table. False after answering with all
+ * that is wrong. `table` may be NULL if `count` is 0: every parameter is refused.
  */
 MUST_CHECK bool query_take(struct http_exchange *exchange, const struct query_parameter *table,
                            size_t count, struct query_values *values, void *target);
 
-/* Appends the address of a list with the filters that were given; what follows is url_append_parameter's. */
+/* Appends the filters that were given to the URL of a list. */
 void query_append_filters(struct buffer *url, const struct query_parameter *table, size_t count,
                           const struct query_values *values);
 
 /*
- * The next name=value of a query string: decodes it into the two texts, moves *query past it.
- * False at the end. `*good` is false when it is not valid: a bad escape, U+0000, invalid UTF-8, or
- * a text too long for its place; `name` is then readable as far as it goes.
+ * Decodes the next name=value of a query string, and moves *query past it. False at the end. *good is
+ * false for a bad escape, U+0000, invalid UTF-8, or a text too long for its buffer; `name` then has the
+ * part that could be decoded.
  */
 bool query_next_parameter(const char **query, char *name, size_t name_size, char *value,
                           size_t value_size, bool *good);
 
-/* A whole number as a parameter; `integer` stays as it is after adding an error. */
+/* Reads a parameter that is an integer; leaves *integer alone after adding an error. */
 void query_integer(struct http_exchange *exchange, const char *name, const char *value, int64_t low,
                    int64_t high, int64_t *integer);
 

@@ -50,7 +50,7 @@ static enum http_outcome refuse_method(struct http_exchange *exchange, const cha
     }
     const char *methods = allowed.data ? allowed.data : "";
     http_add_header(exchange, "Allow", "%s", methods);
-    enum http_outcome outcome = http_problem(exchange, ERROR_METHOD_NOT_ALLOWED, "%s takes %s.",
+    enum http_outcome outcome = http_problem(exchange, ERROR_METHOD_NOT_ALLOWED, "%s allows %s.",
                                              path, methods);
     buffer_fini(&allowed);
     return outcome;

@@ -23,29 +23,29 @@ struct slow_reads {
     pthread_cond_t changed;
     struct http_exchange *waiting; /* under lock, with all below: by turn, then oldest first */
     const struct http_exchange *running[THREADS];
-    unsigned turn; /* of the last that was taken */
+    unsigned turn; /* of the one taken last */
     bool stopping;
 };
 
-/* Without keys there are only routes to tell askers apart by. */
-static bool same_asker(const struct http_exchange *one, const struct http_exchange *other)
+/* Clients are told apart by their keys; without keys, by their routes. */
+static bool same_client(const struct http_exchange *one, const struct http_exchange *other)
 {
     return strcmp(one->key_id, other->key_id) == 0 && (*one->key_id || one->route == other->route);
 }
 
 /* ---- Waiting: under the lock ---- */
 
-/* Puts it where its asker's turn is: one of each asker, then the next of each. False when too many wait;
-   *asker says whether they are its own. */
-static bool add(struct slow_reads *reads, struct http_exchange *exchange, bool *asker)
+/* Clients take turns: the first read of each, then the second of each. False when too many wait; *too_many_own
+   says whether too many are of this client. */
+static bool add(struct slow_reads *reads, struct http_exchange *exchange, bool *too_many_own)
 {
     unsigned count = 0, own = 0;
     for (const struct http_exchange *one = reads->waiting; one; one = one->next_waiting) {
         count++;
-        own += same_asker(one, exchange);
+        own += same_client(one, exchange);
     }
-    *asker = own >= SLOW_READS_OF_A_KEY;
-    if (*asker || count >= SLOW_READS_WAITING)
+    *too_many_own = own >= SLOW_READS_OF_A_KEY;
+    if (*too_many_own || count >= SLOW_READS_WAITING)
         return false;
     exchange->slow_read.turn = reads->turn + 1 + own;
     struct http_exchange **link = &reads->waiting;
@@ -60,11 +60,11 @@ static unsigned running_of(const struct slow_reads *reads, const struct http_exc
 {
     unsigned count = 0;
     for (int i = 0; i < THREADS; i++)
-        count += reads->running[i] && same_asker(reads->running[i], exchange);
+        count += reads->running[i] && same_client(reads->running[i], exchange);
     return count;
 }
 
-/* The first whose asker does not have all threads but one. */
+/* The first one whose client has fewer than THREADS - 1 threads. */
 static struct http_exchange *take(struct slow_reads *reads)
 {
     for (struct http_exchange **link = &reads->waiting; *link; link = &(*link)->next_waiting) {
@@ -80,9 +80,9 @@ static struct http_exchange *take(struct slow_reads *reads)
 
 /* ---- Threads ---- */
 
-static void answered(struct http_exchange *exchange)
+static void resume_answered(struct http_exchange *exchange)
 {
-    (void)exchange; /* a worker sends it */
+    (void)exchange; /* the worker sends the answer */
 }
 
 static void run(const struct slow_reads *reads, struct http_exchange *exchange,
@@ -100,7 +100,7 @@ static void run(const struct slow_reads *reads, struct http_exchange *exchange,
     log_set_request(NULL);
 }
 
-static int find_place(const struct slow_reads *reads)
+static int find_slot(const struct slow_reads *reads)
 {
     int i = 0;
     while (reads->running[i])
@@ -112,7 +112,7 @@ static void *thread_main(void *argument)
 {
     struct slow_reads *reads = argument;
     struct store_reader *reader = NULL;
-    /* Of this thread alone, in Linux. Where it is not allowed, what is bounded is their number. */
+    /* On Linux, of this thread alone. If it fails, the number of threads is the only bound. */
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
     pthread_mutex_lock(&reads->lock);
     while (!reads->stopping) {
@@ -121,16 +121,16 @@ static void *thread_main(void *argument)
             pthread_cond_wait(&reads->changed, &reads->lock);
             continue;
         }
-        int place = find_place(reads);
-        reads->running[place] = exchange;
+        int slot = find_slot(reads);
+        reads->running[slot] = exchange;
         pthread_mutex_unlock(&reads->lock);
         if (!reader && store_reader_open(reads->api->store, &reader) != ERROR_NONE)
             http_store_problem(exchange, ERROR_STORE_UNAVAILABLE);
         else
             run(reads, exchange, reader);
         pthread_mutex_lock(&reads->lock);
-        reads->running[place] = NULL;
-        if (reads->waiting) /* one of this asker may run now */
+        reads->running[slot] = NULL;
+        if (reads->waiting) /* one of the same client may run now */
             pthread_cond_signal(&reads->changed);
         pthread_mutex_unlock(&reads->lock);
         exchange->wake(exchange);
@@ -149,7 +149,7 @@ enum http_outcome slow_reads_run(struct slow_reads *reads, struct http_exchange 
 {
     bool own;
     exchange->slow_read.handle = handle;
-    exchange->resume = answered;
+    exchange->resume = resume_answered;
     pthread_mutex_lock(&reads->lock);
     bool added = add(reads, exchange, &own);
     if (added)
@@ -159,10 +159,11 @@ enum http_outcome slow_reads_run(struct slow_reads *reads, struct http_exchange 
         return HTTP_PARKED;
     exchange->problem.retry_after_s = 1;
     if (own)
-        return http_problem(exchange, ERROR_RATE_LIMITED,
-                            "%d lists of this key wait already. Ask for one when you have another.",
-                            SLOW_READS_OF_A_KEY);
-    return http_problem(exchange, ERROR_STORE_BUSY, "%d lists wait already. Try again in a second.",
+        return http_problem(
+            exchange, ERROR_RATE_LIMITED,
+            "%d lists of this key are waiting. Request another when one is answered.",
+            SLOW_READS_OF_A_KEY);
+    return http_problem(exchange, ERROR_STORE_BUSY, "%d lists are waiting. Try again in a second.",
                         SLOW_READS_WAITING);
 }
 
@@ -182,7 +183,7 @@ struct slow_reads *slow_reads_start(struct api *api, void (*completed)(void *con
         reads->thread_count++;
     if (reads->thread_count == THREADS)
         return reads;
-    log_error("lists have no threads", LOG_ERRNO);
+    log_error("cannot start threads for slow reads", LOG_ERRNO);
     slow_reads_stop(reads);
     return NULL;
 }

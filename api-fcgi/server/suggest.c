@@ -5,7 +5,7 @@
 
 enum { MAX_LETTERS = 31 };
 
-/* Small letters and digits alone; what is longer than any name is cut. */
+/* Keeps letters, in lower case, and digits; cuts what is longer than any name. */
 static size_t fold(const char *name, size_t length, char folded[MAX_LETTERS + 1])
 {
     size_t count = 0;
@@ -17,7 +17,7 @@ static size_t fold(const char *name, size_t length, char folded[MAX_LETTERS + 1]
     return count;
 }
 
-/* Letters to insert, remove, change or swap with their neighbour (optimal string alignment). */
+/* Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */
 static int count_edits(const char *a, size_t a_length, const char *b, size_t b_length)
 {
     int edits[MAX_LETTERS + 1][MAX_LETTERS + 1];

@@ -1,18 +1,18 @@
-/* What a name that is not known was probably meant to be. Any thread. */
+/* Suggestions for unknown names. Any thread. */
 #ifndef API_FCGI_SERVER_SUGGEST_H
 #define API_FCGI_SERVER_SUGGEST_H
 
 #include "common/base/base.h"
 
-/* A name, and other words for it that clients of other services write, with spaces around each. */
+/* A known name, and the names that clients of other services use for it, with spaces around each. */
 struct suggestion {
     const char *name;
     const char *aliases; /* NULL: none */
 };
 
 /*
- * How far `written` is from the name: 0 for the same but for capitals and punctuation ("phoneNumber",
- * "phone-number") or an alias, 1 or 2 for as many letters that are wrong; SUGGEST_FAR beyond that.
+ * The distance of `written` from the name: 0 if only case and punctuation differ ("phoneNumber",
+ * "phone-number") or for an alias; 1 or 2 for that number of typing errors; else SUGGEST_FAR.
  */
 enum { SUGGEST_FAR = 3 };
 int suggest_distance(const char *written, const struct suggestion *suggestion);

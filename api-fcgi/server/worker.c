@@ -159,9 +159,9 @@ static void serve_ready(struct worker *worker)
     struct connection *ready;
     while (worker->has_run_slot && (ready = take_ready(server)))
         resume_all(worker, ready);
-    if (worker->owes_doorbell)
-        server->options.answered(server->options.context);
-    worker->owes_doorbell = false;
+    if (worker->owes_call)
+        server->options.after_answers(server->options.context);
+    worker->owes_call = false;
 }
 
 /* ---- The thread ---- */
@@ -171,7 +171,7 @@ static void *worker_main(void *argument)
     struct worker *worker = argument;
     struct fcgi_server *server = worker->server;
     if (store_reader_open(server->options.api->store, &worker->reader) != ERROR_NONE) {
-        log_error("a worker cannot read the database; the program ends");
+        log_error("worker cannot open the database; exiting");
         atomic_store(&server->failed, true);
         kill(getpid(), SIGTERM);
         return NULL;

@@ -31,7 +31,7 @@ struct worker {
 
     bool is_batch;         /* its scheduling policy is SCHED_BATCH */
     int64_t busy_until_ms; /* monotonic: for as long as that */
-    bool owes_doorbell;    /* options.answered is due when the answers have been written */
+    bool owes_call;        /* of options.after_answers, when it has written its answers */
 };
 
 /* Starts the thread. False with errno. */

@@ -232,7 +232,7 @@ def test_without_free_files_everybody_is_answered_and_it_passes(make_gateway):
             for connection in more:
                 connection.send(connection.request("POST", "/api/send-sms", MESSAGE))
             statuses = [connection.answer()[0] for connection in more]
-        assert "no files are left" in gateway.api_fcgi.log()
+        assert "no file descriptors left" in gateway.api_fcgi.log()
         assert set(statuses) <= {202, 503}
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
     with connections(gateway, 1) as (connection,):

@@ -224,7 +224,7 @@ def test_invalid_prefixes_stop_the_start(make_gateway):
     gateway = make_gateway()
     gateway.api_fcgi.environment["ALLOWED_PREFIXES"] = "+43 0049"
     with pytest.raises(AssertionError, match='ALLOWED_PREFIXES must be prefixes such as "[^"]+", and'
-                                             ' has "0049"'):
+                                             ' contains "0049"'):
         gateway.api_fcgi.start()
     assert gateway.api_fcgi.wait() == 2
 
@@ -379,7 +379,7 @@ def test_a_message_that_no_phone_may_send_on_one_day_is_too_long(make_gateway):
     answer = post(gateway.api, text="x" * 307)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["code"] == "message_too_long"
-    assert "2 are allowed" in answer.json()["errors"][0]["detail"]
+    assert "the limit is 2" in answer.json()["errors"][0]["detail"]
 
 
 # ---- Settings ----

@@ -178,7 +178,7 @@ def test_the_stories_of_messages_that_are_cancelled(make_gateway, log_format):
     phone.report(late, attempt, "cancelled")
     (accepted, _), cancelled, *rest = story(gateway, late, 6)
     assert accepted == "message accepted"
-    assert cancelled == ("message is to be cancelled",
+    assert cancelled == ("message cancellation requested",
                          {"key": key, "request_id": answer.headers["X-Request-Id"]})
     assert rest == [handed_over("phone"), event("message released", "accepted"),
                     ("cancel request sent to device", {"attempt": 1, "device_id": "phone"}),
@@ -273,10 +273,10 @@ def test_every_line_of_a_request_has_its_id(make_gateway):
     gateway.stop()
     lines = [(line["msg"], line["request_id"]) for line in lines_of(gateway, gateway.api_fcgi)
              if "request_id" in line]
-    assert lines == [("no phone can use the pairing link", code.headers["X-Request-Id"]),
-                     ("pairing code made", code.headers["X-Request-Id"]),
-                     ("phone paired", pairing.headers["X-Request-Id"]),
-                     ("phone revoked", revoked.headers["X-Request-Id"])]
+    assert lines == [("devices cannot use the pairing link", code.headers["X-Request-Id"]),
+                     ("pairing code created", code.headers["X-Request-Id"]),
+                     ("device paired", pairing.headers["X-Request-Id"]),
+                     ("device token revoked", revoked.headers["X-Request-Id"])]
 
 
 @FORMATS

@@ -142,8 +142,8 @@ def test_a_writer_that_hangs_in_a_sync_is_reported_in_time_and_then_at_once(make
     sender.join()
     wait_ready(gateway)
     assert gateway.api.get("/api/sms").json()["total"] == 1
-    assert gateway.api_fcgi.log().count("the store does not come back") == 1
-    assert "the store has come back" in gateway.api_fcgi.log()
+    assert gateway.api_fcgi.log().count("database does not respond") == 1
+    assert "database responds again" in gateway.api_fcgi.log()
 
 
 def test_a_stop_while_the_disk_hangs_answers_who_asks(make_gateway):

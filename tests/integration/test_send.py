@@ -206,23 +206,23 @@ def test_the_problem_of_a_malformed_body_says_where_it_is(gateway, body, wrong):
 WHOLE = {"phone_number": "+4915112345678", "message": "Hello"}
 TOLD = [
     ("a byte order mark", b"\xef\xbb\xbf" + sms(), "a byte order mark (U+FEFF)"),
-    ("UTF-16", sms().decode().encode("utf-16"), "is in UTF-16; send it in UTF-8"),
-    ("UTF-16LE", sms().decode().encode("utf-16le"), "is in UTF-16"),
-    ("UTF-16BE", sms().decode().encode("utf-16be"), "is in UTF-16"),
-    ("UTF-32", sms().decode().encode("utf-32"), "is in UTF-32"),
-    ("UTF-32LE", sms().decode().encode("utf-32le"), "is in UTF-32"),
-    ("UTF-32BE", sms().decode().encode("utf-32be"), "is in UTF-32"),
+    ("UTF-16", sms().decode().encode("utf-16"), "is encoded in UTF-16; send UTF-8"),
+    ("UTF-16LE", sms().decode().encode("utf-16le"), "is encoded in UTF-16"),
+    ("UTF-16BE", sms().decode().encode("utf-16be"), "is encoded in UTF-16"),
+    ("UTF-32", sms().decode().encode("utf-32"), "is encoded in UTF-32"),
+    ("UTF-32LE", sms().decode().encode("utf-32le"), "is encoded in UTF-32"),
+    ("UTF-32BE", sms().decode().encode("utf-32be"), "is encoded in UTF-32"),
     ("Latin-1", with_text("f\u00fcr".encode("latin-1")), "is it in Latin-1"),
     ("single quotes", b"{'phone_number': '+1'}", "JSON has double quotes alone"),
-    ("the shell's quotes", b"'{\"phone_number\": \"+1\"}'", "The shell seems to have sent"),
-    ("half a body of cmd.exe", b"'{phone_number:", "The shell seems to have sent"),
-    ("escaped once too often", rb'{\"phone_number\": \"+1\"}', "The shell seems to have sent"),
+    ("the shell's quotes", b"'{\"phone_number\": \"+1\"}'", "The shell seems to have passed on"),
+    ("half a body of cmd.exe", b"'{phone_number:", "The shell seems to have passed on"),
+    ("escaped once too often", rb'{\"phone_number\": \"+1\"}', "The shell seems to have passed on"),
     ("typographic quotes", "{\u201cphone_number\u201d: 1}".encode(), "a typographic quotation mark"),
     ("a no-break space", '{\u00a0"phone_number": 1}'.encode(), "a no-break space (U+00A0)"),
-    ("a name without quotes", b"{phone_number: 1}", 'and there is the letter "p"'),
+    ("a name without quotes", b"{phone_number: 1}", 'but found the letter "p"'),
     ("a comma at the end", b'{"a": 1,}', "a comma stands before }"),
     ("a comma at the end of an array", b'{"a": [1,]}', "a comma stands before ]"),
-    ("a comma that is missing", b'{"a": 1 "b": 2}', "a comma or } is expected here, and there is a double quote"),
+    ("a comma that is missing", b'{"a": 1 "b": 2}', "a comma or } is expected here, but found a double quote"),
     ("a comment", b'{"a": 1, // x\n"b": 2}', "no comments"),
     ("a comment of a shell", b'{"a": 1 # x\n}', "no comments"),
     ("NaN", b'{"a": NaN}', "NaN is not a value"),
@@ -230,11 +230,11 @@ TOLD = [
     ("None", b'{"a": None}', "None is not a value of JSON; write null"),
     ("True", b'{"a": True}', "true is written in small letters"),
     ("two documents", sms() + b"\n" + sms(), "another document follows"),
-    ("a form", b"phone_number=%2B1&message=x", "looks like a form's data"),
+    ("a form", b"phone_number=%2B1&message=x", "looks like form data"),
     ("XML", b"<sms/>", "looks like XML"),
     ("a file's name", b"@body.json", "-d @FILE"),
     ("a line feed in a text", with_text(b"a\nb"), "as \\n is for a line feed"),
-    ("a body that ends too early", b'{"a": 1', "and the body ends"),
+    ("a body that ends too early", b'{"a": 1', "but the body ends"),
 ]
 
 
@@ -246,12 +246,12 @@ def test_invalid_json_is_explained(gateway, body, words):
 
 
 @pytest.mark.parametrize("body, pointer, words", table([
-    ("a number", sms(phone_number=4915112345678), "/phone_number", "is a number; write it in double quotes"),
-    ("null", sms(message=None), "/message", "must be a string, and is null"),
-    ("several numbers", sms(phone_number=["+1", "+2"]), "/phone_number", "a request for each"),
-    ("an object", sms(message={"text": "x"}), "/message", "is an object"),
+    ("a number", sms(phone_number=4915112345678), "/phone_number", "not a number; put it in double quotes"),
+    ("null", sms(message=None), "/message", "must be a string, not null"),
+    ("several numbers", sms(phone_number=["+1", "+2"]), "/phone_number", "one request per value"),
+    ("an object", sms(message={"text": "x"}), "/message", "not an object"),
     ("encoded twice", json.dumps(sms().decode()).encode(), "", "it was encoded twice"),
-    ("several messages", b"[" + sms() + b"]", "", "is an array; send a request for each"),
+    ("several messages", b"[" + sms() + b"]", "", "not an array; send one request per value"),
 ]))
 def test_a_wrong_type_is_named(gateway, body, pointer, words):
     [error] = post(gateway, body).json()["errors"]
@@ -271,13 +271,13 @@ def test_another_name_for_a_field_gets_a_suggestion(gateway, name, meant):
     assert set(errors) == {f"/{name}", f"/{meant}"}
     assert f"did you mean {meant}?" in errors[f"/{name}"]["detail"]
     both = post(gateway, json.dumps(WHOLE | {name: "x"}).encode()).json()["errors"]
-    assert [error["detail"] for error in both] == ["is not a field of a message; remove it"]
+    assert [error["detail"] for error in both] == ["is not a known field; remove it"]
 
 
 @pytest.mark.parametrize("name", ["from", "x", "sender", "priority", "sim", "me", "\u00e4"])
 def test_a_word_that_is_near_to_no_field_is_to_be_removed(gateway, name):
     [error] = post(gateway, json.dumps(WHOLE | {name: "x"}).encode()).json()["errors"]
-    assert error["detail"] == "is not a field of a message; remove it"
+    assert error["detail"] == "is not a known field; remove it"
 
 
 # ---- How the body is sent ----
@@ -289,11 +289,11 @@ def test_a_compressed_body_is_refused(gateway):
         answer = ask(gateway, "POST", "/api/send-sms", JSON, f"Content-Encoding: {coding}", body=body)
         assert (answer.status, answer.code) == (415, "unsupported_media_type")
         assert answer.headers["Accept-Encoding"] == "identity"
-        assert "is compressed" in answer.json()["detail"]
+        assert "Compressed bodies" in answer.json()["detail"]
     for coding in ("utf-8", "UTF-8", "aws-chunked", "none", "base64", "identity;q=1"):
         answer = ask(gateway, "POST", "/api/send-sms", JSON, f"Content-Encoding: {coding}", body=sms())
         assert (answer.status, answer.code) == (415, "unsupported_media_type")
-        assert f"says {coding.lower().split(';')[0]}, which" in answer.json()["detail"]
+        assert f"Content-Encoding {coding.lower().split(';')[0]} is not" in answer.json()["detail"]
     for body in (gzip.compress(sms()), zlib.compress(sms()), b"\x28\xb5\x2f\xfd" + sms()):
         answer = ask(gateway, "POST", "/api/send-sms", JSON, body=body)  # and no header says so
         assert (answer.status, answer.code) == (415, "unsupported_media_type")
@@ -309,15 +309,15 @@ def test_a_body_that_is_said_to_be_itself_is_taken(outbox):
 
 
 @pytest.mark.parametrize("content_type, words", [
-    ("", "there is none"),
+    ("", "is missing"),
     ("application/x-www-form-urlencoded", "curl -d and forms"),
     ("multipart/form-data; boundary=x", "curl -F"),
     ("text/plain;charset=UTF-8", "fetch()"),
-    ("text/json", "it is text/json"),
-    ("application/jsonp", "it is application/jsonp"),
-    ("application/vnd.api+json", "it is application/vnd.api+json"),
-    ("application/json, application/json", "something follows it"),
-    ("application/json charset=utf-8", "something follows it"),
+    ("text/json", "not text/json"),
+    ("application/jsonp", "not application/jsonp"),
+    ("application/vnd.api+json", "not application/vnd.api+json"),
+    ("application/json, application/json", "only parameters may follow"),
+    ("application/json charset=utf-8", "only parameters may follow"),
     ("application/json; charset=latin1", "The charset latin1 is not supported"),
     ("application/json; charset=ISO-8859-1", "The charset iso-8859-1"),
     ('application/json; charset="utf-16"', "The charset utf-16"),
@@ -565,7 +565,7 @@ def test_the_setting_for_the_longest_message_is_exact(make_gateway, most, encodi
     assert (sent["segments"], sent["encoding"]) == (most, encoding)
     answer = post(gateway, sms(message=fits + fits[0]))
     assert errors_of(answer) == [("/message", "message_too_long")]
-    assert f" {most} are allowed" in answer.json()["errors"][0]["detail"]
+    assert f"the limit is {most}" in answer.json()["errors"][0]["detail"]
 
 
 TEXTS = table([
