@@ -259,8 +259,10 @@ deb-dependencies:
 
 # PYTEST="-k name" runs some, PYTEST=-x stops at the first failure. What failing tests wrote is kept.
 PYTEST ?= -q
+# Three for each of two processors: most tests wait for something.
+TEST_WORKERS ?= 6
 run_tests = folder=$$(mktemp -d) && \
-    $(PYTHON) -m pytest -n 4 --basetemp=$$folder/pytest $(PYTEST) $(1) && rm -r $$folder
+    $(PYTHON) -m pytest -n $(TEST_WORKERS) --basetemp=$$folder/pytest $(PYTEST) $(1) && rm -r $$folder
 test: test-dependencies
 	@$(MAKE) --no-print-directory all test-programs bench-programs preloads $(LINT_NPM)
 	@$(MAKE) --no-print-directory SANITIZE=address test-programs

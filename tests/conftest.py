@@ -91,9 +91,28 @@ def pytest_runtest_makereport(item):
             report.sections.append((f"report of a sanitizer, in {path.relative_to(folder)}", text))
 
 
+LONGEST = ("test_kill_loop", "test_power_cut")
+
+
+def spread(few, many):
+    """Both in their order, each of `few` followed by its share of `many`."""
+    share = -(-len(many) // max(len(few), 1))
+    for i, one in enumerate(few):
+        yield one
+        yield from many[i * share:(i + 1) * share]
+    yield from many[len(few) * share:]
+
+
+@pytest.hookimpl(trylast=True)  # after pytest has put together what shares a fixture
 def pytest_collection_modifyitems(items):
-    """What takes longest begins first, beside all the rest."""
-    items.sort(key=lambda item: "kill_loop" not in item.nodeid)
+    """The longest tests begin first. pytest-xdist gives a worker hundreds in a row: tests of tests/torture, which take seconds,
+    stand among unit tests, which do not."""
+    longest, slow, quick, others = [], [], [], []
+    for item in items:
+        path = item.nodeid.split("::")[0]
+        (longest if any(name in path for name in LONGEST) else slow if "torture/" in path
+         else quick if path.endswith("test_unit.py") else others).append(item)
+    items[:] = [*longest, *spread(slow, quick), *others]
 
 
 def pytest_terminal_summary(terminalreporter):

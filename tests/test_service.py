@@ -21,6 +21,7 @@ import pytest
 from harness import confined
 from harness.faults import HungDisk
 from harness.gateway import ROOT, Gateway, let_others_pass, programs_folder
+from harness.make_run import hear_signals
 from harness.metrics import scrape
 from harness.phone import AssuredPhone, Phone
 from harness.raw_http import RawHttp, ask_raw, head
@@ -122,7 +123,7 @@ def test_a_reload_leaves_the_program_as_it_is_where_its_settings_are_wrong(progr
     command, = confined.read_unit(UNITS[program])["ExecReload"]
     command = command.replace("/usr/lib/sms-gateway", str(programs_folder("release")))
     for setting, status in (("DEVICE_WINDOW=many", None), ("DEVICE_WINDOW=9", -signal.SIGHUP)):
-        with subprocess.Popen(["sleep", "60"]) as main:
+        with subprocess.Popen(["sleep", "60"], preexec_fn=hear_signals) as main:
             (tmp_path / ".env").write_text(f"{setting}\n")
             result = subprocess.run(shlex.split(command), cwd=tmp_path, check=False,
                                     env=os.environ | {"MAINPID": str(main.pid)})

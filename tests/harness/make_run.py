@@ -13,8 +13,8 @@ from .waiting import LIMIT_SECONDS, wait_for
 
 
 def hear_signals():
-    """What a terminal's shell gives its commands: tests that run in the background have inherited that they ignore SIGINT,
-    and then bash cannot trap it."""
+    """Gives a command the signals that a terminal's shell gives it. Tests in the background have inherited that they ignore
+    SIGINT, or under nohup SIGHUP, and then bash cannot trap it."""
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
 
@@ -55,10 +55,11 @@ class Run:
         return self.popen.wait(limit)
 
     def kill_all(self):
-        """As a power cut would."""
-        for pid in self.descendants():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        """As a power cut would: all stop first, and none sees another end."""
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in self.descendants():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
         self.end()
         wait_for(lambda: not self.descendants(), "all to end")
 
