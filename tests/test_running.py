@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from harness.gateway import programs_folder
+from harness.gateway import let_others_pass, programs_folder
 from harness.lan_certificate import LanCertificate
 from harness.make_run import runs_below
 from harness.ports import free_port
@@ -39,7 +39,7 @@ def test_the_tools_find_what_make_run_was_started_with(runs, settings):
     listed = tool(run.folder, "keys", "create", "x")
     database = run.folder / settings.get("DATABASE_PATH", "data/sms-gateway.db")
     assert listed.stderr.splitlines()[0] == \
-        f"sms-gateway: of the gateway that runs here: http://localhost:{run.port}, process {run.popen.pid}, " \
+        f"sms-gateway: using the gateway that runs here: http://localhost:{run.port}, process {run.popen.pid}, " \
         f"database {database}"
     assert (run.folder / "data").exists() == ("DATABASE_PATH" not in settings)
     paired = tool(run.folder, "devices", "pair")
@@ -57,6 +57,16 @@ def test_the_tools_find_what_make_run_was_started_with(runs, settings):
     gone = tool(run.folder, "url")
     assert gone.returncode == 1 and "no gateway runs in this folder" in gone.stderr
     assert not list(run.folder.glob("*/settings.env")) and not list(run.folder.glob("*/elsewhere"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_the_url_of_another_users_gateway_is_refused_with_whose_it_is(tmp_path):
+    (tmp_path / "run").mkdir(mode=0o750)
+    let_others_pass(tmp_path)
+    asked = subprocess.run(["setpriv", "--reuid=4711", "--regid=4711", "--clear-groups",
+                            programs_folder("release") / "sms-gateway", "url"], cwd=tmp_path,
+                           env={"PATH": os.environ["PATH"]}, text=True, capture_output=True, check=False)
+    assert asked.returncode == 1 and "belongs to the user with the uid 0" in asked.stderr
 
 
 def test_of_two_in_one_folder_each_is_found(runs):

@@ -71,7 +71,7 @@ DATABASE_PATH='{ODD_FOLDER}/data/{ODD_FOLDER}.db' # a path
 TZ=UTC
 """)
     with running(folder / "deploy/run.sh", folder, {}) as text:
-        assert "left to other programs: TZ" in text
+        assert "not settings of the gateway: TZ" in text
         for path in ("/readyz", "/docs", "/docs/docs.css", "/openapi.json", "/ca.crt"):
             answer = requests.get(f"http://localhost:{port}{path}", timeout=LIMIT_SECONDS)
             assert answer.status_code == 200, path
@@ -324,7 +324,7 @@ def test_files_of_another_user_in_the_runtime_folder_are_named(tmp_path):
     os.chown(tmp_path, 64321, 64321)
     (tmp_path / "run").mkdir()
     (tmp_path / "run/lock").touch(0o600)
-    for words in ("RUNTIME_DIR: the folder run cannot be", "RUNTIME_DIR: run/lock is root's"):
+    for words in ("RUNTIME_DIR: cannot create or write the folder run", "RUNTIME_DIR: run/lock is root's"):
         told = as_stranger([ROOT / "deploy/run.sh"], tmp_path)
         assert told.returncode == 1 and told.stderr.count("\n") == 1 and words in told.stderr, told
         os.chown(tmp_path / "run", 64321, 64321)

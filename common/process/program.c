@@ -245,7 +245,7 @@ static void answer(const struct asked *asked, struct settings *settings)
         (!machine_check_ports(settings, errmsg) || !machine_check_folders(settings, errmsg)))
         refuse_usage(errmsg);
     if (asked->check_start && *settings->other_names)
-        fprintf(stderr, "No settings of the gateway, and left to other programs: %s\n",
+        fprintf(stderr, "Ignored, because they are not settings of the gateway: %s\n",
                 settings->other_names);
     if (asked->private && is_private(settings))
         settings_open_private(settings);

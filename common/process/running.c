@@ -61,6 +61,22 @@ static bool load_from(const char *folder, struct settings *settings, struct runn
     return true;
 }
 
+bool running_is_hidden(const struct settings *settings, unsigned *owner)
+{
+    static const char *const names[] = {"lock", "settings.env"};
+    struct stat folder;
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        char path[SETTINGS_TEXT_SIZE + 16];
+        snprintf(path, sizeof(path), "%s/%s", settings->runtime_dir, names[i]);
+        if (access(path, R_OK) < 0 && errno == EACCES &&
+            stat(settings->runtime_dir, &folder) == 0) {
+            *owner = folder.st_uid;
+            return true;
+        }
+    }
+    return false;
+}
+
 bool running_load(struct settings *settings, struct running *running)
 {
     char elsewhere[SETTINGS_TEXT_SIZE + 16];

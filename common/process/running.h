@@ -30,4 +30,7 @@ struct running {
  */
 MUST_CHECK bool running_load(struct settings *settings, struct running *running);
 
+/* Whether this user may not read the files in RUNTIME_DIR that tell whether a gateway runs. `owner` is the folder's. */
+MUST_CHECK bool running_is_hidden(const struct settings *settings, unsigned *owner);
+
 #endif

@@ -1,4 +1,4 @@
-/* sms-gateway backup: copies of the database, while the gateway works. */
+/* sms-gateway backup: backs the database up while the gateway runs. */
 #include "common/base/clock.h"
 #include "common/base/terminal.h"
 #include "common/store/sqlite/database_path.h"
@@ -18,11 +18,11 @@
 
 enum { FOLDER_SIZE = 3840, PATH_SIZE = STORE_PATH_SIZE, DEFAULT_KEPT = 14, MOST_KEPT = 100000 };
 
-/* So their order by name is that of time. */
+/* Sorted by name they are sorted by time. */
 #define NAME_FORMAT  "sms-gateway-%Y%m%dT%H%M%S" /* and ".123Z.db", the milliseconds */
 #define NAME_PATTERN "sms-gateway-????????T??????.???Z.db"
 
-/* Beside the database, unless --to says where. */
+/* --to, or the folder `backups` next to the database. */
 static int read_folder(const struct command *command, char folder[FOLDER_SIZE])
 {
     const char *wanted = command_option(command, "to");
@@ -54,7 +54,7 @@ static void free_backups(struct dirent **backups, int count)
 
 /* ---- create ---- */
 
-/* Removes all but the newest; true when that went well. Tells of each. */
+/* Removes all but the newest backups and reports each. False if one cannot be removed. */
 static bool remove_old(const struct command *command, const char *folder, int64_t kept)
 {
     struct dirent **backups;
@@ -67,7 +67,7 @@ static bool remove_old(const struct command *command, const char *folder, int64_
         if (command->json)
             json_put_text(command->json, NULL, path);
         else
-            terminal_print(stdout, "Removed %s, which was old.\n", path);
+            terminal_print(stdout, "Removed the old backup %s.\n", path);
     }
     free_backups(backups, count);
     return good;
@@ -103,7 +103,7 @@ static int create(struct store *store, const struct command *command)
     } else {
         terminal_print(stdout, "%s: ", path);
         content_print(&content);
-        puts("; on the disk, read back and checked.");
+        puts("; written to disk, read back and checked.");
     }
     bool good = remove_old(command, folder, kept);
     if (command->json) {
@@ -111,7 +111,7 @@ static int create(struct store *store, const struct command *command)
         json_end_object(command->json);
     }
     return good ? EXIT_SUCCESS
-                : command_fail(command, "an old backup in %s cannot be removed: %s", folder,
+                : command_fail(command, "cannot remove an old backup in %s: %s", folder,
                                strerror(errno));
 }
 
@@ -130,7 +130,7 @@ static int verify(struct store *store, const struct command *command)
         content_write_members(command->json, &content);
         json_end_object(command->json);
     } else {
-        terminal_print(stdout, "%s is as it must be: ", command->argument);
+        terminal_print(stdout, "%s is intact: ", command->argument);
         content_print(&content);
         puts(".");
     }
@@ -179,32 +179,32 @@ static int list(struct store *store, const struct command *command)
 #define TO_OPTION                                                                                  \
     {                                                                                              \
         .name = "to", .value = "FOLDER",                                                           \
-        .meaning = "where backups are; as a rule in `backups` beside the database"                 \
+        .meaning = "folder of the backups (default: `backups` next to the database)"               \
     }
 
 static const struct command_option create_options[] = {
     TO_OPTION,
     {.name = "keep",
      .value = "N",
-     .meaning = "so many of the newest stay there, 0 for all; as a rule 14"},
+     .meaning = "number of newest backups to keep (0: all, default 14)"},
     {0},
 };
 static const struct command_option list_options[] = {TO_OPTION, {0}};
 
 static const struct command_action actions[] = {
     {.name = "create",
-     .meaning = "makes one of now: a single file, that is on the disk, read back and checked when"
-                " this ends. The gateway may be at work",
+     .meaning = "back the database up into a single file, which is written to disk, read back and "
+                "checked. The gateway may be running",
      .options = create_options,
      .without_store = true,
      .run = create},
     {.name = "verify",
      .argument = "FILE",
-     .meaning = "reads all of one, and fails where anything in it is not as it must be",
+     .meaning = "read a whole backup, and fail if anything in it is damaged",
      .without_store = true,
      .run = verify},
     {.name = "list",
-     .meaning = "those that `create` has made, oldest first",
+     .meaning = "list the backups that `create` has made, oldest first",
      .options = list_options,
      .without_store = true,
      .run = list},
@@ -213,6 +213,6 @@ static const struct command_action actions[] = {
 
 const struct command_family backup_commands = {
     .name = "backup",
-    .purpose = "copies of the database",
+    .purpose = "back up the database, and verify backups",
     .actions = actions,
 };

@@ -19,7 +19,7 @@
 
 enum { MAX_JSON_BYTES = 64 << 20 };
 
-_Static_assert((int)ERRMSG_SIZE <= (int)STORE_ERROR_SIZE, "one buffer serves both");
+_Static_assert((int)ERRMSG_SIZE <= (int)STORE_ERROR_SIZE, "one buffer holds either");
 
 const struct command_family *const command_families[] = {&keys_commands,
                                                          &devices_commands,
@@ -34,9 +34,9 @@ const struct command_family *const command_families[] = {&keys_commands,
                                                          NULL};
 
 const struct command_option command_common_options[] = {
-    {.name = "json", .meaning = "answers in JSON, one object, and nothing else"},
-    {.name = "env-file", .value = "FILE", .meaning = "reads settings from FILE, which must exist"},
-    {.name = "help", .meaning = "explains the family"},
+    {.name = "json", .meaning = "print one JSON object and nothing else"},
+    {.name = "env-file", .value = "FILE", .meaning = "read settings from FILE, which must exist"},
+    {.name = "help", .meaning = "show help for the family"},
     {0},
 };
 
@@ -67,7 +67,7 @@ int command_fail(const struct command *command, const char *format, ...)
     return EXIT_FAILURE;
 }
 
-/* Who has said where the database is. */
+/* The origin of the database path. */
 static const char *source_of_path(const struct command *command)
 {
     struct settings given;
@@ -75,7 +75,7 @@ static const char *source_of_path(const struct command *command)
     const char *url = getenv("DATABASE_URL");
     if (getenv("DATABASE_PATH") || (url && *url))
         return "the environment";
-    /* /dev/null has no settings. */
+    /* /dev/null sets nothing. */
     if (settings_load(&given, "/dev/null", false, errmsg) &&
         strcmp(given.database_path, command->settings.database_path) == 0)
         return "the default";
@@ -89,8 +89,8 @@ int command_fail_database(const struct command *command, const char *errmsg)
     const char *hint = "";
     if (store_path_resolve(command->settings.database_path, path, reason) &&
         store_path_check(path, &state, reason) && state != STORE_PATH_FILE)
-        hint = "; the gateway makes it when it first starts";
-    return command_fail(command, "%s%s (DATABASE_PATH=%s is from %s)", errmsg, hint,
+        hint = "; the gateway creates it when it first starts";
+    return command_fail(command, "%s%s (DATABASE_PATH=%s comes from %s)", errmsg, hint,
                         command->settings.database_path, source_of_path(command));
 }
 
@@ -98,8 +98,8 @@ int command_fail_error(const struct command *command, enum error error)
 {
     if (error == ERROR_OUTCOME_UNKNOWN)
         return command_fail(command,
-                            "%s: the disk of the database fails; when it works again, see"
-                            " whether it was done before you repeat it",
+                            "%s: the database's disk fails; when it works again, check whether the "
+                            "change was made before you repeat it",
                             error_title(error));
     return command_fail(command, "%s; nothing was changed", error_title(error));
 }
@@ -127,7 +127,7 @@ static void add_options(struct command *command, const struct command_option *op
     }
 }
 
-/* Those of any action of the family: which one it is, is not known yet. False after saying what is wrong. */
+/* Accepts the options of all actions of the family: the action is not known yet. False after an error message. */
 static bool read_options(int argc, char **argv, struct command *command)
 {
     struct option options[COMMAND_MAX_OPTIONS + 1] = {0};
@@ -141,14 +141,14 @@ static bool read_options(int argc, char **argv, struct command *command)
     }
     int option;
     opterr = 0;
-    unsetenv("POSIXLY_CORRECT"); /* options may come behind the words in any shell */
+    unsetenv("POSIXLY_CORRECT"); /* options may follow the words in any shell */
     while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
         if (option == ':') {
-            command_refuse(command, "%s needs a value after it", argv[optind - 1]);
+            command_refuse(command, "%s needs a value", argv[optind - 1]);
             return false;
         }
         if (option < 256) {
-            command_refuse(command, "%s is no option; --help lists those that there are",
+            command_refuse(command, "there is no option %s; --help lists the options",
                            argv[optind - 1]);
             return false;
         }
@@ -195,14 +195,14 @@ static bool has_option(const struct command_option *options, const char *name)
     return options && options->name;
 }
 
-/* That the options which were given are the action's. The exit status, or 0. */
+/* 0, or the exit status if an option is not one of the action's. */
 static int check_options(const struct command *command)
 {
     for (size_t i = 0; i < command->option_count; i++) {
         const char *name = command->options[i]->name;
         if (command->values[i] && !has_option(command->action->options, name) &&
             !has_option(command_common_options, name))
-            return command_refuse(command, "%s takes no option --%s; --help explains them",
+            return command_refuse(command, "%s has no option --%s; --help lists the options",
                                   command->action->name, name);
     }
     return 0;
@@ -213,10 +213,14 @@ static int check_options(const struct command *command)
 static int refuse_action(const struct command *command, const char *name)
 {
     const struct command_action *actions = command->family->actions;
-    terminal_print(stderr, "sms-gateway %s: there is no action \"%s\"; it takes ",
+    terminal_print(stderr, "sms-gateway %s: there is no action \"%s\"; the actions are ",
                    command->family->name, name);
     for (size_t i = 0; actions[i].name; i++)
-        fprintf(stderr, "%s%s", i == 0 ? "" : actions[i + 1].name ? ", " : " or ", actions[i].name);
+        fprintf(stderr, "%s%s",
+                i == 0                ? ""
+                : actions[i + 1].name ? ", "
+                                      : " and ",
+                actions[i].name);
     fputs("; --help explains them\n", stderr);
     return COMMAND_EXIT_USAGE;
 }
@@ -229,16 +233,16 @@ static int check_argument(const struct command *command, int count)
         return command_refuse(command, "%s%stakes no argument; --help explains it", action->name,
                               space);
     if (count > 1)
-        return command_refuse(
-            command, "%s%stakes one argument; what has spaces in it needs quotes around it",
-            action->name, space);
+        return command_refuse(command,
+                              "%s%stakes one argument; put an argument with spaces in quotes",
+                              action->name, space);
     if (count == 0 && action->argument && *action->argument != '[')
         return command_refuse(command, "%s%sneeds %s; --help explains it", action->name, space,
                               action->argument);
     return 0;
 }
 
-/* Fills in the action and its argument. The exit status where they are wrong, and otherwise 0. */
+/* Sets the action and its argument. 0, or the exit status if they are wrong. */
 static int read_words(char **words, int count, struct command *command)
 {
     const struct command_action *action = command->family->actions;
@@ -260,7 +264,7 @@ static int read_words(char **words, int count, struct command *command)
 
 /* ---- Running ---- */
 
-/* The broker's doorbell, where one runs; otherwise NULL: it finds what there is when it starts. */
+/* The doorbell of a running broker; NULL if none runs: a broker looks into the store when it starts. */
 static struct doorbell *open_doorbell(const struct settings *settings)
 {
     char path[SETTINGS_TEXT_SIZE];
@@ -302,7 +306,7 @@ static void command_end_json(const struct command *command)
     putchar('\n');
 }
 
-/* Runs it, and prints its JSON. */
+/* Runs the action, and prints its JSON. */
 static int run_action(struct command *command)
 {
     struct buffer out;
@@ -312,16 +316,16 @@ static int run_action(struct command *command)
     int status = command->action->without_store ? command->action->run(NULL, command)
                                                 : run_with_store(command);
     if (out.failed)
-        status = command_fail(command, "there is no memory for the answer");
+        status = command_fail(command, "no memory for the answer");
     else if (out.length > 0)
         command_end_json(command);
     buffer_fini(&out);
     if (fflush(stdout) != 0 || ferror(stdout))
-        status = command_fail(command, "the answer cannot be written: %s", strerror(errno));
+        status = command_fail(command, "cannot write the answer: %s", strerror(errno));
     return status;
 }
 
-/* Its tools are meant to speak of it; who names a file of settings has said what counts. */
+/* Uses the settings of a gateway that `make run` has started, unless --env-file names a file. */
 static void find_running(struct command *command)
 {
     static struct running running;
@@ -329,7 +333,7 @@ static void find_running(struct command *command)
         !running_load(&command->settings, &running))
         return;
     command->running = &running;
-    fprintf(stderr, "sms-gateway: of the gateway that runs here: %s, process %ld, database %s\n",
+    fprintf(stderr, "sms-gateway: using the gateway that runs here: %s, process %ld, database %s\n",
             running.url, running.pid, command->settings.database_path);
 }
 
@@ -372,11 +376,10 @@ static int refuse_family(const char *name)
     if (*name == '-') {
         terminal_print(
             stderr,
-            "sms-gateway: there is no option %s here; those of a family come after its name\n",
-            name);
+            "sms-gateway: there is no option %s here; options of a family follow its name\n", name);
         return COMMAND_EXIT_USAGE;
     }
-    terminal_print(stderr, "sms-gateway: there is no family \"%s\"; there are ", name);
+    terminal_print(stderr, "sms-gateway: there is no family \"%s\"; the families are ", name);
     for (size_t i = 0; command_families[i]; i++)
         fprintf(stderr, "%s, ", command_families[i]->name);
     fputs("and help, which explains them\n", stderr);

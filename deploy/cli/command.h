@@ -1,11 +1,9 @@
 /*
- * Commands: what an operator does on the gateway's own machine, beside a gateway that runs or before
- * one ever has: `sms-gateway keys create ...`. A family of them is a table; from the tables come the
- * help, the manual page and the completion (describe.h), and this reads the command line, opens the
- * store and runs the action that was named. Main thread only.
+ * The operator's tool, `sms-gateway FAMILY ACTION`, for use on the gateway's own machine. The gateway may be running, or
+ * may never have run. A family of actions is a table; help, manual page and completion come from the tables
+ * (describe.h). This module reads the command line, opens the store and runs the action. Main thread only.
  *
- * A new family is a file with a table, and its place in the list at the end of this header and in
- * command.c.
+ * A new family is a file with a table, an entry at the end of this header and one in command.c.
  */
 #ifndef DEPLOY_CLI_COMMAND_H
 #define DEPLOY_CLI_COMMAND_H
@@ -19,23 +17,23 @@ enum { COMMAND_MAX_OPTIONS = 16, COMMAND_EXIT_USAGE = 2 };
 
 struct command;
 
-/* Texts that say what something means begin small and end without a point; `x` is printed bold. */
+/* A meaning is an imperative phrase without a capital letter and a full stop; `x` is printed bold. */
 struct command_option {
     const char *name;  /* "days": --days */
-    const char *value; /* "N", what follows it; NULL: nothing does. FILE and FOLDER are completed */
+    const char *value; /* "N"; NULL: none. FILE and FOLDER are completed */
     const char *meaning;
-    const char *words; /* values that can be completed, with spaces between; NULL: none */
+    const char *words; /* values to complete, separated by spaces; NULL: none */
 };
 
-/* One of a family: "create LABEL". */
+/* An action of a family: "create LABEL". */
 struct command_action {
-    const char *name;     /* "": the family has this one alone, and it needs no word */
-    const char *argument; /* "LABEL"; "[REASON]" may be left out; NULL: it takes none. As a value */
+    const char *name;     /* "": the only action of the family; it has no word */
+    const char *argument; /* "LABEL"; "[REASON]" is optional; NULL: none */
     const char *meaning;
     const struct command_option *options; /* a name of NULL after the last; NULL: none */
-    bool of_a_start;    /* what programs would start with counts, and not what runs */
-    bool without_store; /* it is run with a NULL store, and the file is not opened */
-    bool as_caller;     /* root stays root, and does not become the database's owner */
+    bool of_a_start;    /* uses the settings for the next start, not those of a running gateway */
+    bool without_store; /* run with a NULL store; the file is not opened */
+    bool as_caller;     /* root stays root instead of becoming the database's owner */
     int (*run)(struct store *store, const struct command *command); /* the exit status */
 };
 
@@ -45,51 +43,50 @@ struct command_family {
     const struct command_action *actions; /* a name of NULL after the last */
 };
 
-/* What was asked for. Texts are borrowed from argv. */
+/* The command line. Texts are borrowed from argv. */
 struct command {
     const struct command_family *family;
     const struct command_action *action;
-    const char *argument; /* "" without one */
-    const char *env_file; /* as it was given; NULL: the default */
-    struct json_writer
-        *json; /* with --json: one object, and nothing else goes to stdout; else NULL */
+    const char *argument;     /* "": none */
+    const char *env_file;     /* --env-file; NULL: the default */
+    struct json_writer *json; /* with --json: one object, the only output; else NULL */
     struct settings settings;
     const struct running
-        *running; /* the gateway of `make run` whose settings these are; else NULL */
+        *running; /* the gateway of `make run` that the settings come from; else NULL */
 
-    /* command.c's own */
+    /* private to command.c */
     bool wants_json, wants_help;
-    size_t option_count; /* of the family's, each once */
+    size_t option_count; /* of the family, each once */
     const struct command_option *options[COMMAND_MAX_OPTIONS];
     const char *values[COMMAND_MAX_OPTIONS]; /* NULL: not given */
 };
 
-/* Runs what argv names. The exit status: 2 for a wrong use or setting, 1 where it was refused or failed. */
+/* Runs the command. The exit status: 2 for wrong usage or a wrong setting, 1 if the action was refused or failed. */
 MUST_CHECK int command_main(int argc, char **argv);
 
-/* The value of an option, "" for one without; NULL when it was not given. */
+/* The value of an option, "" if it has none; NULL if it was not given. */
 const char *command_option(const struct command *command, const char *name);
 
-/* The same as a whole number; `number` stays as it is without the option. False for what is none, or
-   is out of its range, after saying so. */
+/* The value as a whole number; `number` is unchanged without the option. False, after an error message, if it is not a
+   number or out of range. */
 MUST_CHECK bool command_number(const struct command *command, const char *name, int64_t smallest,
                                int64_t largest, int64_t *number);
 
-/* With --json: writes what there is of the answer, so that a long one takes little memory. What a terminal
-   would obey is escaped (terminal.h), here and at the end. */
+/* With --json: writes the answer so far, so that a long one takes little memory. Terminal control sequences are escaped
+   (terminal.h). */
 void command_flush_json(const struct command *command);
 
-/* Ways to end: a wrong use, what cannot be done, and a store that refused. The exit status. */
+/* Print an error message and return the exit status: wrong usage, failure, an error of the store. */
 int command_refuse(const struct command *command, const char *format, ...) PRINTF_FORMAT(2, 3);
 int command_fail(const struct command *command, const char *format, ...) PRINTF_FORMAT(2, 3);
-/* The same for the database as a whole: also where it is, and who has said so. */
+/* The same for an error about the whole database, with its path and the origin of the path. */
 int command_fail_database(const struct command *command, const char *errmsg);
 int command_fail_error(const struct command *command, enum error error);
 
-/* The options that every action takes; a name of NULL after the last. */
+/* Options of every action; a NULL name ends the list. */
 extern const struct command_option command_common_options[];
 
-/* The families, in the order of the help; each in the file of its name. NULL after the last. */
+/* The families in the order of the help, each in the file of its name; NULL ends the list. */
 extern const struct command_family *const command_families[];
 extern const struct command_family keys_commands, devices_commands, sending_commands,
     messages_commands, statistics_commands, database_commands, backup_commands, restore_commands,

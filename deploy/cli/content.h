@@ -1,4 +1,4 @@
-/* What is in a database, as the commands about whole databases say it. */
+/* The content of a database, as backup, restore and database commands print it. */
 #ifndef DEPLOY_CLI_CONTENT_H
 #define DEPLOY_CLI_CONTENT_H
 

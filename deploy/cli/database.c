@@ -1,4 +1,4 @@
-/* sms-gateway database: looks after the database as a whole. */
+/* sms-gateway database: checks, creates, downgrades and compacts the database. */
 #include "common/base/terminal.h"
 #include "common/process/program.h"
 #include "common/store/sqlite/database_file.h"
@@ -23,7 +23,7 @@ static int check(struct store *store, const struct command *command)
         json_end_object(command->json);
         return EXIT_SUCCESS;
     }
-    terminal_print(stdout, "%s is as it must be: ", path);
+    terminal_print(stdout, "%s is intact: ", path);
     content_print(&content);
     puts(".");
     return EXIT_SUCCESS;
@@ -58,7 +58,8 @@ static int downgrade(struct store *store, const struct command *command)
     if (!command_number(command, "to", 1, INT_MAX, &version))
         return COMMAND_EXIT_USAGE;
     if (version == 0)
-        return command_refuse(command, "--to says which version of the schema");
+        return command_refuse(command,
+                              "--to VERSION is required: the schema version to go back to");
     if (store_file_downgrade(path, version, errmsg) != ERROR_NONE)
         return command_fail_database(command, errmsg);
     if (command->json) {
@@ -66,7 +67,7 @@ static int downgrade(struct store *store, const struct command *command)
         json_put_integer(command->json, "schema_version", version);
         json_end_object(command->json);
     } else {
-        terminal_print(stdout, "%s has schema version %" PRId64 ", and all its messages.\n", path,
+        terminal_print(stdout, "%s has schema version %" PRId64 ". No message was lost.\n", path,
                        version);
     }
     return EXIT_SUCCESS;
@@ -86,41 +87,37 @@ static int compact(struct store *store, const struct command *command)
         json_put_integer(command->json, "database_bytes", after);
         json_end_object(command->json);
     } else {
-        terminal_print(stdout, "%s had %" PRId64 " bytes, and has %" PRId64 ".\n", path, before,
+        terminal_print(stdout, "%s shrank from %" PRId64 " to %" PRId64 " bytes.\n", path, before,
                        after);
     }
     return EXIT_SUCCESS;
 }
 
 static const struct command_option downgrade_options[] = {
-    {.name = "to",
-     .value = "VERSION",
-     .meaning = "the schema version, as `database check` shows it"},
+    {.name = "to", .value = "VERSION", .meaning = "schema version, as `database check` shows it"},
     {0},
 };
 
 static const struct command_action actions[] = {
     {.name = "check",
-     .meaning =
-         "reads all of it, and fails where anything is not as it must be; a gateway may be at"
-         " work on it, but its write-ahead log grows meanwhile",
+     .meaning = "read the whole database, and fail if anything is damaged. The gateway may be "
+                "running; its write-ahead log grows meanwhile",
      .without_store = true,
      .run = check},
     {.name = "create",
-     .meaning = "makes an empty database where there is none, as the gateway does when it first"
-                " starts; also where there was one, which the gateway does not",
+     .meaning = "create an empty database if there is none, as the gateway does when it first "
+                "starts; unlike the gateway, also if there once was one",
      .without_store = true,
      .run = create},
     {.name = "downgrade",
-     .meaning =
-         "takes the schema back to an older version, for the older gateway that knows it; all"
-         " messages stay. The gateway must be stopped",
+     .meaning = "take the schema back to an older version, for an older gateway. No message is "
+                "lost. The gateway must be stopped",
      .options = downgrade_options,
      .without_store = true,
      .run = downgrade},
     {.name = "compact",
-     .meaning = "writes the file anew, without the space that is free in it. The gateway must be"
-                " stopped, and there must be room for a second file",
+     .meaning = "rewrite the file without its free space. The gateway must be stopped, and there "
+                "must be room for a second file",
      .without_store = true,
      .run = compact},
     {0},
@@ -128,6 +125,6 @@ static const struct command_action actions[] = {
 
 const struct command_family database_commands = {
     .name = "database",
-    .purpose = "the file that all is in",
+    .purpose = "check, compact or downgrade the database",
     .actions = actions,
 };

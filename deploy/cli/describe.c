@@ -6,9 +6,9 @@
 
 enum { WIDTH = 96, DEEPER = 4 };
 
-static const char purpose[] = "operates an SMS gateway on its own machine";
+static const char purpose[] = "operate an SMS gateway on its own machine";
 
-/* Words, as many to a line as fit behind so many spaces. */
+/* Wraps the text at WIDTH, with `indent` spaces before each line. */
 static void put_wrapped(FILE *out, int indent, const char *text)
 {
     size_t column = 0;
@@ -48,8 +48,8 @@ void describe_tool(FILE *out)
     for (size_t i = 0; command_families[i]; i++)
         fprintf(out, "  %-10s  %s\n", command_families[i]->name, command_families[i]->purpose);
     fprintf(out,
-            "\n`sms-gateway FAMILY --help` explains one. Every action takes --json, and --env-file"
-            " FILE\nfor settings that are not in %s.\n",
+            "\n`sms-gateway FAMILY --help` shows the actions of a family. Every action takes "
+            "--json, and\n--env-file FILE for settings that are not in %s.\n",
             settings_default_file);
 }
 
@@ -72,7 +72,7 @@ void describe_family(const struct command_family *family, FILE *out)
         put_wrapped(out, 2 + DEEPER, a->meaning);
         describe_options(a->options, 2 + DEEPER, out);
     }
-    fputs("\nAll of them take:\n", out);
+    fputs("\nOptions of every action:\n", out);
     describe_options(command_common_options, 2, out);
 }
 
@@ -91,9 +91,8 @@ void describe_man(FILE *out)
     man_heading(out, "SYNOPSIS");
     man_text(out, "`sms-gateway` FAMILY ACTION [ARGUMENT] [OPTIONS]");
     man_heading(out, "DESCRIPTION");
-    man_text(out,
-             "It works beside a gateway that runs, and without one. Root becomes the user whose"
-             " the database's folder is, before anything is opened.");
+    man_text(out, "Works whether or not the gateway is running. Root becomes the owner of the "
+                  "database's folder before the tool opens anything.");
     man_heading(out, "FAMILIES");
     for (size_t i = 0; command_families[i]; i++) {
         const struct command_family *family = command_families[i];
@@ -118,16 +117,15 @@ void describe_man(FILE *out)
     man_heading(out, "FILES");
     man_item(out, settings_default_file, "", "the settings: `sms-gateway.env`(5)");
     man_heading(out, "EXIT STATUS");
-    man_text(out,
-             "0 when it was done; 1 when it was refused, or failed; 2 for a wrong use, or a setting"
-             " that is wrong. What is wrong is said on the standard error.");
+    man_text(out, "0: success. 1: the action was refused or failed. 2: wrong usage or a wrong "
+                  "setting. Error messages go to standard error.");
     man_heading(out, "SEE ALSO");
     man_text(out, "`api-fcgi`(8), `ws-broker`(8), `sms-gateway.env`(5)");
 }
 
 /* ---- Completion ---- */
 
-/* Whether what is to be written there is the name of a file; a "[" around it says that it may be left out. */
+/* Whether the placeholder, like FILE or [FOLDER], is the name of a file. */
 static bool is_path(const char *name)
 {
     return name && (strstr(name, "FILE") || strstr(name, "FOLDER"));
@@ -139,7 +137,7 @@ static void put_options(const struct command_option *options, FILE *out)
         fprintf(out, " --%s", options->name);
 }
 
-/* What may stand behind an option: its words, or a file. */
+/* Completes the value of an option: its words, or a file. */
 static void complete_values(const struct command_option *options, FILE *out)
 {
     for (; options && options->name; options++) {

@@ -1,4 +1,4 @@
-/* What the tool says of itself, out of the tables of its families: command.h. */
+/* Help, manual page and completion of the tool, from the tables of its families (command.h). */
 #ifndef DEPLOY_CLI_DESCRIBE_H
 #define DEPLOY_CLI_DESCRIBE_H
 
@@ -6,11 +6,11 @@
 
 #include <stdio.h>
 
-/* Its help, and that of a family. */
+/* Help of the tool, and of a family. */
 void describe_tool(FILE *out);
 void describe_family(const struct command_family *family, FILE *out);
 
-/* Its manual page, and its completion for bash. */
+/* Manual page, and completion for bash. */
 void describe_man(FILE *out);
 void describe_completion(FILE *out);
 

@@ -1,4 +1,4 @@
-/* sms-gateway devices: pairs phones, lists those that are, and revokes them. */
+/* sms-gateway devices: pairs, lists and revokes phones. */
 #include "common/access/pairing.h"
 #include "common/base/clock.h"
 #include "common/base/qr_code.h"
@@ -20,7 +20,7 @@ static int refuse_id(const struct command *command)
     return command_refuse(command, "a device id has 1 to 64 letters, digits, _ and -");
 }
 
-/* As POST /api/pairings answers. */
+/* The answer of POST /api/pairings. */
 static void write_pairing(struct json_writer *json, const struct store_write *write,
                           const struct pairing *pairing)
 {
@@ -38,7 +38,8 @@ static void write_pairing(struct json_writer *json, const struct store_write *wr
     buffer_fini(&picture);
 }
 
-/* The same link in fewer modules: a slash needs no escape in a query, and capital hex digits take less room. */
+/* The same link with fewer QR modules: a slash needs no escape in a query, and a QR code packs capital letters more
+   tightly. */
 static void shorten(const char *uri, char compact[PAIRING_URI_SIZE])
 {
     const char *ca = strstr(uri, "&ca=");
@@ -54,7 +55,7 @@ static void shorten(const char *uri, char compact[PAIRING_URI_SIZE])
     *end = '\0';
 }
 
-/* By the variables alone: a locale that they name may not be installed, and the terminal has it all the same. */
+/* Reads the variables instead of calling setlocale(): the terminal has UTF-8 even if the locale is not installed. */
 static bool terminal_has_utf8(void)
 {
     static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
@@ -79,11 +80,10 @@ static struct qr_code_place terminal_place(void)
 static void warn_of_place(const struct command *command, const struct qr_code_place *needed)
 {
     fprintf(stderr,
-            "sms-gateway %s: WARNING: the code needs a terminal of %d lines and %d columns%s; or "
-            "draw it"
-            " into a file: --svg FILE\n",
+            "sms-gateway %s: WARNING: the QR code needs a terminal of %d lines and %d columns%s; "
+            "--svg FILE writes it to a file\n",
             command->family->name, needed->rows + 1, needed->columns,
-            needed->utf8 ? "" : ", as no UTF-8 is set (LANG=C.UTF-8 halves that)");
+            needed->utf8 ? "" : " without UTF-8 (LANG=C.UTF-8 halves that)");
 }
 
 static void print_picture(const struct command *command, const char *uri)
@@ -107,7 +107,7 @@ static void print_picture(const struct command *command, const char *uri)
     buffer_fini(&picture);
 }
 
-/* The code comes last, so that it is what a small terminal shows. */
+/* The QR code comes last, so that a small terminal shows it. */
 static void print_pairing(const struct command *command, const struct pairing *pairing,
                           int64_t minutes)
 {
@@ -121,11 +121,12 @@ static void print_pairing(const struct command *command, const struct pairing *p
         print_picture(command, pairing->uri);
     else
         fprintf(stderr,
-                "sms-gateway %s: no QR code, as this is no terminal; --svg FILE draws one\n",
+                "sms-gateway %s: no QR code, because the output is not a terminal; --svg FILE "
+                "writes one\n",
                 command->family->name);
 }
 
-/* For the user alone: it is a secret for some minutes. True also where none was asked for. */
+/* Writes the QR code of --svg, readable by this user alone: it is a secret until it expires. True without --svg. */
 static bool write_picture(const struct command *command, const char *uri)
 {
     const char *path = command_option(command, "svg");
@@ -138,7 +139,7 @@ static bool write_picture(const struct command *command, const char *uri)
     if (file)
         good = fclose(file) == 0 && good;
     if (!good)
-        command_fail(command, "%s cannot be written: %s", path, strerror(errno));
+        command_fail(command, "cannot write %s: %s", path, strerror(errno));
     buffer_fini(&picture);
     return good;
 }
@@ -182,7 +183,7 @@ static enum error create_token(struct store *store, const char *device_id,
     return store_run(store, &write);
 }
 
-/* As POST /api/pair answers. */
+/* The answer of POST /api/pair. */
 static void write_token(struct json_writer *json, const char *device_id, const char *text)
 {
     char path[sizeof(PROTOCOL_PATH_PREFIX) + DEVICE_ID_SIZE];
@@ -194,7 +195,7 @@ static void write_token(struct json_writer *json, const char *device_id, const c
     json_end_object(json);
 }
 
-/* Those of each line; what was made is told, also when a later line is wrong. */
+/* One for each line of stdin. Prints the tokens that were made even if a later line is wrong. */
 static int create_tokens(struct store *store, const struct command *command)
 {
     char line[DEVICE_ID_SIZE + 2], text[SECRET_TEXT_SIZE];
@@ -241,12 +242,12 @@ static int token(struct store *store, const struct command *command)
         write_token(command->json, command->argument, text);
         return EXIT_SUCCESS;
     }
-    fprintf(stderr, "The token of %s. It is shown this once:\n", command->argument);
+    fprintf(stderr, "The token of %s, shown only once:\n", command->argument);
     puts(text);
     return EXIT_SUCCESS;
 }
 
-/* ---- What there is ---- */
+/* ---- List and revoke ---- */
 
 static void write_devices(struct json_writer *json, const struct device_token *tokens, size_t count)
 {
@@ -269,7 +270,7 @@ static void write_devices(struct json_writer *json, const struct device_token *t
 static void print_devices(const struct device_token *tokens, size_t count)
 {
     if (count == 0)
-        puts("No phone is paired yet; `sms-gateway devices pair` pairs one.");
+        puts("No phone is paired yet; pair one with `sms-gateway devices pair`.");
     else
         printf("%-36s  %-11s  %-10s  %s\n", "device", "state", "paired", "token");
     for (size_t i = 0; i < count; i++) {
@@ -308,8 +309,10 @@ static int revoke_device(struct store *store, const struct command *command)
     if (error != ERROR_NONE)
         return command_fail_error(command, error);
     if (!write.revoke_token.changed)
-        return command_fail(command, "no phone is paired as %s", command->argument);
-    if (command->json) { /* as DELETE /api/devices/{device_id} answers */
+        return command_fail(command,
+                            "no paired phone has the device id %s; see `sms-gateway devices list`",
+                            command->argument);
+    if (command->json) { /* the answer of DELETE /api/devices/{device_id} */
         json_begin_object(command->json, NULL);
         json_put_text(command->json, "device_id", command->argument);
         json_put_time(command->json, "revoked_at", clock_wall_ms());
@@ -321,37 +324,36 @@ static int revoke_device(struct store *store, const struct command *command)
 }
 
 static const struct command_option pair_options[] = {
-    {.name = "svg", .value = "FILE", .meaning = "draws the QR code into FILE, for a browser"},
+    {.name = "svg", .value = "FILE", .meaning = "write the QR code to FILE, to open in a browser"},
     {.name = "minutes",
      .value = "N",
-     .meaning = "so long the code can be used, 60 at most; otherwise 10"},
+     .meaning = "minutes until the code expires (1-60, default 10)"},
     {0},
 };
 
 static const struct command_action actions[] = {
     {.name = "pair",
      .argument = "[DEVICE_ID]",
-     .meaning =
-         "makes a code that pairs one phone, and shows it as text and as a QR code; without a"
-         " DEVICE_ID the phone chooses one that nobody has",
+     .meaning = "make a code that pairs one phone, and show it as text and as a QR code. Without "
+                "DEVICE_ID the phone chooses an unused device id",
      .options = pair_options,
      .run = pair},
     {.name = "token",
      .argument = "DEVICE_ID",
-     .meaning = "makes a token by hand and prints it, once, for a phone that is set up without a"
-                " code; - reads device ids from the standard input, one in a line, and prints each"
-                " with its token",
+     .meaning = "make a token for a phone that is set up without a code, and print it, once. With "
+                "- for DEVICE_ID, read device ids from standard input, one per line, and print "
+                "each with its token",
      .run = token},
-    {.name = "list", .meaning = "shows all devices that ever had a token", .run = list},
+    {.name = "list", .meaning = "list all devices that ever had a token", .run = list},
     {.name = "revoke",
      .argument = "DEVICE_ID",
-     .meaning = "ends a phone's token, and its connection within 2 s",
+     .meaning = "revoke a phone's token, and close its connection within 2 s",
      .run = revoke_device},
     {0},
 };
 
 const struct command_family devices_commands = {
     .name = "devices",
-    .purpose = "phones: pairs them, lists them, sends one away",
+    .purpose = "pair, list and revoke phones",
     .actions = actions,
 };

@@ -1,4 +1,4 @@
-/* sms-gateway keys: makes, lists and revokes API keys. */
+/* sms-gateway keys: creates, lists and revokes API keys. */
 #include "common/base/clock.h"
 #include "common/base/terminal.h"
 #include "common/base/utf8.h"
@@ -30,7 +30,7 @@ static void put_limit(struct json_writer *json, const char *name, int64_t limit)
         json_put_integer(json, name, limit);
 }
 
-/* What is known of a key from its beginning. */
+/* The members of a key that never change. */
 static void put_key(struct json_writer *json, const struct api_key *key)
 {
     json_put_text(json, "key_id", key->id);
@@ -82,7 +82,7 @@ static int create(struct store *store, const struct command *command)
         return EXIT_SUCCESS;
     }
     api_scopes_format(key->scopes, scopes);
-    fprintf(stderr, "Key %s allows %s. It is shown this once:\n", key->id, scopes);
+    fprintf(stderr, "Key %s with the scopes %s, shown only once:\n", key->id, scopes);
     puts(text);
     return EXIT_SUCCESS;
 }
@@ -99,7 +99,7 @@ static void print_limit(int64_t limit)
     if (limit > 0)
         printf("  %9" PRId64, limit);
     else
-        printf("  %9s", limit == API_KEY_LIMIT_FROM_SETTING ? "as set" : "no limit");
+        printf("  %9s", limit == API_KEY_LIMIT_FROM_SETTING ? "setting" : "no limit");
 }
 
 static void write_keys(struct json_writer *json, const struct api_key *keys, size_t count)
@@ -122,10 +122,10 @@ static void write_keys(struct json_writer *json, const struct api_key *keys, siz
 static void print_keys(const struct api_key *keys, size_t count)
 {
     if (count == 0)
-        puts("There is no key yet; `sms-gateway keys create LABEL` makes one.");
+        puts("There is no key yet; make one with `sms-gateway keys create LABEL`.");
     else
-        printf("%-12s  %-7s  %-10s  %-10s  %9s  %9s  %-32s  %s\n", "id", "state", "made", "ends",
-               "a minute", "a day", "scopes", "label");
+        printf("%-12s  %-7s  %-10s  %-10s  %10s  %9s  %-32s  %s\n", "id", "state", "created",
+               "ends", "per minute", "per day", "scopes", "label");
     for (size_t i = 0; i < count; i++) {
         const struct api_key *key = &keys[i];
         char scopes[API_SCOPES_TEXT_SIZE];
@@ -162,8 +162,7 @@ static int revoke(struct store *store, const struct command *command)
 {
     struct store_write write = {.verb = STORE_REVOKE_KEY};
     if (strlen(command->argument) >= SECRET_ID_SIZE)
-        return command_refuse(command,
-                              "an id has 12 characters; `sms-gateway keys list` shows them");
+        return command_refuse(command, "a key ID has 12 characters; see `sms-gateway keys list`");
     strcpy(write.revoke_key.id, command->argument);
     enum error error = store_run(store, &write);
     if (error != ERROR_NONE)
@@ -172,7 +171,7 @@ static int revoke(struct store *store, const struct command *command)
         return command_fail(command, "no active key has the ID %s; see `sms-gateway keys list`",
                             command->argument);
     struct timespec pause = {.tv_nsec = API_KEY_CACHE_MS * 1000000};
-    nanosleep(&pause, NULL); /* then no worker takes it any more */
+    nanosleep(&pause, NULL); /* until no worker has the key in its cache */
     if (command->json) {
         json_begin_object(command->json, NULL);
         json_put_text(command->json, "key_id", command->argument);
@@ -187,36 +186,39 @@ static int revoke(struct store *store, const struct command *command)
 static const struct command_option create_options[] = {
     {.name = "scopes",
      .value = "LIST",
-     .meaning = "what it allows, with commas between: send (send and cancel messages), read (follow"
-                " and list them, without their texts), text (read their texts too), devices (list"
-                " phones), metrics (the figures for the operator), pair (pair phones and revoke"
-                " them); otherwise send,read,text,devices",
+     .meaning =
+         "permissions, separated by commas: send (send and cancel messages), read (read and list "
+         "messages without their texts), text (read the texts too), devices (list phones), metrics "
+         "(read the metrics), pair (pair and revoke phones); default send,read,text,devices",
      .words = "send read text devices metrics pair"},
-    {.name = "days", .value = "N", .meaning = "it ends by itself after so many; otherwise never"},
+    {.name = "days", .value = "N", .meaning = "days until the key expires (default: never)"},
     {.name = "requests-per-minute",
      .value = "N",
-     .meaning = "a limit of its own, 0 for none; otherwise KEY_REQUESTS_PER_MINUTE, as it is set at"
-                " any time"},
-    {.name = "daily-messages", .value = "N", .meaning = "likewise; otherwise KEY_DAILY_MESSAGES"},
+     .meaning =
+         "request limit of this key (0: no limit, default: the setting KEY_REQUESTS_PER_MINUTE)"},
+    {.name = "daily-messages",
+     .value = "N",
+     .meaning =
+         "daily message limit of this key (0: no limit, default: the setting KEY_DAILY_MESSAGES)"},
     {0},
 };
 
 static const struct command_action actions[] = {
     {.name = "create",
      .argument = "LABEL",
-     .meaning = "makes a key and prints it, once: only its hash is kept",
+     .meaning = "create a key and print it, once: only its hash is stored",
      .options = create_options,
      .run = create},
-    {.name = "list", .meaning = "shows all keys that there ever were, by their ids", .run = list},
+    {.name = "list", .meaning = "list all keys, also revoked and expired ones", .run = list},
     {.name = "revoke",
      .argument = "ID",
-     .meaning = "ends a key: when the command returns, it opens nothing any more",
+     .meaning = "revoke a key: when the command returns, the API refuses it",
      .run = revoke},
     {0},
 };
 
 const struct command_family keys_commands = {
     .name = "keys",
-    .purpose = "API keys, which programs need that send messages",
+    .purpose = "create, list and revoke API keys",
     .actions = actions,
 };

@@ -1,4 +1,4 @@
-/* sms-gateway messages: looks messages up, sends them again, removes them. */
+/* sms-gateway messages: lists, requeues, erases and purges messages. */
 #include "common/base/clock.h"
 #include "common/base/terminal.h"
 #include "common/model/message_json.h"
@@ -12,7 +12,7 @@ enum { DEFAULT_LIMIT = 20, MAX_LIMIT = 1000, PAGE_TEXT_BYTES = 1 << 20 };
 
 /* ---- list ---- */
 
-/* Fills the query in; the exit status where an option is wrong, and otherwise 0. */
+/* 0, or the exit status if an option is wrong. */
 static int read_query(const struct command *command, struct store_query *query)
 {
     char reason[PHONE_NUMBER_REASON_SIZE];
@@ -58,7 +58,7 @@ static void print_messages(const struct store_page *page)
     }
 }
 
-/* Prints them a page at a time, so that many long texts take little memory. */
+/* One page at a time, so that many long texts take little memory. */
 static enum error print_list(struct store_reader *reader, const struct command *command,
                              struct store_query query, size_t *count, int64_t *total)
 {
@@ -109,7 +109,7 @@ static int list(struct store *store, const struct command *command)
     store_reader_close(reader);
     if (error != ERROR_NONE) {
         if (command->json && count == 0)
-            buffer_clear(command->json->out); /* nothing was printed yet */
+            buffer_clear(command->json->out); /* nothing has been printed */
         return command_fail_error(command, error);
     }
     if (command->json) {
@@ -136,7 +136,7 @@ static void put_text_or_null(struct json_writer *json, const char *name, const c
     json_put_text(json, name, *text ? text : NULL);
 }
 
-/* As GET /api/sms/{message_id} answers, and its history. */
+/* The answer of GET /api/sms/{message_id}, with the history. */
 static void write_message(struct json_writer *json, const struct message *message,
                           const struct history *history)
 {
@@ -180,7 +180,7 @@ static void print_message(const struct message *message, const struct history *h
     message_id_format(&message->id, id);
     print_line("id", id);
     print_line("phone number", message->phone_number);
-    print_line("text", *message->text ? message->text : "(it was removed)");
+    print_line("text", *message->text ? message->text : "(deleted)");
     printf("%-12s  %u in %s\n", "segments", message->segments,
            sms_encoding_name(message->encoding));
     print_line("status", message_status_name(message->status));
@@ -202,19 +202,19 @@ static void print_message(const struct message *message, const struct history *h
     }
 }
 
-/* The id that was given; the exit status where it is none, and otherwise 0. */
+/* 0, or the exit status if the argument is not an id. */
 static int read_id(const struct command *command, struct message_id *id)
 {
     if (message_id_parse(command->argument, id))
         return 0;
-    return command_refuse(command, "an id is like 019dbb26-71a3-7c1e-a2a6-0c2d52c3f9c1;"
-                                   " `sms-gateway messages list` shows them");
+    return command_refuse(command, "a message id is like 019dbb26-71a3-7c1e-a2a6-0c2d52c3f9c1; see "
+                                   "`sms-gateway messages list`");
 }
 
 static int fail_message(const struct command *command, enum error error)
 {
     if (error == ERROR_MESSAGE_NOT_FOUND)
-        return command_fail(command, "there is no message %s", command->argument);
+        return command_fail(command, "there is no message with the id %s", command->argument);
     return command_fail_error(command, error);
 }
 
@@ -261,16 +261,16 @@ static int requeue(struct store *store, const struct command *command)
     case STORE_REQUEUED:
         break;
     case STORE_REQUEUE_NOT_ENDED:
-        return command_fail(
-            command,
-            "%s was sent, or may still be: only what failed, expired, was cancelled or"
-            " is unknown is sent again",
-            command->argument);
+        return command_fail(command,
+                            "%s was sent, or may still be sent: only a failed, expired, cancelled "
+                            "or unknown message can be requeued",
+                            command->argument);
     case STORE_REQUEUE_DONE:
-        return command_fail(command, "%s was sent again before, as %s; --again does it once more",
+        return command_fail(command,
+                            "%s was already requeued, as %s; use --again to requeue it once more",
                             command->argument, new_id);
     case STORE_REQUEUE_NO_TEXT:
-        return command_fail(command, "the text of %s has been removed (TEXT_RETENTION_DAYS)",
+        return command_fail(command, "the text of %s has been deleted (TEXT_RETENTION_DAYS)",
                             command->argument);
     }
     if (command->json) {
@@ -279,7 +279,7 @@ static int requeue(struct store *store, const struct command *command)
         json_put_text(command->json, "requeued", command->argument);
         json_end_object(command->json);
     } else {
-        printf("Queued again, as %s.\n", new_id);
+        printf("Requeued as %s.\n", new_id);
     }
     return EXIT_SUCCESS;
 }
@@ -294,19 +294,19 @@ static int erase(struct store *store, const struct command *command)
     if (error != ERROR_NONE)
         return fail_message(command, error);
     if (!write.erase.erased)
-        return command_fail(command, "%s is queued or in a phone's hands: cancel it first",
+        return command_fail(command, "%s is queued or in flight: cancel it first",
                             command->argument);
     if (command->json) {
         json_begin_object(command->json, NULL);
         json_put_text(command->json, "erased", command->argument);
         json_end_object(command->json);
     } else {
-        puts("Erased: the message, its text and its history. Backups still have it.");
+        puts("Erased the message, its text and its history. Backups still contain it.");
     }
     return EXIT_SUCCESS;
 }
 
-/* As many days ago; 0 for none. */
+/* 0 for 0 days. */
 static int64_t days_ago_ms(int64_t days)
 {
     return days == 0 ? 0 : clock_wall_ms() - days * 24 * 3600 * 1000;
@@ -328,8 +328,8 @@ static int purge(struct store *store, const struct command *command)
         enum error error = store_run(store, &write);
         if (error != ERROR_NONE && texts + messages > 0)
             return command_fail(command,
-                                "%s, after %lld texts and %lld messages had been removed;"
-                                " it may be repeated",
+                                "%s. %lld texts and %lld messages were deleted before; run the "
+                                "command again to continue",
                                 error_title(error), (long long)texts, (long long)messages);
         if (error != ERROR_NONE)
             return command_fail_error(command, error);
@@ -342,7 +342,7 @@ static int purge(struct store *store, const struct command *command)
         json_put_integer(command->json, "messages", messages);
         json_end_object(command->json);
     } else {
-        printf("Removed %" PRId64 " texts and %" PRId64 " messages.\n", texts, messages);
+        printf("Deleted %" PRId64 " texts and %" PRId64 " messages.\n", texts, messages);
     }
     return EXIT_SUCCESS;
 }
@@ -350,58 +350,55 @@ static int purge(struct store *store, const struct command *command)
 static const struct command_option list_options[] = {
     {.name = "status",
      .value = "STATUS",
-     .meaning =
-         "only those that are queued, dispatched, accepted, sending, sent, delivered, failed,"
-         " expired, cancelled or unknown",
+     .meaning = "only messages that are queued, dispatched, accepted, sending, sent, delivered, "
+                "failed, expired, cancelled or unknown",
      .words = "queued dispatched accepted sending sent delivered failed expired cancelled unknown"},
     {.name = "phone-number",
      .value = "NUMBER",
-     .meaning = "only those to that number, as +491511234567"},
-    {.name = "device", .value = "DEVICE_ID", .meaning = "only those that this phone had last"},
-    {.name = "limit", .value = "N", .meaning = "no more than so many, 1000 at most; otherwise 20"},
+     .meaning = "only messages to this number, like +491511234567"},
+    {.name = "device",
+     .value = "DEVICE_ID",
+     .meaning = "only messages that were last dispatched to this phone"},
+    {.name = "limit", .value = "N", .meaning = "largest number of messages (1-1000, default 20)"},
     {0},
 };
 
 static const struct command_option requeue_options[] = {
-    {.name = "again", .meaning = "also where that was done before"},
+    {.name = "again", .meaning = "even if the message was requeued before"},
     {0},
 };
 static const struct command_option purge_options[] = {
     {.name = "text-days",
      .value = "N",
-     .meaning = "texts so long after the end of their message, 0 for none; otherwise as"
-                " TEXT_RETENTION_DAYS says"},
+     .meaning = "delete texts this many days after their message finished (0: none, default: the "
+                "setting TEXT_RETENTION_DAYS)"},
     {.name = "message-days",
      .value = "N",
-     .meaning = "messages so long after their end, 0 for none; otherwise as"
-                " MESSAGE_RETENTION_DAYS says"},
+     .meaning = "delete messages this many days after they finished (0: none, default: the setting "
+                "MESSAGE_RETENTION_DAYS)"},
     {0},
 };
 
 static const struct command_action actions[] = {
     {.name = "list",
-     .meaning = "shows messages with their texts, the newest first",
+     .meaning = "list messages with their texts, newest first",
      .options = list_options,
      .run = list},
-    {.name = "show",
-     .argument = "ID",
-     .meaning = "shows one message, and all that has happened to it",
-     .run = show},
+    {.name = "show", .argument = "ID", .meaning = "show a message and its history", .run = show},
     {.name = "requeue",
      .argument = "ID",
      .meaning =
-         "sends the same once more, as a new message, where it failed, expired, was cancelled or"
-         " is unknown. Of an unknown one nobody knows that it was not sent: its recipient may"
-         " get it twice",
+         "send the text of a failed, expired, cancelled or unknown message once more, as a new "
+         "message. An unknown message may have been sent: its recipient may get the text twice",
      .options = requeue_options,
      .run = requeue},
     {.name = "erase",
      .argument = "ID",
-     .meaning =
-         "removes a message that was sent, or has ended otherwise, with its text and history",
+     .meaning = "erase a finished message, with its text and history",
      .run = erase},
     {.name = "purge",
-     .meaning = "removes now what is old; the gateway does that by itself, a little at a time",
+     .meaning = "delete old texts and messages now; the gateway also does it by itself, a little "
+                "at a time",
      .options = purge_options,
      .run = purge},
     {0},
@@ -409,6 +406,6 @@ static const struct command_action actions[] = {
 
 const struct command_family messages_commands = {
     .name = "messages",
-    .purpose = "what became of messages, and what shall become of them",
+    .purpose = "list, show, requeue, erase and purge messages",
     .actions = actions,
 };

@@ -1,4 +1,4 @@
-/* sms-gateway restore: a backup takes the place of the database. */
+/* sms-gateway restore: replaces the database by a backup. */
 #include "common/base/terminal.h"
 #include "deploy/cli/command.h"
 #include "deploy/cli/content.h"
@@ -23,16 +23,15 @@ static int restore(struct store *store, const struct command *command)
         json_end_object(command->json);
         return EXIT_SUCCESS;
     }
-    terminal_print(stdout, "%s is now what %s was: ", path, command->argument);
+    terminal_print(stdout, "Restored %s from %s: ", path, command->argument);
     content_print(&restored.content);
     puts(".");
     if (*restored.kept_path)
-        terminal_print(stdout, "The database that was there is kept as %s.\n", restored.kept_path);
-    printf("%" PRId64
-           " messages that were open then are unknown now, because they may have been sent"
-           " since; `sms-gateway messages requeue ID` sends one again.\n",
+        terminal_print(stdout, "The previous database is kept as %s.\n", restored.kept_path);
+    printf("%" PRId64 " unfinished messages of the backup are now unknown, because they may have "
+           "been sent since; `sms-gateway messages requeue ID` sends one again.\n",
            restored.unknown);
-    puts("API keys and tokens of phones are as they were then: revoke again what was revoked "
+    puts("API keys and device tokens are those of the backup: revoke again any that were revoked "
          "since.");
     return EXIT_SUCCESS;
 }
@@ -40,11 +39,10 @@ static int restore(struct store *store, const struct command *command)
 static const struct command_action actions[] = {
     {.name = "",
      .argument = "FILE",
-     .meaning =
-         "puts a backup in the place of the database, which is kept beside it. The gateway"
-         " must be stopped. Messages that were queued or in a phone's hands in the backup may"
-         " have been sent since: they become `unknown`, with the error code `restored`, and are"
-         " not sent again by themselves; a report of their phone still counts",
+     .meaning = "replace the database by a backup; the previous database is kept next to it. The "
+                "gateway must be stopped. Messages that were queued or in flight in the backup may "
+                "have been sent since: they become `unknown`, with the error code `restored`, and "
+                "are not sent again by themselves; a report of their phone still counts",
      .without_store = true,
      .run = restore},
     {0},
@@ -52,6 +50,6 @@ static const struct command_action actions[] = {
 
 const struct command_family restore_commands = {
     .name = "restore",
-    .purpose = "puts a backup in the place of the database",
+    .purpose = "replace the database by a backup",
     .actions = actions,
 };

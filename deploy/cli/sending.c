@@ -1,4 +1,4 @@
-/* sms-gateway sending: pauses sending, resumes it, and says how it stands. */
+/* sms-gateway sending: pauses and resumes sending, and shows whether it is paused. */
 #include "common/base/clock.h"
 #include "common/base/terminal.h"
 #include "common/base/utf8.h"
@@ -31,7 +31,7 @@ static int show(struct store *store, const struct command *command)
     }
     char since[CLOCK_TEXT_SIZE];
     clock_format(sending.paused_since_ms, since);
-    printf("Sending is paused since %s%s", since, *sending.reason ? ": " : "");
+    printf("Sending has been paused since %s%s", since, *sending.reason ? ": " : "");
     terminal_put(stdout, sending.reason);
     puts(".");
     return EXIT_SUCCESS;
@@ -42,7 +42,7 @@ static int set(struct store *store, const struct command *command, bool pause)
     struct store_write write = {.verb = STORE_SET_SENDING, .set_sending.pause = pause};
     const char *reason = command->argument;
     if (strlen(reason) >= STORE_REASON_SIZE || !utf8_valid(reason, strlen(reason)))
-        return command_refuse(command, "a reason has up to %d bytes of UTF-8",
+        return command_refuse(command, "a reason has at most %d bytes of UTF-8",
                               STORE_REASON_SIZE - 1);
     strcpy(write.set_sending.reason, pause && !*reason ? "by hand" : reason);
     enum error error = store_run(store, &write);
@@ -58,7 +58,7 @@ static int set(struct store *store, const struct command *command, bool pause)
     printf("Sending %s%s.\n", write.set_sending.changed ? "is " : "was already ",
            pause                       ? "paused"
            : write.set_sending.changed ? "resumed"
-                                       : "going on");
+                                       : "active");
     return EXIT_SUCCESS;
 }
 
@@ -73,22 +73,23 @@ static int resume_sending(struct store *store, const struct command *command)
 }
 
 static const struct command_action actions[] = {
-    {.name = "status", .meaning = "whether it is paused, since when and why", .run = show},
+    {.name = "status",
+     .meaning = "show whether sending is paused, since when and why",
+     .run = show},
     {.name = "pause",
      .argument = "[REASON]",
-     .meaning =
-         "from now on nothing is accepted, and phones are given nothing; what they have already"
-         " they send, and what they report is taken",
+     .meaning = "pause: new messages are refused, and nothing is dispatched to phones. Phones "
+                "still send the messages that they have, and their reports are stored",
      .run = pause_sending},
     {.name = "resume",
-     .meaning = "it goes on at once, and what was accepted until now is no burst any more"
-                " (PAUSE_AFTER_MESSAGES)",
+     .meaning =
+         "resume at once. Messages accepted until now no longer count for PAUSE_AFTER_MESSAGES",
      .run = resume_sending},
     {0},
 };
 
 const struct command_family sending_commands = {
     .name = "sending",
-    .purpose = "pauses everything, and resumes it",
+    .purpose = "pause and resume sending",
     .actions = actions,
 };

@@ -1,4 +1,4 @@
-/* sms-gateway settings: checks and shows what the programs would start with. */
+/* sms-gateway settings: checks and shows the settings that the programs would start with. */
 #include "common/base/terminal.h"
 #include "common/base/unix_socket.h"
 #include "common/process/machine_check.h"
@@ -13,14 +13,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The file that they come from; NULL where there is none. */
+/* The settings file; NULL if it does not exist. */
 static const char *file_of(const struct command *command)
 {
     const char *file = command->env_file ? command->env_file : settings_default_file;
     return access(file, F_OK) == 0 ? file : NULL;
 }
 
-/* Whether a gateway runs with these settings: the ports are then its own. */
+/* Whether a gateway runs with these settings: then it uses the ports itself. */
 static bool is_running(const struct settings *settings)
 {
     char path[SETTINGS_TEXT_SIZE];
@@ -35,7 +35,7 @@ static bool is_running(const struct settings *settings)
     return runs;
 }
 
-/* What the store would refuse when it opens the file: no regular file, or one with several names. */
+/* The checks of the store: a regular file with one name. */
 static bool check_database(const char *path, char *errmsg)
 {
     enum store_path_state state;
@@ -44,11 +44,10 @@ static bool check_database(const char *path, char *errmsg)
     if (stat(path, &status) < 0 ||
         (store_path_resolve(path, file, fault) && store_path_check(file, &state, fault)))
         return true;
-    snprintf(errmsg, ERRMSG_SIZE, "DATABASE_PATH: %.400s", fault);
-    return false;
+    return errmsg_set(errmsg, "DATABASE_PATH: %.400s", fault);
 }
 
-/* The folders are the programs', so root looks as their user. */
+/* Root checks the folders as the programs' user. */
 static bool check_machine(const struct settings *settings, bool runs, char *errmsg)
 {
     return machine_check_front(settings, errmsg) &&
@@ -61,7 +60,7 @@ static bool check_machine(const struct settings *settings, bool runs, char *errm
 static void print_warning(void *context, const char *sentence)
 {
     (void)context;
-    terminal_print(stdout, "Beware: %s.\n", sentence);
+    terminal_print(stdout, "Warning: %s.\n", sentence);
 }
 
 static void write_warning(void *context, const char *sentence)
@@ -69,7 +68,7 @@ static void write_warning(void *context, const char *sentence)
     json_put_text(context, NULL, sentence);
 }
 
-/* Each alone was good and they agree, or this would not be called. */
+/* settings_load_option has already checked their form and settings_check. */
 static int check(struct store *store, const struct command *command)
 {
     char errmsg[ERRMSG_SIZE];
@@ -92,15 +91,15 @@ static int check(struct store *store, const struct command *command)
         return EXIT_SUCCESS;
     }
     if (file)
-        terminal_print(stdout, "The settings in %s are good.\n", file);
+        terminal_print(stdout, "The settings in %s are valid.\n", file);
     else
-        terminal_print(stdout, "There is no %s; the defaults count, and the environment.\n",
+        terminal_print(stdout, "There is no %s; defaults and environment variables are used.\n",
                        settings_default_file);
     if (*settings->other_names)
-        terminal_print(stdout, "No settings of the gateway, and left to other programs: %s\n",
+        terminal_print(stdout, "Ignored, because they are not settings of the gateway: %s\n",
                        settings->other_names);
     if (runs)
-        puts("A gateway runs with them, so its ports were not tried.");
+        puts("A gateway is running with these settings, so its ports were not tried.");
     settings_check_limits(settings, print_warning, NULL);
     return EXIT_SUCCESS;
 }
@@ -123,14 +122,13 @@ static int show(struct store *store, const struct command *command)
 
 static const struct command_action actions[] = {
     {.name = "check",
-     .meaning =
-         "says whether the gateway would start with the settings on this machine, or what is wrong",
+     .meaning = "check whether the gateway would start with these settings on this machine",
      .of_a_start = true,
      .without_store = true,
      .as_caller = true,
      .run = check},
     {.name = "show",
-     .meaning = "shows all settings as they are now: defaults, the file, the environment",
+     .meaning = "show all settings in effect, from the defaults, the file and the environment",
      .of_a_start = true,
      .without_store = true,
      .run = show},
@@ -139,6 +137,6 @@ static const struct command_action actions[] = {
 
 const struct command_family settings_commands = {
     .name = "settings",
-    .purpose = "what the programs would start with",
+    .purpose = "check and show the settings",
     .actions = actions,
 };

@@ -1,4 +1,4 @@
-/* sms-gateway statistics: how the gateway stands, in figures. */
+/* sms-gateway statistics: message counts, devices, queue age and disk use. */
 #include "common/base/clock.h"
 #include "deploy/cli/command.h"
 
@@ -38,12 +38,12 @@ static void print_statistics(const struct store_statistics *statistics, int64_t 
         stuck += statistics->stuck[i];
     }
     clock_format(statistics->oldest_queued_ms, since);
-    printf("%-22s  %s\n", "oldest is queued since",
-           statistics->oldest_queued_ms ? since : "none is");
-    printf("%-22s  %" PRId64 ", for longer than %" PRId64 " minutes\n", "stuck", stuck,
+    printf("%-22s  %s\n", "oldest queued since",
+           statistics->oldest_queued_ms ? since : "queue is empty");
+    printf("%-22s  %" PRId64 " (in one status for more than %" PRId64 " minutes)\n", "stuck", stuck,
            stuck_minutes);
     printf("%-22s  %" PRId64 "\n", "phones connected", statistics->devices_connected);
-    printf("%-22s  %s\n", "sending", statistics->sending_paused ? "paused" : "goes on");
+    printf("%-22s  %s\n", "sending", statistics->sending_paused ? "paused" : "active");
     printf("%-22s  %" PRId64 " bytes\n", "database", statistics->database_bytes);
     printf("%-22s  %" PRId64 " bytes\n", "write-ahead log", statistics->wal_bytes);
 }
@@ -66,16 +66,15 @@ static int show(struct store *store, const struct command *command)
 
 static const struct command_action actions[] = {
     {.name = "",
-     .meaning =
-         "shows messages by status, those that are stuck (STUCK_AFTER_MINUTES), since when the"
-         " first of the queue waits, phones that are connected, whether sending is paused, and"
-         " the sizes of the database and its write-ahead log",
+     .meaning = "show message counts by status, stuck messages (STUCK_AFTER_MINUTES), the age of "
+                "the queue, connected phones, whether sending is paused, and the sizes of the "
+                "database and its write-ahead log",
      .run = show},
     {0},
 };
 
 const struct command_family statistics_commands = {
     .name = "statistics",
-    .purpose = "how the gateway stands, in figures",
+    .purpose = "show message counts, devices, queue age and disk use",
     .actions = actions,
 };

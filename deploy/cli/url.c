@@ -1,4 +1,4 @@
-/* sms-gateway url: where the gateway is, for the lines of the README and for scripts. */
+/* sms-gateway url: prints the URL of the gateway, for the examples in the README and for scripts. */
 #include "common/process/public_url.h"
 #include "deploy/cli/command.h"
 
@@ -21,6 +21,13 @@ static int show_url(struct store *store, const struct command *command)
     char url[PUBLIC_URL_SIZE], text[ERRMSG_SIZE];
     bool is_installed = *settings_default_file == '/' || command->env_file;
     (void)store;
+    unsigned owner;
+    if (!command->running && !is_installed && running_is_hidden(&command->settings, &owner))
+        return command_fail(
+            command,
+            "the gateway in %s belongs to the user with the uid %u: run this command"
+            " as that user or as root",
+            command->settings.runtime_dir, owner);
     if (!command->running && !is_installed)
         return command_fail(
             command, "no gateway runs in this folder (%s/lock is not held); `make run` starts one",
@@ -37,13 +44,13 @@ static int show_url(struct store *store, const struct command *command)
 }
 
 static const struct command_option options[] = {
-    {.name = "public", .meaning = "the one that phones and programs on other machines use"},
+    {.name = "public", .meaning = "print the URL for phones and programs on other machines"},
     {0},
 };
 
 static const struct command_action actions[] = {
     {.name = "",
-     .meaning = "prints the URL at which this machine reaches the gateway that runs",
+     .meaning = "print the URL of the running gateway for this machine",
      .options = options,
      .without_store = true,
      .run = show_url},
@@ -52,6 +59,6 @@ static const struct command_action actions[] = {
 
 const struct command_family url_commands = {
     .name = "url",
-    .purpose = "where the gateway is",
+    .purpose = "print the URL of the gateway",
     .actions = actions,
 };

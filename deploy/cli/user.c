@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The nearest folder that there is above a file. */
+/* Replaces a file's path by its nearest parent folder that exists. */
 static bool find_folder(char path[STORE_PATH_SIZE], struct stat *status)
 {
     for (;;) {
@@ -23,7 +23,7 @@ static bool find_folder(char path[STORE_PATH_SIZE], struct stat *status)
     }
 }
 
-/* The groups of the user as it has them in the system's list; one that is not there has the folder's. */
+/* Takes the user's groups from the system; a user without an entry gets the folder's group. */
 static bool become(uid_t user, gid_t folders_group)
 {
     const struct passwd *entry = getpwuid(user);
@@ -50,14 +50,10 @@ bool user_become_owner(const char *database_path, char errmsg[ERRMSG_SIZE])
         return true;
     if (!store_path_resolve(database_path, folder, reason))
         snprintf(folder, sizeof(folder), "%s", database_path);
-    if (!find_folder(folder, &status)) {
-        snprintf(errmsg, ERRMSG_SIZE, "%.300s: %s", folder, strerror(errno));
-        return false;
-    }
+    if (!find_folder(folder, &status))
+        return errmsg_set(errmsg, "%.300s: %s", folder, strerror(errno));
     if (status.st_uid == 0 || become(status.st_uid, status.st_gid))
         return true;
-    snprintf(errmsg, ERRMSG_SIZE,
-             "root cannot become the user %u, whose the folder %.300s is: %s",
-             (unsigned)status.st_uid, folder, strerror(errno));
-    return false;
+    return errmsg_set(errmsg, "root cannot become the user %u, the owner of the folder %.300s: %s",
+                      (unsigned)status.st_uid, folder, strerror(errno));
 }

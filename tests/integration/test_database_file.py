@@ -290,7 +290,7 @@ def test_no_command_makes_a_database(idle, folder):
     for arguments in COMMANDS:
         told = refused(idle, "data/sms-gateway.db", *arguments)
         assert str(idle.database) in told and "the environment" in told, told
-        assert "the gateway makes it" in told or "there is no folder" in told, told
+        assert "the gateway creates it" in told or "there is no folder" in told, told
         assert files(idle.folder) == before
 
 

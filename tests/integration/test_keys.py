@@ -278,7 +278,7 @@ def test_keys_are_made_listed_and_revoked(make_gateway):
     status, key, told = gateway.keys_command("create", "web shop", "--scopes", "read,send",
                                              "--days", "90")
     assert status == 0 and re.fullmatch(r"sgw_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}\n", key)
-    assert told == f"Key {key[4:16]} allows send,read. It is shown this once:\n"
+    assert told == f"Key {key[4:16]} with the scopes send,read, shown only once:\n"
     status, table, errors = gateway.keys_command("list")
     line = next(line for line in table.splitlines() if "web shop" in line)
     assert status == 0 and line.startswith(key[4:16]) and "active" in line and "send,read" in line
@@ -292,10 +292,10 @@ def test_keys_are_made_listed_and_revoked(make_gateway):
 
 @pytest.mark.parametrize("arguments, told", [
     ([], "usage:"), (["create"], "needs LABEL"), (["revoke"], "needs ID"),
-    (["list", "x"], "no argument"), (["create", "a", "b"], "needs quotes"),
-    (["--wrong", "list"], "--wrong is no option"), (["list", "--days", "3"], "no option --days"),
-    (["create", "x", "--days"], "needs a value"), (["list", "--json=yes"], "--json=yes is no option"),
-    (["make", "x"], "create, list or revoke"), (["create", ""], "1 to 64 bytes"),
+    (["list", "x"], "no argument"), (["create", "a", "b"], "in quotes"),
+    (["--wrong", "list"], "no option --wrong"), (["list", "--days", "3"], "no option --days"),
+    (["create", "x", "--days"], "needs a value"), (["list", "--json=yes"], "no option --json=yes"),
+    (["make", "x"], "create, list and revoke"), (["create", ""], "1 to 64 bytes"),
     (["create", "x" * 65], "1 to 64 bytes"), (["create", "x", "--scopes", "all"], '"all"'),
     (["create", "x", "--scopes", ""], "no scope"), (["create", "x", "--scopes", "send,"], "no scope"),
     (["create", "x", "--days", "0"], "1 to 3650"), (["create", "x", "--days", "3651"], "1 to 3650"),

@@ -138,8 +138,8 @@ def test_a_key_has_limits_of_its_own(make_gateway):
     assert codes_of(gateway, CLIENTS, gateway.make_key()).count("accepted") == 2
     rows = {line.split()[-1]: line.split() for line in gateway.keys_command("list")[1].splitlines()}
     assert rows["few"][4:6] == ["3", "1"]
-    assert " ".join(rows["likes"]).count("as set no limit") == 1
-    assert " ".join(rows["test"]).count("as set as set") == 1
+    assert " ".join(rows["likes"]).count("setting no limit") == 1
+    assert " ".join(rows["test"]).count("setting setting") == 1
     with pytest.raises(sqlite3.IntegrityError, match="made once"):
         sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS).execute("UPDATE api_key SET daily_messages = 0")
 
@@ -254,7 +254,7 @@ def test_too_many_at_once_pause_sending(make_gateway):
     gateway.api_fcgi.start()
     gateway.api.send_refused(503, "sending_paused")
     status, told, errors = gateway.command("sending", "status")
-    assert status == 0 and re.match(r"Sending is paused since 20\S+Z: .*PAUSE_AFTER_MESSAGES", told)
+    assert status == 0 and re.match(r"Sending has been paused since 20\S+Z: .*PAUSE_AFTER_MESSAGES", told)
     assert phone.is_silent() and gateway.count_messages("status <> 0") == 0
 
     status, told, errors = gateway.command("sending", "resume")
@@ -288,7 +288,7 @@ def test_pausing_by_hand(make_gateway):
     assert gateway.api.request("DELETE", f"/api/sms/{taken[0]}").status_code == 409
 
     assert gateway.command("sending", "resume")[1] == "Sending is resumed.\n"
-    assert gateway.command("sending", "resume")[1] == "Sending was already going on.\n"
+    assert gateway.command("sending", "resume")[1] == "Sending was already active.\n"
     ids = [gateway.api.send()["message_id"] for _ in range(2)]
     assured.take()
     assured.close()
@@ -308,9 +308,9 @@ def test_queued_messages_go_out_at_once_when_sending_resumes(make_gateway):
 
 @pytest.mark.parametrize("arguments, told", [
     ([], "usage:"), (["status", "x"], "no argument"), (["resume", "x"], "no argument"),
-    (["pause", "a", "b"], "one argument"), (["stop"], "takes status, pause or resume"),
-    (["pause", "x" * 201], "up to 200 bytes"), (["pause", b"\xff"], "UTF-8"),
-    (["pause", "--scopes", "x"], "--scopes is no option"),
+    (["pause", "a", "b"], "one argument"), (["stop"], "actions are status, pause and resume"),
+    (["pause", "x" * 201], "at most 200 bytes"), (["pause", b"\xff"], "UTF-8"),
+    (["pause", "--scopes", "x"], "no option --scopes"),
 ])
 def test_a_wrong_use_of_sending_says_what_to_change(make_gateway, arguments, told):
     status, printed, errors = make_gateway().make_database().command("sending", *arguments)

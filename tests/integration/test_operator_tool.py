@@ -120,7 +120,7 @@ def test_devices_in_json_are_as_the_api_has_them(ready):
                  answer(ready, "devices", "revoke", "one"))
     ended = answer(ready, "devices", "list")["devices"][1]
     assert ended["state"] == "revoked" and ended["ended_at"] >= ended["paired_at"]
-    assert "no phone is paired" in refusal(ready, 1, "devices", "revoke", "one")
+    assert "no paired phone" in refusal(ready, 1, "devices", "revoke", "one")
 
 
 def test_tokens_made_before_a_wrong_line_are_printed(ready):
@@ -175,7 +175,7 @@ def test_messages_are_listed_as_the_api_lists_them(make_gateway):
 @pytest.mark.parametrize("arguments, told", [
     (("list", "--status", "lost"), '"lost"'), (("list", "--phone-number", "0151"), "phone number"),
     (("list", "--device", "a b"), "1 to 64 letters"), (("list", "--limit", "0"), "1 to 1000"),
-    (("list", "--limit", "1001"), "1 to 1000"), (("show", "x"), "an id is like"),
+    (("list", "--limit", "1001"), "1 to 1000"), (("show", "x"), "a message id is like"),
     (("show",), "needs ID"), (("show", "x", "--limit", "3"), "no option --limit"),
 ])
 def test_a_wrong_use_of_messages_says_what_to_change(ready, arguments, told):
@@ -206,7 +206,7 @@ def test_a_message_is_shown_with_all_that_has_happened_to_it(make_gateway):
     assert re.findall(r"Z  (\w+) +attempt", text) == [event["status"] for event in history]
     other = "019dbb26-71a3-7c1e-a2a6-0c2d52c3f9c1"
     assert refusal(gateway, 1, "messages", "show", other) == \
-        f"sms-gateway messages: there is no message {other}\n"
+        f"sms-gateway messages: there is no message with the id {other}\n"
     phone.close()
 
 
@@ -284,8 +284,8 @@ def test_status_shows_the_metrics_of_the_gateway(make_gateway):
     assert figures["wal_bytes"] == (gateway.folder / "data/sms-gateway.db-wal").stat().st_size
     text = gateway.command("statistics")[1]
     assert re.search(r"^  queued +2$", text, re.M) and first["created_at"] in text
-    assert re.search(r"^stuck +0, for longer than 1 minutes$", text, re.M)
-    assert re.search(r"^sending +goes on$", text, re.M)
+    assert re.search(r"^stuck +0 \(in one status for more than 1 minutes\)$", text, re.M)
+    assert re.search(r"^sending +active$", text, re.M)
 
 
 def test_status_shows_connected_phones_a_pause_and_stuck_messages(make_gateway):
@@ -329,7 +329,7 @@ def test_settings_are_checked(idle):
         "valid": True, "file": ".env", "other_names": "TZ, COMPOSE_PROJECT_NAME", "ports_tried": True,
         "warnings": []}
     told = idle.command("settings", "check")[1]
-    assert "in .env are good" in told and "other programs: TZ, COMPOSE_PROJECT_NAME" in told
+    assert "in .env are valid" in told and "settings of the gateway: TZ, COMPOSE_PROJECT_NAME" in told
     (idle.folder / "other.env").write_text("MAX_MESAGE_SEGMENTS=3\n")
     told = refusal(idle, 2, "settings", "check", "--env-file", "other.env")
     assert "other.env line 1" in told and "did you mean MAX_MESSAGE_SEGMENTS" in told
@@ -363,11 +363,11 @@ def test_an_installed_tool_finds_its_settings_or_says_who_may_read_them(tmp_path
                                 capture_output=True, check=False, timeout=LIMIT_SECONDS)
         return result.returncode, result.stdout + result.stderr
 
-    assert check() == (0, f"There is no {file}; the defaults count, and the environment.\n")
+    assert check() == (0, f"There is no {file}; defaults and environment variables are used.\n")
     file.write_text("HTTP_PORT=0\n")
     assert check()[0] == 2 and f"{file} line 1: HTTP_PORT" in check()[1]
     file.write_text("HTTP_PORT=80\n")
-    assert check() == (0, f"The settings in {file} are good.\n")
+    assert check() == (0, f"The settings in {file} are valid.\n")
     if os.geteuid() != 0:
         pytest.skip("only root can be somebody else")
     for path, mode in ((file, 0o640), (folder, 0o750)):
@@ -390,7 +390,7 @@ def test_a_database_is_checked_beside_a_gateway_at_work(make_gateway):
     assert sum(found["messages"].values()) == 20 and found["messages"].keys() == set(STATUSES)
     assert found["message_events"] == gateway.query("SELECT count(*) FROM message_event")[0][0]
     assert (found["devices"], found["device_tokens"], found["api_keys"]) == (1, 1, 1)
-    assert "is as it must be" in gateway.command("database", "check")[1]
+    assert "is intact" in gateway.command("database", "check")[1]
     phone.close()
 
 
@@ -437,7 +437,7 @@ def test_an_answer_that_cannot_be_written_is_a_failure(ready):
         result = subprocess.run([programs_folder(ready.build) / "sms-gateway", "sending", "status"],
                                 cwd=ready.folder, env=ready.environment, stdout=full, text=True,
                                 stderr=subprocess.PIPE, check=False, timeout=LIMIT_SECONDS)
-    assert result.returncode == 1 and "cannot be written: No space left" in result.stderr
+    assert result.returncode == 1 and "cannot write the answer: No space left" in result.stderr
 
 
 # ---- Root ----
@@ -503,7 +503,7 @@ def test_root_that_cannot_become_the_owner_opens_nothing(strangers):
 
 def actions_of(idle, family):
     """(action, argument) -> options, from its help."""
-    text = idle.command(family, "--help")[1].split("\nAll of them take:")[0]
+    text = idle.command(family, "--help")[1].split("\nOptions of every action:")[0]
     found = {}
     for block in re.split(rf"^  sms-gateway {family}", text, flags=re.M)[1:]:
         words = block.splitlines()[0].removesuffix(" [OPTIONS]").split()

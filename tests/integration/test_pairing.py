@@ -187,9 +187,9 @@ def test_in_a_terminal_of_80_to_24_the_whole_code_is_on_the_screen(guarded, tmp_
 
 def test_a_terminal_that_is_too_small_or_without_utf8_is_told_so(guarded, tmp_path):
     output, errors = in_a_terminal(guarded, 10, 80, "devices", "pair")
-    assert re.search(r"WARNING: the code needs a terminal of \d+ lines and \d+ columns; .*--svg FILE", errors)
+    assert re.search(r"WARNING: the QR code needs a terminal of \d+ lines and \d+ columns; .*--svg FILE", errors)
     output, errors = in_a_terminal(guarded, 24, 80, "devices", "pair", LANG="C")
-    assert "no UTF-8 is set (LANG=C.UTF-8 halves that)" in errors
+    assert "without UTF-8 (LANG=C.UTF-8 halves that)" in errors
     assert "█" not in output
     shown = decode_in_the_dark(modules_of(output), tmp_path / "spaces.pgm")
     assert parse_qs(urlsplit(shown).query) == parse_qs(urlsplit(link_of(output)).query)
@@ -300,8 +300,8 @@ def test_the_device_of_a_code_counts_more_than_the_phones_wish(guarded):
 
 @pytest.mark.parametrize("arguments, words", [
     (("pair", "a b"), "1 to 64 letters"), (("pair", "--minutes", "61"), "1 to 60"),
-    (("pair", "--minutes", "x"), "1 to 60"), (("revoke", "nobody"), "no phone is paired"),
-    (("token", ""), "1 to 64 letters"), (("token",), "needs DEVICE_ID"), (("unpair",), "takes pair, token"),
+    (("pair", "--minutes", "x"), "1 to 60"), (("revoke", "nobody"), "no paired phone"),
+    (("token", ""), "1 to 64 letters"), (("token",), "needs DEVICE_ID"), (("unpair",), "actions are pair, token"),
 ])
 def test_the_command_says_what_is_wrong(guarded, arguments, words):
     status, _, errors = guarded.command("devices", *arguments)
