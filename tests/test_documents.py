@@ -167,6 +167,14 @@ def test_close_codes_in_the_protocol_page_are_those_of_the_error_table():
             assert code in rows[close], code
 
 
+def test_frames_in_the_protocol_page_are_those_of_the_code():
+    code = re.findall(r'^FRAME_(IN|OUT)\(\w+, "(\w+)", (\w+)', (ROOT / "common/model/frames.def").read_text(), re.M)
+    text = (ROOT / "ws-broker/PROTOCOL.md").read_text()
+    page = re.findall(r"^\| (?:none \(|)\[([^]]+)\]\([^|]* \| (phone|gateway) \| (\w+) \|", text, re.M)
+    assert sorted((name.strip("`").replace("device information", "device_info"), sender, level) for name, sender, level in page) \
+        == sorted((name, {"IN": "phone", "OUT": "gateway"}[way], level.lower()) for way, name, level in code) != []
+
+
 def test_the_linter_finds_nothing_wrong_with_the_description():
     result = subprocess.run(
         ["node", "tests/lint/lint-openapi.cjs", "tests/lint/redocly.yaml", "api-fcgi/openapi.yaml"],

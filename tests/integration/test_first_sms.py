@@ -1,6 +1,12 @@
 """The main job: a phone connected, an SMS sent, its status followed."""
 
+import re
+import subprocess
+import sys
+
+from harness.gateway import ROOT
 from harness.phone import Phone
+from harness.waiting import wait_for
 
 
 def test_an_sms_is_sent_and_followed_to_its_delivery(make_gateway):
@@ -21,3 +27,19 @@ def test_an_sms_is_sent_and_followed_to_its_delivery(make_gateway):
         found = gateway.api.wait_status(message["message_id"], status)
         assert found["device_id"] == "pixel-7"
     assert set(found["times"]) == {"queued", "accepted", "sending", "sent", "delivered"}
+
+
+def test_the_example_of_the_protocol_page_is_a_phone(make_gateway):
+    gateway = make_gateway(DEVICE_TOKENS="off").start()
+    page = (ROOT / "ws-broker/PROTOCOL.md").read_text()
+    example = re.search(r"```python\n(.*?)```", page, re.S).group(1)
+    assert "ws://localhost:8000/ws/device/" in example
+    example = example.replace("ws://localhost:8000/ws/device/", gateway.ws_url)
+    phone = subprocess.Popen([sys.executable, "-c", example], stdout=subprocess.PIPE, text=True)
+    try:
+        wait_for(gateway.api.devices, "the phone to connect")
+        message = gateway.api.send("+1234567890", "Hello from the SMS Gateway!")
+        gateway.api.wait_status(message["message_id"], "sent")
+    finally:
+        phone.kill()
+        phone.communicate()

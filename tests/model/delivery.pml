@@ -74,7 +74,7 @@ bit device_epoch[2];      /* of each phone's journal, in its last `hello` */
 
 /* ---- The gateway's memory: lost when it is killed ---- */
 
-/* A session ended, or nothing acknowledged the offer: "take this attempt back from this phone" is
+/* A session ended, or nothing acknowledged the offer: a request to return this attempt to the queue is
    on its way to the store, and may get there much later. */
 byte request_attempt = 0; /* 0: there is none */
 byte request_device = 0;
@@ -194,7 +194,7 @@ inline to_queue()
     epoch = 0
 }
 
-/* "it commits `dispatched` before `offer`" */
+/* "it stores `dispatched` before `offer`" */
 inline hand_over(d)
 {
     status = DISPATCHED;
@@ -205,8 +205,8 @@ inline hand_over(d)
     send(d, OFFER, attempt, NONE)
 }
 
-/* A session end or a timeout takes back what was offered, and nothing that was released: "if it was
-   committed, the phone is given `release` when it comes back". It changes nothing when the message
+/* A session end or a timeout takes back what was offered, and nothing that was released: "if the
+   release was stored, the phone is given `release` when it comes back". It changes nothing when the message
    has moved on. */
 inline take_back(its_device, its_attempt)
 {
@@ -226,8 +226,8 @@ inline request_take_back()
     request_attempt = attempt
 }
 
-/* "The gateway gives `release` for a message to one phone only, unless that phone has proved with a
-   definite code that it sent nothing." */
+/* "The gateway releases a message to one phone only, unless that phone has proved with a definite
+   code that it sent nothing." */
 inline release(d)
 {
     assert(released_to == NOBODY || released_to == d);
@@ -235,7 +235,7 @@ inline release(d)
     send(d, RELEASE, attempt, NONE)
 }
 
-/* "it commits [...] `accepted` before `release`": the point of no return. */
+/* "it stores [...] `accepted` before `release`": the point of no return. */
 inline accept(d)
 {
     status = ACCEPTED;
@@ -267,7 +267,7 @@ inline take_ack(d)
 #endif
         :: status == ACCEPTED && MATCHES(d) ->
             release(d)
-        :: else -> send(d, DROP, frame_attempt, NONE) /* "Somebody else may have the message" */
+        :: else -> send(d, DROP, frame_attempt, NONE) /* "Another phone may have the message now." */
         fi
     fi
 }
@@ -305,7 +305,7 @@ inline store_report(d, its_attempt, its_status, its_epoch)
             status = FAILED /* "it may have been sent, so it is never sent again by itself" */
 #endif
         :: its_status == DONE_NOTHING && IN_HAND(status) && epoch == its_epoch ->
-            /* "nothing was sent: the message goes back to the queue". But the `revoke` of one that
+            /* "nothing was sent: the message returns to the queue". But the `revoke` of one that
                is to be cancelled may have crossed this report. */
             released_to = NOBODY;
             if
@@ -363,8 +363,8 @@ inline take_hello(d, is_late)
     device_epoch[d] = frame_epoch;
     if
 #ifndef BUG_EPOCH_IGNORED
-    /* "the phone comes back with another epoch: what it had not been released goes to any phone;
-       what it had is `unknown`" */
+    /* the phone comes back with another journal id: "what was not released to it goes to any phone; what
+       was released is `unknown`" */
     :: device == d && epoch != frame_epoch && status == DISPATCHED -> to_queue()
     :: device == d && epoch != frame_epoch && IN_HAND(status) -> status = UNKNOWN
 #ifdef BUG_WIPE_OVER_SENT
@@ -375,10 +375,10 @@ inline take_hello(d, is_late)
         :: status == DISPATCHED && MATCHES(d) && frame_entry == OFFERED ->
             accept(d) /* an `ack` that was lost */
         :: status == DISPATCHED && device == d && !(MATCHES(d) && frame_entry == OFFERED) ->
-            to_queue() /* "before `ack` arrives: it goes to any phone, with a higher attempt" */
+            to_queue() /* before `ack` arrives: "it goes to any phone, with a higher attempt" */
         :: status == ACCEPTED && MATCHES(d) && frame_entry == OFFERED ->
             release(d) /* "the phone is given `release` when it comes back" */
-        :: else /* "after `release`: it stays this phone's" */
+        :: else /* after `release`: "it stays this phone's" */
         fi
     fi;
 #ifndef BUG_NO_DROP
@@ -389,7 +389,7 @@ inline take_hello(d, is_late)
     :: else
     fi;
 #endif
-    /* "and `revoke` where it was asked for" */
+    /* "`revoke` for each message to be cancelled" */
     if
     :: cancel_asked && status == ACCEPTED && device == d -> send(d, REVOKE, attempt, NONE)
     :: else
@@ -526,7 +526,7 @@ end:
         :: else -> reported[d] = false /* "sends its last report again" */
         fi
        }
-    /* "A phone that cannot take it at all [...] answers `nack`" */
+    /* "A phone that cannot send it at all [...] answers `nack`" */
     :: d_step {
         to_phone[d]?[OFFER,_,_] && link[d] == UP && len(from_phone[d]) < 3 ->
         to_phone[d]?OFFER,frame_attempt,_;
@@ -535,7 +535,7 @@ end:
     :: d_step {
         to_phone[d]?[RELEASE,_,_] ->
         to_phone[d]?RELEASE,frame_attempt,_;
-        if /* "Otherwise nothing: a release may come twice." */
+        if /* "If not, do nothing: a release may come twice." */
         :: entry[d] == OFFERED && entry_attempt[d] == frame_attempt -> entry[d] = RELEASED
 #ifdef BUG_RELEASE_TWICE
         :: DONE(entry[d]) -> entry[d] = RELEASED
@@ -566,7 +566,7 @@ end:
         :: entry_attempt[d] == frame_attempt && entry[d] == frame_entry ->
             acknowledged[d] = true;
             reported[d] = false;
-            /* "then it is on disk, or never will matter" */
+            /* acknowledged: it is stored, or will never matter */
             assert(status != ACCEPTED || device != d || attempt != frame_attempt)
         :: else
         fi
@@ -636,7 +636,7 @@ inline kill_gateway()
 }
 
 /* "On start, an entry in `submitting` is never handed to the radio again: it becomes `done` with
-   `unknown`, or `sent` where the phone's own store of sent messages proves it." */
+   `unknown`, or `sent` if the phone's own list of sent messages proves it." */
 inline crash(d, keep, proved)
 {
     disconnect(d, keep);
@@ -654,7 +654,7 @@ inline crash(d, keep, proved)
     fi
 }
 
-/* "a phone that was wiped [...] makes a new journal and with it a new epoch" */
+/* "a phone that was wiped [...] makes a new journal with a new id" */
 inline wipe(d, keep)
 {
     disconnect(d, keep);
