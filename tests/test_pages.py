@@ -112,31 +112,45 @@ def test_make_targets_in_pages_exist(page):
 
 
 @cache
+def help_of(program, *family):
+    return subprocess.check_output([programs_folder("release") / program, *family, "--help"], text=True)
+
+
+@cache
 def operator_actions():
-    """family -> its actions, as the tool's help has them; "" where the family is itself an action."""
-    tool = programs_folder("release") / "sms-gateway"
-    families = re.findall(r"^  ([a-z]+) ", subprocess.check_output([tool, "--help"], text=True), re.M)
-    actions = {}
-    for family in families:
-        usage = subprocess.check_output([tool, family, "--help"], text=True)
-        actions[family] = set(re.findall(rf"^  sms-gateway {family}(?: ([a-z]+))?", usage, re.M))
-    return actions
+    """family -> its actions, as the tool's help has them; "" if the family is itself an action."""
+    families = re.findall(r"^  ([a-z]+) ", help_of("sms-gateway"), re.M)
+    return {family: set(re.findall(rf"^  sms-gateway {family}(?: ([a-z]+))?", help_of("sms-gateway", family), re.M))
+            for family in families}
+
+
+def code_of(page):
+    return [line for text in (*blocks_of(page), *re.findall(r"`([^`\n]+)`", prose_of(page))) for line in text.splitlines()]
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_operator_commands_in_pages_exist(page):
     assert len(operator_actions()) >= 8
-    code = [*blocks_of(page), *re.findall(r"`([^`\n]+)`", prose_of(page))]
-    for line in "\n".join(code).splitlines():
-        for family, action in re.findall(r"\bsms-gateway ([a-z]+)(?: ([a-z]+))?", line):
+    for line in code_of(page):
+        for family, action, rest in re.findall(r"\bsms-gateway ([a-z]+)(?: ([a-z]+))?([^#|;)]*)", line):
             actions = operator_actions().get(family)
             assert actions, f"{page}: sms-gateway {family}"
             assert not action or action in actions or "" in actions, f"{page}: sms-gateway {family} {action}"
+            for option in re.findall(r"(?<!\S)--[a-z-]+", rest):
+                assert option in help_of("sms-gateway", family), f"{page}: sms-gateway {family} {option}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_options_of_the_simulated_phone_in_pages_exist(page):
+    for line in code_of(page):
+        for rest in re.findall(r"\bphone-sim\b([^#|;)]*)", line):
+            for option in re.findall(r"(?<!\S)--[a-z-]+", rest):
+                assert option == "--help" or f"  {option}" in help_of("phone-sim"), f"{page}: phone-sim {option}"
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_files_that_pages_tell_to_run_exist(page):
-    code = "\n".join([*blocks_of(page), *re.findall(r"`([^`\n]+)`", prose_of(page))])
+    code = "\n".join(code_of(page))
     for script in re.findall(r"(?<![\w./-])(deploy/[\w-]+\.sh)\b", code):
         assert (ROOT / script).exists(), f"{page}: {script}"
     for script in re.findall(r"/usr/lib/sms-gateway/([\w-]+\.sh)\b", code):
