@@ -25,6 +25,21 @@ def build(request):
     return request.param
 
 
+def makers_of_gateways(parent, build):
+    """Yields a function that makes gateways in folders below `parent`; at the end all stop."""
+    made = []
+
+    def make(wrap=None, **settings):
+        folder = parent / f"gateway-{len(made)}"
+        folder.mkdir()
+        made.append(Gateway(folder, build, settings, wrap))
+        return made[-1]
+
+    yield make
+    for gateway in made:
+        gateway.stop()
+
+
 @pytest.fixture(scope="session")
 def gateway(build, tmp_path_factory):
     """A gateway for tests that leave it as they found it; others may run on it at any time."""
@@ -36,17 +51,13 @@ def gateway(build, tmp_path_factory):
 @pytest.fixture
 def make_gateway(build, tmp_path):
     """Makes gateways that are the test's alone: make_gateway(DEVICE_WINDOW=1).start()"""
-    made = []
+    yield from makers_of_gateways(tmp_path, build)
 
-    def make(wrap=None, **settings):
-        folder = tmp_path / f"gateway-{len(made)}"
-        folder.mkdir()
-        made.append(Gateway(folder, build, settings, wrap))
-        return made[-1]
 
-    yield make
-    for gateway in made:
-        gateway.stop()
+@pytest.fixture(scope="module")
+def module_gateway(build, tmp_path_factory):
+    """Makes gateways that the tests of a module share."""
+    yield from makers_of_gateways(tmp_path_factory.mktemp("module"), build)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import uuid
 import pytest
 import websockets
 
-from harness.gateway import Gateway
 from harness.phone import AssuredPhone, Phone
 from harness.waiting import wait_for
 
@@ -14,10 +13,8 @@ QUARANTINED = (4003, "device_quarantined")
 
 
 @pytest.fixture(scope="module")
-def shared(build, tmp_path_factory):
-    gateway = Gateway(tmp_path_factory.mktemp("copied"), build).start()
-    yield gateway
-    gateway.stop()
+def shared(module_gateway):
+    return module_gateway().start()
 
 
 def state(gateway, device_id):

@@ -2,7 +2,6 @@
 
 import pytest
 
-from harness.gateway import Gateway
 from harness.raw_http import HANDSHAKE, RawHttp, ask_raw, head
 
 LISTED = ("https://app.example.org", "http://localhost:3000", "https://" + "a" * 60 + ".example")
@@ -18,11 +17,8 @@ def build():
 
 
 @pytest.fixture(scope="module")
-def open_to_pages(build, tmp_path_factory):
-    gateway = Gateway(tmp_path_factory.mktemp("pages"), build,
-                      {"CORS_ORIGINS": " ".join(LISTED) + " " + LISTED[0]})
-    yield gateway.start()
-    gateway.stop()
+def open_to_pages(module_gateway):
+    return module_gateway(CORS_ORIGINS=" ".join(LISTED) + " " + LISTED[0]).start()
 
 
 def preflight(path, origin, method="POST"):

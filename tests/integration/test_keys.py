@@ -12,7 +12,7 @@ import time
 import pytest
 
 from harness.api import Api, description
-from harness.gateway import ROOT, Gateway
+from harness.gateway import ROOT
 from harness.waiting import LIMIT_SECONDS
 
 SCOPES = ("send", "read", "text", "devices", "metrics", "pair")
@@ -50,9 +50,9 @@ def insert_key(gateway, key, expires_at_ms):
 
 
 @pytest.fixture(scope="module")
-def locked(build, tmp_path_factory):
+def locked(module_gateway):
     """A gateway that wants keys: (gateway, keys by what is wrong with them, an API that may all)."""
-    gateway = Gateway(tmp_path_factory.mktemp("locked"), build).make_database()
+    gateway = module_gateway().make_database()
     keys = {"all": gateway.make_key(*SCOPES), "expired": new_key(), "unknown": new_key()}
     insert_key(gateway, keys["expired"], int(time.time() * 1000) - 1)
     gateway.start()
@@ -63,7 +63,6 @@ def locked(build, tmp_path_factory):
     keys["message_id"] = api.send(message="the code is 4711")["message_id"]
     yield gateway, keys, api
     api.close()
-    gateway.stop()
 
 
 def example_of(method, path):

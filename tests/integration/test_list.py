@@ -10,7 +10,6 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from harness.gateway import Gateway
 from harness.phone import Phone
 from harness.raw_http import ask
 from harness.waiting import LIMIT_SECONDS, wait_for
@@ -81,12 +80,8 @@ def moment(text):
 
 
 @pytest.fixture(scope="module")
-def filled(build, tmp_path_factory):
-    gateway = Gateway(tmp_path_factory.mktemp("filled"), build, {"DEVICE_WINDOW": 256}).start()
-    try:
-        yield Filled(gateway)
-    finally:
-        gateway.stop()
+def filled(module_gateway):
+    return Filled(module_gateway(DEVICE_WINDOW=256).start())
 
 
 def ids_of(page):
@@ -449,20 +444,17 @@ LONGEST = "\r" * (255 * 153)  # MAX_MESSAGE_SEGMENTS at its most; each is six by
 
 
 @pytest.fixture(scope="module")
-def heavy(build, tmp_path_factory):
+def heavy(module_gateway):
     """A gateway with the longest page there can be. The texts come by SQL, which is quicker."""
-    gateway = Gateway(tmp_path_factory.mktemp("heavy"), build).start()
-    try:
-        ids = [gateway.api.send(message="x")["message_id"] for _ in range(1000)]
-        gateway.api_fcgi.stop()
-        gateway.ws_broker.stop()
-        with contextlib.closing(sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS)) as database, database:
-            database.execute("UPDATE message SET text = ?, segments = 255", (LONGEST,))
-        gateway.ws_broker.start()
-        gateway.api_fcgi.start()
-        yield gateway, sorted(ids, reverse=True)
-    finally:
-        gateway.stop()
+    gateway = module_gateway().start()
+    ids = [gateway.api.send(message="x")["message_id"] for _ in range(1000)]
+    gateway.api_fcgi.stop()
+    gateway.ws_broker.stop()
+    with contextlib.closing(sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS)) as database, database:
+        database.execute("UPDATE message SET text = ?, segments = 255", (LONGEST,))
+    gateway.ws_broker.start()
+    gateway.api_fcgi.start()
+    return gateway, sorted(ids, reverse=True)
 
 
 @pytest.mark.parametrize("first", ["/api/sms?limit=1000", "/api/sms?limit=1000&offset=0"],

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from harness.api import DESCRIPTION, check_schema, description
-from harness.gateway import ROOT, Gateway, programs_folder
+from harness.gateway import ROOT, programs_folder
 from harness.phone import Phone
 from harness.raw_http import HANDSHAKE, JSON, RawHttp, ask, ask_raw, head
 from harness.sanitizers import reports, tell
@@ -384,11 +384,8 @@ def test_a_token_decides_whatever_the_origin(gateway, origin):
 
 
 @pytest.fixture(scope="module")
-def tokenless(build, tmp_path_factory):
-    gateway = Gateway(tmp_path_factory.mktemp("tokenless"), build,
-                      {"DEVICE_TOKENS": "off", "PUBLIC_URL": "https://sms.example"}).start()
-    yield gateway
-    gateway.stop()
+def tokenless(module_gateway):
+    return module_gateway(DEVICE_TOKENS="off", PUBLIC_URL="https://sms.example").start()
 
 
 def status_from(gateway, origin, host):

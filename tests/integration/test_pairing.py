@@ -27,11 +27,8 @@ CODE = re.compile(r"code +((?:[0-9A-Z]{4}-){3}[0-9A-Z]{4})")
 
 
 @pytest.fixture(scope="module")
-def guarded(build, tmp_path_factory):
-    """A gateway that these tests share."""
-    gateway = Gateway(tmp_path_factory.mktemp("guarded"), build).start()
-    yield gateway
-    gateway.stop()
+def guarded(module_gateway):
+    return module_gateway().start()
 
 
 def new_code(gateway, *arguments):

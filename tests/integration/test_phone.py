@@ -14,7 +14,7 @@ import uuid
 import pytest
 
 from harness.faults import write_lock_held
-from harness.gateway import ROOT, Gateway
+from harness.gateway import ROOT
 from harness.phone import AssuredPhone, Phone, WorkingPhone
 from harness.raw_http import ask_raw
 from harness.raw_websocket import (CLOSE, CONTINUATION, PING, PONG, TEXT, WAYS, RawWebSocket,
@@ -106,11 +106,9 @@ def test_a_message_that_fits_into_no_frame_fails_and_costs_nothing(make_gateway,
 # ---- Reports ----
 
 @pytest.fixture(scope="module")
-def report_gateway(build, tmp_path_factory):
+def report_gateway(module_gateway):
     """For the tests of reports, which leave no message queued."""
-    gateway = Gateway(tmp_path_factory.mktemp("reports"), build).start()
-    yield gateway
-    gateway.stop()
+    return module_gateway().start()
 
 
 @pytest.fixture
@@ -652,16 +650,21 @@ def connect_workers(gateway):
     return workers
 
 
-def test_a_stop_under_load_loses_nothing_and_sends_nothing_twice(make_gateway):
-    gateway = make_gateway(REPORT_TIMEOUT_SECONDS=1).start()
+def end_under_load(gateway, end):
+    """The broker ends three times, and starts again: the ids of what was sent meanwhile, and the phones."""
     sender = Sender(gateway)
     workers = []
     for _ in range(3):
         workers += connect_workers(gateway)
-        gateway.ws_broker.stop()
+        end()
         gateway.ws_broker.start()
     workers += connect_workers(gateway)
-    ids = sender.finish()
+    return sender.finish(), workers
+
+
+def test_a_stop_under_load_loses_nothing_and_sends_nothing_twice(make_gateway):
+    gateway = make_gateway(REPORT_TIMEOUT_SECONDS=1).start()
+    ids, workers = end_under_load(gateway, gateway.ws_broker.stop)
     wait_for(lambda: sum(len(worker.ids()) for worker in workers) >= len(ids), "every message")
     assert sorted(id for worker in workers for id in worker.ids()) == sorted(ids)
     assert queued(gateway) == 0
@@ -689,14 +692,7 @@ def test_a_killed_broker_leaves_no_phone_connected_and_repeats_nothing(make_gate
 
 def test_a_broker_that_is_killed_under_load_repeats_nothing(make_gateway):
     gateway = make_gateway(REPORT_TIMEOUT_SECONDS=1).start()
-    sender = Sender(gateway)
-    workers = []
-    for _ in range(3):
-        workers += connect_workers(gateway)
-        gateway.ws_broker.kill()
-        gateway.ws_broker.start()
-    workers += connect_workers(gateway)
-    ids = sender.finish()
+    ids, workers = end_under_load(gateway, gateway.ws_broker.kill)
     wait_for(lambda: queued(gateway) == 0, "no message to wait")
     for worker in workers[-3:]:
         worker.catch_up()

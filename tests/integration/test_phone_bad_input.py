@@ -6,7 +6,6 @@ import uuid
 import pytest
 
 from harness.api import check_problem
-from harness.gateway import Gateway
 from harness.phone import AssuredPhone, Phone, WorkingPhone
 from harness.raw_http import ask_raw
 from harness.raw_websocket import (BINARY, CONTINUATION, TEXT, WAYS, RawConnection, RawWebSocket,
@@ -18,11 +17,9 @@ NOBODYS_ID = "019dbb26-7a13-7c1e-a2a6-0c2d52c3f9c1"
 
 
 @pytest.fixture(scope="module")
-def bad_gateway(build, tmp_path_factory):
+def bad_gateway(module_gateway):
     """These tests' own, whose phones and messages are few and known."""
-    gateway = Gateway(tmp_path_factory.mktemp("bad-input"), build).start()
-    yield gateway
-    gateway.stop()
+    return module_gateway().start()
 
 
 @pytest.fixture
@@ -175,10 +172,8 @@ def test_null_is_no_id_and_no_status(phone):
 
 
 @pytest.fixture(scope="module")
-def reporter(build, tmp_path_factory):
-    gateway = Gateway(tmp_path_factory.mktemp("reports"), build).start()
-    yield gateway
-    gateway.stop()
+def reporter(module_gateway):
+    return module_gateway().start()
 
 
 def check_warning(frame, message_id):

@@ -8,7 +8,6 @@ import json
 
 import pytest
 
-from harness.gateway import Gateway
 from harness.phone import Phone
 from harness.raw_http import ask_raw
 from harness.raw_websocket import (BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, WAYS,
@@ -21,11 +20,9 @@ EMPTY_BATTERY = {"battery_level": 0}  # such a phone gets no messages
 
 
 @pytest.fixture(scope="module")
-def raw_gateway(build, tmp_path_factory):
+def raw_gateway(module_gateway):
     """These tests' own, whose phones are few and known."""
-    gateway = Gateway(tmp_path_factory.mktemp("raw"), build).start()
-    yield gateway
-    gateway.stop()
+    return module_gateway().start()
 
 
 @pytest.fixture(params=WAYS)

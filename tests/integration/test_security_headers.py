@@ -5,7 +5,7 @@ import re
 import pytest
 
 from harness.api import description
-from harness.gateway import ROOT, Gateway
+from harness.gateway import ROOT
 from harness.lan_certificate import LanCertificate
 from harness.raw_http import HANDSHAKE, JSON, ask_raw, head, pairing
 
@@ -22,13 +22,12 @@ def lan(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def walked(build, lan, tmp_path_factory):
+def walked(module_gateway, lan):
     """A gateway with both listeners, whose problem pages can be asked for one by one."""
-    gateway = Gateway(tmp_path_factory.mktemp("walked"), build, lan.settings)
+    gateway = module_gateway(**lan.settings)
     problems = gateway.folder / "run/gateway-problems.conf"
     problems.write_text(problems.read_text().replace("    internal;\n", ""))
-    yield gateway.start()
-    gateway.stop()
+    return gateway.start()
 
 
 SAMPLES = {  # every location of gateway.conf, and requests for it
@@ -128,11 +127,8 @@ def test_a_page_cannot_come_by_another_name(build, nameless, host, status):
 
 
 @pytest.fixture(scope="module")
-def nameless(build, tmp_path_factory):
-    gateway = Gateway(tmp_path_factory.mktemp("nameless"), build,
-                      {"API_KEYS": "off", "PUBLIC_URL": "https://sms.example"}).start()
-    yield gateway
-    gateway.stop()
+def nameless(module_gateway):
+    return module_gateway(API_KEYS="off", PUBLIC_URL="https://sms.example").start()
 
 
 def test_with_a_key_the_name_does_not_matter(gateway):

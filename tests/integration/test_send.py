@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from harness.api import Api
-from harness.gateway import Gateway
 from harness.phone import Phone
 from harness.raw_http import JSON, RawHttp, ask, ask_raw, head
 
@@ -28,11 +27,9 @@ GSM_EXTENSION = "\f^{}\\[~]|€"
 
 
 @pytest.fixture(scope="module")
-def outbox(build, tmp_path_factory):
+def outbox(module_gateway):
     """A gateway for messages that stay queued, where no other test's phone takes them."""
-    outbox = Gateway(tmp_path_factory.mktemp("outbox"), build).start()
-    yield outbox
-    outbox.stop()
+    return module_gateway().start()
 
 
 def sms(phone_number=NUMBER, message="Hello", **more):

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from harness.gateway import ROOT, Gateway, programs_folder
+from harness.gateway import ROOT, programs_folder
 from harness.lan_certificate import LanCertificate, run
 from harness.phone import Phone
 from harness.phone_sim import PhoneSim
@@ -35,16 +35,13 @@ def lan(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def secure(build, lan, tmp_path_factory):
+def secure(module_gateway, lan):
     """A gateway with TLS on every address; its `wss_url` and a context that trusts its CA alone."""
-    settings = lan.settings | {"LISTEN_ADDRESS": "0.0.0.0"}
-    gateway = Gateway(tmp_path_factory.mktemp("secure"), build, settings)
+    gateway = module_gateway(**lan.settings, LISTEN_ADDRESS="0.0.0.0")
     gateway.context = lan.context()
     gateway.ws_url = f"wss://127.0.0.1:{gateway.https_port}/ws/device/"
     gateway.https_url = f"https://127.0.0.1:{gateway.https_port}"
-    gateway.start()
-    yield gateway
-    gateway.stop()
+    return gateway.start()
 
 
 def connect(gateway, context, name="127.0.0.1", address="127.0.0.1"):
