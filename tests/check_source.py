@@ -34,8 +34,10 @@ ALLOWED_INCLUDES = {
     "common/model": BASE,
     "common/process": MODEL,
     "common/access": PROCESS,
-    "common/store": ACCESS | {"common/store/sqlite"},
-    "common/store/sqlite": STORE,
+    "common/store": ACCESS,
+    "common/store/verbs": STORE,
+    "common/store/memory": STORE | {"common/store/verbs"},
+    "common/store/sqlite": STORE | {"common/store/verbs"},
     "api-fcgi": STORE | {"common/store/sqlite", "api-fcgi/server", "api-fcgi/handlers", "api-fcgi/auth"},
     "api-fcgi/server": STORE,
     "api-fcgi/auth": STORE | {"api-fcgi/server"},
@@ -53,7 +55,7 @@ PHONE_MAY_INCLUDE = {"common/model/protocol.h", "common/process/running.h"}
 GENERATED = {"migrations.h", "settings_file.h"}
 
 DOORS = {
-    "sqlite3.h": {"common/store/sqlite/sqlite.h"},
+    "sqlite3.h": {"common/store/sqlite/statement.h"},
     "fcgiapp.h": {"api-fcgi/server/fcgi_request.h"},
     "libwebsockets.h": {"ws-broker/net/ws_server.c", "ws-broker/net/ws_connection.c"},
     "uv.h": {"ws-broker/net/ws_server.c"},

@@ -2,9 +2,7 @@
 #include "common/store/store.h"
 
 #include "common/base/clock.h"
-#include "common/base/fail_point.h"
 #include "common/base/log.h"
-#include "common/store/sqlite/database_path.h"
 #include "common/store/store_backend.h"
 
 #include <assert.h>
@@ -14,40 +12,43 @@
 #include <string.h>
 
 enum {
-    MAX_BATCH = 512,      /* writes in one transaction */
-    MAX_WAITING = 8192,   /* writes waiting for the writer */
-    NEWS_PAUSE_US = 1000, /* the broker is told no later, unless another process has the database */
+    MAX_WAITING = 8192, /* writes waiting for the writer */
+    WAKE_PAUSE_US =
+        1000, /* the broker is woken no later, unless another process has the database */
+};
+
+struct batch {
+    struct store_write *writes[STORE_MAX_BATCH];
+    size_t count;
 };
 
 struct store {
     const struct store_backend *backend;
     struct store_options options;
-    char path[STORE_PATH_SIZE];          /* options.path, for all connections */
-    struct store_connection *connection; /* who runs a batch has it */
     pthread_t writer;
-    pthread_rwlock_t reading; /* shared: a read; alone: housekeeping that reads would hold up */
+
+    /* Belong to the thread that set `running`: */
+    struct store_database *database; /* its writer */
+    struct batch batch;
+    int64_t wake_due_since_us; /* monotonic: since when the broker is to be woken; 0: it is not */
 
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct store_write *first;       /* under lock: what waits, oldest first */
+    struct store_write *first;       /* under lock: the waiting writes, oldest first */
     struct store_write **last;       /* under lock */
     size_t waiting;                  /* under lock */
     atomic_size_t recent_batch_size; /* set under lock; a smaller batch lowers it by one */
-    bool running;             /* under lock: a batch runs, and the connection is its thread's */
-    int64_t running_since_ms; /* under lock: monotonic */
-    bool closing;             /* under lock */
-
-    /* Who runs a batch has it: since when the broker has not been told of a commit; monotonic, 0: it has. */
-    int64_t news_since_us;
+    bool running;                    /* under lock: a batch runs */
+    int64_t running_since_ms;        /* under lock: monotonic */
+    bool closing;                    /* under lock */
 };
 
 struct store_reader {
-    struct store *store;
     const struct store_backend *backend;
-    struct store_connection *connection;
+    struct store_database_reader *reader;
 };
 
-/* ---- The writer thread ---- */
+/* ---- Batches ---- */
 
 /* Under the lock. */
 static void set_running(struct store *store)
@@ -56,33 +57,36 @@ static void set_running(struct store *store)
     store->running_since_ms = clock_monotonic_ms();
 }
 
-/* Waits for work, which then runs. NULL when the store closes and nothing is left. */
-static struct store_write *take_batch(struct store *store)
+/* Moves waiting writes into the batch. Under the lock. */
+static void fill_batch(struct store *store)
+{
+    struct batch *batch = &store->batch;
+    for (batch->count = 0; store->first && batch->count < STORE_MAX_BATCH; batch->count++) {
+        batch->writes[batch->count] = store->first;
+        store->first = store->first->next;
+    }
+    if (!store->first)
+        store->last = &store->first;
+    store->waiting -= batch->count;
+    store->recent_batch_size = MAX(batch->count, store->recent_batch_size - 1);
+}
+
+/* Waits for work and takes it. False when the store closes and nothing is left. */
+static bool take_batch(struct store *store)
 {
     pthread_mutex_lock(&store->lock);
     while (store->running || (!store->first && !store->closing))
         pthread_cond_wait(&store->wake, &store->lock);
-    struct store_write *batch = store->first;
-    struct store_write **end = &store->first;
-    size_t count = 0;
-    while (*end && count < MAX_BATCH) {
-        end = &(*end)->next;
-        count++;
-    }
-    if (batch) {
-        store->first = *end;
-        if (!store->first)
-            store->last = &store->first;
-        *end = NULL;
-        store->waiting -= count;
+    bool any = store->first;
+    if (any) {
+        fill_batch(store);
         set_running(store);
-        store->recent_batch_size = MAX(count, store->recent_batch_size - 1);
     }
     pthread_mutex_unlock(&store->lock);
-    return batch;
+    return any;
 }
 
-/* The batch has run; the writer thread goes on with what has come meanwhile. */
+/* The batch has run; the writer thread goes on with what has been submitted meanwhile. */
 static void end_running(struct store *store)
 {
     pthread_mutex_lock(&store->lock);
@@ -90,12 +94,6 @@ static void end_running(struct store *store)
     if (store->first || store->closing)
         pthread_cond_signal(&store->wake);
     pthread_mutex_unlock(&store->lock);
-}
-
-static void completed(struct store *store)
-{
-    if (store->options.completed)
-        store->options.completed(store->options.context);
 }
 
 static void complete(const struct store *store, struct store_write *write, enum error result)
@@ -106,59 +104,39 @@ static void complete(const struct store *store, struct store_write *write, enum 
     write->done(write);
 }
 
-/* Completes those whose time is up; returns the others. */
-static struct store_write *fail_late(const struct store *store, struct store_write *batch,
-                                     enum error error)
+static void call_completed(const struct store *store)
 {
+    if (store->options.completed)
+        store->options.completed(store->options.context);
+}
+
+/* With `error` for all, or the result of each. */
+static void complete_batch(struct store *store, enum error error)
+{
+    struct batch *batch = &store->batch;
+    for (size_t i = 0; i < batch->count; i++)
+        complete(store, batch->writes[i], error != ERROR_NONE ? error : batch->writes[i]->result);
+    batch->count = 0;
+    call_completed(store);
+}
+
+/* Completes the writes whose time is up, and keeps the others. */
+static void complete_late(struct store *store)
+{
+    struct batch *batch = &store->batch;
     int64_t now_ms = clock_monotonic_ms();
-    struct store_write *rest = NULL;
-    struct store_write **end = &rest;
-    while (batch) {
-        struct store_write *next = batch->next;
-        if (batch->deadline_ms <= now_ms) {
-            complete(store, batch, error);
-        } else {
-            *end = batch;
-            end = &batch->next;
-        }
-        batch = next;
+    size_t kept = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch->writes[i]->deadline_ms <= now_ms)
+            complete(store, batch->writes[i], ERROR_STORE_BUSY);
+        else
+            batch->writes[kept++] = batch->writes[i];
     }
-    *end = NULL;
-    return rest;
+    batch->count = kept;
+    call_completed(store);
 }
 
-static void complete_all(struct store *store, struct store_write *batch, enum error error)
-{
-    for (struct store_write *next; batch; batch = next) {
-        next = batch->next;
-        complete(store, batch, error != ERROR_NONE ? error : batch->result);
-    }
-    completed(store);
-}
-
-/* Begins a transaction for a batch. Writes that run out of time fail one by one; NULL when none is
-   left, and then there is no transaction. */
-static struct store_write *begin_batch(struct store *store, struct store_write *batch)
-{
-    while (batch) {
-        int64_t earliest_ms = batch->deadline_ms;
-        for (struct store_write *write = batch; write; write = write->next)
-            earliest_ms = MIN(earliest_ms, write->deadline_ms);
-        enum error error = store->backend->begin(store->connection, earliest_ms);
-        if (error == ERROR_NONE)
-            break;
-        if (error != ERROR_STORE_BUSY) {
-            complete_all(store, batch, error);
-            return NULL;
-        }
-        batch = fail_late(store, batch, error);
-        completed(store);
-    }
-    return batch;
-}
-
-/* Whether it is work for the broker. */
-static bool is_news(const struct store_write *write)
+static bool is_work_for_the_broker(const struct store_write *write)
 {
     return write->verb == STORE_ENQUEUE || (write->verb == STORE_CANCEL && write->cancel.asked) ||
            write->verb == STORE_PAIR || write->verb == STORE_CREATE_TOKEN ||
@@ -167,88 +145,88 @@ static bool is_news(const struct store_write *write)
            (write->verb == STORE_SET_SENDING && !write->set_sending.pause);
 }
 
-/* Tells the broker, unless another batch waits, whose news it then hears with these. */
-static void tell_news(struct store *store)
+/* Before the writes are completed: then they are their submitters' again. */
+static void note_work_for_the_broker(struct store *store)
 {
-    if (store->news_since_us == 0)
+    if (!store->options.enqueued || store->wake_due_since_us != 0)
+        return;
+    for (size_t i = 0; i < store->batch.count; i++) {
+        const struct store_write *write = store->batch.writes[i];
+        if (write->result == ERROR_NONE && is_work_for_the_broker(write)) {
+            store->wake_due_since_us = clock_monotonic_us();
+            return;
+        }
+    }
+}
+
+/* Wakes the broker, unless more writes wait: then it is woken once for both batches. */
+static void wake_broker(struct store *store)
+{
+    if (store->wake_due_since_us == 0)
         return;
     pthread_mutex_lock(&store->lock);
     bool more = store->first;
     pthread_mutex_unlock(&store->lock);
-    if (more && clock_monotonic_us() < store->news_since_us + NEWS_PAUSE_US)
+    if (more && clock_monotonic_us() < store->wake_due_since_us + WAKE_PAUSE_US)
         return;
-    store->news_since_us = 0;
+    store->wake_due_since_us = 0;
     store->options.enqueued(store->options.context);
 }
 
-static void tell_moves(const struct store *store)
+static void publish_transitions(const struct store *store)
 {
     size_t count;
-    const struct store_transition *moves = store->backend->moves(store->connection, &count);
+    const struct store_transition *transitions = store->backend->transitions(store->database,
+                                                                             &count);
     if (count > 0)
-        store->options.moved(store->options.context, moves, count);
+        store->options.moved(store->options.context, transitions, count);
 }
 
-static enum error commit(const struct store *store, size_t batch_size)
-{
-    struct metrics *metrics = store->options.metrics;
-    int64_t began_us = clock_monotonic_us();
-    enum error error = store->backend->commit(store->connection);
-    if (error == ERROR_NONE) {
-        METRICS_ADD(metrics, db_commits_total, 0, 1);
-        METRICS_OBSERVE(metrics, db_commit_duration_seconds,
-                        (uint64_t)(clock_monotonic_us() - began_us));
-        METRICS_OBSERVE(metrics, db_commit_batch_size, batch_size);
-    }
-    return error;
-}
-
-static void run_batch(struct store *store, struct store_write *batch)
+/* Runs the batch, which ends empty. False when the transaction could not begin by then; nothing has happened. */
+static bool try_batch(struct store *store, int64_t deadline_ms)
 {
     const struct store_backend *backend = store->backend;
-    enum error batch_error = ERROR_NONE;
-    bool lost = false, enqueued = false;
-    size_t count = 0;
-
-    for (struct store_write *write = batch; write && !lost; write = write->next) {
-        count++;
-        write->result = backend->execute(store->connection, write, &lost);
-        if (lost)
-            batch_error = write->result;
-        enqueued |= write->result == ERROR_NONE && is_news(write);
+    struct batch *batch = &store->batch;
+    enum error error = backend->run_batch(store->database, batch->writes, batch->count,
+                                          deadline_ms);
+    if (error == ERROR_STORE_BUSY)
+        return false;
+    if (error == ERROR_NONE) {
+        METRICS_ADD(store->options.metrics, db_commits_total, 0, 1);
+        METRICS_OBSERVE(store->options.metrics, db_commit_batch_size, batch->count);
+        note_work_for_the_broker(store);
     }
-    FAIL_POINT("store.before_commit");
-    if (batch_error == ERROR_NONE)
-        batch_error = commit(store, count);
-    FAIL_POINT("store.after_commit");
-    if (batch_error != ERROR_NONE)
-        backend->rollback(store->connection);
+    complete_batch(store, error);
+    wake_broker(store);
+    backend->finish_batch(store->database);
+    if (error == ERROR_NONE)
+        publish_transitions(store);
+    return true;
+}
 
-    complete_all(store, batch, batch_error);
-    bool news = enqueued && batch_error == ERROR_NONE && store->options.enqueued;
-    if (news && store->news_since_us == 0)
-        store->news_since_us = clock_monotonic_us();
-    tell_news(store);
-    if (!backend->finish(store->connection)) {
-        /* Reads that want to begin wait; those under way end within their time limit. */
-        pthread_rwlock_wrlock(&store->reading);
-        backend->tidy(store->connection);
-        pthread_rwlock_unlock(&store->reading);
+static int64_t earliest_deadline_ms(const struct batch *batch)
+{
+    int64_t earliest_ms = INT64_MAX;
+    for (size_t i = 0; i < batch->count; i++)
+        earliest_ms = MIN(earliest_ms, batch->writes[i]->deadline_ms);
+    return earliest_ms;
+}
+
+/* While another process has the database, writes whose time is up fail one by one. */
+static void run_batch(struct store *store)
+{
+    while (store->batch.count > 0) {
+        if (!try_batch(store, earliest_deadline_ms(&store->batch)))
+            complete_late(store);
     }
-    if (batch_error == ERROR_NONE)
-        tell_moves(store);
+    wake_broker(store);
 }
 
 static void *writer_main(void *argument)
 {
     struct store *store = argument;
-    struct store_write *batch;
-    while ((batch = take_batch(store))) {
-        batch = begin_batch(store, batch);
-        if (batch)
-            run_batch(store, batch);
-        else
-            tell_news(store);
+    while (take_batch(store)) {
+        run_batch(store);
         end_running(store);
     }
     return NULL;
@@ -265,37 +243,37 @@ static bool try_inline(struct store *store, struct store_write *write)
     pthread_mutex_unlock(&store->lock);
     if (!idle)
         return false;
-    bool begun = store->backend->begin(store->connection, STORE_BEGIN_AT_ONCE) == ERROR_NONE;
-    if (begun)
-        run_batch(store, write);
+    store->batch.writes[0] = write;
+    store->batch.count = 1;
+    bool ran = try_batch(store, STORE_BEGIN_AT_ONCE);
     end_running(store);
-    return begun;
+    return ran;
 }
 
 /* ---- The front ---- */
 
-/* A lock that a stream of reads cannot keep from the writer. */
-static void init_reading(pthread_rwlock_t *lock)
-{
-    pthread_rwlockattr_t attributes;
-    pthread_rwlockattr_init(&attributes);
-    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-    pthread_rwlock_init(lock, &attributes);
-    pthread_rwlockattr_destroy(&attributes);
-}
-
 static void destroy(struct store *store)
 {
-    pthread_rwlock_destroy(&store->reading);
     pthread_cond_destroy(&store->wake);
     pthread_mutex_destroy(&store->lock);
     free(store);
 }
 
-static const char *path_of(const char *dsn)
+/* The first is the default: a name without a scheme is a path. */
+static const struct store_backend *const backends[] = {&store_backend_sqlite};
+
+/* The backend that the scheme of a database's name asks for; *rest is the name without it. */
+static const struct store_backend *choose_backend(const char *name, const char **rest)
 {
-    static const char scheme[] = "sqlite:";
-    return strncmp(dsn, scheme, strlen(scheme)) == 0 ? dsn + strlen(scheme) : dsn;
+    *rest = name;
+    for (size_t i = 0; i < ARRAY_LENGTH(backends); i++) {
+        size_t length = strlen(backends[i]->name);
+        if (strncmp(name, backends[i]->name, length) == 0 && name[length] == ':') {
+            *rest = name + length + 1;
+            return backends[i];
+        }
+    }
+    return backends[0];
 }
 
 enum error store_open(const struct store_options *options, struct store **result,
@@ -304,24 +282,18 @@ enum error store_open(const struct store_options *options, struct store **result
     struct store *store = calloc(1, sizeof(*store));
     if (!store)
         return ERROR_INTERNAL;
-    if (!store_path_resolve(path_of(options->path), store->path, problem)) {
-        free(store);
-        return ERROR_STORE_UNAVAILABLE;
-    }
-    store->backend = &store_backend_sqlite;
     store->options = *options;
-    store->options.path = store->path;
+    store->backend = choose_backend(options->path, &store->options.path);
     if (!store->options.wall_ms)
         store->options.wall_ms = clock_wall_ms;
     store->last = &store->first;
     store->recent_batch_size = 1;
     pthread_mutex_init(&store->lock, NULL);
     pthread_cond_init(&store->wake, NULL);
-    init_reading(&store->reading);
 
-    enum error error = store->backend->open(&store->options, true, &store->connection, problem);
+    enum error error = store->backend->open(&store->options, &store->database, problem);
     if (error == ERROR_NONE && pthread_create(&store->writer, NULL, writer_main, store) != 0) {
-        store->backend->close(store->connection);
+        store->backend->close(store->database);
         error = ERROR_INTERNAL;
     }
     if (error != ERROR_NONE) {
@@ -341,7 +313,7 @@ void store_close(struct store *store)
     pthread_cond_signal(&store->wake);
     pthread_mutex_unlock(&store->lock);
     pthread_join(store->writer, NULL);
-    store->backend->close(store->connection);
+    store->backend->close(store->database);
     destroy(store);
 }
 
@@ -444,9 +416,8 @@ enum error store_reader_open(struct store *store, struct store_reader **result)
     if (!reader)
         return ERROR_INTERNAL;
     char problem[STORE_ERROR_SIZE];
-    reader->store = store;
     reader->backend = store->backend;
-    enum error error = reader->backend->open(&store->options, false, &reader->connection, problem);
+    enum error error = reader->backend->open_reader(store->database, &reader->reader, problem);
     if (error != ERROR_NONE) {
         log_error("a reader cannot be opened", LOG_TEXT("reason", problem));
         free(reader);
@@ -460,36 +431,20 @@ void store_reader_close(struct store_reader *reader)
 {
     if (!reader)
         return;
-    reader->backend->close(reader->connection);
+    reader->backend->close_reader(reader->reader);
     free(reader);
-}
-
-static void begin_read(struct store_reader *reader)
-{
-    pthread_rwlock_rdlock(&reader->store->reading);
-}
-
-static void end_read(struct store_reader *reader)
-{
-    pthread_rwlock_unlock(&reader->store->reading);
 }
 
 enum error store_find_message(struct store_reader *reader, const struct message_id *id,
                               struct message *message)
 {
-    begin_read(reader);
-    enum error error = reader->backend->find_message(reader->connection, id, message);
-    end_read(reader);
-    return error;
+    return reader->backend->find_message(reader->reader, id, message);
 }
 
 enum error store_read_history(struct store_reader *reader, const struct message_id *id,
                               struct message_event **events, size_t *count)
 {
-    begin_read(reader);
-    enum error error = reader->backend->read_history(reader->connection, id, events, count);
-    end_read(reader);
-    return error;
+    return reader->backend->read_history(reader->reader, id, events, count);
 }
 
 enum error store_list_messages(struct store_reader *reader, const struct store_query *query,
@@ -497,10 +452,7 @@ enum error store_list_messages(struct store_reader *reader, const struct store_q
 {
     assert(query->limit > 0 && query->offset >= 0);
     *page = (struct store_page){0};
-    begin_read(reader);
-    enum error error = reader->backend->list_messages(reader->connection, query, page);
-    end_read(reader);
-    return error;
+    return reader->backend->list_messages(reader->reader, query, page);
 }
 
 void store_page_fini(struct store_page *page)
@@ -514,52 +466,34 @@ void store_page_fini(struct store_page *page)
 enum error store_find_key(struct store_reader *reader, const char *id, struct api_key *key,
                           bool *found)
 {
-    begin_read(reader);
-    enum error error = reader->backend->find_key(reader->connection, id, key, found);
-    end_read(reader);
-    return error;
+    return reader->backend->find_key(reader->reader, id, key, found);
 }
 
 enum error store_list_keys(struct store_reader *reader, struct api_key **keys, size_t *count)
 {
-    begin_read(reader);
-    enum error error = reader->backend->list_keys(reader->connection, keys, count);
-    end_read(reader);
-    return error;
+    return reader->backend->list_keys(reader->reader, keys, count);
 }
 
 enum error store_find_token(struct store_reader *reader, const char *id, struct device_token *token,
                             bool *found)
 {
-    begin_read(reader);
-    enum error error = reader->backend->find_token(reader->connection, id, token, found);
-    end_read(reader);
-    return error;
+    return reader->backend->find_token(reader->reader, id, token, found);
 }
 
 enum error store_list_tokens(struct store_reader *reader, struct device_token **tokens,
                              size_t *count)
 {
-    begin_read(reader);
-    enum error error = reader->backend->list_tokens(reader->connection, tokens, count);
-    end_read(reader);
-    return error;
+    return reader->backend->list_tokens(reader->reader, tokens, count);
 }
 
 enum error store_read_sending(struct store_reader *reader, struct store_sending *sending)
 {
-    begin_read(reader);
-    enum error error = reader->backend->read_sending(reader->connection, sending);
-    end_read(reader);
-    return error;
+    return reader->backend->read_sending(reader->reader, sending);
 }
 
 enum error store_list_devices(struct store_reader *reader, struct device **devices, size_t *count)
 {
-    begin_read(reader);
-    enum error error = reader->backend->list_devices(reader->connection, devices, count);
-    end_read(reader);
-    return error;
+    return reader->backend->list_devices(reader->reader, devices, count);
 }
 
 void store_devices_free(struct device *devices, size_t count)
@@ -572,9 +506,5 @@ void store_devices_free(struct device *devices, size_t count)
 enum error store_read_statistics(struct store_reader *reader, int64_t stuck_since_ms,
                                  struct store_statistics *statistics)
 {
-    begin_read(reader);
-    enum error error = reader->backend->read_statistics(reader->connection, stuck_since_ms,
-                                                        statistics);
-    end_read(reader);
-    return error;
+    return reader->backend->read_statistics(reader->reader, stuck_since_ms, statistics);
 }

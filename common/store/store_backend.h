@@ -1,69 +1,74 @@
 /*
- * What a database must offer to stand behind the store. Private to this folder.
+ * What a database offers to stand behind the store. Private to this folder.
  *
- * One connection belongs to one thread at a time. A write that fails leaves the others of its
- * transaction alone: that is part of the contract.
+ * A database is what one process has open: one writer, used by one thread at a time, and readers, each of which
+ * belongs to one thread. What a write does to the rows is decided in verbs/; a backend gives it its rows
+ * (verbs/rows.h) and makes the transaction around it.
  */
 #ifndef COMMON_STORE_STORE_BACKEND_H
 #define COMMON_STORE_STORE_BACKEND_H
 
 #include "common/store/store.h"
 
-struct store_connection;
+/* Each backend completes these two with what it needs. */
+struct store_database;
+struct store_database_reader;
 
-enum { STORE_BEGIN_AT_ONCE = 0 };
+enum { STORE_BEGIN_AT_ONCE = 0, STORE_MAX_BATCH = 512 };
 
 struct store_backend {
-    /* `writer` connections may begin. The first of them creates and migrates. */
-    enum error (*open)(const struct store_options *options, bool writer,
-                       struct store_connection **connection, char problem[STORE_ERROR_SIZE]);
-    void (*close)(struct store_connection *connection);
+    const char *name; /* the scheme of its URLs: "sqlite" */
 
-    /* A transaction that will write, with every other writer shut out. Waits until the deadline
-       (monotonic; STORE_BEGIN_AT_ONCE: not at all) and then gives ERROR_STORE_BUSY. */
-    enum error (*begin)(struct store_connection *connection, int64_t deadline_ms);
+    /* Opens, or creates and migrates. `options` are the store's and stay valid. */
+    enum error (*open)(const struct store_options *options, struct store_database **database,
+                       char problem[STORE_ERROR_SIZE]);
+    void (*close)(struct store_database *database); /* after its readers */
 
-    /* Runs one write. `*transaction_lost` is set when the failure ended the whole transaction. New
-       messages may wait until the next write of another kind, or commit: where one fails then, that sets
-       its `result`. */
-    enum error (*execute)(struct store_connection *connection, struct store_write *write,
-                          bool *transaction_lost);
+    /*
+     * Runs the writes in their order, in one transaction, and sets the `result` of each. A write that fails leaves
+     * the rows as they were and does not disturb the others. Waits for other writers until the deadline
+     * (monotonic; STORE_BEGIN_AT_ONCE: not at all).
+     *
+     * ERROR_NONE: committed durably; the results count. Any other error is the result of all:
+     * - ERROR_STORE_BUSY: the transaction could not begin in time, and no write was looked at;
+     * - ERROR_OUTCOME_UNKNOWN: no process sees anything of the transaction, but if all of them end before one
+     *   commits it may be there afterwards. The next run_batch fails until that is ruled out;
+     * - others: nothing of it happened.
+     */
+    enum error (*run_batch)(struct store_database *database, struct store_write *const writes[],
+                            size_t count, int64_t deadline_ms);
 
-    /* Durable when it returns ERROR_NONE. ERROR_OUTCOME_UNKNOWN: no process sees anything of the
-       transaction, but where all end before one commits it may be there afterwards; begin fails until that
-       is out of the question. Otherwise nothing of the transaction happened. */
-    enum error (*commit)(struct store_connection *connection);
-    void (*rollback)(struct store_connection *connection);
+    /* Called once after each run_batch that was not ERROR_STORE_BUSY, when the submitters have their results: for
+       what they need not wait for. Other processes may write once it returns. */
+    void (*finish_batch)(struct store_database *database);
 
-    /* What the last transaction moved, until the next begins; none without options.moved. */
-    const struct store_transition *(*moves)(const struct store_connection *connection,
-                                            size_t *count);
-
-    /* After commit or rollback, when the callers have their answers: housekeeping, then the other
-       writers may go on. False when readers were in its way: `tidy` is then called outside a
-       transaction, at a moment when no reader of this process reads. */
-    MUST_CHECK bool (*finish)(struct store_connection *connection);
-    void (*tidy)(struct store_connection *connection);
+    /* The transitions that the last run_batch committed, until the next; none without options.moved. */
+    const struct store_transition *(*transitions)(const struct store_database *database,
+                                                  size_t *count);
 
     /* A read holds its view of the database no longer than options.timeout_ms: ERROR_STORE_BUSY. */
-    enum error (*find_message)(struct store_connection *connection, const struct message_id *id,
+    enum error (*open_reader)(struct store_database *database,
+                              struct store_database_reader **reader,
+                              char problem[STORE_ERROR_SIZE]);
+    void (*close_reader)(struct store_database_reader *reader);
+    enum error (*find_message)(struct store_database_reader *reader, const struct message_id *id,
                                struct message *message);
-    enum error (*read_history)(struct store_connection *connection, const struct message_id *id,
+    enum error (*read_history)(struct store_database_reader *reader, const struct message_id *id,
                                struct message_event **events, size_t *count);
-    enum error (*list_messages)(struct store_connection *connection,
+    enum error (*list_messages)(struct store_database_reader *reader,
                                 const struct store_query *query, struct store_page *page);
-    enum error (*find_key)(struct store_connection *connection, const char *id, struct api_key *key,
-                           bool *found);
-    enum error (*list_keys)(struct store_connection *connection, struct api_key **keys,
+    enum error (*find_key)(struct store_database_reader *reader, const char *id,
+                           struct api_key *key, bool *found);
+    enum error (*list_keys)(struct store_database_reader *reader, struct api_key **keys,
                             size_t *count);
-    enum error (*find_token)(struct store_connection *connection, const char *id,
+    enum error (*find_token)(struct store_database_reader *reader, const char *id,
                              struct device_token *token, bool *found);
-    enum error (*list_tokens)(struct store_connection *connection, struct device_token **tokens,
+    enum error (*list_tokens)(struct store_database_reader *reader, struct device_token **tokens,
                               size_t *count);
-    enum error (*read_sending)(struct store_connection *connection, struct store_sending *sending);
-    enum error (*list_devices)(struct store_connection *connection, struct device **devices,
+    enum error (*read_sending)(struct store_database_reader *reader, struct store_sending *sending);
+    enum error (*list_devices)(struct store_database_reader *reader, struct device **devices,
                                size_t *count);
-    enum error (*read_statistics)(struct store_connection *connection, int64_t stuck_since_ms,
+    enum error (*read_statistics)(struct store_database_reader *reader, int64_t stuck_since_ms,
                                   struct store_statistics *statistics);
 };
 

@@ -1,11 +1,15 @@
 """Databases of any size, made once and copied for each use."""
 
+import hashlib
 import shutil
 import subprocess
 
-from harness.schemas import NEWEST
-
+from harness.gateway import ROOT
 from processes import PROGRAMS, BenchGateway
+
+# A database of another schema is not used again.
+SCHEMA = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(
+    (ROOT / "common/store/sqlite/sql").glob("*.sql")))).hexdigest()[:8]
 
 
 class Databases:
@@ -28,7 +32,7 @@ class Databases:
 
     def gateway(self, folder, delivered=0, queued=0, days=0, **settings):
         """A gateway, not started, with a copy of such a database, whose newest message is `days` old."""
-        path = self.folder / f"schema-{NEWEST}-{delivered}-{queued}-{days}.db"
+        path = self.folder / f"schema-{SCHEMA}-{delivered}-{queued}-{days}.db"
         if not path.exists():
             self._make(path, delivered, queued, days)
         gateway = BenchGateway(folder, **settings)

@@ -109,7 +109,7 @@ static void add_event(sqlite3_stmt *event, int64_t seq, int number, enum message
 static void add_message(sqlite3_stmt *message, sqlite3_stmt *event, int64_t place, int64_t at_ms,
                         bool delivered)
 {
-    char number[24], text[80], device_id[DEVICE_ID_SIZE], times[96] = "";
+    char number[24], text[80], device_id[DEVICE_ID_SIZE];
     struct message_id id = id_at(at_ms);
     int64_t seq = message_id_seq(&id);
     snprintf(number, sizeof(number), "+49151%08u", (unsigned)(next_random() % 100000000));
@@ -125,13 +125,15 @@ static void add_message(sqlite3_stmt *message, sqlite3_stmt *event, int64_t plac
     sqlite3_bind_text(message, 7, delivered ? device_id : NULL, -1, SQLITE_STATIC);
     sqlite3_bind_int(message, 8, delivered ? 6 : 1);
     sqlite3_bind_int64(message, 9, at_ms + (delivered ? 5 : 0));
-    size_t length = 0;
-    for (int status = MESSAGE_DISPATCHED; delivered && status <= MESSAGE_DELIVERED; status++) {
+    for (int status = MESSAGE_DISPATCHED; status <= MESSAGE_DELIVERED; status++) {
+        int parameter = 10 + status - MESSAGE_DISPATCHED;
+        if (!delivered) {
+            sqlite3_bind_null(message, parameter);
+            continue;
+        }
         add_event(event, seq, status + 1, (enum message_status)status, device_id, at_ms + status);
-        length += (size_t)snprintf(times + length, sizeof(times) - length, "%s%d:%lld",
-                                   length > 0 ? "," : "", status, (long long)at_ms + status);
+        sqlite3_bind_int64(message, parameter, at_ms + status);
     }
-    sqlite3_bind_text(message, 10, delivered ? times : NULL, -1, SQLITE_STATIC);
     run(message);
 }
 
@@ -156,9 +158,9 @@ int main(int argc, char **argv)
     take_objects_away();
     sqlite3_stmt *message = prepare(
         "INSERT INTO message (seq, id, phone_number, text, encoding, segments, status, attempt,"
-        " device_id, event_count, updated_at_ms, times) VALUES (?1, ?2, ?3, ?4, 0, 1, ?5, ?6, ?7, "
-        "?8,"
-        " ?9, ?10)");
+        " device_id, event_count, updated_at_ms, dispatched_at_ms, accepted_at_ms, sending_at_ms,"
+        " sent_at_ms, delivered_at_ms)"
+        " VALUES (?1, ?2, ?3, ?4, 0, 1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)");
     sqlite3_stmt *event = prepare(
         "INSERT INTO message_event (message_seq, number, status, attempt, device_id, at_ms)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
@@ -173,6 +175,7 @@ int main(int argc, char **argv)
     sqlite3_finalize(event);
     set_count(MESSAGE_DELIVERED, delivered);
     set_count(MESSAGE_QUEUED, queued);
+    execute("UPDATE last_event SET id = (SELECT count(*) FROM message_event)");
     bring_objects_back();
     execute("COMMIT; PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE)");
     sqlite3_close(db);

@@ -44,6 +44,7 @@ def next_tree(tree, folder, version):
     edit(folder / "Makefile", f"VERSION := {present}", f"VERSION := {version}")
     edit(folder / "deploy/debian/changelog", f"sms-gateway ({present})", f"sms-gateway ({version})")
     sql = folder / "common/store/sqlite/sql"
+    (sql / "down").mkdir(exist_ok=True)
     name = f"{newest_schema(tree) + 1:04d}_next.sql"
     column = f"next_{version.replace('.', '_')}"
     (sql / name).write_text(f"ALTER TABLE message ADD COLUMN {column} TEXT;\n", encoding="ascii")

@@ -38,10 +38,13 @@ def read_radio(path):
     return lines
 
 
-def read_times(text):
-    """A message's column `times`: when it last reached each status but the first."""
-    entries = (entry.split(":") for entry in text.split(",")) if text else ()
-    return {int(status): int(at_ms) for status, at_ms in entries}
+# The columns with the last time of each status; a message returns to `queued`.
+TIME_COLUMNS = ("returned_at_ms", *(f"{status}_at_ms" for status in STATUSES[1:]))
+
+
+def read_times(columns):
+    """When a message last reached each status; `queued` only where it returned to it."""
+    return {status: at_ms for status, at_ms in enumerate(columns) if at_ms is not None}
 
 
 class Database:
@@ -52,8 +55,8 @@ class Database:
         connection.execute("BEGIN")
         self.messages = {}
         for row in connection.execute("SELECT seq, id, status, attempt, device_id, event_count,"
-                                      " times FROM message"):
-            message = Message(row[0], str(uuid.UUID(bytes=row[1])), *row[2:6], read_times(row[6]))
+                                      f" {', '.join(TIME_COLUMNS)} FROM message"):
+            message = Message(row[0], str(uuid.UUID(bytes=row[1])), *row[2:6], read_times(row[6:]))
             self.messages[message.id] = message
         self.events = defaultdict(list)
         for message in self.messages.values():  # the first event is the row itself

@@ -139,7 +139,7 @@ def test_a_database_in_use_is_not_replaced(make_gateway):
     backup = run(gateway, "backup", "create")
     for program in (gateway.api_fcgi, gateway.ws_broker):
         for arguments in (("restore", backup["path"]), ("database", "compact"),
-                          ("database", "downgrade", "--to", "6")):
+                          ("database", "downgrade", "--to", "1")):
             assert "stop the gateway first" in refusal(gateway, *arguments)
         program.stop()
     gateway.api_fcgi.start()

@@ -96,7 +96,7 @@ def test_no_other_name_of_a_database_in_use_lets_it_be_replaced(make_gateway, ow
     ids = []
     for name in names:
         for arguments in (("restore", backup), ("database", "compact"),
-                          ("database", "downgrade", "--to", "6")):
+                          ("database", "downgrade", "--to", "1")):
             assert "stop the gateway first" in refused(gateway, name, *arguments), name
         ids.append(gateway.api.send()["message_id"])
         assert tool(gateway, name, "messages", "show", ids[-1])[0] == 0
@@ -268,7 +268,7 @@ def test_a_predecessor_that_is_stopping_is_waited_for(make_gateway, program):
 
 COMMANDS = [("statistics",), ("keys", "create", "shop"), ("keys", "list"), ("devices", "pair"),
             ("devices", "token", "phone"), ("sending", "status"), ("messages", "list"),
-            ("database", "check"), ("database", "compact"), ("database", "downgrade", "--to", "6"),
+            ("database", "check"), ("database", "compact"), ("database", "downgrade", "--to", "1"),
             ("backup", "create")]
 
 

@@ -179,7 +179,7 @@ def test_every_report_twice_changes_nothing_more(report_gateway, phone):
     message = after_reports(report_gateway, phone, reports)
     assert message["status"] == "delivered"
     assert report_gateway.query(
-        "SELECT count(*) FROM message_event JOIN message ON seq = message_seq WHERE id = ?",
+        "SELECT count(*) FROM message_event JOIN message ON seq = message_seq WHERE message.id = ?",
         bytes.fromhex(message["message_id"].replace("-", ""))) == [(4,)]
 
 

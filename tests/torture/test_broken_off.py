@@ -143,18 +143,12 @@ def test_a_restore_where_the_database_is_gone_is_broken_off(before):
 
 
 @pytest.mark.parametrize("arguments", [
-    ("database", "compact"), ("database", "downgrade", "--to", "6"), ("backup", "create")], ids=" ".join)
+    ("database", "compact"), ("backup", "create")], ids=" ".join)
 def test_an_interrupted_change_leaves_the_database_whole(before, arguments):
     for _, folder, _ in instants(before, arguments):
         check_whole(folder, [["old", "new"]])
         for path in (folder / "data").glob("backups/*.db"):
             done(folder, "backup", "verify", path)
-
-
-def test_an_upgrade_is_broken_off(before):
-    done(before, "database", "downgrade", "--to", "6")
-    for _, folder, _ in instants(before, ("keys", "list")):
-        check_whole(folder, [["old", "new"]])
 
 
 def test_making_an_empty_one_is_broken_off(tmp_path):

@@ -1,9 +1,11 @@
 /* The SQLite file as a whole. */
 #include "common/store/sqlite/database_file.h"
-#include "common/store/sqlite/database_swap.h"
-#include "common/store/sqlite/sqlite.h"
 
 #include "common/base/clock.h"
+#include "common/store/sqlite/database_swap.h"
+#include "common/store/sqlite/disk.h"
+#include "common/store/sqlite/schema.h"
+#include "common/store/sqlite/write_lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -109,7 +111,7 @@ static sqlite3 *open_database(struct work *work, const char *path)
         return NULL;
     }
     sqlite3_busy_timeout(db, WAIT_MS);
-    /* Others may be writing, and no checkpoint may meet them: store_sqlite_wal.c. */
+    /* Others may be writing, and no checkpoint may meet them: wal.c. */
     sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     if (sqlite3_exec(db,
@@ -130,7 +132,7 @@ static bool run_sql(struct work *work, sqlite3 *db, const char *path, const char
 static bool read_number(struct work *work, sqlite3 *db, const char *path, const char *sql,
                         int64_t *number)
 {
-    return sqlite_query_number(db, sql, number) || fail_sqlite(work, db, path);
+    return schema_query_number(db, sql, number) || fail_sqlite(work, db, path);
 }
 
 /* Of the database and its log: nothing of it is left elsewhere. */
@@ -144,10 +146,27 @@ static bool fold_log(struct work *work, sqlite3 *db, const char *path)
 static bool read_version(struct work *work, sqlite3 *db, const char *path, int64_t *version)
 {
     char reason[STORE_ERROR_SIZE];
-    if (!sqlite_read_version(db, version, reason))
+    if (!schema_read_version(db, &schema_of_gateway, version, reason))
         return fail(work, ERROR_STORE_UNAVAILABLE, "%.200s: %.300s", path, reason);
     return *version > 0 ||
            fail(work, ERROR_STORE_UNAVAILABLE, "%s: there is no database in it", path);
+}
+
+static bool read_newest(struct work *work, sqlite3 *db, const char *path,
+                        struct store_file_content *content)
+{
+    struct message_id newest;
+    sqlite3_stmt *query = NULL;
+    int code = sqlite3_prepare_v2(db, "SELECT id FROM message ORDER BY seq DESC LIMIT 1", -1,
+                                  &query, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(query);
+    if (code == SQLITE_ROW && sqlite3_column_bytes(query, 0) == MESSAGE_ID_BYTES) {
+        memcpy(newest.bytes, sqlite3_column_blob(query, 0), MESSAGE_ID_BYTES);
+        content->newest_message_at_ms = message_id_time_ms(&newest);
+    }
+    sqlite3_finalize(query);
+    return code == SQLITE_ROW || code == SQLITE_DONE || fail_sqlite(work, db, path);
 }
 
 /* In one transaction of the caller's. */
@@ -163,20 +182,12 @@ static bool read_content(struct work *work, sqlite3 *db, const char *path,
         if (!read_number(work, db, path, sql, &content->messages[i]))
             return false;
     }
-    struct message_id newest = {0};
-    sqlite3_stmt *query = NULL;
-    if (sqlite3_prepare_v2(db, "SELECT id FROM message ORDER BY seq DESC LIMIT 1", -1, &query,
-                           NULL) == SQLITE_OK &&
-        sqlite3_step(query) == SQLITE_ROW && column_id(query, 0, &newest))
-        content->newest_message_at_ms = message_id_time_ms(&newest);
-    sqlite3_finalize(query);
-    const char *tokens = "SELECT count(*) FROM device_token",
-               *keys = "SELECT count(*) FROM api_key";
-    return read_number(work, db, path, "SELECT count(*) FROM message_event", &content->events) &&
+    return read_newest(work, db, path, content) &&
+           read_number(work, db, path, "SELECT count(*) FROM message_event", &content->events) &&
            read_number(work, db, path, "SELECT count(*) FROM device", &content->devices) &&
-           (content->schema_version < 4 || read_number(work, db, path, keys, &content->api_keys)) &&
-           (content->schema_version < 5 ||
-            read_number(work, db, path, tokens, &content->device_tokens)) &&
+           read_number(work, db, path, "SELECT count(*) FROM api_key", &content->api_keys) &&
+           read_number(work, db, path, "SELECT count(*) FROM device_token",
+                       &content->device_tokens) &&
            read_number(work, db, path,
                        "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
                        &content->bytes);
@@ -189,7 +200,7 @@ static bool check_content(struct work *work, sqlite3 *db, const char *path)
     char answer[256] = "";
     if (sqlite3_prepare_v2(db, "PRAGMA integrity_check(1)", -1, &query, NULL) == SQLITE_OK &&
         sqlite3_step(query) == SQLITE_ROW)
-        column_text(query, 0, answer, sizeof(answer));
+        snprintf(answer, sizeof(answer), "%s", (const char *)sqlite3_column_text(query, 0));
     else
         fail_sqlite(work, db, path);
     sqlite3_finalize(query);
@@ -386,18 +397,20 @@ static bool settle(struct work *work, sqlite3 *db, const char *path, int64_t *un
         sql, sizeof(sql),
         "BEGIN IMMEDIATE;"
         "CREATE TEMP TABLE open_message AS SELECT seq FROM message WHERE status BETWEEN 0 AND 3;"
-        "INSERT INTO message_event SELECT seq, event_count + 1, %d, attempt, device_id,"
+        "INSERT INTO message_event SELECT (SELECT id FROM last_event) + row_number() OVER (),"
+        " seq, event_count + 1, %d, attempt, device_id,"
         " '" STORE_FILE_RESTORED "', NULL, %lld FROM message WHERE seq IN open_message;"
+        "UPDATE last_event SET id = id + (SELECT count(*) FROM open_message);"
         "UPDATE message SET status = %d, event_count = event_count + 1, updated_at_ms = %lld,"
-        " times = coalesce(times || ',', '') || '%d:%lld', revoke = 0, device_id = NULL,"
-        " journal = NULL, error_code = '" STORE_FILE_RESTORED "',"
+        " unknown_at_ms = %lld, cancel_requested = 0, device_id = NULL, journal = NULL,"
+        " error_code = '" STORE_FILE_RESTORED "',"
         " error_message = 'It was open in a backup that was restored.'"
         " WHERE seq IN open_message;"
         "UPDATE message_count SET count = (SELECT count(*) FROM message AS m"
         " WHERE m.status = message_count.status);"
-        "DELETE FROM broker; UPDATE device SET broker_instance = NULL, dismissed = 0;"
+        "DELETE FROM broker; UPDATE device SET broker_instance = NULL, token_revoked = 0;"
         "COMMIT",
-        MESSAGE_UNKNOWN, now_ms, MESSAGE_UNKNOWN, now_ms, MESSAGE_UNKNOWN, now_ms);
+        MESSAGE_UNKNOWN, now_ms, MESSAGE_UNKNOWN, now_ms, now_ms);
     return run_sql(work, db, path, sql) &&
            read_number(work, db, path, "SELECT count(*) FROM open_message", unknown);
 }
@@ -409,7 +422,7 @@ static bool prepare_copy(struct work *work, const char *copy_path,
     char reason[STORE_ERROR_SIZE];
     sqlite3 *db = open_database(work, copy_path);
     bool good = db;
-    if (good && !sqlite_migrate(db, reason))
+    if (good && !schema_migrate(db, &schema_of_gateway, reason))
         good = fail(work, ERROR_STORE_UNAVAILABLE, "%.200s: %.300s", copy_path, reason);
     good = good && settle(work, db, copy_path, &restored->unknown) &&
            check_open_database(work, db, copy_path, &restored->content);
@@ -468,7 +481,7 @@ enum error store_file_create(const char *given, char problem[STORE_ERROR_SIZE])
     if (!write_path(&work, copy, path, STORE_CREATING) || !create_file(&work, copy))
         goto out;
     if ((db = open_database(&work, copy)) &&
-        (!sqlite_give_space_back(db, reason) || !sqlite_migrate(db, reason)))
+        (!schema_enable_reclaiming(db, reason) || !schema_migrate(db, &schema_of_gateway, reason)))
         fail(&work, ERROR_STORE_UNAVAILABLE, "%.200s: %.300s", copy, reason);
     sqlite3_close(db);
     if (work.error == ERROR_NONE && sync_file(&work, copy) && swap(&work, copy, path, kept_path))
@@ -487,7 +500,7 @@ enum error store_file_downgrade(const char *given, int64_t version, char problem
     char path[PATH_SIZE], reason[STORE_ERROR_SIZE];
     bool locked = lock_database_alone(&work, given, path, &lock);
     sqlite3 *db = locked ? open_database(&work, path) : NULL;
-    if (db && !sqlite_migrate_back(db, version, reason))
+    if (db && !schema_migrate_back(db, &schema_of_gateway, version, reason))
         fail(&work, ERROR_STORE_UNAVAILABLE, "%.200s: %.300s", path, reason);
     sqlite3_close(db);
     write_lock_close(&lock);
@@ -504,10 +517,10 @@ enum error store_file_compact(const char *given, int64_t *bytes_before, int64_t 
     bool locked = lock_database_alone(&work, given, path, &lock) && refuse_users(&work, path);
     sqlite3 *db = locked ? open_database(&work, path) : NULL;
     bool good = db && read_version(&work, db, path, &version) && fold_log(&work, db, path);
-    *bytes_before = sqlite_file_bytes(path);
+    *bytes_before = disk_file_bytes(path);
     good = good && run_sql(&work, db, path, "PRAGMA auto_vacuum = INCREMENTAL; VACUUM");
     sqlite3_close(db);
-    *bytes_after = sqlite_file_bytes(path);
+    *bytes_after = disk_file_bytes(path);
     if (good)
         sync_file(&work, path);
     write_lock_close(&lock);

@@ -1,26 +1,22 @@
-/*
- * Room on the disk. New messages are refused while some is left, so that what phones report about those
- * there are can still be written.
- */
-#include "common/store/sqlite/sqlite.h"
+#include "common/store/sqlite/disk.h"
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
-enum { LOOK_INTERVAL_MS = 1000 };
+enum { CHECK_INTERVAL_MS = 1000 };
 
-bool sqlite_disk_is_full(struct store_connection *connection)
+bool disk_is_full(struct disk *disk, const char *path)
 {
-    struct disk *disk = &connection->disk;
     int64_t now_ms = clock_monotonic_ms();
     struct statvfs status;
-    if (disk->min_free_bytes == 0 || now_ms < disk->look_at_ms)
+    if (disk->min_free_bytes == 0 || now_ms < disk->next_check_ms)
         return disk->full;
-    disk->look_at_ms = now_ms + LOOK_INTERVAL_MS;
-    if (statvfs(sqlite3_db_filename(connection->db, "main"), &status) < 0)
-        return disk->full; /* a disk that is broken shows in what is written */
+    disk->next_check_ms = now_ms + CHECK_INTERVAL_MS;
+    if (statvfs(path, &status) < 0)
+        return disk->full; /* writes will tell whether the disk is broken */
     int64_t free_bytes = (int64_t)(status.f_bavail * status.f_frsize);
     bool full = free_bytes < disk->min_free_bytes;
     if (full && !disk->full)
@@ -30,4 +26,11 @@ bool sqlite_disk_is_full(struct store_connection *connection)
     else if (!full && disk->full)
         log_info("the disk of the database has room again: new messages are accepted");
     return disk->full = full;
+}
+
+/* By its name alone: opening and closing the file would lose SQLite's locks on it. */
+int64_t disk_file_bytes(const char *path)
+{
+    struct stat status;
+    return path && stat(path, &status) == 0 ? status.st_size : 0;
 }

@@ -1,14 +1,8 @@
-/*
- * The place of the database: whether one may be opened or made there, and whether it still is there.
- *
- * What is written into a file that its name no longer leads to is gone with the last process that has it
- * open, and another process would find another log, index or lock. So nothing is written then.
- */
-#include "common/store/sqlite/database_swap.h"
-#include "common/store/sqlite/sqlite.h"
+#include "common/store/sqlite/place.h"
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/store/sqlite/database_swap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,41 +22,41 @@ _Static_assert(ARRAY_LENGTH(suffixes) == ARRAY_LENGTH(((struct place *)0)->inode
 
 /* ---- Opening ---- */
 
-static bool may_be_opened(const struct store_options *options, char *problem)
+static bool may_be_opened(const char *database_path, bool must_exist, char *problem)
 {
     enum store_path_state state;
     char path[STORE_PATH_SIZE];
-    if (options->must_exist)
-        return store_path_find(options->path, path, problem);
-    if (!store_path_check(options->path, &state, problem))
+    if (must_exist)
+        return store_path_find(database_path, path, problem);
+    if (!store_path_check(database_path, &state, problem))
         return false;
-    if (state == STORE_PATH_FILE || !store_path_was_used(options->path, path))
+    if (state == STORE_PATH_FILE || !store_path_was_used(database_path, path))
         return true;
     snprintf(problem, STORE_ERROR_SIZE,
              "%.150s: %s, and %.100s says that there was a database: `sms-gateway restore"
              " BACKUP` puts a backup there, and `sms-gateway database create` an empty one",
-             options->path, state == STORE_PATH_EMPTY ? "the file is empty" : "there is no file",
+             database_path, state == STORE_PATH_EMPTY ? "the file is empty" : "there is no file",
              strrchr(path, '/') + 1);
     return false;
 }
 
 /* A restore whose process or machine ended before it did. */
-static bool finish_restore(const struct store_options *options, char *problem)
+static bool finish_restore(const char *path, char *problem)
 {
     struct write_lock lock;
-    if (!store_swap_is_unfinished(options->path))
+    if (!store_swap_is_unfinished(path))
         return true;
-    bool good = write_lock_open(&lock, options->path, WRITE_LOCK_ALONE,
+    bool good = write_lock_open(&lock, path, WRITE_LOCK_ALONE,
                                 clock_monotonic_ms() + OPEN_TIMEOUT_MS);
-    if (good && store_swap_is_unfinished(options->path)) {
-        good = store_swap_undo(options->path);
+    if (good && store_swap_is_unfinished(path)) {
+        good = store_swap_undo(path);
         log_warning("a restore did not come to its end: the database is as it was before",
-                    LOG_TEXT("path", options->path));
+                    LOG_TEXT("path", path));
     }
     if (!good)
         snprintf(problem, STORE_ERROR_SIZE,
-                 "%.240s: a restore did not come to its end, and cannot be taken back: %s",
-                 options->path, strerror(errno));
+                 "%.240s: a restore did not come to its end, and cannot be taken back: %s", path,
+                 strerror(errno));
     write_lock_close(&lock);
     return good;
 }
@@ -75,27 +69,26 @@ static void create_file(const char *path)
         close(fd); /* where that failed, SQLite says why */
 }
 
-bool sqlite_take_place(struct store_connection *connection, const struct store_options *options,
-                       char *problem)
+bool place_take(struct place *place, bool must_exist, char problem[STORE_ERROR_SIZE])
 {
     int64_t now_ms = clock_monotonic_ms();
-    if (!finish_restore(options, problem) || !may_be_opened(options, problem))
+    const char *path = place->path;
+    if (!finish_restore(path, problem) || !may_be_opened(path, must_exist, problem))
         return false;
-    if (!write_lock_open(&connection->lock, options->path, WRITE_LOCK_SHARED,
-                         now_ms + ALONE_TIMEOUT_MS)) {
-        snprintf(problem, STORE_ERROR_SIZE, "%.240s: its lock files: %s", options->path,
+    if (!write_lock_open(&place->lock, path, WRITE_LOCK_SHARED, now_ms + ALONE_TIMEOUT_MS)) {
+        snprintf(problem, STORE_ERROR_SIZE, "%.240s: its lock files: %s", path,
                  errno == EWOULDBLOCK ? "somebody restores or changes it just now"
                                       : strerror(errno));
         return false;
     }
-    if (!write_lock_acquire(&connection->lock, now_ms + OPEN_TIMEOUT_MS)) {
-        snprintf(problem, STORE_ERROR_SIZE, "%.240s: another process holds its write lock",
-                 options->path);
+    if (!write_lock_acquire(&place->lock, now_ms + OPEN_TIMEOUT_MS)) {
+        snprintf(problem, STORE_ERROR_SIZE, "%.240s: another process holds its write lock", path);
         return false;
     }
-    if (!may_be_opened(options, problem)) /* that may have changed until nobody could change it */
+    if (!may_be_opened(path, must_exist,
+                       problem)) /* it may have changed before the locks were held */
         return false;
-    create_file(options->path);
+    create_file(path);
     return true;
 }
 
@@ -112,26 +105,24 @@ static void read_inodes(const char *database_path, ino_t inodes[ARRAY_LENGTH(suf
     }
 }
 
-void sqlite_note_place(struct store_connection *connection)
+void place_note(struct place *place)
 {
-    read_inodes(sqlite3_db_filename(connection->db, "main"), connection->place.inodes);
-    write_lock_mark(&connection->lock);
+    read_inodes(place->path, place->inodes);
+    write_lock_mark(&place->lock);
 }
 
-bool sqlite_is_in_place(struct store_connection *connection)
+bool place_is_kept(struct place *place)
 {
-    struct place *place = &connection->place;
-    const char *path = sqlite3_db_filename(connection->db, "main");
     ino_t inodes[ARRAY_LENGTH(suffixes)];
-    read_inodes(path, inodes);
+    read_inodes(place->path, inodes);
     bool moved = memcmp(inodes, place->inodes, sizeof(inodes)) != 0 ||
-                 !write_lock_is_in_place(&connection->lock, path);
+                 !write_lock_is_in_place(&place->lock, place->path);
     if (moved && !place->moved)
         log_error("a file of the database was moved, replaced or removed while it is open: nothing"
                   " is written until it is back or the program starts again",
-                  LOG_TEXT("path", path));
+                  LOG_TEXT("path", place->path));
     else if (!moved && place->moved)
-        log_info("the files of the database are back", LOG_TEXT("path", path));
+        log_info("the files of the database are back", LOG_TEXT("path", place->path));
     place->moved = moved;
     return !moved;
 }

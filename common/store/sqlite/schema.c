@@ -1,15 +1,19 @@
-/* The schema of the SQLite file: its versions, and the way from one to another. */
-#include "common/store/sqlite/sqlite.h"
+#include "common/store/sqlite/schema.h"
 
 #include "common/base/log.h"
 #include "migrations.h" /* generated from sql/ */
 
 #include <stdio.h>
-#include <string.h>
 
 enum { APPLICATION_ID = 0x534d5347 /* "SMSG", in the file header */ };
 
-bool sqlite_query_number(sqlite3 *db, const char *sql, int64_t *number)
+const struct schema schema_of_gateway = {
+    .version = ARRAY_LENGTH(migrations),
+    .migrations = migrations,
+    .ways_back = ways_back,
+};
+
+bool schema_query_number(sqlite3 *db, const char *sql, int64_t *number)
 {
     sqlite3_stmt *query = NULL;
     bool good = sqlite3_prepare_v2(db, sql, -1, &query, NULL) == SQLITE_OK &&
@@ -20,10 +24,10 @@ bool sqlite_query_number(sqlite3 *db, const char *sql, int64_t *number)
     return good;
 }
 
-bool sqlite_give_space_back(sqlite3 *db, char *problem)
+bool schema_enable_reclaiming(sqlite3 *db, char problem[STORE_ERROR_SIZE])
 {
     int64_t pages = 0; /* for a file that has some it would be a write, and change nothing */
-    bool good = sqlite_query_number(db, "PRAGMA page_count", &pages) &&
+    bool good = schema_query_number(db, "PRAGMA page_count", &pages) &&
                 (pages > 0 || sqlite3_exec(db, "PRAGMA auto_vacuum = INCREMENTAL", NULL, NULL,
                                            NULL) == SQLITE_OK);
     if (!good)
@@ -31,18 +35,14 @@ bool sqlite_give_space_back(sqlite3 *db, char *problem)
     return good;
 }
 
-int64_t sqlite_schema_version(void)
+bool schema_read_version(sqlite3 *db, const struct schema *schema, int64_t *version,
+                         char problem[STORE_ERROR_SIZE])
 {
-    return ARRAY_LENGTH(migrations);
-}
-
-bool sqlite_read_version(sqlite3 *db, int64_t *version, char *problem)
-{
-    const int64_t newest = sqlite_schema_version();
+    const int64_t newest = schema->version;
     int64_t application = 0, tables = 0;
-    if (!sqlite_query_number(db, "PRAGMA user_version", version) ||
-        !sqlite_query_number(db, "PRAGMA application_id", &application) ||
-        !sqlite_query_number(db, "SELECT count(*) FROM sqlite_schema", &tables)) {
+    if (!schema_query_number(db, "PRAGMA user_version", version) ||
+        !schema_query_number(db, "PRAGMA application_id", &application) ||
+        !schema_query_number(db, "SELECT count(*) FROM sqlite_schema", &tables)) {
         snprintf(problem, STORE_ERROR_SIZE, "it cannot be read: %s", sqlite3_errmsg(db));
         return false;
     }
@@ -59,20 +59,9 @@ bool sqlite_read_version(sqlite3 *db, int64_t *version, char *problem)
     return true;
 }
 
-/* message_id_seq, for a migration: NULL for what is no id. */
-static void message_id_seq_of(sqlite3_context *context, int count, sqlite3_value **values)
-{
-    struct message_id id;
-    (void)count;
-    const void *blob = sqlite3_value_blob(values[0]);
-    if (!blob || sqlite3_value_bytes(values[0]) != MESSAGE_ID_BYTES)
-        return;
-    memcpy(id.bytes, blob, MESSAGE_ID_BYTES);
-    sqlite3_result_int64(context, message_id_seq(&id));
-}
-
 /* One step, in a transaction that also sets the version. */
-static bool change_schema(sqlite3 *db, const char *sql, int64_t version, char *problem)
+static bool change_schema(sqlite3 *db, const char *sql, int64_t version,
+                          char problem[STORE_ERROR_SIZE])
 {
     char bump[96];
     snprintf(bump, sizeof(bump), "PRAGMA application_id = %d; PRAGMA user_version = %lld",
@@ -90,42 +79,40 @@ static bool change_schema(sqlite3 *db, const char *sql, int64_t version, char *p
     return false;
 }
 
-bool sqlite_migrate(sqlite3 *db, char *problem)
+bool schema_migrate(sqlite3 *db, const struct schema *schema, char problem[STORE_ERROR_SIZE])
 {
     int64_t version = 0;
-    bool good = sqlite_read_version(db, &version, problem);
-    if (!good || version == sqlite_schema_version())
+    bool good = schema_read_version(db, schema, &version, problem);
+    if (!good || version == schema->version)
         return good;
-    /* Where that fails a step that needs it fails, and says so. */
-    sqlite3_create_function(db, "message_id_seq", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
-                            message_id_seq_of, NULL, NULL);
-    /* What sorts a whole table would need a hundred bytes of memory for each of its messages. */
+    /* Sorting a whole table would need a hundred bytes of memory for each message. */
     sqlite3_exec(db, "PRAGMA temp_store = FILE", NULL, NULL, NULL);
-    for (; good && version < sqlite_schema_version(); version++)
-        good = change_schema(db, migrations[version], version + 1, problem);
+    for (; good && version < schema->version; version++)
+        good = change_schema(db, schema->migrations[version], version + 1, problem);
     sqlite3_exec(db, "PRAGMA temp_store = MEMORY", NULL, NULL, NULL);
-    /* The log may be as large as the database: the first messages shall not have to wait for it. */
+    /* The log may be as large as the database now, and the first messages should not wait for it. */
     sqlite3_exec(db, "PRAGMA wal_checkpoint(PASSIVE)", NULL, NULL, NULL);
     return good;
 }
 
-bool sqlite_migrate_back(sqlite3 *db, int64_t wanted, char *problem)
+bool schema_migrate_back(sqlite3 *db, const struct schema *schema, int64_t wanted,
+                         char problem[STORE_ERROR_SIZE])
 {
     int64_t version = 0;
-    bool good = sqlite_read_version(db, &version, problem);
+    bool good = schema_read_version(db, schema, &version, problem);
     if (good && wanted > version) {
         snprintf(problem, STORE_ERROR_SIZE, "it has schema version %lld, which is older",
                  (long long)version);
         return false;
     }
     for (int64_t each = version; good && each > wanted; each--) {
-        if (ways_back[each])
+        if (schema->ways_back[each])
             continue;
         snprintf(problem, STORE_ERROR_SIZE, "from schema version %lld there is no way back",
                  (long long)each);
         return false;
     }
     for (; good && version > wanted; version--)
-        good = change_schema(db, ways_back[version], version - 1, problem);
+        good = change_schema(db, schema->ways_back[version], version - 1, problem);
     return good;
 }

@@ -1,20 +1,10 @@
-/*
- * The write-ahead log of SQLite: checkpoints, and its bound.
- *
- * A checkpoint copies the log into the database; the next write then starts the log over, if nobody
- * reads in it. Enough short reads, one always beginning before another ends, keep it from that, so
- * from `large_frames` on it asks for a moment in which this process reads nothing. That does not help
- * against a shell or a backup that keeps a transaction open. It is warned of; and above `max_frames`
- * there are no new messages, but phones and what they report are still written: only a full disk
- * refuses evidence.
- */
-#include "common/store/sqlite/sqlite.h"
+#include "common/store/sqlite/wal.h"
 
 #include "common/base/clock.h"
 #include "common/base/fail_point.h"
 #include "common/base/log.h"
-
-#include <sys/stat.h>
+#include "common/store/sqlite/disk.h"
+#include "common/store/sqlite/handle.h"
 
 enum {
     CHECKPOINT_FRAMES = 1000, /* 4 MiB */
@@ -28,52 +18,39 @@ enum {
 
 static int remember_frames(void *context, sqlite3 *db, const char *name, int frames)
 {
-    struct store_connection *connection = context;
+    struct wal *wal = context;
     (void)db, (void)name;
-    connection->wal.frames = frames;
+    wal->frames = frames;
     return SQLITE_OK;
 }
 
-void sqlite_watch_wal(struct store_connection *connection, int64_t page_bytes, int64_t max_bytes)
+void wal_watch(struct wal *wal, struct handle *handle, int64_t page_bytes, int64_t max_bytes)
 {
-    struct write_ahead_log *wal = &connection->wal;
+    wal->handle = handle;
     wal->frame_bytes = page_bytes + FRAME_HEADER_BYTES;
     wal->max_bytes = max_bytes;
     wal->max_frames = max_bytes > 0 ? max_bytes / wal->frame_bytes : INT64_MAX;
     wal->large_frames = MIN(wal->max_frames / 2, LARGE_FRAMES);
-    sqlite3_wal_hook(connection->db, remember_frames, connection);
+    sqlite3_wal_hook(wal->handle->db, remember_frames, wal);
 }
 
-/* Only its name is asked for: closing the file would lose SQLite's locks on it. */
-int64_t sqlite_file_bytes(const char *path)
+int64_t wal_file_bytes(const struct handle *handle)
 {
-    struct stat status;
-    return path && stat(path, &status) == 0 ? status.st_size : 0;
-}
-
-int64_t sqlite_wal_bytes(struct store_connection *connection)
-{
-    return sqlite_file_bytes(sqlite3_filename_wal(sqlite3_db_filename(connection->db, "main")));
-}
-
-int64_t sqlite_database_bytes(struct store_connection *connection)
-{
-    return sqlite_file_bytes(sqlite3_db_filename(connection->db, "main"));
+    return disk_file_bytes(sqlite3_filename_wal(handle_path(handle)));
 }
 
 /* ---- Checkpoints: under the write lock ---- */
 
 /* No process can be writing meanwhile: on SQLite before 3.51.3 a checkpoint that meets a writer can
    corrupt the file. False when readers were in its way. */
-static bool checkpoint(struct store_connection *connection, int patience_ms)
+static bool checkpoint(struct wal *wal, int patience_ms)
 {
-    struct write_ahead_log *wal = &connection->wal;
     /* A large file is also cut, which gives its place on the disk back. */
-    bool large = sqlite_wal_bytes(connection) >= wal->large_frames * wal->frame_bytes;
+    bool large = wal_file_bytes(wal->handle) >= wal->large_frames * wal->frame_bytes;
     int mode = large ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
     int frames = -1, copied = -1;
-    sqlite3_busy_timeout(connection->db, patience_ms);
-    int code = sqlite3_wal_checkpoint_v2(connection->db, NULL, mode, &frames, &copied);
+    sqlite3_busy_timeout(wal->handle->db, patience_ms);
+    int code = sqlite3_wal_checkpoint_v2(wal->handle->db, NULL, mode, &frames, &copied);
     FAIL_POINT("store.after_checkpoint");
     if (code == SQLITE_OK && copied >= frames)
         wal->frames = 0;
@@ -81,19 +58,18 @@ static bool checkpoint(struct store_connection *connection, int patience_ms)
         wal->frames = frames;
     if (code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY)
         return code == SQLITE_OK;
-    sqlite_error(connection, code, "checkpoint");
+    statement_fail(wal->handle, code, "checkpoint");
     return true;
 }
 
-bool sqlite_checkpoint_when_due(struct store_connection *connection)
+bool wal_checkpoint_when_due(struct wal *wal)
 {
-    struct write_ahead_log *wal = &connection->wal;
-    if (wal->frames < CHECKPOINT_FRAMES || checkpoint(connection, 0))
+    if (wal->frames < CHECKPOINT_FRAMES || checkpoint(wal, 0))
         return true;
     return wal->frames < wal->next_quiet_frames && clock_monotonic_ms() < wal->next_quiet_ms;
 }
 
-static void warn_of_readers(struct write_ahead_log *wal, int64_t now_ms)
+static void warn_of_readers(struct wal *wal, int64_t now_ms)
 {
     if (now_ms < wal->next_warning_ms || wal->frames < wal->large_frames)
         return;
@@ -103,10 +79,9 @@ static void warn_of_readers(struct write_ahead_log *wal, int64_t now_ms)
                 LOG_NUMBER("max_wal_bytes", wal->max_bytes));
 }
 
-void sqlite_checkpoint_quietly(struct store_connection *connection)
+void wal_checkpoint_quietly(struct wal *wal)
 {
-    struct write_ahead_log *wal = &connection->wal;
-    if (checkpoint(connection, PATIENCE_MS)) {
+    if (checkpoint(wal, PATIENCE_MS)) {
         wal->next_quiet_frames = 0;
         return;
     }
@@ -116,28 +91,28 @@ void sqlite_checkpoint_quietly(struct store_connection *connection)
     warn_of_readers(wal, now_ms);
 }
 
-void sqlite_empty_wal(struct store_connection *connection)
+void wal_empty(struct wal *wal)
 {
-    struct write_ahead_log *wal = &connection->wal;
     int frames = -1, copied = -1;
-    int code = sqlite3_wal_checkpoint_v2(connection->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames,
+    int code = sqlite3_wal_checkpoint_v2(wal->handle->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames,
                                          &copied);
     if (code != SQLITE_OK)
-        sqlite_error(connection, code, "checkpoint");
+        statement_fail(wal->handle, code, "checkpoint");
     wal->frames = copied < frames ? frames : 0;
 }
 
 /* ---- A commit that failed ---- */
 
-static enum error write_other_frames(struct store_connection *connection)
+static enum error write_other_frames(struct wal *wal)
 {
-    enum error error = run(connection, statement(connection, BEGIN_WRITE));
+    struct handle *handle = wal->handle;
+    enum error error = statement_run(handle, statement_get(handle, BEGIN_WRITE));
     if (error == ERROR_NONE)
-        error = run(connection, statement(connection, WRITE_OTHER));
+        error = statement_run(handle, statement_get(handle, WRITE_OTHER));
     if (error == ERROR_NONE)
-        error = run(connection, statement(connection, COMMIT_WRITE));
-    if (error != ERROR_NONE && !sqlite3_get_autocommit(connection->db))
-        (void)!run(connection, statement(connection, ROLLBACK_WRITE));
+        error = statement_run(handle, statement_get(handle, COMMIT_WRITE));
+    if (error != ERROR_NONE && !sqlite3_get_autocommit(handle->db))
+        (void)!statement_run(handle, statement_get(handle, ROLLBACK_WRITE));
     return error;
 }
 
@@ -145,27 +120,25 @@ static enum error write_other_frames(struct store_connection *connection)
    are chained, so from there on nothing that was before is valid (SQLite's fileformat2, 4.1). Whichever
    process commits next does the same, knowingly or not; until it has, or all have ended, nobody sees the
    frames, because readers go by the log's index. */
-bool sqlite_mend_wal(struct store_connection *connection)
+bool wal_mend(struct wal *wal)
 {
-    struct write_ahead_log *wal = &connection->wal;
-    if (!wal->doubtful)
+    if (!wal->suspect)
         return true;
-    wal->doubtful = write_other_frames(connection) != ERROR_NONE;
-    if (wal->doubtful)
+    wal->suspect = write_other_frames(wal) != ERROR_NONE;
+    if (wal->suspect)
         log_error("a commit failed, and it is not known whether it is in the log: nothing is"
                   " written until that is mended");
     else
         log_warning("a commit failed, and the log has been mended: nothing of it is left");
-    return !wal->doubtful;
+    return !wal->suspect;
 }
 
 /* ---- The bound ---- */
 
-bool sqlite_wal_is_full(struct store_connection *connection)
+bool wal_is_full(struct wal *wal)
 {
-    struct write_ahead_log *wal = &connection->wal;
     if (wal->frames > wal->max_frames)
-        checkpoint(connection, 0); /* its reader may have ended, or another process seen to it */
+        checkpoint(wal, 0); /* its reader may have ended, or another process seen to it */
     bool full = wal->frames > wal->max_frames;
     if (full && !wal->refusing)
         log_error("the write-ahead log of the database is full: new messages are refused",

@@ -1,5 +1,8 @@
 /* Opening a database: new, old, newer, foreign, broken; and how SQLite goes about our statements. */
-#include "common/store/sqlite/sqlite.h"
+#include "common/base/clock.h"
+#include "common/store/sqlite/database.h"
+#include "common/store/sqlite/queries.h"
+#include "common/store/sqlite/schema.h"
 #include "tests/store/store_fixture.h"
 
 #include <fcntl.h>
@@ -26,7 +29,7 @@ static void a_new_database_has_our_marks(void **state)
     struct store_fixture *fixture = *state;
     struct stat status;
     assert_int_equal(number_of(fixture, "SELECT user_version FROM pragma_user_version"),
-                     sqlite_schema_version());
+                     schema_of_gateway.version);
     assert_int_equal(number_of(fixture, "SELECT application_id FROM pragma_application_id"),
                      0x534d5347);
     assert_int_equal(number_of(fixture, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
@@ -138,7 +141,7 @@ static void several_that_start_at_once_make_one_database(void **state)
     struct store_fixture shared = {.reader = NULL};
     strcpy(shared.path, path);
     assert_int_equal(number_of(&shared, "SELECT user_version FROM pragma_user_version"),
-                     sqlite_schema_version());
+                     schema_of_gateway.version);
 }
 
 /* ---- Statements ---- */
@@ -153,24 +156,21 @@ static const char *const statement_texts[] = {
 static bool is_small_scan(const char *detail)
 {
     return strstr(detail, "SCAN CONSTANT ROW") || strstr(detail, "SCAN message_count") ||
-           strstr(detail, "SCAN b") || strstr(detail, "SCAN incoming") ||
-           strstr(detail, "SCAN d USING INDEX device_connected") ||
+           strstr(detail, "SCAN b") || strstr(detail, "SCAN d USING INDEX device_connected") ||
            /* oldest first, and silent ones: these indexes hold only what is under way */
            strstr(detail, "USING INDEX message_queued") ||
            strstr(detail, "SCAN (subquery") || /* limited, both */
-           strstr(detail, "USING INDEX message_to_revoke") ||
-           strstr(detail, "USING INDEX message_in_hand") ||
+           strstr(detail, "USING INDEX message_to_cancel") ||
+           strstr(detail, "USING INDEX message_in_flight") ||
            strstr(detail, "SCAN t USING INDEX device_token_by_device") || /* an operator's list */
-           strstr(detail, "SCAN t USING INDEX device_token_that_stands"); /* phones */
+           strstr(detail, "SCAN t USING INDEX device_token_active");      /* phones */
 }
 
 static void no_statement_sorts_or_reads_a_whole_table(void **state)
 {
     struct store_fixture *fixture = *state;
     sqlite3 *db = NULL;
-    struct incoming none = {.count = 0};
     assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
-    assert_true(sqlite_register_incoming(db, &none));
     for (size_t i = 0; i < ARRAY_LENGTH(statement_texts); i++) {
         sqlite3_stmt *plan = NULL;
         char *sql = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", statement_texts[i]);
@@ -179,10 +179,10 @@ static void no_statement_sorts_or_reads_a_whole_table(void **state)
         while (sqlite3_step(plan) == SQLITE_ROW) {
             const char *detail = (const char *)sqlite3_column_text(plan, 3);
             bool phones = strstr(statement_texts[i], "FROM device d"); /* sorts those connected */
-            bool few = strstr(statement_texts[i], "LIMIT ?2))");       /* and then grouped */
+            bool few = strstr(statement_texts[i], "LIMIT :limit))");   /* and then grouped */
             bool keys = strstr(statement_texts[i], "FROM api_key ORDER BY"); /* a few dozen */
             /* two lists of one number, merged */
-            bool number = strstr(statement_texts[i], "m.phone_number = ?5 AND m.seq");
+            bool number = strstr(statement_texts[i], "m.phone_number = :phone_number AND m.seq");
             if (strstr(detail, "TEMP B-TREE") && !phones && !few && !number && !keys)
                 fail_msg("%s\nsorts: %s", statement_texts[i], detail);
             if (strncmp(detail, "SCAN", 4) == 0 && !is_small_scan(detail) && !keys &&
@@ -204,20 +204,27 @@ static int pages_since(sqlite3 *db)
     return hits + misses;
 }
 
-/* Pages that one run of the statement reads; its parameters as store_sqlite.def says. */
-static int pages_read(sqlite3 *db, enum statement id, int status)
+/* A parameter that the statement may have. */
+static void bind(sqlite3_stmt *statement, const char *name, int64_t value)
+{
+    int index = sqlite3_bind_parameter_index(statement, name);
+    if (index > 0)
+        sqlite3_bind_int64(statement, index, value);
+}
+
+/* Pages that one run of a list statement reads. */
+static int pages_read(sqlite3 *db, enum statement_id id, int status)
 {
     sqlite3_stmt *select = NULL;
     assert_int_equal(sqlite3_prepare_v2(db, statement_texts[id], -1, &select, NULL), SQLITE_OK);
-    sqlite3_bind_int64(select, 1, 0);
-    sqlite3_bind_int64(select, 2, INT64_MAX);
+    bind(select, ":first", 0);
+    bind(select, ":end", INT64_MAX);
     if (status >= 0)
-        sqlite3_bind_int(select, 3, status);
-    sqlite3_bind_text(select, 5, "+491511234567", -1, SQLITE_STATIC);
-    if (sqlite3_bind_parameter_count(select) > 5) {
-        sqlite3_bind_int(select, 6, 50);
-        sqlite3_bind_int(select, 7, 0);
-    }
+        bind(select, ":status", status);
+    bind(select, ":limit", 50);
+    bind(select, ":offset", 0);
+    sqlite3_bind_text(select, sqlite3_bind_parameter_index(select, ":phone_number"),
+                      "+491511234567", -1, SQLITE_STATIC);
     pages_since(db);
     while (sqlite3_step(select) == SQLITE_ROW)
         ;
@@ -227,7 +234,7 @@ static int pages_read(sqlite3 *db, enum statement id, int status)
 
 static void a_number_is_looked_for_without_the_rows_of_the_queue(void **state)
 {
-    static const enum statement lists[] = {OLDER_BY_NUMBER, NEWER_BY_NUMBER, COUNT_BY_NUMBER};
+    static const enum statement_id lists[] = {OLDER_BY_NUMBER, NEWER_BY_NUMBER, COUNT_BY_NUMBER};
     struct store_fixture *fixture = *state;
     sqlite3 *db = NULL;
     execute(
@@ -250,7 +257,8 @@ static void a_rare_status_of_a_busy_device_is_found_by_the_status(void **state)
 {
     static const enum message_status rare[] = {MESSAGE_FAILED, MESSAGE_QUEUED, MESSAGE_UNKNOWN};
     struct store_fixture *fixture = *state;
-    struct store_connection *connection = NULL;
+    struct store_database *database = NULL;
+    struct store_database_reader *reader = NULL;
     char problem[STORE_ERROR_SIZE];
     execute(
         fixture->path,
@@ -262,19 +270,22 @@ static void a_rare_status_of_a_busy_device_is_found_by_the_status(void **state)
         " UPDATE message_count SET count = 4 WHERE status = 6");
     struct store_options options = fixture->options;
     options.path = fixture->path;
-    assert_int_equal(store_backend_sqlite.open(&options, false, &connection, problem), ERROR_NONE);
+    options.wall_ms = clock_wall_ms;
+    assert_int_equal(store_backend_sqlite.open(&options, &database, problem), ERROR_NONE);
+    assert_int_equal(store_backend_sqlite.open_reader(database, &reader, problem), ERROR_NONE);
     for (size_t i = 0; i < ARRAY_LENGTH(rare); i++) {
         struct store_query query = {.limit = 3, .has_status = true, .status = rare[i]};
         struct store_page page = {0};
         strcpy(query.device_id, "phone");
-        pages_since(connection->db);
-        assert_int_equal(sqlite_list_messages(connection, &query, &page), ERROR_NONE);
-        assert_in_range(pages_since(connection->db), 1, 200);
+        pages_since(reader->handle.db);
+        assert_int_equal(queries_list_messages(reader, &query, &page), ERROR_NONE);
+        assert_in_range(pages_since(reader->handle.db), 1, 200);
         assert_int_equal(page.count, rare[i] == MESSAGE_FAILED ? 3 : 0);
         assert_int_equal(page.total, rare[i] == MESSAGE_FAILED ? 4 : 0);
         store_page_fini(&page);
     }
-    store_backend_sqlite.close(connection);
+    store_backend_sqlite.close_reader(reader);
+    store_backend_sqlite.close(database);
 }
 
 /* The pairs that the database knows are those of the code, and no other. */
@@ -306,18 +317,18 @@ static void the_database_refuses_what_no_message_may_do(void **state)
         const char *refused;
         const char *reason;
     } cases[] = {
-        {"", "status = 4", "not a move"},
-        {"", "status = 3", "not a move"},
-        {"", "attempt = 1", "an attempt is one more"},
-        {"", "status = 1, attempt = 2", "an attempt is one more"},
-        {"status = 1, attempt = 1, device_id = 'a'", "attempt = 0", "an attempt is one more"},
+        {"", "status = 4", "not a transition"},
+        {"", "status = 3", "not a transition"},
+        {"", "attempt = 1", "the attempt grows"},
+        {"", "status = 1, attempt = 2", "the attempt grows"},
+        {"status = 1, attempt = 1, device_id = 'a'", "attempt = 0", "the attempt grows"},
         {"status = 1, attempt = 1, device_id = 'a'", "status = 2, attempt = 2",
-         "an attempt is one"},
-        {"status = 1, attempt = 1, device_id = 'a'", "status = 4", "not a move"},
+         "the attempt grows"},
+        {"status = 1, attempt = 1, device_id = 'a'", "status = 4", "not a transition"},
         {"status = 2, attempt = 1, device_id = 'a'", "status = 0, device_id = NULL", "proof"},
-        {"status = 2, attempt = 1, device_id = 'a'", "status = 1", "not a move"},
-        {"status = 2, attempt = 1, device_id = 'a'", "device_id = 'b'", "stays with its phone"},
-        {"status = 2, attempt = 1, device_id = 'a'", "device_id = NULL", "stays with its phone"},
+        {"status = 2, attempt = 1, device_id = 'a'", "status = 1", "not a transition"},
+        {"status = 2, attempt = 1, device_id = 'a'", "device_id = 'b'", "stays with its device"},
+        {"status = 2, attempt = 1, device_id = 'a'", "device_id = NULL", "stays with its device"},
         {"status = 2, attempt = 1, device_id = 'a'", "status = 4, device_id = 'b'", "stays with"},
     };
     struct store_fixture *fixture = *state;

@@ -1,88 +1,279 @@
--- Messages, their events, phones, brokers.
+-- The schema of the gateway's database.
 --
--- Numbers of statuses are those of enum message_status in common/model/message.h. Times are wall
--- milliseconds since 1970. Ids are UUIDv7, so the order of ids is the order of creation.
+-- Statuses are the numbers of enum message_status in common/model/message.h. Times are wall-clock milliseconds since
+-- 1970. Ids of messages are UUIDv7: their order is the order of creation.
+
+-- ---- Messages ----
 
 CREATE TABLE message (
-    seq           INTEGER PRIMARY KEY, -- order of arrival, whatever the clock did
-    id            BLOB    NOT NULL CHECK (length(id) = 16),
-    phone_number  TEXT    NOT NULL,
-    text          TEXT    NOT NULL,
-    encoding      INTEGER NOT NULL,
-    segments      INTEGER NOT NULL,
-    status        INTEGER NOT NULL CHECK (status BETWEEN 0 AND 9),
-    attempt       INTEGER NOT NULL,
-    device_id     TEXT,                -- of the last phone that had it in its hands
-    error_code    TEXT,
-    error_message TEXT,
-    event_count   INTEGER NOT NULL,
-    updated_at_ms INTEGER NOT NULL
+    seq              INTEGER PRIMARY KEY, -- message_id_seq(id), or one more where another message has that
+    id               BLOB    NOT NULL CHECK (length(id) = 16),
+    request_id       BLOB,                        -- nginx's, 16 bytes; NULL: it did not come by a request
+    status           INTEGER NOT NULL CHECK (status BETWEEN 0 AND 9),
+    attempt          INTEGER NOT NULL,
+    event_count      INTEGER NOT NULL,
+    device_id        TEXT,                        -- of the last device that had it; NULL: none, or it went back
+    journal          BLOB,                        -- that it was offered to; NULL: a basic device
+    segments         INTEGER NOT NULL,
+    failures         INTEGER NOT NULL DEFAULT 0,  -- attempts that sent nothing, and counted
+    proved_attempt   INTEGER NOT NULL DEFAULT 0,  -- the last attempt that is proved to have sent nothing
+    cancel_requested INTEGER NOT NULL DEFAULT 0,
+    report_seq       INTEGER NOT NULL DEFAULT -1, -- of the last report that changed this attempt
+    retry_at_ms      INTEGER NOT NULL DEFAULT 0,  -- the gateway's wish: not due before
+    send_at_ms       INTEGER,                     -- the client's wish; NULL: at once
+    updated_at_ms    INTEGER NOT NULL,            -- of its last event
+    returned_at_ms   INTEGER,                     -- the last time it was returned to the queue,
+    dispatched_at_ms INTEGER,                     -- and the last time that it reached each other status
+    accepted_at_ms   INTEGER,
+    sending_at_ms    INTEGER,
+    sent_at_ms       INTEGER,
+    delivered_at_ms  INTEGER,
+    failed_at_ms     INTEGER,
+    expired_at_ms    INTEGER,
+    cancelled_at_ms  INTEGER,
+    unknown_at_ms    INTEGER,
+    error_code       TEXT,
+    error_message    TEXT,
+    requeued_as      BLOB,                        -- the message that an operator sent in its place
+    phone_number     TEXT    NOT NULL,
+    encoding         INTEGER NOT NULL,
+    text             TEXT    NOT NULL,            -- '' once retention has removed it
+    -- It starts as queued (0). A check costs an insert nothing, a trigger would cost a tenth of it.
+    CHECK (status = 0 OR event_count > 1)
 ) STRICT;
 
-CREATE UNIQUE INDEX message_by_id ON message (id);
+-- A new message costs one row and one entry: what is queued is in one index, and in none by number or status. For
+-- lists of a number it is looked through in that index alone.
+CREATE INDEX message_queued ON message (seq, phone_number) WHERE status = 0;
+CREATE INDEX message_scheduled ON message (send_at_ms) WHERE status = 0 AND send_at_ms IS NOT NULL;
 
--- What the dispatcher asks for: the oldest that is queued (0).
-CREATE INDEX message_queued ON message (seq) WHERE status = 0;
+CREATE INDEX message_in_flight ON message (device_id, updated_at_ms) WHERE status BETWEEN 1 AND 3;
+CREATE INDEX message_to_cancel ON message (seq) WHERE cancel_requested = 1 AND status = 2;
 
--- What phones have in their hands: dispatched (1), accepted (2), sending (3).
-CREATE INDEX message_in_hand ON message (device_id, updated_at_ms) WHERE status BETWEEN 1 AND 3;
+-- Finished messages whose text is still there: what retention removes, oldest first.
+CREATE INDEX message_with_text ON message (updated_at_ms) WHERE status >= 4 AND text <> '';
 
--- Lists, newest first, with any filter and any range of time.
-CREATE INDEX message_by_status ON message (status, id);
-CREATE INDEX message_by_phone_number ON message (phone_number, id);
-CREATE INDEX message_by_device ON message (device_id, id) WHERE device_id IS NOT NULL;
+-- Lists, newest first: equal entries of an index are in the order of seq.
+CREATE INDEX message_by_status ON message (status) WHERE status <> 0;
+CREATE INDEX message_by_phone_number ON message (phone_number) WHERE status <> 0;
+CREATE INDEX message_by_device ON message (device_id) WHERE device_id IS NOT NULL;
 
--- Every change of status, appended and never changed.
+-- Every transition of a message; never changed. That it was queued is its row, whose id has the time: events begin
+-- with number 2. Ids ascend over all messages, so a reader can follow the events of the whole gateway.
 CREATE TABLE message_event (
+    id            INTEGER PRIMARY KEY,
     message_seq   INTEGER NOT NULL,
-    number        INTEGER NOT NULL, -- 1, 2, 3, ... within the message
+    number        INTEGER NOT NULL, -- 2, 3, ... within the message
     status        INTEGER NOT NULL CHECK (status BETWEEN 0 AND 9),
     attempt       INTEGER NOT NULL,
     device_id     TEXT,
     error_code    TEXT,
     error_message TEXT,
-    at_ms         INTEGER NOT NULL,
-    PRIMARY KEY (message_seq, number)
-) STRICT, WITHOUT ROWID;
+    at_ms         INTEGER NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX message_event_by_message ON message_event (message_seq, number);
 
 CREATE TRIGGER message_event_is_never_changed BEFORE UPDATE ON message_event
 BEGIN
     SELECT RAISE(ABORT, 'events are append-only');
 END;
 
--- How many messages there are in each status, kept by every transaction that changes one.
+-- The id of the newest event, also when that has been removed: no id is given twice.
+CREATE TABLE last_event (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    id       INTEGER NOT NULL
+) STRICT;
+INSERT INTO last_event VALUES (1, 0);
+
+-- The number of messages in each status, kept by every transaction that changes one.
 CREATE TABLE message_count (
     status INTEGER PRIMARY KEY CHECK (status BETWEEN 0 AND 9),
     count  INTEGER NOT NULL CHECK (count >= 0)
 ) STRICT;
 INSERT INTO message_count VALUES (0,0), (1,0), (2,0), (3,0), (4,0), (5,0), (6,0), (7,0), (8,0), (9,0);
 
--- A broker is alive until its lease ends; a new instance of the same name replaces the old.
+-- ---- The life of a message, guarded by the database too ----
+
+-- The pairs of common/model/transitions.def.
+CREATE TABLE message_transition (
+    from_status INTEGER NOT NULL,
+    to_status   INTEGER NOT NULL,
+    PRIMARY KEY (from_status, to_status)
+) STRICT, WITHOUT ROWID;
+INSERT INTO message_transition VALUES
+    (0, 1), (0, 2), (0, 6), (0, 7), (0, 8), (0, 9),
+    (1, 0), (1, 2), (1, 7), (1, 8), (1, 9),
+    (2, 0), (2, 3), (2, 4), (2, 5), (2, 6), (2, 7), (2, 8), (2, 9),
+    (3, 0), (3, 4), (3, 5), (3, 6), (3, 9),
+    (4, 5), (4, 6),
+    (6, 4), (6, 5),
+    (7, 4), (7, 5),
+    (8, 4), (8, 5),
+    (9, 4), (9, 5), (9, 6);
+
+CREATE TRIGGER message_follows_the_transitions BEFORE UPDATE OF status ON message
+WHEN NOT EXISTS (SELECT 1 FROM message_transition WHERE from_status = OLD.status AND to_status = NEW.status)
+BEGIN
+    SELECT RAISE(ABORT, 'not a transition of a message');
+END;
+
+-- A restored message (unknown, 9, without a device) takes the attempt and the device of the first report.
+CREATE TRIGGER message_attempt_grows BEFORE UPDATE OF attempt ON message
+WHEN NEW.attempt <> OLD.attempt + (OLD.status = 0 AND NEW.status IN (1, 2))
+    AND NOT (OLD.status = 9 AND OLD.device_id IS NULL)
+BEGIN
+    SELECT RAISE(ABORT, 'the attempt grows by one with each dispatch, and is constant otherwise');
+END;
+
+-- From accepted (2) on a message stays with its device, until it is proved that nothing was sent.
+CREATE TRIGGER message_stays_with_its_device BEFORE UPDATE OF device_id ON message
+WHEN OLD.status >= 2 AND NEW.device_id IS NOT OLD.device_id AND NEW.status <> 0
+    AND NOT (NEW.status = 9 AND NEW.device_id IS NULL) AND NOT (OLD.status = 9 AND OLD.device_id IS NULL)
+BEGIN
+    SELECT RAISE(ABORT, 'a message that was released stays with its device');
+END;
+
+CREATE TRIGGER message_returns_with_proof BEFORE UPDATE OF status ON message
+WHEN OLD.status >= 2 AND NEW.status = 0 AND NEW.proved_attempt <> OLD.attempt
+BEGIN
+    SELECT RAISE(ABORT, 'a message that was released returns only with the proof that nothing was sent');
+END;
+
+-- ---- Devices and brokers ----
+
+-- A broker is alive until its lease ends; a new instance of the same name replaces the one before it.
 CREATE TABLE broker (
     name           TEXT    PRIMARY KEY,
     instance       BLOB    NOT NULL CHECK (length(instance) = 16),
     lease_until_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- A phone is connected when the broker instance it is on is alive.
+-- A device is connected while the broker instance that it is on is alive.
 CREATE TABLE device (
-    device_id          TEXT    PRIMARY KEY,
-    name               TEXT,
-    android_version    TEXT,
-    battery_level      REAL,
-    charging           INTEGER,
-    signal_strength    INTEGER,
-    extra              TEXT,             -- JSON object: what else the phone says of itself
-    session            INTEGER NOT NULL, -- counts its connections
-    broker_instance    BLOB,             -- NULL: not connected
-    first_seen_at_ms   INTEGER NOT NULL,
-    connected_at_ms    INTEGER NOT NULL,
-    last_seen_at_ms    INTEGER NOT NULL
+    device_id        TEXT    PRIMARY KEY,
+    name             TEXT,
+    android_version  TEXT,
+    battery_level    REAL,
+    charging         INTEGER,
+    signal_strength  INTEGER,
+    extra            TEXT,                       -- JSON object: the other members of its own description
+    session          INTEGER NOT NULL,           -- counts its connections
+    broker_instance  BLOB,                       -- NULL: not connected
+    token_revoked    INTEGER NOT NULL DEFAULT 0, -- 1: since it connected; its connection is to be closed
+    first_seen_at_ms INTEGER NOT NULL,
+    connected_at_ms  INTEGER NOT NULL,
+    last_seen_at_ms  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX device_connected ON device (broker_instance) WHERE broker_instance IS NOT NULL;
+CREATE INDEX device_token_revoked ON device (device_id) WHERE token_revoked = 1;
 
--- Written by the readiness probe, which must know that a commit works.
+-- ---- Access: common/access/api_key.h, common/access/device_token.h ----
+
+-- A key is revoked and never deleted, so that its id stays known.
+CREATE TABLE api_key (
+    id                  TEXT    PRIMARY KEY,
+    hash                BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32), -- SHA-256 of its text
+    label               TEXT    NOT NULL,
+    scopes              INTEGER NOT NULL,
+    created_at_ms       INTEGER NOT NULL,
+    expires_at_ms       INTEGER NOT NULL DEFAULT 0,  -- 0: never
+    revoked_at_ms       INTEGER NOT NULL DEFAULT 0,  -- 0: it is active
+    requests_per_minute INTEGER NOT NULL DEFAULT -1, -- -1: as the settings say, 0: no limit
+    daily_messages      INTEGER NOT NULL DEFAULT -1
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER api_key_is_only_revoked BEFORE UPDATE ON api_key
+WHEN OLD.revoked_at_ms <> 0 OR NEW.id <> OLD.id OR NEW.hash <> OLD.hash OR NEW.scopes <> OLD.scopes
+    OR NEW.expires_at_ms <> OLD.expires_at_ms OR NEW.requests_per_minute <> OLD.requests_per_minute
+    OR NEW.daily_messages <> OLD.daily_messages
+BEGIN
+    SELECT RAISE(ABORT, 'a key is made once; it can only be revoked');
+END;
+
+-- A code is deleted when a device uses it, when its device is revoked, or, once it has expired, when the next one is
+-- created.
+CREATE TABLE pairing (
+    code_hash     BLOB    PRIMARY KEY CHECK (length(code_hash) = 32),
+    device_id     TEXT,             -- NULL: the device chooses
+    expires_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX pairing_by_expiry ON pairing (expires_at_ms);
+CREATE INDEX pairing_by_device ON pairing (device_id) WHERE device_id IS NOT NULL;
+
+CREATE TABLE device_token (
+    id            TEXT    PRIMARY KEY,
+    hash          BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32), -- SHA-256 of its text
+    device_id     TEXT    NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    revoked_at_ms INTEGER NOT NULL DEFAULT 0, -- 0: it is active
+    revocation    INTEGER NOT NULL DEFAULT 0 CHECK (revocation BETWEEN 0 AND 3)
+) STRICT, WITHOUT ROWID;
+
+-- A device has one active token or none.
+CREATE UNIQUE INDEX device_token_active ON device_token (device_id) WHERE revoked_at_ms = 0;
+CREATE INDEX device_token_by_device ON device_token (device_id, created_at_ms);
+
+CREATE TRIGGER device_token_is_only_revoked BEFORE UPDATE ON device_token
+WHEN OLD.revoked_at_ms <> 0 OR NEW.id <> OLD.id OR NEW.hash <> OLD.hash OR NEW.device_id <> OLD.device_id
+BEGIN
+    SELECT RAISE(ABORT, 'a token is made once; it can only be revoked');
+END;
+
+-- How each token is used: what tells two phones with one token from one phone. The rule is in
+-- common/model/token_use.h. The rows go when their token is revoked.
+CREATE TABLE token_use (
+    token_id          TEXT    PRIMARY KEY,
+    identity          TEXT,                       -- of the newest connection; NULL: none was said yet
+    returns           INTEGER NOT NULL DEFAULT 0, -- points for identities that came back
+    returned_at_ms    INTEGER NOT NULL DEFAULT 0,
+    takeovers         INTEGER NOT NULL DEFAULT 0, -- of living connections, one soon after the other
+    taken_over_at_ms  INTEGER NOT NULL DEFAULT 0,
+    forgiven_until_ms INTEGER NOT NULL DEFAULT 0  -- when all takeovers are forgiven
+) STRICT, WITHOUT ROWID;
+
+-- The identities that connected with a token.
+CREATE TABLE token_identity (
+    token_id   TEXT    NOT NULL,
+    identity   TEXT    NOT NULL,
+    seen_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (token_id, identity)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX token_identity_by_time ON token_identity (token_id, seen_at_ms);
+
+-- ---- Limits: a row is there only where its limit is set ----
+
+CREATE TABLE accepted (
+    kind   INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 3), -- 0: all of a day, 1: an API key's of a day,
+                                                          -- 2: a phone number's of a day, 3: all of a minute
+    period INTEGER NOT NULL,                              -- days, or minutes, since 1970 (UTC)
+    name   TEXT    NOT NULL,                              -- the key's id, the phone number, or ''
+    count  INTEGER NOT NULL CHECK (count >= 0),
+    PRIMARY KEY (kind, period, name)
+) STRICT, WITHOUT ROWID;
+
+-- Segments given to a device: on a day, in a window of its send budget, and in the window before.
+CREATE TABLE device_use (
+    device_id     TEXT    PRIMARY KEY,
+    day           INTEGER NOT NULL,
+    in_day        INTEGER NOT NULL CHECK (in_day >= 0),
+    window        INTEGER NOT NULL,
+    in_window     INTEGER NOT NULL CHECK (in_window >= 0),
+    before_window INTEGER NOT NULL CHECK (before_window >= 0)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sending (
+    only_row        INTEGER PRIMARY KEY CHECK (only_row = 1),
+    paused_since_ms INTEGER NOT NULL, -- 0: not paused
+    reason          TEXT
+) STRICT;
+INSERT INTO sending VALUES (1, 0, NULL);
+
+-- ---- The readiness probe, which must know that a commit works ----
+
 CREATE TABLE probe (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
     at_ms    INTEGER NOT NULL

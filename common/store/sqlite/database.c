@@ -1,0 +1,347 @@
+/* SQLite behind the store: opening, and transactions. */
+#include "common/store/sqlite/database.h"
+
+#include "common/base/clock.h"
+#include "common/base/fail_point.h"
+#include "common/base/log.h"
+#include "common/store/sqlite/queries.h"
+#include "common/store/sqlite/rows.h"
+#include "common/store/sqlite/schema.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+    OPEN_TIMEOUT_MS = 30000,
+    READER_TIMEOUT_MS = 1000, /* only recovery after a crash shuts readers out */
+    QUIET_TIMEOUT_MS = 100,
+    READ_CHECK_STEPS = 1000, /* of SQLite's machine, between looks at the clock */
+};
+
+static const struct store_rows rows = {
+    .messages = &sqlite_message_rows,
+    .devices = &sqlite_device_rows,
+    .access = &sqlite_access_rows,
+    .limits = &sqlite_limit_rows,
+    .admin = &sqlite_admin_rows,
+};
+
+/* ---- Opening ---- */
+
+/* A lock that a stream of reads cannot keep from the writer. */
+static void init_reading(pthread_rwlock_t *lock)
+{
+    pthread_rwlockattr_t attributes;
+    pthread_rwlockattr_init(&attributes);
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(lock, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
+}
+
+static void close_database(struct store_database *database)
+{
+    handle_close(&database->handle);
+    write_lock_close(&database->place.lock);
+    transaction_fini(&database->transaction);
+    pthread_rwlock_destroy(&database->reading);
+    free(database);
+}
+
+/* A file that was put here, a backup perhaps, may have any mode. */
+static void close_to_others(const char *database_path)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    char path[STORE_PATH_SIZE];
+    struct stat status;
+    for (size_t i = 0; i < ARRAY_LENGTH(suffixes); i++) {
+        if (!store_path_beside(database_path, suffixes[i], path) || stat(path, &status) < 0 ||
+            !(status.st_mode & 0007))
+            continue;
+        if (chmod(path, status.st_mode & 0770) == 0)
+            log_warning("a file with messages was open to everybody; now it is not",
+                        LOG_TEXT("path", path));
+        else
+            log_warning("a file with messages is open to everybody", LOG_TEXT("path", path),
+                        LOG_ERRNO);
+    }
+}
+
+/* Under the write lock. */
+static bool open_writer(struct store_database *database, char problem[STORE_ERROR_SIZE])
+{
+    struct handle *handle = &database->handle;
+    int64_t version = 0, page_bytes = 0;
+    bool good = handle_open(handle, database->path, OPEN_TIMEOUT_MS, problem) &&
+                /* Before anything is changed: it may be another program's. */
+                schema_read_version(handle->db, &schema_of_gateway, &version, problem) &&
+                schema_enable_reclaiming(handle->db, problem) &&
+                handle_configure(handle, WRITER, problem) &&
+                schema_migrate(handle->db, &schema_of_gateway, problem) &&
+                handle_prepare_all(handle, problem);
+    if (good && !schema_query_number(handle->db, "PRAGMA page_size", &page_bytes)) {
+        snprintf(problem, STORE_ERROR_SIZE, "its page size: %s", sqlite3_errmsg(handle->db));
+        good = false;
+    }
+    if (!good)
+        return false;
+    close_to_others(database->path); /* and not before it is known to be the gateway's */
+    wal_watch(&database->wal, handle, page_bytes, database->options->max_wal_bytes);
+    place_note(&database->place);
+    wal_empty(&database->wal);
+    return true;
+}
+
+static enum error open_database(const struct store_options *options, struct store_database **result,
+                                char problem[STORE_ERROR_SIZE])
+{
+    char reason[STORE_ERROR_SIZE] = "";
+    struct store_database *database = calloc(1, sizeof(*database));
+    if (!database)
+        return ERROR_INTERNAL;
+    database->options = options;
+    database->place = (struct place){.path = database->path, .lock = WRITE_LOCK_NONE};
+    database->disk.min_free_bytes = options->min_free_bytes;
+    init_reading(&database->reading);
+    transaction_init(&database->transaction, database, &rows, options);
+    if (!store_path_resolve(options->path, database->path, problem) ||
+        !place_take(&database->place, options->must_exist, problem)) {
+        close_database(database);
+        return ERROR_STORE_UNAVAILABLE;
+    }
+    if (!open_writer(database, reason)) {
+        snprintf(problem, STORE_ERROR_SIZE, "the database %.200s cannot be used: %.280s",
+                 database->path, reason);
+        close_database(database);
+        return ERROR_STORE_UNAVAILABLE;
+    }
+    write_lock_release(&database->place.lock);
+    *result = database;
+    return ERROR_NONE;
+}
+
+/* ---- Readers ---- */
+
+/* A read transaction holds the write-ahead log back, so none may last. */
+static int is_too_late(void *context)
+{
+    struct store_database_reader *reader = context;
+    if (clock_monotonic_ms() < reader->until_ms)
+        return 0;
+    log_warning("a read takes too long and is ended",
+                LOG_NUMBER("timeout_ms", reader->database->options->timeout_ms));
+    return 1;
+}
+
+static void close_reader(struct store_database_reader *reader)
+{
+    handle_close(&reader->handle);
+    free(reader);
+}
+
+static enum error open_reader(struct store_database *database,
+                              struct store_database_reader **result, char problem[STORE_ERROR_SIZE])
+{
+    char reason[STORE_ERROR_SIZE] = "";
+    struct store_database_reader *reader = calloc(1, sizeof(*reader));
+    if (!reader)
+        return ERROR_INTERNAL;
+    reader->database = database;
+    reader->until_ms = INT64_MAX;
+    if (!handle_open(&reader->handle, database->path, READER_TIMEOUT_MS, reason) ||
+        !handle_configure(&reader->handle, READER, reason)) {
+        snprintf(problem, STORE_ERROR_SIZE, "the database %.200s cannot be used: %.280s",
+                 database->path, reason);
+        close_reader(reader);
+        return ERROR_STORE_UNAVAILABLE;
+    }
+    sqlite3_progress_handler(reader->handle.db, READ_CHECK_STEPS, is_too_late, reader);
+    *result = reader;
+    return ERROR_NONE;
+}
+
+void reader_begin(struct store_database_reader *reader)
+{
+    pthread_rwlock_rdlock(&reader->database->reading);
+    reader->until_ms = clock_monotonic_ms() + reader->database->options->timeout_ms;
+}
+
+void reader_end(struct store_database_reader *reader)
+{
+    pthread_rwlock_unlock(&reader->database->reading);
+}
+
+/* ---- Transactions ---- */
+
+static enum error run(struct store_database *database, enum statement_id id)
+{
+    return statement_run(&database->handle, statement_get(&database->handle, id));
+}
+
+static void release_lock(struct store_database *database)
+{
+    write_lock_release(&database->place.lock);
+    database->locked = false;
+}
+
+static enum error begin(struct store_database *database, int64_t deadline_ms)
+{
+    if (!write_lock_acquire(&database->place.lock, deadline_ms)) {
+        if (deadline_ms != STORE_BEGIN_AT_ONCE)
+            log_warning("another process holds the write lock of the database");
+        return ERROR_STORE_BUSY;
+    }
+    database->locked = true;
+    if (!place_is_kept(&database->place) || !wal_mend(&database->wal)) {
+        release_lock(database);
+        return ERROR_STORE_UNAVAILABLE;
+    }
+    database->wal_error = wal_is_full(&database->wal) ? ERROR_WAL_FULL : ERROR_NONE;
+    database->disk_error = disk_is_full(&database->disk, database->path) ? ERROR_DISK_FULL
+                                                                         : ERROR_NONE;
+    database->last_event_id = 0;
+    /* The gateway's own processes are shut out now; a shell or a backup may still be there. */
+    int64_t left_ms = deadline_ms - clock_monotonic_ms();
+    sqlite3_busy_timeout(database->handle.db, (int)MAX(left_ms, 1));
+    transaction_begin(&database->transaction, database->options->wall_ms());
+    enum error error = run(database, BEGIN_WRITE);
+    if (error != ERROR_NONE)
+        release_lock(database);
+    return error;
+}
+
+static bool is_rolled_back(const struct store_database *database)
+{
+    return sqlite3_get_autocommit(database->handle.db);
+}
+
+static void roll_back(struct store_database *database)
+{
+    if (!is_rolled_back(database))
+        (void)!run(database,
+                   ROLLBACK_WRITE); /* logged; SQLite rolls back when the file is closed */
+}
+
+/* Sets the write's result. An error ends the whole transaction. */
+static enum error run_write(struct store_database *database, struct store_write *write)
+{
+    bool needs_savepoint = !verb_is_atomic(write->verb);
+    enum error refusal = database->wal_error != ERROR_NONE ? database->wal_error
+                                                           : database->disk_error;
+    write->result = refusal;
+    if (write->verb == STORE_ENQUEUE && refusal != ERROR_NONE)
+        return ERROR_NONE;
+    enum error error = needs_savepoint ? run(database, BEGIN_ONE) : ERROR_NONE;
+    if (error != ERROR_NONE)
+        return error;
+    write->result = transaction_run(&database->transaction, write);
+    if (is_rolled_back(database) || database->transaction.lost)
+        return write->result != ERROR_NONE ? write->result : ERROR_INTERNAL;
+    if (needs_savepoint && write->result != ERROR_NONE)
+        error = run(database, ROLLBACK_ONE);
+    if (needs_savepoint && error == ERROR_NONE)
+        error = run(database, RELEASE_ONE);
+    return error;
+}
+
+static enum error commit_transaction(struct store_database *database)
+{
+    struct handle *handle = &database->handle;
+    struct statement *commit = statement_get(handle, COMMIT_WRITE);
+    if (!commit->stmt)
+        return ERROR_STORE_UNAVAILABLE;
+    int code = sqlite3_step(commit->stmt);
+    if (code == SQLITE_DONE)
+        return ERROR_NONE;
+    enum error error = statement_fail(handle, code, "COMMIT");
+    statement_reset(commit);
+    roll_back(database);
+    /* The mark of a commit is in the last frame that is written: where a write was refused it is not there. After
+       any other failure it may be. */
+    database->wal.suspect = code != SQLITE_FULL && code != SQLITE_IOERR_WRITE;
+    return wal_mend(&database->wal) ? error : ERROR_OUTCOME_UNKNOWN;
+}
+
+static enum error commit(struct store_database *database)
+{
+    int64_t began_us = clock_monotonic_us();
+    enum error error = transaction_flush(&database->transaction);
+    if (error == ERROR_NONE)
+        error = message_rows_flush(database);
+    if (error == ERROR_NONE)
+        error = commit_transaction(database);
+    if (error != ERROR_NONE)
+        return error;
+    METRICS_OBSERVE(database->options->metrics, db_commit_duration_seconds,
+                    (uint64_t)(clock_monotonic_us() - began_us));
+    transaction_committed(&database->transaction);
+    return ERROR_NONE;
+}
+
+static enum error run_batch(struct store_database *database, struct store_write *const writes[],
+                            size_t count, int64_t deadline_ms)
+{
+    enum error error = begin(database, deadline_ms);
+    if (error != ERROR_NONE)
+        return error;
+    for (size_t i = 0; i < count && error == ERROR_NONE; i++)
+        error = run_write(database, writes[i]);
+    FAIL_POINT("store.before_commit");
+    if (error == ERROR_NONE)
+        error = commit(database);
+    FAIL_POINT("store.after_commit");
+    if (error != ERROR_NONE)
+        roll_back(database);
+    /* The transaction had begun: its writes are not to be tried again. */
+    return error == ERROR_STORE_BUSY ? ERROR_STORE_UNAVAILABLE : error;
+}
+
+/* Reads that want to begin wait; those under way end within their time limit. */
+static void checkpoint_quietly(struct store_database *database)
+{
+    pthread_rwlock_wrlock(&database->reading);
+    if (write_lock_acquire(&database->place.lock, clock_monotonic_ms() + QUIET_TIMEOUT_MS)) {
+        wal_checkpoint_quietly(&database->wal);
+        write_lock_release(&database->place.lock);
+    } /* otherwise there will be another time */
+    pthread_rwlock_unlock(&database->reading);
+}
+
+static void finish_batch(struct store_database *database)
+{
+    if (!database->locked)
+        return;
+    bool done = wal_checkpoint_when_due(&database->wal);
+    release_lock(database);
+    if (!done)
+        checkpoint_quietly(database);
+}
+
+static const struct store_transition *transitions(const struct store_database *database,
+                                                  size_t *count)
+{
+    *count = database->transaction.transition_count;
+    return database->transaction.transitions;
+}
+
+const struct store_backend store_backend_sqlite = {
+    .name = "sqlite",
+    .open = open_database,
+    .close = close_database,
+    .run_batch = run_batch,
+    .finish_batch = finish_batch,
+    .transitions = transitions,
+    .open_reader = open_reader,
+    .close_reader = close_reader,
+    .find_message = queries_find_message,
+    .read_history = queries_read_history,
+    .list_messages = queries_list_messages,
+    .find_key = queries_find_key,
+    .list_keys = queries_list_keys,
+    .find_token = queries_find_token,
+    .list_tokens = queries_list_tokens,
+    .read_sending = queries_read_sending,
+    .list_devices = queries_list_devices,
+    .read_statistics = queries_read_statistics,
+};

@@ -1,0 +1,43 @@
+/* An open SQLite database: its writer with the current transaction, and its readers. */
+#ifndef COMMON_STORE_SQLITE_DATABASE_H
+#define COMMON_STORE_SQLITE_DATABASE_H
+
+#include "common/store/sqlite/database_path.h"
+#include "common/store/sqlite/disk.h"
+#include "common/store/sqlite/handle.h"
+#include "common/store/sqlite/place.h"
+#include "common/store/sqlite/wal.h"
+#include "common/store/store_backend.h"
+#include "common/store/verbs/transaction.h"
+
+#include <pthread.h>
+
+struct store_database {
+    const struct store_options *options;
+    char path[STORE_PATH_SIZE];
+    pthread_rwlock_t reading; /* shared: a read; exclusive: a checkpoint that reads would hold up */
+
+    /* The writer */
+    struct handle handle;
+    struct store_transaction transaction;
+    struct place place;
+    struct wal wal;
+    struct disk disk;
+    bool locked; /* holds the write lock of place */
+
+    /* Of this transaction */
+    enum error wal_error, disk_error; /* why new messages are refused, or ERROR_NONE */
+    int64_t last_event_id;            /* 0: not read yet */
+};
+
+struct store_database_reader {
+    struct handle handle;
+    struct store_database *database;
+    int64_t until_ms; /* monotonic; a read that takes longer is interrupted */
+};
+
+/* Around every read, which may then take options.timeout_ms. They do not nest. */
+void reader_begin(struct store_database_reader *reader);
+void reader_end(struct store_database_reader *reader);
+
+#endif

@@ -1,0 +1,147 @@
+/* Devices and brokers. */
+#include "common/store/sqlite/database.h"
+#include "common/store/sqlite/rows.h"
+
+static struct statement *get(struct store_database *database, enum statement_id id)
+{
+    return statement_get(&database->handle, id);
+}
+
+static enum error run(struct store_database *database, struct statement *statement)
+{
+    return statement_run(&database->handle, statement);
+}
+
+static enum error find_session(struct store_database *database, const char *device_id,
+                               int64_t *session)
+{
+    struct statement *select = get(database, FIND_SESSION);
+    statement_bind_text(select, FIELD_DEVICE_ID, device_id);
+    *session = 0;
+    return statement_read_integer(&database->handle, select, session);
+}
+
+static void bind_info(struct statement *change, const char *device_id,
+                      const struct device_info *info, int64_t now_ms)
+{
+    statement_bind_text(change, FIELD_DEVICE_ID, device_id);
+    statement_bind_text(change, FIELD_NAME, info->name);
+    statement_bind_text(change, FIELD_ANDROID_VERSION, info->android_version);
+    if (info->battery_level >= 0)
+        statement_bind_double(change, FIELD_BATTERY_LEVEL, info->battery_level);
+    if (info->charging >= 0)
+        statement_bind_integer(change, FIELD_CHARGING, info->charging);
+    if (info->has_signal_strength)
+        statement_bind_integer(change, FIELD_SIGNAL_STRENGTH, info->signal_strength);
+    statement_bind_text(change, FIELD_EXTRA, info->extra);
+    statement_bind_integer(change, FIELD_NOW_MS, now_ms);
+}
+
+static enum error connect_device(struct store_database *database, const char *device_id,
+                                 int64_t session, const struct device_info *info,
+                                 const struct message_id *broker, int64_t now_ms)
+{
+    struct statement *upsert = get(database, CONNECT_DEVICE);
+    bind_info(upsert, device_id, info, now_ms);
+    statement_bind_integer(upsert, FIELD_SESSION, session);
+    statement_bind_id(upsert, FIELD_BROKER, broker);
+    return run(database, upsert);
+}
+
+static enum error update_device(struct store_database *database, const char *device_id,
+                                const struct device_info *info, int64_t now_ms)
+{
+    struct statement *update = get(database, UPDATE_DEVICE);
+    bind_info(update, device_id, info, now_ms);
+    return run(database, update);
+}
+
+static enum error disconnect_device(struct store_database *database, const char *device_id,
+                                    int64_t now_ms)
+{
+    struct statement *update = get(database, DISCONNECT_DEVICE);
+    statement_bind_text(update, FIELD_DEVICE_ID, device_id);
+    statement_bind_integer(update, FIELD_NOW_MS, now_ms);
+    return run(database, update);
+}
+
+static enum error disconnect_all(struct store_database *database, const struct message_id *broker,
+                                 int64_t now_ms)
+{
+    struct statement *update = get(database, DISCONNECT_BROKER);
+    statement_bind_id(update, FIELD_BROKER, broker);
+    statement_bind_integer(update, FIELD_NOW_MS, now_ms);
+    return run(database, update);
+}
+
+static enum error mark_revoked(struct store_database *database, const char *device_id)
+{
+    struct statement *update = get(database, MARK_REVOKED);
+    statement_bind_text(update, FIELD_DEVICE_ID, device_id);
+    return run(database, update);
+}
+
+static enum error list_revoked(struct store_database *database, const struct message_id *broker,
+                               const char *after, size_t limit,
+                               struct store_revoked_device devices[], size_t *count)
+{
+    bool row;
+    struct statement *select = get(database, LIST_REVOKED);
+    statement_bind_id(select, FIELD_BROKER, broker);
+    statement_bind_text(select, FIELD_DEVICE_ID, after);
+    statement_bind_integer(select, FIELD_LIMIT, (int64_t)limit);
+    *count = 0;
+    enum error error = statement_step(&database->handle, select, &row);
+    for (; error == ERROR_NONE && row; error = statement_step(&database->handle, select, &row)) {
+        struct store_revoked_device *device = &devices[(*count)++];
+        statement_text(select, FIELD_DEVICE_ID, device->device_id, sizeof(device->device_id));
+        device->session = statement_integer(select, FIELD_SESSION);
+        device->end = (enum device_token_revocation)statement_integer(select, FIELD_REVOCATION);
+    }
+    statement_reset(select);
+    return error;
+}
+
+/* ---- Brokers ---- */
+
+static enum error find_broker(struct store_database *database, const char *name,
+                              struct message_id *instance, bool *found)
+{
+    struct statement *select = get(database, FIND_BROKER);
+    statement_bind_text(select, FIELD_NAME, name);
+    enum error error = statement_step(&database->handle, select, found);
+    if (error == ERROR_NONE && *found && !statement_id(select, FIELD_INSTANCE, instance))
+        error = ERROR_INTERNAL;
+    statement_reset(select);
+    return error;
+}
+
+static enum error save_broker(struct store_database *database, const char *name,
+                              const struct message_id *instance, int64_t lease_until_ms)
+{
+    struct statement *upsert = get(database, SAVE_BROKER);
+    statement_bind_text(upsert, FIELD_NAME, name);
+    statement_bind_id(upsert, FIELD_BROKER, instance);
+    statement_bind_integer(upsert, FIELD_END, lease_until_ms);
+    return run(database, upsert);
+}
+
+static enum error remove_broker(struct store_database *database, const struct message_id *instance)
+{
+    struct statement *delete = get(database, DELETE_BROKER);
+    statement_bind_id(delete, FIELD_BROKER, instance);
+    return run(database, delete);
+}
+
+const struct device_rows sqlite_device_rows = {
+    .find_session = find_session,
+    .connect = connect_device,
+    .update = update_device,
+    .disconnect = disconnect_device,
+    .disconnect_all = disconnect_all,
+    .mark_revoked = mark_revoked,
+    .list_revoked = list_revoked,
+    .find_broker = find_broker,
+    .save_broker = save_broker,
+    .remove_broker = remove_broker,
+};

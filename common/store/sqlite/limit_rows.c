@@ -1,0 +1,129 @@
+/* What was accepted, what devices were given, and whether sending is paused. */
+#include "common/store/sqlite/database.h"
+#include "common/store/sqlite/queries.h"
+#include "common/store/sqlite/rows.h"
+
+static struct statement *get(struct store_database *database, enum statement_id id)
+{
+    return statement_get(&database->handle, id);
+}
+
+static enum error run(struct store_database *database, struct statement *statement)
+{
+    return statement_run(&database->handle, statement);
+}
+
+static struct statement *get_accepted(struct store_database *database, enum statement_id id,
+                                      const struct accepted_key *key)
+{
+    struct statement *statement = get(database, id);
+    statement_bind_integer(statement, FIELD_KIND, key->kind);
+    statement_bind_integer(statement, FIELD_PERIOD, key->period);
+    statement_bind_text(statement, FIELD_NAME, key->name);
+    return statement;
+}
+
+static enum error find_accepted(struct store_database *database, const struct accepted_key *key,
+                                int64_t *count)
+{
+    *count = 0;
+    return statement_read_integer(&database->handle, get_accepted(database, FIND_ACCEPTED, key),
+                                  count);
+}
+
+static enum error add_accepted(struct store_database *database, const struct accepted_key *key,
+                               int64_t delta)
+{
+    struct statement *upsert = get_accepted(database, ADD_ACCEPTED, key);
+    statement_bind_integer(upsert, FIELD_DELTA, delta);
+    return run(database, upsert);
+}
+
+static enum error add_accepted_below(struct store_database *database,
+                                     const struct accepted_key *key, int64_t most, bool *added)
+{
+    struct statement *upsert = get_accepted(database, ADD_ACCEPTED_BELOW, key);
+    statement_bind_integer(upsert, FIELD_LIMIT, most);
+    enum error error = statement_step(&database->handle, upsert, added);
+    statement_reset(upsert);
+    return error;
+}
+
+static enum error sum_accepted(struct store_database *database, enum accepted_kind kind,
+                               int64_t first, int64_t last, int64_t *count)
+{
+    struct statement *select = get(database, SUM_ACCEPTED);
+    statement_bind_integer(select, FIELD_KIND, kind);
+    statement_bind_integer(select, FIELD_FIRST, first);
+    statement_bind_integer(select, FIELD_END, last);
+    return statement_read_integer(&database->handle, select, count);
+}
+
+static enum error remove_accepted(struct store_database *database, enum accepted_kind kind,
+                                  int64_t before_period, int64_t limit, int64_t *count)
+{
+    struct statement *delete = get(database, REMOVE_ACCEPTED);
+    statement_bind_integer(delete, FIELD_KIND, kind);
+    statement_bind_integer(delete, FIELD_END, before_period);
+    statement_bind_integer(delete, FIELD_LIMIT, limit);
+    enum error error = run(database, delete);
+    *count = error == ERROR_NONE ? statement_changes(&database->handle) : 0;
+    return error;
+}
+
+static enum error find_device_use(struct store_database *database, const char *device_id,
+                                  struct device_use *use, bool *found)
+{
+    struct statement *select = get(database, FIND_DEVICE_USE);
+    statement_bind_text(select, FIELD_DEVICE_ID, device_id);
+    enum error error = statement_step(&database->handle, select, found);
+    if (error == ERROR_NONE && *found) {
+        *use = (struct device_use){
+            .day = statement_integer(select, FIELD_DAY),
+            .in_day = statement_integer(select, FIELD_IN_DAY),
+            .window = statement_integer(select, FIELD_WINDOW),
+            .in_window = statement_integer(select, FIELD_IN_WINDOW),
+            .before_window = statement_integer(select, FIELD_BEFORE_WINDOW),
+        };
+        statement_text(select, FIELD_DEVICE_ID, use->device_id, sizeof(use->device_id));
+    }
+    statement_reset(select);
+    return error;
+}
+
+static enum error save_device_use(struct store_database *database, const struct device_use *use)
+{
+    struct statement *upsert = get(database, SAVE_DEVICE_USE);
+    statement_bind_text(upsert, FIELD_DEVICE_ID, use->device_id);
+    statement_bind_integer(upsert, FIELD_DAY, use->day);
+    statement_bind_integer(upsert, FIELD_IN_DAY, use->in_day);
+    statement_bind_integer(upsert, FIELD_WINDOW, use->window);
+    statement_bind_integer(upsert, FIELD_IN_WINDOW, use->in_window);
+    statement_bind_integer(upsert, FIELD_BEFORE_WINDOW, use->before_window);
+    return run(database, upsert);
+}
+
+static enum error find_sending(struct store_database *database, struct store_sending *sending)
+{
+    return queries_find_sending(&database->handle, FIND_SENDING, sending);
+}
+
+static enum error save_sending(struct store_database *database, const struct store_sending *sending)
+{
+    struct statement *update = get(database, SAVE_SENDING);
+    statement_bind_integer(update, FIELD_PAUSED_SINCE_MS, sending->paused_since_ms);
+    statement_bind_text(update, FIELD_REASON, sending->reason);
+    return run(database, update);
+}
+
+const struct limit_rows sqlite_limit_rows = {
+    .find_accepted = find_accepted,
+    .add_accepted = add_accepted,
+    .add_accepted_below = add_accepted_below,
+    .sum_accepted = sum_accepted,
+    .remove_accepted = remove_accepted,
+    .find_device_use = find_device_use,
+    .save_device_use = save_device_use,
+    .find_sending = find_sending,
+    .save_sending = save_sending,
+};

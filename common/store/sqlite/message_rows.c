@@ -1,0 +1,407 @@
+/* Messages and their events. */
+#include "common/base/log.h"
+#include "common/store/sqlite/database.h"
+#include "common/store/sqlite/queries.h"
+#include "common/store/sqlite/rows.h"
+
+#include <string.h>
+
+static struct statement *get(struct store_database *database, enum statement_id id)
+{
+    return statement_get(&database->handle, id);
+}
+
+static enum error run(struct store_database *database, struct statement *statement)
+{
+    return statement_run(&database->handle, statement);
+}
+
+static void read_row(const struct statement *select, struct message_row *row)
+{
+    *row = (struct message_row){
+        .seq = statement_integer(select, FIELD_SEQ),
+        .status = (enum message_status)statement_integer(select, FIELD_STATUS),
+        .attempt = (unsigned)statement_integer(select, FIELD_ATTEMPT),
+        .event_count = statement_integer(select, FIELD_EVENT_COUNT),
+        .segments = (unsigned)statement_integer(select, FIELD_SEGMENTS),
+        .failures = (unsigned)statement_integer(select, FIELD_FAILURES),
+        .proved_attempt = (unsigned)statement_integer(select, FIELD_PROVED_ATTEMPT),
+        .cancel_requested = statement_integer(select, FIELD_CANCEL_REQUESTED),
+        .report_seq = statement_integer(select, FIELD_REPORT_SEQ),
+        .retry_at_ms = statement_integer(select, FIELD_RETRY_AT_MS),
+        .updated_at_ms = statement_integer(select, FIELD_UPDATED_AT_MS),
+    };
+    statement_id(select, FIELD_ID, &row->id);
+    statement_id(select, FIELD_JOURNAL, &row->journal);
+    statement_request_id(select, FIELD_REQUEST_ID, &row->request_id);
+    statement_text(select, FIELD_DEVICE_ID, row->device_id, sizeof(row->device_id));
+    statement_times(select, row->reached_at_ms);
+}
+
+/* ---- New messages ---- */
+
+/* *taken: another message has that key, and nothing was inserted. */
+static enum error insert_at(struct store_database *database, const struct message *message,
+                            int64_t seq, bool *taken)
+{
+    struct statement *insert = get(database, INSERT_MESSAGE);
+    *taken = false;
+    if (!insert->stmt)
+        return ERROR_STORE_UNAVAILABLE; /* the reason has been logged */
+    statement_bind_integer(insert, FIELD_SEQ, seq);
+    statement_bind_id(insert, FIELD_ID, &message->id);
+    if (!request_id_is_none(&message->request_id))
+        statement_bind_blob(insert, FIELD_REQUEST_ID, message->request_id.bytes, REQUEST_ID_BYTES);
+    statement_bind_integer(insert, FIELD_SEGMENTS, message->segments);
+    statement_bind_integer(insert, FIELD_UPDATED_AT_MS, message_id_time_ms(&message->id));
+    statement_bind_text(insert, FIELD_PHONE_NUMBER, message->phone_number);
+    statement_bind_integer(insert, FIELD_ENCODING, message->encoding);
+    statement_bind_text(insert, FIELD_TEXT, message->text);
+    int code = sqlite3_step(insert->stmt);
+    enum error error = ERROR_NONE;
+    *taken = code == SQLITE_CONSTRAINT_PRIMARYKEY;
+    if (code != SQLITE_DONE && !*taken)
+        error = statement_fail(&database->handle, code, statement_sql(INSERT_MESSAGE));
+    statement_reset(insert);
+    return error;
+}
+
+static enum error find_row(struct store_database *database, const struct message_id *id,
+                           struct message_row *row, bool *found)
+{
+    struct statement *select = get(database, FIND_ROW);
+    statement_bind_message(select, id);
+    enum error error = statement_step(&database->handle, select, found);
+    if (error == ERROR_NONE && *found)
+        read_row(select, row);
+    statement_reset(select);
+    return error;
+}
+
+/* The key may be taken by an id that another process made at the same time: the next key is used then. */
+static enum error insert_message(struct store_database *database, const struct message *message)
+{
+    int64_t seq = message_id_seq(&message->id);
+    struct message_row row;
+    bool taken, known = false;
+    enum error error = insert_at(database, message, seq, &taken);
+    if (error != ERROR_NONE || !taken)
+        return error;
+    error = find_row(database, &message->id, &row, &known);
+    if (error == ERROR_NONE && !known && seq < INT64_MAX)
+        error = insert_at(database, message, seq + 1, &taken);
+    if (error != ERROR_NONE || !taken)
+        return error;
+    log_error("the id of a message is taken");
+    return ERROR_INTERNAL;
+}
+
+/* ---- Transitions ---- */
+
+static enum error next_event_id(struct store_database *database)
+{
+    enum error error = ERROR_NONE;
+    if (database->last_event_id == 0)
+        error = statement_read_integer(&database->handle, get(database, READ_LAST_EVENT),
+                                       &database->last_event_id);
+    database->last_event_id++;
+    return error;
+}
+
+enum error message_rows_flush(struct store_database *database)
+{
+    if (database->last_event_id == 0)
+        return ERROR_NONE;
+    struct statement *update = get(database, WRITE_LAST_EVENT);
+    statement_bind_integer(update, FIELD_EVENT_ID, database->last_event_id);
+    return run(database, update);
+}
+
+static enum error append_event(struct store_database *database, const struct message_row *row,
+                               const struct message_error *message_error)
+{
+    enum error error = next_event_id(database);
+    if (error != ERROR_NONE)
+        return error;
+    struct statement *insert = get(database, INSERT_EVENT);
+    statement_bind_integer(insert, FIELD_EVENT_ID, database->last_event_id);
+    statement_bind_integer(insert, FIELD_SEQ, row->seq);
+    statement_bind_integer(insert, FIELD_NUMBER, row->event_count);
+    statement_bind_integer(insert, FIELD_STATUS, row->status);
+    statement_bind_integer(insert, FIELD_ATTEMPT, row->attempt);
+    statement_bind_text(insert, FIELD_DEVICE_ID, row->device_id);
+    if (message_error) {
+        statement_bind_text(insert, FIELD_ERROR_CODE, message_error->code);
+        statement_bind_text(insert, FIELD_ERROR_MESSAGE, message_error->text);
+    }
+    statement_bind_integer(insert, FIELD_AT_MS, row->updated_at_ms);
+    return run(database, insert);
+}
+
+static void bind_change(struct statement *update, const struct message_row *before,
+                        const struct message_row *after, const struct message_error *error)
+{
+    statement_bind_integer(update, FIELD_SEQ, before->seq);
+    statement_bind_integer(update, FIELD_OLD_STATUS, before->status);
+    statement_bind_integer(update, FIELD_OLD_ATTEMPT, before->attempt);
+    statement_bind_integer(update, FIELD_STATUS, after->status);
+    statement_bind_integer(update, FIELD_EVENT_COUNT, after->event_count);
+    statement_bind_integer(update, FIELD_UPDATED_AT_MS, after->updated_at_ms);
+    statement_bind_integer(update, FIELD_REPORT_SEQ, after->report_seq);
+    statement_bind_times(update, after->reached_at_ms);
+    if (error) {
+        statement_bind_text(update, FIELD_ERROR_CODE, error->code);
+        statement_bind_text(update, FIELD_ERROR_MESSAGE, error->text);
+    }
+}
+
+static void bind_device(struct statement *update, const struct message_row *after, bool keeps_error)
+{
+    statement_bind_integer(update, FIELD_ATTEMPT, after->attempt);
+    statement_bind_text(update, FIELD_DEVICE_ID, after->device_id);
+    statement_bind_id_if_any(update, FIELD_JOURNAL, &after->journal);
+    statement_bind_integer(update, FIELD_FAILURES, after->failures);
+    statement_bind_integer(update, FIELD_PROVED_ATTEMPT, after->proved_attempt);
+    statement_bind_integer(update, FIELD_RETRY_AT_MS, after->retry_at_ms);
+    statement_bind_integer(update, FIELD_KEEPS_ERROR, keeps_error);
+}
+
+/* Where the device stays the same its index, and the triggers of attempts and devices, are left alone. */
+static enum error change_message(struct store_database *database, const struct message_row *before,
+                                 const struct message_row *after,
+                                 const struct message_error *message_error)
+{
+    bool is_on_same_device = message_error && strcmp(before->device_id, after->device_id) == 0;
+    struct statement *update = get(database, is_on_same_device ? CHANGE_STATUS : CHANGE_DEVICE);
+    bind_change(update, before, after, message_error);
+    if (!is_on_same_device)
+        bind_device(update, after, !message_error);
+    enum error error = run(database, update);
+    if (error != ERROR_NONE)
+        return error;
+    if (statement_changes(&database->handle) != 1) {
+        log_error("a message is not as it was read", LOG_NUMBER("seq", before->seq));
+        return ERROR_INTERNAL;
+    }
+    return append_event(database, after, message_error);
+}
+
+static enum error assign_message(struct store_database *database, const struct message_row *row)
+{
+    struct statement *update = get(database, ASSIGN);
+    statement_bind_integer(update, FIELD_SEQ, row->seq);
+    statement_bind_text(update, FIELD_DEVICE_ID, row->device_id);
+    statement_bind_integer(update, FIELD_ATTEMPT, row->attempt);
+    statement_bind_id_if_any(update, FIELD_JOURNAL, &row->journal);
+    return run(database, update);
+}
+
+static enum error run_on_row(struct store_database *database, enum statement_id id,
+                             const struct message_row *row)
+{
+    struct statement *statement = get(database, id);
+    statement_bind_integer(statement, FIELD_SEQ, row->seq);
+    return run(database, statement);
+}
+
+static enum error request_cancel(struct store_database *database, const struct message_row *row)
+{
+    return run_on_row(database, REQUEST_CANCEL, row);
+}
+
+static enum error remove_message(struct store_database *database, const struct message_row *row)
+{
+    enum error error = run_on_row(database, DELETE_EVENTS, row);
+    return error == ERROR_NONE ? run_on_row(database, DELETE_MESSAGE, row) : error;
+}
+
+/* ---- Content ---- */
+
+static enum error take_content(const struct statement *row, struct message *message)
+{
+    statement_text(row, FIELD_PHONE_NUMBER, message->phone_number, sizeof(message->phone_number));
+    message->encoding = (enum sms_encoding)statement_integer(row, FIELD_ENCODING);
+    message->segments = (unsigned)statement_integer(row, FIELD_SEGMENTS);
+    message->text = statement_copy_text(row, FIELD_TEXT);
+    return message->text ? ERROR_NONE : ERROR_INTERNAL;
+}
+
+static enum error read_content(struct store_database *database, const struct message_row *row,
+                               struct message *message, struct message_id *requeued_as)
+{
+    bool found;
+    struct statement *select = get(database, READ_CONTENT);
+    statement_bind_integer(select, FIELD_SEQ, row->seq);
+    enum error error = statement_step(&database->handle, select, &found);
+    if (error == ERROR_NONE && !found)
+        error = ERROR_INTERNAL;
+    if (error == ERROR_NONE) {
+        statement_id(select, FIELD_REQUEUED_AS, requeued_as);
+        error = take_content(select, message);
+    }
+    statement_reset(select);
+    return error;
+}
+
+static enum error set_requeued(struct store_database *database, const struct message_row *row,
+                               const struct message_id *new_id)
+{
+    struct statement *update = get(database, SET_REQUEUED);
+    statement_bind_integer(update, FIELD_SEQ, row->seq);
+    statement_bind_id(update, FIELD_ID, new_id);
+    return run(database, update);
+}
+
+static enum error remove_texts(struct store_database *database, int64_t before_ms, int64_t limit,
+                               int64_t *count)
+{
+    struct statement *update = get(database, REMOVE_TEXTS);
+    statement_bind_integer(update, FIELD_BEFORE_MS, before_ms);
+    statement_bind_integer(update, FIELD_LIMIT, limit);
+    enum error error = run(database, update);
+    *count = error == ERROR_NONE ? statement_changes(&database->handle) : 0;
+    return error;
+}
+
+/* ---- Lists: all rows are read before the first is changed, because that changes the index that is read ---- */
+
+static enum error read_rows(struct store_database *database, struct statement *select, size_t limit,
+                            struct message_row list[], size_t *count)
+{
+    bool row;
+    *count = 0;
+    statement_bind_integer(select, FIELD_LIMIT, (int64_t)limit);
+    enum error error = statement_step(&database->handle, select, &row);
+    for (; error == ERROR_NONE && row; error = statement_step(&database->handle, select, &row))
+        read_row(select, &list[(*count)++]);
+    statement_reset(select);
+    return error;
+}
+
+static enum error list_due(struct store_database *database, int64_t now_ms, int64_t latest_retry_ms,
+                           size_t limit, struct due_message due[], size_t *count)
+{
+    bool row;
+    struct statement *select = get(database, LIST_DUE);
+    statement_bind_integer(select, FIELD_NOW_MS, now_ms);
+    statement_bind_integer(select, FIELD_LATEST_MS, latest_retry_ms);
+    statement_bind_integer(select, FIELD_LIMIT, (int64_t)limit);
+    *count = 0;
+    enum error error = statement_step(&database->handle, select, &row);
+    while (error == ERROR_NONE && row) {
+        struct due_message *next = &due[(*count)++];
+        read_row(select, &next->row);
+        next->message = (struct message){.id = next->row.id, .request_id = next->row.request_id};
+        error = take_content(select, &next->message);
+        if (error == ERROR_NONE)
+            error = statement_step(&database->handle, select, &row);
+    }
+    statement_reset(select);
+    return error;
+}
+
+static enum error list_silent(struct store_database *database, int64_t before_ms, size_t limit,
+                              struct message_row list[], size_t *count)
+{
+    struct statement *select = get(database, LIST_SILENT);
+    statement_bind_integer(select, FIELD_BEFORE_MS, before_ms);
+    return read_rows(database, select, limit, list, count);
+}
+
+static enum error list_offered(struct store_database *database, int64_t before_ms, size_t limit,
+                               struct message_row list[], size_t *count)
+{
+    struct statement *select = get(database, LIST_OFFERED);
+    statement_bind_integer(select, FIELD_BEFORE_MS, before_ms);
+    return read_rows(database, select, limit, list, count);
+}
+
+static enum error list_offered_by(struct store_database *database, const struct message_id *broker,
+                                  size_t limit, struct message_row list[], size_t *count)
+{
+    struct statement *select = get(database, LIST_OFFERED_BY);
+    statement_bind_id(select, FIELD_BROKER, broker);
+    return read_rows(database, select, limit, list, count);
+}
+
+static enum error list_held(struct store_database *database, const char *device_id, size_t limit,
+                            struct message_row list[], size_t *count)
+{
+    struct statement *select = get(database, LIST_HELD);
+    statement_bind_text(select, FIELD_DEVICE_ID, device_id);
+    return read_rows(database, select, limit, list, count);
+}
+
+static enum error list_finished(struct store_database *database, int64_t before_ms, size_t limit,
+                                struct message_row list[], size_t *count)
+{
+    struct message_id first_kept = message_id_first_at(before_ms);
+    struct statement *select = get(database, LIST_FINISHED);
+    statement_bind_integer(select, FIELD_SEQ, message_id_seq(&first_kept));
+    statement_bind_integer(select, FIELD_BEFORE_MS, before_ms);
+    return read_rows(database, select, limit, list, count);
+}
+
+static enum error list_cancel_requests(struct store_database *database, int64_t after, size_t limit,
+                                       struct message_row list[], size_t *count)
+{
+    struct statement *select = get(database, LIST_CANCEL_REQUESTS);
+    statement_bind_integer(select, FIELD_AFTER, after);
+    return read_rows(database, select, limit, list, count);
+}
+
+/* ---- Times and counts ---- */
+
+static enum error correct_future(struct store_database *database, int64_t latest_ms, int64_t now_ms)
+{
+    struct statement *update = get(database, CORRECT_FUTURE);
+    statement_bind_integer(update, FIELD_LATEST_MS, latest_ms);
+    statement_bind_integer(update, FIELD_NOW_MS, now_ms);
+    return run(database, update);
+}
+
+static enum error add_to_count(struct store_database *database, enum message_status status,
+                               int64_t delta)
+{
+    struct statement *update = get(database, ADD_TO_COUNT);
+    statement_bind_integer(update, FIELD_STATUS, status);
+    statement_bind_integer(update, FIELD_DELTA, delta);
+    return run(database, update);
+}
+
+static enum error count_stuck(struct store_database *database, int64_t since_ms,
+                              int64_t counts[MESSAGE_STATUS_COUNT])
+{
+    return queries_read_stuck(&database->handle, COUNT_STUCK, since_ms, counts);
+}
+
+static enum error read_queued_since(struct store_database *database, int64_t now_ms,
+                                    int64_t *since_ms)
+{
+    struct statement *select = get(database, FIND_QUEUED_SINCE);
+    statement_bind_integer(select, FIELD_NOW_MS, now_ms);
+    return statement_read_integer(&database->handle, select, since_ms);
+}
+
+const struct message_rows sqlite_message_rows = {
+    .insert = insert_message,
+    .find = find_row,
+    .change = change_message,
+    .assign = assign_message,
+    .request_cancel = request_cancel,
+    .remove = remove_message,
+    .read_content = read_content,
+    .set_requeued = set_requeued,
+    .list_due = list_due,
+    .list_silent = list_silent,
+    .list_offered = list_offered,
+    .list_offered_by = list_offered_by,
+    .list_held = list_held,
+    .list_finished = list_finished,
+    .list_cancel_requests = list_cancel_requests,
+    .correct_future = correct_future,
+    .remove_texts = remove_texts,
+    .add_to_count = add_to_count,
+    .count_stuck = count_stuck,
+    .read_queued_since = read_queued_since,
+};

@@ -1,0 +1,44 @@
+/* The reads of the store in SQLite: store_backend.h says what each gives. */
+#ifndef COMMON_STORE_SQLITE_QUERIES_H
+#define COMMON_STORE_SQLITE_QUERIES_H
+
+#include "common/store/sqlite/statement.h"
+#include "common/store/store_backend.h"
+
+/* message_queries.c */
+enum error queries_find_message(struct store_database_reader *reader, const struct message_id *id,
+                                struct message *message);
+enum error queries_read_history(struct store_database_reader *reader, const struct message_id *id,
+                                struct message_event **events, size_t *count);
+enum error queries_list_messages(struct store_database_reader *reader,
+                                 const struct store_query *query, struct store_page *page);
+
+/* access_queries.c */
+enum error queries_find_key(struct store_database_reader *reader, const char *id,
+                            struct api_key *key, bool *found);
+enum error queries_list_keys(struct store_database_reader *reader, struct api_key **keys,
+                             size_t *count);
+enum error queries_find_token(struct store_database_reader *reader, const char *id,
+                              struct device_token *token, bool *found);
+enum error queries_list_tokens(struct store_database_reader *reader, struct device_token **tokens,
+                               size_t *count);
+
+/* device_queries.c */
+enum error queries_list_devices(struct store_database_reader *reader, struct device **devices,
+                                size_t *count);
+
+/* statistics.c */
+enum error queries_read_sending(struct store_database_reader *reader,
+                                struct store_sending *sending);
+enum error queries_read_statistics(struct store_database_reader *reader, int64_t stuck_since_ms,
+                                   struct store_statistics *statistics);
+
+/* On any handle: FIND_SENDING, READ_SENDING; COUNT_STUCK, READ_STUCK; a status and a count in each row. */
+MUST_CHECK enum error queries_find_sending(struct handle *handle, enum statement_id id,
+                                           struct store_sending *sending);
+MUST_CHECK enum error queries_read_stuck(struct handle *handle, enum statement_id id,
+                                         int64_t since_ms, int64_t counts[MESSAGE_STATUS_COUNT]);
+MUST_CHECK enum error queries_read_counts(struct handle *handle, struct statement *select,
+                                          int64_t counts[MESSAGE_STATUS_COUNT]);
+
+#endif

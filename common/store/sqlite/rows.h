@@ -1,0 +1,16 @@
+/* The rows of SQLite, for the verbs: verbs/rows.h, a file for each. */
+#ifndef COMMON_STORE_SQLITE_ROWS_H
+#define COMMON_STORE_SQLITE_ROWS_H
+
+#include "common/store/verbs/rows.h"
+
+extern const struct message_rows sqlite_message_rows;
+extern const struct device_rows sqlite_device_rows;
+extern const struct access_rows sqlite_access_rows;
+extern const struct limit_rows sqlite_limit_rows;
+extern const struct admin_rows sqlite_admin_rows;
+
+/* Writes the id of the last event of the transaction. */
+MUST_CHECK enum error message_rows_flush(struct store_database *database);
+
+#endif

@@ -1,0 +1,113 @@
+/*
+ * The statements of a handle, prepared once each, and their parameters and columns by name.
+ *
+ * This is the one place that includes sqlite3.h. A handle belongs to one thread at a time.
+ */
+#ifndef COMMON_STORE_SQLITE_STATEMENT_H
+#define COMMON_STORE_SQLITE_STATEMENT_H
+
+#include "common/access/secret.h"
+#include "common/base/error.h"
+#include "common/model/message.h"
+
+#include <sqlite3.h>
+
+/* Which connections prepare a statement. */
+enum statement_use { WRITER, READER };
+
+enum statement_id {
+#define STATEMENT(id, use, sql) id,
+#include "common/store/sqlite/statements.def"
+#undef STATEMENT
+    STATEMENT_COUNT
+};
+
+enum field {
+#define FIELD(id, name) FIELD_##id,
+#include "common/store/sqlite/fields.def"
+#undef FIELD
+    FIELD_TOTAL
+};
+
+struct statement {
+    sqlite3_stmt *stmt; /* NULL: not prepared, or it could not be */
+    /* By enum field: the number of the parameter, and that of the column plus one; 0: there is none. */
+    unsigned char parameters[FIELD_TOTAL], columns[FIELD_TOTAL];
+};
+
+struct handle {
+    sqlite3 *db;
+    struct statement statements[STATEMENT_COUNT];
+};
+
+/* Logs what was being done, and gives the error for a result code of SQLite. */
+enum error statement_fail(struct handle *handle, int code, const char *doing);
+
+/* Prepares the statement: SQLITE_OK, or another result code. */
+MUST_CHECK int statement_prepare(struct handle *handle, enum statement_id id);
+enum statement_use statement_use_of(enum statement_id id);
+const char *statement_sql(enum statement_id id);
+void statement_finalize_all(struct handle *handle);
+
+/* The statement, reset and without parameters. Where it cannot be prepared the reason is logged, and running it
+   fails. */
+struct statement *statement_get(struct handle *handle, enum statement_id id);
+
+/* Parameters. An empty text is NULL. Where there is no memory the parameter stays NULL, which the schema refuses. Texts
+   and blobs are borrowed until the statement is reset. */
+void statement_bind_integer(struct statement *statement, enum field field, int64_t value);
+void statement_bind_double(struct statement *statement, enum field field, double value);
+void statement_bind_text(struct statement *statement, enum field field, const char *text);
+void statement_bind_blob(struct statement *statement, enum field field, const void *bytes,
+                         int length);
+void statement_bind_id(struct statement *statement, enum field field, const struct message_id *id);
+/* NULL for the nil id. */
+void statement_bind_id_if_any(struct statement *statement, enum field field,
+                              const struct message_id *id);
+void statement_bind_hash(struct statement *statement, enum field field,
+                         const unsigned char hash[SECRET_HASH_BYTES]);
+/* :id, and :seq as its message_id_seq. */
+void statement_bind_message(struct statement *statement, const struct message_id *id);
+
+/* The columns of a message with the times of each status; 0 is NULL. */
+void statement_bind_times(struct statement *statement,
+                          const int64_t reached_at_ms[MESSAGE_STATUS_COUNT]);
+
+/* Columns of the current row. A NULL is 0 or "". A text that is too long is cut. */
+int64_t statement_integer(const struct statement *statement, enum field field);
+double statement_double(const struct statement *statement, enum field field);
+bool statement_is_null(const struct statement *statement, enum field field);
+void statement_text(const struct statement *statement, enum field field, char *text, size_t size);
+/* To be freed; NULL without memory, or for a NULL. */
+char *statement_copy_text(const struct statement *statement, enum field field);
+/* False, and zero, where the column is no id. */
+bool statement_id(const struct statement *statement, enum field field, struct message_id *id);
+MUST_CHECK bool statement_hash(const struct statement *statement, enum field field,
+                               unsigned char hash[SECRET_HASH_BYTES]);
+void statement_request_id(const struct statement *statement, enum field field,
+                          struct request_id *id);
+
+void statement_times(const struct statement *statement,
+                     int64_t reached_at_ms[MESSAGE_STATUS_COUNT]);
+
+/* Steps to the next row: ERROR_NONE and *row, or the error. Resets the statement where there is no row. */
+MUST_CHECK enum error statement_step(struct handle *handle, struct statement *statement, bool *row);
+void statement_reset(struct statement *statement);
+
+/* Runs a statement that gives no rows. */
+MUST_CHECK enum error statement_run(struct handle *handle, struct statement *statement);
+
+/* The number of rows that the last statement changed. */
+int64_t statement_changes(const struct handle *handle);
+
+/* Reads the first column of the row that there may be; *integer stays without one. */
+MUST_CHECK enum error statement_read_integer(struct handle *handle, struct statement *statement,
+                                             int64_t *integer);
+
+/* Reads all rows into a list of items of that size, which the caller frees, also after an error: `count` of them
+   were begun then. */
+MUST_CHECK enum error statement_read_list(
+    struct handle *handle, struct statement *statement, size_t size,
+    enum error (*read)(const struct statement *row, void *item), void **items, size_t *count);
+
+#endif

@@ -1,0 +1,117 @@
+/* What an operator wants to know of the database at a glance. */
+#include "common/store/sqlite/database.h"
+#include "common/store/sqlite/queries.h"
+
+#include <sys/statvfs.h>
+
+enum error queries_read_counts(struct handle *handle, struct statement *select,
+                               int64_t counts[MESSAGE_STATUS_COUNT])
+{
+    bool row;
+    enum error error = statement_step(handle, select, &row);
+    for (; error == ERROR_NONE && row; error = statement_step(handle, select, &row)) {
+        int64_t status = statement_integer(select, FIELD_STATUS);
+        if (status >= 0 && status < MESSAGE_STATUS_COUNT)
+            counts[status] = statement_integer(select, FIELD_COUNT);
+    }
+    return error;
+}
+
+enum error queries_read_stuck(struct handle *handle, enum statement_id id, int64_t since_ms,
+                              int64_t counts[MESSAGE_STATUS_COUNT])
+{
+    enum { MOST_LOOKED_AT = 2000 }; /* of each, because their pages stay in memory */
+    struct statement *select = statement_get(handle, id);
+    statement_bind_integer(select, FIELD_BEFORE_MS, since_ms);
+    statement_bind_integer(select, FIELD_LIMIT, MOST_LOOKED_AT);
+    return queries_read_counts(handle, select, counts);
+}
+
+enum error queries_find_sending(struct handle *handle, enum statement_id id,
+                                struct store_sending *sending)
+{
+    bool row;
+    struct statement *select = statement_get(handle, id);
+    *sending = (struct store_sending){0};
+    enum error error = statement_step(handle, select, &row);
+    if (error == ERROR_NONE && row) {
+        sending->paused_since_ms = statement_integer(select, FIELD_PAUSED_SINCE_MS);
+        statement_text(select, FIELD_REASON, sending->reason, sizeof(sending->reason));
+    }
+    statement_reset(select);
+    return error;
+}
+
+enum error queries_read_sending(struct store_database_reader *reader, struct store_sending *sending)
+{
+    reader_begin(reader);
+    enum error error = queries_find_sending(&reader->handle, READ_SENDING, sending);
+    reader_end(reader);
+    return error;
+}
+
+static void read_disk(const struct handle *handle, struct store_statistics *statistics)
+{
+    struct statvfs disk;
+    statistics->wal_bytes = wal_file_bytes(handle);
+    statistics->database_bytes = disk_file_bytes(handle_path(handle));
+    if (statvfs(handle_path(handle), &disk) == 0) {
+        statistics->disk_free_bytes = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
+        statistics->disk_size_bytes = (int64_t)disk.f_blocks * (int64_t)disk.f_frsize;
+    }
+}
+
+static enum error count_devices(struct handle *handle, int64_t now_ms,
+                                struct store_statistics *statistics)
+{
+    bool row;
+    struct statement *connected = statement_get(handle, COUNT_DEVICES);
+    statement_bind_integer(connected, FIELD_NOW_MS, now_ms);
+    statement_bind_integer(connected, FIELD_LIMIT, STORE_LOW_BATTERY_PERCENT);
+    enum error error = statement_step(handle, connected, &row);
+    if (error == ERROR_NONE && row) {
+        statistics->devices_connected = statement_integer(connected, FIELD_COUNT);
+        statistics->devices_battery_low = statement_integer(connected, FIELD_BATTERY_LOW);
+    }
+    statement_reset(connected);
+    struct statement *offline = statement_get(handle, COUNT_OFFLINE);
+    statement_bind_integer(offline, FIELD_NOW_MS, now_ms);
+    if (error == ERROR_NONE)
+        error = statement_read_integer(handle, offline, &statistics->devices_offline);
+    if (error == ERROR_NONE)
+        error = statement_read_integer(handle, statement_get(handle, COUNT_QUARANTINED),
+                                       &statistics->devices_quarantined);
+    return error;
+}
+
+static enum error read_statistics(struct handle *handle, int64_t now_ms, int64_t stuck_since_ms,
+                                  struct store_statistics *statistics)
+{
+    struct store_sending sending = {0};
+    enum error error = queries_read_counts(handle, statement_get(handle, READ_COUNTS),
+                                           statistics->messages);
+    if (error == ERROR_NONE)
+        error = queries_read_stuck(handle, READ_STUCK, stuck_since_ms, statistics->stuck);
+    struct statement *queued = statement_get(handle, READ_QUEUED_SINCE);
+    statement_bind_integer(queued, FIELD_NOW_MS, now_ms);
+    if (error == ERROR_NONE)
+        error = statement_read_integer(handle, queued, &statistics->oldest_queued_ms);
+    if (error == ERROR_NONE)
+        error = count_devices(handle, now_ms, statistics);
+    if (error == ERROR_NONE)
+        error = queries_find_sending(handle, READ_SENDING, &sending);
+    statistics->sending_paused = sending.paused_since_ms != 0;
+    return error;
+}
+
+enum error queries_read_statistics(struct store_database_reader *reader, int64_t stuck_since_ms,
+                                   struct store_statistics *statistics)
+{
+    *statistics = (struct store_statistics){0};
+    read_disk(&reader->handle, statistics);
+    reader_begin(reader);
+    enum error error = read_statistics(&reader->handle, reader->database->options->wall_ms(),
+                                       stuck_since_ms, statistics);
+    reader_end(reader);
+    return error;
+}
