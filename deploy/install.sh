@@ -1,23 +1,23 @@
 #!/bin/bash -p
-# Installs the gateway on Debian 12 or later, and starts it; or changes what is given of one that is
-# installed. It asks nothing, says each step before it does it, and may be run again at any time.
+# Installs the gateway on Debian 12 or later and starts it, or changes the given settings of an installed one.
+# It asks no questions, names each step before it does it, and can be run again at any time.
 #
 #   install.sh [OPTION ...]
 #
-#   --dry-run                say what would be done, and change nothing
-#   --package FILE           the package to install; without it, in a source folder, one is built there
-#   --public-url URL         where phones and programs reach the gateway, as https://sms.example.org
-#   --listen-address ADDRESS this machine's address that they come to (first: 0.0.0.0, all of them)
-#   --https-port PORT        … and the port (first: 443)
-#   --http-port PORT         plain HTTP on 127.0.0.1, for this machine alone (first: 8000)
-#   --allowed-prefixes LIST  phone numbers that may be sent to, as "+49 +43" (first: all)
+#   --dry-run                print the steps, and change nothing
+#   --package FILE           package to install (default in a source folder: build one)
+#   --public-url URL         URL for phones and clients, like https://sms.example.org
+#   --listen-address ADDRESS address of this machine to listen on (default: 0.0.0.0, all IPv4 addresses)
+#   --https-port PORT        port of TLS (default: 443)
+#   --http-port PORT         port of plain HTTP on 127.0.0.1, for this machine only (default: 8000)
+#   --allowed-prefixes LIST  phone number prefixes to allow, like "+49 +43" (default: all)
 #   --tls-certificate FILE, --tls-key FILE
-#                            a certificate of a public CA and its key, which may be root's alone; without
-#                            them the gateway gets a CA of its own, which phones learn by their QR code
-#   --help                   show this
+#                            certificate of a public CA and its key, which may be readable by root only
+#                            (default: a CA of the gateway's own, which phones learn from the QR code)
+#   --help                   print this help
 #
-# Variables of the environment with the names of the settings (PUBLIC_URL, HTTPS_PORT …) do the same.
-# Everything else is set in /etc/sms-gateway/settings.env, which this leaves as it is but for those.
+# Environment variables with the names of the settings (PUBLIC_URL, HTTPS_PORT …) do the same.
+# Other settings are in /etc/sms-gateway/settings.env; this script changes only those above.
 set -euo pipefail
 umask 022
 
@@ -28,7 +28,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/apt.sh"
 
 given_names=(PUBLIC_URL LISTEN_ADDRESS HTTPS_PORT HTTP_PORT ALLOWED_PREFIXES TLS_CERTIFICATE TLS_KEY)
-# What is neither given nor in the file is as a gateway for others wants it.
+# Defaults of an installation, for settings that are neither given nor in the file.
 declare -A first=([LISTEN_ADDRESS]=0.0.0.0 [HTTPS_PORT]=443 [HTTP_PORT]=8000 [API_KEYS]=required
     [DEVICE_TOKENS]=required)
 dry_run=no
@@ -56,7 +56,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-# Says what is done, and does it: step TEXT COMMAND …
+# step TEXT COMMAND …: prints the text and runs the command; with --dry-run only prints.
 step() {
     local text=$1
     shift
@@ -68,20 +68,20 @@ step() {
     fi
 }
 
-# The value of a setting as the file has it, or nothing: in quotes, or up to a comment behind it.
+# The value of a setting in the file, or nothing.
 setting_in_file() {
     [ ! -r "$settings_file" ] ||
         sed -n "s/\r\$//; s/^[[:space:]]*\(export[[:space:]]\+\)\?$1[[:space:]]*=[[:space:]]*//p" "$settings_file" |
         tail -n 1 | sed "s/^'\([^']*\)'.*/\1/; t; s/^\"\([^\"]*\)\".*/\1/; t; s/[[:space:]]\+#.*//; s/[[:space:]]*\$//"
 }
 
-# Puts a setting in the place it has in the file, also where it stands there as a comment.
+# Replaces the line of a setting in the file, also one that is commented out; else appends it.
 write_setting() {
     local name=$1 line="$1='$2'" copy
     copy=$(mktemp "$settings_file.XXXXXX")
     chmod --reference="$settings_file" "$copy"
     chown --reference="$settings_file" "$copy"
-    # Values have no quotes; awk would read a backslash of -v as the beginning of something else.
+    # Values have no quotes. By the environment, because awk -v expands backslashes.
     setting=$name line=$line awk '
         $0 ~ "^[[:space:]]*#?[[:space:]]*(export[[:space:]]+)?" ENVIRON["setting"] "[[:space:]]*=" {
             if (!done) print ENVIRON["line"]; done = 1; next }
@@ -90,7 +90,7 @@ write_setting() {
     mv "$copy" "$settings_file"
 }
 
-# ---- What cannot be ----
+# ---- Checks ----
 
 check_system() {
     local id='' version=''
@@ -98,7 +98,7 @@ check_system() {
     . /etc/os-release
     id=${ID-} version=${VERSION_ID-0}
     [[ $id = debian && ${version%%.*} -ge 12 ]] ||
-        refuse "this is ${PRETTY_NAME:-no Debian}, and the gateway installs on Debian 12 or later. deploy/container is for others."
+        refuse "this is ${PRETTY_NAME:-not Debian}; the gateway needs Debian 12 or later. For other systems see deploy/container."
     need_systemd
     [ "$dry_run" = yes ] || need_root
 }
@@ -112,22 +112,22 @@ check_port() {
 check_values() {
     local name
     for name in "${given_names[@]}"; do
-        [[ ${!name-} != *[\'\"$'\n']* ]] || refuse "$name may have no quotes and no line ends."
+        [[ ${!name-} != *[\'\"$'\n']* ]] || refuse "$name must not contain quotes or line ends."
         [ -z "${!name+x}" ] || [[ $name != *_PORT ]] || check_port "$name"
     done
     [ -n "${TLS_CERTIFICATE-}" ] || [ -z "${TLS_KEY-}" ] ||
-        refuse "--tls-key is of use with --tls-certificate only."
+        refuse "--tls-key needs --tls-certificate."
     [ -n "${TLS_CERTIFICATE-}" ] || return 0
-    [ -n "${TLS_KEY-}" ] || refuse "--tls-certificate needs --tls-key, the file of its private key."
+    [ -n "${TLS_KEY-}" ] || refuse "--tls-certificate needs --tls-key, the file with its private key."
     for name in TLS_CERTIFICATE TLS_KEY; do
-        [ -r "${!name}" ] || refuse "$name: the file ${!name} cannot be read."
+        [ -r "${!name}" ] || refuse "$name: cannot read the file ${!name}."
         printf -v "$name" '%s' "$(realpath -s "${!name}")"
     done
     [ "$(openssl x509 -in "$TLS_CERTIFICATE" -noout -pubkey 2>/dev/null)" = \
         "$(openssl pkey -in "$TLS_KEY" -pubout 2>/dev/null)" ] ||
-        refuse "$TLS_KEY is not the key of the certificate $TLS_CERTIFICATE."
+        refuse "$TLS_KEY is not the private key of the certificate $TLS_CERTIFICATE."
     openssl x509 -in "$TLS_CERTIFICATE" -noout -checkend 0 >/dev/null ||
-        refuse "the certificate $TLS_CERTIFICATE has ended."
+        refuse "the certificate $TLS_CERTIFICATE has expired."
 }
 
 check_package() {
@@ -135,23 +135,23 @@ check_package() {
     if [ -n "$package" ]; then
         package=$(realpath "$package")
         [ "$(dpkg-deb --field "$package" Package 2>/dev/null)" = sms-gateway ] ||
-            refuse "$package is no package of the gateway; make deb builds one."
+            refuse "$package is not a package of the gateway; 'make deb' builds one."
         wanted=$(dpkg-deb --field "$package" Version)
         [ -z "$installed" ] || [ "$installed" = "$wanted" ] ||
-            refuse "version $installed is installed: upgrade.sh --package $package goes to another one."
+            refuse "version $installed is installed; to change the version: upgrade.sh --package $package"
     elif [ -z "$installed" ] && [ ! -e "$here/deb.sh" ]; then
-        refuse "nothing is installed: give the package with --package FILE."
+        refuse "the gateway is not installed: give its package with --package FILE."
     fi
 }
 
-# Before there is a program of the gateway that could try: whether something listens there, on any address.
+# Whether another program listens on a port, on any address. The gateway's own check needs an installed program.
 check_ports() {
     local name
     ! systemctl is-active --quiet sms-gateway-nginx.service || return 0
     for name in HTTPS_PORT HTTP_PORT; do
         ! awk -v port="$(printf '%04X' "${!name}")" '$4 == "0A" && $2 ~ ":" port "$" { found = 1 }
             END { exit !found }' /proc/net/tcp* ||
-            refuse "port ${!name} is busy: another program has it. Stop that, or choose another one for $name."
+            refuse "port ${!name} is in use by another program. Stop that program, or choose another port for $name."
     done
 }
 
@@ -163,7 +163,7 @@ complete_values() {
     done
 }
 
-# The settings that the file has otherwise.
+# The given settings that differ from the file.
 changed_settings() {
     local name
     for name in "${given_names[@]}" API_KEYS DEVICE_TOKENS; do
@@ -171,7 +171,7 @@ changed_settings() {
     done
 }
 
-# ---- What is done ----
+# ---- Steps ----
 
 build_package() {
     make -C "${here%/*}" --no-print-directory deb
@@ -189,7 +189,7 @@ write_settings() {
     for name in $(changed_settings); do
         write_setting "$name" "${!name}"
     done
-    if [ -n "${TLS_CERTIFICATE-}" ]; then # no CA of our own vouches for that one
+    if [ -n "${TLS_CERTIFICATE-}" ]; then # the gateway's own CA did not issue it
         sed -i 's/^[[:space:]]*\(export[[:space:]]\+\)\?\(TLS_CA[[:space:]]*=\)/#\2/' "$settings_file"
     fi
 }
@@ -206,7 +206,7 @@ public_host() {
     fi
 }
 
-# Whether the gateway's own CA has to make a certificate.
+# Whether the gateway's own CA has to issue a certificate.
 wants_certificate() {
     local certificate host
     [ -z "${TLS_CERTIFICATE-}" ] || return 1
@@ -230,17 +230,17 @@ start() {
     systemctl daemon-reload
     systemctl enable --quiet sms-gateway.target
     if [ "$before" = "$(settings_state)" ] || ! systemctl is-active --quiet sms-gateway.target; then
-        systemctl start sms-gateway.target "${all_units[@]}" || true # what is wrong shows below
+        systemctl start sms-gateway.target "${all_units[@]}" || true # wait_for_start finds failures
     else
         systemctl restart sms-gateway.target "${all_units[@]}" || true
     fi
     wait_for_start || {
         show_log
-        refuse "the gateway does not get ready; mend what it says, and run this again."
+        refuse "the gateway did not become ready; fix the errors above and run this script again."
     }
 }
 
-# What a change of leads to a restart.
+# A restart is needed when this changes.
 settings_state() {
     { cat "$settings_file" "$tls_folder/server.crt" 2>/dev/null || true; } | sha256sum
 }
@@ -260,31 +260,31 @@ check_package
 check_ports
 
 if [ -n "$installed" ]; then
-    echo "Version $installed is installed already."
+    echo "Version $installed is already installed."
 elif [ -n "$package" ]; then
-    step "install $package and what it needs; Debian's own nginx.service is left alone" install_package
+    step "install $package and its dependencies; Debian's own nginx.service is not changed" install_package
 else
-    step "build the package in ${here%/*}, with what that needs" build_package
-    step "install it and what it needs; Debian's own nginx.service is left alone" install_package
+    step "build the package in ${here%/*}, and install the build dependencies" build_package
+    step "install it and its dependencies; Debian's own nginx.service is not changed" install_package
 fi
 before=$([ ! -e "$settings_file" ] || settings_state)
 changes=$(for name in $(changed_settings); do echo "    $name=${!name}"; done)
 [ -z "$changes" ] || step "write into $settings_file:"$'\n'"$changes" write_settings
 if wants_certificate; then
-    step "make a certificate of an own CA for this machine's names and addresses, in $tls_folder" make_certificate
+    step "make a CA and a certificate for this machine's names and addresses, in $tls_folder" make_certificate
 fi
-# What this machine has not, or another program has, is said before anything starts.
+# Finds missing addresses and used ports before anything starts.
 check_settings() {
     local check=--check-start
-    ! systemctl is-active --quiet sms-gateway-nginx.service || check=--check-front # its ports are its own
+    ! systemctl is-active --quiet sms-gateway-nginx.service || check=--check-front # the gateway itself uses the ports
     read_settings "$check"
 }
 step "check the settings, and that the ports are free" check_settings
 step "enable and start sms-gateway.target, and wait until it is ready" start
-step "try it out (self-test.sh)" "$programs/self-test.sh"
+step "run the self-test (self-test.sh)" "$programs/self-test.sh"
 first_key=
 if [ "$dry_run" = yes ] || ! gateway keys list | grep -q ' first key$'; then
-    step "make the first API key" create_first_key
+    step "create the first API key" create_first_key
 fi
 [ "$dry_run" = no ] || exit 0
 
@@ -296,25 +296,25 @@ END
 if [ -n "$first_key" ]; then
     cat <<END
 
-The first API key. It is shown this once:
+The first API key, shown only once:
   $first_key
 END
 fi
 if [ -n "$TLS_CA" ]; then
     cat <<END
 
-Programs that connect must trust its CA: $TLS_CA, or $url/ca.crt if its SHA-256 is
+Clients must trust the gateway's CA: $TLS_CA, or $url/ca.crt if its SHA-256 is
   $(openssl x509 -in "$TLS_CA" -outform DER | sha256sum | cut -d' ' -f1)
 END
 fi
 cat <<END
 
-What comes next:
+Next steps:
   pair a phone     sudo sms-gateway devices pair
-  send             curl ${TLS_CA:+--cacert $TLS_CA }-H 'Authorization: Bearer KEY' -H 'Content-Type: application/json' \\
+  send an SMS      curl ${TLS_CA:+--cacert $TLS_CA }-H 'Authorization: Bearer KEY' -H 'Content-Type: application/json' \\
                      -d '{"phone_number": "+1234567890", "message": "Hello"}' $url/api/send-sms
   more keys        sudo sms-gateway keys create NAME
-  watch            journalctl -fu 'sms-gateway-*'
-  settings         $settings_file; then sudo systemctl restart sms-gateway.target
-  another version  sudo $programs/upgrade.sh --package FILE
+  follow the log   journalctl -fu 'sms-gateway-*'
+  change settings  $settings_file; then sudo systemctl restart sms-gateway.target
+  upgrade          sudo $programs/upgrade.sh --package FILE
 END

@@ -1,6 +1,6 @@
 #!/bin/bash -p
-# What the scripts of an installed gateway share: where it has what, and how it is asked. They source it.
-# shellcheck disable=SC2034 # who sources it uses them
+# Paths and functions that the scripts of an installed gateway share. They source this file.
+# shellcheck disable=SC2034 # used by the scripts that source this file
 
 # shellcheck source=deploy/shell.sh
 . "${BASH_SOURCE[0]%/*}/shell.sh"
@@ -9,7 +9,7 @@ settings_file=/etc/sms-gateway/settings.env
 tls_folder=/etc/sms-gateway/tls
 tls_copies=/run/sms-gateway-tls
 data_folder=/var/lib/sms-gateway
-package_folder=/var/lib/sms-gateway-packages # beside the data: a restore of one is none of the other
+package_folder=/var/lib/sms-gateway-packages # outside the data folder, so that restoring the data does not change it
 programs=/usr/lib/sms-gateway
 program_units=(sms-gateway-api.service sms-gateway-broker.service)
 socket_units=(sms-gateway-api.socket sms-gateway-broker.socket)
@@ -25,7 +25,7 @@ refuse_usage() {
     exit 2
 }
 
-# The text at the head of a script is its help.
+# Prints the comment at the head of the script.
 print_help() {
     sed -n '2,/^[^#]/{ s/^# \{0,1\}//p }' "$0"
 }
@@ -36,34 +36,33 @@ need_root() {
 
 need_systemd() {
     [ -d /run/systemd/system ] ||
-        refuse "systemd does not run here, and it is what starts the gateway. deploy/container is for machines without it."
+        refuse "systemd is not running, and the gateway needs it. For machines without systemd see deploy/container."
 }
 
 need_installation() {
-    [ -x "$programs/api-fcgi" ] || refuse "no gateway is installed here; install.sh does that."
+    [ -x "$programs/api-fcgi" ] || refuse "the gateway is not installed; install.sh installs it."
 }
 
-# Sets a variable for each setting: read_settings OPTION, which of api-fcgi's says how they are checked.
+# read_settings OPTION: sets a variable for each setting. The option of api-fcgi, like --check-config, selects the checks.
 read_settings() {
     local lines
     lines=$("$programs/api-fcgi" "$1") ||
-        refuse "the settings are not valid; mend $settings_file as said above."
+        refuse "the settings are not valid; correct $settings_file as the message above says."
     eval "$lines" # NAME=value or NAME='value'; no value has a quote
 }
 
-# The operator's tool, as the user whose files it writes.
+# The operator's tool, as the owner of the files that it writes.
 gateway() {
     setpriv --reuid=sms-gateway --regid=sms-gateway --init-groups --inh-caps=-all -- /usr/bin/sms-gateway "$@"
 }
 
-# Nothing where it was removed, also where its settings have stayed.
+# Empty if the package was removed, even if its configuration remains.
 installed_version() {
     { dpkg-query -W -f='${db:Status-Status} ${Version}\n' sms-gateway 2>/dev/null || true; } |
         sed -n '/^\(config-files\|not-installed\) /!s/.* //p'
 }
 
-# As root, with the settings read. Where this machine itself asks without a certificate: with TLS plain HTTP
-# is on 127.0.0.1 alone.
+# The URL of plain HTTP for this machine itself; with TLS plain HTTP is open on 127.0.0.1 only.
 local_url() {
     local first
     first=$("$programs/api-fcgi" --print-listeners | head -n 1)
@@ -73,7 +72,7 @@ local_url() {
     echo "http://$first"
 }
 
-# Until `end` (of SECONDS), every tenth of a second.
+# wait_until END COMMAND …: tries every tenth of a second until SECONDS reaches END.
 wait_until() {
     local end=$1
     shift
@@ -92,11 +91,11 @@ all_active() {
 }
 
 show_log() {
-    echo "What the gateway said last (journalctl -u 'sms-gateway-*' shows all):" >&2
+    echo "The last lines of the log (journalctl -u 'sms-gateway-*' shows all):" >&2
     journalctl --no-pager --quiet --output=cat --lines=15 --unit='sms-gateway-*' >&2 || true
 }
 
-# Whether one of the units stands still, or ends again and again.
+# Whether a unit has failed, is stopped, or restarts again and again.
 one_fails() {
     local unit
     for unit in "${all_units[@]}"; do
@@ -112,12 +111,12 @@ start_is_decided() {
     all_active || one_fails
 }
 
-# A program that changes a large database before it serves has the time its unit gives it.
+# As long as the unit's start timeout: a program may have to change the schema of a large database.
 wait_for_start() {
     wait_until $((SECONDS + 900)) start_is_decided && all_active && wait_until $((SECONDS + 30)) is_ready
 }
 
-# Keeps the file of a package, so that there is a way back to it.
+# Keeps the file of a package for a rollback.
 keep_package() {
     local name
     name=sms-gateway_$(dpkg-deb --field "$1" Version)_$(dpkg-deb --field "$1" Architecture).deb
@@ -125,7 +124,7 @@ keep_package() {
     [ "$(realpath "$1")" = "$package_folder/$name" ] || install -m 644 "$1" "$package_folder/$name"
 }
 
-# Where the package of a version is kept, if it is.
+# The path of the kept package of a version.
 kept_package() {
     echo "$package_folder/sms-gateway_$1_$(dpkg --print-architecture).deb"
 }
@@ -134,7 +133,7 @@ schema_of_package() {
     dpkg-deb --fsys-tarfile "$1" | tar -xO ./usr/share/sms-gateway/schema-version
 }
 
-# dpkg asks nothing about changed settings: those that are there stay.
+# Without questions about changed settings: the existing file stays.
 dpkg_quietly() {
     DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold --force-downgrade "$@" </dev/null
 }
@@ -143,15 +142,15 @@ process_ids() {
     systemctl show --property=MainPID --value "${program_units[@]}" sms-gateway-nginx.service
 }
 
-# Whether the installed version serves, and goes on doing so. What hinders it is said.
+# Whether the installed version serves, and keeps serving. Prints why not.
 is_healthy() {
     local before unit program
     wait_for_start || {
-        echo "It does not get ready." >&2
+        echo "The gateway did not become ready." >&2
         return 1
     }
     systemctl reload sms-gateway-nginx.service || {
-        echo "nginx does not take its configuration." >&2
+        echo "nginx did not accept its configuration." >&2
         return 1
     }
     for unit in "${program_units[@]}"; do
@@ -159,29 +158,29 @@ is_healthy() {
         case "$program" in
         "$programs"/api-fcgi | "$programs"/ws-broker) ;;
         *)
-            echo "$unit runs $program, and not what is installed." >&2
+            echo "$unit runs $program instead of the installed program." >&2
             return 1
             ;;
         esac
     done
     before=$(process_ids)
     "$programs/self-test.sh" --light || return 1
-    sleep 5 # not to wait for something, but to see that nothing happens
+    sleep 5 # to see that no process restarts
     if [ "$before" != "$(process_ids)" ] || ! is_ready; then
-        echo "It ends by itself, or is not ready any more." >&2
+        echo "A process restarted, or the gateway is no longer ready." >&2
         return 1
     fi
 }
 
-# Puts an older package in the place of the installed one; what the newer one has accepted stays. The newer
-# tool takes the schema back, because the older programs do not know it.
+# Installs an older package; messages that the newer version accepted stay. The newer tool takes the schema back, because
+# the older programs do not know it.
 go_back() {
     local older=$1 old_schema new_schema
-    systemctl stop "${socket_units[@]}" "${program_units[@]}" || true # the sockets would start them again
+    systemctl stop "${socket_units[@]}" "${program_units[@]}" || true # with the sockets, which would start them again
     old_schema=$(schema_of_package "$older") && new_schema=$(cat /usr/share/sms-gateway/schema-version) || return 1
     if [ "$new_schema" -gt "$old_schema" ]; then
         gateway database downgrade --to "$old_schema" || return 1
     fi
     dpkg_quietly --install "$older" || return 1
-    systemctl start sms-gateway.target "${all_units[@]}" || true # what is wrong shows in is_healthy
+    systemctl start sms-gateway.target "${all_units[@]}" || true # is_healthy finds failures
 }

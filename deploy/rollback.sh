@@ -1,12 +1,12 @@
 #!/bin/bash -p
-# Goes back to the version that was installed before the last upgrade. A backup is made first, and what the
-# newer version has accepted stays.
+# Goes back to the version before the last upgrade. It makes a backup first; messages that the newer version accepted
+# stay.
 #
 #   rollback.sh [OPTION ...]
 #
 #   --package FILE  go back to this package instead
-#   --dry-run       say what would be done, and change nothing
-#   --help          show this
+#   --dry-run       print the steps, and change nothing
+#   --help          print this help
 set -euo pipefail
 umask 022
 
@@ -37,13 +37,13 @@ need_systemd
 need_installation
 if [ -z "$package" ]; then
     package=$package_folder/previous
-    [ -e "$package" ] || refuse "no upgrade was made here: give the package to go back to with --package FILE."
+    [ -e "$package" ] || refuse "there was no upgrade on this machine: give the package to go back to with --package FILE."
 fi
-[ "$(dpkg-deb --field "$package" Package 2>/dev/null)" = sms-gateway ] || refuse "$package is no package of the gateway."
+[ "$(dpkg-deb --field "$package" Package 2>/dev/null)" = sms-gateway ] || refuse "$package is not a package of the gateway."
 package=$(realpath "$package")
 version=$(dpkg-deb --field "$package" Version)
 present=$(installed_version)
-[ "$version" != "$present" ] || refuse "version $version is installed already."
+[ "$version" != "$present" ] || refuse "version $version is already installed."
 if [ "$dry_run" = yes ]; then
     echo "would: make a backup"
     echo "would: stop version $present, take the schema of the database back, and start $version from $package"
@@ -56,7 +56,7 @@ trap '' HUP INT TERM
 echo "- go back from version $present to $version" || true
 if ! go_back "$package" || ! is_healthy; then
     show_log
-    refuse "version $version does not serve. Nothing is lost: mend what is said above, and run this again with --package $package."
+    refuse "version $version does not serve. No message is lost: fix the errors above and run this script again with --package $package."
 fi
 rm -f "$package_folder/previous"
 echo "- version $version serves again" || true

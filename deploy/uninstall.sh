@@ -1,14 +1,13 @@
 #!/bin/bash -p
-# Takes the gateway off this machine. Messages, backups, settings and certificates stay, so install.sh
-# goes on from them.
+# Removes the gateway from this machine. Messages, backups, settings and certificates stay, for a later install.sh.
 #
 #   uninstall.sh [OPTION ...]
 #
-#   --dry-run     say what would be done, and change nothing
+#   --dry-run     print the steps, and change nothing
 #   --purge-data  remove everything: database, backups, settings, certificates, kept packages and users;
-#                 the word purge must be typed, or --yes given
-#   --yes         ask nothing
-#   --help        show this
+#                 asks for the word purge, unless --yes is given
+#   --yes         ask no questions
+#   --help        print this help
 set -euo pipefail
 umask 022
 
@@ -35,8 +34,8 @@ done
 confirm() {
     local word=
     [ "$sure" = no ] || return 0
-    [ -t 0 ] || refuse "--purge-data removes every message and backup: say --yes too, where nobody can be asked."
-    read -r -p "This removes every message, backup, key and setting, for good. Type purge to go on: " word
+    [ -t 0 ] || refuse "--purge-data removes every message and backup: without a terminal it needs --yes too."
+    read -r -p "This removes every message, backup, key and setting for good. Type purge to continue: " word
     [ "$word" = purge ] || refuse "nothing was removed."
 }
 
@@ -65,10 +64,10 @@ fi
 need_root
 if [ "$purge" = no ]; then
     take_off remove
-    echo "The gateway is removed. Its data stays in $data_folder, its settings in ${settings_file%/*}."
+    echo "Removed the gateway. Its data stays in $data_folder, its settings in ${settings_file%/*}."
 else
     confirm
     take_off purge
     remove_data
-    echo "The gateway is removed, with all it knew."
+    echo "Removed the gateway, its data and its settings."
 fi

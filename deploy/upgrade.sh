@@ -1,12 +1,12 @@
 #!/bin/bash -p
-# Goes to a newer version of the gateway, and by itself back to the present one if that does not serve.
-# A backup is made first. Phones and requests wait for seconds; what was accepted stays in any case.
+# Upgrades the gateway to a newer version, and goes back by itself if the new version does not serve.
+# It makes a backup first. Phones and requests wait for a few seconds; no accepted message is lost.
 #
 #   upgrade.sh --package FILE [OPTION ...]
 #
-#   --previous FILE  the package of the present version, where it is not kept in /var/lib/sms-gateway-packages
-#   --dry-run        say what would be done, and change nothing
-#   --help           show this
+#   --previous FILE  package of the installed version, if /var/lib/sms-gateway-packages does not have it
+#   --dry-run        print the steps, and change nothing
+#   --help           print this help
 set -euo pipefail
 umask 022
 
@@ -37,7 +37,7 @@ done
 [ -n "$package" ] || refuse_usage "--package FILE is needed"
 
 say() {
-    echo "- $*" || true # also where the terminal is gone
+    echo "- $*" || true # even if the terminal is gone
 }
 
 check_packages() {
@@ -45,21 +45,21 @@ check_packages() {
     old_version=$(installed_version)
     previous=${previous:-$(kept_package "$old_version")}
     [ -r "$previous" ] ||
-        refuse "the package of version $old_version is not in $package_folder: give it with --previous FILE, for the way back."
+        refuse "$package_folder does not have the package of version $old_version: give it with --previous FILE, for a rollback."
     for file in "$package" "$previous"; do
         [ "$(dpkg-deb --field "$file" Package 2>/dev/null)" = sms-gateway ] ||
-            refuse "$file is no package of the gateway; make deb builds one."
+            refuse "$file is not a package of the gateway; 'make deb' builds one."
     done
     [ "$(dpkg-deb --field "$previous" Version)" = "$old_version" ] ||
-        refuse "$previous is not the package of version $old_version, which is installed."
+        refuse "$previous is not the package of the installed version $old_version."
     new_version=$(dpkg-deb --field "$package" Version)
-    [ "$new_version" != "$old_version" ] || refuse "version $new_version is installed already."
+    [ "$new_version" != "$old_version" ] || refuse "version $new_version is already installed."
     dpkg --compare-versions "$new_version" gt "$old_version" ||
-        refuse "version $new_version is older than $old_version, which is installed: rollback.sh goes back."
+        refuse "version $new_version is older than the installed version $old_version; use rollback.sh to go back."
     package=$(realpath "$package")
 }
 
-# What the new version needs and the old one did not.
+# Installs the dependencies that only the new version has.
 install_needs() {
     local needs
     needs=$(apt-get install --simulate --no-install-recommends "$package" |
@@ -68,25 +68,25 @@ install_needs() {
     [ -z "$needs" ] || apt_install $needs
 }
 
-# The new files while the old programs go on; false where the settings do not suit them.
+# Unpacks the new files while the old programs run. False if the new version refuses the settings.
 unpack_new() {
     dpkg_quietly --unpack "$package" >/dev/null && "$programs/api-fcgi" --check-config >/dev/null
 }
 
 back_at_once() {
     dpkg_quietly --install "$previous" >/dev/null || true
-    refuse "version $new_version cannot serve with these settings, as said above. Version $old_version goes on."
+    refuse "version $new_version refuses these settings; see the message above. Version $old_version keeps running."
 }
 
 fail_and_go_back() {
     show_log
-    say "version $new_version does not serve: going back to $old_version"
+    say "version $new_version does not serve; going back to $old_version"
     if go_back "$previous" && is_healthy; then
-        refuse "version $new_version does not serve; $old_version does again, with all that was accepted. The backup from before is $backup."
+        refuse "version $new_version does not serve; version $old_version serves again, and no accepted message is lost. The backup is $backup."
     fi
     show_log
-    refuse "neither version serves. The backup from before is $backup. Nothing is lost: mend what is said above and run" \
-        "rollback.sh --package $previous; OPERATING.md in /usr/share/doc/sms-gateway tells how to restore a backup."
+    refuse "neither version serves. The backup is $backup. No message is lost: fix the errors above and run" \
+        "rollback.sh --package $previous; OPERATING.md in /usr/share/doc/sms-gateway explains how to restore a backup."
 }
 
 need_root
@@ -96,13 +96,13 @@ check_packages
 if [ "$dry_run" = yes ]; then
     echo "would: make a backup"
     echo "would: install $package, version $new_version, and start its programs in place of $old_version"
-    echo "would: see whether it serves, and go back with $previous if it does not"
+    echo "would: check that it serves, and go back with $previous if it does not"
     exit 0
 fi
 read_settings --check-config
-is_ready || refuse "the gateway is not ready now: mend that first, so that it can be told whether the new version serves."
+is_ready || refuse "the gateway is not ready now: fix that first, so that a failure of the new version can be recognised."
 
-say "keep the packages of both versions in $package_folder, for the way back"
+say "keep the packages of both versions in $package_folder, for a rollback"
 keep_package "$previous"
 keep_package "$package"
 previous=$(kept_package "$old_version")
@@ -110,11 +110,11 @@ install_needs
 say "make a backup"
 backup=$(gateway backup create)
 echo "$backup"
-trap '' HUP INT TERM # from here on it goes to the end, one way or the other
+trap '' HUP INT TERM # from here on it must not stop halfway
 say "install version $new_version, and start its programs in place of those of $old_version"
 unpack_new || back_at_once
 dpkg_quietly --configure sms-gateway >/dev/null || fail_and_go_back
-say "see whether it serves"
+say "check that it serves"
 is_healthy || fail_and_go_back
 ln -sfn "${previous##*/}" "$package_folder/previous"
 say "version $new_version serves; rollback.sh goes back to $old_version"

@@ -48,10 +48,10 @@ def test_an_option_that_there_is_not_is_refused(script):
     (["--http-port", "65536"], "HTTP_PORT must be a port from 1 to 65535"),
     (["--https-port", "8000"], "are the same"),
     (["--https-port"], "--https-port needs a value"),
-    (["--public-url", "https://'x"], "PUBLIC_URL may have no quotes"),
-    (["--tls-key", "x"], "with --tls-certificate only"),
+    (["--public-url", "https://'x"], "PUBLIC_URL must not contain quotes"),
+    (["--tls-key", "x"], "--tls-key needs --tls-certificate"),
     (["--tls-certificate", "x"], "needs --tls-key"),
-    (["--tls-certificate", "missing", "--tls-key", "missing"], "missing cannot be read"),
+    (["--tls-certificate", "missing", "--tls-key", "missing"], "cannot read the file missing"),
 ])
 def test_the_installation_refuses_impossible_options(arguments, words):
     result = run("install", "--dry-run", *arguments)
@@ -66,7 +66,7 @@ def test_the_installation_refuses_a_key_of_another_certificate(tmp_path):
         LanCertificate(folder)
     files = [folder / "data/tls" / name for folder, name in zip(folders, ("server.crt", "server.key"))]
     result = run("install", "--dry-run", "--tls-certificate", files[0], "--tls-key", files[1])
-    assert result.returncode == 1 and "is not the key of the certificate" in result.stdout
+    assert result.returncode == 1 and "is not the private key of the certificate" in result.stdout
 
 
 @pytest.mark.skipif(os.path.exists("/run/systemd/system"), reason="systemd runs here")
@@ -75,7 +75,7 @@ def test_the_installation_refuses_a_key_of_another_certificate(tmp_path):
 def test_without_systemd_nothing_is_tried(arguments):
     result = run(*arguments)
     assert result.returncode == 1
-    assert "systemd does not run here" in result.stdout or "this needs root" in result.stdout
+    assert "systemd is not running" in result.stdout or "this needs root" in result.stdout
 
 
 def as_if_systemd_ran():
@@ -106,7 +106,7 @@ def test_a_file_that_is_no_package_is_refused(tmp_path):
     (tmp_path / "other.deb").write_text("no package")
     result = run("install", "--dry-run", "--package", tmp_path / "other.deb", "--https-port", "44443",
                  before=as_if_systemd_ran())
-    assert result.returncode == 1 and "is no package of the gateway" in result.stdout
+    assert result.returncode == 1 and "is not a package of the gateway" in result.stdout
 
 
 def test_uninstalling_lists_the_files_it_would_remove():
