@@ -1,22 +1,22 @@
 #!/bin/bash -p
 # Installs packages with apt-get, for the scripts that source it.
 
-# Packages, or files of packages with a / in their names. Asks for root only through sudo.
+# Arguments: package names, or package files with a / in the path. Becomes root through sudo if needed.
 apt_install() (
-    umask 022 # what packages make is for everybody to read
+    umask 022 # files that packages create must be readable by everyone
     as_root=()
     if [ "$(id -u)" -ne 0 ]; then
         as_root=(sudo)
         if ! command -v sudo >/dev/null; then
-            echo "These packages are missing, and there is no sudo to install them with. As root, run:" >&2
+            echo "Packages are missing, and sudo is not installed. Run as root:" >&2
             echo "  apt-get update && apt-get install --no-install-recommends $*" >&2
             exit 1
         fi
     fi
-    echo "Installing with apt-get${as_root[0]:+, as root through sudo}: $*"
+    echo "Installing with apt-get${as_root[0]:+ (as root through sudo)}: $*"
 
-    # Debian starts these as soon as they are installed: nginx on port 80, Prometheus on 9090. Nobody asked
-    # for that: the gateway runs an nginx of its own, and of Prometheus the tests want promtool alone.
+    # Debian would start nginx (port 80) and Prometheus (port 9090) when they are installed. The gateway runs its own
+    # nginx, and the tests need only promtool.
     guard=/usr/sbin/policy-rc.d
     guarded=no
     new_services=()
@@ -33,14 +33,14 @@ apt_install() (
     }
     trap unguard EXIT
 
-    "${as_root[@]}" apt-get update -q || echo "apt-get update failed; what is known already must do." >&2
+    "${as_root[@]}" apt-get update -q || echo "apt-get update failed; using the package lists of this machine." >&2
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "$@" || exit 1
     if [ "$guarded" = yes ] && command -v systemctl >/dev/null; then
         for service in "${new_services[@]}"; do
             [ -x "/usr/sbin/$service" ] || [ -x "/usr/bin/$service" ] || continue
             "${as_root[@]}" systemctl disable --quiet "$service.service" || true
-            echo "The service $service.service of Debian was not started and is disabled."
+            echo "Debian's $service.service was not started and is disabled."
         done
     fi
 )

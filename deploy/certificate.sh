@@ -1,8 +1,8 @@
 #!/bin/bash -p
-# The TLS files of an installed gateway; as root, and called by its units:
-#   certificate.sh take    copies those of the settings to where nginx's user may read them
-#   certificate.sh renew   renews a certificate of the gateway's own CA that ends within 30 days, and has
-#                          nginx take what is new, whoever renewed it
+# Manages the TLS files of an installed gateway; run as root by its units:
+#   certificate.sh take    copies the TLS files to where nginx's user may read them
+#   certificate.sh renew   renews a certificate of the gateway's own CA that expires within 30 days, and reloads
+#                          nginx if any TLS file has changed
 set -euo pipefail
 umask 027
 
@@ -11,7 +11,7 @@ umask 027
 need_root
 need_installation
 
-# File of the settings, and its copy; nothing where there is none.
+# Runs a function for each TLS file that is set, with its path and the path of its copy.
 each_file() {
     local pair
     for pair in "$TLS_CERTIFICATE=server.crt" "$TLS_KEY=server.key" "$TLS_CA=ca.crt"; do
@@ -19,7 +19,7 @@ each_file() {
     done
 }
 
-# Copies of what is no longer set would be taken for it.
+# Removes copies of files that are no longer set.
 forget_others() {
     local pair
     for pair in "$TLS_CERTIFICATE=server.crt" "$TLS_KEY=server.key" "$TLS_CA=ca.crt"; do
@@ -55,5 +55,5 @@ renew)
     read_settings --check-config
     renew
     ;;
-*) refuse_usage "takes take or renew" ;;
+*) refuse_usage "the action must be take or renew" ;;
 esac

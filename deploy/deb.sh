@@ -1,9 +1,9 @@
 #!/bin/bash -p
-# Builds the Debian package from what git knows here (or, without git, all there is), and what npm has
-# brought: deb.sh VERSION
-# It comes to build/deb/; what lintian has to say of it ends the script with an error.
+# Builds the Debian package into build/deb/: deb.sh VERSION
+# From the files that git knows (without git: all files) and the npm packages in build/site-npm. A lintian warning is an
+# error.
 set -euo pipefail
-umask 022 # dpkg-deb refuses folders that only their owner may enter
+umask 022 # dpkg-deb refuses folders without permissions for others
 
 cd "$(dirname "$0")/.."
 # shellcheck source=deploy/shell.sh
@@ -23,7 +23,7 @@ mkdir -p "$source/build"
 cp -a build/site-npm "$source/build/"
 
 [ "$(dpkg-parsechangelog -l "$source/debian/changelog" -S Version)" = "$version" ] || {
-    echo "VERSION in the Makefile is $version, and deploy/debian/changelog begins with another one: mend one of them." >&2
+    echo "VERSION in the Makefile is $version, but deploy/debian/changelog begins with another version: correct one of them." >&2
     exit 1
 }
 (cd "$source" && DEB_BUILD_OPTIONS="noautodbgsym parallel=$(nproc)" dpkg-buildpackage --build=binary \

@@ -1,6 +1,6 @@
 #!/bin/bash -p
 # Installs the Debian packages that are missing: dependencies.sh run|test|deb|deploy|fuzz|bench|lint
-# Says what it does, and asks for root only through sudo.
+# Becomes root through sudo if needed.
 set -euo pipefail
 
 # shellcheck source=deploy/shell.sh
@@ -41,7 +41,7 @@ missing=()
 for package in "${wanted[@]}"; do
     is_installed "$package" || missing+=("$package")
 done
-# npm may also come from elsewhere than from Debian.
+# npm need not be Debian's.
 if [ "$1" != lint ] && ! command -v npm >/dev/null; then
     missing+=(npm)
 fi

@@ -1,5 +1,5 @@
 #!/bin/bash -p
-# Serves the gateway, and builds and starts it again when a source file changes.
+# Runs the gateway, and rebuilds and restarts it when a source file changes.
 # Ctrl-C, SIGTERM and SIGHUP end it at any instant.
 set -euo pipefail
 
@@ -12,8 +12,8 @@ gateway=
 builder=
 finishing=no
 
-# bash hears signals between commands and in `wait`, so whatever takes time is a child. SIGTERM ends what has only just
-# started or loses it, so it comes again.
+# bash handles signals between commands and in `wait`, so slow commands run as children. A child that has just started
+# may lose SIGTERM, so it is sent repeatedly.
 end_child() {
     local pid=$1 tick
     [ -n "$pid" ] || return 0
@@ -35,7 +35,7 @@ finish() {
     finishing=yes
     trap '' TERM
     end_child "$builder"
-    [ -z "$builder" ] || kill -KILL -- "-$builder" 2>/dev/null || true # what make has left
+    [ -z "$builder" ] || kill -KILL -- "-$builder" 2>/dev/null || true # children of make
     stop_gateway
     exit 0
 }
@@ -59,8 +59,8 @@ pause() {
     wait "$!" || true
 }
 
-{ # the whole is read before the trap is set: one that comes while bash reads a $(...) breaks its parser
-trap finish TERM # of stoppable.sh, whatever came to it
+{ # bash parses all of this before the trap is set: a trap that runs while it parses a $(...) breaks its parser
+trap finish TERM # stoppable.sh sends SIGTERM for every signal
 
 while true; do
     mkdir -p build
@@ -70,12 +70,12 @@ while true; do
         deploy/run.sh &
         gateway=$!
     else
-        echo "The build failed; what ran goes on. Waiting for a change." >&2
+        echo "The build failed; the running gateway stays. Waiting for a change." >&2
     fi
     until has_changed; do
         pause
         if [ -n "$gateway" ] && ! kill -0 "$gateway" 2>/dev/null; then
-            echo "The gateway has ended. Waiting for a change." >&2
+            echo "The gateway has exited. Waiting for a change." >&2
             gateway=
         fi
     done

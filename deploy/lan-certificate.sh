@@ -1,14 +1,13 @@
 #!/bin/bash -p
-# Makes a certificate for a gateway without a public name, and the CA that vouches for it:
+# Makes a CA and a certificate for a gateway without a public name:
 #   lan-certificate.sh [--folder FOLDER] [--settings FILE] [--ca-key FILE] [--key FILE] [NAME-OR-ADDRESS ...]
-# It is for this machine's names and addresses of today, and for those named, now or before. Again, it
-# renews the certificate and keeps the CA, so that phones stay connected. In FOLDER (data/tls):
-#   ca.crt, ca.key           the CA, for twenty years; whoever has ca.key can pass for the gateway
-#   server.crt, server.key   the certificate, for 397 days, as browsers want it
-#   names                    what was named; take out what is no longer true
-# --ca-key and --key say where ca.key and server.key are instead: nobody but this script needs the first, and
-# only nginx the second.
-# FILE (.env) gets TLS_CERTIFICATE, TLS_KEY and TLS_CA if it has none of them.
+# The certificate is valid for this machine's current names and addresses, and for those given now or in earlier runs.
+# Another run renews the certificate and keeps the CA, so that phones still trust it. Files in FOLDER (data/tls):
+#   ca.crt, ca.key           the CA, valid for twenty years; anyone with ca.key can impersonate the gateway
+#   server.crt, server.key   the certificate, valid for 397 days, the most that browsers accept
+#   names                    the given names; remove those that are no longer true
+# --ca-key and --key choose other paths for ca.key and server.key: only this script needs the first, only nginx the second.
+# Adds TLS_CERTIFICATE, TLS_KEY and TLS_CA to FILE (.env) if it has none of them.
 set -euo pipefail
 umask 077
 
@@ -26,7 +25,7 @@ while [[ ${1-} == --* ]]; do
     --ca-key) ca_key=${2:?"--ca-key needs a file"} ;;
     --key) key=${2:?"--key needs a file"} ;;
     *)
-        echo "There is no option $1: --folder, --settings, --ca-key and --key are all there are." >&2
+        echo "There is no option $1; the options are --folder, --settings, --ca-key and --key." >&2
         exit 2
         ;;
     esac
@@ -45,24 +44,24 @@ is_name() {
 }
 
 for path in "$folder" "$ca_key" "$key"; do
-    [[ $path != *[\'\"\$\\$'\n']* && $path != '~'* ]] || { # as a path of the settings must be
-        echo "The folder $path cannot be used: give one without quotes, \$ and \\ in its name." >&2
+    [[ $path != *[\'\"\$\\$'\n']* && $path != '~'* ]] || { # the rules for a path in the settings
+        echo "The path $path cannot be used: it must not contain quotes, \$ or \\." >&2
         exit 2
     }
 done
 for word; do
     is_address "$word" || is_name "$word" || {
-        echo "$word is no name and no address: give them as sms.lan or 192.168.1.5, without https:// and port." >&2
+        echo "$word is neither a name nor an address: use the form sms.lan or 192.168.1.5, without https:// and port." >&2
         exit 2
     }
 done
 
-[ -d "${folder%/*}" ] || mkdir -m 770 "${folder%/*}" # as the gateway makes data/
+[ -d "${folder%/*}" ] || mkdir -m 770 "${folder%/*}" # the mode of data/
 mkdir -p "$folder"
 chmod 755 "$folder" # the certificates in it are public
 work=$(mktemp -d "$folder/new.XXXXXX")
-trap 'rm -rf "$work" "$ca_key.new" "$key.new"' EXIT # a key is made where it stays: others may look into FOLDER
-for pair in "$folder/ca.key=$ca_key" "$folder/server.key=$key"; do # where they were before
+trap 'rm -rf "$work" "$ca_key.new" "$key.new"' EXIT # a key is created in its own folder: others may read FOLDER
+for pair in "$folder/ca.key=$ca_key" "$folder/server.key=$key"; do # move keys from their former place
     [ -e "${pair#*=}" ] || [ ! -e "${pair%%=*}" ] || mv "${pair%%=*}" "${pair#*=}"
 done
 
@@ -71,7 +70,7 @@ for word; do
     grep -Fxq -- "$word" "$work/names" || echo "$word" >>"$work/names"
 done
 
-# localhost, the machine's names and addresses, and what was named; each once.
+# localhost, the machine's names and addresses, and the given ones; each once.
 subject_names() {
     local host word
     host=$(hostname)
@@ -80,7 +79,7 @@ subject_names() {
         echo 127.0.0.1
         echo ::1
         echo "$host"
-        echo "${host%%.*}.local" # as mDNS has it
+        echo "${host%%.*}.local" # the mDNS name
         hostname -f 2>/dev/null || true
         hostname -I 2>/dev/null | tr ' ' '\n' || true
         cat "$work/names"
@@ -105,7 +104,7 @@ if [ ! -e "$ca_key" ] || [ ! -e "$folder/ca.crt" ]; then
     chmod 644 "$work/ca.crt"
     mv "$ca_key.new" "$ca_key"
     mv "$work/ca.crt" "$folder/ca.crt"
-    echo "Made a CA: $folder/ca.crt; keep a copy of $ca_key where nobody else comes."
+    echo "Made a CA: $folder/ca.crt. Keep a copy of $ca_key in a safe place."
 fi
 
 names=$(subject_names)
@@ -129,10 +128,10 @@ chmod 644 "$work/server.crt" "$work/names"
 mv "$work/names" "$folder/names"
 mv "$key.new" "$key"
 mv "$work/server.crt" "$folder/server.crt"
-echo "Made a certificate: $folder/server.crt, until $(openssl x509 -noout -enddate -in "$folder/server.crt" | cut -d= -f2), for"
+echo "Made a certificate: $folder/server.crt, valid until $(openssl x509 -noout -enddate -in "$folder/server.crt" | cut -d= -f2), for"
 echo "  ${names//,/ }"
 
-# As the file takes it: in quotes where there is anything but letters, figures and the common signs.
+# A line of the settings file; the value is in quotes unless it has only letters, digits and common signs.
 line() {
     if [[ $2 =~ ^[A-Za-z0-9/_.,:+-]+$ ]]; then
         echo "$1=$2"
@@ -147,11 +146,11 @@ if ! grep -aEqs $'^(\xef\xbb\xbf)?[[:space:]]*(export[[:space:]]+)?TLS_(CERTIFIC
     printf '%s\n' "${settings[@]}" >>"$settings_file"
     echo "Added TLS_CERTIFICATE, TLS_KEY and TLS_CA to $settings_file. LISTEN_ADDRESS=0.0.0.0 there lets other machines connect."
 elif ! grep -aFq -- "$folder/server.crt" "$settings_file"; then
-    echo "NOTE: $settings_file has other TLS settings, which stay. For this certificate they must be:"
+    echo "NOTE: $settings_file has other TLS settings, which are not changed. For this certificate they must be:"
     printf '  %s\n' "${settings[@]}"
 fi
 if [ "$settings_file" = .env ]; then
-    echo "A gateway that runs with it takes the new one by: kill -HUP \$(cat run/nginx.pid)"
+    echo "A running gateway loads the new certificate after: kill -HUP \$(cat run/nginx.pid)"
 fi
 echo "SHA-256 of the CA's certificate, which phones compare:"
 echo "  $(openssl x509 -in "$folder/ca.crt" -outform DER | sha256sum | cut -d' ' -f1)"

@@ -1,13 +1,13 @@
 #!/bin/bash -p
 # Writes nginx's configuration from the settings, for `make run` and for sms-gateway-nginx.service:
 #   nginx-conf.sh FOLDER_OF_PROGRAMS
-# Variables that say where an installed gateway has what `make run` has in its source folder and RUNTIME_DIR:
-#   NGINX_SOURCE      the configuration's templates
-#   NGINX_SITE        the documentation pages
-#   NGINX_DIR         where the configuration goes, and nginx's own files
+# Variables for an installed gateway (defaults: the source folder and RUNTIME_DIR):
+#   NGINX_SOURCE      templates of the configuration
+#   NGINX_SITE        documentation pages
+#   NGINX_DIR         folder of the configuration and of nginx's own files
 #   NGINX_TLS_DIR     copies of the TLS files that nginx's user may read: server.crt, server.key, ca.crt
-#   NGINX_ACCESS_LOG  where the access log goes, as nginx's access_log has it
-# Files that lie elsewhere, under names that nginx might not take, are links in NGINX_DIR.
+#   NGINX_ACCESS_LOG  arguments of nginx's access_log
+# Other files are linked into NGINX_DIR, because nginx might not accept their paths.
 set -euo pipefail
 umask 027
 
@@ -30,7 +30,7 @@ eval "$settings" # NAME=value or NAME='value'; no value has a quote
 declare -A linked=([site]=$NGINX_SITE [server.crt]=$TLS_CERTIFICATE [server.key]=$TLS_KEY [ca.crt]=$TLS_CA)
 
 file_limit=$(ulimit -Hn)
-most_files=20480 # nginx makes room for each at its start
+most_files=20480 # nginx allocates memory for each at its start
 if [ "$file_limit" = unlimited ] || [ "$file_limit" -gt "$most_files" ]; then
     file_limit=$most_files
 fi
@@ -39,30 +39,30 @@ if [ "$(id -u)" -eq 0 ]; then # `make run` as root
     user="user root;" # its workers must reach sockets that are root's
 fi
 
-# Somebody may keep files of their own there, a key perhaps: only links, and what is ours, are replaced.
+# Replaces only links and the gateway's own files: the folder may contain files of the user, perhaps a key.
 refuse_others_files() {
     local name
     if [ -s "$NGINX_DIR/nginx.conf" ] && ! grep -q "^# The whole of nginx's configuration" "$NGINX_DIR/nginx.conf"; then
-        refuse "$NGINX_DIR/nginx.conf is another nginx's: give the gateway a folder of its own, as RUNTIME_DIR"
+        refuse "$NGINX_DIR/nginx.conf belongs to another nginx: give the gateway its own folder by RUNTIME_DIR"
     fi
-    for name in "$NGINX_DIR"/nginx-{body,fastcgi,proxy,scgi,uwsgi}; do # nginx would cut long answers
+    for name in "$NGINX_DIR"/nginx-{body,fastcgi,proxy,scgi,uwsgi}; do # nginx could not buffer long answers
         [ ! -d "$name" ] || [ -w "$name" ] || rmdir -- "$name" 2>/dev/null ||
-            refuse "$name is $(stat -c %U -- "$name")'s, who has run a gateway here: remove it"
+            refuse "$name belongs to $(stat -c %U -- "$name"), who has run a gateway here: remove it"
     done
     for name in "${!linked[@]}"; do
         is_in_place "$name" || [ -z "${linked[$name]}" ] || [ -L "$NGINX_DIR/$name" ] || [ ! -e "$NGINX_DIR/$name" ] ||
-            refuse "$NGINX_DIR/$name is in the way: the gateway puts a link of that name there." \
-                "Move it, or give the gateway a folder of its own, as RUNTIME_DIR"
+            refuse "$NGINX_DIR/$name is in the way: the gateway creates a link of that name." \
+                "Move it, or give the gateway its own folder by RUNTIME_DIR"
     done
 }
 
-# Whether a file lies there already by the name that nginx knows.
+# Whether the file itself is already in NGINX_DIR under the name that nginx uses.
 is_in_place() {
     local path=${linked[$1]}
     [ "${path##*/}" = "$1" ] && [ "$(dirname -- "$path")" -ef "$NGINX_DIR" ]
 }
 
-# A link to a file or folder by the name that nginx knows.
+# Links a file or folder into NGINX_DIR under the name that nginx uses.
 link() {
     local name=$1 path=${linked[$1]}
     if [ -z "$path" ] || is_in_place "$name"; then
@@ -75,14 +75,13 @@ link() {
     esac
 }
 
-# What follows from the settings inside the server block …
+# The settings inside the server block.
 server_settings() {
     local where tls
-    # Workers share phones evenly. A connection comes to one when it has said something: those that wait
-    # for a first word are what nginx closes when its places become few, and all new phones would be among
-    # them.
+    # reuseport: workers share phones evenly. deferred: a worker gets a connection with its first data; else nginx,
+    # when its connections run out, would close idle new connections, and new phones would be among them.
     while read -r where tls; do
-        [[ $where != \[::\]:* ]] || tls+=" ipv6only=on" # of IPv4 there is another
+        [[ $where != \[::\]:* ]] || tls+=" ipv6only=on" # IPv4 has its own listener
         echo "listen $where${tls:+ $tls} backlog=4096 reuseport deferred;"
     done <<<"$listeners"
     if [ -n "$TLS_CERTIFICATE" ]; then
@@ -91,19 +90,19 @@ server_settings() {
         echo "include gateway-tls.conf;"
     fi
     echo "client_max_body_size $MAX_BODY_BYTES;"
-    echo "client_body_buffer_size $MAX_BODY_BYTES;  # no body goes to the disk"
+    echo "client_body_buffer_size $MAX_BODY_BYTES;  # no body is written to disk"
     [ "$API_KEYS" = required ] || echo "if (\$host_is_foreign) { return 421; }"
     [ "$ADDRESS_REQUESTS_PER_SECOND" -eq 0 ] ||
         echo "limit_req zone=address_requests burst=$ADDRESS_REQUESTS_PER_SECOND nodelay;"
     [ "$ADDRESS_CONNECTIONS" -eq 0 ] || echo "limit_conn address_connections $ADDRESS_CONNECTIONS;"
 }
 
-# Without API keys a page could reach the API through a name of its own that leads here (DNS rebinding).
-# It cannot through an address, or through the gateway's own names.
+# Without API keys a web page could reach the API under a name of its own that resolves to this machine (DNS rebinding).
+# So without keys only addresses and the gateway's own names are accepted.
 own_names() {
     local public=${PUBLIC_URL#*://}
     public=${public%%:*}
-    echo "map \$uri \$host_or_page { volatile; default \$host; ~^/problem/ \"\"; }" # not of the refusal itself
+    echo "map \$uri \$host_or_page { volatile; default \$host; ~^/problem/ \"\"; }" # not for the error page itself
     echo "map \$host_or_page \$host_is_foreign {"
     echo "    volatile;"
     echo "    default 1;"
@@ -115,8 +114,8 @@ own_names() {
     echo "}"
 }
 
-# Without device tokens a page in a browser could be a phone: it is known by its Origin. Apps that send one
-# (React Native does) send that of the address they connect to, which no page has but the gateway's own.
+# Without device tokens a web page could act as a phone; a browser sends its Origin. Apps that send an Origin (React
+# Native does) send the address that they connect to, which only the gateway's own pages have.
 foreign_pages() {
     echo "map \$http_origin \$origin_host {"
     echo "    volatile;"
@@ -138,10 +137,10 @@ foreign_pages() {
     echo "}"
 }
 
-# … and around it.
+# The settings around the server block.
 http_settings() {
     local rate=$ADDRESS_REQUESTS_PER_SECOND
-    [ "$rate" -ne 0 ] || rate=1 # of a zone that is not used
+    [ "$rate" -ne 0 ] || rate=1 # the zone is not used
     echo "limit_req_zone \$limited_address zone=address_requests:10m rate=${rate}r/s;"
     own_names
     foreign_pages
@@ -154,10 +153,10 @@ origins() {
     local origin
     for origin in $CORS_ORIGINS; do
         echo "\"$origin\" \"$origin\";"
-    done | sort -u # nginx refuses one that is there twice
+    done | sort -u # nginx refuses duplicates
 }
 
-# The template with its @NAMES@ filled in. Quotes keep a & from meaning what it replaces.
+# The template with its @NAMES@ filled in. Quotes keep bash from expanding & to the matched text.
 configuration() {
     local text
     text=$(cat -- "$NGINX_SOURCE/nginx.conf.in")
@@ -170,7 +169,7 @@ configuration() {
     printf '%s\n' "$text"
 }
 
-set -f # an origin is no pattern of files
+set -f # origins are not file patterns
 listed_origins=$(origins)
 set +f
 

@@ -6,24 +6,24 @@
 set -euo pipefail
 source_dir=$(cd "$(dirname "$0")/.." && pwd)
 [ "${1-}" = stoppable ] || exec "$source_dir/deploy/stoppable.sh" "$0" stoppable
-umask 027 # nginx's logs are nobody else's; the programs set their own
+umask 027 # for nginx's logs; the programs set their own umask
 # shellcheck source=deploy/shell.sh
 . "$source_dir/deploy/shell.sh"
 
-# Up to the programs' start a signal simply ends this script, with whatever it runs.
+# Until the programs start, a signal ends this script and its current child.
 step() {
     setpriv --pdeathsig TERM -- "$@"
 }
 
 # ---- Settings ----
 
-PATH=$PATH:/usr/sbin # where Debian has nginx, and not every user looks
+PATH=$PATH:/usr/sbin # where Debian has nginx
 programs=${PROGRAMS:-$source_dir/build}
 runtime_dir_given=${RUNTIME_DIR+yes}
 : "${runtime_dir_given:=no}"
 settings=$("$programs/api-fcgi" --check-front) || exit 1
 eval "$settings"
-# What hinders trying it out is off where only this machine can connect, unless somebody has chosen.
+# If only this machine can connect, settings that make a first try harder are off unless the user has set them.
 unchosen=()
 while read -r setting; do
     [[ $'\n'$settings$'\n' != *$'\n'"$setting"$'\n'* ]] || continue
@@ -33,7 +33,7 @@ while read -r setting; do
     declare "$setting"
 done < <("$programs/api-fcgi" --check-config --private)
 
-# Where nginx listens: the first is plain HTTP, but for machines that only come over TLS.
+# nginx's listeners; the first is plain HTTP, which with TLS is for this machine only.
 listeners=$("$programs/api-fcgi" --print-listeners) || exit 1
 is_loopback() {
     ! grep -qv '^127\.\|^\[::1\]:' <<<"$listeners"
@@ -43,23 +43,23 @@ speaks_tls() {
     [ -n "$TLS_CERTIFICATE" ]
 }
 
-# A PUBLIC_URL says that others do come, through a proxy.
+# A PUBLIC_URL means that others connect through a proxy.
 is_private() {
     is_loopback && [ -z "$PUBLIC_URL" ]
 }
 
-probe=${listeners%%$'\n'*} # where this machine itself connects
+probe=${listeners%%$'\n'*} # the address for this machine itself
 probe=${probe%:*}
 case "$probe" in
 0.0.0.0 | \[::\]) probe=127.0.0.1 ;;
 esac
-host=$probe # as people write it
+host=$probe # for messages to the user
 [ "$host" != 127.0.0.1 ] || host=localhost
 address=http://$host:$HTTP_PORT
 
-# ---- This folder's lock ----
+# ---- The lock of RUNTIME_DIR ----
 
-# As the settings take a path, which may not have every character that a folder's name can have.
+# An absolute path that settings accept: they refuse some characters that a folder's name may contain.
 absolute() {
     case "$1" in
     '' | /*) echo "$1" ;;
@@ -75,11 +75,11 @@ refuse_second() {
     local pid='' url=''
     { read -r _ _ pid _ url _ <"$RUNTIME_DIR/settings.env"; } 2>/dev/null || true
     if [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null; then
-        refuse "The gateway of the folder $RUNTIME_DIR runs already: process $pid, $url. Stop it with: kill $pid
-A second one needs a port, a folder and a database of its own:
+        refuse "A gateway is already running in the folder $RUNTIME_DIR: process $pid, $url. Stop it with: kill $pid
+A second gateway needs its own port, folder and database:
   $(second_command "${url##*:}")"
     fi
-    refuse "The gateway of the folder $RUNTIME_DIR is just starting or stopping. Try again in a few seconds."
+    refuse "The gateway in the folder $RUNTIME_DIR is starting or stopping. Try again in a few seconds."
 }
 
 second_command() {
@@ -89,30 +89,30 @@ second_command() {
     echo "HTTP_PORT=$port$tls_port RUNTIME_DIR=run-$port DATABASE_PATH=data-$port/sms-gateway.db make run"
 }
 
-# As after `sudo make run`.
+# For example after `sudo make run`.
 refuse_lock() {
-    "$programs/api-fcgi" --check-start >/dev/null || exit 1 # where nothing can be written there
-    refuse "RUNTIME_DIR: $RUNTIME_DIR/lock is $(stat -c %U -- "$RUNTIME_DIR/lock")'s, who has run a gateway here." \
+    "$programs/api-fcgi" --check-start >/dev/null || exit 1 # if the folder is not writable
+    refuse "RUNTIME_DIR: $RUNTIME_DIR/lock belongs to $(stat -c %U -- "$RUNTIME_DIR/lock"), who has run a gateway here." \
         "Remove the folder $RUNTIME_DIR, or choose another one"
 }
 
-# The kernel's lock ends with the last process that has it, so none is ever stale.
+# A kernel lock: it ends with the last process that holds it, so it is never stale.
 lock=
 take_lock() {
     [ -z "$lock" ] || return 0
     { exec {lock}>>"$RUNTIME_DIR/lock"; } 2>/dev/null || refuse_lock
-    step flock -n "$lock" || step flock -w 1 "$lock" || refuse_second # a tool that looks holds it for an instant
+    step flock -n "$lock" || step flock -w 1 "$lock" || refuse_second # a tool may hold it for an instant to test it
 }
 
 [ ! -d "$RUNTIME_DIR" ] || take_lock
 "$programs/api-fcgi" --check-start >/dev/null || exit 1
 mkdir -p -- "$RUNTIME_DIR"
 take_lock
-rm -f -- "$RUNTIME_DIR/settings.env" # of one that was killed
+rm -f -- "$RUNTIME_DIR/settings.env" # a leftover of a killed gateway
 
 step "$source_dir/deploy/nginx-conf.sh" "$programs"
 
-# For the tools, which may be started with other variables, and in other folders.
+# For the tools, which may run with other variables and in other folders.
 write_settings() {
     echo "# process $PPID serves $address from $(absolute "$DATABASE_PATH")"
     DATABASE_URL='' DATABASE_PATH=$(absolute "$DATABASE_PATH") TLS_CERTIFICATE=$(absolute "$TLS_CERTIFICATE") \
@@ -123,8 +123,8 @@ is_held() {
     [ -e "$1/lock" ] && ! flock -s -n "$1/lock" true
 }
 
-# A tool that is not told of this RUNTIME_DIR looks in that of .env, and is led here, unless another gateway is there.
-files=("$RUNTIME_DIR/settings.env") # to be removed at the end
+# A tool without this RUNTIME_DIR looks in the one of .env: leaves a link there, unless another gateway runs there.
+files=("$RUNTIME_DIR/settings.env") # removed at the end
 tool_variables=
 lead_here() {
     local usual
@@ -143,11 +143,11 @@ install -m 600 /dev/null "$RUNTIME_DIR/settings.env.new"
 write_settings >"$RUNTIME_DIR/settings.env.new"
 [ "$runtime_dir_given" = no ] || lead_here
 
-# ---- What people are told ----
+# ---- The banner ----
 
 print_banner() {
     local shown phone key public
-    shown=$tool_variables$(printf '%q' "${programs#"$PWD"/}") # as a shell reads it
+    shown=$tool_variables$(printf '%q' "${programs#"$PWD"/}") # quoted for a shell
     phone="--url ws://$host:$HTTP_PORT"
     [ "$DEVICE_TOKENS" = off ] || phone="--pair 'LINK'    (devices pair prints the link, see below)"
     key=
@@ -165,61 +165,61 @@ Send an SMS:
 
 END
 
-    # What other machines use, and how they know that it is this one.
+    # The URL for other machines, and how they verify the certificate.
     public=${PUBLIC_URL:-$address}
     if speaks_tls || ! is_loopback; then
         public=$("$programs/api-fcgi" --print-public-url 2>/dev/null) || public="https://(set PUBLIC_URL)"
         if is_loopback; then
-            echo "With TLS it is $public, for this machine alone (LISTEN_ADDRESS)."
+            echo "With TLS: $public, for this machine only (LISTEN_ADDRESS)."
         else
-            echo "Phones and programs on other machines use $public, phones as ${public/#http/ws}."
+            echo "Clients on other machines use $public, phones ${public/#http/ws}."
         fi
         if [ -n "$TLS_CA" ]; then
             cat <<END
-Who connects there must trust the gateway's own CA: the file $TLS_CA, or $public/ca.crt if its SHA-256 is
+They must trust the gateway's CA: the file $TLS_CA, or $public/ca.crt if its SHA-256 is
   $(openssl x509 -in "$TLS_CA" -outform DER | sha256sum | cut -d' ' -f1)
 END
         fi
         if speaks_tls && ! openssl x509 -noout -checkend $((14 * 86400)) -in "$TLS_CERTIFICATE" >/dev/null; then
-            echo "WARNING: $TLS_CERTIFICATE ends soon: $(openssl x509 -noout -enddate -in "$TLS_CERTIFICATE")."
+            echo "WARNING: $TLS_CERTIFICATE expires soon: $(openssl x509 -noout -enddate -in "$TLS_CERTIFICATE")."
         fi
         if speaks_tls && ! is_loopback; then
-            { "$programs/api-fcgi" --print-public-url >/dev/null || true; } 2>&1 # what is wrong with it
+            { "$programs/api-fcgi" --print-public-url >/dev/null || true; } 2>&1 # the warning about the URL
         fi
         if ! speaks_tls; then
-            echo "WARNING: everybody on the way to it can read and change what is sent (PLAIN_HTTP=everywhere)."
+            echo "WARNING: everyone on the network path can read and change the traffic (PLAIN_HTTP=everywhere)."
         fi
         echo
     fi
     if [ "$API_KEYS" = off ] && ! is_private; then
-        echo "WARNING: anybody who reaches $public can send SMS and read them (API_KEYS=off)."
+        echo "WARNING: anyone who can reach $public can send and read SMS (API_KEYS=off)."
     elif [ "$API_KEYS" = required ]; then
         cat <<END
-Each request needs an API key, in the header Authorization: Bearer KEY. This makes one:
+Each request needs an API key in the header Authorization: Bearer KEY. Create one with:
   $shown/sms-gateway keys create NAME
 END
     fi
     if [ "$DEVICE_TOKENS" = required ]; then
         cat <<END
-Each phone needs a token. This pairs one:
+Each phone needs a token. Pair one with:
   $shown/sms-gateway devices pair
 END
     elif ! is_private; then
-        echo "WARNING: any phone that reaches $public is given messages (DEVICE_TOKENS=off)."
+        echo "WARNING: any phone that can reach $public gets messages (DEVICE_TOKENS=off)."
     fi
     if is_private && [ ${#unchosen[@]} -gt 0 ]; then
-        echo "Off, because only this machine can connect: ${unchosen[*]}"
+        echo "Turned off, because only this machine can connect: ${unchosen[*]}"
     fi
     echo "Ctrl-C stops it."
 }
 banner=$(print_banner)
 
-# ---- Processes, and how they end ----
+# ---- Processes ----
 
-declare -A names=() # by process id: the programs
+declare -A names=() # of the programs, by process id
 finishing=no
 
-# Each has a group of its own, and none outlives this script, whatever ends it.
+# Runs a child in a process group of its own; the kernel ends it with this script.
 background() {
     setsid -- setpriv --pdeathsig TERM -- "$@" &
 }
@@ -231,8 +231,8 @@ start() {
     names[$!]=$name
 }
 
-# Ends children by SIGTERM, if they do not take too long. A process that has only just started may lose a SIGTERM
-# (nginx does before its first sigsuspend), so it comes again.
+# Stops children by SIGTERM, within a time limit. Sends it repeatedly: a process that has just started may lose it
+# (nginx does before its first sigsuspend).
 end() {
     local last=$((SECONDS + ${DRAIN_TIMEOUT_SECONDS:-0} + 5)) pid tick alive
     while [ "$SECONDS" -le "$last" ]; do
@@ -252,15 +252,15 @@ end() {
     done
 }
 
-# nginx last: phones get their close frames and requests their answers through it.
+# nginx last, because close frames and answers go through it.
 finish() {
     local status=$1 pid serving=() others=() nginx=()
-    [ "$BASHPID" = "$$" ] || exit 0 # a child, before it is the program
+    [ "$BASHPID" = "$$" ] || exit 0 # a child before its exec
     [ "$finishing" = no ] || return 0 # another signal
     finishing=yes
     trap '' TERM
     trap - EXIT
-    set +e # what cannot be said to a terminal that is gone stops nothing
+    set +e # the terminal may be gone
     for pid in $(jobs -p); do
         case "${names[$pid]-}" in
         '') others+=("$pid") ;;
@@ -273,25 +273,25 @@ finish() {
     [ ${#serving[@]} -eq 0 ] || end "${serving[@]}"
     [ ${#nginx[@]} -eq 0 ] || end "${nginx[@]}"
     for pid in "${!names[@]}" "${others[@]}"; do
-        kill -KILL -- "-$pid" 2>/dev/null # what took too long, and the workers that a killed nginx leaves
+        kill -KILL -- "-$pid" 2>/dev/null # whatever is left, like the workers of a killed nginx
     done
     [ ${#files[@]} -eq 0 ] || rm -f -- "${files[@]}"
     exit "$status"
 }
 
-# Waits until one of them ends, says which, and ends the group.
+# Waits until a program ends, reports it, and stops the others.
 supervise() {
     local dead='' status=0
     wait -n -p dead "${!names[@]}" || status=$?
     if [ "$status" -gt 128 ]; then
-        echo "${names[$dead]} was ended by signal $((status - 128)); stopping the others." >&2
+        echo "${names[$dead]} was killed by signal $((status - 128)); stopping the others." >&2
     else
-        echo "${names[$dead]} ended with status $status; stopping the others." >&2
+        echo "${names[$dead]} exited with status $status; stopping the others." >&2
     fi
     finish 1
 }
 
-# bash hears a signal between commands, and in `wait`: what takes time is a child.
+# bash handles signals between commands and in `wait`, so slow commands run as children.
 in_time() {
     background "$@"
     wait "$!"
@@ -309,8 +309,8 @@ all_run() {
     done
 }
 
-# From here on there is no $(...): a trap that comes while bash reads one breaks its parser.
-trap 'finish 0' TERM # of stoppable.sh, whatever came to it
+# No $(...) from here on: a trap that runs while bash parses one breaks its parser.
+trap 'finish 0' TERM # stoppable.sh sends SIGTERM for every signal
 trap 'finish $?' EXIT
 mv "$RUNTIME_DIR/settings.env.new" "$RUNTIME_DIR/settings.env"
 start api-fcgi "$programs/api-fcgi"

@@ -1,17 +1,17 @@
 #!/bin/bash -p
 # Runs a script that Ctrl-C, Ctrl-\, SIGTERM and SIGHUP end at any instant: stoppable.sh COMMAND [ARGUMENT ...]
-# The command runs in a session of its own and is told by SIGTERM alone, whatever came; the exit status is its own.
+# The command runs in its own session and gets SIGTERM for each of these signals. The exit status is the command's.
 #
-# A bash that does work cannot promise that: a SIGINT that comes as a foreground command ends by itself is dropped. So this
-# one only waits.
+# A bash that does work could lose a signal: it drops a SIGINT that arrives while a foreground command exits. This one
+# only waits.
 # shellcheck source=deploy/shell.sh
 . "${BASH_SOURCE[0]%/*}/shell.sh"
 command_pid=
 
-# Until it has ended: one that has only just started may lose a signal.
+# Repeats SIGTERM until the command has exited: a process that has just started may lose a signal.
 # shellcheck disable=SC2317
 stop() {
-    [ "$BASHPID" = "$$" ] || exit 0 # the child, before it is the command
+    [ "$BASHPID" = "$$" ] || exit 0 # the child before its exec
     trap '' INT QUIT TERM HUP
     while [ -n "$command_pid" ] && kill -TERM "$command_pid" 2>/dev/null; do
         sleep 0.5 &

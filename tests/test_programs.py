@@ -183,7 +183,7 @@ def test_the_printed_curl_line_sends(run):
 
 def test_run_wants_no_key_where_only_this_machine_connects(run):
     run.wait_serving()
-    assert "Off, because only this machine can connect: API_KEYS=off DEVICE_TOKENS=off " \
+    assert "Turned off, because only this machine can connect: API_KEYS=off DEVICE_TOKENS=off " \
         in run.log()
     assert requests.get(f"{run.url}/api/sms").status_code == 200
 
@@ -223,7 +223,7 @@ def codes_of_one_number(run, count):
 
 def test_run_limits_nothing_where_only_this_machine_connects(run):
     run.wait_serving()
-    line = next(line for line in run.log().splitlines() if line.startswith("Off, because only"))
+    line = next(line for line in run.log().splitlines() if line.startswith("Turned off, because only"))
     assert line.split(":")[1].split()[2:] == [f"{name}=0" for name in LIMITS]
     assert codes_of_one_number(run, 25) == [None] * 25
 
@@ -252,7 +252,7 @@ def test_run_warns_where_others_connect_without_a_key(tmp_path):
               PLAIN_HTTP="everywhere")
     try:
         run.wait_serving()
-        assert "WARNING: anybody who reaches" in run.log()
+        assert "WARNING: anyone who can reach" in run.log()
     finally:
         run.popen.terminate()
         run.end()
@@ -272,8 +272,8 @@ def test_run_warns_where_texts_are_sent_in_the_clear(tmp_path):
               PUBLIC_URL="http://sms.example:8000")
     try:
         run.wait_serving()
-        assert "use http://sms.example:8000, phones as ws://sms.example:8000" in run.log()
-        assert re.search(r"WARNING: everybody on the way .*\(PLAIN_HTTP=everywhere\)", run.log())
+        assert "use http://sms.example:8000, phones ws://sms.example:8000" in run.log()
+        assert re.search(r"WARNING: everyone on the network path .*\(PLAIN_HTTP=everywhere\)", run.log())
     finally:
         run.popen.terminate()
         run.end()
@@ -307,8 +307,8 @@ def test_run_warns_of_a_certificate_that_ends_soon(tmp_path):
     run = Run(tmp_path, free_port(), HTTPS_PORT=str(free_port()))
     try:
         run.wait_serving()
-        assert "WARNING: data/tls/server.crt ends soon" in run.log()
-        assert "for this machine alone" in run.log()
+        assert "WARNING: data/tls/server.crt expires soon" in run.log()
+        assert "for this machine only" in run.log()
     finally:
         run.popen.terminate()
         run.end()
@@ -350,7 +350,7 @@ def test_when_one_dies_the_group_stops_and_says_which(run, victim):
     children = run.children()
     os.kill(children[victim], signal.SIGKILL)
     assert run.end() == 1
-    assert f"{victim} was ended by signal 9; stopping the others." in run.log()
+    assert f"{victim} was killed by signal 9; stopping the others." in run.log()
     wait_for(lambda: not run.descendants(), "the workers of nginx to end, too")
 
 

@@ -221,7 +221,7 @@ def test_a_second_run_in_the_same_folder_changes_nothing_and_says_who_runs(runs)
     for port in (first.port, free_port()):
         second = Run(first.folder, port)  # its log is in the place of the first one's
         assert second.end() == 1
-        assert f"runs already: process {first.popen.pid}, http://localhost:{first.port}." in second.log()
+        assert f"process {first.popen.pid}, http://localhost:{first.port}." in second.log()
         assert files_of(first.folder) == before
     assert requests.get(f"{first.url}/readyz").status_code == 200
 
@@ -245,7 +245,7 @@ def test_two_names_of_one_folder_are_one_folder(runs, tmp_path):
     first.wait_serving()
     (tmp_path / "other-name").symlink_to(first.folder)
     second = runs("elsewhere", RUNTIME_DIR=str(tmp_path / "other-name/run"))
-    assert second.end() == 1 and "runs already" in second.log()
+    assert second.end() == 1 and "is already running" in second.log()
 
 
 def test_nothing_of_a_killed_run_is_in_the_way(runs):

@@ -106,7 +106,7 @@ def test_localhost_is_served_by_both_of_its_addresses(tmp_path, settings):
     port = free_port()
     with running(ROOT / "deploy/run.sh", tmp_path, settings | {"HTTP_PORT": str(port)}) as text:
         is_private = settings.get("LISTEN_ADDRESS") != "0.0.0.0"
-        assert ("Off, because only this machine can connect" in text) == is_private
+        assert ("Turned off, because only this machine can connect" in text) == is_private
         for host in ("localhost", "127.0.0.1", "[::1]"):
             def status(path, url=f"http://{host}:{port}"):
                 return requests.get(url + path, timeout=LIMIT_SECONDS).status_code
@@ -324,7 +324,7 @@ def test_files_of_another_user_in_the_runtime_folder_are_named(tmp_path):
     os.chown(tmp_path, 64321, 64321)
     (tmp_path / "run").mkdir()
     (tmp_path / "run/lock").touch(0o600)
-    for words in ("RUNTIME_DIR: cannot create or write the folder run", "RUNTIME_DIR: run/lock is root's"):
+    for words in ("RUNTIME_DIR: cannot create or write the folder run", "RUNTIME_DIR: run/lock belongs to root"):
         told = as_stranger([ROOT / "deploy/run.sh"], tmp_path)
         assert told.returncode == 1 and told.stderr.count("\n") == 1 and words in told.stderr, told
         os.chown(tmp_path / "run", 64321, 64321)
@@ -334,7 +334,7 @@ def test_files_of_another_user_in_the_runtime_folder_are_named(tmp_path):
     (tmp_path / "run/nginx-fastcgi/1").mkdir()
     told = as_stranger([ROOT / "deploy/nginx-conf.sh", RELEASE], tmp_path)
     assert told.returncode == 1 and told.stderr == \
-        "run/nginx-fastcgi is root's, who has run a gateway here: remove it\n"
+        "run/nginx-fastcgi belongs to root, who has run a gateway here: remove it\n"
     (tmp_path / "run/nginx-fastcgi/1").rmdir()
     assert as_stranger([ROOT / "deploy/nginx-conf.sh", RELEASE], tmp_path).returncode == 0
     assert not list((tmp_path / "run").glob("nginx-*"))

@@ -345,7 +345,7 @@ def test_other_tls_settings_stay(tmp_path):
 def test_an_invalid_name_is_refused_and_no_file_is_made(tmp_path, name):
     result = run(tmp_path, name)
     assert result.returncode == 2
-    assert "is no name and no address" in result.stderr
+    assert "is neither a name nor an address" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
