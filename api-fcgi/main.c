@@ -31,8 +31,7 @@ static void ring_doorbell(void *context)
     FAIL_POINT("api.after_doorbell");
 }
 
-/* Wakes the broker; after a commit on a worker not before the client has its answer, because that takes a
-   tenth of the time of the request. */
+/* After a commit on a worker, the client gets its answer first: ringing takes a tenth of the time of a request. */
 static void wake_broker(void *context)
 {
     const struct hooks *hooks = context;
@@ -67,10 +66,10 @@ static void prepare_api(const struct settings *settings)
     api.key_rates = key_rates_new();
     api.key_caches = key_cache_new((size_t)settings->api_workers);
     if (!api.key_rates || !api.key_caches)
-        program_fail("no memory", "for API keys");
+        program_fail("not enough memory", "for API keys");
     if (!prefix_list_parse(settings->allowed_prefixes, &api.allowed_prefixes, problem) ||
         !prefix_list_parse(settings->denied_prefixes, &api.denied_prefixes, problem))
-        program_fail("the prefixes cannot be read", problem); /* settings.c has tried */
+        program_fail("cannot parse the prefixes", problem);
 }
 
 /* Commits open writes and frees everything; or exits, with the connections open for the next process. */
@@ -91,7 +90,7 @@ static void close_all(struct fcgi_server *server, enum fcgi_server_end end)
     key_cache_free(api.key_caches);
 }
 
-/* Until the process ends. */
+/* Holds the lock until the process ends. */
 static void claim_database(const struct settings *settings)
 {
     char problem[STORE_ERROR_SIZE];
@@ -109,12 +108,11 @@ int main(int argc, char **argv)
 
     claim_database(&settings);
 
-    /* Rings after each commit that queued a message. */
     char doorbell_path[SETTINGS_TEXT_SIZE];
     settings_socket_path(&settings, "doorbell.sock", doorbell_path);
     struct hooks hooks = {.doorbell = doorbell_open(doorbell_path)};
     if (!hooks.doorbell)
-        program_fail("the doorbell cannot be made", log_errno_text());
+        program_fail("cannot open the doorbell", log_errno_text());
 
     struct store_options store_options = {
         .path = settings.database_path,
@@ -154,10 +152,10 @@ int main(int argc, char **argv)
     hooks.server = server;
     api.readiness = readiness_start(api.store, settings.store_timeout_ms, wake_worker, &hooks);
     if (!api.readiness)
-        program_fail("no readiness probe", "no memory or no thread");
+        program_fail("cannot start the readiness probe", "not enough memory or threads");
     api.slow_reads = slow_reads_start(&api, wake_worker, &hooks);
     if (!api.slow_reads)
-        program_fail("no lists", "no memory or no thread");
+        program_fail("cannot start the threads of lists", "not enough memory or threads");
 
     log_info("serving", LOG_TEXT("socket", socket_path),
              LOG_TEXT("database", settings.database_path));

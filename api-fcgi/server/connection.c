@@ -12,7 +12,7 @@
 
 enum { LONG_ANSWER_BYTES = 65536 };
 
-/* One worker is told, once: a request comes, or nginx has closed the connection. */
+/* One event for one worker: a request, or the end of the connection. */
 enum { WATCHED = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT };
 
 /* Publishes `idle` before reading `draining`; drain() does the reverse, so one of the two always sees the
@@ -38,7 +38,7 @@ void connection_close(struct connection *connection)
         connection->next->link = connection->link;
     pthread_mutex_unlock(&server->lock);
 
-    FCGX_Free(&connection->fcgi, true); /* also what an exchange that never ended has left */
+    FCGX_Free(&connection->fcgi, true); /* also frees an unfinished request */
     http_exchange_fini(&connection->exchange);
     connection_set_idle(connection, true);
     free(connection);
@@ -95,9 +95,9 @@ void connection_open(struct fcgi_server *server, int fd)
 }
 
 /*
- * The worker that epoll tells next may close the connection before this returns. The kernel orders the
- * two; `watched` says so in C. libc's epoll_ctl would do, but ThreadSanitizer knows that order only for
- * EPOLL_CTL_ADD.
+ * The worker that gets the next event may close the connection before this returns. The kernel orders the two;
+ * `watched` makes that order visible in C. The system call is direct because ThreadSanitizer knows the order
+ * only for EPOLL_CTL_ADD of libc's epoll_ctl.
  */
 static bool watch_again(struct connection *connection)
 {
@@ -120,7 +120,7 @@ void connection_await_request(struct connection *connection)
 void connection_take(struct connection *connection)
 {
     if (!atomic_exchange_explicit(&connection->watched, false, memory_order_acquire))
-        abort(); /* two workers have it */
+        abort(); /* two owners */
 }
 
 bool connection_has_input(const struct connection *connection)

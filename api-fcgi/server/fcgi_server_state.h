@@ -1,4 +1,4 @@
-/* The state of the server that its files share: fcgi_server.c (the main thread), connection.c, worker.c. */
+/* The state of the server, for its own files: fcgi_server.c (the main thread), connection.c, worker.c. */
 #ifndef API_FCGI_SERVER_FCGI_SERVER_STATE_H
 #define API_FCGI_SERVER_FCGI_SERVER_STATE_H
 
@@ -17,19 +17,19 @@ struct fcgi_server {
     struct listen_socket socket;
     int signal_fd;
     int epoll_fd;
-    int spare_fd; /* closed for a moment to accept and refuse a connection when no file is left */
+    int spare_fd; /* closed to accept and refuse a connection when no descriptors are left */
     int wake_fd;  /* edge-triggered: each write wakes one worker */
     sem_t run_slots;
     struct worker *workers;
     int worker_count;
     atomic_bool draining; /* no further request is read; those before are answered */
-    atomic_bool keeping;  /* so, but idle connections stay open for the next process */
-    atomic_bool stopping; /* the workers leave */
-    atomic_bool failed;   /* that is why */
+    atomic_bool keeping;  /* while draining: idle connections stay open for the next process */
+    atomic_bool stopping; /* the workers end */
+    atomic_bool failed;   /* a worker could not start */
     atomic_bool polled; /* a worker has looked for requests since the last watchdog notification */
 
     pthread_mutex_t lock;
-    pthread_cond_t fewer;           /* connections, or busy ones */
+    pthread_cond_t fewer; /* signalled when there are fewer connections, or fewer busy ones */
     struct connection *connections; /* under lock */
     atomic_int busy;                /* connections that are not idle */
     atomic_bool any_ready;          /* set under lock: first_ready is not NULL */

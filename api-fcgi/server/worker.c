@@ -30,14 +30,13 @@ void worker_wake_one(struct fcgi_server *server)
 
 /* ---- Run slots ---- */
 
-/* More workers than processors would only wake each other. */
 static void take_run_slot(struct worker *worker)
 {
     while (!worker->has_run_slot)
         worker->has_run_slot = sem_wait(&worker->server->run_slots) == 0;
 }
 
-/* Lets another worker run while this one may block: on a long answer that nginx does not read. */
+/* Lets another worker run while this one may block on a long answer. */
 static void yield_run_slot(struct worker *worker)
 {
     if (worker->has_run_slot)
@@ -113,10 +112,10 @@ static void serve_events(struct worker *worker)
     }
 }
 
-/* ---- Exchanges that no longer wait ---- */
+/* ---- Ready exchanges ---- */
 
-/* Takes several, so that few workers are woken, or one with a long answer. Another worker gets the rest,
-   because this one may be held up by its share. */
+/* Takes several, so that few workers are woken, but a long answer alone, because it may block. Wakes another
+   worker for the rest. */
 static struct connection *take_ready(struct fcgi_server *server)
 {
     if (!atomic_load(&server->any_ready))
@@ -188,7 +187,7 @@ static void *worker_main(void *argument)
             serve_events(worker);
     }
     yield_run_slot(worker);
-    worker_wake_one(server); /* so that the next one ends too */
+    worker_wake_one(server); /* it ends, and wakes the next one */
     store_reader_close(worker->reader);
     return NULL;
 }

@@ -1,9 +1,9 @@
 /*
- * A thread that serves requests, and all that it keeps.
+ * A thread that serves requests, and its state.
  *
- * A worker waits for events of connections, reads the request of each, and runs its handler; between, it
- * answers exchanges that no longer wait. Only as many workers as there are processors look for events:
- * those that have a run slot.
+ * A worker with a run slot resumes the exchanges that are ready, then waits for events of connections, and
+ * handles the request of each. There is one run slot for each processor: more workers would only wake each
+ * other.
  */
 #ifndef API_FCGI_SERVER_WORKER_H
 #define API_FCGI_SERVER_WORKER_H
@@ -21,7 +21,7 @@ enum { WORKER_MAX_EVENTS = 16 };
 
 struct worker {
     struct fcgi_server *server;
-    size_t index; /* from 0, among the server's workers */
+    size_t index; /* from 0 */
     pthread_t thread;
     struct store_reader *reader;
     bool has_run_slot;
@@ -30,8 +30,8 @@ struct worker {
     int event_count, next_event;
 
     bool is_batch;         /* its scheduling policy is SCHED_BATCH */
-    int64_t busy_until_ms; /* monotonic: for as long as that */
-    bool owes_call;        /* of options.after_answers, when it has written its answers */
+    int64_t busy_until_ms; /* monotonic: the end of the busy period */
+    bool owes_call;        /* of options.after_answers, after the answers */
 };
 
 /* Starts the thread. False with errno. */
@@ -40,7 +40,7 @@ MUST_CHECK bool worker_start(struct worker *worker, struct fcgi_server *server, 
 /* Wakes one worker that waits for events. Any thread. */
 void worker_wake_one(struct fcgi_server *server);
 
-/* The worker that the calling thread is; NULL: it is none. For calls that the store makes back. */
+/* The worker of the calling thread; NULL on other threads. For callbacks of the store, which do not pass it. */
 struct worker *worker_current(void);
 
 #endif

@@ -7,8 +7,8 @@
 #include <sched.h>
 
 enum {
-    BUSY_EVENTS = 4, /* this many at once begin a busy period, */
-    QUIET_MS = 100,  /* and this long without as many ends it */
+    BUSY_EVENTS = 4, /* a busy period begins with this many at once, */
+    QUIET_MS = 100,  /* and ends after this long without */
 };
 
 bool worker_policy_should_run_inline(const struct worker *worker)

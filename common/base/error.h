@@ -1,9 +1,8 @@
 /*
- * The one list of errors: what a function returns, what a client is told.
+ * The errors that functions return and that clients and devices get; error.def is the table.
  *
- * error.def maps each to its code, its HTTP status and its WebSocket close code. A function that
- * can fail returns `enum error`, ERROR_NONE (0) on success, and leaves its out-parameters alone
- * otherwise. It is logged once, where errno or SQLite's text is known.
+ * A function that can fail returns `enum error`: ERROR_NONE (0) on success. On an error it does not change its
+ * out-parameters. An error is logged once, where errno or the text of SQLite is known.
  */
 #ifndef COMMON_BASE_ERROR_H
 #define COMMON_BASE_ERROR_H
@@ -16,10 +15,10 @@ enum error {
     ERROR_COUNT
 };
 
-/* All of these take any value but ERROR_NONE. Strings are static. Any thread. */
+/* Not for ERROR_NONE. The strings are static. Any thread. */
 const char *error_code(enum error error);
 const char *error_title(enum error error);
-int error_http_status(enum error error); /* 0: never an HTTP answer */
+int error_http_status(enum error error); /* 0: not used in HTTP */
 int error_close_code(enum error error);  /* 0: the connection stays open */
 
 #endif

@@ -1,4 +1,4 @@
-// Nothing leaves this origin: no online validator, no other description than our own.
+// Nothing leaves this origin: no online validator, no other description.
 window.ui = SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#swagger-ui",
