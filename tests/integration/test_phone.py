@@ -493,7 +493,7 @@ def test_messages_without_a_report_free_the_window_after_a_time(make_gateway):
 # ---- Being alive ----
 
 def test_a_phone_that_does_not_identify_itself_is_disconnected(make_gateway):
-    gateway = make_gateway(DEVICE_INFO_TIMEOUT_SECONDS=1).start()
+    gateway = make_gateway(DEVICE_INFO_TIMEOUT_SECONDS=3).start()  # `known` needs some of it
     known = Phone(gateway, "known")
     silent = Phone(gateway, "silent", hello=False)
     assert silent.closed() == (1008, "no_device_info")
