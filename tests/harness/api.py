@@ -1,7 +1,7 @@
-"""The REST client of the tests: `requests`, and the OpenAPI description as a judge.
+"""The REST client of the tests: `requests`, with every answer checked against the OpenAPI description.
 
-Every answer that comes through here is held to api-fcgi/openapi.yaml: the status must be documented
-for the route, the media type and the schema must fit, and headers that are required must be there.
+The status must be documented for the route in api-fcgi/openapi.yaml, the media type and the schema must match, and
+required headers must be present.
 """
 
 import re
@@ -60,7 +60,7 @@ def check_schema(schema, value):
 
 
 def check_problem(status, media_type, body, request_id=None):
-    """An error answer, of whatever part of the gateway."""
+    """Checks an error answer of any part of the gateway."""
     assert media_type == "application/problem+json"
     check_schema({"$ref": "#/components/schemas/Problem"}, body)
     assert body["status"] == status
@@ -70,7 +70,7 @@ def check_problem(status, media_type, body, request_id=None):
 
 
 def check_answer(method, path, status, headers, body):
-    """Holds an answer to the description. `body` is what JSON made of it, or its text."""
+    """Checks an answer against the description. `body` is the parsed JSON, or the text."""
     media_type = headers.get("Content-Type", "").split(";")[0]
     if status >= 400 and method != "HEAD":
         check_problem(status, media_type, body, headers.get("X-Request-Id"))
@@ -79,7 +79,7 @@ def check_answer(method, path, status, headers, body):
         assert status in (400, 403, 404, 405, 414, 421, 426, 429, 431), (path, status)
         return
     operation = description()["paths"][template].get(METHODS_OF_GET.get(method, method.lower()))
-    if operation is None:  # a method the route does not have: any operation's 405 describes it
+    if operation is None:  # a method that the route does not have: the 405 of any operation describes it
         assert status == 405, (method, path, status)
         operation = next(iter(description()["paths"][template].values()))
     assert str(status) in operation["responses"], f"{method} {template} documents no {status}"
@@ -106,7 +106,7 @@ class _From(requests.adapters.HTTPAdapter):
 class Api:
     def __init__(self, url, key=None, source=None):
         self.url = url
-        self.key = key  # of the gateway's API, or what makes one when it is needed
+        self.key = key  # an API key, or a function that makes one when it is needed
         self.session = requests.Session()
         self.session.trust_env = False
         if source:
@@ -140,8 +140,7 @@ class Api:
         return answer.json()
 
     def send_refused(self, status, code):
-        """Tries to send; the answer must be that error, with a time to come back. The
-        problem."""
+        """Tries to send; the answer must be that error, with Retry-After. Returns the problem."""
         answer = self.request("POST", "/api/send-sms",
                               json={"phone_number": "+1234567890", "message": "text"})
         assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
@@ -154,7 +153,7 @@ class Api:
         return answer.json()
 
     def wait_status(self, message_id, status):
-        """Follows a message until it has that status."""
+        """Waits until a message has that status."""
         return wait_for(lambda: (found := self.message(message_id))["status"] == status and found,
                         f"{message_id} to be {status}")
 

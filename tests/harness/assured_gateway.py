@@ -1,4 +1,4 @@
-"""The gateway's side of the assured level, scripted: it breaks no rule, and notes every one broken."""
+"""A scripted gateway of the assured level: it keeps all rules, and records each rule that a phone breaks."""
 
 import asyncio
 import json
@@ -42,9 +42,9 @@ class Session:
 
 
 class AssuredGateway:
-    """What it knows outlives the phones' connections. `on_frame(session, frame)` is called, in its
-    thread, with each frame read and before anything follows from it; `on_sent(session, frame)` with
-    each frame written. Either may raise ConnectionError, which drops the connection."""
+    """Its state outlives connections. In its thread it calls `on_frame(session, frame)` for each frame that it has read,
+    before it acts on it, and `on_sent(session, frame)` for each frame that it has written. Either may raise
+    ConnectionError to drop the connection."""
 
     def __init__(self, on_frame=None, on_sent=None, acknowledge_reports=True):
         self.on_frame = on_frame or (lambda session, frame: None)
@@ -61,7 +61,7 @@ class AssuredGateway:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
 
-    # ---- Of the test's thread ----
+    # ---- Called by the test ----
 
     def __enter__(self):
         self._thread.start()
@@ -73,14 +73,14 @@ class AssuredGateway:
         self._thread.join(10)
 
     def send(self, *messages):
-        """Queues them, for whichever phone comes first."""
+        """Queues messages for the first phone with credit."""
         def queue():
             for message in messages:
                 self.messages[message.message_id] = message
         self.call(queue)
 
     def call(self, function):
-        """Runs it in the gateway's thread, and then offers what there is."""
+        """Runs a function in the gateway's thread, and then sends the offers that are due."""
         async def run():
             function()
             for session in list(self.sessions.values()):
@@ -97,14 +97,14 @@ class AssuredGateway:
         asyncio.run_coroutine_threadsafe(run(), self._loop).result(10)
 
     def write(self, device_id, frame):
-        """Any frame, as it is."""
+        """Sends any frame, unchecked."""
         asyncio.run_coroutine_threadsafe(self._send(self.sessions[device_id], frame),
                                          self._loop).result(10)
 
     def count(self, *statuses):
         return sum(message.status in statuses for message in list(self.messages.values()))
 
-    # ---- Of its own ----
+    # ---- Its own thread ----
 
     async def _serve(self):
         self._loop = asyncio.get_running_loop()
@@ -122,7 +122,7 @@ class AssuredGateway:
         try:
             await session.websocket.send(json.dumps(frame))
         except websockets.ConnectionClosed:
-            return  # whoever reads from it will see
+            return  # its reader will notice
         self.on_sent(session, frame)
 
     async def _write(self, session, kind, message):
@@ -184,7 +184,7 @@ class AssuredGateway:
         await self._offer(session)
 
     def _compare(self, session):
-        """What follows from the journal."""
+        """Reconciles the messages with a phone's journal."""
         follow = []
         is_new = self.epochs.get(session.device_id) != session.epoch
         self.epochs[session.device_id] = session.epoch

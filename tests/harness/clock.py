@@ -1,10 +1,10 @@
-"""The wall clock of a gateway of a test's own."""
+"""The wall clock of one gateway."""
 
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
 
 class Clock:
-    """The wall clock of a gateway, to be set; the clocks that count from the start go on as ever."""
+    """Sets the wall clock of a gateway; monotonic clocks are not changed."""
 
     def __init__(self, gateway):
         self.path = gateway.folder / "clock"

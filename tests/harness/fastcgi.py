@@ -1,4 +1,4 @@
-"""A FastCGI client (FastCGI specification 1.0), to meet api-fcgi without nginx between."""
+"""A FastCGI client (FastCGI specification 1.0), that talks to api-fcgi without nginx."""
 
 import fcntl
 import json
@@ -54,7 +54,7 @@ class Connection:
         self.socket.sendall(data)
 
     def send_and_be_read(self, data):
-        """Returns when nothing of it waits in the socket any more."""
+        """Sends, and returns when api-fcgi has read all of it."""
         self.send(data)
         wait_for(lambda: not struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, bytes(4)))[0],
                  "a request to be read")
@@ -87,7 +87,7 @@ class Connection:
         return self.answer()
 
     def is_closed(self):
-        """Waits for the other side to close; True when it did without sending more."""
+        """Waits for api-fcgi to close; True when it sent nothing more."""
         try:
             return self.socket.recv(1) == b""
         except ConnectionResetError:

@@ -1,4 +1,4 @@
-"""What can go wrong below a program: locks, full disks, failing system calls."""
+"""Faults below a program: locks, full disks, failing system calls."""
 
 import contextlib
 import json
@@ -32,7 +32,7 @@ class SystemCallFaults:
 
     @contextlib.contextmanager
     def failing(self, call, number):
-        """While this lasts, `call` (as in "rw/pwrite") fails with that errno."""
+        """In this context, `call` (for example "rw/pwrite") fails with the errno `number`."""
         self._control(f"enable name=posix/io/{call},failinfo={number}")
         try:
             yield
@@ -40,7 +40,7 @@ class SystemCallFaults:
             self._control(f"disable name=posix/io/{call}")
 
     def fail_once(self, call, number):
-        """The next `call` alone."""
+        """Only the next `call` fails."""
         self._control(f"enable name=posix/io/{call},failinfo={number},onetime")
 
     def fail_at_random(self, call, number, probability):
@@ -52,7 +52,7 @@ class SystemCallFaults:
 
 
 class FileSwitch:
-    """Something that is preloaded, and happens while a file is there. `wrap` goes before the command."""
+    """A preloaded fault that is active while a file exists. `wrap` goes before the command."""
 
     name = None
 
@@ -68,15 +68,14 @@ class FileSwitch:
 
 
 class LostDisk(FileSwitch):
-    """While this lasts, syncs fail, and after the first one nothing is written to the log any more."""
+    """In this context, syncs fail, and after the first failure nothing is written to the log."""
 
     name = "lost"
     wrap = ("env", f"LD_PRELOAD={ROOT / 'build/tests/lost_disk.so'}", "LOST_DISK=lost")
 
 
 class HungDisk(FileSwitch):
-    """While this lasts, no sync of a program returns that was started with `HungDisk.wrap` before its
-    command."""
+    """In this context, no sync returns in a program that was started with `HungDisk.wrap`."""
 
     name = "hang"
     wrap = ("env", f"LD_PRELOAD={ROOT / 'build/tests/hang_sync.so'}", "HANG_SYNC=hang")
@@ -84,7 +83,7 @@ class HungDisk(FileSwitch):
 
 @contextlib.contextmanager
 def write_lock_held(gateway):
-    """Another process holds the gateway's write lock."""
+    """In this context, another process holds the gateway's write lock."""
     command = ["flock", f"{gateway.database}-write.lock", "sh", "-c", "echo held; read line"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline() == b"held\n"
@@ -93,10 +92,9 @@ def write_lock_held(gateway):
 
 
 class SmallDisk:
-    """A folder that is a disk of its own, of a few megabytes: a tmpfs in a mount namespace.
+    """A small disk in place of a folder: a tmpfs in a mount namespace.
 
-    Only programs started with `wrap` before their command see it as such; tests reach its files
-    through `path`.
+    Only programs that are started with `wrap` see it; tests reach its files through `path`.
     """
 
     def __init__(self, folder, size):
@@ -112,13 +110,13 @@ class SmallDisk:
                                        stderr=subprocess.PIPE)
         if self.holder.stdout.readline() != b"mounted\n":
             _, reason = self.holder.communicate()
-            # Linux allows it to nobody but root in a chroot, nor do most containers.
+            # In a chroot Linux allows it to root only; most containers forbid it.
             pytest.skip(f"no mount namespace can be made here: {reason.decode().strip()}")
         self.wrap = [*self.enter, f"--target={self.holder.pid}", f"--wdns={folder.parent}"]
         self.path = f"/proc/{self.holder.pid}/root{folder}"
 
     def hold(self, gateway):
-        """Lets a gateway that has not started run on this disk."""
+        """Puts a gateway that has not started onto this disk."""
         gateway.query = lambda sql: self.query(gateway.database, sql)
         for process in (gateway.api_fcgi, gateway.ws_broker):
             process.command = [*self.wrap, *process.command]
@@ -131,7 +129,7 @@ class SmallDisk:
         return [tuple(row) for row in json.loads(output)]
 
     def copy(self, database, folder):
-        """Copies a database that nobody has open; returns where it is."""
+        """Copies a database that no process has open; returns the path of the copy."""
         source = Path(f"{self.path}/{Path(database).name}")
         for suffix in ("", "-wal"):
             shutil.copy(f"{source}{suffix}", folder)

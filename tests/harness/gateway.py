@@ -1,4 +1,4 @@
-"""A gateway of a test's own: nginx, api-fcgi and ws-broker in a temporary folder, on its own port."""
+"""A gateway for one test: nginx, api-fcgi and ws-broker in a temporary folder, on ports of its own."""
 
 import contextlib
 import itertools
@@ -17,7 +17,7 @@ from .waiting import LIMIT_SECONDS, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ("api-fcgi", "ws-broker", "nginx")
-# Tests of other things send as much as they like.
+# Tests of other features send without limits.
 NO_LIMITS = dict.fromkeys((
     "KEY_REQUESTS_PER_MINUTE", "RECIPIENT_DAILY_MESSAGES", "KEY_DAILY_MESSAGES", "DAILY_MESSAGES",
     "PAUSE_AFTER_MESSAGES", "MAX_QUEUE_AGE_MINUTES", "DEVICE_SEGMENTS_PER_MINUTE",
@@ -36,7 +36,7 @@ def programs_folder(build):
 
 
 def let_others_pass(folder):
-    """Users that are not ours get to what is in a folder of a test and has a mode that lets them."""
+    """Lets other users traverse the path to a test's folder; the modes of its files decide then."""
     for path in (folder, *folder.parents):
         status = path.stat()
         if status.st_uid == os.geteuid() and not status.st_mode & 0o001:
@@ -44,7 +44,7 @@ def let_others_pass(folder):
 
 
 class Process:
-    """One of the three programs, started again as often as a test likes."""
+    """One of the three programs; a test may restart it."""
 
     def __init__(self, name, command, folder, environment):
         self.name = name
@@ -57,7 +57,7 @@ class Process:
 
     @contextlib.contextmanager
     def _manager(self):
-        """Hears what it tells NOTIFY_SOCKET."""
+        """Receives the notifications of the program."""
         notify_path = self.folder / f"{self.name}.notify"
         notify_path.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
@@ -74,7 +74,7 @@ class Process:
                 stdout=log, stderr=log, start_new_session=True, pass_fds=self.pass_fds)
 
     def start(self, ready=True, limit=LIMIT_SECONDS):
-        """Starts it; returns when it has told NOTIFY_SOCKET that it serves."""
+        """Starts it; returns when it has notified that it serves."""
         with self._manager() as notify:
             self.spawn()
             if ready:
@@ -96,7 +96,7 @@ class Process:
         return self.popen is not None and self.popen.poll() is None
 
     def memory_bytes(self, name):
-        """VmRSS: what it has; VmHWM: the most it ever had."""
+        """`name` is VmRSS, the memory in use, or VmHWM, its peak."""
         with open(f"/proc/{self.popen.pid}/status", encoding="ascii") as status:
             return int(status.read().split(f"{name}:")[1].split()[0]) * 1024
 
@@ -150,14 +150,14 @@ class Nginx(Process):
                  "nginx's old workers to stop listening", limit)
 
     def kill(self):
-        """Its workers too, which would go on without it."""
+        """SIGKILL to its workers too, which would serve on without it."""
         os.killpg(self.popen.pid, signal.SIGKILL)
         self.wait()
 
 
 class Gateway:
     def __init__(self, folder, build="release", settings=None, wrap=None):
-        """`wrap` maps a program's name to a command that goes before it."""
+        """`wrap` maps a program's name to a command prefix."""
         self.folder = Path(folder)
         self.build = build
         self.port = free_port()
@@ -202,7 +202,7 @@ class Gateway:
         return result.returncode, result.stdout, result.stderr
 
     def make_database(self):
-        """An empty one, for commands before the gateway has ever run."""
+        """Creates an empty database, for commands before the first start."""
         status, _, errors = self.command("database", "create")
         assert status == 0, errors
         return self
@@ -219,7 +219,7 @@ class Gateway:
         return key.strip()
 
     def api_key(self):
-        """A key that may all, made once; "" where none is needed."""
+        """A key with all scopes, made once; "" where the gateway requires none."""
         if self.environment["API_KEYS"] == "off":
             return ""
         if not self.own_key:
@@ -227,18 +227,18 @@ class Gateway:
         return self.own_key
 
     def authorization(self):
-        """The header lines that go with a request."""
+        """The headers that authorize a request."""
         key = self.api_key()
         return {"Authorization": f"Bearer {key}"} if key else {}
 
     def device_token(self, device_id):
-        """The token of a device, made once by hand; "" where phones need none."""
+        """The token of a device, made once; "" where the gateway requires none."""
         if self.environment["DEVICE_TOKENS"] == "off":
             return ""
         return self.tokens_of([device_id])[device_id]
 
     def tokens_of(self, device_ids):
-        """The tokens of many: device id -> token."""
+        """The tokens of many devices: device id -> token."""
         missing = [device_id for device_id in device_ids if device_id not in self.device_tokens]
         if missing:
             status, lines, errors = self.command("devices", "token", "-", text="\n".join(missing),
@@ -248,7 +248,7 @@ class Gateway:
         return {device_id: self.device_tokens[device_id] for device_id in device_ids}
 
     def pairing_api(self):
-        """An API client at an address of its own: few pairings a minute are allowed from one."""
+        """An API client with an address of its own: the rate of pairings is limited for each address."""
         number = next(self.sources)
         api = Api(self.url, source=f"127.0.{number // 250}.{number % 250 + 2}")
         self.pairing_apis.append(api)
@@ -261,7 +261,7 @@ class Gateway:
         return self
 
     def stop(self):
-        """Stops what still runs; every program must end well and have nothing to confess."""
+        """Stops the programs that run. Each must exit with 0, and no log may have a sanitizer's report."""
         for api in (self.api, *self.pairing_apis):
             api.close()
         try:
@@ -276,7 +276,7 @@ class Gateway:
                     process.kill()
 
     def query(self, sql, *parameters):
-        """Reads the database beside the gateway."""
+        """Reads the database while the gateway runs."""
         connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=LIMIT_SECONDS)
         try:
             return connection.execute(sql, parameters).fetchall()
@@ -287,8 +287,8 @@ class Gateway:
         return self.query(f"SELECT count(*) FROM message WHERE {where}", *parameters)[0][0]
 
     def counts(self):
-        """Messages, their events (the first is the row), and the sum of the kept counts: equal for
-        queued messages."""
+        """The numbers of messages, of their events (the row is the first), and the sum of the stored counts: equal where all
+        messages are queued."""
         return self.query("SELECT (SELECT count(*) FROM message),"
                           " (SELECT count(*) FROM message) +"
                           " (SELECT count(*) FROM message_event),"

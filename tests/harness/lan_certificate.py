@@ -1,4 +1,4 @@
-"""Certificates of a gateway without a public name, as deploy/lan-certificate.sh makes them."""
+"""Certificates for a gateway without a public name, made by deploy/lan-certificate.sh."""
 
 import os
 import ssl
@@ -29,5 +29,5 @@ class LanCertificate:
         self.output = made.stdout
 
     def context(self):
-        """A client that trusts this CA alone."""
+        """An SSL context that trusts this CA only."""
         return ssl.create_default_context(cafile=self.ca)

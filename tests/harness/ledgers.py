@@ -18,9 +18,9 @@ STATUSES = ("queued", "dispatched", "accepted", "sending", "sent", "delivered", 
 QUEUED, DISPATCHED, ACCEPTED, SENDING, SENT, DELIVERED, FAILED, EXPIRED, CANCELLED, UNKNOWN = \
     range(len(STATUSES))
 
-# With one line in a radio's ledger; the first two while the report is on its way.
+# Statuses of a message with one line in a radio's ledger; the first two while its report is on its way.
 MAY_HAVE_LEFT = {ACCEPTED, SENDING, SENT, DELIVERED, FAILED, UNKNOWN}
-REST_SECONDS = 3  # without any report of a basic phone
+REST_SECONDS = 3  # without a report of a basic phone
 SETTLED = {SENT, DELIVERED, FAILED, EXPIRED, CANCELLED, UNKNOWN}
 
 Message = namedtuple("Message", "seq id status attempt device_id event_count times")
@@ -48,7 +48,7 @@ def read_times(columns):
 
 
 class Database:
-    """Everything about messages, as of one moment."""
+    """All messages and their events at one moment."""
 
     def __init__(self, path):
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=LIMIT_SECONDS)
@@ -174,7 +174,7 @@ class Checker:
 
 
 def _rests(gateway, basic, seen):
-    """Whether nothing is on its way but what basic phones may have lost, and that for a while."""
+    """Whether nothing is in flight, or only messages that basic phones may have lost, unchanged for REST_SECONDS."""
     open_ones = gateway.query("SELECT seq, status, device_id FROM message"
                               " WHERE status BETWEEN 0 AND 3 ORDER BY seq")
     if open_ones != seen[0]:
@@ -185,8 +185,8 @@ def _rests(gateway, basic, seen):
 
 
 def settle_and_check(gateway, promised, fleets, checker=None, limit=LOAD_LIMIT_SECONDS, basic=()):
-    """After the faults have stopped: waits until nothing is on its way any more; then the ledgers
-    must agree. `basic` as for Checker.check. Returns the database."""
+    """Call it after the faults have stopped: it waits until nothing is in flight, and then the ledgers must agree. `basic`: see
+    Checker.check. Returns the database."""
     checker = checker or Checker(gateway)
     seen = [None, 0]
     wait_for(lambda: _rests(gateway, basic, seen), "everything to settle", limit)

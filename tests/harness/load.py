@@ -1,4 +1,4 @@
-"""Clients that send without end, and remember what they were promised."""
+"""Clients that send until they are stopped, and record the ids of accepted messages."""
 
 import http.client
 import json
@@ -7,12 +7,11 @@ import time
 
 from .waiting import LIMIT_SECONDS
 
-REFUSALS = {502, 503, 504, 507}  # nothing was promised, and the client is told to come back
+REFUSALS = {502, 503, 504, 507}  # refused, with Retry-After
 
 
 class Load:
-    """Threads that send `per_second` messages together, until stop(). With `keep` false each request has
-    a connection of its own."""
+    """Threads that together send `per_second` messages until stop(). Without `keep`, each request opens a connection."""
 
     def __init__(self, gateway, per_second=50, threads=4, refusals=REFUSALS, keep=True):
         self.gateway = gateway
@@ -23,7 +22,7 @@ class Load:
         self.pause = threads / per_second
         self.promised = set()   # ids that were answered with 2xx
         self.refused = 0
-        self.unanswered = 0     # nobody knows what became of these
+        self.unanswered = 0     # the outcome is unknown
         self.wrong_answers = []
         self._lock = threading.Lock()
         self._ending = threading.Event()
@@ -74,7 +73,7 @@ class Load:
             return set(self.promised)
 
     def stop(self):
-        """Returns what was promised, over all."""
+        """Ends the threads; returns the ids of all accepted messages."""
         self._ending.set()
         for thread in self._threads:
             thread.join()

@@ -1,4 +1,4 @@
-"""What `make run` calls, in a folder of a test's own."""
+"""deploy/run.sh, which `make run` calls, in a folder of a test."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ def hear_signals():
 
 
 class Run:
-    """deploy/run.sh in a folder, in a session of its own as a terminal would give it."""
+    """deploy/run.sh in a folder, in a session of its own, as under a terminal."""
 
     def __init__(self, folder, port, **settings):
         self.folder = folder
@@ -48,7 +48,7 @@ class Run:
                 if name in PROGRAMS and running.get(parent, ("", 0))[1] == self.popen.pid}
 
     def descendants(self):
-        """Everything that runs in its folder: also what no longer has its parent."""
+        """All processes that run in its folder, orphans too."""
         return running_in(self.folder)
 
     def end(self, limit=LIMIT_SECONDS):
@@ -88,7 +88,7 @@ def runs_below(parent, wait=False):
 
 
 def copy_of_the_tree(folder):
-    """The sources and what is built of them, with their times: nothing is to be built again."""
+    """Copies the sources and the build with their times, so that make builds nothing again."""
     for name in ("Makefile", "api-fcgi", "common", "deploy", "nginx", "ws-broker",
                  "tests/phone-sim", "build/obj", "build/gen", "build/site"):
         source, target = ROOT / name, folder / name

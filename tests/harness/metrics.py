@@ -1,4 +1,4 @@
-"""Prometheus' text format, read strictly, and promtool's opinion."""
+"""A strict reader of Prometheus' text format, and promtool."""
 
 import re
 import subprocess
@@ -61,7 +61,7 @@ class Scrape:
         return self.samples.get((name, frozenset(labels.items())))
 
     def nonzero(self, name):
-        """The series of a figure that are not 0: values of their labels, joined -> value."""
+        """The nonzero series of a metric: label values, joined -> value."""
         return {"/".join(value for _, value in sorted(labels)): number
                 for (found, labels), number in self.samples.items() if found == name and number}
 
@@ -73,7 +73,7 @@ def scrape(gateway):
 
 
 def promtool(*arguments, text=None, folder=ROOT):
-    """What promtool says where it finds something wrong; "" where not."""
+    """The complaints of promtool; "" where it has none."""
     result = subprocess.run(["promtool", *arguments], cwd=folder, input=text, text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT_SECONDS, check=False)
     wrong = result.returncode != 0 or (text is not None and result.stdout)

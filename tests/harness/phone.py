@@ -1,4 +1,4 @@
-"""A phone for the tests: Debian's python3-websockets, driven from ordinary functions."""
+"""A phone for tests: Debian's python3-websockets behind blocking functions."""
 
 import asyncio
 import json
@@ -37,10 +37,10 @@ async def _connect(url, options):
 
 
 class Phone:
-    """A connection of a phone. With `info` it says who it is and waits for the acknowledgement."""
+    """A connection of a phone. With `hello` it sends its device information and waits for the acknowledgement."""
 
     def __init__(self, gateway, device_id, info=None, hello=True, token=None, **options):
-        """`token`: of the device; "" is none. By default one made by hand, if the gateway wants any."""
+        """`token`: the device token, "" for none. By default the gateway's tool makes one if the gateway requires it."""
         self.device_id = device_id
         token = gateway.device_token(device_id) if token is None else token
         if token:
@@ -54,7 +54,7 @@ class Phone:
             assert acknowledgement == {"type": "connection_ack", "device_id": device_id}
 
     def send(self, frame):
-        """An object as JSON; text and bytes as they are; a list of these as fragments."""
+        """Sends an object as JSON, text and bytes unchanged, and a list of them as fragments."""
         if isinstance(frame, dict):
             frame = json.dumps(frame)
         _run(self.socket.send(frame))
@@ -76,12 +76,12 @@ class Phone:
         self.send({"type": "status_update", "message_id": message_id, "status": status, **more})
 
     def is_silent(self):
-        """Nothing has arrived before the answer to a frame that is always answered."""
+        """Whether nothing arrives before the answer to a frame that is always answered."""
         self.send({"type": "are you there?"})
         return self.receive_error()["code"] == "unknown_frame_type"
 
     def closed(self, limit=LIMIT_SECONDS):
-        """Waits for the end of the connection: (code, reason), 1006 without a close frame."""
+        """Waits for the end of the connection. Returns (code, reason), with 1006 where no close frame came."""
         _run(self.socket.wait_closed(), limit)
         return self.socket.close_code, self.socket.close_reason
 
@@ -89,12 +89,12 @@ class Phone:
         _run(self.socket.close())
 
     def drop(self):
-        """Ends the connection without a word."""
+        """Ends the connection without a close frame."""
         self.socket.transport.abort()
         self.closed()
 
     def ping(self, data=b"are you there?"):
-        """A ping of the phone's own; returns when its pong is there."""
+        """Sends a ping; returns when its pong has arrived."""
         _run(self._ping(data))
 
     async def _ping(self, data):
@@ -102,7 +102,7 @@ class Phone:
 
 
 class AssuredPhone(Phone):
-    """A phone of the assured level, of which the test is the journal."""
+    """A phone of the assured level; the test keeps its journal."""
 
     def __init__(self, gateway, device_id, journal=None, entries=(), credit=8, info=None,
                  hello=True, **options):
@@ -143,7 +143,7 @@ class AssuredPhone(Phone):
         self.send({"type": kind, "message_id": message_id, "attempt": attempt, **more})
 
     def take(self):
-        """Takes the next offer up to its release."""
+        """Accepts the next offer; returns when the message is released."""
         message_id, attempt = self.receive_offer()
         self.answer("ack", message_id, attempt)
         self.expect("release", message_id, attempt)
@@ -158,7 +158,7 @@ class AssuredPhone(Phone):
 
 
 class WorkingPhone(Phone):
-    """A phone that does its work: whatever it gets, it reports at once, as `status`."""
+    """A phone that reports each message at once, as `status`."""
 
     def __init__(self, gateway, device_id, info=None, status="sent", **options):
         super().__init__(gateway, device_id, info, **options)
@@ -183,7 +183,7 @@ class WorkingPhone(Phone):
                                            "message_id": frame["message_id"]}))
 
     def catch_up(self):
-        """Returns when all that the gateway has sent until now is in `received`."""
+        """Returns when `received` has everything that the gateway has sent so far."""
         count = len(self.errors)
         self.send({"type": "are you there?"})
         wait_for(lambda: len(self.errors) > count, "the answer to a frame")

@@ -1,4 +1,4 @@
-"""The simulated phones that users run too, and what they say they have sent."""
+"""phone-sim beside a gateway, and its ledger of sent messages."""
 
 import subprocess
 from collections import Counter
@@ -8,7 +8,7 @@ from .waiting import LIMIT_SECONDS, wait_for
 
 
 class PhoneSim:
-    """build/phone-sim beside a gateway; its ledger has a line for each SMS that left."""
+    """build/phone-sim beside a gateway; its ledger has a line for each SMS that its radios sent."""
 
     def __init__(self, gateway, count, *options, name="phone", wait=True):
         self.gateway = gateway
@@ -37,12 +37,12 @@ class PhoneSim:
 
     def _are_connected(self):
         assert self.process.poll() is None, self.log()
-        # Those that leave again at once may never be there all together.
+        # Phones that disconnect at once may never be connected all together.
         return (len(self.gateway.api.devices()) >= self.count
                 or f"{self.count} phones connected" in self.log())
 
     def sent(self):
-        """How often each message left a radio: message id -> number."""
+        """How often radios sent each message: message id -> count."""
         lines = self.ledger_path.read_text().splitlines()
         return Counter(line.split()[2] for line in lines)
 
@@ -57,13 +57,13 @@ class PhoneSim:
         assert self.process.wait(LIMIT_SECONDS) == 0, self.log()
 
     def kill(self):
-        """All batteries at once; with a journal they go on from it at the next start()."""
+        """Kills all phones; with a journal they continue from it at the next start()."""
         self.process.kill()
         self.process.wait()
 
 
 class AssuredPhones(PhoneSim):
-    """Phones of the assured level, with their journals in a file that outlives them."""
+    """Phones of the assured level; their journals are in a file that outlives them."""
 
     def __init__(self, gateway, count, *options, name="phone", wait=True):
         self.journal_path = gateway.folder / f"{name}.journal"

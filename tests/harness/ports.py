@@ -1,11 +1,11 @@
-"""Free TCP ports, also with several test runs at once."""
+"""Free TCP ports, for several workers at once."""
 
 import errno
 import os
 import random
 import socket
 
-FIRST, END = 15000, 32000  # below those that the kernel gives to clients
+FIRST, END = 15000, 32000  # below the kernel's ephemeral ports
 
 LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
@@ -13,8 +13,8 @@ _used = set()
 
 
 def _own_ports():
-    """Those of this worker of pytest-xdist. One that another has chosen is not bound yet, and nginx would
-    share it (SO_REUSEPORT): each gateway then had some of the other's clients."""
+    """The share of this worker of pytest-xdist. Without shares, two workers may choose the same port before either binds it;
+    nginx binds with SO_REUSEPORT, and each gateway would get some of the other's clients."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     share = (END - FIRST) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     return range(FIRST + worker * share, FIRST + (worker + 1) * share)
@@ -30,7 +30,7 @@ def _is_free(port, family, address):
 
 
 def free_port():
-    """A port nobody listens on."""
+    """A port on which no process listens."""
     own_ports = _own_ports()
     for _ in range(1000):
         port = random.SystemRandom().choice(own_ports)

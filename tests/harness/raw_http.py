@@ -1,6 +1,6 @@
-"""An HTTP client that sends any bytes, for what no library would send.
+"""An HTTP client that sends any bytes, also those that no library would send.
 
-Answers are parsed by http.client, and errors are held to the description of problems.
+http.client parses the answers; errors are checked against the description of problems.
 """
 
 import contextlib
@@ -49,7 +49,7 @@ class Answer:
 
 
 class _Stream(io.BufferedReader):
-    """What HTTPResponse reads from; it outlives the answer, because another may follow."""
+    """The stream that HTTPResponse reads from. It stays open after an answer, because another may follow."""
 
     def makefile(self, _):
         return self
@@ -59,8 +59,7 @@ class _Stream(io.BufferedReader):
 
 
 class RawHttp:
-    """A connection to nginx. `source` is the address it comes from; with an SSL context as `tls` it
-    goes to the port of TLS."""
+    """A connection to nginx from the address `source`. With an SSL context as `tls` it uses the TLS port."""
 
     def __init__(self, gateway, source="127.0.0.1", tls=None):
         self.gateway = gateway
@@ -83,7 +82,7 @@ class RawHttp:
         self.socket.close()
 
     def authorize(self, data):
-        """The same request with the gateway's key, or the device's token, where it has none."""
+        """Adds the gateway's key, or the device's token, to a request without one."""
         line, end, rest = data.partition(b"\r\n")
         if b"/ws/device/" in line:
             return raw_websocket.authorize(self.gateway, data)
@@ -93,14 +92,14 @@ class RawHttp:
         return line + end + b"Authorization: Bearer " + key + end + rest
 
     def send(self, data):
-        """Sends what the gateway takes; it may answer and end the connection before the last."""
+        """Sends; the gateway may answer and close before it has read all of it."""
         try:
             self.socket.sendall(data)
         except ConnectionError:
             pass
 
     def end(self):
-        """Says that nothing more will be sent; answers can still come."""
+        """Half-closes the connection: answers can still arrive."""
         self.socket.shutdown(socket.SHUT_WR)
 
     def answer(self, method="GET"):
@@ -126,9 +125,9 @@ def ask_raw(gateway, data, method="GET", source="127.0.0.1", tls=None):
 
 
 def ask(gateway, method, target, *headers, body=None, path=None):
-    """A well-formed request for a target that is sent as it stands.
+    """Sends a well-formed request for `target`, which is not escaped.
 
-    The answer is held to the description of `path`, by default the target's.
+    The answer is checked against the description of `path`, by default the target's path.
     """
     if body is not None:
         headers = (*headers, f"Content-Length: {len(body)}")

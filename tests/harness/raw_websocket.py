@@ -1,7 +1,6 @@
-"""A WebSocket client that may do everything wrong: each byte is the test's.
+"""A WebSocket client that may break every rule: the test decides each byte.
 
-Nothing happens by itself here: no ping is answered, no close frame is returned, nothing is read
-that nobody asks for.
+It does nothing by itself: it answers no ping and no close frame, and reads only when the test asks.
 """
 
 import json
@@ -15,11 +14,11 @@ from .waiting import LIMIT_SECONDS
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 MASK = b"\x01\x02\x03\x04"
-WAYS = ("nginx", "broker.sock")  # how a client may come: as everybody, or as nginx does
+WAYS = ("nginx", "broker.sock")  # through nginx as all clients, or directly as nginx does
 
 
 def encode(opcode, payload=b"", fin=True, rsv=0, masked=True, length=None):
-    """The bytes of a frame. `length` is what the header says, whatever the payload has."""
+    """The bytes of a frame. `length` overrides the length in the header."""
     if isinstance(payload, (dict, list)):
         payload = json.dumps(payload)
     if isinstance(payload, str):
@@ -80,7 +79,7 @@ class Answer(NamedTuple):
 
 
 def authorize(gateway, data):
-    """The same handshake with the device's token, where it has none and one is needed."""
+    """Adds the device's token to a handshake that needs one and has none."""
     found = re.match(rb"GET [^ ]*/([A-Za-z0-9_-]{1,64}) HTTP/1.1\r\n", data)
     token = gateway.device_token(found.group(1).decode()) if found else ""
     if not token or b"authorization:" in data.lower():
@@ -120,7 +119,7 @@ class RawConnection:
         self.socket.sendall(data)
 
     def send_what_fits(self, data):
-        """Sends what can go now of it, or first what did not fit before, if the connection is still there."""
+        """Sends as much as fits now, of the rest of the last call first. A closed connection is ignored."""
         self.unsent = self.unsent or data
         limit = self.socket.gettimeout()
         self.socket.settimeout(0)  # MSG_DONTWAIT would wait for as long as the limit
@@ -131,18 +130,18 @@ class RawConnection:
         self.socket.settimeout(limit)
 
     def send_last(self, data):
-        """Sends, and that nothing follows; whatever the gateway takes of it."""
+        """Sends and half-closes; the gateway may close before it has read all of it."""
         try:
             self.socket.sendall(data)
             self.socket.shutdown(socket.SHUT_WR)
         except OSError:
-            pass  # it has ended the connection
+            pass  # the gateway has closed the connection
 
     def drop(self):
         self.socket.close()
 
     def _more(self):
-        """Receives some bytes; False at the end, however it came."""
+        """Receives some bytes; False when the connection has ended."""
         try:
             data = self.socket.recv(65536)
         except ConnectionError:
@@ -151,7 +150,7 @@ class RawConnection:
         return bool(data)
 
     def _take(self, count):
-        """Exactly so many bytes; None when the connection ends before."""
+        """Exactly `count` bytes; None when the connection ends before them."""
         while len(self.rest) < count:
             if not self._more():
                 return None
@@ -159,7 +158,7 @@ class RawConnection:
         return taken
 
     def read_to_end(self):
-        """What else arrives until the gateway ends the connection."""
+        """The bytes that still arrive until the gateway closes the connection."""
         while self._more():
             pass
         taken, self.rest = self.rest, b""
@@ -179,11 +178,11 @@ class RawConnection:
 
 
 class RawWebSocket(RawConnection):
-    """A phone whose handshake is good. With `info` it says who it is and is acknowledged."""
+    """A phone with a valid handshake. With `info` it sends its device information and waits for the acknowledgement."""
 
     def __init__(self, gateway, device_id="raw", info=None, hello=True, way="nginx",
                  receive_buffer=None, then=b"", **headers):
-        """`then` goes out in one piece with the handshake."""
+        """`then` is sent in one write with the handshake."""
         super().__init__(gateway, way, receive_buffer)
         self.send(authorize(gateway, handshake(device_id, **headers) + then))
         self.answer = self.read_answer()
@@ -201,7 +200,7 @@ class RawWebSocket(RawConnection):
                         **more})
 
     def receive_frame(self):
-        """The next frame, of whatever kind; None at the end of the connection."""
+        """The next frame of any type; None at the end of the connection."""
         head = self._take(2)
         if head is None:
             return None
@@ -219,22 +218,22 @@ class RawWebSocket(RawConnection):
         return Frame(head[0] & 0x0f, payload, bool(head[0] & 0x80))
 
     def receive(self):
-        """The next text frame as JSON, whatever pings come before it."""
+        """The next text frame as JSON; pings before it are skipped."""
         while (frame := self.receive_frame()) and frame.opcode == PING:
             pass
         assert frame and frame.opcode == TEXT and frame.fin, frame
         return frame.json()
 
     def receive_close(self):
-        """(code, reason) of a close frame, which must be the next but for pings."""
+        """(code, reason) of a close frame; only pings may come before it."""
         while (frame := self.receive_frame()) and frame.opcode == PING:
             pass
         assert frame and frame.opcode == CLOSE, frame
         return frame.close()
 
     def receive_end(self):
-        """Waits for the end of the connection, and answers a close frame and leaves, as a phone
-        would. (code, reason), 1006 without a close frame."""
+        """Waits for the end of the connection; answers a close frame, as a phone does. Returns (code, reason), with 1006
+        where no close frame came."""
         while (frame := self.receive_frame()) and frame.opcode != CLOSE:
             pass
         if frame is None:

@@ -1,10 +1,10 @@
-"""The reports of AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer, out of logs and outputs."""
+"""The reports of AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer, found in logs and outputs."""
 
 import re
 
 BEGINS = re.compile(r"(Address|Leak|Thread|UndefinedBehavior)Sanitizer|: runtime error: ")
 ENDS = re.compile(r"SUMMARY: \w+Sanitizer")
-LONGEST = 200  # lines of one report; other threads' log lines may stand between
+LONGEST = 200  # lines of one report; log lines of other threads may be among them
 
 
 def reports(text):
@@ -20,7 +20,7 @@ def reports(text):
 
 
 def tell(text, length=6000):
-    """What a failure shows of a log or an output: its reports, and otherwise its end."""
+    """The part of a log or an output that a failure shows: its reports, or its end if it has none."""
     found = reports(text)
     return "\n\n".join(found[:3]) if found else text[-length:]
 
@@ -33,7 +33,7 @@ def reports_below(folder, since):
                 continue
             with open(path, "rb") as file:
                 data = file.read()
-        except OSError:  # gone meanwhile, or not for us
+        except OSError:  # deleted meanwhile, or not readable
             continue
         if b"Sanitizer" in data or b"runtime error: " in data:
             for report in reports(data.decode(errors="replace")):

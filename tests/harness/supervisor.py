@@ -1,6 +1,6 @@
-"""What systemd does with the units of deploy/systemd, as far as it concerns sockets: it holds the
-listening socket and gives it to the program (sd_listen_fds(3)), keeps the descriptors that the program
-stores (FileDescriptorStoreMax=), and starts the program again whenever it ends."""
+"""The part of systemd that concerns the sockets of deploy/systemd: a supervisor holds the listening socket and passes it to
+the program (sd_listen_fds(3)), keeps the descriptors that the program stores (FileDescriptorStoreMax=), and restarts the
+program whenever it ends."""
 
 import fcntl
 import os
@@ -11,7 +11,7 @@ import threading
 from .waiting import LIMIT_SECONDS, wait_for
 
 
-OUT_OF_THE_WAY = 600  # of descriptors that the program shall find from 3 on
+OUT_OF_THE_WAY = 600  # above the descriptors that the program finds from 3 on
 
 
 def _move_up(fd):
@@ -43,7 +43,7 @@ class Supervisor:
 
     @staticmethod
     def _bind(kind, path):
-        """By a path that is short enough, wherever the folder is."""
+        """Binds by a path that is short enough for AF_UNIX."""
         bound = socket.socket(socket.AF_UNIX, kind)
         folder = os.open(path.parent, os.O_PATH)
         bound.bind(f"/proc/self/fd/{folder}/{path.name}")
@@ -55,7 +55,7 @@ class Supervisor:
         fds, names = [self.listening.fileno(), *self.stored], [self.name, *["kept"] * len(self.stored)]
         assert 3 + len(fds) < OUT_OF_THE_WAY
         self.process.pass_fds = fds
-        # LISTEN_PID is the program's own, which only a shell in its place can know.
+        # LISTEN_PID is the pid of the program, which only a shell that becomes the program knows.
         self.process.command = [
             "bash", "-c", f'LISTEN_PID=$$ LISTEN_FDS={len(fds)} LISTEN_FDNAMES={":".join(names)} exec "$@"'
             + "".join(f" {3 + i}<&{fd}" for i, fd in enumerate(fds))
@@ -70,7 +70,7 @@ class Supervisor:
         return self
 
     def wait_ready(self, count):
-        """Until so many of the program's processes have come to serve."""
+        """Waits until `count` processes of the program have been ready."""
         wait_for(lambda: self.ready >= count, f"{self.process.name} to be ready")
 
     def _listen(self):
@@ -84,7 +84,7 @@ class Supervisor:
             elif text == b"FDSTOREREMOVE=1\nFDNAME=kept":
                 self._forget()
             elif text == b"ended":
-                self.told.set()  # what it has said before is heard
+                self.told.set()  # its earlier notifications have been read
                 if self.ending:
                     return
 
@@ -110,7 +110,7 @@ class Supervisor:
             self._spawn()
 
     def kill(self):
-        """SIGKILL; the program comes back by itself."""
+        """SIGKILL; the supervisor restarts the program."""
         self.process.popen.kill()
 
     def restart(self, number=signal.SIGTERM):

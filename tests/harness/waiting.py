@@ -1,15 +1,15 @@
-"""Waiting for what must come, with a limit that only a broken program reaches."""
+"""Waiting for a condition, with a limit that only a broken program reaches."""
 
 import os
 import time
 
-# Twice as long as any step took beside two busy loops; every limit of the tests that is one of patience.
+# Twice as long as any step took beside two busy loops. All tests wait this long at most.
 LIMIT_SECONDS = int(os.environ.get("TEST_PATIENCE_SECONDS", "60"))
 LOAD_LIMIT_SECONDS = 4 * LIMIT_SECONDS  # where many messages must come
 
 
 def wait_for(condition, what, limit=LIMIT_SECONDS):
-    """Calls `condition` until it returns something true, and returns that."""
+    """Calls `condition` until its result is true; returns the result."""
     end = time.monotonic() + limit
     pause = 0.002
     while True:
@@ -17,6 +17,6 @@ def wait_for(condition, what, limit=LIMIT_SECONDS):
         if result:
             return result
         if time.monotonic() > end:
-            raise AssertionError(f"waited {limit} s in vain for {what}")
+            raise AssertionError(f"waited {limit} s for {what}")
         time.sleep(pause)
         pause = min(pause * 1.5, 0.1)
