@@ -1,4 +1,4 @@
-/* ws-broker: holds the phones, gives them messages, takes their reports. */
+/* ws-broker: keeps the connections of the devices, dispatches messages to them, and stores their reports. */
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/process/doorbell.h"
@@ -14,15 +14,17 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Files that are not phones: database, sockets, log, and some to refuse further phones with. Where the rest is
-   for few phones only that is probably not meant. */
-enum { RESERVED_FILES = 64, MOST_PHONES = 1000000, FEW_PHONES = 500 };
+enum {
+    RESERVED_FILES = 64, /* for the database, sockets, the log, and connections that are refused */
+    MAX_DEVICES = 1000000,
+    FEW_DEVICES = 500, /* fewer are probably a mistake of the open-file limit */
+};
 
-static unsigned max_phones(const struct settings *settings)
+static unsigned max_devices(const struct settings *settings)
 {
-    int64_t files = MIN(MAX(program_file_limit() - RESERVED_FILES, 1), MOST_PHONES);
+    int64_t files = MIN(MAX(program_file_limit() - RESERVED_FILES, 1), MAX_DEVICES);
     if (settings->max_connections == 0) {
-        if (files < FEW_PHONES)
+        if (files < FEW_DEVICES)
             log_warning("the open-file limit allows few phones", LOG_NUMBER("max_phones", files),
                         LOG_NUMBER("files", program_file_limit()));
         return (unsigned)files;
@@ -36,7 +38,7 @@ static unsigned max_phones(const struct settings *settings)
 static struct broker_options broker_options(const struct settings *settings, unsigned max_sessions)
 {
     return (struct broker_options){
-        .name = "broker", /* there is one, as long as the database is a file */
+        .name = "broker", /* a database file has one broker */
         .instance = message_id_new(),
         .max_sessions = max_sessions,
         .window = (unsigned)settings->device_window,
@@ -59,7 +61,7 @@ static struct broker_options broker_options(const struct settings *settings, uns
     };
 }
 
-/* From now on no phone counts as connected here, without waiting for the lease to run out. */
+/* So no device counts as connected here, without waiting for the lease to expire. */
 static void end_lease(struct store *store, const struct broker_options *options)
 {
     struct store_write write = {.verb = STORE_BROKER_LEASE};
@@ -68,14 +70,14 @@ static void end_lease(struct store *store, const struct broker_options *options)
         log_warning("devices count as connected until the lease expires");
 }
 
-/* The store has finished something; `context` has the server, which was there before. */
+/* The store has finished writes. `context` points at the server, which is started after the store. */
 static void completed(void *context)
 {
     struct ws_server **server = context;
     ws_server_wake(*server);
 }
 
-/* Until the process ends. */
+/* Held until the process ends. */
 static void claim_database(const struct settings *settings)
 {
     char problem[STORE_ERROR_SIZE];
@@ -86,13 +88,14 @@ static void claim_database(const struct settings *settings)
 static void warn_of_limits(void *context, const char *sentence)
 {
     (void)context;
-    log_warning("two limits do not fit together", LOG_TEXT("reason", sentence));
+    log_warning("two limits contradict each other", LOG_TEXT("reason", sentence));
 }
 
 static void read_settings(int argc, char **argv, struct settings *settings)
 {
     program_start(argc, argv, "ws-broker",
-                  "holds the phones of the SMS gateway, behind nginx's WebSocket proxy", settings);
+                  "keeps the phones of the SMS gateway connected, behind nginx's WebSocket proxy",
+                  settings);
     settings_check_limits(settings, warn_of_limits, NULL);
 }
 
@@ -100,11 +103,11 @@ int main(int argc, char **argv)
 {
     struct settings settings;
     read_settings(argc, argv, &settings);
-    unsigned max_sessions = max_phones(&settings); /* before libwebsockets sizes its tables */
+    unsigned max_sessions = max_devices(&settings); /* before libwebsockets sizes its tables */
 
     claim_database(&settings);
 
-    /* Before anything counts; it is shown only when this one serves. */
+    /* Before anything is counted; published only when this process serves. */
     char metrics_path[SETTINGS_TEXT_SIZE];
     settings_socket_path(&settings, METRICS_OF_BROKER, metrics_path);
     struct metrics *metrics = metrics_create(metrics_path);

@@ -62,7 +62,7 @@ struct session *session_table_open(struct session_table *table)
     if (!session)
         return NULL;
     table->open_count++;
-    if (++table->generation == 0) /* so that no id is 0 */
+    if (++table->generation == 0) /* no id is 0 */
         table->generation = 1;
     *session = (struct session){.id = (session_id)table->generation << 32 | slot};
     table->check_at_ms[slot] = 0;

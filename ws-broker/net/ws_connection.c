@@ -1,4 +1,3 @@
-/* A phone's connection. What libwebsockets 4.1.6 does is said where it matters. */
 #include "ws-broker/net/ws_connection.h"
 
 #include "common/base/clock.h"
@@ -14,10 +13,10 @@
 #include <sys/socket.h>
 
 enum {
-    WRITE_BYTES = 4096,   /* at once to one phone, or a little more */
-    READ_BYTES = 4096,    /* at once from one phone: libwebsockets' own */
-    MOST_LEFT = 1 << 18,  /* bytes that a phone which has gone left in its socket */
-    BYTES_OF_WORK = 1024, /* that cost as much as a frame */
+    WRITE_BYTES = 4096,   /* at once to one device, or a little more */
+    READ_BYTES = 4096,    /* at once from one device: libwebsockets' own size */
+    MAX_LEFT = 1 << 18,   /* bytes read from the socket of a device that has gone */
+    BYTES_OF_WORK = 1024, /* as much work as a frame */
 };
 
 void ws_shared_init(struct ws_shared *shared, struct broker *broker, size_t max_frame_bytes)
@@ -63,7 +62,7 @@ static void on_data(struct ws_shared *shared, struct ws_connection *connection,
     }
     if (event->is_first)
         buffer_clear(text);
-    /* Also what is announced counts, so that nothing grows before it is refused. */
+    /* Announced bytes count too, so that nothing grows before it is refused. */
     size_t room = shared->max_frame_bytes - text->length;
     if (event->length > room || event->announced > room - event->length) {
         refuse_message(shared, connection, ERROR_FRAME_TOO_LARGE);
@@ -78,7 +77,7 @@ static void on_data(struct ws_shared *shared, struct ws_connection *connection,
     }
     broker_session_received(shared->broker, connection->session, text->data ? text->data : "",
                             text->length, clock_monotonic_ms());
-    buffer_fini(text); /* thousands of idle phones keep no buffers */
+    buffer_fini(text); /* thousands of idle devices keep no buffers */
     buffer_init(text, shared->max_frame_bytes);
 }
 
@@ -92,7 +91,7 @@ static void on_ping(struct lws *wsi, struct ws_connection *connection, const str
     lws_callback_on_writable(wsi);
 }
 
-/* The answer to ours ends the connection; one of the phone's own is answered first. */
+/* A close frame that answers ours ends the connection; any other is answered first. */
 static int on_peer_close(struct ws_shared *shared, struct lws *wsi,
                          struct ws_connection *connection, const struct ws_event *event)
 {
@@ -119,7 +118,7 @@ static int on_peer_close(struct ws_shared *shared, struct lws *wsi,
     return 0;
 }
 
-/* Reads what has come until the core has enough; the rest waits. -1: the connection ends. */
+/* Reads frames until the core pauses; the rest waits. -1: the connection ends. */
 static int read_frames(struct ws_shared *shared, struct lws *wsi, struct ws_connection *connection,
                        unsigned char *bytes, size_t length)
 {
@@ -160,7 +159,6 @@ static void count_work(struct ws_shared *shared, struct ws_connection *connectio
     broker_session_worked(shared->broker, connection->session, work, clock_monotonic_ms());
 }
 
-/* Bytes from a phone. What they cost is counted, whatever they are. */
 int ws_connection_received(struct ws_shared *shared, struct lws *wsi,
                            struct ws_connection *connection, void *bytes, size_t length)
 {
@@ -172,7 +170,6 @@ int ws_connection_received(struct ws_shared *shared, struct lws *wsi,
     return result;
 }
 
-/* The core wants more: first what was left. */
 void ws_connection_read_on(struct ws_shared *shared, struct lws *wsi,
                            struct ws_connection *connection)
 {
@@ -187,14 +184,14 @@ void ws_connection_read_on(struct ws_shared *shared, struct lws *wsi,
     free(rest);
 }
 
-/* What a phone said before it went is in `rest`, where it was not read from just then, and in its socket: libuv
-   and libwebsockets leave it there when they see an error first. */
+/* What a device sent before it went is in `rest` or in its socket: libuv and libwebsockets 4.1.6 leave it there when they
+   see an error first. */
 static void read_what_is_left(struct ws_shared *shared, struct lws *wsi,
                               struct ws_connection *connection)
 {
     unsigned char bytes[READ_BYTES];
     ssize_t length = (ssize_t)MIN(connection->rest.length, sizeof(bytes));
-    size_t left = MOST_LEFT;
+    size_t left = MAX_LEFT;
     if (length > 0)
         memcpy(bytes, connection->rest.data, (size_t)length);
     else
@@ -227,8 +224,7 @@ static void append_frame_of(struct buffer *out, int opcode, const void *payload,
     ws_frame_end(out, begin, opcode);
 }
 
-/* It is written by hand like the other frames; the phone's answer, or the core's patience, then ends the
-   connection. */
+/* The device's answer, or the deadline of the session's state, then ends the connection. */
 static void append_close(struct buffer *out, struct ws_connection *connection, enum error error)
 {
     int code = error_close_code(error) ? error_close_code(error) : LWS_CLOSE_STATUS_NORMAL;
@@ -238,7 +234,7 @@ static void append_close(struct buffer *out, struct ws_connection *connection, e
     buffer_append_text(out, error_code(error));
 }
 
-/* Appends the next frame for a phone, if there is one. */
+/* Appends the next frame for the device, if there is one. */
 static enum session_output append_frame(struct ws_shared *shared, struct ws_connection *connection)
 {
     struct buffer *out = &shared->out;
@@ -267,7 +263,6 @@ static enum session_output append_frame(struct ws_shared *shared, struct ws_conn
     return output;
 }
 
-/* All that waits for a phone, in one write each time the connection can take one. */
 int ws_connection_writable(struct ws_shared *shared, struct lws *wsi,
                            struct ws_connection *connection)
 {

@@ -10,10 +10,10 @@ size_t ws_frame_begin(struct buffer *out)
     return out->length;
 }
 
-/* Writes the head for a payload of that length; returns its own. */
+/* Writes the head for a payload of that length; returns the length of the head. */
 static size_t write_head(unsigned char head[LONGEST_HEAD], int opcode, size_t length)
 {
-    size_t digits = length <= 125 ? 0 : length <= 65535 ? 2 : 8; /* of the length, base 256 */
+    size_t digits = length <= 125 ? 0 : length <= 65535 ? 2 : 8; /* bytes of the length */
     head[0] = (unsigned char)(FIN | opcode);
     head[1] = (unsigned char)(digits == 0 ? length : digits == 2 ? 126 : 127);
     for (size_t i = 0; i < digits; i++)

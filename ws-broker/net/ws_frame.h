@@ -1,13 +1,9 @@
-/*
- * WebSocket frames as a server writes them (RFC 6455, 5.2), one after another into a buffer, so that
- * all that waits for a phone goes out in one write.
- */
+/* Writes WebSocket frames of a server (RFC 6455, 5.2), one after the other into a buffer, to be sent in one write. */
 #ifndef WS_BROKER_NET_WS_FRAME_H
 #define WS_BROKER_NET_WS_FRAME_H
 
 #include "common/base/buffer.h"
 
-/* Opcodes. */
 enum {
     WS_FRAME_CONTINUATION = 0,
     WS_FRAME_TEXT = 1,
@@ -16,11 +12,11 @@ enum {
     WS_FRAME_PONG = 10,
 };
 
-/* The payload is what is appended between the two calls; the first returns where it begins. */
+/* The payload is appended to `out` between the two calls. ws_frame_begin returns its offset. */
 size_t ws_frame_begin(struct buffer *out);
 void ws_frame_end(struct buffer *out, size_t begin, int opcode);
 
-/* Forgets what began there. */
+/* Removes the frame that began there. */
 void ws_frame_abandon(struct buffer *out, size_t begin);
 
 #endif

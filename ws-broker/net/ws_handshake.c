@@ -6,7 +6,7 @@
 
 /* ---- Reading ---- */
 
-/* Copies text[length]; false when there is no room, or something there already. */
+/* Copies text[length]; false when it is too long, or `place` is not empty. */
 static bool take(char *place, size_t size, const char *text, size_t length)
 {
     if (*place || length >= size)
@@ -34,11 +34,11 @@ static bool take_token(struct ws_handshake *handshake, const char *text, size_t 
         return false;
     const char *token = secret_bearer_token(value);
     if (token && strlen(token) >= sizeof(handshake->token))
-        token = "?"; /* which is none either */
+        token = "?"; /* not a token either */
     return !token || take(handshake->token, sizeof(handshake->token), token, strlen(token));
 }
 
-/* Of a header that is too long for its place only that is known: it is "?", which is nothing good. */
+/* A header that is too long becomes "?", which is never valid. */
 static bool take_value(char *place, size_t size, const char *text, size_t length)
 {
     return length < size ? take(place, size, text, length) : take(place, size, "?", 1);
@@ -89,7 +89,7 @@ bool ws_handshake_read(const char *head, size_t length, struct ws_handshake *han
         if (memchr(line, '\n', line_length))
             return false;
         if (line_length == 0)
-            return !first && next == end; /* and nothing follows: a phone waits for its answer */
+            return !first && next == end; /* nothing may follow: a device waits for the answer */
         if (first ? !take_path(handshake, line, line_length)
                   : !take_header(handshake, line, line_length))
             return false;
@@ -98,7 +98,7 @@ bool ws_handshake_read(const char *head, size_t length, struct ws_handshake *han
     return false;
 }
 
-/* ---- Judging and answering ---- */
+/* ---- Checking and answering ---- */
 
 /* 16 bytes in base 64 (RFC 6455, 4.1). */
 static bool is_key(const char *key)

@@ -1,6 +1,6 @@
 /*
- * The WebSocket handshake (RFC 6455, 4.2), as far as it needs no store: what a request says of itself, whether it
- * may become a WebSocket, and the answer where it does. Any thread.
+ * The WebSocket handshake (RFC 6455, 4.2), without the check of its token: reading the request, checking it, answering it.
+ * Any thread.
  */
 #ifndef WS_BROKER_NET_WS_HANDSHAKE_H
 #define WS_BROKER_NET_WS_HANDSHAKE_H
@@ -11,7 +11,7 @@
 #include "common/model/device.h"
 #include "ws-broker/core/device_protocol.h"
 
-/* A header that was not sent is "". */
+/* A request. A header that was not sent is "". */
 struct ws_handshake {
     char device_id[DEVICE_ID_SIZE];
     char token[SECRET_TEXT_SIZE];
@@ -20,17 +20,17 @@ struct ws_handshake {
     char subprotocol[64];
 };
 
-/* Reads the head of an HTTP request, up to its empty line. False where it is not whole, not one of a
-   phone, or has a header twice that counts here. */
+/* Reads the head of an HTTP request, up to and including its empty line. False when it is incomplete, not for a device's
+   path, or has one of these headers twice. */
 MUST_CHECK bool ws_handshake_read(const char *head, size_t length, struct ws_handshake *handshake);
 
-/* Whether it can be answered with 101: ERROR_NONE, or why not, and *detail. */
+/* Whether it can be answered with 101: ERROR_NONE, or the error and its *detail. */
 MUST_CHECK enum error ws_handshake_check(const struct ws_handshake *handshake, const char **detail);
 
 /* The level that its subprotocol asks for; NULL: the gateway does not speak it. */
 const struct device_protocol *ws_handshake_protocol(const struct ws_handshake *handshake);
 
-/* The answer 101 to one that was checked. */
+/* Appends the answer 101, to a handshake that was checked. */
 void ws_handshake_accept(struct buffer *out, const struct ws_handshake *handshake);
 
 #endif

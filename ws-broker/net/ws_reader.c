@@ -20,7 +20,7 @@ static int opcode_of(const struct ws_reader *reader)
     return reader->head[0] & OPCODE;
 }
 
-/* The bytes of the head, as far as its second one tells. */
+/* The length of the head, known from its second byte on. */
 static size_t head_size(const struct ws_reader *reader)
 {
     if (reader->head_length < 2)
@@ -29,7 +29,7 @@ static size_t head_size(const struct ws_reader *reader)
     return 2 + (length == 126 ? 2 : length == 127 ? 8 : 0) + MASK_BYTES;
 }
 
-/* Its first two bytes: all but the length's value shows there. */
+/* Checks the first two bytes: all rules but those about the value of the length. */
 static bool begins_well(const struct ws_reader *reader)
 {
     int opcode = opcode_of(reader);
@@ -41,7 +41,7 @@ static bool begins_well(const struct ws_reader *reader)
     return opcode <= BINARY && (opcode == WS_FRAME_CONTINUATION) == reader->in_message; /* 5.4 */
 }
 
-/* The payload's length; false where it was not written in the fewest bytes, or is negative (5.2). */
+/* The length of the payload; false when it was not written in the fewest bytes, or has its highest bit set (5.2). */
 static bool read_length(const struct ws_reader *reader, uint64_t *length)
 {
     unsigned first = reader->head[1] & LENGTH;
@@ -54,7 +54,7 @@ static bool read_length(const struct ws_reader *reader, uint64_t *length)
     return digits == 0 || (digits == 2 ? *length > 125 : *length > 65535 && *length >> 63 == 0);
 }
 
-/* Takes bytes of a head; whether it is whole now. */
+/* Takes bytes of a head; true when it is complete. */
 static bool take_head(struct ws_reader *reader, unsigned char **bytes, size_t *length)
 {
     while (*length > 0 && !reader->broken && reader->head_length < head_size(reader)) {
@@ -83,7 +83,7 @@ static void end_frame(struct ws_reader *reader)
     reader->in_payload = false;
 }
 
-/* A piece of a control frame; its event comes with the last. */
+/* A piece of a control frame; the event comes with the last one. */
 static void take_control(struct ws_reader *reader, unsigned char **bytes, size_t *length,
                          struct ws_event *event)
 {
@@ -144,7 +144,7 @@ void ws_reader_next(struct ws_reader *reader, unsigned char **bytes, size_t *len
         reader->control_length = 0;
         reader->frames++;
     }
-    if (reader->broken) { /* said once */
+    if (reader->broken) { /* the event comes once */
         *bytes += *length;
         *length = 0;
         event->type = was_broken ? WS_EVENT_NONE : WS_EVENT_BROKEN;

@@ -1,7 +1,7 @@
 /*
- * WebSocket frames as a server reads them (RFC 6455, 5): bytes go in as they come, in pieces of any size, and
- * what they say comes out. Strict: what a client must not send breaks the connection. libwebsockets 4.1.6 would
- * let some of it pass (frames without a mask, empty pongs) and count none of it. Pure.
+ * Reads WebSocket frames of a client (RFC 6455, 5): bytes go in, in pieces of any size, and events come out. Strict: what a
+ * client must not send breaks the connection. libwebsockets 4.1.6 accepts some of it (frames without a mask, empty pongs)
+ * and does not count it as work. Pure.
  */
 #ifndef WS_BROKER_NET_WS_READER_H
 #define WS_BROKER_NET_WS_READER_H
@@ -10,38 +10,38 @@
 
 enum { WS_CONTROL_BYTES = 125 }; /* in a ping, a pong or a close frame (5.5) */
 
-/* Zero at first. */
+/* All zero at first. */
 struct ws_reader {
     unsigned char head[14]; /* of the frame that is arriving */
     unsigned char head_length, control_length;
     bool in_payload;
-    bool in_message; /* fragments are to follow */
-    bool is_binary;  /* the message is */
+    bool in_message; /* more fragments follow */
+    bool is_binary;  /* the message */
     bool broken;
-    uint64_t left; /* of the payload */
+    uint64_t left; /* bytes of the payload */
     uint64_t mask_at;
     unsigned char control[WS_CONTROL_BYTES];
-    unsigned frames; /* heads read so far; the caller may set it back */
+    unsigned frames; /* heads read; the caller may reset it */
 };
 
 enum ws_event_type {
-    WS_EVENT_NONE, /* all bytes are taken */
-    WS_EVENT_DATA, /* a piece of a message, perhaps of no bytes: one comes with each head */
-    WS_EVENT_PING, /* the whole of it, as the next two */
+    WS_EVENT_NONE, /* all bytes are read */
+    WS_EVENT_DATA, /* a piece of a message, possibly empty: one for each head at least */
+    WS_EVENT_PING, /* complete, like the next two */
     WS_EVENT_PONG,
     WS_EVENT_CLOSE,
-    WS_EVENT_BROKEN, /* against the RFC: nothing that follows can be read (1002) */
+    WS_EVENT_BROKEN, /* a violation of the RFC: nothing more can be read (1002) */
 };
 
 struct ws_event {
     enum ws_event_type type;
-    unsigned char *bytes; /* within what was given, or within the reader; until the next call */
+    unsigned char *bytes; /* in the input or in the reader; valid until the next call */
     size_t length;
-    bool is_first, is_last, is_binary; /* of a message */
-    uint64_t announced;                /* bytes of this frame that are still to come */
+    bool is_first, is_last, is_binary; /* of its message */
+    uint64_t announced;                /* bytes of this frame that have not arrived */
 };
 
-/* The next event in *length bytes at *bytes, which move on; the bytes are unmasked in place. Call it until it is
+/* Takes the next event from *length bytes at *bytes, and advances both; unmasks the bytes in place. To be called until
    WS_EVENT_NONE. */
 void ws_reader_next(struct ws_reader *reader, unsigned char **bytes, size_t *length,
                     struct ws_event *event);

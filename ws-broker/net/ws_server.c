@@ -1,4 +1,3 @@
-/* The loop. What libwebsockets 4.1.6 does is said where it matters. */
 #include "ws-broker/net/ws_server.h"
 
 #include "common/base/clock.h"
@@ -32,19 +31,19 @@ struct ws_server {
     struct lws_context *context;
     struct listen_socket socket;
     struct lws *doorbell, *signals; /* our own sockets in the loop */
-    struct handshake_auth *auth;    /* NULL when no more phones are wanted */
+    struct handshake_auth *auth;    /* NULL once the broker drains */
     struct lws **wsi_of_slot;
-    struct ws_shared shared; /* by the connections */
+    struct ws_shared shared; /* what all connections share */
     lws_sorted_usec_list_t tick_timer;
     lws_sorted_usec_list_t end_timer;
     lws_sorted_usec_list_t alive_timer;
-    int64_t alive_interval_ms; /* 0: nobody asks */
-    int64_t complained_ms;     /* of strangers at the doorbell */
+    int64_t alive_interval_ms; /* 0: no watchdog */
+    int64_t complained_ms;     /* of the last warning about an ignored doorbell */
     bool stopping;
 
     pthread_mutex_t lock;
-    bool destroyed;                 /* under lock: the context may no longer be woken */
-    struct store_write *first_done; /* under lock: finished by the store */
+    bool destroyed;                 /* under lock: the context must not be woken any more */
+    struct store_write *first_done; /* under lock: the writes that the store has finished */
     struct store_write **last_done; /* under lock */
 };
 
@@ -97,11 +96,11 @@ static void carry_out(struct ws_server *server, const struct broker_action *acti
 static void set_tick_timer(struct ws_server *server);
 static void stop_when_drained(struct ws_server *server);
 
-/* After every event: everything the core wants now. */
+/* After each event: carries out all actions. */
 static void pump(struct ws_server *server)
 {
     struct broker_action action;
-    if (server->destroyed) /* by this thread; the store may be closed */
+    if (server->destroyed) /* the store may be closed */
         return;
     int64_t wake_ms = broker_wake_ms(server->options.broker);
     while (broker_next_action(server->options.broker, &action))
@@ -116,7 +115,7 @@ static void pump(struct ws_server *server)
 static void on_tick(lws_sorted_usec_list_t *timer)
 {
     struct ws_server *server = CONTAINER_OF(timer, struct ws_server, tick_timer);
-    if (server->destroyed) /* the loop still runs, so that libwebsockets closes its handles */
+    if (server->destroyed) /* the loop runs once more, to let libwebsockets close its handles */
         return;
     metrics_turn(server->options.metrics);
     broker_tick(server->options.broker, clock_monotonic_ms(), clock_wall_ms());
@@ -131,7 +130,7 @@ static void set_tick_timer(struct ws_server *server)
                      MAX(wait_ms, 0) * LWS_US_PER_MS + 1);
 }
 
-/* This timer is in the loop, so it stops with it. Without the other two threads the loop is of no use. */
+/* The watchdog: a hanging loop does not run this timer, and a hanging handshake or writer thread is as bad. */
 static void on_alive(lws_sorted_usec_list_t *timer)
 {
     struct ws_server *server = CONTAINER_OF(timer, struct ws_server, alive_timer);
@@ -142,7 +141,7 @@ static void on_alive(lws_sorted_usec_list_t *timer)
                      server->alive_interval_ms * LWS_US_PER_MS);
 }
 
-/* ---- The store's answers ---- */
+/* ---- The store's completions ---- */
 
 /* On the store's writer thread. */
 static void store_done(struct store_write *write)
@@ -159,11 +158,11 @@ void ws_server_wake(struct ws_server *server)
 {
     pthread_mutex_lock(&server->lock);
     if (!server->destroyed)
-        lws_cancel_service(server->context); /* the one call that other threads may make */
+        lws_cancel_service(server->context); /* the only call allowed from other threads */
     pthread_mutex_unlock(&server->lock);
 }
 
-static void take_store_answers(struct ws_server *server)
+static void take_completions(struct ws_server *server)
 {
     pthread_mutex_lock(&server->lock);
     struct store_write *write = server->first_done;
@@ -181,14 +180,14 @@ static struct ws_server *server_of(struct lws *wsi)
     return lws_context_user(lws_get_context(wsi));
 }
 
-/* ---- Connections from the doorman ---- */
+/* ---- Admitted connections ---- */
 
 static void wake_loop(void *context)
 {
     ws_server_wake(context);
 }
 
-/* Takes the handshake out of the socket, in which the doorman has left it, and answers it. */
+/* Reads the handshake, which was only peeked at, and answers it. */
 static bool answer_handshake(const struct handshake_admission *admission)
 {
     char head[HANDSHAKE_HEAD_BYTES];
@@ -204,7 +203,7 @@ static bool answer_handshake(const struct handshake_admission *admission)
     return good;
 }
 
-/* As a raw socket: frames are read and written here (ws_reader.h). */
+/* Adds the connection as a raw socket: its frames are read and written here (ws_reader.h, ws_frame.h). */
 static void take_connection(struct ws_server *server, const struct handshake_admission *admission)
 {
     enum error error = broker_admits(server->options.broker);
@@ -221,8 +220,8 @@ static void take_connection(struct ws_server *server, const struct handshake_adm
     struct lws *wsi = lws_adopt_descriptor_vhost(lws_get_vhost_by_name(server->context, "default"),
                                                  LWS_ADOPT_SOCKET, descriptor, "phone", NULL);
     struct ws_connection *connection = wsi ? lws_wsi_user(wsi) : NULL;
-    if (!connection) { /* no memory; it closes what it has begun */
-        log_warning("connection not accepted");
+    if (!connection) {
+        log_warning("connection not accepted: no memory");
         if (wsi)
             lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
         return;
@@ -247,9 +246,9 @@ static int phone_callback(struct lws *wsi, enum lws_callback_reasons reason, voi
     struct ws_server *server;
     int result = 0;
 
-    bool is_phones = reason == LWS_CALLBACK_RAW_RX || reason == LWS_CALLBACK_RAW_WRITEABLE ||
-                     reason == LWS_CALLBACK_RAW_CLOSE;
-    if (is_phones && !connection) /* there was no memory for it */
+    bool is_connection = reason == LWS_CALLBACK_RAW_RX || reason == LWS_CALLBACK_RAW_WRITEABLE ||
+                         reason == LWS_CALLBACK_RAW_CLOSE;
+    if (is_connection && !connection) /* no memory for it */
         return -1;
     switch (reason) {
     case LWS_CALLBACK_RAW_RX:
@@ -268,7 +267,7 @@ static int phone_callback(struct lws *wsi, enum lws_callback_reasons reason, voi
         break;
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
         take_admitted(server = server_of(wsi));
-        take_store_answers(server);
+        take_completions(server);
         break;
     default:
         return 0;
@@ -277,7 +276,7 @@ static int phone_callback(struct lws *wsi, enum lws_callback_reasons reason, voi
     return result;
 }
 
-/* ---- Our own sockets in its loop ---- */
+/* ---- Our own sockets in the loop ---- */
 
 static void on_doorbell(struct ws_server *server, struct lws *wsi)
 {
@@ -318,7 +317,7 @@ static void end_loop(lws_sorted_usec_list_t *timer)
     uv_stop(&server->loop);
 }
 
-/* The core has nothing left to do: the loop ends, outside the event that is being handled. */
+/* Ends the loop when the core has drained, but not within the event that is being handled. */
 static void stop_when_drained(struct ws_server *server)
 {
     if (server->stopping || !broker_is_drained(server->options.broker))
@@ -342,7 +341,7 @@ static void on_signal(struct ws_server *server, struct lws *wsi)
                  clock_monotonic_ms());
 }
 
-/* Takes a descriptor into the loop, which closes it in the end. NULL when that fails. */
+/* Adds a descriptor to the loop, which then owns it. NULL when that fails. */
 static struct lws *adopt(struct ws_server *server, int fd)
 {
     lws_sock_file_fd_type descriptor = {.filefd = fd};
@@ -364,7 +363,7 @@ static void log_library(int level, const char *line)
 
 static struct lws_context *make_context(struct ws_server *server)
 {
-    /* Its own pings walk a sorted list of all connections; the core has its own. */
+    /* The core sends pings; those of the library walk a sorted list of all connections. */
     static const lws_retry_bo_t no_pings = {.secs_since_valid_ping = 0};
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
@@ -395,12 +394,12 @@ struct ws_server *ws_server_start(const struct ws_server_options *options)
     server->wsi_of_slot = calloc(options->max_sessions, sizeof(*server->wsi_of_slot));
 
     if (!listen_socket_open(&server->socket, SOCKET_NAME, options->socket_path, LISTEN_BACKLOG)) {
-        /* it has said why */
+        /* the reason is logged */
     } else if (!server->wsi_of_slot || !(server->context = make_context(server))) {
         log_error("libwebsockets does not start; is libwebsockets-evlib-uv installed?");
     } else if (!(server->doorbell = adopt(server, doorbell_listen(options->doorbell_path))) ||
                !(server->signals = adopt(server, program_signal_fd()))) {
-        log_error("a socket does not fit into the loop");
+        log_error("cannot add a socket to the loop");
     } else if ((server->auth = handshake_auth_start(&(struct handshake_auth_options){
                     .listen_fd = server->socket.fd,
                     .tokens_required = options->tokens_required,
@@ -423,8 +422,8 @@ void ws_server_run(struct ws_server *server)
     uv_run(&server->loop, UV_RUN_DEFAULT);
 }
 
-/* libwebsockets closes its handles in the loop. Of a connection that it lost for want of memory it
-   waits for ever; then the loop and the context stay, as the program ends now. */
+/* libwebsockets 4.1.6 closes its handles in the loop. It waits for ever for a connection that it lost when memory was
+   short; then the loop and the context are left, as the program ends anyway. */
 static void destroy_context(struct ws_server *server)
 {
     pthread_mutex_lock(&server->lock);
@@ -435,7 +434,7 @@ static void destroy_context(struct ws_server *server)
     while (uv_run(&server->loop, UV_RUN_NOWAIT) && clock_monotonic_ms() < deadline_ms)
         ;
     if (uv_loop_alive(&server->loop)) {
-        log_warning("libwebsockets does not let go of a connection");
+        log_warning("libwebsockets does not close a connection");
         return;
     }
     lws_context_destroy(server->context); /* the second half */
@@ -446,7 +445,7 @@ void ws_server_free(struct ws_server *server)
     if (server->context)
         destroy_context(server);
     uv_loop_close(&server->loop);
-    take_store_answers(server);
+    take_completions(server);
     pthread_mutex_destroy(&server->lock);
     ws_shared_fini(&server->shared);
     free(server->wsi_of_slot);

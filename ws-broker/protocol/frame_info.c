@@ -1,4 +1,4 @@
-/* What a phone says of itself. Nothing in it is essential: a phone is not sent away for an odd value. */
+/* Device information. No member is essential, so that no odd value keeps a device away. */
 #include "ws-broker/protocol/frame_reading.h"
 
 #include "common/base/json_write.h"
@@ -17,16 +17,16 @@ static enum taken take_name(const struct json *value, struct reading *reading)
 static enum taken take_version(const struct json *value, struct reading *reading)
 {
     struct device_info *info = &reading->frame->info;
-    double number; /* 14 and 14.0 are seen as often as "14" */
+    double number; /* 14 and 14.0 are as common as "14" */
     *info->android_version = '\0';
     if (json_number(value, &number) && (number < 0 || number >= 1e6))
         return IGNORED;
     return value_text(value, info->android_version, sizeof(info->android_version));
 }
 
-/* Libraries that give it as a part of 1 are common. Between 0 and 1 that is certain: no phone counts parts of
-   a percent. 1 itself is either full or nearly empty, and as not known does no harm; who means full has
-   other values, too, which are warned of. */
+/* Many libraries give a fraction of 1. A value between 0 and 1 is certainly one: no phone measures fractions of a percent.
+   1 itself means full or nearly empty; taken as unknown it does no harm, and an app that gives fractions is warned
+   by its other values. */
 static enum taken take_battery(const struct json *value, struct reading *reading)
 {
     struct device_info *info = &reading->frame->info;
@@ -35,7 +35,7 @@ static enum taken take_battery(const struct json *value, struct reading *reading
     if (!value_number(value, "%", &level))
         return IGNORED;
     if (level == -1 || level == 1)
-        return TAKEN; /* -1 is Android's word for "not known" */
+        return TAKEN; /* -1 is Android's value for "unknown" */
     if (level < 0 || level > 100)
         return IGNORED;
     bool is_part = level > 0 && level < 1;
@@ -60,7 +60,7 @@ static enum taken take_signal(const struct json *value, struct reading *reading)
     if (!value_number(value, "dBm", &strength) && !value_number(value, "%", &strength))
         return IGNORED;
     if (strength == 2147483647)
-        return TAKEN; /* Android's word for "not known" */
+        return TAKEN; /* Android's value for "unknown" */
     if (strength < -200 || strength > 100)
         return IGNORED;
     info->signal_strength = (int)lround(strength);
@@ -71,7 +71,7 @@ static enum taken take_signal(const struct json *value, struct reading *reading)
 static const struct frame_member members[] = {
     {"device_name", OPTIONAL, take_name, "a text of at most 100 bytes", ERROR_NONE},
     {"battery_level", OPTIONAL, take_battery,
-     "a percentage from 0 to 100 (not a part of 1), -1 if not known", ERROR_NONE},
+     "a percentage from 0 to 100 (not a fraction of 1), or -1 if unknown", ERROR_NONE},
     {"charging", OPTIONAL, take_charging, "true or false", ERROR_NONE},
     {"signal_strength", OPTIONAL, take_signal, "dBm if negative, bars from 0 to 4, or percent",
      ERROR_NONE},
@@ -81,8 +81,8 @@ static const struct frame_member members[] = {
 
 /* ---- Further members, as one JSON object ---- */
 
-/* Of a frame no more than so many members are looked at: the names of all are compared with each other. */
-enum { MOST_LOOKED_AT = JSON_MAX_MEMBERS + ARRAY_LENGTH(members) };
+/* The members of a frame that are read: all of their names are compared with each other. */
+enum { MAX_READ_MEMBERS = JSON_MAX_MEMBERS + ARRAY_LENGTH(members) };
 
 static bool is_further(const struct json *member)
 {
@@ -93,10 +93,10 @@ static bool is_further(const struct json *member)
     return value_is_something(member);
 }
 
-/* The member of that name after `first` that says something, among those that are looked at. */
+/* The member of that name from `first` on that is not null, among those that are read. */
 static const struct json *find_further(const struct json *first, const char *name)
 {
-    int left = MOST_LOOKED_AT;
+    int left = MAX_READ_MEMBERS;
     for (const struct json *member = first; member && left-- > 0; member = json_next(member)) {
         if (strcmp(json_name(member), name) == 0 && value_is_something(member))
             return member;
@@ -105,14 +105,14 @@ static const struct json *find_further(const struct json *first, const char *nam
 }
 
 struct extra {
-    struct buffer text; /* members with commas between, without the braces */
+    struct buffer text; /* the members, separated by commas, without braces */
     int count;
-    size_t most_bytes; /* of them */
-    int most;
+    size_t max_bytes;
+    int max_count;
     int left_out;
 };
 
-/* Appends a member, if it fits and can be read again. */
+/* Appends a member, if there is room and its JSON can be read again. */
 static void append_member(struct extra *extra, const struct json *member)
 {
     struct buffer object;
@@ -122,8 +122,8 @@ static void append_member(struct extra *extra, const struct json *member)
     json_begin_object(&json, NULL);
     json_copy(&json, json_name(member), member);
     json_end_object(&json);
-    bool good = !object.failed && extra->count < extra->most &&
-                extra->text.length + (extra->count > 0) + object.length - 2 <= extra->most_bytes;
+    bool good = !object.failed && extra->count < extra->max_count &&
+                extra->text.length + (extra->count > 0) + object.length - 2 <= extra->max_bytes;
     if (good && (json_is_object(member) || json_is_array(member))) {
         struct json *again = json_parse(object.data, object.length, &reason);
         good = again;
@@ -138,70 +138,70 @@ static void append_member(struct extra *extra, const struct json *member)
     buffer_fini(&object);
 }
 
-static void append_news(struct extra *extra, const struct json *news)
+static void append_new(struct extra *extra, const struct json *update)
 {
     int looked_at = 0;
-    json_for_each (member, news) {
+    json_for_each (member, update) {
         if (!is_further(member))
             continue;
         if (++looked_at > JSON_MAX_MEMBERS ||
-            find_further(json_next(member), json_name(member))) /* of two the last counts */
+            find_further(json_next(member), json_name(member))) /* the last of two counts */
             extra->left_out++;
         else
             append_member(extra, member);
     }
 }
 
-/* What was known, but for what is said anew. */
-static void append_known(struct extra *extra, const char *known, const struct json *news)
+/* Appends the known members that the update does not replace. */
+static void append_known(struct extra *extra, const char *known, const struct json *update)
 {
     struct json_problem never;
     struct json *before = known ? json_parse(known, strlen(known), &never) : NULL;
     if (!before)
         return;
     json_for_each (member, before) {
-        if (!find_further(json_first(news), json_name(member)))
+        if (!find_further(json_first(update), json_name(member)))
             append_member(extra, member);
     }
     json_free(before);
 }
 
-/* {known,news}; NULL without memory */
-static char *join_extra(const struct extra *known, const struct extra *news)
+/* {known,added}; NULL without memory */
+static char *join_extra(const struct extra *known, const struct extra *added)
 {
     struct buffer object;
     buffer_init(&object, DEVICE_EXTRA_MAX_BYTES);
     buffer_append_char(&object, '{');
     if (known->count > 0)
         buffer_append(&object, known->text.data, known->text.length);
-    if (known->count > 0 && news->count > 0)
+    if (known->count > 0 && added->count > 0)
         buffer_append_char(&object, ',');
-    if (news->count > 0)
-        buffer_append(&object, news->text.data, news->text.length);
+    if (added->count > 0)
+        buffer_append(&object, added->text.data, added->text.length);
     buffer_append_char(&object, '}');
     return buffer_take(&object);
 }
 
-/* The new over the old. What is new comes first where there is not room for all. */
+/* Merges new members over the known ones. New ones come first when there is no room for all. */
 static bool merge_extra(const struct json *object, struct reading *reading)
 {
     struct device_info *info = &reading->frame->info;
-    struct extra news = {.most_bytes = DEVICE_EXTRA_MAX_BYTES - 2, .most = JSON_MAX_MEMBERS};
-    buffer_init(&news.text, DEVICE_EXTRA_MAX_BYTES);
-    append_news(&news, object);
-    struct extra known = {.most_bytes = news.most_bytes - news.text.length,
-                          .most = news.most - news.count};
-    known.most_bytes -= MIN(known.most_bytes, (size_t)(news.count > 0)); /* the comma */
+    struct extra added = {.max_bytes = DEVICE_EXTRA_MAX_BYTES - 2, .max_count = JSON_MAX_MEMBERS};
+    buffer_init(&added.text, DEVICE_EXTRA_MAX_BYTES);
+    append_new(&added, object);
+    struct extra known = {.max_bytes = added.max_bytes - added.text.length,
+                          .max_count = added.max_count - added.count};
+    known.max_bytes -= MIN(known.max_bytes, (size_t)(added.count > 0)); /* the comma */
     buffer_init(&known.text, DEVICE_EXTRA_MAX_BYTES);
     append_known(&known, reading->known->extra, object);
-    int left_out = news.left_out + known.left_out;
+    int left_out = added.left_out + known.left_out;
     if (left_out > 0)
         frame_warn(reading, "extra",
-                   "%d further members are left out: there may be %d, with %d bytes in all",
+                   "%d further members were ignored: at most %d are kept, with %d bytes in all",
                    left_out, JSON_MAX_MEMBERS, DEVICE_EXTRA_MAX_BYTES);
-    bool none = news.count + known.count == 0;
-    info->extra = none ? NULL : join_extra(&known, &news);
-    buffer_fini(&news.text);
+    bool none = added.count + known.count == 0;
+    info->extra = none ? NULL : join_extra(&known, &added);
+    buffer_fini(&added.text);
     buffer_fini(&known.text);
     return none || info->extra || frame_refuse(reading->problem, ERROR_INTERNAL, "no memory");
 }

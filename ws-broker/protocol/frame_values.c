@@ -1,4 +1,4 @@
-/* Values of members: as the protocol wants them, and as others write the same. */
+/* Values of members: in the form of the protocol, and in other forms that apps write. */
 #include "ws-broker/protocol/frame_reading.h"
 
 #include "common/base/utf8.h"
@@ -41,7 +41,7 @@ static const char *skip_spaces(const char *text)
     return text + strspn(text, " \t\r\n");
 }
 
-/* Whether nothing follows but spaces. */
+/* Whether only spaces follow. */
 static bool ends(const char *text)
 {
     return *skip_spaces(text) == '\0';
@@ -54,7 +54,7 @@ bool value_number(const struct json *value, const char *unit, double *number)
         return json_number(value, number);
     text = skip_spaces(text);
     char *end;
-    size_t length = strspn(text, "+-.0123456789eE"); /* strtod takes more: "inf", "0x10" */
+    size_t length = strspn(text, "+-.0123456789eE"); /* strtod accepts more: "inf", "0x10" */
     *number = strtod(text, &end);
     if (end == text || end > text + length || !isfinite(*number))
         return false;

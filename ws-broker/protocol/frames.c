@@ -1,4 +1,4 @@
-/* Frames from a phone. */
+/* Frames from a device. */
 #include "ws-broker/protocol/frame_reading.h"
 
 #include "common/model/protocol.h"
@@ -55,16 +55,16 @@ static void warn_of_member(const struct frame_member *member, enum taken taken,
                    outcomes[taken]);
 }
 
-/* A value, of which others with the same name may come before and after. */
+/* Reads one value of a member; `before` is an earlier value of the same name, or NULL. */
 static bool read_value(const struct frame_member *member, const struct json *value,
                        const struct json *before, struct reading *reading)
 {
     bool essential = member->weight == ESSENTIAL;
     if (before && essential)
         return json_same_scalar(before, value) ||
-               refuse_member(member, ", and not two at once", reading);
+               refuse_member(member, ", and not two different values", reading);
     if (before)
-        frame_warn(reading, member->name, "%s stands twice: the last counts", member->name);
+        frame_warn(reading, member->name, "%s appears twice: the last one counts", member->name);
     enum taken taken = member->take(value, reading);
     if (essential && taken != TAKEN)
         return refuse_member(member, "", reading);
@@ -154,7 +154,7 @@ static enum taken take_seq(const struct json *value, struct reading *reading)
     return value_integer(value, 0, INT64_MAX / 1024, &reading->frame->seq) ? TAKEN : IGNORED;
 }
 
-/* That nothing was sent must have been said: what cannot be read is no proof of it. */
+/* An unreadable value is no proof that nothing was sent. */
 static enum taken take_parts_sent(const struct json *value, struct reading *reading)
 {
     int64_t parts = 0;
@@ -170,7 +170,7 @@ static enum taken take_error_code(const struct json *value, struct reading *read
     return value_text(value, frame->error_code, sizeof(frame->error_code));
 }
 
-/* 0 is no error for one that did not fail. */
+/* 0 means no error when the message did not fail. */
 static enum taken take_report_error_code(const struct json *value, struct reading *reading)
 {
     double number;
@@ -209,7 +209,7 @@ static bool read_device_info(const struct json *object, struct reading *reading)
     return frame_read_info(object, reading);
 }
 
-/* Takes nothing itself: frame_read_info reads what is in it. */
+/* Checks the type alone; frame_read_info reads the content. */
 static enum taken take_info(const struct json *value, struct reading *reading)
 {
     (void)reading;
@@ -247,7 +247,7 @@ static bool read_status_update(const struct json *object, struct reading *readin
     return frame_read_members(object, members, ARRAY_LENGTH(members), reading);
 }
 
-/* Without its attempt it is still evidence, of whichever; without its seq it cannot be acknowledged. */
+/* Without an attempt a report is still evidence about the message; without a seq it cannot be acknowledged. */
 static bool read_report(const struct json *object, struct reading *reading)
 {
     static const struct frame_member members[] = {
@@ -255,8 +255,8 @@ static bool read_report(const struct json *object, struct reading *reading)
         {"status", ESSENTIAL, take_assured_status,
          "sending, sent, delivered, failed, cancelled or unknown", ERROR_UNKNOWN_STATUS},
         ATTEMPT_MEMBER(EXPECTED),
-        {"seq", EXPECTED, take_seq, "a whole number from 0, and is what is acknowledged",
-         ERROR_NONE},
+        {"seq", EXPECTED, take_seq,
+         "a whole number from 0; a report without it cannot be acknowledged", ERROR_NONE},
         {"parts_sent", OPTIONAL, take_parts_sent, "a whole number from 0 to 255", ERROR_NONE},
         CODE_MEMBER("error_code", take_report_error_code),
         ERROR_MESSAGE_MEMBER,
@@ -281,7 +281,7 @@ static bool read_nack(const struct json *object, struct reading *reading)
     return frame_read_members(object, members, ARRAY_LENGTH(members), reading);
 }
 
-/* More than the gateway ever gives is the most that it gives. */
+/* A larger credit than the gateway ever uses is cut to that. */
 static enum taken take_credit(const struct json *value, struct reading *reading)
 {
     int64_t credit = 0;
@@ -293,18 +293,18 @@ static enum taken take_credit(const struct json *value, struct reading *reading)
 
 static const char wanted_credit[] = "a whole number from 0";
 
-/* The nil UUID is the store's word for no journal. */
-static enum taken take_epoch(const struct json *value, struct reading *reading)
+/* The nil UUID means no journal in the store. */
+static enum taken take_journal_id(const struct json *value, struct reading *reading)
 {
     static const struct message_id nil;
-    struct message_id *epoch = &reading->frame->journal;
-    return value_id(value, epoch) && !message_id_equal(epoch, &nil) ? TAKEN : IGNORED;
+    struct message_id *id = &reading->frame->journal;
+    return value_id(value, id) && !message_id_equal(id, &nil) ? TAKEN : IGNORED;
 }
 
 static bool read_hello(const struct json *object, struct reading *reading)
 {
     static const struct frame_member members[] = {
-        {"journal", ESSENTIAL, take_epoch, "a random UUID, and not the nil one", ERROR_NONE},
+        {"journal", ESSENTIAL, take_journal_id, "a random UUID, not the nil UUID", ERROR_NONE},
         {"credit", OPTIONAL, take_credit, wanted_credit, ERROR_NONE},
         {"info", OPTIONAL, take_info, "an object", ERROR_NONE},
     };
@@ -323,7 +323,7 @@ static bool read_credit(const struct json *object, struct reading *reading)
 
 /* ---- The journal ---- */
 
-/* The states of a phone's own journal are taken for what they are to the gateway. */
+/* The states of a device's own journal: all but `offered` mean released. */
 static bool read_state(const struct json *value, bool *offered)
 {
     char word[FRAME_WORD_SIZE];
@@ -344,8 +344,7 @@ static bool read_entry(const struct json *object, struct store_journal_entry *en
            read_state(json_member(object, "state"), &entry->offered);
 }
 
-/* One that cannot be read is as one that is not there: what was offered goes back to the queue, and what was
-   released stays the phone's. */
+/* An entry that cannot be read counts as missing: an offer returns to the queue, a released message stays the device's. */
 static enum taken take_entries(const struct json *value, struct reading *reading)
 {
     struct frame *frame = reading->frame;
@@ -481,7 +480,8 @@ static bool read_object(const struct json *object, enum frame_stage stage, struc
         if (strcmp(json_name(each), "type") != 0 || !value_is_something(each))
             continue;
         if (member && !json_same_scalar(member, each))
-            return frame_refuse(reading->problem, ERROR_MALFORMED_FRAME, "type stands twice");
+            return frame_refuse(reading->problem, ERROR_MALFORMED_FRAME,
+                                "type appears twice with different values");
         member = each;
     }
     return read_kind(object, member && value_word(member, type) ? type : NULL, stage, reading);
