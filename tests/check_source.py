@@ -124,22 +124,34 @@ def check_guard(folder, name, text):
         yield f"{name}: its include guard should be {guard}"
 
 
-def circles():
-    """Headers that include each other, directly or through others."""
-    graph = {name: [i for i in includes(text) if i.endswith(".h")] for _, name, text in sources()}
+def circles_in(graph):
+    """The circles of a graph, each as a text."""
     done = set()
 
     def visit(name, trail):
         if name in trail:
             yield " -> ".join(trail[trail.index(name):] + [name])
         elif name not in done and name in graph:
-            for included in graph[name]:
+            for included in sorted(graph[name]):
                 yield from visit(included, trail + [name])
             done.add(name)
 
     for name in graph:
-        for circle in visit(name, []):
-            yield f"{circle}: a circle of includes"
+        yield from visit(name, [])
+
+
+def circles():
+    """Headers that include each other, directly or through others; in ws-broker also modules, of header and source, that
+    need each other."""
+    headers, modules = {}, {}
+    for _, name, text in sources():
+        headers[name] = [i for i in includes(text) if i.endswith(".h")]
+        if name.startswith("ws-broker/"):
+            module = name.rsplit(".", 1)[0]
+            modules.setdefault(module, set()).update(i.rsplit(".", 1)[0] for i in headers[name])
+            modules[module].discard(module)
+    for circle in (*circles_in(headers), *circles_in(modules)):
+        yield f"{circle}: a circle of includes"
 
 
 def check_header_alone(name):

@@ -4,6 +4,7 @@
 #include "common/base/utf8.h"
 #include "common/model/protocol.h"
 #include "tests/fuzz/fuzz.h"
+#include "ws-broker/protocol/frame_write.h"
 #include "ws-broker/protocol/frames.h"
 
 static void check_document(const struct buffer *text)

@@ -4,6 +4,7 @@
 #include "common/model/protocol.h"
 #include "common/model/sms_segments.h"
 #include "tests/unit/unit.h"
+#include "ws-broker/protocol/frame_write.h"
 #include "ws-broker/protocol/frames.h"
 
 #include <stdlib.h>

@@ -1,6 +1,8 @@
 /* The table of session states, walked as a whole. */
 #include "tests/unit/unit.h"
 #include "ws-broker/core/broker_state.h"
+#include "ws-broker/core/lifecycle.h"
+#include "ws-broker/protocol/frames.h"
 
 static const struct device_protocol *const protocols[] = {&device_protocol_basic,
                                                           &device_protocol_assured};
@@ -60,21 +62,21 @@ static void deadlines_are_those_of_the_options(void **state)
     struct broker broker = {.options.device_info_timeout_ms = 10000, .drain.until_ms = 777000};
     struct session session = {.protocol = &device_protocol_assured, .opened_at_ms = 1000};
     (void)state;
-    session_state_begin(&broker, &session);
+    lifecycle_begin(&broker, &session);
     assert_int_equal(session.state, SESSION_NEW);
     assert_int_equal(session.state_deadline_ms, 11000);
-    session_state_enter(&broker, &session, SESSION_SYNCING, 5000);
+    lifecycle_enter(&broker, &session, SESSION_SYNCING, 5000);
     assert_int_equal(session.state_deadline_ms, 11000); /* of hello and journal together */
-    session_state_enter(&broker, &session, SESSION_CONNECTING, 6000);
+    lifecycle_enter(&broker, &session, SESSION_CONNECTING, 6000);
     assert_int_equal(session.state_deadline_ms, INT64_MAX);
-    session_state_enter(&broker, &session, SESSION_READY, 7000);
+    lifecycle_enter(&broker, &session, SESSION_READY, 7000);
     assert_int_equal(session.state_deadline_ms, INT64_MAX);
     struct session other = session;
     session.close_error = ERROR_REPLACED;
-    session_state_enter(&broker, &session, SESSION_CLOSING, 8000);
+    lifecycle_enter(&broker, &session, SESSION_CLOSING, 8000);
     assert_int_equal(session.state_deadline_ms, 11000); /* 3 s to answer */
     other.close_error = ERROR_RESTARTING;
-    session_state_enter(&broker, &other, SESSION_CLOSING, 8000);
+    lifecycle_enter(&broker, &other, SESSION_CLOSING, 8000);
     assert_int_equal(other.state_deadline_ms, 777000);
 }
 
@@ -97,8 +99,7 @@ static void a_stage_is_of_the_protocol_and_the_state(void **state)
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        struct session session = {.protocol = cases[i].protocol, .state = cases[i].state};
-        assert_int_equal(session_state_stage(&session), cases[i].stage);
+        assert_int_equal(session_state_stage(cases[i].state, cases[i].protocol), cases[i].stage);
     }
 }
 

@@ -11,11 +11,13 @@
 #include "ws-broker/core/dispatch.h"
 #include "ws-broker/core/eligibility.h"
 #include "ws-broker/core/housekeeping.h"
+#include "ws-broker/core/lifecycle.h"
 #include "ws-broker/core/offer.h"
 #include "ws-broker/core/report.h"
 #include "ws-broker/core/throttle.h"
 #include "ws-broker/core/token_revocation.h"
 #include "ws-broker/core/warnings.h"
+#include "ws-broker/protocol/frames.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +57,7 @@ bool broker_session_opened(struct broker *broker, const char *device_id, const c
     session->work_tokens_at_ms = 0; /* long ago: its bucket is full */
     send_budget_init(&session->send_budget, broker->options.segments_burst,
                      broker_options_send_window_ms(&broker->options), now_ms);
-    session_state_begin(broker, session);
+    lifecycle_begin(broker, session);
     *id = session->id;
     broker_metrics_set_sessions(broker->options.metrics, broker->sessions.open_count);
     return true;
@@ -129,7 +131,7 @@ static void take_frame(struct broker *broker, struct session *session, struct fr
 #define FRAME_IN(name, type, level, phase, reader, handler) [FRAME_IS_##name] = handler,
 #include "common/model/frames.def"
     };
-    if (session_state_takes(session, frame->type))
+    if (session_state_takes(session->state, frame->type))
         handlers[frame->type](broker, session, frame, now_ms);
 }
 
@@ -159,8 +161,8 @@ void broker_session_received(struct broker *broker, session_id id, const char *t
     }
     struct frame frame;
     struct frame_problem problem;
-    bool good = frame_read(text, length, session_state_stage(session), &session->info, &frame,
-                           &problem);
+    bool good = frame_read(text, length, session_state_stage(session->state, session->protocol),
+                           &session->info, &frame, &problem);
     broker_metrics_count_received(broker->options.metrics, good ? &frame : NULL);
     if (good) {
         take_frame(broker, session, &frame, now_ms);

@@ -4,6 +4,7 @@
 #include "ws-broker/core/broker_metrics.h"
 #include "ws-broker/core/broker_state.h"
 #include "ws-broker/core/eligibility.h"
+#include "ws-broker/core/lifecycle.h"
 #include "ws-broker/core/return_to_queue.h"
 
 void close_return_messages(struct broker *broker, struct session *session)
@@ -16,7 +17,7 @@ void close_return_messages(struct broker *broker, struct session *session)
 void close_begin(struct broker *broker, struct session *session, int64_t now_ms)
 {
     session_table_unset_current(&broker->sessions, session);
-    session_state_enter(broker, session, SESSION_CLOSING, now_ms);
+    lifecycle_enter(broker, session, SESSION_CLOSING, now_ms);
     eligibility_update(broker, session, now_ms);
 }
 

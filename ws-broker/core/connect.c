@@ -8,6 +8,7 @@
 #include "ws-broker/core/close.h"
 #include "ws-broker/core/control.h"
 #include "ws-broker/core/eligibility.h"
+#include "ws-broker/core/lifecycle.h"
 #include "ws-broker/core/offer.h"
 #include "ws-broker/core/throttle.h"
 #include "ws-broker/core/token_revocation.h"
@@ -118,7 +119,7 @@ static void complete_connect(struct broker *broker, struct session *session,
                       MIN(write->connect.recent_segments, broker->options.segments_burst), now_ms);
     greet(broker, session);
     send_verdicts(broker, session, write);
-    session_state_enter(broker, session, SESSION_READY, now_ms);
+    lifecycle_enter(broker, session, SESSION_READY, now_ms);
     broker->dispatch.due = true;
     throttle_update(broker, session, now_ms);
     log_info("device connected", LOG_TEXT("device_id", session->device_id),
@@ -216,7 +217,7 @@ static void connect_device(struct broker *broker, struct session *session, int64
         close_session(broker, other, ERROR_REPLACED, now_ms);
     if (!session_table_set_current(&broker->sessions, session))
         allocation_check(NULL);
-    session_state_enter(broker, session, SESSION_CONNECTING, now_ms);
+    lifecycle_enter(broker, session, SESSION_CONNECTING, now_ms);
     submit_connect(broker, session);
 }
 
@@ -246,7 +247,7 @@ void connect_take_hello(struct broker *broker, struct session *session, struct f
     take_info(session, frame);
     session->journal_id = frame->journal;
     set_credit(session, frame->credit);
-    session_state_enter(broker, session, SESSION_SYNCING, now_ms);
+    lifecycle_enter(broker, session, SESSION_SYNCING, now_ms);
 }
 
 /* A page of the journal; the last one lets the device connect. */

@@ -4,6 +4,7 @@
 #include "ws-broker/core/allocation.h"
 #include "ws-broker/core/broker_state.h"
 #include "ws-broker/core/throttle.h"
+#include "ws-broker/protocol/frame_write.h"
 
 void control_send(struct broker *broker, struct session *session, enum sent_frame_type type,
                   struct buffer *frame)

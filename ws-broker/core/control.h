@@ -3,7 +3,7 @@
 #define WS_BROKER_CORE_CONTROL_H
 
 #include "ws-broker/core/session.h"
-#include "ws-broker/protocol/frames.h"
+#include "ws-broker/protocol/frame.h"
 
 struct broker;
 

@@ -1,4 +1,5 @@
 #include "ws-broker/core/device_protocol.h"
+#include "ws-broker/protocol/frame_write.h"
 
 #include "common/model/protocol.h"
 

@@ -7,7 +7,7 @@
 
 #include "common/base/buffer.h"
 #include "ws-broker/core/broker_options.h"
-#include "ws-broker/protocol/frames.h"
+#include "ws-broker/protocol/frame.h"
 
 /* The part of a connection that a session is in; decides which frames may come. */
 enum protocol_phase {

@@ -8,6 +8,7 @@
 #include "ws-broker/core/jitter.h"
 #include "ws-broker/core/message_log.h"
 #include "ws-broker/core/throttle.h"
+#include "ws-broker/protocol/frame_write.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -27,20 +27,11 @@ struct session_state_rule {
 
 extern const struct session_state_rule session_states[SESSION_STATE_COUNT];
 
-struct broker;
-struct session;
+/* Whether a frame of that type, once read, counts in a state. */
+bool session_state_takes(enum session_state state, enum frame_type type);
 
-/* SESSION_NEW, from session->opened_at_ms on. */
-void session_state_begin(const struct broker *broker, struct session *session);
-
-/* Changes the state and sets its deadline. For SESSION_CLOSING close_error is set before. */
-void session_state_enter(const struct broker *broker, struct session *session,
-                         enum session_state state, int64_t now_ms);
-
-/* Whether a frame that was read counts. */
-bool session_state_takes(const struct session *session, enum frame_type type);
-
-/* What frame_read accepts from the device now. */
-enum frame_stage session_state_stage(const struct session *session);
+/* What frame_read accepts in a state from a device of that level. */
+enum frame_stage session_state_stage(enum session_state state,
+                                     const struct device_protocol *protocol);
 
 #endif

@@ -5,6 +5,7 @@
 #include "ws-broker/core/allocation.h"
 #include "ws-broker/core/broker_state.h"
 #include "ws-broker/core/control.h"
+#include "ws-broker/protocol/frame_write.h"
 
 enum { MAX_WARNINGS = 8 }; /* on one connection */
 

@@ -5,7 +5,6 @@
 #include "common/base/utf8.h"
 #include "common/model/protocol.h"
 #include "ws-broker/net/ws_frame.h"
-#include "ws-broker/protocol/frames.h"
 
 #include <libwebsockets.h>
 #include <stdlib.h>
@@ -105,7 +104,7 @@ static int on_peer_close(struct ws_shared *shared, struct lws *wsi,
         return 0;
     bool is_text = event->length <= 2 ||
                    utf8_valid((const char *)event->bytes + 2, event->length - 2);
-    if (!is_text || !frame_close_is_valid(event->bytes, event->length)) {
+    if (!is_text || !ws_frame_close_is_valid(event->bytes, event->length)) {
         refuse_message(shared, connection, is_text ? ERROR_PROTOCOL_ERROR : ERROR_INVALID_UTF8);
         return 0;
     }

@@ -41,3 +41,12 @@ void ws_frame_abandon(struct buffer *out, size_t begin)
     out->length = begin - LONGEST_HEAD;
     out->data[out->length] = '\0';
 }
+
+bool ws_frame_close_is_valid(const unsigned char *payload, size_t length)
+{
+    if (length < 2)
+        return length == 0;
+    int code = payload[0] << 8 | payload[1];
+    bool is_defined = code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006);
+    return is_defined || (code >= 3000 && code <= 4999);
+}

@@ -19,4 +19,7 @@ void ws_frame_end(struct buffer *out, size_t begin, int opcode);
 /* Removes the frame that began there. */
 void ws_frame_abandon(struct buffer *out, size_t begin);
 
+/* Whether a close frame may have this payload (RFC 6455, 7.4). */
+bool ws_frame_close_is_valid(const unsigned char *payload, size_t length);
+
 #endif

@@ -1,5 +1,4 @@
-/* Device information. No member is essential, so that no odd value keeps a device away. */
-#include "ws-broker/protocol/frame_reading.h"
+#include "ws-broker/protocol/frame_info.h"
 
 #include "common/base/json_write.h"
 
@@ -11,7 +10,7 @@ static enum taken take_name(const struct json *value, struct reading *reading)
 {
     struct device_info *info = &reading->frame->info;
     *info->name = '\0';
-    return value_text(value, info->name, sizeof(info->name));
+    return frame_value_text(value, info->name, sizeof(info->name));
 }
 
 static enum taken take_version(const struct json *value, struct reading *reading)
@@ -21,7 +20,7 @@ static enum taken take_version(const struct json *value, struct reading *reading
     *info->android_version = '\0';
     if (json_number(value, &number) && (number < 0 || number >= 1e6))
         return IGNORED;
-    return value_text(value, info->android_version, sizeof(info->android_version));
+    return frame_value_text(value, info->android_version, sizeof(info->android_version));
 }
 
 /* Many libraries give a fraction of 1. A value between 0 and 1 is certainly one: no phone measures fractions of a percent.
@@ -32,7 +31,7 @@ static enum taken take_battery(const struct json *value, struct reading *reading
     struct device_info *info = &reading->frame->info;
     double level;
     info->battery_level = -1;
-    if (!value_number(value, "%", &level))
+    if (!frame_value_number(value, "%", &level))
         return IGNORED;
     if (level == -1 || level == 1)
         return TAKEN; /* -1 is Android's value for "unknown" */
@@ -46,7 +45,7 @@ static enum taken take_battery(const struct json *value, struct reading *reading
 static enum taken take_charging(const struct json *value, struct reading *reading)
 {
     bool charging;
-    bool readable = value_boolean(value, &charging);
+    bool readable = frame_value_boolean(value, &charging);
     reading->frame->info.charging = readable ? charging : -1;
     return readable ? TAKEN : IGNORED;
 }
@@ -57,7 +56,7 @@ static enum taken take_signal(const struct json *value, struct reading *reading)
     double strength;
     info->has_signal_strength = false;
     info->signal_strength = 0;
-    if (!value_number(value, "dBm", &strength) && !value_number(value, "%", &strength))
+    if (!frame_value_number(value, "dBm", &strength) && !frame_value_number(value, "%", &strength))
         return IGNORED;
     if (strength == 2147483647)
         return TAKEN; /* Android's value for "unknown" */
@@ -90,7 +89,7 @@ static bool is_further(const struct json *member)
         if (strcmp(members[i].name, json_name(member)) == 0)
             return false;
     }
-    return value_is_something(member);
+    return frame_value_is_something(member);
 }
 
 /* The member of that name from `first` on that is not null, among those that are read. */
@@ -98,7 +97,7 @@ static const struct json *find_further(const struct json *first, const char *nam
 {
     int left = MAX_READ_MEMBERS;
     for (const struct json *member = first; member && left-- > 0; member = json_next(member)) {
-        if (strcmp(json_name(member), name) == 0 && value_is_something(member))
+        if (strcmp(json_name(member), name) == 0 && frame_value_is_something(member))
             return member;
     }
     return NULL;

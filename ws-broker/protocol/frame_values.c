@@ -1,5 +1,4 @@
-/* Values of members: in the form of the protocol, and in other forms that apps write. */
-#include "ws-broker/protocol/frame_reading.h"
+#include "ws-broker/protocol/frame_values.h"
 
 #include "common/base/utf8.h"
 
@@ -10,12 +9,12 @@
 #include <string.h>
 #include <strings.h>
 
-bool value_is_something(const struct json *value)
+bool frame_value_is_something(const struct json *value)
 {
     return value && !json_is_null(value);
 }
 
-enum taken value_text(const struct json *value, char *text, size_t size)
+enum taken frame_value_text(const struct json *value, char *text, size_t size)
 {
     const char *given = json_text(value);
     double number;
@@ -47,7 +46,7 @@ static bool ends(const char *text)
     return *skip_spaces(text) == '\0';
 }
 
-bool value_number(const struct json *value, const char *unit, double *number)
+bool frame_value_number(const struct json *value, const char *unit, double *number)
 {
     const char *text = json_text(value);
     if (!text)
@@ -64,17 +63,17 @@ bool value_number(const struct json *value, const char *unit, double *number)
     return unit && strncasecmp(after, unit, strlen(unit)) == 0 && ends(after + strlen(unit));
 }
 
-bool value_integer(const struct json *value, int64_t least, int64_t most, int64_t *number)
+bool frame_value_integer(const struct json *value, int64_t least, int64_t most, int64_t *number)
 {
     double given;
-    if (!value_number(value, NULL, &given) || given != trunc(given) || given < (double)least ||
-        given > (double)most)
+    if (!frame_value_number(value, NULL, &given) || given != trunc(given) ||
+        given < (double)least || given > (double)most)
         return false;
     *number = (int64_t)given;
     return true;
 }
 
-bool value_word(const struct json *value, char word[FRAME_WORD_SIZE])
+bool frame_value_word(const struct json *value, char word[FRAME_WORD_SIZE])
 {
     const char *text = json_text(value);
     if (!text)
@@ -89,7 +88,7 @@ bool value_word(const struct json *value, char word[FRAME_WORD_SIZE])
     return true;
 }
 
-bool value_boolean(const struct json *value, bool *boolean)
+bool frame_value_boolean(const struct json *value, bool *boolean)
 {
     char word[FRAME_WORD_SIZE];
     int64_t number;
@@ -97,17 +96,17 @@ bool value_boolean(const struct json *value, bool *boolean)
         *boolean = json_true(value);
         return true;
     }
-    if (value_integer(value, 0, 1, &number)) {
+    if (frame_value_integer(value, 0, 1, &number)) {
         *boolean = number;
         return true;
     }
-    if (!value_word(value, word))
+    if (!frame_value_word(value, word))
         return false;
     *boolean = strcmp(word, "true") == 0;
     return *boolean || strcmp(word, "false") == 0;
 }
 
-bool value_id(const struct json *value, struct message_id *id)
+bool frame_value_id(const struct json *value, struct message_id *id)
 {
     static const char urn[] = "urn:uuid:";
     enum { DIGITS = 2 * MESSAGE_ID_BYTES };

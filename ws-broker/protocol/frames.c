@@ -1,112 +1,18 @@
-/* Frames from a device. */
-#include "ws-broker/protocol/frame_reading.h"
+#include "ws-broker/protocol/frames.h"
 
 #include "common/model/protocol.h"
+#include "ws-broker/protocol/frame_info.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-bool frame_refuse(struct frame_problem *problem, enum error error, const char *detail, ...)
-{
-    va_list arguments;
-    va_start(arguments, detail);
-    problem->error = error;
-    vsnprintf(problem->detail, sizeof(problem->detail), detail, arguments);
-    va_end(arguments);
-    return false;
-}
-
-void frame_warn(struct reading *reading, const char *member, const char *detail, ...)
-{
-    struct frame_problem *warning = &reading->frame->warning;
-    size_t length = strlen(warning->detail);
-    va_list arguments;
-    if (warning->error == ERROR_NONE) {
-        warning->error = ERROR_MEMBER_IGNORED;
-        warning->member = member;
-    } else if (length + 2 < sizeof(warning->detail)) {
-        strcpy(warning->detail + length, "; ");
-        length += 2;
-    }
-    va_start(arguments, detail);
-    vsnprintf(warning->detail + length, sizeof(warning->detail) - length, detail, arguments);
-    va_end(arguments);
-}
-
-/* ---- The members of a frame ---- */
-
-static bool refuse_member(const struct frame_member *member, const char *what,
-                          struct reading *reading)
-{
-    enum error error = member->error != ERROR_NONE ? member->error : ERROR_INVALID_VALUE;
-    return frame_refuse(reading->problem, error, "%s must be %s%s", member->name, member->wanted,
-                        what);
-}
-
-static void warn_of_member(const struct frame_member *member, enum taken taken,
-                           struct reading *reading)
-{
-    static const char *const outcomes[] = {
-        [CUT] = "it was cut", [CONVERTED] = "it was converted", [IGNORED] = "it was ignored"};
-    if (taken != TAKEN)
-        frame_warn(reading, member->name, "%s must be %s: %s", member->name, member->wanted,
-                   outcomes[taken]);
-}
-
-/* Reads one value of a member; `before` is an earlier value of the same name, or NULL. */
-static bool read_value(const struct frame_member *member, const struct json *value,
-                       const struct json *before, struct reading *reading)
-{
-    bool essential = member->weight == ESSENTIAL;
-    if (before && essential)
-        return json_same_scalar(before, value) ||
-               refuse_member(member, ", and not two different values", reading);
-    if (before)
-        frame_warn(reading, member->name, "%s appears twice: the last one counts", member->name);
-    enum taken taken = member->take(value, reading);
-    if (essential && taken != TAKEN)
-        return refuse_member(member, "", reading);
-    warn_of_member(member, taken, reading);
-    return true;
-}
-
-static bool read_member(const struct json *object, const struct frame_member *member,
-                        struct reading *reading)
-{
-    const struct json *before = NULL;
-    json_for_each (value, object) {
-        if (!value_is_something(value) || strcmp(json_name(value), member->name) != 0)
-            continue;
-        if (!read_value(member, value, before, reading))
-            return false;
-        before = value;
-    }
-    if (!before && member->weight == ESSENTIAL)
-        return refuse_member(member, "", reading);
-    if (!before && member->weight == EXPECTED)
-        frame_warn(reading, member->name, "%s must be %s: it is missing", member->name,
-                   member->wanted);
-    return true;
-}
-
-bool frame_read_members(const struct json *object, const struct frame_member *members, size_t count,
-                        struct reading *reading)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (!read_member(object, &members[i], reading))
-            return false;
-    }
-    return true;
-}
 
 /* ---- Members of frames about messages ---- */
 
 static enum taken take_message_id(const struct json *value, struct reading *reading)
 {
     struct frame *frame = reading->frame;
-    if (!value_id(value, &frame->message_id))
+    if (!frame_value_id(value, &frame->message_id))
         return IGNORED;
     reading->problem->has_message_id = frame->warning.has_message_id = true;
     reading->problem->message_id = frame->warning.message_id = frame->message_id;
@@ -118,7 +24,7 @@ enum { MOST_ATTEMPTS = 1000000000, MOST_PARTS = 255 };
 static bool read_attempt(const struct json *value, unsigned *attempt)
 {
     int64_t number = 0;
-    bool readable = value_integer(value, 1, MOST_ATTEMPTS, &number);
+    bool readable = frame_value_integer(value, 1, MOST_ATTEMPTS, &number);
     *attempt = (unsigned)number;
     return readable;
 }
@@ -132,7 +38,7 @@ static enum taken take_status(const struct json *value, struct reading *reading)
 {
     char word[FRAME_WORD_SIZE];
     enum message_status *status = &reading->frame->status;
-    return value_word(value, word) && message_status_parse(word, status) &&
+    return frame_value_word(value, word) && message_status_parse(word, status) &&
                    message_status_is_report(*status)
                ? TAKEN
                : IGNORED;
@@ -142,7 +48,7 @@ static enum taken take_assured_status(const struct json *value, struct reading *
 {
     char word[FRAME_WORD_SIZE];
     enum message_status *status = &reading->frame->status;
-    return value_word(value, word) && message_status_parse(word, status) &&
+    return frame_value_word(value, word) && message_status_parse(word, status) &&
                    (message_status_is_report(*status) || *status == MESSAGE_CANCELLED ||
                     *status == MESSAGE_UNKNOWN)
                ? TAKEN
@@ -151,14 +57,14 @@ static enum taken take_assured_status(const struct json *value, struct reading *
 
 static enum taken take_seq(const struct json *value, struct reading *reading)
 {
-    return value_integer(value, 0, INT64_MAX / 1024, &reading->frame->seq) ? TAKEN : IGNORED;
+    return frame_value_integer(value, 0, INT64_MAX / 1024, &reading->frame->seq) ? TAKEN : IGNORED;
 }
 
 /* An unreadable value is no proof that nothing was sent. */
 static enum taken take_parts_sent(const struct json *value, struct reading *reading)
 {
     int64_t parts = 0;
-    bool readable = value_integer(value, 0, INT32_MAX, &parts);
+    bool readable = frame_value_integer(value, 0, INT32_MAX, &parts);
     unsigned least = readable ? (unsigned)MIN(parts, MOST_PARTS) : 1;
     reading->frame->parts_sent = MAX(reading->frame->parts_sent, least);
     return !readable ? IGNORED : parts > MOST_PARTS ? CUT : TAKEN;
@@ -167,22 +73,22 @@ static enum taken take_parts_sent(const struct json *value, struct reading *read
 static enum taken take_error_code(const struct json *value, struct reading *reading)
 {
     struct frame *frame = reading->frame;
-    return value_text(value, frame->error_code, sizeof(frame->error_code));
+    return frame_value_text(value, frame->error_code, sizeof(frame->error_code));
 }
 
 /* 0 means no error when the message did not fail. */
 static enum taken take_report_error_code(const struct json *value, struct reading *reading)
 {
     double number;
-    bool none = reading->frame->status != MESSAGE_FAILED && value_number(value, NULL, &number) &&
-                number == 0;
+    bool none = reading->frame->status != MESSAGE_FAILED &&
+                frame_value_number(value, NULL, &number) && number == 0;
     return none ? TAKEN : take_error_code(value, reading);
 }
 
 static enum taken take_error_message(const struct json *value, struct reading *reading)
 {
     struct frame *frame = reading->frame;
-    return value_text(value, frame->error_message, sizeof(frame->error_message));
+    return frame_value_text(value, frame->error_message, sizeof(frame->error_message));
 }
 
 #define MESSAGE_ID_MEMBER                                                                          \
@@ -285,7 +191,7 @@ static bool read_nack(const struct json *object, struct reading *reading)
 static enum taken take_credit(const struct json *value, struct reading *reading)
 {
     int64_t credit = 0;
-    if (!value_integer(value, 0, INT32_MAX, &credit))
+    if (!frame_value_integer(value, 0, INT32_MAX, &credit))
         return IGNORED;
     reading->frame->credit = (unsigned)MIN(credit, STORE_MAX_CLAIM);
     return TAKEN;
@@ -298,7 +204,7 @@ static enum taken take_journal_id(const struct json *value, struct reading *read
 {
     static const struct message_id nil;
     struct message_id *id = &reading->frame->journal;
-    return value_id(value, id) && !message_id_equal(id, &nil) ? TAKEN : IGNORED;
+    return frame_value_id(value, id) && !message_id_equal(id, &nil) ? TAKEN : IGNORED;
 }
 
 static bool read_hello(const struct json *object, struct reading *reading)
@@ -327,7 +233,7 @@ static bool read_credit(const struct json *object, struct reading *reading)
 static bool read_state(const struct json *value, bool *offered)
 {
     char word[FRAME_WORD_SIZE];
-    if (!value || !value_word(value, word))
+    if (!value || !frame_value_word(value, word))
         return false;
     *offered = strcmp(word, "offered") == 0;
     return *offered || strcmp(word, "released") == 0 || strcmp(word, "submitting") == 0 ||
@@ -340,7 +246,8 @@ static bool read_entry(const struct json *object, struct store_journal_entry *en
         return false;
     const struct json *id = json_member(object, "message_id");
     const struct json *attempt = json_member(object, "attempt");
-    return id && value_id(id, &entry->id) && attempt && read_attempt(attempt, &entry->attempt) &&
+    return id && frame_value_id(id, &entry->id) && attempt &&
+           read_attempt(attempt, &entry->attempt) &&
            read_state(json_member(object, "state"), &entry->offered);
 }
 
@@ -369,7 +276,7 @@ static enum taken take_entries(const struct json *value, struct reading *reading
 
 static enum taken take_last(const struct json *value, struct reading *reading)
 {
-    return value_boolean(value, &reading->frame->last) ? TAKEN : IGNORED;
+    return frame_value_boolean(value, &reading->frame->last) ? TAKEN : IGNORED;
 }
 
 static bool read_journal(const struct json *object, struct reading *reading)
@@ -477,14 +384,15 @@ static bool read_object(const struct json *object, enum frame_stage stage, struc
         return frame_refuse(reading->problem, ERROR_MALFORMED_FRAME,
                             "a frame must be a JSON object");
     json_for_each (each, object) {
-        if (strcmp(json_name(each), "type") != 0 || !value_is_something(each))
+        if (strcmp(json_name(each), "type") != 0 || !frame_value_is_something(each))
             continue;
         if (member && !json_same_scalar(member, each))
             return frame_refuse(reading->problem, ERROR_MALFORMED_FRAME,
                                 "type appears twice with different values");
         member = each;
     }
-    return read_kind(object, member && value_word(member, type) ? type : NULL, stage, reading);
+    return read_kind(object, member && frame_value_word(member, type) ? type : NULL, stage,
+                     reading);
 }
 
 bool frame_read(const char *text, size_t length, enum frame_stage stage,
@@ -514,15 +422,4 @@ void frame_fini(struct frame *frame)
     device_info_fini(&frame->info);
     free(frame->entries);
     frame->entries = NULL;
-}
-
-/* ---- */
-
-bool frame_close_is_valid(const unsigned char *payload, size_t length)
-{
-    if (length < 2)
-        return length == 0;
-    int code = payload[0] << 8 | payload[1];
-    bool of_the_rfc = code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006);
-    return of_the_rfc || (code >= 3000 && code <= 4999);
 }

@@ -1,5 +1,4 @@
-/* Frames to a device. */
-#include "ws-broker/protocol/frames.h"
+#include "ws-broker/protocol/frame_write.h"
 
 #include "common/base/json_write.h"
 #include "common/model/protocol.h"
