@@ -11,9 +11,9 @@ from harness.sanitizers import reports, tell
 
 # Code that several threads share runs under ThreadSanitizer too.
 SHARED_BY_THREADS = {"test_store_messages", "test_store_devices", "test_store_lists", "test_store_batches",
-                     "test_store_transitions", "test_sqlite_open", "test_sqlite_locks", "test_sqlite_wal",
+                     "test_store_transitions", "test_memory_stores", "test_sqlite_open", "test_sqlite_locks", "test_sqlite_wal",
                      "test_doorbell", "test_message_id"}
-BACKENDS = ["sqlite"]
+BACKENDS = ["sqlite", "memory"]
 
 
 def builds_of(program):

@@ -260,7 +260,7 @@ static void destroy(struct store *store)
 }
 
 /* The first is the default: a name without a scheme is a path. */
-static const struct store_backend *const backends[] = {&store_backend_sqlite};
+static const struct store_backend *const backends[] = {&store_backend_sqlite, &store_backend_memory};
 
 /* The backend that the scheme of a database's name asks for; *rest is the name without it. */
 static const struct store_backend *choose_backend(const char *name, const char **rest)

@@ -120,8 +120,9 @@ struct store_transition {
 };
 
 struct store_options {
-    /* Of the database, with or without `sqlite:` before it; links are followed once, by store_open
-       (database_path.h). */
+    /* Which database: `sqlite:PATH`, or PATH alone, is a file; links are followed once, by store_open
+       (database_path.h). `memory:` is gone when the store is closed; the stores of one process that open
+       `memory:NAME` share it until the last of them is closed. */
     const char *path;
     bool must_exist; /* a database that is missing is not created: only the gateway creates one */
     int64_t timeout_ms; /* a write that cannot start, or a read that has not ended, by then fails */

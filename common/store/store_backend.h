@@ -72,6 +72,6 @@ struct store_backend {
                                   struct store_statistics *statistics);
 };
 
-extern const struct store_backend store_backend_sqlite;
+extern const struct store_backend store_backend_sqlite, store_backend_memory;
 
 #endif

@@ -156,9 +156,9 @@ static void wait_alive(struct handshake_auth *auth)
         usleep(1000);
 }
 
-/* A store and a listening socket in a folder of their own. */
+/* A store, and a listening socket in a folder of its own. */
 struct place {
-    char folder[64], path[96], database[96]; /* the store borrows its path */
+    char folder[64], path[96];
     struct store *store;
     int listen_fd;
 };
@@ -169,9 +169,8 @@ static void open_place(struct place *place)
     alarm(60);
     strcpy(place->folder, "/tmp/test_handshake_auth.XXXXXX");
     assert_non_null(mkdtemp(place->folder));
-    snprintf(place->database, sizeof(place->database), "%s/store.db", place->folder);
     snprintf(place->path, sizeof(place->path), "%s/socket", place->folder);
-    struct store_options options = {.path = place->database, .timeout_ms = 5000};
+    struct store_options options = {.path = "memory:", .timeout_ms = 5000};
     assert_int_equal(store_open(&options, &place->store, problem), ERROR_NONE);
     place->listen_fd = unix_socket_listen(place->path, 8);
     assert_true(place->listen_fd >= 0);

@@ -261,12 +261,18 @@ static enum error list_offered_by(struct store_database *database, const struct 
     return ERROR_NONE;
 }
 
+static bool is_changed_later(const struct message_row *row, const struct message_row *other)
+{
+    return row->updated_at_ms != other->updated_at_ms ? row->updated_at_ms > other->updated_at_ms
+                                                      : row->seq > other->seq;
+}
+
 /* Keeps `rows` sorted, the last changed first, and drops what is beyond the limit. */
-static void insert_by_change(const struct message_row *row, size_t limit, struct message_row rows[],
-                             size_t *count)
+static void insert_by_change(const struct message_row *row, size_t limit,
+                             struct message_row rows[], size_t *count)
 {
     size_t index = *count;
-    while (index > 0 && rows[index - 1].updated_at_ms < row->updated_at_ms)
+    while (index > 0 && is_changed_later(row, &rows[index - 1]))
         index--;
     if (index == limit)
         return;

@@ -34,30 +34,48 @@ void *table_copy_row(const void *row, size_t bytes)
     return copy;
 }
 
+static void slide_to_front(struct table *table)
+{
+    if (table->count > 0)
+        memmove(table->allocated, table->rows, table->count * sizeof(*table->rows));
+    table->rows = table->allocated;
+}
+
 bool table_reserve(struct table *table, size_t capacity)
 {
     if (capacity <= table->capacity)
         return true;
-    void **rows = reallocarray(table->rows, capacity, sizeof(*rows));
+    slide_to_front(table);
+    void **rows = reallocarray(table->allocated, capacity, sizeof(*rows));
     if (!rows)
         return false;
-    table->rows = rows;
+    table->allocated = table->rows = rows;
     table->capacity = capacity;
     return true;
 }
 
+/* A quarter stays free, so that rows do not slide with every insertion. */
 static bool grow(struct table *table)
 {
-    if (table->count < table->capacity)
+    if (table->count < table->capacity - table->capacity / 4)
         return true;
     return table_reserve(table, MAX(16, 2 * table->capacity)) &&
            (!table->reserve || table->reserve(table));
 }
 
+/* The shorter part of the rows makes way. */
 static void insert_at(struct table *table, size_t index, void *row)
 {
-    memmove(table->rows + index + 1, table->rows + index,
-            (table->count - index) * sizeof(*table->rows));
+    void **end = table->allocated + table->capacity;
+    if (index < table->count / 2 && table->rows > table->allocated) {
+        table->rows--;
+        memmove(table->rows, table->rows + 1, index * sizeof(*table->rows));
+    } else {
+        if (table->rows + table->count == end)
+            slide_to_front(table);
+        memmove(table->rows + index + 1, table->rows + index,
+                (table->count - index) * sizeof(*table->rows));
+    }
     table->rows[index] = row;
     table->count++;
 }
@@ -65,8 +83,13 @@ static void insert_at(struct table *table, size_t index, void *row)
 static void remove_at(struct table *table, size_t index)
 {
     table->count--;
-    memmove(table->rows + index, table->rows + index + 1,
-            (table->count - index) * sizeof(*table->rows));
+    if (index < table->count / 2) {
+        memmove(table->rows + 1, table->rows, index * sizeof(*table->rows));
+        table->rows++;
+    } else {
+        memmove(table->rows + index, table->rows + index + 1,
+                (table->count - index) * sizeof(*table->rows));
+    }
 }
 
 void table_insert_shared(struct table *table, void *row)
@@ -152,7 +175,7 @@ void table_fini(struct table *table)
 {
     for (size_t i = 0; i < table->count; i++)
         table->free_row(table->rows[i], NULL, false);
-    free(table->rows);
+    free(table->allocated);
 }
 
 void undo_log_fini(struct undo_log *log)

@@ -22,8 +22,10 @@ struct table {
     MUST_CHECK bool (*reserve)(
         struct table *table); /* room for as many as this table has room for; or NULL */
 
-    void **rows;
-    size_t count, capacity;
+    void **rows; /* the first one; there may be room before it, so that both ends are cheap */
+    size_t count;
+    void **allocated;
+    size_t capacity;
 };
 
 struct undo_log {

@@ -160,5 +160,5 @@ void memory_tables_fini(struct memory_tables *tables)
     for (size_t i = 0; i < ARRAY_LENGTH(all); i++)
         table_fini(all[i]);
     for (int i = 0; i < MESSAGE_STATUS_COUNT; i++)
-        free(tables->messages_in[i].rows);
+        free(tables->messages_in[i].allocated);
 }

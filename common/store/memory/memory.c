@@ -1,0 +1,312 @@
+/* The memory backend: databases by their names, the locks around batches and reads. */
+#include "common/store/memory/memory.h"
+
+#include "common/base/clock.h"
+#include "common/store/store_backend.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* What the stores of one name share. */
+struct memory {
+    char *name; /* "": one store's own */
+    unsigned opened;
+    struct memory *next;
+
+    pthread_mutex_t turn_lock;
+    pthread_cond_t turn_ends;
+    bool turn; /* under turn_lock: a store runs a batch, or has yet to finish it */
+
+    pthread_mutex_t lock;        /* around each batch and each read */
+    struct memory_tables tables; /* under lock */
+};
+
+struct store_database_reader {
+    struct store_database *database;
+};
+
+/* ---- Opening ---- */
+
+static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct memory *all; /* under open_lock */
+
+/* A condition whose waits end by the monotonic clock. */
+static void init_monotonic(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+static struct memory *create(const char *name)
+{
+    struct memory *memory = calloc(1, sizeof(*memory));
+    if (!memory)
+        return NULL;
+    memory->name = strdup(name);
+    if (!memory->name) {
+        free(memory);
+        return NULL;
+    }
+    pthread_mutex_init(&memory->turn_lock, NULL);
+    init_monotonic(&memory->turn_ends);
+    pthread_mutex_init(&memory->lock, NULL);
+    memory_tables_init(&memory->tables);
+    memory->next = all;
+    all = memory;
+    return memory;
+}
+
+static struct memory *find(const char *name)
+{
+    struct memory *memory = all;
+    while (memory && (*name == '\0' || strcmp(memory->name, name) != 0))
+        memory = memory->next;
+    return memory;
+}
+
+static struct memory *acquire(const char *name)
+{
+    pthread_mutex_lock(&open_lock);
+    struct memory *memory = find(name);
+    if (!memory)
+        memory = create(name);
+    if (memory)
+        memory->opened++;
+    pthread_mutex_unlock(&open_lock);
+    return memory;
+}
+
+static void release(struct memory *memory)
+{
+    pthread_mutex_lock(&open_lock);
+    bool last = --memory->opened == 0;
+    struct memory **place = &all;
+    while (last && *place != memory)
+        place = &(*place)->next;
+    if (last)
+        *place = memory->next;
+    pthread_mutex_unlock(&open_lock);
+    if (!last)
+        return;
+    memory_tables_fini(&memory->tables);
+    pthread_mutex_destroy(&memory->lock);
+    pthread_cond_destroy(&memory->turn_ends);
+    pthread_mutex_destroy(&memory->turn_lock);
+    free(memory->name);
+    free(memory);
+}
+
+static enum error open_memory(const struct store_options *options, struct store_database **result,
+                              char problem[STORE_ERROR_SIZE])
+{
+    struct store_database *database = malloc(sizeof(*database));
+    struct memory *memory = database ? acquire(options->path) : NULL;
+    if (!memory) {
+        snprintf(problem, STORE_ERROR_SIZE, "no memory");
+        free(database);
+        return ERROR_INTERNAL;
+    }
+    memory_database_init(database, &memory->tables, options);
+    database->memory = memory;
+    database->wall_ms = options->wall_ms;
+    *result = database;
+    return ERROR_NONE;
+}
+
+static void close_memory(struct store_database *database)
+{
+    struct memory *memory = database->memory;
+    memory_database_fini(database);
+    free(database);
+    release(memory);
+}
+
+/* ---- Batches ---- */
+
+/* False when it was not to be had by then. */
+static bool take_turn(struct memory *memory, int64_t deadline_ms)
+{
+    struct timespec deadline = {.tv_sec = deadline_ms / 1000,
+                                .tv_nsec = deadline_ms % 1000 * 1000000};
+    int late = 0;
+    pthread_mutex_lock(&memory->turn_lock);
+    while (memory->turn && late == 0)
+        late = deadline_ms == STORE_BEGIN_AT_ONCE
+                   ? ETIMEDOUT
+                   : pthread_cond_timedwait(&memory->turn_ends, &memory->turn_lock, &deadline);
+    bool taken = !memory->turn;
+    memory->turn = true;
+    pthread_mutex_unlock(&memory->turn_lock);
+    return taken;
+}
+
+static enum error commit(struct store_database *database)
+{
+    int64_t began_us = clock_monotonic_us();
+    enum error error = memory_commit(database);
+    if (error == ERROR_NONE)
+        METRICS_OBSERVE(database->transaction.metrics, db_commit_duration_seconds,
+                        (uint64_t)(clock_monotonic_us() - began_us));
+    return error;
+}
+
+static enum error run_batch(struct store_database *database, struct store_write *const writes[],
+                            size_t count, int64_t deadline_ms)
+{
+    struct memory *memory = database->memory;
+    if (!take_turn(memory, deadline_ms))
+        return ERROR_STORE_BUSY;
+    pthread_mutex_lock(&memory->lock);
+    memory_begin(database, database->wall_ms());
+    for (size_t i = 0; i < count; i++)
+        memory_run(database, writes[i]);
+    enum error error = commit(database);
+    pthread_mutex_unlock(&memory->lock);
+    return error;
+}
+
+static void finish_batch(struct store_database *database)
+{
+    struct memory *memory = database->memory;
+    pthread_mutex_lock(&memory->turn_lock);
+    memory->turn = false;
+    pthread_cond_signal(&memory->turn_ends);
+    pthread_mutex_unlock(&memory->turn_lock);
+}
+
+static const struct store_transition *transitions(const struct store_database *database,
+                                                  size_t *count)
+{
+    *count = database->transaction.transition_count;
+    return database->transaction.transitions;
+}
+
+/* ---- Reads ---- */
+
+static enum error open_reader(struct store_database *database,
+                              struct store_database_reader **reader, char problem[STORE_ERROR_SIZE])
+{
+    *reader = malloc(sizeof(**reader));
+    if (!*reader) {
+        snprintf(problem, STORE_ERROR_SIZE, "no memory");
+        return ERROR_INTERNAL;
+    }
+    (*reader)->database = database;
+    return ERROR_NONE;
+}
+
+static void close_reader(struct store_database_reader *reader)
+{
+    free(reader);
+}
+
+static const struct memory_tables *begin_read(struct store_database_reader *reader)
+{
+    pthread_mutex_lock(&reader->database->memory->lock);
+    return reader->database->tables;
+}
+
+static enum error end_read(struct store_database_reader *reader, enum error error)
+{
+    pthread_mutex_unlock(&reader->database->memory->lock);
+    return error;
+}
+
+static enum error find_message(struct store_database_reader *reader, const struct message_id *id,
+                               struct message *message)
+{
+    return end_read(reader, memory_read_message(begin_read(reader), id, message));
+}
+
+static enum error read_history(struct store_database_reader *reader, const struct message_id *id,
+                               struct message_event **events, size_t *count)
+{
+    return end_read(reader, memory_read_history(begin_read(reader), id, events, count));
+}
+
+static enum error list_messages(struct store_database_reader *reader,
+                                const struct store_query *query, struct store_page *page)
+{
+    return end_read(reader, memory_list_messages(begin_read(reader), query, page));
+}
+
+static enum error find_key(struct store_database_reader *reader, const char *id,
+                           struct api_key *key, bool *found)
+{
+    const struct api_key *row = table_find(&begin_read(reader)->keys, id);
+    *found = row;
+    if (row)
+        *key = *row;
+    return end_read(reader, ERROR_NONE);
+}
+
+static enum error list_keys(struct store_database_reader *reader, struct api_key **keys,
+                            size_t *count)
+{
+    return end_read(reader, memory_list_keys(begin_read(reader), keys, count));
+}
+
+static enum error find_token(struct store_database_reader *reader, const char *id,
+                             struct device_token *token, bool *found)
+{
+    const struct device_token *row = table_find(&begin_read(reader)->tokens, id);
+    *found = row;
+    if (row)
+        *token = *row;
+    return end_read(reader, ERROR_NONE);
+}
+
+static enum error list_tokens(struct store_database_reader *reader, struct device_token **tokens,
+                              size_t *count)
+{
+    return end_read(reader, memory_list_tokens(begin_read(reader), tokens, count));
+}
+
+static enum error read_sending(struct store_database_reader *reader, struct store_sending *sending)
+{
+    memory_read_sending(begin_read(reader), sending);
+    return end_read(reader, ERROR_NONE);
+}
+
+static enum error list_devices(struct store_database_reader *reader, struct device **devices,
+                               size_t *count)
+{
+    int64_t now_ms = reader->database->wall_ms();
+    return end_read(reader, memory_list_devices(begin_read(reader), now_ms, devices, count));
+}
+
+static enum error read_statistics(struct store_database_reader *reader, int64_t stuck_since_ms,
+                                  struct store_statistics *statistics)
+{
+    int64_t now_ms = reader->database->wall_ms();
+    return end_read(reader,
+                    memory_read_statistics(begin_read(reader), stuck_since_ms, now_ms, statistics));
+}
+
+const struct store_backend store_backend_memory = {
+    .name = "memory",
+    .open = open_memory,
+    .close = close_memory,
+    .run_batch = run_batch,
+    .finish_batch = finish_batch,
+    .transitions = transitions,
+    .open_reader = open_reader,
+    .close_reader = close_reader,
+    .find_message = find_message,
+    .read_history = read_history,
+    .list_messages = list_messages,
+    .find_key = find_key,
+    .list_keys = list_keys,
+    .find_token = find_token,
+    .list_tokens = list_tokens,
+    .read_sending = read_sending,
+    .list_devices = list_devices,
+    .read_statistics = read_statistics,
+};
