@@ -61,7 +61,7 @@ void store_fixture_close(struct store_fixture *fixture)
     fixture->store = NULL;
 }
 
-/* A memory store lives as long as it is open: a second one keeps it while the test reopens its own. */
+/* A memory database lives while a store has it open: a second store keeps it when the test reopens the first. */
 static void keep_memory(struct store_fixture *fixture)
 {
     static int number;
@@ -123,7 +123,7 @@ struct message_id given_message(struct store_fixture *fixture, const char *numbe
     return message.id;
 }
 
-size_t given_hand_over(struct store_fixture *fixture, const char *const *devices, size_t count)
+size_t given_claim(struct store_fixture *fixture, const char *const *devices, size_t count)
 {
     struct store_holder *slots = calloc(count, sizeof(*slots));
     struct message *messages = calloc(count, sizeof(*messages));
@@ -196,7 +196,7 @@ enum message_status stored_status(struct store_fixture *fixture, const struct me
 struct message_id given_message_in(struct store_fixture *fixture, enum message_status status)
 {
     struct message_id id = given_message(fixture, "+1234567890", "text");
-    given_hand_over(fixture, (const char *const[]){"phone-1"}, 1);
+    given_claim(fixture, (const char *const[]){"phone-1"}, 1);
     if (status != MESSAGE_ACCEPTED)
         assert_int_equal(given_report(fixture, &id, "phone-1", status, NULL), ERROR_NONE);
     assert_int_equal(stored_status(fixture, &id), status);
@@ -237,7 +237,7 @@ static void assert_history(struct store_fixture *fixture, const struct message *
     free(events);
 }
 
-/* The first event of a message is its row. */
+/* The first event of a message is its row itself. */
 static void assert_file_consistent(const struct store_fixture *fixture)
 {
     assert_in_file(fixture,
@@ -304,7 +304,7 @@ void store_hold_release(struct store_hold *hold)
 {
     struct store_write probe = {.verb = STORE_PROBE};
     sem_post(&hold->go_on);
-    assert_int_equal(store_run(hold->store, &probe), ERROR_NONE); /* nothing of it runs any more */
+    assert_int_equal(store_run(hold->store, &probe), ERROR_NONE); /* the batch has ended */
     sem_destroy(&hold->begun);
     sem_destroy(&hold->go_on);
 }

@@ -30,7 +30,7 @@ struct store_fixture {
 int store_fixture_setup(void **state);
 int store_fixture_teardown(void **state);
 
-/* Closes and opens it again, as after a restart; or one of them. */
+/* Closes the store and opens it again, as a restart does; or one of the two. */
 void store_fixture_reopen(struct store_fixture *fixture);
 void store_fixture_close(struct store_fixture *fixture);
 void store_fixture_open(struct store_fixture *fixture);
@@ -39,9 +39,9 @@ void store_fixture_open(struct store_fixture *fixture);
 
 enum { DAY_MS = 86400000 };
 
-/* The store's clock, which also dates the ids of messages. A stopped clock is moved by pass_ms alone. */
+/* The store's clock, which also dates the ids of messages. Only pass_ms moves a stopped clock. */
 int64_t store_fixture_now_ms(void);
-void store_fixture_pass_ms(int64_t ms); /* back, where it is negative */
+void store_fixture_pass_ms(int64_t ms); /* negative: back */
 void store_fixture_stop_clock_at(int64_t wall_ms);
 
 /* A new id, as of the store's clock. */
@@ -53,18 +53,18 @@ struct message_id store_fixture_new_id(void);
 struct message_id given_message(struct store_fixture *fixture, const char *number,
                                 const char *text);
 
-/* Queues one with that id. */
+/* Queues a message with that id. */
 enum error enqueue_as(struct store_fixture *fixture, const struct message_id *id);
 
-/* A new message of "phone-1", brought into a status by the shortest way of reports. */
+/* Brings a new message into that status: "phone-1" claims it and reports on it. */
 struct message_id given_message_in(struct store_fixture *fixture, enum message_status status);
 
-/* Offers the oldest queued message to a device with that journal; it must be there. */
+/* Offers the oldest queued message to a device with that journal; there must be one. */
 void given_offer(struct store_fixture *fixture, const char *device_id,
                  const struct message_id *journal);
 
-/* Gives the oldest queued messages to the devices, one each; returns how many there were. */
-size_t given_hand_over(struct store_fixture *fixture, const char *const *devices, size_t count);
+/* Claims the oldest queued messages for the devices, one each; returns their number. */
+size_t given_claim(struct store_fixture *fixture, const char *const *devices, size_t count);
 
 enum error given_report(struct store_fixture *fixture, const struct message_id *id,
                         const char *device_id, enum message_status status, bool *changed);
@@ -73,11 +73,11 @@ enum error given_report(struct store_fixture *fixture, const struct message_id *
 struct message stored(struct store_fixture *fixture, const struct message_id *id);
 enum message_status stored_status(struct store_fixture *fixture, const struct message_id *id);
 
-/* How many messages there are, in that status or at all. */
+/* The number of messages, in all or in that status. */
 int64_t count_messages(struct store_fixture *fixture);
 int64_t count_messages_in(struct store_fixture *fixture, enum message_status status);
 
-/* Every count that is kept agrees with the messages, and every message with the last event of its history. */
+/* The kept counts agree with the messages, and every message with the last event of its history. */
 void assert_consistent(struct store_fixture *fixture);
 
 /* ---- Transactions ---- */
@@ -94,13 +94,13 @@ void store_hold_release(struct store_hold *hold);
 
 /* ---- SQLite ---- */
 
-/* What the query finds in the file; nothing is asked of another backend. */
+/* Compares a number that the query finds in the file. Does nothing with another backend. */
 void assert_in_file(const struct store_fixture *fixture, const char *sql, int64_t expected);
 
-/* Statements of the test's own, on the database at that path, beside the store. */
+/* Runs statements on the database at that path, past the store. */
 void execute(const char *path, const char *sql);
 
-/* One number from the database, by SQL; also what an UPDATE with RETURNING gives. */
+/* A number that the query finds in the file; an UPDATE may return one too. */
 int64_t number_of(const struct store_fixture *fixture, const char *sql);
 
 #endif

@@ -1,4 +1,4 @@
-/* The writer thread: many callers, one transaction; who is told of it, and other stores of the same database. */
+/* Batches: many submitters, one transaction, its callbacks; and other stores of the same database. */
 #include "common/base/clock.h"
 #include "tests/store/store_fixture.h"
 
@@ -17,7 +17,7 @@ static void *send_many(void *argument)
     return NULL;
 }
 
-static void every_write_of_many_threads_is_there(void **state)
+static void every_write_of_many_threads_is_stored(void **state)
 {
     struct store_fixture *fixture = *state;
     pthread_t threads[CALLERS];
@@ -98,7 +98,7 @@ static void a_write_runs_inline_where_its_submitter_asks_for_it(void **state)
     }
 }
 
-static void what_was_submitted_before_the_end_is_written(void **state)
+static void writes_submitted_before_the_close_are_stored(void **state)
 {
     enum { COUNT = 200 };
     struct store_fixture *fixture = *state;
@@ -137,7 +137,7 @@ static void the_doorbell_rings_for_messages_alone_and_after_the_commit(void **st
     assert_int_equal(atomic_load(&rings), 0);
     given_message(fixture, "+1234567890", "text");
     assert_int_equal(store_run(fixture->store, &probe), ERROR_NONE);
-    store_fixture_reopen(fixture); /* so all batches have ended */
+    store_fixture_reopen(fixture); /* so that all batches have ended */
     assert_int_equal(atomic_load(&rings), 1);
 }
 
@@ -152,7 +152,7 @@ static struct store *open_beside(struct store_fixture *fixture)
     return store;
 }
 
-/* How many messages there were when the doorbell rang last. */
+/* The number of messages when the doorbell last rang. */
 struct heard {
     struct store_reader *reader;
     atomic_llong messages;
@@ -180,7 +180,7 @@ static void the_doorbell_rings_after_the_last_of_many_messages(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, send_many, fixture), 0);
     for (int i = 0; i < CALLERS; i++)
         pthread_join(threads[i], NULL);
-    store_fixture_close(fixture); /* so all batches have ended */
+    store_fixture_close(fixture); /* so that all batches have ended */
     assert_int_equal(atomic_load(&heard.messages), CALLERS * MESSAGES_EACH);
     store_reader_close(heard.reader);
     store_close(other);
@@ -199,7 +199,8 @@ static void note_wake(void *context)
     atomic_store(&woken->left_then, atomic_load(woken->left));
 }
 
-/* Whether the last of some writes is done before the last wake-up; `held`: they are refused. */
+/* `completed` is called after the last `done`, also where the writes are refused because another store holds a
+   transaction (`held`). */
 static void check_wake(struct store_fixture *fixture, bool held)
 {
     enum { COUNT = 20 };
@@ -227,19 +228,19 @@ static void check_wake(struct store_fixture *fixture, bool held)
         store_hold_release(&hold);
     store_close(other);
     fixture->options.completed = NULL;
-    store_fixture_reopen(fixture); /* so that the last wake-up was, too */
+    store_fixture_reopen(fixture); /* so that the last call was, too */
     assert_int_equal(atomic_load(&left), 0);
     assert_int_equal(writes[COUNT - 1].result, expected);
     assert_in_range(atomic_load(&woken.times), 1, COUNT + 1);
     assert_int_equal(atomic_load(&woken.left_then), 0);
 }
 
-static void who_waits_is_woken_after_the_last_is_done(void **state)
+static void completed_is_called_after_the_last_done(void **state)
 {
     check_wake(*state, false);
 }
 
-static void who_waits_is_woken_also_by_a_refusal(void **state)
+static void completed_is_called_after_refusals_too(void **state)
 {
     check_wake(*state, true);
 }
@@ -264,12 +265,12 @@ static void a_transaction_of_another_store_gives_busy_in_time_and_nothing_is_wri
     assert_int_equal(enqueue_as(fixture, &id), ERROR_NONE);
 }
 
-UNIT_TESTS(STORE_TEST(every_write_of_many_threads_is_there),
+UNIT_TESTS(STORE_TEST(every_write_of_many_threads_is_stored),
            STORE_TEST(writes_share_transactions_and_one_failure_harms_no_other),
            STORE_TEST(a_write_runs_inline_where_its_submitter_asks_for_it),
-           STORE_TEST(what_was_submitted_before_the_end_is_written),
+           STORE_TEST(writes_submitted_before_the_close_are_stored),
            STORE_TEST(the_doorbell_rings_for_messages_alone_and_after_the_commit),
            STORE_TEST(the_doorbell_rings_after_the_last_of_many_messages),
-           STORE_TEST(who_waits_is_woken_after_the_last_is_done),
-           STORE_TEST(who_waits_is_woken_also_by_a_refusal),
+           STORE_TEST(completed_is_called_after_the_last_done),
+           STORE_TEST(completed_is_called_after_refusals_too),
            STORE_TEST(a_transaction_of_another_store_gives_busy_in_time_and_nothing_is_written))

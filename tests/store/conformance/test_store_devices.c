@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-/* ---- Phones ---- */
+/* ---- Devices ---- */
 
 static enum error given_lease(struct store_fixture *fixture, const struct message_id *instance,
                               int64_t lease_ms)
@@ -47,7 +47,7 @@ static size_t connected(struct store_fixture *fixture)
     return count;
 }
 
-/* Of the one device of that id, which is connected. */
+/* -2: the device is not connected. */
 static double battery_level(struct store_fixture *fixture, const char *device_id)
 {
     struct device *devices = NULL;
@@ -62,7 +62,7 @@ static double battery_level(struct store_fixture *fixture, const char *device_id
     return level;
 }
 
-static void a_connected_phone_is_listed_with_what_it_says(void **state)
+static void a_connected_device_is_listed_with_its_info(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id instance = message_id_new();
@@ -102,7 +102,7 @@ static void a_connected_phone_is_listed_with_what_it_says(void **state)
     strcpy(write.update.device_id, "phone-1");
     write.update.info = info;
     write.update.info.battery_level = 12;
-    write.update.session = session - 1; /* an older connection's news */
+    write.update.session = session - 1; /* from an older connection */
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_true(battery_level(fixture, "phone-1") == 87.5);
     write.update.session = session;
@@ -110,7 +110,7 @@ static void a_connected_phone_is_listed_with_what_it_says(void **state)
     assert_true(battery_level(fixture, "phone-1") == 12);
 }
 
-static void a_phone_that_comes_back_is_told_what_it_holds(void **state)
+static void a_returning_device_gets_its_messages_in_flight(void **state)
 {
     struct store_fixture *fixture = *state;
     struct store_held_message held[2];
@@ -135,7 +135,7 @@ static void a_phone_that_comes_back_is_told_what_it_holds(void **state)
 
 static const struct message_id one_journal = {{0x0b, 0x9f}};
 
-/* Its journal may list a message twice: one attempt, and the report on an older one. */
+/* A journal may list a message twice: for its attempt, and for the report on an older one. */
 static void the_entry_of_the_current_attempt_counts(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -151,7 +151,7 @@ static void the_entry_of_the_current_attempt_counts(void **state)
     write.connect.broker = message_id_new();
     write.connect.entries = entries;
     write.connect.entry_count = ARRAY_LENGTH(entries);
-    for (int i = 0; i < 2; i++) { /* the second time it is accepted already */
+    for (int i = 0; i < 2; i++) { /* the second time the message is `accepted` already */
         assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
         assert_int_equal(entries[0].verdict, STORE_VERDICT_NONE);
         assert_int_equal(entries[1].verdict, STORE_VERDICT_RELEASE);
@@ -159,7 +159,7 @@ static void the_entry_of_the_current_attempt_counts(void **state)
     }
 }
 
-static void what_somebody_wants_back_goes_to_no_other_phone(void **state)
+static void a_message_with_a_cancel_request_goes_to_no_other_device(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id instance = message_id_new();
@@ -179,7 +179,8 @@ static void what_somebody_wants_back_goes_to_no_other_phone(void **state)
     assert_int_equal(store_run(fixture->store, &cancel), ERROR_NONE);
     assert_true(cancel.cancel.asked);
 
-    struct store_write report = {.verb = STORE_REPORT}; /* it was too late, and nothing was sent */
+    struct store_write report = {
+        .verb = STORE_REPORT}; /* the device had no chance to cancel, and sent nothing */
     report.report.id = id;
     report.report.attempt = 1;
     report.report.seq = 1;
@@ -192,7 +193,7 @@ static void what_somebody_wants_back_goes_to_no_other_phone(void **state)
     assert_consistent(fixture);
 }
 
-static void only_the_newest_connection_can_end_a_phones_presence(void **state)
+static void only_the_newest_connection_can_disconnect_a_device(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id instance = message_id_new();
@@ -206,7 +207,7 @@ static void only_the_newest_connection_can_end_a_phones_presence(void **state)
     assert_int_equal(connected(fixture), 0);
 }
 
-static void phones_are_connected_only_while_their_broker_lives(void **state)
+static void devices_are_connected_only_while_their_broker_lives(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id first = message_id_new(), second = message_id_new();
@@ -214,10 +215,10 @@ static void phones_are_connected_only_while_their_broker_lives(void **state)
     assert_int_equal(connected(fixture), 0); /* no lease yet */
     given_lease(fixture, &first, 60000);
     assert_int_equal(connected(fixture), 1);
-    given_lease(fixture, &first, -1000); /* it has run out */
+    given_lease(fixture, &first, -1000); /* it has expired */
     assert_int_equal(connected(fixture), 0);
     given_lease(fixture, &first, 60000);
-    given_lease(fixture, &second, 60000); /* the broker was started again */
+    given_lease(fixture, &second, 60000); /* the broker was restarted */
     assert_int_equal(connected(fixture), 0);
     given_connect(fixture, "phone-1", &second, &DEVICE_INFO_UNKNOWN);
     assert_int_equal(connected(fixture), 1);
@@ -226,8 +227,8 @@ static void phones_are_connected_only_while_their_broker_lives(void **state)
     assert_in_file(fixture, "SELECT count(*) FROM broker", 0);
 }
 
-/* Its name is the same, and nobody has said that the one before it ended. */
-static void a_broker_that_starts_ends_the_one_before_it(void **state)
+/* It has the same name, and the one before it ended without a word. */
+static void a_broker_that_starts_replaces_the_one_before_it(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id first = message_id_new(), second = message_id_new();
@@ -236,7 +237,7 @@ static void a_broker_that_starts_ends_the_one_before_it(void **state)
     given_connect(fixture, "phone", &first, &DEVICE_INFO_UNKNOWN);
     struct message_id id = given_message(fixture, "+1234567890", "text");
     given_offer(fixture, "phone", &journal);
-    given_lease(fixture, &first, 60000); /* it goes on */
+    given_lease(fixture, &first, 60000); /* the same broker renews its lease */
     assert_int_equal(stored_status(fixture, &id), MESSAGE_DISPATCHED);
     given_lease(fixture, &second, 60000);
     assert_int_equal(stored_status(fixture, &id), MESSAGE_QUEUED);
@@ -244,10 +245,10 @@ static void a_broker_that_starts_ends_the_one_before_it(void **state)
     assert_consistent(fixture);
 }
 
-UNIT_TESTS(STORE_TEST(a_connected_phone_is_listed_with_what_it_says),
-           STORE_TEST(a_phone_that_comes_back_is_told_what_it_holds),
+UNIT_TESTS(STORE_TEST(a_connected_device_is_listed_with_its_info),
+           STORE_TEST(a_returning_device_gets_its_messages_in_flight),
            STORE_TEST(the_entry_of_the_current_attempt_counts),
-           STORE_TEST(what_somebody_wants_back_goes_to_no_other_phone),
-           STORE_TEST(only_the_newest_connection_can_end_a_phones_presence),
-           STORE_TEST(phones_are_connected_only_while_their_broker_lives),
-           STORE_TEST(a_broker_that_starts_ends_the_one_before_it))
+           STORE_TEST(a_message_with_a_cancel_request_goes_to_no_other_device),
+           STORE_TEST(only_the_newest_connection_can_disconnect_a_device),
+           STORE_TEST(devices_are_connected_only_while_their_broker_lives),
+           STORE_TEST(a_broker_that_starts_replaces_the_one_before_it))

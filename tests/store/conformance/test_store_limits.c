@@ -1,4 +1,4 @@
-/* The store's limits: what is accepted on a day, what pauses sending, what a phone is given. */
+/* Limits: messages accepted in a day, bursts, pauses, segments given to a device. */
 #include "common/base/clock.h"
 #include "tests/store/store_fixture.h"
 
@@ -8,7 +8,7 @@
 
 enum { MINUTE_MS = 60000, HOUR_MS = 3600000 };
 
-/* Of today (UTC): no day, hour or minute begins in the course of a test. */
+/* Today (UTC), so that no day, hour or minute begins during a test. */
 static int64_t noon_ms(void)
 {
     return clock_wall_ms() / DAY_MS * DAY_MS + DAY_MS / 2;
@@ -43,14 +43,14 @@ static enum error enqueue_with_key(struct store_fixture *fixture, const char *ke
     return enqueue_message(fixture, &id, "+491511234567", key_id, most);
 }
 
-/* ---- What is accepted on a day ---- */
+/* ---- Accepted in a day ---- */
 
 static void without_limits_nothing_is_counted(void **state)
 {
     struct store_fixture *fixture = *state;
     for (int i = 0; i < 50; i++)
         assert_int_equal(enqueue_with_key(fixture, "key", 0), ERROR_NONE);
-    given_hand_over(fixture, (const char *const[]){"phone-1"}, 1);
+    given_claim(fixture, (const char *const[]){"phone-1"}, 1);
     assert_in_file(fixture, "SELECT count(*) FROM accepted", 0);
     assert_in_file(fixture, "SELECT count(*) FROM device_use", 0);
 }
@@ -68,7 +68,7 @@ static void each_limit_ends_with_the_last_that_it_allows(void **state)
     assert_int_equal(enqueue_with_key(fixture, "other", 1), ERROR_NONE);
     assert_int_equal(enqueue(fixture, "+492"), ERROR_NONE);
     assert_int_equal(enqueue(fixture, "+493"), ERROR_DAILY_CAP_REACHED);
-    store_fixture_reopen(fixture); /* it is the database that knows */
+    store_fixture_reopen(fixture); /* the counts are in the database */
     assert_int_equal(enqueue(fixture, "+493"), ERROR_DAILY_CAP_REACHED);
     assert_int_equal(count_messages(fixture), 5);
     assert_in_file(fixture, "SELECT count FROM accepted WHERE kind = 0", 5);
@@ -76,7 +76,7 @@ static void each_limit_ends_with_the_last_that_it_allows(void **state)
     assert_in_file(fixture, "SELECT sum(count) FROM accepted WHERE kind = 2", 5);
 }
 
-static void a_message_that_fails_counts_nowhere(void **state)
+static void a_refused_message_counts_for_no_limit(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id id = message_id_new();
@@ -96,10 +96,10 @@ static void ignore(struct store_write *write)
     (void)write;
 }
 
-/* A transaction is held open until all are there, so that the next has them all. */
-static void what_fails_among_others_counts_nowhere(void **state)
+/* A transaction is held until all are submitted, so that the next one has them all. */
+static void refused_messages_of_a_batch_count_for_no_limit(void **state)
 {
-    enum { COUNT = 200 }; /* more than go in with one statement */
+    enum { COUNT = 200 }; /* more than one statement inserts */
     struct store_fixture *fixture = *state;
     static struct store_write writes[COUNT];
     static struct message messages[COUNT];
@@ -113,9 +113,9 @@ static void what_fails_among_others_counts_nowhere(void **state)
     store_hold_begin(&hold, fixture->store);
     for (int i = 0; i < COUNT; i++) {
         messages[i] = (struct message){.phone_number = "+491"};
-        messages[i].text = (char *)(i % 10 == 5 ? "" : "x"); /* which no message has */
+        messages[i].text = (char *)(i % 10 == 5 ? "" : "x"); /* not a valid text */
         messages[i].id = i % 10 == 3 ? taken : message_id_new();
-        if (i % 10 == 7) { /* the same number, and not the same id */
+        if (i % 10 == 7) { /* another id with the same message_id_seq */
             messages[i].id = messages[i - 1].id;
             messages[i].id.bytes[15] ^= 1;
         }
@@ -223,26 +223,26 @@ static void too_many_in_ten_minutes_pause_sending(void **state)
     limit(fixture, (struct store_limits){.pause_after_messages = 3});
     for (int i = 0; i < 3; i++)
         assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
-    assert_int_equal(given_hand_over(fixture, phones, 1), 1);
+    assert_int_equal(given_claim(fixture, phones, 1), 1);
     assert_int_equal(sending(fixture).paused_since_ms, 0);
     int64_t before_ms = clock_wall_ms();
-    assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE); /* more than three: the last */
+    assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE); /* the fourth is accepted, and pauses */
     assert_int_equal(enqueue(fixture, "+491"), ERROR_SENDING_PAUSED);
     assert_in_range(sending(fixture).paused_since_ms, before_ms, clock_wall_ms());
     assert_non_null(strstr(sending(fixture).reason, "PAUSE_AFTER_MESSAGES"));
-    assert_int_equal(given_hand_over(fixture, phones, 2), 0);
+    assert_int_equal(given_claim(fixture, phones, 2), 0);
     store_fixture_reopen(fixture);
     assert_int_equal(enqueue(fixture, "+491"), ERROR_SENDING_PAUSED);
 
-    set_sending(fixture, false, true); /* and the burst begins anew */
+    set_sending(fixture, false, true); /* a new burst begins */
     for (int i = 0; i < 4; i++)
         assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
     assert_int_equal(enqueue(fixture, "+491"), ERROR_SENDING_PAUSED);
     set_sending(fixture, false, true);
-    assert_int_equal(given_hand_over(fixture, phones, 2), 2);
+    assert_int_equal(given_claim(fixture, phones, 2), 2);
 }
 
-static void what_came_earlier_than_ten_minutes_is_no_burst(void **state)
+static void messages_older_than_ten_minutes_are_no_burst(void **state)
 {
     struct store_fixture *fixture = *state;
     store_fixture_stop_clock_at(noon_ms());
@@ -258,17 +258,17 @@ static void what_came_earlier_than_ten_minutes_is_no_burst(void **state)
     store_fixture_pass_ms(11 * MINUTE_MS);
     for (int i = 0; i < 3; i++)
         assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
-    store_fixture_reopen(fixture); /* old minutes go with the first that is accepted */
+    store_fixture_reopen(fixture); /* old minutes are removed with the first message */
     assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
     assert_in_file(fixture, "SELECT sum(count) FROM accepted WHERE kind = 3", 4);
 }
 
-static void pausing_by_hand_says_why(void **state)
+static void a_pause_by_hand_has_a_reason(void **state)
 {
     struct store_fixture *fixture = *state;
     set_sending(fixture, false, false);
     set_sending(fixture, true, true);
-    set_sending(fixture, true, false); /* since when and why stay */
+    set_sending(fixture, true, false); /* the first time and reason stay */
     assert_string_equal(sending(fixture).reason, "a test");
     assert_int_equal(enqueue(fixture, "+491"), ERROR_SENDING_PAUSED);
     set_sending(fixture, false, true);
@@ -288,7 +288,7 @@ static void refuse(struct store_fixture *fixture, const struct message_id *id, u
     assert_true(write.return_to_queue.changed);
 }
 
-static void an_old_queue_takes_no_more(void **state)
+static void an_old_queue_refuses_new_messages(void **state)
 {
     enum { FAILURES = 5 };
     struct store_fixture *fixture = *state;
@@ -299,23 +299,23 @@ static void an_old_queue_takes_no_more(void **state)
     store_fixture_pass_ms(MINUTE_MS + 1);
     assert_int_equal(enqueue(fixture, "+491"), ERROR_QUEUE_FULL);
 
-    /* One that waits for its time is not in the way of others. */
+    /* A message that waits out its backoff does not count. */
     for (unsigned attempt = 1; attempt <= FAILURES; attempt++) {
         store_fixture_pass_ms(store_backoff_ms(attempt, 1));
-        assert_int_equal(given_hand_over(fixture, phones, 1), 1);
+        assert_int_equal(given_claim(fixture, phones, 1), 1);
         refuse(fixture, &id, attempt);
     }
     store_fixture_pass_ms(MINUTE_MS + 1);
     assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
     store_fixture_pass_ms(store_backoff_ms(FAILURES, 1) - MINUTE_MS - 1);
     assert_int_equal(enqueue(fixture, "+491"), ERROR_QUEUE_FULL);
-    assert_int_equal(given_hand_over(fixture, phones, 1), 1);
+    assert_int_equal(given_claim(fixture, phones, 1), 1);
     assert_int_equal(enqueue(fixture, "+491"), ERROR_NONE);
 }
 
-/* ---- What a phone is given ---- */
+/* ---- Given to a device ---- */
 
-/* Asks for messages for these phones; fills in the segments that each slot was given. */
+/* Claims messages for these devices; fills in the segments that each slot got. */
 static size_t ask(struct store_fixture *fixture, const char *const *devices, size_t count,
                   unsigned segments[], bool at_cap[])
 {
@@ -347,7 +347,7 @@ static void queue_segments(struct store_fixture *fixture, unsigned segments)
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
 }
 
-static void a_phone_gets_its_segments_of_the_day_and_others_the_rest(void **state)
+static void a_device_gets_its_segments_of_the_day_and_others_the_rest(void **state)
 {
     struct store_fixture *fixture = *state;
     static const char *const slots[] = {"a", "a", "a", "b"};
@@ -358,7 +358,7 @@ static void a_phone_gets_its_segments_of_the_day_and_others_the_rest(void **stat
         queue_segments(fixture, 2);
     assert_int_equal(ask(fixture, slots, 4, segments, at_cap), 3);
     assert_int_equal(segments[0] + segments[1], 4);
-    assert_int_equal(segments[2], 0); /* the third does not fit, but for b */
+    assert_int_equal(segments[2], 0); /* the third fits b alone */
     assert_true(at_cap[2] && !at_cap[0] && !at_cap[3]);
     assert_int_equal(segments[3], 2);
     queue_segments(fixture, 1);
@@ -377,7 +377,7 @@ static void a_phone_gets_its_segments_of_the_day_and_others_the_rest(void **stat
     assert_in_file(fixture, "SELECT in_day FROM device_use WHERE device_id = 'a'", 5);
 }
 
-static void what_comes_back_is_counted_off(void **state)
+static void a_returned_message_is_refunded(void **state)
 {
     struct store_fixture *fixture = *state;
     static const char *const phones[] = {"phone-1"};
@@ -385,11 +385,11 @@ static void what_comes_back_is_counted_off(void **state)
     limit(fixture, (struct store_limits){.device_daily_segments = 1});
     struct message_id id = given_message(fixture, "+491511234567", "text");
     for (unsigned attempt = 1; attempt <= 3; attempt++) {
-        assert_int_equal(given_hand_over(fixture, phones, 1), 1);
-        if (attempt == 3) { /* what was given yesterday is not counted off today */
+        assert_int_equal(given_claim(fixture, phones, 1), 1);
+        if (attempt == 3) { /* yesterday's segments are not refunded today */
             store_fixture_pass_ms(DAY_MS);
             given_message(fixture, "+491511234567", "text");
-            assert_int_equal(given_hand_over(fixture, phones, 1), 1);
+            assert_int_equal(given_claim(fixture, phones, 1), 1);
         }
         struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
         write.return_to_queue.id = id;
@@ -398,16 +398,16 @@ static void what_comes_back_is_counted_off(void **state)
         assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
         assert_true(write.return_to_queue.changed);
     }
-    assert_int_equal(given_hand_over(fixture, phones, 1), 0);
+    assert_int_equal(given_claim(fixture, phones, 1), 0);
 }
 
-/* What can be given to no phone costs none of them anything, and is tried once. */
-static void what_is_hopeless_fails_and_is_counted_off(void **state)
+/* A message that no device can take costs none of them anything, and is tried once. */
+static void a_hopeless_message_fails_and_is_refunded(void **state)
 {
     struct store_fixture *fixture = *state;
     limit(fixture, (struct store_limits){.device_daily_segments = 9, .device_window_ms = 3600000});
     struct message_id id = given_message(fixture, "+491511234567", "text");
-    assert_int_equal(given_hand_over(fixture, (const char *const[]){"phone-1"}, 1), 1);
+    assert_int_equal(given_claim(fixture, (const char *const[]){"phone-1"}, 1), 1);
     assert_in_file(fixture, "SELECT in_day + in_window FROM device_use", 2);
     struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
     write.return_to_queue.id = id;
@@ -424,10 +424,10 @@ static void what_is_hopeless_fails_and_is_counted_off(void **state)
     assert_string_equal(message.error_message, "why");
     message_fini(&message);
     assert_in_file(fixture, "SELECT in_day + in_window FROM device_use", 0);
-    assert_int_equal(given_hand_over(fixture, (const char *const[]){"phone-1"}, 1), 0);
+    assert_int_equal(given_claim(fixture, (const char *const[]){"phone-1"}, 1), 0);
 }
 
-static void what_is_cancelled_before_it_was_sent_is_counted_off(void **state)
+static void a_message_cancelled_before_it_was_sent_is_refunded(void **state)
 {
     struct store_fixture *fixture = *state;
     struct store_holder slot = {.assured = true, .journal = message_id_new()};
@@ -447,10 +447,10 @@ static void what_is_cancelled_before_it_was_sent_is_counted_off(void **state)
     assert_int_equal(stored_status(fixture, &id), MESSAGE_CANCELLED);
     assert_in_file(fixture, "SELECT in_day FROM device_use", 0);
     given_message(fixture, "+491511234567", "text");
-    assert_int_equal(given_hand_over(fixture, (const char *const[]){"phone-1"}, 1), 1);
+    assert_int_equal(given_claim(fixture, (const char *const[]){"phone-1"}, 1), 1);
 }
 
-static void what_no_phone_may_be_given_any_more_fails(void **state)
+static void a_message_larger_than_the_daily_limit_fails(void **state)
 {
     struct store_fixture *fixture = *state;
     static const char *const slots[] = {"a"};
@@ -459,14 +459,13 @@ static void what_no_phone_may_be_given_any_more_fails(void **state)
     queue_segments(fixture, 3);
     queue_segments(fixture, 2);
     limit(fixture, (struct store_limits){.device_daily_segments = 2});
-    assert_int_equal(ask(fixture, slots, 1, segments, at_cap),
-                     0); /* it was in front of the other */
+    assert_int_equal(ask(fixture, slots, 1, segments, at_cap), 0); /* it was the oldest */
     assert_int_equal(count_messages_in(fixture, MESSAGE_FAILED), 1);
     assert_int_equal(ask(fixture, slots, 1, segments, at_cap), 1);
     assert_int_equal(segments[0], 2);
 }
 
-static void a_phone_that_comes_back_is_known_to_have_been_given_some(void **state)
+static void a_returning_device_has_its_recent_segments(void **state)
 {
     struct store_fixture *fixture = *state;
     store_fixture_stop_clock_at(noon_ms());
@@ -481,7 +480,7 @@ static void a_phone_that_comes_back_is_known_to_have_been_given_some(void **stat
         assert_int_equal(write.connect.recent_segments, expected[i]);
         for (int j = 0; i == 0 && j < 3; j++) {
             given_message(fixture, "+491511234567", "text");
-            given_hand_over(fixture, (const char *const[]){"phone-1"}, 1);
+            given_claim(fixture, (const char *const[]){"phone-1"}, 1);
         }
         if (i > 0)
             store_fixture_pass_ms(HOUR_MS);
@@ -490,16 +489,16 @@ static void a_phone_that_comes_back_is_known_to_have_been_given_some(void **stat
 
 UNIT_TESTS(STORE_TEST(without_limits_nothing_is_counted),
            STORE_TEST(each_limit_ends_with_the_last_that_it_allows),
-           STORE_TEST(a_message_that_fails_counts_nowhere),
-           STORE_TEST(what_fails_among_others_counts_nowhere),
+           STORE_TEST(a_refused_message_counts_for_no_limit),
+           STORE_TEST(refused_messages_of_a_batch_count_for_no_limit),
            STORE_TEST(the_next_day_begins_at_nothing),
            STORE_TEST(limits_are_exact_with_many_in_one_transaction),
            STORE_TEST(too_many_in_ten_minutes_pause_sending),
-           STORE_TEST(what_came_earlier_than_ten_minutes_is_no_burst),
-           STORE_TEST(pausing_by_hand_says_why), STORE_TEST(an_old_queue_takes_no_more),
-           STORE_TEST(a_phone_gets_its_segments_of_the_day_and_others_the_rest),
-           STORE_TEST(what_comes_back_is_counted_off),
-           STORE_TEST(what_is_hopeless_fails_and_is_counted_off),
-           STORE_TEST(what_is_cancelled_before_it_was_sent_is_counted_off),
-           STORE_TEST(what_no_phone_may_be_given_any_more_fails),
-           STORE_TEST(a_phone_that_comes_back_is_known_to_have_been_given_some))
+           STORE_TEST(messages_older_than_ten_minutes_are_no_burst),
+           STORE_TEST(a_pause_by_hand_has_a_reason), STORE_TEST(an_old_queue_refuses_new_messages),
+           STORE_TEST(a_device_gets_its_segments_of_the_day_and_others_the_rest),
+           STORE_TEST(a_returned_message_is_refunded),
+           STORE_TEST(a_hopeless_message_fails_and_is_refunded),
+           STORE_TEST(a_message_cancelled_before_it_was_sent_is_refunded),
+           STORE_TEST(a_message_larger_than_the_daily_limit_fails),
+           STORE_TEST(a_returning_device_has_its_recent_segments))

@@ -4,8 +4,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* ---- Lists ---- */
-
 static void assert_page(struct store_fixture *fixture, const struct store_query *query,
                         const struct message_id *ids, const int *expected, size_t count,
                         int64_t total)
@@ -44,7 +42,7 @@ static void pages_are_newest_first_from_either_end(void **state)
     assert_page(fixture, &query, ids, NULL, 0, 7);
 }
 
-/* As two processes may make them in the same millisecond. */
+/* Two processes can make such ids in the same millisecond. */
 static void messages_whose_ids_have_the_same_number_are_two(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -57,7 +55,7 @@ static void messages_whose_ids_have_the_same_number_are_two(void **state)
     assert_true(message_id_seq(&ids[1]) == message_id_seq(&ids[2]));
     assert_int_equal(enqueue_as(fixture, &ids[2]), ERROR_NONE);
     assert_int_equal(enqueue_as(fixture, &ids[2]), ERROR_INTERNAL);
-    assert_int_equal(enqueue_as(fixture, &third), ERROR_INTERNAL); /* one more is not looked for */
+    assert_int_equal(enqueue_as(fixture, &third), ERROR_INTERNAL); /* a third has no place */
     ids[3] = given_message(fixture, "+1234567890", "after");
 
     struct store_query query = {.limit = 1, .position = STORE_OLDER_THAN, .cursor = ids[3]};
@@ -76,7 +74,7 @@ static void messages_whose_ids_have_the_same_number_are_two(void **state)
     assert_consistent(fixture);
 }
 
-static void a_page_knows_what_lies_beside_it(void **state)
+static void a_page_tells_whether_there_are_older_and_newer_ones(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id ids[4];
@@ -113,12 +111,12 @@ static void a_page_ends_where_its_texts_are_too_long(void **state)
     for (int i = 0; i < 5; i++)
         ids[i] = given_message(fixture, "+1234567890", i == 2 ? "a longer text" : "text");
 
-    /* At an offset, and towards older ones: those that are nearest to the beginning of the page. */
+    /* At an offset, and towards older messages, the page keeps those nearest to its beginning. */
     struct store_query query = {.limit = 9, .max_text_bytes = 8};
     assert_page(fixture, &query, ids, (int[]){4, 3}, 2, 5);
     query.offset = 1;
     assert_page(fixture, &query, ids, (int[]){3}, 1, 5);
-    query.offset = 2; /* one there is always */
+    query.offset = 2; /* a page has one message at least */
     assert_page(fixture, &query, ids, (int[]){2}, 1, 5);
     query.offset = 3;
     assert_page(fixture, &query, ids, (int[]){1, 0}, 2, 5);
@@ -163,7 +161,7 @@ static void filters_go_together(void **state)
     struct message_id ids[8];
     for (int i = 0; i < 8; i++)
         ids[i] = given_message(fixture, numbers[i % 2], "text");
-    given_hand_over(fixture, phones, 4); /* 0..3 to phone 1, 2, 1, 2 */
+    given_claim(fixture, phones, 4); /* 0..3 to phone 1, 2, 1, 2 */
     given_report(fixture, &ids[0], "phone-1", MESSAGE_SENT, NULL);
 
     assert_page(fixture, &(struct store_query){.limit = 9, .has_status = true}, ids,
@@ -190,7 +188,7 @@ static void a_number_is_found_in_the_queue_and_outside_it(void **state)
     struct message_id ids[9];
     for (int i = 0; i < 9; i++)
         ids[i] = given_message(fixture, i % 3 == 0 ? "+1111111111" : "+2222222222", "text");
-    given_hand_over(fixture, phones, 3); /* 0, 1 and 2 */
+    given_claim(fixture, phones, 3); /* 0, 1 and 2 */
     given_report(fixture, &ids[1], "phone-2", MESSAGE_SENT, NULL);
 
     struct store_query query = {.limit = 4, .phone_number = "+2222222222"};
@@ -222,7 +220,7 @@ static void count_done(struct store_write *write)
     atomic_fetch_add((atomic_int *)write->owner, 1);
 }
 
-/* Messages for another number that are older than all others. */
+/* Queues messages to another number, older than all others. */
 static void given_older(struct store_fixture *fixture, int count)
 {
     enum { AT_ONCE = 1000 };
@@ -254,7 +252,7 @@ static void a_long_queue_is_listed_like_a_short_one(void **state)
     struct message_id ids[SHORT];
     for (int i = 0; i < SHORT; i++)
         ids[i] = given_message(fixture, "+1111111111", "text");
-    given_hand_over(fixture, (const char *const[]){"phone-1"}, 1);
+    given_claim(fixture, (const char *const[]){"phone-1"}, 1);
     for (int turn = 0; turn < 2; turn++) {
         int64_t total = turn == 0 ? SHORT - 1 : SHORT - 1 + LONG;
         struct store_query query = {.limit = 2, .has_status = true};
@@ -301,7 +299,7 @@ static void times_bound_a_list_on_both_sides(void **state)
 
 UNIT_TESTS(STORE_TEST(pages_are_newest_first_from_either_end),
            STORE_TEST(messages_whose_ids_have_the_same_number_are_two),
-           STORE_TEST(a_page_knows_what_lies_beside_it),
+           STORE_TEST(a_page_tells_whether_there_are_older_and_newer_ones),
            STORE_TEST(a_page_ends_where_its_texts_are_too_long), STORE_TEST(filters_go_together),
            STORE_TEST(a_number_is_found_in_the_queue_and_outside_it),
            STORE_TEST(a_long_queue_is_listed_like_a_short_one),

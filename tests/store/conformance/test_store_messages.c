@@ -1,4 +1,4 @@
-/* The store's verbs: what each changes, refuses and leaves alone. */
+/* Messages: what each write changes, refuses and leaves alone. */
 #include "common/base/clock.h"
 #include "tests/store/store_fixture.h"
 
@@ -27,7 +27,7 @@ static void a_queued_message_is_read_back(void **state)
     assert_consistent(fixture);
 }
 
-static void a_message_that_is_not_there_is_not_found(void **state)
+static void a_missing_message_is_not_found(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id id = message_id_new();
@@ -45,14 +45,14 @@ static void an_id_is_taken_once_and_its_neighbours_are_kept(void **state)
     assert_consistent(fixture);
 }
 
-static void the_oldest_messages_are_handed_over_first(void **state)
+static void the_oldest_messages_are_claimed_first(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id ids[5];
     for (int i = 0; i < 5; i++)
         ids[i] = given_message(fixture, "+1234567890", "text");
     static const char *const phones[] = {"a", "b", "c"};
-    assert_int_equal(given_hand_over(fixture, phones, 3), 3);
+    assert_int_equal(given_claim(fixture, phones, 3), 3);
     for (int i = 0; i < 5; i++) {
         struct message message = stored(fixture, &ids[i]);
         assert_int_equal(message.status, i < 3 ? MESSAGE_ACCEPTED : MESSAGE_QUEUED);
@@ -61,22 +61,22 @@ static void the_oldest_messages_are_handed_over_first(void **state)
         assert_int_equal(message.reached_at_ms[MESSAGE_ACCEPTED] > 0, i < 3);
         message_fini(&message);
     }
-    assert_int_equal(given_hand_over(fixture, phones, 3), 2);
-    assert_int_equal(given_hand_over(fixture, phones, 3), 0);
+    assert_int_equal(given_claim(fixture, phones, 3), 2);
+    assert_int_equal(given_claim(fixture, phones, 3), 0);
     assert_consistent(fixture);
 }
 
-static void a_message_comes_back_from_a_phone_that_never_saw_it(void **state)
+static void a_message_returns_from_a_device_that_never_saw_it(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id id = given_message(fixture, "+1234567890", "text");
-    given_hand_over(fixture, one_phone, 1);
+    given_claim(fixture, one_phone, 1);
 
     struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
     write.return_to_queue.id = id;
     strcpy(write.return_to_queue.device_id, "phone-2");
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    assert_int_equal(stored_status(fixture, &id), MESSAGE_ACCEPTED); /* it is another phone's */
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_ACCEPTED); /* another device has it */
     assert_false(write.return_to_queue.changed);
 
     strcpy(write.return_to_queue.device_id, "phone-1");
@@ -89,7 +89,7 @@ static void a_message_comes_back_from_a_phone_that_never_saw_it(void **state)
     message_fini(&message);
 
     static const char *const other[] = {"phone-2"};
-    assert_int_equal(given_hand_over(fixture, other, 1), 1);
+    assert_int_equal(given_claim(fixture, other, 1), 1);
     message = stored(fixture, &id);
     assert_int_equal(message.attempt, 2);
     assert_string_equal(message.device_id, "phone-2");
@@ -97,11 +97,11 @@ static void a_message_comes_back_from_a_phone_that_never_saw_it(void **state)
     assert_consistent(fixture);
 }
 
-static void a_message_that_moved_on_is_not_taken_back(void **state)
+static void a_message_that_moved_on_is_not_returned(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id id = given_message(fixture, "+1234567890", "text");
-    given_hand_over(fixture, one_phone, 1);
+    given_claim(fixture, one_phone, 1);
     given_report(fixture, &id, "phone-1", MESSAGE_SENT, NULL);
     struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
     write.return_to_queue.id = id;
@@ -130,7 +130,7 @@ static void every_report_does_what_the_table_says(void **state)
     assert_consistent(fixture);
 }
 
-static void a_report_from_another_phone_changes_nothing(void **state)
+static void a_report_from_another_device_changes_nothing(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id id = given_message_in(fixture, MESSAGE_ACCEPTED);
@@ -172,7 +172,7 @@ static void an_error_stays_with_the_message_until_it_is_sent_after_all(void **st
     message_fini(&message);
 }
 
-static unsigned given_give_up(struct store_fixture *fixture, int64_t silent_since_ms)
+static unsigned given_expiry(struct store_fixture *fixture, int64_t silent_since_ms)
 {
     struct store_write write = {.verb = STORE_EXPIRE};
     write.expire.silent_since_ms = silent_since_ms;
@@ -189,8 +189,8 @@ static void silent_messages_become_unknown_and_evidence_still_counts(void **stat
     struct message_id sent = given_message_in(fixture, MESSAGE_SENT);
     struct message_id queued = given_message(fixture, "+1234567890", "text");
 
-    assert_int_equal(given_give_up(fixture, clock_wall_ms() - 60000), 0);
-    assert_int_equal(given_give_up(fixture, clock_wall_ms() + 60000), 2);
+    assert_int_equal(given_expiry(fixture, clock_wall_ms() - 60000), 0);
+    assert_int_equal(given_expiry(fixture, clock_wall_ms() + 60000), 2);
     assert_int_equal(stored_status(fixture, &accepted), MESSAGE_UNKNOWN);
     assert_int_equal(stored_status(fixture, &sending), MESSAGE_UNKNOWN);
     assert_int_equal(stored_status(fixture, &sent), MESSAGE_SENT);
@@ -201,26 +201,26 @@ static void silent_messages_become_unknown_and_evidence_still_counts(void **stat
     assert_consistent(fixture);
 }
 
-/* A clock that was wrong for a while has dated a message far into the future. */
+/* A wrong clock has dated a message far into the future. */
 static void a_message_from_the_future_is_waited_for_no_longer_than_others(void **state)
 {
     const int64_t ten_years_ms = 3650 * (int64_t)DAY_MS;
     struct store_fixture *fixture = *state;
     struct message_id id = given_message(fixture, "+1234567890", "text");
     store_fixture_pass_ms(ten_years_ms);
-    assert_int_equal(given_hand_over(fixture, one_phone, 1), 1);
+    assert_int_equal(given_claim(fixture, one_phone, 1), 1);
     store_fixture_pass_ms(-ten_years_ms);
-    assert_int_equal(given_give_up(fixture, 0), 0); /* the clock is not trusted */
+    assert_int_equal(given_expiry(fixture, 0), 0); /* the clock is not trusted */
     struct message message = stored(fixture, &id);
     assert_true(message.updated_at_ms > clock_wall_ms() + 60000);
     message_fini(&message);
-    assert_int_equal(given_give_up(fixture, clock_wall_ms() - 60000), 0);
+    assert_int_equal(given_expiry(fixture, clock_wall_ms() - 60000), 0);
     assert_int_equal(stored_status(fixture, &id), MESSAGE_ACCEPTED);
-    assert_int_equal(given_give_up(fixture, clock_wall_ms() + 1000), 1);
+    assert_int_equal(given_expiry(fixture, clock_wall_ms() + 1000), 1);
     assert_int_equal(stored_status(fixture, &id), MESSAGE_UNKNOWN);
 }
 
-static void what_stays_too_long_is_counted(void **state)
+static void stuck_messages_are_counted(void **state)
 {
     struct store_fixture *fixture = *state;
     given_message_in(fixture, MESSAGE_ACCEPTED);
@@ -245,11 +245,11 @@ static void what_stays_too_long_is_counted(void **state)
     }
 }
 
-/* ---- Phones with a journal ---- */
+/* ---- Assured devices ---- */
 
-static int64_t given_assured_connect(struct store_fixture *fixture, const char *device_id,
-                                     const struct message_id *journal,
-                                     struct store_journal_entry *entry)
+static int64_t given_assured_connection(struct store_fixture *fixture, const char *device_id,
+                                        const struct message_id *journal,
+                                        struct store_journal_entry *entry)
 {
     struct store_write write = {.verb = STORE_DEVICE_CONNECT};
     strcpy(write.connect.phone.device_id, device_id);
@@ -263,9 +263,9 @@ static int64_t given_assured_connect(struct store_fixture *fixture, const char *
     return write.connect.session;
 }
 
-static enum store_verdict given_ack(struct store_fixture *fixture, const struct message_id *id,
-                                    unsigned attempt, const char *device_id,
-                                    const struct message_id *journal, int64_t session)
+static enum store_verdict given_release(struct store_fixture *fixture, const struct message_id *id,
+                                        unsigned attempt, const char *device_id,
+                                        const struct message_id *journal, int64_t session)
 {
     struct store_write write = {.verb = STORE_RELEASE};
     strcpy(write.release.phone.device_id, device_id);
@@ -278,29 +278,34 @@ static enum store_verdict given_ack(struct store_fixture *fixture, const struct 
     return write.release.verdict;
 }
 
-static void an_ack_counts_with_every_fence_and_not_without_one(void **state)
+static void an_acknowledgement_counts_only_with_every_fact(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id journal = message_id_new(), other = message_id_new();
-    int64_t session = given_assured_connect(fixture, "phone", &journal, NULL);
+    int64_t session = given_assured_connection(fixture, "phone", &journal, NULL);
     struct message_id id = given_message(fixture, "+1234567890", "text");
     given_offer(fixture, "phone", &journal);
-    assert_int_equal(given_ack(fixture, &id, 2, "phone", &journal, session), STORE_VERDICT_DROP);
-    assert_int_equal(given_ack(fixture, &id, 1, "else", &journal, session), STORE_VERDICT_DROP);
-    assert_int_equal(given_ack(fixture, &id, 1, "phone", &other, session), STORE_VERDICT_DROP);
-    assert_int_equal(given_ack(fixture, &id, 1, "phone", &journal, session - 1),
+    assert_int_equal(given_release(fixture, &id, 2, "phone", &journal, session),
                      STORE_VERDICT_DROP);
-    assert_int_equal(given_ack(fixture, &other, 1, "phone", &journal, session), STORE_VERDICT_DROP);
+    assert_int_equal(given_release(fixture, &id, 1, "else", &journal, session), STORE_VERDICT_DROP);
+    assert_int_equal(given_release(fixture, &id, 1, "phone", &other, session), STORE_VERDICT_DROP);
+    assert_int_equal(given_release(fixture, &id, 1, "phone", &journal, session - 1),
+                     STORE_VERDICT_DROP);
+    assert_int_equal(given_release(fixture, &other, 1, "phone", &journal, session),
+                     STORE_VERDICT_DROP);
     assert_int_equal(stored_status(fixture, &id), MESSAGE_DISPATCHED);
-    assert_int_equal(given_ack(fixture, &id, 1, "phone", &journal, session), STORE_VERDICT_RELEASE);
+    assert_int_equal(given_release(fixture, &id, 1, "phone", &journal, session),
+                     STORE_VERDICT_RELEASE);
     assert_int_equal(stored_status(fixture, &id), MESSAGE_ACCEPTED);
-    assert_int_equal(given_ack(fixture, &id, 1, "phone", &journal, session), STORE_VERDICT_RELEASE);
+    assert_int_equal(given_release(fixture, &id, 1, "phone", &journal, session),
+                     STORE_VERDICT_RELEASE);
     given_report(fixture, &id, "phone", MESSAGE_SENT, NULL);
-    assert_int_equal(given_ack(fixture, &id, 1, "phone", &journal, session), STORE_VERDICT_DROP);
+    assert_int_equal(given_release(fixture, &id, 1, "phone", &journal, session),
+                     STORE_VERDICT_DROP);
     assert_consistent(fixture);
 }
 
-static void the_journal_decides_what_was_offered(void **state)
+static void the_journal_decides_about_offers(void **state)
 {
     static const struct {
         bool has_entry, offered, other_journal, accepted;
@@ -324,34 +329,34 @@ static void the_journal_decides_what_was_offered(void **state)
         char device_id[DEVICE_ID_SIZE];
         snprintf(device_id, sizeof(device_id), "phone-%zu", i);
         struct message_id journal = message_id_new(), other = message_id_new();
-        int64_t session = given_assured_connect(fixture, device_id, &journal, NULL);
+        int64_t session = given_assured_connection(fixture, device_id, &journal, NULL);
         struct message_id id = given_message(fixture, "+1234567890", "text");
         given_offer(fixture, device_id, &journal);
         if (cases[i].accepted)
-            given_ack(fixture, &id, 1, device_id, &journal, session);
+            given_release(fixture, &id, 1, device_id, &journal, session);
         struct store_journal_entry entry = {
             .id = id, .attempt = cases[i].attempt, .offered = cases[i].offered};
-        given_assured_connect(fixture, device_id, cases[i].other_journal ? &other : &journal,
-                              cases[i].has_entry ? &entry : NULL);
+        given_assured_connection(fixture, device_id, cases[i].other_journal ? &other : &journal,
+                                 cases[i].has_entry ? &entry : NULL);
         if (stored_status(fixture, &id) != cases[i].after || entry.verdict != cases[i].verdict)
             fail_msg("case %zu: %s, verdict %d", i,
                      message_status_name(stored_status(fixture, &id)), entry.verdict);
         struct store_write cancel = {.verb = STORE_CANCEL, .cancel.id = id};
-        (void)store_run(fixture->store, &cancel); /* so that the next case meets its own */
+        (void)store_run(fixture->store, &cancel); /* so that the next case finds its own message */
     }
     assert_consistent(fixture);
 }
 
-static void a_message_that_no_phone_can_send_fails_in_the_end(void **state)
+static void a_message_that_no_device_can_send_fails_in_the_end(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id journal = message_id_new();
-    int64_t session = given_assured_connect(fixture, "phone", &journal, NULL);
+    int64_t session = given_assured_connection(fixture, "phone", &journal, NULL);
     struct message_id id = given_message(fixture, "+1234567890", "text");
     for (unsigned attempt = 1; attempt <= STORE_MAX_FAILURES; attempt++) {
         assert_int_equal(stored_status(fixture, &id), MESSAGE_QUEUED);
         given_offer(fixture, "phone", &journal);
-        given_ack(fixture, &id, attempt, "phone", &journal, session);
+        given_release(fixture, &id, attempt, "phone", &journal, session);
         struct store_write write = {.verb = STORE_REPORT};
         strcpy(write.report.phone.device_id, "phone");
         write.report.phone.assured = true;
@@ -373,9 +378,9 @@ static void a_message_that_no_phone_can_send_fails_in_the_end(void **state)
     assert_consistent(fixture);
 }
 
-/* The phone has it and gives it back. */
-static void given_take_back(struct store_fixture *fixture, const struct message_id *id,
-                            unsigned attempt, bool refused)
+/* The device has the message and returns it. */
+static void given_return(struct store_fixture *fixture, const struct message_id *id,
+                         unsigned attempt, bool refused)
 {
     struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
     write.return_to_queue.id = *id;
@@ -387,19 +392,21 @@ static void given_take_back(struct store_fixture *fixture, const struct message_
     assert_int_equal(stored_status(fixture, id), MESSAGE_QUEUED);
 }
 
-/* The same phone is offered it once more: what it says of the first time is of no account. */
-static void what_is_said_of_an_older_attempt_does_not_count(void **state)
+/* The same device gets the offer again; what it says about the first attempt does not count. */
+static void a_report_on_an_older_attempt_does_not_count(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id journal = message_id_new();
-    int64_t session = given_assured_connect(fixture, "phone", &journal, NULL);
+    int64_t session = given_assured_connection(fixture, "phone", &journal, NULL);
     struct message_id id = given_message(fixture, "+1234567890", "text");
     given_offer(fixture, "phone", &journal);
-    given_take_back(fixture, &id, 1, false);
+    given_return(fixture, &id, 1, false);
     given_offer(fixture, "phone", &journal);
-    assert_int_equal(given_ack(fixture, &id, 1, "phone", &journal, session), STORE_VERDICT_DROP);
+    assert_int_equal(given_release(fixture, &id, 1, "phone", &journal, session),
+                     STORE_VERDICT_DROP);
     assert_int_equal(stored_status(fixture, &id), MESSAGE_DISPATCHED);
-    assert_int_equal(given_ack(fixture, &id, 2, "phone", &journal, session), STORE_VERDICT_RELEASE);
+    assert_int_equal(given_release(fixture, &id, 2, "phone", &journal, session),
+                     STORE_VERDICT_RELEASE);
 
     struct store_write report = {.verb = STORE_REPORT};
     strcpy(report.report.phone.device_id, "phone");
@@ -419,15 +426,16 @@ static void what_is_said_of_an_older_attempt_does_not_count(void **state)
     assert_consistent(fixture);
 }
 
-/* A phone with a journal may have sent it by then, whatever its broker believes. */
-static void what_was_released_is_not_taken_back_by_the_broker(void **state)
+/* An assured device may have sent it by then, whatever the broker believes. */
+static void the_broker_returns_no_released_message(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id journal = message_id_new();
-    int64_t session = given_assured_connect(fixture, "phone", &journal, NULL);
+    int64_t session = given_assured_connection(fixture, "phone", &journal, NULL);
     struct message_id id = given_message(fixture, "+1234567890", "text");
     given_offer(fixture, "phone", &journal);
-    assert_int_equal(given_ack(fixture, &id, 1, "phone", &journal, session), STORE_VERDICT_RELEASE);
+    assert_int_equal(given_release(fixture, &id, 1, "phone", &journal, session),
+                     STORE_VERDICT_RELEASE);
     struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
     write.return_to_queue.id = id;
     write.return_to_queue.attempt = 1;
@@ -437,39 +445,39 @@ static void what_was_released_is_not_taken_back_by_the_broker(void **state)
     assert_int_equal(stored_status(fixture, &id), MESSAGE_ACCEPTED);
 }
 
-static void a_pause_is_kept_and_ends(void **state)
+static void a_backoff_is_kept_and_ends(void **state)
 {
     static const char *const phone[] = {"phone"};
     struct store_fixture *fixture = *state;
     struct message_id journal = message_id_new();
-    given_assured_connect(fixture, "phone", &journal, NULL);
+    given_assured_connection(fixture, "phone", &journal, NULL);
     struct message_id id = given_message(fixture, "+1234567890", "text");
     given_offer(fixture, "phone", &journal);
-    given_take_back(fixture, &id, 1, true);
-    assert_int_equal(given_hand_over(fixture, phone, 1), 0);
+    given_return(fixture, &id, 1, true);
+    assert_int_equal(given_claim(fixture, phone, 1), 0);
     store_fixture_pass_ms(STORE_MAX_BACKOFF_MS);
     given_offer(fixture, "phone", &journal);
-    /* No pause is longer than the longest: a wrong clock made it. */
+    /* A longer backoff than the longest was made by a wrong clock. */
     store_fixture_pass_ms(STORE_MAX_BACKOFF_MS);
-    given_take_back(fixture, &id, 2, true);
+    given_return(fixture, &id, 2, true);
     store_fixture_pass_ms(-STORE_MAX_BACKOFF_MS);
     given_offer(fixture, "phone", &journal);
 }
 
-static void a_pause_grows_with_failures_and_not_with_attempts(void **state)
+static void the_backoff_grows_with_failures_and_not_with_attempts(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id journal = message_id_new();
     store_fixture_stop_clock_at(clock_wall_ms());
-    given_assured_connect(fixture, "phone", &journal, NULL);
+    given_assured_connection(fixture, "phone", &journal, NULL);
     struct message_id id = given_message(fixture, "+1234567890", "text");
     for (unsigned attempt = 1; attempt <= 8; attempt++) {
         given_offer(fixture, "phone", &journal);
-        given_take_back(fixture, &id, attempt, attempt > 5);
+        given_return(fixture, &id, attempt, attempt > 5);
         int64_t pause_ms = attempt > 5 ? STORE_FIRST_BACKOFF_MS << (attempt - 6) : 0;
         if (pause_ms > 0) {
             store_fixture_pass_ms(pause_ms - 1);
-            assert_int_equal(given_hand_over(fixture, one_phone, 1), 0);
+            assert_int_equal(given_claim(fixture, one_phone, 1), 0);
             store_fixture_pass_ms(1);
         }
     }
@@ -477,16 +485,16 @@ static void a_pause_grows_with_failures_and_not_with_attempts(void **state)
     assert_int_equal(store_backoff_ms(1000, 1), STORE_MAX_BACKOFF_MS);
 }
 
-static void what_is_to_be_revoked_is_found_piece_by_piece(void **state)
+static void cancel_requests_are_found_page_by_page(void **state)
 {
     enum { COUNT = 5, PIECE = 2 };
     struct store_fixture *fixture = *state;
     struct message_id journal = message_id_new(), ids[COUNT];
-    int64_t session = given_assured_connect(fixture, "phone", &journal, NULL);
+    int64_t session = given_assured_connection(fixture, "phone", &journal, NULL);
     for (int i = 0; i < COUNT; i++) {
         ids[i] = given_message(fixture, "+1234567890", "text");
         given_offer(fixture, "phone", &journal);
-        given_ack(fixture, &ids[i], 1, "phone", &journal, session);
+        given_release(fixture, &ids[i], 1, "phone", &journal, session);
         struct store_write cancel = {.verb = STORE_CANCEL, .cancel.id = ids[i]};
         assert_int_equal(store_run(fixture->store, &cancel), ERROR_NONE);
         assert_true(cancel.cancel.asked);
@@ -504,14 +512,14 @@ static void what_is_to_be_revoked_is_found_piece_by_piece(void **state)
     }
 }
 
-static void what_a_broker_had_offered_is_queued_when_it_ends(void **state)
+static void unanswered_offers_return_to_the_queue(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id journal = message_id_new();
-    int64_t session = given_assured_connect(fixture, "phone", &journal, NULL);
+    int64_t session = given_assured_connection(fixture, "phone", &journal, NULL);
     struct message_id accepted = given_message(fixture, "+1234567890", "text");
     given_offer(fixture, "phone", &journal);
-    given_ack(fixture, &accepted, 1, "phone", &journal, session);
+    given_release(fixture, &accepted, 1, "phone", &journal, session);
     struct message_id offered = given_message(fixture, "+1234567890", "text");
     given_offer(fixture, "phone", &journal);
 
@@ -525,24 +533,23 @@ static void what_a_broker_had_offered_is_queued_when_it_ends(void **state)
     assert_consistent(fixture);
 }
 
-UNIT_TESTS(STORE_TEST(a_queued_message_is_read_back),
-           STORE_TEST(a_message_that_is_not_there_is_not_found),
+UNIT_TESTS(STORE_TEST(a_queued_message_is_read_back), STORE_TEST(a_missing_message_is_not_found),
            STORE_TEST(an_id_is_taken_once_and_its_neighbours_are_kept),
-           STORE_TEST(the_oldest_messages_are_handed_over_first),
-           STORE_TEST(a_message_comes_back_from_a_phone_that_never_saw_it),
-           STORE_TEST(a_message_that_moved_on_is_not_taken_back),
+           STORE_TEST(the_oldest_messages_are_claimed_first),
+           STORE_TEST(a_message_returns_from_a_device_that_never_saw_it),
+           STORE_TEST(a_message_that_moved_on_is_not_returned),
            STORE_TEST(every_report_does_what_the_table_says),
-           STORE_TEST(a_report_from_another_phone_changes_nothing),
+           STORE_TEST(a_report_from_another_device_changes_nothing),
            STORE_TEST(an_error_stays_with_the_message_until_it_is_sent_after_all),
            STORE_TEST(silent_messages_become_unknown_and_evidence_still_counts),
            STORE_TEST(a_message_from_the_future_is_waited_for_no_longer_than_others),
-           STORE_TEST(what_stays_too_long_is_counted),
-           STORE_TEST(an_ack_counts_with_every_fence_and_not_without_one),
-           STORE_TEST(the_journal_decides_what_was_offered),
-           STORE_TEST(a_message_that_no_phone_can_send_fails_in_the_end),
-           STORE_TEST(what_is_said_of_an_older_attempt_does_not_count),
-           STORE_TEST(what_was_released_is_not_taken_back_by_the_broker),
-           STORE_TEST(a_pause_is_kept_and_ends),
-           STORE_TEST(a_pause_grows_with_failures_and_not_with_attempts),
-           STORE_TEST(what_is_to_be_revoked_is_found_piece_by_piece),
-           STORE_TEST(what_a_broker_had_offered_is_queued_when_it_ends))
+           STORE_TEST(stuck_messages_are_counted),
+           STORE_TEST(an_acknowledgement_counts_only_with_every_fact),
+           STORE_TEST(the_journal_decides_about_offers),
+           STORE_TEST(a_message_that_no_device_can_send_fails_in_the_end),
+           STORE_TEST(a_report_on_an_older_attempt_does_not_count),
+           STORE_TEST(the_broker_returns_no_released_message),
+           STORE_TEST(a_backoff_is_kept_and_ends),
+           STORE_TEST(the_backoff_grows_with_failures_and_not_with_attempts),
+           STORE_TEST(cancel_requests_are_found_page_by_page),
+           STORE_TEST(unanswered_offers_return_to_the_queue))

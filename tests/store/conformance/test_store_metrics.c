@@ -1,4 +1,4 @@
-/* What the store counts, and what its statistics say of phones and of the disk. */
+/* The store's metrics, and its statistics about devices and the queue. */
 #include "common/base/clock.h"
 #include "tests/store/store_fixture.h"
 
@@ -79,7 +79,7 @@ static void a_message_is_timed_when_it_is_first_given_and_when_it_is_delivered(v
 {
     struct store_fixture *fixture = *state;
     struct message_id id = given_message(fixture, "+1234567890", "text");
-    assert_int_equal(given_hand_over(fixture, phone, 1), 1);
+    assert_int_equal(given_claim(fixture, phone, 1), 1);
     assert_int_equal(count_of(&metrics.message_dispatch_seconds), 1);
 
     struct store_write back = {.verb = STORE_RETURN_TO_QUEUE,
@@ -87,8 +87,8 @@ static void a_message_is_timed_when_it_is_first_given_and_when_it_is_delivered(v
     strcpy(back.return_to_queue.device_id, "phone");
     assert_int_equal(store_run(fixture->store, &back), ERROR_NONE);
     assert_true(back.return_to_queue.changed);
-    assert_int_equal(given_hand_over(fixture, phone, 1), 1);
-    assert_int_equal(count_of(&metrics.message_dispatch_seconds), 1); /* it was given before */
+    assert_int_equal(given_claim(fixture, phone, 1), 1);
+    assert_int_equal(count_of(&metrics.message_dispatch_seconds), 1); /* not its first dispatch */
 
     given_report(fixture, &id, "phone", MESSAGE_SENT, NULL);
     given_report(fixture, &id, "phone", MESSAGE_SENT, NULL);
@@ -109,14 +109,14 @@ static void times_are_from_the_acceptance(void **state)
     strcpy(message.phone_number, "+1234567890");
     struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    assert_int_equal(given_hand_over(fixture, phone, 1), 1);
+    assert_int_equal(given_claim(fixture, phone, 1), 1);
     given_report(fixture, &message.id, "phone", MESSAGE_DELIVERED, NULL);
     assert_in_range(metrics.message_dispatch_seconds.sum, AGO_MS * 1000, (AGO_MS + 20000) * 1000);
     assert_in_range(metrics.message_delivery_seconds.sum, AGO_MS * 1000, (AGO_MS + 20000) * 1000);
     assert_int_equal(metrics.message_delivery_seconds.buckets[10], 1); /* up to a minute */
 }
 
-static void every_end_of_a_message_counts(void **state)
+static void every_final_status_is_counted(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id id = given_message(fixture, "+1234567890", "cancelled");
@@ -125,12 +125,12 @@ static void every_end_of_a_message_counts(void **state)
     assert_int_equal(metrics.messages_finished_total[MESSAGE_CANCELLED], 1);
 
     struct message_id failed = given_message(fixture, "+1234567890", "failed");
-    given_hand_over(fixture, phone, 1);
+    given_claim(fixture, phone, 1);
     given_report(fixture, &failed, "phone", MESSAGE_FAILED, NULL);
     assert_int_equal(metrics.messages_finished_total[MESSAGE_FAILED], 1);
 
     struct message_id silent = given_message(fixture, "+1234567890", "unknown, and yet delivered");
-    given_hand_over(fixture, phone, 1);
+    given_claim(fixture, phone, 1);
     struct store_write write = {.verb = STORE_EXPIRE};
     write.expire.silent_since_ms = clock_wall_ms() + 1000;
     write.expire.limit = 10;
@@ -199,7 +199,7 @@ static void given_phone(struct store_fixture *fixture, const struct message_id *
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
 }
 
-static void phones_are_counted_by_what_an_operator_would_see_to(void **state)
+static void devices_are_counted_by_what_an_operator_looks_after(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id broker = message_id_new();
@@ -242,7 +242,7 @@ static void the_age_of_the_queue_is_that_of_the_oldest_that_is_due(void **state)
     given_message(fixture, "+1234567890", "due");
     store_fixture_pass_ms(1000000);
     assert_int_equal(queue_age_ms(fixture), 2000000);
-    assert_int_equal(given_hand_over(fixture, phone, 1), 1);
+    assert_int_equal(given_claim(fixture, phone, 1), 1);
     struct store_write write = {
         .verb = STORE_RETURN_TO_QUEUE,
         .return_to_queue = {.id = id, .attempt = 1, .device_id = "phone", .refused = true}};
@@ -255,6 +255,6 @@ static void the_age_of_the_queue_is_that_of_the_oldest_that_is_due(void **state)
 UNIT_TESTS(METRICS_TEST(each_commit_counts_with_its_duration_and_its_writes),
            METRICS_TEST(a_refusal_counts_by_its_reason_and_no_commit),
            METRICS_TEST(a_message_is_timed_when_it_is_first_given_and_when_it_is_delivered),
-           METRICS_TEST(times_are_from_the_acceptance), METRICS_TEST(every_end_of_a_message_counts),
-           METRICS_TEST(phones_are_counted_by_what_an_operator_would_see_to),
+           METRICS_TEST(times_are_from_the_acceptance), METRICS_TEST(every_final_status_is_counted),
+           METRICS_TEST(devices_are_counted_by_what_an_operator_looks_after),
            METRICS_TEST(the_age_of_the_queue_is_that_of_the_oldest_that_is_due))

@@ -1,9 +1,9 @@
-/* Finished messages: sent once more, erased, purged. */
+/* Finished messages: requeued, erased, purged. */
 #include "tests/store/store_fixture.h"
 
 static const char number[] = "+491511234567";
 
-/* A message with that end, through one phone's hands. */
+/* A message that one device brought into that status. */
 static struct message_id given_ended(struct store_fixture *fixture, enum message_status status)
 {
     struct message_id id = given_message(fixture, number, "a text");
@@ -12,7 +12,7 @@ static struct message_id given_ended(struct store_fixture *fixture, enum message
         write.cancel.id = id;
         assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     } else if (status != MESSAGE_QUEUED) {
-        assert_int_equal(given_hand_over(fixture, (const char *const[]){"phone"}, 1), 1);
+        assert_int_equal(given_claim(fixture, (const char *const[]){"phone"}, 1), 1);
         if (status != MESSAGE_ACCEPTED)
             assert_int_equal(given_report(fixture, &id, "phone", status, NULL), ERROR_NONE);
     }
@@ -20,7 +20,7 @@ static struct message_id given_ended(struct store_fixture *fixture, enum message
     return id;
 }
 
-/* The same, all of it so many days ago. */
+/* The same, that many days ago. */
 static struct message_id given_ended_ago(struct store_fixture *fixture, enum message_status status,
                                          int days)
 {
@@ -53,7 +53,7 @@ static struct store_write requeue(struct store_fixture *fixture, const struct me
     return write;
 }
 
-static void what_came_to_nothing_is_sent_once_more(void **state)
+static void a_failed_or_cancelled_message_is_requeued(void **state)
 {
     struct store_fixture *fixture = *state;
     static const enum message_status ends[] = {MESSAGE_FAILED, MESSAGE_CANCELLED};
@@ -78,7 +78,7 @@ static void what_came_to_nothing_is_sent_once_more(void **state)
     assert_consistent(fixture);
 }
 
-static void what_was_sent_or_may_be_is_not_sent_once_more(void **state)
+static void a_message_that_may_have_been_sent_is_not_requeued(void **state)
 {
     struct store_fixture *fixture = *state;
     static const enum message_status others[] = {MESSAGE_SENDING, MESSAGE_SENT, MESSAGE_DELIVERED,
@@ -93,7 +93,7 @@ static void what_was_sent_or_may_be_is_not_sent_once_more(void **state)
     assert_int_equal(store_run(fixture->store, &write), ERROR_MESSAGE_NOT_FOUND);
 }
 
-static void a_message_whose_text_is_gone_cannot_be_sent_again(void **state)
+static void a_message_without_its_text_is_not_requeued(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id old = given_ended_ago(fixture, MESSAGE_FAILED, 2);
@@ -101,7 +101,7 @@ static void a_message_whose_text_is_gone_cannot_be_sent_again(void **state)
     assert_int_equal(requeue(fixture, &old, false).requeue.outcome, STORE_REQUEUE_NO_TEXT);
 }
 
-static void a_message_at_its_end_is_erased_and_no_other(void **state)
+static void a_finished_message_is_erased_and_no_other(void **state)
 {
     struct store_fixture *fixture = *state;
     for (int status = 0; status < MESSAGE_STATUS_COUNT; status++) {
@@ -138,7 +138,7 @@ static int64_t count_without_text(struct store_fixture *fixture)
     return count;
 }
 
-static void texts_go_after_their_time_and_messages_after_theirs(void **state)
+static void texts_and_messages_are_purged_after_their_times(void **state)
 {
     struct store_fixture *fixture = *state;
     static const struct {
@@ -162,7 +162,7 @@ static void texts_go_after_their_time_and_messages_after_theirs(void **state)
     assert_int_equal(write.purge.texts + write.purge.messages, 0);
 }
 
-/* It was accepted long ago, and its phone reported late. */
+/* Accepted long ago, reported late. */
 static void a_message_is_as_old_as_its_last_change(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -178,7 +178,7 @@ static void a_message_is_as_old_as_its_last_change(void **state)
     assert_consistent(fixture);
 }
 
-static void a_purge_takes_so_many_at_once_and_says_that_there_are_more(void **state)
+static void a_purge_has_a_limit_and_tells_whether_there_is_more(void **state)
 {
     struct store_fixture *fixture = *state;
     for (int i = 0; i < 25; i++)
@@ -198,10 +198,10 @@ static void a_purge_takes_so_many_at_once_and_says_that_there_are_more(void **st
     assert_consistent(fixture);
 }
 
-UNIT_TESTS(STORE_TEST(what_came_to_nothing_is_sent_once_more),
-           STORE_TEST(what_was_sent_or_may_be_is_not_sent_once_more),
-           STORE_TEST(a_message_whose_text_is_gone_cannot_be_sent_again),
-           STORE_TEST(a_message_at_its_end_is_erased_and_no_other),
-           STORE_TEST(texts_go_after_their_time_and_messages_after_theirs),
+UNIT_TESTS(STORE_TEST(a_failed_or_cancelled_message_is_requeued),
+           STORE_TEST(a_message_that_may_have_been_sent_is_not_requeued),
+           STORE_TEST(a_message_without_its_text_is_not_requeued),
+           STORE_TEST(a_finished_message_is_erased_and_no_other),
+           STORE_TEST(texts_and_messages_are_purged_after_their_times),
            STORE_TEST(a_message_is_as_old_as_its_last_change),
-           STORE_TEST(a_purge_takes_so_many_at_once_and_says_that_there_are_more))
+           STORE_TEST(a_purge_has_a_limit_and_tells_whether_there_is_more))

@@ -1,4 +1,4 @@
-/* Tokens that two phones use, in the store: what is counted outlives connections, brokers and restarts. */
+/* Device tokens that two phones use: their counts outlive connections, brokers and restarts. Pairing codes. */
 #include "tests/store/store_fixture.h"
 
 enum { HOUR_MS = 3600000 };
@@ -24,14 +24,14 @@ static enum error connect_with(struct store_fixture *fixture, const char *id, in
     write.connect.phone.journal.bytes[0] = (unsigned char)epoch;
     write.connect.info = DEVICE_INFO_UNKNOWN;
     strcpy(write.connect.info.name, name);
-    write.connect.broker = message_id_new(); /* another one each time */
+    write.connect.broker = message_id_new(); /* a new one each time */
     enum error error = store_run(fixture->store, &write);
     *quarantined = write.connect.quarantined;
     assert_true(error != ERROR_NONE || *quarantined == (write.connect.session == 0));
     return error;
 }
 
-/* Connects with the token; whether it is quarantined with that. */
+/* Connects with the token; tells whether that quarantines it. */
 static bool is_found(struct store_fixture *fixture, int epoch, const char *name)
 {
     bool quarantined;
@@ -61,7 +61,7 @@ static void assert_end(struct store_fixture *fixture, enum device_token_revocati
 
 #define ROWS "(SELECT count(*) FROM token_use) + (SELECT count(*) FROM token_identity)"
 
-static void journals_in_turn_end_the_token(void **state)
+static void alternating_journals_revoke_the_token(void **state)
 {
     struct store_fixture *fixture = *state;
     given_token(fixture, token_id);
@@ -74,7 +74,7 @@ static void journals_in_turn_end_the_token(void **state)
     assert_in_file(fixture, "SELECT " ROWS, 0);
 }
 
-static void names_in_turn_end_the_token(void **state)
+static void alternating_names_revoke_the_token(void **state)
 {
     struct store_fixture *fixture = *state;
     given_token(fixture, token_id);
@@ -122,12 +122,12 @@ static void takeovers_outlive_a_restart(void **state)
     given_token(fixture, token_id);
     for (int i = 0; i < 2; i++) {
         assert_false(takeover_is_found(fixture, token_id));
-        assert_false(is_found(fixture, 1, "")); /* between them it is there alone */
+        assert_false(is_found(fixture, 1, "")); /* in between it connects undisturbed */
         store_fixture_reopen(fixture);
     }
     assert_true(takeover_is_found(fixture, token_id));
     assert_end(fixture, DEVICE_TOKEN_QUARANTINED);
-    assert_false(takeover_is_found(fixture, token_id)); /* it has ended already */
+    assert_false(takeover_is_found(fixture, token_id)); /* already revoked */
 }
 
 static void takeovers_further_apart_are_forgiven(void **state)
@@ -153,7 +153,7 @@ static void a_new_token_begins_with_nothing(void **state)
     }
     given_token(fixture, token_id);
     assert_in_file(fixture, "SELECT " ROWS, 0);
-    assert_false(takeover_is_found(fixture, "tok000000000")); /* whoever has the old one */
+    assert_false(takeover_is_found(fixture, "tok000000000")); /* the old token */
     assert_int_equal(connect_with(fixture, "tok000000000", 1, "", &quarantined),
                      ERROR_DEVICE_TOKEN_INVALID);
     assert_in_file(fixture, "SELECT " ROWS, 0);
@@ -162,7 +162,7 @@ static void a_new_token_begins_with_nothing(void **state)
     assert_end(fixture, DEVICE_TOKEN_ACTIVE);
 }
 
-static void where_no_tokens_are_needed_nothing_is_counted(void **state)
+static void without_tokens_nothing_is_counted(void **state)
 {
     struct store_fixture *fixture = *state;
     bool quarantined;
@@ -173,8 +173,8 @@ static void where_no_tokens_are_needed_nothing_is_counted(void **state)
     assert_in_file(fixture, "SELECT " ROWS, 0);
 }
 
-/* A pairing code opens only where all of its hash is right. */
-static void a_code_whose_hash_is_wrong_in_any_byte_pairs_nobody(void **state)
+/* A pairing code counts only with all of its hash. */
+static void a_code_whose_hash_is_wrong_in_any_byte_pairs_no_device(void **state)
 {
     struct store_fixture *fixture = *state;
     char code[PAIRING_CODE_SIZE];
@@ -196,7 +196,7 @@ static void a_code_whose_hash_is_wrong_in_any_byte_pairs_nobody(void **state)
     }
 }
 
-/* The code was taken before that is known: it can be tried again. */
+/* The code is taken before the write fails: it can be used again. */
 static void a_write_that_fails_is_undone(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -215,13 +215,14 @@ static void a_write_that_fails_is_undone(void **state)
     assert_int_equal(store_run(fixture->store, &pair), ERROR_PAIRING_CODE_INVALID);
 }
 
-UNIT_TESTS(STORE_TEST(journals_in_turn_end_the_token), STORE_TEST(names_in_turn_end_the_token),
+UNIT_TESTS(STORE_TEST(alternating_journals_revoke_the_token),
+           STORE_TEST(alternating_names_revoke_the_token),
            STORE_TEST(one_phone_writes_its_identity_once),
            STORE_TEST(new_journals_do_not_grow_without_end),
            STORE_TEST(identities_of_a_month_ago_are_forgotten),
            STORE_TEST(takeovers_outlive_a_restart),
            STORE_TEST(takeovers_further_apart_are_forgiven),
            STORE_TEST(a_new_token_begins_with_nothing),
-           STORE_TEST(where_no_tokens_are_needed_nothing_is_counted),
-           STORE_TEST(a_code_whose_hash_is_wrong_in_any_byte_pairs_nobody),
+           STORE_TEST(without_tokens_nothing_is_counted),
+           STORE_TEST(a_code_whose_hash_is_wrong_in_any_byte_pairs_no_device),
            STORE_TEST(a_write_that_fails_is_undone))

@@ -21,10 +21,10 @@ static char *path_of(const struct store_fixture *fixture, const char *name, char
 static void given_messages(struct store_fixture *fixture, struct message_id ids[4])
 {
     ids[3] = given_message(fixture, number, "delivered");
-    given_hand_over(fixture, (const char *const[]){"phone"}, 1);
+    given_claim(fixture, (const char *const[]){"phone"}, 1);
     assert_int_equal(given_report(fixture, &ids[3], "phone", MESSAGE_DELIVERED, NULL), ERROR_NONE);
     ids[2] = given_message(fixture, number, "accepted");
-    given_hand_over(fixture, (const char *const[]){"phone"}, 1);
+    given_claim(fixture, (const char *const[]){"phone"}, 1);
     ids[1] = given_message(fixture, number, "offered");
     struct store_holder slot = with_journal;
     struct message message = {0};
@@ -143,7 +143,7 @@ static void what_was_open_in_a_backup_is_unknown_and_never_sent_again(void **sta
     }
     assert_int_equal(stored_status(fixture, &ids[3]), MESSAGE_DELIVERED);
     assert_int_equal(number_of(fixture, "SELECT count(*) FROM message_event WHERE status = 9"), 3);
-    assert_int_equal(given_hand_over(fixture, (const char *const[]){"a", "b", "c"}, 3), 0);
+    assert_int_equal(given_claim(fixture, (const char *const[]){"a", "b", "c"}, 3), 0);
     struct message none;
     assert_int_equal(store_find_message(fixture->reader, &lost, &none), ERROR_MESSAGE_NOT_FOUND);
 

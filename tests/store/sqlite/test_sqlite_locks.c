@@ -125,7 +125,7 @@ static pid_t start_taker(const struct store_fixture *fixture, size_t count)
     if (store_open(&taker.options, &taker.store, problem) != ERROR_NONE)
         _exit(1);
     for (size_t given = 0; given < count;)
-        given += given_hand_over(&taker, phones, ARRAY_LENGTH(phones));
+        given += given_claim(&taker, phones, ARRAY_LENGTH(phones));
     store_close(taker.store);
     _exit(0);
 }

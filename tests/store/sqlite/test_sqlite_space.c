@@ -24,7 +24,7 @@ static int64_t file_bytes(const char *path)
     return stat(path, &status) == 0 ? status.st_size : 0;
 }
 
-static void given_many_cancelled(struct store_fixture *fixture, const char *text, int count)
+static void given_cancelled(struct store_fixture *fixture, const char *text, int count)
 {
     for (int i = 0; i < count; i++)
         given_message(fixture, number, text);
@@ -52,7 +52,7 @@ static void the_space_of_removed_messages_is_given_back(void **state)
     char text[1500];
     memset(text, 'x', sizeof(text) - 1);
     text[sizeof(text) - 1] = '\0';
-    given_many_cancelled(fixture, text, 8000);
+    given_cancelled(fixture, text, 8000);
     assert_int_equal(number_of(fixture, "PRAGMA wal_checkpoint(TRUNCATE)"), 0);
     int64_t before = file_bytes(fixture->path);
     purge_all(fixture, 0, -1); /* tomorrow */
@@ -68,7 +68,7 @@ static void the_space_of_removed_messages_is_given_back(void **state)
 static void a_removed_text_is_overwritten(void **state)
 {
     struct store_fixture *fixture = *state;
-    given_many_cancelled(fixture, "SECRET-OF-SOMEBODY", 1000);
+    given_cancelled(fixture, "SECRET-OF-SOMEBODY", 1000);
     assert_int_equal(number_of(fixture, "PRAGMA wal_checkpoint(TRUNCATE)"), 0);
     purge_all(fixture, 1, 0);
     assert_int_equal(number_of(fixture, "SELECT count(*) FROM message WHERE text <> ''"), 0);

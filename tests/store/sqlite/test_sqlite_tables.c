@@ -38,7 +38,7 @@ static void a_transition_that_is_undone_does_not_count(void **state)
 {
     struct store_fixture *fixture = *state;
     struct message_id id = given_message(fixture, "+1234567890", "text");
-    given_hand_over(fixture, phone, 1);
+    given_claim(fixture, phone, 1);
     execute(fixture->path, "CREATE TRIGGER no_delivery BEFORE INSERT ON message_event"
                            " WHEN NEW.status = 5 BEGIN SELECT RAISE(ABORT, 'no'); END");
     assert_int_not_equal(given_report(fixture, &id, "phone", MESSAGE_DELIVERED, NULL), ERROR_NONE);
@@ -71,7 +71,7 @@ static void what_is_rolled_back_is_not_told(void **state)
     assert_int_not_equal(store_run(fixture->store, &write), ERROR_NONE);
     message_fini(&messages[0]);
     message_fini(&messages[1]);
-    assert_int_equal(given_hand_over(fixture, phone, 1), 1); /* the first again, alone */
+    assert_int_equal(given_claim(fixture, phone, 1), 1); /* the first again, alone */
     store_fixture_close(fixture);
     assert_int_equal(atomic_load(&transitions), 1);
 }

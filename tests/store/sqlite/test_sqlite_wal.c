@@ -156,7 +156,7 @@ static void a_reader_that_stays_stops_new_messages_but_no_evidence(void **state)
     static const char *const phones[] = {"phone"};
     set_bound(fixture);
     struct message_id id = given_message(fixture, "+1234567890", "text");
-    assert_int_equal(given_hand_over(fixture, phones, 1), 1);
+    assert_int_equal(given_claim(fixture, phones, 1), 1);
 
     sqlite3 *db = begin_foreign_read(fixture);
     int count = fill(fixture);
@@ -169,7 +169,7 @@ static void a_reader_that_stays_stops_new_messages_but_no_evidence(void **state)
     assert_int_equal(given_report(fixture, &id, "phone", MESSAGE_SENT, &changed), ERROR_NONE);
     assert_true(changed);
     assert_int_equal(connect_phone(fixture, "another"), ERROR_NONE);
-    assert_int_equal(given_hand_over(fixture, phones, 1), 1); /* what was accepted goes out */
+    assert_int_equal(given_claim(fixture, phones, 1), 1); /* what was accepted goes out */
     assert_in_range(wal_bytes(fixture), MAX_WAL_BYTES - OVER_BYTES, MAX_WAL_BYTES + OVER_BYTES);
     struct store_statistics statistics;
     assert_int_equal(store_read_statistics(fixture->reader, 0, &statistics), ERROR_NONE);
