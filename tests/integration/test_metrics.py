@@ -1,4 +1,4 @@
-"""GET /metrics: figures that are true, of processes that are there."""
+"""GET /metrics: exact values, of processes that run."""
 
 import os
 import re
@@ -73,7 +73,7 @@ def test_every_series_starts_at_0(make_gateway):
         assert found.value(name, **labels) == 0, name
 
 
-# ---- The figures ----
+# ---- The values ----
 
 
 def through(phone, gateway, count):

@@ -257,7 +257,7 @@ def test_nothing_that_is_given_to_the_simulated_phone_commands_the_terminal(gate
         assert not OBEYED.search(done.stdout + done.stderr), done
 
 
-# ---- Figures ----
+# ---- statistics ----
 
 
 def test_status_shows_the_metrics_of_the_gateway(make_gateway):
@@ -276,12 +276,12 @@ def test_status_shows_the_metrics_of_the_gateway(make_gateway):
     gateway.ws_broker.stop()
     first = gateway.api.send()
     gateway.api.send()
-    figures = answer(gateway, "statistics")
-    assert figures["messages"] == dict.fromkeys(STATUSES, 0) | {"queued": 2, "delivered": 1}
-    assert figures["oldest_queued_at"] == first["created_at"]
-    assert figures["stuck"] == dict.fromkeys(STATUSES[:4], 0)
-    assert figures["database_bytes"] == gateway.database.stat().st_size
-    assert figures["wal_bytes"] == (gateway.folder / "data/sms-gateway.db-wal").stat().st_size
+    shown = answer(gateway, "statistics")
+    assert shown["messages"] == dict.fromkeys(STATUSES, 0) | {"queued": 2, "delivered": 1}
+    assert shown["oldest_queued_at"] == first["created_at"]
+    assert shown["stuck"] == dict.fromkeys(STATUSES[:4], 0)
+    assert shown["database_bytes"] == gateway.database.stat().st_size
+    assert shown["wal_bytes"] == (gateway.folder / "data/sms-gateway.db-wal").stat().st_size
     text = gateway.command("statistics")[1]
     assert re.search(r"^  queued +2$", text, re.M) and first["created_at"] in text
     assert re.search(r"^stuck +0 \(in one status for more than 1 minutes\)$", text, re.M)
@@ -298,9 +298,9 @@ def test_status_shows_connected_phones_a_pause_and_stuck_messages(make_gateway):
     database.execute("UPDATE message SET updated_at_ms = updated_at_ms - 100000")
     database.commit()
     database.close()
-    figures = answer(gateway, "statistics")
-    assert figures["devices_connected"] == 1 and figures["sending_paused"] is True
-    assert figures["stuck"] == dict.fromkeys(STATUSES[:4], 0) | {"accepted": 1}
+    shown = answer(gateway, "statistics")
+    assert shown["devices_connected"] == 1 and shown["sending_paused"] is True
+    assert shown["stuck"] == dict.fromkeys(STATUSES[:4], 0) | {"accepted": 1}
     assert re.search(r"^sending +paused$", gateway.command("statistics")[1], re.M)
     phone.close()
 

@@ -186,7 +186,7 @@ def test_phones_that_come_and_go_lose_nothing_that_they_saw(make_gateway, level)
     open_statuses = "0, 3, 4" if level == "basic" else "0, 1, 2, 3, 4"
     wait_for(lambda: gateway.query(f"SELECT count(*) FROM message WHERE status IN ({open_statuses})")
              == [(0,)], "everything to end", LOAD_LIMIT_SECONDS)
-    # What a phone sent may be with the gateway as no more than handed over, until its report arrives.
+    # A message that a phone has sent is `dispatched` here until its report arrives.
     wait_for(lambda: statuses(gateway).get(5) == len(phones.sent()), "the last reports")
     sent = phones.sent()
     assert set(sent) <= set(ids) and set(sent.values()) == {1}

@@ -1,4 +1,4 @@
-/* How all the simulated phones behave: what the options say, in the units their names say. */
+/* The behaviour of all simulated phones, from the options; names have the units. */
 #ifndef TESTS_PHONE_SIM_BEHAVIOUR_H
 #define TESTS_PHONE_SIM_BEHAVIOUR_H
 
@@ -11,7 +11,7 @@ struct range {
     int64_t high;
 };
 
-/* Error codes of which one is chosen at random. */
+/* Error codes; one is chosen at random. */
 struct word_list {
     char words[16][SMS_ERROR_SIZE];
     size_t count;
@@ -22,7 +22,7 @@ struct behaviour {
     struct range report_ms;
     double failure_rate; /* of all SMS */
     struct word_list failure_codes;
-    int64_t failure_parts; /* that leave nevertheless */
+    int64_t failure_parts; /* parts that are sent nevertheless */
     double no_report_rate; /* of the SMS sent */
     struct range battery_percent;
     double battery_drain; /* percent per hour */
@@ -37,15 +37,15 @@ struct behaviour {
     double lie_rate;  /* of all SMS */
     double nack_rate; /* of all offers */
     struct word_list nack_codes;
-    struct range lose_journal_seconds; /* high 0: never, as the next */
+    struct range lose_journal_seconds; /* high 0: never; clone_seconds too */
     struct range clone_seconds;
-    bool fights; /* against a connection that has replaced it */
+    bool fights; /* reconnects after it was replaced */
     struct range stop_reading_seconds;
-    struct range delay_ms; /* high 0: frames are not held back */
+    struct range delay_ms; /* high 0: no delay */
     bool reorder;
 };
 
-/* A stream of random numbers (splitmix64); each phone has its own, so that runs can be repeated. */
+/* Random numbers (splitmix64); each phone has a stream of its own, so that runs can be repeated. */
 struct random {
     uint64_t state;
 };
@@ -58,7 +58,7 @@ static inline uint64_t random_next(struct random *random)
     return z ^ (z >> 31);
 }
 
-/* From 0 to 1, and never 1. */
+/* From 0 up to, but not including, 1. */
 static inline double random_share(struct random *random)
 {
     return (double)(random_next(random) >> 11) * 0x1p-53;
@@ -70,7 +70,7 @@ static inline int64_t random_within(struct random *random, struct range range)
     return range.low + (int64_t)(random_next(random) % values);
 }
 
-/* `list` has at least one. */
+/* `list` is not empty. */
 static inline const char *word_list_choose(const struct word_list *list, struct random *random)
 {
     return list->words[random_next(random) % list->count];

@@ -1,6 +1,6 @@
 /*
- * --kill-at: the program kills itself, as kill -9 does, at an instant that matters. What was written
- * to files before is there, and nothing else of it.
+ * --kill-at: the program kills itself with SIGKILL at a chosen instant. Only data written to files
+ * before it survives.
  */
 #ifndef TESTS_PHONE_SIM_CRASH_POINT_H
 #define TESTS_PHONE_SIM_CRASH_POINT_H
@@ -9,21 +9,21 @@
 
 enum crash_instant {
     CRASH_NEVER,
-    CRASH_FRAME_READ,    /* before anything follows from it */
-    CRASH_FRAME_WRITTEN, /* given to the kernel */
+    CRASH_FRAME_READ,    /* before the program acts on it */
+    CRASH_FRAME_WRITTEN, /* passed to the kernel */
     CRASH_BEFORE_COMMIT, /* of the journal */
-    CRASH_AFTER_COMMIT,  /* before anything follows from it */
-    CRASH_BEFORE_LEDGER, /* the radio has the text, and it has not left */
-    CRASH_AFTER_LEDGER,  /* it has left, and the line is there */
-    CRASH_AFTER_SYNC,    /* and on disk; before the journal changes */
+    CRASH_AFTER_COMMIT,  /* before the program acts on it */
+    CRASH_BEFORE_LEDGER, /* the radio has the text and has not sent it */
+    CRASH_AFTER_LEDGER,  /* the text is sent, and its line is written */
+    CRASH_AFTER_SYNC,    /* the line is on disk; the journal has not changed */
 };
 
 struct crash_point {
     enum crash_instant instant;
-    int64_t passes; /* the last of which ends it */
+    int64_t passes; /* the last one kills the program */
 };
 
-/* From "before-commit:3" and the like; ":1" may be missing. False if it is not like that. */
+/* Parses "before-commit:3"; ":1" is the default. False if the text is not valid. */
 bool crash_point_parse(struct crash_point *crash_point, const char *text);
 
 void crash_point_pass(struct crash_point *crash_point, enum crash_instant instant);

@@ -1,7 +1,6 @@
 /*
- * Puts on disk what must be there before anything follows from it: the journals of all phones and
- * their radio ledger. What comes within a turn of the loop goes to disk with one fsync each; then
- * the phones hear of it.
+ * Writes the journals of all phones and their radio ledger to disk before the phones act on them. The
+ * changes of one turn of the loop share one fsync of each file; then the phones are notified.
  */
 #ifndef TESTS_PHONE_SIM_DURABLE_WRITER_H
 #define TESTS_PHONE_SIM_DURABLE_WRITER_H
@@ -15,13 +14,13 @@
 
 #include <sys/queue.h>
 
-/* What of one phone is not yet on disk. */
+/* The changes of one phone that are not yet on disk. */
 struct unsaved {
     TAILQ_ENTRY(unsaved) in_written;
     TAILQ_ENTRY(unsaved) in_left;
     struct phone *phone;
-    uint64_t number;              /* of its last change of the journal; 0: all are on disk */
-    char name[PHONE_ID_SIZE + 8]; /* of its journal */
+    uint64_t number;              /* of its last journal change; 0: all are on disk */
+    char name[PHONE_ID_SIZE + 8]; /* name of its journal */
 };
 
 struct durable_writer {
@@ -39,7 +38,7 @@ struct durable_writer {
 struct durable_writer_settings {
     const char *journal; /* path; empty: in memory */
     const char *ledger;  /* path; empty: none */
-    bool is_assured;     /* or else there is no journal */
+    bool is_assured;     /* without it there is no journal */
     bool check_sent_store;
     struct crash_point *crash_point;
 };
@@ -49,12 +48,12 @@ bool durable_writer_init(struct durable_writer *writer, struct timers *timers,
                          const struct durable_writer_settings *settings, size_t phones);
 void durable_writer_fini(struct durable_writer *writer);
 
-/* Gives an assured phone its journal: the one in the file, or a new one. A clone's is a copy of the
- * one of `original`, if it is not there yet; for all others that is NULL. */
+/* Gives an assured phone its journal, from the file or new. A clone without a journal gets a copy of
+ * the journal of `original`, which is NULL for all other phones. */
 void durable_writer_join(struct durable_writer *writer, struct phone *phone,
                          const struct phone *original);
 
-/* The wishes of struct phone_world. */
+/* Requests of struct phone_world. */
 void durable_writer_write(struct durable_writer *writer, struct phone *phone,
                           const struct journal_write *write);
 void durable_writer_sms_left(struct durable_writer *writer, struct phone *phone,
@@ -62,7 +61,7 @@ void durable_writer_sms_left(struct durable_writer *writer, struct phone *phone,
 
 void durable_writer_new_epoch(char *epoch);
 
-/* All to disk, now. */
+/* Writes all changes to disk now. */
 void durable_writer_flush(struct durable_writer *writer, int64_t now_ms);
 
 #endif

@@ -23,7 +23,7 @@ FRAMES = range(1, 7)
 
 API_POINTS = [("api.before_enqueue", 3), ("store.before_commit", 3), ("store.after_commit", 3),
               ("api.after_doorbell", 3), ("api.before_answer", 3), ("store.after_checkpoint", 1)]
-# The first commits of a broker: its lease, phones that connect, what it hands over, its releases.
+# The first commits of a broker: its lease, connecting phones, claims, releases.
 BROKER_POINTS = [("broker.before_hand_over", 1), ("broker.before_hand_over", 3),
                  ("broker.after_hand_over", 1), ("broker.after_hand_over", 5),
                  ("broker.before_release", 1), ("broker.before_release", 3),
@@ -47,7 +47,7 @@ def test_a_process_that_ends_at_a_fail_point_breaks_no_promise(make_gateway, mak
                                                                victim, point, passage):
     gateway = make_gateway().start()
     load = make_load(gateway, 400 if point == "store.after_checkpoint" else 30)
-    wait_for(lambda: len(load.promised_now()) > 2, "messages to hand over")
+    wait_for(lambda: len(load.promised_now()) > 2, "messages to dispatch")
     process = getattr(gateway, victim)
     process.kill()
     process.environment = process.environment | {"FAIL_POINT": f"{point}:{passage}"}
