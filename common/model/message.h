@@ -1,9 +1,8 @@
 /*
  * A message: one text for one recipient, and where it is in its life.
  *
- * The statuses, who may move a message from one to another, and in which case, is one table in
- * message.c; nothing else in the program knows it. The usual way: queued -> dispatched -> accepted ->
- * sending -> sent -> delivered, and failed, expired, cancelled, unknown.
+ * Which status may follow which, by whom and on which facts, is the table transitions.def. The usual way: queued ->
+ * dispatched -> accepted -> sending -> sent -> delivered, and failed, expired, cancelled, unknown.
  */
 #ifndef COMMON_MODEL_MESSAGE_H
 #define COMMON_MODEL_MESSAGE_H
@@ -33,7 +32,7 @@ enum message_status {
 enum message_actor {
     MESSAGE_ACTOR_API,
     MESSAGE_ACTOR_BROKER,
-    MESSAGE_ACTOR_PHONE, /* by a report about a message it holds */
+    MESSAGE_ACTOR_DEVICE, /* by a report about a message it holds */
     MESSAGE_ACTOR_OPERATOR,
     MESSAGE_ACTOR_COUNT
 };

@@ -144,8 +144,8 @@ MUTATIONS = [
              "return actor <= MESSAGE_ACTOR_OPERATOR && ",
              unit("test_message", "every_pair_is_as_written")),
     Mutation("sent-is-no-way-back", STORE, "what was sent never goes back to the queue",
-             "common/model/message.c", "    {MESSAGE_SENDING, MESSAGE_QUEUED, PHONE, PROVED},\n",
-             "    {MESSAGE_SENDING, MESSAGE_QUEUED, PHONE, PROVED},\n    {MESSAGE_SENT, MESSAGE_QUEUED, PHONE, PROVED},\n",
+             "common/model/transitions.def", "TRANSITION(SENDING, QUEUED, DEVICE, PROVED)\n",
+             "TRANSITION(SENDING, QUEUED, DEVICE, PROVED)\nTRANSITION(SENT, QUEUED, DEVICE, PROVED)\n",
              unit("test_message", "every_pair_is_as_written") +
              unit("test_sqlite_open", "the_database_has_the_table_of_the_code")),
     Mutation("late-report", STORE, "an older report does not undo a newer one",

@@ -82,7 +82,7 @@ static enum error adopt_restored(struct store_transaction *transaction, struct m
 {
     bool has_no_device = row->status == MESSAGE_UNKNOWN && *row->device_id == '\0';
     if (!has_no_device ||
-        !message_may_become(row->status, report->status, MESSAGE_ACTOR_PHONE, MESSAGE_ALL_FACTS))
+        !message_may_become(row->status, report->status, MESSAGE_ACTOR_DEVICE, MESSAGE_ALL_FACTS))
         return ERROR_NONE;
     strcpy(row->device_id, report->phone.device_id);
     row->journal = report->phone.journal;
@@ -115,11 +115,11 @@ enum error verb_report(struct store_transaction *transaction, struct store_write
         facts |= MESSAGE_NOTHING_SENT;
     report->changed = true;
     if (report->status == MESSAGE_FAILED && report->nothing_sent &&
-        message_may_become(row.status, MESSAGE_QUEUED, MESSAGE_ACTOR_PHONE, facts))
+        message_may_become(row.status, MESSAGE_QUEUED, MESSAGE_ACTOR_DEVICE, facts))
         return transition_return(transaction, &row, true, report->spread, report->error_code,
                                  report->error_message);
     report->changed = !is_late(report, &row, facts) &&
-                      message_may_become(row.status, report->status, MESSAGE_ACTOR_PHONE, facts);
+                      message_may_become(row.status, report->status, MESSAGE_ACTOR_DEVICE, facts);
     if (!report->changed)
         return ERROR_NONE;
     if (report->seq >= 0)

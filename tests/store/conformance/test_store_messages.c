@@ -121,7 +121,7 @@ static void every_report_does_what_the_table_says(void **state)
             bool changed;
             assert_int_equal(given_report(fixture, &id, "phone-1", statuses[to], &changed),
                              ERROR_NONE);
-            bool allowed = message_may_become(statuses[from], statuses[to], MESSAGE_ACTOR_PHONE,
+            bool allowed = message_may_become(statuses[from], statuses[to], MESSAGE_ACTOR_DEVICE,
                                               MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT);
             assert_int_equal(changed, allowed);
             assert_int_equal(stored_status(fixture, &id), allowed ? statuses[to] : statuses[from]);
