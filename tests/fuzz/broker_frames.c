@@ -1,7 +1,4 @@
-/*
- * What is promised of frames: that what a phone says is minded, and that what it is written follows
- * from what is on disk.
- */
+/* The promises about frames: each frame of a phone has its effect, and each frame to it follows from what is on disk. */
 #include "common/base/json.h"
 #include "common/model/protocol.h"
 #include "tests/fuzz/broker_world.h"
@@ -24,8 +21,8 @@ void promise_says(struct phone *phone, const struct frame *said)
     }
 }
 
-/* Whether the core has done with a frame what it does on a connection that it does not close. */
-static bool is_minded(struct phone *phone, const struct frame *said)
+/* Whether a frame has had the effect that it has on a connection which stays open. */
+static bool had_effect(struct phone *phone, const struct frame *said)
 {
     switch (said->type) {
     case FRAME_IS_DEVICE_INFO:
@@ -34,9 +31,9 @@ static bool is_minded(struct phone *phone, const struct frame *said)
         return phone->turn > 0 || (!said->last && phone->entry_count <= MOST_ENTRIES);
     case FRAME_IS_ACK:
         return world.heard || !phone->connected;
-    case FRAME_IS_NACK: { /* of an offer that it has; otherwise it means nothing */
-        const struct in_hand *held = hand_find(phone, message_of_id(&said->message_id),
-                                               said->attempt);
+    case FRAME_IS_NACK: { /* without effect unless it is about an open offer */
+        const struct in_flight *held = in_flight_find(phone, message_of_id(&said->message_id),
+                                                      said->attempt);
         return world.heard || !held || !held->offered || held->answered;
     }
     case FRAME_IS_REPORT:
@@ -65,9 +62,10 @@ void promise_said(struct phone *phone, const struct frame *said)
         return;
     }
     bool is_report = said->type == FRAME_IS_REPORT || said->type == FRAME_IS_STATUS_UPDATE;
-    bool minded = is_minded(phone, said);
-    CHECK(minded || !is_report || !is_patient()); /* also when it has been closed or replaced */
-    phone->must_close |= !minded;
+    bool effective = had_effect(phone, said);
+    CHECK(effective || !is_report ||
+          !is_patient()); /* also on a connection that was closed or replaced */
+    phone->must_close |= !effective;
     phone->warnable += said->warning.error != ERROR_NONE;
     if (said->type == FRAME_IS_HELLO)
         phone->stage = STAGE_JOURNAL;
@@ -86,7 +84,7 @@ void promise_said(struct phone *phone, const struct frame *said)
 
 /* ---- What a phone is written ---- */
 
-/* Nobody else has been told to send it, but for those who have proved that they did not. */
+/* No other phone was told to send it, except those that have proved that they did not. */
 static bool is_only_one(unsigned message, unsigned attempt)
 {
     unsigned newest = world_store_message(&world.store, message).attempt;
@@ -101,8 +99,8 @@ static bool is_only_one(unsigned message, unsigned attempt)
 static void check_offer(struct phone *phone, const struct owed *frame)
 {
     struct attempt *attempt = store_find_attempt(&frame->id, frame->attempt);
-    struct in_hand *held = hand_find(phone, message_of_id(&frame->id), frame->attempt);
-    CHECK(attempt->handed_over && attempt->assured && attempt->device == phone->device);
+    struct in_flight *held = in_flight_find(phone, message_of_id(&frame->id), frame->attempt);
+    CHECK(attempt->claimed && attempt->assured && attempt->device == phone->device);
     CHECK(message_id_equal(&attempt->journal, &phone->journal));
     CHECK(!attempt->offered && held && !held->written);
     attempt->offered = true;
@@ -113,7 +111,7 @@ static void check_offer(struct phone *phone, const struct owed *frame)
 static void check_new_sms(struct phone *phone, const struct owed *frame)
 {
     unsigned message = message_of_id(&frame->id);
-    struct in_hand *held = hand_find_unwritten(phone, message);
+    struct in_flight *held = in_flight_find_unwritten(phone, message);
     CHECK(held);
     struct attempt *attempt = store_find_attempt(&frame->id, held->attempt);
     CHECK(attempt->accepted && !attempt->assured && attempt->device == phone->device);
@@ -128,7 +126,7 @@ static void check_release(struct phone *phone, const struct owed *frame)
     struct attempt *attempt = store_find_attempt(&frame->id, frame->attempt);
     CHECK(attempt->accepted && attempt->assured && attempt->device == phone->device);
     CHECK(message_id_equal(&attempt->journal, &phone->journal));
-    /* Said again to a journal that has the proof, it does nothing. */
+    /* A repetition to the journal that has the proof has no effect. */
     CHECK(attempt->proved || is_only_one(message_of_id(&frame->id), frame->attempt));
     attempt->given = true;
 }
@@ -146,17 +144,17 @@ static void check_revoke(struct phone *phone, const struct owed *frame)
 static const struct {
     const char *type;
     void (*check)(struct phone *phone, const struct owed *frame);
-    bool is_owed; /* it is the one answer to an answer of the store's */
+    bool is_owed; /* the one frame that follows from a completed write */
     bool is_late; /* it comes after the greeting */
 } rules[] = {
     {FRAME_WELCOME, NULL, true, false},         {FRAME_CONNECTION_ACK, NULL, true, false},
     {FRAME_ERROR, NULL, true, false},           {FRAME_REPORT_ACK, NULL, true, false},
     {FRAME_RELEASE, check_release, true, true}, {FRAME_DROP, NULL, true, true},
     {FRAME_OFFER, check_offer, false, true},    {FRAME_NEW_SMS, check_new_sms, false, true},
-    {FRAME_REVOKE, check_revoke, false, true}, /* perhaps of what counts as silent here */
+    {FRAME_REVOKE, check_revoke, false, true}, /* possibly about a message that counts as silent here */
 };
 
-/* False without that member. */
+/* False when the member is missing. */
 static bool read_number(const struct json *frame, const char *name, int64_t *number)
 {
     const struct json *value = json_member(frame, name);
@@ -173,7 +171,7 @@ static struct owed read_frame(const struct json *json)
     frame.is_warning = strcmp(frame.type, FRAME_ERROR) == 0 &&
                        strcmp(json_text(json_member(json, "code")), "member_ignored") == 0;
     if (strcmp(frame.type, FRAME_ERROR) == 0)
-        return frame; /* whatever it is about */
+        return frame; /* whatever message it names */
     CHECK(!id || message_id_parse(json_text(id), &frame.id));
     frame.attempt = read_number(json, "attempt", &number) ? (unsigned)number : 0;
     frame.credit = read_number(json, "credit", &number) ? (unsigned)number : 0;
@@ -211,8 +209,8 @@ void promise_silence(const struct phone *phone)
         return;
     CHECK(!phone->must_close);
     CHECK(phone->owed_count == 0);
-    for (unsigned i = 0; i < phone->hand_count; i++)
-        CHECK(phone->hand[i].written);
+    for (unsigned i = 0; i < phone->in_flight_count; i++)
+        CHECK(phone->in_flight[i].written);
 }
 
 void promise_closed(struct phone *phone, enum error error)
@@ -220,11 +218,11 @@ void promise_closed(struct phone *phone, enum error error)
     CHECK(error_close_code(error) != 0);
     CHECK(error != ERROR_REPLACED || phone->opened < world.last_opened[phone->device]);
     CHECK(error != ERROR_SHUTTING_DOWN || world.draining);
-    CHECK(hand_count_returnable(phone) == 0);
+    CHECK(in_flight_count_returnable(phone) == 0);
     phone->closed = true;
 }
 
 void promise_gone(const struct phone *phone)
 {
-    CHECK(hand_count_returnable(phone) == 0);
+    CHECK(in_flight_count_returnable(phone) == 0);
 }

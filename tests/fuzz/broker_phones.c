@@ -1,6 +1,6 @@
 /*
- * Connections and what phones say on them: what a phone would say, about a message that it has or
- * not, in the attempt that it is in or not, and bytes that mean nothing.
+ * Connections and the frames of phones: plausible ones, about messages that the phone has or does not have, in the right
+ * attempt or another, and meaningless bytes.
  */
 #include "common/model/protocol.h"
 #include "tests/fuzz/broker_world.h"
@@ -72,7 +72,7 @@ void phone_close(struct phone *phone)
     phone->owed = NULL;
 }
 
-/* Frames come whole; a connection that is paused or gone brings none. */
+/* Frames arrive whole; none from a connection that is paused or gone. */
 static void receive(struct phone *phone, const void *bytes, size_t length)
 {
     struct frame said;
@@ -121,15 +121,15 @@ static struct subject subject_of(unsigned message, unsigned attempt)
     return subject;
 }
 
-/* One that it has, or any; as a rule in the attempt that is the current one. */
+/* A message that the phone has, or any; mostly in the current attempt. */
 static struct subject choose_subject(const struct phone *phone)
 {
     unsigned which = choose(&world.choices, 2 * MOST_MESSAGES), off = choose(&world.choices, 8);
     unsigned message = which % MOST_MESSAGES;
     unsigned attempt = world_store_message(&world.store, message).attempt;
-    if (which >= MOST_MESSAGES && phone->hand_count > 0) {
-        message = phone->hand[which % phone->hand_count].message;
-        attempt = phone->hand[which % phone->hand_count].attempt;
+    if (which >= MOST_MESSAGES && phone->in_flight_count > 0) {
+        message = phone->in_flight[which % phone->in_flight_count].message;
+        attempt = phone->in_flight[which % phone->in_flight_count].attempt;
     }
     attempt = off == 6 ? attempt + 1 : off == 7 ? attempt - 1 : attempt;
     return subject_of(message, MAX(1, attempt));
@@ -154,7 +154,7 @@ static void say_hello(struct phone *phone)
     static const unsigned credits[] = {0, 1, 2, WINDOW, WINDOW + 1, STORE_MAX_CLAIM};
     struct message_id epoch = {{0xee, (unsigned char)phone->device}};
     char journal[MESSAGE_ID_TEXT_SIZE];
-    unsigned how = choose(&world.choices, 8); /* a bit for the epoch, two for the battery */
+    unsigned how = choose(&world.choices, 8); /* a bit for the journal id, two for the battery */
     epoch.bytes[2] = how & 1;
     message_id_format(&epoch, journal);
     say(phone,
@@ -166,7 +166,7 @@ static void say_hello(struct phone *phone)
                         : "null");
 }
 
-/* What the store thinks this journal has, or some entries, or as many as a page can have. */
+/* The entries that the store expects, or some, or as many as a page can have. */
 static size_t list_entries(const struct phone *phone, struct subject entries[PAGE_ENTRIES])
 {
     unsigned kind = choose(&world.choices, 8);
@@ -206,7 +206,7 @@ static void say_credit(struct phone *phone)
     say(phone, "{\"type\":\"credit\",\"credit\":%u}", choose(&world.choices, WINDOW + 2));
 }
 
-/* What is its turn to say. */
+/* The frame that the stage expects. */
 static void say_who(struct phone *phone)
 {
     if (phone->stage == STAGE_HELLO)
@@ -280,7 +280,7 @@ void phone_reads(struct phone *phone, unsigned most)
         enum error error = ERROR_NONE;
         buffer_clear(&frame);
         output = broker_take_output(world.broker, phone->id, world.now_ms, &frame, &error);
-        /* It has asked for a write since there was nothing. */
+        /* The core has asked to write since there was nothing. */
         CHECK(output == OUTPUT_NOTHING || (phone->write_due && !phone->closed));
         phone->write_due &= output != OUTPUT_NOTHING;
         switch (output) {

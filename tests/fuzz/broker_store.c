@@ -1,7 +1,6 @@
 /*
- * The store: that of the simulation behind a queue. Writes run in the order of their
- * submission, as store.h says, each in a transaction of its own; that the core hears of it later,
- * in any order, or of an error instead.
+ * The store: that of the simulation behind a queue. Writes run in the order of their submission, as store.h says, each in
+ * its own transaction. The core is told later, in any order, or gets an error instead.
  */
 #include "tests/fuzz/broker_world.h"
 
@@ -97,7 +96,7 @@ static void note_lost(const struct store_write *write)
         world.lost[message_of_id(id)] = true;
 }
 
-/* Tells the core how a write ended. */
+/* Completes a write. */
 static void answer(size_t index)
 {
     struct store_write *write = world.pending[index].write;
@@ -121,7 +120,7 @@ static void refuse(size_t index, enum error error)
     answer(index);
 }
 
-/* A choice among those in that state; MOST_WRITES when there is none. */
+/* Chooses a write in that state; MOST_WRITES when there is none. */
 static size_t find_pending(int state, unsigned choice)
 {
     size_t count = 0;
@@ -163,7 +162,7 @@ void store_answer_all(void)
 
 /* ---- Submission ---- */
 
-/* A write that was refused comes again, and it is the same one. */
+/* A refused write is retried, unchanged. */
 static struct pending *enqueue(struct store_write *write)
 {
     struct pending pending = {.write = write, .verb = write->verb};

@@ -1,24 +1,24 @@
-/* What must have happened by now: after an event, when time has passed, and in the end. */
+/* The promises about time: after each event, when time has passed, and at the end. */
 #include "tests/fuzz/broker_world.h"
 
 enum { RETRY_MS = 1000 };
 
 void promise_settled(void)
 {
-    CHECK(world.homeless == 0);
+    CHECK(world.orphaned == 0);
     for (size_t i = 0; i < SESSIONS; i++) {
         const struct phone *phone = &world.phones[i];
-        if (phone->open && !phone->paused) /* or what waits for the store would have no bound */
+        if (phone->open && !phone->paused) /* if not, the writes that wait would have no bound */
             CHECK(store_count_of(phone->id) <= SESSION_MAX_OWED);
     }
 }
 
 static void pass_time_of(struct phone *phone)
 {
-    for (unsigned i = phone->hand_count; i-- > 0;) {
-        struct in_hand *held = &phone->hand[i];
-        if (hand_is_silent(held))
-            hand_take(phone, held);
+    for (unsigned i = phone->in_flight_count; i-- > 0;) {
+        struct in_flight *held = &phone->in_flight[i];
+        if (in_flight_is_silent(held))
+            in_flight_take(phone, held);
         else if (held->offered && held->written && !held->answered)
             phone->must_close |= held->due_at_ms <= world.now_ms;
     }
@@ -38,7 +38,7 @@ void promise_in_time(void)
     }
 }
 
-/* Since the core has last looked, at the latest. */
+/* By the last tick at the latest. */
 static bool is_due(unsigned message)
 {
     struct stored_message row = world_store_message(&world.store, message);
@@ -53,11 +53,11 @@ static bool has_room(const struct phone *phone)
     bool has_battery = info->battery_level < 0 || info->charging == 1 ||
                        info->battery_level >= world.options.min_battery_percent;
     bool is_there = phone->connected && !phone->paused && !phone->dropped && !phone->closed;
-    return is_there && has_battery && phone->in_vain < 2 && hand_count(phone) < hand_limit(phone);
+    return is_there && has_battery && phone->consecutive_failures < 2 &&
+           in_flight_count(phone) < in_flight_limit(phone);
 }
 
-/* The store has answered everything, and phones have been written everything: no message waits
-   while a phone has room. */
+/* All writes are completed and all frames written: no message waits while a phone has room. */
 void promise_nobody_waits(void)
 {
     bool is_message_due = false;
@@ -69,7 +69,7 @@ void promise_nobody_waits(void)
     }
 }
 
-/* Every connection has gone. */
+/* All connections are closed. */
 void promise_at_the_end(void)
 {
     CHECK(broker_is_drained(world.broker));

@@ -5,12 +5,12 @@
  *   fuzz_broker.c    what happens, as the input chooses, and the end
  *   broker_store.c   what the core has at the store: run in its order, answered in any
  *   broker_phones.c  connections, and what phones say on them
- *   broker_hands.c   what each phone has in its hands and is owed
+ *   broker_in_flight.c   the messages in flight to each phone, and the frames it is owed
  *
  * What broker.h and PROTOCOL.md promise is checked wherever it could be broken:
- *   broker_writes.c  when the core wants something of the store, and when the store has done it
- *   broker_frames.c  when a phone has said something, and when it is written something
- *   broker_time.c    after each event, when time has passed, and in the end
+ *   broker_writes.c  when the core makes a request to the store, and when the store completes it
+ *   broker_frames.c  when a phone has sent a frame, and when a frame is written to it
+ *   broker_time.c    after each event, when time has passed, and at the end
  *
  * The core need not say when it closes a connection. Where it did what only that would excuse, the
  * connection is marked (must_close), and must have its close frame once it is written everything.
@@ -30,36 +30,36 @@ enum {
     EVENTS = 400,
     MOST_ATTEMPTS = EVENTS, /* of a message: each takes an event at least */
     MOST_WRITES = 4096,     /* at the store */
-    MOST_IN_HAND = 2 * WINDOW,
+    MAX_IN_FLIGHT = 2 * WINDOW,
 };
 
 /* ---- The store ---- */
 
-/* A write of the core's, from when it is wanted until the core has its last answer. */
+/* A write of the core, from its request to its completion. */
 struct pending {
     struct store_write *write;
     enum store_verb verb;
-    enum { WRITE_WAITS, WRITE_HAS_RUN, WRITE_REFUSED } state; /* refused: it must come again */
-    session_id session; /* the connection whose frame it follows from; 0: none */
+    enum { WRITE_WAITS, WRITE_HAS_RUN, WRITE_REFUSED } state; /* refused: it must be retried */
+    session_id session; /* the connection whose frame caused it; 0: none */
     int64_t refused_at_ms;
 };
 
-/* A message's hand-over to a phone, as it truly went. */
+/* An attempt of a message, as it really went. */
 struct attempt {
     struct message_id journal; /* zero for a basic phone */
     unsigned char device;
     bool assured;
-    bool handed_over, accepted; /* on disk: to that phone, and as its own to send */
-    bool offered, given;        /* on the wire: the offer; the release, or a basic phone's frame */
-    bool proved;                /* its journal has said that nothing was sent */
-    bool taken_back;            /* the core wanted it back */
-    bool homeless;              /* handed over to a connection that had gone */
+    bool claimed, accepted; /* on disk: assigned to that phone; and released to it */
+    bool offered, given;    /* on the wire: the offer; the release, or a basic phone's frame */
+    bool proved;            /* the phone has proved that nothing was sent */
+    bool returned;          /* the core has returned it to the queue */
+    bool orphaned;          /* claimed for a connection that had gone */
 };
 
 /* ---- Phones ---- */
 
-/* A message in the hands of a phone, or on the way there, as the core must count it. */
-struct in_hand {
+/* A message in flight, or about to be, as the core must count it. */
+struct in_flight {
     unsigned message, attempt;
     bool offered; /* and not released */
     bool written, answered;
@@ -71,7 +71,7 @@ struct owed {
     const char *type;
     struct message_id id;
     unsigned attempt, credit;
-    int64_t number;  /* of a report, or of the session */
+    int64_t number;  /* of a report, or a connection epoch */
     bool is_warning; /* an error frame about a frame that counts */
 };
 
@@ -81,8 +81,8 @@ struct phone {
     session_id id;
     unsigned device;
     bool assured;
-    unsigned opened; /* the how manieth connection it is */
-    unsigned turn;   /* the how manieth to say who it is; 0: has not */
+    unsigned opened; /* ordinal of the connection */
+    unsigned turn;   /* ordinal of the greeting; 0: none yet */
 
     /* What it said */
     enum frame_stage stage;
@@ -93,21 +93,21 @@ struct phone {
     size_t entry_count;
 
     unsigned
-        in_vain; /* messages in a row of which it sent nothing: from two on it may have to rest */
+        consecutive_failures; /* messages in a row of which it sent nothing: from two on it may be in backoff */
 
     /* What the core did */
     bool paused, dropped, write_due;
-    bool connected; /* its presence is committed, and the core knows */
-    int64_t number; /* then: the store's count of its device's connections */
+    bool connected;           /* its presence is committed, and the core knows */
+    int64_t connection_epoch; /* once connected */
     bool greeted, closed;
     unsigned warnable, warnings; /* frames with a warning, and warnings */
-    bool must_close; /* the core did what it may do only to a connection that it closes */
+    bool must_close; /* the core did something that is allowed only when it closes the connection */
 
-    struct in_hand hand[MOST_IN_HAND];
-    unsigned hand_count;
+    struct in_flight in_flight[MAX_IN_FLIGHT];
+    unsigned in_flight_count;
     struct owed *owed; /* owned */
     size_t owed_count;
-    unsigned revoked[MOST_MESSAGES]; /* the attempt it was asked to give back; 0: none */
+    unsigned revoked[MOST_MESSAGES]; /* the attempt it was asked to cancel; 0: none */
 };
 
 enum { WALL_START_S = 1700000000 };
@@ -123,16 +123,16 @@ extern struct world {
     struct world_store store;
     struct pending pending[MOST_WRITES];
     size_t pending_count;
-    unsigned refusals; /* so many writes are refused at once */
+    unsigned refusals; /* how many of the next writes are refused at once */
     struct attempt attempts[MOST_MESSAGES][MOST_ATTEMPTS];
-    unsigned homeless;                              /* of them */
-    bool lost[MOST_MESSAGES], device_lost[DEVICES]; /* the store refused it until the end */
+    unsigned orphaned;                              /* of them */
+    bool lost[MOST_MESSAGES], device_lost[DEVICES]; /* the store refused the change until the end */
 
     struct phone phones[SESSIONS];
     unsigned opened, turns;
-    unsigned last_opened[DEVICES]; /* of the connections that said who they are */
+    unsigned last_opened[DEVICES]; /* of the connections that have greeted */
     int64_t seq;
-    session_id slots[SESSIONS * WINDOW]; /* of the hand-over at the store: for whom each is */
+    session_id slots[SESSIONS * WINDOW]; /* the session of each slot of the claim at the store */
 
     struct phone *speaker;    /* whose frame the core is reading, */
     const struct frame *said; /* what it says, NULL when it says nothing, */
@@ -146,21 +146,21 @@ static inline int64_t world_wall_ms(void)
 
 /* ---- fuzz_broker.c ---- */
 
-/* Carries out what the core wants. */
+/* Carries out the core's actions. */
 void world_pump(void);
 
 /* ---- broker_store.c ---- */
 
 void store_take(struct store_write *write);
 void store_run_next(void);
-/* One that has run is answered; one that has not is refused. */
+/* A write that has run is completed; one that has not is refused. */
 void store_answer_one(unsigned choice);
 void store_refuse_one(unsigned choice, enum error error);
 void store_answer_all(void);
 void store_queue(unsigned message);
 void store_cancel(unsigned message);
 
-/* The frames of a connection that are there, or will come again. */
+/* The writes caused by frames of a connection, at the store or to be retried. */
 unsigned store_count_of(session_id session);
 unsigned store_count(enum store_verb verb);
 struct attempt *store_find_attempt(const struct message_id *id, unsigned attempt);
@@ -170,7 +170,7 @@ struct attempt *store_find_attempt(const struct message_id *id, unsigned attempt
 enum { PHONE_SPEECHES = 10 };
 
 struct phone *phone_find(session_id id);
-/* The connection of a device that was the last to say who it is, if it is still open. */
+/* The connection of a device that greeted last, if it is still open. */
 struct phone *phone_newest(unsigned device);
 void phone_open(struct phone *phone);
 void phone_close(struct phone *phone);
@@ -178,29 +178,29 @@ void phone_says(struct phone *phone, unsigned speech);
 /* Takes up to `most` outputs. */
 void phone_reads(struct phone *phone, unsigned most);
 
-/* ---- broker_hands.c ---- */
+/* ---- broker_in_flight.c ---- */
 
-/* In that attempt, 0: whichever; NULL without one. */
-struct in_hand *hand_find(struct phone *phone, unsigned message, unsigned attempt);
-/* The one whose frame is to be written. */
-struct in_hand *hand_find_unwritten(struct phone *phone, unsigned message);
-void hand_put(struct phone *phone, struct in_hand held);
-void hand_take(struct phone *phone, struct in_hand *held);
-/* Whether another phone can have it; whether it has been silent for so long that it counts no more. */
-bool hand_is_returnable(const struct in_hand *held);
-bool hand_is_silent(const struct in_hand *held);
-unsigned hand_count_returnable(const struct phone *phone);
-unsigned hand_count(const struct phone *phone);
+/* In that attempt, 0: any; NULL when there is none. */
+struct in_flight *in_flight_find(struct phone *phone, unsigned message, unsigned attempt);
+/* The message whose frame is to be written. */
+struct in_flight *in_flight_find_unwritten(struct phone *phone, unsigned message);
+void in_flight_put(struct phone *phone, struct in_flight held);
+void in_flight_take(struct phone *phone, struct in_flight *held);
+/* Whether another phone can have it; whether no report came for so long that it is not counted any more. */
+bool in_flight_is_returnable(const struct in_flight *held);
+bool in_flight_is_silent(const struct in_flight *held);
+unsigned in_flight_count_returnable(const struct phone *phone);
+unsigned in_flight_count(const struct phone *phone);
 /* How many messages the phone takes at once. */
-unsigned hand_limit(const struct phone *phone);
+unsigned in_flight_limit(const struct phone *phone);
 
 void phone_owe(struct phone *phone, struct owed owed);
-/* False when it was not owed. */
+/* False when the frame was not owed. */
 bool phone_pay(struct phone *phone, const struct owed *paid);
 
 /* ---- broker_writes.c ---- */
 
-/* When the core wants one, when one is on disk, and before the core is told. */
+/* When the core requests a write, when it is committed, and before the core is told. */
 void promise_wanted(const struct pending *pending);
 void promise_committed(const struct change *change);
 void promise_answered(const struct pending *pending);
@@ -221,9 +221,9 @@ void promise_gone(const struct phone *phone);
 
 void promise_settled(void);
 void promise_in_time(void);
-/* The store has answered everything, and phones have been written everything. */
+/* All writes are completed, and all frames written. */
 void promise_nobody_waits(void);
-/* Every connection has gone. */
+/* All connections are closed. */
 void promise_at_the_end(void);
 
 #endif

@@ -1,7 +1,4 @@
-/*
- * What is promised of writes: what the core may want of the store, what is on disk since, and what
- * it owes to whom once it has the answer.
- */
+/* The promises about writes: which the core may request, what is on disk afterwards, and which frames it then owes. */
 #include "common/model/protocol.h"
 #include "common/model/send_result.h"
 #include "tests/fuzz/broker_world.h"
@@ -21,15 +18,15 @@ static bool is_of(const struct store_holder *slot, const struct phone *phone)
            message_id_equal(&slot->journal, &phone->journal);
 }
 
-/* Whether the frame that the core is reading is about that. */
+/* Whether the core is reading such a frame about that attempt. */
 static bool is_said(enum frame_type type, const struct message_id *id, unsigned attempt)
 {
     return world.said && world.said->type == type &&
            message_id_equal(&world.said->message_id, id) && world.said->attempt == attempt;
 }
 
-/* Only phones that are there, are read from and have room get messages; one request at a time. */
-static void want_hand_over(const struct store_write *write)
+/* Only phones that are connected, read from and have room are given messages; one claim at a time. */
+static void want_claim(const struct store_write *write)
 {
     unsigned places[SESSIONS] = {0};
     CHECK(!world.draining && store_count(STORE_CLAIM) == 0);
@@ -38,7 +35,7 @@ static void want_hand_over(const struct store_write *write)
         const struct store_holder *slot = &write->claim.slots[i];
         const struct phone *phone = phone_newest(phone_of_device(slot->device_id));
         CHECK(phone && is_of(slot, phone) && phone->connected && !phone->paused);
-        CHECK(hand_count(phone) + ++places[phone - world.phones] <= hand_limit(phone));
+        CHECK(in_flight_count(phone) + ++places[phone - world.phones] <= in_flight_limit(phone));
         world.slots[i] = phone->id;
     }
 }
@@ -48,24 +45,25 @@ static void want_release(const struct store_write *write)
     struct phone *phone = world.speaker;
     CHECK(is_said(FRAME_IS_ACK, &write->release.id, write->release.attempt));
     CHECK(phone->connected && phone == phone_newest(phone->device));
-    CHECK(is_of(&write->release.phone, phone) && write->release.phone.session == phone->number);
-    struct in_hand *held = hand_find(phone, message_of_id(&write->release.id),
-                                     write->release.attempt);
+    CHECK(is_of(&write->release.phone, phone) &&
+          write->release.phone.session == phone->connection_epoch);
+    struct in_flight *held = in_flight_find(phone, message_of_id(&write->release.id),
+                                            write->release.attempt);
     if (held)
         held->answered = true;
     world.heard = true;
 }
 
-/* Out of the hand of whoever had it. A phone that did not refuse it had its chance. */
+/* The message is no longer in flight. A phone that did not refuse it had its chance. */
 static bool leave_hand(unsigned message, unsigned attempt, bool refused)
 {
     for (size_t i = 0; i < SESSIONS; i++) {
         struct phone *phone = &world.phones[i];
-        struct in_hand *held = hand_find(phone, message, attempt);
-        if (!held || !hand_is_returnable(held))
+        struct in_flight *held = in_flight_find(phone, message, attempt);
+        if (!held || !in_flight_is_returnable(held))
             continue;
         CHECK(!refused || (phone == world.speaker && held->offered && !held->answered));
-        hand_take(phone, held);
+        in_flight_take(phone, held);
         phone->must_close |= !refused;
         return true;
     }
@@ -76,19 +74,19 @@ static void want_take_back(const struct store_write *write)
 {
     const struct message_id *id = &write->return_to_queue.id;
     struct attempt *attempt = store_find_attempt(id, write->return_to_queue.attempt);
-    CHECK(attempt->handed_over && is_device(write->return_to_queue.device_id, attempt->device));
-    CHECK(!attempt->taken_back && (attempt->assured || !attempt->given));
+    CHECK(attempt->claimed && is_device(write->return_to_queue.device_id, attempt->device));
+    CHECK(!attempt->returned && (attempt->assured || !attempt->given));
     if (write->return_to_queue.refused) {
         CHECK(is_said(FRAME_IS_NACK, id, write->return_to_queue.attempt));
         CHECK(write->return_to_queue.spread >= 0 && write->return_to_queue.spread <= 1);
         world.heard = true;
-        world.speaker->in_vain++;
+        world.speaker->consecutive_failures++;
     }
-    CHECK(attempt->homeless || leave_hand(message_of_id(id), write->return_to_queue.attempt,
+    CHECK(attempt->orphaned || leave_hand(message_of_id(id), write->return_to_queue.attempt,
                                           write->return_to_queue.refused));
-    world.homeless -= attempt->homeless;
-    attempt->homeless = false;
-    attempt->taken_back = true;
+    world.orphaned -= attempt->orphaned;
+    attempt->orphaned = false;
+    attempt->returned = true;
 }
 
 static bool says_nothing_sent(const struct frame *said)
@@ -111,9 +109,9 @@ static void want_report(const struct store_write *write)
     CHECK(write->report.nothing_sent ==
           (phone->assured && said->attempt > 0 && says_nothing_sent(said)));
     if (says_nothing_sent(said))
-        phone->in_vain++;
+        phone->consecutive_failures++;
     else if (said->status == MESSAGE_SENT || said->status == MESSAGE_DELIVERED)
-        phone->in_vain = 0;
+        phone->consecutive_failures = 0;
     world.heard = true;
     if (message == MOST_MESSAGES)
         return;
@@ -122,9 +120,9 @@ static void want_report(const struct store_write *write)
         attempt->proved |= attempt->device == phone->device &&
                            message_id_equal(&attempt->journal, &phone->journal);
     }
-    struct in_hand *held = hand_find(phone, message, write->report.attempt);
+    struct in_flight *held = in_flight_find(phone, message, write->report.attempt);
     if (held && !held->offered && said->status != MESSAGE_SENDING)
-        hand_take(phone, held);
+        in_flight_take(phone, held);
 }
 
 static void want_connect(const struct store_write *write)
@@ -153,7 +151,7 @@ static bool is_connected(const char *device_id, int64_t number)
 {
     for (size_t i = 0; i < SESSIONS; i++) {
         const struct phone *phone = &world.phones[i];
-        if (phone->open && phone->connected && phone->number == number &&
+        if (phone->open && phone->connected && phone->connection_epoch == number &&
             is_device(device_id, phone->device))
             return true;
     }
@@ -165,7 +163,7 @@ void promise_wanted(const struct pending *pending)
     const struct store_write *write = pending->write;
     switch (write->verb) {
     case STORE_CLAIM:
-        want_hand_over(write);
+        want_claim(write);
         break;
     case STORE_RELEASE:
         want_release(write);
@@ -213,7 +211,7 @@ void promise_wanted(const struct pending *pending)
     case STORE_ERASE:
     case STORE_PROBE:
     case STORE_VERB_COUNT:
-        CHECK(false); /* not the broker's */
+        CHECK(false); /* not requests of the broker */
     }
 }
 
@@ -232,12 +230,12 @@ void promise_committed(const struct change *change)
             .journal = change->journal,
             .device = (unsigned char)change->device,
             .assured = !message_id_equal(&change->journal, &no_journal),
-            .handed_over = true,
+            .claimed = true,
         };
     attempt->accepted = accepted;
 }
 
-static void answer_hand_over(const struct store_write *write)
+static void answer_claim(const struct store_write *write)
 {
     for (size_t i = 0; i < write->claim.slot_count; i++) {
         const struct message *message = &write->claim.messages[i];
@@ -245,13 +243,13 @@ static void answer_hand_over(const struct store_write *write)
             continue;
         struct phone *phone = phone_find(world.slots[i]);
         if (phone) {
-            hand_put(phone, (struct in_hand){.message = message_of_id(&message->id),
-                                             .attempt = message->attempt,
-                                             .offered = phone->assured});
+            in_flight_put(phone, (struct in_flight){.message = message_of_id(&message->id),
+                                                    .attempt = message->attempt,
+                                                    .offered = phone->assured});
             continue;
         }
-        store_find_attempt(&message->id, message->attempt)->homeless = true;
-        world.homeless++;
+        store_find_attempt(&message->id, message->attempt)->orphaned = true;
+        world.orphaned++;
     }
 }
 
@@ -269,19 +267,19 @@ static void owe_revoke(struct phone *phone, const struct message_id *id, unsigne
 {
     unsigned message = message_of_id(id);
     struct owed owed = {.type = FRAME_REVOKE, .id = *id, .attempt = attempt};
-    if (!hand_find(phone, message, attempt) || phone->revoked[message] == attempt)
+    if (!in_flight_find(phone, message, attempt) || phone->revoked[message] == attempt)
         return;
-    (void)phone_pay(phone, &owed); /* once is enough */
+    (void)phone_pay(phone, &owed); /* it is owed once */
     phone_owe(phone, owed);
 }
 
 static void answer_release(const struct store_write *write, struct phone *phone)
 {
-    struct in_hand *held = hand_find(phone, message_of_id(&write->release.id),
-                                     write->release.attempt);
+    struct in_flight *held = in_flight_find(phone, message_of_id(&write->release.id),
+                                            write->release.attempt);
     owe_order(phone, &write->release.id, write->release.attempt, write->release.verdict);
     if (held && write->release.verdict == STORE_VERDICT_DROP)
-        hand_take(phone, held);
+        in_flight_take(phone, held);
     if (held && write->release.verdict == STORE_VERDICT_RELEASE) {
         held->offered = false;
         held->due_at_ms = world.now_ms + world.options.report_horizon_ms;
@@ -296,7 +294,7 @@ static bool is_in_journal(const struct store_write *write, const struct message_
     return found;
 }
 
-/* How long a phone that comes back may be silent about what it still has; `journaled`: by its own word. */
+/* How long a phone that comes back may be silent about a message; `journaled`: its journal has it. */
 static int64_t silence_left_ms(bool journaled, int64_t silent_ms)
 {
     const struct broker_options *options = &world.options;
@@ -308,11 +306,11 @@ static int64_t silence_left_ms(bool journaled, int64_t silent_ms)
 static void answer_connect(const struct store_write *write, struct phone *phone)
 {
     phone->connected = true;
-    phone->number = write->connect.session;
+    phone->connection_epoch = write->connect.session;
     if (phone->assured)
         phone_owe(phone, (struct owed){.type = FRAME_WELCOME,
-                                       .number = phone->number,
-                                       .credit = hand_limit(phone)});
+                                       .number = phone->connection_epoch,
+                                       .credit = in_flight_limit(phone)});
     else
         phone_owe(phone, (struct owed){.type = FRAME_CONNECTION_ACK});
     for (size_t i = 0; i < write->connect.entry_count; i++) {
@@ -324,23 +322,24 @@ static void answer_connect(const struct store_write *write, struct phone *phone)
         int64_t left_ms = silence_left_ms(phone->assured && is_in_journal(write, &held->id),
                                           held->silent_ms);
         if (left_ms > 0)
-            hand_put(phone, (struct in_hand){.message = message_of_id(&held->id),
-                                             .attempt = held->attempt,
-                                             .written = true,
-                                             .due_at_ms = world.now_ms + left_ms});
+            in_flight_put(phone, (struct in_flight){.message = message_of_id(&held->id),
+                                                    .attempt = held->attempt,
+                                                    .written = true,
+                                                    .due_at_ms = world.now_ms + left_ms});
         if (phone->assured && held->revoke)
             owe_revoke(phone, &held->id, held->attempt);
     }
 }
 
-/* What went back is in nobody's hands, also where its phone has connected anew meanwhile. */
+/* A returned message is not in flight, also when its phone has reconnected in the meantime. */
 static void answer_take_back(const struct store_write *write)
 {
     unsigned message = message_of_id(&write->return_to_queue.id);
     for (size_t i = 0; i < SESSIONS && write->return_to_queue.changed; i++) {
-        struct in_hand *held = hand_find(&world.phones[i], message, write->return_to_queue.attempt);
+        struct in_flight *held = in_flight_find(&world.phones[i], message,
+                                                write->return_to_queue.attempt);
         if (held)
-            hand_take(&world.phones[i], held);
+            in_flight_take(&world.phones[i], held);
     }
 }
 
@@ -370,7 +369,7 @@ void promise_answered(const struct pending *pending)
     else if (phone && !refused && write->verb == STORE_DEVICE_CONNECT)
         answer_connect(write, phone);
     else if (!refused && write->verb == STORE_CLAIM)
-        answer_hand_over(write);
+        answer_claim(write);
     else if (!refused && write->verb == STORE_RETURN_TO_QUEUE)
         answer_take_back(write);
     else if (!refused && write->verb == STORE_FIND_CANCEL_REQUESTS)

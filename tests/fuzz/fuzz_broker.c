@@ -1,6 +1,6 @@
 /*
- * The broker core, with the events that an input chooses: phones that come, say anything and leave,
- * a store that answers late, out of order or with an error, and clocks that jump.
+ * The broker core, with the events that an input chooses: phones that connect, send anything and leave; a store that
+ * completes writes late, out of order or with an error; and clocks that jump.
  *
  * broker_world.h says where its parts are. Whatever happened before, a drain ends and nothing is
  * missing.
@@ -35,7 +35,7 @@ static void take_action(const struct broker_action *action)
         return;
     }
     struct phone *phone = phone_find(action->session);
-    CHECK(phone); /* sessions that are closed are no longer named */
+    CHECK(phone); /* no action names a closed session */
     switch (action->type) {
     case BROKER_WRITE:
         phone->write_due = true;
@@ -67,13 +67,13 @@ void world_pump(void)
 
 /* ---- People, time and the end ---- */
 
-/* One that a phone has, or any. */
+/* A message that a phone has, or any. */
 static unsigned choose_message(void)
 {
     unsigned which = choose(&world.choices, 2 * MOST_MESSAGES);
     const struct phone *phone = &world.phones[which % SESSIONS];
-    bool has_one = which >= MOST_MESSAGES && phone->hand_count > 0;
-    return has_one ? phone->hand[0].message : which % MOST_MESSAGES;
+    bool has_one = which >= MOST_MESSAGES && phone->in_flight_count > 0;
+    return has_one ? phone->in_flight[0].message : which % MOST_MESSAGES;
 }
 
 static void ring(void)
@@ -107,7 +107,7 @@ static void drain(void)
         world.phones[i].must_close = true;
 }
 
-/* The store answers and phones read, until there is nothing more. */
+/* The store completes writes and phones read, until nothing is left. */
 static void catch_up(void)
 {
     store_answer_all();
@@ -202,7 +202,7 @@ static void happen(void)
         happen_to_all();
 }
 
-/* For a while everybody behaves well. */
+/* For a while there are no faults. */
 static void settle(void)
 {
     world.refusals = 0;
@@ -214,7 +214,7 @@ static void settle(void)
         promise_nobody_waits();
 }
 
-/* The broker must come to its end, and nothing may be missing. */
+/* The broker must drain, and nothing may be missing. */
 static void end_well(void)
 {
     drain();

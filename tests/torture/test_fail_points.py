@@ -24,8 +24,8 @@ FRAMES = range(1, 7)
 API_POINTS = [("api.before_enqueue", 3), ("store.before_commit", 3), ("store.after_commit", 3),
               ("api.after_doorbell", 3), ("api.before_answer", 3), ("store.after_checkpoint", 1)]
 # The first commits of a broker: its lease, connecting phones, claims, releases.
-BROKER_POINTS = [("broker.before_hand_over", 1), ("broker.before_hand_over", 3),
-                 ("broker.after_hand_over", 1), ("broker.after_hand_over", 5),
+BROKER_POINTS = [("broker.before_claim", 1), ("broker.before_claim", 3),
+                 ("broker.after_claim", 1), ("broker.after_claim", 5),
                  ("broker.before_release", 1), ("broker.before_release", 3),
                  ("broker.after_release", 1), ("broker.after_release", 3),
                  ("broker.before_report", 1), ("broker.before_report", 5),

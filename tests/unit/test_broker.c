@@ -1,4 +1,4 @@
-/* The broker core against a store and phones that are a few lines each: every event by hand. */
+/* The broker core with a store and phones of a few lines each: each event is made by the test. */
 #include "ws-broker/core/broker.h"
 
 #include "common/base/json.h"
@@ -8,15 +8,15 @@
 
 enum { MAX_PENDING = 256, ENDLESS_SIZE = 30000 };
 
-/* What the core asked for, and the messages that its store still has. */
+/* The core, its pending writes, and the messages that are queued. */
 struct world {
     struct broker *broker;
     int64_t now_ms;
-    struct store_write *pending[MAX_PENDING]; /* submitted, not answered */
+    struct store_write *pending[MAX_PENDING]; /* submitted, not completed */
     size_t pending_count;
     int queued;      /* messages in the store's queue */
-    bool endless;    /* the next of them fits into no frame */
-    int64_t session; /* the store's last session number */
+    bool endless;    /* the next queued message fits into no frame */
+    int64_t session; /* the last connection epoch */
     session_id dropped[16], paused[16];
     size_t dropped_count, paused_count, resumed_count;
     struct buffer frame;
@@ -38,7 +38,7 @@ static const struct broker_options default_options = {
     .drain_timeout_ms = 5000,
 };
 
-/* Carries out what the core wants; writes wait until a test answers them. */
+/* Carries out the actions of the core; writes wait until a test completes them. */
 static void pump(struct world *world)
 {
     struct broker_action action;
@@ -73,7 +73,7 @@ static struct world *new_world(const struct broker_options *options)
     return world;
 }
 
-/* The pending write of that verb that waits longest; taken out. NULL without one. */
+/* Takes the oldest pending write of that verb; NULL when there is none. */
 static struct store_write *take_pending(struct world *world, enum store_verb verb)
 {
     for (size_t i = 0; i < world->pending_count; i++) {
@@ -95,8 +95,8 @@ static void answer(struct world *world, struct store_write *write, enum error re
     pump(world);
 }
 
-/* What the store does with a hand-over: gives as many messages as are queued. */
-static void fill_hand_over(struct world *world, struct store_write *write)
+/* Fills a claim, as the store does, with as many messages as are queued. */
+static void fill_claim(struct world *world, struct store_write *write)
 {
     size_t count = MIN(write->claim.slot_count, (size_t)world->queued);
     for (size_t i = 0; i < count; i++) {
@@ -116,14 +116,14 @@ static void fill_hand_over(struct world *world, struct store_write *write)
     world->queued -= (int)count;
 }
 
-/* Answers everything that is pending, well, until nothing is. */
+/* Completes all pending writes with success, until none is left. */
 static void answer_all(struct world *world)
 {
     pump(world);
     while (world->pending_count > 0) {
         struct store_write *write = take_pending(world, world->pending[0]->verb);
         if (write->verb == STORE_CLAIM)
-            fill_hand_over(world, write);
+            fill_claim(world, write);
         if (write->verb == STORE_RETURN_TO_QUEUE)
             world->queued++;
         if (write->verb == STORE_DEVICE_CONNECT)
@@ -176,7 +176,7 @@ static enum session_output next_output(struct world *world, session_id id, enum 
     return output;
 }
 
-/* The type of the next frame, "" without one; the frame itself is in world->frame. */
+/* The type of the next frame, "" when there is none; the frame is in world->frame. */
 static const char *next_frame(struct world *world, session_id id)
 {
     static char type[32];
@@ -205,7 +205,7 @@ static void assert_closes(struct world *world, session_id id, enum error expecte
     assert_int_equal(next_output(world, id, &error), OUTPUT_NOTHING);
 }
 
-/* A phone that is connected and has read its acknowledgement. */
+/* A connected phone that has read its connection_ack. */
 static session_id connect_phone(struct world *world, const char *device_id, const char *info)
 {
     session_id id = open_session(world, device_id);
@@ -222,7 +222,7 @@ static void queue(struct world *world, int count)
     pump(world);
 }
 
-/* Reads a message from the phone's connection; copies its id. False without one. */
+/* Reads a new_sms from the phone's connection; copies its id. False when there is none. */
 static bool read_message(struct world *world, session_id id, char message_id[MESSAGE_ID_TEXT_SIZE])
 {
     struct json_problem problem;
@@ -323,7 +323,7 @@ static void the_newest_connection_of_a_device_wins(void **state)
     answer_all(world);
     assert_true(read_message(world, first, message_id));
     session_id silent = open_session(world, "phone");
-    assert_int_equal(world->pending_count, 0); /* who says nothing replaces nobody */
+    assert_int_equal(world->pending_count, 0); /* without a greeting it replaces no connection */
 
     session_id second = open_session(world, "phone");
     receive(world, second, "{}");
@@ -332,7 +332,7 @@ static void the_newest_connection_of_a_device_wins(void **state)
     answer(world, back, ERROR_NONE);
     world->queued++;
     assert_closes(world, first, ERROR_REPLACED);
-    report(world, first, message_id, "sent"); /* late, and it counts */
+    report(world, first, message_id, "sent"); /* late, but it counts */
     struct store_write *late = take_pending(world, STORE_REPORT);
     assert_non_null(late);
     answer(world, late, ERROR_NONE);
@@ -345,7 +345,7 @@ static void the_newest_connection_of_a_device_wins(void **state)
     free_world(world);
 }
 
-/* What was sent before, and comes late, must not win over what was opened since. */
+/* A late greeting of an older connection must not win over a newer connection. */
 static void a_greeting_on_an_older_connection_does_not_replace_a_newer_one(void **state)
 {
     (void)state;
@@ -394,7 +394,7 @@ static void a_report_on_an_older_attempt_leaves_the_new_offer_alone(void **state
     session_id id = connect_assured_phone(world, "phone");
     queue(world, 1);
     struct store_write *write = take_pending(world, STORE_CLAIM);
-    fill_hand_over(world, write);
+    fill_claim(world, write);
     write->claim.messages[0].attempt = 2;
     struct message_id message = write->claim.messages[0].id;
     answer(world, write, ERROR_NONE);
@@ -405,7 +405,7 @@ static void a_report_on_an_older_attempt_leaves_the_new_offer_alone(void **state
     free_world(world);
 }
 
-/* Whatever it says of it, it has not acknowledged the offer, and cannot have been told to send. */
+/* Whatever it reports, it has not acknowledged the offer, and was not told to send. */
 static void a_report_instead_of_an_ack_leaves_the_offer_where_it_is(void **state)
 {
     (void)state;
@@ -413,7 +413,7 @@ static void a_report_instead_of_an_ack_leaves_the_offer_where_it_is(void **state
     session_id id = connect_assured_phone(world, "phone");
     queue(world, 1);
     struct store_write *write = take_pending(world, STORE_CLAIM);
-    fill_hand_over(world, write);
+    fill_claim(world, write);
     struct message_id message = write->claim.messages[0].id;
     answer(world, write, ERROR_NONE);
     assert_string_equal(next_frame(world, id), "offer");
@@ -428,7 +428,7 @@ static void a_report_instead_of_an_ack_leaves_the_offer_where_it_is(void **state
     free_world(world);
 }
 
-/* Without its greeting nobody knows which journal it speaks for. */
+/* Without its greeting its journal is unknown. */
 static void a_phone_sent_away_before_its_greeting_reports_nothing(void **state)
 {
     (void)state;
@@ -457,7 +457,7 @@ static void a_message_that_is_given_up_leaves_the_window_of_a_phone_with_a_journ
     session_id id = connect_assured_phone(world, "phone");
     queue(world, 2);
     struct store_write *write = take_pending(world, STORE_CLAIM);
-    fill_hand_over(world, write);
+    fill_claim(world, write);
     struct message_id message = write->claim.messages[0].id;
     answer(world, write, ERROR_NONE);
     assert_string_equal(next_frame(world, id), "offer");
@@ -480,7 +480,7 @@ static void a_message_that_is_given_up_leaves_the_window_of_a_phone_with_a_journ
 
 /* ---- What is old ---- */
 
-/* Time passes, for the wall clock too. */
+/* Time passes, on the wall clock too. */
 static void let_pass(struct world *world, int64_t ms, int64_t *wall_ms)
 {
     world->now_ms += ms;
@@ -575,14 +575,14 @@ static void a_window_is_never_more_than_full(void **state)
         assert_true(read_message(world, id, ids[i]));
     assert_int_equal(count_messages(world, id), 0);
 
-    report(world, id, ids[0], "sending"); /* still in its hands */
+    report(world, id, ids[0], "sending"); /* still in flight */
     answer_all(world);
     assert_int_equal(count_messages(world, id), 0);
     report(world, id, ids[0], "sent");
     report(world, id, ids[1], "failed");
     answer_all(world);
     assert_int_equal(count_messages(world, id), 2);
-    report(world, id, ids[0], "delivered"); /* it has left them already */
+    report(world, id, ids[0], "delivered"); /* no longer in flight */
     answer_all(world);
     assert_int_equal(count_messages(world, id), 0);
     assert_int_equal(world->queued, 4);
@@ -694,17 +694,17 @@ static void a_message_for_a_phone_that_left_meanwhile_goes_back(void **state)
     struct world *world = new_world(&default_options);
     session_id id = connect_phone(world, "phone", "{}");
     queue(world, 1);
-    struct store_write *hand_over = take_pending(world, STORE_CLAIM);
+    struct store_write *claim = take_pending(world, STORE_CLAIM);
     close_session(world, id);
-    fill_hand_over(world, hand_over);
-    answer(world, hand_over, ERROR_NONE);
+    fill_claim(world, claim);
+    answer(world, claim, ERROR_NONE);
     struct store_write *back = take_pending(world, STORE_RETURN_TO_QUEUE);
     assert_non_null(back);
     answer(world, back, ERROR_NONE);
     free_world(world);
 }
 
-/* The store says that the phone has it, which was true then: it was handed to the old connection. */
+/* The store says that the phone has it: the old connection had it when the store was asked. */
 static void a_message_that_goes_back_leaves_the_window_of_the_connection_that_took_over(
     void **state)
 {
@@ -714,12 +714,12 @@ static void a_message_that_goes_back_leaves_the_window_of_the_connection_that_to
     struct world *world = new_world(&options);
     connect_phone(world, "phone", "{}");
     queue(world, 1);
-    struct store_write *hand_over = take_pending(world, STORE_CLAIM);
+    struct store_write *claim = take_pending(world, STORE_CLAIM);
     session_id id = open_session(world, "phone");
     receive(world, id, "{}");
-    fill_hand_over(world, hand_over);
-    struct store_held_message held = {.id = hand_over->claim.messages[0].id, .attempt = 1};
-    answer(world, hand_over, ERROR_NONE);
+    fill_claim(world, claim);
+    struct store_held_message held = {.id = claim->claim.messages[0].id, .attempt = 1};
+    answer(world, claim, ERROR_NONE);
 
     struct store_write *connect = take_pending(world, STORE_DEVICE_CONNECT);
     connect->connect.held[0] = held;
@@ -742,7 +742,7 @@ static void the_store_is_asked_for_no_more_than_phones_can_take(void **state)
     (void)state;
     struct world *world = new_world(&default_options);
     queue(world, 100);
-    assert_null(take_pending(world, STORE_CLAIM)); /* nobody is there */
+    assert_null(take_pending(world, STORE_CLAIM)); /* no phone is connected */
     connect_phone(world, "phone", "{}");
     assert_int_equal(world->queued, 96);
     free_world(world);
@@ -752,7 +752,7 @@ static void the_store_is_asked_for_no_more_than_phones_can_take(void **state)
     queue(world, 100);
     struct store_write *write = take_pending(world, STORE_CLAIM);
     assert_int_equal(write->claim.slot_count, 4);
-    fill_hand_over(world, write);
+    fill_claim(world, write);
     answer(world, write, ERROR_NONE);
     assert_null(take_pending(world, STORE_RETURN_TO_QUEUE));
     free_world(world);
@@ -771,11 +771,11 @@ static void one_hand_over_is_at_the_store_at_a_time(void **state)
     broker_doorbell(world->broker, world->now_ms);
     pump(world);
     assert_null(take_pending(world, STORE_CLAIM));
-    fill_hand_over(world, first);
+    fill_claim(world, first);
     answer(world, first, ERROR_NONE);
     struct store_write *second = take_pending(world, STORE_CLAIM);
     assert_non_null(second);
-    fill_hand_over(world, second);
+    fill_claim(world, second);
     answer(world, second, ERROR_NONE);
     answer_all(world);
     assert_int_equal(world->queued, 0);
@@ -897,7 +897,7 @@ static void a_phone_that_sends_nothing_is_tried_with_one_at_a_time(void **state)
     session_id id = connect_phone(world, "phone", "{}");
     queue(world, 20);
     answer_all(world);
-    fail_all(world, id); /* its window of 4, and what it got after the first of them */
+    fail_all(world, id); /* its window of 4, and those given after the first of them */
     assert_int_equal(world->queued, 15);
     for (int seconds = 1; seconds <= 4; seconds *= 2) {
         advance(world, seconds * 1000 - 1);
@@ -958,7 +958,7 @@ static void a_pace_is_kept(void **state)
     free_world(world);
 }
 
-/* A text of MAX_MESSAGE_SEGMENTS fits; one that does not all the same must not be tried for ever. */
+/* A text of MAX_MESSAGE_SEGMENTS fits; a longer one must not be tried for ever. */
 static void a_message_that_fits_into_no_frame_fails_by_itself(void **state)
 {
     (void)state;
@@ -972,7 +972,7 @@ static void a_message_that_fits_into_no_frame_fails_by_itself(void **state)
         world->endless = true;
         queue(world, 1);
         struct store_write *give = take_pending(world, STORE_CLAIM);
-        fill_hand_over(world, give);
+        fill_claim(world, give);
         struct message_id message = give->claim.messages[0].id;
         answer(world, give, ERROR_NONE);
         assert_string_equal(next_frame(world, id), "");
@@ -986,7 +986,7 @@ static void a_message_that_fits_into_no_frame_fails_by_itself(void **state)
         answer(world, back, ERROR_NONE);
         answer_all(world); /* the store has no others yet */
 
-        queue(world, 5); /* it has cost nothing: the burst is all there */
+        queue(world, 5); /* it has cost nothing: the whole burst is left */
         answer_all(world);
         int given = 0;
         while (*next_frame(world, id))
@@ -1032,7 +1032,7 @@ static void a_phone_at_its_cap_does_not_stand_in_the_way_of_others(void **state)
     for (size_t i = 0; i < write->claim.slot_count; i++)
         write->claim.slots[i].at_daily_limit = strcmp(write->claim.slots[i].device_id, "capped") ==
                                                0;
-    answer(world, write, ERROR_NONE); /* nobody was given anything */
+    answer(world, write, ERROR_NONE); /* no message was claimed */
     answer_all(world);
     assert_int_equal(count_messages(world, capped), 0);
     assert_int_equal(count_messages(world, other), 2);
@@ -1108,7 +1108,7 @@ static void a_phone_that_reports_faster_than_the_store_writes_is_not_read(void *
     free_world(world);
 }
 
-/* A phone says the same odd value in each of its frames. */
+/* A phone that sends the same odd value in each frame. */
 static void warnings_come_after_the_greeting_and_are_few(void **state)
 {
     (void)state;
@@ -1190,14 +1190,14 @@ static void a_takeover_counts_when_the_one_before_was_there(void **state)
     assert_null(take_pending(world, STORE_COUNT_TAKEOVER));
 
     answer_all(world);
-    close_session(world, third); /* whoever took over has left */
+    close_session(world, third); /* the connection that took over has left */
     assert_closes(world, first, ERROR_REPLACED);
     broker_session_answered_close(world->broker, first);
     pump(world);
     struct store_write *count = take_pending(world, STORE_COUNT_TAKEOVER);
     assert_non_null(count);
     assert_string_equal(count->count_takeover.device_id, "phone");
-    assert_string_equal(count->count_takeover.token_id, "first"); /* its own */
+    assert_string_equal(count->count_takeover.token_id, "first"); /* its own token */
     answer(world, count, ERROR_STORE_BUSY);
     advance(world, 1000);
     count = take_pending(world, STORE_COUNT_TAKEOVER);
@@ -1208,7 +1208,7 @@ static void a_takeover_counts_when_the_one_before_was_there(void **state)
     answer_all(world);
     receive(world, only, "[");
     broker_session_violated(world->broker, only, ERROR_BINARY_FRAME, world->now_ms);
-    broker_session_answered_close(world->broker, only); /* of another reason */
+    broker_session_answered_close(world->broker, only); /* closed for another reason */
     pump(world);
     assert_null(take_pending(world, STORE_COUNT_TAKEOVER));
     close_session(world, only);
@@ -1271,7 +1271,7 @@ static void a_phone_that_is_found_to_be_a_second_one_is_not_greeted(void **state
     assert_int_equal(next_output(world, id, &error), OUTPUT_CLOSE);
     assert_int_equal(error, ERROR_DEVICE_QUARANTINED);
     report(world, id, "019dbb26-7a13-7c1e-a2a6-0c2d52c3f9c1", "sent");
-    assert_null(take_pending(world, STORE_REPORT)); /* nor do its reports count */
+    assert_null(take_pending(world, STORE_REPORT)); /* its reports do not count either */
     close_session(world, id);
     assert_null(take_pending(world, STORE_DEVICE_DISCONNECT));
     free_world(world);
@@ -1348,7 +1348,7 @@ static void a_phone_is_not_silent_while_it_is_not_read_from(void **state)
     free_world(world);
 }
 
-/* Whatever its work is made of: pings, empty fragments, single bytes. */
+/* Whatever the work is: pings, empty fragments, single bytes. */
 static void a_phone_that_makes_too_much_work_is_not_read_for_a_while(void **state)
 {
     (void)state;
@@ -1371,7 +1371,7 @@ static void a_phone_that_makes_too_much_work_is_not_read_for_a_while(void **stat
     advance(world, 1000);
     assert_int_equal(world->resumed_count, 1);
     assert_true(broker_session_is_read(world->broker, id));
-    assert_int_equal(world->dropped_count, 0); /* it was not silent: nobody listened */
+    assert_int_equal(world->dropped_count, 0); /* it was not silent: it was not read from */
 
     broker_session_worked(world->broker, id, 3, world->now_ms);
     pump(world);
@@ -1437,7 +1437,7 @@ static void no_more_phones_than_allowed_are_admitted(void **state)
     close_session(world, ids[0]);
     assert_int_equal(broker_admits(world->broker), ERROR_NONE);
     ids[2] = open_session(world, "c");
-    assert_int_not_equal(ids[2], ids[0]); /* the place is used again, the name is not */
+    assert_int_not_equal(ids[2], ids[0]); /* the slot is used again, the id is not */
     receive(world, ids[0], "{}");
     assert_int_equal(world->pending_count, 0);
     free_world(world);
@@ -1456,7 +1456,7 @@ static void a_drain_flushes_says_farewell_and_takes_reports(void **state)
     broker_drain(world->broker, ERROR_SHUTTING_DOWN, world->now_ms);
     pump(world);
     assert_int_equal(broker_admits(world->broker), ERROR_SHUTTING_DOWN);
-    assert_true(read_message(world, id, message_id)); /* it is committed: it goes out */
+    assert_true(read_message(world, id, message_id)); /* committed, so it is written */
     assert_closes(world, id, ERROR_SHUTTING_DOWN);
     queue(world, 1);
     assert_null(take_pending(world, STORE_CLAIM));
@@ -1486,18 +1486,18 @@ static void a_drain_ends_also_with_a_phone_that_does_not_listen(void **state)
     close_session(world, id);
     struct store_write *back = take_pending(world, STORE_RETURN_TO_QUEUE);
     assert_non_null(back);
-    answer(world, back, ERROR_STORE_BUSY); /* the time is over: it is not tried again */
+    answer(world, back, ERROR_STORE_BUSY); /* the time is over: no retry */
     answer_all(world);
     assert_true(broker_is_drained(world->broker));
     free_world(world);
 }
 
-/* A phone whose token is revoked is sent away within two seconds, also where nobody rings. */
+/* A phone whose token is revoked is closed within two seconds, also without the doorbell. */
 static void what_an_operator_has_ended_is_looked_for_at_once_and_every_two_seconds(void **state)
 {
     (void)state;
     struct broker_options options = default_options;
-    options.sweep_interval_ms = 600000; /* which looks too */
+    options.sweep_interval_ms = 600000; /* a sweep searches too */
     struct world *world = new_world(&options);
     int64_t looked_at_ms = world->now_ms;
     for (int i = 0; i < 30; i++) {

@@ -87,7 +87,7 @@ static void errors_of_a_report_are_read(void **state)
     }
 }
 
-/* What is odd about a report, and what it comes to: nothing of it refuses evidence. */
+/* Odd values in a report, and how they are read: none of them makes it refused. */
 static void the_decoration_of_a_report_never_refuses_it(void **state)
 {
     static const char x300[] =
@@ -176,7 +176,7 @@ static void no_error_is_none(void **state)
     }
 }
 
-/* What can be meant in one way only is taken for that. */
+/* Values with only one possible meaning are taken. */
 static void what_is_essential_is_understood_as_others_write_it(void **state)
 {
     static const char *const ids[] = {ID,
@@ -239,7 +239,7 @@ static void a_report_of_an_assured_phone_counts_as_far_as_it_can_be_read(void **
         {"\"attempt\":1,\"seq\":7,\"parts_sent\":\"2\"", 1, 2, 7, NULL},
         {"\"attempt\":1,\"seq\":7,\"parts_sent\":null", 1, 0, 7, NULL},
         {"\"attempt\":1,\"seq\":7,\"parts_sent\":1000", 1, 255, 7, "parts_sent"},
-        /* it is a proof that nothing was sent only where it can be read */
+        /* an unreadable value is no proof that nothing was sent */
         {"\"attempt\":1,\"seq\":7,\"parts_sent\":-1", 1, 1, 7, "parts_sent"},
         {"\"attempt\":1,\"seq\":7,\"parts_sent\":[0]", 1, 1, 7, "parts_sent"},
         {"\"attempt\":1,\"seq\":7,\"parts_sent\":\"none\"", 1, 1, 7, "parts_sent"},
@@ -264,7 +264,7 @@ static void a_report_of_an_assured_phone_counts_as_far_as_it_can_be_read(void **
     }
 }
 
-/* The other frames of the level: what is read, and with what warning; NULL: refused. */
+/* The other frames of the level: the values read, and the warning; NULL: refused. */
 static void the_members_of_every_frame_have_their_weight(void **state)
 {
     static const struct {
@@ -412,7 +412,7 @@ static void bad_reports_are_refused(void **state)
         {",\"message_id\":\"" ID "\",\"status\":\"read\"", ERROR_UNKNOWN_STATUS, true},
         {",\"message_id\":\"" ID "\",\"status\":\"sending\",\"status\":\"sent\"",
          ERROR_UNKNOWN_STATUS, true},
-        /* statuses, but not a phone's to report */
+        /* statuses that a phone cannot report */
         {",\"message_id\":\"" ID "\",\"status\":\"queued\"", ERROR_UNKNOWN_STATUS, true},
         {",\"message_id\":\"" ID "\",\"status\":\"dispatched\"", ERROR_UNKNOWN_STATUS, true},
         {",\"message_id\":\"" ID "\",\"status\":\"accepted\"", ERROR_UNKNOWN_STATUS, true},
@@ -503,7 +503,7 @@ static void types_the_protocol_does_not_have_are_refused(void **state)
         "{\"type\":\"status update\"}",
         "{\"type\":\"status\"}",
         "{\"type\":\"ping\"}",
-        "{\"type\":\"connection_ack\"}", /* the gateway's own */
+        "{\"type\":\"connection_ack\"}", /* a frame of the gateway */
         "{\"type\":\"new_sms\"}",
         "{\"type\":\"error\"}",
         "{\"Type\":\"status_update\"}",
@@ -526,7 +526,7 @@ static void the_first_frame_is_no_other(void **state)
         assert_int_equal(refusal(frames[i], strlen(frames[i]), true).error, ERROR_NO_DEVICE_INFO);
 }
 
-/* A type of a phone's own invention does no harm. */
+/* A type that an app invented does no harm. */
 static void the_first_frame_may_have_a_type(void **state)
 {
     static const char *const frames[] = {
@@ -577,7 +577,7 @@ static void an_update_without_its_info_changes_nothing(void **state)
 
 /* ---- Frames to a phone ---- */
 
-/* Reads a written frame back: its members must be these, in this order. */
+/* Reads a written frame: it must have these members, in this order. */
 static void expect_members(struct buffer *out, const char *const (*members)[2])
 {
     struct json_problem problem = {0};
@@ -646,7 +646,7 @@ static void a_message_has_the_id_of_its_request(void **state)
     }
 }
 
-/* The longest text that MAX_MESSAGE_SEGMENTS lets in, of whichever character, fits into a frame. */
+/* The longest text that MAX_MESSAGE_SEGMENTS allows, of any character, fits into a frame. */
 static void every_message_fits_into_a_frame(void **state)
 {
     enum { MOST_SEGMENTS = 255 };

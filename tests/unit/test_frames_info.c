@@ -16,7 +16,7 @@ static struct frame read_first(const char *text, const struct device_info *known
     return frame;
 }
 
-/* Reads it as a first frame and as an update, which must come to the same. The caller frees it. */
+/* Reads it as a first frame and as an update, with the same result. The caller frees it. */
 static struct frame read_both(const char *info)
 {
     const struct device_info known = DEVICE_INFO_UNKNOWN;
@@ -92,7 +92,7 @@ static void values_at_the_ends_of_their_ranges_are_read(void **state)
     static const struct {
         const char *text;
         double battery_level;
-        int charging, signal_strength; /* 999: not known */
+        int charging, signal_strength; /* 999: unknown */
         const char *android_version;
     } cases[] = {
         {"{\"battery_level\":0}", 0, -1, 999, ""},
@@ -168,11 +168,11 @@ static void values_are_understood_as_others_write_them(void **state)
     static const struct {
         const char *text;
         double battery_level;
-        int charging, signal_strength; /* 999: not known */
+        int charging, signal_strength; /* 999: unknown */
         const char *name, *android_version;
         bool warned;
     } cases[] = {
-        {"{\"battery_level\":-1}", -1, -1, 999, "", "", false}, /* Android's: not known */
+        {"{\"battery_level\":-1}", -1, -1, 999, "", "", false}, /* Android's value for unknown */
         {"{\"battery_level\":\"85\"}", 85, -1, 999, "", "", false},
         {"{\"battery_level\":\"85%\"}", 85, -1, 999, "", "", false},
         {"{\"battery_level\":\" 85.5 % \"}", 85.5, -1, 999, "", "", false},
@@ -184,7 +184,7 @@ static void values_are_understood_as_others_write_them(void **state)
         {"{\"charging\":0}", -1, 0, 999, "", "", false},
         {"{\"charging\":\"true\"}", -1, 1, 999, "", "", false},
         {"{\"charging\":\"FALSE\"}", -1, 0, 999, "", "", false},
-        {"{\"signal_strength\":2147483647}", -1, -1, 999, "", "", false}, /* likewise */
+        {"{\"signal_strength\":2147483647}", -1, -1, 999, "", "", false}, /* unknown too */
         {"{\"signal_strength\":-71.5}", -1, -1, -72, "", "", false},
         {"{\"signal_strength\":\"-71\"}", -1, -1, -71, "", "", false},
         {"{\"signal_strength\":\"-71 dBm\"}", -1, -1, -71, "", "", false},
@@ -214,7 +214,7 @@ static void values_are_understood_as_others_write_them(void **state)
     }
 }
 
-/* Bytes, not characters, and of the text, not of its escapes; and cut between characters. */
+/* Limits count the bytes of the text, not characters or escapes; texts are cut between characters. */
 static void texts_are_cut_at_their_most_bytes(void **state)
 {
     static const struct {
@@ -227,7 +227,7 @@ static void texts_are_cut_at_their_most_bytes(void **state)
     } cases[] = {
         {"", 1},          {"0", 0},        {"00", 0},
         {"\\u0041", 0},   {"\xc3\xa9", 1}, {"\xf0\x9f\x98\x80", 1},
-        {"e\xcc\x81", 1}, /* an accent of its own */
+        {"e\xcc\x81", 1}, /* a combining accent */
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(texts) * ARRAY_LENGTH(cases); i++) {
@@ -413,7 +413,7 @@ static void new_members_take_the_room_of_old_ones(void **state)
     assert_non_null(strstr(frame.info.extra, "\"z\":1,\"b\":\"000"));
     assert_null(strstr(frame.info.extra, "\"a\""));
     frame_fini(&frame);
-    snprintf(text, sizeof(text), "{\"b\":\"%02000d\",\"a\":1}", 0); /* the old one gives way */
+    snprintf(text, sizeof(text), "{\"b\":\"%02000d\",\"a\":1}", 0); /* the old member makes room */
     frame = read_first(text, &known);
     assert_int_equal(frame.warning.error, ERROR_NONE);
     frame_fini(&frame);

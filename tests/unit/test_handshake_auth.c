@@ -254,7 +254,7 @@ static bool is_admitted(struct handshake_auth *auth, const char *path, const cha
     close(phone);
     if (admitted) {
         assert_memory_equal(admission.token_id, token + 4, SECRET_ID_SIZE - 1);
-        assert_string_equal(admission.handshake.token, ""); /* it goes no further */
+        assert_string_equal(admission.handshake.token, ""); /* the token is not passed on */
         close(admission.fd);
     } else {
         assert_string_equal(answer, refusal);
@@ -262,7 +262,7 @@ static bool is_admitted(struct handshake_auth *auth, const char *path, const cha
     return admitted;
 }
 
-/* `wrong`: what is kept is wrong in that byte; -1: it is right. */
+/* `wrong`: the index of a wrong byte in the stored hash; -1: none. */
 static void make_token(struct store *store, const char *device_id, int wrong,
                        char text[SECRET_TEXT_SIZE])
 {
@@ -296,7 +296,7 @@ static void a_token_opens_only_with_all_of_its_hash_and_while_it_stands(void **s
         assert_true(is_admitted(auth, place.path, "phone", text, ""));
     assert_false(is_admitted(auth, place.path, "other", text, "HTTP/1.1 403"));
     assert_false(is_admitted(auth, place.path, "PHONE", text, "HTTP/1.1 403"));
-    make_token(place.store, "phone", -1, another); /* the first one ends with that, at once */
+    make_token(place.store, "phone", -1, another); /* which revokes the first one at once */
     assert_false(is_admitted(auth, place.path, "phone", text, "HTTP/1.1 401"));
     assert_true(is_admitted(auth, place.path, "phone", another, ""));
     handshake_auth_stop(auth);

@@ -1,4 +1,4 @@
-/* Choosing a phone: the order of the criteria, and a heap against the plainest of models. */
+/* The phone heap: the order of the criteria, and the heap compared with a simple model. */
 #include "tests/unit/unit.h"
 #include "ws-broker/core/phone_heap.h"
 
@@ -59,7 +59,7 @@ static void nobody_is_preferred_among_equals(void **state)
 
 /* ---- The heap ---- */
 
-/* A seeded generator (xorshift64), so that a failure comes again. */
+/* A seeded generator (xorshift64), so that a failure can be repeated. */
 static uint64_t random_state;
 
 static unsigned pick(unsigned count)
@@ -114,7 +114,7 @@ static void ten_thousand_random_operations_agree_with_a_naive_model(void **state
         for (size_t i = 0; i < CANDIDATES; i++)
             change(&all[i]);
         for (int operation = 0; operation < 10000; operation++) {
-            /* In waves, so that it fills up and runs empty. */
+            /* In waves, so that the heap fills up and empties. */
             unsigned offers = operation / 1000 % 2 ? 2 : 7;
             struct phone_heap_entry *best = phone_heap_best(&heap);
             size_t i = pick(4) == 0 && best ? (size_t)(best - all) : pick(CANDIDATES);
@@ -163,13 +163,13 @@ static void an_empty_heap_has_no_best(void **state)
     (void)state;
     phone_heap_init(&heap);
     assert_null(phone_heap_best(&heap));
-    phone_heap_remove(&heap, &entry); /* was never offered */
+    phone_heap_remove(&heap, &entry); /* was never put in */
     assert_null(phone_heap_best(&heap));
     assert_true(phone_heap_put(&heap, &entry));
     assert_ptr_equal(phone_heap_best(&heap), &entry);
-    assert_ptr_equal(phone_heap_best(&heap), &entry); /* still offered */
+    assert_ptr_equal(phone_heap_best(&heap), &entry); /* still in the heap */
     assert_true(phone_heap_put(&heap, &entry));
-    assert_int_equal(heap.count, 1); /* offered twice, there once */
+    assert_int_equal(heap.count, 1); /* put twice, there once */
     phone_heap_remove(&heap, &entry);
     phone_heap_remove(&heap, &entry);
     assert_null(phone_heap_best(&heap));
@@ -179,7 +179,7 @@ static void an_empty_heap_has_no_best(void **state)
 
 /* ---- Taking turns ---- */
 
-/* Gives `messages` to whoever is best; counts who got how many. */
+/* Gives `messages` to the best, one by one; counts how many each got. */
 static void give(struct phone_heap_entry *all, size_t count, unsigned messages, unsigned *got)
 {
     struct phone_heap heap;

@@ -51,7 +51,7 @@ static void what_was_not_given_is_given_back(void **state)
     assert_true(send_budget_wait_ms(&budget, now_ms + 20000) > 0);
 }
 
-/* A phone that takes what it may as soon as it may, in messages of any length that fits. */
+/* A device that is given all it may have as soon as it may, in messages of any length. */
 static void no_window_ever_has_more_than_a_burst(void **state)
 {
     static struct {
@@ -79,7 +79,7 @@ static void no_window_ever_has_more_than_a_burst(void **state)
                 sum += given[j].segments;
             assert_in_range(sum, 1, burst);
         }
-        /* Nor is it much slower than it may be, but for its own dawdling. */
+        /* Nor is it much slower than the limit, apart from its own pauses. */
         int64_t windows = (now_ms - started_ms) / window_ms;
         if (window_ms >= 1000)
             assert_true(total * 2 > windows * burst);

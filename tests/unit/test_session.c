@@ -1,4 +1,4 @@
-/* Sessions: what a phone holds, what it is sent next, and how fast it may be. */
+/* Sessions: messages in flight, the next output, and rates. */
 #include "tests/unit/unit.h"
 #include "ws-broker/core/session.h"
 
@@ -64,7 +64,7 @@ static void expect_output(struct session *session, enum session_output expected,
     buffer_fini(&frame);
 }
 
-/* Writes one held message, which then counts as silent from `due_at_ms`. */
+/* Writes one message, which then counts as silent from `due_at_ms`. */
 static void write_one(struct session *session, int64_t due_at_ms)
 {
     enum sent_frame_type type;
@@ -74,14 +74,14 @@ static void write_one(struct session *session, int64_t due_at_ms)
     buffer_fini(&frame);
 }
 
-/* ---- Messages in its hands ---- */
+/* ---- Messages in flight ---- */
 
 static void it_holds_as_many_as_its_window(void **state)
 {
     struct session *session = *state;
     for (unsigned i = 1; i <= WINDOW; i++)
         assert_true(hold(session, i));
-    assert_false(hold(session, 5)); /* and frees the frame, which a sanitizer checks */
+    assert_false(hold(session, 5)); /* and frees the frame: a sanitizer checks that */
     expect_held(session, "1234");
 }
 
@@ -128,7 +128,7 @@ static void the_silent_are_forgotten_in_time(void **state)
         session_forget_silent(session, steps[i].now_ms);
         expect_held(session, steps[i].left);
     }
-    expect_output(session, OUTPUT_FRAME, "message 3"); /* what was not written never was silent */
+    expect_output(session, OUTPUT_FRAME, "message 3"); /* an unwritten message is never silent */
 }
 
 static void an_offer_is_not_forgotten_and_what_was_released_is(void **state)
@@ -216,7 +216,7 @@ static void pings_come_first_then_control_frames_then_messages_then_the_close(vo
     expect_output(session, OUTPUT_FRAME, "error three");
     expect_output(session, OUTPUT_FRAME, "message 2");
     expect_output(session, OUTPUT_CLOSE, "");
-    expect_held(session, "12"); /* written, so still in its hands */
+    expect_held(session, "12"); /* written, so still in flight */
 }
 
 static void nothing_follows_a_close(void **state)
@@ -306,7 +306,7 @@ static void a_phone_may_send_two_seconds_worth_at_once(void **state)
         int64_t now_ms;
         int allowed;
     } steps[] = {
-        {1000000, 20}, /* after a long silence: two seconds' worth, and no more */
+        {1000000, 20}, /* after a long silence: those of two seconds, not more */
         {1000000, 0},  {1000099, 0},  {1000100, 1},  {1000600, 5},
         {1001600, 10}, {1003600, 20}, {9000000, 20}, {9000050, 0},
     };
@@ -330,7 +330,7 @@ static void a_steady_phone_is_never_too_fast(void **state)
     }
 }
 
-/* Three units for each frame that is allowed, and as many as in two seconds at once. */
+/* Three units for each allowed frame, and those of two seconds at once. */
 static void work_beyond_the_rate_has_to_wait(void **state)
 {
     static const struct {
@@ -350,7 +350,7 @@ static void work_beyond_the_rate_has_to_wait(void **state)
     }
 }
 
-/* A message is a read, a frame and a KiB at most. */
+/* An ordinary message is at most one read, one frame and one KiB. */
 static void a_phone_within_its_rate_never_waits(void **state)
 {
     static const int rates[] = {1, 2, 10, 500, 1000};
@@ -378,10 +378,10 @@ static void a_phone_that_sends_nothing_rests_ever_longer(void **state)
     struct session *session = *state;
     int64_t now_ms = 0;
     session_sent_nothing(session, now_ms);
-    assert_false(session_is_in_backoff(session, now_ms)); /* once is nothing */
+    assert_false(session_is_in_backoff(session, now_ms)); /* one failure means nothing */
     session_sent_nothing(session, now_ms);
     for (size_t i = 0; i < ARRAY_LENGTH(seconds); i++) {
-        session_sent_nothing(session, now_ms); /* of one that it had before */
+        session_sent_nothing(session, now_ms); /* of a message from before */
         assert_true(session_is_in_backoff(session, now_ms + seconds[i] * 1000 - 1));
         now_ms += seconds[i] * 1000;
         assert_false(session_is_in_backoff(session, now_ms));

@@ -1,11 +1,11 @@
-/* WebSocket frames from a client: what they say in pieces of any size, and what breaks a connection. */
+/* WebSocket frames of a client, in pieces of any size, and violations that break the connection. */
 #include "tests/unit/unit.h"
 #include "ws-broker/net/ws_reader.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* What came out of some bytes, as a text: "text(abc) ping(x) …". */
+/* The events of some bytes, as a text: "text(abc) ping(x) …". */
 struct transcript {
     char text[1024];
 };
@@ -61,7 +61,7 @@ static struct transcript read_in_pieces(const void *data, size_t size, size_t pi
     return out;
 }
 
-/* However the bytes are cut, they say the same. */
+/* The events do not depend on how the bytes are cut. */
 static void assert_says(const void *data, size_t size, const char *expected)
 {
     for (size_t piece = 1; piece <= MIN(size, (size_t)20); piece++)
@@ -137,7 +137,7 @@ static void what_a_client_must_not_send_breaks_the_connection(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         char data[64];
         assert_says(cases[i].bytes, cases[i].length, "broken() ");
-        /* What follows is not read, and what comes before it counts. */
+        /* Nothing after it is read; everything before it counts. */
         memcpy(data, "\x8a\x81" MASK "x", 7);
         memcpy(data + 7, cases[i].bytes, cases[i].length);
         memcpy(data + 7 + cases[i].length, "\x81\x81" MASK "z", 7);

@@ -29,7 +29,7 @@ static bool deliver(struct broker *broker, struct session *session,
                     int64_t now_ms)
 {
     struct buffer frame;
-    FAIL_POINT("broker.after_hand_over");
+    FAIL_POINT("broker.after_claim");
     buffer_init(&frame, FRAME_MAX_BYTES);
     protocol->write_message(&frame, message);
     bool fits = !frame.full;
@@ -158,6 +158,6 @@ void dispatch_run(struct broker *broker, int64_t now_ms)
     write->claim.messages = allocation_check(calloc(count, sizeof(*write->claim.messages)));
     broker->dispatch.due = false;
     broker->dispatch.claiming = true;
-    FAIL_POINT("broker.before_hand_over");
+    FAIL_POINT("broker.before_claim");
     store_request_submit(&broker->requests, request);
 }

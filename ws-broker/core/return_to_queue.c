@@ -59,7 +59,7 @@ void return_to_queue_unwritable(struct broker *broker, const struct message_id *
     struct store_request *request = new_request(id, attempt, device_id);
     request->write.return_to_queue.hopeless = true;
     strcpy(request->write.return_to_queue.error_code, MESSAGE_TOO_LONG);
-    request->write.return_to_queue.error_message = "it does not fit into a frame to a phone";
+    request->write.return_to_queue.error_message = "it does not fit into a frame to a device";
     message_log_event("message does not fit into a frame", id, attempt, device_id);
     store_request_submit(&broker->requests, request);
 }
