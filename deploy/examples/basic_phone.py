@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import json
 import os
+import random
 import ssl
 import sys
 import time
@@ -77,15 +78,19 @@ async def serve(socket, phone, command):
 
 
 async def run(phone, command):
-    options = {"ssl": ssl.create_default_context(cadata=phone["ca"])} if phone["url"].startswith("wss") else {}
+    options = {HEADERS: {"Authorization": f"Bearer {phone['token']}"}}
+    if phone["url"].startswith("wss"):
+        options["ssl"] = ssl.create_default_context(cadata=phone["ca"])
+    wait = 1
     while True:
+        began = time.monotonic()
         try:
-            async with websockets.connect(
-                    phone["url"], **{HEADERS: {"Authorization": f"Bearer {phone['token']}"}}, **options) as socket:
+            async with websockets.connect(phone["url"], **options) as socket:
                 await serve(socket, phone, command)
         except (OSError, websockets.WebSocketException, asyncio.TimeoutError) as error:
             print(error, file=sys.stderr, flush=True)
-        await asyncio.sleep(5)
+        wait = 1 if time.monotonic() > began + 10 else min(wait * 2, 60)
+        await asyncio.sleep(wait * random.uniform(0.5, 1))
 
 
 if sys.argv[1] == "--pair":
