@@ -9,7 +9,7 @@ from harness.gateway import ROOT, programs_folder
 from harness.sanitizers import tell
 
 MUTATIONS = re.findall(r'MUTATION\(\w+,\s*"([a-z-]+)"',
-                   (ROOT / "tests/simulation/mutations.h").read_text().replace("\\\n", " "))
+                       (ROOT / "tests/simulation/mutations.h").read_text().replace("\\\n", " "))
 
 
 def simulate(build, *options):
@@ -37,7 +37,7 @@ def test_no_invariant_is_violated_under_faults(build, first, seeds):
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
-def test_a_broken_rule_is_found_and_its_seed_repeats_it(mutation):
+def test_a_mutation_is_noticed_and_its_seed_repeats_it(mutation):
     result = simulate("release", "--break", mutation, "--seeds", "50000")
     assert result.returncode == 1, f"{mutation} is not noticed"
     seed, violation = re.search(r"^seed (\d+): ([A-Z]+\d+: .*)$", result.stdout, re.M).groups()
