@@ -1,5 +1,4 @@
-"""Fixtures: a gateway that many tests share, and gateways, loads and phones of a test's own, which end
-with it, whatever happened."""
+"""Fixtures: gateways that tests share, and gateways, loads and phones of one test, which always end with it."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""The benchmark's own programs do what they count. How fast anything is, no test says."""
+"""The programs of the benchmark count correctly. No test checks a speed."""
 
 import sqlite3
 import sys

@@ -1,6 +1,5 @@
-"""The scripts for operators, as far as they can be tried without a machine of their own: what they say,
-and what they refuse. `make test-deploy` runs them in earnest.
-"""
+"""The operators' scripts, as far as they run without a machine of their own: their output, and what they refuse.
+`make test-deploy` runs them on a machine."""
 
 import os
 import re

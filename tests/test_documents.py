@@ -1,4 +1,4 @@
-"""Pages that say what the code says: settings, routes, errors, the source tree."""
+"""Pages agree with the code: settings, routes, errors, the source tree."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Who may read the files of a gateway that runs, and who may reach its sockets."""
+"""Who may read the files of a running gateway, and who may reach its sockets."""
 
 import os
 import stat

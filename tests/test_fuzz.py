@@ -1,4 +1,4 @@
-"""Every input kept for the fuzz targets of tests/fuzz, given to them once, under ASan and UBSan."""
+"""Every input in the corpora of tests/fuzz, once, under ASan and UBSan."""
 
 import os
 import subprocess

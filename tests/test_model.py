@@ -1,4 +1,4 @@
-"""The assured level of the protocol, model/delivery.pml: Spin searches it with one fault."""
+"""model/delivery.pml, the assured level of the protocol: Spin searches it with one fault."""
 
 import re
 

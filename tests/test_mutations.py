@@ -1,4 +1,4 @@
-"""The table of rules that are broken on purpose: it is true, and a few are broken here. `make mutations` breaks all."""
+"""The table of broken rules is correct, and a few of its mutations are tried. `make mutations` tries all."""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""The life of `make run`: it ends when it is told to, whenever that is, and two do not get in each other's way."""
+"""The life of `make run`: a signal ends it at any instant, and two runs do not disturb each other."""
 
 import os
 import pty

@@ -1,4 +1,4 @@
-"""The tools speak of the gateway that `make run` has started, whatever it was started with, and say so."""
+"""The tools find the gateway that `make run` has started, whatever its settings, and say which one they use."""
 
 import os
 import re

@@ -1,4 +1,5 @@
-"""A program that a sanitizer ends: the failure shows the sanitizer's report, not the last lines of the log."""
+"""When a sanitizer ends a program, the test failure shows the report of the sanitizer, not the last lines of the
+log."""
 
 import subprocess
 import sys

@@ -1,5 +1,5 @@
-"""Every test of the C programs in tests/unit and tests/store, as released and under the sanitizers; what every backend of the
-store must do, over each of them."""
+"""Every test of the C programs in tests/unit and tests/store, as released and under the sanitizers; the conformance
+suite runs over each backend of the store."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Every address the gateway has: one rule for slashes at the end, for parameters and for methods."""
+"""Every path of the gateway: the same rules for trailing slashes, query parameters and methods."""
 
 import itertools
 import re

@@ -1,4 +1,4 @@
-"""What stands around the metrics: their document, alerts and dashboard know those that there are."""
+"""The alerts, the dashboard and the monitoring page use metrics and labels that exist."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The assured level of ws-broker/PROTOCOL.md: a phone with a journal, and everything that breaks."""
+"""The assured level of ws-broker/PROTOCOL.md: phones with a journal, and everything that can break."""
 
 import uuid
 

@@ -1,5 +1,5 @@
-"""phone-sim on the assured level against a scripted gateway: its journal and its radio ledger hold,
-whenever it is killed."""
+"""phone-sim at the assured level against a scripted gateway: its journal and its radio ledger agree, whenever it is
+killed."""
 
 import random
 import signal

@@ -1,4 +1,4 @@
-"""Backup and restore by the operator's tool, with traffic: nothing that was sent is sent again."""
+"""Backup and restore by the operator's tool, under traffic: no sent message is sent again."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Which phone gets the next message: room, then signal, then the longest wait."""
+"""The choice of the phone for the next message: room, then signal, then the longest wait."""
 
 from concurrent.futures import ThreadPoolExecutor
 

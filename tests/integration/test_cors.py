@@ -1,4 +1,4 @@
-"""Web pages of other origins: which may call the API, and which may not."""
+"""Web pages of other origins: which may call the API."""
 
 import pytest
 

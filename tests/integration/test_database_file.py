@@ -1,5 +1,5 @@
-"""The database is one file, whatever names lead to it: locks, log and restores follow that file, one
-gateway works on it, and nothing but the gateway makes it."""
+"""The database is one file, whatever path leads to it: locks, log and restores follow the file, only one gateway
+works on it, and only the gateway creates it."""
 
 import os
 import shutil

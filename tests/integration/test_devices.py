@@ -1,4 +1,4 @@
-"""GET /api/devices: the phones that are connected, as they are now."""
+"""GET /api/devices: the connected phones and their current state."""
 
 import contextlib
 import signal

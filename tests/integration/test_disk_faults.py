@@ -1,4 +1,4 @@
-"""System calls that fail below SQLite: nothing is promised, nothing is lost, and it passes."""
+"""System calls that fail below SQLite: nothing is promised, nothing is lost, and the gateway recovers."""
 
 import errno
 

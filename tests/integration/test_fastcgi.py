@@ -1,4 +1,4 @@
-"""api-fcgi as nginx meets it: kept connections, half requests, a full table of files, a stop."""
+"""api-fcgi over FastCGI: kept connections, partial requests, a full table of files, a stop."""
 
 import contextlib
 import itertools

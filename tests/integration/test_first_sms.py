@@ -1,4 +1,4 @@
-"""The main job: a phone connected, an SMS sent, its status followed."""
+"""The main job: a phone connects, an SMS is sent, its status is followed."""
 
 import re
 import subprocess

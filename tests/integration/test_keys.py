@@ -1,4 +1,4 @@
-"""API keys: every route without a key, and with every kind of key that does not fit."""
+"""API keys: every route without a key, and with every kind of invalid key."""
 
 import hashlib
 import itertools

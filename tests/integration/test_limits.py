@@ -1,4 +1,4 @@
-"""Limits: how much is accepted, where it goes, how much a phone is given, and the pause."""
+"""Limits: how much is accepted, for which recipients, how much a phone is given, and the pause."""
 
 import re
 import sqlite3

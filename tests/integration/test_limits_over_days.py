@@ -1,4 +1,4 @@
-"""Limits over days, with a clock that is set. The library that sets it and ASan do not go together."""
+"""Limits over several days, with a faked clock. libfaketime does not work with ASan."""
 
 import pytest
 

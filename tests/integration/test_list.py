@@ -1,4 +1,4 @@
-"""GET /api/sms: pages, the links between them, and filters, held against a model in Python."""
+"""GET /api/sms: pages, the links between them, and filters, checked against a model in Python."""
 
 import contextlib
 import itertools

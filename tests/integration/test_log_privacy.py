@@ -1,7 +1,7 @@
-"""What clients and phones say, in every place they can say it, and what of that is in the logs: no
-text of a message, no whole number, no key, and nothing that is not a line of the log's own making.
+"""Input of clients and phones, in every field, and its trace in the logs: no message text, no whole number, no key,
+and no line that the program did not write itself.
 
-Likewise for answers: an error repeats no value, only the names of fields and parameters.
+The same for answers: an error repeats no value, only the names of fields and parameters.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The logs: `grep` of one message id, or of its request's, tells the message's whole story."""
+"""The logs: a search for a message id, or for a request id, shows the whole story of the message."""
 
 import json
 import re

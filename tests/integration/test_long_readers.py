@@ -1,4 +1,4 @@
-"""The write-ahead log: it stays short, and a reader that stays costs new messages, no evidence."""
+"""The write-ahead log stays short; a reader that stays open costs new messages, but no report."""
 
 import contextlib
 import re

@@ -1,4 +1,4 @@
-"""What nginx does by itself: its errors, paths, the documentation, and who may come through."""
+"""nginx itself: its errors, paths, the documentation, and access."""
 
 import gzip
 import json

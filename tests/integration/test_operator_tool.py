@@ -1,4 +1,4 @@
-"""sms-gateway, the operator's tool: beside a gateway that runs, and with none."""
+"""sms-gateway, the operator's tool, beside a running gateway and without one."""
 
 import json
 import os

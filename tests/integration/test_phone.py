@@ -1,4 +1,4 @@
-"""The conversation of ws-broker/PROTOCOL.md, from both ends: phones there, REST here."""
+"""ws-broker/PROTOCOL.md from both sides: phones on one, the REST API on the other."""
 
 import contextlib
 import itertools

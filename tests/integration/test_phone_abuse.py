@@ -1,4 +1,4 @@
-"""Many that waste the gateway's time or room at once, beside a phone that works."""
+"""Many connections that waste the gateway's time or memory, beside a phone that works."""
 
 import resource
 import threading

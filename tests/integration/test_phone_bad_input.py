@@ -1,4 +1,4 @@
-"""Phones that break the protocol: each mistake has its answer, and harms nobody else."""
+"""Phones that break the protocol: each mistake gets its answer and harms no other phone."""
 
 import json
 import uuid

@@ -1,7 +1,7 @@
-"""What no WebSocket library would send: byte by byte, through nginx and past it.
+"""Bytes that no WebSocket library would send, through nginx and directly to the broker.
 
-Whatever comes, the connection ends with a close code that fits or without one, other phones do not
-notice, and the sanitizers have nothing to say (the fixture's stop looks).
+The connection ends with a fitting close code or without one, other phones are not disturbed, and the sanitizers
+report nothing (the fixture checks it at its stop).
 """
 
 import contextlib

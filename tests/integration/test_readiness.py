@@ -1,4 +1,4 @@
-"""/readyz: whether a message would be accepted now, and what is in its way; always in time."""
+"""/readyz: whether a message would be accepted now, and if not, why; always in time."""
 
 import contextlib
 import errno

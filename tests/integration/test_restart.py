@@ -1,4 +1,4 @@
-"""Each of the three processes is restarted, or killed, in the middle of the work."""
+"""Each of the three processes is restarted, or killed, while messages are sent."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

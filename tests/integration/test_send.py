@@ -1,4 +1,4 @@
-"""POST /api/send-sms and GET /api/sms/{message_id}: what is accepted, what is refused, and how."""
+"""POST /api/send-sms and GET /api/sms/{message_id}: what is accepted, what is refused, and with which answer."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""In whatever order nginx and the two programs start, and on whatever database, they find each other."""
+"""nginx and the two programs find each other in whatever order they start, and on whatever database."""
 
 import itertools
 import sqlite3

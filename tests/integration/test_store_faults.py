@@ -1,4 +1,4 @@
-"""A locked database, a full disk, a missing process: an error, nothing half-written, recovery."""
+"""A locked database, a full disk, a missing process: an error, no partial write, recovery."""
 
 import os
 import sqlite3

@@ -1,4 +1,4 @@
-"""TLS at nginx's door, with the certificate that deploy/lan-certificate.sh makes."""
+"""TLS, which nginx ends, with a certificate of deploy/lan-certificate.sh."""
 
 import hashlib
 import http.server

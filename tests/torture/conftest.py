@@ -1,4 +1,4 @@
-"""What torture tests share."""
+"""Fixtures of the torture tests."""
 
 import pytest
 

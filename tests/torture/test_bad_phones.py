@@ -1,6 +1,8 @@
-"""Phones that misbehave in the ways phone-sim knows, under load (F19, F23, F38): wiped, killed,
-deaf, without service, out of order. Nothing is lost, and nothing is sent twice. Phones that the
-promise does not reach are in test_lies_and_copies.py."""
+"""Phones that misbehave as phone-sim can, under load (F19, F23, F38): wiped, killed, deaf, without service, out of
+order. Nothing is lost, and nothing is sent twice.
+
+Phones beyond the guarantee are in test_lies_and_copies.py.
+"""
 
 import os
 import signal

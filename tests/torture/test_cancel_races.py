@@ -1,5 +1,5 @@
-"""Clients that change their mind at any moment (F41): a DELETE meets the offer, the ack, the
-release and the radio. A message is cancelled or sent, and never both."""
+"""Clients cancel at any moment (F41): a DELETE meets the offer, the ack, the release and the radio. A message is
+cancelled or sent, never both."""
 
 import json
 import os

@@ -1,5 +1,5 @@
-"""Clocks that jump, processes that stand still, a doorbell nobody hears, crowds, backups (F34 to F37,
-F43), all under load: nothing is lost, nothing is sent twice, nothing is given up."""
+"""Clock jumps, stopped processes, a lost doorbell, crowds, backups (F34 to F37, F43), all under load: nothing is
+lost, nothing is sent twice, nothing expires."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Disks that are full, limited or broken under load (F28 to F30), and phones at work."""
+"""Full, limited or broken disks under load (F28 to F30), with phones at work."""
 
 import errno
 import os

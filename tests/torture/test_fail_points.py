@@ -1,7 +1,7 @@
-"""Each process is ended at each of its fail points, and the promise is kept.
+"""Each process is killed at each of its fail points, and the guarantee holds.
 
-F1 to F15 of the list of faults: the build with FAIL_POINTS=1 ends by itself at a point, is started
-again as it is, and everything that was promised is delivered, once.
+F1 to F15 of the list of faults: the build with FAIL_POINTS=1 kills itself at a point and is restarted; every
+accepted message is delivered, once.
 """
 
 import re

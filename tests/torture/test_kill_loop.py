@@ -1,7 +1,7 @@
-"""Processes and phones are killed at random moments under load (F16, F19), all the time.
+"""Processes and phones are killed at random moments under load (F16, F19).
 
-TORTURE_SECONDS is how long, and TORTURE_SEED repeats the choice of victims. `make torture` sets the
-time to an hour; `make test` has the short form.
+TORTURE_SECONDS is the duration, and TORTURE_SEED repeats the choice of victims. `make torture` runs it for an hour;
+`make test` has the short form.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The checker itself: a ledger that was tampered with does not pass."""
+"""The checker of ledgers itself: it finds every ledger that was tampered with."""
 
 import sqlite3
 import uuid

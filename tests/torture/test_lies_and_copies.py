@@ -1,5 +1,7 @@
-"""Phones that lie about what they sent, and phones of which there are two (F24). The README says
-that these are beyond the promise: what they had may be sent twice. Here is what holds even then."""
+"""Phones that lie about what they sent, and journals that were copied (F24).
+
+These are beyond the guarantee: their messages may be sent twice. The tests show what holds even then.
+"""
 
 import os
 from collections import Counter, defaultdict

@@ -1,4 +1,4 @@
-"""Where and by whom a gateway is started: folders of any name, the caller's shell, the machine's limits."""
+"""The environment of a gateway: folders of any name, the caller's shell, the limits of the machine."""
 
 import contextlib
 import os

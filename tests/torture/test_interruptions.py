@@ -1,6 +1,7 @@
-"""What an operator does to the database is broken off at every instant: before each call that changes or syncs
-a file. Whenever that is, the database is there, whole, the one before or the one that was to come; and it never
-looks like a gateway that is new."""
+"""An operator's change of the database is interrupted before each call that changes or syncs a file.
+
+At each instant the database is whole, in its old or its new state, and never looks like a new installation.
+"""
 
 import json
 import os
