@@ -90,7 +90,7 @@ MUTATIONS = [
     Mutation("rate-of-the-key", API, "each request of a key counts towards its rate",
              "api-fcgi/auth/key_rates.c", "        if (after_ns - now_ns > most_ns) {",
              "        if (after_ns - now_ns > 2 * most_ns) {",
-             unit("test_key_rates", "a_minutes_worth_goes_at_once_and_no_more")),
+             unit("test_key_rates", "a_burst_of_one_minutes_requests_is_allowed")),
     Mutation("half-request-limit", API, "half a request gives its worker back after a time",
              "api-fcgi/server/connection.c", "    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));\n", "",
              ("integration/test_fastcgi.py::test_half_a_request_is_given_up_and_its_worker_is_free_again",)),
@@ -105,11 +105,11 @@ MUTATIONS = [
     Mutation("eight-bytes-of-a-hash", API, "a hash is compared in all of its bytes",
              "common/access/secret.c", "CRYPTO_memcmp(hash, other, sizeof(other)) == 0;", "CRYPTO_memcmp(hash, other, 8) == 0;",
              unit("test_secret", "a_secret_fits_nothing_but_its_own_hash") +
-             unit("test_authorize", "a_key_whose_hash_is_wrong_in_any_byte_opens_nothing") +
+             unit("test_authorize", "a_key_is_compared_in_all_bytes_of_its_hash") +
              unit("test_handshake_auth", "a_token_opens_only_with_all_of_its_hash_and_while_it_stands")),
     Mutation("key-remembered-for-ever", API, "a worker remembers a key for a second, and then asks again",
              "api-fcgi/auth/key_cache.c", "now_ms >= place->until_ms)", "(now_ms >= place->until_ms && place->until_ms == 0))",
-             unit("test_authorize", "a_key_is_remembered_for_its_time_and_no_longer"), times=3),
+             unit("test_authorize", "a_key_is_cached_for_its_time_and_no_longer"), times=3),
 
     # ---- store ----
     Mutation("writer-takes-the-lock", STORE, "a transaction holds the write lock of both processes",

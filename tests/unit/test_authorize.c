@@ -1,4 +1,4 @@
-/* Who asks: that a wrong secret takes the same steps whether its id is known or not. */
+/* Authorization by API key: a wrong secret takes the same steps whether its id is known or not. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "api-fcgi/auth/authorize.h"
@@ -16,13 +16,13 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- What is counted: these stand in for the libraries' ---- */
+/* ---- Counted steps: these replace functions of the libraries ---- */
 
 struct steps {
     int hashes, comparisons, statements;
 };
 
-static _Thread_local struct steps steps; /* of this thread: the store has one of its own */
+static _Thread_local struct steps steps; /* of the test's thread; the store has its own */
 
 int SHA256_Final(unsigned char *digest, SHA256_CTX *context)
 {
@@ -49,7 +49,7 @@ int sqlite3_step(sqlite3_stmt *statement)
     return real(statement);
 }
 
-/* While it is set, time stands still for the test's thread; the store's go on. */
+/* The time of the test's thread while it is not 0. The store's threads have the real time. */
 static _Thread_local int64_t now_ms;
 
 int clock_gettime(clockid_t clock, struct timespec *time)
@@ -71,7 +71,7 @@ static struct api api = {.settings = &settings, .keys_required = true};
 static const struct worker worker = {.index = 1};
 static struct store_reader *reader;
 
-/* `wrong`: what is kept is wrong in that byte; -1: it is right. */
+/* `wrong`: the byte of the stored hash that is wrong; -1: none. */
 static void make_key_with(char text[SECRET_TEXT_SIZE], int wrong)
 {
     struct store_write write = {.verb = STORE_CREATE_KEY};
@@ -131,7 +131,7 @@ static int tear_down(void **state)
     return rmdir(folder);
 }
 
-/* The answer's status to a request with that key, 200 where it goes on; and the steps to it. */
+/* The status of the answer to a request with that key, 200 if it is authorized; and its steps. */
 static int ask(const char *key, struct steps *taken)
 {
     char header[128];
@@ -149,7 +149,7 @@ static int ask(const char *key, struct steps *taken)
     return status;
 }
 
-/* A key with the id of `known`, and the secret and check of nobody's. */
+/* A key with the id of `known`, and another secret with its own check. */
 static void forge(const char *known, char text[SECRET_TEXT_SIZE])
 {
     enum { ID_AT = 4, SECRET_AT = 17, CHECK_AT = 60 };
@@ -182,12 +182,12 @@ static void a_wrong_secret_takes_the_same_steps_whatever_its_id(void **state)
     make_key(used);
     assert_int_equal(ask(used, &first), 200);
     assert_int_equal(ask(used, &again), 200);
-    assert_int_equal(again.statements, 0); /* it is remembered */
+    assert_int_equal(again.statements, 0); /* it is cached */
     assert_true(first.statements > 0);
 
     assert_true(secret_make(SECRET_API_KEY, unknown, key.id, key.hash));
     assert_int_equal(ask(unknown, &of_unknown), 401);
-    for (int i = 0; i < 3; i++) { /* a wrong secret is not remembered either */
+    for (int i = 0; i < 3; i++) { /* a wrong secret is not cached */
         forge(unused, forged);
         assert_int_equal(ask(forged, &of_unused), 401);
         assert_steps(&of_unused, &of_unknown);
@@ -201,20 +201,20 @@ static void a_wrong_secret_takes_the_same_steps_whatever_its_id(void **state)
     assert_true(of_unknown.hashes > 0 && of_unknown.comparisons > 0 && of_unknown.statements > 0);
 }
 
-/* Nobody's id is no way in, though the hash of no key is all zeros. */
-static void a_key_that_nobody_has_opens_nothing(void **state)
+/* An empty place of the cache has a hash of zeros, which fits no key. */
+static void an_unknown_key_is_refused(void **state)
 {
     char text[SECRET_TEXT_SIZE];
     struct api_key key;
     struct steps taken;
     (void)state;
-    for (int i = 0; i < 200; i++) { /* more than there are places to remember */
+    for (int i = 0; i < 200; i++) { /* more than the cache has places */
         assert_true(secret_make(SECRET_API_KEY, text, key.id, key.hash));
         assert_int_equal(ask(text, &taken), 401);
     }
 }
 
-static void a_key_whose_hash_is_wrong_in_any_byte_opens_nothing(void **state)
+static void a_key_is_compared_in_all_bytes_of_its_hash(void **state)
 {
     char text[SECRET_TEXT_SIZE];
     struct steps taken;
@@ -226,8 +226,8 @@ static void a_key_whose_hash_is_wrong_in_any_byte_opens_nothing(void **state)
     }
 }
 
-/* What is remembered is as old as API_KEY_CACHE_MS at most, however often it is asked for. */
-static void a_key_is_remembered_for_its_time_and_no_longer(void **state)
+/* Use does not keep a key in the cache beyond API_KEY_CACHE_MS. */
+static void a_key_is_cached_for_its_time_and_no_longer(void **state)
 {
     char text[SECRET_TEXT_SIZE];
     struct steps taken;
@@ -248,7 +248,7 @@ static void a_key_is_remembered_for_its_time_and_no_longer(void **state)
     }
     revoke_key(text);
     now_ms += API_KEY_CACHE_MS - 1;
-    assert_int_equal(ask(text, &taken), 200); /* `keys revoke` waits so long */
+    assert_int_equal(ask(text, &taken), 200); /* `keys revoke` waits for that long */
     now_ms += 1;
     for (int i = 0; i < 2; i++) {
         assert_int_equal(ask(text, &taken), 401);
@@ -260,6 +260,6 @@ static void a_key_is_remembered_for_its_time_and_no_longer(void **state)
 #define STORE_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 UNIT_TESTS(STORE_TEST(a_wrong_secret_takes_the_same_steps_whatever_its_id),
-           STORE_TEST(a_key_that_nobody_has_opens_nothing),
-           STORE_TEST(a_key_whose_hash_is_wrong_in_any_byte_opens_nothing),
-           STORE_TEST(a_key_is_remembered_for_its_time_and_no_longer))
+           STORE_TEST(an_unknown_key_is_refused),
+           STORE_TEST(a_key_is_compared_in_all_bytes_of_its_hash),
+           STORE_TEST(a_key_is_cached_for_its_time_and_no_longer))

@@ -1,4 +1,4 @@
-/* The list of errors, walked. */
+/* The table of errors. */
 #include "common/base/base.h"
 #include "common/base/error.h"
 #include "common/model/protocol.h"
@@ -6,7 +6,7 @@
 
 #include <ctype.h>
 
-static void rows_are_what_the_functions_say(void **state)
+static void the_functions_return_the_table(void **state)
 {
     static const struct {
         enum error error;
@@ -42,7 +42,7 @@ static bool is_snake_case(const char *text)
     return word;
 }
 
-static void codes_are_words_in_snake_case(void **state)
+static void codes_are_snake_case(void **state)
 {
     (void)state;
     for (int i = ERROR_NONE + 1; i < ERROR_COUNT; i++) {
@@ -52,13 +52,13 @@ static void codes_are_words_in_snake_case(void **state)
     }
 }
 
-static void no_code_stands_twice(void **state)
+static void codes_are_unique(void **state)
 {
     (void)state;
     for (int i = ERROR_NONE + 1; i < ERROR_COUNT; i++) {
         for (int j = i + 1; j < ERROR_COUNT; j++) {
             if (strcmp(error_code((enum error)i), error_code((enum error)j)) == 0)
-                fail_msg("%s stands twice", error_code((enum error)i));
+                fail_msg("%s occurs twice", error_code((enum error)i));
         }
     }
 }
@@ -71,7 +71,7 @@ static void codes_fit_into_a_close_frame(void **state)
         assert_in_range(strlen(error_code((enum error)i)), 1, 123);
 }
 
-static void titles_are_sentences_without_an_end(void **state)
+static void titles_begin_with_a_capital_and_have_no_full_stop(void **state)
 {
     (void)state;
     for (int i = ERROR_NONE + 1; i < ERROR_COUNT; i++) {
@@ -108,7 +108,7 @@ static const char *code_of_status(int status)
     return found;
 }
 
-/* PROTOCOL.md has them; phones know them. */
+/* As in PROTOCOL.md. */
 static void the_protocol_has_the_same_close_codes(void **state)
 {
     static const struct {
@@ -152,10 +152,9 @@ static void the_usual_statuses_have_an_error(void **state)
     }
 }
 
-UNIT_TESTS(cmocka_unit_test(rows_are_what_the_functions_say),
-           cmocka_unit_test(codes_are_words_in_snake_case), cmocka_unit_test(no_code_stands_twice),
-           cmocka_unit_test(codes_fit_into_a_close_frame),
-           cmocka_unit_test(titles_are_sentences_without_an_end),
+UNIT_TESTS(cmocka_unit_test(the_functions_return_the_table), cmocka_unit_test(codes_are_snake_case),
+           cmocka_unit_test(codes_are_unique), cmocka_unit_test(codes_fit_into_a_close_frame),
+           cmocka_unit_test(titles_begin_with_a_capital_and_have_no_full_stop),
            cmocka_unit_test(numbers_are_http_statuses_and_close_codes),
            cmocka_unit_test(the_protocol_has_the_same_close_codes),
            cmocka_unit_test(the_usual_statuses_have_an_error))

@@ -1,4 +1,4 @@
-/* Answers that say what is wrong (RFC 9457): always JSON, whatever was asked. */
+/* Problems (RFC 9457): always JSON, for any request. */
 #include "api-fcgi/server/api.h"
 #include "api-fcgi/server/http.h"
 #include "common/base/json.h"
@@ -84,7 +84,7 @@ static void every_error_has_its_problem(void **state)
     }
 }
 
-static void who_may_come_again_is_told_when(void **state)
+static void retryable_errors_have_retry_after(void **state)
 {
     static const struct {
         enum error error;
@@ -104,7 +104,7 @@ static void who_may_come_again_is_told_when(void **state)
     }
 }
 
-static void a_store_that_fails_says_that_nothing_was_changed(void **state)
+static void a_store_error_says_that_nothing_was_changed(void **state)
 {
     struct http_exchange *exchange = *state;
     assert_int_equal(http_store_problem(exchange, ERROR_STORE_BUSY), HTTP_ANSWERED);
@@ -115,7 +115,7 @@ static void a_store_that_fails_says_that_nothing_was_changed(void **state)
     json_free(problem);
 }
 
-static void a_problem_replaces_what_was_begun(void **state)
+static void a_problem_replaces_a_half_written_answer(void **state)
 {
     struct http_exchange *exchange = *state;
     http_begin_json(exchange, 200);
@@ -166,8 +166,8 @@ static void field_errors_name_a_member_or_a_parameter(void **state)
     json_free(problem);
 }
 
-/* 4,000 unknown parameters fit into one address: "?a&b&c...". */
-static void however_many_field_errors_there_are_the_answer_is_json(void **state)
+/* A URL may have 4,000 unknown parameters: "?a&b&c...". */
+static void the_answer_is_json_for_any_number_of_field_errors(void **state)
 {
     static const int counts[] = {1, 20, 100, 150, 200, 1000, 4000};
     struct http_exchange *exchange = *state;
@@ -201,7 +201,7 @@ static void long_details_are_cut_between_characters(void **state)
     }
 }
 
-/* ---- An exchange is used again and again ---- */
+/* ---- An exchange serves many requests ---- */
 
 static void release(struct http_exchange *exchange)
 {
@@ -209,7 +209,7 @@ static void release(struct http_exchange *exchange)
     exchange->state = NULL;
 }
 
-static void nothing_is_left_for_the_next_request(void **state)
+static void reset_clears_the_exchange(void **state)
 {
     struct http_exchange *exchange = *state;
     for (int round = 0; round < 2; round++) {
@@ -231,7 +231,7 @@ static void nothing_is_left_for_the_next_request(void **state)
     }
 }
 
-static void a_request_has_as_much_body_as_the_settings_say(void **state)
+static void the_body_limit_is_the_setting(void **state)
 {
     struct http_exchange *exchange = *state;
     for (int64_t i = 0; i < settings.max_body_bytes; i++)
@@ -241,7 +241,7 @@ static void a_request_has_as_much_body_as_the_settings_say(void **state)
     assert_true(exchange->request.body.failed);
 }
 
-static void a_very_long_answer_does_not_stay_in_memory(void **state)
+static void reset_frees_a_very_long_answer(void **state)
 {
     struct http_exchange *exchange = *state;
     http_begin_json(exchange, 200);
@@ -256,12 +256,10 @@ static void a_very_long_answer_does_not_stay_in_memory(void **state)
 
 #define HTTP_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
-UNIT_TESTS(HTTP_TEST(every_error_has_its_problem), HTTP_TEST(who_may_come_again_is_told_when),
-           HTTP_TEST(a_store_that_fails_says_that_nothing_was_changed),
-           HTTP_TEST(a_problem_replaces_what_was_begun),
+UNIT_TESTS(HTTP_TEST(every_error_has_its_problem), HTTP_TEST(retryable_errors_have_retry_after),
+           HTTP_TEST(a_store_error_says_that_nothing_was_changed),
+           HTTP_TEST(a_problem_replaces_a_half_written_answer),
            HTTP_TEST(field_errors_name_a_member_or_a_parameter),
-           HTTP_TEST(however_many_field_errors_there_are_the_answer_is_json),
-           HTTP_TEST(long_details_are_cut_between_characters),
-           HTTP_TEST(nothing_is_left_for_the_next_request),
-           HTTP_TEST(a_request_has_as_much_body_as_the_settings_say),
-           HTTP_TEST(a_very_long_answer_does_not_stay_in_memory))
+           HTTP_TEST(the_answer_is_json_for_any_number_of_field_errors),
+           HTTP_TEST(long_details_are_cut_between_characters), HTTP_TEST(reset_clears_the_exchange),
+           HTTP_TEST(the_body_limit_is_the_setting), HTTP_TEST(reset_frees_a_very_long_answer))

@@ -1,4 +1,4 @@
-/* The rate of an API key's requests: a minute's worth at once, then the pace; exact between threads. */
+/* The request rate of API keys: a burst of one minute, then the rate; exact between threads. */
 #include "api-fcgi/auth/key_rates.h"
 #include "tests/unit/unit.h"
 
@@ -30,7 +30,7 @@ static int64_t take_all(struct key_rates *rates, const char *key, int64_t per_mi
     return count;
 }
 
-static void a_minutes_worth_goes_at_once_and_no_more(void **state)
+static void a_burst_of_one_minutes_requests_is_allowed(void **state)
 {
     static const int64_t rates[] = {1, 2, 7, 60, 999, 6000, 7000, 12345};
     for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
@@ -40,7 +40,7 @@ static void a_minutes_worth_goes_at_once_and_no_more(void **state)
     }
 }
 
-static void then_they_come_at_the_pace(void **state)
+static void after_the_burst_requests_are_allowed_at_the_rate(void **state)
 {
     struct key_rate rate;
     assert_int_equal(take_all(*state, "key", 6000, start_ms), 6000);
@@ -49,10 +49,11 @@ static void then_they_come_at_the_pace(void **state)
         while (key_rates_take(*state, "key", 6000, now_ms, &rate))
             count++;
     assert_int_equal(count, 100);
-    assert_int_equal(take_all(*state, "key", 6000, start_ms + 3600000), 6000); /* not an hour's */
+    assert_int_equal(take_all(*state, "key", 6000, start_ms + 3600000),
+                     6000); /* a burst, not an hour of requests */
 }
 
-static void who_is_refused_is_told_when_the_next_may_come(void **state)
+static void a_refusal_says_when_the_next_request_is_allowed(void **state)
 {
     struct key_rate rate;
     assert_true(key_rates_take(*state, "key", 2, start_ms, &rate));
@@ -60,7 +61,7 @@ static void who_is_refused_is_told_when_the_next_may_come(void **state)
     assert_int_equal(rate.reset_s, 30);
     assert_true(key_rates_take(*state, "key", 2, start_ms, &rate));
     assert_int_equal(rate.reset_s, 60);
-    for (int i = 0; i < 10; i++) { /* refused ones do not count */
+    for (int i = 0; i < 10; i++) { /* refused requests do not count */
         assert_false(key_rates_take(*state, "key", 2, start_ms + 1000, &rate));
         assert_int_equal(rate.reset_s, 29);
     }
@@ -69,7 +70,7 @@ static void who_is_refused_is_told_when_the_next_may_come(void **state)
     assert_true(key_rates_take(*state, "key", 2, start_ms + 30000, &rate));
 }
 
-static void keys_do_not_share(void **state)
+static void keys_have_separate_rates(void **state)
 {
     for (int i = 0; i < 2000; i++) { /* more than there are buckets */
         char key[SECRET_ID_SIZE];
@@ -97,7 +98,7 @@ static void *take_many(void *argument)
     return NULL;
 }
 
-static void threads_take_exactly_as_many_as_there_are(void **state)
+static void threads_together_take_exactly_the_limit(void **state)
 {
     pthread_t threads[THREADS];
     shared = *state;
@@ -111,7 +112,7 @@ static void threads_take_exactly_as_many_as_there_are(void **state)
 
 #define RATE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
-UNIT_TESTS(RATE_TEST(a_minutes_worth_goes_at_once_and_no_more),
-           RATE_TEST(then_they_come_at_the_pace),
-           RATE_TEST(who_is_refused_is_told_when_the_next_may_come), RATE_TEST(keys_do_not_share),
-           RATE_TEST(threads_take_exactly_as_many_as_there_are))
+UNIT_TESTS(RATE_TEST(a_burst_of_one_minutes_requests_is_allowed),
+           RATE_TEST(after_the_burst_requests_are_allowed_at_the_rate),
+           RATE_TEST(a_refusal_says_when_the_next_request_is_allowed),
+           RATE_TEST(keys_have_separate_rates), RATE_TEST(threads_together_take_exactly_the_limit))

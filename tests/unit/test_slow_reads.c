@@ -1,4 +1,4 @@
-/* Whose turn it is among reads that may take long: no store is asked. */
+/* Slow reads: the turns of keys, and the limits. */
 #include "api-fcgi/server/api.h"
 #include "api-fcgi/server/slow_reads.h"
 #include "common/base/clock.h"
@@ -16,7 +16,7 @@ static struct slow_reads *reads;
 static struct http_exchange exchanges[MOST];
 static sem_t begun, go_on, answered;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct http_exchange *order[MOST]; /* under lock: as they ran */
+static struct http_exchange *order[MOST]; /* under lock: in the order in which they ran */
 static int ran;
 
 static enum http_outcome handle(struct http_exchange *exchange)
@@ -64,7 +64,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    for (int i = 0; i < MOST; i++) /* whatever still waits */
+    for (int i = 0; i < MOST; i++) /* those that still wait */
         sem_post(&go_on);
     slow_reads_stop(reads);
     for (int i = 0; i < MOST; i++)
@@ -87,7 +87,7 @@ static void one_key_never_has_all_threads(void **state)
         assert_int_equal(ask(i, "greedy"), HTTP_PARKED);
     sem_wait(&begun);
     assert_int_equal(ask(5, "other"), HTTP_PARKED);
-    sem_wait(&begun); /* at once, though four wait that came before it */
+    sem_wait(&begun); /* at once, before the four that came earlier */
     assert_ptr_equal(order[0], &exchanges[0]);
     assert_ptr_equal(order[1], &exchanges[5]);
     assert_int_equal(ran, 2);
@@ -110,11 +110,11 @@ static void keys_take_turns(void **state)
     int place = 2;
     while (order[place] != &exchanges[6])
         place++;
-    assert_in_range(place, 2, 4); /* and not behind the four */
+    assert_in_range(place, 2, 4); /* not after the four */
     assert_int_equal(ran, 7);
 }
 
-static void one_key_may_not_fill_the_queue(void **state)
+static void one_key_cannot_fill_the_queue(void **state)
 {
     (void)state;
     int count = 0;
@@ -126,7 +126,7 @@ static void one_key_may_not_fill_the_queue(void **state)
     assert_int_equal(ask(count + 1, "other"), HTTP_PARKED);
 }
 
-static void all_together_may_not_wait_for_ever(void **state)
+static void all_keys_together_have_a_limit(void **state)
 {
     (void)state;
     int count = 0;
@@ -138,7 +138,7 @@ static void all_together_may_not_wait_for_ever(void **state)
     assert_int_equal(exchanges[count].response.status, 503);
 }
 
-static void who_has_waited_for_too_long_is_told_so(void **state)
+static void a_read_that_has_waited_too_long_is_answered_503(void **state)
 {
     (void)state;
     strcpy(exchanges[1].key_id, "second");
@@ -152,5 +152,5 @@ static void who_has_waited_for_too_long_is_told_so(void **state)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 UNIT_TESTS(TEST(one_key_never_has_all_threads), TEST(keys_take_turns),
-           TEST(one_key_may_not_fill_the_queue), TEST(all_together_may_not_wait_for_ever),
-           TEST(who_has_waited_for_too_long_is_told_so))
+           TEST(one_key_cannot_fill_the_queue), TEST(all_keys_together_have_a_limit),
+           TEST(a_read_that_has_waited_too_long_is_answered_503))

@@ -1,4 +1,4 @@
-/* HTTP without FastCGI: query strings, and answers that say what is wrong. */
+/* Query strings: decoding parameters, and appending them to a URL. */
 #include "api-fcgi/server/query.h"
 #include "common/base/url.h"
 #include "tests/unit/unit.h"
@@ -12,7 +12,7 @@ struct parameter {
     bool good;
 };
 
-/* Reads a query into places of 16 and 24 bytes with guards behind them. */
+/* Decodes a query into buffers of 16 and 24 bytes with guards after them. */
 static void check_query(const char *query, const struct parameter *expected)
 {
     char name[16 + 4], value[24 + 4];
@@ -42,7 +42,7 @@ static void check_query(const char *query, const struct parameter *expected)
     }
 }
 
-static void queries_are_taken_apart_and_decoded(void **state)
+static void queries_are_split_and_decoded(void **state)
 {
     static const struct {
         const char *query;
@@ -71,7 +71,7 @@ static void queries_are_taken_apart_and_decoded(void **state)
         {"a=+49", {{"a", " 49", true}}},
         {"a=%2B49+%2b", {{"a", "+49 +", true}}},
         {"a=%20%09%0A", {{"a", " \t\n", true}}},
-        /* what separates, escaped, does not */
+        /* escaped separators do not separate */
         {"a%3Db=c%26d%3de", {{"a=b", "c&d=e", true}}},
         {"%61%62=%63", {{"ab", "c", true}}},
         {"a=%25", {{"a", "%", true}}},
@@ -86,11 +86,11 @@ static void queries_are_taken_apart_and_decoded(void **state)
         check_query(cases[i].query, cases[i].parameters);
 }
 
-static void what_cannot_be_decoded_is_not_good(void **state)
+static void undecodable_parameters_are_not_good(void **state)
 {
     static const struct {
         const char *query;
-        struct parameter parameters[4]; /* a bad one with the name it must have, "" for any */
+        struct parameter parameters[4]; /* if not good, the expected name; "": any */
     } cases[] = {
         /* bad escapes */
         {"a=%", {{"a", "", false}}},
@@ -112,7 +112,7 @@ static void what_cannot_be_decoded_is_not_good(void **state)
         {"a=b%00c", {{"a", "", false}}},
         {"a%00b=1", {{"", "", false}}},
         {"a=%0&b=%000", {{"a", "", false}, {"b", "", false}}},
-        /* invalid UTF-8, also in parts: each character stays in its parameter */
+        /* invalid UTF-8, also a character split between parameters */
         {"a=%ff", {{"a", "", false}}},
         {"a=%c3", {{"a", "", false}}},
         {"a=%c3&b=%a9", {{"a", "", false}, {"b", "", false}}},
@@ -128,7 +128,7 @@ static void what_cannot_be_decoded_is_not_good(void **state)
         check_query(cases[i].query, cases[i].parameters);
 }
 
-static void texts_that_are_too_long_are_not_good(void **state)
+static void too_long_parameters_are_not_good(void **state)
 {
     static const struct {
         const char *query;
@@ -148,7 +148,7 @@ static void texts_that_are_too_long_are_not_good(void **state)
 
 /* ---- Appending parameters ---- */
 
-static void parameters_are_appended_to_an_address(void **state)
+static void parameters_are_appended_to_a_url(void **state)
 {
     static const struct {
         const char *url, *name, *value, *expected;
@@ -176,7 +176,7 @@ static void parameters_are_appended_to_an_address(void **state)
     }
 }
 
-static void what_is_appended_reads_back(void **state)
+static void appended_parameters_read_back(void **state)
 {
     char all[128];
     (void)state;
@@ -208,8 +208,8 @@ static void what_is_appended_reads_back(void **state)
     buffer_fini(&url);
 }
 
-UNIT_TESTS(cmocka_unit_test(queries_are_taken_apart_and_decoded),
-           cmocka_unit_test(what_cannot_be_decoded_is_not_good),
-           cmocka_unit_test(texts_that_are_too_long_are_not_good),
-           cmocka_unit_test(parameters_are_appended_to_an_address),
-           cmocka_unit_test(what_is_appended_reads_back))
+UNIT_TESTS(cmocka_unit_test(queries_are_split_and_decoded),
+           cmocka_unit_test(undecodable_parameters_are_not_good),
+           cmocka_unit_test(too_long_parameters_are_not_good),
+           cmocka_unit_test(parameters_are_appended_to_a_url),
+           cmocka_unit_test(appended_parameters_read_back))
