@@ -172,10 +172,10 @@ static void on_deafness_timer(struct timer *timer, int64_t now_ms)
     phone->world->stop_reading(phone);
 }
 
-static void on_pace_timer(struct timer *timer, int64_t now_ms)
+static void on_frame_timer(struct timer *timer, int64_t now_ms)
 {
     (void)now_ms;
-    phone_want_write(CONTAINER_OF(timer, struct phone, pace_timer));
+    phone_want_write(CONTAINER_OF(timer, struct phone, frame_timer));
 }
 
 void phone_opened(struct phone *phone, int64_t now_ms)
@@ -251,7 +251,7 @@ void phone_ended(struct phone *phone, int close_code, const char *why, int64_t n
     disarm(phone, &phone->deafness_timer);
     disarm(phone, &phone->connection_timer);
     disarm(phone, &phone->disconnect_timer);
-    disarm(phone, &phone->pace_timer);
+    disarm(phone, &phone->frame_timer);
     disarm(phone, &phone->update_timer);
     disarm(phone, &phone->battery_timer);
     bool gives_in = close_code == CLOSE_REPLACED && !phone->world->behaviour->fights;
@@ -462,7 +462,7 @@ static void use_delay_queue(struct phone *phone, char *space, int64_t now_ms)
     if (first->due_ms <= now_ms)
         phone->writing = PHONE_WRITES_DELAYED;
     else
-        arm(phone, &phone->pace_timer, first->due_ms);
+        arm(phone, &phone->frame_timer, first->due_ms);
 }
 
 enum phone_frame phone_next_frame(struct phone *phone, char *space, size_t *length, int64_t now_ms)
@@ -473,7 +473,7 @@ enum phone_frame phone_next_frame(struct phone *phone, char *space, size_t *leng
         return PHONE_WRITES_NOTHING;
     int64_t not_before_ms = phone->paced_until_ms - PHONE_FRAME_BURST_MS;
     if (now_ms < not_before_ms) {
-        arm(phone, &phone->pace_timer, not_before_ms);
+        arm(phone, &phone->frame_timer, not_before_ms);
         return PHONE_WRITES_NOTHING;
     }
     phone->writing = choose_new_frame(phone);
@@ -509,7 +509,7 @@ void phone_init(struct phone *phone, const struct phone_world *world,
         .connection_timer.fire = on_connection_timer,
         .disconnect_timer.fire = on_disconnect_timer,
         .deafness_timer.fire = on_deafness_timer,
-        .pace_timer.fire = on_pace_timer,
+        .frame_timer.fire = on_frame_timer,
         .update_timer.fire = on_update_timer,
         .battery_timer.fire = on_battery_timer,
         .switched_on_ms = now_ms,

@@ -107,7 +107,7 @@ struct phone {
     struct timer connection_timer;
     struct timer disconnect_timer;
     struct timer deafness_timer;
-    struct timer pace_timer;
+    struct timer frame_timer;
     struct delay_queue delay_queue;
     int64_t backoff_ms;
     int64_t acknowledged_at_ms; /* of this connection */

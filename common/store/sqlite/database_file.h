@@ -48,7 +48,7 @@ struct store_file_restored {
 
 /*
  * Puts a backup in the place of the database, and keeps that beside it. What was open in the backup,
- * queued or in a phone's hands, may have been sent since: it becomes `unknown`, and so is never sent again
+ * queued or in flight, may have been sent since: it becomes `unknown`, and so is never sent again
  * by itself; a phone that still reports on it is believed. Keys and tokens are as they were then.
  */
 MUST_CHECK enum error store_file_restore(const char *backup_path, const char *path,
