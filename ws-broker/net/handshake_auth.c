@@ -46,35 +46,50 @@ struct handshake_auth {
 
 /* ---- Checking a handshake ---- */
 
+static enum error refuse(const char **detail, const char *text, enum error error)
+{
+    *detail = text;
+    return error;
+}
+
+/* A token of this gateway: must be active, and of this device. */
+static enum error check_known_token(const struct device_token *token, const char *device_id,
+                                    const char **detail)
+{
+    if (strcmp(token->device_id, device_id) != 0)
+        return refuse(detail, "The token belongs to another device id than the one in the address.",
+                      ERROR_DEVICE_TOKEN_WRONG_DEVICE);
+    if (token->end != DEVICE_TOKEN_ACTIVE)
+        return refuse(detail, "The token was revoked; pair the phone again.",
+                      ERROR_DEVICE_TOKEN_INVALID);
+    return ERROR_NONE;
+}
+
 static enum error check_token(struct handshake_auth *auth, const struct ws_handshake *request,
                               char id[SECRET_ID_SIZE], const char **detail)
 {
     struct device_token token = {0};
     bool found = false;
-    *detail = "Send the header Authorization: Bearer with the token that the phone got when it was "
-              "paired.";
     if (!*request->token)
-        return ERROR_DEVICE_TOKEN_REQUIRED;
-    *detail =
-        "A device token begins with sgd_ and has 66 letters and digits; this one is not complete.";
+        return refuse(
+            detail,
+            "Send the header Authorization: Bearer with the token that the phone got when "
+            "it was paired.",
+            ERROR_DEVICE_TOKEN_REQUIRED);
     if (!secret_parse(SECRET_DEVICE_TOKEN, request->token, id))
-        return ERROR_DEVICE_TOKEN_INVALID;
+        return refuse(detail,
+                      "A device token begins with sgd_ and has 66 letters and digits; this one is "
+                      "not complete.",
+                      ERROR_DEVICE_TOKEN_INVALID);
     enum error error = store_find_token(auth->reader, id, &token, &found);
-    *detail = "Try again in a few seconds.";
     if (error != ERROR_NONE)
-        return error;
-    bool fits = secret_fits(token.hash,
-                            request->token); /* also for an unknown id: the same time for both */
-    *detail = "This gateway does not know the token; pair the phone.";
+        return refuse(detail, "Try again in a few seconds.", error);
+    /* Also for an unknown id, so that both take the same time. */
+    bool fits = secret_fits(token.hash, request->token);
     if (!found || !fits)
-        return ERROR_DEVICE_TOKEN_INVALID;
-    *detail = "The token belongs to another device id than the one in the address.";
-    if (strcmp(token.device_id, request->device_id) != 0)
-        error = ERROR_DEVICE_TOKEN_WRONG_DEVICE;
-    else if (token.end != DEVICE_TOKEN_ACTIVE)
-        error = ERROR_DEVICE_TOKEN_INVALID;
-    if (error == ERROR_DEVICE_TOKEN_INVALID)
-        *detail = "The token was revoked; pair the phone again.";
+        return refuse(detail, "This gateway does not know the token; pair the phone.",
+                      ERROR_DEVICE_TOKEN_INVALID);
+    error = check_known_token(&token, request->device_id, detail);
     if (error != ERROR_NONE)
         log_warning("device connection refused", LOG_TEXT("device_id", request->device_id),
                     LOG_TEXT("token", token.id), LOG_TEXT("reason", error_code(error)),

@@ -1,0 +1,129 @@
+/* The broker core: assured devices: offers, and cancel requests. */
+#include "tests/unit/broker_fixture.h"
+
+static void about(struct world *world, session_id id, const struct message_id *message,
+                  const char *format)
+{
+    char id_text[MESSAGE_ID_TEXT_SIZE], text[300];
+    message_id_format(message, id_text);
+    snprintf(text, sizeof(text), "{\"type\":%s,\"message_id\":\"%s\"}", format, id_text);
+    world_receive(world, id, text);
+}
+
+static void a_report_on_an_older_attempt_leaves_the_new_offer_alone(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    session_id id = world_connect_assured_phone(world, "phone");
+    world_queue(world, 1);
+    struct store_write *write = world_take_pending(world, STORE_CLAIM);
+    world_fill_claim(world, write);
+    write->claim.messages[0].attempt = 2;
+    struct message_id message = write->claim.messages[0].id;
+    world_answer(world, write, ERROR_NONE);
+    about(world, id, &message, "\"report\",\"seq\":1,\"attempt\":1,\"status\":\"sent\"");
+    world_answer_all(world);
+    assert_string_equal(world_next_frame(world, id), "report_ack");
+    assert_string_equal(world_next_frame(world, id), "offer");
+    world_free(world);
+}
+
+/* Whatever it reports, it has not acknowledged the offer, and was not told to send. */
+static void a_report_instead_of_an_ack_leaves_the_offer_open(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    session_id id = world_connect_assured_phone(world, "phone");
+    world_queue(world, 1);
+    struct store_write *write = world_take_pending(world, STORE_CLAIM);
+    world_fill_claim(world, write);
+    struct message_id message = write->claim.messages[0].id;
+    world_answer(world, write, ERROR_NONE);
+    assert_string_equal(world_next_frame(world, id), "offer");
+    about(world, id, &message, "\"report\",\"seq\":1,\"attempt\":1,\"status\":\"sent\"");
+    world_answer_all(world);
+    world_advance(world, default_options.ack_timeout_ms);
+    world_assert_closes(world, id, ERROR_ACK_TIMEOUT);
+    write = world_take_pending(world, STORE_RETURN_TO_QUEUE);
+    assert_non_null(write);
+    assert_true(message_id_equal(&write->return_to_queue.id, &message));
+    world_answer(world, write, ERROR_NONE);
+    world_free(world);
+}
+
+/* Without its greeting its journal is unknown. */
+static void reports_do_not_count_before_the_greeting(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    struct message_id message = message_id_new();
+    session_id id;
+    assert_true(broker_session_opened(world->broker, "phone", "", &device_protocol_assured,
+                                      world->now_ms, &id));
+    world_advance(world, default_options.device_info_timeout_ms);
+    about(world, id, &message,
+          "\"report\",\"seq\":1,\"attempt\":1,\"status\":\"failed\","
+          "\"error_code\":\"no_service\"");
+    assert_null(world_take_pending(world, STORE_REPORT));
+    world_receive(world, id, "{\"type\":\"hello\",\"journal\":\"\",\"credit\":4}");
+    world_assert_closes(world, id, ERROR_NO_DEVICE_INFO);
+    world_free(world);
+}
+
+static void an_expired_message_leaves_the_window_of_an_assured_phone(void **state)
+{
+    (void)state;
+    struct broker_options options = default_options;
+    options.window = 1;
+    options.report_horizon_ms = 40000;
+    struct world *world = world_new(&options);
+    session_id id = world_connect_assured_phone(world, "phone");
+    world_queue(world, 2);
+    struct store_write *write = world_take_pending(world, STORE_CLAIM);
+    world_fill_claim(world, write);
+    struct message_id message = write->claim.messages[0].id;
+    world_answer(world, write, ERROR_NONE);
+    assert_string_equal(world_next_frame(world, id), "offer");
+    about(world, id, &message, "\"ack\",\"attempt\":1");
+    write = world_take_pending(world, STORE_RELEASE);
+    write->release.verdict = STORE_VERDICT_RELEASE;
+    world_answer(world, write, ERROR_NONE);
+    assert_string_equal(world_next_frame(world, id), "release");
+    for (int i = 0; i < 39; i++) {
+        world_advance(world, 1000);
+        broker_session_alive(world->broker, id, world->now_ms);
+        world_answer_all(world);
+    }
+    assert_string_equal(world_next_frame(world, id), "");
+    world_advance(world, 1000);
+    world_answer_all(world);
+    assert_string_equal(world_next_frame(world, id), "offer");
+    world_free(world);
+}
+
+static void a_search_for_cancel_requests_goes_on_to_the_end(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    int64_t places[] = {0, 777, 0};
+    for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
+        if (i != 1)
+            broker_doorbell(world->broker, world->now_ms);
+        world_pump(world);
+        struct store_write *search = world_take_pending(world, STORE_FIND_CANCEL_REQUESTS);
+        assert_non_null(search);
+        assert_int_equal(search->find_cancel_requests.after, places[i]);
+        search->find_cancel_requests.count = i == 0 ? search->find_cancel_requests.capacity : 1;
+        search->find_cancel_requests.last = 777;
+        world_answer(world, search, ERROR_NONE);
+        world->now_ms += i * 1000;
+    }
+    assert_null(world_take_pending(world, STORE_FIND_CANCEL_REQUESTS));
+    world_free(world);
+}
+
+UNIT_TESTS(cmocka_unit_test(a_report_on_an_older_attempt_leaves_the_new_offer_alone),
+           cmocka_unit_test(a_report_instead_of_an_ack_leaves_the_offer_open),
+           cmocka_unit_test(reports_do_not_count_before_the_greeting),
+           cmocka_unit_test(an_expired_message_leaves_the_window_of_an_assured_phone),
+           cmocka_unit_test(a_search_for_cancel_requests_goes_on_to_the_end))
