@@ -11,7 +11,6 @@
 #include "common/base/log.h"
 #include "common/process/doorbell.h"
 #include "common/process/program.h"
-#include "common/store/sqlite/process_lock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,14 +89,6 @@ static void close_all(struct fcgi_server *server, enum fcgi_server_end end)
     key_cache_free(api.key_caches);
 }
 
-/* Holds the lock until the process ends. */
-static void claim_database(const struct settings *settings)
-{
-    char problem[STORE_ERROR_SIZE];
-    if (store_claim(settings->database_path, "api-fcgi", settings->runtime_dir, problem) < 0)
-        program_fail("no database", problem);
-}
-
 int main(int argc, char **argv)
 {
     struct settings settings;
@@ -105,8 +96,6 @@ int main(int argc, char **argv)
                   &settings);
     program_file_limit();
     metrics_start(&api.metrics);
-
-    claim_database(&settings);
 
     char doorbell_path[SETTINGS_TEXT_SIZE];
     settings_socket_path(&settings, "doorbell.sock", doorbell_path);
@@ -116,12 +105,14 @@ int main(int argc, char **argv)
 
     struct store_options store_options = {
         .path = settings.database_path,
+        .role = "api-fcgi",
+        .runtime_dir = settings.runtime_dir,
         .timeout_ms = settings.store_timeout_ms,
         .max_wal_bytes = settings.max_wal_bytes,
         .min_free_bytes = settings.min_free_disk_bytes,
         .limits = limits_of(&settings),
         .metrics = &api.metrics,
-        .enqueued = wake_broker,
+        .wake_broker = wake_broker,
         .completed = wake_worker,
         .context = &hooks,
     };

@@ -5,7 +5,6 @@
 #include "common/process/metrics.h"
 #include "common/process/program.h"
 #include "common/process/settings_check.h"
-#include "common/store/sqlite/process_lock.h"
 #include "ws-broker/core/broker.h"
 #include "ws-broker/core/message_log.h"
 #include "ws-broker/net/ws_server.h"
@@ -77,14 +76,6 @@ static void completed(void *context)
     ws_server_wake(*server);
 }
 
-/* Held until the process ends. */
-static void claim_database(const struct settings *settings)
-{
-    char problem[STORE_ERROR_SIZE];
-    if (store_claim(settings->database_path, "ws-broker", settings->runtime_dir, problem) < 0)
-        program_fail("no database", problem);
-}
-
 static void warn_of_limits(void *context, const char *sentence)
 {
     (void)context;
@@ -105,8 +96,6 @@ int main(int argc, char **argv)
     read_settings(argc, argv, &settings);
     unsigned max_sessions = max_devices(&settings); /* before libwebsockets sizes its tables */
 
-    claim_database(&settings);
-
     /* Before anything is counted; published only when this process serves. */
     char metrics_path[SETTINGS_TEXT_SIZE];
     settings_socket_path(&settings, METRICS_OF_BROKER, metrics_path);
@@ -119,13 +108,15 @@ int main(int argc, char **argv)
     struct ws_server *server = NULL;
     struct store_options store_options = {
         .path = settings.database_path,
+        .role = "ws-broker",
+        .runtime_dir = settings.runtime_dir,
         .timeout_ms = settings.store_timeout_ms,
         .max_wal_bytes = settings.max_wal_bytes,
         .limits.device_daily_segments = settings.device_daily_segments,
         .limits.device_window_ms = broker_options_send_window_ms(&options),
         .metrics = metrics,
         .completed = completed,
-        .moved = log_writes(LOG_LEVEL_INFO) ? message_log_transitions : NULL,
+        .publish_transitions = log_writes(LOG_LEVEL_INFO) ? message_log_transitions : NULL,
         .context = &server,
     };
     char problem[STORE_ERROR_SIZE];

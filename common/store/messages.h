@@ -15,9 +15,9 @@ enum {
     STORE_MAX_BACKOFF_MS = 15 * 60 * 1000, /* and none longer */
 };
 
-/* How long a message waits after that many failures before it is due again. `spread`, from 0 to 1 and
+/* How long a message waits after that many failures before it is due again. `jitter`, from 0 to 1 and
    best random, keeps messages that failed together from coming back together. */
-int64_t store_backoff_ms(unsigned failures, double spread);
+int64_t store_backoff_ms(unsigned failures, double jitter);
 
 /* ---- Writes: the payloads of struct store_write ---- */
 
@@ -85,7 +85,7 @@ struct store_return_to_queue {
     char device_id[DEVICE_ID_SIZE];
     bool refused;  /* by the device: counts as a failure, and store_backoff_ms passes */
     bool hopeless; /* no device can take it: `failed` at once, with the code and the message */
-    double spread;
+    double jitter;
     char error_code[MESSAGE_ERROR_CODE_SIZE];
     const char *error_message; /* static, or NULL */
     bool changed;              /* out: it was returned */
@@ -100,7 +100,7 @@ struct store_report {
     struct store_holder phone;
     enum message_status status;
     bool nothing_sent; /* `failed` with the proof: queued again, after store_backoff_ms */
-    double spread;
+    double jitter;
     char error_code[MESSAGE_ERROR_CODE_SIZE];    /* "": none */
     char error_message[MESSAGE_ERROR_TEXT_SIZE]; /* "": none */
     bool changed;                                /* out: the message changed its status */

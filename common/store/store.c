@@ -148,7 +148,7 @@ static bool is_work_for_the_broker(const struct store_write *write)
 /* Before the writes are completed: then they are their submitters' again. */
 static void note_work_for_the_broker(struct store *store)
 {
-    if (!store->options.enqueued || store->wake_due_since_us != 0)
+    if (!store->options.wake_broker || store->wake_due_since_us != 0)
         return;
     for (size_t i = 0; i < store->batch.count; i++) {
         const struct store_write *write = store->batch.writes[i];
@@ -170,7 +170,7 @@ static void wake_broker(struct store *store)
     if (more && clock_monotonic_us() < store->wake_due_since_us + WAKE_PAUSE_US)
         return;
     store->wake_due_since_us = 0;
-    store->options.enqueued(store->options.context);
+    store->options.wake_broker(store->options.context);
 }
 
 static void publish_transitions(const struct store *store)
@@ -179,7 +179,7 @@ static void publish_transitions(const struct store *store)
     const struct store_transition *transitions = store->backend->transitions(store->database,
                                                                              &count);
     if (count > 0)
-        store->options.moved(store->options.context, transitions, count);
+        store->options.publish_transitions(store->options.context, transitions, count);
 }
 
 /* Runs the batch, which ends empty. False when the transaction could not begin by then; nothing has happened. */
@@ -260,7 +260,8 @@ static void destroy(struct store *store)
 }
 
 /* The first is the default: a name without a scheme is a path. */
-static const struct store_backend *const backends[] = {&store_backend_sqlite, &store_backend_memory};
+static const struct store_backend *const backends[] = {&store_backend_sqlite,
+                                                       &store_backend_memory};
 
 /* The backend that the scheme of a database's name asks for; *rest is the name without it. */
 static const struct store_backend *choose_backend(const char *name, const char **rest)
@@ -371,11 +372,11 @@ bool store_is_stuck(struct store *store, int64_t limit_ms)
     return busy_ms > store->options.timeout_ms + limit_ms;
 }
 
-int64_t store_backoff_ms(unsigned failures, double spread)
+int64_t store_backoff_ms(unsigned failures, double jitter)
 {
     int64_t most = MIN((int64_t)STORE_FIRST_BACKOFF_MS << MIN(failures - 1, 10u),
                        (int64_t)STORE_MAX_BACKOFF_MS);
-    return most / 2 + (int64_t)(spread * (double)(most / 2));
+    return most / 2 + (int64_t)(jitter * (double)(most / 2));
 }
 
 struct waiter {

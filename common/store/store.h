@@ -124,6 +124,10 @@ struct store_options {
        (database_path.h). `memory:` is gone when the store is closed; the stores of one process that open
        `memory:NAME` share it until the last of them is closed. */
     const char *path;
+    /* The program's role. Only one process of a role has the database open; store_open waits some seconds for a
+       predecessor that is stopping. Until the process ends. NULL: any number of processes. */
+    const char *role;
+    const char *runtime_dir; /* with a role: tells people which process it is */
     bool must_exist; /* a database that is missing is not created: only the gateway creates one */
     int64_t timeout_ms; /* a write that cannot start, or a read that has not ended, by then fails */
     int64_t max_wal_bytes;  /* while a reader holds the write-ahead log above this, new messages and
@@ -134,13 +138,13 @@ struct store_options {
     struct metrics *metrics;  /* where commits, refusals and messages are counted; or NULL */
     /* After a commit that is work for the broker: a new message, a cancel request, a revoked token, sending
        resumed. Once for commits that follow each other immediately. On the thread that ran the last. Or NULL. */
-    void (*enqueued)(void *context);
+    void (*wake_broker)(void *context);
     /* After `done` of all writes of a commit: the moment to wake the threads that wait for them. On the thread
        that ran the commit. Or NULL. */
     void (*completed)(void *context);
     /* The transitions of a commit, oldest first, after all callbacks and while other processes may write again:
        on the thread that ran it. Or NULL. */
-    void (*moved)(void *context, const struct store_transition *moves, size_t count);
+    void (*publish_transitions)(void *context, const struct store_transition *moves, size_t count);
     void *context;
 };
 

@@ -42,7 +42,7 @@ struct store_backend {
        what they need not wait for. Other processes may write once it returns. */
     void (*finish_batch)(struct store_database *database);
 
-    /* The transitions that the last run_batch committed, until the next; none without options.moved. */
+    /* The transitions that the last run_batch committed, until the next; none without options.publish_transitions. */
     const struct store_transition *(*transitions)(const struct store_database *database,
                                                   size_t *count);
 

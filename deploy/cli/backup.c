@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FOLDER_SIZE = 3840, PATH_SIZE = STORE_PATH_SIZE, DEFAULT_KEPT = 14, MOST_KEPT = 100000 };
+enum { FOLDER_SIZE = 3840, PATH_SIZE = DATABASE_PATH_SIZE, DEFAULT_KEPT = 14, MOST_KEPT = 100000 };
 
 /* Sorted by name they are sorted by time. */
 #define NAME_FORMAT  "sms-gateway-%Y%m%dT%H%M%S" /* and ".123Z.db", the milliseconds */
@@ -75,7 +75,7 @@ static bool remove_old(const struct command *command, const char *folder, int64_
 
 static int create(struct store *store, const struct command *command)
 {
-    struct store_file_content content;
+    struct database_file_content content;
     struct tm time;
     int64_t now_ms = clock_wall_ms();
     time_t now = (time_t)(now_ms / 1000);
@@ -87,13 +87,14 @@ static int create(struct store *store, const struct command *command)
     int status = read_folder(command, folder);
     if (status != 0)
         return status;
-    if (!store_path_find(command->settings.database_path, path, errmsg))
+    if (!database_path_find(command->settings.database_path, path, errmsg))
         return command_fail_database(command, errmsg);
     if (mkdir(folder, 0700) < 0 && errno != EEXIST)
         return command_fail(command, "the folder %s: %s", folder, strerror(errno));
     strftime(name, sizeof(name), NAME_FORMAT, gmtime_r(&now, &time));
     snprintf(path, sizeof(path), "%s/%s.%03dZ.db", folder, name, (int)(now_ms % 1000));
-    if (store_file_back_up(command->settings.database_path, path, &content, errmsg) != ERROR_NONE)
+    if (database_file_back_up(command->settings.database_path, path, &content, errmsg) !=
+        ERROR_NONE)
         return command_fail(command, "%s", errmsg);
     if (command->json) {
         json_begin_object(command->json, NULL);
@@ -119,10 +120,10 @@ static int create(struct store *store, const struct command *command)
 
 static int verify(struct store *store, const struct command *command)
 {
-    struct store_file_content content;
+    struct database_file_content content;
     char errmsg[STORE_ERROR_SIZE];
     (void)store;
-    if (store_file_verify(command->argument, &content, errmsg) != ERROR_NONE)
+    if (database_file_verify(command->argument, &content, errmsg) != ERROR_NONE)
         return command_fail(command, "%s", errmsg);
     if (command->json) {
         json_begin_object(command->json, NULL);

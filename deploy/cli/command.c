@@ -84,11 +84,11 @@ static const char *source_of_path(const struct command *command)
 
 int command_fail_database(const struct command *command, const char *errmsg)
 {
-    char path[STORE_PATH_SIZE], reason[STORE_ERROR_SIZE];
-    enum store_path_state state;
+    char path[DATABASE_PATH_SIZE], reason[STORE_ERROR_SIZE];
+    enum database_path_state state;
     const char *hint = "";
-    if (store_path_resolve(command->settings.database_path, path, reason) &&
-        store_path_check(path, &state, reason) && state != STORE_PATH_FILE)
+    if (database_path_resolve(command->settings.database_path, path, reason) &&
+        database_path_check(path, &state, reason) && state != DATABASE_PATH_FILE)
         hint = "; the gateway creates it when it first starts";
     return command_fail(command, "%s%s (DATABASE_PATH=%s comes from %s)", errmsg, hint,
                         command->settings.database_path, source_of_path(command));
@@ -287,7 +287,7 @@ static int run_with_store(const struct command *command)
         .path = command->settings.database_path,
         .must_exist = true,
         .timeout_ms = command->settings.store_timeout_ms,
-        .enqueued = doorbell ? ring : NULL,
+        .wake_broker = doorbell ? ring : NULL,
         .context = doorbell,
     };
     if (store_open(&options, &store, errmsg) == ERROR_NONE) {

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-void content_write_members(struct json_writer *json, const struct store_file_content *content)
+void content_write_members(struct json_writer *json, const struct database_file_content *content)
 {
     json_put_integer(json, "schema_version", content->schema_version);
     json_put_integer(json, "database_bytes", content->bytes);
@@ -18,7 +18,7 @@ void content_write_members(struct json_writer *json, const struct store_file_con
     json_put_time(json, "newest_message_at", content->newest_message_at_ms);
 }
 
-void content_print(const struct store_file_content *content)
+void content_print(const struct database_file_content *content)
 {
     int64_t messages = 0;
     for (int i = 0; i < MESSAGE_STATUS_COUNT; i++)

@@ -6,9 +6,9 @@
 #include "common/store/sqlite/database_file.h"
 
 /* As members of an object that is open. */
-void content_write_members(struct json_writer *json, const struct store_file_content *content);
+void content_write_members(struct json_writer *json, const struct database_file_content *content);
 
 /* "schema version 7, 12 messages, 143360 bytes" */
-void content_print(const struct store_file_content *content);
+void content_print(const struct database_file_content *content);
 
 #endif

@@ -11,11 +11,11 @@
 
 static int check(struct store *store, const struct command *command)
 {
-    struct store_file_content content;
+    struct database_file_content content;
     char errmsg[STORE_ERROR_SIZE];
     const char *path = command->settings.database_path;
     (void)store;
-    if (store_file_check(path, &content, errmsg) != ERROR_NONE)
+    if (database_file_check(path, &content, errmsg) != ERROR_NONE)
         return command_fail_database(command, errmsg);
     if (command->json) {
         json_begin_object(command->json, NULL);
@@ -37,7 +37,7 @@ static int create(struct store *store, const struct command *command)
     const char *path = command->settings.database_path;
     (void)store;
     program_make_database_folder(&command->settings);
-    if (store_file_create(path, errmsg) != ERROR_NONE)
+    if (database_file_create(path, errmsg) != ERROR_NONE)
         return command_fail(command, "%s", errmsg);
     if (command->json) {
         json_begin_object(command->json, NULL);
@@ -60,7 +60,7 @@ static int downgrade(struct store *store, const struct command *command)
     if (version == 0)
         return command_refuse(command,
                               "--to VERSION is required: the schema version to go back to");
-    if (store_file_downgrade(path, version, errmsg) != ERROR_NONE)
+    if (database_file_downgrade(path, version, errmsg) != ERROR_NONE)
         return command_fail_database(command, errmsg);
     if (command->json) {
         json_begin_object(command->json, NULL);
@@ -79,7 +79,7 @@ static int compact(struct store *store, const struct command *command)
     const char *path = command->settings.database_path;
     int64_t before, after;
     (void)store;
-    if (store_file_compact(path, &before, &after, errmsg) != ERROR_NONE)
+    if (database_file_compact(path, &before, &after, errmsg) != ERROR_NONE)
         return command_fail_database(command, errmsg);
     if (command->json) {
         json_begin_object(command->json, NULL);

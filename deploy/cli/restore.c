@@ -8,11 +8,11 @@
 
 static int restore(struct store *store, const struct command *command)
 {
-    struct store_file_restored restored;
+    struct database_file_restored restored;
     char errmsg[STORE_ERROR_SIZE];
     const char *path = command->settings.database_path;
     (void)store;
-    if (store_file_restore(command->argument, path, &restored, errmsg) != ERROR_NONE)
+    if (database_file_restore(command->argument, path, &restored, errmsg) != ERROR_NONE)
         return command_fail(command, "%s", errmsg);
     if (command->json) {
         json_begin_object(command->json, NULL);

@@ -38,11 +38,11 @@ static bool is_running(const struct settings *settings)
 /* The checks of the store: a regular file with one name. */
 static bool check_database(const char *path, char *errmsg)
 {
-    enum store_path_state state;
-    char file[STORE_PATH_SIZE], fault[STORE_ERROR_SIZE];
+    enum database_path_state state;
+    char file[DATABASE_PATH_SIZE], fault[STORE_ERROR_SIZE];
     struct stat status;
     if (stat(path, &status) < 0 ||
-        (store_path_resolve(path, file, fault) && store_path_check(file, &state, fault)))
+        (database_path_resolve(path, file, fault) && database_path_check(file, &state, fault)))
         return true;
     return errmsg_set(errmsg, "DATABASE_PATH: %.400s", fault);
 }

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* Replaces a file's path by its nearest parent folder that exists. */
-static bool find_folder(char path[STORE_PATH_SIZE], struct stat *status)
+static bool find_folder(char path[DATABASE_PATH_SIZE], struct stat *status)
 {
     for (;;) {
         char *folder = dirname(path);
@@ -44,11 +44,11 @@ static bool become(uid_t user, gid_t folders_group)
 
 bool user_become_owner(const char *database_path, char errmsg[ERRMSG_SIZE])
 {
-    char folder[STORE_PATH_SIZE], reason[STORE_ERROR_SIZE];
+    char folder[DATABASE_PATH_SIZE], reason[STORE_ERROR_SIZE];
     struct stat status;
     if (geteuid() != 0)
         return true;
-    if (!store_path_resolve(database_path, folder, reason))
+    if (!database_path_resolve(database_path, folder, reason))
         snprintf(folder, sizeof(folder), "%s", database_path);
     if (!find_folder(folder, &status))
         return errmsg_set(errmsg, "%.300s: %s", folder, strerror(errno));

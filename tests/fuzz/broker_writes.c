@@ -78,7 +78,7 @@ static void want_take_back(const struct store_write *write)
     CHECK(!attempt->returned && (attempt->assured || !attempt->given));
     if (write->return_to_queue.refused) {
         CHECK(is_said(FRAME_IS_NACK, id, write->return_to_queue.attempt));
-        CHECK(write->return_to_queue.spread >= 0 && write->return_to_queue.spread <= 1);
+        CHECK(write->return_to_queue.jitter >= 0 && write->return_to_queue.jitter <= 1);
         world.heard = true;
         world.speaker->consecutive_failures++;
     }

@@ -52,7 +52,7 @@ void world_store_init(struct world_store *store)
 {
     memory_tables_init(&store->tables);
     memory_database_init(&store->database, &store->tables,
-                         &(struct store_options){.moved = ignore_moves});
+                         &(struct store_options){.publish_transitions = ignore_moves});
 }
 
 void world_store_fini(struct world_store *store)

@@ -48,7 +48,7 @@ void return_to_queue_refused(struct broker *broker, const struct message_id *id,
 {
     struct store_request *request = new_request(id, attempt, device_id);
     request->write.return_to_queue.refused = true;
-    request->write.return_to_queue.spread = jitter_next(&broker->jitter);
+    request->write.return_to_queue.jitter = jitter_next(&broker->jitter);
     strcpy(request->write.return_to_queue.error_code, code);
     store_request_submit(&broker->requests, request);
 }

@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/fail_point.h"
 #include "common/base/log.h"
+#include "common/store/sqlite/process_lock.h"
 #include "common/store/sqlite/queries.h"
 #include "common/store/sqlite/rows.h"
 #include "common/store/sqlite/schema.h"
@@ -53,10 +54,10 @@ static void close_database(struct store_database *database)
 static void close_to_others(const char *database_path)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm"};
-    char path[STORE_PATH_SIZE];
+    char path[DATABASE_PATH_SIZE];
     struct stat status;
     for (size_t i = 0; i < ARRAY_LENGTH(suffixes); i++) {
-        if (!store_path_beside(database_path, suffixes[i], path) || stat(path, &status) < 0 ||
+        if (!database_path_beside(database_path, suffixes[i], path) || stat(path, &status) < 0 ||
             !(status.st_mode & 0007))
             continue;
         if (chmod(path, status.st_mode & 0770) == 0)
@@ -105,7 +106,9 @@ static enum error open_database(const struct store_options *options, struct stor
     database->disk.min_free_bytes = options->min_free_bytes;
     init_reading(&database->reading);
     transaction_init(&database->transaction, database, &rows, options);
-    if (!store_path_resolve(options->path, database->path, problem) ||
+    if (!database_path_resolve(options->path, database->path, problem) ||
+        (options->role &&
+         !process_lock_take(database->path, options->role, options->runtime_dir, problem)) ||
         !place_take(&database->place, options->must_exist, problem)) {
         close_database(database);
         return ERROR_STORE_UNAVAILABLE;

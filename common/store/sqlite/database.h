@@ -14,7 +14,7 @@
 
 struct store_database {
     const struct store_options *options;
-    char path[STORE_PATH_SIZE];
+    char path[DATABASE_PATH_SIZE];
     pthread_rwlock_t reading; /* shared: a read; exclusive: a checkpoint that reads would hold up */
 
     /* The writer */

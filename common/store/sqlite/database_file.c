@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = STORE_PATH_SIZE, WAIT_MS = 30000 };
+enum { PATH_SIZE = DATABASE_PATH_SIZE, WAIT_MS = 30000 };
 
 /* The place of a problem's text; what the first one said stays. */
 struct work {
@@ -71,7 +71,7 @@ static bool exists(const char *path)
 /* The file and its name are on the disk. */
 static bool sync_file(struct work *work, const char *path)
 {
-    return (store_swap_sync(path, O_RDONLY) && store_swap_sync_folder(path)) ||
+    return (database_swap_sync(path, O_RDONLY) && database_swap_sync_folder(path)) ||
            fail_errno(work, path);
 }
 
@@ -153,7 +153,7 @@ static bool read_version(struct work *work, sqlite3 *db, const char *path, int64
 }
 
 static bool read_newest(struct work *work, sqlite3 *db, const char *path,
-                        struct store_file_content *content)
+                        struct database_file_content *content)
 {
     struct message_id newest;
     sqlite3_stmt *query = NULL;
@@ -171,9 +171,9 @@ static bool read_newest(struct work *work, sqlite3 *db, const char *path,
 
 /* In one transaction of the caller's. */
 static bool read_content(struct work *work, sqlite3 *db, const char *path,
-                         struct store_file_content *content)
+                         struct database_file_content *content)
 {
-    *content = (struct store_file_content){0};
+    *content = (struct database_file_content){0};
     if (!read_version(work, db, path, &content->schema_version))
         return false;
     for (int i = 0; i < MESSAGE_STATUS_COUNT; i++) {
@@ -222,7 +222,7 @@ static bool check_content(struct work *work, sqlite3 *db, const char *path)
 }
 
 static bool check_open_database(struct work *work, sqlite3 *db, const char *path,
-                                struct store_file_content *content)
+                                struct database_file_content *content)
 {
     bool good = run_sql(work, db, path, "BEGIN") && read_content(work, db, path, content) &&
                 check_content(work, db, path);
@@ -230,16 +230,16 @@ static bool check_open_database(struct work *work, sqlite3 *db, const char *path
     return good;
 }
 
-enum error store_file_check(const char *given, struct store_file_content *content,
-                            char problem[STORE_ERROR_SIZE])
+enum error database_file_check(const char *given, struct database_file_content *content,
+                               char problem[STORE_ERROR_SIZE])
 {
     char path[PATH_SIZE];
-    return store_path_find(given, path, problem) ? store_file_verify(path, content, problem)
-                                                 : ERROR_STORE_UNAVAILABLE;
+    return database_path_find(given, path, problem) ? database_file_verify(path, content, problem)
+                                                    : ERROR_STORE_UNAVAILABLE;
 }
 
-enum error store_file_verify(const char *path, struct store_file_content *content,
-                             char problem[STORE_ERROR_SIZE])
+enum error database_file_verify(const char *path, struct database_file_content *content,
+                                char problem[STORE_ERROR_SIZE])
 {
     struct work work = {.problem = problem};
     sqlite3 *db = open_database(&work, path);
@@ -264,9 +264,9 @@ static bool copy_pages(struct work *work, sqlite3 *source, sqlite3 *copy, const 
 
 /* Copies `path` into a file that is closed, checked and on the disk. */
 static bool copy_database(struct work *work, const char *path, const char *copy_path,
-                          struct store_file_content *content)
+                          struct database_file_content *content)
 {
-    struct store_file_content copied = {0};
+    struct database_file_content copied = {0};
     sqlite3 *source = open_database(work, path), *copy = NULL;
     bool good = source && run_sql(work, source, path, "BEGIN") &&
                 read_content(work, source, path, content) && create_file(work, copy_path) &&
@@ -281,12 +281,13 @@ static bool copy_database(struct work *work, const char *path, const char *copy_
     return good && sync_file(work, copy_path);
 }
 
-enum error store_file_back_up(const char *given, const char *backup_path,
-                              struct store_file_content *content, char problem[STORE_ERROR_SIZE])
+enum error database_file_back_up(const char *given, const char *backup_path,
+                                 struct database_file_content *content,
+                                 char problem[STORE_ERROR_SIZE])
 {
     struct work work = {.problem = problem};
     char path[PATH_SIZE], part[PATH_SIZE];
-    if (!store_path_find(given, path, problem))
+    if (!database_path_find(given, path, problem))
         return ERROR_STORE_UNAVAILABLE;
     if (exists(backup_path))
         fail(&work, ERROR_STORE_UNAVAILABLE, "%s: it is there already, choose another name",
@@ -329,11 +330,11 @@ static bool refuse_users(struct work *work, const char *path)
 /* Follows the path, and locks the database where nobody has it open; it need not be there. A swap that was
    broken off is taken back. */
 static bool lock_alone(struct work *work, const char *given, char path[PATH_SIZE],
-                       enum store_path_state *state, struct write_lock *lock)
+                       enum database_path_state *state, struct write_lock *lock)
 {
     *lock = WRITE_LOCK_NONE;
-    if (!store_path_resolve(given, path, work->problem) ||
-        (!store_swap_is_unfinished(path) && !store_path_check(path, state, work->problem))) {
+    if (!database_path_resolve(given, path, work->problem) ||
+        (!database_swap_is_unfinished(path) && !database_path_check(path, state, work->problem))) {
         work->error = ERROR_STORE_UNAVAILABLE;
         return false;
     }
@@ -344,9 +345,9 @@ static bool lock_alone(struct work *work, const char *given, char path[PATH_SIZE
                     "%s: it is in use: stop the gateway first, and whatever else works on it",
                     path);
     }
-    if (!store_swap_undo(path))
+    if (!database_swap_undo(path))
         return fail_errno(work, path);
-    if (store_path_check(path, state, work->problem))
+    if (database_path_check(path, state, work->problem))
         return true;
     work->error = ERROR_STORE_UNAVAILABLE;
     return false;
@@ -356,9 +357,9 @@ static bool lock_alone(struct work *work, const char *given, char path[PATH_SIZE
 static bool lock_database_alone(struct work *work, const char *given, char path[PATH_SIZE],
                                 struct write_lock *lock)
 {
-    enum store_path_state state;
+    enum database_path_state state;
     *lock = WRITE_LOCK_NONE;
-    if (store_path_find(given, path, work->problem) || store_swap_is_unfinished(path))
+    if (database_path_find(given, path, work->problem) || database_swap_is_unfinished(path))
         return lock_alone(work, given, path, &state, lock);
     work->error = ERROR_STORE_UNAVAILABLE;
     return false;
@@ -379,7 +380,7 @@ static void fold_old(const char *path)
 /* Puts a copy in the place of the database; kept_path gets the new name of that, or "". */
 static bool swap(struct work *work, const char *copy, const char *path, char kept_path[PATH_SIZE])
 {
-    if (store_swap(copy, path, kept_path))
+    if (database_swap(copy, path, kept_path))
         return true;
     if (errno == EPERM || errno == EOPNOTSUPP)
         return fail(work, ERROR_STORE_UNAVAILABLE,
@@ -399,11 +400,11 @@ static bool settle(struct work *work, sqlite3 *db, const char *path, int64_t *un
         "CREATE TEMP TABLE open_message AS SELECT seq FROM message WHERE status BETWEEN 0 AND 3;"
         "INSERT INTO message_event SELECT (SELECT id FROM last_event) + row_number() OVER (),"
         " seq, event_count + 1, %d, attempt, device_id,"
-        " '" STORE_FILE_RESTORED "', NULL, %lld FROM message WHERE seq IN open_message;"
+        " '" DATABASE_FILE_RESTORED "', NULL, %lld FROM message WHERE seq IN open_message;"
         "UPDATE last_event SET id = id + (SELECT count(*) FROM open_message);"
         "UPDATE message SET status = %d, event_count = event_count + 1, updated_at_ms = %lld,"
         " unknown_at_ms = %lld, cancel_requested = 0, device_id = NULL, journal = NULL,"
-        " error_code = '" STORE_FILE_RESTORED "',"
+        " error_code = '" DATABASE_FILE_RESTORED "',"
         " error_message = 'It was open in a backup that was restored.'"
         " WHERE seq IN open_message;"
         "UPDATE message_count SET count = (SELECT count(*) FROM message AS m"
@@ -417,7 +418,7 @@ static bool settle(struct work *work, sqlite3 *db, const char *path, int64_t *un
 
 /* The copy of a backup, as the database shall be. */
 static bool prepare_copy(struct work *work, const char *copy_path,
-                         struct store_file_restored *restored)
+                         struct database_file_restored *restored)
 {
     char reason[STORE_ERROR_SIZE];
     sqlite3 *db = open_database(work, copy_path);
@@ -430,17 +431,18 @@ static bool prepare_copy(struct work *work, const char *copy_path,
     return good && sync_file(work, copy_path);
 }
 
-enum error store_file_restore(const char *backup_path, const char *given,
-                              struct store_file_restored *restored, char problem[STORE_ERROR_SIZE])
+enum error database_file_restore(const char *backup_path, const char *given,
+                                 struct database_file_restored *restored,
+                                 char problem[STORE_ERROR_SIZE])
 {
     struct work work = {.problem = problem};
     struct write_lock lock;
-    enum store_path_state state;
+    enum database_path_state state;
     char path[PATH_SIZE], copy[PATH_SIZE];
-    *restored = (struct store_file_restored){0};
+    *restored = (struct database_file_restored){0};
     if (!lock_alone(&work, given, path, &state, &lock) || !refuse_users(&work, path))
         goto out;
-    if (!write_path(&work, copy, path, STORE_RESTORING))
+    if (!write_path(&work, copy, path, DATABASE_RESTORING))
         goto out;
     if (is_same_file(backup_path, path) || is_same_file(backup_path, copy)) {
         fail(&work, ERROR_STORE_UNAVAILABLE, "%s: it is %s", backup_path,
@@ -451,7 +453,7 @@ enum error store_file_restore(const char *backup_path, const char *given,
     }
     if (copy_database(&work, backup_path, copy, &restored->content) &&
         prepare_copy(&work, copy, restored)) {
-        if (state == STORE_PATH_FILE)
+        if (state == DATABASE_PATH_FILE)
             fold_old(path);
         if (!swap(&work, copy, path, restored->kept_path))
             *restored->kept_path = '\0';
@@ -465,20 +467,20 @@ out:
     return work.error;
 }
 
-enum error store_file_create(const char *given, char problem[STORE_ERROR_SIZE])
+enum error database_file_create(const char *given, char problem[STORE_ERROR_SIZE])
 {
     struct work work = {.problem = problem};
     struct write_lock lock;
-    enum store_path_state state;
+    enum database_path_state state;
     char path[PATH_SIZE], copy[PATH_SIZE], kept_path[PATH_SIZE], reason[STORE_ERROR_SIZE];
     sqlite3 *db = NULL;
     if (!lock_alone(&work, given, path, &state, &lock) || !refuse_users(&work, path))
         goto out;
-    if (state == STORE_PATH_FILE) {
+    if (state == DATABASE_PATH_FILE) {
         fail(&work, ERROR_STORE_UNAVAILABLE, "%s: there is one already", path);
         goto out;
     }
-    if (!write_path(&work, copy, path, STORE_CREATING) || !create_file(&work, copy))
+    if (!write_path(&work, copy, path, DATABASE_CREATING) || !create_file(&work, copy))
         goto out;
     if ((db = open_database(&work, copy)) &&
         (!schema_enable_reclaiming(db, reason) || !schema_migrate(db, &schema_of_gateway, reason)))
@@ -493,7 +495,8 @@ out:
     return work.error;
 }
 
-enum error store_file_downgrade(const char *given, int64_t version, char problem[STORE_ERROR_SIZE])
+enum error database_file_downgrade(const char *given, int64_t version,
+                                   char problem[STORE_ERROR_SIZE])
 {
     struct work work = {.problem = problem};
     struct write_lock lock;
@@ -507,8 +510,8 @@ enum error store_file_downgrade(const char *given, int64_t version, char problem
     return work.error;
 }
 
-enum error store_file_compact(const char *given, int64_t *bytes_before, int64_t *bytes_after,
-                              char problem[STORE_ERROR_SIZE])
+enum error database_file_compact(const char *given, int64_t *bytes_before, int64_t *bytes_after,
+                                 char problem[STORE_ERROR_SIZE])
 {
     struct work work = {.problem = problem};
     struct write_lock lock;

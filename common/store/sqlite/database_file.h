@@ -1,6 +1,6 @@
 /*
  * The database as a whole, as a file: what an operator does to it. Links in its path are followed
- * (store_path.h). Where a gateway is at work on it, only check and back_up may run. Whenever one of these is
+ * (database_path.h). Where a gateway is at work on it, only check and back_up may run. Whenever one of these is
  * broken off, by a kill or a power cut, there is a whole database at the path: the one before, or the one
  * that was to come. `problem` says in one sentence what is wrong: ERROR_STORE_BUSY,
  * somebody has it open who must not; ERROR_DISK_FULL; ERROR_STORE_UNAVAILABLE, the file is not as it must
@@ -12,7 +12,7 @@
 #include "common/store/store.h"
 
 /* What is in a database, in one view of it. */
-struct store_file_content {
+struct database_file_content {
     int64_t schema_version;
     int64_t bytes;
     int64_t messages[MESSAGE_STATUS_COUNT];
@@ -21,27 +21,27 @@ struct store_file_content {
 };
 
 /* Reads all of it: every page, index and constraint, and the counts that are kept. */
-MUST_CHECK enum error store_file_check(const char *path, struct store_file_content *content,
-                                       char problem[STORE_ERROR_SIZE]);
+MUST_CHECK enum error database_file_check(const char *path, struct database_file_content *content,
+                                          char problem[STORE_ERROR_SIZE]);
 
 /* The same of a backup, which may have any name. */
-MUST_CHECK enum error store_file_verify(const char *path, struct store_file_content *content,
-                                        char problem[STORE_ERROR_SIZE]);
+MUST_CHECK enum error database_file_verify(const char *path, struct database_file_content *content,
+                                           char problem[STORE_ERROR_SIZE]);
 
 /*
  * Copies it to `backup_path`, which must not exist: one file without a log, as it was at one moment,
  * on the disk and checked when this returns. Nobody waits for it, but the write-ahead log grows
  * meanwhile.
  */
-MUST_CHECK enum error store_file_back_up(const char *path, const char *backup_path,
-                                         struct store_file_content *content,
-                                         char problem[STORE_ERROR_SIZE]);
+MUST_CHECK enum error database_file_back_up(const char *path, const char *backup_path,
+                                            struct database_file_content *content,
+                                            char problem[STORE_ERROR_SIZE]);
 
 /* The error code of what a restored backup cannot know. */
-#define STORE_FILE_RESTORED "restored"
+#define DATABASE_FILE_RESTORED "restored"
 
-struct store_file_restored {
-    struct store_file_content content;
+struct database_file_restored {
+    struct database_file_content content;
     int64_t unknown;      /* messages that were open in the backup */
     char kept_path[4096]; /* where the database went that was there; "": there was none */
 };
@@ -51,19 +51,19 @@ struct store_file_restored {
  * queued or in flight, may have been sent since: it becomes `unknown`, and so is never sent again
  * by itself; a phone that still reports on it is believed. Keys and tokens are as they were then.
  */
-MUST_CHECK enum error store_file_restore(const char *backup_path, const char *path,
-                                         struct store_file_restored *restored,
-                                         char problem[STORE_ERROR_SIZE]);
+MUST_CHECK enum error database_file_restore(const char *backup_path, const char *path,
+                                            struct database_file_restored *restored,
+                                            char problem[STORE_ERROR_SIZE]);
 
 /* Makes an empty database where there is none, also where there was one. */
-MUST_CHECK enum error store_file_create(const char *path, char problem[STORE_ERROR_SIZE]);
+MUST_CHECK enum error database_file_create(const char *path, char problem[STORE_ERROR_SIZE]);
 
 /* Takes the schema back to an older version, for the program that knows it. All messages stay. */
-MUST_CHECK enum error store_file_downgrade(const char *path, int64_t version,
-                                           char problem[STORE_ERROR_SIZE]);
+MUST_CHECK enum error database_file_downgrade(const char *path, int64_t version,
+                                              char problem[STORE_ERROR_SIZE]);
 
 /* Writes the file anew, without what is free in it; from then on space is given back by itself. */
-MUST_CHECK enum error store_file_compact(const char *path, int64_t *bytes_before,
-                                         int64_t *bytes_after, char problem[STORE_ERROR_SIZE]);
+MUST_CHECK enum error database_file_compact(const char *path, int64_t *bytes_before,
+                                            int64_t *bytes_after, char problem[STORE_ERROR_SIZE]);
 
 #endif

@@ -14,11 +14,11 @@
 
 enum { MOST_LINKS = 40 }; /* as the kernel (path_resolution(7)) */
 
-_Static_assert((int)STORE_PATH_SIZE == PATH_MAX, "realpath(3) needs the room");
+_Static_assert((int)DATABASE_PATH_SIZE == PATH_MAX, "realpath(3) needs the room");
 
-static bool refuse(STORE_PATH_PROBLEM, const char *path, const char *format, ...)
+static bool refuse(DATABASE_PATH_PROBLEM, const char *path, const char *format, ...)
     PRINTF_FORMAT(3, 4);
-static bool refuse(STORE_PATH_PROBLEM, const char *path, const char *format, ...)
+static bool refuse(DATABASE_PATH_PROBLEM, const char *path, const char *format, ...)
 {
     va_list arguments;
     int length = snprintf(problem, STORE_ERROR_SIZE, "%.240s: ", path);
@@ -28,7 +28,7 @@ static bool refuse(STORE_PATH_PROBLEM, const char *path, const char *format, ...
     return false;
 }
 
-static bool refuse_errno(STORE_PATH_PROBLEM, const char *path)
+static bool refuse_errno(DATABASE_PATH_PROBLEM, const char *path)
 {
     if (errno == EACCES)
         return refuse(problem, path, "Permission denied for the user with the number %u",
@@ -36,9 +36,9 @@ static bool refuse_errno(STORE_PATH_PROBLEM, const char *path)
     return refuse(problem, path, "%s", strerror(errno));
 }
 
-bool store_path_beside(const char *path, const char *suffix, char beside[STORE_PATH_SIZE])
+bool database_path_beside(const char *path, const char *suffix, char beside[DATABASE_PATH_SIZE])
 {
-    if (snprintf(beside, STORE_PATH_SIZE, "%s%s", path, suffix) < STORE_PATH_SIZE)
+    if (snprintf(beside, DATABASE_PATH_SIZE, "%s%s", path, suffix) < DATABASE_PATH_SIZE)
         return true;
     errno = ENAMETOOLONG;
     return false;
@@ -47,20 +47,20 @@ bool store_path_beside(const char *path, const char *suffix, char beside[STORE_P
 /* ---- Links ---- */
 
 /* As people will look for it: from the root, though it is not there. */
-static void make_absolute(const char *given, char path[STORE_PATH_SIZE])
+static void make_absolute(const char *given, char path[DATABASE_PATH_SIZE])
 {
-    char here[STORE_PATH_SIZE];
+    char here[DATABASE_PATH_SIZE];
     if (*given != '/' && getcwd(here, sizeof(here)) &&
-        snprintf(path, STORE_PATH_SIZE, "%s/%s", here, given) < STORE_PATH_SIZE)
+        snprintf(path, DATABASE_PATH_SIZE, "%s/%s", here, given) < DATABASE_PATH_SIZE)
         return;
-    snprintf(path, STORE_PATH_SIZE, "%s", given);
+    snprintf(path, DATABASE_PATH_SIZE, "%s", given);
 }
 
 /* A file that is not there: its folder without links, and its name. */
-static bool resolve_folder(const char *next, char folder[STORE_PATH_SIZE],
-                           char path[STORE_PATH_SIZE], STORE_PATH_PROBLEM)
+static bool resolve_folder(const char *next, char folder[DATABASE_PATH_SIZE],
+                           char path[DATABASE_PATH_SIZE], DATABASE_PATH_PROBLEM)
 {
-    char copy[STORE_PATH_SIZE];
+    char copy[DATABASE_PATH_SIZE];
     const char *slash = strrchr(next, '/'), *name = slash ? slash + 1 : next;
     if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         return refuse(problem, next, "it is the name of a folder, and not of a file");
@@ -70,10 +70,10 @@ static bool resolve_folder(const char *next, char folder[STORE_PATH_SIZE],
             return refuse(problem, next, "there is no folder of that name");
         return refuse_errno(problem, next);
     }
-    if (!store_path_beside(folder, strcmp(folder, "/") == 0 ? "" : "/", path))
+    if (!database_path_beside(folder, strcmp(folder, "/") == 0 ? "" : "/", path))
         return refuse_errno(problem, next);
     size_t length = strlen(path);
-    if (length + strlen(name) >= STORE_PATH_SIZE) {
+    if (length + strlen(name) >= DATABASE_PATH_SIZE) {
         errno = ENAMETOOLONG;
         return refuse_errno(problem, next);
     }
@@ -81,9 +81,9 @@ static bool resolve_folder(const char *next, char folder[STORE_PATH_SIZE],
     return true;
 }
 
-bool store_path_resolve(const char *given, char path[STORE_PATH_SIZE], STORE_PATH_PROBLEM)
+bool database_path_resolve(const char *given, char path[DATABASE_PATH_SIZE], DATABASE_PATH_PROBLEM)
 {
-    char next[STORE_PATH_SIZE], folder[STORE_PATH_SIZE], target[STORE_PATH_SIZE];
+    char next[DATABASE_PATH_SIZE], folder[DATABASE_PATH_SIZE], target[DATABASE_PATH_SIZE];
     make_absolute(given, next);
     for (int i = 0; i < MOST_LINKS; i++) {
         if (realpath(next, path))
@@ -110,13 +110,13 @@ bool store_path_resolve(const char *given, char path[STORE_PATH_SIZE], STORE_PAT
 
 /* ---- The file ---- */
 
-bool store_path_check(const char *path, enum store_path_state *state, STORE_PATH_PROBLEM)
+bool database_path_check(const char *path, enum database_path_state *state, DATABASE_PATH_PROBLEM)
 {
     struct statx status;
-    *state = STORE_PATH_NONE;
+    *state = DATABASE_PATH_NONE;
     if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &status) < 0)
         return errno == ENOENT || refuse_errno(problem, path);
-    *state = status.stx_size > 0 ? STORE_PATH_FILE : STORE_PATH_EMPTY;
+    *state = status.stx_size > 0 ? DATABASE_PATH_FILE : DATABASE_PATH_EMPTY;
     if (S_ISDIR(status.stx_mode))
         return refuse(problem, path, "it is a folder, and not a file");
     if (!S_ISREG(status.stx_mode))
@@ -134,14 +134,14 @@ bool store_path_check(const char *path, enum store_path_state *state, STORE_PATH
     return access(path, R_OK) == 0 || refuse_errno(problem, path);
 }
 
-bool store_path_find(const char *given, char path[STORE_PATH_SIZE], STORE_PATH_PROBLEM)
+bool database_path_find(const char *given, char path[DATABASE_PATH_SIZE], DATABASE_PATH_PROBLEM)
 {
-    enum store_path_state state;
-    if (!store_path_resolve(given, path, problem) || !store_path_check(path, &state, problem))
+    enum database_path_state state;
+    if (!database_path_resolve(given, path, problem) || !database_path_check(path, &state, problem))
         return false;
-    if (state == STORE_PATH_NONE)
+    if (state == DATABASE_PATH_NONE)
         return refuse(problem, path, "there is no database");
-    return state == STORE_PATH_FILE ||
+    return state == DATABASE_PATH_FILE ||
            refuse(problem, path, "the file is empty: there is no database in it");
 }
 
@@ -154,7 +154,7 @@ static bool has_content(const char *path)
 }
 
 /* Characters of a path that glob(7) would not take as they are. */
-static void quote(const char *path, char quoted[2 * STORE_PATH_SIZE])
+static void quote(const char *path, char quoted[2 * DATABASE_PATH_SIZE])
 {
     for (; *path; path++) {
         if (strchr("\\*?[", *path))
@@ -165,25 +165,25 @@ static void quote(const char *path, char quoted[2 * STORE_PATH_SIZE])
 }
 
 /* What a restore has put aside. */
-static bool has_replaced(const char *path, char trace[STORE_PATH_SIZE])
+static bool has_replaced(const char *path, char trace[DATABASE_PATH_SIZE])
 {
-    char pattern[2 * STORE_PATH_SIZE + sizeof(STORE_REPLACED "*")];
+    char pattern[2 * DATABASE_PATH_SIZE + sizeof(DATABASE_REPLACED "*")];
     glob_t found = {0};
     quote(path, pattern);
-    strcat(pattern, STORE_REPLACED "*");
+    strcat(pattern, DATABASE_REPLACED "*");
     bool any = glob(pattern, GLOB_NOSORT, NULL, &found) == 0;
     if (any)
-        snprintf(trace, STORE_PATH_SIZE, "%s", found.gl_pathv[0]);
+        snprintf(trace, DATABASE_PATH_SIZE, "%s", found.gl_pathv[0]);
     globfree(&found);
     return any;
 }
 
-bool store_path_was_used(const char *path, char trace[STORE_PATH_SIZE])
+bool database_path_was_used(const char *path, char trace[DATABASE_PATH_SIZE])
 {
     /* The lock file has content from the first database on: write_lock_mark. */
-    static const char *const suffixes[] = {"-wal", STORE_RESTORING, "-open.lock"};
+    static const char *const suffixes[] = {"-wal", DATABASE_RESTORING, "-open.lock"};
     for (size_t i = 0; i < ARRAY_LENGTH(suffixes); i++) {
-        if (store_path_beside(path, suffixes[i], trace) && has_content(trace))
+        if (database_path_beside(path, suffixes[i], trace) && has_content(trace))
             return true;
     }
     return has_replaced(path, trace);

@@ -10,37 +10,38 @@
 
 #include "common/store/store.h"
 
-enum { STORE_PATH_SIZE = 4096 };
+enum { DATABASE_PATH_SIZE = 4096 };
 
 /* What a restore has beside the database: the copy that it makes, and what was there before. */
-#define STORE_RESTORING ".restoring"
-#define STORE_CREATING  ".creating" /* likewise, of an empty one */
-#define STORE_REPLACED  ".replaced-"
+#define DATABASE_RESTORING ".restoring"
+#define DATABASE_CREATING  ".creating" /* likewise, of an empty one */
+#define DATABASE_REPLACED  ".replaced-"
 
 /* Why a path cannot be used, in one sentence that names the absolute path. */
-#define STORE_PATH_PROBLEM char problem[STORE_ERROR_SIZE]
+#define DATABASE_PATH_PROBLEM char problem[STORE_ERROR_SIZE]
 
 /* Follows all links, relative ones and dangling ones too. The file need not be there, its folder must.
    False with `problem`. */
-MUST_CHECK bool store_path_resolve(const char *given, char path[STORE_PATH_SIZE],
-                                   STORE_PATH_PROBLEM);
+MUST_CHECK bool database_path_resolve(const char *given, char path[DATABASE_PATH_SIZE],
+                                      DATABASE_PATH_PROBLEM);
 
-enum store_path_state { STORE_PATH_NONE, STORE_PATH_EMPTY, STORE_PATH_FILE };
+enum database_path_state { DATABASE_PATH_NONE, DATABASE_PATH_EMPTY, DATABASE_PATH_FILE };
 
 /* Whether a database can be at a resolved path, and whether one is. False with `problem`: what is there is no
    regular file, may not be read, or has other names. */
-MUST_CHECK bool store_path_check(const char *path, enum store_path_state *state,
-                                 STORE_PATH_PROBLEM);
+MUST_CHECK bool database_path_check(const char *path, enum database_path_state *state,
+                                    DATABASE_PATH_PROBLEM);
 
 /* The same two for a database that must be there: also false where there is none, or an empty file. */
-MUST_CHECK bool store_path_find(const char *given, char path[STORE_PATH_SIZE], STORE_PATH_PROBLEM);
+MUST_CHECK bool database_path_find(const char *given, char path[DATABASE_PATH_SIZE],
+                                   DATABASE_PATH_PROBLEM);
 
 /* Whether there was a database at a path where there is none now, or an empty file: `trace` is then the name of
    a file that it left. */
-MUST_CHECK bool store_path_was_used(const char *path, char trace[STORE_PATH_SIZE]);
+MUST_CHECK bool database_path_was_used(const char *path, char trace[DATABASE_PATH_SIZE]);
 
 /* `path` with `suffix` after it. False, with errno, where that is too long. */
-MUST_CHECK bool store_path_beside(const char *path, const char *suffix,
-                                  char beside[STORE_PATH_SIZE]);
+MUST_CHECK bool database_path_beside(const char *path, const char *suffix,
+                                     char beside[DATABASE_PATH_SIZE]);
 
 #endif

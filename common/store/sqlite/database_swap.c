@@ -15,7 +15,7 @@
 /* What SQLite has beside a database and would read into another one at the same path. */
 static const char *const logs[] = {"-wal", "-journal"};
 
-bool store_swap_sync(const char *path, int open_flags)
+bool database_swap_sync(const char *path, int open_flags)
 {
     int fd = open(path, open_flags | O_CLOEXEC);
     bool good = fd >= 0 && fsync(fd) == 0;
@@ -26,19 +26,19 @@ bool store_swap_sync(const char *path, int open_flags)
     return good;
 }
 
-bool store_swap_sync_folder(const char *path)
+bool database_swap_sync_folder(const char *path)
 {
-    char folder[STORE_PATH_SIZE];
-    return store_path_beside(path, "", folder) &&
-           store_swap_sync(dirname(folder), O_RDONLY | O_DIRECTORY);
+    char folder[DATABASE_PATH_SIZE];
+    return database_path_beside(path, "", folder) &&
+           database_swap_sync(dirname(folder), O_RDONLY | O_DIRECTORY);
 }
 
 /* Moves the logs from one name of a database to another; those that are not there are not. */
 static bool move_logs(const char *from, const char *to)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(logs); i++) {
-        char old[STORE_PATH_SIZE], new[STORE_PATH_SIZE];
-        if (!store_path_beside(from, logs[i], old) || !store_path_beside(to, logs[i], new))
+        char old[DATABASE_PATH_SIZE], new[DATABASE_PATH_SIZE];
+        if (!database_path_beside(from, logs[i], old) || !database_path_beside(to, logs[i], new))
             return false;
         if (rename(old, new) < 0 && errno != ENOENT)
             return false;
@@ -49,19 +49,19 @@ static bool move_logs(const char *from, const char *to)
 /* The index of a log that is no longer there. SQLite makes another one. */
 static bool remove_index(const char *path)
 {
-    char index[STORE_PATH_SIZE];
-    return store_path_beside(path, "-shm", index) && (unlink(index) == 0 || errno == ENOENT);
+    char index[DATABASE_PATH_SIZE];
+    return database_path_beside(path, "-shm", index) && (unlink(index) == 0 || errno == ENOENT);
 }
 
-static bool write_kept_path(const char *path, char kept[STORE_PATH_SIZE])
+static bool write_kept_path(const char *path, char kept[DATABASE_PATH_SIZE])
 {
     char stamp[64], suffix[80];
     struct tm time;
     int64_t now_ms = clock_wall_ms();
     time_t now = (time_t)(now_ms / 1000);
-    strftime(stamp, sizeof(stamp), STORE_REPLACED "%Y%m%dT%H%M%S", gmtime_r(&now, &time));
+    strftime(stamp, sizeof(stamp), DATABASE_REPLACED "%Y%m%dT%H%M%S", gmtime_r(&now, &time));
     snprintf(suffix, sizeof(suffix), "%s.%03dZ", stamp, (int)(now_ms % 1000));
-    return store_path_beside(path, suffix, kept);
+    return database_path_beside(path, suffix, kept);
 }
 
 /* Gives the old file its second name, and its logs with it. One without content is not kept. */
@@ -73,26 +73,26 @@ static bool set_aside(const char *path, const char *kept, bool *there)
         *there = false;
         return false;
     }
-    if (!store_swap_sync_folder(path))
+    if (!database_swap_sync_folder(path))
         return false;
-    return move_logs(path, kept) && remove_index(path) && store_swap_sync_folder(path);
+    return move_logs(path, kept) && remove_index(path) && database_swap_sync_folder(path);
 }
 
-bool store_swap(const char *copy, const char *path, char kept[STORE_PATH_SIZE])
+bool database_swap(const char *copy, const char *path, char kept[DATABASE_PATH_SIZE])
 {
     bool there = false;
     if (!write_kept_path(path, kept)) {
-        snprintf(kept, STORE_PATH_SIZE, "%s", path);
+        snprintf(kept, DATABASE_PATH_SIZE, "%s", path);
         return false;
     }
     bool good = set_aside(path, kept, &there);
     if (!good || rename(copy, path) < 0) {
         int saved_errno = errno;
-        (void)!(there ? store_swap_undo(path) : move_logs(kept, path));
+        (void)!(there ? database_swap_undo(path) : move_logs(kept, path));
         errno = saved_errno;
         return false;
     }
-    if (!store_swap_sync_folder(path))
+    if (!database_swap_sync_folder(path))
         return false;
     if (!there)
         kept[0] = '\0';
@@ -102,12 +102,12 @@ bool store_swap(const char *copy, const char *path, char kept[STORE_PATH_SIZE])
 /* ---- A swap that did not come to its end ---- */
 
 /* The second name of the file at `path`, if it has one of ours. */
-static bool find_second_name(const char *path, char second[STORE_PATH_SIZE])
+static bool find_second_name(const char *path, char second[DATABASE_PATH_SIZE])
 {
-    char folder[STORE_PATH_SIZE], name[STORE_PATH_SIZE];
+    char folder[DATABASE_PATH_SIZE], name[DATABASE_PATH_SIZE];
     struct stat own, other;
-    if (stat(path, &own) < 0 || own.st_nlink < 2 || !store_path_beside(path, "", folder) ||
-        !store_path_beside(strrchr(path, '/') + 1, STORE_REPLACED, name))
+    if (stat(path, &own) < 0 || own.st_nlink < 2 || !database_path_beside(path, "", folder) ||
+        !database_path_beside(strrchr(path, '/') + 1, DATABASE_REPLACED, name))
         return false;
     DIR *entries = opendir(dirname(folder));
     if (!entries)
@@ -115,7 +115,8 @@ static bool find_second_name(const char *path, char second[STORE_PATH_SIZE])
     bool found = false;
     for (const struct dirent *entry; !found && (entry = readdir(entries));) {
         if (strncmp(entry->d_name, name, strlen(name)) != 0 ||
-            snprintf(second, STORE_PATH_SIZE, "%s/%s", folder, entry->d_name) >= STORE_PATH_SIZE)
+            snprintf(second, DATABASE_PATH_SIZE, "%s/%s", folder, entry->d_name) >=
+                DATABASE_PATH_SIZE)
             continue;
         found = lstat(second, &other) == 0 && other.st_ino == own.st_ino &&
                 other.st_dev == own.st_dev;
@@ -124,18 +125,18 @@ static bool find_second_name(const char *path, char second[STORE_PATH_SIZE])
     return found;
 }
 
-bool store_swap_is_unfinished(const char *path)
+bool database_swap_is_unfinished(const char *path)
 {
-    char second[STORE_PATH_SIZE];
+    char second[DATABASE_PATH_SIZE];
     return find_second_name(path, second);
 }
 
-bool store_swap_undo(const char *path)
+bool database_swap_undo(const char *path)
 {
-    char second[STORE_PATH_SIZE];
+    char second[DATABASE_PATH_SIZE];
     if (!find_second_name(path, second))
         return true;
     /* The logs first: as long as there are two names this is not done. */
-    return move_logs(second, path) && store_swap_sync_folder(path) && unlink(second) == 0 &&
-           store_swap_sync_folder(path);
+    return move_logs(second, path) && database_swap_sync_folder(path) && unlink(second) == 0 &&
+           database_swap_sync_folder(path);
 }

@@ -12,18 +12,18 @@
 
 /* Puts the closed file `copy` at `path`. `kept` gets the new name of what was there, or "" where there was
    nothing. False, with errno and `kept` as the path that it is about; then all is as before. */
-MUST_CHECK bool store_swap(const char *copy, const char *path, char kept[STORE_PATH_SIZE]);
+MUST_CHECK bool database_swap(const char *copy, const char *path, char kept[DATABASE_PATH_SIZE]);
 
 /* Whether there is such a trace. Needs no lock. */
-MUST_CHECK bool store_swap_is_unfinished(const char *path);
+MUST_CHECK bool database_swap_is_unfinished(const char *path);
 
 /* Takes it back, where there is one. False with errno. */
-MUST_CHECK bool store_swap_undo(const char *path);
+MUST_CHECK bool database_swap_undo(const char *path);
 
 /* The file, or folder, is on the disk. False with errno. */
-MUST_CHECK bool store_swap_sync(const char *path, int open_flags);
+MUST_CHECK bool database_swap_sync(const char *path, int open_flags);
 
 /* The folder that a file is in is on the disk, and so are its names. False with errno. */
-MUST_CHECK bool store_swap_sync_folder(const char *path);
+MUST_CHECK bool database_swap_sync_folder(const char *path);
 
 #endif

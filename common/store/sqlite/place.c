@@ -24,18 +24,18 @@ _Static_assert(ARRAY_LENGTH(suffixes) == ARRAY_LENGTH(((struct place *)0)->inode
 
 static bool may_be_opened(const char *database_path, bool must_exist, char *problem)
 {
-    enum store_path_state state;
-    char path[STORE_PATH_SIZE];
+    enum database_path_state state;
+    char path[DATABASE_PATH_SIZE];
     if (must_exist)
-        return store_path_find(database_path, path, problem);
-    if (!store_path_check(database_path, &state, problem))
+        return database_path_find(database_path, path, problem);
+    if (!database_path_check(database_path, &state, problem))
         return false;
-    if (state == STORE_PATH_FILE || !store_path_was_used(database_path, path))
+    if (state == DATABASE_PATH_FILE || !database_path_was_used(database_path, path))
         return true;
     snprintf(problem, STORE_ERROR_SIZE,
              "%.150s: %s, and %.100s says that there was a database: `sms-gateway restore"
              " BACKUP` puts a backup there, and `sms-gateway database create` an empty one",
-             database_path, state == STORE_PATH_EMPTY ? "the file is empty" : "there is no file",
+             database_path, state == DATABASE_PATH_EMPTY ? "the file is empty" : "there is no file",
              strrchr(path, '/') + 1);
     return false;
 }
@@ -44,12 +44,12 @@ static bool may_be_opened(const char *database_path, bool must_exist, char *prob
 static bool finish_restore(const char *path, char *problem)
 {
     struct write_lock lock;
-    if (!store_swap_is_unfinished(path))
+    if (!database_swap_is_unfinished(path))
         return true;
     bool good = write_lock_open(&lock, path, WRITE_LOCK_ALONE,
                                 clock_monotonic_ms() + OPEN_TIMEOUT_MS);
-    if (good && store_swap_is_unfinished(path)) {
-        good = store_swap_undo(path);
+    if (good && database_swap_is_unfinished(path)) {
+        good = database_swap_undo(path);
         log_warning("a restore did not come to its end: the database is as it was before",
                     LOG_TEXT("path", path));
     }
@@ -97,9 +97,9 @@ bool place_take(struct place *place, bool must_exist, char problem[STORE_ERROR_S
 static void read_inodes(const char *database_path, ino_t inodes[ARRAY_LENGTH(suffixes)])
 {
     for (size_t i = 0; i < ARRAY_LENGTH(suffixes); i++) {
-        char path[STORE_PATH_SIZE];
+        char path[DATABASE_PATH_SIZE];
         struct stat status;
-        bool there = store_path_beside(database_path, suffixes[i], path) &&
+        bool there = database_path_beside(database_path, suffixes[i], path) &&
                      lstat(path, &status) == 0;
         inodes[i] = there ? status.st_ino : 0;
     }

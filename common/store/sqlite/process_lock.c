@@ -51,7 +51,7 @@ static void read_holder(int fd, char text[HOLDER_SIZE])
         strcpy(text, "another process");
 }
 
-/* ---- The claim ---- */
+/* ---- The lock ---- */
 
 static bool lock(int fd)
 {
@@ -88,25 +88,23 @@ static void explain(int fd, const char *path, const char *program, char problem[
     }
 }
 
-int store_claim(const char *database_path, const char *program, const char *runtime_dir,
-                char problem[STORE_ERROR_SIZE])
+bool process_lock_take(const char *path, const char *role, const char *runtime_dir,
+                       char problem[STORE_ERROR_SIZE])
 {
-    char path[STORE_PATH_SIZE], lock_path[STORE_PATH_SIZE], suffix[64];
-    enum store_path_state state;
-    if (!store_path_resolve(database_path, path, problem) ||
-        (!store_path_check(path, &state, problem) && !store_swap_is_unfinished(path))) {
-        return -1;
-    }
-    snprintf(suffix, sizeof(suffix), "-%s.lock", program);
+    char lock_path[DATABASE_PATH_SIZE], suffix[64];
+    enum database_path_state state;
+    if (!database_path_check(path, &state, problem) && !database_swap_is_unfinished(path))
+        return false;
+    snprintf(suffix, sizeof(suffix), "-%s.lock", role);
     int fd = -1;
-    if (store_path_beside(path, suffix, lock_path))
+    if (database_path_beside(path, suffix, lock_path))
         fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd >= 0 && lock(fd)) {
-        write_holder(fd, program, runtime_dir);
-        return fd;
+        write_holder(fd, role, runtime_dir);
+        return true; /* the descriptor stays open: a successor waits until this process has ended */
     }
-    explain(fd, path, program, problem);
+    explain(fd, path, role, problem);
     if (fd >= 0)
         close(fd);
-    return -1;
+    return false;
 }

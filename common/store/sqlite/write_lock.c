@@ -32,8 +32,8 @@ static const char *const suffixes[] = {"-queue.lock", "-write.lock", "-open.lock
 
 static int open_file(const char *database_path, const char *suffix)
 {
-    char path[STORE_PATH_SIZE];
-    return store_path_beside(database_path, suffix, path)
+    char path[DATABASE_PATH_SIZE];
+    return database_path_beside(database_path, suffix, path)
                ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)
                : -1;
 }
@@ -116,9 +116,9 @@ bool write_lock_is_in_place(const struct write_lock *lock, const char *database_
 {
     const int fds[ARRAY_LENGTH(suffixes)] = {lock->queue_fd, lock->lock_fd, lock->open_fd};
     for (size_t i = 0; i < ARRAY_LENGTH(suffixes); i++) {
-        char path[STORE_PATH_SIZE];
+        char path[DATABASE_PATH_SIZE];
         struct stat own, named;
-        if (!store_path_beside(database_path, suffixes[i], path) || fstat(fds[i], &own) < 0 ||
+        if (!database_path_beside(database_path, suffixes[i], path) || fstat(fds[i], &own) < 0 ||
             lstat(path, &named) < 0 || own.st_ino != named.st_ino || own.st_dev != named.st_dev)
             return false;
     }

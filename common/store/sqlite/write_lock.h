@@ -8,7 +8,7 @@
  * what a dead process held. One thread per lock at a time.
  *
  * A third file says who has the database open: many share it, or one has it alone. It is empty until a
- * database has been there. All are named after the path without links (store_path.h).
+ * database has been there. All are named after the path without links (database_path.h).
  */
 #ifndef COMMON_STORE_SQLITE_WRITE_LOCK_H
 #define COMMON_STORE_SQLITE_WRITE_LOCK_H

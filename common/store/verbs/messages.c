@@ -65,7 +65,7 @@ enum error verb_return_to_queue(struct store_transaction *transaction, struct st
     wish->changed = message_may_become(row.status, MESSAGE_QUEUED, MESSAGE_ACTOR_BROKER, facts);
     if (!wish->changed)
         return ERROR_NONE;
-    error = transition_return(transaction, &row, wish->refused, wish->spread, wish->error_code,
+    error = transition_return(transaction, &row, wish->refused, wish->jitter, wish->error_code,
                               wish->error_message);
     if (error != ERROR_NONE || !wish->hopeless || row.status != MESSAGE_QUEUED)
         return error;
@@ -116,7 +116,7 @@ enum error verb_report(struct store_transaction *transaction, struct store_write
     report->changed = true;
     if (report->status == MESSAGE_FAILED && report->nothing_sent &&
         message_may_become(row.status, MESSAGE_QUEUED, MESSAGE_ACTOR_DEVICE, facts))
-        return transition_return(transaction, &row, true, report->spread, report->error_code,
+        return transition_return(transaction, &row, true, report->jitter, report->error_code,
                                  report->error_message);
     report->changed = !is_late(report, &row, facts) &&
                       message_may_become(row.status, report->status, MESSAGE_ACTOR_DEVICE, facts);

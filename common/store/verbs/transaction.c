@@ -13,7 +13,7 @@ void transaction_init(struct store_transaction *transaction, struct store_databa
         .rows = rows,
         .limits = options->limits,
         .metrics = options->metrics,
-        .records_transitions = options->moved,
+        .records_transitions = options->publish_transitions,
     };
 }
 

@@ -37,7 +37,7 @@ struct store_transaction {
     const struct store_rows *rows;
     struct store_limits limits;
     struct metrics *metrics;  /* or NULL */
-    bool records_transitions; /* options.moved is set */
+    bool records_transitions; /* options.publish_transitions is set */
 
     /* Of this transaction */
     int64_t now_ms; /* wall */

@@ -47,7 +47,7 @@ static void tally_transition(struct store_transaction *transaction,
         METRICS_OBSERVE(tally, message_delivery_seconds, age_us(transaction, before));
 }
 
-/* For options.moved. Without memory the log lacks a line, and nothing else is lost. */
+/* For options.publish_transitions. Without memory the log lacks a line, and nothing else is lost. */
 static void record_transition(struct store_transaction *transaction,
                               const struct message_row *before, const struct message_row *after,
                               const char *code, int64_t session)
@@ -130,7 +130,7 @@ enum error transition_dispatch(struct store_transaction *transaction, struct mes
 }
 
 enum error transition_return(struct store_transaction *transaction, struct message_row *row,
-                             bool is_failure, double spread, const char *code, const char *text)
+                             bool is_failure, double jitter, const char *code, const char *text)
 {
     struct message_row after = next_row(transaction, row, MESSAGE_QUEUED);
     const struct message_error message_error = {code, text};
@@ -138,7 +138,7 @@ enum error transition_return(struct store_transaction *transaction, struct messa
     after.journal = no_journal;
     after.proved_attempt = row->attempt;
     after.failures += is_failure;
-    after.retry_at_ms = is_failure ? transaction->now_ms + store_backoff_ms(after.failures, spread)
+    after.retry_at_ms = is_failure ? transaction->now_ms + store_backoff_ms(after.failures, jitter)
                                    : 0;
     enum error error = device_use_refund(transaction, row);
     if (error == ERROR_NONE)

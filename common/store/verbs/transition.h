@@ -29,7 +29,7 @@ MUST_CHECK enum error transition_dispatch(struct store_transaction *transaction,
 /* Back to the queue: this attempt sent nothing. One with a cancel request then becomes `cancelled`. If it counts as
    a failure the message waits for store_backoff_ms; after STORE_MAX_FAILURES it becomes `failed`. */
 MUST_CHECK enum error transition_return(struct store_transaction *transaction,
-                                        struct message_row *row, bool is_failure, double spread,
+                                        struct message_row *row, bool is_failure, double jitter,
                                         const char *code, const char *text);
 
 /* Back to the queue: offers that no device took. */

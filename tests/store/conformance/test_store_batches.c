@@ -128,7 +128,7 @@ static void the_doorbell_rings_for_messages_alone_and_after_the_commit(void **st
 {
     struct store_fixture *fixture = *state;
     atomic_int rings = 0;
-    fixture->options.enqueued = count_ring;
+    fixture->options.wake_broker = count_ring;
     fixture->options.context = &rings;
     store_fixture_reopen(fixture);
     struct store_write probe = {.verb = STORE_PROBE};
@@ -173,7 +173,7 @@ static void the_doorbell_rings_after_the_last_of_many_messages(void **state)
     struct heard heard = {.messages = 0};
     pthread_t threads[CALLERS];
     assert_int_equal(store_reader_open(other, &heard.reader), ERROR_NONE);
-    fixture->options.enqueued = hear;
+    fixture->options.wake_broker = hear;
     fixture->options.context = &heard;
     store_fixture_reopen(fixture);
     for (int i = 0; i < CALLERS; i++)

@@ -282,7 +282,7 @@ static void refuse(struct store_fixture *fixture, const struct message_id *id, u
     write.return_to_queue.id = *id;
     write.return_to_queue.attempt = attempt;
     write.return_to_queue.refused = true;
-    write.return_to_queue.spread = 1;
+    write.return_to_queue.jitter = 1;
     strcpy(write.return_to_queue.device_id, "phone-1");
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_true(write.return_to_queue.changed);

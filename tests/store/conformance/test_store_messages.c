@@ -387,7 +387,7 @@ static void given_return(struct store_fixture *fixture, const struct message_id 
     write.return_to_queue.attempt = attempt;
     strcpy(write.return_to_queue.device_id, "phone");
     write.return_to_queue.refused = refused;
-    write.return_to_queue.spread = 1;
+    write.return_to_queue.jitter = 1;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_int_equal(stored_status(fixture, id), MESSAGE_QUEUED);
 }

@@ -25,7 +25,7 @@ static int setup(void **state)
     int status = store_fixture_setup(state);
     struct store_fixture *fixture = *state;
     transition_count = 0;
-    fixture->options.moved = take_transitions;
+    fixture->options.publish_transitions = take_transitions;
     store_fixture_reopen(fixture);
     return status;
 }

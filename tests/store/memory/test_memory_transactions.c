@@ -18,7 +18,7 @@ static int setup(void **state)
 {
     (void)state;
     struct store_options options = {.limits = {.daily_messages = 9, .device_daily_segments = 9},
-                                    .moved = ignore_moves};
+                                    .publish_transitions = ignore_moves};
     memory_tables_init(&tables);
     memory_database_init(&database, &tables, &options);
     return 0;

@@ -44,18 +44,18 @@ static void given_messages(struct store_fixture *fixture, struct message_id ids[
 static void back_up(struct store_fixture *fixture, const char *path)
 {
     char problem[STORE_ERROR_SIZE] = "";
-    struct store_file_content content;
-    if (store_file_back_up(fixture->path, path, &content, problem) != ERROR_NONE)
+    struct database_file_content content;
+    if (database_file_back_up(fixture->path, path, &content, problem) != ERROR_NONE)
         fail_msg("%s", problem);
 }
 
 /* Restores into the place of the fixture's database, which is opened again. */
-static struct store_file_restored restore(struct store_fixture *fixture, const char *path)
+static struct database_file_restored restore(struct store_fixture *fixture, const char *path)
 {
     char problem[STORE_ERROR_SIZE] = "";
-    struct store_file_restored restored;
+    struct database_file_restored restored;
     store_fixture_close(fixture);
-    if (store_file_restore(path, fixture->path, &restored, problem) != ERROR_NONE)
+    if (database_file_restore(path, fixture->path, &restored, problem) != ERROR_NONE)
         fail_msg("%s", problem);
     store_fixture_open(fixture);
     return restored;
@@ -66,20 +66,20 @@ static void a_backup_is_one_file_with_everything(void **state)
     struct store_fixture *fixture = *state;
     struct message_id ids[4];
     char path[128], other[128], problem[STORE_ERROR_SIZE] = "";
-    struct store_file_content content, checked;
+    struct database_file_content content, checked;
     given_messages(fixture, ids);
     path_of(fixture, "backup.db", path);
-    assert_int_equal(store_file_back_up(fixture->path, path, &content, problem), ERROR_NONE);
+    assert_int_equal(database_file_back_up(fixture->path, path, &content, problem), ERROR_NONE);
     assert_int_equal(content.messages[MESSAGE_QUEUED], 1);
     assert_int_equal(content.messages[MESSAGE_DELIVERED], 1);
     assert_int_equal(content.schema_version, 1);
     assert_int_equal(content.newest_message_at_ms, message_id_time_ms(&ids[0]));
-    assert_int_equal(store_file_verify(path, &checked, problem), ERROR_NONE);
+    assert_int_equal(database_file_verify(path, &checked, problem), ERROR_NONE);
     assert_memory_equal(&checked, &content, sizeof(checked));
     assert_int_not_equal(access(path_of(fixture, "backup.db-wal", other), F_OK), 0);
     assert_int_not_equal(access(path_of(fixture, "backup.db.part", other), F_OK), 0);
     /* It never takes the place of another. */
-    assert_int_not_equal(store_file_back_up(fixture->path, path, &content, problem), ERROR_NONE);
+    assert_int_not_equal(database_file_back_up(fixture->path, path, &content, problem), ERROR_NONE);
     assert_non_null(strstr(problem, "it is there already"));
 }
 
@@ -108,10 +108,10 @@ static void backups_under_load_are_consistent(void **state)
     pthread_create(&thread, NULL, enqueue_all_the_time, &enqueuer);
     for (int i = 0; i < 10; i++) {
         char name[32], path[128], problem[STORE_ERROR_SIZE] = "";
-        struct store_file_content content;
+        struct database_file_content content;
         snprintf(name, sizeof(name), "backup-%d.db", i);
         int before = atomic_load(&enqueuer.count);
-        if (store_file_back_up(fixture->path, path_of(fixture, name, path), &content, problem) !=
+        if (database_file_back_up(fixture->path, path_of(fixture, name, path), &content, problem) !=
             ERROR_NONE)
             fail_msg("%s", problem);
         int after = atomic_load(&enqueuer.count) + 1;
@@ -130,13 +130,13 @@ static void what_was_open_in_a_backup_is_unknown_and_never_sent_again(void **sta
     back_up(fixture, path_of(fixture, "backup.db", path));
     struct message_id lost = given_message(fixture, number, "after the backup");
 
-    struct store_file_restored restored = restore(fixture, path);
+    struct database_file_restored restored = restore(fixture, path);
     assert_int_equal(restored.unknown, 3);
     assert_int_equal(restored.content.messages[MESSAGE_UNKNOWN], 3);
     for (int i = 0; i < 3; i++) {
         struct message message = stored(fixture, &ids[i]);
         assert_int_equal(message.status, MESSAGE_UNKNOWN);
-        assert_string_equal(message.error_code, STORE_FILE_RESTORED);
+        assert_string_equal(message.error_code, DATABASE_FILE_RESTORED);
         assert_string_equal(message.device_id, "");
         assert_int_equal(message.reached_at_ms[MESSAGE_UNKNOWN], message.updated_at_ms);
         message_fini(&message);
@@ -148,9 +148,9 @@ static void what_was_open_in_a_backup_is_unknown_and_never_sent_again(void **sta
     assert_int_equal(store_find_message(fixture->reader, &lost, &none), ERROR_MESSAGE_NOT_FOUND);
 
     /* What was there before is kept. */
-    struct store_file_content kept;
+    struct database_file_content kept;
     char problem[STORE_ERROR_SIZE];
-    assert_int_equal(store_file_verify(restored.kept_path, &kept, problem), ERROR_NONE);
+    assert_int_equal(database_file_verify(restored.kept_path, &kept, problem), ERROR_NONE);
     assert_int_equal(kept.messages[MESSAGE_QUEUED], 2);
 }
 
@@ -175,14 +175,14 @@ static void a_log_that_was_left_behind_does_no_harm(void **state)
                  fixture->folder, losses[i]);
         assert_int_equal(system(command), 0);
         char problem[STORE_ERROR_SIZE] = "";
-        struct store_file_restored restored;
-        if (store_file_restore(path, fixture->path, &restored, problem) != ERROR_NONE)
+        struct database_file_restored restored;
+        if (database_file_restore(path, fixture->path, &restored, problem) != ERROR_NONE)
             fail_msg("%s", problem);
         assert_int_equal(*restored.kept_path != '\0', i == 1);
         store_fixture_open(fixture);
         assert_int_equal(number_of(fixture, "SELECT count(*) FROM message"), 4);
-        struct store_file_content content;
-        assert_int_equal(store_file_check(fixture->path, &content, problem), ERROR_NONE);
+        struct database_file_content content;
+        assert_int_equal(database_file_check(fixture->path, &content, problem), ERROR_NONE);
     }
 }
 
@@ -226,23 +226,25 @@ static void a_phone_that_sent_it_after_the_backup_is_believed(void **state)
 static void a_database_in_use_is_not_touched(void **state)
 {
     struct store_fixture *fixture = *state;
-    struct store_file_restored restored;
+    struct database_file_restored restored;
     struct message_id ids[4];
     char path[128], problem[STORE_ERROR_SIZE] = "";
     int64_t before, after;
     given_messages(fixture, ids);
     back_up(fixture, path_of(fixture, "backup.db", path));
-    assert_int_equal(store_file_restore(path, fixture->path, &restored, problem), ERROR_STORE_BUSY);
+    assert_int_equal(database_file_restore(path, fixture->path, &restored, problem),
+                     ERROR_STORE_BUSY);
     assert_non_null(strstr(problem, "stop the gateway first"));
-    assert_int_equal(store_file_downgrade(fixture->path, 1, problem), ERROR_STORE_BUSY);
-    assert_int_equal(store_file_compact(fixture->path, &before, &after, problem), ERROR_STORE_BUSY);
+    assert_int_equal(database_file_downgrade(fixture->path, 1, problem), ERROR_STORE_BUSY);
+    assert_int_equal(database_file_compact(fixture->path, &before, &after, problem),
+                     ERROR_STORE_BUSY);
     assert_int_equal(stored_status(fixture, &ids[0]), MESSAGE_QUEUED);
 }
 
 static void what_is_no_good_backup_is_refused(void **state)
 {
     struct store_fixture *fixture = *state;
-    struct store_file_restored restored;
+    struct database_file_restored restored;
     struct message_id ids[4];
     char path[128], command[300], problem[STORE_ERROR_SIZE];
     given_messages(fixture, ids);
@@ -266,9 +268,9 @@ static void what_is_no_good_backup_is_refused(void **state)
         snprintf(command, sizeof(command), "cd %s && %s", fixture->folder, cases[i].make);
         assert_int_equal(system(command), 0);
         char bad[128];
-        assert_int_not_equal(
-            store_file_restore(path_of(fixture, "bad.db", bad), fixture->path, &restored, problem),
-            ERROR_NONE);
+        assert_int_not_equal(database_file_restore(path_of(fixture, "bad.db", bad), fixture->path,
+                                                   &restored, problem),
+                             ERROR_NONE);
         if (!strstr(problem, cases[i].problem))
             fail_msg("%s: %s", cases[i].make, problem);
     }
@@ -283,9 +285,9 @@ static void a_version_without_a_way_back_stays(void **state)
     char problem[STORE_ERROR_SIZE] = "";
     given_messages(fixture, ids);
     store_fixture_close(fixture);
-    assert_int_equal(store_file_downgrade(fixture->path, 0, problem), ERROR_STORE_UNAVAILABLE);
+    assert_int_equal(database_file_downgrade(fixture->path, 0, problem), ERROR_STORE_UNAVAILABLE);
     assert_non_null(strstr(problem, "no way back"));
-    assert_int_equal(store_file_downgrade(fixture->path, 2, problem), ERROR_STORE_UNAVAILABLE);
+    assert_int_equal(database_file_downgrade(fixture->path, 2, problem), ERROR_STORE_UNAVAILABLE);
     assert_non_null(strstr(problem, "which is older"));
     store_fixture_open(fixture);
     assert_int_equal(stored_status(fixture, &ids[1]), MESSAGE_DISPATCHED);
@@ -301,7 +303,7 @@ static void a_file_from_before_gives_space_back_once_it_is_compacted(void **stat
     assert_int_equal(number_of(fixture, "PRAGMA auto_vacuum"), 0);
     execute(fixture->path, "CREATE TABLE fat (a); INSERT INTO fat VALUES (zeroblob(1000000));"
                            "DROP TABLE fat");
-    assert_int_equal(store_file_compact(fixture->path, &before, &after, problem), ERROR_NONE);
+    assert_int_equal(database_file_compact(fixture->path, &before, &after, problem), ERROR_NONE);
     assert_in_range(after, 1, before - 900000);
     assert_int_equal(number_of(fixture, "PRAGMA auto_vacuum"), 2);
     store_fixture_open(fixture);

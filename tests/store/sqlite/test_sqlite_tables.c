@@ -21,7 +21,7 @@ static int setup(void **state)
     memset(&metrics, 0, sizeof(metrics));
     atomic_store(&transitions, 0);
     fixture->options.metrics = &metrics;
-    fixture->options.moved = count_transitions;
+    fixture->options.publish_transitions = count_transitions;
     store_fixture_reopen(fixture);
     return status;
 }
