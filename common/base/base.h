@@ -1,4 +1,4 @@
-/* The few words of C every file here may assume. */
+/* Types and macros that every file uses. */
 #ifndef COMMON_BASE_BASE_H
 #define COMMON_BASE_BASE_H
 

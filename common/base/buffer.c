@@ -63,7 +63,7 @@ void buffer_append_format_list(struct buffer *buffer, const char *format, va_lis
     size_t room = rest ? buffer->capacity - buffer->length : 0;
     int length = vsnprintf(rest, room, format, arguments);
     char *end = length >= 0 ? buffer_reserve(buffer, (size_t)length) : NULL;
-    if (end && (size_t)length >= room) /* there is room for it now */
+    if (end && (size_t)length >= room) /* the reservation has made room */
         vsnprintf(end, (size_t)length + 1, format, again);
     va_end(again);
     if (end) {

@@ -1,9 +1,8 @@
 /*
- * A growing byte string with a ceiling.
+ * A growing byte string with a maximum length.
  *
- * Appending past the ceiling, or without memory, marks the buffer as failed; later appends do
- * nothing, so a writer checks once, at the end. `data` always ends in a NUL that `length` does not
- * count. One thread at a time.
+ * Appending past the maximum, or without memory, marks the buffer as failed. Later appends then do nothing, so a writer
+ * checks once, at the end. `data` always ends in a NUL that `length` does not count. One thread at a time.
  */
 #ifndef COMMON_BASE_BUFFER_H
 #define COMMON_BASE_BUFFER_H
@@ -19,7 +18,7 @@ struct buffer {
     size_t capacity;
     size_t max_length;
     bool failed;
-    bool full; /* failed at the ceiling, and not for want of memory */
+    bool full; /* failed at the maximum length, not for lack of memory */
 };
 
 void buffer_init(struct buffer *buffer, size_t max_length);
@@ -28,13 +27,13 @@ void buffer_fini(struct buffer *buffer);
 /* Empties it and forgets a failure; keeps the memory. */
 void buffer_clear(struct buffer *buffer);
 
-/* The rest of buffer_reserve. */
+/* The slow path of buffer_reserve. */
 bool buffer_grow(struct buffer *buffer, size_t more);
 
-/* Where `more` bytes and the NUL can go; NULL where there is no room, and then the buffer has failed. */
+/* The place for `more` bytes and the NUL. NULL if there is no room; the buffer has then failed. */
 static inline char *buffer_reserve(struct buffer *buffer, size_t more)
 {
-    /* What there is room for is within the ceiling. */
+    /* The capacity never exceeds the maximum length. */
     bool fits = !buffer->failed && more < buffer->capacity - buffer->length;
     return fits || buffer_grow(buffer, more) ? buffer->data + buffer->length : NULL;
 }

@@ -67,7 +67,7 @@ static const struct {
     {0x1d7ce, 0x1d7ff, DIGIT, "a mathematical digit"},
 };
 
-/* The index of the first range that has it; ARRAY_LENGTH(ranges) where none does. */
+/* The index of the first range with the character; ARRAY_LENGTH(ranges) if there is none. */
 static size_t find(int32_t point)
 {
     size_t i = 0;

@@ -1,4 +1,4 @@
-/* Names for characters in error messages: what a reader cannot see, or would see wrongly, by its code. */
+/* Names of characters for error messages; an invisible or look-alike character is named by its code. */
 #ifndef COMMON_BASE_CHARACTER_NAME_H
 #define COMMON_BASE_CHARACTER_NAME_H
 
@@ -14,10 +14,10 @@ enum { CHARACTER_NAME_SIZE = 64 };
  */
 void character_name(int32_t point, char name[CHARACTER_NAME_SIZE]);
 
-/* Whether it is a decimal digit of a script other than ASCII. */
+/* Whether the character is a decimal digit of a script other than ASCII. */
 bool character_is_foreign_digit(int32_t point);
 
-/* Whether it is a dash or hyphen other than "-"; a space other than " ". */
+/* Whether the character is a dash or hyphen other than "-"; a space other than " ". */
 bool character_is_foreign_dash(int32_t point);
 bool character_is_foreign_space(int32_t point);
 

@@ -28,7 +28,7 @@ int64_t clock_monotonic_us(void)
     return read_clock_us(CLOCK_BOOTTIME);
 }
 
-/* Decimal digits of a number that has no more; printf takes ten times as long. */
+/* Writes exactly `digits` decimal digits; much faster than printf, and each log line has a time. */
 static char *put_digits(char *text, int digits, int number)
 {
     for (int i = digits - 1; i >= 0; i--, number /= 10)
@@ -38,7 +38,7 @@ static char *put_digits(char *text, int digits, int number)
 
 static char *put_date(char *text, int64_t day)
 {
-    /* gmtime_r takes a lock and a while; a thread asks for the same few days. */
+    /* gmtime_r is slow and takes a lock, and a thread asks for the same day again and again. */
     static _Thread_local struct tm date;
     static _Thread_local int64_t known = INT64_MIN;
     if (day != known) {
@@ -99,7 +99,7 @@ static bool read_char(const char **text, const char *allowed)
     return false;
 }
 
-/* RFC 3339 section 5.6, time-secfrac: any number of digits, of which we keep three. */
+/* RFC 3339 section 5.6, time-secfrac: up to nine digits, of which three are kept. */
 static bool read_fraction(const char **text, int *milliseconds)
 {
     int scale = 100, digits = 0;

@@ -20,7 +20,7 @@ void fail_point(const char *name)
         return;
     fprintf(stderr, "fail point %s\n", wanted);
     kill(getpid(), SIGKILL);
-    pause(); /* this thread does nothing more, even before the others are gone */
+    pause(); /* until SIGKILL has ended the process */
 }
 
 #else

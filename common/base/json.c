@@ -1,4 +1,4 @@
-/* The only file that knows cJSON. `struct json` is its cJSON by another name. */
+/* The only file that uses cJSON. `struct json` is a cJSON item. */
 #include "common/base/json.h"
 
 #include "common/base/json_write.h"
@@ -18,7 +18,7 @@ static const struct json *as_json(const cJSON *value)
     return (const struct json *)value;
 }
 
-/* Names are compared after their escapes are resolved; JSON_MAX_MEMBERS bounds the square. */
+/* Compares names after unescaping. Quadratic, but JSON_MAX_MEMBERS limits it. */
 static bool has_duplicate_names(const cJSON *value)
 {
     for (const cJSON *child = value->child; child; child = child->next) {
@@ -40,7 +40,7 @@ static struct json *no_memory(struct json_problem *problem)
     return NULL;
 }
 
-/* What the scan has let through. */
+/* Parses a text that the scan has accepted. */
 static struct json *parse_scanned(const char *text, size_t length, struct json_problem *problem)
 {
     cJSON *document = cJSON_ParseWithLengthOpts(text, length + 1, NULL, true);

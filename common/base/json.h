@@ -1,8 +1,8 @@
 /*
  * Reading JSON from a peer.
  *
- * cJSON parses, but only what a strict scan has let through (RFC 8259, and I-JSON, RFC 7493, where
- * that leaves a choice): valid UTF-8, no raw control characters, no "\u0000" and no lone surrogate,
+ * cJSON parses only texts that a strict scan has accepted (RFC 8259, and I-JSON, RFC 7493, where RFC 8259 leaves a
+ * choice): valid UTF-8, no raw control characters, no "\u0000" and no lone surrogate,
  * exact number grammar, no duplicate names, at most JSON_MAX_DEPTH levels and JSON_MAX_MEMBERS names
  * in one object, nothing but white space after the value. So every string is a proper C string.
  *
@@ -16,7 +16,7 @@
 
 enum { JSON_MAX_DEPTH = 16, JSON_MAX_MEMBERS = 256 };
 
-/* Why a text was refused, and at which byte of it; for a name that stands twice, at its end. */
+/* Why a text was refused, and at which byte; a duplicate name is reported at the end of the text. */
 struct json_problem {
     const char *reason; /* static, reads after "the body is not valid JSON: " */
     size_t offset;
@@ -25,24 +25,24 @@ struct json_problem {
 
 struct json;
 
-/* `text[length]` must be NUL. NULL, with *problem filled in, when the text is refused. */
+/* `text[length]` must be NUL. NULL, with *problem set, if the text is refused. */
 MUST_CHECK struct json *json_parse(const char *text, size_t length, struct json_problem *problem);
 void json_free(struct json *document);
 
-/* The strict scan alone; json_parse does it too. Does not see duplicate names. */
+/* The strict scan alone, which is part of json_parse. It does not find duplicate names. */
 MUST_CHECK bool json_scan(const char *text, size_t length, struct json_problem *problem);
 
 /*
- * For a text of which nothing more than necessary may be lost, because it is evidence: where json_parse
- * refuses a name that stands twice, more than JSON_MAX_MEMBERS names, U+0000, a lone surrogate, a raw control
- * character, an unknown escape, NaN, Infinity, a byte order mark, NUL bytes at the end, or a container that is
- * nested too deeply, this takes it: both of the names; the replacement character; a space; "?"; an empty string
- * in place of the number or the container. *mended: json_scan would have refused it; *problem then says why.
+ * A tolerant parser for reports from phones, of which as little as possible may be lost. It accepts errors that json_parse
+ * refuses: duplicate names and more than JSON_MAX_MEMBERS names (it keeps all), U+0000 and lone surrogates (replacement
+ * character), raw control characters (space), unknown escapes ("?"), NaN, Infinity and containers nested too deeply
+ * (empty string), a byte order mark, and NUL bytes at the end. *mended: json_scan would have refused the text; *problem
+ * then says why.
  */
 MUST_CHECK struct json *json_parse_mended(const char *text, size_t length,
                                           struct json_problem *problem, bool *mended);
 
-/* The mending alone, in place. */
+/* The repair alone, in place. */
 MUST_CHECK bool json_mend(char *text, size_t length, struct json_problem *problem);
 
 bool json_is_object(const struct json *value);
@@ -53,7 +53,7 @@ bool json_is_null(const struct json *value);
 /* "a string", "a number", "true", "false", "null", "an array", "an object" */
 const char *json_type_name(const struct json *value);
 
-/* The members of an object, or the values of an array, in their order. NULL at the end. */
+/* The members of an object or the values of an array, in order. NULL after the last. */
 const struct json *json_first(const struct json *object);
 const struct json *json_next(const struct json *member);
 const char *json_name(const struct json *member);
@@ -65,8 +65,8 @@ const struct json *json_member(const struct json *object, const char *name);
 /* NULL when the value is not a string. */
 const char *json_text(const struct json *value);
 
-/* False when the value is not a finite number / not a whole number within +-(2^53 - 1), where every
-   one has a double of its own (RFC 7493, 2.2). */
+/* False if the value is not a finite number, or not a whole number within +-(2^53 - 1), the range in which a double is
+   exact (RFC 7493, 2.2). */
 MUST_CHECK bool json_number(const struct json *value, double *number);
 MUST_CHECK bool json_integer(const struct json *value, int64_t *integer);
 
@@ -78,7 +78,7 @@ bool json_true(const struct json *value);
 
 struct json_writer;
 
-/* Writes the value again; numbers keep every digit that a double has. */
+/* Serialises the value; numbers keep all digits of a double. */
 void json_copy(struct json_writer *json, const char *name, const struct json *value);
 
 #endif

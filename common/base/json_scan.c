@@ -1,5 +1,5 @@
-/* The strict scan: a recursive descent over RFC 8259's grammar that builds nothing. Where it may mend,
-   it writes over what is in the way, and the text stays as long as it was. */
+/* The strict scan: a recursive descent over the grammar of RFC 8259 that builds nothing. If it may repair the text, it
+   overwrites errors in place; the length does not change. */
 #include "common/base/json.h"
 #include "common/base/utf8.h"
 
@@ -11,7 +11,7 @@ struct scan {
     const char *p;
     const char *end;
     int depth;
-    char *mend; /* the text at `start`, where it may be written to; NULL: it may not */
+    char *mend; /* the same text if it may be repaired; else NULL */
     struct json_problem *problem;
 };
 
@@ -22,9 +22,9 @@ static bool refuse(struct scan *scan, const char *reason)
     return false;
 }
 
-/* ---- Mending ---- */
+/* ---- Repair ---- */
 
-/* Writes over the text at `at`; false where it must stay as it is. */
+/* Overwrites the text at `at`; false if it may not be repaired. */
 static bool overwrite(struct scan *scan, const char *at, const char *bytes, size_t length)
 {
     if (scan->mend)
@@ -32,8 +32,7 @@ static bool overwrite(struct scan *scan, const char *at, const char *bytes, size
     return scan->mend;
 }
 
-/* An empty string and spaces take the place of a value, which has three bytes or more or is an empty
-   container. */
+/* Replaces a value by an empty string and spaces. The value has at least two bytes. */
 static void blank(struct scan *scan, const char *first)
 {
     char *value = scan->mend + (first - scan->start);
@@ -41,7 +40,7 @@ static void blank(struct scan *scan, const char *first)
     memset(value, '"', 2);
 }
 
-/* A container that is nested too deeply, whatever is in it. */
+/* Replaces a container that is nested too deeply. */
 static bool blank_container(struct scan *scan)
 {
     const char *first = scan->p;
@@ -64,7 +63,7 @@ static bool blank_container(struct scan *scan)
     return true;
 }
 
-/* What common libraries write for a number that JSON does not have. */
+/* Words that common libraries write for numbers that JSON does not have. */
 static bool blank_no_number(struct scan *scan)
 {
     static const char *const words[] = {"NaN", "Infinity", "-Infinity"};
@@ -101,31 +100,31 @@ static bool skip(struct scan *scan, char c)
     return true;
 }
 
-/* What people and programs write in place of JSON, and what to write. */
+/* Common mistakes, and how to correct them. */
 static const struct habit {
     const char *text, *reason;
 } habits[] = {
-    {"'", "there is a single quote, and JSON has double quotes alone"},
-    {"\\", "there is a backslash outside of a string: quotes were escaped once too often"},
+    {"'", "there is a single quote; JSON uses double quotes"},
+    {"\\", "there is a backslash outside a string: quotes were escaped once too often"},
     {"/", "JSON has no comments; remove it"},
     {"#", "JSON has no comments; remove it"},
     {"\xe2\x80\x9c", "there is a typographic quotation mark; write \""},
     {"\xe2\x80\x9d", "there is a typographic quotation mark; write \""},
     {"\xe2\x80\x98", "there is a typographic quotation mark; write \""},
     {"\xe2\x80\x99", "there is a typographic quotation mark; write \""},
-    {"\xc2\xa0", "there is a no-break space (U+00A0) outside of a string; write a plain one"},
+    {"\xc2\xa0", "there is a no-break space (U+00A0) outside a string; write a plain space"},
     {"\xef\xbb\xbf", "there is a byte order mark (U+FEFF); remove it"},
     {"NaN", "NaN is not a value of JSON; write null"},
     {"Infinity", "Infinity is not a value of JSON; write null"},
     {"undefined", "undefined is not a value of JSON; leave the member out"},
     {"None", "None is not a value of JSON; write null"},
-    {"NULL", "null is written in small letters"},
-    {"Null", "null is written in small letters"},
+    {"NULL", "null must be in lower case"},
+    {"Null", "null must be in lower case"},
     {"nil", "nil is not a value of JSON; write null"},
-    {"True", "true is written in small letters"},
-    {"TRUE", "true is written in small letters"},
-    {"False", "false is written in small letters"},
-    {"FALSE", "false is written in small letters"},
+    {"True", "true must be in lower case"},
+    {"TRUE", "true must be in lower case"},
+    {"False", "false must be in lower case"},
+    {"FALSE", "false must be in lower case"},
     {"<", "this looks like XML or HTML"},
     {"@", "there is an @: curl reads a file only for -d @FILE, not for --data-raw"},
     {"+", "a number may not start with +"},
@@ -142,7 +141,7 @@ static const char *habit_reason(const struct scan *scan)
     return NULL;
 }
 
-/* `otherwise` is why, where it is no habit that is known. */
+/* `otherwise` is the reason if it is not one of the common mistakes. */
 static bool refuse_habit(struct scan *scan, const char *otherwise)
 {
     const char *reason = habit_reason(scan);
@@ -186,7 +185,7 @@ static bool scan_number(struct scan *scan)
     return true;
 }
 
-/* The four hex digits after \u; -1 when they are not there. */
+/* The value of the four hex digits after \u; -1 if they are missing. */
 static int32_t scan_hex4(struct scan *scan)
 {
     int32_t value = 0;
@@ -217,9 +216,9 @@ static bool scan_unicode_escape(struct scan *scan)
     if (unit == 0)
         reason = "the character U+0000 is not allowed";
     else if (unit >= 0xdc00 && unit <= 0xdfff)
-        reason = "a low surrogate stands alone";
+        reason = "a low surrogate has no high surrogate before it";
     else if (unit >= 0xd800 && unit <= 0xdbff && !scan_low_surrogate(scan))
-        reason = "a high surrogate stands alone";
+        reason = "a high surrogate has no low surrogate after it";
     if (!reason)
         return true;
     if (!overwrite(scan, digits, "fffd", 4)) /* the replacement character */
@@ -240,7 +239,7 @@ static bool scan_escape(struct scan *scan)
     return refuse(scan, "an unknown escape");
 }
 
-/* What stands in a string for itself and is one byte. */
+/* One-byte characters that need no escape in a string. */
 static const bool is_plain[256] = {
     [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... 0x7f] = true};
 
@@ -261,7 +260,7 @@ static bool scan_string(struct scan *scan)
         if (c < ' ') {
             if (!overwrite(scan, scan->p, " ", 1))
                 return refuse(scan,
-                              "a control character must be escaped, as \\n is for a line feed");
+                              "a control character must be escaped, like \\n for a line feed");
             scan->p++;
         } else if (c == '\\') {
             const char *first = scan->p;
@@ -290,7 +289,7 @@ static bool scan_object(struct scan *scan)
             return refuse(scan, "an object has too many members");
         skip_space(scan);
         if (at(scan, '}'))
-            return refuse(scan, "a comma stands before }; remove it");
+            return refuse(scan, "there is a comma before }; remove it");
         if (!scan_string(scan))
             return false;
         skip_space(scan);
@@ -312,7 +311,7 @@ static bool scan_array(struct scan *scan)
     do {
         skip_space(scan);
         if (at(scan, ']'))
-            return refuse(scan, "a comma stands before ]; remove it");
+            return refuse(scan, "there is a comma before ]; remove it");
         if (!scan_value(scan))
             return false;
         skip_space(scan);
@@ -327,7 +326,8 @@ static bool scan_value(struct scan *scan)
         return refuse(scan, "the text ends too early");
     if (*scan->p == '{' || *scan->p == '[') {
         if (scan->depth == JSON_MAX_DEPTH)
-            return scan->mend ? blank_container(scan) : refuse(scan, "it is nested too deeply");
+            return scan->mend ? blank_container(scan)
+                              : refuse(scan, "the value is nested too deeply");
         scan->depth++;
         bool good = *scan->p == '{' ? scan_object(scan) : scan_array(scan);
         scan->depth--;
@@ -353,7 +353,7 @@ static bool scan_document(struct scan *scan)
     if (scan->p == scan->end)
         return true;
     if (at(scan, '{') || at(scan, '['))
-        return refuse(scan, "another document follows; send one alone");
+        return refuse(scan, "another document follows; send only one");
     return refuse_habit(scan, "something follows the value");
 }
 
@@ -370,7 +370,7 @@ bool json_mend(char *text, size_t length, struct json_problem *problem)
         .start = text, .p = text, .end = text + length, .mend = text, .problem = problem};
     if (length >= 3 && memcmp(text, byte_order_mark, 3) == 0)
         overwrite(&scan, text, "   ", 3);
-    while (length > 0 && text[--length] == '\0') /* C strings are often sent with their end */
+    while (length > 0 && text[--length] == '\0') /* C programs often send the NUL of a string */
         overwrite(&scan, text + length, " ", 1);
     return scan_document(&scan);
 }

@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What cannot stand in a string as it is (RFC 8259, 7). */
+/* Characters that need an escape in a string (RFC 8259, 7). */
 static bool is_special(unsigned char c)
 {
     return c < ' ' || c == '"' || c == '\\';
 }
 
-/* Whether one of eight characters is special. The high bit of a byte of (x - n) & ~x says that it was less
-   than n, up to the first such byte; XOR makes a byte that is looked for 0. */
+/* Whether one of eight characters is special. In (x - n) & ~x the high bit of a byte tells that the byte was less than n,
+   up to the first such byte; XOR turns a wanted byte into 0. */
 static bool has_special(const char eight[8])
 {
     const uint64_t ones = 0x0101010101010101, highs = ones << 7;
@@ -26,7 +26,7 @@ static bool has_special(const char eight[8])
            highs;
 }
 
-/* How much of a text can be copied as it is. */
+/* The length of the start of a text that needs no escape. */
 static size_t plain_length(const char *text, size_t length)
 {
     size_t i = 0;
@@ -66,7 +66,7 @@ static void put_string(struct buffer *out, const char *text)
     buffer_append_char(out, '"');
 }
 
-/* The comma before a value, and its name. */
+/* Writes the comma before a value, and its name. */
 static void begin_value(struct json_writer *json, const char *name)
 {
     if (json->needs_comma)
@@ -123,7 +123,7 @@ void json_put_number(struct json_writer *json, const char *name, double number)
 {
     begin_value(json, name);
     char text[32];
-    /* The shortest of the two that reads back as the same double. */
+    /* The shorter of the two forms, if it reads back as the same double. */
     snprintf(text, sizeof(text), "%.15g", number);
     if (strtod(text, NULL) != number)
         snprintf(text, sizeof(text), "%.17g", number);

@@ -6,8 +6,8 @@
  *   json_put_text(&json, "status", "queued");
  *   json_end_object(&json);
  *
- * Commas are the writer's business. With a NULL name the value is an element of an array, or the
- * whole document. Texts must be valid UTF-8. Failures show in the buffer.
+ * The writer adds the commas. With a NULL name the value is an element of an array, or the whole document. Texts must be
+ * valid UTF-8. The buffer tells whether writing failed.
  */
 #ifndef COMMON_BASE_JSON_WRITE_H
 #define COMMON_BASE_JSON_WRITE_H
@@ -29,9 +29,9 @@ void json_put_integer(struct json_writer *json, const char *name, int64_t intege
 void json_put_number(struct json_writer *json, const char *name, double number);
 void json_put_bool(struct json_writer *json, const char *name, bool value);
 void json_put_null(struct json_writer *json, const char *name);
-/* An RFC 3339 text; null for 0, which stands for "never". */
+/* An RFC 3339 text; 0 means "never" and is written as null. */
 void json_put_time(struct json_writer *json, const char *name, int64_t wall_ms);
-/* Text that is JSON already. */
+/* Writes text that is already JSON. */
 void json_put_raw(struct json_writer *json, const char *name, const char *value);
 
 #endif

@@ -14,11 +14,11 @@
 #include <unistd.h>
 
 enum {
-    MAX_LINE_BYTES = PIPE_BUF, /* what goes to a pipe as one piece */
-    TAIL_BYTES = 3,            /* a quote, a brace and the line's end */
-    HEAD_BYTES = 128,          /* up to the message, at the most */
-    LEAST_BYTES = 32,          /* of a field beside its key: a number, or the first of a text */
-    MOST_ESCAPED_BYTES = 12,   /* of a character */
+    MAX_LINE_BYTES = PIPE_BUF, /* a pipe takes this much atomically */
+    TAIL_BYTES = 3,            /* a quote, a brace and the line end */
+    HEAD_BYTES = 128,          /* the longest part before the message */
+    LEAST_BYTES = 32,          /* of a field besides its key: a number, or the start of a text */
+    MOST_ESCAPED_BYTES = 12,   /* the longest escape of a character */
 };
 
 static const char *log_process = "?";
@@ -37,8 +37,7 @@ static const struct {
     [LOG_LEVEL_ERROR] = {"error", "<3>"},
 };
 
-/* systemd.exec(5): then JOURNAL_STREAM is its device and inode. A stderr that was led elsewhere since has
-   others. */
+/* Whether JOURNAL_STREAM (systemd.exec(5)) has the device and inode of stderr: stderr may have been redirected since. */
 static bool stderr_is_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");
@@ -107,7 +106,7 @@ static bool is_plain(const char *text)
     static const bool of_ids[256] = {
         ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['-'] = true};
     const char *p = text, *end = text + strlen(text);
-    while (of_ids[(unsigned char)*p]) /* most are ids, and nothing else */
+    while (of_ids[(unsigned char)*p]) /* fast path: most values are ids */
         p++;
     while (p < end) {
         int32_t point = utf8_next(&p, end);
@@ -121,10 +120,10 @@ static bool is_plain(const char *text)
 
 struct line {
     struct buffer *out;
-    bool cut; /* there was no room for all of it */
+    bool cut; /* there was no room for the whole line */
 };
 
-/* Whether so many more bytes fit; otherwise nothing follows but the end. */
+/* Whether `bytes` more fit. If not, only the end of the line follows. */
 static bool has_room(struct line *line, size_t bytes)
 {
     line->cut |= line->out->length + bytes > line->out->max_length - TAIL_BYTES;
@@ -136,7 +135,7 @@ static void append_escaped(struct buffer *out, int32_t point, unsigned char byte
     bool json = log_format == LOG_FORMAT_JSON;
     if (point == '"' || point == '\\')
         buffer_append(out, (const char[]){'\\', (char)point}, 2);
-    else if (point < 0) /* a byte that is no character cannot be written in JSON */
+    else if (point < 0) /* JSON cannot hold a byte that is not UTF-8 */
         buffer_append_format(out, json ? "\\\\x%02x" : "\\x%02x", byte);
     else if (json && point > 0xffff)
         buffer_append_format(out, "\\u%04x\\u%04x", 0xd7c0 + ((unsigned)point >> 10),
@@ -147,7 +146,7 @@ static void append_escaped(struct buffer *out, int32_t point, unsigned char byte
 
 static void append_quoted(struct line *line, const char *text)
 {
-    const char *whole = text; /* the start of what is copied in one go */
+    const char *whole = text; /* start of the part to copy in one piece */
     const char *end = text + strlen(text);
     buffer_append_char(line->out, '"');
     while (text < end && has_room(line, (size_t)(text - whole) + MOST_ESCAPED_BYTES)) {
@@ -185,7 +184,7 @@ static void append_phone(struct line *line, const char *number)
     size_t length = strlen(number);
     const char *last = length > 2 ? number + length - 2 : "";
     if (strspn(last, "0123456789") < strlen(last))
-        last = ""; /* no number after all: a line end, perhaps */
+        last = ""; /* not a number */
     append_value(line, (const char[]){'+', '*', '*', '*', last[0], last[0] ? last[1] : '\0', '\0'});
 }
 
@@ -218,7 +217,7 @@ static void append_field(struct line *line, const struct log_field *field)
     }
 }
 
-/* For people: the time of day where they are, and the event as a sentence. */
+/* For people: the local time, and the event as a sentence. */
 static void append_text_head(struct buffer *out, enum log_level level, const char *event)
 {
     time_t now = (time_t)(clock_wall_ms() / 1000);
@@ -239,7 +238,7 @@ static bool append_text_line(struct line *line, enum log_level level, const char
     return !line->cut;
 }
 
-/* False when it was cut. */
+/* False if the line was cut. */
 static bool append_line(struct buffer *out, enum log_level level, const char *event,
                         const struct log_field *fields)
 {
@@ -269,7 +268,7 @@ static bool append_line(struct buffer *out, enum log_level level, const char *ev
     return !line.cut;
 }
 
-/* Whole lines of this thread that are yet to be written. The memory never moves or grows. */
+/* Complete lines of this thread that are not written yet. The memory never moves or grows. */
 static _Thread_local char memory[MAX_LINE_BYTES];
 static _Thread_local struct buffer lines;
 static _Thread_local bool holding;
@@ -277,7 +276,7 @@ static _Thread_local bool holding;
 static void flush(void)
 {
     ssize_t written = lines.length > 0 ? write(STDERR_FILENO, lines.data, lines.length) : 0;
-    (void)written; /* there is nowhere else to complain to */
+    (void)written; /* there is no other place to report it */
     buffer_clear(&lines);
 }
 
@@ -293,7 +292,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     if (!append_line(&lines, level, event, fields) && before > 0) {
         lines.length = before;
         flush();
-        append_line(&lines, level, event, fields); /* one that is longer is cut */
+        append_line(&lines, level, event, fields); /* cut if it is longer */
     }
     if (!holding)
         flush();

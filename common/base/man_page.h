@@ -1,8 +1,8 @@
 /*
- * Writing a manual page (man(7)), so that it says what a program's own tables say.
+ * Writes a manual page (man(7)) from a program's own tables.
  *
- * Texts are plain: whatever means something to troff is escaped here, and what stands between two
- * backquotes is printed bold. Main thread only.
+ * Texts are plain: troff's special characters are escaped here, and text between backquotes is printed bold. Main thread
+ * only.
  */
 #ifndef COMMON_BASE_MAN_PAGE_H
 #define COMMON_BASE_MAN_PAGE_H
@@ -20,14 +20,14 @@ void man_subheading(FILE *out, const char *heading);
 /* A paragraph. */
 void man_text(FILE *out, const char *text);
 
-/* A term, what follows it in italics ("": nothing), and below them what it means. */
+/* A term, its argument in italics ("": none), and below them its meaning. */
 void man_item(FILE *out, const char *term, const char *value, const char *text);
 
-/* What is between them belongs to the item before, and stands below it. */
+/* Items between the two calls are indented below the item before. */
 void man_begin_inner(FILE *out);
 void man_end_inner(FILE *out);
 
-/* Another line of a paragraph or of an item, which begins anew on the left. */
+/* A line break, and another line of the same paragraph or item. */
 void man_line(FILE *out, const char *text);
 
 #endif

@@ -5,7 +5,7 @@
 
 enum { LONGEST = 64, ABBREVIATION = 3 };
 
-/* In capitals, with _ between words. */
+/* To capitals, with _ between words. */
 static void normalise(const char *name, char text[LONGEST])
 {
     size_t length = 0;
@@ -14,7 +14,7 @@ static void normalise(const char *name, char text[LONGEST])
     text[length] = '\0';
 }
 
-/* Damerau's and Levenshtein's distance: of letters that are missing, too many, others or swapped. */
+/* The Damerau-Levenshtein distance: missing, extra, different and swapped letters. */
 static int edit_distance(const char *a, const char *b)
 {
     int rows[3][LONGEST];
@@ -38,7 +38,7 @@ static const char *next_word(const char *word, size_t length)
     return word[length] == '_' ? word + length + 1 : word + length;
 }
 
-/* How many words of both are the same from the first on, abbreviations counted: TLS_CERT, TLS_CERTIFICATE. */
+/* The number of leading words that both names share; an abbreviation counts: TLS_CERT, TLS_CERTIFICATE. */
 static int same_words(const char *a, const char *b)
 {
     int count = 0;

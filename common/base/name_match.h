@@ -1,10 +1,10 @@
-/* Names that were probably meant to be another one: for "did you mean". */
+/* Similar names, for "did you mean". */
 #ifndef COMMON_BASE_NAME_MATCH_H
 #define COMMON_BASE_NAME_MATCH_H
 
 #include "common/base/base.h"
 
-/* How much a name of capitals and _ looks like a slip of `meant`: 0 for one that is quite another. */
+/* How similar a name is to `meant`, a name of capitals and _; 0: not similar. */
 MUST_CHECK int name_match(const char *name, const char *meant);
 
 #endif

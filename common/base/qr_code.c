@@ -1,9 +1,9 @@
-/* The only file that knows libqrencode. */
+/* The only file that uses libqrencode. */
 #include "common/base/qr_code.h"
 
 #include <qrencode.h>
 
-/* Modules of white around it: the standard wants four, and readers do with two. */
+/* White modules around the code: the standard requires four, but readers need only two. */
 enum { QUIET_ZONE = 4, LEAST_QUIET_ZONE = 2 };
 
 static QRcode *encode(const char *text, QRecLevel level)
@@ -11,7 +11,7 @@ static QRcode *encode(const char *text, QRecLevel level)
     return QRcode_encodeString(text, 0, level, QR_MODE_8, 1);
 }
 
-/* Outside of the code everything is white. */
+/* White outside the code. */
 static bool is_dark(const QRcode *code, int x, int y)
 {
     if (x < 0 || y < 0 || x >= code->width || y >= code->width)
@@ -34,7 +34,7 @@ static void append_rows(struct buffer *out, const QRcode *code, int quiet_zone, 
 {
     for (int y = -quiet_zone; y < code->width + quiet_zone; y += utf8 ? 2 : 1) {
         if (utf8)
-            buffer_append_text(out, "\033[40;37;1m"); /* what is drawn is the white */
+            buffer_append_text(out, "\033[40;37;1m"); /* draws the white modules */
         for (int x = -quiet_zone; x < code->width + quiet_zone; x++) {
             static const char *const halves[2][2] = {{"█", "▀"}, {"▄", " "}};
             if (utf8)

@@ -17,7 +17,7 @@ static void escape_text(struct buffer *out, int32_t point, unsigned char byte)
         buffer_append_format(out, point < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)point);
 }
 
-/* A byte that is not UTF-8 cannot be written in JSON. Line feeds between the values stay. */
+/* JSON cannot hold a byte that is not UTF-8. Line feeds between values stay. */
 static void escape_json(struct buffer *out, int32_t point, unsigned char byte)
 {
     unsigned unit = point < 0 ? 0xfffd : (unsigned)point;
@@ -29,7 +29,7 @@ static void escape_json(struct buffer *out, int32_t point, unsigned char byte)
         buffer_append_format(out, "\\u%04x\\u%04x", 0xd7c0 + (unit >> 10), 0xdc00 | (unit & 0x3ff));
 }
 
-/* Appends the text up to `end`, or as much as makes a piece; returns where it stopped. */
+/* Appends the text up to `end` or until the piece is full; returns where it stopped. */
 static const char *append(struct buffer *out, const char *text, const char *end,
                           void (*escape)(struct buffer *out, int32_t point, unsigned char byte),
                           size_t most)
@@ -59,7 +59,7 @@ void terminal_append_json(struct buffer *out, const char *json, size_t length)
     append(out, json, json + length, escape_json, SIZE_MAX);
 }
 
-/* A piece at a time, so that long answers take little memory. */
+/* In pieces, so that long answers take little memory. */
 static void put(FILE *out, const char *text, size_t length,
                 void (*escape)(struct buffer *out, int32_t point, unsigned char byte))
 {

@@ -1,4 +1,4 @@
-/* Writing addresses. */
+/* Writes URLs. */
 #ifndef COMMON_BASE_URL_H
 #define COMMON_BASE_URL_H
 

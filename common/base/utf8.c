@@ -8,7 +8,7 @@ int32_t utf8_next_long(const char **text, const char *end)
     size_t left = (size_t)(end - *text);
     int32_t point;
     size_t length;
-    int32_t lowest; /* a smaller value in this many bytes is an overlong form */
+    int32_t lowest; /* a smaller value in this many bytes is overlong */
 
     if ((p[0] & 0xe0) == 0xc0) {
         length = 2, lowest = 0x80, point = p[0] & 0x1f;
@@ -34,7 +34,7 @@ int32_t utf8_next_long(const char **text, const char *end)
 
 bool utf8_is_control(int32_t point)
 {
-    if (point >= ' ' && point < 0x7f) /* most are */
+    if (point >= ' ' && point < 0x7f) /* fast path for ASCII */
         return false;
     return point < 0xa0 || point == 0x61c || (point >= 0x200e && point <= 0x200f) ||
            (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069) ||
@@ -64,7 +64,7 @@ bool utf8_valid(const char *text, size_t length)
 
 enum { ZERO_WIDTH_JOINER = 0x200d };
 
-/* Belongs to the character before it. */
+/* Whether the code point belongs to the character before it. */
 static bool extends(int32_t point)
 {
     static const struct {
@@ -76,7 +76,7 @@ static bool extends(int32_t point)
         {0x20d0, 0x20ff},
         {0xfe00, 0xfe0f}, /* variation selectors */
         {0xfe20, 0xfe2f},
-        {0x1f3fb, 0x1f3ff}, /* colours of skin */
+        {0x1f3fb, 0x1f3ff}, /* skin tones */
         {0xe0020, 0xe007f},
         {0xe0100, 0xe01ef}, /* tags */
         {ZERO_WIDTH_JOINER, ZERO_WIDTH_JOINER},
@@ -96,9 +96,10 @@ static bool is_half_a_flag(int32_t point)
 size_t utf8_prefix(const char *text, size_t most)
 {
     const char *p = text, *end = text + strlen(text);
-    size_t whole = 0, points = 0; /* where a character, and where a code point ended */
+    size_t whole = 0,
+           points = 0; /* the end of the last whole character, and of the last code point */
     int32_t before = 0;
-    bool half_flag = false; /* `before` waits for its other half */
+    bool half_flag = false; /* `before` is the first half of a flag */
     while (p < end) {
         size_t at = (size_t)(p - text);
         int32_t point = utf8_next(&p, end);

@@ -129,17 +129,17 @@ static bool refuse_beginning(const char *text, char reason[PHONE_NUMBER_REASON_S
     if (*text == '\0')
         return refuse(reason, "is empty; write + and the country code, as in +4915112345678");
     if (is_uri(text))
-        return refuse(reason, "is a URI, which is not supported; write the number alone, as in"
-                              " +4915112345678");
+        return refuse(
+            reason,
+            "is a URI, which is not supported; write only the number, as in +4915112345678");
     if (digits > 0 && digits <= SHORT_CODE_DIGITS && text[digits + spaces] == '\0')
         return refuse(reason,
                       "is a short code, or a number without its country code; short codes are"
                       " not supported, and a number must start with +, as in +4915112345678");
     if (strncmp(text, "00", 2) == 0 || strncmp(text, "0 0", 3) == 0)
-        return refuse(reason, "must start with + and the country code; write + in place of the 00");
+        return refuse(reason, "must start with + and the country code; write + instead of the 00");
     if (strncmp(text, "011", 3) == 0)
-        return refuse(reason,
-                      "must start with + and the country code; write + in place of the 011");
+        return refuse(reason, "must start with + and the country code; write + instead of the 011");
     if (digits > 0 || *text == '(')
         return refuse(reason, "must start with + and the country code, as in +4915112345678");
     character_name(utf8_next(&p, text + strlen(text)), name);
@@ -168,13 +168,13 @@ static bool refuse_character(const char *text, const char *p, char reason[PHONE_
                       place);
     if (point == ',' || point == ';' || point == '|' || point == '&' || point == '\n')
         return refuse(reason,
-                      "has %s at character %d; write one number alone: a second one needs a"
-                      " request of its own, and extensions are not supported",
+                      "has %s at character %d; write only one number: a second number needs its "
+                      "own request, and extensions are not supported",
                       name, place);
     if (strchr("xXeE#pPwW*~", point) && point > 0)
         return refuse(reason,
-                      "has %s at character %d; extensions and tones cannot get an SMS: write"
-                      " digits alone, as in +4915112345678",
+                      "has %s at character %d; an SMS cannot be sent to extensions and tones: "
+                      "write only digits, as in +4915112345678",
                       name, place);
     if (character_is_foreign_digit(point))
         return refuse(reason, "has %s at character %d; write it with the digits 0 to 9", name,
@@ -185,7 +185,7 @@ static bool refuse_character(const char *text, const char *p, char reason[PHONE_
         return refuse(reason, "has %s at character %d; write a plain space, or leave it out", name,
                       place);
     if (point >= 0 && point < 0x80 && isalpha((int)point))
-        return refuse(reason, "has %s at character %d; write digits in place of letters", name,
+        return refuse(reason, "has %s at character %d; write digits instead of letters", name,
                       place);
     return refuse(reason,
                   "has %s at character %d; remove it: only digits may follow the +, with"
@@ -221,8 +221,8 @@ static bool take_trunk_notation(struct reader *reader, const char *end)
     memcpy(code, reader->digits, MIN(reader->count, sizeof(code) - 1));
     if (reader->count == 0 || reader->dropped || trunk_zero_code(code) != reader->count)
         return refuse(reader->reason,
-                      "has \"(0)\", which is a part of the number in some countries and"
-                      " not in others; write the digits that are dialled from abroad");
+                      "has \"(0)\", which is part of the number in some countries but not in "
+                      "others; write the digits that are dialled from abroad");
     reader->dropped = true;
     reader->p = end;
     return true;
@@ -240,7 +240,7 @@ static bool open_parenthesis(struct reader *reader)
         return take_trunk_notation(reader, after + 1);
     if (!isdigit((unsigned char)*p))
         return refuse(reader->reason, *p == ')' ? "has \"()\": is a part of the number missing?"
-                                                : "has no digit behind \"(\"; remove it");
+                                                : "has no digit after \"(\"; remove it");
     reader->open = true;
     reader->p++;
     return true;
@@ -285,11 +285,11 @@ static bool take_separator(struct reader *reader)
                       separator, *next);
     if (reader->count == 0 || *next == '\0')
         return refuse(reader->reason, "has \"%c\" with no digit %s it; remove it", separator,
-                      *next ? "before" : "behind");
+                      *next ? "before" : "after");
     if (is_decimal_point(reader->text, reader->p - 1))
         return refuse(reader->reason,
-                      "ends in a dot and %s, as a decimal does: a program took it for an amount;"
-                      " keep numbers as text, and write the digits before the dot",
+                      "ends in a dot and %s, like a decimal number: a program took it for an "
+                      "amount; store phone numbers as text, and write the digits before the dot",
                       count_last_digits(reader->p) == 1 ? "one digit" : "zeros");
     size_t rest = count_last_digits(reader->p);
     if (separator == '/' && rest < 3 && rest > 0)
@@ -330,20 +330,19 @@ static bool check_plan(const char *digits, size_t count, char reason[PHONE_NUMBE
     size_t code = trunk_zero_code(digits), other = code_of(digits, no_zero_codes);
     if (phone_number_has_trunk_zero(digits))
         return refuse(reason,
-                      "has a 0 behind the country code +%.*s, which is dialled only inside the"
-                      " country; leave it out",
+                      "has a 0 after the country code +%.*s, which is dialled only inside the "
+                      "country; leave it out",
                       (int)code, digits);
     if (other > 0 && digits[other] == '0')
-        return refuse(reason,
-                      "has a 0 behind the country code +%.*s, where no number begins with 0",
+        return refuse(reason, "has a 0 after the country code +%.*s, where no number begins with 0",
                       (int)other, digits);
     for (size_t i = 0; i < ARRAY_LENGTH(habits); i++) {
         size_t length = strlen(habits[i].code), most = habits[i].most_digits;
         if (strncmp(digits, habits[i].code, length) == 0 && count > length + most &&
             strchr(habits[i].first, digits[length]))
             return refuse(reason,
-                          "has %zu digits behind +%s, where numbers have no more than %zu; leave"
-                          " out %s, or what follows the number",
+                          "has %zu digits after +%s, where numbers have no more than %zu; leave "
+                          "out %s, or anything after the number",
                           count - length, habits[i].code, most, habits[i].habit);
     }
     for (size_t i = 0; i < ARRAY_LENGTH(lengths); i++) {
@@ -351,8 +350,8 @@ static bool check_plan(const char *digits, size_t count, char reason[PHONE_NUMBE
         if (strncmp(digits, lengths[i].code, length) == 0 && count > length + most &&
             strncmp(digits + length, lengths[i].code, length) == 0)
             return refuse(reason,
-                          "has %zu digits behind +%s, where numbers have no more than %zu; leave"
-                          " out the country code that is there twice",
+                          "has %zu digits after +%s, where numbers have no more than %zu; leave "
+                          "out the duplicate country code",
                           count - length, lengths[i].code, most);
     }
     /* Argentina: area codes begin with 11, 2 or 3, and 9 before one means a mobile. Inside the country 15
@@ -360,9 +359,8 @@ static bool check_plan(const char *digits, size_t count, char reason[PHONE_NUMBE
     bool mobile = strncmp(digits, "549", 3) == 0;
     if (strncmp(digits, "54", 2) == 0 &&
         (count > (mobile ? 13 : 12) || strncmp(digits + 2 + mobile, "15", 2) == 0))
-        return refuse(reason,
-                      "has the 15 that is dialled only inside Argentina, or digits too many;"
-                      " write +54 9, the area code and the number without 15");
+        return refuse(reason, "has the 15 that is dialled only inside Argentina, or too many "
+                              "digits; write +54 9, the area code and the number without 15");
     return true;
 }
 
@@ -382,9 +380,8 @@ bool phone_number_normalise(const char *text, char number[PHONE_NUMBER_SIZE],
     if (!read_digits(&reader))
         return false;
     if (reader.count > 0 && digits[0] == '0')
-        return refuse(reason,
-                      "has a country code that starts with 0, and there is none; between + and"
-                      " the country code nothing is dialled");
+        return refuse(reason, "has a country code that starts with 0, which does not exist; write "
+                              "the country code directly after the +");
     if (!check_plan(digits, reader.count, reason))
         return false;
     if (reader.count < MIN_DIGITS || reader.count > MAX_DIGITS)
