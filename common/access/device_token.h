@@ -1,6 +1,6 @@
 /*
- * Device tokens: which phone may connect as which device. A phone gets one for a pairing code, or an
- * operator makes one by hand; it opens that device id alone. Their texts are secrets as in secret.h.
+ * Device tokens: a token lets a phone connect with one device id. A phone gets it by pairing, or an operator makes it by
+ * hand. The texts are secrets (secret.h).
  */
 #ifndef COMMON_ACCESS_DEVICE_TOKEN_H
 #define COMMON_ACCESS_DEVICE_TOKEN_H
@@ -8,11 +8,11 @@
 #include "common/access/secret.h"
 #include "common/model/message.h"
 
-/* Why a token opens nothing any more. The numbers are the database's. */
+/* The state of a token, or why it was revoked. The values are stored in the database. */
 enum device_token_revocation {
     DEVICE_TOKEN_ACTIVE = 0,
-    DEVICE_TOKEN_REPLACED = 1,    /* its device was paired anew */
-    DEVICE_TOKEN_REVOKED = 2,     /* an operator has ended it */
+    DEVICE_TOKEN_REPLACED = 1,    /* its device was paired again */
+    DEVICE_TOKEN_REVOKED = 2,     /* by an operator or a client */
     DEVICE_TOKEN_QUARANTINED = 3, /* two phones used it: token_use.h */
 };
 enum { DEVICE_TOKEN_STATE_COUNT = 4 };
@@ -22,7 +22,7 @@ struct device_token {
     unsigned char hash[SECRET_HASH_BYTES];
     char device_id[DEVICE_ID_SIZE];
     int64_t created_at_ms; /* wall */
-    int64_t ended_at_ms;   /* wall; 0 while it stands */
+    int64_t ended_at_ms;   /* wall; 0: active */
     enum device_token_revocation end;
 };
 

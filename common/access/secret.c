@@ -1,5 +1,5 @@
-/* The only file that knows libcrypto's hashes; certificate.c has its certificates. */
-/* Its older functions need no memory, so they cannot fail; SHA256() itself can. */
+/* The only file that uses libcrypto for hashes; certificate.c uses it for certificates. */
+/* The older functions allocate no memory, so they cannot fail; SHA256() can. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "common/access/secret.h"
@@ -30,7 +30,7 @@ static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 static const char code_digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 enum { BASE = sizeof(digits) - 1, CODE_BASE = sizeof(code_digits) - 1 };
 
-/* Each digit as likely as any other: a byte that would favour some is thrown away. */
+/* Uniform digits: bytes that would favour some digits are discarded. */
 static bool put_random(char *text, int length, const char *alphabet, unsigned base)
 {
     unsigned fair = 256 / base * base;

@@ -1,6 +1,6 @@
 #include "common/model/device_json.h"
 
-/* In our structures "" means "none". */
+/* In struct device "" means "none". */
 static const char *or_null(const char *text)
 {
     return *text ? text : NULL;

@@ -1,4 +1,4 @@
-/* The only file that knows libuuid, which in Debian 12 has no version 7 of its own. */
+/* The only file that uses libuuid, whose version in Debian 12 does not make UUIDs of version 7. */
 #include "common/model/message_id.h"
 
 #include "common/base/clock.h"
@@ -16,13 +16,13 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int64_t last_ms;       /* under lock */
 static unsigned last_counter; /* under lock */
 
-/* Asking for the randomness of each id alone costs more than all the rest of it; so many bytes come
-   in one piece, and never fewer (getrandom(2)). */
+/* Random bytes are read in pieces, because a system call for each id would dominate its cost. getrandom(2) never returns
+   fewer bytes than this. */
 enum { POOL_BYTES = 250, RANDOM_BYTES = 10 };
 static unsigned char pool[POOL_BYTES];
 static size_t pool_left; /* under lock */
 
-/* A process that was forked would go on with the bytes that its parent has, too. */
+/* A forked process must not use the random bytes of its parent. */
 static void forget_pool(void)
 {
     pool_left = 0;

@@ -1,6 +1,6 @@
 /*
- * Message ids: UUID version 7 (RFC 9562, 5.7). The first 48 bits are the time of creation in wall
- * milliseconds, so sorting by id sorts by time, and new rows land at the end of their table.
+ * Message ids: UUID version 7 (RFC 9562, 5.7). The first 48 bits are the creation time in wall-clock milliseconds, so ids
+ * sort by time, and new rows are at the end of their table.
  */
 #ifndef COMMON_MODEL_MESSAGE_ID_H
 #define COMMON_MODEL_MESSAGE_ID_H
@@ -13,16 +13,16 @@ struct message_id {
     unsigned char bytes[MESSAGE_ID_BYTES];
 };
 
-/* A new id, greater than every one this process made before, also when the clock steps back, and none
-   that a process makes which it has forked. Any thread. */
+/* A new id. It is greater than all earlier ids of this process, even if the clock steps back, and differs from the ids of
+   forked processes. Any thread. */
 struct message_id message_id_new(void);
 
-/* The smallest id that a message created at `wall_ms` can have. */
+/* The smallest id of a message created at `wall_ms`. */
 struct message_id message_id_first_at(int64_t wall_ms);
 
-/* The number that a message of this id is kept under, never negative and in the order of the ids: its time,
-   the 12 bits that count within a millisecond, and the first 8 random ones. Of two ids that one process
-   makes it is not the same. INT64_MAX: for all ids from the year 2248 on. */
+/* The row number of a message: its time, the 12 bits of the counter within a millisecond, and the first 8 random bits. It
+   is not negative, has the order of the ids, and is unique among the ids of one process. INT64_MAX for ids from the year
+   2248 on. */
 int64_t message_id_seq(const struct message_id *id);
 
 /* 36 characters, in lower case. */

@@ -6,10 +6,10 @@
 #include "common/base/json_write.h"
 #include "common/model/message.h"
 
-/* An object. Without `with_text` its text is null. */
+/* As an object. Without `with_text` the text is null. */
 void message_json_put(struct json_writer *json, const struct message *message, bool with_text);
 
-/* Its members alone, into an object that has begun. */
+/* The members only, into an object that is open. */
 void message_json_put_members(struct json_writer *json, const struct message *message,
                               bool with_text);
 

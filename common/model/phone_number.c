@@ -11,12 +11,12 @@
 
 enum { MIN_DIGITS = 7, MAX_DIGITS = 15 };
 
-/* ---- What national habits put between the country code and the number ---- */
+/* ---- Digits between the country code and the number ---- */
 
 /*
- * The country codes where a 0 is dialled before a number, and only inside the country. Not here, because
- * their numbers do begin with 0: Italy 39, San Marino 378, Ivory Coast 225, Benin 229, Gabon 241,
- * Congo 242. Nor those without such a prefix, and unassigned ones.
+ * The country codes with the trunk prefix 0, which is dialled only inside the country. Not in the list: countries whose
+ * numbers do begin with 0 (Italy 39, San Marino 378, Ivory Coast 225, Benin 229, Gabon 241, Congo 242), countries without
+ * a trunk prefix, and unassigned codes.
  */
 static const char trunk_zero_codes[] =
     " 20 27 31 32 33 36 40 41 43 44 46 48 49 51 52 53 54 55 57 58 60 61 62 63 64 66 81 82 84 86 90 "
@@ -27,22 +27,22 @@ static const char trunk_zero_codes[] =
     "591"
     " 593 594 595 596 598 855 856 880 886 961 962 963 964 966 967 970 971 972 976 977 994 995 996 ";
 
-/* Where a 0 is not dialled, and no number begins with one. People of other countries write it all the same. */
+/* Country codes without a trunk prefix where no number begins with 0. People of other countries write a 0 nevertheless. */
 static const char no_zero_codes[] =
     " 30 34 45 65 230 351 352 354 356 357 371 372 420 852 965 968 973 974 ";
 
-/* Other digits that are dialled, or were written, behind a country code. A number that begins with one of
-   `first` and is longer than numbers there are has them. */
+/* Other digits that people write after a country code. A number has them if it begins with one of `first` and is longer
+   than the country's numbers. */
 static const struct {
     const char *code, *first;
-    unsigned most_digits; /* behind the code */
+    unsigned most_digits; /* after the code */
     const char *habit;
 } habits[] = {
     {"1", "01", 10, "the 1 that is dialled before it inside the country"},
     {"1", "23456789", 10, "an extension"},
     {"7", "8", 10, "the 8 that is dialled before it inside the country"},
     {"7", "01234569", 10, "an extension"},  /* 7: the code twice */
-    {"44", "12356789", 10, "an extension"}, /* 4: likewise */
+    {"44", "12356789", 10, "an extension"}, /* 4: the code twice */
     {"52", "1", 10, "the 1 that mobile numbers had until 2019"},
     {"55", "123456789", 11, "the code of a carrier"},
     {"370", "8", 8, "the 8 that is dialled before it inside the country"},
@@ -52,9 +52,8 @@ static const struct {
     {"998", "8", 9, "the 8 that is dialled before it inside the country"},
 };
 
-/* The most digits that follow a country code, but for numbers of machines and of switchboards, which may be
-   longer and do not begin with the code. Where one does and is longer, a program has put the code before a
-   number that had it. */
+/* The largest number of digits after a country code, except for numbers of machines and switchboards, which may be longer
+   but do not begin with the code. If a longer number begins with the code, a program has added the code twice. */
 static const struct {
     const char *code;
     unsigned most_digits;
@@ -68,8 +67,8 @@ static const struct {
     {"420", 9}, {"966", 9}, {"971", 9}, {"972", 9},
 };
 
-/* The length of the country code that the digits begin with, if it is one of `codes`; otherwise 0. No code is
-   the beginning of another. */
+/* The length of the country code at the start of the digits, if it is one of `codes`; else 0. No code is the start of
+   another. */
 static size_t code_of(const char *digits, const char *codes)
 {
     for (size_t length = 2; length <= 3; length++) {
@@ -84,7 +83,7 @@ static size_t code_of(const char *digits, const char *codes)
     return 0;
 }
 
-/* The same, if 0 is its trunk prefix. */
+/* The same for codes with the trunk prefix 0. */
 static size_t trunk_zero_code(const char *digits)
 {
     return code_of(digits, trunk_zero_codes);
@@ -119,7 +118,7 @@ static bool is_uri(const char *text)
     return false;
 }
 
-/* The text has no "+" at its beginning. */
+/* For a text that does not begin with "+". */
 static bool refuse_beginning(const char *text, char reason[PHONE_NUMBER_REASON_SIZE])
 {
     enum { SHORT_CODE_DIGITS = 6 };
@@ -149,7 +148,7 @@ static bool refuse_beginning(const char *text, char reason[PHONE_NUMBER_REASON_S
                   name);
 }
 
-/* What is in the way at `p`, which is neither a digit nor a separator. */
+/* Refuses the character at `p`, which is neither a digit nor a separator. */
 static bool refuse_character(const char *text, const char *p, char reason[PHONE_NUMBER_REASON_SIZE])
 {
     char name[CHARACTER_NAME_SIZE];
@@ -196,7 +195,7 @@ static bool refuse_character(const char *text, const char *p, char reason[PHONE_
 /* ---- Reading ---- */
 
 struct reader {
-    const char *text; /* the whole of it */
+    const char *text; /* the whole input */
     const char *p;
     char *reason;
     char *digits;
@@ -214,7 +213,7 @@ static bool add_digit(struct reader *reader)
     return true;
 }
 
-/* Leaves out "(0)" directly behind the country code where that is its trunk prefix. */
+/* Drops "(0)" directly after a country code with the trunk prefix 0. */
 static bool take_trunk_notation(struct reader *reader, const char *end)
 {
     char code[4] = "";
@@ -255,7 +254,7 @@ static bool close_parenthesis(struct reader *reader)
     return true;
 }
 
-/* How many digits there are up to the end, where nothing else but spaces and parentheses is; otherwise 0. */
+/* The number of digits up to the end, if only spaces and parentheses are among them; else 0. */
 static size_t count_last_digits(const char *text)
 {
     size_t count = 0;
@@ -264,8 +263,8 @@ static size_t count_last_digits(const char *text)
     return *text ? 0 : count;
 }
 
-/* Whether the one dot of the text, at `dot`, makes a decimal of it, as spreadsheets and programs do where
-   they take a number for an amount: "+4915112345678.0". */
+/* Whether the only dot of the text, at `dot`, makes it a decimal number, as spreadsheets write it when they take a phone
+   number for an amount: "+4915112345678.0". */
 static bool is_decimal_point(const char *text, const char *dot)
 {
     return *dot == '.' && strchr(text, '.') == dot &&
@@ -273,7 +272,7 @@ static bool is_decimal_point(const char *text, const char *dot)
             (count_last_digits(dot + 1) > 0 && !strpbrk(dot, "123456789")));
 }
 
-/* A dash, dot or slash: one, between two digits. */
+/* A single dash, dot or slash between two digits. */
 static bool take_separator(struct reader *reader)
 {
     char separator = *reader->p++;
@@ -322,7 +321,7 @@ static bool read_digits(struct reader *reader)
     return good;
 }
 
-/* ---- Judging the digits ---- */
+/* ---- Checks of the digits ---- */
 
 /* `digits` are the first of `count`. */
 static bool check_plan(const char *digits, size_t count, char reason[PHONE_NUMBER_REASON_SIZE])
@@ -354,8 +353,8 @@ static bool check_plan(const char *digits, size_t count, char reason[PHONE_NUMBE
                           "out the duplicate country code",
                           count - length, lengths[i].code, most);
     }
-    /* Argentina: area codes begin with 11, 2 or 3, and 9 before one means a mobile. Inside the country 15
-       stands behind the area code instead. */
+    /* Argentina: area codes begin with 11, 2 or 3, and a 9 before the area code means a mobile number. Inside the
+       country 15 after the area code means the same. */
     bool mobile = strncmp(digits, "549", 3) == 0;
     if (strncmp(digits, "54", 2) == 0 &&
         (count > (mobile ? 13 : 12) || strncmp(digits + 2 + mobile, "15", 2) == 0))

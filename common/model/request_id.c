@@ -6,7 +6,7 @@ static const char digits[] = "0123456789abcdef";
 
 static const struct request_id none;
 
-/* Of a digit; -1 for anything else. */
+/* The value of a hex digit; -1 for any other character. */
 static int value_of(char c)
 {
     if (c >= '0' && c <= '9')

@@ -27,7 +27,7 @@ static const struct {
     {"timeout", SEND_RESULT_AMBIGUOUS},
 };
 
-/* Its place in the table; the length of the table for a word that is not in it. */
+/* The index of a word in the table; the length of the table if it is not there. */
 static size_t find(const char *error_code)
 {
     size_t i = 0;

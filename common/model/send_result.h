@@ -1,6 +1,6 @@
 /*
- * Why an SMS was not sent, as the phone's radio says it, and what that means for the message: the
- * table of ws-broker/PROTOCOL.md, from Android's SmsManager.RESULT_ codes.
+ * The error words of phones for an SMS that was not sent, and what they mean for the message: the table of
+ * ws-broker/PROTOCOL.md, from Android's SmsManager.RESULT_ codes.
  */
 #ifndef COMMON_MODEL_SEND_RESULT_H
 #define COMMON_MODEL_SEND_RESULT_H
@@ -9,14 +9,14 @@
 
 enum send_result_class {
     SEND_RESULT_DEFINITE,  /* nothing was sent, and another try may succeed */
-    SEND_RESULT_PERMANENT, /* nothing was sent, and no phone could */
+    SEND_RESULT_PERMANENT, /* nothing was sent, and no device could send it */
     SEND_RESULT_AMBIGUOUS, /* it may have been sent */
 };
 
-/* Ambiguous for every word that is not known. Any thread. */
+/* Ambiguous for an unknown word. Any thread. */
 enum send_result_class send_result_classify(const char *error_code);
 
-/* Whether it is a word of the table; any other may say anything. */
+/* Whether the word is in the table. */
 bool send_result_is_known(const char *error_code);
 
 #endif

@@ -23,14 +23,13 @@ static const int32_t default_alphabet[] = {
 
 enum { EURO_SIGN = 0x20ac };
 
-/* Septets of a character of ASCII: 0 when the alphabet does not have it, 2 when it is reached through
-   an escape (6.2.1.1). */
+/* Septets of an ASCII character: 0 if the alphabet does not have it, 2 if it needs an escape (6.2.1.1). */
 static const unsigned char ascii_septets[128] = {
     ['\n'] = 1, ['\f'] = 2, ['\r'] = 1,        [' ' ... 'Z'] = 1, ['[' ... '^'] = 2,
     ['_'] = 1,  ['`'] = 0,  ['a' ... 'z'] = 1, ['{' ... '~'] = 2,
 };
 
-/* Septets of a character, 0 when the alphabet does not have it. */
+/* Septets of a character; 0 if the alphabet does not have it. */
 static unsigned septets(int32_t point)
 {
     if (point < 0x80)
@@ -61,7 +60,7 @@ const char *sms_encoding_name(enum sms_encoding encoding)
     return encodings[encoding].name;
 }
 
-/* Units of the whole text; 0 when the encoding lacks one of its characters, or there is none. */
+/* Units of the whole text; 0 if the encoding lacks one of its characters, or the text is empty. */
 static unsigned count_units(enum sms_encoding encoding, const char *text, const char *end)
 {
     unsigned sum = 0;
@@ -75,10 +74,10 @@ static unsigned count_units(enum sms_encoding encoding, const char *text, const 
     return sum;
 }
 
-/* Segments of a text that one does not hold. */
+/* Segments of a text that does not fit into one. */
 static unsigned count_segments(enum sms_encoding encoding, const char *text, const char *end)
 {
-    unsigned full = 0, in_last = 0; /* closed segments, units in the open one */
+    unsigned full = 0, in_last = 0; /* full segments, units in the last one */
     while (text < end) {
         unsigned units = units_of(encoding, utf8_next(&text, end));
         if (in_last + units > encodings[encoding].each) {

@@ -1,10 +1,10 @@
 /*
- * How many SMS a text becomes.
+ * The number of SMS segments of a text.
  *
  * 3GPP TS 23.038 (alphabets) and 23.040 (concatenation): 160 septets or 70 UTF-16 units in one
  * message, 153 or 67 in each of several, because 6 of the 140 bytes are then a header. A character
  * of the extension table takes two septets and a surrogate pair two units; neither is split.
- * A phone may use national shift tables instead, so this is what the gateway plans with.
+ * A phone may use national shift tables instead, so the number is an estimate.
  */
 #ifndef COMMON_MODEL_SMS_SEGMENTS_H
 #define COMMON_MODEL_SMS_SEGMENTS_H

@@ -5,9 +5,9 @@
 
 enum {
     MINUTE_MS = 60 * 1000,
-    TOGETHER_MS = 10 * MINUTE_MS, /* takeovers further apart are not one quarrel */
+    TOGETHER_MS = 10 * MINUTE_MS, /* takeovers further apart are not counted together */
     MOST_TOGETHER = 3,
-    FORGIVEN_IN_MS = 4 * 60 * MINUTE_MS, /* each takeover */
+    FORGIVEN_IN_MS = 4 * 60 * MINUTE_MS, /* per takeover */
     MOST_UNFORGIVEN = 6,
     RETURNS_LIMIT = 4,
     JOURNAL_RETURNS = 2, /* points */
@@ -41,7 +41,7 @@ bool token_use_change(struct token_use *use, const char *identity, bool known, i
     bool journals = is_journal(identity) && is_journal(use->identity);
     if (now_ms - use->returned_at_ms > TOKEN_IDENTITY_KEPT_MS)
         use->returns = 0;
-    /* With three names it is a phone that calls itself differently now and then. */
+    /* A device with three names just changes its name from time to time. */
     if (known && (journals || identities == 2)) {
         use->returns += journals ? JOURNAL_RETURNS : NAME_RETURNS;
         use->returned_at_ms = now_ms;
@@ -53,7 +53,7 @@ bool token_use_change(struct token_use *use, const char *identity, bool known, i
 bool token_use_takeover(struct token_use *use, int64_t now_ms)
 {
     const int64_t most_ms = (int64_t)MOST_UNFORGIVEN * FORGIVEN_IN_MS;
-    /* Where the clock was set back, all is forgiven rather than held against an honest phone. */
+    /* If the clock was set back, forget everything rather than accuse an honest device. */
     bool clock_was_set = use->taken_over_at_ms > now_ms;
     if (clock_was_set || now_ms - use->taken_over_at_ms > TOGETHER_MS)
         use->takeovers = 0;

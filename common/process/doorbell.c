@@ -13,14 +13,14 @@
 #include <unistd.h>
 
 enum {
-    DRAIN_AT_ONCE = 1024, /* one who rings without end does not hold the broker */
+    DRAIN_AT_ONCE = 1024, /* endless rings must not keep the broker busy */
     COMPLAIN_AGAIN_MS = 60000,
 };
 
 struct doorbell {
     int fd;
     struct sockaddr_un address;
-    atomic_bool failing; /* so that a broken doorbell is logged once, not once a message */
+    atomic_bool failing; /* to log a broken doorbell once, not once per message */
 };
 
 struct doorbell *doorbell_open(const char *path)
@@ -48,17 +48,17 @@ void doorbell_close(struct doorbell *doorbell)
 
 void doorbell_ring(struct doorbell *doorbell)
 {
-    /* By address each time: a connected socket would stay deaf after the broker restarts. */
+    /* Not connected: a connected socket would not reach the broker after its restart. */
     ssize_t sent = sendto(doorbell->fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL,
                           (const struct sockaddr *)&doorbell->address, sizeof(doorbell->address));
     bool failing = sent < 0 && errno != EAGAIN;
     if (atomic_exchange(&doorbell->failing, failing) == failing)
         return;
     if (failing)
-        log_warning("the broker does not hear the doorbell; messages wait for it",
+        log_warning("doorbell does not reach the broker; messages wait for its next sweep",
                     LOG_TEXT("path", doorbell->address.sun_path), LOG_ERRNO);
     else
-        log_info("the broker hears the doorbell again");
+        log_info("doorbell reaches the broker again");
 }
 
 int doorbell_listen(const char *path)
@@ -80,11 +80,11 @@ int doorbell_listen(const char *path)
     return fd;
 }
 
-/* Takes one ring, and who rang (the kernel says, not the sender). False when none waits. */
+/* Receives one ring, and the sender's credentials from the kernel. False if there is none. */
 static bool take_ring(int fd, struct ucred *ringer)
 {
-    char hint[64]; /* whatever it says, it means the same */
-    /* Descriptors that somebody sends along find no room behind the credentials. */
+    char hint[64]; /* the content does not matter */
+    /* No room for descriptors that a sender may attach. */
     union {
         char bytes[CMSG_SPACE(sizeof(struct ucred))];
         struct cmsghdr header;
@@ -115,7 +115,7 @@ static void complain(const struct ucred *ringer, int64_t *complained_ms)
     if (*complained_ms && now_ms - *complained_ms < COMPLAIN_AGAIN_MS)
         return;
     *complained_ms = now_ms;
-    log_warning("a stranger rings the doorbell, and is not heard", LOG_NUMBER("uid", ringer->uid),
+    log_warning("ignored doorbell from another user's process", LOG_NUMBER("uid", ringer->uid),
                 LOG_NUMBER("gid", ringer->gid), LOG_NUMBER("pid", ringer->pid));
 }
 

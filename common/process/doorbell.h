@@ -1,10 +1,9 @@
 /*
  * The doorbell: the API wakes the broker after a commit.
  *
- * A Unix datagram that means "look at the store". It is a hint: it may be lost, merged or come from
- * nowhere, and the broker finds the truth in the store. So ringing never blocks and has no result:
- * a full queue (Linux keeps about ten) means that the broker will look anyway, and no socket means
- * that it will look when it starts.
+ * A Unix datagram that means "look at the store". It is only a hint: it may be lost, merged or unfounded, and the store
+ * has the truth. So ringing never blocks and has no result: if the socket's queue is full, the broker will look anyway,
+ * and if there is no socket, it will look when it starts.
  */
 #ifndef COMMON_PROCESS_DOORBELL_H
 #define COMMON_PROCESS_DOORBELL_H
@@ -14,7 +13,7 @@
 
 struct doorbell;
 
-/* The ringing end. `path` is where the broker listens, now or later. NULL with errno. */
+/* The sending end. `path` is the socket on which the broker listens, now or later. NULL with errno. */
 struct doorbell *doorbell_open(const char *path);
 void doorbell_close(struct doorbell *doorbell);
 
@@ -25,9 +24,8 @@ void doorbell_ring(struct doorbell *doorbell);
 MUST_CHECK int doorbell_listen(const char *path);
 
 /*
- * Empties the queue of a listening descriptor, as far as it is not filled meanwhile. True when
- * somebody rang who may: our own user or group, or root. Others are logged, once a minute at most;
- * `*complained_ms` has when (monotonic; it begins with 0).
+ * Empties the queue of a listening descriptor. True if a process of our own user or group, or root, rang. Other senders
+ * are logged, at most once a minute; `*complained_ms` is the time of the last log line (monotonic; initially 0).
  */
 bool doorbell_drain(int fd, int64_t *complained_ms);
 

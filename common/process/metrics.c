@@ -1,4 +1,4 @@
-/* Counting, and the file in which another process reads it. */
+/* The counters, and the file through which another process reads them. */
 #include "common/process/metrics.h"
 
 #include "common/base/clock.h"
@@ -17,9 +17,10 @@
 #include <unistd.h>
 
 enum {
-    STALE_MS = 5000,        /* without a turn of its loop a process counts as dead */
-    COUNT_FILES_MS = 15000, /* between two counts where the kernel does not keep one, */
-    COUNT_FILE_MS = 15,     /* or this for each file, if that is longer */
+    STALE_MS = 5000, /* a process whose loop has not turned for longer counts as dead */
+    COUNT_FILES_MS =
+        15000,          /* between two counts of open files, if the kernel does not count them, */
+    COUNT_FILE_MS = 15, /* or this per open file, if that is longer */
     PATH_SIZE = 4096,
 };
 
@@ -89,8 +90,7 @@ static uint64_t resident_bytes(void)
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Linux 6.2 and later say it at once; before that they are counted, 1 us each, and so the more rarely the
-   more there are: 10,000 every two and a half minutes. */
+/* Linux 6.2 and later report the number. Older kernels make us count, so the interval grows with the number. */
 static uint64_t open_files(uint64_t before)
 {
     static _Thread_local int64_t counted_at_ms;
@@ -109,7 +109,7 @@ static uint64_t open_files(uint64_t before)
         count += entry->d_name[0] != '.';
     if (folder)
         closedir(folder);
-    return count > 0 ? count - 1 : 0; /* the folder's own */
+    return count > 0 ? count - 1 : 0; /* the descriptor of the folder itself */
 }
 
 void metrics_start(struct metrics *metrics)
@@ -127,7 +127,7 @@ void metrics_turn(struct metrics *metrics)
     uint64_t files = atomic_load_explicit(&metrics->process_open_fds[0], memory_order_relaxed);
     METRICS_SET(metrics, process_cpu_seconds_total, processor_us());
     uint64_t resident = resident_bytes();
-    if (resident > 0) /* no file may be left for asking */
+    if (resident > 0) /* 0: no descriptor was left to read it */
         METRICS_SET(metrics, process_resident_memory_bytes, resident);
     METRICS_SET(metrics, process_open_fds, open_files(files));
     METRICS_SET(metrics, process_max_fds, limit.rlim_cur);
@@ -146,8 +146,8 @@ static void new_path(const char *path, char text[PATH_SIZE])
     snprintf(text, PATH_SIZE, "%s.new", path);
 }
 
-/* The mapped file; NULL when that is not possible. Its room is taken first: writing to a page that finds
-   no room on the disk would end the process. */
+/* The mapped file; NULL if it cannot be made. Its disk space is allocated first: writing to a page without space would kill
+   the process. */
 static struct metrics *map_new_file(const char *path)
 {
     char text[PATH_SIZE];
@@ -175,7 +175,7 @@ struct metrics *metrics_create(const char *path)
     static struct metrics unread;
     struct metrics *metrics = map_new_file(path);
     if (!metrics) {
-        log_warning("the metrics of this process cannot be read by others", LOG_TEXT("path", path),
+        log_warning("cannot publish the metrics of this process", LOG_TEXT("path", path),
                     LOG_ERRNO);
         metrics = &unread;
     }
@@ -187,8 +187,8 @@ void metrics_publish(const char *path)
 {
     char text[PATH_SIZE];
     new_path(path, text);
-    if (rename(text, path) < 0 && errno != ENOENT) /* metrics_create has said why there is none */
-        log_warning("the metrics of this process cannot be read by others", LOG_TEXT("path", path),
+    if (rename(text, path) < 0 && errno != ENOENT) /* metrics_create has logged why there is none */
+        log_warning("cannot publish the metrics of this process", LOG_TEXT("path", path),
                     LOG_ERRNO);
 }
 

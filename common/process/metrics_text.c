@@ -1,4 +1,4 @@
-/* The metrics as Prometheus reads them (prometheus.io/docs/instrumenting/exposition_formats). */
+/* The metrics in Prometheus' text format (prometheus.io/docs/instrumenting/exposition_formats). */
 #include "common/process/metrics.h"
 
 #include <inttypes.h>
@@ -12,7 +12,7 @@ enum unit { PLAIN, MICROSECONDS };
 
 static const struct metric {
     const char *name, *type, *help;
-    int who; /* 0: it is not in struct metrics */
+    int who; /* 0: not in struct metrics */
     size_t offset;
     enum metrics_labels labels;
     enum unit unit;
@@ -68,7 +68,7 @@ void metrics_put_head(struct buffer *out, enum metrics_id id)
                          metric->help, metric->name, metric->type);
 }
 
-/* A name with its labels, of which there may be one more: what comes before the number. */
+/* The part before the number: the name and its labels, and one more label if given. */
 static void put_name(struct buffer *out, const char *name, const char *suffix, const char *labels,
                      const char *more)
 {
@@ -86,7 +86,7 @@ static void put_name(struct buffer *out, const char *name, const char *suffix, c
     buffer_append_char(out, ' ');
 }
 
-/* Seconds without zeros at their end: 2500 is 0.0025. */
+/* Seconds without trailing zeros: 2500 is 0.0025. */
 static void format_seconds(uint64_t us, char text[32])
 {
     int length = snprintf(text, 32, "%" PRIu64 ".%06" PRIu64, us / 1000000, us % 1000000);
@@ -142,9 +142,9 @@ void metrics_put_histogram(struct buffer *out, enum metrics_id id, const char *l
     put_number(out, count, PLAIN);
 }
 
-/* ---- What is counted ---- */
+/* ---- Counters ---- */
 
-/* Those that are shown; a write that found no message is no refused one. */
+/* The errors that are shown. A write that found no message was not refused. */
 static const enum error refusals[] = {
     ERROR_STORE_BUSY, ERROR_STORE_UNAVAILABLE, ERROR_OUTCOME_UNKNOWN, ERROR_DISK_FULL,
     ERROR_WAL_FULL,   ERROR_INTERNAL,          ERROR_SHUTTING_DOWN,   ERROR_SENDING_PAUSED,
@@ -182,7 +182,7 @@ static const char *const frames[METRICS_FRAME_COUNT] = {
     [METRICS_OUT_OTHER] = OUT "other\"",
 };
 
-/* The series of a set, by its number: false past the last one. `index` is its place in struct metrics. */
+/* The labels of series `i` of a set, and its index in struct metrics. False after the last series. */
 static bool series_of(enum metrics_labels set, size_t number, size_t *index,
                       char labels[LABELS_SIZE])
 {

@@ -49,22 +49,23 @@ static const struct program_option {
     {OPTION_ENV_FILE, "env-file", "FILE", "read settings from FILE, which must exist"},
     {OPTION_CHECK_CONFIG, "check-config", "", "check the settings, print them and exit"},
     {OPTION_CHECK_FRONT, "check-front", "",
-     "the same, and that this machine has the addresses and files that nginx is to use"},
+     "also check the addresses and files that nginx will use"},
     {OPTION_CHECK_START, "check-start", "",
-     "the same, and that the ports are free, and the folders can be written in"},
+     "also check that the ports are free and the folders writable"},
     {OPTION_PRIVATE, "private", "",
-     "where only this machine can connect: without keys, tokens and limits that nobody has set"},
+     "if only this machine can connect, turn keys, tokens and limits off unless they are set"},
     {OPTION_PRINT_SETTINGS, "print-settings", "markdown|env|man",
-     "print the table of settings, the .env.example, or the manual page of settings, and exit"},
-    {OPTION_PRINT_ERRORS, "print-errors", "", "print the table of errors, as a page, and exit"},
+     "print the list of settings as a page, as .env.example or as a manual page, and exit"},
+    {OPTION_PRINT_ERRORS, "print-errors", "", "print the page of errors and exit"},
     {OPTION_PRINT_NGINX_PROBLEMS, "print-nginx-problems", "",
      "print nginx's configuration for its own errors, and exit"},
     {OPTION_PRINT_PUBLIC_URL, "print-public-url", "",
-     "print the address that phones and clients use, and exit"},
-    {OPTION_PRINT_LISTENERS, "print-listeners", "", "print where nginx is to listen, and exit"},
+     "print the URL for phones and clients and exit"},
+    {OPTION_PRINT_LISTENERS, "print-listeners", "",
+     "print the addresses and ports that nginx listens on and exit"},
     {OPTION_PRINT_MAN, "print-man", "", "print the manual page of this program and exit"},
     {OPTION_VERSION, "version", "", "print the version and exit"},
-    {OPTION_HELP, "help", "", "print this and exit"},
+    {OPTION_HELP, "help", "", "print this help and exit"},
 };
 
 static void print_usage(const char *purpose, FILE *out)
@@ -133,7 +134,7 @@ _Noreturn static void print_public_url_and_exit(const struct settings *settings)
     exit(EXIT_SUCCESS);
 }
 
-/* mkdir -p; what is there already keeps its mode. */
+/* Like mkdir -p; an existing folder keeps its mode. */
 static void make_folder(const char *path, mode_t mode)
 {
     char copy[SETTINGS_TEXT_SIZE];
@@ -145,9 +146,9 @@ static void make_folder(const char *path, mode_t mode)
         *p = '\0';
         bool made = mkdir(copy, mode) == 0;
         if (!made && errno != EEXIST && end == '\0')
-            program_fail("a folder cannot be made", copy);
+            program_fail("cannot create a folder", copy);
         if (made)
-            chmod(copy, mode); /* beyond the umask */
+            chmod(copy, mode); /* regardless of the umask */
         if (end == '\0')
             return;
         *p = end;
@@ -161,7 +162,7 @@ void program_make_database_folder(const struct settings *settings)
     make_folder(dirname(database_path), 0700);
 }
 
-/* What the options ask for, beside what is printed at once. */
+/* The options that are handled after the settings are read. */
 struct asked {
     const char *env_file;
     bool check, check_front, check_start, private, print_url, print_listeners;
@@ -209,7 +210,7 @@ static void take_option(int option, const char *purpose, struct asked *asked)
         print_usage(purpose, stdout);
         exit(EXIT_SUCCESS);
     default:
-        exit(EXIT_USAGE); /* getopt has said why */
+        exit(EXIT_USAGE); /* getopt has printed an error message */
     }
 }
 
@@ -228,13 +229,13 @@ static void read_options(int argc, char **argv, const char *purpose, struct aske
         refuse_usage("takes no arguments, only options; --help lists them");
 }
 
-/* A PUBLIC_URL says that others do come, through a proxy. */
+/* A PUBLIC_URL means that other machines connect through a proxy. */
 static bool is_private(const struct settings *settings)
 {
     return listener_is_loopback(settings) && *settings->public_url == '\0';
 }
 
-/* Does what was asked for with the settings; returns where the program shall run. */
+/* Handles the options that check or print the settings. Returns if the program shall run. */
 static void answer(const struct asked *asked, struct settings *settings)
 {
     char errmsg[ERRMSG_SIZE];
@@ -266,7 +267,7 @@ static void end_at_once(int number)
     _exit(EXIT_SUCCESS);
 }
 
-/* The first process of a container: the kernel ends it by no signal that it has no handler for (pid_namespaces(7)). */
+/* For the first process of a container: the kernel drops signals to it that have no handler (pid_namespaces(7)). */
 static void end_as_others_do(void)
 {
     if (getpid() != 1)
@@ -297,18 +298,18 @@ void program_start(int argc, char **argv, const char *name, const char *purpose,
         refuse_usage("LOG_FORMAT is not valid");
     program_prepare(name, level, format);
     program_make_database_folder(settings);
-    make_folder(settings->runtime_dir, 0750); /* nginx comes in by the group */
+    make_folder(settings->runtime_dir, 0750); /* nginx has access through the group */
 }
 
 void program_prepare(const char *name, enum log_level level, enum log_format format)
 {
     end_as_others_do();
     log_init(name, level, format);
-    umask(
-        0077); /* both programs are one user's; nginx, of their group, gets to the sockets alone */
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* messages and keys are in our memory */
+    umask(0077); /* both programs run as one user; nginx, in its group, needs only the sockets */
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* memory contains messages and keys */
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a write beyond RLIMIT_FSIZE fails, as one to a full disk does */
+    signal(SIGXFSZ,
+           SIG_IGN); /* a write beyond RLIMIT_FSIZE fails instead, like one to a full disk */
 }
 
 _Noreturn void program_fail(const char *what, const char *why)
@@ -351,7 +352,7 @@ int program_signal_fd(void)
     signal_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (signal_fd < 0 || sigaction(SIGTERM, &action, NULL) < 0 ||
         sigaction(SIGINT, &action, NULL) < 0 || sigaction(SIGHUP, &action, NULL) < 0)
-        program_fail("signals cannot be caught", log_errno_text());
+        program_fail("cannot catch signals", log_errno_text());
     mask_stop_signals(SIG_UNBLOCK);
     return signal_fd;
 }
@@ -377,7 +378,7 @@ int64_t program_file_limit(void)
     return (int64_t)limit.rlim_cur;
 }
 
-/* Sends `sent_fd` along, unless it is -1. */
+/* Attaches `sent_fd` unless it is -1. */
 static void notify_with_fd(const char *state, int flags, int sent_fd)
 {
     const char *path = getenv("NOTIFY_SOCKET");
@@ -405,7 +406,7 @@ static void notify_with_fd(const char *state, int flags, int sent_fd)
     }
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || sendmsg(fd, &message, MSG_NOSIGNAL | flags) < 0)
-        log_warning("the service manager was not told", LOG_TEXT("state", state), LOG_ERRNO);
+        log_warning("cannot notify the service manager", LOG_TEXT("state", state), LOG_ERRNO);
     if (fd >= 0)
         close(fd);
 }
@@ -456,5 +457,5 @@ int64_t program_watchdog_interval_ms(void)
 
 void program_notify_alive(void)
 {
-    notify("WATCHDOG=1", MSG_DONTWAIT); /* the loop waits for nobody */
+    notify("WATCHDOG=1", MSG_DONTWAIT); /* must not block the loop */
 }

@@ -1,4 +1,4 @@
-/* What both programs do before and around their work. Main thread only. */
+/* Start-up, signals and service manager of both programs. Main thread only. */
 #ifndef COMMON_PROCESS_PROGRAM_H
 #define COMMON_PROCESS_PROGRAM_H
 
@@ -6,20 +6,20 @@
 #include "common/process/settings.h"
 
 /*
- * Options, settings, log, working folders, open-file limit. Answers --help, --version,
- * --check-config and the --print-* options and exits; exits with status 2 and one clear line on
- * stderr when an option or a setting is wrong. `name` and `purpose` are static.
+ * Reads options and settings, and sets up the log, the folders and the open-file limit. Handles --help, --version,
+ * --check-config and the --print-* options and exits. Exits with status 2 and one line on stderr if an option or a setting
+ * is wrong. `name` and `purpose` are static.
  */
 void program_start(int argc, char **argv, const char *name, const char *purpose,
                    struct settings *settings);
 
-/* A part of that, for a program with options of its own: log, umask, signals, no core dumps. */
+/* A part of program_start, for a program with its own options: log, umask, signals, no core dumps. */
 void program_prepare(const char *name, enum log_level level, enum log_format format);
 
-/* Another: where there is none yet. program_fail when it cannot be made. */
+/* Creates the folder of the database if it does not exist; program_fail if that fails. */
 void program_make_database_folder(const struct settings *settings);
 
-/* Ends a start that cannot go on: logs and exits with status 1. */
+/* Logs an error and exits with status 1. */
 _Noreturn void program_fail(const char *what, const char *why);
 
 /* Blocks SIGTERM, SIGINT and SIGHUP until program_signal_fd: a library that handles them itself (libfcgi) would lose a
@@ -35,7 +35,7 @@ int program_signal_fd(void);
 enum program_request { PROGRAM_CONTINUE, PROGRAM_RESTART, PROGRAM_STOP };
 enum program_request program_signal_request(int fd);
 
-/* How many files this process may have open, after raising the limit as far as it goes. */
+/* Raises the open-file limit as far as possible, and returns it. */
 int64_t program_file_limit(void);
 
 /* Tells the service manager (NOTIFY_SOCKET, sd_notify(3)) that the program serves, or is stopping. */
@@ -52,9 +52,8 @@ void program_store_fd(const char *name, int fd);
 void program_unstore_fds(const char *name);
 
 /*
- * The service manager's watchdog (sd_watchdog_enabled(3)): how often the program's loop says that it
- * still turns, which is twice in the time it has; 0 when nobody asks. It ends a program that falls
- * silent, and starts it again.
+ * The service manager's watchdog (sd_watchdog_enabled(3)) restarts a program that stops calling program_notify_alive. The
+ * interval is half the watchdog's timeout; 0: no watchdog.
  */
 int64_t program_watchdog_interval_ms(void);
 void program_notify_alive(void);
