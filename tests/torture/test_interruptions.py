@@ -85,7 +85,7 @@ def check_whole(folder, allowed):
     return found
 
 
-def test_a_restore_is_broken_off(before):
+def test_a_restore_is_interrupted(before):
     seen = set()
     for number, folder, ended in instants(before, ("restore", "backup.db")):
         assert (folder / PATH).stat().st_size > 0, number
@@ -103,14 +103,14 @@ def test_a_restore_is_broken_off(before):
     assert seen == {1, 2}
 
 
-def test_a_restore_through_a_link_is_broken_off(before):
+def test_a_restore_through_a_link_is_interrupted(before):
     (before / "link.db").symlink_to(PATH)
     for number, folder, _ in instants(before, ("restore", "backup.db"), step=7, DATABASE_PATH="link.db"):
         assert (folder / "link.db").is_symlink(), number
         check_whole(folder, [["old"], ["old", "new"]])
 
 
-def test_a_restore_over_a_damaged_database_is_broken_off(before):
+def test_a_restore_over_a_damaged_database_is_interrupted(before):
     """What was there stays as it was, with its log, until the backup is in its place."""
     path = before / PATH
     damaged = os.urandom(100) + path.read_bytes()[100:]
@@ -130,7 +130,7 @@ def test_a_restore_over_a_damaged_database_is_broken_off(before):
         assert old.with_name(old.name + "-wal").read_bytes() == log, number
 
 
-def test_a_restore_where_the_database_is_gone_is_broken_off(before):
+def test_a_restore_where_the_database_is_gone_is_interrupted(before):
     (before / PATH).unlink()
     for _, folder, ended in instants(before, ("restore", "backup.db")):
         found, why = labels(folder)
@@ -152,7 +152,7 @@ def test_an_interrupted_change_leaves_the_database_whole(before, arguments):
             done(folder, "backup", "verify", path)
 
 
-def test_making_an_empty_one_is_broken_off(tmp_path):
+def test_creating_an_empty_database_is_interrupted(tmp_path):
     empty = tmp_path / "before"
     empty.mkdir()
     for _, folder, ended in instants(empty, ("database", "create"), 1 if LONG else 5):
@@ -163,7 +163,7 @@ def test_making_an_empty_one_is_broken_off(tmp_path):
         check_whole(folder, [[]])
 
 
-def test_an_empty_one_never_gets_the_log_of_one_that_is_gone(before):
+def test_an_empty_database_never_gets_the_log_of_a_deleted_one(before):
     (before / PATH).unlink()
     for _, folder, ended in instants(before, ("database", "create"), 1 if LONG else 5):
         found, why = labels(folder)
@@ -173,7 +173,7 @@ def test_an_empty_one_never_gets_the_log_of_one_that_is_gone(before):
         check_whole(folder, [[]])
 
 
-def test_a_first_start_that_is_broken_off_is_made_up_for(tmp_path):
+def test_a_first_start_that_is_interrupted_is_made_up_for(tmp_path):
     """What it leaves does not look like a database that is gone."""
     empty = tmp_path / "before"
     empty.mkdir()
