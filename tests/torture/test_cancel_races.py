@@ -60,7 +60,7 @@ def every_race_was_run(gateway, load):
         " LEFT JOIN message_event AS before ON before.message_seq = now.message_seq"
         " AND before.number = now.number - 1"
         " WHERE now.status = ? GROUP BY 1", CANCELLED)))
-    in_vain = gateway.count_messages("revoke = 1 AND status IN (?, ?)", SENT, DELIVERED)
+    in_vain = gateway.count_messages("cancel_requested = 1 AND status IN (?, ?)", SENT, DELIVERED)
     return ENOUGH <= min(cancelled_when[QUEUED], cancelled_when[DISPATCHED],
                          cancelled_when[ACCEPTED], load.count(409), in_vain)
 

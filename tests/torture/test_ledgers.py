@@ -78,7 +78,7 @@ def test_a_ledger_that_does_not_agree_is_noticed(run, promised, radio, rule):
     (f"UPDATE message_event SET device_id = 'x' WHERE message_seq = {FIRST} AND number = 4",
      "another phone after the release"),
     (f"DELETE FROM message_event WHERE message_seq = {FIRST}", "events are not 1, 2, 3"),
-    (f"UPDATE message SET times = '5:1' WHERE seq = {FIRST}", "its times are not those of its events"),
+    (f"UPDATE message SET delivered_at_ms = 1 WHERE seq = {FIRST}", "its times are not those of its events"),
     (f"DELETE FROM message WHERE seq = {FIRST}", "events of no message"),
 ])
 def test_a_database_that_does_not_agree_is_noticed(run, statement, rule):
