@@ -162,7 +162,7 @@ enum http_outcome http_store_problem(struct http_exchange *exchange, enum error 
     return answer_problem(exchange, error, "Nothing was changed. Try again in a few seconds.");
 }
 
-static void add_error(struct http_exchange *exchange, const char *kind, const char *place,
+static void add_error(struct http_exchange *exchange, const char *kind, const char *name,
                       enum error error, const char *detail, va_list arguments)
 {
     struct json_writer json = {.out = &exchange->problem.errors,
@@ -173,7 +173,7 @@ static void add_error(struct http_exchange *exchange, const char *kind, const ch
     vsnprintf(text, sizeof(text), detail, arguments);
     utf8_trim(text);
     json_begin_object(&json, NULL);
-    json_put_text(&json, kind, place);
+    json_put_text(&json, kind, name);
     json_put_text(&json, "code", error_code(error));
     json_put_text(&json, "detail", text);
     json_end_object(&json);

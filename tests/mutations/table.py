@@ -108,7 +108,7 @@ MUTATIONS = [
              unit("test_authorize", "a_key_is_compared_in_all_bytes_of_its_hash") +
              unit("test_handshake_auth", "a_token_opens_only_with_all_of_its_hash_and_while_it_stands")),
     Mutation("key-remembered-for-ever", API, "a worker remembers a key for a second, and then asks again",
-             "api-fcgi/auth/key_cache.c", "now_ms >= place->until_ms)", "(now_ms >= place->until_ms && place->until_ms == 0))",
+             "api-fcgi/auth/key_cache.c", "now_ms >= entry->until_ms)", "(now_ms >= entry->until_ms && entry->until_ms == 0))",
              unit("test_authorize", "a_key_is_cached_for_its_time_and_no_longer"), times=3),
 
     # ---- store ----
