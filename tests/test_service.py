@@ -227,7 +227,7 @@ def test_the_programs_do_their_work_confined(confined_gateway):
             assert (folder / "ns" / kind).readlink() != Path(f"/proc/self/ns/{kind}").readlink()
     run_through(gateway)
     for process in (gateway.api_fcgi, gateway.ws_broker):
-        assert "level=error" not in process.log() and "a stranger" not in process.log()
+        assert "level=error" not in process.log() and "ignored doorbell" not in process.log()
 
 
 # What somebody would try who has taken a program over; True: it went.
