@@ -104,7 +104,7 @@ int main(int argc, char **argv)
         program_fail("cannot open the doorbell", log_errno_text());
 
     struct store_options store_options = {
-        .path = settings.database_path,
+        .dsn = settings.database_path,
         .role = "api-fcgi",
         .runtime_dir = settings.runtime_dir,
         .timeout_ms = settings.store_timeout_ms,

@@ -107,7 +107,7 @@ int main(int argc, char **argv)
     struct store *store;
     struct ws_server *server = NULL;
     struct store_options store_options = {
-        .path = settings.database_path,
+        .dsn = settings.database_path,
         .role = "ws-broker",
         .runtime_dir = settings.runtime_dir,
         .timeout_ms = settings.store_timeout_ms,

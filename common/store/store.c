@@ -259,18 +259,18 @@ static void destroy(struct store *store)
     free(store);
 }
 
-/* The first is the default: a name without a scheme is a path. */
+/* The first is the default: a DSN without a scheme is a path. */
 static const struct store_backend *const backends[] = {&store_backend_sqlite,
                                                        &store_backend_memory};
 
-/* The backend that the scheme of a database's name asks for; *rest is the name without it. */
-static const struct store_backend *choose_backend(const char *name, const char **rest)
+/* The backend that the scheme of a DSN asks for; *location is the DSN without it. */
+static const struct store_backend *choose_backend(const char *dsn, const char **location)
 {
-    *rest = name;
+    *location = dsn;
     for (size_t i = 0; i < ARRAY_LENGTH(backends); i++) {
         size_t length = strlen(backends[i]->name);
-        if (strncmp(name, backends[i]->name, length) == 0 && name[length] == ':') {
-            *rest = name + length + 1;
+        if (strncmp(dsn, backends[i]->name, length) == 0 && dsn[length] == ':') {
+            *location = dsn + length + 1;
             return backends[i];
         }
     }
@@ -280,11 +280,12 @@ static const struct store_backend *choose_backend(const char *name, const char *
 enum error store_open(const struct store_options *options, struct store **result,
                       char problem[STORE_ERROR_SIZE])
 {
+    const char *location;
     struct store *store = calloc(1, sizeof(*store));
     if (!store)
         return ERROR_INTERNAL;
     store->options = *options;
-    store->backend = choose_backend(options->path, &store->options.path);
+    store->backend = choose_backend(options->dsn, &location);
     if (!store->options.wall_ms)
         store->options.wall_ms = clock_wall_ms;
     store->last = &store->first;
@@ -292,7 +293,7 @@ enum error store_open(const struct store_options *options, struct store **result
     pthread_mutex_init(&store->lock, NULL);
     pthread_cond_init(&store->wake, NULL);
 
-    enum error error = store->backend->open(&store->options, &store->database, problem);
+    enum error error = store->backend->open(&store->options, location, &store->database, problem);
     if (error == ERROR_NONE && pthread_create(&store->writer, NULL, writer_main, store) != 0) {
         store->backend->close(store->database);
         error = ERROR_INTERNAL;

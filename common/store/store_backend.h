@@ -19,9 +19,10 @@ enum { STORE_BEGIN_AT_ONCE = 0, STORE_MAX_BATCH = 512 };
 struct store_backend {
     const char *name; /* the scheme of its URLs: "sqlite" */
 
-    /* Opens, or creates and migrates. `options` are the store's and stay valid. */
-    enum error (*open)(const struct store_options *options, struct store_database **database,
-                       char problem[STORE_ERROR_SIZE]);
+    /* Opens, or creates and migrates. `location` is the DSN without its scheme, for the time of the call; `options`
+       are the store's and stay valid. */
+    enum error (*open)(const struct store_options *options, const char *location,
+                       struct store_database **database, char problem[STORE_ERROR_SIZE]);
     void (*close)(struct store_database *database); /* after its readers */
 
     /*

@@ -284,7 +284,7 @@ static int run_with_store(const struct command *command)
     struct store *store;
     struct doorbell *doorbell = open_doorbell(&command->settings);
     struct store_options options = {
-        .path = command->settings.database_path,
+        .dsn = command->settings.database_path,
         .must_exist = true,
         .timeout_ms = command->settings.store_timeout_ms,
         .wake_broker = doorbell ? ring : NULL,

@@ -107,7 +107,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     sigemptyset(&timer);
     sigaddset(&timer, SIGALRM);
     pthread_sigmask(SIG_BLOCK, &timer, NULL);
-    struct store_options options = {.path = database_path,
+    struct store_options options = {.dsn = database_path,
                                     .timeout_ms = settings.store_timeout_ms,
                                     .completed = completed,
                                     .metrics = &api.metrics};

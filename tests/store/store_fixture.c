@@ -81,7 +81,7 @@ int store_fixture_setup(void **state)
     snprintf(fixture->dsn, sizeof(fixture->dsn), "sqlite:%s", fixture->path);
     fixture->is_sqlite = !is_memory();
     fixture->options = (struct store_options){
-        .path = fixture->dsn, .timeout_ms = 2000, .wall_ms = store_fixture_now_ms};
+        .dsn = fixture->dsn, .timeout_ms = 2000, .wall_ms = store_fixture_now_ms};
     if (!fixture->is_sqlite)
         keep_memory(fixture);
     store_fixture_open(fixture);

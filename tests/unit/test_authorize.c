@@ -100,7 +100,7 @@ static void revoke_key(const char text[SECRET_TEXT_SIZE])
 
 static int set_up(void **state)
 {
-    struct store_options options = {.path = path, .timeout_ms = 5000};
+    struct store_options options = {.dsn = path, .timeout_ms = 5000};
     char problem[STORE_ERROR_SIZE];
     (void)state;
     log_init("test", LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT);

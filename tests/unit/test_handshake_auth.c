@@ -170,7 +170,7 @@ static void open_place(struct place *place)
     strcpy(place->folder, "/tmp/test_handshake_auth.XXXXXX");
     assert_non_null(mkdtemp(place->folder));
     snprintf(place->path, sizeof(place->path), "%s/socket", place->folder);
-    struct store_options options = {.path = "memory:", .timeout_ms = 5000};
+    struct store_options options = {.dsn = "memory:", .timeout_ms = 5000};
     assert_int_equal(store_open(&options, &place->store, problem), ERROR_NONE);
     place->listen_fd = unix_socket_listen(place->path, 8);
     assert_true(place->listen_fd >= 0);

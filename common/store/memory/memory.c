@@ -103,11 +103,11 @@ static void release(struct memory *memory)
     free(memory);
 }
 
-static enum error open_memory(const struct store_options *options, struct store_database **result,
-                              char problem[STORE_ERROR_SIZE])
+static enum error open_memory(const struct store_options *options, const char *location,
+                              struct store_database **result, char problem[STORE_ERROR_SIZE])
 {
     struct store_database *database = malloc(sizeof(*database));
-    struct memory *memory = database ? acquire(options->path) : NULL;
+    struct memory *memory = database ? acquire(location) : NULL;
     if (!memory) {
         snprintf(problem, STORE_ERROR_SIZE, "no memory");
         free(database);

@@ -94,8 +94,8 @@ static bool open_writer(struct store_database *database, char problem[STORE_ERRO
     return true;
 }
 
-static enum error open_database(const struct store_options *options, struct store_database **result,
-                                char problem[STORE_ERROR_SIZE])
+static enum error open_database(const struct store_options *options, const char *location,
+                                struct store_database **result, char problem[STORE_ERROR_SIZE])
 {
     char reason[STORE_ERROR_SIZE] = "";
     struct store_database *database = calloc(1, sizeof(*database));
@@ -106,7 +106,7 @@ static enum error open_database(const struct store_options *options, struct stor
     database->disk.min_free_bytes = options->min_free_bytes;
     init_reading(&database->reading);
     transaction_init(&database->transaction, database, &rows, options);
-    if (!database_path_resolve(options->path, database->path, problem) ||
+    if (!database_path_resolve(location, database->path, problem) ||
         (options->role &&
          !process_lock_take(database->path, options->role, options->runtime_dir, problem)) ||
         !place_take(&database->place, options->must_exist, problem)) {

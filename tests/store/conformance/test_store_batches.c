@@ -146,7 +146,7 @@ static struct store *open_beside(struct store_fixture *fixture)
 {
     struct store *store;
     char problem[STORE_ERROR_SIZE] = "";
-    struct store_options options = {.path = fixture->dsn, .timeout_ms = 10000};
+    struct store_options options = {.dsn = fixture->dsn, .timeout_ms = 10000};
     if (store_open(&options, &store, problem) != ERROR_NONE)
         fail_msg("%s", problem);
     return store;

@@ -61,7 +61,7 @@ static void a_refusal_counts_by_its_reason_and_no_commit(void **state)
     store_fixture_reopen(fixture);
     struct store *other;
     char problem[STORE_ERROR_SIZE];
-    struct store_options options = {.path = fixture->dsn, .timeout_ms = 2000};
+    struct store_options options = {.dsn = fixture->dsn, .timeout_ms = 2000};
     assert_int_equal(store_open(&options, &other, problem), ERROR_NONE);
     struct store_hold hold;
     store_hold_begin(&hold, other);

@@ -6,7 +6,7 @@ static struct store *open_store(const char *dsn)
 {
     struct store *store;
     char problem[STORE_ERROR_SIZE] = "";
-    struct store_options options = {.path = dsn, .timeout_ms = 2000};
+    struct store_options options = {.dsn = dsn, .timeout_ms = 2000};
     if (store_open(&options, &store, problem) != ERROR_NONE)
         fail_msg("%s", problem);
     return store;

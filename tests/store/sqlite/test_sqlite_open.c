@@ -14,7 +14,7 @@
 /* Opens another path in the fixture's folder, which must be refused with that word. */
 static void assert_refused(struct store_fixture *fixture, const char *path, const char *word)
 {
-    struct store_options options = {.path = path, .timeout_ms = 500};
+    struct store_options options = {.dsn = path, .timeout_ms = 500};
     struct store *store = NULL;
     char problem[STORE_ERROR_SIZE] = "";
     (void)fixture;
@@ -130,7 +130,7 @@ static void several_that_start_at_once_make_one_database(void **state)
     char path[80];
     pthread_t threads[OPENERS];
     snprintf(path, sizeof(path), "%s/shared.db", fixture->folder);
-    struct store_options options = {.path = path, .timeout_ms = 5000};
+    struct store_options options = {.dsn = path, .timeout_ms = 5000};
     for (int i = 0; i < OPENERS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, open_and_close, &options), 0);
     for (int i = 0; i < OPENERS; i++) {
@@ -269,9 +269,9 @@ static void a_rare_status_of_a_busy_device_is_found_by_the_status(void **state)
         " UPDATE message_count SET count = 1996 WHERE status = 5;"
         " UPDATE message_count SET count = 4 WHERE status = 6");
     struct store_options options = fixture->options;
-    options.path = fixture->path;
     options.wall_ms = clock_wall_ms;
-    assert_int_equal(store_backend_sqlite.open(&options, &database, problem), ERROR_NONE);
+    assert_int_equal(store_backend_sqlite.open(&options, fixture->path, &database, problem),
+                     ERROR_NONE);
     assert_int_equal(store_backend_sqlite.open_reader(database, &reader, problem), ERROR_NONE);
     for (size_t i = 0; i < ARRAY_LENGTH(rare); i++) {
         struct store_query query = {.limit = 3, .has_status = true, .status = rare[i]};

@@ -351,7 +351,7 @@ static int setup(void **state)
     assert_non_null(mkdtemp(fixture->folder));
     snprintf(fixture->path, sizeof(fixture->path), "%s/store.db", fixture->folder);
     fixture->options = (struct store_options){
-        .path = fixture->path, .timeout_ms = 20000, .wake_broker = after_the_commit};
+        .dsn = fixture->path, .timeout_ms = 20000, .wake_broker = after_the_commit};
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     world->other = fork(); /* before there is a thread or a connection */
