@@ -10,7 +10,7 @@ static const struct message_id no_journal;
 
 /* ---- Names ---- */
 
-/* Each has a time of its own, because a message is kept under a number that its id has in it. */
+/* Each id has its own time, because the time gives the message its seq. */
 struct message_id message_id_of(unsigned message)
 {
     struct message_id id = {{1, 2, 3}};
@@ -42,8 +42,8 @@ static int device_of(const char *device_id)
 
 /* ---- Transactions ---- */
 
-/* That there is one has the transitions recorded. */
-static void ignore_moves(void *context, const struct store_transition *moves, size_t count)
+/* Transitions are recorded only where options.publish_transitions is set. */
+static void ignore_transitions(void *context, const struct store_transition *moves, size_t count)
 {
     (void)context, (void)moves, (void)count;
 }
@@ -52,7 +52,7 @@ void world_store_init(struct world_store *store)
 {
     memory_tables_init(&store->tables);
     memory_database_init(&store->database, &store->tables,
-                         &(struct store_options){.publish_transitions = ignore_moves});
+                         &(struct store_options){.publish_transitions = ignore_transitions});
 }
 
 void world_store_fini(struct world_store *store)
@@ -118,7 +118,7 @@ struct stored_message world_store_message(const struct world_store *store, unsig
     return describe(find(store, message));
 }
 
-/* What the first change of the open transaction has replaced; otherwise nothing has. */
+/* The undo log has the row that the transaction's first change replaced; without a change the row is as on disk. */
 struct stored_message world_store_on_disk(const struct world_store *store, unsigned message)
 {
     const struct undo_log *undo = &store->database.undo;
@@ -166,7 +166,7 @@ static void note_transition(struct world_store *store, const struct store_transi
     tracked->moved_at_ms = store->now_ms;
 }
 
-/* Claims say which journals the messages are offered to. */
+/* Notes the journals that a claim offers its messages to. */
 static void track_claim(struct world_store *store, const struct store_claim *claim)
 {
     for (size_t i = 0; i < claim->slot_count; i++) {
@@ -188,7 +188,7 @@ static enum error run(struct world_store *store, struct store_write *write)
     return write->result;
 }
 
-/* ---- Verbs for which the world has its own rules ---- */
+/* ---- Verbs with rules of the world ---- */
 
 static enum error enqueue_text(struct world_store *store, unsigned number, char *text)
 {
@@ -214,7 +214,7 @@ static enum error enqueue(struct world_store *store, struct store_write *write)
                                         : enqueue_text(store, number, (char[]){"text"});
 }
 
-/* Leaves out the slots of phones that are at their limit. */
+/* Claims without the slots that are at their limit. */
 static enum error claim_with_limits(struct world_store *store, struct store_claim *claim)
 {
     struct store_holder *slots = calloc(claim->slot_count, sizeof(*slots));
@@ -264,11 +264,11 @@ static enum error report(struct world_store *store, struct store_write *write)
     return run(store, write);
 }
 
-/* ---- Rules that are broken on purpose ---- */
+/* ---- Mutations ---- */
 
 enum { SHORT_SILENCE_MS = 5000 };
 
-/* Past the verbs, which would not do it. */
+/* Makes a transition that no verb would make. */
 static void force(struct world_store *store, const struct memory_message *message,
                   enum message_status to)
 {
@@ -318,7 +318,7 @@ static bool has_entry(const struct store_connect_device *connect, const struct m
     return false;
 }
 
-/* What the phone's journal does not have goes back to the queue, whatever it was. */
+/* Returns every message in flight to the queue that the phone's journal does not have. */
 static void requeue_all_but_the_journal(struct world_store *store,
                                         const struct store_connect_device *connect)
 {
@@ -332,7 +332,7 @@ static void requeue_all_but_the_journal(struct world_store *store,
     }
 }
 
-/* All entries are of the present attempts. */
+/* Makes all entries of the journal count for the current attempts. */
 static void raise_attempts(struct world_store *store, struct store_connect_device *connect)
 {
     for (size_t i = 0; i < connect->entry_count; i++) {
@@ -356,7 +356,7 @@ static enum error release_message(struct world_store *store, struct store_write 
 {
     unsigned attempt = write->release.attempt;
     if (store->broken == MUTATION_ACK_OF_ANY_ATTEMPT)
-        write->release.attempt = 0; /* which is that of the message */
+        write->release.attempt = 0; /* counts for the current attempt */
     enum error error = run(store, write);
     write->release.attempt = attempt;
     return error;

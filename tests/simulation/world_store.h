@@ -1,7 +1,6 @@
 /*
- * The store of a world, for the simulation and for the fuzz target of the broker: the memory backend, whose messages and
- * phones have numbers here, and whose transaction stays open as long as the world wants. What an open transaction did is
- * lost unless it is committed.
+ * The store of a world, for the simulation and for the fuzz target of the broker: the memory backend with numbers for
+ * messages and phones. A transaction stays open as long as the world wants, and is lost unless it is committed.
  */
 #ifndef TESTS_SIMULATION_WORLD_STORE_H
 #define TESTS_SIMULATION_WORLD_STORE_H
@@ -11,19 +10,19 @@
 
 enum { MOST_MESSAGES = 16, MOST_PHONES = 4, MOST_CHANGES = 256, NOBODY = -1 };
 
-/* What a transaction did, for those who check it once it is on disk. */
+/* A transition of a message, or a report, in a transaction: the invariants are checked after its commit. */
 struct change {
-    bool is_report; /* a report was looked at; otherwise a message moved */
+    bool is_report; /* a report; otherwise a transition */
     unsigned message;
-    enum message_status from, to; /* to: also of the report */
+    enum message_status from, to; /* of a report: `to` alone */
     unsigned attempt;
     int device;
     struct message_id journal; /* that the attempt was offered to */
-    bool by_silence;           /* nothing had been heard of it */
-    int64_t moved_at_ms;       /* when it moved before; monotonic */
+    bool by_silence;           /* no report came in time */
+    int64_t moved_at_ms;       /* of the transition before; monotonic */
 };
 
-/* What the rows do not have: kept for each message. */
+/* What the rows of a message do not have. */
 struct tracked {
     struct message_id journal;
     int64_t moved_at_ms;
@@ -38,28 +37,28 @@ struct world_store {
     struct tracked tracked[MOST_MESSAGES], tracked_on_disk[MOST_MESSAGES];
     int64_t now_ms, wall_ms; /* of the transaction */
     enum mutation broken;    /* MUTATION_NONE */
-    /* Limits; 0: never. They decide who gets a message and when, and nothing that a phone may rely on, so they are
-       kept simple: one slot of so many is at its limit, one claim of so many is paused. */
+    /* Limits: every nth slot is at its limit, every nth claim is paused; 0: never. Simple, because limits only decide
+       who gets a message and when. */
     unsigned cap_every, pause_every;
     unsigned slots, claims;
-    unsigned endless; /* messages up to the one that fits into no frame; 0: there is none */
+    unsigned endless; /* the number, plus 1, of the message that fits into no frame; 0: none */
 };
 
-/* Zeroed, but for what may be set before. */
+/* The struct is zeroed, but for `broken` and the limits. */
 void world_store_init(struct world_store *store);
 void world_store_fini(struct world_store *store);
 
-/* Opens a transaction, of that time: monotonic and wall. */
+/* Opens a transaction at that time, monotonic and wall. */
 void world_store_begin(struct world_store *store, int64_t now_ms, int64_t wall_ms);
 
-/* In an open transaction. Any verb; the result is the write's. A new message needs its id alone. */
+/* Runs a write of any verb in the open transaction; returns its result. A new message needs only its id. */
 enum error world_store_execute(struct world_store *store, struct store_write *write);
 
-/* What the transaction did stays in `changes` until the next one. */
+/* `changes` has those of the transaction until the next one begins. */
 void world_store_commit(struct world_store *store);
 void world_store_roll_back(struct world_store *store);
 
-/* A message, as the open transaction sees it, or as it is without. */
+/* A message as the open transaction sees it; and as it is on disk, without that transaction. */
 struct stored_message {
     bool there;
     enum message_status status;
@@ -74,7 +73,7 @@ struct stored_message world_store_on_disk(const struct world_store *store, unsig
 
 bool world_store_is_connected(const struct world_store *store, unsigned phone);
 
-/* The id of a message, and back: MOST_MESSAGES for an id that is none of ours. */
+/* The id of a message, and back: MOST_MESSAGES for any other id. */
 struct message_id message_id_of(unsigned message);
 unsigned message_of_id(const struct message_id *id);
 

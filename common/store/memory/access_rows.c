@@ -58,7 +58,7 @@ static enum error take_pairing(struct store_database *database,
     return table_remove(pairings, &database->undo, row);
 }
 
-/* Those of a device, or with `device_id` NULL those that expire by then. */
+/* Removes the codes of a device; with `device_id` NULL, the codes that expire by then. */
 static enum error remove_pairings(struct store_database *database, const char *device_id,
                                   int64_t now_ms)
 {
@@ -126,7 +126,7 @@ static enum error revoke_token(struct store_database *database, const char *id,
     return table_put(tokens, &database->undo, revoked);
 }
 
-/* ---- How tokens are used ---- */
+/* ---- Token use ---- */
 
 static enum error find_token_use(struct store_database *database, const char *token_id,
                                  struct token_use *use)
@@ -192,7 +192,7 @@ static int64_t count_later(const struct table *identities, const struct memory_i
     return count;
 }
 
-/* The oldest of the token's identities is to go: it, or NULL. */
+/* An identity of the token that is too old, or one too many; NULL without one. */
 static struct memory_identity *find_superfluous(const struct table *identities,
                                                 const char *token_id, int64_t before_ms,
                                                 int64_t keep)

@@ -14,7 +14,7 @@ static enum error put_device(struct store_database *database, struct memory_devi
     return table_put(&database->tables->devices, &database->undo, device);
 }
 
-/* A copy to be changed and put: NULL without memory. */
+/* A copy, to be changed and then put; NULL without memory. */
 static struct memory_device *copy_device(const struct memory_device *device)
 {
     return table_copy_row(device, sizeof(*device));
@@ -47,7 +47,7 @@ static enum error find_session(struct store_database *database, const char *devi
     return ERROR_NONE;
 }
 
-/* The device with what it says of itself; NULL without memory. */
+/* Gives the device its info; NULL without memory. */
 static struct memory_device *with_info(struct memory_device *device, const struct device_info *info)
 {
     if (!device)

@@ -1,4 +1,4 @@
-/* The memory backend: databases by their names, the locks around batches and reads. */
+/* The memory backend: databases by name, and the locks for batches and reads. */
 #include "common/store/memory/memory.h"
 
 #include "common/base/clock.h"
@@ -11,17 +11,17 @@
 #include <string.h>
 #include <time.h>
 
-/* What the stores of one name share. */
+/* A database; the stores that open its name share it. */
 struct memory {
-    char *name; /* "": one store's own */
+    char *name; /* "": one store has it alone */
     unsigned opened;
     struct memory *next;
 
     pthread_mutex_t turn_lock;
     pthread_cond_t turn_ends;
-    bool turn; /* under turn_lock: a store runs a batch, or has yet to finish it */
+    bool turn; /* under turn_lock: from a store's run_batch to its finish_batch */
 
-    pthread_mutex_t lock;        /* around each batch and each read */
+    pthread_mutex_t lock;        /* held for each batch and each read */
     struct memory_tables tables; /* under lock */
 };
 
@@ -130,7 +130,7 @@ static void close_memory(struct store_database *database)
 
 /* ---- Batches ---- */
 
-/* False when it was not to be had by then. */
+/* False: another store still has the turn at the deadline. */
 static bool take_turn(struct memory *memory, int64_t deadline_ms)
 {
     struct timespec deadline = {.tv_sec = deadline_ms / 1000,

@@ -1,8 +1,8 @@
 /*
- * The memory backend: everything is gone with the process. For tests, the simulation and trying things out.
+ * The memory backend, for tests and the simulation: its databases end with the process.
  *
- * Its rows are in tables (table.h), which the stores of one process share where they are opened by the same name. A lock
- * is around each batch and each read, so that a read sees all of a transaction or nothing.
+ * The rows are in tables (table.h). Stores of one process that open the same name share them. A lock is held for each
+ * batch and each read, so a read sees all of a transaction or nothing.
  */
 #ifndef COMMON_STORE_MEMORY_MEMORY_H
 #define COMMON_STORE_MEMORY_MEMORY_H
@@ -14,7 +14,7 @@
 
 /* ---- Rows ---- */
 
-/* One that a message has gone through after it was queued. The texts follow it in memory. */
+/* An event after the first, which is the message's row itself. The texts follow the struct in memory. */
 struct memory_event {
     struct memory_event *older;
     enum message_status status;
@@ -23,7 +23,7 @@ struct memory_event {
     const char *device_id, *error_code, *error_text; /* "": none */
 };
 
-/* Key: row.seq. The text and the events are shared by its older and newer versions. */
+/* Key: row.seq. Older and newer versions of a row share the text and the events. */
 struct memory_message {
     struct message_row row;
     char phone_number[PHONE_NUMBER_SIZE];
@@ -31,8 +31,7 @@ struct memory_message {
     enum sms_encoding encoding;
     struct message_id requeued_as;
     struct memory_event *newest_event;
-    const struct memory_event
-        *error; /* the event that has the message's error; NULL: it has none */
+    const struct memory_event *error; /* the event with the message's error; NULL: none */
 };
 
 /* Key: device_id. */
@@ -42,7 +41,7 @@ struct memory_device {
     int64_t session;
     bool connected;
     struct message_id broker; /* while it is connected */
-    bool revoked;             /* its token was, since it connected */
+    bool revoked;             /* its token was revoked since it connected */
     int64_t connected_at_ms, last_seen_at_ms;
 };
 
@@ -72,7 +71,7 @@ struct memory_identity {
     int64_t seen_at_ms;
 };
 
-/* Of an API key, or a phone number. */
+/* The id of an API key, or a phone number. */
 enum { MEMORY_NAME_SIZE = 64 };
 _Static_assert((int)MEMORY_NAME_SIZE >= (int)SECRET_ID_SIZE, "room for both");
 _Static_assert((int)MEMORY_NAME_SIZE >= (int)PHONE_NUMBER_SIZE, "room for both");
@@ -97,7 +96,7 @@ struct memory_tables {
     struct table identities;
     struct table accepted;
     struct table device_uses; /* struct device_use, by device_id */
-    struct table sending; /* struct store_sending; one row, or none where nothing was ever paused */
+    struct table sending;     /* struct store_sending: one row, or none before the first pause */
 };
 
 void memory_tables_init(struct memory_tables *tables);
@@ -111,7 +110,7 @@ struct memory_message *memory_find_message(const struct memory_tables *tables,
 bool memory_is_connected(const struct memory_tables *tables, const struct memory_device *device,
                          int64_t now_ms);
 
-/* As rows.h has them: the verbs and the statistics ask for both. */
+/* As in rows.h; the statistics need them too. */
 void memory_count_stuck(const struct memory_tables *tables, int64_t since_ms,
                         int64_t counts[MESSAGE_STATUS_COUNT]);
 void memory_read_queued_since(const struct memory_tables *tables, int64_t now_ms,
@@ -119,7 +118,7 @@ void memory_read_queued_since(const struct memory_tables *tables, int64_t now_ms
 
 void memory_read_sending(const struct memory_tables *tables, struct store_sending *sending);
 
-/* ---- Reads, as in store.h, without a lock ---- */
+/* ---- Reads, as in store.h; the caller has the lock ---- */
 
 MUST_CHECK enum error memory_read_message(const struct memory_tables *tables,
                                           const struct message_id *id, struct message *message);
@@ -139,7 +138,7 @@ MUST_CHECK enum error memory_read_statistics(const struct memory_tables *tables,
                                              int64_t stuck_since_ms, int64_t now_ms,
                                              struct store_statistics *statistics);
 
-/* ---- Transactions, without a lock ---- */
+/* ---- Transactions; the caller has the lock ---- */
 
 struct store_database {
     struct memory_tables *tables;
@@ -151,13 +150,13 @@ struct store_database {
     int64_t (*wall_ms)(void);
 };
 
-/* Over tables of the caller's, which outlive it. */
+/* The tables are the caller's, and outlive the database. */
 void memory_database_init(struct store_database *database, struct memory_tables *tables,
                           const struct store_options *options);
 void memory_database_fini(struct store_database *database);
 
-/* begin; run for each write, which sets its result; then commit or roll_back, at any later time. Nothing of a write
-   that fails stays. After an error of commit nothing of the transaction has happened. */
+/* memory_begin; memory_run for each write, which sets its result; then memory_commit or memory_roll_back, at any later
+   time. A write that fails changes nothing. After an error of memory_commit the transaction is rolled back. */
 void memory_begin(struct store_database *database, int64_t now_ms);
 void memory_run(struct store_database *database, struct store_write *write);
 MUST_CHECK enum error memory_commit(struct store_database *database);

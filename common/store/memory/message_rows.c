@@ -31,7 +31,7 @@ static enum error insert(struct store_database *database, const struct message *
     int64_t seq = message_id_seq(&message->id);
     const struct memory_message *other = find_current(database, seq);
     bool same = other && message_id_equal(&other->row.id, &message->id);
-    if (other && !same && seq < INT64_MAX) /* two processes made them in the same millisecond */
+    if (other && !same && seq < INT64_MAX) /* two processes made the ids in the same millisecond */
         other = find_current(database, ++seq);
     if (other) {
         log_error("the id of a message is taken");
@@ -176,12 +176,12 @@ static enum error set_requeued(struct store_database *database, const struct mes
     return put(database, message);
 }
 
-/* ---- Lists: each with a condition and one value for it ---- */
+/* ---- Lists ---- */
 
 typedef bool condition(const struct store_database *database, const struct memory_message *message,
                        const void *value);
 
-/* Appends those in that status for which the condition holds. */
+/* Appends the messages of a status that meet the condition; `value` is its argument. */
 static void list(struct store_database *database, enum message_status status, condition *holds,
                  const void *value, size_t limit, struct message_row rows[], size_t *count)
 {
@@ -267,9 +267,9 @@ static bool is_changed_later(const struct message_row *row, const struct message
                                                       : row->seq > other->seq;
 }
 
-/* Keeps `rows` sorted, the last changed first, and drops what is beyond the limit. */
-static void insert_by_change(const struct message_row *row, size_t limit,
-                             struct message_row rows[], size_t *count)
+/* Inserts a row into those of the latest changes, latest first; drops the one beyond the limit. */
+static void insert_by_change(const struct message_row *row, size_t limit, struct message_row rows[],
+                             size_t *count)
 {
     size_t index = *count;
     while (index > 0 && is_changed_later(row, &rows[index - 1]))
@@ -322,7 +322,7 @@ static enum error list_cancel_requests(struct store_database *database, int64_t 
     return ERROR_NONE;
 }
 
-/* ---- All messages of a kind ---- */
+/* ---- Many messages ---- */
 
 static enum error correct_future(struct store_database *database, int64_t latest_ms, int64_t now_ms)
 {
@@ -366,7 +366,7 @@ static enum error remove_texts(struct store_database *database, int64_t before_m
     return error;
 }
 
-/* The tables by status are the counts. */
+/* The tables by status have the counts. */
 static enum error add_to_count(struct store_database *database, enum message_status status,
                                int64_t delta)
 {

@@ -1,4 +1,4 @@
-/* The reads, in memory: under the lock, so each sees one consistent view. */
+/* Reads, in memory: the lock is held, so each sees one consistent view. */
 #include "common/store/memory/memory.h"
 
 #include <stdio.h>
@@ -57,7 +57,7 @@ enum error memory_read_history(const struct memory_tables *tables, const struct 
     *count = 0;
     if (!row)
         return ERROR_MESSAGE_NOT_FOUND;
-    size_t number = 1; /* that it was queued is the row itself */
+    size_t number = 1; /* the first event is the row itself */
     for (const struct memory_event *event = row->newest_event; event; event = event->older)
         number++;
     *events = calloc(number, sizeof(**events));
@@ -72,7 +72,7 @@ enum error memory_read_history(const struct memory_tables *tables, const struct 
 
 /* ---- Lists of messages ---- */
 
-/* Indexes into the messages, or into those of one status: from `first` to before `end`. */
+/* Rows of the table of all messages, or of one status: from index `first` up to, but without, `end`. */
 struct range {
     const struct table *table;
     size_t first, end;
@@ -90,7 +90,7 @@ static size_t index_at_time(const struct table *table, int64_t wall_ms)
     return index_at(table, message_id_seq(&first));
 }
 
-/* What can match: by status and by time. */
+/* The rows that match the status and the times. */
 static struct range filter_range(const struct memory_tables *tables,
                                  const struct store_query *query)
 {
@@ -105,14 +105,14 @@ static struct range filter_range(const struct memory_tables *tables,
     return range;
 }
 
-/* The number of the message at the cursor, or what it would be if the message is gone. */
+/* The seq of the message at the cursor; where the message is gone, the seq that its id gives. */
 static int64_t cursor_seq(const struct memory_tables *tables, const struct store_query *query)
 {
     const struct memory_message *row = memory_find_message(tables, &query->cursor);
     return row ? row->row.seq : message_id_seq(&query->cursor);
 }
 
-/* Cuts the range down to the part that the page may come from. */
+/* Cuts the range down to the rows on the page's side of the cursor. */
 static void cut_to_page(const struct memory_tables *tables, const struct store_query *query,
                         struct range *range)
 {
@@ -143,8 +143,7 @@ static int64_t count_matches(const struct store_query *query, const struct range
     return count;
 }
 
-/* Appends a message to the page, in the order in which they are looked at. False, and *more or an error, where the
-   page ends before it. */
+/* Appends a message to the page. False: the page ends before it, because of a limit (*more) or an error. */
 static bool append(const struct store_query *query, const struct memory_message *row,
                    struct store_page *page, size_t *text_bytes, bool *more, enum error *error)
 {
@@ -200,7 +199,7 @@ enum error memory_list_messages(const struct memory_tables *tables, const struct
 
 /* ---- Keys and tokens ---- */
 
-/* Copies all rows of a table into an array of the caller's, also where there is none. */
+/* Copies all rows of a table into a new array; NULL without memory. */
 static void *copy_rows(const struct table *table, size_t bytes)
 {
     char *rows = calloc(MAX(table->count, (size_t)1), bytes);
@@ -228,7 +227,7 @@ enum error memory_list_keys(const struct memory_tables *tables, struct api_key *
     return ERROR_NONE;
 }
 
-/* By device, and the newest of each first. */
+/* By device, newest first. */
 static int compare_tokens_by_device(const void *left, const void *right)
 {
     const struct device_token *a = left, *b = right;

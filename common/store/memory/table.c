@@ -6,7 +6,7 @@
 size_t table_lower_bound(const struct table *table, const void *key)
 {
     size_t low = 0, high = table->count;
-    /* What is newest is asked for most. */
+    /* Most requests are about the newest row, or a newer one. */
     if (high > 0 && table->compare(table->rows[high - 1], key) < 0)
         return high;
     while (low < high) {
@@ -54,7 +54,7 @@ bool table_reserve(struct table *table, size_t capacity)
     return true;
 }
 
-/* A quarter stays free, so that rows do not slide with every insertion. */
+/* A quarter stays free, so that the rows need not slide at every insertion. */
 static bool grow(struct table *table)
 {
     if (table->count < table->capacity - table->capacity / 4)
@@ -63,7 +63,7 @@ static bool grow(struct table *table)
            (!table->reserve || table->reserve(table));
 }
 
-/* The shorter part of the rows makes way. */
+/* Moves the shorter part of the rows. */
 static void insert_at(struct table *table, size_t index, void *row)
 {
     void **end = table->allocated + table->capacity;
@@ -102,7 +102,7 @@ void table_remove_shared(struct table *table, const void *row)
     remove_at(table, table_lower_bound(table, row));
 }
 
-/* Puts `after` where `before` is; one of the two may be NULL. There is room. */
+/* Replaces `before` with `after`; one of the two may be NULL. There is room. */
 static void apply(struct table *table, void *before, void *after)
 {
     size_t index = table_lower_bound(table, before ? before : after);

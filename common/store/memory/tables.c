@@ -1,4 +1,4 @@
-/* The tables: their keys, what their rows own, and the messages by status. */
+/* The tables: keys, ownership of rows, and the messages by status. */
 #include "common/store/memory/memory.h"
 
 #include <stdlib.h>
@@ -12,7 +12,7 @@ static int compare_messages(const void *row, const void *key)
     return (a->row.seq > b->row.seq) - (a->row.seq < b->row.seq);
 }
 
-/* The events down to `last`, which stays. */
+/* Frees the events that are newer than `last`. */
 static void free_events(struct memory_event *newest, const struct memory_event *last)
 {
     while (newest != last) {
@@ -66,13 +66,14 @@ struct memory_message *memory_find_message(const struct memory_tables *tables,
         struct memory_message *message = tables->messages.rows[index];
         if (message_id_equal(&message->row.id, id))
             return message;
-        if (message->row.seq > key.row.seq) /* it is kept under its number or the next */
+        if (message->row.seq >
+            key.row.seq) /* a message has the number of its id, or the next one */
             break;
     }
     return NULL;
 }
 
-/* ---- The others ---- */
+/* ---- Other rows ---- */
 
 static void free_plain(void *row, const void *other, bool undone)
 {
@@ -90,7 +91,7 @@ static void free_device(void *row, const void *other, bool undone)
     free(device);
 }
 
-/* For keys that are a text at the beginning of the row. */
+/* For rows that begin with their key, a text. */
 static int compare_texts(const void *row, const void *key)
 {
     return strcmp(row, key);

@@ -1,4 +1,4 @@
-/* Transactions of the memory backend, without a lock. */
+/* Transactions of the memory backend. */
 #include "common/store/memory/memory.h"
 
 static const struct store_rows rows = {

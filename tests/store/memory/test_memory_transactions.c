@@ -9,7 +9,7 @@ enum { NOW_MS = 1700000000 };
 static struct memory_tables tables;
 static struct store_database database;
 
-static void ignore_moves(void *context, const struct store_transition *moves, size_t count)
+static void ignore_transitions(void *context, const struct store_transition *moves, size_t count)
 {
     (void)context, (void)moves, (void)count;
 }
@@ -18,7 +18,7 @@ static int setup(void **state)
 {
     (void)state;
     struct store_options options = {.limits = {.daily_messages = 9, .device_daily_segments = 9},
-                                    .publish_transitions = ignore_moves};
+                                    .publish_transitions = ignore_transitions};
     memory_tables_init(&tables);
     memory_database_init(&database, &tables, &options);
     return 0;
