@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum taken take_name(const struct json *value, struct reading *reading)
+static enum taken take_name(const struct json *value, struct frame_reading *reading)
 {
     struct device_info *info = &reading->frame->info;
     *info->name = '\0';
     return frame_value_text(value, info->name, sizeof(info->name));
 }
 
-static enum taken take_version(const struct json *value, struct reading *reading)
+static enum taken take_version(const struct json *value, struct frame_reading *reading)
 {
     struct device_info *info = &reading->frame->info;
     double number; /* 14 and 14.0 are as common as "14" */
@@ -26,7 +26,7 @@ static enum taken take_version(const struct json *value, struct reading *reading
 /* Many libraries give a fraction of 1. A value between 0 and 1 is certainly one: no phone measures fractions of a percent.
    1 itself means full or nearly empty; taken as unknown it does no harm, and an app that gives fractions is warned
    by its other values. */
-static enum taken take_battery(const struct json *value, struct reading *reading)
+static enum taken take_battery(const struct json *value, struct frame_reading *reading)
 {
     struct device_info *info = &reading->frame->info;
     double level;
@@ -42,7 +42,7 @@ static enum taken take_battery(const struct json *value, struct reading *reading
     return is_part ? CONVERTED : TAKEN;
 }
 
-static enum taken take_charging(const struct json *value, struct reading *reading)
+static enum taken take_charging(const struct json *value, struct frame_reading *reading)
 {
     bool charging;
     bool readable = frame_value_boolean(value, &charging);
@@ -50,7 +50,7 @@ static enum taken take_charging(const struct json *value, struct reading *readin
     return readable ? TAKEN : IGNORED;
 }
 
-static enum taken take_signal(const struct json *value, struct reading *reading)
+static enum taken take_signal(const struct json *value, struct frame_reading *reading)
 {
     struct device_info *info = &reading->frame->info;
     double strength;
@@ -182,7 +182,7 @@ static char *join_extra(const struct extra *known, const struct extra *added)
 }
 
 /* Merges new members over the known ones. New ones come first when there is no room for all. */
-static bool merge_extra(const struct json *object, struct reading *reading)
+static bool merge_extra(const struct json *object, struct frame_reading *reading)
 {
     struct device_info *info = &reading->frame->info;
     struct extra added = {.max_bytes = DEVICE_EXTRA_MAX_BYTES - 2, .max_count = JSON_MAX_MEMBERS};
@@ -205,7 +205,7 @@ static bool merge_extra(const struct json *object, struct reading *reading)
     return none || info->extra || frame_refuse(reading->problem, ERROR_INTERNAL, "no memory");
 }
 
-bool frame_keep_info(struct reading *reading)
+bool frame_keep_info(struct frame_reading *reading)
 {
     struct device_info *info = &reading->frame->info;
     *info = *reading->known;
@@ -214,7 +214,7 @@ bool frame_keep_info(struct reading *reading)
            frame_refuse(reading->problem, ERROR_INTERNAL, "no memory");
 }
 
-bool frame_read_info(const struct json *object, struct reading *reading)
+bool frame_read_info(const struct json *object, struct frame_reading *reading)
 {
     reading->frame->info = *reading->known;
     reading->frame->info.extra = NULL;

@@ -5,9 +5,9 @@
 #include "ws-broker/protocol/frame_reading.h"
 
 /* Reads device information over what was known. False only without memory. */
-MUST_CHECK bool frame_read_info(const struct json *object, struct reading *reading);
+MUST_CHECK bool frame_read_info(const struct json *object, struct frame_reading *reading);
 
 /* Keeps the device information that was known. False only without memory. */
-MUST_CHECK bool frame_keep_info(struct reading *reading);
+MUST_CHECK bool frame_keep_info(struct frame_reading *reading);
 
 #endif

@@ -14,7 +14,7 @@ bool frame_refuse(struct frame_problem *problem, enum error error, const char *d
     return false;
 }
 
-void frame_warn(struct reading *reading, const char *member, const char *detail, ...)
+void frame_warn(struct frame_reading *reading, const char *member, const char *detail, ...)
 {
     struct frame_problem *warning = &reading->frame->warning;
     size_t length = strlen(warning->detail);
@@ -32,7 +32,7 @@ void frame_warn(struct reading *reading, const char *member, const char *detail,
 }
 
 static bool refuse_member(const struct frame_member *member, const char *what,
-                          struct reading *reading)
+                          struct frame_reading *reading)
 {
     enum error error = member->error != ERROR_NONE ? member->error : ERROR_INVALID_VALUE;
     return frame_refuse(reading->problem, error, "%s must be %s%s", member->name, member->wanted,
@@ -40,7 +40,7 @@ static bool refuse_member(const struct frame_member *member, const char *what,
 }
 
 static void warn_of_member(const struct frame_member *member, enum taken taken,
-                           struct reading *reading)
+                           struct frame_reading *reading)
 {
     static const char *const outcomes[] = {
         [CUT] = "it was cut", [CONVERTED] = "it was converted", [IGNORED] = "it was ignored"};
@@ -51,7 +51,7 @@ static void warn_of_member(const struct frame_member *member, enum taken taken,
 
 /* Reads one value of a member; `before` is an earlier value of the same name, or NULL. */
 static bool read_value(const struct frame_member *member, const struct json *value,
-                       const struct json *before, struct reading *reading)
+                       const struct json *before, struct frame_reading *reading)
 {
     bool essential = member->weight == ESSENTIAL;
     if (before && essential)
@@ -67,7 +67,7 @@ static bool read_value(const struct frame_member *member, const struct json *val
 }
 
 static bool read_member(const struct json *object, const struct frame_member *member,
-                        struct reading *reading)
+                        struct frame_reading *reading)
 {
     const struct json *before = NULL;
     json_for_each (value, object) {
@@ -86,7 +86,7 @@ static bool read_member(const struct json *object, const struct frame_member *me
 }
 
 bool frame_read_members(const struct json *object, const struct frame_member *members, size_t count,
-                        struct reading *reading)
+                        struct frame_reading *reading)
 {
     for (size_t i = 0; i < count; i++) {
         if (!read_member(object, &members[i], reading))

@@ -9,7 +9,7 @@
 #include "ws-broker/protocol/frame_values.h"
 
 /* A frame that is being read. */
-struct reading {
+struct frame_reading {
     struct frame *frame;
     const struct device_info *known;
     struct frame_problem *problem; /* why the frame is refused */
@@ -24,7 +24,7 @@ enum weight {
 struct frame_member {
     const char *name;
     enum weight weight;
-    enum taken (*take)(const struct json *value, struct reading *reading);
+    enum taken (*take)(const struct json *value, struct frame_reading *reading);
     const char *wanted; /* completes "battery_level must be " */
     enum error error;   /* of a refusal; ERROR_NONE: ERROR_INVALID_VALUE */
 };
@@ -33,7 +33,7 @@ struct frame_member {
    counts; two essential ones must be equal. False, with *reading->problem, when an essential member is missing or
    unreadable. */
 MUST_CHECK bool frame_read_members(const struct json *object, const struct frame_member *members,
-                                   size_t count, struct reading *reading);
+                                   size_t count, struct frame_reading *reading);
 
 /* Fills in why the frame is refused; returns false. */
 PRINTF_FORMAT(3, 4)
@@ -41,6 +41,6 @@ bool frame_refuse(struct frame_problem *problem, enum error error, const char *d
 
 /* Adds to the frame's warning; `member` is static, or NULL. */
 PRINTF_FORMAT(3, 4)
-void frame_warn(struct reading *reading, const char *member, const char *detail, ...);
+void frame_warn(struct frame_reading *reading, const char *member, const char *detail, ...);
 
 #endif

@@ -9,7 +9,7 @@
 
 /* ---- Members of frames about messages ---- */
 
-static enum taken take_message_id(const struct json *value, struct reading *reading)
+static enum taken take_message_id(const struct json *value, struct frame_reading *reading)
 {
     struct frame *frame = reading->frame;
     if (!frame_value_id(value, &frame->message_id))
@@ -19,22 +19,22 @@ static enum taken take_message_id(const struct json *value, struct reading *read
     return TAKEN;
 }
 
-enum { MOST_ATTEMPTS = 1000000000, MOST_PARTS = 255 };
+enum { MAX_ATTEMPTS = 1000000000, MAX_PARTS = 255 };
 
 static bool read_attempt(const struct json *value, unsigned *attempt)
 {
     int64_t number = 0;
-    bool readable = frame_value_integer(value, 1, MOST_ATTEMPTS, &number);
+    bool readable = frame_value_integer(value, 1, MAX_ATTEMPTS, &number);
     *attempt = (unsigned)number;
     return readable;
 }
 
-static enum taken take_attempt(const struct json *value, struct reading *reading)
+static enum taken take_attempt(const struct json *value, struct frame_reading *reading)
 {
     return read_attempt(value, &reading->frame->attempt) ? TAKEN : IGNORED;
 }
 
-static enum taken take_status(const struct json *value, struct reading *reading)
+static enum taken take_status(const struct json *value, struct frame_reading *reading)
 {
     char word[FRAME_WORD_SIZE];
     enum message_status *status = &reading->frame->status;
@@ -44,7 +44,7 @@ static enum taken take_status(const struct json *value, struct reading *reading)
                : IGNORED;
 }
 
-static enum taken take_assured_status(const struct json *value, struct reading *reading)
+static enum taken take_assured_status(const struct json *value, struct frame_reading *reading)
 {
     char word[FRAME_WORD_SIZE];
     enum message_status *status = &reading->frame->status;
@@ -55,29 +55,29 @@ static enum taken take_assured_status(const struct json *value, struct reading *
                : IGNORED;
 }
 
-static enum taken take_seq(const struct json *value, struct reading *reading)
+static enum taken take_seq(const struct json *value, struct frame_reading *reading)
 {
     return frame_value_integer(value, 0, INT64_MAX / 1024, &reading->frame->seq) ? TAKEN : IGNORED;
 }
 
 /* An unreadable value is no proof that nothing was sent. */
-static enum taken take_parts_sent(const struct json *value, struct reading *reading)
+static enum taken take_parts_sent(const struct json *value, struct frame_reading *reading)
 {
     int64_t parts = 0;
     bool readable = frame_value_integer(value, 0, INT32_MAX, &parts);
-    unsigned least = readable ? (unsigned)MIN(parts, MOST_PARTS) : 1;
+    unsigned least = readable ? (unsigned)MIN(parts, MAX_PARTS) : 1;
     reading->frame->parts_sent = MAX(reading->frame->parts_sent, least);
-    return !readable ? IGNORED : parts > MOST_PARTS ? CUT : TAKEN;
+    return !readable ? IGNORED : parts > MAX_PARTS ? CUT : TAKEN;
 }
 
-static enum taken take_error_code(const struct json *value, struct reading *reading)
+static enum taken take_error_code(const struct json *value, struct frame_reading *reading)
 {
     struct frame *frame = reading->frame;
     return frame_value_text(value, frame->error_code, sizeof(frame->error_code));
 }
 
 /* 0 means no error when the message did not fail. */
-static enum taken take_report_error_code(const struct json *value, struct reading *reading)
+static enum taken take_report_error_code(const struct json *value, struct frame_reading *reading)
 {
     double number;
     bool none = reading->frame->status != MESSAGE_FAILED &&
@@ -85,7 +85,7 @@ static enum taken take_report_error_code(const struct json *value, struct readin
     return none ? TAKEN : take_error_code(value, reading);
 }
 
-static enum taken take_error_message(const struct json *value, struct reading *reading)
+static enum taken take_error_message(const struct json *value, struct frame_reading *reading)
 {
     struct frame *frame = reading->frame;
     return frame_value_text(value, frame->error_message, sizeof(frame->error_message));
@@ -110,19 +110,19 @@ static enum taken take_error_message(const struct json *value, struct reading *r
 
 /* ---- The frames ---- */
 
-static bool read_device_info(const struct json *object, struct reading *reading)
+static bool read_device_info(const struct json *object, struct frame_reading *reading)
 {
     return frame_read_info(object, reading);
 }
 
 /* Checks the type alone; frame_read_info reads the content. */
-static enum taken take_info(const struct json *value, struct reading *reading)
+static enum taken take_info(const struct json *value, struct frame_reading *reading)
 {
     (void)reading;
     return json_is_object(value) ? TAKEN : IGNORED;
 }
 
-static bool read_info_in(const struct json *object, struct reading *reading)
+static bool read_info_in(const struct json *object, struct frame_reading *reading)
 {
     const struct json *last = NULL;
     json_for_each (member, object) {
@@ -132,7 +132,7 @@ static bool read_info_in(const struct json *object, struct reading *reading)
     return last ? frame_read_info(last, reading) : frame_keep_info(reading);
 }
 
-static bool read_device_update(const struct json *object, struct reading *reading)
+static bool read_device_update(const struct json *object, struct frame_reading *reading)
 {
     static const struct frame_member members[] = {
         {"info", EXPECTED, take_info, "an object", ERROR_NONE},
@@ -141,7 +141,7 @@ static bool read_device_update(const struct json *object, struct reading *readin
            read_info_in(object, reading);
 }
 
-static bool read_status_update(const struct json *object, struct reading *reading)
+static bool read_status_update(const struct json *object, struct frame_reading *reading)
 {
     static const struct frame_member members[] = {
         MESSAGE_ID_MEMBER,
@@ -154,7 +154,7 @@ static bool read_status_update(const struct json *object, struct reading *readin
 }
 
 /* Without an attempt a report is still evidence about the message; without a seq it cannot be acknowledged. */
-static bool read_report(const struct json *object, struct reading *reading)
+static bool read_report(const struct json *object, struct frame_reading *reading)
 {
     static const struct frame_member members[] = {
         MESSAGE_ID_MEMBER,
@@ -170,13 +170,13 @@ static bool read_report(const struct json *object, struct reading *reading)
     return frame_read_members(object, members, ARRAY_LENGTH(members), reading);
 }
 
-static bool read_ack(const struct json *object, struct reading *reading)
+static bool read_ack(const struct json *object, struct frame_reading *reading)
 {
     static const struct frame_member members[] = {MESSAGE_ID_MEMBER, ATTEMPT_MEMBER(ESSENTIAL)};
     return frame_read_members(object, members, ARRAY_LENGTH(members), reading);
 }
 
-static bool read_nack(const struct json *object, struct reading *reading)
+static bool read_nack(const struct json *object, struct frame_reading *reading)
 {
     static const struct frame_member members[] = {
         MESSAGE_ID_MEMBER,
@@ -188,7 +188,7 @@ static bool read_nack(const struct json *object, struct reading *reading)
 }
 
 /* A larger credit than the gateway ever uses is cut to that. */
-static enum taken take_credit(const struct json *value, struct reading *reading)
+static enum taken take_credit(const struct json *value, struct frame_reading *reading)
 {
     int64_t credit = 0;
     if (!frame_value_integer(value, 0, INT32_MAX, &credit))
@@ -200,14 +200,14 @@ static enum taken take_credit(const struct json *value, struct reading *reading)
 static const char wanted_credit[] = "a whole number from 0";
 
 /* The nil UUID means no journal in the store. */
-static enum taken take_journal_id(const struct json *value, struct reading *reading)
+static enum taken take_journal_id(const struct json *value, struct frame_reading *reading)
 {
     static const struct message_id nil;
     struct message_id *id = &reading->frame->journal;
     return frame_value_id(value, id) && !message_id_equal(id, &nil) ? TAKEN : IGNORED;
 }
 
-static bool read_hello(const struct json *object, struct reading *reading)
+static bool read_hello(const struct json *object, struct frame_reading *reading)
 {
     static const struct frame_member members[] = {
         {"journal", ESSENTIAL, take_journal_id, "a random UUID, not the nil UUID", ERROR_NONE},
@@ -219,7 +219,7 @@ static bool read_hello(const struct json *object, struct reading *reading)
            read_info_in(object, reading);
 }
 
-static bool read_credit(const struct json *object, struct reading *reading)
+static bool read_credit(const struct json *object, struct frame_reading *reading)
 {
     static const struct frame_member members[] = {
         {"credit", ESSENTIAL, take_credit, wanted_credit, ERROR_NONE},
@@ -252,7 +252,7 @@ static bool read_entry(const struct json *object, struct store_journal_entry *en
 }
 
 /* An entry that cannot be read counts as missing: an offer returns to the queue, a released message stays the device's. */
-static enum taken take_entries(const struct json *value, struct reading *reading)
+static enum taken take_entries(const struct json *value, struct frame_reading *reading)
 {
     struct frame *frame = reading->frame;
     size_t count = 0;
@@ -274,12 +274,12 @@ static enum taken take_entries(const struct json *value, struct reading *reading
     return TAKEN;
 }
 
-static enum taken take_last(const struct json *value, struct reading *reading)
+static enum taken take_last(const struct json *value, struct frame_reading *reading)
 {
     return frame_value_boolean(value, &reading->frame->last) ? TAKEN : IGNORED;
 }
 
-static bool read_journal(const struct json *object, struct reading *reading)
+static bool read_journal(const struct json *object, struct frame_reading *reading)
 {
     static const struct frame_member members[] = {
         {"last", ESSENTIAL, take_last, "true or false", ERROR_NONE},
@@ -303,7 +303,7 @@ enum {
 static const struct frame_kind {
     const char *type;
     unsigned stages;
-    bool (*read)(const struct json *object, struct reading *reading);
+    bool (*read)(const struct json *object, struct frame_reading *reading);
 } kinds[FRAME_TYPE_COUNT] = {
 #define FRAME_IN(name, type, level, phase, reader, handler)                                        \
     [FRAME_IS_##name] = {type, level##_##phase, reader},
@@ -361,10 +361,10 @@ static enum frame_type find_type(const char *type)
 }
 
 static bool read_kind(const struct json *object, const char *type, enum frame_stage stage,
-                      struct reading *reading)
+                      struct frame_reading *reading)
 {
     enum frame_type found = find_type(type), is = found;
-    bool (*read)(const struct json *, struct reading *) = read_device_info;
+    bool (*read)(const struct json *, struct frame_reading *) = read_device_info;
     if (found != FRAME_TYPE_COUNT)
         read = kinds[found].read;
     /* A device update, or a frame with a type that the app invented, is understood as the device information. */
@@ -376,7 +376,8 @@ static bool read_kind(const struct json *object, const char *type, enum frame_st
     return read(object, reading);
 }
 
-static bool read_object(const struct json *object, enum frame_stage stage, struct reading *reading)
+static bool read_object(const struct json *object, enum frame_stage stage,
+                        struct frame_reading *reading)
 {
     char type[FRAME_WORD_SIZE];
     const struct json *member = NULL;
@@ -400,7 +401,7 @@ bool frame_read(const char *text, size_t length, enum frame_stage stage,
 {
     struct json_problem reason;
     bool mended;
-    struct reading reading = {.frame = frame, .known = known, .problem = problem};
+    struct frame_reading reading = {.frame = frame, .known = known, .problem = problem};
     *frame = (struct frame){.info = DEVICE_INFO_UNKNOWN, .seq = -1};
     *problem = (struct frame_problem){0};
     struct json *document = json_parse_mended(text, length, &reason, &mended);
