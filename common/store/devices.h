@@ -48,17 +48,19 @@ struct store_connect_device {
                                 connected, and nothing else is filled in */
 };
 
-/* What a device says of itself. Ignored where `session` is not the device's newest connection. */
+/* What a device says of itself. */
 struct store_update_device {
     char device_id[DEVICE_ID_SIZE];
     struct device_info info; /* owned by the submitter */
     int64_t session;
+    bool superseded; /* out: the device has a newer connection, and nothing was changed */
 };
 
-/* A connection has ended. Ignored likewise. */
+/* A connection has ended. */
 struct store_disconnect_device {
     char device_id[DEVICE_ID_SIZE];
     int64_t session;
+    bool superseded; /* out: the device has a newer connection, and is still connected */
 };
 
 /* The broker `instance`, of that name, is alive for another lease_ms; its devices count as connected as long. 0

@@ -107,16 +107,38 @@ struct store_write {
     struct store_write *next;
 };
 
+/* Why a message changed its status. */
+enum transition_reason {
+    TRANSITION_CLAIMED,
+    TRANSITION_RELEASED, /* the device acknowledged the offer */
+    TRANSITION_REPORTED, /* by the device */
+    TRANSITION_CANCEL_REQUESTED,
+    /* Returned to the queue */
+    TRANSITION_NOTHING_SENT, /* the device proved it; a failure */
+    TRANSITION_REFUSED,      /* by the device; a failure */
+    TRANSITION_CONNECTION_ENDED,
+    TRANSITION_NOT_IN_JOURNAL,
+    TRANSITION_NO_ANSWER, /* to the offer */
+    TRANSITION_BROKER_ENDED,
+    /* Ended, by a rule of the gateway */
+    TRANSITION_TOO_LONG, /* for a frame, or for a device's limit; also when it is returned for that */
+    TRANSITION_TOO_MANY_FAILURES,
+    TRANSITION_NO_REPORT,
+    TRANSITION_JOURNAL_LOST,
+    TRANSITION_REASON_COUNT
+};
+
 /* A committed transition of a message, for the log. */
 struct store_transition {
-    enum store_verb verb; /* of the write that made it */
+    enum transition_reason reason;
     enum message_status from, to;
     unsigned attempt;
     struct message_id id;
     struct request_id request_id;
     int64_t session;                          /* that it was dispatched on; 0: it was not */
     char device_id[DEVICE_ID_SIZE];           /* that has it, or had it until now; "": none */
-    char error_code[MESSAGE_ERROR_CODE_SIZE]; /* "": none; may be a device's own word */
+    char error_code[MESSAGE_ERROR_CODE_SIZE]; /* "": none */
+    bool is_devices_code;                     /* the device chose the error code, freely */
 };
 
 struct store_options {

@@ -160,7 +160,7 @@ static void note_transition(struct world_store *store, const struct store_transi
                     .attempt = transition->attempt,
                     .device = device_of(transition->device_id),
                     .journal = tracked->journal,
-                    .by_silence = strcmp(transition->error_code, "no_report") == 0,
+                    .by_silence = transition->reason == TRANSITION_NO_REPORT,
                     .moved_at_ms = tracked->moved_at_ms,
                 });
     tracked->moved_at_ms = store->now_ms;

@@ -5,33 +5,32 @@
 
 #include <string.h>
 
-/* Why a message was returned to the queue, by the verb of the write. */
-static const char *const return_reasons[STORE_VERB_COUNT] = {
-    [STORE_RETURN_TO_QUEUE] = "connection_ended", [STORE_REPORT] = "nothing_sent",
-    [STORE_DEVICE_CONNECT] = "not_in_journal",    [STORE_EXPIRE] = "no_answer",
-    [STORE_BROKER_LEASE] = "broker_restarted",
+/* Why a message was returned to the queue. */
+static const char *const return_reasons[TRANSITION_REASON_COUNT] = {
+    [TRANSITION_NOTHING_SENT] = "nothing_sent",
+    [TRANSITION_REFUSED] = "refused",
+    [TRANSITION_CONNECTION_ENDED] = "connection_ended",
+    [TRANSITION_NOT_IN_JOURNAL] = "not_in_journal",
+    [TRANSITION_NO_ANSWER] = "no_answer",
+    [TRANSITION_BROKER_ENDED] = "broker_restarted",
+    [TRANSITION_TOO_LONG] = MESSAGE_TOO_LONG,
 };
 
 static const char *reason_of(const struct store_transition *transition)
 {
-    if (transition->to != MESSAGE_QUEUED || !return_reasons[transition->verb])
-        return "";
-    if (transition->verb == STORE_RETURN_TO_QUEUE &&
-        strcmp(transition->error_code, MESSAGE_TOO_LONG) == 0)
-        return MESSAGE_TOO_LONG;
-    bool is_refused = transition->verb == STORE_RETURN_TO_QUEUE && *transition->error_code;
-    return is_refused ? "refused" : return_reasons[transition->verb];
+    const char *reason = return_reasons[transition->reason];
+    return transition->to == MESSAGE_QUEUED && reason ? reason : "";
 }
 
 static const char *event_of(const struct store_transition *transition)
 {
     if (transition->to == MESSAGE_QUEUED)
         return "message returned to queue";
-    if (transition->verb == STORE_CLAIM && transition->to != MESSAGE_FAILED)
+    if (transition->reason == TRANSITION_CLAIMED)
         return "message dispatched";
-    if (transition->to == MESSAGE_ACCEPTED)
+    if (transition->reason == TRANSITION_RELEASED)
         return "message released";
-    if (transition->verb == STORE_REPORT && transition->from != MESSAGE_QUEUED)
+    if (transition->reason == TRANSITION_REPORTED)
         return "device reported";
     return "message ended"; /* by a client, an operator, or a rule of the gateway */
 }
@@ -39,8 +38,7 @@ static const char *event_of(const struct store_transition *transition)
 /* A device may choose any error code; only those of the protocol are logged as they are. */
 static const char *error_code_of(const struct store_transition *transition)
 {
-    bool is_devices = transition->verb == STORE_REPORT || transition->verb == STORE_RETURN_TO_QUEUE;
-    bool is_own_word = is_devices && *transition->error_code &&
+    bool is_own_word = transition->is_devices_code && *transition->error_code &&
                        !send_result_is_known(transition->error_code) &&
                        strcmp(transition->error_code, MESSAGE_TOO_LONG) != 0;
     return is_own_word ? "other" : transition->error_code;

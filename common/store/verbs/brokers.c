@@ -14,7 +14,7 @@ static enum error end_broker(struct store_transaction *transaction,
         enum error error = transaction->rows->messages->list_offered_by(
             transaction->database, instance, STORE_MAX_CLAIM, rows, &count);
         if (error == ERROR_NONE)
-            error = transition_return_offers(transaction, rows, count);
+            error = transition_return_offers(transaction, rows, count, TRANSITION_BROKER_ENDED);
         if (error != ERROR_NONE)
             return error;
     } while (count == STORE_MAX_CLAIM);

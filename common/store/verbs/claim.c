@@ -97,8 +97,8 @@ static enum error claim_one(struct claim *claim, struct due_message *due)
     size_t slot;
     /* The limit was lowered since it was accepted: it would stay at the head of the queue for ever. */
     if (most > 0 && due->row.segments > most)
-        return transition_apply(claim->transaction, &due->row, MESSAGE_FAILED, "too_long",
-                                "no phone may be given so many segments in a day");
+        return transition_apply(claim->transaction, &due->row, MESSAGE_FAILED, TRANSITION_TOO_LONG,
+                                "too_long", "no phone may be given so many segments in a day");
     enum error error = find_slot(claim, due->row.segments, &slot);
     if (error == ERROR_NONE && slot < claim->request->slot_count)
         error = fill_slot(claim, due, slot);

@@ -23,8 +23,9 @@ static struct store_journal_entry *find_entry(struct store_connect_device *conne
 static enum error lose_journal(struct store_transaction *transaction, struct message_row *row)
 {
     if (row->status == MESSAGE_DISPATCHED)
-        return transition_return(transaction, row, false, 0, NULL, NULL);
-    return transition_apply(transaction, row, MESSAGE_UNKNOWN, "journal_lost",
+        return transition_return(transaction, row, TRANSITION_NOT_IN_JOURNAL, 0, NULL, NULL);
+    return transition_apply(transaction, row, MESSAGE_UNKNOWN, TRANSITION_JOURNAL_LOST,
+                            "journal_lost",
                             "the phone came back without the journal that knew the message");
 }
 
@@ -49,7 +50,8 @@ static enum error reconcile(struct store_transaction *transaction,
             return error;
     }
     *held = row->status != MESSAGE_DISPATCHED;
-    return *held ? ERROR_NONE : transition_return(transaction, row, false, 0, NULL, NULL);
+    return *held ? ERROR_NONE
+                 : transition_return(transaction, row, TRANSITION_NOT_IN_JOURNAL, 0, NULL, NULL);
 }
 
 static void add_held(struct store_connect_device *connect, const struct message_row *row,
@@ -131,34 +133,37 @@ enum error verb_connect_device(struct store_transaction *transaction, struct sto
     return error == ERROR_NONE ? reconcile_all(transaction, connect) : error;
 }
 
-static enum error is_newest(struct store_transaction *transaction, const char *device_id,
-                            int64_t session, bool *newest)
+/* *superseded: the device has a newer connection. */
+static enum error check_newest(struct store_transaction *transaction, const char *device_id,
+                               int64_t session, bool *superseded)
 {
-    int64_t stored;
+    int64_t newest;
     enum error error = transaction->rows->devices->find_session(transaction->database, device_id,
-                                                                &stored);
-    *newest = error == ERROR_NONE && stored == session;
+                                                                &newest);
+    *superseded = error == ERROR_NONE && newest != session;
     return error;
 }
 
 enum error verb_update_device(struct store_transaction *transaction, struct store_write *write)
 {
-    const struct store_update_device *update = &write->update;
-    bool newest;
-    enum error error = is_newest(transaction, update->device_id, update->session, &newest);
-    return newest ? transaction->rows->devices->update(transaction->database, update->device_id,
-                                                       &update->info, transaction->now_ms)
-                  : error;
+    struct store_update_device *update = &write->update;
+    enum error error = check_newest(transaction, update->device_id, update->session,
+                                    &update->superseded);
+    if (error != ERROR_NONE || update->superseded)
+        return error;
+    return transaction->rows->devices->update(transaction->database, update->device_id,
+                                              &update->info, transaction->now_ms);
 }
 
 enum error verb_disconnect_device(struct store_transaction *transaction, struct store_write *write)
 {
-    const struct store_disconnect_device *disconnect = &write->disconnect;
-    bool newest;
-    enum error error = is_newest(transaction, disconnect->device_id, disconnect->session, &newest);
-    return newest ? transaction->rows->devices->disconnect(
-                        transaction->database, disconnect->device_id, transaction->now_ms)
-                  : error;
+    struct store_disconnect_device *disconnect = &write->disconnect;
+    enum error error = check_newest(transaction, disconnect->device_id, disconnect->session,
+                                    &disconnect->superseded);
+    if (error != ERROR_NONE || disconnect->superseded)
+        return error;
+    return transaction->rows->devices->disconnect(transaction->database, disconnect->device_id,
+                                                  transaction->now_ms);
 }
 
 enum error verb_find_revoked_tokens(struct store_transaction *transaction,

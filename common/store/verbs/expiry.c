@@ -22,8 +22,8 @@ static enum error expire_silent(struct store_transaction *transaction, struct st
         error = transaction->rows->messages->list_silent(
             transaction->database, expire->silent_since_ms, limit, rows, &count);
     for (size_t i = 0; error == ERROR_NONE && i < count; i++)
-        error = transition_apply(transaction, &rows[i], MESSAGE_UNKNOWN, "no_report",
-                                 "the phone has not said what became of the message");
+        error = transition_apply(transaction, &rows[i], MESSAGE_UNKNOWN, TRANSITION_NO_REPORT,
+                                 "no_report", "the phone has not said what became of the message");
     if (error == ERROR_NONE)
         expire->unknown = (unsigned)count;
     return error;
@@ -47,7 +47,7 @@ enum error verb_expire(struct store_transaction *transaction, struct store_write
     if (error != ERROR_NONE)
         return error;
     expire->queued = (unsigned)count;
-    return transition_return_offers(transaction, rows, count);
+    return transition_return_offers(transaction, rows, count, TRANSITION_NO_ANSWER);
 }
 
 enum error verb_find_cancel_requests(struct store_transaction *transaction,

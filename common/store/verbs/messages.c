@@ -22,7 +22,8 @@ enum error verb_cancel(struct store_transaction *transaction, struct store_write
     if (row.status == MESSAGE_CANCELLED)
         return ERROR_NONE;
     if (message_may_become(row.status, MESSAGE_CANCELLED, MESSAGE_ACTOR_API, 0))
-        return transition_apply(transaction, &row, MESSAGE_CANCELLED, NULL, NULL);
+        return transition_apply(transaction, &row, MESSAGE_CANCELLED, TRANSITION_CANCEL_REQUESTED,
+                                NULL, NULL);
     write->cancel.asked = row.status == MESSAGE_ACCEPTED && message_row_has_journal(&row);
     return write->cancel.asked
                ? transaction->rows->messages->request_cancel(transaction->database, &row)
@@ -65,11 +66,14 @@ enum error verb_return_to_queue(struct store_transaction *transaction, struct st
     wish->changed = message_may_become(row.status, MESSAGE_QUEUED, MESSAGE_ACTOR_BROKER, facts);
     if (!wish->changed)
         return ERROR_NONE;
-    error = transition_return(transaction, &row, wish->refused, wish->jitter, wish->error_code,
+    enum transition_reason reason = wish->hopeless  ? TRANSITION_TOO_LONG
+                                    : wish->refused ? TRANSITION_REFUSED
+                                                    : TRANSITION_CONNECTION_ENDED;
+    error = transition_return(transaction, &row, reason, wish->jitter, wish->error_code,
                               wish->error_message);
     if (error != ERROR_NONE || !wish->hopeless || row.status != MESSAGE_QUEUED)
         return error;
-    return transition_apply(transaction, &row, MESSAGE_FAILED, wish->error_code,
+    return transition_apply(transaction, &row, MESSAGE_FAILED, reason, wish->error_code,
                             wish->error_message);
 }
 
@@ -116,14 +120,14 @@ enum error verb_report(struct store_transaction *transaction, struct store_write
     report->changed = true;
     if (report->status == MESSAGE_FAILED && report->nothing_sent &&
         message_may_become(row.status, MESSAGE_QUEUED, MESSAGE_ACTOR_DEVICE, facts))
-        return transition_return(transaction, &row, true, report->jitter, report->error_code,
-                                 report->error_message);
+        return transition_return(transaction, &row, TRANSITION_NOTHING_SENT, report->jitter,
+                                 report->error_code, report->error_message);
     report->changed = !is_late(report, &row, facts) &&
                       message_may_become(row.status, report->status, MESSAGE_ACTOR_DEVICE, facts);
     if (!report->changed)
         return ERROR_NONE;
     if (report->seq >= 0)
         row.report_seq = report->seq;
-    return transition_apply(transaction, &row, report->status, report->error_code,
-                            report->error_message);
+    return transition_apply(transaction, &row, report->status, TRANSITION_REPORTED,
+                            report->error_code, report->error_message);
 }

@@ -50,7 +50,7 @@ static void tally_transition(struct store_transaction *transaction,
 /* For options.publish_transitions. Without memory the log lacks a line, and nothing else is lost. */
 static void record_transition(struct store_transaction *transaction,
                               const struct message_row *before, const struct message_row *after,
-                              const char *code, int64_t session)
+                              enum transition_reason reason, const char *code, int64_t session)
 {
     if (!transaction->records_transitions)
         return;
@@ -66,13 +66,15 @@ static void record_transition(struct store_transaction *transaction,
     struct store_transition *transition =
         &transaction->transitions[transaction->transition_count++];
     *transition = (struct store_transition){
-        .verb = transaction->verb,
+        .reason = reason,
         .from = before->status,
         .to = after->status,
         .attempt = after->attempt,
         .id = after->id,
         .request_id = after->request_id,
         .session = session,
+        .is_devices_code = transaction->verb == STORE_REPORT ||
+                           transaction->verb == STORE_RETURN_TO_QUEUE,
     };
     strcpy(transition->device_id, *after->device_id ? after->device_id : before->device_id);
     strcpy(transition->error_code, code ? code : "");
@@ -91,15 +93,15 @@ static struct message_row next_row(const struct store_transaction *transaction,
 }
 
 static enum error change_row(struct store_transaction *transaction, struct message_row *row,
-                             const struct message_row *after, const struct message_error *error,
-                             int64_t session)
+                             const struct message_row *after, enum transition_reason reason,
+                             const struct message_error *error, int64_t session)
 {
     enum error result = transaction->rows->messages->change(transaction->database, row, after,
                                                             error);
     if (result != ERROR_NONE)
         return result;
     tally_transition(transaction, row, after->status);
-    record_transition(transaction, row, after, error ? error->code : NULL, session);
+    record_transition(transaction, row, after, reason, error ? error->code : NULL, session);
     *row = *after;
     return ERROR_NONE;
 }
@@ -107,14 +109,16 @@ static enum error change_row(struct store_transaction *transaction, struct messa
 /* ---- The kinds of transitions ---- */
 
 enum error transition_apply(struct store_transaction *transaction, struct message_row *row,
-                            enum message_status to, const char *code, const char *text)
+                            enum message_status to, enum transition_reason reason, const char *code,
+                            const char *text)
 {
     struct message_row after = next_row(transaction, row, to);
     const struct message_error message_error = {code, text};
     enum error error = ERROR_NONE;
     if (to == MESSAGE_CANCELLED && row->status != MESSAGE_QUEUED) /* its device sent nothing */
         error = device_use_refund(transaction, row);
-    return error == ERROR_NONE ? change_row(transaction, row, &after, &message_error, 0) : error;
+    return error == ERROR_NONE ? change_row(transaction, row, &after, reason, &message_error, 0)
+                               : error;
 }
 
 enum error transition_dispatch(struct store_transaction *transaction, struct message_row *row,
@@ -126,12 +130,14 @@ enum error transition_dispatch(struct store_transaction *transaction, struct mes
     strcpy(after.device_id, holder->device_id);
     after.journal = holder->assured ? holder->journal : no_journal;
     after.report_seq = -1;
-    return change_row(transaction, row, &after, NULL, holder->session);
+    return change_row(transaction, row, &after, TRANSITION_CLAIMED, NULL, holder->session);
 }
 
 enum error transition_return(struct store_transaction *transaction, struct message_row *row,
-                             bool is_failure, double jitter, const char *code, const char *text)
+                             enum transition_reason reason, double jitter, const char *code,
+                             const char *text)
 {
+    bool is_failure = reason == TRANSITION_REFUSED || reason == TRANSITION_NOTHING_SENT;
     struct message_row after = next_row(transaction, row, MESSAGE_QUEUED);
     const struct message_error message_error = {code, text};
     after.device_id[0] = '\0';
@@ -142,22 +148,25 @@ enum error transition_return(struct store_transaction *transaction, struct messa
                                    : 0;
     enum error error = device_use_refund(transaction, row);
     if (error == ERROR_NONE)
-        error = change_row(transaction, row, &after, &message_error, 0);
+        error = change_row(transaction, row, &after, reason, &message_error, 0);
     if (error != ERROR_NONE)
         return error;
     if (row->cancel_requested)
-        return transition_apply(transaction, row, MESSAGE_CANCELLED, code, text);
+        return transition_apply(transaction, row, MESSAGE_CANCELLED, TRANSITION_CANCEL_REQUESTED,
+                                code, text);
     bool is_exhausted = is_failure && row->failures >= STORE_MAX_FAILURES;
-    return is_exhausted ? transition_apply(transaction, row, MESSAGE_FAILED, code, text)
+    return is_exhausted ? transition_apply(transaction, row, MESSAGE_FAILED,
+                                           TRANSITION_TOO_MANY_FAILURES, code, text)
                         : ERROR_NONE;
 }
 
 enum error transition_return_offers(struct store_transaction *transaction,
-                                    struct message_row rows[], size_t count)
+                                    struct message_row rows[], size_t count,
+                                    enum transition_reason reason)
 {
     enum error error = ERROR_NONE;
     for (size_t i = 0; i < count && error == ERROR_NONE; i++)
-        error = transition_return(transaction, &rows[i], false, 0, NULL, NULL);
+        error = transition_return(transaction, &rows[i], reason, 0, NULL, NULL);
     return error;
 }
 
@@ -175,5 +184,5 @@ enum error transition_judge_offer(struct store_transaction *transaction, struct 
         row->status != MESSAGE_DISPATCHED)
         return ERROR_NONE;
     *verdict = STORE_VERDICT_RELEASE;
-    return transition_apply(transaction, row, MESSAGE_ACCEPTED, NULL, NULL);
+    return transition_apply(transaction, row, MESSAGE_ACCEPTED, TRANSITION_RELEASED, NULL, NULL);
 }

@@ -19,22 +19,24 @@ unsigned transition_facts(const struct message_row *row, const struct store_hold
 /* To another status on the same device, or without one. `code` and `text` may be NULL. */
 MUST_CHECK enum error transition_apply(struct store_transaction *transaction,
                                        struct message_row *row, enum message_status to,
-                                       const char *code, const char *text);
+                                       enum transition_reason reason, const char *code,
+                                       const char *text);
 
 /* A queued message goes to a device: `dispatched`, or `accepted` by a basic one. */
 MUST_CHECK enum error transition_dispatch(struct store_transaction *transaction,
                                           struct message_row *row,
                                           const struct store_holder *holder);
 
-/* Back to the queue: this attempt sent nothing. One with a cancel request then becomes `cancelled`. If it counts as
-   a failure the message waits for store_backoff_ms; after STORE_MAX_FAILURES it becomes `failed`. */
+/* Back to the queue: this attempt sent nothing. One with a cancel request then becomes `cancelled`. If the reason is a
+   failure the message waits for store_backoff_ms; after STORE_MAX_FAILURES it becomes `failed`. */
 MUST_CHECK enum error transition_return(struct store_transaction *transaction,
-                                        struct message_row *row, bool is_failure, double jitter,
-                                        const char *code, const char *text);
+                                        struct message_row *row, enum transition_reason reason,
+                                        double jitter, const char *code, const char *text);
 
 /* Back to the queue: offers that no device took. */
 MUST_CHECK enum error transition_return_offers(struct store_transaction *transaction,
-                                               struct message_row rows[], size_t count);
+                                               struct message_row rows[], size_t count,
+                                               enum transition_reason reason);
 
 /* What to tell a device that has an offer of this message; RELEASE has made it `accepted`. */
 MUST_CHECK enum error transition_judge_offer(struct store_transaction *transaction,

@@ -27,12 +27,24 @@ static int64_t given_connect(struct store_fixture *fixture, const char *device_i
     return write.connect.session;
 }
 
-static void given_disconnect(struct store_fixture *fixture, const char *device_id, int64_t session)
+/* Whether a newer connection has replaced it. */
+static bool given_disconnect(struct store_fixture *fixture, const char *device_id, int64_t session)
 {
     struct store_write write = {.verb = STORE_DEVICE_DISCONNECT};
     strcpy(write.disconnect.device_id, device_id);
     write.disconnect.session = session;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    return write.disconnect.superseded;
+}
+
+static bool given_update(struct store_fixture *fixture, const char *device_id, int64_t session)
+{
+    struct store_write write = {.verb = STORE_DEVICE_UPDATE};
+    strcpy(write.update.device_id, device_id);
+    write.update.info = DEVICE_INFO_UNKNOWN;
+    write.update.session = session;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    return write.update.superseded;
 }
 
 static size_t connected(struct store_fixture *fixture)
@@ -201,9 +213,11 @@ static void only_the_newest_connection_can_disconnect_a_device(void **state)
     int64_t first = given_connect(fixture, "phone-1", &instance, &DEVICE_INFO_UNKNOWN);
     int64_t second = given_connect(fixture, "phone-1", &instance, &DEVICE_INFO_UNKNOWN);
     assert_int_equal(second, first + 1);
-    given_disconnect(fixture, "phone-1", first);
+    assert_true(given_update(fixture, "phone-1", first));
+    assert_true(given_disconnect(fixture, "phone-1", first));
     assert_int_equal(connected(fixture), 1);
-    given_disconnect(fixture, "phone-1", second);
+    assert_false(given_update(fixture, "phone-1", second));
+    assert_false(given_disconnect(fixture, "phone-1", second));
     assert_int_equal(connected(fixture), 0);
 }
 

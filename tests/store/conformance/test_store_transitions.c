@@ -39,11 +39,11 @@ static const struct store_transition *next_transition(size_t *seen)
     return &transitions[(*seen)++];
 }
 
-static void expect_transition(size_t *seen, enum store_verb verb, enum message_status from,
+static void expect_transition(size_t *seen, enum transition_reason reason, enum message_status from,
                               enum message_status to, const char *device_id, const char *error_code)
 {
     const struct store_transition *transition = next_transition(seen);
-    assert_int_equal(transition->verb, verb);
+    assert_int_equal(transition->reason, reason);
     assert_int_equal(transition->from, from);
     assert_int_equal(transition->to, to);
     assert_string_equal(transition->device_id, device_id);
@@ -126,7 +126,7 @@ static void transitions_have_all_that_a_log_line_needs(void **state)
     struct message_id id = given_message_of_a_request(fixture);
     given_offer_to(fixture, "phone-1");
     const struct store_transition *transition = next_transition(&seen);
-    assert_int_equal(transition->verb, STORE_CLAIM);
+    assert_int_equal(transition->reason, TRANSITION_CLAIMED);
     assert_int_equal(transition->from, MESSAGE_QUEUED);
     assert_int_equal(transition->to, MESSAGE_DISPATCHED);
     assert_int_equal(transition->attempt, 1);
@@ -143,7 +143,7 @@ static void transitions_have_all_that_a_log_line_needs(void **state)
     strcpy(take_back.return_to_queue.device_id, "phone-1");
     strcpy(take_back.return_to_queue.error_code, "no_sim");
     assert_int_equal(store_run(fixture->store, &take_back), ERROR_NONE);
-    expect_transition(&seen, STORE_RETURN_TO_QUEUE, MESSAGE_DISPATCHED, MESSAGE_QUEUED, "phone-1",
+    expect_transition(&seen, TRANSITION_REFUSED, MESSAGE_DISPATCHED, MESSAGE_QUEUED, "phone-1",
                       "no_sim");
     assert_int_equal(transition_count, seen);
 }
@@ -161,11 +161,11 @@ static void a_transition_that_causes_another_comes_before_it(void **state)
         store_fixture_pass_ms(STORE_MAX_BACKOFF_MS);
     }
     given_offer_to(fixture, "phone-1");
-    expect_transition(&seen, STORE_CLAIM, MESSAGE_QUEUED, MESSAGE_DISPATCHED, "phone-1", "");
+    expect_transition(&seen, TRANSITION_CLAIMED, MESSAGE_QUEUED, MESSAGE_DISPATCHED, "phone-1", "");
     assert_int_equal(given_refusal(fixture, &id, "phone-1"), ERROR_NONE);
-    expect_transition(&seen, STORE_RETURN_TO_QUEUE, MESSAGE_DISPATCHED, MESSAGE_QUEUED, "phone-1",
+    expect_transition(&seen, TRANSITION_REFUSED, MESSAGE_DISPATCHED, MESSAGE_QUEUED, "phone-1",
                       "no_service");
-    expect_transition(&seen, STORE_RETURN_TO_QUEUE, MESSAGE_QUEUED, MESSAGE_FAILED, "",
+    expect_transition(&seen, TRANSITION_TOO_MANY_FAILURES, MESSAGE_QUEUED, MESSAGE_FAILED, "",
                       "no_service");
     assert_int_equal(transition_count, seen);
 }
@@ -185,7 +185,7 @@ static void a_write_that_changes_nothing_makes_no_transition(void **state)
     assert_int_equal(given_report(fixture, &id, "phone-2", MESSAGE_SENT, NULL),
                      ERROR_MESSAGE_NOT_HELD);
     assert_int_equal(given_report(fixture, &id, "phone-1", MESSAGE_DELIVERED, NULL), ERROR_NONE);
-    expect_transition(&seen, STORE_REPORT, MESSAGE_SENT, MESSAGE_DELIVERED, "phone-1", "");
+    expect_transition(&seen, TRANSITION_REPORTED, MESSAGE_SENT, MESSAGE_DELIVERED, "phone-1", "");
     assert_int_equal(transition_count, seen);
 }
 
