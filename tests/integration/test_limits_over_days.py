@@ -48,7 +48,7 @@ def test_an_old_queue_refuses_new_messages(make_gateway):
     clock.set(3700)
     answer = post(gateway.api)
     assert answer.status_code == 503 and answer.json()["code"] == "queue_full"
-    assert answer.headers["Retry-After"] == "60" and "(60)" in answer.json()["detail"]
+    assert answer.headers["Retry-After"] == "60" and "60 minutes" in answer.json()["detail"]
     phone = Phone(gateway, "phone")
     assert [phone.receive_sms()["message_id"] for _ in range(2)] == [first, second]
     gateway.api.send()
@@ -81,7 +81,7 @@ def test_a_phone_has_its_segments_of_a_day_and_others_go_on(make_gateway, level)
     gateway.ws_broker.kill()
     gateway.ws_broker.start()
     wait_for(lambda: len(gateway.api.devices()) == 2, "phones to come back")
-    wait_for(lambda: gateway.ws_broker.log().count("segments of the day") >= 3,
+    wait_for(lambda: gateway.ws_broker.log().count("daily segment limit") >= 3,
              "the broker to hear that they may have no more")
     assert gateway.count_messages("status = 0") == 3
     clock.set(DAY)
