@@ -1,7 +1,7 @@
 """Three ledgers held against each other: what clients were promised, what the database says, and
 what the radios sent.
 
-The rules are those of ws-broker/PROTOCOL.md and of the README's promise; each violation is named by
+The rules are those of ws-broker/PROTOCOL.md and of the guarantee in tests/README.md; each violation is named by
 its rule. A run that ends without one has kept its word.
 """
 
