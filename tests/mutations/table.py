@@ -203,7 +203,7 @@ MUTATIONS = [
              "    if (error != ERROR_NONE)\n",
              unit("test_store_limits", "too_many_in_ten_minutes_pause_sending")),
     Mutation("refused-is-not-counted", STORE, "a message that is not stored counts for no limit",
-             "common/store/verbs/admission.c", "        refund_recipient(transaction, enqueue);\n", "",
+             "common/store/verbs/admission.c", "&key, -1) != ERROR_NONE)", "&key, 0) != ERROR_NONE)",
              unit("test_store_limits", "a_refused_message_counts_for_no_limit")),
     Mutation("silent-then-unknown", STORE, "a message without a report becomes unknown, and is not sent again",
              "common/store/verbs/expiry.c", "&rows[i], MESSAGE_UNKNOWN, TRANSITION_NO_REPORT,",
