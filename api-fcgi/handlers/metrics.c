@@ -105,9 +105,9 @@ enum http_outcome metrics_handle(struct http_exchange *exchange)
 {
     struct api *api = exchange->api;
     struct buffer *out = &exchange->response.body;
-    int64_t stuck_since_ms = clock_wall_ms() - api->settings->stuck_after_minutes * 60 * 1000;
+    int64_t stuck_for_ms = api->settings->stuck_after_minutes * 60 * 1000;
     struct store_statistics statistics;
-    bool readable = store_read_statistics(exchange->reader, stuck_since_ms, &statistics) ==
+    bool readable = store_read_statistics(exchange->reader, stuck_for_ms, &statistics) ==
                     ERROR_NONE;
     char path[SETTINGS_TEXT_SIZE];
     settings_socket_path(api->settings, METRICS_OF_BROKER, path);

@@ -106,11 +106,11 @@ struct store_report {
     bool changed;                                /* out: the message changed its status */
 };
 
-/* Messages in flight without news since then become `unknown`; offers that were not answered since then
-   return to the queue. */
+/* Messages in flight without news for that long become `unknown`; offers without an answer for that long return to
+   the queue. */
 struct store_expire {
-    int64_t silent_since_ms;  /* wall; 0: the clock is not to be trusted now */
-    int64_t offered_since_ms; /* wall */
+    int64_t silent_for_ms; /* 0: none become unknown */
+    int64_t offered_for_ms;
     unsigned limit;           /* of each */
     unsigned unknown, queued; /* out: how many */
 };
@@ -128,10 +128,10 @@ struct store_find_cancel_requests {
     int64_t last; /* out; undefined where there is none */
 };
 
-/* Counts, by status, the messages that have neither finished nor changed since then. Of a long queue only the
+/* Counts, by status, the messages that have neither finished nor changed for that long. Of a long queue only the
    first are looked at. */
 struct store_count_stuck {
-    int64_t since_ms;                     /* wall */
+    int64_t unchanged_for_ms;
     int64_t counts[MESSAGE_STATUS_COUNT]; /* out */
 };
 
@@ -158,14 +158,14 @@ struct store_erase {
     bool erased; /* out: it was finished */
 };
 
-/* Removes the texts, and the messages with their events, that finished before then. Nothing of them stays in
+/* Removes the texts, and the messages with their events, that finished that long ago. Nothing of them stays in
    the database; space is given back to the file system when much is free. */
 struct store_purge {
-    int64_t text_before_ms;    /* wall; 0: none */
-    int64_t message_before_ms; /* likewise; the message was also created before then */
-    int64_t limit;             /* of each */
-    int64_t texts, messages;   /* out: how many were removed */
-    bool more;                 /* out: there is more to remove */
+    int64_t text_age_ms;     /* 0: no texts */
+    int64_t message_age_ms;  /* 0: no messages */
+    int64_t limit;           /* of each */
+    int64_t texts, messages; /* out: how many were removed */
+    bool more;               /* out: there is more to remove */
 };
 
 /* ---- Reads: see store.h ---- */

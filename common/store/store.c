@@ -505,8 +505,8 @@ void store_devices_free(struct device *devices, size_t count)
     free(devices);
 }
 
-enum error store_read_statistics(struct store_reader *reader, int64_t stuck_since_ms,
+enum error store_read_statistics(struct store_reader *reader, int64_t stuck_for_ms,
                                  struct store_statistics *statistics)
 {
-    return reader->backend->read_statistics(reader->reader, stuck_since_ms, statistics);
+    return reader->backend->read_statistics(reader->reader, stuck_for_ms, statistics);
 }

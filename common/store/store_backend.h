@@ -69,7 +69,7 @@ struct store_backend {
     enum error (*read_sending)(struct store_database_reader *reader, struct store_sending *sending);
     enum error (*list_devices)(struct store_database_reader *reader, struct device **devices,
                                size_t *count);
-    enum error (*read_statistics)(struct store_database_reader *reader, int64_t stuck_since_ms,
+    enum error (*read_statistics)(struct store_database_reader *reader, int64_t stuck_for_ms,
                                   struct store_statistics *statistics);
 };
 

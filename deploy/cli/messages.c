@@ -306,11 +306,7 @@ static int erase(struct store *store, const struct command *command)
     return EXIT_SUCCESS;
 }
 
-/* 0 for 0 days. */
-static int64_t days_ago_ms(int64_t days)
-{
-    return days == 0 ? 0 : clock_wall_ms() - days * 24 * 3600 * 1000;
-}
+static const int64_t DAY_MS = 24 * 3600 * 1000;
 
 static int purge(struct store *store, const struct command *command)
 {
@@ -321,8 +317,8 @@ static int purge(struct store *store, const struct command *command)
         !command_number(command, "message-days", 0, MOST_DAYS, &message_days))
         return COMMAND_EXIT_USAGE;
     struct store_write write = {.verb = STORE_PURGE};
-    write.purge.text_before_ms = days_ago_ms(text_days);
-    write.purge.message_before_ms = days_ago_ms(message_days);
+    write.purge.text_age_ms = text_days * DAY_MS;
+    write.purge.message_age_ms = message_days * DAY_MS;
     write.purge.limit = PIECE;
     do {
         enum error error = store_run(store, &write);

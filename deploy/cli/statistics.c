@@ -55,7 +55,7 @@ static int show(struct store *store, const struct command *command)
     int64_t minutes = command->settings.stuck_after_minutes;
     enum error error = store_reader_open(store, &reader);
     if (error == ERROR_NONE)
-        error = store_read_statistics(reader, clock_wall_ms() - minutes * 60 * 1000, &statistics);
+        error = store_read_statistics(reader, minutes * 60 * 1000, &statistics);
     if (error == ERROR_NONE && command->json)
         write_statistics(command->json, &statistics);
     else if (error == ERROR_NONE)

@@ -293,9 +293,9 @@ static enum error expire(struct world_store *store, struct store_write *write)
 {
     struct store_expire asked = write->expire;
     if (store->broken == MUTATION_SILENCE_AT_ONCE)
-        write->expire.silent_since_ms = store->wall_ms - SHORT_SILENCE_MS;
+        write->expire.silent_for_ms = SHORT_SILENCE_MS;
     if (store->broken == MUTATION_OFFERS_FORGOTTEN)
-        write->expire.offered_since_ms = 0;
+        write->expire.offered_for_ms = INT64_MAX / 2;
     for (unsigned i = 0; i < MOST_MESSAGES && store->broken == MUTATION_UNKNOWN_OVER_SENT; i++) {
         const struct memory_message *message = find(store, i);
         if (message && message->row.status == MESSAGE_SENT &&
@@ -303,8 +303,8 @@ static enum error expire(struct world_store *store, struct store_write *write)
             force(store, message, MESSAGE_UNKNOWN);
     }
     enum error error = run(store, write);
-    write->expire.silent_since_ms = asked.silent_since_ms;
-    write->expire.offered_since_ms = asked.offered_since_ms;
+    write->expire.silent_for_ms = asked.silent_for_ms;
+    write->expire.offered_for_ms = asked.offered_for_ms;
     return error;
 }
 

@@ -69,13 +69,13 @@ static const struct request_kind expire_kind = {
     .done = on_expired,
 };
 
-static void expire_messages(struct broker *broker, int64_t now_ms, int64_t wall_ms)
+static void expire_messages(struct broker *broker, int64_t now_ms)
 {
     struct store_request *request = store_request_new(&expire_kind, 0);
-    request->write.expire.silent_since_ms = now_ms < broker->housekeeping.trust_clock_at_ms
-                                                ? 0
-                                                : wall_ms - broker->options.report_horizon_ms;
-    request->write.expire.offered_since_ms = wall_ms - 2 * broker->options.ack_timeout_ms;
+    request->write.expire.silent_for_ms = now_ms < broker->housekeeping.trust_clock_at_ms
+                                              ? 0
+                                              : broker->options.report_horizon_ms;
+    request->write.expire.offered_for_ms = 2 * broker->options.ack_timeout_ms;
     request->write.expire.limit = STORE_MAX_CLAIM;
     store_request_submit(&broker->requests, request);
 }
@@ -100,10 +100,10 @@ static const struct request_kind count_stuck_kind = {
     .done = on_stuck_counted,
 };
 
-static void count_stuck(struct broker *broker, int64_t wall_ms)
+static void count_stuck(struct broker *broker)
 {
     struct store_request *request = store_request_new(&count_stuck_kind, 0);
-    request->write.count_stuck.since_ms = wall_ms - broker->options.stuck_after_ms;
+    request->write.count_stuck.unchanged_for_ms = broker->options.stuck_after_ms;
     store_request_submit(&broker->requests, request);
 }
 
@@ -130,7 +130,7 @@ static const struct request_kind purge_kind = {
 };
 
 /* Removes what retention no longer keeps, a little at a time. A clock that is ahead would make everything old. */
-static void purge(struct broker *broker, int64_t now_ms, int64_t wall_ms)
+static void purge(struct broker *broker, int64_t now_ms)
 {
     const struct broker_options *options = &broker->options;
     if (options->text_retention_ms == 0 && options->message_retention_ms == 0)
@@ -140,10 +140,8 @@ static void purge(struct broker *broker, int64_t now_ms, int64_t wall_ms)
         return;
     broker->housekeeping.purge_at_ms = now_ms + PURGE_INTERVAL_MS;
     struct store_request *request = store_request_new(&purge_kind, 0);
-    if (options->text_retention_ms > 0)
-        request->write.purge.text_before_ms = wall_ms - options->text_retention_ms;
-    if (options->message_retention_ms > 0)
-        request->write.purge.message_before_ms = wall_ms - options->message_retention_ms;
+    request->write.purge.text_age_ms = options->text_retention_ms;
+    request->write.purge.message_age_ms = options->message_retention_ms;
     request->write.purge.limit = PURGE_PIECE;
     store_request_submit(&broker->requests, request);
 }
@@ -171,10 +169,10 @@ void housekeeping_run(struct broker *broker, int64_t now_ms, int64_t wall_ms)
     if (is_due(&broker->housekeeping.lease_at_ms, broker->options.lease_ms / 3, now_ms))
         renew_lease(broker);
     if (is_due(&broker->housekeeping.expire_at_ms, EXPIRE_INTERVAL_MS, now_ms))
-        expire_messages(broker, now_ms, wall_ms);
+        expire_messages(broker, now_ms);
     if (is_due(&broker->housekeeping.count_stuck_at_ms, COUNT_STUCK_INTERVAL_MS, now_ms))
-        count_stuck(broker, wall_ms);
-    purge(broker, now_ms, wall_ms);
+        count_stuck(broker);
+    purge(broker, now_ms);
 }
 
 bool housekeeping_sweep_is_due(struct broker *broker, int64_t now_ms)

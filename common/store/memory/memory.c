@@ -282,12 +282,12 @@ static enum error list_devices(struct store_database_reader *reader, struct devi
     return end_read(reader, memory_list_devices(begin_read(reader), now_ms, devices, count));
 }
 
-static enum error read_statistics(struct store_database_reader *reader, int64_t stuck_since_ms,
+static enum error read_statistics(struct store_database_reader *reader, int64_t stuck_for_ms,
                                   struct store_statistics *statistics)
 {
     int64_t now_ms = reader->database->wall_ms();
-    return end_read(reader,
-                    memory_read_statistics(begin_read(reader), stuck_since_ms, now_ms, statistics));
+    return end_read(reader, memory_read_statistics(begin_read(reader), now_ms - stuck_for_ms,
+                                                   now_ms, statistics));
 }
 
 const struct store_backend store_backend_memory = {

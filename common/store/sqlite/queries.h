@@ -30,7 +30,7 @@ enum error queries_list_devices(struct store_database_reader *reader, struct dev
 /* statistics.c */
 enum error queries_read_sending(struct store_database_reader *reader,
                                 struct store_sending *sending);
-enum error queries_read_statistics(struct store_database_reader *reader, int64_t stuck_since_ms,
+enum error queries_read_statistics(struct store_database_reader *reader, int64_t stuck_for_ms,
                                    struct store_statistics *statistics);
 
 /* On any handle: FIND_SENDING, READ_SENDING; COUNT_STUCK, READ_STUCK; a status and a count in each row. */

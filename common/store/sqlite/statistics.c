@@ -104,14 +104,14 @@ static enum error read_statistics(struct handle *handle, int64_t now_ms, int64_t
     return error;
 }
 
-enum error queries_read_statistics(struct store_database_reader *reader, int64_t stuck_since_ms,
+enum error queries_read_statistics(struct store_database_reader *reader, int64_t stuck_for_ms,
                                    struct store_statistics *statistics)
 {
     *statistics = (struct store_statistics){0};
     read_disk(&reader->handle, statistics);
+    int64_t now_ms = reader->database->options->wall_ms();
     reader_begin(reader);
-    enum error error = read_statistics(&reader->handle, reader->database->options->wall_ms(),
-                                       stuck_since_ms, statistics);
+    enum error error = read_statistics(&reader->handle, now_ms, now_ms - stuck_for_ms, statistics);
     reader_end(reader);
     return error;
 }

@@ -20,7 +20,8 @@ static enum error expire_silent(struct store_transaction *transaction, struct st
     enum error error = correct_future(transaction);
     if (error == ERROR_NONE)
         error = transaction->rows->messages->list_silent(
-            transaction->database, expire->silent_since_ms, limit, rows, &count);
+            transaction->database, transaction->now_ms - expire->silent_for_ms, limit, rows,
+            &count);
     for (size_t i = 0; error == ERROR_NONE && i < count; i++)
         error = transition_apply(transaction, &rows[i], MESSAGE_UNKNOWN, TRANSITION_NO_REPORT,
                                  "no_report", "the phone has not said what became of the message");
@@ -39,11 +40,12 @@ enum error verb_expire(struct store_transaction *transaction, struct store_write
     if (!rows)
         return ERROR_INTERNAL;
     expire->unknown = expire->queued = 0;
-    if (expire->silent_since_ms > 0)
+    if (expire->silent_for_ms != 0)
         error = expire_silent(transaction, expire, rows, limit);
     if (error == ERROR_NONE)
         error = transaction->rows->messages->list_offered(
-            transaction->database, expire->offered_since_ms, limit, rows, &count);
+            transaction->database, transaction->now_ms - expire->offered_for_ms, limit, rows,
+            &count);
     if (error != ERROR_NONE)
         return error;
     expire->queued = (unsigned)count;
@@ -73,5 +75,6 @@ enum error verb_find_cancel_requests(struct store_transaction *transaction,
 enum error verb_count_stuck(struct store_transaction *transaction, struct store_write *write)
 {
     return transaction->rows->messages->count_stuck(
-        transaction->database, write->count_stuck.since_ms, write->count_stuck.counts);
+        transaction->database, transaction->now_ms - write->count_stuck.unchanged_for_ms,
+        write->count_stuck.counts);
 }

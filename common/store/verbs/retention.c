@@ -91,7 +91,7 @@ static enum error purge_messages(struct store_transaction *transaction, struct s
     if (!rows)
         return ERROR_INTERNAL;
     enum error error = transaction->rows->messages->list_finished(
-        transaction->database, purge->message_before_ms, limit, rows, &count);
+        transaction->database, transaction->now_ms - purge->message_age_ms, limit, rows, &count);
     for (size_t i = 0; error == ERROR_NONE && i < count; i++)
         error = remove_message(transaction, &rows[i]);
     purge->messages = (int64_t)count;
@@ -103,10 +103,11 @@ enum error verb_purge(struct store_transaction *transaction, struct store_write 
     struct store_purge *purge = &write->purge;
     bool space = false;
     enum error error = ERROR_NONE;
-    if (purge->text_before_ms > 0)
-        error = transaction->rows->messages->remove_texts(
-            transaction->database, purge->text_before_ms, purge->limit, &purge->texts);
-    if (error == ERROR_NONE && purge->message_before_ms > 0)
+    if (purge->text_age_ms != 0)
+        error = transaction->rows->messages->remove_texts(transaction->database,
+                                                          transaction->now_ms - purge->text_age_ms,
+                                                          purge->limit, &purge->texts);
+    if (error == ERROR_NONE && purge->message_age_ms != 0)
         error = purge_messages(transaction, purge);
     if (error == ERROR_NONE)
         error = transaction->rows->admin->reclaim_space(transaction->database, &space);

@@ -33,10 +33,9 @@ static struct message_id given_ended_ago(struct store_fixture *fixture, enum mes
 static struct store_write purge(struct store_fixture *fixture, int text_days, int message_days,
                                 int64_t limit)
 {
-    int64_t now_ms = store_fixture_now_ms();
     struct store_write write = {.verb = STORE_PURGE};
-    write.purge.text_before_ms = text_days ? now_ms - text_days * INT64_C(86400000) : 0;
-    write.purge.message_before_ms = message_days ? now_ms - message_days * INT64_C(86400000) : 0;
+    write.purge.text_age_ms = text_days * INT64_C(86400000);
+    write.purge.message_age_ms = message_days * INT64_C(86400000);
     write.purge.limit = limit;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     return write;

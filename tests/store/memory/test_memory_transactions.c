@@ -84,7 +84,7 @@ static void report(const struct message_id *id, enum message_status status)
 static void purge(void)
 {
     struct store_write write = {.verb = STORE_PURGE};
-    write.purge.text_before_ms = write.purge.message_before_ms = INT64_C(4000000000000);
+    write.purge.text_age_ms = write.purge.message_age_ms = -INT64_C(4000000000000);
     write.purge.limit = 10;
     assert_int_equal(run(&write), ERROR_NONE);
     assert_int_equal(write.purge.messages, 1);
