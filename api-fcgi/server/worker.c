@@ -139,13 +139,13 @@ static struct connection *take_ready(struct fcgi_server *server)
 
 static void resume_all(struct worker *worker, struct connection *ready)
 {
-    log_hold();
+    log_batch_begin();
     for (struct connection *one = ready; one; one = one->next_ready) {
         assign(&one->exchange, worker);
         one->exchange.resume(&one->exchange);
     }
     log_set_request(NULL);
-    log_release();
+    log_batch_end();
     for (struct connection *next; ready; ready = next) {
         next = ready->next_ready;
         finish(worker, ready);

@@ -299,12 +299,12 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     errno = saved_errno;
 }
 
-void log_hold(void)
+void log_batch_begin(void)
 {
     holding = true;
 }
 
-void log_release(void)
+void log_batch_end(void)
 {
     holding = false;
     flush();

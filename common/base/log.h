@@ -11,7 +11,7 @@
  * value that does not fit into a line is cut, and the fields after it are left out. If stderr is the journal, each line
  * begins with its priority, "<6>" (sd-daemon(3)), which the journal removes. Message texts are never logged, and phone
  * numbers only through LOG_PHONE, which keeps the last two digits. A line is written by one write(2), or several lines
- * together between log_hold and log_release. Any thread, after log_init.
+ * together between log_batch_begin and log_batch_end. Any thread, after log_init.
  */
 #ifndef COMMON_BASE_LOG_H
 #define COMMON_BASE_LOG_H
@@ -72,10 +72,10 @@ bool log_writes(enum log_level level);
 enum { LOG_REQUEST_ID_SIZE = 65 };
 void log_set_request(const char *request_id);
 
-/* Between the two calls the lines of this thread are collected, up to PIPE_BUF bytes, and then written together. Release
-   before doing anything that must not be visible before its log line. */
-void log_hold(void);
-void log_release(void);
+/* Between the two calls the lines of this thread are collected, up to PIPE_BUF bytes, and then written together. End
+   the batch before doing anything that must not be visible before its log line. */
+void log_batch_begin(void);
+void log_batch_end(void);
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 

@@ -45,7 +45,7 @@ void phone_open(struct phone *phone)
         .credit = WINDOW,
     };
     device_id_of(opened.device, device_id);
-    bool admitted = broker_admits(world.broker) == ERROR_NONE;
+    bool admitted = broker_check_admission(world.broker) == ERROR_NONE;
     bool there = broker_session_opened(world.broker, device_id, "",
                                        opened.assured ? &device_protocol_assured
                                                       : &device_protocol_basic,

@@ -121,7 +121,7 @@ void link_arrives(struct world *world, unsigned index)
         return;
     }
     device_id_of(connection->phone, device_id);
-    if (!world->host.broker || broker_admits(world->host.broker) != ERROR_NONE ||
+    if (!world->host.broker || broker_check_admission(world->host.broker) != ERROR_NONE ||
         !broker_session_opened(world->host.broker, device_id, "",
                                connection->assured ? &device_protocol_assured
                                                    : &device_protocol_basic,

@@ -162,11 +162,11 @@ static void no_more_phones_than_allowed_are_admitted(void **state)
     session_id ids[3];
     ids[0] = world_open_session(world, "a");
     ids[1] = world_open_session(world, "b");
-    assert_int_equal(broker_admits(world->broker), ERROR_TOO_MANY_PHONES);
+    assert_int_equal(broker_check_admission(world->broker), ERROR_TOO_MANY_PHONES);
     assert_false(broker_session_opened(world->broker, "c", "", &device_protocol_basic,
                                        world->now_ms, &ids[2]));
     world_close_session(world, ids[0]);
-    assert_int_equal(broker_admits(world->broker), ERROR_NONE);
+    assert_int_equal(broker_check_admission(world->broker), ERROR_NONE);
     ids[2] = world_open_session(world, "c");
     assert_int_not_equal(ids[2], ids[0]); /* the slot is used again, the id is not */
     world_receive(world, ids[0], "{}");

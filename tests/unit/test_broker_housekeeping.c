@@ -78,7 +78,7 @@ static void a_drain_writes_what_is_queued_and_takes_reports(void **state)
     world_answer_all(world);
     broker_drain(world->broker, ERROR_SHUTTING_DOWN, world->now_ms);
     world_pump(world);
-    assert_int_equal(broker_admits(world->broker), ERROR_SHUTTING_DOWN);
+    assert_int_equal(broker_check_admission(world->broker), ERROR_SHUTTING_DOWN);
     assert_true(world_read_message(world, id, message_id)); /* committed, so it is written */
     world_assert_closes(world, id, ERROR_SHUTTING_DOWN);
     world_queue(world, 1);

@@ -354,16 +354,16 @@ static void lines_that_are_held_are_written_together(void **state)
 {
     char bytes[2 * MAX_BYTES];
     (void)state;
-    log_hold();
+    log_batch_begin();
     log_info("one", LOG_NUMBER("n", 1));
     log_warning("two");
     log_info("three");
     assert_int_equal(take_lines(bytes), 0);
-    log_release();
+    log_batch_end();
     assert_int_equal(take_lines(bytes), 3);
     const char *one = strstr(bytes, "msg=one n=1\n"), *three = strstr(bytes, "msg=three\n");
     assert_true(one && three && one < three);
-    log_release();
+    log_batch_end();
     log_info("four");
     expect_line("four");
 }
@@ -377,10 +377,10 @@ static void more_than_a_pipe_takes_at_once_is_written_in_pieces_of_whole_lines(v
     (void)state;
     memset(longest, 'x', sizeof(longest));
     longest[sizeof(longest) - 1] = '\0';
-    log_hold();
+    log_batch_begin();
     for (int i = 0; i < LINES; i++)
         log_info("line", LOG_NUMBER("number", i), LOG_TEXT("rest", i == 50 ? longest : "short"));
-    log_release();
+    log_batch_end();
     for (int lines; (lines = take_lines(bytes)) > 0;) {
         const char *p = bytes;
         for (int i = 0; i < lines; i++, p = strchr(p, '\n') + 1) {
@@ -611,10 +611,10 @@ static void lines_for_the_journal_begin_with_their_priority(void **state)
     expect_start("<4>ts=");
     log_error("event");
     expect_start("<3>ts=");
-    log_hold();
+    log_batch_begin();
     log_error("one");
     log_info("two");
-    log_release();
+    log_batch_end();
     ssize_t length = read(packets, lines, sizeof(lines) - 1);
     assert_true(length > 0);
     lines[length] = '\0';

@@ -29,7 +29,7 @@ enum {
 
 /* ---- Connections ---- */
 
-enum error broker_admits(const struct broker *broker)
+enum error broker_check_admission(const struct broker *broker)
 {
     if (broker->drain.active)
         return broker->drain.reason;
@@ -40,7 +40,7 @@ enum error broker_admits(const struct broker *broker)
 bool broker_session_opened(struct broker *broker, const char *device_id, const char *token_id,
                            const struct device_protocol *protocol, int64_t now_ms, session_id *id)
 {
-    struct session *session = broker_admits(broker) == ERROR_NONE
+    struct session *session = broker_check_admission(broker) == ERROR_NONE
                                   ? session_table_open(&broker->sessions)
                                   : NULL;
     if (!session)
@@ -208,7 +208,7 @@ static bool check_deadlines(struct broker *broker, struct session *session, int6
                   now_ms - session->heard_at_ms >= broker->options.liveness_timeout_ms;
     if (silent && !session->dropped) {
         log_info("device is silent", LOG_TEXT("device_id", session->device_id));
-        broker_metrics_count_close(broker->options.metrics, ERROR_NONE);
+        broker_metrics_count_closed_by_broker(broker->options.metrics, ERROR_NONE);
     }
     bool ends = silent || (expired && rule->expiry == EXPIRY_DROP);
     if (ends)

@@ -33,7 +33,7 @@ void broker_free(struct broker *broker);
 /* ---- Events ---- */
 
 /* Whether another device may connect: ERROR_NONE, ERROR_TOO_MANY_PHONES or the drain reason. */
-enum error broker_admits(const struct broker *broker);
+enum error broker_check_admission(const struct broker *broker);
 
 /* A device has connected, with a valid device id; *id names its session. Its token was checked; only the token's id comes
    here, and the store checks again that it is active before the device is greeted. "": no token is needed. False when no

@@ -31,7 +31,7 @@ void broker_metrics_count_output(struct metrics *metrics, enum session_output ou
     }
 }
 
-void broker_metrics_count_close(struct metrics *metrics, enum error error)
+void broker_metrics_count_closed_by_broker(struct metrics *metrics, enum error error)
 {
     METRICS_ADD(metrics, ws_closes_total, error, 1);
 }

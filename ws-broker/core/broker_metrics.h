@@ -13,7 +13,7 @@ void broker_metrics_count_output(struct metrics *metrics, enum session_output ou
                                  enum sent_frame_type type);
 
 /* A connection that the broker ends; ERROR_NONE: the device is silent. */
-void broker_metrics_count_close(struct metrics *metrics, enum error error);
+void broker_metrics_count_closed_by_broker(struct metrics *metrics, enum error error);
 
 /* How many connections there are now. */
 void broker_metrics_set_sessions(struct metrics *metrics, unsigned count);

@@ -30,7 +30,7 @@ void close_session(struct broker *broker, struct session *session, enum error er
     session->close_error = error;
     close_begin(broker, session, now_ms);
     action_queue_push_for(&broker->actions, BROKER_WRITE, session);
-    broker_metrics_count_close(broker->options.metrics, error);
+    broker_metrics_count_closed_by_broker(broker->options.metrics, error);
     log_info("closing device connection", LOG_TEXT("device_id", session->device_id),
              LOG_TEXT("reason", error_code(error)));
 }

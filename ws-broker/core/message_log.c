@@ -66,10 +66,10 @@ void message_log_transitions(void *context, const struct store_transition *trans
                              size_t count)
 {
     (void)context;
-    log_hold();
+    log_batch_begin();
     for (size_t i = 0; i < count; i++)
         log_transition(&transitions[i]);
-    log_release();
+    log_batch_end();
 }
 
 void message_log_event(const char *event, const struct message_id *id, unsigned attempt,

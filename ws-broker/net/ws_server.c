@@ -206,7 +206,7 @@ static bool answer_handshake(const struct handshake_admission *admission)
 /* Adds the connection as a raw socket: its frames are read and written here (ws_reader.h, ws_frame.h). */
 static void take_connection(struct ws_server *server, const struct handshake_admission *admission)
 {
-    enum error error = broker_admits(server->options.broker);
+    enum error error = broker_check_admission(server->options.broker);
     if (error != ERROR_NONE) {
         handshake_auth_refuse(admission->fd, error, "Try again in a minute.",
                               admission->handshake.request_id);
