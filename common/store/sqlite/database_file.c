@@ -17,7 +17,7 @@
 
 enum { PATH_SIZE = DATABASE_PATH_SIZE, WAIT_MS = 30000 };
 
-/* The place of a problem's text; what the first one said stays. */
+/* Where the text of the first problem goes. */
 struct work {
     char *problem;
     enum error error;
@@ -83,7 +83,7 @@ static bool is_same_file(const char *path, const char *other)
            status.st_ino == others.st_ino && status.st_dev == others.st_dev;
 }
 
-/* An empty file that nobody else may read, in the place of one that a try before has left. */
+/* An empty file that only its owner may read. Replaces one that an earlier attempt left. */
 static bool create_file(struct work *work, const char *path)
 {
     if (unlink(path) < 0 && errno != ENOENT)
@@ -257,7 +257,7 @@ static bool copy_pages(struct work *work, sqlite3 *source, sqlite3 *copy, const 
     sqlite3_backup *backup = sqlite3_backup_init(copy, "main", source, "main");
     if (!backup)
         return fail_sqlite(work, copy, copy_path);
-    /* In small steps it would begin again at each commit of others (DESIGN.md, 5.10). */
+    /* In small steps the copy would begin again at each commit of another process. */
     sqlite3_backup_step(backup, -1);
     return sqlite3_backup_finish(backup) == SQLITE_OK || fail_sqlite(work, copy, copy_path);
 }
@@ -389,7 +389,7 @@ static bool swap(struct work *work, const char *copy, const char *path, char kep
     return fail_errno(work, kept_path);
 }
 
-/* Every message that is open becomes unknown, and nobody's. */
+/* Every open message becomes unknown, without a device. */
 static bool settle(struct work *work, sqlite3 *db, const char *path, int64_t *unknown)
 {
     char sql[2048];

@@ -1,17 +1,18 @@
 /*
- * The database as a whole, as a file: what an operator does to it. Links in its path are followed
- * (database_path.h). Where a gateway is at work on it, only check and back_up may run. Whenever one of these is
- * broken off, by a kill or a power cut, there is a whole database at the path: the one before, or the one
- * that was to come. `problem` says in one sentence what is wrong: ERROR_STORE_BUSY,
- * somebody has it open who must not; ERROR_DISK_FULL; ERROR_STORE_UNAVAILABLE, the file is not as it must
- * be, or cannot be read or written. Main thread of a program that opens no store.
+ * Operations on the database as a file, for operators. Links in its path are followed (database_path.h). While a
+ * gateway runs, only check and back_up are allowed. An operation that is interrupted, by a kill or a power cut, leaves a
+ * whole database at the path: the old one or the new one.
+ *
+ * `problem` says in one sentence what is wrong. ERROR_STORE_BUSY: another process has the database open;
+ * ERROR_DISK_FULL; ERROR_STORE_UNAVAILABLE: the file is damaged, of the wrong kind, or cannot be read or written. Main
+ * thread of a program that opens no store.
  */
 #ifndef COMMON_STORE_SQLITE_DATABASE_FILE_H
 #define COMMON_STORE_SQLITE_DATABASE_FILE_H
 
 #include "common/store/store.h"
 
-/* What is in a database, in one view of it. */
+/* The contents of a database, in one consistent view. */
 struct database_file_content {
     int64_t schema_version;
     int64_t bytes;
@@ -37,7 +38,7 @@ MUST_CHECK enum error database_file_back_up(const char *path, const char *backup
                                             struct database_file_content *content,
                                             char problem[STORE_ERROR_SIZE]);
 
-/* The error code of what a restored backup cannot know. */
+/* The error code of messages whose fate a restored backup cannot know. */
 #define DATABASE_FILE_RESTORED "restored"
 
 struct database_file_restored {
@@ -62,7 +63,7 @@ MUST_CHECK enum error database_file_create(const char *path, char problem[STORE_
 MUST_CHECK enum error database_file_downgrade(const char *path, int64_t version,
                                               char problem[STORE_ERROR_SIZE]);
 
-/* Writes the file anew, without what is free in it; from then on space is given back by itself. */
+/* Rewrites the file without its free space; from then on free space is given back automatically. */
 MUST_CHECK enum error database_file_compact(const char *path, int64_t *bytes_before,
                                             int64_t *bytes_after, char problem[STORE_ERROR_SIZE]);
 

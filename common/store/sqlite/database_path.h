@@ -1,9 +1,9 @@
 /*
  * The file that the path of a database leads to.
  *
- * SQLite names its log after the path of the database, and our locks and the files of a restore are named
- * after it too. So a database has one name: links are followed once, at the door, and what cannot be followed
- * is refused: a file with several names (hard links), a file that is mounted by itself. Any thread.
+ * SQLite names its log after the path of the database, and so do the lock files and the files of a restore. A
+ * database therefore has exactly one name: links are followed once, when it is opened, and a file with other names (hard
+ * links, a file that is mounted by itself) is refused. Any thread.
  */
 #ifndef COMMON_STORE_SQLITE_DATABASE_PATH_H
 #define COMMON_STORE_SQLITE_DATABASE_PATH_H
@@ -12,9 +12,9 @@
 
 enum { DATABASE_PATH_SIZE = 4096 };
 
-/* What a restore has beside the database: the copy that it makes, and what was there before. */
+/* Files of a restore, next to the database: the copy that it makes, and the database that was there before. */
 #define DATABASE_RESTORING ".restoring"
-#define DATABASE_CREATING  ".creating" /* likewise, of an empty one */
+#define DATABASE_CREATING  ".creating" /* the same when an empty database is created */
 #define DATABASE_REPLACED  ".replaced-"
 
 /* Why a path cannot be used, in one sentence that names the absolute path. */

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What SQLite has beside a database and would read into another one at the same path. */
+/* Files that SQLite keeps next to a database, and would read into another database at the same path. */
 static const char *const logs[] = {"-wal", "-journal"};
 
 bool database_swap_sync(const char *path, int open_flags)

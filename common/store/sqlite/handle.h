@@ -1,4 +1,7 @@
-/* Opening a handle to a database file, and its settings. `problem` says in one sentence what is wrong. */
+/*
+ * Opening SQLite's connection to a database file, and its settings. It is called a handle, because a connection is a
+ * device's. `problem` says in one sentence what is wrong.
+ */
 #ifndef COMMON_STORE_SQLITE_HANDLE_H
 #define COMMON_STORE_SQLITE_HANDLE_H
 

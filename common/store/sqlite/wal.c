@@ -118,7 +118,7 @@ static enum error write_other_frames(struct wal *wal)
 
 /* Another commit goes to the same place of the log, or into a log that starts over. Checksums of frames
    are chained, so from there on nothing that was before is valid (SQLite's fileformat2, 4.1). Whichever
-   process commits next does the same, knowingly or not; until it has, or all have ended, nobody sees the
+   process commits next does the same, knowingly or not; until it has, or all have ended, no reader sees the
    frames, because readers go by the log's index. */
 bool wal_mend(struct wal *wal)
 {

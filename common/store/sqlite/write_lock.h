@@ -3,9 +3,9 @@
  *
  * SQLite's own busy handler lets two writing processes starve each other for seconds, and before
  * 3.51.3 a checkpoint that overlaps a write of another process can corrupt the database. Two files
- * beside the database make a turnstile: a writer queues on the first, and the one at its front
+ * next to the database make a turnstile: writers queue on the first, and the writer at the front
  * waits for the second, which is the lock itself. So writers alternate, and the kernel releases
- * what a dead process held. One thread per lock at a time.
+ * the locks of a process that died. One thread per lock at a time.
  *
  * A third file says who has the database open: many share it, or one has it alone. It is empty until a
  * database has been there. All are named after the path without links (database_path.h).
@@ -35,7 +35,7 @@ MUST_CHECK bool write_lock_open(struct write_lock *lock, const char *database_pa
                                 enum write_lock_sharing sharing, int64_t deadline_ms);
 void write_lock_close(struct write_lock *lock);
 
-/* There is a database now: should it ever be missing, nobody takes that for a first start. */
+/* There is a database now. If it is ever missing, that is not taken for a first start. */
 void write_lock_mark(struct write_lock *lock);
 
 /* Whether the files that are locked are those at their names: others would lock other ones. */

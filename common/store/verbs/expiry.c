@@ -1,4 +1,4 @@
-/* Messages that nobody has reported on. */
+/* Messages without a report, and the periodic searches of the broker. */
 #include "common/store/verbs/transition.h"
 #include "common/store/verbs/verbs.h"
 
