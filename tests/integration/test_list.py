@@ -220,7 +220,8 @@ def test_a_cursor_is_a_place_and_needs_no_message_there(filled):
         newer = get_page(filled.api, f"/api/sms?limit=5&cursor=after-{place}")
         assert ids_of(older) == ids[61:66]
         assert ids_of(newer) == ids[55:60]
-    between = f"{ids[60][:-1]}{'0' if ids[60][-1] != '0' else '1'}"
+    # A place is the time, the counter and the first eight random bits of an id (message_id_seq): another of these bits.
+    between = f"{ids[60][:20]}{'0' if ids[60][20] != '0' else '1'}{ids[60][21:]}"
     at = 60 if between < ids[60] else 59  # the last message that is newer
     assert ids_of(get_page(filled.api, f"/api/sms?limit=5&cursor=before-{between}")) \
         == ids[at + 1:at + 6]
