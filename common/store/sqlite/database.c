@@ -204,6 +204,7 @@ static enum error begin(struct store_database *database, int64_t deadline_ms)
     database->disk_error = disk_is_full(&database->disk, database->path) ? ERROR_DISK_FULL
                                                                          : ERROR_NONE;
     database->last_event_id = 0;
+    database->waiting_count = 0;
     /* The gateway's own processes are shut out now; a shell or a backup may still be there. */
     int64_t left_ms = deadline_ms - clock_monotonic_ms();
     sqlite3_busy_timeout(database->handle.db, (int)MAX(left_ms, 1));
@@ -230,12 +231,17 @@ static void roll_back(struct store_database *database)
 static enum error run_write(struct store_database *database, struct store_write *write)
 {
     bool needs_savepoint = !verb_is_atomic(write->verb);
+    enum error error = ERROR_NONE;
     enum error refusal = database->wal_error != ERROR_NONE ? database->wal_error
                                                            : database->disk_error;
     write->result = refusal;
     if (write->verb == STORE_ENQUEUE && refusal != ERROR_NONE)
         return ERROR_NONE;
-    enum error error = needs_savepoint ? run(database, BEGIN_ONE) : ERROR_NONE;
+    database->enqueue = write->verb == STORE_ENQUEUE ? write : NULL;
+    if (!database->enqueue) /* it may look for them */
+        error = message_rows_insert_waiting(database);
+    if (error == ERROR_NONE && needs_savepoint)
+        error = run(database, BEGIN_ONE);
     if (error != ERROR_NONE)
         return error;
     write->result = transaction_run(&database->transaction, write);
@@ -269,7 +275,9 @@ static enum error commit_transaction(struct store_database *database)
 static enum error commit(struct store_database *database)
 {
     int64_t began_us = clock_monotonic_us();
-    enum error error = transaction_flush(&database->transaction);
+    enum error error = message_rows_insert_waiting(database);
+    if (error == ERROR_NONE)
+        error = transaction_flush(&database->transaction);
     if (error == ERROR_NONE)
         error = message_rows_flush(database);
     if (error == ERROR_NONE)

@@ -12,6 +12,8 @@
 
 #include <pthread.h>
 
+enum { INSERT_GROUP_SIZE = 8 };
+
 struct store_database {
     const struct store_options *options;
     char path[DATABASE_PATH_SIZE];
@@ -28,6 +30,11 @@ struct store_database {
     /* Of this transaction */
     enum error wal_error, disk_error; /* why new messages are refused, or ERROR_NONE */
     int64_t last_event_id;            /* 0: not read yet */
+
+    /* New messages that are yet to be inserted, together */
+    struct store_write *enqueue; /* the write that runs, if its message outlives it; or NULL */
+    struct store_write *waiting[INSERT_GROUP_SIZE];
+    size_t waiting_count;
 };
 
 struct store_database_reader {

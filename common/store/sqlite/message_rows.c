@@ -79,7 +79,7 @@ static enum error find_row(struct store_database *database, const struct message
 }
 
 /* The key may be taken by an id that another process made at the same time: the next key is used then. */
-static enum error insert_message(struct store_database *database, const struct message *message)
+static enum error insert_one(struct store_database *database, const struct message *message)
 {
     int64_t seq = message_id_seq(&message->id);
     struct message_row row;
@@ -94,6 +94,75 @@ static enum error insert_message(struct store_database *database, const struct m
         return error;
     log_error("the id of a message is taken");
     return ERROR_INTERNAL;
+}
+
+static int bind_new_row(sqlite3_stmt *insert, int at, const struct message *message)
+{
+    sqlite3_bind_int64(insert, at++, message_id_seq(&message->id));
+    sqlite3_bind_blob(insert, at++, message->id.bytes, MESSAGE_ID_BYTES, SQLITE_STATIC);
+    if (!request_id_is_none(&message->request_id))
+        sqlite3_bind_blob(insert, at, message->request_id.bytes, REQUEST_ID_BYTES, SQLITE_STATIC);
+    at++;
+    sqlite3_bind_int64(insert, at++, message->segments);
+    sqlite3_bind_int64(insert, at++, message_id_time_ms(&message->id));
+    sqlite3_bind_text(insert, at++, message->phone_number, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(insert, at++, message->encoding);
+    sqlite3_bind_text(insert, at++, message->text, -1, SQLITE_STATIC);
+    return at;
+}
+
+/* All of a full group or, where the key of one is taken, none: *inserted. */
+static enum error insert_group(struct store_database *database, bool *inserted)
+{
+    struct statement *insert = get(database, INSERT_MESSAGES);
+    enum error error = ERROR_NONE;
+    int at = 1;
+    if (!insert->stmt)
+        return ERROR_STORE_UNAVAILABLE; /* the reason has been logged */
+    for (size_t i = 0; i < INSERT_GROUP_SIZE; i++)
+        at = bind_new_row(insert->stmt, at, database->waiting[i]->enqueue.message);
+    int code = sqlite3_step(insert->stmt);
+    *inserted = code == SQLITE_DONE;
+    if (!*inserted && code != SQLITE_CONSTRAINT_PRIMARYKEY)
+        error = statement_fail(&database->handle, code, statement_sql(INSERT_MESSAGES));
+    statement_reset(insert);
+    return error;
+}
+
+enum error message_rows_insert_waiting(struct store_database *database)
+{
+    size_t count = database->waiting_count;
+    enum error error = ERROR_NONE;
+    bool inserted = false;
+    database->waiting_count = 0;
+    if (count == INSERT_GROUP_SIZE)
+        error = insert_group(database, &inserted);
+    for (size_t i = 0; i < count && !inserted && error == ERROR_NONE; i++) {
+        struct store_write *write = database->waiting[i];
+        write->result = insert_one(database, write->enqueue.message);
+        if (write->result != ERROR_NONE)
+            error = transaction_refund(&database->transaction, write);
+    }
+    if (error == ERROR_NONE && sqlite3_get_autocommit(database->handle.db))
+        error = ERROR_INTERNAL; /* a failure has rolled the transaction back */
+    return error;
+}
+
+/* Inserted at once, or with others of its transaction. What the schema refuses must not spoil a group. */
+static enum error insert_message(struct store_database *database, const struct message *message)
+{
+    if (!database->enqueue)
+        return insert_one(database, message);
+    if (!message->text || !*message->text || !*message->phone_number)
+        return ERROR_INTERNAL;
+    if (database->waiting_count == INSERT_GROUP_SIZE) {
+        enum error error = message_rows_insert_waiting(database);
+        database->transaction.lost |= error != ERROR_NONE;
+        if (error != ERROR_NONE)
+            return error;
+    }
+    database->waiting[database->waiting_count++] = database->enqueue;
+    return ERROR_NONE;
 }
 
 /* ---- Transitions ---- */

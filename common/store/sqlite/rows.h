@@ -10,6 +10,10 @@ extern const struct access_rows sqlite_access_rows;
 extern const struct limit_rows sqlite_limit_rows;
 extern const struct admin_rows sqlite_admin_rows;
 
+/* Inserts the new messages that wait for others; one that fails sets its write's result. On an error the transaction is
+   lost. */
+MUST_CHECK enum error message_rows_insert_waiting(struct store_database *database);
+
 /* Writes the id of the last event of the transaction. */
 MUST_CHECK enum error message_rows_flush(struct store_database *database);
 

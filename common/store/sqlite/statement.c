@@ -68,7 +68,10 @@ static void map_names(struct statement *statement)
 {
     int parameters = sqlite3_bind_parameter_count(statement->stmt);
     for (int i = 1; i <= parameters; i++) {
-        enum field field = find_field(sqlite3_bind_parameter_name(statement->stmt, i) + 1);
+        const char *name = sqlite3_bind_parameter_name(statement->stmt, i);
+        if (!name)
+            continue; /* bound by its place */
+        enum field field = find_field(name + 1);
         assert(field < FIELD_TOTAL);
         statement->parameters[field] = (unsigned char)i;
     }

@@ -201,6 +201,26 @@ enum error admission_enqueue(struct store_transaction *transaction,
     return ERROR_NONE;
 }
 
+void admission_refund(struct store_transaction *transaction, const struct store_enqueue *enqueue)
+{
+    struct accepted_counts *accepted = &transaction->accepted;
+    struct accepted_count *key;
+    refund_recipient(transaction, enqueue);
+    transaction->tally.count_delta[MESSAGE_QUEUED]--;
+    accepted->day.added -= transaction->limits.daily_messages > 0;
+    if (enqueue->key_daily_messages > 0 && *enqueue->key_id) {
+        if (find_key_count(transaction, enqueue->key_id, &key) != ERROR_NONE)
+            transaction->lost = true;
+        else
+            key->added--;
+    }
+    if (transaction->limits.pause_after_messages > 0) {
+        accepted->burst.added--;
+        accepted->pauses = accepted->burst.stored + accepted->burst.added >
+                           transaction->limits.pause_after_messages;
+    }
+}
+
 enum error verb_enqueue(struct store_transaction *transaction, struct store_write *write)
 {
     return admission_enqueue(transaction, &write->enqueue);

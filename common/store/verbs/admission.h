@@ -15,6 +15,9 @@ void admission_begin(struct store_transaction *transaction);
 MUST_CHECK enum error admission_enqueue(struct store_transaction *transaction,
                                         const struct store_enqueue *enqueue);
 
+/* An enqueued message counts for nothing. Where that fails the transaction is lost. */
+void admission_refund(struct store_transaction *transaction, const struct store_enqueue *enqueue);
+
 /* Writes the counts, and the pause that they lead to. */
 MUST_CHECK enum error admission_flush(struct store_transaction *transaction);
 

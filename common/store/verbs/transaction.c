@@ -86,6 +86,13 @@ enum error transaction_run(struct store_transaction *transaction, struct store_w
     return error;
 }
 
+enum error transaction_refund(struct store_transaction *transaction,
+                              const struct store_write *write)
+{
+    admission_refund(transaction, &write->enqueue);
+    return transaction->lost ? ERROR_INTERNAL : ERROR_NONE;
+}
+
 enum error transaction_flush(struct store_transaction *transaction)
 {
     const struct message_rows *messages = transaction->rows->messages;

@@ -65,6 +65,11 @@ void transaction_begin(struct store_transaction *transaction, int64_t now_ms);
 MUST_CHECK enum error transaction_run(struct store_transaction *transaction,
                                       struct store_write *write);
 
+/* The message of an enqueue that ran well could not be inserted after all, and counts for nothing. For a backend that
+   inserts several together. On an error the transaction is lost. */
+MUST_CHECK enum error transaction_refund(struct store_transaction *transaction,
+                                         const struct store_write *write);
+
 /* Whether a failed write of that verb leaves no trace in the rows by itself: a savepoint would cost more than the
    write. */
 bool verb_is_atomic(enum store_verb verb);

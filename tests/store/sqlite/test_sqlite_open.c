@@ -155,7 +155,8 @@ static const char *const statement_texts[] = {
 /* The only tables that a statement may read from end to end: a few rows each. */
 static bool is_small_scan(const char *detail)
 {
-    return strstr(detail, "SCAN CONSTANT ROW") || strstr(detail, "SCAN message_count") ||
+    return strstr(detail, "SCAN CONSTANT ROW") || strstr(detail, "CONSTANT ROWS") ||
+           strstr(detail, "SCAN message_count") ||
            strstr(detail, "SCAN b") || strstr(detail, "SCAN d USING INDEX device_connected") ||
            /* oldest first, and silent ones: these indexes hold only what is under way */
            strstr(detail, "USING INDEX message_queued") ||
