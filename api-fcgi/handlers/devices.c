@@ -73,7 +73,7 @@ enum http_outcome devices_handle_list(struct http_exchange *exchange)
     size_t count = 0;
     if (!query_take(exchange, parameters, ARRAY_LENGTH(parameters), &values, &cursor))
         return HTTP_ANSWERED;
-    enum error error = store_list_devices(exchange->reader, &devices, &count);
+    enum error error = store_list_connected_devices(exchange->reader, &devices, &count);
     if (error != ERROR_NONE)
         return http_store_problem(exchange, error);
     answer_page(exchange, devices, count, cursor);

@@ -38,7 +38,7 @@ struct store_connect_device {
     struct message_id broker;
     struct store_journal_entry *entries; /* the submitter's */
     size_t entry_count;
-    int64_t session;                 /* out: the epoch of this connection */
+    int64_t connection_epoch;        /* out: the epoch of this connection */
     struct store_held_message *held; /* out, room for held_capacity; the submitter's */
     size_t held_capacity;
     size_t held_count; /* out */
@@ -52,14 +52,14 @@ struct store_connect_device {
 struct store_update_device {
     char device_id[DEVICE_ID_SIZE];
     struct device_info info; /* owned by the submitter */
-    int64_t session;
+    int64_t connection_epoch;
     bool superseded; /* out: the device has a newer connection, and nothing was changed */
 };
 
 /* A connection has ended. */
 struct store_disconnect_device {
     char device_id[DEVICE_ID_SIZE];
-    int64_t session;
+    int64_t connection_epoch;
     bool superseded; /* out: the device has a newer connection, and is still connected */
 };
 
@@ -79,7 +79,7 @@ struct store_find_revoked_tokens {
     char after[DEVICE_ID_SIZE]; /* "", or the last of the page before */
     struct store_revoked_device {
         char device_id[DEVICE_ID_SIZE];
-        int64_t session;
+        int64_t connection_epoch;
         enum device_token_revocation end; /* of its last token */
     } * devices;                          /* out, room for capacity; the submitter's */
     size_t capacity;
@@ -89,8 +89,8 @@ struct store_find_revoked_tokens {
 /* ---- Reads: see store.h ---- */
 
 /* The connected devices, by device id. The caller frees with store_devices_free. */
-MUST_CHECK enum error store_list_devices(struct store_reader *reader, struct device **devices,
-                                         size_t *count);
+MUST_CHECK enum error store_list_connected_devices(struct store_reader *reader,
+                                                   struct device **devices, size_t *count);
 void store_devices_free(struct device *devices, size_t count);
 
 #endif

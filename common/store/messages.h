@@ -42,7 +42,7 @@ struct store_cancel {
 /* The device that a message is claimed for, or that speaks about one. */
 struct store_holder {
     char device_id[DEVICE_ID_SIZE];
-    int64_t session;           /* the epoch of its connection */
+    int64_t connection_epoch;  /* the epoch of its connection */
     bool assured;              /* it has a journal: it is offered the message */
     struct message_id journal; /* zero without one */
     bool at_daily_limit;       /* out, of a claim: it was passed over and may ask again later */

@@ -493,7 +493,8 @@ enum error store_read_sending(struct store_reader *reader, struct store_sending 
     return reader->backend->read_sending(reader->reader, sending);
 }
 
-enum error store_list_devices(struct store_reader *reader, struct device **devices, size_t *count)
+enum error store_list_connected_devices(struct store_reader *reader, struct device **devices,
+                                        size_t *count)
 {
     return reader->backend->list_devices(reader->reader, devices, count);
 }

@@ -36,7 +36,7 @@ enum store_verb {
     STORE_RELEASE,
     STORE_RETURN_TO_QUEUE,
     STORE_REPORT,
-    STORE_EXPIRE,
+    STORE_EXPIRE_UNREPORTED,
     STORE_FIND_CANCEL_REQUESTS,
     STORE_COUNT_STUCK,
     STORE_DEVICE_CONNECT,
@@ -68,7 +68,7 @@ struct store_write {
         struct store_release release;
         struct store_return_to_queue return_to_queue;
         struct store_report report;
-        struct store_expire expire;
+        struct store_expire expire_unreported;
         struct store_find_cancel_requests find_cancel_requests;
         struct store_count_stuck count_stuck;
         struct store_connect_device connect;
@@ -135,7 +135,7 @@ struct store_transition {
     unsigned attempt;
     struct message_id id;
     struct request_id request_id;
-    int64_t session;                          /* that it was dispatched on; 0: it was not */
+    int64_t connection_epoch;                 /* that it was dispatched on; 0: it was not */
     char device_id[DEVICE_ID_SIZE];           /* that has it, or had it until now; "": none */
     char error_code[MESSAGE_ERROR_CODE_SIZE]; /* "": none */
     bool is_devices_code;                     /* the device chose the error code, freely */

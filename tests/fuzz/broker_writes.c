@@ -46,7 +46,7 @@ static void want_release(const struct store_write *write)
     CHECK(is_said(FRAME_IS_ACK, &write->release.id, write->release.attempt));
     CHECK(phone->connected && phone == phone_newest(phone->device));
     CHECK(is_of(&write->release.phone, phone) &&
-          write->release.phone.session == phone->connection_epoch);
+          write->release.phone.connection_epoch == phone->connection_epoch);
     struct in_flight *held = in_flight_find(phone, message_of_id(&write->release.id),
                                             write->release.attempt);
     if (held)
@@ -184,13 +184,13 @@ void promise_wanted(const struct pending *pending)
         want_connect(write);
         break;
     case STORE_DEVICE_UPDATE:
-        CHECK(is_connected(write->update.device_id, write->update.session));
+        CHECK(is_connected(write->update.device_id, write->update.connection_epoch));
         break;
     case STORE_DEVICE_DISCONNECT:
-        CHECK(write->disconnect.session > 0);
-        CHECK(!is_connected(write->disconnect.device_id, write->disconnect.session));
+        CHECK(write->disconnect.connection_epoch > 0);
+        CHECK(!is_connected(write->disconnect.device_id, write->disconnect.connection_epoch));
         break;
-    case STORE_EXPIRE:
+    case STORE_EXPIRE_UNREPORTED:
     case STORE_COUNT_STUCK:
     case STORE_BROKER_LEASE:
         break;
@@ -306,7 +306,7 @@ static int64_t silence_left_ms(bool journaled, int64_t silent_ms)
 static void answer_connect(const struct store_write *write, struct phone *phone)
 {
     phone->connected = true;
-    phone->connection_epoch = write->connect.session;
+    phone->connection_epoch = write->connect.connection_epoch;
     if (phone->assured)
         phone_owe(phone, (struct owed){.type = FRAME_WELCOME,
                                        .number = phone->connection_epoch,

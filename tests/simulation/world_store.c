@@ -291,11 +291,11 @@ static void force(struct world_store *store, const struct memory_message *messag
 
 static enum error expire(struct world_store *store, struct store_write *write)
 {
-    struct store_expire asked = write->expire;
+    struct store_expire asked = write->expire_unreported;
     if (store->broken == MUTATION_SILENCE_AT_ONCE)
-        write->expire.silent_for_ms = SHORT_SILENCE_MS;
+        write->expire_unreported.silent_for_ms = SHORT_SILENCE_MS;
     if (store->broken == MUTATION_OFFERS_FORGOTTEN)
-        write->expire.offered_for_ms = INT64_MAX / 2;
+        write->expire_unreported.offered_for_ms = INT64_MAX / 2;
     for (unsigned i = 0; i < MOST_MESSAGES && store->broken == MUTATION_UNKNOWN_OVER_SENT; i++) {
         const struct memory_message *message = find(store, i);
         if (message && message->row.status == MESSAGE_SENT &&
@@ -303,8 +303,8 @@ static enum error expire(struct world_store *store, struct store_write *write)
             force(store, message, MESSAGE_UNKNOWN);
     }
     enum error error = run(store, write);
-    write->expire.silent_for_ms = asked.silent_for_ms;
-    write->expire.offered_for_ms = asked.offered_for_ms;
+    write->expire_unreported.silent_for_ms = asked.silent_for_ms;
+    write->expire_unreported.offered_for_ms = asked.offered_for_ms;
     return error;
 }
 
@@ -385,7 +385,7 @@ enum error world_store_execute(struct world_store *store, struct store_write *wr
         [STORE_ENQUEUE] = enqueue,
         [STORE_CLAIM] = claim,
         [STORE_REPORT] = report,
-        [STORE_EXPIRE] = expire,
+        [STORE_EXPIRE_UNREPORTED] = expire,
         [STORE_RELEASE] = release_message,
         [STORE_RETURN_TO_QUEUE] = return_to_queue,
         [STORE_DEVICE_CONNECT] = connect_device,

@@ -118,7 +118,7 @@ def test_frames_that_overtake_each_other_are_understood(make_gateway, make_phone
     phones = make_phones(gateway, 8, *FAST, "--reorder", "--delay", "0-40", "--disconnect-every",
                          "1-2", wait=False)
     load = make_load(gateway, 100)
-    wait_for(lambda: gateway.query("SELECT min(session) >= 2 FROM device") == [(1,)],
+    wait_for(lambda: gateway.query("SELECT min(connection_epoch) >= 2 FROM device") == [(1,)],
              "connections that broke")
     phones.stop()
     database = all_arrived(gateway, load, [reform(make_phones, phones)])

@@ -141,7 +141,7 @@ def test_a_thousand_phones_that_come_back_at_once(make_gateway, make_phones, mak
         gateway.nginx.kill()
         gateway.nginx.start()
         wait_for(lambda: gateway.query(
-            "SELECT count(*) FROM device WHERE broker_instance IS NOT NULL AND session >= ?",
+            "SELECT count(*) FROM device WHERE broker_instance IS NOT NULL AND connection_epoch >= ?",
             number + 2) == [(1000,)], "all phones to be back", 150)
         if not assured:
             load = make_load(gateway, 50)

@@ -107,7 +107,7 @@ def test_two_phones_with_one_journal_harm_no_other(make_gateway, make_phones, ma
     delivered = "status IN (4, 5) AND device_id LIKE 'honest%'"
     for round_number in range(1, ROUNDS + 1):  # they replace each other, and others work on
         before = gateway.count_messages(delivered)
-        wait_for(lambda: gateway.query("SELECT min(session) > ? FROM device WHERE device_id LIKE"
+        wait_for(lambda: gateway.query("SELECT min(connection_epoch) > ? FROM device WHERE device_id LIKE"
                                        " 'copied%'", 3 * round_number) == [(1,)], "a fight")
         wait_for(lambda: gateway.count_messages(delivered) > before + 100, "honest phones to work")
         gateway.ws_broker.kill()

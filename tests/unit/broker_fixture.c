@@ -105,7 +105,7 @@ void world_answer_all(struct world *world)
         if (write->verb == STORE_RETURN_TO_QUEUE)
             world->queued++;
         if (write->verb == STORE_DEVICE_CONNECT)
-            write->connect.session = ++world->session;
+            write->connect.connection_epoch = ++world->session;
         world_answer(world, write, ERROR_NONE);
     }
 }

@@ -34,12 +34,12 @@ static void a_phone_that_leaves_while_it_is_being_connected_is_disconnected(void
     world_receive(world, id, "{}");
     struct store_write *connect = world_take_pending(world, STORE_DEVICE_CONNECT);
     world_close_session(world, id);
-    connect->connect.session = 7;
+    connect->connect.connection_epoch = 7;
     world_answer(world, connect, ERROR_NONE);
     struct store_write *disconnect = world_take_pending(world, STORE_DEVICE_DISCONNECT);
     assert_non_null(disconnect);
     assert_string_equal(disconnect->disconnect.device_id, "phone");
-    assert_int_equal(disconnect->disconnect.session, 7);
+    assert_int_equal(disconnect->disconnect.connection_epoch, 7);
     world_answer(world, disconnect, ERROR_NONE);
     world_free(world);
 }

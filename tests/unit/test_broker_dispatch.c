@@ -54,7 +54,7 @@ static void a_new_connection_does_not_empty_the_window(void **state)
         connect->connect.held[i].id = held[i];
     connect->connect.held[2].silent_ms = 30000; /* as long as the report timeout: forgotten */
     connect->connect.held_count = 3;
-    connect->connect.session = 1;
+    connect->connect.connection_epoch = 1;
     world_answer(world, connect, ERROR_NONE);
     world_answer_all(world);
     assert_string_equal(world_next_frame(world, id), "connection_ack");
@@ -436,7 +436,7 @@ static void a_new_connection_brings_no_new_burst(void **state)
     session_id id = world_open_session(world, "phone");
     world_receive(world, id, "{}");
     struct store_write *connect = world_take_pending(world, STORE_DEVICE_CONNECT);
-    connect->connect.session = ++world->session;
+    connect->connect.connection_epoch = ++world->session;
     connect->connect.recent_segments = 1;
     world_answer(world, connect, ERROR_NONE);
     assert_string_equal(world_next_frame(world, id), "connection_ack");

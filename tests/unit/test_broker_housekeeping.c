@@ -55,12 +55,13 @@ static void messages_expire_only_while_the_clock_is_trusted(void **state)
         wall_ms += steps_ms[i];
         for (int minute = 0; minute <= 61; minute++) {
             let_pass(world, 60000, &wall_ms);
-            struct store_write *write = world_take_pending(world, STORE_EXPIRE);
+            struct store_write *write = world_take_pending(world, STORE_EXPIRE_UNREPORTED);
             assert_non_null(write);
             if (minute < 60)
-                assert_int_equal(write->expire.silent_for_ms, 0);
+                assert_int_equal(write->expire_unreported.silent_for_ms, 0);
             if (minute == 61)
-                assert_int_equal(write->expire.silent_for_ms, default_options.report_horizon_ms);
+                assert_int_equal(write->expire_unreported.silent_for_ms,
+                                 default_options.report_horizon_ms);
             world_answer(world, write, ERROR_NONE);
             world_answer_all(world);
         }

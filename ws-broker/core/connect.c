@@ -35,7 +35,7 @@ void connect_end(struct broker *broker, const char *device_id, int64_t connectio
 {
     struct store_request *request = store_request_new(&disconnect_kind, 0);
     strcpy(request->write.disconnect.device_id, device_id);
-    request->write.disconnect.session = connection_epoch;
+    request->write.disconnect.connection_epoch = connection_epoch;
     store_request_submit(&broker->requests, request);
 }
 
@@ -155,10 +155,10 @@ static void on_connected(struct broker *broker, struct store_request *request, i
         return;
     }
     if (!session) { /* it has gone in the meantime */
-        connect_end(broker, write->connect.phone.device_id, write->connect.session);
+        connect_end(broker, write->connect.phone.device_id, write->connect.connection_epoch);
         return;
     }
-    session->connection_epoch = write->connect.session;
+    session->connection_epoch = write->connect.connection_epoch;
     if (session->state == SESSION_CONNECTING)
         complete_connect(broker, session, write, now_ms);
 }
@@ -295,7 +295,7 @@ void connect_update_device(struct broker *broker, struct session *session, int64
     struct store_request *request = store_request_new(&update_kind, session->id);
     strcpy(request->write.update.device_id, session->device_id);
     request->write.update.info = copy_info(&session->info);
-    request->write.update.session = session->connection_epoch;
+    request->write.update.connection_epoch = session->connection_epoch;
     store_request_submit(&broker->requests, request);
 }
 

@@ -52,31 +52,31 @@ static void on_expired(struct broker *broker, struct store_request *request, int
     (void)now_ms;
     if (write->result != ERROR_NONE)
         return;
-    if (write->expire.unknown > 0)
+    if (write->expire_unreported.unknown > 0)
         log_warning("messages without a report are now unknown",
-                    LOG_NUMBER("count", write->expire.unknown));
-    if (write->expire.queued > 0)
+                    LOG_NUMBER("count", write->expire_unreported.unknown));
+    if (write->expire_unreported.queued > 0)
         log_warning("unanswered offers returned to queue",
-                    LOG_NUMBER("count", write->expire.queued));
-    if (write->expire.unknown > 0 || write->expire.queued > 0)
+                    LOG_NUMBER("count", write->expire_unreported.queued));
+    if (write->expire_unreported.unknown > 0 || write->expire_unreported.queued > 0)
         broker->housekeeping.expire_at_ms = 0; /* there may be more */
-    broker->dispatch.due |= write->expire.queued > 0;
+    broker->dispatch.due |= write->expire_unreported.queued > 0;
 }
 
 static const struct request_kind expire_kind = {
     .name = "expire",
-    .verb = STORE_EXPIRE,
+    .verb = STORE_EXPIRE_UNREPORTED,
     .done = on_expired,
 };
 
 static void expire_messages(struct broker *broker, int64_t now_ms)
 {
     struct store_request *request = store_request_new(&expire_kind, 0);
-    request->write.expire.silent_for_ms = now_ms < broker->housekeeping.trust_clock_at_ms
-                                              ? 0
-                                              : broker->options.report_horizon_ms;
-    request->write.expire.offered_for_ms = 2 * broker->options.ack_timeout_ms;
-    request->write.expire.limit = STORE_MAX_CLAIM;
+    request->write.expire_unreported.silent_for_ms = now_ms < broker->housekeeping.trust_clock_at_ms
+                                                         ? 0
+                                                         : broker->options.report_horizon_ms;
+    request->write.expire_unreported.offered_for_ms = 2 * broker->options.ack_timeout_ms;
+    request->write.expire_unreported.limit = STORE_MAX_CLAIM;
     store_request_submit(&broker->requests, request);
 }
 

@@ -56,8 +56,8 @@ static void log_transition(const struct store_transition *transition)
              LOG_TEXT("status", message_status_name(transition->to)),
              LOG_NUMBER("attempt", transition->attempt),
              LOG_TEXT_IF_ANY("device_id", transition->device_id),
-             LOG_NUMBER_IF_ANY("session", transition->session),
-             log_if(transition->session != 0, LOG_TEXT("protocol", protocol)),
+             LOG_NUMBER_IF_ANY("session", transition->connection_epoch),
+             log_if(transition->connection_epoch != 0, LOG_TEXT("protocol", protocol)),
              LOG_TEXT_IF_ANY("reason", reason),
              LOG_TEXT_IF_ANY("error_code", error_code_of(transition)));
 }

@@ -27,7 +27,7 @@ void session_fini(struct session *session)
 struct store_holder session_holder(const struct session *session)
 {
     struct store_holder holder = {
-        .session = session->connection_epoch,
+        .connection_epoch = session->connection_epoch,
         .assured = session->protocol->has_journal,
         .journal = session->journal_id,
     };

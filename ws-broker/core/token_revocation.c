@@ -25,7 +25,7 @@ static void on_found(struct broker *broker, struct store_request *request, int64
     for (size_t i = 0; i < count; i++) {
         const struct store_revoked_device *device = &write->find_revoked_tokens.devices[i];
         struct session *session = session_table_current(&broker->sessions, device->device_id);
-        if (session && session->connection_epoch == device->session)
+        if (session && session->connection_epoch == device->connection_epoch)
             close_session(broker, session,
                           device->end == DEVICE_TOKEN_QUARANTINED ? ERROR_DEVICE_QUARANTINED
                                                                   : ERROR_DEVICE_REVOKED,

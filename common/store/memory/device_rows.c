@@ -39,11 +39,11 @@ bool memory_is_connected(const struct memory_tables *tables, const struct memory
 
 /* ---- Devices ---- */
 
-static enum error find_session(struct store_database *database, const char *device_id,
-                               int64_t *session)
+static enum error find_connection_epoch(struct store_database *database, const char *device_id,
+                                        int64_t *connection_epoch)
 {
     const struct memory_device *device = find_device(database->tables, device_id);
-    *session = device ? device->session : 0;
+    *connection_epoch = device ? device->connection_epoch : 0;
     return ERROR_NONE;
 }
 
@@ -60,15 +60,15 @@ static struct memory_device *with_info(struct memory_device *device, const struc
     return NULL;
 }
 
-static enum error connect(struct store_database *database, const char *device_id, int64_t session,
-                          const struct device_info *info, const struct message_id *broker,
-                          int64_t now_ms)
+static enum error connect(struct store_database *database, const char *device_id,
+                          int64_t connection_epoch, const struct device_info *info,
+                          const struct message_id *broker, int64_t now_ms)
 {
     struct memory_device *device = with_info(calloc(1, sizeof(*device)), info);
     if (!device)
         return ERROR_INTERNAL;
     strcpy(device->device_id, device_id);
-    device->session = session;
+    device->connection_epoch = connection_epoch;
     device->connected = true;
     device->broker = *broker;
     device->connected_at_ms = device->last_seen_at_ms = now_ms;
@@ -159,7 +159,7 @@ static enum error list_revoked(struct store_database *database, const struct mes
             continue;
         struct store_revoked_device *found = &devices[(*count)++];
         *found = (struct store_revoked_device){
-            .session = device->session,
+            .connection_epoch = device->connection_epoch,
             .end = last_revocation(tables, device->device_id),
         };
         strcpy(found->device_id, device->device_id);
@@ -202,7 +202,7 @@ static enum error remove_broker(struct store_database *database, const struct me
 }
 
 const struct device_rows memory_device_rows = {
-    .find_session = find_session,
+    .find_connection_epoch = find_connection_epoch,
     .connect = connect,
     .update = update,
     .disconnect = disconnect,

@@ -38,7 +38,7 @@ struct memory_message {
 struct memory_device {
     char device_id[DEVICE_ID_SIZE];
     struct device_info info;
-    int64_t session;
+    int64_t connection_epoch;
     bool connected;
     struct message_id broker; /* while it is connected */
     bool revoked;             /* its token was revoked since it connected */

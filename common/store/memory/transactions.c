@@ -24,13 +24,13 @@ void memory_database_fini(struct store_database *database)
 
 void memory_begin(struct store_database *database, int64_t now_ms)
 {
-    transaction_begin(&database->transaction, now_ms);
+    transaction_reset(&database->transaction, now_ms);
 }
 
 void memory_run(struct store_database *database, struct store_write *write)
 {
     size_t mark = database->undo.count;
-    write->result = transaction_run(&database->transaction, write);
+    write->result = transaction_run_write(&database->transaction, write);
     if (write->result != ERROR_NONE)
         undo_log_roll_back(&database->undo, mark);
 }

@@ -208,7 +208,7 @@ static enum error begin(struct store_database *database, int64_t deadline_ms)
     /* The gateway's own processes are shut out now; a shell or a backup may still be there. */
     int64_t left_ms = deadline_ms - clock_monotonic_ms();
     sqlite3_busy_timeout(database->handle.db, (int)MAX(left_ms, 1));
-    transaction_begin(&database->transaction, database->options->wall_ms());
+    transaction_reset(&database->transaction, database->options->wall_ms());
     enum error error = run(database, BEGIN_WRITE);
     if (error != ERROR_NONE)
         release_lock(database);
@@ -244,7 +244,7 @@ static enum error run_write(struct store_database *database, struct store_write 
         error = run(database, BEGIN_ONE);
     if (error != ERROR_NONE)
         return error;
-    write->result = transaction_run(&database->transaction, write);
+    write->result = transaction_run_write(&database->transaction, write);
     if (is_rolled_back(database) || database->transaction.lost)
         return write->result != ERROR_NONE ? write->result : ERROR_INTERNAL;
     if (needs_savepoint && write->result != ERROR_NONE)

@@ -12,13 +12,13 @@ static enum error run(struct store_database *database, struct statement *stateme
     return statement_run(&database->handle, statement);
 }
 
-static enum error find_session(struct store_database *database, const char *device_id,
-                               int64_t *session)
+static enum error find_connection_epoch(struct store_database *database, const char *device_id,
+                                        int64_t *connection_epoch)
 {
-    struct statement *select = get(database, FIND_SESSION);
+    struct statement *select = get(database, FIND_CONNECTION_EPOCH);
     statement_bind_text(select, FIELD_DEVICE_ID, device_id);
-    *session = 0;
-    return statement_read_integer(&database->handle, select, session);
+    *connection_epoch = 0;
+    return statement_read_integer(&database->handle, select, connection_epoch);
 }
 
 static void bind_info(struct statement *change, const char *device_id,
@@ -38,12 +38,12 @@ static void bind_info(struct statement *change, const char *device_id,
 }
 
 static enum error connect_device(struct store_database *database, const char *device_id,
-                                 int64_t session, const struct device_info *info,
+                                 int64_t connection_epoch, const struct device_info *info,
                                  const struct message_id *broker, int64_t now_ms)
 {
     struct statement *upsert = get(database, CONNECT_DEVICE);
     bind_info(upsert, device_id, info, now_ms);
-    statement_bind_integer(upsert, FIELD_SESSION, session);
+    statement_bind_integer(upsert, FIELD_CONNECTION_EPOCH, connection_epoch);
     statement_bind_id(upsert, FIELD_BROKER, broker);
     return run(database, upsert);
 }
@@ -95,7 +95,7 @@ static enum error list_revoked(struct store_database *database, const struct mes
     for (; error == ERROR_NONE && row; error = statement_step(&database->handle, select, &row)) {
         struct store_revoked_device *device = &devices[(*count)++];
         statement_text(select, FIELD_DEVICE_ID, device->device_id, sizeof(device->device_id));
-        device->session = statement_integer(select, FIELD_SESSION);
+        device->connection_epoch = statement_integer(select, FIELD_CONNECTION_EPOCH);
         device->end = (enum device_token_revocation)statement_integer(select, FIELD_REVOCATION);
     }
     statement_reset(select);
@@ -134,7 +134,7 @@ static enum error remove_broker(struct store_database *database, const struct me
 }
 
 const struct device_rows sqlite_device_rows = {
-    .find_session = find_session,
+    .find_connection_epoch = find_connection_epoch,
     .connect = connect_device,
     .update = update_device,
     .disconnect = disconnect_device,

@@ -123,11 +123,12 @@ enum error verb_connect_device(struct store_transaction *transaction, struct sto
     enum error error = check_token(transaction, connect);
     if (error != ERROR_NONE || connect->quarantined)
         return error;
-    error = devices->find_session(transaction->database, device_id, &connect->session);
-    connect->session++;
+    error = devices->find_connection_epoch(transaction->database, device_id,
+                                           &connect->connection_epoch);
+    connect->connection_epoch++;
     if (error == ERROR_NONE)
-        error = devices->connect(transaction->database, device_id, connect->session, &connect->info,
-                                 &connect->broker, transaction->now_ms);
+        error = devices->connect(transaction->database, device_id, connect->connection_epoch,
+                                 &connect->info, &connect->broker, transaction->now_ms);
     if (error == ERROR_NONE)
         error = find_recent_segments(transaction, connect);
     return error == ERROR_NONE ? reconcile_all(transaction, connect) : error;
@@ -135,19 +136,19 @@ enum error verb_connect_device(struct store_transaction *transaction, struct sto
 
 /* *superseded: the device has a newer connection. */
 static enum error check_newest(struct store_transaction *transaction, const char *device_id,
-                               int64_t session, bool *superseded)
+                               int64_t connection_epoch, bool *superseded)
 {
     int64_t newest;
-    enum error error = transaction->rows->devices->find_session(transaction->database, device_id,
-                                                                &newest);
-    *superseded = error == ERROR_NONE && newest != session;
+    enum error error = transaction->rows->devices->find_connection_epoch(transaction->database,
+                                                                         device_id, &newest);
+    *superseded = error == ERROR_NONE && newest != connection_epoch;
     return error;
 }
 
 enum error verb_update_device(struct store_transaction *transaction, struct store_write *write)
 {
     struct store_update_device *update = &write->update;
-    enum error error = check_newest(transaction, update->device_id, update->session,
+    enum error error = check_newest(transaction, update->device_id, update->connection_epoch,
                                     &update->superseded);
     if (error != ERROR_NONE || update->superseded)
         return error;
@@ -158,8 +159,8 @@ enum error verb_update_device(struct store_transaction *transaction, struct stor
 enum error verb_disconnect_device(struct store_transaction *transaction, struct store_write *write)
 {
     struct store_disconnect_device *disconnect = &write->disconnect;
-    enum error error = check_newest(transaction, disconnect->device_id, disconnect->session,
-                                    &disconnect->superseded);
+    enum error error = check_newest(transaction, disconnect->device_id,
+                                    disconnect->connection_epoch, &disconnect->superseded);
     if (error != ERROR_NONE || disconnect->superseded)
         return error;
     return transaction->rows->devices->disconnect(transaction->database, disconnect->device_id,

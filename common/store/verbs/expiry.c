@@ -30,9 +30,9 @@ static enum error expire_silent(struct store_transaction *transaction, struct st
     return error;
 }
 
-enum error verb_expire(struct store_transaction *transaction, struct store_write *write)
+enum error verb_expire_unreported(struct store_transaction *transaction, struct store_write *write)
 {
-    struct store_expire *expire = &write->expire;
+    struct store_expire *expire = &write->expire_unreported;
     struct message_row *rows = transaction_scratch(transaction, STORE_MAX_CLAIM * sizeof(*rows));
     size_t limit = MIN(expire->limit, (unsigned)STORE_MAX_CLAIM), count;
     enum error error = ERROR_NONE;

@@ -37,14 +37,14 @@ enum error verb_release(struct store_transaction *transaction, struct store_writ
     int64_t newest;
     const struct store_holder *device = &write->release.phone;
     write->release.verdict = STORE_VERDICT_DROP;
-    enum error error = transaction->rows->devices->find_session(transaction->database,
-                                                                device->device_id, &newest);
+    enum error error = transaction->rows->devices->find_connection_epoch(
+        transaction->database, device->device_id, &newest);
     if (error == ERROR_NONE)
         error = find_row(transaction, &write->release.id, &row, &found);
     if (error != ERROR_NONE || !found)
         return error;
     unsigned facts = transition_facts(&row, device, write->release.attempt);
-    if (device->session == newest)
+    if (device->connection_epoch == newest)
         facts |= MESSAGE_OF_SESSION;
     return transition_judge_offer(transaction, &row, facts, &write->release.verdict);
 }

@@ -121,12 +121,12 @@ struct message_rows {
 
 struct device_rows {
     /* The epoch of the device's newest connection; 0: it never connected. */
-    enum error (*find_session)(struct store_database *database, const char *device_id,
-                               int64_t *session);
+    enum error (*find_connection_epoch)(struct store_database *database, const char *device_id,
+                                        int64_t *connection_epoch);
     /* The device is connected to that broker, with that epoch; one that is not there yet is added. */
-    enum error (*connect)(struct store_database *database, const char *device_id, int64_t session,
-                          const struct device_info *info, const struct message_id *broker,
-                          int64_t now_ms);
+    enum error (*connect)(struct store_database *database, const char *device_id,
+                          int64_t connection_epoch, const struct device_info *info,
+                          const struct message_id *broker, int64_t now_ms);
     enum error (*update)(struct store_database *database, const char *device_id,
                          const struct device_info *info, int64_t now_ms);
     enum error (*disconnect)(struct store_database *database, const char *device_id,

@@ -23,7 +23,7 @@ void transaction_fini(struct store_transaction *transaction)
     free(transaction->scratch);
 }
 
-void transaction_begin(struct store_transaction *transaction, int64_t now_ms)
+void transaction_reset(struct store_transaction *transaction, int64_t now_ms)
 {
     transaction->now_ms = now_ms;
     transaction->lost = false;
@@ -41,7 +41,7 @@ static verb_function *const verbs[STORE_VERB_COUNT] = {
     [STORE_RELEASE] = verb_release,
     [STORE_RETURN_TO_QUEUE] = verb_return_to_queue,
     [STORE_REPORT] = verb_report,
-    [STORE_EXPIRE] = verb_expire,
+    [STORE_EXPIRE_UNREPORTED] = verb_expire_unreported,
     [STORE_FIND_CANCEL_REQUESTS] = verb_find_cancel_requests,
     [STORE_COUNT_STUCK] = verb_count_stuck,
     [STORE_DEVICE_CONNECT] = verb_connect_device,
@@ -68,7 +68,7 @@ bool verb_is_atomic(enum store_verb verb)
     return verb == STORE_ENQUEUE || verb == STORE_PROBE;
 }
 
-enum error transaction_run(struct store_transaction *transaction, struct store_write *write)
+enum error transaction_run_write(struct store_transaction *transaction, struct store_write *write)
 {
     transaction->verb = write->verb;
     if (verb_is_atomic(write->verb))

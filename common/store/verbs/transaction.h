@@ -1,8 +1,8 @@
 /*
  * One transaction of the store, as its verbs see it: the rows, the time, and what is added up until the commit.
  *
- * A backend has one for its writer. It begins the database's own transaction, then calls transaction_begin,
- * transaction_run for each write and transaction_flush; when its commit has succeeded it calls
+ * A backend has one for its writer. It calls transaction_reset, begins the database's own transaction, calls
+ * transaction_run_write for each write and transaction_flush, and commits; when that has succeeded it calls
  * transaction_committed. One thread at a time.
  */
 #ifndef COMMON_STORE_VERBS_TRANSACTION_H
@@ -58,12 +58,13 @@ void transaction_init(struct store_transaction *transaction, struct store_databa
                       const struct store_rows *rows, const struct store_options *options);
 void transaction_fini(struct store_transaction *transaction);
 
-void transaction_begin(struct store_transaction *transaction, int64_t now_ms);
+/* Forgets the last transaction. The database is not touched. */
+void transaction_reset(struct store_transaction *transaction, int64_t now_ms);
 
-/* Runs the verb of a write. On an error the transaction's own counts are as before; the backend restores the rows, of
+/* Runs the verb of one write. On an error the transaction's own counts are as before; the backend restores the rows, of
    all verbs but those of which verb_is_atomic is true. */
-MUST_CHECK enum error transaction_run(struct store_transaction *transaction,
-                                      struct store_write *write);
+MUST_CHECK enum error transaction_run_write(struct store_transaction *transaction,
+                                            struct store_write *write);
 
 /* The message of an enqueue that ran well could not be inserted after all, and counts for nothing. For a backend that
    inserts several together. On an error the transaction is lost. */

@@ -50,7 +50,8 @@ static void tally_transition(struct store_transaction *transaction,
 /* For options.publish_transitions. Without memory the log lacks a line, and nothing else is lost. */
 static void record_transition(struct store_transaction *transaction,
                               const struct message_row *before, const struct message_row *after,
-                              enum transition_reason reason, const char *code, int64_t session)
+                              enum transition_reason reason, const char *code,
+                              int64_t connection_epoch)
 {
     if (!transaction->records_transitions)
         return;
@@ -72,7 +73,7 @@ static void record_transition(struct store_transaction *transaction,
         .attempt = after->attempt,
         .id = after->id,
         .request_id = after->request_id,
-        .session = session,
+        .connection_epoch = connection_epoch,
         .is_devices_code = transaction->verb == STORE_REPORT ||
                            transaction->verb == STORE_RETURN_TO_QUEUE,
     };
@@ -94,14 +95,15 @@ static struct message_row next_row(const struct store_transaction *transaction,
 
 static enum error change_row(struct store_transaction *transaction, struct message_row *row,
                              const struct message_row *after, enum transition_reason reason,
-                             const struct message_error *error, int64_t session)
+                             const struct message_error *error, int64_t connection_epoch)
 {
     enum error result = transaction->rows->messages->change(transaction->database, row, after,
                                                             error);
     if (result != ERROR_NONE)
         return result;
     tally_transition(transaction, row, after->status);
-    record_transition(transaction, row, after, reason, error ? error->code : NULL, session);
+    record_transition(transaction, row, after, reason, error ? error->code : NULL,
+                      connection_epoch);
     *row = *after;
     return ERROR_NONE;
 }
@@ -130,7 +132,7 @@ enum error transition_dispatch(struct store_transaction *transaction, struct mes
     strcpy(after.device_id, holder->device_id);
     after.journal = holder->assured ? holder->journal : no_journal;
     after.report_seq = -1;
-    return change_row(transaction, row, &after, TRANSITION_CLAIMED, NULL, holder->session);
+    return change_row(transaction, row, &after, TRANSITION_CLAIMED, NULL, holder->connection_epoch);
 }
 
 enum error transition_return(struct store_transaction *transaction, struct message_row *row,

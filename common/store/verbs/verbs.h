@@ -22,7 +22,7 @@ VERB(set_sending);
 VERB(claim);
 
 /* expiry.c */
-VERB(expire);
+VERB(expire_unreported);
 VERB(find_cancel_requests);
 VERB(count_stuck);
 

@@ -24,7 +24,7 @@ static int64_t given_connect(struct store_fixture *fixture, const char *device_i
     write.connect.broker = *instance;
     write.connect.info = *info;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    return write.connect.session;
+    return write.connect.connection_epoch;
 }
 
 /* Whether a newer connection has replaced it. */
@@ -32,7 +32,7 @@ static bool given_disconnect(struct store_fixture *fixture, const char *device_i
 {
     struct store_write write = {.verb = STORE_DEVICE_DISCONNECT};
     strcpy(write.disconnect.device_id, device_id);
-    write.disconnect.session = session;
+    write.disconnect.connection_epoch = session;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     return write.disconnect.superseded;
 }
@@ -42,7 +42,7 @@ static bool given_update(struct store_fixture *fixture, const char *device_id, i
     struct store_write write = {.verb = STORE_DEVICE_UPDATE};
     strcpy(write.update.device_id, device_id);
     write.update.info = DEVICE_INFO_UNKNOWN;
-    write.update.session = session;
+    write.update.connection_epoch = session;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     return write.update.superseded;
 }
@@ -51,7 +51,7 @@ static size_t connected(struct store_fixture *fixture)
 {
     struct device *devices = NULL;
     size_t count = 0;
-    assert_int_equal(store_list_devices(fixture->reader, &devices, &count), ERROR_NONE);
+    assert_int_equal(store_list_connected_devices(fixture->reader, &devices, &count), ERROR_NONE);
     struct store_statistics statistics;
     assert_int_equal(store_read_statistics(fixture->reader, 0, &statistics), ERROR_NONE);
     assert_int_equal(statistics.devices_connected, count);
@@ -65,7 +65,7 @@ static double battery_level(struct store_fixture *fixture, const char *device_id
     struct device *devices = NULL;
     size_t count = 0;
     double level = -2;
-    assert_int_equal(store_list_devices(fixture->reader, &devices, &count), ERROR_NONE);
+    assert_int_equal(store_list_connected_devices(fixture->reader, &devices, &count), ERROR_NONE);
     for (size_t i = 0; i < count; i++) {
         if (strcmp(devices[i].device_id, device_id) == 0)
             level = devices[i].info.battery_level;
@@ -94,7 +94,7 @@ static void a_connected_device_is_listed_with_its_info(void **state)
 
     struct device *devices = NULL;
     size_t count = 0;
-    assert_int_equal(store_list_devices(fixture->reader, &devices, &count), ERROR_NONE);
+    assert_int_equal(store_list_connected_devices(fixture->reader, &devices, &count), ERROR_NONE);
     assert_int_equal(count, 2);
     assert_string_equal(devices[0].device_id, "phone-0");
     assert_true(devices[0].info.battery_level < 0);
@@ -114,10 +114,10 @@ static void a_connected_device_is_listed_with_its_info(void **state)
     strcpy(write.update.device_id, "phone-1");
     write.update.info = info;
     write.update.info.battery_level = 12;
-    write.update.session = session - 1; /* from an older connection */
+    write.update.connection_epoch = session - 1; /* from an older connection */
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_true(battery_level(fixture, "phone-1") == 87.5);
-    write.update.session = session;
+    write.update.connection_epoch = session;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_true(battery_level(fixture, "phone-1") == 12);
 }
@@ -177,8 +177,8 @@ static void a_message_with_a_cancel_request_goes_to_no_other_device(void **state
     struct message_id instance = message_id_new();
     struct message_id id = given_message(fixture, "+1234567890", "text");
     struct store_write write = {.verb = STORE_RELEASE};
-    write.release.phone.session = given_connect(fixture, "phone-1", &instance,
-                                                &DEVICE_INFO_UNKNOWN);
+    write.release.phone.connection_epoch = given_connect(fixture, "phone-1", &instance,
+                                                         &DEVICE_INFO_UNKNOWN);
     given_offer(fixture, "phone-1", &one_journal);
     strcpy(write.release.phone.device_id, "phone-1");
     write.release.phone.journal = one_journal;

@@ -174,11 +174,11 @@ static void an_error_stays_with_the_message_until_it_is_sent_after_all(void **st
 
 static unsigned given_expiry(struct store_fixture *fixture, int64_t silent_for_ms)
 {
-    struct store_write write = {.verb = STORE_EXPIRE};
-    write.expire.silent_for_ms = silent_for_ms;
-    write.expire.limit = STORE_MAX_CLAIM;
+    struct store_write write = {.verb = STORE_EXPIRE_UNREPORTED};
+    write.expire_unreported.silent_for_ms = silent_for_ms;
+    write.expire_unreported.limit = STORE_MAX_CLAIM;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    return write.expire.unknown;
+    return write.expire_unreported.unknown;
 }
 
 static void silent_messages_become_unknown_and_evidence_still_counts(void **state)
@@ -260,7 +260,7 @@ static int64_t given_assured_connection(struct store_fixture *fixture, const cha
     write.connect.entries = entry;
     write.connect.entry_count = entry ? 1 : 0;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    return write.connect.session;
+    return write.connect.connection_epoch;
 }
 
 static enum store_verdict given_release(struct store_fixture *fixture, const struct message_id *id,
@@ -271,7 +271,7 @@ static enum store_verdict given_release(struct store_fixture *fixture, const str
     strcpy(write.release.phone.device_id, device_id);
     write.release.phone.assured = true;
     write.release.phone.journal = *journal;
-    write.release.phone.session = session;
+    write.release.phone.connection_epoch = session;
     write.release.id = *id;
     write.release.attempt = attempt;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
@@ -523,11 +523,11 @@ static void unanswered_offers_return_to_the_queue(void **state)
     struct message_id offered = given_message(fixture, "+1234567890", "text");
     given_offer(fixture, "phone", &journal);
 
-    struct store_write write = {.verb = STORE_EXPIRE};
-    write.expire.offered_for_ms = -60000;
-    write.expire.limit = STORE_MAX_CLAIM;
+    struct store_write write = {.verb = STORE_EXPIRE_UNREPORTED};
+    write.expire_unreported.offered_for_ms = -60000;
+    write.expire_unreported.limit = STORE_MAX_CLAIM;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    assert_int_equal(write.expire.queued, 1);
+    assert_int_equal(write.expire_unreported.queued, 1);
     assert_int_equal(stored_status(fixture, &offered), MESSAGE_QUEUED);
     assert_int_equal(stored_status(fixture, &accepted), MESSAGE_ACCEPTED);
     assert_consistent(fixture);

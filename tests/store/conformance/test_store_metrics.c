@@ -131,9 +131,9 @@ static void every_final_status_is_counted(void **state)
 
     struct message_id silent = given_message(fixture, "+1234567890", "unknown, and yet delivered");
     given_claim(fixture, phone, 1);
-    struct store_write write = {.verb = STORE_EXPIRE};
-    write.expire.silent_for_ms = -1000;
-    write.expire.limit = 10;
+    struct store_write write = {.verb = STORE_EXPIRE_UNREPORTED};
+    write.expire_unreported.silent_for_ms = -1000;
+    write.expire_unreported.limit = 10;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_int_equal(metrics.messages_finished_total[MESSAGE_UNKNOWN], 1);
     given_report(fixture, &silent, "phone", MESSAGE_DELIVERED, NULL);

@@ -27,7 +27,7 @@ static enum error connect_with(struct store_fixture *fixture, const char *id, in
     write.connect.broker = message_id_new(); /* a new one each time */
     enum error error = store_run(fixture->store, &write);
     *quarantined = write.connect.quarantined;
-    assert_true(error != ERROR_NONE || *quarantined == (write.connect.session == 0));
+    assert_true(error != ERROR_NONE || *quarantined == (write.connect.connection_epoch == 0));
     return error;
 }
 

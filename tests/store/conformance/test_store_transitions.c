@@ -67,7 +67,7 @@ static struct message_id given_message_of_a_request(struct store_fixture *fixtur
 
 static struct store_holder phone(const char *device_id)
 {
-    struct store_holder slot = {.session = 7, .assured = true, .journal = journal};
+    struct store_holder slot = {.connection_epoch = 7, .assured = true, .journal = journal};
     strcpy(slot.device_id, device_id);
     return slot;
 }
@@ -130,7 +130,7 @@ static void transitions_have_all_that_a_log_line_needs(void **state)
     assert_int_equal(transition->from, MESSAGE_QUEUED);
     assert_int_equal(transition->to, MESSAGE_DISPATCHED);
     assert_int_equal(transition->attempt, 1);
-    assert_int_equal(transition->session, 7);
+    assert_int_equal(transition->connection_epoch, 7);
     assert_true(message_id_equal(&transition->id, &id));
     request_id_format(&transition->request_id, text);
     assert_string_equal(text, request_id);

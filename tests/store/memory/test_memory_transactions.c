@@ -60,7 +60,7 @@ static void connect(const char *extra)
 
 static void claim(void)
 {
-    struct store_holder slot = {.session = 1, .device_id = "phone"};
+    struct store_holder slot = {.connection_epoch = 1, .device_id = "phone"};
     struct message message = {0};
     struct store_write write = {.verb = STORE_CLAIM,
                                 .claim = {.slot_count = 1, .slots = &slot, .messages = &message}};
@@ -146,7 +146,7 @@ static void a_lost_transaction_leaves_what_was_committed(void **state)
     assert_message(&id, MESSAGE_ACCEPTED, 2, "");
     const struct memory_device *device = table_find(&tables.devices, "phone");
     assert_string_equal(device->info.extra, "{\"a\":1}");
-    assert_int_equal(device->session, 1);
+    assert_int_equal(device->connection_epoch, 1);
 
     memory_begin(&database, NOW_MS);
     report(&id, MESSAGE_FAILED);

@@ -156,8 +156,8 @@ static const char *const statement_texts[] = {
 static bool is_small_scan(const char *detail)
 {
     return strstr(detail, "SCAN CONSTANT ROW") || strstr(detail, "CONSTANT ROWS") ||
-           strstr(detail, "SCAN message_count") ||
-           strstr(detail, "SCAN b") || strstr(detail, "SCAN d USING INDEX device_connected") ||
+           strstr(detail, "SCAN message_count") || strstr(detail, "SCAN b") ||
+           strstr(detail, "SCAN d USING INDEX device_connected") ||
            /* oldest first, and silent ones: these indexes hold only what is under way */
            strstr(detail, "USING INDEX message_queued") ||
            strstr(detail, "SCAN (subquery") || /* limited, both */

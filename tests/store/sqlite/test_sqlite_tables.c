@@ -60,7 +60,7 @@ static void what_is_rolled_back_is_not_told(void **state)
     number_of(fixture, "INSERT INTO message_event (message_seq, number, status, attempt, device_id,"
                        " at_ms) VALUES ((SELECT max(seq) FROM message), 2, 1, 1, 'x', 1)"
                        " RETURNING 0");
-    struct store_holder slots[2] = {{.session = 0}};
+    struct store_holder slots[2] = {{.connection_epoch = 0}};
     struct message messages[2] = {{.segments = 0}};
     struct store_write write = {.verb = STORE_CLAIM};
     for (size_t i = 0; i < 2; i++)

@@ -158,7 +158,7 @@ CREATE TABLE device (
     charging         INTEGER,
     signal_strength  INTEGER,
     extra            TEXT,                       -- JSON object: the other members of its own description
-    session          INTEGER NOT NULL,           -- counts its connections
+    connection_epoch INTEGER NOT NULL,           -- counts its connections
     broker_instance  BLOB,                       -- NULL: not connected
     token_revoked    INTEGER NOT NULL DEFAULT 0, -- 1: since it connected; its connection is to be closed
     first_seen_at_ms INTEGER NOT NULL,
