@@ -288,7 +288,7 @@ def test_run_with_the_certificate_of_make_lan_certificate_says_how_to_connect(tm
     try:
         run.wait_serving()
         text = run.log()
-        public = re.search(r"on other machines use (https://\S+), phones as wss://", text).group(1)
+        public = re.search(r"on other machines use (https://\S+), phones wss://", text).group(1)
         assert public.endswith(f":{https_port}")
         assert f"{public}/ca.crt" in text
         assert lan.output.splitlines()[-1] in text  # the fingerprint
