@@ -767,6 +767,7 @@ def test_a_phone_with_an_empty_battery_gets_messages_when_it_is_charged(make_gat
     phone.send({"type": "device_update", "info": enough})
     assert receive(phone, 2) == ids
     phone.send({"type": "device_update", "info": low | {"charging": False}})
+    assert phone.is_silent()  # the update has been read
     gateway.api.send()
     assert phone.is_silent()
     assert queued(gateway) == 1
