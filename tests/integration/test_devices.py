@@ -257,7 +257,7 @@ def test_many_phones_that_say_much_come_in_pages(make_gateway):
         database.execute("INSERT INTO broker VALUES ('another', randomblob(16), 4102444800000)")
         database.execute(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
-            " INSERT INTO device (device_id, extra, session, broker_instance, first_seen_at_ms,"
+            " INSERT INTO device (device_id, extra, connection_epoch, broker_instance, first_seen_at_ms,"
             " connected_at_ms, last_seen_at_ms) SELECT printf('p-%06d', i), ?, 1, instance, 1, 1, 1"
             " FROM n, broker", (count, extra))
     gateway.api_fcgi.start()
