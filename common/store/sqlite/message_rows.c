@@ -40,7 +40,42 @@ static void read_row(const struct statement *select, struct message_row *row)
 
 /* ---- New messages ---- */
 
-/* *taken: another message has that key, and nothing was inserted. */
+/* An empty text is NULL, which the schema refuses. */
+static void bind_text(sqlite3_stmt *insert, int at, const char *text)
+{
+    if (text && *text)
+        sqlite3_bind_text(insert, at, text, -1, SQLITE_STATIC);
+}
+
+/* Binds a NEW_ROW from the parameter `at` on. Returns the one after it. */
+static int bind_new_row(sqlite3_stmt *insert, int at, const struct message *message, int64_t seq)
+{
+    sqlite3_bind_int64(insert, at++, seq);
+    sqlite3_bind_blob(insert, at++, message->id.bytes, MESSAGE_ID_BYTES, SQLITE_STATIC);
+    if (!request_id_is_none(&message->request_id))
+        sqlite3_bind_blob(insert, at, message->request_id.bytes, REQUEST_ID_BYTES, SQLITE_STATIC);
+    at++;
+    sqlite3_bind_int64(insert, at++, message->segments);
+    sqlite3_bind_int64(insert, at++, message_id_time_ms(&message->id));
+    bind_text(insert, at++, message->phone_number);
+    sqlite3_bind_int64(insert, at++, message->encoding);
+    bind_text(insert, at++, message->text);
+    return at;
+}
+
+/* *taken: another message has the key of a row, and nothing was inserted. */
+static enum error run_insert(struct store_database *database, enum statement_id id, bool *taken)
+{
+    struct statement *insert = &database->handle.statements[id];
+    enum error error = ERROR_NONE;
+    int code = sqlite3_step(insert->stmt);
+    *taken = code == SQLITE_CONSTRAINT_PRIMARYKEY;
+    if (code != SQLITE_DONE && !*taken)
+        error = statement_fail(&database->handle, code, statement_sql(id));
+    statement_reset(insert);
+    return error;
+}
+
 static enum error insert_at(struct store_database *database, const struct message *message,
                             int64_t seq, bool *taken)
 {
@@ -48,22 +83,23 @@ static enum error insert_at(struct store_database *database, const struct messag
     *taken = false;
     if (!insert->stmt)
         return ERROR_STORE_UNAVAILABLE; /* the reason has been logged */
-    statement_bind_integer(insert, FIELD_SEQ, seq);
-    statement_bind_id(insert, FIELD_ID, &message->id);
-    if (!request_id_is_none(&message->request_id))
-        statement_bind_blob(insert, FIELD_REQUEST_ID, message->request_id.bytes, REQUEST_ID_BYTES);
-    statement_bind_integer(insert, FIELD_SEGMENTS, message->segments);
-    statement_bind_integer(insert, FIELD_UPDATED_AT_MS, message_id_time_ms(&message->id));
-    statement_bind_text(insert, FIELD_PHONE_NUMBER, message->phone_number);
-    statement_bind_integer(insert, FIELD_ENCODING, message->encoding);
-    statement_bind_text(insert, FIELD_TEXT, message->text);
-    int code = sqlite3_step(insert->stmt);
-    enum error error = ERROR_NONE;
-    *taken = code == SQLITE_CONSTRAINT_PRIMARYKEY;
-    if (code != SQLITE_DONE && !*taken)
-        error = statement_fail(&database->handle, code, statement_sql(INSERT_MESSAGE));
-    statement_reset(insert);
-    return error;
+    bind_new_row(insert->stmt, 1, message, seq);
+    return run_insert(database, INSERT_MESSAGE, taken);
+}
+
+/* All that wait: a full group. */
+static enum error insert_group(struct store_database *database, bool *taken)
+{
+    struct statement *insert = get(database, INSERT_MESSAGES);
+    int at = 1;
+    *taken = false;
+    if (!insert->stmt)
+        return ERROR_STORE_UNAVAILABLE; /* the reason has been logged */
+    for (size_t i = 0; i < INSERT_GROUP_SIZE; i++) {
+        const struct message *message = database->waiting[i]->enqueue.message;
+        at = bind_new_row(insert->stmt, at, message, message_id_seq(&message->id));
+    }
+    return run_insert(database, INSERT_MESSAGES, taken);
 }
 
 static enum error find_row(struct store_database *database, const struct message_id *id,
@@ -96,48 +132,15 @@ static enum error insert_one(struct store_database *database, const struct messa
     return ERROR_INTERNAL;
 }
 
-static int bind_new_row(sqlite3_stmt *insert, int at, const struct message *message)
-{
-    sqlite3_bind_int64(insert, at++, message_id_seq(&message->id));
-    sqlite3_bind_blob(insert, at++, message->id.bytes, MESSAGE_ID_BYTES, SQLITE_STATIC);
-    if (!request_id_is_none(&message->request_id))
-        sqlite3_bind_blob(insert, at, message->request_id.bytes, REQUEST_ID_BYTES, SQLITE_STATIC);
-    at++;
-    sqlite3_bind_int64(insert, at++, message->segments);
-    sqlite3_bind_int64(insert, at++, message_id_time_ms(&message->id));
-    sqlite3_bind_text(insert, at++, message->phone_number, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(insert, at++, message->encoding);
-    sqlite3_bind_text(insert, at++, message->text, -1, SQLITE_STATIC);
-    return at;
-}
-
-/* All of a full group or, where the key of one is taken, none: *inserted. */
-static enum error insert_group(struct store_database *database, bool *inserted)
-{
-    struct statement *insert = get(database, INSERT_MESSAGES);
-    enum error error = ERROR_NONE;
-    int at = 1;
-    if (!insert->stmt)
-        return ERROR_STORE_UNAVAILABLE; /* the reason has been logged */
-    for (size_t i = 0; i < INSERT_GROUP_SIZE; i++)
-        at = bind_new_row(insert->stmt, at, database->waiting[i]->enqueue.message);
-    int code = sqlite3_step(insert->stmt);
-    *inserted = code == SQLITE_DONE;
-    if (!*inserted && code != SQLITE_CONSTRAINT_PRIMARYKEY)
-        error = statement_fail(&database->handle, code, statement_sql(INSERT_MESSAGES));
-    statement_reset(insert);
-    return error;
-}
-
 enum error message_rows_insert_waiting(struct store_database *database)
 {
     size_t count = database->waiting_count;
     enum error error = ERROR_NONE;
-    bool inserted = false;
+    bool one_by_one = true;
     database->waiting_count = 0;
     if (count == INSERT_GROUP_SIZE)
-        error = insert_group(database, &inserted);
-    for (size_t i = 0; i < count && !inserted && error == ERROR_NONE; i++) {
+        error = insert_group(database, &one_by_one);
+    for (size_t i = 0; i < count && one_by_one && error == ERROR_NONE; i++) {
         struct store_write *write = database->waiting[i];
         write->result = insert_one(database, write->enqueue.message);
         if (write->result != ERROR_NONE)

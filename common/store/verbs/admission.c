@@ -139,32 +139,47 @@ static enum error count_recipient(struct store_transaction *transaction,
 }
 
 /* *key: the count of its key, or NULL where that has no limit. */
+static enum error find_limited_key(struct store_transaction *transaction,
+                                   const struct store_enqueue *enqueue, struct accepted_count **key)
+{
+    *key = NULL;
+    if (enqueue->key_daily_messages == 0 || *enqueue->key_id == '\0')
+        return ERROR_NONE;
+    return find_key_count(transaction, enqueue->key_id, key);
+}
+
+/* *key: as find_limited_key. */
 static enum error check(struct store_transaction *transaction, const struct store_enqueue *enqueue,
                         struct accepted_count **key)
 {
     struct accepted_counts *accepted = &transaction->accepted;
     enum error error = accepted->loaded ? ERROR_NONE : load(transaction);
-    *key = NULL;
     if (error == ERROR_NONE)
         error = accepted->refusal;
     if (error == ERROR_NONE && is_reached(&accepted->day, transaction->limits.daily_messages))
         error = ERROR_DAILY_CAP_REACHED;
-    if (error == ERROR_NONE && enqueue->key_daily_messages > 0 && *enqueue->key_id) {
-        error = find_key_count(transaction, enqueue->key_id, key);
-        if (error == ERROR_NONE && is_reached(*key, enqueue->key_daily_messages))
-            error = ERROR_KEY_CAP_REACHED;
-    }
+    if (error == ERROR_NONE)
+        error = find_limited_key(transaction, enqueue, key);
+    if (error == ERROR_NONE && *key && is_reached(*key, enqueue->key_daily_messages))
+        error = ERROR_KEY_CAP_REACHED;
     return error;
 }
 
-/* The message that exceeds the burst limit is accepted; those after it find sending paused. */
-static void count_burst(struct store_transaction *transaction)
+/* Adds a message that was let in, or takes it back: `delta` is 1 or -1. The message that exceeds the burst limit is
+   accepted; those after it find sending paused. */
+static void count_message(struct store_transaction *transaction, struct accepted_count *key,
+                          int delta)
 {
     struct accepted_counts *accepted = &transaction->accepted;
     int64_t most = transaction->limits.pause_after_messages;
+    transaction->tally.count_delta[MESSAGE_QUEUED] += delta;
+    if (transaction->limits.daily_messages > 0)
+        accepted->day.added += delta;
+    if (key)
+        key->added += delta;
     if (most == 0)
         return;
-    accepted->burst.added++;
+    accepted->burst.added += delta;
     accepted->pauses = accepted->burst.stored + accepted->burst.added > most;
     if (accepted->pauses)
         accepted->refusal = ERROR_SENDING_PAUSED;
@@ -193,32 +208,18 @@ enum error admission_enqueue(struct store_transaction *transaction,
         refund_recipient(transaction, enqueue);
         return error;
     }
-    transaction->tally.count_delta[MESSAGE_QUEUED]++;
-    transaction->accepted.day.added += transaction->limits.daily_messages > 0;
-    if (key)
-        key->added++;
-    count_burst(transaction);
+    count_message(transaction, key, 1);
     return ERROR_NONE;
 }
 
 void admission_refund(struct store_transaction *transaction, const struct store_enqueue *enqueue)
 {
-    struct accepted_counts *accepted = &transaction->accepted;
     struct accepted_count *key;
     refund_recipient(transaction, enqueue);
-    transaction->tally.count_delta[MESSAGE_QUEUED]--;
-    accepted->day.added -= transaction->limits.daily_messages > 0;
-    if (enqueue->key_daily_messages > 0 && *enqueue->key_id) {
-        if (find_key_count(transaction, enqueue->key_id, &key) != ERROR_NONE)
-            transaction->lost = true;
-        else
-            key->added--;
-    }
-    if (transaction->limits.pause_after_messages > 0) {
-        accepted->burst.added--;
-        accepted->pauses = accepted->burst.stored + accepted->burst.added >
-                           transaction->limits.pause_after_messages;
-    }
+    if (find_limited_key(transaction, enqueue, &key) != ERROR_NONE)
+        transaction->lost = true;
+    else
+        count_message(transaction, key, -1);
 }
 
 enum error verb_enqueue(struct store_transaction *transaction, struct store_write *write)
