@@ -19,42 +19,26 @@ enum { SHOWN_SIZE = 80 };
 
 const char settings_default_file[] = SETTINGS_FILE;
 
+/* What every kind has; then its own. */
+#define SETTING(kind, field, setting_name, used, what, ...)                                        \
+    {.type = (kind),                                                                               \
+     .offset = offsetof(struct settings, field),                                                   \
+     .name = (setting_name),                                                                       \
+     .used_by = (used),                                                                            \
+     .meaning = (what),                                                                            \
+     __VA_ARGS__},
+
 const struct setting settings_table[SETTINGS_COUNT] = {
-#define TEXT(field, setting_name, default_value, allowed_values, used, what)                       \
-    {.type = SETTING_TEXT,                                                                         \
-     .offset = offsetof(struct settings, field),                                                   \
-     .name = setting_name,                                                                         \
-     .unit = "",                                                                                   \
-     .default_text = default_value,                                                                \
-     .allowed = allowed_values,                                                                    \
-     .used_by = used,                                                                              \
-     .meaning = what},
-#define PATHNAME(field, setting_name, default_value, used, what)                                   \
-    {.type = SETTING_PATH,                                                                         \
-     .offset = offsetof(struct settings, field),                                                   \
-     .name = setting_name,                                                                         \
-     .unit = "",                                                                                   \
-     .default_text = default_value,                                                                \
-     .used_by = used,                                                                              \
-     .meaning = what},
-#define PREFIXES(field, setting_name, default_value, used, what)                                   \
-    {.type = SETTING_PREFIXES,                                                                     \
-     .offset = offsetof(struct settings, field),                                                   \
-     .name = setting_name,                                                                         \
-     .unit = "",                                                                                   \
-     .default_text = default_value,                                                                \
-     .used_by = used,                                                                              \
-     .meaning = what},
-#define NUMBER(field, setting_name, unit_name, default_value, low, high, used, what)               \
-    {.type = SETTING_NUMBER,                                                                       \
-     .offset = offsetof(struct settings, field),                                                   \
-     .name = setting_name,                                                                         \
-     .unit = unit_name,                                                                            \
-     .default_number = default_value,                                                              \
-     .smallest = low,                                                                              \
-     .largest = high,                                                                              \
-     .used_by = used,                                                                              \
-     .meaning = what},
+#define TEXT(field, name, default_value, allowed_values, used, what)                               \
+    SETTING(SETTING_TEXT, field, name, used, what, .unit = "", .default_text = (default_value),    \
+            .allowed = (allowed_values))
+#define PATHNAME(field, name, default_value, used, what)                                           \
+    SETTING(SETTING_PATH, field, name, used, what, .unit = "", .default_text = (default_value))
+#define PREFIXES(field, name, default_value, used, what)                                           \
+    SETTING(SETTING_PREFIXES, field, name, used, what, .unit = "", .default_text = (default_value))
+#define NUMBER(field, name, unit_name, default_value, low, high, used, what)                       \
+    SETTING(SETTING_NUMBER, field, name, used, what, .unit = (unit_name),                          \
+            .default_number = (default_value), .smallest = (low), .largest = (high))
 #include "common/process/settings.def"
 #undef TEXT
 #undef NUMBER
