@@ -1,6 +1,5 @@
 #include "ws-broker/core/cancel.h"
 
-#include "common/model/protocol.h"
 #include "ws-broker/core/allocation.h"
 #include "ws-broker/core/broker_state.h"
 #include "ws-broker/core/control.h"

@@ -1,7 +1,6 @@
 #include "ws-broker/core/offer.h"
 
 #include "common/base/fail_point.h"
-#include "common/model/protocol.h"
 #include "common/model/send_result.h"
 #include "ws-broker/core/broker_state.h"
 #include "ws-broker/core/control.h"

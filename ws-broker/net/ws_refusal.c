@@ -4,19 +4,13 @@
 
 #include <stdio.h>
 
-void ws_refusal_write_body(struct buffer *out, enum error error, const char *detail,
-                           const char *request_id)
-{
-    problem_write(out,
-                  &(struct problem){.error = error, .detail = detail, .request_id = request_id});
-}
-
 void ws_refusal_write(struct buffer *out, enum error error, const char *detail,
                       const char *request_id)
 {
     struct buffer body;
     buffer_init(&body, 1024);
-    ws_refusal_write_body(&body, error, detail, request_id);
+    problem_write(&body,
+                  &(struct problem){.error = error, .detail = detail, .request_id = request_id});
     out->failed |= body.failed;
     char head[256];
     snprintf(head, sizeof(head),

@@ -5,10 +5,6 @@
 #include "common/base/buffer.h"
 #include "common/base/error.h"
 
-/* Appends the body. */
-void ws_refusal_write_body(struct buffer *out, enum error error, const char *detail,
-                           const char *request_id);
-
 /* Appends the whole answer; the connection is closed after it. */
 void ws_refusal_write(struct buffer *out, enum error error, const char *detail,
                       const char *request_id);
