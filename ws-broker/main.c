@@ -96,11 +96,9 @@ int main(int argc, char **argv)
     read_settings(argc, argv, &settings);
     unsigned max_sessions = max_devices(&settings); /* before libwebsockets sizes its tables */
 
-    /* Before anything is counted; published only when this process serves. */
-    char metrics_path[SETTINGS_TEXT_SIZE];
-    settings_socket_path(&settings, METRICS_OF_BROKER, metrics_path);
-    struct metrics *metrics = metrics_create(metrics_path);
-
+    struct metrics *metrics = metrics_create(); /* before anything is counted */
+    if (!metrics)
+        program_fail("the broker cannot start", "no memory");
     struct broker_options options = broker_options(&settings, max_sessions);
     options.metrics = metrics;
 
@@ -128,6 +126,8 @@ int main(int argc, char **argv)
         program_fail("the broker cannot start", "no memory");
 
     char socket_path[SETTINGS_TEXT_SIZE], doorbell_path[SETTINGS_TEXT_SIZE];
+    char metrics_path[SETTINGS_TEXT_SIZE];
+    settings_socket_path(&settings, METRICS_OF_BROKER, metrics_path);
     settings_socket_path(&settings, "broker.sock", socket_path);
     settings_socket_path(&settings, "doorbell.sock", doorbell_path);
     server = ws_server_start(&(struct ws_server_options){
@@ -148,7 +148,7 @@ int main(int argc, char **argv)
 
     log_info("serving", LOG_TEXT("socket", socket_path),
              LOG_TEXT("database", settings.database_path), LOG_NUMBER("max_phones", max_sessions));
-    metrics_publish(metrics_path);
+    metrics_publish(metrics, metrics_path); /* the store's lock says that it is the only broker */
     program_notify_ready();
     ws_server_run(server);
     program_notify_stopping();

@@ -141,53 +141,51 @@ void metrics_end(struct metrics *metrics)
 
 /* ---- The file ---- */
 
-static void new_path(const char *path, char text[PATH_SIZE])
+struct metrics *metrics_create(void)
 {
-    snprintf(text, PATH_SIZE, "%s.new", path);
-}
-
-/* The mapped file; NULL if it cannot be made. Its disk space is allocated first: writing to a page without space would kill
-   the process. */
-static struct metrics *map_new_file(const char *path)
-{
-    char text[PATH_SIZE];
-    void *memory = MAP_FAILED;
-    new_path(path, text);
-    unlink(text);
-    int fd = open(text, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
+    void *memory = mmap(NULL, sizeof(struct metrics), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
         return NULL;
-    int error = posix_fallocate(fd, 0, sizeof(struct metrics));
-    if (error == 0) {
-        memory = mmap(NULL, sizeof(struct metrics), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        error = memory == MAP_FAILED ? errno : 0;
-    }
+    metrics_start(memory);
+    return memory;
+}
+
+/* Puts the file in the place of the memory, with what was counted until now. The disk space is allocated first: writing to
+   a page without space would kill the process. */
+static int move_into_file(struct metrics *metrics, int fd)
+{
+    int error = posix_fallocate(fd, 0, sizeof(*metrics));
+    if (error != 0)
+        return error;
+    if (pwrite(fd, metrics, sizeof(*metrics), 0) != (ssize_t)sizeof(*metrics))
+        return EIO;
+    void *memory = mmap(metrics, sizeof(*metrics), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+                        fd, 0);
+    return memory == MAP_FAILED ? errno : 0;
+}
+
+static int publish(struct metrics *metrics, const char *path)
+{
+    char new_path[PATH_SIZE];
+    snprintf(new_path, sizeof(new_path), "%s.new", path);
+    unlink(new_path); /* of a process that was killed here */
+    int fd = open(new_path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno;
+    int error = move_into_file(metrics, fd);
     close(fd);
-    if (error == 0)
-        return memory;
-    unlink(text);
-    errno = error;
-    return NULL;
+    if (error == 0 && rename(new_path, path) < 0)
+        error = errno;
+    if (error != 0)
+        unlink(new_path);
+    return error;
 }
 
-struct metrics *metrics_create(const char *path)
+void metrics_publish(struct metrics *metrics, const char *path)
 {
-    static struct metrics unread;
-    struct metrics *metrics = map_new_file(path);
-    if (!metrics) {
-        log_warning("cannot publish the metrics of this process", LOG_TEXT("path", path),
-                    LOG_ERRNO);
-        metrics = &unread;
-    }
-    metrics_start(metrics);
-    return metrics;
-}
-
-void metrics_publish(const char *path)
-{
-    char text[PATH_SIZE];
-    new_path(path, text);
-    if (rename(text, path) < 0 && errno != ENOENT) /* metrics_create has logged why there is none */
+    errno = publish(metrics, path);
+    if (errno != 0)
         log_warning("cannot publish the metrics of this process", LOG_TEXT("path", path),
                     LOG_ERRNO);
 }

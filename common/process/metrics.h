@@ -116,13 +116,12 @@ void metrics_start(struct metrics *metrics);
    shown. */
 void metrics_turn(struct metrics *metrics);
 
-/* Counters in a new file next to `path`, or, if it cannot be made, in memory only, which is logged. Never NULL; not
-   freed. */
-struct metrics *metrics_create(const char *path);
+/* Counters in memory of this process alone; not freed. NULL without memory. */
+struct metrics *metrics_create(void);
 
-/* Moves the file to `path`, replacing that of an earlier process. Call once it is certain that no other process uses
-   `path`. */
-void metrics_publish(const char *path);
+/* Moves the counters to the file `path`, replacing that of an earlier process; where that fails, which is logged, they stay
+   in memory. Call once it is certain that no other process uses `path`, and before other threads count. */
+void metrics_publish(struct metrics *metrics, const char *path);
 
 /* The process exits: marks its counters as those of a dead process. */
 void metrics_end(struct metrics *metrics);

@@ -5,6 +5,7 @@
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static uint64_t count_of(const struct metrics_histogram *histogram)
@@ -161,9 +162,6 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct place *place = *state;
-    char leftover[128];
-    snprintf(leftover, sizeof(leftover), "%s.new", place->path);
-    unlink(leftover);
     unlink(place->path);
     assert_int_equal(rmdir(place->folder), 0);
     free(place);
@@ -173,10 +171,10 @@ static int teardown(void **state)
 static void a_process_is_seen_from_when_it_is_published_until_it_ends(void **state)
 {
     struct place *place = *state;
-    struct metrics *own = metrics_create(place->path);
+    struct metrics *own = metrics_create();
     METRICS_ADD(own, db_commits_total, 0, 7);
     assert_null(metrics_open(place->path));
-    metrics_publish(place->path);
+    metrics_publish(own, place->path);
 
     const struct metrics *seen = metrics_open(place->path);
     assert_non_null(seen);
@@ -206,14 +204,14 @@ static void a_process_is_seen_from_when_it_is_published_until_it_ends(void **sta
 static void a_new_process_leaves_those_alone_that_read_the_old_ones_numbers(void **state)
 {
     struct place *place = *state;
-    struct metrics *old = metrics_create(place->path);
-    metrics_publish(place->path);
+    struct metrics *old = metrics_create();
+    metrics_publish(old, place->path);
     METRICS_ADD(old, db_commits_total, 0, 7);
     const struct metrics *seen = metrics_open(place->path);
 
-    struct metrics *young = metrics_create(place->path);
+    struct metrics *young = metrics_create();
     assert_true(old != young);
-    metrics_publish(place->path);
+    metrics_publish(young, place->path);
     assert_int_equal(seen->db_commits_total[0], 7);
     metrics_close(seen);
     seen = metrics_open(place->path);
@@ -224,11 +222,27 @@ static void a_new_process_leaves_those_alone_that_read_the_old_ones_numbers(void
     metrics_close(seen);
 }
 
+/* Between the two calls it is not known yet whether another process uses the path. */
+static void nothing_is_in_the_folder_before_it_is_published(void **state)
+{
+    struct place *place = *state;
+    struct metrics *first = metrics_create(), *second = metrics_create();
+    METRICS_ADD(first, db_commits_total, 0, 1);
+    METRICS_ADD(second, db_commits_total, 0, 2);
+    assert_int_equal(rmdir(place->folder), 0);
+    assert_int_equal(mkdir(place->folder, 0700), 0);
+    metrics_publish(second, place->path);
+    const struct metrics *seen = metrics_open(place->path);
+    assert_non_null(seen);
+    assert_int_equal(seen->db_commits_total[0], 2);
+    metrics_close(seen);
+}
+
 static void numbers_of_another_build_are_not_read(void **state)
 {
     struct place *place = *state;
-    struct metrics *own = metrics_create(place->path);
-    metrics_publish(place->path);
+    struct metrics *own = metrics_create();
+    metrics_publish(own, place->path);
     own->layout ^= 1;
     assert_null(metrics_open(place->path));
     own->layout ^= 1;
@@ -245,11 +259,11 @@ static void without_a_file_is_counted_all_the_same(void **state)
     struct place *place = *state;
     char nowhere[160];
     snprintf(nowhere, sizeof(nowhere), "%s/there is none/metrics", place->folder);
-    struct metrics *own = metrics_create(nowhere);
+    struct metrics *own = metrics_create();
     METRICS_ADD(own, db_commits_total, 0, 1);
     metrics_turn(own);
     assert_int_equal(own->db_commits_total[0], 1);
-    metrics_publish(nowhere);
+    metrics_publish(own, nowhere);
     assert_null(metrics_open(nowhere));
 }
 
@@ -262,5 +276,6 @@ UNIT_TESTS(cmocka_unit_test(bounds_rise),
            cmocka_unit_test(the_figures_of_both_processes_stand_together),
            IN_A_PLACE(a_process_is_seen_from_when_it_is_published_until_it_ends),
            IN_A_PLACE(a_new_process_leaves_those_alone_that_read_the_old_ones_numbers),
+           IN_A_PLACE(nothing_is_in_the_folder_before_it_is_published),
            IN_A_PLACE(numbers_of_another_build_are_not_read),
            IN_A_PLACE(without_a_file_is_counted_all_the_same))
