@@ -262,14 +262,14 @@ deb-dependencies:
 PYTEST ?= -q
 # Three for each of two processors: most tests wait for something.
 TEST_WORKERS ?= 6
-run_tests = folder=$$(mktemp -d) && \
-    $(PYTHON) -m pytest -n $(TEST_WORKERS) --basetemp=$$folder/pytest $(PYTEST) $(1) && rm -r $$folder
+# exec: a shell between would end at SIGTERM and leave the tests running.
+run_tests = exec $(PYTHON) tests/run_tests.py $(PYTEST) $(1)
 test: test-dependencies
 	@$(MAKE) --no-print-directory all test-programs bench-programs preloads $(LINT_NPM)
 	@$(MAKE) --no-print-directory SANITIZE=address test-programs
 	@$(MAKE) --no-print-directory SANITIZE=thread test-programs
 	@$(MAKE) --no-print-directory FAIL_POINTS=1 programs
-	@$(call run_tests,tests)
+	@$(call run_tests,-n $(TEST_WORKERS) tests)
 # The faults alone, and the random kills for TORTURE_SECONDS; TORTURE_SEED repeats their choice.
 TORTURE_SECONDS ?= 3600
 torture: test-dependencies
@@ -278,13 +278,13 @@ torture: test-dependencies
 	@$(MAKE) --no-print-directory SANITIZE=thread programs
 	@$(MAKE) --no-print-directory FAIL_POINTS=1 programs
 	@TORTURE_LONG=1 TORTURE_SECONDS=$(TORTURE_SECONDS) && export TORTURE_LONG TORTURE_SECONDS && \
-	    $(call run_tests,tests/torture)
+	    $(call run_tests,-n $(TEST_WORKERS) tests/torture)
 test-dependencies:
 	@deploy/dependencies.sh test
 # A gateway's whole life, by the scripts of deploy/, on a Debian 12 that is made and booted for it: ten minutes, as root.
 test-deploy: deploy-dependencies
 	@$(MAKE) --no-print-directory all
-	@folder=$$(mktemp -d) && $(PYTHON) -m pytest -x --basetemp=$$folder/pytest $(PYTEST) tests/deploy && rm -r $$folder
+	@$(call run_tests,-x tests/deploy)
 deploy-dependencies:
 	@deploy/dependencies.sh deploy
 

@@ -40,14 +40,23 @@ def children_of(pid):
     return {child for child, (_, parent) in all_processes().items() if parent == pid}
 
 
-def running_in(folder):
-    """The names of the processes that run in a folder, by process id."""
+def _by_folder(is_wanted):
     found = {}
     for path in Path("/proc").glob("[0-9]*/cwd"):
         with contextlib.suppress(OSError):  # it has ended, or is another user's
-            if path.readlink() == folder:
+            if is_wanted(path.readlink()):
                 found[int(path.parent.name)] = (path.parent / "comm").read_text().strip()
     return found
+
+
+def running_in(folder):
+    """The names of the processes that run in a folder, by process id."""
+    return _by_folder(lambda path: path == folder)
+
+
+def running_below(folder):
+    """The same for the folders in it too."""
+    return _by_folder(lambda path: path.is_relative_to(folder))
 
 
 def is_listening(pid):
