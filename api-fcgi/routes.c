@@ -11,6 +11,7 @@ static const struct route routes[] = {
     {"GET", "/api/sms", 200, API_SCOPE_READ, QUERY | SLOW, message_list_handle},
     {"GET", "/api/sms/{message_id}", 200, API_SCOPE_READ, 0, messages_handle_get},
     {"DELETE", "/api/sms/{message_id}", 200, API_SCOPE_SEND, 0, messages_handle_cancel},
+    {"GET", "/api/sms/{message_id}/events", 200, API_SCOPE_READ, QUERY, message_events_handle},
     {"GET", "/api/devices", 200, API_SCOPE_DEVICES, QUERY | SLOW, devices_handle_list},
     {"DELETE", "/api/devices/{device_id}", 200, API_SCOPE_PAIR, 0, pairing_handle_revoke},
     {"POST", "/api/pairings", 201, API_SCOPE_PAIR, JSON, pairing_handle_create},

@@ -16,6 +16,13 @@ union handler_state {
 enum http_outcome messages_handle_send(struct http_exchange *exchange);
 enum http_outcome messages_handle_get(struct http_exchange *exchange);
 enum http_outcome messages_handle_cancel(struct http_exchange *exchange);
+/* Answer for the message of the path: 404 if the id is not a UUID, because no message has that path; and what the store
+   said. */
+enum http_outcome messages_refuse_id(struct http_exchange *exchange);
+enum http_outcome messages_refuse(struct http_exchange *exchange, enum error error);
+
+/* message_events.c */
+enum http_outcome message_events_handle(struct http_exchange *exchange);
 
 /* message_list.c */
 enum http_outcome message_list_handle(struct http_exchange *exchange);

@@ -191,16 +191,21 @@ enum http_outcome messages_handle_send(struct http_exchange *exchange)
 
 /* ---- Reading and cancelling ---- */
 
+enum http_outcome messages_refuse(struct http_exchange *exchange, enum error error)
+{
+    return error == ERROR_MESSAGE_NOT_FOUND
+               ? http_problem(exchange, error, "No message has the id %s.",
+                              exchange->request.path_argument)
+               : http_store_problem(exchange, error);
+}
+
 static enum http_outcome answer_message(struct http_exchange *exchange, int status,
                                         const struct message_id *id)
 {
     struct message message;
     enum error error = store_find_message(exchange->reader, id, &message);
-    if (error == ERROR_MESSAGE_NOT_FOUND)
-        return http_problem(exchange, error, "No message has the id %s.",
-                            exchange->request.path_argument);
     if (error != ERROR_NONE)
-        return http_store_problem(exchange, error);
+        return messages_refuse(exchange, error);
     struct json_writer json = {.out = &exchange->response.body};
     http_begin_json(exchange, status);
     message_json_put(&json, &message, exchange->scopes & API_SCOPE_TEXT);
@@ -208,8 +213,7 @@ static enum http_outcome answer_message(struct http_exchange *exchange, int stat
     return HTTP_ANSWERED;
 }
 
-/* 404 also if it is not a UUID: no message has that path. */
-static enum http_outcome refuse_id(struct http_exchange *exchange)
+enum http_outcome messages_refuse_id(struct http_exchange *exchange)
 {
     return http_problem(exchange, ERROR_MESSAGE_NOT_FOUND,
                         "A message id is a UUID, as in the answer of POST /api/send-sms.");
@@ -219,7 +223,7 @@ enum http_outcome messages_handle_get(struct http_exchange *exchange)
 {
     struct message_id id;
     if (!message_id_parse(exchange->request.path_argument, &id))
-        return refuse_id(exchange);
+        return messages_refuse_id(exchange);
     return answer_message(exchange, 200, &id);
 }
 
@@ -234,15 +238,12 @@ static void answer_cancelled(struct http_exchange *exchange)
                  LOG_TEXT("message_id", id), LOG_TEXT_IF_ANY("key", exchange->key_id));
         answer_message(exchange, write->cancel.asked ? 202 : 200, &write->cancel.id);
         break;
-    case ERROR_MESSAGE_NOT_FOUND:
-        http_problem(exchange, write->result, "No message has the id %s.", id);
-        break;
     case ERROR_NOT_CANCELLABLE:
         http_problem(exchange, write->result,
                      "It was released to a device, or has its final status; GET it to see.");
         break;
     default:
-        http_store_problem(exchange, write->result);
+        messages_refuse(exchange, write->result);
     }
 }
 
@@ -250,7 +251,7 @@ enum http_outcome messages_handle_cancel(struct http_exchange *exchange)
 {
     struct message_id id;
     if (!message_id_parse(exchange->request.path_argument, &id))
-        return refuse_id(exchange);
+        return messages_refuse_id(exchange);
     exchange->write = (struct store_write){.verb = STORE_CANCEL, .cancel.id = id};
     return http_park(exchange, answer_cancelled);
 }

@@ -18,6 +18,7 @@ struct worker;
 enum {
     HTTP_MAX_RESPONSE_BYTES = 32 << 20, /* the pages of lists are smaller */
     HTTP_DETAIL_SIZE = 300,
+    HTTP_ARGUMENT_SIZE = 128, /* longer than any id */
 };
 
 /* A parameter or header that is missing is "". */
@@ -33,8 +34,9 @@ struct http_request {
     bool body_cut;        /* the body is not as long as announced */
     bool body_lost;       /* there was no memory for it */
     struct buffer body;
-    const char *request_id;    /* from nginx */
-    const char *path_argument; /* the segment of `path` that matches {...} in the route */
+    const char *request_id;                 /* from nginx */
+    char path_argument[HTTP_ARGUMENT_SIZE]; /* the segment of `path` that matches {...} in the
+                                               route, cut; "" without one */
 };
 
 struct http_response {

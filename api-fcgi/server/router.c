@@ -15,16 +15,26 @@ const struct route *router_route(const struct route_table *table, size_t index)
     return index == table->count ? &no_route : NULL;
 }
 
-/* On a match *argument is the segment in braces, or "". */
-static bool matches(const char *pattern, const char *path, const char **argument)
+/* On a match `argument` is the segment in braces, cut, or "". */
+static bool matches(const char *pattern, const char *path, char argument[HTTP_ARGUMENT_SIZE])
 {
-    size_t fixed = strcspn(pattern, "{");
+    size_t fixed = strcspn(pattern, "{"), length = 0;
     if (strncmp(pattern, path, fixed) != 0)
         return false;
-    *argument = path + fixed;
-    if (pattern[fixed] == '\0')
-        return path[fixed] == '\0';
-    return path[fixed] != '\0' && !strchr(path + fixed, '/');
+    pattern += fixed;
+    path += fixed;
+    if (*pattern == '{') {
+        pattern += strcspn(pattern, "}") + 1;
+        length = strcspn(path, "/");
+        if (length == 0)
+            return false;
+    }
+    if (strcmp(pattern, path + length) != 0)
+        return false;
+    size_t kept = MIN(length, (size_t)HTTP_ARGUMENT_SIZE - 1);
+    memcpy(argument, path, kept);
+    argument[kept] = '\0';
+    return true;
 }
 
 static bool takes_method(const struct route *route, const char *method)
@@ -88,7 +98,7 @@ enum http_outcome router_handle(struct http_exchange *exchange)
     const struct route *other_method = NULL;
     for (size_t i = 0; i < table->count; i++) {
         const struct route *route = &table->routes[i];
-        if (!matches(route->path, request->path, &request->path_argument))
+        if (!matches(route->path, request->path, request->path_argument))
             continue;
         exchange->route = i;
         if (takes_method(route, request->method))

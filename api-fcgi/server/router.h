@@ -12,7 +12,7 @@ enum route_flag {
 
 struct route {
     const char *method; /* GET also takes HEAD: nginx leaves out the body */
-    const char *path;   /* may end in one argument, a segment in braces */
+    const char *path;   /* may have one argument, a segment in braces */
     int success;        /* the usual status */
     unsigned scope;     /* of the API key (enum api_scope); 0: no key is needed */
     unsigned flags;     /* of enum route_flag */

@@ -76,6 +76,16 @@ struct message {
     int64_t reached_at_ms[MESSAGE_STATUS_COUNT]; /* wall, of the last transition to it; 0: never */
 };
 
+/* One transition of a message. */
+struct message_event {
+    enum message_status status; /* that it reached */
+    unsigned attempt;
+    char device_id[DEVICE_ID_SIZE];              /* "": no device was involved */
+    char error_code[MESSAGE_ERROR_CODE_SIZE];    /* "": none */
+    char error_message[MESSAGE_ERROR_TEXT_SIZE]; /* "": none */
+    int64_t at_ms;                               /* wall */
+};
+
 /* Frees the members that it owns. */
 void message_fini(struct message *message);
 

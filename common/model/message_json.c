@@ -40,3 +40,15 @@ void message_json_put(struct json_writer *json, const struct message *message, b
     message_json_put_members(json, message, with_text);
     json_end_object(json);
 }
+
+void message_json_put_event(struct json_writer *json, const struct message_event *event)
+{
+    json_begin_object(json, NULL);
+    json_put_text(json, "status", message_status_name(event->status));
+    json_put_time(json, "at", event->at_ms);
+    json_put_integer(json, "attempt", event->attempt);
+    json_put_text(json, "device_id", or_null(event->device_id));
+    json_put_text(json, "error_code", or_null(event->error_code));
+    json_put_text(json, "error_message", or_null(event->error_message));
+    json_end_object(json);
+}

@@ -13,4 +13,7 @@ void message_json_put(struct json_writer *json, const struct message *message, b
 void message_json_put_members(struct json_writer *json, const struct message *message,
                               bool with_text);
 
+/* An event, as an object: schema MessageEvent. */
+void message_json_put_event(struct json_writer *json, const struct message_event *event);
+
 #endif

@@ -174,20 +174,11 @@ struct store_purge {
 MUST_CHECK enum error store_find_message(struct store_reader *reader, const struct message_id *id,
                                          struct message *message);
 
-/* One transition of a message. */
-struct message_event {
-    enum message_status status; /* that it reached */
-    unsigned attempt;
-    char device_id[DEVICE_ID_SIZE];              /* "": no device was involved */
-    char error_code[MESSAGE_ERROR_CODE_SIZE];    /* "": none */
-    char error_message[MESSAGE_ERROR_TEXT_SIZE]; /* "": none */
-    int64_t at_ms;                               /* wall */
-};
-
-/* All events of a message in their order; the first is that it was queued. ERROR_MESSAGE_NOT_FOUND
-   without one. The caller frees *events, also after an error. */
+/* The events of a message in their order, after the first `after` of them, and at most `limit`; the first of all is
+   that it was queued. ERROR_MESSAGE_NOT_FOUND without a message. The caller frees *events, also after an error. */
 MUST_CHECK enum error store_read_history(struct store_reader *reader, const struct message_id *id,
-                                         struct message_event **events, size_t *count);
+                                         int64_t after, size_t limit, struct message_event **events,
+                                         size_t *count);
 
 /* Which messages, newest first. A filter that is not set (false, "", 0) lets everything through. */
 struct store_query {

@@ -444,9 +444,10 @@ enum error store_find_message(struct store_reader *reader, const struct message_
 }
 
 enum error store_read_history(struct store_reader *reader, const struct message_id *id,
-                              struct message_event **events, size_t *count)
+                              int64_t after, size_t limit, struct message_event **events,
+                              size_t *count)
 {
-    return reader->backend->read_history(reader->reader, id, events, count);
+    return reader->backend->read_history(reader->reader, id, after, limit, events, count);
 }
 
 enum error store_list_messages(struct store_reader *reader, const struct store_query *query,

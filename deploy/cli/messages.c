@@ -126,38 +126,6 @@ static int list(struct store *store, const struct command *command)
 
 /* ---- show ---- */
 
-struct history {
-    struct message_event *events;
-    size_t count;
-};
-
-static void put_text_or_null(struct json_writer *json, const char *name, const char *text)
-{
-    json_put_text(json, name, *text ? text : NULL);
-}
-
-/* The answer of GET /api/sms/{message_id}, with the history. */
-static void write_message(struct json_writer *json, const struct message *message,
-                          const struct history *history)
-{
-    json_begin_object(json, NULL);
-    message_json_put_members(json, message, true);
-    json_begin_array(json, "history");
-    for (size_t i = 0; i < history->count; i++) {
-        const struct message_event *event = &history->events[i];
-        json_begin_object(json, NULL);
-        json_put_text(json, "status", message_status_name(event->status));
-        json_put_time(json, "at", event->at_ms);
-        json_put_integer(json, "attempt", event->attempt);
-        put_text_or_null(json, "device_id", event->device_id);
-        put_text_or_null(json, "error_code", event->error_code);
-        put_text_or_null(json, "error_message", event->error_message);
-        json_end_object(json);
-    }
-    json_end_array(json);
-    json_end_object(json);
-}
-
 static void print_line(const char *name, const char *text)
 {
     printf("%-12s  ", name);
@@ -174,7 +142,7 @@ static void print_error(const char *code, const char *text)
     terminal_put(stdout, text);
 }
 
-static void print_message(const struct message *message, const struct history *history)
+static void print_message(const struct message *message)
 {
     char id[MESSAGE_ID_TEXT_SIZE];
     message_id_format(&message->id, id);
@@ -191,15 +159,63 @@ static void print_message(const struct message *message, const struct history *h
         putchar('\n');
     }
     puts("history");
-    for (size_t i = 0; i < history->count; i++) {
-        const struct message_event *event = &history->events[i];
-        char at[CLOCK_TEXT_SIZE];
-        clock_format(event->at_ms, at);
-        printf("  %s  %-10s  attempt %-3u  %s  ", at, message_status_name(event->status),
-               event->attempt, event->device_id);
-        print_error(event->error_code, event->error_message);
-        putchar('\n');
+}
+
+static void print_event(const struct message_event *event)
+{
+    char at[CLOCK_TEXT_SIZE];
+    clock_format(event->at_ms, at);
+    printf("  %s  %-10s  attempt %-3u  %s  ", at, message_status_name(event->status),
+           event->attempt, event->device_id);
+    print_error(event->error_code, event->error_message);
+    putchar('\n');
+}
+
+/* The answer of GET /api/sms/{message_id}, with the `events` of GET /api/sms/{message_id}/events. */
+static void begin_message(const struct command *command, const struct message *message)
+{
+    if (command->json) {
+        json_begin_object(command->json, NULL);
+        message_json_put_members(command->json, message, true);
+        json_begin_array(command->json, "events");
+    } else {
+        print_message(message);
     }
+}
+
+static void end_message(const struct command *command)
+{
+    if (command->json) {
+        json_end_array(command->json);
+        json_end_object(command->json);
+    }
+}
+
+/* The message and its events, a page at a time: an offer that comes back again and again leaves many. */
+static enum error print_history(struct store_reader *reader, const struct command *command,
+                                const struct message *message)
+{
+    enum { PAGE_EVENTS = 1000 };
+    size_t count = PAGE_EVENTS;
+    enum error error = ERROR_NONE;
+    for (int64_t after = 0; error == ERROR_NONE && count == PAGE_EVENTS; after += PAGE_EVENTS) {
+        struct message_event *events = NULL;
+        error = store_read_history(reader, &message->id, after, PAGE_EVENTS, &events, &count);
+        if (error == ERROR_NONE && after == 0)
+            begin_message(command, message);
+        for (size_t i = 0; error == ERROR_NONE && i < count; i++) {
+            if (command->json)
+                message_json_put_event(command->json, &events[i]);
+            else
+                print_event(&events[i]);
+        }
+        if (command->json)
+            command_flush_json(command);
+        free(events);
+    }
+    if (error == ERROR_NONE)
+        end_message(command);
+    return error;
 }
 
 /* 0, or the exit status if the argument is not an id. */
@@ -222,7 +238,6 @@ static int show(struct store *store, const struct command *command)
 {
     struct message_id id;
     struct message message = {0};
-    struct history history = {0};
     struct store_reader *reader = NULL;
     int status = read_id(command, &id);
     if (status != 0)
@@ -231,12 +246,7 @@ static int show(struct store *store, const struct command *command)
     if (error == ERROR_NONE)
         error = store_find_message(reader, &id, &message);
     if (error == ERROR_NONE)
-        error = store_read_history(reader, &id, &history.events, &history.count);
-    if (error == ERROR_NONE && command->json)
-        write_message(command->json, &message, &history);
-    else if (error == ERROR_NONE)
-        print_message(&message, &history);
-    free(history.events);
+        error = print_history(reader, command, &message);
     message_fini(&message);
     store_reader_close(reader);
     return error == ERROR_NONE ? EXIT_SUCCESS : fail_message(command, error);

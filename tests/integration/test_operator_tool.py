@@ -192,7 +192,8 @@ def test_a_message_is_shown_with_all_that_has_happened_to_it(make_gateway):
     phone.report(sent, "failed", error_code="no_service", error_message="no network")
     gateway.api.wait_status(sent, "failed")
     shown = answer(gateway, "messages", "show", sent)
-    history = shown.pop("history")
+    history = shown.pop("events")
+    assert history == gateway.api.get(f"/api/sms/{sent}/events").json()["events"]
     assert shown == gateway.api.message(sent)
     assert [event["status"] for event in history] == ["queued", "accepted", "sending", "sent", "failed"]
     assert {event["status"]: event["at"] for event in history} == shown["times"]

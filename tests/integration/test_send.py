@@ -775,6 +775,7 @@ ROUTES = {
     "/api/send-sms": "POST",
     "/api/sms": "GET, HEAD",
     f"/api/sms/{UNKNOWN_ID}": "GET, HEAD, DELETE",
+    f"/api/sms/{UNKNOWN_ID}/events": "GET, HEAD",
     "/api/devices": "GET, HEAD",
     "/livez": "GET, HEAD",
     "/readyz": "GET, HEAD",
@@ -801,7 +802,7 @@ def test_a_method_in_small_letters_is_another_method(gateway):
 
 def test_head_has_the_headers_of_get_and_no_body(outbox):
     message_id = outbox.api.send()["message_id"]
-    for path in (f"/api/sms/{message_id}", "/api/sms", "/api/devices", "/livez", "/readyz",
+    for path in (f"/api/sms/{message_id}", f"/api/sms/{message_id}/events", "/api/sms", "/api/devices", "/livez", "/readyz",
                  "/metrics", f"/api/sms/{UNKNOWN_ID}"):
         with RawHttp(outbox) as connection:
             connection.send(head("HEAD", path))

@@ -227,7 +227,7 @@ static void assert_history(struct store_fixture *fixture, const struct message *
 {
     struct message_event *events = NULL;
     size_t count = 0;
-    assert_int_equal(store_read_history(fixture->reader, &message->id, &events, &count),
+    assert_int_equal(store_read_history(fixture->reader, &message->id, 0, 1000, &events, &count),
                      ERROR_NONE);
     assert_true(count > 0);
     assert_int_equal(events[0].status, MESSAGE_QUEUED);

@@ -226,9 +226,11 @@ static enum error find_message(struct store_database_reader *reader, const struc
 }
 
 static enum error read_history(struct store_database_reader *reader, const struct message_id *id,
-                               struct message_event **events, size_t *count)
+                               int64_t after, size_t limit, struct message_event **events,
+                               size_t *count)
 {
-    return end_read(reader, memory_read_history(begin_read(reader), id, events, count));
+    return end_read(reader,
+                    memory_read_history(begin_read(reader), id, after, limit, events, count));
 }
 
 static enum error list_messages(struct store_database_reader *reader,

@@ -123,7 +123,7 @@ void memory_read_sending(const struct memory_tables *tables, struct store_sendin
 MUST_CHECK enum error memory_read_message(const struct memory_tables *tables,
                                           const struct message_id *id, struct message *message);
 MUST_CHECK enum error memory_read_history(const struct memory_tables *tables,
-                                          const struct message_id *id,
+                                          const struct message_id *id, int64_t after, size_t limit,
                                           struct message_event **events, size_t *count);
 MUST_CHECK enum error memory_list_messages(const struct memory_tables *tables,
                                            const struct store_query *query,

@@ -50,7 +50,8 @@ static void copy_event(const struct memory_event *row, struct message_event *eve
 }
 
 enum error memory_read_history(const struct memory_tables *tables, const struct message_id *id,
-                               struct message_event **events, size_t *count)
+                               int64_t after, size_t limit, struct message_event **events,
+                               size_t *count)
 {
     const struct memory_message *row = memory_find_message(tables, id);
     *events = NULL;
@@ -60,13 +61,17 @@ enum error memory_read_history(const struct memory_tables *tables, const struct 
     size_t number = 1; /* the first event is the row itself */
     for (const struct memory_event *event = row->newest_event; event; event = event->older)
         number++;
-    *events = calloc(number, sizeof(**events));
+    size_t first = (size_t)MIN(after, (int64_t)number), end = MIN(first + limit, number);
+    *events = calloc(end - first + 1, sizeof(**events));
     if (!*events)
         return ERROR_INTERNAL;
-    *count = number;
-    (*events)[0].at_ms = message_id_time_ms(id);
-    for (const struct memory_event *event = row->newest_event; event; event = event->older)
-        copy_event(event, &(*events)[--number]);
+    *count = end - first;
+    if (first == 0)
+        (*events)[0].at_ms = message_id_time_ms(id);
+    for (const struct memory_event *event = row->newest_event; event; event = event->older) {
+        if (--number >= first && number < end)
+            copy_event(event, &(*events)[number - first]);
+    }
     return ERROR_NONE;
 }
 

@@ -58,19 +58,35 @@ static enum error read_event(const struct statement *row, void *item)
     return ERROR_NONE;
 }
 
+/* ERROR_MESSAGE_NOT_FOUND unless there is a message. */
+static enum error check_message(struct handle *handle, const struct message_id *id)
+{
+    bool found;
+    struct statement *select = statement_get(handle, FIND_SEQ);
+    statement_bind_message(select, id);
+    enum error error = statement_step(handle, select, &found);
+    statement_reset(select);
+    return error == ERROR_NONE && !found ? ERROR_MESSAGE_NOT_FOUND : error;
+}
+
 enum error queries_read_history(struct store_database_reader *reader, const struct message_id *id,
-                                struct message_event **events, size_t *count)
+                                int64_t after, size_t limit, struct message_event **events,
+                                size_t *count)
 {
     void *items;
     reader_begin(reader);
     struct statement *select = statement_get(&reader->handle, READ_HISTORY);
     statement_bind_message(select, id);
     statement_bind_integer(select, FIELD_CREATED_AT_MS, message_id_time_ms(id));
+    statement_bind_integer(select, FIELD_AFTER, after);
+    statement_bind_integer(select, FIELD_LIMIT, (int64_t)limit);
     enum error error = statement_read_list(&reader->handle, select, sizeof(**events), read_event,
                                            &items, count);
+    if (error == ERROR_NONE && *count == 0)
+        error = check_message(&reader->handle, id);
     reader_end(reader);
     *events = items;
-    return error == ERROR_NONE && *count == 0 ? ERROR_MESSAGE_NOT_FOUND : error;
+    return error;
 }
 
 /* ---- Lists ---- */

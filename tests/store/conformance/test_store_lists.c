@@ -297,10 +297,56 @@ static void times_bound_a_list_on_both_sides(void **state)
     assert_page(fixture, &query, ids, (int[]){0}, 1, 2);
 }
 
+/* ---- The history of a message ---- */
+
+static void assert_history(struct store_fixture *fixture, const struct message_id *id,
+                           int64_t after, size_t limit, const enum message_status *statuses,
+                           size_t expected)
+{
+    struct message_event *events = NULL;
+    size_t count = 0;
+    assert_int_equal(store_read_history(fixture->reader, id, after, limit, &events, &count),
+                     ERROR_NONE);
+    assert_int_equal(count, expected);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(events[i].status, statuses[(size_t)after + i]);
+        assert_int_equal(events[i].attempt, events[i].status != MESSAGE_QUEUED);
+        assert_string_equal(events[i].device_id,
+                            events[i].status == MESSAGE_QUEUED ? "" : "phone-1");
+    }
+    free(events);
+}
+
+static void a_history_is_read_in_order_and_in_pages(void **state)
+{
+    static const enum message_status statuses[] = {MESSAGE_QUEUED, MESSAGE_ACCEPTED, MESSAGE_SENT,
+                                                   MESSAGE_DELIVERED};
+    struct store_fixture *fixture = *state;
+    bool changed;
+    struct message_event *events = NULL;
+    size_t count;
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    given_claim(fixture, (const char *[]){"phone-1"}, 1);
+    for (size_t i = 2; i < ARRAY_LENGTH(statuses); i++)
+        assert_int_equal(given_report(fixture, &id, "phone-1", statuses[i], &changed), ERROR_NONE);
+    for (size_t after = 0; after <= ARRAY_LENGTH(statuses) + 1; after++) {
+        size_t left = ARRAY_LENGTH(statuses) - MIN(after, ARRAY_LENGTH(statuses));
+        for (size_t limit = 1; limit <= ARRAY_LENGTH(statuses) + 1; limit++)
+            assert_history(fixture, &id, (int64_t)after, limit, statuses, MIN(left, limit));
+    }
+    struct message_id nobodys = message_id_new();
+    for (int64_t after = 0; after < 2; after++) {
+        assert_int_equal(store_read_history(fixture->reader, &nobodys, after, 10, &events, &count),
+                         ERROR_MESSAGE_NOT_FOUND);
+        free(events);
+    }
+}
+
 UNIT_TESTS(STORE_TEST(pages_are_newest_first_from_either_end),
            STORE_TEST(messages_whose_ids_have_the_same_number_are_two),
            STORE_TEST(a_page_tells_whether_there_are_older_and_newer_ones),
            STORE_TEST(a_page_ends_where_its_texts_are_too_long), STORE_TEST(filters_go_together),
            STORE_TEST(a_number_is_found_in_the_queue_and_outside_it),
            STORE_TEST(a_long_queue_is_listed_like_a_short_one),
-           STORE_TEST(times_bound_a_list_on_both_sides))
+           STORE_TEST(times_bound_a_list_on_both_sides),
+           STORE_TEST(a_history_is_read_in_order_and_in_pages))

@@ -101,7 +101,7 @@ static void assert_message(const struct message_id *id, enum message_status stat
     assert_string_equal(message->text, "text");
     struct message_event *events;
     size_t count;
-    assert_int_equal(memory_read_history(&tables, id, &events, &count), ERROR_NONE);
+    assert_int_equal(memory_read_history(&tables, id, 0, 100, &events, &count), ERROR_NONE);
     assert_int_equal(count, event_count);
     assert_int_equal(events[count - 1].status, status);
     free(events);
