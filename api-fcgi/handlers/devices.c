@@ -6,10 +6,12 @@
 
 #include <string.h>
 
-enum { MAX_PAGE_BYTES = 16 << 20 }; /* some thousand devices with 4 KiB of `extra` each */
+/* What a page has at most: it is read in a fraction of the time limit, also beside load. */
+enum { MAX_PAGE_DEVICES = 1000, MAX_PAGE_EXTRA_BYTES = 2 << 20, MAX_PAGE_IN_FLIGHT = 100000 };
 
-_Static_assert((int)MAX_PAGE_BYTES + (64 << 10) <= (int)HTTP_MAX_RESPONSE_BYTES,
-               "one more device fits");
+_Static_assert((int)MAX_PAGE_DEVICES * 4096 + (int)MAX_PAGE_EXTRA_BYTES <=
+                   (int)HTTP_MAX_RESPONSE_BYTES,
+               "a page fits: without `extra` a device takes less than 4 KiB");
 
 static const char cursor_prefix[] = "after-";
 
@@ -17,9 +19,9 @@ static void take_cursor(struct http_exchange *exchange, const char *name, const 
                         void *target)
 {
     size_t length = strlen(cursor_prefix);
-    const char **cursor = target;
+    struct store_device_query *query = target;
     if (strncmp(value, cursor_prefix, length) == 0 && device_id_valid(value + length))
-        *cursor = value + length;
+        strcpy(query->after, value + length);
     else
         http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE,
                                  "must be a cursor from `next` of another page");
@@ -44,39 +46,35 @@ static void put_next(struct http_exchange *exchange, struct json_writer *json,
     buffer_fini(&url);
 }
 
-/* Devices by id, after `cursor`: as many as fit, and a link to the rest. */
-static void answer_page(struct http_exchange *exchange, const struct device *devices, size_t total,
-                        const char *cursor)
+static void answer_page(struct http_exchange *exchange, const struct store_device_page *page)
 {
     struct json_writer json = {.out = &exchange->response.body};
-    size_t first = 0;
-    while (first < total && strcmp(devices[first].device_id, cursor) <= 0)
-        first++;
-    size_t end = first;
     http_begin_json(exchange, 200);
     json_begin_object(&json, NULL);
     json_begin_array(&json, "devices");
-    while (end < total && exchange->response.body.length < MAX_PAGE_BYTES)
-        device_json_put(&json, &devices[end++]);
+    for (size_t i = 0; i < page->count; i++)
+        device_json_put(&json, &page->devices[i]);
     json_end_array(&json);
-    json_put_integer(&json, "count", (int64_t)(end - first));
-    if (end < total)
-        put_next(exchange, &json, &devices[end - 1]);
+    json_put_integer(&json, "count", (int64_t)page->count);
+    if (page->has_more)
+        put_next(exchange, &json, &page->devices[page->count - 1]);
     json_end_object(&json);
 }
 
 enum http_outcome devices_handle_list(struct http_exchange *exchange)
 {
     struct query_values values = {0};
-    const char *cursor = "";
-    struct device *devices = NULL;
-    size_t count = 0;
-    if (!query_take(exchange, parameters, ARRAY_LENGTH(parameters), &values, &cursor))
+    struct store_device_query query = {
+        .limit = MAX_PAGE_DEVICES,
+        .max_extra_bytes = MAX_PAGE_EXTRA_BYTES,
+        .max_in_flight = MAX_PAGE_IN_FLIGHT,
+    };
+    struct store_device_page page;
+    if (!query_take(exchange, parameters, ARRAY_LENGTH(parameters), &values, &query))
         return HTTP_ANSWERED;
-    enum error error = store_list_connected_devices(exchange->reader, &devices, &count);
-    if (error != ERROR_NONE)
-        return http_store_problem(exchange, error);
-    answer_page(exchange, devices, count, cursor);
-    store_devices_free(devices, count);
-    return HTTP_ANSWERED;
+    enum error error = store_list_devices(exchange->reader, &query, &page);
+    if (error == ERROR_NONE)
+        answer_page(exchange, &page);
+    store_device_page_fini(&page);
+    return error == ERROR_NONE ? HTTP_ANSWERED : http_store_problem(exchange, error);
 }

@@ -88,9 +88,25 @@ struct store_find_revoked_tokens {
 
 /* ---- Reads: see store.h ---- */
 
-/* The connected devices, by device id. The caller frees with store_devices_free. */
-MUST_CHECK enum error store_list_connected_devices(struct store_reader *reader,
-                                                   struct device **devices, size_t *count);
-void store_devices_free(struct device *devices, size_t count);
+/* Which of the connected devices. A page ends before the device that would exceed a bound, but has at least one;
+   0: no bound. */
+struct store_device_query {
+    char after[DEVICE_ID_SIZE]; /* "", or the last device of the page before */
+    size_t limit;               /* at least 1 */
+    size_t max_extra_bytes;     /* of all `extra` of a page */
+    size_t max_in_flight;       /* messages of all devices of a page: each is counted */
+};
+
+struct store_device_page {
+    struct device *devices; /* by device id */
+    size_t count;
+    bool has_more;
+};
+
+/* The caller does store_device_page_fini, also after an error. */
+MUST_CHECK enum error store_list_devices(struct store_reader *reader,
+                                         const struct store_device_query *query,
+                                         struct store_device_page *page);
+void store_device_page_fini(struct store_device_page *page);
 
 #endif

@@ -494,17 +494,37 @@ enum error store_read_sending(struct store_reader *reader, struct store_sending 
     return reader->backend->read_sending(reader->reader, sending);
 }
 
-enum error store_list_connected_devices(struct store_reader *reader, struct device **devices,
-                                        size_t *count)
+enum error store_list_devices(struct store_reader *reader, const struct store_device_query *query,
+                              struct store_device_page *page)
 {
-    return reader->backend->list_devices(reader->reader, devices, count);
+    assert(query->limit > 0);
+    *page = (struct store_device_page){0};
+    page->devices = calloc(query->limit, sizeof(*page->devices));
+    return page->devices ? reader->backend->list_devices(reader->reader, query, page)
+                         : ERROR_INTERNAL;
 }
 
-void store_devices_free(struct device *devices, size_t count)
+bool store_device_page_append(const struct store_device_query *query,
+                              struct store_device_page *page, const struct device *device,
+                              struct store_device_page_size *size)
 {
-    for (size_t i = 0; i < count; i++)
-        device_info_fini(&devices[i].info);
-    free(devices);
+    size->extra_bytes += device->info.extra ? strlen(device->info.extra) : 0;
+    size->in_flight += device->queue;
+    page->has_more = page->count == query->limit ||
+                     (page->count > 0 &&
+                      ((query->max_extra_bytes > 0 && size->extra_bytes > query->max_extra_bytes) ||
+                       (query->max_in_flight > 0 && size->in_flight > query->max_in_flight)));
+    if (!page->has_more)
+        page->devices[page->count++] = *device;
+    return !page->has_more;
+}
+
+void store_device_page_fini(struct store_device_page *page)
+{
+    for (size_t i = 0; i < page->count; i++)
+        device_info_fini(&page->devices[i].info);
+    free(page->devices);
+    *page = (struct store_device_page){0};
 }
 
 enum error store_read_statistics(struct store_reader *reader, int64_t stuck_for_ms,

@@ -68,11 +68,22 @@ struct store_backend {
     enum error (*list_tokens)(struct store_database_reader *reader, struct device_token **tokens,
                               size_t *count);
     enum error (*read_sending)(struct store_database_reader *reader, struct store_sending *sending);
-    enum error (*list_devices)(struct store_database_reader *reader, struct device **devices,
-                               size_t *count);
+    enum error (*list_devices)(struct store_database_reader *reader,
+                               const struct store_device_query *query,
+                               struct store_device_page *page);
     enum error (*read_statistics)(struct store_database_reader *reader, int64_t stuck_for_ms,
                                   struct store_statistics *statistics);
 };
+
+/* For list_devices: what a page has taken so far. */
+struct store_device_page_size {
+    size_t extra_bytes, in_flight;
+};
+
+/* Appends the device, which the page then owns. False: the page ends before it. */
+bool store_device_page_append(const struct store_device_query *query,
+                              struct store_device_page *page, const struct device *device,
+                              struct store_device_page_size *size);
 
 extern const struct store_backend store_backend_sqlite, store_backend_memory;
 

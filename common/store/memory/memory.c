@@ -277,11 +277,12 @@ static enum error read_sending(struct store_database_reader *reader, struct stor
     return end_read(reader, ERROR_NONE);
 }
 
-static enum error list_devices(struct store_database_reader *reader, struct device **devices,
-                               size_t *count)
+static enum error list_devices(struct store_database_reader *reader,
+                               const struct store_device_query *query,
+                               struct store_device_page *page)
 {
     int64_t now_ms = reader->database->wall_ms();
-    return end_read(reader, memory_list_devices(begin_read(reader), now_ms, devices, count));
+    return end_read(reader, memory_list_devices(begin_read(reader), now_ms, query, page));
 }
 
 static enum error read_statistics(struct store_database_reader *reader, int64_t stuck_for_ms,

@@ -133,7 +133,8 @@ MUST_CHECK enum error memory_list_keys(const struct memory_tables *tables, struc
 MUST_CHECK enum error memory_list_tokens(const struct memory_tables *tables,
                                          struct device_token **tokens, size_t *count);
 MUST_CHECK enum error memory_list_devices(const struct memory_tables *tables, int64_t now_ms,
-                                          struct device **devices, size_t *count);
+                                          const struct store_device_query *query,
+                                          struct store_device_page *page);
 MUST_CHECK enum error memory_read_statistics(const struct memory_tables *tables,
                                              int64_t stuck_since_ms, int64_t now_ms,
                                              struct store_statistics *statistics);

@@ -1,5 +1,6 @@
 /* Reads, in memory: the lock is held, so each sees one consistent view. */
 #include "common/store/memory/memory.h"
+#include "common/store/store_backend.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -290,22 +291,23 @@ static bool copy_device(const struct memory_tables *tables, const struct memory_
 }
 
 enum error memory_list_devices(const struct memory_tables *tables, int64_t now_ms,
-                               struct device **result, size_t *result_count)
+                               const struct store_device_query *query,
+                               struct store_device_page *page)
 {
-    struct device *devices = calloc(MAX(tables->devices.count, (size_t)1), sizeof(*devices));
-    size_t count = 0;
-    bool good = devices;
-    for (size_t i = 0; good && i < tables->devices.count; i++) {
+    struct store_device_page_size size = {0};
+    for (size_t i = table_lower_bound(&tables->devices, query->after); i < tables->devices.count;
+         i++) {
         const struct memory_device *row = tables->devices.rows[i];
-        if (memory_is_connected(tables, row, now_ms))
-            good = copy_device(tables, row, &devices[count++]);
+        struct device device;
+        if (strcmp(row->device_id, query->after) == 0 || !memory_is_connected(tables, row, now_ms))
+            continue;
+        if (!copy_device(tables, row, &device))
+            return ERROR_INTERNAL;
+        if (!store_device_page_append(query, page, &device, &size)) {
+            device_info_fini(&device.info);
+            break;
+        }
     }
-    if (!good) {
-        store_devices_free(devices, count);
-        return ERROR_INTERNAL;
-    }
-    *result = devices;
-    *result_count = count;
     return ERROR_NONE;
 }
 

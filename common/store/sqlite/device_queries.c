@@ -2,9 +2,8 @@
 #include "common/store/sqlite/database.h"
 #include "common/store/sqlite/queries.h"
 
-static enum error read_device(const struct statement *row, void *item)
+static enum error read_device(const struct statement *row, struct device *device)
 {
-    struct device *device = item;
     *device = (struct device){
         .info = DEVICE_INFO_UNKNOWN,
         .connected_at_ms = statement_integer(row, FIELD_CONNECTED_AT_MS),
@@ -28,22 +27,39 @@ static enum error read_device(const struct statement *row, void *item)
     return info->extra ? ERROR_NONE : ERROR_INTERNAL;
 }
 
-enum error queries_list_devices(struct store_database_reader *reader, struct device **devices,
-                                size_t *count)
+/* Reads from `select` until the page is full. */
+static enum error read_page(struct handle *handle, struct statement *select,
+                            const struct store_device_query *query, struct store_device_page *page)
 {
-    void *items;
-    size_t begun;
+    struct store_device_page_size size = {0};
+    bool row;
+    enum error error = statement_step(handle, select, &row);
+    while (error == ERROR_NONE && row) {
+        struct device device;
+        error = read_device(select, &device);
+        if (error != ERROR_NONE)
+            break;
+        if (!store_device_page_append(query, page, &device, &size)) {
+            device_info_fini(&device.info);
+            break;
+        }
+        error = statement_step(handle, select, &row);
+    }
+    statement_reset(select);
+    return error;
+}
+
+enum error queries_list_devices(struct store_database_reader *reader,
+                                const struct store_device_query *query,
+                                struct store_device_page *page)
+{
     reader_begin(reader);
     struct statement *select = statement_get(&reader->handle, LIST_DEVICES);
     statement_bind_integer(select, FIELD_NOW_MS, reader->database->options->wall_ms());
-    enum error error = statement_read_list(&reader->handle, select, sizeof(**devices), read_device,
-                                           &items, &begun);
+    statement_bind_text(select, FIELD_AFTER, query->after);
+    statement_bind_integer(select, FIELD_LIMIT,
+                           (int64_t)query->limit + 1); /* one more tells whether there is more */
+    enum error error = read_page(&reader->handle, select, query, page);
     reader_end(reader);
-    if (error != ERROR_NONE) {
-        store_devices_free(items, begun);
-        return error;
-    }
-    *devices = items;
-    *count = begun;
-    return ERROR_NONE;
+    return error;
 }

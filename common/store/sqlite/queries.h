@@ -25,8 +25,9 @@ enum error queries_list_tokens(struct store_database_reader *reader, struct devi
                                size_t *count);
 
 /* device_queries.c */
-enum error queries_list_devices(struct store_database_reader *reader, struct device **devices,
-                                size_t *count);
+enum error queries_list_devices(struct store_database_reader *reader,
+                                const struct store_device_query *query,
+                                struct store_device_page *page);
 
 /* statistics.c */
 enum error queries_read_sending(struct store_database_reader *reader,

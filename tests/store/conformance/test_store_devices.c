@@ -47,30 +47,43 @@ static bool given_update(struct store_fixture *fixture, const char *device_id, i
     return write.update.superseded;
 }
 
+/* The caller does store_device_page_fini. */
+static struct store_device_page list(struct store_fixture *fixture,
+                                     const struct store_device_query *query)
+{
+    struct store_device_page page;
+    assert_int_equal(store_list_devices(fixture->reader, query, &page), ERROR_NONE);
+    return page;
+}
+
+static struct store_device_page list_all(struct store_fixture *fixture)
+{
+    struct store_device_page page = list(fixture, &(struct store_device_query){.limit = 100});
+    assert_false(page.has_more);
+    return page;
+}
+
 static size_t connected(struct store_fixture *fixture)
 {
-    struct device *devices = NULL;
-    size_t count = 0;
-    assert_int_equal(store_list_connected_devices(fixture->reader, &devices, &count), ERROR_NONE);
+    struct store_device_page page = list_all(fixture);
     struct store_statistics statistics;
+    size_t count = page.count;
     assert_int_equal(store_read_statistics(fixture->reader, 0, &statistics), ERROR_NONE);
     assert_int_equal(statistics.devices_connected, count);
-    store_devices_free(devices, count);
+    store_device_page_fini(&page);
     return count;
 }
 
 /* -2: the device is not connected. */
 static double battery_level(struct store_fixture *fixture, const char *device_id)
 {
-    struct device *devices = NULL;
-    size_t count = 0;
+    struct store_device_page page = list_all(fixture);
     double level = -2;
-    assert_int_equal(store_list_connected_devices(fixture->reader, &devices, &count), ERROR_NONE);
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(devices[i].device_id, device_id) == 0)
-            level = devices[i].info.battery_level;
+    for (size_t i = 0; i < page.count; i++) {
+        if (strcmp(page.devices[i].device_id, device_id) == 0)
+            level = page.devices[i].info.battery_level;
     }
-    store_devices_free(devices, count);
+    store_device_page_fini(&page);
     return level;
 }
 
@@ -92,10 +105,9 @@ static void a_connected_device_is_listed_with_its_info(void **state)
     given_message_in(fixture, MESSAGE_SENDING);
     given_message_in(fixture, MESSAGE_SENT);
 
-    struct device *devices = NULL;
-    size_t count = 0;
-    assert_int_equal(store_list_connected_devices(fixture->reader, &devices, &count), ERROR_NONE);
-    assert_int_equal(count, 2);
+    struct store_device_page page = list_all(fixture);
+    const struct device *devices = page.devices;
+    assert_int_equal(page.count, 2);
     assert_string_equal(devices[0].device_id, "phone-0");
     assert_true(devices[0].info.battery_level < 0);
     assert_true(devices[0].info.charging < 0);
@@ -108,7 +120,7 @@ static void a_connected_device_is_listed_with_its_info(void **state)
     assert_int_equal(devices[1].info.signal_strength, -71);
     assert_string_equal(devices[1].info.extra, "{\"carrier\":\"x\"}");
     assert_int_equal(devices[1].queue, 2);
-    store_devices_free(devices, count);
+    store_device_page_fini(&page);
 
     struct store_write write = {.verb = STORE_DEVICE_UPDATE};
     strcpy(write.update.device_id, "phone-1");
@@ -120,6 +132,54 @@ static void a_connected_device_is_listed_with_its_info(void **state)
     write.update.connection_epoch = session;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_true(battery_level(fixture, "phone-1") == 12);
+}
+
+/* The device ids of all pages with that query, each page between brackets. */
+static void assert_pages(struct store_fixture *fixture, struct store_device_query query,
+                         const char *expected)
+{
+    char pages[256] = "";
+    for (bool more = true; more;) {
+        struct store_device_page page = list(fixture, &query);
+        more = page.has_more;
+        strcat(pages, "[");
+        for (size_t i = 0; i < page.count; i++) {
+            strcat(strcat(pages, i > 0 ? " " : ""), page.devices[i].device_id);
+            strcpy(query.after, page.devices[i].device_id);
+        }
+        strcat(pages, "]");
+        store_device_page_fini(&page);
+    }
+    assert_string_equal(pages, expected);
+}
+
+static void devices_come_in_pages(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id instance = message_id_new(), other = message_id_new();
+    struct device_info info = DEVICE_INFO_UNKNOWN;
+    info.extra = (char *)"{\"some\":\"text\"}";
+    size_t extra = strlen(info.extra);
+    given_lease(fixture, &instance, 60000);
+    assert_pages(fixture, (struct store_device_query){.limit = 2}, "[]");
+    for (char id[] = "f"; *id >= 'a'; id[0]--)
+        given_connect(fixture, id, *id == 'd' ? &other : &instance, &info);
+    assert_pages(fixture, (struct store_device_query){.limit = 2}, "[a b][c e][f]");
+    assert_pages(fixture, (struct store_device_query){.limit = 5}, "[a b c e f]");
+    assert_pages(fixture, (struct store_device_query){.limit = 2, .after = "aa"}, "[b c][e f]");
+    assert_pages(fixture, (struct store_device_query){.limit = 2, .after = "d"}, "[e f]");
+    assert_pages(fixture, (struct store_device_query){.limit = 2, .after = "f"}, "[]");
+    assert_pages(fixture, (struct store_device_query){.limit = 9, .max_extra_bytes = 3 * extra},
+                 "[a b c][e f]");
+    assert_pages(fixture, (struct store_device_query){.limit = 9, .max_extra_bytes = 1},
+                 "[a][b][c][e][f]");
+
+    static const char *const busy[] = {"a", "a", "c", "c", "c", "e"};
+    for (size_t i = 0; i < ARRAY_LENGTH(busy); i++)
+        given_message(fixture, "+1234567890", "text");
+    assert_int_equal(given_claim(fixture, busy, ARRAY_LENGTH(busy)), ARRAY_LENGTH(busy));
+    assert_pages(fixture, (struct store_device_query){.limit = 9, .max_in_flight = 2},
+                 "[a b][c][e f]");
 }
 
 static void a_returning_device_gets_its_messages_in_flight(void **state)
@@ -260,6 +320,7 @@ static void a_broker_that_starts_replaces_the_one_before_it(void **state)
 }
 
 UNIT_TESTS(STORE_TEST(a_connected_device_is_listed_with_its_info),
+           STORE_TEST(devices_come_in_pages),
            STORE_TEST(a_returning_device_gets_its_messages_in_flight),
            STORE_TEST(the_entry_of_the_current_attempt_counts),
            STORE_TEST(a_message_with_a_cancel_request_goes_to_no_other_device),

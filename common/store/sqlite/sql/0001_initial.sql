@@ -157,13 +157,14 @@ CREATE TABLE device (
     battery_level    REAL,
     charging         INTEGER,
     signal_strength  INTEGER,
-    extra            TEXT,                       -- JSON object: the other members of its own description
     connection_epoch INTEGER NOT NULL,           -- counts its connections
     broker_instance  BLOB,                       -- NULL: not connected
     token_revoked    INTEGER NOT NULL DEFAULT 0, -- 1: since it connected; its connection is to be closed
     first_seen_at_ms INTEGER NOT NULL,
     connected_at_ms  INTEGER NOT NULL,
-    last_seen_at_ms  INTEGER NOT NULL
+    last_seen_at_ms  INTEGER NOT NULL,
+    -- JSON object: the other members of its own description. Last: a long one is on pages of its own.
+    extra            TEXT
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX device_connected ON device (broker_instance) WHERE broker_instance IS NOT NULL;
