@@ -86,7 +86,7 @@ fail_and_go_back() {
     fi
     show_log
     refuse "neither version serves. The backup is $backup. No message is lost: fix the errors above and run" \
-        "rollback.sh --package $previous; OPERATING.md in /usr/share/doc/sms-gateway explains how to restore a backup."
+        "rollback.sh --package $previous; OPERATING.md in /usr/share/doc/sms-gateway/deploy explains how to restore a backup."
 }
 
 need_root

@@ -77,6 +77,29 @@ def test_links_lead_somewhere(page):
             assert file.endswith(".md") and anchor in anchors_of(file), f"{page} links to {file}#{anchor}"
 
 
+INSTALLED = "/usr/share/doc/sms-gateway/"
+
+
+def installed_pages():
+    """The files of the package's documentation, which has the folders of this tree."""
+    return set(text_of("deploy/debian/sms-gateway.pages").splitlines())
+
+
+def test_all_pages_are_installed_with_what_they_link_to():
+    assert set(PAGES) <= installed_pages()
+    for page in PAGES:
+        for file, _ in links_of(page):
+            assert file in installed_pages(), f"{page} links to {file}, which is not in deploy/debian/sms-gateway.pages"
+
+
+def test_units_and_scripts_name_installed_pages():
+    named = [(path.name, page) for path in sorted((ROOT / "deploy").glob("*/sms-gateway*.[st]*")) + sorted((ROOT / "deploy").glob("*.sh"))
+             for page in re.findall(rf"{INSTALLED}([\w./-]+)", path.read_text())]
+    assert len(named) >= 6
+    for name, page in named:
+        assert any(file == page or file.startswith(f"{page}/") for file in installed_pages()), f"{name} names {INSTALLED}{page}"
+
+
 def test_the_lines_that_install_are_those_of_the_operators_page():
     """Which `make test-deploy` runs."""
     section = text_of("README.md").split("## Install\n")[1].split("\n## ")[0]

@@ -84,6 +84,14 @@ def test_every_file_is_for_those_alone_who_need_it(site):
     assert {name for name, mode in modes.items() if int(mode.split()[0], 8) & 0o002} == set()
 
 
+def test_links_between_installed_pages_lead_somewhere(site):
+    folder = site.machine.path("/usr/share/doc/sms-gateway")
+    links = [(page, target) for page in folder.rglob("*.md")
+             for target in re.findall(r"\]\(([^)\s#:]+)[)#]", page.read_text())]
+    assert len(links) > 80
+    assert [(page.name, target) for page, target in links if not (page.parent / target).exists()] == []
+
+
 def test_nothing_runs_as_root(site):
     lines = site.machine.shell("for process in /proc/[0-9]*; do"
                                " echo $(stat -c %U $process) $(cat $process/comm); done").splitlines()
