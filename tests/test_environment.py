@@ -267,8 +267,8 @@ def test_a_database_that_is_no_regular_file_is_refused_at_the_start(tmp_path):
     (tmp_path / "b.db").hardlink_to(tmp_path / "a.db")
     os.mkfifo(tmp_path / "pipe.db")
     (tmp_path / "link.db").symlink_to("pipe.db")
-    for path, words in (("/dev/null", "no regular file"), ("pipe.db", "no regular file"),
-                        ("link.db", "no regular file"), ("b.db", "hard links")):
+    for path, words in (("/dev/null", "not a regular file"), ("pipe.db", "not a regular file"),
+                        ("link.db", "not a regular file"), ("b.db", "hard links")):
         told = told_of(free_port(), tmp_path, DATABASE_PATH=path)
         assert told.returncode == 2 and "DATABASE_PATH: /" in told.stderr and words in told.stderr, (path, told)
 

@@ -187,10 +187,10 @@ def test_a_bind_mount_is_the_same_database_or_is_refused(make_gateway):
     assert mounted(gateway, gateway.database.parent, folder, program, "statistics")[0] == 0
     for arguments in (("restore", backup), ("statistics",), ("backup", "create")):
         status, told = mounted(gateway, gateway.database, file, program, *arguments)
-        assert status == 1 and "mount the folder" in told, told
+        assert status == 1 and "mount its folder" in told, told
     api = gateway.api_fcgi.command[-1]
     status, told = mounted(gateway, gateway.database, file, api)
-    assert status == 1 and "mount the folder" in told, told
+    assert status == 1 and "mount its folder" in told, told
     assert [path.name for path in gateway.folder.glob("mounted.db*")] == ["mounted.db"]
 
 
@@ -328,7 +328,7 @@ def make_unreadable(path):
     (lambda path: subprocess.run(["sqlite3", path, "CREATE TABLE a (b)"], check=True),
      "another program"),
     (make_folder, "is a folder"),
-    (os.mkfifo, "no regular file"),
+    (os.mkfifo, "not a regular file"),
     (make_unreadable, "Permission denied"),
 ], ids=["empty", "text", "foreign", "folder", "fifo", "unreadable"])
 def test_a_foreign_file_is_named_and_left_unchanged(idle, make, told):

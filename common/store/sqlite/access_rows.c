@@ -73,7 +73,7 @@ static enum error take_pairing(struct store_database *database,
         return error;
     statement_text(take, FIELD_DEVICE_ID, pairing->device_id, sizeof(pairing->device_id));
     pairing->expires_at_ms = statement_integer(take, FIELD_EXPIRES_AT_MS);
-    return run(database, take); /* to its end: the row is deleted there */
+    return run(database, take); /* until done: it deletes the row at the last step */
 }
 
 static enum error remove_expired_pairings(struct store_database *database, int64_t now_ms)

@@ -16,9 +16,9 @@
 
 enum {
     OPEN_TIMEOUT_MS = 30000,
-    READER_TIMEOUT_MS = 1000, /* only recovery after a crash shuts readers out */
+    READER_TIMEOUT_MS = 1000, /* only the recovery after a crash makes readers wait */
     QUIET_TIMEOUT_MS = 100,
-    READ_CHECK_STEPS = 1000, /* of SQLite's machine, between looks at the clock */
+    READ_CHECK_STEPS = 1000, /* of SQLite's virtual machine, between checks of the time limit */
 };
 
 static const struct store_rows rows = {
@@ -31,7 +31,7 @@ static const struct store_rows rows = {
 
 /* ---- Opening ---- */
 
-/* A lock that a stream of reads cannot keep from the writer. */
+/* Prefers the writer: a stream of reads cannot keep it out. */
 static void init_reading(pthread_rwlock_t *lock)
 {
     pthread_rwlockattr_t attributes;
@@ -50,8 +50,8 @@ static void close_database(struct store_database *database)
     free(database);
 }
 
-/* A file that was put here, a backup perhaps, may have any mode. */
-static void close_to_others(const char *database_path)
+/* A file that an operator copied here may have any mode. */
+static void remove_access_of_others(const char *database_path)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm"};
     char path[DATABASE_PATH_SIZE];
@@ -61,10 +61,10 @@ static void close_to_others(const char *database_path)
             !(status.st_mode & 0007))
             continue;
         if (chmod(path, status.st_mode & 0770) == 0)
-            log_warning("a file with messages was open to everybody; now it is not",
+            log_warning("a file with messages was accessible to all users; it no longer is",
                         LOG_TEXT("path", path));
         else
-            log_warning("a file with messages is open to everybody", LOG_TEXT("path", path),
+            log_warning("a file with messages is accessible to all users", LOG_TEXT("path", path),
                         LOG_ERRNO);
     }
 }
@@ -75,7 +75,7 @@ static bool open_writer(struct store_database *database, char problem[STORE_ERRO
     struct handle *handle = &database->handle;
     int64_t version = 0, page_bytes = 0;
     bool good = handle_open(handle, database->path, OPEN_TIMEOUT_MS, problem) &&
-                /* Before anything is changed: it may be another program's. */
+                /* Before anything is changed: it may be another program's file. */
                 schema_read_version(handle->db, &schema_of_gateway, &version, problem) &&
                 schema_enable_reclaiming(handle->db, problem) &&
                 handle_configure(handle, WRITER, problem) &&
@@ -87,7 +87,7 @@ static bool open_writer(struct store_database *database, char problem[STORE_ERRO
     }
     if (!good)
         return false;
-    close_to_others(database->path); /* and not before it is known to be the gateway's */
+    remove_access_of_others(database->path); /* only now: it might have been another program's */
     wal_watch(&database->wal, handle, page_bytes, database->options->max_wal_bytes);
     place_note(&database->place);
     wal_empty(&database->wal);
@@ -126,13 +126,13 @@ static enum error open_database(const struct store_options *options, const char 
 
 /* ---- Readers ---- */
 
-/* A read transaction holds the write-ahead log back, so none may last. */
+/* A long read transaction would keep the write-ahead log from starting over. */
 static int is_too_late(void *context)
 {
     struct store_database_reader *reader = context;
     if (clock_monotonic_ms() < reader->until_ms)
         return 0;
-    log_warning("a read takes too long and is ended",
+    log_warning("a read took too long and was aborted",
                 LOG_NUMBER("timeout_ms", reader->database->options->timeout_ms));
     return 1;
 }
@@ -205,7 +205,7 @@ static enum error begin(struct store_database *database, int64_t deadline_ms)
                                                                          : ERROR_NONE;
     database->last_event_id = 0;
     database->waiting_count = 0;
-    /* The gateway's own processes are shut out now; a shell or a backup may still be there. */
+    /* The gateway's other process is locked out; a shell may still hold SQLite's lock. */
     int64_t left_ms = deadline_ms - clock_monotonic_ms();
     sqlite3_busy_timeout(database->handle.db, (int)MAX(left_ms, 1));
     transaction_reset(&database->transaction, database->options->wall_ms());
@@ -223,8 +223,7 @@ static bool is_rolled_back(const struct store_database *database)
 static void roll_back(struct store_database *database)
 {
     if (!is_rolled_back(database))
-        (void)!run(database,
-                   ROLLBACK_WRITE); /* logged; SQLite rolls back when the file is closed */
+        (void)!run(database, ROLLBACK_WRITE); /* on failure, closing the file rolls back */
 }
 
 /* Sets the write's result. An error ends the whole transaction. */
@@ -238,7 +237,7 @@ static enum error run_write(struct store_database *database, struct store_write 
     if (write->verb == STORE_ENQUEUE && refusal != ERROR_NONE)
         return ERROR_NONE;
     database->enqueue = write->verb == STORE_ENQUEUE ? write : NULL;
-    if (!database->enqueue) /* it may look for them */
+    if (!database->enqueue) /* any other write may need them */
         error = message_rows_insert_waiting(database);
     if (error == ERROR_NONE && needs_savepoint)
         error = run(database, BEGIN_ONE);
@@ -266,8 +265,8 @@ static enum error commit_transaction(struct store_database *database)
     enum error error = statement_fail(handle, code, "COMMIT");
     statement_reset(commit);
     roll_back(database);
-    /* The mark of a commit is in the last frame that is written: where a write was refused it is not there. After
-       any other failure it may be. */
+    /* The last frame marks a commit. If a write to the log was refused, that frame is not there; after any other failure
+       it may be. */
     database->wal.suspect = code != SQLITE_FULL && code != SQLITE_IOERR_WRITE;
     return wal_mend(&database->wal) ? error : ERROR_OUTCOME_UNKNOWN;
 }
@@ -304,18 +303,18 @@ static enum error run_batch(struct store_database *database, struct store_write 
     FAIL_POINT("store.after_commit");
     if (error != ERROR_NONE)
         roll_back(database);
-    /* The transaction had begun: its writes are not to be tried again. */
+    /* The transaction had begun, so the store must not try its writes again. */
     return error == ERROR_STORE_BUSY ? ERROR_STORE_UNAVAILABLE : error;
 }
 
-/* Reads that want to begin wait; those under way end within their time limit. */
+/* New reads wait; current ones end within their time limit. */
 static void checkpoint_quietly(struct store_database *database)
 {
     pthread_rwlock_wrlock(&database->reading);
     if (write_lock_acquire(&database->place.lock, clock_monotonic_ms() + QUIET_TIMEOUT_MS)) {
         wal_checkpoint_quietly(&database->wal);
         write_lock_release(&database->place.lock);
-    } /* otherwise there will be another time */
+    } /* if not, the next batch tries again */
     pthread_rwlock_unlock(&database->reading);
 }
 

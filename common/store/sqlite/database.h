@@ -17,7 +17,7 @@ enum { INSERT_GROUP_SIZE = 8 };
 struct store_database {
     const struct store_options *options;
     char path[DATABASE_PATH_SIZE];
-    pthread_rwlock_t reading; /* shared: a read; exclusive: a checkpoint that reads would hold up */
+    pthread_rwlock_t reading; /* shared: a read; exclusive: a checkpoint that readers prevent */
 
     /* The writer */
     struct handle handle;
@@ -31,7 +31,7 @@ struct store_database {
     enum error wal_error, disk_error; /* why new messages are refused, or ERROR_NONE */
     int64_t last_event_id;            /* 0: not read yet */
 
-    /* New messages that are yet to be inserted, together */
+    /* New messages, inserted in groups */
     struct store_write *enqueue; /* the write that runs, if its message outlives it; or NULL */
     struct store_write *waiting[INSERT_GROUP_SIZE];
     size_t waiting_count;

@@ -1,4 +1,3 @@
-/* The SQLite file as a whole. */
 #include "common/store/sqlite/database_file.h"
 
 #include "common/base/clock.h"
@@ -17,7 +16,7 @@
 
 enum { PATH_SIZE = DATABASE_PATH_SIZE, WAIT_MS = 30000 };
 
-/* Where the text of the first problem goes. */
+/* The first error of an operation, and where its text goes. */
 struct work {
     char *problem;
     enum error error;
@@ -68,14 +67,13 @@ static bool exists(const char *path)
     return stat(path, &status) == 0;
 }
 
-/* The file and its name are on the disk. */
+/* Syncs the file and its directory entry. */
 static bool sync_file(struct work *work, const char *path)
 {
     return (database_swap_sync(path, O_RDONLY) && database_swap_sync_folder(path)) ||
            fail_errno(work, path);
 }
 
-/* Whether two paths lead to one file. */
 static bool is_same_file(const char *path, const char *other)
 {
     struct stat status, others;
@@ -83,7 +81,7 @@ static bool is_same_file(const char *path, const char *other)
            status.st_ino == others.st_ino && status.st_dev == others.st_dev;
 }
 
-/* An empty file that only its owner may read. Replaces one that an earlier attempt left. */
+/* Creates an empty file that only its owner may read, in place of one that an earlier attempt left. */
 static bool create_file(struct work *work, const char *path)
 {
     if (unlink(path) < 0 && errno != ENOENT)
@@ -97,7 +95,7 @@ static bool create_file(struct work *work, const char *path)
 
 /* ---- Databases ---- */
 
-/* NULL when it cannot be opened as one. */
+/* NULL with an error. */
 static sqlite3 *open_database(struct work *work, const char *path)
 {
     sqlite3 *db = NULL;
@@ -111,7 +109,7 @@ static sqlite3 *open_database(struct work *work, const char *path)
         return NULL;
     }
     sqlite3_busy_timeout(db, WAIT_MS);
-    /* Others may be writing, and no checkpoint may meet them: wal.c. */
+    /* A checkpoint must not overlap a write of another process (wal.c). */
     sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     if (sqlite3_exec(db,
@@ -135,13 +133,13 @@ static bool read_number(struct work *work, sqlite3 *db, const char *path, const 
     return schema_query_number(db, sql, number) || fail_sqlite(work, db, path);
 }
 
-/* Of the database and its log: nothing of it is left elsewhere. */
+/* Brings the log into the database: afterwards the file is complete by itself. */
 static bool fold_log(struct work *work, sqlite3 *db, const char *path)
 {
     return run_sql(work, db, path, "PRAGMA journal_mode = DELETE");
 }
 
-/* ---- What is in it ---- */
+/* ---- Contents ---- */
 
 static bool read_version(struct work *work, sqlite3 *db, const char *path, int64_t *version)
 {
@@ -169,7 +167,7 @@ static bool read_newest(struct work *work, sqlite3 *db, const char *path,
     return code == SQLITE_ROW || code == SQLITE_DONE || fail_sqlite(work, db, path);
 }
 
-/* In one transaction of the caller's. */
+/* Within a transaction of the caller. */
 static bool read_content(struct work *work, sqlite3 *db, const char *path,
                          struct database_file_content *content)
 {
@@ -193,7 +191,7 @@ static bool read_content(struct work *work, sqlite3 *db, const char *path,
                        &content->bytes);
 }
 
-/* SQLite's own check, and that the counts we keep are those of the rows. */
+/* SQLite's own check, and whether the stored counts match the rows. */
 static bool check_content(struct work *work, sqlite3 *db, const char *path)
 {
     sqlite3_stmt *query = NULL;
@@ -251,18 +249,18 @@ enum error database_file_verify(const char *path, struct database_file_content *
 
 /* ---- Copies ---- */
 
-/* The whole of one database into another, in the view of the source's transaction. */
+/* Copies what the source's transaction sees. */
 static bool copy_pages(struct work *work, sqlite3 *source, sqlite3 *copy, const char *copy_path)
 {
     sqlite3_backup *backup = sqlite3_backup_init(copy, "main", source, "main");
     if (!backup)
         return fail_sqlite(work, copy, copy_path);
-    /* In small steps the copy would begin again at each commit of another process. */
+    /* All pages in one step: between steps, a commit of another process would restart the copy. */
     sqlite3_backup_step(backup, -1);
     return sqlite3_backup_finish(backup) == SQLITE_OK || fail_sqlite(work, copy, copy_path);
 }
 
-/* Copies `path` into a file that is closed, checked and on the disk. */
+/* The copy is closed, checked and on disk. */
 static bool copy_database(struct work *work, const char *path, const char *copy_path,
                           struct database_file_content *content)
 {
@@ -274,8 +272,8 @@ static bool copy_database(struct work *work, const char *path, const char *copy_
                 copy_pages(work, source, copy, copy_path) && fold_log(work, copy, copy_path) &&
                 check_open_database(work, copy, copy_path, &copied);
     if (good && memcmp(content, &copied, sizeof(copied)) != 0)
-        good = fail(work, ERROR_STORE_UNAVAILABLE, "%s: it has other counts than what was copied",
-                    copy_path);
+        good = fail(work, ERROR_STORE_UNAVAILABLE,
+                    "%s: its counts differ from those of the database that was copied", copy_path);
     sqlite3_close(copy);
     sqlite3_close(source);
     return good && sync_file(work, copy_path);
@@ -303,20 +301,21 @@ enum error database_file_back_up(const char *given, const char *backup_path,
     return work.error;
 }
 
-/* ---- With the database alone ---- */
+/* ---- With exclusive access ---- */
 
-/* The bytes that SQLite locks in a database: fileformat2, and os.h of its sources. */
+/* The bytes of a database file that SQLite locks (PENDING_BYTE in os.h of its sources). */
 enum { SQLITE_FIRST_LOCK = 0x40000000, SQLITE_LOCKS = 512 };
 
-/* Whoever has the database open, by whatever name, holds one of SQLite's own locks on the file. A backup that
-   reads it does too, and is not in the way of a downgrade. */
+/* Every process that has the database open, by any name, holds one of SQLite's own locks on the file. A downgrade does
+   not ask: it can run beside a backup, which only reads. */
 static bool refuse_users(struct work *work, const char *path)
 {
     struct flock lock = {.l_type = F_WRLCK,
                          .l_whence = SEEK_SET,
                          .l_start = SQLITE_FIRST_LOCK,
                          .l_len = SQLITE_LOCKS};
-    int fd = open(path, O_RDONLY | O_CLOEXEC); /* this process has it open nowhere else */
+    /* Closing it drops all locks of this process on the file; it has none yet. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT || fail_errno(work, path);
     bool free = fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK;
@@ -327,8 +326,8 @@ static bool refuse_users(struct work *work, const char *path)
                         path, (int)lock.l_pid);
 }
 
-/* Follows the path, and locks the database where nobody has it open; it need not be there. A swap that was
-   broken off is taken back. */
+/* Resolves the path and locks the database, which may be missing, against all other processes. Undoes an interrupted
+   swap. */
 static bool lock_alone(struct work *work, const char *given, char path[PATH_SIZE],
                        enum database_path_state *state, struct write_lock *lock)
 {
@@ -353,7 +352,7 @@ static bool lock_alone(struct work *work, const char *given, char path[PATH_SIZE
     return false;
 }
 
-/* The same for one that must be there. */
+/* The same for a database that must exist. */
 static bool lock_database_alone(struct work *work, const char *given, char path[PATH_SIZE],
                                 struct write_lock *lock)
 {
@@ -365,7 +364,7 @@ static bool lock_database_alone(struct work *work, const char *given, char path[
     return false;
 }
 
-/* Brings the log of a database home; one that is damaged keeps it. */
+/* Brings the log into the previous database, if that is intact; a damaged one keeps its log. */
 static void fold_old(const char *path)
 {
     char reason[STORE_ERROR_SIZE];
@@ -377,7 +376,7 @@ static void fold_old(const char *path)
     sqlite3_close(db);
 }
 
-/* Puts a copy in the place of the database; kept_path gets the new name of that, or "". */
+/* Replaces the database with a copy. kept_path gets the new name of the previous one, or "". */
 static bool swap(struct work *work, const char *copy, const char *path, char kept_path[PATH_SIZE])
 {
     if (database_swap(copy, path, kept_path))
@@ -389,8 +388,8 @@ static bool swap(struct work *work, const char *copy, const char *path, char kep
     return fail_errno(work, kept_path);
 }
 
-/* Every open message becomes unknown, without a device. */
-static bool settle(struct work *work, sqlite3 *db, const char *path, int64_t *unknown)
+/* Every open message becomes unknown, and belongs to no device. */
+static bool mark_open_unknown(struct work *work, sqlite3 *db, const char *path, int64_t *unknown)
 {
     char sql[2048];
     long long now_ms = clock_wall_ms();
@@ -416,7 +415,7 @@ static bool settle(struct work *work, sqlite3 *db, const char *path, int64_t *un
            read_number(work, db, path, "SELECT count(*) FROM open_message", unknown);
 }
 
-/* The copy of a backup, as the database shall be. */
+/* Turns the copy of a backup into a database that the gateway can use. */
 static bool prepare_copy(struct work *work, const char *copy_path,
                          struct database_file_restored *restored)
 {
@@ -425,7 +424,7 @@ static bool prepare_copy(struct work *work, const char *copy_path,
     bool good = db;
     if (good && !schema_migrate(db, &schema_of_gateway, reason))
         good = fail(work, ERROR_STORE_UNAVAILABLE, "%.200s: %.300s", copy_path, reason);
-    good = good && settle(work, db, copy_path, &restored->unknown) &&
+    good = good && mark_open_unknown(work, db, copy_path, &restored->unknown) &&
            check_open_database(work, db, copy_path, &restored->content);
     sqlite3_close(db);
     return good && sync_file(work, copy_path);

@@ -46,7 +46,7 @@ bool database_path_beside(const char *path, const char *suffix, char beside[DATA
 
 /* ---- Links ---- */
 
-/* As people will look for it: from the root, though it is not there. */
+/* An absolute path for messages, even if the file is missing. */
 static void make_absolute(const char *given, char path[DATABASE_PATH_SIZE])
 {
     char here[DATABASE_PATH_SIZE];
@@ -56,7 +56,7 @@ static void make_absolute(const char *given, char path[DATABASE_PATH_SIZE])
     snprintf(path, DATABASE_PATH_SIZE, "%s", given);
 }
 
-/* A file that is not there: its folder without links, and its name. */
+/* For a missing file: resolves its folder, and appends its name. */
 static bool resolve_folder(const char *next, char folder[DATABASE_PATH_SIZE],
                            char path[DATABASE_PATH_SIZE], DATABASE_PATH_PROBLEM)
 {
@@ -95,7 +95,7 @@ bool database_path_resolve(const char *given, char path[DATABASE_PATH_SIZE], DAT
         ssize_t length = readlink(path, target, sizeof(target) - 1);
         if (length < 0 && errno == ENOENT)
             return true;
-        if (length < 0) /* it has come meanwhile */
+        if (length < 0) /* no link: the file was just created */
             continue;
         target[length] = '\0';
         if (snprintf(next, sizeof(next), "%s%s%s", *target == '/' ? "" : folder,
@@ -120,7 +120,7 @@ bool database_path_check(const char *path, enum database_path_state *state, DATA
     if (S_ISDIR(status.stx_mode))
         return refuse(problem, path, "it is a folder, and not a file");
     if (!S_ISREG(status.stx_mode))
-        return refuse(problem, path, "it is no regular file");
+        return refuse(problem, path, "it is not a regular file");
     if (status.stx_nlink > 1)
         return refuse(problem, path,
                       "the file has %u names (hard links), and SQLite would keep a log for each:"
@@ -129,8 +129,8 @@ bool database_path_check(const char *path, enum database_path_state *state, DATA
     /* statx(2), since Linux 5.8. */
     if (status.stx_attributes & STATX_ATTR_MOUNT_ROOT)
         return refuse(problem, path,
-                      "the file is mounted there by itself, without its log: mount the folder that"
-                      " it is in");
+                      "the file is a mount point, so its log would be elsewhere: mount its folder"
+                      " instead");
     return access(path, R_OK) == 0 || refuse_errno(problem, path);
 }
 
@@ -153,7 +153,7 @@ static bool has_content(const char *path)
     return lstat(path, &status) == 0 && status.st_size > 0;
 }
 
-/* Characters of a path that glob(7) would not take as they are. */
+/* Escapes the characters that are special in glob(7). */
 static void quote(const char *path, char quoted[2 * DATABASE_PATH_SIZE])
 {
     for (; *path; path++) {
@@ -164,7 +164,7 @@ static void quote(const char *path, char quoted[2 * DATABASE_PATH_SIZE])
     *quoted = '\0';
 }
 
-/* What a restore has put aside. */
+/* Finds a database that a restore has replaced. */
 static bool has_replaced(const char *path, char trace[DATABASE_PATH_SIZE])
 {
     char pattern[2 * DATABASE_PATH_SIZE + sizeof(DATABASE_REPLACED "*")];
@@ -180,7 +180,7 @@ static bool has_replaced(const char *path, char trace[DATABASE_PATH_SIZE])
 
 bool database_path_was_used(const char *path, char trace[DATABASE_PATH_SIZE])
 {
-    /* The lock file has content from the first database on: write_lock_mark. */
+    /* The lock file gets content with the first database (write_lock_mark). */
     static const char *const suffixes[] = {"-wal", DATABASE_RESTORING, "-open.lock"};
     for (size_t i = 0; i < ARRAY_LENGTH(suffixes); i++) {
         if (database_path_beside(path, suffixes[i], trace) && has_content(trace))

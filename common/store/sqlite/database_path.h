@@ -1,9 +1,9 @@
 /*
- * The file that the path of a database leads to.
+ * The path of a database, without links.
  *
- * SQLite names its log after the path of the database, and so do the lock files and the files of a restore. A
- * database therefore has exactly one name: links are followed once, when it is opened, and a file with other names (hard
- * links, a file that is mounted by itself) is refused. Any thread.
+ * The names of SQLite's log, of the lock files and of a restore's files derive from the database's path, so a database
+ * must have exactly one name. Symbolic links are followed once, on opening; a file with several names (hard links, a file
+ * that is a mount point) is refused. Any thread.
  */
 #ifndef COMMON_STORE_SQLITE_DATABASE_PATH_H
 #define COMMON_STORE_SQLITE_DATABASE_PATH_H
@@ -12,35 +12,34 @@
 
 enum { DATABASE_PATH_SIZE = 4096 };
 
-/* Files of a restore, next to the database: the copy that it makes, and the database that was there before. */
-#define DATABASE_RESTORING ".restoring"
-#define DATABASE_CREATING  ".creating" /* the same when an empty database is created */
-#define DATABASE_REPLACED  ".replaced-"
+/* Suffixes of files next to the database. */
+#define DATABASE_RESTORING ".restoring" /* the copy of a backup, before it replaces the database */
+#define DATABASE_CREATING  ".creating"  /* an empty database, before it gets its name */
+#define DATABASE_REPLACED  ".replaced-" /* a previous database; a time stamp follows */
 
-/* Why a path cannot be used, in one sentence that names the absolute path. */
+/* Why a path cannot be used, in one sentence with the absolute path. */
 #define DATABASE_PATH_PROBLEM char problem[STORE_ERROR_SIZE]
 
-/* Follows all links, relative ones and dangling ones too. The file need not be there, its folder must.
-   False with `problem`. */
+/* Follows all links, relative and dangling ones too. The folder must exist, the file need not. False with
+   `problem`. */
 MUST_CHECK bool database_path_resolve(const char *given, char path[DATABASE_PATH_SIZE],
                                       DATABASE_PATH_PROBLEM);
 
 enum database_path_state { DATABASE_PATH_NONE, DATABASE_PATH_EMPTY, DATABASE_PATH_FILE };
 
-/* Whether a database can be at a resolved path, and whether one is. False with `problem`: what is there is no
-   regular file, may not be read, or has other names. */
+/* Sets what is at a resolved path. False with `problem` if no database can be there: it is not a regular file, is not
+   readable, or has several names. */
 MUST_CHECK bool database_path_check(const char *path, enum database_path_state *state,
                                     DATABASE_PATH_PROBLEM);
 
-/* The same two for a database that must be there: also false where there is none, or an empty file. */
+/* Resolves and checks the path of a database that must exist. Also false if the file is missing or empty. */
 MUST_CHECK bool database_path_find(const char *given, char path[DATABASE_PATH_SIZE],
                                    DATABASE_PATH_PROBLEM);
 
-/* Whether there was a database at a path where there is none now, or an empty file: `trace` is then the name of
-   a file that it left. */
+/* Whether a path whose file is missing or empty once had a database. `trace` gets the file that shows it. */
 MUST_CHECK bool database_path_was_used(const char *path, char trace[DATABASE_PATH_SIZE]);
 
-/* `path` with `suffix` after it. False, with errno, where that is too long. */
+/* Appends `suffix` to `path`. False with errno if the result is too long. */
 MUST_CHECK bool database_path_beside(const char *path, const char *suffix,
                                      char beside[DATABASE_PATH_SIZE]);
 

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Files that SQLite keeps next to a database, and would read into another database at the same path. */
+/* Files that SQLite keeps next to a database, and would apply to another database at the same path. */
 static const char *const logs[] = {"-wal", "-journal"};
 
 bool database_swap_sync(const char *path, int open_flags)
@@ -33,7 +33,7 @@ bool database_swap_sync_folder(const char *path)
            database_swap_sync(dirname(folder), O_RDONLY | O_DIRECTORY);
 }
 
-/* Moves the logs from one name of a database to another; those that are not there are not. */
+/* Moves the existing logs from one name of a database to another. */
 static bool move_logs(const char *from, const char *to)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(logs); i++) {
@@ -46,7 +46,7 @@ static bool move_logs(const char *from, const char *to)
     return true;
 }
 
-/* The index of a log that is no longer there. SQLite makes another one. */
+/* Removes the index of the log that was moved; SQLite rebuilds it. */
 static bool remove_index(const char *path)
 {
     char index[DATABASE_PATH_SIZE];
@@ -64,7 +64,7 @@ static bool write_kept_path(const char *path, char kept[DATABASE_PATH_SIZE])
     return database_path_beside(path, suffix, kept);
 }
 
-/* Gives the old file its second name, and its logs with it. One without content is not kept. */
+/* Gives the old file its second name, and moves its logs there. An empty file is not kept. */
 static bool set_aside(const char *path, const char *kept, bool *there)
 {
     struct stat status;
@@ -99,9 +99,9 @@ bool database_swap(const char *copy, const char *path, char kept[DATABASE_PATH_S
     return true;
 }
 
-/* ---- A swap that did not come to its end ---- */
+/* ---- An interrupted swap ---- */
 
-/* The second name of the file at `path`, if it has one of ours. */
+/* Finds the second name of the file at `path` that a swap gave it. */
 static bool find_second_name(const char *path, char second[DATABASE_PATH_SIZE])
 {
     char folder[DATABASE_PATH_SIZE], name[DATABASE_PATH_SIZE];
@@ -136,7 +136,7 @@ bool database_swap_undo(const char *path)
     char second[DATABASE_PATH_SIZE];
     if (!find_second_name(path, second))
         return true;
-    /* The logs first: as long as there are two names this is not done. */
+    /* The logs first: while the file has two names, the swap still counts as interrupted. */
     return move_logs(second, path) && database_swap_sync_folder(path) && unlink(second) == 0 &&
            database_swap_sync_folder(path);
 }

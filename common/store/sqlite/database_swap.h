@@ -1,29 +1,29 @@
 /*
- * A new database takes the place of one, and whenever the process or the machine ends there is a whole
- * database at the path: the old one with its log, or the new one. With the database alone (write_lock.h).
+ * Replaces a database so that after a kill or a power cut the path has a complete database: the old one with its log, or
+ * the new one. Only for a caller that has the database alone (write_lock.h).
  *
- * The old file gets a second name, its log moves there, and one rename puts the new file in its place. A file
- * that has both names is the trace of a swap that did not come to its end, and is undone.
+ * The old file gets a second name, its log moves to that name, and one rename puts the new file in its place. A file that
+ * still has both names shows an interrupted swap, which the next opening undoes.
  */
 #ifndef COMMON_STORE_SQLITE_DATABASE_SWAP_H
 #define COMMON_STORE_SQLITE_DATABASE_SWAP_H
 
 #include "common/store/sqlite/database_path.h"
 
-/* Puts the closed file `copy` at `path`. `kept` gets the new name of what was there, or "" where there was
-   nothing. False, with errno and `kept` as the path that it is about; then all is as before. */
+/* Moves the closed file `copy` to `path`. `kept` gets the new name of the old file, or "" if there was none. False with
+   errno, and in `kept` the path that failed; then nothing has changed. */
 MUST_CHECK bool database_swap(const char *copy, const char *path, char kept[DATABASE_PATH_SIZE]);
 
-/* Whether there is such a trace. Needs no lock. */
+/* Whether a swap was interrupted. Needs no lock. */
 MUST_CHECK bool database_swap_is_unfinished(const char *path);
 
-/* Takes it back, where there is one. False with errno. */
+/* Undoes an interrupted swap, if there is one. False with errno. */
 MUST_CHECK bool database_swap_undo(const char *path);
 
-/* The file, or folder, is on the disk. False with errno. */
+/* fsync of a file or folder. False with errno. */
 MUST_CHECK bool database_swap_sync(const char *path, int open_flags);
 
-/* The folder that a file is in is on the disk, and so are its names. False with errno. */
+/* fsync of the folder that a file is in: its names are on disk. False with errno. */
 MUST_CHECK bool database_swap_sync_folder(const char *path);
 
 #endif

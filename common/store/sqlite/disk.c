@@ -16,7 +16,7 @@ bool disk_is_full(struct disk *disk, const char *path)
         return disk->full;
     disk->next_check_ms = now_ms + CHECK_INTERVAL_MS;
     if (statvfs(path, &status) < 0)
-        return disk->full; /* writes will tell whether the disk is broken */
+        return disk->full; /* a broken disk shows in the writes */
     int64_t free_bytes = (int64_t)(status.f_bavail * status.f_frsize);
     bool full = free_bytes < disk->min_free_bytes;
     if (full && !disk->full)
@@ -28,7 +28,7 @@ bool disk_is_full(struct disk *disk, const char *path)
     return disk->full = full;
 }
 
-/* By its name alone: opening and closing the file would lose SQLite's locks on it. */
+/* By its name: to open and close the file would release SQLite's locks on it. */
 int64_t disk_file_bytes(const char *path)
 {
     struct stat status;

@@ -1,5 +1,5 @@
 /*
- * Room on the disk. New messages are refused while some is left, so that reports about the messages that are there can
+ * Free space on the disk. New messages are refused before the disk is full, so that reports about stored messages can
  * still be written.
  */
 #ifndef COMMON_STORE_SQLITE_DISK_H
@@ -13,10 +13,10 @@ struct disk {
     bool full;
 };
 
-/* Whether less is free on the disk of that file than there should be, as of a second ago at most. */
+/* Whether the disk of that file has less free than min_free_bytes. Checked once a second. */
 MUST_CHECK bool disk_is_full(struct disk *disk, const char *path);
 
-/* The size of a file; 0 where there is none, or no name. */
+/* The size of a file; 0 if it does not exist, or `path` is NULL. */
 int64_t disk_file_bytes(const char *path);
 
 #endif

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* SQLite would count its memory under one lock for all threads, and nothing reads the sum. */
+/* SQLite counts its memory under one lock for all threads, and nothing reads the sum. */
 static void configure_library(void)
 {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
@@ -69,7 +69,7 @@ bool handle_configure(struct handle *handle, enum statement_use use, char proble
         {"wal_autocheckpoint", "0", "0"}, /* wal.c makes the checkpoints */
         {"trusted_schema", "OFF", "0"},   {"temp_store", "MEMORY", "2"},
         {"cache_size", "-2048", "-2048"}, /* KiB */
-        {"secure_delete", "FAST", "2"},   /* nothing of a removed text stays in its page */
+        {"secure_delete", "FAST", "2"},   /* overwrite removed texts in their pages */
     };
     for (size_t i = 0; i < ARRAY_LENGTH(pragmas); i++) {
         if (!set_pragma(handle->db, pragmas[i].name, pragmas[i].value, pragmas[i].expected,

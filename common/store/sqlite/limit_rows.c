@@ -1,4 +1,4 @@
-/* What was accepted, what devices were given, and whether sending is paused. */
+/* Counts of accepted messages and of segments given to devices, and whether sending is paused. */
 #include "common/store/sqlite/database.h"
 #include "common/store/sqlite/queries.h"
 #include "common/store/sqlite/rows.h"

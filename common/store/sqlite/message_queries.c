@@ -136,7 +136,7 @@ static enum error cut_to_page(struct handle *handle, const struct store_query *q
     return error;
 }
 
-/* What a list is made from, in one consistent view. */
+/* The state of one list query, in one read transaction. */
 struct view {
     int64_t counts[MESSAGE_STATUS_COUNT];
     struct list_statements {
@@ -149,7 +149,7 @@ struct view {
 static struct list_statements choose_index(const struct store_query *query,
                                            const int64_t counts[MESSAGE_STATUS_COUNT])
 {
-    enum { FEW = 10000 }; /* looked at one by one in some milliseconds */
+    enum { FEW = 10000 }; /* few enough to check one by one, in milliseconds */
     bool few = query->has_status && counts[query->status] <= FEW;
     if (*query->phone_number)
         return (struct list_statements){OLDER_BY_NUMBER, NEWER_BY_NUMBER, COUNT_BY_NUMBER};
@@ -174,7 +174,7 @@ static void bind_filter(struct statement *select, const struct store_query *quer
     statement_bind_text(select, FIELD_PHONE_NUMBER, query->phone_number);
 }
 
-/* How many match the filters, on all pages: from the kept counts where the status is the only one. */
+/* How many messages match the filters, on all pages; from the stored counts if the only filter is the status. */
 static enum error count_matches(struct handle *handle, const struct store_query *query,
                                 const struct view *view, int64_t *total)
 {
@@ -247,7 +247,7 @@ static enum error read_page(struct handle *handle, const struct store_query *que
     return error;
 }
 
-/* In one transaction of the caller's. */
+/* Within a transaction of the caller. */
 static enum error read_view(struct handle *handle, const struct store_query *query,
                             struct store_page *page)
 {
@@ -262,8 +262,7 @@ static enum error read_view(struct handle *handle, const struct store_query *que
                      (page->count > 0 || query->offset == 0);
     if (!ends_here)
         return count_matches(handle, query, &view, &page->total);
-    page->total = query->offset +
-                  (int64_t)page->count; /* counting would look at each that matches */
+    page->total = query->offset + (int64_t)page->count; /* counting would read every match */
     return ERROR_NONE;
 }
 
@@ -272,13 +271,13 @@ enum error queries_list_messages(struct store_database_reader *reader,
 {
     struct handle *handle = &reader->handle;
     struct statement *end_read = statement_get(handle, END_READ);
-    if (!end_read->stmt) /* what begins must be able to end */
+    if (!end_read->stmt) /* a transaction that begins must be able to end */
         return ERROR_STORE_UNAVAILABLE;
     reader_begin(reader);
     enum error error = statement_run(handle, statement_get(handle, BEGIN_READ));
     if (error == ERROR_NONE) {
         error = read_view(handle, query, page);
-        reader->until_ms = INT64_MAX; /* nothing may keep it from ending */
+        reader->until_ms = INT64_MAX; /* even after a time limit */
         enum error end = statement_run(handle, end_read);
         error = error != ERROR_NONE ? error : end;
     }

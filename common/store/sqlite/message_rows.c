@@ -87,7 +87,7 @@ static enum error insert_at(struct store_database *database, const struct messag
     return run_insert(database, INSERT_MESSAGE, taken);
 }
 
-/* All that wait: a full group. */
+/* Inserts the waiting messages: a full group. */
 static enum error insert_group(struct store_database *database, bool *taken)
 {
     struct statement *insert = get(database, INSERT_MESSAGES);
@@ -151,7 +151,7 @@ enum error message_rows_insert_waiting(struct store_database *database)
     return error;
 }
 
-/* Inserted at once, or with others of its transaction. What the schema refuses must not spoil a group. */
+/* Inserts at once, or with others of the transaction. A message that the schema would refuse must not fail a group. */
 static enum error insert_message(struct store_database *database, const struct message *message)
 {
     if (!database->enqueue)
@@ -238,7 +238,7 @@ static void bind_device(struct statement *update, const struct message_row *afte
     statement_bind_integer(update, FIELD_KEEPS_ERROR, keeps_error);
 }
 
-/* Where the device stays the same its index, and the triggers of attempts and devices, are left alone. */
+/* Without a change of device, its index and the triggers of attempts and devices need not run. */
 static enum error change_message(struct store_database *database, const struct message_row *before,
                                  const struct message_row *after,
                                  const struct message_error *message_error)

@@ -13,7 +13,7 @@
 
 enum {
     OPEN_TIMEOUT_MS = 30000, /* another process may be migrating */
-    ALONE_TIMEOUT_MS = 2000, /* a restore or a compaction takes longer as a rule */
+    ALONE_TIMEOUT_MS = 2000, /* a restore or a compaction usually takes longer than we wait */
 };
 
 static const char *const suffixes[] = {"", "-wal", "-shm"};
@@ -40,8 +40,8 @@ static bool may_be_opened(const char *database_path, bool must_exist, char *prob
     return false;
 }
 
-/* A restore whose process or machine ended before it did. */
-static bool finish_restore(const char *path, char *problem)
+/* Undoes a restore that a kill or a power cut interrupted. */
+static bool undo_interrupted_restore(const char *path, char *problem)
 {
     struct write_lock lock;
     if (!database_swap_is_unfinished(path))
@@ -50,34 +50,34 @@ static bool finish_restore(const char *path, char *problem)
                                 clock_monotonic_ms() + OPEN_TIMEOUT_MS);
     if (good && database_swap_is_unfinished(path)) {
         good = database_swap_undo(path);
-        log_warning("a restore did not come to its end: the database is as it was before",
+        log_warning("a restore was interrupted: the database is as it was before",
                     LOG_TEXT("path", path));
     }
     if (!good)
         snprintf(problem, STORE_ERROR_SIZE,
-                 "%.240s: a restore did not come to its end, and cannot be taken back: %s", path,
+                 "%.240s: a restore was interrupted and cannot be undone: %s", path,
                  strerror(errno));
     write_lock_close(&lock);
     return good;
 }
 
-/* SQLite would make the file readable by everybody; the log and the index copy its mode. */
+/* SQLite would create a file that others can read. Its log and index get the same mode. */
 static void create_file(const char *path)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd >= 0)
-        close(fd); /* where that failed, SQLite says why */
+        close(fd); /* on failure, SQLite reports why */
 }
 
 bool place_take(struct place *place, bool must_exist, char problem[STORE_ERROR_SIZE])
 {
     int64_t now_ms = clock_monotonic_ms();
     const char *path = place->path;
-    if (!finish_restore(path, problem) || !may_be_opened(path, must_exist, problem))
+    if (!undo_interrupted_restore(path, problem) || !may_be_opened(path, must_exist, problem))
         return false;
     if (!write_lock_open(&place->lock, path, WRITE_LOCK_SHARED, now_ms + ALONE_TIMEOUT_MS)) {
         snprintf(problem, STORE_ERROR_SIZE, "%.240s: its lock files: %s", path,
-                 errno == EWOULDBLOCK ? "somebody restores or changes it just now"
+                 errno == EWOULDBLOCK ? "a command of sms-gateway is changing the database"
                                       : strerror(errno));
         return false;
     }
@@ -85,14 +85,14 @@ bool place_take(struct place *place, bool must_exist, char problem[STORE_ERROR_S
         snprintf(problem, STORE_ERROR_SIZE, "%.240s: another process holds its write lock", path);
         return false;
     }
-    if (!may_be_opened(path, must_exist,
-                       problem)) /* it may have changed before the locks were held */
+    /* Again: it may have changed before the locks were held. */
+    if (!may_be_opened(path, must_exist, problem))
         return false;
     create_file(path);
     return true;
 }
 
-/* ---- Afterwards ---- */
+/* ---- While it is open ---- */
 
 static void read_inodes(const char *database_path, ino_t inodes[ARRAY_LENGTH(suffixes)])
 {
@@ -118,8 +118,8 @@ bool place_is_kept(struct place *place)
     bool moved = memcmp(inodes, place->inodes, sizeof(inodes)) != 0 ||
                  !write_lock_is_in_place(&place->lock, place->path);
     if (moved && !place->moved)
-        log_error("a file of the database was moved, replaced or removed while it is open: nothing"
-                  " is written until it is back or the program starts again",
+        log_error("a file of the database was moved, replaced or removed: nothing is written until"
+                  " it is back or the program is restarted",
                   LOG_TEXT("path", place->path));
     else if (!moved && place->moved)
         log_info("the files of the database are back", LOG_TEXT("path", place->path));

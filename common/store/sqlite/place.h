@@ -1,8 +1,8 @@
 /*
- * The place of the database: whether one may be opened or created there, and whether it still is there.
+ * The place of the database: whether one may be opened or created there, and whether its files are still there.
  *
- * What is written into a file that its name no longer leads to is lost with the last process that has it open, and
- * another process would find another log, index or lock. So nothing is written then.
+ * If a file was moved or removed while it is open, what is written to it is lost when the last process closes it, and
+ * another process would use another log, index or lock. So nothing is written then.
  */
 #ifndef COMMON_STORE_SQLITE_PLACE_H
 #define COMMON_STORE_SQLITE_PLACE_H
@@ -15,18 +15,18 @@
 struct place {
     const char *path; /* resolved (database_path.h) */
     struct write_lock lock;
-    ino_t inodes[3]; /* of the database, its log, and the log's index, when it was opened */
+    ino_t inodes[3]; /* of the database, its log and the log's index, as opened */
     bool moved;
 };
 
-/* Takes the write lock, in a place where a database may be opened or created. False with `problem`; locks may be
-   held. */
+/* Checks that a database may be opened or created there, and takes the write lock. False with `problem`; the caller
+   closes place->lock in any case. */
 MUST_CHECK bool place_take(struct place *place, bool must_exist, char problem[STORE_ERROR_SIZE]);
 
-/* The database is open now. Under the write lock. */
+/* Remembers the files of the database that was just opened. Under the write lock. */
 void place_note(struct place *place);
 
-/* Whether the files are still those that were open then; logs a change. Under the write lock. */
+/* Whether these files are still in their place; logs a change. Under the write lock. */
 MUST_CHECK bool place_is_kept(struct place *place);
 
 #endif

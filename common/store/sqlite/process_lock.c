@@ -16,10 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A supervisor may start the next process while the last one drains; where that takes longer it tries again. */
+/* A supervisor may start the next process while the previous one drains; if that takes longer, it restarts it. */
 enum { PATIENCE_MS = 3000, RETRY_MS = 20, HOLDER_SIZE = 400, HOST_SIZE = 65 };
 
-/* ---- Who has it ---- */
+/* ---- The holder ---- */
 
 static void read_host(char host[HOST_SIZE])
 {
@@ -39,7 +39,7 @@ static void write_holder(int fd, const char *program, const char *runtime_dir)
                           (int)getpid(), program, folder, host);
     length = MIN(length, (int)sizeof(text) - 1);
     if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)length, 0) != length)
-        log_debug("the holder of the database cannot be noted", LOG_ERRNO);
+        log_debug("cannot write the holder into the lock file", LOG_ERRNO);
 }
 
 static void read_holder(int fd, char text[HOLDER_SIZE])
@@ -63,7 +63,7 @@ static bool lock(int fd)
     if (errno != EWOULDBLOCK)
         return false;
     read_holder(fd, holder);
-    log_info("waiting for another process to let go of the database", LOG_TEXT("holder", holder));
+    log_info("waiting for another process to release the database", LOG_TEXT("holder", holder));
     while (clock_monotonic_ms() < deadline_ms) {
         nanosleep(&pause, NULL);
         if (flock(fd, LOCK_EX | LOCK_NB) == 0)
@@ -80,7 +80,7 @@ static void explain(int fd, const char *path, const char *program, char problem[
     if (fd >= 0 && reason == EWOULDBLOCK) {
         read_holder(fd, holder);
         snprintf(problem, STORE_ERROR_SIZE,
-                 "%.150s: %.250s works on it, and a database has one %s: stop that one, or set"
+                 "%.150s: %.250s uses it, and a database has only one %s: stop that process, or set"
                  " another DATABASE_PATH",
                  path, holder, program);
     } else {
@@ -101,7 +101,7 @@ bool process_lock_take(const char *path, const char *role, const char *runtime_d
         fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd >= 0 && lock(fd)) {
         write_holder(fd, role, runtime_dir);
-        return true; /* the descriptor stays open: a successor waits until this process has ended */
+        return true; /* the descriptor stays open, and holds the lock until this process ends */
     }
     explain(fd, path, role, problem);
     if (fd >= 0)

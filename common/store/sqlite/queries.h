@@ -1,4 +1,4 @@
-/* The reads of the store in SQLite: store_backend.h says what each gives. */
+/* The reads of the store in SQLite; store_backend.h specifies them. */
 #ifndef COMMON_STORE_SQLITE_QUERIES_H
 #define COMMON_STORE_SQLITE_QUERIES_H
 

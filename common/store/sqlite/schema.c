@@ -26,7 +26,7 @@ bool schema_query_number(sqlite3 *db, const char *sql, int64_t *number)
 
 bool schema_enable_reclaiming(sqlite3 *db, char problem[STORE_ERROR_SIZE])
 {
-    int64_t pages = 0; /* for a file that has some it would be a write, and change nothing */
+    int64_t pages = 0; /* with pages it would change nothing, but be a write */
     bool good = schema_query_number(db, "PRAGMA page_count", &pages) &&
                 (pages > 0 || sqlite3_exec(db, "PRAGMA auto_vacuum = INCREMENTAL", NULL, NULL,
                                            NULL) == SQLITE_OK);
@@ -85,12 +85,12 @@ bool schema_migrate(sqlite3 *db, const struct schema *schema, char problem[STORE
     bool good = schema_read_version(db, schema, &version, problem);
     if (!good || version == schema->version)
         return good;
-    /* Sorting a whole table would need a hundred bytes of memory for each message. */
+    /* To sort a whole table in memory would take a hundred bytes for each message. */
     sqlite3_exec(db, "PRAGMA temp_store = FILE", NULL, NULL, NULL);
     for (; good && version < schema->version; version++)
         good = change_schema(db, schema->migrations[version], version + 1, problem);
     sqlite3_exec(db, "PRAGMA temp_store = MEMORY", NULL, NULL, NULL);
-    /* The log may be as large as the database now, and the first messages should not wait for it. */
+    /* The log may be as large as the database now; the first messages should not wait for its checkpoint. */
     sqlite3_exec(db, "PRAGMA wal_checkpoint(PASSIVE)", NULL, NULL, NULL);
     return good;
 }

@@ -31,7 +31,7 @@ enum field {
 
 struct statement {
     sqlite3_stmt *stmt; /* NULL: not prepared, or it could not be */
-    /* By enum field: the number of the parameter, and that of the column plus one; 0: there is none. */
+    /* By enum field: the number of the parameter, and of the column plus one; 0: none. */
     unsigned char parameters[FIELD_TOTAL], columns[FIELD_TOTAL];
 };
 
@@ -40,7 +40,7 @@ struct handle {
     struct statement statements[STATEMENT_COUNT];
 };
 
-/* Logs what was being done, and gives the error for a result code of SQLite. */
+/* Logs the failed operation, and returns the error for a result code of SQLite. */
 enum error statement_fail(struct handle *handle, int code, const char *doing);
 
 /* Prepares the statement: SQLITE_OK, or another result code. */
@@ -73,14 +73,14 @@ void statement_bind_message(struct statement *statement, const struct message_id
 void statement_bind_times(struct statement *statement,
                           const int64_t reached_at_ms[MESSAGE_STATUS_COUNT]);
 
-/* Columns of the current row. A NULL is 0 or "". A text that is too long is cut. */
+/* Columns of the current row. NULL reads as 0 or "". A text that is too long is cut. */
 int64_t statement_integer(const struct statement *statement, enum field field);
 double statement_double(const struct statement *statement, enum field field);
 bool statement_is_null(const struct statement *statement, enum field field);
 void statement_text(const struct statement *statement, enum field field, char *text, size_t size);
-/* To be freed; NULL without memory, or for a NULL. */
+/* The caller frees it. NULL for a NULL, or without memory. */
 char *statement_copy_text(const struct statement *statement, enum field field);
-/* False, and zero, where the column is no id. */
+/* False, and a nil id, if the column has no valid id. */
 bool statement_id(const struct statement *statement, enum field field, struct message_id *id);
 MUST_CHECK bool statement_hash(const struct statement *statement, enum field field,
                                unsigned char hash[SECRET_HASH_BYTES]);
@@ -90,7 +90,7 @@ void statement_request_id(const struct statement *statement, enum field field,
 void statement_times(const struct statement *statement,
                      int64_t reached_at_ms[MESSAGE_STATUS_COUNT]);
 
-/* Steps to the next row: ERROR_NONE and *row, or the error. Resets the statement where there is no row. */
+/* Steps to the next row, and sets *row. After the last row it resets the statement. */
 MUST_CHECK enum error statement_step(struct handle *handle, struct statement *statement, bool *row);
 void statement_reset(struct statement *statement);
 
@@ -100,7 +100,7 @@ MUST_CHECK enum error statement_run(struct handle *handle, struct statement *sta
 /* The number of rows that the last statement changed. */
 int64_t statement_changes(const struct handle *handle);
 
-/* Reads the first column of the row that there may be; *integer stays without one. */
+/* Reads the first column of the first row; without a row *integer stays as it is. */
 MUST_CHECK enum error statement_read_integer(struct handle *handle, struct statement *statement,
                                              int64_t *integer);
 

@@ -1,4 +1,4 @@
-/* What an operator wants to know of the database at a glance. */
+/* The numbers of `sms-gateway statistics`, and of the metrics. */
 #include "common/store/sqlite/database.h"
 #include "common/store/sqlite/queries.h"
 

@@ -8,10 +8,10 @@
 
 enum {
     CHECKPOINT_FRAMES = 1000, /* 4 MiB */
-    LARGE_FRAMES = 16384,     /* 64 MiB, or less where the bound is low */
-    PATIENCE_MS = 50,         /* with others' readers; commits wait meanwhile */
-    QUIET_INTERVAL_MS = 1000, /* between one quiet moment that did not help and the next, */
-    QUIET_GROWTH = 4,         /* unless the log has grown by this part of large_frames */
+    LARGE_FRAMES = 16384,     /* 64 MiB; less if the limit is low */
+    PATIENCE_MS = 50,         /* for readers of other processes; commits wait meanwhile */
+    QUIET_INTERVAL_MS = 1000, /* after a quiet moment that did not help, */
+    QUIET_GROWTH = 4,         /* or until the log has grown by a quarter of large_frames */
     WARNING_INTERVAL_MS = 60000,
     FRAME_HEADER_BYTES = 24, /* SQLite's fileformat2, 4.1 */
 };
@@ -39,13 +39,13 @@ int64_t wal_file_bytes(const struct handle *handle)
     return disk_file_bytes(sqlite3_filename_wal(handle_path(handle)));
 }
 
-/* ---- Checkpoints: under the write lock ---- */
+/* ---- Checkpoints ---- */
 
-/* No process can be writing meanwhile: on SQLite before 3.51.3 a checkpoint that meets a writer can
-   corrupt the file. False when readers were in its way. */
+/* Needs the write lock: before SQLite 3.51.3, a checkpoint that overlaps a write can corrupt the file. False if readers
+   prevented it. */
 static bool checkpoint(struct wal *wal, int patience_ms)
 {
-    /* A large file is also cut, which gives its place on the disk back. */
+    /* A large log is also truncated, which frees its disk space. */
     bool large = wal_file_bytes(wal->handle) >= wal->large_frames * wal->frame_bytes;
     int mode = large ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
     int frames = -1, copied = -1;
@@ -116,29 +116,28 @@ static enum error write_other_frames(struct wal *wal)
     return error;
 }
 
-/* Another commit goes to the same place of the log, or into a log that starts over. Checksums of frames
-   are chained, so from there on nothing that was before is valid (SQLite's fileformat2, 4.1). Whichever
-   process commits next does the same, knowingly or not; until it has, or all have ended, no reader sees the
-   frames, because readers go by the log's index. */
+/* Another commit overwrites the frames, or starts the log over. The checksums of frames are chained, so whatever follows
+   it is no longer valid (SQLite's fileformat2, 4.1). The next commit of any process has the same effect. Until then no
+   reader sees the frames, because readers go by the log's index; a recovery might. */
 bool wal_mend(struct wal *wal)
 {
     if (!wal->suspect)
         return true;
     wal->suspect = write_other_frames(wal) != ERROR_NONE;
     if (wal->suspect)
-        log_error("a commit failed, and it is not known whether it is in the log: nothing is"
-                  " written until that is mended");
+        log_error("a commit failed, and its frames may be in the log: nothing is written until they"
+                  " are overwritten");
     else
-        log_warning("a commit failed, and the log has been mended: nothing of it is left");
+        log_warning("a commit failed, and its frames in the log have been overwritten");
     return !wal->suspect;
 }
 
-/* ---- The bound ---- */
+/* ---- The size limit ---- */
 
 bool wal_is_full(struct wal *wal)
 {
     if (wal->frames > wal->max_frames)
-        checkpoint(wal, 0); /* its reader may have ended, or another process seen to it */
+        checkpoint(wal, 0); /* the reader may be gone by now */
     bool full = wal->frames > wal->max_frames;
     if (full && !wal->refusing)
         log_error("the write-ahead log of the database is full: new messages are refused",

@@ -13,9 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* flock(2) has no time limit, so a timer of the waiting thread interrupts it. */
+/* flock(2) has no timeout: a timer interrupts the waiting thread. */
 #define INTERRUPT_SIGNAL (SIGRTMIN + 1)
-enum { INTERRUPT_AGAIN_MS = 20 }; /* the first may come between the check and the wait */
+enum { INTERRUPT_AGAIN_MS = 20 }; /* repeatedly: the first may come just before the wait begins */
 
 static void do_nothing(int number)
 {
@@ -52,7 +52,6 @@ void write_lock_close(struct write_lock *lock)
     close_file(&lock->open_fd);
 }
 
-/* Waits with a timer that interrupts this thread once the time is up. */
 static bool lock_patiently(int fd, int mode, int64_t deadline_ms)
 {
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = INTERRUPT_SIGNAL};
@@ -74,7 +73,7 @@ static bool lock_patiently(int fd, int mode, int64_t deadline_ms)
     return locked;
 }
 
-/* False with EWOULDBLOCK when it was not to be had by then. */
+/* False with errno; EWOULDBLOCK if the lock is not free by then. */
 static bool lock_file(int fd, int mode, int64_t deadline_ms)
 {
     if (flock(fd, mode | LOCK_NB) == 0)
@@ -109,7 +108,8 @@ void write_lock_mark(struct write_lock *lock)
     static const char text[] = "There is a database beside this file, or there was one.\n";
     struct stat status;
     if (fstat(lock->open_fd, &status) == 0 && status.st_size == 0)
-        (void)!pwrite(lock->open_fd, text, strlen(text), 0); /* the next to open it tries again */
+        (void)!pwrite(lock->open_fd, text, strlen(text),
+                      0); /* if it fails, the next opening tries again */
 }
 
 bool write_lock_is_in_place(const struct write_lock *lock, const char *database_path)

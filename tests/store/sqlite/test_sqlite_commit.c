@@ -1,7 +1,7 @@
 /*
- * A COMMIT that fails. SQLite undoes it for whoever is there, but its frames may be whole in the
- * write-ahead log, where a recovery finds them once every process has ended. Here a process meets the
- * failure and is gone at once; what it said must agree with what the next one finds.
+ * A COMMIT that fails. SQLite rolls it back for the running processes, but its frames may be complete in the
+ * write-ahead log, where a recovery finds them after the last process has ended. Here a process exits right after the
+ * failure; what it answered must agree with what the next process finds.
  */
 #include "tests/store/store_fixture.h"
 
@@ -13,11 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* ---- Faults: SQLite's calls come here, because a program's symbols go before the C library's ---- */
+/* ---- Faults: the linker prefers these functions to the C library's, so SQLite calls them ---- */
 
 enum { FOR_EVER = 1 << 30 };
 
-/* So many calls pass, and so many then fail. */
+/* The next `passing` calls succeed, then `failing` calls fail. */
 struct fault {
     int passing, failing, error;
 };
@@ -74,8 +74,7 @@ ssize_t pwrite64(int fd, const void *bytes, size_t length, off_t offset)
 
 /* ---- Processes ---- */
 
-/* Runs in a process of its own, with the store open, which ends without closing it. Returns what it
-   returned. */
+/* Runs in a child process that opens the store and exits without closing it. Returns the function's result. */
 static int in_a_process(struct store_fixture *fixture, int (*act)(struct store_fixture *fixture))
 {
     int status = -1;
@@ -106,7 +105,7 @@ static enum error probe(struct store_fixture *fixture)
     return store_run(fixture->store, &write);
 }
 
-/* What the next process finds: whole, and how many messages. */
+/* The number of messages that the next process finds, in an intact database. */
 static int64_t found(struct store_fixture *fixture)
 {
     store_fixture_open(fixture);
@@ -127,7 +126,7 @@ static const struct failure {
     const char *name;
     struct fault sync, log;
     size_t text_bytes;
-    bool log_starts_over; /* with the commit that fails */
+    bool log_starts_over; /* the failing commit starts the log over */
     enum error said;
     int64_t found;
 } failures[] = {
@@ -169,14 +168,14 @@ static void what_was_refused_is_not_found_later(void **state)
         failure = &failures[i];
         int64_t before = found(fixture) + 1;
         int said = in_a_process(fixture, meet_failure);
-        int64_t more = found(fixture) - before - 1; /* the one before the failure */
+        int64_t more = found(fixture) - before - 1; /* besides the one before the failure */
         if (said != (int)failure->said || more != failure->found)
             fail_msg("%s: said %d and not %d, found %d and not %d", failure->name, said,
                      failure->said, (int)more, (int)failure->found);
     }
 }
 
-/* The disk is gone: neither the sync nor anything after it. */
+/* The disk is gone: the sync fails, and everything after it. */
 static int lose_the_disk(struct store_fixture *fixture)
 {
     sync_fault = (struct fault){0, FOR_EVER, EIO};
@@ -187,7 +186,7 @@ static int lose_the_disk(struct store_fixture *fixture)
 
 static int lose_the_disk_at_the_sync(struct store_fixture *fixture)
 {
-    /* The log's frames of the commit pass: its pages are that many at least. */
+    /* The commit's frames reach the log: it has at least that many pages. */
     execute(fixture->path, "PRAGMA wal_checkpoint(TRUNCATE)");
     for (int passing = 2;; passing += 2) {
         sync_fault = (struct fault){1, FOR_EVER, EIO};
@@ -207,14 +206,14 @@ static void where_the_log_cannot_be_mended_it_is_said_that_nobody_knows(void **s
     assert_int_equal(found(fixture), 0);
     int64_t before = found(fixture) + 1;
     assert_int_equal(in_a_process(fixture, lose_the_disk_at_the_sync), ERROR_OUTCOME_UNKNOWN);
-    assert_int_equal(found(fixture), before + 1); /* it was there, whole */
+    assert_int_equal(found(fixture), before + 1); /* the failed commit was complete in the log */
 }
 
 static int mend_later(struct store_fixture *fixture)
 {
     sync_fault = (struct fault){0, FOR_EVER, EIO};
     assert_int_equal(enqueue(fixture, 10), ERROR_OUTCOME_UNKNOWN);
-    for (int i = 0; i < 3; i++) { /* nothing is even tried */
+    for (int i = 0; i < 3; i++) { /* refused without an attempt */
         assert_int_equal(enqueue(fixture, 10), ERROR_STORE_UNAVAILABLE);
         assert_int_equal(probe(fixture), ERROR_STORE_UNAVAILABLE);
     }
@@ -230,7 +229,7 @@ static void nothing_is_written_until_the_log_is_mended(void **state)
     assert_int_equal(found(fixture), 0);
 }
 
-/* The one that does not know: it has the store open meanwhile, goes on afterwards, and ends last. */
+/* Another process, which knows nothing of the failure: it has the store open all the time, and exits last. */
 static _Noreturn void go_on_when_told(struct store_fixture *fixture, int tell, int told)
 {
     char byte = 0;
@@ -256,7 +255,7 @@ static void another_process_is_not_harmed(void **state)
     assert_int_equal(write(go[1], &byte, 1), 1);
     assert_int_equal(waitpid(other, &status, 0), other);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == ERROR_NONE);
-    assert_int_equal(found(fixture), 1); /* its own */
+    assert_int_equal(found(fixture), 1); /* the other process's message */
     close(ready[0]);
     close(go[0]);
     close(go[1]);
@@ -264,7 +263,7 @@ static void another_process_is_not_harmed(void **state)
 
 static int *accepted; /* shared between processes */
 
-/* The log is whole and synced, and only then its index cannot grow. */
+/* The log is complete and synced; then its index cannot grow. */
 static int fill_the_index(struct store_fixture *fixture)
 {
     sqlite3 *reader = NULL;
@@ -287,7 +286,7 @@ static void an_index_of_the_log_that_cannot_grow_is_a_failure_too(void **state)
     int said = in_a_process(fixture, fill_the_index);
     assert_in_range(*accepted, 100, 3999);
     int64_t there = found(fixture);
-    /* Where the commit began behind the index's end, the log could not be mended either. */
+    /* If the commit began beyond the end of the index, its frames could not be overwritten either. */
     if (said != ERROR_OUTCOME_UNKNOWN || there < *accepted || there > *accepted + 1) {
         assert_int_equal(said, ERROR_DISK_FULL);
         assert_int_equal(there, *accepted);

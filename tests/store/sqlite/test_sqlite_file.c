@@ -1,4 +1,4 @@
-/* The database as a file: checked, backed up, restored, taken back to an older schema, compacted. */
+/* Operations on the database file: check, backup, restore, downgrade, compaction. */
 #include "common/store/sqlite/database_file.h"
 #include "tests/store/store_fixture.h"
 
@@ -17,7 +17,7 @@ static char *path_of(const struct store_fixture *fixture, const char *name, char
     return path;
 }
 
-/* Queued, offered, accepted and delivered: one each, in this order. */
+/* One message in each status: queued, dispatched, accepted, delivered, in this order. */
 static void given_messages(struct store_fixture *fixture, struct message_id ids[4])
 {
     ids[3] = given_message(fixture, number, "delivered");
@@ -49,7 +49,7 @@ static void back_up(struct store_fixture *fixture, const char *path)
         fail_msg("%s", problem);
 }
 
-/* Restores into the place of the fixture's database, which is opened again. */
+/* Replaces the fixture's database with the backup, and opens it. */
 static struct database_file_restored restore(struct store_fixture *fixture, const char *path)
 {
     char problem[STORE_ERROR_SIZE] = "";
@@ -78,7 +78,7 @@ static void a_backup_is_one_file_with_everything(void **state)
     assert_memory_equal(&checked, &content, sizeof(checked));
     assert_int_not_equal(access(path_of(fixture, "backup.db-wal", other), F_OK), 0);
     assert_int_not_equal(access(path_of(fixture, "backup.db.part", other), F_OK), 0);
-    /* It never takes the place of another. */
+    /* A backup never replaces another one. */
     assert_int_not_equal(database_file_back_up(fixture->path, path, &content, problem), ERROR_NONE);
     assert_non_null(strstr(problem, "it is there already"));
 }
@@ -99,7 +99,7 @@ static void *enqueue_all_the_time(void *argument)
     return NULL;
 }
 
-/* Each backup holds exactly what was there at one moment between its begin and its end. */
+/* Each backup has the database as it was at one moment during the backup. */
 static void backups_under_load_are_consistent(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -147,14 +147,14 @@ static void what_was_open_in_a_backup_is_unknown_and_never_sent_again(void **sta
     struct message none;
     assert_int_equal(store_find_message(fixture->reader, &lost, &none), ERROR_MESSAGE_NOT_FOUND);
 
-    /* What was there before is kept. */
+    /* The previous database is kept. */
     struct database_file_content kept;
     char problem[STORE_ERROR_SIZE];
     assert_int_equal(database_file_verify(restored.kept_path, &kept, problem), ERROR_NONE);
     assert_int_equal(kept.messages[MESSAGE_QUEUED], 2);
 }
 
-/* What SQLite left beside a database that is gone, or is damaged, is not read into the restored one. */
+/* The log of a missing or damaged database is not applied to the restored one. */
 static void a_log_that_was_left_behind_does_no_harm(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -208,7 +208,7 @@ static void a_phone_that_sent_it_after_the_backup_is_believed(void **state)
     restore(fixture, path);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(given_assured_report(fixture, &ids[i], 3, 1, MESSAGE_SENDING),
-                         ERROR_MESSAGE_NOT_HELD); /* which says nothing of what became of it */
+                         ERROR_MESSAGE_NOT_HELD); /* it does not say whether it was sent */
         assert_int_equal(given_assured_report(fixture, &ids[i], 3, 2, MESSAGE_SENT), ERROR_NONE);
         assert_int_equal(stored_status(fixture, &ids[i]), MESSAGE_SENT);
         assert_int_equal(given_report(fixture, &ids[i], "another", MESSAGE_FAILED, NULL),
@@ -251,7 +251,7 @@ static void what_is_no_good_backup_is_refused(void **state)
     back_up(fixture, path_of(fixture, "backup.db", path));
     store_fixture_close(fixture);
     static const struct {
-        const char *make; /* bad.db from backup.db */
+        const char *make; /* a shell command that makes bad.db from backup.db */
         const char *problem;
     } cases[] = {
         {"rm -f bad.db", "No such file"},
@@ -275,7 +275,8 @@ static void what_is_no_good_backup_is_refused(void **state)
             fail_msg("%s: %s", cases[i].make, problem);
     }
     store_fixture_open(fixture);
-    assert_int_equal(stored_status(fixture, &ids[0]), MESSAGE_QUEUED); /* the old one is in place */
+    assert_int_equal(stored_status(fixture, &ids[0]),
+                     MESSAGE_QUEUED); /* the old database is in place */
 }
 
 static void a_version_without_a_way_back_stays(void **state)

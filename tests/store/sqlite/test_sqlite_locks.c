@@ -65,7 +65,7 @@ static void *take_turns(void *argument)
         if (inside > atomic_load(holder->most_inside))
             atomic_store(holder->most_inside, inside);
         holder->rounds--;
-        sched_yield(); /* whoever comes in without the lock meets this one */
+        sched_yield(); /* lets in a process that ignores the lock */
         atomic_fetch_sub(holder->inside, 1);
         write_lock_release(&lock);
     }
@@ -113,7 +113,7 @@ static void a_dead_process_leaves_no_lock_behind(void **state)
 
 /* ---- Two processes, one database ---- */
 
-/* A process of its own that gives messages to a phone until it has given so many. */
+/* A child process that claims `count` messages, for devices of its own. */
 static pid_t start_taker(const struct store_fixture *fixture, size_t count)
 {
     pid_t child = fork();
@@ -135,7 +135,7 @@ static void two_processes_write_and_checkpoint_without_harm(void **state)
     struct store_fixture *fixture = *state;
     pthread_t threads[CALLERS];
     fixture->options.timeout_ms = 20000;
-    store_reader_close(fixture->reader); /* no connection of ours may live through a fork */
+    store_reader_close(fixture->reader); /* SQLite connections must not cross a fork */
     store_close(fixture->store);
     pid_t taker = start_taker(fixture, CALLERS * MESSAGES_EACH);
     char problem[STORE_ERROR_SIZE];
@@ -166,7 +166,7 @@ static void the_write_ahead_log_stays_small(void **state)
     memset(text, 'x', sizeof(text) - 1);
     text[sizeof(text) - 1] = '\0';
     for (int i = 0; i < 4000; i++)
-        given_message(fixture, "+1234567890", text); /* 6 MB of rows, and some 50 MB of pages */
+        given_message(fixture, "+1234567890", text); /* 6 MB of rows, about 50 MB of log */
     assert_in_range(wal_bytes(fixture), 1, 8 << 20);
 }
 

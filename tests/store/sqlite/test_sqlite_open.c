@@ -1,4 +1,4 @@
-/* Opening a database: new, old, newer, foreign, broken; and how SQLite goes about our statements. */
+/* Opening a database: new, newer, foreign, broken; and SQLite's plans for the statements. */
 #include "common/base/clock.h"
 #include "common/store/sqlite/database.h"
 #include "common/store/sqlite/queries.h"
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Opens another path in the fixture's folder, which must be refused with that word. */
+/* Opens a path, which must be refused with an error that has `word`. */
 static void assert_refused(struct store_fixture *fixture, const char *path, const char *word)
 {
     struct store_options options = {.dsn = path, .timeout_ms = 500};
@@ -101,7 +101,7 @@ static void a_half_made_schema_is_not_left_behind(void **state)
     struct store_fixture *fixture = *state;
     char path[128];
     snprintf(path, sizeof(path), "%s/half.db", fixture->folder);
-    /* A table of ours that is in the way makes the migration fail in its middle. */
+    /* A table that already exists makes the migration fail halfway. */
     execute(path, "PRAGMA application_id = 0x534d5347; CREATE TABLE probe (x)");
     assert_refused(fixture, path, "version 1 cannot be made");
     struct store_fixture half = {.reader = NULL};
@@ -152,18 +152,18 @@ static const char *const statement_texts[] = {
 #undef STATEMENT
 };
 
-/* The only tables that a statement may read from end to end: a few rows each. */
+/* The only tables that a statement may read whole: they have few rows. */
 static bool is_small_scan(const char *detail)
 {
     return strstr(detail, "SCAN CONSTANT ROW") || strstr(detail, "CONSTANT ROWS") ||
            strstr(detail, "SCAN message_count") || strstr(detail, "SCAN b") ||
            strstr(detail, "SCAN d USING INDEX device_connected") ||
-           /* oldest first, and silent ones: these indexes hold only what is under way */
+           /* partial indexes, which hold only open messages */
            strstr(detail, "USING INDEX message_queued") ||
            strstr(detail, "SCAN (subquery") || /* limited, both */
            strstr(detail, "USING INDEX message_to_cancel") ||
            strstr(detail, "USING INDEX message_in_flight") ||
-           strstr(detail, "SCAN t USING INDEX device_token_by_device") || /* an operator's list */
+           strstr(detail, "SCAN t USING INDEX device_token_by_device") || /* a list for operators */
            strstr(detail, "SCAN t USING INDEX device_token_active");      /* phones */
 }
 
@@ -179,8 +179,8 @@ static void no_statement_sorts_or_reads_a_whole_table(void **state)
             fail_msg("%s: %s", sql, sqlite3_errmsg(db));
         while (sqlite3_step(plan) == SQLITE_ROW) {
             const char *detail = (const char *)sqlite3_column_text(plan, 3);
-            bool phones = strstr(statement_texts[i], "FROM device d"); /* sorts those connected */
-            bool few = strstr(statement_texts[i], "LIMIT :limit))");   /* and then grouped */
+            bool phones = strstr(statement_texts[i], "FROM device d"); /* the connected devices */
+            bool few = strstr(statement_texts[i], "LIMIT :limit))");   /* few rows to group */
             bool keys = strstr(statement_texts[i], "FROM api_key ORDER BY"); /* a few dozen */
             /* two lists of one number, merged */
             bool number = strstr(statement_texts[i], "m.phone_number = :phone_number AND m.seq");
@@ -196,7 +196,7 @@ static void no_statement_sorts_or_reads_a_whole_table(void **state)
     sqlite3_close(db);
 }
 
-/* Pages that were read since it was last asked. */
+/* Pages that were read since the last call. */
 static int pages_since(sqlite3 *db)
 {
     int hits = 0, misses = 0, highest = 0;
@@ -205,7 +205,7 @@ static int pages_since(sqlite3 *db)
     return hits + misses;
 }
 
-/* A parameter that the statement may have. */
+/* Binds a parameter, if the statement has it. */
 static void bind(sqlite3_stmt *statement, const char *name, int64_t value)
 {
     int index = sqlite3_bind_parameter_index(statement, name);
@@ -253,7 +253,7 @@ static void a_number_is_looked_for_without_the_rows_of_the_queue(void **state)
     sqlite3_close(db);
 }
 
-/* One phone has nearly everything. */
+/* One device has almost all messages. */
 static void a_rare_status_of_a_busy_device_is_found_by_the_status(void **state)
 {
     static const enum message_status rare[] = {MESSAGE_FAILED, MESSAGE_QUEUED, MESSAGE_UNKNOWN};
@@ -289,7 +289,7 @@ static void a_rare_status_of_a_busy_device_is_found_by_the_status(void **state)
     store_backend_sqlite.close(database);
 }
 
-/* The pairs that the database knows are those of the code, and no other. */
+/* The database has the same transitions as the code. */
 static void the_database_has_the_table_of_the_code(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -314,7 +314,7 @@ static void the_database_has_the_table_of_the_code(void **state)
 static void the_database_refuses_what_no_message_may_do(void **state)
 {
     static const struct {
-        const char *before; /* brings the message there, by moves that are allowed */
+        const char *before; /* brings the message into that status by allowed transitions */
         const char *refused;
         const char *reason;
     } cases[] = {

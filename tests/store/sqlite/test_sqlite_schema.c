@@ -1,4 +1,4 @@
-/* The versions of a schema, on one that was made up. */
+/* Migrations up and down, with a schema made for the test. */
 #include "common/store/sqlite/schema.h"
 #include "tests/unit/unit.h"
 
@@ -52,7 +52,7 @@ static void an_older_database_becomes_the_newest_and_keeps_its_rows(void **state
     assert_int_equal(number(db, "SELECT count(*) FROM note WHERE text = 'kept' AND colour = 'red'"),
                      1);
     assert_int_equal(number(db, "SELECT count(*) FROM other"), 0);
-    assert_true(migrate(db, &third)); /* once */
+    assert_true(migrate(db, &third)); /* it runs only once */
 }
 
 static void a_migrated_database_is_as_a_new_one(void **state)
@@ -89,7 +89,7 @@ static void there_is_no_way_back_beyond_the_last_that_has_one(void **state)
     assert_true(migrate(db, &third));
     assert_false(schema_migrate_back(db, &third, 0, problem));
     assert_non_null(strstr(problem, "no way back"));
-    assert_int_equal(number(db, "PRAGMA user_version"), 3); /* nothing was begun */
+    assert_int_equal(number(db, "PRAGMA user_version"), 3); /* nothing has changed */
     assert_false(schema_migrate_back(db, &third, 4, problem));
     assert_non_null(strstr(problem, "which is older"));
 }

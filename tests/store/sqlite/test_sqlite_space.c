@@ -1,4 +1,4 @@
-/* The space of removed messages: given back, and overwritten. */
+/* The space of purged messages is freed and overwritten. */
 #include "tests/store/store_fixture.h"
 
 #include <stdlib.h>
@@ -35,7 +35,7 @@ static void given_cancelled(struct store_fixture *fixture, const char *text, int
     execute(fixture->path, sql);
 }
 
-/* Purges until nothing is left to do, and brings the log home. */
+/* Purges until nothing is left to purge, and copies the log into the database. */
 static void purge_all(struct store_fixture *fixture, int text_days, int message_days)
 {
     int rounds = 0;
@@ -54,9 +54,9 @@ static void the_space_of_removed_messages_is_given_back(void **state)
     given_cancelled(fixture, text, 8000);
     assert_int_equal(number_of(fixture, "PRAGMA wal_checkpoint(TRUNCATE)"), 0);
     int64_t before = file_bytes(fixture->path);
-    purge_all(fixture, 0, -1); /* tomorrow */
+    purge_all(fixture, 0, -1); /* as if it were tomorrow */
     assert_int_equal(count_messages(fixture), 0);
-    /* A part worth keeping stays, for new messages. */
+    /* Some free space is kept for new messages. */
     int64_t after = file_bytes(fixture->path);
     assert_in_range(before, 12 << 20, 64 << 20);
     assert_in_range(after, 1, 9 << 20);

@@ -1,4 +1,4 @@
-/* What only the file shows: a write that fails in the middle, counts of days that are over, the disk. */
+/* What only SQLite has: writes that fail halfway, old rows of counts, a full disk. */
 #include "tests/store/store_fixture.h"
 
 #include <stdatomic.h>
@@ -50,7 +50,7 @@ static void a_transition_that_is_undone_does_not_count(void **state)
     assert_int_equal(count_of(&metrics.message_delivery_seconds), 1);
 }
 
-/* The database refuses the event of the second message: the first, of the same write, has not moved. */
+/* SQLite refuses the event of the second message: the first, of the same write, keeps its status too. */
 static void what_is_rolled_back_is_not_told(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -71,12 +71,12 @@ static void what_is_rolled_back_is_not_told(void **state)
     assert_int_not_equal(store_run(fixture->store, &write), ERROR_NONE);
     message_fini(&messages[0]);
     message_fini(&messages[1]);
-    assert_int_equal(given_claim(fixture, phone, 1), 1); /* the first again, alone */
+    assert_int_equal(given_claim(fixture, phone, 1), 1); /* the first message again, alone */
     store_fixture_close(fixture);
     assert_int_equal(atomic_load(&transitions), 1);
 }
 
-/* Those of the day before yesterday and older, a few with each transaction. */
+/* Counts of the day before yesterday and older are removed, a few in each transaction. */
 static void counts_of_earlier_days_are_removed(void **state)
 {
     struct store_fixture *fixture = *state;

@@ -1,4 +1,4 @@
-/* The write-ahead log and its readers: ours end in time, and others cannot make it grow for ever. */
+/* The write-ahead log and its readers: the gateway's own end in time, and others cannot make the log grow without limit. */
 #include "tests/store/store_fixture.h"
 
 #include <pthread.h>
@@ -8,8 +8,8 @@
 
 enum {
     MAX_WAL_BYTES = 8 << 20,
-    OVER_BYTES = 1 << 20, /* the last transactions before the bound is seen, and after it */
-    MANY = 4000,          /* messages whose pages fill the log in any case */
+    OVER_BYTES = 1 << 20, /* transactions around the limit: it is noticed a little late */
+    MANY = 4000,          /* enough messages to fill the log */
 };
 
 static char long_text[1500];
@@ -37,7 +37,7 @@ static enum error send_long(struct store *store)
     return store_run(store, &write);
 }
 
-/* Sends until it is refused, which must be for that reason; returns how many were accepted. */
+/* Sends until a message is refused, because the log is full; returns how many were accepted. */
 static int fill(struct store_fixture *fixture)
 {
     enum error error = ERROR_NONE;
@@ -62,7 +62,7 @@ static enum error connect_phone(struct store_fixture *fixture, const char *devic
     return store_run(fixture->store, &write);
 }
 
-/* A reader that does not know of us, as a shell or a backup. */
+/* A reader of another program, like a shell or a backup. */
 static sqlite3 *begin_foreign_read(const struct store_fixture *fixture)
 {
     sqlite3 *db = NULL;
@@ -72,7 +72,7 @@ static sqlite3 *begin_foreign_read(const struct store_fixture *fixture)
     return db;
 }
 
-/* ---- Our own readers ---- */
+/* ---- The gateway's own readers ---- */
 
 static void a_read_that_takes_too_long_ends_and_holds_nothing(void **state)
 {
@@ -89,13 +89,13 @@ static void a_read_that_takes_too_long_ends_and_holds_nothing(void **state)
         assert_int_equal(store_list_messages(fixture->reader, &query, &page), ERROR_STORE_BUSY);
         store_page_fini(&page);
     }
-    /* All of the log can be copied and cut off, so nothing is being read any more. */
+    /* The whole log can be copied and truncated, so no read is left. */
     sqlite3 *db = NULL;
     assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL),
                      SQLITE_OK);
     sqlite3_close(db);
-    assert_int_equal(stored_status(fixture, &id), MESSAGE_QUEUED); /* short reads go on */
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_QUEUED); /* short reads still work */
 }
 
 struct lister {
@@ -121,7 +121,7 @@ static void *list_again_and_again(void *argument)
     return NULL;
 }
 
-/* At any moment somebody is reading. */
+/* At every moment some thread reads. */
 static void many_short_reads_do_not_make_the_log_grow(void **state)
 {
     enum { LISTERS = 3, COUNT = 1500 };
@@ -169,20 +169,20 @@ static void a_reader_that_stays_stops_new_messages_but_no_evidence(void **state)
     assert_int_equal(given_report(fixture, &id, "phone", MESSAGE_SENT, &changed), ERROR_NONE);
     assert_true(changed);
     assert_int_equal(connect_phone(fixture, "another"), ERROR_NONE);
-    assert_int_equal(given_claim(fixture, phones, 1), 1); /* what was accepted goes out */
+    assert_int_equal(given_claim(fixture, phones, 1), 1); /* dispatch goes on */
     assert_in_range(wal_bytes(fixture), MAX_WAL_BYTES - OVER_BYTES, MAX_WAL_BYTES + OVER_BYTES);
     struct store_statistics statistics;
     assert_int_equal(store_read_statistics(fixture->reader, 0, &statistics), ERROR_NONE);
     assert_int_equal(statistics.wal_bytes, wal_bytes(fixture));
 
     sqlite3_close(db);
-    assert_int_equal(send_long(fixture->store), ERROR_NONE); /* at once, and from then on */
+    assert_int_equal(send_long(fixture->store), ERROR_NONE); /* as soon as the reader is gone */
     assert_int_equal(probe(fixture), ERROR_NONE);
-    assert_in_range(wal_bytes(fixture), 1, OVER_BYTES); /* and the disk has its place back */
+    assert_in_range(wal_bytes(fixture), 1, OVER_BYTES); /* and the log was truncated */
     assert_int_equal(number_of(fixture, "SELECT count(*) FROM message"), count + 2);
 }
 
-/* A write that finds nothing to do; what the store does after every write is done all the same. */
+/* A write that changes nothing: the store does after it what it does after every write. */
 static void write_nothing(struct store_fixture *fixture)
 {
     struct message_id unknown = message_id_new();
@@ -197,11 +197,11 @@ static void a_long_file_with_a_short_log_in_it_is_cut_too(void **state)
     sqlite3 *first = begin_foreign_read(fixture);
     while (wal_bytes(fixture) < MAX_WAL_BYTES - 2 * OVER_BYTES)
         assert_int_equal(send_long(fixture->store), ERROR_NONE);
-    sqlite3 *second = begin_foreign_read(fixture); /* of the end of the log: all can be copied, */
+    sqlite3 *second = begin_foreign_read(fixture); /* reads at the end of the log */
     sqlite3_close(first);
     write_nothing(fixture);
-    store_fixture_reopen(fixture); /* so nothing is under way any more */
-    sqlite3_close(second);         /* but only now can it start over */
+    store_fixture_reopen(fixture); /* the whole log has been copied, */
+    sqlite3_close(second);         /* but only now it can start over */
     assert_int_equal(send_long(fixture->store), ERROR_NONE);
     assert_in_range(wal_bytes(fixture), MAX_WAL_BYTES - 2 * OVER_BYTES, MAX_WAL_BYTES);
     for (int i = 0; i < 400 && wal_bytes(fixture) > OVER_BYTES; i++)
@@ -217,7 +217,7 @@ static void the_bound_holds_after_a_restart_too(void **state)
     fill(fixture);
     for (int i = 0; i < 5; i++) {
         store_fixture_reopen(fixture);
-        assert_in_range(fill(fixture), 0, 1); /* it takes a commit to know how long the log is */
+        assert_in_range(fill(fixture), 0, 1); /* the length of the log is known after a commit */
     }
     assert_in_range(wal_bytes(fixture), 1, MAX_WAL_BYTES + OVER_BYTES);
     sqlite3_close(db);

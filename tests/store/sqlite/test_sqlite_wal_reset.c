@@ -1,13 +1,11 @@
 /*
- * The WAL-reset race: SQLite before 3.51.3 loses committed rows when one process
- * starts the write-ahead log over while another is between reading the log's header and
- * checkpointing by it.
+ * The WAL-reset race: SQLite before 3.51.3 loses committed rows if one process starts the write-ahead log over while
+ * another has read the log's header and not yet finished its checkpoint.
  *
- * This process holds a store, and its file system calls go through a shim that stops at chosen
- * moments of a commit and of the checkpoint after it. At each of them another process, with a store
- * of its own, tries to write. Both go through the store's ordinary open, write and checkpoint; the
- * write lock must make it impossible. The control takes the lock out of the way: in this process flock(2)
- * then succeeds whatever others hold.
+ * This process has a store open; its file system calls go through a shim that stops at chosen moments of a commit and of
+ * the checkpoint after it. At each moment another process, with its own store, tries to write. Both use the store's
+ * ordinary open, write and checkpoint; the write lock must make the race impossible. The control test disables the lock:
+ * there flock(2) always succeeds in this process.
  */
 #include "tests/store/store_fixture.h"
 
@@ -23,7 +21,7 @@
 
 static atomic_bool locks_nothing;
 
-/* In the place of the library's. */
+/* Replaces the C library's function. */
 int flock(int fd, int operation)
 {
     return atomic_load(&locks_nothing) ? 0 : (int)syscall(SYS_flock, fd, operation);
@@ -32,7 +30,7 @@ int flock(int fd, int operation)
 /* ---- The other process ---- */
 
 enum {
-    OTHER_TIMEOUT_MS = 50, /* how long its write tries */
+    OTHER_TIMEOUT_MS = 50, /* how long its write waits for the lock */
     BIG_TEXT = 5 << 20,    /* its pages alone are enough for a checkpoint */
     SMALL_TEXT = 3000,
     AFTERWARDS = 400, /* small messages of each process: more pages than the big one has */
@@ -50,14 +48,14 @@ static enum error enqueue(struct store *store, size_t length)
     return error;
 }
 
-/* Returns when whatever the store does after an earlier write is done. Writes nothing. */
+/* Writes nothing. Returns when the store has finished what it does after earlier writes. */
 static void settle(struct store *store)
 {
     struct store_write write = {.verb = STORE_REPORT, .report.status = MESSAGE_SENT};
     store_run(store, &write);
 }
 
-/* 'o' opens, 'p' makes it patient, 'w' writes; each is answered with an enum error. */
+/* Commands: 'o' opens, 'p' lets writes wait longer, 'w' writes. Each is answered with an enum error. */
 static _Noreturn void other_main(struct store_options options, int commands)
 {
     struct store *store = NULL;
@@ -84,31 +82,30 @@ static _Noreturn void other_main(struct store_options options, int commands)
 
 enum moment {
     WRITING_THE_LOG,      /* inside the commit */
-    AFTER_THE_COMMIT,     /* its callers have their answers */
-    CHECKPOINT_LOCKED,    /* SQLite's own lock is there, nothing is read */
-    HEADER_READ,          /* the race: what was read here must not change any more */
-    SYNCING_THE_LOG,      /* before the pages are copied */
-    WRITING_THE_DATABASE, /* a page is copied */
-    SYNCING_THE_DATABASE, /* all are */
-    CHECKPOINT_UNLOCKED,  /* it has ended, the write lock is still there */
+    AFTER_THE_COMMIT,     /* callers have been answered */
+    CHECKPOINT_LOCKED,    /* SQLite holds its own lock and has read nothing */
+    HEADER_READ,          /* the race: the header must not change from here on */
+    SYNCING_THE_LOG,      /* before pages are copied */
+    WRITING_THE_DATABASE, /* while pages are copied */
+    SYNCING_THE_DATABASE, /* after all pages are copied */
+    CHECKPOINT_UNLOCKED,  /* after it, still with the write lock */
     MOMENT_COUNT
 };
 
 struct world {
-    struct store_fixture fixture; /* its path and options; the store is below */
+    struct store_fixture fixture; /* for its path and options; the store is below */
     struct store *store;
     pid_t other;
     int commands;
-    unsigned tries;   /* a bit for each moment at which the other process shall write */
-    unsigned reached; /* a bit for each that came */
+    unsigned tries;   /* bits: the moments at which the other process writes */
+    unsigned reached; /* bits: the moments that were reached */
     enum error outcome[MOMENT_COUNT];
     int64_t salt_before, salt_after; /* of the log, around the write at HEADER_READ */
     int committed;
-    sem_t told; /* the store has told of the message that is watched */
+    sem_t told; /* posted when the store notifies of the watched message */
 };
 
-/* The world whose store is watched, while it commits and checkpoints. Only its writer thread runs
-   then, but for the thread that waits for it. */
+/* The world whose commit and checkpoint are watched. Meanwhile only its writer thread runs; the main thread waits. */
 static struct world *watched;
 
 static enum error ask_other(struct world *world, char command)
@@ -121,7 +118,7 @@ static enum error ask_other(struct world *world, char command)
     return (enum error)answer;
 }
 
-/* What the log is known by; it changes when the log starts over (SQLite's fileformat2, 4.1). */
+/* The salt in the log's header changes whenever the log starts over (SQLite's fileformat2, 4.1). */
 static int64_t log_salt(const struct world *world)
 {
     char path[128];
@@ -157,7 +154,7 @@ static void after_the_commit(void *context)
         sem_post(&watched->told);
 }
 
-/* ---- A file system that tells of them ---- */
+/* ---- A file system that stops at these moments ---- */
 
 struct shim_file {
     sqlite3_file base;
@@ -180,7 +177,7 @@ static bool is_database(sqlite3_file *file)
     return ((struct shim_file *)file)->flags & SQLITE_OPEN_MAIN_DB;
 }
 
-/* In a checkpoint: after the callers' answers. */
+/* Whether this is a checkpoint: callers have been answered. */
 static bool is_after_the_commit(void)
 {
     return watched && watched->reached & 1U << AFTER_THE_COMMIT;
@@ -283,8 +280,8 @@ static int shim_fetch(sqlite3_file *file, sqlite3_int64 offset, int size, void *
     return CALL(file, xFetch, offset, size, address);
 }
 
-/* A checkpoint calls this between reading the header and going by it, where the log has changed
-   since this connection last looked. */
+/* A checkpoint calls this between reading the header and using it, if the log has changed since this connection last
+   read it. */
 static int shim_unfetch(sqlite3_file *file, sqlite3_int64 offset, void *address)
 {
     if (!address && is_after_the_commit())
@@ -354,7 +351,7 @@ static int setup(void **state)
         .dsn = fixture->path, .timeout_ms = 20000, .wake_broker = after_the_commit};
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    world->other = fork(); /* before there is a thread or a connection */
+    world->other = fork(); /* before any thread or connection exists */
     if (world->other == 0) {
         close(ends[0]);
         other_main(fixture->options, ends[1]);
@@ -386,7 +383,7 @@ static void open_both(struct world *world, bool one_lock)
     assert_int_equal(ask_other(world, 'o'), ERROR_NONE);
 }
 
-/* One big message, which is followed by a checkpoint; the other process writes meanwhile. */
+/* Sends one large message, which a checkpoint follows; the other process writes meanwhile. */
 static void write_and_checkpoint(struct world *world, unsigned tries)
 {
     settle(world->store);
@@ -394,13 +391,12 @@ static void write_and_checkpoint(struct world *world, unsigned tries)
     watched = world;
     assert_int_equal(enqueue(world->store, BIG_TEXT - 1), ERROR_NONE);
     world->committed++;
-    sem_wait(&world->told); /* a write that waits then would be told of in its place */
+    sem_wait(&world->told); /* a write that waits would be notified of instead */
     settle(world->store);
     watched = NULL;
 }
 
-/* Enough, by both, that the log is checkpointed and starts over some more times. False when a
-   write failed. */
+/* Both write enough for more checkpoints and for the log to start over. False if a write failed. */
 static bool go_on_writing(struct world *world)
 {
     bool good = ask_other(world, 'p') == ERROR_NONE;
@@ -421,7 +417,7 @@ static void close_both(struct world *world)
     assert_int_equal(status, 0);
 }
 
-/* Every committed message can be read, by the table and by its index, and no page is wrong. */
+/* Whether every committed message is there, in table and index, and the file is intact. */
 static bool is_whole(const struct world *world)
 {
     static const char *const queries[] = {
@@ -453,7 +449,7 @@ static bool is_whole(const struct world *world)
     return whole && strcmp(found, "ok") == 0;
 }
 
-/* ---- The tests ---- */
+/* ---- Tests ---- */
 
 static void nobody_writes_while_another_process_commits_or_checkpoints(void **state)
 {
@@ -461,7 +457,7 @@ static void nobody_writes_while_another_process_commits_or_checkpoints(void **st
     open_both(world, true);
     write_and_checkpoint(world, (1U << MOMENT_COUNT) - 1);
     for (int i = 0; i < MOMENT_COUNT; i++) {
-        /* Nobody else has written, so the header is as it was. */
+        /* No other process has written, so the header has not changed. */
         assert_int_equal(world->reached >> i & 1, i != HEADER_READ);
         if (i != HEADER_READ)
             assert_int_equal(world->outcome[i], ERROR_STORE_BUSY);
@@ -474,13 +470,13 @@ static void nobody_writes_while_another_process_commits_or_checkpoints(void **st
     assert_true(is_whole(world));
 }
 
-/* The same checkpoint meets the other process when the lock is not in its way. So the test above
-   stands at the right places, and the lock is what makes it pass. */
+/* Without the lock, the same checkpoint does overlap the other process. So the test above stops at the right moments, and
+   the lock makes it pass. */
 static void without_the_lock_the_log_starts_over_inside_a_checkpoint(void **state)
 {
     struct world *world = *state;
     open_both(world, false);
-    /* The other process copies all of the log into the database, then starts the log over. */
+    /* The other process copies the whole log into the database, then starts the log over. */
     write_and_checkpoint(world, 1U << AFTER_THE_COMMIT | 1U << HEADER_READ);
     assert_int_equal(world->outcome[AFTER_THE_COMMIT], ERROR_NONE);
     assert_true(world->reached & 1U << HEADER_READ);
@@ -488,7 +484,7 @@ static void without_the_lock_the_log_starts_over_inside_a_checkpoint(void **stat
     assert_int_not_equal(world->salt_before, world->salt_after);
     assert_int_equal(world->committed, 3);
     bool whole = go_on_writing(world);
-    whole = is_whole(world) && whole; /* as those see it who have it open */
+    whole = is_whole(world) && whole; /* as processes see it that have it open */
     close_both(world);
     whole = is_whole(world) && whole;
     if (whole && sqlite3_libversion_number() < 3051003) {
