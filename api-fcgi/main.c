@@ -44,17 +44,6 @@ static void wake_worker(void *context)
     fcgi_server_wake(hooks->server);
 }
 
-static struct store_limits limits_of(const struct settings *settings)
-{
-    return (struct store_limits){
-        .recipient_daily_messages = settings->recipient_daily_messages,
-        .daily_messages = settings->daily_messages,
-        .pause_after_messages = settings->pause_after_messages,
-        .max_queue_age_ms = settings->max_queue_age_minutes * 60 * 1000,
-        .device_daily_segments = settings->device_daily_segments,
-    };
-}
-
 /* Fills in what needs no store. */
 static void prepare_api(const struct settings *settings)
 {
@@ -66,8 +55,7 @@ static void prepare_api(const struct settings *settings)
     api.key_caches = key_cache_new((size_t)settings->api_workers);
     if (!api.key_rates || !api.key_caches)
         program_fail("not enough memory", "for API keys");
-    if (!prefix_list_parse(settings->allowed_prefixes, &api.allowed_prefixes, problem) ||
-        !prefix_list_parse(settings->denied_prefixes, &api.denied_prefixes, problem))
+    if (!message_rules_load(&api.message_rules, settings, problem))
         program_fail("cannot parse the prefixes", problem);
 }
 
@@ -110,7 +98,7 @@ int main(int argc, char **argv)
         .timeout_ms = settings.store_timeout_ms,
         .max_wal_bytes = settings.max_wal_bytes,
         .min_free_bytes = settings.min_free_disk_bytes,
-        .limits = limits_of(&settings),
+        .limits = store_limits_of(&settings),
         .metrics = &api.metrics,
         .wake_broker = wake_broker,
         .completed = wake_worker,

@@ -4,7 +4,12 @@
 #include "api-fcgi/handlers/handlers.h"
 #include "api-fcgi/server/api.h"
 
-enum { JSON = ROUTE_JSON_BODY, QUERY = ROUTE_QUERY, SLOW = ROUTE_SLOW_READ };
+enum {
+    JSON = ROUTE_JSON_BODY,
+    OPTIONAL_JSON = JSON | ROUTE_BODY_OPTIONAL,
+    QUERY = ROUTE_QUERY,
+    SLOW = ROUTE_SLOW_READ
+};
 
 static const struct route routes[] = {
     {"POST", "/api/send-sms", 202, API_SCOPE_SEND, JSON, messages_handle_send},
@@ -12,6 +17,8 @@ static const struct route routes[] = {
     {"GET", "/api/sms/{message_id}", 200, API_SCOPE_READ, 0, messages_handle_get},
     {"DELETE", "/api/sms/{message_id}", 200, API_SCOPE_SEND, 0, messages_handle_cancel},
     {"GET", "/api/sms/{message_id}/events", 200, API_SCOPE_READ, QUERY, message_events_handle},
+    {"POST", "/api/sms/{message_id}/resend", 202, API_SCOPE_RESEND, OPTIONAL_JSON,
+     messages_handle_resend},
     {"GET", "/api/devices", 200, API_SCOPE_DEVICES, QUERY | SLOW, devices_handle_list},
     {"DELETE", "/api/devices/{device_id}", 200, API_SCOPE_PAIR, 0, pairing_handle_revoke},
     {"POST", "/api/pairings", 201, API_SCOPE_PAIR, JSON, pairing_handle_create},

@@ -7,7 +7,7 @@
 /* What a handler keeps until the step that answers, beside the store's write: `exchange->state`. Each
    handler sets its own member first. */
 union handler_state {
-    struct message sent;          /* messages.c: POST /api/send-sms */
+    struct message sent;          /* messages.c, message_resend.c: the new message */
     char token[SECRET_TEXT_SIZE]; /* pairing.c: POST /api/pair */
     bool verbose;                 /* health.c: GET /readyz?verbose */
 };
@@ -20,6 +20,13 @@ enum http_outcome messages_handle_cancel(struct http_exchange *exchange);
    said. */
 enum http_outcome messages_refuse_id(struct http_exchange *exchange);
 enum http_outcome messages_refuse(struct http_exchange *exchange, enum error error);
+
+/* After a write of the message in `state->sent`: 202 with the message, or why the store refused it. */
+void messages_answer_accepted(struct http_exchange *exchange, bool with_text);
+void messages_release_sent(struct http_exchange *exchange);
+
+/* message_resend.c */
+enum http_outcome messages_handle_resend(struct http_exchange *exchange);
 
 /* message_events.c */
 enum http_outcome message_events_handle(struct http_exchange *exchange);

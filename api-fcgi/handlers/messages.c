@@ -11,60 +11,31 @@
 
 /* ---- The fields of a message: each takes its value, or adds a field error ---- */
 
-static void check_destination(struct http_exchange *exchange, const char *pointer)
-{
-    const struct api *api = exchange->api;
-    switch (prefix_list_judge(&api->allowed_prefixes, &api->denied_prefixes,
-                              exchange->state->sent.phone_number)) {
-    case PREFIX_ALLOWED:
-        break;
-    case PREFIX_NOT_IN_ALLOWED:
-        http_add_field_error(exchange, pointer, ERROR_DESTINATION_NOT_ALLOWED,
-                             "does not begin with a prefix in ALLOWED_PREFIXES");
-        break;
-    case PREFIX_DENIED:
-        http_add_field_error(exchange, pointer, ERROR_DESTINATION_NOT_ALLOWED,
-                             "begins with a prefix in DENIED_PREFIXES");
-        break;
-    }
-}
-
 static void take_phone_number(struct http_exchange *exchange, const char *pointer,
                               const struct json *value)
 {
     const char *text = json_body_text(exchange, pointer, value);
-    char reason[PHONE_NUMBER_REASON_SIZE];
+    char reason[MESSAGE_RULES_REASON_SIZE];
     if (!text)
         return;
-    if (!phone_number_normalise(text, exchange->state->sent.phone_number, reason))
-        http_add_field_error(exchange, pointer, ERROR_INVALID_PHONE_NUMBER, "%s", reason);
-    else
-        check_destination(exchange, pointer);
-}
-
-/* A message that exceeds the daily budget of a device could never be sent. */
-static int64_t most_segments(const struct settings *settings)
-{
-    int64_t most = settings->max_message_segments, daily = settings->device_daily_segments;
-    return daily > 0 ? MIN(most, daily) : most;
+    enum error error = message_rules_check_number(&exchange->api->message_rules, text,
+                                                  exchange->state->sent.phone_number, reason);
+    if (error != ERROR_NONE)
+        http_add_field_error(exchange, pointer, error, "%s", reason);
 }
 
 static void take_text(struct http_exchange *exchange, const char *pointer, const struct json *value)
 {
     struct message *message = &exchange->state->sent;
     const char *text = json_body_text(exchange, pointer, value);
+    char reason[MESSAGE_RULES_REASON_SIZE];
     if (!text)
         return;
     struct sms_segments count = sms_segments_count(text);
-    int64_t most = most_segments(exchange->api->settings);
-    if (count.segments == 0) {
-        http_add_field_error(exchange, pointer, ERROR_EMPTY_MESSAGE,
-                             "must have at least one character");
-    } else if (count.segments > most) {
-        http_add_field_error(exchange, pointer, ERROR_MESSAGE_TOO_LONG,
-                             "needs %u segments in %s; the limit is %lld", count.segments,
-                             sms_encoding_name(count.encoding), (long long)most);
-    }
+    enum error error = message_rules_check_segments(&exchange->api->message_rules, count.encoding,
+                                                    count.segments, reason);
+    if (error != ERROR_NONE)
+        http_add_field_error(exchange, pointer, error, "%s", reason);
     message->encoding = count.encoding;
     message->segments = count.segments;
     message->text = strdup(text);
@@ -138,7 +109,7 @@ static void refuse_message(struct http_exchange *exchange, enum error error)
     }
 }
 
-static void answer_accepted(struct http_exchange *exchange)
+void messages_answer_accepted(struct http_exchange *exchange, bool with_text)
 {
     const struct message *message = &exchange->state->sent;
     enum error error = exchange->write.result;
@@ -157,10 +128,15 @@ static void answer_accepted(struct http_exchange *exchange)
     struct json_writer json = {.out = &exchange->response.body};
     http_begin_json(exchange, 202);
     http_add_header(exchange, "Location", "/api/sms/%s", id);
-    message_json_put(&json, message, true); /* the client sent the text itself */
+    message_json_put(&json, message, with_text);
 }
 
-static void release_sent(struct http_exchange *exchange)
+static void answer_accepted(struct http_exchange *exchange)
+{
+    messages_answer_accepted(exchange, true); /* the client sent the text itself */
+}
+
+void messages_release_sent(struct http_exchange *exchange)
 {
     message_fini(&exchange->state->sent);
 }
@@ -168,7 +144,7 @@ static void release_sent(struct http_exchange *exchange)
 enum http_outcome messages_handle_send(struct http_exchange *exchange)
 {
     exchange->state->sent = (struct message){0};
-    exchange->release = release_sent;
+    exchange->release = messages_release_sent;
     if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields)))
         return HTTP_ANSWERED;
 

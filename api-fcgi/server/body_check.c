@@ -222,3 +222,10 @@ bool body_check_request(struct http_exchange *exchange)
         return check_bytes(exchange);
     return false;
 }
+
+bool body_check_is_missing(const struct http_exchange *exchange)
+{
+    const struct http_request *request = &exchange->request;
+    return request->body.length == 0 && !request->body.failed && !request->body_cut &&
+           !request->body_lost;
+}

@@ -12,4 +12,7 @@
  */
 MUST_CHECK bool body_check_request(struct http_exchange *exchange);
 
+/* Whether there is no body at all. */
+bool body_check_is_missing(const struct http_exchange *exchange);
+
 #endif

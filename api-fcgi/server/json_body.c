@@ -121,7 +121,8 @@ bool json_body_take(struct http_exchange *exchange, const struct json_body_field
 {
     const struct buffer *text = &exchange->request.body;
     struct json_problem problem;
-    struct json *body = json_parse(text->data, text->length, &problem);
+    struct json *body = text->length > 0 ? json_parse(text->data, text->length, &problem)
+                                         : json_parse("{}", 2, &problem);
     if (!body && problem.no_memory) {
         http_problem(exchange, ERROR_INTERNAL, "Not enough memory for the body.");
         return false;
@@ -140,6 +141,17 @@ bool json_body_take(struct http_exchange *exchange, const struct json_body_field
     http_problem(exchange, ERROR_VALIDATION_FAILED,
                  "The request was not accepted; see `errors` for what to change.");
     return false;
+}
+
+void json_body_boolean(struct http_exchange *exchange, const char *pointer,
+                       const struct json *value, bool *boolean)
+{
+    if (json_is_boolean(value))
+        *boolean = json_true(value);
+    else
+        http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE, "must be true or false, not %s%s",
+                             json_type_name(value),
+                             json_text(value) ? "; write it without quotes" : "");
 }
 
 const char *json_body_text(struct http_exchange *exchange, const char *pointer,

@@ -86,7 +86,8 @@ static enum http_outcome run(struct http_exchange *exchange, const struct route 
         return HTTP_ANSWERED;
     if (route->flags & ROUTE_SLOW_READ)
         return slow_reads_run(exchange->api->slow_reads, exchange, route->handle);
-    if ((route->flags & ROUTE_JSON_BODY) && !body_check_request(exchange))
+    bool needs_no_body = route->flags & ROUTE_BODY_OPTIONAL && body_check_is_missing(exchange);
+    if (route->flags & ROUTE_JSON_BODY && !needs_no_body && !body_check_request(exchange))
         return HTTP_ANSWERED;
     return route->handle(exchange);
 }

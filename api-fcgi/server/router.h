@@ -8,6 +8,7 @@ enum route_flag {
     ROUTE_JSON_BODY = 1, /* needs a JSON body; the other routes ignore a body */
     ROUTE_QUERY = 2,     /* its handler reads the query; the other routes refuse every parameter */
     ROUTE_SLOW_READ = 4, /* runs on the threads of slow_reads.h */
+    ROUTE_BODY_OPTIONAL = 8, /* the JSON body may be left out */
 };
 
 struct route {

@@ -63,6 +63,7 @@ enum { MESSAGE_ERROR_CODE_SIZE = 65, MESSAGE_ERROR_TEXT_SIZE = 257, DEVICE_ID_SI
 struct message {
     struct message_id id;
     struct request_id request_id; /* of the request that created it, for the logs */
+    struct message_id resent_as;  /* the message that was last made of it; zero: none */
     char phone_number[PHONE_NUMBER_SIZE];
     char *text; /* UTF-8, owned */
     enum sms_encoding encoding;

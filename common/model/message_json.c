@@ -9,8 +9,12 @@ static const char *or_null(const char *text)
 void message_json_put_members(struct json_writer *json, const struct message *message,
                               bool with_text)
 {
-    char id[MESSAGE_ID_TEXT_SIZE], request_id[REQUEST_ID_TEXT_SIZE];
+    static const struct message_id none;
+    char id[MESSAGE_ID_TEXT_SIZE], resent_as[MESSAGE_ID_TEXT_SIZE] = "",
+                                   request_id[REQUEST_ID_TEXT_SIZE];
     message_id_format(&message->id, id);
+    if (!message_id_equal(&message->resent_as, &none))
+        message_id_format(&message->resent_as, resent_as);
     request_id_format(&message->request_id, request_id);
     json_put_text(json, "message_id", id);
     json_put_text(json, "phone_number", message->phone_number);
@@ -22,6 +26,7 @@ void message_json_put_members(struct json_writer *json, const struct message *me
     json_put_integer(json, "attempts", message->attempt);
     json_put_text(json, "error_code", or_null(message->error_code));
     json_put_text(json, "error_message", or_null(message->error_message));
+    json_put_text(json, "resent_as", or_null(resent_as));
     json_put_text(json, "request_id", or_null(request_id));
     json_put_time(json, "created_at", message_id_time_ms(&message->id));
     json_put_time(json, "updated_at", message->updated_at_ms);

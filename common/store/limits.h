@@ -4,6 +4,7 @@
 
 #include "common/base/base.h"
 #include "common/base/error.h"
+#include "common/process/settings.h"
 
 struct store_reader;
 
@@ -19,6 +20,9 @@ struct store_limits {
     int64_t device_daily_segments; /* given to one device */
     int64_t device_window_ms;      /* the store remembers what a device was given in it */
 };
+
+/* But for device_window_ms, which is the broker's. */
+struct store_limits store_limits_of(const struct settings *settings);
 
 /* ---- Writes: the payloads of struct store_write ---- */
 

@@ -135,21 +135,20 @@ struct store_count_stuck {
     int64_t counts[MESSAGE_STATUS_COUNT]; /* out */
 };
 
-enum store_requeue_outcome {
-    STORE_REQUEUED,
-    STORE_REQUEUE_NOT_ENDED, /* it may still be sent, or has been */
-    STORE_REQUEUE_DONE,      /* it was requeued before; new_id is that message's, out */
-    STORE_REQUEUE_NO_TEXT,   /* its text has been removed */
-};
-
-/* An operator sends the text of an ended message once more, as a new message: `unknown` leaves open whether it was
-   sent, and a person decides. Once for each message, unless `again`. The new message counts for the limits as
-   any other. ERROR_MESSAGE_NOT_FOUND, those of enqueue, or ERROR_NONE and `outcome`. */
-struct store_requeue {
+/* The text of a message that ended without a result, once more as a new message, which counts for the limits as any
+   other. Those of enqueue; ERROR_MESSAGE_NOT_FOUND; ERROR_NOT_RESENDABLE: it was sent, or may still be sent;
+   ERROR_TEXT_DELETED; ERROR_ALREADY_RESENT; ERROR_MAY_HAVE_BEEN_SENT: it is `unknown`. */
+struct store_resend {
     struct message_id id;
     struct message_id new_id;
-    bool again;
-    enum store_requeue_outcome outcome; /* out */
+    struct request_id request_id;
+    char key_id[SECRET_ID_SIZE]; /* as of enqueue, like the next */
+    int64_t key_daily_messages;
+    bool again;            /* also if it was resent before */
+    bool accept_duplicate; /* also if it may have been sent */
+    struct message
+        *message; /* the submitter's; out: the new message; message_fini also after an error */
+    struct message_id resent_as; /* out: the message that it was resent as before; zero: none */
 };
 
 /* Removes a finished message and its events. ERROR_MESSAGE_NOT_FOUND. */

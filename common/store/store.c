@@ -138,10 +138,10 @@ static void complete_late(struct store *store)
 
 static bool is_work_for_the_broker(const struct store_write *write)
 {
-    return write->verb == STORE_ENQUEUE || (write->verb == STORE_CANCEL && write->cancel.asked) ||
-           write->verb == STORE_PAIR || write->verb == STORE_CREATE_TOKEN ||
+    return write->verb == STORE_ENQUEUE || write->verb == STORE_RESEND ||
+           (write->verb == STORE_CANCEL && write->cancel.asked) || write->verb == STORE_PAIR ||
+           write->verb == STORE_CREATE_TOKEN ||
            (write->verb == STORE_REVOKE_TOKEN && write->revoke_token.changed) ||
-           (write->verb == STORE_REQUEUE && write->requeue.outcome == STORE_REQUEUED) ||
            (write->verb == STORE_SET_SENDING && !write->set_sending.pause);
 }
 

@@ -52,7 +52,7 @@ enum store_verb {
     STORE_FIND_REVOKED_TOKENS,
     STORE_COUNT_TAKEOVER,
     STORE_SET_SENDING,
-    STORE_REQUEUE,
+    STORE_RESEND,
     STORE_ERASE,
     STORE_PURGE,
     STORE_PROBE,
@@ -84,7 +84,7 @@ struct store_write {
         struct store_find_revoked_tokens find_revoked_tokens;
         struct store_count_takeover count_takeover;
         struct store_set_sending set_sending;
-        struct store_requeue requeue;
+        struct store_resend resend;
         struct store_erase erase;
         struct store_purge purge;
         struct store_probe probe;

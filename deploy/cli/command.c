@@ -287,6 +287,9 @@ static int run_with_store(const struct command *command)
         .dsn = command->settings.database_path,
         .must_exist = true,
         .timeout_ms = command->settings.store_timeout_ms,
+        .max_wal_bytes = command->settings.max_wal_bytes,
+        .min_free_bytes = command->settings.min_free_disk_bytes,
+        .limits = store_limits_of(&command->settings),
         .wake_broker = doorbell ? ring : NULL,
         .context = doorbell,
     };

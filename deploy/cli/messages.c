@@ -1,8 +1,8 @@
-/* sms-gateway messages: lists, requeues, erases and purges messages. */
+/* sms-gateway messages: lists, shows, erases and purges messages. */
+#include "deploy/cli/messages.h"
 #include "common/base/clock.h"
 #include "common/base/terminal.h"
 #include "common/model/message_json.h"
-#include "deploy/cli/command.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -218,8 +218,7 @@ static enum error print_history(struct store_reader *reader, const struct comman
     return error;
 }
 
-/* 0, or the exit status if the argument is not an id. */
-static int read_id(const struct command *command, struct message_id *id)
+int messages_read_id(const struct command *command, struct message_id *id)
 {
     if (message_id_parse(command->argument, id))
         return 0;
@@ -227,7 +226,7 @@ static int read_id(const struct command *command, struct message_id *id)
                                    "`sms-gateway messages list`");
 }
 
-static int fail_message(const struct command *command, enum error error)
+int messages_fail(const struct command *command, enum error error)
 {
     if (error == ERROR_MESSAGE_NOT_FOUND)
         return command_fail(command, "there is no message with the id %s", command->argument);
@@ -239,7 +238,7 @@ static int show(struct store *store, const struct command *command)
     struct message_id id;
     struct message message = {0};
     struct store_reader *reader = NULL;
-    int status = read_id(command, &id);
+    int status = messages_read_id(command, &id);
     if (status != 0)
         return status;
     enum error error = store_reader_open(store, &reader);
@@ -249,60 +248,20 @@ static int show(struct store *store, const struct command *command)
         error = print_history(reader, command, &message);
     message_fini(&message);
     store_reader_close(reader);
-    return error == ERROR_NONE ? EXIT_SUCCESS : fail_message(command, error);
+    return error == ERROR_NONE ? EXIT_SUCCESS : messages_fail(command, error);
 }
 
-/* ---- requeue, erase, purge ---- */
-
-static int requeue(struct store *store, const struct command *command)
-{
-    struct store_write write = {.verb = STORE_REQUEUE};
-    char new_id[MESSAGE_ID_TEXT_SIZE];
-    int status = read_id(command, &write.requeue.id);
-    if (status != 0)
-        return status;
-    write.requeue.new_id = message_id_new();
-    write.requeue.again = command_option(command, "again");
-    enum error error = store_run(store, &write);
-    if (error != ERROR_NONE)
-        return fail_message(command, error);
-    message_id_format(&write.requeue.new_id, new_id);
-    switch (write.requeue.outcome) {
-    case STORE_REQUEUED:
-        break;
-    case STORE_REQUEUE_NOT_ENDED:
-        return command_fail(command,
-                            "%s was sent, or may still be sent: only a failed, expired, cancelled "
-                            "or unknown message can be requeued",
-                            command->argument);
-    case STORE_REQUEUE_DONE:
-        return command_fail(command,
-                            "%s was already requeued, as %s; use --again to requeue it once more",
-                            command->argument, new_id);
-    case STORE_REQUEUE_NO_TEXT:
-        return command_fail(command, "the text of %s has been deleted (TEXT_RETENTION_DAYS)",
-                            command->argument);
-    }
-    if (command->json) {
-        json_begin_object(command->json, NULL);
-        json_put_text(command->json, "message_id", new_id);
-        json_put_text(command->json, "requeued", command->argument);
-        json_end_object(command->json);
-    } else {
-        printf("Requeued as %s.\n", new_id);
-    }
-    return EXIT_SUCCESS;
-}
+/* ---- erase, purge ---- */
 
 static int erase(struct store *store, const struct command *command)
 {
     struct store_write write = {.verb = STORE_ERASE};
-    int status = read_id(command, &write.erase.id);
+    int status = messages_read_id(command, &write.erase.id);
     if (status != 0)
         return status;
     enum error error = store_run(store, &write);
     if (error != ERROR_NONE)
-        return fail_message(command, error);
+        return messages_fail(command, error);
     if (!write.erase.erased)
         return command_fail(command, "%s is queued or in flight: cancel it first",
                             command->argument);
@@ -369,10 +328,6 @@ static const struct command_option list_options[] = {
     {0},
 };
 
-static const struct command_option requeue_options[] = {
-    {.name = "again", .meaning = "even if the message was requeued before"},
-    {0},
-};
 static const struct command_option purge_options[] = {
     {.name = "text-days",
      .value = "N",
@@ -391,13 +346,13 @@ static const struct command_action actions[] = {
      .options = list_options,
      .run = list},
     {.name = "show", .argument = "ID", .meaning = "show a message and its history", .run = show},
-    {.name = "requeue",
+    {.name = "resend",
      .argument = "ID",
      .meaning =
          "send the text of a failed, expired, cancelled or unknown message once more, as a new "
-         "message. An unknown message may have been sent: its recipient may get the text twice",
-     .options = requeue_options,
-     .run = requeue},
+         "message; it counts for the limits",
+     .options = messages_resend_options,
+     .run = messages_resend},
     {.name = "erase",
      .argument = "ID",
      .meaning = "erase a finished message, with its text and history",
@@ -412,6 +367,6 @@ static const struct command_action actions[] = {
 
 const struct command_family messages_commands = {
     .name = "messages",
-    .purpose = "list, show, requeue, erase and purge messages",
+    .purpose = "list, show, resend, erase and purge messages",
     .actions = actions,
 };

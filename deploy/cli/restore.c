@@ -28,9 +28,10 @@ static int restore(struct store *store, const struct command *command)
     puts(".");
     if (*restored.kept_path)
         terminal_print(stdout, "The previous database is kept as %s.\n", restored.kept_path);
-    printf("%" PRId64 " unfinished messages of the backup are now unknown, because they may have "
-           "been sent since; `sms-gateway messages requeue ID` sends one again.\n",
-           restored.unknown);
+    printf(
+        "%" PRId64 " unfinished messages of the backup are now unknown, because they may have "
+        "been sent since; `sms-gateway messages resend ID --accept-duplicate` sends one again.\n",
+        restored.unknown);
     puts("API keys and device tokens are those of the backup: revoke again any that were revoked "
          "since.");
     return EXIT_SUCCESS;

@@ -207,7 +207,7 @@ void promise_wanted(const struct pending *pending)
     case STORE_REVOKE_TOKEN:
     case STORE_COUNT_TAKEOVER: /* without tokens */
     case STORE_SET_SENDING:
-    case STORE_REQUEUE:
+    case STORE_RESEND:
     case STORE_ERASE:
     case STORE_PROBE:
     case STORE_VERB_COUNT:

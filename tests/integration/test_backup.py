@@ -99,9 +99,11 @@ def test_what_was_sent_after_the_backup_is_not_sent_again(make_gateway):
     assert (message["error_code"], message["device_id"]) == ("restored", None)
 
     # Whoever knows better sends it again, once.
-    new = run(gateway, "messages", "requeue", unknown)["message_id"]
+    assert "--accept-duplicate" in refusal(gateway, "messages", "resend", unknown)
+    new = run(gateway, "messages", "resend", unknown, "--accept-duplicate")["message_id"]
     gateway.api.wait_status(new, "delivered")
-    assert new in refusal(gateway, "messages", "requeue", unknown)
+    assert gateway.api.message(unknown)["resent_as"] == new
+    assert new in refusal(gateway, "messages", "resend", unknown, "--accept-duplicate")
     assert phones.sent()[unknown] == 1 and phones.sent()[new] == 1
     phones.stop()
 

@@ -15,7 +15,7 @@ from harness.api import Api, description
 from harness.gateway import ROOT
 from harness.waiting import LIMIT_SECONDS
 
-SCOPES = ("send", "read", "text", "devices", "metrics", "pair")
+SCOPES = ("send", "read", "text", "devices", "metrics", "pair", "resend")
 DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 
@@ -162,6 +162,8 @@ def test_a_key_with_every_other_scope_is_not_enough(locked, method, path, scope)
 def test_the_scope_of_the_route_is_enough(locked, method, path, scope):
     gateway, _, api = locked
     message_id = api.send()["message_id"]
+    if path.endswith("/resend"):
+        assert api.request("DELETE", f"/api/sms/{message_id}").status_code == 200
     if "{device_id}" in path:
         assert gateway.command("devices", "token", "phone")[0] == 0
     target = path.replace("{message_id}", message_id).replace("{device_id}", "phone")

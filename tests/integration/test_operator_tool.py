@@ -236,7 +236,7 @@ def test_nothing_that_is_given_to_the_tool_commands_the_terminal(gateway, evil):
     gateway.command("sending", "pause", evil)
     told = [gateway.command(*words) for words in (
         ("keys", "list"), ("keys", "list", "--json"), ("sending", "status"), ("sending", "status", "--json"),
-        ("messages", "show", evil), ("messages", "requeue", evil), (evil,), ("messages", evil), (f"-{evil}",),
+        ("messages", "show", evil), ("messages", "resend", evil), (evil,), ("messages", evil), (f"-{evil}",),
         ("keys", "revoke", evil), ("devices", "revoke", evil), ("messages", "list", f"--{evil}"),
         ("messages", "list", "--status", evil), ("messages", "list", "--phone-number", f"+49{evil}"),
         ("backup", "check", f"/nowhere/{evil}"), ("backup", "list", "--json", f"/nowhere/{evil}"),

@@ -776,6 +776,7 @@ ROUTES = {
     "/api/sms": "GET, HEAD",
     f"/api/sms/{UNKNOWN_ID}": "GET, HEAD, DELETE",
     f"/api/sms/{UNKNOWN_ID}/events": "GET, HEAD",
+    f"/api/sms/{UNKNOWN_ID}/resend": "POST",
     "/api/devices": "GET, HEAD",
     "/livez": "GET, HEAD",
     "/readyz": "GET, HEAD",

@@ -29,7 +29,7 @@ struct memory_message {
     char phone_number[PHONE_NUMBER_SIZE];
     char *text;
     enum sms_encoding encoding;
-    struct message_id requeued_as;
+    struct message_id resent_as;
     struct memory_event *newest_event;
     const struct memory_event *error; /* the event with the message's error; NULL: none */
 };

@@ -151,28 +151,28 @@ static enum error remove_message(struct store_database *database, const struct m
 }
 
 static enum error read_content(struct store_database *database, const struct message_row *row,
-                               struct message *message, struct message_id *requeued_as)
+                               struct message *message)
 {
     const struct memory_message *current = find_current(database, row->seq);
     if (!current)
         return ERROR_INTERNAL;
     *message = (struct message){
         .id = row->id,
+        .resent_as = current->resent_as,
         .text = strdup(current->text),
         .encoding = current->encoding,
         .segments = row->segments,
     };
     strcpy(message->phone_number, current->phone_number);
-    *requeued_as = current->requeued_as;
     return message->text ? ERROR_NONE : ERROR_INTERNAL;
 }
 
-static enum error set_requeued(struct store_database *database, const struct message_row *row,
-                               const struct message_id *new_id)
+static enum error set_resent(struct store_database *database, const struct message_row *row,
+                             const struct message_id *new_id)
 {
     struct memory_message *message = copy_current(database, row);
     if (message)
-        message->requeued_as = *new_id;
+        message->resent_as = *new_id;
     return put(database, message);
 }
 
@@ -227,9 +227,8 @@ static enum error list_due(struct store_database *database, int64_t now_ms, int6
         if (retry_at_ms > now_ms && retry_at_ms <= latest_retry_ms)
             continue;
         struct due_message *next = &due[(*count)++];
-        struct message_id requeued_as;
         next->row = message->row;
-        if (read_content(database, &message->row, &next->message, &requeued_as) != ERROR_NONE)
+        if (read_content(database, &message->row, &next->message) != ERROR_NONE)
             return ERROR_INTERNAL;
         next->message.request_id = message->row.request_id;
     }
@@ -421,7 +420,7 @@ const struct message_rows memory_message_rows = {
     .request_cancel = request_cancel,
     .remove = remove_message,
     .read_content = read_content,
-    .set_requeued = set_requeued,
+    .set_resent = set_resent,
     .list_due = list_due,
     .list_silent = list_silent,
     .list_offered = list_offered,

@@ -13,6 +13,7 @@ static bool copy_message(const struct memory_message *row, struct message *messa
     *message = (struct message){
         .id = row->row.id,
         .request_id = row->row.request_id,
+        .resent_as = row->resent_as,
         .text = strdup(row->text),
         .encoding = row->encoding,
         .segments = row->row.segments,

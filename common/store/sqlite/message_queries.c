@@ -17,6 +17,7 @@ static enum error read_message(const struct statement *row, struct message *mess
     if (!statement_id(row, FIELD_ID, &message->id))
         return ERROR_INTERNAL;
     statement_request_id(row, FIELD_REQUEST_ID, &message->request_id);
+    statement_id(row, FIELD_RESENT_AS, &message->resent_as);
     statement_text(row, FIELD_PHONE_NUMBER, message->phone_number, sizeof(message->phone_number));
     statement_text(row, FIELD_DEVICE_ID, message->device_id, sizeof(message->device_id));
     statement_text(row, FIELD_ERROR_CODE, message->error_code, sizeof(message->error_code));

@@ -299,26 +299,27 @@ static enum error take_content(const struct statement *row, struct message *mess
 }
 
 static enum error read_content(struct store_database *database, const struct message_row *row,
-                               struct message *message, struct message_id *requeued_as)
+                               struct message *message)
 {
     bool found;
+    *message = (struct message){0};
     struct statement *select = get(database, READ_CONTENT);
     statement_bind_integer(select, FIELD_SEQ, row->seq);
     enum error error = statement_step(&database->handle, select, &found);
     if (error == ERROR_NONE && !found)
         error = ERROR_INTERNAL;
     if (error == ERROR_NONE) {
-        statement_id(select, FIELD_REQUEUED_AS, requeued_as);
+        statement_id(select, FIELD_RESENT_AS, &message->resent_as);
         error = take_content(select, message);
     }
     statement_reset(select);
     return error;
 }
 
-static enum error set_requeued(struct store_database *database, const struct message_row *row,
-                               const struct message_id *new_id)
+static enum error set_resent(struct store_database *database, const struct message_row *row,
+                             const struct message_id *new_id)
 {
-    struct statement *update = get(database, SET_REQUEUED);
+    struct statement *update = get(database, SET_RESENT);
     statement_bind_integer(update, FIELD_SEQ, row->seq);
     statement_bind_id(update, FIELD_ID, new_id);
     return run(database, update);
@@ -463,7 +464,7 @@ const struct message_rows sqlite_message_rows = {
     .request_cancel = request_cancel,
     .remove = remove_message,
     .read_content = read_content,
-    .set_requeued = set_requeued,
+    .set_resent = set_resent,
     .list_due = list_due,
     .list_silent = list_silent,
     .list_offered = list_offered,

@@ -71,11 +71,11 @@ struct message_rows {
     enum error (*remove)(struct store_database *database,
                          const struct message_row *row); /* and its events */
 
-    /* The number, text (owned), encoding and segments; and the message that was sent in its place, or zero. */
+    /* The number, text (owned), encoding, segments and resent_as; and maybe the id. */
     enum error (*read_content)(struct store_database *database, const struct message_row *row,
-                               struct message *message, struct message_id *requeued_as);
-    enum error (*set_requeued)(struct store_database *database, const struct message_row *row,
-                               const struct message_id *new_id);
+                               struct message *message);
+    enum error (*set_resent)(struct store_database *database, const struct message_row *row,
+                             const struct message_id *new_id);
 
     /* Queued, and due at `now_ms`; oldest first. A retry_at_ms after `latest_retry_ms` was written by a wrong
        clock: the message is due. */

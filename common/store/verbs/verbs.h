@@ -26,8 +26,10 @@ VERB(expire_unreported);
 VERB(find_cancel_requests);
 VERB(count_stuck);
 
+/* resend.c */
+VERB(resend);
+
 /* retention.c */
-VERB(requeue);
 VERB(erase);
 VERB(purge);
 

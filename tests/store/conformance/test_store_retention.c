@@ -1,4 +1,4 @@
-/* Finished messages: requeued, erased, purged. */
+/* Finished messages: erased, purged. */
 #include "tests/store/store_fixture.h"
 
 static const char number[] = "+491511234567";
@@ -39,65 +39,6 @@ static struct store_write purge(struct store_fixture *fixture, int text_days, in
     write.purge.limit = limit;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     return write;
-}
-
-static struct store_write requeue(struct store_fixture *fixture, const struct message_id *id,
-                                  bool again)
-{
-    struct store_write write = {.verb = STORE_REQUEUE};
-    write.requeue.id = *id;
-    write.requeue.new_id = message_id_new();
-    write.requeue.again = again;
-    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    return write;
-}
-
-static void a_failed_or_cancelled_message_is_requeued(void **state)
-{
-    struct store_fixture *fixture = *state;
-    static const enum message_status ends[] = {MESSAGE_FAILED, MESSAGE_CANCELLED};
-    for (size_t i = 0; i < ARRAY_LENGTH(ends); i++) {
-        struct message_id id = given_ended(fixture, ends[i]);
-        struct store_write first = requeue(fixture, &id, false);
-        assert_int_equal(first.requeue.outcome, STORE_REQUEUED);
-        struct message again = stored(fixture, &first.requeue.new_id);
-        assert_string_equal(again.text, "a text");
-        assert_string_equal(again.phone_number, number);
-        assert_int_equal(again.status, MESSAGE_QUEUED);
-        assert_int_equal(again.segments, 1);
-        message_fini(&again);
-        assert_int_equal(stored_status(fixture, &id), ends[i]);
-
-        struct store_write second = requeue(fixture, &id, false);
-        assert_int_equal(second.requeue.outcome, STORE_REQUEUE_DONE);
-        assert_memory_equal(&second.requeue.new_id, &first.requeue.new_id, MESSAGE_ID_BYTES);
-        struct store_write third = requeue(fixture, &id, true);
-        assert_int_equal(third.requeue.outcome, STORE_REQUEUED);
-    }
-    assert_consistent(fixture);
-}
-
-static void a_message_that_may_have_been_sent_is_not_requeued(void **state)
-{
-    struct store_fixture *fixture = *state;
-    static const enum message_status others[] = {MESSAGE_SENDING, MESSAGE_SENT, MESSAGE_DELIVERED,
-                                                 MESSAGE_ACCEPTED, MESSAGE_QUEUED};
-    for (size_t i = 0; i < ARRAY_LENGTH(others); i++) {
-        struct message_id id = given_ended(fixture, others[i]);
-        assert_int_equal(requeue(fixture, &id, true).requeue.outcome, STORE_REQUEUE_NOT_ENDED);
-    }
-    assert_int_equal(count_messages(fixture), ARRAY_LENGTH(others));
-    struct store_write write = {.verb = STORE_REQUEUE};
-    write.requeue.id = message_id_new();
-    assert_int_equal(store_run(fixture->store, &write), ERROR_MESSAGE_NOT_FOUND);
-}
-
-static void a_message_without_its_text_is_not_requeued(void **state)
-{
-    struct store_fixture *fixture = *state;
-    struct message_id old = given_ended_ago(fixture, MESSAGE_FAILED, 2);
-    assert_int_equal(purge(fixture, 1, 0, 10).purge.texts, 1);
-    assert_int_equal(requeue(fixture, &old, false).requeue.outcome, STORE_REQUEUE_NO_TEXT);
 }
 
 static void a_finished_message_is_erased_and_no_other(void **state)
@@ -197,10 +138,7 @@ static void a_purge_has_a_limit_and_tells_whether_there_is_more(void **state)
     assert_consistent(fixture);
 }
 
-UNIT_TESTS(STORE_TEST(a_failed_or_cancelled_message_is_requeued),
-           STORE_TEST(a_message_that_may_have_been_sent_is_not_requeued),
-           STORE_TEST(a_message_without_its_text_is_not_requeued),
-           STORE_TEST(a_finished_message_is_erased_and_no_other),
+UNIT_TESTS(STORE_TEST(a_finished_message_is_erased_and_no_other),
            STORE_TEST(texts_and_messages_are_purged_after_their_times),
            STORE_TEST(a_message_is_as_old_as_its_last_change),
            STORE_TEST(a_purge_has_a_limit_and_tells_whether_there_is_more))

@@ -34,7 +34,7 @@ CREATE TABLE message (
     unknown_at_ms    INTEGER,
     error_code       TEXT,
     error_message    TEXT,
-    requeued_as      BLOB,                        -- the message that an operator sent in its place
+    resent_as      BLOB,                        -- the message that an operator sent in its place
     phone_number     TEXT    NOT NULL,
     encoding         INTEGER NOT NULL,
     text             TEXT    NOT NULL,            -- '' once retention has removed it

@@ -1,0 +1,101 @@
+/* POST /api/sms/{message_id}/resend: the text of a message that ended without a result, once more. */
+#include "api-fcgi/handlers/handlers.h"
+#include "api-fcgi/server/api.h"
+#include "api-fcgi/server/json_body.h"
+
+#include <string.h>
+
+static void take_again(struct http_exchange *exchange, const char *pointer,
+                       const struct json *value)
+{
+    json_body_boolean(exchange, pointer, value, &exchange->write.resend.again);
+}
+
+static void take_accept_duplicate(struct http_exchange *exchange, const char *pointer,
+                                  const struct json *value)
+{
+    json_body_boolean(exchange, pointer, value, &exchange->write.resend.accept_duplicate);
+}
+
+static const struct json_body_field fields[] = {
+    {"/again", false, take_again, " repeat force "},
+    {"/accept_duplicate", false, take_accept_duplicate,
+     " acceptduplicates allowduplicate duplicate confirm confirmunknown "},
+};
+
+static void answer_resent(struct http_exchange *exchange)
+{
+    const struct store_resend *resend = &exchange->write.resend;
+    char id[MESSAGE_ID_TEXT_SIZE];
+    switch (exchange->write.result) {
+    case ERROR_MESSAGE_NOT_FOUND:
+        messages_refuse(exchange, ERROR_MESSAGE_NOT_FOUND);
+        break;
+    case ERROR_NOT_RESENDABLE:
+        http_problem(exchange, ERROR_NOT_RESENDABLE,
+                     "It was sent, or may still be sent; GET it to see. Only a failed, expired, "
+                     "cancelled or unknown message can be resent.");
+        break;
+    case ERROR_TEXT_DELETED:
+        http_problem(exchange, ERROR_TEXT_DELETED,
+                     "Texts are deleted some days after their message finished "
+                     "(TEXT_RETENTION_DAYS); send it as a new message.");
+        break;
+    case ERROR_ALREADY_RESENT:
+        message_id_format(&resend->resent_as, id);
+        exchange->problem.message_id = &resend->resent_as;
+        http_problem(exchange, ERROR_ALREADY_RESENT,
+                     "It was resent as %s. To resend it once more, send {\"again\": true}.", id);
+        break;
+    case ERROR_MAY_HAVE_BEEN_SENT:
+        http_problem(exchange, ERROR_MAY_HAVE_BEEN_SENT,
+                     "Nobody knows whether it was sent: the recipient may get the text twice. To "
+                     "resend it all the same, send {\"accept_duplicate\": true}.");
+        break;
+    default:
+        messages_answer_accepted(exchange, exchange->scopes & API_SCOPE_TEXT);
+    }
+}
+
+/* What was allowed when the message was accepted may have been forbidden since. False after answering. */
+static bool check_rules(struct http_exchange *exchange, const struct message_id *id)
+{
+    const struct message_rules *rules = &exchange->api->message_rules;
+    char reason[MESSAGE_RULES_REASON_SIZE];
+    struct message message;
+    enum error error = store_find_message(exchange->reader, id, &message);
+    if (error != ERROR_NONE) {
+        messages_refuse(exchange, error);
+        return false;
+    }
+    error = message_rules_check_destination(rules, message.phone_number, reason);
+    if (error != ERROR_NONE)
+        http_problem(exchange, error, "Its phone number %s.", reason);
+    else if ((error = message_rules_check_segments(rules, message.encoding, message.segments,
+                                                   reason)) != ERROR_NONE)
+        http_problem(exchange, error, "Its text %s.", reason);
+    message_fini(&message);
+    return error == ERROR_NONE;
+}
+
+enum http_outcome messages_handle_resend(struct http_exchange *exchange)
+{
+    struct message_id id;
+    struct message *message = &exchange->state->sent;
+    *message = (struct message){0};
+    exchange->release = messages_release_sent;
+    exchange->write = (struct store_write){.verb = STORE_RESEND};
+    if (!message_id_parse(exchange->request.path_argument, &id))
+        return messages_refuse_id(exchange);
+    if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields)) || !check_rules(exchange, &id))
+        return HTTP_ANSWERED;
+
+    struct store_resend *resend = &exchange->write.resend;
+    resend->id = id;
+    resend->new_id = message_id_new();
+    resend->request_id = request_id_parse(exchange->request.request_id);
+    resend->message = message;
+    resend->key_daily_messages = exchange->key_daily_messages;
+    strcpy(resend->key_id, exchange->key_id);
+    return http_park(exchange, answer_resent);
+}

@@ -1,0 +1,74 @@
+/* The text of a message that has ended without a result, once more. */
+#include "common/store/verbs/admission.h"
+#include "common/store/verbs/verbs.h"
+
+#include <string.h>
+
+static const struct message_id never;
+
+/* It was not sent, as far as anybody knows. */
+static bool is_without_result(enum message_status status)
+{
+    return status == MESSAGE_FAILED || status == MESSAGE_EXPIRED || status == MESSAGE_CANCELLED ||
+           status == MESSAGE_UNKNOWN;
+}
+
+/* `old` has the content. */
+static enum error judge(enum message_status status, const struct message *old,
+                        const struct store_resend *resend)
+{
+    if (!is_without_result(status))
+        return ERROR_NOT_RESENDABLE;
+    if (*old->text == '\0')
+        return ERROR_TEXT_DELETED;
+    if (!resend->again && !message_id_equal(&old->resent_as, &never))
+        return ERROR_ALREADY_RESENT;
+    if (!resend->accept_duplicate && status == MESSAGE_UNKNOWN)
+        return ERROR_MAY_HAVE_BEEN_SENT;
+    return ERROR_NONE;
+}
+
+/* The content of the old message with the ids of the new one. */
+static void make_new(struct message *message, const struct message_id *id,
+                     const struct request_id *request_id)
+{
+    message->id = *id;
+    message->request_id = *request_id;
+    message->resent_as = never;
+    message->status = MESSAGE_QUEUED;
+    message->updated_at_ms = message_id_time_ms(id);
+    message->reached_at_ms[MESSAGE_QUEUED] = message->updated_at_ms;
+}
+
+static enum error enqueue_again(struct store_transaction *transaction,
+                                const struct message_row *row, struct store_resend *resend)
+{
+    struct message *message = resend->message;
+    struct store_enqueue enqueue = {.message = message,
+                                    .key_daily_messages = resend->key_daily_messages};
+    strcpy(enqueue.key_id, resend->key_id);
+    make_new(message, &resend->new_id, &resend->request_id);
+    enum error error = admission_enqueue(transaction, &enqueue);
+    return error == ERROR_NONE ? transaction->rows->messages->set_resent(transaction->database, row,
+                                                                         &resend->new_id)
+                               : error;
+}
+
+enum error verb_resend(struct store_transaction *transaction, struct store_write *write)
+{
+    struct store_resend *resend = &write->resend;
+    struct message_row row;
+    bool found;
+    enum error error = transaction->rows->messages->find(transaction->database, &resend->id, &row,
+                                                         &found);
+    if (error != ERROR_NONE)
+        return error;
+    if (!found)
+        return ERROR_MESSAGE_NOT_FOUND;
+    error = transaction->rows->messages->read_content(transaction->database, &row, resend->message);
+    if (error != ERROR_NONE)
+        return error;
+    resend->resent_as = resend->message->resent_as;
+    error = judge(row.status, resend->message, resend);
+    return error == ERROR_NONE ? enqueue_again(transaction, &row, resend) : error;
+}

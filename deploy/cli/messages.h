@@ -1,0 +1,17 @@
+/* The actions of `sms-gateway messages` that have a file of their own, and what they share. */
+#ifndef DEPLOY_CLI_MESSAGES_H
+#define DEPLOY_CLI_MESSAGES_H
+
+#include "deploy/cli/command.h"
+
+/* message_resend.c */
+int messages_resend(struct store *store, const struct command *command);
+extern const struct command_option messages_resend_options[];
+
+/* The id that is the argument: 0, or the exit status if it is none. */
+MUST_CHECK int messages_read_id(const struct command *command, struct message_id *id);
+
+/* Prints what went wrong with the message of the argument. Returns the exit status. */
+int messages_fail(const struct command *command, enum error error);
+
+#endif
