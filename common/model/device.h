@@ -30,6 +30,16 @@ struct device {
     int64_t last_seen_at_ms; /* wall; of the last frame that was not a ping or pong */
 };
 
+enum { DEVICE_MAX_GROUPS = 16 };
+
+/* What decides which messages a device may be given. */
+struct device_traits {
+    bool disabled; /* an operator drains it: it is given none */
+    unsigned sims; /* bit N: it has a SIM in slot N */
+    size_t group_count;
+    char groups[DEVICE_MAX_GROUPS][DEVICE_GROUP_SIZE];
+};
+
 /* All values unknown. */
 #define DEVICE_INFO_UNKNOWN                                                                        \
     (struct device_info)                                                                           \

@@ -32,6 +32,28 @@ static const struct {
 #undef TRANSITION
 };
 
+static const char *const priority_names[MESSAGE_PRIORITY_COUNT] = {
+    [MESSAGE_PRIORITY_NORMAL] = "normal",
+    [MESSAGE_PRIORITY_HIGH] = "high",
+    [MESSAGE_PRIORITY_LOW] = "low",
+};
+
+const char *message_priority_name(enum message_priority priority)
+{
+    return priority_names[priority];
+}
+
+bool message_priority_parse(const char *name, enum message_priority *priority)
+{
+    for (int i = 0; i < MESSAGE_PRIORITY_COUNT; i++) {
+        if (strcmp(name, priority_names[i]) == 0) {
+            *priority = (enum message_priority)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *message_status_name(enum message_status status)
 {
     return status_names[status];
@@ -62,6 +84,17 @@ bool message_status_is_report(enum message_status status)
 {
     return status == MESSAGE_SENDING || status == MESSAGE_SENT || status == MESSAGE_DELIVERED ||
            status == MESSAGE_FAILED;
+}
+
+bool message_has_options(const struct message *message)
+{
+    static const struct message_id none;
+    const struct message_options *options = &message->options;
+    const struct message_target *target = &options->target;
+    return *target->device_id || *target->device_group || target->sim != 0 ||
+           options->priority != MESSAGE_PRIORITY_NORMAL || options->send_at_ms != 0 ||
+           options->expires_at_ms != 0 || options->no_delivery_report || *options->reference ||
+           !message_id_equal(&message->batch_id, &none);
 }
 
 void message_fini(struct message *message)

@@ -58,7 +58,43 @@ bool message_may_become(enum message_status from, enum message_status to, enum m
 /* Whether devices report this status. */
 bool message_status_is_report(enum message_status status);
 
-enum { MESSAGE_ERROR_CODE_SIZE = 65, MESSAGE_ERROR_TEXT_SIZE = 257, DEVICE_ID_SIZE = 65 };
+enum {
+    MESSAGE_ERROR_CODE_SIZE = 65,
+    MESSAGE_ERROR_TEXT_SIZE = 257,
+    MESSAGE_REFERENCE_SIZE = 65,
+    DEVICE_ID_SIZE = 65,
+    DEVICE_GROUP_SIZE = 33,
+    MESSAGE_MAX_SIM = 4,
+};
+
+/* The values are stored in the database and never change. */
+enum message_priority {
+    MESSAGE_PRIORITY_NORMAL,
+    MESSAGE_PRIORITY_HIGH,
+    MESSAGE_PRIORITY_LOW,
+    MESSAGE_PRIORITY_COUNT
+};
+
+/* "normal", "high", "low" */
+const char *message_priority_name(enum message_priority priority);
+MUST_CHECK bool message_priority_parse(const char *name, enum message_priority *priority);
+
+/* Which devices may send a message: those that meet all of it. */
+struct message_target {
+    char device_id[DEVICE_ID_SIZE];       /* "": any */
+    char device_group[DEVICE_GROUP_SIZE]; /* "": any */
+    unsigned sim;                         /* the slot, 1 to MESSAGE_MAX_SIM; 0: any */
+};
+
+/* What a client may ask for. All zero: nothing. */
+struct message_options {
+    struct message_target target;
+    enum message_priority priority;
+    int64_t send_at_ms;                     /* wall: not before; 0: at once */
+    int64_t expires_at_ms;                  /* wall: not sent from then on; 0: never */
+    bool no_delivery_report;                /* the device need not ask the network for one */
+    char reference[MESSAGE_REFERENCE_SIZE]; /* the client's own; "": none */
+};
 
 struct message {
     struct message_id id;
@@ -75,6 +111,8 @@ struct message {
     char error_message[MESSAGE_ERROR_TEXT_SIZE]; /* from the device */
     int64_t updated_at_ms;                       /* wall */
     int64_t reached_at_ms[MESSAGE_STATUS_COUNT]; /* wall, of the last transition to it; 0: never */
+    struct message_options options;
+    struct message_id batch_id; /* nil: it came alone */
 };
 
 /* One transition of a message. */
@@ -86,6 +124,9 @@ struct message_event {
     char error_message[MESSAGE_ERROR_TEXT_SIZE]; /* "": none */
     int64_t at_ms;                               /* wall */
 };
+
+/* Whether a client asked for anything but the text and the number, or it is in a batch. */
+bool message_has_options(const struct message *message);
 
 /* Frees the members that it owns. */
 void message_fini(struct message *message);

@@ -19,6 +19,8 @@ struct store_limits {
     int64_t max_queue_age_ms;     /* of the oldest message that is due */
     int64_t device_daily_segments; /* given to one device */
     int64_t device_window_ms;      /* the store remembers what a device was given in it */
+    int64_t
+        same_device_ms; /* for that long a recipient's messages are best sent by the same device */
 };
 
 /* But for device_window_ms, which is the broker's. */

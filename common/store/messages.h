@@ -10,6 +10,8 @@ struct store_reader;
 
 enum {
     STORE_MAX_CLAIM = 256,
+    STORE_MAX_WANTED = 32,
+    STORE_LANE_SIZE = 80,
     STORE_MAX_FAILURES = 10,       /* attempts that sent nothing, before the message is `failed` */
     STORE_FIRST_BACKOFF_MS = 5000, /* after the first of them; each is up to twice as long, */
     STORE_MAX_BACKOFF_MS = 15 * 60 * 1000, /* and none longer */
@@ -26,7 +28,8 @@ int64_t store_backoff_ms(unsigned failures, double jitter);
    ERROR_RECIPIENT_CAP_REACHED: a limit refuses it, and it counts for none. */
 struct store_enqueue {
     const struct message
-        *message; /* borrowed until done: id, request id, number, text, encoding, segments */
+        *message; /* borrowed until done: id, request id, number, text, encoding, segments, options,
+                     batch id */
     char key_id[SECRET_ID_SIZE]; /* the API key it came with; "": none */
     int64_t key_daily_messages;  /* the key's limit; 0: none */
 };
@@ -49,16 +52,29 @@ struct store_holder {
 };
 
 /* Claims the oldest messages that are due: `dispatched` for an assured device, `accepted` for a basic one. The
-   oldest message goes to the first slot, unless that device has reached its limit of the day. Claims nothing
-   while sending is paused. */
+   oldest message goes to the first slot that may have it: whose device is the message's target, if it has one, and
+   has not reached its limit of the day. Of those the device that had the last message to the same number comes
+   first. Claims nothing while sending is paused. What has expired becomes `expired`, where the clock is trusted, or
+   is passed over. */
 struct store_claim {
     size_t slot_count; /* at most STORE_MAX_CLAIM */
     struct store_holder *slots;
+    bool clock_trusted; /* the wall clock has not just been set */
+    bool
+        may_defer; /* other devices than those of the slots could take messages too: one whose last device is not
+                           in a slot stays in the queue, and that device is wanted */
     /* Out, by slot: room for slot_count, zeroed. An entry without a text got no message. The submitter
        frees the texts. */
     struct message *messages;
     size_t message_count; /* out: the number of messages claimed */
     bool paused;          /* out */
+    /* Out: lanes of which a device would be welcome in a slot of the next claim (verbs/lane.h). Room for
+       STORE_MAX_WANTED, the submitter's; or NULL. */
+    char (*wanted)[STORE_LANE_SIZE];
+    size_t wanted_count;
+    char lanes_after
+        [STORE_LANE_SIZE]; /* in and out: up to which lane they have been looked for; "" at first */
+    bool lanes_left;       /* out: lanes after that have not been looked at yet */
 };
 
 /* What to tell a device that has been offered a message. */
@@ -107,12 +123,34 @@ struct store_report {
 };
 
 /* Messages in flight without news for that long become `unknown`; offers without an answer for that long return to
-   the queue. */
+   the queue; messages that nobody can have sent become `expired` at their expires_at_ms. */
 struct store_expire {
-    int64_t silent_for_ms; /* 0: none become unknown */
-    int64_t offered_for_ms;
-    unsigned limit;           /* of each */
-    unsigned unknown, queued; /* out: how many */
+    bool
+        clock_trusted; /* the wall clock has not just been set: what has expired may become `expired` */
+    int64_t silent_for_ms;             /* 0: none become unknown */
+    int64_t offered_for_ms;            /* 0: none return */
+    unsigned limit;                    /* of each */
+    unsigned unknown, queued, expired; /* out: how many */
+};
+
+/* Messages on devices that have a cancel request, oldest first. */
+struct store_find_cancel_requests {
+    int64_t after; /* 0, or `last` of the page before */
+    struct store_cancel_request {
+        struct message_id id;
+        unsigned attempt;
+        char device_id[DEVICE_ID_SIZE];
+    } * messages; /* out, room for capacity; the submitter's */
+    size_t capacity;
+    size_t count; /* out */
+    int64_t last; /* out; undefined where there is none */
+};
+
+/* Counts, by status, the messages that have neither finished nor changed for that long. Of a long queue only the
+   first are looked at. */
+struct store_count_stuck {
+    int64_t unchanged_for_ms;
+    int64_t counts[MESSAGE_STATUS_COUNT]; /* out */
 };
 
 /* The text of a message that ended without a result, once more as a new message, which counts for the limits as any
@@ -165,6 +203,9 @@ struct store_query {
     enum message_status status;
     char device_id[DEVICE_ID_SIZE];
     char phone_number[PHONE_NUMBER_SIZE];
+    char device_group[DEVICE_GROUP_SIZE]; /* of the target */
+    char reference[MESSAGE_REFERENCE_SIZE];
+    struct message_id batch_id; /* nil: not set */
     bool has_created_after, has_created_before;
     int64_t created_after_ms;  /* wall, inclusive */
     int64_t created_before_ms; /* wall, exclusive */
@@ -179,6 +220,9 @@ struct store_query {
     int64_t offset;
     struct message_id cursor;
 };
+
+/* Whether there is a filter beside the status and the times. */
+bool store_query_has_text_filter(const struct store_query *query);
 
 struct store_page {
     struct message *messages; /* newest first */

@@ -458,6 +458,13 @@ enum error store_list_messages(struct store_reader *reader, const struct store_q
     return reader->backend->list_messages(reader->reader, query, page);
 }
 
+bool store_query_has_text_filter(const struct store_query *query)
+{
+    static const struct message_id none;
+    return *query->device_id || *query->phone_number || *query->device_group || *query->reference ||
+           !message_id_equal(&query->batch_id, &none);
+}
+
 void store_page_fini(struct store_page *page)
 {
     for (size_t i = 0; i < page->count; i++)
@@ -525,19 +532,6 @@ void store_device_page_fini(struct store_device_page *page)
         device_info_fini(&page->devices[i].info);
     free(page->devices);
     *page = (struct store_device_page){0};
-}
-
-enum error store_poll_work(struct store_reader *reader, struct store_work *work)
-{
-    enum error error = reader->backend->poll_work(reader->reader, work);
-    if (error != ERROR_NONE)
-        return error;
-    if (work->cancel_count > 0)
-        work->cancel_cursor = work->cancel_requests[work->cancel_count - 1].id;
-    if (work->revoked_count > 0)
-        strcpy(work->revoked_cursor, work->revoked[work->revoked_count - 1].device_id);
-    work->more = work->cancel_count == STORE_WORK_PAGE || work->revoked_count == STORE_WORK_PAGE;
-    return ERROR_NONE;
 }
 
 enum error store_read_statistics(struct store_reader *reader, int64_t stuck_for_ms,

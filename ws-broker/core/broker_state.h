@@ -30,21 +30,27 @@ struct broker {
     } dispatch;
 
     struct {
-        struct store_work page; /* the store's while it is polled */
-        bool polling;
-        bool wanted;           /* another poll was asked for too early */
-        int64_t not_before_ms; /* the next poll, at the earliest */
-        int64_t poll_at_ms;    /* and at the latest, if the doorbell does not ring before */
-    } work;
+        bool searching; /* a search for cancel requests is at the store */
+        bool wanted;    /* another search was asked for too early */
+        int64_t not_before_ms;
+        int64_t after; /* where the next search begins */
+    } cancel;
+
+    struct {
+        bool searching;       /* a search for revoked tokens is at the store */
+        int64_t search_at_ms; /* the next search, if the doorbell does not ring before */
+    } token_revocation;
 
     struct {
         int64_t sweep_at_ms;
         int64_t lease_at_ms;
-        int64_t expire_at_ms;
+        int64_t expire_at_ms, expire_unsent_at_ms;
+        bool expiring_unsent; /* the last request for it is at the store */
         int64_t count_stuck_at_ms;
         int64_t purge_at_ms;
-        int64_t wall_offset_ms;    /* wall minus monotonic time, at the last tick */
-        int64_t trust_clock_at_ms; /* until then the wall clock may be wrong */
+        int64_t wall_offset_ms;           /* wall minus monotonic time, at the last tick */
+        int64_t trust_clock_at_ms;        /* until then the wall clock may be wrong, */
+        int64_t trust_clock_unsent_at_ms; /* and likewise for messages that were not sent */
     } housekeeping;
 
     struct {

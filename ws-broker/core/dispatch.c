@@ -6,6 +6,7 @@
 #include "ws-broker/core/allocation.h"
 #include "ws-broker/core/broker_state.h"
 #include "ws-broker/core/eligibility.h"
+#include "ws-broker/core/housekeeping.h"
 #include "ws-broker/core/return_to_queue.h"
 
 #include <stdlib.h>
@@ -155,6 +156,7 @@ void dispatch_run(struct broker *broker, int64_t now_ms)
     }
     request->context = slots;
     write->claim.slot_count = count;
+    write->claim.clock_trusted = housekeeping_trusts_clock(broker, now_ms);
     write->claim.messages = allocation_check(calloc(count, sizeof(*write->claim.messages)));
     broker->dispatch.due = false;
     broker->dispatch.claiming = true;

@@ -7,25 +7,18 @@
 #include <string.h>
 
 enum {
-    EXPIRE_INTERVAL_MS = 60000,
+    EXPIRE_UNSENT_INTERVAL_MS = 1000, /* those with a time of their own */
+    EXPIRE_INTERVAL_MS = 60000,       /* those without a report */
     COUNT_STUCK_INTERVAL_MS = 60000,
     PURGE_INTERVAL_MS = 60000,
     PURGE_AGAIN_MS = 250,  /* between two pieces: devices and clients come first */
     PURGE_PIECE = 100,     /* texts, and messages: some milliseconds */
     CLOCK_STEP_MS = 60000, /* a step of the wall clock: ages cannot be trusted then */
     CLOCK_DISTRUST_MS = 3600000,
+    CLOCK_DISTRUST_UNSENT_MS = 300000, /* nothing is sent meanwhile that may have expired */
 };
 
-/* ---- Time ---- */
-
-/* Whether it is time; sets the next time if it is. */
-static bool is_due(int64_t *at_ms, int64_t interval_ms, int64_t now_ms)
-{
-    bool due = now_ms >= *at_ms;
-    if (due)
-        *at_ms = now_ms + interval_ms;
-    return due;
-}
+/* ---- The wall clock ---- */
 
 /* When the wall clock has stepped, or may have stepped before the start, no message expires for an hour: ages are as wrong
    as the clock was, and devices need time to report. */
@@ -33,11 +26,20 @@ static void watch_clock(struct broker *broker, int64_t now_ms, int64_t wall_ms)
 {
     int64_t offset_ms = wall_ms - now_ms;
     if (llabs(offset_ms - broker->housekeeping.wall_offset_ms) > CLOCK_STEP_MS) {
-        if (broker->housekeeping.wall_offset_ms != 0)
-            log_warning("the clock was set: no message expires for an hour");
+        if (broker->housekeeping.wall_offset_ms != 0) {
+            log_warning(
+                "the clock was set: no message becomes unknown for an hour, and none expires"
+                " for five minutes");
+            broker->housekeeping.trust_clock_unsent_at_ms = now_ms + CLOCK_DISTRUST_UNSENT_MS;
+        }
         broker->housekeeping.trust_clock_at_ms = now_ms + CLOCK_DISTRUST_MS;
     }
     broker->housekeeping.wall_offset_ms = offset_ms;
+}
+
+bool housekeeping_trusts_clock(const struct broker *broker, int64_t now_ms)
+{
+    return now_ms >= broker->housekeeping.trust_clock_unsent_at_ms;
 }
 
 /* ---- The lease ---- */
@@ -89,21 +91,59 @@ static void expire_messages(struct broker *broker, int64_t now_ms)
     store_request_submit(&broker->requests, request);
 }
 
-/* ---- Stuck messages ---- */
-
-bool housekeeping_counts_stuck(struct broker *broker, int64_t now_ms)
+static void on_unsent_expired(struct broker *broker, struct store_request *request, int64_t now_ms)
 {
-    return is_due(&broker->housekeeping.count_stuck_at_ms, COUNT_STUCK_INTERVAL_MS, now_ms);
+    const struct store_write *write = &request->write;
+    (void)now_ms;
+    broker->housekeeping.expiring_unsent = false;
+    if (write->result != ERROR_NONE || write->expire_unreported.expired == 0)
+        return;
+    log_info("messages have expired", LOG_NUMBER("count", write->expire_unreported.expired));
+    broker->housekeeping.expire_unsent_at_ms = 0; /* there may be more */
 }
 
-void housekeeping_warn_of_stuck(const int64_t counts[MESSAGE_STATUS_COUNT])
+static const struct request_kind expire_unsent_kind = {
+    .name = "expire unsent",
+    .verb = STORE_EXPIRE_UNREPORTED,
+    .done = on_unsent_expired,
+};
+
+static void expire_unsent(struct broker *broker, int64_t now_ms)
 {
-    for (int i = 0; i < MESSAGE_STATUS_COUNT; i++) {
-        if (counts[i] > 0)
+    if (broker->housekeeping.expiring_unsent || !housekeeping_trusts_clock(broker, now_ms))
+        return;
+    broker->housekeeping.expiring_unsent = true;
+    struct store_request *request = store_request_new(&expire_unsent_kind, 0);
+    request->write.expire_unreported.clock_trusted = true;
+    request->write.expire_unreported.limit = STORE_MAX_CLAIM;
+    store_request_submit(&broker->requests, request);
+}
+
+/* ---- Stuck messages ---- */
+
+static void on_stuck_counted(struct broker *broker, struct store_request *request, int64_t now_ms)
+{
+    const struct store_write *write = &request->write;
+    (void)broker, (void)now_ms;
+    for (int i = 0; write->result == ERROR_NONE && i < MESSAGE_STATUS_COUNT; i++) {
+        if (write->count_stuck.counts[i] > 0)
             log_warning("messages are stuck",
                         LOG_TEXT("status", message_status_name((enum message_status)i)),
-                        LOG_NUMBER("count", counts[i]));
+                        LOG_NUMBER("count", write->count_stuck.counts[i]));
     }
+}
+
+static const struct request_kind count_stuck_kind = {
+    .name = "count stuck messages",
+    .verb = STORE_COUNT_STUCK,
+    .done = on_stuck_counted,
+};
+
+static void count_stuck(struct broker *broker)
+{
+    struct store_request *request = store_request_new(&count_stuck_kind, 0);
+    request->write.count_stuck.unchanged_for_ms = broker->options.stuck_after_ms;
+    store_request_submit(&broker->requests, request);
 }
 
 /* ---- Retention ---- */
@@ -147,6 +187,15 @@ static void purge(struct broker *broker, int64_t now_ms)
 
 /* ---- */
 
+/* Whether it is time; sets the next time if it is. */
+static bool is_due(int64_t *at_ms, int64_t interval_ms, int64_t now_ms)
+{
+    bool due = now_ms >= *at_ms;
+    if (due)
+        *at_ms = now_ms + interval_ms;
+    return due;
+}
+
 void housekeeping_begin(struct broker *broker, int64_t now_ms)
 {
     broker->housekeeping.sweep_at_ms = broker->housekeeping.lease_at_ms = now_ms;
@@ -160,6 +209,10 @@ void housekeeping_run(struct broker *broker, int64_t now_ms, int64_t wall_ms)
         renew_lease(broker);
     if (is_due(&broker->housekeeping.expire_at_ms, EXPIRE_INTERVAL_MS, now_ms))
         expire_messages(broker, now_ms);
+    if (is_due(&broker->housekeeping.expire_unsent_at_ms, EXPIRE_UNSENT_INTERVAL_MS, now_ms))
+        expire_unsent(broker, now_ms);
+    if (is_due(&broker->housekeeping.count_stuck_at_ms, COUNT_STUCK_INTERVAL_MS, now_ms))
+        count_stuck(broker);
     purge(broker, now_ms);
 }
 

@@ -29,6 +29,7 @@ struct memory_message {
     char phone_number[PHONE_NUMBER_SIZE];
     char *text;
     enum sms_encoding encoding;
+    struct message_id batch_id;
     struct message_id resent_as;
     struct memory_event *newest_event;
     const struct memory_event *error; /* the event with the message's error; NULL: none */
@@ -110,18 +111,32 @@ struct memory_message *memory_find_message(const struct memory_tables *tables,
 bool memory_is_connected(const struct memory_tables *tables, const struct memory_device *device,
                          int64_t now_ms);
 
-/* Whether the device is connected to that broker, alive or not. */
-bool memory_is_on_broker(const struct memory_tables *tables, const char *device_id,
-                         const struct message_id *instance);
-
-/* As in work.h. */
+/* As in rows.h; the statistics need them too. */
 void memory_count_stuck(const struct memory_tables *tables, int64_t since_ms,
                         int64_t counts[MESSAGE_STATUS_COUNT]);
-/* As in rows.h; the statistics need it too. */
 void memory_read_queued_since(const struct memory_tables *tables, int64_t now_ms,
                               int64_t *since_ms);
 
 void memory_read_sending(const struct memory_tables *tables, struct store_sending *sending);
+
+/* ---- Of struct message_rows: queue_rows.c, and the content of a message ---- */
+
+enum error memory_read_content(struct store_database *database, const struct message_row *row,
+                               struct message *message);
+enum error memory_list_due(struct store_database *database, size_t limit, struct due_message due[],
+                           size_t *count);
+enum error memory_find_lane(struct store_database *database, const char *after,
+                            char lane[STORE_LANE_SIZE]);
+enum error memory_list_lane(struct store_database *database, const char *lane, size_t limit,
+                            struct lane_entry entries[], size_t *count);
+enum error memory_load_due(struct store_database *database, int64_t seq, struct due_message *due);
+enum error memory_list_waited(struct store_database *database, int64_t now_ms,
+                              int64_t latest_retry_ms, size_t limit, struct message_row rows[],
+                              size_t *count);
+enum error memory_list_expired(struct store_database *database, int64_t now_ms, size_t limit,
+                               struct message_row rows[], size_t *count);
+enum error memory_find_last_device(struct store_database *database, const char *phone_number,
+                                   int64_t since_ms, char device_id[DEVICE_ID_SIZE]);
 
 /* ---- Reads, as in store.h; the caller has the lock ---- */
 
@@ -140,7 +155,6 @@ MUST_CHECK enum error memory_list_tokens(const struct memory_tables *tables,
 MUST_CHECK enum error memory_list_devices(const struct memory_tables *tables, int64_t now_ms,
                                           const struct store_device_query *query,
                                           struct store_device_page *page);
-void memory_poll_work(const struct memory_tables *tables, int64_t now_ms, struct store_work *work);
 MUST_CHECK enum error memory_read_statistics(const struct memory_tables *tables,
                                              int64_t stuck_since_ms, int64_t now_ms,
                                              struct store_statistics *statistics);

@@ -26,7 +26,8 @@ static struct memory_message *copy_current(const struct store_database *database
 
 /* ---- One message ---- */
 
-static enum error insert(struct store_database *database, const struct message *message)
+static enum error insert(struct store_database *database, const struct message *message,
+                         const struct message_place *place)
 {
     int64_t seq = message_id_seq(&message->id);
     const struct memory_message *other = find_current(database, seq);
@@ -55,10 +56,14 @@ static enum error insert(struct store_database *database, const struct message *
                 .segments = message->segments,
                 .report_seq = -1,
                 .updated_at_ms = created_at_ms,
-                .reached_at_ms = {[MESSAGE_QUEUED] = created_at_ms}},
+                .reached_at_ms = {[MESSAGE_QUEUED] = created_at_ms},
+                .options = message->options},
         .text = text,
         .encoding = message->encoding,
+        .batch_id = message->batch_id,
     };
+    if (place)
+        row->row.place = *place;
     strcpy(row->phone_number, message->phone_number);
     return put(database, row);
 }
@@ -135,6 +140,16 @@ static enum error assign(struct store_database *database, const struct message_r
     return put(database, message);
 }
 
+static enum error set_place(struct store_database *database, const struct message_row *row)
+{
+    struct memory_message *message = copy_current(database, row);
+    if (message) {
+        message->row.place = row->place;
+        message->row.retry_at_ms = row->retry_at_ms;
+    }
+    return put(database, message);
+}
+
 static enum error request_cancel(struct store_database *database, const struct message_row *row)
 {
     struct memory_message *message = copy_current(database, row);
@@ -150,7 +165,7 @@ static enum error remove_message(struct store_database *database, const struct m
                    : ERROR_INTERNAL;
 }
 
-static enum error read_content(struct store_database *database, const struct message_row *row,
+enum error memory_read_content(struct store_database *database, const struct message_row *row,
                                struct message *message)
 {
     const struct memory_message *current = find_current(database, row->seq);
@@ -162,6 +177,7 @@ static enum error read_content(struct store_database *database, const struct mes
         .text = strdup(current->text),
         .encoding = current->encoding,
         .segments = row->segments,
+        .options = current->row.options,
     };
     strcpy(message->phone_number, current->phone_number);
     return message->text ? ERROR_NONE : ERROR_INTERNAL;
@@ -203,26 +219,17 @@ static bool is_unchanged_since(const struct store_database *database,
 static bool is_on_broker(const struct store_database *database,
                          const struct memory_message *message, const void *value)
 {
-    return memory_is_on_broker(database->tables, message->row.device_id, value);
+    struct memory_device key;
+    strcpy(key.device_id, message->row.device_id);
+    const struct memory_device *device = table_find(&database->tables->devices, &key);
+    return device && device->connected && message_id_equal(&device->broker, value);
 }
 
-static enum error list_due(struct store_database *database, int64_t now_ms, int64_t latest_retry_ms,
-                           size_t limit, struct due_message due[], size_t *count)
+static bool has_request_after(const struct store_database *database,
+                              const struct memory_message *message, const void *value)
 {
-    const struct table *queue = &database->tables->messages_in[MESSAGE_QUEUED];
-    *count = 0;
-    for (size_t i = 0; i < queue->count && *count < limit; i++) {
-        const struct memory_message *message = queue->rows[i];
-        int64_t retry_at_ms = message->row.retry_at_ms;
-        if (retry_at_ms > now_ms && retry_at_ms <= latest_retry_ms)
-            continue;
-        struct due_message *next = &due[(*count)++];
-        next->row = message->row;
-        if (read_content(database, &message->row, &next->message) != ERROR_NONE)
-            return ERROR_INTERNAL;
-        next->message.request_id = message->row.request_id;
-    }
-    return ERROR_NONE;
+    (void)database;
+    return message->row.cancel_requested && message->row.seq > *(const int64_t *)value;
 }
 
 static enum error list_silent(struct store_database *database, int64_t before_ms, size_t limit,
@@ -303,6 +310,14 @@ static enum error list_finished(struct store_database *database, int64_t before_
     return ERROR_NONE;
 }
 
+static enum error list_cancel_requests(struct store_database *database, int64_t after, size_t limit,
+                                       struct message_row rows[], size_t *count)
+{
+    *count = 0;
+    list(database, MESSAGE_ACCEPTED, has_request_after, &after, limit, rows, count);
+    return ERROR_NONE;
+}
+
 /* ---- Many messages ---- */
 
 static enum error correct_future(struct store_database *database, int64_t latest_ms, int64_t now_ms)
@@ -363,21 +378,17 @@ void memory_count_stuck(const struct memory_tables *tables, int64_t since_ms,
         counts[status] = 0;
         for (size_t i = 0; i < table->count; i++) {
             const struct memory_message *message = table->rows[i];
-            counts[status] += message->row.updated_at_ms < since_ms;
+            bool waits = status == MESSAGE_QUEUED && message->row.place.due_at_ms != 0;
+            counts[status] += !waits && message->row.updated_at_ms < since_ms;
         }
     }
 }
 
-void memory_read_queued_since(const struct memory_tables *tables, int64_t now_ms, int64_t *since_ms)
+static enum error count_stuck(struct store_database *database, int64_t since_ms,
+                              int64_t counts[MESSAGE_STATUS_COUNT])
 {
-    const struct table *queue = &tables->messages_in[MESSAGE_QUEUED];
-    for (size_t i = 0; i < queue->count; i++) {
-        const struct memory_message *message = queue->rows[i];
-        if (message->row.retry_at_ms <= now_ms) {
-            *since_ms = message->row.updated_at_ms;
-            return;
-        }
-    }
+    memory_count_stuck(database->tables, since_ms, counts);
+    return ERROR_NONE;
 }
 
 static enum error read_queued_since(struct store_database *database, int64_t now_ms,
@@ -392,18 +403,27 @@ const struct message_rows memory_message_rows = {
     .find = find,
     .change = change,
     .assign = assign,
+    .set_place = set_place,
     .request_cancel = request_cancel,
     .remove = remove_message,
-    .read_content = read_content,
+    .read_content = memory_read_content,
     .set_resent = set_resent,
-    .list_due = list_due,
+    .list_due = memory_list_due,
+    .find_lane = memory_find_lane,
+    .list_lane = memory_list_lane,
+    .load_due = memory_load_due,
+    .list_waited = memory_list_waited,
+    .list_expired = memory_list_expired,
+    .find_last_device = memory_find_last_device,
     .list_silent = list_silent,
     .list_offered = list_offered,
     .list_offered_by = list_offered_by,
     .list_held = list_held,
     .list_finished = list_finished,
+    .list_cancel_requests = list_cancel_requests,
     .correct_future = correct_future,
     .remove_texts = remove_texts,
     .add_to_count = add_to_count,
+    .count_stuck = count_stuck,
     .read_queued_since = read_queued_since,
 };

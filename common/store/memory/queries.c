@@ -20,6 +20,8 @@ static bool copy_message(const struct memory_message *row, struct message *messa
         .status = row->row.status,
         .attempt = row->row.attempt,
         .updated_at_ms = row->row.updated_at_ms,
+        .options = row->row.options,
+        .batch_id = row->batch_id,
     };
     strcpy(message->phone_number, row->phone_number);
     strcpy(message->device_id, row->row.device_id);
@@ -136,14 +138,21 @@ static void cut_to_page(const struct memory_tables *tables, const struct store_q
 
 static bool matches(const struct store_query *query, const struct memory_message *row)
 {
-    return (!*query->device_id || strcmp(query->device_id, row->row.device_id) == 0) &&
+    static const struct message_id no_batch;
+    const struct message_options *options = &row->row.options;
+    return (message_id_equal(&query->batch_id, &no_batch) ||
+            message_id_equal(&query->batch_id, &row->batch_id)) &&
+           (!*query->reference || strcmp(query->reference, options->reference) == 0) &&
+           (!*query->device_group ||
+            strcmp(query->device_group, options->target.device_group) == 0) &&
+           (!*query->device_id || strcmp(query->device_id, row->row.device_id) == 0) &&
            (!*query->phone_number || strcmp(query->phone_number, row->phone_number) == 0);
 }
 
 static int64_t count_matches(const struct store_query *query, const struct range *range)
 {
     int64_t count = 0;
-    if (!*query->device_id && !*query->phone_number)
+    if (!store_query_has_text_filter(query))
         return (int64_t)(range->end - range->first);
     for (size_t i = range->first; i < range->end; i++)
         count += matches(query, range->table->rows[i]);

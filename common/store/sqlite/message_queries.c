@@ -1,5 +1,6 @@
 /* Reading messages. */
 #include "common/store/sqlite/database.h"
+#include "common/store/sqlite/message_rows.h"
 #include "common/store/sqlite/queries.h"
 
 #include <stdlib.h>
@@ -23,6 +24,8 @@ static enum error read_message(const struct statement *row, struct message *mess
     statement_text(row, FIELD_ERROR_CODE, message->error_code, sizeof(message->error_code));
     statement_text(row, FIELD_ERROR_MESSAGE, message->error_message,
                    sizeof(message->error_message));
+    message_rows_read_options(row, &message->options);
+    statement_id(row, FIELD_BATCH_ID, &message->batch_id);
     statement_times(row, message->reached_at_ms);
     if (message->reached_at_ms[MESSAGE_QUEUED] == 0) /* never returned to the queue */
         message->reached_at_ms[MESSAGE_QUEUED] = message_id_time_ms(&message->id);
@@ -145,6 +148,8 @@ struct view {
     } statements;
 };
 
+static const struct message_id no_batch;
+
 /* The index that narrows most: a number has few messages; a device may have all there are, and a status too,
    but how many a status has is known. */
 static struct list_statements choose_index(const struct store_query *query,
@@ -152,10 +157,16 @@ static struct list_statements choose_index(const struct store_query *query,
 {
     enum { FEW = 10000 }; /* few enough to check one by one, in milliseconds */
     bool few = query->has_status && counts[query->status] <= FEW;
+    if (!message_id_equal(&query->batch_id, &no_batch))
+        return (struct list_statements){OLDER_BY_BATCH, NEWER_BY_BATCH, COUNT_BY_BATCH};
+    if (*query->reference)
+        return (struct list_statements){OLDER_BY_REFERENCE, NEWER_BY_REFERENCE, COUNT_BY_REFERENCE};
     if (*query->phone_number)
         return (struct list_statements){OLDER_BY_NUMBER, NEWER_BY_NUMBER, COUNT_BY_NUMBER};
     if (*query->device_id && !few)
         return (struct list_statements){OLDER_BY_DEVICE, NEWER_BY_DEVICE, COUNT_BY_DEVICE};
+    if (*query->device_group && !few)
+        return (struct list_statements){OLDER_BY_GROUP, NEWER_BY_GROUP, COUNT_BY_GROUP};
     if (query->has_status && query->status == MESSAGE_QUEUED)
         return (struct list_statements){OLDER_BY_QUEUE, NEWER_BY_QUEUE, COUNT_BY_QUEUE};
     if (query->has_status)
@@ -173,6 +184,9 @@ static void bind_filter(struct statement *select, const struct store_query *quer
         statement_bind_integer(select, FIELD_STATUS, query->status);
     statement_bind_text(select, FIELD_DEVICE_ID, query->device_id);
     statement_bind_text(select, FIELD_PHONE_NUMBER, query->phone_number);
+    statement_bind_text(select, FIELD_REFERENCE, query->reference);
+    statement_bind_text(select, FIELD_TARGET_GROUP, query->device_group);
+    statement_bind_id_if_any(select, FIELD_BATCH_ID, &query->batch_id);
 }
 
 /* How many messages match the filters, on all pages; from the stored counts if the only filter is the status. */
@@ -180,7 +194,7 @@ static enum error count_matches(struct handle *handle, const struct store_query 
                                 const struct view *view, int64_t *total)
 {
     *total = 0;
-    if (!*query->device_id && !*query->phone_number && !query->has_created_after &&
+    if (!store_query_has_text_filter(query) && !query->has_created_after &&
         !query->has_created_before) {
         for (int i = 0; i < MESSAGE_STATUS_COUNT; i++)
             *total += !query->has_status || i == (int)query->status ? view->counts[i] : 0;
@@ -270,7 +284,18 @@ static enum error read_view(struct handle *handle, const struct store_query *que
 enum error queries_list_messages(struct store_database_reader *reader,
                                  const struct store_query *query, struct store_page *page)
 {
-    enum error error = reader_begin_view(reader);
-    return error == ERROR_NONE ? reader_end_view(reader, read_view(&reader->handle, query, page))
-                               : error;
+    struct handle *handle = &reader->handle;
+    struct statement *end_read = statement_get(handle, END_READ);
+    if (!end_read->stmt) /* a transaction that begins must be able to end */
+        return ERROR_STORE_UNAVAILABLE;
+    reader_begin(reader);
+    enum error error = statement_run(handle, statement_get(handle, BEGIN_READ));
+    if (error == ERROR_NONE) {
+        error = read_view(handle, query, page);
+        reader->until_ms = INT64_MAX; /* even after a time limit */
+        enum error end = statement_run(handle, end_read);
+        error = error != ERROR_NONE ? error : end;
+    }
+    reader_end(reader);
+    return error;
 }

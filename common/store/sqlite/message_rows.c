@@ -1,4 +1,5 @@
 /* Messages and their events. */
+#include "common/store/sqlite/message_rows.h"
 #include "common/base/log.h"
 #include "common/store/sqlite/database.h"
 #include "common/store/sqlite/queries.h"
@@ -16,7 +17,31 @@ static enum error run(struct store_database *database, struct statement *stateme
     return statement_run(&database->handle, statement);
 }
 
-static void read_row(const struct statement *select, struct message_row *row)
+/* Bound and read by those that need it alone: most messages have none. */
+void message_rows_read_options(const struct statement *select, struct message_options *options)
+{
+    struct message_target *target = &options->target;
+    if (statement_is_null(select, FIELD_HAS_OPTIONS))
+        return;
+    statement_text(select, FIELD_TARGET_DEVICE, target->device_id, sizeof(target->device_id));
+    statement_text(select, FIELD_TARGET_GROUP, target->device_group, sizeof(target->device_group));
+    target->sim = (unsigned)statement_integer(select, FIELD_TARGET_SIM);
+    options->priority = (enum message_priority)statement_integer(select, FIELD_PRIORITY);
+    options->send_at_ms = statement_integer(select, FIELD_SEND_AT_MS);
+    options->expires_at_ms = statement_integer(select, FIELD_EXPIRES_AT_MS);
+    options->no_delivery_report = statement_integer(select, FIELD_NO_REPORT) != 0;
+    if (statement_has_column(select, FIELD_REFERENCE))
+        statement_text(select, FIELD_REFERENCE, options->reference, sizeof(options->reference));
+}
+
+static void read_place(const struct statement *select, struct message_place *place)
+{
+    statement_text(select, FIELD_LANE, place->lane, sizeof(place->lane));
+    place->rank_ms = statement_integer(select, FIELD_RANK_MS);
+    place->due_at_ms = statement_integer(select, FIELD_DUE_AT_MS);
+}
+
+void message_rows_read(const struct statement *select, struct message_row *row)
 {
     *row = (struct message_row){
         .seq = statement_integer(select, FIELD_SEQ),
@@ -36,6 +61,8 @@ static void read_row(const struct statement *select, struct message_row *row)
     statement_request_id(select, FIELD_REQUEST_ID, &row->request_id);
     statement_text(select, FIELD_DEVICE_ID, row->device_id, sizeof(row->device_id));
     statement_times(select, row->reached_at_ms);
+    message_rows_read_options(select, &row->options);
+    read_place(select, &row->place);
 }
 
 /* ---- New messages ---- */
@@ -76,8 +103,8 @@ static enum error run_insert(struct store_database *database, enum statement_id 
     return error;
 }
 
-static enum error insert_at(struct store_database *database, const struct message *message,
-                            int64_t seq, bool *taken)
+static enum error insert_plain(struct store_database *database, const struct message *message,
+                               int64_t seq, bool *taken)
 {
     struct statement *insert = get(database, INSERT_MESSAGE);
     *taken = false;
@@ -85,6 +112,50 @@ static enum error insert_at(struct store_database *database, const struct messag
         return ERROR_STORE_UNAVAILABLE; /* the reason has been logged */
     bind_new_row(insert->stmt, 1, message, seq);
     return run_insert(database, INSERT_MESSAGE, taken);
+}
+
+static void bind_if_any(struct statement *statement, enum field field, int64_t value)
+{
+    if (value != 0)
+        statement_bind_integer(statement, field, value);
+}
+
+static void bind_place(struct statement *statement, const struct message_place *place)
+{
+    statement_bind_text(statement, FIELD_LANE, place->lane);
+    bind_if_any(statement, FIELD_RANK_MS, *place->lane ? place->rank_ms : 0);
+    bind_if_any(statement, FIELD_DUE_AT_MS, place->due_at_ms);
+}
+
+static enum error insert_with_options(struct store_database *database,
+                                      const struct message *message,
+                                      const struct message_place *place, int64_t seq, bool *taken)
+{
+    const struct message_options *options = &message->options;
+    struct statement *insert = statement_get(&database->handle, INSERT_MESSAGE_WITH_OPTIONS);
+    *taken = false;
+    if (!insert->stmt)
+        return ERROR_STORE_UNAVAILABLE; /* the reason has been logged */
+    bind_new_row(insert->stmt, 1, message, seq);
+    statement_bind_integer(insert, FIELD_HAS_OPTIONS, 1);
+    statement_bind_text(insert, FIELD_TARGET_DEVICE, options->target.device_id);
+    statement_bind_text(insert, FIELD_TARGET_GROUP, options->target.device_group);
+    bind_if_any(insert, FIELD_TARGET_SIM, options->target.sim);
+    bind_if_any(insert, FIELD_PRIORITY, options->priority);
+    bind_if_any(insert, FIELD_SEND_AT_MS, options->send_at_ms);
+    bind_if_any(insert, FIELD_EXPIRES_AT_MS, options->expires_at_ms);
+    bind_if_any(insert, FIELD_NO_REPORT, options->no_delivery_report);
+    statement_bind_text(insert, FIELD_REFERENCE, options->reference);
+    statement_bind_id_if_any(insert, FIELD_BATCH_ID, &message->batch_id);
+    bind_place(insert, place);
+    return run_insert(database, INSERT_MESSAGE_WITH_OPTIONS, taken);
+}
+
+static enum error insert_at(struct store_database *database, const struct message *message,
+                            const struct message_place *place, int64_t seq, bool *taken)
+{
+    return place ? insert_with_options(database, message, place, seq, taken)
+                 : insert_plain(database, message, seq, taken);
 }
 
 /* Inserts the waiting messages: a full group. */
@@ -109,23 +180,24 @@ static enum error find_row(struct store_database *database, const struct message
     statement_bind_message(select, id);
     enum error error = statement_step(&database->handle, select, found);
     if (error == ERROR_NONE && *found)
-        read_row(select, row);
+        message_rows_read(select, row);
     statement_reset(select);
     return error;
 }
 
 /* The key may be taken by an id that another process made at the same time: the next key is used then. */
-static enum error insert_one(struct store_database *database, const struct message *message)
+static enum error insert_one(struct store_database *database, const struct message *message,
+                             const struct message_place *place)
 {
     int64_t seq = message_id_seq(&message->id);
     struct message_row row;
     bool taken, known = false;
-    enum error error = insert_at(database, message, seq, &taken);
+    enum error error = insert_at(database, message, place, seq, &taken);
     if (error != ERROR_NONE || !taken)
         return error;
     error = find_row(database, &message->id, &row, &known);
     if (error == ERROR_NONE && !known && seq < INT64_MAX)
-        error = insert_at(database, message, seq + 1, &taken);
+        error = insert_at(database, message, place, seq + 1, &taken);
     if (error != ERROR_NONE || !taken)
         return error;
     log_error("the id of a message is taken");
@@ -142,7 +214,7 @@ enum error message_rows_insert_waiting(struct store_database *database)
         error = insert_group(database, &one_by_one);
     for (size_t i = 0; i < count && one_by_one && error == ERROR_NONE; i++) {
         struct store_write *write = database->waiting[i];
-        write->result = insert_one(database, write->enqueue.message);
+        write->result = insert_one(database, write->enqueue.message, NULL);
         if (write->result != ERROR_NONE)
             error = transaction_refund(&database->transaction, write);
     }
@@ -152,10 +224,11 @@ enum error message_rows_insert_waiting(struct store_database *database)
 }
 
 /* Inserts at once, or with others of the transaction. A message that the schema would refuse must not fail a group. */
-static enum error insert_message(struct store_database *database, const struct message *message)
+static enum error insert_message(struct store_database *database, const struct message *message,
+                                 const struct message_place *place)
 {
-    if (!database->enqueue)
-        return insert_one(database, message);
+    if (!database->enqueue || place)
+        return insert_one(database, message, place);
     if (!message->text || !*message->text || !*message->phone_number)
         return ERROR_INTERNAL;
     if (database->waiting_count == INSERT_GROUP_SIZE) {
@@ -236,6 +309,7 @@ static void bind_device(struct statement *update, const struct message_row *afte
     statement_bind_integer(update, FIELD_PROVED_ATTEMPT, after->proved_attempt);
     statement_bind_integer(update, FIELD_RETRY_AT_MS, after->retry_at_ms);
     statement_bind_integer(update, FIELD_KEEPS_ERROR, keeps_error);
+    bind_place(update, &after->place);
 }
 
 /* Without a change of device, its index and the triggers of attempts and devices need not run. */
@@ -268,6 +342,14 @@ static enum error assign_message(struct store_database *database, const struct m
     return run(database, update);
 }
 
+static enum error set_place(struct store_database *database, const struct message_row *row)
+{
+    struct statement *update = get(database, SET_PLACE);
+    statement_bind_integer(update, FIELD_SEQ, row->seq);
+    bind_place(update, &row->place);
+    return run(database, update);
+}
+
 static enum error run_on_row(struct store_database *database, enum statement_id id,
                              const struct message_row *row)
 {
@@ -289,11 +371,12 @@ static enum error remove_message(struct store_database *database, const struct m
 
 /* ---- Content ---- */
 
-static enum error take_content(const struct statement *row, struct message *message)
+enum error message_rows_read_content(const struct statement *row, struct message *message)
 {
     statement_text(row, FIELD_PHONE_NUMBER, message->phone_number, sizeof(message->phone_number));
     message->encoding = (enum sms_encoding)statement_integer(row, FIELD_ENCODING);
     message->segments = (unsigned)statement_integer(row, FIELD_SEGMENTS);
+    message_rows_read_options(row, &message->options);
     message->text = statement_copy_text(row, FIELD_TEXT);
     return message->text ? ERROR_NONE : ERROR_INTERNAL;
 }
@@ -310,7 +393,7 @@ static enum error read_content(struct store_database *database, const struct mes
         error = ERROR_INTERNAL;
     if (error == ERROR_NONE) {
         statement_id(select, FIELD_RESENT_AS, &message->resent_as);
-        error = take_content(select, message);
+        error = message_rows_read_content(select, message);
     }
     statement_reset(select);
     return error;
@@ -338,39 +421,24 @@ static enum error remove_texts(struct store_database *database, int64_t before_m
 
 /* ---- Lists: all rows are read before the first is changed, because that changes the index that is read ---- */
 
-static enum error read_rows(struct store_database *database, struct statement *select, size_t limit,
-                            struct message_row list[], size_t *count)
+enum error message_rows_read_list(struct store_database *database, struct statement *select,
+                                  size_t limit, struct message_row list[], size_t *count)
 {
     bool row;
-    *count = 0;
     statement_bind_integer(select, FIELD_LIMIT, (int64_t)limit);
     enum error error = statement_step(&database->handle, select, &row);
     for (; error == ERROR_NONE && row; error = statement_step(&database->handle, select, &row))
-        read_row(select, &list[(*count)++]);
+        message_rows_read(select, &list[(*count)++]);
     statement_reset(select);
     return error;
 }
 
-static enum error list_due(struct store_database *database, int64_t now_ms, int64_t latest_retry_ms,
-                           size_t limit, struct due_message due[], size_t *count)
+/* Of a select whose other parameters are bound. */
+static enum error read_rows(struct store_database *database, struct statement *select, size_t limit,
+                            struct message_row list[], size_t *count)
 {
-    bool row;
-    struct statement *select = get(database, LIST_DUE);
-    statement_bind_integer(select, FIELD_NOW_MS, now_ms);
-    statement_bind_integer(select, FIELD_LATEST_MS, latest_retry_ms);
-    statement_bind_integer(select, FIELD_LIMIT, (int64_t)limit);
     *count = 0;
-    enum error error = statement_step(&database->handle, select, &row);
-    while (error == ERROR_NONE && row) {
-        struct due_message *next = &due[(*count)++];
-        read_row(select, &next->row);
-        next->message = (struct message){.id = next->row.id, .request_id = next->row.request_id};
-        error = take_content(select, &next->message);
-        if (error == ERROR_NONE)
-            error = statement_step(&database->handle, select, &row);
-    }
-    statement_reset(select);
-    return error;
+    return message_rows_read_list(database, select, limit, list, count);
 }
 
 static enum error list_silent(struct store_database *database, int64_t before_ms, size_t limit,
@@ -415,6 +483,14 @@ static enum error list_finished(struct store_database *database, int64_t before_
     return read_rows(database, select, limit, list, count);
 }
 
+static enum error list_cancel_requests(struct store_database *database, int64_t after, size_t limit,
+                                       struct message_row list[], size_t *count)
+{
+    struct statement *select = get(database, LIST_CANCEL_REQUESTS);
+    statement_bind_integer(select, FIELD_AFTER, after);
+    return read_rows(database, select, limit, list, count);
+}
+
 /* ---- Times and counts ---- */
 
 static enum error correct_future(struct store_database *database, int64_t latest_ms, int64_t now_ms)
@@ -434,6 +510,12 @@ static enum error add_to_count(struct store_database *database, enum message_sta
     return run(database, update);
 }
 
+static enum error count_stuck(struct store_database *database, int64_t since_ms,
+                              int64_t counts[MESSAGE_STATUS_COUNT])
+{
+    return queries_read_stuck(&database->handle, COUNT_STUCK, since_ms, counts);
+}
+
 static enum error read_queued_since(struct store_database *database, int64_t now_ms,
                                     int64_t *since_ms)
 {
@@ -447,18 +529,27 @@ const struct message_rows sqlite_message_rows = {
     .find = find_row,
     .change = change_message,
     .assign = assign_message,
+    .set_place = set_place,
     .request_cancel = request_cancel,
     .remove = remove_message,
     .read_content = read_content,
     .set_resent = set_resent,
-    .list_due = list_due,
+    .list_due = queue_rows_list_due,
+    .find_lane = queue_rows_find_lane,
+    .list_lane = queue_rows_list_lane,
+    .load_due = queue_rows_load_due,
+    .list_waited = queue_rows_list_waited,
+    .list_expired = queue_rows_list_expired,
+    .find_last_device = queue_rows_find_last_device,
     .list_silent = list_silent,
     .list_offered = list_offered,
     .list_offered_by = list_offered_by,
     .list_held = list_held,
     .list_finished = list_finished,
+    .list_cancel_requests = list_cancel_requests,
     .correct_future = correct_future,
     .remove_texts = remove_texts,
     .add_to_count = add_to_count,
+    .count_stuck = count_stuck,
     .read_queued_since = read_queued_since,
 };

@@ -218,6 +218,11 @@ double statement_double(const struct statement *statement, enum field field)
     return sqlite3_column_double(statement->stmt, column_of(statement, field));
 }
 
+bool statement_has_column(const struct statement *statement, enum field field)
+{
+    return statement->columns[field] > 0;
+}
+
 bool statement_is_null(const struct statement *statement, enum field field)
 {
     return sqlite3_column_type(statement->stmt, column_of(statement, field)) == SQLITE_NULL;

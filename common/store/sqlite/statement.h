@@ -76,6 +76,7 @@ void statement_bind_times(struct statement *statement,
 /* Columns of the current row. NULL reads as 0 or "". A text that is too long is cut. */
 int64_t statement_integer(const struct statement *statement, enum field field);
 double statement_double(const struct statement *statement, enum field field);
+bool statement_has_column(const struct statement *statement, enum field field);
 bool statement_is_null(const struct statement *statement, enum field field);
 void statement_text(const struct statement *statement, enum field field, char *text, size_t size);
 /* The caller frees it. NULL for a NULL, or without memory. */

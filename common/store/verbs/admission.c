@@ -1,6 +1,7 @@
 #include "common/store/verbs/admission.h"
 
 #include "common/base/log.h"
+#include "common/store/verbs/lane.h"
 #include "common/store/verbs/verbs.h"
 
 #include <stdio.h>
@@ -194,6 +195,17 @@ static void refund_recipient(struct store_transaction *transaction,
         transaction->lost = true;
 }
 
+static enum error insert(struct store_transaction *transaction, const struct message *message)
+{
+    struct message_row row = {.id = message->id, .options = message->options};
+    struct message_place place;
+    bool has_options = message_has_options(message);
+    if (has_options)
+        place = lane_place(&row, transaction->now_ms);
+    return transaction->rows->messages->insert(transaction->database, message,
+                                               has_options ? &place : NULL);
+}
+
 enum error admission_enqueue(struct store_transaction *transaction,
                              const struct store_enqueue *enqueue)
 {
@@ -203,7 +215,7 @@ enum error admission_enqueue(struct store_transaction *transaction,
         error = count_recipient(transaction, enqueue);
     if (error != ERROR_NONE)
         return error;
-    error = transaction->rows->messages->insert(transaction->database, enqueue->message);
+    error = insert(transaction, enqueue->message);
     if (error != ERROR_NONE) {
         refund_recipient(transaction, enqueue);
         return error;

@@ -1,79 +1,118 @@
-/* Claims: the oldest messages that are due, for the devices that may have them. */
-#include "common/store/verbs/device_use.h"
+/* Claims: the messages that are due, for the devices that may have them. */
+#include "common/store/verbs/claim.h"
+#include "common/store/verbs/lane.h"
 #include "common/store/verbs/transition.h"
 #include "common/store/verbs/verbs.h"
 
 #include <string.h>
 
-struct claim {
-    struct store_transaction *transaction;
-    struct store_claim *request;
-    struct due_message due[STORE_MAX_CLAIM];
+/* ---- The devices of the slots ---- */
 
-    /* The use of the devices that were looked at; a device may have several slots. */
-    struct claim_use {
-        struct device_use use;
-        bool changed;
-    } uses[STORE_MAX_CLAIM], *of_slot[STORE_MAX_CLAIM]; /* NULL: not looked up yet */
-    size_t use_count;
-};
-
-static enum error find_use(struct claim *claim, size_t slot)
+static enum error add_device(struct claim *claim, const char *device_id)
 {
-    const char *device_id = claim->request->slots[slot].device_id;
-    if (claim->of_slot[slot])
-        return ERROR_NONE;
-    for (size_t i = 0; i < claim->use_count; i++) {
-        if (strcmp(claim->uses[i].use.device_id, device_id) == 0) {
-            claim->of_slot[slot] = &claim->uses[i];
-            return ERROR_NONE;
-        }
-    }
-    struct claim_use *use = &claim->uses[claim->use_count];
-    use->changed = false;
-    enum error error = device_use_find(claim->transaction, device_id, &use->use);
-    if (error == ERROR_NONE) {
-        claim->of_slot[slot] = use;
-        claim->use_count++;
-    }
+    struct store_transaction *transaction = claim->transaction;
+    struct claim_device *device = &claim->devices[claim->device_count++];
+    device->device_id = device_id;
+    device->slot_count = 0;
+    device->used = false;
+    enum error error = transaction->rows->devices->find_traits(transaction->database, device_id,
+                                                               &device->traits);
+    if (error == ERROR_NONE && device_use_is_counted(transaction))
+        error = device_use_find(transaction, device_id, &device->use);
     return error;
 }
 
-/* The first free slot whose device may have the message; slot_count without one. */
-static enum error find_slot(struct claim *claim, unsigned segments, size_t *slot)
+static enum error find_devices(struct claim *claim)
 {
-    struct store_claim *request = claim->request;
-    int64_t most = claim->transaction->limits.device_daily_segments;
-    for (*slot = 0; *slot < request->slot_count; ++*slot) {
-        if (request->messages[*slot].text)
-            continue;
-        if (!device_use_is_counted(claim->transaction))
-            return ERROR_NONE;
-        enum error error = find_use(claim, *slot);
-        if (error != ERROR_NONE)
-            return error;
-        struct claim_use *use = claim->of_slot[*slot];
-        if (most == 0 || use->use.in_day + segments <= most) {
-            use->use.in_day += segments;
-            use->use.in_window += segments;
-            use->changed = true;
-            return ERROR_NONE;
-        }
-        request->slots[*slot].at_daily_limit = true;
+    const struct store_claim *request = claim->request;
+    enum error error = ERROR_NONE;
+    claim->device_count = 0;
+    for (size_t i = 0; i < request->slot_count && error == ERROR_NONE; i++) {
+        size_t index = 0;
+        while (index < claim->device_count &&
+               strcmp(claim->devices[index].device_id, request->slots[i].device_id) != 0)
+            index++;
+        if (index == claim->device_count)
+            error = add_device(claim, request->slots[i].device_id);
+        claim->of_slot[i] = &claim->devices[index];
+        claim->devices[index].slot_count++;
     }
-    return ERROR_NONE;
+    return error;
 }
 
 static enum error save_uses(const struct claim *claim)
 {
     const struct store_transaction *transaction = claim->transaction;
     enum error error = ERROR_NONE;
-    for (size_t i = 0; i < claim->use_count && error == ERROR_NONE; i++) {
-        if (claim->uses[i].changed)
+    for (size_t i = 0; i < claim->device_count && error == ERROR_NONE; i++) {
+        if (claim->devices[i].used)
             error = transaction->rows->limits->save_device_use(transaction->database,
-                                                               &claim->uses[i].use);
+                                                               &claim->devices[i].use);
     }
     return error;
+}
+
+/* ---- A slot for a message ---- */
+
+static bool may_have(struct claim *claim, size_t slot, const struct message_row *row)
+{
+    int64_t most = claim->transaction->limits.device_daily_segments;
+    const struct claim_device *device = claim->of_slot[slot];
+    if (claim->request->messages[slot].text || device->traits.disabled ||
+        !lane_takes(row->place.lane, device->device_id, &device->traits))
+        return false;
+    bool is_within = most == 0 || device->use.in_day + row->segments <= most;
+    claim->request->slots[slot].at_daily_limit |= !is_within;
+    return is_within;
+}
+
+/* The first free slot whose device may have the message, one of `device_id` before the others; slot_count without
+   one. */
+static size_t find_slot(struct claim *claim, const struct message_row *row, const char *device_id)
+{
+    size_t count = claim->request->slot_count, first = count;
+    for (size_t slot = 0; slot < count && (*device_id || first == count); slot++) {
+        if (first < count && strcmp(claim->of_slot[slot]->device_id, device_id) != 0)
+            continue;
+        if (!may_have(claim, slot, row))
+            continue;
+        if (strcmp(claim->of_slot[slot]->device_id, device_id) == 0)
+            return slot;
+        first = MIN(first, slot);
+    }
+    return first;
+}
+
+static bool has_slots(const struct claim *claim, const char *device_id)
+{
+    for (size_t i = 0; i < claim->device_count; i++) {
+        if (strcmp(claim->devices[i].device_id, device_id) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The device that the recipient's last message came from, where there is a choice; "" without one. *deferred: it is not
+   among the slots, and is asked for the next claim. */
+static enum error find_preferred(struct claim *claim, const struct due_message *due,
+                                 char device_id[DEVICE_ID_SIZE], bool *deferred)
+{
+    struct store_transaction *transaction = claim->transaction;
+    struct store_claim *request = claim->request;
+    char lane[STORE_LANE_SIZE];
+    device_id[0] = '\0';
+    *deferred = false;
+    if (transaction->limits.same_device_ms == 0 || *due->row.options.target.device_id ||
+        (claim->device_count < 2 && !request->may_defer))
+        return ERROR_NONE;
+    enum error error = transaction->rows->messages->find_last_device(
+        transaction->database, due->message.phone_number,
+        transaction->now_ms - transaction->limits.same_device_ms, device_id);
+    if (error != ERROR_NONE || !*device_id || !request->may_defer || has_slots(claim, device_id))
+        return error;
+    lane_of_device(device_id, lane);
+    *deferred = claim_want(request, lane);
+    return ERROR_NONE;
 }
 
 /* The message, with its text, is the slot's from then on. */
@@ -81,6 +120,12 @@ static enum error fill_slot(struct claim *claim, struct due_message *due, size_t
 {
     struct store_holder *slot = &claim->request->slots[index];
     struct message *message = &claim->request->messages[index];
+    struct claim_device *device = claim->of_slot[index];
+    if (device_use_is_counted(claim->transaction)) {
+        device->use.in_day += due->row.segments;
+        device->use.in_window += due->row.segments;
+        device->used = true;
+    }
     *message = due->message;
     due->message.text = NULL;
     slot->at_daily_limit = false;
@@ -93,15 +138,74 @@ static enum error fill_slot(struct claim *claim, struct due_message *due, size_t
 
 static enum error claim_one(struct claim *claim, struct due_message *due)
 {
-    int64_t most = claim->transaction->limits.device_daily_segments;
-    size_t slot;
+    struct store_transaction *transaction = claim->transaction;
+    int64_t most = transaction->limits.device_daily_segments;
+    int64_t expires_at_ms = due->row.options.expires_at_ms;
+    char preferred[DEVICE_ID_SIZE];
+    bool deferred;
+    if (expires_at_ms != 0 && expires_at_ms <= transaction->now_ms)
+        return claim->request->clock_trusted ? transition_expire(transaction, &due->row)
+                                             : ERROR_NONE;
     /* The limit was lowered since it was accepted: it would stay at the head of the queue for ever. */
     if (most > 0 && due->row.segments > most)
-        return transition_apply(claim->transaction, &due->row, MESSAGE_FAILED, TRANSITION_TOO_LONG,
+        return transition_apply(transaction, &due->row, MESSAGE_FAILED, TRANSITION_TOO_LONG,
                                 "too_long", "no phone may be given so many segments in a day");
-    enum error error = find_slot(claim, due->row.segments, &slot);
-    if (error == ERROR_NONE && slot < claim->request->slot_count)
-        error = fill_slot(claim, due, slot);
+    enum error error = find_preferred(claim, due, preferred, &deferred);
+    if (error != ERROR_NONE || deferred)
+        return error;
+    size_t slot = find_slot(claim, &due->row, preferred);
+    return slot < claim->request->slot_count ? fill_slot(claim, due, slot) : ERROR_NONE;
+}
+
+/* ---- The order of the messages ---- */
+
+static enum error claim_candidate(struct claim *claim, const struct lane_entry *entry)
+{
+    struct due_message due = {0};
+    enum error error = claim->transaction->rows->messages->load_due(claim->transaction->database,
+                                                                    entry->seq, &due);
+    if (error == ERROR_NONE)
+        error = claim_one(claim, &due);
+    message_fini(&due.message);
+    return error;
+}
+
+/* The lane "", and the candidates of the other lanes, by their ranks. */
+static enum error claim_all(struct claim *claim)
+{
+    const struct store_claim *request = claim->request;
+    size_t next_due = 0, next = 0;
+    enum error error = ERROR_NONE;
+    while (error == ERROR_NONE && request->message_count < request->slot_count) {
+        bool has_due = next_due < claim->due_count, has_candidate = next < claim->candidate_count;
+        if (!has_due && !has_candidate)
+            break;
+        if (has_candidate && (!has_due || claim->candidates[next].rank_ms <
+                                              message_id_time_ms(&claim->due[next_due].row.id)))
+            error = claim_candidate(claim, &claim->candidates[next++]);
+        else
+            error = claim_one(claim, &claim->due[next_due++]);
+    }
+    return error;
+}
+
+/* Messages whose time has come leave the lane of those that wait. */
+static enum error end_waits(struct store_transaction *transaction)
+{
+    struct message_row *rows = transaction_scratch(transaction, STORE_MAX_CLAIM * sizeof(*rows));
+    const struct message_rows *messages = transaction->rows->messages;
+    size_t count;
+    if (!rows)
+        return ERROR_INTERNAL;
+    enum error error = messages->list_waited(transaction->database, transaction->now_ms,
+                                             transaction->now_ms + STORE_MAX_BACKOFF_MS,
+                                             STORE_MAX_CLAIM, rows, &count);
+    for (size_t i = 0; i < count && error == ERROR_NONE; i++) {
+        if (rows[i].retry_at_ms > transaction->now_ms + STORE_MAX_BACKOFF_MS)
+            rows[i].retry_at_ms = 0; /* a wrong clock wrote it */
+        rows[i].place = lane_place(&rows[i], transaction->now_ms);
+        error = messages->set_place(transaction->database, &rows[i]);
+    }
     return error;
 }
 
@@ -109,28 +213,32 @@ enum error verb_claim(struct store_transaction *transaction, struct store_write 
 {
     struct store_claim *request = &write->claim;
     struct store_sending sending;
-    size_t count = 0;
 
-    request->message_count = 0;
+    request->message_count = request->wanted_count = 0;
+    request->lanes_left = false;
+    enum error error = transaction->rows->limits->find_sending(transaction->database, &sending);
+    request->paused = error == ERROR_NONE && sending.paused_since_ms != 0;
+    if (error == ERROR_NONE && !request->paused)
+        error = end_waits(transaction);
+    if (error != ERROR_NONE || request->paused)
+        return error;
     struct claim *claim = transaction_scratch(transaction, sizeof(*claim));
     if (!claim)
         return ERROR_INTERNAL;
-    enum error error = transaction->rows->limits->find_sending(transaction->database, &sending);
-    request->paused = error == ERROR_NONE && sending.paused_since_ms != 0;
-    if (error != ERROR_NONE || request->paused)
-        return error;
     claim->transaction = transaction;
     claim->request = request;
-    claim->use_count = 0;
-    memset(claim->of_slot, 0, sizeof(claim->of_slot));
-    error = transaction->rows->messages->list_due(transaction->database, transaction->now_ms,
-                                                  transaction->now_ms + STORE_MAX_BACKOFF_MS,
-                                                  request->slot_count, claim->due, &count);
-    for (size_t i = 0; i < count && error == ERROR_NONE; i++)
-        error = claim_one(claim, &claim->due[i]);
+    claim->due_count = 0;
+    error = find_devices(claim);
+    if (error == ERROR_NONE)
+        error = claim_gather(claim);
+    if (error == ERROR_NONE)
+        error = transaction->rows->messages->list_due(transaction->database, request->slot_count,
+                                                      claim->due, &claim->due_count);
+    if (error == ERROR_NONE)
+        error = claim_all(claim);
     if (error == ERROR_NONE)
         error = save_uses(claim);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < claim->due_count; i++)
         message_fini(&claim->due[i].message); /* of those that no device may have */
     return error;
 }

@@ -1,6 +1,8 @@
-/* Messages without a report, and offers without an answer. */
+/* Messages without a report, and the periodic searches of the broker. */
 #include "common/store/verbs/transition.h"
 #include "common/store/verbs/verbs.h"
+
+#include <string.h>
 
 /* A time in the future was written by a wrong clock, and its message would be waited for until then: it counts as
    changed now. */
@@ -28,6 +30,20 @@ static enum error expire_silent(struct store_transaction *transaction, struct st
     return error;
 }
 
+/* Queued, or offered: a device that acknowledges the offer later is told to drop it. */
+static enum error expire_unsent(struct store_transaction *transaction, struct store_expire *expire,
+                                struct message_row rows[], size_t limit)
+{
+    size_t count;
+    enum error error = transaction->rows->messages->list_expired(
+        transaction->database, transaction->now_ms, limit, rows, &count);
+    for (size_t i = 0; error == ERROR_NONE && i < count; i++)
+        error = transition_expire(transaction, &rows[i]);
+    if (error == ERROR_NONE)
+        expire->expired = (unsigned)count;
+    return error;
+}
+
 enum error verb_expire_unreported(struct store_transaction *transaction, struct store_write *write)
 {
     struct store_expire *expire = &write->expire_unreported;
@@ -37,15 +53,44 @@ enum error verb_expire_unreported(struct store_transaction *transaction, struct 
 
     if (!rows)
         return ERROR_INTERNAL;
-    expire->unknown = expire->queued = 0;
-    if (expire->silent_for_ms != 0)
+    expire->unknown = expire->queued = expire->expired = 0;
+    if (expire->clock_trusted)
+        error = expire_unsent(transaction, expire, rows, limit);
+    if (error == ERROR_NONE && expire->silent_for_ms != 0)
         error = expire_silent(transaction, expire, rows, limit);
-    if (error == ERROR_NONE)
-        error = transaction->rows->messages->list_offered(
-            transaction->database, transaction->now_ms - expire->offered_for_ms, limit, rows,
-            &count);
+    if (error != ERROR_NONE || expire->offered_for_ms == 0)
+        return error;
+    error = transaction->rows->messages->list_offered(
+        transaction->database, transaction->now_ms - expire->offered_for_ms, limit, rows, &count);
     if (error != ERROR_NONE)
         return error;
     expire->queued = (unsigned)count;
     return transition_return_offers(transaction, rows, count, TRANSITION_NO_ANSWER);
+}
+
+enum error verb_find_cancel_requests(struct store_transaction *transaction,
+                                     struct store_write *write)
+{
+    struct store_find_cancel_requests *find = &write->find_cancel_requests;
+    struct message_row *rows = transaction_scratch(transaction, find->capacity * sizeof(*rows));
+    find->count = 0;
+    if (!rows)
+        return ERROR_INTERNAL;
+    enum error error = transaction->rows->messages->list_cancel_requests(
+        transaction->database, find->after, find->capacity, rows, &find->count);
+    for (size_t i = 0; error == ERROR_NONE && i < find->count; i++) {
+        struct store_cancel_request *request = &find->messages[i];
+        request->id = rows[i].id;
+        request->attempt = rows[i].attempt;
+        memcpy(request->device_id, rows[i].device_id, sizeof(request->device_id));
+        find->last = rows[i].seq;
+    }
+    return error;
+}
+
+enum error verb_count_stuck(struct store_transaction *transaction, struct store_write *write)
+{
+    return transaction->rows->messages->count_stuck(
+        transaction->database, transaction->now_ms - write->count_stuck.unchanged_for_ms,
+        write->count_stuck.counts);
 }

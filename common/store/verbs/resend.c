@@ -35,6 +35,8 @@ static void make_new(struct message *message, const struct message_id *id,
     message->id = *id;
     message->request_id = *request_id;
     message->resent_as = never;
+    message->options.send_at_ms = message->options.expires_at_ms =
+        0; /* they were for the old one */
     message->status = MESSAGE_QUEUED;
     message->updated_at_ms = message_id_time_ms(id);
     message->reached_at_ms[MESSAGE_QUEUED] = message->updated_at_ms;

@@ -20,6 +20,18 @@ struct store_database;
 
 /* ---- Messages ---- */
 
+/* Where a message is queued; lane.h decides it. */
+struct message_place {
+    char lane[STORE_LANE_SIZE];
+    int64_t rank_ms;   /* the order within the lane; in the lane "" it is that of seq */
+    int64_t due_at_ms; /* in LANE_WAITING: until then */
+};
+
+/* A message in a lane. */
+struct lane_entry {
+    int64_t seq, rank_ms;
+};
+
 /* What the verbs decide about a message on: all but its number and its text. */
 struct message_row {
     int64_t seq; /* the backend's key of the row; orders messages by their creation */
@@ -35,11 +47,13 @@ struct message_row {
     unsigned proved_attempt; /* the last attempt that is proved to have sent nothing */
     bool cancel_requested;
     int64_t report_seq;    /* of the last report that changed this attempt; -1: none */
-    int64_t retry_at_ms;   /* not due before; 0: at once */
+    int64_t retry_at_ms;   /* not due before, after a failure; 0: at once */
     int64_t updated_at_ms; /* of its last event */
     int64_t reached_at_ms
-        [MESSAGE_STATUS_COUNT]; /* the last time of each status; 0: never, but for `queued`
+        [MESSAGE_STATUS_COUNT];     /* the last time of each status; 0: never, but for `queued`
                                                     where it means: when it was created */
+    struct message_options options; /* but the reference */
+    struct message_place place;     /* while it is queued */
 };
 
 /* What goes into the row and into the event; texts may be NULL. */
@@ -47,15 +61,17 @@ struct message_error {
     const char *code, *text;
 };
 
-/* A message that can be claimed: the message has its id, number, text (owned), encoding, segments. */
+/* A message that can be claimed: the message has its id, number, text (owned), encoding, segments, options. */
 struct due_message {
     struct message_row row;
     struct message message;
 };
 
 struct message_rows {
-    /* A new message, created at its id's time. ERROR_INTERNAL: a message has its id. */
-    enum error (*insert)(struct store_database *database, const struct message *message);
+    /* A new message, created at its id's time. `place` NULL: it has neither options nor a batch, and is queued in
+       the lane "". ERROR_INTERNAL: a message has its id. */
+    enum error (*insert)(struct store_database *database, const struct message *message,
+                         const struct message_place *place);
     enum error (*find)(struct store_database *database, const struct message_id *id,
                        struct message_row *row, bool *found);
 
@@ -67,20 +83,40 @@ struct message_rows {
 
     /* Without an event: a message that no device has gets device_id, attempt and journal of `row`. */
     enum error (*assign)(struct store_database *database, const struct message_row *row);
+    /* Without an event: a queued message moves to row->place. */
+    enum error (*set_place)(struct store_database *database, const struct message_row *row);
     enum error (*request_cancel)(struct store_database *database, const struct message_row *row);
     enum error (*remove)(struct store_database *database,
                          const struct message_row *row); /* and its events */
 
-    /* The number, text (owned), encoding, segments and resent_as; and maybe the id. */
+    /* The number, text (owned), encoding, segments, options and resent_as; and maybe the id. */
     enum error (*read_content)(struct store_database *database, const struct message_row *row,
                                struct message *message);
     enum error (*set_resent)(struct store_database *database, const struct message_row *row,
                              const struct message_id *new_id);
 
-    /* Queued, and due at `now_ms`; oldest first. A retry_at_ms after `latest_retry_ms` was written by a wrong
-       clock: the message is due. */
-    enum error (*list_due)(struct store_database *database, int64_t now_ms, int64_t latest_retry_ms,
-                           size_t limit, struct due_message due[], size_t *count);
+    /* Queued in the lane ""; oldest first. */
+    enum error (*list_due)(struct store_database *database, size_t limit, struct due_message due[],
+                           size_t *count);
+    /* The first lane with messages whose name is after `lane`; "" without one. */
+    enum error (*find_lane)(struct store_database *database, const char *after,
+                            char lane[STORE_LANE_SIZE]);
+    /* The first messages of another lane, by rank. */
+    enum error (*list_lane)(struct store_database *database, const char *lane, size_t limit,
+                            struct lane_entry entries[], size_t *count);
+    enum error (*load_due)(struct store_database *database, int64_t seq, struct due_message *due);
+    /* In LANE_WAITING: due at `now_ms`, the first due first. Also those whose retry_at_ms is after
+       `latest_retry_ms`: a wrong clock wrote it. */
+    enum error (*list_waited)(struct store_database *database, int64_t now_ms,
+                              int64_t latest_retry_ms, size_t limit, struct message_row rows[],
+                              size_t *count);
+    /* Queued or `dispatched`, with expires_at_ms at or before `now_ms`; the first expired first. */
+    enum error (*list_expired)(struct store_database *database, int64_t now_ms, size_t limit,
+                               struct message_row rows[], size_t *count);
+    /* The device of the newest message to that number that left the queue, if that was changed since then; ""
+       without one. */
+    enum error (*find_last_device)(struct store_database *database, const char *phone_number,
+                                   int64_t since_ms, char device_id[DEVICE_ID_SIZE]);
     /* `accepted` or `sending`, and not changed since `before_ms`. */
     enum error (*list_silent)(struct store_database *database, int64_t before_ms, size_t limit,
                               struct message_row rows[], size_t *count);
@@ -96,6 +132,9 @@ struct message_rows {
     /* Finished, created and last changed before `before_ms`; oldest first. */
     enum error (*list_finished)(struct store_database *database, int64_t before_ms, size_t limit,
                                 struct message_row rows[], size_t *count);
+    /* `accepted` with a cancel request, and seq > after; oldest first. */
+    enum error (*list_cancel_requests)(struct store_database *database, int64_t after, size_t limit,
+                                       struct message_row rows[], size_t *count);
 
     /* updated_at_ms of messages in flight that is after `latest_ms` becomes `now_ms`. */
     enum error (*correct_future)(struct store_database *database, int64_t latest_ms,
@@ -106,7 +145,11 @@ struct message_rows {
     /* Adds to the number of messages in that status, which the backend keeps. */
     enum error (*add_to_count)(struct store_database *database, enum message_status status,
                                int64_t delta);
-    /* When the oldest message that is due was last changed; *since_ms stays where there is none. */
+    /* Messages that are queued or in flight and have not changed since then, by status. */
+    enum error (*count_stuck)(struct store_database *database, int64_t since_ms,
+                              int64_t counts[MESSAGE_STATUS_COUNT]);
+    /* When the oldest message that is due, and that any device may have, was last changed; *since_ms stays where
+       there is none. */
     enum error (*read_queued_since)(struct store_database *database, int64_t now_ms,
                                     int64_t *since_ms);
 };
@@ -114,6 +157,9 @@ struct message_rows {
 /* ---- Devices and brokers ---- */
 
 struct device_rows {
+    /* What decides which messages it may have; all zero for a device that is not known. */
+    enum error (*find_traits)(struct store_database *database, const char *device_id,
+                              struct device_traits *traits);
     /* The epoch of the device's newest connection; 0: it never connected. */
     enum error (*find_connection_epoch)(struct store_database *database, const char *device_id,
                                         int64_t *connection_epoch);
@@ -128,8 +174,12 @@ struct device_rows {
     enum error (*disconnect_all)(struct store_database *database, const struct message_id *broker,
                                  int64_t now_ms);
 
-    /* Until it connects or disconnects, store_poll_work finds the device, if it is connected. */
+    /* Until it connects or disconnects, list_revoked finds the device, if it is connected. */
     enum error (*mark_revoked)(struct store_database *database, const char *device_id);
+    /* By device id, after `after`. */
+    enum error (*list_revoked)(struct store_database *database, const struct message_id *broker,
+                               const char *after, size_t limit,
+                               struct store_revoked_device devices[], size_t *count);
 
     enum error (*find_broker)(struct store_database *database, const char *name,
                               struct message_id *instance, bool *found);

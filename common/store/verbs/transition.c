@@ -1,6 +1,7 @@
 #include "common/store/verbs/transition.h"
 
 #include "common/store/verbs/device_use.h"
+#include "common/store/verbs/lane.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -117,10 +118,17 @@ enum error transition_apply(struct store_transaction *transaction, struct messag
     struct message_row after = next_row(transaction, row, to);
     const struct message_error message_error = {code, text};
     enum error error = ERROR_NONE;
-    if (to == MESSAGE_CANCELLED && row->status != MESSAGE_QUEUED) /* its device sent nothing */
+    bool sent_nothing = to == MESSAGE_CANCELLED || to == MESSAGE_EXPIRED;
+    if (sent_nothing && row->status != MESSAGE_QUEUED)
         error = device_use_refund(transaction, row);
     return error == ERROR_NONE ? change_row(transaction, row, &after, reason, &message_error, 0)
                                : error;
+}
+
+enum error transition_expire(struct store_transaction *transaction, struct message_row *row)
+{
+    return transition_apply(transaction, row, MESSAGE_EXPIRED, TRANSITION_EXPIRED, "expired",
+                            "it was not sent before its time was over");
 }
 
 enum error transition_dispatch(struct store_transaction *transaction, struct message_row *row,
@@ -148,6 +156,7 @@ enum error transition_return(struct store_transaction *transaction, struct messa
     after.failures += is_failure;
     after.retry_at_ms = is_failure ? transaction->now_ms + store_backoff_ms(after.failures, jitter)
                                    : 0;
+    after.place = lane_place(&after, transaction->now_ms);
     enum error error = device_use_refund(transaction, row);
     if (error == ERROR_NONE)
         error = change_row(transaction, row, &after, reason, &message_error, 0);

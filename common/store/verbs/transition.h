@@ -22,6 +22,10 @@ MUST_CHECK enum error transition_apply(struct store_transaction *transaction,
                                        enum transition_reason reason, const char *code,
                                        const char *text);
 
+/* Its time is over, and nothing of it can have been sent. */
+MUST_CHECK enum error transition_expire(struct store_transaction *transaction,
+                                        struct message_row *row);
+
 /* A queued message goes to a device: `dispatched`, or `accepted` by a basic one. */
 MUST_CHECK enum error transition_dispatch(struct store_transaction *transaction,
                                           struct message_row *row,

@@ -23,6 +23,8 @@ VERB(claim);
 
 /* expiry.c */
 VERB(expire_unreported);
+VERB(find_cancel_requests);
+VERB(count_stuck);
 
 /* resend.c */
 VERB(resend);
@@ -35,6 +37,7 @@ VERB(purge);
 VERB(connect_device);
 VERB(update_device);
 VERB(disconnect_device);
+VERB(find_revoked_tokens);
 
 /* brokers.c */
 VERB(lease_broker);

@@ -168,7 +168,7 @@ static void messages_are_in_the_order_of_their_ids(void **state)
         struct message message = {.id = message_id_first_at((i * 7919) % COUNT),
                                   .phone_number = "+491511234567",
                                   .text = (char[]){"text"}};
-        assert_int_equal(memory_message_rows.insert(&database, &message), ERROR_NONE);
+        assert_int_equal(memory_message_rows.insert(&database, &message, NULL), ERROR_NONE);
     }
     for (unsigned i = 0; i < COUNT; i++) {
         const struct memory_message *message = tables.messages.rows[i];

@@ -422,7 +422,7 @@ static bool is_whole(const struct world *world)
 {
     static const char *const queries[] = {
         "SELECT count(*) FROM message NOT INDEXED",
-        "SELECT count(*) FROM message INDEXED BY message_queued WHERE status = 0",
+        "SELECT count(*) FROM message INDEXED BY message_queued WHERE status = 0 AND lane = ''",
         "SELECT sum(count) FROM message_count",
     };
     sqlite3 *db = NULL;

@@ -20,7 +20,6 @@ CREATE TABLE message (
     cancel_requested INTEGER NOT NULL DEFAULT 0,
     report_seq       INTEGER NOT NULL DEFAULT -1, -- of the last report that changed this attempt
     retry_at_ms      INTEGER NOT NULL DEFAULT 0,  -- the gateway's wish: not due before
-    send_at_ms       INTEGER,                     -- the client's wish; NULL: at once
     updated_at_ms    INTEGER NOT NULL,            -- of its last event
     returned_at_ms   INTEGER,                     -- the last time it was returned to the queue,
     dispatched_at_ms INTEGER,                     -- and the last time that it reached each other status
@@ -34,7 +33,25 @@ CREATE TABLE message (
     unknown_at_ms    INTEGER,
     error_code       TEXT,
     error_message    TEXT,
-    resent_as      BLOB,                        -- the message that an operator sent in its place
+    resent_as        BLOB,                        -- the message that an operator sent in its place
+
+    -- What the client asked for; has_options is NULL where all of it is.
+    has_options      INTEGER,
+    target_device    TEXT,                        -- only this device may send it
+    target_group     TEXT,                        -- only a device of this group
+    target_sim       INTEGER,                     -- only with the SIM in this slot
+    priority         INTEGER,                     -- enum message_priority
+    send_at_ms       INTEGER,                     -- not before
+    expires_at_ms    INTEGER,                     -- not from then on
+    no_report        INTEGER,                     -- 1: the network need not be asked for a delivery report
+    reference        TEXT,
+    batch_id         BLOB,
+
+    -- Where it is queued: common/store/verbs/lane.h. '' for a message that has no options and is due.
+    lane             TEXT    NOT NULL DEFAULT '',
+    rank_ms          INTEGER,                     -- its order in another lane
+    due_at_ms        INTEGER,                     -- when it leaves the lane of those that wait
+
     phone_number     TEXT    NOT NULL,
     encoding         INTEGER NOT NULL,
     text             TEXT    NOT NULL,            -- '' once retention has removed it
@@ -42,10 +59,14 @@ CREATE TABLE message (
     CHECK (status = 0 OR event_count > 1)
 ) STRICT;
 
--- A new message costs one row and one entry: what is queued is in one index, and in none by number or status. For
--- lists of a number it is looked through in that index alone.
-CREATE INDEX message_queued ON message (seq, phone_number) WHERE status = 0;
-CREATE INDEX message_scheduled ON message (send_at_ms) WHERE status = 0 AND send_at_ms IS NOT NULL;
+-- A new message without options costs one row and one entry: what is queued is in one index, and in none by number or
+-- status. For lists of a number it is looked through in that index alone.
+CREATE INDEX message_queued ON message (seq, phone_number) WHERE status = 0 AND lane = '';
+CREATE INDEX message_queued_in_lane ON message (seq, phone_number) WHERE status = 0 AND lane <> '';
+CREATE INDEX message_in_lane ON message (lane, rank_ms) WHERE status = 0 AND lane <> '';
+CREATE INDEX message_waiting ON message (due_at_ms) WHERE status = 0 AND lane = '~';
+CREATE INDEX message_retried ON message (retry_at_ms) WHERE status = 0 AND lane = '~' AND retry_at_ms <> 0;
+CREATE INDEX message_expiring ON message (expires_at_ms) WHERE status <= 1 AND expires_at_ms IS NOT NULL;
 
 CREATE INDEX message_in_flight ON message (device_id, updated_at_ms) WHERE status BETWEEN 1 AND 3;
 CREATE INDEX message_to_cancel ON message (seq) WHERE cancel_requested = 1 AND status = 2;
@@ -57,6 +78,9 @@ CREATE INDEX message_with_text ON message (updated_at_ms) WHERE status >= 4 AND 
 CREATE INDEX message_by_status ON message (status) WHERE status <> 0;
 CREATE INDEX message_by_phone_number ON message (phone_number) WHERE status <> 0;
 CREATE INDEX message_by_device ON message (device_id) WHERE device_id IS NOT NULL;
+CREATE INDEX message_by_batch ON message (batch_id) WHERE batch_id IS NOT NULL;
+CREATE INDEX message_by_reference ON message (reference) WHERE reference IS NOT NULL;
+CREATE INDEX message_by_group ON message (target_group) WHERE target_group IS NOT NULL;
 
 -- Every transition of a message; never changed. That it was queued is its row, whose id has the time: events begin
 -- with number 2. Ids ascend over all messages, so a reader can follow the events of the whole gateway.

@@ -1,0 +1,36 @@
+/* The rows of messages, for the two files that have the functions of struct message_rows. */
+#ifndef COMMON_STORE_SQLITE_MESSAGE_ROWS_H
+#define COMMON_STORE_SQLITE_MESSAGE_ROWS_H
+
+#include "common/store/sqlite/database.h"
+
+/* Of the current row of a select: the columns ROW_COLUMNS; what the client asked for; and the content, which is ERROR_INTERNAL
+   where there is no memory for the text. */
+void message_rows_read(const struct statement *select, struct message_row *row);
+void message_rows_read_options(const struct statement *select, struct message_options *options);
+MUST_CHECK enum error message_rows_read_content(const struct statement *row,
+                                                struct message *message);
+
+/* Appends up to `limit` rows of a select with ROW_COLUMNS and :limit, whose other parameters are bound. */
+MUST_CHECK enum error message_rows_read_list(struct store_database *database,
+                                             struct statement *select, size_t limit,
+                                             struct message_row list[], size_t *count);
+
+/* queue_rows.c: what waits to be sent. See struct message_rows. */
+enum error queue_rows_list_due(struct store_database *database, size_t limit,
+                               struct due_message due[], size_t *count);
+enum error queue_rows_find_lane(struct store_database *database, const char *after,
+                                char lane[STORE_LANE_SIZE]);
+enum error queue_rows_list_lane(struct store_database *database, const char *lane, size_t limit,
+                                struct lane_entry entries[], size_t *count);
+enum error queue_rows_load_due(struct store_database *database, int64_t seq,
+                               struct due_message *due);
+enum error queue_rows_list_waited(struct store_database *database, int64_t now_ms,
+                                  int64_t latest_retry_ms, size_t limit, struct message_row rows[],
+                                  size_t *count);
+enum error queue_rows_list_expired(struct store_database *database, int64_t now_ms, size_t limit,
+                                   struct message_row rows[], size_t *count);
+enum error queue_rows_find_last_device(struct store_database *database, const char *phone_number,
+                                       int64_t since_ms, char device_id[DEVICE_ID_SIZE]);
+
+#endif

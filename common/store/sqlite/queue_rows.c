@@ -1,0 +1,113 @@
+/* The queue: lanes, messages that wait for a time, and those that have expired. */
+#include "common/store/sqlite/message_rows.h"
+
+static struct statement *get(struct store_database *database, enum statement_id id)
+{
+    return statement_get(&database->handle, id);
+}
+
+static enum error read_due(const struct statement *select, struct due_message *due)
+{
+    message_rows_read(select, &due->row);
+    due->message = (struct message){.id = due->row.id, .request_id = due->row.request_id};
+    return message_rows_read_content(select, &due->message);
+}
+
+enum error queue_rows_list_due(struct store_database *database, size_t limit,
+                               struct due_message due[], size_t *count)
+{
+    bool row;
+    struct statement *select = get(database, LIST_DUE);
+    statement_bind_integer(select, FIELD_LIMIT, (int64_t)limit);
+    *count = 0;
+    enum error error = statement_step(&database->handle, select, &row);
+    while (error == ERROR_NONE && row) {
+        error = read_due(select, &due[(*count)++]);
+        if (error == ERROR_NONE)
+            error = statement_step(&database->handle, select, &row);
+    }
+    statement_reset(select);
+    return error;
+}
+
+enum error queue_rows_find_lane(struct store_database *database, const char *after,
+                                char lane[STORE_LANE_SIZE])
+{
+    bool found;
+    struct statement *select = get(database, FIND_LANE);
+    statement_bind_text(select, FIELD_LANE, after);
+    enum error error = statement_step(&database->handle, select, &found);
+    lane[0] = '\0';
+    if (error == ERROR_NONE && found)
+        statement_text(select, FIELD_LANE, lane, STORE_LANE_SIZE);
+    statement_reset(select);
+    return error;
+}
+
+enum error queue_rows_list_lane(struct store_database *database, const char *lane, size_t limit,
+                                struct lane_entry entries[], size_t *count)
+{
+    bool row;
+    struct statement *select = get(database, LIST_LANE);
+    statement_bind_text(select, FIELD_LANE, lane);
+    statement_bind_integer(select, FIELD_LIMIT, (int64_t)limit);
+    *count = 0;
+    enum error error = statement_step(&database->handle, select, &row);
+    for (; error == ERROR_NONE && row; error = statement_step(&database->handle, select, &row))
+        entries[(*count)++] = (struct lane_entry){
+            .seq = statement_integer(select, FIELD_SEQ),
+            .rank_ms = statement_integer(select, FIELD_RANK_MS)};
+    statement_reset(select);
+    return error;
+}
+
+enum error queue_rows_load_due(struct store_database *database, int64_t seq,
+                               struct due_message *due)
+{
+    bool found;
+    struct statement *select = get(database, FIND_DUE);
+    statement_bind_integer(select, FIELD_SEQ, seq);
+    enum error error = statement_step(&database->handle, select, &found);
+    if (error == ERROR_NONE)
+        error = found ? read_due(select, due) : ERROR_INTERNAL;
+    statement_reset(select);
+    return error;
+}
+
+enum error queue_rows_list_waited(struct store_database *database, int64_t now_ms,
+                                  int64_t latest_retry_ms, size_t limit, struct message_row rows[],
+                                  size_t *count)
+{
+    *count = 0;
+    struct statement *late = get(database, LIST_RETRIED_TOO_LATE);
+    statement_bind_integer(late, FIELD_LATEST_MS, latest_retry_ms);
+    enum error error = message_rows_read_list(database, late, limit, rows, count);
+    if (error != ERROR_NONE)
+        return error;
+    struct statement *waited = get(database, LIST_WAITED);
+    statement_bind_integer(waited, FIELD_NOW_MS, now_ms);
+    return message_rows_read_list(database, waited, limit - *count, rows, count);
+}
+
+enum error queue_rows_list_expired(struct store_database *database, int64_t now_ms, size_t limit,
+                                   struct message_row rows[], size_t *count)
+{
+    *count = 0;
+    struct statement *select = get(database, LIST_EXPIRED);
+    statement_bind_integer(select, FIELD_NOW_MS, now_ms);
+    return message_rows_read_list(database, select, limit, rows, count);
+}
+
+enum error queue_rows_find_last_device(struct store_database *database, const char *phone_number,
+                                       int64_t since_ms, char device_id[DEVICE_ID_SIZE])
+{
+    bool found;
+    struct statement *select = get(database, FIND_LAST_DEVICE);
+    statement_bind_text(select, FIELD_PHONE_NUMBER, phone_number);
+    enum error error = statement_step(&database->handle, select, &found);
+    device_id[0] = '\0';
+    if (error == ERROR_NONE && found && statement_integer(select, FIELD_UPDATED_AT_MS) >= since_ms)
+        statement_text(select, FIELD_DEVICE_ID, device_id, DEVICE_ID_SIZE);
+    statement_reset(select);
+    return error;
+}

@@ -1,0 +1,40 @@
+/* What the two files of a claim share: claim.c gives messages to slots, claim_lanes.c finds what is in the lanes. */
+#ifndef COMMON_STORE_VERBS_CLAIM_H
+#define COMMON_STORE_VERBS_CLAIM_H
+
+#include "common/store/verbs/device_use.h"
+
+enum { CLAIM_MAX_CANDIDATES = 2048 };
+
+/* A device with slots in the claim. */
+struct claim_device {
+    const char *device_id;
+    size_t slot_count;
+    struct device_traits traits;
+    struct device_use use; /* where it is counted */
+    bool used;             /* its use has changed */
+};
+
+struct claim {
+    struct store_transaction *transaction;
+    struct store_claim *request;
+    struct claim_device devices[STORE_MAX_CLAIM], *of_slot[STORE_MAX_CLAIM];
+    size_t device_count;
+
+    /* The lane "" */
+    struct due_message due[STORE_MAX_CLAIM];
+    size_t due_count;
+
+    /* Of the other lanes, by rank once claim_gather has run */
+    struct lane_entry candidates[CLAIM_MAX_CANDIDATES];
+    size_t candidate_count;
+};
+
+/* Finds the first messages of the lanes that the devices take; and lanes that none of them takes, for
+   request->wanted. */
+MUST_CHECK enum error claim_gather(struct claim *claim);
+
+/* Adds a lane to request->wanted. False where there is no room. */
+bool claim_want(struct store_claim *request, const char *lane);
+
+#endif
