@@ -14,7 +14,8 @@ test_packages=("${run_packages[@]}" libcmocka-dev fiu-utils faketime spin chromi
     python3-pytest python3-pytest-xdist python3-requests python3-websockets python3-jsonschema
     python3-selenium zbar-tools jq php-cli)
 deb_packages=("${run_packages[@]}" build-essential debhelper dpkg-dev lintian)
-deploy_packages=("${deb_packages[@]}" debootstrap systemd-container python3-pytest)
+deploy_packages=("${deb_packages[@]}" debootstrap systemd-container python3-pytest python3-requests python3-websockets
+    python3-jsonschema)
 fuzz_packages=("${run_packages[@]}" clang libclang-rt-14-dev)
 bench_packages=("${run_packages[@]}" python3-requests python3-jsonschema python3-matplotlib)
 lint_packages=(clang clang-format shellcheck)

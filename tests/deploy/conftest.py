@@ -1,7 +1,9 @@
 """What the tests of deploy/ share: packages, and one machine that goes through all of them in order."""
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import subprocess
 
 import pytest
@@ -55,7 +57,15 @@ class Site:
         return self.machine.shell("dpkg-query -W -f '${Version}' sms-gateway")
 
     def schema(self):
-        return int(self.machine.shell("cat /usr/share/sms-gateway/schema-version"))
+        """The schema version of the installed package. The database must have it, with the columns of the migrations that
+        packages.py has added, and no others."""
+        version = int(self.machine.shell("cat /usr/share/sms-gateway/schema-version"))
+        with contextlib.closing(sqlite3.connect(f"file:{self.database()}?mode=ro", uri=True)) as database:
+            assert database.execute("PRAGMA user_version").fetchone() == (version,)
+            added = {name for (name,) in database.execute(
+                "SELECT name FROM pragma_table_info('message') WHERE name LIKE 'next_%'")}
+        assert added == set(packages.added_columns(self.version()))
+        return version
 
     def units(self):
         return dict(line.split()[:3:2] for line in self.machine.shell(
@@ -148,9 +158,9 @@ def site(tmp_path_factory):
         pytest.fail("make test-deploy needs root: it makes a Debian of its own, and boots that")
     folder = tmp_path_factory.mktemp("deploy")
     present = packages.build(ROOT)
-    after = packages.next_tree(ROOT, folder / "next", "0.2.0")
+    after = packages.next_tree(ROOT, folder / "next", packages.NEXT_VERSIONS[0])
     following = packages.build(after)
-    broken = packages.build(packages.break_broker(packages.next_tree(after, folder / "broken", "0.3.0")))
+    broken = packages.build(packages.break_broker(packages.next_tree(after, folder / "broken", packages.NEXT_VERSIONS[1])))
     site = Site(folder, present, following, broken)
     yield site
     site.stop()

@@ -37,6 +37,19 @@ def edit(path, old, new):
     path.write_text(text.replace(old, new, 1))
 
 
+NEXT_VERSIONS = ("0.2.0", "0.3.0")
+
+
+def column_of(version):
+    """What the migration of a version adds to the messages."""
+    return f"next_{version.replace('.', '_')}"
+
+
+def added_columns(version):
+    """What a database of that version has besides those of this tree."""
+    return [column_of(earlier) for earlier in NEXT_VERSIONS if earlier <= version]
+
+
 def next_tree(tree, folder, version):
     """A tree with a later version and one more migration, which has a way back."""
     copy(tree, folder)
@@ -46,9 +59,8 @@ def next_tree(tree, folder, version):
     sql = folder / "common/store/sqlite/sql"
     (sql / "down").mkdir(exist_ok=True)
     name = f"{newest_schema(tree) + 1:04d}_next.sql"
-    column = f"next_{version.replace('.', '_')}"
-    (sql / name).write_text(f"ALTER TABLE message ADD COLUMN {column} TEXT;\n", encoding="ascii")
-    (sql / "down" / name).write_text(f"ALTER TABLE message DROP COLUMN {column};\n", encoding="ascii")
+    (sql / name).write_text(f"ALTER TABLE message ADD COLUMN {column_of(version)} TEXT;\n", encoding="ascii")
+    (sql / "down" / name).write_text(f"ALTER TABLE message DROP COLUMN {column_of(version)};\n", encoding="ascii")
     subprocess.run(["git", "add", "-A"], cwd=folder, check=True)
     return folder
 

@@ -52,7 +52,7 @@ class Walk:
         elif "rollback.sh" in line:
             assert "serves again" in text and self.site.version() != "0.2.0"
         elif "restore" in line:
-            assert "0 messages that were open" in text, text
+            assert "\n0 unfinished messages of the backup" in text, text
 
 
 @pytest.fixture
