@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/process/doorbell.h"
 #include "common/process/program.h"
+#include "common/store/store_start.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -104,9 +105,7 @@ int main(int argc, char **argv)
         .completed = wake_worker,
         .context = &hooks,
     };
-    char problem[STORE_ERROR_SIZE];
-    if (store_open(&store_options, &api.store, problem) != ERROR_NONE)
-        program_fail("no database", problem);
+    api.store = store_start(&store_options);
 
     prepare_api(&settings);
     char socket_path[SETTINGS_TEXT_SIZE];

@@ -15,6 +15,7 @@ from harness.ports import free_port
 from harness.processes import running_in
 from harness.waiting import LIMIT_SECONDS, wait_for
 
+EXAMPLE_PHONE = f"/usr/bin/python3 {ROOT}/deploy/examples/basic_phone.py"
 ADDRESSES = {"gateway": "10.99.0.1", "elsewhere": "10.99.0.2"}
 
 
@@ -133,7 +134,8 @@ def test_the_lines_for_other_machines_serve_a_phone_and_a_program_there(machines
     assert "WARNING" not in paired.stderr
     assert f"https://{ADDRESSES['gateway']}:{https_port}" in paired.stdout
     link = re.search(r"link +(\S+)", paired.stdout).group(1)
-    phone = elsewhere.start(f"/usr/bin/python3 {ROOT}/tests/harness/other_phone.py '{link}' 2", "phone.log")
+    elsewhere.run(f"{EXAMPLE_PHONE} --pair '{link}'")
+    phone = elsewhere.start(f"{EXAMPLE_PHONE} true", "phone.log")  # `true` sends every SMS
     wait_for(lambda: "connected" in elsewhere.text("phone.log") or phone.poll() is not None, "the phone to connect")
 
     send = send.replace("KEY", key)
@@ -141,12 +143,12 @@ def test_the_lines_for_other_machines_serve_a_phone_and_a_program_there(machines
     url = gateway_machine.run("build/sms-gateway url --public").stdout.strip()
     there = re.sub(r'"\$\(.*?\)', f'"{url}', send)
     sent.append(json.loads(elsewhere.run(there).stdout)["message_id"])  # and by what it says, on the other
-    assert phone.wait(LIMIT_SECONDS) == 0, elsewhere.text("phone.log")
-    assert elsewhere.text("phone.log").split()[1:] == sent
     for message_id in sent:
         wait_for(lambda message_id=message_id: json.loads(elsewhere.run(
             f"curl -s --cacert data/tls/ca.crt -H 'Authorization: Bearer {key}' {url}/api/sms/{message_id}").stdout)[
-                "status"] == "delivered", "its status")
+                "status"] == "sent", "its status")
+    phone.terminate()
+    phone.wait(LIMIT_SECONDS)
 
     link = re.search(r"link +(\S+)", gateway_machine.run(pair).stdout).group(1)
     simulated = elsewhere.start(simulated.replace("sms-gateway://pair?…", link) + " --exit-after 1", "simulated.log")

@@ -5,6 +5,7 @@
 #include "common/process/metrics.h"
 #include "common/process/program.h"
 #include "common/process/settings_check.h"
+#include "common/store/store_start.h"
 #include "ws-broker/core/broker.h"
 #include "ws-broker/core/message_log.h"
 #include "ws-broker/net/ws_server.h"
@@ -102,7 +103,6 @@ int main(int argc, char **argv)
     struct broker_options options = broker_options(&settings, max_sessions);
     options.metrics = metrics;
 
-    struct store *store;
     struct ws_server *server = NULL;
     struct store_options store_options = {
         .dsn = settings.database_path,
@@ -117,9 +117,7 @@ int main(int argc, char **argv)
         .publish_transitions = log_writes(LOG_LEVEL_INFO) ? message_log_transitions : NULL,
         .context = &server,
     };
-    char problem[STORE_ERROR_SIZE];
-    if (store_open(&store_options, &store, problem) != ERROR_NONE)
-        program_fail("no database", problem);
+    struct store *store = store_start(&store_options);
 
     struct broker *broker = broker_new(&options, clock_monotonic_ms());
     if (!broker)

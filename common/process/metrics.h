@@ -24,7 +24,6 @@ enum metrics_frame {
     METRICS_IN_OTHER, /* unknown, or not allowed at that time */
     METRICS_OUT_PING,
     METRICS_OUT_CLOSE,
-    METRICS_OUT_OTHER,
     METRICS_FRAME_COUNT
 };
 

@@ -179,7 +179,6 @@ static const char *const frames[METRICS_FRAME_COUNT] = {
     [METRICS_IN_OTHER] = IN "other\"",
     [METRICS_OUT_PING] = OUT "ping\"",
     [METRICS_OUT_CLOSE] = OUT "close\"",
-    [METRICS_OUT_OTHER] = OUT "other\"",
 };
 
 /* The labels of series `i` of a set, and its index in struct metrics. False after the last series. */

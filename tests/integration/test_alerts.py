@@ -39,6 +39,15 @@ def test_the_table_of_metrics_matches_the_scrape(shown):
     assert table == rows, "\n".join(rows)
 
 
+def test_the_example_in_the_description_is_of_the_scrape(shown):
+    description = yaml.safe_load((ROOT / "api-fcgi/openapi.yaml").read_text())
+    answer = description["paths"]["/metrics"]["get"]["responses"]["200"]
+    example = answer["content"]["text/plain"]["example"].splitlines()
+    comments = [line for line in example if line.startswith("# ")]
+    assert len(comments) >= 6 and set(comments) <= set(shown.text.splitlines())
+    assert {line.split()[0] for line in example} - {"#"} == {line.split()[2] for line in comments}
+
+
 def names_in(expression):
     return set(re.findall(r"\bsms_gateway_\w+", expression))
 
