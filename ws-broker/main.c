@@ -136,6 +136,7 @@ int main(int argc, char **argv)
         .tokens_required = strcmp(settings.device_tokens, "required") == 0,
         .broker = broker,
         .store = store,
+        .store_timeout_ms = settings.store_timeout_ms,
         .metrics = metrics,
     });
     if (!server) {

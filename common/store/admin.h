@@ -20,7 +20,7 @@ struct store_probe {
 
 struct store_statistics {
     int64_t messages[MESSAGE_STATUS_COUNT];
-    int64_t stuck[MESSAGE_STATUS_COUNT]; /* what STORE_COUNT_STUCK counts, for stuck_for_ms */
+    int64_t stuck[MESSAGE_STATUS_COUNT]; /* as in work.h */
     int64_t devices_connected;
     int64_t devices_battery_low; /* of these: below STORE_LOW_BATTERY_PERCENT, and not charging */
     int64_t devices_offline;     /* have an active token, and are not connected */

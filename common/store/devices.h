@@ -72,20 +72,6 @@ struct store_lease_broker {
     int64_t lease_ms;
 };
 
-/* Devices on this broker whose token was revoked since they connected, by device id. Each is found until it
-   connects again or disconnects. */
-struct store_find_revoked_tokens {
-    struct message_id broker;
-    char after[DEVICE_ID_SIZE]; /* "", or the last of the page before */
-    struct store_revoked_device {
-        char device_id[DEVICE_ID_SIZE];
-        int64_t connection_epoch;
-        enum device_token_revocation end; /* of its last token */
-    } * devices;                          /* out, room for capacity; the submitter's */
-    size_t capacity;
-    size_t count; /* out */
-};
-
 /* ---- Reads: see store.h ---- */
 
 /* Which of the connected devices. A page ends before the device that would exceed a bound, but has at least one;

@@ -133,26 +133,6 @@ struct store_expire {
     unsigned unknown, queued, expired; /* out: how many */
 };
 
-/* Messages on devices that have a cancel request, oldest first. */
-struct store_find_cancel_requests {
-    int64_t after; /* 0, or `last` of the page before */
-    struct store_cancel_request {
-        struct message_id id;
-        unsigned attempt;
-        char device_id[DEVICE_ID_SIZE];
-    } * messages; /* out, room for capacity; the submitter's */
-    size_t capacity;
-    size_t count; /* out */
-    int64_t last; /* out; undefined where there is none */
-};
-
-/* Counts, by status, the messages that have neither finished nor changed for that long. Of a long queue only the
-   first are looked at. */
-struct store_count_stuck {
-    int64_t unchanged_for_ms;
-    int64_t counts[MESSAGE_STATUS_COUNT]; /* out */
-};
-
 /* The text of a message that ended without a result, once more as a new message, which counts for the limits as any
    other. Those of enqueue; ERROR_MESSAGE_NOT_FOUND; ERROR_NOT_RESENDABLE: it was sent, or may still be sent;
    ERROR_TEXT_DELETED; ERROR_ALREADY_RESENT; ERROR_MAY_HAVE_BEEN_SENT: it is `unknown`. */

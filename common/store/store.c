@@ -534,6 +534,19 @@ void store_device_page_fini(struct store_device_page *page)
     *page = (struct store_device_page){0};
 }
 
+enum error store_poll_work(struct store_reader *reader, struct store_work *work)
+{
+    enum error error = reader->backend->poll_work(reader->reader, work);
+    if (error != ERROR_NONE)
+        return error;
+    if (work->cancel_count > 0)
+        work->cancel_cursor = work->cancel_requests[work->cancel_count - 1].id;
+    if (work->revoked_count > 0)
+        strcpy(work->revoked_cursor, work->revoked[work->revoked_count - 1].device_id);
+    work->more = work->cancel_count == STORE_WORK_PAGE || work->revoked_count == STORE_WORK_PAGE;
+    return ERROR_NONE;
+}
+
 enum error store_read_statistics(struct store_reader *reader, int64_t stuck_for_ms,
                                  struct store_statistics *statistics)
 {

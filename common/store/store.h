@@ -11,7 +11,7 @@
  * Reads go through a `struct store_reader`; each thread has its own. A read ends within the time limit.
  *
  * The payloads of the writes, and the reads, are in a header for each aggregate: messages.h, devices.h, access.h,
- * limits.h, admin.h. What the writes do is decided in verbs/, once for all backends; store_backend.h is what a
+ * limits.h, work.h, admin.h. What the writes do is decided in verbs/, once for all backends; store_backend.h is what a
  * database must offer.
  */
 #ifndef COMMON_STORE_STORE_H
@@ -23,6 +23,7 @@
 #include "common/store/devices.h"
 #include "common/store/limits.h"
 #include "common/store/messages.h"
+#include "common/store/work.h"
 
 struct store;
 struct store_reader;
@@ -37,8 +38,6 @@ enum store_verb {
     STORE_RETURN_TO_QUEUE,
     STORE_REPORT,
     STORE_EXPIRE_UNREPORTED,
-    STORE_FIND_CANCEL_REQUESTS,
-    STORE_COUNT_STUCK,
     STORE_DEVICE_CONNECT,
     STORE_DEVICE_UPDATE,
     STORE_DEVICE_DISCONNECT,
@@ -49,7 +48,6 @@ enum store_verb {
     STORE_PAIR,
     STORE_CREATE_TOKEN,
     STORE_REVOKE_TOKEN,
-    STORE_FIND_REVOKED_TOKENS,
     STORE_COUNT_TAKEOVER,
     STORE_SET_SENDING,
     STORE_RESEND,
@@ -69,8 +67,6 @@ struct store_write {
         struct store_return_to_queue return_to_queue;
         struct store_report report;
         struct store_expire expire_unreported;
-        struct store_find_cancel_requests find_cancel_requests;
-        struct store_count_stuck count_stuck;
         struct store_connect_device connect;
         struct store_update_device update;
         struct store_disconnect_device disconnect;
@@ -81,7 +77,6 @@ struct store_write {
         struct store_pair pair;
         struct store_create_token create_token;
         struct store_revoke_token revoke_token;
-        struct store_find_revoked_tokens find_revoked_tokens;
         struct store_count_takeover count_takeover;
         struct store_set_sending set_sending;
         struct store_resend resend;

@@ -71,6 +71,8 @@ struct store_backend {
     enum error (*list_devices)(struct store_database_reader *reader,
                                const struct store_device_query *query,
                                struct store_device_page *page);
+    /* But for the cursors and `more`. */
+    enum error (*poll_work)(struct store_database_reader *reader, struct store_work *work);
     enum error (*read_statistics)(struct store_database_reader *reader, int64_t stuck_for_ms,
                                   struct store_statistics *statistics);
 };

@@ -50,6 +50,15 @@ static enum error run(struct store_write *write)
     return error;
 }
 
+/* As store_poll_work does. */
+static enum error poll_work(struct store_work *work)
+{
+    memory_poll_work(&world.store.tables, world_wall_ms(), work);
+    CHECK(work->cancel_count < STORE_WORK_PAGE && work->revoked_count == 0);
+    work->more = false;
+    return ERROR_NONE;
+}
+
 void store_queue(unsigned number)
 {
     struct message message = {.id = message_id_of(number)};
@@ -70,7 +79,10 @@ void store_run_next(void)
         struct pending *pending = &world.pending[i];
         if (pending->state != WRITE_WAITS)
             continue;
-        pending->write->result = run(pending->write);
+        if (pending->write)
+            pending->write->result = run(pending->write);
+        else
+            pending->poll_result = poll_work(pending->work);
         pending->state = WRITE_HAS_RUN;
         return;
     }
@@ -96,8 +108,16 @@ static void note_lost(const struct store_write *write)
         world.lost[message_of_id(id)] = true;
 }
 
+static void answer_poll(size_t index)
+{
+    struct pending poll = remove_pending(index);
+    if (poll.poll_result == ERROR_NONE)
+        promise_polled(poll.work);
+    broker_polled(world.broker, poll.poll_result, world.now_ms);
+}
+
 /* Completes a write. */
-static void answer(size_t index)
+static void answer_write(size_t index)
 {
     struct store_write *write = world.pending[index].write;
     bool refused = write->result != ERROR_NONE && write->result != ERROR_MESSAGE_NOT_HELD;
@@ -114,9 +134,21 @@ static void answer(size_t index)
     broker_store_done(world.broker, write, world.now_ms);
 }
 
+static void answer(size_t index)
+{
+    if (world.pending[index].write)
+        answer_write(index);
+    else
+        answer_poll(index);
+}
+
 static void refuse(size_t index, enum error error)
 {
-    world.pending[index].write->result = error;
+    struct pending *pending = &world.pending[index];
+    if (pending->write)
+        pending->write->result = error;
+    else
+        pending->poll_result = error;
     answer(index);
 }
 
@@ -193,4 +225,16 @@ void store_take(struct store_write *write)
         return;
     world.refusals--;
     refuse((size_t)(pending - world.pending), ERROR_STORE_BUSY); /* too many wait */
+}
+
+void store_take_poll(struct store_work *work)
+{
+    CHECK(!world.draining && world.pending_count < MOST_WRITES);
+    for (size_t i = 0; i < world.pending_count; i++)
+        CHECK(world.pending[i].write); /* one at a time */
+    world.pending[world.pending_count++] = (struct pending){
+        .work = work,
+        .verb = STORE_VERB_COUNT,
+        .state = WRITE_WAITS,
+    };
 }

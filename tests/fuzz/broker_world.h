@@ -35,9 +35,11 @@ enum {
 
 /* ---- The store ---- */
 
-/* A write of the core, from its request to its completion. */
+/* A write of the core, or its poll, from its request to its completion. */
 struct pending {
-    struct store_write *write;
+    struct store_write *write; /* NULL: a poll */
+    struct store_work *work;
+    enum error poll_result;
     enum store_verb verb;
     enum { WRITE_WAITS, WRITE_HAS_RUN, WRITE_REFUSED } state; /* refused: it must be retried */
     session_id session; /* the connection whose frame caused it; 0: none */
@@ -152,6 +154,7 @@ void world_pump(void);
 /* ---- broker_store.c ---- */
 
 void store_take(struct store_write *write);
+void store_take_poll(struct store_work *work);
 void store_run_next(void);
 /* A write that has run is completed; one that has not is refused. */
 void store_answer_one(unsigned choice);
@@ -204,6 +207,9 @@ bool phone_pay(struct phone *phone, const struct owed *paid);
 void promise_wanted(const struct pending *pending);
 void promise_committed(const struct change *change);
 void promise_answered(const struct pending *pending);
+
+/* Before the core is told what a poll has found. */
+void promise_polled(const struct store_work *work);
 
 /* ---- broker_frames.c ---- */
 

@@ -174,12 +174,6 @@ void promise_wanted(const struct pending *pending)
     case STORE_REPORT:
         want_report(write);
         break;
-    case STORE_FIND_CANCEL_REQUESTS:
-        CHECK(!world.draining && store_count(STORE_FIND_CANCEL_REQUESTS) == 0);
-        break;
-    case STORE_FIND_REVOKED_TOKENS:
-        CHECK(!world.draining && store_count(STORE_FIND_REVOKED_TOKENS) == 0);
-        break;
     case STORE_DEVICE_CONNECT:
         want_connect(write);
         break;
@@ -191,7 +185,6 @@ void promise_wanted(const struct pending *pending)
         CHECK(!is_connected(write->disconnect.device_id, write->disconnect.connection_epoch));
         break;
     case STORE_EXPIRE_UNREPORTED:
-    case STORE_COUNT_STUCK:
     case STORE_BROKER_LEASE:
         break;
     case STORE_PURGE:
@@ -343,10 +336,10 @@ static void answer_take_back(const struct store_write *write)
     }
 }
 
-static void answer_find_revoked(const struct store_write *write)
+void promise_polled(const struct store_work *work)
 {
-    for (size_t i = 0; i < write->find_cancel_requests.count; i++) {
-        const struct store_cancel_request *message = &write->find_cancel_requests.messages[i];
+    for (size_t i = 0; i < work->cancel_count; i++) {
+        const struct store_cancel_request *message = &work->cancel_requests[i];
         struct phone *phone = phone_newest(phone_of_device(message->device_id));
         if (phone && phone->assured && phone->connected)
             owe_revoke(phone, &message->id, message->attempt);
@@ -372,6 +365,4 @@ void promise_answered(const struct pending *pending)
         answer_claim(write);
     else if (!refused && write->verb == STORE_RETURN_TO_QUEUE)
         answer_take_back(write);
-    else if (!refused && write->verb == STORE_FIND_CANCEL_REQUESTS)
-        answer_find_revoked(write);
 }

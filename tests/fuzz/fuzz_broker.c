@@ -34,6 +34,10 @@ static void take_action(const struct broker_action *action)
         store_take(action->write);
         return;
     }
+    if (action->type == BROKER_POLL) {
+        store_take_poll(action->work);
+        return;
+    }
     struct phone *phone = phone_find(action->session);
     CHECK(phone); /* no action names a closed session */
     switch (action->type) {
@@ -53,6 +57,7 @@ static void take_action(const struct broker_action *action)
         phone->dropped = true;
         break;
     case BROKER_STORE:
+    case BROKER_POLL:
         break;
     }
 }

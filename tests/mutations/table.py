@@ -303,7 +303,7 @@ MUTATIONS = [
              "        broker->drain.active)",
              unit("test_broker_housekeeping", "old_messages_are_purged_in_pieces_once_the_clock_is_trusted")),
     Mutation("revoked-within-two-seconds", BROKER, "a revoked device is disconnected within two seconds, even without the doorbell",
-             "ws-broker/core/token_revocation.c", "    SEARCH_INTERVAL_MS = 1500, ", "    SEARCH_INTERVAL_MS = 15000, ",
+             "ws-broker/core/work.c", "    INTERVAL_MS = 1500, ", "    INTERVAL_MS = 15000, ",
              unit("test_broker_token_revocation", "revoked_tokens_are_searched_at_the_doorbell_and_every_two_seconds")),
     Mutation("take-turns", BROKER, "equal devices take turns",
              "ws-broker/core/phone_heap.c", "    return a->last_use < b->last_use;", "    return a->last_use > b->last_use;",

@@ -60,6 +60,14 @@ static bool is_answered_early(const struct world *world, enum store_verb verb)
     }
 }
 
+static int64_t store_delay_ms(struct world *world, int64_t most_ms)
+{
+    int64_t ms = random_between(&world->random, 0, most_ms);
+    if (!world->recovering && random_chance(&world->random, world->conditions.long_delays))
+        ms += random_between(&world->random, 0, 3000);
+    return ms;
+}
+
 static void begin_batch(struct world *world)
 {
     struct host *host = &world->host;
@@ -74,10 +82,7 @@ static void begin_batch(struct world *world)
     }
     if (host->committed.count > 0)
         schedule_host(world, 0, EVENT_STORE_ANSWER);
-    int64_t ms = random_between(&world->random, 0, world->conditions.commit_ms);
-    if (!world->recovering && random_chance(&world->random, world->conditions.long_delays))
-        ms += random_between(&world->random, 0, 3000);
-    schedule_host(world, ms, EVENT_STORE_COMMIT);
+    schedule_host(world, store_delay_ms(world, world->conditions.commit_ms), EVENT_STORE_COMMIT);
 }
 
 static void submit(struct world *world, struct store_write *write)
@@ -98,6 +103,50 @@ static void lose_transaction(struct world *world)
     TRACE(world, "store: a transaction is lost");
 }
 
+/* ---- Polls: a view of what is committed, which may be old when the core gets it ---- */
+
+static void begin_poll(struct world *world, struct store_work *work)
+{
+    world->host.poll = work;
+    world->host.poll_state = POLL_BEGINS;
+    schedule_host(world, store_delay_ms(world, world->conditions.commit_ms), EVENT_STORE_POLLED);
+}
+
+static void run_poll(struct world *world)
+{
+    struct host *host = &world->host;
+    bool fails = !world->recovering &&
+                 random_chance(&world->random, world->conditions.write_failures);
+    host->poll_result = fails ? ERROR_INTERNAL : ERROR_NONE;
+    host->poll_state = POLL_HAS_RUN;
+    if (!fails) {
+        memory_poll_work(&world->store.tables, world_wall_ms(world), host->poll);
+        host->poll->more = false;
+    }
+    schedule_host(world, store_delay_ms(world, 3), EVENT_STORE_POLLED);
+}
+
+static void end_poll(struct host *host, enum error result, int64_t now_ms)
+{
+    if (!host->poll)
+        return;
+    host->poll = NULL;
+    broker_polled(host->broker, result, now_ms);
+}
+
+void host_polled(struct world *world)
+{
+    struct host *host = &world->host;
+    if (host->poll_state == POLL_HAS_RUN) {
+        end_poll(host, host->poll_result, world->now_ms);
+        host_pump(world);
+    } else if (world->store.open) {
+        host->poll_state = POLL_WAITS;
+    } else {
+        run_poll(world);
+    }
+}
+
 void host_commit(struct world *world)
 {
     struct host *host = &world->host;
@@ -106,6 +155,8 @@ void host_commit(struct world *world)
         world_commit(world);
     else
         lose_transaction(world);
+    if (host->poll && host->poll_state == POLL_WAITS)
+        run_poll(world);
     while (host->batch.count > 0) {
         struct store_write *write = take_write(&host->batch);
         if (trouble != ERROR_NONE)
@@ -158,6 +209,10 @@ static void carry_out(struct world *world, const struct broker_action *action)
         submit(world, action->write);
         return;
     }
+    if (action->type == BROKER_POLL) {
+        begin_poll(world, action->work);
+        return;
+    }
     int found = connection_of(world, action->session);
     if (found == NOBODY)
         return;
@@ -179,6 +234,7 @@ static void carry_out(struct world *world, const struct broker_action *action)
                                       .generation = world->connections[index].generation});
         break;
     case BROKER_STORE:
+    case BROKER_POLL:
         break;
     }
 }
@@ -266,6 +322,7 @@ static void discard(struct host *host, int64_t now_ms)
     bool more = true;
     while (more) {
         more = false;
+        end_poll(host, ERROR_STORE_BUSY, now_ms);
         for (size_t i = 0; i < ARRAY_LENGTH(queues); i++) {
             while (queues[i]->count > 0) {
                 struct store_write *write = take_write(queues[i]);
@@ -274,7 +331,9 @@ static void discard(struct host *host, int64_t now_ms)
             }
         }
         while (broker_next_action(host->broker, &action)) {
-            more |= action.type == BROKER_STORE;
+            more |= action.type == BROKER_STORE || action.type == BROKER_POLL;
+            if (action.type == BROKER_POLL)
+                host->poll = action.work;
             if (action.type == BROKER_STORE)
                 queue_write(&host->waiting, action.write);
         }

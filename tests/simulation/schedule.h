@@ -10,6 +10,7 @@ enum event_type {
     EVENT_DOORBELL,
     EVENT_STORE_COMMIT,
     EVENT_STORE_ANSWER,
+    EVENT_STORE_POLLED,
     EVENT_OPENS,          /* a connection reaches the broker */
     EVENT_WRITABLE,       /* the broker may write a frame on it */
     EVENT_FRAME_UP,       /* a frame reaches the broker */

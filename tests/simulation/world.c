@@ -126,6 +126,8 @@ static void host_event(struct world *world, const struct event *event)
         host_commit(world);
     if (event->type == EVENT_STORE_ANSWER)
         host_answer(world);
+    if (event->type == EVENT_STORE_POLLED)
+        host_polled(world);
 }
 
 static void happen(struct world *world, const struct event *event)
@@ -144,6 +146,7 @@ static void happen(struct world *world, const struct event *event)
     case EVENT_BROKER_TICK:
     case EVENT_STORE_COMMIT:
     case EVENT_STORE_ANSWER:
+    case EVENT_STORE_POLLED:
         host_event(world, event);
         break;
     case EVENT_OPENS:

@@ -41,7 +41,10 @@ struct host {
     unsigned generation;
     struct message_id instance;
     struct broker_options options;
-    struct write_queue waiting, batch, committed; /* committed: answers on their way */
+    struct write_queue waiting, batch, committed;              /* committed: answers on their way */
+    struct store_work *poll;                                   /* under way; NULL: none */
+    enum { POLL_BEGINS, POLL_WAITS, POLL_HAS_RUN } poll_state; /* waits: for the transaction */
+    enum error poll_result;
     int64_t tick_at_ms;
     bool draining;
 };
@@ -247,6 +250,7 @@ void host_tick(struct world *world);
 void host_pump(struct world *world);
 void host_commit(struct world *world);
 void host_answer(struct world *world);
+void host_polled(struct world *world);
 void host_write(struct world *world, unsigned connection);
 void host_end_lease_if_drained(struct world *world);
 

@@ -40,6 +40,10 @@ void world_pump(struct world *world)
             assert_true(world->pending_count < MAX_PENDING);
             world->pending[world->pending_count++] = action.write;
             break;
+        case BROKER_POLL:
+            assert_null(world->poll);
+            world->poll = action.work;
+            break;
         }
     }
 }
@@ -75,6 +79,31 @@ void world_answer(struct world *world, struct store_write *write, enum error res
     world_pump(world);
 }
 
+struct store_work *world_take_poll(struct world *world)
+{
+    struct store_work *work = world->poll;
+    world->poll = NULL;
+    return work;
+}
+
+void world_answer_poll(struct world *world, enum error result)
+{
+    broker_polled(world->broker, result, world->now_ms);
+    world_pump(world);
+}
+
+/* With nothing found. */
+static void answer_poll(struct world *world)
+{
+    struct store_work *work = world_take_poll(world);
+    if (!work)
+        return;
+    work->cancel_count = work->revoked_count = 0;
+    work->more = false;
+    memset(work->stuck, 0, sizeof(work->stuck));
+    world_answer_poll(world, ERROR_NONE);
+}
+
 void world_fill_claim(struct world *world, struct store_write *write)
 {
     size_t count = MIN(write->claim.slot_count, (size_t)world->queued);
@@ -108,6 +137,7 @@ void world_answer_all(struct world *world)
             write->connect.connection_epoch = ++world->session;
         world_answer(world, write, ERROR_NONE);
     }
+    answer_poll(world);
 }
 
 void world_free(struct world *world)

@@ -13,9 +13,10 @@ struct world {
     int64_t now_ms;
     struct store_write *pending[MAX_PENDING]; /* submitted, not completed */
     size_t pending_count;
-    int queued;      /* messages in the store's queue */
-    bool endless;    /* the next queued message fits into no frame */
-    int64_t session; /* the last connection epoch */
+    struct store_work *poll; /* under way; NULL: none */
+    int queued;              /* messages in the store's queue */
+    bool endless;            /* the next queued message fits into no frame */
+    int64_t session;         /* the last connection epoch */
     session_id dropped[16], paused[16];
     size_t dropped_count, paused_count, resumed_count;
     struct buffer frame;
@@ -26,11 +27,17 @@ extern const struct broker_options default_options;
 /* Carries out the actions of the core; writes wait until a test completes them. */
 void world_pump(struct world *world);
 
-/* Freed with world_free, which completes all pending writes first. */
+/* Freed with world_free, which does world_answer_all first. */
 struct world *world_new(const struct broker_options *options);
 
 /* Takes the oldest pending write of that verb; NULL when there is none. */
 struct store_write *world_take_pending(struct world *world, enum store_verb verb);
+
+/* Takes the poll that is under way; NULL when there is none. */
+struct store_work *world_take_poll(struct world *world);
+
+/* Ends the poll that was taken, with what the test has put into it. */
+void world_answer_poll(struct world *world, enum error result);
 
 /* Completes one write with that result. */
 void world_answer(struct world *world, struct store_write *write, enum error result);
@@ -38,7 +45,7 @@ void world_answer(struct world *world, struct store_write *write, enum error res
 /* Fills a claim, as the store does, with as many messages as are queued. */
 void world_fill_claim(struct world *world, struct store_write *write);
 
-/* Completes all pending writes with success, until none is left. */
+/* Completes all pending writes with success, until none is left, and a poll that finds nothing. */
 void world_answer_all(struct world *world);
 
 void world_free(struct world *world);

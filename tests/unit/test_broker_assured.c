@@ -101,24 +101,43 @@ static void an_expired_message_leaves_the_window_of_an_assured_phone(void **stat
     world_free(world);
 }
 
-static void a_search_for_cancel_requests_goes_on_to_the_end(void **state)
+/* Each page begins where the last ended, and the next poll at the beginning. */
+static void a_poll_for_cancel_requests_goes_on_to_the_end(void **state)
 {
     (void)state;
     struct world *world = world_new(&default_options);
-    int64_t places[] = {0, 777, 0};
-    for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
+    struct message_id place = message_id_new(), nil = {0};
+    for (int i = 0; i < 3; i++) {
         if (i != 1)
             broker_doorbell(world->broker, world->now_ms);
         world_pump(world);
-        struct store_write *search = world_take_pending(world, STORE_FIND_CANCEL_REQUESTS);
-        assert_non_null(search);
-        assert_int_equal(search->find_cancel_requests.after, places[i]);
-        search->find_cancel_requests.count = i == 0 ? search->find_cancel_requests.capacity : 1;
-        search->find_cancel_requests.last = 777;
-        world_answer(world, search, ERROR_NONE);
+        struct store_work *work = world_take_poll(world);
+        assert_non_null(work);
+        assert_true(message_id_equal(&work->cancel_cursor, i == 1 ? &place : &nil));
+        work->cancel_count = work->revoked_count = 0;
+        work->cancel_cursor = place;
+        work->more = i == 0;
+        world_answer_poll(world, ERROR_NONE);
         world->now_ms += i * 1000;
     }
-    assert_null(world_take_pending(world, STORE_FIND_CANCEL_REQUESTS));
+    assert_null(world->poll);
+    world_free(world);
+}
+
+/* It does not wait for the one that is under way, nor is it forgotten. */
+static void a_doorbell_during_a_poll_is_followed_by_another(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    broker_doorbell(world->broker, world->now_ms);
+    world_pump(world);
+    assert_non_null(world_take_poll(world));
+    world->now_ms += 300;
+    broker_doorbell(world->broker, world->now_ms);
+    world_pump(world);
+    assert_null(world->poll);
+    world_answer_poll(world, ERROR_STORE_BUSY);
+    assert_non_null(world->poll);
     world_free(world);
 }
 
@@ -126,4 +145,5 @@ UNIT_TESTS(cmocka_unit_test(a_report_on_an_older_attempt_leaves_the_new_offer_al
            cmocka_unit_test(a_report_instead_of_an_ack_leaves_the_offer_open),
            cmocka_unit_test(reports_do_not_count_before_the_greeting),
            cmocka_unit_test(an_expired_message_leaves_the_window_of_an_assured_phone),
-           cmocka_unit_test(a_search_for_cancel_requests_goes_on_to_the_end))
+           cmocka_unit_test(a_poll_for_cancel_requests_goes_on_to_the_end),
+           cmocka_unit_test(a_doorbell_during_a_poll_is_followed_by_another))

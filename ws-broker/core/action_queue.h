@@ -10,12 +10,14 @@ enum broker_action_type {
     BROKER_RESUME, /* read again */
     BROKER_DROP,   /* end it without a close frame; broker_session_closed follows */
     BROKER_STORE,  /* submit `write`; broker_store_done follows */
+    BROKER_POLL,   /* store_poll_work, on another thread; broker_polled follows */
 };
 
 struct broker_action {
     enum broker_action_type type;
-    session_id session;        /* of all types but BROKER_STORE */
+    session_id session;        /* of all types but the last two */
     struct store_write *write; /* BROKER_STORE: borrowed from the core */
+    struct store_work *work;   /* BROKER_POLL: likewise; one at a time */
 };
 
 /* Zero at first. */

@@ -4,7 +4,6 @@
 #include "common/base/log.h"
 #include "ws-broker/core/broker_metrics.h"
 #include "ws-broker/core/broker_state.h"
-#include "ws-broker/core/cancel.h"
 #include "ws-broker/core/close.h"
 #include "ws-broker/core/connect.h"
 #include "ws-broker/core/control.h"
@@ -17,6 +16,7 @@
 #include "ws-broker/core/throttle.h"
 #include "ws-broker/core/token_revocation.h"
 #include "ws-broker/core/warnings.h"
+#include "ws-broker/core/work.h"
 #include "ws-broker/protocol/frames.h"
 
 #include <stdlib.h>
@@ -262,19 +262,6 @@ static void tick_sessions(struct broker *broker, int64_t now_ms)
     }
 }
 
-/* The doorbell rings for cancel requests as well as for revoked tokens. */
-static void search_requests(struct broker *broker, int64_t now_ms)
-{
-    if (cancel_search(broker, now_ms))
-        token_revocation_search(broker, now_ms);
-}
-
-static void search_requests_if_wanted(struct broker *broker, int64_t now_ms)
-{
-    if (broker->cancel.wanted)
-        search_requests(broker, now_ms);
-}
-
 void broker_tick(struct broker *broker, int64_t now_ms, int64_t wall_ms)
 {
     broker->wake_ms = now_ms + TICK_MS; /* sessions that wait for less bring it forward */
@@ -285,10 +272,9 @@ void broker_tick(struct broker *broker, int64_t now_ms, int64_t wall_ms)
     housekeeping_run(broker, now_ms, wall_ms);
     if (housekeeping_sweep_is_due(broker, now_ms)) {
         broker->dispatch.due = true;
-        search_requests(broker, now_ms);
+        work_poll(broker, now_ms);
     }
-    search_requests_if_wanted(broker, now_ms);
-    token_revocation_search_if_due(broker, now_ms);
+    work_poll_if_due(broker, now_ms);
     dispatch_run(broker, now_ms);
 }
 
@@ -300,7 +286,7 @@ int64_t broker_wake_ms(const struct broker *broker)
 void broker_doorbell(struct broker *broker, int64_t now_ms)
 {
     broker->dispatch.due = true;
-    search_requests(broker, now_ms);
+    work_poll(broker, now_ms);
     dispatch_run(broker, now_ms);
 }
 
@@ -310,7 +296,14 @@ void broker_store_done(struct broker *broker, struct store_write *write, int64_t
 {
     if (!store_request_finish(&broker->requests, write, broker->drain.overdue, broker, now_ms))
         return;
-    search_requests_if_wanted(broker, now_ms);
+    work_poll_if_due(broker, now_ms);
+    dispatch_run(broker, now_ms);
+}
+
+void broker_polled(struct broker *broker, enum error result, int64_t now_ms)
+{
+    work_polled(broker, result, now_ms);
+    work_poll_if_due(broker, now_ms);
     dispatch_run(broker, now_ms);
 }
 
@@ -339,7 +332,8 @@ void broker_drain(struct broker *broker, enum error drain_reason, int64_t now_ms
 
 bool broker_is_drained(const struct broker *broker)
 {
-    return broker->drain.active && broker->sessions.open_count == 0 && broker->requests.open == 0;
+    return broker->drain.active && broker->sessions.open_count == 0 && broker->requests.open == 0 &&
+           !broker->work.polling;
 }
 
 struct broker *broker_new(const struct broker_options *options, int64_t now_ms)

@@ -11,7 +11,7 @@
  * - A message that cannot have been sent is returned to the queue when the connection ends.
  * - A report is never lost while the broker lives, and is acknowledged after its commit.
  *
- * Inside, each conversation is a file: connect, offer, report, cancel, close, dispatch, return_to_queue, token_revocation,
+ * Inside, each conversation is a file: connect, offer, report, cancel, close, dispatch, return_to_queue, work, token_revocation,
  * housekeeping. A conversation makes requests to the store (store_request.h) and completes them itself.
  */
 #ifndef WS_BROKER_CORE_BROKER_H
@@ -27,7 +27,7 @@ struct broker;
 /* NULL without memory. */
 struct broker *broker_new(const struct broker_options *options, int64_t now_ms);
 
-/* All writes must have come back from the store. */
+/* All writes, and the poll, must have come back from the store. */
 void broker_free(struct broker *broker);
 
 /* ---- Events ---- */
@@ -73,6 +73,9 @@ void broker_session_closed(struct broker *broker, session_id id, int64_t now_ms)
 /* The store has finished, or refused, a write that BROKER_STORE gave it. */
 void broker_store_done(struct broker *broker, struct store_write *write, int64_t now_ms);
 
+/* store_poll_work, which BROKER_POLL asked for, has ended with that result, or could not begin. */
+void broker_polled(struct broker *broker, enum error result, int64_t now_ms);
+
 /* The store may have new messages, cancel requests or revoked tokens. */
 void broker_doorbell(struct broker *broker, int64_t now_ms);
 
@@ -96,7 +99,7 @@ enum session_output broker_take_output(struct broker *broker, session_id id, int
 /* When the next tick is due at the latest. */
 int64_t broker_wake_ms(const struct broker *broker);
 
-/* Whether a drain has ended: no session is open, no write is at the store. */
+/* Whether a drain has ended: no session is open, no write is at the store, no poll runs. */
 bool broker_is_drained(const struct broker *broker);
 
 #endif

@@ -30,16 +30,12 @@ struct broker {
     } dispatch;
 
     struct {
-        bool searching; /* a search for cancel requests is at the store */
-        bool wanted;    /* another search was asked for too early */
-        int64_t not_before_ms;
-        int64_t after; /* where the next search begins */
-    } cancel;
-
-    struct {
-        bool searching;       /* a search for revoked tokens is at the store */
-        int64_t search_at_ms; /* the next search, if the doorbell does not ring before */
-    } token_revocation;
+        struct store_work page; /* the store's while it is polled */
+        bool polling;
+        bool wanted;           /* another poll was asked for too early */
+        int64_t not_before_ms; /* the next poll, at the earliest */
+        int64_t poll_at_ms;    /* and at the latest, if the doorbell does not ring before */
+    } work;
 
     struct {
         int64_t sweep_at_ms;

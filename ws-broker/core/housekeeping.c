@@ -18,7 +18,16 @@ enum {
     CLOCK_DISTRUST_UNSENT_MS = 300000, /* nothing is sent meanwhile that may have expired */
 };
 
-/* ---- The wall clock ---- */
+/* ---- Time ---- */
+
+/* Whether it is time; sets the next time if it is. */
+static bool is_due(int64_t *at_ms, int64_t interval_ms, int64_t now_ms)
+{
+    bool due = now_ms >= *at_ms;
+    if (due)
+        *at_ms = now_ms + interval_ms;
+    return due;
+}
 
 /* When the wall clock has stepped, or may have stepped before the start, no message expires for an hour: ages are as wrong
    as the clock was, and devices need time to report. */
@@ -121,29 +130,19 @@ static void expire_unsent(struct broker *broker, int64_t now_ms)
 
 /* ---- Stuck messages ---- */
 
-static void on_stuck_counted(struct broker *broker, struct store_request *request, int64_t now_ms)
+bool housekeeping_counts_stuck(struct broker *broker, int64_t now_ms)
 {
-    const struct store_write *write = &request->write;
-    (void)broker, (void)now_ms;
-    for (int i = 0; write->result == ERROR_NONE && i < MESSAGE_STATUS_COUNT; i++) {
-        if (write->count_stuck.counts[i] > 0)
-            log_warning("messages are stuck",
-                        LOG_TEXT("status", message_status_name((enum message_status)i)),
-                        LOG_NUMBER("count", write->count_stuck.counts[i]));
-    }
+    return is_due(&broker->housekeeping.count_stuck_at_ms, COUNT_STUCK_INTERVAL_MS, now_ms);
 }
 
-static const struct request_kind count_stuck_kind = {
-    .name = "count stuck messages",
-    .verb = STORE_COUNT_STUCK,
-    .done = on_stuck_counted,
-};
-
-static void count_stuck(struct broker *broker)
+void housekeeping_warn_of_stuck(const int64_t counts[MESSAGE_STATUS_COUNT])
 {
-    struct store_request *request = store_request_new(&count_stuck_kind, 0);
-    request->write.count_stuck.unchanged_for_ms = broker->options.stuck_after_ms;
-    store_request_submit(&broker->requests, request);
+    for (int i = 0; i < MESSAGE_STATUS_COUNT; i++) {
+        if (counts[i] > 0)
+            log_warning("messages are stuck",
+                        LOG_TEXT("status", message_status_name((enum message_status)i)),
+                        LOG_NUMBER("count", counts[i]));
+    }
 }
 
 /* ---- Retention ---- */
@@ -187,15 +186,6 @@ static void purge(struct broker *broker, int64_t now_ms)
 
 /* ---- */
 
-/* Whether it is time; sets the next time if it is. */
-static bool is_due(int64_t *at_ms, int64_t interval_ms, int64_t now_ms)
-{
-    bool due = now_ms >= *at_ms;
-    if (due)
-        *at_ms = now_ms + interval_ms;
-    return due;
-}
-
 void housekeeping_begin(struct broker *broker, int64_t now_ms)
 {
     broker->housekeeping.sweep_at_ms = broker->housekeeping.lease_at_ms = now_ms;
@@ -211,8 +201,6 @@ void housekeeping_run(struct broker *broker, int64_t now_ms, int64_t wall_ms)
         expire_messages(broker, now_ms);
     if (is_due(&broker->housekeeping.expire_unsent_at_ms, EXPIRE_UNSENT_INTERVAL_MS, now_ms))
         expire_unsent(broker, now_ms);
-    if (is_due(&broker->housekeeping.count_stuck_at_ms, COUNT_STUCK_INTERVAL_MS, now_ms))
-        count_stuck(broker);
     purge(broker, now_ms);
 }
 

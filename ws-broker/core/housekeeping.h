@@ -2,7 +2,7 @@
 #ifndef WS_BROKER_CORE_HOUSEKEEPING_H
 #define WS_BROKER_CORE_HOUSEKEEPING_H
 
-#include "common/base/base.h"
+#include "common/model/message.h"
 
 struct broker;
 
@@ -11,7 +11,11 @@ void housekeeping_begin(struct broker *broker, int64_t now_ms);
 /* At each tick: requests what is due. */
 void housekeeping_run(struct broker *broker, int64_t now_ms, int64_t wall_ms);
 
-/* Whether it is time for the regular search of the store for messages and cancel requests, in case a doorbell was lost. */
+/* Whether the next poll is to count stuck messages; notes that it does. */
+bool housekeeping_counts_stuck(struct broker *broker, int64_t now_ms);
+void housekeeping_warn_of_stuck(const int64_t counts[MESSAGE_STATUS_COUNT]);
+
+/* Whether it is time for the regular look for messages and work in the store, in case a doorbell was lost. */
 bool housekeeping_sweep_is_due(struct broker *broker, int64_t now_ms);
 
 /* Whether the wall clock has not just been set: what has expired by it may be called so. */

@@ -2,15 +2,14 @@
 #ifndef WS_BROKER_CORE_TOKEN_REVOCATION_H
 #define WS_BROKER_CORE_TOKEN_REVOCATION_H
 
+#include "common/store/work.h"
 #include "ws-broker/core/session.h"
 
 struct broker;
 
-/* Searches the store for connected devices whose token was revoked, and closes their sessions. */
-void token_revocation_search(struct broker *broker, int64_t now_ms);
-
-/* At a tick: searches, if the last search is too long ago. */
-void token_revocation_search_if_due(struct broker *broker, int64_t now_ms);
+/* The token of a connected device was revoked: closes its session. */
+void token_revocation_found(struct broker *broker, const struct store_revoked_device *device,
+                            int64_t now_ms);
 
 /* The store has quarantined a token because two phones use it: logs that, and closes the session with that token. */
 void token_revocation_quarantined(struct broker *broker, const char *device_id,

@@ -6,6 +6,7 @@
 #include "common/process/listen_fds.h"
 #include "common/process/program.h"
 #include "ws-broker/net/handshake_auth.h"
+#include "ws-broker/net/work_poller.h"
 #include "ws-broker/net/ws_connection.h"
 
 #include <errno.h>
@@ -32,6 +33,7 @@ struct ws_server {
     struct listen_socket socket;
     struct lws *doorbell, *signals; /* our own sockets in the loop */
     struct handshake_auth *auth;    /* NULL once the broker drains */
+    struct work_poller *poller;     /* NULL once the loop has ended */
     struct lws **wsi_of_slot;
     struct ws_shared shared; /* what all connections share */
     lws_sorted_usec_list_t tick_timer;
@@ -68,6 +70,10 @@ static void carry_out(struct ws_server *server, const struct broker_action *acti
         submit(server, action->write);
         return;
     }
+    if (action->type == BROKER_POLL) {
+        work_poller_start_poll(server->poller, action->work);
+        return;
+    }
     struct lws *wsi = server->wsi_of_slot[session_slot(action->session)];
     if (!wsi)
         return;
@@ -89,6 +95,7 @@ static void carry_out(struct ws_server *server, const struct broker_action *acti
         lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
         break;
     case BROKER_STORE:
+    case BROKER_POLL:
         break;
     }
 }
@@ -130,11 +137,12 @@ static void set_tick_timer(struct ws_server *server)
                      MAX(wait_ms, 0) * LWS_US_PER_MS + 1);
 }
 
-/* The watchdog: a hanging loop does not run this timer, and a hanging handshake or writer thread is as bad. */
+/* The watchdog: a hanging loop does not run this timer, and a thread that hangs is as bad. */
 static void on_alive(lws_sorted_usec_list_t *timer)
 {
     struct ws_server *server = CONTAINER_OF(timer, struct ws_server, alive_timer);
     if (handshake_auth_is_alive(server->auth) &&
+        !work_poller_is_stuck(server->poller, server->alive_interval_ms) &&
         !store_is_stuck(server->options.store, server->alive_interval_ms))
         program_notify_alive();
     lws_sul_schedule(server->context, 0, timer, on_alive,
@@ -173,6 +181,13 @@ static void take_completions(struct ws_server *server)
         next = write->next;
         broker_store_done(server->options.broker, write, clock_monotonic_ms());
     }
+}
+
+static void take_poll(struct ws_server *server)
+{
+    enum error result;
+    if (work_poller_take_result(server->poller, &result))
+        broker_polled(server->options.broker, result, clock_monotonic_ms());
 }
 
 static struct ws_server *server_of(struct lws *wsi)
@@ -268,6 +283,7 @@ static int phone_callback(struct lws *wsi, enum lws_callback_reasons reason, voi
     case LWS_CALLBACK_EVENT_WAIT_CANCELLED:
         take_admitted(server = server_of(wsi));
         take_completions(server);
+        take_poll(server);
         break;
     default:
         return 0;
@@ -400,6 +416,9 @@ struct ws_server *ws_server_start(const struct ws_server_options *options)
     } else if (!(server->doorbell = adopt(server, doorbell_listen(options->doorbell_path))) ||
                !(server->signals = adopt(server, program_signal_fd()))) {
         log_error("cannot add a socket to the loop");
+    } else if (!(server->poller = work_poller_start(options->store, options->store_timeout_ms,
+                                                    wake_loop, server))) {
+        /* the reason is logged */
     } else if ((server->auth = handshake_auth_start(&(struct handshake_auth_options){
                     .listen_fd = server->socket.fd,
                     .tokens_required = options->tokens_required,
@@ -420,6 +439,8 @@ void ws_server_run(struct ws_server *server)
     if (server->alive_interval_ms > 0)
         on_alive(&server->alive_timer);
     uv_run(&server->loop, UV_RUN_DEFAULT);
+    work_poller_stop(server->poller);
+    server->poller = NULL;
 }
 
 /* libwebsockets 4.1.6 closes its handles in the loop. It waits for ever for a connection that it lost when memory was
@@ -442,6 +463,7 @@ static void destroy_context(struct ws_server *server)
 
 void ws_server_free(struct ws_server *server)
 {
+    work_poller_stop(server->poller);
     if (server->context)
         destroy_context(server);
     uv_loop_close(&server->loop);

@@ -16,6 +16,7 @@ struct ws_server_options {
     bool tokens_required; /* DEVICE_TOKENS */
     struct broker *broker;
     struct store *store;
+    int64_t store_timeout_ms;
     struct metrics *metrics; /* metrics_turn is called as the loop runs */
 };
 

@@ -37,6 +37,13 @@ bool memory_is_connected(const struct memory_tables *tables, const struct memory
     return device->connected && find_alive(tables, &device->broker, now_ms);
 }
 
+bool memory_is_on_broker(const struct memory_tables *tables, const char *device_id,
+                         const struct message_id *instance)
+{
+    const struct memory_device *device = find_device(tables, device_id);
+    return device && device->connected && message_id_equal(&device->broker, instance);
+}
+
 /* ---- Devices ---- */
 
 static enum error find_connection_epoch(struct store_database *database, const char *device_id,
@@ -130,43 +137,6 @@ static enum error mark_revoked(struct store_database *database, const char *devi
     return put_device(database, marked);
 }
 
-static enum device_token_revocation last_revocation(const struct memory_tables *tables,
-                                                    const char *device_id)
-{
-    enum device_token_revocation reason = DEVICE_TOKEN_ACTIVE;
-    int64_t last_ms = 0;
-    for (size_t i = 0; i < tables->tokens.count; i++) {
-        const struct device_token *token = tables->tokens.rows[i];
-        if (token->ended_at_ms > last_ms && strcmp(token->device_id, device_id) == 0) {
-            last_ms = token->ended_at_ms;
-            reason = token->end;
-        }
-    }
-    return reason;
-}
-
-static enum error list_revoked(struct store_database *database, const struct message_id *broker,
-                               const char *after, size_t limit,
-                               struct store_revoked_device devices[], size_t *count)
-{
-    const struct memory_tables *tables = database->tables;
-    *count = 0;
-    for (size_t i = table_lower_bound(&tables->devices, after);
-         i < tables->devices.count && *count < limit; i++) {
-        const struct memory_device *device = tables->devices.rows[i];
-        if (strcmp(device->device_id, after) == 0 || !device->connected || !device->revoked ||
-            !message_id_equal(&device->broker, broker))
-            continue;
-        struct store_revoked_device *found = &devices[(*count)++];
-        *found = (struct store_revoked_device){
-            .connection_epoch = device->connection_epoch,
-            .end = last_revocation(tables, device->device_id),
-        };
-        strcpy(found->device_id, device->device_id);
-    }
-    return ERROR_NONE;
-}
-
 /* ---- Brokers ---- */
 
 static enum error find_broker(struct store_database *database, const char *name,
@@ -218,7 +188,6 @@ const struct device_rows memory_device_rows = {
     .disconnect = disconnect,
     .disconnect_all = disconnect_all,
     .mark_revoked = mark_revoked,
-    .list_revoked = list_revoked,
     .find_broker = find_broker,
     .save_broker = save_broker,
     .remove_broker = remove_broker,

@@ -285,6 +285,13 @@ static enum error list_devices(struct store_database_reader *reader,
     return end_read(reader, memory_list_devices(begin_read(reader), now_ms, query, page));
 }
 
+static enum error poll_work(struct store_database_reader *reader, struct store_work *work)
+{
+    int64_t now_ms = reader->database->wall_ms();
+    memory_poll_work(begin_read(reader), now_ms, work);
+    return end_read(reader, ERROR_NONE);
+}
+
 static enum error read_statistics(struct store_database_reader *reader, int64_t stuck_for_ms,
                                   struct store_statistics *statistics)
 {
@@ -311,5 +318,6 @@ const struct store_backend store_backend_memory = {
     .list_tokens = list_tokens,
     .read_sending = read_sending,
     .list_devices = list_devices,
+    .poll_work = poll_work,
     .read_statistics = read_statistics,
 };

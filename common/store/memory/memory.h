@@ -111,9 +111,14 @@ struct memory_message *memory_find_message(const struct memory_tables *tables,
 bool memory_is_connected(const struct memory_tables *tables, const struct memory_device *device,
                          int64_t now_ms);
 
-/* As in rows.h; the statistics need them too. */
+/* Whether the device is connected to that broker, alive or not. */
+bool memory_is_on_broker(const struct memory_tables *tables, const char *device_id,
+                         const struct message_id *instance);
+
+/* As in work.h. */
 void memory_count_stuck(const struct memory_tables *tables, int64_t since_ms,
                         int64_t counts[MESSAGE_STATUS_COUNT]);
+/* As in rows.h; the statistics need it too. */
 void memory_read_queued_since(const struct memory_tables *tables, int64_t now_ms,
                               int64_t *since_ms);
 
@@ -155,6 +160,7 @@ MUST_CHECK enum error memory_list_tokens(const struct memory_tables *tables,
 MUST_CHECK enum error memory_list_devices(const struct memory_tables *tables, int64_t now_ms,
                                           const struct store_device_query *query,
                                           struct store_device_page *page);
+void memory_poll_work(const struct memory_tables *tables, int64_t now_ms, struct store_work *work);
 MUST_CHECK enum error memory_read_statistics(const struct memory_tables *tables,
                                              int64_t stuck_since_ms, int64_t now_ms,
                                              struct store_statistics *statistics);

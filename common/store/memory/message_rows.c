@@ -219,17 +219,7 @@ static bool is_unchanged_since(const struct store_database *database,
 static bool is_on_broker(const struct store_database *database,
                          const struct memory_message *message, const void *value)
 {
-    struct memory_device key;
-    strcpy(key.device_id, message->row.device_id);
-    const struct memory_device *device = table_find(&database->tables->devices, &key);
-    return device && device->connected && message_id_equal(&device->broker, value);
-}
-
-static bool has_request_after(const struct store_database *database,
-                              const struct memory_message *message, const void *value)
-{
-    (void)database;
-    return message->row.cancel_requested && message->row.seq > *(const int64_t *)value;
+    return memory_is_on_broker(database->tables, message->row.device_id, value);
 }
 
 static enum error list_silent(struct store_database *database, int64_t before_ms, size_t limit,
@@ -310,14 +300,6 @@ static enum error list_finished(struct store_database *database, int64_t before_
     return ERROR_NONE;
 }
 
-static enum error list_cancel_requests(struct store_database *database, int64_t after, size_t limit,
-                                       struct message_row rows[], size_t *count)
-{
-    *count = 0;
-    list(database, MESSAGE_ACCEPTED, has_request_after, &after, limit, rows, count);
-    return ERROR_NONE;
-}
-
 /* ---- Many messages ---- */
 
 static enum error correct_future(struct store_database *database, int64_t latest_ms, int64_t now_ms)
@@ -384,13 +366,6 @@ void memory_count_stuck(const struct memory_tables *tables, int64_t since_ms,
     }
 }
 
-static enum error count_stuck(struct store_database *database, int64_t since_ms,
-                              int64_t counts[MESSAGE_STATUS_COUNT])
-{
-    memory_count_stuck(database->tables, since_ms, counts);
-    return ERROR_NONE;
-}
-
 static enum error read_queued_since(struct store_database *database, int64_t now_ms,
                                     int64_t *since_ms)
 {
@@ -420,10 +395,8 @@ const struct message_rows memory_message_rows = {
     .list_offered_by = list_offered_by,
     .list_held = list_held,
     .list_finished = list_finished,
-    .list_cancel_requests = list_cancel_requests,
     .correct_future = correct_future,
     .remove_texts = remove_texts,
     .add_to_count = add_to_count,
-    .count_stuck = count_stuck,
     .read_queued_since = read_queued_since,
 };

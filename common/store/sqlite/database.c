@@ -175,6 +175,27 @@ void reader_end(struct store_database_reader *reader)
     pthread_rwlock_unlock(&reader->database->reading);
 }
 
+enum error reader_begin_view(struct store_database_reader *reader)
+{
+    struct handle *handle = &reader->handle;
+    if (!statement_get(handle, END_READ)->stmt) /* a transaction that begins must be able to end */
+        return ERROR_STORE_UNAVAILABLE;
+    reader_begin(reader);
+    enum error error = statement_run(handle, statement_get(handle, BEGIN_READ));
+    if (error != ERROR_NONE)
+        reader_end(reader);
+    return error;
+}
+
+enum error reader_end_view(struct store_database_reader *reader, enum error error)
+{
+    struct handle *handle = &reader->handle;
+    reader->until_ms = INT64_MAX; /* even after a time limit */
+    enum error end = statement_run(handle, statement_get(handle, END_READ));
+    reader_end(reader);
+    return error != ERROR_NONE ? error : end;
+}
+
 /* ---- Transactions ---- */
 
 static enum error run(struct store_database *database, enum statement_id id)
@@ -353,5 +374,6 @@ const struct store_backend store_backend_sqlite = {
     .list_tokens = queries_list_tokens,
     .read_sending = queries_read_sending,
     .list_devices = queries_list_devices,
+    .poll_work = queries_poll_work,
     .read_statistics = queries_read_statistics,
 };

@@ -47,4 +47,9 @@ struct store_database_reader {
 void reader_begin(struct store_database_reader *reader);
 void reader_end(struct store_database_reader *reader);
 
+/* Instead of these two, around the statements of a read that needs one consistent view. After an error of the first there
+   is nothing to end. The second returns `error`, or its own. */
+MUST_CHECK enum error reader_begin_view(struct store_database_reader *reader);
+MUST_CHECK enum error reader_end_view(struct store_database_reader *reader, enum error error);
+
 #endif

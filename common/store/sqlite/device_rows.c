@@ -81,27 +81,6 @@ static enum error mark_revoked(struct store_database *database, const char *devi
     return run(database, update);
 }
 
-static enum error list_revoked(struct store_database *database, const struct message_id *broker,
-                               const char *after, size_t limit,
-                               struct store_revoked_device devices[], size_t *count)
-{
-    bool row;
-    struct statement *select = get(database, LIST_REVOKED);
-    statement_bind_id(select, FIELD_BROKER, broker);
-    statement_bind_text(select, FIELD_DEVICE_ID, after);
-    statement_bind_integer(select, FIELD_LIMIT, (int64_t)limit);
-    *count = 0;
-    enum error error = statement_step(&database->handle, select, &row);
-    for (; error == ERROR_NONE && row; error = statement_step(&database->handle, select, &row)) {
-        struct store_revoked_device *device = &devices[(*count)++];
-        statement_text(select, FIELD_DEVICE_ID, device->device_id, sizeof(device->device_id));
-        device->connection_epoch = statement_integer(select, FIELD_CONNECTION_EPOCH);
-        device->end = (enum device_token_revocation)statement_integer(select, FIELD_REVOCATION);
-    }
-    statement_reset(select);
-    return error;
-}
-
 /* ---- Brokers ---- */
 
 static enum error find_broker(struct store_database *database, const char *name,
@@ -150,7 +129,6 @@ const struct device_rows sqlite_device_rows = {
     .disconnect = disconnect_device,
     .disconnect_all = disconnect_all,
     .mark_revoked = mark_revoked,
-    .list_revoked = list_revoked,
     .find_broker = find_broker,
     .save_broker = save_broker,
     .remove_broker = remove_broker,

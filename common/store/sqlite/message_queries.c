@@ -284,18 +284,7 @@ static enum error read_view(struct handle *handle, const struct store_query *que
 enum error queries_list_messages(struct store_database_reader *reader,
                                  const struct store_query *query, struct store_page *page)
 {
-    struct handle *handle = &reader->handle;
-    struct statement *end_read = statement_get(handle, END_READ);
-    if (!end_read->stmt) /* a transaction that begins must be able to end */
-        return ERROR_STORE_UNAVAILABLE;
-    reader_begin(reader);
-    enum error error = statement_run(handle, statement_get(handle, BEGIN_READ));
-    if (error == ERROR_NONE) {
-        error = read_view(handle, query, page);
-        reader->until_ms = INT64_MAX; /* even after a time limit */
-        enum error end = statement_run(handle, end_read);
-        error = error != ERROR_NONE ? error : end;
-    }
-    reader_end(reader);
-    return error;
+    enum error error = reader_begin_view(reader);
+    return error == ERROR_NONE ? reader_end_view(reader, read_view(&reader->handle, query, page))
+                               : error;
 }

@@ -483,14 +483,6 @@ static enum error list_finished(struct store_database *database, int64_t before_
     return read_rows(database, select, limit, list, count);
 }
 
-static enum error list_cancel_requests(struct store_database *database, int64_t after, size_t limit,
-                                       struct message_row list[], size_t *count)
-{
-    struct statement *select = get(database, LIST_CANCEL_REQUESTS);
-    statement_bind_integer(select, FIELD_AFTER, after);
-    return read_rows(database, select, limit, list, count);
-}
-
 /* ---- Times and counts ---- */
 
 static enum error correct_future(struct store_database *database, int64_t latest_ms, int64_t now_ms)
@@ -508,12 +500,6 @@ static enum error add_to_count(struct store_database *database, enum message_sta
     statement_bind_integer(update, FIELD_STATUS, status);
     statement_bind_integer(update, FIELD_DELTA, delta);
     return run(database, update);
-}
-
-static enum error count_stuck(struct store_database *database, int64_t since_ms,
-                              int64_t counts[MESSAGE_STATUS_COUNT])
-{
-    return queries_read_stuck(&database->handle, COUNT_STUCK, since_ms, counts);
 }
 
 static enum error read_queued_since(struct store_database *database, int64_t now_ms,
@@ -546,10 +532,8 @@ const struct message_rows sqlite_message_rows = {
     .list_offered_by = list_offered_by,
     .list_held = list_held,
     .list_finished = list_finished,
-    .list_cancel_requests = list_cancel_requests,
     .correct_future = correct_future,
     .remove_texts = remove_texts,
     .add_to_count = add_to_count,
-    .count_stuck = count_stuck,
     .read_queued_since = read_queued_since,
 };

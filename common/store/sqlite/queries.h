@@ -29,17 +29,20 @@ enum error queries_list_devices(struct store_database_reader *reader,
                                 const struct store_device_query *query,
                                 struct store_device_page *page);
 
+/* work_queries.c */
+enum error queries_poll_work(struct store_database_reader *reader, struct store_work *work);
+
 /* statistics.c */
 enum error queries_read_sending(struct store_database_reader *reader,
                                 struct store_sending *sending);
 enum error queries_read_statistics(struct store_database_reader *reader, int64_t stuck_for_ms,
                                    struct store_statistics *statistics);
 
-/* On any handle: FIND_SENDING, READ_SENDING; COUNT_STUCK, READ_STUCK; a status and a count in each row. */
+/* On any handle: FIND_SENDING, READ_SENDING. On a reader's: the stuck messages; a status and a count in each row. */
 MUST_CHECK enum error queries_find_sending(struct handle *handle, enum statement_id id,
                                            struct store_sending *sending);
-MUST_CHECK enum error queries_read_stuck(struct handle *handle, enum statement_id id,
-                                         int64_t since_ms, int64_t counts[MESSAGE_STATUS_COUNT]);
+MUST_CHECK enum error queries_read_stuck(struct handle *handle, int64_t since_ms,
+                                         int64_t counts[MESSAGE_STATUS_COUNT]);
 MUST_CHECK enum error queries_read_counts(struct handle *handle, struct statement *select,
                                           int64_t counts[MESSAGE_STATUS_COUNT]);
 

@@ -17,11 +17,11 @@ enum error queries_read_counts(struct handle *handle, struct statement *select,
     return error;
 }
 
-enum error queries_read_stuck(struct handle *handle, enum statement_id id, int64_t since_ms,
+enum error queries_read_stuck(struct handle *handle, int64_t since_ms,
                               int64_t counts[MESSAGE_STATUS_COUNT])
 {
     enum { MOST_LOOKED_AT = 2000 }; /* of each, because their pages stay in memory */
-    struct statement *select = statement_get(handle, id);
+    struct statement *select = statement_get(handle, READ_STUCK);
     statement_bind_integer(select, FIELD_BEFORE_MS, since_ms);
     statement_bind_integer(select, FIELD_LIMIT, MOST_LOOKED_AT);
     return queries_read_counts(handle, select, counts);
@@ -91,7 +91,7 @@ static enum error read_statistics(struct handle *handle, int64_t now_ms, int64_t
     enum error error = queries_read_counts(handle, statement_get(handle, READ_COUNTS),
                                            statistics->messages);
     if (error == ERROR_NONE)
-        error = queries_read_stuck(handle, READ_STUCK, stuck_since_ms, statistics->stuck);
+        error = queries_read_stuck(handle, stuck_since_ms, statistics->stuck);
     struct statement *queued = statement_get(handle, READ_QUEUED_SINCE);
     statement_bind_integer(queued, FIELD_NOW_MS, now_ms);
     if (error == ERROR_NONE)

@@ -166,12 +166,3 @@ enum error verb_disconnect_device(struct store_transaction *transaction, struct 
     return transaction->rows->devices->disconnect(transaction->database, disconnect->device_id,
                                                   transaction->now_ms);
 }
-
-enum error verb_find_revoked_tokens(struct store_transaction *transaction,
-                                    struct store_write *write)
-{
-    struct store_find_revoked_tokens *find = &write->find_revoked_tokens;
-    return transaction->rows->devices->list_revoked(transaction->database, &find->broker,
-                                                    find->after, find->capacity, find->devices,
-                                                    &find->count);
-}

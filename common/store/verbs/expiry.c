@@ -1,8 +1,6 @@
-/* Messages without a report, and the periodic searches of the broker. */
+/* Messages without a report, and offers without an answer. */
 #include "common/store/verbs/transition.h"
 #include "common/store/verbs/verbs.h"
-
-#include <string.h>
 
 /* A time in the future was written by a wrong clock, and its message would be waited for until then: it counts as
    changed now. */
@@ -66,31 +64,4 @@ enum error verb_expire_unreported(struct store_transaction *transaction, struct 
         return error;
     expire->queued = (unsigned)count;
     return transition_return_offers(transaction, rows, count, TRANSITION_NO_ANSWER);
-}
-
-enum error verb_find_cancel_requests(struct store_transaction *transaction,
-                                     struct store_write *write)
-{
-    struct store_find_cancel_requests *find = &write->find_cancel_requests;
-    struct message_row *rows = transaction_scratch(transaction, find->capacity * sizeof(*rows));
-    find->count = 0;
-    if (!rows)
-        return ERROR_INTERNAL;
-    enum error error = transaction->rows->messages->list_cancel_requests(
-        transaction->database, find->after, find->capacity, rows, &find->count);
-    for (size_t i = 0; error == ERROR_NONE && i < find->count; i++) {
-        struct store_cancel_request *request = &find->messages[i];
-        request->id = rows[i].id;
-        request->attempt = rows[i].attempt;
-        memcpy(request->device_id, rows[i].device_id, sizeof(request->device_id));
-        find->last = rows[i].seq;
-    }
-    return error;
-}
-
-enum error verb_count_stuck(struct store_transaction *transaction, struct store_write *write)
-{
-    return transaction->rows->messages->count_stuck(
-        transaction->database, transaction->now_ms - write->count_stuck.unchanged_for_ms,
-        write->count_stuck.counts);
 }

@@ -132,9 +132,6 @@ struct message_rows {
     /* Finished, created and last changed before `before_ms`; oldest first. */
     enum error (*list_finished)(struct store_database *database, int64_t before_ms, size_t limit,
                                 struct message_row rows[], size_t *count);
-    /* `accepted` with a cancel request, and seq > after; oldest first. */
-    enum error (*list_cancel_requests)(struct store_database *database, int64_t after, size_t limit,
-                                       struct message_row rows[], size_t *count);
 
     /* updated_at_ms of messages in flight that is after `latest_ms` becomes `now_ms`. */
     enum error (*correct_future)(struct store_database *database, int64_t latest_ms,
@@ -145,9 +142,6 @@ struct message_rows {
     /* Adds to the number of messages in that status, which the backend keeps. */
     enum error (*add_to_count)(struct store_database *database, enum message_status status,
                                int64_t delta);
-    /* Messages that are queued or in flight and have not changed since then, by status. */
-    enum error (*count_stuck)(struct store_database *database, int64_t since_ms,
-                              int64_t counts[MESSAGE_STATUS_COUNT]);
     /* When the oldest message that is due, and that any device may have, was last changed; *since_ms stays where
        there is none. */
     enum error (*read_queued_since)(struct store_database *database, int64_t now_ms,
@@ -174,12 +168,8 @@ struct device_rows {
     enum error (*disconnect_all)(struct store_database *database, const struct message_id *broker,
                                  int64_t now_ms);
 
-    /* Until it connects or disconnects, list_revoked finds the device, if it is connected. */
+    /* Until it connects or disconnects, store_poll_work finds the device, if it is connected. */
     enum error (*mark_revoked)(struct store_database *database, const char *device_id);
-    /* By device id, after `after`. */
-    enum error (*list_revoked)(struct store_database *database, const struct message_id *broker,
-                               const char *after, size_t limit,
-                               struct store_revoked_device devices[], size_t *count);
 
     enum error (*find_broker)(struct store_database *database, const char *name,
                               struct message_id *instance, bool *found);

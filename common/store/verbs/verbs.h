@@ -23,8 +23,6 @@ VERB(claim);
 
 /* expiry.c */
 VERB(expire_unreported);
-VERB(find_cancel_requests);
-VERB(count_stuck);
 
 /* resend.c */
 VERB(resend);
@@ -37,7 +35,6 @@ VERB(purge);
 VERB(connect_device);
 VERB(update_device);
 VERB(disconnect_device);
-VERB(find_revoked_tokens);
 
 /* brokers.c */
 VERB(lease_broker);

@@ -230,14 +230,12 @@ static void stuck_messages_are_counted(void **state)
     given_message(fixture, "+1234567890", "text");
     for (int old = 0; old < 2; old++) {
         struct store_statistics statistics;
-        struct store_write write = {.verb = STORE_COUNT_STUCK};
-        write.count_stuck.unchanged_for_ms = old ? -60000 : 60000;
-        assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-        assert_int_equal(
-            store_read_statistics(fixture->reader, write.count_stuck.unchanged_for_ms, &statistics),
-            ERROR_NONE);
+        struct store_work work = {.stuck_for_ms = old ? -60000 : 60000};
+        assert_int_equal(store_poll_work(fixture->reader, &work), ERROR_NONE);
+        assert_int_equal(store_read_statistics(fixture->reader, work.stuck_for_ms, &statistics),
+                         ERROR_NONE);
         for (int i = 0; i < MESSAGE_STATUS_COUNT; i++)
-            assert_int_equal(write.count_stuck.counts[i], statistics.stuck[i]);
+            assert_int_equal(work.stuck[i], statistics.stuck[i]);
         assert_int_equal(statistics.stuck[MESSAGE_QUEUED], old ? 2 : 0);
         assert_int_equal(statistics.stuck[MESSAGE_ACCEPTED], old ? 1 : 0);
         assert_int_equal(statistics.stuck[MESSAGE_SENDING], old ? 1 : 0);
@@ -485,33 +483,6 @@ static void the_backoff_grows_with_failures_and_not_with_attempts(void **state)
     assert_int_equal(store_backoff_ms(1000, 1), STORE_MAX_BACKOFF_MS);
 }
 
-static void cancel_requests_are_found_page_by_page(void **state)
-{
-    enum { COUNT = 5, PIECE = 2 };
-    struct store_fixture *fixture = *state;
-    struct message_id journal = message_id_new(), ids[COUNT];
-    int64_t session = given_assured_connection(fixture, "phone", &journal, NULL);
-    for (int i = 0; i < COUNT; i++) {
-        ids[i] = given_message(fixture, "+1234567890", "text");
-        given_offer(fixture, "phone", &journal);
-        given_release(fixture, &ids[i], 1, "phone", &journal, session);
-        struct store_write cancel = {.verb = STORE_CANCEL, .cancel.id = ids[i]};
-        assert_int_equal(store_run(fixture->store, &cancel), ERROR_NONE);
-        assert_true(cancel.cancel.asked);
-    }
-    struct store_cancel_request found[PIECE];
-    struct store_write write = {.verb = STORE_FIND_CANCEL_REQUESTS};
-    write.find_cancel_requests.messages = found;
-    write.find_cancel_requests.capacity = PIECE;
-    for (int i = 0; i < COUNT; i++) {
-        if (i % PIECE == 0)
-            assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-        assert_int_equal(write.find_cancel_requests.count, MIN(PIECE, COUNT - i / PIECE * PIECE));
-        assert_true(message_id_equal(&found[i % PIECE].id, &ids[i]));
-        write.find_cancel_requests.after = write.find_cancel_requests.last;
-    }
-}
-
 static void unanswered_offers_return_to_the_queue(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -551,5 +522,4 @@ UNIT_TESTS(STORE_TEST(a_queued_message_is_read_back), STORE_TEST(a_missing_messa
            STORE_TEST(the_broker_returns_no_released_message),
            STORE_TEST(a_backoff_is_kept_and_ends),
            STORE_TEST(the_backoff_grows_with_failures_and_not_with_attempts),
-           STORE_TEST(cancel_requests_are_found_page_by_page),
            STORE_TEST(unanswered_offers_return_to_the_queue))

@@ -1,0 +1,65 @@
+/* What a broker has to do, in memory. */
+#include "common/store/memory/memory.h"
+
+#include <string.h>
+
+static void read_cancel_requests(const struct memory_tables *tables, struct store_work *work)
+{
+    const struct table *accepted = &tables->messages_in[MESSAGE_ACCEPTED];
+    int64_t after = message_id_seq(&work->cancel_cursor);
+    work->cancel_count = 0;
+    for (size_t i = 0; i < accepted->count && work->cancel_count < STORE_WORK_PAGE; i++) {
+        const struct memory_message *message = accepted->rows[i];
+        const struct message_row *row = &message->row;
+        if (!row->cancel_requested || row->seq <= after ||
+            message_id_equal(&row->id, &work->cancel_cursor) ||
+            !memory_is_on_broker(tables, row->device_id, &work->broker))
+            continue;
+        struct store_cancel_request *request = &work->cancel_requests[work->cancel_count++];
+        request->id = row->id;
+        request->attempt = row->attempt;
+        strcpy(request->device_id, row->device_id);
+    }
+}
+
+static enum device_token_revocation last_revocation(const struct memory_tables *tables,
+                                                    const char *device_id)
+{
+    enum device_token_revocation reason = DEVICE_TOKEN_ACTIVE;
+    int64_t last_ms = 0;
+    for (size_t i = 0; i < tables->tokens.count; i++) {
+        const struct device_token *token = tables->tokens.rows[i];
+        if (token->ended_at_ms > last_ms && strcmp(token->device_id, device_id) == 0) {
+            last_ms = token->ended_at_ms;
+            reason = token->end;
+        }
+    }
+    return reason;
+}
+
+static void read_revoked(const struct memory_tables *tables, struct store_work *work)
+{
+    const struct table *devices = &tables->devices;
+    const char *after = work->revoked_cursor;
+    work->revoked_count = 0;
+    for (size_t i = table_lower_bound(devices, after);
+         i < devices->count && work->revoked_count < STORE_WORK_PAGE; i++) {
+        const struct memory_device *device = devices->rows[i];
+        if (strcmp(device->device_id, after) == 0 || !device->connected || !device->revoked ||
+            !message_id_equal(&device->broker, &work->broker))
+            continue;
+        struct store_revoked_device *found = &work->revoked[work->revoked_count++];
+        strcpy(found->device_id, device->device_id);
+        found->connection_epoch = device->connection_epoch;
+        found->end = last_revocation(tables, device->device_id);
+    }
+}
+
+void memory_poll_work(const struct memory_tables *tables, int64_t now_ms, struct store_work *work)
+{
+    read_cancel_requests(tables, work);
+    read_revoked(tables, work);
+    memset(work->stuck, 0, sizeof(work->stuck));
+    if (work->stuck_for_ms != 0)
+        memory_count_stuck(tables, now_ms - work->stuck_for_ms, work->stuck);
+}

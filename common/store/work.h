@@ -1,0 +1,51 @@
+/* What others have left in the store for a broker to do: it polls, because each kind is the state of a row. */
+#ifndef COMMON_STORE_WORK_H
+#define COMMON_STORE_WORK_H
+
+#include "common/access/device_token.h"
+#include "common/base/error.h"
+#include "common/model/device.h"
+#include "common/model/message.h"
+
+struct store_reader;
+
+enum { STORE_WORK_PAGE = 256 };
+
+/* A message in flight that a client no longer wants. */
+struct store_cancel_request {
+    struct message_id id;
+    unsigned attempt;
+    char device_id[DEVICE_ID_SIZE];
+};
+
+/* A connected device whose token was revoked since it connected. It is found until it connects again or disconnects. */
+struct store_revoked_device {
+    char device_id[DEVICE_ID_SIZE];
+    int64_t connection_epoch;
+    enum device_token_revocation end; /* of its last token */
+};
+
+/* The work of one broker: of each list a page, after the place that the last page ended at. */
+struct store_work {
+    struct message_id broker; /* the instance that asks; only its own devices are looked at */
+    int64_t stuck_for_ms;     /* 0: stuck messages are not counted */
+
+    /* Where the pages begin; all zero: at the beginning. Moved to the last of each page, for the next. */
+    struct message_id cancel_cursor;
+    char revoked_cursor[DEVICE_ID_SIZE];
+
+    /* Out */
+    struct store_cancel_request cancel_requests[STORE_WORK_PAGE]; /* the oldest messages first */
+    size_t cancel_count;
+    struct store_revoked_device revoked[STORE_WORK_PAGE]; /* by device id */
+    size_t revoked_count;
+    bool more; /* a list may have another page */
+    /* By status, the messages that have neither finished nor changed for stuck_for_ms. Of a long queue only the first
+       are looked at. */
+    int64_t stuck[MESSAGE_STATUS_COUNT];
+};
+
+/* A read (store.h), in one consistent view. After an error the cursors are as before, and nothing else is valid. */
+MUST_CHECK enum error store_poll_work(struct store_reader *reader, struct store_work *work);
+
+#endif
