@@ -1,8 +1,10 @@
 """Pages agree with the code: settings, routes, errors, the source tree."""
 
+import ast
 import json
 import re
 import subprocess
+import unicodedata
 
 import pytest
 import yaml
@@ -99,6 +101,28 @@ def test_log_messages_in_the_log_page_are_those_of_the_code():
     assert not [message for message in messages if f'"{message}"' not in code]
     reasons = re.findall(r"^\| `(\w+)` \|", page.split("| `reason` |")[1].split("\n\n")[0], re.M)
     assert len(reasons) >= 6 and not [reason for reason in reasons if f'"{reason}"' not in code]
+
+
+def test_the_table_of_typography_in_the_api_page_is_that_of_the_code():
+    code = {}
+    for text, by in re.findall(r'^REPLACE\("(.*?)", "(.*)"\)', (ROOT / "common/model/sms_transliteration.def").read_text(),
+                               re.M):
+        text = ast.literal_eval(f'"{text}"').replace("\xc2\x85", "\x85")  # C has no \\u for it
+        code[text] = ast.literal_eval(f'"{by}"')
+    table = re.search(r"^\| becomes \|.*?\n\n", (ROOT / "api-fcgi/API.md").read_text(), re.M | re.S).group()
+    page = {}
+    for by, texts in re.findall(r"^\| (.*?) \| (.*) \|$", table, re.M)[1:]:
+        texts = re.sub(r"U\+(\w+) to U\+(\w+)", lambda match: " ".join(
+            f"U+{point:04X}" for point in range(int(match[1], 16), int(match[2], 16) + 1)), texts)
+        found = [chr(int(word[2:], 16)) if word.startswith("U+") else word for word in re.findall(r"U\+\w+|[^\x00-\x7f]", texts)]
+        page |= dict.fromkeys(found, re.findall("`(.*?)`", by))
+    wide = {chr(point) for point in range(0xff01, 0xff5f)}
+    marked = {text for text in code if len(text) > 1}
+    assert len(marked) == 18 and all(unicodedata.normalize("NFC", text) == code[text] for text in marked)
+    assert set(page) - wide - {"e", "\u0301", "é"} == set(code) - marked - wide
+    for text, by in page.items():
+        if text in code and by and by[0] != "!":
+            assert code[text] in by, text
 
 
 # ---- Routes and errors ----

@@ -6,6 +6,7 @@
 #include "common/base/fail_point.h"
 #include "common/base/log.h"
 #include "common/model/message_json.h"
+#include "common/model/sms_transliteration.h"
 
 #include <string.h>
 
@@ -24,6 +25,12 @@ static void take_phone_number(struct http_exchange *exchange, const char *pointe
         http_add_field_error(exchange, pointer, error, "%s", reason);
 }
 
+static void take_transliterate(struct http_exchange *exchange, const char *pointer,
+                               const struct json *value)
+{
+    json_body_boolean(exchange, pointer, value, &exchange->state->transliterate);
+}
+
 static void take_text(struct http_exchange *exchange, const char *pointer, const struct json *value)
 {
     struct message *message = &exchange->state->sent;
@@ -31,14 +38,18 @@ static void take_text(struct http_exchange *exchange, const char *pointer, const
     char reason[MESSAGE_RULES_REASON_SIZE];
     if (!text)
         return;
-    struct sms_segments count = sms_segments_count(text);
+    char *replaced = NULL;
+    if (!exchange->state->transliterate || sms_transliterate(text, &replaced))
+        message->text = replaced ? replaced : strdup(text);
+    if (!message->text)
+        return; /* the caller sees it */
+    struct sms_segments count = sms_segments_count(message->text);
     enum error error = message_rules_check_segments(&exchange->api->message_rules, count.encoding,
                                                     count.segments, reason);
     if (error != ERROR_NONE)
         http_add_field_error(exchange, pointer, error, "%s", reason);
     message->encoding = count.encoding;
     message->segments = count.segments;
-    message->text = strdup(text);
 }
 
 static const struct json_body_field fields[] = {
@@ -46,7 +57,8 @@ static const struct json_body_field fields[] = {
      " to recipient recipients phone phones number numbers phonenumbers phoneno msisdn mobile "
      "mobilenumber"
      " cell destination dest address receiver tel telephone telephonenumber "},
-    {"/message", true, take_text,
+    {"/transliterate", false, take_transliterate, " translit smartencoding smartencoded gsm gsm7 "},
+    {"/message", true, take_text, /* after how to take it */
      " text body content msg sms textmessage messagetext messagebody messagecontent smstext "},
 };
 
@@ -144,6 +156,7 @@ void messages_release_sent(struct http_exchange *exchange)
 enum http_outcome messages_handle_send(struct http_exchange *exchange)
 {
     exchange->state->sent = (struct message){0};
+    exchange->state->transliterate = false;
     exchange->release = messages_release_sent;
     if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields)))
         return HTTP_ANSWERED;

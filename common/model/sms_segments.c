@@ -43,6 +43,11 @@ static unsigned septets(int32_t point)
     return 0;
 }
 
+bool sms_segments_has_gsm7(int32_t point)
+{
+    return septets(point) > 0;
+}
+
 static unsigned units_of(enum sms_encoding encoding, int32_t point)
 {
     switch (encoding) {

@@ -22,6 +22,9 @@ struct sms_segments {
     unsigned segments; /* 0 for an empty text */
 };
 
+/* Whether GSM-7 has the character, maybe with an escape. */
+bool sms_segments_has_gsm7(int32_t point);
+
 /* `text` must be valid UTF-8. Any thread. */
 struct sms_segments sms_segments_count(const char *text);
 

@@ -565,6 +565,46 @@ def test_the_setting_for_the_longest_message_is_exact(make_gateway, most, encodi
     assert f"the limit is {most}" in answer.json()["errors"][0]["detail"]
 
 
+LONG = "a" * 80
+QUOTED = f"“It’s ready” — see you… {LONG}"
+
+
+@pytest.mark.parametrize("text, taken, encoding, segments", table([
+    ("typography", QUOTED, f"\"It's ready\" - see you... {LONG}", "GSM-7", 1),
+    ("ligatures and marks", f"{LONG}Œuvre ﬁne, Gru\u0308ße", f"{LONG}OEuvre fine, Grüße", "GSM-7", 1),
+    ("spaces", f"{LONG}10\u00a0000\u202fm\u200b", f"{LONG}10 000 m", "GSM-7", 1),
+    ("nothing to save", "Don’t", "Don’t", "UCS-2", 1),
+    ("an emoji", QUOTED + EMOJI, QUOTED + EMOJI, "UCS-2", 2),
+    ("a letter with an accent", QUOTED + "ș", QUOTED + "ș", "UCS-2", 2),
+    ("what is GSM-7 already", LONG + "é€", LONG + "é€", "GSM-7", 1),
+]))
+def test_typography_becomes_gsm_7_where_that_saves_segments(outbox, text, taken, encoding, segments):
+    for order in (("phone_number", "message", "transliterate"), ("transliterate", "message", "phone_number")):
+        body = {"phone_number": NUMBER, "message": text, "transliterate": True}
+        sent = outbox.api.request("POST", "/api/send-sms", json={name: body[name] for name in order}).json()
+        assert (sent["message"], sent["encoding"], sent["segments"]) == (taken, encoding, segments)
+        assert outbox.api.message(sent["message_id"])["message"] == taken
+    for body in ({"phone_number": NUMBER, "message": text, "transliterate": False}, {"phone_number": NUMBER, "message": text}):
+        assert outbox.api.request("POST", "/api/send-sms", json=body).json()["message"] == text
+
+
+def test_a_text_is_measured_as_it_will_be_sent(gateway):
+    text = "’" * 1530
+    assert errors_of(post(gateway, sms(message=text))) == [("/message", "message_too_long")]
+    answer = post(gateway, sms(message=text, transliterate=True))
+    assert (answer.status_code, answer.json()["segments"]) == (202, 10)
+    assert errors_of(post(gateway, sms(message=text + "’", transliterate=True))) == [("/message", "message_too_long")]
+    assert errors_of(post(gateway, sms(message="", transliterate=True))) == [("/message", "empty_message")]
+
+
+@pytest.mark.parametrize("value, told", [("true", "not a string; write it without quotes"), (1, "not a number"), (None, "not null"),
+                                         ([], "not an array"), ({}, "not an object")])
+def test_transliterate_is_true_or_false(gateway, value, told):
+    answer = post(gateway, sms(transliterate=value))
+    assert errors_of(answer) == [("/transliterate", "wrong_type")]
+    assert f"must be true or false, {told}" in answer.json()["errors"][0]["detail"]
+
+
 TEXTS = table([
     ("languages", "Grüße, καλημέρα, привет, 你好, こんにちは, 안녕, नमस्ते, สวัสดี"),
     ("right to left", "שלום עולם \u202eabc\u202c مرحبا \u200f"),
