@@ -83,7 +83,7 @@ bool message_may_become(enum message_status from, enum message_status to, enum m
 bool message_status_is_report(enum message_status status)
 {
     return status == MESSAGE_SENDING || status == MESSAGE_SENT || status == MESSAGE_DELIVERED ||
-           status == MESSAGE_FAILED;
+           status == MESSAGE_FAILED || status == MESSAGE_EXPIRED;
 }
 
 bool message_has_options(const struct message *message)

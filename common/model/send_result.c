@@ -16,6 +16,7 @@ static const struct {
     {"invalid_state", SEND_RESULT_DEFINITE},
     {"no_memory", SEND_RESULT_DEFINITE},
     {"no_sim", SEND_RESULT_DEFINITE},
+    {"sim_missing", SEND_RESULT_DEFINITE},
     {"no_permission", SEND_RESULT_DEFINITE},
     {"no_room", SEND_RESULT_DEFINITE},
     {"null_pdu", SEND_RESULT_PERMANENT},

@@ -65,6 +65,9 @@ static void check_new_sms(const struct frame *report)
     struct message message = {.id = report->message_id, .text = (char *)report->error_message};
     struct buffer frame;
     strcpy(message.phone_number, "+1234567890");
+    message.options.target.sim = (unsigned)strlen(report->error_code) % (MESSAGE_MAX_SIM + 1);
+    message.options.expires_at_ms = (int64_t)strlen(report->error_message) * 999999999;
+    message.options.no_delivery_report = report->status == MESSAGE_EXPIRED;
     buffer_init(&frame, FRAME_MAX_BYTES);
     frame_write_new_sms(&frame, &message);
     check_document(&frame);

@@ -101,6 +101,65 @@ static void an_expired_message_leaves_the_window_of_an_assured_phone(void **stat
     world_free(world);
 }
 
+/* The store's answer to the acknowledgement: its time was over, or somebody cancelled it. */
+static void an_offer_that_expired_meanwhile_is_dropped_and_leaves_room(void **state)
+{
+    (void)state;
+    struct broker_options options = default_options;
+    options.window = 1;
+    struct world *world = world_new(&options);
+    session_id id = world_connect_assured_phone(world, "phone");
+    world_queue(world, 2);
+    struct store_write *write = world_take_pending(world, STORE_CLAIM);
+    world_fill_claim(world, write);
+    write->claim.messages[0].options = (struct message_options){
+        .target.sim = 2, .expires_at_ms = 1767225599000, .no_delivery_report = true};
+    struct message_id message = write->claim.messages[0].id;
+    world_answer(world, write, ERROR_NONE);
+    assert_string_equal(world_next_frame(world, id), "offer");
+    assert_non_null(strstr(world->frame.data,
+                           ",\"sim\":2,\"expires_at\":\"2025-12-31T23:59:59.000Z\","
+                           "\"delivery_report\":false}"));
+    about(world, id, &message, "\"ack\",\"attempt\":1");
+    write = world_take_pending(world, STORE_RELEASE);
+    write->release.verdict = STORE_VERDICT_DROP;
+    world_answer(world, write, ERROR_NONE);
+    assert_string_equal(world_next_frame(world, id), "drop");
+    world_answer_all(world);
+    assert_string_equal(world_next_frame(world, id), "offer");
+    assert_null(strstr(world->frame.data, "expires_at"));
+    world_free(world);
+}
+
+static void a_report_that_it_expired_is_acknowledged(void **state)
+{
+    (void)state;
+    struct broker_options options = default_options;
+    options.window = 1;
+    struct world *world = world_new(&options);
+    session_id id = world_connect_assured_phone(world, "phone");
+    world_queue(world, 2);
+    struct store_write *write = world_take_pending(world, STORE_CLAIM);
+    world_fill_claim(world, write);
+    struct message_id message = write->claim.messages[0].id;
+    world_answer(world, write, ERROR_NONE);
+    assert_string_equal(world_next_frame(world, id), "offer");
+    about(world, id, &message, "\"ack\",\"attempt\":1");
+    write = world_take_pending(world, STORE_RELEASE);
+    write->release.verdict = STORE_VERDICT_RELEASE;
+    world_answer(world, write, ERROR_NONE);
+    assert_string_equal(world_next_frame(world, id), "release");
+    about(world, id, &message, "\"report\",\"seq\":1,\"attempt\":1,\"status\":\"expired\"");
+    write = world_take_pending(world, STORE_REPORT);
+    assert_int_equal(write->report.status, MESSAGE_EXPIRED);
+    assert_int_equal(write->report.attempt, 1);
+    world_answer(world, write, ERROR_NONE);
+    assert_string_equal(world_next_frame(world, id), "report_ack");
+    world_answer_all(world);
+    assert_string_equal(world_next_frame(world, id), "offer");
+    world_free(world);
+}
+
 /* Each page begins where the last ended, and the next poll at the beginning. */
 static void a_poll_for_cancel_requests_goes_on_to_the_end(void **state)
 {
@@ -145,5 +204,7 @@ UNIT_TESTS(cmocka_unit_test(a_report_on_an_older_attempt_leaves_the_new_offer_al
            cmocka_unit_test(a_report_instead_of_an_ack_leaves_the_offer_open),
            cmocka_unit_test(reports_do_not_count_before_the_greeting),
            cmocka_unit_test(an_expired_message_leaves_the_window_of_an_assured_phone),
+           cmocka_unit_test(an_offer_that_expired_meanwhile_is_dropped_and_leaves_room),
+           cmocka_unit_test(a_report_that_it_expired_is_acknowledged),
            cmocka_unit_test(a_poll_for_cancel_requests_goes_on_to_the_end),
            cmocka_unit_test(a_doorbell_during_a_poll_is_followed_by_another))

@@ -60,6 +60,30 @@ static void a_report_on_anothers_message_is_answered_with_an_error(void **state)
     world_free(world);
 }
 
+/* Nothing was sent, and that is not the device's fault. */
+static void a_report_that_a_message_expired_ends_it(void **state)
+{
+    (void)state;
+    struct broker_options options = default_options;
+    options.window = 1;
+    struct world *world = world_new(&options);
+    char message_id[MESSAGE_ID_TEXT_SIZE];
+    session_id id = world_connect_phone(world, "phone", "{}");
+    world_queue(world, 5);
+    for (int i = 0; i < 5; i++) {
+        world_answer_all(world);
+        assert_true(world_read_message(world, id, message_id));
+        world_report(world, id, message_id, "expired");
+        struct store_write *write = world_take_pending(world, STORE_REPORT);
+        assert_non_null(write);
+        assert_int_equal(write->report.status, MESSAGE_EXPIRED);
+        assert_false(write->report.nothing_sent); /* which would return it to the queue */
+        world_answer(world, write, ERROR_NONE);
+    }
+    world_free(world);
+}
+
 UNIT_TESTS(cmocka_unit_test(a_report_is_retried_until_the_store_takes_it),
            cmocka_unit_test(a_report_without_its_seq_counts_and_is_not_acknowledged),
-           cmocka_unit_test(a_report_on_anothers_message_is_answered_with_an_error))
+           cmocka_unit_test(a_report_on_anothers_message_is_answered_with_an_error),
+           cmocka_unit_test(a_report_that_a_message_expired_ends_it))

@@ -42,7 +42,7 @@ static struct frame_problem refusal(const char *text, size_t length, bool first)
 static void every_status_a_phone_reports_is_read(void **state)
 {
     static const enum message_status reports[] = {MESSAGE_SENDING, MESSAGE_SENT, MESSAGE_DELIVERED,
-                                                  MESSAGE_FAILED};
+                                                  MESSAGE_FAILED, MESSAGE_EXPIRED};
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(reports); i++) {
         char text[256], id[MESSAGE_ID_TEXT_SIZE];
@@ -416,7 +416,6 @@ static void bad_reports_are_refused(void **state)
         {",\"message_id\":\"" ID "\",\"status\":\"queued\"", ERROR_UNKNOWN_STATUS, true},
         {",\"message_id\":\"" ID "\",\"status\":\"dispatched\"", ERROR_UNKNOWN_STATUS, true},
         {",\"message_id\":\"" ID "\",\"status\":\"accepted\"", ERROR_UNKNOWN_STATUS, true},
-        {",\"message_id\":\"" ID "\",\"status\":\"expired\"", ERROR_UNKNOWN_STATUS, true},
         {",\"message_id\":\"" ID "\",\"status\":\"cancelled\"", ERROR_UNKNOWN_STATUS, true},
         {",\"message_id\":\"" ID "\",\"status\":\"unknown\"", ERROR_UNKNOWN_STATUS, true},
     };
@@ -646,6 +645,49 @@ static void a_message_has_the_id_of_its_request(void **state)
     }
 }
 
+/* Each has its member only where the client asked for it. */
+static void a_message_has_what_was_asked_for(void **state)
+{
+    static const struct {
+        struct message_options options;
+        const char *members;
+    } cases[] = {
+        {.members = ""},
+        {{.target.sim = 2}, ",\"sim\":2"},
+        {{.expires_at_ms = 1767225599123}, ",\"expires_at\":\"2025-12-31T23:59:59.123Z\""},
+        {{.no_delivery_report = true}, ",\"delivery_report\":false"},
+        {{.target = {"pixel-7", "shop", 4}, .expires_at_ms = 1, .no_delivery_report = true},
+         ",\"sim\":4,\"expires_at\":\"1970-01-01T00:00:00.001Z\",\"delivery_report\":false"},
+        /* the gateway's own affairs */
+        {{.target = {"pixel-7", "shop", 0},
+          .priority = MESSAGE_PRIORITY_HIGH,
+          .send_at_ms = 1767225599123,
+          .reference = "order 7"},
+         ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < 2 * ARRAY_LENGTH(cases); i++) {
+        bool offered = i % 2;
+        char expected[400];
+        struct message message = {.phone_number = "+1234567890",
+                                  .text = (char[]){"text"},
+                                  .attempt = 7,
+                                  .options = cases[i / 2].options};
+        struct buffer out;
+        assert_true(message_id_parse(ID, &message.id));
+        snprintf(expected, sizeof(expected),
+                 "{\"type\":\"%s\",\"message_id\":\"" ID "\",%s\"phone_number\":\"+1234567890\","
+                 "\"message\":\"text\"%s}",
+                 offered ? "offer" : "new_sms", offered ? "\"attempt\":7," : "",
+                 cases[i / 2].members);
+        buffer_init(&out, 1000);
+        offered ? frame_write_offer(&out, &message) : frame_write_new_sms(&out, &message);
+        assert_int_equal(out.length, strlen(expected));
+        assert_memory_equal(out.data, expected, out.length);
+        buffer_fini(&out);
+    }
+}
+
 /* The longest text that MAX_MESSAGE_SEGMENTS allows, of any character, fits into a frame. */
 static void every_message_fits_into_a_frame(void **state)
 {
@@ -679,6 +721,8 @@ static void every_message_fits_into_a_frame(void **state)
         if (point < 0x100)
             assert_int_equal(sms_segments_count(text).segments, MOST_SEGMENTS);
         struct message message = {.text = text, .attempt = 1000000000};
+        message.options = (struct message_options){
+            .target.sim = 4, .expires_at_ms = 253402300799999, .no_delivery_report = true};
         memset(message.phone_number, '9', sizeof(message.phone_number) - 1);
         message.request_id = request_id_parse("5b7e1f0c6c3a4a3d9a51d2c7f1a0b9e8");
         buffer_init(&out, FRAME_MAX_BYTES);
@@ -747,4 +791,5 @@ UNIT_TESTS(cmocka_unit_test(every_status_a_phone_reports_is_read),
            cmocka_unit_test(the_acknowledgement_names_the_phone),
            cmocka_unit_test(a_message_is_written_whole),
            cmocka_unit_test(a_message_has_the_id_of_its_request),
+           cmocka_unit_test(a_message_has_what_was_asked_for),
            cmocka_unit_test(an_error_has_its_code_and_perhaps_a_message))

@@ -15,7 +15,7 @@ static const char *const expected[MESSAGE_STATUS_COUNT][MESSAGE_STATUS_COUNT] = 
     /* failed     */ {"-", "-", "-", "-", "P", "P", "-", "-", "-", "-"},
     /* expired    */ {"-", "-", "-", "-", "P", "P", "-", "-", "-", "-"},
     /* cancelled  */ {"-", "-", "-", "-", "P", "P", "-", "-", "-", "-"},
-    /* unknown    */ {"-", "-", "-", "-", "P", "P", "P", "-", "-", "-"},
+    /* unknown    */ {"-", "-", "-", "-", "P", "P", "P", "P", "-", "-"},
 };
 
 static void every_pair_is_as_written(void **state)
@@ -76,6 +76,10 @@ static void a_move_needs_its_facts(void **state)
          MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT},
         {MESSAGE_CANCELLED, MESSAGE_SENT, MESSAGE_ACTOR_DEVICE,
          MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT},
+        {MESSAGE_ACCEPTED, MESSAGE_EXPIRED, MESSAGE_ACTOR_DEVICE,
+         MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT},
+        {MESSAGE_UNKNOWN, MESSAGE_EXPIRED, MESSAGE_ACTOR_DEVICE,
+         MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
@@ -100,12 +104,12 @@ static void names_read_back(void **state)
     assert_false(message_status_parse("pending", &status));
 }
 
-static void four_statuses_are_reports(void **state)
+static void five_statuses_are_reports(void **state)
 {
     (void)state;
     for (int i = 0; i < MESSAGE_STATUS_COUNT; i++) {
         bool report = i == MESSAGE_SENDING || i == MESSAGE_SENT || i == MESSAGE_DELIVERED ||
-                      i == MESSAGE_FAILED;
+                      i == MESSAGE_FAILED || i == MESSAGE_EXPIRED;
         assert_int_equal(message_status_is_report((enum message_status)i), report);
     }
 }
@@ -113,4 +117,4 @@ static void four_statuses_are_reports(void **state)
 UNIT_TESTS(cmocka_unit_test(every_pair_is_as_written),
            cmocka_unit_test(nothing_leaves_delivered_and_nothing_stays),
            cmocka_unit_test(a_move_needs_its_facts), cmocka_unit_test(names_read_back),
-           cmocka_unit_test(four_statuses_are_reports))
+           cmocka_unit_test(five_statuses_are_reports))

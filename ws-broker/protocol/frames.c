@@ -145,7 +145,7 @@ static bool read_status_update(const struct json *object, struct frame_reading *
 {
     static const struct frame_member members[] = {
         MESSAGE_ID_MEMBER,
-        {"status", ESSENTIAL, take_status, "sending, sent, delivered or failed",
+        {"status", ESSENTIAL, take_status, "sending, sent, delivered, failed or expired",
          ERROR_UNKNOWN_STATUS},
         CODE_MEMBER("error_code", take_report_error_code),
         ERROR_MESSAGE_MEMBER,
@@ -159,7 +159,7 @@ static bool read_report(const struct json *object, struct frame_reading *reading
     static const struct frame_member members[] = {
         MESSAGE_ID_MEMBER,
         {"status", ESSENTIAL, take_assured_status,
-         "sending, sent, delivered, failed, cancelled or unknown", ERROR_UNKNOWN_STATUS},
+         "sending, sent, delivered, failed, expired, cancelled or unknown", ERROR_UNKNOWN_STATUS},
         ATTEMPT_MEMBER(EXPECTED),
         {"seq", EXPECTED, take_seq,
          "a whole number from 0; a report without it cannot be acknowledged", ERROR_NONE},

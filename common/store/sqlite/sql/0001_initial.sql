@@ -134,7 +134,7 @@ INSERT INTO message_transition VALUES
     (6, 4), (6, 5),
     (7, 4), (7, 5),
     (8, 4), (8, 5),
-    (9, 4), (9, 5), (9, 6);
+    (9, 4), (9, 5), (9, 6), (9, 7);
 
 CREATE TRIGGER message_follows_the_transitions BEFORE UPDATE OF status ON message
 WHEN NOT EXISTS (SELECT 1 FROM message_transition WHERE from_status = OLD.status AND to_status = NEW.status)
