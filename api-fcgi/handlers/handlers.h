@@ -7,10 +7,7 @@
 /* What a handler keeps until the step that answers, beside the store's write: `exchange->state`. Each
    handler sets its own member first. */
 union handler_state {
-    struct {                 /* messages.c, message_resend.c */
-        struct message sent; /* the new message */
-        bool transliterate;  /* what the client wishes for its text */
-    };
+    struct message sent;          /* messages.c, message_resend.c: the new message */
     char token[SECRET_TEXT_SIZE]; /* pairing.c: POST /api/pair */
     bool verbose;                 /* health.c: GET /readyz?verbose */
 };

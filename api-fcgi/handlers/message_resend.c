@@ -6,15 +6,17 @@
 #include <string.h>
 
 static void take_again(struct http_exchange *exchange, const char *pointer,
-                       const struct json *value)
+                       const struct json *value, void *target)
 {
-    json_body_boolean(exchange, pointer, value, &exchange->write.resend.again);
+    struct store_resend *resend = target;
+    json_body_boolean(exchange, pointer, value, &resend->again);
 }
 
 static void take_accept_duplicate(struct http_exchange *exchange, const char *pointer,
-                                  const struct json *value)
+                                  const struct json *value, void *target)
 {
-    json_body_boolean(exchange, pointer, value, &exchange->write.resend.accept_duplicate);
+    struct store_resend *resend = target;
+    json_body_boolean(exchange, pointer, value, &resend->accept_duplicate);
 }
 
 static const struct json_body_field fields[] = {
@@ -87,10 +89,11 @@ enum http_outcome messages_handle_resend(struct http_exchange *exchange)
     exchange->write = (struct store_write){.verb = STORE_RESEND};
     if (!message_id_parse(exchange->request.path_argument, &id))
         return messages_refuse_id(exchange);
-    if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields)) || !check_rules(exchange, &id))
+    struct store_resend *resend = &exchange->write.resend;
+    if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields), resend) ||
+        !check_rules(exchange, &id))
         return HTTP_ANSWERED;
 
-    struct store_resend *resend = &exchange->write.resend;
     resend->id = id;
     resend->new_id = message_id_new();
     resend->request_id = request_id_parse(exchange->request.request_id);

@@ -1,66 +1,13 @@
 /* POST /api/send-sms; GET and DELETE /api/sms/{message_id}. */
 #include "api-fcgi/handlers/handlers.h"
+#include "api-fcgi/handlers/message_draft.h"
 #include "api-fcgi/server/api.h"
-#include "api-fcgi/server/json_body.h"
 #include "common/base/clock.h"
 #include "common/base/fail_point.h"
 #include "common/base/log.h"
 #include "common/model/message_json.h"
-#include "common/model/sms_transliteration.h"
 
 #include <string.h>
-
-/* ---- The fields of a message: each takes its value, or adds a field error ---- */
-
-static void take_phone_number(struct http_exchange *exchange, const char *pointer,
-                              const struct json *value)
-{
-    const char *text = json_body_text(exchange, pointer, value);
-    char reason[MESSAGE_RULES_REASON_SIZE];
-    if (!text)
-        return;
-    enum error error = message_rules_check_number(&exchange->api->message_rules, text,
-                                                  exchange->state->sent.phone_number, reason);
-    if (error != ERROR_NONE)
-        http_add_field_error(exchange, pointer, error, "%s", reason);
-}
-
-static void take_transliterate(struct http_exchange *exchange, const char *pointer,
-                               const struct json *value)
-{
-    json_body_boolean(exchange, pointer, value, &exchange->state->transliterate);
-}
-
-static void take_text(struct http_exchange *exchange, const char *pointer, const struct json *value)
-{
-    struct message *message = &exchange->state->sent;
-    const char *text = json_body_text(exchange, pointer, value);
-    char reason[MESSAGE_RULES_REASON_SIZE];
-    if (!text)
-        return;
-    char *replaced = NULL;
-    if (!exchange->state->transliterate || sms_transliterate(text, &replaced))
-        message->text = replaced ? replaced : strdup(text);
-    if (!message->text)
-        return; /* the caller sees it */
-    struct sms_segments count = sms_segments_count(message->text);
-    enum error error = message_rules_check_segments(&exchange->api->message_rules, count.encoding,
-                                                    count.segments, reason);
-    if (error != ERROR_NONE)
-        http_add_field_error(exchange, pointer, error, "%s", reason);
-    message->encoding = count.encoding;
-    message->segments = count.segments;
-}
-
-static const struct json_body_field fields[] = {
-    {"/phone_number", true, take_phone_number,
-     " to recipient recipients phone phones number numbers phonenumbers phoneno msisdn mobile "
-     "mobilenumber"
-     " cell destination dest address receiver tel telephone telephonenumber "},
-    {"/transliterate", false, take_transliterate, " translit smartencoding smartencoded gsm gsm7 "},
-    {"/message", true, take_text, /* after how to take it */
-     " text body content msg sms textmessage messagetext messagebody messagecontent smstext "},
-};
 
 /* ---- Sending ---- */
 
@@ -153,22 +100,30 @@ void messages_release_sent(struct http_exchange *exchange)
     message_fini(&exchange->state->sent);
 }
 
+/* False after answering with all that is wrong. */
+static bool read_message(struct http_exchange *exchange, struct message *message)
+{
+    struct json *body = json_body_parse(exchange);
+    if (!body)
+        return false;
+    message_draft_read(exchange, body, "", message);
+    json_free(body);
+    if (!json_body_accept(exchange))
+        return false;
+    if (!message->text)
+        http_problem(exchange, ERROR_INTERNAL, "Not enough memory for the message.");
+    return message->text;
+}
+
 enum http_outcome messages_handle_send(struct http_exchange *exchange)
 {
-    exchange->state->sent = (struct message){0};
-    exchange->state->transliterate = false;
+    struct message *message = &exchange->state->sent;
+    *message = (struct message){0};
     exchange->release = messages_release_sent;
-    if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields)))
+    if (!read_message(exchange, message))
         return HTTP_ANSWERED;
 
-    struct message *message = &exchange->state->sent;
-    if (!message->text)
-        return http_problem(exchange, ERROR_INTERNAL, "Not enough memory for the message.");
-    message->id = message_id_new();
-    message->request_id = request_id_parse(exchange->request.request_id);
-    message->status = MESSAGE_QUEUED;
-    message->updated_at_ms = message_id_time_ms(&message->id);
-    message->reached_at_ms[MESSAGE_QUEUED] = message->updated_at_ms;
+    message_draft_finish(exchange, message);
     exchange->write = (struct store_write){
         .verb = STORE_ENQUEUE,
         .enqueue = {.message = message, .key_daily_messages = exchange->key_daily_messages},

@@ -26,23 +26,19 @@ static void take_id(struct http_exchange *exchange, const char *pointer, const s
 }
 
 static void take_code_device_id(struct http_exchange *exchange, const char *pointer,
-                                const struct json *value)
+                                const struct json *value, void *target)
 {
-    take_id(exchange, pointer, value, exchange->write.create_pairing.device_id);
+    struct store_create_pairing *pairing = target;
+    take_id(exchange, pointer, value, pairing->device_id);
 }
 
 static void take_minutes(struct http_exchange *exchange, const char *pointer,
-                         const struct json *value)
+                         const struct json *value, void *target)
 {
+    struct store_create_pairing *pairing = target;
     int64_t minutes;
-    if (!json_integer(value, &minutes))
-        http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE, "must be an integer, not %s",
-                             json_type_name(value));
-    else if (minutes < 1 || minutes > PAIRING_MOST_MINUTES)
-        http_add_field_error(exchange, pointer, ERROR_OUT_OF_RANGE, "must be between 1 and %d",
-                             PAIRING_MOST_MINUTES);
-    else
-        exchange->write.create_pairing.expires_at_ms = pairing_end_ms(minutes);
+    if (json_body_integer(exchange, pointer, value, 1, PAIRING_MOST_MINUTES, &minutes))
+        pairing->expires_at_ms = pairing_end_ms(minutes);
 }
 
 static void answer_created(struct http_exchange *exchange)
@@ -71,7 +67,7 @@ enum http_outcome pairing_handle_create(struct http_exchange *exchange)
         .verb = STORE_CREATE_PAIRING,
         .create_pairing.expires_at_ms = pairing_end_ms(PAIRING_MINUTES),
     };
-    if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields)))
+    if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields), &write->create_pairing))
         return HTTP_ANSWERED;
     if (!pairing_make(exchange->api->settings, &pairing, write->create_pairing.code_hash, problem))
         return http_problem(exchange, ERROR_NOT_CONFIGURED, "No code was created: %s.", problem);
@@ -99,18 +95,21 @@ enum http_outcome pairing_handle_create(struct http_exchange *exchange)
 
 /* ---- POST /api/pair: exchanges a pairing code for a device token ---- */
 
-static void take_code(struct http_exchange *exchange, const char *pointer, const struct json *value)
+static void take_code(struct http_exchange *exchange, const char *pointer, const struct json *value,
+                      void *target)
 {
+    struct store_pair *pair = target;
     const char *text = json_body_text(exchange, pointer, value);
-    if (text && !pairing_code_hash(text, exchange->write.pair.code_hash))
+    if (text && !pairing_code_hash(text, pair->code_hash))
         http_add_field_error(exchange, pointer, ERROR_INVALID_VALUE,
                              "must be four groups of four letters and digits");
 }
 
 static void take_device_id(struct http_exchange *exchange, const char *pointer,
-                           const struct json *value)
+                           const struct json *value, void *target)
 {
-    take_id(exchange, pointer, value, exchange->write.pair.token.device_id);
+    struct store_pair *pair = target;
+    take_id(exchange, pointer, value, pair->token.device_id);
 }
 
 /* For a device that does not choose an id. */
@@ -165,7 +164,7 @@ enum http_outcome pairing_handle_pair(struct http_exchange *exchange)
     };
     struct device_token *token = &exchange->write.pair.token;
     exchange->write = (struct store_write){.verb = STORE_PAIR};
-    if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields)))
+    if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields), &exchange->write.pair))
         return HTTP_ANSWERED;
     if (!*token->device_id)
         choose_device_id(token->device_id);

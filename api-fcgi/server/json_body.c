@@ -4,15 +4,22 @@
 #include "common/base/character_name.h"
 #include "common/base/utf8.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
+enum { PLACE_SIZE = 64, POINTER_SIZE = PLACE_SIZE + 64 };
+
 /* Adds an error with the JSON pointer to a member of any name: "~" and "/" are escaped (RFC 6901, 3). */
-static void refuse_unknown(struct http_exchange *exchange, const char *name, const char *meant)
+static void refuse_unknown(struct http_exchange *exchange, const char *place, const char *name,
+                           const char *meant)
 {
     struct buffer pointer;
-    buffer_init(&pointer, 128); /* longer names are cut */
+    buffer_init(&pointer, PLACE_SIZE + 128); /* longer names are cut */
+    buffer_append_text(&pointer, place);
     buffer_append_char(&pointer, '/');
-    for (const char *end = name + strlen(name); name < end && pointer.length < 100;) {
+    for (const char *end = name + strlen(name);
+         name < end && pointer.length < strlen(place) + 100;) {
         const char *start = name;
         if (*name == '~' || *name == '/') {
             buffer_append_text(&pointer, *name == '~' ? "~0" : "~1");
@@ -55,20 +62,29 @@ static bool has_field(const struct json_body_field *fields, size_t count, const 
     return false;
 }
 
-static void take_members(struct http_exchange *exchange, const struct json *body,
-                         const struct json_body_field *fields, size_t count)
+static void take_members(struct http_exchange *exchange, const struct json *object,
+                         const char *place, const struct json_body_field *fields, size_t count,
+                         void *target)
 {
+    char whole[POINTER_SIZE];
     for (size_t i = 0; i < count; i++) {
-        const struct json *value = json_member(body, fields[i].pointer + 1);
+        const struct json *value = json_member(object, fields[i].pointer + 1);
+        const char *pointer = fields[i].pointer;
+        if (!value && !fields[i].required)
+            continue;
+        if (*place) {
+            snprintf(whole, sizeof(whole), "%s%s", place, pointer);
+            pointer = whole;
+        }
         if (value)
-            fields[i].take(exchange, fields[i].pointer, value);
-        else if (fields[i].required)
-            http_add_field_error(exchange, fields[i].pointer, ERROR_REQUIRED, "is required");
+            fields[i].take(exchange, pointer, value, target);
+        else
+            http_add_field_error(exchange, pointer, ERROR_REQUIRED, "is required");
     }
-    json_for_each (member, body) {
+    json_for_each (member, object) {
         if (!has_field(fields, count, json_name(member)))
-            refuse_unknown(exchange, json_name(member),
-                           suggest_field(body, fields, count, json_name(member)));
+            refuse_unknown(exchange, place, json_name(member),
+                           suggest_field(object, fields, count, json_name(member)));
     }
 }
 
@@ -116,31 +132,51 @@ static void refuse_body(struct http_exchange *exchange, const struct json *body)
                              json_is_array(body) ? "; send one request per value" : "");
 }
 
-bool json_body_take(struct http_exchange *exchange, const struct json_body_field *fields,
-                    size_t count)
+struct json *json_body_parse(struct http_exchange *exchange)
 {
     const struct buffer *text = &exchange->request.body;
     struct json_problem problem;
     struct json *body = text->length > 0 ? json_parse(text->data, text->length, &problem)
                                          : json_parse("{}", 2, &problem);
-    if (!body && problem.no_memory) {
+    if (!body && problem.no_memory)
         http_problem(exchange, ERROR_INTERNAL, "Not enough memory for the body.");
-        return false;
-    }
-    if (!body) {
+    else if (!body)
         refuse_json(exchange, &problem);
-        return false;
-    }
-    if (json_is_object(body))
-        take_members(exchange, body, fields, count);
+    return body;
+}
+
+void json_body_take_object(struct http_exchange *exchange, const struct json *object,
+                           const char *place, const struct json_body_field *fields, size_t count,
+                           void *target)
+{
+    assert(strlen(place) < PLACE_SIZE);
+    if (json_is_object(object))
+        take_members(exchange, object, place, fields, count, target);
+    else if (*place == '\0')
+        refuse_body(exchange, object);
     else
-        refuse_body(exchange, body);
-    json_free(body);
+        http_add_field_error(exchange, place, ERROR_WRONG_TYPE, "must be an object, not %s",
+                             json_type_name(object));
+}
+
+bool json_body_accept(struct http_exchange *exchange)
+{
     if (!http_has_field_errors(exchange))
         return true;
     http_problem(exchange, ERROR_VALIDATION_FAILED,
                  "The request was not accepted; see `errors` for what to change.");
     return false;
+}
+
+bool json_body_take(struct http_exchange *exchange, const struct json_body_field *fields,
+                    size_t count, void *target)
+{
+    struct json *body = json_body_parse(exchange);
+    if (!body)
+        return false;
+    json_body_take_object(exchange, body, "", fields, count, target);
+    json_free(body);
+    return json_body_accept(exchange);
 }
 
 void json_body_boolean(struct http_exchange *exchange, const char *pointer,
@@ -152,6 +188,25 @@ void json_body_boolean(struct http_exchange *exchange, const char *pointer,
         http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE, "must be true or false, not %s%s",
                              json_type_name(value),
                              json_text(value) ? "; write it without quotes" : "");
+}
+
+bool json_body_integer(struct http_exchange *exchange, const char *pointer,
+                       const struct json *value, int64_t low, int64_t high, int64_t *integer)
+{
+    double number;
+    bool is_number = json_number(value, &number), is_integer = json_integer(value, integer);
+    if (is_integer && *integer >= low && *integer <= high)
+        return true;
+    if (is_integer)
+        http_add_field_error(exchange, pointer, ERROR_OUT_OF_RANGE, "must be between %lld and %lld",
+                             (long long)low, (long long)high);
+    else if (is_number)
+        http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE, "must be a whole number");
+    else
+        http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE, "must be an integer, not %s%s",
+                             json_type_name(value),
+                             json_text(value) ? "; write it without quotes" : "");
+    return false;
 }
 
 const char *json_body_text(struct http_exchange *exchange, const char *pointer,

@@ -8,19 +8,37 @@
 struct json_body_field {
     const char *pointer; /* "/" and the name */
     bool required;
-    /* Stores the value in the exchange, or adds a field error. */
-    void (*take)(struct http_exchange *exchange, const char *pointer, const struct json *value);
+    /* Stores the value in `target`, or adds a field error. `pointer` is that of the value in the body. */
+    void (*take)(struct http_exchange *exchange, const char *pointer, const struct json *value,
+                 void *target);
     const char *aliases; /* other names for it, for suggestions (suggest.h); NULL: none */
 };
 
 /* Parses the body, an object, and takes its members; no body is an empty object. False after answering with all that is
    wrong. */
 MUST_CHECK bool json_body_take(struct http_exchange *exchange, const struct json_body_field *fields,
-                               size_t count);
+                               size_t count, void *target);
+
+/* The parts of json_body_take, for a body that has more than one object. NULL after answering; json_free. */
+MUST_CHECK struct json *json_body_parse(struct http_exchange *exchange);
+
+/* Takes the members of the object that is in the body at `place`, a JSON pointer; "": it is the body itself. Adds
+   errors. */
+void json_body_take_object(struct http_exchange *exchange, const struct json *object,
+                           const char *place, const struct json_body_field *fields, size_t count,
+                           void *target);
+
+/* False after answering, where errors were added. */
+MUST_CHECK bool json_body_accept(struct http_exchange *exchange);
 
 /* Stores the value of a member that must be true or false, or adds a field error. */
 void json_body_boolean(struct http_exchange *exchange, const char *pointer,
                        const struct json *value, bool *boolean);
+
+/* Stores the value of a member that must be an integer between both, or adds a field error. */
+MUST_CHECK bool json_body_integer(struct http_exchange *exchange, const char *pointer,
+                                  const struct json *value, int64_t low, int64_t high,
+                                  int64_t *integer);
 
 /* The text of a member that must be a string; NULL after adding a field error. */
 const char *json_body_text(struct http_exchange *exchange, const char *pointer,
