@@ -4,6 +4,7 @@
 
 #include "common/access/secret.h"
 #include "common/base/error.h"
+#include "common/model/lane.h"
 #include "common/model/message.h"
 
 struct store_reader;
@@ -11,7 +12,6 @@ struct store_reader;
 enum {
     STORE_MAX_CLAIM = 256,
     STORE_MAX_WANTED = 32,
-    STORE_LANE_SIZE = 80,
     STORE_MAX_FAILURES = 10,       /* attempts that sent nothing, before the message is `failed` */
     STORE_FIRST_BACKOFF_MS = 5000, /* after the first of them; each is up to twice as long, */
     STORE_MAX_BACKOFF_MS = 15 * 60 * 1000, /* and none longer */
@@ -48,33 +48,34 @@ struct store_holder {
     int64_t connection_epoch;  /* the epoch of its connection */
     bool assured;              /* it has a journal: it is offered the message */
     struct message_id journal; /* zero without one */
+    unsigned load;             /* of a claim: how much of its window is used, per mille */
     bool at_daily_limit;       /* out, of a claim: it was passed over and may ask again later */
 };
 
 /* Claims the oldest messages that are due: `dispatched` for an assured device, `accepted` for a basic one. The
    oldest message goes to the first slot that may have it: whose device is the message's target, if it has one, and
-   has not reached its limit of the day. Of those the device that had the last message to the same number comes
-   first. Claims nothing while sending is paused. What has expired becomes `expired`, where the clock is trusted, or
-   is passed over. */
+   has not reached its limit of the day. Of slots with the same load, the one comes first whose device had the last
+   message to the same number. Claims nothing while sending is paused. What has expired becomes `expired`, where the clock
+   is trusted, or is passed over. */
 struct store_claim {
     size_t slot_count; /* at most STORE_MAX_CLAIM */
     struct store_holder *slots;
     bool clock_trusted; /* the wall clock has not just been set */
     bool
-        may_defer; /* other devices than those of the slots could take messages too: one whose last device is not
-                           in a slot stays in the queue, and that device is wanted */
+        may_defer; /* there are other devices: a message whose last device is not in a slot may stay
+                           in the queue for the next claim, and that device is wanted */
     /* Out, by slot: room for slot_count, zeroed. An entry without a text got no message. The submitter
        frees the texts. */
     struct message *messages;
     size_t message_count; /* out: the number of messages claimed */
     bool paused;          /* out */
-    /* Out: lanes of which a device would be welcome in a slot of the next claim (verbs/lane.h). Room for
+    /* Out: lanes of which a device would be welcome in a slot of the next claim (common/model/lane.h). Room for
        STORE_MAX_WANTED, the submitter's; or NULL. */
-    char (*wanted)[STORE_LANE_SIZE];
+    char (*wanted)[LANE_SIZE];
     size_t wanted_count;
-    char lanes_after
-        [STORE_LANE_SIZE]; /* in and out: up to which lane they have been looked for; "" at first */
-    bool lanes_left;       /* out: lanes after that have not been looked at yet */
+    char lanes_after[LANE_SIZE]; /* in and out: up to which lane that was looked for; "" at first */
+    bool lanes_left;             /* out: there are lanes after that */
+    bool deferred;               /* out: a message stays for a device that is wanted */
 };
 
 /* What to tell a device that has been offered a message. */

@@ -1,6 +1,8 @@
 /* The broker core: dispatch: which device is given which message, and when. */
 #include "tests/unit/broker_fixture.h"
 
+#include "ws-broker/core/dispatch.h"
+
 static void no_frame_goes_out_before_the_commit(void **state)
 {
     (void)state;
@@ -493,6 +495,104 @@ static void while_sending_is_paused_only_the_sweep_claims(void **state)
     world_free(world);
 }
 
+/* ---- Messages for some devices ---- */
+
+static size_t find_slot_of(const struct store_claim *claim, const char *device_id)
+{
+    size_t slot = 0;
+    while (slot < claim->slot_count && strcmp(claim->slots[slot].device_id, device_id) != 0)
+        slot++;
+    return slot;
+}
+
+/* The claim at the store brings nothing, and says that it wants this lane. */
+static void answer_wanting(struct world *world, struct store_write *claim, const char *lane)
+{
+    strcpy(claim->claim.wanted[claim->claim.wanted_count++], lane);
+    world_answer(world, claim, ERROR_NONE);
+}
+
+static void a_device_that_a_message_waits_for_is_in_the_next_claim(void **state)
+{
+    enum { PHONES = 3 * DISPATCH_FIRST_BATCH };
+    (void)state;
+    struct world *world = world_new(&default_options);
+    char name[24], lane[LANE_SIZE];
+    for (int i = 0; i < PHONES; i++) {
+        snprintf(name, sizeof(name), "phone-%d", i);
+        world_connect_phone(world, name, "{}");
+    }
+    world_answer_all(world);
+    broker_doorbell(world->broker, world->now_ms);
+    world_pump(world);
+    struct store_write *claim = world_take_pending(world, STORE_CLAIM);
+    assert_int_equal(claim->claim.slot_count, DISPATCH_FIRST_BATCH);
+    assert_true(claim->claim.may_defer);
+    int missing = 0;
+    do
+        snprintf(name, sizeof(name), "phone-%d", missing++);
+    while (find_slot_of(&claim->claim, name) < claim->claim.slot_count);
+    lane_of_device(name, lane);
+    answer_wanting(world, claim, lane);
+    claim = world_take_pending(world, STORE_CLAIM);
+    assert_non_null(claim);
+    assert_int_equal(find_slot_of(&claim->claim, name), 0);
+    world_answer(world, claim, ERROR_NONE);
+    assert_null(world_take_pending(world, STORE_CLAIM));
+    world_free(world);
+}
+
+static void a_wanted_device_that_is_busy_is_claimed_for_once_it_has_room(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    char id[MESSAGE_ID_TEXT_SIZE];
+    session_id busy = world_connect_phone(world, "busy", "{}");
+    world_queue(world, 4); /* its window */
+    world_answer_all(world);
+    for (int i = 0; i < 4; i++)
+        assert_true(world_read_message(world, busy, id));
+    world_connect_phone(world, "idle", "{}");
+    broker_doorbell(world->broker, world->now_ms);
+    world_pump(world);
+    struct store_write *claim = world_take_pending(world, STORE_CLAIM);
+    answer_wanting(world, claim, "device:busy");
+    assert_null(world_take_pending(world, STORE_CLAIM));
+    world_report(world, busy, id, "sent");
+    for (claim = NULL; !claim;) {
+        claim = world_take_pending(world, STORE_CLAIM);
+        if (!claim)
+            world_answer(world, world_take_pending(world, STORE_REPORT), ERROR_NONE);
+    }
+    assert_int_equal(find_slot_of(&claim->claim, "busy"), 0);
+    world_answer(world, claim, ERROR_NONE);
+    world_free(world);
+}
+
+static void a_message_is_left_for_its_last_device_only_once(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    char name[24];
+    for (int i = 0; i < 2 * DISPATCH_FIRST_BATCH; i++) {
+        snprintf(name, sizeof(name), "phone-%d", i);
+        world_connect_phone(world, name, "{}");
+    }
+    world_answer_all(world);
+    broker_doorbell(world->broker, world->now_ms);
+    world_pump(world);
+    struct store_write *claim = world_take_pending(world, STORE_CLAIM);
+    assert_true(claim->claim.may_defer);
+    claim->claim.deferred = true;
+    answer_wanting(world, claim, "device:gone");
+    claim = world_take_pending(world, STORE_CLAIM);
+    assert_non_null(claim);
+    assert_false(claim->claim.may_defer);
+    world_answer(world, claim, ERROR_NONE);
+    assert_null(world_take_pending(world, STORE_CLAIM));
+    world_free(world);
+}
+
 UNIT_TESTS(cmocka_unit_test(no_frame_goes_out_before_the_commit),
            cmocka_unit_test(a_window_is_never_more_than_full),
            cmocka_unit_test(a_new_connection_does_not_empty_the_window),
@@ -513,4 +613,7 @@ UNIT_TESTS(cmocka_unit_test(no_frame_goes_out_before_the_commit),
            cmocka_unit_test(a_message_that_fits_into_no_frame_fails_by_itself),
            cmocka_unit_test(a_new_connection_brings_no_new_burst),
            cmocka_unit_test(a_phone_at_its_daily_limit_does_not_block_others),
-           cmocka_unit_test(while_sending_is_paused_only_the_sweep_claims))
+           cmocka_unit_test(while_sending_is_paused_only_the_sweep_claims),
+           cmocka_unit_test(a_device_that_a_message_waits_for_is_in_the_next_claim),
+           cmocka_unit_test(a_wanted_device_that_is_busy_is_claimed_for_once_it_has_room),
+           cmocka_unit_test(a_message_is_left_for_its_last_device_only_once))

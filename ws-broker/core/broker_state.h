@@ -27,6 +27,12 @@ struct broker {
         bool paused;           /* sending was paused at the last claim */
         size_t batch;          /* slots of the next claim */
         int64_t not_before_ms; /* the store refused the last claim */
+
+        /* What the last claim said of messages that its devices could not have */
+        size_t wanted_count;
+        char wanted[STORE_MAX_WANTED][LANE_SIZE];
+        char lanes_after[LANE_SIZE];
+        bool deferred;
     } dispatch;
 
     struct {

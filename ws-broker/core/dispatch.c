@@ -8,8 +8,10 @@
 #include "ws-broker/core/eligibility.h"
 #include "ws-broker/core/housekeeping.h"
 #include "ws-broker/core/return_to_queue.h"
+#include "ws-broker/core/wanted_devices.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     DAILY_LIMIT_MS = 60000
@@ -106,6 +108,7 @@ static void on_claimed(struct broker *broker, struct store_request *request, int
         return;
     }
     note_pause(broker, write->claim.paused);
+    wanted_devices_note(broker, &write->claim);
     if (write->claim.message_count == slots) {
         broker->dispatch.due = true; /* there may be more */
         broker->dispatch.batch = MIN(broker->dispatch.batch * 2, STORE_MAX_CLAIM);
@@ -122,6 +125,7 @@ static void release_claim(struct store_request *request)
         message_fini(&write->claim.messages[i]);
     free(write->claim.messages);
     free(write->claim.slots);
+    free(write->claim.wanted);
     free(request->context);
 }
 
@@ -134,6 +138,42 @@ static const struct request_kind claim_kind = {
 
 /* ---- Claiming ---- */
 
+static unsigned load_of(const struct session *session)
+{
+    const struct phone_heap_entry *entry = &session->heap_entry;
+    return (unsigned)((uint64_t)entry->in_flight * 1000 / entry->window);
+}
+
+static void add_slot(struct broker *broker, struct store_request *request, struct session *session,
+                     int64_t now_ms)
+{
+    struct store_claim *claim = &request->write.claim;
+    struct claim_slot *slot = (struct claim_slot *)request->context + claim->slot_count;
+    struct store_holder *holder = &claim->slots[claim->slot_count++];
+    *holder = session_holder(session);
+    holder->load = load_of(session);
+    *slot = (struct claim_slot){session->id, session->protocol};
+    session->claimed_slots++;
+    send_budget_spend(&session->send_budget, 1, now_ms); /* its length is not known yet */
+    eligibility_update(broker, session, now_ms);
+}
+
+/* The devices that the last claim wanted, and then the best. */
+static void fill_slots(struct broker *broker, struct store_request *request, size_t most,
+                       int64_t now_ms)
+{
+    const struct store_claim *claim = &request->write.claim;
+    struct session *session;
+    for (size_t i = 0; i < broker->dispatch.wanted_count && claim->slot_count < most; i++) {
+        session = wanted_devices_find(broker, broker->dispatch.wanted[i]);
+        if (session)
+            add_slot(broker, request, session, now_ms);
+    }
+    struct phone_heap_entry *best;
+    while (claim->slot_count < most && (best = phone_heap_best(&broker->phone_heap)))
+        add_slot(broker, request, CONTAINER_OF(best, struct session, heap_entry), now_ms);
+}
+
 void dispatch_run(struct broker *broker, int64_t now_ms)
 {
     if (!broker->dispatch.due || broker->dispatch.claiming || broker->drain.active ||
@@ -141,23 +181,16 @@ void dispatch_run(struct broker *broker, int64_t now_ms)
         return;
 
     struct store_request *request = store_request_new(&claim_kind, 0);
-    struct store_write *write = &request->write;
-    size_t batch = broker->dispatch.batch, count = 0;
-    struct claim_slot *slots = allocation_check(calloc(batch, sizeof(*slots)));
-    struct phone_heap_entry *best;
-    write->claim.slots = allocation_check(calloc(batch, sizeof(*write->claim.slots)));
-    while (count < batch && (best = phone_heap_best(&broker->phone_heap))) {
-        struct session *session = CONTAINER_OF(best, struct session, heap_entry);
-        write->claim.slots[count] = session_holder(session);
-        slots[count++] = (struct claim_slot){session->id, session->protocol};
-        session->claimed_slots++;
-        send_budget_spend(&session->send_budget, 1, now_ms); /* its length is not known yet */
-        eligibility_update(broker, session, now_ms);
-    }
-    request->context = slots;
-    write->claim.slot_count = count;
-    write->claim.clock_trusted = housekeeping_trusts_clock(broker, now_ms);
-    write->claim.messages = allocation_check(calloc(count, sizeof(*write->claim.messages)));
+    struct store_claim *claim = &request->write.claim;
+    size_t most = broker->dispatch.batch;
+    request->context = allocation_check(calloc(most, sizeof(struct claim_slot)));
+    claim->slots = allocation_check(calloc(most, sizeof(*claim->slots)));
+    claim->wanted = allocation_check(calloc(STORE_MAX_WANTED, sizeof(*claim->wanted)));
+    fill_slots(broker, request, most, now_ms);
+    claim->messages = allocation_check(calloc(claim->slot_count, sizeof(*claim->messages)));
+    claim->clock_trusted = housekeeping_trusts_clock(broker, now_ms);
+    claim->may_defer = !broker->dispatch.deferred && phone_heap_best(&broker->phone_heap);
+    strcpy(claim->lanes_after, broker->dispatch.lanes_after);
     broker->dispatch.due = false;
     broker->dispatch.claiming = true;
     FAIL_POINT("broker.before_claim");

@@ -2,6 +2,7 @@
 
 #include "ws-broker/core/allocation.h"
 #include "ws-broker/core/broker_state.h"
+#include "ws-broker/core/wanted_devices.h"
 
 enum { MIN_WAKE_MS = 100 }; /* between two checks of a device that waits for its send budget */
 
@@ -30,6 +31,8 @@ void eligibility_update(struct broker *broker, struct session *session, int64_t 
                     session_room(session) > 0 && !session_is_in_backoff(session, now_ms) &&
                     now_ms >= session->daily_limit_until_ms &&
                     has_battery(broker, &session->info) && has_budget(broker, session, now_ms);
+    if (eligible && entry->position == 0)
+        wanted_devices_eligible(broker, session);
     if (!eligible)
         phone_heap_remove(&broker->phone_heap, entry);
     else if (!phone_heap_put(&broker->phone_heap, entry))

@@ -10,6 +10,7 @@ void session_fini(struct session *session)
         free(session->in_flight[i].frame);
     free(session->in_flight);
     free(session->entries);
+    free(session->traits);
     free(session->warning);
     session->entries = NULL;
     session->warning = NULL;

@@ -131,7 +131,7 @@ enum error memory_read_content(struct store_database *database, const struct mes
 enum error memory_list_due(struct store_database *database, size_t limit, struct due_message due[],
                            size_t *count);
 enum error memory_find_lane(struct store_database *database, const char *after,
-                            char lane[STORE_LANE_SIZE]);
+                            char lane[LANE_SIZE]);
 enum error memory_list_lane(struct store_database *database, const char *lane, size_t limit,
                             struct lane_entry entries[], size_t *count);
 enum error memory_load_due(struct store_database *database, int64_t seq, struct due_message *due);

@@ -40,7 +40,7 @@ enum error memory_list_due(struct store_database *database, size_t limit, struct
 }
 
 enum error memory_find_lane(struct store_database *database, const char *after,
-                            char lane[STORE_LANE_SIZE])
+                            char lane[LANE_SIZE])
 {
     const char *first = "";
     for (size_t i = 0; i < queue_length(database->tables); i++) {

@@ -20,7 +20,7 @@ MUST_CHECK enum error message_rows_read_list(struct store_database *database,
 enum error queue_rows_list_due(struct store_database *database, size_t limit,
                                struct due_message due[], size_t *count);
 enum error queue_rows_find_lane(struct store_database *database, const char *after,
-                                char lane[STORE_LANE_SIZE]);
+                                char lane[LANE_SIZE]);
 enum error queue_rows_list_lane(struct store_database *database, const char *lane, size_t limit,
                                 struct lane_entry entries[], size_t *count);
 enum error queue_rows_load_due(struct store_database *database, int64_t seq,

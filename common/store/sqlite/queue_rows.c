@@ -31,7 +31,7 @@ enum error queue_rows_list_due(struct store_database *database, size_t limit,
 }
 
 enum error queue_rows_find_lane(struct store_database *database, const char *after,
-                                char lane[STORE_LANE_SIZE])
+                                char lane[LANE_SIZE])
 {
     bool found;
     struct statement *select = get(database, FIND_LANE);
@@ -39,7 +39,7 @@ enum error queue_rows_find_lane(struct store_database *database, const char *aft
     enum error error = statement_step(&database->handle, select, &found);
     lane[0] = '\0';
     if (error == ERROR_NONE && found)
-        statement_text(select, FIELD_LANE, lane, STORE_LANE_SIZE);
+        statement_text(select, FIELD_LANE, lane, LANE_SIZE);
     statement_reset(select);
     return error;
 }

@@ -1,7 +1,7 @@
 #include "common/store/verbs/admission.h"
 
 #include "common/base/log.h"
-#include "common/store/verbs/lane.h"
+#include "common/store/verbs/queue_place.h"
 #include "common/store/verbs/verbs.h"
 
 #include <stdio.h>
@@ -201,7 +201,7 @@ static enum error insert(struct store_transaction *transaction, const struct mes
     struct message_place place;
     bool has_options = message_has_options(message);
     if (has_options)
-        place = lane_place(&row, transaction->now_ms);
+        place = queue_place(&row, transaction->now_ms);
     return transaction->rows->messages->insert(transaction->database, message,
                                                has_options ? &place : NULL);
 }

@@ -1,6 +1,6 @@
 /* Claims: the messages that are due, for the devices that may have them. */
 #include "common/store/verbs/claim.h"
-#include "common/store/verbs/lane.h"
+#include "common/store/verbs/queue_place.h"
 #include "common/store/verbs/transition.h"
 #include "common/store/verbs/verbs.h"
 
@@ -66,13 +66,15 @@ static bool may_have(struct claim *claim, size_t slot, const struct message_row 
     return is_within;
 }
 
-/* The first free slot whose device may have the message, one of `device_id` before the others; slot_count without
+/* The first free slot whose device may have the message, or one of `device_id` with the same load; slot_count without
    one. */
 static size_t find_slot(struct claim *claim, const struct message_row *row, const char *device_id)
 {
+    const struct store_holder *slots = claim->request->slots;
     size_t count = claim->request->slot_count, first = count;
     for (size_t slot = 0; slot < count && (*device_id || first == count); slot++) {
-        if (first < count && strcmp(claim->of_slot[slot]->device_id, device_id) != 0)
+        if (first < count &&
+            (slots[slot].load > slots[first].load || strcmp(slots[slot].device_id, device_id) != 0))
             continue;
         if (!may_have(claim, slot, row))
             continue;
@@ -99,7 +101,7 @@ static enum error find_preferred(struct claim *claim, const struct due_message *
 {
     struct store_transaction *transaction = claim->transaction;
     struct store_claim *request = claim->request;
-    char lane[STORE_LANE_SIZE];
+    char lane[LANE_SIZE];
     device_id[0] = '\0';
     *deferred = false;
     if (transaction->limits.same_device_ms == 0 || *due->row.options.target.device_id ||
@@ -112,6 +114,7 @@ static enum error find_preferred(struct claim *claim, const struct due_message *
         return error;
     lane_of_device(device_id, lane);
     *deferred = claim_want(request, lane);
+    request->deferred |= *deferred;
     return ERROR_NONE;
 }
 
@@ -203,7 +206,7 @@ static enum error end_waits(struct store_transaction *transaction)
     for (size_t i = 0; i < count && error == ERROR_NONE; i++) {
         if (rows[i].retry_at_ms > transaction->now_ms + STORE_MAX_BACKOFF_MS)
             rows[i].retry_at_ms = 0; /* a wrong clock wrote it */
-        rows[i].place = lane_place(&rows[i], transaction->now_ms);
+        rows[i].place = queue_place(&rows[i], transaction->now_ms);
         error = messages->set_place(transaction->database, &rows[i]);
     }
     return error;
@@ -215,7 +218,7 @@ enum error verb_claim(struct store_transaction *transaction, struct store_write 
     struct store_sending sending;
 
     request->message_count = request->wanted_count = 0;
-    request->lanes_left = false;
+    request->lanes_left = request->deferred = false;
     enum error error = transaction->rows->limits->find_sending(transaction->database, &sending);
     request->paused = error == ERROR_NONE && sending.paused_since_ms != 0;
     if (error == ERROR_NONE && !request->paused)

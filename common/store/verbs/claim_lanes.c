@@ -1,6 +1,6 @@
 /* The part of a claim that costs nothing where no message has a wish: the heads of the lanes. */
 #include "common/store/verbs/claim.h"
-#include "common/store/verbs/lane.h"
+#include "common/store/verbs/queue_place.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@ enum { MAX_LANES = 512, LANES_A_CLAIM = 64 };
 struct lanes {
     size_t count;
     struct {
-        char name[STORE_LANE_SIZE];
+        char name[LANE_SIZE];
         size_t slots; /* of devices that take it */
     } list[MAX_LANES];
 };
@@ -34,7 +34,7 @@ static void add_lane(struct lanes *lanes, const char *name, size_t slots)
 /* The lane, and that for each of the device's SIMs. */
 static void add_with_sims(struct lanes *lanes, const char *name, const struct claim_device *device)
 {
-    char with_sim[STORE_LANE_SIZE];
+    char with_sim[LANE_SIZE];
     add_lane(lanes, name, device->slot_count);
     for (unsigned sim = 1; sim <= MESSAGE_MAX_SIM; sim++) {
         if (device->traits.sims & 1u << sim) {
@@ -46,7 +46,7 @@ static void add_with_sims(struct lanes *lanes, const char *name, const struct cl
 
 static void add_lanes_of(struct lanes *lanes, const struct claim_device *device)
 {
-    char name[STORE_LANE_SIZE];
+    char name[LANE_SIZE];
     if (device->traits.disabled)
         return;
     lane_of_device(device->device_id, name);
@@ -89,7 +89,7 @@ static enum error find_wanted(struct claim *claim)
 {
     struct store_claim *request = claim->request;
     const struct message_rows *rows = claim->transaction->rows->messages;
-    char lane[STORE_LANE_SIZE];
+    char lane[LANE_SIZE];
     for (int i = 0; i < LANES_A_CLAIM; i++) {
         enum error error = rows->find_lane(claim->transaction->database, request->lanes_after,
                                            lane);
@@ -120,7 +120,7 @@ static enum error list_lanes(struct claim *claim, const struct lanes *lanes)
 
 enum error claim_gather(struct claim *claim)
 {
-    char first[STORE_LANE_SIZE];
+    char first[LANE_SIZE];
     claim->candidate_count = 0;
     enum error error = claim->transaction->rows->messages->find_lane(claim->transaction->database,
                                                                      "", first);

@@ -20,9 +20,9 @@ struct store_database;
 
 /* ---- Messages ---- */
 
-/* Where a message is queued; lane.h decides it. */
+/* Where a message is queued; queue_place.h decides it. */
 struct message_place {
-    char lane[STORE_LANE_SIZE];
+    char lane[LANE_SIZE];
     int64_t rank_ms;   /* the order within the lane; in the lane "" it is that of seq */
     int64_t due_at_ms; /* in LANE_WAITING: until then */
 };
@@ -100,7 +100,7 @@ struct message_rows {
                            size_t *count);
     /* The first lane with messages whose name is after `lane`; "" without one. */
     enum error (*find_lane)(struct store_database *database, const char *after,
-                            char lane[STORE_LANE_SIZE]);
+                            char lane[LANE_SIZE]);
     /* The first messages of another lane, by rank. */
     enum error (*list_lane)(struct store_database *database, const char *lane, size_t limit,
                             struct lane_entry entries[], size_t *count);

@@ -1,7 +1,7 @@
 #include "common/store/verbs/transition.h"
 
 #include "common/store/verbs/device_use.h"
-#include "common/store/verbs/lane.h"
+#include "common/store/verbs/queue_place.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -156,7 +156,7 @@ enum error transition_return(struct store_transaction *transaction, struct messa
     after.failures += is_failure;
     after.retry_at_ms = is_failure ? transaction->now_ms + store_backoff_ms(after.failures, jitter)
                                    : 0;
-    after.place = lane_place(&after, transaction->now_ms);
+    after.place = queue_place(&after, transaction->now_ms);
     enum error error = device_use_refund(transaction, row);
     if (error == ERROR_NONE)
         error = change_row(transaction, row, &after, reason, &message_error, 0);

@@ -47,7 +47,7 @@ CREATE TABLE message (
     reference        TEXT,
     batch_id         BLOB,
 
-    -- Where it is queued: common/store/verbs/lane.h. '' for a message that has no options and is due.
+    -- Where it is queued: common/model/lane.h. '' for a message that has no options and is due.
     lane             TEXT    NOT NULL DEFAULT '',
     rank_ms          INTEGER,                     -- its order in another lane
     due_at_ms        INTEGER,                     -- when it leaves the lane of those that wait

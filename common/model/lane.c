@@ -1,4 +1,4 @@
-#include "common/store/verbs/lane.h"
+#include "common/model/lane.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,62 +6,34 @@
 
 static const char device_prefix[] = "device:", group_prefix[] = "group:";
 
-void lane_of_device(const char *device_id, char lane[STORE_LANE_SIZE])
+void lane_of_device(const char *device_id, char lane[LANE_SIZE])
 {
-    snprintf(lane, STORE_LANE_SIZE, "%s%s", device_prefix, device_id);
+    snprintf(lane, LANE_SIZE, "%s%s", device_prefix, device_id);
 }
 
-void lane_of_group(const char *group, char lane[STORE_LANE_SIZE])
+void lane_of_group(const char *group, char lane[LANE_SIZE])
 {
-    snprintf(lane, STORE_LANE_SIZE, "%s%s", group_prefix, group);
+    snprintf(lane, LANE_SIZE, "%s%s", group_prefix, group);
 }
 
-void lane_add_sim(const char *lane, unsigned sim, char with_sim[STORE_LANE_SIZE])
+void lane_add_sim(const char *lane, unsigned sim, char with_sim[LANE_SIZE])
 {
-    snprintf(with_sim, STORE_LANE_SIZE, "%.*s/%u", STORE_LANE_SIZE - 4, lane, sim % 10);
+    snprintf(with_sim, LANE_SIZE, "%.*s/%u", LANE_SIZE - 4, lane, sim % 10);
 }
 
-static void write_name(const struct message_options *options, char lane[STORE_LANE_SIZE])
+void lane_of_target(const struct message_target *target, bool is_plain, char lane[LANE_SIZE])
 {
-    const struct message_target *target = &options->target;
-    char name[STORE_LANE_SIZE] = "";
+    char name[LANE_SIZE] = "";
     if (*target->device_id)
         lane_of_device(target->device_id, name);
     else if (*target->device_group)
         lane_of_group(target->device_group, name);
-    else if (target->sim != 0 || options->priority != MESSAGE_PRIORITY_NORMAL ||
-             options->send_at_ms != 0)
+    else if (target->sim != 0 || !is_plain)
         strcpy(name, LANE_ANY);
     if (target->sim != 0)
         lane_add_sim(name, target->sim, lane);
     else
         strcpy(lane, name);
-}
-
-static int64_t rank(const struct message_row *row)
-{
-    int64_t first_due_ms = MAX(message_id_time_ms(&row->id), row->options.send_at_ms);
-    switch (row->options.priority) {
-    case MESSAGE_PRIORITY_HIGH:
-        return first_due_ms - LANE_HEAD_START_MS;
-    case MESSAGE_PRIORITY_LOW:
-        return first_due_ms + LANE_HEAD_START_MS;
-    default:
-        return first_due_ms;
-    }
-}
-
-struct message_place lane_place(const struct message_row *row, int64_t now_ms)
-{
-    struct message_place place = {.rank_ms = rank(row)};
-    int64_t due_at_ms = MAX(row->retry_at_ms, row->options.send_at_ms);
-    if (due_at_ms > now_ms) {
-        strcpy(place.lane, LANE_WAITING);
-        place.due_at_ms = due_at_ms;
-    } else {
-        write_name(&row->options, place.lane);
-    }
-    return place;
 }
 
 /* The text behind the prefix; NULL where the lane has another. */
@@ -87,7 +59,10 @@ static bool has_group(const struct device_traits *traits, const char *text, size
 
 bool lane_takes(const char *lane, const char *device_id, const struct device_traits *traits)
 {
+    static const struct device_traits none;
     const char *slash = strchr(lane, '/'), *name;
+    if (!traits)
+        traits = &none;
     if (slash && !(traits->sims & 1u << strtoul(slash + 1, NULL, 10)))
         return false;
     size_t length = slash ? (size_t)(slash - lane) : strlen(lane);
@@ -96,4 +71,15 @@ bool lane_takes(const char *lane, const char *device_id, const struct device_tra
     if ((name = behind(lane, group_prefix)))
         return has_group(traits, name, length - strlen(group_prefix));
     return is_name(lane, length, LANE_ANY) || length == 0;
+}
+
+bool lane_names_device(const char *lane, char device_id[DEVICE_ID_SIZE])
+{
+    const char *name = behind(lane, device_prefix);
+    size_t length = name ? strcspn(name, "/") : 0;
+    if (length == 0 || length >= DEVICE_ID_SIZE)
+        return false;
+    memcpy(device_id, name, length);
+    device_id[length] = '\0';
+    return true;
 }

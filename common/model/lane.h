@@ -1,0 +1,32 @@
+/*
+ * Lanes: how queued messages are ordered, so that one that must wait is in nobody's way.
+ *
+ * A message that any device may have, of normal priority and due, is in the lane "" in the order of creation, and costs
+ * one index entry. Those with a wish have a lane for each target: "any", "device:ID", "group:NAME", with "/SIM" behind
+ * it. Those that wait for a time are in LANE_WAITING until it comes. A claim looks at the heads of the lanes of
+ * its devices; the lane of a device that is away costs nothing.
+ *
+ * Any thread.
+ */
+#ifndef COMMON_MODEL_LANE_H
+#define COMMON_MODEL_LANE_H
+
+#include "common/model/device.h"
+
+#define LANE_WAITING "~" /* behind all others in the order of their names */
+#define LANE_ANY     "any"
+
+enum { LANE_SIZE = 80 };
+
+void lane_of_target(const struct message_target *target, bool is_plain, char lane[LANE_SIZE]);
+void lane_of_device(const char *device_id, char lane[LANE_SIZE]);
+void lane_of_group(const char *group, char lane[LANE_SIZE]);
+void lane_add_sim(const char *lane, unsigned sim, char with_sim[LANE_SIZE]);
+
+/* Whether a device may have the messages of the lane. `traits` NULL: it has neither groups nor SIMs. */
+bool lane_takes(const char *lane, const char *device_id, const struct device_traits *traits);
+
+/* Whether the lane is that of one device, whatever the SIM; its id then. */
+bool lane_names_device(const char *lane, char device_id[DEVICE_ID_SIZE]);
+
+#endif
