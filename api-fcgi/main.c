@@ -56,7 +56,7 @@ static void prepare_api(const struct settings *settings)
     api.key_caches = key_cache_new((size_t)settings->api_workers);
     if (!api.key_rates || !api.key_caches)
         program_fail("not enough memory", "for API keys");
-    if (!message_rules_load(&api.message_rules, settings, problem))
+    if (!acceptance_rules_load(&api.acceptance_rules, settings, problem))
         program_fail("cannot parse the prefixes", problem);
 }
 

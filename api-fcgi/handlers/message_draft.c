@@ -22,11 +22,11 @@ static void take_phone_number(struct http_exchange *exchange, const char *pointe
 {
     struct message *message = ((struct draft *)target)->message;
     const char *text = json_body_text(exchange, pointer, value);
-    char reason[MESSAGE_RULES_REASON_SIZE];
+    char reason[ACCEPTANCE_RULES_REASON_SIZE];
     if (text)
         refuse_if(exchange, pointer,
-                  message_rules_check_number(&exchange->api->message_rules, text,
-                                             message->phone_number, reason),
+                  acceptance_rules_check_number(&exchange->api->acceptance_rules, text,
+                                                message->phone_number, reason),
                   reason);
 }
 
@@ -43,7 +43,7 @@ static void take_text(struct http_exchange *exchange, const char *pointer, const
     const struct draft *draft = target;
     struct message *message = draft->message;
     const char *text = json_body_text(exchange, pointer, value);
-    char reason[MESSAGE_RULES_REASON_SIZE];
+    char reason[ACCEPTANCE_RULES_REASON_SIZE];
     char *replaced = NULL;
     if (!text)
         return;
@@ -53,8 +53,8 @@ static void take_text(struct http_exchange *exchange, const char *pointer, const
         return; /* the caller sees it */
     struct sms_segments count = sms_segments_count(message->text);
     refuse_if(exchange, pointer,
-              message_rules_check_segments(&exchange->api->message_rules, count.encoding,
-                                           count.segments, reason),
+              acceptance_rules_check_segments(&exchange->api->acceptance_rules, count.encoding,
+                                              count.segments, reason),
               reason);
     message->encoding = count.encoding;
     message->segments = count.segments;

@@ -62,19 +62,19 @@ static void answer_resent(struct http_exchange *exchange)
 /* What was allowed when the message was accepted may have been forbidden since. False after answering. */
 static bool check_rules(struct http_exchange *exchange, const struct message_id *id)
 {
-    const struct message_rules *rules = &exchange->api->message_rules;
-    char reason[MESSAGE_RULES_REASON_SIZE];
+    const struct acceptance_rules *rules = &exchange->api->acceptance_rules;
+    char reason[ACCEPTANCE_RULES_REASON_SIZE];
     struct message message;
     enum error error = store_find_message(exchange->reader, id, &message);
     if (error != ERROR_NONE) {
         messages_refuse(exchange, error);
         return false;
     }
-    error = message_rules_check_destination(rules, message.phone_number, reason);
+    error = acceptance_rules_check_destination(rules, message.phone_number, reason);
     if (error != ERROR_NONE)
         http_problem(exchange, error, "Its phone number %s.", reason);
-    else if ((error = message_rules_check_segments(rules, message.encoding, message.segments,
-                                                   reason)) != ERROR_NONE)
+    else if ((error = acceptance_rules_check_segments(rules, message.encoding, message.segments,
+                                                      reason)) != ERROR_NONE)
         http_problem(exchange, error, "Its text %s.", reason);
     message_fini(&message);
     return error == ERROR_NONE;

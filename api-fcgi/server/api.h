@@ -3,7 +3,7 @@
 #ifndef API_FCGI_SERVER_API_H
 #define API_FCGI_SERVER_API_H
 
-#include "common/process/message_rules.h"
+#include "common/process/acceptance_rules.h"
 #include "common/process/metrics.h"
 #include "common/process/settings.h"
 #include "common/store/store.h"
@@ -19,7 +19,7 @@ struct api {
     struct key_rates *key_rates;      /* auth/key_rates.h */
     struct key_cache *key_caches;     /* auth/key_cache.h: one for each worker */
     bool keys_required;               /* API_KEYS */
-    struct message_rules message_rules;
+    struct acceptance_rules acceptance_rules;
     struct metrics metrics;
     struct {
         metrics_number answers[API_MAX_STATUS];

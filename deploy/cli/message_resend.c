@@ -1,6 +1,6 @@
 /* sms-gateway messages resend */
 #include "common/model/message_json.h"
-#include "common/process/message_rules.h"
+#include "common/process/acceptance_rules.h"
 #include "deploy/cli/messages.h"
 
 #include <stdlib.h>
@@ -16,13 +16,13 @@ const struct command_option messages_resend_options[] = {
 /* What was allowed when the message was accepted may have been forbidden since. 0, or the exit status. */
 static int check_rules(const struct command *command, const struct message *message)
 {
-    struct message_rules rules;
-    char reason[MESSAGE_RULES_REASON_SIZE], errmsg[ERRMSG_SIZE];
-    if (!message_rules_load(&rules, &command->settings, errmsg))
+    struct acceptance_rules rules;
+    char reason[ACCEPTANCE_RULES_REASON_SIZE], errmsg[ERRMSG_SIZE];
+    if (!acceptance_rules_load(&rules, &command->settings, errmsg))
         return command_refuse(command, "%s", errmsg);
-    if (message_rules_check_destination(&rules, message->phone_number, reason) != ERROR_NONE)
+    if (acceptance_rules_check_destination(&rules, message->phone_number, reason) != ERROR_NONE)
         return command_fail(command, "the phone number of %s %s", command->argument, reason);
-    if (message_rules_check_segments(&rules, message->encoding, message->segments, reason) !=
+    if (acceptance_rules_check_segments(&rules, message->encoding, message->segments, reason) !=
         ERROR_NONE)
         return command_fail(command, "the text of %s %s", command->argument, reason);
     return 0;

@@ -211,7 +211,7 @@ static void list(struct assured *assured, const struct journal_entry *value, int
 {
     if (assured->listed_count >= ASSURED_LIST_MAX)
         return;
-    struct listed_entry *listed = &assured->listed[assured->listed_count++];
+    struct journal_frame_entry *listed = &assured->listed[assured->listed_count++];
     memcpy(listed->message_id, value->message_id, sizeof(listed->message_id));
     listed->attempt = attempt;
     listed->is_offered = value->state == ENTRY_OFFERED;

@@ -67,7 +67,8 @@ struct assured {
     uint64_t durable; /* up to which they are on disk */
 
     TAILQ_HEAD(, outgoing) outbox; /* of this connection */
-    struct listed_entry *listed;   /* the journal as it was at hello; NULL: no hello is under way */
+    struct journal_frame_entry
+        *listed; /* the journal as it was at hello; NULL: no hello is under way */
     size_t listed_count;
     size_t listed_written;
     bool is_welcome;

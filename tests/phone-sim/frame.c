@@ -183,7 +183,7 @@ static void add_message(cJSON *json, const char *message_id, int64_t attempt)
     cJSON_AddNumberToObject(json, "attempt", (double)attempt);
 }
 
-size_t frame_write_journal(char *space, const struct listed_entry *entries, size_t count,
+size_t frame_write_journal(char *space, const struct journal_frame_entry *entries, size_t count,
                            bool is_last)
 {
     cJSON *json = new_frame(FRAME_JOURNAL);

@@ -64,7 +64,7 @@ size_t frame_write_status_update(char *space, const struct sms *sms, enum sms_st
 /* The assured level. `count` is at most ASSURED_ENTRIES_A_PAGE. */
 size_t frame_write_hello(char *space, const char *epoch, int64_t credit,
                          const struct device *device);
-size_t frame_write_journal(char *space, const struct listed_entry *entries, size_t count,
+size_t frame_write_journal(char *space, const struct journal_frame_entry *entries, size_t count,
                            bool is_last);
 size_t frame_write_ack(char *space, const char *message_id, int64_t attempt);
 size_t frame_write_nack(char *space, const char *message_id, int64_t attempt, const char *code);

@@ -65,8 +65,8 @@ struct journal_image {
     size_t report_count;
 };
 
-/* One in the journal that follows hello. */
-struct listed_entry {
+/* A message in the frame `journal`, which follows `hello`. */
+struct journal_frame_entry {
     char message_id[SMS_ID_SIZE];
     int64_t attempt;
     bool is_offered; /* or else released */

@@ -277,12 +277,12 @@ static void take_sms(struct phone *phone, const struct received_frame *frame, in
 {
     switch (
         radio_take(&phone->radio, frame->message_id, frame->phone_number, frame->message, now_ms)) {
-    case RADIO_TAKES_IT:
+    case RADIO_ACCEPTED:
         break;
-    case RADIO_HAS_HAD_IT:
+    case RADIO_DUPLICATE:
         phone->world->sms_refused(phone, frame->message_id);
         break;
-    case RADIO_IS_FULL:
+    case RADIO_FULL:
         phone_complain(phone, "an SMS is ignored: there are %d in memory", RADIO_CAPACITY);
         break;
     }

@@ -122,12 +122,12 @@ enum radio_answer radio_take(struct radio *radio, const char *id, const char *ph
                              const char *text, int64_t now_ms)
 {
     if (radio->count >= RADIO_CAPACITY || radio->off)
-        return RADIO_IS_FULL;
+        return RADIO_FULL;
     if (!id_set_add(&radio->seen, id)) {
         struct sms *known = find(radio, id);
         if (known && known->status != SMS_QUEUED)
             add_report(known, known->status);
-        return RADIO_HAS_HAD_IT;
+        return RADIO_DUPLICATE;
     }
     struct sms *sms = must_allocate(1, sizeof(*sms));
     sms->radio = radio;
@@ -143,11 +143,11 @@ enum radio_answer radio_take(struct radio *radio, const char *id, const char *ph
     set_status(sms, SMS_QUEUED);
     if (!can_be_sent) {
         fail(sms, "invalid_arguments", now_ms);
-        return RADIO_TAKES_IT;
+        return RADIO_ACCEPTED;
     }
     TAILQ_INSERT_TAIL(&radio->to_send, sms, in_to_send);
     send_next(radio, now_ms);
-    return RADIO_TAKES_IT;
+    return RADIO_ACCEPTED;
 }
 
 void radio_switch_off(struct radio *radio)

@@ -57,9 +57,9 @@ struct radio {
 };
 
 enum radio_answer {
-    RADIO_TAKES_IT,
-    RADIO_HAS_HAD_IT, /* refused, and its last status will be reported again */
-    RADIO_IS_FULL,    /* refused; as if it had never come */
+    RADIO_ACCEPTED,
+    RADIO_DUPLICATE, /* refused, and its last status will be reported again */
+    RADIO_FULL,      /* refused; as if it had never come */
 };
 
 void radio_init(struct radio *radio, const struct radio_settings *settings);

@@ -111,7 +111,7 @@ int link_open(struct world *world, unsigned phone)
     return NOBODY;
 }
 
-void link_arrives(struct world *world, unsigned index)
+void link_establish(struct world *world, unsigned index)
 {
     struct connection *connection = &world->connections[index];
     char device_id[DEVICE_ID_SIZE];

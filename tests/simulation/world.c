@@ -103,7 +103,7 @@ static void connection_event(struct world *world, const struct event *event)
     if (!connection->used || connection->generation != event->generation)
         return;
     if (event->type == EVENT_OPENS)
-        link_arrives(world, event->subject);
+        link_establish(world, event->subject);
     if (event->type == EVENT_WRITABLE && connection->broker_is_open)
         host_write(world, event->subject);
     if (event->type == EVENT_FRAME_UP)

@@ -258,7 +258,7 @@ void host_end_lease_if_drained(struct world *world);
 
 /* NOBODY when there are too many. */
 int link_open(struct world *world, unsigned phone);
-void link_arrives(struct world *world, unsigned connection);
+void link_establish(struct world *world, unsigned connection);
 void link_send_up(struct world *world, unsigned connection, int kind, char *text);
 void link_send_down(struct world *world, unsigned connection, int kind, char *text,
                     enum error close_error);

@@ -377,19 +377,19 @@ static void a_phone_that_sends_nothing_rests_ever_longer(void **state)
     static const int64_t seconds[] = {1, 2, 4, 8, 16, 32, 60, 60, 60};
     struct session *session = *state;
     int64_t now_ms = 0;
-    session_sent_nothing(session, now_ms);
+    session_count_failure(session, now_ms);
     assert_false(session_is_in_backoff(session, now_ms)); /* one failure means nothing */
-    session_sent_nothing(session, now_ms);
+    session_count_failure(session, now_ms);
     for (size_t i = 0; i < ARRAY_LENGTH(seconds); i++) {
-        session_sent_nothing(session, now_ms); /* of a message from before */
+        session_count_failure(session, now_ms); /* of a message from before */
         assert_true(session_is_in_backoff(session, now_ms + seconds[i] * 1000 - 1));
         now_ms += seconds[i] * 1000;
         assert_false(session_is_in_backoff(session, now_ms));
-        session_was_given_one(session, now_ms);
+        session_restart_backoff(session, now_ms);
     }
-    session_has_sent(session);
+    session_clear_failures(session);
     assert_false(session_is_in_backoff(session, now_ms));
-    session_was_given_one(session, now_ms);
+    session_restart_backoff(session, now_ms);
     assert_false(session_is_in_backoff(session, now_ms));
 }
 

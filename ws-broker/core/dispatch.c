@@ -42,7 +42,7 @@ static bool deliver(struct broker *broker, struct session *session,
     if (delivered) {
         session->heap_entry.last_use = ++broker->messages_sent;
         send_budget_spend(&session->send_budget, (int64_t)message->segments - 1, now_ms);
-        session_was_given_one(session, now_ms);
+        session_restart_backoff(session, now_ms);
         action_queue_push_for(&broker->actions, BROKER_WRITE, session);
     } else if (fits) {
         return_to_queue(broker, &message->id, message->attempt, message->device_id);

@@ -86,7 +86,7 @@ void offer_take_nack(struct broker *broker, struct session *session, struct fram
         return;
     session_forget(session, &frame->message_id, frame->attempt);
     if (send_result_classify(frame->error_code) == SEND_RESULT_DEFINITE)
-        session_sent_nothing(session, now_ms);
+        session_count_failure(session, now_ms);
     return_to_queue_refused(broker, &frame->message_id, frame->attempt, session->device_id,
                             frame->error_code);
     eligibility_update(broker, session, now_ms);

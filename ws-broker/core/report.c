@@ -91,9 +91,9 @@ void report_take(struct broker *broker, struct session *session, struct frame *f
     strcpy(write->report.error_code, frame->error_code);
     strcpy(write->report.error_message, frame->error_message);
     if (says_nothing_sent(frame))
-        session_sent_nothing(session, now_ms);
+        session_count_failure(session, now_ms);
     else if (frame->status == MESSAGE_SENT || frame->status == MESSAGE_DELIVERED)
-        session_has_sent(session);
+        session_clear_failures(session);
     /* Proof, and so a reason to send it again, only from a device with a journal and about the attempt it names. */
     if (says_nothing_sent(frame) && session->protocol->has_journal && frame->attempt > 0) {
         write->report.nothing_sent = true;

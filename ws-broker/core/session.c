@@ -159,7 +159,7 @@ static void start_backoff(struct session *session, int64_t now_ms)
     session->backoff_until_ms = now_ms + MIN(doubled, MAX_BACKOFF_MS);
 }
 
-void session_sent_nothing(struct session *session, int64_t now_ms)
+void session_count_failure(struct session *session, int64_t now_ms)
 {
     if (is_suspect(session))
         return; /* the backoff grows with messages given since then, not with those before */
@@ -168,12 +168,12 @@ void session_sent_nothing(struct session *session, int64_t now_ms)
         start_backoff(session, now_ms);
 }
 
-void session_has_sent(struct session *session)
+void session_clear_failures(struct session *session)
 {
     session->consecutive_failures = 0;
 }
 
-void session_was_given_one(struct session *session, int64_t now_ms)
+void session_restart_backoff(struct session *session, int64_t now_ms)
 {
     if (!is_suspect(session))
         return;

@@ -148,9 +148,10 @@ unsigned session_room(const struct session *session);
 /* A device that sent nothing of two messages in a row is suspect: it may have no SIM or no service. Its window is always
    empty, so without these rules it would be preferred to all others. Until it has sent a message it waits 1 s, is given
    one, waits 2 s, is given another, and so on up to 60 s; and it is rated as if half of its window were in use. */
-void session_sent_nothing(struct session *session, int64_t now_ms);
-void session_has_sent(struct session *session);
-void session_was_given_one(struct session *session, int64_t now_ms);
+void session_count_failure(struct session *session,
+                           int64_t now_ms);           /* it sent nothing of a message */
+void session_clear_failures(struct session *session); /* it sent a message */
+void session_restart_backoff(struct session *session, int64_t now_ms); /* it was given a message */
 bool session_is_in_backoff(const struct session *session, int64_t now_ms);
 unsigned session_load_penalty(const struct session *session);
 

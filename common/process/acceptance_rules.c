@@ -1,10 +1,10 @@
-#include "common/process/message_rules.h"
+#include "common/process/acceptance_rules.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-bool message_rules_load(struct message_rules *rules, const struct settings *settings,
-                        char errmsg[ERRMSG_SIZE])
+bool acceptance_rules_load(struct acceptance_rules *rules, const struct settings *settings,
+                           char errmsg[ERRMSG_SIZE])
 {
     /* A message that exceeds the daily budget of a device could never be sent. */
     int64_t most = settings->max_message_segments, daily = settings->device_daily_segments;
@@ -13,8 +13,9 @@ bool message_rules_load(struct message_rules *rules, const struct settings *sett
            prefix_list_parse(settings->denied_prefixes, &rules->denied_prefixes, errmsg);
 }
 
-enum error message_rules_check_destination(const struct message_rules *rules, const char *number,
-                                           char reason[MESSAGE_RULES_REASON_SIZE])
+enum error acceptance_rules_check_destination(const struct acceptance_rules *rules,
+                                              const char *number,
+                                              char reason[ACCEPTANCE_RULES_REASON_SIZE])
 {
     const char *told = NULL;
     switch (prefix_list_judge(&rules->allowed_prefixes, &rules->denied_prefixes, number)) {
@@ -27,29 +28,29 @@ enum error message_rules_check_destination(const struct message_rules *rules, co
         told = "begins with a prefix in DENIED_PREFIXES";
         break;
     }
-    snprintf(reason, MESSAGE_RULES_REASON_SIZE, "%s", told);
+    snprintf(reason, ACCEPTANCE_RULES_REASON_SIZE, "%s", told);
     return ERROR_DESTINATION_NOT_ALLOWED;
 }
 
-enum error message_rules_check_number(const struct message_rules *rules, const char *text,
-                                      char number[PHONE_NUMBER_SIZE],
-                                      char reason[MESSAGE_RULES_REASON_SIZE])
+enum error acceptance_rules_check_number(const struct acceptance_rules *rules, const char *text,
+                                         char number[PHONE_NUMBER_SIZE],
+                                         char reason[ACCEPTANCE_RULES_REASON_SIZE])
 {
     return phone_number_normalise(text, number, reason)
-               ? message_rules_check_destination(rules, number, reason)
+               ? acceptance_rules_check_destination(rules, number, reason)
                : ERROR_INVALID_PHONE_NUMBER;
 }
 
-enum error message_rules_check_segments(const struct message_rules *rules,
-                                        enum sms_encoding encoding, unsigned segments,
-                                        char reason[MESSAGE_RULES_REASON_SIZE])
+enum error acceptance_rules_check_segments(const struct acceptance_rules *rules,
+                                           enum sms_encoding encoding, unsigned segments,
+                                           char reason[ACCEPTANCE_RULES_REASON_SIZE])
 {
     if (segments == 0) {
-        snprintf(reason, MESSAGE_RULES_REASON_SIZE, "must have at least one character");
+        snprintf(reason, ACCEPTANCE_RULES_REASON_SIZE, "must have at least one character");
         return ERROR_EMPTY_MESSAGE;
     }
     if (segments > rules->max_segments) {
-        snprintf(reason, MESSAGE_RULES_REASON_SIZE,
+        snprintf(reason, ACCEPTANCE_RULES_REASON_SIZE,
                  "needs %u segments in %s; the limit is %" PRId64, segments,
                  sms_encoding_name(encoding), rules->max_segments);
         return ERROR_MESSAGE_TOO_LONG;
