@@ -232,11 +232,11 @@ static int check_argument(const struct command *command, int count)
     if (count > 0 && !action->argument)
         return command_refuse(command, "%s%stakes no argument; --help explains it", action->name,
                               space);
-    if (count > 1)
-        return command_refuse(command,
-                              "%s%stakes one argument; put an argument with spaces in quotes",
-                              action->name, space);
-    if (count == 0 && action->argument && *action->argument != '[')
+    int most = action->argument && strchr(action->argument, ' ') ? 2 : 1;
+    if (count > most)
+        return command_refuse(command, "%s%stakes %s; put an argument with spaces in quotes",
+                              action->name, space, most == 1 ? "one argument" : action->argument);
+    if (count < most && action->argument && *action->argument != '[')
         return command_refuse(command, "%s%sneeds %s; --help explains it", action->name, space,
                               action->argument);
     return 0;
@@ -258,7 +258,8 @@ static int read_words(char **words, int count, struct command *command)
         words++, count--;
     }
     command->action = action;
-    command->argument = count > 0 ? *words : "";
+    command->argument = count > 0 ? words[0] : "";
+    command->second_argument = count > 1 ? words[1] : "";
     return check_argument(command, count);
 }
 

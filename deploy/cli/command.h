@@ -13,7 +13,7 @@
 #include "common/process/settings.h"
 #include "common/store/store.h"
 
-enum { COMMAND_MAX_OPTIONS = 16, COMMAND_EXIT_USAGE = 2 };
+enum { COMMAND_MAX_OPTIONS = 32, COMMAND_EXIT_USAGE = 2, COMMAND_EXIT_NOT_KNOWN = 3 };
 
 struct command;
 
@@ -28,7 +28,7 @@ struct command_option {
 /* An action of a family: "create LABEL". */
 struct command_action {
     const char *name;     /* "": the only action of the family; it has no word */
-    const char *argument; /* "LABEL"; "[REASON]" is optional; NULL: none */
+    const char *argument; /* "LABEL"; "NUMBER TEXT" are two; "[REASON]" is optional; NULL: none */
     const char *meaning;
     const struct command_option *options; /* a name of NULL after the last; NULL: none */
     bool of_a_start;    /* uses the settings for the next start, not those of a running gateway */
@@ -47,9 +47,10 @@ struct command_family {
 struct command {
     const struct command_family *family;
     const struct command_action *action;
-    const char *argument;     /* "": none */
-    const char *env_file;     /* --env-file; NULL: the default */
-    struct json_writer *json; /* with --json: one object, the only output; else NULL */
+    const char *argument;        /* "": none */
+    const char *second_argument; /* the same */
+    const char *env_file;        /* --env-file; NULL: the default */
+    struct json_writer *json;    /* with --json: one object, the only output; else NULL */
     struct settings settings;
     const struct running
         *running; /* the gateway of `make run` that the settings come from; else NULL */
@@ -61,7 +62,8 @@ struct command {
     const char *values[COMMAND_MAX_OPTIONS]; /* NULL: not given */
 };
 
-/* Runs the command. The exit status: 2 for wrong usage or a wrong setting, 1 if the action was refused or failed. */
+/* Runs the command. The exit status: 2 for wrong usage or a wrong setting, 1 if the action was refused or failed, 3
+   if it is not known whether it took effect. */
 MUST_CHECK int command_main(int argc, char **argv);
 
 /* The value of an option, "" if it has none; NULL if it was not given. */

@@ -118,7 +118,8 @@ void describe_man(FILE *out)
     man_item(out, settings_default_file, "", "the settings: `sms-gateway.env`(5)");
     man_heading(out, "EXIT STATUS");
     man_text(out, "0: success. 1: the action was refused or failed. 2: wrong usage or a wrong "
-                  "setting. Error messages go to standard error.");
+                  "setting. 3: `messages send --wait` does not know whether the message was sent. "
+                  "Error messages go to standard error.");
     man_heading(out, "SEE ALSO");
     man_text(out, "`api-fcgi`(8), `ws-broker`(8), `sms-gateway.env`(5)");
 }

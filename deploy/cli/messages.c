@@ -161,7 +161,7 @@ static void print_message(const struct message *message)
     puts("history");
 }
 
-static void print_event(const struct message_event *event)
+void messages_print_event(const struct message_event *event)
 {
     char at[CLOCK_TEXT_SIZE];
     clock_format(event->at_ms, at);
@@ -171,7 +171,6 @@ static void print_event(const struct message_event *event)
     putchar('\n');
 }
 
-/* The answer of GET /api/sms/{message_id}, with the `events` of GET /api/sms/{message_id}/events. */
 static void begin_message(const struct command *command, const struct message *message)
 {
     if (command->json) {
@@ -191,9 +190,9 @@ static void end_message(const struct command *command)
     }
 }
 
-/* The message and its events, a page at a time: an offer that comes back again and again leaves many. */
-static enum error print_history(struct store_reader *reader, const struct command *command,
-                                const struct message *message)
+/* A page at a time: an offer that comes back again and again leaves many. */
+enum error messages_print_history(struct store_reader *reader, const struct command *command,
+                                  const struct message *message)
 {
     enum { PAGE_EVENTS = 1000 };
     size_t count = PAGE_EVENTS;
@@ -207,7 +206,7 @@ static enum error print_history(struct store_reader *reader, const struct comman
             if (command->json)
                 message_json_put_event(command->json, &events[i]);
             else
-                print_event(&events[i]);
+                messages_print_event(&events[i]);
         }
         if (command->json)
             command_flush_json(command);
@@ -245,7 +244,7 @@ static int show(struct store *store, const struct command *command)
     if (error == ERROR_NONE)
         error = store_find_message(reader, &id, &message);
     if (error == ERROR_NONE)
-        error = print_history(reader, command, &message);
+        error = messages_print_history(reader, command, &message);
     message_fini(&message);
     store_reader_close(reader);
     return error == ERROR_NONE ? EXIT_SUCCESS : messages_fail(command, error);
@@ -341,6 +340,12 @@ static const struct command_option purge_options[] = {
 };
 
 static const struct command_action actions[] = {
+    {.name = "send",
+     .argument = "NUMBER TEXT",
+     .meaning = "send TEXT, or with - the standard input, to a number like +491511234567; prints "
+                "the message's id. The limits and rules are those of the API",
+     .options = messages_send_options,
+     .run = messages_send},
     {.name = "list",
      .meaning = "list messages with their texts, newest first",
      .options = list_options,
@@ -367,6 +372,6 @@ static const struct command_action actions[] = {
 
 const struct command_family messages_commands = {
     .name = "messages",
-    .purpose = "list, show, resend, erase and purge messages",
+    .purpose = "send, list, show, resend, erase and purge messages",
     .actions = actions,
 };
