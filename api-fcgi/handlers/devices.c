@@ -1,8 +1,9 @@
 /* GET /api/devices */
 #include "api-fcgi/handlers/handlers.h"
+#include "api-fcgi/server/api.h"
 #include "api-fcgi/server/query.h"
 #include "common/base/url.h"
-#include "common/model/device_json.h"
+#include "common/store/device_json.h"
 
 #include <string.h>
 
@@ -53,11 +54,11 @@ static void answer_page(struct http_exchange *exchange, const struct store_devic
     json_begin_object(&json, NULL);
     json_begin_array(&json, "devices");
     for (size_t i = 0; i < page->count; i++)
-        device_json_put(&json, &page->devices[i]);
+        device_json_put(&json, &page->devices[i], exchange->api->settings);
     json_end_array(&json);
     json_put_integer(&json, "count", (int64_t)page->count);
     if (page->has_more)
-        put_next(exchange, &json, &page->devices[page->count - 1]);
+        put_next(exchange, &json, &page->devices[page->count - 1].device);
     json_end_object(&json);
 }
 
@@ -65,6 +66,8 @@ enum http_outcome devices_handle_list(struct http_exchange *exchange)
 {
     struct query_values values = {0};
     struct store_device_query query = {
+        .has_connected = true,
+        .connected = true,
         .limit = MAX_PAGE_DEVICES,
         .max_extra_bytes = MAX_PAGE_EXTRA_BYTES,
         .max_in_flight = MAX_PAGE_IN_FLIGHT,

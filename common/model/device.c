@@ -6,8 +6,25 @@
 
 void device_info_fini(struct device_info *info)
 {
+    free(info->sims);
     free(info->extra);
-    info->extra = NULL;
+    info->sims = info->extra = NULL;
+}
+
+bool device_info_copy(const struct device_info *info, struct device_info *copy)
+{
+    *copy = *info;
+    copy->sims = info->sims ? strdup(info->sims) : NULL;
+    copy->extra = info->extra ? strdup(info->extra) : NULL;
+    bool good = (!info->sims || copy->sims) && (!info->extra || copy->extra);
+    if (!good)
+        device_info_fini(copy);
+    return good;
+}
+
+int64_t device_limit_in_force(const struct device_limit *limit, int64_t setting)
+{
+    return limit->is_own ? limit->most : setting;
 }
 
 bool device_id_valid(const char *device_id)

@@ -3,7 +3,7 @@
 #define COMMON_MODEL_DEVICE_H
 
 #include "common/base/base.h"
-#include "common/model/message.h"
+#include "common/model/device_groups.h"
 
 enum {
     DEVICE_NAME_SIZE = 101,
@@ -18,26 +18,54 @@ struct device_info {
     double battery_level;                      /* percent; negative: unknown */
     int charging;                              /* 0, 1; negative: unknown */
     bool has_signal_strength;
-    int signal_strength; /* negative: dBm; 0 to 4: bars; 5 to 100: percent */
+    int signal_strength;                   /* negative: dBm; 0 to 4: bars; 5 to 100: percent */
+    char app_version[DEVICE_VERSION_SIZE]; /* "": unknown */
+    unsigned sim_slots; /* bit N: there is a SIM in slot N, from 1 to MESSAGE_MAX_SIM */
+    char *sims;  /* owned; JSON array of objects with `slot`, `carrier`, `number`; NULL: unknown */
     char *extra; /* owned; JSON object of members that the gateway does not know; NULL: none */
+};
+
+/* A limit of one device. All zero: the setting holds. */
+struct device_limit {
+    bool is_own;
+    int64_t most; /* if it is; 0: no limit */
+};
+
+/* What an operator has decided about a device. All zero: nothing. */
+struct device_configuration {
+    char name[DEVICE_NAME_SIZE]; /* for people; "": the one that the device gives */
+    struct device_groups groups;
+    bool disabled; /* it is given no new messages */
+    struct device_limit daily_segments;
+    struct device_limit window_segments; /* in a window of the send budget */
+};
+
+/* What decides which messages a device may be given. */
+struct device_traits {
+    bool disabled;
+    unsigned sims; /* bit N: it has a SIM in slot N */
+    struct device_groups groups;
+    struct device_limit daily_segments, window_segments;
+};
+
+/* The last message that a device refused or reported as failed. */
+struct device_error {
+    int64_t at_ms; /* wall; 0: none */
+    struct message_id message_id;
+    char code[MESSAGE_ERROR_CODE_SIZE];
+    char message[MESSAGE_ERROR_TEXT_SIZE];
 };
 
 struct device {
     char device_id[DEVICE_ID_SIZE];
     struct device_info info;
-    unsigned queue;          /* messages in flight */
-    int64_t connected_at_ms; /* wall */
-    int64_t last_seen_at_ms; /* wall; of the last frame that was not a ping or pong */
-};
-
-enum { DEVICE_MAX_GROUPS = 16 };
-
-/* What decides which messages a device may be given. */
-struct device_traits {
-    bool disabled; /* an operator drains it: it is given none */
-    unsigned sims; /* bit N: it has a SIM in slot N */
-    size_t group_count;
-    char groups[DEVICE_MAX_GROUPS][DEVICE_GROUP_SIZE];
+    struct device_configuration configuration;
+    struct device_error last_error;
+    unsigned queue; /* messages in flight */
+    bool connected;
+    int64_t connected_at_ms;    /* wall, the last time; 0: never */
+    int64_t disconnected_at_ms; /* wall; 0: it is connected, or never was */
+    int64_t last_seen_at_ms;    /* wall; of the last frame that was not a ping or pong; 0: never */
 };
 
 /* All values unknown. */
@@ -48,6 +76,11 @@ struct device_traits {
     }
 
 void device_info_fini(struct device_info *info);
+/* With texts of its own. False, and nothing to free, without memory. */
+MUST_CHECK bool device_info_copy(const struct device_info *info, struct device_info *copy);
+
+/* The limit that holds, where the setting says `setting`; 0: none. */
+int64_t device_limit_in_force(const struct device_limit *limit, int64_t setting);
 
 /* 1 to 64 of A-Z a-z 0-9 _ -: safe in a path, a log line and a file name. Any thread. */
 MUST_CHECK bool device_id_valid(const char *device_id);

@@ -50,8 +50,8 @@ static bool is_name(const char *text, size_t length, const char *name)
 
 static bool has_group(const struct device_traits *traits, const char *text, size_t length)
 {
-    for (size_t i = 0; i < traits->group_count; i++) {
-        if (is_name(text, length, traits->groups[i]))
+    for (size_t i = 0; i < traits->groups.count; i++) {
+        if (is_name(text, length, traits->groups.labels[i]))
             return true;
     }
     return false;

@@ -5,6 +5,7 @@
 #include "common/access/api_key.h"
 #include "common/access/device_token.h"
 #include "common/base/error.h"
+#include "common/model/device_groups.h"
 
 struct store_reader;
 
@@ -25,6 +26,7 @@ struct store_revoke_key {
 struct store_create_pairing {
     unsigned char code_hash[SECRET_HASH_BYTES];
     char device_id[DEVICE_ID_SIZE]; /* "": the device chooses */
+    struct device_groups groups;    /* that the device gets; none: it keeps those that it has */
     int64_t expires_at_ms;          /* wall */
 };
 

@@ -39,6 +39,7 @@ struct store_connect_device {
     struct store_journal_entry *entries; /* the submitter's */
     size_t entry_count;
     int64_t connection_epoch;        /* out: the epoch of this connection */
+    struct device_traits traits;     /* out */
     struct store_held_message *held; /* out, room for held_capacity; the submitter's */
     size_t held_capacity;
     size_t held_count; /* out */
@@ -63,6 +64,22 @@ struct store_disconnect_device {
     bool superseded; /* out: the device has a newer connection, and is still connected */
 };
 
+enum store_configuration_member {
+    STORE_SET_NAME = 1,
+    STORE_SET_GROUPS = 2,
+    STORE_SET_DISABLED = 4,
+    STORE_SET_DAILY_SEGMENTS = 8,
+    STORE_SET_WINDOW_SEGMENTS = 16,
+};
+
+/* An operator decides about a device: the members of `set` change. ERROR_DEVICE_NOT_PAIRED: there is no such device. */
+struct store_configure_device {
+    char device_id[DEVICE_ID_SIZE];
+    unsigned set;                              /* bits of enum store_configuration_member */
+    struct device_configuration configuration; /* in: the new members; out: all of it */
+    bool changed;                              /* out */
+};
+
 /* The broker `instance`, of that name, is alive for another lease_ms; its devices count as connected as long. 0
    ends it: its offers return to the queue, its devices are disconnected. A new instance ends the one of the same
    name before it. */
@@ -74,9 +91,20 @@ struct store_lease_broker {
 
 /* ---- Reads: see store.h ---- */
 
-/* Which of the connected devices. A page ends before the device that would exceed a bound, but has at least one;
-   0: no bound. */
+/* A device, and what belongs to it. A device is known from its first token or, where none is needed, its first
+   connection on. */
+struct store_device {
+    struct device device;
+    struct device_token token; /* its newest; id "": it never had one */
+    int64_t segments_today;    /* given to it; 0 where no limit needs them counted */
+};
+
+/* Which devices. A filter that is not set lets everything through. A page ends before the device that would exceed a
+   bound, but has at least one; 0: no bound. */
 struct store_device_query {
+    bool has_connected, connected;
+    char group[DEVICE_GROUP_SIZE]; /* "": not set */
+
     char after[DEVICE_ID_SIZE]; /* "", or the last device of the page before */
     size_t limit;               /* at least 1 */
     size_t max_extra_bytes;     /* of all `extra` of a page */
@@ -84,7 +112,7 @@ struct store_device_query {
 };
 
 struct store_device_page {
-    struct device *devices; /* by device id */
+    struct store_device *devices; /* by device id */
     size_t count;
     bool has_more;
 };
@@ -94,5 +122,16 @@ MUST_CHECK enum error store_list_devices(struct store_reader *reader,
                                          const struct store_device_query *query,
                                          struct store_device_page *page);
 void store_device_page_fini(struct store_device_page *page);
+
+/* The caller does device_info_fini on device->device.info where *found. */
+MUST_CHECK enum error store_find_device(struct store_reader *reader, const char *device_id,
+                                        struct store_device *device, bool *found);
+
+/* Whether messages can be meant for that device: it has an active token, or needs none. */
+MUST_CHECK enum error store_device_is_known(struct store_reader *reader, const char *device_id,
+                                            bool *known);
+/* Whether a device has that group. */
+MUST_CHECK enum error store_group_is_known(struct store_reader *reader, const char *group,
+                                           bool *known);
 
 #endif

@@ -8,7 +8,12 @@
 
 struct store_reader;
 
-enum { STORE_REASON_SIZE = 201, STORE_BURST_MINUTES = 10 };
+enum {
+    STORE_REASON_SIZE = 201,
+    STORE_BURST_MINUTES = 10,
+    STORE_OWN_WINDOW_MS =
+        30 * 60 * 1000, /* of a device with a limit of its own where device_window_ms is 0 */
+};
 
 /* Counted in the transaction that accepts a message or gives it to a device, so a limit holds whatever
    process is killed. 0: no limit, and then nothing is counted. Days are those of UTC. */

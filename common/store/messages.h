@@ -50,11 +50,12 @@ struct store_holder {
     struct message_id journal; /* zero without one */
     unsigned load;             /* of a claim: how much of its window is used, per mille */
     bool at_daily_limit;       /* out, of a claim: it was passed over and may ask again later */
+    bool disabled; /* out, of a claim: it was passed over until an operator enables it */
 };
 
 /* Claims the oldest messages that are due: `dispatched` for an assured device, `accepted` for a basic one. The
-   oldest message goes to the first slot that may have it: whose device is the message's target, if it has one, and
-   has not reached its limit of the day. Of slots with the same load, the one comes first whose device had the last
+   oldest message goes to the first slot that may have it: whose device is the message's target, if it has one, is
+   not disabled, and has not reached its limit of the day. Of slots with the same load, the one comes first whose device had the last
    message to the same number. Claims nothing while sending is paused. What has expired becomes `expired`, where the clock
    is trusted, or is passed over. */
 struct store_claim {

@@ -142,6 +142,7 @@ static bool is_work_for_the_broker(const struct store_write *write)
            (write->verb == STORE_CANCEL && write->cancel.asked) || write->verb == STORE_PAIR ||
            write->verb == STORE_CREATE_TOKEN ||
            (write->verb == STORE_REVOKE_TOKEN && write->revoke_token.changed) ||
+           (write->verb == STORE_CONFIGURE_DEVICE && write->configure.changed) ||
            (write->verb == STORE_SET_SENDING && !write->set_sending.pause);
 }
 
@@ -512,9 +513,10 @@ enum error store_list_devices(struct store_reader *reader, const struct store_de
 }
 
 bool store_device_page_append(const struct store_device_query *query,
-                              struct store_device_page *page, const struct device *device,
+                              struct store_device_page *page, const struct store_device *entry,
                               struct store_device_page_size *size)
 {
+    const struct device *device = &entry->device;
     size->extra_bytes += device->info.extra ? strlen(device->info.extra) : 0;
     size->in_flight += device->queue;
     page->has_more = page->count == query->limit ||
@@ -522,14 +524,14 @@ bool store_device_page_append(const struct store_device_query *query,
                       ((query->max_extra_bytes > 0 && size->extra_bytes > query->max_extra_bytes) ||
                        (query->max_in_flight > 0 && size->in_flight > query->max_in_flight)));
     if (!page->has_more)
-        page->devices[page->count++] = *device;
+        page->devices[page->count++] = *entry;
     return !page->has_more;
 }
 
 void store_device_page_fini(struct store_device_page *page)
 {
     for (size_t i = 0; i < page->count; i++)
-        device_info_fini(&page->devices[i].info);
+        device_info_fini(&page->devices[i].device.info);
     free(page->devices);
     *page = (struct store_device_page){0};
 }
@@ -545,6 +547,22 @@ enum error store_poll_work(struct store_reader *reader, struct store_work *work)
         strcpy(work->revoked_cursor, work->revoked[work->revoked_count - 1].device_id);
     work->more = work->cancel_count == STORE_WORK_PAGE || work->revoked_count == STORE_WORK_PAGE;
     return ERROR_NONE;
+}
+
+enum error store_find_device(struct store_reader *reader, const char *device_id,
+                             struct store_device *device, bool *found)
+{
+    return reader->backend->find_device(reader->reader, device_id, device, found);
+}
+
+enum error store_device_is_known(struct store_reader *reader, const char *device_id, bool *known)
+{
+    return reader->backend->device_is_known(reader->reader, device_id, known);
+}
+
+enum error store_group_is_known(struct store_reader *reader, const char *group, bool *known)
+{
+    return reader->backend->group_is_known(reader->reader, group, known);
 }
 
 enum error store_read_statistics(struct store_reader *reader, int64_t stuck_for_ms,

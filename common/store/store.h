@@ -41,6 +41,7 @@ enum store_verb {
     STORE_DEVICE_CONNECT,
     STORE_DEVICE_UPDATE,
     STORE_DEVICE_DISCONNECT,
+    STORE_CONFIGURE_DEVICE,
     STORE_BROKER_LEASE,
     STORE_CREATE_KEY,
     STORE_REVOKE_KEY,
@@ -70,6 +71,7 @@ struct store_write {
         struct store_connect_device connect;
         struct store_update_device update;
         struct store_disconnect_device disconnect;
+        struct store_configure_device configure;
         struct store_lease_broker lease;
         struct store_create_key create_key;
         struct store_revoke_key revoke_key;

@@ -73,6 +73,12 @@ struct store_backend {
                                struct store_device_page *page);
     /* But for the cursors and `more`. */
     enum error (*poll_work)(struct store_database_reader *reader, struct store_work *work);
+    enum error (*find_device)(struct store_database_reader *reader, const char *device_id,
+                              struct store_device *device, bool *found);
+    enum error (*device_is_known)(struct store_database_reader *reader, const char *device_id,
+                                  bool *known);
+    enum error (*group_is_known)(struct store_database_reader *reader, const char *group,
+                                 bool *known);
     enum error (*read_statistics)(struct store_database_reader *reader, int64_t stuck_for_ms,
                                   struct store_statistics *statistics);
 };
@@ -84,7 +90,7 @@ struct store_device_page_size {
 
 /* Appends the device, which the page then owns. False: the page ends before it. */
 bool store_device_page_append(const struct store_device_query *query,
-                              struct store_device_page *page, const struct device *device,
+                              struct store_device_page *page, const struct store_device *device,
                               struct store_device_page_size *size);
 
 extern const struct store_backend store_backend_sqlite, store_backend_memory;

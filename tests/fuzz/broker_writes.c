@@ -192,6 +192,7 @@ void promise_wanted(const struct pending *pending)
         break;
     case STORE_ENQUEUE:
     case STORE_CANCEL:
+    case STORE_CONFIGURE_DEVICE:
     case STORE_CREATE_KEY:
     case STORE_REVOKE_KEY:
     case STORE_CREATE_PAIRING:

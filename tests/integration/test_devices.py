@@ -17,9 +17,8 @@ UNKNOWN = {"device_name": None, "battery_level": None, "charging": None, "signal
 
 
 def shown(device):
-    """A device without its id and times."""
-    return {name: value for name, value in device.items()
-            if name not in ("device_id", "connected_at", "last_seen_at")}
+    """What a device says of itself, and its queue."""
+    return {name: device[name] for name in UNKNOWN}
 
 
 def time_of(text):

@@ -239,7 +239,7 @@ def test_of_many_that_use_a_code_at_once_one_is_paired(guarded):
 def insert_code(gateway, code, expires_at_ms):
     """As the command does. The gateway does not run."""
     database = sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS)
-    database.execute("INSERT INTO pairing VALUES (?, NULL, ?)",
+    database.execute("INSERT INTO pairing (code_hash, expires_at_ms) VALUES (?, ?)",
                      (hashlib.sha256(code.replace("-", "").encode()).digest(), expires_at_ms))
     database.commit()
     database.close()

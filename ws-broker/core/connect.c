@@ -181,8 +181,9 @@ static const struct request_kind connect_kind = {
 
 static struct device_info copy_info(const struct device_info *info)
 {
-    struct device_info copy = *info;
-    copy.extra = info->extra ? allocation_check(strdup(info->extra)) : NULL;
+    struct device_info copy;
+    if (!device_info_copy(info, &copy))
+        allocation_check(NULL);
     return copy;
 }
 
@@ -225,7 +226,7 @@ static void take_info(struct session *session, struct frame *frame)
 {
     device_info_fini(&session->info);
     session->info = frame->info;
-    frame->info.extra = NULL;
+    frame->info.sims = frame->info.extra = NULL;
 }
 
 static void set_credit(struct session *session, unsigned credit)

@@ -207,10 +207,7 @@ static bool merge_extra(const struct json *object, struct frame_reading *reading
 
 bool frame_keep_info(struct frame_reading *reading)
 {
-    struct device_info *info = &reading->frame->info;
-    *info = *reading->known;
-    info->extra = reading->known->extra ? strdup(reading->known->extra) : NULL;
-    return info->extra || !reading->known->extra ||
+    return device_info_copy(reading->known, &reading->frame->info) ||
            frame_refuse(reading->problem, ERROR_INTERNAL, "no memory");
 }
 

@@ -20,21 +20,20 @@ static struct memory_device *copy_device(const struct memory_device *device)
     return table_copy_row(device, sizeof(*device));
 }
 
-static const struct memory_broker *find_alive(const struct memory_tables *tables,
-                                              const struct message_id *instance, int64_t now_ms)
+int64_t memory_lease_of(const struct memory_tables *tables, const struct memory_device *device)
 {
-    for (size_t i = 0; i < tables->brokers.count; i++) {
+    for (size_t i = 0; i < tables->brokers.count && device->connected; i++) {
         const struct memory_broker *broker = tables->brokers.rows[i];
-        if (message_id_equal(&broker->instance, instance) && broker->lease_until_ms > now_ms)
-            return broker;
+        if (message_id_equal(&broker->instance, &device->broker))
+            return broker->lease_until_ms;
     }
-    return NULL;
+    return 0;
 }
 
 bool memory_is_connected(const struct memory_tables *tables, const struct memory_device *device,
                          int64_t now_ms)
 {
-    return device->connected && find_alive(tables, &device->broker, now_ms);
+    return memory_lease_of(tables, device) > now_ms;
 }
 
 bool memory_is_on_broker(const struct memory_tables *tables, const char *device_id,
@@ -57,26 +56,32 @@ static enum error find_connection_epoch(struct store_database *database, const c
 /* Gives the device its info; NULL without memory. */
 static struct memory_device *with_info(struct memory_device *device, const struct device_info *info)
 {
-    if (!device)
-        return NULL;
-    device->info = *info;
-    device->info.extra = info->extra ? strdup(info->extra) : NULL;
-    if (!info->extra || device->info.extra)
+    if (!device || device_info_copy(info, &device->info))
         return device;
     free(device);
     return NULL;
+}
+
+/* A copy of the device or, where it is not there, a new one; NULL without memory. */
+static struct memory_device *copy_or_new(const struct memory_tables *tables, const char *device_id)
+{
+    const struct memory_device *known = find_device(tables, device_id);
+    struct memory_device *device = known ? copy_device(known) : calloc(1, sizeof(*device));
+    if (device)
+        strcpy(device->device_id, device_id);
+    return device;
 }
 
 static enum error connect(struct store_database *database, const char *device_id,
                           int64_t connection_epoch, const struct device_info *info,
                           const struct message_id *broker, int64_t now_ms)
 {
-    struct memory_device *device = with_info(calloc(1, sizeof(*device)), info);
+    struct memory_device *device = with_info(copy_or_new(database->tables, device_id), info);
     if (!device)
         return ERROR_INTERNAL;
-    strcpy(device->device_id, device_id);
     device->connection_epoch = connection_epoch;
     device->connected = true;
+    device->revoked = false;
     device->broker = *broker;
     device->connected_at_ms = device->last_seen_at_ms = now_ms;
     return put_device(database, device);
@@ -122,6 +127,76 @@ static enum error disconnect_all(struct store_database *database, const struct m
             error = put_disconnected(database, device, now_ms);
     }
     return error;
+}
+
+/* ---- What an operator decides ---- */
+
+static enum error find_traits(struct store_database *database, const char *device_id,
+                              struct device_traits *traits)
+{
+    const struct memory_device *device = find_device(database->tables, device_id);
+    *traits = (struct device_traits){0};
+    if (device)
+        *traits = (struct device_traits){
+            .disabled = device->configuration.disabled,
+            .sims = device->info.sim_slots,
+            .groups = device->configuration.groups,
+            .daily_segments = device->configuration.daily_segments,
+            .window_segments = device->configuration.window_segments,
+        };
+    return ERROR_NONE;
+}
+
+static enum error add(struct store_database *database, const char *device_id, int64_t now_ms)
+{
+    (void)now_ms;
+    if (find_device(database->tables, device_id))
+        return ERROR_NONE;
+    struct memory_device *device = copy_or_new(database->tables, device_id);
+    if (device)
+        device->info = DEVICE_INFO_UNKNOWN;
+    return put_device(database, device);
+}
+
+static enum error find_configuration(struct store_database *database, const char *device_id,
+                                     struct device_configuration *configuration, bool *found)
+{
+    const struct memory_device *device = find_device(database->tables, device_id);
+    *found = device;
+    if (device)
+        *configuration = device->configuration;
+    return ERROR_NONE;
+}
+
+static int64_t last_configured(const struct table *devices)
+{
+    int64_t last = 0;
+    for (size_t i = 0; i < devices->count; i++)
+        last = MAX(last, ((const struct memory_device *)devices->rows[i])->configured);
+    return last;
+}
+
+static enum error save_configuration(struct store_database *database, const char *device_id,
+                                     const struct device_configuration *configuration)
+{
+    struct memory_device *device = copy_or_new(database->tables, device_id);
+    if (device) {
+        device->configuration = *configuration;
+        device->configured = last_configured(&database->tables->devices) + 1;
+    }
+    return put_device(database, device);
+}
+
+static enum error save_error(struct store_database *database, const char *device_id,
+                             const struct device_error *last_error)
+{
+    const struct memory_device *device = find_device(database->tables, device_id);
+    if (!device)
+        return ERROR_NONE;
+    struct memory_device *updated = copy_device(device);
+    if (updated)
+        updated->last_error = *last_error;
+    return put_device(database, updated);
 }
 
 /* ---- Devices whose token was revoked ---- */
@@ -171,17 +246,12 @@ static enum error remove_broker(struct store_database *database, const struct me
     return ERROR_NONE;
 }
 
-/* Devices have no groups and no SIMs yet, and cannot be disabled. */
-static enum error find_traits(struct store_database *database, const char *device_id,
-                              struct device_traits *traits)
-{
-    (void)database, (void)device_id;
-    *traits = (struct device_traits){0};
-    return ERROR_NONE;
-}
-
 const struct device_rows memory_device_rows = {
     .find_traits = find_traits,
+    .add = add,
+    .find_configuration = find_configuration,
+    .save_configuration = save_configuration,
+    .save_error = save_error,
     .find_connection_epoch = find_connection_epoch,
     .connect = connect,
     .update = update,

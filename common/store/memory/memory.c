@@ -292,6 +292,28 @@ static enum error poll_work(struct store_database_reader *reader, struct store_w
     return end_read(reader, ERROR_NONE);
 }
 
+static enum error find_device(struct store_database_reader *reader, const char *device_id,
+                              struct store_device *device, bool *found)
+{
+    int64_t now_ms = reader->database->wall_ms();
+    return end_read(reader,
+                    memory_read_device(begin_read(reader), now_ms, device_id, device, found));
+}
+
+static enum error device_is_known(struct store_database_reader *reader, const char *device_id,
+                                  bool *known)
+{
+    *known = memory_device_is_known(begin_read(reader), device_id);
+    return end_read(reader, ERROR_NONE);
+}
+
+static enum error group_is_known(struct store_database_reader *reader, const char *group,
+                                 bool *known)
+{
+    *known = memory_group_is_known(begin_read(reader), group);
+    return end_read(reader, ERROR_NONE);
+}
+
 static enum error read_statistics(struct store_database_reader *reader, int64_t stuck_for_ms,
                                   struct store_statistics *statistics)
 {
@@ -319,5 +341,8 @@ const struct store_backend store_backend_memory = {
     .read_sending = read_sending,
     .list_devices = list_devices,
     .poll_work = poll_work,
+    .find_device = find_device,
+    .device_is_known = device_is_known,
+    .group_is_known = group_is_known,
     .read_statistics = read_statistics,
 };

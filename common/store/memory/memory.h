@@ -44,6 +44,9 @@ struct memory_device {
     struct message_id broker; /* while it is connected */
     bool revoked;             /* its token was revoked since it connected */
     int64_t connected_at_ms, last_seen_at_ms;
+    struct device_configuration configuration;
+    int64_t configured; /* the number of the last change of it; 0: none */
+    struct device_error last_error;
 };
 
 /* Key: name. */
@@ -111,6 +114,9 @@ struct memory_message *memory_find_message(const struct memory_tables *tables,
 bool memory_is_connected(const struct memory_tables *tables, const struct memory_device *device,
                          int64_t now_ms);
 
+/* Until when the device is connected, or was: its broker's lease. 0: it is on no broker. */
+int64_t memory_lease_of(const struct memory_tables *tables, const struct memory_device *device);
+
 /* Whether the device is connected to that broker, alive or not. */
 bool memory_is_on_broker(const struct memory_tables *tables, const char *device_id,
                          const struct message_id *instance);
@@ -161,6 +167,11 @@ MUST_CHECK enum error memory_list_devices(const struct memory_tables *tables, in
                                           const struct store_device_query *query,
                                           struct store_device_page *page);
 void memory_poll_work(const struct memory_tables *tables, int64_t now_ms, struct store_work *work);
+MUST_CHECK enum error memory_read_device(const struct memory_tables *tables, int64_t now_ms,
+                                         const char *device_id, struct store_device *device,
+                                         bool *found);
+bool memory_device_is_known(const struct memory_tables *tables, const char *device_id);
+bool memory_group_is_known(const struct memory_tables *tables, const char *group);
 MUST_CHECK enum error memory_read_statistics(const struct memory_tables *tables,
                                              int64_t stuck_since_ms, int64_t now_ms,
                                              struct store_statistics *statistics);

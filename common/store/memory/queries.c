@@ -1,6 +1,7 @@
 /* Reads, in memory: the lock is held, so each sees one consistent view. */
 #include "common/store/memory/memory.h"
 #include "common/store/store_backend.h"
+#include "common/store/verbs/device_use.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -286,18 +287,56 @@ static unsigned count_in_flight(const struct memory_tables *tables, const char *
     return count;
 }
 
-static bool copy_device(const struct memory_tables *tables, const struct memory_device *row,
-                        struct device *device)
+/* The device's newest token; id "" without one. */
+static struct device_token newest_token(const struct memory_tables *tables, const char *device_id)
 {
-    *device = (struct device){
-        .info = row->info,
-        .queue = count_in_flight(tables, row->device_id),
-        .connected_at_ms = row->connected_at_ms,
-        .last_seen_at_ms = row->last_seen_at_ms,
+    struct device_token newest = {0};
+    for (size_t i = 0; i < tables->tokens.count; i++) {
+        const struct device_token *token = tables->tokens.rows[i];
+        if (strcmp(token->device_id, device_id) == 0 &&
+            (token->created_at_ms > newest.created_at_ms ||
+             (token->created_at_ms == newest.created_at_ms && strcmp(token->id, newest.id) > 0)))
+            newest = *token;
+    }
+    return newest;
+}
+
+static bool copy_device(const struct memory_tables *tables, const struct memory_device *row,
+                        int64_t now_ms, struct store_device *entry)
+{
+    struct device *device = &entry->device;
+    const struct device_use *use = table_find(&tables->device_uses, row->device_id);
+    *entry = (struct store_device){
+        .device =
+            {
+                .configuration = row->configuration,
+                .last_error = row->last_error,
+                .queue = count_in_flight(tables, row->device_id),
+                .connected = memory_is_connected(tables, row, now_ms),
+                .connected_at_ms = row->connected_at_ms,
+                .last_seen_at_ms = row->last_seen_at_ms,
+            },
+        .token = newest_token(tables, row->device_id),
     };
     strcpy(device->device_id, row->device_id);
-    device->info.extra = row->info.extra ? strdup(row->info.extra) : NULL;
-    return !row->info.extra || device->info.extra;
+    if (!device->connected)
+        device->disconnected_at_ms = MAX(row->last_seen_at_ms, memory_lease_of(tables, row));
+    if (use) {
+        struct device_use now = *use;
+        device_use_advance(&now, 0, now_ms);
+        entry->segments_today = now.in_day;
+    }
+    return device_info_copy(&row->info, &device->info);
+}
+
+static bool device_matches(const struct memory_tables *tables,
+                           const struct store_device_query *query, const struct memory_device *row,
+                           int64_t now_ms)
+{
+    return strcmp(row->device_id, query->after) != 0 &&
+           (!query->has_connected ||
+            query->connected == memory_is_connected(tables, row, now_ms)) &&
+           (!*query->group || device_groups_has(&row->configuration.groups, query->group));
 }
 
 enum error memory_list_devices(const struct memory_tables *tables, int64_t now_ms,
@@ -308,17 +347,49 @@ enum error memory_list_devices(const struct memory_tables *tables, int64_t now_m
     for (size_t i = table_lower_bound(&tables->devices, query->after); i < tables->devices.count;
          i++) {
         const struct memory_device *row = tables->devices.rows[i];
-        struct device device;
-        if (strcmp(row->device_id, query->after) == 0 || !memory_is_connected(tables, row, now_ms))
+        struct store_device device;
+        if (!device_matches(tables, query, row, now_ms))
             continue;
-        if (!copy_device(tables, row, &device))
+        if (!copy_device(tables, row, now_ms, &device))
             return ERROR_INTERNAL;
         if (!store_device_page_append(query, page, &device, &size)) {
-            device_info_fini(&device.info);
+            device_info_fini(&device.device.info);
             break;
         }
     }
     return ERROR_NONE;
+}
+
+enum error memory_read_device(const struct memory_tables *tables, int64_t now_ms,
+                              const char *device_id, struct store_device *device, bool *found)
+{
+    const struct memory_device *row = table_find(&tables->devices, device_id);
+    *found = row;
+    return !row || copy_device(tables, row, now_ms, device) ? ERROR_NONE : ERROR_INTERNAL;
+}
+
+bool memory_device_is_known(const struct memory_tables *tables, const char *device_id)
+{
+    bool has_token = false;
+    for (size_t i = 0; i < tables->tokens.count; i++) {
+        const struct device_token *token = tables->tokens.rows[i];
+        if (strcmp(token->device_id, device_id) != 0)
+            continue;
+        if (token->ended_at_ms == 0)
+            return true;
+        has_token = true;
+    }
+    return !has_token && table_find(&tables->devices, device_id);
+}
+
+bool memory_group_is_known(const struct memory_tables *tables, const char *group)
+{
+    for (size_t i = 0; i < tables->devices.count; i++) {
+        const struct memory_device *device = tables->devices.rows[i];
+        if (device_groups_has(&device->configuration.groups, group))
+            return true;
+    }
+    return false;
 }
 
 /* ---- Statistics ---- */

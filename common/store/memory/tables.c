@@ -86,8 +86,11 @@ static void free_device(void *row, const void *other, bool undone)
     struct memory_device *device = row;
     const struct memory_device *kept = other;
     (void)undone;
-    if (!kept || kept->info.extra != device->info.extra)
-        device_info_fini(&device->info);
+    if (kept && kept->info.extra == device->info.extra)
+        device->info.extra = NULL;
+    if (kept && kept->info.sims == device->info.sims)
+        device->info.sims = NULL;
+    device_info_fini(&device->info);
     free(device);
 }
 

@@ -55,7 +55,10 @@ static enum error insert_pairing(struct store_database *database,
                                  const unsigned char code_hash[SECRET_HASH_BYTES],
                                  const struct pairing_row *pairing)
 {
+    char groups[DEVICE_GROUPS_TEXT_SIZE];
+    device_groups_format(&pairing->groups, groups);
     struct statement *insert = get(database, INSERT_PAIRING);
+    statement_bind_text(insert, FIELD_GROUPS, groups);
     statement_bind_hash(insert, FIELD_HASH, code_hash);
     statement_bind_text(insert, FIELD_DEVICE_ID, pairing->device_id);
     statement_bind_integer(insert, FIELD_EXPIRES_AT_MS, pairing->expires_at_ms);
@@ -66,12 +69,15 @@ static enum error take_pairing(struct store_database *database,
                                const unsigned char code_hash[SECRET_HASH_BYTES],
                                struct pairing_row *pairing, bool *found)
 {
+    char groups[DEVICE_GROUPS_TEXT_SIZE];
     struct statement *take = get(database, TAKE_PAIRING);
     statement_bind_hash(take, FIELD_HASH, code_hash);
     enum error error = statement_step(&database->handle, take, found);
     if (error != ERROR_NONE || !*found)
         return error;
     statement_text(take, FIELD_DEVICE_ID, pairing->device_id, sizeof(pairing->device_id));
+    statement_text(take, FIELD_GROUPS, groups, sizeof(groups));
+    device_groups_parse(groups, &pairing->groups);
     pairing->expires_at_ms = statement_integer(take, FIELD_EXPIRES_AT_MS);
     return run(database, take); /* until done: it deletes the row at the last step */
 }

@@ -375,5 +375,8 @@ const struct store_backend store_backend_sqlite = {
     .read_sending = queries_read_sending,
     .list_devices = queries_list_devices,
     .poll_work = queries_poll_work,
+    .find_device = queries_find_device,
+    .device_is_known = queries_device_is_known,
+    .group_is_known = queries_group_is_known,
     .read_statistics = queries_read_statistics,
 };

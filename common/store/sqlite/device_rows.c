@@ -21,6 +21,118 @@ static enum error find_connection_epoch(struct store_database *database, const c
     return statement_read_integer(&database->handle, select, connection_epoch);
 }
 
+/* ---- What an operator decides ---- */
+
+static struct device_limit read_limit(const struct statement *row, enum field field)
+{
+    return (struct device_limit){!statement_is_null(row, field), statement_integer(row, field)};
+}
+
+static void read_groups(const struct statement *row, struct device_groups *groups)
+{
+    char text[DEVICE_GROUPS_TEXT_SIZE];
+    if (statement_is_null(row, FIELD_GROUPS)) {
+        groups->count = 0;
+        return;
+    }
+    statement_text(row, FIELD_GROUPS, text, sizeof(text));
+    device_groups_parse(text, groups);
+}
+
+static enum error find_traits(struct store_database *database, const char *device_id,
+                              struct device_traits *traits)
+{
+    bool found;
+    struct statement *select = get(database, FIND_TRAITS);
+    statement_bind_text(select, FIELD_DEVICE_ID, device_id);
+    *traits = (struct device_traits){0};
+    enum error error = statement_step(&database->handle, select, &found);
+    if (error == ERROR_NONE && found) {
+        traits->disabled = statement_integer(select, FIELD_DISABLED);
+        traits->sims = (unsigned)statement_integer(select, FIELD_SIM_SLOTS);
+        traits->daily_segments = read_limit(select, FIELD_DAILY_SEGMENTS);
+        traits->window_segments = read_limit(select, FIELD_WINDOW_SEGMENTS);
+        read_groups(select, &traits->groups);
+    }
+    statement_reset(select);
+    return error;
+}
+
+static enum error add_device(struct store_database *database, const char *device_id, int64_t now_ms)
+{
+    struct statement *insert = get(database, ADD_DEVICE);
+    statement_bind_text(insert, FIELD_DEVICE_ID, device_id);
+    statement_bind_integer(insert, FIELD_NOW_MS, now_ms);
+    return run(database, insert);
+}
+
+void sqlite_read_configuration(const struct statement *row,
+                               struct device_configuration *configuration)
+{
+    statement_text(row, FIELD_GIVEN_NAME, configuration->name, sizeof(configuration->name));
+    configuration->disabled = statement_integer(row, FIELD_DISABLED);
+    configuration->daily_segments = read_limit(row, FIELD_DAILY_SEGMENTS);
+    configuration->window_segments = read_limit(row, FIELD_WINDOW_SEGMENTS);
+    read_groups(row, &configuration->groups);
+}
+
+static enum error find_configuration(struct store_database *database, const char *device_id,
+                                     struct device_configuration *configuration, bool *found)
+{
+    struct statement *select = get(database, FIND_CONFIGURATION);
+    statement_bind_text(select, FIELD_DEVICE_ID, device_id);
+    enum error error = statement_step(&database->handle, select, found);
+    if (error == ERROR_NONE && *found)
+        sqlite_read_configuration(select, configuration);
+    statement_reset(select);
+    return error;
+}
+
+static enum error save_groups(struct store_database *database, const char *device_id,
+                              const struct device_groups *groups)
+{
+    struct statement *delete = get(database, DELETE_GROUPS_OF);
+    statement_bind_text(delete, FIELD_DEVICE_ID, device_id);
+    enum error error = run(database, delete);
+    for (size_t i = 0; i < groups->count && error == ERROR_NONE; i++) {
+        struct statement *insert = get(database, INSERT_GROUP);
+        statement_bind_text(insert, FIELD_DEVICE_ID, device_id);
+        statement_bind_text(insert, FIELD_LABEL, groups->labels[i]);
+        error = run(database, insert);
+    }
+    return error;
+}
+
+static enum error save_configuration(struct store_database *database, const char *device_id,
+                                     const struct device_configuration *configuration)
+{
+    struct statement *update = get(database, SAVE_CONFIGURATION);
+    statement_bind_text(update, FIELD_DEVICE_ID, device_id);
+    statement_bind_text(update, FIELD_GIVEN_NAME, configuration->name);
+    statement_bind_integer(update, FIELD_DISABLED, configuration->disabled);
+    if (configuration->daily_segments.is_own)
+        statement_bind_integer(update, FIELD_DAILY_SEGMENTS, configuration->daily_segments.most);
+    if (configuration->window_segments.is_own)
+        statement_bind_integer(update, FIELD_WINDOW_SEGMENTS, configuration->window_segments.most);
+    statement_bind_integer(update, FIELD_COUNT, (int64_t)configuration->groups.count);
+    enum error error = run(database, update);
+    return error == ERROR_NONE ? save_groups(database, device_id, &configuration->groups) : error;
+}
+
+static enum error save_error(struct store_database *database, const char *device_id,
+                             const struct device_error *last_error)
+{
+    struct statement *update = get(database, SAVE_DEVICE_ERROR);
+    statement_bind_text(update, FIELD_DEVICE_ID, device_id);
+    statement_bind_integer(update, FIELD_NOW_MS, last_error->at_ms);
+    statement_bind_id(update, FIELD_ERROR_MESSAGE_ID, &last_error->message_id);
+    statement_bind_text(update, FIELD_ERROR_CODE, last_error->code);
+    statement_bind_text(update, FIELD_ERROR_MESSAGE, last_error->message);
+    return run(database, update);
+}
+
+/* ---- Connections ---- */
+
 static void bind_info(struct statement *change, const char *device_id,
                       const struct device_info *info, int64_t now_ms)
 {
@@ -33,6 +145,9 @@ static void bind_info(struct statement *change, const char *device_id,
         statement_bind_integer(change, FIELD_CHARGING, info->charging);
     if (info->has_signal_strength)
         statement_bind_integer(change, FIELD_SIGNAL_STRENGTH, info->signal_strength);
+    statement_bind_text(change, FIELD_APP_VERSION, info->app_version);
+    statement_bind_integer(change, FIELD_SIM_SLOTS, info->sim_slots);
+    statement_bind_text(change, FIELD_SIMS, info->sims);
     statement_bind_text(change, FIELD_EXTRA, info->extra);
     statement_bind_integer(change, FIELD_NOW_MS, now_ms);
 }
@@ -112,17 +227,12 @@ static enum error remove_broker(struct store_database *database, const struct me
     return run(database, delete);
 }
 
-/* Devices have no groups and no SIMs yet, and cannot be disabled. */
-static enum error find_traits(struct store_database *database, const char *device_id,
-                              struct device_traits *traits)
-{
-    (void)database, (void)device_id;
-    *traits = (struct device_traits){0};
-    return ERROR_NONE;
-}
-
 const struct device_rows sqlite_device_rows = {
     .find_traits = find_traits,
+    .add = add_device,
+    .find_configuration = find_configuration,
+    .save_configuration = save_configuration,
+    .save_error = save_error,
     .find_connection_epoch = find_connection_epoch,
     .connect = connect_device,
     .update = update_device,

@@ -25,6 +25,12 @@ enum error queries_list_tokens(struct store_database_reader *reader, struct devi
                                size_t *count);
 
 /* device_queries.c */
+enum error queries_find_device(struct store_database_reader *reader, const char *device_id,
+                               struct store_device *device, bool *found);
+enum error queries_device_is_known(struct store_database_reader *reader, const char *device_id,
+                                   bool *known);
+enum error queries_group_is_known(struct store_database_reader *reader, const char *group,
+                                  bool *known);
 enum error queries_list_devices(struct store_database_reader *reader,
                                 const struct store_device_query *query,
                                 struct store_device_page *page);

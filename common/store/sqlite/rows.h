@@ -2,6 +2,7 @@
 #ifndef COMMON_STORE_SQLITE_ROWS_H
 #define COMMON_STORE_SQLITE_ROWS_H
 
+#include "common/store/sqlite/statement.h"
 #include "common/store/verbs/rows.h"
 
 extern const struct message_rows sqlite_message_rows;
@@ -16,5 +17,9 @@ MUST_CHECK enum error message_rows_insert_waiting(struct store_database *databas
 
 /* Writes the id of the last event of the transaction. */
 MUST_CHECK enum error message_rows_flush(struct store_database *database);
+
+/* The columns of a device's configuration. */
+void sqlite_read_configuration(const struct statement *row,
+                               struct device_configuration *configuration);
 
 #endif

@@ -17,7 +17,8 @@ static enum error add_device(struct claim *claim, const char *device_id)
     device->used = false;
     enum error error = transaction->rows->devices->find_traits(transaction->database, device_id,
                                                                &device->traits);
-    if (error == ERROR_NONE && device_use_is_counted(transaction))
+    device->is_counted = device_use_is_counted(transaction, &device->traits);
+    if (error == ERROR_NONE && device->is_counted)
         error = device_use_find(transaction, device_id, &device->use);
     return error;
 }
@@ -36,6 +37,7 @@ static enum error find_devices(struct claim *claim)
             error = add_device(claim, request->slots[i].device_id);
         claim->of_slot[i] = &claim->devices[index];
         claim->devices[index].slot_count++;
+        request->slots[i].disabled = claim->devices[index].traits.disabled;
     }
     return error;
 }
@@ -56,8 +58,8 @@ static enum error save_uses(const struct claim *claim)
 
 static bool may_have(struct claim *claim, size_t slot, const struct message_row *row)
 {
-    int64_t most = claim->transaction->limits.device_daily_segments;
     const struct claim_device *device = claim->of_slot[slot];
+    int64_t most = device_use_daily_limit(claim->transaction, &device->traits);
     if (claim->request->messages[slot].text || device->traits.disabled ||
         !lane_takes(row->place.lane, device->device_id, &device->traits))
         return false;
@@ -124,7 +126,7 @@ static enum error fill_slot(struct claim *claim, struct due_message *due, size_t
     struct store_holder *slot = &claim->request->slots[index];
     struct message *message = &claim->request->messages[index];
     struct claim_device *device = claim->of_slot[index];
-    if (device_use_is_counted(claim->transaction)) {
+    if (device->is_counted) {
         device->use.in_day += due->row.segments;
         device->use.in_window += due->row.segments;
         device->used = true;

@@ -11,7 +11,8 @@ struct claim_device {
     const char *device_id;
     size_t slot_count;
     struct device_traits traits;
-    struct device_use use; /* where it is counted */
+    bool is_counted;       /* its use, for a limit */
+    struct device_use use; /* if so */
     bool used;             /* its use has changed */
 };
 

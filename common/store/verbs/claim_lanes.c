@@ -51,8 +51,8 @@ static void add_lanes_of(struct lanes *lanes, const struct claim_device *device)
         return;
     lane_of_device(device->device_id, name);
     add_with_sims(lanes, name, device);
-    for (size_t i = 0; i < device->traits.group_count; i++) {
-        lane_of_group(device->traits.groups[i], name);
+    for (size_t i = 0; i < device->traits.groups.count; i++) {
+        lane_of_group(device->traits.groups.labels[i], name);
         add_with_sims(lanes, name, device);
     }
     add_with_sims(lanes, LANE_ANY, device);

@@ -4,12 +4,20 @@
 
 #include "common/store/verbs/transaction.h"
 
-/* Whether a limit needs it counted. */
-bool device_use_is_counted(const struct store_transaction *transaction);
+/* Whether a limit needs it counted: of all devices, or of this one. */
+bool device_use_is_counted(const struct store_transaction *transaction,
+                           const struct device_traits *traits);
+
+/* The segments that the device may be given in a day; 0: no limit. */
+int64_t device_use_daily_limit(const struct store_transaction *transaction,
+                               const struct device_traits *traits);
 
 /* The use of today and of the current window. */
 MUST_CHECK enum error device_use_find(struct store_transaction *transaction, const char *device_id,
                                       struct device_use *use);
+
+/* Brings the numbers up to date: those of a period that is over become 0. Pure. `window_ms` 0: there is no window. */
+void device_use_advance(struct device_use *use, int64_t window_ms, int64_t now_ms);
 
 /* A message returns to the queue or is cancelled, and its device has sent nothing: it no longer counts where it was
    counted. */

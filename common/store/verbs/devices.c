@@ -5,6 +5,8 @@
 #include "common/store/verbs/transition.h"
 #include "common/store/verbs/verbs.h"
 
+#include <string.h>
+
 /* ---- Reconciling with the journal ---- */
 
 /* The entry of the message's current attempt; NULL without one. There may be entries of earlier attempts, whose
@@ -108,7 +110,7 @@ static enum error find_recent_segments(struct store_transaction *transaction,
                                        struct store_connect_device *connect)
 {
     struct device_use use;
-    if (transaction->limits.device_window_ms == 0)
+    if (!device_use_is_counted(transaction, &connect->traits))
         return ERROR_NONE;
     enum error error = device_use_find(transaction, connect->phone.device_id, &use);
     connect->recent_segments = use.in_window + use.before_window;
@@ -129,6 +131,8 @@ enum error verb_connect_device(struct store_transaction *transaction, struct sto
     if (error == ERROR_NONE)
         error = devices->connect(transaction->database, device_id, connect->connection_epoch,
                                  &connect->info, &connect->broker, transaction->now_ms);
+    if (error == ERROR_NONE)
+        error = devices->find_traits(transaction->database, device_id, &connect->traits);
     if (error == ERROR_NONE)
         error = find_recent_segments(transaction, connect);
     return error == ERROR_NONE ? reconcile_all(transaction, connect) : error;
@@ -165,4 +169,47 @@ enum error verb_disconnect_device(struct store_transaction *transaction, struct 
         return error;
     return transaction->rows->devices->disconnect(transaction->database, disconnect->device_id,
                                                   transaction->now_ms);
+}
+
+/* ---- What an operator decides ---- */
+
+static bool same_limit(const struct device_limit *a, const struct device_limit *b)
+{
+    return a->is_own == b->is_own && (!a->is_own || a->most == b->most);
+}
+
+static bool is_same(const struct device_configuration *a, const struct device_configuration *b)
+{
+    return strcmp(a->name, b->name) == 0 && device_groups_equal(&a->groups, &b->groups) &&
+           a->disabled == b->disabled && same_limit(&a->daily_segments, &b->daily_segments) &&
+           same_limit(&a->window_segments, &b->window_segments);
+}
+
+enum error verb_configure_device(struct store_transaction *transaction, struct store_write *write)
+{
+    struct store_configure_device *request = &write->configure;
+    const struct device_rows *devices = transaction->rows->devices;
+    struct device_configuration *wish = &request->configuration, before;
+    bool found;
+    request->changed = false;
+    enum error error = devices->find_configuration(transaction->database, request->device_id,
+                                                   &before, &found);
+    if (error != ERROR_NONE || !found)
+        return error == ERROR_NONE ? ERROR_DEVICE_NOT_PAIRED : error;
+    struct device_configuration after = before;
+    if (request->set & STORE_SET_NAME)
+        strcpy(after.name, wish->name);
+    if (request->set & STORE_SET_GROUPS)
+        after.groups = wish->groups;
+    if (request->set & STORE_SET_DISABLED)
+        after.disabled = wish->disabled;
+    if (request->set & STORE_SET_DAILY_SEGMENTS)
+        after.daily_segments = wish->daily_segments;
+    if (request->set & STORE_SET_WINDOW_SEGMENTS)
+        after.window_segments = wish->window_segments;
+    request->changed = !is_same(&before, &after);
+    *wish = after;
+    return request->changed
+               ? devices->save_configuration(transaction->database, request->device_id, &after)
+               : ERROR_NONE;
 }

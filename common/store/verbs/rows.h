@@ -154,6 +154,17 @@ struct device_rows {
     /* What decides which messages it may have; all zero for a device that is not known. */
     enum error (*find_traits)(struct store_database *database, const char *device_id,
                               struct device_traits *traits);
+    /* A device that is not there yet is added. */
+    enum error (*add)(struct store_database *database, const char *device_id, int64_t now_ms);
+    enum error (*find_configuration)(struct store_database *database, const char *device_id,
+                                     struct device_configuration *configuration, bool *found);
+    /* Replaces it, and numbers the change: list_configured finds it. */
+    enum error (*save_configuration)(struct store_database *database, const char *device_id,
+                                     const struct device_configuration *configuration);
+    /* The last message that it did not send. */
+    enum error (*save_error)(struct store_database *database, const char *device_id,
+                             const struct device_error *last_error);
+
     /* The epoch of the device's newest connection; 0: it never connected. */
     enum error (*find_connection_epoch)(struct store_database *database, const char *device_id,
                                         int64_t *connection_epoch);
@@ -183,6 +194,7 @@ struct device_rows {
 
 struct pairing_row {
     char device_id[DEVICE_ID_SIZE]; /* "": the device chooses */
+    struct device_groups groups;    /* that the device gets; none: it keeps those that it has */
     int64_t expires_at_ms;
 };
 

@@ -39,9 +39,22 @@ static enum error replace_token(struct store_transaction *transaction, struct de
     token->created_at_ms = transaction->now_ms;
     enum error error = token_state_revoke(transaction, token->device_id, "", DEVICE_TOKEN_REPLACED,
                                           &replaced);
-    return error == ERROR_NONE
-               ? transaction->rows->access->insert_token(transaction->database, token)
-               : error;
+    if (error == ERROR_NONE)
+        error = transaction->rows->access->insert_token(transaction->database, token);
+    return error == ERROR_NONE ? transaction->rows->devices->add(
+                                     transaction->database, token->device_id, transaction->now_ms)
+                               : error;
+}
+
+static enum error set_groups(struct store_transaction *transaction, const char *device_id,
+                             const struct device_groups *groups)
+{
+    struct store_write write = {.configure = {.set = STORE_SET_GROUPS}};
+    if (groups->count == 0)
+        return ERROR_NONE;
+    strcpy(write.configure.device_id, device_id);
+    write.configure.configuration.groups = *groups;
+    return verb_configure_device(transaction, &write);
 }
 
 enum error verb_create_pairing(struct store_transaction *transaction, struct store_write *write)
@@ -50,6 +63,7 @@ enum error verb_create_pairing(struct store_transaction *transaction, struct sto
     const struct access_rows *rows = transaction->rows->access;
     struct pairing_row pairing = {.expires_at_ms = request->expires_at_ms};
     strcpy(pairing.device_id, request->device_id);
+    pairing.groups = request->groups;
     enum error error = rows->remove_expired_pairings(transaction->database, transaction->now_ms);
     return error == ERROR_NONE
                ? rows->insert_pairing(transaction->database, request->code_hash, &pairing)
@@ -75,7 +89,9 @@ enum error verb_pair(struct store_transaction *transaction, struct store_write *
         error = rows->find_active_token(transaction->database, token->device_id, active);
     if (error == ERROR_NONE && *active)
         error = ERROR_DEVICE_ID_TAKEN; /* the code stays, and may be tried again */
-    return error == ERROR_NONE ? replace_token(transaction, token) : error;
+    if (error == ERROR_NONE)
+        error = replace_token(transaction, token);
+    return error == ERROR_NONE ? set_groups(transaction, token->device_id, &pairing.groups) : error;
 }
 
 enum error verb_create_token(struct store_transaction *transaction, struct store_write *write)

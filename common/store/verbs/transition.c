@@ -3,6 +3,7 @@
 #include "common/store/verbs/device_use.h"
 #include "common/store/verbs/queue_place.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,6 +112,20 @@ static enum error change_row(struct store_transaction *transaction, struct messa
 
 /* ---- The kinds of transitions ---- */
 
+/* The device that has the message has not sent it. */
+static enum error note_device_error(struct store_transaction *transaction,
+                                    const struct message_row *row,
+                                    const struct message_error *message_error)
+{
+    struct device_error last_error = {.at_ms = transaction->now_ms, .message_id = row->id};
+    snprintf(last_error.code, sizeof(last_error.code), "%s",
+             message_error->code ? message_error->code : "");
+    snprintf(last_error.message, sizeof(last_error.message), "%s",
+             message_error->text ? message_error->text : "");
+    return transaction->rows->devices->save_error(transaction->database, row->device_id,
+                                                  &last_error);
+}
+
 enum error transition_apply(struct store_transaction *transaction, struct message_row *row,
                             enum message_status to, enum transition_reason reason, const char *code,
                             const char *text)
@@ -121,6 +136,8 @@ enum error transition_apply(struct store_transaction *transaction, struct messag
     bool sent_nothing = to == MESSAGE_CANCELLED || to == MESSAGE_EXPIRED;
     if (sent_nothing && row->status != MESSAGE_QUEUED)
         error = device_use_refund(transaction, row);
+    if (error == ERROR_NONE && to == MESSAGE_FAILED && reason == TRANSITION_REPORTED)
+        error = note_device_error(transaction, row, &message_error);
     return error == ERROR_NONE ? change_row(transaction, row, &after, reason, &message_error, 0)
                                : error;
 }
@@ -158,6 +175,8 @@ enum error transition_return(struct store_transaction *transaction, struct messa
                                    : 0;
     after.place = queue_place(&after, transaction->now_ms);
     enum error error = device_use_refund(transaction, row);
+    if (error == ERROR_NONE && is_failure)
+        error = note_device_error(transaction, row, &message_error);
     if (error == ERROR_NONE)
         error = change_row(transaction, row, &after, reason, &message_error, 0);
     if (error != ERROR_NONE)

@@ -35,6 +35,7 @@ VERB(purge);
 VERB(connect_device);
 VERB(update_device);
 VERB(disconnect_device);
+VERB(configure_device);
 
 /* brokers.c */
 VERB(lease_broker);

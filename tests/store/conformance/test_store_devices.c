@@ -56,9 +56,12 @@ static struct store_device_page list(struct store_fixture *fixture,
     return page;
 }
 
+/* The connected ones. */
 static struct store_device_page list_all(struct store_fixture *fixture)
 {
-    struct store_device_page page = list(fixture, &(struct store_device_query){.limit = 100});
+    struct store_device_page page = list(
+        fixture,
+        &(struct store_device_query){.limit = 100, .has_connected = true, .connected = true});
     assert_false(page.has_more);
     return page;
 }
@@ -80,8 +83,8 @@ static double battery_level(struct store_fixture *fixture, const char *device_id
     struct store_device_page page = list_all(fixture);
     double level = -2;
     for (size_t i = 0; i < page.count; i++) {
-        if (strcmp(page.devices[i].device_id, device_id) == 0)
-            level = page.devices[i].info.battery_level;
+        if (strcmp(page.devices[i].device.device_id, device_id) == 0)
+            level = page.devices[i].device.info.battery_level;
     }
     store_device_page_fini(&page);
     return level;
@@ -106,20 +109,20 @@ static void a_connected_device_is_listed_with_its_info(void **state)
     given_message_in(fixture, MESSAGE_SENT);
 
     struct store_device_page page = list_all(fixture);
-    const struct device *devices = page.devices;
+    const struct store_device *devices = page.devices;
     assert_int_equal(page.count, 2);
-    assert_string_equal(devices[0].device_id, "phone-0");
-    assert_true(devices[0].info.battery_level < 0);
-    assert_true(devices[0].info.charging < 0);
-    assert_false(devices[0].info.has_signal_strength);
-    assert_null(devices[0].info.extra);
-    assert_string_equal(devices[1].info.name, "Pixel 7");
-    assert_string_equal(devices[1].info.android_version, "14");
-    assert_true(devices[1].info.battery_level == 87.5);
-    assert_int_equal(devices[1].info.charging, 1);
-    assert_int_equal(devices[1].info.signal_strength, -71);
-    assert_string_equal(devices[1].info.extra, "{\"carrier\":\"x\"}");
-    assert_int_equal(devices[1].queue, 2);
+    assert_string_equal(devices[0].device.device_id, "phone-0");
+    assert_true(devices[0].device.info.battery_level < 0);
+    assert_true(devices[0].device.info.charging < 0);
+    assert_false(devices[0].device.info.has_signal_strength);
+    assert_null(devices[0].device.info.extra);
+    assert_string_equal(devices[1].device.info.name, "Pixel 7");
+    assert_string_equal(devices[1].device.info.android_version, "14");
+    assert_true(devices[1].device.info.battery_level == 87.5);
+    assert_int_equal(devices[1].device.info.charging, 1);
+    assert_int_equal(devices[1].device.info.signal_strength, -71);
+    assert_string_equal(devices[1].device.info.extra, "{\"carrier\":\"x\"}");
+    assert_int_equal(devices[1].device.queue, 2);
     store_device_page_fini(&page);
 
     struct store_write write = {.verb = STORE_DEVICE_UPDATE};
@@ -139,13 +142,14 @@ static void assert_pages(struct store_fixture *fixture, struct store_device_quer
                          const char *expected)
 {
     char pages[256] = "";
+    query.has_connected = query.connected = true;
     for (bool more = true; more;) {
         struct store_device_page page = list(fixture, &query);
         more = page.has_more;
         strcat(pages, "[");
         for (size_t i = 0; i < page.count; i++) {
-            strcat(strcat(pages, i > 0 ? " " : ""), page.devices[i].device_id);
-            strcpy(query.after, page.devices[i].device_id);
+            strcat(strcat(pages, i > 0 ? " " : ""), page.devices[i].device.device_id);
+            strcpy(query.after, page.devices[i].device.device_id);
         }
         strcat(pages, "]");
         store_device_page_fini(&page);

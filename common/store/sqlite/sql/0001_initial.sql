@@ -175,24 +175,50 @@ CREATE TABLE broker (
 
 -- A device is connected while the broker instance that it is on is alive.
 CREATE TABLE device (
-    device_id        TEXT    PRIMARY KEY,
-    name             TEXT,
-    android_version  TEXT,
-    battery_level    REAL,
-    charging         INTEGER,
-    signal_strength  INTEGER,
-    connection_epoch INTEGER NOT NULL,           -- counts its connections
-    broker_instance  BLOB,                       -- NULL: not connected
-    token_revoked    INTEGER NOT NULL DEFAULT 0, -- 1: since it connected; its connection is to be closed
-    first_seen_at_ms INTEGER NOT NULL,
-    connected_at_ms  INTEGER NOT NULL,
-    last_seen_at_ms  INTEGER NOT NULL,
+    device_id         TEXT    PRIMARY KEY,
+    -- What an operator has decided.
+    given_name        TEXT,                       -- for people; NULL: the one that the device gives
+    disabled          INTEGER NOT NULL DEFAULT 0,
+    daily_segments    INTEGER,                    -- NULL: as the settings say, 0: no limit
+    window_segments   INTEGER,
+    group_count       INTEGER NOT NULL DEFAULT 0, -- rows in device_group
+    configured        INTEGER NOT NULL DEFAULT 0, -- the number of the last change of it, over all devices; 0: none
+    -- Its connection.
+    connection_epoch  INTEGER NOT NULL DEFAULT 0, -- counts its connections
+    broker_instance   BLOB,                       -- NULL: not connected
+    token_revoked     INTEGER NOT NULL DEFAULT 0, -- 1: since it connected; its connection is to be closed
+    first_seen_at_ms  INTEGER NOT NULL,
+    connected_at_ms   INTEGER NOT NULL DEFAULT 0, -- 0: never
+    last_seen_at_ms   INTEGER NOT NULL DEFAULT 0,
+    -- What it says of itself.
+    sim_slots         INTEGER NOT NULL DEFAULT 0, -- bit N: it has a SIM in slot N
+    name              TEXT,
+    android_version   TEXT,
+    app_version       TEXT,
+    battery_level     REAL,
+    charging          INTEGER,
+    signal_strength   INTEGER,
+    -- The last message that it refused or reported as failed.
+    error_at_ms       INTEGER NOT NULL DEFAULT 0, -- 0: none
+    error_message_id  BLOB,
+    error_code        TEXT,
+    error_message     TEXT,
+    sims              TEXT,                       -- JSON array; NULL: unknown
     -- JSON object: the other members of its own description. Last: a long one is on pages of its own.
-    extra            TEXT
+    extra             TEXT
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX device_connected ON device (broker_instance) WHERE broker_instance IS NOT NULL;
 CREATE INDEX device_token_revoked ON device (device_id) WHERE token_revoked = 1;
+CREATE INDEX device_configured ON device (configured) WHERE configured > 0;
+
+CREATE TABLE device_group (
+    device_id TEXT NOT NULL,
+    label     TEXT NOT NULL,
+    PRIMARY KEY (device_id, label)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX device_group_by_label ON device_group (label);
 
 -- ---- Access: common/access/api_key.h, common/access/device_token.h ----
 
@@ -222,6 +248,7 @@ END;
 CREATE TABLE pairing (
     code_hash     BLOB    PRIMARY KEY CHECK (length(code_hash) = 32),
     device_id     TEXT,             -- NULL: the device chooses
+    groups        TEXT,             -- labels that the device gets, separated by spaces; NULL: it keeps those it has
     expires_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
