@@ -13,6 +13,7 @@ command_pid=
 stop() {
     [ "$BASHPID" = "$$" ] || exit 0 # the child before its exec
     trap '' INT QUIT TERM HUP
+    : "${command_pid:=$!}" # the signal may come before it is assigned
     while [ -n "$command_pid" ] && kill -TERM "$command_pid" 2>/dev/null; do
         sleep 0.5 &
         tick=$!

@@ -43,6 +43,30 @@ def time_to_serve(runs):
 
 # ---- Signals ----
 
+def test_a_command_ends_with_stoppable_at_any_instant(tmp_path):
+    """More instants than a whole start of the gateway allows: a signal that the script hears between forking and noting the
+    child's number."""
+    instants = 80
+
+    def start():
+        return subprocess.Popen([ROOT / "deploy/stoppable.sh", "sleep", "1000"], cwd=tmp_path,
+                                start_new_session=True, stderr=subprocess.DEVNULL)
+
+    begin = time.monotonic()
+    run = start()
+    wait_for(lambda: "sleep" in running_in(tmp_path).values(), "the command")
+    whole = time.monotonic() - begin
+    os.killpg(run.pid, signal.SIGHUP)
+    for i in range(instants):
+        run.wait(LIMIT_SECONDS)
+        wait_for(lambda: not running_in(tmp_path), f"the end of run {i}")
+        run = start()
+        time.sleep(whole * i / instants)  # not to wait for something: it is the instant
+        os.killpg(run.pid, signal.SIGHUP)
+    run.wait(LIMIT_SECONDS)
+    wait_for(lambda: not running_in(tmp_path), "the end of the last run")
+
+
 @pytest.mark.parametrize("number, to_all", [(signal.SIGINT, True), (signal.SIGTERM, True), (signal.SIGHUP, True),
                                             (signal.SIGTERM, False)])
 def test_a_signal_at_any_instant_of_the_start_ends_all_of_it(runs, number, to_all):
