@@ -5,9 +5,9 @@ VERSION := 0.1.0
 # SANITIZE=address (with undefined behaviour) or thread: another build, in a folder of its own.
 # SANITIZE=fuzz is `make fuzz`'s, by clang.
 SANITIZE ?=
-# FAIL_POINTS=1: likewise, with the places where the fault tests end a process.
+# FAIL_POINTS=1: another build too, with the places where the fault tests end a process.
 FAIL_POINTS ?=
-# Where the programs look for their settings when nobody says.
+# Where the programs look for their settings by default.
 SETTINGS_FILE ?= .env
 OUT := build$(if $(SANITIZE),/$(SANITIZE))$(if $(FAIL_POINTS),/faults)
 GEN := build/gen
@@ -56,7 +56,7 @@ SOURCES := $(COMMON) $(API) $(BROKER) $(CLI) $(PHONE_SIM) $(SIMULATION)
 C_FILES = $(SOURCES) $(wildcard tests/unit/*.[ch] tests/store/*.[ch] tests/store/*/*.[ch] tests/fuzz/*.[ch] common/*/*.h common/*/*/*.h \
           api-fcgi/*.h api-fcgi/*/*.h ws-broker/*/*.h deploy/cli/*.h tests/phone-sim/*.h tests/simulation/*.h \
           tests/torture/preload/*.c tests/bench/*.c tests/bench/*/*.[ch])
-# What the caller's shell has set for itself ends here, as in deploy/shell.sh. (Python would leave out asserts.)
+# Removes settings of the caller's shell, as deploy/shell.sh does. (With PYTHONOPTIMIZE, Python would skip asserts.)
 unexport CDPATH ENV BASH_ENV POSIXLY_CORRECT GREP_OPTIONS TAR_OPTIONS PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONSTARTUP
 export LC_ALL := C.UTF-8
 # V=1 shows the commands.
@@ -81,7 +81,7 @@ PRELOADS := $(patsubst tests/torture/preload/%.c,build/tests/%.so,$(wildcard tes
 .SECONDARY:
 
 all: programs site manuals
-	@: # nor does make say that there is nothing to do
+	@: # so make does not say that there is nothing to do
 programs: $(PROGRAMS)
 test-programs: $(PROGRAMS) $(TEST_PROGRAMS) $(if $(filter address,$(SANITIZE)),$(FUZZ_PROGRAMS))
 fuzz-programs: $(FUZZ_PROGRAMS)
@@ -165,7 +165,7 @@ $(OUT)/obj/%.o: %.c | $(GEN)/migrations.h $(GEN)/settings_file.h
 	$(call say,CC,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-# The SQL files, as C texts in their order; and those that lead back, by the version they leave.
+# The migrations as C strings, in order; and those that lead back, by the version that they leave.
 SQL_TEXT := sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/    "&\\n"/'
 $(GEN)/migrations.h: $(sort $(wildcard common/store/sqlite/sql/*.sql common/store/sqlite/sql/down/*.sql))
 	@mkdir -p $(@D)
@@ -176,11 +176,11 @@ $(GEN)/migrations.h: $(sort $(wildcard common/store/sqlite/sql/*.sql common/stor
 	       echo "    [$$(basename $$file | sed 's/^0*//; s/_.*//')] ="; $(SQL_TEXT) $$file; echo '    ,'; done; \
 	   echo '};'; } > $@
 
-# The newest schema, for who must know it without opening a database.
+# The newest schema version, for the scripts of an upgrade.
 $(GEN)/schema-version: $(GEN)/migrations.h
 	@ls common/store/sqlite/sql/*.sql | wc -l >$@
 
-# Written anew when it says something else.
+# Written only when its text changes.
 $(GEN)/settings_file.h: FORCE
 	@mkdir -p $(@D)
 	@echo '#define SETTINGS_FILE "$(SETTINGS_FILE)"' > $@.new
@@ -245,7 +245,7 @@ run: dependencies
 	@deploy/run.sh
 dev: dependencies
 	@deploy/dev.sh
-# NAMES="sms.lan 192.168.1.5": what it is for, beside this machine's own names and addresses.
+# NAMES="sms.lan 192.168.1.5": more names and addresses for the certificate, besides those of this machine.
 NAMES ?=
 lan-certificate: dependencies
 	@deploy/lan-certificate.sh $(NAMES)
@@ -281,7 +281,7 @@ torture: test-dependencies
 	    $(call run_tests,-n $(TEST_WORKERS) tests/torture)
 test-dependencies:
 	@deploy/dependencies.sh test
-# A gateway's whole life, by the scripts of deploy/, on a Debian 12 that is made and booted for it: ten minutes, as root.
+# Installs, upgrades, restores and removes a gateway by the scripts of deploy/, on a fresh Debian 12: twenty minutes, as root.
 test-deploy: deploy-dependencies
 	@$(MAKE) --no-print-directory all
 	@$(call run_tests,-x tests/deploy)
@@ -295,7 +295,7 @@ mutations: test-dependencies
 	@$(MAKE) --no-print-directory all test-programs
 	@$(PYTHON) tests/mutations/run.py $(MUTATION)
 
-# Other seeds than those of `make test`: from FIRST on.
+# Seeds from FIRST on; `make test` uses others.
 SEEDS ?= 1000000
 FIRST ?= 1000000
 simulate: $(OUT)/simulation
@@ -306,7 +306,7 @@ FAULTS ?= 2
 model: test-dependencies
 	@$(PYTHON) tests/model/search.py $(FAULTS)
 
-# Gives every target of tests/fuzz that many seconds; what it finds that is new joins tests/fuzz/corpus.
+# Runs every target of tests/fuzz for FUZZ_SECONDS; new inputs that it finds are added to tests/fuzz/corpus.
 # FUZZ_TARGET="json broker" takes some.
 FUZZ_SECONDS ?= 60
 FUZZ_TARGET ?=
@@ -316,8 +316,8 @@ fuzz: fuzz-dependencies
 fuzz-dependencies:
 	@deploy/dependencies.sh fuzz
 
-# What the gateway does on this machine, and what it could do at best; figures and plots go to
-# build/bench. BENCH="posts reads" measures some.
+# Measures the gateway on this machine, and the best that the machine could do; results and plots go to build/bench.
+# BENCH="posts reads" measures some.
 BENCH ?=
 bench: bench-dependencies
 	@$(MAKE) --no-print-directory all bench-programs

@@ -235,7 +235,7 @@ static bool is_private(const struct settings *settings)
     return listener_is_loopback(settings) && *settings->public_url == '\0';
 }
 
-/* Handles the options that check or print the settings. Returns if the program shall run. */
+/* Handles the options that check or print the settings. Returns if the program should run. */
 static void answer(const struct asked *asked, struct settings *settings)
 {
     char errmsg[ERRMSG_SIZE];

@@ -1,5 +1,5 @@
 /*
- * The store: the one truth about messages and devices. Nothing above it knows which database it is.
+ * The store has all messages and devices. Nothing above it knows which database it is.
  *
  * Writes are values. A thread fills in a `struct store_write` and submits it. The store runs the waiting writes in
  * one transaction, commits it durably, and only then calls `done` of each. So a write costs a share of one
@@ -149,10 +149,10 @@ struct store_options {
     const char *role;
     const char *runtime_dir; /* with a role: tells people which process it is */
     bool must_exist; /* a database that is missing is not created: only the gateway creates one */
-    int64_t timeout_ms; /* a write that cannot start, or a read that has not ended, by then fails */
+    int64_t timeout_ms;     /* after this time a write that could not start, or a read, fails */
     int64_t max_wal_bytes;  /* while a reader holds the write-ahead log above this, new messages and
                               probes are refused: ERROR_WAL_FULL; 0: no bound */
-    int64_t min_free_bytes; /* likewise while less is free on the disk: ERROR_DISK_FULL */
+    int64_t min_free_bytes; /* while less is free on the disk, too: ERROR_DISK_FULL */
     struct store_limits limits;
     int64_t (*wall_ms)(void); /* the time of day, for tests; NULL: clock_wall_ms */
     struct metrics *metrics;  /* where commits, refusals and messages are counted; or NULL */

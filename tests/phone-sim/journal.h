@@ -1,7 +1,6 @@
 /*
- * The journal of an assured phone, as it is in memory: what PROTOCOL.md wants on disk, and the
- * changes to it as values. Whoever runs the phone writes the changes down, and gives what is there
- * back when the phone starts again.
+ * The journal of an assured phone in memory (PROTOCOL.md says what it has), and its changes as values. The caller stores
+ * the changes, and passes the stored journal back when the phone starts again.
  */
 #ifndef TESTS_PHONE_SIM_JOURNAL_H
 #define TESTS_PHONE_SIM_JOURNAL_H
@@ -21,7 +20,7 @@ enum entry_state {
     ENTRY_DROPPED,
 };
 
-/* The message, and what became of it. */
+/* A message and its state. */
 struct journal_entry {
     char message_id[SMS_ID_SIZE];
     int64_t attempt;

@@ -158,7 +158,7 @@ static bool keep_certificate(X509 *certificate, const char *path)
     return good || refuse("%s cannot be written: %s", path, strerror(errno));
 }
 
-/* Nobody can be trusted yet, so whoever answers may send what he likes: the fingerprint decides. */
+/* The certificate is not verified here: the fingerprint decides. */
 static bool fetch_ca(const struct link_parts *parts, const char *path)
 {
     char url[PAIRING_URL_SIZE + 16], fingerprint[FINGERPRINT_SIZE];
@@ -172,7 +172,7 @@ static bool fetch_ca(const struct link_parts *parts, const char *path)
     if (!certificate || !fingerprint_of(certificate, fingerprint))
         refuse("%s has no certificate (HTTP status %ld)", url, status);
     else if (strcasecmp(fingerprint, parts->ca) != 0)
-        refuse("%s is not the CA of the link: somebody else may have answered", url);
+        refuse("%s is not the CA of the link: another machine may have answered", url);
     else
         good = keep_certificate(certificate, path);
     X509_free(certificate);

@@ -1,9 +1,8 @@
 /*
- * The SMS of one phone: those it was given and has to send, one at a time and in their order; those
- * it has sent, and what became of them; and what of all that is still to be told to the gateway.
+ * The SMS of one basic phone: those that wait to be sent, one at a time and in order; those that it has sent, with their
+ * results; and the reports that the gateway has not had yet.
  *
- * Pure: time comes in as arguments, and timers go out to the heap. Nothing in here knows whether
- * the phone is connected, and SMS leave whether it is or not.
+ * Pure: time comes in as arguments, timers go into the heap. SMS are sent whether or not the phone is connected.
  */
 #ifndef TESTS_PHONE_SIM_RADIO_H
 #define TESTS_PHONE_SIM_RADIO_H
@@ -26,13 +25,13 @@ struct sms {
     TAILQ_ENTRY(sms) in_to_send;
     TAILQ_ENTRY(sms) in_to_report;
     struct radio *radio;
-    struct timer timer;     /* it has left, is reported about, or can be forgotten */
+    struct timer timer;     /* until it is sent, reported, or forgotten */
     const char *error_code; /* of SMS_FAILED */
     char *text;             /* NULL once it is sent or failed */
     enum sms_status status;
-    unsigned to_report; /* 1 << status for each that is still to be reported */
-    bool awaits_report; /* a delivery report will come */
-    bool disowned;      /* the gateway says that it is not this phone's: no more reports */
+    unsigned to_report; /* 1 << status for each report to come */
+    bool awaits_report; /* waits for a delivery report */
+    bool disowned;      /* the gateway said that it is not this phone's: no more reports */
     bool finished;      /* everything about it was written to a connection */
     char id[SMS_ID_SIZE];
     char phone_number[SMS_NUMBER_SIZE];
@@ -58,31 +57,30 @@ struct radio {
 
 enum radio_answer {
     RADIO_ACCEPTED,
-    RADIO_DUPLICATE, /* refused, and its last status will be reported again */
-    RADIO_FULL,      /* refused; as if it had never come */
+    RADIO_DUPLICATE, /* refused; its last status is reported again */
+    RADIO_FULL,      /* refused, and forgotten */
 };
 
 void radio_init(struct radio *radio, const struct radio_settings *settings);
 void radio_fini(struct radio *radio);
 
-/* An SMS that cannot be sent, for want of a proper number or of a text (NULL), fails at once. */
+/* An SMS with a wrong number, or without a text (NULL), fails at once. */
 enum radio_answer radio_take(struct radio *radio, const char *id, const char *phone_number,
                              const char *text, int64_t now_ms);
 
-/* Sends no more SMS, also not the one on air. */
+/* Sends no more SMS, not even the one on air. */
 void radio_switch_off(struct radio *radio);
 
-/* The last status of every SMS, and none of the steps before, is to be reported. */
+/* Reports the last status of every SMS again, without the steps before it. */
 void radio_report_all_again(struct radio *radio);
 
-/* The gateway does not want to hear of it again. */
+/* The gateway wants no more reports on this SMS. */
 void radio_disown(struct radio *radio, const char *id);
 
-/* What is to be reported next; NULL if nothing. The same until radio_report_written(). */
+/* The SMS and status to report next, the same until radio_report_written(). NULL if there is none. */
 const struct sms *radio_next_report(const struct radio *radio, enum sms_status *status);
 
-/* The next report was written. Returns the SMS if that was the last there is to say about it, and
- * the first time so; otherwise NULL. */
+/* The next report was written. Returns the SMS if that was its last report, once; otherwise NULL. */
 const struct sms *radio_report_written(struct radio *radio);
 
 #endif

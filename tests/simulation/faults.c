@@ -266,7 +266,7 @@ static void cancel(struct world *world, unsigned number)
     if (!record->promised || run(world, &write) != ERROR_NONE)
         return;
     TRACE(world, "message %u: %s", number,
-          write.cancel.asked ? "its phone shall cancel it" : "is cancelled");
+          write.cancel.asked ? "its phone must cancel it" : "is cancelled");
     if (write.cancel.asked)
         record->revoke_promised = true;
     else

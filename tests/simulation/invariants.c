@@ -1,25 +1,25 @@
 /*
- * What really happened, and the invariants over it. They are checked where they could break: when
- * something is on disk, on the wire, or at a radio.
+ * The invariants of delivery, over what really happened. They are checked where they could break: when something is on
+ * disk, on the wire, or at a radio.
  *
- *   I1  an id that somebody was given is in the store, whatever was killed
- *   I2  a message is handed to a radio at most once, but for tries of which it is proved that
- *       nothing was sent; a basic phone is written its frame once
+ *   I1  an id that a client was given is in the store, whatever was killed
+ *   I2  a message reaches a radio at most once, not counting attempts with proof that nothing was sent; the frame of a
+ *       basic phone is written once
  *   I3  an offer on the wire was committed before: dispatched, to that phone, with that attempt
- *   I4  a release, or a basic phone's frame, likewise: accepted; and nobody else has the release of
- *       that message without that proof
- *   I5  every move is in the table, and has one event
- *   I6  a message goes backwards only out of an offer, or with the proof
- *   I7  an attempt is one more with each hand-over and otherwise the same
+ *   I4  a release, or a basic phone's frame, was committed before: accepted; and without such proof no other phone has
+ *       the release of that message
+ *   I5  every transition is in the table, and has one event
+ *   I6  a message returns to the queue only from an offer, or with proof
+ *   I7  each dispatch raises the attempt by one; nothing else changes it
  *   I8  unknown has a cause: a wiped phone, a kill while submitting, long silence
- *   I9  sent and delivered were sent, once; what was sent is not queued, cancelled or forgotten
- *   I10 when faults stop, every message settles
+ *   I9  sent and delivered messages were sent, once; a sent message is not queued, cancelled or lost
+ *   I10 when faults stop, every message finishes
  *   I11 sent does not become unknown
  *   I12 a report is on disk before it is acknowledged
- *   C1  what the API has cancelled is never sent; who was promised that a phone is asked to cancel
- *       does not see the message go to a phone anew
- *   R1  the connection that a phone has opened last is not replaced by an older one
- *   D1  an offer that was dropped is nobody's: the store does not count on that phone
+ *   C1  a message that the API has cancelled is never sent; after a cancel request that waits for a phone's answer, the
+ *       message is not given to a phone again
+ *   R1  an older connection never replaces a phone's newest one
+ *   D1  a dropped offer belongs to no phone: the store does not expect that phone to send it
  *
  * I13 (webhooks) and I14 (caps) have nothing to be checked on yet.
  */
@@ -115,7 +115,7 @@ static void note_attempt(struct world *world, const struct change *change)
         record->attempts[change->attempt].journal = change->journal;
         record->attempts[change->attempt].basic = message_id_equal(&change->journal, &no_journal);
         if (record->revoke_promised)
-            violate(world, "C1: message %u goes to a phone anew, though nobody wants it",
+            violate(world, "C1: message %u is given to a phone again after its cancel request",
                     change->message);
     }
     if (change->to == MESSAGE_DISPATCHED)

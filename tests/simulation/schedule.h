@@ -21,7 +21,7 @@ enum event_type {
     EVENT_PHONE_CONNECTS,
     EVENT_PHONE_SUBMITS, /* hands a message to the radio */
     EVENT_RADIO,         /* the radio answers */
-    EVENT_CLIENT,        /* somebody queues or cancels a message */
+    EVENT_CLIENT,        /* a client queues or cancels a message */
     EVENT_FAULT,
 };
 

@@ -148,7 +148,7 @@ struct submit {
 };
 
 struct record {
-    bool promised; /* somebody was given the id */
+    bool promised; /* a client was given the id */
     bool cancelled_by_api;
     bool revoke_promised;
     enum message_status status; /* on disk */
@@ -211,7 +211,7 @@ struct world {
     struct phone phones[MOST_PHONES];
     unsigned phone_count;
     struct record records[MOST_MESSAGES];
-    unsigned message_count; /* those that somebody wanted so far */
+    unsigned message_count; /* posted so far */
 
     char violation[256]; /* "": none */
     struct counts *counts;

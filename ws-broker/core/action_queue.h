@@ -17,7 +17,7 @@ struct broker_action {
     enum broker_action_type type;
     session_id session;        /* of all types but the last two */
     struct store_write *write; /* BROKER_STORE: borrowed from the core */
-    struct store_work *work;   /* BROKER_POLL: likewise; one at a time */
+    struct store_work *work;   /* BROKER_POLL: borrowed too; one at a time */
 };
 
 /* Zero at first. */

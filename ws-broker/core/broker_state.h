@@ -51,8 +51,8 @@ struct broker {
         int64_t count_stuck_at_ms;
         int64_t purge_at_ms;
         int64_t wall_offset_ms;           /* wall minus monotonic time, at the last tick */
-        int64_t trust_clock_at_ms;        /* until then the wall clock may be wrong, */
-        int64_t trust_clock_unsent_at_ms; /* and likewise for messages that were not sent */
+        int64_t trust_clock_at_ms;        /* until then the wall clock may be wrong */
+        int64_t trust_clock_unsent_at_ms; /* the same for messages that were not sent */
     } housekeeping;
 
     struct {

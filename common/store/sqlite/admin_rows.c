@@ -34,8 +34,8 @@ static enum error write_probe(struct store_database *database, int64_t now_ms)
     return statement_run(&database->handle, update);
 }
 
-/* A database that is an eighth free gets smaller; new messages will use the rest. A file that was not created by the
-   gateway may not be able to, until database_file_compact has written it anew. */
+/* Shrinks a database that is at least an eighth free; new messages use what is left. A file that the gateway did not
+   create may not be able to shrink, until database_file_compact has rewritten it. */
 static enum error reclaim_space(struct store_database *database, bool *more)
 {
     enum { WORTH_IT_PAGES = 2048, SHARE = 8, INCREMENTAL = 2 };

@@ -24,7 +24,7 @@ MUST_CHECK bool schema_read_version(sqlite3 *db, const struct schema *schema, in
 MUST_CHECK bool schema_migrate(sqlite3 *db, const struct schema *schema,
                                char problem[STORE_ERROR_SIZE]);
 
-/* Migrates back to an older version, likewise; messages are kept. Not every version has a way back. */
+/* Migrates back to an older version, in the same way; keeps the messages. Not every version has a way back. */
 MUST_CHECK bool schema_migrate_back(sqlite3 *db, const struct schema *schema, int64_t version,
                                     char problem[STORE_ERROR_SIZE]);
 
