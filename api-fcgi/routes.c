@@ -8,11 +8,12 @@ enum {
     JSON = ROUTE_JSON_BODY,
     OPTIONAL_JSON = JSON | ROUTE_BODY_OPTIONAL,
     QUERY = ROUTE_QUERY,
-    SLOW = ROUTE_SLOW_READ
+    SLOW = ROUTE_SLOW_READ,
+    KEY = ROUTE_IDEMPOTENCY_KEY,
 };
 
 static const struct route routes[] = {
-    {"POST", "/api/send-sms", 202, API_SCOPE_SEND, JSON, messages_handle_send},
+    {"POST", "/api/send-sms", 202, API_SCOPE_SEND, JSON | KEY, messages_handle_send},
     {"GET", "/api/sms", 200, API_SCOPE_READ, QUERY | SLOW, message_list_handle},
     {"GET", "/api/sms/{message_id}", 200, API_SCOPE_READ, 0, messages_handle_get},
     {"DELETE", "/api/sms/{message_id}", 200, API_SCOPE_SEND, 0, messages_handle_cancel},

@@ -1,8 +1,11 @@
 """The examples of deploy/examples work as they are: each client sends through a real gateway over TLS, with a key that may do no
 more than the page says; the phone pairs, sends by its command, and sends nothing twice."""
 
+import http.client
+import http.server
 import os
 import subprocess
+import threading
 
 import pytest
 
@@ -57,6 +60,63 @@ def test_the_clients_send_follow_and_list(gateway, certificate):
             assert len(listed) == number + 1 and listed[0].split()[1:] == [f"+49151000000{number}", "delivered"], example
     finally:
         phone.kill()
+
+
+class Relay(http.server.ThreadingHTTPServer):
+    """Passes requests on to a gateway, and loses the first answers: one connection breaks, and one answer is a 504."""
+
+    def __init__(self, gateway):
+        super().__init__(("127.0.0.1", 0), RelayHandler)
+        self.gateway = gateway
+        self.keys = []  # of the POSTs, in their order
+        threading.Thread(target=self.serve_forever).start()
+
+    def close(self):
+        self.shutdown()
+        self.server_close()
+
+
+class RelayHandler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        upstream = http.client.HTTPConnection("127.0.0.1", self.server.gateway.port, timeout=LIMIT_SECONDS)
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}
+        upstream.request(self.command, self.path, body, headers)
+        answer = upstream.getresponse()
+        status, text = answer.status, answer.read()
+        upstream.close()
+        if self.command == "POST":
+            self.server.keys.append(self.headers["Idempotency-Key"])
+            if len(self.server.keys) == 1:
+                self.close_connection = True
+                return
+            if len(self.server.keys) == 2:
+                status, text = 504, b'{"status": 504, "code": "too_slow", "detail": "lost"}'
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_POST = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("example", CLIENTS)
+def test_the_clients_send_again_where_the_answer_is_lost(gateway, example):
+    relay = Relay(gateway)
+    phone = PhoneSim(gateway, 1, "--send-ms", "10", "--report-ms", "10")
+    try:
+        result = run(example, "+4915112345678", "Hello", API_KEY=gateway.make_key("send", "read"),
+                     GATEWAY_URL=f"http://127.0.0.1:{relay.server_address[1]}")
+    finally:
+        phone.kill()
+        relay.close()
+    assert result.returncode == 0 and "status: delivered" in result.stdout, (result.stdout, result.stderr)
+    assert len(relay.keys) == 3 and relay.keys[0] and len(set(relay.keys)) == 1, relay.keys
+    assert gateway.count_messages("1") == 1
 
 
 @pytest.mark.parametrize("example", CLIENTS)

@@ -25,6 +25,13 @@ enum http_outcome messages_refuse(struct http_exchange *exchange, enum error err
 void messages_answer_accepted(struct http_exchange *exchange, bool with_text);
 void messages_release_sent(struct http_exchange *exchange);
 
+/* message_replay.c: a POST that is sent again with its idempotency key. The kept answer lacks the number and the text, so
+   that nothing of a message outlives it: who repeats the request has them, and `state->sent` has them then. */
+void message_replay_keep(struct store_answer *answer, const struct message *message);
+void message_replay_answer(struct http_exchange *exchange);
+/* After STORE_FIND_ANSWER, for a request that has been refused and answered. */
+void message_replay_answer_if_done(struct http_exchange *exchange);
+
 /* message_resend.c */
 enum http_outcome messages_handle_resend(struct http_exchange *exchange);
 

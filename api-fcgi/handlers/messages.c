@@ -2,6 +2,7 @@
 #include "api-fcgi/handlers/handlers.h"
 #include "api-fcgi/handlers/message_draft.h"
 #include "api-fcgi/server/api.h"
+#include "api-fcgi/server/idempotency.h"
 #include "common/base/clock.h"
 #include "common/base/fail_point.h"
 #include "common/base/log.h"
@@ -15,6 +16,20 @@ static int64_t seconds_to_midnight(void)
 {
     const int64_t day_ms = 86400 * 1000;
     return (day_ms - clock_wall_ms() % day_ms + 999) / 1000;
+}
+
+static void refuse_unknown_outcome(struct http_exchange *exchange)
+{
+    exchange->problem.message_id = &exchange->state->sent.id;
+    if (idempotency_of(exchange))
+        http_problem(exchange, ERROR_OUTCOME_UNKNOWN,
+                     "The message may have been accepted. Send it again with the same"
+                     " Idempotency-Key, until the answer is another one.");
+    else
+        http_problem(
+            exchange, ERROR_OUTCOME_UNKNOWN,
+            "The message may have been accepted. Wait until GET /readyz answers 200, then GET"
+            " /api/sms/{message_id}, and send it again only if that answers 404.");
 }
 
 /* Answers why the store refused the message. */
@@ -57,11 +72,10 @@ static void refuse_message(struct http_exchange *exchange, enum error error)
             (long long)settings->max_queue_age_minutes);
         break;
     case ERROR_OUTCOME_UNKNOWN:
-        exchange->problem.message_id = &exchange->state->sent.id;
-        http_problem(
-            exchange, error,
-            "The message may have been accepted. Wait until GET /readyz answers 200, then GET"
-            " /api/sms/{message_id}, and send it again only if that answers 404.");
+        refuse_unknown_outcome(exchange);
+        break;
+    case ERROR_IDEMPOTENCY_KEY_REUSED:
+        idempotency_refuse(exchange);
         break;
     default:
         http_store_problem(exchange, error);
@@ -92,7 +106,10 @@ void messages_answer_accepted(struct http_exchange *exchange, bool with_text)
 
 static void answer_accepted(struct http_exchange *exchange)
 {
-    messages_answer_accepted(exchange, true); /* the client sent the text itself */
+    if (exchange->write.result == ERROR_NONE && idempotency_is_replayed(exchange))
+        message_replay_answer(exchange);
+    else
+        messages_answer_accepted(exchange, true); /* the client sent the text itself */
 }
 
 void messages_release_sent(struct http_exchange *exchange)
@@ -121,14 +138,18 @@ enum http_outcome messages_handle_send(struct http_exchange *exchange)
     *message = (struct message){0};
     exchange->release = messages_release_sent;
     if (!read_message(exchange, message))
-        return HTTP_ANSWERED;
+        return idempotency_find_answer(exchange, message_replay_answer_if_done);
 
     message_draft_finish(exchange, message);
     exchange->write = (struct store_write){
         .verb = STORE_ENQUEUE,
-        .enqueue = {.message = message, .key_daily_messages = exchange->key_daily_messages},
+        .enqueue = {.message = message,
+                    .key_daily_messages = exchange->key_daily_messages,
+                    .idempotency = idempotency_of(exchange)},
     };
     strcpy(exchange->write.enqueue.key_id, exchange->key_id);
+    if (exchange->write.enqueue.idempotency)
+        message_replay_keep(&exchange->write.enqueue.idempotency->answer, message);
     FAIL_POINT("api.before_enqueue");
     return http_park(exchange, answer_accepted);
 }

@@ -34,6 +34,7 @@ enum parameter {
     AUTHORIZATION,
     CONTENT_TYPE_HEADER, /* once for each header that the client sent */
     CONTENT_ENCODING_HEADER,
+    IDEMPOTENCY_KEY_HEADER,
     PARAMETER_COUNT
 };
 
@@ -54,6 +55,7 @@ static const struct {
     [AUTHORIZATION] = NAME("HTTP_AUTHORIZATION"),
     [CONTENT_TYPE_HEADER] = NAME("HTTP_CONTENT_TYPE"),
     [CONTENT_ENCODING_HEADER] = NAME("HTTP_CONTENT_ENCODING"),
+    [IDEMPOTENCY_KEY_HEADER] = NAME("HTTP_IDEMPOTENCY_KEY"),
 #undef NAME
 };
 
@@ -87,8 +89,11 @@ void fcgi_request_read(const FCGX_Request *fcgi, struct http_request *request)
     request->authorization = values[AUTHORIZATION];
     request->request_id = values[REQUEST_ID];
     request->content_encoding = values[CONTENT_ENCODING_HEADER];
+    request->idempotency_key = times[IDEMPOTENCY_KEY_HEADER] > 0 ? values[IDEMPOTENCY_KEY_HEADER]
+                                                                 : NULL;
     request->repeated_header = times[CONTENT_TYPE_HEADER] > 1       ? "Content-Type"
                                : times[CONTENT_ENCODING_HEADER] > 1 ? "Content-Encoding"
+                               : times[IDEMPOTENCY_KEY_HEADER] > 1  ? "Idempotency-Key"
                                                                     : NULL;
     read_body(fcgi, values[CONTENT_LENGTH], request);
 }

@@ -24,6 +24,7 @@ void http_exchange_init(struct http_exchange *exchange, struct api *api)
     buffer_init(&exchange->response.headers, MAX_HEADER_BYTES);
     buffer_init(&exchange->response.body, HTTP_MAX_RESPONSE_BYTES);
     buffer_init(&exchange->problem.errors, MAX_FIELD_ERRORS_BYTES);
+    buffer_init(&exchange->idempotency.request.answer.body, HTTP_MAX_RESPONSE_BYTES);
 }
 
 static void release_state(struct http_exchange *exchange)
@@ -39,16 +40,24 @@ void http_exchange_fini(struct http_exchange *exchange)
     buffer_fini(&exchange->response.headers);
     buffer_fini(&exchange->response.body);
     buffer_fini(&exchange->problem.errors);
+    buffer_fini(&exchange->idempotency.request.answer.body);
     release_state(exchange);
+}
+
+/* The memory of a long answer must not stay with a connection. */
+static void shrink_answer(struct buffer *body)
+{
+    enum { KEEP_BYTES = 65536 };
+    if (body->capacity <= KEEP_BYTES)
+        return;
+    buffer_fini(body);
+    buffer_init(body, HTTP_MAX_RESPONSE_BYTES);
 }
 
 void http_exchange_reset(struct http_exchange *exchange)
 {
-    enum { KEEP_BYTES = 65536 }; /* the memory of a long list must not stay with a connection */
-    if (exchange->response.body.capacity > KEEP_BYTES) {
-        buffer_fini(&exchange->response.body);
-        buffer_init(&exchange->response.body, HTTP_MAX_RESPONSE_BYTES);
-    }
+    shrink_answer(&exchange->response.body);
+    shrink_answer(&exchange->idempotency.request.answer.body);
     buffer_clear(&exchange->request.body);
     buffer_clear(&exchange->response.headers);
     buffer_clear(&exchange->response.body);
@@ -57,6 +66,7 @@ void http_exchange_reset(struct http_exchange *exchange)
     exchange->problem.message_id = NULL;
     exchange->problem.retry_after_s = 0;
     exchange->response.status = 0;
+    exchange->idempotency.any = false;
     release_state(exchange);
 }
 

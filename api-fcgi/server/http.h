@@ -29,10 +29,10 @@ struct http_request {
     const char *content_type;
     const char *authorization;
     const char *content_encoding;
-    const char
-        *repeated_header; /* Content-Type or Content-Encoding, if sent more than once; else NULL */
-    bool body_cut;        /* the body is not as long as announced */
-    bool body_lost;       /* there was no memory for it */
+    const char *idempotency_key; /* NULL: missing, because an empty one is refused */
+    const char *repeated_header; /* one that this struct has, if sent more than once; else NULL */
+    bool body_cut;               /* the body is not as long as announced */
+    bool body_lost;              /* there was no memory for it */
     struct buffer body;
     const char *request_id;                 /* from nginx */
     char path_argument[HTTP_ARGUMENT_SIZE]; /* the segment of `path` that matches {...} in the
@@ -64,6 +64,12 @@ struct http_exchange {
     unsigned scopes;             /* enum api_scope */
     char key_id[SECRET_ID_SIZE]; /* "" where no key is needed */
     int64_t key_daily_messages;  /* 0: no limit */
+
+    /* The header Idempotency-Key (idempotency.h); `request` is valid with `any`. */
+    struct {
+        bool any;
+        struct store_idempotency request;
+    } idempotency;
 
     /* For the next problem. */
     struct {

@@ -2,6 +2,7 @@
 
 #include "api-fcgi/server/api.h"
 #include "api-fcgi/server/body_check.h"
+#include "api-fcgi/server/idempotency.h"
 #include "api-fcgi/server/query.h"
 #include "api-fcgi/server/slow_reads.h"
 
@@ -88,6 +89,8 @@ static enum http_outcome run(struct http_exchange *exchange, const struct route 
         return slow_reads_run(exchange->api->slow_reads, exchange, route->handle);
     bool needs_no_body = route->flags & ROUTE_BODY_OPTIONAL && body_check_is_missing(exchange);
     if (route->flags & ROUTE_JSON_BODY && !needs_no_body && !body_check_request(exchange))
+        return HTTP_ANSWERED;
+    if ((route->flags & ROUTE_IDEMPOTENCY_KEY) && !idempotency_take(exchange))
         return HTTP_ANSWERED;
     return route->handle(exchange);
 }

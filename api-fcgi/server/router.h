@@ -9,6 +9,7 @@ enum route_flag {
     ROUTE_QUERY = 2,     /* its handler reads the query; the other routes refuse every parameter */
     ROUTE_SLOW_READ = 4, /* runs on the threads of slow_reads.h */
     ROUTE_BODY_OPTIONAL = 8, /* the JSON body may be left out */
+    ROUTE_IDEMPOTENCY_KEY = 16, /* takes the header (idempotency.h); the other routes ignore it */
 };
 
 struct route {

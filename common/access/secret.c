@@ -160,6 +160,17 @@ bool pairing_code_hash(const char *text, unsigned char hash[SECRET_HASH_BYTES])
     return true;
 }
 
+void secret_hash_request(const char *method, const char *path, const void *body, size_t length,
+                         unsigned char hash[SECRET_HASH_BYTES])
+{
+    SHA256_CTX context;
+    SHA256_Init(&context);
+    SHA256_Update(&context, method, strlen(method) + 1);
+    SHA256_Update(&context, path, strlen(path) + 1);
+    SHA256_Update(&context, body, length);
+    SHA256_Final(hash, &context);
+}
+
 void secret_websocket_accept(const char *key, char answer[WEBSOCKET_ANSWER_SIZE])
 {
     static const char rfc[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

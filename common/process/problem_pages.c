@@ -107,14 +107,15 @@ static const struct nginx_problem {
     {"502",
      {"502"},
      ERROR_NOT_AVAILABLE,
-     "It may be restarting. A message may have been accepted: look for it before you send it "
-     "again.",
+     "It may be restarting. A message may have been accepted: send it again with the same "
+     "Idempotency-Key; without one, look for it first.",
      {RETRY_AFTER("1")}},
     {"503", {"503"}, ERROR_STORE_BUSY, "Try again in a few seconds.", {RETRY_AFTER("5")}},
     {"504",
      {"504"},
      ERROR_TOO_SLOW,
-     "A message may have been accepted: look for it before you send it again.",
+     "A message may have been accepted: send it again with the same Idempotency-Key; without one, "
+     "look for it first.",
      {RETRY_AFTER("5")}},
 };
 

@@ -6,6 +6,7 @@
 #include "common/base/error.h"
 #include "common/model/lane.h"
 #include "common/model/message.h"
+#include "common/store/idempotency.h"
 
 struct store_reader;
 
@@ -30,8 +31,9 @@ struct store_enqueue {
     const struct message
         *message; /* borrowed until done: id, request id, number, text, encoding, segments, options,
                      batch id */
-    char key_id[SECRET_ID_SIZE]; /* the API key it came with; "": none */
-    int64_t key_daily_messages;  /* the key's limit; 0: none */
+    char key_id[SECRET_ID_SIZE];           /* the API key it came with; "": none */
+    int64_t key_daily_messages;            /* the key's limit; 0: none */
+    struct store_idempotency *idempotency; /* the submitter's, until done; NULL: none */
 };
 
 /* A client no longer wants the message. It becomes `cancelled` where no device was released to send it. Where an
@@ -157,14 +159,15 @@ struct store_erase {
     bool erased; /* out: it was finished */
 };
 
-/* Removes the texts, and the messages with their events, that finished that long ago. Nothing of them stays in
-   the database; space is given back to the file system when much is free. */
+/* Removes the texts, and the messages with their events, that finished that long ago, and the answers to requests that
+   are older than STORE_IDEMPOTENCY_KEPT_MS. Nothing of them stays in the database; space is given back to the file
+   system when much is free. */
 struct store_purge {
-    int64_t text_age_ms;     /* 0: no texts */
-    int64_t message_age_ms;  /* 0: no messages */
-    int64_t limit;           /* of each */
-    int64_t texts, messages; /* out: how many were removed */
-    bool more;               /* out: there is more to remove */
+    int64_t text_age_ms;              /* 0: no texts */
+    int64_t message_age_ms;           /* 0: no messages */
+    int64_t limit;                    /* of each */
+    int64_t texts, messages, answers; /* out: how many were removed */
+    bool more;                        /* out: there is more to remove */
 };
 
 /* ---- Reads: see store.h ---- */

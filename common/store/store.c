@@ -136,11 +136,16 @@ static void complete_late(struct store *store)
     call_completed(store);
 }
 
+static bool is_replayed(const struct store_enqueue *enqueue)
+{
+    return enqueue->idempotency && enqueue->idempotency->replayed;
+}
+
 static bool is_work_for_the_broker(const struct store_write *write)
 {
-    return write->verb == STORE_ENQUEUE || write->verb == STORE_RESEND ||
-           (write->verb == STORE_CANCEL && write->cancel.asked) || write->verb == STORE_PAIR ||
-           write->verb == STORE_CREATE_TOKEN ||
+    return (write->verb == STORE_ENQUEUE && !is_replayed(&write->enqueue)) ||
+           write->verb == STORE_RESEND || (write->verb == STORE_CANCEL && write->cancel.asked) ||
+           write->verb == STORE_PAIR || write->verb == STORE_CREATE_TOKEN ||
            (write->verb == STORE_REVOKE_TOKEN && write->revoke_token.changed) ||
            (write->verb == STORE_CONFIGURE_DEVICE && write->configure.changed) ||
            (write->verb == STORE_SET_SENDING && !write->set_sending.pause);

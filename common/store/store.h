@@ -10,8 +10,8 @@
  *
  * Reads go through a `struct store_reader`; each thread has its own. A read ends within the time limit.
  *
- * The payloads of the writes, and the reads, are in a header for each aggregate: messages.h, devices.h, access.h,
- * limits.h, work.h, admin.h. What the writes do is decided in verbs/, once for all backends; store_backend.h is what a
+ * The payloads of the writes, and the reads, are in a header for each aggregate: messages.h, idempotency.h, devices.h,
+ * access.h, limits.h, work.h, admin.h. What the writes do is decided in verbs/, once for all backends; store_backend.h is what a
  * database must offer.
  */
 #ifndef COMMON_STORE_STORE_H
@@ -21,6 +21,7 @@
 #include "common/store/access.h"
 #include "common/store/admin.h"
 #include "common/store/devices.h"
+#include "common/store/idempotency.h"
 #include "common/store/limits.h"
 #include "common/store/messages.h"
 #include "common/store/work.h"
@@ -54,6 +55,7 @@ enum store_verb {
     STORE_RESEND,
     STORE_ERASE,
     STORE_PURGE,
+    STORE_FIND_ANSWER,
     STORE_PROBE,
     STORE_VERB_COUNT
 };
@@ -84,6 +86,7 @@ struct store_write {
         struct store_resend resend;
         struct store_erase erase;
         struct store_purge purge;
+        struct store_find_answer find_answer;
         struct store_probe probe;
     };
 

@@ -11,6 +11,9 @@ function api(string $path, ?array $body = null): array
     if (getenv('API_KEY')) {
         $headers[] = 'Authorization: Bearer ' . getenv('API_KEY');
     }
+    if ($body !== null) { // the same each time, so that one message is created
+        $headers[] = 'Idempotency-Key: ' . bin2hex(random_bytes(16));
+    }
     $context = stream_context_create(['http' => [
         'method' => $body === null ? 'GET' : 'POST',
         'header' => $headers,
@@ -19,11 +22,16 @@ function api(string $path, ?array $body = null): array
         'timeout' => 30,
     ]]);
     $gateway = getenv('GATEWAY_URL') ?: 'http://localhost:8000';
-    $answer = file_get_contents($gateway . $path, false, $context);
-    if ($answer === false) {
-        exit(1);
+    for ($tries = 1; $tries <= 5; $tries++) {
+        $answer = @file_get_contents($gateway . $path, false, $context);
+        $found = $answer === false
+            ? ['status' => 502, 'code' => 'no_answer', 'detail' => error_get_last()['message']]
+            : json_decode($answer, true, flags: JSON_THROW_ON_ERROR);
+        if (!isset($found['code']) || !in_array($found['status'], [502, 503, 504], true)) {
+            break;
+        }
+        sleep(1);
     }
-    $found = json_decode($answer, true, flags: JSON_THROW_ON_ERROR);
     if (isset($found['code'])) {
         $why = isset($found['errors']) ? json_encode($found['errors']) : $found['detail'];
         fwrite(STDERR, "{$found['status']} {$found['code']}: $why\n");

@@ -97,6 +97,26 @@ def limits(bench):
                           cpu.total() / load["answered"] * 1e6, target=90, at_most=True, digits=1)
 
 
+def keys(bench):
+    """POST with an Idempotency-Key of its own for each message, and without, in turn."""
+    for _ in range(bench.rounds):
+        rates = []
+        for options in ({}, {"idempotency_keys": True}):
+            gateway = bench.gateway().start()
+            with CpuMeter(gateway) as cpu:
+                load = run_load(gateway, connections=64, seconds=bench.seconds, warmup=WARM_UP,
+                                **options, **POST)
+            bench.discard(gateway)
+            assert load["refused"] == load["broken"] == 0
+            rates.append(load["answers_per_second"])
+        without, rate = rates
+        bench.figures.add("POST with an Idempotency-Key, 64 connections", "/s", rate,
+                          conditions="each another random UUID")
+        bench.figures.add("… relative to without", "x", rate / without, target=0.85, digits=2)
+        bench.figures.add("… with a key: CPU for each, including nginx", "us",
+                          cpu.total() / load["answered"] * 1e6, digits=1)
+
+
 def _paths_file(gateway, paths):
     path = gateway.folder / "paths"
     path.write_text("".join(path + "\n" for path in paths))

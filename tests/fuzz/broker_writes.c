@@ -203,6 +203,7 @@ void promise_wanted(const struct pending *pending)
     case STORE_SET_SENDING:
     case STORE_RESEND:
     case STORE_ERASE:
+    case STORE_FIND_ANSWER:
     case STORE_PROBE:
     case STORE_VERB_COUNT:
         CHECK(false); /* not requests of the broker */

@@ -8,6 +8,7 @@ LISTED = ("https://app.example.org", "http://localhost:3000", "https://" + "a" *
 UNLISTED = ("https://evil.example", "http://app.example.org", "https://app.example.org:444",
             "https://app.example.org.evil.example", "https://evilapp.example.org", "null",
             "https://app.example.org/", "https://app.example.org https://evil.example", "*")
+EXPOSED = "Idempotency-Replayed, Location, Retry-After"
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +40,8 @@ def test_a_listed_origin_passes_the_preflight(open_to_pages, origin, path):
     assert cors_headers(answer) == {
         "Access-Control-Allow-Origin": origin,
         "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE",
-        "Access-Control-Allow-Headers": "Authorization, Content-Type",
+        "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key",
+        "Access-Control-Expose-Headers": EXPOSED,
         "Access-Control-Max-Age": "600"}
     assert answer.headers.get_all("Vary") == ["Origin"]
     assert answer.headers.get_all("Cache-Control") == ["no-store"]
@@ -53,7 +55,8 @@ def test_a_listed_origin_passes_the_preflight(open_to_pages, origin, path):
 def test_a_listed_origin_may_read_answers_and_errors(open_to_pages, request_bytes, status):
     answer = ask_raw(open_to_pages, head(*request_bytes, f"Origin: {LISTED[0]}"))
     assert answer.status == status
-    assert cors_headers(answer) == {"Access-Control-Allow-Origin": LISTED[0]}
+    assert cors_headers(answer) == {"Access-Control-Allow-Origin": LISTED[0],
+                                    "Access-Control-Expose-Headers": EXPOSED}
     assert answer.headers.get_all("Vary") == ["Origin"]
 
 

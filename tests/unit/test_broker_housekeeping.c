@@ -45,6 +45,26 @@ static void old_messages_are_purged_in_pieces_once_the_clock_is_trusted(void **s
     world_free(world);
 }
 
+/* Idempotency keys are removed after a day, whatever the settings. */
+static void the_store_is_purged_without_a_retention_too(void **state)
+{
+    (void)state;
+    struct broker_options options = default_options;
+    options.text_retention_ms = options.message_retention_ms = 0;
+    struct world *world = world_new(&options);
+    int64_t wall_ms = 1700000000000;
+    struct store_write *write = NULL;
+    for (int minute = 0; minute <= 61; minute++) {
+        let_pass(world, 60000, &wall_ms);
+        write = world_take_pending(world, STORE_PURGE);
+        assert_int_equal(write != NULL, minute >= 60);
+        if (write)
+            world_answer(world, write, ERROR_NONE);
+        world_answer_all(world);
+    }
+    world_free(world);
+}
+
 static void messages_expire_only_while_the_clock_is_trusted(void **state)
 {
     (void)state;
@@ -136,6 +156,7 @@ static void the_lease_is_renewed_in_time(void **state)
 }
 
 UNIT_TESTS(cmocka_unit_test(old_messages_are_purged_in_pieces_once_the_clock_is_trusted),
+           cmocka_unit_test(the_store_is_purged_without_a_retention_too),
            cmocka_unit_test(messages_expire_only_while_the_clock_is_trusted),
            cmocka_unit_test(a_drain_writes_what_is_queued_and_takes_reports),
            cmocka_unit_test(a_drain_ends_also_when_a_phone_does_not_answer),

@@ -156,9 +156,10 @@ static void on_purged(struct broker *broker, struct store_request *request, int6
         broker->housekeeping.purge_at_ms = now_ms + PURGE_AGAIN_MS;
         broker->wake_ms = MIN(broker->wake_ms, broker->housekeeping.purge_at_ms);
     }
-    if (write->purge.texts > 0 || write->purge.messages > 0)
+    if (write->purge.texts > 0 || write->purge.messages > 0 || write->purge.answers > 0)
         log_debug("old texts and messages purged", LOG_NUMBER("texts", write->purge.texts),
-                  LOG_NUMBER("messages", write->purge.messages));
+                  LOG_NUMBER("messages", write->purge.messages),
+                  LOG_NUMBER("idempotency_keys", write->purge.answers));
 }
 
 static const struct request_kind purge_kind = {
@@ -167,12 +168,11 @@ static const struct request_kind purge_kind = {
     .done = on_purged,
 };
 
-/* Removes what retention no longer keeps, a little at a time. A clock that is ahead would make everything old. */
+/* Removes what retention no longer keeps, and old idempotency keys, a little at a time. A clock that is ahead would make
+   everything old. */
 static void purge(struct broker *broker, int64_t now_ms)
 {
     const struct broker_options *options = &broker->options;
-    if (options->text_retention_ms == 0 && options->message_retention_ms == 0)
-        return;
     if (now_ms < broker->housekeeping.purge_at_ms ||
         now_ms < broker->housekeeping.trust_clock_at_ms || broker->drain.active)
         return;

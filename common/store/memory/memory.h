@@ -88,6 +88,18 @@ struct memory_accepted {
     int64_t count;
 };
 
+/* Key: key_id, key. */
+struct memory_idempotency {
+    char key_id[SECRET_ID_SIZE];
+    char key[STORE_IDEMPOTENCY_KEY_SIZE];
+    unsigned char request_hash[SECRET_HASH_BYTES];
+    int64_t created_at_ms;
+    int status;
+    char location[STORE_LOCATION_SIZE];
+    char *answer;
+    size_t answer_length;
+};
+
 struct memory_tables {
     struct table messages;
     struct table messages_in[MESSAGE_STATUS_COUNT]; /* the same rows, by status */
@@ -100,7 +112,8 @@ struct memory_tables {
     struct table identities;
     struct table accepted;
     struct table device_uses; /* struct device_use, by device_id */
-    struct table sending;     /* struct store_sending: one row, or none before the first pause */
+    struct table idempotency;
+    struct table sending; /* struct store_sending: one row, or none before the first pause */
 };
 
 void memory_tables_init(struct memory_tables *tables);
@@ -204,6 +217,7 @@ extern const struct message_rows memory_message_rows;
 extern const struct device_rows memory_device_rows;
 extern const struct access_rows memory_access_rows;
 extern const struct limit_rows memory_limit_rows;
+extern const struct idempotency_rows memory_idempotency_rows;
 extern const struct admin_rows memory_admin_rows;
 
 #endif

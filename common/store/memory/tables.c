@@ -94,6 +94,14 @@ static void free_device(void *row, const void *other, bool undone)
     free(device);
 }
 
+static void free_idempotency(void *row, const void *other, bool undone)
+{
+    struct memory_idempotency *idempotency = row;
+    (void)other, (void)undone;
+    free(idempotency->answer);
+    free(idempotency);
+}
+
 /* For rows that begin with their key, a text. */
 static int compare_texts(const void *row, const void *key)
 {
@@ -122,6 +130,13 @@ static int compare_accepted(const void *row, const void *key)
     return strcmp(a->name, b->name);
 }
 
+static int compare_idempotency(const void *row, const void *key)
+{
+    const struct memory_idempotency *a = row, *b = key;
+    int order = strcmp(a->key_id, b->key_id);
+    return order ? order : strcmp(a->key, b->key);
+}
+
 static int compare_single(const void *row, const void *key)
 {
     (void)row, (void)key;
@@ -148,6 +163,7 @@ void memory_tables_init(struct memory_tables *tables)
         .identities = {compare_identities, free_plain},
         .accepted = {compare_accepted, free_plain},
         .device_uses = {compare_texts, free_plain},
+        .idempotency = {compare_idempotency, free_idempotency},
         .sending = {compare_single, free_plain},
     };
     for (int i = 0; i < MESSAGE_STATUS_COUNT; i++)
@@ -157,9 +173,9 @@ void memory_tables_init(struct memory_tables *tables)
 void memory_tables_fini(struct memory_tables *tables)
 {
     struct table *const all[] = {
-        &tables->messages, &tables->devices,     &tables->brokers,    &tables->keys,
-        &tables->pairings, &tables->tokens,      &tables->token_uses, &tables->identities,
-        &tables->accepted, &tables->device_uses, &tables->sending,
+        &tables->messages, &tables->devices,     &tables->brokers,     &tables->keys,
+        &tables->pairings, &tables->tokens,      &tables->token_uses,  &tables->identities,
+        &tables->accepted, &tables->device_uses, &tables->idempotency, &tables->sending,
     };
     for (size_t i = 0; i < ARRAY_LENGTH(all); i++)
         table_fini(all[i]);

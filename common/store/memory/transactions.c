@@ -6,6 +6,7 @@ static const struct store_rows rows = {
     .devices = &memory_device_rows,
     .access = &memory_access_rows,
     .limits = &memory_limit_rows,
+    .idempotency = &memory_idempotency_rows,
     .admin = &memory_admin_rows,
 };
 

@@ -26,6 +26,7 @@ static const struct store_rows rows = {
     .devices = &sqlite_device_rows,
     .access = &sqlite_access_rows,
     .limits = &sqlite_limit_rows,
+    .idempotency = &sqlite_idempotency_rows,
     .admin = &sqlite_admin_rows,
 };
 
@@ -230,6 +231,8 @@ static enum error begin(struct store_database *database, int64_t deadline_ms)
     int64_t left_ms = deadline_ms - clock_monotonic_ms();
     sqlite3_busy_timeout(database->handle.db, (int)MAX(left_ms, 1));
     transaction_reset(&database->transaction, database->options->wall_ms());
+    database->transaction.refusal = database->wal_error != ERROR_NONE ? database->wal_error
+                                                                      : database->disk_error;
     enum error error = run(database, BEGIN_WRITE);
     if (error != ERROR_NONE)
         release_lock(database);
@@ -252,11 +255,6 @@ static enum error run_write(struct store_database *database, struct store_write 
 {
     bool needs_savepoint = !verb_is_atomic(write->verb);
     enum error error = ERROR_NONE;
-    enum error refusal = database->wal_error != ERROR_NONE ? database->wal_error
-                                                           : database->disk_error;
-    write->result = refusal;
-    if (write->verb == STORE_ENQUEUE && refusal != ERROR_NONE)
-        return ERROR_NONE;
     database->enqueue = write->verb == STORE_ENQUEUE ? write : NULL;
     if (!database->enqueue) /* any other write may need them */
         error = message_rows_insert_waiting(database);

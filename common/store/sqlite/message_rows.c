@@ -204,6 +204,15 @@ static enum error insert_one(struct store_database *database, const struct messa
     return ERROR_INTERNAL;
 }
 
+/* A message that could not be inserted has no key either. */
+static enum error insert_key_of(struct store_database *database, const struct store_write *write)
+{
+    const struct store_idempotency *idempotency = write->enqueue.idempotency;
+    return idempotency && write->result == ERROR_NONE
+               ? idempotency_rows_insert(database, idempotency, database->transaction.now_ms)
+               : ERROR_NONE;
+}
+
 enum error message_rows_insert_waiting(struct store_database *database)
 {
     size_t count = database->waiting_count;
@@ -218,6 +227,8 @@ enum error message_rows_insert_waiting(struct store_database *database)
         if (write->result != ERROR_NONE)
             error = transaction_refund(&database->transaction, write);
     }
+    for (size_t i = 0; i < count && error == ERROR_NONE; i++)
+        error = insert_key_of(database, database->waiting[i]);
     if (error == ERROR_NONE && sqlite3_get_autocommit(database->handle.db))
         error = ERROR_INTERNAL; /* a failure has rolled the transaction back */
     return error;

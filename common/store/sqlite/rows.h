@@ -9,11 +9,17 @@ extern const struct message_rows sqlite_message_rows;
 extern const struct device_rows sqlite_device_rows;
 extern const struct access_rows sqlite_access_rows;
 extern const struct limit_rows sqlite_limit_rows;
+extern const struct idempotency_rows sqlite_idempotency_rows;
 extern const struct admin_rows sqlite_admin_rows;
 
-/* Inserts the new messages that wait for others; one that fails sets its write's result. On an error the transaction is
-   lost. */
+/* Inserts the new messages that wait for others, each with its idempotency key; one that fails sets its write's result.
+   On an error the transaction is lost. */
 MUST_CHECK enum error message_rows_insert_waiting(struct store_database *database);
+
+/* At once, whatever waits. */
+MUST_CHECK enum error idempotency_rows_insert(struct store_database *database,
+                                              const struct store_idempotency *idempotency,
+                                              int64_t now_ms);
 
 /* Writes the id of the last event of the transaction. */
 MUST_CHECK enum error message_rows_flush(struct store_database *database);

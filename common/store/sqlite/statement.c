@@ -245,6 +245,15 @@ char *statement_copy_text(const struct statement *statement, enum field field)
     return value ? strdup(value) : NULL;
 }
 
+void statement_append_blob(const struct statement *statement, enum field field,
+                           struct buffer *bytes)
+{
+    int column = column_of(statement, field);
+    const void *blob = sqlite3_column_blob(statement->stmt, column);
+    if (blob)
+        buffer_append(bytes, blob, (size_t)sqlite3_column_bytes(statement->stmt, column));
+}
+
 static bool read_blob(const struct statement *statement, enum field field, unsigned char *bytes,
                       int length)
 {

@@ -7,6 +7,7 @@
 #define COMMON_STORE_SQLITE_STATEMENT_H
 
 #include "common/access/secret.h"
+#include "common/base/buffer.h"
 #include "common/base/error.h"
 #include "common/model/message.h"
 
@@ -81,6 +82,8 @@ bool statement_is_null(const struct statement *statement, enum field field);
 void statement_text(const struct statement *statement, enum field field, char *text, size_t size);
 /* The caller frees it. NULL for a NULL, or without memory. */
 char *statement_copy_text(const struct statement *statement, enum field field);
+void statement_append_blob(const struct statement *statement, enum field field,
+                           struct buffer *bytes);
 /* False, and a nil id, if the column has no valid id. */
 bool statement_id(const struct statement *statement, enum field field, struct message_id *id);
 MUST_CHECK bool statement_hash(const struct statement *statement, enum field field,

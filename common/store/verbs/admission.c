@@ -1,6 +1,7 @@
 #include "common/store/verbs/admission.h"
 
 #include "common/base/log.h"
+#include "common/store/verbs/idempotency.h"
 #include "common/store/verbs/queue_place.h"
 #include "common/store/verbs/verbs.h"
 
@@ -154,7 +155,9 @@ static enum error check(struct store_transaction *transaction, const struct stor
                         struct accepted_count **key)
 {
     struct accepted_counts *accepted = &transaction->accepted;
-    enum error error = accepted->loaded ? ERROR_NONE : load(transaction);
+    enum error error = transaction->refusal;
+    if (error == ERROR_NONE && !accepted->loaded)
+        error = load(transaction);
     if (error == ERROR_NONE)
         error = accepted->refusal;
     if (error == ERROR_NONE && is_reached(&accepted->day, transaction->limits.daily_messages))
@@ -234,9 +237,28 @@ void admission_refund(struct store_transaction *transaction, const struct store_
         count_message(transaction, key, -1);
 }
 
+/* With its idempotency key, or neither of the two. */
+static enum error enqueue_with_key(struct store_transaction *transaction,
+                                   const struct store_enqueue *enqueue)
+{
+    enum error error = admission_enqueue(transaction, enqueue);
+    if (error != ERROR_NONE)
+        return error;
+    error = idempotency_keep(transaction, enqueue->idempotency);
+    if (error != ERROR_NONE)
+        admission_refund(transaction, enqueue);
+    return error;
+}
+
 enum error verb_enqueue(struct store_transaction *transaction, struct store_write *write)
 {
-    return admission_enqueue(transaction, &write->enqueue);
+    const struct store_enqueue *enqueue = &write->enqueue;
+    if (!enqueue->idempotency)
+        return admission_enqueue(transaction, enqueue);
+    enum error error = idempotency_find(transaction, enqueue->idempotency);
+    if (error != ERROR_NONE || enqueue->idempotency->replayed)
+        return error;
+    return enqueue_with_key(transaction, enqueue);
 }
 
 /* ---- The end of a transaction ---- */

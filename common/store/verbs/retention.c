@@ -50,7 +50,12 @@ enum error verb_purge(struct store_transaction *transaction, struct store_write 
     if (error == ERROR_NONE && purge->message_age_ms != 0)
         error = purge_messages(transaction, purge);
     if (error == ERROR_NONE)
+        error = transaction->rows->idempotency->remove_old(
+            transaction->database, transaction->now_ms - STORE_IDEMPOTENCY_KEPT_MS, purge->limit,
+            &purge->answers);
+    if (error == ERROR_NONE)
         error = transaction->rows->admin->reclaim_space(transaction->database, &space);
-    purge->more = space || purge->texts == purge->limit || purge->messages == purge->limit;
+    purge->more = space || purge->texts == purge->limit || purge->messages == purge->limit ||
+                  purge->answers == purge->limit;
     return error;
 }

@@ -281,6 +281,21 @@ struct limit_rows {
                                const struct store_sending *sending);
 };
 
+/* ---- Idempotency ---- */
+
+struct idempotency_rows {
+    /* The request that has the key: its hash, and in idempotency->answer what it was answered with. */
+    enum error (*find)(struct store_database *database, struct store_idempotency *idempotency,
+                       unsigned char request_hash[SECRET_HASH_BYTES], bool *found);
+    /* No request has the key. The row is not there without what the write creates, also where that is inserted later
+       in the transaction. */
+    enum error (*insert)(struct store_database *database,
+                         const struct store_idempotency *idempotency, int64_t now_ms);
+    /* Removes up to `limit` of those that were inserted before then; *count of them. */
+    enum error (*remove_old)(struct store_database *database, int64_t before_ms, int64_t limit,
+                             int64_t *count);
+};
+
 /* ---- The database itself ---- */
 
 struct admin_rows {
@@ -296,6 +311,7 @@ struct store_rows {
     const struct device_rows *devices;
     const struct access_rows *access;
     const struct limit_rows *limits;
+    const struct idempotency_rows *idempotency;
     const struct admin_rows *admin;
 };
 

@@ -27,6 +27,7 @@ void transaction_reset(struct store_transaction *transaction, int64_t now_ms)
 {
     transaction->now_ms = now_ms;
     transaction->lost = false;
+    transaction->refusal = ERROR_NONE;
     transaction->tally = (struct tally){0};
     transaction->transition_count = 0;
     admission_begin(transaction);
@@ -58,12 +59,13 @@ static verb_function *const verbs[STORE_VERB_COUNT] = {
     [STORE_RESEND] = verb_resend,
     [STORE_ERASE] = verb_erase,
     [STORE_PURGE] = verb_purge,
+    [STORE_FIND_ANSWER] = verb_find_answer,
     [STORE_PROBE] = verb_probe,
 };
 
 bool verb_is_atomic(enum store_verb verb)
 {
-    return verb == STORE_ENQUEUE || verb == STORE_PROBE;
+    return verb == STORE_ENQUEUE || verb == STORE_PROBE || verb == STORE_FIND_ANSWER;
 }
 
 enum error transaction_run_write(struct store_transaction *transaction, struct store_write *write)

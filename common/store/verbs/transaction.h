@@ -44,6 +44,7 @@ struct store_transaction {
     enum store_verb verb;
     bool
         lost; /* a write failed and could not be undone: nothing of the transaction may be committed */
+    enum error refusal; /* of all new messages, by the backend: it has no room; or ERROR_NONE */
     struct tally tally;
     struct accepted_counts accepted;
     struct store_transition *transitions;

@@ -31,6 +31,9 @@ VERB(resend);
 VERB(erase);
 VERB(purge);
 
+/* idempotency.c */
+VERB(find_answer);
+
 /* devices.c */
 VERB(connect_device);
 VERB(update_device);

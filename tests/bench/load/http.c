@@ -35,19 +35,33 @@ static int busy_count;
 
 /* ---- Requests ---- */
 
-/* xorshift: which of the paths. */
+/* xorshift: which of the paths, or a key. */
+static uint64_t random_state = 88172645463325252ull;
+
 static uint64_t next_random(void)
 {
-    static uint64_t state = 88172645463325252ull;
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return random_state;
+}
+
+/* The header with a version 4 UUID, as most clients send it; or "". */
+static void write_key(char *header, size_t size)
+{
+    *header = '\0';
+    if (!load.idempotency_keys)
+        return;
+    uint64_t high = next_random(), low = next_random();
+    snprintf(header, size, "Idempotency-Key: %08x-%04x-4%03x-a%03x-%012llx\r\n",
+             (uint32_t)(high >> 32), (uint32_t)(high >> 16) & 0xffffu, (uint32_t)high & 0xfffu,
+             (uint32_t)(low >> 52), (unsigned long long)low & 0xffffffffffffull);
 }
 
 static int write_post(struct client *client, char *request, size_t size)
 {
-    char text[MESSAGE_TEXT_LENGTH + 1], body[256];
+    char text[MESSAGE_TEXT_LENGTH + 1], body[256], key[64];
+    write_key(key, sizeof(key));
     client->message = message_new(client->due_ns);
     message_write(client->message, text);
     /* Another recipient each time, in no order. */
@@ -55,9 +69,9 @@ static int write_post(struct client *client, char *request, size_t size)
                           "{\"phone_number\": \"+49151%08u\", \"message\": \"%s\"}",
                           (uint32_t)(client->message * 2654435761u) % 100000000u, text);
     return snprintf(request, size,
-                    "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%s"
+                    "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%s%s"
                     "Content-Length: %d\r\n\r\n%s",
-                    load.post_path, authorization, length, body);
+                    load.post_path, authorization, key, length, body);
 }
 
 static int write_get(char *request, size_t size)
@@ -193,6 +207,8 @@ void http_start(const struct http_load *wanted)
         first_free = &clients[i];
     }
     started_ns = now_ns();
+    if (load.idempotency_keys)
+        random_state += (uint64_t)started_ns; /* no keys of another run */
 }
 
 int64_t http_due(int64_t now)

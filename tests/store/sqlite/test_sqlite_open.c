@@ -160,7 +160,8 @@ static bool is_small_scan(const char *detail)
            strstr(detail, "SCAN d USING INDEX device_connected") ||
            /* partial indexes, which hold only open messages */
            strstr(detail, "USING INDEX message_queued") ||
-           strstr(detail, "SCAN (subquery") || /* limited, both */
+           strstr(detail, "SCAN (subquery") || /* limited, all of them */
+           strcmp(detail, "SCAN idempotency") == 0 ||
            strstr(detail, "USING INDEX message_to_cancel") ||
            strstr(detail, "USING INDEX message_in_flight") ||
            strstr(detail, "SCAN t USING INDEX device_token_by_device") || /* a list for operators */

@@ -324,6 +324,22 @@ CREATE TABLE sending (
 ) STRICT;
 INSERT INTO sending VALUES (1, 0, NULL);
 
+-- ---- Requests with an idempotency key: common/store/idempotency.h ----
+
+-- With what the request created, in one transaction. Ids ascend, so that what is old is removed from one end.
+CREATE TABLE idempotency (
+    id            INTEGER PRIMARY KEY,
+    key_id        TEXT    NOT NULL, -- of the API key; '' where none is needed
+    key           TEXT    NOT NULL CHECK (key <> ''),
+    hash          BLOB    NOT NULL CHECK (length(hash) = 32), -- SHA-256 of what the request asks for
+    created_at_ms INTEGER NOT NULL,
+    status        INTEGER NOT NULL,
+    location      TEXT,
+    answer        BLOB    NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX idempotency_by_key ON idempotency (key_id, key);
+
 -- ---- The readiness probe, which must know that a commit works ----
 
 CREATE TABLE probe (
