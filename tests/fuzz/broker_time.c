@@ -58,7 +58,7 @@ static bool has_room(const struct phone *phone)
 }
 
 /* All writes are completed and all frames written: no message waits while a phone has room. */
-void promise_nobody_waits(void)
+void promise_messages_are_dispatched(void)
 {
     bool is_message_due = false;
     for (unsigned i = 0; i < MOST_MESSAGES; i++)

@@ -227,8 +227,8 @@ void promise_gone(const struct phone *phone);
 
 void promise_settled(void);
 void promise_in_time(void);
-/* All writes are completed, and all frames written. */
-void promise_nobody_waits(void);
+/* Once all writes are completed and all frames written: no message waits while a phone has room. */
+void promise_messages_are_dispatched(void);
 /* All connections are closed. */
 void promise_at_the_end(void);
 

@@ -216,7 +216,7 @@ static void settle(void)
         catch_up();
     }
     if (world.options.segments_per_minute == 0 && !world.draining)
-        promise_nobody_waits();
+        promise_messages_are_dispatched();
 }
 
 /* The broker must drain, and nothing may be missing. */

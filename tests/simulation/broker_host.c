@@ -72,7 +72,7 @@ static void begin_batch(struct world *world)
 {
     struct host *host = &world->host;
     size_t most = 1 + random_below(&world->random, MOST_IN_BATCH);
-    world_begin(world);
+    world_begin_transaction(world);
     while (host->waiting.count > 0 && host->batch.count < most) {
         struct store_write *write = take_write(&host->waiting);
         bool fails = !world->recovering &&
@@ -152,7 +152,7 @@ void host_commit(struct world *world)
     struct host *host = &world->host;
     enum error trouble = world->store_trouble;
     if (trouble == ERROR_NONE)
-        world_commit(world);
+        world_commit_transaction(world);
     else
         lose_transaction(world);
     if (host->poll && host->poll_state == POLL_WAITS)
@@ -366,7 +366,7 @@ void host_kill(struct world *world)
     world->counts->kills++;
     if (world->store.open && world->store_trouble == ERROR_NONE &&
         random_chance(&world->random, 500))
-        world_commit(world);
+        world_commit_transaction(world);
     else if (world->store.open)
         lose_transaction(world);
     end(world);
@@ -399,9 +399,9 @@ void host_end_lease_if_drained(struct world *world)
     if (world->store_trouble == ERROR_NONE) {
         struct store_write write = {.verb = STORE_BROKER_LEASE};
         write.lease.instance = host->instance;
-        world_begin(world);
+        world_begin_transaction(world);
         world_store_execute(&world->store, &write);
-        world_commit(world);
+        world_commit_transaction(world);
     }
     end(world);
 }

@@ -230,9 +230,9 @@ static enum error run(struct world *world, struct store_write *write)
 {
     if (world->store_trouble != ERROR_NONE)
         return world->store_trouble;
-    world_begin(world);
+    world_begin_transaction(world);
     write->result = world_store_execute(&world->store, write);
-    world_commit(world);
+    world_commit_transaction(world);
     return write->result;
 }
 

@@ -32,12 +32,12 @@ void world_trace(struct world *world, const char *format, ...)
         puts(line);
 }
 
-void world_begin(struct world *world)
+void world_begin_transaction(struct world *world)
 {
     world_store_begin(&world->store, world->now_ms, world_wall_ms(world));
 }
 
-void world_commit(struct world *world)
+void world_commit_transaction(struct world *world)
 {
     world_store_commit(&world->store);
     for (size_t i = 0; i < world->store.change_count; i++)

@@ -235,9 +235,9 @@ int64_t world_wall_ms(const struct world *world);
     } while (0)
 PRINTF_FORMAT(2, 3) void world_trace(struct world *world, const char *format, ...);
 
-/* A transaction of the store: invariants.c checks what is committed. */
-void world_begin(struct world *world);
-void world_commit(struct world *world);
+/* A transaction of the store; invariants.c checks what it commits. */
+void world_begin_transaction(struct world *world);
+void world_commit_transaction(struct world *world);
 
 /* ---- broker_host.c ---- */
 
