@@ -1,10 +1,10 @@
 /*
- * Lanes: how queued messages are ordered, so that one that must wait is in nobody's way.
+ * Lanes: the parts of the queue, so that a message that must wait does not delay others.
  *
- * A message that any device may have, of normal priority and due, is in the lane "" in the order of creation, and costs
- * one index entry. Those with a wish have a lane for each target: "any", "device:ID", "group:NAME", with "/SIM" behind
- * it. Those that wait for a time are in LANE_WAITING until it comes. A claim looks at the heads of the lanes of
- * its devices; the lane of a device that is away costs nothing.
+ * A message that is due, has normal priority and may go to any device is in the lane "" in the order of creation, and
+ * costs one index entry. Messages with options have a lane for each target: "any", "device:ID", "group:NAME", and "/SIM"
+ * after it. Messages that wait for a time are in LANE_WAITING until then. A claim looks at the heads of its devices'
+ * lanes; the lane of a disconnected device costs nothing.
  *
  * Any thread.
  */
@@ -13,7 +13,7 @@
 
 #include "common/model/device.h"
 
-#define LANE_WAITING "~" /* behind all others in the order of their names */
+#define LANE_WAITING "~" /* sorts after all other names */
 #define LANE_ANY     "any"
 
 enum { LANE_SIZE = 80 };
