@@ -82,11 +82,12 @@ struct store_configure_device {
 
 /* The broker `instance`, of that name, is alive for another lease_ms; its devices count as connected as long. 0
    ends it: its offers return to the queue, its devices are disconnected. A new instance ends the one of the same
-   name before it. */
+   name before it. One of the brokers that are alive keeps house for all, as long as its lease lasts. */
 struct store_lease_broker {
     char name[BROKER_NAME_SIZE];
     struct message_id instance;
     int64_t lease_ms;
+    bool keeps_house; /* out: no other broker is to expire and purge messages meanwhile */
 };
 
 /* ---- Reads: see store.h ---- */

@@ -25,7 +25,9 @@ struct store_revoked_device {
     enum device_token_revocation end; /* of its last token */
 };
 
-/* The work of one broker: of each list a page, after the place that the last page ended at. */
+/* The work of one broker: of each list a page, after the place that the last page ended at. Another kind of work joins as a
+   list with a cursor of its own: store.c moves the cursors, the backends' work_queries.c fill the pages, and the broker's
+   core/work.c passes on what was found. */
 struct store_work {
     struct message_id broker; /* the instance that asks; only its own devices are looked at */
     int64_t stuck_for_ms;     /* 0: stuck messages are not counted */

@@ -135,6 +135,8 @@ void world_answer_all(struct world *world)
             world->queued++;
         if (write->verb == STORE_DEVICE_CONNECT)
             write->connect.connection_epoch = ++world->session;
+        if (write->verb == STORE_BROKER_LEASE)
+            write->lease.keeps_house = !world->has_other;
         world_answer(world, write, ERROR_NONE);
     }
     answer_poll(world);

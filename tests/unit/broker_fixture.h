@@ -15,6 +15,7 @@ struct world {
     size_t pending_count;
     struct store_work *poll; /* under way; NULL: none */
     int queued;              /* messages in the store's queue */
+    bool has_other;          /* another broker keeps house */
     bool endless;            /* the next queued message fits into no frame */
     int64_t session;         /* the last connection epoch */
     session_id dropped[16], paused[16];

@@ -1,13 +1,18 @@
 /* The broker core: retention, expiry, the lease, and the drain. */
 #include "tests/unit/broker_fixture.h"
 
-/* Time passes, on the wall clock too. */
+/* Time passes, on the wall clock too, and the store answers whether the broker keeps house. */
 static void let_pass(struct world *world, int64_t ms, int64_t *wall_ms)
 {
     world->now_ms += ms;
     *wall_ms += ms;
     broker_tick(world->broker, world->now_ms, *wall_ms);
     world_pump(world);
+    struct store_write *lease = world_take_pending(world, STORE_BROKER_LEASE);
+    if (!lease)
+        return;
+    lease->lease.keeps_house = !world->has_other;
+    world_answer(world, lease, ERROR_NONE);
 }
 
 static void old_messages_are_purged_in_pieces_once_the_clock_is_trusted(void **state)
@@ -155,9 +160,50 @@ static void the_lease_is_renewed_in_time(void **state)
     world_free(world);
 }
 
+/* Of several brokers one expires, purges and looks for stuck messages; another takes over when that has ended. */
+static void only_the_broker_that_keeps_house_expires_and_purges(void **state)
+{
+    (void)state;
+    struct broker_options options = default_options;
+    options.text_retention_ms = 1000000;
+    options.stuck_after_ms = 900000;
+    struct world *world = world_new(&options);
+    int64_t wall_ms = 1700000000000;
+    world->has_other = true;
+    for (int minute = 0; minute < 120; minute++) {
+        let_pass(world, 60000, &wall_ms);
+        assert_null(world_take_pending(world, STORE_EXPIRE_UNREPORTED));
+        assert_null(world_take_pending(world, STORE_PURGE));
+        if (world->poll)
+            assert_int_equal(world->poll->stuck_for_ms, 0);
+        world_answer_all(world);
+    }
+    world->has_other = false;
+    let_pass(world, 60000, &wall_ms);
+    assert_non_null(world->pending[0]);
+    struct store_write *expire = world_take_pending(world, STORE_EXPIRE_UNREPORTED);
+    struct store_write *purge = world_take_pending(world, STORE_PURGE);
+    assert_non_null(expire);
+    assert_non_null(purge);
+    world_answer(world, expire, ERROR_NONE);
+    world_answer(world, purge, ERROR_NONE);
+    world_answer_all(world);
+    /* A store that does not answer renews nothing: the lease ends. */
+    for (int i = 0; i < 4; i++) {
+        world->now_ms += 15000;
+        broker_tick(world->broker, world->now_ms, wall_ms += 15000);
+        world_pump(world);
+        struct store_write *lease = world_take_pending(world, STORE_BROKER_LEASE);
+        world_answer(world, lease, ERROR_STORE_BUSY);
+        assert_null(world_take_pending(world, STORE_EXPIRE_UNREPORTED));
+    }
+    world_free(world);
+}
+
 UNIT_TESTS(cmocka_unit_test(old_messages_are_purged_in_pieces_once_the_clock_is_trusted),
            cmocka_unit_test(the_store_is_purged_without_a_retention_too),
            cmocka_unit_test(messages_expire_only_while_the_clock_is_trusted),
            cmocka_unit_test(a_drain_writes_what_is_queued_and_takes_reports),
            cmocka_unit_test(a_drain_ends_also_when_a_phone_does_not_answer),
-           cmocka_unit_test(the_lease_is_renewed_in_time))
+           cmocka_unit_test(the_lease_is_renewed_in_time),
+           cmocka_unit_test(only_the_broker_that_keeps_house_expires_and_purges))

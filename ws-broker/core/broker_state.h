@@ -46,6 +46,8 @@ struct broker {
     struct {
         int64_t sweep_at_ms;
         int64_t lease_at_ms;
+        int64_t
+            ours_until_ms; /* until then no other broker expires, purges or looks for stuck messages */
         int64_t expire_at_ms, expire_unsent_at_ms;
         bool expiring_unsent; /* the last request for it is at the store */
         int64_t count_stuck_at_ms;

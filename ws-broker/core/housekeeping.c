@@ -29,6 +29,12 @@ static bool is_due(int64_t *at_ms, int64_t interval_ms, int64_t now_ms)
     return due;
 }
 
+/* Whether no other broker keeps house. */
+static bool is_ours(const struct broker *broker, int64_t now_ms)
+{
+    return now_ms < broker->housekeeping.ours_until_ms;
+}
+
 /* When the wall clock has stepped, or may have stepped before the start, no message expires for an hour: ages are as wrong
    as the clock was, and devices need time to report. */
 static void watch_clock(struct broker *broker, int64_t now_ms, int64_t wall_ms)
@@ -49,19 +55,6 @@ static void watch_clock(struct broker *broker, int64_t now_ms, int64_t wall_ms)
 bool housekeeping_trusts_clock(const struct broker *broker, int64_t now_ms)
 {
     return now_ms >= broker->housekeeping.trust_clock_unsent_at_ms;
-}
-
-/* ---- The lease ---- */
-
-static const struct request_kind lease_kind = {.name = "lease", .verb = STORE_BROKER_LEASE};
-
-static void renew_lease(struct broker *broker)
-{
-    struct store_request *request = store_request_new(&lease_kind, 0);
-    strcpy(request->write.lease.name, broker->options.name);
-    request->write.lease.instance = broker->options.instance;
-    request->write.lease.lease_ms = broker->options.lease_ms;
-    store_request_submit(&broker->requests, request);
 }
 
 /* ---- Expiry ---- */
@@ -132,7 +125,8 @@ static void expire_unsent(struct broker *broker, int64_t now_ms)
 
 bool housekeeping_counts_stuck(struct broker *broker, int64_t now_ms)
 {
-    return is_due(&broker->housekeeping.count_stuck_at_ms, COUNT_STUCK_INTERVAL_MS, now_ms);
+    return is_ours(broker, now_ms) &&
+           is_due(&broker->housekeeping.count_stuck_at_ms, COUNT_STUCK_INTERVAL_MS, now_ms);
 }
 
 void housekeeping_warn_of_stuck(const int64_t counts[MESSAGE_STATUS_COUNT])
@@ -184,6 +178,47 @@ static void purge(struct broker *broker, int64_t now_ms)
     store_request_submit(&broker->requests, request);
 }
 
+/* ---- The lease ---- */
+
+static void run_ours(struct broker *broker, int64_t now_ms)
+{
+    if (!is_ours(broker, now_ms))
+        return;
+    if (is_due(&broker->housekeeping.expire_at_ms, EXPIRE_INTERVAL_MS, now_ms))
+        expire_messages(broker, now_ms);
+    if (is_due(&broker->housekeeping.expire_unsent_at_ms, EXPIRE_UNSENT_INTERVAL_MS, now_ms))
+        expire_unsent(broker, now_ms);
+    purge(broker, now_ms);
+}
+
+/* It may last a moment longer here than in the store. That does no harm: two brokers that expire the same messages find each
+   other's work done. */
+static void on_leased(struct broker *broker, struct store_request *request, int64_t now_ms)
+{
+    const struct store_write *write = &request->write;
+    if (write->result != ERROR_NONE)
+        return;
+    broker->housekeeping.ours_until_ms = write->lease.keeps_house
+                                             ? now_ms + broker->options.lease_ms
+                                             : 0;
+    run_ours(broker, now_ms);
+}
+
+static const struct request_kind lease_kind = {
+    .name = "lease",
+    .verb = STORE_BROKER_LEASE,
+    .done = on_leased,
+};
+
+static void renew_lease(struct broker *broker)
+{
+    struct store_request *request = store_request_new(&lease_kind, 0);
+    strcpy(request->write.lease.name, broker->options.name);
+    request->write.lease.instance = broker->options.instance;
+    request->write.lease.lease_ms = broker->options.lease_ms;
+    store_request_submit(&broker->requests, request);
+}
+
 /* ---- */
 
 void housekeeping_begin(struct broker *broker, int64_t now_ms)
@@ -197,11 +232,7 @@ void housekeeping_run(struct broker *broker, int64_t now_ms, int64_t wall_ms)
     watch_clock(broker, now_ms, wall_ms);
     if (is_due(&broker->housekeeping.lease_at_ms, broker->options.lease_ms / 3, now_ms))
         renew_lease(broker);
-    if (is_due(&broker->housekeeping.expire_at_ms, EXPIRE_INTERVAL_MS, now_ms))
-        expire_messages(broker, now_ms);
-    if (is_due(&broker->housekeeping.expire_unsent_at_ms, EXPIRE_UNSENT_INTERVAL_MS, now_ms))
-        expire_unsent(broker, now_ms);
-    purge(broker, now_ms);
+    run_ours(broker, now_ms);
 }
 
 bool housekeeping_sweep_is_due(struct broker *broker, int64_t now_ms)

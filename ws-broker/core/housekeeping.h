@@ -8,7 +8,7 @@ struct broker;
 
 void housekeeping_begin(struct broker *broker, int64_t now_ms);
 
-/* At each tick: requests what is due. */
+/* At each tick: requests what is due, all but the lease only where no other broker keeps house. */
 void housekeeping_run(struct broker *broker, int64_t now_ms, int64_t wall_ms);
 
 /* Whether the next poll is to count stuck messages; notes that it does. */

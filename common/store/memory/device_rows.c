@@ -246,6 +246,39 @@ static enum error remove_broker(struct store_database *database, const struct me
     return ERROR_NONE;
 }
 
+static enum error find_lease(struct store_database *database, const char *name,
+                             struct lease_row *lease, bool *found)
+{
+    const struct memory_lease *row = table_find(&database->tables->leases, name);
+    *found = row;
+    if (row)
+        *lease = row->lease;
+    return ERROR_NONE;
+}
+
+static enum error save_lease(struct store_database *database, const char *name,
+                             const struct lease_row *lease)
+{
+    struct memory_lease *row = calloc(1, sizeof(*row));
+    if (row) {
+        row->lease = *lease;
+        strcpy(row->name, name);
+    }
+    return table_put(&database->tables->leases, &database->undo, row);
+}
+
+static enum error remove_leases_of(struct store_database *database, const struct message_id *holder)
+{
+    struct table *leases = &database->tables->leases;
+    enum error error = ERROR_NONE;
+    for (size_t i = leases->count; i > 0 && error == ERROR_NONE; i--) {
+        struct memory_lease *row = leases->rows[i - 1];
+        if (message_id_equal(&row->lease.holder, holder))
+            error = table_remove(leases, &database->undo, row);
+    }
+    return error;
+}
+
 const struct device_rows memory_device_rows = {
     .find_traits = find_traits,
     .add = add,
@@ -261,4 +294,7 @@ const struct device_rows memory_device_rows = {
     .find_broker = find_broker,
     .save_broker = save_broker,
     .remove_broker = remove_broker,
+    .find_lease = find_lease,
+    .save_lease = save_lease,
+    .remove_leases_of = remove_leases_of,
 };

@@ -56,6 +56,12 @@ struct memory_broker {
     int64_t lease_until_ms;
 };
 
+/* Key: name. */
+struct memory_lease {
+    char name[BROKER_NAME_SIZE];
+    struct lease_row lease;
+};
+
 /* Key: code_hash. */
 struct memory_pairing {
     unsigned char code_hash[SECRET_HASH_BYTES];
@@ -105,6 +111,7 @@ struct memory_tables {
     struct table messages_in[MESSAGE_STATUS_COUNT]; /* the same rows, by status */
     struct table devices;
     struct table brokers;
+    struct table leases;
     struct table keys; /* struct api_key, by id */
     struct table pairings;
     struct table tokens; /* struct device_token, by id */

@@ -156,6 +156,7 @@ void memory_tables_init(struct memory_tables *tables)
         .messages = {compare_messages, free_message, move_message, reserve_messages},
         .devices = {compare_texts, free_device},
         .brokers = {compare_texts, free_plain},
+        .leases = {compare_texts, free_plain},
         .keys = {compare_texts, free_plain},
         .pairings = {compare_hashes, free_plain},
         .tokens = {compare_texts, free_plain},
@@ -173,9 +174,10 @@ void memory_tables_init(struct memory_tables *tables)
 void memory_tables_fini(struct memory_tables *tables)
 {
     struct table *const all[] = {
-        &tables->messages, &tables->devices,     &tables->brokers,     &tables->keys,
-        &tables->pairings, &tables->tokens,      &tables->token_uses,  &tables->identities,
-        &tables->accepted, &tables->device_uses, &tables->idempotency, &tables->sending,
+        &tables->messages,   &tables->devices,  &tables->brokers,     &tables->leases,
+        &tables->keys,       &tables->pairings, &tables->tokens,      &tables->token_uses,
+        &tables->identities, &tables->accepted, &tables->device_uses, &tables->idempotency,
+        &tables->sending,
     };
     for (size_t i = 0; i < ARRAY_LENGTH(all); i++)
         table_fini(all[i]);

@@ -227,6 +227,38 @@ static enum error remove_broker(struct store_database *database, const struct me
     return run(database, delete);
 }
 
+static enum error find_lease(struct store_database *database, const char *name,
+                             struct lease_row *lease, bool *found)
+{
+    struct statement *select = get(database, FIND_LEASE);
+    statement_bind_text(select, FIELD_NAME, name);
+    enum error error = statement_step(&database->handle, select, found);
+    if (error == ERROR_NONE && *found) {
+        lease->until_ms = statement_integer(select, FIELD_UNTIL_MS);
+        if (!statement_id(select, FIELD_HOLDER, &lease->holder))
+            error = ERROR_INTERNAL;
+    }
+    statement_reset(select);
+    return error;
+}
+
+static enum error save_lease(struct store_database *database, const char *name,
+                             const struct lease_row *lease)
+{
+    struct statement *upsert = get(database, SAVE_LEASE);
+    statement_bind_text(upsert, FIELD_NAME, name);
+    statement_bind_id(upsert, FIELD_HOLDER, &lease->holder);
+    statement_bind_integer(upsert, FIELD_UNTIL_MS, lease->until_ms);
+    return run(database, upsert);
+}
+
+static enum error remove_leases_of(struct store_database *database, const struct message_id *holder)
+{
+    struct statement *delete = get(database, DELETE_LEASES_OF);
+    statement_bind_id(delete, FIELD_HOLDER, holder);
+    return run(database, delete);
+}
+
 const struct device_rows sqlite_device_rows = {
     .find_traits = find_traits,
     .add = add_device,
@@ -242,4 +274,7 @@ const struct device_rows sqlite_device_rows = {
     .find_broker = find_broker,
     .save_broker = save_broker,
     .remove_broker = remove_broker,
+    .find_lease = find_lease,
+    .save_lease = save_lease,
+    .remove_leases_of = remove_leases_of,
 };

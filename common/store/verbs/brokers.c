@@ -1,4 +1,4 @@
-/* The leases of brokers. */
+/* The leases of brokers, and of what one of them does for all. */
 #include "common/store/verbs/transition.h"
 #include "common/store/verbs/verbs.h"
 
@@ -22,12 +22,39 @@ static enum error end_broker(struct store_transaction *transaction,
     const struct device_rows *devices = transaction->rows->devices;
     enum error error = devices->disconnect_all(transaction->database, instance,
                                                transaction->now_ms);
+    if (error == ERROR_NONE)
+        error = devices->remove_leases_of(transaction->database, instance);
     return error == ERROR_NONE ? devices->remove_broker(transaction->database, instance) : error;
+}
+
+/* A lease that ends later than any could was written by a wrong clock. */
+static bool is_free(const struct lease_row *row, const struct store_lease_broker *lease,
+                    int64_t now_ms)
+{
+    return message_id_equal(&row->holder, &lease->instance) || row->until_ms <= now_ms ||
+           row->until_ms > now_ms + 2 * lease->lease_ms;
+}
+
+static enum error take_housekeeping(struct store_transaction *transaction,
+                                    struct store_lease_broker *lease)
+{
+    static const char name[] = "housekeeping";
+    const struct device_rows *devices = transaction->rows->devices;
+    struct lease_row row;
+    bool found;
+    enum error error = devices->find_lease(transaction->database, name, &row, &found);
+    if (error != ERROR_NONE)
+        return error;
+    lease->keeps_house = !found || is_free(&row, lease, transaction->now_ms);
+    if (!lease->keeps_house)
+        return ERROR_NONE;
+    row = (struct lease_row){lease->instance, transaction->now_ms + lease->lease_ms};
+    return devices->save_lease(transaction->database, name, &row);
 }
 
 enum error verb_lease_broker(struct store_transaction *transaction, struct store_write *write)
 {
-    const struct store_lease_broker *lease = &write->lease;
+    struct store_lease_broker *lease = &write->lease;
     const struct device_rows *devices = transaction->rows->devices;
     struct message_id before;
     bool found;
@@ -36,8 +63,8 @@ enum error verb_lease_broker(struct store_transaction *transaction, struct store
     enum error error = devices->find_broker(transaction->database, lease->name, &before, &found);
     if (error == ERROR_NONE && found && !message_id_equal(&before, &lease->instance))
         error = end_broker(transaction, &before);
-    return error == ERROR_NONE
-               ? devices->save_broker(transaction->database, lease->name, &lease->instance,
-                                      transaction->now_ms + lease->lease_ms)
-               : error;
+    if (error == ERROR_NONE)
+        error = devices->save_broker(transaction->database, lease->name, &lease->instance,
+                                     transaction->now_ms + lease->lease_ms);
+    return error == ERROR_NONE ? take_housekeeping(transaction, lease) : error;
 }

@@ -150,6 +150,11 @@ struct message_rows {
 
 /* ---- Devices and brokers ---- */
 
+struct lease_row {
+    struct message_id holder; /* a broker's instance */
+    int64_t until_ms;
+};
+
 struct device_rows {
     /* What decides which messages it may have; all zero for a device that is not known. */
     enum error (*find_traits)(struct store_database *database, const char *device_id,
@@ -188,6 +193,15 @@ struct device_rows {
     enum error (*save_broker)(struct store_database *database, const char *name,
                               const struct message_id *instance, int64_t lease_until_ms);
     enum error (*remove_broker)(struct store_database *database, const struct message_id *instance);
+
+    /* What one broker does for all. */
+    enum error (*find_lease)(struct store_database *database, const char *name,
+                             struct lease_row *lease, bool *found);
+    /* Adds it, or replaces the one of that name. */
+    enum error (*save_lease)(struct store_database *database, const char *name,
+                             const struct lease_row *lease);
+    enum error (*remove_leases_of)(struct store_database *database,
+                                   const struct message_id *holder);
 };
 
 /* ---- API keys, pairing codes, device tokens ---- */

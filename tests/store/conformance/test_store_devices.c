@@ -323,6 +323,54 @@ static void a_broker_that_starts_replaces_the_one_before_it(void **state)
     assert_consistent(fixture);
 }
 
+/* Whether the broker of that name and instance keeps house, now that it renews its lease; 0 ends it. */
+static bool keeps_house(struct store_fixture *fixture, const char *name,
+                        const struct message_id *instance, int64_t lease_ms)
+{
+    struct store_write write = {.verb = STORE_BROKER_LEASE};
+    strcpy(write.lease.name, name);
+    write.lease.instance = *instance;
+    write.lease.lease_ms = lease_ms;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    return write.lease.keeps_house;
+}
+
+static void one_broker_keeps_house_until_its_lease_ends(void **state)
+{
+    enum { LEASE_MS = 60000 };
+    struct store_fixture *fixture = *state;
+    struct message_id one = message_id_new(), other = message_id_new(), third = message_id_new();
+    store_fixture_stop_clock_at(clock_wall_ms());
+    assert_true(keeps_house(fixture, "one", &one, LEASE_MS));
+    assert_false(keeps_house(fixture, "other", &other, LEASE_MS));
+    store_fixture_pass_ms(LEASE_MS - 1);
+    assert_false(keeps_house(fixture, "other", &other, LEASE_MS));
+    store_fixture_pass_ms(1); /* without a renewal */
+    assert_true(keeps_house(fixture, "other", &other, LEASE_MS));
+    assert_false(keeps_house(fixture, "one", &one, LEASE_MS));
+    store_fixture_pass_ms(LEASE_MS - 1);
+    assert_true(keeps_house(fixture, "other", &other, LEASE_MS)); /* renewed */
+    store_fixture_pass_ms(LEASE_MS - 1);
+    assert_false(keeps_house(fixture, "one", &one, LEASE_MS));
+    keeps_house(fixture, "other", &other, 0); /* it ends, and leaves it to the next */
+    assert_true(keeps_house(fixture, "one", &one, LEASE_MS));
+    assert_true(
+        keeps_house(fixture, "one", &third, LEASE_MS)); /* one was killed, and is started again */
+    assert_false(keeps_house(fixture, "other", &other, LEASE_MS));
+    assert_in_file(fixture, "SELECT count(*) FROM lease", 1);
+}
+
+static void a_lease_of_a_wrong_clock_is_taken(void **state)
+{
+    enum { LEASE_MS = 60000 };
+    struct store_fixture *fixture = *state;
+    struct message_id one = message_id_new(), other = message_id_new();
+    store_fixture_pass_ms(DAY_MS);
+    assert_true(keeps_house(fixture, "one", &one, LEASE_MS));
+    store_fixture_pass_ms(-DAY_MS);
+    assert_true(keeps_house(fixture, "other", &other, LEASE_MS));
+}
+
 UNIT_TESTS(STORE_TEST(a_connected_device_is_listed_with_its_info),
            STORE_TEST(devices_come_in_pages),
            STORE_TEST(a_returning_device_gets_its_messages_in_flight),
@@ -330,4 +378,6 @@ UNIT_TESTS(STORE_TEST(a_connected_device_is_listed_with_its_info),
            STORE_TEST(a_message_with_a_cancel_request_goes_to_no_other_device),
            STORE_TEST(only_the_newest_connection_can_disconnect_a_device),
            STORE_TEST(devices_are_connected_only_while_their_broker_lives),
-           STORE_TEST(a_broker_that_starts_replaces_the_one_before_it))
+           STORE_TEST(a_broker_that_starts_replaces_the_one_before_it),
+           STORE_TEST(one_broker_keeps_house_until_its_lease_ends),
+           STORE_TEST(a_lease_of_a_wrong_clock_is_taken))

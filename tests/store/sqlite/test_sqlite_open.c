@@ -157,7 +157,7 @@ static bool is_small_scan(const char *detail)
 {
     return strstr(detail, "SCAN CONSTANT ROW") || strstr(detail, "CONSTANT ROWS") ||
            strstr(detail, "SCAN message_count") || strstr(detail, "SCAN b") ||
-           strstr(detail, "SCAN d USING INDEX device_connected") ||
+           strstr(detail, "SCAN lease") || strstr(detail, "SCAN d USING INDEX device_connected") ||
            /* partial indexes, which hold only open messages */
            strstr(detail, "USING INDEX message_queued") ||
            strstr(detail, "SCAN (subquery") || /* limited, all of them */

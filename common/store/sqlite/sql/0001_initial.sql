@@ -173,6 +173,13 @@ CREATE TABLE broker (
     lease_until_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- What one broker does for all of them: it has the lease, and others take it when that has passed.
+CREATE TABLE lease (
+    name     TEXT    PRIMARY KEY, -- 'housekeeping'
+    holder   BLOB    NOT NULL CHECK (length(holder) = 16), -- an instance of a broker
+    until_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- A device is connected while the broker instance that it is on is alive.
 CREATE TABLE device (
     device_id         TEXT    PRIMARY KEY,
