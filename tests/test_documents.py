@@ -134,6 +134,11 @@ def routes():
     return set(re.findall(r'\{"([A-Z]+)", "([^"]+)", \d+, ', text))
 
 
+def test_the_reasons_of_events_in_the_description_are_those_of_the_code():
+    code = re.findall(r'= "(\w+)",', (ROOT / "common/model/transition_reason.c").read_text())
+    assert description()["components"]["schemas"]["MessageEvent"]["properties"]["reason"]["enum"] == code != []
+
+
 def test_the_description_has_every_route_and_no_other():
     described = {(method.upper(), path) for path, operations in description()["paths"].items()
                  for method in operations}

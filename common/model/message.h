@@ -12,6 +12,7 @@
 #include "common/model/phone_number.h"
 #include "common/model/request_id.h"
 #include "common/model/sms_segments.h"
+#include "common/model/transition_reason.h"
 
 /* The values are stored in the database and never change. */
 enum message_status {
@@ -118,6 +119,7 @@ struct message {
 /* One transition of a message. */
 struct message_event {
     enum message_status status; /* that it reached */
+    enum transition_reason reason;
     unsigned attempt;
     char device_id[DEVICE_ID_SIZE];              /* "": no device was involved */
     char error_code[MESSAGE_ERROR_CODE_SIZE];    /* "": none */

@@ -53,6 +53,7 @@ void message_json_put_event(struct json_writer *json, const struct message_event
     json_put_time(json, "at", event->at_ms);
     json_put_integer(json, "attempt", event->attempt);
     json_put_text(json, "device_id", or_null(event->device_id));
+    json_put_text(json, "reason", transition_reason_name(event->reason));
     json_put_text(json, "error_code", or_null(event->error_code));
     json_put_text(json, "error_message", or_null(event->error_message));
     json_end_object(json);

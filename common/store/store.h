@@ -107,28 +107,6 @@ struct store_write {
     struct store_write *next;
 };
 
-/* Why a message changed its status. */
-enum transition_reason {
-    TRANSITION_CLAIMED,
-    TRANSITION_RELEASED, /* the device acknowledged the offer */
-    TRANSITION_REPORTED, /* by the device */
-    TRANSITION_CANCEL_REQUESTED,
-    /* Returned to the queue */
-    TRANSITION_NOTHING_SENT, /* the device proved it; a failure */
-    TRANSITION_REFUSED,      /* by the device; a failure */
-    TRANSITION_CONNECTION_ENDED,
-    TRANSITION_NOT_IN_JOURNAL,
-    TRANSITION_NO_ANSWER, /* to the offer */
-    TRANSITION_BROKER_ENDED,
-    /* Ended, by a rule of the gateway */
-    TRANSITION_TOO_LONG, /* for a frame, or for a device's limit; also when it is returned for that */
-    TRANSITION_TOO_MANY_FAILURES,
-    TRANSITION_NO_REPORT,
-    TRANSITION_JOURNAL_LOST,
-    TRANSITION_EXPIRED, /* its expires_at_ms has come */
-    TRANSITION_REASON_COUNT
-};
-
 /* A committed transition of a message, for the log. */
 struct store_transition {
     enum transition_reason reason;

@@ -165,8 +165,8 @@ void messages_print_event(const struct message_event *event)
 {
     char at[CLOCK_TEXT_SIZE];
     clock_format(event->at_ms, at);
-    printf("  %s  %-10s  attempt %-3u  %s  ", at, message_status_name(event->status),
-           event->attempt, event->device_id);
+    printf("  %s  %-10s  attempt %-3u  %-16s  %s  ", at, message_status_name(event->status),
+           event->attempt, transition_reason_name(event->reason), event->device_id);
     print_error(event->error_code, event->error_message);
     putchar('\n');
 }

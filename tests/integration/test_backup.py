@@ -97,6 +97,7 @@ def test_what_was_sent_after_the_backup_is_not_sent_again(make_gateway):
                    if gateway.api.message(message_id)["status"] == "unknown")
     message = gateway.api.message(unknown)
     assert (message["error_code"], message["device_id"]) == ("restored", None)
+    assert gateway.api.get(f"/api/sms/{unknown}/events").json()["events"][-1]["reason"] == "restored"
 
     # Whoever knows better sends it again, once.
     assert "--accept-duplicate" in refusal(gateway, "messages", "resend", unknown)

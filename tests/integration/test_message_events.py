@@ -30,13 +30,18 @@ def steps(gateway, message_id):
     return [(event["status"], event["attempt"], event["device_id"]) for event in events(gateway, message_id)]
 
 
+def reasons(gateway, message_id):
+    return [event["reason"] for event in events(gateway, message_id)]
+
+
 def test_a_message_that_waits_has_one_event(served):
     sent = served.api.send()
     assert events(served, sent["message_id"]) == [
-        {"status": "queued", "at": sent["created_at"], "attempt": 0, "device_id": None, "error_code": None,
-         "error_message": None}]
+        {"status": "queued", "at": sent["created_at"], "attempt": 0, "device_id": None, "reason": "created",
+         "error_code": None, "error_message": None}]
     assert served.api.request("DELETE", f"/api/sms/{sent['message_id']}").status_code == 200
     assert steps(served, sent["message_id"]) == [("queued", 0, None), ("cancelled", 0, None)]
+    assert reasons(served, sent["message_id"]) == ["created", "cancel_requested"]
 
 
 def test_every_status_that_a_message_had_is_an_event(served):
@@ -75,6 +80,8 @@ def test_a_message_that_came_back_twice_says_when_and_why(served):
         ("queued", 0, None), ("dispatched", 1, "events-back"), ("queued", 1, None),
         ("dispatched", 2, "events-second"), ("queued", 2, None),
         ("dispatched", 3, "events-third"), ("accepted", 3, "events-third"), ("failed", 3, "events-third")]
+    assert reasons(served, message_id) == ["created", "claimed", "refused", "claimed", "connection_ended", "claimed", "released",
+                                           "reported"]
     told = [(event["error_code"], event["error_message"]) for event in events(served, message_id)]
     assert told == [(None, None), (None, None), ("no_sim", None), *4 * [(None, None)],
                     ("rejected", "by the network")]

@@ -119,7 +119,7 @@ def test_it_waits_until_the_message_is_sent(make_gateway):
     first, *lines = printed.splitlines()
     assert first == sent
     assert [line.split()[1] for line in lines] == ["queued", "accepted", "sending", "sent"]
-    assert lines[1].split()[2:] == ["attempt", "1", "phone"]
+    assert lines[1].split()[2:] == ["attempt", "1", "claimed", "phone"]
     shown = gateway.command("messages", "show", sent)[1]
     assert "\n".join(lines) in shown
 

@@ -285,7 +285,8 @@ static void force(struct world_store *store, const struct memory_message *messag
     strcpy(transition.device_id, before.device_id);
     strcpy(transition.error_code, to == MESSAGE_UNKNOWN ? "no_report" : "");
     note_transition(store, &transition);
-    if (memory_message_rows.change(&store->database, &before, &after, NULL) != ERROR_NONE)
+    if (memory_message_rows.change(&store->database, &before, &after, TRANSITION_CREATED, NULL) !=
+        ERROR_NONE)
         abort();
 }
 

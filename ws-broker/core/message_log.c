@@ -6,20 +6,9 @@
 #include <string.h>
 
 /* Why a message was returned to the queue. */
-static const char *const return_reasons[TRANSITION_REASON_COUNT] = {
-    [TRANSITION_NOTHING_SENT] = "nothing_sent",
-    [TRANSITION_REFUSED] = "refused",
-    [TRANSITION_CONNECTION_ENDED] = "connection_ended",
-    [TRANSITION_NOT_IN_JOURNAL] = "not_in_journal",
-    [TRANSITION_NO_ANSWER] = "no_answer",
-    [TRANSITION_BROKER_ENDED] = "broker_restarted",
-    [TRANSITION_TOO_LONG] = MESSAGE_TOO_LONG,
-};
-
 static const char *reason_of(const struct store_transition *transition)
 {
-    const char *reason = return_reasons[transition->reason];
-    return transition->to == MESSAGE_QUEUED && reason ? reason : "";
+    return transition->to == MESSAGE_QUEUED ? transition_reason_name(transition->reason) : "";
 }
 
 static const char *event_of(const struct store_transition *transition)

@@ -19,6 +19,7 @@ struct memory_event {
     struct memory_event *older;
     enum message_status status;
     unsigned attempt;
+    enum transition_reason reason;
     int64_t at_ms;
     const char *device_id, *error_code, *error_text; /* "": none */
 };

@@ -87,7 +87,7 @@ static const char *append_text(char **end, const char *text)
     return start;
 }
 
-static struct memory_event *new_event(const struct message_row *row,
+static struct memory_event *new_event(const struct message_row *row, enum transition_reason reason,
                                       const struct message_error *error, struct memory_event *older)
 {
     const char *code = error && error->code ? error->code : "";
@@ -101,6 +101,7 @@ static struct memory_event *new_event(const struct message_row *row,
         .older = older,
         .status = row->status,
         .attempt = row->attempt,
+        .reason = reason,
         .at_ms = row->updated_at_ms,
         .device_id = append_text(&end, row->device_id),
         .error_code = append_text(&end, code),
@@ -110,10 +111,12 @@ static struct memory_event *new_event(const struct message_row *row,
 }
 
 static enum error change(struct store_database *database, const struct message_row *before,
-                         const struct message_row *after, const struct message_error *error)
+                         const struct message_row *after, enum transition_reason reason,
+                         const struct message_error *error)
 {
     struct memory_message *message = copy_current(database, before);
-    struct memory_event *event = message ? new_event(after, error, message->newest_event) : NULL;
+    struct memory_event *event = message ? new_event(after, reason, error, message->newest_event)
+                                         : NULL;
     bool as_read = message && message->row.status == before->status &&
                    message->row.attempt == before->attempt;
     if (!event || !as_read) {

@@ -48,6 +48,7 @@ static void copy_event(const struct memory_event *row, struct message_event *eve
 {
     event->status = row->status;
     event->attempt = row->attempt;
+    event->reason = row->reason;
     event->at_ms = row->at_ms;
     snprintf(event->device_id, sizeof(event->device_id), "%s", row->device_id);
     snprintf(event->error_code, sizeof(event->error_code), "%s", row->error_code);

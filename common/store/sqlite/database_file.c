@@ -399,7 +399,7 @@ static bool mark_open_unknown(struct work *work, sqlite3 *db, const char *path, 
         "CREATE TEMP TABLE open_message AS SELECT seq FROM message WHERE status BETWEEN 0 AND 3;"
         "INSERT INTO message_event SELECT (SELECT id FROM last_event) + row_number() OVER (),"
         " seq, event_count + 1, %d, attempt, device_id,"
-        " '" DATABASE_FILE_RESTORED "', NULL, %lld FROM message WHERE seq IN open_message;"
+        " '" DATABASE_FILE_RESTORED "', NULL, %lld, %d FROM message WHERE seq IN open_message;"
         "UPDATE last_event SET id = id + (SELECT count(*) FROM open_message);"
         "UPDATE message SET status = %d, event_count = event_count + 1, updated_at_ms = %lld,"
         " unknown_at_ms = %lld, cancel_requested = 0, device_id = NULL, journal = NULL,"
@@ -410,7 +410,7 @@ static bool mark_open_unknown(struct work *work, sqlite3 *db, const char *path, 
         " WHERE m.status = message_count.status);"
         "DELETE FROM broker; UPDATE device SET broker_instance = NULL, token_revoked = 0;"
         "COMMIT",
-        MESSAGE_UNKNOWN, now_ms, MESSAGE_UNKNOWN, now_ms, now_ms);
+        MESSAGE_UNKNOWN, now_ms, TRANSITION_RESTORED, MESSAGE_UNKNOWN, now_ms, now_ms);
     return run_sql(work, db, path, sql) &&
            read_number(work, db, path, "SELECT count(*) FROM open_message", unknown);
 }

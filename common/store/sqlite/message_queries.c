@@ -54,6 +54,7 @@ static enum error read_event(const struct statement *row, void *item)
     *event = (struct message_event){
         .status = (enum message_status)statement_integer(row, FIELD_STATUS),
         .attempt = (unsigned)statement_integer(row, FIELD_ATTEMPT),
+        .reason = (enum transition_reason)statement_integer(row, FIELD_REASON),
         .at_ms = statement_integer(row, FIELD_AT_MS),
     };
     statement_text(row, FIELD_DEVICE_ID, event->device_id, sizeof(event->device_id));

@@ -274,6 +274,7 @@ enum error message_rows_flush(struct store_database *database)
 }
 
 static enum error append_event(struct store_database *database, const struct message_row *row,
+                               enum transition_reason reason,
                                const struct message_error *message_error)
 {
     enum error error = next_event_id(database);
@@ -285,6 +286,7 @@ static enum error append_event(struct store_database *database, const struct mes
     statement_bind_integer(insert, FIELD_NUMBER, row->event_count);
     statement_bind_integer(insert, FIELD_STATUS, row->status);
     statement_bind_integer(insert, FIELD_ATTEMPT, row->attempt);
+    statement_bind_integer(insert, FIELD_REASON, reason);
     statement_bind_text(insert, FIELD_DEVICE_ID, row->device_id);
     if (message_error) {
         statement_bind_text(insert, FIELD_ERROR_CODE, message_error->code);
@@ -325,7 +327,7 @@ static void bind_device(struct statement *update, const struct message_row *afte
 
 /* Without a change of device, its index and the triggers of attempts and devices need not run. */
 static enum error change_message(struct store_database *database, const struct message_row *before,
-                                 const struct message_row *after,
+                                 const struct message_row *after, enum transition_reason reason,
                                  const struct message_error *message_error)
 {
     bool is_on_same_device = message_error && strcmp(before->device_id, after->device_id) == 0;
@@ -340,7 +342,7 @@ static enum error change_message(struct store_database *database, const struct m
         log_error("a message is not as it was read", LOG_NUMBER("seq", before->seq));
         return ERROR_INTERNAL;
     }
-    return append_event(database, after, message_error);
+    return append_event(database, after, reason, message_error);
 }
 
 static enum error assign_message(struct store_database *database, const struct message_row *row)

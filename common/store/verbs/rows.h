@@ -76,10 +76,11 @@ struct message_rows {
                        struct message_row *row, bool *found);
 
     /* Replaces `before` with `after` and appends the event that after->event_count numbers: its status, attempt,
-       device, error and updated_at_ms. With `error` NULL the event has no error and the row keeps its own.
+       device, reason, error and updated_at_ms. With `error` NULL the event has no error and the row keeps its own.
        ERROR_INTERNAL: status and attempt are no longer those of `before`. */
     enum error (*change)(struct store_database *database, const struct message_row *before,
-                         const struct message_row *after, const struct message_error *error);
+                         const struct message_row *after, enum transition_reason reason,
+                         const struct message_error *error);
 
     /* Without an event: a message that no device has gets device_id, attempt and journal of `row`. */
     enum error (*assign)(struct store_database *database, const struct message_row *row);

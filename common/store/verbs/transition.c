@@ -100,7 +100,7 @@ static enum error change_row(struct store_transaction *transaction, struct messa
                              const struct message_error *error, int64_t connection_epoch)
 {
     enum error result = transaction->rows->messages->change(transaction->database, row, after,
-                                                            error);
+                                                            reason, error);
     if (result != ERROR_NONE)
         return result;
     tally_transition(transaction, row, after->status);

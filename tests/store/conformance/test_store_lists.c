@@ -311,6 +311,10 @@ static void assert_history(struct store_fixture *fixture, const struct message_i
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(events[i].status, statuses[(size_t)after + i]);
         assert_int_equal(events[i].attempt, events[i].status != MESSAGE_QUEUED);
+        assert_int_equal(events[i].reason, events[i].status == MESSAGE_QUEUED ? TRANSITION_CREATED
+                                           : events[i].status == MESSAGE_ACCEPTED
+                                               ? TRANSITION_CLAIMED
+                                               : TRANSITION_REPORTED);
         assert_string_equal(events[i].device_id,
                             events[i].status == MESSAGE_QUEUED ? "" : "phone-1");
     }

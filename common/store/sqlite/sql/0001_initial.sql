@@ -93,7 +93,8 @@ CREATE TABLE message_event (
     device_id     TEXT,
     error_code    TEXT,
     error_message TEXT,
-    at_ms         INTEGER NOT NULL
+    at_ms         INTEGER NOT NULL,
+    reason        INTEGER NOT NULL DEFAULT 0 -- of enum transition_reason in common/model/transition_reason.h
 ) STRICT;
 
 CREATE UNIQUE INDEX message_event_by_message ON message_event (message_seq, number);
