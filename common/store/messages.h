@@ -146,6 +146,7 @@ struct store_resend {
     struct request_id request_id;
     char key_id[SECRET_ID_SIZE]; /* as of enqueue, like the next */
     int64_t key_daily_messages;
+    int64_t expires_at_ms; /* of the new message: those of the old one have passed; 0: never */
     bool again;            /* also if it was resent before */
     bool accept_duplicate; /* also if it may have been sent */
     struct message

@@ -141,6 +141,13 @@ static enum error fill_slot(struct claim *claim, struct due_message *due, size_t
     return transition_dispatch(claim->transaction, &due->row, slot);
 }
 
+/* The clock has been set back since it was due. */
+static enum error wait_again(struct store_transaction *transaction, struct message_row *row)
+{
+    row->place = queue_place(row, transaction->now_ms);
+    return transaction->rows->messages->set_place(transaction->database, row);
+}
+
 static enum error claim_one(struct claim *claim, struct due_message *due)
 {
     struct store_transaction *transaction = claim->transaction;
@@ -148,6 +155,8 @@ static enum error claim_one(struct claim *claim, struct due_message *due)
     int64_t expires_at_ms = due->row.options.expires_at_ms;
     char preferred[DEVICE_ID_SIZE];
     bool deferred;
+    if (due->row.options.send_at_ms > transaction->now_ms)
+        return wait_again(transaction, &due->row);
     if (expires_at_ms != 0 && expires_at_ms <= transaction->now_ms)
         return claim->request->clock_trusted ? transition_expire(transaction, &due->row)
                                              : ERROR_NONE;

@@ -94,12 +94,14 @@ static enum error find_wanted(struct claim *claim)
         enum error error = rows->find_lane(claim->transaction->database, request->lanes_after,
                                            lane);
         bool is_last = !*lane || strcmp(lane, LANE_WAITING) == 0;
-        strcpy(request->lanes_after, is_last ? "" : lane);
         request->lanes_left = !is_last;
+        if (is_last)
+            request->lanes_after[0] = '\0';
         if (error != ERROR_NONE || is_last)
             return error;
         if (!is_taken(claim, lane) && !claim_want(request, lane))
-            return ERROR_NONE;
+            return ERROR_NONE; /* the next claim begins with this one */
+        strcpy(request->lanes_after, lane);
     }
     return ERROR_NONE;
 }

@@ -29,16 +29,15 @@ static enum error judge(enum message_status status, const struct message *old,
 }
 
 /* The content of the old message with the ids of the new one. */
-static void make_new(struct message *message, const struct message_id *id,
-                     const struct request_id *request_id)
+static void make_new(struct message *message, const struct store_resend *resend)
 {
-    message->id = *id;
-    message->request_id = *request_id;
+    message->id = resend->new_id;
+    message->request_id = resend->request_id;
     message->resent_as = never;
-    message->options.send_at_ms = message->options.expires_at_ms =
-        0; /* they were for the old one */
+    message->options.send_at_ms = 0;
+    message->options.expires_at_ms = resend->expires_at_ms;
     message->status = MESSAGE_QUEUED;
-    message->updated_at_ms = message_id_time_ms(id);
+    message->updated_at_ms = message_id_time_ms(&message->id);
     message->reached_at_ms[MESSAGE_QUEUED] = message->updated_at_ms;
 }
 
@@ -49,7 +48,7 @@ static enum error enqueue_again(struct store_transaction *transaction,
     struct store_enqueue enqueue = {.message = message,
                                     .key_daily_messages = resend->key_daily_messages};
     strcpy(enqueue.key_id, resend->key_id);
-    make_new(message, &resend->new_id, &resend->request_id);
+    make_new(message, resend);
     enum error error = admission_enqueue(transaction, &enqueue);
     return error == ERROR_NONE ? transaction->rows->messages->set_resent(transaction->database, row,
                                                                          &resend->new_id)
