@@ -111,6 +111,7 @@ int main(int argc, char **argv)
         .timeout_ms = settings.store_timeout_ms,
         .max_wal_bytes = settings.max_wal_bytes,
         .limits.device_daily_segments = settings.device_daily_segments,
+        .limits.same_device_ms = settings.same_device_hours * 3600 * 1000,
         .limits.device_window_ms = broker_options_send_window_ms(&options),
         .metrics = metrics,
         .completed = completed,

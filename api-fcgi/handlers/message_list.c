@@ -5,6 +5,7 @@
 #include "common/base/json_write.h"
 #include "common/base/url.h"
 #include "common/model/message_json.h"
+#include "common/process/option_rules.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -109,32 +110,18 @@ static bool plus_became_a_space(const char *value)
     return clock_parse(with_plus, &wall_ms);
 }
 
-/* "2026-11-23T09:45:00", as isoformat() of a local time writes it. */
-static bool lacks_offset(const char *value)
-{
-    int64_t wall_ms;
-    char with_offset[QUERY_VALUE_SIZE + 1];
-    snprintf(with_offset, sizeof(with_offset), "%sZ", value);
-    return clock_parse(with_offset, &wall_ms);
-}
-
 static bool take_time(struct http_exchange *exchange, const char *name, const char *value,
                       int64_t *wall_ms)
 {
-    bool good = clock_parse(value, wall_ms);
-    if (!good && plus_became_a_space(value))
+    char reason[ACCEPTANCE_RULES_REASON_SIZE];
+    enum error error = option_rules_parse_time(value, wall_ms, reason);
+    if (error != ERROR_NONE && plus_became_a_space(value))
         http_add_parameter_error(
             exchange, name, ERROR_INVALID_VALUE,
             "has a space before the UTC offset: a + in a URL means a space; write %%2B");
-    else if (!good && lacks_offset(value))
-        http_add_parameter_error(
-            exchange, name, ERROR_INVALID_VALUE,
-            "has no UTC offset; append Z for UTC, as in 2026-11-23T09:45:00Z, or"
-            " an offset such as -05:00");
-    else if (!good)
-        http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE,
-                                 "must be an RFC 3339 time such as 2026-11-23T09:45:00Z");
-    return good;
+    else if (error != ERROR_NONE)
+        http_add_parameter_error(exchange, name, error, "%s", reason);
+    return error == ERROR_NONE;
 }
 
 static void take_created_after(struct http_exchange *exchange, const char *name, const char *value,
@@ -151,7 +138,51 @@ static void take_created_before(struct http_exchange *exchange, const char *name
     query->has_created_before = take_time(exchange, name, value, &query->created_before_ms);
 }
 
-enum { LIMIT, CURSOR, OFFSET, STATUS, DEVICE_ID, PHONE_NUMBER, CREATED_AFTER, CREATED_BEFORE };
+static void take_reference(struct http_exchange *exchange, const char *name, const char *value,
+                           void *target)
+{
+    struct store_query *query = target;
+    char reason[ACCEPTANCE_RULES_REASON_SIZE];
+    enum error error = option_rules_copy_reference(value, query->reference, reason);
+    if (error != ERROR_NONE)
+        http_add_parameter_error(exchange, name, error, "%s", reason);
+}
+
+static void take_batch(struct http_exchange *exchange, const char *name, const char *value,
+                       void *target)
+{
+    static const struct message_id none;
+    struct store_query *query = target;
+    if (!message_id_parse(value, &query->batch_id) || message_id_equal(&query->batch_id, &none))
+        http_add_parameter_error(
+            exchange, name, ERROR_INVALID_VALUE,
+            "must be a batch id, such as 019dbb26-71a3-7c1e-a2a6-0c2d52c3f9c1");
+}
+
+static void take_group(struct http_exchange *exchange, const char *name, const char *value,
+                       void *target)
+{
+    struct store_query *query = target;
+    if (device_group_valid(value))
+        strcpy(query->device_group, value);
+    else
+        http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE,
+                                 "must be 1 to 32 letters, digits, ., _ and -");
+}
+
+enum {
+    LIMIT,
+    CURSOR,
+    OFFSET,
+    STATUS,
+    DEVICE_ID,
+    PHONE_NUMBER,
+    REFERENCE,
+    BATCH_ID,
+    DEVICE_GROUP,
+    CREATED_AFTER,
+    CREATED_BEFORE
+};
 
 static const struct query_parameter parameters[] = {
     [LIMIT] = {{"limit", " size pagesize perpage count max maxresults top take first "},
@@ -162,6 +193,11 @@ static const struct query_parameter parameters[] = {
     [STATUS] = {{"status", " state "}, true, take_status},
     [DEVICE_ID] = {{"device_id", " device phone phoneid "}, true, take_device},
     [PHONE_NUMBER] = {{"phone_number", " to recipient number msisdn mobile "}, true, take_number},
+    [REFERENCE] = {{"reference", " ref clientref clientreference externalid tag "},
+                   true,
+                   take_reference},
+    [BATCH_ID] = {{"batch_id", " batch "}, true, take_batch},
+    [DEVICE_GROUP] = {{"device_group", " group devicegroups "}, true, take_group},
     [CREATED_AFTER] = {{"created_after", " since from startdate "}, true, take_created_after},
     [CREATED_BEFORE] = {{"created_before", " until enddate "}, true, take_created_before},
 };

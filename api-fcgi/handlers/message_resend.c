@@ -2,6 +2,7 @@
 #include "api-fcgi/handlers/handlers.h"
 #include "api-fcgi/server/api.h"
 #include "api-fcgi/server/json_body.h"
+#include "common/process/option_rules.h"
 
 #include <string.h>
 
@@ -98,6 +99,7 @@ enum http_outcome messages_handle_resend(struct http_exchange *exchange)
     resend->new_id = message_id_new();
     resend->request_id = request_id_parse(exchange->request.request_id);
     resend->message = message;
+    resend->expires_at_ms = option_rules_default_deadline_ms(&exchange->api->acceptance_rules, 0);
     resend->key_daily_messages = exchange->key_daily_messages;
     strcpy(resend->key_id, exchange->key_id);
     return http_park(exchange, answer_resent);

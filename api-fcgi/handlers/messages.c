@@ -123,9 +123,11 @@ static bool read_message(struct http_exchange *exchange, struct message *message
     struct json *body = json_body_parse(exchange);
     if (!body)
         return false;
-    message_draft_read(exchange, body, "", message);
+    enum error error = message_draft_read(exchange, body, "", message);
     json_free(body);
-    if (!json_body_accept(exchange))
+    if (error != ERROR_NONE)
+        http_store_problem(exchange, error);
+    if (error != ERROR_NONE || !json_body_accept(exchange))
         return false;
     if (!message->text)
         http_problem(exchange, ERROR_INTERNAL, "Not enough memory for the message.");

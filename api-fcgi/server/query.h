@@ -8,7 +8,7 @@
 #include "api-fcgi/server/http.h"
 #include "api-fcgi/server/suggest.h"
 
-enum { QUERY_MAX_PARAMETERS = 8, QUERY_VALUE_SIZE = 128 };
+enum { QUERY_MAX_PARAMETERS = 12, QUERY_VALUE_SIZE = 128 };
 
 struct query_parameter {
     struct suggestion name; /* case-sensitive */

@@ -86,15 +86,18 @@ bool message_status_is_report(enum message_status status)
            status == MESSAGE_FAILED || status == MESSAGE_EXPIRED;
 }
 
-bool message_has_options(const struct message *message)
+bool message_options_any(const struct message_options *options)
 {
-    static const struct message_id none;
-    const struct message_options *options = &message->options;
     const struct message_target *target = &options->target;
     return *target->device_id || *target->device_group || target->sim != 0 ||
            options->priority != MESSAGE_PRIORITY_NORMAL || options->send_at_ms != 0 ||
-           options->expires_at_ms != 0 || options->no_delivery_report || *options->reference ||
-           !message_id_equal(&message->batch_id, &none);
+           options->expires_at_ms != 0 || options->no_delivery_report || *options->reference;
+}
+
+bool message_has_options(const struct message *message)
+{
+    static const struct message_id none;
+    return message_options_any(&message->options) || !message_id_equal(&message->batch_id, &none);
 }
 
 void message_fini(struct message *message)

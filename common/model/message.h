@@ -127,7 +127,10 @@ struct message_event {
     int64_t at_ms;                               /* wall */
 };
 
-/* Whether a client asked for anything but the text and the number, or it is in a batch. */
+/* Whether a client asked for anything. */
+bool message_options_any(const struct message_options *options);
+
+/* The same, or it is in a batch. */
 bool message_has_options(const struct message *message);
 
 /* Frees the members that it owns. */

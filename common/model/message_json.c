@@ -6,6 +6,43 @@ static const char *or_null(const char *text)
     return *text ? text : NULL;
 }
 
+/* By the names that a client gives them. */
+static void put_options(struct json_writer *json, const struct message_options *options)
+{
+    const struct message_target *target = &options->target;
+    json_begin_object(json, "options");
+    if (*target->device_id)
+        json_put_text(json, "device_id", target->device_id);
+    if (*target->device_group)
+        json_put_text(json, "device_group", target->device_group);
+    if (target->sim != 0)
+        json_put_integer(json, "sim", target->sim);
+    if (options->send_at_ms != 0)
+        json_put_time(json, "send_at", options->send_at_ms);
+    if (options->expires_at_ms != 0)
+        json_put_time(json, "expires_at", options->expires_at_ms);
+    if (options->priority != MESSAGE_PRIORITY_NORMAL)
+        json_put_text(json, "priority", message_priority_name(options->priority));
+    if (*options->reference)
+        json_put_text(json, "reference", options->reference);
+    if (options->no_delivery_report)
+        json_put_bool(json, "delivery_report", false);
+    json_end_object(json);
+}
+
+static void put_wishes(struct json_writer *json, const struct message *message)
+{
+    static const struct message_id none;
+    char batch_id[MESSAGE_ID_TEXT_SIZE] = "";
+    if (message_options_any(&message->options))
+        put_options(json, &message->options);
+    else
+        json_put_null(json, "options");
+    if (!message_id_equal(&message->batch_id, &none))
+        message_id_format(&message->batch_id, batch_id);
+    json_put_text(json, "batch_id", or_null(batch_id));
+}
+
 void message_json_put_members(struct json_writer *json, const struct message *message,
                               bool with_text)
 {
@@ -26,6 +63,7 @@ void message_json_put_members(struct json_writer *json, const struct message *me
     json_put_integer(json, "attempts", message->attempt);
     json_put_text(json, "error_code", or_null(message->error_code));
     json_put_text(json, "error_message", or_null(message->error_message));
+    put_wishes(json, message);
     json_put_text(json, "resent_as", or_null(resent_as));
     json_put_text(json, "request_id", or_null(request_id));
     json_put_time(json, "created_at", message_id_time_ms(&message->id));

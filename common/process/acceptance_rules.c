@@ -9,6 +9,7 @@ bool acceptance_rules_load(struct acceptance_rules *rules, const struct settings
     /* A message that exceeds the daily budget of a device could never be sent. */
     int64_t most = settings->max_message_segments, daily = settings->device_daily_segments;
     rules->max_segments = daily > 0 ? MIN(most, daily) : most;
+    rules->default_ttl_seconds = settings->message_ttl_hours * 3600;
     return prefix_list_parse(settings->allowed_prefixes, &rules->allowed_prefixes, errmsg) &&
            prefix_list_parse(settings->denied_prefixes, &rules->denied_prefixes, errmsg);
 }

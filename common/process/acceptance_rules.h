@@ -18,6 +18,7 @@ enum { ACCEPTANCE_RULES_REASON_SIZE = PHONE_NUMBER_REASON_SIZE };
 struct acceptance_rules {
     struct prefix_list allowed_prefixes, denied_prefixes;
     int64_t max_segments;
+    int64_t default_ttl_seconds; /* of a message whose client gives no deadline; 0: it has none */
 };
 
 /* From the settings. False with errmsg if a prefix is not valid. */

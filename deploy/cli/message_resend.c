@@ -1,6 +1,6 @@
 /* sms-gateway messages resend */
 #include "common/model/message_json.h"
-#include "common/process/acceptance_rules.h"
+#include "common/process/option_rules.h"
 #include "deploy/cli/messages.h"
 
 #include <stdlib.h>
@@ -14,15 +14,13 @@ const struct command_option messages_resend_options[] = {
 };
 
 /* What was allowed when the message was accepted may have been forbidden since. 0, or the exit status. */
-static int check_rules(const struct command *command, const struct message *message)
+static int check_rules(const struct command *command, const struct acceptance_rules *rules,
+                       const struct message *message)
 {
-    struct acceptance_rules rules;
-    char reason[ACCEPTANCE_RULES_REASON_SIZE], errmsg[ERRMSG_SIZE];
-    if (!acceptance_rules_load(&rules, &command->settings, errmsg))
-        return command_refuse(command, "%s", errmsg);
-    if (acceptance_rules_check_destination(&rules, message->phone_number, reason) != ERROR_NONE)
+    char reason[ACCEPTANCE_RULES_REASON_SIZE];
+    if (acceptance_rules_check_destination(rules, message->phone_number, reason) != ERROR_NONE)
         return command_fail(command, "the phone number of %s %s", command->argument, reason);
-    if (acceptance_rules_check_segments(&rules, message->encoding, message->segments, reason) !=
+    if (acceptance_rules_check_segments(rules, message->encoding, message->segments, reason) !=
         ERROR_NONE)
         return command_fail(command, "the text of %s %s", command->argument, reason);
     return 0;
@@ -30,7 +28,7 @@ static int check_rules(const struct command *command, const struct message *mess
 
 /* 0, or the exit status. */
 static int check_message(struct store *store, const struct command *command,
-                         const struct message_id *id)
+                         const struct acceptance_rules *rules, const struct message_id *id)
 {
     struct message message;
     struct store_reader *reader = NULL;
@@ -40,7 +38,7 @@ static int check_message(struct store *store, const struct command *command,
     store_reader_close(reader);
     if (error != ERROR_NONE)
         return messages_fail(command, error);
-    int status = check_rules(command, &message);
+    int status = check_rules(command, rules, &message);
     message_fini(&message);
     return status;
 }
@@ -76,14 +74,19 @@ static int fail_resend(const struct command *command, enum error error,
 int messages_resend(struct store *store, const struct command *command)
 {
     struct message message = {0};
+    struct acceptance_rules rules;
+    char errmsg[ERRMSG_SIZE];
     struct store_write write = {.verb = STORE_RESEND};
     int status = messages_read_id(command, &write.resend.id);
+    if (status == 0 && !acceptance_rules_load(&rules, &command->settings, errmsg))
+        return command_refuse(command, "%s", errmsg);
     if (status == 0)
-        status = check_message(store, command, &write.resend.id);
+        status = check_message(store, command, &rules, &write.resend.id);
     if (status != 0)
         return status;
     write.resend.new_id = message_id_new();
     write.resend.message = &message;
+    write.resend.expires_at_ms = option_rules_default_deadline_ms(&rules, 0);
     write.resend.again = command_option(command, "again");
     write.resend.accept_duplicate = command_option(command, "accept-duplicate");
     enum error error = store_run(store, &write);

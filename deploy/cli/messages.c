@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/terminal.h"
 #include "common/model/message_json.h"
+#include "common/process/option_rules.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,6 +12,26 @@
 enum { DEFAULT_LIMIT = 20, MAX_LIMIT = 1000, PAGE_TEXT_BYTES = 1 << 20 };
 
 /* ---- list ---- */
+
+/* The filters by what was asked for. 0, or the exit status. */
+static int read_option_filters(const struct command *command, struct store_query *query)
+{
+    static const struct message_id none;
+    char reason[ACCEPTANCE_RULES_REASON_SIZE];
+    const char *reference = command_option(command, "reference");
+    const char *batch_id = command_option(command, "batch");
+    const char *group = command_option(command, "group");
+    if (reference && option_rules_copy_reference(reference, query->reference, reason) != ERROR_NONE)
+        return command_refuse(command, "the reference %s", reason);
+    if (batch_id && (!message_id_parse(batch_id, &query->batch_id) ||
+                     message_id_equal(&query->batch_id, &none)))
+        return command_refuse(command, "a batch id is like 019dbb26-71a3-7c1e-a2a6-0c2d52c3f9c1");
+    if (group && !device_group_valid(group))
+        return command_refuse(command, "a group has 1 to 32 letters, digits, ., _ and -");
+    if (group)
+        strcpy(query->device_group, group);
+    return 0;
+}
 
 /* 0, or the exit status if an option is wrong. */
 static int read_query(const struct command *command, struct store_query *query)
@@ -33,7 +54,7 @@ static int read_query(const struct command *command, struct store_query *query)
         strcpy(query->device_id, device_id);
     query->limit = (size_t)limit;
     query->max_text_bytes = PAGE_TEXT_BYTES;
-    return 0;
+    return read_option_filters(command, query);
 }
 
 static void write_messages(const struct command *command, const struct store_page *page)
@@ -142,6 +163,41 @@ static void print_error(const char *code, const char *text)
     terminal_put(stdout, text);
 }
 
+static void print_time(const char *name, int64_t wall_ms)
+{
+    char text[CLOCK_TEXT_SIZE];
+    if (wall_ms == 0)
+        return;
+    clock_format(wall_ms, text);
+    print_line(name, text);
+}
+
+/* Those that are set. */
+static void print_options(const struct message *message)
+{
+    static const struct message_id none;
+    const struct message_options *options = &message->options;
+    char batch_id[MESSAGE_ID_TEXT_SIZE];
+    if (*options->target.device_id)
+        print_line("only device", options->target.device_id);
+    if (*options->target.device_group)
+        print_line("only group", options->target.device_group);
+    if (options->target.sim != 0)
+        printf("%-12s  %u\n", "only SIM", options->target.sim);
+    print_time("send at", options->send_at_ms);
+    print_time("expires at", options->expires_at_ms);
+    if (options->priority != MESSAGE_PRIORITY_NORMAL)
+        print_line("priority", message_priority_name(options->priority));
+    if (*options->reference)
+        print_line("reference", options->reference);
+    if (options->no_delivery_report)
+        print_line("report", "no delivery report is asked for");
+    if (!message_id_equal(&message->batch_id, &none)) {
+        message_id_format(&message->batch_id, batch_id);
+        print_line("batch", batch_id);
+    }
+}
+
 static void print_message(const struct message *message)
 {
     char id[MESSAGE_ID_TEXT_SIZE];
@@ -158,6 +214,7 @@ static void print_message(const struct message *message)
         print_error(message->error_code, message->error_message);
         putchar('\n');
     }
+    print_options(message);
     puts("history");
 }
 
@@ -323,6 +380,13 @@ static const struct command_option list_options[] = {
     {.name = "device",
      .value = "DEVICE_ID",
      .meaning = "only messages that were last dispatched to this phone"},
+    {.name = "group",
+     .value = "GROUP",
+     .meaning = "only messages that were meant for the phones of this group"},
+    {.name = "reference",
+     .value = "TEXT",
+     .meaning = "only messages with exactly this reference of their client"},
+    {.name = "batch", .value = "ID", .meaning = "only messages of this batch"},
     {.name = "limit", .value = "N", .meaning = "largest number of messages (1-1000, default 20)"},
     {0},
 };

@@ -1,0 +1,147 @@
+#include "common/process/option_rules.h"
+
+#include "common/base/clock.h"
+#include "common/base/utf8.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_AHEAD_MS (OPTION_MAX_TTL_SECONDS * 1000)
+
+static enum error refuse(enum error error, const char *what,
+                         char reason[ACCEPTANCE_RULES_REASON_SIZE])
+{
+    snprintf(reason, ACCEPTANCE_RULES_REASON_SIZE, "%s", what);
+    return error;
+}
+
+/* ---- Times ---- */
+
+/* "2026-11-23T09:45:00", as isoformat() of a local time writes it. */
+static bool lacks_offset(const char *text)
+{
+    char with_offset[64];
+    int64_t wall_ms;
+    return snprintf(with_offset, sizeof(with_offset), "%sZ", text) < (int)sizeof(with_offset) &&
+           clock_parse(with_offset, &wall_ms);
+}
+
+/* "2026-02-30T09:45:00Z" */
+static bool has_no_such_day(const char *text)
+{
+    static const char first_day[] = "01";
+    char other_day[64];
+    size_t length = strlen(text), at = strlen("2026-02-");
+    int64_t wall_ms;
+    if (length < at + 2 || length >= sizeof(other_day))
+        return false;
+    strcpy(other_day, text);
+    memcpy(other_day + at, first_day, 2);
+    return clock_parse(other_day, &wall_ms);
+}
+
+enum error option_rules_parse_time(const char *text, int64_t *wall_ms,
+                                   char reason[ACCEPTANCE_RULES_REASON_SIZE])
+{
+    if (clock_parse(text, wall_ms))
+        return ERROR_NONE;
+    if (lacks_offset(text))
+        return refuse(
+            ERROR_INVALID_VALUE,
+            "has no UTC offset; append Z for UTC, as in 2026-11-23T09:45:00Z, or an offset"
+            " such as -05:00",
+            reason);
+    if (has_no_such_day(text))
+        return refuse(ERROR_INVALID_VALUE, "names a day that its month does not have", reason);
+    return refuse(ERROR_INVALID_VALUE, "must be an RFC 3339 time such as 2026-11-23T09:45:00Z",
+                  reason);
+}
+
+enum error option_rules_check_send_at(int64_t send_at_ms, int64_t now_ms,
+                                      char reason[ACCEPTANCE_RULES_REASON_SIZE])
+{
+    char now[CLOCK_TEXT_SIZE];
+    if (send_at_ms < now_ms - OPTION_PAST_MINUTES * 60 * 1000) {
+        clock_format(now_ms, now);
+        snprintf(reason, ACCEPTANCE_RULES_REASON_SIZE,
+                 "is past: the time here is %s; give a time to come, or leave it out to send now",
+                 now);
+        return ERROR_OUT_OF_RANGE;
+    }
+    if (send_at_ms > now_ms + MAX_AHEAD_MS) {
+        snprintf(reason, ACCEPTANCE_RULES_REASON_SIZE, "must be at most %d days ahead",
+                 OPTION_MAX_DAYS);
+        return ERROR_OUT_OF_RANGE;
+    }
+    return ERROR_NONE;
+}
+
+enum error option_rules_check_expires_at(int64_t expires_at_ms, int64_t send_at_ms, int64_t now_ms,
+                                         char reason[ACCEPTANCE_RULES_REASON_SIZE])
+{
+    char now[CLOCK_TEXT_SIZE];
+    if (expires_at_ms <= now_ms) {
+        clock_format(now_ms, now);
+        snprintf(reason, ACCEPTANCE_RULES_REASON_SIZE,
+                 "is past: the time here is %s; give a time to come", now);
+        return ERROR_OUT_OF_RANGE;
+    }
+    if (send_at_ms != 0 && expires_at_ms <= send_at_ms)
+        return refuse(ERROR_OUT_OF_RANGE, "must be later than send_at", reason);
+    if (expires_at_ms > MAX(send_at_ms, now_ms) + MAX_AHEAD_MS) {
+        snprintf(reason, ACCEPTANCE_RULES_REASON_SIZE, "must be at most %d days %s",
+                 OPTION_MAX_DAYS, send_at_ms > now_ms ? "after send_at" : "ahead");
+        return ERROR_OUT_OF_RANGE;
+    }
+    return ERROR_NONE;
+}
+
+int64_t option_rules_deadline_ms(int64_t ttl_seconds, int64_t send_at_ms, int64_t now_ms)
+{
+    return MAX(send_at_ms, now_ms) + ttl_seconds * 1000;
+}
+
+int64_t option_rules_default_deadline_ms(const struct acceptance_rules *rules, int64_t send_at_ms)
+{
+    if (rules->default_ttl_seconds == 0)
+        return 0;
+    return option_rules_deadline_ms(rules->default_ttl_seconds, send_at_ms, clock_wall_ms());
+}
+
+/* ---- Texts ---- */
+
+enum error option_rules_parse_priority(const char *text, enum message_priority *priority,
+                                       char reason[ACCEPTANCE_RULES_REASON_SIZE])
+{
+    return message_priority_parse(text, priority)
+               ? ERROR_NONE
+               : refuse(ERROR_INVALID_VALUE, "must be high, normal or low", reason);
+}
+
+static bool has_control_character(const char *text)
+{
+    for (const char *end = text + strlen(text); text < end;) {
+        int32_t c = utf8_next(&text, end);
+        if (c < 0x20 || (c >= 0x7f && c < 0xa0))
+            return true;
+    }
+    return false;
+}
+
+enum error option_rules_copy_reference(const char *text, char reference[MESSAGE_REFERENCE_SIZE],
+                                       char reason[ACCEPTANCE_RULES_REASON_SIZE])
+{
+    size_t length = strlen(text);
+    if (length == 0)
+        return refuse(ERROR_INVALID_VALUE, "must not be empty; leave it out", reason);
+    if (length >= MESSAGE_REFERENCE_SIZE) {
+        snprintf(reason, ACCEPTANCE_RULES_REASON_SIZE, "has %zu bytes in UTF-8; the limit is %d",
+                 length, MESSAGE_REFERENCE_SIZE - 1);
+        return ERROR_INVALID_VALUE;
+    }
+    if (has_control_character(text))
+        return refuse(ERROR_INVALID_VALUE,
+                      "has a control character, such as a tab or a line break; remove it", reason);
+    strcpy(reference, text);
+    return ERROR_NONE;
+}
