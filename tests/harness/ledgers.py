@@ -65,6 +65,9 @@ class Database:
         for row in connection.execute("SELECT message_seq, number, status, attempt, device_id,"
                                       " at_ms FROM message_event ORDER BY message_seq, number"):
             self.events[row[0]].append(Event(*row[1:]))
+        self.ids_of_key = defaultdict(list)  # of load.py, which sends it as the text
+        for text, message_id in connection.execute("SELECT text, id FROM message WHERE text LIKE 'key %'"):
+            self.ids_of_key[text].append(str(uuid.UUID(bytes=message_id)))
         self.counts = dict(connection.execute("SELECT status, count FROM message_count"))
         self.legal = set(connection.execute("SELECT from_status, to_status FROM"
                                             " message_transition"))
@@ -95,7 +98,8 @@ class Checker:
         self.violations.append(f"{rule}: " + " ".join(map(str, what)))
 
     def check(self, promised, radio, settled=False, database_path=None, basic=()):
-        """`promised`: ids that were answered with 2xx, read before this call: the database may be newer.
+        """`promised`: ids that were answered with 2xx, read before this call: the database may be newer; of load.py, with their
+        keys, each of which has one message at most.
         `radio`: the lines of all phones, read before it too; with `settled`, where only a report of a basic
         phone can still come, an iterator that reads them after the database.
         `basic`: names of fleets without a journal: a frame, or a report, may be lost for good, and
@@ -106,6 +110,7 @@ class Checker:
         for message_id in promised:
             if message_id not in database.messages:
                 self._violate("promised and lost", message_id)
+        self._check_keys(promised, database)
         lines = defaultdict(list)
         for line in radio:
             lines[line.message_id].append(line)
@@ -115,6 +120,14 @@ class Checker:
         if settled:
             self._check_end(database, lines, basic)
         return database
+
+    def _check_keys(self, promised, database):
+        for key, message_id in getattr(promised, "keys", {}).items():
+            ids = database.ids_of_key.get(key, [])
+            if len(ids) > 1:
+                self._violate("more than one message of a key", key, ids)
+            if message_id and ids != [message_id]:
+                self._violate("answered with another message of its key", key, message_id, ids)
 
     def _check_database(self, database):
         if database.integrity != ["ok"]:

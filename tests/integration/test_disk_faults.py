@@ -84,6 +84,34 @@ def test_a_commit_whose_sync_fails_is_answered_with_outcome_unknown(make_gateway
     assert gateway.query("PRAGMA integrity_check") == [("ok",)]
 
 
+def post_with_key(gateway):
+    return gateway.api.request("POST", "/api/send-sms", json={"phone_number": "+1234567890", "message": "text"},
+                               headers={"Idempotency-Key": "order-4711"})
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_request_whose_outcome_is_unknown_is_sent_again_with_its_key(make_gateway, comes_back):
+    """Whether a recovery brings the message back or not, there is one in the end."""
+    gateway = make_gateway(wrap={"api-fcgi": LostDisk.wrap} if comes_back else FAULTS).start()
+    gateway.ws_broker.stop()
+    lost = LostDisk(gateway) if comes_back else SystemCallFaults(gateway.api_fcgi).failing("sync/fdatasync", errno.EIO)
+    with lost:
+        answer = post_with_key(gateway)
+        assert (answer.status_code, answer.json()["code"]) == (504, "outcome_unknown")
+        assert "same Idempotency-Key" in answer.json()["detail"]
+        assert post_with_key(gateway).status_code == 503
+        if comes_back:
+            gateway.api_fcgi.kill()
+    if comes_back:
+        gateway.api_fcgi.start()
+    again = wait_for(lambda: (found := post_with_key(gateway)).status_code == 202 and found, "the gateway to accept")
+    assert (again.json()["message_id"] == answer.json()["message_id"]) == comes_back
+    assert ("Idempotency-Replayed" in again.headers) == comes_back
+    assert post_with_key(gateway).content == again.content
+    assert gateway.counts() == (1, 1, 1)
+    assert gateway.query("PRAGMA integrity_check") == [("ok",)]
+
+
 def test_a_message_that_a_recovery_brings_back_is_sent_once(make_gateway):
     """The disk goes away with the sync, and both processes end before it is back."""
     gateway = make_gateway(wrap={"api-fcgi": LostDisk.wrap}).start()

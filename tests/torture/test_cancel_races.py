@@ -29,8 +29,8 @@ class FickleLoad(Load):
         self.answers = defaultdict(list)  # message id -> (HTTP status, status of the message)
         super().__init__(*arguments, **options)
 
-    def _send(self, connection):
-        status, body, stays = super()._send(connection)
+    def _send(self, connection, key):
+        status, body, stays = super()._send(connection, key)
         if status == 202 and stays:
             message_id = json.loads(body)["message_id"]
             for _ in range(random.randint(1, 2)):

@@ -7,6 +7,7 @@ accepted message is delivered, once.
 import re
 import signal
 import subprocess
+import uuid
 
 import pytest
 
@@ -62,6 +63,38 @@ def test_a_process_that_ends_at_a_fail_point_breaks_no_promise(make_gateway, mak
     database = settle_and_check(gateway, load.stop(), [phones])
     # No phone was wiped or killed: there is no excuse for any other end.
     assert set(database.statuses()) <= {SENT, DELIVERED}
+
+
+@pytest.mark.parametrize("point, committed", [
+    ("api.before_enqueue", False), ("store.before_commit", False), ("store.after_commit", True), ("api.before_answer", True)])
+def test_a_request_whose_answer_is_lost_is_sent_again_and_creates_one_message(make_gateway, point, committed):
+    gateway = make_gateway().start()
+
+    def post(text="text"):
+        return gateway.api.request("POST", "/api/send-sms", json={"phone_number": "+1234567890", "message": text},
+                                   headers={"Idempotency-Key": "order-4711"})
+
+    gateway.api_fcgi.kill()
+    gateway.api_fcgi.environment["FAIL_POINT"] = f"{point}:1"
+    gateway.api_fcgi.start()
+    lost = post()
+    assert (lost.status_code, lost.json()["code"]) == (502, "not_available")
+    assert "same Idempotency-Key" in lost.json()["detail"]
+    assert gateway.api_fcgi.wait() == -signal.SIGKILL, tell(gateway.api_fcgi.log())
+    stored = gateway.query("SELECT id FROM message")
+    assert len(stored) == committed
+    for restart in (gateway.api_fcgi, gateway.ws_broker):
+        restart.environment.pop("FAIL_POINT", None)
+        if restart.is_running():
+            restart.kill()
+        restart.start()
+        again = post()
+        assert again.status_code == 202
+        assert (again.headers.get("Idempotency-Replayed") == "true") == (committed or restart is gateway.ws_broker)
+        assert gateway.count_messages("1") == 1
+    if committed:
+        assert stored == [(uuid.UUID(again.json()["message_id"]).bytes,)]
+    assert post("another text").json()["code"] == "idempotency_key_reused"
 
 
 def test_every_fail_point_is_walked():

@@ -30,8 +30,20 @@ static enum error insert_if_waiting(struct store_database *database,
     return error;
 }
 
+/* With a hash that cannot be steered: many keys of one hash would be slow. */
+static int64_t hash_of_key(const struct store_idempotency *idempotency)
+{
+    unsigned char hash[SECRET_HASH_BYTES];
+    uint64_t number = 0;
+    secret_hash_request(idempotency->key_id, idempotency->key, "", 0, hash);
+    for (size_t i = 0; i < sizeof(number); i++)
+        number = number << 8 | hash[i];
+    return (int64_t)number;
+}
+
 static void bind_key(struct statement *statement, const struct store_idempotency *idempotency)
 {
+    statement_bind_integer(statement, FIELD_KEY_HASH, hash_of_key(idempotency));
     statement_bind_text(statement, FIELD_KEY_ID, idempotency->key_id);
     statement_bind_text(statement, FIELD_KEY, idempotency->key);
 }

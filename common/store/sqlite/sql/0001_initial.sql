@@ -339,6 +339,7 @@ CREATE TABLE idempotency (
     id            INTEGER PRIMARY KEY,
     key_id        TEXT    NOT NULL, -- of the API key; '' where none is needed
     key           TEXT    NOT NULL CHECK (key <> ''),
+    key_hash      INTEGER NOT NULL, -- of key_id and key
     hash          BLOB    NOT NULL CHECK (length(hash) = 32), -- SHA-256 of what the request asks for
     created_at_ms INTEGER NOT NULL,
     status        INTEGER NOT NULL,
@@ -346,7 +347,9 @@ CREATE TABLE idempotency (
     answer        BLOB    NOT NULL
 ) STRICT;
 
-CREATE UNIQUE INDEX idempotency_by_key ON idempotency (key_id, key);
+-- Keys come in no order, so each changes another page of their index. That of their hashes is a third as large as one of
+-- the keys themselves.
+CREATE INDEX idempotency_by_key ON idempotency (key_hash);
 
 -- ---- The readiness probe, which must know that a commit works ----
 
