@@ -13,20 +13,6 @@
 
 enum { MAX_TIMEOUT_S = 35 * 24 * 3600, POLL_MS = 200, POLL_EVENTS = 100 };
 
-const struct command_option messages_send_options[] = {
-    {.name = "transliterate",
-     .meaning = "replace typographic quotes, dashes and the like by characters of GSM-7, if the "
-                "text then needs fewer segments"},
-    {.name = "wait",
-     .meaning = "show each event until the message is sent or has a final status. The exit status "
-                "is 0 if it was sent, 1 if it was not, 3 if nobody knows"},
-    {.name = "timeout",
-     .value = "SECONDS",
-     .meaning = "with --wait: stop waiting after SECONDS; the message stays where it is, and the "
-                "exit status is 3"},
-    {0},
-};
-
 /* ---- The text ---- */
 
 /* All of the standard input, without its last line end. NULL: no memory, or a NUL in it. */
@@ -67,7 +53,7 @@ static char *take_text(const struct command *command, int *status)
 }
 
 /* 0, or the exit status. The caller does message_fini in any case. */
-static int make_message(const struct command *command, struct message *message)
+static int make_message(const struct command *command, struct store *store, struct message *message)
 {
     struct acceptance_rules rules;
     char reason[ACCEPTANCE_RULES_REASON_SIZE], errmsg[ERRMSG_SIZE];
@@ -77,7 +63,9 @@ static int make_message(const struct command *command, struct message *message)
     if (acceptance_rules_check_number(&rules, command->argument, message->phone_number, reason) !=
         ERROR_NONE)
         return command_refuse(command, "the phone number %s", reason);
-    message->text = take_text(command, &status);
+    status = messages_read_options(command, store, &rules, &message->options);
+    if (status == 0)
+        message->text = take_text(command, &status);
     if (!message->text)
         return status;
     struct sms_segments count = sms_segments_count(message->text);
@@ -194,7 +182,7 @@ int messages_send(struct store *store, const struct command *command)
         return command_refuse(command, "--timeout needs --wait");
     if (!command_number(command, "timeout", 0, MAX_TIMEOUT_S, &timeout_s))
         return COMMAND_EXIT_USAGE;
-    int status = make_message(command, &message);
+    int status = make_message(command, store, &message);
     if (status == 0) {
         struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
         message_id_format(&message.id, id);

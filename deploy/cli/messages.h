@@ -2,11 +2,17 @@
 #ifndef DEPLOY_CLI_MESSAGES_H
 #define DEPLOY_CLI_MESSAGES_H
 
+#include "common/process/acceptance_rules.h"
 #include "deploy/cli/command.h"
 
 /* message_send.c */
 int messages_send(struct store *store, const struct command *command);
+
+/* send_options.c: what may be asked for beside the text. 0, or the exit status. */
 extern const struct command_option messages_send_options[];
+MUST_CHECK int messages_read_options(const struct command *command, struct store *store,
+                                     const struct acceptance_rules *rules,
+                                     struct message_options *options);
 
 /* message_resend.c */
 int messages_resend(struct store *store, const struct command *command);

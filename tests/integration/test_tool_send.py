@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -91,6 +92,43 @@ def test_what_is_wrong_is_said_and_nothing_is_sent(served, arguments, told):
     before = served.api.get("/api/sms?limit=1").json()["total"]
     status, printed, errors = served.command("messages", "send", *arguments)
     assert (status, printed, errors.count("\n")) == (2, "", 1) and told in errors, errors
+    assert served.api.get("/api/sms?limit=1").json()["total"] == before
+
+
+def test_the_options_are_those_of_the_api(served):
+    assert served.command("devices", "token", "pixel-7")[0] == 0
+    at, expires = (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds)) for seconds in (3600, 7200))
+    for options, asked in (
+            (("--device", "pixel-7", "--sim", "2"), {"device_id": "pixel-7", "sim": 2}),
+            (("--at", at, "--expires", expires), {"send_at": at, "expires_at": expires}),
+            (("--at", at, "--ttl", "3600"), {"send_at": at, "ttl_seconds": 3600}),
+            (("--priority", "high", "--reference", "Größe 7"), {"priority": "high", "reference": "Größe 7"}),
+            (("--no-delivery-report",), {"delivery_report": False})):
+        sent = served.api.message(send(served, NUMBER, "a text", *options))
+        of_api = served.api.request("POST", "/api/send-sms", json={"phone_number": NUMBER, "message": "a text"} | asked)
+        assert of_api.status_code == 202, of_api.text
+        given = ("message_id", "created_at", "updated_at", "times", "request_id")
+        assert {name: sent.get(name) for name in of_api.json() if name not in given} == \
+            {name: value for name, value in of_api.json().items() if name not in given}
+
+
+@pytest.mark.parametrize("options, status, told", [
+    (("--device", "nobody"), 1, "there is no paired phone nobody"), (("--device", "a b"), 2, "1 to 64 letters"),
+    (("--group", "nobody"), 1, "no phone is in the group nobody"), (("--group", "a b"), 2, "a group has 1 to 32 letters"),
+    (("--group", "a", "--device", "b"), 2, "--group cannot be combined with --device"),
+    (("--sim", "0"), 2, "--sim takes a whole number from 1 to 4"), (("--sim", "5"), 2, "from 1 to 4"),
+    (("--at", "2020-01-01T00:00:00Z"), 2, "--at is past"), (("--at", "2020-02-30T00:00:00Z"), 2, "--at names a day"),
+    (("--at", "2020-01-01T00:00:00"), 2, "--at has no UTC offset"), (("--at", "2999-01-01T00:00:00Z"), 2, "at most 35 days"),
+    (("--expires", "2020-01-01T00:00:00Z"), 2, "--expires is past"), (("--ttl", "0"), 2, "--ttl takes a whole number from 1"),
+    (("--ttl", "9", "--expires", "2999-01-01T00:00:00Z"), 2, "--ttl cannot be combined with --expires"),
+    (("--priority", "urgent"), 2, "--priority must be high, normal or low"),
+    (("--reference", "x" * 65), 2, "--reference has 65 bytes"), (("--reference", "a\tb"), 2, "control character"),
+    (("--reference", b"\xff"), 2, "--reference is not valid UTF-8"),
+])
+def test_a_wrong_option_is_explained(served, options, status, told):
+    before = served.api.get("/api/sms?limit=1").json()["total"]
+    ended, printed, errors = served.command("messages", "send", NUMBER, "a text", *options)
+    assert (ended, printed, errors.count("\n")) == (status, "", 1) and told in errors, errors
     assert served.api.get("/api/sms?limit=1").json()["total"] == before
 
 
