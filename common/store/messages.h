@@ -13,6 +13,7 @@ struct store_reader;
 enum {
     STORE_MAX_CLAIM = 256,
     STORE_MAX_WANTED = 32,
+    STORE_MAX_BATCH_MESSAGES = 10000,
     STORE_MAX_FAILURES = 10,       /* attempts that sent nothing, before the message is `failed` */
     STORE_FIRST_BACKOFF_MS = 5000, /* after the first of them; each is up to twice as long, */
     STORE_MAX_BACKOFF_MS = 15 * 60 * 1000, /* and none longer */
@@ -34,6 +35,29 @@ struct store_enqueue {
     char key_id[SECRET_ID_SIZE];           /* the API key it came with; "": none */
     int64_t key_daily_messages;            /* the key's limit; 0: none */
     struct store_idempotency *idempotency; /* the submitter's, until done; NULL: none */
+};
+
+/* Many new messages at once, `queued`: all, or none and the errors of enqueue. ERROR_BURST_CAP_REACHED: the batch would
+   exceed the burst limit; it is refused, and sending is not paused. */
+struct store_enqueue_batch {
+    struct message_id id; /* of the batch */
+    /* As of enqueue; borrowed until done. Each has batch_id = id. */
+    const struct message *messages;
+    size_t count;                /* 1 to STORE_MAX_BATCH_MESSAGES */
+    char key_id[SECRET_ID_SIZE]; /* as of enqueue, like the next */
+    int64_t key_daily_messages;
+    struct store_idempotency *idempotency; /* as of enqueue */
+    size_t
+        refused; /* out, with the error of a limit: the index of the first message that exceeds it */
+};
+
+/* A client no longer wants the next messages of a batch; each as by cancel. ERROR_BATCH_NOT_FOUND. */
+struct store_cancel_batch {
+    struct message_id id;
+    int64_t after; /* in and out: 0, and then as it was left, until there are no more */
+    size_t limit;  /* messages to look at, 1 to STORE_MAX_CLAIM */
+    size_t cancelled, asked, too_late; /* out */
+    bool more;                         /* out */
 };
 
 /* A client no longer wants the message. It becomes `cancelled` where no device was released to send it. Where an
@@ -154,7 +178,7 @@ struct store_resend {
     struct message_id resent_as; /* out: the message that it was resent as before; zero: none */
 };
 
-/* Removes a finished message and its events. ERROR_MESSAGE_NOT_FOUND. */
+/* Removes a finished message and its events; with the last message of a batch also the batch. ERROR_MESSAGE_NOT_FOUND. */
 struct store_erase {
     struct message_id id;
     bool erased; /* out: it was finished */
@@ -182,6 +206,19 @@ MUST_CHECK enum error store_find_message(struct store_reader *reader, const stru
 MUST_CHECK enum error store_read_history(struct store_reader *reader, const struct message_id *id,
                                          int64_t after, size_t limit, struct message_event **events,
                                          size_t *count);
+
+/* Messages that one request created together. */
+struct store_batch {
+    struct message_id id;
+    int64_t created_at_ms;       /* wall */
+    char key_id[SECRET_ID_SIZE]; /* the API key that it came with; "": none */
+    int64_t count;               /* of its messages, also of those that have been removed */
+    int64_t counts[MESSAGE_STATUS_COUNT]; /* of those that are there; only read */
+};
+
+/* ERROR_BATCH_NOT_FOUND without one. */
+MUST_CHECK enum error store_find_batch(struct store_reader *reader, const struct message_id *id,
+                                       struct store_batch *batch);
 
 /* Which messages, newest first. A filter that is not set (false, "", 0) lets everything through. */
 struct store_query {

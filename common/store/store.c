@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/store/store_backend.h"
+#include "common/store/write_queue.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -12,7 +13,6 @@
 #include <string.h>
 
 enum {
-    MAX_WAITING = 8192, /* writes waiting for the writer */
     WAKE_PAUSE_US =
         1000, /* the broker is woken no later, unless another process has the database */
 };
@@ -34,9 +34,7 @@ struct store {
 
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct store_write *first;       /* under lock: the waiting writes, oldest first */
-    struct store_write **last;       /* under lock */
-    size_t waiting;                  /* under lock */
+    struct write_queue queue;        /* under lock */
     atomic_size_t recent_batch_size; /* set under lock; a smaller batch lowers it by one */
     bool running;                    /* under lock: a batch runs */
     int64_t running_since_ms;        /* under lock: monotonic */
@@ -61,23 +59,19 @@ static void set_running(struct store *store)
 static void fill_batch(struct store *store)
 {
     struct batch *batch = &store->batch;
-    for (batch->count = 0; store->first && batch->count < STORE_MAX_BATCH; batch->count++) {
-        batch->writes[batch->count] = store->first;
-        store->first = store->first->next;
-    }
-    if (!store->first)
-        store->last = &store->first;
-    store->waiting -= batch->count;
-    store->recent_batch_size = MAX(batch->count, store->recent_batch_size - 1);
+    bool are_batches;
+    batch->count = write_queue_take(&store->queue, batch->writes, STORE_MAX_BATCH, &are_batches);
+    if (!are_batches)
+        store->recent_batch_size = MAX(batch->count, store->recent_batch_size - 1);
 }
 
 /* Waits for work and takes it. False when the store closes and nothing is left. */
 static bool take_batch(struct store *store)
 {
     pthread_mutex_lock(&store->lock);
-    while (store->running || (!store->first && !store->closing))
+    while (store->running || (write_queue_is_empty(&store->queue) && !store->closing))
         pthread_cond_wait(&store->wake, &store->lock);
-    bool any = store->first;
+    bool any = !write_queue_is_empty(&store->queue);
     if (any) {
         fill_batch(store);
         set_running(store);
@@ -91,7 +85,7 @@ static void end_running(struct store *store)
 {
     pthread_mutex_lock(&store->lock);
     store->running = false;
-    if (store->first || store->closing)
+    if (!write_queue_is_empty(&store->queue) || store->closing)
         pthread_cond_signal(&store->wake);
     pthread_mutex_unlock(&store->lock);
 }
@@ -136,15 +130,17 @@ static void complete_late(struct store *store)
     call_completed(store);
 }
 
-static bool is_replayed(const struct store_enqueue *enqueue)
+static bool is_replayed(const struct store_idempotency *idempotency)
 {
-    return enqueue->idempotency && enqueue->idempotency->replayed;
+    return idempotency && idempotency->replayed;
 }
 
 static bool is_work_for_the_broker(const struct store_write *write)
 {
-    return (write->verb == STORE_ENQUEUE && !is_replayed(&write->enqueue)) ||
+    return (write->verb == STORE_ENQUEUE && !is_replayed(write->enqueue.idempotency)) ||
+           (write->verb == STORE_ENQUEUE_BATCH && !is_replayed(write->enqueue_batch.idempotency)) ||
            write->verb == STORE_RESEND || (write->verb == STORE_CANCEL && write->cancel.asked) ||
+           (write->verb == STORE_CANCEL_BATCH && write->cancel_batch.asked > 0) ||
            write->verb == STORE_PAIR || write->verb == STORE_CREATE_TOKEN ||
            (write->verb == STORE_REVOKE_TOKEN && write->revoke_token.changed) ||
            (write->verb == STORE_CONFIGURE_DEVICE && write->configure.changed) ||
@@ -171,7 +167,7 @@ static void wake_broker(struct store *store)
     if (store->wake_due_since_us == 0)
         return;
     pthread_mutex_lock(&store->lock);
-    bool more = store->first;
+    bool more = !write_queue_is_empty(&store->queue);
     pthread_mutex_unlock(&store->lock);
     if (more && clock_monotonic_us() < store->wake_due_since_us + WAKE_PAUSE_US)
         return;
@@ -243,7 +239,7 @@ static void *writer_main(void *argument)
 static bool try_inline(struct store *store, struct store_write *write)
 {
     pthread_mutex_lock(&store->lock);
-    bool idle = !store->first && !store->running && !store->closing;
+    bool idle = write_queue_is_empty(&store->queue) && !store->running && !store->closing;
     if (idle)
         set_running(store);
     pthread_mutex_unlock(&store->lock);
@@ -294,7 +290,7 @@ enum error store_open(const struct store_options *options, struct store **result
     store->backend = choose_backend(options->dsn, &location);
     if (!store->options.wall_ms)
         store->options.wall_ms = clock_wall_ms;
-    store->last = &store->first;
+    write_queue_init(&store->queue);
     store->recent_batch_size = 1;
     pthread_mutex_init(&store->lock, NULL);
     pthread_cond_init(&store->wake, NULL);
@@ -327,19 +323,11 @@ void store_close(struct store *store)
 
 static enum error enqueue(struct store *store, struct store_write *write)
 {
-    enum error error = ERROR_NONE;
     pthread_mutex_lock(&store->lock);
-    if (store->closing) {
-        error = ERROR_SHUTTING_DOWN;
-    } else if (store->waiting >= MAX_WAITING) {
-        error = ERROR_STORE_BUSY;
-    } else {
-        if (!store->first && !store->running)
-            pthread_cond_signal(&store->wake);
-        *store->last = write;
-        store->last = &write->next;
-        store->waiting++;
-    }
+    bool wakes = write_queue_is_empty(&store->queue) && !store->running;
+    enum error error = store->closing ? ERROR_SHUTTING_DOWN : write_queue_add(&store->queue, write);
+    if (error == ERROR_NONE && wakes)
+        pthread_cond_signal(&store->wake);
     pthread_mutex_unlock(&store->lock);
     if (error != ERROR_NONE)
         METRICS_ADD(store->options.metrics, db_refused_writes_total, error, 1);
@@ -353,10 +341,17 @@ static bool names_its_journal(const struct store_holder *phone)
     return phone->assured == !message_id_equal(&phone->journal, &nil);
 }
 
+static bool is_batch(const struct store_enqueue_batch *batch)
+{
+    return batch->count >= 1 && batch->count <= STORE_MAX_BATCH_MESSAGES &&
+           message_id_equal(&batch->messages[0].batch_id, &batch->id);
+}
+
 enum error store_submit(struct store *store, struct store_write *write)
 {
     assert(write->verb < STORE_VERB_COUNT && write->done);
     assert(write->verb != STORE_CLAIM || write->claim.slot_count <= STORE_MAX_CLAIM);
+    assert(write->verb != STORE_ENQUEUE_BATCH || is_batch(&write->enqueue_batch));
     assert(write->verb != STORE_DEVICE_CONNECT || names_its_journal(&write->connect.phone));
     write->next = NULL;
     write->deadline_ms = clock_monotonic_ms() + store->options.timeout_ms;
@@ -454,6 +449,12 @@ enum error store_read_history(struct store_reader *reader, const struct message_
                               size_t *count)
 {
     return reader->backend->read_history(reader->reader, id, after, limit, events, count);
+}
+
+enum error store_find_batch(struct store_reader *reader, const struct message_id *id,
+                            struct store_batch *batch)
+{
+    return reader->backend->find_batch(reader->reader, id, batch);
 }
 
 enum error store_list_messages(struct store_reader *reader, const struct store_query *query,

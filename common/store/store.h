@@ -33,7 +33,9 @@ enum { STORE_ERROR_SIZE = 512 };
 
 enum store_verb {
     STORE_ENQUEUE,
+    STORE_ENQUEUE_BATCH,
     STORE_CANCEL,
+    STORE_CANCEL_BATCH,
     STORE_CLAIM,
     STORE_RELEASE,
     STORE_RETURN_TO_QUEUE,
@@ -64,7 +66,9 @@ struct store_write {
     enum store_verb verb;
     union {
         struct store_enqueue enqueue;
+        struct store_enqueue_batch enqueue_batch;
         struct store_cancel cancel;
+        struct store_cancel_batch cancel_batch;
         struct store_claim claim;
         struct store_release release;
         struct store_return_to_queue return_to_queue;
@@ -161,7 +165,8 @@ void store_close(struct store *store);
 /*
  * Has `write` run: the writer thread calls `done` later, or, with run_inline, this thread may have done so
  * when it returns. Any thread; without run_inline it never blocks on the database. Writes of one thread run in the
- * order of their submission. On an error (too many are waiting, or the store is closing) `done` is not called.
+ * order of their submission, but for STORE_ENQUEUE_BATCH: that has a transaction without other writes, which may run
+ * before it, so that they wait for one of its kind at most. On an error (too many are waiting, or the store is closing) `done` is not called.
  */
 MUST_CHECK enum error store_submit(struct store *store, struct store_write *write);
 

@@ -57,6 +57,8 @@ struct store_backend {
     enum error (*read_history)(struct store_database_reader *reader, const struct message_id *id,
                                int64_t after, size_t limit, struct message_event **events,
                                size_t *count);
+    enum error (*find_batch)(struct store_database_reader *reader, const struct message_id *id,
+                             struct store_batch *batch);
     enum error (*list_messages)(struct store_database_reader *reader,
                                 const struct store_query *query, struct store_page *page);
     enum error (*find_key)(struct store_database_reader *reader, const char *id,

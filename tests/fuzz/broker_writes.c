@@ -191,8 +191,10 @@ void promise_wanted(const struct pending *pending)
         CHECK(!world.draining && store_count(STORE_PURGE) == 0);
         break;
     case STORE_ENQUEUE:
+    case STORE_ENQUEUE_BATCH:
     case STORE_CANCEL:
     case STORE_CONFIGURE_DEVICE:
+    case STORE_CANCEL_BATCH:
     case STORE_CREATE_KEY:
     case STORE_REVOKE_KEY:
     case STORE_CREATE_PAIRING:

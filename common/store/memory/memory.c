@@ -233,6 +233,12 @@ static enum error read_history(struct store_database_reader *reader, const struc
                     memory_read_history(begin_read(reader), id, after, limit, events, count));
 }
 
+static enum error find_batch(struct store_database_reader *reader, const struct message_id *id,
+                             struct store_batch *batch)
+{
+    return end_read(reader, memory_read_batch(begin_read(reader), id, batch));
+}
+
 static enum error list_messages(struct store_database_reader *reader,
                                 const struct store_query *query, struct store_page *page)
 {
@@ -333,6 +339,7 @@ const struct store_backend store_backend_memory = {
     .close_reader = close_reader,
     .find_message = find_message,
     .read_history = read_history,
+    .find_batch = find_batch,
     .list_messages = list_messages,
     .find_key = find_key,
     .list_keys = list_keys,

@@ -30,10 +30,17 @@ struct memory_message {
     char phone_number[PHONE_NUMBER_SIZE];
     char *text;
     enum sms_encoding encoding;
-    struct message_id batch_id;
     struct message_id resent_as;
     struct memory_event *newest_event;
     const struct memory_event *error; /* the event with the message's error; NULL: none */
+};
+
+/* Key: id. */
+struct memory_batch {
+    struct message_id id;
+    int64_t created_at_ms;
+    char key_id[SECRET_ID_SIZE];
+    int64_t count;
 };
 
 /* Key: device_id. */
@@ -110,6 +117,7 @@ struct memory_idempotency {
 struct memory_tables {
     struct table messages;
     struct table messages_in[MESSAGE_STATUS_COUNT]; /* the same rows, by status */
+    struct table batches;
     struct table devices;
     struct table brokers;
     struct table leases;
@@ -177,6 +185,8 @@ MUST_CHECK enum error memory_read_message(const struct memory_tables *tables,
 MUST_CHECK enum error memory_read_history(const struct memory_tables *tables,
                                           const struct message_id *id, int64_t after, size_t limit,
                                           struct message_event **events, size_t *count);
+MUST_CHECK enum error memory_read_batch(const struct memory_tables *tables,
+                                        const struct message_id *id, struct store_batch *batch);
 MUST_CHECK enum error memory_list_messages(const struct memory_tables *tables,
                                            const struct store_query *query,
                                            struct store_page *page);
@@ -222,6 +232,7 @@ MUST_CHECK enum error memory_commit(struct store_database *database);
 void memory_roll_back(struct store_database *database);
 
 extern const struct message_rows memory_message_rows;
+extern const struct batch_rows memory_batch_rows;
 extern const struct device_rows memory_device_rows;
 extern const struct access_rows memory_access_rows;
 extern const struct limit_rows memory_limit_rows;

@@ -57,15 +57,24 @@ static enum error insert(struct store_database *database, const struct message *
                 .report_seq = -1,
                 .updated_at_ms = created_at_ms,
                 .reached_at_ms = {[MESSAGE_QUEUED] = created_at_ms},
-                .options = message->options},
+                .options = message->options,
+                .batch_id = message->batch_id},
         .text = text,
         .encoding = message->encoding,
-        .batch_id = message->batch_id,
     };
     if (place)
         row->row.place = *place;
     strcpy(row->phone_number, message->phone_number);
     return put(database, row);
+}
+
+static enum error insert_many(struct store_database *database, const struct message messages[],
+                              const struct message_place places[], size_t count)
+{
+    enum error error = ERROR_NONE;
+    for (size_t i = 0; i < count && error == ERROR_NONE; i++)
+        error = insert(database, &messages[i], &places[i]);
+    return error;
 }
 
 static enum error find(struct store_database *database, const struct message_id *id,
@@ -378,6 +387,7 @@ static enum error read_queued_since(struct store_database *database, int64_t now
 
 const struct message_rows memory_message_rows = {
     .insert = insert,
+    .insert_many = insert_many,
     .find = find,
     .change = change,
     .assign = assign,

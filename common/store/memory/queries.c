@@ -22,7 +22,7 @@ static bool copy_message(const struct memory_message *row, struct message *messa
         .attempt = row->row.attempt,
         .updated_at_ms = row->row.updated_at_ms,
         .options = row->row.options,
-        .batch_id = row->batch_id,
+        .batch_id = row->row.batch_id,
     };
     strcpy(message->phone_number, row->phone_number);
     strcpy(message->device_id, row->row.device_id);
@@ -77,6 +77,23 @@ enum error memory_read_history(const struct memory_tables *tables, const struct 
     for (const struct memory_event *event = row->newest_event; event; event = event->older) {
         if (--number >= first && number < end)
             copy_event(event, &(*events)[number - first]);
+    }
+    return ERROR_NONE;
+}
+
+enum error memory_read_batch(const struct memory_tables *tables, const struct message_id *id,
+                             struct store_batch *batch)
+{
+    const struct memory_batch *row = table_find(&tables->batches, id);
+    if (!row)
+        return ERROR_BATCH_NOT_FOUND;
+    *batch = (struct store_batch){
+        .id = *id, .created_at_ms = row->created_at_ms, .count = row->count};
+    strcpy(batch->key_id, row->key_id);
+    for (size_t i = 0; i < tables->messages.count; i++) {
+        const struct message_row *message =
+            &((const struct memory_message *)tables->messages.rows[i])->row;
+        batch->counts[message->status] += message_id_equal(&message->batch_id, id);
     }
     return ERROR_NONE;
 }
@@ -143,7 +160,7 @@ static bool matches(const struct store_query *query, const struct memory_message
     static const struct message_id no_batch;
     const struct message_options *options = &row->row.options;
     return (message_id_equal(&query->batch_id, &no_batch) ||
-            message_id_equal(&query->batch_id, &row->batch_id)) &&
+            message_id_equal(&query->batch_id, &row->row.batch_id)) &&
            (!*query->reference || strcmp(query->reference, options->reference) == 0) &&
            (!*query->device_group ||
             strcmp(query->device_group, options->target.device_group) == 0) &&

@@ -108,6 +108,11 @@ static int compare_texts(const void *row, const void *key)
     return strcmp(row, key);
 }
 
+static int compare_ids(const void *row, const void *key)
+{
+    return memcmp(row, key, MESSAGE_ID_BYTES);
+}
+
 static int compare_hashes(const void *row, const void *key)
 {
     return memcmp(row, key, SECRET_HASH_BYTES);
@@ -145,6 +150,7 @@ static int compare_single(const void *row, const void *key)
 
 void memory_tables_init(struct memory_tables *tables)
 {
+    _Static_assert(offsetof(struct memory_batch, id) == 0, "the key comes first");
     _Static_assert(offsetof(struct memory_device, device_id) == 0, "the key comes first");
     _Static_assert(offsetof(struct memory_broker, name) == 0, "the key comes first");
     _Static_assert(offsetof(struct memory_pairing, code_hash) == 0, "the key comes first");
@@ -154,6 +160,7 @@ void memory_tables_init(struct memory_tables *tables)
     _Static_assert(offsetof(struct device_use, device_id) == 0, "the key comes first");
     *tables = (struct memory_tables){
         .messages = {compare_messages, free_message, move_message, reserve_messages},
+        .batches = {compare_ids, free_plain},
         .devices = {compare_texts, free_device},
         .brokers = {compare_texts, free_plain},
         .leases = {compare_texts, free_plain},
@@ -177,7 +184,7 @@ void memory_tables_fini(struct memory_tables *tables)
         &tables->messages,   &tables->devices,  &tables->brokers,     &tables->leases,
         &tables->keys,       &tables->pairings, &tables->tokens,      &tables->token_uses,
         &tables->identities, &tables->accepted, &tables->device_uses, &tables->idempotency,
-        &tables->sending,
+        &tables->sending,    &tables->batches,
     };
     for (size_t i = 0; i < ARRAY_LENGTH(all); i++)
         table_fini(all[i]);

@@ -23,6 +23,7 @@ enum {
 
 static const struct store_rows rows = {
     .messages = &sqlite_message_rows,
+    .batches = &sqlite_batch_rows,
     .devices = &sqlite_device_rows,
     .access = &sqlite_access_rows,
     .limits = &sqlite_limit_rows,
@@ -257,7 +258,7 @@ static enum error run_write(struct store_database *database, struct store_write 
     enum error error = ERROR_NONE;
     database->enqueue = write->verb == STORE_ENQUEUE ? write : NULL;
     if (!database->enqueue) /* any other write may need them */
-        error = message_rows_insert_waiting(database);
+        error = insert_rows_waiting(database);
     if (error == ERROR_NONE && needs_savepoint)
         error = run(database, BEGIN_ONE);
     if (error != ERROR_NONE)
@@ -293,7 +294,7 @@ static enum error commit_transaction(struct store_database *database)
 static enum error commit(struct store_database *database)
 {
     int64_t began_us = clock_monotonic_us();
-    enum error error = message_rows_insert_waiting(database);
+    enum error error = insert_rows_waiting(database);
     if (error == ERROR_NONE)
         error = transaction_flush(&database->transaction);
     if (error == ERROR_NONE)
@@ -365,6 +366,7 @@ const struct store_backend store_backend_sqlite = {
     .close_reader = close_reader,
     .find_message = queries_find_message,
     .read_history = queries_read_history,
+    .find_batch = queries_find_batch,
     .list_messages = queries_list_messages,
     .find_key = queries_find_key,
     .list_keys = queries_list_keys,

@@ -25,7 +25,7 @@ static enum error insert_if_waiting(struct store_database *database,
         i++;
     if (i == database->waiting_count)
         return ERROR_NONE;
-    enum error error = message_rows_insert_waiting(database);
+    enum error error = insert_rows_waiting(database);
     database->transaction.lost |= error != ERROR_NONE;
     return error;
 }

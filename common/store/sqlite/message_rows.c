@@ -62,57 +62,24 @@ void message_rows_read(const struct statement *select, struct message_row *row)
     statement_text(select, FIELD_DEVICE_ID, row->device_id, sizeof(row->device_id));
     statement_times(select, row->reached_at_ms);
     message_rows_read_options(select, &row->options);
+    if (!statement_is_null(select, FIELD_HAS_OPTIONS))
+        statement_id(select, FIELD_BATCH_ID, &row->batch_id);
     read_place(select, &row->place);
 }
 
-/* ---- New messages ---- */
-
-/* An empty text is NULL, which the schema refuses. */
-static void bind_text(sqlite3_stmt *insert, int at, const char *text)
+enum error message_rows_find(struct store_database *database, const struct message_id *id,
+                             struct message_row *row, bool *found)
 {
-    if (text && *text)
-        sqlite3_bind_text(insert, at, text, -1, SQLITE_STATIC);
-}
-
-/* Binds a NEW_ROW from the parameter `at` on. Returns the one after it. */
-static int bind_new_row(sqlite3_stmt *insert, int at, const struct message *message, int64_t seq)
-{
-    sqlite3_bind_int64(insert, at++, seq);
-    sqlite3_bind_blob(insert, at++, message->id.bytes, MESSAGE_ID_BYTES, SQLITE_STATIC);
-    if (!request_id_is_none(&message->request_id))
-        sqlite3_bind_blob(insert, at, message->request_id.bytes, REQUEST_ID_BYTES, SQLITE_STATIC);
-    at++;
-    sqlite3_bind_int64(insert, at++, message->segments);
-    sqlite3_bind_int64(insert, at++, message_id_time_ms(&message->id));
-    bind_text(insert, at++, message->phone_number);
-    sqlite3_bind_int64(insert, at++, message->encoding);
-    bind_text(insert, at++, message->text);
-    return at;
-}
-
-/* *taken: another message has the key of a row, and nothing was inserted. */
-static enum error run_insert(struct store_database *database, enum statement_id id, bool *taken)
-{
-    struct statement *insert = &database->handle.statements[id];
-    enum error error = ERROR_NONE;
-    int code = sqlite3_step(insert->stmt);
-    *taken = code == SQLITE_CONSTRAINT_PRIMARYKEY;
-    if (code != SQLITE_DONE && !*taken)
-        error = statement_fail(&database->handle, code, statement_sql(id));
-    statement_reset(insert);
+    struct statement *select = get(database, FIND_ROW);
+    statement_bind_message(select, id);
+    enum error error = statement_step(&database->handle, select, found);
+    if (error == ERROR_NONE && *found)
+        message_rows_read(select, row);
+    statement_reset(select);
     return error;
 }
 
-static enum error insert_plain(struct store_database *database, const struct message *message,
-                               int64_t seq, bool *taken)
-{
-    struct statement *insert = get(database, INSERT_MESSAGE);
-    *taken = false;
-    if (!insert->stmt)
-        return ERROR_STORE_UNAVAILABLE; /* the reason has been logged */
-    bind_new_row(insert->stmt, 1, message, seq);
-    return run_insert(database, INSERT_MESSAGE, taken);
-}
+/* ---- Transitions ---- */
 
 static void bind_if_any(struct statement *statement, enum field field, int64_t value)
 {
@@ -126,133 +93,6 @@ static void bind_place(struct statement *statement, const struct message_place *
     bind_if_any(statement, FIELD_RANK_MS, *place->lane ? place->rank_ms : 0);
     bind_if_any(statement, FIELD_DUE_AT_MS, place->due_at_ms);
 }
-
-static enum error insert_with_options(struct store_database *database,
-                                      const struct message *message,
-                                      const struct message_place *place, int64_t seq, bool *taken)
-{
-    const struct message_options *options = &message->options;
-    struct statement *insert = statement_get(&database->handle, INSERT_MESSAGE_WITH_OPTIONS);
-    *taken = false;
-    if (!insert->stmt)
-        return ERROR_STORE_UNAVAILABLE; /* the reason has been logged */
-    bind_new_row(insert->stmt, 1, message, seq);
-    statement_bind_integer(insert, FIELD_HAS_OPTIONS, 1);
-    statement_bind_text(insert, FIELD_TARGET_DEVICE, options->target.device_id);
-    statement_bind_text(insert, FIELD_TARGET_GROUP, options->target.device_group);
-    bind_if_any(insert, FIELD_TARGET_SIM, options->target.sim);
-    bind_if_any(insert, FIELD_PRIORITY, options->priority);
-    bind_if_any(insert, FIELD_SEND_AT_MS, options->send_at_ms);
-    bind_if_any(insert, FIELD_EXPIRES_AT_MS, options->expires_at_ms);
-    bind_if_any(insert, FIELD_NO_REPORT, options->no_delivery_report);
-    statement_bind_text(insert, FIELD_REFERENCE, options->reference);
-    statement_bind_id_if_any(insert, FIELD_BATCH_ID, &message->batch_id);
-    bind_place(insert, place);
-    return run_insert(database, INSERT_MESSAGE_WITH_OPTIONS, taken);
-}
-
-static enum error insert_at(struct store_database *database, const struct message *message,
-                            const struct message_place *place, int64_t seq, bool *taken)
-{
-    return place ? insert_with_options(database, message, place, seq, taken)
-                 : insert_plain(database, message, seq, taken);
-}
-
-/* Inserts the waiting messages: a full group. */
-static enum error insert_group(struct store_database *database, bool *taken)
-{
-    struct statement *insert = get(database, INSERT_MESSAGES);
-    int at = 1;
-    *taken = false;
-    if (!insert->stmt)
-        return ERROR_STORE_UNAVAILABLE; /* the reason has been logged */
-    for (size_t i = 0; i < INSERT_GROUP_SIZE; i++) {
-        const struct message *message = database->waiting[i]->enqueue.message;
-        at = bind_new_row(insert->stmt, at, message, message_id_seq(&message->id));
-    }
-    return run_insert(database, INSERT_MESSAGES, taken);
-}
-
-static enum error find_row(struct store_database *database, const struct message_id *id,
-                           struct message_row *row, bool *found)
-{
-    struct statement *select = get(database, FIND_ROW);
-    statement_bind_message(select, id);
-    enum error error = statement_step(&database->handle, select, found);
-    if (error == ERROR_NONE && *found)
-        message_rows_read(select, row);
-    statement_reset(select);
-    return error;
-}
-
-/* The key may be taken by an id that another process made at the same time: the next key is used then. */
-static enum error insert_one(struct store_database *database, const struct message *message,
-                             const struct message_place *place)
-{
-    int64_t seq = message_id_seq(&message->id);
-    struct message_row row;
-    bool taken, known = false;
-    enum error error = insert_at(database, message, place, seq, &taken);
-    if (error != ERROR_NONE || !taken)
-        return error;
-    error = find_row(database, &message->id, &row, &known);
-    if (error == ERROR_NONE && !known && seq < INT64_MAX)
-        error = insert_at(database, message, place, seq + 1, &taken);
-    if (error != ERROR_NONE || !taken)
-        return error;
-    log_error("the id of a message is taken");
-    return ERROR_INTERNAL;
-}
-
-/* A message that could not be inserted has no key either. */
-static enum error insert_key_of(struct store_database *database, const struct store_write *write)
-{
-    const struct store_idempotency *idempotency = write->enqueue.idempotency;
-    return idempotency && write->result == ERROR_NONE
-               ? idempotency_rows_insert(database, idempotency, database->transaction.now_ms)
-               : ERROR_NONE;
-}
-
-enum error message_rows_insert_waiting(struct store_database *database)
-{
-    size_t count = database->waiting_count;
-    enum error error = ERROR_NONE;
-    bool one_by_one = true;
-    database->waiting_count = 0;
-    if (count == INSERT_GROUP_SIZE)
-        error = insert_group(database, &one_by_one);
-    for (size_t i = 0; i < count && one_by_one && error == ERROR_NONE; i++) {
-        struct store_write *write = database->waiting[i];
-        write->result = insert_one(database, write->enqueue.message, NULL);
-        if (write->result != ERROR_NONE)
-            error = transaction_refund(&database->transaction, write);
-    }
-    for (size_t i = 0; i < count && error == ERROR_NONE; i++)
-        error = insert_key_of(database, database->waiting[i]);
-    if (error == ERROR_NONE && sqlite3_get_autocommit(database->handle.db))
-        error = ERROR_INTERNAL; /* a failure has rolled the transaction back */
-    return error;
-}
-
-/* Inserts at once, or with others of the transaction. A message that the schema would refuse must not fail a group. */
-static enum error insert_message(struct store_database *database, const struct message *message,
-                                 const struct message_place *place)
-{
-    if (!database->enqueue || place)
-        return insert_one(database, message, place);
-    if (!message->text || !*message->text || !*message->phone_number)
-        return ERROR_INTERNAL;
-    if (database->waiting_count == INSERT_GROUP_SIZE) {
-        enum error error = message_rows_insert_waiting(database);
-        database->transaction.lost |= error != ERROR_NONE;
-        if (error != ERROR_NONE)
-            return error;
-    }
-    database->waiting[database->waiting_count++] = database->enqueue;
-    return ERROR_NONE;
-}
-
-/* ---- Transitions ---- */
 
 static enum error next_event_id(struct store_database *database)
 {
@@ -524,8 +364,9 @@ static enum error read_queued_since(struct store_database *database, int64_t now
 }
 
 const struct message_rows sqlite_message_rows = {
-    .insert = insert_message,
-    .find = find_row,
+    .insert = insert_rows_one,
+    .insert_many = insert_rows_many,
+    .find = message_rows_find,
     .change = change_message,
     .assign = assign_message,
     .set_place = set_place,

@@ -1,4 +1,4 @@
-/* The rows of messages, for the two files that have the functions of struct message_rows. */
+/* The rows of messages, for the files that have the functions of struct message_rows. */
 #ifndef COMMON_STORE_SQLITE_MESSAGE_ROWS_H
 #define COMMON_STORE_SQLITE_MESSAGE_ROWS_H
 
@@ -15,6 +15,16 @@ MUST_CHECK enum error message_rows_read_content(const struct statement *row,
 MUST_CHECK enum error message_rows_read_list(struct store_database *database,
                                              struct statement *select, size_t limit,
                                              struct message_row list[], size_t *count);
+
+MUST_CHECK enum error message_rows_find(struct store_database *database,
+                                        const struct message_id *id, struct message_row *row,
+                                        bool *found);
+
+/* insert_rows.c: new messages. See struct message_rows. */
+enum error insert_rows_one(struct store_database *database, const struct message *message,
+                           const struct message_place *place);
+enum error insert_rows_many(struct store_database *database, const struct message messages[],
+                            const struct message_place places[], size_t count);
 
 /* queue_rows.c: what waits to be sent. See struct message_rows. */
 enum error queue_rows_list_due(struct store_database *database, size_t limit,

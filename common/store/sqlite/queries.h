@@ -11,6 +11,8 @@ enum error queries_find_message(struct store_database_reader *reader, const stru
 enum error queries_read_history(struct store_database_reader *reader, const struct message_id *id,
                                 int64_t after, size_t limit, struct message_event **events,
                                 size_t *count);
+enum error queries_find_batch(struct store_database_reader *reader, const struct message_id *id,
+                              struct store_batch *batch);
 enum error queries_list_messages(struct store_database_reader *reader,
                                  const struct store_query *query, struct store_page *page);
 

@@ -6,6 +6,7 @@
 #include "common/store/verbs/rows.h"
 
 extern const struct message_rows sqlite_message_rows;
+extern const struct batch_rows sqlite_batch_rows;
 extern const struct device_rows sqlite_device_rows;
 extern const struct access_rows sqlite_access_rows;
 extern const struct limit_rows sqlite_limit_rows;
@@ -14,7 +15,7 @@ extern const struct admin_rows sqlite_admin_rows;
 
 /* Inserts the new messages that wait for others, each with its idempotency key; one that fails sets its write's result.
    On an error the transaction is lost. */
-MUST_CHECK enum error message_rows_insert_waiting(struct store_database *database);
+MUST_CHECK enum error insert_rows_waiting(struct store_database *database);
 
 /* At once, whatever waits. */
 MUST_CHECK enum error idempotency_rows_insert(struct store_database *database,

@@ -169,10 +169,10 @@ static enum error check(struct store_transaction *transaction, const struct stor
     return error;
 }
 
-/* Adds a message that was let in, or takes it back: `delta` is 1 or -1. The message that exceeds the burst limit is
+/* Adds messages that were let in, or takes one back: `delta` is their number, or -1. The message that exceeds the burst limit is
    accepted; those after it find sending paused. */
-static void count_message(struct store_transaction *transaction, struct accepted_count *key,
-                          int delta)
+static void count_messages(struct store_transaction *transaction, struct accepted_count *key,
+                           int64_t delta)
 {
     struct accepted_counts *accepted = &transaction->accepted;
     int64_t most = transaction->limits.pause_after_messages;
@@ -223,8 +223,65 @@ enum error admission_enqueue(struct store_transaction *transaction,
         refund_recipient(transaction, enqueue);
         return error;
     }
-    count_message(transaction, key, 1);
+    count_messages(transaction, key, 1);
     return ERROR_NONE;
+}
+
+/* Whether `wanted` more stay within the limit. */
+static enum error check_room(const struct accepted_count *count, int64_t most, size_t wanted,
+                             enum error refusal, size_t *refused)
+{
+    size_t room = most > 0 ? (size_t)MAX(most - count->stored - count->added, 0) : wanted;
+    if (room >= wanted)
+        return ERROR_NONE;
+    *refused = room;
+    return refusal;
+}
+
+/* As `check`, for all messages of a batch. */
+static enum error check_batch(struct store_transaction *transaction,
+                              const struct store_enqueue *first, size_t count,
+                              struct accepted_count **key, size_t *refused)
+{
+    struct accepted_counts *accepted = &transaction->accepted;
+    const struct store_limits *limits = &transaction->limits;
+    enum error error = transaction->refusal;
+    *refused = 0;
+    if (error == ERROR_NONE && !accepted->loaded)
+        error = load(transaction);
+    if (error == ERROR_NONE)
+        error = accepted->refusal;
+    if (error == ERROR_NONE)
+        error = check_room(&accepted->day, limits->daily_messages, count, ERROR_DAILY_CAP_REACHED,
+                           refused);
+    if (error == ERROR_NONE)
+        error = find_limited_key(transaction, first, key);
+    if (error == ERROR_NONE && *key)
+        error = check_room(*key, first->key_daily_messages, count, ERROR_KEY_CAP_REACHED, refused);
+    if (error == ERROR_NONE)
+        error = check_room(&accepted->burst, limits->pause_after_messages, count,
+                           ERROR_BURST_CAP_REACHED, refused);
+    return error;
+}
+
+enum error admission_count_batch(struct store_transaction *transaction,
+                                 struct store_enqueue_batch *batch)
+{
+    struct accepted_count *key;
+    struct store_enqueue enqueue = {.message = batch->messages,
+                                    .key_daily_messages = batch->key_daily_messages};
+    strcpy(enqueue.key_id, batch->key_id);
+    enum error error = check_batch(transaction, &enqueue, batch->count, &key, &batch->refused);
+    if (error != ERROR_NONE)
+        return error;
+    for (size_t i = 0; i < batch->count && error == ERROR_NONE; i++) {
+        batch->refused = i;
+        enqueue.message = &batch->messages[i];
+        error = count_recipient(transaction, &enqueue);
+    }
+    if (error == ERROR_NONE)
+        count_messages(transaction, key, (int64_t)batch->count);
+    return error;
 }
 
 void admission_refund(struct store_transaction *transaction, const struct store_enqueue *enqueue)
@@ -234,7 +291,7 @@ void admission_refund(struct store_transaction *transaction, const struct store_
     if (find_limited_key(transaction, enqueue, &key) != ERROR_NONE)
         transaction->lost = true;
     else
-        count_message(transaction, key, -1);
+        count_messages(transaction, key, -1);
 }
 
 /* With its idempotency key, or neither of the two. */

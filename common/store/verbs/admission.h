@@ -15,6 +15,11 @@ void admission_begin(struct store_transaction *transaction);
 MUST_CHECK enum error admission_enqueue(struct store_transaction *transaction,
                                         const struct store_enqueue *enqueue);
 
+/* Counts the messages of a batch, or refuses it and says at which message. They are still to be inserted; the submitter
+   of the batch undoes it all after an error. */
+MUST_CHECK enum error admission_count_batch(struct store_transaction *transaction,
+                                            struct store_enqueue_batch *batch);
+
 /* An enqueued message counts for nothing. Where that fails the transaction is lost. */
 void admission_refund(struct store_transaction *transaction, const struct store_enqueue *enqueue);
 

@@ -17,17 +17,8 @@ enum error verb_cancel(struct store_transaction *transaction, struct store_write
     enum error error = find_row(transaction, &write->cancel.id, &row, &found);
     if (error != ERROR_NONE)
         return error;
-    if (!found)
-        return ERROR_MESSAGE_NOT_FOUND;
-    if (row.status == MESSAGE_CANCELLED)
-        return ERROR_NONE;
-    if (message_may_become(row.status, MESSAGE_CANCELLED, MESSAGE_ACTOR_API, 0))
-        return transition_apply(transaction, &row, MESSAGE_CANCELLED, TRANSITION_CANCEL_REQUESTED,
-                                NULL, NULL);
-    write->cancel.asked = row.status == MESSAGE_ACCEPTED && message_row_has_journal(&row);
-    return write->cancel.asked
-               ? transaction->rows->messages->request_cancel(transaction->database, &row)
-               : ERROR_NOT_CANCELLABLE;
+    return found ? transition_cancel(transaction, &row, &write->cancel.asked)
+                 : ERROR_MESSAGE_NOT_FOUND;
 }
 
 enum error verb_release(struct store_transaction *transaction, struct store_write *write)

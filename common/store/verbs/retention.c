@@ -1,13 +1,18 @@
 /* Finished messages: removed. */
 #include "common/store/verbs/verbs.h"
 
+static const struct message_id no_batch;
+
 static enum error remove_message(struct store_transaction *transaction,
                                  const struct message_row *row)
 {
     enum error error = transaction->rows->messages->remove(transaction->database, row);
-    if (error == ERROR_NONE)
-        transaction->tally.count_delta[row->status]--;
-    return error;
+    if (error != ERROR_NONE)
+        return error;
+    transaction->tally.count_delta[row->status]--;
+    return message_id_equal(&row->batch_id, &no_batch)
+               ? ERROR_NONE
+               : transaction->rows->batches->remove_empty(transaction->database, &row->batch_id);
 }
 
 enum error verb_erase(struct store_transaction *transaction, struct store_write *write)

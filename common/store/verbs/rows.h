@@ -53,6 +53,7 @@ struct message_row {
         [MESSAGE_STATUS_COUNT];     /* the last time of each status; 0: never, but for `queued`
                                                     where it means: when it was created */
     struct message_options options; /* but the reference */
+    struct message_id batch_id;     /* nil: none */
     struct message_place place;     /* while it is queued */
 };
 
@@ -72,6 +73,9 @@ struct message_rows {
        the lane "". ERROR_INTERNAL: a message has its id. */
     enum error (*insert)(struct store_database *database, const struct message *message,
                          const struct message_place *place);
+    /* New messages with a batch, each as by insert. */
+    enum error (*insert_many)(struct store_database *database, const struct message messages[],
+                              const struct message_place places[], size_t count);
     enum error (*find)(struct store_database *database, const struct message_id *id,
                        struct message_row *row, bool *found);
 
@@ -321,8 +325,23 @@ struct admin_rows {
     enum error (*reclaim_space)(struct store_database *database, bool *more);
 };
 
+/* ---- Batches of messages ---- */
+
+struct batch_rows {
+    /* But the counts. ERROR_INTERNAL: a batch has its id. */
+    enum error (*insert)(struct store_database *database, const struct store_batch *batch);
+    enum error (*find)(struct store_database *database, const struct message_id *id, bool *found);
+    /* Its messages with seq > after, oldest first. */
+    enum error (*list_messages)(struct store_database *database, const struct message_id *id,
+                                int64_t after, size_t limit, struct message_row rows[],
+                                size_t *count);
+    /* Removes the batch if none of its messages is left. */
+    enum error (*remove_empty)(struct store_database *database, const struct message_id *id);
+};
+
 struct store_rows {
     const struct message_rows *messages;
+    const struct batch_rows *batches;
     const struct device_rows *devices;
     const struct access_rows *access;
     const struct limit_rows *limits;

@@ -37,7 +37,9 @@ typedef enum error verb_function(struct store_transaction *, struct store_write 
 
 static verb_function *const verbs[STORE_VERB_COUNT] = {
     [STORE_ENQUEUE] = verb_enqueue,
+    [STORE_ENQUEUE_BATCH] = verb_enqueue_batch,
     [STORE_CANCEL] = verb_cancel,
+    [STORE_CANCEL_BATCH] = verb_cancel_batch,
     [STORE_CLAIM] = verb_claim,
     [STORE_RELEASE] = verb_release,
     [STORE_RETURN_TO_QUEUE] = verb_return_to_queue,

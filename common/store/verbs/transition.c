@@ -142,6 +142,20 @@ enum error transition_apply(struct store_transaction *transaction, struct messag
                                : error;
 }
 
+enum error transition_cancel(struct store_transaction *transaction, struct message_row *row,
+                             bool *asked)
+{
+    *asked = false;
+    if (row->status == MESSAGE_CANCELLED)
+        return ERROR_NONE;
+    if (message_may_become(row->status, MESSAGE_CANCELLED, MESSAGE_ACTOR_API, 0))
+        return transition_apply(transaction, row, MESSAGE_CANCELLED, TRANSITION_CANCEL_REQUESTED,
+                                NULL, NULL);
+    *asked = row->status == MESSAGE_ACCEPTED && message_row_has_journal(row);
+    return *asked ? transaction->rows->messages->request_cancel(transaction->database, row)
+                  : ERROR_NOT_CANCELLABLE;
+}
+
 enum error transition_expire(struct store_transaction *transaction, struct message_row *row)
 {
     return transition_apply(transaction, row, MESSAGE_EXPIRED, TRANSITION_EXPIRED, "expired",

@@ -22,6 +22,10 @@ MUST_CHECK enum error transition_apply(struct store_transaction *transaction,
                                        enum transition_reason reason, const char *code,
                                        const char *text);
 
+/* A client no longer wants it: store_cancel in messages.h. */
+MUST_CHECK enum error transition_cancel(struct store_transaction *transaction,
+                                        struct message_row *row, bool *asked);
+
 /* Its time is over, and nothing of it can have been sent. */
 MUST_CHECK enum error transition_expire(struct store_transaction *transaction,
                                         struct message_row *row);

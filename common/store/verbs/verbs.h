@@ -18,6 +18,10 @@ VERB(report);
 VERB(enqueue);
 VERB(set_sending);
 
+/* batches.c */
+VERB(enqueue_batch);
+VERB(cancel_batch);
+
 /* claim.c */
 VERB(claim);
 

@@ -78,9 +78,17 @@ CREATE INDEX message_with_text ON message (updated_at_ms) WHERE status >= 4 AND 
 CREATE INDEX message_by_status ON message (status) WHERE status <> 0;
 CREATE INDEX message_by_phone_number ON message (phone_number) WHERE status <> 0;
 CREATE INDEX message_by_device ON message (device_id) WHERE device_id IS NOT NULL;
-CREATE INDEX message_by_batch ON message (batch_id) WHERE batch_id IS NOT NULL;
+CREATE INDEX message_by_batch ON message (batch_id, seq, status) WHERE batch_id IS NOT NULL; -- with what is counted
 CREATE INDEX message_by_reference ON message (reference) WHERE reference IS NOT NULL;
 CREATE INDEX message_by_group ON message (target_group) WHERE target_group IS NOT NULL;
+
+-- Messages that one request created together. It goes with its last message.
+CREATE TABLE batch (
+    id            BLOB    PRIMARY KEY CHECK (length(id) = 16), -- a UUIDv7, like those of messages
+    created_at_ms INTEGER NOT NULL,
+    key_id        TEXT,                                        -- the API key that it came with; NULL: none
+    count         INTEGER NOT NULL CHECK (count > 0)           -- of its messages, also of those removed since
+) STRICT, WITHOUT ROWID;
 
 -- Every transition of a message; never changed. That it was queued is its row, whose id has the time: events begin
 -- with number 2. Ids ascend over all messages, so a reader can follow the events of the whole gateway.

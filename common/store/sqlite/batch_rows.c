@@ -1,0 +1,51 @@
+/* Batches of messages, for the verbs. */
+#include "common/store/sqlite/database.h"
+#include "common/store/sqlite/message_rows.h"
+#include "common/store/sqlite/rows.h"
+
+static struct statement *get(struct store_database *database, enum statement_id id,
+                             const struct message_id *batch_id)
+{
+    struct statement *statement = statement_get(&database->handle, id);
+    statement_bind_id(statement, FIELD_BATCH_ID, batch_id);
+    return statement;
+}
+
+static enum error insert(struct store_database *database, const struct store_batch *batch)
+{
+    struct statement *statement = get(database, INSERT_BATCH, &batch->id);
+    statement_bind_integer(statement, FIELD_CREATED_AT_MS, batch->created_at_ms);
+    statement_bind_text(statement, FIELD_KEY_ID, batch->key_id);
+    statement_bind_integer(statement, FIELD_COUNT, batch->count);
+    return statement_run(&database->handle, statement);
+}
+
+static enum error find(struct store_database *database, const struct message_id *id, bool *found)
+{
+    struct statement *select = get(database, FIND_BATCH, id);
+    enum error error = statement_step(&database->handle, select, found);
+    statement_reset(select);
+    return error;
+}
+
+static enum error list_messages(struct store_database *database, const struct message_id *id,
+                                int64_t after, size_t limit, struct message_row rows[],
+                                size_t *count)
+{
+    struct statement *select = get(database, LIST_MESSAGES_OF_BATCH, id);
+    statement_bind_integer(select, FIELD_AFTER, after);
+    *count = 0;
+    return message_rows_read_list(database, select, limit, rows, count);
+}
+
+static enum error remove_empty(struct store_database *database, const struct message_id *id)
+{
+    return statement_run(&database->handle, get(database, DELETE_EMPTY_BATCH, id));
+}
+
+const struct batch_rows sqlite_batch_rows = {
+    .insert = insert,
+    .find = find,
+    .list_messages = list_messages,
+    .remove_empty = remove_empty,
+};

@@ -1,0 +1,31 @@
+/*
+ * The writes that wait for the store's writer, and which of them share the next transaction.
+ *
+ * A batch of messages takes long. Transactions for batches and transactions for all other writes take turns, so each
+ * write waits for one batch at most, or for a few small ones. Under the store's lock.
+ */
+#ifndef COMMON_STORE_WRITE_QUEUE_H
+#define COMMON_STORE_WRITE_QUEUE_H
+
+#include "common/store/store.h"
+
+struct write_queue {
+    struct write_list {
+        struct store_write *first, **last; /* oldest first */
+        size_t size;                       /* of the writes; of batches: of their messages */
+    } others, batches;
+    bool took_batches; /* the last time */
+};
+
+void write_queue_init(struct write_queue *queue);
+bool write_queue_is_empty(const struct write_queue *queue);
+
+/* ERROR_STORE_BUSY: too many are waiting. */
+MUST_CHECK enum error write_queue_add(struct write_queue *queue, struct store_write *write);
+
+/* Takes the writes of the next transaction, at most `capacity`, and returns their number. *are_batches: they are batches of
+   messages. */
+size_t write_queue_take(struct write_queue *queue, struct store_write *writes[], size_t capacity,
+                        bool *are_batches);
+
+#endif
