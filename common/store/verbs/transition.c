@@ -29,10 +29,11 @@ unsigned transition_facts(const struct message_row *row, const struct store_hold
 
 /* ---- What every transition does ---- */
 
-/* Since the message was created; a clock may have gone back. */
+/* Since the message was created, or was to be sent; a clock may have gone back. */
 static uint64_t age_us(const struct store_transaction *transaction, const struct message_row *row)
 {
-    return (uint64_t)MAX(transaction->now_ms - message_id_time_ms(&row->id), 0) * 1000;
+    int64_t since_ms = MAX(message_id_time_ms(&row->id), row->options.send_at_ms);
+    return (uint64_t)MAX(transaction->now_ms - since_ms, 0) * 1000;
 }
 
 static void tally_transition(struct store_transaction *transaction,

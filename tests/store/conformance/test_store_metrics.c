@@ -100,12 +100,14 @@ static void a_message_is_timed_when_it_is_first_given_and_when_it_is_delivered(v
     assert_int_equal(metrics.messages_finished_total[MESSAGE_DELIVERED], 1);
 }
 
-static void times_are_from_the_acceptance(void **state)
+static void assert_times_from(struct store_fixture *fixture, int64_t created_at_ms,
+                              int64_t send_at_ms)
 {
     enum { AGO_MS = 40000 };
-    struct store_fixture *fixture = *state;
-    struct message message = {
-        .id = message_id_first_at(clock_wall_ms() - AGO_MS), .text = (char *)"text", .segments = 1};
+    struct message message = {.id = message_id_first_at(created_at_ms),
+                              .text = (char *)"text",
+                              .segments = 1,
+                              .options.send_at_ms = send_at_ms};
     strcpy(message.phone_number, "+1234567890");
     struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
@@ -114,6 +116,16 @@ static void times_are_from_the_acceptance(void **state)
     assert_in_range(metrics.message_dispatch_seconds.sum, AGO_MS * 1000, (AGO_MS + 20000) * 1000);
     assert_in_range(metrics.message_delivery_seconds.sum, AGO_MS * 1000, (AGO_MS + 20000) * 1000);
     assert_int_equal(metrics.message_delivery_seconds.buckets[10], 1); /* up to a minute */
+}
+
+static void times_are_from_the_acceptance(void **state)
+{
+    assert_times_from(*state, clock_wall_ms() - 40000, 0);
+}
+
+static void times_of_a_scheduled_message_are_from_its_send_at(void **state)
+{
+    assert_times_from(*state, clock_wall_ms() - DAY_MS, clock_wall_ms() - 40000);
 }
 
 static void every_final_status_is_counted(void **state)
@@ -255,6 +267,8 @@ static void the_age_of_the_queue_is_that_of_the_oldest_that_is_due(void **state)
 UNIT_TESTS(METRICS_TEST(each_commit_counts_with_its_duration_and_its_writes),
            METRICS_TEST(a_refusal_counts_by_its_reason_and_no_commit),
            METRICS_TEST(a_message_is_timed_when_it_is_first_given_and_when_it_is_delivered),
-           METRICS_TEST(times_are_from_the_acceptance), METRICS_TEST(every_final_status_is_counted),
+           METRICS_TEST(times_are_from_the_acceptance),
+           METRICS_TEST(times_of_a_scheduled_message_are_from_its_send_at),
+           METRICS_TEST(every_final_status_is_counted),
            METRICS_TEST(devices_are_counted_by_what_an_operator_looks_after),
            METRICS_TEST(the_age_of_the_queue_is_that_of_the_oldest_that_is_due))

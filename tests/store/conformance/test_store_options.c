@@ -516,14 +516,18 @@ static void what_was_released_does_not_expire_here(void **state)
 static void a_message_that_returns_after_its_deadline_expires(void **state)
 {
     struct store_fixture *fixture = *state;
-    struct message_id id = given(fixture,
-                                 (struct message_options){.expires_at_ms = START_MS + HOUR_MS});
-    assert_id(claimed_by(fixture, "phone-1"), id);
+    struct message_options options = {.expires_at_ms = START_MS + HOUR_MS};
+    struct message_id refused = given(fixture, options), returned = given(fixture, options);
+    assert_id(claimed_by(fixture, "phone-1"), refused);
+    assert_id(claimed_by(fixture, "phone-1"), returned);
     store_fixture_stop_clock_at(START_MS + 2 * HOUR_MS);
-    return_to_queue(fixture, &id, "phone-1", true);
+    return_to_queue(fixture, &refused, "phone-1", true);
+    return_to_queue(fixture, &returned, "phone-1", false);
     assert_id(claimed_by(fixture, "phone-2"), none);
+    assert_last_error(fixture, &returned);
+    assert_int_equal(stored_status(fixture, &refused), MESSAGE_QUEUED); /* it waits to be retried */
     assert_int_equal(expire(fixture, true), 1);
-    assert_last_error(fixture, &id);
+    assert_last_error(fixture, &refused);
     assert_consistent(fixture);
 }
 
