@@ -21,6 +21,8 @@ static const struct route routes[] = {
     {"POST", "/api/sms/{message_id}/resend", 202, API_SCOPE_RESEND, OPTIONAL_JSON,
      messages_handle_resend},
     {"GET", "/api/devices", 200, API_SCOPE_DEVICES, QUERY | SLOW, devices_handle_list},
+    {"GET", "/api/devices/{device_id}", 200, API_SCOPE_DEVICES, 0, devices_handle_get},
+    {"PATCH", "/api/devices/{device_id}", 200, API_SCOPE_PAIR, JSON, devices_handle_configure},
     {"DELETE", "/api/devices/{device_id}", 200, API_SCOPE_PAIR, 0, pairing_handle_revoke},
     {"POST", "/api/pairings", 201, API_SCOPE_PAIR, JSON, pairing_handle_create},
     {"POST", "/api/pair", 201, 0, JSON, pairing_handle_pair}, /* the pairing code is the key */

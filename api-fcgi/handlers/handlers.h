@@ -3,6 +3,7 @@
 #define API_FCGI_HANDLERS_HANDLERS_H
 
 #include "api-fcgi/server/http.h"
+#include "common/base/json.h"
 
 /* What a handler keeps until the step that answers, beside the store's write: `exchange->state`. Each
    handler sets its own member first. */
@@ -43,6 +44,11 @@ enum http_outcome message_list_handle(struct http_exchange *exchange);
 
 /* devices.c */
 enum http_outcome devices_handle_list(struct http_exchange *exchange);
+enum http_outcome devices_handle_get(struct http_exchange *exchange);
+enum http_outcome devices_handle_configure(struct http_exchange *exchange);
+/* Takes an array of labels, or adds a field error. */
+void devices_take_groups(struct http_exchange *exchange, const char *pointer,
+                         const struct json *value, struct device_groups *groups);
 
 /* pairing.c */
 enum http_outcome pairing_handle_create(struct http_exchange *exchange);

@@ -32,6 +32,13 @@ static void take_code_device_id(struct http_exchange *exchange, const char *poin
     take_id(exchange, pointer, value, pairing->device_id);
 }
 
+static void take_code_groups(struct http_exchange *exchange, const char *pointer,
+                             const struct json *value, void *target)
+{
+    struct store_create_pairing *pairing = target;
+    devices_take_groups(exchange, pointer, value, &pairing->groups);
+}
+
 static void take_minutes(struct http_exchange *exchange, const char *pointer,
                          const struct json *value, void *target)
 {
@@ -57,6 +64,7 @@ enum http_outcome pairing_handle_create(struct http_exchange *exchange)
 {
     static const struct json_body_field fields[] = {
         {"/device_id", false, take_code_device_id, " device id name "},
+        {"/groups", false, take_code_groups, " group labels tags device_groups "},
         {"/minutes", false, take_minutes, " ttl expires expiresin timeout validity "},
     };
     struct pairing pairing;

@@ -19,7 +19,7 @@ enum api_scope {
     API_SCOPE_TEXT = 4,     /* read their texts too: login codes are in them */
     API_SCOPE_DEVICES = 8,  /* list phones */
     API_SCOPE_METRICS = 16, /* read the metrics */
-    API_SCOPE_PAIR = 32,    /* pair and revoke devices: a paired device gets messages */
+    API_SCOPE_PAIR = 32,    /* pair, change and revoke devices: a paired device gets messages */
     API_SCOPE_RESEND = 64,  /* resend messages: any text that was sent before */
 };
 enum { API_SCOPE_COUNT = 7, API_SCOPES_TEXT_SIZE = 64 };

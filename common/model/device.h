@@ -25,6 +25,8 @@ struct device_info {
     char *extra; /* owned; JSON object of members that the gateway does not know; NULL: none */
 };
 
+enum { DEVICE_MOST_SEGMENTS = 1000000000 }; /* of a limit */
+
 /* A limit of one device. All zero: the setting holds. */
 struct device_limit {
     bool is_own;
@@ -46,6 +48,7 @@ struct device_traits {
     unsigned sims; /* bit N: it has a SIM in slot N */
     struct device_groups groups;
     struct device_limit daily_segments, window_segments;
+    int64_t configured; /* the number of the last decision about it, over all devices; 0: none */
 };
 
 /* The last message that a device refused or reported as failed. */

@@ -9,7 +9,7 @@
 
 struct store_reader;
 
-enum { STORE_WORK_PAGE = 256 };
+enum { STORE_WORK_PAGE = 256, STORE_CONFIGURED_PAGE = 32 };
 
 /* A message in flight that a client no longer wants. */
 struct store_cancel_request {
@@ -25,6 +25,12 @@ struct store_revoked_device {
     enum device_token_revocation end; /* of its last token */
 };
 
+/* A connected device about which an operator has decided something. */
+struct store_configured_device {
+    char device_id[DEVICE_ID_SIZE];
+    struct device_traits traits;
+};
+
 /* The work of one broker: of each list a page, after the place that the last page ended at. Another kind of work joins as a
    list with a cursor of its own: store.c moves the cursors, the backends' work_queries.c fill the pages, and the broker's
    core/work.c passes on what was found. */
@@ -35,12 +41,16 @@ struct store_work {
     /* Where the pages begin; all zero: at the beginning. Moved to the last of each page, for the next. */
     struct message_id cancel_cursor;
     char revoked_cursor[DEVICE_ID_SIZE];
+    int64_t configured_cursor; /* the number of the last decision that was found */
 
     /* Out */
     struct store_cancel_request cancel_requests[STORE_WORK_PAGE]; /* the oldest messages first */
     size_t cancel_count;
     struct store_revoked_device revoked[STORE_WORK_PAGE]; /* by device id */
     size_t revoked_count;
+    struct store_configured_device
+        configured[STORE_CONFIGURED_PAGE]; /* in the order of the decisions */
+    size_t configured_count;
     bool more; /* a list may have another page */
     /* By status, the messages that have neither finished nor changed for stuck_for_ms. Of a long queue only the first
        are looked at. */

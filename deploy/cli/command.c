@@ -13,6 +13,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -127,6 +128,23 @@ static void add_options(struct command *command, const struct command_option *op
     }
 }
 
+/* False after an error message. */
+static bool take_value(struct command *command, size_t index, const char *value)
+{
+    size_t length = strlen(command->repeated);
+    if (!command->options[index]->repeats) {
+        command->values[index] = value;
+        return true;
+    }
+    int written = snprintf(command->repeated + length, sizeof(command->repeated) - length, "%s%s",
+                           command->values[index] ? "," : "", value);
+    command->values[index] = command->repeated;
+    if (length + (size_t)written < sizeof(command->repeated))
+        return true;
+    command_refuse(command, "too many values of --%s", command->options[index]->name);
+    return false;
+}
+
 /* Accepts the options of all actions of the family: the action is not known yet. False after an error message. */
 static bool read_options(int argc, char **argv, struct command *command)
 {
@@ -152,7 +170,8 @@ static bool read_options(int argc, char **argv, struct command *command)
                            argv[optind - 1]);
             return false;
         }
-        command->values[option - 256] = optarg ? optarg : "";
+        if (!take_value(command, (size_t)option - 256, optarg ? optarg : ""))
+            return false;
     }
     command->env_file = command_option(command, "env-file");
     command->wants_json = command_option(command, "json");

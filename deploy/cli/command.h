@@ -13,7 +13,12 @@
 #include "common/process/settings.h"
 #include "common/store/store.h"
 
-enum { COMMAND_MAX_OPTIONS = 32, COMMAND_EXIT_USAGE = 2, COMMAND_EXIT_NOT_KNOWN = 3 };
+enum {
+    COMMAND_MAX_OPTIONS = 32,
+    COMMAND_REPEATED_SIZE = 1024,
+    COMMAND_EXIT_USAGE = 2,
+    COMMAND_EXIT_NOT_KNOWN = 3
+};
 
 struct command;
 
@@ -23,6 +28,7 @@ struct command_option {
     const char *value; /* "N"; NULL: none. FILE and FOLDER are completed */
     const char *meaning;
     const char *words; /* values to complete, separated by spaces; NULL: none */
+    bool repeats; /* may be given several times: the value is all of them, with commas between */
 };
 
 /* An action of a family: "create LABEL". */
@@ -60,6 +66,8 @@ struct command {
     size_t option_count; /* of the family, each once */
     const struct command_option *options[COMMAND_MAX_OPTIONS];
     const char *values[COMMAND_MAX_OPTIONS]; /* NULL: not given */
+    char repeated
+        [COMMAND_REPEATED_SIZE]; /* the values of the option that repeats; a family has one at most */
 };
 
 /* Runs the command. The exit status: 2 for wrong usage or a wrong setting, 1 if the action was refused or failed, 3

@@ -1,9 +1,10 @@
-/* sms-gateway devices: pairs, lists and revokes phones. */
+/* sms-gateway devices: pairs and revokes phones. What it shows and changes of them is in device_actions.c. */
 #include "common/access/pairing.h"
 #include "common/base/clock.h"
 #include "common/base/qr_code.h"
 #include "common/model/protocol.h"
 #include "deploy/cli/command.h"
+#include "deploy/cli/device_actions.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -14,11 +15,6 @@
 #include <unistd.h>
 
 enum { MAX_PICTURE_BYTES = 64 * 1024 };
-
-static int refuse_id(const struct command *command)
-{
-    return command_refuse(command, "a device id has 1 to 64 letters, digits, _ and -");
-}
 
 /* The answer of POST /api/pairings. */
 static void write_pairing(struct json_writer *json, const struct store_write *write,
@@ -151,8 +147,11 @@ static int pair(struct store *store, const struct command *command)
     char errmsg[ERRMSG_SIZE];
     int64_t minutes = PAIRING_MINUTES;
     if (*command->argument && !device_id_valid(command->argument))
-        return refuse_id(command);
+        return device_actions_refuse_id(command);
     if (!command_number(command, "minutes", 1, PAIRING_MOST_MINUTES, &minutes))
+        return COMMAND_EXIT_USAGE;
+    const char *labels = command_option(command, "group");
+    if (labels && !device_actions_read_groups(command, labels, &write.create_pairing.groups))
         return COMMAND_EXIT_USAGE;
     strcpy(write.create_pairing.device_id, command->argument);
     write.create_pairing.expires_at_ms = pairing_end_ms(minutes);
@@ -208,7 +207,7 @@ static int create_tokens(struct store *store, const struct command *command)
     while (status == EXIT_SUCCESS && fgets(line, sizeof(line), stdin)) {
         line[strcspn(line, "\r\n")] = '\0';
         if (!device_id_valid(line)) {
-            status = refuse_id(command);
+            status = device_actions_refuse_id(command);
             break;
         }
         enum error error = create_token(store, line, text);
@@ -234,7 +233,7 @@ static int token(struct store *store, const struct command *command)
     if (strcmp(command->argument, "-") == 0)
         return create_tokens(store, command);
     if (!device_id_valid(command->argument))
-        return refuse_id(command);
+        return device_actions_refuse_id(command);
     enum error error = create_token(store, command->argument, text);
     if (error != ERROR_NONE)
         return command_fail_error(command, error);
@@ -247,63 +246,14 @@ static int token(struct store *store, const struct command *command)
     return EXIT_SUCCESS;
 }
 
-/* ---- List and revoke ---- */
-
-static void write_devices(struct json_writer *json, const struct device_token *tokens, size_t count)
-{
-    json_begin_object(json, NULL);
-    json_begin_array(json, "devices");
-    for (size_t i = 0; i < count; i++) {
-        json_begin_object(json, NULL);
-        json_put_text(json, "device_id", tokens[i].device_id);
-        json_put_text(json, "state", device_token_state_name(tokens[i].end));
-        json_put_text(json, "token_id", tokens[i].id);
-        json_put_time(json, "paired_at", tokens[i].created_at_ms);
-        json_put_time(json, "ended_at", tokens[i].ended_at_ms);
-        json_end_object(json);
-    }
-    json_end_array(json);
-    json_put_integer(json, "count", (int64_t)count);
-    json_end_object(json);
-}
-
-static void print_devices(const struct device_token *tokens, size_t count)
-{
-    if (count == 0)
-        puts("No phone is paired yet; pair one with `sms-gateway devices pair`.");
-    else
-        printf("%-36s  %-11s  %-10s  %s\n", "device", "state", "paired", "token");
-    for (size_t i = 0; i < count; i++) {
-        char made[CLOCK_TEXT_SIZE];
-        clock_format(tokens[i].created_at_ms, made);
-        printf("%-36s  %-11s  %-10.10s  %s\n", tokens[i].device_id,
-               device_token_state_name(tokens[i].end), made, tokens[i].id);
-    }
-}
-
-static int list(struct store *store, const struct command *command)
-{
-    struct store_reader *reader = NULL;
-    struct device_token *tokens = NULL;
-    size_t count = 0;
-    enum error error = store_reader_open(store, &reader);
-    if (error == ERROR_NONE)
-        error = store_list_tokens(reader, &tokens, &count);
-    if (error == ERROR_NONE && command->json)
-        write_devices(command->json, tokens, count);
-    else if (error == ERROR_NONE)
-        print_devices(tokens, count);
-    free(tokens);
-    store_reader_close(reader);
-    return error == ERROR_NONE ? EXIT_SUCCESS : command_fail_error(command, error);
-}
+/* ---- Revoke ---- */
 
 static int revoke_device(struct store *store, const struct command *command)
 {
     struct store_write write = {.verb = STORE_REVOKE_TOKEN,
                                 .revoke_token.end = DEVICE_TOKEN_REVOKED};
     if (!device_id_valid(command->argument))
-        return refuse_id(command);
+        return device_actions_refuse_id(command);
     strcpy(write.revoke_token.device_id, command->argument);
     enum error error = store_run(store, &write);
     if (error != ERROR_NONE)
@@ -328,6 +278,7 @@ static const struct command_option pair_options[] = {
     {.name = "minutes",
      .value = "N",
      .meaning = "minutes until the code expires (1-60, default 10)"},
+    DEVICE_ACTIONS_GROUP,
     {0},
 };
 
@@ -344,7 +295,21 @@ static const struct command_action actions[] = {
                 "- for DEVICE_ID, read device ids from standard input, one per line, and print "
                 "each with its token",
      .run = token},
-    {.name = "list", .meaning = "list all devices that ever had a token", .run = list},
+    {.name = "list",
+     .meaning = "list all devices with their state",
+     .options = device_actions_list_options,
+     .run = device_actions_list},
+    {.name = "show",
+     .argument = "DEVICE_ID",
+     .meaning = "show all that is known of a device",
+     .run = device_actions_show},
+    {.name = "update",
+     .argument = "DEVICE_ID",
+     .meaning =
+         "change a device's name, groups or limits, or whether it gets new messages; what is not "
+         "given stays",
+     .options = device_actions_update_options,
+     .run = device_actions_update},
     {.name = "revoke",
      .argument = "DEVICE_ID",
      .meaning = "revoke a phone's token, and close its connection within 2 s",
@@ -354,6 +319,6 @@ static const struct command_action actions[] = {
 
 const struct command_family devices_commands = {
     .name = "devices",
-    .purpose = "pair, list and revoke phones",
+    .purpose = "pair, list, change and revoke phones",
     .actions = actions,
 };

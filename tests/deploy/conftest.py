@@ -91,7 +91,7 @@ class Site:
         self.wait_connected(name)
 
     def wait_connected(self, name):
-        wait_for(lambda: f'"device_id":"{name}"' in self.ask("/api/devices")[1], f"{name} to connect")
+        wait_for(lambda: f'"device_id":"{name}"' in self.ask("/api/devices?connected=true")[1], f"{name} to connect")
 
     def stop_phones(self):
         for phone in self.phones.values():

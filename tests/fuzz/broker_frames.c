@@ -76,8 +76,7 @@ void promise_said(struct phone *phone, const struct frame *said)
     if (said->type == FRAME_IS_DEVICE_INFO || said->type == FRAME_IS_HELLO ||
         said->type == FRAME_IS_DEVICE_UPDATE) {
         struct device_info before = phone->info;
-        phone->info = said->info;
-        phone->info.extra = said->info.extra ? strdup(said->info.extra) : NULL;
+        CHECK(device_info_copy(&said->info, &phone->info));
         device_info_fini(&before);
     }
 }

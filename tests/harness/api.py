@@ -159,6 +159,6 @@ class Api:
 
     def devices(self):
         """The connected phones by their id."""
-        answer = self.get("/api/devices").json()
+        answer = self.get("/api/devices?connected=true").json()
         assert answer["count"] == len(answer["devices"])
         return {device["device_id"]: device for device in answer["devices"]}

@@ -39,7 +39,7 @@ def test_a_listed_origin_passes_the_preflight(open_to_pages, origin, path):
     assert answer.status == 204
     assert cors_headers(answer) == {
         "Access-Control-Allow-Origin": origin,
-        "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE",
+        "Access-Control-Allow-Methods": "GET, HEAD, POST, PATCH, DELETE",
         "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key",
         "Access-Control-Expose-Headers": EXPOSED,
         "Access-Control-Max-Age": "600"}

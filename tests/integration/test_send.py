@@ -818,6 +818,7 @@ ROUTES = {
     f"/api/sms/{UNKNOWN_ID}/events": "GET, HEAD",
     f"/api/sms/{UNKNOWN_ID}/resend": "POST",
     "/api/devices": "GET, HEAD",
+    "/api/devices/nobody": "GET, HEAD, PATCH, DELETE",
     "/livez": "GET, HEAD",
     "/readyz": "GET, HEAD",
     "/metrics": "GET, HEAD",

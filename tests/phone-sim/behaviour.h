@@ -29,6 +29,7 @@ struct behaviour {
     bool charging;
     int64_t signal_dbm;
     int64_t signal_walk_dbm;
+    struct sim sims[SIM_SLOTS];      /* of each phone */
     int64_t update_seconds;          /* 0: never */
     struct range disconnect_seconds; /* high 0: never */
 

@@ -122,12 +122,33 @@ static void add_state(cJSON *json, const struct device *device)
     cJSON_AddNumberToObject(json, "signal_strength", (double)device->signal_dbm);
 }
 
+static void add_sims(cJSON *json, const struct device *device)
+{
+    cJSON *array = NULL;
+    for (int i = 0; i < SIM_SLOTS; i++) {
+        const struct sim *sim = &device->sims[i];
+        if (!sim->is_there)
+            continue;
+        if (!array)
+            array = cJSON_AddArrayToObject(json, "sims");
+        cJSON *object = cJSON_CreateObject();
+        cJSON_AddNumberToObject(object, "slot", i + 1);
+        if (*sim->carrier)
+            cJSON_AddStringToObject(object, "carrier", sim->carrier);
+        if (*sim->number)
+            cJSON_AddStringToObject(object, "number", sim->number);
+        cJSON_AddItemToArray(array, object);
+    }
+}
+
 static void add_info(cJSON *json, const struct device *device)
 {
     cJSON_AddStringToObject(json, "device_name", device->name);
     add_state(json, device);
     cJSON_AddStringToObject(json, "android_version", "14");
+    cJSON_AddStringToObject(json, "app_version", GATEWAY_VERSION);
     cJSON_AddStringToObject(json, "carrier", "Simulated Mobile");
+    add_sims(json, device);
 }
 
 size_t frame_write_device_info(char *space, const struct device *device)

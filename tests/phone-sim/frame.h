@@ -54,6 +54,7 @@ struct device {
     int64_t battery_percent;
     bool charging;
     int64_t signal_dbm;
+    const struct sim *sims; /* SIM_SLOTS */
 };
 
 /* These write into `space` of FRAME_SIZE bytes and return the length. */

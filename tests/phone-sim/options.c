@@ -12,7 +12,7 @@
 
 enum { REORDER_DELAY_MS = 50 };
 
-enum kind { KIND_TEXT, KIND_NUMBER, KIND_RANGE, KIND_REAL, KIND_WORDS, KIND_FLAG };
+enum kind { KIND_TEXT, KIND_NUMBER, KIND_RANGE, KIND_REAL, KIND_WORDS, KIND_SIM, KIND_FLAG };
 
 static const struct option_row {
     const char *name;
@@ -70,6 +70,8 @@ static const struct option_row {
      "signal strength in dBm at the start"},
     {"signal-walk", "N", KIND_NUMBER, AT(behaviour.signal_walk_dbm), 0, 0, 70, "3",
      "dBm by which the signal may change with each update, at random; 0: not at all"},
+    {"sim", "SLOT[:CARRIER[:NUMBER]]", KIND_SIM, AT(behaviour.sims), 0, 0, 0, NULL,
+     "a SIM that each phone says it has, in slot 1 to 4; may be given several times"},
     {"update-seconds", "S", KIND_NUMBER, AT(behaviour.update_seconds), 0, 0, 86400, "60",
      "seconds between two device_updates; 0: only when the battery changes"},
     {"disconnect-every", "A[-B]", KIND_RANGE, AT(behaviour.disconnect_seconds), 0, 0, 86400, "0",
@@ -179,6 +181,26 @@ static bool read_words(struct word_list *list, const char *text)
     }
 }
 
+/* SLOT[:CARRIER[:NUMBER]] */
+static bool read_sim(struct sim sims[SIM_SLOTS], const char *text)
+{
+    int slot = *text - '0';
+    if (slot < 1 || slot > SIM_SLOTS || sims[slot - 1].is_there)
+        return false;
+    struct sim *sim = &sims[slot - 1];
+    sim->is_there = true;
+    if (text[1] == '\0')
+        return true;
+    const char *carrier = text + 2;
+    size_t length = strcspn(carrier, ":");
+    const char *number = carrier + length + (carrier[length] == ':');
+    if (text[1] != ':' || length >= SIM_TEXT_SIZE || strlen(number) >= SIM_TEXT_SIZE)
+        return false;
+    memcpy(sim->carrier, carrier, length);
+    strcpy(sim->number, number);
+    return true;
+}
+
 static bool assign(struct options *options, const struct option_row *row, const char *text)
 {
     char *field = (char *)options + row->offset;
@@ -214,6 +236,12 @@ static bool assign(struct options *options, const struct option_row *row, const 
             "--%s must be up to 16 words of up to %d characters a to z and _, with commas "
             "between, and is \"%.60s\"",
             row->name, SMS_ERROR_SIZE - 1, text);
+    case KIND_SIM:
+        return read_sim((struct sim *)field, text) ||
+               refuse(
+                   "--sim must be like 1, 1:Example or 2:Example:+4915112345678, with a slot from "
+                   "1 to %d that no other --sim has, and is \"%.60s\"",
+                   SIM_SLOTS, text);
     case KIND_FLAG:
         *(bool *)field = true;
         return true;

@@ -113,6 +113,7 @@ static struct device describe(struct phone *phone, int64_t now_ms)
         .name = phone->name,
         .battery_percent = battery_percent(phone, now_ms),
         .charging = phone->world->behaviour->charging,
+        .sims = phone->world->behaviour->sims,
         .signal_dbm = phone->signal_dbm,
     };
     if (phone->writing == PHONE_WRITES_DEVICE_UPDATE || phone->state == PHONE_GREETING)

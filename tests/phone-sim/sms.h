@@ -44,4 +44,11 @@ const struct sms_error *sms_error_find(const char *code);
 /* E.164: a plus, and up to 15 digits. `text` may be NULL. */
 bool sms_is_phone_number(const char *text);
 
+/* A SIM of a simulated phone, in the place of its slot. */
+enum { SIM_SLOTS = 4, SIM_TEXT_SIZE = 65 };
+struct sim {
+    bool is_there;
+    char carrier[SIM_TEXT_SIZE], number[SIM_TEXT_SIZE]; /* "": unknown */
+};
+
 #endif

@@ -443,7 +443,66 @@ static void many_further_members_stay_known(void **state)
     assert_true(kept);
 }
 
-UNIT_TESTS(cmocka_unit_test(every_member_is_read), cmocka_unit_test(a_phone_may_say_nothing),
+/* `sims` NULL: unknown. */
+static void assert_sims(const struct device_info *info, const char *sims, unsigned slots)
+{
+    assert_string_equal(info->sims ? info->sims : "unknown", sims ? sims : "unknown");
+    assert_int_equal(info->sim_slots, slots);
+}
+
+static void sims_are_taken_as_far_as_they_can_be_read(void **state)
+{
+    static const struct {
+        const char *given, *sims;
+        unsigned slots;
+        bool warned;
+    } cases[] = {
+        {"[]", "[]", 0, false},
+        {"[{\"slot\":1}]", "[{\"slot\":1}]", 2, false},
+        {"[{\"slot\":4,\"number\":\"+49\"},{\"slot\":\"2\",\"carrier\":\"x\",\"more\":1}]",
+         "[{\"slot\":2,\"carrier\":\"x\"},{\"slot\":4,\"number\":\"+49\"}]", 20, false},
+        {"[{\"slot\":1,\"carrier\":[],\"number\":4915}]", "[{\"slot\":1,\"number\":\"4915\"}]", 2,
+         false},
+        {"[{\"slot\":0},{\"slot\":5},{\"slot\":-1},{\"slot\":1.5},{},[],7,null]", "[]", 0, true},
+        {"[{\"slot\":1,\"carrier\":\"a\"},{\"slot\":1,\"carrier\":\"b\"}]",
+         "[{\"slot\":1,\"carrier\":\"a\"}]", 2, true},
+        {"2", NULL, 0, true},
+        {"\"1\"", NULL, 0, true},
+        {"{\"slot\":1}", NULL, 0, true},
+        {"null", NULL, 0, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char text[256];
+        snprintf(text, sizeof(text), "{\"sims\":%s}", cases[i].given);
+        struct frame frame = read_both(text);
+        assert_sims(&frame.info, cases[i].sims, cases[i].slots);
+        assert_int_equal(frame.warning.error, cases[i].warned ? ERROR_MEMBER_IGNORED : ERROR_NONE);
+        assert_null(frame.info.extra);
+        frame_fini(&frame);
+    }
+}
+
+static void sims_replace_those_before_and_stay_without(void **state)
+{
+    struct device_info known = DEVICE_INFO_UNKNOWN;
+    struct frame frame = read_first("{\"sims\":[{\"slot\":1},{\"slot\":2}],\"app_version\":2.5}",
+                                    &known);
+    (void)state;
+    known = frame.info;
+    struct frame next = read_first("{\"battery_level\":50}", &known);
+    assert_sims(&next.info, "[{\"slot\":1},{\"slot\":2}]", 6);
+    assert_string_equal(next.info.app_version, "2.5");
+    frame_fini(&next);
+    next = read_first("{\"sims\":[{\"slot\":2}]}", &known);
+    assert_sims(&next.info, "[{\"slot\":2}]", 4);
+    frame_fini(&next);
+    frame_fini(&frame);
+}
+
+UNIT_TESTS(cmocka_unit_test(sims_are_taken_as_far_as_they_can_be_read),
+           cmocka_unit_test(sims_replace_those_before_and_stay_without),
+           cmocka_unit_test(every_member_is_read), cmocka_unit_test(a_phone_may_say_nothing),
            cmocka_unit_test(values_at_the_ends_of_their_ranges_are_read),
            cmocka_unit_test(odd_values_are_not_known_and_the_others_count),
            cmocka_unit_test(values_are_understood_as_others_write_them),

@@ -6,6 +6,7 @@
 #include "ws-broker/core/broker_state.h"
 #include "ws-broker/core/cancel.h"
 #include "ws-broker/core/close.h"
+#include "ws-broker/core/configuration.h"
 #include "ws-broker/core/control.h"
 #include "ws-broker/core/eligibility.h"
 #include "ws-broker/core/lifecycle.h"
@@ -114,9 +115,10 @@ static void complete_connect(struct broker *broker, struct session *session,
                              const struct store_write *write, int64_t now_ms)
 {
     restore_in_flight(broker, session, write, now_ms);
+    configuration_take(broker, session, &write->connect.traits, now_ms);
     /* A new connection does not bring another burst either. When the segments were sent is not known: now at the latest. */
     send_budget_spend(&session->send_budget,
-                      MIN(write->connect.recent_segments, broker->options.segments_burst), now_ms);
+                      MIN(write->connect.recent_segments, session->send_budget.burst), now_ms);
     greet(broker, session);
     send_verdicts(broker, session, write);
     lifecycle_enter(broker, session, SESSION_READY, now_ms);
@@ -227,6 +229,7 @@ static void take_info(struct session *session, struct frame *frame)
     device_info_fini(&session->info);
     session->info = frame->info;
     frame->info.sims = frame->info.extra = NULL;
+    configuration_take_sims(session);
 }
 
 static void set_credit(struct session *session, unsigned credit)

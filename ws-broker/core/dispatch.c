@@ -9,13 +9,15 @@
 #include "ws-broker/core/housekeeping.h"
 #include "ws-broker/core/return_to_queue.h"
 #include "ws-broker/core/wanted_devices.h"
+#include "ws-broker/core/work.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    DAILY_LIMIT_MS = 60000
-}; /* between two tries with a device that has reached its daily limit */
+    DAILY_LIMIT_MS = 60000, /* between two tries with a device that has reached its daily limit, */
+    DISABLED_MS = 1000,     /* or that the store says is disabled */
+};
 
 /* For whom a slot of the claim is. */
 struct claim_slot {
@@ -62,6 +64,13 @@ static void wait_at_daily_limit(struct session *session, int64_t now_ms)
     session->daily_limit_until_ms = now_ms + DAILY_LIMIT_MS;
 }
 
+/* The store knows that the device is disabled; the poll will tell. */
+static void wait_for_configuration(struct broker *broker, struct session *session, int64_t now_ms)
+{
+    session->daily_limit_until_ms = now_ms + DISABLED_MS;
+    work_poll(broker, now_ms);
+}
+
 static void note_pause(struct broker *broker, bool paused)
 {
     if (paused && !broker->dispatch.paused)
@@ -83,6 +92,8 @@ static void complete_slot(struct broker *broker, struct store_request *request, 
         session->claimed_slots--;
         if (write->result == ERROR_NONE && write->claim.slots[index].at_daily_limit)
             wait_at_daily_limit(session, now_ms);
+        if (write->result == ERROR_NONE && write->claim.slots[index].disabled)
+            wait_for_configuration(broker, session, now_ms);
     }
     bool delivered = claimed && deliver(broker, session, slot->protocol, message, now_ms);
     if (session && !delivered)
@@ -100,7 +111,7 @@ static void on_claimed(struct broker *broker, struct store_request *request, int
     broker->dispatch.claiming = false;
     for (size_t i = 0; i < slots; i++) {
         complete_slot(broker, request, i, now_ms);
-        limited |= write->claim.slots[i].at_daily_limit;
+        limited |= write->claim.slots[i].at_daily_limit || write->claim.slots[i].disabled;
     }
     if (write->result != ERROR_NONE) {
         broker->dispatch.due = true;

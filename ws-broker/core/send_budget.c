@@ -19,6 +19,13 @@ void send_budget_init(struct send_budget *budget, int64_t burst, int64_t window_
         budget->slot = now_ms / slot_ms(budget);
 }
 
+void send_budget_limit(struct send_budget *budget, int64_t burst, int64_t window_ms, int64_t now_ms)
+{
+    if (window_ms != budget->window_ms)
+        send_budget_init(budget, burst, window_ms, now_ms);
+    budget->burst = MAX(burst, 1);
+}
+
 static void advance(struct send_budget *budget, int64_t now_ms)
 {
     int64_t slot = MAX(now_ms / slot_ms(budget), budget->slot);

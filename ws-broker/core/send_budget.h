@@ -23,6 +23,10 @@ struct send_budget {
 
 void send_budget_init(struct send_budget *budget, int64_t burst, int64_t window_ms, int64_t now_ms);
 
+/* From now on the device may be sent `burst` segments. What was spent counts, if the window is the same. */
+void send_budget_limit(struct send_budget *budget, int64_t burst, int64_t window_ms,
+                       int64_t now_ms);
+
 /* Milliseconds until the device may be given another message; 0: now. The length of a message is not known in advance, so
    one may go beyond the burst; the next one then waits longer. */
 int64_t send_budget_wait_ms(struct send_budget *budget, int64_t now_ms);

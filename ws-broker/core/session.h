@@ -55,6 +55,7 @@ struct session {
     bool throttled;            /* not read from, because of the work it makes */
     bool dropped;              /* its connection is about to end */
     bool info_changed;         /* its device information is newer than its row */
+    bool disabled;             /* an operator drains it */
     bool spoke;                /* it has sent something since its row was written */
     enum error close_error;    /* of SESSION_CLOSING: the reason */
     int64_t state_deadline_ms; /* session_states.def */
@@ -88,7 +89,8 @@ struct session {
     char token_id[SECRET_ID_SIZE]; /* "": it needs none */
     int64_t connection_epoch;      /* 0: its presence is not committed */
     struct device_info info;
-    struct device_traits *traits; /* owned; NULL: it has neither groups nor SIMs */
+    struct device_traits
+        *traits; /* owned; NULL: it has neither groups nor SIMs, and nothing was decided */
     struct message_id journal_id;
     struct store_journal_entry *entries; /* owned; the journal, as far as it was sent */
     size_t entry_count;

@@ -2,6 +2,7 @@
 
 #include "ws-broker/core/broker_state.h"
 #include "ws-broker/core/cancel.h"
+#include "ws-broker/core/configuration.h"
 #include "ws-broker/core/housekeeping.h"
 #include "ws-broker/core/token_revocation.h"
 
@@ -17,7 +18,7 @@ static void submit(struct broker *broker)
                       (struct broker_action){.type = BROKER_POLL, .work = &broker->work.page});
 }
 
-/* From the beginning of each list. */
+/* From the beginning of each list, but for what operators have decided: each decision is found once. */
 static void start(struct broker *broker, int64_t now_ms)
 {
     struct store_work *page = &broker->work.page;
@@ -54,6 +55,8 @@ void work_polled(struct broker *broker, enum error result, int64_t now_ms)
         cancel_requested(broker, &page->cancel_requests[i], now_ms);
     for (size_t i = 0; i < page->revoked_count; i++)
         token_revocation_found(broker, &page->revoked[i], now_ms);
+    for (size_t i = 0; i < page->configured_count; i++)
+        configuration_changed(broker, &page->configured[i], now_ms);
     if (page->stuck_for_ms != 0)
         housekeeping_warn_of_stuck(page->stuck);
     page->stuck_for_ms = 0;

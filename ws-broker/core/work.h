@@ -1,4 +1,5 @@
-/* The work that others have left in the store (common/store/work.h): cancel requests, revoked tokens, stuck messages. */
+/* The work that others have left in the store (common/store/work.h): cancel requests, revoked tokens, decisions about
+   devices, stuck messages. */
 #ifndef WS_BROKER_CORE_WORK_H
 #define WS_BROKER_CORE_WORK_H
 

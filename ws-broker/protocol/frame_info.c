@@ -23,6 +23,94 @@ static enum taken take_version(const struct json *value, struct frame_reading *r
     return frame_value_text(value, info->android_version, sizeof(info->android_version));
 }
 
+static enum taken take_app_version(const struct json *value, struct frame_reading *reading)
+{
+    struct device_info *info = &reading->frame->info;
+    *info->app_version = '\0';
+    return frame_value_text(value, info->app_version, sizeof(info->app_version));
+}
+
+/* ---- SIMs ---- */
+
+enum { SIM_TEXT_SIZE = 65 };
+
+struct sim {
+    bool is_there;
+    char carrier[SIM_TEXT_SIZE], number[SIM_TEXT_SIZE]; /* "": unknown */
+};
+
+/* A text or a number; "" for anything else. */
+static void take_sim_text(const struct json *sim, const char *name, char text[SIM_TEXT_SIZE])
+{
+    const struct json *value = json_member(sim, name);
+    if (!value || frame_value_text(value, text, SIM_TEXT_SIZE) == IGNORED)
+        *text = '\0';
+}
+
+/* False for one that cannot be read, or whose slot another has. */
+static bool take_sim(const struct json *value, struct sim sims[MESSAGE_MAX_SIM])
+{
+    int64_t slot;
+    const struct json *given = json_is_object(value) ? json_member(value, "slot") : NULL;
+    if (!given || !frame_value_integer(given, 1, MESSAGE_MAX_SIM, &slot) || sims[slot - 1].is_there)
+        return false;
+    struct sim *sim = &sims[slot - 1];
+    sim->is_there = true;
+    take_sim_text(value, "carrier", sim->carrier);
+    take_sim_text(value, "number", sim->number);
+    return true;
+}
+
+/* The array as the API shows it; NULL without memory. */
+static char *write_sims(const struct sim sims[MESSAGE_MAX_SIM])
+{
+    struct buffer text;
+    struct json_writer json = {.out = &text};
+    buffer_init(&text, 8 * MESSAGE_MAX_SIM * 2 * SIM_TEXT_SIZE);
+    json_begin_array(&json, NULL);
+    for (int i = 0; i < MESSAGE_MAX_SIM; i++) {
+        if (!sims[i].is_there)
+            continue;
+        json_begin_object(&json, NULL);
+        json_put_integer(&json, "slot", i + 1);
+        if (*sims[i].carrier)
+            json_put_text(&json, "carrier", sims[i].carrier);
+        if (*sims[i].number)
+            json_put_text(&json, "number", sims[i].number);
+        json_end_object(&json);
+    }
+    json_end_array(&json);
+    return buffer_take(&text);
+}
+
+static enum taken take_sims(const struct json *value, struct frame_reading *reading)
+{
+    struct device_info *info = &reading->frame->info;
+    struct sim sims[MESSAGE_MAX_SIM] = {0};
+    int odd = 0, looked_at = 0;
+    free(info->sims);
+    info->sims = NULL;
+    info->sim_slots = 0;
+    if (!json_is_array(value))
+        return IGNORED;
+    json_for_each (sim, value) {
+        if (looked_at++ == 4 * MESSAGE_MAX_SIM)
+            break;
+        odd += !take_sim(sim, sims);
+    }
+    for (unsigned slot = 1; slot <= MESSAGE_MAX_SIM; slot++)
+        info->sim_slots |= sims[slot - 1].is_there ? 1u << slot : 0;
+    if (odd > 0)
+        frame_warn(reading, "sims",
+                   "%d of the sims were ignored: each must have a slot of its own, "
+                   "from 1 to %d",
+                   odd, MESSAGE_MAX_SIM);
+    info->sims = write_sims(sims);
+    return TAKEN;
+}
+
+/* ---- */
+
 /* Many libraries give a fraction of 1. A value between 0 and 1 is certainly one: no phone measures fractions of a percent.
    1 itself means full or nearly empty; taken as unknown it does no harm, and an app that gives fractions is warned
    by its other values. */
@@ -76,6 +164,8 @@ static const struct frame_member members[] = {
      ERROR_NONE},
     {"android_version", OPTIONAL, take_version, "a text of at most 32 bytes, or a number",
      ERROR_NONE},
+    {"app_version", OPTIONAL, take_app_version, "a text of at most 32 bytes", ERROR_NONE},
+    {"sims", OPTIONAL, take_sims, "an array of objects with a slot from 1 to 4", ERROR_NONE},
 };
 
 /* ---- Further members, as one JSON object ---- */
@@ -214,7 +304,9 @@ bool frame_keep_info(struct frame_reading *reading)
 bool frame_read_info(const struct json *object, struct frame_reading *reading)
 {
     reading->frame->info = *reading->known;
-    reading->frame->info.extra = NULL;
+    reading->frame->info.sims = reading->frame->info.extra = NULL;
+    if (reading->known->sims && !(reading->frame->info.sims = strdup(reading->known->sims)))
+        return frame_refuse(reading->problem, ERROR_INTERNAL, "no memory");
     return frame_read_members(object, members, ARRAY_LENGTH(members), reading) &&
            merge_extra(object, reading);
 }

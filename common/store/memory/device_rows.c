@@ -131,19 +131,23 @@ static enum error disconnect_all(struct store_database *database, const struct m
 
 /* ---- What an operator decides ---- */
 
+struct device_traits memory_traits_of(const struct memory_device *device)
+{
+    return (struct device_traits){
+        .disabled = device->configuration.disabled,
+        .sims = device->info.sim_slots,
+        .groups = device->configuration.groups,
+        .daily_segments = device->configuration.daily_segments,
+        .window_segments = device->configuration.window_segments,
+        .configured = device->configured,
+    };
+}
+
 static enum error find_traits(struct store_database *database, const char *device_id,
                               struct device_traits *traits)
 {
     const struct memory_device *device = find_device(database->tables, device_id);
-    *traits = (struct device_traits){0};
-    if (device)
-        *traits = (struct device_traits){
-            .disabled = device->configuration.disabled,
-            .sims = device->info.sim_slots,
-            .groups = device->configuration.groups,
-            .daily_segments = device->configuration.daily_segments,
-            .window_segments = device->configuration.window_segments,
-        };
+    *traits = device ? memory_traits_of(device) : (struct device_traits){0};
     return ERROR_NONE;
 }
 

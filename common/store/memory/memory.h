@@ -143,6 +143,8 @@ struct memory_message *memory_find_message(const struct memory_tables *tables,
 bool memory_is_connected(const struct memory_tables *tables, const struct memory_device *device,
                          int64_t now_ms);
 
+struct device_traits memory_traits_of(const struct memory_device *device);
+
 /* Until when the device is connected, or was: its broker's lease. 0: it is on no broker. */
 int64_t memory_lease_of(const struct memory_tables *tables, const struct memory_device *device);
 

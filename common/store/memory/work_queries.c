@@ -55,10 +55,39 @@ static void read_revoked(const struct memory_tables *tables, struct store_work *
     }
 }
 
+/* The device of this broker with the first decision after that number; NULL without one. */
+static const struct memory_device *next_configured(const struct memory_tables *tables,
+                                                   const struct message_id *broker, int64_t after)
+{
+    const struct memory_device *next = NULL;
+    for (size_t i = 0; i < tables->devices.count; i++) {
+        const struct memory_device *device = tables->devices.rows[i];
+        if (device->configured > after && (!next || device->configured < next->configured) &&
+            device->connected && message_id_equal(&device->broker, broker))
+            next = device;
+    }
+    return next;
+}
+
+static void read_configured(const struct memory_tables *tables, struct store_work *work)
+{
+    int64_t after = work->configured_cursor;
+    const struct memory_device *device;
+    work->configured_count = 0;
+    while (work->configured_count < STORE_CONFIGURED_PAGE &&
+           (device = next_configured(tables, &work->broker, after))) {
+        struct store_configured_device *found = &work->configured[work->configured_count++];
+        strcpy(found->device_id, device->device_id);
+        found->traits = memory_traits_of(device);
+        after = device->configured;
+    }
+}
+
 void memory_poll_work(const struct memory_tables *tables, int64_t now_ms, struct store_work *work)
 {
     read_cancel_requests(tables, work);
     read_revoked(tables, work);
+    read_configured(tables, work);
     memset(work->stuck, 0, sizeof(work->stuck));
     if (work->stuck_for_ms != 0)
         memory_count_stuck(tables, now_ms - work->stuck_for_ms, work->stuck);

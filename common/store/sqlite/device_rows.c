@@ -39,6 +39,16 @@ static void read_groups(const struct statement *row, struct device_groups *group
     device_groups_parse(text, groups);
 }
 
+void sqlite_read_traits(const struct statement *row, struct device_traits *traits)
+{
+    traits->disabled = statement_integer(row, FIELD_DISABLED);
+    traits->sims = (unsigned)statement_integer(row, FIELD_SIM_SLOTS);
+    traits->daily_segments = read_limit(row, FIELD_DAILY_SEGMENTS);
+    traits->window_segments = read_limit(row, FIELD_WINDOW_SEGMENTS);
+    traits->configured = statement_integer(row, FIELD_CONFIGURED);
+    read_groups(row, &traits->groups);
+}
+
 static enum error find_traits(struct store_database *database, const char *device_id,
                               struct device_traits *traits)
 {
@@ -47,13 +57,8 @@ static enum error find_traits(struct store_database *database, const char *devic
     statement_bind_text(select, FIELD_DEVICE_ID, device_id);
     *traits = (struct device_traits){0};
     enum error error = statement_step(&database->handle, select, &found);
-    if (error == ERROR_NONE && found) {
-        traits->disabled = statement_integer(select, FIELD_DISABLED);
-        traits->sims = (unsigned)statement_integer(select, FIELD_SIM_SLOTS);
-        traits->daily_segments = read_limit(select, FIELD_DAILY_SEGMENTS);
-        traits->window_segments = read_limit(select, FIELD_WINDOW_SEGMENTS);
-        read_groups(select, &traits->groups);
-    }
+    if (error == ERROR_NONE && found)
+        sqlite_read_traits(select, traits);
     statement_reset(select);
     return error;
 }

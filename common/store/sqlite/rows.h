@@ -25,7 +25,8 @@ MUST_CHECK enum error idempotency_rows_insert(struct store_database *database,
 /* Writes the id of the last event of the transaction. */
 MUST_CHECK enum error message_rows_flush(struct store_database *database);
 
-/* The columns of a device's configuration. */
+/* The columns of TRAITS, and of a device's configuration. */
+void sqlite_read_traits(const struct statement *row, struct device_traits *traits);
 void sqlite_read_configuration(const struct statement *row,
                                struct device_configuration *configuration);
 

@@ -1,6 +1,7 @@
 /* What a broker has to do. */
 #include "common/store/sqlite/database.h"
 #include "common/store/sqlite/queries.h"
+#include "common/store/sqlite/rows.h"
 
 static enum error read_cancel_requests(struct handle *handle, struct store_work *work)
 {
@@ -43,6 +44,24 @@ static enum error read_revoked(struct handle *handle, struct store_work *work)
     return error;
 }
 
+static enum error read_configured(struct handle *handle, struct store_work *work)
+{
+    bool row;
+    struct statement *select = statement_get(handle, POLL_CONFIGURED);
+    statement_bind_id(select, FIELD_BROKER, &work->broker);
+    statement_bind_integer(select, FIELD_AFTER, work->configured_cursor);
+    statement_bind_integer(select, FIELD_LIMIT, STORE_CONFIGURED_PAGE);
+    work->configured_count = 0;
+    enum error error = statement_step(handle, select, &row);
+    for (; error == ERROR_NONE && row; error = statement_step(handle, select, &row)) {
+        struct store_configured_device *device = &work->configured[work->configured_count++];
+        statement_text(select, FIELD_DEVICE_ID, device->device_id, sizeof(device->device_id));
+        sqlite_read_traits(select, &device->traits);
+    }
+    statement_reset(select);
+    return error;
+}
+
 static enum error read_stuck(struct handle *handle, int64_t now_ms, struct store_work *work)
 {
     for (int i = 0; i < MESSAGE_STATUS_COUNT; i++)
@@ -57,6 +76,8 @@ static enum error read_all(struct handle *handle, int64_t now_ms, struct store_w
     enum error error = read_cancel_requests(handle, work);
     if (error == ERROR_NONE)
         error = read_revoked(handle, work);
+    if (error == ERROR_NONE)
+        error = read_configured(handle, work);
     return error == ERROR_NONE ? read_stuck(handle, now_ms, work) : error;
 }
 

@@ -404,6 +404,62 @@ static void the_last_error_of_a_device_is_remembered(void **state)
     assert_memory_equal(&last.message_id, &id, sizeof(id));
 }
 
+static void a_broker_finds_each_decision_once(void **state)
+{
+    struct store_fixture *fixture = *state;
+    static struct store_work work;
+    struct message_id instance = store_fixture_new_id(), other = store_fixture_new_id();
+    given_lease(fixture, &instance, 60000);
+    given_connection(fixture, "a", &instance, &(struct device_info){.sim_slots = 4});
+    given_connection(fixture, "b", &instance, &DEVICE_INFO_UNKNOWN);
+    given_connection(fixture, "elsewhere", &other, &DEVICE_INFO_UNKNOWN);
+    set_groups(fixture, "elsewhere", "sales");
+    disable(fixture, "b", true);
+    set_groups(fixture, "a", "sales");
+    disable(fixture, "b", false);
+    work = (struct store_work){.broker = instance};
+    assert_int_equal(store_poll_work(fixture->reader, &work), ERROR_NONE);
+    assert_int_equal(work.configured_count, 2);
+    assert_string_equal(work.configured[0].device_id, "a");
+    assert_int_equal(work.configured[0].traits.sims, 4);
+    assert_true(device_groups_has(&work.configured[0].traits.groups, "sales"));
+    assert_string_equal(work.configured[1].device_id, "b");
+    assert_false(work.configured[1].traits.disabled);
+    assert_false(work.more);
+    assert_int_equal(store_poll_work(fixture->reader, &work), ERROR_NONE);
+    assert_int_equal(work.configured_count, 0);
+    assert_false(disable(fixture, "b", false)); /* as it was */
+    assert_int_equal(store_poll_work(fixture->reader, &work), ERROR_NONE);
+    assert_int_equal(work.configured_count, 0);
+    disable(fixture, "a", true);
+    assert_int_equal(store_poll_work(fixture->reader, &work), ERROR_NONE);
+    assert_int_equal(work.configured_count, 1);
+    assert_true(work.configured[0].traits.disabled);
+}
+
+static void many_decisions_come_in_pages(void **state)
+{
+    enum { COUNT = STORE_CONFIGURED_PAGE + 3 };
+    struct store_fixture *fixture = *state;
+    static struct store_work work;
+    struct message_id instance = store_fixture_new_id();
+    char id[16];
+    given_lease(fixture, &instance, 60000);
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(id, sizeof(id), "phone-%d", i);
+        given_connection(fixture, id, &instance, &DEVICE_INFO_UNKNOWN);
+        disable(fixture, id, true);
+    }
+    work = (struct store_work){.broker = instance};
+    assert_int_equal(store_poll_work(fixture->reader, &work), ERROR_NONE);
+    assert_int_equal(work.configured_count, STORE_CONFIGURED_PAGE);
+    assert_true(work.more);
+    assert_int_equal(store_poll_work(fixture->reader, &work), ERROR_NONE);
+    assert_int_equal(work.configured_count, 3);
+    assert_string_equal(work.configured[2].device_id, id);
+    assert_false(work.more);
+}
+
 static void labels_are_short_words(void **state)
 {
     static const char *const bad[] = {"",    " ", "a b", "a,b",
@@ -440,4 +496,5 @@ UNIT_TESTS(STORE_TEST(every_device_is_listed_connected_or_not),
            STORE_TEST(a_device_may_have_a_daily_limit_of_its_own),
            STORE_TEST(what_was_not_sent_is_given_back_to_a_limit_of_its_own),
            STORE_TEST(the_last_error_of_a_device_is_remembered),
+           STORE_TEST(a_broker_finds_each_decision_once), STORE_TEST(many_decisions_come_in_pages),
            cmocka_unit_test(labels_are_short_words))
