@@ -17,6 +17,7 @@ enum {
     STORE_MAX_FAILURES = 10,       /* attempts that sent nothing, before the message is `failed` */
     STORE_FIRST_BACKOFF_MS = 5000, /* after the first of them; each is up to twice as long, */
     STORE_MAX_BACKOFF_MS = 15 * 60 * 1000, /* and none longer */
+    STORE_CLOCK_STEP_MS = 60000,           /* a larger step of the wall clock was set */
 };
 
 /* How long a message waits after that many failures before it is due again. `jitter`, from 0 to 1 and
@@ -24,6 +25,12 @@ enum {
 int64_t store_backoff_ms(unsigned failures, double jitter);
 
 /* ---- Writes: the payloads of struct store_write ---- */
+
+/*
+ * trusted_wall_ms of a claim and of an expiry: what the wall clock says, as far as the submitter knows; 0: it has just
+ * been set, and what has expired does not become `expired`. Nor does it where the clock says something else by the
+ * time of the transaction, by more than STORE_CLOCK_STEP_MS: it was set in between.
+ */
 
 /* A new message, `queued`.
    ERROR_SENDING_PAUSED, ERROR_QUEUE_FULL, ERROR_DAILY_CAP_REACHED, ERROR_KEY_CAP_REACHED,
@@ -83,11 +90,11 @@ struct store_holder {
    oldest message goes to the first slot that may have it: whose device is the message's target, if it has one, is
    not disabled, and has not reached its limit of the day. Of slots with the same load, the one comes first whose device had the last
    message to the same number. Claims nothing while sending is paused. What has expired becomes `expired`, where the clock
-   is trusted, or is passed over. */
+   is trusted (trusted_wall_ms), or is passed over. */
 struct store_claim {
     size_t slot_count; /* at most STORE_MAX_CLAIM */
     struct store_holder *slots;
-    bool clock_trusted; /* the wall clock has not just been set */
+    int64_t trusted_wall_ms; /* see there */
     bool
         may_defer; /* there are other devices: a message whose last device is not in a slot may stay
                            in the queue for the next claim, and that device is wanted */
@@ -153,8 +160,7 @@ struct store_report {
 /* Messages in flight without news for that long become `unknown`; offers without an answer for that long return to
    the queue; messages that nobody can have sent become `expired` at their expires_at_ms. */
 struct store_expire {
-    bool
-        clock_trusted; /* the wall clock has not just been set: what has expired may become `expired` */
+    int64_t trusted_wall_ms;           /* see there */
     int64_t silent_for_ms;             /* 0: none become unknown */
     int64_t offered_for_ms;            /* 0: none return */
     unsigned limit;                    /* of each */

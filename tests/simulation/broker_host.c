@@ -285,12 +285,37 @@ void host_write(struct world *world, unsigned index)
     host_pump(world);
 }
 
+enum { STEP_MS = 60000, DISTRUST_MS = 300000 }; /* of the clock, as housekeeping.c has them */
+
+static bool is_clock_set(const struct world *world)
+{
+    return llabs(world->wall_offset_ms - world->host.wall_offset_ms) > STEP_MS;
+}
+
+static void see_clock(struct world *world)
+{
+    struct host *host = &world->host;
+    if (host->has_ticked && is_clock_set(world))
+        host->saw_jump_at_ms = world->now_ms;
+    host->has_ticked = true;
+    host->wall_offset_ms = world->wall_offset_ms;
+}
+
+bool host_may_trust_clock(const struct world *world)
+{
+    const struct host *host = &world->host;
+    bool has_just_seen_it = host->saw_jump_at_ms != 0 &&
+                            world->now_ms - host->saw_jump_at_ms < DISTRUST_MS;
+    return !has_just_seen_it && !is_clock_set(world);
+}
+
 void host_tick(struct world *world)
 {
     /* An event that was made before the core asked for an earlier one. */
     if (world->now_ms != world->host.tick_at_ms)
         return;
     broker_tick(world->host.broker, world->now_ms, world_wall_ms(world));
+    see_clock(world);
     world->host.tick_at_ms = INT64_MAX;
     host_pump(world);
 }
@@ -309,6 +334,8 @@ void host_start(struct world *world)
     if (!host->broker)
         abort();
     host->draining = false;
+    host->has_ticked = false;
+    host->saw_jump_at_ms = 0;
     TRACE(world, "broker: starts, number %u", host->generation);
     schedule_tick(world);
 }

@@ -1,6 +1,7 @@
 /* The conditions of a seed, what goes wrong and when, and the clients that queue and cancel. */
 #include "tests/simulation/world.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { CLIENT_QUEUES, CLIENT_CANCELS, CLIENT_COMMITS };
@@ -44,6 +45,7 @@ static void draw_conditions(struct world *world)
         .commit_ms = random_chance(random, 700) ? 10 : 500,
         .long_delays = sometimes(world, 60),
         .write_failures = sometimes(world, 10),
+        .options = sometimes(world, 500),
     };
 }
 
@@ -86,7 +88,7 @@ static void schedule_fault(struct world *world)
 
 void faults_init(struct world *world)
 {
-    world->wall_offset_ms = RIGHT_MS;
+    world->wall_offset_ms = world->right_ms = RIGHT_MS;
     draw_conditions(world);
     draw_options(world);
     draw_limits(world);
@@ -123,6 +125,13 @@ static void cut(struct world *world)
     }
 }
 
+static void set_clock(struct world *world, int64_t by_ms)
+{
+    world->wall_offset_ms += by_ms;
+    if (llabs(by_ms) < 60000)
+        world->small_jumps_ms += llabs(by_ms);
+}
+
 static void jump(struct world *world)
 {
     struct random *random = &world->random;
@@ -136,9 +145,7 @@ static void jump(struct world *world)
         by_ms = random_between(random, -10 * years_ms, 10 * years_ms);
     world->counts->jumps++;
     TRACE(world, "the clock is set by %lld ms", (long long)by_ms);
-    world->wall_offset_ms = MAX(world->wall_offset_ms + by_ms, EARLIEST_MS);
-    if (by_ms > -60000 && by_ms < 60000)
-        world->small_jumps_ms += by_ms < 0 ? -by_ms : by_ms;
+    set_clock(world, MAX(by_ms, EARLIEST_MS - world->wall_offset_ms));
 }
 
 static void trouble(struct world *world)
@@ -216,7 +223,7 @@ void faults_end(struct world *world)
     world->recovering_since_ms = world->now_ms;
     world->store_trouble = ERROR_NONE;
     if (random_chance(&world->random, 500))
-        world->wall_offset_ms = RIGHT_MS;
+        set_clock(world, RIGHT_MS - world->wall_offset_ms);
     for (unsigned i = 0; i < world->phone_count; i++) {
         world->phones[i].no_sim = false;
         phone_changes_credit(world, i);
@@ -247,6 +254,7 @@ static void queue(struct world *world, unsigned number, bool answered)
 {
     struct message message = {.id = message_id_of(number)};
     struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
+    options_draw(world, number);
     enum error error = run(world, &write);
     TRACE(world, "message %u is queued: %s", number,
           error == ERROR_NONE ? "accepted" : error_code(error));

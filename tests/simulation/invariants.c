@@ -20,6 +20,11 @@
  *       message is not given to a phone again
  *   R1  an older connection never replaces a phone's newest one
  *   D1  a dropped offer belongs to no phone: the store does not expect that phone to send it
+ *   S1  a message is not dispatched before its send_at
+ *   T1  a message for one phone, for a group or for a SIM goes to no other phone
+ *   P1  messages are claimed in the order of their ranks, and none waits for ever
+ *   E1  a released message expires only by its phone's report; one that no phone may send, at its time, and not by a
+ *       clock that has just been set; a phone sends no message of which it knows that it has expired
  *
  * I13 (webhooks) and I14 (caps) have nothing to be checked on yet.
  */
@@ -150,6 +155,7 @@ void invariants_check_transition(struct world *world, const struct change *chang
         violate(world, "I11: message %u was sent and is unknown", change->message);
     if (change->to == MESSAGE_DISPATCHED || change->to == MESSAGE_ACCEPTED)
         note_attempt(world, change);
+    options_check_transition(world, change);
     bool taken = was_taken(record);
     if ((change->to == MESSAGE_SENT || change->to == MESSAGE_DELIVERED) && !taken)
         violate(world, "I9: message %u is %s, and was not", change->message, name(change->to));
@@ -285,16 +291,19 @@ void invariants_check_submit(struct world *world, unsigned phone, unsigned messa
 
 /* ---- At the end ---- */
 
-static bool is_finished(enum message_status status)
+/* Also one that waits for a time which a wrong clock made far away. */
+static bool is_settled(const struct world *world, const struct stored_message *row)
 {
-    return status >= MESSAGE_SENT;
+    enum { SOON_MS = 60000 };
+    return row->status >= MESSAGE_SENT ||
+           (row->status == MESSAGE_QUEUED && row->send_at_ms > world_wall_ms(world) + SOON_MS);
 }
 
 bool invariants_all_finished(const struct world *world)
 {
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
         struct stored_message row = world_store_on_disk(&world->store, i);
-        if (row.there && !is_finished(row.status))
+        if (row.there && !is_settled(world, &row))
             return false;
     }
     return true;
@@ -311,7 +320,7 @@ void invariants_check_end(struct world *world)
         if (!row.there)
             continue;
         world->counts->ended[row.status]++;
-        if (!is_finished(row.status))
+        if (!is_settled(world, &row))
             violate(world, "I10: message %u is still %s, %lld s after the last fault", i,
                     name(row.status),
                     (long long)(world->now_ms - world->recovering_since_ms) / 1000);

@@ -20,7 +20,14 @@
              "a message that fits into no frame returns to the queue")                             \
     MUTATION(PHONE_SUBMITS_FIRST, "phone-submits-first",                                           \
              "W4: the phone writes its journal after the radio")                                   \
-    MUTATION(PHONE_SENDS_AGAIN, "phone-sends-again", "after a crash the phone sends again")
+    MUTATION(PHONE_SENDS_AGAIN, "phone-sends-again", "after a crash the phone sends again")        \
+    MUTATION(EXPIRES_AFTER_RELEASE, "expires-after-release",                                       \
+             "a message expires that a phone may be sending")                                      \
+    MUTATION(SCHEDULE_EARLY, "schedule-early", "a message is sent before its time")                \
+    MUTATION(TARGET_IGNORED, "target-ignored",                                                     \
+             "a message for one phone goes to whichever is the best")                              \
+    MUTATION(PRIORITY_STARVES, "priority-starves", "what has a low priority waits for ever")       \
+    MUTATION(PHONE_SENDS_EXPIRED, "phone-sends-expired", "a phone sends what has expired")
 
 enum mutation {
     MUTATION_NONE,

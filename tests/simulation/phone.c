@@ -28,6 +28,7 @@ static void draw_behaviour(struct world *world, struct phone *phone)
     phone->slow_ms = random_chance(random, 150) ? 4000 : 0;
     phone->credit = random_chance(random, 300) ? random_below(random, 3) : 8;
     phone->no_sim = false;
+    phone->ignores_options = random_chance(random, 150);
 }
 
 void phone_init(struct world *world, unsigned index)

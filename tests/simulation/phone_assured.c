@@ -155,7 +155,7 @@ static void forget_report(struct phone *phone, unsigned seq)
 /* ---- What the gateway says ---- */
 
 static void take_offer(struct world *world, struct phone *phone, unsigned connection,
-                       unsigned message, unsigned attempt)
+                       unsigned message, unsigned attempt, const char *text)
 {
     struct journal_entry *entry = &phone->memory.entries[message];
     char id[MESSAGE_ID_TEXT_SIZE];
@@ -179,7 +179,8 @@ static void take_offer(struct world *world, struct phone *phone, unsigned connec
             id_text(message, id), attempt);
         return;
     }
-    *entry = (struct journal_entry){.state = ENTRY_OFFERED, .attempt = attempt};
+    *entry = (struct journal_entry){
+        .state = ENTRY_OFFERED, .attempt = attempt, .expires_at_ms = frame_expires_at_ms(text)};
     if (phone_dies_here(world, phone))
         return;
     sync(phone);
@@ -252,7 +253,7 @@ void assured_receives(struct world *world, struct phone *phone, unsigned connect
     } else if (message == MOST_MESSAGES) {
         return;
     } else if (frame_is(text, "offer")) {
-        take_offer(world, phone, connection, message, attempt);
+        take_offer(world, phone, connection, message, attempt, text);
     } else if (frame_is(text, "release")) {
         take_release(world, phone, message, attempt);
     } else if (frame_is(text, "drop")) {
@@ -269,6 +270,14 @@ void assured_submits(struct world *world, struct phone *phone, unsigned message,
     struct journal_entry *entry = &phone->memory.entries[message];
     if (entry->state != ENTRY_RELEASED || entry->attempt != attempt)
         return;
+    if (!phone_has_time(world, phone, entry->expires_at_ms)) {
+        entry->state = ENTRY_DONE;
+        entry->nothing_sent = true;
+        report(
+            world, phone,
+            (struct outgoing){.message = message, .attempt = attempt, .status = MESSAGE_EXPIRED});
+        return;
+    }
     if (world->broken == MUTATION_PHONE_SUBMITS_FIRST)
         radio_submit(world, phone, message, attempt);
     entry->state = ENTRY_SUBMITTING;

@@ -56,6 +56,7 @@ void basic_receives(struct world *world, struct phone *phone, unsigned connectio
             return;
         }
         phone->seen[message] = true;
+        phone->expires_at_ms[message] = frame_expires_at_ms(text);
         world_schedule(world, random_between(&world->random, 0, 100),
                        (struct event){.type = EVENT_PHONE_SUBMITS,
                                       .subject = phone->index,
@@ -66,6 +67,10 @@ void basic_receives(struct world *world, struct phone *phone, unsigned connectio
 
 void basic_submits(struct world *world, struct phone *phone, unsigned message)
 {
+    if (!phone_has_time(world, phone, phone->expires_at_ms[message])) {
+        report(world, phone, message, MESSAGE_EXPIRED, NULL);
+        return;
+    }
     if (random_chance(&world->random, 300))
         report(world, phone, message, MESSAGE_SENDING, NULL);
     if (phone_dies_here(world, phone))

@@ -33,6 +33,7 @@ void radio_submit(struct world *world, struct phone *phone, unsigned message, un
     struct conditions *conditions = &world->conditions;
     struct record *record = &world->records[message];
     invariants_check_submit(world, phone->index, message);
+    options_check_submit(world, phone, message);
     if (record->submit_count == MOST_SUBMITS)
         abort();
     struct submit *submit = &record->submits[record->submit_count++];
@@ -61,6 +62,8 @@ void radio_submit(struct world *world, struct phone *phone, unsigned message, un
     } else {
         int64_t sent_ms = answer(world, phone, message, attempt, 0, RADIO_SENT);
         unsigned end = random_below(&world->random, 10);
+        if (world->store.options[message].no_delivery_report && !phone->ignores_options)
+            return;
         if (end < 6)
             answer(world, phone, message, attempt, sent_ms, RADIO_DELIVERED);
         else if (end < 7)

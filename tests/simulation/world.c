@@ -1,12 +1,14 @@
 /* The run of a seed, and what all parts of the world share. */
 #include "tests/simulation/world.h"
 
+#include "common/base/clock.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SETTLED_WITHIN_MS = 3 * 3600 * 1000 };
+enum { SETTLED_WITHIN_MS = 3 * 3600 * 1000, LOAD_EVERY = 512 };
 
 void world_schedule(struct world *world, int64_t in_ms, struct event event)
 {
@@ -35,6 +37,7 @@ void world_trace(struct world *world, const char *format, ...)
 void world_begin_transaction(struct world *world)
 {
     world_store_begin(&world->store, world->now_ms, world_wall_ms(world));
+    world->clock_is_trusted = host_may_trust_clock(world);
 }
 
 void world_commit_transaction(struct world *world)
@@ -42,6 +45,7 @@ void world_commit_transaction(struct world *world)
     world_store_commit(&world->store);
     for (size_t i = 0; i < world->store.change_count; i++)
         invariants_check_transition(world, &world->store.changes[i]);
+    options_check_claims(world);
 }
 
 /* ---- Frames ---- */
@@ -71,6 +75,18 @@ unsigned frame_number(const char *text, const char *name)
 {
     const char *found = strstr(text, name);
     return found ? (unsigned)strtoul(found + strlen(name), NULL, 10) : 0;
+}
+
+int64_t frame_expires_at_ms(const char *text)
+{
+    static const char member[] = "\"expires_at\":\"";
+    const char *found = strstr(text, member);
+    char time_text[CLOCK_TEXT_SIZE] = "";
+    int64_t at_ms = 0;
+    if (found)
+        memccpy(time_text, found + sizeof(member) - 1, '"', sizeof(time_text) - 1);
+    time_text[strcspn(time_text, "\"")] = '\0';
+    return found && clock_parse(time_text, &at_ms) ? at_ms : 0;
 }
 
 /* ---- Events ---- */
@@ -209,7 +225,10 @@ bool world_run(uint64_t seed, enum mutation broken, struct counts *counts, struc
         .trace = trace,
     };
     world_store_init(&world->store);
-    run(world);
+    if (seed % LOAD_EVERY == 0)
+        load_run(world);
+    else
+        run(world);
     counts->seeds++;
     counts->violations += world->violation[0] != '\0';
     strcpy(violation, world->violation);

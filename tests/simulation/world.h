@@ -9,7 +9,9 @@
  *   link.c          connections: frames on their way, in order, until the connection is cut
  *   phone*.c        phones with a journal and basic ones; radio.c what becomes of a text
  *   faults.c       the conditions of a seed, its faults, and the clients
- *   invariants.c         what really happened, and the invariants over it
+ *   options.c       what clients ask for, and the invariants over that
+ *   load.c          a world of its own, with more to send than can be sent
+ *   invariants.c    what really happened, and the invariants over it
  */
 #ifndef TESTS_SIMULATION_WORLD_H
 #define TESTS_SIMULATION_WORLD_H
@@ -46,6 +48,9 @@ struct host {
     enum { POLL_BEGINS, POLL_WAITS, POLL_HAS_RUN } poll_state; /* waits: for the transaction */
     enum error poll_result;
     int64_t tick_at_ms;
+    bool has_ticked;
+    int64_t wall_offset_ms; /* that it saw last */
+    int64_t saw_jump_at_ms; /* of the clock; 0: none */
     bool draining;
 };
 
@@ -94,7 +99,8 @@ struct journal {
             ENTRY_DROPPED
         } state;
         unsigned attempt;
-        bool nothing_sent; /* ENTRY_DONE */
+        int64_t expires_at_ms; /* 0: never */
+        bool nothing_sent;     /* ENTRY_DONE */
     } entries[MOST_MESSAGES];
     struct outgoing {
         unsigned seq;
@@ -125,12 +131,14 @@ struct phone {
     int64_t slow_ms;
     unsigned credit;
     bool no_sim;
+    bool ignores_options; /* an older app */
 
     /* A basic phone: what it was given, for ever; the last status, until it is killed. */
     bool seen[MOST_MESSAGES];
     bool has_status[MOST_MESSAGES];
     enum message_status status[MOST_MESSAGES];
     const char *code[MOST_MESSAGES];
+    int64_t expires_at_ms[MOST_MESSAGES];
 
     struct reported {
         unsigned message, attempt;
@@ -174,6 +182,7 @@ struct conditions {
         sim_losses, credit_changes;                              /* weights; 0: never */
     unsigned crash_per_mille;                                    /* at each step of a phone */
     unsigned definite, permanent, ambiguous, partial, no_result; /* per mille of submits */
+    unsigned options;                                            /* per mille of messages */
     int64_t delay_ms, commit_ms;
     unsigned long_delays;    /* per mille */
     unsigned write_failures; /* per mille */
@@ -181,7 +190,7 @@ struct conditions {
 
 struct counts {
     uint64_t seeds, steps, messages, kills, drains, wipes, crashes, cuts, jumps, commits_lost,
-        frames, submits, violations;
+        frames, submits, expired, violations;
     uint64_t ended[MESSAGE_STATUS_COUNT];
 };
 
@@ -199,7 +208,9 @@ struct world {
     struct random random;
     struct schedule schedule;
     int64_t now_ms, wall_offset_ms;
+    int64_t right_ms;       /* what wall_offset_ms is when the clock is right */
     int64_t small_jumps_ms; /* of the wall clock, that the broker cannot see */
+    bool clock_is_trusted;  /* at the start of the last transaction: it had not just been set */
     struct conditions conditions;
     bool recovering; /* faults have ended */
     int64_t recovering_since_ms;
@@ -247,6 +258,8 @@ void host_kill(struct world *world);
 void host_discard(struct world *world);
 void host_drain(struct world *world);
 void host_tick(struct world *world);
+/* Whether the clock was not set lately, as far as the broker can know, nor since it looked last. */
+bool host_may_trust_clock(const struct world *world);
 void host_pump(struct world *world);
 void host_commit(struct world *world);
 void host_answer(struct world *world);
@@ -331,6 +344,23 @@ void faults_inject(struct world *world);
 void faults_run_client(struct world *world, unsigned what, unsigned message);
 void faults_end(struct world *world);
 
+/* ---- options.c ---- */
+
+/* What the client asks for with that message, into world->store.options. */
+void options_draw(struct world *world, unsigned message);
+void options_check_transition(struct world *world, const struct change *change);
+void options_check_submit(struct world *world, const struct phone *phone, unsigned message);
+void options_check_claims(struct world *world);
+
+/* What the phone's clock says; it is always right. */
+int64_t phone_clock_ms(const struct world *world);
+/* Whether it still may send what expires then. */
+bool phone_has_time(const struct world *world, const struct phone *phone, int64_t expires_at_ms);
+
+/* ---- load.c ---- */
+
+void load_run(struct world *world);
+
 /* ---- invariants.c ---- */
 
 void invariants_check_transition(struct world *world, const struct change *change);
@@ -349,5 +379,7 @@ bool frame_is(const char *text, const char *type);
 /* MOST_MESSAGES without one. */
 unsigned frame_message(const char *text);
 unsigned frame_number(const char *text, const char *name);
+/* 0 without one. */
+int64_t frame_expires_at_ms(const char *text);
 
 #endif

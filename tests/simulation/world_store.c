@@ -1,5 +1,6 @@
 #include "tests/simulation/world_store.h"
 
+#include "common/model/lane.h"
 #include "common/model/protocol.h"
 
 #include <stdio.h>
@@ -10,11 +11,15 @@ static const struct message_id no_journal;
 
 /* ---- Names ---- */
 
-/* Each id has its own time, because the time gives the message its seq. */
+/* Each id has its own time, because the time gives the message its seq; they are four hours apart, so that some of
+   those with a priority pass others. */
 struct message_id message_id_of(unsigned message)
 {
-    struct message_id id = {{1, 2, 3}};
-    id.bytes[5] = id.bytes[MESSAGE_ID_BYTES - 1] = (unsigned char)message;
+    int64_t time_ms = 0x010203000000 + message * 4 * 3600000ll;
+    struct message_id id = {0};
+    for (int i = 0; i < 6; i++)
+        id.bytes[i] = (unsigned char)(time_ms >> 8 * (5 - i));
+    id.bytes[MESSAGE_ID_BYTES - 1] = (unsigned char)message;
     return id;
 }
 
@@ -104,6 +109,7 @@ static struct stored_message describe(const struct memory_message *message)
         .journal = row->journal,
         .cancel_requested = row->cancel_requested,
         .retry_at_ms = row->retry_at_ms,
+        .send_at_ms = row->options.send_at_ms,
     };
 }
 
@@ -188,13 +194,48 @@ static enum error run(struct world_store *store, struct store_write *write)
     return write->result;
 }
 
+/* ---- Mutations of the queue ---- */
+
+/* Where the rule that is broken puts a queued message. */
+static struct message_place broken_place(enum mutation broken, const struct message_row *row)
+{
+    struct message_place place = row->place;
+    if (broken == MUTATION_TARGET_IGNORED && *place.lane && place.due_at_ms == 0)
+        strcpy(place.lane, LANE_ANY);
+    if (broken == MUTATION_PRIORITY_STARVES && row->options.priority == MESSAGE_PRIORITY_LOW)
+        place.rank_ms = INT64_MAX;
+    return place;
+}
+
+void world_store_break_queue(struct store_database *database, enum mutation broken)
+{
+    const struct table *queued = &database->tables->messages_in[MESSAGE_QUEUED];
+    if (broken != MUTATION_TARGET_IGNORED && broken != MUTATION_PRIORITY_STARVES)
+        return;
+    for (size_t i = 0; i < queued->count; i++) {
+        struct message_row row = ((const struct memory_message *)queued->rows[i])->row;
+        struct message_place place = broken_place(broken, &row);
+        if (row.place.rank_ms == place.rank_ms && strcmp(row.place.lane, place.lane) == 0)
+            continue;
+        row.place = place;
+        if (memory_message_rows.set_place(database, &row) != ERROR_NONE)
+            abort();
+    }
+}
+
 /* ---- Verbs with rules of the world ---- */
 
 static enum error enqueue_text(struct world_store *store, unsigned number, char *text)
 {
-    struct message message = {
-        .id = message_id_of(number), .phone_number = "+1234567890", .text = text, .segments = 1};
+    struct message message = {.id = message_id_of(number),
+                              .phone_number = "+1234567890",
+                              .text = text,
+                              .segments = 1,
+                              .options = store->options[number]};
     struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
+    int64_t *send_at_ms = &message.options.send_at_ms;
+    if (store->broken == MUTATION_SCHEDULE_EARLY && *send_at_ms != 0)
+        *send_at_ms -= (*send_at_ms - store->wall_ms) / 2;
     store->tracked[number] = (struct tracked){.moved_at_ms = store->now_ms};
     return run(store, &write);
 }
@@ -227,11 +268,18 @@ static enum error claim_with_limits(struct world_store *store, struct store_clai
         if (!claim->slots[i].at_daily_limit)
             slots[count++] = claim->slots[i];
     }
-    struct store_write write = {.verb = STORE_CLAIM};
-    write.claim = (struct store_claim){.slot_count = count, .slots = slots, .messages = messages};
+    struct store_write write = {.verb = STORE_CLAIM, .claim = *claim};
+    write.claim.slot_count = count;
+    write.claim.slots = slots;
+    write.claim.messages = messages;
     enum error error = run(store, &write);
-    claim->message_count = write.claim.message_count;
-    claim->paused = write.claim.paused;
+    struct store_holder *all_slots = claim->slots;
+    struct message *all_messages = claim->messages;
+    size_t all = claim->slot_count;
+    *claim = write.claim;
+    claim->slots = all_slots;
+    claim->messages = all_messages;
+    claim->slot_count = all;
     count = 0;
     for (size_t i = 0; i < claim->slot_count; i++) {
         if (!claim->slots[i].at_daily_limit)
@@ -242,24 +290,96 @@ static enum error claim_with_limits(struct world_store *store, struct store_clai
     return error;
 }
 
+/* The time at which it takes its turn: a priority is worth a day. */
+static int64_t turn_ms(const struct message_row *row)
+{
+    enum { DAY_MS = 86400000 };
+    int64_t turn_ms = MAX(message_id_time_ms(&row->id), row->options.send_at_ms);
+    if (row->options.priority == MESSAGE_PRIORITY_HIGH)
+        turn_ms -= DAY_MS;
+    return row->options.priority == MESSAGE_PRIORITY_LOW ? turn_ms + DAY_MS : turn_ms;
+}
+
+/* Whether any phone could be given it now. */
+static bool is_for_all(const struct world_store *store, const struct message_row *row)
+{
+    const struct message_target *target = &row->options.target;
+    return row->status == MESSAGE_QUEUED && !*target->device_id && !*target->device_group &&
+           target->sim == 0 && row->retry_at_ms <= store->wall_ms &&
+           row->options.send_at_ms <= store->wall_ms &&
+           (row->options.expires_at_ms == 0 || row->options.expires_at_ms > store->wall_ms);
+}
+
+/* Which messages wait for any phone; and, `after` the claim, what was claimed before its turn. */
+struct waiting {
+    bool before[MOST_MESSAGES];
+    bool in_the_way; /* one at the head of a lane that the claim removes, and looks no further */
+};
+
+/* It has expired, or the clock went back to before the time it is to be sent at. */
+static bool is_in_the_way(const struct world_store *store, const struct message_row *row)
+{
+    const struct message_options *options = &row->options;
+    return row->status == MESSAGE_QUEUED &&
+           ((options->expires_at_ms != 0 && options->expires_at_ms <= store->wall_ms) ||
+            (options->send_at_ms > store->wall_ms && row->place.due_at_ms == 0));
+}
+
+static void look_before(const struct world_store *store, struct waiting *waiting)
+{
+    waiting->in_the_way = false;
+    for (unsigned i = 0; i < MOST_MESSAGES; i++) {
+        const struct memory_message *message = find(store, i);
+        waiting->before[i] = message && is_for_all(store, &message->row);
+        waiting->in_the_way |= message && is_in_the_way(store, &message->row);
+    }
+}
+
+static void look_after(struct world_store *store, const struct waiting *waiting,
+                       const struct store_claim *claim)
+{
+    for (size_t slot = 0; slot < claim->slot_count; slot++) {
+        unsigned claimed = message_of_id(&claim->messages[slot].id);
+        if (!claim->messages[slot].text)
+            continue;
+        for (unsigned i = 0; i < MOST_MESSAGES; i++) {
+            if (!waiting->before[i] || find(store, i)->row.status != MESSAGE_QUEUED ||
+                turn_ms(&find(store, i)->row) >= turn_ms(&find(store, claimed)->row))
+                continue;
+            store->overtaking = claimed + 1;
+            store->overtaken = i + 1;
+        }
+    }
+}
+
 static enum error claim(struct world_store *store, struct store_write *write)
 {
+    struct waiting waiting;
     write->claim.message_count = 0;
     write->claim.paused = store->pause_every > 0 && ++store->claims % store->pause_every == 0;
     if (write->claim.paused)
         return ERROR_NONE;
-    return store->cap_every > 0 ? claim_with_limits(store, &write->claim) : run(store, write);
+    world_store_break_queue(&store->database, store->broken);
+    look_before(store, &waiting);
+    enum error error = store->cap_every > 0 ? claim_with_limits(store, &write->claim)
+                                            : run(store, write);
+    if (!waiting.in_the_way)
+        look_after(store, &waiting, &write->claim);
+    return error;
 }
 
 static enum error report(struct world_store *store, struct store_write *write)
 {
-    unsigned message = message_of_id(&write->report.id);
-    if (message < MOST_MESSAGES && find(store, message) && write->report.attempt > 0)
+    unsigned message = message_of_id(&write->report.id), attempt = write->report.attempt;
+    const struct memory_message *found = message < MOST_MESSAGES ? find(store, message) : NULL;
+    if (found && attempt == 0)
+        attempt = found->row.attempt; /* a basic phone does not say it */
+    if (found && attempt > 0)
         note(store, (struct change){
                         .is_report = true,
                         .message = message,
                         .to = write->report.status,
-                        .attempt = write->report.attempt,
+                        .attempt = attempt,
                     });
     return run(store, write);
 }
@@ -302,6 +422,14 @@ static enum error expire(struct world_store *store, struct store_write *write)
         if (message && message->row.status == MESSAGE_SENT &&
             message->row.updated_at_ms < store->wall_ms - SHORT_SILENCE_MS)
             force(store, message, MESSAGE_UNKNOWN);
+    }
+    for (unsigned i = 0; i < MOST_MESSAGES && store->broken == MUTATION_EXPIRES_AFTER_RELEASE;
+         i++) {
+        const struct memory_message *message = find(store, i);
+        if (message && message->row.status == MESSAGE_ACCEPTED &&
+            message->row.options.expires_at_ms != 0 &&
+            message->row.options.expires_at_ms <= store->wall_ms)
+            force(store, message, MESSAGE_EXPIRED);
     }
     enum error error = run(store, write);
     write->expire_unreported.silent_for_ms = asked.silent_for_ms;

@@ -42,6 +42,9 @@ struct world_store {
     unsigned cap_every, pause_every;
     unsigned slots, claims;
     unsigned endless; /* the number, plus 1, of the message that fits into no frame; 0: none */
+    struct message_options options[MOST_MESSAGES]; /* what the client asks for, of each message */
+    /* A message that was claimed, though another one comes before it; plus 1, 0: none. Stays. */
+    unsigned overtaking, overtaken;
 };
 
 /* The struct is zeroed, but for `broken` and the limits. */
@@ -53,6 +56,9 @@ void world_store_begin(struct world_store *store, int64_t now_ms, int64_t wall_m
 
 /* Runs a write of any verb in the open transaction; returns its result. A new message needs only its id. */
 enum error world_store_execute(struct world_store *store, struct store_write *write);
+
+/* Before a claim: puts queued messages where they do not belong, if that is the rule that is broken. */
+void world_store_break_queue(struct store_database *database, enum mutation broken);
 
 /* `changes` has those of the transaction until the next one begins. */
 void world_store_commit(struct world_store *store);
@@ -66,7 +72,7 @@ struct stored_message {
     int device; /* of the last phone; NOBODY */
     struct message_id journal;
     bool cancel_requested;
-    int64_t retry_at_ms;
+    int64_t retry_at_ms, send_at_ms;
 };
 struct stored_message world_store_message(const struct world_store *store, unsigned message);
 struct stored_message world_store_on_disk(const struct world_store *store, unsigned message);

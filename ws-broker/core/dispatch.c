@@ -199,7 +199,7 @@ void dispatch_run(struct broker *broker, int64_t now_ms)
     claim->wanted = allocation_check(calloc(STORE_MAX_WANTED, sizeof(*claim->wanted)));
     fill_slots(broker, request, most, now_ms);
     claim->messages = allocation_check(calloc(claim->slot_count, sizeof(*claim->messages)));
-    claim->clock_trusted = housekeeping_trusts_clock(broker, now_ms);
+    claim->trusted_wall_ms = housekeeping_trusted_wall_ms(broker, now_ms);
     claim->may_defer = !broker->dispatch.deferred && phone_heap_best(&broker->phone_heap);
     strcpy(claim->lanes_after, broker->dispatch.lanes_after);
     broker->dispatch.due = false;

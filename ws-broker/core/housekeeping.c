@@ -11,9 +11,8 @@ enum {
     EXPIRE_INTERVAL_MS = 60000,       /* those without a report */
     COUNT_STUCK_INTERVAL_MS = 60000,
     PURGE_INTERVAL_MS = 60000,
-    PURGE_AGAIN_MS = 250,  /* between two pieces: devices and clients come first */
-    PURGE_PIECE = 100,     /* texts, and messages: some milliseconds */
-    CLOCK_STEP_MS = 60000, /* a step of the wall clock: ages cannot be trusted then */
+    PURGE_AGAIN_MS = 250, /* between two pieces: devices and clients come first */
+    PURGE_PIECE = 100,    /* texts, and messages: some milliseconds */
     CLOCK_DISTRUST_MS = 3600000,
     CLOCK_DISTRUST_UNSENT_MS = 300000, /* nothing is sent meanwhile that may have expired */
 };
@@ -40,7 +39,7 @@ static bool is_ours(const struct broker *broker, int64_t now_ms)
 static void watch_clock(struct broker *broker, int64_t now_ms, int64_t wall_ms)
 {
     int64_t offset_ms = wall_ms - now_ms;
-    if (llabs(offset_ms - broker->housekeeping.wall_offset_ms) > CLOCK_STEP_MS) {
+    if (llabs(offset_ms - broker->housekeeping.wall_offset_ms) > STORE_CLOCK_STEP_MS) {
         if (broker->housekeeping.wall_offset_ms != 0) {
             log_warning(
                 "the clock was set: no message becomes unknown for an hour, and none expires"
@@ -52,9 +51,10 @@ static void watch_clock(struct broker *broker, int64_t now_ms, int64_t wall_ms)
     broker->housekeeping.wall_offset_ms = offset_ms;
 }
 
-bool housekeeping_trusts_clock(const struct broker *broker, int64_t now_ms)
+int64_t housekeeping_trusted_wall_ms(const struct broker *broker, int64_t now_ms)
 {
-    return now_ms >= broker->housekeeping.trust_clock_unsent_at_ms;
+    bool is_trusted = now_ms >= broker->housekeeping.trust_clock_unsent_at_ms;
+    return is_trusted ? now_ms + broker->housekeeping.wall_offset_ms : 0;
 }
 
 /* ---- Expiry ---- */
@@ -112,11 +112,12 @@ static const struct request_kind expire_unsent_kind = {
 
 static void expire_unsent(struct broker *broker, int64_t now_ms)
 {
-    if (broker->housekeeping.expiring_unsent || !housekeeping_trusts_clock(broker, now_ms))
+    int64_t trusted_wall_ms = housekeeping_trusted_wall_ms(broker, now_ms);
+    if (broker->housekeeping.expiring_unsent || trusted_wall_ms == 0)
         return;
     broker->housekeeping.expiring_unsent = true;
     struct store_request *request = store_request_new(&expire_unsent_kind, 0);
-    request->write.expire_unreported.clock_trusted = true;
+    request->write.expire_unreported.trusted_wall_ms = trusted_wall_ms;
     request->write.expire_unreported.limit = STORE_MAX_CLAIM;
     store_request_submit(&broker->requests, request);
 }

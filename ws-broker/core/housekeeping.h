@@ -18,7 +18,7 @@ void housekeeping_warn_of_stuck(const int64_t counts[MESSAGE_STATUS_COUNT]);
 /* Whether it is time for the regular look for messages and work in the store, in case a doorbell was lost. */
 bool housekeeping_sweep_is_due(struct broker *broker, int64_t now_ms);
 
-/* Whether the wall clock has not just been set: what has expired by it may be called so. */
-bool housekeeping_trusts_clock(const struct broker *broker, int64_t now_ms);
+/* For the trusted_wall_ms of a write: the wall clock; 0: it has just been set. */
+int64_t housekeeping_trusted_wall_ms(const struct broker *broker, int64_t now_ms);
 
 #endif

@@ -158,8 +158,9 @@ static enum error claim_one(struct claim *claim, struct due_message *due)
     if (due->row.options.send_at_ms > transaction->now_ms)
         return wait_again(transaction, &due->row);
     if (expires_at_ms != 0 && expires_at_ms <= transaction->now_ms)
-        return claim->request->clock_trusted ? transition_expire(transaction, &due->row)
-                                             : ERROR_NONE;
+        return transaction_trusts(transaction, claim->request->trusted_wall_ms)
+                   ? transition_expire(transaction, &due->row)
+                   : ERROR_NONE;
     /* The limit was lowered since it was accepted: it would stay at the head of the queue for ever. */
     if (most > 0 && due->row.segments > most)
         return transition_apply(transaction, &due->row, MESSAGE_FAILED, TRANSITION_TOO_LONG,

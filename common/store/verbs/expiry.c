@@ -52,7 +52,7 @@ enum error verb_expire_unreported(struct store_transaction *transaction, struct 
     if (!rows)
         return ERROR_INTERNAL;
     expire->unknown = expire->queued = expire->expired = 0;
-    if (expire->clock_trusted)
+    if (transaction_trusts(transaction, expire->trusted_wall_ms))
         error = expire_unsent(transaction, expire, rows, limit);
     if (error == ERROR_NONE && expire->silent_for_ms != 0)
         error = expire_silent(transaction, expire, rows, limit);

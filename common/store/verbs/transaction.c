@@ -129,6 +129,12 @@ void transaction_committed(struct store_transaction *transaction)
     report_tally(transaction);
 }
 
+bool transaction_trusts(const struct store_transaction *transaction, int64_t trusted_wall_ms)
+{
+    return trusted_wall_ms != 0 &&
+           llabs(transaction->now_ms - trusted_wall_ms) <= STORE_CLOCK_STEP_MS;
+}
+
 void *transaction_scratch(struct store_transaction *transaction, size_t bytes)
 {
     if (bytes > transaction->scratch_bytes) {

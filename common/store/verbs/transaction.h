@@ -82,6 +82,9 @@ MUST_CHECK enum error transaction_flush(struct store_transaction *transaction);
 /* Metrics and log lines, after the commit. */
 void transaction_committed(struct store_transaction *transaction);
 
+/* Whether what has expired may become `expired`: see trusted_wall_ms in messages.h. */
+bool transaction_trusts(const struct store_transaction *transaction, int64_t trusted_wall_ms);
+
 /* Memory for what one write is about, reused by the next. NULL without memory. */
 void *transaction_scratch(struct store_transaction *transaction, size_t bytes);
 

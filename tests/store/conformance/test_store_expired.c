@@ -49,8 +49,10 @@ static void claim(struct store_fixture *fixture, bool assured, int64_t expires_a
     struct message message = {0};
     struct store_holder slot = holder(assured);
     struct store_write write = {.verb = STORE_CLAIM};
-    write.claim = (struct store_claim){
-        .slot_count = 1, .slots = &slot, .messages = &message, .clock_trusted = true};
+    write.claim = (struct store_claim){.slot_count = 1,
+                                       .slots = &slot,
+                                       .messages = &message,
+                                       .trusted_wall_ms = store_fixture_now_ms()};
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_int_equal(write.claim.message_count, 1);
     assert_int_equal(message.options.expires_at_ms, expires_at_ms);
@@ -82,11 +84,11 @@ static bool report(struct store_fixture *fixture, const struct message_id *id, b
     return write.report.changed;
 }
 
-static void expire(struct store_fixture *fixture, int64_t silent_for_ms, bool clock_trusted)
+static void expire(struct store_fixture *fixture, int64_t silent_for_ms, int64_t trusted_wall_ms)
 {
     struct store_write write = {.verb = STORE_EXPIRE_UNREPORTED};
     write.expire_unreported = (struct store_expire){
-        .silent_for_ms = silent_for_ms, .limit = 10, .clock_trusted = clock_trusted};
+        .silent_for_ms = silent_for_ms, .limit = 10, .trusted_wall_ms = trusted_wall_ms};
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
 }
 
@@ -152,7 +154,7 @@ static void what_is_unknown_becomes_expired_when_its_device_wakes_up(void **stat
     claim(fixture, true, at_ms);
     assert_int_equal(acknowledge(fixture, &id), STORE_VERDICT_RELEASE);
     store_fixture_pass_ms(3LL * DAY_MS);
-    expire(fixture, 2LL * DAY_MS, true);
+    expire(fixture, 2LL * DAY_MS, store_fixture_now_ms());
     assert_int_equal(stored_status(fixture, &id), MESSAGE_UNKNOWN); /* it may have been sent */
     assert_true(report(fixture, &id, true, 1, 1, MESSAGE_EXPIRED));
     assert_int_equal(stored_status(fixture, &id), MESSAGE_EXPIRED);
@@ -169,9 +171,11 @@ static void an_offer_that_expired_is_dropped(void **state)
         connect_with(fixture, NULL, 0);
         claim(fixture, true, at_ms);
         store_fixture_pass_ms(MINUTE_MS);
-        expire(fixture, 0, false);
+        expire(fixture, 0, 0);
+        expire(fixture, 0, store_fixture_now_ms() - 2 * MINUTE_MS); /* set since */
+        expire(fixture, 0, store_fixture_now_ms() + 2 * MINUTE_MS);
         assert_int_equal(stored_status(fixture, &id), MESSAGE_DISPATCHED);
-        expire(fixture, 0, true);
+        expire(fixture, 0, store_fixture_now_ms());
         assert_int_equal(stored_status(fixture, &id), MESSAGE_EXPIRED);
         if (reconnects)
             connect_with(fixture, &entry, 1);

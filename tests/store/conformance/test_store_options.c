@@ -74,7 +74,7 @@ static void claim(struct store_fixture *fixture, struct store_claim *request,
 /* What the device gets; none for nothing. */
 static struct message_id claimed_by(struct store_fixture *fixture, const char *device_id)
 {
-    struct store_claim request = {.clock_trusted = true};
+    struct store_claim request = {.trusted_wall_ms = store_fixture_now_ms()};
     struct store_holder slot = {0};
     struct message_id id;
     strcpy(slot.device_id, device_id);
@@ -126,7 +126,7 @@ static void given_sims(struct store_fixture *fixture, const char *device_id, uns
 static unsigned expire(struct store_fixture *fixture, bool clock_trusted)
 {
     struct store_write write = {.verb = STORE_EXPIRE_UNREPORTED};
-    write.expire_unreported.clock_trusted = clock_trusted;
+    write.expire_unreported.trusted_wall_ms = clock_trusted ? store_fixture_now_ms() : 0;
     write.expire_unreported.limit = 100;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     return write.expire_unreported.expired;
@@ -257,7 +257,7 @@ static void one_claim_fills_the_slots_of_several_devices_each_with_what_it_may_h
 {
     struct store_fixture *fixture = *state;
     struct store_holder slots[3] = {{.device_id = "a"}, {.device_id = "b"}, {.device_id = "b"}};
-    struct store_claim request = {.clock_trusted = true};
+    struct store_claim request = {.trusted_wall_ms = store_fixture_now_ms()};
     struct message_id ids[3];
     struct message_id for_b = given(fixture, for_device("b"));
     given(fixture, for_device("away"));
@@ -449,7 +449,7 @@ static void a_claim_gives_nothing_that_has_expired(void **state)
 static void nothing_expires_on_a_clock_that_has_just_been_set(void **state)
 {
     struct store_fixture *fixture = *state;
-    struct store_claim request = {.clock_trusted = false};
+    struct store_claim request = {.trusted_wall_ms = 0};
     struct store_holder slot = {.device_id = "phone-1"};
     struct message_id got,
         id = given(fixture, (struct message_options){.expires_at_ms = START_MS + HOUR_MS});
@@ -556,7 +556,7 @@ static void a_recipient_keeps_its_device_among_equals(void **state)
 {
     struct store_fixture *fixture = *state;
     struct store_holder slots[2] = {{.device_id = "a"}, {.device_id = "b"}};
-    struct store_claim request = {.clock_trusted = true};
+    struct store_claim request = {.trusted_wall_ms = store_fixture_now_ms()};
     struct message_id ids[2];
     given_sent_to(fixture, "+491511111111", "b");
     struct message_id known = given_to(fixture, "+491511111111", (struct message_options){0});
@@ -581,7 +581,8 @@ static void a_preferred_device_is_asked_for_and_not_waited_for(void **state)
     struct store_fixture *fixture = *state;
     char wanted[STORE_MAX_WANTED][LANE_SIZE];
     struct store_holder slot = {.device_id = "a"};
-    struct store_claim request = {.clock_trusted = true, .may_defer = true, .wanted = wanted};
+    struct store_claim request = {
+        .trusted_wall_ms = store_fixture_now_ms(), .may_defer = true, .wanted = wanted};
     struct message_id got;
     given_sent_to(fixture, "+491511111111", "b");
     struct message_id id = given_to(fixture, "+491511111111", (struct message_options){0});
@@ -600,7 +601,7 @@ static void a_target_outweighs_the_preference(void **state)
 {
     struct store_fixture *fixture = *state;
     struct store_holder slots[2] = {{.device_id = "b"}, {.device_id = "a"}};
-    struct store_claim request = {.clock_trusted = true};
+    struct store_claim request = {.trusted_wall_ms = store_fixture_now_ms()};
     struct message_id ids[2];
     given_sent_to(fixture, "+491511111111", "b");
     struct message_id id = given_to(fixture, "+491511111111", for_device("a"));
@@ -617,7 +618,7 @@ static void lanes_whose_devices_have_no_slot_are_wanted_a_part_at_a_time(void **
     struct store_fixture *fixture = *state;
     char wanted[STORE_MAX_WANTED][LANE_SIZE], last[LANE_SIZE] = "";
     struct store_holder slot = {.device_id = "has-a-slot"};
-    struct store_claim request = {.clock_trusted = true, .wanted = wanted};
+    struct store_claim request = {.trusted_wall_ms = store_fixture_now_ms(), .wanted = wanted};
     struct message_id got;
     size_t found = 0;
     for (int i = 0; i < DEVICES; i++) {

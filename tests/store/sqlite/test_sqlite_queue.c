@@ -31,7 +31,6 @@ static int pages_of_claim(struct store_fixture *fixture)
     write.claim.slots = &slot;
     write.claim.slot_count = 1;
     write.claim.messages = &message;
-    write.claim.clock_trusted = true;
     assert_int_equal(
         store_backend_sqlite.open(&fixture->options, fixture->path, &database, problem),
         ERROR_NONE);

@@ -1,0 +1,116 @@
+/* What clients ask for with a message, and the invariants over it. */
+#include "tests/simulation/world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_AHEAD_MS = 60000 };
+
+static void draw_target(struct world *world, struct message_target *target)
+{
+    device_id_of(random_below(&world->random, world->phone_count), target->device_id);
+}
+
+static void draw_times(struct world *world, struct message_options *options)
+{
+    struct random *random = &world->random;
+    int64_t now_ms = world_wall_ms(world);
+    if (random_chance(random, 250))
+        options->send_at_ms = now_ms + random_between(random, 1, MOST_AHEAD_MS);
+    if (random_chance(random, 400))
+        options->expires_at_ms = MAX(now_ms, options->send_at_ms) +
+                                 random_between(random, 1, 2 * MOST_AHEAD_MS);
+}
+
+void options_draw(struct world *world, unsigned message)
+{
+    static const enum message_priority priorities[] = {MESSAGE_PRIORITY_NORMAL,
+                                                       MESSAGE_PRIORITY_NORMAL,
+                                                       MESSAGE_PRIORITY_HIGH, MESSAGE_PRIORITY_LOW};
+    struct message_options *options = &world->store.options[message];
+    *options = (struct message_options){0};
+    if (!random_chance(&world->random, world->conditions.options))
+        return;
+    if (random_chance(&world->random, 300))
+        draw_target(world, &options->target);
+    draw_times(world, options);
+    options->priority = priorities[random_below(&world->random, ARRAY_LENGTH(priorities))];
+    options->no_delivery_report = random_chance(&world->random, 200);
+}
+
+/* ---- The gateway ---- */
+
+static bool is_target(const struct message_target *target, int phone)
+{
+    return !*target->device_id || (int)phone_of_device(target->device_id) == phone;
+}
+
+static void check_given(struct world *world, const struct change *change)
+{
+    const struct message_options *options = &world->store.options[change->message];
+    if (options->send_at_ms > world->store.wall_ms)
+        violate(world, "S1: message %u goes to phone-%d %lld ms before its time", change->message,
+                change->device, (long long)(options->send_at_ms - world->store.wall_ms));
+    if (!is_target(&options->target, change->device))
+        violate(world, "T1: message %u goes to phone-%d, and is meant for another", change->message,
+                change->device);
+    if (options->expires_at_ms != 0 && options->expires_at_ms <= world->store.wall_ms)
+        violate(world, "E1: message %u goes to phone-%d, and has expired", change->message,
+                change->device);
+}
+
+static void check_expired(struct world *world, const struct change *change)
+{
+    const struct message_options *options = &world->store.options[change->message];
+    const struct record *record = &world->records[change->message];
+    bool is_reported = record->attempts[change->attempt].reports & 1u << MESSAGE_EXPIRED;
+    world->counts->expired++;
+    if (options->expires_at_ms == 0)
+        violate(world, "E1: message %u expires, which nobody asked for", change->message);
+    if (change->from != MESSAGE_QUEUED && change->from != MESSAGE_DISPATCHED) {
+        if (!is_reported)
+            violate(world, "E1: message %u expires, and a phone may be sending it",
+                    change->message);
+        return;
+    }
+    if (options->expires_at_ms > world->store.wall_ms)
+        violate(world, "E1: message %u expires before its time", change->message);
+    if (!world->clock_is_trusted)
+        violate(world, "E1: message %u expires by a clock that has just been set", change->message);
+}
+
+void options_check_transition(struct world *world, const struct change *change)
+{
+    if (change->from == MESSAGE_QUEUED &&
+        (change->to == MESSAGE_DISPATCHED || change->to == MESSAGE_ACCEPTED))
+        check_given(world, change);
+    if (change->to == MESSAGE_EXPIRED)
+        check_expired(world, change);
+}
+
+void options_check_claims(struct world *world)
+{
+    if (world->store.overtaking != 0)
+        violate(world, "P1: message %u goes to a phone before message %u",
+                world->store.overtaking - 1, world->store.overtaken - 1);
+}
+
+/* ---- Phones ---- */
+
+int64_t phone_clock_ms(const struct world *world)
+{
+    return world->right_ms + world->now_ms;
+}
+
+bool phone_has_time(const struct world *world, const struct phone *phone, int64_t expires_at_ms)
+{
+    return expires_at_ms == 0 || phone->ignores_options || phone_clock_ms(world) < expires_at_ms ||
+           world->broken == MUTATION_PHONE_SENDS_EXPIRED;
+}
+
+void options_check_submit(struct world *world, const struct phone *phone, unsigned message)
+{
+    int64_t expires_at_ms = world->store.options[message].expires_at_ms;
+    if (expires_at_ms != 0 && !phone->ignores_options && phone_clock_ms(world) >= expires_at_ms)
+        violate(world, "E1: phone-%u sends message %u, which has expired", phone->index, message);
+}
