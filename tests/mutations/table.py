@@ -173,7 +173,7 @@ MUTATIONS = [
              "    if (!resend->accept_duplicate && !resend->again && status == MESSAGE_UNKNOWN)",
              unit("test_store_resend", "an_unknown_message_is_resent_only_by_who_accepts_a_duplicate")),
     Mutation("idempotency-key-with-its-message", STORE, "a request's idempotency key is stored with its message, or neither of the two",
-             "common/store/sqlite/message_rows.c", "    return idempotency && write->result == ERROR_NONE\n",
+             "common/store/sqlite/insert_rows.c", "    return idempotency && write->result == ERROR_NONE\n",
              "    return idempotency\n",
              unit("test_store_idempotency", "a_key_is_not_there_without_its_message")),
     Mutation("refused-request-keeps-nothing", STORE, "a request that is refused leaves its idempotency key free",
