@@ -202,3 +202,11 @@ def test_a_pairing_code_brings_groups(configured):
     bad = configured.api.request("POST", "/api/pairings", json={"groups": ["a b"]})
     assert (bad.status_code, bad.json()["errors"][0]["pointer"]) == (422, "/groups")
     assert configured.command("devices", "pair", "new", "--group", "a b")[0] == 2
+
+
+@pytest.mark.parametrize("assured", (False, True), ids=("basic", "assured"))
+def test_a_simulated_phone_tells_its_sims(configured, make_phones, assured):
+    name = f"sim-{assured}"
+    make_phones(configured, 1, "--sim", "1:Example Mobile:+4915112345678", "--sim", "3", "--battery", "0", name=name,
+                assured=assured)
+    wait_for(lambda: device(configured, name).get("sims") == SIMS, "its SIMs to be seen")
