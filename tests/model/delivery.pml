@@ -12,7 +12,7 @@
  * catches nothing proves nothing.
  *
  * Not in it: several messages, parts of a message, permanent codes (they are `failed` as
- * ambiguous ones are), credit, pauses, expiry, a database restored from a backup, a third phone,
+ * ambiguous ones are), credit, pauses, clocks that differ, a database restored from a backup, a third phone,
  * and that the connection is closed after ACK_TIMEOUT_SECONDS (that is another fault, which may
  * come or not). Of an entry's reports only the last is sent again. The horizon
  * (REPORT_HORIZON_HOURS) is there with -DHORIZON only: without it the search shows that no phone
@@ -28,7 +28,7 @@
 #define NOBODY 2
 #define DONE(entry) (entry == DONE_SENT || entry == DONE_DELIVERED || entry == DONE_UNDELIVERED || \
                      entry == DONE_FAILED || entry == DONE_NOTHING || entry == DONE_UNKNOWN || \
-                     entry == DONE_CANCELLED)
+                     entry == DONE_CANCELLED || entry == DONE_EXPIRED)
 #define TO_REPORT(entry) (entry == SUBMITTING || DONE(entry))
 #define IN_HAND(status) (status == ACCEPTED || status == SENDING)
 /* `seq` grows with each report of a journal. Which of two about one attempt has the lower one: */
@@ -39,12 +39,18 @@
       (than == DONE_DELIVERED || than == DONE_UNDELIVERED)))
 /* The frame is about what this phone was given last, with the journal it had then. */
 #define MATCHES(d) (device == d && attempt == frame_attempt && epoch == frame_epoch)
-#define NOTHING_SENT(entry) (entry == DONE_NOTHING || entry == DONE_CANCELLED)
+#define NOTHING_SENT(entry) (entry == DONE_NOTHING || entry == DONE_CANCELLED || \
+                             entry == DONE_EXPIRED)
 
 #ifdef BUG_REQUEUE_RELEASED
 #define TAKEN_BACK(status) (status == DISPATCHED || status == ACCEPTED)
 #else
 #define TAKEN_BACK(status) (status == DISPATCHED)
+#endif
+#ifdef BUG_EXPIRES_AFTER_RELEASE
+#define UNSENT(status) (status == QUEUED || status == DISPATCHED || status == ACCEPTED)
+#else
+#define UNSENT(status) (status == QUEUED || status == DISPATCHED)
 #endif
 #ifdef BUG_REVOKED_IN_SUBMITTING
 #define REVOCABLE(entry) (entry == OFFERED || entry == RELEASED || entry == SUBMITTING)
@@ -52,15 +58,22 @@
 #define REVOCABLE(entry) (entry == OFFERED || entry == RELEASED)
 #endif
 
+#ifdef BUG_SENDS_EXPIRED
+#define MAY_SEND
+#else
+#define MAY_SEND && !too_late
+#endif
+
 /* Statuses of the message. */
-mtype = { QUEUED, DISPATCHED, ACCEPTED, SENDING, SENT, DELIVERED, FAILED, CANCELLED, UNKNOWN };
+mtype = { QUEUED, DISPATCHED, ACCEPTED, SENDING, SENT, DELIVERED, FAILED, CANCELLED, EXPIRED,
+          UNKNOWN };
 
 /* Entries of a journal. `done` goes with what is to be reported: the network took the text, the
    recipient has it, or never will (`failed`); `failed` with an ambiguous code, it may have been
    sent; `failed` with a definite code, nothing was sent; `unknown`; `cancelled`. */
 mtype = { NONE, OFFERED, RELEASED, SUBMITTING, DROPPED,
           DONE_SENT, DONE_DELIVERED, DONE_UNDELIVERED,
-          DONE_FAILED, DONE_NOTHING, DONE_UNKNOWN, DONE_CANCELLED };
+          DONE_FAILED, DONE_NOTHING, DONE_UNKNOWN, DONE_CANCELLED, DONE_EXPIRED };
 
 /* ---- The store: durable ---- */
 
@@ -129,6 +142,7 @@ bool was_sent = false;     /* the store has said `sent` */
 /* ---- The world ---- */
 
 byte faults = 0;
+bool too_late = false; /* `expires_at` has come */
 bool calm = false; /* from here on nothing happens from outside, and everything must settle */
 
 /* The frame that is being read. Not part of the state: set and used within one d_step. */
@@ -319,6 +333,8 @@ inline store_report(d, its_attempt, its_status, its_epoch)
         :: its_status == DONE_NOTHING && status == UNKNOWN -> status = FAILED
         :: its_status == DONE_UNKNOWN && IN_HAND(status) -> status = UNKNOWN
         :: its_status == DONE_CANCELLED && status == ACCEPTED -> status = CANCELLED
+        :: its_status == DONE_EXPIRED && (status == ACCEPTED || status == UNKNOWN) ->
+            status = EXPIRED
         :: else
         fi
     fi;
@@ -415,7 +431,7 @@ end:
     /* A queued message goes to any phone that is there. (The first time to phone 0: which one is
        called so makes no difference.) */
     :: d_step {
-        status == QUEUED && attempt < ATTEMPTS && link[d] == UP && len(to_phone[d]) < 4 &&
+        status == QUEUED && !too_late && attempt < ATTEMPTS && link[d] == UP && len(to_phone[d]) < 4 &&
         (attempt > 0 || d == 0) ->
         hand_over(d)
        }
@@ -450,6 +466,8 @@ end:
         request_attempt = 0;
         request_device = 0
        }
+    /* As long as no phone was released to send it, the gateway ends it by itself. */
+    :: d_step { too_late && UNSENT(status) -> status = EXPIRED }
 #if defined(BUG_RELEASE_BEFORE_COMMIT) || defined(BUG_REPORT_ACK_BEFORE_COMMIT)
     :: d_step {
         owed_status != 0 ->
@@ -572,7 +590,13 @@ end:
         fi
        }
     /* "journal `released`, then `submitting`, then hand it to the radio" */
-    :: d_step { entry[d] == RELEASED -> journal(d, SUBMITTING) }
+    :: d_step {
+        entry[d] == RELEASED MAY_SEND ->
+        assert(!too_late); /* nothing is sent that has expired */
+        journal(d, SUBMITTING)
+       }
+    /* "If `expires_at` has passed by the time the entry would become `submitting`" */
+    :: d_step { entry[d] == RELEASED && too_late -> journal(d, DONE_EXPIRED) }
     :: d_step {
         entry[d] == SUBMITTING && !radio[d] ->
         radio[d] = true;
@@ -712,6 +736,7 @@ end:
         :: else -> status = CANCELLED
         fi
        }
+    :: d_step { !calm && !too_late -> too_late = true }
 #ifdef HORIZON
     :: d_step {
         !calm && status == ACCEPTED ->
@@ -740,6 +765,7 @@ inline agrees(d)
         assert(entry[d] != DONE_UNDELIVERED || status == FAILED);
         assert(entry[d] != DONE_FAILED || status == FAILED);
         assert(entry[d] != DONE_UNKNOWN || status == UNKNOWN);
+        assert(entry[d] != DONE_EXPIRED || status == EXPIRED);
         assert(entry[d] != DONE_CANCELLED || status == CANCELLED || (status == UNKNOWN && accident))
     :: else
     fi
@@ -753,7 +779,7 @@ end:
     assert(status != DISPATCHED && status != ACCEPTED && status != SENDING);
     assert(status != QUEUED || (attempt == ATTEMPTS && !cancel_asked));
     assert((status != SENT && status != DELIVERED) || submits == 1);
-    assert(submits == 0 || (status != QUEUED && status != CANCELLED));
+    assert(submits == 0 || (status != QUEUED && status != CANCELLED && status != EXPIRED));
     assert(status != UNKNOWN || accident);
     assert(!was_sent || status == SENT || status == DELIVERED || status == FAILED);
     agrees(0);
