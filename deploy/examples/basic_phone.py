@@ -17,6 +17,7 @@ import ssl
 import sys
 import time
 import urllib.request
+from datetime import datetime, timezone
 from urllib.parse import parse_qs, urlsplit
 
 import websockets
@@ -55,6 +56,18 @@ async def report(socket, message_id, status):
     await socket.send(json.dumps({"type": "status_update", "message_id": message_id, "status": status}))
 
 
+def has_expired(frame):
+    expires_at = frame.get("expires_at", "9999-12-31T00:00:00Z").replace("Z", "+00:00")
+    return datetime.fromisoformat(expires_at) <= datetime.now(timezone.utc)
+
+
+async def send(frame, command):
+    if has_expired(frame):
+        return "expired"
+    sender = await asyncio.create_subprocess_exec(*command, frame["phone_number"], frame["message"])
+    return "sent" if await sender.wait() == 0 else "failed"
+
+
 async def serve(socket, phone, command):
     await socket.send(json.dumps({"device_name": "basic_phone.py"}))
     async for frame in socket:
@@ -70,9 +83,7 @@ async def serve(socket, phone, command):
                 phone["seen"] = {key: value for key, value in phone["seen"].items() if value[1] > time.time() - 7 * 86400}
                 phone["seen"][message_id] = ("sending", time.time())
                 save(phone)
-                sender = await asyncio.create_subprocess_exec(*command, frame["phone_number"], frame["message"])
-                status = "sent" if await sender.wait() == 0 else "failed"
-                phone["seen"][message_id] = (status, time.time())
+                phone["seen"][message_id] = (await send(frame, command), time.time())
                 save(phone)
             await report(socket, message_id, phone["seen"][message_id][0])
 

@@ -131,13 +131,30 @@ static void remove_report(struct assured *assured, struct report *report)
 
 /* ---- To the radio ---- */
 
+static bool has_expired(struct assured *assured, const struct journal_entry *entry)
+{
+    return entry->expires_at_ms != 0 && entry->expires_at_ms <= assured->world->clock_ms(assured);
+}
+
+/* The first that waits and may still be sent; NULL without one. */
+static struct entry *take_next(struct assured *assured)
+{
+    struct entry *entry;
+    while ((entry = TAILQ_FIRST(&assured->to_submit))) {
+        TAILQ_REMOVE(&assured->to_submit, entry, in_to_submit);
+        entry->waits = false;
+        if (!has_expired(assured, &entry->value))
+            break;
+        move(assured, entry, ENTRY_DONE, SMS_EXPIRED);
+    }
+    return entry;
+}
+
 static void submit_next(struct assured *assured)
 {
-    struct entry *entry = TAILQ_FIRST(&assured->to_submit);
-    if (assured->on_air || assured->is_off || !entry)
+    struct entry *entry = assured->on_air || assured->is_off ? NULL : take_next(assured);
+    if (!entry)
         return;
-    TAILQ_REMOVE(&assured->to_submit, entry, in_to_submit);
-    entry->waits = false;
     assured->on_air = entry;
     assured->is_handed_over = false;
     move(assured, entry, ENTRY_SUBMITTING, SMS_SENDING);
@@ -300,6 +317,8 @@ static const char *reason_to_refuse(struct assured *assured, const struct receiv
         return "no_room";
     if (assured->is_off)
         return "radio_off";
+    if (!sim_is_there(assured->behaviour.sims, frame->sim))
+        return "sim_missing";
     if (random_share(&assured->random) < assured->behaviour.nack_rate)
         return word_list_choose(&assured->behaviour.nack_codes, &assured->random);
     return NULL;
@@ -344,6 +363,8 @@ static const char *on_offer(struct assured *assured, const struct received_frame
         entry->value.attempt = frame->attempt;
         entry->value.parts_sent = 0;
         entry->value.error_code[0] = '\0';
+        entry->value.expires_at_ms = frame->expires_at_ms;
+        entry->value.no_delivery_report = frame->no_delivery_report;
         snprintf(entry->value.phone_number, sizeof(entry->value.phone_number), "%s",
                  frame->phone_number);
         move(assured, entry, ENTRY_OFFERED, SMS_QUEUED);

@@ -31,6 +31,8 @@ struct assured;
 struct assured_world {
     /* Make this durable, at any later time. */
     void (*journal_write)(struct assured *assured, const struct journal_write *write);
+    /* What the phone's clock says, wall. */
+    int64_t (*clock_ms)(struct assured *assured);
     /* Hand this text to the radio; assured_on_radio_result() follows. One at a time. */
     void (*submit)(struct assured *assured, const struct journal_entry *entry);
     /* The entry has a new state or status, which is not yet durable. */
@@ -45,6 +47,7 @@ struct assured_behaviour {
     int64_t credit;
     double nack_rate;
     struct word_list nack_codes;
+    const struct sim *sims; /* SIM_SLOTS */
 };
 
 /* What the radio reports about a text that it was given. */

@@ -22,8 +22,9 @@ struct behaviour {
     struct range report_ms;
     double failure_rate; /* of all SMS */
     struct word_list failure_codes;
-    int64_t failure_parts; /* parts that are sent nevertheless */
-    double no_report_rate; /* of the SMS sent */
+    int64_t failure_parts;        /* parts that are sent nevertheless */
+    double no_report_rate;        /* of the SMS sent */
+    int64_t clock_offset_seconds; /* of the phones' clocks */
     struct range battery_percent;
     double battery_drain; /* percent per hour */
     bool charging;

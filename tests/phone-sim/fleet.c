@@ -169,6 +169,7 @@ static void on_sms_changed(struct phone *phone, const struct sms_news *news)
         show_sms(fleet, phone, news);
         break;
     case SMS_CANCELLED:
+    case SMS_EXPIRED:
         show_sms(fleet, phone, news);
         break;
     case SMS_UNKNOWN:

@@ -4,6 +4,7 @@
 
 #include <cjson/cJSON.h>
 #include <math.h>
+#include <time.h>
 
 static const char *text_of(const cJSON *json, const char *name)
 {
@@ -73,6 +74,22 @@ static enum received_frame_type type_of(const struct received_frame *frame)
     return FRAME_IS_UNKNOWN;
 }
 
+/* In UTC with milliseconds, as PROTOCOL.md says; 0 without one. */
+static int64_t time_of(const cJSON *json, const char *name)
+{
+    const char *text = text_of(json, name);
+    struct tm time = {0};
+    int ms = 0, length = 0;
+    if (!text ||
+        sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &time.tm_year, &time.tm_mon, &time.tm_mday,
+               &time.tm_hour, &time.tm_min, &time.tm_sec, &ms, &length) != 7 ||
+        text[length] != '\0')
+        return 0;
+    time.tm_year -= 1900;
+    time.tm_mon--;
+    return (int64_t)timegm(&time) * 1000 + ms;
+}
+
 void received_frame_read(struct received_frame *frame, const char *text, size_t length)
 {
     const char *end = NULL;
@@ -93,6 +110,10 @@ void received_frame_read(struct received_frame *frame, const char *text, size_t 
         .credit = number_of(json, "credit"),
         .phone_number = text_of(json, "phone_number"),
         .message = text_of(json, "message"),
+        .expires_at_ms = time_of(json, "expires_at"),
+        .sim = MAX(number_of(json, "sim"), 0),
+        .no_delivery_report = cJSON_IsFalse(
+            cJSON_GetObjectItemCaseSensitive(json, "delivery_report")),
         .code = text_of(json, "code"),
         .detail = text_of(json, "detail"),
     };

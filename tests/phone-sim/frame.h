@@ -41,6 +41,9 @@ struct received_frame {
     int64_t credit;
     const char *phone_number;
     const char *message;
+    int64_t expires_at_ms;   /* wall; 0: never */
+    int64_t sim;             /* 0: any */
+    bool no_delivery_report; /* none is wanted */
     const char *code;
     const char *detail;
 };

@@ -93,7 +93,7 @@ bool journal_entry_is_unsent(const struct journal_entry *entry)
 {
     if (entry->state != ENTRY_DONE)
         return false;
-    if (entry->status == SMS_CANCELLED)
+    if (entry->status == SMS_CANCELLED || entry->status == SMS_EXPIRED)
         return true;
     return entry->status == SMS_FAILED && entry->parts_sent == 0 &&
            sms_error_find(entry->error_code)->error_class == SMS_ERROR_DEFINITE;

@@ -29,6 +29,8 @@ struct journal_entry {
     int64_t parts_sent;     /* with SMS_FAILED */
     char error_code[SMS_ERROR_SIZE];
     char phone_number[SMS_NUMBER_SIZE];
+    int64_t expires_at_ms; /* 0: never */
+    bool no_delivery_report;
     char *text; /* NULL once nothing is to be sent any more */
 };
 

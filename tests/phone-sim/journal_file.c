@@ -11,6 +11,7 @@ static const char schema[] =
     " device_id TEXT NOT NULL, message_id TEXT NOT NULL, attempt INTEGER NOT NULL,"
     " state TEXT NOT NULL, status TEXT NOT NULL, error_code TEXT NOT NULL,"
     " parts_sent INTEGER NOT NULL, phone_number TEXT NOT NULL, text TEXT,"
+    " expires_at_ms INTEGER NOT NULL, no_report INTEGER NOT NULL,"
     " changed_at INTEGER NOT NULL, PRIMARY KEY (device_id, message_id)) STRICT;"
     "CREATE TABLE IF NOT EXISTS report ("
     " device_id TEXT NOT NULL, seq INTEGER NOT NULL, message_id TEXT NOT NULL,"
@@ -43,22 +44,25 @@ static const char *const statements[] = {
     [FORGET_ENTRIES] = "DELETE FROM entry WHERE device_id = ?1",
     [PUT_PHONE] = "INSERT OR REPLACE INTO phone VALUES (?1, ?2, 0)",
     /* Keeps the rowid, which is the order in which they came. */
-    [PUT_ENTRY] = "INSERT INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, unixepoch())"
-                  " ON CONFLICT DO UPDATE SET attempt = ?3, state = ?4, status = ?5,"
-                  " error_code = ?6, parts_sent = ?7, phone_number = ?8, text = ?9,"
-                  " changed_at = unixepoch()",
+    [PUT_ENTRY] =
+        "INSERT INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, unixepoch())"
+        " ON CONFLICT DO UPDATE SET attempt = ?3, state = ?4, status = ?5,"
+        " error_code = ?6, parts_sent = ?7, phone_number = ?8, text = ?9,"
+        " expires_at_ms = ?10, no_report = ?11,"
+        " changed_at = unixepoch()",
     [PUT_REPORT] = "INSERT INTO report VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [PUT_SEQ] = "UPDATE phone SET last_seq = ?2 WHERE device_id = ?1",
     [REMOVE_REPORT] = "DELETE FROM report WHERE device_id = ?1 AND seq = ?2",
     [COPY_PHONE] = "INSERT INTO phone SELECT ?2, epoch, last_seq FROM phone WHERE device_id = ?1",
     [COPY_ENTRIES] = "INSERT INTO entry SELECT ?2, message_id, attempt, state, status, error_code,"
-                     " parts_sent, phone_number, text, changed_at"
+                     " parts_sent, phone_number, text, expires_at_ms, no_report, changed_at"
                      " FROM entry WHERE device_id = ?1 ORDER BY rowid",
     [COPY_REPORTS] = "INSERT INTO report SELECT ?2, seq, message_id, attempt, status, error_code,"
                      " parts_sent FROM report WHERE device_id = ?1",
     [GET_PHONE] = "SELECT epoch, last_seq FROM phone WHERE device_id = ?1",
     [GET_ENTRIES] = "SELECT message_id, attempt, state, status, error_code, parts_sent,"
-                    " phone_number, text FROM entry WHERE device_id = ?1 ORDER BY rowid",
+                    " phone_number, text, expires_at_ms, no_report FROM entry WHERE device_id = ?1 "
+                    "ORDER BY rowid",
     [GET_REPORTS] = "SELECT message_id, attempt, NULL, status, error_code, parts_sent, seq"
                     " FROM report WHERE device_id = ?1 ORDER BY seq",
 };
@@ -113,6 +117,8 @@ static void write_entry(struct journal_file *file, const char *name,
     bind_text(statement, 8, entry->phone_number);
     bind_text(statement, 9,
               entry->state == ENTRY_DONE || entry->state == ENTRY_DROPPED ? NULL : entry->text);
+    sqlite3_bind_int64(statement, 10, entry->expires_at_ms);
+    sqlite3_bind_int64(statement, 11, entry->no_delivery_report);
     run(file, statement);
 }
 
@@ -203,6 +209,8 @@ static struct journal_entry read_entry(struct journal_file *file, sqlite3_stmt *
     copy_column(file, row, 6, entry.phone_number, sizeof(entry.phone_number));
     const char *text = (const char *)sqlite3_column_text(row, 7);
     entry.text = text ? must_copy(text) : NULL;
+    entry.expires_at_ms = sqlite3_column_int64(row, 8);
+    entry.no_delivery_report = sqlite3_column_int64(row, 9) != 0;
     return entry;
 }
 

@@ -42,7 +42,7 @@ static void answer(struct modem *modem, int64_t now_ms)
     char message_id[SMS_ID_SIZE];
     memcpy(message_id, modem->message_id, sizeof(message_id));
     modem->state = MODEM_IDLE;
-    if (modem->result.status == SMS_SENT &&
+    if (modem->result.status == SMS_SENT && modem->asks_for_report &&
         random_share(modem->random) >= modem->behaviour->no_report_rate)
         await_delivery(modem, now_ms);
     /* May bring the next one. */
@@ -94,8 +94,10 @@ void modem_init(struct modem *modem)
     TAILQ_INIT(&modem->deliveries);
 }
 
-void modem_submit(struct modem *modem, const char *message_id, int64_t attempt, int64_t now_ms)
+void modem_submit(struct modem *modem, const char *message_id, int64_t attempt,
+                  bool asks_for_report, int64_t now_ms)
 {
+    modem->asks_for_report = asks_for_report;
     modem->state = MODEM_SENDING;
     modem->attempt = attempt;
     snprintf(modem->message_id, sizeof(modem->message_id), "%s", message_id);

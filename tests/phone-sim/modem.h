@@ -32,6 +32,7 @@ struct modem {
     struct timer timer;
     char message_id[SMS_ID_SIZE];
     int64_t attempt;
+    bool asks_for_report;
     struct radio_result result;
     TAILQ_HEAD(, delivery) deliveries; /* reports that will come */
 };
@@ -40,7 +41,8 @@ struct modem {
 void modem_init(struct modem *modem);
 
 /* Only when it is idle. */
-void modem_submit(struct modem *modem, const char *message_id, int64_t attempt, int64_t now_ms);
+void modem_submit(struct modem *modem, const char *message_id, int64_t attempt,
+                  bool asks_for_report, int64_t now_ms);
 void modem_recorded(struct modem *modem, int64_t now_ms);
 
 /* Will there be a delivery report? */

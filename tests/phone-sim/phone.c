@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <time.h>
 
 enum { COMPLAINT_SIZE = 512 };
 
@@ -274,10 +275,30 @@ void phone_ended(struct phone *phone, int close_code, const char *why, int64_t n
 
 /* ---- Frames in ---- */
 
+int64_t phone_clock_ms(const struct phone *phone)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)(now.tv_sec + phone->world->behaviour->clock_offset_seconds) * 1000 +
+           now.tv_nsec / 1000000;
+}
+
+static int64_t on_clock_read(struct radio *radio)
+{
+    return phone_clock_ms(CONTAINER_OF(radio, struct phone, radio));
+}
+
 static void take_sms(struct phone *phone, const struct received_frame *frame, int64_t now_ms)
 {
-    switch (
-        radio_take(&phone->radio, frame->message_id, frame->phone_number, frame->message, now_ms)) {
+    const struct sms_request request = {
+        .id = frame->message_id,
+        .phone_number = frame->phone_number,
+        .text = frame->message,
+        .expires_at_ms = frame->expires_at_ms,
+        .sim = frame->sim,
+        .no_delivery_report = frame->no_delivery_report,
+    };
+    switch (radio_take(&phone->radio, &request, now_ms)) {
     case RADIO_ACCEPTED:
         break;
     case RADIO_DUPLICATE:
@@ -523,6 +544,7 @@ void phone_init(struct phone *phone, const struct phone_world *world,
                                   .timers = world->timers,
                                   .random = &phone->random,
                                   .behaviour = world->behaviour,
+                                  .clock_ms = on_clock_read,
                                   .changed = on_sms_changed,
                               });
     TAILQ_INIT(&phone->delay_queue);

@@ -23,10 +23,16 @@ static void on_journal_write(struct assured *assured, const struct journal_write
     phone->world->journal_write(phone, write);
 }
 
+static int64_t on_clock_read(struct assured *assured)
+{
+    return phone_clock_ms(phone_of(assured));
+}
+
 static void on_submit(struct assured *assured, const struct journal_entry *entry)
 {
     struct phone *phone = phone_of(assured);
-    modem_submit(&phone->modem, entry->message_id, entry->attempt, phone->now_ms);
+    modem_submit(&phone->modem, entry->message_id, entry->attempt, !entry->no_delivery_report,
+                 phone->now_ms);
 }
 
 static void on_entry_changed(struct assured *assured, const struct journal_entry *entry)
@@ -56,6 +62,7 @@ static void on_offer_refused(struct assured *assured, const char *message_id, co
 
 static const struct assured_world assured_world = {
     .journal_write = on_journal_write,
+    .clock_ms = on_clock_read,
     .submit = on_submit,
     .changed = on_entry_changed,
     .reported = on_entry_reported,
@@ -152,6 +159,7 @@ void phone_init_assured(struct phone *phone, int64_t now_ms)
         .credit = random_within(&phone->random, behaviour->credit),
         .nack_rate = behaviour->nack_rate,
         .nack_codes = behaviour->nack_codes,
+        .sims = behaviour->sims,
     };
     assured_init(&phone->assured, &assured_world, &assured_behaviour, random_next(&phone->random));
     phone->modem = (struct modem){

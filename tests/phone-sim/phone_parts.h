@@ -7,6 +7,7 @@
 /* phone.c */
 void PRINTF_FORMAT(2, 3) phone_complain(struct phone *phone, const char *format, ...);
 void phone_want_write(struct phone *phone);
+int64_t phone_clock_ms(const struct phone *phone); /* what its clock says, wall */
 void phone_drop(struct phone *phone, const char *reason);
 
 /* phone_assured.c */

@@ -51,29 +51,45 @@ static void set_status(struct sms *sms, enum sms_status status)
     sms->radio->settings.changed(sms->radio, sms);
 }
 
-static void send_next(struct radio *radio, int64_t now_ms)
-{
-    struct sms *sms = TAILQ_FIRST(&radio->to_send);
-    if (radio->on_air || radio->off || !sms)
-        return;
-    TAILQ_REMOVE(&radio->to_send, sms, in_to_send);
-    radio->on_air = sms;
-    arm(sms, now_ms + random_within(radio->settings.random, radio->settings.behaviour->send_ms));
-    set_status(sms, SMS_SENDING);
-}
-
 static void drop_text(struct sms *sms)
 {
     free(sms->text);
     sms->text = NULL;
 }
 
+static void end(struct sms *sms, enum sms_status status, int64_t now_ms)
+{
+    arm(sms, now_ms + RADIO_FORGET_AFTER_MS);
+    set_status(sms, status);
+    drop_text(sms);
+}
+
 static void fail(struct sms *sms, const char *error_code, int64_t now_ms)
 {
     sms->error_code = error_code;
-    arm(sms, now_ms + RADIO_FORGET_AFTER_MS);
-    set_status(sms, SMS_FAILED);
-    drop_text(sms);
+    end(sms, SMS_FAILED, now_ms);
+}
+
+static bool has_expired(const struct sms *sms)
+{
+    struct radio *radio = sms->radio;
+    return sms->expires_at_ms != 0 && sms->expires_at_ms <= radio->settings.clock_ms(radio);
+}
+
+static void send_next(struct radio *radio, int64_t now_ms)
+{
+    struct sms *sms;
+    while (!radio->on_air && !radio->off && (sms = TAILQ_FIRST(&radio->to_send))) {
+        TAILQ_REMOVE(&radio->to_send, sms, in_to_send);
+        if (has_expired(sms)) {
+            end(sms, SMS_EXPIRED, now_ms);
+            continue;
+        }
+        radio->on_air = sms;
+        arm(sms,
+            now_ms + random_within(radio->settings.random, radio->settings.behaviour->send_ms));
+        set_status(sms, SMS_SENDING);
+    }
 }
 
 static void leave_radio(struct sms *sms, int64_t now_ms)
@@ -85,7 +101,8 @@ static void leave_radio(struct sms *sms, int64_t now_ms)
     if (random_share(random) < behaviour->failure_rate) {
         fail(sms, word_list_choose(&behaviour->failure_codes, random), now_ms);
     } else {
-        sms->awaits_report = random_share(random) >= behaviour->no_report_rate;
+        sms->awaits_report = random_share(random) >= behaviour->no_report_rate &&
+                             !sms->no_delivery_report;
         arm(sms, now_ms + (sms->awaits_report ? random_within(random, behaviour->report_ms)
                                               : RADIO_FORGET_AFTER_MS));
         set_status(sms, SMS_SENT);
@@ -118,13 +135,12 @@ static struct sms *find(struct radio *radio, const char *id)
     return sms;
 }
 
-enum radio_answer radio_take(struct radio *radio, const char *id, const char *phone_number,
-                             const char *text, int64_t now_ms)
+enum radio_answer radio_take(struct radio *radio, const struct sms_request *request, int64_t now_ms)
 {
     if (radio->count >= RADIO_CAPACITY || radio->off)
         return RADIO_FULL;
-    if (!id_set_add(&radio->seen, id)) {
-        struct sms *known = find(radio, id);
+    if (!id_set_add(&radio->seen, request->id)) {
+        struct sms *known = find(radio, request->id);
         if (known && known->status != SMS_QUEUED)
             add_report(known, known->status);
         return RADIO_DUPLICATE;
@@ -132,17 +148,20 @@ enum radio_answer radio_take(struct radio *radio, const char *id, const char *ph
     struct sms *sms = must_allocate(1, sizeof(*sms));
     sms->radio = radio;
     sms->timer.fire = on_timer;
-    snprintf(sms->id, sizeof(sms->id), "%s", id);
+    sms->expires_at_ms = request->expires_at_ms;
+    sms->no_delivery_report = request->no_delivery_report;
+    snprintf(sms->id, sizeof(sms->id), "%s", request->id);
     TAILQ_INSERT_TAIL(&radio->all, sms, in_all);
     radio->count++;
-    bool can_be_sent = sms_is_phone_number(phone_number) && text;
+    bool can_be_sent = sms_is_phone_number(request->phone_number) && request->text;
+    bool has_sim = sim_is_there(radio->settings.behaviour->sims, request->sim);
     if (can_be_sent) {
-        snprintf(sms->phone_number, sizeof(sms->phone_number), "%s", phone_number);
-        sms->text = must_copy(text);
+        snprintf(sms->phone_number, sizeof(sms->phone_number), "%s", request->phone_number);
+        sms->text = must_copy(request->text);
     }
     set_status(sms, SMS_QUEUED);
-    if (!can_be_sent) {
-        fail(sms, "invalid_arguments", now_ms);
+    if (!can_be_sent || !has_sim) {
+        fail(sms, can_be_sent ? "sim_missing" : "invalid_arguments", now_ms);
         return RADIO_ACCEPTED;
     }
     TAILQ_INSERT_TAIL(&radio->to_send, sms, in_to_send);

@@ -29,18 +29,28 @@ struct sms {
     const char *error_code; /* of SMS_FAILED */
     char *text;             /* NULL once it is sent or failed */
     enum sms_status status;
-    unsigned to_report; /* 1 << status for each report to come */
-    bool awaits_report; /* waits for a delivery report */
-    bool disowned;      /* the gateway said that it is not this phone's: no more reports */
-    bool finished;      /* everything about it was written to a connection */
+    unsigned to_report;    /* 1 << status for each report to come */
+    bool awaits_report;    /* waits for a delivery report */
+    bool disowned;         /* the gateway said that it is not this phone's: no more reports */
+    bool finished;         /* everything about it was written to a connection */
+    int64_t expires_at_ms; /* 0: never */
+    bool no_delivery_report;
     char id[SMS_ID_SIZE];
     char phone_number[SMS_NUMBER_SIZE];
+};
+
+/* What the gateway wants to be sent. */
+struct sms_request {
+    const char *id, *phone_number, *text;
+    int64_t expires_at_ms, sim; /* 0: never; any */
+    bool no_delivery_report;
 };
 
 struct radio_settings {
     struct timers *timers;
     struct random *random;
     const struct behaviour *behaviour;
+    int64_t (*clock_ms)(struct radio *radio);                    /* wall */
     void (*changed)(struct radio *radio, const struct sms *sms); /* it has a new status */
 };
 
@@ -65,8 +75,8 @@ void radio_init(struct radio *radio, const struct radio_settings *settings);
 void radio_fini(struct radio *radio);
 
 /* An SMS with a wrong number, or without a text (NULL), fails at once. */
-enum radio_answer radio_take(struct radio *radio, const char *id, const char *phone_number,
-                             const char *text, int64_t now_ms);
+enum radio_answer radio_take(struct radio *radio, const struct sms_request *request,
+                             int64_t now_ms);
 
 /* Sends no more SMS, not even the one on air. */
 void radio_switch_off(struct radio *radio);

@@ -6,7 +6,7 @@ static const char *const status_names[] = {
     [SMS_QUEUED] = "",         [SMS_SENDING] = "sending",
     [SMS_SENT] = "sent",       [SMS_DELIVERED] = "delivered",
     [SMS_FAILED] = "failed",   [SMS_CANCELLED] = "cancelled",
-    [SMS_UNKNOWN] = "unknown",
+    [SMS_UNKNOWN] = "unknown", [SMS_EXPIRED] = "expired",
 };
 
 static const struct sms_error errors[] = {
@@ -20,6 +20,7 @@ static const struct sms_error errors[] = {
     {"invalid_state", SMS_ERROR_DEFINITE, "The radio is in the wrong state."},
     {"no_memory", SMS_ERROR_DEFINITE, "The phone is out of memory."},
     {"no_sim", SMS_ERROR_DEFINITE, "There is no SIM."},
+    {"sim_missing", SMS_ERROR_DEFINITE, "There is no SIM in that slot."},
     {"no_permission", SMS_ERROR_DEFINITE, "The app may not send messages."},
     {"no_room", SMS_ERROR_DEFINITE, "The journal is full."},
     {"null_pdu", SMS_ERROR_PERMANENT, "The message cannot be encoded."},
@@ -57,6 +58,11 @@ const struct sms_error *sms_error_find(const char *code)
             return &errors[i];
     }
     return &other;
+}
+
+bool sim_is_there(const struct sim sims[SIM_SLOTS], int64_t slot)
+{
+    return slot == 0 || (slot >= 1 && slot <= SIM_SLOTS && sims[slot - 1].is_there);
 }
 
 bool sms_is_phone_number(const char *text)

@@ -18,6 +18,7 @@ enum sms_status {
     SMS_FAILED,
     SMS_CANCELLED, /* this and the next on the assured level only */
     SMS_UNKNOWN,
+    SMS_EXPIRED,
 };
 
 /* As the protocol has it; "" for SMS_QUEUED. */
@@ -50,5 +51,8 @@ struct sim {
     bool is_there;
     char carrier[SIM_TEXT_SIZE], number[SIM_TEXT_SIZE]; /* "": unknown */
 };
+
+/* Whether there is a SIM in that slot; 0: any will do. */
+bool sim_is_there(const struct sim sims[SIM_SLOTS], int64_t slot);
 
 #endif

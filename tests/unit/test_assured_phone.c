@@ -84,8 +84,16 @@ static void on_refused(struct assured *phone, const char *message_id, const char
     sprintf(end + strlen(end), "refused %s %s ", message_id, code ? code : "again");
 }
 
-static const struct assured_world world = {on_write, on_submit, on_changed, on_reported,
-                                           on_refused};
+static int64_t clock_ms;
+
+static int64_t on_clock_read(struct assured *phone)
+{
+    (void)phone;
+    return clock_ms;
+}
+
+static const struct assured_world world = {on_write,   on_clock_read, on_submit,
+                                           on_changed, on_reported,   on_refused};
 
 /* ---- The disk ---- */
 
@@ -241,7 +249,9 @@ static void receive_about(struct host *host, const char *type, const char *id, i
 static const char *next_frame(struct host *host)
 {
     static char space[FRAME_SIZE];
-    struct device device = {.name = "Pixel", .battery_percent = 80, .signal_dbm = -70};
+    static const struct sim no_sims[SIM_SLOTS];
+    struct device device = {
+        .name = "Pixel", .battery_percent = 80, .signal_dbm = -70, .sims = no_sims};
     size_t length = assured_next_frame(&host->phone, &device, space);
     space[length] = '\0';
     if (length > 0)
@@ -602,6 +612,70 @@ static void what_was_released_is_sent_after_a_kill_without_asking(void **state)
     free_host(host);
 }
 
+/* It has the message since before the kill, and wakes up when its time is over. */
+static void what_expires_before_it_is_handed_over_is_reported_and_not_sent(void **state)
+{
+    (void)state;
+    for (int kills = 0; kills < 2; kills++) {
+        struct host *host = new_host();
+        clock_ms = 1767225599122;
+        connect_phone(host);
+        for (int i = 0; i < 2; i++) {
+            char text[512];
+            snprintf(text, sizeof(text),
+                     "{\"type\":\"offer\",\"message_id\":\"m%d\",\"attempt\":1,"
+                     "\"phone_number\":\"+491511234567\",\"message\":\"Hello!\","
+                     "\"expires_at\":\"2025-12-31T23:59:59.123Z\",\"delivery_report\":false}",
+                     i);
+            assert_null(receive(host, text));
+            sync_all(host);
+            next_frame(host);
+        }
+        receive_about(host, "release", "m0", 1);
+        sync_all(host);
+        assert_submitted(host, "m0/1 "); /* just in time */
+        receive_about(host, "release", "m1", 1);
+        sync_all(host);
+        clock_ms++;
+        if (kills) {
+            kill_and_restart(host);
+            connect_phone(host);
+        } else {
+            radio_says(host, "m0", 1, SMS_SENT, NULL);
+        }
+        sync_all(host);
+        assert_submitted(host, "m0/1 ");
+        const char *frame;
+        bool found = false;
+        while (*(frame = next_frame(host)))
+            found |= strstr(frame, "\"message_id\":\"m1\",\"attempt\":1,\"status\":\"expired\"}") !=
+                     NULL;
+        assert_true(found);
+        free_host(host);
+    }
+}
+
+static void a_slot_without_a_sim_is_answered_with_nack(void **state)
+{
+    struct host *host = new_host();
+    (void)state;
+    connect_phone(host);
+    host->phone.behaviour.sims = (const struct sim[SIM_SLOTS]){{.is_there = true}};
+    for (int sim = 1; sim <= 2; sim++) {
+        char text[512];
+        snprintf(text, sizeof(text),
+                 "{\"type\":\"offer\",\"message_id\":\"m%d\",\"attempt\":1,\"sim\":%d,"
+                 "\"phone_number\":\"+491511234567\",\"message\":\"Hello!\"}",
+                 sim, sim);
+        assert_null(receive(host, text));
+        sync_all(host);
+    }
+    assert_frame(host, "{\"type\":\"ack\",\"message_id\":\"m1\",\"attempt\":1}");
+    assert_frame(host, "{\"type\":\"nack\",\"message_id\":\"m2\",\"attempt\":1,"
+                       "\"code\":\"sim_missing\"}");
+    free_host(host);
+}
+
 static void the_seq_of_reports_never_comes_again(void **state)
 {
     struct host *host = host_at(SENT);
@@ -733,6 +807,8 @@ UNIT_TESTS(cmocka_unit_test(it_says_hello_and_what_is_in_its_journal),
            cmocka_unit_test(a_journal_has_1000_entries_in_pages_of_100),
            cmocka_unit_test(a_killed_phone_goes_on_from_its_journal),
            cmocka_unit_test(what_was_released_is_sent_after_a_kill_without_asking),
+           cmocka_unit_test(what_expires_before_it_is_handed_over_is_reported_and_not_sent),
+           cmocka_unit_test(a_slot_without_a_sim_is_answered_with_nack),
            cmocka_unit_test(the_seq_of_reports_never_comes_again),
            cmocka_unit_test(a_lost_journal_begins_a_new_epoch),
            cmocka_unit_test(switched_off_in_good_order_it_knows_what_did_not_leave),
