@@ -286,10 +286,11 @@ static void it_says_hello_and_what_is_in_its_journal(void **state)
     struct host *host = new_host();
     (void)state;
     assured_on_connected(&host->phone);
-    assert_frame(host, "{\"type\":\"hello\",\"journal\":\"00000000-0000-4000-8000-000000000001\","
-                       "\"credit\":4,\"info\":{\"device_name\":\"Pixel\",\"battery_level\":80,"
-                       "\"charging\":false,\"signal_strength\":-70,\"android_version\":\"14\","
-                       "\"carrier\":\"Simulated Mobile\"}}");
+    assert_frame(host,
+                 "{\"type\":\"hello\",\"journal\":\"00000000-0000-4000-8000-000000000001\","
+                 "\"credit\":4,\"info\":{\"device_name\":\"Pixel\",\"battery_level\":80,"
+                 "\"charging\":false,\"signal_strength\":-70,\"android_version\":\"14\","
+                 "\"app_version\":\"" GATEWAY_VERSION "\",\"carrier\":\"Simulated Mobile\"}}");
     assert_frame(host, "{\"type\":\"journal\",\"entries\":[],\"last\":true}");
     assert_no_frame(host);
     free_host(host);
