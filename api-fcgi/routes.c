@@ -18,7 +18,7 @@ static const struct route routes[] = {
     {"GET", "/api/sms/{message_id}", 200, API_SCOPE_READ, 0, messages_handle_get},
     {"DELETE", "/api/sms/{message_id}", 200, API_SCOPE_SEND, 0, messages_handle_cancel},
     {"GET", "/api/sms/{message_id}/events", 200, API_SCOPE_READ, QUERY, message_events_handle},
-    {"POST", "/api/sms/{message_id}/resend", 202, API_SCOPE_RESEND, OPTIONAL_JSON,
+    {"POST", "/api/sms/{message_id}/resend", 202, API_SCOPE_RESEND, OPTIONAL_JSON | KEY,
      messages_handle_resend},
     {"GET", "/api/devices", 200, API_SCOPE_DEVICES, QUERY | SLOW, devices_handle_list},
     {"GET", "/api/devices/{device_id}", 200, API_SCOPE_DEVICES, 0, devices_handle_get},

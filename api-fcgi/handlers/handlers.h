@@ -29,7 +29,7 @@ void messages_release_sent(struct http_exchange *exchange);
 /* message_replay.c: a POST that is sent again with its idempotency key. The kept answer lacks the number and the text, so
    that nothing of a message outlives it: who repeats the request has them, and `state->sent` has them then. */
 void message_replay_keep(struct store_answer *answer, const struct message *message);
-void message_replay_answer(struct http_exchange *exchange);
+void message_replay_answer(struct http_exchange *exchange, bool with_text);
 /* After STORE_FIND_ANSWER, for a request that has been refused and answered. */
 void message_replay_answer_if_done(struct http_exchange *exchange);
 

@@ -1,4 +1,4 @@
-/* POST /api/send-sms, sent again with its idempotency key. */
+/* POST /api/send-sms and resend, sent again with their idempotency key. */
 #include "api-fcgi/handlers/handlers.h"
 #include "api-fcgi/server/idempotency.h"
 #include "common/model/message_json.h"
@@ -28,7 +28,7 @@ void message_replay_keep(struct store_answer *answer, const struct message *mess
 
 /* False: the body does not have the number and the text that the first answer had. */
 static bool complete_answer(const struct buffer *kept, const struct message *message,
-                            struct buffer *body)
+                            bool with_text, struct buffer *body)
 {
     struct buffer nothing;
     buffer_init(&nothing, 64);
@@ -36,18 +36,19 @@ static bool complete_answer(const struct buffer *kept, const struct message *mes
     const char *gap = kept->length > 0 && !nothing.failed ? strstr(kept->data, nothing.data) : NULL;
     if (gap && message->text) {
         buffer_append(body, kept->data, (size_t)(gap - kept->data));
-        put_content(body, message->phone_number, message->text);
+        put_content(body, message->phone_number, with_text ? message->text : NULL);
         buffer_append_text(body, gap + nothing.length);
     }
     buffer_fini(&nothing);
     return gap && message->text;
 }
 
-void message_replay_answer(struct http_exchange *exchange)
+void message_replay_answer(struct http_exchange *exchange, bool with_text)
 {
     struct buffer body;
     buffer_init(&body, HTTP_MAX_RESPONSE_BYTES);
-    if (complete_answer(&idempotency_of(exchange)->answer.body, &exchange->state->sent, &body))
+    if (complete_answer(&idempotency_of(exchange)->answer.body, &exchange->state->sent, with_text,
+                        &body))
         idempotency_replay(exchange, &body);
     else
         http_problem(exchange, ERROR_INTERNAL, "The answer that was kept cannot be read.");
@@ -58,7 +59,7 @@ void message_replay_answer_if_done(struct http_exchange *exchange)
 {
     enum error error = exchange->write.result;
     if (idempotency_is_replayed(exchange))
-        message_replay_answer(exchange);
+        message_replay_answer(exchange, true);
     else if (error != ERROR_NONE && error != ERROR_IDEMPOTENCY_KEY_REUSED)
         http_store_problem(exchange, error);
 }

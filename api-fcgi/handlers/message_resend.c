@@ -1,6 +1,7 @@
 /* POST /api/sms/{message_id}/resend: the text of a message that ended without a result, once more. */
 #include "api-fcgi/handlers/handlers.h"
 #include "api-fcgi/server/api.h"
+#include "api-fcgi/server/idempotency.h"
 #include "api-fcgi/server/json_body.h"
 #include "common/process/option_rules.h"
 
@@ -30,6 +31,11 @@ static void answer_resent(struct http_exchange *exchange)
 {
     const struct store_resend *resend = &exchange->write.resend;
     char id[MESSAGE_ID_TEXT_SIZE];
+    bool with_text = exchange->scopes & API_SCOPE_TEXT;
+    if (exchange->write.result == ERROR_NONE && idempotency_is_replayed(exchange)) {
+        message_replay_answer(exchange, with_text);
+        return;
+    }
     switch (exchange->write.result) {
     case ERROR_MESSAGE_NOT_FOUND:
         messages_refuse(exchange, ERROR_MESSAGE_NOT_FOUND);
@@ -56,29 +62,36 @@ static void answer_resent(struct http_exchange *exchange)
                      "resend it all the same, send {\"accept_duplicate\": true}.");
         break;
     default:
-        messages_answer_accepted(exchange, exchange->scopes & API_SCOPE_TEXT);
+        messages_answer_accepted(exchange, with_text);
     }
 }
 
 /* What was allowed when the message was accepted may have been forbidden since. False after answering. */
-static bool check_rules(struct http_exchange *exchange, const struct message_id *id)
+static bool check_rules(struct http_exchange *exchange, const struct message *message)
 {
     const struct acceptance_rules *rules = &exchange->api->acceptance_rules;
     char reason[ACCEPTANCE_RULES_REASON_SIZE];
-    struct message message;
-    enum error error = store_find_message(exchange->reader, id, &message);
-    if (error != ERROR_NONE) {
-        messages_refuse(exchange, error);
-        return false;
-    }
-    error = acceptance_rules_check_destination(rules, message.phone_number, reason);
+    enum error error = acceptance_rules_check_destination(rules, message->phone_number, reason);
     if (error != ERROR_NONE)
         http_problem(exchange, error, "Its phone number %s.", reason);
-    else if ((error = acceptance_rules_check_segments(rules, message.encoding, message.segments,
+    else if ((error = acceptance_rules_check_segments(rules, message->encoding, message->segments,
                                                       reason)) != ERROR_NONE)
         http_problem(exchange, error, "Its text %s.", reason);
-    message_fini(&message);
     return error == ERROR_NONE;
+}
+
+/* For a request with an idempotency key: the answer that it will get. */
+static void keep_answer(struct store_resend *resend, const struct message *old)
+{
+    struct message renewed = *old;
+    message_renew(&renewed, &resend->new_id, &resend->request_id, resend->expires_at_ms);
+    message_replay_keep(&resend->idempotency->answer, &renewed);
+}
+
+static void answer_if_done(struct http_exchange *exchange)
+{
+    if (exchange->write.result == ERROR_NONE && idempotency_is_replayed(exchange))
+        message_replay_answer(exchange, exchange->scopes & API_SCOPE_TEXT);
 }
 
 enum http_outcome messages_handle_resend(struct http_exchange *exchange)
@@ -91,16 +104,23 @@ enum http_outcome messages_handle_resend(struct http_exchange *exchange)
     if (!message_id_parse(exchange->request.path_argument, &id))
         return messages_refuse_id(exchange);
     struct store_resend *resend = &exchange->write.resend;
-    if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields), resend) ||
-        !check_rules(exchange, &id))
+    if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields), resend))
         return HTTP_ANSWERED;
+    enum error error = store_find_message(exchange->reader, &id, message);
+    if (error != ERROR_NONE)
+        return messages_refuse(exchange, error);
+    if (!check_rules(exchange, message))
+        return idempotency_find_answer(exchange, answer_if_done);
 
     resend->id = id;
     resend->new_id = message_id_new();
     resend->request_id = request_id_parse(exchange->request.request_id);
-    resend->message = message;
     resend->expires_at_ms = option_rules_default_deadline_ms(&exchange->api->acceptance_rules, 0);
+    resend->message = message;
     resend->key_daily_messages = exchange->key_daily_messages;
     strcpy(resend->key_id, exchange->key_id);
+    resend->idempotency = idempotency_of(exchange);
+    if (resend->idempotency)
+        keep_answer(resend, message);
     return http_park(exchange, answer_resent);
 }

@@ -107,7 +107,7 @@ void messages_answer_accepted(struct http_exchange *exchange, bool with_text)
 static void answer_accepted(struct http_exchange *exchange)
 {
     if (exchange->write.result == ERROR_NONE && idempotency_is_replayed(exchange))
-        message_replay_answer(exchange);
+        message_replay_answer(exchange, true); /* the client has sent the text again */
     else
         messages_answer_accepted(exchange, true); /* the client sent the text itself */
 }

@@ -100,6 +100,25 @@ bool message_has_options(const struct message *message)
     return message_options_any(&message->options) || !message_id_equal(&message->batch_id, &none);
 }
 
+void message_renew(struct message *message, const struct message_id *id,
+                   const struct request_id *request_id, int64_t expires_at_ms)
+{
+    struct message renewed = {
+        .id = *id,
+        .request_id = *request_id,
+        .text = message->text,
+        .encoding = message->encoding,
+        .segments = message->segments,
+        .updated_at_ms = message_id_time_ms(id),
+        .options = message->options,
+    };
+    strcpy(renewed.phone_number, message->phone_number);
+    renewed.reached_at_ms[MESSAGE_QUEUED] = renewed.updated_at_ms;
+    renewed.options.send_at_ms = 0;
+    renewed.options.expires_at_ms = expires_at_ms;
+    *message = renewed;
+}
+
 void message_fini(struct message *message)
 {
     free(message->text);

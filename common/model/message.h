@@ -133,6 +133,11 @@ bool message_options_any(const struct message_options *options);
 /* The same, or it is in a batch. */
 bool message_has_options(const struct message *message);
 
+/* Makes it a new message of the same content, queued at the time of that id: its times and errors end with the old
+   one, and so do send_at_ms and expires_at_ms. */
+void message_renew(struct message *message, const struct message_id *id,
+                   const struct request_id *request_id, int64_t expires_at_ms);
+
 /* Frees the members that it owns. */
 void message_fini(struct message *message);
 

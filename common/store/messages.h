@@ -179,8 +179,10 @@ struct store_resend {
     int64_t expires_at_ms; /* of the new message: those of the old one have passed; 0: never */
     bool again;            /* also if it was resent before */
     bool accept_duplicate; /* also if it may have been sent */
-    struct message
-        *message; /* the submitter's; out: the new message; message_fini also after an error */
+    struct store_idempotency *idempotency; /* as of enqueue */
+    /* The submitter's, initialised; out: the new message, unless the request was replayed. message_fini also after an
+       error. */
+    struct message *message;
     struct message_id resent_as; /* out: the message that it was resent as before; zero: none */
 };
 

@@ -186,6 +186,33 @@ def test_the_path_is_exact(served):
     assert served.api.request("POST", f"/api/sms/{old}/resend?again=true").status_code == 422
 
 
+# ---- Sent again with its idempotency key ----
+
+
+def test_a_resend_that_is_sent_again_creates_one_message(served):
+    old = cancelled(served)
+
+    def ask_again(body, key="resend-1", path=old):
+        return served.api.request("POST", f"/api/sms/{path}/resend", json=body, headers={"Idempotency-Key": key})
+
+    first = ask_again({})
+    again = [ask_again({}) for _ in range(2)]
+    assert first.status_code == 202 and "Idempotency-Replayed" not in first.headers
+    for answer in again:
+        assert (answer.status_code, answer.content) == (202, first.content)
+        assert answer.headers["Idempotency-Replayed"] == "true" and answer.headers["Location"] == first.headers["Location"]
+    assert served.api.message(old)["resent_as"] == first.json()["message_id"]
+    assert served.api.message(first.json()["message_id"]) == first.json()
+    refused(ask_again({"again": True}), "idempotency_key_reused", 422)
+    refused(ask_again({}, path=cancelled(served)), "idempotency_key_reused", 422)
+    refused(ask_again({}, key="resend-2"), "already_resent")
+    second = ask_again({"again": True}, key="resend-2")  # what was refused has left its key free
+    assert second.status_code == 202 and second.json()["message_id"] != first.json()["message_id"]
+    for answer in (first, second):
+        served.api.request("DELETE", f"/api/sms/{answer.json()['message_id']}")
+    assert ask_again({}).content == first.content
+
+
 # ---- Who may, and how much ----
 
 
@@ -199,8 +226,10 @@ def test_the_answer_has_the_text_only_for_who_may_read_texts(make_gateway):
     assert sender.request("POST", f"/api/sms/{old}/resend").status_code == 403
     for scopes, text in ((("resend",), None), (("resend", "text"), "the code is 4711")):
         api = Api(gateway.url, keys[scopes])
-        new = resend(gateway, old, {"again": True}, api).json()
-        assert new["message"] == text
+        twice = [api.request("POST", f"/api/sms/{old}/resend", json={"again": True}, headers={"Idempotency-Key": "x"})
+                 for _ in range(2)]
+        new = twice[0].json()
+        assert new["message"] == text and twice[1].content == twice[0].content
         assert sender.message(new["message_id"])["message"] == "the code is 4711"
         api.close()
     sender.close()

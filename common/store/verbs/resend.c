@@ -1,5 +1,6 @@
 /* The text of a message that has ended without a result, once more. */
 #include "common/store/verbs/admission.h"
+#include "common/store/verbs/idempotency.h"
 #include "common/store/verbs/verbs.h"
 
 #include <string.h>
@@ -28,19 +29,6 @@ static enum error judge(enum message_status status, const struct message *old,
     return ERROR_NONE;
 }
 
-/* The content of the old message with the ids of the new one. */
-static void make_new(struct message *message, const struct store_resend *resend)
-{
-    message->id = resend->new_id;
-    message->request_id = resend->request_id;
-    message->resent_as = never;
-    message->options.send_at_ms = 0;
-    message->options.expires_at_ms = resend->expires_at_ms;
-    message->status = MESSAGE_QUEUED;
-    message->updated_at_ms = message_id_time_ms(&message->id);
-    message->reached_at_ms[MESSAGE_QUEUED] = message->updated_at_ms;
-}
-
 static enum error enqueue_again(struct store_transaction *transaction,
                                 const struct message_row *row, struct store_resend *resend)
 {
@@ -48,16 +36,18 @@ static enum error enqueue_again(struct store_transaction *transaction,
     struct store_enqueue enqueue = {.message = message,
                                     .key_daily_messages = resend->key_daily_messages};
     strcpy(enqueue.key_id, resend->key_id);
-    make_new(message, resend);
+    message_renew(message, &resend->new_id, &resend->request_id, resend->expires_at_ms);
     enum error error = admission_enqueue(transaction, &enqueue);
-    return error == ERROR_NONE ? transaction->rows->messages->set_resent(transaction->database, row,
-                                                                         &resend->new_id)
-                               : error;
+    if (error == ERROR_NONE)
+        error = transaction->rows->messages->set_resent(transaction->database, row,
+                                                        &resend->new_id);
+    return error == ERROR_NONE && resend->idempotency
+               ? idempotency_keep(transaction, resend->idempotency)
+               : error;
 }
 
-enum error verb_resend(struct store_transaction *transaction, struct store_write *write)
+static enum error resend_message(struct store_transaction *transaction, struct store_resend *resend)
 {
-    struct store_resend *resend = &write->resend;
     struct message_row row;
     bool found;
     enum error error = transaction->rows->messages->find(transaction->database, &resend->id, &row,
@@ -66,10 +56,22 @@ enum error verb_resend(struct store_transaction *transaction, struct store_write
         return error;
     if (!found)
         return ERROR_MESSAGE_NOT_FOUND;
+    message_fini(resend->message);
     error = transaction->rows->messages->read_content(transaction->database, &row, resend->message);
     if (error != ERROR_NONE)
         return error;
     resend->resent_as = resend->message->resent_as;
     error = judge(row.status, resend->message, resend);
     return error == ERROR_NONE ? enqueue_again(transaction, &row, resend) : error;
+}
+
+enum error verb_resend(struct store_transaction *transaction, struct store_write *write)
+{
+    struct store_resend *resend = &write->resend;
+    if (!resend->idempotency)
+        return resend_message(transaction, resend);
+    enum error error = idempotency_find(transaction, resend->idempotency);
+    return error != ERROR_NONE || resend->idempotency->replayed
+               ? error
+               : resend_message(transaction, resend);
 }

@@ -173,8 +173,37 @@ static void a_resent_message_counts_for_every_limit(void **state)
     assert_consistent(fixture);
 }
 
+static void a_resend_with_a_key_creates_one_message(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id id = given_ended(fixture, MESSAGE_CANCELLED);
+    struct store_idempotency idempotency = {.key = "once", .answer.status = 202};
+    struct store_resend request = {.id = id, .idempotency = &idempotency};
+    buffer_init(&idempotency.answer.body, 100);
+    buffer_append_text(&idempotency.answer.body, "kept");
+    struct message_id unknown = given_ended(fixture, MESSAGE_UNKNOWN);
+    request.id = unknown; /* a refusal leaves the key free */
+    assert_int_equal(resend(fixture, request), ERROR_MAY_HAVE_BEEN_SENT);
+    request.id = id;
+    assert_int_equal(resend(fixture, request), ERROR_NONE);
+    assert_false(idempotency.replayed);
+    struct message_id first = last.new_id;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(resend(fixture, request), ERROR_NONE);
+        assert_true(idempotency.replayed);
+        assert_int_equal(idempotency.answer.status, 202);
+        assert_resent_as(fixture, &id, &first);
+    }
+    idempotency.request_hash[0] ^= 1;
+    assert_int_equal(resend(fixture, request), ERROR_IDEMPOTENCY_KEY_REUSED);
+    assert_int_equal(count_messages(fixture), 3);
+    buffer_fini(&idempotency.answer.body);
+    assert_consistent(fixture);
+}
+
 UNIT_TESTS(STORE_TEST(a_message_without_a_result_is_resent),
            STORE_TEST(an_unknown_message_is_resent_only_by_who_accepts_a_duplicate),
            STORE_TEST(a_message_that_was_sent_or_may_still_be_is_not_resent),
            STORE_TEST(a_message_without_its_text_is_not_resent),
-           STORE_TEST(a_resent_message_counts_for_every_limit))
+           STORE_TEST(a_resent_message_counts_for_every_limit),
+           STORE_TEST(a_resend_with_a_key_creates_one_message))
