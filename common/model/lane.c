@@ -73,13 +73,30 @@ bool lane_takes(const char *lane, const char *device_id, const struct device_tra
     return is_name(lane, length, LANE_ANY) || length == 0;
 }
 
+/* What is between the prefix and the SIM. */
+static bool take_name(const char *lane, const char *prefix, char *name, size_t size)
+{
+    const char *start = behind(lane, prefix);
+    size_t length = start ? strcspn(start, "/") : 0;
+    if (length == 0 || length >= size)
+        return false;
+    memcpy(name, start, length);
+    name[length] = '\0';
+    return true;
+}
+
 bool lane_names_device(const char *lane, char device_id[DEVICE_ID_SIZE])
 {
-    const char *name = behind(lane, device_prefix);
-    size_t length = name ? strcspn(name, "/") : 0;
-    if (length == 0 || length >= DEVICE_ID_SIZE)
-        return false;
-    memcpy(device_id, name, length);
-    device_id[length] = '\0';
-    return true;
+    return take_name(lane, device_prefix, device_id, DEVICE_ID_SIZE);
+}
+
+bool lane_names_group(const char *lane, char group[DEVICE_GROUP_SIZE])
+{
+    return take_name(lane, group_prefix, group, DEVICE_GROUP_SIZE);
+}
+
+unsigned lane_sim(const char *lane)
+{
+    const char *slash = strchr(lane, '/');
+    return slash ? (unsigned)strtoul(slash + 1, NULL, 10) : 0;
 }

@@ -29,4 +29,8 @@ bool lane_takes(const char *lane, const char *device_id, const struct device_tra
 /* Whether the lane is that of one device, whatever the SIM; its id then. */
 bool lane_names_device(const char *lane, char device_id[DEVICE_ID_SIZE]);
 
+/* The same for a group; and the SIM that the lane asks for, or 0. */
+bool lane_names_group(const char *lane, char group[DEVICE_GROUP_SIZE]);
+unsigned lane_sim(const char *lane);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include "common/base/base.h"
 #include "common/model/message_id.h"
+#include "common/model/message_wait.h"
 #include "common/model/phone_number.h"
 #include "common/model/request_id.h"
 #include "common/model/sms_segments.h"
@@ -114,6 +115,8 @@ struct message {
     int64_t reached_at_ms[MESSAGE_STATUS_COUNT]; /* wall, of the last transition to it; 0: never */
     struct message_options options;
     struct message_id batch_id; /* nil: it came alone */
+    int64_t retry_at_ms; /* wall, of one that is queued: not before, after a failure; 0: at once */
+    struct message_wait wait; /* of one that is queued: why, about a second ago */
 };
 
 /* One transition of a message. */

@@ -43,6 +43,23 @@ static void put_wishes(struct json_writer *json, const struct message *message)
     json_put_text(json, "batch_id", or_null(batch_id));
 }
 
+static void put_wait(struct json_writer *json, const struct message *message)
+{
+    const char *reason = message_wait_name(message->wait.reason);
+    if (message->status != MESSAGE_QUEUED || !reason) {
+        json_put_text(json, "waiting_for", NULL);
+        return;
+    }
+    json_begin_object(json, "waiting_for");
+    json_put_text(json, "reason", reason);
+    if (message->wait.until_ms != 0)
+        json_put_time(json, "until", message->wait.until_ms);
+    else
+        json_put_text(json, "until", NULL);
+    json_put_text(json, "detail", message_wait_detail(message->wait.reason));
+    json_end_object(json);
+}
+
 void message_json_put_members(struct json_writer *json, const struct message *message,
                               bool with_text)
 {
@@ -57,6 +74,7 @@ void message_json_put_members(struct json_writer *json, const struct message *me
     json_put_text(json, "phone_number", message->phone_number);
     json_put_text(json, "message", with_text ? or_null(message->text) : NULL);
     json_put_text(json, "status", message_status_name(message->status));
+    put_wait(json, message);
     json_put_text(json, "device_id", or_null(message->device_id));
     json_put_integer(json, "segments", message->segments);
     json_put_text(json, "encoding", sms_encoding_name(message->encoding));

@@ -64,6 +64,19 @@ struct store_disconnect_device {
     bool superseded; /* out: the device has a newer connection, and is still connected */
 };
 
+/* Why the broker gives devices no message now, for those who ask why a message waits. It is forgotten when the device
+   connects or disconnects. */
+struct store_note_waits {
+    struct store_device_wait {
+        char device_id[DEVICE_ID_SIZE];
+        int64_t connection_epoch;
+        enum message_wait_reason
+            reason;     /* one of the devices' own; MESSAGE_WAIT_NONE: it is given messages */
+        int64_t for_ms; /* from now on; 0: that depends on other things than time */
+    } * waits;          /* the submitter's */
+    size_t count;
+};
+
 enum store_configuration_member {
     STORE_SET_NAME = 1,
     STORE_SET_GROUPS = 2,

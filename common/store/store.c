@@ -41,11 +41,6 @@ struct store {
     bool closing;                    /* under lock */
 };
 
-struct store_reader {
-    const struct store_backend *backend;
-    struct store_database_reader *reader;
-};
-
 /* ---- Batches ---- */
 
 /* Under the lock. */
@@ -442,7 +437,13 @@ void store_reader_close(struct store_reader *reader)
 enum error store_find_message(struct store_reader *reader, const struct message_id *id,
                               struct message *message)
 {
-    return reader->backend->find_message(reader->reader, id, message);
+    enum error error = reader->backend->find_message(reader->reader, id, message);
+    if (error != ERROR_NONE)
+        return error;
+    error = store_read_wait(reader, message);
+    if (error != ERROR_NONE)
+        message_fini(message);
+    return error;
 }
 
 enum error store_read_history(struct store_reader *reader, const struct message_id *id,
@@ -463,7 +464,10 @@ enum error store_list_messages(struct store_reader *reader, const struct store_q
 {
     assert(query->limit > 0 && query->offset >= 0);
     *page = (struct store_page){0};
-    return reader->backend->list_messages(reader->reader, query, page);
+    enum error error = reader->backend->list_messages(reader->reader, query, page);
+    for (size_t i = 0; i < page->count && error == ERROR_NONE; i++)
+        error = store_read_wait(reader, &page->messages[i]);
+    return error;
 }
 
 bool store_query_has_text_filter(const struct store_query *query)

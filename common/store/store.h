@@ -24,6 +24,7 @@
 #include "common/store/idempotency.h"
 #include "common/store/limits.h"
 #include "common/store/messages.h"
+#include "common/store/waits.h"
 #include "common/store/work.h"
 
 struct store;
@@ -44,6 +45,7 @@ enum store_verb {
     STORE_DEVICE_CONNECT,
     STORE_DEVICE_UPDATE,
     STORE_DEVICE_DISCONNECT,
+    STORE_NOTE_WAITS,
     STORE_CONFIGURE_DEVICE,
     STORE_BROKER_LEASE,
     STORE_CREATE_KEY,
@@ -77,6 +79,7 @@ struct store_write {
         struct store_connect_device connect;
         struct store_update_device update;
         struct store_disconnect_device disconnect;
+        struct store_note_waits note_waits;
         struct store_configure_device configure;
         struct store_lease_broker lease;
         struct store_create_key create_key;

@@ -16,6 +16,25 @@ struct store_database_reader;
 
 enum { STORE_BEGIN_AT_ONCE = 0, STORE_MAX_BATCH = 512 };
 
+/* The devices that may have the messages of a target. */
+struct store_device_summary {
+    int64_t now_ms;    /* the store's wall clock */
+    int64_t known;     /* at least 1 where there is one */
+    int64_t connected; /* of these: */
+    int64_t enabled;   /* of these: */
+    int64_t with_sim;  /* of these, by the reason for which they are given nothing: */
+    int64_t waiting[MESSAGE_WAIT_NO_DEVICE];
+    int64_t
+        until_ms[MESSAGE_WAIT_NO_DEVICE]; /* the first time at which one's reason ends; 0: none */
+};
+
+/* Queued messages of a lane. */
+struct store_lane_count {
+    char lane[LANE_SIZE];
+    int64_t count;
+};
+enum { STORE_MAX_LANE_COUNTS = 100, STORE_MAX_COUNTED = 100000 };
+
 struct store_backend {
     const char *name; /* the scheme of its URLs: "sqlite" */
 
@@ -74,6 +93,14 @@ struct store_backend {
                                const struct store_device_query *query,
                                struct store_device_page *page);
     /* But for the cursors and `more`. */
+    enum error (*summarize_devices)(struct store_database_reader *reader,
+                                    const struct message_target *target,
+                                    struct store_device_summary *summary);
+    /* The lanes, at most STORE_MAX_LANE_COUNTS of them and STORE_MAX_COUNTED messages; the lane "" and LANE_WAITING are
+       not among them. *retried, *scheduled: in LANE_WAITING. *queued: all of them. */
+    enum error (*count_lanes)(struct store_database_reader *reader,
+                              struct store_lane_count counts[STORE_MAX_LANE_COUNTS], size_t *count,
+                              int64_t *retried, int64_t *scheduled, int64_t *queued);
     enum error (*poll_work)(struct store_database_reader *reader, struct store_work *work);
     enum error (*find_device)(struct store_database_reader *reader, const char *device_id,
                               struct store_device *device, bool *found);
@@ -94,6 +121,16 @@ struct store_device_page_size {
 bool store_device_page_append(const struct store_device_query *query,
                               struct store_device_page *page, const struct store_device *device,
                               struct store_device_page_size *size);
+
+/* A thread's reader, with what waits.c was last asked: for lists, and for clients that ask again and again. */
+struct store_reader {
+    const struct store_backend *backend;
+    struct store_database_reader *reader;
+    int64_t waits_until_ms; /* monotonic: how long the rest holds */
+    bool waits_for_resumption;
+    struct message_target waits_target;
+    struct store_device_summary waits_devices;
+};
 
 extern const struct store_backend store_backend_sqlite, store_backend_memory;
 

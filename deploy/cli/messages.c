@@ -198,6 +198,20 @@ static void print_options(const struct message *message)
     }
 }
 
+static void print_wait(const struct message *message)
+{
+    char until[CLOCK_TEXT_SIZE];
+    const char *reason = message_wait_name(message->wait.reason);
+    if (!reason)
+        return;
+    printf("%-12s  %s", "waiting for", reason);
+    if (message->wait.until_ms != 0) {
+        clock_format(message->wait.until_ms, until);
+        printf(" until %s", until);
+    }
+    printf(": %s\n", message_wait_detail(message->wait.reason));
+}
+
 static void print_message(const struct message *message)
 {
     char id[MESSAGE_ID_TEXT_SIZE];
@@ -208,6 +222,7 @@ static void print_message(const struct message *message)
     printf("%-12s  %u in %s\n", "segments", message->segments,
            sms_encoding_name(message->encoding));
     print_line("status", message_status_name(message->status));
+    print_wait(message);
     print_line("device", *message->device_id ? message->device_id : "none");
     if (*message->error_code || *message->error_message) {
         printf("%-12s  ", "error");

@@ -184,6 +184,10 @@ void promise_wanted(const struct pending *pending)
         CHECK(write->disconnect.connection_epoch > 0);
         CHECK(!is_connected(write->disconnect.device_id, write->disconnect.connection_epoch));
         break;
+    case STORE_NOTE_WAITS:
+        for (size_t i = 0; i < write->note_waits.count; i++)
+            CHECK(write->note_waits.waits[i].reason < MESSAGE_WAIT_NO_DEVICE);
+        break;
     case STORE_EXPIRE_UNREPORTED:
     case STORE_BROKER_LEASE:
         break;

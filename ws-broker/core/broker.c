@@ -7,6 +7,7 @@
 #include "ws-broker/core/close.h"
 #include "ws-broker/core/connect.h"
 #include "ws-broker/core/control.h"
+#include "ws-broker/core/device_waits.h"
 #include "ws-broker/core/dispatch.h"
 #include "ws-broker/core/eligibility.h"
 #include "ws-broker/core/housekeeping.h"
@@ -276,6 +277,7 @@ void broker_tick(struct broker *broker, int64_t now_ms, int64_t wall_ms)
     }
     work_poll_if_due(broker, now_ms);
     dispatch_run(broker, now_ms);
+    device_waits_note(broker, now_ms);
 }
 
 int64_t broker_wake_ms(const struct broker *broker)

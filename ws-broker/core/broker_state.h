@@ -44,6 +44,10 @@ struct broker {
     } work;
 
     struct {
+        bool noting; /* a request is at the store */
+    } device_waits;
+
+    struct {
         int64_t sweep_at_ms;
         int64_t lease_at_ms;
         int64_t

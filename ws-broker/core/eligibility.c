@@ -21,6 +21,22 @@ static bool has_budget(struct broker *broker, struct session *session, int64_t n
     return wait_ms == 0;
 }
 
+enum message_wait_reason eligibility_wait(const struct broker *broker, struct session *session,
+                                          int64_t now_ms, int64_t *for_ms)
+{
+    int64_t budget_ms = send_budget_wait_ms(&session->send_budget, now_ms);
+    int64_t day_ms = MAX(session->daily_limit_until_ms - now_ms, 0);
+    *for_ms = 0;
+    if (session->heap_entry.position > 0)
+        return MESSAGE_WAIT_NONE;
+    if (!has_battery(broker, &session->info))
+        return MESSAGE_WAIT_BATTERY;
+    if (budget_ms == 0 && day_ms == 0)
+        return MESSAGE_WAIT_DEVICE_BUSY;
+    *for_ms = MAX(budget_ms, day_ms);
+    return MESSAGE_WAIT_DEVICE_BUDGET;
+}
+
 void eligibility_update(struct broker *broker, struct session *session, int64_t now_ms)
 {
     struct phone_heap_entry *entry = &session->heap_entry;

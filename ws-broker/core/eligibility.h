@@ -9,4 +9,9 @@ struct broker;
 /* Puts a session into the phone heap, moves it there, or removes it. To be called after any change of the session. */
 void eligibility_update(struct broker *broker, struct session *session, int64_t now_ms);
 
+/* Why a session's device is given no message; *for_ms: for how long, 0: that depends on other things than time.
+   MESSAGE_WAIT_NONE: it is given one. */
+enum message_wait_reason eligibility_wait(const struct broker *broker, struct session *session,
+                                          int64_t now_ms, int64_t *for_ms);
+
 #endif

@@ -69,9 +69,11 @@ struct session {
     unsigned claimed_slots;              /* for messages that a claim at the store may bring */
     struct in_flight_message *in_flight; /* owned; room for `capacity`, from the first message on */
     unsigned control_count;
-    unsigned consecutive_failures; /* messages in a row that it sent nothing of */
-    int64_t backoff_until_ms;      /* because of these */
-    int64_t daily_limit_until_ms;  /* it has reached its segments of the day */
+    unsigned consecutive_failures;       /* messages in a row that it sent nothing of */
+    int64_t backoff_until_ms;            /* because of these */
+    int64_t daily_limit_until_ms;        /* it has reached its segments of the day */
+    enum message_wait_reason noted_wait; /* what the store was told last, */
+    int64_t noted_until_ms;              /* and until when */
     struct send_budget send_budget;
 
     /* The rest */

@@ -82,6 +82,7 @@ static enum error connect(struct store_database *database, const char *device_id
     device->connection_epoch = connection_epoch;
     device->connected = true;
     device->revoked = false;
+    device->wait_reason = MESSAGE_WAIT_NONE;
     device->broker = *broker;
     device->connected_at_ms = device->last_seen_at_ms = now_ms;
     return put_device(database, device);
@@ -105,6 +106,7 @@ static enum error put_disconnected(struct store_database *database,
     struct memory_device *disconnected = copy_device(device);
     if (disconnected) {
         disconnected->connected = disconnected->revoked = false;
+        disconnected->wait_reason = MESSAGE_WAIT_NONE;
         disconnected->last_seen_at_ms = now_ms;
     }
     return put_device(database, disconnected);
@@ -283,8 +285,23 @@ static enum error remove_leases_of(struct store_database *database, const struct
     return error;
 }
 
+static enum error set_wait(struct store_database *database, const char *device_id,
+                           enum message_wait_reason reason, int64_t until_ms)
+{
+    const struct memory_device *device = find_device(database->tables, device_id);
+    if (!device)
+        return ERROR_NONE;
+    struct memory_device *waiting = copy_device(device);
+    if (waiting) {
+        waiting->wait_reason = reason;
+        waiting->wait_until_ms = until_ms;
+    }
+    return put_device(database, waiting);
+}
+
 const struct device_rows memory_device_rows = {
     .find_traits = find_traits,
+    .set_wait = set_wait,
     .add = add,
     .find_configuration = find_configuration,
     .save_configuration = save_configuration,

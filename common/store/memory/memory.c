@@ -291,6 +291,23 @@ static enum error list_devices(struct store_database_reader *reader,
     return end_read(reader, memory_list_devices(begin_read(reader), now_ms, query, page));
 }
 
+static enum error summarize_devices(struct store_database_reader *reader,
+                                    const struct message_target *target,
+                                    struct store_device_summary *summary)
+{
+    *summary = (struct store_device_summary){.now_ms = reader->database->wall_ms()};
+    memory_summarize_devices(begin_read(reader), target, summary);
+    return end_read(reader, ERROR_NONE);
+}
+
+static enum error count_lanes(struct store_database_reader *reader,
+                              struct store_lane_count counts[STORE_MAX_LANE_COUNTS], size_t *count,
+                              int64_t *retried, int64_t *scheduled, int64_t *queued)
+{
+    memory_count_lanes(begin_read(reader), counts, count, retried, scheduled, queued);
+    return end_read(reader, ERROR_NONE);
+}
+
 static enum error poll_work(struct store_database_reader *reader, struct store_work *work)
 {
     int64_t now_ms = reader->database->wall_ms();
@@ -347,6 +364,8 @@ const struct store_backend store_backend_memory = {
     .list_tokens = list_tokens,
     .read_sending = read_sending,
     .list_devices = list_devices,
+    .summarize_devices = summarize_devices,
+    .count_lanes = count_lanes,
     .poll_work = poll_work,
     .find_device = find_device,
     .device_is_known = device_is_known,

@@ -8,6 +8,7 @@
 #define COMMON_STORE_MEMORY_MEMORY_H
 
 #include "common/store/memory/table.h"
+#include "common/store/store_backend.h"
 #include "common/store/verbs/transaction.h"
 
 #include <pthread.h>
@@ -55,6 +56,8 @@ struct memory_device {
     struct device_configuration configuration;
     int64_t configured; /* the number of the last change of it; 0: none */
     struct device_error last_error;
+    enum message_wait_reason wait_reason;
+    int64_t wait_until_ms;
 };
 
 /* Key: name. */
@@ -199,6 +202,12 @@ MUST_CHECK enum error memory_list_tokens(const struct memory_tables *tables,
 MUST_CHECK enum error memory_list_devices(const struct memory_tables *tables, int64_t now_ms,
                                           const struct store_device_query *query,
                                           struct store_device_page *page);
+void memory_summarize_devices(const struct memory_tables *tables,
+                              const struct message_target *target,
+                              struct store_device_summary *summary);
+void memory_count_lanes(const struct memory_tables *tables,
+                        struct store_lane_count counts[STORE_MAX_LANE_COUNTS], size_t *count,
+                        int64_t *retried, int64_t *scheduled, int64_t *queued);
 void memory_poll_work(const struct memory_tables *tables, int64_t now_ms, struct store_work *work);
 MUST_CHECK enum error memory_read_device(const struct memory_tables *tables, int64_t now_ms,
                                          const char *device_id, struct store_device *device,

@@ -23,6 +23,7 @@ static bool copy_message(const struct memory_message *row, struct message *messa
         .updated_at_ms = row->row.updated_at_ms,
         .options = row->row.options,
         .batch_id = row->row.batch_id,
+        .retry_at_ms = row->row.retry_at_ms,
     };
     strcpy(message->phone_number, row->phone_number);
     strcpy(message->device_id, row->row.device_id);

@@ -264,8 +264,19 @@ static enum error remove_leases_of(struct store_database *database, const struct
     return run(database, delete);
 }
 
+static enum error set_wait(struct store_database *database, const char *device_id,
+                           enum message_wait_reason reason, int64_t until_ms)
+{
+    struct statement *update = get(database, SET_WAIT);
+    statement_bind_text(update, FIELD_DEVICE_ID, device_id);
+    statement_bind_integer(update, FIELD_REASON, reason);
+    statement_bind_integer(update, FIELD_UNTIL_MS, until_ms);
+    return run(database, update);
+}
+
 const struct device_rows sqlite_device_rows = {
     .find_traits = find_traits,
+    .set_wait = set_wait,
     .add = add_device,
     .find_configuration = find_configuration,
     .save_configuration = save_configuration,

@@ -14,6 +14,7 @@ static enum error read_message(const struct statement *row, struct message *mess
         .status = (enum message_status)statement_integer(row, FIELD_STATUS),
         .attempt = (unsigned)statement_integer(row, FIELD_ATTEMPT),
         .updated_at_ms = statement_integer(row, FIELD_UPDATED_AT_MS),
+        .retry_at_ms = statement_integer(row, FIELD_RETRY_AT_MS),
     };
     if (!statement_id(row, FIELD_ID, &message->id))
         return ERROR_INTERNAL;

@@ -213,3 +213,19 @@ enum error verb_configure_device(struct store_transaction *transaction, struct s
                ? devices->save_configuration(transaction->database, request->device_id, &after)
                : ERROR_NONE;
 }
+
+enum error verb_note_waits(struct store_transaction *transaction, struct store_write *write)
+{
+    const struct store_note_waits *note = &write->note_waits;
+    enum error error = ERROR_NONE;
+    for (size_t i = 0; i < note->count && error == ERROR_NONE; i++) {
+        const struct store_device_wait *wait = &note->waits[i];
+        int64_t until_ms = wait->for_ms > 0 ? transaction->now_ms + wait->for_ms : 0;
+        bool superseded;
+        error = check_newest(transaction, wait->device_id, wait->connection_epoch, &superseded);
+        if (error == ERROR_NONE && !superseded)
+            error = transaction->rows->devices->set_wait(transaction->database, wait->device_id,
+                                                         wait->reason, until_ms);
+    }
+    return error;
+}

@@ -164,6 +164,9 @@ struct device_rows {
     /* What decides which messages it may have; all zero for a device that is not known. */
     enum error (*find_traits)(struct store_database *database, const char *device_id,
                               struct device_traits *traits);
+    /* Why it is given no message. `connect` and `disconnect` clear it. */
+    enum error (*set_wait)(struct store_database *database, const char *device_id,
+                           enum message_wait_reason reason, int64_t until_ms);
     /* A device that is not there yet is added. */
     enum error (*add)(struct store_database *database, const char *device_id, int64_t now_ms);
     enum error (*find_configuration)(struct store_database *database, const char *device_id,

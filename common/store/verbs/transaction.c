@@ -48,6 +48,7 @@ static verb_function *const verbs[STORE_VERB_COUNT] = {
     [STORE_DEVICE_CONNECT] = verb_connect_device,
     [STORE_DEVICE_UPDATE] = verb_update_device,
     [STORE_DEVICE_DISCONNECT] = verb_disconnect_device,
+    [STORE_NOTE_WAITS] = verb_note_waits,
     [STORE_CONFIGURE_DEVICE] = verb_configure_device,
     [STORE_BROKER_LEASE] = verb_lease_broker,
     [STORE_CREATE_KEY] = verb_create_key,

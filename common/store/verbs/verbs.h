@@ -42,6 +42,7 @@ VERB(find_answer);
 VERB(connect_device);
 VERB(update_device);
 VERB(disconnect_device);
+VERB(note_waits);
 VERB(configure_device);
 
 /* brokers.c */

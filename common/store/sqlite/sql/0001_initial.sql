@@ -206,6 +206,8 @@ CREATE TABLE device (
     first_seen_at_ms  INTEGER NOT NULL,
     connected_at_ms   INTEGER NOT NULL DEFAULT 0, -- 0: never
     last_seen_at_ms   INTEGER NOT NULL DEFAULT 0,
+    wait_reason       INTEGER NOT NULL DEFAULT 0, -- enum message_wait_reason: why its broker gives it no message
+    wait_until_ms     INTEGER NOT NULL DEFAULT 0, -- 0: that depends on other things than time
     -- What it says of itself.
     sim_slots         INTEGER NOT NULL DEFAULT 0, -- bit N: it has a SIM in slot N
     name              TEXT,
