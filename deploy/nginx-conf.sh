@@ -97,6 +97,12 @@ server_settings() {
     [ "$ADDRESS_CONNECTIONS" -eq 0 ] || echo "limit_conn address_connections $ADDRESS_CONNECTIONS;"
 }
 
+# Inside the location of batches.
+batch_settings() {
+    echo "client_max_body_size $MAX_BATCH_BODY_BYTES;"
+    echo "client_body_buffer_size $MAX_BATCH_BODY_BYTES;  # no body is written to disk"
+}
+
 # Without API keys a web page could reach the API under a name of its own that resolves to this machine (DNS rebinding).
 # So without keys only addresses and the gateway's own names are accepted.
 own_names() {
@@ -146,7 +152,10 @@ http_settings() {
     foreign_pages
     echo "map \"\" \$site_root { default \"$NGINX_DIR/site\"; }"
     echo "map \"\" \$ca_certificate { default \"${TLS_CA:+$NGINX_DIR/ca.crt}\"; }"
-    echo "map \"\" \$max_body_bytes { default $MAX_BODY_BYTES; }"
+    echo "map \$request_uri \$max_body_bytes {"
+    echo "    default \"$MAX_BODY_BYTES bytes (MAX_BODY_BYTES)\";"
+    echo "    ~^/api/batches(\\?|\$) \"$MAX_BATCH_BODY_BYTES bytes (MAX_BATCH_BODY_BYTES)\";"
+    echo "}"
 }
 
 origins() {
@@ -182,6 +191,7 @@ done
 echo "$problems" >"$NGINX_DIR/gateway-problems.conf"
 http_settings >"$NGINX_DIR/settings-http.conf"
 server_settings >"$NGINX_DIR/settings-server.conf"
+batch_settings >"$NGINX_DIR/settings-batches.conf"
 echo "$listed_origins" >"$NGINX_DIR/settings-origins.conf"
 echo "${listed_origins:+include gateway-cors.conf;}" >"$NGINX_DIR/settings-cors.conf"
 configuration >"$NGINX_DIR/nginx.conf"

@@ -5,12 +5,19 @@
 #include "api-fcgi/server/http.h"
 #include "common/base/json.h"
 
+/* batches.c: what the steps of a cancellation add up. */
+struct batch_cancellation {
+    size_t cancelled, asked, too_late;
+};
+
 /* What a handler keeps until the step that answers, beside the store's write: `exchange->state`. Each
    handler sets its own member first. */
 union handler_state {
     struct message sent;          /* messages.c, message_resend.c: the new message */
     char token[SECRET_TEXT_SIZE]; /* pairing.c: POST /api/pair */
-    bool verbose;                 /* health.c: GET /readyz?verbose */
+    struct batch_draft *batch;    /* batches.c: POST /api/batches */
+    struct batch_cancellation cancellation;
+    bool verbose; /* health.c: GET /readyz?verbose */
 };
 
 /* messages.c */
@@ -25,6 +32,14 @@ enum http_outcome messages_refuse(struct http_exchange *exchange, enum error err
 /* After a write of the message in `state->sent`: 202 with the message, or why the store refused it. */
 void messages_answer_accepted(struct http_exchange *exchange, bool with_text);
 void messages_release_sent(struct http_exchange *exchange);
+
+/* Answers why the store refused new messages. */
+void messages_refuse_new(struct http_exchange *exchange, enum error error);
+
+/* batches.c */
+enum http_outcome batches_handle_create(struct http_exchange *exchange);
+enum http_outcome batches_handle_get(struct http_exchange *exchange);
+enum http_outcome batches_handle_cancel(struct http_exchange *exchange);
 
 /* message_replay.c: a POST that is sent again with its idempotency key. The kept answer lacks the number and the text, so
    that nothing of a message outlives it: who repeats the request has them, and `state->sent` has them then. */

@@ -32,8 +32,7 @@ static void refuse_unknown_outcome(struct http_exchange *exchange)
             " /api/sms/{message_id}, and send it again only if that answers 404.");
 }
 
-/* Answers why the store refused the message. */
-static void refuse_message(struct http_exchange *exchange, enum error error)
+void messages_refuse_new(struct http_exchange *exchange, enum error error)
 {
     enum { LATER_SECONDS = 60 };
     const struct settings *settings = exchange->api->settings;
@@ -55,6 +54,12 @@ static void refuse_message(struct http_exchange *exchange, enum error error)
         exchange->problem.retry_after_s = seconds_to_midnight();
         http_problem(exchange, error, "The limit is %lld messages per UTC day (DAILY_MESSAGES).",
                      (long long)settings->daily_messages);
+        break;
+    case ERROR_BURST_CAP_REACHED:
+        exchange->problem.retry_after_s = LATER_SECONDS;
+        http_problem(exchange, error,
+                     "The limit is %lld messages within ten minutes (PAUSE_AFTER_MESSAGES).",
+                     (long long)settings->pause_after_messages);
         break;
     case ERROR_SENDING_PAUSED:
         exchange->problem.retry_after_s = LATER_SECONDS;
@@ -88,7 +93,7 @@ void messages_answer_accepted(struct http_exchange *exchange, bool with_text)
     enum error error = exchange->write.result;
     FAIL_POINT("api.before_answer");
     if (error != ERROR_NONE) {
-        refuse_message(exchange, error);
+        messages_refuse_new(exchange, error);
         return;
     }
     char id[MESSAGE_ID_TEXT_SIZE];

@@ -212,8 +212,12 @@ bool body_check_request(struct http_exchange *exchange)
     if (request->body_lost)
         http_problem(exchange, ERROR_INTERNAL, "Not enough memory for the body.");
     else if (request->body.failed)
-        http_problem(exchange, ERROR_BODY_TOO_LARGE, "The limit is %lld bytes (MAX_BODY_BYTES).",
-                     (long long)exchange->api->settings->max_body_bytes);
+        http_problem(exchange, ERROR_BODY_TOO_LARGE, "The limit is %zu bytes (%s).",
+                     request->body.max_length,
+                     request->body.max_length ==
+                             (size_t)exchange->api->settings->max_batch_body_bytes
+                         ? "MAX_BATCH_BODY_BYTES"
+                         : "MAX_BODY_BYTES");
     else if (request->body_cut)
         http_problem(exchange, ERROR_MALFORMED_REQUEST, "The body is shorter than Content-Length.");
     else if (request->body.length == 0)

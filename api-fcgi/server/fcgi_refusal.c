@@ -26,7 +26,7 @@ static void refuse(int fd, int listen_fd, struct api *api)
     fcgi.keepConnection = 1; /* else FCGX_Accept_r would close it before it reads */
     if (exchange && FCGX_Accept_r(&fcgi) == 0) {
         http_exchange_init(exchange, api);
-        fcgi_request_read(&fcgi, &exchange->request);
+        fcgi_request_read(&fcgi, exchange);
         exchange->arrived_at_us = clock_monotonic_us();
         exchange->route = API_MAX_ROUTES - 1; /* no route: the request is refused unread */
         http_problem(exchange, ERROR_NOT_READY,

@@ -1,6 +1,7 @@
 #include "api-fcgi/server/fcgi_request.h"
 
 #include "api-fcgi/server/api.h"
+#include "api-fcgi/server/router.h"
 #include "common/base/clock.h"
 
 #include <stdlib.h>
@@ -69,8 +70,9 @@ static enum parameter find_parameter(const char *name, size_t length)
     return PARAMETER_COUNT;
 }
 
-void fcgi_request_read(const FCGX_Request *fcgi, struct http_request *request)
+void fcgi_request_read(const FCGX_Request *fcgi, struct http_exchange *exchange)
 {
+    struct http_request *request = &exchange->request;
     const char *values[PARAMETER_COUNT];
     int times[PARAMETER_COUNT] = {0};
     for (int i = 0; i < PARAMETER_COUNT; i++)
@@ -95,6 +97,7 @@ void fcgi_request_read(const FCGX_Request *fcgi, struct http_request *request)
                                : times[CONTENT_ENCODING_HEADER] > 1 ? "Content-Encoding"
                                : times[IDEMPOTENCY_KEY_HEADER] > 1  ? "Idempotency-Key"
                                                                     : NULL;
+    request->body.max_length = router_max_body_bytes(exchange->api, request->path);
     read_body(fcgi, values[CONTENT_LENGTH], request);
 }
 

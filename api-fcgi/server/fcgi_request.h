@@ -8,7 +8,7 @@
 #include <fcgiapp.h>
 
 /* Fills in all members. The texts are libfcgi's, until the request is finished. */
-void fcgi_request_read(const FCGX_Request *fcgi, struct http_request *request);
+void fcgi_request_read(const FCGX_Request *fcgi, struct http_exchange *exchange);
 
 /* Writes the response, and counts it for the metrics. */
 void fcgi_request_answer(const FCGX_Request *fcgi, struct http_exchange *exchange);

@@ -12,9 +12,9 @@
 
 enum {
     MAX_HEADER_BYTES = 8192,
-    MAX_FIELD_ERRORS = 20,
     MAX_FIELD_ERRORS_BYTES = 65536,
-    RETRY_AFTER_SECONDS = 5
+    RETRY_AFTER_SECONDS = 5,
+    KEEP_BODY_BYTES = 1 << 20, /* the body of a batch must not stay with a connection */
 };
 
 void http_exchange_init(struct http_exchange *exchange, struct api *api)
@@ -58,6 +58,8 @@ void http_exchange_reset(struct http_exchange *exchange)
 {
     shrink_answer(&exchange->response.body);
     shrink_answer(&exchange->idempotency.request.answer.body);
+    if (exchange->request.body.capacity > KEEP_BODY_BYTES)
+        buffer_fini(&exchange->request.body);
     buffer_clear(&exchange->request.body);
     buffer_clear(&exchange->response.headers);
     buffer_clear(&exchange->response.body);
@@ -178,7 +180,7 @@ static void add_error(struct http_exchange *exchange, const char *kind, const ch
     struct json_writer json = {.out = &exchange->problem.errors,
                                .needs_comma = http_has_field_errors(exchange)};
     char text[HTTP_DETAIL_SIZE];
-    if (exchange->problem.error_count++ >= MAX_FIELD_ERRORS)
+    if (exchange->problem.error_count++ >= HTTP_MAX_FIELD_ERRORS)
         return;
     vsnprintf(text, sizeof(text), detail, arguments);
     utf8_trim(text);

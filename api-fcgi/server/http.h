@@ -17,6 +17,7 @@ struct worker;
 
 enum {
     HTTP_MAX_RESPONSE_BYTES = 32 << 20, /* the pages of lists are smaller */
+    HTTP_MAX_FIELD_ERRORS = 20,         /* of a problem; further ones are only counted */
     HTTP_DETAIL_SIZE = 300,
     HTTP_ARGUMENT_SIZE = 128, /* longer than any id */
 };

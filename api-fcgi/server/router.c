@@ -38,6 +38,16 @@ static bool matches(const char *pattern, const char *path, char argument[HTTP_AR
     return true;
 }
 
+size_t router_max_body_bytes(const struct api *api, const char *path)
+{
+    const struct route_table *table = api->routes;
+    for (size_t i = 0; i < table->count; i++) {
+        if ((table->routes[i].flags & ROUTE_BATCH_BODY) && strcmp(table->routes[i].path, path) == 0)
+            return (size_t)api->settings->max_batch_body_bytes;
+    }
+    return (size_t)api->settings->max_body_bytes;
+}
+
 static bool takes_method(const struct route *route, const char *method)
 {
     return strcmp(route->method, method) == 0 ||

@@ -8,7 +8,8 @@ enum route_flag {
     ROUTE_JSON_BODY = 1, /* needs a JSON body; the other routes ignore a body */
     ROUTE_QUERY = 2,     /* its handler reads the query; the other routes refuse every parameter */
     ROUTE_SLOW_READ = 4, /* runs on the threads of slow_reads.h */
-    ROUTE_BODY_OPTIONAL = 8, /* the JSON body may be left out */
+    ROUTE_BODY_OPTIONAL = 8,    /* the JSON body may be left out */
+    ROUTE_BATCH_BODY = 32,      /* its body may have MAX_BATCH_BODY_BYTES */
     ROUTE_IDEMPOTENCY_KEY = 16, /* takes the header (idempotency.h); the other routes ignore it */
 };
 
@@ -30,6 +31,9 @@ struct route_table {
 
 /* Runs the handler of the request, or answers that there is none. On a worker. */
 enum http_outcome router_handle(struct http_exchange *exchange);
+
+/* The most that the body of a request with that path may have. */
+size_t router_max_body_bytes(const struct api *api, const char *path);
 
 /* For the metrics: the route at `index`; at `count` the one that stands for requests without a route;
    NULL beyond it. */

@@ -93,7 +93,7 @@ static void serve(struct worker *worker, struct connection *connection, uint32_t
         return;
     }
     connection->was_used = true;
-    fcgi_request_read(&connection->fcgi, &exchange->request);
+    fcgi_request_read(&connection->fcgi, exchange);
     exchange->arrived_at_us = arrived_at_us;
     assign(exchange, worker);
     enum http_outcome outcome = router_handle(exchange);

@@ -176,6 +176,33 @@ bool json_true(const struct json *value)
     return cJSON_IsTrue(as_cjson(value));
 }
 
+bool json_set_text(struct json *object, const char *name, const char *text)
+{
+    cJSON *value = cJSON_CreateString(text);
+    bool exists = json_member(object, name);
+    bool set = value &&
+               (exists ? cJSON_ReplaceItemInObjectCaseSensitive((cJSON *)object, name, value)
+                       : cJSON_AddItemToObject((cJSON *)object, name, value));
+    if (!set)
+        cJSON_Delete(value);
+    return set;
+}
+
+bool json_set_missing(struct json *object, const struct json *defaults)
+{
+    bool good = true;
+    for (cJSON *member = as_cjson(defaults)->child; member && good; member = member->next) {
+        if (!json_member(object, member->string))
+            good = cJSON_AddItemReferenceToObject((cJSON *)object, member->string, member);
+    }
+    return good;
+}
+
+void json_remove(struct json *object, const char *name)
+{
+    cJSON_DeleteItemFromObjectCaseSensitive((cJSON *)object, name);
+}
+
 void json_copy(struct json_writer *json, const char *name, const struct json *value)
 {
     const cJSON *item = as_cjson(value);

@@ -76,6 +76,15 @@ bool json_same_scalar(const struct json *a, const struct json *b);
 /* False for anything but `true`. */
 bool json_true(const struct json *value);
 
+/* ---- Changing a document; `object` belongs to its owner. False without memory, and then nothing is changed ---- */
+
+/* Sets the member to a copy of the text. */
+MUST_CHECK bool json_set_text(struct json *object, const char *name, const char *text);
+
+/* Gives the object the members of `defaults` that it lacks. They stay those of `defaults`, which must live as long. */
+MUST_CHECK bool json_set_missing(struct json *object, const struct json *defaults);
+void json_remove(struct json *object, const char *name);
+
 struct json_writer;
 
 /* Serialises the value; numbers keep all digits of a double. */

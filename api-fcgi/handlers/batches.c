@@ -1,0 +1,249 @@
+/* POST /api/batches; GET and DELETE /api/batches/{batch_id}. */
+#include "api-fcgi/handlers/batch_draft.h"
+#include "api-fcgi/handlers/handlers.h"
+#include "api-fcgi/server/api.h"
+#include "api-fcgi/server/idempotency.h"
+#include "common/base/json_write.h"
+#include "common/base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CANCEL_PIECE = 200 };
+_Static_assert((int)CANCEL_PIECE <= (int)STORE_MAX_CLAIM, "a piece is one write");
+
+/* ---- Creating ---- */
+
+static void release_draft(struct http_exchange *exchange)
+{
+    batch_draft_fini(exchange->state->batch);
+    free(exchange->state->batch);
+}
+
+static void write_answer(struct buffer *out, const struct batch_draft *draft)
+{
+    struct json_writer json = {.out = out};
+    char id[MESSAGE_ID_TEXT_SIZE];
+    message_id_format(&draft->id, id);
+    json_begin_object(&json, NULL);
+    json_put_text(&json, "batch_id", id);
+    json_put_integer(&json, "count", (int64_t)draft->count);
+    json_put_integer(&json, "duplicates", (int64_t)draft->duplicates);
+    json_put_integer(&json, "segments", draft->segments);
+    json_begin_array(&json, "message_ids");
+    for (size_t i = 0; i < draft->count; i++) {
+        message_id_format(&draft->messages[i].id, id);
+        json_put_text(&json, NULL, id);
+    }
+    json_end_array(&json);
+    json_end_object(&json);
+}
+
+/* Says at which message the batch exceeds a limit. */
+static void refuse(struct http_exchange *exchange, enum error error)
+{
+    char pointer[40];
+    const struct store_enqueue_batch *batch = &exchange->write.enqueue_batch;
+    bool is_limit = error == ERROR_DAILY_CAP_REACHED || error == ERROR_KEY_CAP_REACHED ||
+                    error == ERROR_RECIPIENT_CAP_REACHED || error == ERROR_BURST_CAP_REACHED;
+    if (is_limit) {
+        snprintf(pointer, sizeof(pointer), "/messages/%zu", batch->refused);
+        http_add_field_error(exchange, pointer, error,
+                             "is the first message over the limit; none of the %zu was accepted",
+                             batch->count);
+    }
+    if (error == ERROR_OUTCOME_UNKNOWN)
+        http_problem(
+            exchange, error,
+            "The batch may have been accepted, all of it or nothing. Wait until GET /readyz"
+            " answers 200, then look for its messages before you send it again; with an"
+            " Idempotency-Key just send it again.");
+    else
+        messages_refuse_new(exchange, error);
+}
+
+static void answer_created(struct http_exchange *exchange)
+{
+    const struct batch_draft *draft = exchange->state->batch;
+    char id[MESSAGE_ID_TEXT_SIZE];
+    if (exchange->write.result != ERROR_NONE) {
+        refuse(exchange, exchange->write.result);
+        return;
+    }
+    if (idempotency_is_replayed(exchange)) {
+        idempotency_replay(exchange, NULL);
+        return;
+    }
+    message_id_format(&draft->id, id);
+    METRICS_ADD(&exchange->api->metrics, messages_accepted_total, 0, draft->count);
+    METRICS_ADD(&exchange->api->metrics, batches_accepted_total, 0, 1);
+    log_info("batch accepted", LOG_TEXT("batch_id", id),
+             LOG_NUMBER("messages", (int64_t)draft->count), LOG_NUMBER("segments", draft->segments),
+             LOG_TEXT_IF_ANY("key", exchange->key_id));
+    http_begin_json(exchange, 202);
+    http_add_header(exchange, "Location", "/api/batches/%s", id);
+    write_answer(&exchange->response.body, draft);
+}
+
+/* The first answer of this request, if it was accepted while it was still valid. */
+static void answer_if_done(struct http_exchange *exchange)
+{
+    if (exchange->write.result == ERROR_NONE && idempotency_is_replayed(exchange)) {
+        buffer_clear(&exchange->response.headers);
+        idempotency_replay(exchange, NULL);
+    }
+}
+
+static void keep_answer(struct store_answer *answer, const struct batch_draft *draft)
+{
+    char id[MESSAGE_ID_TEXT_SIZE];
+    message_id_format(&draft->id, id);
+    answer->status = 202;
+    snprintf(answer->location, sizeof(answer->location), "/api/batches/%s", id);
+    write_answer(&answer->body, draft);
+}
+
+enum http_outcome batches_handle_create(struct http_exchange *exchange)
+{
+    struct batch_draft *draft = calloc(1, sizeof(*draft));
+    if (!draft)
+        return http_problem(exchange, ERROR_INTERNAL, "Not enough memory for the batch.");
+    exchange->state->batch = draft;
+    exchange->release = release_draft;
+    if (!batch_draft_read(exchange, draft))
+        return idempotency_find_answer(exchange, answer_if_done);
+    exchange->write = (struct store_write){
+        .verb = STORE_ENQUEUE_BATCH,
+        .enqueue_batch = {.id = draft->id,
+                          .messages = draft->messages,
+                          .count = draft->count,
+                          .key_daily_messages = exchange->key_daily_messages,
+                          .idempotency = idempotency_of(exchange)},
+    };
+    strcpy(exchange->write.enqueue_batch.key_id, exchange->key_id);
+    if (exchange->write.enqueue_batch.idempotency)
+        keep_answer(&exchange->write.enqueue_batch.idempotency->answer, draft);
+    return http_park(exchange, answer_created);
+}
+
+/* ---- Reading ---- */
+
+static bool read_id(struct http_exchange *exchange, struct message_id *id)
+{
+    if (message_id_parse(exchange->request.path_argument, id))
+        return true;
+    http_problem(exchange, ERROR_BATCH_NOT_FOUND,
+                 "A batch id is a UUID, as in the answer of POST /api/batches.");
+    return false;
+}
+
+static enum http_outcome refuse_batch(struct http_exchange *exchange, enum error error)
+{
+    return error == ERROR_BATCH_NOT_FOUND ? http_problem(exchange, error, "No batch has the id %s.",
+                                                         exchange->request.path_argument)
+                                          : http_store_problem(exchange, error);
+}
+
+static void answer_batch(struct http_exchange *exchange, const struct store_batch *batch)
+{
+    struct json_writer json = {.out = &exchange->response.body};
+    char id[MESSAGE_ID_TEXT_SIZE], link[MESSAGE_ID_TEXT_SIZE + 24];
+    int64_t there = 0, open = 0;
+    message_id_format(&batch->id, id);
+    snprintf(link, sizeof(link), "/api/sms?batch_id=%s", id);
+    http_begin_json(exchange, 200);
+    json_begin_object(&json, NULL);
+    json_put_text(&json, "batch_id", id);
+    json_put_time(&json, "created_at", batch->created_at_ms);
+    json_put_integer(&json, "count", batch->count);
+    json_begin_object(&json, "statuses");
+    for (int i = 0; i < MESSAGE_STATUS_COUNT; i++) {
+        json_put_integer(&json, message_status_name((enum message_status)i), batch->counts[i]);
+        there += batch->counts[i];
+        open += i < MESSAGE_SENT ? batch->counts[i] : 0;
+    }
+    json_end_object(&json);
+    json_put_integer(&json, "deleted", batch->count - there);
+    json_put_bool(&json, "finished", open == 0);
+    json_put_text(&json, "messages", link);
+    json_end_object(&json);
+}
+
+enum http_outcome batches_handle_get(struct http_exchange *exchange)
+{
+    struct message_id id;
+    struct store_batch batch;
+    if (!read_id(exchange, &id))
+        return HTTP_ANSWERED;
+    enum error error = store_find_batch(exchange->reader, &id, &batch);
+    if (error != ERROR_NONE)
+        return refuse_batch(exchange, error);
+    answer_batch(exchange, &batch);
+    return HTTP_ANSWERED;
+}
+
+/* ---- Cancelling ---- */
+
+static void answer_cancelled(struct http_exchange *exchange)
+{
+    const struct batch_cancellation *sum = &exchange->state->cancellation;
+    struct json_writer json = {.out = &exchange->response.body};
+    if (exchange->write.result != ERROR_NONE && sum->cancelled + sum->asked > 0) {
+        http_problem(exchange, exchange->write.result,
+                     "Some messages were cancelled, others not yet. Send the request again.");
+        return;
+    }
+    if (exchange->write.result != ERROR_NONE) {
+        refuse_batch(exchange, exchange->write.result);
+        return;
+    }
+    log_info(
+        "batch cancelled", LOG_TEXT("batch_id", exchange->request.path_argument),
+        LOG_NUMBER("cancelled", (int64_t)sum->cancelled), LOG_NUMBER("asked", (int64_t)sum->asked),
+        LOG_NUMBER("too_late", (int64_t)sum->too_late), LOG_TEXT_IF_ANY("key", exchange->key_id));
+    http_begin_json(exchange, 200);
+    json_begin_object(&json, NULL);
+    json_put_text(&json, "batch_id", exchange->request.path_argument);
+    json_put_integer(&json, "cancelled", (int64_t)sum->cancelled);
+    json_put_integer(&json, "asked", (int64_t)sum->asked);
+    json_put_integer(&json, "too_late", (int64_t)sum->too_late);
+    json_end_object(&json);
+}
+
+/* Other writes run between two pieces. */
+static void end_piece(struct store_write *write)
+{
+    struct http_exchange *exchange = CONTAINER_OF(write, struct http_exchange, write);
+    struct batch_cancellation *sum = &exchange->state->cancellation;
+    const struct store_cancel_batch *piece = &write->cancel_batch;
+    if (write->result == ERROR_NONE) {
+        sum->cancelled += piece->cancelled;
+        sum->asked += piece->asked;
+        sum->too_late += piece->too_late;
+        write->run_inline = false;
+        if (piece->more) {
+            enum error error = store_submit(exchange->api->store, write);
+            if (error == ERROR_NONE)
+                return; /* it is the store's again */
+            write->result = error;
+        }
+    }
+    exchange->wake(exchange);
+}
+
+enum http_outcome batches_handle_cancel(struct http_exchange *exchange)
+{
+    struct message_id id;
+    if (!read_id(exchange, &id))
+        return HTTP_ANSWERED;
+    exchange->state->cancellation = (struct batch_cancellation){0};
+    exchange->resume = answer_cancelled;
+    exchange->write = (struct store_write){
+        .verb = STORE_CANCEL_BATCH,
+        .cancel_batch = {.id = id, .limit = CANCEL_PIECE},
+        .done = end_piece,
+    };
+    enum error error = store_submit(exchange->api->store, &exchange->write);
+    return error == ERROR_NONE ? HTTP_PARKED : http_store_problem(exchange, error);
+}
