@@ -75,6 +75,17 @@ static void put_by_status(struct buffer *out, enum metrics_id id,
     }
 }
 
+static void put_waiting(struct buffer *out, const int64_t counts[MESSAGE_WAIT_COUNT])
+{
+    char labels[LABELS_SIZE];
+    metrics_put_head(out, METRIC_messages_waiting);
+    for (int reason = MESSAGE_WAIT_NONE + 1; reason < MESSAGE_WAIT_COUNT; reason++) {
+        snprintf(labels, sizeof(labels), "reason=\"%s\"",
+                 message_wait_name((enum message_wait_reason)reason));
+        metrics_put_integer(out, METRIC_messages_waiting, labels, counts[reason]);
+    }
+}
+
 /* How long the oldest message that is due has been queued; 0 without one. */
 static int64_t queue_age_s(const struct store_statistics *statistics)
 {
@@ -86,6 +97,7 @@ static void put_statistics(struct buffer *out, const struct store_statistics *st
 {
     put_by_status(out, METRIC_messages, statistics->messages, MESSAGE_UNKNOWN);
     put_by_status(out, METRIC_messages_stuck, statistics->stuck, MESSAGE_SENDING);
+    put_waiting(out, statistics->waiting);
     put_number(out, METRIC_queue_oldest_age_seconds, queue_age_s(statistics));
     put_number(out, METRIC_sending_paused, statistics->sending_paused);
     put_number(out, METRIC_devices_connected, statistics->devices_connected);

@@ -31,6 +31,7 @@ struct store_statistics {
         oldest_queued_ms; /* wall; since when the oldest message that is due is queued; 0: none is */
     int64_t disk_free_bytes, disk_size_bytes; /* 0: not known */
     bool sending_paused;
+    int64_t waiting[MESSAGE_WAIT_COUNT]; /* queued messages by what they wait for: waits.h */
 };
 MUST_CHECK enum error store_read_statistics(struct store_reader *reader, int64_t stuck_for_ms,
                                             struct store_statistics *statistics);

@@ -552,6 +552,10 @@ enum error store_poll_work(struct store_reader *reader, struct store_work *work)
     enum error error = reader->backend->poll_work(reader->reader, work);
     if (error != ERROR_NONE)
         return error;
+    if (work->stuck_for_ms != 0)
+        error = store_count_waits(reader, work->waiting);
+    if (error != ERROR_NONE)
+        return error;
     if (work->cancel_count > 0)
         work->cancel_cursor = work->cancel_requests[work->cancel_count - 1].id;
     if (work->revoked_count > 0)
@@ -582,5 +586,6 @@ enum error store_group_is_known(struct store_reader *reader, const char *group, 
 enum error store_read_statistics(struct store_reader *reader, int64_t stuck_for_ms,
                                  struct store_statistics *statistics)
 {
-    return reader->backend->read_statistics(reader->reader, stuck_for_ms, statistics);
+    enum error error = reader->backend->read_statistics(reader->reader, stuck_for_ms, statistics);
+    return error == ERROR_NONE ? store_count_waits(reader, statistics->waiting) : error;
 }

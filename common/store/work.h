@@ -55,6 +55,8 @@ struct store_work {
     /* By status, the messages that have neither finished nor changed for stuck_for_ms. Of a long queue only the first
        are looked at. */
     int64_t stuck[MESSAGE_STATUS_COUNT];
+    int64_t waiting
+        [MESSAGE_WAIT_COUNT]; /* where stuck_for_ms is set: queued messages by what they wait for */
 };
 
 /* A read (store.h), in one consistent view. After an error the cursors are as before, and nothing else is valid. */

@@ -14,11 +14,30 @@ static void write_counts(struct json_writer *json, const char *name,
     json_end_object(json);
 }
 
+static void write_waiting(struct json_writer *json, const int64_t counts[MESSAGE_WAIT_COUNT])
+{
+    json_begin_object(json, "waiting");
+    for (int i = MESSAGE_WAIT_NONE + 1; i < MESSAGE_WAIT_COUNT; i++)
+        json_put_integer(json, message_wait_name((enum message_wait_reason)i), counts[i]);
+    json_end_object(json);
+}
+
+/* Those that there are. */
+static void print_waiting(const int64_t counts[MESSAGE_WAIT_COUNT])
+{
+    for (int i = MESSAGE_WAIT_NONE + 1; i < MESSAGE_WAIT_COUNT; i++) {
+        if (counts[i] > 0)
+            printf("%-22s  %" PRId64 " for %s\n", "queued and waiting", counts[i],
+                   message_wait_name((enum message_wait_reason)i));
+    }
+}
+
 static void write_statistics(struct json_writer *json, const struct store_statistics *statistics)
 {
     json_begin_object(json, NULL);
     write_counts(json, "messages", statistics->messages, MESSAGE_STATUS_COUNT - 1);
     write_counts(json, "stuck", statistics->stuck, MESSAGE_SENDING);
+    write_waiting(json, statistics->waiting);
     json_put_time(json, "oldest_queued_at", statistics->oldest_queued_ms);
     json_put_integer(json, "devices_connected", statistics->devices_connected);
     json_put_bool(json, "sending_paused", statistics->sending_paused);
@@ -37,6 +56,7 @@ static void print_statistics(const struct store_statistics *statistics, int64_t 
                statistics->messages[i]);
         stuck += statistics->stuck[i];
     }
+    print_waiting(statistics->waiting);
     clock_format(statistics->oldest_queued_ms, since);
     printf("%-22s  %s\n", "oldest queued since",
            statistics->oldest_queued_ms ? since : "queue is empty");

@@ -130,13 +130,20 @@ bool housekeeping_counts_stuck(struct broker *broker, int64_t now_ms)
            is_due(&broker->housekeeping.count_stuck_at_ms, COUNT_STUCK_INTERVAL_MS, now_ms);
 }
 
-void housekeeping_warn_of_stuck(const int64_t counts[MESSAGE_STATUS_COUNT])
+void housekeeping_report(const int64_t stuck[MESSAGE_STATUS_COUNT],
+                         const int64_t waiting[MESSAGE_WAIT_COUNT])
 {
     for (int i = 0; i < MESSAGE_STATUS_COUNT; i++) {
-        if (counts[i] > 0)
+        if (stuck[i] > 0)
             log_warning("messages are stuck",
                         LOG_TEXT("status", message_status_name((enum message_status)i)),
-                        LOG_NUMBER("count", counts[i]));
+                        LOG_NUMBER("count", stuck[i]));
+    }
+    for (int i = MESSAGE_WAIT_NONE + 1; i < MESSAGE_WAIT_COUNT; i++) {
+        if (waiting[i] > 0)
+            log_info("messages wait",
+                     LOG_TEXT("reason", message_wait_name((enum message_wait_reason)i)),
+                     LOG_NUMBER("count", waiting[i]));
     }
 }
 

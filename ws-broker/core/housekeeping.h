@@ -13,7 +13,9 @@ void housekeeping_run(struct broker *broker, int64_t now_ms, int64_t wall_ms);
 
 /* Whether the next poll is to count stuck messages; notes that it does. */
 bool housekeeping_counts_stuck(struct broker *broker, int64_t now_ms);
-void housekeeping_warn_of_stuck(const int64_t counts[MESSAGE_STATUS_COUNT]);
+/* Logs what that poll counted. */
+void housekeeping_report(const int64_t stuck[MESSAGE_STATUS_COUNT],
+                         const int64_t waiting[MESSAGE_WAIT_COUNT]);
 
 /* Whether it is time for the regular look for messages and work in the store, in case a doorbell was lost. */
 bool housekeeping_sweep_is_due(struct broker *broker, int64_t now_ms);

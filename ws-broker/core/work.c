@@ -58,7 +58,7 @@ void work_polled(struct broker *broker, enum error result, int64_t now_ms)
     for (size_t i = 0; i < page->configured_count; i++)
         configuration_changed(broker, &page->configured[i], now_ms);
     if (page->stuck_for_ms != 0)
-        housekeeping_warn_of_stuck(page->stuck);
+        housekeeping_report(page->stuck, page->waiting);
     page->stuck_for_ms = 0;
     if (page->more && !broker->drain.active)
         submit(broker);
