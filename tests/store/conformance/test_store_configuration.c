@@ -443,7 +443,7 @@ static void many_decisions_come_in_pages(void **state)
     struct store_fixture *fixture = *state;
     static struct store_work work;
     struct message_id instance = store_fixture_new_id();
-    char id[16];
+    char id[24];
     given_lease(fixture, &instance, 60000);
     for (int i = 0; i < COUNT; i++) {
         snprintf(id, sizeof(id), "phone-%d", i);
