@@ -185,7 +185,7 @@ def probes(folder):
 
 
 def connected(port):
-    answer = requests.get(f"http://localhost:{port}/api/devices", timeout=LIMIT_SECONDS)
+    answer = requests.get(f"http://localhost:{port}/api/devices?connected=true", timeout=LIMIT_SECONDS)
     return [device["device_id"] for device in answer.json()["devices"]]
 
 

@@ -148,6 +148,8 @@ enum http_outcome messages_handle_send(struct http_exchange *exchange)
         return idempotency_find_answer(exchange, message_replay_answer_if_done);
 
     message_draft_finish(exchange, message);
+    if (store_read_wait(exchange->reader, message) != ERROR_NONE)
+        message->wait = (struct message_wait){0}; /* it is sent all the same */
     exchange->write = (struct store_write){
         .verb = STORE_ENQUEUE,
         .enqueue = {.message = message,

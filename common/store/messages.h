@@ -81,14 +81,14 @@ struct store_holder {
     int64_t connection_epoch;  /* the epoch of its connection */
     bool assured;              /* it has a journal: it is offered the message */
     struct message_id journal; /* zero without one */
-    unsigned load;             /* of a claim: how much of its window is used, per mille */
+    unsigned cost;             /* of a claim: the lower, the rather; the same: devices take turns */
     bool at_daily_limit;       /* out, of a claim: it was passed over and may ask again later */
     bool disabled; /* out, of a claim: it was passed over until an operator enables it */
 };
 
 /* Claims the oldest messages that are due: `dispatched` for an assured device, `accepted` for a basic one. The
    oldest message goes to the first slot that may have it: whose device is the message's target, if it has one, is
-   not disabled, and has not reached its limit of the day. Of slots with the same load, the one comes first whose device had the last
+   not disabled, and has not reached its limit of the day. Of slots with the same cost, the one comes first whose device had the last
    message to the same number. Claims nothing while sending is paused. What has expired becomes `expired`, where the clock
    is trusted (trusted_wall_ms), or is passed over. */
 struct store_claim {

@@ -174,6 +174,7 @@ class Gateway:
             "LOG_LEVEL": "debug",
             "API_KEYS": "required",
             "DEVICE_TOKENS": "required",
+            "SAME_DEVICE_HOURS": "0",  # most tests send to one number, and expect turns
             "ASAN_OPTIONS": "detect_leaks=1:exitcode=99",
             "UBSAN_OPTIONS": "print_stacktrace=1",
         } | {name: str(value) for name, value in (settings or {}).items()}

@@ -14,9 +14,10 @@ MESSAGE_ID = "019dbb26-7a13-7c1e-a2a6-0c2d52c3f9c1"
 def routes():
     """(method, path) of all that the API has."""
     for template, operations in description()["paths"].items():
-        path = template.replace("{message_id}", MESSAGE_ID).replace("{device_id}", "no-such-phone")
+        path = template.replace("{message_id}", MESSAGE_ID).replace("{device_id}", "no-such-phone") \
+            .replace("{batch_id}", MESSAGE_ID)
         for method in operations:
-            if method in ("get", "post", "delete"):
+            if method in ("get", "post", "patch", "delete"):
                 yield method.upper(), path
 
 
@@ -30,7 +31,7 @@ def request(gateway, method, target):
         source = f"127.0.{next(SOURCES) // 250 + 20}.{next(SOURCES) % 250 + 2}"
         return ask_raw(gateway, head(method, target, "Content-Type: application/json", "Content-Length: 2")
                        + b"{}", method, source)
-    if method == "POST":
+    if method in ("POST", "PATCH"):
         return ask(gateway, method, target, "Content-Type: application/json", body=b"{}")
     return ask(gateway, method, target)
 

@@ -74,14 +74,15 @@ def example_of(method, path):
     return media.get("example", examples[0] if examples else None)
 
 
-def ask(locked, method, path, key=None, authorization=None):
+def ask(locked, method, path, key=None, authorization=None, parts=None):
     gateway, keys, _ = locked
     headers = {"Authorization": authorization} if authorization is not None else {}
     example = example_of(method, path)
     body = {} if example is None else {"json": example}
     api = Api(gateway.url, key)
-    answer = api.request(method, path.replace("{message_id}", keys["message_id"]), headers=headers,
-                         **body)
+    for name, value in ({"{message_id}": keys["message_id"]} | (parts or {})).items():
+        path = path.replace(name, value)
+    answer = api.request(method, path, headers=headers, **body)
     api.close()
     return answer
 
@@ -166,8 +167,12 @@ def test_the_scope_of_the_route_is_enough(locked, method, path, scope):
         assert api.request("DELETE", f"/api/sms/{message_id}").status_code == 200
     if "{device_id}" in path:
         assert gateway.command("devices", "token", "phone")[0] == 0
-    target = path.replace("{message_id}", message_id).replace("{device_id}", "phone")
-    assert ask(locked, method, target, gateway.make_key(scope)).ok
+    parts = {"{message_id}": message_id, "{device_id}": "phone"}
+    if "{batch_id}" in path:
+        message = {"phone_number": "+1234567890", "message": "text"}
+        parts["{batch_id}"] = api.request("POST", "/api/batches", json={"messages": [message]}).json()["batch_id"]
+    answer = ask(locked, method, path, gateway.make_key(scope), parts=parts)
+    assert answer.ok, answer.text
 
 
 @pytest.mark.parametrize("header", [

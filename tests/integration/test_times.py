@@ -35,7 +35,7 @@ def assert_not_early(message):
 
 @pytest.fixture
 def timed(make_gateway):
-    return make_gateway().start()
+    return make_gateway(SAME_DEVICE_HOURS=192).start()
 
 
 def test_a_message_is_dispatched_at_its_time_and_not_before(timed):

@@ -47,7 +47,7 @@ def test_a_message_of_the_tool_is_as_one_of_the_api(served):
     for text, message in (("Grüße €", "Grüße €"), ("two\nlines", "two\nlines")):
         sent = served.api.message(send(served, "+49 (151) 123-4567", text))
         of_api = served.api.send(NUMBER, message)
-        given = ("message_id", "created_at", "updated_at", "times", "request_id")
+        given = ("message_id", "created_at", "updated_at", "times", "request_id", "waiting_for")
         assert {name: sent[name] for name in sent if name not in given} == \
             {name: of_api[name] for name in of_api if name not in given}
         assert sent["request_id"] is None and sent["created_at"] == sent["times"]["queued"] == sent["updated_at"]
@@ -65,7 +65,7 @@ def test_in_json_it_is_the_message(served):
     assert (status, errors, printed.count("\n")) == (0, "", 1)
     message = json.loads(printed)
     check_schema({"$ref": "#/components/schemas/Message"}, message)
-    assert served.api.message(message["message_id"]) == message
+    assert served.api.message(message["message_id"]) | {"waiting_for": None} == message
 
 
 def test_typography_is_replaced_if_it_is_wished(served):
@@ -107,7 +107,7 @@ def test_the_options_are_those_of_the_api(served):
         sent = served.api.message(send(served, NUMBER, "a text", *options))
         of_api = served.api.request("POST", "/api/send-sms", json={"phone_number": NUMBER, "message": "a text"} | asked)
         assert of_api.status_code == 202, of_api.text
-        given = ("message_id", "created_at", "updated_at", "times", "request_id")
+        given = ("message_id", "created_at", "updated_at", "times", "request_id", "waiting_for")
         assert {name: sent.get(name) for name in of_api.json() if name not in given} == \
             {name: value for name, value in of_api.json().items() if name not in given}
 

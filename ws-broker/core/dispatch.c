@@ -149,10 +149,13 @@ static const struct request_kind claim_kind = {
 
 /* ---- Claiming ---- */
 
-static unsigned load_of(const struct session *session)
+/* What the heap orders by, but for the turns. */
+static unsigned cost_of(const struct session *session)
 {
+    enum { SIGNAL_LEVELS = 5 };
     const struct phone_heap_entry *entry = &session->heap_entry;
-    return (unsigned)((uint64_t)entry->in_flight * 1000 / entry->window);
+    unsigned load = (unsigned)((uint64_t)entry->in_flight * 1000 / entry->window);
+    return load * SIGNAL_LEVELS + (unsigned)(SIGNAL_LEVELS - 1 - entry->signal_level);
 }
 
 static void add_slot(struct broker *broker, struct store_request *request, struct session *session,
@@ -162,7 +165,7 @@ static void add_slot(struct broker *broker, struct store_request *request, struc
     struct claim_slot *slot = (struct claim_slot *)request->context + claim->slot_count;
     struct store_holder *holder = &claim->slots[claim->slot_count++];
     *holder = session_holder(session);
-    holder->load = load_of(session);
+    holder->cost = cost_of(session);
     *slot = (struct claim_slot){session->id, session->protocol};
     session->claimed_slots++;
     send_budget_spend(&session->send_budget, 1, now_ms); /* its length is not known yet */

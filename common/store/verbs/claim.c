@@ -68,7 +68,7 @@ static bool may_have(struct claim *claim, size_t slot, const struct message_row 
     return is_within;
 }
 
-/* The first free slot whose device may have the message, or one of `device_id` with the same load; slot_count without
+/* The first free slot whose device may have the message, or one of `device_id` with the same cost; slot_count without
    one. */
 static size_t find_slot(struct claim *claim, const struct message_row *row, const char *device_id)
 {
@@ -76,7 +76,7 @@ static size_t find_slot(struct claim *claim, const struct message_row *row, cons
     size_t count = claim->request->slot_count, first = count;
     for (size_t slot = 0; slot < count && (*device_id || first == count); slot++) {
         if (first < count &&
-            (slots[slot].load > slots[first].load || strcmp(slots[slot].device_id, device_id) != 0))
+            (slots[slot].cost > slots[first].cost || strcmp(slots[slot].device_id, device_id) != 0))
             continue;
         if (!may_have(claim, slot, row))
             continue;

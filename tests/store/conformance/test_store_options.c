@@ -564,12 +564,12 @@ static void a_recipient_keeps_its_device_among_equals(void **state)
     assert_id(ids[1], known);
     assert_id(ids[0], none);
 
-    slots[1].load = 125; /* the other is better */
+    slots[1].cost = 125; /* the other is better */
     struct message_id again = given_to(fixture, "+491511111111", (struct message_options){0});
     claim(fixture, &request, slots, 2, ids);
     assert_id(ids[0], again);
 
-    slots[1].load = 0;
+    slots[1].cost = 0;
     store_fixture_pass_ms(DAY_MS + 2); /* too long ago */
     struct message_id late = given_to(fixture, "+491511111111", (struct message_options){0});
     claim(fixture, &request, slots, 2, ids);
