@@ -35,6 +35,8 @@ SAMPLES = {  # every location of gateway.conf, and requests for it
               head("POST", "/api/send-sms", "Content-Length: 0"), head("OPTIONS", "/api/sms"),
               head("POST", "/api/send-sms", JSON, "Content-Length: 100000"),
               head("GET", "/api/sms?limit=0"), head("GET", "/api/sms?" + "a" * 9000)],
+    "= /api/batches": [head("POST", "/api/batches", JSON, "Content-Length: 2") + b"{}", head("GET", "/api/batches"),
+                       head("POST", "/api/batches", JSON, "Content-Length: 100000000")],
     "= /api/pair": [pairing(b"WRONG")] * 8,
     "= /api": [head("GET", "/api")],
     "= /livez": [head("GET", "/livez"), head("POST", "/livez", "Content-Length: 0")],
