@@ -113,9 +113,7 @@ static const struct request_kind expire_unsent_kind = {
 static void expire_unsent(struct broker *broker, int64_t now_ms)
 {
     int64_t trusted_wall_ms = housekeeping_trusted_wall_ms(broker, now_ms);
-    if (broker->drain.active)
-        return;
-    if (broker->housekeeping.expiring_unsent || trusted_wall_ms == 0)
+    if (broker->housekeeping.expiring_unsent || trusted_wall_ms == 0 || broker->drain.active)
         return;
     broker->housekeeping.expiring_unsent = true;
     struct store_request *request = store_request_new(&expire_unsent_kind, 0);

@@ -283,21 +283,6 @@ static enum error read_view(struct handle *handle, const struct store_query *que
     return ERROR_NONE;
 }
 
-/* Of the rows of a select, which has their statuses. */
-static enum error count_statuses(struct handle *handle, struct statement *select,
-                                 int64_t counts[MESSAGE_STATUS_COUNT])
-{
-    bool row;
-    enum error error = statement_step(handle, select, &row);
-    for (; error == ERROR_NONE && row; error = statement_step(handle, select, &row)) {
-        int64_t status = statement_integer(select, FIELD_STATUS);
-        if (status >= 0 && status < MESSAGE_STATUS_COUNT)
-            counts[status]++;
-    }
-    statement_reset(select);
-    return error;
-}
-
 /* Within a transaction of the caller. */
 static enum error read_batch(struct handle *handle, const struct message_id *id,
                              struct store_batch *batch)
@@ -317,7 +302,7 @@ static enum error read_batch(struct handle *handle, const struct message_id *id,
         return error != ERROR_NONE ? error : ERROR_BATCH_NOT_FOUND;
     struct statement *statuses = statement_get(handle, READ_BATCH_STATUSES);
     statement_bind_id(statuses, FIELD_BATCH_ID, id);
-    return count_statuses(handle, statuses, batch->counts);
+    return queries_read_counts(handle, statuses, batch->counts);
 }
 
 enum error queries_find_batch(struct store_database_reader *reader, const struct message_id *id,

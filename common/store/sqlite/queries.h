@@ -52,7 +52,8 @@ enum error queries_read_sending(struct store_database_reader *reader,
 enum error queries_read_statistics(struct store_database_reader *reader, int64_t stuck_for_ms,
                                    struct store_statistics *statistics);
 
-/* On any handle: FIND_SENDING, READ_SENDING. On a reader's: the stuck messages; a status and a count in each row. */
+/* On any handle: FIND_SENDING, READ_SENDING. On a reader's: the stuck messages; and
+   the rows of a select, whose counts are added to those of their statuses. */
 MUST_CHECK enum error queries_find_sending(struct handle *handle, enum statement_id id,
                                            struct store_sending *sending);
 MUST_CHECK enum error queries_read_stuck(struct handle *handle, int64_t since_ms,

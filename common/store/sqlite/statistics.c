@@ -12,7 +12,7 @@ enum error queries_read_counts(struct handle *handle, struct statement *select,
     for (; error == ERROR_NONE && row; error = statement_step(handle, select, &row)) {
         int64_t status = statement_integer(select, FIELD_STATUS);
         if (status >= 0 && status < MESSAGE_STATUS_COUNT)
-            counts[status] = statement_integer(select, FIELD_COUNT);
+            counts[status] += statement_integer(select, FIELD_COUNT);
     }
     return error;
 }

@@ -23,16 +23,22 @@ static enum error add_device(struct claim *claim, const char *device_id)
     return error;
 }
 
+/* Its index; device_count where it has no slot. */
+static size_t find_device(const struct claim *claim, const char *device_id)
+{
+    size_t index = 0;
+    while (index < claim->device_count && strcmp(claim->devices[index].device_id, device_id) != 0)
+        index++;
+    return index;
+}
+
 static enum error find_devices(struct claim *claim)
 {
     const struct store_claim *request = claim->request;
     enum error error = ERROR_NONE;
     claim->device_count = 0;
     for (size_t i = 0; i < request->slot_count && error == ERROR_NONE; i++) {
-        size_t index = 0;
-        while (index < claim->device_count &&
-               strcmp(claim->devices[index].device_id, request->slots[i].device_id) != 0)
-            index++;
+        size_t index = find_device(claim, request->slots[i].device_id);
         if (index == claim->device_count)
             error = add_device(claim, request->slots[i].device_id);
         claim->of_slot[i] = &claim->devices[index];
@@ -87,15 +93,6 @@ static size_t find_slot(struct claim *claim, const struct message_row *row, cons
     return first;
 }
 
-static bool has_slots(const struct claim *claim, const char *device_id)
-{
-    for (size_t i = 0; i < claim->device_count; i++) {
-        if (strcmp(claim->devices[i].device_id, device_id) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* The device that the recipient's last message came from, where there is a choice; "" without one. *deferred: it is not
    among the slots, and is asked for the next claim. */
 static enum error find_preferred(struct claim *claim, const struct due_message *due,
@@ -112,7 +109,8 @@ static enum error find_preferred(struct claim *claim, const struct due_message *
     enum error error = transaction->rows->messages->find_last_device(
         transaction->database, due->message.phone_number,
         transaction->now_ms - transaction->limits.same_device_ms, device_id);
-    if (error != ERROR_NONE || !*device_id || !request->may_defer || has_slots(claim, device_id))
+    if (error != ERROR_NONE || !*device_id || !request->may_defer ||
+        find_device(claim, device_id) < claim->device_count)
         return error;
     lane_of_device(device_id, lane);
     *deferred = claim_want(request, lane);
