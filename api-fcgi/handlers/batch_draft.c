@@ -1,7 +1,7 @@
 #include "api-fcgi/handlers/batch_draft.h"
 
 #include "api-fcgi/handlers/message_draft.h"
-#include "api-fcgi/handlers/placeholders.h"
+#include "common/process/placeholders.h"
 
 #include <stdio.h>
 #include <stdlib.h>

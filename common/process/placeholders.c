@@ -1,4 +1,4 @@
-#include "api-fcgi/handlers/placeholders.h"
+#include "common/process/placeholders.h"
 
 #include "common/base/utf8.h"
 
@@ -29,7 +29,7 @@ static bool fill_one(const char **text, const char *(*find)(const char *name, co
     if (!value) {
         snprintf(
             reason, PLACEHOLDERS_REASON_SIZE,
-            "has the placeholder {%.100s}, for which there is no variable; for a brace write {{",
+            "has the placeholder {%.100s}, but no variable has that name; for a brace write {{",
             name);
         utf8_trim(reason);
         return false;

@@ -1,6 +1,6 @@
 /* {name} in the text of a batch is a placeholder for a variable; {{ and }} are braces. */
-#ifndef API_FCGI_HANDLERS_PLACEHOLDERS_H
-#define API_FCGI_HANDLERS_PLACEHOLDERS_H
+#ifndef COMMON_PROCESS_PLACEHOLDERS_H
+#define COMMON_PROCESS_PLACEHOLDERS_H
 
 #include "common/base/buffer.h"
 
