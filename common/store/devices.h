@@ -12,16 +12,14 @@ enum { BROKER_NAME_SIZE = 65, STORE_LOW_BATTERY_PERCENT = 20 };
 
 /* A message in flight on a device, and for how long nothing has been heard of it. */
 struct store_held_message {
-    struct message_id id;
-    unsigned attempt;
+    struct message_ref ref;
     int64_t silent_ms;
-    bool revoke; /* it has a cancel request */
+    bool cancel_requested;
 };
 
 /* A message in a device's journal that has no final status there, and what follows from it. */
 struct store_journal_entry {
-    struct message_id id;
-    unsigned attempt;
+    struct message_ref ref;
     bool offered;               /* it waits for the release; otherwise it was released */
     enum store_verdict verdict; /* out */
 };

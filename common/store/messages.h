@@ -6,6 +6,7 @@
 #include "common/base/error.h"
 #include "common/model/lane.h"
 #include "common/model/message.h"
+#include "common/model/message_ref.h"
 #include "common/store/idempotency.h"
 
 struct store_reader;
@@ -122,8 +123,7 @@ enum store_verdict {
 /* A device has acknowledged an offer: `dispatched` becomes `accepted`, the point of no return. */
 struct store_release {
     struct store_holder phone;
-    struct message_id id;
-    unsigned attempt;
+    struct message_ref ref;
     enum store_verdict verdict; /* out */
 };
 
@@ -131,8 +131,7 @@ struct store_release {
    written to a basic device. A message that has moved on stays as it is. One with a cancel request becomes
    `cancelled`. */
 struct store_return_to_queue {
-    struct message_id id;
-    unsigned attempt;
+    struct message_ref ref;
     char device_id[DEVICE_ID_SIZE];
     bool refused;  /* by the device: counts as a failure, and store_backoff_ms passes */
     bool hopeless; /* no device can take it: `failed` at once, with the code and the message */
@@ -145,9 +144,8 @@ struct store_return_to_queue {
 /* A device reports on a message. ERROR_MESSAGE_NOT_HELD: it is not one of the device's messages. A late or
    repeated report changes nothing and is no error. */
 struct store_report {
-    struct message_id id;
-    unsigned attempt; /* 0: the device does not say */
-    int64_t seq;      /* in its journal; one that is not the latest is late. -1: none */
+    struct message_ref ref; /* attempt 0: the device does not say */
+    int64_t seq;            /* in its journal; one that is not the latest is late. -1: none */
     struct store_holder phone;
     enum message_status status;
     bool nothing_sent; /* `failed` with the proof: queued again, after store_backoff_ms */

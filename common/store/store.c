@@ -557,7 +557,7 @@ enum error store_poll_work(struct store_reader *reader, struct store_work *work)
     if (error != ERROR_NONE)
         return error;
     if (work->cancel_count > 0)
-        work->cancel_cursor = work->cancel_requests[work->cancel_count - 1].id;
+        work->cancel_cursor = work->cancel_requests[work->cancel_count - 1].ref.id;
     if (work->revoked_count > 0)
         strcpy(work->revoked_cursor, work->revoked[work->revoked_count - 1].device_id);
     if (work->configured_count > 0)

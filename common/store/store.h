@@ -118,8 +118,7 @@ struct store_write {
 struct store_transition {
     enum transition_reason reason;
     enum message_status from, to;
-    unsigned attempt;
-    struct message_id id;
+    struct message_ref ref;
     struct request_id request_id;
     int64_t connection_epoch;                 /* that it was dispatched on; 0: it was not */
     char device_id[DEVICE_ID_SIZE];           /* that has it, or had it until now; "": none */

@@ -6,6 +6,7 @@
 #include "common/base/error.h"
 #include "common/model/device.h"
 #include "common/model/message.h"
+#include "common/model/message_ref.h"
 
 struct store_reader;
 
@@ -13,8 +14,7 @@ enum { STORE_WORK_PAGE = 256, STORE_CONFIGURED_PAGE = 32 };
 
 /* A message in flight that a client no longer wants. */
 struct store_cancel_request {
-    struct message_id id;
-    unsigned attempt;
+    struct message_ref ref;
     char device_id[DEVICE_ID_SIZE];
 };
 

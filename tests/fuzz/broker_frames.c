@@ -32,8 +32,8 @@ static bool had_effect(struct phone *phone, const struct frame *said)
     case FRAME_IS_ACK:
         return world.heard || !phone->connected;
     case FRAME_IS_NACK: { /* without effect unless it is about an open offer */
-        const struct in_flight *held = in_flight_find(phone, message_of_id(&said->message_id),
-                                                      said->attempt);
+        const struct in_flight *held = in_flight_find(phone, message_of_id(&said->ref.id),
+                                                      said->ref.attempt);
         return world.heard || !held || !held->offered || held->answered;
     }
     case FRAME_IS_REPORT:
@@ -97,8 +97,9 @@ static bool is_only_one(unsigned message, unsigned attempt)
 
 static void check_offer(struct phone *phone, const struct owed *frame)
 {
-    struct attempt *attempt = store_find_attempt(&frame->id, frame->attempt);
-    struct in_flight *held = in_flight_find(phone, message_of_id(&frame->id), frame->attempt);
+    struct attempt *attempt = store_find_attempt(&frame->ref);
+    struct in_flight *held = in_flight_find(phone, message_of_id(&frame->ref.id),
+                                            frame->ref.attempt);
     CHECK(attempt->claimed && attempt->assured && attempt->device == phone->device);
     CHECK(message_id_equal(&attempt->journal, &phone->journal));
     CHECK(!attempt->offered && held && !held->written);
@@ -109,10 +110,11 @@ static void check_offer(struct phone *phone, const struct owed *frame)
 
 static void check_new_sms(struct phone *phone, const struct owed *frame)
 {
-    unsigned message = message_of_id(&frame->id);
+    unsigned message = message_of_id(&frame->ref.id);
     struct in_flight *held = in_flight_find_unwritten(phone, message);
     CHECK(held);
-    struct attempt *attempt = store_find_attempt(&frame->id, held->attempt);
+    struct attempt *attempt = store_find_attempt(
+        &(struct message_ref){frame->ref.id, held->attempt});
     CHECK(attempt->accepted && !attempt->assured && attempt->device == phone->device);
     CHECK(!attempt->given && is_only_one(message, held->attempt));
     attempt->given = true;
@@ -122,22 +124,22 @@ static void check_new_sms(struct phone *phone, const struct owed *frame)
 
 static void check_release(struct phone *phone, const struct owed *frame)
 {
-    struct attempt *attempt = store_find_attempt(&frame->id, frame->attempt);
+    struct attempt *attempt = store_find_attempt(&frame->ref);
     CHECK(attempt->accepted && attempt->assured && attempt->device == phone->device);
     CHECK(message_id_equal(&attempt->journal, &phone->journal));
     /* A repetition to the journal that has the proof has no effect. */
-    CHECK(attempt->proved || is_only_one(message_of_id(&frame->id), frame->attempt));
+    CHECK(attempt->proved || is_only_one(message_of_id(&frame->ref.id), frame->ref.attempt));
     attempt->given = true;
 }
 
 static void check_revoke(struct phone *phone, const struct owed *frame)
 {
-    unsigned message = message_of_id(&frame->id);
-    struct attempt *attempt = store_find_attempt(&frame->id, frame->attempt);
+    unsigned message = message_of_id(&frame->ref.id);
+    struct attempt *attempt = store_find_attempt(&frame->ref);
     CHECK(attempt->accepted && attempt->assured && attempt->device == phone->device);
     CHECK(world_store_message(&world.store, message).cancel_requested);
-    CHECK(phone->revoked[message] != frame->attempt);
-    phone->revoked[message] = frame->attempt;
+    CHECK(phone->revoked[message] != frame->ref.attempt);
+    phone->revoked[message] = frame->ref.attempt;
 }
 
 static const struct {
@@ -171,8 +173,8 @@ static struct owed read_frame(const struct json *json)
                        strcmp(json_text(json_member(json, "code")), "member_ignored") == 0;
     if (strcmp(frame.type, FRAME_ERROR) == 0)
         return frame; /* whatever message it names */
-    CHECK(!id || message_id_parse(json_text(id), &frame.id));
-    frame.attempt = read_number(json, "attempt", &number) ? (unsigned)number : 0;
+    CHECK(!id || message_id_parse(json_text(id), &frame.ref.id));
+    frame.ref.attempt = read_number(json, "attempt", &number) ? (unsigned)number : 0;
     frame.credit = read_number(json, "credit", &number) ? (unsigned)number : 0;
     if (read_number(json, "seq", &number) || read_number(json, "session", &number))
         frame.number = number;

@@ -79,8 +79,9 @@ bool phone_pay(struct phone *phone, const struct owed *paid)
 {
     for (size_t i = 0; i < phone->owed_count; i++) {
         struct owed *owed = &phone->owed[i];
-        if (strcmp(owed->type, paid->type) != 0 || !message_id_equal(&owed->id, &paid->id) ||
-            owed->attempt != paid->attempt || owed->number != paid->number ||
+        if (strcmp(owed->type, paid->type) != 0 ||
+            !message_id_equal(&owed->ref.id, &paid->ref.id) ||
+            owed->ref.attempt != paid->ref.attempt || owed->number != paid->number ||
             owed->credit != paid->credit)
             continue;
         phone->owed_count--;

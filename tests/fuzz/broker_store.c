@@ -20,11 +20,11 @@ unsigned store_count(enum store_verb verb)
     return count;
 }
 
-struct attempt *store_find_attempt(const struct message_id *id, unsigned attempt)
+struct attempt *store_find_attempt(const struct message_ref *ref)
 {
-    unsigned message = message_of_id(id);
-    CHECK(message < MOST_MESSAGES && attempt > 0 && attempt < MOST_ATTEMPTS);
-    return &world.attempts[message][attempt];
+    unsigned message = message_of_id(&ref->id);
+    CHECK(message < MOST_MESSAGES && ref->attempt > 0 && ref->attempt < MOST_ATTEMPTS);
+    return &world.attempts[message][ref->attempt];
 }
 
 static struct pending remove_pending(size_t index)
@@ -98,10 +98,10 @@ static bool comes_again(enum store_verb verb)
 
 static void note_lost(const struct store_write *write)
 {
-    const struct message_id *id = write->verb == STORE_RELEASE ? &write->release.id
+    const struct message_id *id = write->verb == STORE_RELEASE ? &write->release.ref.id
                                   : write->verb == STORE_RETURN_TO_QUEUE
-                                      ? &write->return_to_queue.id
-                                      : &write->report.id;
+                                      ? &write->return_to_queue.ref.id
+                                      : &write->report.ref.id;
     if (write->verb == STORE_DEVICE_DISCONNECT)
         world.device_lost[phone_of_device(write->disconnect.device_id)] = true;
     else if (message_of_id(id) != MOST_MESSAGES)

@@ -71,8 +71,8 @@ struct in_flight {
 /* A frame that the core has to write, because the store has answered. */
 struct owed {
     const char *type;
-    struct message_id id;
-    unsigned attempt, credit;
+    struct message_ref ref;
+    unsigned credit;
     int64_t number;  /* of a report, or a connection epoch */
     bool is_warning; /* an error frame about a frame that counts */
 };
@@ -166,7 +166,7 @@ void store_cancel(unsigned message);
 /* The writes caused by frames of a connection, at the store or to be retried. */
 unsigned store_count_of(session_id session);
 unsigned store_count(enum store_verb verb);
-struct attempt *store_find_attempt(const struct message_id *id, unsigned attempt);
+struct attempt *store_find_attempt(const struct message_ref *ref);
 
 /* ---- broker_phones.c ---- */
 

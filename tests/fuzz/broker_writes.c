@@ -19,10 +19,11 @@ static bool is_of(const struct store_holder *slot, const struct phone *phone)
 }
 
 /* Whether the core is reading such a frame about that attempt. */
-static bool is_said(enum frame_type type, const struct message_id *id, unsigned attempt)
+static bool is_said(enum frame_type type, const struct message_ref *ref)
 {
     return world.said && world.said->type == type &&
-           message_id_equal(&world.said->message_id, id) && world.said->attempt == attempt;
+           message_id_equal(&world.said->ref.id, &ref->id) &&
+           world.said->ref.attempt == ref->attempt;
 }
 
 /* Only phones that are connected, read from and have room are given messages; one claim at a time. */
@@ -43,12 +44,12 @@ static void want_claim(const struct store_write *write)
 static void want_release(const struct store_write *write)
 {
     struct phone *phone = world.speaker;
-    CHECK(is_said(FRAME_IS_ACK, &write->release.id, write->release.attempt));
+    CHECK(is_said(FRAME_IS_ACK, &write->release.ref));
     CHECK(phone->connected && phone == phone_newest(phone->device));
     CHECK(is_of(&write->release.phone, phone) &&
           write->release.phone.connection_epoch == phone->connection_epoch);
-    struct in_flight *held = in_flight_find(phone, message_of_id(&write->release.id),
-                                            write->release.attempt);
+    struct in_flight *held = in_flight_find(phone, message_of_id(&write->release.ref.id),
+                                            write->release.ref.attempt);
     if (held)
         held->answered = true;
     world.heard = true;
@@ -72,18 +73,18 @@ static bool leave_hand(unsigned message, unsigned attempt, bool refused)
 
 static void want_take_back(const struct store_write *write)
 {
-    const struct message_id *id = &write->return_to_queue.id;
-    struct attempt *attempt = store_find_attempt(id, write->return_to_queue.attempt);
+    const struct message_ref *ref = &write->return_to_queue.ref;
+    struct attempt *attempt = store_find_attempt(ref);
     CHECK(attempt->claimed && is_device(write->return_to_queue.device_id, attempt->device));
     CHECK(!attempt->returned && (attempt->assured || !attempt->given));
     if (write->return_to_queue.refused) {
-        CHECK(is_said(FRAME_IS_NACK, id, write->return_to_queue.attempt));
+        CHECK(is_said(FRAME_IS_NACK, ref));
         CHECK(write->return_to_queue.jitter >= 0 && write->return_to_queue.jitter <= 1);
         world.heard = true;
         world.speaker->consecutive_failures++;
     }
-    CHECK(attempt->orphaned || leave_hand(message_of_id(id), write->return_to_queue.attempt,
-                                          write->return_to_queue.refused));
+    CHECK(attempt->orphaned ||
+          leave_hand(message_of_id(&ref->id), ref->attempt, write->return_to_queue.refused));
     world.orphaned -= attempt->orphaned;
     attempt->orphaned = false;
     attempt->returned = true;
@@ -99,15 +100,14 @@ static void want_report(const struct store_write *write)
 {
     struct phone *phone = world.speaker;
     const struct frame *said = world.said;
-    const struct message_id *id = &write->report.id;
-    unsigned message = message_of_id(id);
+    const struct message_ref *ref = &write->report.ref;
+    unsigned message = message_of_id(&ref->id);
     CHECK(phone && is_of(&write->report.phone, phone));
-    CHECK(is_said(phone->assured ? FRAME_IS_REPORT : FRAME_IS_STATUS_UPDATE, id,
-                  write->report.attempt));
+    CHECK(is_said(phone->assured ? FRAME_IS_REPORT : FRAME_IS_STATUS_UPDATE, ref));
     CHECK(write->report.status == said->status);
     CHECK(write->report.seq == (phone->assured ? said->seq : -1));
     CHECK(write->report.nothing_sent ==
-          (phone->assured && said->attempt > 0 && says_nothing_sent(said)));
+          (phone->assured && said->ref.attempt > 0 && says_nothing_sent(said)));
     if (says_nothing_sent(said))
         phone->consecutive_failures++;
     else if (said->status == MESSAGE_SENT || said->status == MESSAGE_DELIVERED)
@@ -115,12 +115,12 @@ static void want_report(const struct store_write *write)
     world.heard = true;
     if (message == MOST_MESSAGES)
         return;
-    if (write->report.nothing_sent && write->report.attempt < MOST_ATTEMPTS) {
-        struct attempt *attempt = &world.attempts[message][write->report.attempt];
+    if (write->report.nothing_sent && ref->attempt < MOST_ATTEMPTS) {
+        struct attempt *attempt = &world.attempts[message][ref->attempt];
         attempt->proved |= attempt->device == phone->device &&
                            message_id_equal(&attempt->journal, &phone->journal);
     }
-    struct in_flight *held = in_flight_find(phone, message, write->report.attempt);
+    struct in_flight *held = in_flight_find(phone, message, ref->attempt);
     if (held && !held->offered && said->status != MESSAGE_SENDING)
         in_flight_take(phone, held);
 }
@@ -134,8 +134,8 @@ static void want_connect(const struct store_write *write)
     CHECK(write->connect.entry_count == phone->entry_count);
     for (size_t i = 0; i < phone->entry_count; i++) {
         const struct store_journal_entry *entry = &write->connect.entries[i];
-        CHECK(message_id_equal(&entry->id, &phone->entries[i].id));
-        CHECK(entry->attempt == phone->entries[i].attempt);
+        CHECK(message_id_equal(&entry->ref.id, &phone->entries[i].ref.id));
+        CHECK(entry->ref.attempt == phone->entries[i].ref.attempt);
         CHECK(entry->offered == phone->entries[i].offered);
     }
     for (size_t i = 0; i < SESSIONS; i++) {
@@ -249,26 +249,25 @@ static void answer_claim(const struct store_write *write)
                                                     .offered = phone->assured});
             continue;
         }
-        store_find_attempt(&message->id, message->attempt)->orphaned = true;
+        store_find_attempt(&(struct message_ref){message->id, message->attempt})->orphaned = true;
         world.orphaned++;
     }
 }
 
-static void owe_order(struct phone *phone, const struct message_id *id, unsigned attempt,
+static void owe_order(struct phone *phone, const struct message_ref *ref,
                       enum store_verdict verdict)
 {
     if (verdict != STORE_VERDICT_NONE)
         phone_owe(phone, (struct owed){.type = verdict == STORE_VERDICT_RELEASE ? FRAME_RELEASE
                                                                                 : FRAME_DROP,
-                                       .id = *id,
-                                       .attempt = attempt});
+                                       .ref = *ref});
 }
 
-static void owe_revoke(struct phone *phone, const struct message_id *id, unsigned attempt)
+static void owe_revoke(struct phone *phone, const struct message_ref *ref)
 {
-    unsigned message = message_of_id(id);
-    struct owed owed = {.type = FRAME_REVOKE, .id = *id, .attempt = attempt};
-    if (!in_flight_find(phone, message, attempt) || phone->revoked[message] == attempt)
+    unsigned message = message_of_id(&ref->id);
+    struct owed owed = {.type = FRAME_REVOKE, .ref = *ref};
+    if (!in_flight_find(phone, message, ref->attempt) || phone->revoked[message] == ref->attempt)
         return;
     (void)phone_pay(phone, &owed); /* it is owed once */
     phone_owe(phone, owed);
@@ -276,9 +275,9 @@ static void owe_revoke(struct phone *phone, const struct message_id *id, unsigne
 
 static void answer_release(const struct store_write *write, struct phone *phone)
 {
-    struct in_flight *held = in_flight_find(phone, message_of_id(&write->release.id),
-                                            write->release.attempt);
-    owe_order(phone, &write->release.id, write->release.attempt, write->release.verdict);
+    struct in_flight *held = in_flight_find(phone, message_of_id(&write->release.ref.id),
+                                            write->release.ref.attempt);
+    owe_order(phone, &write->release.ref, write->release.verdict);
     if (held && write->release.verdict == STORE_VERDICT_DROP)
         in_flight_take(phone, held);
     if (held && write->release.verdict == STORE_VERDICT_RELEASE) {
@@ -291,7 +290,7 @@ static bool is_in_journal(const struct store_write *write, const struct message_
 {
     bool found = false;
     for (size_t i = 0; i < write->connect.entry_count; i++)
-        found |= message_id_equal(&write->connect.entries[i].id, id);
+        found |= message_id_equal(&write->connect.entries[i].ref.id, id);
     return found;
 }
 
@@ -316,29 +315,29 @@ static void answer_connect(const struct store_write *write, struct phone *phone)
         phone_owe(phone, (struct owed){.type = FRAME_CONNECTION_ACK});
     for (size_t i = 0; i < write->connect.entry_count; i++) {
         const struct store_journal_entry *entry = &write->connect.entries[i];
-        owe_order(phone, &entry->id, entry->attempt, entry->verdict);
+        owe_order(phone, &entry->ref, entry->verdict);
     }
     for (size_t i = 0; i < write->connect.held_count; i++) {
         const struct store_held_message *held = &write->connect.held[i];
-        int64_t left_ms = silence_left_ms(phone->assured && is_in_journal(write, &held->id),
+        int64_t left_ms = silence_left_ms(phone->assured && is_in_journal(write, &held->ref.id),
                                           held->silent_ms);
         if (left_ms > 0)
-            in_flight_put(phone, (struct in_flight){.message = message_of_id(&held->id),
-                                                    .attempt = held->attempt,
+            in_flight_put(phone, (struct in_flight){.message = message_of_id(&held->ref.id),
+                                                    .attempt = held->ref.attempt,
                                                     .written = true,
                                                     .due_at_ms = world.now_ms + left_ms});
-        if (phone->assured && held->revoke)
-            owe_revoke(phone, &held->id, held->attempt);
+        if (phone->assured && held->cancel_requested)
+            owe_revoke(phone, &held->ref);
     }
 }
 
 /* A returned message is not in flight, also when its phone has reconnected in the meantime. */
 static void answer_take_back(const struct store_write *write)
 {
-    unsigned message = message_of_id(&write->return_to_queue.id);
+    unsigned message = message_of_id(&write->return_to_queue.ref.id);
     for (size_t i = 0; i < SESSIONS && write->return_to_queue.changed; i++) {
         struct in_flight *held = in_flight_find(&world.phones[i], message,
-                                                write->return_to_queue.attempt);
+                                                write->return_to_queue.ref.attempt);
         if (held)
             in_flight_take(&world.phones[i], held);
     }
@@ -350,7 +349,7 @@ void promise_polled(const struct store_work *work)
         const struct store_cancel_request *message = &work->cancel_requests[i];
         struct phone *phone = phone_newest(phone_of_device(message->device_id));
         if (phone && phone->assured && phone->connected)
-            owe_revoke(phone, &message->id, message->attempt);
+            owe_revoke(phone, &message->ref);
     }
 }
 

@@ -62,7 +62,7 @@ static void check_report(const struct frame *frame)
 /* A phone's text in a message to another phone. */
 static void check_new_sms(const struct frame *report)
 {
-    struct message message = {.id = report->message_id, .text = (char *)report->error_message};
+    struct message message = {.id = report->ref.id, .text = (char *)report->error_message};
     struct buffer frame;
     strcpy(message.phone_number, "+1234567890");
     message.options.target.sim = (unsigned)strlen(report->error_code) % (MESSAGE_MAX_SIM + 1);
@@ -81,10 +81,10 @@ static void check_assured(const struct frame *frame)
     CHECK(frame->credit <= STORE_MAX_CLAIM && frame->parts_sent <= 255 && frame->seq >= -1);
     CHECK(frame->entry_count <= FRAME_MAX_ENTRIES);
     for (size_t i = 0; i < frame->entry_count; i++)
-        CHECK(frame->entries[i].attempt > 0);
+        CHECK(frame->entries[i].ref.attempt > 0);
     static const struct message_id nil;
     if (frame->type == FRAME_IS_ACK || frame->type == FRAME_IS_NACK)
-        CHECK(frame->attempt > 0);
+        CHECK(frame->ref.attempt > 0);
     if (frame->type == FRAME_IS_HELLO)
         CHECK(!message_id_equal(&frame->journal, &nil));
     if (frame->type == FRAME_IS_REPORT)

@@ -157,13 +157,13 @@ static void note(struct world_store *store, struct change change)
 
 static void note_transition(struct world_store *store, const struct store_transition *transition)
 {
-    unsigned message = message_of_id(&transition->id);
+    unsigned message = message_of_id(&transition->ref.id);
     struct tracked *tracked = &store->tracked[message];
     note(store, (struct change){
                     .message = message,
                     .from = transition->from,
                     .to = transition->to,
-                    .attempt = transition->attempt,
+                    .attempt = transition->ref.attempt,
                     .device = device_of(transition->device_id),
                     .journal = tracked->journal,
                     .by_silence = transition->reason == TRANSITION_NO_REPORT,
@@ -370,7 +370,7 @@ static enum error claim(struct world_store *store, struct store_write *write)
 
 static enum error report(struct world_store *store, struct store_write *write)
 {
-    unsigned message = message_of_id(&write->report.id), attempt = write->report.attempt;
+    unsigned message = message_of_id(&write->report.ref.id), attempt = write->report.ref.attempt;
     const struct memory_message *found = message < MOST_MESSAGES ? find(store, message) : NULL;
     if (found && attempt == 0)
         attempt = found->row.attempt; /* a basic phone does not say it */
@@ -401,7 +401,7 @@ static void force(struct world_store *store, const struct memory_message *messag
         after.journal = no_journal;
     }
     struct store_transition transition = {
-        .from = before.status, .to = to, .attempt = before.attempt, .id = before.id};
+        .from = before.status, .to = to, .ref = {before.id, before.attempt}};
     strcpy(transition.device_id, before.device_id);
     strcpy(transition.error_code, to == MESSAGE_UNKNOWN ? "no_report" : "");
     note_transition(store, &transition);
@@ -440,8 +440,8 @@ static enum error expire(struct world_store *store, struct store_write *write)
 static bool has_entry(const struct store_connect_device *connect, const struct message_row *row)
 {
     for (size_t i = 0; i < connect->entry_count; i++) {
-        if (message_id_equal(&connect->entries[i].id, &row->id) &&
-            connect->entries[i].attempt == row->attempt)
+        if (message_id_equal(&connect->entries[i].ref.id, &row->id) &&
+            connect->entries[i].ref.attempt == row->attempt)
             return true;
     }
     return false;
@@ -466,9 +466,9 @@ static void raise_attempts(struct world_store *store, struct store_connect_devic
 {
     for (size_t i = 0; i < connect->entry_count; i++) {
         const struct memory_message *message = memory_find_message(&store->tables,
-                                                                   &connect->entries[i].id);
+                                                                   &connect->entries[i].ref.id);
         if (message)
-            connect->entries[i].attempt = message->row.attempt;
+            connect->entries[i].ref.attempt = message->row.attempt;
     }
 }
 
@@ -483,11 +483,11 @@ static enum error connect_device(struct world_store *store, struct store_write *
 
 static enum error release_message(struct world_store *store, struct store_write *write)
 {
-    unsigned attempt = write->release.attempt;
+    unsigned attempt = write->release.ref.attempt;
     if (store->broken == MUTATION_ACK_OF_ANY_ATTEMPT)
-        write->release.attempt = 0; /* counts for the current attempt */
+        write->release.ref.attempt = 0; /* counts for the current attempt */
     enum error error = run(store, write);
-    write->release.attempt = attempt;
+    write->release.ref.attempt = attempt;
     return error;
 }
 

@@ -145,7 +145,7 @@ enum error given_report(struct store_fixture *fixture, const struct message_id *
                         const char *device_id, enum message_status status, bool *changed)
 {
     struct store_write write = {.verb = STORE_REPORT};
-    write.report.id = *id;
+    write.report.ref.id = *id;
     write.report.seq = -1;
     write.report.status = status;
     strcpy(write.report.phone.device_id, device_id);

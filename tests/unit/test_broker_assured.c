@@ -46,7 +46,7 @@ static void a_report_instead_of_an_ack_leaves_the_offer_open(void **state)
     world_assert_closes(world, id, ERROR_ACK_TIMEOUT);
     write = world_take_pending(world, STORE_RETURN_TO_QUEUE);
     assert_non_null(write);
-    assert_true(message_id_equal(&write->return_to_queue.id, &message));
+    assert_true(message_id_equal(&write->return_to_queue.ref.id, &message));
     world_answer(world, write, ERROR_NONE);
     world_free(world);
 }
@@ -152,7 +152,7 @@ static void a_report_that_it_expired_is_acknowledged(void **state)
     about(world, id, &message, "\"report\",\"seq\":1,\"attempt\":1,\"status\":\"expired\"");
     write = world_take_pending(world, STORE_REPORT);
     assert_int_equal(write->report.status, MESSAGE_EXPIRED);
-    assert_int_equal(write->report.attempt, 1);
+    assert_int_equal(write->report.ref.attempt, 1);
     world_answer(world, write, ERROR_NONE);
     assert_string_equal(world_next_frame(world, id), "report_ack");
     world_answer_all(world);

@@ -53,7 +53,7 @@ static void a_new_connection_does_not_empty_the_window(void **state)
     struct store_write *connect = world_take_pending(world, STORE_DEVICE_CONNECT);
     assert_int_equal(connect->connect.held_capacity, 4);
     for (int i = 0; i < 3; i++)
-        connect->connect.held[i].id = held[i];
+        connect->connect.held[i].ref.id = held[i];
     connect->connect.held[2].silent_ms = 30000; /* as long as the report timeout: forgotten */
     connect->connect.held_count = 3;
     connect->connect.connection_epoch = 1;
@@ -105,7 +105,7 @@ static void an_unwritten_message_returns_to_the_queue_when_the_connection_ends(v
     for (int i = 0; i < 2; i++) {
         struct store_write *back = world_take_pending(world, STORE_RETURN_TO_QUEUE);
         assert_non_null(back);
-        assert_false(message_id_equal(&back->return_to_queue.id, &written));
+        assert_false(message_id_equal(&back->return_to_queue.ref.id, &written));
         assert_string_equal(back->return_to_queue.device_id, "phone");
         world_answer(world, back, ERROR_NONE);
     }
@@ -170,7 +170,7 @@ static void a_returned_message_leaves_the_window_of_the_new_connection(void **st
     session_id id = world_open_session(world, "phone");
     world_receive(world, id, "{}");
     world_fill_claim(world, claim);
-    struct store_held_message held = {.id = claim->claim.messages[0].id, .attempt = 1};
+    struct store_held_message held = {.ref = {claim->claim.messages[0].id, 1}};
     world_answer(world, claim, ERROR_NONE);
 
     struct store_write *connect = world_take_pending(world, STORE_DEVICE_CONNECT);
@@ -180,7 +180,7 @@ static void a_returned_message_leaves_the_window_of_the_new_connection(void **st
     assert_string_equal(world_next_frame(world, id), "connection_ack");
 
     struct store_write *back = world_take_pending(world, STORE_RETURN_TO_QUEUE);
-    assert_true(message_id_equal(&back->return_to_queue.id, &held.id));
+    assert_true(message_id_equal(&back->return_to_queue.ref.id, &held.ref.id));
     back->return_to_queue.changed = true;
     world->queued++;
     world_answer(world, back, ERROR_NONE);
@@ -409,7 +409,7 @@ static void a_message_that_fits_into_no_frame_fails_by_itself(void **state)
         assert_string_equal(world_next_frame(world, id), "");
         struct store_write *back = world_take_pending(world, STORE_RETURN_TO_QUEUE);
         assert_non_null(back);
-        assert_true(message_id_equal(&back->return_to_queue.id, &message));
+        assert_true(message_id_equal(&back->return_to_queue.ref.id, &message));
         assert_true(back->return_to_queue.hopeless);
         assert_string_equal(back->return_to_queue.error_code, "too_long");
         assert_non_null(back->return_to_queue.error_message);

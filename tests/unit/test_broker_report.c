@@ -38,7 +38,7 @@ static void a_report_without_its_seq_counts_and_is_not_acknowledged(void **state
     assert_non_null(write);
     assert_int_equal(write->report.status, MESSAGE_FAILED);
     assert_int_equal(write->report.seq, -1);
-    assert_int_equal(write->report.attempt, 0);
+    assert_int_equal(write->report.ref.attempt, 0);
     assert_false(write->report.nothing_sent); /* of which attempt? */
     world_answer(world, write, ERROR_NONE);
     assert_string_equal(world_next_frame(world, id), "error");

@@ -52,7 +52,7 @@ static void every_status_a_phone_reports_is_read(void **state)
         struct frame frame = read_good(text);
         assert_int_equal(frame.type, FRAME_IS_STATUS_UPDATE);
         assert_int_equal(frame.status, reports[i]);
-        message_id_format(&frame.message_id, id);
+        message_id_format(&frame.ref.id, id);
         assert_string_equal(id, ID);
         assert_string_equal(frame.error_code, "");
         assert_string_equal(frame.error_message, "");
@@ -197,7 +197,7 @@ static void what_is_essential_is_understood_as_others_write_it(void **state)
                      "{\"type\":\"%s\",\"message_id\":\"%s\",\"status\":\"%s\",\"status\":\"%s\"}",
                      types[j % ARRAY_LENGTH(types)], ids[i], status, status);
             struct frame frame = read_good(text);
-            message_id_format(&frame.message_id, id);
+            message_id_format(&frame.ref.id, id);
             assert_string_equal(id, ID);
             assert_int_equal(frame.status, MESSAGE_SENT);
             assert_int_equal(frame.warning.error, ERROR_NONE);
@@ -254,7 +254,7 @@ static void a_report_of_an_assured_phone_counts_as_far_as_it_can_be_read(void **
                  cases[i].members);
         if (!read_assured(members, STAGE_ASSURED, &frame, &problem))
             fail_msg("%s: %s", members, problem.detail);
-        assert_int_equal(frame.attempt, cases[i].attempt);
+        assert_int_equal(frame.ref.attempt, cases[i].attempt);
         assert_int_equal(frame.parts_sent, cases[i].parts_sent);
         assert_int_equal(frame.seq, cases[i].seq);
         assert_int_equal(frame.warning.error != ERROR_NONE, cases[i].warned != NULL);
@@ -349,7 +349,7 @@ static void entries_that_cannot_be_read_are_as_those_that_are_not_there(void **s
     assert_true(read_assured(members, STAGE_JOURNAL, &frame, &problem));
     assert_int_equal(frame.entry_count, 4);
     for (unsigned i = 0; i < 4; i++) {
-        assert_int_equal(frame.entries[i].attempt, i + 1);
+        assert_int_equal(frame.entries[i].ref.attempt, i + 1);
         assert_int_equal(frame.entries[i].offered, i == 0);
     }
     assert_string_equal(frame.warning.member, "entries");

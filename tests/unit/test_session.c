@@ -36,20 +36,20 @@ static bool hold(struct session *session, unsigned number)
     char frame[32];
     struct message_id id = id_of(number);
     snprintf(frame, sizeof(frame), "message %u", number);
-    return session_add_in_flight(session, &id, 1, strdup(frame));
+    return session_add_in_flight(session, &(struct message_ref){id, 1}, strdup(frame));
 }
 
 static void release(struct session *session, unsigned number)
 {
     struct message_id id = id_of(number);
-    session_forget(session, &id, 0);
+    session_forget(session, &(struct message_ref){id, 0});
 }
 
 static void expect_held(const struct session *session, const char *numbers)
 {
     assert_int_equal(session->in_flight_count, strlen(numbers));
     for (size_t i = 0; numbers[i]; i++)
-        assert_int_equal(session->in_flight[i].id.bytes[0], numbers[i] - '0');
+        assert_int_equal(session->in_flight[i].ref.id.bytes[0], numbers[i] - '0');
 }
 
 static void expect_output(struct session *session, enum session_output expected, const char *text)
@@ -89,7 +89,7 @@ static void a_frame_there_was_no_memory_for_is_not_held(void **state)
 {
     struct session *session = *state;
     struct message_id id = id_of(1);
-    assert_false(session_add_in_flight(session, &id, 1, NULL));
+    assert_false(session_add_in_flight(session, &(struct message_ref){id, 1}, NULL));
     expect_held(session, "");
     expect_output(session, OUTPUT_NOTHING, "");
 }
@@ -151,9 +151,9 @@ static void only_the_attempt_that_is_meant_is_forgotten(void **state)
     struct session *session = *state;
     struct message_id id = id_of(1);
     assert_true(hold(session, 1));
-    session_forget(session, &id, 2);
+    session_forget(session, &(struct message_ref){id, 2});
     expect_held(session, "1");
-    session_forget(session, &id, 1);
+    session_forget(session, &(struct message_ref){id, 1});
     expect_held(session, "");
 }
 
@@ -181,7 +181,7 @@ static void the_unwritten_come_back_oldest_first(void **state)
     write_one(session, 1000);
     for (unsigned i = 2; i <= WINDOW; i++) {
         assert_true(session_take_returnable(session, &held));
-        assert_int_equal(held.id.bytes[0], i);
+        assert_int_equal(held.ref.id.bytes[0], i);
     }
     assert_false(session_take_returnable(session, &held));
     expect_held(session, "1");

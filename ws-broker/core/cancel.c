@@ -5,15 +5,14 @@
 #include "ws-broker/core/message_log.h"
 #include "ws-broker/core/throttle.h"
 
-void cancel_send(struct broker *broker, struct session *session, const struct message_id *id,
-                 unsigned attempt)
+void cancel_send(struct broker *broker, struct session *session, const struct message_ref *ref)
 {
-    struct in_flight_message *message = session_find_in_flight(session, id, attempt);
+    struct in_flight_message *message = session_find_in_flight(session, ref);
     if (!message || message->cancel_sent)
         return;
     message->cancel_sent = true;
-    message_log_event("cancel request sent to device", id, attempt, session->device_id);
-    control_send_order(broker, session, FRAME_SENT_REVOKE, id, attempt);
+    message_log_event("cancel request sent to device", ref, session->device_id);
+    control_send_order(broker, session, FRAME_SENT_REVOKE, ref);
 }
 
 void cancel_requested(struct broker *broker, const struct store_cancel_request *request,
@@ -22,6 +21,6 @@ void cancel_requested(struct broker *broker, const struct store_cancel_request *
     struct session *session = session_table_current(&broker->sessions, request->device_id);
     if (!session || session->state != SESSION_READY || !session->protocol->can_cancel)
         return;
-    cancel_send(broker, session, &request->id, request->attempt);
+    cancel_send(broker, session, &request->ref);
     throttle_update(broker, session, now_ms);
 }

@@ -12,7 +12,6 @@ void cancel_requested(struct broker *broker, const struct store_cancel_request *
                       int64_t now_ms);
 
 /* Asks the device to cancel a message, once on a connection; nothing when the message is not in flight. */
-void cancel_send(struct broker *broker, struct session *session, const struct message_id *id,
-                 unsigned attempt);
+void cancel_send(struct broker *broker, struct session *session, const struct message_ref *ref);
 
 #endif

@@ -11,7 +11,7 @@ void close_return_messages(struct broker *broker, struct session *session)
 {
     struct in_flight_message message;
     while (session_take_returnable(session, &message))
-        return_to_queue(broker, &message.id, message.attempt, session->device_id);
+        return_to_queue(broker, &message.ref, session->device_id);
 }
 
 void close_begin(struct broker *broker, struct session *session, int64_t now_ms)

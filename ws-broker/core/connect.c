@@ -52,7 +52,7 @@ static struct message_id *sort_journal(const struct store_journal_entry *entries
 {
     struct message_id *ids = count > 0 ? allocation_check(calloc(count, sizeof(*ids))) : NULL;
     for (size_t i = 0; i < count; i++)
-        ids[i] = entries[i].id;
+        ids[i] = entries[i].ref.id;
     if (ids)
         qsort(ids, count, sizeof(*ids), compare_ids);
     return ids;
@@ -75,10 +75,10 @@ static void restore_in_flight(struct broker *broker, struct session *session,
     for (size_t i = 0; i < write->connect.held_count; i++) {
         const struct store_held_message *held = &write->connect.held[i];
         int64_t left_ms = options->report_timeout_ms - held->silent_ms;
-        if (journal && bsearch(&held->id, journal, count, sizeof(*journal), compare_ids))
+        if (journal && bsearch(&held->ref.id, journal, count, sizeof(*journal), compare_ids))
             left_ms = MAX(options->report_horizon_ms - held->silent_ms, options->report_timeout_ms);
         if (left_ms > 0)
-            session_add_written(session, &held->id, held->attempt, now_ms + left_ms);
+            session_add_written(session, &held->ref, now_ms + left_ms);
     }
     free(journal);
 }
@@ -90,14 +90,14 @@ static void send_verdicts(struct broker *broker, struct session *session,
     for (size_t i = 0; i < write->connect.entry_count; i++) {
         const struct store_journal_entry *entry = &write->connect.entries[i];
         if (entry->verdict == STORE_VERDICT_RELEASE)
-            offer_send_release(broker, session, &entry->id, entry->attempt);
+            offer_send_release(broker, session, &entry->ref);
         else if (entry->verdict == STORE_VERDICT_DROP)
-            offer_send_drop(broker, session, &entry->id, entry->attempt);
+            offer_send_drop(broker, session, &entry->ref);
     }
     for (size_t i = 0; session->protocol->can_cancel && i < write->connect.held_count; i++) {
         const struct store_held_message *held = &write->connect.held[i];
-        if (held->revoke)
-            cancel_send(broker, session, &held->id, held->attempt);
+        if (held->cancel_requested)
+            cancel_send(broker, session, &held->ref);
     }
 }
 

@@ -15,11 +15,11 @@ void control_send(struct broker *broker, struct session *session, enum sent_fram
 }
 
 void control_send_order(struct broker *broker, struct session *session, enum sent_frame_type type,
-                        const struct message_id *id, unsigned attempt)
+                        const struct message_ref *ref)
 {
     struct buffer frame;
     buffer_init(&frame, FRAME_MAX_BYTES);
-    frame_write_order(&frame, type, id, attempt);
+    frame_write_order(&frame, type, ref);
     control_send(broker, session, type, &frame);
 }
 

@@ -13,7 +13,7 @@ void control_send(struct broker *broker, struct session *session, enum sent_fram
 
 /* Queues a frame about a message: FRAME_SENT_RELEASE, FRAME_SENT_DROP or FRAME_SENT_REVOKE. */
 void control_send_order(struct broker *broker, struct session *session, enum sent_frame_type type,
-                        const struct message_id *id, unsigned attempt);
+                        const struct message_ref *ref);
 
 /* Queues an error frame, unless the session is closing. */
 void control_send_error(struct broker *broker, struct session *session,

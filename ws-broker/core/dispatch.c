@@ -37,19 +37,19 @@ static bool deliver(struct broker *broker, struct session *session,
     FAIL_POINT("broker.after_claim");
     buffer_init(&frame, FRAME_MAX_BYTES);
     protocol->write_message(&frame, message);
+    const struct message_ref ref = {message->id, message->attempt};
     bool fits = !frame.full;
     bool delivered = fits && session && session->state == SESSION_READY &&
-                     session_add_in_flight(session, &message->id, message->attempt,
-                                           buffer_take(&frame));
+                     session_add_in_flight(session, &ref, buffer_take(&frame));
     if (delivered) {
         session->heap_entry.last_use = ++broker->messages_sent;
         send_budget_spend(&session->send_budget, (int64_t)message->segments - 1, now_ms);
         session_restart_backoff(session, now_ms);
         action_queue_push_for(&broker->actions, BROKER_WRITE, session);
     } else if (fits) {
-        return_to_queue(broker, &message->id, message->attempt, message->device_id);
+        return_to_queue(broker, &ref, message->device_id);
     } else {
-        return_to_queue_unwritable(broker, &message->id, message->attempt, message->device_id);
+        return_to_queue_unwritable(broker, &ref, message->device_id);
     }
     buffer_fini(&frame);
     return delivered;

@@ -36,14 +36,14 @@ static const char *error_code_of(const struct store_transition *transition)
 static void log_transition(const struct store_transition *transition)
 {
     char id[MESSAGE_ID_TEXT_SIZE], request_id[REQUEST_ID_TEXT_SIZE];
-    message_id_format(&transition->id, id);
+    message_id_format(&transition->ref.id, id);
     request_id_format(&transition->request_id, request_id);
     const char *reason = reason_of(transition);
     const char *protocol = transition->to == MESSAGE_DISPATCHED ? "assured" : "basic";
     log_info(event_of(transition), LOG_TEXT("message_id", id),
              LOG_TEXT_IF_ANY("request_id", request_id),
              LOG_TEXT("status", message_status_name(transition->to)),
-             LOG_NUMBER("attempt", transition->attempt),
+             LOG_NUMBER("attempt", transition->ref.attempt),
              LOG_TEXT_IF_ANY("device_id", transition->device_id),
              LOG_NUMBER_IF_ANY("session", transition->connection_epoch),
              log_if(transition->connection_epoch != 0, LOG_TEXT("protocol", protocol)),
@@ -61,11 +61,10 @@ void message_log_transitions(void *context, const struct store_transition *trans
     log_batch_end();
 }
 
-void message_log_event(const char *event, const struct message_id *id, unsigned attempt,
-                       const char *device_id)
+void message_log_event(const char *event, const struct message_ref *ref, const char *device_id)
 {
     char text[MESSAGE_ID_TEXT_SIZE];
-    message_id_format(id, text);
-    log_info(event, LOG_TEXT("message_id", text), LOG_NUMBER_IF_ANY("attempt", attempt),
+    message_id_format(&ref->id, text);
+    log_info(event, LOG_TEXT("message_id", text), LOG_NUMBER_IF_ANY("attempt", ref->attempt),
              LOG_TEXT("device_id", device_id));
 }

@@ -15,7 +15,6 @@ void message_log_transitions(void *context, const struct store_transition *trans
                              size_t count);
 
 /* Something that happened to a message without a transition. Attempt 0: unknown. */
-void message_log_event(const char *event, const struct message_id *id, unsigned attempt,
-                       const char *device_id);
+void message_log_event(const char *event, const struct message_ref *ref, const char *device_id);
 
 #endif

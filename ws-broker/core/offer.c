@@ -9,35 +9,33 @@
 #include "ws-broker/core/return_to_queue.h"
 #include "ws-broker/core/throttle.h"
 
-void offer_send_release(struct broker *broker, struct session *session, const struct message_id *id,
-                        unsigned attempt)
+void offer_send_release(struct broker *broker, struct session *session,
+                        const struct message_ref *ref)
 {
-    control_send_order(broker, session, FRAME_SENT_RELEASE, id, attempt);
+    control_send_order(broker, session, FRAME_SENT_RELEASE, ref);
 }
 
-void offer_send_drop(struct broker *broker, struct session *session, const struct message_id *id,
-                     unsigned attempt)
+void offer_send_drop(struct broker *broker, struct session *session, const struct message_ref *ref)
 {
-    message_log_event("offer dropped", id, attempt, session->device_id);
-    control_send_order(broker, session, FRAME_SENT_DROP, id, attempt);
+    message_log_event("offer dropped", ref, session->device_id);
+    control_send_order(broker, session, FRAME_SENT_DROP, ref);
 }
 
 static void complete_offer(struct broker *broker, struct session *session,
                            const struct store_write *write, int64_t now_ms)
 {
-    const struct message_id *id = &write->release.id;
-    unsigned attempt = write->release.attempt;
+    const struct message_ref *ref = &write->release.ref;
     if (write->release.verdict != STORE_VERDICT_RELEASE) {
-        session_forget(session, id, attempt);
-        offer_send_drop(broker, session, id, attempt);
+        session_forget(session, ref);
+        offer_send_drop(broker, session, ref);
         return;
     }
-    struct in_flight_message *message = session_find_in_flight(session, id, attempt);
+    struct in_flight_message *message = session_find_in_flight(session, ref);
     if (message) {
         message->offered = false;
         message->due_at_ms = now_ms + broker->options.report_horizon_ms;
     }
-    offer_send_release(broker, session, id, attempt);
+    offer_send_release(broker, session, ref);
 }
 
 static void on_released(struct broker *broker, struct store_request *request, int64_t now_ms)
@@ -63,14 +61,12 @@ static const struct request_kind release_kind = {
 void offer_take_ack(struct broker *broker, struct session *session, struct frame *frame,
                     int64_t now_ms)
 {
-    struct in_flight_message *message = session_find_in_flight(session, &frame->message_id,
-                                                               frame->attempt);
+    struct in_flight_message *message = session_find_in_flight(session, &frame->ref);
     if (message)
         message->acknowledged = true;
     struct store_request *request = store_request_new(&release_kind, session->id);
     request->write.release.phone = session_holder(session);
-    request->write.release.id = frame->message_id;
-    request->write.release.attempt = frame->attempt;
+    request->write.release.ref = frame->ref;
     session->pending_acks++;
     FAIL_POINT("broker.before_release");
     store_request_submit(&broker->requests, request);
@@ -80,14 +76,12 @@ void offer_take_ack(struct broker *broker, struct session *session, struct frame
 void offer_take_nack(struct broker *broker, struct session *session, struct frame *frame,
                      int64_t now_ms)
 {
-    const struct in_flight_message *message = session_find_in_flight(session, &frame->message_id,
-                                                                     frame->attempt);
+    const struct in_flight_message *message = session_find_in_flight(session, &frame->ref);
     if (!message || !message->offered || message->acknowledged)
         return;
-    session_forget(session, &frame->message_id, frame->attempt);
+    session_forget(session, &frame->ref);
     if (send_result_classify(frame->error_code) == SEND_RESULT_DEFINITE)
         session_count_failure(session, now_ms);
-    return_to_queue_refused(broker, &frame->message_id, frame->attempt, session->device_id,
-                            frame->error_code);
+    return_to_queue_refused(broker, &frame->ref, session->device_id, frame->error_code);
     eligibility_update(broker, session, now_ms);
 }

@@ -14,9 +14,8 @@ void offer_take_nack(struct broker *broker, struct session *session, struct fram
                      int64_t now_ms);
 
 /* The verdict of the store on an offer that the device has: it may send the message, or must forget it. */
-void offer_send_release(struct broker *broker, struct session *session, const struct message_id *id,
-                        unsigned attempt);
-void offer_send_drop(struct broker *broker, struct session *session, const struct message_id *id,
-                     unsigned attempt);
+void offer_send_release(struct broker *broker, struct session *session,
+                        const struct message_ref *ref);
+void offer_send_drop(struct broker *broker, struct session *session, const struct message_ref *ref);
 
 #endif

@@ -17,11 +17,10 @@ static void log_without_effect(const struct store_write *write)
 {
     const char *device_id = write->report.phone.device_id;
     if (write->result == ERROR_MESSAGE_NOT_HELD)
-        message_log_event("report about a message the device does not have", &write->report.id,
-                          write->report.attempt, device_id);
-    else if (write->result == ERROR_NONE && !write->report.changed)
-        message_log_event("report changed nothing", &write->report.id, write->report.attempt,
+        message_log_event("report about a message the device does not have", &write->report.ref,
                           device_id);
+    else if (write->result == ERROR_NONE && !write->report.changed)
+        message_log_event("report changed nothing", &write->report.ref, device_id);
 }
 
 /* Also of a report that changed nothing, so that the device stops sending it. */
@@ -39,7 +38,7 @@ static void refuse(struct broker *broker, struct session *session, const struct 
     struct frame_problem problem = {
         .error = write->result,
         .has_message_id = true,
-        .message_id = write->report.id,
+        .message_id = write->report.ref.id,
     };
     snprintf(problem.detail, sizeof(problem.detail), "%s", error_title(write->result));
     control_send_error(broker, session, &problem, now_ms);
@@ -83,8 +82,7 @@ void report_take(struct broker *broker, struct session *session, struct frame *f
 {
     struct store_request *request = store_request_new(&report_kind, session->id);
     struct store_write *write = &request->write;
-    write->report.id = frame->message_id;
-    write->report.attempt = frame->attempt;
+    write->report.ref = frame->ref;
     write->report.seq = frame->seq;
     write->report.status = frame->status;
     write->report.phone = session_holder(session);
@@ -95,7 +93,7 @@ void report_take(struct broker *broker, struct session *session, struct frame *f
     else if (frame->status == MESSAGE_SENT || frame->status == MESSAGE_DELIVERED)
         session_clear_failures(session);
     /* Proof, and so a reason to send it again, only from a device with a journal and about the attempt it names. */
-    if (says_nothing_sent(frame) && session->protocol->has_journal && frame->attempt > 0) {
+    if (says_nothing_sent(frame) && session->protocol->has_journal && frame->ref.attempt > 0) {
         write->report.nothing_sent = true;
         write->report.jitter = jitter_next(&broker->jitter);
     }
@@ -103,10 +101,9 @@ void report_take(struct broker *broker, struct session *session, struct frame *f
     store_request_submit(&broker->requests, request);
 
     /* An offer stays in flight until it is released or returned, whatever is reported about it. */
-    const struct in_flight_message *message = session_find_in_flight(session, &frame->message_id,
-                                                                     frame->attempt);
+    const struct in_flight_message *message = session_find_in_flight(session, &frame->ref);
     if (message && !message->offered && frame->status != MESSAGE_SENDING)
-        session_forget(session, &frame->message_id, frame->attempt);
+        session_forget(session, &frame->ref);
     session->pending_reports++;
     throttle_update(broker, session, now_ms);
 }

@@ -16,7 +16,7 @@ static void on_returned(struct broker *broker, struct store_request *request, in
     broker->dispatch.due = true;
     if (!session || write->result != ERROR_NONE || !write->return_to_queue.changed)
         return;
-    session_forget(session, &write->return_to_queue.id, write->return_to_queue.attempt);
+    session_forget(session, &write->return_to_queue.ref);
     eligibility_update(broker, session, now_ms);
 }
 
@@ -27,39 +27,36 @@ static const struct request_kind return_kind = {
     .done = on_returned,
 };
 
-static struct store_request *new_request(const struct message_id *id, unsigned attempt,
-                                         const char *device_id)
+static struct store_request *new_request(const struct message_ref *ref, const char *device_id)
 {
     struct store_request *request = store_request_new(&return_kind, 0);
-    request->write.return_to_queue.id = *id;
-    request->write.return_to_queue.attempt = attempt;
+    request->write.return_to_queue.ref = *ref;
     strcpy(request->write.return_to_queue.device_id, device_id);
     return request;
 }
 
-void return_to_queue(struct broker *broker, const struct message_id *id, unsigned attempt,
-                     const char *device_id)
+void return_to_queue(struct broker *broker, const struct message_ref *ref, const char *device_id)
 {
-    store_request_submit(&broker->requests, new_request(id, attempt, device_id));
+    store_request_submit(&broker->requests, new_request(ref, device_id));
 }
 
-void return_to_queue_refused(struct broker *broker, const struct message_id *id, unsigned attempt,
+void return_to_queue_refused(struct broker *broker, const struct message_ref *ref,
                              const char *device_id, const char *code)
 {
-    struct store_request *request = new_request(id, attempt, device_id);
+    struct store_request *request = new_request(ref, device_id);
     request->write.return_to_queue.refused = true;
     request->write.return_to_queue.jitter = jitter_next(&broker->jitter);
     strcpy(request->write.return_to_queue.error_code, code);
     store_request_submit(&broker->requests, request);
 }
 
-void return_to_queue_unwritable(struct broker *broker, const struct message_id *id,
-                                unsigned attempt, const char *device_id)
+void return_to_queue_unwritable(struct broker *broker, const struct message_ref *ref,
+                                const char *device_id)
 {
-    struct store_request *request = new_request(id, attempt, device_id);
+    struct store_request *request = new_request(ref, device_id);
     request->write.return_to_queue.hopeless = true;
     strcpy(request->write.return_to_queue.error_code, MESSAGE_TOO_LONG);
     request->write.return_to_queue.error_message = "it does not fit into a frame to a device";
-    message_log_event("message does not fit into a frame", id, attempt, device_id);
+    message_log_event("message does not fit into a frame", ref, device_id);
     store_request_submit(&broker->requests, request);
 }

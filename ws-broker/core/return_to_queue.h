@@ -7,15 +7,14 @@
 struct broker;
 
 /* The device was never sent it, or has not been released it. */
-void return_to_queue(struct broker *broker, const struct message_id *id, unsigned attempt,
-                     const char *device_id);
+void return_to_queue(struct broker *broker, const struct message_ref *ref, const char *device_id);
 
 /* The device has refused it with that code: it is due again after a backoff. */
-void return_to_queue_refused(struct broker *broker, const struct message_id *id, unsigned attempt,
+void return_to_queue_refused(struct broker *broker, const struct message_ref *ref,
                              const char *device_id, const char *code);
 
 /* No frame can carry it: it fails. Returned, it would be dispatched again at once, for ever, before all others. */
-void return_to_queue_unwritable(struct broker *broker, const struct message_id *id,
-                                unsigned attempt, const char *device_id);
+void return_to_queue_unwritable(struct broker *broker, const struct message_ref *ref,
+                                const char *device_id);
 
 #endif

@@ -48,35 +48,30 @@ static struct in_flight_message *add_in_flight(struct session *session)
     return &session->in_flight[session->in_flight_count++];
 }
 
-bool session_add_in_flight(struct session *session, const struct message_id *id, unsigned attempt,
-                           char *frame)
+bool session_add_in_flight(struct session *session, const struct message_ref *ref, char *frame)
 {
     struct in_flight_message *message = frame ? add_in_flight(session) : NULL;
     if (message)
-        *message = (struct in_flight_message){.id = *id,
-                                              .attempt = attempt,
-                                              .frame = frame,
-                                              .offered = session->protocol->has_journal};
+        *message = (struct in_flight_message){
+            .ref = *ref, .frame = frame, .offered = session->protocol->has_journal};
     else
         free(frame);
     return message;
 }
 
-void session_add_written(struct session *session, const struct message_id *id, unsigned attempt,
-                         int64_t due_at_ms)
+void session_add_written(struct session *session, const struct message_ref *ref, int64_t due_at_ms)
 {
     struct in_flight_message *message = add_in_flight(session);
     if (message)
-        *message = (struct in_flight_message){
-            .id = *id, .attempt = attempt, .due_at_ms = due_at_ms};
+        *message = (struct in_flight_message){.ref = *ref, .due_at_ms = due_at_ms};
 }
 
 struct in_flight_message *session_find_in_flight(struct session *session,
-                                                 const struct message_id *id, unsigned attempt)
+                                                 const struct message_ref *ref)
 {
     for (unsigned i = 0; i < session->in_flight_count; i++) {
         struct in_flight_message *message = &session->in_flight[i];
-        if (message_id_equal(&message->id, id) && (attempt == 0 || attempt == message->attempt))
+        if (message_ref_matches(&message->ref, ref))
             return message;
     }
     return NULL;
@@ -91,9 +86,9 @@ static void remove_in_flight(struct session *session, struct in_flight_message *
             (size_t)(session->in_flight + session->in_flight_count - message) * sizeof(*message));
 }
 
-void session_forget(struct session *session, const struct message_id *id, unsigned attempt)
+void session_forget(struct session *session, const struct message_ref *ref)
 {
-    struct in_flight_message *message = session_find_in_flight(session, id, attempt);
+    struct in_flight_message *message = session_find_in_flight(session, ref);
     if (message)
         remove_in_flight(session, message);
 }

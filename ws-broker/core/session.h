@@ -27,8 +27,7 @@ enum { SESSION_MAX_OWED = 64 };
 
 /* A message in flight, or about to be. */
 struct in_flight_message {
-    struct message_id id;
-    unsigned attempt;
+    struct message_ref ref;
     char *frame;       /* owned; NULL once it is written */
     bool offered;      /* and not released: another device can still have it */
     bool acknowledged; /* the device has acknowledged the offer */
@@ -119,19 +118,18 @@ struct store_holder session_holder(const struct session *session);
 /* ---- Messages in flight ---- */
 
 /* Adds a message whose frame is to be written; takes the frame. False without memory or room. */
-MUST_CHECK bool session_add_in_flight(struct session *session, const struct message_id *id,
-                                      unsigned attempt, char *frame);
+MUST_CHECK bool session_add_in_flight(struct session *session, const struct message_ref *ref,
+                                      char *frame);
 
 /* Adds a message that the device has from an earlier connection; nothing without room. */
-void session_add_written(struct session *session, const struct message_id *id, unsigned attempt,
-                         int64_t due_at_ms);
+void session_add_written(struct session *session, const struct message_ref *ref, int64_t due_at_ms);
 
-/* NULL when the message is not in flight, or in another attempt. Attempt 0: any. */
+/* NULL when the message is not in flight, or in another attempt. */
 struct in_flight_message *session_find_in_flight(struct session *session,
-                                                 const struct message_id *id, unsigned attempt);
+                                                 const struct message_ref *ref);
 
-/* The message no longer fills the window; nothing when it is in flight in another attempt. Attempt 0: any. */
-void session_forget(struct session *session, const struct message_id *id, unsigned attempt);
+/* The message no longer fills the window; nothing when it is in flight in another attempt. */
+void session_forget(struct session *session, const struct message_ref *ref);
 
 /* Forgets messages that the device has sent no report about for too long. */
 void session_forget_silent(struct session *session, int64_t now_ms);

@@ -43,8 +43,7 @@ struct frame {
     struct frame_problem warning; /* ERROR_MEMBER_IGNORED: a part of it was ignored */
 
     /* Frames about a message */
-    struct message_id message_id;
-    unsigned attempt;                            /* assured only; 0: missing in a report */
+    struct message_ref ref;                      /* attempt: assured only; 0: missing in a report */
     enum message_status status;                  /* STATUS_UPDATE, REPORT */
     char error_code[MESSAGE_ERROR_CODE_SIZE];    /* STATUS_UPDATE, REPORT, NACK; "": none */
     char error_message[MESSAGE_ERROR_TEXT_SIZE]; /* STATUS_UPDATE, REPORT, NACK; "": none */

@@ -65,8 +65,7 @@ void frame_write_welcome(struct buffer *out, const char *device_id, int64_t sess
     json_end_object(&json);
 }
 
-void frame_write_order(struct buffer *out, enum sent_frame_type type, const struct message_id *id,
-                       unsigned attempt)
+void frame_write_order(struct buffer *out, enum sent_frame_type type, const struct message_ref *ref)
 {
     static const char *const types[FRAME_SENT_COUNT] = {
         [FRAME_SENT_RELEASE] = FRAME_RELEASE,
@@ -75,11 +74,11 @@ void frame_write_order(struct buffer *out, enum sent_frame_type type, const stru
     };
     struct json_writer json = {.out = out};
     char text[MESSAGE_ID_TEXT_SIZE];
-    message_id_format(id, text);
+    message_id_format(&ref->id, text);
     json_begin_object(&json, NULL);
     json_put_text(&json, "type", types[type]);
     json_put_text(&json, "message_id", text);
-    json_put_integer(&json, "attempt", attempt);
+    json_put_integer(&json, "attempt", ref->attempt);
     json_end_object(&json);
 }
 

@@ -11,8 +11,8 @@ void frame_write_welcome(struct buffer *out, const char *device_id, int64_t sess
                          unsigned credit);
 void frame_write_offer(struct buffer *out, const struct message *message);
 /* Of FRAME_SENT_RELEASE, FRAME_SENT_DROP and FRAME_SENT_REVOKE, which have the same members. */
-void frame_write_order(struct buffer *out, enum sent_frame_type type, const struct message_id *id,
-                       unsigned attempt);
+void frame_write_order(struct buffer *out, enum sent_frame_type type,
+                       const struct message_ref *ref);
 void frame_write_report_ack(struct buffer *out, int64_t seq);
 void frame_write_error(struct buffer *out, const struct frame_problem *problem);
 

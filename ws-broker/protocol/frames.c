@@ -12,10 +12,10 @@
 static enum taken take_message_id(const struct json *value, struct frame_reading *reading)
 {
     struct frame *frame = reading->frame;
-    if (!frame_value_id(value, &frame->message_id))
+    if (!frame_value_id(value, &frame->ref.id))
         return IGNORED;
     reading->problem->has_message_id = frame->warning.has_message_id = true;
-    reading->problem->message_id = frame->warning.message_id = frame->message_id;
+    reading->problem->message_id = frame->warning.message_id = frame->ref.id;
     return TAKEN;
 }
 
@@ -31,7 +31,7 @@ static bool read_attempt(const struct json *value, unsigned *attempt)
 
 static enum taken take_attempt(const struct json *value, struct frame_reading *reading)
 {
-    return read_attempt(value, &reading->frame->attempt) ? TAKEN : IGNORED;
+    return read_attempt(value, &reading->frame->ref.attempt) ? TAKEN : IGNORED;
 }
 
 static enum taken take_status(const struct json *value, struct frame_reading *reading)
@@ -246,8 +246,8 @@ static bool read_entry(const struct json *object, struct store_journal_entry *en
         return false;
     const struct json *id = json_member(object, "message_id");
     const struct json *attempt = json_member(object, "attempt");
-    return id && frame_value_id(id, &entry->id) && attempt &&
-           read_attempt(attempt, &entry->attempt) &&
+    return id && frame_value_id(id, &entry->ref.id) && attempt &&
+           read_attempt(attempt, &entry->ref.attempt) &&
            read_state(json_member(object, "state"), &entry->offered);
 }
 

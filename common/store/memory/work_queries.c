@@ -16,8 +16,7 @@ static void read_cancel_requests(const struct memory_tables *tables, struct stor
             !memory_is_on_broker(tables, row->device_id, &work->broker))
             continue;
         struct store_cancel_request *request = &work->cancel_requests[work->cancel_count++];
-        request->id = row->id;
-        request->attempt = row->attempt;
+        request->ref = (struct message_ref){row->id, row->attempt};
         strcpy(request->device_id, row->device_id);
     }
 }

@@ -14,9 +14,9 @@ static enum error read_cancel_requests(struct handle *handle, struct store_work 
     enum error error = statement_step(handle, select, &row);
     for (; error == ERROR_NONE && row; error = statement_step(handle, select, &row)) {
         struct store_cancel_request *request = &work->cancel_requests[work->cancel_count++];
-        request->attempt = (unsigned)statement_integer(select, FIELD_ATTEMPT);
+        request->ref.attempt = (unsigned)statement_integer(select, FIELD_ATTEMPT);
         statement_text(select, FIELD_DEVICE_ID, request->device_id, sizeof(request->device_id));
-        if (!statement_id(select, FIELD_ID, &request->id)) {
+        if (!statement_id(select, FIELD_ID, &request->ref.id)) {
             error = ERROR_INTERNAL;
             break;
         }

@@ -16,7 +16,7 @@ static struct store_journal_entry *find_entry(struct store_connect_device *conne
 {
     for (size_t i = 0; i < connect->entry_count; i++) {
         struct store_journal_entry *entry = &connect->entries[i];
-        if (message_id_equal(&entry->id, &row->id) && entry->attempt == row->attempt)
+        if (message_id_equal(&entry->ref.id, &row->id) && entry->ref.attempt == row->attempt)
             return entry;
     }
     return NULL;
@@ -43,7 +43,7 @@ static enum error reconcile(struct store_transaction *transaction,
         return lose_journal(transaction, row);
     if (entry) {
         enum store_verdict verdict;
-        unsigned facts = transition_facts(row, device, entry->attempt) | MESSAGE_OF_SESSION;
+        unsigned facts = transition_facts(row, device, entry->ref.attempt) | MESSAGE_OF_SESSION;
         enum error error = transition_judge_offer(transaction, row, facts, &verdict);
         if (entry->offered)
             entry->verdict = verdict;
@@ -62,10 +62,9 @@ static void add_held(struct store_connect_device *connect, const struct message_
     if (connect->held_count == connect->held_capacity)
         return;
     connect->held[connect->held_count++] = (struct store_held_message){
-        .id = row->id,
-        .attempt = row->attempt,
+        .ref = {row->id, row->attempt},
         .silent_ms = silent_ms,
-        .revoke = row->cancel_requested,
+        .cancel_requested = row->cancel_requested,
     };
 }
 

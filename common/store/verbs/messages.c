@@ -31,10 +31,10 @@ enum error verb_release(struct store_transaction *transaction, struct store_writ
     enum error error = transaction->rows->devices->find_connection_epoch(
         transaction->database, device->device_id, &newest);
     if (error == ERROR_NONE)
-        error = find_row(transaction, &write->release.id, &row, &found);
+        error = find_row(transaction, &write->release.ref.id, &row, &found);
     if (error != ERROR_NONE || !found)
         return error;
-    unsigned facts = transition_facts(&row, device, write->release.attempt);
+    unsigned facts = transition_facts(&row, device, write->release.ref.attempt);
     if (device->connection_epoch == newest)
         facts |= MESSAGE_OF_SESSION;
     return transition_judge_offer(transaction, &row, facts, &write->release.verdict);
@@ -45,12 +45,12 @@ enum error verb_return_to_queue(struct store_transaction *transaction, struct st
     struct store_return_to_queue *wish = &write->return_to_queue;
     struct message_row row;
     bool found;
-    enum error error = find_row(transaction, &wish->id, &row, &found);
+    enum error error = find_row(transaction, &wish->ref.id, &row, &found);
     if (error != ERROR_NONE || !found)
         return error;
     struct store_holder holder = {.journal = row.journal};
     strcpy(holder.device_id, wish->device_id);
-    unsigned facts = transition_facts(&row, &holder, wish->attempt);
+    unsigned facts = transition_facts(&row, &holder, wish->ref.attempt);
     /* The broker can prove that it never wrote a frame, which helps only where the frame itself was the release. */
     if (!message_row_has_journal(&row))
         facts |= MESSAGE_NOTHING_SENT;
@@ -81,7 +81,7 @@ static enum error adopt_restored(struct store_transaction *transaction, struct m
         return ERROR_NONE;
     strcpy(row->device_id, report->phone.device_id);
     row->journal = report->phone.journal;
-    row->attempt = MAX(report->attempt, row->attempt);
+    row->attempt = MAX(report->ref.attempt, row->attempt);
     return transaction->rows->messages->assign(transaction->database, row);
 }
 
@@ -97,7 +97,7 @@ enum error verb_report(struct store_transaction *transaction, struct store_write
     struct store_report *report = &write->report;
     struct message_row row;
     bool found;
-    enum error error = find_row(transaction, &report->id, &row, &found);
+    enum error error = find_row(transaction, &report->ref.id, &row, &found);
     if (error == ERROR_NONE && found)
         error = adopt_restored(transaction, &row, report);
     if (error != ERROR_NONE)
@@ -105,7 +105,7 @@ enum error verb_report(struct store_transaction *transaction, struct store_write
     if (!found || strcmp(row.device_id, report->phone.device_id) != 0)
         return ERROR_MESSAGE_NOT_HELD;
 
-    unsigned facts = transition_facts(&row, &report->phone, report->attempt);
+    unsigned facts = transition_facts(&row, &report->phone, report->ref.attempt);
     if (report->nothing_sent)
         facts |= MESSAGE_NOTHING_SENT;
     report->changed = true;

@@ -359,8 +359,7 @@ static void what_was_not_sent_is_given_back_to_a_limit_of_its_own(void **state)
     set_daily_limit(fixture, "phone-1", (struct device_limit){true, 1});
     struct message_id id = given_message_in(fixture, MESSAGE_ACCEPTED);
     assert_int_equal(found(fixture, "phone-1").segments_today, 1);
-    struct store_write write = {.verb = STORE_RETURN_TO_QUEUE, .return_to_queue = {.attempt = 1}};
-    write.return_to_queue.id = id;
+    struct store_write write = {.verb = STORE_RETURN_TO_QUEUE, .return_to_queue = {.ref = {id, 1}}};
     strcpy(write.return_to_queue.device_id, "phone-1");
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_true(write.return_to_queue.changed);
@@ -377,7 +376,7 @@ static void the_last_error_of_a_device_is_remembered(void **state)
     assert_int_equal(found(fixture, "phone-1").device.last_error.at_ms, 0);
     struct message_id id = given_message_in(fixture, MESSAGE_SENDING);
     struct store_write write = {.verb = STORE_REPORT};
-    write.report.id = id;
+    write.report.ref.id = id;
     write.report.seq = -1;
     write.report.status = MESSAGE_FAILED;
     strcpy(write.report.phone.device_id, "phone-1");
@@ -393,7 +392,7 @@ static void the_last_error_of_a_device_is_remembered(void **state)
 
     id = given_message_in(fixture, MESSAGE_ACCEPTED);
     write = (struct store_write){.verb = STORE_RETURN_TO_QUEUE,
-                                 .return_to_queue = {.id = id, .attempt = 1, .refused = true}};
+                                 .return_to_queue = {.ref = {id, 1}, .refused = true}};
     strcpy(write.return_to_queue.device_id, "phone-1");
     strcpy(write.return_to_queue.error_code, "no_sim");
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);

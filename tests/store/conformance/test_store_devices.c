@@ -203,8 +203,8 @@ static void a_returning_device_gets_its_messages_in_flight(void **state)
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_int_equal(write.connect.held_count, 2);
     for (size_t i = 0; i < 2; i++) {
-        assert_true(message_id_equal(&held[i].id, &third) ||
-                    message_id_equal(&held[i].id, &fourth));
+        assert_true(message_id_equal(&held[i].ref.id, &third) ||
+                    message_id_equal(&held[i].ref.id, &fourth));
         assert_in_range(held[i].silent_ms, 0, 60000);
     }
 }
@@ -217,8 +217,7 @@ static void the_entry_of_the_current_attempt_counts(void **state)
     struct store_fixture *fixture = *state;
     struct message_id id = given_message(fixture, "+1234567890", "text");
     given_offer(fixture, "phone-1", &one_journal);
-    struct store_journal_entry entries[] = {{.id = id, .attempt = 7},
-                                            {.id = id, .attempt = 1, .offered = true}};
+    struct store_journal_entry entries[] = {{.ref = {id, 7}}, {.ref = {id, 1}, .offered = true}};
     struct store_write write = {.verb = STORE_DEVICE_CONNECT};
     strcpy(write.connect.phone.device_id, "phone-1");
     write.connect.phone.assured = true;
@@ -246,8 +245,7 @@ static void a_message_with_a_cancel_request_goes_to_no_other_device(void **state
     given_offer(fixture, "phone-1", &one_journal);
     strcpy(write.release.phone.device_id, "phone-1");
     write.release.phone.journal = one_journal;
-    write.release.id = id;
-    write.release.attempt = 1;
+    write.release.ref = (struct message_ref){id, 1};
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_int_equal(write.release.verdict, STORE_VERDICT_RELEASE);
 
@@ -257,8 +255,7 @@ static void a_message_with_a_cancel_request_goes_to_no_other_device(void **state
 
     struct store_write report = {
         .verb = STORE_REPORT}; /* the device had no chance to cancel, and sent nothing */
-    report.report.id = id;
-    report.report.attempt = 1;
+    report.report.ref = (struct message_ref){id, 1};
     report.report.seq = 1;
     report.report.status = MESSAGE_FAILED;
     report.report.nothing_sent = true;

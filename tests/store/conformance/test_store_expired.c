@@ -65,8 +65,7 @@ static enum store_verdict acknowledge(struct store_fixture *fixture, const struc
     struct store_write write = {.verb = STORE_RELEASE};
     write.release.phone = holder(true);
     write.release.phone.connection_epoch = newest_epoch;
-    write.release.id = *id;
-    write.release.attempt = 1;
+    write.release.ref = (struct message_ref){*id, 1};
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     return write.release.verdict;
 }
@@ -76,8 +75,7 @@ static bool report(struct store_fixture *fixture, const struct message_id *id, b
 {
     struct store_write write = {.verb = STORE_REPORT};
     write.report.phone = holder(assured);
-    write.report.id = *id;
-    write.report.attempt = attempt;
+    write.report.ref = (struct message_ref){*id, attempt};
     write.report.seq = seq;
     write.report.status = status;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
@@ -167,7 +165,7 @@ static void an_offer_that_expired_is_dropped(void **state)
     for (int reconnects = 0; reconnects < 2; reconnects++) {
         int64_t at_ms = store_fixture_now_ms() + MINUTE_MS;
         struct message_id id = given_expiring(fixture, at_ms);
-        struct store_journal_entry entry = {.id = id, .attempt = 1, .offered = true};
+        struct store_journal_entry entry = {.ref = {id, 1}, .offered = true};
         connect_with(fixture, NULL, 0);
         claim(fixture, true, at_ms);
         store_fixture_pass_ms(MINUTE_MS);

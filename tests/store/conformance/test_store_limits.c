@@ -279,8 +279,7 @@ static void a_pause_by_hand_has_a_reason(void **state)
 static void refuse(struct store_fixture *fixture, const struct message_id *id, unsigned attempt)
 {
     struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
-    write.return_to_queue.id = *id;
-    write.return_to_queue.attempt = attempt;
+    write.return_to_queue.ref = (struct message_ref){*id, attempt};
     write.return_to_queue.refused = true;
     write.return_to_queue.jitter = 1;
     strcpy(write.return_to_queue.device_id, "phone-1");
@@ -392,8 +391,7 @@ static void a_returned_message_is_refunded(void **state)
             assert_int_equal(given_claim(fixture, phones, 1), 1);
         }
         struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
-        write.return_to_queue.id = id;
-        write.return_to_queue.attempt = attempt;
+        write.return_to_queue.ref = (struct message_ref){id, attempt};
         strcpy(write.return_to_queue.device_id, "phone-1");
         assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
         assert_true(write.return_to_queue.changed);
@@ -410,8 +408,7 @@ static void a_hopeless_message_fails_and_is_refunded(void **state)
     assert_int_equal(given_claim(fixture, (const char *const[]){"phone-1"}, 1), 1);
     assert_in_file(fixture, "SELECT in_day + in_window FROM device_use", 2);
     struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
-    write.return_to_queue.id = id;
-    write.return_to_queue.attempt = 1;
+    write.return_to_queue.ref = (struct message_ref){id, 1};
     write.return_to_queue.hopeless = true;
     strcpy(write.return_to_queue.device_id, "phone-1");
     strcpy(write.return_to_queue.error_code, "too_long");

@@ -73,7 +73,7 @@ static void a_message_returns_from_a_device_that_never_saw_it(void **state)
     given_claim(fixture, one_phone, 1);
 
     struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
-    write.return_to_queue.id = id;
+    write.return_to_queue.ref.id = id;
     strcpy(write.return_to_queue.device_id, "phone-2");
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_int_equal(stored_status(fixture, &id), MESSAGE_ACCEPTED); /* another device has it */
@@ -104,7 +104,7 @@ static void a_message_that_moved_on_is_not_returned(void **state)
     given_claim(fixture, one_phone, 1);
     given_report(fixture, &id, "phone-1", MESSAGE_SENT, NULL);
     struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
-    write.return_to_queue.id = id;
+    write.return_to_queue.ref.id = id;
     strcpy(write.return_to_queue.device_id, "phone-1");
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_int_equal(stored_status(fixture, &id), MESSAGE_SENT);
@@ -152,7 +152,7 @@ static void an_error_stays_with_the_message_until_it_is_sent_after_all(void **st
     struct store_fixture *fixture = *state;
     struct message_id id = given_message_in(fixture, MESSAGE_ACCEPTED);
     struct store_write write = {.verb = STORE_REPORT};
-    write.report.id = id;
+    write.report.ref.id = id;
     write.report.seq = -1;
     write.report.status = MESSAGE_FAILED;
     strcpy(write.report.phone.device_id, "phone-1");
@@ -270,8 +270,7 @@ static enum store_verdict given_release(struct store_fixture *fixture, const str
     write.release.phone.assured = true;
     write.release.phone.journal = *journal;
     write.release.phone.connection_epoch = session;
-    write.release.id = *id;
-    write.release.attempt = attempt;
+    write.release.ref = (struct message_ref){*id, attempt};
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     return write.release.verdict;
 }
@@ -332,8 +331,8 @@ static void the_journal_decides_about_offers(void **state)
         given_offer(fixture, device_id, &journal);
         if (cases[i].accepted)
             given_release(fixture, &id, 1, device_id, &journal, session);
-        struct store_journal_entry entry = {
-            .id = id, .attempt = cases[i].attempt, .offered = cases[i].offered};
+        struct store_journal_entry entry = {.ref = {id, cases[i].attempt},
+                                            .offered = cases[i].offered};
         given_assured_connection(fixture, device_id, cases[i].other_journal ? &other : &journal,
                                  cases[i].has_entry ? &entry : NULL);
         if (stored_status(fixture, &id) != cases[i].after || entry.verdict != cases[i].verdict)
@@ -359,8 +358,7 @@ static void a_message_that_no_device_can_send_fails_in_the_end(void **state)
         strcpy(write.report.phone.device_id, "phone");
         write.report.phone.assured = true;
         write.report.phone.journal = journal;
-        write.report.id = id;
-        write.report.attempt = attempt;
+        write.report.ref = (struct message_ref){id, attempt};
         write.report.seq = attempt;
         write.report.status = MESSAGE_FAILED;
         write.report.nothing_sent = true;
@@ -381,8 +379,7 @@ static void given_return(struct store_fixture *fixture, const struct message_id 
                          unsigned attempt, bool refused)
 {
     struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
-    write.return_to_queue.id = *id;
-    write.return_to_queue.attempt = attempt;
+    write.return_to_queue.ref = (struct message_ref){*id, attempt};
     strcpy(write.return_to_queue.device_id, "phone");
     write.return_to_queue.refused = refused;
     write.return_to_queue.jitter = 1;
@@ -410,11 +407,11 @@ static void a_report_on_an_older_attempt_does_not_count(void **state)
     strcpy(report.report.phone.device_id, "phone");
     report.report.phone.assured = true;
     report.report.phone.journal = journal;
-    report.report.id = id;
+    report.report.ref.id = id;
     report.report.status = MESSAGE_FAILED;
     report.report.nothing_sent = true;
     for (unsigned attempt = 1; attempt <= 2; attempt++) {
-        report.report.attempt = attempt;
+        report.report.ref.attempt = attempt;
         report.report.seq = attempt;
         assert_int_equal(store_run(fixture->store, &report), ERROR_NONE);
         assert_int_equal(report.report.changed, attempt == 2);
@@ -435,8 +432,7 @@ static void the_broker_returns_no_released_message(void **state)
     assert_int_equal(given_release(fixture, &id, 1, "phone", &journal, session),
                      STORE_VERDICT_RELEASE);
     struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
-    write.return_to_queue.id = id;
-    write.return_to_queue.attempt = 1;
+    write.return_to_queue.ref = (struct message_ref){id, 1};
     strcpy(write.return_to_queue.device_id, "phone");
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_false(write.return_to_queue.changed);

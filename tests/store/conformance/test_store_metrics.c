@@ -82,8 +82,7 @@ static void a_message_is_timed_when_it_is_first_given_and_when_it_is_delivered(v
     assert_int_equal(given_claim(fixture, phone, 1), 1);
     assert_int_equal(count_of(&metrics.message_dispatch_seconds), 1);
 
-    struct store_write back = {.verb = STORE_RETURN_TO_QUEUE,
-                               .return_to_queue = {.id = id, .attempt = 1}};
+    struct store_write back = {.verb = STORE_RETURN_TO_QUEUE, .return_to_queue = {.ref = {id, 1}}};
     strcpy(back.return_to_queue.device_id, "phone");
     assert_int_equal(store_run(fixture->store, &back), ERROR_NONE);
     assert_true(back.return_to_queue.changed);
@@ -257,7 +256,7 @@ static void the_age_of_the_queue_is_that_of_the_oldest_that_is_due(void **state)
     assert_int_equal(given_claim(fixture, phone, 1), 1);
     struct store_write write = {
         .verb = STORE_RETURN_TO_QUEUE,
-        .return_to_queue = {.id = id, .attempt = 1, .device_id = "phone", .refused = true}};
+        .return_to_queue = {.ref = {id, 1}, .device_id = "phone", .refused = true}};
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_int_equal(queue_age_ms(fixture), 1000000);
 }

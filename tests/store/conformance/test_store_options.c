@@ -136,7 +136,7 @@ static void return_to_queue(struct store_fixture *fixture, const struct message_
                             const char *device_id, bool refused)
 {
     struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
-    write.return_to_queue.id = *id;
+    write.return_to_queue.ref.id = *id;
     write.return_to_queue.refused = refused;
     write.return_to_queue.jitter = 1;
     strcpy(write.return_to_queue.device_id, device_id);
@@ -466,8 +466,7 @@ static enum store_verdict release(struct store_fixture *fixture, const struct me
                                   const char *device_id, const struct message_id *journal)
 {
     struct store_write write = {.verb = STORE_RELEASE};
-    write.release.id = *id;
-    write.release.attempt = 1;
+    write.release.ref = (struct message_ref){*id, 1};
     write.release.phone.assured = true;
     write.release.phone.journal = *journal;
     strcpy(write.release.phone.device_id, device_id);

@@ -90,7 +90,7 @@ static enum error given_refusal(struct store_fixture *fixture, const struct mess
                                 const char *device_id)
 {
     struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
-    write.return_to_queue.id = *id;
+    write.return_to_queue.ref.id = *id;
     write.return_to_queue.refused = true;
     strcpy(write.return_to_queue.device_id, device_id);
     strcpy(write.return_to_queue.error_code, "no_service");
@@ -129,16 +129,15 @@ static void transitions_have_all_that_a_log_line_needs(void **state)
     assert_int_equal(transition->reason, TRANSITION_CLAIMED);
     assert_int_equal(transition->from, MESSAGE_QUEUED);
     assert_int_equal(transition->to, MESSAGE_DISPATCHED);
-    assert_int_equal(transition->attempt, 1);
+    assert_int_equal(transition->ref.attempt, 1);
     assert_int_equal(transition->connection_epoch, 7);
-    assert_true(message_id_equal(&transition->id, &id));
+    assert_true(message_id_equal(&transition->ref.id, &id));
     request_id_format(&transition->request_id, text);
     assert_string_equal(text, request_id);
     assert_string_equal(transition->device_id, "phone-1");
 
     struct store_write take_back = {.verb = STORE_RETURN_TO_QUEUE};
-    take_back.return_to_queue.id = id;
-    take_back.return_to_queue.attempt = 1;
+    take_back.return_to_queue.ref = (struct message_ref){id, 1};
     take_back.return_to_queue.refused = true;
     strcpy(take_back.return_to_queue.device_id, "phone-1");
     strcpy(take_back.return_to_queue.error_code, "no_sim");

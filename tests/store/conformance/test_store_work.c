@@ -31,8 +31,7 @@ static void given_request_for(struct store_fixture *fixture, const struct messag
     release.release.phone.assured = true;
     release.release.phone.journal = *journal;
     release.release.phone.connection_epoch = epoch;
-    release.release.id = *id;
-    release.release.attempt = 1;
+    release.release.ref = (struct message_ref){*id, 1};
     assert_int_equal(store_run(fixture->store, &release), ERROR_NONE);
     struct store_write cancel = {.verb = STORE_CANCEL, .cancel.id = *id};
     assert_int_equal(store_run(fixture->store, &cancel), ERROR_NONE);
@@ -90,21 +89,21 @@ static void cancel_requests_are_found_page_by_page(void **state)
     assert_true(work.more);
     assert_int_equal(work.cancel_count, STORE_WORK_PAGE);
     for (size_t i = 0; i < work.cancel_count; i++) {
-        assert_true(message_id_equal(&work.cancel_requests[i].id, &ids[i]));
-        assert_int_equal(work.cancel_requests[i].attempt, 1);
+        assert_true(message_id_equal(&work.cancel_requests[i].ref.id, &ids[i]));
+        assert_int_equal(work.cancel_requests[i].ref.attempt, 1);
         assert_string_equal(work.cancel_requests[i].device_id, "phone");
     }
     assert_true(message_id_equal(&work.cancel_cursor, &ids[STORE_WORK_PAGE - 1]));
     assert_int_equal(store_poll_work(fixture->reader, &work), ERROR_NONE);
     assert_false(work.more);
     assert_int_equal(work.cancel_count, COUNT - STORE_WORK_PAGE);
-    assert_true(message_id_equal(&work.cancel_requests[0].id, &ids[STORE_WORK_PAGE]));
+    assert_true(message_id_equal(&work.cancel_requests[0].ref.id, &ids[STORE_WORK_PAGE]));
     assert_int_equal(store_poll_work(fixture->reader, &work), ERROR_NONE);
     assert_int_equal(work.cancel_count, 0);
     assert_true(message_id_equal(&work.cancel_cursor, &ids[COUNT - 1]));
     work.cancel_cursor = no_message;
     assert_int_equal(store_poll_work(fixture->reader, &work), ERROR_NONE);
-    assert_true(message_id_equal(&work.cancel_requests[0].id, &ids[0]));
+    assert_true(message_id_equal(&work.cancel_requests[0].ref.id, &ids[0]));
 }
 
 /* Two ids that differ in nothing that orders them: a page may end between their messages. */
@@ -122,7 +121,7 @@ static void a_page_may_end_between_neighbours(void **state)
     struct store_work work = {.broker = broker, .cancel_cursor = first};
     assert_int_equal(store_poll_work(fixture->reader, &work), ERROR_NONE);
     assert_int_equal(work.cancel_count, 1);
-    assert_true(message_id_equal(&work.cancel_requests[0].id, &second));
+    assert_true(message_id_equal(&work.cancel_requests[0].ref.id, &second));
     assert_int_equal(store_poll_work(fixture->reader, &work), ERROR_NONE);
     assert_int_equal(work.cancel_count, 0);
 }

@@ -72,7 +72,7 @@ static void claim(void)
 static void report(const struct message_id *id, enum message_status status)
 {
     struct store_write write = {.verb = STORE_REPORT};
-    write.report.id = *id;
+    write.report.ref.id = *id;
     write.report.seq = -1;
     write.report.status = status;
     strcpy(write.report.phone.device_id, "phone");

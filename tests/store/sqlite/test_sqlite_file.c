@@ -190,9 +190,8 @@ static enum error given_assured_report(struct store_fixture *fixture, const stru
                                        unsigned attempt, int64_t seq, enum message_status status)
 {
     struct store_write write = {.verb = STORE_REPORT};
-    write.report.id = *id;
+    write.report.ref = (struct message_ref){*id, attempt};
     write.report.phone = with_journal;
-    write.report.attempt = attempt;
     write.report.seq = seq;
     write.report.status = status;
     return store_run(fixture->store, &write);
