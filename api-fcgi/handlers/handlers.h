@@ -4,6 +4,7 @@
 
 #include "api-fcgi/server/http.h"
 #include "common/base/json.h"
+#include "common/base/json_write.h"
 
 /* batches.c: what the steps of a cancellation add up. */
 struct batch_cancellation {
@@ -14,6 +15,7 @@ struct batch_cancellation {
    handler sets its own member first. */
 union handler_state {
     struct message sent;          /* messages.c, message_resend.c: the new message */
+    struct json_writer pairing;   /* pairing.c: POST /api/pairings, the answer so far */
     char token[SECRET_TEXT_SIZE]; /* pairing.c: POST /api/pair */
     struct batch_draft *batch;    /* batches.c: POST /api/batches */
     struct batch_cancellation cancellation;

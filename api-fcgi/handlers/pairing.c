@@ -45,7 +45,7 @@ static void take_minutes(struct http_exchange *exchange, const char *pointer,
     struct store_create_pairing *pairing = target;
     int64_t minutes;
     if (json_body_integer(exchange, pointer, value, 1, PAIRING_MOST_MINUTES, &minutes))
-        pairing->expires_at_ms = pairing_end_ms(minutes);
+        pairing->valid_for_ms = minutes * 60000;
 }
 
 static void answer_created(struct http_exchange *exchange)
@@ -57,7 +57,10 @@ static void answer_created(struct http_exchange *exchange)
     }
     log_info("pairing code created", LOG_TEXT("device_id", write->create_pairing.device_id),
              LOG_TEXT_IF_ANY("key", exchange->key_id));
-    exchange->response.status = 201; /* the handler has written the body */
+    struct json_writer *json = &exchange->state->pairing;
+    json_put_time(json, "expires_at", write->create_pairing.expires_at_ms);
+    json_end_object(json);
+    exchange->response.status = 201;
 }
 
 enum http_outcome pairing_handle_create(struct http_exchange *exchange)
@@ -73,7 +76,7 @@ enum http_outcome pairing_handle_create(struct http_exchange *exchange)
     struct store_write *write = &exchange->write;
     *write = (struct store_write){
         .verb = STORE_CREATE_PAIRING,
-        .create_pairing.expires_at_ms = pairing_end_ms(PAIRING_MINUTES),
+        .create_pairing.valid_for_ms = PAIRING_MINUTES * 60000,
     };
     if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields), &write->create_pairing))
         return HTTP_ANSWERED;
@@ -87,16 +90,15 @@ enum http_outcome pairing_handle_create(struct http_exchange *exchange)
         return http_problem(exchange, ERROR_INTERNAL, "Not enough memory for the QR code.");
     }
     const char *device_id = write->create_pairing.device_id;
-    struct json_writer json = {.out = &exchange->response.body};
+    struct json_writer *json = &exchange->state->pairing;
+    *json = (struct json_writer){.out = &exchange->response.body};
     http_begin_json(exchange, 201);
-    json_begin_object(&json, NULL);
-    json_put_text(&json, "code", pairing.code);
-    json_put_text(&json, "device_id", *device_id ? device_id : NULL);
-    json_put_time(&json, "expires_at", write->create_pairing.expires_at_ms);
-    json_put_text(&json, "url", pairing.url);
-    json_put_text(&json, "uri", pairing.uri);
-    json_put_text(&json, "qr_svg", qr_code.data);
-    json_end_object(&json);
+    json_begin_object(json, NULL);
+    json_put_text(json, "code", pairing.code);
+    json_put_text(json, "device_id", *device_id ? device_id : NULL);
+    json_put_text(json, "url", pairing.url);
+    json_put_text(json, "uri", pairing.uri);
+    json_put_text(json, "qr_svg", qr_code.data);
     buffer_fini(&qr_code);
     return http_park(exchange, answer_created);
 }

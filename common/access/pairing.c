@@ -1,7 +1,6 @@
 #include "common/access/pairing.h"
 
 #include "common/base/buffer.h"
-#include "common/base/clock.h"
 #include "common/base/url.h"
 #include "common/process/certificate.h"
 
@@ -21,11 +20,6 @@ static bool write_uri(const char *fingerprint, struct pairing *pairing)
         snprintf(pairing->uri, sizeof(pairing->uri), "%s", uri.data);
     buffer_fini(&uri);
     return good;
-}
-
-int64_t pairing_end_ms(int64_t minutes)
-{
-    return clock_wall_ms() + minutes * 60 * 1000;
 }
 
 bool pairing_make(const struct settings *settings, struct pairing *pairing,

@@ -17,9 +17,6 @@ struct pairing {
     char uri[PAIRING_URI_SIZE];
 };
 
-/* The expiry of a code made now: wall. */
-int64_t pairing_end_ms(int64_t minutes);
-
 /*
  * Makes a code, and its hash for STORE_CREATE_PAIRING. The URI is the content of the QR code:
  * sms-gateway://pair?url=…&code=…, and &ca=… with the fingerprint of the gateway's own CA if it has one.

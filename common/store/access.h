@@ -11,9 +11,10 @@ struct store_reader;
 
 /* ---- Writes: the payloads of struct store_write ---- */
 
-/* A new API key; created_at_ms is the store's. */
+/* A new API key; out: its created_at_ms and expires_at_ms. */
 struct store_create_key {
     struct api_key key;
+    int64_t valid_for_ms; /* from the commit on; 0: until it is revoked */
 };
 
 /* From the commit on the key opens nothing. */
@@ -22,12 +23,13 @@ struct store_revoke_key {
     bool changed; /* out: there was such a key, and it was active */
 };
 
-/* A code that pairs one device, until it expires. */
+/* A code that pairs one device. */
 struct store_create_pairing {
     unsigned char code_hash[SECRET_HASH_BYTES];
     char device_id[DEVICE_ID_SIZE]; /* "": the device chooses */
     struct device_groups groups;    /* that the device gets; none: it keeps those that it has */
-    int64_t expires_at_ms;          /* wall */
+    int64_t valid_for_ms;           /* from the commit on */
+    int64_t expires_at_ms;          /* out: wall */
 };
 
 /* A device exchanges a code for `token`, of which id and hash are filled in: for the device of the code or, where

@@ -154,7 +154,7 @@ static int pair(struct store *store, const struct command *command)
     if (labels && !device_actions_read_groups(command, labels, &write.create_pairing.groups))
         return COMMAND_EXIT_USAGE;
     strcpy(write.create_pairing.device_id, command->argument);
-    write.create_pairing.expires_at_ms = pairing_end_ms(minutes);
+    write.create_pairing.valid_for_ms = minutes * 60000;
     if (!pairing_make(&command->settings, &pairing, write.create_pairing.code_hash, errmsg))
         return command_refuse(command, "%s", errmsg);
     enum error error = store_run(store, &write);

@@ -67,8 +67,7 @@ static int create(struct store *store, const struct command *command)
                         &key->requests_per_minute) ||
         !command_number(command, "daily-messages", 0, MAX_MESSAGES, &key->daily_messages))
         return COMMAND_EXIT_USAGE;
-    if (days > 0)
-        key->expires_at_ms = clock_wall_ms() + days * day_ms;
+    write.create_key.valid_for_ms = days * day_ms;
     if (!secret_make(SECRET_API_KEY, text, key->id, key->hash))
         return command_fail_error(command, ERROR_INTERNAL);
     enum error error = store_run(store, &write);

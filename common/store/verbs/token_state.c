@@ -59,8 +59,9 @@ static enum error set_groups(struct store_transaction *transaction, const char *
 
 enum error verb_create_pairing(struct store_transaction *transaction, struct store_write *write)
 {
-    const struct store_create_pairing *request = &write->create_pairing;
+    struct store_create_pairing *request = &write->create_pairing;
     const struct access_rows *rows = transaction->rows->access;
+    request->expires_at_ms = transaction->now_ms + request->valid_for_ms;
     struct pairing_row pairing = {.expires_at_ms = request->expires_at_ms};
     strcpy(pairing.device_id, request->device_id);
     pairing.groups = request->groups;

@@ -259,7 +259,7 @@ static void a_pairing_code_brings_groups(void **state)
     static const char *const codes[] = {"sales berlin", ""}; /* the second one changes none */
     for (size_t i = 0; i < ARRAY_LENGTH(codes); i++) {
         struct store_write create = {.verb = STORE_CREATE_PAIRING};
-        create.create_pairing.expires_at_ms = store_fixture_now_ms() + 60000;
+        create.create_pairing.valid_for_ms = 60000;
         strcpy(create.create_pairing.device_id, "phone-1");
         create.create_pairing.groups = groups_of(codes[i]);
         assert_int_equal(store_run(fixture->store, &create), ERROR_NONE);

@@ -181,7 +181,7 @@ static void a_code_whose_hash_is_wrong_in_any_byte_pairs_no_device(void **state)
     unsigned char hash[SECRET_HASH_BYTES];
     assert_true(pairing_code_make(code, hash));
     struct store_write create = {.verb = STORE_CREATE_PAIRING};
-    create.create_pairing.expires_at_ms = INT64_MAX;
+    create.create_pairing.valid_for_ms = 60000;
     memcpy(create.create_pairing.code_hash, hash, sizeof(hash));
     assert_int_equal(store_run(fixture->store, &create), ERROR_NONE);
     for (int wrong = 0; wrong <= SECRET_HASH_BYTES; wrong++) {
@@ -202,7 +202,7 @@ static void a_write_that_fails_is_undone(void **state)
     struct store_fixture *fixture = *state;
     given_token(fixture, token_id);
     struct store_write create = {.verb = STORE_CREATE_PAIRING};
-    create.create_pairing.expires_at_ms = INT64_MAX;
+    create.create_pairing.valid_for_ms = 60000;
     assert_int_equal(store_run(fixture->store, &create), ERROR_NONE);
     for (int other = 0; other < 2; other++) {
         struct store_write pair = {.verb = STORE_PAIR};
@@ -215,6 +215,42 @@ static void a_write_that_fails_is_undone(void **state)
     assert_int_equal(store_run(fixture->store, &pair), ERROR_PAIRING_CODE_INVALID);
 }
 
+/* By the store's clock: whoever makes the code or the key may have another one. */
+static void what_is_valid_for_a_time_counts_it_from_the_commit(void **state)
+{
+    struct store_fixture *fixture = *state;
+    store_fixture_stop_clock_at(1000 * (int64_t)HOUR_MS);
+    for (int late = 0; late < 2; late++) {
+        struct store_write create = {.verb = STORE_CREATE_PAIRING,
+                                     .create_pairing = {.valid_for_ms = 60000}};
+        assert_int_equal(store_run(fixture->store, &create), ERROR_NONE);
+        assert_int_equal(create.create_pairing.expires_at_ms, store_fixture_now_ms() + 60000);
+        store_fixture_pass_ms(59999 + late);
+        struct store_write pair = {.verb = STORE_PAIR};
+        snprintf(pair.pair.token.id, SECRET_ID_SIZE, "tok00000001%d", late);
+        strcpy(pair.pair.token.device_id, "new");
+        memset(pair.pair.token.hash, late, SECRET_HASH_BYTES);
+        assert_int_equal(store_run(fixture->store, &pair),
+                         late ? ERROR_PAIRING_CODE_INVALID : ERROR_NONE);
+    }
+    for (int days = 0; days < 2; days++) {
+        struct store_write key = {.verb = STORE_CREATE_KEY,
+                                  .create_key.valid_for_ms = days * (int64_t)DAY_MS};
+        struct api_key stored_key;
+        bool found;
+        snprintf(key.create_key.key.id, SECRET_ID_SIZE, "key%d", days);
+        strcpy(key.create_key.key.label, "label");
+        key.create_key.key.hash[0] = (unsigned char)days;
+        assert_int_equal(store_run(fixture->store, &key), ERROR_NONE);
+        assert_int_equal(
+            store_find_key(fixture->reader, key.create_key.key.id, &stored_key, &found),
+            ERROR_NONE);
+        assert_true(found);
+        assert_int_equal(stored_key.created_at_ms, store_fixture_now_ms());
+        assert_int_equal(stored_key.expires_at_ms, days ? store_fixture_now_ms() + DAY_MS : 0);
+    }
+}
+
 UNIT_TESTS(STORE_TEST(alternating_journals_revoke_the_token),
            STORE_TEST(alternating_names_revoke_the_token),
            STORE_TEST(one_phone_writes_its_identity_once),
@@ -225,4 +261,5 @@ UNIT_TESTS(STORE_TEST(alternating_journals_revoke_the_token),
            STORE_TEST(a_new_token_begins_with_nothing),
            STORE_TEST(without_tokens_nothing_is_counted),
            STORE_TEST(a_code_whose_hash_is_wrong_in_any_byte_pairs_no_device),
-           STORE_TEST(a_write_that_fails_is_undone))
+           STORE_TEST(a_write_that_fails_is_undone),
+           STORE_TEST(what_is_valid_for_a_time_counts_it_from_the_commit))
