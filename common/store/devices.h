@@ -92,13 +92,18 @@ struct store_configure_device {
 };
 
 /* The broker `instance`, of that name, is alive for another lease_ms; its devices count as connected as long. 0
-   ends it: its offers return to the queue, its devices are disconnected. A new instance ends the one of the same
-   name before it. One of the brokers that are alive keeps house for all, as long as its lease lasts. */
+   ends it: its offers return to the queue, its devices are disconnected; what it has released stays with its devices.
+   A new instance ends the one of the same name before it. One of the brokers that are alive keeps house for all, as long
+   as its lease lasts, and ends one after the other those whose own leases ran out: under their names they may never
+   start again. */
 struct store_lease_broker {
     char name[BROKER_NAME_SIZE];
     struct message_id instance;
     int64_t lease_ms;
-    bool keeps_house; /* out: no other broker is to expire and purge messages meanwhile */
+    int64_t
+        trusted_wall_ms; /* as of an expiry (messages.h); where it is not trusted no other broker is ended */
+    bool keeps_house;   /* out: no other broker is to expire and purge messages meanwhile */
+    bool ended_another; /* out: whose lease had run out */
 };
 
 /* ---- Reads: see store.h ---- */

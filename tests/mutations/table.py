@@ -270,6 +270,16 @@ MUTATIONS = [
              "common/store/verbs/token_state.c", "pairing.expires_at_ms <= transaction->now_ms)",
              "pairing.expires_at_ms <= 0)",
              ("integration/test_pairing.py::test_a_code_ends_with_its_time",)),
+    Mutation("gone-broker", STORE, "the broker that keeps house ends those that are gone",
+             "common/store/verbs/brokers.c",
+             "    return error == ERROR_NONE && transaction_trusts(transaction, lease->trusted_wall_ms)\n",
+             "    return error == ERROR_NONE && lease->trusted_wall_ms < 0\n",
+             unit("test_store_devices", "the_broker_that_keeps_house_ends_those_that_are_gone")),
+    Mutation("gone-broker-by-a-clock-that-was-set", STORE, "no broker is ended by a clock that has just been set",
+             "common/store/verbs/brokers.c",
+             "    return error == ERROR_NONE && transaction_trusts(transaction, lease->trusted_wall_ms)\n",
+             "    return error == ERROR_NONE\n",
+             unit("test_store_devices", "the_broker_that_keeps_house_ends_those_that_are_gone")),
 
     # ---- broker ----
     Mutation("battery", BROKER, "a device with an empty battery gets no messages",

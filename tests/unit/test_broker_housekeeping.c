@@ -152,6 +152,7 @@ static void the_lease_is_renewed_in_time(void **state)
         if (lease) {
             leases++;
             assert_int_equal(lease->lease.lease_ms, 15000);
+            assert_int_equal(lease->lease.trusted_wall_ms, 1700000000000);
             world_answer(world, lease, ERROR_NONE);
         }
         world_answer_all(world);

@@ -209,6 +209,10 @@ static void on_leased(struct broker *broker, struct store_request *request, int6
     broker->housekeeping.ours_until_ms = write->lease.keeps_house
                                              ? now_ms + broker->options.lease_ms
                                              : 0;
+    if (write->lease.ended_another) {
+        log_warning("a broker that did not end its lease is gone: its offers return to queue");
+        broker->dispatch.due = true;
+    }
     run_ours(broker, now_ms);
 }
 
@@ -218,12 +222,13 @@ static const struct request_kind lease_kind = {
     .done = on_leased,
 };
 
-static void renew_lease(struct broker *broker)
+static void renew_lease(struct broker *broker, int64_t now_ms)
 {
     struct store_request *request = store_request_new(&lease_kind, 0);
     strcpy(request->write.lease.name, broker->options.name);
     request->write.lease.instance = broker->options.instance;
     request->write.lease.lease_ms = broker->options.lease_ms;
+    request->write.lease.trusted_wall_ms = housekeeping_trusted_wall_ms(broker, now_ms);
     store_request_submit(&broker->requests, request);
 }
 
@@ -239,7 +244,7 @@ void housekeeping_run(struct broker *broker, int64_t now_ms, int64_t wall_ms)
 {
     watch_clock(broker, now_ms, wall_ms);
     if (is_due(&broker->housekeeping.lease_at_ms, broker->options.lease_ms / 3, now_ms))
-        renew_lease(broker);
+        renew_lease(broker, now_ms);
     run_ours(broker, now_ms);
 }
 

@@ -252,6 +252,19 @@ static enum error remove_broker(struct store_database *database, const struct me
     return ERROR_NONE;
 }
 
+static enum error find_ended_broker(struct store_database *database, int64_t ended_before_ms,
+                                    int64_t latest_ms, struct message_id *instance, bool *found)
+{
+    const struct table *brokers = &database->tables->brokers;
+    *found = false;
+    for (size_t i = 0; i < brokers->count && !*found; i++) {
+        const struct memory_broker *broker = brokers->rows[i];
+        *found = broker->lease_until_ms < ended_before_ms || broker->lease_until_ms > latest_ms;
+        *instance = broker->instance;
+    }
+    return ERROR_NONE;
+}
+
 static enum error find_lease(struct store_database *database, const char *name,
                              struct lease_row *lease, bool *found)
 {
@@ -315,6 +328,7 @@ const struct device_rows memory_device_rows = {
     .find_broker = find_broker,
     .save_broker = save_broker,
     .remove_broker = remove_broker,
+    .find_ended_broker = find_ended_broker,
     .find_lease = find_lease,
     .save_lease = save_lease,
     .remove_leases_of = remove_leases_of,

@@ -203,16 +203,31 @@ static enum error mark_revoked(struct store_database *database, const char *devi
 
 /* ---- Brokers ---- */
 
-static enum error find_broker(struct store_database *database, const char *name,
-                              struct message_id *instance, bool *found)
+static enum error find_instance(struct store_database *database, struct statement *select,
+                                struct message_id *instance, bool *found)
 {
-    struct statement *select = get(database, FIND_BROKER);
-    statement_bind_text(select, FIELD_NAME, name);
     enum error error = statement_step(&database->handle, select, found);
     if (error == ERROR_NONE && *found && !statement_id(select, FIELD_INSTANCE, instance))
         error = ERROR_INTERNAL;
     statement_reset(select);
     return error;
+}
+
+static enum error find_broker(struct store_database *database, const char *name,
+                              struct message_id *instance, bool *found)
+{
+    struct statement *select = get(database, FIND_BROKER);
+    statement_bind_text(select, FIELD_NAME, name);
+    return find_instance(database, select, instance, found);
+}
+
+static enum error find_ended_broker(struct store_database *database, int64_t ended_before_ms,
+                                    int64_t latest_ms, struct message_id *instance, bool *found)
+{
+    struct statement *select = get(database, FIND_ENDED_BROKER);
+    statement_bind_integer(select, FIELD_BEFORE_MS, ended_before_ms);
+    statement_bind_integer(select, FIELD_LATEST_MS, latest_ms);
+    return find_instance(database, select, instance, found);
 }
 
 static enum error save_broker(struct store_database *database, const char *name,
@@ -290,6 +305,7 @@ const struct device_rows sqlite_device_rows = {
     .find_broker = find_broker,
     .save_broker = save_broker,
     .remove_broker = remove_broker,
+    .find_ended_broker = find_ended_broker,
     .find_lease = find_lease,
     .save_lease = save_lease,
     .remove_leases_of = remove_leases_of,

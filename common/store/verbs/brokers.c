@@ -27,12 +27,30 @@ static enum error end_broker(struct store_transaction *transaction,
     return error == ERROR_NONE ? devices->remove_broker(transaction->database, instance) : error;
 }
 
-/* A lease that ends later than any could was written by a wrong clock. */
+/* A lease that ends later was written by a wrong clock. */
+static int64_t latest_end_ms(const struct store_lease_broker *lease, int64_t now_ms)
+{
+    return now_ms + 2 * lease->lease_ms;
+}
+
 static bool is_free(const struct lease_row *row, const struct store_lease_broker *lease,
                     int64_t now_ms)
 {
     return message_id_equal(&row->holder, &lease->instance) || row->until_ms <= now_ms ||
-           row->until_ms > now_ms + 2 * lease->lease_ms;
+           row->until_ms > latest_end_ms(lease, now_ms);
+}
+
+/* One for each renewal. Not as soon as its lease is over: the clock may have made a step that counts as none, and a broker
+   that is alive has renewed its lease by then. */
+static enum error end_another(struct store_transaction *transaction,
+                              struct store_lease_broker *lease)
+{
+    const int64_t now_ms = transaction->now_ms;
+    struct message_id instance;
+    enum error error = transaction->rows->devices->find_ended_broker(
+        transaction->database, now_ms - STORE_CLOCK_STEP_MS,
+        latest_end_ms(lease, now_ms) + STORE_CLOCK_STEP_MS, &instance, &lease->ended_another);
+    return error == ERROR_NONE && lease->ended_another ? end_broker(transaction, &instance) : error;
 }
 
 static enum error take_housekeeping(struct store_transaction *transaction,
@@ -49,7 +67,10 @@ static enum error take_housekeeping(struct store_transaction *transaction,
     if (!lease->keeps_house)
         return ERROR_NONE;
     row = (struct lease_row){lease->instance, transaction->now_ms + lease->lease_ms};
-    return devices->save_lease(transaction->database, name, &row);
+    error = devices->save_lease(transaction->database, name, &row);
+    return error == ERROR_NONE && transaction_trusts(transaction, lease->trusted_wall_ms)
+               ? end_another(transaction, lease)
+               : error;
 }
 
 enum error verb_lease_broker(struct store_transaction *transaction, struct store_write *write)
@@ -58,6 +79,7 @@ enum error verb_lease_broker(struct store_transaction *transaction, struct store
     const struct device_rows *devices = transaction->rows->devices;
     struct message_id before;
     bool found;
+    lease->keeps_house = lease->ended_another = false;
     if (lease->lease_ms == 0)
         return end_broker(transaction, &lease->instance);
     enum error error = devices->find_broker(transaction->database, lease->name, &before, &found);

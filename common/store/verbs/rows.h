@@ -201,6 +201,9 @@ struct device_rows {
     enum error (*save_broker)(struct store_database *database, const char *name,
                               const struct message_id *instance, int64_t lease_until_ms);
     enum error (*remove_broker)(struct store_database *database, const struct message_id *instance);
+    /* One whose lease ended before `ended_before_ms`, or ends after `latest_ms`: a wrong clock wrote it. */
+    enum error (*find_ended_broker)(struct store_database *database, int64_t ended_before_ms,
+                                    int64_t latest_ms, struct message_id *instance, bool *found);
 
     /* What one broker does for all. */
     enum error (*find_lease)(struct store_database *database, const char *name,

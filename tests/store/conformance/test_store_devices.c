@@ -320,16 +320,24 @@ static void a_broker_that_starts_replaces_the_one_before_it(void **state)
     assert_consistent(fixture);
 }
 
-/* Whether the broker of that name and instance keeps house, now that it renews its lease; 0 ends it. */
-static bool keeps_house(struct store_fixture *fixture, const char *name,
-                        const struct message_id *instance, int64_t lease_ms)
+/* The broker of that name and instance renews its lease; 0 ends it. */
+static struct store_lease_broker renew(struct store_fixture *fixture, const char *name,
+                                       const struct message_id *instance, int64_t lease_ms,
+                                       int64_t trusted_wall_ms)
 {
     struct store_write write = {.verb = STORE_BROKER_LEASE};
     strcpy(write.lease.name, name);
     write.lease.instance = *instance;
     write.lease.lease_ms = lease_ms;
+    write.lease.trusted_wall_ms = trusted_wall_ms;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    return write.lease.keeps_house;
+    return write.lease;
+}
+
+static bool keeps_house(struct store_fixture *fixture, const char *name,
+                        const struct message_id *instance, int64_t lease_ms)
+{
+    return renew(fixture, name, instance, lease_ms, 0).keeps_house;
 }
 
 static void one_broker_keeps_house_until_its_lease_ends(void **state)
@@ -368,6 +376,63 @@ static void a_lease_of_a_wrong_clock_is_taken(void **state)
     assert_true(keeps_house(fixture, "other", &other, LEASE_MS));
 }
 
+static bool ends_another(struct store_fixture *fixture, const char *name,
+                         const struct message_id *instance, int64_t trusted_wall_ms)
+{
+    return renew(fixture, name, instance, 15000, trusted_wall_ms).ended_another;
+}
+
+/* Two brokers were killed, and do not start again under their names. */
+static void the_broker_that_keeps_house_ends_those_that_are_gone(void **state)
+{
+    enum { GONE_AFTER_MS = 15000 + STORE_CLOCK_STEP_MS };
+    struct store_fixture *fixture = *state;
+    const struct message_id gone = message_id_new(), third = message_id_new();
+    const struct message_id one = message_id_new(), other = message_id_new();
+    struct message_id journal = message_id_new();
+    store_fixture_stop_clock_at(clock_wall_ms());
+    renew(fixture, "gone", &gone, 15000, 0);
+    renew(fixture, "third", &third, 15000, 0);
+    given_connect(fixture, "basic", &gone, &DEVICE_INFO_UNKNOWN);
+    given_connect(fixture, "assured", &gone, &DEVICE_INFO_UNKNOWN);
+    struct message_id accepted = given_message(fixture, "+1234567890", "text");
+    given_claim(fixture, (const char *const[]){"basic"}, 1);
+    struct message_id offered = given_message(fixture, "+1234567890", "text");
+    given_offer(fixture, "assured", &journal);
+
+    store_fixture_pass_ms(GONE_AFTER_MS);
+    int64_t now_ms = store_fixture_now_ms();
+    assert_false(ends_another(fixture, "one", &one, now_ms)); /* not over for long enough */
+    store_fixture_pass_ms(1);
+    assert_false(ends_another(fixture, "one", &one, 0)); /* the clock was set */
+    assert_false(ends_another(fixture, "one", &one, now_ms + STORE_CLOCK_STEP_MS + 2));
+    assert_false(ends_another(fixture, "other", &other, now_ms)); /* it does not keep house */
+    assert_int_equal(stored_status(fixture, &offered), MESSAGE_DISPATCHED);
+    assert_in_file(fixture, "SELECT count(*) FROM device WHERE broker_instance IS NOT NULL", 2);
+
+    assert_true(ends_another(fixture, "one", &one, now_ms));
+    assert_true(ends_another(fixture, "one", &one, now_ms)); /* one at a time */
+    assert_false(ends_another(fixture, "one", &one, now_ms));
+    assert_int_equal(stored_status(fixture, &offered), MESSAGE_QUEUED);
+    assert_int_equal(stored_status(fixture, &accepted), MESSAGE_ACCEPTED);
+    assert_in_file(fixture, "SELECT count(*) FROM device WHERE broker_instance IS NOT NULL", 0);
+    assert_in_file(fixture, "SELECT count(*) FROM broker", 2);
+    assert_false(keeps_house(fixture, "other", &other, 15000));
+    assert_consistent(fixture);
+}
+
+/* It was written by a clock that was ahead, and would never run out. */
+static void a_broker_whose_lease_is_far_ahead_is_gone(void **state)
+{
+    struct store_fixture *fixture = *state;
+    const struct message_id gone = message_id_new(), one = message_id_new();
+    store_fixture_pass_ms(DAY_MS);
+    renew(fixture, "gone", &gone, 15000, 0);
+    store_fixture_pass_ms(-DAY_MS);
+    assert_true(ends_another(fixture, "one", &one, store_fixture_now_ms()));
+    assert_false(ends_another(fixture, "one", &one, store_fixture_now_ms()));
+}
+
 UNIT_TESTS(STORE_TEST(a_connected_device_is_listed_with_its_info),
            STORE_TEST(devices_come_in_pages),
            STORE_TEST(a_returning_device_gets_its_messages_in_flight),
@@ -377,4 +442,6 @@ UNIT_TESTS(STORE_TEST(a_connected_device_is_listed_with_its_info),
            STORE_TEST(devices_are_connected_only_while_their_broker_lives),
            STORE_TEST(a_broker_that_starts_replaces_the_one_before_it),
            STORE_TEST(one_broker_keeps_house_until_its_lease_ends),
-           STORE_TEST(a_lease_of_a_wrong_clock_is_taken))
+           STORE_TEST(a_lease_of_a_wrong_clock_is_taken),
+           STORE_TEST(the_broker_that_keeps_house_ends_those_that_are_gone),
+           STORE_TEST(a_broker_whose_lease_is_far_ahead_is_gone))

@@ -157,7 +157,8 @@ static bool is_small_scan(const char *detail)
 {
     return strstr(detail, "SCAN CONSTANT ROW") || strstr(detail, "CONSTANT ROWS") ||
            strstr(detail, "SCAN message_count") || strstr(detail, "SCAN b") ||
-           strstr(detail, "SCAN lease") || strstr(detail, "SCAN d USING INDEX device_connected") ||
+           strstr(detail, "SCAN lease") || strcmp(detail, "SCAN broker") == 0 ||
+           strstr(detail, "SCAN d USING INDEX device_connected") ||
            /* partial indexes, which hold only open messages */
            strstr(detail, "USING INDEX message_queued") ||
            strstr(detail, "USING INDEX message_retried") ||
