@@ -179,6 +179,49 @@ void given_offer(struct store_fixture *fixture, const char *device_id,
     message_fini(&message);
 }
 
+struct message_id given_ended(struct store_fixture *fixture, enum message_status status)
+{
+    struct message_id id = given_message(fixture, "+491511234567", "a text");
+    if (status == MESSAGE_CANCELLED) {
+        struct store_write write = {.verb = STORE_CANCEL};
+        write.cancel.id = id;
+        assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    } else if (status != MESSAGE_QUEUED) {
+        assert_int_equal(given_claim(fixture, (const char *const[]){"phone"}, 1), 1);
+        if (status == MESSAGE_UNKNOWN) {
+            struct store_write write = {.verb = STORE_EXPIRE_UNREPORTED};
+            store_fixture_pass_ms(2000);
+            write.expire_unreported = (struct store_expire){
+                .silent_for_ms = 1000, .offered_for_ms = 1000, .limit = 10};
+            assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+        } else if (status != MESSAGE_ACCEPTED) {
+            assert_int_equal(given_report(fixture, &id, "phone", status, NULL), ERROR_NONE);
+        }
+    }
+    assert_int_equal(stored_status(fixture, &id), status);
+    return id;
+}
+
+struct store_write given_purge(struct store_fixture *fixture, int text_days, int message_days,
+                               int64_t limit)
+{
+    struct store_write write = {.verb = STORE_PURGE};
+    write.purge.text_age_ms = text_days * (int64_t)DAY_MS;
+    write.purge.message_age_ms = message_days * (int64_t)DAY_MS;
+    write.purge.limit = limit;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    return write;
+}
+
+void given_lease(struct store_fixture *fixture, const struct message_id *instance, int64_t lease_ms)
+{
+    struct store_write write = {.verb = STORE_BROKER_LEASE};
+    strcpy(write.lease.name, "broker");
+    write.lease.instance = *instance;
+    write.lease.lease_ms = lease_ms;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+}
+
 struct message stored(struct store_fixture *fixture, const struct message_id *id)
 {
     struct message message;

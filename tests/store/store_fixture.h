@@ -59,6 +59,9 @@ enum error enqueue_as(struct store_fixture *fixture, const struct message_id *id
 /* Brings a new message into that status: "phone-1" claims it and reports on it. */
 struct message_id given_message_in(struct store_fixture *fixture, enum message_status status);
 
+/* A new message that one device, "phone", brought into that status, or a client's cancel request. */
+struct message_id given_ended(struct store_fixture *fixture, enum message_status status);
+
 /* Offers the oldest queued message to a device with that journal; there must be one. */
 void given_offer(struct store_fixture *fixture, const char *device_id,
                  const struct message_id *journal);
@@ -68,6 +71,14 @@ size_t given_claim(struct store_fixture *fixture, const char *const *devices, si
 
 enum error given_report(struct store_fixture *fixture, const struct message_id *id,
                         const char *device_id, enum message_status status, bool *changed);
+
+/* Purges a piece of at most `limit` texts, messages and answers; 0 days: none. */
+struct store_write given_purge(struct store_fixture *fixture, int text_days, int message_days,
+                               int64_t limit);
+
+/* The broker "broker" renews its lease; 0 ends it. */
+void given_lease(struct store_fixture *fixture, const struct message_id *instance,
+                 int64_t lease_ms);
 
 /* The message as stored; the caller does message_fini. */
 struct message stored(struct store_fixture *fixture, const struct message_id *id);

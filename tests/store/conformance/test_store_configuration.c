@@ -84,16 +84,6 @@ static void assert_listed(struct store_fixture *fixture, struct store_device_que
     assert_string_equal(ids, expected);
 }
 
-static void given_lease(struct store_fixture *fixture, const struct message_id *instance,
-                        int64_t lease_ms)
-{
-    struct store_write write = {.verb = STORE_BROKER_LEASE};
-    strcpy(write.lease.name, "broker");
-    write.lease.instance = *instance;
-    write.lease.lease_ms = lease_ms;
-    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-}
-
 static struct store_connect_device given_connection(struct store_fixture *fixture,
                                                     const char *device_id,
                                                     const struct message_id *instance,

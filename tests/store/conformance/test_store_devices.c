@@ -6,16 +6,6 @@
 
 /* ---- Devices ---- */
 
-static enum error given_lease(struct store_fixture *fixture, const struct message_id *instance,
-                              int64_t lease_ms)
-{
-    struct store_write write = {.verb = STORE_BROKER_LEASE};
-    strcpy(write.lease.name, "broker");
-    write.lease.instance = *instance;
-    write.lease.lease_ms = lease_ms;
-    return store_run(fixture->store, &write);
-}
-
 static int64_t given_connect(struct store_fixture *fixture, const char *device_id,
                              const struct message_id *instance, const struct device_info *info)
 {

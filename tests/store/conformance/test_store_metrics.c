@@ -188,16 +188,6 @@ static void given_end_of_token(struct store_fixture *fixture, const char *device
     assert_true(write.revoke_token.changed);
 }
 
-static void given_lease(struct store_fixture *fixture, const struct message_id *broker,
-                        int64_t lease_ms)
-{
-    struct store_write write = {.verb = STORE_BROKER_LEASE};
-    strcpy(write.lease.name, "broker");
-    write.lease.instance = *broker;
-    write.lease.lease_ms = lease_ms;
-    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-}
-
 static void given_phone(struct store_fixture *fixture, const struct message_id *broker,
                         const char *device_id, double battery, int charging)
 {

@@ -109,14 +109,11 @@ static void given_device(struct store_fixture *fixture, const char *device_id, c
 /* The device says which slots have a SIM. */
 static void given_sims(struct store_fixture *fixture, const char *device_id, unsigned slots)
 {
-    struct store_write lease = {.verb = STORE_BROKER_LEASE};
+    const struct message_id broker = store_fixture_new_id();
     struct store_write connect = {.verb = STORE_DEVICE_CONNECT};
-    strcpy(lease.lease.name, "broker");
-    lease.lease.instance = store_fixture_new_id();
-    lease.lease.lease_ms = 60000;
-    assert_int_equal(store_run(fixture->store, &lease), ERROR_NONE);
+    given_lease(fixture, &broker, 60000);
     strcpy(connect.connect.phone.device_id, device_id);
-    connect.connect.broker = lease.lease.instance;
+    connect.connect.broker = broker;
     connect.connect.info = DEVICE_INFO_UNKNOWN;
     connect.connect.info.sim_slots = slots;
     connect.connect.info.sims = (char *)"[{\"slot\":1}]";

@@ -4,30 +4,6 @@
 
 static const char number[] = "+491511234567", request_id[] = "5b7e1f0c6c3a4a3d9a51d2c7f1a0b9e8";
 
-/* A message that one device brought into that status. */
-static struct message_id given_ended(struct store_fixture *fixture, enum message_status status)
-{
-    struct message_id id = given_message(fixture, number, "a text");
-    if (status == MESSAGE_CANCELLED) {
-        struct store_write write = {.verb = STORE_CANCEL};
-        write.cancel.id = id;
-        assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    } else if (status != MESSAGE_QUEUED) {
-        assert_int_equal(given_claim(fixture, (const char *const[]){"phone"}, 1), 1);
-        if (status == MESSAGE_UNKNOWN) {
-            struct store_write write = {.verb = STORE_EXPIRE_UNREPORTED};
-            store_fixture_pass_ms(2000);
-            write.expire_unreported = (struct store_expire){
-                .silent_for_ms = 1000, .offered_for_ms = 1000, .limit = 10};
-            assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-        } else if (status != MESSAGE_ACCEPTED) {
-            assert_int_equal(given_report(fixture, &id, "phone", status, NULL), ERROR_NONE);
-        }
-    }
-    assert_int_equal(stored_status(fixture, &id), status);
-    return id;
-}
-
 static struct store_resend last;
 
 /* `last` is what the store said. */

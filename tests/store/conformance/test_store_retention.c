@@ -1,26 +1,7 @@
 /* Finished messages: erased, purged. */
 #include "tests/store/store_fixture.h"
 
-static const char number[] = "+491511234567";
-
-/* A message that one device brought into that status. */
-static struct message_id given_ended(struct store_fixture *fixture, enum message_status status)
-{
-    struct message_id id = given_message(fixture, number, "a text");
-    if (status == MESSAGE_CANCELLED) {
-        struct store_write write = {.verb = STORE_CANCEL};
-        write.cancel.id = id;
-        assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    } else if (status != MESSAGE_QUEUED) {
-        assert_int_equal(given_claim(fixture, (const char *const[]){"phone"}, 1), 1);
-        if (status != MESSAGE_ACCEPTED)
-            assert_int_equal(given_report(fixture, &id, "phone", status, NULL), ERROR_NONE);
-    }
-    assert_int_equal(stored_status(fixture, &id), status);
-    return id;
-}
-
-/* The same, that many days ago. */
+/* That many days ago. */
 static struct message_id given_ended_ago(struct store_fixture *fixture, enum message_status status,
                                          int days)
 {
@@ -28,17 +9,6 @@ static struct message_id given_ended_ago(struct store_fixture *fixture, enum mes
     struct message_id id = given_ended(fixture, status);
     store_fixture_pass_ms(days * (int64_t)DAY_MS);
     return id;
-}
-
-static struct store_write purge(struct store_fixture *fixture, int text_days, int message_days,
-                                int64_t limit)
-{
-    struct store_write write = {.verb = STORE_PURGE};
-    write.purge.text_age_ms = text_days * INT64_C(86400000);
-    write.purge.message_age_ms = message_days * INT64_C(86400000);
-    write.purge.limit = limit;
-    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    return write;
 }
 
 static void a_finished_message_is_erased_and_no_other(void **state)
@@ -91,14 +61,14 @@ static void texts_and_messages_are_purged_after_their_times(void **state)
                     {MESSAGE_ACCEPTED, 200}};
     for (size_t i = 0; i < ARRAY_LENGTH(messages); i++)
         given_ended_ago(fixture, messages[i].status, messages[i].days);
-    struct store_write write = purge(fixture, 30, 90, 10);
+    struct store_write write = given_purge(fixture, 30, 90, 10);
     assert_int_equal(write.purge.texts, 3); /* of 100, 40 and 31 days */
     assert_int_equal(write.purge.messages, 1);
     assert_false(write.purge.more);
     assert_int_equal(count_without_text(fixture), 2);
     assert_int_equal(count_messages_in(fixture, MESSAGE_ACCEPTED), 1);
     assert_consistent(fixture);
-    write = purge(fixture, 0, 0, 10);
+    write = given_purge(fixture, 0, 0, 10);
     assert_int_equal(write.purge.texts + write.purge.messages, 0);
 }
 
@@ -110,9 +80,9 @@ static void a_message_is_as_old_as_its_last_change(void **state)
     store_fixture_pass_ms(-5 * (int64_t)DAY_MS);
     assert_int_equal(given_report(fixture, &id, "phone", MESSAGE_DELIVERED, NULL), ERROR_NONE);
     store_fixture_pass_ms(5 * (int64_t)DAY_MS);
-    struct store_write write = purge(fixture, 10, 10, 10);
+    struct store_write write = given_purge(fixture, 10, 10, 10);
     assert_int_equal(write.purge.texts + write.purge.messages, 0);
-    write = purge(fixture, 4, 4, 10);
+    write = given_purge(fixture, 4, 4, 10);
     assert_int_equal(write.purge.texts, 1);
     assert_int_equal(write.purge.messages, 1);
     assert_consistent(fixture);
@@ -126,7 +96,7 @@ static void a_purge_has_a_limit_and_tells_whether_there_is_more(void **state)
     int texts = 0, messages = 0, rounds = 0;
     struct store_write write;
     do {
-        write = purge(fixture, 10, 20, 10);
+        write = given_purge(fixture, 10, 20, 10);
         assert_in_range(write.purge.texts, 0, 10);
         texts += (int)write.purge.texts;
         messages += (int)write.purge.messages;

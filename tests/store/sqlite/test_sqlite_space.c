@@ -6,17 +6,6 @@
 
 static const char number[] = "+491511234567";
 
-static struct store_write purge(struct store_fixture *fixture, int text_days, int message_days,
-                                int64_t limit)
-{
-    struct store_write write = {.verb = STORE_PURGE};
-    write.purge.text_age_ms = text_days * INT64_C(86400000);
-    write.purge.message_age_ms = message_days * INT64_C(86400000);
-    write.purge.limit = limit;
-    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    return write;
-}
-
 static int64_t file_bytes(const char *path)
 {
     struct stat status;
@@ -39,7 +28,7 @@ static void given_cancelled(struct store_fixture *fixture, const char *text, int
 static void purge_all(struct store_fixture *fixture, int text_days, int message_days)
 {
     int rounds = 0;
-    while (purge(fixture, text_days, message_days, 256).purge.more && ++rounds < 1000)
+    while (given_purge(fixture, text_days, message_days, 256).purge.more && ++rounds < 1000)
         ;
     assert_in_range(rounds, 1, 999);
     assert_int_equal(number_of(fixture, "PRAGMA wal_checkpoint(TRUNCATE)"), 0);
