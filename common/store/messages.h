@@ -13,6 +13,7 @@ struct store_reader;
 
 enum {
     STORE_MAX_CLAIM = 256,
+    STORE_LEAST_CLAIM = 32, /* a claim is not cut before it has as many messages */
     STORE_MAX_WANTED = 32,
     STORE_MAX_BATCH_MESSAGES = 10000,
     STORE_MAX_FAILURES = 10,       /* attempts that sent nothing, before the message is `failed` */
@@ -104,6 +105,7 @@ struct store_claim {
     struct message *messages;
     size_t message_count; /* out: the number of messages claimed */
     bool paused;          /* out */
+    bool cut; /* out: it ended early, because other stores wait; there may be more for its slots */
     /* Out: lanes of which a device would be welcome in a slot of the next claim (common/model/lane.h). Room for
        STORE_MAX_WANTED, the submitter's; or NULL. */
     char (*wanted)[LANE_SIZE];

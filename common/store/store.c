@@ -50,25 +50,39 @@ static void set_running(struct store *store)
     store->running_since_ms = clock_monotonic_ms();
 }
 
-/* Moves waiting writes into the batch. Under the lock. */
+/* Moves waiting writes into the batch. */
 static void fill_batch(struct store *store)
 {
     struct batch *batch = &store->batch;
     bool are_batches;
+    pthread_mutex_lock(&store->lock);
     batch->count = write_queue_take(&store->queue, batch->writes, STORE_MAX_BATCH, &are_batches);
     if (!are_batches)
         store->recent_batch_size = MAX(batch->count, store->recent_batch_size - 1);
+    pthread_mutex_unlock(&store->lock);
 }
 
-/* Waits for work and takes it. False when the store closes and nothing is left. */
-static bool take_batch(struct store *store)
+/* Moves what did not run back to the queue, where it is first. */
+static void empty_batch(struct store *store)
+{
+    struct batch *batch = &store->batch;
+    if (batch->count == 0)
+        return;
+    pthread_mutex_lock(&store->lock);
+    write_queue_put_back(&store->queue, batch->writes, batch->count);
+    pthread_mutex_unlock(&store->lock);
+    batch->count = 0;
+}
+
+/* Waits for work, and sets *deadline_ms to its earliest deadline. False when the store closes and nothing is left. */
+static bool await_work(struct store *store, int64_t *deadline_ms)
 {
     pthread_mutex_lock(&store->lock);
     while (store->running || (write_queue_is_empty(&store->queue) && !store->closing))
         pthread_cond_wait(&store->wake, &store->lock);
     bool any = !write_queue_is_empty(&store->queue);
     if (any) {
-        fill_batch(store);
+        *deadline_ms = write_queue_deadline_ms(&store->queue);
         set_running(store);
     }
     pthread_mutex_unlock(&store->lock);
@@ -99,30 +113,32 @@ static void call_completed(const struct store *store)
         store->options.completed(store->options.context);
 }
 
-/* With `error` for all, or the result of each. */
-static void complete_batch(struct store *store, enum error error)
+/* The first `count` of the batch, with `error` for all, or the result of each. */
+static void complete_first(struct store *store, size_t count, enum error error)
 {
     struct batch *batch = &store->batch;
-    for (size_t i = 0; i < batch->count; i++)
+    if (count == 0)
+        return;
+    for (size_t i = 0; i < count; i++)
         complete(store, batch->writes[i], error != ERROR_NONE ? error : batch->writes[i]->result);
-    batch->count = 0;
+    batch->count -= count;
+    memmove(batch->writes, batch->writes + count, batch->count * sizeof(*batch->writes));
     call_completed(store);
 }
 
-/* Completes the writes whose time is up, and keeps the others. */
+/* Completes the writes whose time is up. */
 static void complete_late(struct store *store)
 {
     struct batch *batch = &store->batch;
-    int64_t now_ms = clock_monotonic_ms();
-    size_t kept = 0;
-    for (size_t i = 0; i < batch->count; i++) {
-        if (batch->writes[i]->deadline_ms <= now_ms)
-            complete(store, batch->writes[i], ERROR_STORE_BUSY);
-        else
-            batch->writes[kept++] = batch->writes[i];
-    }
-    batch->count = kept;
-    call_completed(store);
+    size_t count;
+    do {
+        pthread_mutex_lock(&store->lock);
+        count = write_queue_take_late(&store->queue, batch->writes, STORE_MAX_BATCH,
+                                      clock_monotonic_ms());
+        pthread_mutex_unlock(&store->lock);
+        batch->count = count;
+        complete_first(store, count, ERROR_STORE_BUSY);
+    } while (count == STORE_MAX_BATCH);
 }
 
 static bool is_replayed(const struct store_idempotency *idempotency)
@@ -143,12 +159,12 @@ static bool is_work_for_the_broker(const struct store_write *write)
            (write->verb == STORE_SET_SENDING && !write->set_sending.pause);
 }
 
-/* Before the writes are completed: then they are their submitters' again. */
-static void note_work_for_the_broker(struct store *store)
+/* Before the first `count` of the batch are completed: then they are their submitters' again. */
+static void note_work_for_the_broker(struct store *store, size_t count)
 {
     if (!store->options.wake_broker || store->wake_due_since_us != 0)
         return;
-    for (size_t i = 0; i < store->batch.count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct store_write *write = store->batch.writes[i];
         if (write->result == ERROR_NONE && is_work_for_the_broker(write)) {
             store->wake_due_since_us = clock_monotonic_us();
@@ -180,21 +196,24 @@ static void publish_transitions(const struct store *store)
         store->options.publish_transitions(store->options.context, transitions, count);
 }
 
-/* Runs the batch, which ends empty. False when the transaction could not begin by then; nothing has happened. */
+/* In the store's turn, which ends: runs the batch, or the first of it. False when the transaction could not begin by then;
+   nothing has happened. */
 static bool try_batch(struct store *store, int64_t deadline_ms)
 {
     const struct store_backend *backend = store->backend;
     struct batch *batch = &store->batch;
-    enum error error = backend->run_batch(store->database, batch->writes, batch->count,
-                                          deadline_ms);
+    size_t ran;
+    enum error error = backend->run_batch(store->database, batch->writes, batch->count, deadline_ms,
+                                          &ran);
     if (error == ERROR_STORE_BUSY)
         return false;
     if (error == ERROR_NONE) {
         METRICS_ADD(store->options.metrics, db_commits_total, 0, 1);
-        METRICS_OBSERVE(store->options.metrics, db_commit_batch_size, batch->count);
-        note_work_for_the_broker(store);
+        METRICS_OBSERVE(store->options.metrics, db_commit_batch_size, ran);
+        note_work_for_the_broker(store, ran);
     }
-    complete_batch(store, error);
+    complete_first(store, ran, error);
+    empty_batch(store);
     wake_broker(store);
     backend->finish_batch(store->database);
     if (error == ERROR_NONE)
@@ -202,29 +221,28 @@ static bool try_batch(struct store *store, int64_t deadline_ms)
     return true;
 }
 
-static int64_t earliest_deadline_ms(const struct batch *batch)
+/* One transaction, with all writes that wait when its turn comes. While another process has the database, those whose
+   time is up fail. */
+static void run_transaction(struct store *store, int64_t deadline_ms)
 {
-    int64_t earliest_ms = INT64_MAX;
-    for (size_t i = 0; i < batch->count; i++)
-        earliest_ms = MIN(earliest_ms, batch->writes[i]->deadline_ms);
-    return earliest_ms;
-}
-
-/* While another process has the database, writes whose time is up fail one by one. */
-static void run_batch(struct store *store)
-{
-    while (store->batch.count > 0) {
-        if (!try_batch(store, earliest_deadline_ms(&store->batch)))
-            complete_late(store);
+    bool ran = false;
+    if (store->backend->take_turn(store->database, deadline_ms)) {
+        fill_batch(store);
+        ran = try_batch(store, deadline_ms);
+        empty_batch(store);
     }
-    wake_broker(store);
+    if (!ran) {
+        complete_late(store);
+        wake_broker(store);
+    }
 }
 
 static void *writer_main(void *argument)
 {
     struct store *store = argument;
-    while (take_batch(store)) {
-        run_batch(store);
+    int64_t deadline_ms;
+    while (await_work(store, &deadline_ms)) {
+        run_transaction(store, deadline_ms);
         end_running(store);
     }
     return NULL;
@@ -241,9 +259,13 @@ static bool try_inline(struct store *store, struct store_write *write)
     pthread_mutex_unlock(&store->lock);
     if (!idle)
         return false;
-    store->batch.writes[0] = write;
-    store->batch.count = 1;
-    bool ran = try_batch(store, STORE_BEGIN_AT_ONCE);
+    bool ran = store->backend->take_turn(store->database, STORE_BEGIN_AT_ONCE);
+    if (ran) {
+        store->batch.writes[0] = write;
+        store->batch.count = 1;
+        ran = try_batch(store, STORE_BEGIN_AT_ONCE);
+        store->batch.count = 0;
+    }
     end_running(store);
     return ran;
 }
@@ -349,7 +371,6 @@ enum error store_submit(struct store *store, struct store_write *write)
     assert(write->verb != STORE_CLAIM || write->claim.slot_count <= STORE_MAX_CLAIM);
     assert(write->verb != STORE_ENQUEUE_BATCH || is_batch(&write->enqueue_batch));
     assert(write->verb != STORE_DEVICE_CONNECT || names_its_journal(&write->connect.phone));
-    write->next = NULL;
     write->deadline_ms = clock_monotonic_ms() + store->options.timeout_ms;
 
     if (write->run_inline && try_inline(store, write))
@@ -432,160 +453,4 @@ void store_reader_close(struct store_reader *reader)
         return;
     reader->backend->close_reader(reader->reader);
     free(reader);
-}
-
-enum error store_find_message(struct store_reader *reader, const struct message_id *id,
-                              struct message *message)
-{
-    enum error error = reader->backend->find_message(reader->reader, id, message);
-    if (error != ERROR_NONE)
-        return error;
-    error = store_read_wait(reader, message);
-    if (error != ERROR_NONE)
-        message_fini(message);
-    return error;
-}
-
-enum error store_read_history(struct store_reader *reader, const struct message_id *id,
-                              int64_t after, size_t limit, struct message_event **events,
-                              size_t *count)
-{
-    return reader->backend->read_history(reader->reader, id, after, limit, events, count);
-}
-
-enum error store_find_batch(struct store_reader *reader, const struct message_id *id,
-                            struct store_batch *batch)
-{
-    return reader->backend->find_batch(reader->reader, id, batch);
-}
-
-enum error store_list_messages(struct store_reader *reader, const struct store_query *query,
-                               struct store_page *page)
-{
-    assert(query->limit > 0 && query->offset >= 0);
-    *page = (struct store_page){0};
-    enum error error = reader->backend->list_messages(reader->reader, query, page);
-    for (size_t i = 0; i < page->count && error == ERROR_NONE; i++)
-        error = store_read_wait(reader, &page->messages[i]);
-    return error;
-}
-
-bool store_query_has_text_filter(const struct store_query *query)
-{
-    static const struct message_id none;
-    return *query->device_id || *query->phone_number || *query->device_group || *query->reference ||
-           !message_id_equal(&query->batch_id, &none);
-}
-
-void store_page_fini(struct store_page *page)
-{
-    for (size_t i = 0; i < page->count; i++)
-        message_fini(&page->messages[i]);
-    free(page->messages);
-    *page = (struct store_page){0};
-}
-
-enum error store_find_key(struct store_reader *reader, const char *id, struct api_key *key,
-                          bool *found)
-{
-    return reader->backend->find_key(reader->reader, id, key, found);
-}
-
-enum error store_list_keys(struct store_reader *reader, struct api_key **keys, size_t *count)
-{
-    return reader->backend->list_keys(reader->reader, keys, count);
-}
-
-enum error store_find_token(struct store_reader *reader, const char *id, struct device_token *token,
-                            bool *found)
-{
-    return reader->backend->find_token(reader->reader, id, token, found);
-}
-
-enum error store_list_tokens(struct store_reader *reader, struct device_token **tokens,
-                             size_t *count)
-{
-    return reader->backend->list_tokens(reader->reader, tokens, count);
-}
-
-enum error store_read_sending(struct store_reader *reader, struct store_sending *sending)
-{
-    return reader->backend->read_sending(reader->reader, sending);
-}
-
-enum error store_list_devices(struct store_reader *reader, const struct store_device_query *query,
-                              struct store_device_page *page)
-{
-    assert(query->limit > 0);
-    *page = (struct store_device_page){0};
-    page->devices = calloc(query->limit, sizeof(*page->devices));
-    return page->devices ? reader->backend->list_devices(reader->reader, query, page)
-                         : ERROR_INTERNAL;
-}
-
-bool store_device_page_append(const struct store_device_query *query,
-                              struct store_device_page *page, const struct store_device *entry,
-                              struct store_device_page_size *size)
-{
-    const struct device *device = &entry->device;
-    size->extra_bytes += device->info.extra ? strlen(device->info.extra) : 0;
-    size->in_flight += device->queue;
-    page->has_more = page->count == query->limit ||
-                     (page->count > 0 &&
-                      ((query->max_extra_bytes > 0 && size->extra_bytes > query->max_extra_bytes) ||
-                       (query->max_in_flight > 0 && size->in_flight > query->max_in_flight)));
-    if (!page->has_more)
-        page->devices[page->count++] = *entry;
-    return !page->has_more;
-}
-
-void store_device_page_fini(struct store_device_page *page)
-{
-    for (size_t i = 0; i < page->count; i++)
-        device_info_fini(&page->devices[i].device.info);
-    free(page->devices);
-    *page = (struct store_device_page){0};
-}
-
-enum error store_poll_work(struct store_reader *reader, struct store_work *work)
-{
-    enum error error = reader->backend->poll_work(reader->reader, work);
-    if (error != ERROR_NONE)
-        return error;
-    if (work->stuck_for_ms != 0)
-        error = store_count_waits(reader, work->waiting);
-    if (error != ERROR_NONE)
-        return error;
-    if (work->cancel_count > 0)
-        work->cancel_cursor = work->cancel_requests[work->cancel_count - 1].ref.id;
-    if (work->revoked_count > 0)
-        strcpy(work->revoked_cursor, work->revoked[work->revoked_count - 1].device_id);
-    if (work->configured_count > 0)
-        work->configured_cursor = work->configured[work->configured_count - 1].traits.configured;
-    work->more = work->cancel_count == STORE_WORK_PAGE || work->revoked_count == STORE_WORK_PAGE ||
-                 work->configured_count == STORE_CONFIGURED_PAGE;
-    return ERROR_NONE;
-}
-
-enum error store_find_device(struct store_reader *reader, const char *device_id,
-                             struct store_device *device, bool *found)
-{
-    return reader->backend->find_device(reader->reader, device_id, device, found);
-}
-
-enum error store_device_is_known(struct store_reader *reader, const char *device_id, bool *known)
-{
-    return reader->backend->device_is_known(reader->reader, device_id, known);
-}
-
-enum error store_group_is_known(struct store_reader *reader, const char *group, bool *known)
-{
-    return reader->backend->group_is_known(reader->reader, group, known);
-}
-
-enum error store_read_statistics(struct store_reader *reader, int64_t stuck_for_ms,
-                                 struct store_statistics *statistics)
-{
-    enum error error = reader->backend->read_statistics(reader->reader, stuck_for_ms, statistics);
-    return error == ERROR_NONE ? store_count_waits(reader, statistics->waiting) : error;
 }

@@ -2,7 +2,8 @@
  * The store has all messages and devices. Nothing above it knows which database it is.
  *
  * Writes are values. A thread fills in a `struct store_write` and submits it. The store runs the waiting writes in
- * one transaction, commits it durably, and only then calls `done` of each. So a write costs a share of one
+ * one transaction, commits it durably, and only then calls `done` of each. Stores of one database, each in its process, take
+ * turns; while others wait a transaction is short, and the writes that are left run in the next. So a write costs a share of one
  * fsync, and its result tells whether it is on disk (ERROR_NONE), whether that is unknown
  * (ERROR_OUTCOME_UNKNOWN), or that nothing of it happened (any other error). A write whose outcome is unknown is
  * invisible while any process has the database open: the submitter may go on as if it had not happened, and must
@@ -30,7 +31,10 @@
 struct store;
 struct store_reader;
 
-enum { STORE_ERROR_SIZE = 512 };
+enum {
+    STORE_ERROR_SIZE = 512,
+    STORE_TURN_US = 1000,
+};
 
 enum store_verb {
     STORE_ENQUEUE,
@@ -141,6 +145,8 @@ struct store_options {
                               probes are refused: ERROR_WAL_FULL; 0: no bound */
     int64_t min_free_bytes; /* while less is free on the disk, too: ERROR_DISK_FULL */
     struct store_limits limits;
+    int64_t
+        turn_us; /* a transaction that has lasted so long ends when another store waits; 0: STORE_TURN_US */
     int64_t (*wall_ms)(void); /* the time of day, for tests; NULL: clock_wall_ms */
     struct metrics *metrics;  /* where commits, refusals and messages are counted; or NULL */
     /* After a commit that is work for the broker: a new message, a cancel request, a revoked token, sending

@@ -44,22 +44,26 @@ struct store_backend {
                        struct store_database **database, char problem[STORE_ERROR_SIZE]);
     void (*close)(struct store_database *database); /* after its readers */
 
+    /* Waits for its turn to write, until the deadline (monotonic; STORE_BEGIN_AT_ONCE: not at all). False: other stores
+       still write. */
+    bool (*take_turn)(struct store_database *database, int64_t deadline_ms);
+
     /*
-     * Runs the writes in their order, in one transaction, and sets the `result` of each. A write that fails leaves
-     * the rows as they were and does not disturb the others. Waits for other writers until the deadline
-     * (monotonic; STORE_BEGIN_AT_ONCE: not at all).
+     * In its turn: runs the writes in their order, in one transaction, and sets the `result` of each. A write that
+     * fails leaves the rows as they were and does not disturb the others. *ran is how many of them, from the first
+     * on: less than all where the turn is over and other stores wait, but at least one. The others were not looked at.
      *
-     * ERROR_NONE: committed durably; the results count. Any other error is the result of all:
-     * - ERROR_STORE_BUSY: the transaction could not begin in time, and no write was looked at;
+     * ERROR_NONE: committed durably; the results count. Any other error is the result of all, *ran = count:
+     * - ERROR_STORE_BUSY: the transaction could not begin by the deadline, and the turn has ended. *ran = 0;
      * - ERROR_OUTCOME_UNKNOWN: no process sees anything of the transaction, but if all of them end before one
      *   commits it may be there afterwards. The next run_batch fails until that is ruled out;
      * - others: nothing of it happened.
      */
     enum error (*run_batch)(struct store_database *database, struct store_write *const writes[],
-                            size_t count, int64_t deadline_ms);
+                            size_t count, int64_t deadline_ms, size_t *ran);
 
     /* Called once after each run_batch that was not ERROR_STORE_BUSY, when the submitters have their results: for
-       what they need not wait for. Other processes may write once it returns. */
+       what they need not wait for. The turn has ended once it returns. */
     void (*finish_batch)(struct store_database *database);
 
     /* The transitions that the last run_batch committed, until the next; none without options.publish_transitions. */

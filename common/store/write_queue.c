@@ -28,16 +28,37 @@ static size_t size_of(const struct store_write *write)
     return write->verb == STORE_ENQUEUE_BATCH ? write->enqueue_batch.count : 1;
 }
 
+static struct write_list *list_of(struct write_queue *queue, const struct store_write *write)
+{
+    return write->verb == STORE_ENQUEUE_BATCH ? &queue->batches : &queue->others;
+}
+
 enum error write_queue_add(struct write_queue *queue, struct store_write *write)
 {
-    bool is_batch = write->verb == STORE_ENQUEUE_BATCH;
-    struct write_list *list = is_batch ? &queue->batches : &queue->others;
-    if (list->size >= (is_batch ? MOST_MESSAGES : MOST_OTHERS))
+    struct write_list *list = list_of(queue, write);
+    if (list->size >= (size_t)(list == &queue->batches ? MOST_MESSAGES : MOST_OTHERS))
         return ERROR_STORE_BUSY;
+    write->next = NULL;
     *list->last = write;
     list->last = &write->next;
     list->size += size_of(write);
     return ERROR_NONE;
+}
+
+int64_t write_queue_deadline_ms(const struct write_queue *queue)
+{
+    const struct store_write *batch = queue->batches.first, *other = queue->others.first;
+    return MIN(batch ? batch->deadline_ms : INT64_MAX, other ? other->deadline_ms : INT64_MAX);
+}
+
+static struct store_write *take_first(struct write_list *list)
+{
+    struct store_write *write = list->first;
+    list->size -= size_of(write);
+    list->first = write->next;
+    if (!list->first)
+        list->last = &list->first;
+    return write;
 }
 
 size_t write_queue_take(struct write_queue *queue, struct store_write *writes[], size_t capacity,
@@ -49,12 +70,37 @@ size_t write_queue_take(struct write_queue *queue, struct store_write *writes[],
     struct write_list *list = *are_batches ? &queue->batches : &queue->others;
     size_t most = *are_batches ? MESSAGES_AT_ONCE : capacity;
     for (; list->first && count < capacity && size < most; count++) {
-        writes[count] = list->first;
-        size += size_of(list->first);
-        list->first = list->first->next;
+        writes[count] = take_first(list);
+        size += size_of(writes[count]);
     }
-    list->size -= size;
-    if (!list->first)
-        list->last = &list->first;
     return count;
+}
+
+void write_queue_put_back(struct write_queue *queue, struct store_write *const writes[],
+                          size_t count)
+{
+    for (size_t i = count; i-- > 0;) {
+        struct write_list *list = list_of(queue, writes[i]);
+        writes[i]->next = list->first;
+        if (!list->first)
+            list->last = &writes[i]->next;
+        list->first = writes[i];
+        list->size += size_of(writes[i]);
+    }
+}
+
+static size_t take_late(struct write_list *list, struct store_write *writes[], size_t capacity,
+                        int64_t now_ms)
+{
+    size_t count = 0;
+    while (list->first && list->first->deadline_ms <= now_ms && count < capacity)
+        writes[count++] = take_first(list);
+    return count;
+}
+
+size_t write_queue_take_late(struct write_queue *queue, struct store_write *writes[],
+                             size_t capacity, int64_t now_ms)
+{
+    size_t count = take_late(&queue->others, writes, capacity, now_ms);
+    return count + take_late(&queue->batches, writes + count, capacity - count, now_ms);
 }

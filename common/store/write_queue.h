@@ -23,9 +23,21 @@ bool write_queue_is_empty(const struct write_queue *queue);
 /* ERROR_STORE_BUSY: too many are waiting. */
 MUST_CHECK enum error write_queue_add(struct write_queue *queue, struct store_write *write);
 
+/* The earliest deadline of those that wait, of which there is one. Writes of one kind have been added in the order of their
+   deadlines. */
+int64_t write_queue_deadline_ms(const struct write_queue *queue);
+
 /* Takes the writes of the next transaction, at most `capacity`, and returns their number. *are_batches: they are batches of
    messages. */
 size_t write_queue_take(struct write_queue *queue, struct store_write *writes[], size_t capacity,
                         bool *are_batches);
+
+/* Puts writes that were taken last, and did not run, back in front of all others. */
+void write_queue_put_back(struct write_queue *queue, struct store_write *const writes[],
+                          size_t count);
+
+/* Takes those whose deadline has passed, at most `capacity`. */
+size_t write_queue_take_late(struct write_queue *queue, struct store_write *writes[],
+                             size_t capacity, int64_t now_ms);
 
 #endif

@@ -60,6 +60,33 @@ def live(bench):
         assert result["phone_errors"] == 0
 
 
+def _delivered(gateway):
+    return gateway.query("SELECT count FROM message_count WHERE status = 5")[0][0]
+
+
+def beside(bench):
+    """Clients that post alone, and while a backlog drains at full speed to 100 phones."""
+    for _ in range(bench.rounds):
+        gateway = bench.gateway(queued=max(bench.rows) // 10).start()
+        options = {"connections": 32, "seconds": bench.seconds, "warmup": 0.5, **POST}
+        alone = run_load(gateway, **options)["answers_per_second"]
+        load = Load(gateway, phones=100, connect_rate=100000, assured=True, say_connected=True)
+        load.wait_connected()
+        before, begin = _delivered(gateway), time.monotonic()
+        posted = run_load(gateway, **options)
+        drained = (_delivered(gateway) - before) / (time.monotonic() - begin)
+        load.kill()
+        bench.discard(gateway)
+        assert posted["refused"] == posted["broken"] == 0
+        conditions = "32 clients, 100 phones, assured"
+        bench.figures.add("POST while a backlog drains", "/s", posted["answers_per_second"],
+                          conditions=conditions)
+        bench.figures.add("… share of POST alone", "x", posted["answers_per_second"] / alone,
+                          digits=2, target=0.4)
+        bench.figures.add("… p99", "ms", posted["answer"]["p99_ms"], digits=1)
+        bench.figures.add("… delivered of the backlog", "/s", drained)
+
+
 def latency(bench):
     """A thousand messages a second over a thousand phones."""
     for level, options in LEVELS.items():

@@ -234,6 +234,30 @@ static void one_claim_is_at_the_store_at_a_time(void **state)
     world_free(world);
 }
 
+static void a_claim_that_was_cut_is_followed_by_one_of_its_size(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    world_connect_phone(world, "a", "{}");
+    world_connect_phone(world, "b", "{}");
+    world_queue(world, 8);
+    struct store_write *claim = world_take_pending(world, STORE_CLAIM);
+    assert_int_equal(claim->claim.slot_count, 8);
+    world->queued = 3;
+    world_fill_claim(world, claim);
+    world->queued = 5;
+    claim->claim.cut = true;
+    world_answer(world, claim, ERROR_NONE);
+    claim = world_take_pending(world, STORE_CLAIM);
+    assert_non_null(claim);
+    assert_int_equal(claim->claim.slot_count, 3);
+    world_fill_claim(world, claim);
+    world_answer(world, claim, ERROR_NONE);
+    world_answer_all(world);
+    assert_int_equal(world->queued, 0);
+    world_free(world);
+}
+
 static void a_busy_store_is_asked_again_later(void **state)
 {
     (void)state;
@@ -603,6 +627,7 @@ UNIT_TESTS(cmocka_unit_test(no_frame_goes_out_before_the_commit),
            cmocka_unit_test(a_returned_message_leaves_the_window_of_the_new_connection),
            cmocka_unit_test(no_more_messages_are_claimed_than_phones_can_take),
            cmocka_unit_test(one_claim_is_at_the_store_at_a_time),
+           cmocka_unit_test(a_claim_that_was_cut_is_followed_by_one_of_its_size),
            cmocka_unit_test(a_busy_store_is_asked_again_later),
            cmocka_unit_test(the_sweep_finds_what_no_doorbell_announced),
            cmocka_unit_test(equal_phones_take_turns),

@@ -120,7 +120,10 @@ static void on_claimed(struct broker *broker, struct store_request *request, int
     }
     note_pause(broker, write->claim.paused);
     wanted_devices_note(broker, &write->claim);
-    if (write->claim.message_count == slots) {
+    if (write->claim.cut) {
+        broker->dispatch.due = true;
+        broker->dispatch.batch = write->claim.message_count;
+    } else if (write->claim.message_count == slots) {
         broker->dispatch.due = true; /* there may be more */
         broker->dispatch.batch = MIN(broker->dispatch.batch * 2, STORE_MAX_CLAIM);
     } else {

@@ -145,4 +145,5 @@ const struct admin_rows memory_admin_rows = {
     .check = check,
     .write_probe = write_probe,
     .reclaim_space = reclaim_space,
+    .turn_is_over = memory_turn_is_over,
 };

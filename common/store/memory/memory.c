@@ -19,7 +19,8 @@ struct memory {
 
     pthread_mutex_t turn_lock;
     pthread_cond_t turn_ends;
-    bool turn; /* under turn_lock: from a store's run_batch to its finish_batch */
+    bool turn;        /* under turn_lock: from a store's take_turn to its finish_batch */
+    unsigned waiting; /* under turn_lock: stores that wait for their turn */
 
     pthread_mutex_t lock;        /* held for each batch and each read */
     struct memory_tables tables; /* under lock */
@@ -116,6 +117,7 @@ static enum error open_memory(const struct store_options *options, const char *l
     memory_database_init(database, &memory->tables, options);
     database->memory = memory;
     database->wall_ms = options->wall_ms;
+    database->turn_us = options->turn_us ? options->turn_us : STORE_TURN_US;
     *result = database;
     return ERROR_NONE;
 }
@@ -130,21 +132,34 @@ static void close_memory(struct store_database *database)
 
 /* ---- Batches ---- */
 
-/* False: another store still has the turn at the deadline. */
-static bool take_turn(struct memory *memory, int64_t deadline_ms)
+static bool take_turn(struct store_database *database, int64_t deadline_ms)
 {
+    struct memory *memory = database->memory;
     struct timespec deadline = {.tv_sec = deadline_ms / 1000,
                                 .tv_nsec = deadline_ms % 1000 * 1000000};
     int late = 0;
     pthread_mutex_lock(&memory->turn_lock);
+    memory->waiting++;
     while (memory->turn && late == 0)
         late = deadline_ms == STORE_BEGIN_AT_ONCE
                    ? ETIMEDOUT
                    : pthread_cond_timedwait(&memory->turn_ends, &memory->turn_lock, &deadline);
+    memory->waiting--;
     bool taken = !memory->turn;
     memory->turn = true;
     pthread_mutex_unlock(&memory->turn_lock);
     return taken;
+}
+
+bool memory_turn_is_over(struct store_database *database)
+{
+    struct memory *memory = database->memory;
+    if (!memory || clock_monotonic_us() < database->turn_ends_us)
+        return false;
+    pthread_mutex_lock(&memory->turn_lock);
+    bool others_wait = memory->waiting > 0;
+    pthread_mutex_unlock(&memory->turn_lock);
+    return others_wait;
 }
 
 static enum error commit(struct store_database *database)
@@ -158,17 +173,20 @@ static enum error commit(struct store_database *database)
 }
 
 static enum error run_batch(struct store_database *database, struct store_write *const writes[],
-                            size_t count, int64_t deadline_ms)
+                            size_t count, int64_t deadline_ms, size_t *ran)
 {
     struct memory *memory = database->memory;
-    if (!take_turn(memory, deadline_ms))
-        return ERROR_STORE_BUSY;
+    (void)deadline_ms; /* nothing is in the way of who has the turn */
+    *ran = 0;
     pthread_mutex_lock(&memory->lock);
     memory_begin(database, database->wall_ms());
-    for (size_t i = 0; i < count; i++)
-        memory_run(database, writes[i]);
+    database->turn_ends_us = clock_monotonic_us() + database->turn_us;
+    while (*ran < count && (*ran == 0 || !memory_turn_is_over(database)))
+        memory_run(database, writes[(*ran)++]);
     enum error error = commit(database);
     pthread_mutex_unlock(&memory->lock);
+    if (error != ERROR_NONE)
+        *ran = count;
     return error;
 }
 
@@ -349,6 +367,7 @@ const struct store_backend store_backend_memory = {
     .name = "memory",
     .open = open_memory,
     .close = close_memory,
+    .take_turn = take_turn,
     .run_batch = run_batch,
     .finish_batch = finish_batch,
     .transitions = transitions,

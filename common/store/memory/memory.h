@@ -226,8 +226,9 @@ struct store_database {
     struct store_transaction transaction;
 
     /* memory.c */
-    struct memory *memory;
+    struct memory *memory; /* NULL: no other store has the tables */
     int64_t (*wall_ms)(void);
+    int64_t turn_us, turn_ends_us; /* the second: monotonic */
 };
 
 /* The tables are the caller's, and outlive the database. */
@@ -241,6 +242,9 @@ void memory_begin(struct store_database *database, int64_t now_ms);
 void memory_run(struct store_database *database, struct store_write *write);
 MUST_CHECK enum error memory_commit(struct store_database *database);
 void memory_roll_back(struct store_database *database);
+
+/* memory.c; as of struct admin_rows. */
+bool memory_turn_is_over(struct store_database *database);
 
 extern const struct message_rows memory_message_rows;
 extern const struct batch_rows memory_batch_rows;

@@ -61,4 +61,5 @@ const struct admin_rows sqlite_admin_rows = {
     .check = check,
     .write_probe = write_probe,
     .reclaim_space = reclaim_space,
+    .turn_is_over = database_turn_is_over,
 };

@@ -211,18 +211,18 @@ static void release_lock(struct store_database *database)
     database->locked = false;
 }
 
+static bool take_turn(struct store_database *database, int64_t deadline_ms)
+{
+    database->locked = write_lock_acquire(&database->place.lock, deadline_ms);
+    if (!database->locked && deadline_ms != STORE_BEGIN_AT_ONCE)
+        log_warning("another process holds the write lock of the database");
+    return database->locked;
+}
+
 static enum error begin(struct store_database *database, int64_t deadline_ms)
 {
-    if (!write_lock_acquire(&database->place.lock, deadline_ms)) {
-        if (deadline_ms != STORE_BEGIN_AT_ONCE)
-            log_warning("another process holds the write lock of the database");
-        return ERROR_STORE_BUSY;
-    }
-    database->locked = true;
-    if (!place_is_kept(&database->place) || !wal_mend(&database->wal)) {
-        release_lock(database);
+    if (!place_is_kept(&database->place) || !wal_mend(&database->wal))
         return ERROR_STORE_UNAVAILABLE;
-    }
     database->wal_error = wal_is_full(&database->wal) ? ERROR_WAL_FULL : ERROR_NONE;
     database->disk_error = disk_is_full(&database->disk, database->path) ? ERROR_DISK_FULL
                                                                          : ERROR_NONE;
@@ -234,10 +234,17 @@ static enum error begin(struct store_database *database, int64_t deadline_ms)
     transaction_reset(&database->transaction, database->options->wall_ms());
     database->transaction.refusal = database->wal_error != ERROR_NONE ? database->wal_error
                                                                       : database->disk_error;
-    enum error error = run(database, BEGIN_WRITE);
-    if (error != ERROR_NONE)
-        release_lock(database);
-    return error;
+    return run(database, BEGIN_WRITE);
+}
+
+bool database_turn_is_over(struct store_database *database)
+{
+    enum { LOOK_AGAIN_US = 200 };
+    int64_t now_us = clock_monotonic_us();
+    if (now_us < database->turn_ends_us)
+        return false;
+    database->turn_ends_us = now_us + LOOK_AGAIN_US;
+    return write_lock_is_wanted(&database->place.lock);
 }
 
 static bool is_rolled_back(const struct store_database *database)
@@ -310,19 +317,27 @@ static enum error commit(struct store_database *database)
 }
 
 static enum error run_batch(struct store_database *database, struct store_write *const writes[],
-                            size_t count, int64_t deadline_ms)
+                            size_t count, int64_t deadline_ms, size_t *ran)
 {
+    int64_t turn_us = database->options->turn_us ? database->options->turn_us : STORE_TURN_US;
+    *ran = 0;
+    database->turn_ends_us = clock_monotonic_us() + turn_us;
     enum error error = begin(database, deadline_ms);
-    if (error != ERROR_NONE)
+    if (error != ERROR_NONE) {
+        release_lock(database);
+        *ran = error == ERROR_STORE_BUSY ? 0 : count;
         return error;
-    for (size_t i = 0; i < count && error == ERROR_NONE; i++)
-        error = run_write(database, writes[i]);
+    }
+    while (error == ERROR_NONE && *ran < count && (*ran == 0 || !database_turn_is_over(database)))
+        error = run_write(database, writes[(*ran)++]);
     FAIL_POINT("store.before_commit");
     if (error == ERROR_NONE)
         error = commit(database);
     FAIL_POINT("store.after_commit");
-    if (error != ERROR_NONE)
-        roll_back(database);
+    if (error == ERROR_NONE)
+        return ERROR_NONE;
+    roll_back(database);
+    *ran = count;
     /* The transaction had begun, so the store must not try its writes again. */
     return error == ERROR_STORE_BUSY ? ERROR_STORE_UNAVAILABLE : error;
 }
@@ -359,6 +374,7 @@ const struct store_backend store_backend_sqlite = {
     .name = "sqlite",
     .open = open_database,
     .close = close_database,
+    .take_turn = take_turn,
     .run_batch = run_batch,
     .finish_batch = finish_batch,
     .transitions = transitions,

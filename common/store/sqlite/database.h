@@ -30,6 +30,7 @@ struct store_database {
     /* Of this transaction */
     enum error wal_error, disk_error; /* why new messages are refused, or ERROR_NONE */
     int64_t last_event_id;            /* 0: not read yet */
+    int64_t turn_ends_us;             /* monotonic: when to look whether others wait */
 
     /* New messages, inserted in groups */
     struct store_write *enqueue; /* the write that runs, if its message outlives it; or NULL */
@@ -42,6 +43,9 @@ struct store_database_reader {
     struct store_database *database;
     int64_t until_ms; /* monotonic; a read that takes longer is interrupted */
 };
+
+/* As of struct admin_rows. */
+bool database_turn_is_over(struct store_database *database);
 
 /* Around every read, which may then take options.timeout_ms. They do not nest. */
 void reader_begin(struct store_database_reader *reader);

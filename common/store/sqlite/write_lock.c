@@ -138,3 +138,11 @@ void write_lock_release(struct write_lock *lock)
 {
     flock(lock->lock_fd, LOCK_UN);
 }
+
+bool write_lock_is_wanted(const struct write_lock *lock)
+{
+    if (flock(lock->queue_fd, LOCK_EX | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK;
+    flock(lock->queue_fd, LOCK_UN);
+    return false;
+}

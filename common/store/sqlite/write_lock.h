@@ -44,4 +44,7 @@ MUST_CHECK bool write_lock_is_in_place(const struct write_lock *lock, const char
 MUST_CHECK bool write_lock_acquire(struct write_lock *lock, int64_t deadline_ms);
 void write_lock_release(struct write_lock *lock);
 
+/* Whether another process waits for the lock, which the caller holds. */
+MUST_CHECK bool write_lock_is_wanted(const struct write_lock *lock);
+
 #endif

@@ -183,15 +183,24 @@ static enum error claim_candidate(struct claim *claim, const struct lane_entry *
     return error;
 }
 
+/* A transaction takes turns with those of other stores, but each claim costs something too. */
+static bool is_cut(const struct claim *claim)
+{
+    const struct store_transaction *transaction = claim->transaction;
+    return claim->request->message_count >= STORE_LEAST_CLAIM &&
+           transaction->rows->admin->turn_is_over(transaction->database);
+}
+
 /* The lane "", and the candidates of the other lanes, by their ranks. */
 static enum error claim_all(struct claim *claim)
 {
-    const struct store_claim *request = claim->request;
+    struct store_claim *request = claim->request;
     size_t next_due = 0, next = 0;
     enum error error = ERROR_NONE;
     while (error == ERROR_NONE && request->message_count < request->slot_count) {
         bool has_due = next_due < claim->due_count, has_candidate = next < claim->candidate_count;
-        if (!has_due && !has_candidate)
+        request->cut = (has_due || has_candidate) && is_cut(claim);
+        if ((!has_due && !has_candidate) || request->cut)
             break;
         if (has_candidate && (!has_due || claim->candidates[next].rank_ms <
                                               message_id_time_ms(&claim->due[next_due].row.id)))
@@ -228,7 +237,7 @@ enum error verb_claim(struct store_transaction *transaction, struct store_write 
     struct store_sending sending;
 
     request->message_count = request->wanted_count = 0;
-    request->lanes_left = request->deferred = false;
+    request->lanes_left = request->deferred = request->cut = false;
     enum error error = transaction->rows->limits->find_sending(transaction->database, &sending);
     request->paused = error == ERROR_NONE && sending.paused_since_ms != 0;
     if (error == ERROR_NONE && !request->paused)

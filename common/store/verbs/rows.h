@@ -329,6 +329,8 @@ struct admin_rows {
     enum error (*write_probe)(struct store_database *database, int64_t now_ms);
     /* Gives free space back to the file system, a little at a time. */
     enum error (*reclaim_space)(struct store_database *database, bool *more);
+    /* Whether the transaction has taken its time, and other stores wait to write: what can be left is left. */
+    bool (*turn_is_over)(struct store_database *database);
 };
 
 /* ---- Batches of messages ---- */

@@ -36,7 +36,9 @@ static int pages_of_claim(struct store_fixture *fixture)
         ERROR_NONE);
     for (int i = 0; i < 2; i++) { /* the first also reads the schema */
         pages_since(database->handle.db);
-        assert_int_equal(store_backend_sqlite.run_batch(database, writes, 1, INT64_MAX),
+        size_t ran;
+        assert_true(store_backend_sqlite.take_turn(database, INT64_MAX));
+        assert_int_equal(store_backend_sqlite.run_batch(database, writes, 1, INT64_MAX, &ran),
                          ERROR_NONE);
         pages = pages_since(database->handle.db);
         store_backend_sqlite.finish_batch(database);

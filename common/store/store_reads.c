@@ -1,0 +1,162 @@
+/* The reads of the store: each goes to its backend. */
+#include "common/store/store_backend.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum error store_find_message(struct store_reader *reader, const struct message_id *id,
+                              struct message *message)
+{
+    enum error error = reader->backend->find_message(reader->reader, id, message);
+    if (error != ERROR_NONE)
+        return error;
+    error = store_read_wait(reader, message);
+    if (error != ERROR_NONE)
+        message_fini(message);
+    return error;
+}
+
+enum error store_read_history(struct store_reader *reader, const struct message_id *id,
+                              int64_t after, size_t limit, struct message_event **events,
+                              size_t *count)
+{
+    return reader->backend->read_history(reader->reader, id, after, limit, events, count);
+}
+
+enum error store_find_batch(struct store_reader *reader, const struct message_id *id,
+                            struct store_batch *batch)
+{
+    return reader->backend->find_batch(reader->reader, id, batch);
+}
+
+enum error store_list_messages(struct store_reader *reader, const struct store_query *query,
+                               struct store_page *page)
+{
+    assert(query->limit > 0 && query->offset >= 0);
+    *page = (struct store_page){0};
+    enum error error = reader->backend->list_messages(reader->reader, query, page);
+    for (size_t i = 0; i < page->count && error == ERROR_NONE; i++)
+        error = store_read_wait(reader, &page->messages[i]);
+    return error;
+}
+
+bool store_query_has_text_filter(const struct store_query *query)
+{
+    static const struct message_id none;
+    return *query->device_id || *query->phone_number || *query->device_group || *query->reference ||
+           !message_id_equal(&query->batch_id, &none);
+}
+
+void store_page_fini(struct store_page *page)
+{
+    for (size_t i = 0; i < page->count; i++)
+        message_fini(&page->messages[i]);
+    free(page->messages);
+    *page = (struct store_page){0};
+}
+
+enum error store_find_key(struct store_reader *reader, const char *id, struct api_key *key,
+                          bool *found)
+{
+    return reader->backend->find_key(reader->reader, id, key, found);
+}
+
+enum error store_list_keys(struct store_reader *reader, struct api_key **keys, size_t *count)
+{
+    return reader->backend->list_keys(reader->reader, keys, count);
+}
+
+enum error store_find_token(struct store_reader *reader, const char *id, struct device_token *token,
+                            bool *found)
+{
+    return reader->backend->find_token(reader->reader, id, token, found);
+}
+
+enum error store_list_tokens(struct store_reader *reader, struct device_token **tokens,
+                             size_t *count)
+{
+    return reader->backend->list_tokens(reader->reader, tokens, count);
+}
+
+enum error store_read_sending(struct store_reader *reader, struct store_sending *sending)
+{
+    return reader->backend->read_sending(reader->reader, sending);
+}
+
+enum error store_list_devices(struct store_reader *reader, const struct store_device_query *query,
+                              struct store_device_page *page)
+{
+    assert(query->limit > 0);
+    *page = (struct store_device_page){0};
+    page->devices = calloc(query->limit, sizeof(*page->devices));
+    return page->devices ? reader->backend->list_devices(reader->reader, query, page)
+                         : ERROR_INTERNAL;
+}
+
+bool store_device_page_append(const struct store_device_query *query,
+                              struct store_device_page *page, const struct store_device *entry,
+                              struct store_device_page_size *size)
+{
+    const struct device *device = &entry->device;
+    size->extra_bytes += device->info.extra ? strlen(device->info.extra) : 0;
+    size->in_flight += device->queue;
+    page->has_more = page->count == query->limit ||
+                     (page->count > 0 &&
+                      ((query->max_extra_bytes > 0 && size->extra_bytes > query->max_extra_bytes) ||
+                       (query->max_in_flight > 0 && size->in_flight > query->max_in_flight)));
+    if (!page->has_more)
+        page->devices[page->count++] = *entry;
+    return !page->has_more;
+}
+
+void store_device_page_fini(struct store_device_page *page)
+{
+    for (size_t i = 0; i < page->count; i++)
+        device_info_fini(&page->devices[i].device.info);
+    free(page->devices);
+    *page = (struct store_device_page){0};
+}
+
+enum error store_poll_work(struct store_reader *reader, struct store_work *work)
+{
+    enum error error = reader->backend->poll_work(reader->reader, work);
+    if (error != ERROR_NONE)
+        return error;
+    if (work->stuck_for_ms != 0)
+        error = store_count_waits(reader, work->waiting);
+    if (error != ERROR_NONE)
+        return error;
+    if (work->cancel_count > 0)
+        work->cancel_cursor = work->cancel_requests[work->cancel_count - 1].ref.id;
+    if (work->revoked_count > 0)
+        strcpy(work->revoked_cursor, work->revoked[work->revoked_count - 1].device_id);
+    if (work->configured_count > 0)
+        work->configured_cursor = work->configured[work->configured_count - 1].traits.configured;
+    work->more = work->cancel_count == STORE_WORK_PAGE || work->revoked_count == STORE_WORK_PAGE ||
+                 work->configured_count == STORE_CONFIGURED_PAGE;
+    return ERROR_NONE;
+}
+
+enum error store_find_device(struct store_reader *reader, const char *device_id,
+                             struct store_device *device, bool *found)
+{
+    return reader->backend->find_device(reader->reader, device_id, device, found);
+}
+
+enum error store_device_is_known(struct store_reader *reader, const char *device_id, bool *known)
+{
+    return reader->backend->device_is_known(reader->reader, device_id, known);
+}
+
+enum error store_group_is_known(struct store_reader *reader, const char *group, bool *known)
+{
+    return reader->backend->group_is_known(reader->reader, group, known);
+}
+
+enum error store_read_statistics(struct store_reader *reader, int64_t stuck_for_ms,
+                                 struct store_statistics *statistics)
+{
+    enum error error = reader->backend->read_statistics(reader->reader, stuck_for_ms, statistics);
+    return error == ERROR_NONE ? store_count_waits(reader, statistics->waiting) : error;
+}
