@@ -3,6 +3,7 @@
 #include "api-fcgi/handlers/handlers.h"
 #include "api-fcgi/server/api.h"
 #include "api-fcgi/server/idempotency.h"
+#include "common/base/fail_point.h"
 #include "common/base/json_write.h"
 #include "common/base/log.h"
 
@@ -40,6 +41,20 @@ static void write_answer(struct buffer *out, const struct batch_draft *draft)
     json_end_object(&json);
 }
 
+static void refuse_unknown_outcome(struct http_exchange *exchange)
+{
+    exchange->problem.batch_id = &exchange->state->batch->id;
+    if (idempotency_of(exchange))
+        http_problem(exchange, ERROR_OUTCOME_UNKNOWN,
+                     "The batch may have been accepted, all of it or nothing. Send it again with"
+                     " the same Idempotency-Key, until the answer is another one.");
+    else
+        http_problem(exchange, ERROR_OUTCOME_UNKNOWN,
+                     "The batch may have been accepted, all of it or nothing. Wait until GET"
+                     " /readyz answers 200, then GET /api/batches/{batch_id}, and send it again"
+                     " only if that answers 404.");
+}
+
 /* Says at which message the batch exceeds a limit. */
 static void refuse(struct http_exchange *exchange, enum error error)
 {
@@ -54,11 +69,7 @@ static void refuse(struct http_exchange *exchange, enum error error)
                              batch->count);
     }
     if (error == ERROR_OUTCOME_UNKNOWN)
-        http_problem(
-            exchange, error,
-            "The batch may have been accepted, all of it or nothing. Wait until GET /readyz"
-            " answers 200, then look for its messages before you send it again; with an"
-            " Idempotency-Key just send it again.");
+        refuse_unknown_outcome(exchange);
     else
         messages_refuse_new(exchange, error);
 }
@@ -84,6 +95,7 @@ static void answer_created(struct http_exchange *exchange)
     http_begin_json(exchange, 202);
     http_add_header(exchange, "Location", "/api/batches/%s", id);
     write_answer(&exchange->response.body, draft);
+    FAIL_POINT("api.before_answer");
 }
 
 /* The first answer of this request, if it was accepted while it was still valid. */

@@ -65,7 +65,7 @@ void http_exchange_reset(struct http_exchange *exchange)
     buffer_clear(&exchange->response.body);
     buffer_clear(&exchange->problem.errors);
     exchange->problem.error_count = 0;
-    exchange->problem.message_id = NULL;
+    exchange->problem.message_id = exchange->problem.batch_id = NULL;
     exchange->problem.retry_after_s = 0;
     exchange->response.status = 0;
     exchange->idempotency.any = false;
@@ -129,7 +129,7 @@ static enum http_outcome answer_problem(struct http_exchange *exchange, enum err
 {
     struct http_response *response = &exchange->response;
     int status = error_http_status(error);
-    char message_id[MESSAGE_ID_TEXT_SIZE];
+    char message_id[MESSAGE_ID_TEXT_SIZE], batch_id[MESSAGE_ID_TEXT_SIZE];
     struct problem problem = {
         .error = error,
         .detail = detail,
@@ -139,6 +139,10 @@ static enum http_outcome answer_problem(struct http_exchange *exchange, enum err
     if (exchange->problem.message_id) {
         message_id_format(exchange->problem.message_id, message_id);
         problem.message_id = message_id;
+    }
+    if (exchange->problem.batch_id) {
+        message_id_format(exchange->problem.batch_id, batch_id);
+        problem.batch_id = batch_id;
     }
     buffer_clear(&response->body);
     problem_write(&response->body, &problem);

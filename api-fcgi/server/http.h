@@ -75,6 +75,7 @@ struct http_exchange {
     /* For the next problem. */
     struct {
         const struct message_id *message_id; /* the message that it is about, or NULL */
+        const struct message_id *batch_id;   /* the batch, or NULL */
         int64_t retry_after_s;               /* 0: none, or the default of its status */
         struct buffer errors;                /* JSON, separated by commas */
         int error_count;

@@ -23,6 +23,8 @@ void problem_write(struct buffer *out, const struct problem *problem)
     }
     if (problem->message_id)
         json_put_text(&json, "message_id", problem->message_id);
+    if (problem->batch_id)
+        json_put_text(&json, "batch_id", problem->batch_id);
     json_put_text(&json, "request_id", problem->request_id);
     json_end_object(&json);
 }

@@ -13,6 +13,7 @@ struct problem {
     const char *detail;     /* what happened, and what to change */
     const char *errors;     /* JSON objects separated by commas; NULL: none */
     const char *message_id; /* of the message that it is about; NULL: none */
+    const char *batch_id;   /* the same for a batch */
     const char *request_id;
 };
 

@@ -122,8 +122,10 @@ static void print_location(FILE *out, const struct nginx_problem *problem)
     problem_write(&body, &(struct problem){.error = problem->error,
                                            .detail = problem->detail,
                                            .request_id = "$request_id"});
+    /* nginx compares the length of the body with the limit of this location too: a batch would get 413 instead. */
     fprintf(out,
-            "location = /problem/%s {\n    internal;\n    default_type " PROBLEM_CONTENT_TYPE ";\n",
+            "location = /problem/%s {\n    internal;\n    client_max_body_size 0;\n"
+            "    default_type " PROBLEM_CONTENT_TYPE ";\n",
             problem->name);
     if (problem->headers[0]) /* an add_header of its own takes the place of those from around it */
         fputs("    include gateway-headers-api.conf;\n", out);

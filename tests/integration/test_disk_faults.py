@@ -84,31 +84,36 @@ def test_a_commit_whose_sync_fails_is_answered_with_outcome_unknown(make_gateway
     assert gateway.query("PRAGMA integrity_check") == [("ok",)]
 
 
-def post_with_key(gateway):
-    return gateway.api.request("POST", "/api/send-sms", json={"phone_number": "+1234567890", "message": "text"},
-                               headers={"Idempotency-Key": "order-4711"})
+ONE = {"phone_number": "+1234567890", "message": "text"}
 
 
-@pytest.mark.parametrize("comes_back", [True, False])
-def test_a_request_whose_outcome_is_unknown_is_sent_again_with_its_key(make_gateway, comes_back):
-    """Whether a recovery brings the message back or not, there is one in the end."""
+def post_with_key(gateway, count):
+    """One message, or a batch; all have the same key."""
+    path, body = ("/api/send-sms", ONE) if count == 1 else ("/api/batches", {"messages": [ONE] * count})
+    return gateway.api.request("POST", path, json=body, headers={"Idempotency-Key": "order-4711"})
+
+
+@pytest.mark.parametrize("comes_back, count", [(True, 1), (False, 1), (True, 10000), (False, 10000)])
+def test_a_request_whose_outcome_is_unknown_is_sent_again_with_its_key(make_gateway, comes_back, count):
+    """Whether a recovery brings the message, or the whole batch, back or not, there is one in the end."""
     gateway = make_gateway(wrap={"api-fcgi": LostDisk.wrap} if comes_back else FAULTS).start()
     gateway.ws_broker.stop()
     lost = LostDisk(gateway) if comes_back else SystemCallFaults(gateway.api_fcgi).failing("sync/fdatasync", errno.EIO)
     with lost:
-        answer = post_with_key(gateway)
+        answer = post_with_key(gateway, count)
         assert (answer.status_code, answer.json()["code"]) == (504, "outcome_unknown")
         assert "same Idempotency-Key" in answer.json()["detail"]
-        assert post_with_key(gateway).status_code == 503
+        assert post_with_key(gateway, count).status_code == 503
         if comes_back:
             gateway.api_fcgi.kill()
     if comes_back:
         gateway.api_fcgi.start()
-    again = wait_for(lambda: (found := post_with_key(gateway)).status_code == 202 and found, "the gateway to accept")
-    assert (again.json()["message_id"] == answer.json()["message_id"]) == comes_back
+    again = wait_for(lambda: (found := post_with_key(gateway, count)).status_code == 202 and found, "the gateway to accept")
+    name = "message_id" if count == 1 else "batch_id"
+    assert (again.json()[name] == answer.json()[name]) == comes_back
     assert ("Idempotency-Replayed" in again.headers) == comes_back
-    assert post_with_key(gateway).content == again.content
-    assert gateway.counts() == (1, 1, 1)
+    assert post_with_key(gateway, count).content == again.content
+    assert gateway.counts() == (count, count, count)
     assert gateway.query("PRAGMA integrity_check") == [("ok",)]
 
 

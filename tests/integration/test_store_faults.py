@@ -8,6 +8,9 @@ from harness.faults import SmallDisk, write_lock_held
 from harness.phone import Phone
 from harness.waiting import LIMIT_SECONDS, wait_for
 
+BATCH = 10000
+
+
 def test_a_held_write_lock_gives_503_and_reads_go_on(make_gateway):
     gateway = make_gateway(STORE_TIMEOUT_MS=1000).start()
     first = gateway.api.send()
@@ -45,14 +48,16 @@ def test_a_lock_of_ten_seconds_only_delays_patient_clients(make_gateway):
 
 def test_on_a_disk_that_is_really_full_every_202_is_a_row(make_gateway):
     # `keys` does not see that disk.
-    gateway = make_gateway(wrap={}, API_KEYS="off", MIN_FREE_DISK_BYTES=0)
-    disk = SmallDisk(gateway.folder / "data", "1500k")
+    gateway = make_gateway(wrap={}, API_KEYS="off", MIN_FREE_DISK_BYTES=0, DAILY_MESSAGES=100000)
+    disk = SmallDisk(gateway.folder / "data", "21500k")
     try:
         disk.hold(gateway)
         gateway.start()
         ballast = f"{disk.path}/ballast"
         with open(ballast, "wb") as file:
-            file.write(bytes(600_000))
+            file.write(bytes(20_600_000))
+        assert post_batch(gateway) == (507, None)  # full in the middle of it
+        assert gateway.counts() == (0, 0, 0)
         accepted = fill(gateway)
         assert gateway.counts() == (accepted, accepted, accepted)
         assert gateway.api.get("/api/sms?limit=1").json()["total"] == accepted
@@ -60,11 +65,19 @@ def test_on_a_disk_that_is_really_full_every_202_is_a_row(make_gateway):
         os.unlink(ballast)  # room again, and no restart
         wait_for(lambda: gateway.api.get("/readyz").status_code == 200, "the recovery")
         gateway.api.send()
-        assert gateway.counts()[0] == accepted + 1
+        assert [post_batch(gateway) for _ in range(2)] == [(202, None), (202, "true")]
+        assert gateway.counts() == (accepted + 1 + BATCH,) * 3
+        assert gateway.query("SELECT count FROM accepted WHERE kind = 0") == [(accepted + 1 + BATCH,)]
         assert gateway.query("PRAGMA integrity_check") == [("ok",)]
     finally:
         gateway.stop()
         disk.close()
+
+
+def post_batch(gateway):
+    answer = gateway.api.request("POST", "/api/batches", headers={"Idempotency-Key": "batch"}, json={
+        "messages": [{"phone_number": "+1234567890", "message": "text"}] * BATCH})
+    return answer.status_code, answer.headers.get("Idempotency-Replayed")
 
 
 def fill(gateway):

@@ -4,6 +4,7 @@ F1 to F15 of the list of faults: the build with FAIL_POINTS=1 kills itself at a 
 accepted message is delivered, once.
 """
 
+import json
 import re
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from harness.gateway import ROOT, programs_folder
 from harness.ledgers import DELIVERED, SENT, settle_and_check
 from harness.sanitizers import tell
-from harness.waiting import wait_for
+from harness.waiting import LIMIT_SECONDS, wait_for
 
 FAST = ("--send-ms", "1-20", "--report-ms", "1-20")
 
@@ -34,6 +35,9 @@ BROKER_POINTS = [("broker.before_claim", 1), ("broker.before_claim", 3),
                  ("store.after_checkpoint", 1)] + \
     [(f"broker.{side}_frame", number) for side in ("before", "after") for number in FRAMES] + \
     [(f"store.{side}_commit", number) for side in ("before", "after") for number in (1, 4, 6, 9)]
+# Of a batch of 10,000, which is stored in pieces of 64, and whether it is there then.
+BATCH_POINTS = [("store.within_batch", 1, False), ("store.within_batch", 80, False), ("store.within_batch", 157, False),
+                ("store.before_commit", 1, False), ("store.after_commit", 1, True), ("api.before_answer", 1, True)]
 POINTS = [("api_fcgi", *point) for point in API_POINTS] + \
     [("ws_broker", *point) for point in BROKER_POINTS]
 
@@ -97,12 +101,48 @@ def test_a_request_whose_answer_is_lost_is_sent_again_and_creates_one_message(ma
     assert post("another text").json()["code"] == "idempotency_key_reused"
 
 
+def test_a_batch_whose_process_ends_is_there_whole_or_not_at_all(make_gateway):
+    limits = dict.fromkeys(("DAILY_MESSAGES", "KEY_DAILY_MESSAGES", "RECIPIENT_DAILY_MESSAGES", "PAUSE_AFTER_MESSAGES"), 10 ** 6)
+    gateway = make_gateway(**limits).start()
+    body = json.dumps({"messages": [{"phone_number": f"+4915112{number % 5000:06}", "message": "text"} for number in range(10000)]})
+    batches = 0
+
+    def post(key):
+        return gateway.api.session.post(f"{gateway.url}/api/batches", body, timeout=LIMIT_SECONDS, headers={
+            "Content-Type": "application/json", "Idempotency-Key": key} | gateway.authorization())
+
+    def check(expected):
+        assert gateway.query("SELECT count(*) FROM batch") == [(expected,)]
+        assert gateway.counts() == (expected * 10000,) * 3
+        # All of a day, its key's, its recipients', and all of some minutes.
+        assert dict(gateway.query("SELECT kind, sum(count) FROM accepted GROUP BY kind")) == \
+            (dict.fromkeys(range(4), expected * 10000) if expected else {})
+
+    for point, passage, committed in BATCH_POINTS:
+        key = f"{point}:{passage}"
+        gateway.api_fcgi.kill()
+        gateway.api_fcgi.environment["FAIL_POINT"] = key
+        gateway.api_fcgi.start()
+        lost = post(key)
+        assert lost.status_code == 502, lost.text
+        assert gateway.api_fcgi.wait() == -signal.SIGKILL, tell(gateway.api_fcgi.log())
+        check(batches + committed)
+        del gateway.api_fcgi.environment["FAIL_POINT"]
+        gateway.api_fcgi.start()
+        again = post(key)
+        assert (again.status_code, again.headers.get("Idempotency-Replayed") == "true") == (202, committed)
+        batches += 1
+        check(batches)
+        assert gateway.query("SELECT count(*) FROM message WHERE batch_id = ?", uuid.UUID(again.json()["batch_id"]).bytes) == [(10000,)]
+    assert gateway.query("PRAGMA integrity_check") == [("ok",)]
+
+
 def test_every_fail_point_is_walked():
     sources = [path for folder in ("common", "api-fcgi", "ws-broker")
                for path in (ROOT / folder).rglob("*.c")]
     named = {name for path in sources
              for name in re.findall(r'FAIL_POINT\("(.*?)"\)', path.read_text())}
-    assert named == {point for _, point, _ in POINTS}
+    assert named == {point for _, point, _ in POINTS} | {point for point, _, _ in BATCH_POINTS}
 
 
 @pytest.mark.parametrize("program", ["api-fcgi", "ws-broker"])

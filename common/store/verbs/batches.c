@@ -1,4 +1,5 @@
 /* Messages that one request creates together, and cancels together. */
+#include "common/base/fail_point.h"
 #include "common/store/verbs/admission.h"
 #include "common/store/verbs/idempotency.h"
 #include "common/store/verbs/queue_place.h"
@@ -39,6 +40,7 @@ static enum error enqueue_batch(struct store_transaction *transaction,
     for (size_t i = 0; i < batch->count && error == ERROR_NONE; i += PIECE) {
         error = insert_piece(transaction, batch->messages + i,
                              MIN(batch->count - i, (size_t)PIECE));
+        FAIL_POINT("store.within_batch");
     }
     return error;
 }
