@@ -10,6 +10,7 @@ import sqlite3
 import time
 import uuid
 from collections import Counter, defaultdict, namedtuple
+from datetime import datetime
 
 from .waiting import LIMIT_SECONDS, LOAD_LIMIT_SECONDS, wait_for
 
@@ -21,11 +22,15 @@ QUEUED, DISPATCHED, ACCEPTED, SENDING, SENT, DELIVERED, FAILED, EXPIRED, CANCELL
 # Statuses of a message with one line in a radio's ledger; the first two while its report is on its way.
 MAY_HAVE_LEFT = {ACCEPTED, SENDING, SENT, DELIVERED, FAILED, UNKNOWN}
 REST_SECONDS = 3  # without a report of a basic phone
+# From the radio's last look at a deadline until its ledger has the line: its time to send, and a machine that is busy.
+IN_THE_RADIO_MS = 5000
 SETTLED = {SENT, DELIVERED, FAILED, EXPIRED, CANCELLED, UNKNOWN}
 
-Message = namedtuple("Message", "seq id status attempt device_id event_count times")
+Message = namedtuple("Message", "seq id status attempt device_id event_count times options")
+Options = namedtuple("Options", "send_at_ms expires_at_ms target_device priority reference")
+PRIORITIES = {None: "normal", 1: "high", 2: "low"}
 Event = namedtuple("Event", "number status attempt device_id at_ms")
-RadioLine = namedtuple("RadioLine", "device_id message_id attempt")
+RadioLine = namedtuple("RadioLine", "device_id message_id attempt at_ms")
 
 
 def read_radio(path):
@@ -34,7 +39,8 @@ def read_radio(path):
     for line in path.read_text().splitlines(keepends=True):
         fields = line.split()
         assert line.endswith("\n") and len(fields) >= 4, f"half a line in {path}: {line}"
-        lines.append(RadioLine(fields[1], fields[2], int(fields[3])))
+        at_ms = round(datetime.fromisoformat(fields[0]).timestamp() * 1000)
+        lines.append(RadioLine(fields[1], fields[2], int(fields[3]), at_ms))
     return lines
 
 
@@ -54,9 +60,10 @@ class Database:
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=LIMIT_SECONDS)
         connection.execute("BEGIN")
         self.messages = {}
-        for row in connection.execute("SELECT seq, id, status, attempt, device_id, event_count,"
-                                      f" {', '.join(TIME_COLUMNS)} FROM message"):
-            message = Message(row[0], str(uuid.UUID(bytes=row[1])), *row[2:6], read_times(row[6:]))
+        for row in connection.execute("SELECT seq, id, status, attempt, device_id, event_count, send_at_ms, expires_at_ms,"
+                                      f" target_device, priority, reference, {', '.join(TIME_COLUMNS)} FROM message"):
+            options = Options(*row[6:9], PRIORITIES[row[9]], row[10])
+            message = Message(row[0], str(uuid.UUID(bytes=row[1])), *row[2:6], read_times(row[11:]), options)
             self.messages[message.id] = message
         self.events = defaultdict(list)
         for message in self.messages.values():  # the first event is the row itself
@@ -68,6 +75,9 @@ class Database:
         self.ids_of_key = defaultdict(list)  # of load.py, which sends it as the text
         for text, message_id in connection.execute("SELECT text, id FROM message WHERE text LIKE 'key %'"):
             self.ids_of_key[text].append(str(uuid.UUID(bytes=message_id)))
+        self.incomplete_batches = connection.execute(
+            "SELECT hex(id), count, (SELECT count(*) FROM message WHERE batch_id = batch.id) AS there FROM batch"
+            " WHERE there <> count").fetchall()
         self.counts = dict(connection.execute("SELECT status, count FROM message_count"))
         self.legal = set(connection.execute("SELECT from_status, to_status FROM"
                                             " message_transition"))
@@ -99,7 +109,7 @@ class Checker:
 
     def check(self, promised, radio, settled=False, database_path=None, basic=()):
         """`promised`: ids that were answered with 2xx, read before this call: the database may be newer; of load.py, with their
-        keys, each of which has one message at most.
+        keys, each of which has one message at most, and the options that were asked for.
         `radio`: the lines of all phones, read before it too; with `settled`, where only a report of a basic
         phone can still come, an iterator that reads them after the database.
         `basic`: names of fleets without a journal: a frame, or a report, may be lost for good, and
@@ -128,6 +138,11 @@ class Checker:
                 self._violate("more than one message of a key", key, ids)
             if message_id and ids != [message_id]:
                 self._violate("answered with another message of its key", key, message_id, ids)
+        for key, asked in getattr(promised, "options", {}).items():
+            for message in (database.messages[message_id] for message_id in database.ids_of_key.get(key, [])):
+                kept = message.options._asdict()
+                if any(kept[name] != value for name, value in asked.items()):
+                    self._violate("its options are not those that were asked for", message, asked)
 
     def _check_database(self, database):
         if database.integrity != ["ok"]:
@@ -142,6 +157,8 @@ class Checker:
             if events[:len(before)] != before:
                 self._violate("an event was changed", message, before, events)
             self.seen_events[message.id] = events
+        if database.incomplete_batches:
+            self._violate("a part of a batch", database.incomplete_batches)
         if len(database.events) != len(database.messages):
             self._violate("events of no message", len(database.events), len(database.messages))
 
@@ -180,6 +197,17 @@ class Checker:
                 self._violate("sent by another phone", message, sent)
             if sent and sent[0].attempt not in (0, message.attempt):  # 0: a basic phone
                 self._violate("sent in another attempt", message, sent)
+            if sent:
+                self._check_options(message, sent[0])
+
+    def _check_options(self, message, line):
+        options = message.options
+        if options.target_device not in (None, line.device_id):
+            self._violate("sent by a phone that it was not for", message, line)
+        if options.send_at_ms is not None and line.at_ms < options.send_at_ms:
+            self._violate("sent before its send_at", message, line)
+        if options.expires_at_ms is not None and line.at_ms > options.expires_at_ms + IN_THE_RADIO_MS:
+            self._violate("sent after its expires_at", message, line)
 
     def conclude(self):
         assert not self.violations, f"{len(self.violations)} violations:\n" + \

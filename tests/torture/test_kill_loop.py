@@ -1,7 +1,7 @@
 """Processes and phones are killed at random moments under load (F16, F19).
 
 TORTURE_SECONDS is the duration, and TORTURE_SEED repeats the choice of victims. `make torture` runs it for an hour;
-`make test` has the short form.
+`make test` has the short form. Clients also send batches, and messages with options.
 """
 
 import os
@@ -11,7 +11,8 @@ from collections import Counter
 
 import pytest
 
-from harness.ledgers import DELIVERED, SENT, UNKNOWN, Checker, read_radio, settle_and_check
+from harness.ledgers import DELIVERED, EXPIRED, SENT, UNKNOWN, Checker, read_radio, settle_and_check
+from harness.load import MixedLoad
 
 SECONDS = int(os.environ.get("TORTURE_SECONDS", 60))
 SEED = int(os.environ.get("TORTURE_SEED", random.SystemRandom().randrange(1 << 32)))
@@ -38,7 +39,9 @@ def test_nothing_is_lost_or_sent_twice_while_everything_is_killed(make_gateway, 
               for i in range(FLEETS)]
     fleets.append(make_phones(gateway, PHONES_OF_A_FLEET, "--send-ms", "1-40", "--report-ms", "1-100",
                               "--failure-rate", "0.02", name="basic", assured=False))
-    load = make_load(gateway, 50)
+    # `late` connects when the clients have ended: what has expired by then may not be sent.
+    gateway.tokens_of(["late"])
+    load = make_load(gateway, 50, kind=MixedLoad, devices=["fleet0-1", "fleet1-2", "basic-3", "late"])
     checker = Checker(gateway)
     chance = random.Random(SEED)
     victims = [*gateway.processes, *fleets]
@@ -61,6 +64,7 @@ def test_nothing_is_lost_or_sent_twice_while_everything_is_killed(make_gateway, 
     for fleet in fleets:  # so that no phone waits for a minute before it connects again
         fleet.kill()
         fleet.start()
+    fleets.append(make_phones(gateway, 1, "--send-ms", "1-4", "--report-ms", "1-10", name="late", wait=False))
     database = settle_and_check(gateway, promised, fleets, checker, basic=["basic"])
     radio = read_all_radios(fleets)
     statuses = database.statuses()
@@ -70,3 +74,4 @@ def test_nothing_is_lost_or_sent_twice_while_everything_is_killed(make_gateway, 
                    statuses=database.statuses_by_name(), violations=len(checker.violations))
     assert kills["ws-broker"] and kills["api-fcgi"] and kills["nginx"]
     assert statuses[DELIVERED] + statuses[SENT] > statuses[UNKNOWN]
+    assert statuses[EXPIRED]

@@ -1,11 +1,14 @@
 """The checker of ledgers itself: it finds every ledger that was tampered with."""
 
+import shutil
 import sqlite3
 import uuid
 
 import pytest
 
 from harness.ledgers import Checker, RadioLine, read_radio
+from harness.load import Promised
+from harness.phone_sim import AssuredPhones
 from harness.waiting import wait_for
 
 FIRST = "(SELECT min(seq) FROM message)"
@@ -16,11 +19,11 @@ def build():
     return "release"
 
 
-@pytest.fixture
-def run(make_gateway, make_phones):
+@pytest.fixture(scope="module")
+def run(module_gateway):
     """A gateway that has delivered three messages and stands still: (gateway, ids, radio)."""
-    gateway = make_gateway().start()
-    phones = make_phones(gateway, 1, "--send-ms", "1", "--report-ms", "1")
+    gateway = module_gateway().start()
+    phones = AssuredPhones(gateway, 1, "--send-ms", "1", "--report-ms", "1")
     ids = [gateway.api.send()["message_id"] for _ in range(3)]
     wait_for(lambda: gateway.query("SELECT count FROM message_count WHERE status = 5") == [(3,)],
              "the messages to be delivered")
@@ -29,15 +32,25 @@ def run(make_gateway, make_phones):
     return gateway, ids, read_radio(phones.ledger_path)
 
 
-def violations(gateway, promised, radio):
+@pytest.fixture
+def database(run, tmp_path):
+    """A copy of the gateway's database."""
+    for path in run[0].database.parent.glob("sms-gateway.db*"):  # with its log
+        shutil.copy(path, tmp_path)
+    return tmp_path / run[0].database.name
+
+
+def violations(run, promised=None, radio=None, database=None):
+    gateway, ids, lines = run
     checker = Checker(gateway)
-    checker.check(promised, radio, settled=True)
+    checker.check(ids if promised is None else promised, lines if radio is None else radio, settled=True,
+                  database_path=database)
     return checker.violations
 
 
-def change(gateway, *statements):
-    """Changes the database as no gateway would."""
-    database = sqlite3.connect(gateway.database)
+def change(path, *statements):
+    """Changes a database as no gateway would."""
+    database = sqlite3.connect(path)
     for name, in database.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'"
                                   ).fetchall():
         database.execute(f"DROP TRIGGER {name}")
@@ -48,14 +61,14 @@ def change(gateway, *statements):
 
 
 def test_an_honest_run_passes(run):
-    assert violations(*run) == []
+    assert violations(run) == []
 
 
 @pytest.mark.parametrize("promised, radio, rule", [
     (lambda ids: [*ids, str(uuid.uuid4())], lambda lines: lines, "promised and lost"),
     (lambda ids: ids, lambda lines: [*lines, lines[0]], "sent more than once"),
     (lambda ids: ids, lambda lines: lines[1:], "reported as sent, and no radio sent it"),
-    (lambda ids: ids, lambda lines: [*lines, RadioLine("phone", str(uuid.uuid4()), 1)],
+    (lambda ids: ids, lambda lines: [*lines, RadioLine("phone", str(uuid.uuid4()), 1, 0)],
      "sent, and not in the database"),
     (lambda ids: ids, lambda lines: [lines[0]._replace(device_id="other"), *lines[1:]],
      "sent by another phone"),
@@ -63,9 +76,15 @@ def test_an_honest_run_passes(run):
      "sent in another attempt"),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_a_ledger_that_does_not_agree_is_noticed(run, promised, radio, rule):
-    gateway, ids, lines = run
-    found = violations(gateway, promised(ids), radio(lines))
+    found = violations(run, promised(run[1]), radio(run[2]))
     assert len(found) == 1 and found[0].startswith(rule), found
+
+
+def test_options_that_were_asked_for_and_are_not_there_are_noticed(run, database):
+    change(database, f"UPDATE message SET text = 'key 1', reference = 'a' WHERE seq = {FIRST}")
+    for asked, expected in ("a", []), ("b", ["its options are not those that were asked for"]):
+        promised = Promised(run[1], {}, {"key 1": {"reference": asked}})
+        assert [found.split(":")[0] for found in violations(run, promised, database=database)] == expected
 
 
 @pytest.mark.parametrize("statement, rule", [
@@ -80,18 +99,21 @@ def test_a_ledger_that_does_not_agree_is_noticed(run, promised, radio, rule):
     (f"DELETE FROM message_event WHERE message_seq = {FIRST}", "events are not 1, 2, 3"),
     (f"UPDATE message SET delivered_at_ms = 1 WHERE seq = {FIRST}", "its times are not those of its events"),
     (f"DELETE FROM message WHERE seq = {FIRST}", "events of no message"),
+    (f"UPDATE message SET send_at_ms = 1 << 50 WHERE seq = {FIRST}", "sent before its send_at"),
+    (f"UPDATE message SET expires_at_ms = 1 WHERE seq = {FIRST}", "sent after its expires_at"),
+    (f"UPDATE message SET target_device = 'other' WHERE seq = {FIRST}", "sent by a phone that it was not for"),
+    ("INSERT INTO batch VALUES (randomblob(16), 1, NULL, 3)", "a part of a batch"),
 ])
-def test_a_database_that_does_not_agree_is_noticed(run, statement, rule):
-    gateway, ids, lines = run
-    change(gateway, statement)
-    assert any(found.startswith(rule) for found in violations(gateway, ids, lines))
+def test_a_database_that_does_not_agree_is_noticed(run, database, statement, rule):
+    change(database, statement)
+    assert any(found.startswith(rule) for found in violations(run, database=database))
 
 
-def test_an_event_that_is_changed_afterwards_is_noticed(run):
+def test_an_event_that_is_changed_afterwards_is_noticed(run, database):
     gateway, ids, lines = run
     checker = Checker(gateway)
-    checker.check(ids, lines, settled=True)
-    change(gateway, f"UPDATE message_event SET at_ms = 1 WHERE message_seq = {FIRST} AND number = 2")
-    checker.check(ids, lines, settled=True)
+    checker.check(ids, lines, settled=True, database_path=database)
+    change(database, f"UPDATE message_event SET at_ms = 1 WHERE message_seq = {FIRST} AND number = 2")
+    checker.check(ids, lines, settled=True, database_path=database)
     assert [found.split(":")[0] for found in checker.violations] == \
         ["its times are not those of its events", "an event was changed"]
