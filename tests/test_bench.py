@@ -93,18 +93,19 @@ def short_path():
 
 def test_a_filled_database_is_one_that_the_gateway_could_have_made(short_path, make_gateway):
     databases = Databases(short_path / "databases")
-    gateway = databases.gateway(short_path / "filled", delivered=500, queued=20).start()
+    gateway = databases.gateway(short_path / "filled", delivered=500, queued=20, scheduled=30).start()
     fresh = make_gateway().start()
     schema = "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name"
     assert gateway.query(schema) == fresh.query(schema)
     assert gateway.query("PRAGMA integrity_check") == [("ok",)]
-    assert gateway.counts() == (520, 500 * 6 + 20, 520)
+    assert gateway.counts() == (550, 500 * 6 + 50, 550)
     ids = databases.ids(gateway, 50)
     assert len(ids) >= 50
-    for message_id in ids[:3]:
+    for message_id in ids[25:28]:
         assert gateway.api.message(message_id)["status"] == "delivered"
     page = gateway.api.get("/api/sms?limit=100&status=queued").json()
-    assert page["count"] == 20
+    assert page["count"] == 50
+    assert page["messages"][-1]["waiting_for"]["reason"] == "scheduled"
     result = run_load(gateway, phones=4, assured=True, delivered=20)
     assert result["delivered"] == 20
     gateway.wait_delivered(520)

@@ -31,9 +31,9 @@ class Bench:
         path.mkdir()
         return path
 
-    def gateway(self, delivered=0, queued=0, days=0, **settings):
-        """Not started yet; with rows of a gateway's past where that is asked for."""
-        return self.databases.gateway(self.new_folder() / "gateway", delivered, queued, days, **settings)
+    def gateway(self, **rows_and_settings):
+        """Not started yet; with rows of a gateway's past where that is asked for (databases.py)."""
+        return self.databases.gateway(self.new_folder() / "gateway", **rows_and_settings)
 
     def ceilings(self):
         return Ceilings(self.new_folder())

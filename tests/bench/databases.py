@@ -17,24 +17,23 @@ class Databases:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def _make(self, path, delivered, queued, days):
+    def _make(self, path, delivered, queued, scheduled, days):
         """The gateway makes the schema, bench-fill the rows."""
         folder = path.with_suffix(".new")
         shutil.rmtree(folder, ignore_errors=True)
         gateway = BenchGateway(folder)
         gateway.api_fcgi.start()
         gateway.api_fcgi.stop()
-        subprocess.run([PROGRAMS / "bench-fill", gateway.database, str(delivered), str(queued),
-                        str(days)],
+        subprocess.run([PROGRAMS / "bench-fill", gateway.database, *map(str, (delivered, queued, scheduled, days))],
                        check=True)
         gateway.database.rename(path)
         shutil.rmtree(folder)
 
-    def gateway(self, folder, delivered=0, queued=0, days=0, **settings):
+    def gateway(self, folder, delivered=0, queued=0, scheduled=0, days=0, **settings):
         """A gateway, not started, with a copy of such a database, whose newest message is `days` old."""
-        path = self.folder / f"schema-{SCHEMA}-{delivered}-{queued}-{days}.db"
+        path = self.folder / f"schema-{SCHEMA}-{delivered}-{queued}-{scheduled}-{days}.db"
         if not path.exists():
-            self._make(path, delivered, queued, days)
+            self._make(path, delivered, queued, scheduled, days)
         gateway = BenchGateway(folder, **settings)
         gateway.database.parent.mkdir(parents=True)
         subprocess.run(["cp", "--reflink=auto", path, gateway.database], check=True)

@@ -1,10 +1,12 @@
 /*
- * bench-fill DATABASE DELIVERED QUEUED DAYS: fills a database that the gateway has just made with messages
- * that were delivered, one each 20 ms up to so many days ago, and behind them some that are queued. Triggers
- * and indexes are taken away meanwhile and made again, or ten million rows would take an hour.
+ * bench-fill DATABASE DELIVERED QUEUED SCHEDULED DAYS: fills a database that the gateway has just made with messages
+ * that were delivered, one each 20 ms up to so many days ago, behind them some that are queued, and before them some
+ * that are to be sent 30 days from now and later. Triggers and indexes are taken away meanwhile and made again, or ten
+ * million rows would take an hour.
  */
 #include "common/base/base.h"
 #include "common/base/clock.h"
+#include "common/model/lane.h"
 #include "common/model/message.h"
 
 #include <sqlite3.h>
@@ -13,6 +15,8 @@
 #include <string.h>
 
 enum { INTERVAL_MS = 20, DEVICES = 100, MOST_OBJECTS = 32, ROWS_PER_COMMIT = 100000 };
+#define DAY_MS             ((int64_t)24 * 3600 * 1000)
+#define SCHEDULED_AHEAD_MS (30 * DAY_MS)
 
 static sqlite3 *db;
 static uint64_t random_state = 88172645463325252ull;
@@ -106,9 +110,26 @@ static void add_event(sqlite3_stmt *event, int64_t seq, int number, enum message
     run(event);
 }
 
-static void add_message(sqlite3_stmt *message, sqlite3_stmt *event, int64_t place, int64_t at_ms,
-                        bool delivered)
+enum kind { SCHEDULED, DELIVERED, QUEUED };
+
+static void bind_schedule(sqlite3_stmt *message, int64_t send_at_ms)
 {
+    if (send_at_ms == 0) {
+        for (int parameter = 15; parameter <= 18; parameter++)
+            sqlite3_bind_null(message, parameter);
+        sqlite3_bind_text(message, 19, "", -1, SQLITE_STATIC);
+        return;
+    }
+    sqlite3_bind_int(message, 15, 1);
+    for (int parameter = 16; parameter <= 18; parameter++)
+        sqlite3_bind_int64(message, parameter, send_at_ms);
+    sqlite3_bind_text(message, 19, LANE_WAITING, -1, SQLITE_STATIC);
+}
+
+static void add_message(sqlite3_stmt *message, sqlite3_stmt *event, int64_t place, int64_t at_ms,
+                        enum kind kind)
+{
+    bool delivered = kind == DELIVERED;
     char number[24], text[80], device_id[DEVICE_ID_SIZE];
     struct message_id id = id_at(at_ms);
     int64_t seq = message_id_seq(&id);
@@ -134,6 +155,7 @@ static void add_message(sqlite3_stmt *message, sqlite3_stmt *event, int64_t plac
         add_event(event, seq, status + 1, (enum message_status)status, device_id, at_ms + status);
         sqlite3_bind_int64(message, parameter, at_ms + status);
     }
+    bind_schedule(message, kind == SCHEDULED ? at_ms + SCHEDULED_AHEAD_MS : 0);
     run(message);
 }
 
@@ -147,11 +169,12 @@ static void set_count(enum message_status status, int64_t count)
 
 int main(int argc, char **argv)
 {
-    if (argc != 5) {
-        fprintf(stderr, "usage: bench-fill DATABASE DELIVERED QUEUED DAYS\n");
+    if (argc != 6) {
+        fprintf(stderr, "usage: bench-fill DATABASE DELIVERED QUEUED SCHEDULED DAYS\n");
         return 2;
     }
-    int64_t delivered = atoll(argv[2]), queued = atoll(argv[3]), count = delivered + queued;
+    int64_t delivered = atoll(argv[2]), queued = atoll(argv[3]), scheduled = atoll(argv[4]);
+    int64_t count = scheduled + delivered + queued;
     check(sqlite3_open_v2(argv[1], &db, SQLITE_OPEN_READWRITE, NULL));
     execute("PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000;"
             "PRAGMA temp_store = MEMORY; BEGIN");
@@ -159,22 +182,25 @@ int main(int argc, char **argv)
     sqlite3_stmt *message = prepare(
         "INSERT INTO message (seq, id, phone_number, text, encoding, segments, status, attempt,"
         " device_id, event_count, updated_at_ms, dispatched_at_ms, accepted_at_ms, sending_at_ms,"
-        " sent_at_ms, delivered_at_ms)"
-        " VALUES (?1, ?2, ?3, ?4, 0, 1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)");
+        " sent_at_ms, delivered_at_ms, has_options, send_at_ms, rank_ms, due_at_ms, lane)"
+        " VALUES (?1, ?2, ?3, ?4, 0, 1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,"
+        " ?18, ?19)");
     sqlite3_stmt *event = prepare(
         "INSERT INTO message_event (message_seq, number, status, attempt, device_id, at_ms)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
-    int64_t start_ms = clock_wall_ms() - (count + 1) * INTERVAL_MS -
-                       atoll(argv[4]) * 24 * 3600 * 1000;
+    int64_t start_ms = clock_wall_ms() - (count + 1) * INTERVAL_MS - atoll(argv[5]) * DAY_MS;
     for (int64_t place = 1; place <= count; place++) {
-        add_message(message, event, place, start_ms + place * INTERVAL_MS, place <= delivered);
+        enum kind kind = place <= scheduled               ? SCHEDULED
+                         : place <= scheduled + delivered ? DELIVERED
+                                                          : QUEUED;
+        add_message(message, event, place, start_ms + place * INTERVAL_MS, kind);
         if (place % ROWS_PER_COMMIT == 0)
             execute("COMMIT; BEGIN");
     }
     sqlite3_finalize(message);
     sqlite3_finalize(event);
     set_count(MESSAGE_DELIVERED, delivered);
-    set_count(MESSAGE_QUEUED, queued);
+    set_count(MESSAGE_QUEUED, queued + scheduled);
     execute("UPDATE last_event SET id = (SELECT count(*) FROM message_event)");
     bring_objects_back();
     execute("COMMIT; PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE)");

@@ -10,12 +10,19 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-enum { HEAD_BYTES = 4096, BODY_BYTES = 65536 };
+enum {
+    HEAD_BYTES = 4096,
+    BODY_BYTES = 65536,
+    REQUEST_BYTES = 1024, /* without the messages of a batch */
+    MESSAGE_BYTES = 160,  /* of a batch, at most */
+};
 
 struct client {
     struct peer peer;
     bool busy;
-    uint32_t message; /* which it posts */
+    uint32_t message; /* which it posts; the first of a batch */
+    char *request;
+    size_t request_size, request_length, sent; /* of it */
     int64_t due_ns;
     size_t body_left; /* of the answer, once its head is read */
     int status;
@@ -58,40 +65,76 @@ static void write_key(char *header, size_t size)
              (uint32_t)(low >> 52), (unsigned long long)low & 0xffffffffffffull);
 }
 
-static int write_post(struct client *client, char *request, size_t size)
+/* Another recipient each time, in no order. */
+static int write_message(char *out, size_t size, uint32_t message)
 {
-    char text[MESSAGE_TEXT_LENGTH + 1], body[256], key[64];
-    write_key(key, sizeof(key));
-    client->message = message_new(client->due_ns);
-    message_write(client->message, text);
-    /* Another recipient each time, in no order. */
-    int length = snprintf(body, sizeof(body),
-                          "{\"phone_number\": \"+49151%08u\", \"message\": \"%s\"}",
-                          (uint32_t)(client->message * 2654435761u) % 100000000u, text);
-    return snprintf(request, size,
-                    "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%s%s"
-                    "Content-Length: %d\r\n\r\n%s",
-                    load.post_path, authorization, key, length, body);
+    char text[MESSAGE_TEXT_LENGTH + 1];
+    message_write(message, text);
+    return snprintf(out, size, "{\"phone_number\": \"+49151%08u\", \"message\": \"%s\"}",
+                    (uint32_t)(message * 2654435761u) % 100000000u, text);
 }
 
-static int write_get(char *request, size_t size)
+static size_t write_body(struct client *client, char *body, size_t size)
 {
-    return snprintf(request, size, "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n",
-                    load.gets[next_random() % load.get_count], authorization);
+    client->message = message_new(client->due_ns);
+    if (load.batch == 0)
+        return (size_t)write_message(body, size, client->message);
+    size_t length = (size_t)snprintf(body, size, "{\"messages\": [");
+    for (int i = 0; i < load.batch; i++) {
+        uint32_t message = i == 0 ? client->message : message_new(client->due_ns);
+        if (i > 0)
+            body[length++] = ',';
+        length += (size_t)write_message(body + length, size - length, message);
+    }
+    return length + (size_t)snprintf(body + length, size - length, "]}");
+}
+
+static size_t write_post(struct client *client)
+{
+    char key[64];
+    char *body = client->request +
+                 REQUEST_BYTES; /* the head is put before it, once its length is known */
+    write_key(key, sizeof(key));
+    size_t body_length = write_body(client, body, client->request_size - REQUEST_BYTES);
+    size_t length = (size_t)snprintf(
+        client->request, REQUEST_BYTES,
+        "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%s%s"
+        "Content-Length: %zu\r\n\r\n",
+        load.post_path, authorization, key, body_length);
+    memmove(client->request + length, body, body_length);
+    return length + body_length;
+}
+
+static size_t write_get(struct client *client)
+{
+    return (size_t)snprintf(client->request, REQUEST_BYTES,
+                            "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n",
+                            load.gets[next_random() % load.get_count], authorization);
+}
+
+/* A kilobyte always fits into the empty buffer of a socket, a batch does not. */
+static void send_rest(struct client *client)
+{
+    bool was_whole = client->sent == 0;
+    ssize_t length = send(client->peer.fd, client->request + client->sent,
+                          client->request_length - client->sent, MSG_NOSIGNAL);
+    if (length < 0 && errno != EAGAIN)
+        fail("a request was not sent: %s", strerror(errno));
+    client->sent += length > 0 ? (size_t)length : 0;
+    bool whole = client->sent == client->request_length;
+    if (!was_whole || !whole)
+        loop_want_output(&client->peer, !whole);
 }
 
 static void send_request(struct client *client, int64_t due_ns)
 {
-    char request[1024];
     client->busy = true;
     client->due_ns = due_ns;
     busy_count++;
     http_results.sent++;
-    int length = load.post_path ? write_post(client, request, sizeof(request))
-                                : write_get(request, sizeof(request));
-    /* A kilobyte always fits into the empty buffer of a socket. */
-    if (send(client->peer.fd, request, (size_t)length, MSG_NOSIGNAL) != length)
-        fail("a request was not sent: %s", strerror(errno));
+    client->sent = 0;
+    client->request_length = load.post_path ? write_post(client) : write_get(client);
+    send_rest(client);
 }
 
 static bool may_send(void)
@@ -113,8 +156,8 @@ static void answered(struct client *client)
         http_results.answered++;
         if (http_results.measuring)
             histogram_add(&http_results.latency, now - client->due_ns);
-        if (load.post_path)
-            message_answered(client->message, now);
+        for (int i = 0; load.post_path && i < MAX(load.batch, 1); i++)
+            message_answered(client->message + (uint32_t)i, now);
     } else {
         http_results.refused[client->status % 600]++;
     }
@@ -162,7 +205,10 @@ static void client_ready(struct peer *peer, uint32_t events)
 {
     static char body[BODY_BYTES];
     struct client *client = CONTAINER_OF(peer, struct client, peer);
-    (void)events;
+    if (events & EPOLLOUT && client->sent < client->request_length)
+        send_rest(client);
+    if (!(events & ~(uint32_t)EPOLLOUT))
+        return;
     bool in_body = client->head_length > 0 && client->body_left > 0;
     ssize_t length = in_body ? recv(peer->fd, body, MIN(client->body_left, sizeof(body)), 0)
                              : recv(peer->fd, client->head + client->head_length,
@@ -202,6 +248,10 @@ void http_start(const struct http_load *wanted)
     if (!clients)
         fail("no memory");
     for (int i = 0; i < load.connections; i++) {
+        clients[i].request_size = 2 * REQUEST_BYTES + (size_t)load.batch * MESSAGE_BYTES;
+        clients[i].request = malloc(clients[i].request_size);
+        if (!clients[i].request)
+            fail("no memory");
         connect_client(&clients[i]);
         clients[i].next_free = first_free;
         first_free = &clients[i];

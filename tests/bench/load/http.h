@@ -15,6 +15,7 @@ struct http_load {
     uint64_t most;           /* requests; 0: no end */
     const char *key;         /* API key; NULL: none */
     const char *post_path;   /* posts messages there, */
+    int batch;               /* as many in each request; 0: one, without a batch */
     bool idempotency_keys;   /* each with a key of its own, */
     const char *const *gets; /* or gets one of these by chance */
     size_t get_count;

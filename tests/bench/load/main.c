@@ -21,7 +21,7 @@
 /* Every value of the command line, as it was given. */
 static struct {
     double port, connections, rate, requests, phones, first, connect_rate, credit, sent_ms,
-        delivered_ms, warmup, seconds, delivered;
+        delivered_ms, warmup, seconds, delivered, batch;
     const char *key, *post, *gets, *echo, *tokens;
     bool idempotency_keys, assured, until_delivered, say_connected;
 } given = {.port = 8000, .connect_rate = 2000, .credit = 8};
@@ -36,6 +36,8 @@ static const struct row {
     {"connections", NUMBER, &given.connections, "HTTP connections, kept"},
     {"key", TEXT, &given.key, "API key of the HTTP clients"},
     {"post", TEXT, &given.post, "PATH to post messages to"},
+    {"batch", NUMBER, &given.batch,
+     "messages in each POST, as POST /api/batches takes them; 0: one"},
     {"idempotency-keys", FLAG, &given.idempotency_keys, "each POST has a key of its own, a UUID"},
     {"gets", TEXT, &given.gets, "FILE with a path to get in each line, chosen by chance"},
     {"rate", NUMBER, &given.rate, "requests per second over all; 0: as fast as they are answered"},
@@ -124,6 +126,7 @@ static void start_http(void)
         .most = (uint64_t)given.requests,
         .key = given.key,
         .post_path = given.post,
+        .batch = (int)given.batch,
         .idempotency_keys = given.idempotency_keys,
     };
     if (given.gets)
