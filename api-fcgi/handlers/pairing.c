@@ -215,7 +215,7 @@ enum http_outcome pairing_handle_revoke(struct http_exchange *exchange)
                             "A device id has 1 to 64 letters, digits, _ and -.");
     exchange->write = (struct store_write){
         .verb = STORE_REVOKE_TOKEN,
-        .revoke_token.end = DEVICE_TOKEN_REVOKED,
+        .revoke_token.revocation = DEVICE_TOKEN_REVOKED,
     };
     strcpy(exchange->write.revoke_token.device_id, device_id);
     return http_park(exchange, answer_revoked);

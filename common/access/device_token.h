@@ -22,11 +22,11 @@ struct device_token {
     unsigned char hash[SECRET_HASH_BYTES];
     char device_id[DEVICE_ID_SIZE];
     int64_t created_at_ms; /* wall */
-    int64_t ended_at_ms;   /* wall; 0: active */
-    enum device_token_revocation end;
+    int64_t revoked_at_ms; /* wall; 0: active */
+    enum device_token_revocation revocation;
 };
 
 /* "active", "replaced", "revoked", "quarantined". Any thread. */
-const char *device_token_state_name(enum device_token_revocation end);
+const char *device_token_state_name(enum device_token_revocation revocation);
 
 #endif

@@ -30,7 +30,7 @@ static void put_options(struct json_writer *json, const struct message_options *
     json_end_object(json);
 }
 
-static void put_wishes(struct json_writer *json, const struct message *message)
+static void put_options_and_batch(struct json_writer *json, const struct message *message)
 {
     static const struct message_id none;
     char batch_id[MESSAGE_ID_TEXT_SIZE] = "";
@@ -81,7 +81,7 @@ void message_json_put_members(struct json_writer *json, const struct message *me
     json_put_integer(json, "attempts", message->attempt);
     json_put_text(json, "error_code", or_null(message->error_code));
     json_put_text(json, "error_message", or_null(message->error_message));
-    put_wishes(json, message);
+    put_options_and_batch(json, message);
     json_put_text(json, "resent_as", or_null(resent_as));
     json_put_text(json, "request_id", or_null(request_id));
     json_put_time(json, "created_at", message_id_time_ms(&message->id));

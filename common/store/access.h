@@ -51,7 +51,7 @@ struct store_create_token {
 struct store_revoke_token {
     char device_id[DEVICE_ID_SIZE];
     char token_id[SECRET_ID_SIZE]; /* only this one; "": any */
-    enum device_token_revocation end;
+    enum device_token_revocation revocation;
     bool changed; /* out: there was an active one */
 };
 

@@ -80,10 +80,10 @@ static void put_error(struct json_writer *json, const struct device_error *last_
 
 static void put_token(struct json_writer *json, const struct device_token *token)
 {
-    json_put_text(json, "state", *token->id ? device_token_state_name(token->end) : NULL);
+    json_put_text(json, "state", *token->id ? device_token_state_name(token->revocation) : NULL);
     json_put_text(json, "token_id", or_null(token->id));
     json_put_time(json, "paired_at", token->created_at_ms);
-    json_put_time(json, "ended_at", token->ended_at_ms);
+    json_put_time(json, "ended_at", token->revoked_at_ms);
 }
 
 void device_json_put(struct json_writer *json, const struct store_device *entry,

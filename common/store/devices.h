@@ -11,7 +11,7 @@ enum { BROKER_NAME_SIZE = 65, STORE_LOW_BATTERY_PERCENT = 20 };
 /* ---- Writes: the payloads of struct store_write ---- */
 
 /* A message in flight on a device, and for how long nothing has been heard of it. */
-struct store_held_message {
+struct store_in_flight {
     struct message_ref ref;
     int64_t silent_ms;
     bool cancel_requested;
@@ -24,23 +24,23 @@ struct store_journal_entry {
     enum store_verdict verdict; /* out */
 };
 
-/* A device has connected to this broker. Its messages in flight go into `held`, the last changed first.
+/* A device has connected to this broker. Its messages in flight go into `in_flight`, the last changed first.
 
    For an assured device, an offer becomes `accepted` where the journal has it and returns to the queue
    where it does not; messages of another journal of this device become `unknown`.
    ERROR_DEVICE_TOKEN_INVALID: its token is no longer active, or another device's. */
 struct store_connect_device {
-    struct store_holder phone;
+    struct store_holder holder;
     char token_id[SECRET_ID_SIZE]; /* "": none is needed */
     struct device_info info;       /* owned by the submitter */
     struct message_id broker;
     struct store_journal_entry *entries; /* the submitter's */
     size_t entry_count;
-    int64_t connection_epoch;        /* out: the epoch of this connection */
-    struct device_traits traits;     /* out */
-    struct store_held_message *held; /* out, room for held_capacity; the submitter's */
-    size_t held_capacity;
-    size_t held_count; /* out */
+    int64_t connection_epoch;          /* out: the epoch of this connection */
+    struct device_traits traits;       /* out */
+    struct store_in_flight *in_flight; /* out, room for in_flight_capacity; the submitter's */
+    size_t in_flight_capacity;
+    size_t in_flight_count; /* out */
     int64_t
         recent_segments; /* out: given to the device in about the last limits.device_window_ms */
     bool quarantined;    /* out: two phones use the token, which is revoked now; the device is not

@@ -124,7 +124,7 @@ enum store_verdict {
 
 /* A device has acknowledged an offer: `dispatched` becomes `accepted`, the point of no return. */
 struct store_release {
-    struct store_holder phone;
+    struct store_holder holder;
     struct message_ref ref;
     enum store_verdict verdict; /* out */
 };
@@ -148,7 +148,7 @@ struct store_return_to_queue {
 struct store_report {
     struct message_ref ref; /* attempt 0: the device does not say */
     int64_t seq;            /* in its journal; one that is not the latest is late. -1: none */
-    struct store_holder phone;
+    struct store_holder holder;
     enum message_status status;
     bool nothing_sent; /* `failed` with the proof: queued again, after store_backoff_ms */
     double jitter;

@@ -370,7 +370,7 @@ enum error store_submit(struct store *store, struct store_write *write)
     assert(write->verb < STORE_VERB_COUNT && write->done);
     assert(write->verb != STORE_CLAIM || write->claim.slot_count <= STORE_MAX_CLAIM);
     assert(write->verb != STORE_ENQUEUE_BATCH || is_batch(&write->enqueue_batch));
-    assert(write->verb != STORE_DEVICE_CONNECT || names_its_journal(&write->connect.phone));
+    assert(write->verb != STORE_DEVICE_CONNECT || names_its_journal(&write->connect.holder));
     write->deadline_ms = clock_monotonic_ms() + store->options.timeout_ms;
 
     if (write->run_inline && try_inline(store, write))

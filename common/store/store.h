@@ -157,7 +157,8 @@ struct store_options {
     void (*completed)(void *context);
     /* The transitions of a commit, oldest first, after all callbacks and while other processes may write again:
        on the thread that ran it. Or NULL. */
-    void (*publish_transitions)(void *context, const struct store_transition *moves, size_t count);
+    void (*publish_transitions)(void *context, const struct store_transition *transitions,
+                                size_t count);
     void *context;
 };
 

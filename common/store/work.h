@@ -22,7 +22,7 @@ struct store_cancel_request {
 struct store_revoked_device {
     char device_id[DEVICE_ID_SIZE];
     int64_t connection_epoch;
-    enum device_token_revocation end; /* of its last token */
+    enum device_token_revocation revocation; /* of its last token */
 };
 
 /* A connected device about which an operator has decided something. */

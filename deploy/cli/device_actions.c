@@ -46,8 +46,8 @@ bool device_actions_read_groups(const struct command *command, const char *label
 /* Of its token; "disabled" where it could get messages otherwise. */
 static const char *state_of(const struct store_device *device)
 {
-    if (*device->token.id && device->token.end != DEVICE_TOKEN_ACTIVE)
-        return device_token_state_name(device->token.end);
+    if (*device->token.id && device->token.revocation != DEVICE_TOKEN_ACTIVE)
+        return device_token_state_name(device->token.revocation);
     return device->device.configuration.disabled ? "disabled" : "active";
 }
 
@@ -201,7 +201,7 @@ static void print_details(const struct store_device *entry)
     print_text("state", state_of(entry));
     print_text("token", entry->token.id);
     print_time("paired", entry->token.created_at_ms);
-    print_time("revoked", entry->token.ended_at_ms);
+    print_time("revoked", entry->token.revoked_at_ms);
     print_time("connected since", device->connected ? device->connected_at_ms : 0);
     print_time("disconnected since", device->disconnected_at_ms);
     print_time("last seen", device->last_seen_at_ms);
@@ -287,7 +287,7 @@ static bool read_name(const struct command *command, struct store_configure_devi
 /* False after an error message. */
 static bool read_changes(const struct command *command, struct store_configure_device *configure)
 {
-    struct device_configuration *wish = &configure->configuration;
+    struct device_configuration *configuration = &configure->configuration;
     const char *labels = command_option(command, "group");
     bool enable = command_option(command, "enable"), disable = command_option(command, "disable");
     if (enable && disable) {
@@ -296,15 +296,15 @@ static bool read_changes(const struct command *command, struct store_configure_d
     }
     if (enable || disable)
         configure->set |= STORE_SET_DISABLED;
-    wish->disabled = disable;
+    configuration->disabled = disable;
     if (labels)
         configure->set |= STORE_SET_GROUPS;
-    if ((labels && !device_actions_read_groups(command, labels, &wish->groups)) ||
+    if ((labels && !device_actions_read_groups(command, labels, &configuration->groups)) ||
         !read_name(command, configure) ||
         !read_limit(command, "daily-segments", STORE_SET_DAILY_SEGMENTS, configure,
-                    &wish->daily_segments) ||
+                    &configuration->daily_segments) ||
         !read_limit(command, "segments-per-window", STORE_SET_WINDOW_SEGMENTS, configure,
-                    &wish->window_segments))
+                    &configuration->window_segments))
         return false;
     if (configure->set == 0)
         command_refuse(command, "say what to change; --help lists the options");

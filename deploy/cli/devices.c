@@ -251,7 +251,7 @@ static int token(struct store *store, const struct command *command)
 static int revoke_device(struct store *store, const struct command *command)
 {
     struct store_write write = {.verb = STORE_REVOKE_TOKEN,
-                                .revoke_token.end = DEVICE_TOKEN_REVOKED};
+                                .revoke_token.revocation = DEVICE_TOKEN_REVOKED};
     if (!device_id_valid(command->argument))
         return device_actions_refuse_id(command);
     strcpy(write.revoke_token.device_id, command->argument);

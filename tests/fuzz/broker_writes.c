@@ -46,8 +46,8 @@ static void want_release(const struct store_write *write)
     struct phone *phone = world.speaker;
     CHECK(is_said(FRAME_IS_ACK, &write->release.ref));
     CHECK(phone->connected && phone == phone_newest(phone->device));
-    CHECK(is_of(&write->release.phone, phone) &&
-          write->release.phone.connection_epoch == phone->connection_epoch);
+    CHECK(is_of(&write->release.holder, phone) &&
+          write->release.holder.connection_epoch == phone->connection_epoch);
     struct in_flight *held = in_flight_find(phone, message_of_id(&write->release.ref.id),
                                             write->release.ref.attempt);
     if (held)
@@ -102,7 +102,7 @@ static void want_report(const struct store_write *write)
     const struct frame *said = world.said;
     const struct message_ref *ref = &write->report.ref;
     unsigned message = message_of_id(&ref->id);
-    CHECK(phone && is_of(&write->report.phone, phone));
+    CHECK(phone && is_of(&write->report.holder, phone));
     CHECK(is_said(phone->assured ? FRAME_IS_REPORT : FRAME_IS_STATUS_UPDATE, ref));
     CHECK(write->report.status == said->status);
     CHECK(write->report.seq == (phone->assured ? said->seq : -1));
@@ -128,7 +128,7 @@ static void want_report(const struct store_write *write)
 static void want_connect(const struct store_write *write)
 {
     struct phone *phone = world.speaker;
-    CHECK(phone && phone->turn == 0 && is_of(&write->connect.phone, phone));
+    CHECK(phone && phone->turn == 0 && is_of(&write->connect.holder, phone));
     CHECK(world.said &&
           world.said->type == (phone->assured ? FRAME_IS_JOURNAL : FRAME_IS_DEVICE_INFO));
     CHECK(write->connect.entry_count == phone->entry_count);
@@ -317,8 +317,8 @@ static void answer_connect(const struct store_write *write, struct phone *phone)
         const struct store_journal_entry *entry = &write->connect.entries[i];
         owe_order(phone, &entry->ref, entry->verdict);
     }
-    for (size_t i = 0; i < write->connect.held_count; i++) {
-        const struct store_held_message *held = &write->connect.held[i];
+    for (size_t i = 0; i < write->connect.in_flight_count; i++) {
+        const struct store_in_flight *held = &write->connect.in_flight[i];
         int64_t left_ms = silence_left_ms(phone->assured && is_in_journal(write, &held->ref.id),
                                           held->silent_ms);
         if (left_ms > 0)

@@ -60,7 +60,7 @@ static void add_phone(void)
     CHECK(store_run(api.store, &lease) == ERROR_NONE);
 
     struct store_write connect = {.verb = STORE_DEVICE_CONNECT};
-    strcpy(connect.connect.phone.device_id, "phone");
+    strcpy(connect.connect.holder.device_id, "phone");
     connect.connect.info = DEVICE_INFO_UNKNOWN;
     connect.connect.info.extra = (char *)"{\"sim\":[1,null]}";
     connect.connect.broker = broker;

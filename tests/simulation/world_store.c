@@ -455,7 +455,7 @@ static void requeue_all_but_the_journal(struct world_store *store,
         const struct memory_message *message = find(store, i);
         if (message && message->row.status >= MESSAGE_DISPATCHED &&
             message->row.status <= MESSAGE_SENDING &&
-            strcmp(message->row.device_id, connect->phone.device_id) == 0 &&
+            strcmp(message->row.device_id, connect->holder.device_id) == 0 &&
             !has_entry(connect, &message->row))
             force(store, message, MESSAGE_QUEUED);
     }

@@ -148,7 +148,7 @@ enum error given_report(struct store_fixture *fixture, const struct message_id *
     write.report.ref.id = *id;
     write.report.seq = -1;
     write.report.status = status;
-    strcpy(write.report.phone.device_id, device_id);
+    strcpy(write.report.holder.device_id, device_id);
     enum error error = store_run(fixture->store, &write);
     if (changed)
         *changed = write.report.changed;

@@ -51,11 +51,11 @@ static void a_new_connection_does_not_empty_the_window(void **state)
     session_id id = world_open_session(world, "phone");
     world_receive(world, id, "{}");
     struct store_write *connect = world_take_pending(world, STORE_DEVICE_CONNECT);
-    assert_int_equal(connect->connect.held_capacity, 4);
+    assert_int_equal(connect->connect.in_flight_capacity, 4);
     for (int i = 0; i < 3; i++)
-        connect->connect.held[i].ref.id = held[i];
-    connect->connect.held[2].silent_ms = 30000; /* as long as the report timeout: forgotten */
-    connect->connect.held_count = 3;
+        connect->connect.in_flight[i].ref.id = held[i];
+    connect->connect.in_flight[2].silent_ms = 30000; /* as long as the report timeout: forgotten */
+    connect->connect.in_flight_count = 3;
     connect->connect.connection_epoch = 1;
     world_answer(world, connect, ERROR_NONE);
     world_answer_all(world);
@@ -170,12 +170,12 @@ static void a_returned_message_leaves_the_window_of_the_new_connection(void **st
     session_id id = world_open_session(world, "phone");
     world_receive(world, id, "{}");
     world_fill_claim(world, claim);
-    struct store_held_message held = {.ref = {claim->claim.messages[0].id, 1}};
+    struct store_in_flight held = {.ref = {claim->claim.messages[0].id, 1}};
     world_answer(world, claim, ERROR_NONE);
 
     struct store_write *connect = world_take_pending(world, STORE_DEVICE_CONNECT);
-    connect->connect.held[0] = held;
-    connect->connect.held_count = 1;
+    connect->connect.in_flight[0] = held;
+    connect->connect.in_flight_count = 1;
     world_answer(world, connect, ERROR_NONE);
     assert_string_equal(world_next_frame(world, id), "connection_ack");
 

@@ -72,13 +72,14 @@ static void restore_in_flight(struct broker *broker, struct session *session,
     const struct broker_options *options = &broker->options;
     size_t count = write->connect.entry_count;
     struct message_id *journal = sort_journal(write->connect.entries, count);
-    for (size_t i = 0; i < write->connect.held_count; i++) {
-        const struct store_held_message *held = &write->connect.held[i];
-        int64_t left_ms = options->report_timeout_ms - held->silent_ms;
-        if (journal && bsearch(&held->ref.id, journal, count, sizeof(*journal), compare_ids))
-            left_ms = MAX(options->report_horizon_ms - held->silent_ms, options->report_timeout_ms);
+    for (size_t i = 0; i < write->connect.in_flight_count; i++) {
+        const struct store_in_flight *message = &write->connect.in_flight[i];
+        int64_t left_ms = options->report_timeout_ms - message->silent_ms;
+        if (journal && bsearch(&message->ref.id, journal, count, sizeof(*journal), compare_ids))
+            left_ms = MAX(options->report_horizon_ms - message->silent_ms,
+                          options->report_timeout_ms);
         if (left_ms > 0)
-            session_add_written(session, &held->ref, now_ms + left_ms);
+            session_add_written(session, &message->ref, now_ms + left_ms);
     }
     free(journal);
 }
@@ -94,10 +95,10 @@ static void send_verdicts(struct broker *broker, struct session *session,
         else if (entry->verdict == STORE_VERDICT_DROP)
             offer_send_drop(broker, session, &entry->ref);
     }
-    for (size_t i = 0; session->protocol->can_cancel && i < write->connect.held_count; i++) {
-        const struct store_held_message *held = &write->connect.held[i];
-        if (held->cancel_requested)
-            cancel_send(broker, session, &held->ref);
+    for (size_t i = 0; session->protocol->can_cancel && i < write->connect.in_flight_count; i++) {
+        const struct store_in_flight *message = &write->connect.in_flight[i];
+        if (message->cancel_requested)
+            cancel_send(broker, session, &message->ref);
     }
 }
 
@@ -151,13 +152,13 @@ static void on_connected(struct broker *broker, struct store_request *request, i
     if (write->connect.quarantined) {
         if (session)
             session->identified = false;
-        token_revocation_quarantined(broker, write->connect.phone.device_id,
+        token_revocation_quarantined(broker, write->connect.holder.device_id,
                                      write->connect.token_id,
                                      "one phone comes back after the other", now_ms);
         return;
     }
     if (!session) { /* it has gone in the meantime */
-        connect_end(broker, write->connect.phone.device_id, write->connect.connection_epoch);
+        connect_end(broker, write->connect.holder.device_id, write->connect.connection_epoch);
         return;
     }
     session->connection_epoch = write->connect.connection_epoch;
@@ -168,7 +169,7 @@ static void on_connected(struct broker *broker, struct store_request *request, i
 static void release_connect(struct store_request *request)
 {
     device_info_fini(&request->write.connect.info);
-    free(request->write.connect.held);
+    free(request->write.connect.in_flight);
     free(request->write.connect.entries);
 }
 
@@ -193,16 +194,16 @@ static void submit_connect(struct broker *broker, struct session *session)
 {
     struct store_request *request = store_request_new(&connect_kind, session->id);
     struct store_write *write = &request->write;
-    write->connect.phone = session_holder(session);
+    write->connect.holder = session_holder(session);
     strcpy(write->connect.token_id, session->token_id);
     write->connect.entries = session->entries;
     write->connect.entry_count = session->entry_count;
     session->entries = NULL;
     write->connect.info = copy_info(&session->info);
     write->connect.broker = broker->options.instance;
-    write->connect.held_capacity = broker->options.window;
-    write->connect.held = allocation_check(
-        calloc(broker->options.window, sizeof(*write->connect.held)));
+    write->connect.in_flight_capacity = broker->options.window;
+    write->connect.in_flight = allocation_check(
+        calloc(broker->options.window, sizeof(*write->connect.in_flight)));
     store_request_submit(&broker->requests, request);
 }
 

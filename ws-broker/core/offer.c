@@ -65,7 +65,7 @@ void offer_take_ack(struct broker *broker, struct session *session, struct frame
     if (message)
         message->acknowledged = true;
     struct store_request *request = store_request_new(&release_kind, session->id);
-    request->write.release.phone = session_holder(session);
+    request->write.release.holder = session_holder(session);
     request->write.release.ref = frame->ref;
     session->pending_acks++;
     FAIL_POINT("broker.before_release");

@@ -15,7 +15,7 @@
 
 static void log_without_effect(const struct store_write *write)
 {
-    const char *device_id = write->report.phone.device_id;
+    const char *device_id = write->report.holder.device_id;
     if (write->result == ERROR_MESSAGE_NOT_HELD)
         message_log_event("report about a message the device does not have", &write->report.ref,
                           device_id);
@@ -85,7 +85,7 @@ void report_take(struct broker *broker, struct session *session, struct frame *f
     write->report.ref = frame->ref;
     write->report.seq = frame->seq;
     write->report.status = frame->status;
-    write->report.phone = session_holder(session);
+    write->report.holder = session_holder(session);
     strcpy(write->report.error_code, frame->error_code);
     strcpy(write->report.error_message, frame->error_message);
     if (says_nothing_sent(frame))

@@ -12,8 +12,8 @@ void token_revocation_found(struct broker *broker, const struct store_revoked_de
     struct session *session = session_table_current(&broker->sessions, device->device_id);
     if (session && session->connection_epoch == device->connection_epoch)
         close_session(broker, session,
-                      device->end == DEVICE_TOKEN_QUARANTINED ? ERROR_DEVICE_QUARANTINED
-                                                              : ERROR_DEVICE_REVOKED,
+                      device->revocation == DEVICE_TOKEN_QUARANTINED ? ERROR_DEVICE_QUARANTINED
+                                                                     : ERROR_DEVICE_REVOKED,
                       now_ms);
 }
 

@@ -59,7 +59,7 @@ static enum error check_known_token(const struct device_token *token, const char
     if (strcmp(token->device_id, device_id) != 0)
         return refuse(detail, "The token belongs to another device id than the one in the address.",
                       ERROR_DEVICE_TOKEN_WRONG_DEVICE);
-    if (token->end != DEVICE_TOKEN_ACTIVE)
+    if (token->revocation != DEVICE_TOKEN_ACTIVE)
         return refuse(detail, "The token was revoked; pair the phone again.",
                       ERROR_DEVICE_TOKEN_INVALID);
     return ERROR_NONE;
@@ -93,7 +93,7 @@ static enum error check_token(struct handshake_auth *auth, const struct ws_hands
     if (error != ERROR_NONE)
         log_warning("device connection refused", LOG_TEXT("device_id", request->device_id),
                     LOG_TEXT("token", token.id), LOG_TEXT("reason", error_code(error)),
-                    LOG_TEXT("state", device_token_state_name(token.end)));
+                    LOG_TEXT("state", device_token_state_name(token.revocation)));
     return error;
 }
 

@@ -92,8 +92,8 @@ static enum error insert_token(struct store_database *database, const struct dev
         return ERROR_INTERNAL;
     struct device_token *row = table_copy_row(token, sizeof(*token));
     if (row) {
-        row->ended_at_ms = 0;
-        row->end = DEVICE_TOKEN_ACTIVE;
+        row->revoked_at_ms = 0;
+        row->revocation = DEVICE_TOKEN_ACTIVE;
     }
     return table_put(tokens, &database->undo, row);
 }
@@ -105,7 +105,7 @@ static enum error find_active_token(struct store_database *database, const char 
     id[0] = '\0';
     for (size_t i = 0; i < tokens->count; i++) {
         const struct device_token *token = tokens->rows[i];
-        if (token->ended_at_ms == 0 && strcmp(token->device_id, device_id) == 0)
+        if (token->revoked_at_ms == 0 && strcmp(token->device_id, device_id) == 0)
             strcpy(id, token->id);
     }
     return ERROR_NONE;
@@ -116,12 +116,12 @@ static enum error revoke_token(struct store_database *database, const char *id,
 {
     struct table *tokens = &database->tables->tokens;
     const struct device_token *token = table_find(tokens, id);
-    if (!token || token->ended_at_ms != 0)
+    if (!token || token->revoked_at_ms != 0)
         return ERROR_NONE;
     struct device_token *revoked = table_copy_row(token, sizeof(*token));
     if (revoked) {
-        revoked->ended_at_ms = now_ms;
-        revoked->end = reason;
+        revoked->revoked_at_ms = now_ms;
+        revoked->revocation = reason;
     }
     return table_put(tokens, &database->undo, revoked);
 }

@@ -280,8 +280,8 @@ static void insert_by_change(const struct message_row *row, size_t limit, struct
     rows[index] = *row;
 }
 
-static enum error list_held(struct store_database *database, const char *device_id, size_t limit,
-                            struct message_row rows[], size_t *count)
+static enum error list_in_flight(struct store_database *database, const char *device_id,
+                                 size_t limit, struct message_row rows[], size_t *count)
 {
     *count = 0;
     for (int status = MESSAGE_DISPATCHED; status <= MESSAGE_SENDING; status++) {
@@ -406,7 +406,7 @@ const struct message_rows memory_message_rows = {
     .list_silent = list_silent,
     .list_offered = list_offered,
     .list_offered_by = list_offered_by,
-    .list_held = list_held,
+    .list_in_flight = list_in_flight,
     .list_finished = list_finished,
     .correct_future = correct_future,
     .remove_texts = remove_texts,

@@ -394,7 +394,7 @@ bool memory_device_is_known(const struct memory_tables *tables, const char *devi
         const struct device_token *token = tables->tokens.rows[i];
         if (strcmp(token->device_id, device_id) != 0)
             continue;
-        if (token->ended_at_ms == 0)
+        if (token->revoked_at_ms == 0)
             return true;
         has_token = true;
     }
@@ -434,8 +434,8 @@ static void count_tokens(const struct memory_tables *tables, const struct device
     for (size_t i = 0; i < count; i++) {
         const struct memory_device *device = table_find(&tables->devices, newest[i].device_id);
         bool connected = device && memory_is_connected(tables, device, now_ms);
-        statistics->devices_offline += newest[i].ended_at_ms == 0 && !connected;
-        statistics->devices_quarantined += newest[i].end == DEVICE_TOKEN_QUARANTINED;
+        statistics->devices_offline += newest[i].revoked_at_ms == 0 && !connected;
+        statistics->devices_quarantined += newest[i].revocation == DEVICE_TOKEN_QUARANTINED;
     }
 }
 

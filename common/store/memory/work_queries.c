@@ -28,9 +28,9 @@ static enum device_token_revocation last_revocation(const struct memory_tables *
     int64_t last_ms = 0;
     for (size_t i = 0; i < tables->tokens.count; i++) {
         const struct device_token *token = tables->tokens.rows[i];
-        if (token->ended_at_ms > last_ms && strcmp(token->device_id, device_id) == 0) {
-            last_ms = token->ended_at_ms;
-            reason = token->end;
+        if (token->revoked_at_ms > last_ms && strcmp(token->device_id, device_id) == 0) {
+            last_ms = token->revoked_at_ms;
+            reason = token->revocation;
         }
     }
     return reason;
@@ -50,7 +50,7 @@ static void read_revoked(const struct memory_tables *tables, struct store_work *
         struct store_revoked_device *found = &work->revoked[work->revoked_count++];
         strcpy(found->device_id, device->device_id);
         found->connection_epoch = device->connection_epoch;
-        found->end = last_revocation(tables, device->device_id);
+        found->revocation = last_revocation(tables, device->device_id);
     }
 }
 

@@ -23,8 +23,8 @@ static enum error read_token(const struct statement *row, void *item)
     struct device_token *token = item;
     *token = (struct device_token){
         .created_at_ms = statement_integer(row, FIELD_CREATED_AT_MS),
-        .ended_at_ms = statement_integer(row, FIELD_REVOKED_AT_MS),
-        .end = (enum device_token_revocation)statement_integer(row, FIELD_REVOCATION),
+        .revoked_at_ms = statement_integer(row, FIELD_REVOKED_AT_MS),
+        .revocation = (enum device_token_revocation)statement_integer(row, FIELD_REVOCATION),
     };
     statement_text(row, FIELD_ID, token->id, sizeof(token->id));
     statement_text(row, FIELD_DEVICE_ID, token->device_id, sizeof(token->device_id));

@@ -67,8 +67,8 @@ static enum error read_device(const struct statement *row, int64_t now_ms,
     device->queue = (unsigned)statement_integer(row, FIELD_COUNT);
     statement_text(row, FIELD_ID, token->id, sizeof(token->id));
     token->created_at_ms = statement_integer(row, FIELD_CREATED_AT_MS);
-    token->ended_at_ms = statement_integer(row, FIELD_REVOKED_AT_MS);
-    token->end = (enum device_token_revocation)statement_integer(row, FIELD_REVOCATION);
+    token->revoked_at_ms = statement_integer(row, FIELD_REVOKED_AT_MS);
+    token->revocation = (enum device_token_revocation)statement_integer(row, FIELD_REVOCATION);
     device_use_advance(&use, 0, now_ms);
     entry->segments_today = use.in_day;
     return read_info(row, &device->info);

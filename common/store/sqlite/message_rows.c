@@ -318,8 +318,8 @@ static enum error list_offered_by(struct store_database *database, const struct 
     return read_rows(database, select, limit, list, count);
 }
 
-static enum error list_held(struct store_database *database, const char *device_id, size_t limit,
-                            struct message_row list[], size_t *count)
+static enum error list_in_flight(struct store_database *database, const char *device_id,
+                                 size_t limit, struct message_row list[], size_t *count)
 {
     struct statement *select = get(database, LIST_HELD);
     statement_bind_text(select, FIELD_DEVICE_ID, device_id);
@@ -384,7 +384,7 @@ const struct message_rows sqlite_message_rows = {
     .list_silent = list_silent,
     .list_offered = list_offered,
     .list_offered_by = list_offered_by,
-    .list_held = list_held,
+    .list_in_flight = list_in_flight,
     .list_finished = list_finished,
     .correct_future = correct_future,
     .remove_texts = remove_texts,

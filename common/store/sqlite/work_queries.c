@@ -38,7 +38,8 @@ static enum error read_revoked(struct handle *handle, struct store_work *work)
         struct store_revoked_device *device = &work->revoked[work->revoked_count++];
         statement_text(select, FIELD_DEVICE_ID, device->device_id, sizeof(device->device_id));
         device->connection_epoch = statement_integer(select, FIELD_CONNECTION_EPOCH);
-        device->end = (enum device_token_revocation)statement_integer(select, FIELD_REVOCATION);
+        device->revocation = (enum device_token_revocation)statement_integer(select,
+                                                                             FIELD_REVOCATION);
     }
     statement_reset(select);
     return error;

@@ -1,4 +1,4 @@
-/* The part of a claim that costs nothing where no message has a wish: the heads of the lanes. */
+/* The part of a claim that costs nothing where no message has options: the heads of the lanes. */
 #include "common/store/verbs/claim.h"
 #include "common/store/verbs/queue_place.h"
 

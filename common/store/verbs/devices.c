@@ -31,14 +31,14 @@ static enum error lose_journal(struct store_transaction *transaction, struct mes
                             "the phone came back without the journal that knew the message");
 }
 
-/* What becomes of a message that the device had before it connected; *held: it still has it. */
+/* What becomes of a message that the device had before it connected; *keeps: it still has it. */
 static enum error reconcile(struct store_transaction *transaction,
                             struct store_connect_device *connect, struct message_row *row,
-                            bool *held)
+                            bool *keeps)
 {
-    const struct store_holder *device = &connect->phone;
+    const struct store_holder *device = &connect->holder;
     struct store_journal_entry *entry = find_entry(connect, row);
-    *held = false;
+    *keeps = false;
     if (message_row_has_journal(row) && !message_id_equal(&row->journal, &device->journal))
         return lose_journal(transaction, row);
     if (entry) {
@@ -47,21 +47,21 @@ static enum error reconcile(struct store_transaction *transaction,
         enum error error = transition_judge_offer(transaction, row, facts, &verdict);
         if (entry->offered)
             entry->verdict = verdict;
-        *held = verdict == STORE_VERDICT_RELEASE;
-        if (error != ERROR_NONE || *held)
+        *keeps = verdict == STORE_VERDICT_RELEASE;
+        if (error != ERROR_NONE || *keeps)
             return error;
     }
-    *held = row->status != MESSAGE_DISPATCHED;
-    return *held ? ERROR_NONE
-                 : transition_return(transaction, row, TRANSITION_NOT_IN_JOURNAL, 0, NULL, NULL);
+    *keeps = row->status != MESSAGE_DISPATCHED;
+    return *keeps ? ERROR_NONE
+                  : transition_return(transaction, row, TRANSITION_NOT_IN_JOURNAL, 0, NULL, NULL);
 }
 
-static void add_held(struct store_connect_device *connect, const struct message_row *row,
-                     int64_t silent_ms)
+static void add_in_flight(struct store_connect_device *connect, const struct message_row *row,
+                          int64_t silent_ms)
 {
-    if (connect->held_count == connect->held_capacity)
+    if (connect->in_flight_count == connect->in_flight_capacity)
         return;
-    connect->held[connect->held_count++] = (struct store_held_message){
+    connect->in_flight[connect->in_flight_count++] = (struct store_in_flight){
         .ref = {row->id, row->attempt},
         .silent_ms = silent_ms,
         .cancel_requested = row->cancel_requested,
@@ -79,15 +79,15 @@ static enum error reconcile_all(struct store_transaction *transaction,
     for (size_t i = 0; i < connect->entry_count; i++)
         connect->entries[i].verdict = connect->entries[i].offered ? STORE_VERDICT_DROP
                                                                   : STORE_VERDICT_NONE;
-    connect->held_count = 0;
-    enum error error = transaction->rows->messages->list_held(
-        transaction->database, connect->phone.device_id, MOST, rows, &count);
+    connect->in_flight_count = 0;
+    enum error error = transaction->rows->messages->list_in_flight(
+        transaction->database, connect->holder.device_id, MOST, rows, &count);
     for (size_t i = 0; error == ERROR_NONE && i < count; i++) {
         int64_t silent_ms = MAX(0, transaction->now_ms - rows[i].updated_at_ms);
-        bool held;
-        error = reconcile(transaction, connect, &rows[i], &held);
-        if (held)
-            add_held(connect, &rows[i], silent_ms);
+        bool keeps;
+        error = reconcile(transaction, connect, &rows[i], &keeps);
+        if (keeps)
+            add_in_flight(connect, &rows[i], silent_ms);
     }
     return error;
 }
@@ -100,7 +100,7 @@ static enum error check_token(struct store_transaction *transaction,
     connect->quarantined = false;
     if (!*connect->token_id)
         return ERROR_NONE;
-    enum error error = token_state_check(transaction, connect->token_id, connect->phone.device_id);
+    enum error error = token_state_check(transaction, connect->token_id, connect->holder.device_id);
     return error == ERROR_NONE ? token_identity_note(transaction, connect, &connect->quarantined)
                                : error;
 }
@@ -111,7 +111,7 @@ static enum error find_recent_segments(struct store_transaction *transaction,
     struct device_use use;
     if (!device_use_is_counted(transaction, &connect->traits))
         return ERROR_NONE;
-    enum error error = device_use_find(transaction, connect->phone.device_id, &use);
+    enum error error = device_use_find(transaction, connect->holder.device_id, &use);
     connect->recent_segments = use.in_window + use.before_window;
     return error;
 }
@@ -120,7 +120,7 @@ enum error verb_connect_device(struct store_transaction *transaction, struct sto
 {
     struct store_connect_device *connect = &write->connect;
     const struct device_rows *devices = transaction->rows->devices;
-    const char *device_id = connect->phone.device_id;
+    const char *device_id = connect->holder.device_id;
     enum error error = check_token(transaction, connect);
     if (error != ERROR_NONE || connect->quarantined)
         return error;
@@ -188,7 +188,7 @@ enum error verb_configure_device(struct store_transaction *transaction, struct s
 {
     struct store_configure_device *request = &write->configure;
     const struct device_rows *devices = transaction->rows->devices;
-    struct device_configuration *wish = &request->configuration, before;
+    struct device_configuration *given = &request->configuration, before;
     bool found;
     request->changed = false;
     enum error error = devices->find_configuration(transaction->database, request->device_id,
@@ -197,17 +197,17 @@ enum error verb_configure_device(struct store_transaction *transaction, struct s
         return error == ERROR_NONE ? ERROR_DEVICE_NOT_PAIRED : error;
     struct device_configuration after = before;
     if (request->set & STORE_SET_NAME)
-        strcpy(after.name, wish->name);
+        strcpy(after.name, given->name);
     if (request->set & STORE_SET_GROUPS)
-        after.groups = wish->groups;
+        after.groups = given->groups;
     if (request->set & STORE_SET_DISABLED)
-        after.disabled = wish->disabled;
+        after.disabled = given->disabled;
     if (request->set & STORE_SET_DAILY_SEGMENTS)
-        after.daily_segments = wish->daily_segments;
+        after.daily_segments = given->daily_segments;
     if (request->set & STORE_SET_WINDOW_SEGMENTS)
-        after.window_segments = wish->window_segments;
+        after.window_segments = given->window_segments;
     request->changed = !is_same(&before, &after);
-    *wish = after;
+    *given = after;
     return request->changed
                ? devices->save_configuration(transaction->database, request->device_id, &after)
                : ERROR_NONE;

@@ -26,7 +26,7 @@ enum error verb_release(struct store_transaction *transaction, struct store_writ
     struct message_row row;
     bool found;
     int64_t newest;
-    const struct store_holder *device = &write->release.phone;
+    const struct store_holder *device = &write->release.holder;
     write->release.verdict = STORE_VERDICT_DROP;
     enum error error = transaction->rows->devices->find_connection_epoch(
         transaction->database, device->device_id, &newest);
@@ -42,30 +42,30 @@ enum error verb_release(struct store_transaction *transaction, struct store_writ
 
 enum error verb_return_to_queue(struct store_transaction *transaction, struct store_write *write)
 {
-    struct store_return_to_queue *wish = &write->return_to_queue;
+    struct store_return_to_queue *request = &write->return_to_queue;
     struct message_row row;
     bool found;
-    enum error error = find_row(transaction, &wish->ref.id, &row, &found);
+    enum error error = find_row(transaction, &request->ref.id, &row, &found);
     if (error != ERROR_NONE || !found)
         return error;
     struct store_holder holder = {.journal = row.journal};
-    strcpy(holder.device_id, wish->device_id);
-    unsigned facts = transition_facts(&row, &holder, wish->ref.attempt);
+    strcpy(holder.device_id, request->device_id);
+    unsigned facts = transition_facts(&row, &holder, request->ref.attempt);
     /* The broker can prove that it never wrote a frame, which helps only where the frame itself was the release. */
     if (!message_row_has_journal(&row))
         facts |= MESSAGE_NOTHING_SENT;
-    wish->changed = message_may_become(row.status, MESSAGE_QUEUED, MESSAGE_ACTOR_BROKER, facts);
-    if (!wish->changed)
+    request->changed = message_may_become(row.status, MESSAGE_QUEUED, MESSAGE_ACTOR_BROKER, facts);
+    if (!request->changed)
         return ERROR_NONE;
-    enum transition_reason reason = wish->hopeless  ? TRANSITION_TOO_LONG
-                                    : wish->refused ? TRANSITION_REFUSED
-                                                    : TRANSITION_CONNECTION_ENDED;
-    error = transition_return(transaction, &row, reason, wish->jitter, wish->error_code,
-                              wish->error_message);
-    if (error != ERROR_NONE || !wish->hopeless || row.status != MESSAGE_QUEUED)
+    enum transition_reason reason = request->hopeless  ? TRANSITION_TOO_LONG
+                                    : request->refused ? TRANSITION_REFUSED
+                                                       : TRANSITION_CONNECTION_ENDED;
+    error = transition_return(transaction, &row, reason, request->jitter, request->error_code,
+                              request->error_message);
+    if (error != ERROR_NONE || !request->hopeless || row.status != MESSAGE_QUEUED)
         return error;
-    return transition_apply(transaction, &row, MESSAGE_FAILED, reason, wish->error_code,
-                            wish->error_message);
+    return transition_apply(transaction, &row, MESSAGE_FAILED, reason, request->error_code,
+                            request->error_message);
 }
 
 /* ---- Reports ---- */
@@ -79,8 +79,8 @@ static enum error adopt_restored(struct store_transaction *transaction, struct m
     if (!has_no_device ||
         !message_may_become(row->status, report->status, MESSAGE_ACTOR_DEVICE, MESSAGE_ALL_FACTS))
         return ERROR_NONE;
-    strcpy(row->device_id, report->phone.device_id);
-    row->journal = report->phone.journal;
+    strcpy(row->device_id, report->holder.device_id);
+    row->journal = report->holder.journal;
     row->attempt = MAX(report->ref.attempt, row->attempt);
     return transaction->rows->messages->assign(transaction->database, row);
 }
@@ -102,10 +102,10 @@ enum error verb_report(struct store_transaction *transaction, struct store_write
         error = adopt_restored(transaction, &row, report);
     if (error != ERROR_NONE)
         return error;
-    if (!found || strcmp(row.device_id, report->phone.device_id) != 0)
+    if (!found || strcmp(row.device_id, report->holder.device_id) != 0)
         return ERROR_MESSAGE_NOT_HELD;
 
-    unsigned facts = transition_facts(&row, &report->phone, report->ref.attempt);
+    unsigned facts = transition_facts(&row, &report->holder, report->ref.attempt);
     if (report->nothing_sent)
         facts |= MESSAGE_NOTHING_SENT;
     report->changed = true;

@@ -132,8 +132,8 @@ struct message_rows {
     enum error (*list_offered_by)(struct store_database *database, const struct message_id *broker,
                                   size_t limit, struct message_row rows[], size_t *count);
     /* In flight on that device, the last changed first. */
-    enum error (*list_held)(struct store_database *database, const char *device_id, size_t limit,
-                            struct message_row rows[], size_t *count);
+    enum error (*list_in_flight)(struct store_database *database, const char *device_id,
+                                 size_t limit, struct message_row rows[], size_t *count);
     /* Finished, created and last changed before `before_ms`; oldest first. */
     enum error (*list_finished)(struct store_database *database, int64_t before_ms, size_t limit,
                                 struct message_row rows[], size_t *count);

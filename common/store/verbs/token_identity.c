@@ -32,7 +32,7 @@ enum error token_identity_note(struct store_transaction *transaction,
                                const struct store_connect_device *connect, bool *quarantined)
 {
     const struct access_rows *rows = transaction->rows->access;
-    const struct store_holder *device = &connect->phone;
+    const struct store_holder *device = &connect->holder;
     const char *token_id = connect->token_id;
     struct token_use use;
     char identity[TOKEN_IDENTITY_SIZE];

@@ -104,8 +104,8 @@ enum error verb_revoke_token(struct store_transaction *transaction, struct store
 {
     struct store_revoke_token *request = &write->revoke_token;
     enum error error = token_state_revoke(transaction, request->device_id, request->token_id,
-                                          request->end, &request->changed);
-    if (error != ERROR_NONE || request->end != DEVICE_TOKEN_REVOKED)
+                                          request->revocation, &request->changed);
+    if (error != ERROR_NONE || request->revocation != DEVICE_TOKEN_REVOKED)
         return error;
     return transaction->rows->access->remove_pairings_of(transaction->database, request->device_id);
 }

@@ -90,7 +90,7 @@ static struct store_connect_device given_connection(struct store_fixture *fixtur
                                                     const struct device_info *info)
 {
     struct store_write write = {.verb = STORE_DEVICE_CONNECT};
-    strcpy(write.connect.phone.device_id, device_id);
+    strcpy(write.connect.holder.device_id, device_id);
     write.connect.broker = *instance;
     write.connect.info = *info;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
@@ -118,7 +118,7 @@ static void every_device_is_listed_connected_or_not(void **state)
     assert_int_equal(device.device.last_seen_at_ms, 0);
     assert_true(device.device.info.battery_level < 0);
     assert_string_not_equal(device.token.id, "");
-    assert_int_equal(device.token.end, DEVICE_TOKEN_ACTIVE);
+    assert_int_equal(device.token.revocation, DEVICE_TOKEN_ACTIVE);
     device = found(fixture, "without-token");
     assert_true(device.device.connected);
     assert_string_equal(device.token.id, "");
@@ -232,11 +232,11 @@ static void a_device_is_known_while_messages_can_be_meant_for_it(void **state)
     given_device(fixture, "phone-1");
     assert_true(is_known(fixture, "phone-1"));
     struct store_write write = {.verb = STORE_REVOKE_TOKEN,
-                                .revoke_token.end = DEVICE_TOKEN_REVOKED};
+                                .revoke_token.revocation = DEVICE_TOKEN_REVOKED};
     strcpy(write.revoke_token.device_id, "phone-1");
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_false(is_known(fixture, "phone-1"));
-    assert_int_equal(found(fixture, "phone-1").token.end, DEVICE_TOKEN_REVOKED);
+    assert_int_equal(found(fixture, "phone-1").token.revocation, DEVICE_TOKEN_REVOKED);
     given_device(fixture, "phone-1");
     assert_true(is_known(fixture, "phone-1"));
     given_connection(fixture, "without-token", &instance, &DEVICE_INFO_UNKNOWN);
@@ -369,7 +369,7 @@ static void the_last_error_of_a_device_is_remembered(void **state)
     write.report.ref.id = id;
     write.report.seq = -1;
     write.report.status = MESSAGE_FAILED;
-    strcpy(write.report.phone.device_id, "phone-1");
+    strcpy(write.report.holder.device_id, "phone-1");
     strcpy(write.report.error_code, "generic_failure");
     strcpy(write.report.error_message, "The radio said no");
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);

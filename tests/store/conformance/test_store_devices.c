@@ -10,7 +10,7 @@ static int64_t given_connect(struct store_fixture *fixture, const char *device_i
                              const struct message_id *instance, const struct device_info *info)
 {
     struct store_write write = {.verb = STORE_DEVICE_CONNECT};
-    strcpy(write.connect.phone.device_id, device_id);
+    strcpy(write.connect.holder.device_id, device_id);
     write.connect.broker = *instance;
     write.connect.info = *info;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
@@ -179,19 +179,19 @@ static void devices_come_in_pages(void **state)
 static void a_returning_device_gets_its_messages_in_flight(void **state)
 {
     struct store_fixture *fixture = *state;
-    struct store_held_message held[2];
+    struct store_in_flight held[2];
     struct store_write write = {.verb = STORE_DEVICE_CONNECT};
     given_message_in(fixture, MESSAGE_ACCEPTED);
     given_message_in(fixture, MESSAGE_SENT);
     struct message_id third = given_message_in(fixture, MESSAGE_SENDING);
     struct message_id fourth = given_message_in(fixture, MESSAGE_ACCEPTED);
-    strcpy(write.connect.phone.device_id, "phone-1");
+    strcpy(write.connect.holder.device_id, "phone-1");
     write.connect.info = DEVICE_INFO_UNKNOWN;
     write.connect.broker = message_id_new();
-    write.connect.held = held;
-    write.connect.held_capacity = ARRAY_LENGTH(held);
+    write.connect.in_flight = held;
+    write.connect.in_flight_capacity = ARRAY_LENGTH(held);
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-    assert_int_equal(write.connect.held_count, 2);
+    assert_int_equal(write.connect.in_flight_count, 2);
     for (size_t i = 0; i < 2; i++) {
         assert_true(message_id_equal(&held[i].ref.id, &third) ||
                     message_id_equal(&held[i].ref.id, &fourth));
@@ -209,9 +209,9 @@ static void the_entry_of_the_current_attempt_counts(void **state)
     given_offer(fixture, "phone-1", &one_journal);
     struct store_journal_entry entries[] = {{.ref = {id, 7}}, {.ref = {id, 1}, .offered = true}};
     struct store_write write = {.verb = STORE_DEVICE_CONNECT};
-    strcpy(write.connect.phone.device_id, "phone-1");
-    write.connect.phone.assured = true;
-    write.connect.phone.journal = one_journal;
+    strcpy(write.connect.holder.device_id, "phone-1");
+    write.connect.holder.assured = true;
+    write.connect.holder.journal = one_journal;
     write.connect.info = DEVICE_INFO_UNKNOWN;
     write.connect.broker = message_id_new();
     write.connect.entries = entries;
@@ -230,11 +230,11 @@ static void a_message_with_a_cancel_request_goes_to_no_other_device(void **state
     struct message_id instance = message_id_new();
     struct message_id id = given_message(fixture, "+1234567890", "text");
     struct store_write write = {.verb = STORE_RELEASE};
-    write.release.phone.connection_epoch = given_connect(fixture, "phone-1", &instance,
-                                                         &DEVICE_INFO_UNKNOWN);
+    write.release.holder.connection_epoch = given_connect(fixture, "phone-1", &instance,
+                                                          &DEVICE_INFO_UNKNOWN);
     given_offer(fixture, "phone-1", &one_journal);
-    strcpy(write.release.phone.device_id, "phone-1");
-    write.release.phone.journal = one_journal;
+    strcpy(write.release.holder.device_id, "phone-1");
+    write.release.holder.journal = one_journal;
     write.release.ref = (struct message_ref){id, 1};
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_int_equal(write.release.verdict, STORE_VERDICT_RELEASE);
@@ -249,8 +249,8 @@ static void a_message_with_a_cancel_request_goes_to_no_other_device(void **state
     report.report.seq = 1;
     report.report.status = MESSAGE_FAILED;
     report.report.nothing_sent = true;
-    strcpy(report.report.phone.device_id, "phone-1");
-    report.report.phone.journal = one_journal;
+    strcpy(report.report.holder.device_id, "phone-1");
+    report.report.holder.journal = one_journal;
     assert_int_equal(store_run(fixture->store, &report), ERROR_NONE);
     assert_int_equal(stored_status(fixture, &id), MESSAGE_CANCELLED);
     assert_consistent(fixture);

@@ -31,14 +31,14 @@ static struct store_holder holder(bool assured)
 static void connect_with(struct store_fixture *fixture, struct store_journal_entry *entry,
                          size_t count)
 {
-    struct store_held_message held;
+    struct store_in_flight held;
     struct store_write write = {.verb = STORE_DEVICE_CONNECT};
-    write.connect.phone = holder(true);
+    write.connect.holder = holder(true);
     write.connect.info = DEVICE_INFO_UNKNOWN;
     write.connect.entries = entry;
     write.connect.entry_count = count;
-    write.connect.held = &held;
-    write.connect.held_capacity = 1;
+    write.connect.in_flight = &held;
+    write.connect.in_flight_capacity = 1;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     newest_epoch = write.connect.connection_epoch;
 }
@@ -63,8 +63,8 @@ static void claim(struct store_fixture *fixture, bool assured, int64_t expires_a
 static enum store_verdict acknowledge(struct store_fixture *fixture, const struct message_id *id)
 {
     struct store_write write = {.verb = STORE_RELEASE};
-    write.release.phone = holder(true);
-    write.release.phone.connection_epoch = newest_epoch;
+    write.release.holder = holder(true);
+    write.release.holder.connection_epoch = newest_epoch;
     write.release.ref = (struct message_ref){*id, 1};
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     return write.release.verdict;
@@ -74,7 +74,7 @@ static bool report(struct store_fixture *fixture, const struct message_id *id, b
                    unsigned attempt, int64_t seq, enum message_status status)
 {
     struct store_write write = {.verb = STORE_REPORT};
-    write.report.phone = holder(assured);
+    write.report.holder = holder(assured);
     write.report.ref = (struct message_ref){*id, attempt};
     write.report.seq = seq;
     write.report.status = status;

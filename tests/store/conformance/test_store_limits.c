@@ -470,7 +470,7 @@ static void a_returning_device_has_its_recent_segments(void **state)
     static const int64_t expected[] = {0, 3, 3, 0};
     for (int i = 0; i < 4; i++) {
         struct store_write write = {.verb = STORE_DEVICE_CONNECT};
-        strcpy(write.connect.phone.device_id, "phone-1");
+        strcpy(write.connect.holder.device_id, "phone-1");
         write.connect.info = DEVICE_INFO_UNKNOWN;
         write.connect.broker = message_id_new();
         assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);

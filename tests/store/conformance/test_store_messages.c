@@ -155,7 +155,7 @@ static void an_error_stays_with_the_message_until_it_is_sent_after_all(void **st
     write.report.ref.id = id;
     write.report.seq = -1;
     write.report.status = MESSAGE_FAILED;
-    strcpy(write.report.phone.device_id, "phone-1");
+    strcpy(write.report.holder.device_id, "phone-1");
     strcpy(write.report.error_code, "no_service");
     strcpy(write.report.error_message, "The phone has no network");
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
@@ -250,9 +250,9 @@ static int64_t given_assured_connection(struct store_fixture *fixture, const cha
                                         struct store_journal_entry *entry)
 {
     struct store_write write = {.verb = STORE_DEVICE_CONNECT};
-    strcpy(write.connect.phone.device_id, device_id);
-    write.connect.phone.assured = true;
-    write.connect.phone.journal = *journal;
+    strcpy(write.connect.holder.device_id, device_id);
+    write.connect.holder.assured = true;
+    write.connect.holder.journal = *journal;
     write.connect.info = DEVICE_INFO_UNKNOWN;
     write.connect.broker = message_id_new();
     write.connect.entries = entry;
@@ -266,10 +266,10 @@ static enum store_verdict given_release(struct store_fixture *fixture, const str
                                         const struct message_id *journal, int64_t session)
 {
     struct store_write write = {.verb = STORE_RELEASE};
-    strcpy(write.release.phone.device_id, device_id);
-    write.release.phone.assured = true;
-    write.release.phone.journal = *journal;
-    write.release.phone.connection_epoch = session;
+    strcpy(write.release.holder.device_id, device_id);
+    write.release.holder.assured = true;
+    write.release.holder.journal = *journal;
+    write.release.holder.connection_epoch = session;
     write.release.ref = (struct message_ref){*id, attempt};
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     return write.release.verdict;
@@ -355,9 +355,9 @@ static void a_message_that_no_device_can_send_fails_in_the_end(void **state)
         given_offer(fixture, "phone", &journal);
         given_release(fixture, &id, attempt, "phone", &journal, session);
         struct store_write write = {.verb = STORE_REPORT};
-        strcpy(write.report.phone.device_id, "phone");
-        write.report.phone.assured = true;
-        write.report.phone.journal = journal;
+        strcpy(write.report.holder.device_id, "phone");
+        write.report.holder.assured = true;
+        write.report.holder.journal = journal;
         write.report.ref = (struct message_ref){id, attempt};
         write.report.seq = attempt;
         write.report.status = MESSAGE_FAILED;
@@ -404,9 +404,9 @@ static void a_report_on_an_older_attempt_does_not_count(void **state)
                      STORE_VERDICT_RELEASE);
 
     struct store_write report = {.verb = STORE_REPORT};
-    strcpy(report.report.phone.device_id, "phone");
-    report.report.phone.assured = true;
-    report.report.phone.journal = journal;
+    strcpy(report.report.holder.device_id, "phone");
+    report.report.holder.assured = true;
+    report.report.holder.journal = journal;
     report.report.ref.id = id;
     report.report.status = MESSAGE_FAILED;
     report.report.nothing_sent = true;

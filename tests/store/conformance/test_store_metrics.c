@@ -182,7 +182,7 @@ static void given_token(struct store_fixture *fixture, const char *device_id)
 static void given_end_of_token(struct store_fixture *fixture, const char *device_id,
                                enum device_token_revocation end)
 {
-    struct store_write write = {.verb = STORE_REVOKE_TOKEN, .revoke_token.end = end};
+    struct store_write write = {.verb = STORE_REVOKE_TOKEN, .revoke_token.revocation = end};
     strcpy(write.revoke_token.device_id, device_id);
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_true(write.revoke_token.changed);
@@ -192,7 +192,7 @@ static void given_phone(struct store_fixture *fixture, const struct message_id *
                         const char *device_id, double battery, int charging)
 {
     struct store_write write = {.verb = STORE_DEVICE_CONNECT};
-    strcpy(write.connect.phone.device_id, device_id);
+    strcpy(write.connect.holder.device_id, device_id);
     write.connect.broker = *broker;
     write.connect.info = DEVICE_INFO_UNKNOWN;
     write.connect.info.battery_level = battery;

@@ -112,7 +112,7 @@ static void given_sims(struct store_fixture *fixture, const char *device_id, uns
     const struct message_id broker = store_fixture_new_id();
     struct store_write connect = {.verb = STORE_DEVICE_CONNECT};
     given_lease(fixture, &broker, 60000);
-    strcpy(connect.connect.phone.device_id, device_id);
+    strcpy(connect.connect.holder.device_id, device_id);
     connect.connect.broker = broker;
     connect.connect.info = DEVICE_INFO_UNKNOWN;
     connect.connect.info.sim_slots = slots;
@@ -464,9 +464,9 @@ static enum store_verdict release(struct store_fixture *fixture, const struct me
 {
     struct store_write write = {.verb = STORE_RELEASE};
     write.release.ref = (struct message_ref){*id, 1};
-    write.release.phone.assured = true;
-    write.release.phone.journal = *journal;
-    strcpy(write.release.phone.device_id, device_id);
+    write.release.holder.assured = true;
+    write.release.holder.journal = *journal;
+    strcpy(write.release.holder.device_id, device_id);
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     return write.release.verdict;
 }

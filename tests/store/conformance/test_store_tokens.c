@@ -18,10 +18,10 @@ static enum error connect_with(struct store_fixture *fixture, const char *id, in
                                const char *name, bool *quarantined)
 {
     struct store_write write = {.verb = STORE_DEVICE_CONNECT};
-    strcpy(write.connect.phone.device_id, device);
+    strcpy(write.connect.holder.device_id, device);
     strcpy(write.connect.token_id, id);
-    write.connect.phone.assured = epoch > 0;
-    write.connect.phone.journal.bytes[0] = (unsigned char)epoch;
+    write.connect.holder.assured = epoch > 0;
+    write.connect.holder.journal.bytes[0] = (unsigned char)epoch;
     write.connect.info = DEVICE_INFO_UNKNOWN;
     strcpy(write.connect.info.name, name);
     write.connect.broker = message_id_new(); /* a new one each time */
@@ -54,7 +54,7 @@ static void assert_end(struct store_fixture *fixture, enum device_token_revocati
     struct device_token token;
     assert_int_equal(store_find_token(fixture->reader, token_id, &token, &found), ERROR_NONE);
     assert_true(found);
-    assert_int_equal(token.end, end);
+    assert_int_equal(token.revocation, end);
     assert_int_equal(connect_with(fixture, token_id, 1, "", &quarantined),
                      end == DEVICE_TOKEN_ACTIVE ? ERROR_NONE : ERROR_DEVICE_TOKEN_INVALID);
 }

@@ -11,9 +11,9 @@ static int64_t given_connection(struct store_fixture *fixture, const char *devic
                                 const struct message_id *journal, const struct message_id *broker)
 {
     struct store_write write = {.verb = STORE_DEVICE_CONNECT};
-    strcpy(write.connect.phone.device_id, device_id);
-    write.connect.phone.assured = true;
-    write.connect.phone.journal = *journal;
+    strcpy(write.connect.holder.device_id, device_id);
+    write.connect.holder.assured = true;
+    write.connect.holder.journal = *journal;
     write.connect.info = DEVICE_INFO_UNKNOWN;
     write.connect.broker = *broker;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
@@ -27,10 +27,10 @@ static void given_request_for(struct store_fixture *fixture, const struct messag
 {
     given_offer(fixture, device_id, journal);
     struct store_write release = {.verb = STORE_RELEASE};
-    strcpy(release.release.phone.device_id, device_id);
-    release.release.phone.assured = true;
-    release.release.phone.journal = *journal;
-    release.release.phone.connection_epoch = epoch;
+    strcpy(release.release.holder.device_id, device_id);
+    release.release.holder.assured = true;
+    release.release.holder.journal = *journal;
+    release.release.holder.connection_epoch = epoch;
     release.release.ref = (struct message_ref){*id, 1};
     assert_int_equal(store_run(fixture->store, &release), ERROR_NONE);
     struct store_write cancel = {.verb = STORE_CANCEL, .cancel.id = *id};
@@ -61,7 +61,7 @@ static void given_token(struct store_fixture *fixture, const char *device_id)
 static void given_revocation(struct store_fixture *fixture, const char *device_id)
 {
     struct store_write write = {.verb = STORE_REVOKE_TOKEN,
-                                .revoke_token.end = DEVICE_TOKEN_REVOKED};
+                                .revoke_token.revocation = DEVICE_TOKEN_REVOKED};
     strcpy(write.revoke_token.device_id, device_id);
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
     assert_true(write.revoke_token.changed);
@@ -162,7 +162,7 @@ static void a_revoked_device_is_found_by_its_broker_until_it_connects_again(void
         assert_int_equal(work.revoked_count, 1);
         assert_string_equal(work.revoked[0].device_id, "phone");
         assert_int_equal(work.revoked[0].connection_epoch, epoch);
-        assert_int_equal(work.revoked[0].end, DEVICE_TOKEN_REVOKED);
+        assert_int_equal(work.revoked[0].revocation, DEVICE_TOKEN_REVOKED);
     }
     assert_int_equal(work_of(fixture, &other).revoked_count, 0);
     given_connection(fixture, "phone", &journal, &one);

@@ -52,7 +52,7 @@ static struct message_id enqueue(void)
 static void connect(const char *extra)
 {
     struct store_write write = {.verb = STORE_DEVICE_CONNECT};
-    strcpy(write.connect.phone.device_id, "phone");
+    strcpy(write.connect.holder.device_id, "phone");
     write.connect.info = DEVICE_INFO_UNKNOWN;
     write.connect.info.extra = (char *)extra;
     assert_int_equal(run(&write), ERROR_NONE);
@@ -75,7 +75,7 @@ static void report(const struct message_id *id, enum message_status status)
     write.report.ref.id = *id;
     write.report.seq = -1;
     write.report.status = status;
-    strcpy(write.report.phone.device_id, "phone");
+    strcpy(write.report.holder.device_id, "phone");
     strcpy(write.report.error_code, status == MESSAGE_FAILED ? "why" : "");
     assert_int_equal(run(&write), ERROR_NONE);
     assert_true(write.report.changed);

@@ -191,7 +191,7 @@ static enum error given_assured_report(struct store_fixture *fixture, const stru
 {
     struct store_write write = {.verb = STORE_REPORT};
     write.report.ref = (struct message_ref){*id, attempt};
-    write.report.phone = with_journal;
+    write.report.holder = with_journal;
     write.report.seq = seq;
     write.report.status = status;
     return store_run(fixture->store, &write);

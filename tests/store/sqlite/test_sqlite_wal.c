@@ -58,7 +58,7 @@ static enum error connect_phone(struct store_fixture *fixture, const char *devic
 {
     struct store_write write = {.verb = STORE_DEVICE_CONNECT};
     write.connect.info = DEVICE_INFO_UNKNOWN;
-    strcpy(write.connect.phone.device_id, device_id);
+    strcpy(write.connect.holder.device_id, device_id);
     return store_run(fixture->store, &write);
 }
 
