@@ -2,6 +2,7 @@
 
 #include "api-fcgi/handlers/message_draft.h"
 #include "common/process/placeholders.h"
+#include "common/store/batch_json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,26 +155,6 @@ static enum error read_message(struct reading *reading, struct json *object,
     return error;
 }
 
-static int compare_numbers(const void *a, const void *b)
-{
-    return strcmp((*(const struct message *const *)a)->phone_number,
-                  (*(const struct message *const *)b)->phone_number);
-}
-
-static bool count_duplicates(struct batch_draft *draft)
-{
-    const struct message **sorted = calloc(draft->count, sizeof(const struct message *));
-    if (!sorted)
-        return false;
-    for (size_t i = 0; i < draft->count; i++)
-        sorted[i] = &draft->messages[i];
-    qsort(sorted, draft->count, sizeof(const struct message *), compare_numbers);
-    for (size_t i = 1; i < draft->count; i++)
-        draft->duplicates += compare_numbers(&sorted[i - 1], &sorted[i]) == 0;
-    free(sorted);
-    return true;
-}
-
 static enum error read_messages(struct reading *reading)
 {
     struct batch_draft *draft = reading->draft;
@@ -209,7 +190,9 @@ static bool accept(struct reading *reading, enum error error)
         http_problem(exchange, ERROR_VALIDATION_FAILED,
                      "No message of the batch was accepted; see `errors` for what to change."
                      " Messages are counted from 0.");
-    else if (reading->no_memory || !count_duplicates(reading->draft))
+    else if (reading->no_memory ||
+             !batch_count_duplicates(reading->draft->messages, reading->draft->count,
+                                     &reading->draft->duplicates))
         http_problem(exchange, ERROR_INTERNAL, "Not enough memory for the batch.");
     else
         return true;

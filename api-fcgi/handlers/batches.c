@@ -6,6 +6,7 @@
 #include "common/base/fail_point.h"
 #include "common/base/json_write.h"
 #include "common/base/log.h"
+#include "common/store/batch_json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,20 +26,11 @@ static void release_draft(struct http_exchange *exchange)
 static void write_answer(struct buffer *out, const struct batch_draft *draft)
 {
     struct json_writer json = {.out = out};
-    char id[MESSAGE_ID_TEXT_SIZE];
-    message_id_format(&draft->id, id);
-    json_begin_object(&json, NULL);
-    json_put_text(&json, "batch_id", id);
-    json_put_integer(&json, "count", (int64_t)draft->count);
-    json_put_integer(&json, "duplicates", (int64_t)draft->duplicates);
-    json_put_integer(&json, "segments", draft->segments);
-    json_begin_array(&json, "message_ids");
-    for (size_t i = 0; i < draft->count; i++) {
-        message_id_format(&draft->messages[i].id, id);
-        json_put_text(&json, NULL, id);
-    }
-    json_end_array(&json);
-    json_end_object(&json);
+    batch_json_put_created(&json, &(struct batch_created){.id = draft->id,
+                                                          .messages = draft->messages,
+                                                          .count = draft->count,
+                                                          .duplicates = draft->duplicates,
+                                                          .segments = draft->segments});
 }
 
 static void refuse_unknown_outcome(struct http_exchange *exchange)
@@ -157,31 +149,6 @@ static enum http_outcome refuse_batch(struct http_exchange *exchange, enum error
                                           : http_store_problem(exchange, error);
 }
 
-static void answer_batch(struct http_exchange *exchange, const struct store_batch *batch)
-{
-    struct json_writer json = {.out = &exchange->response.body};
-    char id[MESSAGE_ID_TEXT_SIZE], link[MESSAGE_ID_TEXT_SIZE + 24];
-    int64_t there = 0, open = 0;
-    message_id_format(&batch->id, id);
-    snprintf(link, sizeof(link), "/api/sms?batch_id=%s", id);
-    http_begin_json(exchange, 200);
-    json_begin_object(&json, NULL);
-    json_put_text(&json, "batch_id", id);
-    json_put_time(&json, "created_at", batch->created_at_ms);
-    json_put_integer(&json, "count", batch->count);
-    json_begin_object(&json, "statuses");
-    for (int i = 0; i < MESSAGE_STATUS_COUNT; i++) {
-        json_put_integer(&json, message_status_name((enum message_status)i), batch->counts[i]);
-        there += batch->counts[i];
-        open += i < MESSAGE_SENT ? batch->counts[i] : 0;
-    }
-    json_end_object(&json);
-    json_put_integer(&json, "deleted", batch->count - there);
-    json_put_bool(&json, "finished", open == 0);
-    json_put_text(&json, "messages", link);
-    json_end_object(&json);
-}
-
 enum http_outcome batches_handle_get(struct http_exchange *exchange)
 {
     struct message_id id;
@@ -191,7 +158,9 @@ enum http_outcome batches_handle_get(struct http_exchange *exchange)
     enum error error = store_find_batch(exchange->reader, &id, &batch);
     if (error != ERROR_NONE)
         return refuse_batch(exchange, error);
-    answer_batch(exchange, &batch);
+    struct json_writer json = {.out = &exchange->response.body};
+    http_begin_json(exchange, 200);
+    batch_json_put(&json, &batch);
     return HTTP_ANSWERED;
 }
 

@@ -9,6 +9,36 @@
 int messages_send(struct store *store, const struct command *command);
 
 /* send_options.c: what may be asked for beside the text. 0, or the exit status. */
+#define MESSAGES_OPTIONS                                                                           \
+    {.name = "device", .value = "DEVICE_ID", .meaning = "send it with this phone only"},           \
+        {.name = "group",                                                                          \
+         .value = "GROUP",                                                                         \
+         .meaning = "send it with a phone of this group only; not with --device"},                 \
+        {.name = "sim", .value = "N", .meaning = "send it with the SIM in this slot (1-4) only"},  \
+        {.name = "at",                                                                             \
+         .value = "TIME",                                                                          \
+         .meaning = "send it at this time, like 2026-11-23T09:45:00Z, at most 35 days ahead"},     \
+        {.name = "expires",                                                                        \
+         .value = "TIME",                                                                          \
+         .meaning = "do not send it from this time on (default: the setting MESSAGE_TTL_HOURS)"},  \
+        {.name = "ttl",                                                                            \
+         .value = "SECONDS",                                                                       \
+         .meaning = "do not send it this long after now, or after --at; not with --expires"},      \
+        {.name = "priority",                                                                       \
+         .value = "PRIORITY",                                                                      \
+         .meaning = "high, normal (the default) or low",                                           \
+         .words = "high normal low"},                                                              \
+        {.name = "reference",                                                                      \
+         .value = "TEXT",                                                                          \
+         .meaning = "your own name for it, at most 64 bytes, by which lists can be filtered"},     \
+        {.name = "no-delivery-report",                                                             \
+         .meaning = "do not ask the network whether the recipient got it"},                        \
+    {                                                                                              \
+        .name = "transliterate",                                                                   \
+        .meaning =                                                                                 \
+            "replace typographic quotes, dashes and the like by characters of GSM-7, if the "      \
+            "text then needs fewer segments"                                                       \
+    }
 extern const struct command_option messages_send_options[];
 MUST_CHECK int messages_read_options(const struct command *command, struct store *store,
                                      const struct acceptance_rules *rules,

@@ -7,32 +7,7 @@
 #include <string.h>
 
 const struct command_option messages_send_options[] = {
-    {.name = "device", .value = "DEVICE_ID", .meaning = "send it with this phone only"},
-    {.name = "group",
-     .value = "GROUP",
-     .meaning = "send it with a phone of this group only; not with --device"},
-    {.name = "sim", .value = "N", .meaning = "send it with the SIM in this slot (1-4) only"},
-    {.name = "at",
-     .value = "TIME",
-     .meaning = "send it at this time, like 2026-11-23T09:45:00Z, at most 35 days ahead"},
-    {.name = "expires",
-     .value = "TIME",
-     .meaning = "do not send it from this time on (default: the setting MESSAGE_TTL_HOURS)"},
-    {.name = "ttl",
-     .value = "SECONDS",
-     .meaning = "do not send it this long after now, or after --at; not with --expires"},
-    {.name = "priority",
-     .value = "PRIORITY",
-     .meaning = "high, normal (the default) or low",
-     .words = "high normal low"},
-    {.name = "reference",
-     .value = "TEXT",
-     .meaning = "your own name for it, at most 64 bytes, by which lists can be filtered"},
-    {.name = "no-delivery-report",
-     .meaning = "do not ask the network whether the recipient got it"},
-    {.name = "transliterate",
-     .meaning = "replace typographic quotes, dashes and the like by characters of GSM-7, if the "
-                "text then needs fewer segments"},
+    MESSAGES_OPTIONS,
     {.name = "wait",
      .meaning = "show each event until the message is sent or has a final status. The exit status "
                 "is 0 if it was sent, 1 if it was not, 3 if nobody knows"},
