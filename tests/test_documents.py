@@ -1,15 +1,17 @@
 """Pages agree with the code: settings, routes, errors, the source tree."""
 
 import ast
+import itertools
 import json
 import re
 import subprocess
 import unicodedata
+from collections import Counter
 
 import pytest
 import yaml
 
-from harness.api import check_schema, description, resolve
+from harness.api import check_schema, description, errors_of, is_valid, resolve
 from harness.gateway import ROOT, programs_folder
 
 API_FCGI = programs_folder("release") / "api-fcgi"
@@ -145,8 +147,8 @@ def test_the_description_has_every_route_and_no_other():
     assert described == routes() != set()
 
 
-def test_examples_fit_their_schemas():
-    checked = 0
+def examples():
+    """(schema, example) of every body."""
     for operations in description()["paths"].values():
         for operation in operations.values():
             contents = [operation.get("requestBody", {}).get("content", {})]
@@ -154,14 +156,47 @@ def test_examples_fit_their_schemas():
                          for answer in operation["responses"].values()]
             for content in contents:
                 for media in content.values():
-                    examples = [resolve(example)["value"]
-                                for example in media.get("examples", {}).values()]
-                    examples += [media["example"]] if "example" in media else []
-                    assert examples
-                    for example in examples:
-                        check_schema(media["schema"], example)
-                        checked += 1
+                    found = [resolve(example)["value"]
+                             for example in media.get("examples", {}).values()]
+                    found += [media["example"]] if "example" in media else []
+                    assert found
+                    for example in found:
+                        yield media["schema"], example
+
+
+def test_examples_fit_their_schemas():
+    checked = 0
+    for schema, example in examples():
+        check_schema(schema, example)
+        checked += 1
     assert checked > 60
+
+
+WRONG = (None, True, 0, 1, -1, 1.0, 0.5, 1e30, "", "x" * 5000, "019dbb26-7a13-7c1e-a2a6-0c2d52c3f9c1", [], [{}] * 2000, {}, {"x": 1})
+
+
+def variants(value, turn):
+    """A value with one of its parts wrong, or gone, or with one too many; which, the turns decide."""
+    yield WRONG[next(turn) % len(WRONG)]
+    if isinstance(value, dict):
+        yield value | {"unknown": 1}
+        for name, member in value.items():
+            rest = {other: value[other] for other in value if other != name}
+            yield rest
+            for variant in variants(member, turn):
+                yield rest | {name: variant}
+    elif isinstance(value, list) and value:
+        yield from ([variant, *value[1:]] for variant in variants(value[0], turn))
+
+
+def test_the_quick_check_of_schemas_says_what_jsonschema_says():
+    verdicts, turn = Counter(), itertools.count()
+    for schema, example in {json.dumps(example): (schema, example) for schema, example in examples()}.values():
+        for variant in variants(example, turn):
+            said = errors_of(schema, variant)
+            assert is_valid(schema, variant) == (not said), (variant, said)
+            verdicts[not said] += 1
+    assert verdicts[True] > 50 and verdicts[False] > 500, verdicts
 
 
 def problems_in(node):

@@ -1,17 +1,24 @@
-"""The REST client of the tests: `requests`, with every answer checked against the OpenAPI description.
+"""The REST client of the tests, with every answer checked against the OpenAPI description.
 
 The status must be documented for the route in api-fcgi/openapi.yaml, the media type and the schema must match, and
-required headers must be present.
+required headers must be present. Tests ask so often that they would spend more time in `requests` and `jsonschema` than the gateway
+needs for its answers: http.client asks, schema.py checks.
 """
 
+import http.client
+import json
 import re
+import select
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlencode, urlsplit
 
 import jsonschema
-import requests
 import yaml
+from requests.structures import CaseInsensitiveDict
+from requests.utils import parse_header_links, requote_uri
 
+from .schema import Schemas
 from .waiting import LIMIT_SECONDS, wait_for
 
 DESCRIPTION = Path(__file__).resolve().parents[2] / "api-fcgi" / "openapi.yaml"
@@ -20,7 +27,7 @@ METHODS_OF_GET = {"HEAD": "get"}
 
 @cache
 def description():
-    return yaml.safe_load(DESCRIPTION.read_text())
+    return yaml.load(DESCRIPTION.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def resolve(node):
@@ -48,15 +55,30 @@ def route_of(path):
 
 
 @cache
-def _resolver():
-    return jsonschema.RefResolver("", description())
+def schemas():
+    return Schemas(description())
+
+
+_compiled = {}
+
+
+def is_valid(schema, value):
+    # By its identity: the schemas are parts of the description, which stays. What a test makes up is compiled each time.
+    known = _compiled.get(id(schema))
+    if known is None or known[0] is not schema:
+        known = _compiled[id(schema)] = schema, schemas().compile(schema)
+    return known[1](value)
+
+
+def errors_of(schema, value):
+    """What jsonschema, which is slow, says of a value."""
+    validator = jsonschema.Draft202012Validator(
+        schema, resolver=jsonschema.RefResolver("", description()), format_checker=jsonschema.FormatChecker())
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
 
 
 def check_schema(schema, value):
-    validator = jsonschema.Draft202012Validator(
-        schema, resolver=_resolver(), format_checker=jsonschema.FormatChecker())
-    errors = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
-    assert not errors, errors
+    assert is_valid(schema, value), errors_of(schema, value)
 
 
 def check_problem(status, media_type, body, request_id=None):
@@ -92,28 +114,94 @@ def check_answer(method, path, status, headers, body):
         check_schema(answer["content"][media_type]["schema"], body)
 
 
-class _From(requests.adapters.HTTPAdapter):
-    """Connects from an address of this machine."""
+class Answer:
+    def __init__(self, response):
+        self.status_code = response.status
+        self.content = response.read()
+        self.headers = CaseInsensitiveDict()
+        for name, value in response.headers.items():
+            self.headers[name] = f"{self.headers[name]}, {value}" if name in self.headers else value
 
-    def __init__(self, source):
-        self.source = source
-        super().__init__()
+    @property
+    def text(self):
+        return self.content.decode(errors="replace")
 
-    def init_poolmanager(self, *arguments, **options):
-        super().init_poolmanager(*arguments, source_address=(self.source, 0), **options)
+    def json(self):
+        return json.loads(self.content)
+
+    @property
+    def links(self):
+        """Those of the header Link, by their relation."""
+        return {link["rel"]: link for link in parse_header_links(self.headers.get("Link", ""))}
+
+
+def _is_idle(connection):
+    """Whether its server still keeps it open."""
+    if connection.sock is None:
+        return False
+    poll = select.poll()
+    poll.register(connection.sock, select.POLLIN)
+    return not poll.poll(0)
+
+
+class Client:
+    """Asks over connections that it keeps, from an address of this machine; any number of threads may ask at once."""
+
+    def __init__(self, url, source=None):
+        self.address = urlsplit(url)
+        self.source = (source, 0) if source else None
+        self.headers = {"Accept": "*/*"}
+        self.idle = []
+
+    def close(self):
+        while self.idle:
+            self.idle.pop().close()
+
+    def _connection(self):
+        while self.idle:
+            connection = self.idle.pop()
+            if _is_idle(connection):
+                return connection
+            connection.close()
+        return http.client.HTTPConnection(self.address.hostname, self.address.port, timeout=LIMIT_SECONDS,
+                                          source_address=self.source)
+
+    def request(self, method, path, params=None, json=None, data=None, headers=None):
+        """`params`: of the query, None for one that is left out. `json` or `data`: the body."""
+        if params:
+            query = urlencode({name: value for name, value in params.items() if value is not None}, doseq=True)
+            path += ("&" if "?" in path else "?") + query if query else ""
+        headers = self.headers | (headers or {})
+        if json is not None:
+            data = _as_json(json)
+            headers.setdefault("Content-Type", "application/json")
+        connection = self._connection()
+        try:
+            connection.request(method, requote_uri(path), data.encode() if isinstance(data, str) else data, headers)
+            response = connection.getresponse()
+            answer = Answer(response)
+        except BaseException:
+            connection.close()
+            raise
+        if connection.sock is not None and not response.will_close:
+            self.idle.append(connection)
+        else:
+            connection.close()
+        return answer
+
+
+def _as_json(value):
+    return json.dumps(value, allow_nan=False).encode()
 
 
 class Api:
     def __init__(self, url, key=None, source=None):
         self.url = url
         self.key = key  # an API key, or a function that makes one when it is needed
-        self.session = requests.Session()
-        self.session.trust_env = False
-        if source:
-            self.session.mount("http://", _From(source))
+        self.client = Client(url, source)
 
     def close(self):
-        self.session.close()
+        self.client.close()
 
     def request(self, method, path, **arguments):
         if callable(self.key):
@@ -121,8 +209,7 @@ class Api:
         if self.key:
             arguments["headers"] = {"Authorization": f"Bearer {self.key}"} | \
                 (arguments.get("headers") or {})
-        answer = self.session.request(method, self.url + path, timeout=LIMIT_SECONDS, allow_redirects=False,
-                                      **arguments)
+        answer = self.client.request(method, path, **arguments)
         is_json = "json" in answer.headers.get("Content-Type", "") and method != "HEAD"
         check_answer(method, path.split("?")[0], answer.status_code, answer.headers,
                      answer.json() if is_json else answer.text)

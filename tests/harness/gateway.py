@@ -166,7 +166,6 @@ class Gateway:
         self.ws_url = f"ws://127.0.0.1:{self.port}/ws/device/"
         self.api = Api(self.url, self.api_key)
         self.database = self.folder / "data" / "sms-gateway.db"
-        programs = programs_folder(build)
         environment = NO_LIMITS | {
             "PATH": os.environ["PATH"] + ":/usr/sbin",  # where Debian has nginx
             "HTTP_PORT": str(self.port),
@@ -178,9 +177,9 @@ class Gateway:
             "ASAN_OPTIONS": "detect_leaks=1:exitcode=99",
             "UBSAN_OPTIONS": "print_stacktrace=1",
         } | {name: str(value) for name, value in (settings or {}).items()}
-        subprocess.run([ROOT / "deploy/nginx-conf.sh", programs], cwd=self.folder, env=environment,
-                       check=True)
-        wrap = wrap or {}
+        self.environment = environment
+        self.write_nginx_conf("release")  # test_nginx.py compares that of the other build
+        programs, wrap = programs_folder(build), wrap or {}
         self.api_fcgi = Process("api-fcgi", [*wrap.get("api-fcgi", []), programs / "api-fcgi"],
                                 self.folder, environment)
         self.ws_broker = Process("ws-broker", [*wrap.get("ws-broker", []), programs / "ws-broker"],
@@ -188,11 +187,14 @@ class Gateway:
         self.nginx = Nginx("nginx", ["/usr/sbin/nginx", "-e", "stderr", "-p", self.folder, "-c",
                                      "run/nginx.conf"], self.folder, environment)
         self.processes = (self.api_fcgi, self.ws_broker, self.nginx)
-        self.environment = environment
         self.own_key = ""
         self.device_tokens = {}
         self.pairing_apis = []
         self.sources = itertools.count(250)
+
+    def write_nginx_conf(self, build):
+        subprocess.run([ROOT / "deploy/nginx-conf.sh", programs_folder(build)], cwd=self.folder, env=self.environment,
+                       check=True)
 
     def command(self, *arguments, text=None, build=None):
         """sms-gateway, as an operator runs it; its (status, stdout, stderr). `text` is its standard

@@ -37,7 +37,13 @@ def all_processes():
 
 def children_of(pid):
     """The process ids of the children that run."""
-    return {child for child, (_, parent) in all_processes().items() if parent == pid}
+    try:
+        found = [list_.read_text().split() for list_ in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:  # it has ended
+        return set()
+    if not found:  # a kernel without these lists
+        return {child for child, (_, parent) in all_processes().items() if parent == pid}
+    return {int(child) for children in found for child in children if not is_gone(child)}
 
 
 def _by_folder(is_wanted):

@@ -172,7 +172,7 @@ def test_the_scope_of_the_route_is_enough(locked, method, path, scope):
         message = {"phone_number": "+1234567890", "message": "text"}
         parts["{batch_id}"] = api.request("POST", "/api/batches", json={"messages": [message]}).json()["batch_id"]
     answer = ask(locked, method, path, gateway.make_key(scope), parts=parts)
-    assert answer.ok, answer.text
+    assert answer.status_code < 300, answer.text
 
 
 @pytest.mark.parametrize("header", [

@@ -97,9 +97,8 @@ def test_a_cap_holds_over_a_kill(make_gateway, cap):
         accepted = 0
         api = Api(gateway.url)
         while True:
-            answer = api.session.post(gateway.url + "/api/send-sms", timeout=LIMIT_SECONDS,
-                                      headers=gateway.authorization(),
-                                      json={"phone_number": number, "message": "text"})
+            answer = api.client.request("POST", "/api/send-sms", headers=gateway.authorization(),
+                                        json={"phone_number": number, "message": "text"})
             if answer.status_code == 429:
                 api.close()
                 return accepted

@@ -37,8 +37,7 @@ def errors():
 
 def get_page(gateway, path, **headers):
     """A page of the documentation, redirects not followed."""
-    return gateway.api.session.get(gateway.url + path, headers=headers, timeout=LIMIT_SECONDS,
-                                   allow_redirects=False)
+    return gateway.api.client.request("GET", path, headers=headers)
 
 
 # ---- The configuration ----
@@ -54,6 +53,11 @@ def test_nginx_finds_nothing_wrong_with_its_configuration(make_gateway, settings
     assert nginx.returncode == 0, nginx.stderr
     for word in ("warn", "error", "emerg"):
         assert f"[{word}]" not in nginx.stderr
+    if gateway.build != "release":  # which writes it for all tests
+        folder = (gateway.folder / configuration).parent
+        before = {path.name: path.read_text() for path in folder.glob("*.conf")}
+        gateway.write_nginx_conf(gateway.build)
+        assert {path.name: path.read_text() for path in folder.glob("*.conf")} == before
 
 
 def test_nginx_does_not_tell_its_version(gateway):

@@ -69,7 +69,7 @@ def test_phones_come_back_and_no_message_is_lost_or_doubled_while_all_are_reload
         phones = make_phones(gateway, 10, *FAST)
         load = make_load(gateway, 300, CLIENTS, refusals=set(), keep=False)
         # A request on a kept connection may meet its end: that is HTTP's, not the reload's.
-        gateway.api.session.headers["Connection"] = "close"
+        gateway.api.client.headers["Connection"] = "close"
         for _ in range(5):
             for supervisor in (broker, api):
                 go_on(load, 20)
