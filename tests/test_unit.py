@@ -1,8 +1,10 @@
-"""Every test of the C programs in tests/unit and tests/store, as released and under the sanitizers; the conformance
-suite runs over each backend of the store."""
+"""The C programs in tests/unit and tests/store, as released and under the sanitizers; the conformance suite runs over each
+backend of the store. A program runs all of its tests in one process; those that fail run again, each in one of its own."""
 
 import os
+import re
 import subprocess
+from functools import cache
 
 import pytest
 
@@ -10,39 +12,52 @@ from harness.gateway import ROOT, programs_folder
 from harness.sanitizers import reports, tell
 
 # Code that several threads share runs under ThreadSanitizer too.
-SHARED_BY_THREADS = {"test_store_messages", "test_store_devices", "test_store_lists", "test_store_batches",
-                     "test_store_transitions", "test_memory_stores", "test_sqlite_open", "test_sqlite_locks", "test_sqlite_wal",
-                     "test_doorbell", "test_message_id"}
+SHARED_BY_THREADS = {f"test_{name}" for name in re.search(
+    r"^UNIT_TESTS_OF_THREADS := (.*)", (ROOT / "Makefile").read_text().replace("\\\n", " "), re.M)[1].split()}
 BACKENDS = ["sqlite", "memory"]
+LIMIT_SECONDS = 600
 
 
 def builds_of(program):
     return ["release", "address"] + (["thread"] if program in SHARED_BY_THREADS else [])
 
 
-def names_of_tests(program):
-    """The release build lists them."""
-    path = programs_folder("release") / "tests" / program
-    return subprocess.check_output([path, "--list"], text=True).split()
+SUITE = {path.stem: path for path in (*(ROOT / "tests/unit").glob("test_*.c"), *(ROOT / "tests/store").glob("*/test_*.c"))}
+CASES = [(build, program, backend) for program in sorted(SUITE) for build in builds_of(program)
+         for backend in (BACKENDS if SUITE[program].parent.name == "conformance" else [""])]
 
 
-SUITE = {path.stem: path.parent.name for path in (*(ROOT / "tests/unit").glob("test_*.c"),
-                                                   *(ROOT / "tests/store").glob("*/test_*.c"))}
-CASES = [(build, program, test, backend) for program in sorted(SUITE) for build in builds_of(program)
-         for test in names_of_tests(program)
-         for backend in (BACKENDS if SUITE[program] == "conformance" else [""])]
+@cache
+def names_in_source(program):
+    return set(re.findall(r"^static void (\w+)\(void \*\*state\)", SUITE[program].read_text(), re.M))
 
 
-@pytest.mark.parametrize("build, program, test, backend", CASES)
-def test_unit(build, program, test, backend):
-    path = programs_folder(build) / "tests" / program
-    environment = os.environ | {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS":
-                                "print_stacktrace=1", "TSAN_OPTIONS": "halt_on_error=0",
-                                "STORE_DSN": f"{backend or 'sqlite'}:"}
-    result = subprocess.run([path, test], env=environment, text=True, timeout=300,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    assert result.returncode == 0, tell(result.stdout)
-    if "[  SKIPPED ]" in result.stdout:
-        pytest.skip(result.stdout[-300:])
-    assert "1 test(s) run" in result.stdout, result.stdout
-    assert not reports(result.stdout), tell(result.stdout)
+class Run:
+    """A run of some tests of a program, or of all."""
+
+    def __init__(self, build, program, backend, *tests):
+        environment = os.environ | {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "print_stacktrace=1",
+                                    "TSAN_OPTIONS": "halt_on_error=0", "STORE_DSN": f"{backend or 'sqlite'}:"}
+        result = subprocess.run([programs_folder(build) / "tests" / program, *tests], env=environment, text=True,
+                                errors="replace", timeout=LIMIT_SECONDS, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.output = result.stdout
+        self.is_clean = result.returncode == 0 and not reports(self.output)
+        self.passed = re.findall(r"^\[       OK \] (\w+)$", self.output, re.M)
+        self.skipped = re.findall(r"^\[  SKIPPED \] (\w+)$", self.output, re.M)
+
+
+def names_of_tests(build, program):
+    return subprocess.check_output([programs_folder(build) / "tests" / program, "--list"], text=True).split()
+
+
+@pytest.mark.parametrize("build, program, backend", CASES)
+def test_unit(build, program, backend):
+    names = names_of_tests(build, program)
+    whole = Run(build, program, backend)
+    if whole.is_clean and sorted(whole.passed + whole.skipped) == sorted(names):
+        return
+    alone = {name: Run(build, program, backend, name) for name in names if name not in whole.passed}
+    failed = {name: run for name, run in alone.items() if not run.is_clean or name not in run.passed + run.skipped}
+    said = [f"{name}: {tell(run.output)}" for name, run in failed.items()]
+    pytest.fail("\n\n".join([f"{build} {program} {backend}: {', '.join(failed) or 'fails as a whole'}",
+                             *(said or [tell(whole.output)])]))
