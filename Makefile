@@ -9,7 +9,8 @@ SANITIZE ?=
 FAIL_POINTS ?=
 # Where the programs look for their settings by default.
 SETTINGS_FILE ?= .env
-OUT := build$(if $(SANITIZE),/$(SANITIZE))$(if $(FAIL_POINTS),/faults)
+PLAIN := build$(if $(SANITIZE),/$(SANITIZE))
+OUT := $(PLAIN)$(if $(FAIL_POINTS),/faults)
 GEN := build/gen
 
 CC ?= cc
@@ -34,9 +35,10 @@ else ifeq ($(SANITIZE),fuzz)
 else
   $(error SANITIZE is address, thread or fuzz)
 endif
-CPPFLAGS += $(if $(FAIL_POINTS),-DFAIL_POINTS) -D_GNU_SOURCE \
+CPPFLAGS += -D_GNU_SOURCE \
             -DGATEWAY_VERSION='"$(VERSION)"' -I. -I$(GEN) -MMD -MP
-CFLAGS += -std=gnu11 -g $(OPTIMISE) $(HARDENING) $(WARNINGS)
+# Tests with sanitizers are built for one run: line numbers are enough.
+CFLAGS += -std=gnu11 $(if $(SANITIZE),-g1,-g) $(OPTIMISE) $(HARDENING) $(WARNINGS)
 LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(filter -fsanitize%,$(OPTIMISE))
 LDLIBS := -lsqlite3 -lcjson -luuid -lcrypto -lm -lpthread
 
@@ -51,6 +53,9 @@ PHONE := $(addprefix tests/phone-sim/,assured.c frame.c id_set.c journal.c modem
 SIMULATION := $(wildcard tests/simulation/*.c)
 BENCH_LOAD := $(wildcard tests/bench/load/*.c)
 UNIT_TESTS := $(wildcard tests/unit/test_*.c tests/store/*/test_*.c)
+# Those of code that several threads share run under ThreadSanitizer too; tests/test_unit.py reads this line.
+UNIT_TESTS_OF_THREADS := store_messages store_devices store_lists store_batches store_transitions memory_stores \
+                         sqlite_open sqlite_locks sqlite_wal doorbell message_id
 FUZZ_TARGETS := $(wildcard tests/fuzz/fuzz_*.c)
 SOURCES := $(COMMON) $(API) $(BROKER) $(CLI) $(PHONE_SIM) $(SIMULATION)
 C_FILES = $(SOURCES) $(wildcard tests/unit/*.[ch] tests/store/*.[ch] tests/store/*/*.[ch] tests/fuzz/*.[ch] common/*/*.h common/*/*/*.h \
@@ -63,10 +68,14 @@ export LC_ALL := C.UTF-8
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
 
-objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
+# With fail points only the files that have some are others.
+FAIL_POINT_FILES := $(if $(FAIL_POINTS),$(shell grep -l '"common/base/fail_point.h"' $(SOURCES)))
+objects = $(patsubst %.c,$(PLAIN)/obj/%.o,$(filter-out $(FAIL_POINT_FILES),$(1))) \
+          $(patsubst %.c,$(OUT)/obj/%.o,$(filter $(FAIL_POINT_FILES),$(1)))
 
 PROGRAMS := $(addprefix $(OUT)/,api-fcgi ws-broker sms-gateway phone-sim)
-TEST_PROGRAMS := $(addprefix $(OUT)/tests/,$(notdir $(UNIT_TESTS:.c=))) \
+TEST_PROGRAMS := $(addprefix $(OUT)/tests/,$(if $(filter thread,$(SANITIZE)), \
+                     $(UNIT_TESTS_OF_THREADS:%=test_%),$(notdir $(UNIT_TESTS:.c=)))) \
                  $(if $(filter thread,$(SANITIZE)),,$(OUT)/simulation)
 FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(OUT)/tests/%,$(FUZZ_TARGETS))
 BENCH_PROGRAMS := $(addprefix build/bench/,bench-load bench-constant bench-echo bench-rows bench-fill)
@@ -108,14 +117,15 @@ $(OUT)/simulation: $(call objects,$(SIMULATION)) $(OUT)/libbroker.a $(OUT)/libco
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-# The unit tests, and those of the store's backends, each a program of its own.
+# The unit tests, and those of the store's backends, each a program of its own: so many that the quicker linker counts.
+TEST_LDFLAGS := $(LDFLAGS) $(if $(filter fuzz,$(SANITIZE)),,$(if $(shell command -v ld.gold),-fuse-ld=gold))
 $(filter %/test_slow_reads,$(TEST_PROGRAMS)): $(OUT)/obj/tests/store/store_fixture.o
 $(filter $(OUT)/tests/test_broker%,$(TEST_PROGRAMS)): $(OUT)/obj/tests/unit/broker_fixture.o
 define unit-test
 $(patsubst $(1)/%.c,$(OUT)/tests/%,$(filter $(1)/%,$(UNIT_TESTS))): $(OUT)/tests/%: $(OUT)/obj/$(1)/%.o $(2) $(OUT)/libphone.a $(OUT)/libapi.a $(OUT)/libbroker.a $(OUT)/libcommon.a
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)
-	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^) -lcmocka $$(LDLIBS)
+	$$(Q)$$(CC) $$(TEST_LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^) -lcmocka $$(LDLIBS)
 endef
 $(eval $(call unit-test,tests/unit))
 $(eval $(call unit-test,tests/store/conformance,$(OUT)/obj/tests/store/store_fixture.o))
@@ -130,7 +140,7 @@ $(OUT)/tests/fuzz_%: $(OUT)/obj/tests/fuzz/fuzz_%.o $(filter %.o,$(FUZZ_MAIN)) $
                      $(OUT)/libbroker.a $(OUT)/libcommon.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter -%,$(FUZZ_MAIN)) $(filter %.a,$^) -lfcgi \
+	$(Q)$(CC) $(TEST_LDFLAGS) -o $@ $(filter %.o,$^) $(filter -%,$(FUZZ_MAIN)) $(filter %.a,$^) -lfcgi \
 	    -lqrencode $(LDLIBS)
 
 # The load generator, the ceilings it is held against, and what makes large databases.
@@ -160,10 +170,14 @@ $(OUT)/lib%.a:
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 
-$(OUT)/obj/%.o: %.c | $(GEN)/migrations.h $(GEN)/settings_file.h
-	@mkdir -p $(@D)
-	$(call say,CC,$@)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+define compile
+$(1)/obj/%.o: %.c | $(GEN)/migrations.h $(GEN)/settings_file.h
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$@)
+	$$(Q)$$(CC) $(2) $$(CPPFLAGS) $$(CFLAGS) -c -o $$@ $$<
+endef
+$(eval $(call compile,$(PLAIN)))
+$(if $(FAIL_POINTS),$(eval $(call compile,$(OUT),-DFAIL_POINTS)))
 
 # The migrations as C strings, in order; and those that lead back, by the version that they leave.
 SQL_TEXT := sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/    "&\\n"/'
@@ -240,8 +254,11 @@ $(COMPLETION): build/sms-gateway
 
 # ---- What people call ----
 
+# As many compilers as processors, unless `make -j` says how many.
+JOBS = --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 run: dependencies
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) $(JOBS) all
 	@deploy/run.sh
 dev: dependencies
 	@deploy/dev.sh
@@ -265,25 +282,25 @@ TEST_WORKERS ?= 6
 # exec: a shell between would end at SIGTERM and leave the tests running.
 run_tests = exec $(PYTHON) tests/run_tests.py $(PYTEST) $(1)
 test: test-dependencies
-	@$(MAKE) --no-print-directory all test-programs bench-programs preloads $(LINT_NPM)
-	@$(MAKE) --no-print-directory SANITIZE=address test-programs
-	@$(MAKE) --no-print-directory SANITIZE=thread test-programs
-	@$(MAKE) --no-print-directory FAIL_POINTS=1 programs
+	@$(MAKE) $(JOBS) all test-programs bench-programs preloads $(LINT_NPM)
+	@$(MAKE) $(JOBS) SANITIZE=address test-programs
+	@$(MAKE) $(JOBS) SANITIZE=thread test-programs
+	@$(MAKE) $(JOBS) FAIL_POINTS=1 programs
 	@$(call run_tests,-n $(TEST_WORKERS) tests)
 # The faults alone, and the random kills for TORTURE_SECONDS; TORTURE_SEED repeats their choice.
 TORTURE_SECONDS ?= 3600
 torture: test-dependencies
-	@$(MAKE) --no-print-directory all preloads
-	@$(MAKE) --no-print-directory SANITIZE=address programs
-	@$(MAKE) --no-print-directory SANITIZE=thread programs
-	@$(MAKE) --no-print-directory FAIL_POINTS=1 programs
+	@$(MAKE) $(JOBS) all preloads
+	@$(MAKE) $(JOBS) SANITIZE=address programs
+	@$(MAKE) $(JOBS) SANITIZE=thread programs
+	@$(MAKE) $(JOBS) FAIL_POINTS=1 programs
 	@TORTURE_LONG=1 TORTURE_SECONDS=$(TORTURE_SECONDS) && export TORTURE_LONG TORTURE_SECONDS && \
 	    $(call run_tests,-n $(TEST_WORKERS) tests/torture)
 test-dependencies:
 	@deploy/dependencies.sh test
 # Installs, upgrades, restores and removes a gateway by the scripts of deploy/, on a fresh Debian 12: twenty minutes, as root.
 test-deploy: deploy-dependencies
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) $(JOBS) all
 	@$(call run_tests,-x tests/deploy)
 deploy-dependencies:
 	@deploy/dependencies.sh deploy
@@ -292,7 +309,7 @@ deploy-dependencies:
 # takes some. A quarter of an hour.
 MUTATION ?=
 mutations: test-dependencies
-	@$(MAKE) --no-print-directory all test-programs
+	@$(MAKE) $(JOBS) all test-programs
 	@$(PYTHON) tests/mutations/run.py $(MUTATION)
 
 # Seeds from FIRST on; `make test` uses others.
@@ -311,7 +328,7 @@ model: test-dependencies
 FUZZ_SECONDS ?= 60
 FUZZ_TARGET ?=
 fuzz: fuzz-dependencies
-	@$(MAKE) --no-print-directory SANITIZE=fuzz fuzz-programs
+	@$(MAKE) $(JOBS) SANITIZE=fuzz fuzz-programs
 	@$(PYTHON) tests/fuzz/run.py --seconds $(FUZZ_SECONDS) $(FUZZ_TARGET)
 fuzz-dependencies:
 	@deploy/dependencies.sh fuzz
@@ -320,10 +337,10 @@ fuzz-dependencies:
 # BENCH="posts reads" measures some.
 BENCH ?=
 bench: bench-dependencies
-	@$(MAKE) --no-print-directory all bench-programs
+	@$(MAKE) $(JOBS) all bench-programs
 	@$(PYTHON) tests/bench/run.py $(BENCH)
 bench-quick: bench-dependencies
-	@$(MAKE) --no-print-directory all bench-programs
+	@$(MAKE) $(JOBS) all bench-programs
 	@$(PYTHON) tests/bench/run.py --quick $(BENCH)
 bench-dependencies:
 	@deploy/dependencies.sh bench

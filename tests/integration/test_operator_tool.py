@@ -342,7 +342,7 @@ def test_settings_are_checked(idle):
 def own_tool(folder, settings_file):
     """One with another settings file compiled in, as a package has it."""
     target = folder / "own"
-    subprocess.run(["make", "--no-print-directory", "-s", f"OUT={target}", f"GEN={target}/gen",
+    subprocess.run(["make", "--no-print-directory", "-s", f"PLAIN={target}", f"GEN={target}/gen",
                     f"SETTINGS_FILE={settings_file}", f"{target}/obj/common/process/settings.o"],
                    cwd=ROOT, check=True, capture_output=True, timeout=LIMIT_SECONDS * 4)
     build = ROOT / "build"
