@@ -131,6 +131,24 @@ static void warnings_come_after_the_greeting_and_are_few(void **state)
     world_free(world);
 }
 
+static void what_a_phone_says_of_itself_is_written_until_the_store_takes_it(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    session_id id = world_connect_phone(world, "phone", "{}");
+    world_advance(world, 1000);
+    world_receive(world, id, "{\"type\":\"device_update\",\"info\":{\"sims\":[{\"slot\":2}]}}");
+    for (int tries = 0; tries < 3; tries++) {
+        struct store_write *write = world_take_pending(world, STORE_DEVICE_UPDATE);
+        assert_non_null(write);
+        assert_int_equal(write->update.info.sim_slots, 1 << 2);
+        world_answer(world, write, tries < 2 ? ERROR_STORE_BUSY : ERROR_NONE);
+        world_advance(world, 1000);
+    }
+    assert_null(world_take_pending(world, STORE_DEVICE_UPDATE));
+    world_free(world);
+}
+
 static void pings_go_out_and_silence_ends(void **state)
 {
     (void)state;
@@ -181,5 +199,6 @@ UNIT_TESTS(cmocka_unit_test(presence_is_committed_before_the_acknowledgement),
            cmocka_unit_test(the_newest_connection_of_a_device_wins),
            cmocka_unit_test(a_greeting_on_an_older_connection_does_not_replace_a_newer_one),
            cmocka_unit_test(warnings_come_after_the_greeting_and_are_few),
+           cmocka_unit_test(what_a_phone_says_of_itself_is_written_until_the_store_takes_it),
            cmocka_unit_test(pings_go_out_and_silence_ends),
            cmocka_unit_test(no_more_phones_than_allowed_are_admitted))

@@ -277,6 +277,15 @@ void connect_take_journal(struct broker *broker, struct session *session, struct
 
 /* ---- What it says about itself later ---- */
 
+/* Without it a message for a SIM that the phone has told would wait until the phone says something else. */
+static void on_updated(struct broker *broker, struct store_request *request, int64_t now_ms)
+{
+    struct session *session = session_table_find(&broker->sessions, request->session);
+    (void)now_ms;
+    if (session && request->write.result != ERROR_NONE)
+        session->info_changed = true; /* written again with the next tick */
+}
+
 static void release_update(struct store_request *request)
 {
     device_info_fini(&request->write.update.info);
@@ -285,6 +294,7 @@ static void release_update(struct store_request *request)
 static const struct request_kind update_kind = {
     .name = "update device",
     .verb = STORE_DEVICE_UPDATE,
+    .done = on_updated,
     .release = release_update,
 };
 
