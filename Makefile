@@ -134,7 +134,7 @@ $(eval $(call unit-test,tests/store/memory))
 
 # A fuzz target is libFuzzer's, or reads the files it is given. The broker's has companions.
 $(OUT)/tests/fuzz_broker: $(call objects,$(wildcard tests/fuzz/broker_*.c) \
-                          tests/simulation/world_store.c)
+                          tests/simulation/world_store.c tests/simulation/store_mutations.c)
 FUZZ_MAIN := $(if $(filter fuzz,$(SANITIZE)),-fsanitize=fuzzer,$(OUT)/obj/tests/fuzz/replay.o)
 $(OUT)/tests/fuzz_%: $(OUT)/obj/tests/fuzz/fuzz_%.o $(filter %.o,$(FUZZ_MAIN)) $(OUT)/libapi.a \
                      $(OUT)/libbroker.a $(OUT)/libcommon.a

@@ -32,7 +32,8 @@ def test_no_invariant_is_violated_under_faults(build, first, seeds):
     assert (counts["seeds"], counts["violations"]) == (seeds, 0)
     for what in ("messages", "submits", "kills", "drains", "crashes", "wipes", "cuts", "jumps",
                  "commits_lost", "ended_sent", "ended_delivered", "ended_failed",
-                 "ended_cancelled", "ended_expired", "ended_unknown"):
+                 "ended_cancelled", "ended_expired", "ended_unknown", "replays", "batches", "resends",
+                 "decisions"):
         assert counts[what] > seeds / 20, f"{what}: hardly ever happens"
 
 

@@ -53,9 +53,8 @@ static enum error run(struct store_write *write)
 /* As store_poll_work does. */
 static enum error poll_work(struct store_work *work)
 {
-    memory_poll_work(&world.store.tables, world_wall_ms(), work);
+    world_store_poll(&world.store, world_wall_ms(), work);
     CHECK(work->cancel_count < STORE_WORK_PAGE && work->revoked_count == 0);
-    work->more = false;
     return ERROR_NONE;
 }
 

@@ -247,7 +247,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     log_nothing();
     memset(&world, 0, sizeof(world));
-    world_store_init(&world.store);
+    world_store_init(&world.store, &(struct store_limits){0});
     world.choices = (struct choices){data, size};
     world.options = default_options;
     world.now_ms = 1000000;

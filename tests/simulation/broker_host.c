@@ -120,8 +120,7 @@ static void run_poll(struct world *world)
     host->poll_result = fails ? ERROR_INTERNAL : ERROR_NONE;
     host->poll_state = POLL_HAS_RUN;
     if (!fails) {
-        memory_poll_work(&world->store.tables, world_wall_ms(world), host->poll);
-        host->poll->more = false;
+        world_store_poll(&world->store, world_wall_ms(world), host->poll);
     }
     schedule_host(world, store_delay_ms(world, 3), EVENT_STORE_POLLED);
 }

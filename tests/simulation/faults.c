@@ -1,10 +1,8 @@
-/* The conditions of a seed, what goes wrong and when, and the clients that queue and cancel. */
+/* The conditions of a seed, and what goes wrong and when. */
 #include "tests/simulation/world.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { CLIENT_QUEUES, CLIENT_CANCELS, CLIENT_COMMITS };
 
 static const int64_t years_ms = 365ll * 24 * 3600 * 1000;
 #define EARLIEST_MS (10 * years_ms)   /* 1980: no clock of a machine is set to before 1970 */
@@ -46,6 +44,12 @@ static void draw_conditions(struct world *world)
         .long_delays = sometimes(world, 60),
         .write_failures = sometimes(world, 10),
         .options = sometimes(world, 500),
+        .decisions = random_chance(random, 250) ? 6 : 0,
+        .sim_changes = random_chance(random, 250) ? 4 : 0,
+        .keys = sometimes(world, 700),
+        .batches = sometimes(world, 300),
+        .lost_answers = sometimes(world, 300),
+        .resends = sometimes(world, (unsigned)random_between(random, 1, MOST_RESENDS)),
     };
 }
 
@@ -95,14 +99,8 @@ void faults_init(struct world *world)
     world->phone_count = (unsigned)random_between(&world->random, 1, MOST_PHONES);
     for (unsigned i = 0; i < world->phone_count; i++)
         phone_init(world, i);
-    for (unsigned i = 0; i < world->conditions.messages; i++) {
-        int64_t at_ms = random_between(&world->random, 0, world->conditions.faults_ms * 3 / 4);
-        world_schedule(world, at_ms,
-                       (struct event){.type = EVENT_CLIENT, .a = CLIENT_QUEUES, .b = i});
-        if (random_chance(&world->random, world->conditions.cancels))
-            world_schedule(world, at_ms + random_between(&world->random, 1, 10000),
-                           (struct event){.type = EVENT_CLIENT, .a = CLIENT_CANCELS, .b = i});
-    }
+    devices_init(world);
+    clients_init(world);
     schedule_fault(world);
     host_start(world);
 }
@@ -165,10 +163,10 @@ void faults_inject(struct world *world)
         return;
     schedule_fault(world);
     const unsigned weights[] = {
-        conditions->cuts,           conditions->kills,   conditions->drains,
-        conditions->crashes,        conditions->wipes,   conditions->jumps,
-        conditions->troubles,       conditions->seconds, conditions->sim_losses,
-        conditions->credit_changes,
+        conditions->cuts,           conditions->kills,     conditions->drains,
+        conditions->crashes,        conditions->wipes,     conditions->jumps,
+        conditions->troubles,       conditions->seconds,   conditions->sim_losses,
+        conditions->credit_changes, conditions->decisions, conditions->sim_changes,
     };
     unsigned sum = 0, which = 0;
     for (size_t i = 0; i < ARRAY_LENGTH(weights); i++)
@@ -210,11 +208,17 @@ void faults_inject(struct world *world)
     case 9:
         phone_changes_credit(world, phone);
         break;
+    case 10:
+        clients_step(world, OPERATOR_DECIDES, phone);
+        break;
+    case 11:
+        devices_change_sims(world, phone);
+        break;
     }
 }
 
-/* Faults stop: the disk has room, everybody has a network and a working radio. The clock may stay
-   wrong, or be set right. */
+/* Faults stop: the disk has room, everybody has a network and a working radio, and operators decide once more. The clock
+   may stay wrong, or be set right. */
 void faults_end(struct world *world)
 {
     TRACE(world, "faults stop");
@@ -227,74 +231,8 @@ void faults_end(struct world *world)
     for (unsigned i = 0; i < world->phone_count; i++) {
         world->phones[i].no_sim = false;
         phone_changes_credit(world, i);
-    }
-}
-
-/* ---- People ---- */
-
-/* Runs a write of the API's, which is another process: in a transaction of its own. */
-static enum error run(struct world *world, struct store_write *write)
-{
-    if (world->store_trouble != ERROR_NONE)
-        return world->store_trouble;
-    world_begin_transaction(world);
-    write->result = world_store_execute(&world->store, write);
-    world_commit_transaction(world);
-    return write->result;
-}
-
-static void ring(struct world *world)
-{
-    if (!random_chance(&world->random, world->conditions.lost_doorbells))
-        world_schedule(world, random_between(&world->random, 0, 5),
-                       (struct event){.type = EVENT_DOORBELL});
-}
-
-static void queue(struct world *world, unsigned number, bool answered)
-{
-    struct message message = {.id = message_id_of(number)};
-    struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
-    options_draw(world, number);
-    enum error error = run(world, &write);
-    TRACE(world, "message %u is queued: %s", number,
-          error == ERROR_NONE ? "accepted" : error_code(error));
-    if (error != ERROR_NONE)
-        return;
-    world->counts->messages++;
-    world->records[number].promised = true;
-    world->records[number].event_count = 1;
-    if (!answered)
-        ring(world);
-}
-
-static void cancel(struct world *world, unsigned number)
-{
-    struct record *record = &world->records[number];
-    struct store_write write = {.verb = STORE_CANCEL, .cancel.id = message_id_of(number)};
-    if (!record->promised || run(world, &write) != ERROR_NONE)
-        return;
-    TRACE(world, "message %u: %s", number,
-          write.cancel.asked ? "its phone must cancel it" : "is cancelled");
-    if (write.cancel.asked)
-        record->revoke_promised = true;
-    else
-        record->cancelled_by_api = true;
-    ring(world);
-}
-
-void faults_run_client(struct world *world, unsigned what, unsigned message)
-{
-    if (world->store.open) { /* another process writes: wait */
-        world_schedule(world, 5, (struct event){.type = EVENT_CLIENT, .a = what, .b = message});
-        return;
-    }
-    if (what == CLIENT_QUEUES && world->broken == MUTATION_QUEUE_ANSWERED_EARLY) {
-        world->records[message].promised = true;
-        world_schedule(world, random_between(&world->random, 1, 500),
-                       (struct event){.type = EVENT_CLIENT, .a = CLIENT_COMMITS, .b = message});
-    } else if (what == CLIENT_CANCELS) {
-        cancel(world, message);
-    } else {
-        queue(world, message, what == CLIENT_COMMITS);
+        if (world->conditions.decisions > 0)
+            world_schedule(world, random_between(&world->random, 0, 20000),
+                           (struct event){.type = EVENT_CLIENT, .a = OPERATOR_DECIDES, .b = i});
     }
 }

@@ -21,7 +21,14 @@
  *   R1  an older connection never replaces a phone's newest one
  *   D1  a dropped offer belongs to no phone: the store does not expect that phone to send it
  *   S1  a message is not dispatched before its send_at
- *   T1  a message for one phone, for a group or for a SIM goes to no other phone
+ *   T1  a message for one phone, for a group or for a SIM goes to no other phone, as they are at the claim
+ *   F1  the frame of a message has what its client asked for
+ *   O1  what an operator has decided about a phone holds from its commit on: a disabled one is given nothing, and one with
+ *       a limit of its own no more than that
+ *   K1  a request with an idempotency key creates its messages once, and each answer to it names them
+ *   B1  the messages of a batch are all there, or none; cancelling it leaves out none
+ *   N1  a message is resent only where it has no result, once unless the client wants it again, and one that may have been
+ *       sent only where the client accepts a duplicate
  *   P1  messages are claimed in the order of their ranks, and none waits for ever
  *   E1  a released message expires only by its phone's report; one that no phone may send, at its time, and not by a
  *       clock that has just been set; a phone sends no message of which it knows that it has expired
@@ -257,6 +264,8 @@ void invariants_check_frame(struct world *world, unsigned phone, const char *tex
         check_report_ack(world, phone, frame_number(text, "\"seq\":"));
     if (message == MOST_MESSAGES)
         return;
+    if (frame_is(text, "offer") || frame_is(text, "new_sms"))
+        options_check_frame(world, message, text);
     if (frame_is(text, "offer"))
         check_offer(world, phone, message, attempt);
     if (frame_is(text, "release"))
@@ -291,19 +300,21 @@ void invariants_check_submit(struct world *world, unsigned phone, unsigned messa
 
 /* ---- At the end ---- */
 
-/* Also one that waits for a time which a wrong clock made far away. */
-static bool is_settled(const struct world *world, const struct stored_message *row)
+/* Also one that waits for a time which a wrong clock made far away, or for a phone that nobody has. */
+static bool is_settled(const struct world *world, unsigned message,
+                       const struct stored_message *row)
 {
     enum { SOON_MS = 60000 };
     return row->status >= MESSAGE_SENT ||
-           (row->status == MESSAGE_QUEUED && row->send_at_ms > world_wall_ms(world) + SOON_MS);
+           (row->status == MESSAGE_QUEUED && (row->send_at_ms > world_wall_ms(world) + SOON_MS ||
+                                              !devices_can_send(world, message)));
 }
 
 bool invariants_all_finished(const struct world *world)
 {
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
         struct stored_message row = world_store_on_disk(&world->store, i);
-        if (row.there && !is_settled(world, &row))
+        if (row.there && !is_settled(world, i, &row))
             return false;
     }
     return true;
@@ -312,6 +323,7 @@ bool invariants_all_finished(const struct world *world)
 void invariants_check_end(struct world *world)
 {
     invariants_check_rows(world);
+    clients_check_end(world);
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
         struct stored_message row = world_store_on_disk(&world->store, i);
         const struct record *record = &world->records[i];
@@ -320,7 +332,7 @@ void invariants_check_end(struct world *world)
         if (!row.there)
             continue;
         world->counts->ended[row.status]++;
-        if (!is_settled(world, &row))
+        if (!is_settled(world, i, &row))
             violate(world, "I10: message %u is still %s, %lld s after the last fault", i,
                     name(row.status),
                     (long long)(world->now_ms - world->recovering_since_ms) / 1000);

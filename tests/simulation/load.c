@@ -3,6 +3,7 @@
  * can be sent, and now and then one of high or low priority. It has a store and a phone that takes two at a time, and
  * nothing goes wrong in it.
  */
+#include "tests/simulation/store_mutations.h"
 #include "tests/simulation/world.h"
 
 #include <stdlib.h>
@@ -99,7 +100,7 @@ static void claim(struct world *world, struct load *load, int64_t now_ms)
     write.claim = (struct store_claim){
         .slot_count = A_CLAIM, .slots = slots, .messages = messages, .trusted_wall_ms = now_ms};
     memory_begin(&load->database, now_ms);
-    world_store_break_queue(&load->database, world->broken);
+    store_mutations_break_queue(&load->database, world->broken);
     if (memory_commit(&load->database) != ERROR_NONE)
         abort();
     execute(load, &write, now_ms);

@@ -112,6 +112,10 @@ static void print_counts(const struct counts *counts, double seconds)
     SHOW(frames);
     SHOW(submits);
     SHOW(expired);
+    SHOW(replays);
+    SHOW(batches);
+    SHOW(resends);
+    SHOW(decisions);
     SHOW(kills);
     SHOW(drains);
     SHOW(crashes);

@@ -26,6 +26,20 @@
     MUTATION(SCHEDULE_EARLY, "schedule-early", "a message is sent before its time")                \
     MUTATION(TARGET_IGNORED, "target-ignored",                                                     \
              "a message for one phone goes to whichever is the best")                              \
+    MUTATION(GROUP_IGNORED, "group-ignored", "a message for a group goes to a phone outside it")   \
+    MUTATION(SIM_IGNORED, "sim-ignored", "a message for a SIM goes to a phone without it")         \
+    MUTATION(OPTIONS_NOT_TOLD, "options-not-told", "a frame lacks the SIM and the deadline")       \
+    MUTATION(DISABLED_IS_GIVEN, "disabled-is-given", "a disabled phone is given messages")         \
+    MUTATION(DECISION_UNNOTICED, "decision-unnoticed",                                             \
+             "the broker does not notice that a phone was enabled")                                \
+    MUTATION(OWN_LIMIT_IGNORED, "own-limit-ignored",                                               \
+             "a phone is given more than its own limit of the day")                                \
+    MUTATION(KEY_OUTSIDE_TRANSACTION, "key-outside-transaction",                                   \
+             "an idempotency key is stored after the message, in a transaction of its own")        \
+    MUTATION(BATCH_IN_PIECES, "batch-in-pieces", "each message of a batch has its own commit")     \
+    MUTATION(BATCH_CANCEL_SKIPS, "batch-cancel-skips", "cancelling a batch leaves out a message")  \
+    MUTATION(RESENT_WITHOUT_CONSENT, "resent-without-consent",                                     \
+             "a message that may have been sent is resent, and nobody accepted a duplicate")       \
     MUTATION(PRIORITY_STARVES, "priority-starves", "what has a low priority waits for ever")       \
     MUTATION(PHONE_SENDS_EXPIRED, "phone-sends-expired", "a phone sends what has expired")
 

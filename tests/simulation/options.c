@@ -6,9 +6,16 @@
 
 enum { MOST_AHEAD_MS = 60000 };
 
+/* For groups and SIMs only where there are some: no phone would ever send it otherwise. */
 static void draw_target(struct world *world, struct message_target *target)
 {
-    device_id_of(random_below(&world->random, world->phone_count), target->device_id);
+    struct random *random = &world->random;
+    if (random_chance(random, 500))
+        device_id_of(random_below(random, world->phone_count), target->device_id);
+    else if (world->conditions.decisions > 0)
+        devices_group_name(random_below(random, MOST_GROUPS), target->device_group);
+    if (world->conditions.sim_changes > 0 && random_chance(random, 400))
+        target->sim = 1 + random_below(random, MOST_SIMS);
 }
 
 static void draw_times(struct world *world, struct message_options *options)
@@ -22,28 +29,29 @@ static void draw_times(struct world *world, struct message_options *options)
                                  random_between(random, 1, 2 * MOST_AHEAD_MS);
 }
 
-void options_draw(struct world *world, unsigned message)
+void options_draw(struct world *world, struct message_options *options)
 {
     static const enum message_priority priorities[] = {MESSAGE_PRIORITY_NORMAL,
                                                        MESSAGE_PRIORITY_NORMAL,
                                                        MESSAGE_PRIORITY_HIGH, MESSAGE_PRIORITY_LOW};
-    struct message_options *options = &world->store.options[message];
     *options = (struct message_options){0};
     if (!random_chance(&world->random, world->conditions.options))
         return;
-    if (random_chance(&world->random, 300))
+    if (random_chance(&world->random, 400))
         draw_target(world, &options->target);
     draw_times(world, options);
     options->priority = priorities[random_below(&world->random, ARRAY_LENGTH(priorities))];
     options->no_delivery_report = random_chance(&world->random, 200);
 }
 
-/* ---- The gateway ---- */
-
-static bool is_target(const struct message_target *target, int phone)
+bool options_are_late(const struct world *world, const struct message_options *options)
 {
-    return !*target->device_id || (int)phone_of_device(target->device_id) == phone;
+    int64_t now_ms = world_wall_ms(world);
+    return (options->send_at_ms != 0 && options->send_at_ms <= now_ms) ||
+           (options->expires_at_ms != 0 && options->expires_at_ms <= now_ms);
 }
+
+/* ---- The gateway ---- */
 
 static void check_given(struct world *world, const struct change *change)
 {
@@ -51,9 +59,7 @@ static void check_given(struct world *world, const struct change *change)
     if (options->send_at_ms > world->store.wall_ms)
         violate(world, "S1: message %u goes to phone-%d %lld ms before its time", change->message,
                 change->device, (long long)(options->send_at_ms - world->store.wall_ms));
-    if (!is_target(&options->target, change->device))
-        violate(world, "T1: message %u goes to phone-%d, and is meant for another", change->message,
-                change->device);
+    devices_check_given(world, change);
     if (options->expires_at_ms != 0 && options->expires_at_ms <= world->store.wall_ms)
         violate(world, "E1: message %u goes to phone-%d, and has expired", change->message,
                 change->device);
@@ -84,8 +90,21 @@ void options_check_transition(struct world *world, const struct change *change)
     if (change->from == MESSAGE_QUEUED &&
         (change->to == MESSAGE_DISPATCHED || change->to == MESSAGE_ACCEPTED))
         check_given(world, change);
+    if (change->to == MESSAGE_QUEUED || change->to == MESSAGE_CANCELLED ||
+        change->to == MESSAGE_EXPIRED)
+        devices_check_returned(world, change);
     if (change->to == MESSAGE_EXPIRED)
         check_expired(world, change);
+}
+
+void options_check_frame(struct world *world, unsigned message, const char *text)
+{
+    const struct message_options *options = &world->store.options[message];
+    bool wants_report = !strstr(text, "\"delivery_report\":false");
+    if (frame_number(text, "\"sim\":") != options->target.sim ||
+        frame_expires_at_ms(text) != options->expires_at_ms ||
+        wants_report == options->no_delivery_report)
+        violate(world, "F1: the frame of message %u lacks what its client asked for", message);
 }
 
 void options_check_claims(struct world *world)

@@ -29,6 +29,8 @@ static void draw_behaviour(struct world *world, struct phone *phone)
     phone->credit = random_chance(random, 300) ? random_below(random, 3) : 8;
     phone->no_sim = false;
     phone->ignores_options = random_chance(random, 150);
+    phone->tells_sims = world->conditions.sim_changes > 0 && random_chance(random, 800);
+    phone->sims = random_below(random, 1 << MOST_SIMS) << 1;
 }
 
 void phone_init(struct world *world, unsigned index)
@@ -163,7 +165,7 @@ void phone_opened(struct world *world, unsigned connection)
     if (world->connections[connection].assured)
         assured_greet(world, phone, connection);
     else
-        link_send_up(world, connection, FLYING_TEXT, strdup("{\"battery_level\":80}"));
+        basic_greet(world, phone, connection);
 }
 
 void phone_lost(struct world *world, unsigned connection)

@@ -78,11 +78,11 @@ static size_t list_entries(struct world *world, const struct phone *phone,
 void assured_greet(struct world *world, struct phone *phone, unsigned connection)
 {
     struct page_entry list[MOST_MESSAGES + MOST_OUTBOX];
-    char id[MESSAGE_ID_TEXT_SIZE], text[8192];
+    char id[MESSAGE_ID_TEXT_SIZE], sims[DEVICES_SIMS_SIZE], text[8192];
     size_t count = list_entries(world, phone, list), next = 0;
     say(world, connection,
-        "{\"type\":\"hello\",\"journal\":\"%s\",\"credit\":%u,\"info\":{\"battery_level\":80}}",
-        epoch_text(phone, id), phone->credit);
+        "{\"type\":\"hello\",\"journal\":\"%s\",\"credit\":%u,\"info\":{\"battery_level\":80%s}}",
+        epoch_text(phone, id), phone->credit, devices_sims_text(phone, sims));
     do {
         size_t end = MIN(count, next + (size_t)random_between(&world->random, 1, 60));
         int length = snprintf(text, sizeof(text), "{\"type\":\"journal\",\"entries\":[");
@@ -154,6 +154,12 @@ static void forget_report(struct phone *phone, unsigned seq)
 
 /* ---- What the gateway says ---- */
 
+/* 0: any. An older app does not look. */
+static bool has_sim(const struct phone *phone, unsigned sim)
+{
+    return !phone->no_sim && (sim == 0 || phone->ignores_options || phone->sims & 1u << sim);
+}
+
 static void take_offer(struct world *world, struct phone *phone, unsigned connection,
                        unsigned message, unsigned attempt, const char *text)
 {
@@ -173,7 +179,7 @@ static void take_offer(struct world *world, struct phone *phone, unsigned connec
         }
         return;
     }
-    if (phone->no_sim && fresh) {
+    if (fresh && !has_sim(phone, frame_number(text, "\"sim\":"))) {
         say(world, connection,
             "{\"type\":\"nack\",\"message_id\":\"%s\",\"attempt\":%u,\"code\":\"no_sim\"}",
             id_text(message, id), attempt);
@@ -246,6 +252,7 @@ void assured_receives(struct world *world, struct phone *phone, unsigned connect
         world->connections[connection].greeted = true;
         phone->wait_ms = 500;
         assured_send_reports(world, phone, connection);
+        devices_tell_sims(world, phone);
         if (world->recovering)
             phone_changes_credit(world, phone->index);
     } else if (frame_is(text, "report_ack")) {

@@ -22,6 +22,13 @@ static void send_report(struct world *world, struct phone *phone, unsigned conne
     link_send_up(world, connection, FLYING_TEXT, strdup(text));
 }
 
+void basic_greet(struct world *world, struct phone *phone, unsigned connection)
+{
+    char sims[DEVICES_SIMS_SIZE], text[DEVICES_SIMS_SIZE + 40];
+    snprintf(text, sizeof(text), "{\"battery_level\":80%s}", devices_sims_text(phone, sims));
+    link_send_up(world, connection, FLYING_TEXT, strdup(text));
+}
+
 void basic_send_reports(struct world *world, struct phone *phone, unsigned connection)
 {
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
@@ -49,6 +56,7 @@ void basic_receives(struct world *world, struct phone *phone, unsigned connectio
         world->connections[connection].greeted = true;
         phone->wait_ms = 500;
         basic_send_reports(world, phone, connection);
+        devices_tell_sims(world, phone);
     } else if (frame_is(text, "new_sms") && message != MOST_MESSAGES) {
         if (phone->seen[message]) {
             if (phone->has_status[message])

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SETTLED_WITHIN_MS = 3 * 3600 * 1000, LOAD_EVERY = 512 };
+enum { HOUR_MS = 3600 * 1000, SETTLED_WITHIN_MS = 3 * HOUR_MS, LOAD_EVERY = 512 };
 
 void world_schedule(struct world *world, int64_t in_ms, struct event event)
 {
@@ -182,7 +182,7 @@ static void happen(struct world *world, const struct event *event)
         phone_event(world, event);
         break;
     case EVENT_CLIENT:
-        faults_run_client(world, event->a, event->b);
+        clients_step(world, (enum client_step)event->a, event->b);
         break;
     case EVENT_FAULT:
         faults_inject(world);
@@ -202,7 +202,7 @@ static void run(struct world *world)
         happen(world, &event);
         if (!world->recovering || event.type != EVENT_BROKER_TICK)
             continue;
-        if (invariants_all_finished(world) ||
+        if ((invariants_all_finished(world) && clients_are_done(world)) ||
             world->now_ms - world->recovering_since_ms > SETTLED_WITHIN_MS)
             break;
     }
@@ -224,7 +224,11 @@ bool world_run(uint64_t seed, enum mutation broken, struct counts *counts, struc
         .counts = counts,
         .trace = trace,
     };
-    world_store_init(&world->store);
+    struct store_limits limits = {
+        .same_device_ms = seed % 2 * HOUR_MS,
+        .recipient_daily_messages = seed % 8 == 5 ? 1 + (int64_t)(seed / 8 % MOST_MESSAGES) : 0,
+    };
+    world_store_init(&world->store, &limits);
     if (seed % LOAD_EVERY == 0)
         load_run(world);
     else

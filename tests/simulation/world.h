@@ -8,8 +8,10 @@
  *   broker_host.c   carries out what the core wants; kills it, drains it, starts it again
  *   link.c          connections: frames on their way, in order, until the connection is cut
  *   phone*.c        phones with a journal and basic ones; radio.c what becomes of a text
- *   faults.c       the conditions of a seed, its faults, and the clients
- *   options.c       what clients ask for, and the invariants over that
+ *   faults.c        the conditions of a seed, and its faults
+ *   clients.c       requests, which are repeated when no answer came, and the invariants over them
+ *   options.c       what clients ask for with a message, and the invariants over that
+ *   devices.c       what operators decide about phones, and their SIMs; who may have a message
  *   load.c          a world of its own, with more to send than can be sent
  *   invariants.c    what really happened, and the invariants over it
  */
@@ -29,6 +31,12 @@ enum {
     MOST_SUBMITS = 16,
     MOST_OUTBOX = 128,
     MOST_WRITES = 1024,
+    MOST_RESENDS = 4,
+    MOST_REQUESTS = MOST_MESSAGES + MOST_RESENDS,
+    MOST_IN_REQUEST = 5, /* messages of a batch */
+    MOST_GROUPS = 3,
+    MOST_SIMS = 2,
+    DEVICES_SIMS_SIZE = 64,
 };
 
 /* ---- The broker ---- */
@@ -85,6 +93,31 @@ struct connection {
     struct link up, down;
 };
 
+/* ---- Clients and operators ---- */
+
+/* What a client wants to be done once, however often it asks. */
+struct request {
+    enum { REQUEST_ONE, REQUEST_BATCH, REQUEST_RESEND } kind;
+    bool has_key; /* an idempotency key: it is repeated until there is an answer */
+    bool is_over; /* answered, refused, or given up */
+    unsigned tries;
+    unsigned count; /* of its messages, whose numbers follow each other */
+    int first;      /* of those that are there; NOBODY */
+    int told;       /* the first that the client was told of; NOBODY */
+    struct message_options options[MOST_IN_REQUEST];
+    int old;                      /* of a resend: the message, NOBODY until one is chosen; */
+    bool again, accept_duplicate; /* and what the client says of it */
+    int64_t cancel_after;         /* of a batch: a cursor; */
+    unsigned cancel_seen;         /* and how many messages the pages had */
+};
+
+/* What an operator has decided about a phone. */
+struct decision {
+    unsigned groups; /* bits */
+    bool disabled;
+    unsigned daily_segments, window_segments; /* limits of its own; 0: none */
+};
+
 /* ---- Phones ---- */
 
 struct journal {
@@ -132,6 +165,13 @@ struct phone {
     unsigned credit;
     bool no_sim;
     bool ignores_options; /* an older app */
+    bool tells_sims;
+    unsigned sims, told_sims; /* bit N for slot N: those it has, and has told on this connection */
+    unsigned ever_told;       /* bit N: it has told the set N */
+
+    struct decision decided; /* on disk */
+    int64_t use_day;         /* while it has a limit of its own, what it was given: the day, */
+    unsigned use;            /* and the segments */
 
     /* A basic phone: what it was given, for ever; the last status, until it is killed. */
     bool seen[MOST_MESSAGES];
@@ -156,7 +196,8 @@ struct submit {
 };
 
 struct record {
-    bool promised; /* a client was given the id */
+    bool promised;    /* a client was given the id */
+    unsigned resends; /* that made another message of it */
     bool cancelled_by_api;
     bool revoke_promised;
     enum message_status status; /* on disk */
@@ -179,10 +220,12 @@ struct conditions {
     int64_t faults_ms; /* how long things go wrong */
     int64_t fault_every_ms;
     unsigned cuts, kills, drains, crashes, wipes, jumps, troubles, seconds, cancels, lost_doorbells,
-        sim_losses, credit_changes;                              /* weights; 0: never */
+        sim_losses, credit_changes, decisions, sim_changes;      /* weights; 0: never */
     unsigned crash_per_mille;                                    /* at each step of a phone */
     unsigned definite, permanent, ambiguous, partial, no_result; /* per mille of submits */
     unsigned options;                                            /* per mille of messages */
+    unsigned keys, batches, lost_answers;                        /* per mille of requests */
+    unsigned resends;
     int64_t delay_ms, commit_ms;
     unsigned long_delays;    /* per mille */
     unsigned write_failures; /* per mille */
@@ -190,7 +233,7 @@ struct conditions {
 
 struct counts {
     uint64_t seeds, steps, messages, kills, drains, wipes, crashes, cuts, jumps, commits_lost,
-        frames, submits, expired, violations;
+        frames, submits, expired, replays, batches, resends, decisions, violations;
     uint64_t ended[MESSAGE_STATUS_COUNT];
 };
 
@@ -222,7 +265,9 @@ struct world {
     struct phone phones[MOST_PHONES];
     unsigned phone_count;
     struct record records[MOST_MESSAGES];
-    unsigned message_count; /* posted so far */
+    unsigned message_count; /* that are there, or were promised */
+    struct request requests[MOST_REQUESTS];
+    unsigned request_count;
 
     char violation[256]; /* "": none */
     struct counts *counts;
@@ -315,6 +360,7 @@ void assured_send_reports(struct world *world, struct phone *phone, unsigned con
 
 /* ---- phone_basic.c ---- */
 
+void basic_greet(struct world *world, struct phone *phone, unsigned connection);
 void basic_receives(struct world *world, struct phone *phone, unsigned connection,
                     const char *text);
 void basic_send_reports(struct world *world, struct phone *phone, unsigned connection);
@@ -341,16 +387,45 @@ struct submit *radio_find(struct world *world, unsigned message, unsigned phone,
 
 void faults_init(struct world *world);
 void faults_inject(struct world *world);
-void faults_run_client(struct world *world, unsigned what, unsigned message);
 void faults_end(struct world *world);
+
+/* ---- clients.c ---- */
+
+enum client_step { CLIENT_REQUESTS, CLIENT_CANCELS, CLIENT_COMMITS, OPERATOR_DECIDES };
+
+void clients_init(struct world *world);
+/* `about`: a request; a phone where an operator decides. */
+void clients_step(struct world *world, enum client_step step, unsigned about);
+/* Whether none waits for an answer. */
+bool clients_are_done(const struct world *world);
+void clients_check_end(struct world *world);
+
+/* ---- devices.c ---- */
+
+void devices_init(struct world *world);
+void devices_group_name(unsigned group, char name[DEVICE_GROUP_SIZE]);
+void devices_decide(struct world *world, unsigned phone);
+void devices_change_sims(struct world *world, unsigned phone);
+/* The SIMs of the phone, as a member of its device information; "" when it does not tell them. */
+const char *devices_sims_text(struct phone *phone, char text[DEVICES_SIMS_SIZE]);
+/* After a greeting: the SIMs may have changed since. */
+void devices_tell_sims(struct world *world, struct phone *phone);
+void devices_check_given(struct world *world, const struct change *change);
+void devices_check_returned(struct world *world, const struct change *change);
+/* Whether some phone may have the message, as things are. */
+bool devices_can_send(const struct world *world, unsigned message);
 
 /* ---- options.c ---- */
 
-/* What the client asks for with that message, into world->store.options. */
-void options_draw(struct world *world, unsigned message);
+/* What a client asks for with a message. */
+void options_draw(struct world *world, struct message_options *options);
+/* Whether the times that it asks for have passed. */
+bool options_are_late(const struct world *world, const struct message_options *options);
 void options_check_transition(struct world *world, const struct change *change);
 void options_check_submit(struct world *world, const struct phone *phone, unsigned message);
 void options_check_claims(struct world *world);
+/* Of an offer, or of the frame of a basic phone. */
+void options_check_frame(struct world *world, unsigned message, const char *text);
 
 /* What the phone's clock says; it is always right. */
 int64_t phone_clock_ms(const struct world *world);

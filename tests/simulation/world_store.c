@@ -1,6 +1,5 @@
-#include "tests/simulation/world_store.h"
+#include "tests/simulation/store_mutations.h"
 
-#include "common/model/lane.h"
 #include "common/model/protocol.h"
 
 #include <stdio.h>
@@ -53,11 +52,12 @@ static void ignore_transitions(void *context, const struct store_transition *mov
     (void)context, (void)moves, (void)count;
 }
 
-void world_store_init(struct world_store *store)
+void world_store_init(struct world_store *store, const struct store_limits *limits)
 {
     memory_tables_init(&store->tables);
-    memory_database_init(&store->database, &store->tables,
-                         &(struct store_options){.publish_transitions = ignore_transitions});
+    memory_database_init(
+        &store->database, &store->tables,
+        &(struct store_options){.publish_transitions = ignore_transitions, .limits = *limits});
 }
 
 void world_store_fini(struct world_store *store)
@@ -113,7 +113,7 @@ static struct stored_message describe(const struct memory_message *message)
     };
 }
 
-static const struct memory_message *find(const struct world_store *store, unsigned message)
+const struct memory_message *world_store_find(const struct world_store *store, unsigned message)
 {
     struct message_id id = message_id_of(message);
     return memory_find_message(&store->tables, &id);
@@ -121,7 +121,7 @@ static const struct memory_message *find(const struct world_store *store, unsign
 
 struct stored_message world_store_message(const struct world_store *store, unsigned message)
 {
-    return describe(find(store, message));
+    return describe(world_store_find(store, message));
 }
 
 /* The undo log has the row that the transaction's first change replaced; without a change the row is as on disk. */
@@ -146,7 +146,32 @@ bool world_store_is_connected(const struct world_store *store, unsigned phone)
     return device && device->connected;
 }
 
+void world_store_add_device(struct world_store *store, unsigned phone)
+{
+    char device_id[DEVICE_ID_SIZE];
+    device_id_of(phone, device_id);
+    if (memory_device_rows.add(&store->database, device_id, store->wall_ms) != ERROR_NONE)
+        abort();
+}
+
+/* The cursors move as in store.c. */
+void world_store_poll(const struct world_store *store, int64_t wall_ms, struct store_work *work)
+{
+    memory_poll_work(&store->tables, wall_ms, work);
+    if (work->configured_count > 0)
+        work->configured_cursor = work->configured[work->configured_count - 1].traits.configured;
+    if (store->broken == MUTATION_DECISION_UNNOTICED)
+        work->configured_count = 0;
+    work->more = false;
+}
+
 /* ---- Changes ---- */
+
+static unsigned sims_of(const struct world_store *store, const char *device_id)
+{
+    const struct memory_device *device = table_find(&store->tables.devices, device_id);
+    return device ? device->info.sim_slots : 0;
+}
 
 static void note(struct world_store *store, struct change change)
 {
@@ -155,7 +180,8 @@ static void note(struct world_store *store, struct change change)
     store->changes[store->change_count++] = change;
 }
 
-static void note_transition(struct world_store *store, const struct store_transition *transition)
+void world_store_note_transition(struct world_store *store,
+                                 const struct store_transition *transition)
 {
     unsigned message = message_of_id(&transition->ref.id);
     struct tracked *tracked = &store->tracked[message];
@@ -168,6 +194,7 @@ static void note_transition(struct world_store *store, const struct store_transi
                     .journal = tracked->journal,
                     .by_silence = transition->reason == TRANSITION_NO_REPORT,
                     .moved_at_ms = tracked->moved_at_ms,
+                    .sims = sims_of(store, transition->device_id),
                 });
     tracked->moved_at_ms = store->now_ms;
 }
@@ -182,7 +209,7 @@ static void track_claim(struct world_store *store, const struct store_claim *cla
     }
 }
 
-static enum error run(struct world_store *store, struct store_write *write)
+enum error world_store_run(struct world_store *store, struct store_write *write)
 {
     const struct store_transaction *transaction = &store->database.transaction;
     size_t first = transaction->transition_count;
@@ -190,69 +217,66 @@ static enum error run(struct world_store *store, struct store_write *write)
     if (write->result == ERROR_NONE && write->verb == STORE_CLAIM)
         track_claim(store, &write->claim);
     for (size_t i = first; i < transaction->transition_count; i++)
-        note_transition(store, &transaction->transitions[i]);
+        world_store_note_transition(store, &transaction->transitions[i]);
     return write->result;
-}
-
-/* ---- Mutations of the queue ---- */
-
-/* Where the rule that is broken puts a queued message. */
-static struct message_place broken_place(enum mutation broken, const struct message_row *row)
-{
-    struct message_place place = row->place;
-    if (broken == MUTATION_TARGET_IGNORED && *place.lane && place.due_at_ms == 0)
-        strcpy(place.lane, LANE_ANY);
-    if (broken == MUTATION_PRIORITY_STARVES && row->options.priority == MESSAGE_PRIORITY_LOW)
-        place.rank_ms = INT64_MAX;
-    return place;
-}
-
-void world_store_break_queue(struct store_database *database, enum mutation broken)
-{
-    const struct table *queued = &database->tables->messages_in[MESSAGE_QUEUED];
-    if (broken != MUTATION_TARGET_IGNORED && broken != MUTATION_PRIORITY_STARVES)
-        return;
-    for (size_t i = 0; i < queued->count; i++) {
-        struct message_row row = ((const struct memory_message *)queued->rows[i])->row;
-        struct message_place place = broken_place(broken, &row);
-        if (row.place.rank_ms == place.rank_ms && strcmp(row.place.lane, place.lane) == 0)
-            continue;
-        row.place = place;
-        if (memory_message_rows.set_place(database, &row) != ERROR_NONE)
-            abort();
-    }
 }
 
 /* ---- Verbs with rules of the world ---- */
 
-static enum error enqueue_text(struct world_store *store, unsigned number, char *text)
+/* A text that fits into no frame. */
+static char *endless_text(void)
 {
-    struct message message = {.id = message_id_of(number),
-                              .phone_number = "+1234567890",
-                              .text = text,
-                              .segments = 1,
-                              .options = store->options[number]};
-    struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
-    int64_t *send_at_ms = &message.options.send_at_ms;
-    if (store->broken == MUTATION_SCHEDULE_EARLY && *send_at_ms != 0)
-        *send_at_ms -= (*send_at_ms - store->wall_ms) / 2;
-    store->tracked[number] = (struct tracked){.moved_at_ms = store->now_ms};
-    return run(store, &write);
+    static char text[FRAME_MAX_BYTES + 1];
+    memset(text, 'x', FRAME_MAX_BYTES);
+    return text;
 }
 
-static enum error enqueue_endless(struct world_store *store, unsigned number)
+/* Two recipients, so that some messages have a device that had the last one to the same number. */
+static struct message new_message(struct world_store *store, const struct message_id *id,
+                                  char *text)
 {
-    char text[FRAME_MAX_BYTES + 1];
-    memset(text, 'x', FRAME_MAX_BYTES);
-    text[FRAME_MAX_BYTES] = '\0';
-    return enqueue_text(store, number, text);
+    unsigned number = message_of_id(id);
+    struct message message = {
+        .id = *id, .text = text, .segments = 1, .options = store->options[number]};
+    strcpy(message.phone_number, number % 3 == 0 ? "+1234567891" : "+1234567890");
+    if (number + 1 == store->endless)
+        message.text = endless_text();
+    store_mutations_of_message(store, &message);
+    store->tracked[number] = (struct tracked){.moved_at_ms = store->now_ms};
+    return message;
 }
 
 static enum error enqueue(struct world_store *store, struct store_write *write)
 {
-    unsigned number = message_of_id(&write->enqueue.message->id);
-    return number + 1 == store->endless ? enqueue_endless(store, number)
-                                        : enqueue_text(store, number, (char[]){"text"});
+    char text[] = "text";
+    struct message message = new_message(store, &write->enqueue.message->id, text);
+    struct store_write ours = *write;
+    ours.enqueue.message = &message;
+    return store_mutations_run(store, &ours);
+}
+
+static enum error enqueue_batch(struct world_store *store, struct store_write *write)
+{
+    char text[] = "text";
+    struct message messages[MOST_MESSAGES];
+    struct store_write ours = *write;
+    for (size_t i = 0; i < write->enqueue_batch.count; i++) {
+        messages[i] = new_message(store, &write->enqueue_batch.messages[i].id, text);
+        messages[i].batch_id = write->enqueue_batch.id;
+    }
+    ours.enqueue_batch.messages = messages;
+    return store_mutations_run(store, &ours);
+}
+
+static enum error resend_message(struct world_store *store, struct store_write *write)
+{
+    unsigned number = message_of_id(&write->resend.new_id);
+    struct message_options *options = &store->options[number];
+    *options = store->options[message_of_id(&write->resend.id)];
+    options->send_at_ms = 0;
+    options->expires_at_ms = write->resend.expires_at_ms;
+    store->tracked[number] = (struct tracked){.moved_at_ms = store->now_ms};
+    return store_mutations_run(store, write);
 }
 
 /* Claims without the slots that are at their limit. */
@@ -272,7 +296,7 @@ static enum error claim_with_limits(struct world_store *store, struct store_clai
     write.claim.slot_count = count;
     write.claim.slots = slots;
     write.claim.messages = messages;
-    enum error error = run(store, &write);
+    enum error error = store_mutations_run(store, &write);
     struct store_holder *all_slots = claim->slots;
     struct message *all_messages = claim->messages;
     size_t all = claim->slot_count;
@@ -329,7 +353,7 @@ static void look_before(const struct world_store *store, struct waiting *waiting
 {
     waiting->in_the_way = false;
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
-        const struct memory_message *message = find(store, i);
+        const struct memory_message *message = world_store_find(store, i);
         waiting->before[i] = message && is_for_all(store, &message->row);
         waiting->in_the_way |= message && is_in_the_way(store, &message->row);
     }
@@ -343,8 +367,9 @@ static void look_after(struct world_store *store, const struct waiting *waiting,
         if (!claim->messages[slot].text)
             continue;
         for (unsigned i = 0; i < MOST_MESSAGES; i++) {
-            if (!waiting->before[i] || find(store, i)->row.status != MESSAGE_QUEUED ||
-                turn_ms(&find(store, i)->row) >= turn_ms(&find(store, claimed)->row))
+            if (!waiting->before[i] || world_store_find(store, i)->row.status != MESSAGE_QUEUED ||
+                turn_ms(&world_store_find(store, i)->row) >=
+                    turn_ms(&world_store_find(store, claimed)->row))
                 continue;
             store->overtaking = claimed + 1;
             store->overtaken = i + 1;
@@ -359,11 +384,10 @@ static enum error claim(struct world_store *store, struct store_write *write)
     write->claim.paused = store->pause_every > 0 && ++store->claims % store->pause_every == 0;
     if (write->claim.paused)
         return ERROR_NONE;
-    world_store_break_queue(&store->database, store->broken);
     look_before(store, &waiting);
     enum error error = store->cap_every > 0 ? claim_with_limits(store, &write->claim)
-                                            : run(store, write);
-    if (!waiting.in_the_way)
+                                            : store_mutations_run(store, write);
+    if (!waiting.in_the_way && !write->claim.deferred)
         look_after(store, &waiting, &write->claim);
     return error;
 }
@@ -371,7 +395,8 @@ static enum error claim(struct world_store *store, struct store_write *write)
 static enum error report(struct world_store *store, struct store_write *write)
 {
     unsigned message = message_of_id(&write->report.ref.id), attempt = write->report.ref.attempt;
-    const struct memory_message *found = message < MOST_MESSAGES ? find(store, message) : NULL;
+    const struct memory_message *found = message < MOST_MESSAGES ? world_store_find(store, message)
+                                                                 : NULL;
     if (found && attempt == 0)
         attempt = found->row.attempt; /* a basic phone does not say it */
     if (found && attempt > 0)
@@ -381,144 +406,15 @@ static enum error report(struct world_store *store, struct store_write *write)
                         .to = write->report.status,
                         .attempt = attempt,
                     });
-    return run(store, write);
-}
-
-/* ---- Mutations ---- */
-
-enum { SHORT_SILENCE_MS = 5000 };
-
-/* Makes a transition that no verb would make. */
-static void force(struct world_store *store, const struct memory_message *message,
-                  enum message_status to)
-{
-    struct message_row before = message->row, after = before;
-    after.status = to;
-    after.event_count++;
-    after.updated_at_ms = store->wall_ms;
-    if (to == MESSAGE_QUEUED) {
-        after.device_id[0] = '\0';
-        after.journal = no_journal;
-    }
-    struct store_transition transition = {
-        .from = before.status, .to = to, .ref = {before.id, before.attempt}};
-    strcpy(transition.device_id, before.device_id);
-    strcpy(transition.error_code, to == MESSAGE_UNKNOWN ? "no_report" : "");
-    note_transition(store, &transition);
-    if (memory_message_rows.change(&store->database, &before, &after, TRANSITION_CREATED, NULL) !=
-        ERROR_NONE)
-        abort();
-}
-
-static enum error expire(struct world_store *store, struct store_write *write)
-{
-    struct store_expire asked = write->expire_unreported;
-    if (store->broken == MUTATION_SILENCE_AT_ONCE)
-        write->expire_unreported.silent_for_ms = SHORT_SILENCE_MS;
-    if (store->broken == MUTATION_OFFERS_FORGOTTEN)
-        write->expire_unreported.offered_for_ms = INT64_MAX / 2;
-    for (unsigned i = 0; i < MOST_MESSAGES && store->broken == MUTATION_UNKNOWN_OVER_SENT; i++) {
-        const struct memory_message *message = find(store, i);
-        if (message && message->row.status == MESSAGE_SENT &&
-            message->row.updated_at_ms < store->wall_ms - SHORT_SILENCE_MS)
-            force(store, message, MESSAGE_UNKNOWN);
-    }
-    for (unsigned i = 0; i < MOST_MESSAGES && store->broken == MUTATION_EXPIRES_AFTER_RELEASE;
-         i++) {
-        const struct memory_message *message = find(store, i);
-        if (message && message->row.status == MESSAGE_ACCEPTED &&
-            message->row.options.expires_at_ms != 0 &&
-            message->row.options.expires_at_ms <= store->wall_ms)
-            force(store, message, MESSAGE_EXPIRED);
-    }
-    enum error error = run(store, write);
-    write->expire_unreported.silent_for_ms = asked.silent_for_ms;
-    write->expire_unreported.offered_for_ms = asked.offered_for_ms;
-    return error;
-}
-
-static bool has_entry(const struct store_connect_device *connect, const struct message_row *row)
-{
-    for (size_t i = 0; i < connect->entry_count; i++) {
-        if (message_id_equal(&connect->entries[i].ref.id, &row->id) &&
-            connect->entries[i].ref.attempt == row->attempt)
-            return true;
-    }
-    return false;
-}
-
-/* Returns every message in flight to the queue that the phone's journal does not have. */
-static void requeue_all_but_the_journal(struct world_store *store,
-                                        const struct store_connect_device *connect)
-{
-    for (unsigned i = 0; i < MOST_MESSAGES; i++) {
-        const struct memory_message *message = find(store, i);
-        if (message && message->row.status >= MESSAGE_DISPATCHED &&
-            message->row.status <= MESSAGE_SENDING &&
-            strcmp(message->row.device_id, connect->holder.device_id) == 0 &&
-            !has_entry(connect, &message->row))
-            force(store, message, MESSAGE_QUEUED);
-    }
-}
-
-/* Makes all entries of the journal count for the current attempts. */
-static void raise_attempts(struct world_store *store, struct store_connect_device *connect)
-{
-    for (size_t i = 0; i < connect->entry_count; i++) {
-        const struct memory_message *message = memory_find_message(&store->tables,
-                                                                   &connect->entries[i].ref.id);
-        if (message)
-            connect->entries[i].ref.attempt = message->row.attempt;
-    }
-}
-
-static enum error connect_device(struct world_store *store, struct store_write *write)
-{
-    if (store->broken == MUTATION_REQUEUE_WITHOUT_PROOF)
-        requeue_all_but_the_journal(store, &write->connect);
-    if (store->broken == MUTATION_ACK_OF_ANY_ATTEMPT)
-        raise_attempts(store, &write->connect);
-    return run(store, write);
-}
-
-static enum error release_message(struct world_store *store, struct store_write *write)
-{
-    unsigned attempt = write->release.ref.attempt;
-    if (store->broken == MUTATION_ACK_OF_ANY_ATTEMPT)
-        write->release.ref.attempt = 0; /* counts for the current attempt */
-    enum error error = run(store, write);
-    write->release.ref.attempt = attempt;
-    return error;
-}
-
-static enum error return_to_queue(struct world_store *store, struct store_write *write)
-{
-    bool hopeless = write->return_to_queue.hopeless;
-    if (store->broken == MUTATION_OFFERS_FORGOTTEN)
-        return ERROR_NONE;
-    if (store->broken == MUTATION_HOPELESS_TRIED_AGAIN)
-        write->return_to_queue.hopeless = false;
-    enum error error = run(store, write);
-    write->return_to_queue.hopeless = hopeless;
-    return error;
-}
-
-static enum error lease(struct world_store *store, struct store_write *write)
-{
-    return store->broken == MUTATION_OFFERS_FORGOTTEN ? ERROR_NONE : run(store, write);
+    return world_store_run(store, write);
 }
 
 enum error world_store_execute(struct world_store *store, struct store_write *write)
 {
     static enum error (*const own[STORE_VERB_COUNT])(struct world_store *, struct store_write *) = {
-        [STORE_ENQUEUE] = enqueue,
-        [STORE_CLAIM] = claim,
+        [STORE_ENQUEUE] = enqueue,       [STORE_ENQUEUE_BATCH] = enqueue_batch,
+        [STORE_RESEND] = resend_message, [STORE_CLAIM] = claim,
         [STORE_REPORT] = report,
-        [STORE_EXPIRE_UNREPORTED] = expire,
-        [STORE_RELEASE] = release_message,
-        [STORE_RETURN_TO_QUEUE] = return_to_queue,
-        [STORE_DEVICE_CONNECT] = connect_device,
-        [STORE_BROKER_LEASE] = lease,
     };
-    return own[write->verb] ? own[write->verb](store, write) : run(store, write);
+    return own[write->verb] ? own[write->verb](store, write) : store_mutations_run(store, write);
 }

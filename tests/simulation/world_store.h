@@ -19,6 +19,7 @@ struct change {
     int device;
     struct message_id journal; /* that the attempt was offered to */
     bool by_silence;           /* no report came in time */
+    unsigned sims;             /* that the store knows of the device then: bit N for slot N */
     int64_t moved_at_ms;       /* of the transition before; monotonic */
 };
 
@@ -47,18 +48,22 @@ struct world_store {
     unsigned overtaking, overtaken;
 };
 
-/* The struct is zeroed, but for `broken` and the limits. */
-void world_store_init(struct world_store *store);
+/* The struct is zeroed, but for `broken` and the limits. `limits` are those of the store itself. */
+void world_store_init(struct world_store *store, const struct store_limits *limits);
 void world_store_fini(struct world_store *store);
 
 /* Opens a transaction at that time, monotonic and wall. */
 void world_store_begin(struct world_store *store, int64_t now_ms, int64_t wall_ms);
 
-/* Runs a write of any verb in the open transaction; returns its result. A new message needs only its id. */
+/* A phone that was paired, and has not connected yet. */
+void world_store_add_device(struct world_store *store, unsigned phone);
+
+/* Runs a write of any verb in the open transaction; returns its result. A new message, alone or in a batch, needs only its
+   id: the rest follows from the number and from `options`. */
 enum error world_store_execute(struct world_store *store, struct store_write *write);
 
-/* Before a claim: puts queued messages where they do not belong, if that is the rule that is broken. */
-void world_store_break_queue(struct store_database *database, enum mutation broken);
+/* store_poll_work, of what is committed. */
+void world_store_poll(const struct world_store *store, int64_t wall_ms, struct store_work *work);
 
 /* `changes` has those of the transaction until the next one begins. */
 void world_store_commit(struct world_store *store);

@@ -1,0 +1,254 @@
+#include "tests/simulation/store_mutations.h"
+
+#include "common/model/lane.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Claims ---- */
+
+/* Without the SIM, or without what is before it. */
+static void strip_lane(char lane[LANE_SIZE], bool of_sim)
+{
+    const char *slash = strchr(lane, '/');
+    char rest[LANE_SIZE] = LANE_ANY;
+    if (of_sim && slash)
+        lane[slash - lane] = '\0';
+    if (of_sim)
+        return;
+    if (slash)
+        strcat(rest, slash);
+    strcpy(lane, rest);
+}
+
+/* Where the rule that is broken puts a queued message. */
+static struct message_place broken_place(enum mutation broken, const struct message_row *row)
+{
+    struct message_place place = row->place;
+    const struct message_target *target = &row->options.target;
+    bool is_due = place.due_at_ms == 0;
+    if (broken == MUTATION_TARGET_IGNORED && *target->device_id && is_due)
+        strip_lane(place.lane, false);
+    if (broken == MUTATION_GROUP_IGNORED && *target->device_group && is_due)
+        strip_lane(place.lane, false);
+    if (broken == MUTATION_SIM_IGNORED && target->sim != 0 && is_due)
+        strip_lane(place.lane, true);
+    if (broken == MUTATION_PRIORITY_STARVES && row->options.priority == MESSAGE_PRIORITY_LOW)
+        place.rank_ms = INT64_MAX;
+    return place;
+}
+
+void store_mutations_break_queue(struct store_database *database, enum mutation broken)
+{
+    const struct table *queued = &database->tables->messages_in[MESSAGE_QUEUED];
+    for (size_t i = 0; i < queued->count && broken != MUTATION_NONE; i++) {
+        struct message_row row = ((const struct memory_message *)queued->rows[i])->row;
+        struct message_place place = broken_place(broken, &row);
+        if (row.place.rank_ms == place.rank_ms && strcmp(row.place.lane, place.lane) == 0)
+            continue;
+        row.place = place;
+        if (memory_message_rows.set_place(database, &row) != ERROR_NONE)
+            abort();
+    }
+}
+
+/* As if the operator had decided otherwise. In place: nothing else looks at the devices during a claim. */
+static void break_device(enum mutation broken, struct device_configuration *configuration)
+{
+    if (broken == MUTATION_DISABLED_IS_GIVEN)
+        configuration->disabled = false;
+    if (broken == MUTATION_OWN_LIMIT_IGNORED)
+        configuration->daily_segments.is_own = false;
+}
+
+static enum error claim(struct world_store *store, struct store_write *write)
+{
+    const struct table *devices = &store->tables.devices;
+    struct device_configuration decided[MOST_PHONES];
+    store_mutations_break_queue(&store->database, store->broken);
+    for (size_t i = 0; i < devices->count; i++) {
+        struct memory_device *device = devices->rows[i];
+        decided[i] = device->configuration;
+        break_device(store->broken, &device->configuration);
+    }
+    enum error error = world_store_run(store, write);
+    for (size_t i = 0; i < devices->count; i++)
+        ((struct memory_device *)devices->rows[i])->configuration = decided[i];
+    for (size_t i = 0; i < write->claim.slot_count && store->broken == MUTATION_OPTIONS_NOT_TOLD;
+         i++) {
+        write->claim.messages[i].options.target.sim = 0;
+        write->claim.messages[i].options.expires_at_ms = 0;
+    }
+    return error;
+}
+
+enum { SHORT_SILENCE_MS = 5000 };
+
+/* Makes a transition that no verb would make. */
+static void force(struct world_store *store, const struct memory_message *message,
+                  enum message_status to)
+{
+    struct message_row before = message->row, after = before;
+    after.status = to;
+    after.event_count++;
+    after.updated_at_ms = store->wall_ms;
+    if (to == MESSAGE_QUEUED) {
+        after.device_id[0] = '\0';
+        after.journal = (struct message_id){0};
+    }
+    struct store_transition transition = {
+        .from = before.status, .to = to, .ref = {before.id, before.attempt}};
+    strcpy(transition.device_id, before.device_id);
+    strcpy(transition.error_code, to == MESSAGE_UNKNOWN ? "no_report" : "");
+    world_store_note_transition(store, &transition);
+    if (memory_message_rows.change(&store->database, &before, &after, TRANSITION_CREATED, NULL) !=
+        ERROR_NONE)
+        abort();
+}
+
+static enum error expire(struct world_store *store, struct store_write *write)
+{
+    struct store_expire asked = write->expire_unreported;
+    if (store->broken == MUTATION_SILENCE_AT_ONCE)
+        write->expire_unreported.silent_for_ms = SHORT_SILENCE_MS;
+    if (store->broken == MUTATION_OFFERS_FORGOTTEN)
+        write->expire_unreported.offered_for_ms = INT64_MAX / 2;
+    for (unsigned i = 0; i < MOST_MESSAGES && store->broken == MUTATION_UNKNOWN_OVER_SENT; i++) {
+        const struct memory_message *message = world_store_find(store, i);
+        if (message && message->row.status == MESSAGE_SENT &&
+            message->row.updated_at_ms < store->wall_ms - SHORT_SILENCE_MS)
+            force(store, message, MESSAGE_UNKNOWN);
+    }
+    for (unsigned i = 0; i < MOST_MESSAGES && store->broken == MUTATION_EXPIRES_AFTER_RELEASE;
+         i++) {
+        const struct memory_message *message = world_store_find(store, i);
+        if (message && message->row.status == MESSAGE_ACCEPTED &&
+            message->row.options.expires_at_ms != 0 &&
+            message->row.options.expires_at_ms <= store->wall_ms)
+            force(store, message, MESSAGE_EXPIRED);
+    }
+    enum error error = world_store_run(store, write);
+    write->expire_unreported.silent_for_ms = asked.silent_for_ms;
+    write->expire_unreported.offered_for_ms = asked.offered_for_ms;
+    return error;
+}
+
+static bool has_entry(const struct store_connect_device *connect, const struct message_row *row)
+{
+    for (size_t i = 0; i < connect->entry_count; i++) {
+        if (message_id_equal(&connect->entries[i].ref.id, &row->id) &&
+            connect->entries[i].ref.attempt == row->attempt)
+            return true;
+    }
+    return false;
+}
+
+/* Returns every message in flight to the queue that the phone's journal does not have. */
+static void requeue_all_but_the_journal(struct world_store *store,
+                                        const struct store_connect_device *connect)
+{
+    for (unsigned i = 0; i < MOST_MESSAGES; i++) {
+        const struct memory_message *message = world_store_find(store, i);
+        if (message && message->row.status >= MESSAGE_DISPATCHED &&
+            message->row.status <= MESSAGE_SENDING &&
+            strcmp(message->row.device_id, connect->holder.device_id) == 0 &&
+            !has_entry(connect, &message->row))
+            force(store, message, MESSAGE_QUEUED);
+    }
+}
+
+/* Makes all entries of the journal count for the current attempts. */
+static void raise_attempts(struct world_store *store, struct store_connect_device *connect)
+{
+    for (size_t i = 0; i < connect->entry_count; i++) {
+        const struct memory_message *message = memory_find_message(&store->tables,
+                                                                   &connect->entries[i].ref.id);
+        if (message)
+            connect->entries[i].ref.attempt = message->row.attempt;
+    }
+}
+
+static enum error connect_device(struct world_store *store, struct store_write *write)
+{
+    if (store->broken == MUTATION_REQUEUE_WITHOUT_PROOF)
+        requeue_all_but_the_journal(store, &write->connect);
+    if (store->broken == MUTATION_ACK_OF_ANY_ATTEMPT)
+        raise_attempts(store, &write->connect);
+    return world_store_run(store, write);
+}
+
+static enum error release_message(struct world_store *store, struct store_write *write)
+{
+    unsigned attempt = write->release.ref.attempt;
+    if (store->broken == MUTATION_ACK_OF_ANY_ATTEMPT)
+        write->release.ref.attempt = 0; /* counts for the current attempt */
+    enum error error = world_store_run(store, write);
+    write->release.ref.attempt = attempt;
+    return error;
+}
+
+static enum error return_to_queue(struct world_store *store, struct store_write *write)
+{
+    bool hopeless = write->return_to_queue.hopeless;
+    if (store->broken == MUTATION_OFFERS_FORGOTTEN)
+        return ERROR_NONE;
+    if (store->broken == MUTATION_HOPELESS_TRIED_AGAIN)
+        write->return_to_queue.hopeless = false;
+    enum error error = world_store_run(store, write);
+    write->return_to_queue.hopeless = hopeless;
+    return error;
+}
+
+static enum error lease(struct world_store *store, struct store_write *write)
+{
+    return store->broken == MUTATION_OFFERS_FORGOTTEN ? ERROR_NONE : world_store_run(store, write);
+}
+
+/* ---- Requests of clients ---- */
+
+static enum error resend_message(struct world_store *store, struct store_write *write)
+{
+    bool accepts = write->resend.accept_duplicate;
+    write->resend.accept_duplicate |= store->broken == MUTATION_RESENT_WITHOUT_CONSENT;
+    enum error error = world_store_run(store, write);
+    write->resend.accept_duplicate = accepts;
+    return error;
+}
+
+/* The next page begins one message too late. */
+static enum error cancel_batch(struct world_store *store, struct store_write *write)
+{
+    struct store_cancel_batch *cancel = &write->cancel_batch;
+    enum error error = world_store_run(store, write);
+    for (unsigned i = 0; i < MOST_MESSAGES && store->broken == MUTATION_BATCH_CANCEL_SKIPS; i++) {
+        const struct memory_message *message = world_store_find(store, i);
+        if (error != ERROR_NONE || !cancel->more || !message || message->row.seq <= cancel->after)
+            continue;
+        cancel->after = message->row.seq;
+        break;
+    }
+    return error;
+}
+
+void store_mutations_of_message(const struct world_store *store, struct message *message)
+{
+    int64_t *send_at_ms = &message->options.send_at_ms;
+    if (store->broken == MUTATION_SCHEDULE_EARLY && *send_at_ms != 0)
+        *send_at_ms -= (*send_at_ms - store->wall_ms) / 2;
+}
+
+enum error store_mutations_run(struct world_store *store, struct store_write *write)
+{
+    static enum error (*const own[STORE_VERB_COUNT])(struct world_store *, struct store_write *) = {
+        [STORE_CLAIM] = claim,
+        [STORE_EXPIRE_UNREPORTED] = expire,
+        [STORE_RELEASE] = release_message,
+        [STORE_RETURN_TO_QUEUE] = return_to_queue,
+        [STORE_DEVICE_CONNECT] = connect_device,
+        [STORE_BROKER_LEASE] = lease,
+        [STORE_RESEND] = resend_message,
+        [STORE_CANCEL_BATCH] = cancel_batch,
+    };
+    bool is_broken = store->broken != MUTATION_NONE && own[write->verb];
+    return is_broken ? own[write->verb](store, write) : world_store_run(store, write);
+}
