@@ -1,4 +1,4 @@
-/* POST /api/batches; GET and DELETE /api/batches/{batch_id}. */
+/* POST /api/batches, and /api/send-sms with `phone_numbers`; GET and DELETE /api/batches/{batch_id}. */
 #include "api-fcgi/handlers/batch_draft.h"
 #include "api-fcgi/handlers/handlers.h"
 #include "api-fcgi/server/api.h"
@@ -50,16 +50,13 @@ static void refuse_unknown_outcome(struct http_exchange *exchange)
 /* Says at which message the batch exceeds a limit. */
 static void refuse(struct http_exchange *exchange, enum error error)
 {
-    char pointer[40];
     const struct store_enqueue_batch *batch = &exchange->write.enqueue_batch;
     bool is_limit = error == ERROR_DAILY_CAP_REACHED || error == ERROR_KEY_CAP_REACHED ||
                     error == ERROR_RECIPIENT_CAP_REACHED || error == ERROR_BURST_CAP_REACHED;
-    if (is_limit) {
-        snprintf(pointer, sizeof(pointer), "/messages/%zu", batch->refused);
-        http_add_field_error(exchange, pointer, error,
-                             "is the first message over the limit; none of the %zu was accepted",
-                             batch->count);
-    }
+    if (is_limit)
+        batch_draft_add_error(exchange, exchange->state->batch, batch->refused, error,
+                              "is the first message over the limit; none of the %zu was accepted",
+                              batch->count);
     if (error == ERROR_OUTCOME_UNKNOWN)
         refuse_unknown_outcome(exchange);
     else
@@ -108,15 +105,24 @@ static void keep_answer(struct store_answer *answer, const struct batch_draft *d
     write_answer(&answer->body, draft);
 }
 
-enum http_outcome batches_handle_create(struct http_exchange *exchange)
+/* NULL after answering. */
+static struct batch_draft *begin_draft(struct http_exchange *exchange)
 {
     struct batch_draft *draft = calloc(1, sizeof(*draft));
-    if (!draft)
-        return http_problem(exchange, ERROR_INTERNAL, "Not enough memory for the batch.");
     exchange->state->batch = draft;
-    exchange->release = release_draft;
-    if (!batch_draft_read(exchange, draft))
+    if (draft)
+        exchange->release = release_draft;
+    else
+        http_problem(exchange, ERROR_INTERNAL, "Not enough memory for the batch.");
+    return draft;
+}
+
+static enum http_outcome create(struct http_exchange *exchange, bool is_valid)
+{
+    struct batch_draft *draft = exchange->state->batch;
+    if (!is_valid)
         return idempotency_find_answer(exchange, answer_if_done);
+    buffer_fini(&exchange->request.body); /* batches that wait must not fill the memory */
     exchange->write = (struct store_write){
         .verb = STORE_ENQUEUE_BATCH,
         .enqueue_batch = {.id = draft->id,
@@ -129,6 +135,19 @@ enum http_outcome batches_handle_create(struct http_exchange *exchange)
     if (exchange->write.enqueue_batch.idempotency)
         keep_answer(&exchange->write.enqueue_batch.idempotency->answer, draft);
     return http_park(exchange, answer_created);
+}
+
+enum http_outcome batches_handle_create(struct http_exchange *exchange)
+{
+    struct batch_draft *draft = begin_draft(exchange);
+    return draft ? create(exchange, batch_draft_read(exchange, draft)) : HTTP_ANSWERED;
+}
+
+enum http_outcome batches_handle_numbers(struct http_exchange *exchange, struct json *body)
+{
+    struct batch_draft *draft = begin_draft(exchange);
+    return draft ? create(exchange, batch_draft_read_numbers(exchange, body, draft))
+                 : HTTP_ANSWERED;
 }
 
 /* ---- Reading ---- */

@@ -17,7 +17,7 @@ union handler_state {
     struct message sent;          /* messages.c, message_resend.c: the new message */
     struct json_writer pairing;   /* pairing.c: POST /api/pairings, the answer so far */
     char token[SECRET_TEXT_SIZE]; /* pairing.c: POST /api/pair */
-    struct batch_draft *batch;    /* batches.c: POST /api/batches */
+    struct batch_draft *batch;    /* batches.c: a new one */
     struct batch_cancellation cancellation;
     bool verbose; /* health.c: GET /readyz?verbose */
 };
@@ -40,6 +40,8 @@ void messages_refuse_new(struct http_exchange *exchange, enum error error);
 
 /* batches.c */
 enum http_outcome batches_handle_create(struct http_exchange *exchange);
+/* POST /api/send-sms with `phone_numbers`: the same for its parsed body, which is changed. */
+enum http_outcome batches_handle_numbers(struct http_exchange *exchange, struct json *body);
 enum http_outcome batches_handle_get(struct http_exchange *exchange);
 enum http_outcome batches_handle_cancel(struct http_exchange *exchange);
 

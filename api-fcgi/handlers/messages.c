@@ -123,13 +123,13 @@ void messages_release_sent(struct http_exchange *exchange)
 }
 
 /* False after answering with all that is wrong. */
-static bool read_message(struct http_exchange *exchange, struct message *message)
+static bool read_message(struct http_exchange *exchange, const struct json *body,
+                         struct message *message)
 {
-    struct json *body = json_body_parse(exchange);
-    if (!body)
-        return false;
-    enum error error = message_draft_read(exchange, body, "", message);
-    json_free(body);
+    struct message_drafts drafts;
+    message_drafts_init(&drafts, exchange);
+    enum error error = message_drafts_read(&drafts, body, "", message);
+    message_drafts_fini(&drafts);
     if (error != ERROR_NONE)
         http_store_problem(exchange, error);
     if (error != ERROR_NONE || !json_body_accept(exchange))
@@ -139,12 +139,12 @@ static bool read_message(struct http_exchange *exchange, struct message *message
     return message->text;
 }
 
-enum http_outcome messages_handle_send(struct http_exchange *exchange)
+static enum http_outcome send_one(struct http_exchange *exchange, const struct json *body)
 {
     struct message *message = &exchange->state->sent;
     *message = (struct message){0};
     exchange->release = messages_release_sent;
-    if (!read_message(exchange, message))
+    if (!read_message(exchange, body, message))
         return idempotency_find_answer(exchange, message_replay_answer_if_done);
 
     message_draft_finish(exchange, message);
@@ -161,6 +161,18 @@ enum http_outcome messages_handle_send(struct http_exchange *exchange)
         message_replay_keep(&exchange->write.enqueue.idempotency->answer, message);
     FAIL_POINT("api.before_enqueue");
     return http_park(exchange, answer_accepted);
+}
+
+enum http_outcome messages_handle_send(struct http_exchange *exchange)
+{
+    struct json *body = json_body_parse(exchange);
+    if (!body)
+        return HTTP_ANSWERED;
+    bool many = json_is_object(body) && json_member(body, "phone_numbers");
+    enum http_outcome outcome = many ? batches_handle_numbers(exchange, body)
+                                     : send_one(exchange, body);
+    json_free(body); /* not of the exchange, which may be another thread's by now */
+    return outcome;
 }
 
 /* ---- Reading and cancelling ---- */

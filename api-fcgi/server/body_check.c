@@ -73,24 +73,24 @@ static const char *advice(const char *type)
     return "";
 }
 
-static bool refuse_type(struct http_exchange *exchange)
+static bool refuse_type(struct http_exchange *exchange, bool may_be_csv)
 {
-    char text[64];
+    static const char form[] = "only parameters may follow, after a semicolon";
+    const char *wanted = may_be_csv ? "application/json or text/csv" : "application/json";
     const char *type = exchange->request.content_type;
+    char text[64];
     if (*type == '\0') {
         http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
-                     "The Content-Type header is missing; send Content-Type: application/json.");
+                     "The Content-Type header is missing; send Content-Type: %s.", wanted);
         return false;
     }
     type = token(type, text);
-    if (strcmp(type, "application/json") == 0) {
-        http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
-                     "Content-Type must be application/json; only parameters may follow, after a"
-                     " semicolon.");
-        return false;
-    }
-    http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE,
-                 "Content-Type must be application/json, not %s%s.", type, advice(type));
+    if (strcmp(type, "application/json") == 0 || (may_be_csv && strcmp(type, "text/csv") == 0))
+        http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE, "Content-Type must be %s; %s.", type,
+                     form);
+    else
+        http_problem(exchange, ERROR_UNSUPPORTED_MEDIA_TYPE, "Content-Type must be %s, not %s%s.",
+                     wanted, type, advice(type));
     return false;
 }
 
@@ -127,18 +127,27 @@ static bool check_charset(struct http_exchange *exchange, const char *parameters
     return true;
 }
 
-static bool check_type(struct http_exchange *exchange)
+/* What follows the media type in the header; NULL: it is another type. */
+static const char *parameters_of(const char *header, const char *type)
 {
-    static const char json[] = "application/json";
-    const char *type = exchange->request.content_type;
-    size_t length = sizeof(json) - 1;
-    if (strncasecmp(type, json, length) != 0)
-        return refuse_type(exchange);
-    while (isspace((unsigned char)type[length]))
+    size_t length = strlen(type);
+    if (strncasecmp(header, type, length) != 0)
+        return NULL;
+    while (isspace((unsigned char)header[length]))
         length++;
-    if (type[length] != '\0' && type[length] != ';')
-        return refuse_type(exchange);
-    return check_charset(exchange, type + length);
+    return header[length] == '\0' || header[length] == ';' ? header + length : NULL;
+}
+
+static bool check_type(struct http_exchange *exchange, bool may_be_csv)
+{
+    struct http_request *request = &exchange->request;
+    const char *parameters = parameters_of(request->content_type, "application/json");
+    request->is_csv = !parameters && may_be_csv;
+    if (request->is_csv)
+        parameters = parameters_of(request->content_type, "text/csv");
+    if (!parameters)
+        return refuse_type(exchange, may_be_csv);
+    return check_charset(exchange, parameters);
 }
 
 /* ---- The first bytes ---- */
@@ -184,8 +193,11 @@ static bool check_bytes(struct http_exchange *exchange)
 {
     const struct buffer *body = &exchange->request.body;
     const char *coding = compression(body), *encoding = other_unicode(body);
-    if (coding)
+    bool is_csv = exchange->request.is_csv;
+    if (coding && !(is_csv && strcmp(coding, "zip") == 0)) /* a workbook: csv.h says so */
         return refuse_coding(exchange, coding);
+    if (is_csv)
+        return true;
     if (encoding) {
         http_problem(exchange, ERROR_MALFORMED_JSON, "The body is encoded in %s; send UTF-8.",
                      encoding);
@@ -199,7 +211,7 @@ static bool check_bytes(struct http_exchange *exchange)
     return true;
 }
 
-bool body_check_request(struct http_exchange *exchange)
+bool body_check_request(struct http_exchange *exchange, bool may_be_csv)
 {
     const struct http_request *request = &exchange->request;
     if (request->repeated_header) {
@@ -207,7 +219,7 @@ bool body_check_request(struct http_exchange *exchange)
                      request->repeated_header);
         return false;
     }
-    if (!check_coding(exchange) || !check_type(exchange))
+    if (!check_coding(exchange) || !check_type(exchange, may_be_csv))
         return false;
     if (request->body_lost)
         http_problem(exchange, ERROR_INTERNAL, "Not enough memory for the body.");
@@ -221,7 +233,9 @@ bool body_check_request(struct http_exchange *exchange)
     else if (request->body_cut)
         http_problem(exchange, ERROR_MALFORMED_REQUEST, "The body is shorter than Content-Length.");
     else if (request->body.length == 0)
-        http_problem(exchange, ERROR_EMPTY_BODY, "Send a JSON object as the body.");
+        http_problem(exchange, ERROR_EMPTY_BODY,
+                     request->is_csv ? "Send a header row and the messages as the body."
+                                     : "Send a JSON object as the body.");
     else
         return check_bytes(exchange);
     return false;

@@ -66,6 +66,7 @@ void http_exchange_reset(struct http_exchange *exchange)
     buffer_clear(&exchange->problem.errors);
     exchange->problem.error_count = 0;
     exchange->problem.message_id = exchange->problem.batch_id = NULL;
+    exchange->problem.source = HTTP_IN_BODY;
     exchange->problem.retry_after_s = 0;
     exchange->response.status = 0;
     exchange->idempotency.any = false;
@@ -178,6 +179,7 @@ enum http_outcome http_store_problem(struct http_exchange *exchange, enum error 
     return answer_problem(exchange, error, "Nothing was changed. Try again in a few seconds.");
 }
 
+/* `name` may be NULL. */
 static void add_error(struct http_exchange *exchange, const char *kind, const char *name,
                       enum error error, const char *detail, va_list arguments)
 {
@@ -189,7 +191,10 @@ static void add_error(struct http_exchange *exchange, const char *kind, const ch
     vsnprintf(text, sizeof(text), detail, arguments);
     utf8_trim(text);
     json_begin_object(&json, NULL);
-    json_put_text(&json, kind, name);
+    if (exchange->problem.source == HTTP_IN_CSV)
+        json_put_integer(&json, "line", (int64_t)exchange->problem.line);
+    if (name)
+        json_put_text(&json, kind, name);
     json_put_text(&json, "code", error_code(error));
     json_put_text(&json, "detail", text);
     json_end_object(&json);
@@ -200,7 +205,17 @@ void http_add_field_error(struct http_exchange *exchange, const char *pointer, e
 {
     va_list arguments;
     va_start(arguments, detail);
-    add_error(exchange, "pointer", pointer, error, detail, arguments);
+    switch (exchange->problem.source) {
+    case HTTP_IN_BODY:
+        add_error(exchange, "pointer", pointer, error, detail, arguments);
+        break;
+    case HTTP_IN_QUERY:
+        add_error(exchange, "parameter", pointer + 1, error, detail, arguments);
+        break;
+    case HTTP_IN_CSV:
+        add_error(exchange, "column", *pointer ? pointer + 1 : NULL, error, detail, arguments);
+        break;
+    }
     va_end(arguments);
 }
 

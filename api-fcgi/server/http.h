@@ -32,6 +32,7 @@ struct http_request {
     const char *content_encoding;
     const char *idempotency_key; /* NULL: missing, because an empty one is refused */
     const char *repeated_header; /* one that this struct has, if sent more than once; else NULL */
+    bool is_csv;                 /* the body, as body_check.h found it */
     bool body_cut;               /* the body is not as long as announced */
     bool body_lost;              /* there was no memory for it */
     struct buffer body;
@@ -45,6 +46,13 @@ struct http_response {
     const char *content_type;
     struct buffer headers; /* further header lines, each with its CRLF */
     struct buffer body;
+};
+
+/* What a member is in, that http_add_field_error names. */
+enum http_member_source {
+    HTTP_IN_BODY,  /* of JSON: named by its pointer */
+    HTTP_IN_QUERY, /* a parameter: by its name */
+    HTTP_IN_CSV,   /* a cell: by its line and column */
 };
 
 /* What a handler returns. It must not touch an exchange that it has parked. */
@@ -79,6 +87,8 @@ struct http_exchange {
         int64_t retry_after_s;               /* 0: none, or the default of its status */
         struct buffer errors;                /* JSON, separated by commas */
         int error_count;
+        enum http_member_source source; /* of the next field errors */
+        size_t line;                    /* HTTP_IN_CSV: from 1 */
     } problem;
 
     /* The handler's, from its first step until the answer is sent. `release` frees what it owns; or NULL. */
@@ -123,7 +133,8 @@ enum http_outcome http_store_problem(struct http_exchange *exchange, enum error 
 
 /*
  * Add to the `errors` of the next problem, at most 20 of them: a member of the body by its JSON pointer (RFC
- * 6901; "" is the whole body), a query parameter by its name, or a readiness check by its name.
+ * 6901; "" is the whole body), a query parameter by its name, or a readiness check by its name. Where
+ * `problem.source` says so, the pointer is "/" and the name of a parameter or a column; "" is a whole line.
  */
 void http_add_field_error(struct http_exchange *exchange, const char *pointer, enum error error,
                           const char *detail, ...) PRINTF_FORMAT(4, 5);

@@ -63,8 +63,8 @@ bool idempotency_take(struct http_exchange *exchange)
     if (!take_key(exchange, idempotency->key))
         return false;
     strcpy(idempotency->key_id, exchange->key_id);
-    secret_hash_request(request->method, request->path, request->body.data, request->body.length,
-                        idempotency->request_hash);
+    secret_hash_request(request->method, request->path, request->query, request->body.data,
+                        request->body.length, idempotency->request_hash);
     idempotency->answer.status = 0;
     idempotency->answer.location[0] = '\0';
     buffer_clear(&idempotency->answer.body);
@@ -103,10 +103,11 @@ enum http_outcome idempotency_replay(struct http_exchange *exchange, const struc
 
 enum http_outcome idempotency_refuse(struct http_exchange *exchange)
 {
-    return http_problem(exchange, ERROR_IDEMPOTENCY_KEY_REUSED,
-                        "This Idempotency-Key came with another request in the last 24 hours. To"
-                        " repeat that one, send the same path and body, byte by byte; for a new one"
-                        " choose a new key. Nothing was changed.");
+    return http_problem(
+        exchange, ERROR_IDEMPOTENCY_KEY_REUSED,
+        "This Idempotency-Key came with another request in the last 24 hours. To"
+        " repeat that one, send the same path, parameters and body, byte by byte; for a new one"
+        " choose a new key. Nothing was changed.");
 }
 
 enum http_outcome idempotency_find_answer(struct http_exchange *exchange,

@@ -10,7 +10,7 @@
 
 #include "api-fcgi/server/http.h"
 
-/* Reads the key, and hashes the method, the path and the body. False after answering 400. The body is complete. */
+/* Reads the key, and hashes the method, the path, the query and the body. False after answering 400. The body is complete. */
 MUST_CHECK bool idempotency_take(struct http_exchange *exchange);
 
 /* For the write; NULL where the request has no key. Its answer is empty, and the handler's to fill in. */

@@ -8,14 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PLACE_SIZE = 64, POINTER_SIZE = PLACE_SIZE + 64 };
-
 /* Adds an error with the JSON pointer to a member of any name: "~" and "/" are escaped (RFC 6901, 3). */
 static void refuse_unknown(struct http_exchange *exchange, const char *place, const char *name,
                            const char *meant)
 {
     struct buffer pointer;
-    buffer_init(&pointer, PLACE_SIZE + 128); /* longer names are cut */
+    buffer_init(&pointer, JSON_BODY_PLACE_SIZE + 128); /* longer names are cut */
     buffer_append_text(&pointer, place);
     buffer_append_char(&pointer, '/');
     for (const char *end = name + strlen(name);
@@ -62,30 +60,41 @@ static bool has_field(const struct json_body_field *fields, size_t count, const 
     return false;
 }
 
-static void take_members(struct http_exchange *exchange, const struct json *object,
-                         const char *place, const struct json_body_field *fields, size_t count,
-                         void *target)
+const char *json_body_pointer(const char *place, const char *pointer,
+                              char whole[JSON_BODY_POINTER_SIZE])
 {
-    char whole[POINTER_SIZE];
-    for (size_t i = 0; i < count; i++) {
-        const struct json *value = json_member(object, fields[i].pointer + 1);
-        const char *pointer = fields[i].pointer;
-        if (!value && !fields[i].required)
-            continue;
-        if (*place) {
-            snprintf(whole, sizeof(whole), "%s%s", place, pointer);
-            pointer = whole;
-        }
-        if (value)
-            fields[i].take(exchange, pointer, value, target);
-        else
-            http_add_field_error(exchange, pointer, ERROR_REQUIRED, "is required");
-    }
+    if (*place == '\0')
+        return pointer;
+    snprintf(whole, JSON_BODY_POINTER_SIZE, "%s%s", place, pointer);
+    return whole;
+}
+
+void json_body_refuse_others(struct http_exchange *exchange, const struct json *object,
+                             const char *place, const struct json_body_field *fields, size_t count)
+{
     json_for_each (member, object) {
         if (!has_field(fields, count, json_name(member)))
             refuse_unknown(exchange, place, json_name(member),
                            suggest_field(object, fields, count, json_name(member)));
     }
+}
+
+static void take_members(struct http_exchange *exchange, const struct json *object,
+                         const char *place, const struct json_body_field *fields, size_t count,
+                         void *target)
+{
+    char whole[JSON_BODY_POINTER_SIZE];
+    for (size_t i = 0; i < count; i++) {
+        const struct json *value = json_member(object, fields[i].pointer + 1);
+        if (!value && !fields[i].required)
+            continue;
+        const char *pointer = json_body_pointer(place, fields[i].pointer, whole);
+        if (value)
+            fields[i].take(exchange, pointer, value, target);
+        else
+            http_add_field_error(exchange, pointer, ERROR_REQUIRED, "is required");
+    }
+    json_body_refuse_others(exchange, object, place, fields, count);
 }
 
 /* Names the character at the error, as in: a comma or } is expected here, but found the letter "m". */
@@ -145,18 +154,26 @@ struct json *json_body_parse(struct http_exchange *exchange)
     return body;
 }
 
+bool json_body_is_object(struct http_exchange *exchange, const struct json *value,
+                         const char *place)
+{
+    if (json_is_object(value))
+        return true;
+    if (*place == '\0')
+        refuse_body(exchange, value);
+    else
+        http_add_field_error(exchange, place, ERROR_WRONG_TYPE, "must be an object, not %s",
+                             json_type_name(value));
+    return false;
+}
+
 void json_body_take_object(struct http_exchange *exchange, const struct json *object,
                            const char *place, const struct json_body_field *fields, size_t count,
                            void *target)
 {
-    assert(strlen(place) < PLACE_SIZE);
-    if (json_is_object(object))
+    assert(strlen(place) < JSON_BODY_PLACE_SIZE);
+    if (json_body_is_object(exchange, object, place))
         take_members(exchange, object, place, fields, count, target);
-    else if (*place == '\0')
-        refuse_body(exchange, object);
-    else
-        http_add_field_error(exchange, place, ERROR_WRONG_TYPE, "must be an object, not %s",
-                             json_type_name(object));
 }
 
 bool json_body_accept(struct http_exchange *exchange)

@@ -22,11 +22,24 @@ MUST_CHECK bool json_body_take(struct http_exchange *exchange, const struct json
 /* The parts of json_body_take, for a body that has more than one object. NULL after answering; json_free. */
 MUST_CHECK struct json *json_body_parse(struct http_exchange *exchange);
 
+/* Whether the value at `place` is an object; adds an error if not. */
+MUST_CHECK bool json_body_is_object(struct http_exchange *exchange, const struct json *value,
+                                    const char *place);
+
 /* Takes the members of the object that is in the body at `place`, a JSON pointer; "": it is the body itself. Adds
    errors. */
 void json_body_take_object(struct http_exchange *exchange, const struct json *object,
                            const char *place, const struct json_body_field *fields, size_t count,
                            void *target);
+
+/* Adds an error for each member of the object at `place` that is none of the fields. */
+void json_body_refuse_others(struct http_exchange *exchange, const struct json *object,
+                             const char *place, const struct json_body_field *fields, size_t count);
+
+/* The pointer of a member, in `whole` or borrowed. A place has less than JSON_BODY_PLACE_SIZE bytes. */
+enum { JSON_BODY_PLACE_SIZE = 64, JSON_BODY_POINTER_SIZE = JSON_BODY_PLACE_SIZE + 64 };
+const char *json_body_pointer(const char *place, const char *pointer,
+                              char whole[JSON_BODY_POINTER_SIZE]);
 
 /* False after answering, where errors were added. */
 MUST_CHECK bool json_body_accept(struct http_exchange *exchange);

@@ -87,33 +87,59 @@ static void refuse_unknown(struct http_exchange *exchange, const struct query_pa
                                  "is not a known parameter; did you mean %s?", meant);
     else if (strcmp(exchange->request.method, "POST") == 0)
         http_add_parameter_error(exchange, shown, ERROR_UNKNOWN_FIELD,
-                                 "is not a known parameter; send a JSON object as the body");
+                                 exchange->request.is_csv
+                                     ? "is not a known parameter; the values of a message are cells"
+                                     : "is not a known parameter; send a JSON object as the body");
     else
         http_add_parameter_error(exchange, shown, ERROR_UNKNOWN_FIELD,
                                  count > 0 ? "is not a known parameter; remove it"
                                            : "is not a known parameter; this path has none");
 }
 
-static void read_values(struct http_exchange *exchange, const struct query_parameter *table,
-                        size_t count, struct query_values *values)
+/* The next parameter that is known, good and new, by its index; `count` at the end. Adds errors for the others. */
+static size_t next_parameter(struct http_exchange *exchange, const struct query_parameter *table,
+                             size_t count, const char **query, bool present[], char *value,
+                             size_t size)
 {
-    const char *query = exchange->request.query;
-    char name[32], value[QUERY_VALUE_SIZE];
+    char name[32];
     bool good;
-    while (query_next_parameter(&query, name, sizeof(name), value, sizeof(value), &good)) {
+    while (query_next_parameter(query, name, sizeof(name), value, size, &good)) {
         size_t i = find_parameter(table, count, name);
         if (i == count) {
             refuse_unknown(exchange, table, count, name);
         } else if (!good) {
             http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE,
-                                     "must be percent-encoded UTF-8 of at most 127 bytes");
-        } else if (values->present[i]) {
+                                     "must be percent-encoded UTF-8 of at most %zu bytes",
+                                     size - 1);
+        } else if (present[i]) {
             http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE, "occurs more than once");
         } else {
-            values->present[i] = true;
-            strcpy(values->text[i], value);
+            present[i] = true;
+            return i;
         }
     }
+    return count;
+}
+
+static void read_values(struct http_exchange *exchange, const struct query_parameter *table,
+                        size_t count, struct query_values *values)
+{
+    const char *query = exchange->request.query;
+    char value[QUERY_VALUE_SIZE];
+    size_t i;
+    while ((i = next_parameter(exchange, table, count, &query, values ? values->present : NULL,
+                               value, sizeof(value))) < count)
+        strcpy(values->text[i], value);
+}
+
+void query_take_long(struct http_exchange *exchange, const struct query_parameter *table,
+                     size_t count, char *value, size_t size, void *target)
+{
+    const char *query = exchange->request.query;
+    bool present[QUERY_MAX_PARAMETERS] = {false};
+    size_t i;
+    while ((i = next_parameter(exchange, table, count, &query, present, value, size)) < count)
+        table[i].take(exchange, table[i].name.name, value, target);
 }
 
 bool query_take(struct http_exchange *exchange, const struct query_parameter *table, size_t count,

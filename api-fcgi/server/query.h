@@ -30,6 +30,11 @@ struct query_values {
 MUST_CHECK bool query_take(struct http_exchange *exchange, const struct query_parameter *table,
                            size_t count, struct query_values *values, void *target);
 
+/* The same for values of less than `size` bytes, which are taken in the order of the query and are not kept: `value` is
+   room for one of them. Adds errors; it does not answer. */
+void query_take_long(struct http_exchange *exchange, const struct query_parameter *table,
+                     size_t count, char *value, size_t size, void *target);
+
 /* Appends the filters that were given to the URL of a list. */
 void query_append_filters(struct buffer *url, const struct query_parameter *table, size_t count,
                           const struct query_values *values);

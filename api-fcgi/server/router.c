@@ -98,7 +98,8 @@ static enum http_outcome run(struct http_exchange *exchange, const struct route 
     if (route->flags & ROUTE_SLOW_READ)
         return slow_reads_run(exchange->api->slow_reads, exchange, route->handle);
     bool needs_no_body = route->flags & ROUTE_BODY_OPTIONAL && body_check_is_missing(exchange);
-    if (route->flags & ROUTE_JSON_BODY && !needs_no_body && !body_check_request(exchange))
+    if (route->flags & ROUTE_JSON_BODY && !needs_no_body &&
+        !body_check_request(exchange, route->flags & ROUTE_CSV_BODY))
         return HTTP_ANSWERED;
     if ((route->flags & ROUTE_IDEMPOTENCY_KEY) && !idempotency_take(exchange))
         return HTTP_ANSWERED;

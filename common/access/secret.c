@@ -160,13 +160,14 @@ bool pairing_code_hash(const char *text, unsigned char hash[SECRET_HASH_BYTES])
     return true;
 }
 
-void secret_hash_request(const char *method, const char *path, const void *body, size_t length,
-                         unsigned char hash[SECRET_HASH_BYTES])
+void secret_hash_request(const char *method, const char *path, const char *query, const void *body,
+                         size_t length, unsigned char hash[SECRET_HASH_BYTES])
 {
     SHA256_CTX context;
     SHA256_Init(&context);
     SHA256_Update(&context, method, strlen(method) + 1);
     SHA256_Update(&context, path, strlen(path) + 1);
+    SHA256_Update(&context, query, strlen(query) + 1);
     SHA256_Update(&context, body, length);
     SHA256_Final(hash, &context);
 }

@@ -49,9 +49,9 @@ MUST_CHECK bool pairing_code_make(char text[PAIRING_CODE_SIZE],
    False if it is not a code. */
 MUST_CHECK bool pairing_code_hash(const char *text, unsigned char hash[SECRET_HASH_BYTES]);
 
-/* The SHA-256 of a request: not a secret, but a hash. Method and path have no NUL. */
-void secret_hash_request(const char *method, const char *path, const void *body, size_t length,
-                         unsigned char hash[SECRET_HASH_BYTES]);
+/* The SHA-256 of a request: not a secret, but a hash. */
+void secret_hash_request(const char *method, const char *path, const char *query, const void *body,
+                         size_t length, unsigned char hash[SECRET_HASH_BYTES]);
 
 /* The Sec-WebSocket-Accept for the key of a WebSocket handshake (RFC 6455, 4.2.2): not a secret, but a hash. */
 enum { WEBSOCKET_ANSWER_SIZE = 29 };

@@ -176,31 +176,37 @@ bool json_true(const struct json *value)
     return cJSON_IsTrue(as_cjson(value));
 }
 
-bool json_set_text(struct json *object, const char *name, const char *text)
+struct json *json_take_member(struct json *object, const char *name)
 {
-    cJSON *value = cJSON_CreateString(text);
-    bool exists = json_member(object, name);
-    bool set = value &&
-               (exists ? cJSON_ReplaceItemInObjectCaseSensitive((cJSON *)object, name, value)
-                       : cJSON_AddItemToObject((cJSON *)object, name, value));
-    if (!set)
-        cJSON_Delete(value);
-    return set;
+    return (struct json *)cJSON_DetachItemFromObjectCaseSensitive((cJSON *)object, name);
 }
 
-bool json_set_missing(struct json *object, const struct json *defaults)
+struct json *json_new_object(void)
 {
-    bool good = true;
-    for (cJSON *member = as_cjson(defaults)->child; member && good; member = member->next) {
-        if (!json_member(object, member->string))
-            good = cJSON_AddItemReferenceToObject((cJSON *)object, member->string, member);
-    }
-    return good;
+    return (struct json *)cJSON_CreateObject();
 }
 
-void json_remove(struct json *object, const char *name)
+static bool add(struct json *object, const char *name, cJSON *value)
 {
-    cJSON_DeleteItemFromObjectCaseSensitive((cJSON *)object, name);
+    if (value && cJSON_AddItemToObjectCS((cJSON *)object, name, value))
+        return true;
+    cJSON_Delete(value);
+    return false;
+}
+
+bool json_add_text(struct json *object, const char *name, const char *text)
+{
+    return add(object, name, cJSON_CreateStringReference(text));
+}
+
+bool json_add_integer(struct json *object, const char *name, int64_t integer)
+{
+    return add(object, name, cJSON_CreateNumber((double)integer));
+}
+
+bool json_add_boolean(struct json *object, const char *name, bool boolean)
+{
+    return add(object, name, cJSON_CreateBool(boolean));
 }
 
 void json_copy(struct json_writer *json, const char *name, const struct json *value)

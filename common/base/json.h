@@ -3,8 +3,8 @@
  *
  * cJSON parses only texts that a strict scan has accepted (RFC 8259, and I-JSON, RFC 7493, where RFC 8259 leaves a
  * choice): valid UTF-8, no raw control characters, no "\u0000" and no lone surrogate,
- * exact number grammar, no duplicate names, at most JSON_MAX_DEPTH levels and JSON_MAX_MEMBERS names
- * in one object, nothing but white space after the value. So every string is a proper C string.
+ * exact number grammar, no duplicate names, at most JSON_MAX_DEPTH levels, JSON_MAX_MEMBERS names
+ * in one object and JSON_MAX_VALUES values, nothing but white space after the value. So every string is a proper C string.
  *
  * A parsed document belongs to the caller; the values inside it are borrowed until json_free.
  * Any thread, one document per thread at a time.
@@ -14,7 +14,7 @@
 
 #include "common/base/base.h"
 
-enum { JSON_MAX_DEPTH = 16, JSON_MAX_MEMBERS = 256 };
+enum { JSON_MAX_DEPTH = 16, JSON_MAX_MEMBERS = 256, JSON_MAX_VALUES = 1000000 };
 
 /* Why a text was refused, and at which byte; a duplicate name is reported at the end of the text. */
 struct json_problem {
@@ -76,14 +76,19 @@ bool json_same_scalar(const struct json *a, const struct json *b);
 /* False for anything but `true`. */
 bool json_true(const struct json *value);
 
-/* ---- Changing a document; `object` belongs to its owner. False without memory, and then nothing is changed ---- */
+/* Takes the member out of the object: NULL, or the caller's to free. */
+MUST_CHECK struct json *json_take_member(struct json *object, const char *name);
 
-/* Sets the member to a copy of the text. */
-MUST_CHECK bool json_set_text(struct json *object, const char *name, const char *text);
+/* ---- Making a document: what another form of the same values is read as ---- */
 
-/* Gives the object the members of `defaults` that it lacks. They stay those of `defaults`, which must live as long. */
-MUST_CHECK bool json_set_missing(struct json *object, const struct json *defaults);
-void json_remove(struct json *object, const char *name);
+/* An empty object; NULL without memory. */
+MUST_CHECK struct json *json_new_object(void);
+
+/* Add a member that the object does not have. Names and texts are borrowed, and must live as long as the object. False
+   without memory. */
+MUST_CHECK bool json_add_text(struct json *object, const char *name, const char *text);
+MUST_CHECK bool json_add_integer(struct json *object, const char *name, int64_t integer);
+MUST_CHECK bool json_add_boolean(struct json *object, const char *name, bool boolean);
 
 struct json_writer;
 

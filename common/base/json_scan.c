@@ -10,7 +10,7 @@ struct scan {
     const char *start;
     const char *p;
     const char *end;
-    int depth;
+    int depth, values;
     char *mend; /* the same text if it may be repaired; else NULL */
     struct json_problem *problem;
 };
@@ -324,6 +324,8 @@ static bool scan_value(struct scan *scan)
     skip_space(scan);
     if (scan->p >= scan->end)
         return refuse(scan, "the text ends too early");
+    if (++scan->values > JSON_MAX_VALUES) /* a parsed value needs far more memory than its text */
+        return refuse(scan, "the document has too many values");
     if (*scan->p == '{' || *scan->p == '[') {
         if (scan->depth == JSON_MAX_DEPTH)
             return scan->mend ? blank_container(scan)

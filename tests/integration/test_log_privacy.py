@@ -84,7 +84,8 @@ class Client:
 def text_fields():
     """The members of the body of POST /api/send-sms."""
     content = description()["paths"]["/api/send-sms"]["post"]["requestBody"]["content"]
-    return list(resolve(content["application/json"]["schema"])["properties"])
+    forms = map(resolve, content["application/json"]["schema"]["oneOf"])
+    return list(dict.fromkeys(name for form in forms for name in form["properties"]))
 
 
 def parameters():

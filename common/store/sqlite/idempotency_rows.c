@@ -35,7 +35,7 @@ static int64_t hash_of_key(const struct store_idempotency *idempotency)
 {
     unsigned char hash[SECRET_HASH_BYTES];
     uint64_t number = 0;
-    secret_hash_request(idempotency->key_id, idempotency->key, "", 0, hash);
+    secret_hash_request(idempotency->key_id, idempotency->key, "", "", 0, hash);
     for (size_t i = 0; i < sizeof(number); i++)
         number = number << 8 | hash[i];
     return (int64_t)number;
