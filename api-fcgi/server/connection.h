@@ -1,8 +1,8 @@
 /*
  * A connection from nginx, and its exchange: nginx sends one request at a time.
  *
- * A connection is idle (epoll watches it), handled by a worker, parked, or in the list of ready ones. Only its
- * owner may touch it.
+ * A connection is idle (epoll watches it), handled by a worker, parked, or in the list of ready ones or of long requests.
+ * Only its owner may touch it.
  */
 #ifndef API_FCGI_SERVER_CONNECTION_H
 #define API_FCGI_SERVER_CONNECTION_H
@@ -23,7 +23,7 @@ struct connection {
     atomic_bool was_used; /* it has had a request */
     atomic_bool
         watched; /* set before epoll watches it, cleared by the worker that gets the event */
-    struct connection *next_ready;      /* under server->lock */
+    struct connection *next_ready;      /* under server->lock: also among long requests */
     struct connection *next, **link;    /* under server->lock: among all connections */
     _Alignas(max_align_t) char state[]; /* exchange.state */
 };

@@ -155,6 +155,7 @@ struct fcgi_server *fcgi_server_start(const struct fcgi_server_options *options)
         return NULL;
     server->options = *options;
     server->last_ready = &server->first_ready;
+    server->last_long = &server->first_long;
     pthread_mutex_init(&server->lock, NULL);
     pthread_cond_init(&server->fewer, NULL);
     sem_init(&server->run_slots, 0, (unsigned)MAX(sysconf(_SC_NPROCESSORS_ONLN), 2));

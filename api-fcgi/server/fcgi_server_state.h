@@ -35,6 +35,10 @@ struct fcgi_server {
     atomic_bool any_ready;          /* set under lock: first_ready is not NULL */
     struct connection *first_ready; /* under lock */
     struct connection **last_ready; /* under lock */
+    atomic_bool any_long;           /* set under lock: a long request waits, and none is handled */
+    bool handles_long;              /* under lock */
+    struct connection *first_long;  /* under lock */
+    struct connection **last_long;  /* under lock */
 };
 
 #endif

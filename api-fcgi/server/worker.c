@@ -12,7 +12,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { READY_AT_ONCE = 16 };
+enum { READY_AT_ONCE = 16, LONG_REQUEST_BYTES = 65536 };
 
 static _Thread_local struct worker *current;
 
@@ -74,6 +74,67 @@ static void finish(struct worker *worker, struct connection *connection)
         connection_await_request(connection);
 }
 
+static void handle(struct worker *worker, struct connection *connection)
+{
+    assign(&connection->exchange, worker);
+    enum http_outcome outcome = router_handle(&connection->exchange);
+    log_set_request(NULL);
+    if (outcome == HTTP_ANSWERED)
+        finish(worker, connection);
+}
+
+/* Under the lock. */
+static void note_long(struct fcgi_server *server)
+{
+    atomic_store(&server->any_long, server->first_long && !server->handles_long);
+}
+
+static void add_long(struct connection *connection)
+{
+    struct fcgi_server *server = connection->server;
+    connection->next_ready = NULL;
+    pthread_mutex_lock(&server->lock);
+    *server->last_long = connection;
+    server->last_long = &connection->next_ready;
+    note_long(server);
+    pthread_mutex_unlock(&server->lock);
+}
+
+/* NULL: none waits, or another one is handled. */
+static struct connection *take_long(struct fcgi_server *server)
+{
+    struct connection *first = NULL;
+    pthread_mutex_lock(&server->lock);
+    if (!server->handles_long)
+        first = server->first_long;
+    if (first) {
+        server->handles_long = true;
+        server->first_long = first->next_ready;
+        if (!server->first_long)
+            server->last_long = &server->first_long;
+    }
+    note_long(server);
+    pthread_mutex_unlock(&server->lock);
+    return first;
+}
+
+static void serve_long(struct worker *worker)
+{
+    struct fcgi_server *server = worker->server;
+    struct connection *connection = atomic_load(&server->any_long) ? take_long(server) : NULL;
+    if (!connection)
+        return;
+    yield_run_slot(worker);
+    handle(worker, connection);
+    pthread_mutex_lock(&server->lock);
+    server->handles_long = false;
+    note_long(server);
+    bool more = atomic_load(&server->any_long);
+    pthread_mutex_unlock(&server->lock);
+    if (more)
+        worker_wake_one(server);
+}
+
 static void serve(struct worker *worker, struct connection *connection, uint32_t events)
 {
     struct http_exchange *exchange = &connection->exchange;
@@ -95,11 +156,10 @@ static void serve(struct worker *worker, struct connection *connection, uint32_t
     connection->was_used = true;
     fcgi_request_read(&connection->fcgi, exchange);
     exchange->arrived_at_us = arrived_at_us;
-    assign(exchange, worker);
-    enum http_outcome outcome = router_handle(exchange);
-    log_set_request(NULL);
-    if (outcome == HTTP_ANSWERED)
-        finish(worker, connection);
+    if (exchange->request.body.length > LONG_REQUEST_BYTES)
+        add_long(connection);
+    else
+        handle(worker, connection);
 }
 
 static void serve_events(struct worker *worker)
@@ -183,6 +243,8 @@ static void *worker_main(void *argument)
         if (!atomic_load_explicit(&server->polled, memory_order_relaxed))
             atomic_store(&server->polled, true);
         serve_ready(worker);
+        if (worker->has_run_slot)
+            serve_long(worker);
         if (worker->has_run_slot)
             serve_events(worker);
     }

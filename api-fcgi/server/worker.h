@@ -4,6 +4,9 @@
  * A worker with a run slot resumes the exchanges that are ready, then waits for events of connections, and
  * handles the request of each. There is one run slot for each processor: more workers would only wake each
  * other.
+ *
+ * A long request, such as a batch, takes as long as hundreds of others. Long requests are handled one after the other, by a
+ * worker that gives up its run slot meanwhile. So the others never wait for one.
  */
 #ifndef API_FCGI_SERVER_WORKER_H
 #define API_FCGI_SERVER_WORKER_H

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     WAKE_PAUSE_US =
@@ -56,7 +57,8 @@ static void fill_batch(struct store *store)
     struct batch *batch = &store->batch;
     bool are_batches;
     pthread_mutex_lock(&store->lock);
-    batch->count = write_queue_take(&store->queue, batch->writes, STORE_MAX_BATCH, &are_batches);
+    batch->count = write_queue_take(&store->queue, batch->writes, STORE_MAX_BATCH,
+                                    clock_monotonic_us(), &are_batches);
     if (!are_batches)
         store->recent_batch_size = MAX(batch->count, store->recent_batch_size - 1);
     pthread_mutex_unlock(&store->lock);
@@ -66,20 +68,36 @@ static void fill_batch(struct store *store)
 static void empty_batch(struct store *store)
 {
     struct batch *batch = &store->batch;
-    if (batch->count == 0)
-        return;
     pthread_mutex_lock(&store->lock);
     write_queue_put_back(&store->queue, batch->writes, batch->count);
+    write_queue_end(&store->queue, clock_monotonic_us());
     pthread_mutex_unlock(&store->lock);
     batch->count = 0;
+}
+
+/* Until the next transaction is due, or something else changes. Under the lock, which it gives up meanwhile. */
+static void await_change(struct store *store)
+{
+    struct timespec until;
+    int64_t due_us = write_queue_due_us(&store->queue);
+    if (store->running || due_us == INT64_MAX) {
+        pthread_cond_wait(&store->wake, &store->lock);
+        return;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &until); /* which is not the store's clock, but as fast */
+    int64_t until_ns = until.tv_nsec + MAX(due_us - clock_monotonic_us(), 0) * 1000;
+    until.tv_sec += until_ns / 1000000000;
+    until.tv_nsec = until_ns % 1000000000;
+    pthread_cond_timedwait(&store->wake, &store->lock, &until);
 }
 
 /* Waits for work, and sets *deadline_ms to its earliest deadline. False when the store closes and nothing is left. */
 static bool await_work(struct store *store, int64_t *deadline_ms)
 {
     pthread_mutex_lock(&store->lock);
-    while (store->running || (write_queue_is_empty(&store->queue) && !store->closing))
-        pthread_cond_wait(&store->wake, &store->lock);
+    while (store->running ||
+           (!store->closing && clock_monotonic_us() < write_queue_due_us(&store->queue)))
+        await_change(store);
     bool any = !write_queue_is_empty(&store->queue);
     if (any) {
         *deadline_ms = write_queue_deadline_ms(&store->queue);
@@ -179,7 +197,7 @@ static void wake_broker(struct store *store)
     if (store->wake_due_since_us == 0)
         return;
     pthread_mutex_lock(&store->lock);
-    bool more = !write_queue_is_empty(&store->queue);
+    bool more = write_queue_due_us(&store->queue) <= clock_monotonic_us();
     pthread_mutex_unlock(&store->lock);
     if (more && clock_monotonic_us() < store->wake_due_since_us + WAKE_PAUSE_US)
         return;
@@ -272,6 +290,16 @@ static bool try_inline(struct store *store, struct store_write *write)
 
 /* ---- The front ---- */
 
+/* A condition whose waits end by the monotonic clock. */
+static void init_monotonic(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
 static void destroy(struct store *store)
 {
     pthread_cond_destroy(&store->wake);
@@ -311,7 +339,7 @@ enum error store_open(const struct store_options *options, struct store **result
     write_queue_init(&store->queue);
     store->recent_batch_size = 1;
     pthread_mutex_init(&store->lock, NULL);
-    pthread_cond_init(&store->wake, NULL);
+    init_monotonic(&store->wake);
 
     enum error error = store->backend->open(&store->options, location, &store->database, problem);
     if (error == ERROR_NONE && pthread_create(&store->writer, NULL, writer_main, store) != 0) {
@@ -342,9 +370,9 @@ void store_close(struct store *store)
 static enum error enqueue(struct store *store, struct store_write *write)
 {
     pthread_mutex_lock(&store->lock);
-    bool wakes = write_queue_is_empty(&store->queue) && !store->running;
+    int64_t due_us = write_queue_due_us(&store->queue);
     enum error error = store->closing ? ERROR_SHUTTING_DOWN : write_queue_add(&store->queue, write);
-    if (error == ERROR_NONE && wakes)
+    if (error == ERROR_NONE && !store->running && write_queue_due_us(&store->queue) < due_us)
         pthread_cond_signal(&store->wake);
     pthread_mutex_unlock(&store->lock);
     if (error != ERROR_NONE)
@@ -373,7 +401,7 @@ enum error store_submit(struct store *store, struct store_write *write)
     assert(write->verb != STORE_DEVICE_CONNECT || names_its_journal(&write->connect.holder));
     write->deadline_ms = clock_monotonic_ms() + store->options.timeout_ms;
 
-    if (write->run_inline && try_inline(store, write))
+    if (write->run_inline && write->verb != STORE_ENQUEUE_BATCH && try_inline(store, write))
         return ERROR_NONE;
     return enqueue(store, write);
 }

@@ -2,8 +2,10 @@
 
 enum {
     MOST_OTHERS = 8192,
-    MOST_MESSAGES = 200000, /* of batches */
-    MESSAGES_AT_ONCE = 2000 /* a transaction that has as many takes no further batch */
+    MOST_MESSAGES = 200000,   /* of batches */
+    PATIENT_MESSAGES = 40000, /* with more, batches do not pause */
+    PAUSE = 2,                /* times the duration of a transaction for batches */
+    MESSAGES_AT_ONCE = 2000   /* a transaction that has as many takes no further batch */
 };
 
 static void init_list(struct write_list *list)
@@ -15,7 +17,8 @@ void write_queue_init(struct write_queue *queue)
 {
     init_list(&queue->others);
     init_list(&queue->batches);
-    queue->took_batches = false;
+    queue->took_batches = queue->others_came = false;
+    queue->took_us = queue->resume_us = 0;
 }
 
 bool write_queue_is_empty(const struct write_queue *queue)
@@ -42,6 +45,7 @@ enum error write_queue_add(struct write_queue *queue, struct store_write *write)
     *list->last = write;
     list->last = &write->next;
     list->size += size_of(write);
+    queue->others_came |= list == &queue->others;
     return ERROR_NONE;
 }
 
@@ -61,12 +65,30 @@ static struct store_write *take_first(struct write_list *list)
     return write;
 }
 
+int64_t write_queue_due_us(const struct write_queue *queue)
+{
+    if (write_queue_is_empty(queue))
+        return INT64_MAX;
+    return queue->others.first || queue->batches.size > PATIENT_MESSAGES ? 0 : queue->resume_us;
+}
+
+static bool have_batches_a_turn(const struct write_queue *queue, int64_t now_us)
+{
+    if (!queue->batches.first)
+        return false;
+    bool pauses = now_us < queue->resume_us && queue->batches.size <= PATIENT_MESSAGES;
+    return !queue->others.first || !(pauses || queue->took_batches);
+}
+
 size_t write_queue_take(struct write_queue *queue, struct store_write *writes[], size_t capacity,
-                        bool *are_batches)
+                        int64_t now_us, bool *are_batches)
 {
     size_t count = 0, size = 0;
-    *are_batches = queue->batches.first && !(queue->took_batches && queue->others.first);
+    *are_batches = have_batches_a_turn(queue, now_us);
     queue->took_batches = *are_batches;
+    queue->took_us = now_us;
+    if (*are_batches)
+        queue->others_came = queue->others.first;
     struct write_list *list = *are_batches ? &queue->batches : &queue->others;
     size_t most = *are_batches ? MESSAGES_AT_ONCE : capacity;
     for (; list->first && count < capacity && size < most; count++) {
@@ -74,6 +96,12 @@ size_t write_queue_take(struct write_queue *queue, struct store_write *writes[],
         size += size_of(writes[count]);
     }
     return count;
+}
+
+void write_queue_end(struct write_queue *queue, int64_t now_us)
+{
+    if (queue->took_batches)
+        queue->resume_us = queue->others_came ? now_us + PAUSE * (now_us - queue->took_us) : 0;
 }
 
 void write_queue_put_back(struct write_queue *queue, struct store_write *const writes[],
