@@ -54,6 +54,14 @@ def test_requests_by_the_clock_are_as_many_as_asked(make_gateway):
     assert gateway.query("SELECT count(*) FROM message") == [(100,)]
 
 
+def test_batches_are_as_many_as_asked(make_gateway):
+    gateway = make_gateway().start()
+    result = run_load(gateway, connections=2, batch=2000, requests=3, seconds=1, post="/api/batches")
+    assert (result["answered"], result["refused"], result["broken"]) == (3, 0, 0)
+    assert gateway.query("SELECT count(*), sum(count) FROM batch") == [(3, 6000)]
+    assert gateway.counts() == (6000, 6000, 6000)
+
+
 def test_gets_take_their_paths_from_a_file(make_gateway, tmp_path):
     gateway = make_gateway().start()
     ids = [gateway.api.send()["message_id"] for _ in range(3)]

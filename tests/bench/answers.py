@@ -3,11 +3,12 @@
 from statistics import median
 
 from ceilings import bare_rows
-from processes import CpuMeter, run_load
+from processes import CpuMeter, Load, run_load
 
 MESSAGE_LIMITS = ("RECIPIENT_DAILY_MESSAGES", "KEY_DAILY_MESSAGES", "DAILY_MESSAGES",
                   "PAUSE_AFTER_MESSAGES")
 POST = {"post": "/api/send-sms"}
+BATCHES = {"post": "/api/batches"}
 WARM_UP = 0.5
 CONNECTIONS = (1, 4, 16, 64, 256)
 
@@ -115,6 +116,40 @@ def keys(bench):
         bench.figures.add("… relative to without", "x", rate / without, target=0.85, digits=2)
         bench.figures.add("… with a key: CPU for each, including nginx", "us",
                           cpu.total() / load["answered"] * 1e6, digits=1)
+
+
+def batches(bench):
+    """Batches of 1,000 through nginx, against what SQLite can do by itself with as many rows a commit."""
+    for _ in range(bench.rounds):
+        gateway = bench.gateway().start()
+        with CpuMeter(gateway) as cpu:
+            load = run_load(gateway, connections=8, batch=1000, seconds=bench.seconds, warmup=WARM_UP, **BATCHES)
+        bench.discard(gateway)
+        rows = bare_rows(bench.new_folder(), 1000, bench.seconds)["rows_per_second"]
+        assert load["refused"] == load["broken"] == 0
+        rate = load["answers_per_second"] * 1000
+        bench.figures.add("SQLite, 1,000 rows a commit", "/s", rows, conditions="plain table, 1 thread, FULL")
+        bench.figures.add("messages in batches of 1,000", "/s", rate, target=60000, conditions="8 clients")
+        bench.figures.add("… share of SQLite's 1,000 rows a commit", "x", rate / rows, target=0.35, digits=2)
+        bench.figures.add("… CPU for each message, including nginx", "us", cpu.total() / load["answered"] / 1000 * 1e6, digits=1)
+
+
+def beside_batches(bench):
+    """One client's POST while others post batches of 10,000 without a pause."""
+    for clients in (0, 1, 4):
+        for _ in range(bench.rounds):
+            gateway = bench.gateway().start()
+            batches = Load(gateway, connections=clients, batch=10000, **BATCHES) if clients else None
+            load = run_load(gateway, connections=1, seconds=2 * bench.seconds, warmup=WARM_UP, **POST)
+            others = batches.stop() if batches else {"answers_per_second": 0, "refused": 0}
+            bench.discard(gateway)
+            assert load["refused"] == load["broken"] == others["refused"] == 0
+            name = f"POST, 1 connection, beside {clients} client{'s' if clients > 1 else ''} with batches of 10,000" \
+                if clients else "POST, 1 connection, before batches of 10,000"
+            bench.figures.add(f"{name}, p50", "ms", load["answer"]["p50_ms"], digits=2)
+            bench.figures.add(f"{name}, p99", "ms", load["answer"]["p99_ms"], digits=1)
+            if clients:
+                bench.figures.add(f"… their messages, of {clients}", "/s", others["answers_per_second"] * 10000)
 
 
 def _paths_file(gateway, paths):

@@ -2,11 +2,12 @@
 
 import subprocess
 import time
+from statistics import median
 
 from harness.gateway import programs_folder
 from harness.waiting import wait_for
 
-from processes import Load, by_program, rss_kib, run_load
+from processes import CpuMeter, Load, by_program, rss_kib, run_load
 
 POST = {"post": "/api/send-sms"}
 
@@ -32,10 +33,8 @@ def memory(bench):
                       at_most=True, digits=2)
 
 
-def restart(bench):
-    """Both processes killed and started over a long queue."""
-    queued = max(bench.rows) // 10
-    gateway = bench.gateway(queued=queued).start()
+def _restart(gateway, queued):
+    """Kills and starts both processes; the seconds until they serve, and until the first of the queued messages is dispatched."""
     for process in (gateway.api_fcgi, gateway.ws_broker):
         process.kill()
     begin = time.monotonic()
@@ -49,10 +48,42 @@ def restart(bench):
              < queued, "the first dispatch")
     dispatching = time.monotonic() - begin
     load.kill()
+    return serving, dispatching
+
+
+def restart(bench):
+    """Both processes killed and started over a long queue."""
+    queued = max(bench.rows) // 10
+    gateway = bench.gateway(queued=queued).start()
+    serving, dispatching = _restart(gateway, queued)
     bench.discard(gateway)
     bench.figures.add(f"killed and started with {queued:,} queued: serving after", "s", serving,
                       target=1, at_most=True, digits=2)
     bench.figures.add("… first dispatch after", "s", dispatching, target=2, at_most=True, digits=2)
+
+
+def _deliver(bench, scheduled):
+    """The CPU of each of the queued messages until it is delivered, in microseconds; and the seconds of a restart."""
+    gateway = bench.gateway(queued=bench.messages, scheduled=scheduled).start()
+    with CpuMeter(gateway) as cpu:
+        result = run_load(gateway, phones=100, connect_rate=100000, assured=True, delivered=bench.messages)
+        gateway.wait_delivered(bench.messages)
+    assert result["phone_errors"] == result["repeated"] == 0
+    run_load(gateway, connections=1, requests=100, seconds=1, **POST)
+    _, dispatching = _restart(gateway, 100 + scheduled)
+    bench.discard(gateway)
+    return cpu.total() / bench.messages * 1e6, dispatching
+
+
+def scheduled(bench):
+    """What messages cost that are to be sent weeks later: for those that are due now, and at a restart."""
+    count = max(bench.rows) // 10
+    rounds = [(_deliver(bench, 0), _deliver(bench, count)) for _ in range(bench.rounds)]
+    for name, place, conditions in (("CPU from queued to delivered", 0, "assured, 100 phones"),
+                                    ("killed and started: first dispatch after", 1, "100 due")):
+        without, beside = (median(values[side][place] for values in rounds) for side in (0, 1))
+        bench.figures.add(f"{count:,} scheduled ahead: {name}, relative to none", "x", beside / without, target=1.05, at_most=True,
+                          digits=2, conditions=conditions)
 
 
 def purge(bench):
