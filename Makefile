@@ -286,7 +286,7 @@ test: test-dependencies
 	@$(MAKE) $(JOBS) SANITIZE=address test-programs
 	@$(MAKE) $(JOBS) SANITIZE=thread test-programs
 	@$(MAKE) $(JOBS) FAIL_POINTS=1 programs
-	@$(call run_tests,-n $(TEST_WORKERS) tests)
+	@$(call run_tests,-n $(TEST_WORKERS) --dist loadgroup tests)
 # The faults alone, and the random kills for TORTURE_SECONDS; TORTURE_SEED repeats their choice.
 TORTURE_SECONDS ?= 3600
 torture: test-dependencies
@@ -295,7 +295,7 @@ torture: test-dependencies
 	@$(MAKE) $(JOBS) SANITIZE=thread programs
 	@$(MAKE) $(JOBS) FAIL_POINTS=1 programs
 	@TORTURE_LONG=1 TORTURE_SECONDS=$(TORTURE_SECONDS) && export TORTURE_LONG TORTURE_SECONDS && \
-	    $(call run_tests,-n $(TEST_WORKERS) tests/torture)
+	    $(call run_tests,-n $(TEST_WORKERS) --dist loadgroup tests/torture)
 test-dependencies:
 	@deploy/dependencies.sh test
 # Installs, upgrades, restores and removes a gateway by the scripts of deploy/, on a fresh Debian 12: twenty minutes, as root.

@@ -86,9 +86,22 @@ def make_phones():
         phones.kill()
 
 
+def group_of(item):
+    """Tests that one worker runs in a row, because they share a gateway that a module makes, or take so little time on the shared
+    one that handing them out would take longer; None where a test stands alone."""
+    if "make_gateway" in item.fixturenames or not {"gateway", "module_gateway"} & set(item.fixturenames):
+        return None
+    shared = [name for name, found in item._fixtureinfo.name2fixturedefs.items()
+              if found[-1].scope == "module" and name != "module_gateway"]
+    what = "-".join(sorted(shared)) or item.originalname
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    return f"{item.path.stem}-{what}-{parameters.get('build', '')}"
+
+
 def pytest_itemcollected(item):
-    """-k also takes the name of a test in C, and runs its program."""
-    if item.path.name == "test_unit.py":
+    if group := group_of(item):
+        item.add_marker(pytest.mark.xdist_group(group))
+    if item.path.name == "test_unit.py":  # -k also takes the name of a test in C, and runs its program
         item.extra_keyword_matches |= item.module.names_in_source(item.callspec.params["program"])
 
 
@@ -107,28 +120,28 @@ def pytest_runtest_makereport(item):
             report.sections.append((f"report of a sanitizer, in {path.relative_to(folder)}", text))
 
 
-LONGEST = ("test_kill_loop", "test_power_cut")
+LONGEST = ("test_kill_loop", "test_restart", "test_power_cut", "test_every_property_holds", "no_invariant_is_violated",
+           "while_all_are_reloaded")
+BUSY = ("test_unit.py", "test_simulation.py", "test_model.py", "test_mutations.py")
 
 
-def spread(few, many):
-    """Both in their order, each of `few` followed by its share of `many`."""
-    share = -(-len(many) // max(len(few), 1))
-    for i, one in enumerate(few):
+def spread(some, many):
+    """Both in their order, those of `some` at equal distances."""
+    share = -(-len(many) // max(len(some), 1))
+    for i, one in enumerate(some):
         yield one
         yield from many[i * share:(i + 1) * share]
-    yield from many[len(few) * share:]
+    yield from many[len(some) * share:]
 
 
 @pytest.hookimpl(trylast=True)  # after pytest has put together what shares a fixture
 def pytest_collection_modifyitems(items):
-    """The longest tests begin first. pytest-xdist gives a worker hundreds in a row: tests of tests/torture, which take seconds,
-    stand among unit tests, which do not."""
-    longest, slow, quick, others = [], [], [], []
+    """The longest tests begin first. Those that keep a processor busy stand among those that wait for something."""
+    longest, busy, others = [], [], []
     for item in items:
-        path = item.nodeid.split("::")[0]
-        (longest if any(name in path for name in LONGEST) else slow if "torture/" in path
-         else quick if path.endswith("test_unit.py") else others).append(item)
-    items[:] = [*longest, *spread(slow, quick), *others]
+        (longest if any(name in item.nodeid for name in LONGEST) else busy if item.path.name in BUSY else others).append(item)
+    longest.sort(key=lambda item: next(place for place, name in enumerate(LONGEST) if name in item.nodeid))
+    items[:] = [*longest, *spread(busy, others)]
 
 
 def pytest_terminal_summary(terminalreporter):
