@@ -17,8 +17,8 @@ void key_rates_free(struct key_rates *rates);
 
 struct key_rate {
     int64_t remaining; /* requests that may follow at once */
-    int64_t
-        reset_s; /* until `remaining` is at its maximum; of a refused request: until the next one */
+    /* Until `remaining` is at its maximum; of a refused request: until the next one. */
+    int64_t reset_s;
 };
 
 /* Counts a request of the key. per_minute is at least 1. False if it is over the limit; then it does not

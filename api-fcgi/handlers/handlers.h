@@ -26,9 +26,9 @@ union handler_state {
 enum http_outcome messages_handle_send(struct http_exchange *exchange);
 enum http_outcome messages_handle_get(struct http_exchange *exchange);
 enum http_outcome messages_handle_cancel(struct http_exchange *exchange);
-/* Answer for the message of the path: 404 if the id is not a UUID, because no message has that path; and what the store
-   said. */
+/* Answers 404 for a path whose id is not a UUID: no message has it. */
 enum http_outcome messages_refuse_id(struct http_exchange *exchange);
+/* Answers what the store said about the message of the path. */
 enum http_outcome messages_refuse(struct http_exchange *exchange, enum error error);
 
 /* After a write of the message in `state->sent`: 202 with the message, or why the store refused it. */

@@ -21,11 +21,11 @@ struct api {
     bool keys_required;               /* API_KEYS */
     struct acceptance_rules acceptance_rules;
     struct metrics metrics;
+    /* By index in `routes`; the last one used: requests without a route. */
     struct {
         metrics_number answers[API_MAX_STATUS];
         struct metrics_histogram duration;
-    } route_metrics
-        [API_MAX_ROUTES]; /* by index in `routes`; the last one used: requests without a route */
+    } route_metrics[API_MAX_ROUTES];
 };
 
 #endif

@@ -21,8 +21,8 @@ struct connection {
     struct http_exchange exchange;
     atomic_bool idle;
     atomic_bool was_used; /* it has had a request */
-    atomic_bool
-        watched; /* set before epoll watches it, cleared by the worker that gets the event */
+    /* Set before epoll watches it, cleared by the worker that gets the event. */
+    atomic_bool watched;
     struct connection *next_ready;      /* under server->lock: also among long requests */
     struct connection *next, **link;    /* under server->lock: among all connections */
     _Alignas(max_align_t) char state[]; /* exchange.state */

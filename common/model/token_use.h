@@ -9,9 +9,9 @@
  *   the other connection was opened. Three takeovers, each within ten minutes of the one before, or more than six, of which
  *   one is forgiven every four hours.
  *
- * - Identities that return after another identity. On the assured level the identity is the epoch of the journal: a phone
- *   that loses its journal makes a new epoch and never has the old one again, so an old epoch that returns twice belongs to
- *   a second phone. A basic phone has only its device_name, which may be changed and changed back: that counts half, and
+ * - Identities that return after another identity. On the assured level the identity is the journal id: a phone that
+ *   loses its journal makes a new one and never has the old one again, so an old journal that returns twice belongs to a
+ *   second phone. A basic phone has only its device_name, which may be changed and changed back: that counts half, and
  *   only while there are exactly two names.
  */
 #ifndef COMMON_MODEL_TOKEN_USE_H

@@ -10,8 +10,8 @@
 
 enum {
     OPTION_MAX_DAYS = 35, /* from now to send_at, and from there to the deadline */
-    OPTION_PAST_MINUTES =
-        5, /* a send_at that is past means now: clocks differ; one longer ago is a mistake */
+    /* A send_at that is past means now: clocks differ; one longer ago is a mistake. */
+    OPTION_PAST_MINUTES = 5,
 };
 #define OPTION_MAX_TTL_SECONDS ((int64_t)OPTION_MAX_DAYS * 86400)
 

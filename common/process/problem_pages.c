@@ -37,8 +37,8 @@ void problem_pages_print_html(FILE *out)
 
 static const struct nginx_problem {
     const char *name; /* of the location, /problem/NAME */
-    const char
-        *error_pages[3]; /* statuses of nginx that lead there; none: gateway.conf rewrites to it */
+    /* Statuses of nginx that lead there; none: gateway.conf rewrites to it. */
+    const char *error_pages[3];
     enum error error;
     const char *detail;     /* nginx replaces its $variables */
     const char *headers[2]; /* further directives */

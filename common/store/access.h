@@ -46,8 +46,7 @@ struct store_create_token {
     struct device_token token; /* id, hash, device_id are filled in */
 };
 
-/* Revokes the active token of a device; its connection is then to be closed. An operator who revokes also takes
-   back the pairing codes for that device. */
+/* Revokes the active token of a device; its connection is then to be closed. With DEVICE_TOKEN_REVOKED the pairing codes for that device are removed too. */
 struct store_revoke_token {
     char device_id[DEVICE_ID_SIZE];
     char token_id[SECRET_ID_SIZE]; /* only this one; "": any */

@@ -27,8 +27,8 @@ struct store_statistics {
     int64_t devices_quarantined; /* the newest token was revoked because two phones used it */
     int64_t wal_bytes;           /* of the write-ahead log; 0 where the backend has none */
     int64_t database_bytes;      /* without the log */
-    int64_t
-        oldest_queued_ms; /* wall; since when the oldest message that is due is queued; 0: none is */
+    /* Wall; since when the oldest message that is due is queued; 0: none is. */
+    int64_t oldest_queued_ms;
     int64_t disk_free_bytes, disk_size_bytes; /* 0: not known */
     bool sending_paused;
     int64_t waiting[MESSAGE_WAIT_COUNT]; /* queued messages by what they wait for: waits.h */

@@ -41,10 +41,10 @@ struct store_connect_device {
     struct store_in_flight *in_flight; /* out, room for in_flight_capacity; the submitter's */
     size_t in_flight_capacity;
     size_t in_flight_count; /* out */
-    int64_t
-        recent_segments; /* out: given to the device in about the last limits.device_window_ms */
-    bool quarantined;    /* out: two phones use the token, which is revoked now; the device is not
-                                connected, and nothing else is filled in */
+    /* Out: given to the device in about the last limits.device_window_ms. */
+    int64_t recent_segments;
+    /* Out: two phones use the token, which is revoked now; the device is not connected, and nothing else is filled in. */
+    bool quarantined;
 };
 
 /* What a device says of itself. */
@@ -62,16 +62,18 @@ struct store_disconnect_device {
     bool superseded; /* out: the device has a newer connection, and is still connected */
 };
 
+struct store_device_wait {
+    char device_id[DEVICE_ID_SIZE];
+    int64_t connection_epoch;
+    /* One of the devices' own; MESSAGE_WAIT_NONE: it is given messages. */
+    enum message_wait_reason reason;
+    int64_t for_ms; /* from now on; 0: that depends on other things than time */
+};
+
 /* Why the broker gives devices no message now, for those who ask why a message waits. It is forgotten when the device
    connects or disconnects. */
 struct store_note_waits {
-    struct store_device_wait {
-        char device_id[DEVICE_ID_SIZE];
-        int64_t connection_epoch;
-        enum message_wait_reason
-            reason;     /* one of the devices' own; MESSAGE_WAIT_NONE: it is given messages */
-        int64_t for_ms; /* from now on; 0: that depends on other things than time */
-    } * waits;          /* the submitter's */
+    struct store_device_wait *waits; /* the submitter's */
     size_t count;
 };
 
@@ -91,17 +93,18 @@ struct store_configure_device {
     bool changed;                              /* out */
 };
 
-/* The broker `instance`, of that name, is alive for another lease_ms; its devices count as connected as long. 0
+/* The broker `instance`, of that name, is alive for another lease_ms, and its devices count as connected until then. 0
    ends it: its offers return to the queue, its devices are disconnected; what it has released stays with its devices.
+
    A new instance ends the one of the same name before it. One of the brokers that are alive keeps house for all, as long
-   as its lease lasts, and ends one after the other those whose own leases ran out: under their names they may never
-   start again. */
+   as its lease lasts. It also ends brokers whose lease ran out, one at each renewal: they may never start again under
+   their names. */
 struct store_lease_broker {
     char name[BROKER_NAME_SIZE];
     struct message_id instance;
     int64_t lease_ms;
-    int64_t
-        trusted_wall_ms; /* as of an expiry (messages.h); where it is not trusted no other broker is ended */
+    /* As of an expiry (messages.h); where it is not trusted no other broker is ended. */
+    int64_t trusted_wall_ms;
     bool keeps_house;   /* out: no other broker is to expire and purge messages meanwhile */
     bool ended_another; /* out: whose lease had run out */
 };

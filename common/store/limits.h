@@ -11,8 +11,8 @@ struct store_reader;
 enum {
     STORE_REASON_SIZE = 201,
     STORE_BURST_MINUTES = 10,
-    STORE_OWN_WINDOW_MS =
-        30 * 60 * 1000, /* of a device with a limit of its own where device_window_ms is 0 */
+    /* Of a device with a limit of its own where device_window_ms is 0. */
+    STORE_OWN_WINDOW_MS = 30 * 60 * 1000,
 };
 
 /* Counted in the transaction that accepts a message or gives it to a device, so a limit holds whatever
@@ -24,8 +24,8 @@ struct store_limits {
     int64_t max_queue_age_ms;     /* of the oldest message that is due */
     int64_t device_daily_segments; /* given to one device */
     int64_t device_window_ms;      /* the store remembers what a device was given in it */
-    int64_t
-        same_device_ms; /* for that long a recipient's messages are best sent by the same device */
+    /* For that long a recipient's messages are best sent by the same device. */
+    int64_t same_device_ms;
 };
 
 /* But for device_window_ms, which is the broker's. */

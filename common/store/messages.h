@@ -38,9 +38,8 @@ int64_t store_backoff_ms(unsigned failures, double jitter);
    ERROR_SENDING_PAUSED, ERROR_QUEUE_FULL, ERROR_DAILY_CAP_REACHED, ERROR_KEY_CAP_REACHED,
    ERROR_RECIPIENT_CAP_REACHED: a limit refuses it, and it counts for none. */
 struct store_enqueue {
-    const struct message
-        *message; /* borrowed until done: id, request id, number, text, encoding, segments, options,
-                     batch id */
+    /* Borrowed until done: id, request id, number, text, encoding, segments, options, batch id. */
+    const struct message *message;
     char key_id[SECRET_ID_SIZE];           /* the API key it came with; "": none */
     int64_t key_daily_messages;            /* the key's limit; 0: none */
     struct store_idempotency *idempotency; /* the submitter's, until done; NULL: none */
@@ -56,8 +55,8 @@ struct store_enqueue_batch {
     char key_id[SECRET_ID_SIZE]; /* as of enqueue, like the next */
     int64_t key_daily_messages;
     struct store_idempotency *idempotency; /* as of enqueue */
-    size_t
-        refused; /* out, with the error of a limit: the index of the first message that exceeds it */
+    /* Out, with the error of a limit: the index of the first message that exceeds it. */
+    size_t refused;
 };
 
 /* A client no longer wants the next messages of a batch; each as by cancel. ERROR_BATCH_NOT_FOUND. */
@@ -83,9 +82,9 @@ struct store_holder {
     int64_t connection_epoch;  /* the epoch of its connection */
     bool assured;              /* it has a journal: it is offered the message */
     struct message_id journal; /* zero without one */
-    unsigned cost;             /* of a claim: the lower, the rather; the same: devices take turns */
-    bool at_daily_limit;       /* out, of a claim: it was passed over and may ask again later */
-    bool disabled; /* out, of a claim: it was passed over until an operator enables it */
+    unsigned cost;       /* of a claim: the lowest comes first; the same: devices take turns */
+    bool at_daily_limit; /* out, of a claim: it was passed over and may ask again later */
+    bool disabled;       /* out, of a claim: it was passed over until an operator enables it */
 };
 
 /* Claims the oldest messages that are due: `dispatched` for an assured device, `accepted` for a basic one. The
@@ -96,10 +95,10 @@ struct store_holder {
 struct store_claim {
     size_t slot_count; /* at most STORE_MAX_CLAIM */
     struct store_holder *slots;
-    int64_t trusted_wall_ms; /* see there */
-    bool
-        may_defer; /* there are other devices: a message whose last device is not in a slot may stay
-                           in the queue for the next claim, and that device is wanted */
+    int64_t trusted_wall_ms; /* see above */
+    /* There are other devices: a message whose last device is not in a slot may stay in the queue for the next claim, and
+       that device is wanted. */
+    bool may_defer;
     /* Out, by slot: room for slot_count, zeroed. An entry without a text got no message. The submitter
        frees the texts. */
     struct message *messages;
@@ -160,7 +159,7 @@ struct store_report {
 /* Messages in flight without news for that long become `unknown`; offers without an answer for that long return to
    the queue; messages that nobody can have sent become `expired` at their expires_at_ms. */
 struct store_expire {
-    int64_t trusted_wall_ms;           /* see there */
+    int64_t trusted_wall_ms;           /* see above */
     int64_t silent_for_ms;             /* 0: none become unknown */
     int64_t offered_for_ms;            /* 0: none return */
     unsigned limit;                    /* of each */
@@ -242,9 +241,8 @@ struct store_query {
     int64_t created_before_ms; /* wall, exclusive */
 
     size_t limit; /* at least 1 */
-    size_t
-        max_text_bytes; /* of all texts of a page, which ends before the message that would exceed it but
-                              has at least one; 0: no bound */
+    /* Of all texts of a page, which ends before the message that would exceed it but has at least one; 0: no bound. */
+    size_t max_text_bytes;
 
     /* Where the page starts: after `offset` messages, or next to the message `cursor` of another page. */
     enum store_position { STORE_AT_OFFSET, STORE_OLDER_THAN, STORE_NEWER_THAN } position;

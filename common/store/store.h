@@ -108,8 +108,9 @@ struct store_write {
     bool run_inline;
 
     /* Called once, on the thread that ran the write, after the commit or its failure. The store does not touch
-       the write again: `done` may free it or hand it to another thread. It must not block, and whom it
-       wakes before `completed` may take the processor from that thread. */
+       the write again: `done` may free it or hand it to another thread. It must not block. It should
+       not wake a thread that waits for the write, which may take the processor from others whose results are ready:
+       `completed` is the moment for that. */
     void (*done)(struct store_write *write);
     void *owner; /* the submitter's */
 
@@ -145,8 +146,8 @@ struct store_options {
                               probes are refused: ERROR_WAL_FULL; 0: no bound */
     int64_t min_free_bytes; /* while less is free on the disk, too: ERROR_DISK_FULL */
     struct store_limits limits;
-    int64_t
-        turn_us; /* a transaction that has lasted so long ends when another store waits; 0: STORE_TURN_US */
+    /* A transaction that has lasted this long ends when another store waits; 0: STORE_TURN_US. */
+    int64_t turn_us;
     int64_t (*wall_ms)(void); /* the time of day, for tests; NULL: clock_wall_ms */
     struct metrics *metrics;  /* where commits, refusals and messages are counted; or NULL */
     /* After a commit that is work for the broker: a new message, a cancel request, a revoked token, sending

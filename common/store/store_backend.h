@@ -24,8 +24,8 @@ struct store_device_summary {
     int64_t enabled;   /* of these: */
     int64_t with_sim;  /* of these, by the reason for which they are given nothing: */
     int64_t waiting[MESSAGE_WAIT_NO_DEVICE];
-    int64_t
-        until_ms[MESSAGE_WAIT_NO_DEVICE]; /* the first time at which one's reason ends; 0: none */
+    /* The first time at which one's reason ends; 0: none. */
+    int64_t until_ms[MESSAGE_WAIT_NO_DEVICE];
 };
 
 /* Queued messages of a lane. */
@@ -96,7 +96,6 @@ struct store_backend {
     enum error (*list_devices)(struct store_database_reader *reader,
                                const struct store_device_query *query,
                                struct store_device_page *page);
-    /* But for the cursors and `more`. */
     enum error (*summarize_devices)(struct store_database_reader *reader,
                                     const struct message_target *target,
                                     struct store_device_summary *summary);
@@ -105,6 +104,7 @@ struct store_backend {
     enum error (*count_lanes)(struct store_database_reader *reader,
                               struct store_lane_count counts[STORE_MAX_LANE_COUNTS], size_t *count,
                               int64_t *retried, int64_t *scheduled, int64_t *queued);
+    /* But for the cursors and `more`. */
     enum error (*poll_work)(struct store_database_reader *reader, struct store_work *work);
     enum error (*find_device)(struct store_database_reader *reader, const char *device_id,
                               struct store_device *device, bool *found);

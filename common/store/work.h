@@ -48,15 +48,15 @@ struct store_work {
     size_t cancel_count;
     struct store_revoked_device revoked[STORE_WORK_PAGE]; /* by device id */
     size_t revoked_count;
-    struct store_configured_device
-        configured[STORE_CONFIGURED_PAGE]; /* in the order of the decisions */
+    /* In the order of the decisions. */
+    struct store_configured_device configured[STORE_CONFIGURED_PAGE];
     size_t configured_count;
     bool more; /* a list may have another page */
     /* By status, the messages that have neither finished nor changed for stuck_for_ms. Of a long queue only the first
        are looked at. */
     int64_t stuck[MESSAGE_STATUS_COUNT];
-    int64_t waiting
-        [MESSAGE_WAIT_COUNT]; /* where stuck_for_ms is set: queued messages by what they wait for */
+    /* Where stuck_for_ms is set: queued messages by what they wait for. */
+    int64_t waiting[MESSAGE_WAIT_COUNT];
 };
 
 /* A read (store.h), in one consistent view. After an error the cursors are as before, and nothing else is valid. */

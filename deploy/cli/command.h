@@ -58,8 +58,8 @@ struct command {
     const char *env_file;        /* --env-file; NULL: the default */
     struct json_writer *json;    /* with --json: one object, the only output; else NULL */
     struct settings settings;
-    const struct running
-        *running; /* the gateway of `make run` that the settings come from; else NULL */
+    /* The gateway of `make run` that the settings come from; else NULL. */
+    const struct running *running;
 
     /* private to command.c */
     bool wants_json, wants_help;

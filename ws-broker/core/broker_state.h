@@ -18,8 +18,8 @@ struct broker {
     struct store_requests requests;
     int64_t wake_ms; /* when the next tick is due at the latest */
     uint64_t jitter; /* state of the generator */
-    uint64_t
-        messages_sent; /* queued for any device so far: the clock of phone_heap_entry.last_use */
+    /* Queued for any device so far: the clock of phone_heap_entry.last_use. */
+    uint64_t messages_sent;
 
     struct {
         bool due;              /* the store may have messages that are due */
@@ -50,8 +50,8 @@ struct broker {
     struct {
         int64_t sweep_at_ms;
         int64_t lease_at_ms;
-        int64_t
-            ours_until_ms; /* until then no other broker expires, purges or looks for stuck messages */
+        /* Until then no other broker expires, purges or looks for stuck messages. */
+        int64_t ours_until_ms;
         int64_t expire_at_ms, expire_unsent_at_ms;
         bool expiring_unsent; /* the last request for it is at the store */
         int64_t count_stuck_at_ms;

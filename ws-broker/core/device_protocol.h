@@ -25,8 +25,8 @@ struct device_protocol {
 
     bool has_journal; /* so it is offered a message, and may send it once that is released */
     bool can_cancel;  /* it can be asked to cancel a message it has */
-    bool
-        flushes_at_drain; /* a drain writes what is queued; else what is not released is returned to the queue */
+    /* A drain writes what is queued; else what is not released is returned to the queue. */
+    bool flushes_at_drain;
 
     /* How long a device may take for its first answer to a message: its acknowledgement, or a report. */
     int64_t (*answer_timeout_ms)(const struct broker_options *options);

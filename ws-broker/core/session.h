@@ -90,8 +90,8 @@ struct session {
     char token_id[SECRET_ID_SIZE]; /* "": it needs none */
     int64_t connection_epoch;      /* 0: its presence is not committed */
     struct device_info info;
-    struct device_traits
-        *traits; /* owned; NULL: it has neither groups nor SIMs, and nothing was decided */
+    /* Owned; NULL: it has neither groups nor SIMs, and nothing was decided. */
+    struct device_traits *traits;
     struct message_id journal_id;
     struct store_journal_entry *entries; /* owned; the journal, as far as it was sent */
     size_t entry_count;

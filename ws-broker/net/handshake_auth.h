@@ -12,8 +12,8 @@ struct handshake_auth_options {
     int listen_fd; /* borrowed until handshake_auth_stop */
     bool tokens_required;
     struct store *store;
-    void (*wake)(
-        void *context); /* called on the thread when handshake_auth_take has a connection */
+    /* Called on the thread when handshake_auth_take has a connection. */
+    void (*wake)(void *context);
     void *context;
 };
 

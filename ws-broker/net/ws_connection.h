@@ -32,8 +32,8 @@ struct ws_connection {
     bool peer_closed; /* the device has sent a close frame: ours is the last frame to it */
     bool pong_due;
     unsigned char pong_length;
-    unsigned char pong
-        [WS_CONTROL_BYTES]; /* payload of the last ping; earlier ones need no answer (RFC 6455, 5.5.3) */
+    /* The payload of the last ping; earlier ones need no answer (RFC 6455, 5.5.3). */
+    unsigned char pong[WS_CONTROL_BYTES];
     unsigned char close_code[2]; /* of our close frame */
 };
 

@@ -12,8 +12,8 @@
 
 struct table {
     /* Set once */
-    int (*compare)(const void *row,
-                   const void *key); /* a key is a row with only its key filled in */
+    /* A key is a row with only its key filled in. */
+    int (*compare)(const void *row, const void *key);
     /* Frees a row and what it does not share with `other`, which took its place; NULL: the row was removed. `undone`:
        the row is the newer of the two. */
     void (*free_row)(void *row, const void *other, bool undone);

@@ -4,8 +4,8 @@
 
 #include "common/store/sqlite/database.h"
 
-/* Of the current row of a select: the columns ROW_COLUMNS; what the client asked for; and the content, which is ERROR_INTERNAL
-   where there is no memory for the text. */
+/* From the current row of a select: its columns ROW_COLUMNS; its options; its content (ERROR_INTERNAL without memory for the
+   text). */
 void message_rows_read(const struct statement *select, struct message_row *row);
 void message_rows_read_options(const struct statement *select, struct message_options *options);
 MUST_CHECK enum error message_rows_read_content(const struct statement *row,

@@ -52,12 +52,13 @@ enum error queries_read_sending(struct store_database_reader *reader,
 enum error queries_read_statistics(struct store_database_reader *reader, int64_t stuck_for_ms,
                                    struct store_statistics *statistics);
 
-/* On any handle: FIND_SENDING, READ_SENDING. On a reader's: the stuck messages; and
-   the rows of a select, whose counts are added to those of their statuses. */
+/* On any handle, with FIND_SENDING or READ_SENDING. */
 MUST_CHECK enum error queries_find_sending(struct handle *handle, enum statement_id id,
                                            struct store_sending *sending);
+/* On a reader's handle. */
 MUST_CHECK enum error queries_read_stuck(struct handle *handle, int64_t since_ms,
                                          int64_t counts[MESSAGE_STATUS_COUNT]);
+/* Adds the counts in the rows of a select to those of their statuses. */
 MUST_CHECK enum error queries_read_counts(struct handle *handle, struct statement *select,
                                           int64_t counts[MESSAGE_STATUS_COUNT]);
 

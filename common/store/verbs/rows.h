@@ -49,9 +49,8 @@ struct message_row {
     int64_t report_seq;    /* of the last report that changed this attempt; -1: none */
     int64_t retry_at_ms;   /* not due before, after a failure; 0: at once */
     int64_t updated_at_ms; /* of its last event */
-    int64_t reached_at_ms
-        [MESSAGE_STATUS_COUNT];     /* the last time of each status; 0: never, but for `queued`
-                                                    where it means: when it was created */
+    /* The last time of each status; 0: never, but for `queued` where it means: when it was created. */
+    int64_t reached_at_ms[MESSAGE_STATUS_COUNT];
     struct message_options options; /* but the reference */
     struct message_id batch_id;     /* nil: none */
     struct message_place place;     /* while it is queued */

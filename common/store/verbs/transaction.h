@@ -42,8 +42,8 @@ struct store_transaction {
     /* Of this transaction */
     int64_t now_ms; /* wall */
     enum store_verb verb;
-    bool
-        lost; /* a write failed and could not be undone: nothing of the transaction may be committed */
+    /* A write failed and could not be undone: nothing of the transaction may be committed. */
+    bool lost;
     enum error refusal; /* of all new messages, by the backend: it has no room; or ERROR_NONE */
     struct tally tally;
     struct accepted_counts accepted;
