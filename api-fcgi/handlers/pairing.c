@@ -3,7 +3,6 @@
 #include "api-fcgi/handlers/handlers.h"
 #include "api-fcgi/server/api.h"
 #include "api-fcgi/server/json_body.h"
-#include "common/base/clock.h"
 #include "common/base/json_write.h"
 #include "common/base/log.h"
 #include "common/base/qr_code.h"
@@ -203,7 +202,7 @@ static void answer_revoked(struct http_exchange *exchange)
     http_begin_json(exchange, 200);
     json_begin_object(&json, NULL);
     json_put_text(&json, "device_id", device_id);
-    json_put_time(&json, "revoked_at", clock_wall_ms());
+    json_put_time(&json, "revoked_at", write->revoke_token.revoked_at_ms);
     json_end_object(&json);
 }
 

@@ -1,11 +1,11 @@
 #include "api-fcgi/handlers/readiness.h"
 
 #include "common/base/clock.h"
+#include "common/base/condition.h"
 #include "common/base/log.h"
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 struct readiness {
     struct store *store;
@@ -95,17 +95,6 @@ enum http_outcome readiness_ask(struct readiness *readiness, struct http_exchang
     return HTTP_PARKED;
 }
 
-/* Under the lock. */
-static void wait_until(struct readiness *readiness, int64_t deadline_ms)
-{
-    struct timespec end;
-    int64_t wait_ms = MAX(deadline_ms - clock_monotonic_ms(), 0);
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += wait_ms / 1000 + (end.tv_nsec / 1000000 + wait_ms % 1000) / 1000;
-    end.tv_nsec = (end.tv_nsec + wait_ms % 1000 * 1000000) % 1000000000;
-    pthread_cond_timedwait(&readiness->changed, &readiness->lock, &end);
-}
-
 static void *readiness_main(void *argument)
 {
     struct readiness *readiness = argument;
@@ -114,7 +103,8 @@ static void *readiness_main(void *argument)
         if (!readiness->probing || readiness->late) {
             pthread_cond_wait(&readiness->changed, &readiness->lock);
         } else if (clock_monotonic_ms() < readiness->deadline_ms) {
-            wait_until(readiness, readiness->deadline_ms);
+            condition_wait_until(&readiness->changed, &readiness->lock,
+                                 readiness->deadline_ms * 1000);
         } else {
             readiness->late = true;
             struct http_exchange *waiting = take_waiting(readiness);
@@ -140,11 +130,7 @@ struct readiness *readiness_start(struct store *store, int64_t timeout_ms,
     readiness->completed = completed;
     readiness->context = context;
     pthread_mutex_init(&readiness->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&readiness->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    condition_init(&readiness->changed);
     if (pthread_create(&readiness->thread, NULL, readiness_main, readiness) == 0)
         return readiness;
     log_error("cannot start the readiness thread", LOG_ERRNO);

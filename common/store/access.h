@@ -20,7 +20,8 @@ struct store_create_key {
 /* From the commit on the key opens nothing. */
 struct store_revoke_key {
     char id[SECRET_ID_SIZE];
-    bool changed; /* out: there was such a key, and it was active */
+    bool changed;          /* out: there was such a key, and it was active */
+    int64_t revoked_at_ms; /* out, if so */
 };
 
 /* A code that pairs one device. */
@@ -51,7 +52,8 @@ struct store_revoke_token {
     char device_id[DEVICE_ID_SIZE];
     char token_id[SECRET_ID_SIZE]; /* only this one; "": any */
     enum device_token_revocation revocation;
-    bool changed; /* out: there was an active one */
+    bool changed;          /* out: there was an active one */
+    int64_t revoked_at_ms; /* out, if so */
 };
 
 /* A connection was taken over while its device was there. Where that happens too often two phones use the token,

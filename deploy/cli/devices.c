@@ -1,6 +1,5 @@
 /* sms-gateway devices: pairs and revokes phones. What it shows and changes of them is in device_actions.c. */
 #include "common/access/pairing.h"
-#include "common/base/clock.h"
 #include "common/base/qr_code.h"
 #include "common/model/protocol.h"
 #include "deploy/cli/command.h"
@@ -265,7 +264,7 @@ static int revoke_device(struct store *store, const struct command *command)
     if (command->json) { /* the answer of DELETE /api/devices/{device_id} */
         json_begin_object(command->json, NULL);
         json_put_text(command->json, "device_id", command->argument);
-        json_put_time(command->json, "revoked_at", clock_wall_ms());
+        json_put_time(command->json, "revoked_at", write.revoke_token.revoked_at_ms);
         json_end_object(command->json);
     } else {
         printf("The phone %s is revoked.\n", command->argument);

@@ -174,7 +174,7 @@ static int revoke(struct store *store, const struct command *command)
     if (command->json) {
         json_begin_object(command->json, NULL);
         json_put_text(command->json, "key_id", command->argument);
-        json_put_time(command->json, "revoked_at", clock_wall_ms());
+        json_put_time(command->json, "revoked_at", write.revoke_key.revoked_at_ms);
         json_end_object(command->json);
     } else {
         printf("Key %s is revoked.\n", command->argument);

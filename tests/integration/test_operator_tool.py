@@ -98,7 +98,8 @@ def test_keys_in_json(ready):
     assert listed["keys"][0]["state"] == "active" and listed["keys"][0]["revoked_at"] is None
     revoked = answer(ready, "keys", "revoke", made["key_id"])
     assert revoked.keys() == {"key_id", "revoked_at"}
-    assert answer(ready, "keys", "list")["keys"][0]["state"] == "revoked"
+    after = answer(ready, "keys", "list")["keys"][0]
+    assert after["state"] == "revoked" and after["revoked_at"] == revoked["revoked_at"]
     assert "no active key" in refusal(ready, 1, "keys", "revoke", made["key_id"])
     assert "1 to 3650" in refusal(ready, 2, "keys", "create", "x", "--days", "0")
 

@@ -2,14 +2,13 @@
 #include "common/store/memory/memory.h"
 
 #include "common/base/clock.h"
+#include "common/base/condition.h"
 #include "common/store/store_backend.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* A database; the stores that open its name share it. */
 struct memory {
@@ -35,16 +34,6 @@ struct store_database_reader {
 static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct memory *all; /* under open_lock */
 
-/* A condition whose waits end by the monotonic clock. */
-static void init_monotonic(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
 static struct memory *create(const char *name)
 {
     struct memory *memory = calloc(1, sizeof(*memory));
@@ -56,7 +45,7 @@ static struct memory *create(const char *name)
         return NULL;
     }
     pthread_mutex_init(&memory->turn_lock, NULL);
-    init_monotonic(&memory->turn_ends);
+    condition_init(&memory->turn_ends);
     pthread_mutex_init(&memory->lock, NULL);
     memory_tables_init(&memory->tables);
     memory->next = all;
@@ -135,15 +124,10 @@ static void close_memory(struct store_database *database)
 static bool take_turn(struct store_database *database, int64_t deadline_ms)
 {
     struct memory *memory = database->memory;
-    struct timespec deadline = {.tv_sec = deadline_ms / 1000,
-                                .tv_nsec = deadline_ms % 1000 * 1000000};
-    int late = 0;
     pthread_mutex_lock(&memory->turn_lock);
     memory->waiting++;
-    while (memory->turn && late == 0)
-        late = deadline_ms == STORE_BEGIN_AT_ONCE
-                   ? ETIMEDOUT
-                   : pthread_cond_timedwait(&memory->turn_ends, &memory->turn_lock, &deadline);
+    while (memory->turn && clock_monotonic_ms() < deadline_ms)
+        condition_wait_until(&memory->turn_ends, &memory->turn_lock, deadline_ms * 1000);
     memory->waiting--;
     bool taken = !memory->turn;
     memory->turn = true;

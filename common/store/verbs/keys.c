@@ -12,6 +12,8 @@ enum error verb_create_key(struct store_transaction *transaction, struct store_w
 
 enum error verb_revoke_key(struct store_transaction *transaction, struct store_write *write)
 {
-    return transaction->rows->access->revoke_key(transaction->database, write->revoke_key.id,
-                                                 transaction->now_ms, &write->revoke_key.changed);
+    struct store_revoke_key *request = &write->revoke_key;
+    request->revoked_at_ms = transaction->now_ms;
+    return transaction->rows->access->revoke_key(transaction->database, request->id,
+                                                 transaction->now_ms, &request->changed);
 }

@@ -103,6 +103,7 @@ enum error verb_create_token(struct store_transaction *transaction, struct store
 enum error verb_revoke_token(struct store_transaction *transaction, struct store_write *write)
 {
     struct store_revoke_token *request = &write->revoke_token;
+    request->revoked_at_ms = transaction->now_ms;
     enum error error = token_state_revoke(transaction, request->device_id, request->token_id,
                                           request->revocation, &request->changed);
     if (error != ERROR_NONE || request->revocation != DEVICE_TOKEN_REVOKED)
