@@ -15,7 +15,7 @@ import pytest
 from harness.gateway import ROOT, programs_folder
 from harness.ledgers import DELIVERED, SENT, settle_and_check
 from harness.sanitizers import tell
-from harness.waiting import LIMIT_SECONDS, wait_for
+from harness.waiting import wait_for
 
 FAST = ("--send-ms", "1-20", "--report-ms", "1-20")
 
@@ -108,8 +108,8 @@ def test_a_batch_whose_process_ends_is_there_whole_or_not_at_all(make_gateway):
     batches = 0
 
     def post(key):
-        return gateway.api.session.post(f"{gateway.url}/api/batches", body, timeout=LIMIT_SECONDS, headers={
-            "Content-Type": "application/json", "Idempotency-Key": key} | gateway.authorization())
+        return gateway.api.request("POST", "/api/batches", data=body, headers={
+            "Content-Type": "application/json", "Idempotency-Key": key})
 
     def check(expected):
         assert gateway.query("SELECT count(*) FROM batch") == [(expected,)]
