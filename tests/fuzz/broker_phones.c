@@ -141,10 +141,10 @@ static void say_info(struct phone *phone)
 {
     static const char *const infos[] = {
         "{}",
-        "{\"battery_level\":4,\"signal_strength\":-120}",
+        "{\"battery_level\":4,\"signal_strength\":-120,\"sims\":[{\"slot\":1}]}",
         "{\"battery_level\":90,\"signal_strength\":-70,\"extra\":[1]}",
         "{\"type\":\"device_update\",\"info\":{\"battery_level\":3,\"charging\":false}}",
-        "{\"type\":\"device_update\",\"info\":{\"charging\":true,\"sim\":2}}",
+        "{\"type\":\"device_update\",\"info\":{\"charging\":true,\"sims\":[{\"slot\":2}]}}",
     };
     say(phone, "%s", infos[choose(&world.choices, ARRAY_LENGTH(infos))]);
 }
@@ -236,7 +236,7 @@ static void say_nack(struct phone *phone)
 static void say_report(struct phone *phone)
 {
     static const char *const statuses[] = {"sent",   "sending",   "delivered", "failed",
-                                           "queued", "cancelled", "unknown"};
+                                           "queued", "cancelled", "unknown",   "expired"};
     static const char *const codes[] = {"no_service", "invalid_arguments", "generic_failure", ""};
     struct subject subject = choose_subject(phone);
     const char *status = statuses[choose(&world.choices, ARRAY_LENGTH(statuses))];

@@ -58,18 +58,9 @@ static enum error poll_work(struct store_work *work)
     return ERROR_NONE;
 }
 
-void store_queue(unsigned number)
+enum error store_run_now(struct store_write *write)
 {
-    struct message message = {.id = message_id_of(number)};
-    struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
-    if (!world_store_message(&world.store, number).there)
-        run(&write);
-}
-
-void store_cancel(unsigned number)
-{
-    struct store_write write = {.verb = STORE_CANCEL, .cancel.id = message_id_of(number)};
-    run(&write);
+    return run(write);
 }
 
 void store_run_next(void)

@@ -42,9 +42,13 @@ void promise_in_time(void)
 static bool is_due(unsigned message)
 {
     struct stored_message row = world_store_message(&world.store, message);
-    int64_t wait_ms = row.retry_at_ms - world_wall_ms();
-    return row.there && row.status == MESSAGE_QUEUED &&
-           (wait_ms <= -2 * world.options.sweep_interval_ms || wait_ms > STORE_MAX_BACKOFF_MS);
+    const struct message_options *options = &world.store.options[message];
+    int64_t late_ms = world_wall_ms() - 2 * world.options.sweep_interval_ms;
+    bool is_retried = row.retry_at_ms <= late_ms ||
+                      row.retry_at_ms > world_wall_ms() + STORE_MAX_BACKOFF_MS;
+    return row.there && row.status == MESSAGE_QUEUED && is_retried &&
+           options->send_at_ms <= late_ms &&
+           (options->expires_at_ms == 0 || options->expires_at_ms > world_wall_ms());
 }
 
 static bool has_room(const struct phone *phone)
@@ -60,12 +64,13 @@ static bool has_room(const struct phone *phone)
 /* All writes are completed and all frames written: no message waits while a phone has room. */
 void promise_messages_are_dispatched(void)
 {
-    bool is_message_due = false;
-    for (unsigned i = 0; i < MOST_MESSAGES; i++)
-        is_message_due |= is_due(i);
-    for (unsigned i = 0; i < DEVICES && is_message_due; i++) {
-        const struct phone *phone = phone_newest(i);
-        CHECK(!phone || !has_room(phone));
+    for (unsigned i = 0; i < MOST_MESSAGES * DEVICES; i++) {
+        unsigned device = i % DEVICES, message = i / DEVICES;
+        const struct phone *phone = phone_newest(device);
+        bool is_waited_for = phone && has_room(phone) && is_due(message) &&
+                             !world.decided[device].daily_segments.is_own &&
+                             clients_may_have(device, message, phone->info.sim_slots);
+        CHECK(!is_waited_for);
     }
 }
 

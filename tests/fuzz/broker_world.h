@@ -4,6 +4,7 @@
  *
  *   fuzz_broker.c    what happens, as the input chooses, and the end
  *   broker_store.c   what the core has at the store: run in its order, answered in any
+ *   broker_clients.c   messages with options, batches, cancelling, resending; what operators decide
  *   broker_phones.c  connections, and what phones say on them
  *   broker_in_flight.c   the messages in flight to each phone, and the frames it is owed
  *
@@ -31,6 +32,7 @@ enum {
     MOST_ATTEMPTS = EVENTS, /* of a message: each takes an event at least */
     MOST_WRITES = 4096,     /* at the store */
     MAX_IN_FLIGHT = 2 * WINDOW,
+    BATCH_MESSAGES = 3,
 };
 
 /* ---- The store ---- */
@@ -101,6 +103,8 @@ struct phone {
     bool paused, dropped, write_due;
     bool connected;           /* its presence is committed, and the core knows */
     int64_t connection_epoch; /* once connected */
+    bool disabled;            /* as the core knows; */
+    int64_t configured;       /* by the decision of that number */
     bool greeted, closed;
     unsigned warnable, warnings; /* frames with a warning, and warnings */
     bool must_close; /* the core did something that is allowed only when it closes the connection */
@@ -123,6 +127,8 @@ extern struct world {
     int64_t drain_until_ms;
 
     struct world_store store;
+    struct device_configuration decided[DEVICES]; /* by an operator */
+    unsigned batches, batch_counts[MOST_MESSAGES];
     struct pending pending[MOST_WRITES];
     size_t pending_count;
     unsigned refusals; /* how many of the next writes are refused at once */
@@ -160,13 +166,27 @@ void store_run_next(void);
 void store_answer_one(unsigned choice);
 void store_refuse_one(unsigned choice, enum error error);
 void store_answer_all(void);
-void store_queue(unsigned message);
-void store_cancel(unsigned message);
+/* A write of another process, at once. */
+enum error store_run_now(struct store_write *write);
 
 /* The writes caused by frames of a connection, at the store or to be retried. */
 unsigned store_count_of(session_id session);
 unsigned store_count(enum store_verb verb);
 struct attempt *store_find_attempt(const struct message_ref *ref);
+
+/* ---- broker_clients.c ---- */
+
+void clients_queue(unsigned message);
+void clients_queue_batch(unsigned message);
+void clients_resend(unsigned message);
+void clients_cancel(unsigned message);
+void clients_cancel_batch(unsigned batch);
+void operators_decide(unsigned device);
+
+/* Whether that device may be given the message; `sims`: those that the store knows of. */
+bool clients_may_have(unsigned device, unsigned message, unsigned sims);
+/* A message has left the queue for a device. */
+void promise_claimed(const struct change *change);
 
 /* ---- broker_phones.c ---- */
 

@@ -36,6 +36,7 @@ static void want_claim(const struct store_write *write)
         const struct store_holder *slot = &write->claim.slots[i];
         const struct phone *phone = phone_newest(phone_of_device(slot->device_id));
         CHECK(phone && is_of(slot, phone) && phone->connected && !phone->paused);
+        CHECK(!phone->disabled);
         CHECK(in_flight_count(phone) + ++places[phone - world.phones] <= in_flight_limit(phone));
         world.slots[i] = phone->id;
     }
@@ -227,6 +228,8 @@ void promise_committed(const struct change *change)
     CHECK(change->attempt < MOST_ATTEMPTS);
     struct attempt *attempt = &world.attempts[change->message][change->attempt];
     if (change->from == MESSAGE_QUEUED)
+        promise_claimed(change);
+    if (change->from == MESSAGE_QUEUED)
         *attempt = (struct attempt){
             .journal = change->journal,
             .device = (unsigned char)change->device,
@@ -303,9 +306,18 @@ static int64_t silence_left_ms(bool journaled, int64_t silent_ms)
     return options->report_timeout_ms - silent_ms;
 }
 
+static void take_decision(struct phone *phone, const struct device_traits *traits)
+{
+    if (traits->configured <= phone->configured)
+        return;
+    phone->configured = traits->configured;
+    phone->disabled = traits->disabled;
+}
+
 static void answer_connect(const struct store_write *write, struct phone *phone)
 {
     phone->connected = true;
+    take_decision(phone, &write->connect.traits);
     phone->connection_epoch = write->connect.connection_epoch;
     if (phone->assured)
         phone_owe(phone, (struct owed){.type = FRAME_WELCOME,
@@ -345,6 +357,11 @@ static void answer_take_back(const struct store_write *write)
 
 void promise_polled(const struct store_work *work)
 {
+    for (size_t i = 0; i < work->configured_count; i++) {
+        struct phone *phone = phone_newest(phone_of_device(work->configured[i].device_id));
+        if (phone)
+            take_decision(phone, &work->configured[i].traits);
+    }
     for (size_t i = 0; i < work->cancel_count; i++) {
         const struct store_cancel_request *message = &work->cancel_requests[i];
         struct phone *phone = phone_newest(phone_of_device(message->device_id));

@@ -135,14 +135,14 @@ static void refuse_one(void)
 static void happen_to_all(void)
 {
     static const int64_t times_ms[] = {0, 1, 50, 100, 1000, 1000, 3000, 10000, 21000, 60000};
-    switch (choose(&world.choices, 12)) {
+    switch (choose(&world.choices, 16)) {
     case 0:
     case 1:
-        store_queue(choose(&world.choices, MOST_MESSAGES));
+        clients_queue(choose(&world.choices, MOST_MESSAGES));
         ring();
         break;
     case 2:
-        store_cancel(choose_message());
+        clients_cancel(choose_message());
         ring();
         break;
     case 3:
@@ -172,6 +172,22 @@ static void happen_to_all(void)
     case 11:
         if (choose(&world.choices, 16) == 1)
             drain();
+        break;
+    case 12:
+        operators_decide(choose(&world.choices, DEVICES));
+        ring();
+        break;
+    case 13:
+        clients_queue_batch(choose(&world.choices, MOST_MESSAGES));
+        ring();
+        break;
+    case 14:
+        clients_cancel_batch(choose(&world.choices, 4));
+        ring();
+        break;
+    case 15:
+        clients_resend(choose_message());
+        ring();
         break;
     }
 }

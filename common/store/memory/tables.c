@@ -159,20 +159,23 @@ void memory_tables_init(struct memory_tables *tables)
     _Static_assert(offsetof(struct device_token, id) == 0, "the key comes first");
     _Static_assert(offsetof(struct device_use, device_id) == 0, "the key comes first");
     *tables = (struct memory_tables){
-        .messages = {compare_messages, free_message, move_message, reserve_messages},
-        .batches = {compare_ids, free_plain},
-        .devices = {compare_texts, free_device},
-        .brokers = {compare_texts, free_plain},
-        .leases = {compare_texts, free_plain},
-        .keys = {compare_texts, free_plain},
-        .pairings = {compare_hashes, free_plain},
-        .tokens = {compare_texts, free_plain},
-        .token_uses = {compare_texts, free_plain},
-        .identities = {compare_identities, free_plain},
-        .accepted = {compare_accepted, free_plain},
-        .device_uses = {compare_texts, free_plain},
-        .idempotency = {compare_idempotency, free_idempotency},
-        .sending = {compare_single, free_plain},
+        .messages = {.compare = compare_messages,
+                     .free_row = free_message,
+                     .changed = move_message,
+                     .reserve = reserve_messages},
+        .batches = {.compare = compare_ids, .free_row = free_plain},
+        .devices = {.compare = compare_texts, .free_row = free_device},
+        .brokers = {.compare = compare_texts, .free_row = free_plain},
+        .leases = {.compare = compare_texts, .free_row = free_plain},
+        .keys = {.compare = compare_texts, .free_row = free_plain},
+        .pairings = {.compare = compare_hashes, .free_row = free_plain},
+        .tokens = {.compare = compare_texts, .free_row = free_plain},
+        .token_uses = {.compare = compare_texts, .free_row = free_plain},
+        .identities = {.compare = compare_identities, .free_row = free_plain},
+        .accepted = {.compare = compare_accepted, .free_row = free_plain},
+        .device_uses = {.compare = compare_texts, .free_row = free_plain},
+        .idempotency = {.compare = compare_idempotency, .free_row = free_idempotency},
+        .sending = {.compare = compare_single, .free_row = free_plain},
     };
     for (int i = 0; i < MESSAGE_STATUS_COUNT; i++)
         tables->messages_in[i].compare = compare_messages;
