@@ -22,9 +22,10 @@ def counts_of(output):
     return {name: int(value) for name, value in re.findall(r"^(\w+) (\d+)$", output, re.M)}
 
 
-# 40,000 seeds take about 20 s of a processor. `make simulate` runs a million others.
+# 20,000 seeds take about 20 s of a processor, and the mutation that is noticed last, `ack-of-any-attempt`, is noticed in
+# about 4,000. `make simulate` runs a million others.
 @pytest.mark.parametrize("build, first, seeds", [
-    *(("release", 10000 * part + 1, 10000) for part in range(4)), ("address", 1, 400)])
+    *(("release", 10000 * part + 1, 10000) for part in range(2)), ("address", 1, 400)])
 def test_no_invariant_is_violated_under_faults(build, first, seeds):
     result = simulate(build, "--first", str(first), "--seeds", str(seeds))
     assert result.returncode == 0, tell(result.stdout, 8000)
