@@ -119,7 +119,7 @@ $(OUT)/simulation: $(call objects,$(SIMULATION)) $(OUT)/libbroker.a $(OUT)/libco
 
 # The unit tests, and those of the store's backends, each a program of its own: so many that the quicker linker counts.
 TEST_LDFLAGS := $(LDFLAGS) $(if $(filter fuzz,$(SANITIZE)),,$(if $(shell command -v ld.gold),-fuse-ld=gold))
-$(filter %/test_slow_reads,$(TEST_PROGRAMS)): $(OUT)/obj/tests/store/store_fixture.o
+$(filter %/test_slow_reads %/test_known_targets,$(TEST_PROGRAMS)): $(OUT)/obj/tests/store/store_fixture.o
 $(filter $(OUT)/tests/test_broker%,$(TEST_PROGRAMS)): $(OUT)/obj/tests/unit/broker_fixture.o
 define unit-test
 $(patsubst $(1)/%.c,$(OUT)/tests/%,$(filter $(1)/%,$(UNIT_TESTS))): $(OUT)/tests/%: $(OUT)/obj/$(1)/%.o $(2) $(OUT)/libphone.a $(OUT)/libapi.a $(OUT)/libbroker.a $(OUT)/libcommon.a

@@ -100,7 +100,10 @@ server_settings() {
 # Inside the location of batches.
 batch_settings() {
     echo "client_max_body_size $MAX_BATCH_BODY_BYTES;"
-    echo "client_body_buffer_size $MAX_BATCH_BODY_BYTES;  # no body is written to disk"
+    echo "client_body_buffer_size $MAX_BATCH_BODY_BYTES;  # no body is written to disk, so their number is limited"
+    echo "limit_conn batches $BATCHES_AT_ONCE;"
+    echo "limit_conn address_batches $(((BATCHES_AT_ONCE + 3) / 4));"
+    echo "limit_conn_status 503;"
 }
 
 # Without API keys a web page could reach the API under a name of its own that resolves to this machine (DNS rebinding).
@@ -152,6 +155,7 @@ http_settings() {
     foreign_pages
     echo "map \"\" \$site_root { default \"$NGINX_DIR/site\"; }"
     echo "map \"\" \$ca_certificate { default \"${TLS_CA:+$NGINX_DIR/ca.crt}\"; }"
+    echo "map \"\" \$most_batches { default $BATCHES_AT_ONCE; }"
     echo "map \$request_uri \$max_body_bytes {"
     echo "    default \"$MAX_BODY_BYTES bytes (MAX_BODY_BYTES)\";"
     echo "    ~^/api/batches(\\?|\$) \"$MAX_BATCH_BODY_BYTES bytes (MAX_BATCH_BODY_BYTES)\";"

@@ -106,7 +106,13 @@ static const struct nginx_problem {
      "It may be restarting. A message may have been accepted: send it again with the same "
      "Idempotency-Key; without one, look for it first.",
      {RETRY_AFTER("1")}},
-    {"503", {"503"}, ERROR_STORE_BUSY, "Try again in a few seconds.", {RETRY_AFTER("5")}},
+    {"503", /* limit_conn of the batches; the API answers its own 503s */
+     {"503"},
+     ERROR_TOO_MANY_BATCHES,
+     "At most $most_batches batches are in work at a time (BATCHES_AT_ONCE), and a quarter of them "
+     "for one address. Nothing was accepted; try again after the number of seconds in the "
+     "Retry-After header.",
+     {RETRY_AFTER("2")}},
     {"504",
      {"504"},
      ERROR_TOO_SLOW,

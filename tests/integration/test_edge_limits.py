@@ -134,6 +134,43 @@ def test_an_address_with_too_many_phones_is_refused_and_others_are_not(make_gate
         connection.close()
 
 
+# ---- Batches ----
+
+def begin_batch(gateway, source):
+    """Sends the head of a batch: its connection, and its answer or None once its body is awaited."""
+    connection = RawHttp(gateway, source)
+    body = b'{"messages": [{"phone_number": "+4915112345678", "message": "x"}]}'
+    connection.send(connection.authorize(head("POST", "/api/batches", JSON, f"Content-Length: {len(body)}", "Expect: 100-continue")))
+    beginning = connection.stream.peek(12)[:12]
+    if beginning != b"HTTP/1.1 100":
+        return connection, connection.answer("POST")
+    while connection.stream.readline().strip():
+        pass
+    connection.body = body
+    return connection, None
+
+
+def test_batches_at_once_are_limited_in_all_and_for_each_address(make_gateway):
+    gateway = make_gateway(BATCHES_AT_ONCE=2).start()
+    one, awaited = begin_batch(gateway, ONE)
+    assert awaited is None
+    for source, holds in ((ONE, False), (OTHER, True), ("127.0.0.1", False)):
+        connection, answer = begin_batch(gateway, source)
+        if holds:
+            other = connection
+            assert answer is None
+            continue
+        connection.close()
+        assert (answer.status, answer.code, answer.headers["Retry-After"]) == (503, "too_many_batches", "2"), answer
+        assert "At most 2 batches" in answer.json()["detail"]
+    assert gateway.api.send()["status"] == "queued"
+    for connection in (one, other):
+        connection.send(connection.body)
+        assert connection.answer("POST").status == 202
+        connection.close()
+    last, awaited = wait_for(lambda: (begun := begin_batch(gateway, ONE))[1] is None and begun, "a place to be free again")
+    last.close()
+
 # ---- Guesses of a pairing code ----
 
 def test_a_flood_of_wrong_pairing_codes_does_not_block_others(make_gateway):
