@@ -117,7 +117,9 @@ $(OUT)/simulation: $(call objects,$(SIMULATION)) $(OUT)/libbroker.a $(OUT)/libco
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-# The unit tests, and those of the store's backends, each a program of its own: so many that the quicker linker counts.
+# The unit tests, and those of the store's backends, each a program of its own: so many that the quicker linker counts, and that
+# their own code is hardly optimised.
+$(PLAIN)/obj/tests/unit/%.o $(PLAIN)/obj/tests/store/%.o: OPTIMISE += $(if $(SANITIZE),-O0,-O1)
 TEST_LDFLAGS := $(LDFLAGS) $(if $(filter fuzz,$(SANITIZE)),,$(if $(shell command -v ld.gold),-fuse-ld=gold))
 $(filter %/test_slow_reads %/test_known_targets,$(TEST_PROGRAMS)): $(OUT)/obj/tests/store/store_fixture.o
 $(filter $(OUT)/tests/test_broker%,$(TEST_PROGRAMS)): $(OUT)/obj/tests/unit/broker_fixture.o

@@ -1,5 +1,6 @@
 """Fixtures: gateways that tests share, and gateways, loads and phones of one test, which always end with it."""
 
+import itertools
 import os
 import sys
 import time
@@ -10,6 +11,7 @@ from harness.gateway import Gateway, builds_of
 from harness.load import Load
 from harness.phone_sim import AssuredPhones, PhoneSim
 from harness.sanitizers import reports_below
+from harness.waiting import wait_for
 
 # Ten minutes and root's alone: `make test-deploy` names it.
 collect_ignore = [] if any("tests/deploy" in word for word in sys.argv) else ["deploy"]
@@ -57,6 +59,30 @@ def make_gateway(build, tmp_path):
 def module_gateway(build, tmp_path_factory):
     """Makes gateways that the tests of a module share."""
     yield from makers_of_gateways(tmp_path_factory.mktemp("module"), build)
+
+
+@pytest.fixture(scope="module")
+def shared_gateway(module_gateway):
+    """One that the tests of a module share, which connect their phones by `connect`."""
+    return module_gateway().start()
+
+
+numbers = itertools.count(1)
+
+
+@pytest.fixture
+def connect(shared_gateway):
+    """connect(Phone): a phone of the test's own at the shared gateway, where no other is. At the end it goes."""
+    made = []
+
+    def connect_phone(kind, **options):
+        made.append(kind(shared_gateway, f"phone-{next(numbers)}", **options))
+        return made[-1]
+
+    yield connect_phone
+    for phone in made:
+        phone.close()
+    wait_for(lambda: not shared_gateway.api.devices(), "the phones to be gone")
 
 
 @pytest.fixture

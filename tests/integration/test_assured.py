@@ -285,13 +285,12 @@ def test_a_definite_failure_goes_back_to_the_queue_and_to_another_phone(make_gat
     {"error_code": "generic_failure"}, {"error_code": "never heard of"}, {},
     {"error_code": "null_pdu"}, {"error_code": "invalid_arguments"},
     {"error_code": "no_service", "parts_sent": 1}), ids=str)
-def test_any_other_failure_is_the_end(make_gateway, report):
-    gateway = make_gateway().start()
-    phone = AssuredPhone(gateway, "phone")
-    gateway.api.send()
+def test_any_other_failure_is_the_end(shared_gateway, connect, report):
+    phone = connect(AssuredPhone)
+    shared_gateway.api.send()
     message_id, attempt = phone.take()
     phone.report(message_id, attempt, "failed", **report)
-    message = gateway.api.message(message_id)
+    message = shared_gateway.api.message(message_id)
     assert (message["status"], message["error_code"]) == ("failed", report.get("error_code"))
 
 
@@ -355,9 +354,8 @@ def test_an_older_report_does_not_undo_a_newer_one(make_gateway):
 
 @pytest.mark.parametrize("protocol", ("sms-gateway.v2", "phone", "socket", "sms-gateway.v1, socket",
                                       "socket, sms-gateway.v1", "SMS-GATEWAY.V1", ""))
-def test_another_subprotocol_is_refused(make_gateway, protocol):
-    gateway = make_gateway().start()
-    answer = ask_raw(gateway, handshake("phone", Sec_WebSocket_Protocol=protocol))
+def test_another_subprotocol_is_refused(shared_gateway, protocol):
+    answer = ask_raw(shared_gateway, handshake("phone", Sec_WebSocket_Protocol=protocol))
     assert answer.status == (400 if protocol else 101)
 
 
@@ -367,14 +365,13 @@ def test_another_subprotocol_is_refused(make_gateway, protocol):
     [HELLO | {"journal": str(uuid.UUID(int=0))}], [HELLO | {"journal": "0" * 32}],
     [HELLO, PAGE | {"last": 2}], [HELLO, PAGE | {"last": None}], [HELLO, PAGE | {"entries": {}}],
     [HELLO, {"type": "journal"}], [HELLO, PAGE | {"entries": [0] * 1001}]), ids=lambda frames: str(frames)[:60])
-def test_a_bad_greeting_ends_the_connection(make_gateway, frames):
-    gateway = make_gateway().start()
-    phone = AssuredPhone(gateway, "phone", hello=False)
+def test_a_bad_greeting_ends_the_connection(shared_gateway, connect, frames):
+    phone = connect(AssuredPhone, hello=False)
     for frame in frames:
         phone.send(frame)
     phone.receive_error()
     assert phone.closed() == (1008, "no_device_info")
-    assert not gateway.api.devices()
+    assert not shared_gateway.api.devices()
 
 
 @pytest.mark.parametrize("frames, credit, warned", (
@@ -388,15 +385,14 @@ def test_a_bad_greeting_ends_the_connection(make_gateway, frames):
                                  ENTRY | {"message_id": "1"}]}], 4, True),
     ([HELLO, PAGE | {"entries": [ENTRY | {"state": "done"}] * 150}], 4, False)),
     ids=lambda part: str(part)[:60])
-def test_an_odd_greeting_locks_no_phone_out(make_gateway, frames, credit, warned):
-    gateway = make_gateway().start()
-    phone = AssuredPhone(gateway, "phone", hello=False)
+def test_an_odd_greeting_locks_no_phone_out(shared_gateway, connect, frames, credit, warned):
+    phone = connect(AssuredPhone, hello=False)
     for frame in frames:
         phone.send(frame)
     assert phone.receive_type("welcome")["credit"] == credit
     if warned:
         assert phone.receive_error()["code"] == "member_ignored"
-    gateway.api.send()
+    shared_gateway.api.send()
     phone.take()
 
 
@@ -413,16 +409,15 @@ def test_a_report_without_attempt_or_seq_is_evidence_and_no_proof(make_gateway):
 
 
 @pytest.mark.parametrize("parts_sent", (-1, "none", [0], 1e300, True), ids=repr)
-def test_parts_sent_that_cannot_be_read_prove_nothing(make_gateway, parts_sent):
-    gateway = make_gateway().start()
-    phone = AssuredPhone(gateway, "phone")
-    gateway.api.send()
+def test_parts_sent_that_cannot_be_read_prove_nothing(shared_gateway, connect, parts_sent):
+    phone = connect(AssuredPhone)
+    shared_gateway.api.send()
     message_id, attempt = phone.take()
     phone.report(message_id, attempt, "failed", ack=False, error_code="no_service",
                  parts_sent=parts_sent)
     frames = [phone.receive() for _ in range(2)]
     assert {"type": "report_ack", "seq": phone.seq} in frames
-    assert gateway.api.message(message_id)["status"] == "failed"
+    assert shared_gateway.api.message(message_id)["status"] == "failed"
 
 
 def test_a_journal_may_come_in_pages_and_may_not_be_endless(make_gateway):
@@ -461,12 +456,11 @@ def test_a_journal_that_does_not_end_is_not_waited_for(make_gateway):
      "invalid_value"),
     ({"type": "report", "message_id": ENTRY["message_id"], "attempt": 1, "seq": 1,
       "status": "queued"}, "unknown_status")), ids=lambda part: str(part)[:50])
-def test_a_bad_frame_is_refused_and_the_conversation_goes_on(make_gateway, frame, code):
-    gateway = make_gateway().start()
-    phone = AssuredPhone(gateway, "phone")
+def test_a_bad_frame_is_refused_and_the_conversation_goes_on(shared_gateway, connect, frame, code):
+    phone = connect(AssuredPhone)
     phone.send(frame)
     assert phone.receive_error()["code"] == code
-    gateway.api.send()
+    shared_gateway.api.send()
     phone.take()
 
 

@@ -59,13 +59,11 @@ def test_without_phones_the_list_is_empty(make_gateway):
      {"extra": {"extra": {"extra": {}}, "queue": 17, "device_id": "another",
                 "connected_at": "never"}}),
 ), ids=lambda part: str(part)[:40])
-def test_a_phone_is_shown_as_it_describes_itself(make_gateway, info, expected):
-    gateway = make_gateway().start()
-    phone = Phone(gateway, "phone", info)
-    devices = gateway.api.devices()
-    assert set(devices) == {"phone"}
-    assert shown(devices["phone"]) == UNKNOWN | expected
-    phone.close()
+def test_a_phone_is_shown_as_it_describes_itself(shared_gateway, connect, info, expected):
+    phone = connect(Phone, info=info)
+    devices = shared_gateway.api.devices()
+    assert set(devices) == {phone.device_id}
+    assert shown(devices[phone.device_id]) == UNKNOWN | expected
 
 
 def test_an_update_changes_what_it_says_and_nothing_else(make_gateway):

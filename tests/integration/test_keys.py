@@ -308,8 +308,8 @@ def test_keys_are_made_listed_and_revoked(make_gateway):
     (["create", "x", "--days", "1.5"], "1 to 3650"), (["create", "x", "--days", ""], "1 to 3650"),
     (["revoke", "x" * 13], "12 characters"), (["list", "--env-file", "missing"], "cannot be read"),
 ])
-def test_a_wrong_use_says_what_to_change(make_gateway, arguments, told):
-    status, printed, errors = make_gateway().make_database().keys_command(*arguments)
+def test_a_wrong_use_says_what_to_change(locked, arguments, told):
+    status, printed, errors = locked[0].keys_command(*arguments)
     assert status == 2 and told in errors and not printed
 
 

@@ -311,8 +311,8 @@ def test_queued_messages_go_out_at_once_when_sending_resumes(make_gateway):
     (["pause", "x" * 201], "at most 200 bytes"), (["pause", b"\xff"], "UTF-8"),
     (["pause", "--scopes", "x"], "no option --scopes"),
 ])
-def test_a_wrong_use_of_sending_says_what_to_change(make_gateway, arguments, told):
-    status, printed, errors = make_gateway().make_database().command("sending", *arguments)
+def test_a_wrong_use_of_sending_says_what_to_change(gateway, arguments, told):
+    status, printed, errors = gateway.command("sending", *arguments)
     assert status == 2 and told in errors and not printed
 
 

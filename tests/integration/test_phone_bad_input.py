@@ -474,13 +474,17 @@ def test_a_text_that_is_no_utf8_ends_the_connection(bad_gateway, text):
     wait_for(lambda: not bad_gateway.api.devices(), "the phone to be gone")
 
 
+@pytest.fixture(scope="module")
+def short_frames(module_gateway):
+    return module_gateway(MAX_FRAME_BYTES=1024).start()
+
+
 @pytest.mark.parametrize("fragments", (1, 2, 7))
 @pytest.mark.parametrize("size, end", ((1023, None), (1024, None), (1025, 1009)))
-def test_max_frame_bytes_holds_to_the_byte(make_gateway, size, end, fragments):
-    gateway = make_gateway(MAX_FRAME_BYTES=1024).start()
+def test_max_frame_bytes_holds_to_the_byte(short_frames, size, end, fragments):
     text = '{"type": "?"}'.ljust(size)
     step = -(-size // fragments)
-    with RawWebSocket(gateway, "exact", EMPTY_BATTERY) as phone:
+    with RawWebSocket(short_frames, f"exact-{size}-{fragments}", EMPTY_BATTERY) as phone:
         for start in range(0, size, step):
             last = start + step >= size
             phone.send(encode(CONTINUATION if start else TEXT, text[start:start + step], fin=last))
