@@ -34,13 +34,14 @@ static bool complete_answer(const struct buffer *kept, const struct message *mes
     buffer_init(&nothing, 64);
     put_content(&nothing, "", NULL);
     const char *gap = kept->length > 0 && !nothing.failed ? strstr(kept->data, nothing.data) : NULL;
-    if (gap && message->text) {
+    if (gap) {
         buffer_append(body, kept->data, (size_t)(gap - kept->data));
-        put_content(body, message->phone_number, with_text ? message->text : NULL);
+        put_content(body, message->phone_number,
+                    with_text && message->text && *message->text ? message->text : NULL);
         buffer_append_text(body, gap + nothing.length);
     }
     buffer_fini(&nothing);
-    return gap && message->text;
+    return gap;
 }
 
 void message_replay_answer(struct http_exchange *exchange, bool with_text)

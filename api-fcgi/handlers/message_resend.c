@@ -88,10 +88,25 @@ static void keep_answer(struct store_resend *resend, const struct message *old)
     message_replay_keep(&resend->idempotency->answer, &renewed);
 }
 
+/* The number and the text are those of the message that was resent; where that was erased, the new one's. */
+static void find_content(struct http_exchange *exchange, struct message *message)
+{
+    static const char path[] = "/api/sms/";
+    const char *location = idempotency_of(exchange)->answer.location;
+    struct message_id id;
+    if (strncmp(location, path, strlen(path)) == 0 &&
+        message_id_parse(location + strlen(path), &id) &&
+        store_find_message(exchange->reader, &id, message) != ERROR_NONE)
+        *message = (struct message){0};
+}
+
 static void answer_if_done(struct http_exchange *exchange)
 {
-    if (exchange->write.result == ERROR_NONE && idempotency_is_replayed(exchange))
-        message_replay_answer(exchange, exchange->scopes & API_SCOPE_TEXT);
+    if (exchange->write.result != ERROR_NONE || !idempotency_is_replayed(exchange))
+        return;
+    if (!exchange->state->sent.text)
+        find_content(exchange, &exchange->state->sent);
+    message_replay_answer(exchange, exchange->scopes & API_SCOPE_TEXT);
 }
 
 enum http_outcome messages_handle_resend(struct http_exchange *exchange)
@@ -107,9 +122,11 @@ enum http_outcome messages_handle_resend(struct http_exchange *exchange)
     if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields), resend))
         return HTTP_ANSWERED;
     enum error error = store_find_message(exchange->reader, &id, message);
-    if (error != ERROR_NONE)
+    if (error != ERROR_NONE && error != ERROR_MESSAGE_NOT_FOUND)
         return messages_refuse(exchange, error);
-    if (!check_rules(exchange, message))
+    if (error == ERROR_MESSAGE_NOT_FOUND)
+        messages_refuse(exchange, error);
+    if (error == ERROR_MESSAGE_NOT_FOUND || !check_rules(exchange, message))
         return idempotency_find_answer(exchange, answer_if_done);
 
     resend->id = id;

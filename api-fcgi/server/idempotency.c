@@ -113,7 +113,8 @@ enum http_outcome idempotency_refuse(struct http_exchange *exchange)
 enum http_outcome idempotency_find_answer(struct http_exchange *exchange,
                                           void (*resume)(struct http_exchange *exchange))
 {
-    if (!exchange->idempotency.any || exchange->response.status != 422)
+    int status = exchange->response.status;
+    if (!exchange->idempotency.any || (status != 422 && status != 404))
         return HTTP_ANSWERED;
     buffer_clear(&exchange->problem.errors); /* of the answer that stands; not of another problem */
     exchange->problem.error_count = 0;

@@ -26,7 +26,7 @@ enum http_outcome idempotency_replay(struct http_exchange *exchange, const struc
 /* Answers ERROR_IDEMPOTENCY_KEY_REUSED. */
 enum http_outcome idempotency_refuse(struct http_exchange *exchange);
 
-/* For a request that was refused with 422, and answered: it may have been done while it was still valid. Then `resume`
+/* For a request that was refused with 422 or 404, and answered: it may have been done while it was still valid. Then `resume`
    finds it replayed; otherwise it must leave the answer as it is. */
 enum http_outcome idempotency_find_answer(struct http_exchange *exchange,
                                           void (*resume)(struct http_exchange *exchange));

@@ -211,6 +211,15 @@ def test_a_resend_that_is_sent_again_creates_one_message(served):
     for answer in (first, second):
         served.api.request("DELETE", f"/api/sms/{answer.json()['message_id']}")
     assert ask_again({}).content == first.content
+    # Also when the first message is erased; and the second, but then nothing of the content is there.
+    assert served.command("messages", "erase", old)[0] == 0
+    assert ask_again({}).content == first.content
+    refused(ask_again({}, key="resend-3"), "message_not_found", 404)
+    for answer in (first, second):
+        assert served.command("messages", "erase", answer.json()["message_id"])[0] == 0
+    last = ask_again({})
+    assert (last.status_code, last.headers["Location"]) == (202, first.headers["Location"])
+    assert last.json() == first.json() | {"phone_number": "", "message": None}
 
 
 # ---- Who may, and how much ----
