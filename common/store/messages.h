@@ -30,8 +30,9 @@ int64_t store_backoff_ms(unsigned failures, double jitter);
 
 /*
  * trusted_wall_ms of a claim and of an expiry: what the wall clock says, as far as the submitter knows; 0: it has just
- * been set, and what has expired does not become `expired`. Nor does it where the clock says something else by the
- * time of the transaction, by more than STORE_CLOCK_STEP_MS: it was set in between.
+ * been set. Then what has expired does not become `expired`, and what is scheduled is not sent, until the clock is trusted
+ * again. So it is too where the clock says something else by the time of the transaction, by more than
+ * STORE_CLOCK_STEP_MS: it was set in between.
  */
 
 /* A new message, `queued`.
@@ -91,7 +92,7 @@ struct store_holder {
    oldest message goes to the first slot that may have it: whose device is the message's target, if it has one, is
    not disabled, and has not reached its limit of the day. Of slots with the same cost, the one comes first whose device had the last
    message to the same number. Claims nothing while sending is paused. What has expired becomes `expired`, where the clock
-   is trusted (trusted_wall_ms), or is passed over. */
+   is trusted (trusted_wall_ms), or is passed over; what is scheduled waits until it is trusted. */
 struct store_claim {
     size_t slot_count; /* at most STORE_MAX_CLAIM */
     struct store_holder *slots;

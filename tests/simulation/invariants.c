@@ -20,7 +20,7 @@
  *       message is not given to a phone again
  *   R1  an older connection never replaces a phone's newest one
  *   D1  a dropped offer belongs to no phone: the store does not expect that phone to send it
- *   S1  a message is not dispatched before its send_at
+ *   S1  a message is not dispatched before its send_at, nor does it come by a clock that has just been set
  *   T1  a message for one phone, for a group or for a SIM goes to no other phone, as they are at the claim
  *   F1  the frame of a message has what its client asked for
  *   O1  what an operator has decided about a phone holds from its commit on: a disabled one is given nothing, and one with

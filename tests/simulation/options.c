@@ -112,6 +112,9 @@ void options_check_claims(struct world *world)
     if (world->store.overtaking != 0)
         violate(world, "P1: message %u goes to a phone before message %u",
                 world->store.overtaking - 1, world->store.overtaken - 1);
+    if (world->store.released != 0 && !world->clock_is_trusted)
+        violate(world, "S1: message %u is due by a clock that has just been set",
+                world->store.released - 1);
 }
 
 /* ---- Phones ---- */

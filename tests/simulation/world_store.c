@@ -74,6 +74,7 @@ void world_store_begin(struct world_store *store, int64_t now_ms, int64_t wall_m
     store->open = true;
     store->now_ms = now_ms;
     store->wall_ms = wall_ms;
+    store->released = 0;
     store->change_count = 0;
     memory_begin(&store->database, wall_ms);
 }
@@ -324,41 +325,58 @@ static int64_t turn_ms(const struct message_row *row)
     return row->options.priority == MESSAGE_PRIORITY_LOW ? turn_ms + DAY_MS : turn_ms;
 }
 
-/* Whether any phone could be given it now. */
-static bool is_for_all(const struct world_store *store, const struct message_row *row)
+/* Whether any phone could be given it now, by a clock that is trusted or not. */
+static bool is_for_all(const struct world_store *store, const struct message_row *row, bool trusted)
 {
     const struct message_target *target = &row->options.target;
     return row->status == MESSAGE_QUEUED && !*target->device_id && !*target->device_group &&
            target->sim == 0 && row->retry_at_ms <= store->wall_ms &&
-           row->options.send_at_ms <= store->wall_ms &&
+           row->options.send_at_ms <= store->wall_ms && (trusted || row->place.due_at_ms == 0) &&
            (row->options.expires_at_ms == 0 || row->options.expires_at_ms > store->wall_ms);
 }
 
-/* Which messages wait for any phone; and, `after` the claim, what was claimed before its turn. */
+/* Which messages wait for any phone, or for their time. */
 struct waiting {
-    bool before[MOST_MESSAGES];
+    bool before[MOST_MESSAGES], scheduled[MOST_MESSAGES];
     bool in_the_way; /* one at the head of a lane that the claim removes, and looks no further */
 };
 
-/* It has expired, or the clock went back to before the time it is to be sent at. */
-static bool is_in_the_way(const struct world_store *store, const struct message_row *row)
+/* It expires in the claim, or the clock went back to before the time it is to be sent at. */
+static bool is_in_the_way(const struct world_store *store, const struct message_row *row,
+                          bool trusted)
 {
     const struct message_options *options = &row->options;
     return row->status == MESSAGE_QUEUED &&
-           ((options->expires_at_ms != 0 && options->expires_at_ms <= store->wall_ms) ||
+           ((trusted && options->expires_at_ms != 0 && options->expires_at_ms <= store->wall_ms) ||
             (options->send_at_ms > store->wall_ms && row->place.due_at_ms == 0));
 }
 
-static void look_before(const struct world_store *store, struct waiting *waiting)
+static void look_before(const struct world_store *store, int64_t trusted_wall_ms,
+                        struct waiting *waiting)
 {
+    bool trusted = trusted_wall_ms != 0 &&
+                   llabs(trusted_wall_ms - store->wall_ms) <= STORE_CLOCK_STEP_MS;
     waiting->in_the_way = false;
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
         const struct memory_message *message = world_store_find(store, i);
-        waiting->before[i] = message && is_for_all(store, &message->row);
-        waiting->in_the_way |= message && is_in_the_way(store, &message->row);
+        waiting->before[i] = message && is_for_all(store, &message->row, trusted);
+        waiting->scheduled[i] = message && message->row.place.due_at_ms != 0 &&
+                                message->row.attempt == 0;
+        waiting->in_the_way |= message && is_in_the_way(store, &message->row, trusted);
     }
 }
 
+/* What was scheduled, and is not any more. */
+static void look_for_released(struct world_store *store, const struct waiting *waiting)
+{
+    for (unsigned i = 0; i < MOST_MESSAGES; i++) {
+        if (waiting->scheduled[i] && world_store_find(store, i)->row.status != MESSAGE_EXPIRED &&
+            world_store_find(store, i)->row.place.due_at_ms == 0)
+            store->released = i + 1;
+    }
+}
+
+/* What was claimed before its turn. */
 static void look_after(struct world_store *store, const struct waiting *waiting,
                        const struct store_claim *claim)
 {
@@ -384,9 +402,10 @@ static enum error claim(struct world_store *store, struct store_write *write)
     write->claim.paused = store->pause_every > 0 && ++store->claims % store->pause_every == 0;
     if (write->claim.paused)
         return ERROR_NONE;
-    look_before(store, &waiting);
+    look_before(store, write->claim.trusted_wall_ms, &waiting);
     enum error error = store->cap_every > 0 ? claim_with_limits(store, &write->claim)
                                             : store_mutations_run(store, write);
+    look_for_released(store, &waiting);
     if (!waiting.in_the_way && !write->claim.deferred)
         look_after(store, &waiting, &write->claim);
     return error;

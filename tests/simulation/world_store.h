@@ -46,6 +46,8 @@ struct world_store {
     struct message_options options[MOST_MESSAGES]; /* what the client asks for, of each message */
     /* A message that was claimed, though another one comes before it; plus 1, 0: none. Stays. */
     unsigned overtaking, overtaken;
+    unsigned
+        released; /* a message whose send_at came in this transaction, by its clock; plus 1, 0: none */
 };
 
 /* The struct is zeroed, but for `broken` and the limits. `limits` are those of the store itself. */

@@ -130,6 +130,7 @@ size_t given_claim(struct store_fixture *fixture, const char *const *devices, si
     for (size_t i = 0; i < count; i++)
         strcpy(slots[i].device_id, devices[i]);
     struct store_write write = {.verb = STORE_CLAIM};
+    write.claim.trusted_wall_ms = store_fixture_now_ms();
     write.claim.slot_count = count;
     write.claim.slots = slots;
     write.claim.messages = messages;

@@ -14,7 +14,8 @@ enum {
     PURGE_AGAIN_MS = 250, /* between two pieces: devices and clients come first */
     PURGE_PIECE = 100,    /* texts, and messages: some milliseconds */
     CLOCK_DISTRUST_MS = 3600000,
-    CLOCK_DISTRUST_UNSENT_MS = 300000, /* nothing is sent meanwhile that may have expired */
+    CLOCK_DISTRUST_UNSENT_MS =
+        300000, /* nothing is sent meanwhile that may have expired, or is scheduled */
 };
 
 /* ---- Time ---- */
@@ -34,16 +35,16 @@ static bool is_ours(const struct broker *broker, int64_t now_ms)
     return now_ms < broker->housekeeping.ours_until_ms;
 }
 
-/* When the wall clock has stepped, or may have stepped before the start, no message expires for an hour: ages are as wrong
-   as the clock was, and devices need time to report. */
+/* When the wall clock has stepped, or may have stepped before the start, no message becomes unknown for an hour: ages are as
+   wrong as the clock was, and devices need time to report. What was not sent waits only until a mistake may be noticed. */
 static void watch_clock(struct broker *broker, int64_t now_ms, int64_t wall_ms)
 {
     int64_t offset_ms = wall_ms - now_ms;
     if (llabs(offset_ms - broker->housekeeping.wall_offset_ms) > STORE_CLOCK_STEP_MS) {
         if (broker->housekeeping.wall_offset_ms != 0) {
-            log_warning(
-                "the clock was set: no message becomes unknown for an hour, and none expires"
-                " for five minutes");
+            log_warning("the clock was set: no message becomes unknown for an hour, and for five "
+                        "minutes none"
+                        " expires and no scheduled one is sent");
             broker->housekeeping.trust_clock_unsent_at_ms = now_ms + CLOCK_DISTRUST_UNSENT_MS;
         }
         broker->housekeeping.trust_clock_at_ms = now_ms + CLOCK_DISTRUST_MS;

@@ -168,16 +168,17 @@ void memory_read_sending(const struct memory_tables *tables, struct store_sendin
 
 enum error memory_read_content(struct store_database *database, const struct message_row *row,
                                struct message *message);
-enum error memory_list_due(struct store_database *database, size_t limit, struct due_message due[],
-                           size_t *count);
+enum error memory_list_due(struct store_database *database, int64_t expired_at_ms, size_t limit,
+                           struct due_message due[], size_t *count);
 enum error memory_find_lane(struct store_database *database, const char *after,
                             char lane[LANE_SIZE]);
-enum error memory_list_lane(struct store_database *database, const char *lane, size_t limit,
-                            struct lane_entry entries[], size_t *count);
+enum error memory_list_lane(struct store_database *database, const char *lane,
+                            int64_t expired_at_ms, size_t limit, struct lane_entry entries[],
+                            size_t *count);
 enum error memory_load_due(struct store_database *database, int64_t seq, struct due_message *due);
 enum error memory_list_waited(struct store_database *database, int64_t now_ms,
-                              int64_t latest_retry_ms, size_t limit, struct message_row rows[],
-                              size_t *count);
+                              int64_t latest_retry_ms, bool only_retried, size_t limit,
+                              struct message_row rows[], size_t *count);
 enum error memory_list_expired(struct store_database *database, int64_t now_ms, size_t limit,
                                struct message_row rows[], size_t *count);
 enum error memory_find_last_device(struct store_database *database, const char *phone_number,

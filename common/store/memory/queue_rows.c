@@ -23,14 +23,19 @@ static enum error read_due(struct store_database *database, const struct memory_
     return error;
 }
 
-enum error memory_list_due(struct store_database *database, size_t limit, struct due_message due[],
-                           size_t *count)
+static bool has_expired(const struct message_row *row, int64_t expired_at_ms)
+{
+    return row->options.expires_at_ms != 0 && row->options.expires_at_ms <= expired_at_ms;
+}
+
+enum error memory_list_due(struct store_database *database, int64_t expired_at_ms, size_t limit,
+                           struct due_message due[], size_t *count)
 {
     enum error error = ERROR_NONE;
     *count = 0;
     for (size_t i = 0; i < queue_length(database->tables) && *count < limit; i++) {
         const struct memory_message *message = queued_at(database->tables, i);
-        if (*message->row.place.lane)
+        if (*message->row.place.lane || has_expired(&message->row, expired_at_ms))
             continue;
         error = read_due(database, message, &due[(*count)++]);
         if (error != ERROR_NONE)
@@ -58,14 +63,15 @@ static bool is_before(const struct lane_entry *entry, const struct lane_entry *o
                                             : entry->seq < other->seq;
 }
 
-enum error memory_list_lane(struct store_database *database, const char *lane, size_t limit,
-                            struct lane_entry entries[], size_t *count)
+enum error memory_list_lane(struct store_database *database, const char *lane,
+                            int64_t expired_at_ms, size_t limit, struct lane_entry entries[],
+                            size_t *count)
 {
     *count = 0;
     for (size_t i = 0; i < queue_length(database->tables); i++) {
         const struct message_row *row = &queued_at(database->tables, i)->row;
         struct lane_entry entry = {row->seq, row->place.rank_ms};
-        if (strcmp(row->place.lane, lane) != 0)
+        if (strcmp(row->place.lane, lane) != 0 || has_expired(row, expired_at_ms))
             continue;
         size_t index = *count;
         while (index > 0 && is_before(&entry, &entries[index - 1]))
@@ -94,13 +100,14 @@ static int compare_due(const void *left, const void *right)
 }
 
 enum error memory_list_waited(struct store_database *database, int64_t now_ms,
-                              int64_t latest_retry_ms, size_t limit, struct message_row rows[],
-                              size_t *count)
+                              int64_t latest_retry_ms, bool only_retried, size_t limit,
+                              struct message_row rows[], size_t *count)
 {
     *count = 0;
     for (size_t i = 0; i < queue_length(database->tables) && *count < limit; i++) {
         const struct message_row *row = &queued_at(database->tables, i)->row;
-        bool is_due = row->place.due_at_ms <= now_ms || row->retry_at_ms > latest_retry_ms;
+        bool is_due = (row->place.due_at_ms <= now_ms && (row->retry_at_ms || !only_retried)) ||
+                      row->retry_at_ms > latest_retry_ms;
         if (row->place.due_at_ms != 0 && is_due)
             rows[(*count)++] = *row;
     }
@@ -116,8 +123,7 @@ enum error memory_list_expired(struct store_database *database, int64_t now_ms, 
         const struct table *table = &database->tables->messages_in[status];
         for (size_t i = 0; i < table->count && *count < limit; i++) {
             const struct memory_message *message = table->rows[i];
-            int64_t expires_at_ms = message->row.options.expires_at_ms;
-            if (expires_at_ms != 0 && expires_at_ms <= now_ms)
+            if (has_expired(&message->row, now_ms))
                 rows[(*count)++] = message->row;
         }
     }

@@ -199,6 +199,7 @@ static enum error set_place(struct store_database *database, const struct messag
 {
     struct statement *update = get(database, SET_PLACE);
     statement_bind_integer(update, FIELD_SEQ, row->seq);
+    statement_bind_integer(update, FIELD_RETRY_AT_MS, row->retry_at_ms);
     bind_place(update, &row->place);
     return run(database, update);
 }

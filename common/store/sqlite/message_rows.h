@@ -27,17 +27,18 @@ enum error insert_rows_many(struct store_database *database, const struct messag
                             const struct message_place places[], size_t count);
 
 /* queue_rows.c: what waits to be sent. See struct message_rows. */
-enum error queue_rows_list_due(struct store_database *database, size_t limit,
+enum error queue_rows_list_due(struct store_database *database, int64_t expired_at_ms, size_t limit,
                                struct due_message due[], size_t *count);
 enum error queue_rows_find_lane(struct store_database *database, const char *after,
                                 char lane[LANE_SIZE]);
-enum error queue_rows_list_lane(struct store_database *database, const char *lane, size_t limit,
-                                struct lane_entry entries[], size_t *count);
+enum error queue_rows_list_lane(struct store_database *database, const char *lane,
+                                int64_t expired_at_ms, size_t limit, struct lane_entry entries[],
+                                size_t *count);
 enum error queue_rows_load_due(struct store_database *database, int64_t seq,
                                struct due_message *due);
 enum error queue_rows_list_waited(struct store_database *database, int64_t now_ms,
-                                  int64_t latest_retry_ms, size_t limit, struct message_row rows[],
-                                  size_t *count);
+                                  int64_t latest_retry_ms, bool only_retried, size_t limit,
+                                  struct message_row rows[], size_t *count);
 enum error queue_rows_list_expired(struct store_database *database, int64_t now_ms, size_t limit,
                                    struct message_row rows[], size_t *count);
 enum error queue_rows_find_last_device(struct store_database *database, const char *phone_number,

@@ -13,11 +13,23 @@ static enum error read_due(const struct statement *select, struct due_message *d
     return message_rows_read_content(select, &due->message);
 }
 
-enum error queue_rows_list_due(struct store_database *database, size_t limit,
+/* The statement, or the one that leaves out what has expired. */
+static struct statement *get_list(struct store_database *database, enum statement_id all,
+                                  enum statement_id unexpired, int64_t expired_at_ms)
+{
+    struct statement *select = get(database, expired_at_ms == 0 ? all : unexpired);
+    if (expired_at_ms != 0) {
+        statement_bind_integer(select, FIELD_MOST, ROWS_MOST_EXPIRED);
+        statement_bind_integer(select, FIELD_NOW_MS, expired_at_ms);
+    }
+    return select;
+}
+
+enum error queue_rows_list_due(struct store_database *database, int64_t expired_at_ms, size_t limit,
                                struct due_message due[], size_t *count)
 {
     bool row;
-    struct statement *select = get(database, LIST_DUE);
+    struct statement *select = get_list(database, LIST_DUE, LIST_DUE_UNEXPIRED, expired_at_ms);
     statement_bind_integer(select, FIELD_LIMIT, (int64_t)limit);
     *count = 0;
     enum error error = statement_step(&database->handle, select, &row);
@@ -44,11 +56,12 @@ enum error queue_rows_find_lane(struct store_database *database, const char *aft
     return error;
 }
 
-enum error queue_rows_list_lane(struct store_database *database, const char *lane, size_t limit,
-                                struct lane_entry entries[], size_t *count)
+enum error queue_rows_list_lane(struct store_database *database, const char *lane,
+                                int64_t expired_at_ms, size_t limit, struct lane_entry entries[],
+                                size_t *count)
 {
     bool row;
-    struct statement *select = get(database, LIST_LANE);
+    struct statement *select = get_list(database, LIST_LANE, LIST_LANE_UNEXPIRED, expired_at_ms);
     statement_bind_text(select, FIELD_LANE, lane);
     statement_bind_integer(select, FIELD_LIMIT, (int64_t)limit);
     *count = 0;
@@ -75,8 +88,8 @@ enum error queue_rows_load_due(struct store_database *database, int64_t seq,
 }
 
 enum error queue_rows_list_waited(struct store_database *database, int64_t now_ms,
-                                  int64_t latest_retry_ms, size_t limit, struct message_row rows[],
-                                  size_t *count)
+                                  int64_t latest_retry_ms, bool only_retried, size_t limit,
+                                  struct message_row rows[], size_t *count)
 {
     *count = 0;
     struct statement *late = get(database, LIST_RETRIED_TOO_LATE);
@@ -84,7 +97,7 @@ enum error queue_rows_list_waited(struct store_database *database, int64_t now_m
     enum error error = message_rows_read_list(database, late, limit, rows, count);
     if (error != ERROR_NONE)
         return error;
-    struct statement *waited = get(database, LIST_WAITED);
+    struct statement *waited = get(database, only_retried ? LIST_RETRIED : LIST_WAITED);
     statement_bind_integer(waited, FIELD_NOW_MS, now_ms);
     return message_rows_read_list(database, waited, limit - *count, rows, count);
 }

@@ -156,9 +156,7 @@ static enum error claim_one(struct claim *claim, struct due_message *due)
     if (due->row.options.send_at_ms > transaction->now_ms)
         return wait_again(transaction, &due->row);
     if (expires_at_ms != 0 && expires_at_ms <= transaction->now_ms)
-        return transaction_trusts(transaction, claim->request->trusted_wall_ms)
-                   ? transition_expire(transaction, &due->row)
-                   : ERROR_NONE;
+        return claim->is_clock_trusted ? transition_expire(transaction, &due->row) : ERROR_NONE;
     /* The limit was lowered since it was accepted: it would stay at the head of the queue for ever. */
     if (most > 0 && due->row.segments > most)
         return transition_apply(transaction, &due->row, MESSAGE_FAILED, TRANSITION_TOO_LONG,
@@ -211,8 +209,13 @@ static enum error claim_all(struct claim *claim)
     return error;
 }
 
-/* Messages whose time has come leave the lane of those that wait. */
-static enum error end_waits(struct store_transaction *transaction)
+int64_t claim_expired_at_ms(const struct claim *claim)
+{
+    return claim->is_clock_trusted ? 0 : claim->transaction->now_ms;
+}
+
+/* Messages whose time has come leave the lane of those that wait. Only a clock that is trusted says so of a send_at. */
+static enum error end_waits(struct store_transaction *transaction, bool is_clock_trusted)
 {
     struct message_row *rows = transaction_scratch(transaction, STORE_MAX_CLAIM * sizeof(*rows));
     const struct message_rows *messages = transaction->rows->messages;
@@ -221,7 +224,7 @@ static enum error end_waits(struct store_transaction *transaction)
         return ERROR_INTERNAL;
     enum error error = messages->list_waited(transaction->database, transaction->now_ms,
                                              transaction->now_ms + STORE_MAX_BACKOFF_MS,
-                                             STORE_MAX_CLAIM, rows, &count);
+                                             !is_clock_trusted, STORE_MAX_CLAIM, rows, &count);
     for (size_t i = 0; i < count && error == ERROR_NONE; i++) {
         if (rows[i].retry_at_ms > transaction->now_ms + STORE_MAX_BACKOFF_MS)
             rows[i].retry_at_ms = 0; /* a wrong clock wrote it */
@@ -234,6 +237,7 @@ static enum error end_waits(struct store_transaction *transaction)
 enum error verb_claim(struct store_transaction *transaction, struct store_write *write)
 {
     struct store_claim *request = &write->claim;
+    bool is_clock_trusted = transaction_trusts(transaction, request->trusted_wall_ms);
     struct store_sending sending;
 
     request->message_count = request->wanted_count = 0;
@@ -241,7 +245,7 @@ enum error verb_claim(struct store_transaction *transaction, struct store_write 
     enum error error = transaction->rows->limits->find_sending(transaction->database, &sending);
     request->paused = error == ERROR_NONE && sending.paused_since_ms != 0;
     if (error == ERROR_NONE && !request->paused)
-        error = end_waits(transaction);
+        error = end_waits(transaction, is_clock_trusted);
     if (error != ERROR_NONE || request->paused)
         return error;
     struct claim *claim = transaction_scratch(transaction, sizeof(*claim));
@@ -249,13 +253,15 @@ enum error verb_claim(struct store_transaction *transaction, struct store_write 
         return ERROR_INTERNAL;
     claim->transaction = transaction;
     claim->request = request;
+    claim->is_clock_trusted = is_clock_trusted;
     claim->due_count = 0;
     error = find_devices(claim);
     if (error == ERROR_NONE)
         error = claim_gather(claim);
     if (error == ERROR_NONE)
-        error = transaction->rows->messages->list_due(transaction->database, request->slot_count,
-                                                      claim->due, &claim->due_count);
+        error = transaction->rows->messages->list_due(
+            transaction->database, claim_expired_at_ms(claim), request->slot_count, claim->due,
+            &claim->due_count);
     if (error == ERROR_NONE)
         error = claim_all(claim);
     if (error == ERROR_NONE)

@@ -19,6 +19,7 @@ struct claim_device {
 struct claim {
     struct store_transaction *transaction;
     struct store_claim *request;
+    bool is_clock_trusted;
     struct claim_device devices[STORE_MAX_CLAIM], *of_slot[STORE_MAX_CLAIM];
     size_t device_count;
 
@@ -34,6 +35,10 @@ struct claim {
 /* Finds the first messages of the lanes that the devices take; and lanes that none of them takes, for
    request->wanted. */
 MUST_CHECK enum error claim_gather(struct claim *claim);
+
+/* For list_due and list_lane. While the clock is not trusted, what has expired stays queued: it must not hide what is
+   behind it. */
+int64_t claim_expired_at_ms(const struct claim *claim);
 
 /* Adds a lane to request->wanted. False where there is no room. */
 bool claim_want(struct store_claim *request, const char *lane);

@@ -112,8 +112,8 @@ static enum error list_lanes(struct claim *claim, const struct lanes *lanes)
     for (size_t i = 0; i < lanes->count && error == ERROR_NONE; i++) {
         size_t count, room = CLAIM_MAX_CANDIDATES - claim->candidate_count;
         error = claim->transaction->rows->messages->list_lane(
-            claim->transaction->database, lanes->list[i].name, MIN(lanes->list[i].slots, room),
-            claim->candidates + claim->candidate_count, &count);
+            claim->transaction->database, lanes->list[i].name, claim_expired_at_ms(claim),
+            MIN(lanes->list[i].slots, room), claim->candidates + claim->candidate_count, &count);
         claim->candidate_count += error == ERROR_NONE ? count : 0;
     }
     qsort(claim->candidates, claim->candidate_count, sizeof(*claim->candidates), compare_entries);

@@ -67,6 +67,8 @@ struct due_message {
     struct message message;
 };
 
+enum { ROWS_MOST_EXPIRED = 4096 };
+
 struct message_rows {
     /* A new message, created at its id's time. `place` NULL: it has neither options nor a batch, and is queued in
        the lane "". ERROR_INTERNAL: a message has its id. */
@@ -87,7 +89,7 @@ struct message_rows {
 
     /* Without an event: a message that no device has gets device_id, attempt and journal of `row`. */
     enum error (*assign)(struct store_database *database, const struct message_row *row);
-    /* Without an event: a queued message moves to row->place. */
+    /* Without an event: a queued message moves to row->place, and has row->retry_at_ms. */
     enum error (*set_place)(struct store_database *database, const struct message_row *row);
     enum error (*request_cancel)(struct store_database *database, const struct message_row *row);
     enum error (*remove)(struct store_database *database,
@@ -99,21 +101,23 @@ struct message_rows {
     enum error (*set_resent)(struct store_database *database, const struct message_row *row,
                              const struct message_id *new_id);
 
-    /* Queued in the lane ""; oldest first. */
-    enum error (*list_due)(struct store_database *database, size_t limit, struct due_message due[],
-                           size_t *count);
+    /* Queued in the lane ""; oldest first. `expired_at_ms` not 0: without those that have expired by then, and maybe
+       only of the first ROWS_MOST_EXPIRED. */
+    enum error (*list_due)(struct store_database *database, int64_t expired_at_ms, size_t limit,
+                           struct due_message due[], size_t *count);
     /* The first lane with messages whose name is after `lane`; "" without one. */
     enum error (*find_lane)(struct store_database *database, const char *after,
                             char lane[LANE_SIZE]);
-    /* The first messages of another lane, by rank. */
-    enum error (*list_lane)(struct store_database *database, const char *lane, size_t limit,
-                            struct lane_entry entries[], size_t *count);
+    /* The first messages of another lane, by rank; expired_at_ms as above. */
+    enum error (*list_lane)(struct store_database *database, const char *lane,
+                            int64_t expired_at_ms, size_t limit, struct lane_entry entries[],
+                            size_t *count);
     enum error (*load_due)(struct store_database *database, int64_t seq, struct due_message *due);
     /* In LANE_WAITING: due at `now_ms`, the first due first. Also those whose retry_at_ms is after
-       `latest_retry_ms`: a wrong clock wrote it. */
+       `latest_retry_ms`: a wrong clock wrote it. only_retried: those that have been dispatched before. */
     enum error (*list_waited)(struct store_database *database, int64_t now_ms,
-                              int64_t latest_retry_ms, size_t limit, struct message_row rows[],
-                              size_t *count);
+                              int64_t latest_retry_ms, bool only_retried, size_t limit,
+                              struct message_row rows[], size_t *count);
     /* Queued or `dispatched`, with expires_at_ms at or before `now_ms`; the first expired first. */
     enum error (*list_expired)(struct store_database *database, int64_t now_ms, size_t limit,
                                struct message_row rows[], size_t *count);

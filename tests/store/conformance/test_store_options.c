@@ -372,6 +372,35 @@ static void nothing_is_sent_before_its_time_after_the_clock_was_set_back(void **
     assert_consistent(fixture);
 }
 
+/* In case it was set by mistake. What has been dispatched before was due by another clock. */
+static void nothing_scheduled_comes_by_a_clock_that_has_just_been_set(void **state)
+{
+    struct store_fixture *fixture = *state;
+    const int64_t trusted_ms[] = {0, START_MS};
+    int64_t send_at_ms = START_MS + HOUR_MS;
+    struct message_options options = for_device("phone-1");
+    struct store_holder slots[2] = {{.device_id = "phone-1"}, {.device_id = "phone-1"}};
+    struct message_id got[2], retried = given(fixture, (struct message_options){0});
+    assert_id(claimed_by(fixture, "phone-1"), retried);
+    return_to_queue(fixture, &retried, "phone-1", true);
+    options.send_at_ms = send_at_ms;
+    struct message_id meant = given(fixture, options);
+    struct message_id any = given(fixture, (struct message_options){.send_at_ms = send_at_ms});
+    store_fixture_stop_clock_at(START_MS + DAY_MS);
+    for (size_t i = 0; i < ARRAY_LENGTH(trusted_ms); i++) {
+        struct store_claim request = {.trusted_wall_ms = trusted_ms[i]};
+        claim(fixture, &request, slots, 2, got);
+        assert_id(got[0], i == 0 ? retried : none);
+        assert_id(got[1], none);
+    }
+    store_fixture_stop_clock_at(send_at_ms - 1); /* it was wrong */
+    assert_id(claimed_by(fixture, "phone-1"), none);
+    store_fixture_stop_clock_at(send_at_ms);
+    assert_id(claimed_by(fixture, "phone-1"), meant);
+    assert_id(claimed_by(fixture, "phone-1"), any);
+    assert_consistent(fixture);
+}
+
 static void a_time_that_is_past_means_now(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -457,6 +486,33 @@ static void nothing_expires_on_a_clock_that_has_just_been_set(void **state)
     assert_int_equal(stored_status(fixture, &id), MESSAGE_QUEUED);
     store_fixture_stop_clock_at(START_MS + HOUR_MS / 2); /* it was wrong */
     assert_id(claimed_by(fixture, "phone-1"), id);
+}
+
+static void what_may_have_expired_hides_nothing_behind_it(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_options options[] = {{.expires_at_ms = START_MS + HOUR_MS},
+                                        for_device("phone-1")};
+    options[1].expires_at_ms = START_MS + HOUR_MS;
+    struct message_id got, ids[ARRAY_LENGTH(options)];
+    struct store_claim request = {.trusted_wall_ms = 0};
+    struct store_holder slot = {.device_id = "phone-1"};
+    for (size_t i = 0; i < ARRAY_LENGTH(options); i++) {
+        for (int j = 0; j < 3; j++)
+            given(fixture, options[i]);
+        options[i].expires_at_ms = i == 0 ? START_MS + 2 * DAY_MS : 0;
+        ids[i] = given(fixture, options[i]);
+    }
+    store_fixture_stop_clock_at(START_MS + DAY_MS);
+    for (size_t i = 0; i < ARRAY_LENGTH(options); i++) {
+        claim(fixture, &request, &slot, 1, &got);
+        assert_id(got, ids[i]);
+    }
+    claim(fixture, &request, &slot, 1, &got);
+    assert_id(got, none);
+    assert_int_equal(count_messages_in(fixture, MESSAGE_QUEUED), 6);
+    assert_id(claimed_by(fixture, "phone-1"), none);
+    assert_int_equal(expire(fixture, true) + count_messages_in(fixture, MESSAGE_EXPIRED), 6 + 4);
 }
 
 static enum store_verdict release(struct store_fixture *fixture, const struct message_id *id,
@@ -641,11 +697,16 @@ static void lanes_whose_devices_have_no_slot_are_wanted_a_part_at_a_time(void **
 static void a_wrong_clock_delays_a_retry_by_no_more_than_a_right_one(void **state)
 {
     struct store_fixture *fixture = *state;
-    struct message_id id = given(fixture, (struct message_options){0});
+    struct message_id id = given(fixture, for_device("phone-1"));
     assert_id(claimed_by(fixture, "phone-1"), id);
     store_fixture_stop_clock_at(START_MS + (int64_t)365 * DAY_MS);
     return_to_queue(fixture, &id, "phone-1", true);
     store_fixture_stop_clock_at(START_MS + HOUR_MS);
+    assert_id(claimed_by(fixture, "phone-2"), none);
+    struct message message = stored(fixture, &id); /* it does not wait for that time any more */
+    assert_int_not_equal(message.wait.reason, MESSAGE_WAIT_RETRY_BACKOFF);
+    assert_int_equal(message.retry_at_ms, 0);
+    message_fini(&message);
     assert_id(claimed_by(fixture, "phone-1"), id);
     return_to_queue(fixture, &id, "phone-1", true); /* by the right clock it does wait */
     assert_id(claimed_by(fixture, "phone-1"), none);
@@ -842,11 +903,13 @@ UNIT_TESTS(OPTIONS_TEST(all_options_are_read_back),
            OPTIONS_TEST(a_low_one_is_not_passed_for_ever),
            OPTIONS_TEST(nothing_is_sent_a_millisecond_before_its_time),
            OPTIONS_TEST(nothing_is_sent_before_its_time_after_the_clock_was_set_back),
+           OPTIONS_TEST(nothing_scheduled_comes_by_a_clock_that_has_just_been_set),
            OPTIONS_TEST(a_time_that_is_past_means_now),
            OPTIONS_TEST(a_scheduled_message_has_its_place_from_its_time_on),
            OPTIONS_TEST(a_queued_message_expires_at_its_deadline),
            OPTIONS_TEST(a_claim_gives_nothing_that_has_expired),
            OPTIONS_TEST(nothing_expires_on_a_clock_that_has_just_been_set),
+           OPTIONS_TEST(what_may_have_expired_hides_nothing_behind_it),
            OPTIONS_TEST(an_offer_that_has_expired_is_dropped),
            OPTIONS_TEST(what_was_released_does_not_expire_here),
            OPTIONS_TEST(a_message_that_returns_after_its_deadline_expires),
