@@ -1,5 +1,7 @@
 #include "common/store/device_json.h"
 
+#include "common/store/device_budget.h"
+
 /* In struct device "" means "none". */
 static const char *or_null(const char *text)
 {
@@ -62,6 +64,23 @@ static void put_day(struct json_writer *json, const struct store_device *device,
     }
 }
 
+/* What is left of the send budget; null where no limit holds. */
+static void put_budget(struct json_writer *json, const struct store_device *device,
+                       const struct settings *settings)
+{
+    struct device_budget budget;
+    if (!device_budget_read(device, settings, &budget)) {
+        json_put_null(json, "budget");
+        return;
+    }
+    json_begin_object(json, "budget");
+    json_put_integer(json, "remaining", budget.remaining);
+    json_put_integer(json, "limit", budget.limit);
+    json_put_number(json, "window_seconds", (double)budget.window_ms / 1000);
+    json_put_time(json, "refills_at", budget.refills_at_ms);
+    json_end_object(json);
+}
+
 static void put_error(struct json_writer *json, const struct device_error *last_error)
 {
     char id[MESSAGE_ID_TEXT_SIZE];
@@ -104,6 +123,7 @@ void device_json_put(struct json_writer *json, const struct store_device *entry,
     put_info(json, &device->info);
     json_put_integer(json, "queue", device->queue);
     put_day(json, entry, settings);
+    put_budget(json, entry, settings);
     put_error(json, &device->last_error);
     json_put_raw(json, "extra", device->info.extra ? device->info.extra : "{}");
     json_end_object(json);

@@ -4,6 +4,7 @@
 
 #include "common/access/device_token.h"
 #include "common/model/device.h"
+#include "common/model/send_budget.h"
 #include "common/store/messages.h"
 
 enum { BROKER_NAME_SIZE = 65, STORE_LOW_BATTERY_PERCENT = 20 };
@@ -40,9 +41,8 @@ struct store_connect_device {
     struct device_traits traits;       /* out */
     struct store_in_flight *in_flight; /* out, room for in_flight_capacity; the submitter's */
     size_t in_flight_capacity;
-    size_t in_flight_count; /* out */
-    /* Out: given to the device in about the last limits.device_window_ms. */
-    int64_t recent_segments;
+    size_t in_flight_count;         /* out */
+    struct send_budget send_budget; /* out: of the device, by the wall clock */
     /* Out: two phones use the token, which is revoked now; the device is not connected, and nothing else is filled in. */
     bool quarantined;
 };
@@ -115,8 +115,10 @@ struct store_lease_broker {
    connection on. */
 struct store_device {
     struct device device;
-    struct device_token token; /* its newest; id "": it never had one */
-    int64_t segments_today;    /* given to it; 0 where no limit needs them counted */
+    struct device_token token;      /* its newest; id "": it never had one */
+    int64_t segments_today;         /* given to it; 0 where no limit needs them counted */
+    struct send_budget send_budget; /* as of the last change, without the limits of now */
+    int64_t read_at_ms;             /* wall */
 };
 
 /* Which devices. A filter that is not set lets everything through. A page ends before the device that would exceed a

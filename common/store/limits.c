@@ -1,5 +1,11 @@
 #include "common/store/limits.h"
 
+int64_t store_window_ms(int64_t burst, int64_t segments_per_minute)
+{
+    enum { MINUTE_MS = 60000 };
+    return segments_per_minute > 0 ? MAX(burst * MINUTE_MS / segments_per_minute, 1) : 0;
+}
+
 struct store_limits store_limits_of(const struct settings *settings)
 {
     return (struct store_limits){
@@ -8,6 +14,18 @@ struct store_limits store_limits_of(const struct settings *settings)
         .pause_after_messages = settings->pause_after_messages,
         .max_queue_age_ms = settings->max_queue_age_minutes * 60 * 1000,
         .device_daily_segments = settings->device_daily_segments,
+        .device_window_ms = store_window_ms(settings->device_segments_burst,
+                                            settings->device_segments_per_minute),
+        .device_window_segments = settings->device_segments_burst,
         .same_device_ms = settings->same_device_hours * 3600 * 1000,
     };
+}
+
+void store_limit_budget(struct send_budget *budget, const struct device_limit *own, int64_t burst,
+                        int64_t window_ms, int64_t now_ms)
+{
+    int64_t most = own->is_own ? own->most : window_ms > 0 ? burst : 0;
+    if (window_ms == 0 && most > 0)
+        window_ms = STORE_OWN_WINDOW_MS;
+    send_budget_limit(budget, most > 0 ? most : STORE_NO_BURST, window_ms, now_ms);
 }

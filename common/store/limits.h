@@ -4,6 +4,8 @@
 
 #include "common/base/base.h"
 #include "common/base/error.h"
+#include "common/model/device.h"
+#include "common/model/send_budget.h"
 #include "common/process/settings.h"
 
 struct store_reader;
@@ -23,13 +25,25 @@ struct store_limits {
     int64_t pause_after_messages; /* accepted within STORE_BURST_MINUTES; one more pauses sending */
     int64_t max_queue_age_ms;     /* of the oldest message that is due */
     int64_t device_daily_segments; /* given to one device */
-    int64_t device_window_ms;      /* the store remembers what a device was given in it */
+    /* A device is given at most device_window_segments in it: common/model/send_budget.h. The broker decides, because it
+       counts what is about to be claimed too. */
+    int64_t device_window_ms;
+    int64_t device_window_segments;
     /* For that long a recipient's messages are best sent by the same device. */
     int64_t same_device_ms;
 };
 
-/* But for device_window_ms, which is the broker's. */
 struct store_limits store_limits_of(const struct settings *settings);
+
+/* The window in which a device that may be sent `segments_per_minute` is sent at most `burst`; 0: no limit. */
+int64_t store_window_ms(int64_t burst, int64_t segments_per_minute);
+
+enum { STORE_NO_BURST = INT32_MAX };
+
+/* A send budget gets the limits that hold for its device: its own, or those of the settings. Without a limit nothing is
+   counted; where only this device has none its burst is STORE_NO_BURST, and what it spends counts for later. */
+void store_limit_budget(struct send_budget *budget, const struct device_limit *own, int64_t burst,
+                        int64_t window_ms, int64_t now_ms);
 
 /* ---- Writes: the payloads of struct store_write ---- */
 

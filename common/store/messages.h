@@ -88,6 +88,12 @@ struct store_holder {
     bool disabled;       /* out, of a claim: it was passed over until an operator enables it */
 };
 
+/* Segments that a device was given and has not sent: they no longer count for its limits. */
+struct store_refund {
+    unsigned segments;
+    int64_t given_at_ms; /* wall */
+};
+
 /* Claims the oldest messages that are due: `dispatched` for an assured device, `accepted` for a basic one. The
    oldest message goes to the first slot that may have it: whose device is the message's target, if it has one, is
    not disabled, and has not reached its limit of the day. Of slots with the same cost, the one comes first whose device had the last
@@ -103,8 +109,9 @@ struct store_claim {
     /* Out, by slot: room for slot_count, zeroed. An entry without a text got no message. The submitter
        frees the texts. */
     struct message *messages;
-    size_t message_count; /* out: the number of messages claimed */
-    bool paused;          /* out */
+    size_t message_count;  /* out: the number of messages claimed */
+    int64_t claimed_at_ms; /* out: wall */
+    bool paused;           /* out */
     bool cut; /* out: it ended early, because other stores wait; there may be more for its slots */
     /* Out: lanes of which a device would be welcome in a slot of the next claim (common/model/lane.h). Room for
        STORE_MAX_WANTED, the submitter's; or NULL. */
@@ -155,6 +162,7 @@ struct store_report {
     char error_code[MESSAGE_ERROR_CODE_SIZE];    /* "": none */
     char error_message[MESSAGE_ERROR_TEXT_SIZE]; /* "": none */
     bool changed;                                /* out: the message changed its status */
+    struct store_refund refund;                  /* out */
 };
 
 /* Messages in flight without news for that long become `unknown`; offers without an answer for that long return to

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/terminal.h"
 #include "common/base/utf8.h"
+#include "common/store/device_budget.h"
 #include "common/store/device_json.h"
 
 #include <ctype.h>
@@ -56,19 +57,23 @@ static const char *connection_of(const struct device *device)
     return device->connected ? "connected" : device->connected_at_ms == 0 ? "never" : "offline";
 }
 
-static void print_device(const struct store_device *entry)
+static void print_device(const struct store_device *entry, const struct settings *settings)
 {
     const struct device *device = &entry->device;
     char since[CLOCK_TEXT_SIZE] = "-", battery[8] = "-", groups[DEVICE_GROUPS_TEXT_SIZE];
+    char left[24] = "-";
+    struct device_budget budget;
     int64_t since_ms = device->connected ? device->connected_at_ms : device->disconnected_at_ms;
     if (since_ms != 0)
         clock_format(since_ms, since);
     if (device->info.battery_level >= 0)
         snprintf(battery, sizeof(battery), "%.0f %%", device->info.battery_level);
+    if (device_budget_read(entry, settings, &budget))
+        snprintf(left, sizeof(left), "%" PRId64 "/%" PRId64, budget.remaining, budget.limit);
     device_groups_format(&device->configuration.groups, groups);
-    printf("%-24s  %-11s  %-10s  %-19.19s  %7s  %9u  %5" PRId64 "  %-12s  %s\n", device->device_id,
-           state_of(entry), connection_of(device), since, battery, device->queue,
-           entry->segments_today, *entry->token.id ? entry->token.id : "-", groups);
+    printf("%-24s  %-11s  %-10s  %-19.19s  %7s  %9u  %5" PRId64 "  %7s  %-12s  %s\n",
+           device->device_id, state_of(entry), connection_of(device), since, battery, device->queue,
+           entry->segments_today, left, *entry->token.id ? entry->token.id : "-", groups);
 }
 
 static void show_page(const struct command *command, const struct store_device_page *page)
@@ -77,7 +82,7 @@ static void show_page(const struct command *command, const struct store_device_p
         if (command->json)
             device_json_put(command->json, &page->devices[i], &command->settings);
         else
-            print_device(&page->devices[i]);
+            print_device(&page->devices[i], &command->settings);
     }
     if (command->json)
         command_flush_json(command);
@@ -93,8 +98,9 @@ static int show_pages(struct store_reader *reader, const struct command *command
         error = store_list_devices(reader, query, &page);
         if (error == ERROR_NONE && page.count > 0) {
             if (*count == 0 && !command->json)
-                printf("%-24s  %-11s  %-10s  %-19s  %7s  %9s  %5s  %-12s  %s\n", "device", "state",
-                       "connection", "since", "battery", "in flight", "today", "token", "groups");
+                printf("%-24s  %-11s  %-10s  %-19s  %7s  %9s  %5s  %7s  %-12s  %s\n", "device",
+                       "state", "connection", "since", "battery", "in flight", "today", "budget",
+                       "token", "groups");
             show_page(command, &page);
             *count += (int64_t)page.count;
             strcpy(query->after, page.devices[page.count - 1].device.device_id);
@@ -189,7 +195,29 @@ static void print_limit(const char *name, const struct device_limit *limit)
         printf("%-20s %" PRId64 "\n", name, limit->most);
 }
 
-static void print_details(const struct store_device *entry)
+/* What is given to it today, and what is left of its send budget, each with its limit. */
+static void print_use(const struct store_device *entry, const struct settings *settings)
+{
+    char refills_at[CLOCK_TEXT_SIZE];
+    struct device_budget budget;
+    int64_t most = device_limit_in_force(&entry->device.configuration.daily_segments,
+                                         settings->device_daily_segments);
+    if (most > 0)
+        printf("%-20s %" PRId64 " of %" PRId64 "\n", "segments today", entry->segments_today, most);
+    else
+        printf("%-20s %" PRId64 "\n", "segments today", entry->segments_today);
+    if (!device_budget_read(entry, settings, &budget))
+        return;
+    printf("%-20s %" PRId64 " of %" PRId64 " in %g minutes", "budget left", budget.remaining,
+           budget.limit, (double)budget.window_ms / 60000);
+    if (budget.refills_at_ms != 0) {
+        clock_format(budget.refills_at_ms, refills_at);
+        printf("; more at %s", refills_at);
+    }
+    putchar('\n');
+}
+
+static void print_details(const struct store_device *entry, const struct settings *settings)
 {
     const struct device *device = &entry->device;
     const struct device_configuration *configuration = &device->configuration;
@@ -215,7 +243,7 @@ static void print_details(const struct store_device *entry)
     print_text("app", info->app_version);
     print_text("groups", groups);
     printf("%-20s %u\n", "in flight", device->queue);
-    printf("%-20s %" PRId64 "\n", "segments today", entry->segments_today);
+    print_use(entry, settings);
     print_limit("segments a day", &configuration->daily_segments);
     print_limit("segments a window", &configuration->window_segments);
     print_text("last error", device->last_error.code);
@@ -242,7 +270,7 @@ int device_actions_show(struct store *store, const struct command *command)
     if (command->json)
         device_json_put(command->json, &device, &command->settings);
     else
-        print_details(&device);
+        print_details(&device, &command->settings);
     device_info_fini(&device.device.info);
     return EXIT_SUCCESS;
 }

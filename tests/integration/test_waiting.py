@@ -59,6 +59,16 @@ def test_for_the_send_budget_until_it_refills(make_gateway):
     until = datetime.datetime.fromisoformat(wait_reason(gateway, second, "device_budget")["until"])
     now = datetime.datetime.now(datetime.timezone.utc)
     assert now - datetime.timedelta(seconds=60) < until < now + datetime.timedelta(seconds=90)
+    budget = gateway.api.get("/api/devices/phone").json()["budget"]
+    refills_at = datetime.datetime.fromisoformat(budget["refills_at"])
+    assert budget | {"refills_at": None} == {"remaining": 0, "limit": 1, "window_seconds": 60, "refills_at": None}
+    assert abs(refills_at - until) <= datetime.timedelta(seconds=2)
+    assert "0 of 1 in 1 minutes; more at" in gateway.command("devices", "show", "phone")[1]
+    gateway.ws_broker.kill()
+    gateway.ws_broker.start()
+    phone = Phone(gateway, "phone")  # the budget goes on
+    again = datetime.datetime.fromisoformat(wait_reason(gateway, second, "device_budget")["until"])
+    assert abs(again - refills_at) <= datetime.timedelta(seconds=2)
 
 
 def test_while_sending_is_paused(make_gateway):

@@ -153,7 +153,7 @@ void world_free(struct world *world)
 void world_advance(struct world *world, int64_t ms)
 {
     world->now_ms += ms;
-    broker_tick(world->broker, world->now_ms, 1700000000000);
+    broker_tick(world->broker, world->now_ms, WORLD_WALL_MS);
     world_pump(world);
 }
 

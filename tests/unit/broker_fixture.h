@@ -5,6 +5,8 @@
 #include "tests/unit/unit.h"
 #include "ws-broker/core/broker.h"
 
+#define WORLD_WALL_MS INT64_C(1700000000000)
+
 enum { MAX_PENDING = 256, ENDLESS_SIZE = 30000 };
 
 /* The core, its pending writes, and the messages that are queued. */

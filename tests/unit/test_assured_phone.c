@@ -671,7 +671,7 @@ static void a_slot_without_a_sim_is_answered_with_nack(void **state)
         assert_null(receive(host, text));
         sync_all(host);
     }
-    assert_frame(host, "{\"type\":\"ack\",\"message_id\":\"m1\",\"attempt\":1}");
+    assert_frame(host, "{\"type\":\"ack\",\"message_id\":\"m1\",\"attempt\":1,\"sim\":1}");
     assert_frame(host, "{\"type\":\"nack\",\"message_id\":\"m2\",\"attempt\":1,"
                        "\"code\":\"sim_missing\"}");
     free_host(host);

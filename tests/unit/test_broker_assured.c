@@ -131,6 +131,51 @@ static void an_offer_that_expired_meanwhile_is_dropped_and_leaves_room(void **st
     world_free(world);
 }
 
+/* Of a budget of one segment, by what the device answers. */
+static void what_was_not_sent_is_left_over(void **state)
+{
+    static const struct {
+        const char *answer;
+        enum store_verb verb;
+    } ways[] = {
+        {"\"nack\",\"attempt\":1,\"code\":\"no_service\"", STORE_RETURN_TO_QUEUE},
+        {"\"ack\",\"attempt\":1", STORE_RELEASE}, /* it was cancelled, and is dropped */
+        {"\"report\",\"seq\":1,\"attempt\":1,\"status\":\"expired\"", STORE_REPORT},
+        {"\"report\",\"seq\":1,\"attempt\":1,\"status\":\"sent\"", STORE_REPORT},
+    };
+    (void)state;
+    struct broker_options options = default_options;
+    options.segments_burst = options.segments_per_minute = 1;
+    for (size_t i = 0; i < ARRAY_LENGTH(ways); i++) {
+        struct world *world = world_new(&options);
+        session_id id = world_connect_assured_phone(world, "phone");
+        bool is_sent = i + 1 == ARRAY_LENGTH(ways);
+        world_queue(world, 2);
+        struct store_write *write = world_take_pending(world, STORE_CLAIM);
+        world_fill_claim(world, write);
+        struct message_id message = write->claim.messages[0].id;
+        write->claim.claimed_at_ms = WORLD_WALL_MS;
+        world_answer(world, write, ERROR_NONE);
+        assert_string_equal(world_next_frame(world, id), "offer");
+        world_queue(world, 0);
+        assert_null(world_take_pending(world, STORE_CLAIM));
+        about(world, id, &message, ways[i].answer);
+        write = world_take_pending(world, ways[i].verb);
+        assert_non_null(write);
+        if (write->verb == STORE_RELEASE)
+            write->release.verdict = STORE_VERDICT_DROP;
+        if (write->verb == STORE_REPORT && !is_sent)
+            write->report.refund = (struct store_refund){1, WORLD_WALL_MS};
+        world_answer(world, write, ERROR_NONE);
+        world_queue(world, 0);
+        write = world_take_pending(world, STORE_CLAIM);
+        assert_int_equal(write == NULL, is_sent);
+        if (write)
+            world_answer(world, write, ERROR_NONE);
+        world_free(world);
+    }
+}
+
 static void a_report_that_it_expired_is_acknowledged(void **state)
 {
     (void)state;
@@ -205,6 +250,7 @@ UNIT_TESTS(cmocka_unit_test(a_report_on_an_older_attempt_leaves_the_new_offer_al
            cmocka_unit_test(reports_do_not_count_before_the_greeting),
            cmocka_unit_test(an_expired_message_leaves_the_window_of_an_assured_phone),
            cmocka_unit_test(an_offer_that_expired_meanwhile_is_dropped_and_leaves_room),
+           cmocka_unit_test(what_was_not_sent_is_left_over),
            cmocka_unit_test(a_report_that_it_expired_is_acknowledged),
            cmocka_unit_test(a_poll_for_cancel_requests_goes_on_to_the_end),
            cmocka_unit_test(a_doorbell_during_a_poll_is_followed_by_another))

@@ -463,7 +463,8 @@ static void a_new_connection_brings_no_new_burst(void **state)
     world_receive(world, id, "{}");
     struct store_write *connect = world_take_pending(world, STORE_DEVICE_CONNECT);
     connect->connect.connection_epoch = ++world->session;
-    connect->connect.recent_segments = 1;
+    send_budget_limit(&connect->connect.send_budget, 2, 2000, WORLD_WALL_MS);
+    send_budget_spend(&connect->connect.send_budget, 1, WORLD_WALL_MS);
     world_answer(world, connect, ERROR_NONE);
     assert_string_equal(world_next_frame(world, id), "connection_ack");
     world_queue(world, 4);

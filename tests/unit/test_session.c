@@ -34,9 +34,9 @@ static struct message_id id_of(unsigned number)
 static bool hold(struct session *session, unsigned number)
 {
     char frame[32];
-    struct message_id id = id_of(number);
+    const struct message message = {.id = id_of(number), .attempt = 1};
     snprintf(frame, sizeof(frame), "message %u", number);
-    return session_add_in_flight(session, &(struct message_ref){id, 1}, strdup(frame));
+    return session_add_in_flight(session, &message, 0, strdup(frame));
 }
 
 static void release(struct session *session, unsigned number)
@@ -88,8 +88,8 @@ static void it_holds_as_many_as_its_window(void **state)
 static void a_frame_there_was_no_memory_for_is_not_held(void **state)
 {
     struct session *session = *state;
-    struct message_id id = id_of(1);
-    assert_false(session_add_in_flight(session, &(struct message_ref){id, 1}, NULL));
+    const struct message message = {.id = id_of(1), .attempt = 1};
+    assert_false(session_add_in_flight(session, &message, 0, NULL));
     expect_held(session, "");
     expect_output(session, OUTPUT_NOTHING, "");
 }

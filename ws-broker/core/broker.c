@@ -56,8 +56,6 @@ bool broker_session_opened(struct broker *broker, const char *device_id, const c
     session->frame_tokens_at_ms = now_ms;
     session->frame_tokens = (double)broker->options.max_frames_per_second * 2;
     session->work_tokens_at_ms = 0; /* long ago: its bucket is full */
-    send_budget_init(&session->send_budget, broker->options.segments_burst,
-                     broker_options_send_window_ms(&broker->options), now_ms);
     lifecycle_begin(broker, session);
     *id = session->id;
     broker_metrics_set_sessions(broker->options.metrics, broker->sessions.open_count);

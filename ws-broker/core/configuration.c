@@ -15,16 +15,14 @@ static struct device_traits *traits_of(struct session *session)
     return session->traits;
 }
 
-static void limit_budget(const struct broker *broker, struct session *session, int64_t now_ms)
+void configuration_limit_budget(const struct broker *broker, struct session *session,
+                                int64_t now_ms)
 {
-    const struct device_limit *own = &session->traits->window_segments;
-    int64_t window_ms = broker_options_send_window_ms(&broker->options);
-    int64_t burst = broker->options.segments_burst;
-    if (own->is_own) {
-        burst = own->most;
-        window_ms = burst == 0 ? 0 : window_ms > 0 ? window_ms : STORE_OWN_WINDOW_MS;
-    }
-    send_budget_limit(&session->send_budget, burst, window_ms, now_ms);
+    static const struct device_limit none;
+    store_limit_budget(
+        &session->send_budget, session->traits ? &session->traits->window_segments : &none,
+        broker->options.segments_burst, broker_options_send_window_ms(&broker->options),
+        session_budget_ms(session, now_ms));
 }
 
 void configuration_take(struct broker *broker, struct session *session,
@@ -39,7 +37,7 @@ void configuration_take(struct broker *broker, struct session *session,
     own->sims = session->info.sim_slots;
     session->disabled = traits->disabled;
     session->daily_limit_until_ms = 0; /* the limit may be another one */
-    limit_budget(broker, session, now_ms);
+    configuration_limit_budget(broker, session, now_ms);
     if (was_disabled != own->disabled)
         log_info(own->disabled ? "device disabled: it is given no new messages" : "device enabled",
                  LOG_TEXT("device_id", session->device_id));

@@ -15,6 +15,10 @@ void configuration_take(struct broker *broker, struct session *session,
 void configuration_changed(struct broker *broker, const struct store_configured_device *device,
                            int64_t now_ms);
 
+/* The send budget of a session has the limits that hold for its device. */
+void configuration_limit_budget(const struct broker *broker, struct session *session,
+                                int64_t now_ms);
+
 /* The device information has changed. */
 void configuration_take_sims(struct session *session);
 

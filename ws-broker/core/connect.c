@@ -117,9 +117,10 @@ static void complete_connect(struct broker *broker, struct session *session,
 {
     restore_in_flight(broker, session, write, now_ms);
     configuration_take(broker, session, &write->connect.traits, now_ms);
-    /* A new connection does not bring another burst either. When the segments were sent is not known: now at the latest. */
-    send_budget_spend(&session->send_budget,
-                      MIN(write->connect.recent_segments, session->send_budget.burst), now_ms);
+    /* A new connection does not bring another burst either. */
+    session->budget_offset_ms = broker->housekeeping.wall_offset_ms;
+    session->send_budget = write->connect.send_budget;
+    configuration_limit_budget(broker, session, now_ms);
     greet(broker, session);
     send_verdicts(broker, session, write);
     lifecycle_enter(broker, session, SESSION_READY, now_ms);

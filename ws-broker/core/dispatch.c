@@ -28,22 +28,23 @@ struct claim_slot {
 /* ---- A claim is committed ---- */
 
 /* Queues the frame of a message that is committed as this session's. Where the session has ended in the meantime, the
-   message is returned to the queue. False when the device was not given it. */
-static bool deliver(struct broker *broker, struct session *session,
+   message is returned to the queue. */
+static void deliver(struct broker *broker, struct session *session,
                     const struct device_protocol *protocol, const struct message *message,
-                    int64_t now_ms)
+                    int64_t claimed_at_ms, int64_t now_ms)
 {
     struct buffer frame;
+    int64_t given_at_ms = session ? session_budget_time(session, claimed_at_ms, now_ms) : 0;
     FAIL_POINT("broker.after_claim");
     buffer_init(&frame, FRAME_MAX_BYTES);
     protocol->write_message(&frame, message);
     const struct message_ref ref = {message->id, message->attempt};
     bool fits = !frame.full;
     bool delivered = fits && session && session->state == SESSION_READY &&
-                     session_add_in_flight(session, &ref, buffer_take(&frame));
+                     session_add_in_flight(session, message, given_at_ms, buffer_take(&frame));
     if (delivered) {
         session->heap_entry.last_use = ++broker->messages_sent;
-        send_budget_spend(&session->send_budget, (int64_t)message->segments - 1, now_ms);
+        send_budget_spend(&session->send_budget, message->segments, given_at_ms);
         session_restart_backoff(session, now_ms);
         action_queue_push_for(&broker->actions, BROKER_WRITE, session);
     } else if (fits) {
@@ -52,7 +53,6 @@ static bool deliver(struct broker *broker, struct session *session,
         return_to_queue_unwritable(broker, &ref, message->device_id);
     }
     buffer_fini(&frame);
-    return delivered;
 }
 
 static void wait_at_daily_limit(struct session *session, int64_t now_ms)
@@ -95,9 +95,8 @@ static void complete_slot(struct broker *broker, struct store_request *request, 
         if (write->result == ERROR_NONE && write->claim.slots[index].disabled)
             wait_for_configuration(broker, session, now_ms);
     }
-    bool delivered = claimed && deliver(broker, session, slot->protocol, message, now_ms);
-    if (session && !delivered)
-        send_budget_refund_one(&session->send_budget);
+    if (claimed)
+        deliver(broker, session, slot->protocol, message, write->claim.claimed_at_ms, now_ms);
     if (session)
         eligibility_update(broker, session, now_ms);
 }
@@ -170,8 +169,7 @@ static void add_slot(struct broker *broker, struct store_request *request, struc
     *holder = session_holder(session);
     holder->cost = cost_of(session);
     *slot = (struct claim_slot){session->id, session->protocol};
-    session->claimed_slots++;
-    send_budget_spend(&session->send_budget, 1, now_ms); /* its length is not known yet */
+    session->claimed_slots++; /* at least a segment each; their lengths are not known yet */
     eligibility_update(broker, session, now_ms);
 }
 

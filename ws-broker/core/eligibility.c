@@ -15,7 +15,7 @@ static bool has_battery(const struct broker *broker, const struct device_info *i
 /* Whether the send budget allows another message. If not, the broker wakes when it does. */
 static bool has_budget(struct broker *broker, struct session *session, int64_t now_ms)
 {
-    int64_t wait_ms = send_budget_wait_ms(&session->send_budget, now_ms);
+    int64_t wait_ms = session_budget_wait_ms(session, now_ms);
     if (wait_ms > 0)
         broker->wake_ms = MIN(broker->wake_ms, now_ms + MAX(wait_ms, MIN_WAKE_MS));
     return wait_ms == 0;
@@ -24,7 +24,7 @@ static bool has_budget(struct broker *broker, struct session *session, int64_t n
 enum message_wait_reason eligibility_wait(const struct broker *broker, struct session *session,
                                           int64_t now_ms, int64_t *for_ms)
 {
-    int64_t budget_ms = send_budget_wait_ms(&session->send_budget, now_ms);
+    int64_t budget_ms = session_budget_wait_ms(session, now_ms);
     int64_t day_ms = MAX(session->daily_limit_until_ms - now_ms, 0);
     *for_ms = 0;
     if (session->heap_entry.position > 0)

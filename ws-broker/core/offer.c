@@ -25,12 +25,14 @@ static void complete_offer(struct broker *broker, struct session *session,
                            const struct store_write *write, int64_t now_ms)
 {
     const struct message_ref *ref = &write->release.ref;
+    struct in_flight_message *message = session_find_in_flight(session, ref);
     if (write->release.verdict != STORE_VERDICT_RELEASE) {
+        if (message)
+            session_refund_offer(session, message);
         session_forget(session, ref);
         offer_send_drop(broker, session, ref);
         return;
     }
-    struct in_flight_message *message = session_find_in_flight(session, ref);
     if (message) {
         message->offered = false;
         message->due_at_ms = now_ms + broker->options.report_horizon_ms;
@@ -76,9 +78,10 @@ void offer_take_ack(struct broker *broker, struct session *session, struct frame
 void offer_take_nack(struct broker *broker, struct session *session, struct frame *frame,
                      int64_t now_ms)
 {
-    const struct in_flight_message *message = session_find_in_flight(session, &frame->ref);
+    struct in_flight_message *message = session_find_in_flight(session, &frame->ref);
     if (!message || !message->offered || message->acknowledged)
         return;
+    session_refund_offer(session, message);
     session_forget(session, &frame->ref);
     if (send_result_classify(frame->error_code) == SEND_RESULT_DEFINITE)
         session_count_failure(session, now_ms);

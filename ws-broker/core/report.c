@@ -5,6 +5,7 @@
 #include "common/model/send_result.h"
 #include "ws-broker/core/broker_state.h"
 #include "ws-broker/core/control.h"
+#include "ws-broker/core/eligibility.h"
 #include "ws-broker/core/jitter.h"
 #include "ws-broker/core/message_log.h"
 #include "ws-broker/core/throttle.h"
@@ -44,6 +45,18 @@ static void refuse(struct broker *broker, struct session *session, const struct 
     control_send_error(broker, session, &problem, now_ms);
 }
 
+/* The store has found that nothing of the message was sent. */
+static void refund(struct broker *broker, struct session *session,
+                   const struct store_report *report, int64_t now_ms)
+{
+    struct in_flight_message *message = session_find_in_flight(session, &report->ref);
+    if (message)
+        message->segments = 0;
+    send_budget_refund(&session->send_budget, report->refund.segments, report->refund.given_at_ms);
+    eligibility_update(broker, session, now_ms);
+    broker->dispatch.due = true;
+}
+
 static void on_reported(struct broker *broker, struct store_request *request, int64_t now_ms)
 {
     struct session *session = session_table_find(&broker->sessions, request->session);
@@ -54,6 +67,8 @@ static void on_reported(struct broker *broker, struct store_request *request, in
     if (!session)
         return;
     session->pending_reports--;
+    if (write->result == ERROR_NONE && write->report.refund.segments > 0)
+        refund(broker, session, &write->report, now_ms);
     if (write->report.seq >= 0) { /* a report that was not stored comes again */
         if (stored && session->state != SESSION_CLOSING)
             acknowledge(broker, session, write->report.seq);

@@ -48,15 +48,19 @@ static struct in_flight_message *add_in_flight(struct session *session)
     return &session->in_flight[session->in_flight_count++];
 }
 
-bool session_add_in_flight(struct session *session, const struct message_ref *ref, char *frame)
+bool session_add_in_flight(struct session *session, const struct message *message,
+                           int64_t given_at_ms, char *frame)
 {
-    struct in_flight_message *message = frame ? add_in_flight(session) : NULL;
-    if (message)
-        *message = (struct in_flight_message){
-            .ref = *ref, .frame = frame, .offered = session->protocol->has_journal};
+    struct in_flight_message *added = frame ? add_in_flight(session) : NULL;
+    if (added)
+        *added = (struct in_flight_message){.ref = {message->id, message->attempt},
+                                            .frame = frame,
+                                            .offered = session->protocol->has_journal,
+                                            .segments = message->segments,
+                                            .given_at_ms = given_at_ms};
     else
         free(frame);
-    return message;
+    return added;
 }
 
 void session_add_written(struct session *session, const struct message_ref *ref, int64_t due_at_ms)
@@ -136,6 +140,27 @@ unsigned session_room(const struct session *session)
     unsigned most = session_limit(session);
     unsigned in_flight = session->in_flight_count + session->claimed_slots;
     return most > in_flight ? most - in_flight : 0;
+}
+
+/* ---- The send budget ---- */
+
+int64_t session_budget_time(const struct session *session, int64_t wall_ms, int64_t now_ms)
+{
+    int64_t time_ms = session_budget_ms(session, now_ms);
+    return llabs(wall_ms - time_ms) <= STORE_CLOCK_STEP_MS ? wall_ms : time_ms;
+}
+
+int64_t session_budget_wait_ms(struct session *session, int64_t now_ms)
+{
+    return send_budget_wait_ms(&session->send_budget, session->claimed_slots,
+                               session_budget_ms(session, now_ms));
+}
+
+void session_refund_offer(struct session *session, struct in_flight_message *message)
+{
+    if (message->offered)
+        send_budget_refund(&session->send_budget, message->segments, message->given_at_ms);
+    message->segments = 0;
 }
 
 /* ---- Failures ---- */

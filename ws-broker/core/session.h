@@ -8,9 +8,9 @@
 #include "common/base/buffer.h"
 #include "common/base/error.h"
 #include "common/model/device.h"
+#include "common/model/send_budget.h"
 #include "common/store/store.h"
 #include "ws-broker/core/phone_heap.h"
-#include "ws-broker/core/send_budget.h"
 #include "ws-broker/core/session_state.h"
 
 /* Names a session; never used again, so that a late completion cannot meet another session. The lower half is its slot,
@@ -28,10 +28,12 @@ enum { SESSION_MAX_OWED = 64 };
 /* A message in flight, or about to be. */
 struct in_flight_message {
     struct message_ref ref;
-    char *frame;       /* owned; NULL once it is written */
-    bool offered;      /* and not released: another device can still have it */
-    bool acknowledged; /* the device has acknowledged the offer */
-    bool cancel_sent;  /* the device was asked to cancel it */
+    char *frame;         /* owned; NULL once it is written */
+    bool offered;        /* and not released: another device can still have it */
+    bool acknowledged;   /* the device has acknowledged the offer */
+    bool cancel_sent;    /* the device was asked to cancel it */
+    unsigned segments;   /* of an offer that is withdrawn they are refunded; 0: they were */
+    int64_t given_at_ms; /* of session_budget_ms */
     int64_t due_at_ms; /* from the writing on: when its answer, or a report about it, is overdue */
 };
 
@@ -74,6 +76,7 @@ struct session {
     enum message_wait_reason noted_wait; /* what the store was told last, */
     int64_t noted_until_ms;              /* and until when */
     struct send_budget send_budget;
+    int64_t budget_offset_ms; /* session_budget_ms, minus monotonic time */
 
     /* The rest */
     int64_t opened_at_ms;
@@ -117,9 +120,10 @@ struct store_holder session_holder(const struct session *session);
 
 /* ---- Messages in flight ---- */
 
-/* Adds a message whose frame is to be written; takes the frame. False without memory or room. */
-MUST_CHECK bool session_add_in_flight(struct session *session, const struct message_ref *ref,
-                                      char *frame);
+/* Adds a claimed message whose frame is to be written, given at that time of session_budget_ms; takes the frame. False
+   without memory or room. */
+MUST_CHECK bool session_add_in_flight(struct session *session, const struct message *message,
+                                      int64_t given_at_ms, char *frame);
 
 /* Adds a message that the device has from an earlier connection; nothing without room. */
 void session_add_written(struct session *session, const struct message_ref *ref, int64_t due_at_ms);
@@ -144,6 +148,24 @@ bool session_take_returnable(struct session *session, struct in_flight_message *
 /* How many messages the device may have in flight, and how many more it can be given now. */
 unsigned session_limit(const struct session *session);
 unsigned session_room(const struct session *session);
+
+/* ---- The send budget ---- */
+
+/* The time by which the send budget counts: the wall clock as it was when the device connected, which goes on steadily. So
+   it agrees with the store's, but for steps of the clock. */
+static inline int64_t session_budget_ms(const struct session *session, int64_t now_ms)
+{
+    return now_ms + session->budget_offset_ms;
+}
+
+/* Of a wall-clock time of the store that has just been; of now where the clock was set. */
+int64_t session_budget_time(const struct session *session, int64_t wall_ms, int64_t now_ms);
+
+/* How long until the device may be given another message, with those that a claim may bring. */
+int64_t session_budget_wait_ms(struct session *session, int64_t now_ms);
+
+/* An offer is withdrawn: nothing of it was sent. */
+void session_refund_offer(struct session *session, struct in_flight_message *message);
 
 /* ---- Failures ---- */
 

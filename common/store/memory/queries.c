@@ -336,14 +336,16 @@ static bool copy_device(const struct memory_tables *tables, const struct memory_
                 .last_seen_at_ms = row->last_seen_at_ms,
             },
         .token = newest_token(tables, row->device_id),
+        .read_at_ms = now_ms,
     };
     strcpy(device->device_id, row->device_id);
     if (!device->connected)
         device->disconnected_at_ms = MAX(row->last_seen_at_ms, memory_lease_of(tables, row));
     if (use) {
         struct device_use now = *use;
-        device_use_advance(&now, 0, now_ms);
+        device_use_begin_day(&now, now_ms);
         entry->segments_today = now.in_day;
+        entry->send_budget = now.budget;
     }
     return device_info_copy(&row->info, &device->info);
 }

@@ -57,9 +57,8 @@ static enum error read_device(const struct statement *row, int64_t now_ms,
 {
     struct device *device = &entry->device;
     struct device_token *token = &entry->token;
-    struct device_use use = {.day = statement_integer(row, FIELD_DAY),
-                             .in_day = statement_integer(row, FIELD_IN_DAY)};
-    *entry = (struct store_device){0};
+    struct device_use use;
+    *entry = (struct store_device){.read_at_ms = now_ms};
     statement_text(row, FIELD_DEVICE_ID, device->device_id, sizeof(device->device_id));
     sqlite_read_configuration(row, &device->configuration);
     read_error(row, &device->last_error);
@@ -69,8 +68,10 @@ static enum error read_device(const struct statement *row, int64_t now_ms,
     token->created_at_ms = statement_integer(row, FIELD_CREATED_AT_MS);
     token->revoked_at_ms = statement_integer(row, FIELD_REVOKED_AT_MS);
     token->revocation = (enum device_token_revocation)statement_integer(row, FIELD_REVOCATION);
-    device_use_advance(&use, 0, now_ms);
+    sqlite_read_use(row, &use);
+    device_use_begin_day(&use, now_ms);
     entry->segments_today = use.in_day;
+    entry->send_budget = use.budget;
     return read_info(row, &device->info);
 }
 

@@ -71,22 +71,43 @@ static enum error remove_accepted(struct store_database *database, enum accepted
     return error;
 }
 
+enum { SPENT_BYTES = SEND_BUDGET_SLOTS * 4 };
+
+static void write_spent(const struct send_budget *budget, unsigned char bytes[SPENT_BYTES])
+{
+    for (int i = 0; i < SPENT_BYTES; i++)
+        bytes[i] = (unsigned char)(budget->spent[i / 4] >> (8 * (i % 4)));
+}
+
+static void read_spent(const unsigned char bytes[SPENT_BYTES], struct send_budget *budget)
+{
+    for (int i = 0; i < SPENT_BYTES; i++)
+        budget->spent[i / 4] |= (uint32_t)bytes[i] << (8 * (i % 4));
+}
+
+void sqlite_read_use(const struct statement *row, struct device_use *use)
+{
+    unsigned char spent[SPENT_BYTES];
+    *use = (struct device_use){
+        .day = statement_integer(row, FIELD_DAY),
+        .in_day = statement_integer(row, FIELD_IN_DAY),
+        .budget = {.window_ms = statement_integer(row, FIELD_WINDOW_MS),
+                   .slot = statement_integer(row, FIELD_SLOT),
+                   .not_before_ms = statement_integer(row, FIELD_NOT_BEFORE_MS)},
+    };
+    statement_bytes(row, FIELD_SPENT, spent, SPENT_BYTES);
+    read_spent(spent, &use->budget);
+    statement_text(row, FIELD_DEVICE_ID, use->device_id, sizeof(use->device_id));
+}
+
 static enum error find_device_use(struct store_database *database, const char *device_id,
                                   struct device_use *use, bool *found)
 {
     struct statement *select = get(database, FIND_DEVICE_USE);
     statement_bind_text(select, FIELD_DEVICE_ID, device_id);
     enum error error = statement_step(&database->handle, select, found);
-    if (error == ERROR_NONE && *found) {
-        *use = (struct device_use){
-            .day = statement_integer(select, FIELD_DAY),
-            .in_day = statement_integer(select, FIELD_IN_DAY),
-            .window = statement_integer(select, FIELD_WINDOW),
-            .in_window = statement_integer(select, FIELD_IN_WINDOW),
-            .before_window = statement_integer(select, FIELD_BEFORE_WINDOW),
-        };
-        statement_text(select, FIELD_DEVICE_ID, use->device_id, sizeof(use->device_id));
-    }
+    if (error == ERROR_NONE && *found)
+        sqlite_read_use(select, use);
     statement_reset(select);
     return error;
 }
@@ -94,12 +115,15 @@ static enum error find_device_use(struct store_database *database, const char *d
 static enum error save_device_use(struct store_database *database, const struct device_use *use)
 {
     struct statement *upsert = get(database, SAVE_DEVICE_USE);
+    unsigned char spent[SPENT_BYTES];
+    write_spent(&use->budget, spent);
     statement_bind_text(upsert, FIELD_DEVICE_ID, use->device_id);
     statement_bind_integer(upsert, FIELD_DAY, use->day);
     statement_bind_integer(upsert, FIELD_IN_DAY, use->in_day);
-    statement_bind_integer(upsert, FIELD_WINDOW, use->window);
-    statement_bind_integer(upsert, FIELD_IN_WINDOW, use->in_window);
-    statement_bind_integer(upsert, FIELD_BEFORE_WINDOW, use->before_window);
+    statement_bind_integer(upsert, FIELD_WINDOW_MS, use->budget.window_ms);
+    statement_bind_integer(upsert, FIELD_SLOT, use->budget.slot);
+    statement_bind_blob(upsert, FIELD_SPENT, spent, SPENT_BYTES);
+    statement_bind_integer(upsert, FIELD_NOT_BEFORE_MS, use->budget.not_before_ms);
     return run(database, upsert);
 }
 

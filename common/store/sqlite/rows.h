@@ -30,4 +30,7 @@ void sqlite_read_traits(const struct statement *row, struct device_traits *trait
 void sqlite_read_configuration(const struct statement *row,
                                struct device_configuration *configuration);
 
+/* Of the table device_use; a row without one reads as no use. */
+void sqlite_read_use(const struct statement *row, struct device_use *use);
+
 #endif

@@ -278,6 +278,11 @@ bool statement_hash(const struct statement *statement, enum field field,
     return read_blob(statement, field, hash, SECRET_HASH_BYTES);
 }
 
+void statement_bytes(const struct statement *statement, enum field field, void *bytes, int length)
+{
+    (void)!read_blob(statement, field, bytes, length);
+}
+
 void statement_request_id(const struct statement *statement, enum field field,
                           struct request_id *id)
 {

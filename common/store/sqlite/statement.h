@@ -88,6 +88,8 @@ void statement_append_blob(const struct statement *statement, enum field field,
 bool statement_id(const struct statement *statement, enum field field, struct message_id *id);
 MUST_CHECK bool statement_hash(const struct statement *statement, enum field field,
                                unsigned char hash[SECRET_HASH_BYTES]);
+/* Exactly `length` bytes; zeroed where the column has another number of them. */
+void statement_bytes(const struct statement *statement, enum field field, void *bytes, int length);
 void statement_request_id(const struct statement *statement, enum field field,
                           struct request_id *id);
 

@@ -19,7 +19,7 @@ static enum error add_device(struct claim *claim, const char *device_id)
                                                                &device->traits);
     device->is_counted = device_use_is_counted(transaction, &device->traits);
     if (error == ERROR_NONE && device->is_counted)
-        error = device_use_find(transaction, device_id, &device->use);
+        error = device_use_find(transaction, device_id, &device->traits, &device->use);
     return error;
 }
 
@@ -103,8 +103,7 @@ static enum error find_preferred(struct claim *claim, const struct due_message *
     char lane[LANE_SIZE];
     device_id[0] = '\0';
     *deferred = false;
-    if (transaction->limits.same_device_ms == 0 || *due->row.options.target.device_id ||
-        (claim->device_count < 2 && !request->may_defer))
+    if (transaction->limits.same_device_ms == 0 || (!any_device && !any_sim))
         return ERROR_NONE;
     enum error error = transaction->rows->messages->find_last_device(
         transaction->database, due->message.phone_number,
@@ -125,8 +124,7 @@ static enum error fill_slot(struct claim *claim, struct due_message *due, size_t
     struct message *message = &claim->request->messages[index];
     struct claim_device *device = claim->of_slot[index];
     if (device->is_counted) {
-        device->use.in_day += due->row.segments;
-        device->use.in_window += due->row.segments;
+        device_use_add(&device->use, due->row.segments, claim->transaction->now_ms);
         device->used = true;
     }
     *message = due->message;
@@ -237,10 +235,11 @@ static enum error end_waits(struct store_transaction *transaction, bool is_clock
 enum error verb_claim(struct store_transaction *transaction, struct store_write *write)
 {
     struct store_claim *request = &write->claim;
-    bool is_clock_trusted = transaction_trusts(transaction, request->trusted_wall_ms);
     struct store_sending sending;
+    bool is_clock_trusted = transaction_trusts(transaction, request->trusted_wall_ms);
 
     request->message_count = request->wanted_count = 0;
+    request->claimed_at_ms = transaction->now_ms;
     request->lanes_left = request->deferred = request->cut = false;
     enum error error = transaction->rows->limits->find_sending(transaction->database, &sending);
     request->paused = error == ERROR_NONE && sending.paused_since_ms != 0;

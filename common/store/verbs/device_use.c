@@ -12,18 +12,19 @@ static bool is_current(int64_t period, int64_t now)
     return period == now || period == now + 1;
 }
 
-void device_use_advance(struct device_use *use, int64_t window_ms, int64_t now_ms)
+void device_use_begin_day(struct device_use *use, int64_t now_ms)
 {
-    int64_t day = now_ms / DAY_MS, window = window_ms > 0 ? now_ms / window_ms : 0;
+    int64_t day = now_ms / DAY_MS;
     if (!is_current(use->day, day)) {
         use->day = day;
         use->in_day = 0;
     }
-    if (!is_current(use->window, window)) {
-        use->before_window = use->window == window - 1 ? use->in_window : 0;
-        use->in_window = 0;
-        use->window = window;
-    }
+}
+
+void device_use_add(struct device_use *use, unsigned segments, int64_t now_ms)
+{
+    use->in_day += segments;
+    send_budget_spend(&use->budget, segments, now_ms);
 }
 
 bool device_use_is_counted(const struct store_transaction *transaction,
@@ -35,11 +36,12 @@ bool device_use_is_counted(const struct store_transaction *transaction,
            (traits->window_segments.is_own && traits->window_segments.most > 0);
 }
 
-/* Where the settings have no window, a device with a limit of its own has one all the same. */
-static int64_t window_of(const struct store_transaction *transaction)
+static void limit_budget(const struct store_transaction *transaction,
+                         const struct device_traits *traits, struct send_budget *budget)
 {
-    int64_t window_ms = transaction->limits.device_window_ms;
-    return window_ms > 0 ? window_ms : STORE_OWN_WINDOW_MS;
+    const struct store_limits *limits = &transaction->limits;
+    store_limit_budget(budget, &traits->window_segments, limits->device_window_segments,
+                       limits->device_window_ms, transaction->now_ms);
 }
 
 int64_t device_use_daily_limit(const struct store_transaction *transaction,
@@ -50,7 +52,7 @@ int64_t device_use_daily_limit(const struct store_transaction *transaction,
 }
 
 enum error device_use_find(struct store_transaction *transaction, const char *device_id,
-                           struct device_use *use)
+                           const struct device_traits *traits, struct device_use *use)
 {
     bool found;
     enum error error = transaction->rows->limits->find_device_use(transaction->database, device_id,
@@ -61,33 +63,30 @@ enum error device_use_find(struct store_transaction *transaction, const char *de
         *use = (struct device_use){0};
         strcpy(use->device_id, device_id);
     }
-    device_use_advance(use, window_of(transaction), transaction->now_ms);
+    device_use_begin_day(use, transaction->now_ms);
+    limit_budget(transaction, traits, &use->budget);
     return ERROR_NONE;
-}
-
-static void subtract(int64_t *count, unsigned segments)
-{
-    *count = MAX(0, *count - (int64_t)segments);
 }
 
 enum error device_use_refund(struct store_transaction *transaction, const struct message_row *row)
 {
-    int64_t window_ms = window_of(transaction);
+    enum message_status given = message_row_has_journal(row) ? MESSAGE_DISPATCHED
+                                                             : MESSAGE_ACCEPTED;
+    int64_t given_at_ms = row->reached_at_ms[given];
+    struct device_traits traits;
     struct device_use use;
     bool found;
     enum error error = transaction->rows->limits->find_device_use(transaction->database,
                                                                   row->device_id, &use, &found);
     if (error != ERROR_NONE || !found)
         return error;
-    enum message_status given = message_row_has_journal(row) ? MESSAGE_DISPATCHED
-                                                             : MESSAGE_ACCEPTED;
-    int64_t day = row->reached_at_ms[given] / DAY_MS;
-    int64_t window = row->reached_at_ms[given] / window_ms;
-    if (use.day == day)
-        subtract(&use.in_day, row->segments);
-    if (use.window == window)
-        subtract(&use.in_window, row->segments);
-    if (use.window == window + 1)
-        subtract(&use.before_window, row->segments);
+    error = transaction->rows->devices->find_traits(transaction->database, row->device_id, &traits);
+    if (error != ERROR_NONE)
+        return error;
+    limit_budget(transaction, &traits, &use.budget);
+    if (use.day == given_at_ms / DAY_MS)
+        use.in_day = MAX(0, use.in_day - (int64_t)row->segments);
+    send_budget_refund(&use.budget, row->segments, given_at_ms);
+    transaction->refund = (struct store_refund){row->segments, given_at_ms};
     return transaction->rows->limits->save_device_use(transaction->database, &use);
 }

@@ -1,4 +1,4 @@
-/* How much a device has been given: its limit of the day, and what a new connection's send budget starts from. */
+/* How much a device has been given: its limit of the day, and its send budget. */
 #ifndef COMMON_STORE_VERBS_DEVICE_USE_H
 #define COMMON_STORE_VERBS_DEVICE_USE_H
 
@@ -12,12 +12,15 @@ bool device_use_is_counted(const struct store_transaction *transaction,
 int64_t device_use_daily_limit(const struct store_transaction *transaction,
                                const struct device_traits *traits);
 
-/* The use of today and of the current window. */
+/* The use of today, and the send budget with the limits that hold. */
 MUST_CHECK enum error device_use_find(struct store_transaction *transaction, const char *device_id,
-                                      struct device_use *use);
+                                      const struct device_traits *traits, struct device_use *use);
 
-/* Brings the numbers up to date: those of a period that is over become 0. Pure. `window_ms` 0: there is no window. */
-void device_use_advance(struct device_use *use, int64_t window_ms, int64_t now_ms);
+/* Of a day that is over it is 0. Pure. */
+void device_use_begin_day(struct device_use *use, int64_t now_ms);
+
+/* The device is given that many segments. */
+void device_use_add(struct device_use *use, unsigned segments, int64_t now_ms);
 
 /* A message returns to the queue or is cancelled, and its device has sent nothing: it no longer counts where it was
    counted. */

@@ -105,14 +105,17 @@ static enum error check_token(struct store_transaction *transaction,
                                : error;
 }
 
-static enum error find_recent_segments(struct store_transaction *transaction,
-                                       struct store_connect_device *connect)
+static enum error find_send_budget(struct store_transaction *transaction,
+                                   struct store_connect_device *connect)
 {
     struct device_use use;
+    connect->send_budget = (struct send_budget){0};
     if (!device_use_is_counted(transaction, &connect->traits))
         return ERROR_NONE;
-    enum error error = device_use_find(transaction, connect->holder.device_id, &use);
-    connect->recent_segments = use.in_window + use.before_window;
+    enum error error = device_use_find(transaction, connect->holder.device_id, &connect->traits,
+                                       &use);
+    if (error == ERROR_NONE)
+        connect->send_budget = use.budget;
     return error;
 }
 
@@ -133,8 +136,8 @@ enum error verb_connect_device(struct store_transaction *transaction, struct sto
     if (error == ERROR_NONE)
         error = devices->find_traits(transaction->database, device_id, &connect->traits);
     if (error == ERROR_NONE)
-        error = find_recent_segments(transaction, connect);
-    return error == ERROR_NONE ? reconcile_all(transaction, connect) : error;
+        error = reconcile_all(transaction, connect);
+    return error == ERROR_NONE ? find_send_budget(transaction, connect) : error;
 }
 
 /* *superseded: the device has a newer connection. */

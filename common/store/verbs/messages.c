@@ -92,9 +92,8 @@ static bool is_late(const struct store_report *report, const struct message_row 
     return report->seq >= 0 && facts & MESSAGE_OF_JOURNAL && report->seq <= row->report_seq;
 }
 
-enum error verb_report(struct store_transaction *transaction, struct store_write *write)
+static enum error take_report(struct store_transaction *transaction, struct store_report *report)
 {
-    struct store_report *report = &write->report;
     struct message_row row;
     bool found;
     enum error error = find_row(transaction, &report->ref.id, &row, &found);
@@ -121,4 +120,12 @@ enum error verb_report(struct store_transaction *transaction, struct store_write
         row.report_seq = report->seq;
     return transition_apply(transaction, &row, report->status, TRANSITION_REPORTED,
                             report->error_code, report->error_message);
+}
+
+enum error verb_report(struct store_transaction *transaction, struct store_write *write)
+{
+    transaction->refund = (struct store_refund){0};
+    enum error error = take_report(transaction, &write->report);
+    write->report.refund = transaction->refund;
+    return error;
 }

@@ -278,10 +278,11 @@ struct accepted_key {
     const char *name; /* of the key, the recipient; "" */
 };
 
-/* Segments given to a device: on a day, in a window of limits.device_window_ms, and in the window before. */
+/* Segments given to a device: on a day, and for its send budget. That has no burst in the database. */
 struct device_use {
     char device_id[DEVICE_ID_SIZE];
-    int64_t day, in_day, window, in_window, before_window;
+    int64_t day, in_day;
+    struct send_budget budget;
 };
 
 struct limit_rows {

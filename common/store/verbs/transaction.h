@@ -46,6 +46,7 @@ struct store_transaction {
     bool lost;
     enum error refusal; /* of all new messages, by the backend: it has no room; or ERROR_NONE */
     struct tally tally;
+    struct store_refund refund; /* the last one of this write; a verb that tells of it zeroes it */
     struct accepted_counts accepted;
     struct store_transition *transitions;
     size_t transition_count, transition_capacity;

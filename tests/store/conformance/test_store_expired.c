@@ -70,15 +70,23 @@ static enum store_verdict acknowledge(struct store_fixture *fixture, const struc
     return write.release.verdict;
 }
 
+static bool has_limits(const struct store_fixture *fixture)
+{
+    return fixture->options.limits.device_window_ms > 0;
+}
+
 static bool report(struct store_fixture *fixture, const struct message_id *id, bool assured,
                    unsigned attempt, int64_t seq, enum message_status status)
 {
     struct store_write write = {.verb = STORE_REPORT};
+    write.report.refund.segments = 7;
     write.report.holder = holder(assured);
     write.report.ref = (struct message_ref){*id, attempt};
     write.report.seq = seq;
     write.report.status = status;
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    bool refunds = write.report.changed && status == MESSAGE_EXPIRED && has_limits(fixture);
+    assert_int_equal(write.report.refund.segments, refunds ? 1 : 0);
     return write.report.changed;
 }
 
@@ -104,10 +112,10 @@ static void a_device_that_reports_it_expired_gets_its_budget_back(void **state)
         claim(fixture, assured, at_ms);
         if (assured)
             assert_int_equal(acknowledge(fixture, &id), STORE_VERDICT_RELEASE);
-        assert_in_file(fixture, "SELECT in_day + in_window FROM device_use", 2);
+        assert_in_file(fixture, "SELECT in_day + (spent <> zeroblob(64)) FROM device_use", 2);
         assert_true(report(fixture, &id, assured, assured, assured ? 1 : -1, MESSAGE_EXPIRED));
         assert_int_equal(stored_status(fixture, &id), MESSAGE_EXPIRED);
-        assert_in_file(fixture, "SELECT in_day + in_window FROM device_use", 0);
+        assert_in_file(fixture, "SELECT in_day + (spent <> zeroblob(64)) FROM device_use", 0);
         assert_false(report(fixture, &id, assured, assured, assured ? 2 : -1, MESSAGE_EXPIRED));
         /* It was wrong: evidence that it was sent is never dropped. */
         assert_true(report(fixture, &id, assured, assured, assured ? 3 : -1, MESSAGE_SENT));

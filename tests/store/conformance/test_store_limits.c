@@ -406,7 +406,7 @@ static void a_hopeless_message_fails_and_is_refunded(void **state)
     limit(fixture, (struct store_limits){.device_daily_segments = 9, .device_window_ms = 3600000});
     struct message_id id = given_message(fixture, "+491511234567", "text");
     assert_int_equal(given_claim(fixture, (const char *const[]){"phone-1"}, 1), 1);
-    assert_in_file(fixture, "SELECT in_day + in_window FROM device_use", 2);
+    assert_in_file(fixture, "SELECT in_day + (spent <> zeroblob(64)) FROM device_use", 2);
     struct store_write write = {.verb = STORE_RETURN_TO_QUEUE};
     write.return_to_queue.ref = (struct message_ref){id, 1};
     write.return_to_queue.hopeless = true;
@@ -420,7 +420,7 @@ static void a_hopeless_message_fails_and_is_refunded(void **state)
     assert_string_equal(message.error_code, "too_long");
     assert_string_equal(message.error_message, "why");
     message_fini(&message);
-    assert_in_file(fixture, "SELECT in_day + in_window FROM device_use", 0);
+    assert_in_file(fixture, "SELECT in_day + (spent <> zeroblob(64)) FROM device_use", 0);
     assert_int_equal(given_claim(fixture, (const char *const[]){"phone-1"}, 1), 0);
 }
 
@@ -462,26 +462,58 @@ static void a_message_larger_than_the_daily_limit_fails(void **state)
     assert_int_equal(segments[0], 2);
 }
 
-static void a_returning_device_has_its_recent_segments(void **state)
+/* What is left of it, when the device connects. */
+static int64_t budget_of(struct store_fixture *fixture, const char *device_id,
+                         const struct message_id *journal)
+{
+    struct store_in_flight in_flight[4];
+    struct store_write write = {.verb = STORE_DEVICE_CONNECT};
+    int64_t refills_at_ms;
+    strcpy(write.connect.holder.device_id, device_id);
+    write.connect.holder.journal = *journal;
+    write.connect.holder.assured = journal->bytes[0] != 0;
+    write.connect.in_flight = in_flight;
+    write.connect.in_flight_capacity = ARRAY_LENGTH(in_flight);
+    write.connect.info = DEVICE_INFO_UNKNOWN;
+    write.connect.broker = message_id_new();
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    return send_budget_left(&write.connect.send_budget, store_fixture_now_ms(), &refills_at_ms);
+}
+
+static void a_send_budget_goes_on_through_connections_and_restarts(void **state)
 {
     struct store_fixture *fixture = *state;
+    static const struct message_id none;
+    static const int64_t expected[] = {5, 2, 2, 5};
     store_fixture_stop_clock_at(noon_ms());
-    limit(fixture, (struct store_limits){.device_window_ms = HOUR_MS});
-    static const int64_t expected[] = {0, 3, 3, 0};
+    limit(fixture, (struct store_limits){.device_window_ms = HOUR_MS, .device_window_segments = 5});
     for (int i = 0; i < 4; i++) {
-        struct store_write write = {.verb = STORE_DEVICE_CONNECT};
-        strcpy(write.connect.holder.device_id, "phone-1");
-        write.connect.info = DEVICE_INFO_UNKNOWN;
-        write.connect.broker = message_id_new();
-        assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
-        assert_int_equal(write.connect.recent_segments, expected[i]);
+        assert_int_equal(budget_of(fixture, "phone-1", &none), expected[i]);
         for (int j = 0; i == 0 && j < 3; j++) {
             given_message(fixture, "+491511234567", "text");
             given_claim(fixture, (const char *const[]){"phone-1"}, 1);
         }
         if (i > 0)
             store_fixture_pass_ms(HOUR_MS);
+        store_fixture_reopen(fixture);
     }
+}
+
+/* Its offers return to the queue when it comes back without its journal. */
+static void a_device_that_connects_has_its_refunds(void **state)
+{
+    struct store_fixture *fixture = *state;
+    const struct message_id journals[] = {{{1}}, {{2}}};
+    limit(fixture, (struct store_limits){.device_window_ms = HOUR_MS, .device_window_segments = 5});
+    given_message(fixture, "+491511234567", "text");
+    given_offer(fixture, "phone-1", &journals[0]);
+    struct store_device device;
+    bool found;
+    assert_int_equal(budget_of(fixture, "phone-1", &journals[1]), 5);
+    assert_int_equal(store_find_device(fixture->reader, "phone-1", &device, &found), ERROR_NONE);
+    assert_true(found);
+    assert_int_equal(device.send_budget.window_ms, HOUR_MS);
+    device_info_fini(&device.device.info);
 }
 
 UNIT_TESTS(STORE_TEST(without_limits_nothing_is_counted),
@@ -498,4 +530,5 @@ UNIT_TESTS(STORE_TEST(without_limits_nothing_is_counted),
            STORE_TEST(a_hopeless_message_fails_and_is_refunded),
            STORE_TEST(a_message_cancelled_before_it_was_sent_is_refunded),
            STORE_TEST(a_message_larger_than_the_daily_limit_fails),
-           STORE_TEST(a_returning_device_has_its_recent_segments))
+           STORE_TEST(a_send_budget_goes_on_through_connections_and_restarts),
+           STORE_TEST(a_device_that_connects_has_its_refunds))

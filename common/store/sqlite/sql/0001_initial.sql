@@ -325,14 +325,15 @@ CREATE TABLE accepted (
     PRIMARY KEY (kind, period, name)
 ) STRICT, WITHOUT ROWID;
 
--- Segments given to a device: on a day, in a window of its send budget, and in the window before.
+-- Segments given to a device: on a day, and for its send budget (common/model/send_budget.h).
 CREATE TABLE device_use (
     device_id     TEXT    PRIMARY KEY,
     day           INTEGER NOT NULL,
     in_day        INTEGER NOT NULL CHECK (in_day >= 0),
-    window        INTEGER NOT NULL,
-    in_window     INTEGER NOT NULL CHECK (in_window >= 0),
-    before_window INTEGER NOT NULL CHECK (before_window >= 0)
+    window_ms     INTEGER NOT NULL,
+    slot          INTEGER NOT NULL,                              -- the newest part of the window
+    spent         BLOB    NOT NULL CHECK (length(spent) = 64),   -- by part, a ring: 16 numbers of 32 bits, lowest byte first
+    not_before_ms INTEGER NOT NULL                               -- 0: it did not go beyond
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE sending (
