@@ -103,6 +103,7 @@ static void put_statistics(struct buffer *out, const struct store_statistics *st
     put_number(out, METRIC_devices_connected, statistics->devices_connected);
     put_number(out, METRIC_devices_battery_low, statistics->devices_battery_low);
     put_number(out, METRIC_devices_offline, statistics->devices_offline);
+    put_number(out, METRIC_devices_disabled, statistics->devices_disabled);
     put_number(out, METRIC_devices_quarantined, statistics->devices_quarantined);
     put_number(out, METRIC_wal_bytes, statistics->wal_bytes);
     put_number(out, METRIC_database_bytes, statistics->database_bytes);

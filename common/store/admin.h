@@ -24,6 +24,7 @@ struct store_statistics {
     int64_t devices_connected;
     int64_t devices_battery_low; /* of these: below STORE_LOW_BATTERY_PERCENT, and not charging */
     int64_t devices_offline;     /* have an active token, and are not connected */
+    int64_t devices_disabled;    /* of those that messages can be meant for */
     int64_t devices_quarantined; /* the newest token was revoked because two phones used it */
     int64_t wal_bytes;           /* of the write-ahead log; 0 where the backend has none */
     int64_t database_bytes;      /* without the log */

@@ -421,6 +421,8 @@ static void count_devices(const struct memory_tables *tables, int64_t now_ms,
     for (size_t i = 0; i < tables->devices.count; i++) {
         const struct memory_device *device = tables->devices.rows[i];
         const struct device_info *info = &device->info;
+        statistics->devices_disabled += device->configuration.disabled &&
+                                        memory_device_is_known(tables, device->device_id);
         if (!memory_is_connected(tables, device, now_ms))
             continue;
         statistics->devices_connected++;

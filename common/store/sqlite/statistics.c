@@ -79,6 +79,9 @@ static enum error count_devices(struct handle *handle, int64_t now_ms,
     if (error == ERROR_NONE)
         error = statement_read_integer(handle, offline, &statistics->devices_offline);
     if (error == ERROR_NONE)
+        error = statement_read_integer(handle, statement_get(handle, COUNT_DISABLED),
+                                       &statistics->devices_disabled);
+    if (error == ERROR_NONE)
         error = statement_read_integer(handle, statement_get(handle, COUNT_QUARANTINED),
                                        &statistics->devices_quarantined);
     return error;

@@ -200,6 +200,15 @@ static void given_phone(struct store_fixture *fixture, const struct message_id *
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
 }
 
+static void given_disabled(struct store_fixture *fixture, const char *device_id)
+{
+    struct store_write write = {.verb = STORE_CONFIGURE_DEVICE,
+                                .configure.set = STORE_SET_DISABLED,
+                                .configure.configuration.disabled = true};
+    strcpy(write.configure.device_id, device_id);
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+}
+
 static void devices_are_counted_by_what_an_operator_looks_after(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -219,11 +228,15 @@ static void devices_are_counted_by_what_an_operator_looks_after(void **state)
     given_token(fixture, "paired again");
     given_end_of_token(fixture, "paired again", DEVICE_TOKEN_QUARANTINED);
     given_token(fixture, "paired again");
+    given_disabled(fixture, "low");
+    given_disabled(fixture, "enough"); /* it needs no token */
+    given_disabled(fixture, "revoked");
 
     struct store_statistics statistics = statistics_of(fixture);
     assert_int_equal(statistics.devices_connected, 5);
     assert_int_equal(statistics.devices_battery_low, 2);
     assert_int_equal(statistics.devices_offline, 2);
+    assert_int_equal(statistics.devices_disabled, 2);
     assert_int_equal(statistics.devices_quarantined, 1);
 
     given_lease(fixture, &broker, 0);
