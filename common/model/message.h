@@ -107,8 +107,10 @@ struct message {
     enum sms_encoding encoding;
     unsigned segments;
     enum message_status status;
-    unsigned attempt;                            /* number of dispatches so far */
-    char device_id[DEVICE_ID_SIZE];              /* "" before the first dispatch */
+    unsigned attempt;               /* number of dispatches so far */
+    char device_id[DEVICE_ID_SIZE]; /* "" before the first dispatch */
+    /* The SIM slot by which that says it sends it; of a claim: by which it is best sent; 0: none. */
+    unsigned device_sim;
     char error_code[MESSAGE_ERROR_CODE_SIZE];    /* "": no error; from the device */
     char error_message[MESSAGE_ERROR_TEXT_SIZE]; /* from the device */
     int64_t updated_at_ms;                       /* wall */

@@ -76,6 +76,10 @@ void message_json_put_members(struct json_writer *json, const struct message *me
     json_put_text(json, "status", message_status_name(message->status));
     put_wait(json, message);
     json_put_text(json, "device_id", or_null(message->device_id));
+    if (message->device_sim != 0)
+        json_put_integer(json, "device_sim", message->device_sim);
+    else
+        json_put_null(json, "device_sim");
     json_put_integer(json, "segments", message->segments);
     json_put_text(json, "encoding", sms_encoding_name(message->encoding));
     json_put_integer(json, "attempts", message->attempt);

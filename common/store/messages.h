@@ -96,9 +96,10 @@ struct store_refund {
 
 /* Claims the oldest messages that are due: `dispatched` for an assured device, `accepted` for a basic one. The
    oldest message goes to the first slot that may have it: whose device is the message's target, if it has one, is
-   not disabled, and has not reached its limit of the day. Of slots with the same cost, the one comes first whose device had the last
-   message to the same number. Claims nothing while sending is paused. What has expired becomes `expired`, where the clock
-   is trusted (trusted_wall_ms), or is passed over; what is scheduled waits until it is trusted. */
+   not disabled, and has not reached its limit of the day. Of slots with the same cost, the one comes first whose device
+   had the last message to the same number; if it has several SIMs, the message has the one of that message as its
+   device_sim. Claims nothing while sending is paused. What has expired becomes `expired`, where the clock is trusted
+   (trusted_wall_ms), or is passed over; what is scheduled waits until it is trusted. */
 struct store_claim {
     size_t slot_count; /* at most STORE_MAX_CLAIM */
     struct store_holder *slots;
@@ -133,6 +134,7 @@ enum store_verdict {
 struct store_release {
     struct store_holder holder;
     struct message_ref ref;
+    unsigned sim;               /* the slot by which it will be sent; 0: the device does not say */
     enum store_verdict verdict; /* out */
 };
 
@@ -157,6 +159,7 @@ struct store_report {
     int64_t seq;            /* in its journal; one that is not the latest is late. -1: none */
     struct store_holder holder;
     enum message_status status;
+    unsigned sim;      /* the slot by which it was sent; 0: the device does not say */
     bool nothing_sent; /* `failed` with the proof: queued again, after store_backoff_ms */
     double jitter;
     char error_code[MESSAGE_ERROR_CODE_SIZE];    /* "": none */

@@ -224,6 +224,8 @@ static void print_message(const struct message *message)
     print_line("status", message_status_name(message->status));
     print_wait(message);
     print_line("device", *message->device_id ? message->device_id : "none");
+    if (message->device_sim != 0)
+        print_line("by its SIM", (char[]){(char)('0' + message->device_sim), '\0'});
     if (*message->error_code || *message->error_message) {
         printf("%-12s  ", "error");
         print_error(message->error_code, message->error_message);

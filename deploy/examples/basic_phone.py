@@ -22,6 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import websockets
 
+SIM = 1  # the slot that COMMAND sends by
 HEADERS = "extra_headers" if int(websockets.version.version.split(".")[0]) < 14 else "additional_headers"
 
 
@@ -53,7 +54,7 @@ def pair(link):
 
 
 async def report(socket, message_id, status):
-    await socket.send(json.dumps({"type": "status_update", "message_id": message_id, "status": status}))
+    await socket.send(json.dumps({"type": "status_update", "message_id": message_id, "status": status, "sim": SIM}))
 
 
 def has_expired(frame):
@@ -69,7 +70,7 @@ async def send(frame, command):
 
 
 async def serve(socket, phone, command):
-    await socket.send(json.dumps({"device_name": "basic_phone.py"}))
+    await socket.send(json.dumps({"device_name": "basic_phone.py", "sims": [{"slot": SIM}]}))
     async for frame in socket:
         frame = json.loads(frame)
         if frame["type"] == "connection_ack":

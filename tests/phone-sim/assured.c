@@ -13,7 +13,7 @@ struct outgoing {
     TAILQ_ENTRY(outgoing) in_outbox;
     enum outgoing_kind kind;
     uint64_t after; /* the change of the journal that must be durable before */
-    int64_t attempt;
+    int64_t attempt, sim;
     struct report *report;
     char message_id[SMS_ID_SIZE];
     char code[SMS_ERROR_SIZE];
@@ -306,6 +306,7 @@ static void answer_offer(struct assured *assured, enum outgoing_kind kind,
     snprintf(outgoing->message_id, sizeof(outgoing->message_id), "%s", frame->message_id);
     snprintf(outgoing->code, sizeof(outgoing->code), "%s", code);
     outgoing->attempt = frame->attempt;
+    outgoing->sim = sim_choose(assured->behaviour.sims, frame->sim);
 }
 
 /* Why the phone cannot take the message at all; NULL if it can. */
@@ -482,7 +483,7 @@ size_t assured_next_frame(const struct assured *assured, const struct device *de
         return frame_write_journal(space, assured->listed + assured->listed_written,
                                    entries_of_this_page(assured), is_last_page(assured));
     case OUTGOING_ACK:
-        return frame_write_ack(space, outgoing->message_id, outgoing->attempt);
+        return frame_write_ack(space, outgoing->message_id, outgoing->attempt, outgoing->sim);
     case OUTGOING_NACK:
         return frame_write_nack(space, outgoing->message_id, outgoing->attempt, outgoing->code);
     case OUTGOING_REPORT:

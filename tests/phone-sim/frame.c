@@ -187,12 +187,19 @@ size_t frame_write_device_update(char *space, const struct device *device)
     return print(space, json);
 }
 
+static void add_sim(cJSON *json, int64_t sim)
+{
+    if (sim != 0)
+        cJSON_AddNumberToObject(json, "sim", (double)sim);
+}
+
 size_t frame_write_status_update(char *space, const struct sms *sms, enum sms_status status)
 {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "type", FRAME_STATUS_UPDATE);
     cJSON_AddStringToObject(json, "message_id", sms->id);
     cJSON_AddStringToObject(json, "status", sms_status_name(status));
+    add_sim(json, sms->sim);
     if (status == SMS_FAILED) {
         cJSON_AddStringToObject(json, "error_code", sms->error_code);
         cJSON_AddStringToObject(json, "error_message", sms_error_find(sms->error_code)->message);
@@ -240,10 +247,11 @@ size_t frame_write_journal(char *space, const struct journal_frame_entry *entrie
     return print(space, json);
 }
 
-size_t frame_write_ack(char *space, const char *message_id, int64_t attempt)
+size_t frame_write_ack(char *space, const char *message_id, int64_t attempt, int64_t sim)
 {
     cJSON *json = new_frame(FRAME_ACK);
     add_message(json, message_id, attempt);
+    add_sim(json, sim);
     return print(space, json);
 }
 

@@ -70,7 +70,8 @@ size_t frame_write_hello(char *space, const char *epoch, int64_t credit,
                          const struct device *device);
 size_t frame_write_journal(char *space, const struct journal_frame_entry *entries, size_t count,
                            bool is_last);
-size_t frame_write_ack(char *space, const char *message_id, int64_t attempt);
+/* `sim` is the slot that it will be sent by; 0: none is named. */
+size_t frame_write_ack(char *space, const char *message_id, int64_t attempt, int64_t sim);
 size_t frame_write_nack(char *space, const char *message_id, int64_t attempt, const char *code);
 size_t frame_write_report(char *space, const struct journal_report *report);
 size_t frame_write_credit(char *space, int64_t credit);

@@ -150,6 +150,7 @@ enum radio_answer radio_take(struct radio *radio, const struct sms_request *requ
     sms->timer.fire = on_timer;
     sms->expires_at_ms = request->expires_at_ms;
     sms->no_delivery_report = request->no_delivery_report;
+    sms->sim = sim_choose(radio->settings.behaviour->sims, request->sim);
     snprintf(sms->id, sizeof(sms->id), "%s", request->id);
     TAILQ_INSERT_TAIL(&radio->all, sms, in_all);
     radio->count++;

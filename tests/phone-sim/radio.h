@@ -34,6 +34,7 @@ struct sms {
     bool disowned;         /* the gateway said that it is not this phone's: no more reports */
     bool finished;         /* everything about it was written to a connection */
     int64_t expires_at_ms; /* 0: never */
+    int64_t sim;           /* that sends it; 0: the phone has not told its SIMs */
     bool no_delivery_report;
     char id[SMS_ID_SIZE];
     char phone_number[SMS_NUMBER_SIZE];

@@ -65,6 +65,17 @@ bool sim_is_there(const struct sim sims[SIM_SLOTS], int64_t slot)
     return slot == 0 || (slot >= 1 && slot <= SIM_SLOTS && sims[slot - 1].is_there);
 }
 
+int64_t sim_choose(const struct sim sims[SIM_SLOTS], int64_t slot)
+{
+    if (!sims)
+        return 0;
+    for (int i = 0; slot == 0 && i < SIM_SLOTS; i++) {
+        if (sims[i].is_there)
+            slot = i + 1;
+    }
+    return sim_is_there(sims, slot) ? slot : 0;
+}
+
 bool sms_is_phone_number(const char *text)
 {
     size_t digits = text && *text == '+' ? strspn(text + 1, "0123456789") : 0;

@@ -55,4 +55,7 @@ struct sim {
 /* Whether there is a SIM in that slot; 0: any will do. */
 bool sim_is_there(const struct sim sims[SIM_SLOTS], int64_t slot);
 
+/* The slot of the SIM that sends where `slot` is asked for; 0: the phone has none to name. `sims` may be NULL. */
+int64_t sim_choose(const struct sim sims[SIM_SLOTS], int64_t slot);
+
 #endif

@@ -265,7 +265,7 @@ void invariants_check_frame(struct world *world, unsigned phone, const char *tex
     if (message == MOST_MESSAGES)
         return;
     if (frame_is(text, "offer") || frame_is(text, "new_sms"))
-        options_check_frame(world, message, text);
+        options_check_frame(world, phone, message, text);
     if (frame_is(text, "offer"))
         check_offer(world, phone, message, attempt);
     if (frame_is(text, "release"))

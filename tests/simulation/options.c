@@ -97,11 +97,21 @@ void options_check_transition(struct world *world, const struct change *change)
         check_expired(world, change);
 }
 
-void options_check_frame(struct world *world, unsigned message, const char *text)
+/* Where the client does not ask for one, it may be that of the recipient's last message. */
+static bool is_sim_of_frame(const struct phone *phone, unsigned sim, unsigned wanted)
+{
+    bool was_told = sim == 0;
+    for (unsigned set = 0; set < 2 << MOST_SIMS; set++)
+        was_told |= phone->ever_told & 1u << set && set & 1u << sim;
+    return wanted != 0 ? sim == wanted : was_told;
+}
+
+void options_check_frame(struct world *world, unsigned phone, unsigned message, const char *text)
 {
     const struct message_options *options = &world->store.options[message];
     bool wants_report = !strstr(text, "\"delivery_report\":false");
-    if (frame_number(text, "\"sim\":") != options->target.sim ||
+    if (!is_sim_of_frame(&world->phones[phone], frame_number(text, "\"sim\":"),
+                         options->target.sim) ||
         frame_expires_at_ms(text) != options->expires_at_ms ||
         wants_report == options->no_delivery_report)
         violate(world, "F1: the frame of message %u lacks what its client asked for", message);

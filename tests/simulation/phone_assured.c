@@ -160,6 +160,16 @@ static bool has_sim(const struct phone *phone, unsigned sim)
     return !phone->no_sim && (sim == 0 || phone->ignores_options || phone->sims & 1u << sim);
 }
 
+/* The member that says by which it will be sent: as it is asked for, or by the first. */
+static const char *sim_text(const struct phone *phone, const char *offer)
+{
+    static const char *const texts[] = {"", ",\"sim\":1", ",\"sim\":2"};
+    unsigned sim = frame_number(offer, "\"sim\":");
+    if (!phone->tells_sims)
+        return "";
+    return texts[sim != 0 ? sim : phone->sims & 1u << 1 ? 1 : phone->sims ? 2 : 0];
+}
+
 static void take_offer(struct world *world, struct phone *phone, unsigned connection,
                        unsigned message, unsigned attempt, const char *text)
 {
@@ -192,8 +202,8 @@ static void take_offer(struct world *world, struct phone *phone, unsigned connec
     sync(phone);
     if (phone_dies_here(world, phone))
         return;
-    say(world, connection, "{\"type\":\"ack\",\"message_id\":\"%s\",\"attempt\":%u}",
-        id_text(message, id), attempt);
+    say(world, connection, "{\"type\":\"ack\",\"message_id\":\"%s\",\"attempt\":%u%s}",
+        id_text(message, id), attempt, sim_text(phone, text));
 }
 
 static void submit_later(struct world *world, const struct phone *phone, unsigned message,

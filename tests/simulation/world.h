@@ -425,7 +425,7 @@ void options_check_transition(struct world *world, const struct change *change);
 void options_check_submit(struct world *world, const struct phone *phone, unsigned message);
 void options_check_claims(struct world *world);
 /* Of an offer, or of the frame of a basic phone. */
-void options_check_frame(struct world *world, unsigned message, const char *text);
+void options_check_frame(struct world *world, unsigned phone, unsigned message, const char *text);
 
 /* What the phone's clock says; it is always right. */
 int64_t phone_clock_ms(const struct world *world);

@@ -264,6 +264,37 @@ static void a_report_of_an_assured_phone_counts_as_far_as_it_can_be_read(void **
     }
 }
 
+/* Of a SIM as a phone may write it; and what is no slot is ignored. */
+static void the_sim_that_sends_is_read(void **state)
+{
+    static const char *const frames[] = {
+        "\"type\":\"ack\",\"attempt\":1",
+        "\"type\":\"report\",\"attempt\":1,\"seq\":1,\"status\":\"sent\"",
+        "\"type\":\"status_update\",\"status\":\"sent\""};
+    static const struct {
+        const char *value;
+        unsigned sim;
+        bool warned;
+    } values[] = {{"1", 1, false},        {"4", 4, false},    {"2.0", 2, false},
+                  {"\"3\"", 3, false},    {"null", 0, false}, {"0", 0, true},
+                  {"5", 0, true},         {"-1", 0, true},    {"1.5", 0, true},
+                  {"\"SIM 1\"", 0, true}, {"[1]", 0, true},   {"true", 0, true}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(values) * ARRAY_LENGTH(frames); i++) {
+        size_t kind = i % ARRAY_LENGTH(frames), row = i / ARRAY_LENGTH(frames);
+        char members[256];
+        struct frame frame;
+        struct frame_problem problem;
+        snprintf(members, sizeof(members), "%s,\"sim\":%s", frames[kind], values[row].value);
+        if (!read_assured(members, kind == 2 ? STAGE_BASIC : STAGE_ASSURED, &frame, &problem))
+            fail_msg("%s: %s", members, problem.detail);
+        if (frame.sim != values[row].sim ||
+            (frame.warning.error != ERROR_NONE) != values[row].warned)
+            fail_msg("%s: %u, %s", members, frame.sim, frame.warning.detail);
+        frame_fini(&frame);
+    }
+}
+
 /* The other frames of the level: the values read, and the warning; NULL: refused. */
 static void the_members_of_every_frame_have_their_weight(void **state)
 {
@@ -651,19 +682,24 @@ static void a_message_has_what_was_asked_for(void **state)
     static const struct {
         struct message_options options;
         const char *members;
+        unsigned best_sim;
     } cases[] = {
         {.members = ""},
-        {{.target.sim = 2}, ",\"sim\":2"},
-        {{.expires_at_ms = 1767225599123}, ",\"expires_at\":\"2025-12-31T23:59:59.123Z\""},
-        {{.no_delivery_report = true}, ",\"delivery_report\":false"},
+        {{.target.sim = 2}, ",\"sim\":2", 0},
+        {.members = ",\"sim\":3", .best_sim = 3},
+        {{.target.sim = 2}, ",\"sim\":2", 3}, /* the client's wish counts */
+        {{.expires_at_ms = 1767225599123}, ",\"expires_at\":\"2025-12-31T23:59:59.123Z\"", 0},
+        {{.no_delivery_report = true}, ",\"delivery_report\":false", 0},
         {{.target = {"pixel-7", "shop", 4}, .expires_at_ms = 1, .no_delivery_report = true},
-         ",\"sim\":4,\"expires_at\":\"1970-01-01T00:00:00.001Z\",\"delivery_report\":false"},
+         ",\"sim\":4,\"expires_at\":\"1970-01-01T00:00:00.001Z\",\"delivery_report\":false",
+         0},
         /* the gateway's own affairs */
         {{.target = {"pixel-7", "shop", 0},
           .priority = MESSAGE_PRIORITY_HIGH,
           .send_at_ms = 1767225599123,
           .reference = "order 7"},
-         ""},
+         "",
+         0},
     };
     (void)state;
     for (size_t i = 0; i < 2 * ARRAY_LENGTH(cases); i++) {
@@ -672,6 +708,7 @@ static void a_message_has_what_was_asked_for(void **state)
         struct message message = {.phone_number = "+1234567890",
                                   .text = (char[]){"text"},
                                   .attempt = 7,
+                                  .device_sim = cases[i / 2].best_sim,
                                   .options = cases[i / 2].options};
         struct buffer out;
         assert_true(message_id_parse(ID, &message.id));
@@ -783,6 +820,7 @@ UNIT_TESTS(cmocka_unit_test(every_status_a_phone_reports_is_read),
            cmocka_unit_test(no_error_is_none),
            cmocka_unit_test(what_is_essential_is_understood_as_others_write_it),
            cmocka_unit_test(a_report_of_an_assured_phone_counts_as_far_as_it_can_be_read),
+           cmocka_unit_test(the_sim_that_sends_is_read),
            cmocka_unit_test(the_members_of_every_frame_have_their_weight),
            cmocka_unit_test(entries_that_cannot_be_read_are_as_those_that_are_not_there),
            cmocka_unit_test(credit_is_at_most_what_is_given_at_once),

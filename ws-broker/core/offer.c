@@ -69,6 +69,7 @@ void offer_take_ack(struct broker *broker, struct session *session, struct frame
     struct store_request *request = store_request_new(&release_kind, session->id);
     request->write.release.holder = session_holder(session);
     request->write.release.ref = frame->ref;
+    request->write.release.sim = frame->sim;
     session->pending_acks++;
     FAIL_POINT("broker.before_release");
     store_request_submit(&broker->requests, request);

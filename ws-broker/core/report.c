@@ -100,6 +100,7 @@ void report_take(struct broker *broker, struct session *session, struct frame *f
     write->report.ref = frame->ref;
     write->report.seq = frame->seq;
     write->report.status = frame->status;
+    write->report.sim = frame->sim;
     write->report.holder = session_holder(session);
     strcpy(write->report.error_code, frame->error_code);
     strcpy(write->report.error_message, frame->error_message);

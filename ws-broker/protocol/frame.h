@@ -47,6 +47,7 @@ struct frame {
     enum message_status status;                  /* STATUS_UPDATE, REPORT */
     char error_code[MESSAGE_ERROR_CODE_SIZE];    /* STATUS_UPDATE, REPORT, NACK; "": none */
     char error_message[MESSAGE_ERROR_TEXT_SIZE]; /* STATUS_UPDATE, REPORT, NACK; "": none */
+    unsigned sim;                                /* STATUS_UPDATE, REPORT, ACK; 0: none */
     unsigned parts_sent;                         /* REPORT; at least 1 when it cannot be read */
     int64_t seq;                                 /* REPORT; -1: missing */
 

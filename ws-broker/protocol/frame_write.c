@@ -12,11 +12,13 @@ void frame_write_connection_ack(struct buffer *out, const char *device_id)
     json_end_object(&json);
 }
 
-/* Only what the client asked for: a device that does not know a member ignores it. */
-static void write_options(struct json_writer *json, const struct message_options *options)
+/* Only what the client asked for, or is best: a device that does not know a member ignores it. */
+static void write_options(struct json_writer *json, const struct message *message)
 {
-    if (options->target.sim != 0)
-        json_put_integer(json, "sim", options->target.sim);
+    const struct message_options *options = &message->options;
+    unsigned sim = options->target.sim != 0 ? options->target.sim : message->device_sim;
+    if (sim != 0)
+        json_put_integer(json, "sim", sim);
     if (options->expires_at_ms != 0)
         json_put_time(json, "expires_at", options->expires_at_ms);
     if (options->no_delivery_report)
@@ -37,7 +39,7 @@ static void write_message(struct buffer *out, const char *type, const struct mes
         json_put_integer(&json, "attempt", message->attempt);
     json_put_text(&json, "phone_number", message->phone_number);
     json_put_text(&json, "message", message->text);
-    write_options(&json, &message->options);
+    write_options(&json, message);
     if (*request_id)
         json_put_text(&json, "request_id", request_id);
     json_end_object(&json);

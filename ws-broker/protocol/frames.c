@@ -91,6 +91,16 @@ static enum taken take_error_message(const struct json *value, struct frame_read
     return frame_value_text(value, frame->error_message, sizeof(frame->error_message));
 }
 
+/* By which the device sends the message. */
+static enum taken take_sim(const struct json *value, struct frame_reading *reading)
+{
+    int64_t sim = 0;
+    if (!frame_value_integer(value, 1, MESSAGE_MAX_SIM, &sim))
+        return IGNORED;
+    reading->frame->sim = (unsigned)sim;
+    return TAKEN;
+}
+
 #define MESSAGE_ID_MEMBER                                                                          \
     {                                                                                              \
         "message_id", ESSENTIAL, take_message_id, "a UUID", ERROR_NONE                             \
@@ -102,6 +112,10 @@ static enum taken take_error_message(const struct json *value, struct frame_read
 #define CODE_MEMBER(name, take)                                                                    \
     {                                                                                              \
         name, OPTIONAL, take, "a text of at most 64 bytes", ERROR_NONE                             \
+    }
+#define SIM_MEMBER                                                                                 \
+    {                                                                                              \
+        "sim", OPTIONAL, take_sim, "a whole number from 1 to 4", ERROR_NONE                        \
     }
 #define ERROR_MESSAGE_MEMBER                                                                       \
     {                                                                                              \
@@ -148,6 +162,7 @@ static bool read_status_update(const struct json *object, struct frame_reading *
         {"status", ESSENTIAL, take_status, "sending, sent, delivered, failed or expired",
          ERROR_UNKNOWN_STATUS},
         CODE_MEMBER("error_code", take_report_error_code),
+        SIM_MEMBER,
         ERROR_MESSAGE_MEMBER,
     };
     return frame_read_members(object, members, ARRAY_LENGTH(members), reading);
@@ -165,6 +180,7 @@ static bool read_report(const struct json *object, struct frame_reading *reading
          "a whole number from 0; a report without it cannot be acknowledged", ERROR_NONE},
         {"parts_sent", OPTIONAL, take_parts_sent, "a whole number from 0 to 255", ERROR_NONE},
         CODE_MEMBER("error_code", take_report_error_code),
+        SIM_MEMBER,
         ERROR_MESSAGE_MEMBER,
     };
     return frame_read_members(object, members, ARRAY_LENGTH(members), reading);
@@ -172,7 +188,8 @@ static bool read_report(const struct json *object, struct frame_reading *reading
 
 static bool read_ack(const struct json *object, struct frame_reading *reading)
 {
-    static const struct frame_member members[] = {MESSAGE_ID_MEMBER, ATTEMPT_MEMBER(ESSENTIAL)};
+    static const struct frame_member members[] = {MESSAGE_ID_MEMBER, ATTEMPT_MEMBER(ESSENTIAL),
+                                                  SIM_MEMBER};
     return frame_read_members(object, members, ARRAY_LENGTH(members), reading);
 }
 

@@ -182,7 +182,7 @@ enum error memory_list_waited(struct store_database *database, int64_t now_ms,
 enum error memory_list_expired(struct store_database *database, int64_t now_ms, size_t limit,
                                struct message_row rows[], size_t *count);
 enum error memory_find_last_device(struct store_database *database, const char *phone_number,
-                                   int64_t since_ms, char device_id[DEVICE_ID_SIZE]);
+                                   int64_t since_ms, char device_id[DEVICE_ID_SIZE], unsigned *sim);
 
 /* ---- Reads, as in store.h; the caller has the lock ---- */
 

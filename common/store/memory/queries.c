@@ -27,6 +27,7 @@ static bool copy_message(const struct memory_message *row, struct message *messa
     };
     strcpy(message->phone_number, row->phone_number);
     strcpy(message->device_id, row->row.device_id);
+    message->device_sim = row->row.device_sim;
     if (row->error) {
         snprintf(message->error_code, sizeof(message->error_code), "%s", row->error->error_code);
         snprintf(message->error_message, sizeof(message->error_message), "%s",

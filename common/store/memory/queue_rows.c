@@ -131,17 +131,21 @@ enum error memory_list_expired(struct store_database *database, int64_t now_ms, 
 }
 
 enum error memory_find_last_device(struct store_database *database, const char *phone_number,
-                                   int64_t since_ms, char device_id[DEVICE_ID_SIZE])
+                                   int64_t since_ms, char device_id[DEVICE_ID_SIZE], unsigned *sim)
 {
     const struct table *messages = &database->tables->messages;
     device_id[0] = '\0';
+    *sim = 0;
     for (size_t i = messages->count; i > 0; i--) {
         const struct memory_message *message = messages->rows[i - 1];
         if (message->row.status == MESSAGE_QUEUED ||
             strcmp(message->phone_number, phone_number) != 0)
             continue;
-        if (message->row.updated_at_ms >= since_ms)
+        if (message->row.updated_at_ms >= since_ms) {
             strcpy(device_id, message->row.device_id);
+            *sim = message->row.device_sim ? message->row.device_sim
+                                           : message->row.options.target.sim;
+        }
         break;
     }
     return ERROR_NONE;

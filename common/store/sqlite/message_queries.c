@@ -13,6 +13,7 @@ static enum error read_message(const struct statement *row, struct message *mess
         .segments = (unsigned)statement_integer(row, FIELD_SEGMENTS),
         .status = (enum message_status)statement_integer(row, FIELD_STATUS),
         .attempt = (unsigned)statement_integer(row, FIELD_ATTEMPT),
+        .device_sim = (unsigned)statement_integer(row, FIELD_DEVICE_SIM),
         .updated_at_ms = statement_integer(row, FIELD_UPDATED_AT_MS),
         .retry_at_ms = statement_integer(row, FIELD_RETRY_AT_MS),
     };

@@ -48,6 +48,7 @@ void message_rows_read(const struct statement *select, struct message_row *row)
         .status = (enum message_status)statement_integer(select, FIELD_STATUS),
         .attempt = (unsigned)statement_integer(select, FIELD_ATTEMPT),
         .event_count = statement_integer(select, FIELD_EVENT_COUNT),
+        .device_sim = (unsigned)statement_integer(select, FIELD_DEVICE_SIM),
         .segments = (unsigned)statement_integer(select, FIELD_SEGMENTS),
         .failures = (unsigned)statement_integer(select, FIELD_FAILURES),
         .proved_attempt = (unsigned)statement_integer(select, FIELD_PROVED_ATTEMPT),
@@ -146,6 +147,7 @@ static void bind_change(struct statement *update, const struct message_row *befo
     statement_bind_integer(update, FIELD_EVENT_COUNT, after->event_count);
     statement_bind_integer(update, FIELD_UPDATED_AT_MS, after->updated_at_ms);
     statement_bind_integer(update, FIELD_REPORT_SEQ, after->report_seq);
+    bind_if_any(update, FIELD_DEVICE_SIM, after->device_sim);
     statement_bind_times(update, after->reached_at_ms);
     if (error) {
         statement_bind_text(update, FIELD_ERROR_CODE, error->code);

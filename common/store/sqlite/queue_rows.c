@@ -112,15 +112,20 @@ enum error queue_rows_list_expired(struct store_database *database, int64_t now_
 }
 
 enum error queue_rows_find_last_device(struct store_database *database, const char *phone_number,
-                                       int64_t since_ms, char device_id[DEVICE_ID_SIZE])
+                                       int64_t since_ms, char device_id[DEVICE_ID_SIZE],
+                                       unsigned *sim)
 {
     bool found;
     struct statement *select = get(database, FIND_LAST_DEVICE);
     statement_bind_text(select, FIELD_PHONE_NUMBER, phone_number);
     enum error error = statement_step(&database->handle, select, &found);
     device_id[0] = '\0';
-    if (error == ERROR_NONE && found && statement_integer(select, FIELD_UPDATED_AT_MS) >= since_ms)
+    *sim = 0;
+    if (error == ERROR_NONE && found &&
+        statement_integer(select, FIELD_UPDATED_AT_MS) >= since_ms) {
         statement_text(select, FIELD_DEVICE_ID, device_id, DEVICE_ID_SIZE);
+        *sim = (unsigned)statement_integer(select, FIELD_DEVICE_SIM);
+    }
     statement_reset(select);
     return error;
 }

@@ -8,6 +8,11 @@
 
 /* ---- The devices of the slots ---- */
 
+static bool has_several_sims(const struct device_traits *traits)
+{
+    return (traits->sims & (traits->sims - 1)) != 0;
+}
+
 static enum error add_device(struct claim *claim, const char *device_id)
 {
     struct store_transaction *transaction = claim->transaction;
@@ -17,6 +22,7 @@ static enum error add_device(struct claim *claim, const char *device_id)
     device->used = false;
     enum error error = transaction->rows->devices->find_traits(transaction->database, device_id,
                                                                &device->traits);
+    claim->has_choice_of_sims |= has_several_sims(&device->traits);
     device->is_counted = device_use_is_counted(transaction, &device->traits);
     if (error == ERROR_NONE && device->is_counted)
         error = device_use_find(transaction, device_id, &device->traits, &device->use);
@@ -37,6 +43,7 @@ static enum error find_devices(struct claim *claim)
     const struct store_claim *request = claim->request;
     enum error error = ERROR_NONE;
     claim->device_count = 0;
+    claim->has_choice_of_sims = false;
     for (size_t i = 0; i < request->slot_count && error == ERROR_NONE; i++) {
         size_t index = find_device(claim, request->slots[i].device_id);
         if (index == claim->device_count)
@@ -74,6 +81,12 @@ static bool may_have(struct claim *claim, size_t slot, const struct message_row 
     return is_within;
 }
 
+/* How the recipient's last message was sent, where there is a choice. */
+struct preference {
+    char device_id[DEVICE_ID_SIZE]; /* "": there is none */
+    unsigned sim;                   /* 0: there is none */
+};
+
 /* The first free slot whose device may have the message, or one of `device_id` with the same cost; slot_count without
    one. */
 static size_t find_slot(struct claim *claim, const struct message_row *row, const char *device_id)
@@ -93,32 +106,39 @@ static size_t find_slot(struct claim *claim, const struct message_row *row, cons
     return first;
 }
 
-/* The device that the recipient's last message came from, where there is a choice; "" without one. *deferred: it is not
-   among the slots, and is asked for the next claim. */
+/* *deferred: the preferred device is not among the slots, and is asked for the next claim. A message that was not sent
+   by one SIM may be sent by another. */
 static enum error find_preferred(struct claim *claim, const struct due_message *due,
-                                 char device_id[DEVICE_ID_SIZE], bool *deferred)
+                                 struct preference *preferred, bool *deferred)
 {
     struct store_transaction *transaction = claim->transaction;
     struct store_claim *request = claim->request;
+    const struct message_target *target = &due->row.options.target;
+    bool any_device = !*target->device_id && (claim->device_count > 1 || request->may_defer);
+    bool any_sim = target->sim == 0 && due->row.failures == 0 && claim->has_choice_of_sims;
     char lane[LANE_SIZE];
-    device_id[0] = '\0';
+    *preferred = (struct preference){0};
     *deferred = false;
     if (transaction->limits.same_device_ms == 0 || (!any_device && !any_sim))
         return ERROR_NONE;
     enum error error = transaction->rows->messages->find_last_device(
         transaction->database, due->message.phone_number,
-        transaction->now_ms - transaction->limits.same_device_ms, device_id);
-    if (error != ERROR_NONE || !*device_id || !request->may_defer ||
-        find_device(claim, device_id) < claim->device_count)
+        transaction->now_ms - transaction->limits.same_device_ms, preferred->device_id,
+        &preferred->sim);
+    if (!any_sim)
+        preferred->sim = 0;
+    if (error != ERROR_NONE || !any_device || !*preferred->device_id || !request->may_defer ||
+        find_device(claim, preferred->device_id) < claim->device_count)
         return error;
-    lane_of_device(device_id, lane);
+    lane_of_device(preferred->device_id, lane);
     *deferred = claim_want(request, lane);
     request->deferred |= *deferred;
     return ERROR_NONE;
 }
 
 /* The message, with its text, is the slot's from then on. */
-static enum error fill_slot(struct claim *claim, struct due_message *due, size_t index)
+static enum error fill_slot(struct claim *claim, struct due_message *due,
+                            const struct preference *preferred, size_t index)
 {
     struct store_holder *slot = &claim->request->slots[index];
     struct message *message = &claim->request->messages[index];
@@ -133,6 +153,9 @@ static enum error fill_slot(struct claim *claim, struct due_message *due, size_t
     message->attempt = due->row.attempt + 1;
     message->status = slot->assured ? MESSAGE_DISPATCHED : MESSAGE_ACCEPTED;
     strcpy(message->device_id, slot->device_id);
+    if (preferred->sim != 0 && strcmp(preferred->device_id, slot->device_id) == 0 &&
+        has_several_sims(&device->traits) && device->traits.sims & 1u << preferred->sim)
+        message->device_sim = preferred->sim;
     claim->request->message_count++;
     return transition_dispatch(claim->transaction, &due->row, slot);
 }
@@ -149,7 +172,7 @@ static enum error claim_one(struct claim *claim, struct due_message *due)
     struct store_transaction *transaction = claim->transaction;
     int64_t most = transaction->limits.device_daily_segments;
     int64_t expires_at_ms = due->row.options.expires_at_ms;
-    char preferred[DEVICE_ID_SIZE];
+    struct preference preferred;
     bool deferred;
     if (due->row.options.send_at_ms > transaction->now_ms)
         return wait_again(transaction, &due->row);
@@ -159,11 +182,11 @@ static enum error claim_one(struct claim *claim, struct due_message *due)
     if (most > 0 && due->row.segments > most)
         return transition_apply(transaction, &due->row, MESSAGE_FAILED, TRANSITION_TOO_LONG,
                                 "too_long", "no phone may be given so many segments in a day");
-    enum error error = find_preferred(claim, due, preferred, &deferred);
+    enum error error = find_preferred(claim, due, &preferred, &deferred);
     if (error != ERROR_NONE || deferred)
         return error;
-    size_t slot = find_slot(claim, &due->row, preferred);
-    return slot < claim->request->slot_count ? fill_slot(claim, due, slot) : ERROR_NONE;
+    size_t slot = find_slot(claim, &due->row, preferred.device_id);
+    return slot < claim->request->slot_count ? fill_slot(claim, due, &preferred, slot) : ERROR_NONE;
 }
 
 /* ---- The order of the messages ---- */

@@ -22,6 +22,7 @@ struct claim {
     bool is_clock_trusted;
     struct claim_device devices[STORE_MAX_CLAIM], *of_slot[STORE_MAX_CLAIM];
     size_t device_count;
+    bool has_choice_of_sims; /* a device has several */
 
     /* The lane "" */
     struct due_message due[STORE_MAX_CLAIM];

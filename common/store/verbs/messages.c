@@ -37,6 +37,8 @@ enum error verb_release(struct store_transaction *transaction, struct store_writ
     unsigned facts = transition_facts(&row, device, write->release.ref.attempt);
     if (device->connection_epoch == newest)
         facts |= MESSAGE_OF_SESSION;
+    if (write->release.sim != 0)
+        row.device_sim = write->release.sim;
     return transition_judge_offer(transaction, &row, facts, &write->release.verdict);
 }
 
@@ -118,6 +120,8 @@ static enum error take_report(struct store_transaction *transaction, struct stor
         return ERROR_NONE;
     if (report->seq >= 0)
         row.report_seq = report->seq;
+    if (report->sim != 0)
+        row.device_sim = report->sim;
     return transition_apply(transaction, &row, report->status, TRANSITION_REPORTED,
                             report->error_code, report->error_message);
 }

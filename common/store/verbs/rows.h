@@ -41,6 +41,7 @@ struct message_row {
     unsigned attempt;
     int64_t event_count;            /* with the event that it was queued, which is the row itself */
     char device_id[DEVICE_ID_SIZE]; /* that has it, or had it last; "": none, or it went back */
+    unsigned device_sim;            /* by which that says it sends it; 0: it has not said */
     struct message_id journal;      /* zero: offered to none */
     unsigned segments;
     unsigned failures;       /* attempts that sent nothing, and counted */
@@ -122,9 +123,9 @@ struct message_rows {
     enum error (*list_expired)(struct store_database *database, int64_t now_ms, size_t limit,
                                struct message_row rows[], size_t *count);
     /* The device of the newest message to that number that left the queue, if that was changed since then; ""
-       without one. */
+       without one. And its SIM: that by which it says that it was sent, or that was asked for; 0: it is not known. */
     enum error (*find_last_device)(struct store_database *database, const char *phone_number,
-                                   int64_t since_ms, char device_id[DEVICE_ID_SIZE]);
+                                   int64_t since_ms, char device_id[DEVICE_ID_SIZE], unsigned *sim);
     /* `accepted` or `sending`, and not changed since `before_ms`. */
     enum error (*list_silent)(struct store_database *database, int64_t before_ms, size_t limit,
                               struct message_row rows[], size_t *count);

@@ -169,6 +169,7 @@ enum error transition_dispatch(struct store_transaction *transaction, struct mes
     struct message_row after = next_row(transaction, row, to);
     after.attempt++;
     strcpy(after.device_id, holder->device_id);
+    after.device_sim = 0;
     after.journal = holder->assured ? holder->journal : no_journal;
     after.report_seq = -1;
     return change_row(transaction, row, &after, TRANSITION_CLAIMED, NULL, holder->connection_epoch);
@@ -182,6 +183,7 @@ enum error transition_return(struct store_transaction *transaction, struct messa
     struct message_row after = next_row(transaction, row, MESSAGE_QUEUED);
     const struct message_error message_error = {code, text};
     after.device_id[0] = '\0';
+    after.device_sim = 0;
     after.journal = no_journal;
     after.proved_attempt = row->attempt;
     after.failures += is_failure;

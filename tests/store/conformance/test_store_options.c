@@ -649,6 +649,88 @@ static void a_preferred_device_is_asked_for_and_not_waited_for(void **state)
     assert_false(request.deferred);
 }
 
+/* Gives the oldest message to the device; the SIM by which that is to send it. */
+static unsigned given_sim(struct store_fixture *fixture, const char *device_id, bool assured,
+                          const struct message_id *expected)
+{
+    struct store_holder slot = {.assured = assured, .journal = {{assured}}};
+    struct message message = {0};
+    struct store_write write = {.verb = STORE_CLAIM};
+    strcpy(slot.device_id, device_id);
+    write.claim = (struct store_claim){.slot_count = 1,
+                                       .slots = &slot,
+                                       .messages = &message,
+                                       .trusted_wall_ms = store_fixture_now_ms()};
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_id(message.text ? message.id : none, *expected);
+    message_fini(&message);
+    return message.device_sim;
+}
+
+static void report_sim(struct store_fixture *fixture, const struct message_id *id, bool assured,
+                       enum message_status status, unsigned sim)
+{
+    struct store_write write = {.verb = STORE_REPORT};
+    write.report.ref.id = *id;
+    write.report.seq = -1;
+    write.report.status = status;
+    write.report.sim = sim;
+    strcpy(write.report.holder.device_id, "phone-1");
+    write.report.holder.journal = (struct message_id){{assured}};
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+}
+
+static unsigned stored_sim(struct store_fixture *fixture, const struct message_id *id)
+{
+    struct message message = stored(fixture, id);
+    message_fini(&message);
+    return message.device_sim;
+}
+
+static void a_recipient_keeps_its_sim(void **state)
+{
+    static const struct message_id journal = {{1}};
+    struct store_fixture *fixture = *state;
+    given_sims(fixture, "phone-1", 1 << 1 | 1 << 2);
+    struct message_id first = given(fixture, (struct message_options){0});
+    assert_int_equal(given_sim(fixture, "phone-1", true, &first), 0); /* nothing is known */
+    struct store_write ack = {.verb = STORE_RELEASE};
+    ack.release.ref = (struct message_ref){first, 1};
+    ack.release.holder.connection_epoch = 1;
+    ack.release.holder.assured = true;
+    ack.release.holder.journal = journal;
+    ack.release.sim = 1;
+    strcpy(ack.release.holder.device_id, "phone-1");
+    assert_int_equal(store_run(fixture->store, &ack), ERROR_NONE);
+    assert_int_equal(ack.release.verdict, STORE_VERDICT_RELEASE);
+    assert_int_equal(stored_sim(fixture, &first), 1);
+    report_sim(fixture, &first, true, MESSAGE_SENT, 2); /* it was another one */
+    report_sim(fixture, &first, true, MESSAGE_DELIVERED, 0);
+    assert_int_equal(stored_sim(fixture, &first), 2);
+
+    struct message_id second = given(fixture, (struct message_options){0});
+    assert_int_equal(given_sim(fixture, "phone-1", true, &second), 2);
+    assert_int_equal(stored_sim(fixture, &second), 0); /* that is for the device to say */
+    return_to_queue(fixture, &second, "phone-1", false);
+    assert_int_equal(given_sim(fixture, "phone-1", true, &second), 2);
+    return_to_queue(fixture, &second, "phone-1", true); /* not by that one, perhaps */
+    store_fixture_pass_ms(STORE_MAX_BACKOFF_MS);
+    assert_int_equal(given_sim(fixture, "phone-1", false, &second), 0);
+
+    struct message_options options = {.target.sim = 1};
+    struct message_id asked = given(fixture, options);
+    assert_int_equal(given_sim(fixture, "phone-1", false, &asked), 0); /* the frame has its own */
+    struct message_id third = given(fixture, (struct message_options){0});
+    assert_int_equal(given_sim(fixture, "phone-1", false, &third), 1); /* that was asked for last */
+    given_sims(fixture, "phone-1", 1 << 2);                            /* the SIM is gone */
+    struct message_id fourth = given(fixture, for_device("phone-1"));
+    assert_int_equal(given_sim(fixture, "phone-1", false, &fourth), 0);
+    report_sim(fixture, &fourth, false, MESSAGE_SENT, 2);
+    given_sims(fixture, "phone-2", 1 << 1 | 1 << 2);
+    struct message_id fifth = given(fixture, (struct message_options){0});
+    assert_int_equal(given_sim(fixture, "phone-2", false, &fifth), 0); /* another device's SIM */
+}
+
 static void a_target_outweighs_the_preference(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -915,6 +997,7 @@ UNIT_TESTS(OPTIONS_TEST(all_options_are_read_back),
            OPTIONS_TEST(a_message_that_returns_after_its_deadline_expires),
            PREFERENCE_TEST(a_recipient_keeps_its_device_among_equals),
            PREFERENCE_TEST(a_preferred_device_is_asked_for_and_not_waited_for),
+           PREFERENCE_TEST(a_recipient_keeps_its_sim),
            PREFERENCE_TEST(a_target_outweighs_the_preference),
            OPTIONS_TEST(lanes_whose_devices_have_no_slot_are_wanted_a_part_at_a_time),
            OPTIONS_TEST(a_wrong_clock_delays_a_retry_by_no_more_than_a_right_one),

@@ -13,6 +13,7 @@ CREATE TABLE message (
     attempt          INTEGER NOT NULL,
     event_count      INTEGER NOT NULL,
     device_id        TEXT,                        -- of the last device that had it; NULL: none, or it went back
+    device_sim       INTEGER,                     -- the SIM slot that the device says it sends it by; NULL: it has not said
     journal          BLOB,                        -- that it was offered to; NULL: a basic device
     segments         INTEGER NOT NULL,
     failures         INTEGER NOT NULL DEFAULT 0,  -- attempts that sent nothing, and counted
