@@ -340,7 +340,7 @@ static const struct json_body_field fields[MEMBER_COUNT] = {
      " validuntil expiresat expireat expiry expires expiration expirationtime deadline notafter "},
     {"/ttl_seconds", false, take_ttl_seconds,
      " ttl validity validityperiod validfor timeout expiresin "},
-    {"/priority", false, take_priority, " urgency importance "},
+    {"/priority", false, take_priority, " prio urgency importance "},
     {"/reference", false, take_reference,
      " ref clientref clientreference externalid customid correlationid tag userref "},
     {"/delivery_report", false, take_delivery_report,

@@ -328,6 +328,7 @@ BAD_TABLES = [
     ("phone_number,TTL\n+4915112345678,5\n", {"message": "x"}, [(1, "TTL", "unknown_field")]),
     (table(GOOD_ROW), {"phone_number": "+4915112345678"}, [("phone_number", "unknown_field")]),
     (table(GOOD_ROW), {"prio": "low"}, [("prio", "unknown_field")]),
+    ("{}", {}, [(1, "phone_number", "required"), (1, "message", "required"), (1, "out_of_range")]),
     (table(GOOD_ROW), {"priority": ["low", "high"]}, [("priority", "invalid_value")]),
     (table(GOOD_ROW), {"sim": "one"}, [("sim", "wrong_type")]),
     (table(*[GOOD_ROW] * (MOST + 1)), {}, [(MOST + 2, "out_of_range")]),

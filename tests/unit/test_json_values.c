@@ -365,7 +365,26 @@ static void freeing_nothing_is_allowed(void **state)
     json_free(NULL);
 }
 
-UNIT_TESTS(cmocka_unit_test(sixteen_levels_are_accepted_and_seventeen_refused),
+static void values_have_a_limit(void **state)
+{
+    char *text = malloc(2 * JSON_MAX_VALUES + 8);
+    struct json_problem problem;
+    size_t length = 2 * (JSON_MAX_VALUES - 1); /* "[0,0...", and the array is a value too */
+    (void)state;
+    assert_non_null(text);
+    for (size_t i = 0; i < length; i++)
+        text[i] = i % 2 ? '0' : ',';
+    text[0] = '[';
+    memcpy(text + length, "]", 2);
+    assert_true(json_scan(text, length + 1, &problem));
+    memcpy(text + length, ",0]", 4);
+    assert_false(json_scan(text, length + 3, &problem));
+    assert_string_equal(problem.reason, "the document has too many values");
+    free(text);
+}
+
+UNIT_TESTS(cmocka_unit_test(values_have_a_limit),
+           cmocka_unit_test(sixteen_levels_are_accepted_and_seventeen_refused),
            cmocka_unit_test(a_million_levels_do_no_harm),
            cmocka_unit_test(an_object_has_at_most_256_members),
            cmocka_unit_test(an_array_has_as_many_elements_as_it_likes),
