@@ -70,6 +70,13 @@ static enum parameter find_parameter(const char *name, size_t length)
     return PARAMETER_COUNT;
 }
 
+bool fcgi_request_is_long(const FCGX_Request *fcgi)
+{
+    enum { LONG_BODY_BYTES = 65536 };
+    const char *length = FCGX_GetParam(parameters[CONTENT_LENGTH].name, fcgi->envp);
+    return length && strtoull(length, NULL, 10) > LONG_BODY_BYTES;
+}
+
 void fcgi_request_read(const FCGX_Request *fcgi, struct http_exchange *exchange)
 {
     struct http_request *request = &exchange->request;

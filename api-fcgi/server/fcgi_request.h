@@ -7,6 +7,9 @@
 
 #include <fcgiapp.h>
 
+/* Whether the body, which has not been read, takes as long to read and handle as hundreds of others. */
+bool fcgi_request_is_long(const FCGX_Request *fcgi);
+
 /* Fills in all members. The texts are libfcgi's, until the request is finished. */
 void fcgi_request_read(const FCGX_Request *fcgi, struct http_exchange *exchange);
 

@@ -12,7 +12,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { READY_AT_ONCE = 16, LONG_REQUEST_BYTES = 65536 };
+enum { READY_AT_ONCE = 16 };
 
 static _Thread_local struct worker *current;
 
@@ -76,6 +76,7 @@ static void finish(struct worker *worker, struct connection *connection)
 
 static void handle(struct worker *worker, struct connection *connection)
 {
+    fcgi_request_read(&connection->fcgi, &connection->exchange);
     assign(&connection->exchange, worker);
     enum http_outcome outcome = router_handle(&connection->exchange);
     log_set_request(NULL);
@@ -154,9 +155,8 @@ static void serve(struct worker *worker, struct connection *connection, uint32_t
         return;
     }
     connection->was_used = true;
-    fcgi_request_read(&connection->fcgi, exchange);
     exchange->arrived_at_us = arrived_at_us;
-    if (exchange->request.body.length > LONG_REQUEST_BYTES)
+    if (fcgi_request_is_long(&connection->fcgi)) /* until its turn, nginx has the body */
         add_long(connection);
     else
         handle(worker, connection);
