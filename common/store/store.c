@@ -371,7 +371,8 @@ static enum error enqueue(struct store *store, struct store_write *write)
 {
     pthread_mutex_lock(&store->lock);
     int64_t due_us = write_queue_due_us(&store->queue);
-    enum error error = store->closing ? ERROR_SHUTTING_DOWN : write_queue_add(&store->queue, write);
+    enum error error = store->closing ? ERROR_SHUTTING_DOWN
+                                      : write_queue_add(&store->queue, write, clock_monotonic_us());
     if (error == ERROR_NONE && !store->running && write_queue_due_us(&store->queue) < due_us)
         pthread_cond_signal(&store->wake);
     pthread_mutex_unlock(&store->lock);

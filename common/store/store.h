@@ -103,6 +103,10 @@ struct store_write {
 
     enum error result; /* valid in `done` */
 
+    /* While many writes come, how long after the beginning of the last transaction the next may begin, so that more share it. Of
+       the writes that wait the shortest counts. 0: at once. */
+    int64_t patience_us;
+
     /* If the writer is idle, run on the submitting thread, which then waits for the disk but for no
        other process: a single write is faster without a switch of threads. */
     bool run_inline;

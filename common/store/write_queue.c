@@ -19,6 +19,7 @@ void write_queue_init(struct write_queue *queue)
     init_list(&queue->batches);
     queue->took_batches = queue->others_came = false;
     queue->took_us = queue->resume_us = 0;
+    write_delay_init(&queue->delay);
 }
 
 bool write_queue_is_empty(const struct write_queue *queue)
@@ -36,7 +37,7 @@ static struct write_list *list_of(struct write_queue *queue, const struct store_
     return write->verb == STORE_ENQUEUE_BATCH ? &queue->batches : &queue->others;
 }
 
-enum error write_queue_add(struct write_queue *queue, struct store_write *write)
+enum error write_queue_add(struct write_queue *queue, struct store_write *write, int64_t now_us)
 {
     struct write_list *list = list_of(queue, write);
     if (list->size >= (size_t)(list == &queue->batches ? MOST_MESSAGES : MOST_OTHERS))
@@ -46,6 +47,8 @@ enum error write_queue_add(struct write_queue *queue, struct store_write *write)
     list->last = &write->next;
     list->size += size_of(write);
     queue->others_came |= list == &queue->others;
+    if (list == &queue->others)
+        write_delay_add(&queue->delay, write->patience_us, now_us);
     return ERROR_NONE;
 }
 
@@ -67,9 +70,8 @@ static struct store_write *take_first(struct write_list *list)
 
 int64_t write_queue_due_us(const struct write_queue *queue)
 {
-    if (write_queue_is_empty(queue))
-        return INT64_MAX;
-    return queue->others.first || queue->batches.size > PATIENT_MESSAGES ? 0 : queue->resume_us;
+    int64_t batches_us = queue->batches.size > PATIENT_MESSAGES ? 0 : queue->resume_us;
+    return MIN(queue->delay.due_us, queue->batches.first ? batches_us : INT64_MAX);
 }
 
 static bool have_batches_a_turn(const struct write_queue *queue, int64_t now_us)
@@ -95,6 +97,8 @@ size_t write_queue_take(struct write_queue *queue, struct store_write *writes[],
         writes[count] = take_first(list);
         size += size_of(writes[count]);
     }
+    if (!*are_batches)
+        write_delay_begin(&queue->delay, queue->others.first != NULL, now_us);
     return count;
 }
 
@@ -114,6 +118,8 @@ void write_queue_put_back(struct write_queue *queue, struct store_write *const w
             list->last = &writes[i]->next;
         list->first = writes[i];
         list->size += size_of(writes[i]);
+        if (list == &queue->others)
+            write_delay_begin(&queue->delay, count, queue->took_us);
     }
 }
 
@@ -130,5 +136,6 @@ size_t write_queue_take_late(struct write_queue *queue, struct store_write *writ
                              size_t capacity, int64_t now_ms)
 {
     size_t count = take_late(&queue->others, writes, capacity, now_ms);
+    write_delay_begin(&queue->delay, queue->others.first != NULL, queue->delay.began_us);
     return count + take_late(&queue->batches, writes + count, capacity - count, now_ms);
 }

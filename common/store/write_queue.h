@@ -10,29 +10,32 @@
 #define COMMON_STORE_WRITE_QUEUE_H
 
 #include "common/store/store.h"
+#include "common/store/write_delay.h"
 
 struct write_queue {
     struct write_list {
         struct store_write *first, **last; /* oldest first */
         size_t size;                       /* of the writes; of batches: of their messages */
     } others, batches;
-    bool took_batches; /* the last time, */
-    int64_t took_us;   /* which was then */
-    bool others_came;  /* since then */
-    int64_t resume_us; /* no batches before */
+    bool took_batches;        /* the last time, */
+    int64_t took_us;          /* which was then */
+    bool others_came;         /* since then */
+    int64_t resume_us;        /* no batches before */
+    struct write_delay delay; /* of the others */
 };
 
 void write_queue_init(struct write_queue *queue);
 bool write_queue_is_empty(const struct write_queue *queue);
 
 /* ERROR_STORE_BUSY: too many are waiting. */
-MUST_CHECK enum error write_queue_add(struct write_queue *queue, struct store_write *write);
+MUST_CHECK enum error write_queue_add(struct write_queue *queue, struct store_write *write,
+                                      int64_t now_us);
 
 /* The earliest deadline of those that wait, of which there is one. Writes of one kind have been added in the order of their
    deadlines. */
 int64_t write_queue_deadline_ms(const struct write_queue *queue);
 
-/* When the next transaction is due; 0: at once, INT64_MAX: the queue is empty. */
+/* When the next transaction is due; what has passed: at once, INT64_MAX: the queue is empty. */
 int64_t write_queue_due_us(const struct write_queue *queue);
 
 /* Takes the writes of the next transaction, at most `capacity`, and returns their number. *are_batches: they are batches of

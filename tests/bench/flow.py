@@ -146,6 +146,8 @@ def crowd(bench):
             bench.figures.add(f"{count:,} phones: broker's CPU at rest", "% of a core", idle,
                               target=2, at_most=True, digits=1, conditions="pings included")
     few, many = min(bench.phones), max(bench.phones)
+    bench.figures.add("CPU of a message at 1,000/s, including nginx", "us", costs[few], target=400,
+                      at_most=True, conditions=f"assured, {few} phones")
     bench.figures.add(f"cost of a message at {many:,} phones, relative to {few}", "x",
                       costs[many] / costs[few], target=1.3, at_most=True, digits=2,
                       conditions="1,000 messages/s")

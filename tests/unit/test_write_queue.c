@@ -20,7 +20,7 @@ static int take(int64_t now_us)
 
 static void add(struct store_write *write)
 {
-    assert_int_equal(write_queue_add(&queue, write), ERROR_NONE);
+    assert_int_equal(write_queue_add(&queue, write, 0), ERROR_NONE);
 }
 
 static void batches_alone_do_not_pause(void **state)

@@ -295,6 +295,7 @@ static void release_update(struct store_request *request)
 static const struct request_kind update_kind = {
     .name = "update device",
     .verb = STORE_DEVICE_UPDATE,
+    .patience_us = STORE_REQUEST_PATIENCE_US,
     .done = on_updated,
     .release = release_update,
 };

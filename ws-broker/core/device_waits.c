@@ -26,6 +26,7 @@ static void release(struct store_request *request)
 static const struct request_kind note_kind = {
     .name = "note waits",
     .verb = STORE_NOTE_WAITS,
+    .patience_us = STORE_REQUEST_PATIENCE_US,
     .done = on_noted,
     .release = release,
 };

@@ -145,6 +145,7 @@ static void release_claim(struct store_request *request)
 static const struct request_kind claim_kind = {
     .name = "claim",
     .verb = STORE_CLAIM,
+    .patience_us = STORE_REQUEST_PATIENCE_TO_PHONE_US,
     .done = on_claimed,
     .release = release_claim,
 };

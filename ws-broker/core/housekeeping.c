@@ -220,6 +220,7 @@ static void on_leased(struct broker *broker, struct store_request *request, int6
 static const struct request_kind lease_kind = {
     .name = "lease",
     .verb = STORE_BROKER_LEASE,
+    .patience_us = STORE_REQUEST_PATIENCE_US,
     .done = on_leased,
 };
 

@@ -55,6 +55,7 @@ static void on_released(struct broker *broker, struct store_request *request, in
 static const struct request_kind release_kind = {
     .name = "release",
     .verb = STORE_RELEASE,
+    .patience_us = STORE_REQUEST_PATIENCE_TO_PHONE_US,
     .must_succeed = true,
     .done = on_released,
 };

@@ -81,6 +81,7 @@ static void on_reported(struct broker *broker, struct store_request *request, in
 static const struct request_kind report_kind = {
     .name = "report",
     .verb = STORE_REPORT,
+    .patience_us = STORE_REQUEST_PATIENCE_US,
     .must_succeed = true,
     .done = on_reported,
 };

@@ -23,6 +23,7 @@ static void on_returned(struct broker *broker, struct store_request *request, in
 static const struct request_kind return_kind = {
     .name = "return to queue",
     .verb = STORE_RETURN_TO_QUEUE,
+    .patience_us = STORE_REQUEST_PATIENCE_TO_PHONE_US,
     .must_succeed = true,
     .done = on_returned,
 };

@@ -10,6 +10,7 @@ struct store_request *store_request_new(const struct request_kind *kind, session
     struct store_request *request = allocation_check(calloc(1, sizeof(*request)));
     request->kind = kind;
     request->write.verb = kind->verb;
+    request->write.patience_us = kind->patience_us;
     request->session = session;
     return request;
 }

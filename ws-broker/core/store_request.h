@@ -13,7 +13,8 @@ struct store_request;
 struct request_kind {
     const char *name; /* in the log */
     enum store_verb verb;
-    bool must_succeed; /* retried until the store takes it; else it is done with its error */
+    int64_t patience_us; /* of struct store_write */
+    bool must_succeed;   /* retried until the store takes it; else it is done with its error */
 
     /* After the commit or the failure: write.result says which. NULL: nothing follows. */
     void (*done)(struct broker *broker, struct store_request *request, int64_t now_ms);
@@ -32,7 +33,11 @@ struct store_request {
     struct store_request *next; /* among those to retry */
 };
 
-enum { STORE_REQUEST_RETRY_MS = 1000 };
+enum {
+    STORE_REQUEST_RETRY_MS = 1000,
+    STORE_REQUEST_PATIENCE_US = 5000,          /* of what no device waits for */
+    STORE_REQUEST_PATIENCE_TO_PHONE_US = 1500, /* of what is on the way to a device */
+};
 
 struct store_requests {
     struct action_queue *actions; /* submitted requests leave by this queue */
