@@ -127,5 +127,5 @@ def test_two_phones_with_one_journal_harm_no_other(make_gateway, make_phones, ma
                    if message.status in (ACCEPTED, SENDING))
     assert max(left.values(), default=0) <= WINDOW
     twice = outcome.sent_more_than_once()
-    assert all(len(lines) == 2 and lines[0] == lines[1] for lines in twice), twice
+    assert all(len(lines) == 2 and len({line._replace(at_ms=0) for line in lines}) == 1 for lines in twice), twice
     assert len(twice) <= 2 * WINDOW, twice  # of each, what it had in its hands when it was copied
