@@ -32,7 +32,7 @@ struct store_configured_device {
 };
 
 /* The work of one broker: of each list a page, after the place that the last page ended at. Another kind of work joins as a
-   list with a cursor of its own: store.c moves the cursors, the backends' work_queries.c fill the pages, and the broker's
+   list with a cursor of its own: store_reads.c moves the cursors, the backends' work_queries.c fill the pages, and the broker's
    core/work.c passes on what was found. */
 struct store_work {
     struct message_id broker; /* the instance that asks; only its own devices are looked at */
