@@ -618,7 +618,25 @@ static void a_message_is_left_for_its_last_device_only_once(void **state)
     world_free(world);
 }
 
-UNIT_TESTS(cmocka_unit_test(no_frame_goes_out_before_the_commit),
+/* The store does not know yet that the phone has the SIM: the next claim would find the same. */
+static void a_lane_that_its_claim_did_not_reach_is_not_claimed_again_at_once(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    world_connect_phone(world, "phone", "{\"sims\":[{\"slot\":2}]}");
+    broker_doorbell(world->broker, world->now_ms);
+    world_pump(world);
+    struct store_write *write = world_take_pending(world, STORE_CLAIM);
+    assert_non_null(write);
+    strcpy(write->claim.wanted[0], "any/2");
+    write->claim.wanted_count = 1;
+    world_answer(world, write, ERROR_NONE);
+    assert_null(world_take_pending(world, STORE_CLAIM));
+    world_free(world);
+}
+
+UNIT_TESTS(cmocka_unit_test(a_lane_that_its_claim_did_not_reach_is_not_claimed_again_at_once),
+           cmocka_unit_test(no_frame_goes_out_before_the_commit),
            cmocka_unit_test(a_window_is_never_more_than_full),
            cmocka_unit_test(a_new_connection_does_not_empty_the_window),
            cmocka_unit_test(silence_frees_the_window_after_a_time),

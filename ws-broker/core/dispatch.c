@@ -108,6 +108,7 @@ static void on_claimed(struct broker *broker, struct store_request *request, int
     bool limited = false;
 
     broker->dispatch.claiming = false;
+    broker->dispatch.wanted_count = 0; /* a device that is eligible again had its slot just now */
     for (size_t i = 0; i < slots; i++) {
         complete_slot(broker, request, i, now_ms);
         limited |= write->claim.slots[i].at_daily_limit || write->claim.slots[i].disabled;

@@ -27,6 +27,24 @@ struct session *wanted_devices_find(const struct broker *broker, const char *lan
     return best;
 }
 
+static bool has_slot(const struct store_claim *claim, const struct session *session)
+{
+    for (size_t i = 0; i < claim->slot_count; i++) {
+        if (strcmp(claim->slots[i].device_id, session->device_id) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether another claim would reach the lane. One that had a slot, and still the lane is wanted, takes it only here: the
+   store does not know yet what the device has told. The next sweep tries again. */
+static bool is_reachable(const struct broker *broker, const struct store_claim *claim,
+                         const char *lane)
+{
+    const struct session *session = wanted_devices_find(broker, lane);
+    return session && !has_slot(claim, session);
+}
+
 void wanted_devices_note(struct broker *broker, const struct store_claim *claim)
 {
     broker->dispatch.deferred = claim->deferred;
@@ -35,7 +53,7 @@ void wanted_devices_note(struct broker *broker, const struct store_claim *claim)
     strcpy(broker->dispatch.lanes_after, claim->lanes_after);
     broker->dispatch.due |= claim->deferred || claim->lanes_left;
     for (size_t i = 0; i < claim->wanted_count && !broker->dispatch.due; i++)
-        broker->dispatch.due = wanted_devices_find(broker, claim->wanted[i]);
+        broker->dispatch.due = is_reachable(broker, claim, claim->wanted[i]);
 }
 
 void wanted_devices_eligible(struct broker *broker, const struct session *session)
