@@ -366,7 +366,7 @@ MUTATIONS = [
              unit("test_broker_connect", "what_a_phone_says_of_itself_is_written_until_the_store_takes_it")),
     Mutation("reports-are-retried", BROKER, "a report is retried until it is stored",
              "ws-broker/core/report.c",
-             "    .verb = STORE_REPORT,\n    .must_succeed = true,\n", "    .verb = STORE_REPORT,\n",
+             "    .must_succeed = true,\n    .done = on_reported,\n", "    .done = on_reported,\n",
              unit("test_broker_report", "a_report_is_retried_until_the_store_takes_it")),
     Mutation("unwritten-goes-back", BROKER, "a message that was not written to a device returns to the queue",
              "ws-broker/core/session.c", "        if (session->in_flight[i].frame || session->in_flight[i].offered) {",
