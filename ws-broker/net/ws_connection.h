@@ -35,10 +35,6 @@ struct ws_connection {
     /* The payload of the last ping; earlier ones need no answer (RFC 6455, 5.5.3). */
     unsigned char pong[WS_CONTROL_BYTES];
     unsigned char close_code[2]; /* of our close frame */
-
-    /* ws_server.c */
-    bool is_to_write; /* the core has frames for it */
-    struct lws *next_to_write;
 };
 
 void ws_shared_init(struct ws_shared *shared, struct broker *broker, size_t max_frame_bytes);
@@ -60,11 +56,7 @@ int ws_connection_received(struct ws_shared *shared, struct lws *wsi,
 void ws_connection_read_on(struct ws_shared *shared, struct lws *wsi,
                            struct ws_connection *connection);
 
-/* Writes all frames that wait for the device, in one write: now, or once the socket takes them. */
-void ws_connection_write(struct ws_shared *shared, struct lws *wsi,
-                         struct ws_connection *connection);
-
-/* The socket takes them. */
+/* Writes all frames that wait for the device, in one write. */
 int ws_connection_writable(struct ws_shared *shared, struct lws *wsi,
                            struct ws_connection *connection);
 

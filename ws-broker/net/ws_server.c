@@ -35,8 +35,7 @@ struct ws_server {
     struct handshake_auth *auth;    /* NULL once the broker drains */
     struct work_poller *poller;     /* NULL once the loop has ended */
     struct lws **wsi_of_slot;
-    struct lws *first_to_write, *last_to_write; /* during pump: those with frames for the device */
-    struct ws_shared shared;                    /* what all connections share */
+    struct ws_shared shared; /* what all connections share */
     lws_sorted_usec_list_t tick_timer;
     lws_sorted_usec_list_t end_timer;
     lws_sorted_usec_list_t alive_timer;
@@ -65,33 +64,6 @@ static void submit(struct ws_server *server, struct store_write *write)
     }
 }
 
-/* Once all actions of the event are carried out, so that the frames of one device share a write. */
-static void write_later(struct ws_server *server, struct lws *wsi, struct ws_connection *connection)
-{
-    if (connection->is_to_write)
-        return;
-    connection->is_to_write = true;
-    connection->next_to_write = NULL;
-    if (server->first_to_write)
-        ((struct ws_connection *)lws_wsi_user(server->last_to_write))->next_to_write = wsi;
-    else
-        server->first_to_write = wsi;
-    server->last_to_write = wsi;
-}
-
-/* False when no device waits for frames. */
-static bool write_next(struct ws_server *server)
-{
-    struct lws *wsi = server->first_to_write;
-    if (!wsi)
-        return false;
-    struct ws_connection *connection = lws_wsi_user(wsi);
-    server->first_to_write = connection->next_to_write;
-    connection->is_to_write = false;
-    ws_connection_write(&server->shared, wsi, connection);
-    return true;
-}
-
 static void carry_out(struct ws_server *server, const struct broker_action *action)
 {
     if (action->type == BROKER_STORE) {
@@ -110,7 +82,7 @@ static void carry_out(struct ws_server *server, const struct broker_action *acti
         return;
     switch (action->type) {
     case BROKER_WRITE:
-        write_later(server, wsi, connection);
+        lws_callback_on_writable(wsi);
         break;
     case BROKER_PAUSE:
         lws_rx_flow_control(wsi, 0);
@@ -138,10 +110,8 @@ static void pump(struct ws_server *server)
     if (server->destroyed) /* the store may be closed */
         return;
     int64_t wake_ms = broker_wake_ms(server->options.broker);
-    do {
-        while (broker_next_action(server->options.broker, &action))
-            carry_out(server, &action);
-    } while (write_next(server));
+    while (broker_next_action(server->options.broker, &action))
+        carry_out(server, &action);
     if (broker_wake_ms(server->options.broker) < wake_ms)
         set_tick_timer(server);
     stop_when_drained(server);
