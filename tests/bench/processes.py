@@ -44,7 +44,7 @@ def by_program(gateway, measure):
 
 
 class BenchGateway(Gateway):
-    """A release build with the log level of production, in a folder on the project's own disk, or
+    """A release build with the settings of production, in a folder on the project's own disk, or
     on one of which each sync takes longer."""
 
     def __init__(self, folder, sync_ms=0, **settings):
@@ -52,7 +52,7 @@ class BenchGateway(Gateway):
         slow = ["env", f"LD_PRELOAD={PROGRAMS}/slow-sync.so", f"SLOW_SYNC_US={sync_ms * 1000}"]
         wrap = {"api-fcgi": slow, "ws-broker": slow} if sync_ms else None
         super().__init__(folder, "release",
-                         {"LOG_LEVEL": "info"} | settings, wrap)
+                         {"LOG_LEVEL": "info", "SAME_DEVICE_HOURS": 192} | settings, wrap)
 
     def wait_delivered(self, count, limit=300):
         """Waits until so many messages are delivered; returns when the last was, by its row."""

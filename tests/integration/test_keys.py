@@ -96,7 +96,7 @@ def test_the_description_says_what_each_route_needs():
 def test_the_table_of_routes_says_the_same():
     """Each row has a scope or 0, and no other way past the authorization."""
     text = (ROOT / "api-fcgi/routes.c").read_text()
-    rows = re.findall(r'\{"([A-Z]+)", "([^"]+)", \d+, (\w+), ', text)
+    rows = re.findall(r'\{"([A-Z]+)", "([^"]+)", \d+, (\w+),\s', text)
     assert len(rows) == len(re.findall(r'^    \{"', text, re.M))
     assert {(method, path, None if scope == "0" else scope.removeprefix("API_SCOPE_").lower())
             for method, path, scope in rows} == set(routes())
