@@ -3,25 +3,10 @@
 # The command runs in its own session and gets SIGTERM for each of these signals. The exit status is the command's.
 #
 # A bash that does work could lose a signal: it drops a SIGINT that arrives while a foreground command exits. This one
-# only waits, and never for long: a signal that arrives at the instant when it begins to wait is heard at the end.
+# only waits.
 # shellcheck source=deploy/shell.sh
 . "${BASH_SOURCE[0]%/*}/shell.sh"
 command_pid=
-tick=
-
-# Until the command has exited, or for that many seconds; `ended` is who has, `status` its exit status.
-wait_at_most() {
-    sleep "$1" &
-    tick=$!
-    wait -n -p ended "$command_pid" "$tick"
-    status=$?
-    end_tick
-}
-
-end_tick() {
-    [ -n "$tick" ] && { kill -KILL "$tick" && wait "$tick"; } 2>/dev/null
-    tick=
-}
 
 # Repeats SIGTERM until the command has exited: a process that has just started may lose a signal.
 # shellcheck disable=SC2317
@@ -29,9 +14,11 @@ stop() {
     [ "$BASHPID" = "$$" ] || exit 0 # the child before its exec
     trap '' INT QUIT TERM HUP
     : "${command_pid:=$!}" # the signal may come before it is assigned
-    end_tick
     while [ -n "$command_pid" ] && kill -TERM "$command_pid" 2>/dev/null; do
-        wait_at_most 0.5
+        sleep 0.5 &
+        tick=$!
+        wait -n "$command_pid" "$tick"
+        { kill -KILL "$tick" && wait "$tick"; } 2>/dev/null
     done
     exit 0
 }
@@ -39,9 +26,7 @@ stop() {
 trap stop INT QUIT TERM HUP
 setsid -- setpriv --pdeathsig TERM -- "$@" &
 command_pid=$!
-ended=
-while [ "$ended" != "$command_pid" ]; do
-    wait_at_most 2
-done
+wait "$command_pid"
+status=$?
 trap '' INT QUIT TERM HUP
 exit "$status"

@@ -49,8 +49,8 @@ def test_a_command_ends_with_stoppable_at_any_instant(tmp_path):
     instants = 80
 
     def start():
-        return subprocess.Popen([ROOT / "deploy/stoppable.sh", "sleep", "1000"], cwd=tmp_path,
-                                start_new_session=True, stderr=subprocess.DEVNULL)
+        return subprocess.Popen([ROOT / "deploy/stoppable.sh", "sleep", "1000"], cwd=tmp_path, start_new_session=True,
+                                stderr=subprocess.DEVNULL, preexec_fn=hear_signals)
 
     begin = time.monotonic()
     run = start()
