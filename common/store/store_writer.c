@@ -32,14 +32,11 @@ static void fill_batch(struct store_writer *writer)
     pthread_mutex_unlock(&writer->lock);
 }
 
-/* Moves what did not run back to the queue, where it is first. */
+/* Moves what did not run back to the queue, where it is first. Under the lock. */
 static void empty_batch(struct store_writer *writer)
 {
     struct write_batch *batch = &writer->batch;
-    pthread_mutex_lock(&writer->lock);
     write_queue_put_back(&writer->queue, batch->writes, batch->count);
-    write_queue_end(&writer->queue, clock_monotonic_us());
-    pthread_mutex_unlock(&writer->lock);
     batch->count = 0;
 }
 
@@ -195,7 +192,11 @@ static bool try_batch(struct store_writer *writer, int64_t deadline_ms)
         note_work_for_the_broker(writer, ran);
     }
     complete_first(writer, ran, error);
-    empty_batch(writer);
+    if (batch->count > 0) {
+        pthread_mutex_lock(&writer->lock);
+        empty_batch(writer);
+        pthread_mutex_unlock(&writer->lock);
+    }
     wake_broker(writer);
     backend->finish_batch(writer->database);
     if (error == ERROR_NONE)
@@ -211,7 +212,10 @@ static void run_transaction(struct store_writer *writer, int64_t deadline_ms)
     if (writer->backend->take_turn(writer->database, deadline_ms)) {
         fill_batch(writer);
         ran = try_batch(writer, deadline_ms);
-        empty_batch(writer);
+        pthread_mutex_lock(&writer->lock);
+        empty_batch(writer); /* all of it, where the transaction could not begin */
+        write_queue_end(&writer->queue, clock_monotonic_us());
+        pthread_mutex_unlock(&writer->lock);
     }
     if (!ran) {
         complete_late(writer);

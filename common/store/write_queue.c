@@ -46,9 +46,10 @@ enum error write_queue_add(struct write_queue *queue, struct store_write *write,
     *list->last = write;
     list->last = &write->next;
     list->size += size_of(write);
-    queue->others_came |= list == &queue->others;
-    if (list == &queue->others)
+    if (list == &queue->others) {
+        queue->others_came = true;
         write_delay_add(&queue->delay, write->patience_us, now_us);
+    }
     return ERROR_NONE;
 }
 
