@@ -255,6 +255,7 @@ struct world {
     int64_t small_jumps_ms; /* of the wall clock, that the broker cannot see */
     bool clock_is_trusted;  /* at the start of the last transaction: it had not just been set */
     struct conditions conditions;
+    unsigned second_connections; /* so far */
     bool recovering; /* faults have ended */
     int64_t recovering_since_ms;
 
