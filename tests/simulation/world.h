@@ -256,7 +256,7 @@ struct world {
     bool clock_is_trusted;  /* at the start of the last transaction: it had not just been set */
     struct conditions conditions;
     unsigned second_connections; /* so far */
-    bool recovering; /* faults have ended */
+    bool recovering;             /* faults have ended */
     int64_t recovering_since_ms;
 
     struct world_store store;
