@@ -1,11 +1,9 @@
 #include "deploy/cli/batch_file.h"
 
-#include "common/base/clock.h"
 #include "common/base/csv.h"
 #include "common/base/json.h"
 #include "common/base/utf8.h"
-#include "common/process/option_rules.h"
-#include "deploy/cli/batch_message.h"
+#include "deploy/cli/message_draft.h"
 #include "deploy/cli/messages.h"
 
 #include <errno.h>
@@ -14,7 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MAX_TEXT_BYTES = 1 << 16, NUMBER_SIZE = 32 };
+enum { NUMBER_SIZE = 32 };
 
 /* ---- The bytes ---- */
 
@@ -49,9 +47,9 @@ static int read_bytes(const struct command *command, struct buffer *bytes)
 /* ---- Messages ---- */
 
 struct rows {
-    struct batch_reading *reading;
+    struct draft_reading *reading;
     struct batch_file *batch;
-    struct batch_draft defaults; /* of the options, then of the file */
+    struct message_draft defaults; /* of the options, then of the file */
     size_t room;
 };
 
@@ -64,12 +62,12 @@ static bool make_room(struct rows *rows, size_t count)
     return rows->batch->messages;
 }
 
-static void add_message(struct rows *rows, const struct batch_draft *draft,
+static void add_message(struct rows *rows, const struct message_draft *draft,
                         const char *(*find)(const char *name, const void *context),
                         const void *context)
 {
     struct message *message = &rows->batch->messages[rows->batch->count++];
-    batch_draft_finish(rows->reading, draft, find, context, message);
+    draft_finish(rows->reading, draft, find, context, message);
     message->batch_id = rows->batch->id;
     rows->batch->segments += message->segments;
 }
@@ -77,7 +75,7 @@ static void add_message(struct rows *rows, const struct batch_draft *draft,
 static void refuse_count(struct rows *rows, const char *of_what, size_t count)
 {
     *rows->reading->place = '\0';
-    batch_add_error(rows->reading, of_what, "must have 1 to %d messages, not %zu",
+    draft_add_error(rows->reading, of_what, "must have 1 to %d messages, not %zu",
                     STORE_MAX_BATCH_MESSAGES, count);
 }
 
@@ -116,49 +114,49 @@ static const char *find_variable(const char *name, const void *context)
     return value ? json_text(value) : NULL;
 }
 
-static bool has_type(const struct json *value, enum batch_field_type type)
+static bool has_type(const struct json *value, enum draft_field_type type)
 {
     int64_t integer;
     switch (type) {
-    case BATCH_FIELD_TEXT:
+    case DRAFT_FIELD_TEXT:
         return json_text(value);
-    case BATCH_FIELD_INTEGER:
+    case DRAFT_FIELD_INTEGER:
         return json_integer(value, &integer);
-    case BATCH_FIELD_BOOLEAN:
+    case DRAFT_FIELD_BOOLEAN:
         return json_is_boolean(value);
     }
     return false;
 }
 
-static bool check_variables(struct batch_reading *reading, const struct json *variables)
+static bool check_variables(struct draft_reading *reading, const struct json *variables)
 {
     bool good = json_is_object(variables);
     if (good)
         json_for_each (value, variables)
             good &= json_text(value) != NULL;
     if (!good)
-        batch_add_error(reading, "variables", "must be an object of texts");
+        draft_add_error(reading, "variables", "must be an object of texts");
     return good;
 }
 
 /* False after an error message. */
-static bool check_members(struct batch_reading *reading, const struct json *object)
+static bool check_members(struct draft_reading *reading, const struct json *object)
 {
     static const char *const types[] = {"a string", "a whole number", "true or false"};
     size_t before = reading->error_count;
     if (!json_is_object(object)) {
-        batch_add_error(reading, "", "must be an object, not %s", json_type_name(object));
+        draft_add_error(reading, "", "must be an object, not %s", json_type_name(object));
         return false;
     }
     json_for_each (member, object) {
         const char *name = json_name(member);
-        const struct batch_field *field = batch_field_find(name);
+        const struct draft_field *field = draft_field_find(name);
         if (strcmp(name, "variables") == 0)
             (void)!check_variables(reading, member);
         else if (!field)
-            batch_add_error(reading, name, "is not a known field; remove it");
-        else if (!has_type(member, batch_field_type(field)))
-            batch_add_error(reading, name, "must be %s, not %s", types[batch_field_type(field)],
+            draft_add_error(reading, name, "is not a known field; remove it");
+        else if (!has_type(member, draft_field_type(field)))
+            draft_add_error(reading, name, "must be %s, not %s", types[draft_field_type(field)],
                             json_type_name(member));
     }
     return reading->error_count == before;
@@ -172,8 +170,8 @@ static void read_object(struct rows *rows, const struct json *json,
     if (!check_members(rows->reading, json))
         return;
     struct object object = {json, json_member(json, "variables"), default_variables, numbers};
-    struct batch_draft draft = rows->defaults;
-    batch_draft_take(rows->reading, &draft, get_member, &object);
+    struct message_draft draft = rows->defaults;
+    draft_take(rows->reading, &draft, get_member, &object);
     add_message(rows, &draft, find_variable, &object);
 }
 
@@ -183,7 +181,7 @@ static void read_defaults(struct rows *rows, const struct json *defaults)
     struct object object = {.json = defaults, .numbers = numbers};
     strcpy(rows->reading->place, "/defaults");
     if (check_members(rows->reading, defaults))
-        batch_draft_take(rows->reading, &rows->defaults, get_member, &object);
+        draft_take(rows->reading, &rows->defaults, get_member, &object);
 }
 
 static void read_document(struct rows *rows, const struct json *document)
@@ -193,10 +191,10 @@ static void read_document(struct rows *rows, const struct json *document)
     size_t count = 0, index = 0;
     json_for_each (member, document) {
         if (member != defaults && member != messages)
-            batch_add_error(rows->reading, json_name(member), "is not a known field; remove it");
+            draft_add_error(rows->reading, json_name(member), "is not a known field; remove it");
     }
     if (!messages || !json_is_array(messages)) {
-        batch_add_error(rows->reading, "messages", "must be an array of objects");
+        draft_add_error(rows->reading, "messages", "must be an array of objects");
         return;
     }
     json_for_each (message, messages)
@@ -221,12 +219,12 @@ static void read_json(struct rows *rows, const struct buffer *bytes)
     if (document && json_is_object(document))
         read_document(rows, document);
     else if (document)
-        batch_add_error(rows->reading, "", "the file must have an object, not %s",
+        draft_add_error(rows->reading, "", "the file must have an object, not %s",
                         json_type_name(document));
     else if (problem.no_memory)
         rows->reading->error = ERROR_INTERNAL;
     else
-        batch_add_error(rows->reading, "", "the file is not valid JSON: %s (at byte %zu)",
+        draft_add_error(rows->reading, "", "the file is not valid JSON: %s (at byte %zu)",
                         problem.reason, problem.offset);
     json_free(document);
 }
@@ -250,9 +248,9 @@ static const char *find_cell(const char *name, const void *context)
 
 static void read_row(struct rows *rows, const struct csv_reader *csv)
 {
-    struct batch_draft draft = rows->defaults;
+    struct message_draft draft = rows->defaults;
     snprintf(rows->reading->place, sizeof(rows->reading->place), "line %zu", csv->line);
-    batch_draft_take(rows->reading, &draft, get_cell, csv);
+    draft_take(rows->reading, &draft, get_cell, csv);
     add_message(rows, &draft, find_cell, csv);
 }
 
@@ -261,7 +259,7 @@ static void refuse_csv(struct rows *rows, const struct csv_problem *problem)
     *rows->reading->place = '\0';
     if (problem->line > 0)
         snprintf(rows->reading->place, sizeof(rows->reading->place), "line %zu", problem->line);
-    batch_add_error(rows->reading, problem->line > 0 ? "" : "the file", "%s", problem->reason);
+    draft_add_error(rows->reading, problem->line > 0 ? "" : "the file", "%s", problem->reason);
 }
 
 static void read_csv_rows(struct rows *rows, struct csv_reader *csv)
@@ -286,7 +284,7 @@ static void require_column(struct rows *rows, const struct csv_reader *csv, cons
                            const char *otherwise)
 {
     if (csv_find_column(csv, name) == csv->column_count)
-        batch_add_error(rows->reading, name, "is not in the header; add the column%s", otherwise);
+        draft_add_error(rows->reading, name, "is not in the header; add the column%s", otherwise);
 }
 
 static void read_csv(struct rows *rows, struct buffer *bytes)
@@ -310,22 +308,15 @@ static void read_csv(struct rows *rows, struct buffer *bytes)
 
 /* ---- The file ---- */
 
-/* What the options say of all messages. 0, or the exit status. */
-static int take_options(struct rows *rows, struct store *store)
+/* What the options say of all messages. */
+static void take_options(struct rows *rows)
 {
-    const struct command *command = rows->reading->command;
-    struct batch_draft *defaults = &rows->defaults;
-    int status = messages_read_options(command, store, &rows->reading->rules, &defaults->options);
-    defaults->text = command_option(command, "message");
-    defaults->transliterate = command_option(command, "transliterate");
-    if (status == 0 && defaults->text && !utf8_valid(defaults->text, strlen(defaults->text)))
-        return command_refuse(command, "--message is not valid UTF-8");
-    if (status == 0 &&
-        !command_number(command, "ttl", 1, OPTION_MAX_TTL_SECONDS, &defaults->ttl_seconds))
-        return COMMAND_EXIT_USAGE;
-    if (!command_option(command, "expires"))
-        defaults->options.expires_at_ms = 0; /* that of each message is counted from its send_at */
-    return status;
+    struct draft_reading *reading = rows->reading;
+    const char *text = command_option(reading->command, "message");
+    if (text && !utf8_valid(text, strlen(text)))
+        draft_add_error(reading, "--message", "is not valid UTF-8");
+    rows->defaults.text = text;
+    draft_take_options(reading, &rows->defaults);
 }
 
 static bool is_csv(const struct command *command, const struct buffer *bytes)
@@ -337,7 +328,7 @@ static bool is_csv(const struct command *command, const struct buffer *bytes)
     return text[strspn(text, " \t\r\n")] != '{' && !(dot && strcasecmp(dot, ".json") == 0);
 }
 
-static int end(const struct batch_reading *reading)
+static int end(const struct draft_reading *reading)
 {
     if (reading->error != ERROR_NONE)
         return command_fail_error(reading->command, reading->error);
@@ -347,42 +338,39 @@ static int end(const struct batch_reading *reading)
                                 reading->error_count, reading->error_count > 1 ? "s" : "");
 }
 
-static int read_messages(struct rows *rows, struct store *store, struct buffer *bytes)
+static int read_messages(struct rows *rows)
 {
-    struct batch_reading *reading = rows->reading;
-    int status = take_options(rows, store);
-    if (status == 0)
-        status = read_bytes(reading->command, bytes);
+    struct draft_reading *reading = rows->reading;
+    struct buffer bytes;
+    take_options(rows);
+    int status = end(reading);
     if (status != 0)
         return status;
-    buffer_append(bytes, "", 0); /* so that there is a NUL, also without a byte */
-    if (!bytes->data)
-        return command_fail_error(reading->command, ERROR_INTERNAL);
-    rows->batch->id = message_id_new();
-    if (is_csv(reading->command, bytes))
-        read_csv(rows, bytes);
-    else
-        read_json(rows, bytes);
-    return end(reading);
+    buffer_init(&bytes, (size_t)reading->command->settings.max_batch_body_bytes);
+    status = read_bytes(reading->command, &bytes);
+    buffer_append(&bytes, "", 0); /* so that there is a NUL, also without a byte */
+    if (status == 0 && !bytes.data)
+        status = command_fail_error(reading->command, ERROR_INTERNAL);
+    if (status == 0) {
+        rows->batch->id = message_id_new();
+        if (is_csv(reading->command, &bytes))
+            read_csv(rows, &bytes);
+        else
+            read_json(rows, &bytes);
+        status = end(reading);
+    }
+    buffer_fini(&bytes);
+    return status;
 }
 
 int batch_file_read(const struct command *command, struct store *store, struct batch_file *batch)
 {
-    struct batch_reading reading = {.command = command, .now_ms = clock_wall_ms()};
+    struct draft_reading reading;
     struct rows rows = {.reading = &reading, .batch = batch};
-    struct buffer bytes;
-    char errmsg[ERRMSG_SIZE];
-    if (!acceptance_rules_load(&reading.rules, &command->settings, errmsg))
-        return command_refuse(command, "%s", errmsg);
-    enum error error = store_reader_open(store, &reading.reader);
-    if (error != ERROR_NONE)
-        return command_fail_error(command, error);
-    buffer_init(&bytes, (size_t)command->settings.max_batch_body_bytes);
-    buffer_init(&reading.filled, MAX_TEXT_BYTES);
-    int status = read_messages(&rows, store, &bytes);
-    buffer_fini(&reading.filled);
-    buffer_fini(&bytes);
-    store_reader_close(reading.reader);
+    int status = draft_reading_open(&reading, command, store);
+    if (status == 0)
+        status = read_messages(&rows);
+    draft_reading_close(&reading);
     return status;
 }
 

@@ -2,8 +2,7 @@
 #include "common/base/clock.h"
 #include "common/base/utf8.h"
 #include "common/model/message_json.h"
-#include "common/model/sms_transliteration.h"
-#include "common/process/acceptance_rules.h"
+#include "deploy/cli/message_draft.h"
 #include "deploy/cli/messages.h"
 
 #include <inttypes.h>
@@ -12,6 +11,18 @@
 #include <time.h>
 
 enum { MAX_TIMEOUT_S = 35 * 24 * 3600, POLL_MS = 200, POLL_EVENTS = 100 };
+
+const struct command_option messages_send_options[] = {
+    MESSAGES_OPTIONS,
+    {.name = "wait",
+     .meaning = "show each event until the message is sent or has a final status. The exit status "
+                "is 0 if it was sent, 1 if it was not, 3 if nobody knows"},
+    {.name = "timeout",
+     .value = "SECONDS",
+     .meaning = "with --wait: stop waiting after SECONDS; the message stays where it is, and the "
+                "exit status is 3"},
+    {0},
+};
 
 /* ---- The text ---- */
 
@@ -29,55 +40,48 @@ static char *read_input(void)
     return length < 0 && feof(stdin) ? strdup("") : NULL;
 }
 
-/* The caller's to free; NULL after an error message, with *status. */
-static char *take_text(const struct command *command, int *status)
+/* 0, or the exit status. *input is the caller's to free. */
+static int take_text(const struct command *command, char **input, const char **text)
 {
-    const char *given = command->second_argument;
-    char *text = strcmp(given, "-") == 0 ? read_input() : strdup(given), *replaced = NULL;
-    if (!text) {
-        *status = command_fail(command, "cannot read the text");
-    } else if (!utf8_valid(text, strlen(text))) {
-        *status = command_refuse(command, "the text is not valid UTF-8");
-    } else if (!command_option(command, "transliterate")) {
-        return text;
-    } else if (sms_transliterate(text, &replaced)) {
-        if (!replaced)
-            return text;
-        free(text);
-        return replaced;
-    } else {
-        *status = command_fail(command, "no memory for the text");
+    *text = command->second_argument;
+    if (strcmp(*text, "-") == 0)
+        *text = *input = read_input();
+    if (!*text)
+        return command_fail(command, "cannot read the text");
+    return utf8_valid(*text, strlen(*text))
+               ? 0
+               : command_refuse(command, "the text is not valid UTF-8");
+}
+
+static int read_message(struct draft_reading *reading, struct message *message)
+{
+    const struct command *command = reading->command;
+    struct message_draft draft = {.number = command->argument};
+    char *input = NULL;
+    int status = take_text(command, &input, &draft.text);
+    if (status == 0) {
+        reading->number_name = "the phone number";
+        reading->text_name = "the text";
+        draft_take_options(reading, &draft);
+        draft_finish(reading, &draft, NULL, NULL, message);
+        if (reading->error != ERROR_NONE)
+            status = command_fail_error(command, reading->error);
+        else if (reading->error_count > 0)
+            status = COMMAND_EXIT_USAGE;
     }
-    free(text);
-    return NULL;
+    free(input);
+    return status;
 }
 
 /* 0, or the exit status. The caller does message_fini in any case. */
 static int make_message(const struct command *command, struct store *store, struct message *message)
 {
-    struct acceptance_rules rules;
-    char reason[ACCEPTANCE_RULES_REASON_SIZE], errmsg[ERRMSG_SIZE];
-    int status = 0;
-    if (!acceptance_rules_load(&rules, &command->settings, errmsg))
-        return command_refuse(command, "%s", errmsg);
-    if (acceptance_rules_check_number(&rules, command->argument, message->phone_number, reason) !=
-        ERROR_NONE)
-        return command_refuse(command, "the phone number %s", reason);
-    status = messages_read_options(command, store, &rules, &message->options);
+    struct draft_reading reading;
+    int status = draft_reading_open(&reading, command, store);
     if (status == 0)
-        message->text = take_text(command, &status);
-    if (!message->text)
-        return status;
-    struct sms_segments count = sms_segments_count(message->text);
-    if (acceptance_rules_check_segments(&rules, count.encoding, count.segments, reason) !=
-        ERROR_NONE)
-        return command_refuse(command, "the text %s", reason);
-    message->encoding = count.encoding;
-    message->segments = count.segments;
-    message->id = message_id_new();
-    message->updated_at_ms = message_id_time_ms(&message->id);
-    message->reached_at_ms[MESSAGE_QUEUED] = message->updated_at_ms;
-    return 0;
+        status = read_message(&reading, message);
+    draft_reading_close(&reading);
+    return status;
 }
 
 /* ---- Following it ---- */

@@ -2,13 +2,12 @@
 #ifndef DEPLOY_CLI_MESSAGES_H
 #define DEPLOY_CLI_MESSAGES_H
 
-#include "common/process/acceptance_rules.h"
 #include "deploy/cli/command.h"
 
 /* message_send.c */
 int messages_send(struct store *store, const struct command *command);
 
-/* send_options.c: what may be asked for beside the text. 0, or the exit status. */
+/* What may be asked for beside the text: message_draft.h reads them. */
 #define MESSAGES_OPTIONS                                                                           \
     {.name = "device", .value = "DEVICE_ID", .meaning = "send it with this phone only"},           \
         {.name = "group",                                                                          \
@@ -40,9 +39,6 @@ int messages_send(struct store *store, const struct command *command);
             "text then needs fewer segments"                                                       \
     }
 extern const struct command_option messages_send_options[];
-MUST_CHECK int messages_read_options(const struct command *command, struct store *store,
-                                     const struct acceptance_rules *rules,
-                                     struct message_options *options);
 
 /* message_resend.c */
 int messages_resend(struct store *store, const struct command *command);

@@ -112,23 +112,23 @@ def test_the_options_are_those_of_the_api(served):
             {name: value for name, value in of_api.json().items() if name not in given}
 
 
-@pytest.mark.parametrize("options, status, told", [
-    (("--device", "nobody"), 1, "there is no paired phone nobody"), (("--device", "a b"), 2, "1 to 64 letters"),
-    (("--group", "nobody"), 1, "no phone is in the group nobody"), (("--group", "a b"), 2, "a group has 1 to 32 letters"),
-    (("--group", "a", "--device", "b"), 2, "--group cannot be combined with --device"),
-    (("--sim", "0"), 2, "--sim takes a whole number from 1 to 4"), (("--sim", "5"), 2, "from 1 to 4"),
-    (("--at", "2020-01-01T00:00:00Z"), 2, "--at is past"), (("--at", "2020-02-30T00:00:00Z"), 2, "--at names a day"),
-    (("--at", "2020-01-01T00:00:00"), 2, "--at has no UTC offset"), (("--at", "2999-01-01T00:00:00Z"), 2, "at most 35 days"),
-    (("--expires", "2020-01-01T00:00:00Z"), 2, "--expires is past"), (("--ttl", "0"), 2, "--ttl takes a whole number from 1"),
-    (("--ttl", "9", "--expires", "2999-01-01T00:00:00Z"), 2, "--ttl cannot be combined with --expires"),
-    (("--priority", "urgent"), 2, "--priority must be high, normal or low"),
-    (("--reference", "x" * 65), 2, "--reference has 65 bytes"), (("--reference", "a\tb"), 2, "control character"),
-    (("--reference", b"\xff"), 2, "--reference is not valid UTF-8"),
+@pytest.mark.parametrize("options, told", [
+    (("--device", "nobody"), "--device names no phone that is paired"), (("--device", "a b"), "1 to 64 letters"),
+    (("--group", "nobody"), "--group is in the groups of no phone"), (("--group", "a b"), "--group must be 1 to 32 letters"),
+    (("--group", "a", "--device", "b"), "--group cannot be combined with --device"),
+    (("--sim", "0"), "--sim must be a whole number from 1 to 4"), (("--sim", "5"), "from 1 to 4"),
+    (("--at", "2020-01-01T00:00:00Z"), "--at is past"), (("--at", "2020-02-30T00:00:00Z"), "--at names a day"),
+    (("--at", "2020-01-01T00:00:00"), "--at has no UTC offset"), (("--at", "2999-01-01T00:00:00Z"), "at most 35 days"),
+    (("--expires", "2020-01-01T00:00:00Z"), "--expires is past"), (("--ttl", "0"), "--ttl must be a whole number from 1"),
+    (("--ttl", "9", "--expires", "2999-01-01T00:00:00Z"), "--ttl cannot be combined with --expires"),
+    (("--priority", "urgent"), "--priority must be high, normal or low"),
+    (("--reference", "x" * 65), "--reference has 65 bytes"), (("--reference", "a\tb"), "control character"),
+    (("--reference", b"\xff"), "--reference is not valid UTF-8"),
 ])
-def test_a_wrong_option_is_explained(served, options, status, told):
+def test_a_wrong_option_is_explained(served, options, told):
     before = served.api.get("/api/sms?limit=1").json()["total"]
     ended, printed, errors = served.command("messages", "send", NUMBER, "a text", *options)
-    assert (ended, printed, errors.count("\n")) == (status, "", 1) and told in errors, errors
+    assert (ended, printed) == (2, "") and told in errors, errors
     assert served.api.get("/api/sms?limit=1").json()["total"] == before
 
 
