@@ -24,6 +24,7 @@ _Static_assert((int)SECRET_HASH_BYTES == SHA256_DIGEST_LENGTH, "the hash is SHA-
 static const char prefixes[][PREFIX_LENGTH + 1] = {
     [SECRET_API_KEY] = "sgw_",
     [SECRET_DEVICE_TOKEN] = "sgd_",
+    [SECRET_TICKET] = "sgt_",
 };
 
 static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -102,6 +103,11 @@ bool secret_fits(const unsigned char hash[SECRET_HASH_BYTES], const char *text)
     unsigned char other[SECRET_HASH_BYTES];
     hash_text(text, strlen(text), other);
     return CRYPTO_memcmp(hash, other, sizeof(other)) == 0;
+}
+
+void secret_hash(const char *text, unsigned char hash[SECRET_HASH_BYTES])
+{
+    hash_text(text, strlen(text), hash);
 }
 
 const char *secret_bearer_token(const char *authorization)

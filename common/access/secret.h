@@ -1,5 +1,5 @@
 /*
- * Secrets that are shown once and stored as a hash: API keys, device tokens, pairing codes.
+ * Secrets that are shown once and stored as a hash: API keys, device tokens, tickets of the event stream, pairing codes.
  *
  *   sgw_8dQm2ZkP0cVb_<43 characters>xxxxxx
  *       the id       the secret      the check: the first characters of the hash of all before it
@@ -23,6 +23,7 @@ enum {
 enum secret_kind {
     SECRET_API_KEY,      /* sgw_ */
     SECRET_DEVICE_TOKEN, /* sgd_ */
+    SECRET_TICKET,       /* sgt_ */
 };
 
 /* Makes a secret: the text, and the id and hash to store. False without randomness. */
@@ -34,6 +35,9 @@ MUST_CHECK bool secret_parse(enum secret_kind kind, const char *text, char id[SE
 
 /* Whether the text has this hash. Takes the same time for any text and hash. */
 MUST_CHECK bool secret_fits(const unsigned char hash[SECRET_HASH_BYTES], const char *text);
+
+/* The hash of a text of any kind, to look for it by. */
+void secret_hash(const char *text, unsigned char hash[SECRET_HASH_BYTES]);
 
 /* The token in the header Authorization, "Bearer TOKEN" (RFC 6750, 2.1): a pointer into it, or NULL. */
 const char *secret_bearer_token(const char *authorization);

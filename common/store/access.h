@@ -1,4 +1,4 @@
-/* The store's requests about API keys, pairing codes and device tokens. */
+/* The store's requests about API keys, pairing codes, device tokens and tickets of the event stream. */
 #ifndef COMMON_STORE_ACCESS_H
 #define COMMON_STORE_ACCESS_H
 
@@ -62,6 +62,20 @@ struct store_count_takeover {
     char device_id[DEVICE_ID_SIZE];
     char token_id[SECRET_ID_SIZE];
     bool quarantined; /* out: it is revoked now */
+};
+
+/* A ticket: opens one event stream, as the key would. */
+struct store_create_ticket {
+    unsigned char hash[SECRET_HASH_BYTES];
+    char key_id[SECRET_ID_SIZE]; /* whose rights it has; "": no keys are required */
+    int64_t valid_for_ms;        /* from the commit on */
+    int64_t expires_at_ms;       /* out: wall */
+};
+
+/* Uses a ticket up. ERROR_TICKET_INVALID: there is none with that hash, or it has expired. */
+struct store_take_ticket {
+    unsigned char hash[SECRET_HASH_BYTES];
+    char key_id[SECRET_ID_SIZE]; /* out */
 };
 
 /* ---- Reads: see store.h ---- */

@@ -59,6 +59,8 @@ enum store_verb {
     STORE_CREATE_TOKEN,
     STORE_REVOKE_TOKEN,
     STORE_COUNT_TAKEOVER,
+    STORE_CREATE_TICKET,
+    STORE_TAKE_TICKET,
     STORE_SET_SENDING,
     STORE_RESEND,
     STORE_ERASE,
@@ -93,6 +95,8 @@ struct store_write {
         struct store_create_token create_token;
         struct store_revoke_token revoke_token;
         struct store_count_takeover count_takeover;
+        struct store_create_ticket create_ticket;
+        struct store_take_ticket take_ticket;
         struct store_set_sending set_sending;
         struct store_resend resend;
         struct store_erase erase;

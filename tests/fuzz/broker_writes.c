@@ -207,6 +207,8 @@ void promise_wanted(const struct pending *pending)
     case STORE_CREATE_TOKEN:
     case STORE_REVOKE_TOKEN:
     case STORE_COUNT_TAKEOVER: /* without tokens */
+    case STORE_CREATE_TICKET:
+    case STORE_TAKE_TICKET:
     case STORE_SET_SENDING:
     case STORE_RESEND:
     case STORE_ERASE:

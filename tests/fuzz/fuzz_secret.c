@@ -24,6 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(secret_fits(known_hash, text) == (strcmp(text, known_text) == 0));
     try_secret(text, SECRET_API_KEY);
     try_secret(text, SECRET_DEVICE_TOKEN);
+    try_secret(text, SECRET_TICKET);
     const char *token = secret_bearer_token(text);
     CHECK(!token || (token >= text && token <= text + strlen(text)));
     if (pairing_code_hash(text, hash))

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const enum secret_kind kinds[] = {SECRET_API_KEY, SECRET_DEVICE_TOKEN};
+static const char *const prefixes[] = {"sgw_", "sgd_", "sgt_"};
+static const enum secret_kind kinds[] = {SECRET_API_KEY, SECRET_DEVICE_TOKEN, SECRET_TICKET};
 
 struct secret {
     char text[SECRET_TEXT_SIZE + 1];
@@ -31,7 +32,7 @@ static void a_secret_is_known_by_its_text(void **state)
         assert_int_equal(
             strspn(secret.text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"),
             strlen(secret.text));
-        assert_memory_equal(secret.text, kinds[i] == SECRET_API_KEY ? "sgw_" : "sgd_", 4);
+        assert_memory_equal(secret.text, prefixes[i], 4);
         assert_true(secret_parse(kinds[i], secret.text, id));
         assert_string_equal(id, secret.id);
         assert_true(secret_fits(secret.hash, secret.text));

@@ -1,4 +1,4 @@
-/* API keys, pairing codes and device tokens, in memory. */
+/* API keys, pairing codes, device tokens and tickets, in memory. */
 #include "common/store/memory/memory.h"
 
 #include <stdlib.h>
@@ -81,6 +81,48 @@ static enum error remove_expired_pairings(struct store_database *database, int64
 static enum error remove_pairings_of(struct store_database *database, const char *device_id)
 {
     return remove_pairings(database, device_id, 0);
+}
+
+/* ---- Tickets ---- */
+
+static enum error insert_ticket(struct store_database *database,
+                                const unsigned char hash[SECRET_HASH_BYTES],
+                                const struct ticket_row *ticket)
+{
+    struct table *tickets = &database->tables->tickets;
+    if (table_find(tickets, hash))
+        return ERROR_INTERNAL;
+    struct memory_ticket *row = malloc(sizeof(*row));
+    if (row) {
+        memcpy(row->hash, hash, SECRET_HASH_BYTES);
+        row->ticket = *ticket;
+    }
+    return table_put(tickets, &database->undo, row);
+}
+
+static enum error take_ticket(struct store_database *database,
+                              const unsigned char hash[SECRET_HASH_BYTES],
+                              struct ticket_row *ticket, bool *found)
+{
+    struct table *tickets = &database->tables->tickets;
+    struct memory_ticket *row = table_find(tickets, hash);
+    *found = row;
+    if (!row)
+        return ERROR_NONE;
+    *ticket = row->ticket;
+    return table_remove(tickets, &database->undo, row);
+}
+
+static enum error remove_expired_tickets(struct store_database *database, int64_t now_ms)
+{
+    struct table *tickets = &database->tables->tickets;
+    enum error error = ERROR_NONE;
+    for (size_t i = tickets->count; i-- > 0 && error == ERROR_NONE;) {
+        struct memory_ticket *row = tickets->rows[i];
+        if (row->ticket.expires_at_ms <= now_ms)
+            error = table_remove(tickets, &database->undo, row);
+    }
+    return error;
 }
 
 /* ---- Tokens ---- */
@@ -268,4 +310,7 @@ const struct access_rows memory_access_rows = {
     .trim_identities = trim_identities,
     .count_identities = count_identities,
     .remove_token_use_of = remove_token_use_of,
+    .insert_ticket = insert_ticket,
+    .take_ticket = take_ticket,
+    .remove_expired_tickets = remove_expired_tickets,
 };

@@ -79,6 +79,12 @@ struct memory_pairing {
     struct pairing_row pairing;
 };
 
+/* Key: hash. */
+struct memory_ticket {
+    unsigned char hash[SECRET_HASH_BYTES];
+    struct ticket_row ticket;
+};
+
 /* Key: token_id. */
 struct memory_token_use {
     char token_id[SECRET_ID_SIZE];
@@ -126,6 +132,7 @@ struct memory_tables {
     struct table leases;
     struct table keys; /* struct api_key, by id */
     struct table pairings;
+    struct table tickets;
     struct table tokens; /* struct device_token, by id */
     struct table token_uses;
     struct table identities;

@@ -154,6 +154,7 @@ void memory_tables_init(struct memory_tables *tables)
     _Static_assert(offsetof(struct memory_device, device_id) == 0, "the key comes first");
     _Static_assert(offsetof(struct memory_broker, name) == 0, "the key comes first");
     _Static_assert(offsetof(struct memory_pairing, code_hash) == 0, "the key comes first");
+    _Static_assert(offsetof(struct memory_ticket, hash) == 0, "the key comes first");
     _Static_assert(offsetof(struct memory_token_use, token_id) == 0, "the key comes first");
     _Static_assert(offsetof(struct api_key, id) == 0, "the key comes first");
     _Static_assert(offsetof(struct device_token, id) == 0, "the key comes first");
@@ -169,6 +170,7 @@ void memory_tables_init(struct memory_tables *tables)
         .leases = {.compare = compare_texts, .free_row = free_plain},
         .keys = {.compare = compare_texts, .free_row = free_plain},
         .pairings = {.compare = compare_hashes, .free_row = free_plain},
+        .tickets = {.compare = compare_hashes, .free_row = free_plain},
         .tokens = {.compare = compare_texts, .free_row = free_plain},
         .token_uses = {.compare = compare_texts, .free_row = free_plain},
         .identities = {.compare = compare_identities, .free_row = free_plain},
@@ -187,7 +189,7 @@ void memory_tables_fini(struct memory_tables *tables)
         &tables->messages,   &tables->devices,  &tables->brokers,     &tables->leases,
         &tables->keys,       &tables->pairings, &tables->tokens,      &tables->token_uses,
         &tables->identities, &tables->accepted, &tables->device_uses, &tables->idempotency,
-        &tables->sending,    &tables->batches,
+        &tables->sending,    &tables->batches,  &tables->tickets,
     };
     for (size_t i = 0; i < ARRAY_LENGTH(all); i++)
         table_fini(all[i]);

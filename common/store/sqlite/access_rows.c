@@ -1,4 +1,4 @@
-/* API keys, pairing codes, device tokens and their use. */
+/* API keys, pairing codes, device tokens and their use, tickets. */
 #include "common/store/sqlite/database.h"
 #include "common/store/sqlite/rows.h"
 
@@ -92,6 +92,40 @@ static enum error remove_expired_pairings(struct store_database *database, int64
 static enum error remove_pairings_of(struct store_database *database, const char *device_id)
 {
     return run_on_device(database, DELETE_PAIRINGS_OF, device_id);
+}
+
+/* ---- Tickets ---- */
+
+static enum error insert_ticket(struct store_database *database,
+                                const unsigned char hash[SECRET_HASH_BYTES],
+                                const struct ticket_row *ticket)
+{
+    struct statement *insert = get(database, INSERT_TICKET);
+    statement_bind_hash(insert, FIELD_HASH, hash);
+    statement_bind_text(insert, FIELD_KEY_ID, ticket->key_id);
+    statement_bind_integer(insert, FIELD_EXPIRES_AT_MS, ticket->expires_at_ms);
+    return run(database, insert);
+}
+
+static enum error take_ticket(struct store_database *database,
+                              const unsigned char hash[SECRET_HASH_BYTES],
+                              struct ticket_row *ticket, bool *found)
+{
+    struct statement *take = get(database, TAKE_TICKET);
+    statement_bind_hash(take, FIELD_HASH, hash);
+    enum error error = statement_step(&database->handle, take, found);
+    if (error != ERROR_NONE || !*found)
+        return error;
+    statement_text(take, FIELD_KEY_ID, ticket->key_id, sizeof(ticket->key_id));
+    ticket->expires_at_ms = statement_integer(take, FIELD_EXPIRES_AT_MS);
+    return run(database, take); /* until done: it deletes the row at the last step */
+}
+
+static enum error remove_expired_tickets(struct store_database *database, int64_t now_ms)
+{
+    struct statement *delete = get(database, DELETE_EXPIRED_TICKETS);
+    statement_bind_integer(delete, FIELD_NOW_MS, now_ms);
+    return run(database, delete);
 }
 
 /* ---- Tokens ---- */
@@ -222,4 +256,7 @@ const struct access_rows sqlite_access_rows = {
     .trim_identities = trim_identities,
     .count_identities = count_identities,
     .remove_token_use_of = remove_token_use_of,
+    .insert_ticket = insert_ticket,
+    .take_ticket = take_ticket,
+    .remove_expired_tickets = remove_expired_tickets,
 };

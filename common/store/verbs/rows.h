@@ -219,11 +219,16 @@ struct device_rows {
                                    const struct message_id *holder);
 };
 
-/* ---- API keys, pairing codes, device tokens ---- */
+/* ---- API keys, pairing codes, device tokens, tickets ---- */
 
 struct pairing_row {
     char device_id[DEVICE_ID_SIZE]; /* "": the device chooses */
     struct device_groups groups;    /* that the device gets; none: it keeps those that it has */
+    int64_t expires_at_ms;
+};
+
+struct ticket_row {
+    char key_id[SECRET_ID_SIZE]; /* "": none */
     int64_t expires_at_ms;
 };
 
@@ -266,6 +271,15 @@ struct access_rows {
                                    const char *identity, int64_t *count, bool *known);
     /* Use and identities of all tokens of a device. */
     enum error (*remove_token_use_of)(struct store_database *database, const char *device_id);
+
+    enum error (*insert_ticket)(struct store_database *database,
+                                const unsigned char hash[SECRET_HASH_BYTES],
+                                const struct ticket_row *ticket);
+    /* Removes the ticket that it finds. */
+    enum error (*take_ticket)(struct store_database *database,
+                              const unsigned char hash[SECRET_HASH_BYTES],
+                              struct ticket_row *ticket, bool *found);
+    enum error (*remove_expired_tickets)(struct store_database *database, int64_t now_ms);
 };
 
 /* ---- Limits ---- */

@@ -61,6 +61,10 @@ VERB(revoke_token);
 /* token_identity.c */
 VERB(count_takeover);
 
+/* tickets.c */
+VERB(create_ticket);
+VERB(take_ticket);
+
 /* probe.c */
 VERB(probe);
 

@@ -215,6 +215,33 @@ static void a_write_that_fails_is_undone(void **state)
     assert_int_equal(store_run(fixture->store, &pair), ERROR_PAIRING_CODE_INVALID);
 }
 
+/* It opens once, before its time is over, and only with all of its hash. */
+static void a_ticket_is_used_up_once(void **state)
+{
+    struct store_fixture *fixture = *state;
+    store_fixture_stop_clock_at(1000 * (int64_t)HOUR_MS);
+    for (int late = 0; late < 2; late++) {
+        struct store_write create = {
+            .verb = STORE_CREATE_TICKET,
+            .create_ticket = {.key_id = "key000000001", .valid_for_ms = 30000}};
+        memset(create.create_ticket.hash, 7 + late, SECRET_HASH_BYTES);
+        assert_int_equal(store_run(fixture->store, &create), ERROR_NONE);
+        assert_int_equal(create.create_ticket.expires_at_ms, store_fixture_now_ms() + 30000);
+        struct store_write wrong = {.verb = STORE_TAKE_TICKET};
+        memset(wrong.take_ticket.hash, 7 + late, SECRET_HASH_BYTES - 1);
+        assert_int_equal(store_run(fixture->store, &wrong), ERROR_TICKET_INVALID);
+        store_fixture_pass_ms(29999 + late);
+        for (int again = 0; again < 2; again++) {
+            struct store_write take = {.verb = STORE_TAKE_TICKET};
+            memset(take.take_ticket.hash, 7 + late, SECRET_HASH_BYTES);
+            bool good = !late && !again;
+            assert_int_equal(store_run(fixture->store, &take),
+                             good ? ERROR_NONE : ERROR_TICKET_INVALID);
+            assert_string_equal(take.take_ticket.key_id, good ? "key000000001" : "");
+        }
+    }
+}
+
 /* By the store's clock: whoever makes the code or the key may have another one. */
 static void what_is_valid_for_a_time_counts_it_from_the_commit(void **state)
 {
@@ -261,5 +288,5 @@ UNIT_TESTS(STORE_TEST(alternating_journals_revoke_the_token),
            STORE_TEST(a_new_token_begins_with_nothing),
            STORE_TEST(without_tokens_nothing_is_counted),
            STORE_TEST(a_code_whose_hash_is_wrong_in_any_byte_pairs_no_device),
-           STORE_TEST(a_write_that_fails_is_undone),
+           STORE_TEST(a_write_that_fails_is_undone), STORE_TEST(a_ticket_is_used_up_once),
            STORE_TEST(what_is_valid_for_a_time_counts_it_from_the_commit))

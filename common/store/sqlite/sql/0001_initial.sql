@@ -274,6 +274,15 @@ CREATE TABLE pairing (
 CREATE INDEX pairing_by_expiry ON pairing (expires_at_ms);
 CREATE INDEX pairing_by_device ON pairing (device_id) WHERE device_id IS NOT NULL;
 
+-- A ticket opens one event stream. It is deleted when it is used, and expired ones when a new one is created.
+CREATE TABLE ticket (
+    hash          BLOB    PRIMARY KEY CHECK (length(hash) = 32), -- SHA-256 of its text
+    key_id        TEXT,             -- the API key whose rights it has; NULL: API_KEYS was off
+    expires_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX ticket_by_expiry ON ticket (expires_at_ms);
+
 CREATE TABLE device_token (
     id            TEXT    PRIMARY KEY,
     hash          BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32), -- SHA-256 of its text
