@@ -27,14 +27,18 @@ enum metrics_frame {
     METRICS_FRAME_COUNT
 };
 
+/* What became of an incoming SMS that a device passed on. */
+enum metrics_received { METRICS_RECEIVED_STORED, METRICS_RECEIVED_KNOWN, METRICS_RECEIVED_COUNT };
+
 /* Sets of series and their index: none, enum message_status, enum error, enum error (ERROR_NONE: a silent device), enum
-   metrics_frame. */
+   metrics_frame, enum metrics_received. */
 enum metrics_labels {
     METRICS_ONE,
     METRICS_FINAL_STATUS,
     METRICS_REFUSAL,
     METRICS_CLOSE,
-    METRICS_FRAME
+    METRICS_FRAME,
+    METRICS_RECEIVED
 };
 enum {
     METRICS_ONE_SIZE = 1,
@@ -42,6 +46,7 @@ enum {
     METRICS_REFUSAL_SIZE = ERROR_COUNT,
     METRICS_CLOSE_SIZE = ERROR_COUNT,
     METRICS_FRAME_SIZE = METRICS_FRAME_COUNT,
+    METRICS_RECEIVED_SIZE = METRICS_RECEIVED_COUNT,
 };
 
 /* The buckets of a histogram. Times are microseconds. */

@@ -211,6 +211,11 @@ static bool series_of(enum metrics_labels set, size_t number, size_t *index,
         if (number < METRICS_FRAME_COUNT)
             snprintf(labels, LABELS_SIZE, "%s", frames[number]);
         break;
+    case METRICS_RECEIVED:
+        if (number < METRICS_RECEIVED_COUNT)
+            snprintf(labels, LABELS_SIZE, "result=\"%s\"",
+                     number == METRICS_RECEIVED_STORED ? "stored" : "known");
+        break;
     }
     return *labels;
 }

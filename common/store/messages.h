@@ -203,15 +203,16 @@ struct store_erase {
     bool erased; /* out: it was finished */
 };
 
-/* Removes the texts, and the messages with their events, that finished that long ago, and the answers to requests that
-   are older than STORE_IDEMPOTENCY_KEPT_MS. Nothing of them stays in the database; space is given back to the file
+/* Removes the texts, and the messages with their events, that finished that long ago; the texts of incoming SMS, and the
+   incoming SMS, that were stored that long ago; and the answers to requests that are older than STORE_IDEMPOTENCY_KEPT_MS. Nothing of them stays in the database; space is given back to the file
    system when much is free. */
 struct store_purge {
-    int64_t text_age_ms;              /* 0: no texts */
-    int64_t message_age_ms;           /* 0: no messages */
-    int64_t limit;                    /* of each */
-    int64_t texts, messages, answers; /* out: how many were removed */
-    bool more;                        /* out: there is more to remove */
+    int64_t text_age_ms;                        /* 0: no texts */
+    int64_t message_age_ms;                     /* 0: no messages */
+    int64_t incoming_age_ms;                    /* 0: no incoming SMS */
+    int64_t limit;                              /* of each */
+    int64_t texts, messages, incoming, answers; /* out: how many were removed */
+    bool more;                                  /* out: there is more to remove */
 };
 
 /* ---- Reads: see store.h ---- */

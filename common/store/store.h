@@ -11,8 +11,8 @@
  *
  * Reads go through a `struct store_reader`; each thread has its own. A read ends within the time limit.
  *
- * The payloads of the writes, and the reads, are in a header for each aggregate: messages.h, idempotency.h, devices.h,
- * access.h, limits.h, work.h, admin.h. What the writes do is decided in verbs/, once for all backends; store_backend.h is what a
+ * The payloads of the writes, and the reads, are in a header for each aggregate: messages.h, inbox.h, idempotency.h,
+ * devices.h, access.h, limits.h, work.h, admin.h. What the writes do is decided in verbs/, once for all backends; store_backend.h is what a
  * database must offer.
  */
 #ifndef COMMON_STORE_STORE_H
@@ -23,6 +23,7 @@
 #include "common/store/admin.h"
 #include "common/store/devices.h"
 #include "common/store/idempotency.h"
+#include "common/store/inbox.h"
 #include "common/store/limits.h"
 #include "common/store/messages.h"
 #include "common/store/waits.h"
@@ -63,6 +64,7 @@ enum store_verb {
     STORE_TAKE_TICKET,
     STORE_SET_SENDING,
     STORE_RESEND,
+    STORE_RECEIVE,
     STORE_ERASE,
     STORE_PURGE,
     STORE_FIND_ANSWER,
@@ -99,6 +101,7 @@ struct store_write {
         struct store_take_ticket take_ticket;
         struct store_set_sending set_sending;
         struct store_resend resend;
+        struct store_receive receive;
         struct store_erase erase;
         struct store_purge purge;
         struct store_find_answer find_answer;

@@ -211,6 +211,7 @@ void promise_wanted(const struct pending *pending)
     case STORE_TAKE_TICKET:
     case STORE_SET_SENDING:
     case STORE_RESEND:
+    case STORE_RECEIVE:
     case STORE_ERASE:
     case STORE_FIND_ANSWER:
     case STORE_PROBE:

@@ -44,6 +44,12 @@ struct memory_batch {
     int64_t count;
 };
 
+/* Key: seq. */
+struct memory_incoming {
+    int64_t seq; /* message_id_seq of its id, or one more where another has that */
+    struct incoming_sms sms;
+};
+
 /* Key: device_id. */
 struct memory_device {
     char device_id[DEVICE_ID_SIZE];
@@ -127,6 +133,8 @@ struct memory_tables {
     struct table messages;
     struct table messages_in[MESSAGE_STATUS_COUNT]; /* the same rows, by status */
     struct table batches;
+    struct table incoming;
+    struct table incoming_by_device; /* the same rows, by device_id and received_id */
     struct table devices;
     struct table brokers;
     struct table leases;
@@ -190,6 +198,9 @@ enum error memory_list_expired(struct store_database *database, int64_t now_ms, 
                                struct message_row rows[], size_t *count);
 enum error memory_find_last_device(struct store_database *database, const char *phone_number,
                                    int64_t since_ms, char device_id[DEVICE_ID_SIZE], unsigned *sim);
+
+/* With a text of its own. False, and nothing to free, without memory. */
+MUST_CHECK bool memory_copy_incoming(const struct incoming_sms *sms, struct incoming_sms *copy);
 
 /* ---- Reads, as in store.h; the caller has the lock ---- */
 
@@ -256,6 +267,7 @@ bool memory_turn_is_over(struct store_database *database);
 
 extern const struct message_rows memory_message_rows;
 extern const struct batch_rows memory_batch_rows;
+extern const struct incoming_rows memory_incoming_rows;
 extern const struct device_rows memory_device_rows;
 extern const struct access_rows memory_access_rows;
 extern const struct limit_rows memory_limit_rows;

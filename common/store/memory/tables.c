@@ -73,6 +73,47 @@ struct memory_message *memory_find_message(const struct memory_tables *tables,
     return NULL;
 }
 
+/* ---- Incoming SMS ---- */
+
+static int compare_incoming(const void *row, const void *key)
+{
+    const struct memory_incoming *a = row, *b = key;
+    return (a->seq > b->seq) - (a->seq < b->seq);
+}
+
+static int compare_received(const void *row, const void *key)
+{
+    const struct memory_incoming *a = row, *b = key;
+    int order = strcmp(a->sms.device_id, b->sms.device_id);
+    return order ? order : strcmp(a->sms.received_id, b->sms.received_id);
+}
+
+static void free_incoming(void *row, const void *other, bool undone)
+{
+    struct memory_incoming *incoming = row;
+    (void)other, (void)undone;
+    incoming_sms_fini(&incoming->sms);
+    free(incoming);
+}
+
+static struct table *by_device(struct table *incoming)
+{
+    return &CONTAINER_OF(incoming, struct memory_tables, incoming)->incoming_by_device;
+}
+
+static bool reserve_incoming(struct table *incoming)
+{
+    return table_reserve(by_device(incoming), incoming->capacity);
+}
+
+static void move_incoming(struct table *incoming, void *before, void *after)
+{
+    if (before)
+        table_remove_shared(by_device(incoming), before);
+    if (after)
+        table_insert_shared(by_device(incoming), after);
+}
+
 /* ---- Other rows ---- */
 
 static void free_plain(void *row, const void *other, bool undone)
@@ -165,6 +206,11 @@ void memory_tables_init(struct memory_tables *tables)
                      .changed = move_message,
                      .reserve = reserve_messages},
         .batches = {.compare = compare_ids, .free_row = free_plain},
+        .incoming = {.compare = compare_incoming,
+                     .free_row = free_incoming,
+                     .changed = move_incoming,
+                     .reserve = reserve_incoming},
+        .incoming_by_device = {.compare = compare_received},
         .devices = {.compare = compare_texts, .free_row = free_device},
         .brokers = {.compare = compare_texts, .free_row = free_plain},
         .leases = {.compare = compare_texts, .free_row = free_plain},
@@ -189,10 +235,11 @@ void memory_tables_fini(struct memory_tables *tables)
         &tables->messages,   &tables->devices,  &tables->brokers,     &tables->leases,
         &tables->keys,       &tables->pairings, &tables->tokens,      &tables->token_uses,
         &tables->identities, &tables->accepted, &tables->device_uses, &tables->idempotency,
-        &tables->sending,    &tables->batches,  &tables->tickets,
+        &tables->sending,    &tables->batches,  &tables->tickets,     &tables->incoming,
     };
     for (size_t i = 0; i < ARRAY_LENGTH(all); i++)
         table_fini(all[i]);
     for (int i = 0; i < MESSAGE_STATUS_COUNT; i++)
         free(tables->messages_in[i].allocated);
+    free(tables->incoming_by_device.allocated);
 }

@@ -24,6 +24,7 @@ enum {
 static const struct store_rows rows = {
     .messages = &sqlite_message_rows,
     .batches = &sqlite_batch_rows,
+    .incoming = &sqlite_incoming_rows,
     .devices = &sqlite_device_rows,
     .access = &sqlite_access_rows,
     .limits = &sqlite_limit_rows,

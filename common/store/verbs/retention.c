@@ -43,24 +43,42 @@ static enum error purge_messages(struct store_transaction *transaction, struct s
     return error;
 }
 
+/* Those of messages, and those of incoming SMS. */
+static enum error purge_texts(struct store_transaction *transaction, struct store_purge *purge,
+                              bool *more)
+{
+    int64_t before_ms = transaction->now_ms - purge->text_age_ms, incoming = 0;
+    enum error error = transaction->rows->messages->remove_texts(transaction->database, before_ms,
+                                                                 purge->limit, &purge->texts);
+    if (error == ERROR_NONE)
+        error = transaction->rows->incoming->remove_texts(transaction->database, before_ms,
+                                                          purge->limit, &incoming);
+    *more = purge->texts == purge->limit || incoming == purge->limit;
+    purge->texts += incoming;
+    return error;
+}
+
 enum error verb_purge(struct store_transaction *transaction, struct store_write *write)
 {
     struct store_purge *purge = &write->purge;
-    bool space = false;
+    bool space = false, texts = false;
     enum error error = ERROR_NONE;
+    purge->texts = purge->messages = purge->incoming = 0;
     if (purge->text_age_ms != 0)
-        error = transaction->rows->messages->remove_texts(transaction->database,
-                                                          transaction->now_ms - purge->text_age_ms,
-                                                          purge->limit, &purge->texts);
+        error = purge_texts(transaction, purge, &texts);
     if (error == ERROR_NONE && purge->message_age_ms != 0)
         error = purge_messages(transaction, purge);
+    if (error == ERROR_NONE && purge->incoming_age_ms != 0)
+        error = transaction->rows->incoming->remove_old(
+            transaction->database, transaction->now_ms - purge->incoming_age_ms, purge->limit,
+            &purge->incoming);
     if (error == ERROR_NONE)
         error = transaction->rows->idempotency->remove_old(
             transaction->database, transaction->now_ms - STORE_IDEMPOTENCY_KEPT_MS, purge->limit,
             &purge->answers);
     if (error == ERROR_NONE)
         error = transaction->rows->admin->reclaim_space(transaction->database, &space);
-    purge->more = space || purge->texts == purge->limit || purge->messages == purge->limit ||
-                  purge->answers == purge->limit;
+    purge->more = space || texts || purge->messages == purge->limit ||
+                  purge->incoming == purge->limit || purge->answers == purge->limit;
     return error;
 }

@@ -366,9 +366,25 @@ struct batch_rows {
     enum error (*remove_empty)(struct store_database *database, const struct message_id *id);
 };
 
+/* ---- Incoming SMS ---- */
+
+struct incoming_rows {
+    /* The one that the device has named so; `sms` is then the caller's to fini. */
+    enum error (*find)(struct store_database *database, const char *device_id,
+                       const char *received_id, struct incoming_sms *sms, bool *found);
+    /* ERROR_INTERNAL: one has its id. */
+    enum error (*insert)(struct store_database *database, const struct incoming_sms *sms);
+    /* Of those whose id is from before then, the oldest first: removes texts, or all of it; *count of them. */
+    enum error (*remove_texts)(struct store_database *database, int64_t before_ms, int64_t limit,
+                               int64_t *count);
+    enum error (*remove_old)(struct store_database *database, int64_t before_ms, int64_t limit,
+                             int64_t *count);
+};
+
 struct store_rows {
     const struct message_rows *messages;
     const struct batch_rows *batches;
+    const struct incoming_rows *incoming;
     const struct device_rows *devices;
     const struct access_rows *access;
     const struct limit_rows *limits;

@@ -62,6 +62,7 @@ static verb_function *const verbs[STORE_VERB_COUNT] = {
     [STORE_TAKE_TICKET] = verb_take_ticket,
     [STORE_SET_SENDING] = verb_set_sending,
     [STORE_RESEND] = verb_resend,
+    [STORE_RECEIVE] = verb_receive,
     [STORE_ERASE] = verb_erase,
     [STORE_PURGE] = verb_purge,
     [STORE_FIND_ANSWER] = verb_find_answer,
@@ -119,6 +120,10 @@ static void report_tally(struct store_transaction *transaction)
     for (int i = MESSAGE_DELIVERED; i < MESSAGE_STATUS_COUNT; i++) {
         if (tally->reached[i] > 0)
             METRICS_ADD(metrics, messages_finished_total, i, tally->reached[i]);
+    }
+    for (int i = 0; i < METRICS_RECEIVED_SIZE; i++) {
+        if (tally->received[i] > 0)
+            METRICS_ADD(metrics, incoming_sms_total, i, tally->received[i]);
     }
     if (tally->reached[MESSAGE_SENT] > 0)
         METRICS_ADD(metrics, messages_sent_total, 0, tally->reached[MESSAGE_SENT]);

@@ -14,6 +14,7 @@
 struct tally {
     int64_t count_delta[MESSAGE_STATUS_COUNT];
     uint32_t reached[MESSAGE_STATUS_COUNT]; /* by transitions */
+    uint32_t received[METRICS_RECEIVED_SIZE];
     struct metrics_histogram message_dispatch_seconds, message_delivery_seconds;
 };
 

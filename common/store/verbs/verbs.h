@@ -31,6 +31,9 @@ VERB(expire_unreported);
 /* resend.c */
 VERB(resend);
 
+/* receive.c */
+VERB(receive);
+
 /* retention.c */
 VERB(erase);
 VERB(purge);

@@ -127,6 +127,32 @@ CREATE TABLE message_count (
 ) STRICT;
 INSERT INTO message_count VALUES (0,0), (1,0), (2,0), (3,0), (4,0), (5,0), (6,0), (7,0), (8,0), (9,0);
 
+-- ---- The inbox: common/model/incoming_sms.h ----
+
+CREATE TABLE incoming (
+    seq            INTEGER PRIMARY KEY, -- message_id_seq(id), or one more where another one has that
+    id             BLOB    NOT NULL CHECK (length(id) = 16),
+    device_id      TEXT    NOT NULL,
+    received_id    TEXT    NOT NULL, -- the device's name for it
+    sender         TEXT,             -- NULL: the network did not say
+    recipient      TEXT,             -- NULL: the device does not say, like the next two
+    sim            INTEGER,
+    received_at_ms INTEGER,          -- by the device's clock
+    encoding       INTEGER NOT NULL,
+    segments       INTEGER NOT NULL,
+    text           TEXT    NOT NULL  -- '' also once retention has removed it
+) STRICT;
+
+-- The same SMS is stored once, for as long as its row is kept.
+CREATE UNIQUE INDEX incoming_received ON incoming (device_id, received_id);
+
+-- What retention removes.
+CREATE INDEX incoming_with_text ON incoming (seq) WHERE text <> '';
+
+-- Lists, newest first.
+CREATE INDEX incoming_by_device ON incoming (device_id);
+CREATE INDEX incoming_by_sender ON incoming (sender);
+
 -- ---- The life of a message, guarded by the database too ----
 
 -- The pairs of common/model/transitions.def.
