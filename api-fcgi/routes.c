@@ -22,6 +22,7 @@ static const struct route routes[] = {
      messages_handle_resend},
     {"POST", "/api/batches", 202, API_SCOPE_SEND,
      JSON | KEY | QUERY | ROUTE_BATCH_BODY | ROUTE_CSV_BODY, batches_handle_create},
+    {"GET", "/api/batches", 200, API_SCOPE_READ, QUERY | SLOW, batches_handle_list},
     {"GET", "/api/batches/{batch_id}", 200, API_SCOPE_READ, 0, batches_handle_get},
     {"DELETE", "/api/batches/{batch_id}", 200, API_SCOPE_SEND, 0, batches_handle_cancel},
     {"GET", "/api/devices", 200, API_SCOPE_DEVICES, QUERY | SLOW, devices_handle_list},

@@ -42,6 +42,7 @@ void messages_refuse_new(struct http_exchange *exchange, enum error error);
 enum http_outcome batches_handle_create(struct http_exchange *exchange);
 /* POST /api/send-sms with `phone_numbers`: the same for its parsed body, which is changed. */
 enum http_outcome batches_handle_numbers(struct http_exchange *exchange, struct json *body);
+enum http_outcome batches_handle_list(struct http_exchange *exchange);
 enum http_outcome batches_handle_get(struct http_exchange *exchange);
 enum http_outcome batches_handle_cancel(struct http_exchange *exchange);
 

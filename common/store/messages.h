@@ -240,6 +240,11 @@ struct store_batch {
 MUST_CHECK enum error store_find_batch(struct store_reader *reader, const struct message_id *id,
                                        struct store_batch *batch);
 
+/* The newest batches, or with `before` those that are older than that one; *count of them, at most `limit`. */
+MUST_CHECK enum error store_list_batches(struct store_reader *reader,
+                                         const struct message_id *before, size_t limit,
+                                         struct store_batch batches[], size_t *count);
+
 /* Which messages, newest first. A filter that is not set (false, "", 0) lets everything through. */
 struct store_query {
     bool has_status;

@@ -82,6 +82,10 @@ struct store_backend {
                                size_t *count);
     enum error (*find_batch)(struct store_database_reader *reader, const struct message_id *id,
                              struct store_batch *batch);
+    /* `before` is not NULL: the highest id for all. */
+    enum error (*list_batches)(struct store_database_reader *reader,
+                               const struct message_id *before, size_t limit,
+                               struct store_batch batches[], size_t *count);
     enum error (*list_messages)(struct store_database_reader *reader,
                                 const struct store_query *query, struct store_page *page);
     enum error (*find_key)(struct store_database_reader *reader, const char *id,

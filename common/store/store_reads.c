@@ -30,6 +30,15 @@ enum error store_find_batch(struct store_reader *reader, const struct message_id
     return reader->backend->find_batch(reader->reader, id, batch);
 }
 
+enum error store_list_batches(struct store_reader *reader, const struct message_id *before,
+                              size_t limit, struct store_batch batches[], size_t *count)
+{
+    struct message_id newest;
+    memset(&newest, 0xff, sizeof(newest));
+    return reader->backend->list_batches(reader->reader, before ? before : &newest, limit, batches,
+                                         count);
+}
+
 enum error store_list_messages(struct store_reader *reader, const struct store_query *query,
                                struct store_page *page)
 {

@@ -9,7 +9,14 @@
 #include <string.h>
 #include <time.h>
 
-enum { MAX_TIMEOUT_S = 35 * 24 * 3600, POLL_MS = 200, CANCEL_PIECE = 200 };
+enum {
+    MAX_TIMEOUT_S = 35 * 24 * 3600,
+    POLL_MS = 200,
+    CANCEL_PIECE = 200,
+    LIST_PIECE = 20,
+    DEFAULT_LIST = 20,
+    MAX_LIST = 10000,
+};
 
 /* ---- show ---- */
 
@@ -77,6 +84,72 @@ static int show(struct store *store, const struct command *command)
     print_batch(command, &batch);
     return EXIT_SUCCESS;
 }
+
+/* ---- list ---- */
+
+static void print_line(const struct store_batch *batch)
+{
+    char id[MESSAGE_ID_TEXT_SIZE], created[CLOCK_TEXT_SIZE];
+    message_id_format(&batch->id, id);
+    clock_format(batch->created_at_ms, created);
+    printf("%s  %s  %6" PRId64 " messages: ", id, created, batch->count);
+    print_counts(batch);
+}
+
+static enum error print_batches(struct store_reader *reader, const struct command *command,
+                                size_t limit)
+{
+    struct store_batch piece[LIST_PIECE];
+    struct message_id before;
+    bool is_first = true;
+    size_t count = LIST_PIECE;
+    enum error error = ERROR_NONE;
+    for (; limit > 0 && count == LIST_PIECE && error == ERROR_NONE; limit -= MIN(limit, count)) {
+        error = store_list_batches(reader, is_first ? NULL : &before,
+                                   MIN(limit, (size_t)LIST_PIECE), piece, &count);
+        for (size_t i = 0; error == ERROR_NONE && i < count; i++) {
+            if (command->json)
+                batch_json_put(command->json, &piece[i]);
+            else
+                print_line(&piece[i]);
+        }
+        is_first = false;
+        if (count > 0)
+            before = piece[count - 1].id;
+    }
+    return error;
+}
+
+static int list(struct store *store, const struct command *command)
+{
+    struct store_reader *reader = NULL;
+    int64_t limit = DEFAULT_LIST;
+    if (!command_number(command, "limit", 1, MAX_LIST, &limit))
+        return COMMAND_EXIT_USAGE;
+    enum error error = store_reader_open(store, &reader);
+    if (command->json) {
+        json_begin_object(command->json, NULL);
+        json_begin_array(command->json, "batches");
+    }
+    if (error == ERROR_NONE)
+        error = print_batches(reader, command, (size_t)limit);
+    store_reader_close(reader);
+    if (error != ERROR_NONE) {
+        if (command->json)
+            buffer_clear(command->json->out);
+        return command_fail_error(command, error);
+    }
+    if (command->json) {
+        json_end_array(command->json);
+        json_end_object(command->json);
+    }
+    return EXIT_SUCCESS;
+}
+
+static const struct command_option list_options[] = {
+    {.name = "limit", .value = "N", .meaning = "the newest N (1-10000, default 20)"},
+    {0},
+};
 
 /* ---- cancel ---- */
 
@@ -266,6 +339,7 @@ static const struct command_action actions[] = {
          "message, or names for placeholders. Options hold for messages without such a field",
      .options = send_options,
      .run = send},
+    {.name = "list", .meaning = "list batches, newest first", .options = list_options, .run = list},
     {.name = "show", .argument = "ID", .meaning = "show a batch: counts by status", .run = show},
     {.name = "cancel",
      .argument = "ID",
@@ -276,6 +350,6 @@ static const struct command_action actions[] = {
 
 const struct command_family batches_commands = {
     .name = "batches",
-    .purpose = "send, show and cancel many messages at once",
+    .purpose = "send, list, show and cancel many messages at once",
     .actions = actions,
 };

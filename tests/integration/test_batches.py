@@ -1,4 +1,4 @@
-"""POST /api/batches; GET and DELETE /api/batches/{batch_id}."""
+"""GET and POST /api/batches; GET and DELETE /api/batches/{batch_id}."""
 
 import json
 import sqlite3
@@ -155,6 +155,24 @@ def test_the_largest_batch_is_accepted_and_a_larger_body_is_not(served):
 def test_a_batch_that_is_not_there_is_not_found(served, method, batch_id):
     answer = served.api.request(method, f"/api/batches/{batch_id}")
     assert (answer.status_code, answer.json()["code"]) == (404, "batch_not_found")
+
+
+def test_batches_are_listed_newest_first(served):
+    ids = [create(served, {"messages": messages(count + 1)}).json()["batch_id"] for count in range(5)][::-1]
+    listed, path = [], "/api/batches?limit=2"
+    while path and len(listed) < 5:
+        answer = served.api.request("GET", path)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        assert len(page["batches"]) == page["limit"] == 2
+        listed += page["batches"]
+        path = page.get("next")
+        assert (answer.headers.get("Link") == f'<{path}>; rel="next"') == (path is not None)
+    assert [batch["batch_id"] for batch in listed][:5] == ids
+    assert listed[0] == batch_of(served, ids[0]) and listed[0]["count"] == 5
+    for query, pointer in (("limit=101", "limit"), ("limit=0", "limit"), ("cursor=before-x", "cursor"), ("offset=1", "offset")):
+        answer = served.api.request("GET", f"/api/batches?{query}")
+        assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, pointer), answer.text
 
 
 def test_a_request_with_a_key_creates_one_batch(served):

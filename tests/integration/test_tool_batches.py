@@ -72,6 +72,9 @@ def test_in_json_the_answers_are_those_of_the_api(served):
     batch_id = batch["batch_id"]
     shown = json.loads(served.command("batches", "show", batch_id, "--json")[1])
     assert shown == served.api.get(f"/api/batches/{batch_id}").json()
+    listed = json.loads(served.command("batches", "list", "--limit", "30", "--json")[1])["batches"]
+    assert listed == served.api.get("/api/batches?limit=30").json()["batches"] and listed[0] == shown
+    assert served.command("batches", "list", "--limit", "1")[1].endswith("2 messages: queued 2\n")
     assert "statuses  queued 2\n" in served.command("batches", "show", batch_id)[1]
     assert served.command("batches", "cancel", batch_id)[1] == \
         "Cancelled 2 messages. Asked phones not to send 0 more. Too late for 0.\n"

@@ -241,6 +241,14 @@ static enum error find_batch(struct store_database_reader *reader, const struct 
     return end_read(reader, memory_read_batch(begin_read(reader), id, batch));
 }
 
+static enum error list_batches(struct store_database_reader *reader,
+                               const struct message_id *before, size_t limit,
+                               struct store_batch batches[], size_t *count)
+{
+    memory_list_batches(begin_read(reader), before, limit, batches, count);
+    return end_read(reader, ERROR_NONE);
+}
+
 static enum error list_messages(struct store_database_reader *reader,
                                 const struct store_query *query, struct store_page *page)
 {
@@ -360,6 +368,7 @@ const struct store_backend store_backend_memory = {
     .find_message = find_message,
     .read_history = read_history,
     .find_batch = find_batch,
+    .list_batches = list_batches,
     .list_messages = list_messages,
     .find_key = find_key,
     .list_keys = list_keys,

@@ -209,6 +209,8 @@ MUST_CHECK enum error memory_read_message(const struct memory_tables *tables,
 MUST_CHECK enum error memory_read_history(const struct memory_tables *tables,
                                           const struct message_id *id, int64_t after, size_t limit,
                                           struct message_event **events, size_t *count);
+void memory_list_batches(const struct memory_tables *tables, const struct message_id *before,
+                         size_t limit, struct store_batch batches[], size_t *count);
 MUST_CHECK enum error memory_read_batch(const struct memory_tables *tables,
                                         const struct message_id *id, struct store_batch *batch);
 MUST_CHECK enum error memory_list_messages(const struct memory_tables *tables,

@@ -384,6 +384,7 @@ const struct store_backend store_backend_sqlite = {
     .find_message = queries_find_message,
     .read_history = queries_read_history,
     .find_batch = queries_find_batch,
+    .list_batches = queries_list_batches,
     .list_messages = queries_list_messages,
     .find_key = queries_find_key,
     .list_keys = queries_list_keys,

@@ -284,6 +284,22 @@ static enum error read_view(struct handle *handle, const struct store_query *que
     return ERROR_NONE;
 }
 
+/* But the counts. */
+static void read_batch_row(const struct statement *row, struct store_batch *batch)
+{
+    *batch = (struct store_batch){.created_at_ms = statement_integer(row, FIELD_CREATED_AT_MS),
+                                  .count = statement_integer(row, FIELD_COUNT)};
+    (void)!statement_id(row, FIELD_ID, &batch->id);
+    statement_text(row, FIELD_KEY_ID, batch->key_id, sizeof(batch->key_id));
+}
+
+static enum error read_statuses(struct handle *handle, struct store_batch *batch)
+{
+    struct statement *statuses = statement_get(handle, READ_BATCH_STATUSES);
+    statement_bind_id(statuses, FIELD_BATCH_ID, &batch->id);
+    return queries_read_counts(handle, statuses, batch->counts);
+}
+
 /* Within a transaction of the caller. */
 static enum error read_batch(struct handle *handle, const struct message_id *id,
                              struct store_batch *batch)
@@ -291,19 +307,31 @@ static enum error read_batch(struct handle *handle, const struct message_id *id,
     bool found;
     struct statement *select = statement_get(handle, READ_BATCH);
     statement_bind_id(select, FIELD_BATCH_ID, id);
-    *batch = (struct store_batch){.id = *id};
     enum error error = statement_step(handle, select, &found);
-    if (error == ERROR_NONE && found) {
-        batch->created_at_ms = statement_integer(select, FIELD_CREATED_AT_MS);
-        statement_text(select, FIELD_KEY_ID, batch->key_id, sizeof(batch->key_id));
-        batch->count = statement_integer(select, FIELD_COUNT);
-    }
+    if (error == ERROR_NONE && found)
+        read_batch_row(select, batch);
     statement_reset(select);
     if (error != ERROR_NONE || !found)
         return error != ERROR_NONE ? error : ERROR_BATCH_NOT_FOUND;
-    struct statement *statuses = statement_get(handle, READ_BATCH_STATUSES);
-    statement_bind_id(statuses, FIELD_BATCH_ID, id);
-    return queries_read_counts(handle, statuses, batch->counts);
+    return read_statuses(handle, batch);
+}
+
+/* Within a transaction of the caller. */
+static enum error list_batches(struct handle *handle, const struct message_id *before, size_t limit,
+                               struct store_batch batches[], size_t *count)
+{
+    bool found = false;
+    enum error error;
+    struct statement *select = statement_get(handle, LIST_BATCHES);
+    statement_bind_id(select, FIELD_BATCH_ID, before);
+    statement_bind_integer(select, FIELD_LIMIT, (int64_t)limit);
+    *count = 0;
+    while ((error = statement_step(handle, select, &found)) == ERROR_NONE && found)
+        read_batch_row(select, &batches[(*count)++]);
+    statement_reset(select);
+    for (size_t i = 0; i < *count && error == ERROR_NONE; i++)
+        error = read_statuses(handle, &batches[i]);
+    return error;
 }
 
 enum error queries_find_batch(struct store_database_reader *reader, const struct message_id *id,
@@ -311,6 +339,16 @@ enum error queries_find_batch(struct store_database_reader *reader, const struct
 {
     enum error error = reader_begin_view(reader);
     return error == ERROR_NONE ? reader_end_view(reader, read_batch(&reader->handle, id, batch))
+                               : error;
+}
+
+enum error queries_list_batches(struct store_database_reader *reader,
+                                const struct message_id *before, size_t limit,
+                                struct store_batch batches[], size_t *count)
+{
+    enum error error = reader_begin_view(reader);
+    return error == ERROR_NONE ? reader_end_view(reader, list_batches(&reader->handle, before,
+                                                                      limit, batches, count))
                                : error;
 }
 

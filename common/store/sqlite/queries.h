@@ -13,6 +13,9 @@ enum error queries_read_history(struct store_database_reader *reader, const stru
                                 size_t *count);
 enum error queries_find_batch(struct store_database_reader *reader, const struct message_id *id,
                               struct store_batch *batch);
+enum error queries_list_batches(struct store_database_reader *reader,
+                                const struct message_id *before, size_t limit,
+                                struct store_batch batches[], size_t *count);
 enum error queries_list_messages(struct store_database_reader *reader,
                                  const struct store_query *query, struct store_page *page);
 

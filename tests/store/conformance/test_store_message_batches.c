@@ -99,6 +99,31 @@ static void all_messages_of_a_batch_are_there(void **state)
     assert_consistent(fixture);
 }
 
+static void batches_are_listed_newest_first(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct store_batch page[3];
+    struct message_id ids[5];
+    size_t count = 1;
+    assert_int_equal(store_list_batches(fixture->reader, NULL, 3, page, &count), ERROR_NONE);
+    assert_int_equal(count, 0);
+    for (size_t i = 0; i < 5; i++)
+        ids[i] = given_messages(fixture, i + 1);
+    const struct message_id *before = NULL;
+    for (size_t left = 5; left > 0; left -= count) {
+        assert_int_equal(store_list_batches(fixture->reader, before, 3, page, &count), ERROR_NONE);
+        assert_int_equal(count, MIN(left, (size_t)3));
+        for (size_t i = 0; i < count; i++) {
+            assert_memory_equal(&page[i].id, &ids[left - 1 - i], MESSAGE_ID_BYTES);
+            assert_int_equal(page[i].count, left - i);
+            assert_int_equal(page[i].counts[MESSAGE_QUEUED], left - i);
+        }
+        before = &ids[left - count];
+    }
+    assert_int_equal(store_list_batches(fixture->reader, before, 3, page, &count), ERROR_NONE);
+    assert_int_equal(count, 0);
+}
+
 static void the_messages_of_a_batch_are_listed_and_dispatched_in_their_order(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -359,6 +384,7 @@ static void another_write_waits_for_one_batch_at_most(void **state)
 }
 
 UNIT_TESTS(STORE_TEST(all_messages_of_a_batch_are_there),
+           STORE_TEST(batches_are_listed_newest_first),
            STORE_TEST(the_messages_of_a_batch_are_listed_and_dispatched_in_their_order),
            STORE_TEST(one_message_that_fails_undoes_the_batch),
            STORE_TEST(a_taken_key_moves_a_message_to_the_next),
