@@ -207,12 +207,14 @@ struct store_erase {
    incoming SMS, that were stored that long ago; and the answers to requests that are older than STORE_IDEMPOTENCY_KEPT_MS. Nothing of them stays in the database; space is given back to the file
    system when much is free. */
 struct store_purge {
-    int64_t text_age_ms;                        /* 0: no texts */
-    int64_t message_age_ms;                     /* 0: no messages */
-    int64_t incoming_age_ms;                    /* 0: no incoming SMS */
-    int64_t limit;                              /* of each */
+    int64_t text_age_ms;     /* 0: no texts */
+    int64_t message_age_ms;  /* 0: no messages */
+    int64_t incoming_age_ms; /* 0: no incoming SMS */
+    int64_t delivery_age_ms; /* of webhooks, since the last try; 0: only of those that are gone */
+    int64_t limit;           /* of each */
     int64_t texts, messages, incoming, answers; /* out: how many were removed */
-    bool more;                                  /* out: there is more to remove */
+    int64_t deliveries;
+    bool more; /* out: there is more to remove */
 };
 
 /* ---- Reads: see store.h ---- */

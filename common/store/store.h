@@ -12,7 +12,7 @@
  * Reads go through a `struct store_reader`; each thread has its own. A read ends within the time limit.
  *
  * The payloads of the writes, and the reads, are in a header for each aggregate: messages.h, inbox.h, idempotency.h,
- * devices.h, access.h, limits.h, work.h, admin.h. What the writes do is decided in verbs/, once for all backends; store_backend.h is what a
+ * devices.h, access.h, limits.h, work.h, webhooks.h, admin.h. What the writes do is decided in verbs/, once for all backends; store_backend.h is what a
  * database must offer.
  */
 #ifndef COMMON_STORE_STORE_H
@@ -27,6 +27,7 @@
 #include "common/store/limits.h"
 #include "common/store/messages.h"
 #include "common/store/waits.h"
+#include "common/store/webhooks.h"
 #include "common/store/work.h"
 
 struct store;
@@ -63,6 +64,10 @@ enum store_verb {
     STORE_CREATE_TICKET,
     STORE_TAKE_TICKET,
     STORE_SET_SENDING,
+    STORE_CREATE_WEBHOOK,
+    STORE_CHANGE_WEBHOOK,
+    STORE_REMOVE_WEBHOOK,
+    STORE_NOTE_DELIVERIES,
     STORE_RESEND,
     STORE_RECEIVE,
     STORE_ERASE,
@@ -100,6 +105,10 @@ struct store_write {
         struct store_create_ticket create_ticket;
         struct store_take_ticket take_ticket;
         struct store_set_sending set_sending;
+        struct store_create_webhook create_webhook;
+        struct store_change_webhook change_webhook;
+        struct store_remove_webhook remove_webhook;
+        struct store_note_deliveries note_deliveries;
         struct store_resend resend;
         struct store_receive receive;
         struct store_erase erase;

@@ -96,6 +96,18 @@ struct store_backend {
                              struct device_token *token, bool *found);
     enum error (*list_tokens)(struct store_database_reader *reader, struct device_token **tokens,
                               size_t *count);
+    enum error (*read_webhook_news)(struct store_database_reader *reader,
+                                    struct store_webhook_news *news);
+    enum error (*list_webhooks)(struct store_database_reader *reader, struct webhook **webhooks,
+                                size_t *count);
+    enum error (*find_webhook)(struct store_database_reader *reader, const char *id,
+                               struct webhook *webhook, bool *found);
+    enum error (*list_due_deliveries)(struct store_database_reader *reader, const char *webhook_id,
+                                      int64_t now_ms, size_t limit,
+                                      struct webhook_delivery **deliveries, size_t *count);
+    enum error (*list_deliveries)(struct store_database_reader *reader,
+                                  const struct store_delivery_query *query,
+                                  struct webhook_delivery **deliveries, size_t *count);
     enum error (*read_sending)(struct store_database_reader *reader, struct store_sending *sending);
     enum error (*list_devices)(struct store_database_reader *reader,
                                const struct store_device_query *query,

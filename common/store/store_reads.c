@@ -88,6 +88,51 @@ enum error store_list_tokens(struct store_reader *reader, struct device_token **
     return reader->backend->list_tokens(reader->reader, tokens, count);
 }
 
+enum error store_read_webhook_news(struct store_reader *reader, struct store_webhook_news *news)
+{
+    return reader->backend->read_webhook_news(reader->reader, news);
+}
+
+enum error store_list_webhooks(struct store_reader *reader, struct webhook **webhooks,
+                               size_t *count)
+{
+    return reader->backend->list_webhooks(reader->reader, webhooks, count);
+}
+
+enum error store_find_webhook(struct store_reader *reader, const char *id, struct webhook *webhook,
+                              bool *found)
+{
+    return reader->backend->find_webhook(reader->reader, id, webhook, found);
+}
+
+enum error store_list_due_deliveries(struct store_reader *reader, const char *webhook_id,
+                                     int64_t now_ms, size_t limit,
+                                     struct webhook_delivery **deliveries, size_t *count)
+{
+    assert(limit > 0);
+    return reader->backend->list_due_deliveries(reader->reader, webhook_id, now_ms, limit,
+                                                deliveries, count);
+}
+
+enum error store_list_deliveries(struct store_reader *reader,
+                                 const struct store_delivery_query *query,
+                                 struct webhook_delivery **deliveries, size_t *count)
+{
+    assert(query->limit > 0);
+    return reader->backend->list_deliveries(reader->reader, query, deliveries, count);
+}
+
+const char *webhook_delivery_state_name(enum webhook_delivery_state state)
+{
+    static const char *const names[] = {
+        [WEBHOOK_DELIVERY_WAITING] = "waiting",
+        [WEBHOOK_DELIVERY_DELIVERED] = "delivered",
+        [WEBHOOK_DELIVERY_GIVEN_UP] = "given_up",
+    };
+    _Static_assert(ARRAY_LENGTH(names) == WEBHOOK_DELIVERY_STATE_COUNT, "each has a name");
+    return names[state];
+}
+
 enum error store_read_sending(struct store_reader *reader, struct store_sending *sending)
 {
     return reader->backend->read_sending(reader->reader, sending);

@@ -287,6 +287,44 @@ static enum error list_tokens(struct store_database_reader *reader, struct devic
     return end_read(reader, memory_list_tokens(begin_read(reader), tokens, count));
 }
 
+static enum error read_webhook_news(struct store_database_reader *reader,
+                                    struct store_webhook_news *news)
+{
+    memory_read_webhook_news(begin_read(reader), news);
+    return end_read(reader, ERROR_NONE);
+}
+
+static enum error list_webhooks(struct store_database_reader *reader, struct webhook **webhooks,
+                                size_t *count)
+{
+    return end_read(reader, memory_list_webhooks(begin_read(reader), webhooks, count));
+}
+
+static enum error find_webhook(struct store_database_reader *reader, const char *id,
+                               struct webhook *webhook, bool *found)
+{
+    const struct webhook *row = table_find(&begin_read(reader)->webhooks, id);
+    *found = row;
+    if (row)
+        *webhook = *row;
+    return end_read(reader, ERROR_NONE);
+}
+
+static enum error list_due_deliveries(struct store_database_reader *reader, const char *webhook_id,
+                                      int64_t now_ms, size_t limit,
+                                      struct webhook_delivery **deliveries, size_t *count)
+{
+    return end_read(reader, memory_list_due_deliveries(begin_read(reader), webhook_id, now_ms,
+                                                       limit, deliveries, count));
+}
+
+static enum error list_deliveries(struct store_database_reader *reader,
+                                  const struct store_delivery_query *query,
+                                  struct webhook_delivery **deliveries, size_t *count)
+{
+    return end_read(reader, memory_list_deliveries(begin_read(reader), query, deliveries, count));
+}
+
 static enum error read_sending(struct store_database_reader *reader, struct store_sending *sending)
 {
     memory_read_sending(begin_read(reader), sending);
@@ -374,6 +412,11 @@ const struct store_backend store_backend_memory = {
     .list_keys = list_keys,
     .find_token = find_token,
     .list_tokens = list_tokens,
+    .read_webhook_news = read_webhook_news,
+    .list_webhooks = list_webhooks,
+    .find_webhook = find_webhook,
+    .list_due_deliveries = list_due_deliveries,
+    .list_deliveries = list_deliveries,
     .read_sending = read_sending,
     .list_devices = list_devices,
     .summarize_devices = summarize_devices,

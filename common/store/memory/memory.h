@@ -129,6 +129,17 @@ struct memory_idempotency {
     size_t answer_length;
 };
 
+/* The only row of its table. */
+struct memory_number {
+    int64_t number;
+};
+
+/* Key: webhook_id, delivery.event_id. */
+struct memory_delivery {
+    char webhook_id[WEBHOOK_ID_SIZE];
+    struct webhook_delivery delivery;
+};
+
 struct memory_tables {
     struct table messages;
     struct table messages_in[MESSAGE_STATUS_COUNT]; /* the same rows, by status */
@@ -145,7 +156,10 @@ struct memory_tables {
     struct table token_uses;
     struct table identities;
     struct table accepted;
-    struct table device_uses; /* struct device_use, by device_id */
+    struct table webhooks; /* struct webhook, by id */
+    struct table deliveries;
+    struct table webhook_changes; /* struct memory_number: of the last change of a webhook */
+    struct table device_uses;     /* struct device_use, by device_id */
     struct table idempotency;
     struct table sending; /* struct store_sending: one row, or none before the first pause */
 };
@@ -220,6 +234,16 @@ MUST_CHECK enum error memory_list_keys(const struct memory_tables *tables, struc
                                        size_t *count);
 MUST_CHECK enum error memory_list_tokens(const struct memory_tables *tables,
                                          struct device_token **tokens, size_t *count);
+void memory_read_webhook_news(const struct memory_tables *tables, struct store_webhook_news *news);
+MUST_CHECK enum error memory_list_webhooks(const struct memory_tables *tables,
+                                           struct webhook **webhooks, size_t *count);
+MUST_CHECK enum error memory_list_due_deliveries(const struct memory_tables *tables,
+                                                 const char *webhook_id, int64_t now_ms,
+                                                 size_t limit, struct webhook_delivery **deliveries,
+                                                 size_t *count);
+MUST_CHECK enum error memory_list_deliveries(const struct memory_tables *tables,
+                                             const struct store_delivery_query *query,
+                                             struct webhook_delivery **deliveries, size_t *count);
 MUST_CHECK enum error memory_list_devices(const struct memory_tables *tables, int64_t now_ms,
                                           const struct store_device_query *query,
                                           struct store_device_page *page);
@@ -272,6 +296,7 @@ extern const struct batch_rows memory_batch_rows;
 extern const struct incoming_rows memory_incoming_rows;
 extern const struct device_rows memory_device_rows;
 extern const struct access_rows memory_access_rows;
+extern const struct webhook_rows memory_webhook_rows;
 extern const struct limit_rows memory_limit_rows;
 extern const struct idempotency_rows memory_idempotency_rows;
 extern const struct admin_rows memory_admin_rows;

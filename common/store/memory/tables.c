@@ -183,6 +183,16 @@ static int compare_idempotency(const void *row, const void *key)
     return order ? order : strcmp(a->key, b->key);
 }
 
+static int compare_deliveries(const void *row, const void *key)
+{
+    const struct memory_delivery *a = row, *b = key;
+    int order = strcmp(a->webhook_id, b->webhook_id);
+    if (order)
+        return order;
+    return (a->delivery.event_id > b->delivery.event_id) -
+           (a->delivery.event_id < b->delivery.event_id);
+}
+
 static int compare_single(const void *row, const void *key)
 {
     (void)row, (void)key;
@@ -199,6 +209,7 @@ void memory_tables_init(struct memory_tables *tables)
     _Static_assert(offsetof(struct memory_token_use, token_id) == 0, "the key comes first");
     _Static_assert(offsetof(struct api_key, id) == 0, "the key comes first");
     _Static_assert(offsetof(struct device_token, id) == 0, "the key comes first");
+    _Static_assert(offsetof(struct webhook, id) == 0, "the key comes first");
     _Static_assert(offsetof(struct device_use, device_id) == 0, "the key comes first");
     *tables = (struct memory_tables){
         .messages = {.compare = compare_messages,
@@ -220,6 +231,9 @@ void memory_tables_init(struct memory_tables *tables)
         .tokens = {.compare = compare_texts, .free_row = free_plain},
         .token_uses = {.compare = compare_texts, .free_row = free_plain},
         .identities = {.compare = compare_identities, .free_row = free_plain},
+        .webhooks = {.compare = compare_texts, .free_row = free_plain},
+        .deliveries = {.compare = compare_deliveries, .free_row = free_plain},
+        .webhook_changes = {.compare = compare_single, .free_row = free_plain},
         .accepted = {.compare = compare_accepted, .free_row = free_plain},
         .device_uses = {.compare = compare_texts, .free_row = free_plain},
         .idempotency = {.compare = compare_idempotency, .free_row = free_idempotency},
@@ -232,10 +246,11 @@ void memory_tables_init(struct memory_tables *tables)
 void memory_tables_fini(struct memory_tables *tables)
 {
     struct table *const all[] = {
-        &tables->messages,   &tables->devices,  &tables->brokers,     &tables->leases,
-        &tables->keys,       &tables->pairings, &tables->tokens,      &tables->token_uses,
-        &tables->identities, &tables->accepted, &tables->device_uses, &tables->idempotency,
-        &tables->sending,    &tables->batches,  &tables->tickets,     &tables->incoming,
+        &tables->messages,   &tables->devices,    &tables->brokers,         &tables->leases,
+        &tables->keys,       &tables->pairings,   &tables->tokens,          &tables->token_uses,
+        &tables->identities, &tables->accepted,   &tables->device_uses,     &tables->idempotency,
+        &tables->sending,    &tables->batches,    &tables->tickets,         &tables->incoming,
+        &tables->webhooks,   &tables->deliveries, &tables->webhook_changes,
     };
     for (size_t i = 0; i < ARRAY_LENGTH(all); i++)
         table_fini(all[i]);

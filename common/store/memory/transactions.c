@@ -7,6 +7,7 @@ static const struct store_rows rows = {
     .incoming = &memory_incoming_rows,
     .devices = &memory_device_rows,
     .access = &memory_access_rows,
+    .webhooks = &memory_webhook_rows,
     .limits = &memory_limit_rows,
     .idempotency = &memory_idempotency_rows,
     .admin = &memory_admin_rows,

@@ -105,6 +105,14 @@ static enum error next_event_id(struct store_database *database)
     return error;
 }
 
+enum error message_rows_last_event(struct store_database *database, int64_t *event_id)
+{
+    *event_id = database->last_event_id;
+    return *event_id ? ERROR_NONE
+                     : statement_read_integer(&database->handle, get(database, READ_LAST_EVENT),
+                                              event_id);
+}
+
 enum error message_rows_flush(struct store_database *database)
 {
     if (database->last_event_id == 0)

@@ -29,6 +29,20 @@ enum error queries_find_token(struct store_database_reader *reader, const char *
 enum error queries_list_tokens(struct store_database_reader *reader, struct device_token **tokens,
                                size_t *count);
 
+/* webhook_queries.c */
+enum error queries_read_webhook_news(struct store_database_reader *reader,
+                                     struct store_webhook_news *news);
+enum error queries_list_webhooks(struct store_database_reader *reader, struct webhook **webhooks,
+                                 size_t *count);
+enum error queries_find_webhook(struct store_database_reader *reader, const char *id,
+                                struct webhook *webhook, bool *found);
+enum error queries_list_due_deliveries(struct store_database_reader *reader, const char *webhook_id,
+                                       int64_t now_ms, size_t limit,
+                                       struct webhook_delivery **deliveries, size_t *count);
+enum error queries_list_deliveries(struct store_database_reader *reader,
+                                   const struct store_delivery_query *query,
+                                   struct webhook_delivery **deliveries, size_t *count);
+
 /* device_queries.c */
 enum error queries_find_device(struct store_database_reader *reader, const char *device_id,
                                struct store_device *device, bool *found);

@@ -10,6 +10,7 @@ extern const struct batch_rows sqlite_batch_rows;
 extern const struct incoming_rows sqlite_incoming_rows;
 extern const struct device_rows sqlite_device_rows;
 extern const struct access_rows sqlite_access_rows;
+extern const struct webhook_rows sqlite_webhook_rows;
 extern const struct limit_rows sqlite_limit_rows;
 extern const struct idempotency_rows sqlite_idempotency_rows;
 extern const struct admin_rows sqlite_admin_rows;
@@ -30,6 +31,13 @@ MUST_CHECK enum error message_rows_flush(struct store_database *database);
 void sqlite_read_traits(const struct statement *row, struct device_traits *traits);
 void sqlite_read_configuration(const struct statement *row,
                                struct device_configuration *configuration);
+
+/* Of the tables webhook and webhook_delivery. */
+void sqlite_read_webhook(const struct statement *row, struct webhook *webhook);
+void sqlite_read_delivery(const struct statement *row, struct webhook_delivery *delivery);
+
+/* The id of the newest event, also one of this transaction. */
+MUST_CHECK enum error message_rows_last_event(struct store_database *database, int64_t *event_id);
 
 /* Of the table device_use; a row without one reads as no use. */
 void sqlite_read_use(const struct statement *row, struct device_use *use);

@@ -77,8 +77,14 @@ enum error verb_purge(struct store_transaction *transaction, struct store_write 
             transaction->database, transaction->now_ms - STORE_IDEMPOTENCY_KEPT_MS, purge->limit,
             &purge->answers);
     if (error == ERROR_NONE)
+        error = transaction->rows->webhooks->remove_deliveries(
+            transaction->database,
+            purge->delivery_age_ms ? transaction->now_ms - purge->delivery_age_ms : INT64_MIN,
+            purge->limit, &purge->deliveries);
+    if (error == ERROR_NONE)
         error = transaction->rows->admin->reclaim_space(transaction->database, &space);
     purge->more = space || texts || purge->messages == purge->limit ||
-                  purge->incoming == purge->limit || purge->answers == purge->limit;
+                  purge->incoming == purge->limit || purge->answers == purge->limit ||
+                  purge->deliveries == purge->limit;
     return error;
 }

@@ -381,12 +381,45 @@ struct incoming_rows {
                              int64_t *count);
 };
 
+/* ---- Webhooks ---- */
+
+struct webhook_rows {
+    enum error (*count)(struct store_database *database, size_t *count);
+    enum error (*insert)(struct store_database *database, const struct webhook *webhook);
+    enum error (*find)(struct store_database *database, const char *id, struct webhook *webhook,
+                       bool *found);
+    /* Replaces all of it. */
+    enum error (*save)(struct store_database *database, const struct webhook *webhook);
+    /* Replaces cursor and health. */
+    enum error (*save_progress)(struct store_database *database, const struct webhook *webhook);
+    /* It is gone; its deliveries stay for remove_deliveries. */
+    enum error (*remove)(struct store_database *database, const char *id);
+    /* Gives the next number of a change. */
+    enum error (*next_change)(struct store_database *database, int64_t *number);
+    /* The id of the newest event, also one of this transaction. */
+    enum error (*find_newest_event)(struct store_database *database, int64_t *event_id);
+
+    enum error (*find_delivery)(struct store_database *database, const char *webhook_id,
+                                int64_t event_id, struct webhook_delivery *delivery, bool *found);
+    /* Adds it, or replaces all of it but created_at_ms. */
+    enum error (*save_delivery)(struct store_database *database, const char *webhook_id,
+                                const struct webhook_delivery *delivery);
+    /* Deliveries that wait are due. */
+    enum error (*hurry_deliveries)(struct store_database *database, const char *webhook_id,
+                                   int64_t now_ms);
+    /* Removes up to `limit`, of webhooks that are gone, and of those that do not wait and were last tried before then;
+       *count of them. */
+    enum error (*remove_deliveries)(struct store_database *database, int64_t before_ms,
+                                    int64_t limit, int64_t *count);
+};
+
 struct store_rows {
     const struct message_rows *messages;
     const struct batch_rows *batches;
     const struct incoming_rows *incoming;
     const struct device_rows *devices;
     const struct access_rows *access;
+    const struct webhook_rows *webhooks;
     const struct limit_rows *limits;
     const struct idempotency_rows *idempotency;
     const struct admin_rows *admin;

@@ -55,6 +55,12 @@ VERB(lease_broker);
 VERB(create_key);
 VERB(revoke_key);
 
+/* webhooks.c */
+VERB(create_webhook);
+VERB(change_webhook);
+VERB(remove_webhook);
+VERB(note_deliveries);
+
 /* token_state.c */
 VERB(create_pairing);
 VERB(pair);

@@ -350,6 +350,64 @@ CREATE TABLE token_identity (
 
 CREATE INDEX token_identity_by_time ON token_identity (token_id, seen_at_ms);
 
+-- ---- Webhooks: common/store/webhooks.h ----
+
+-- A removed webhook keeps its row, without what is secret, until its deliveries are removed too.
+CREATE TABLE webhook (
+    seq                 INTEGER PRIMARY KEY,
+    id                  TEXT    NOT NULL UNIQUE,
+    removed             INTEGER NOT NULL DEFAULT 0,
+    url                 TEXT,
+    types               INTEGER NOT NULL DEFAULT 0,  -- bits of common/model/event_types.def; 0: all
+    device_group        TEXT,                        -- NULL: any
+    with_text           INTEGER NOT NULL DEFAULT 0,
+    description         TEXT,
+    enabled             INTEGER NOT NULL DEFAULT 0,
+    disabled_reason     TEXT,                        -- NULL: the sender did not disable it
+    secret              TEXT,
+    old_secret          TEXT,                        -- signs too,
+    old_secret_until_ms INTEGER NOT NULL DEFAULT 0,  -- until then
+    created_at_ms       INTEGER NOT NULL,
+    updated_at_ms       INTEGER NOT NULL,
+    changed             INTEGER NOT NULL,            -- the number of the last change of it, over all webhooks
+    rewound             INTEGER NOT NULL DEFAULT 0,  -- how often the cursor was set back
+    cursor              INTEGER NOT NULL,            -- events up to this one are delivered, or have a delivery
+    failures            INTEGER NOT NULL DEFAULT 0,  -- tries in a row that failed
+    failing_since_ms    INTEGER NOT NULL DEFAULT 0,  -- 0: it is not
+    next_try_ms         INTEGER NOT NULL DEFAULT 0,  -- 0: it does not rest
+    last_try_at_ms      INTEGER NOT NULL DEFAULT 0,  -- 0: never
+    last_success_at_ms  INTEGER NOT NULL DEFAULT 0,
+    last_status         INTEGER NOT NULL DEFAULT 0,  -- of HTTP; 0: no answer
+    last_error          TEXT
+) STRICT;
+
+-- The number of the last change of a webhook, also when that is gone.
+CREATE TABLE last_webhook_change (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    number   INTEGER NOT NULL
+) STRICT;
+INSERT INTO last_webhook_change VALUES (1, 0);
+
+CREATE TABLE webhook_delivery (
+    webhook_seq    INTEGER NOT NULL,
+    event_id       INTEGER NOT NULL,
+    event_type     INTEGER NOT NULL,
+    event_at_ms    INTEGER NOT NULL,
+    message_id     BLOB,                        -- of a message's event
+    state          INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2), -- waiting, delivered, given up
+    tries          INTEGER NOT NULL,
+    created_at_ms  INTEGER NOT NULL,
+    next_try_ms    INTEGER NOT NULL,            -- while it waits
+    last_try_at_ms INTEGER NOT NULL,            -- 0: not tried
+    last_status    INTEGER NOT NULL,            -- of HTTP; 0: no answer
+    last_error     TEXT,
+    PRIMARY KEY (webhook_seq, event_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX webhook_delivery_due ON webhook_delivery (webhook_seq, next_try_ms) WHERE state = 0;
+CREATE INDEX webhook_delivery_given_up ON webhook_delivery (webhook_seq, event_id) WHERE state = 2;
+CREATE INDEX webhook_delivery_finished ON webhook_delivery (last_try_at_ms) WHERE state <> 0;
+
 -- ---- Limits: a row is there only where its limit is set ----
 
 CREATE TABLE accepted (
