@@ -40,6 +40,7 @@ static struct broker_options broker_options(const struct settings *settings, uns
     return (struct broker_options){
         .name = "broker", /* a database file has one broker */
         .instance = message_id_new(),
+        .new_id = message_id_new,
         .max_sessions = max_sessions,
         .window = (unsigned)settings->device_window,
         .segments_per_minute = settings->device_segments_per_minute,

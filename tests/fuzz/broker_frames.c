@@ -38,6 +38,7 @@ static bool had_effect(struct phone *phone, const struct frame *said)
     }
     case FRAME_IS_REPORT:
     case FRAME_IS_STATUS_UPDATE:
+    case FRAME_IS_SMS_RECEIVED:
         return world.heard || phone->turn == 0;
     case FRAME_IS_HELLO:
     case FRAME_IS_CREDIT:
@@ -61,7 +62,8 @@ void promise_said(struct phone *phone, const struct frame *said)
         phone->must_close |= greets;
         return;
     }
-    bool is_report = said->type == FRAME_IS_REPORT || said->type == FRAME_IS_STATUS_UPDATE;
+    bool is_report = said->type == FRAME_IS_REPORT || said->type == FRAME_IS_STATUS_UPDATE ||
+                     said->type == FRAME_IS_SMS_RECEIVED;
     bool effective = had_effect(phone, said);
     CHECK(effective || !is_report ||
           !is_patient()); /* also on a connection that was closed or replaced */
@@ -142,17 +144,29 @@ static void check_revoke(struct phone *phone, const struct owed *frame)
     phone->revoked[message] = frame->ref.attempt;
 }
 
+/* Not before it is on disk. */
+static void check_received_ack(struct phone *phone, const struct owed *frame)
+{
+    CHECK(store_has_received(phone->device, frame->received_id));
+}
+
 static const struct {
     const char *type;
     void (*check)(struct phone *phone, const struct owed *frame);
     bool is_owed; /* the one frame that follows from a completed write */
     bool is_late; /* it comes after the greeting */
 } rules[] = {
-    {FRAME_WELCOME, NULL, true, false},         {FRAME_CONNECTION_ACK, NULL, true, false},
-    {FRAME_ERROR, NULL, true, false},           {FRAME_REPORT_ACK, NULL, true, false},
-    {FRAME_RELEASE, check_release, true, true}, {FRAME_DROP, NULL, true, true},
-    {FRAME_OFFER, check_offer, false, true},    {FRAME_NEW_SMS, check_new_sms, false, true},
-    {FRAME_REVOKE, check_revoke, false, true}, /* possibly about a message that counts as silent here */
+    {FRAME_WELCOME, NULL, true, false},
+    {FRAME_CONNECTION_ACK, NULL, true, false},
+    {FRAME_ERROR, NULL, true, false},
+    {FRAME_REPORT_ACK, NULL, true, false},
+    {FRAME_RELEASE, check_release, true, true},
+    {FRAME_DROP, NULL, true, true},
+    {FRAME_OFFER, check_offer, false, true},
+    {FRAME_NEW_SMS, check_new_sms, false, true},
+    {FRAME_SMS_RECEIVED_ACK, check_received_ack, true, false},
+    {FRAME_REVOKE, check_revoke, false,
+     true}, /* possibly about a message that counts as silent here */
 };
 
 /* False when the member is missing. */
@@ -174,6 +188,9 @@ static struct owed read_frame(const struct json *json)
     if (strcmp(frame.type, FRAME_ERROR) == 0)
         return frame; /* whatever message it names */
     CHECK(!id || message_id_parse(json_text(id), &frame.ref.id));
+    const struct json *received_id = json_member(json, "received_id");
+    CHECK(!received_id || strlen(json_text(received_id)) < RECEIVED_ID_SIZE);
+    strcpy(frame.received_id, received_id ? json_text(received_id) : "");
     frame.ref.attempt = read_number(json, "attempt", &number) ? (unsigned)number : 0;
     frame.credit = read_number(json, "credit", &number) ? (unsigned)number : 0;
     if (read_number(json, "seq", &number) || read_number(json, "session", &number))

@@ -82,7 +82,7 @@ bool phone_pay(struct phone *phone, const struct owed *paid)
         if (strcmp(owed->type, paid->type) != 0 ||
             !message_id_equal(&owed->ref.id, &paid->ref.id) ||
             owed->ref.attempt != paid->ref.attempt || owed->number != paid->number ||
-            owed->credit != paid->credit)
+            owed->credit != paid->credit || strcmp(owed->received_id, paid->received_id) != 0)
             continue;
         phone->owed_count--;
         memmove(owed, owed + 1, (size_t)(phone->owed + phone->owed_count - owed) * sizeof(*owed));

@@ -254,6 +254,18 @@ static void say_report(struct phone *phone)
             subject.id, status, codes[how & 3]);
 }
 
+/* New ones, and repetitions with the same content or another. */
+static void say_received(struct phone *phone)
+{
+    static const char *const texts[] = {"text", "", "another", "\\u20ac"};
+    unsigned how = choose(&world.choices, 64); /* three bits for the id, two for the text */
+    say(phone,
+        "{\"type\":\"sms_received\",\"received_id\":\"r-%u\",\"from\":\"%s\",\"message\":\"%s\","
+        "\"received_at\":%d,\"sim\":%u}",
+        how & 7, how & 32 ? "+49 151 12345678" : "BANK", texts[how >> 3 & 3], (int)how - 20,
+        how >> 3);
+}
+
 static void say_anything(struct phone *phone)
 {
     struct choices bytes = choose_bytes(&world.choices, 250);
@@ -263,8 +275,8 @@ static void say_anything(struct phone *phone)
 void phone_says(struct phone *phone, unsigned speech)
 {
     static void (*const speeches[PHONE_SPEECHES])(struct phone *) = {
-        say_who,    say_who,  say_ack,    say_ack,  say_report,
-        say_report, say_nack, say_credit, say_info, say_anything,
+        say_who,    say_who,  say_ack,    say_received, say_report,
+        say_report, say_nack, say_credit, say_info,     say_anything,
     };
     speeches[speech](phone);
 }

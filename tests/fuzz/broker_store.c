@@ -27,6 +27,14 @@ struct attempt *store_find_attempt(const struct message_ref *ref)
     return &world.attempts[message][ref->attempt];
 }
 
+bool store_has_received(unsigned device, const char *received_id)
+{
+    struct memory_incoming key = {0};
+    device_id_of(device, key.sms.device_id);
+    strcpy(key.sms.received_id, received_id);
+    return table_find(&world.store.tables.incoming_by_device, &key);
+}
+
 static struct pending remove_pending(size_t index)
 {
     struct pending pending = world.pending[index];
@@ -80,8 +88,11 @@ void store_run_next(void)
 
 /* ---- Answers ---- */
 
-static bool comes_again(enum store_verb verb)
+static bool comes_again(const struct store_write *write)
 {
+    enum store_verb verb = write->verb;
+    if (verb == STORE_RECEIVE) /* its phone repeats it */
+        return write->result != ERROR_DISK_FULL && write->result != ERROR_WAL_FULL;
     return verb == STORE_RELEASE || verb == STORE_RETURN_TO_QUEUE || verb == STORE_REPORT ||
            verb == STORE_DEVICE_DISCONNECT;
 }
@@ -112,12 +123,12 @@ static void answer_write(size_t index)
     struct store_write *write = world.pending[index].write;
     bool refused = write->result != ERROR_NONE && write->result != ERROR_MESSAGE_NOT_HELD;
     bool overdue = world.draining && world.now_ms >= world.drain_until_ms;
-    if (refused && comes_again(write->verb) && !overdue) {
+    if (refused && comes_again(write) && !overdue) {
         world.pending[index].state = WRITE_REFUSED;
         world.pending[index].refused_at_ms = world.now_ms;
     } else {
         struct pending pending = remove_pending(index);
-        if (refused && comes_again(write->verb))
+        if (refused && comes_again(write) && write->verb != STORE_RECEIVE)
             note_lost(write);
         promise_answered(&pending);
     }
@@ -198,7 +209,7 @@ static struct pending *enqueue(struct store_write *write)
     }
     CHECK(world.pending_count < MOST_WRITES);
     bool of_a_frame = write->verb == STORE_DEVICE_CONNECT || write->verb == STORE_RELEASE ||
-                      write->verb == STORE_REPORT;
+                      write->verb == STORE_REPORT || write->verb == STORE_RECEIVE;
     if (!again && of_a_frame && world.speaker)
         pending.session = world.speaker->id;
     pending.state = WRITE_WAITS;

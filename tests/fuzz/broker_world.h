@@ -75,8 +75,9 @@ struct owed {
     const char *type;
     struct message_ref ref;
     unsigned credit;
-    int64_t number;  /* of a report, or a connection epoch */
-    bool is_warning; /* an error frame about a frame that counts */
+    int64_t number;                     /* of a report, or a connection epoch */
+    char received_id[RECEIVED_ID_SIZE]; /* of an incoming SMS; "": none */
+    bool is_warning;                    /* an error frame about a frame that counts */
 };
 
 /* A phone's connection. */
@@ -173,6 +174,7 @@ enum error store_run_now(struct store_write *write);
 unsigned store_count_of(session_id session);
 unsigned store_count(enum store_verb verb);
 struct attempt *store_find_attempt(const struct message_ref *ref);
+bool store_has_received(unsigned device, const char *received_id);
 
 /* ---- broker_clients.c ---- */
 

@@ -126,6 +126,17 @@ static void want_report(const struct store_write *write)
         in_flight_take(phone, held);
 }
 
+static void want_receive(const struct store_write *write)
+{
+    const struct incoming_sms *sms = write->receive.sms;
+    const struct frame *said = world.said;
+    CHECK(world.speaker && is_device(sms->device_id, world.speaker->device));
+    CHECK(said && said->type == FRAME_IS_SMS_RECEIVED && said->sim == sms->sim);
+    CHECK(strcmp(said->incoming.received_id, sms->received_id) == 0);
+    CHECK(strcmp(said->incoming.text, sms->text) == 0);
+    world.heard = true;
+}
+
 static void want_connect(const struct store_write *write)
 {
     struct phone *phone = world.speaker;
@@ -175,6 +186,9 @@ void promise_wanted(const struct pending *pending)
     case STORE_REPORT:
         want_report(write);
         break;
+    case STORE_RECEIVE:
+        want_receive(write);
+        break;
     case STORE_DEVICE_CONNECT:
         want_connect(write);
         break;
@@ -211,7 +225,6 @@ void promise_wanted(const struct pending *pending)
     case STORE_TAKE_TICKET:
     case STORE_SET_SENDING:
     case STORE_RESEND:
-    case STORE_RECEIVE:
     case STORE_ERASE:
     case STORE_FIND_ANSWER:
     case STORE_PROBE:
@@ -373,6 +386,14 @@ void promise_polled(const struct store_work *work)
     }
 }
 
+static struct owed answer_to_sms(const struct store_write *write)
+{
+    struct owed owed = {.type = write->result == ERROR_NONE ? FRAME_SMS_RECEIVED_ACK : FRAME_ERROR};
+    if (write->result == ERROR_NONE)
+        strcpy(owed.received_id, write->receive.sms->received_id);
+    return owed;
+}
+
 void promise_answered(const struct pending *pending)
 {
     const struct store_write *write = pending->write;
@@ -384,6 +405,8 @@ void promise_answered(const struct pending *pending)
         phone_owe(phone, (struct owed){.type = FRAME_REPORT_ACK, .number = write->report.seq});
     else if (phone && write->verb == STORE_REPORT && refused)
         phone_owe(phone, (struct owed){.type = FRAME_ERROR});
+    else if (phone && write->verb == STORE_RECEIVE)
+        phone_owe(phone, answer_to_sms(write));
     else if (phone && !refused && write->verb == STORE_RELEASE)
         answer_release(write, phone);
     else if (phone && !refused && write->verb == STORE_DEVICE_CONNECT)

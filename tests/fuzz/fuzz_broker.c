@@ -22,6 +22,7 @@ static const struct broker_options default_options = {
     .sweep_interval_ms = 2000,
     .lease_ms = 15000,
     .drain_timeout_ms = 5000,
+    .new_id = message_id_new,
 };
 
 struct world world;

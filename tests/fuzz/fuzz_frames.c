@@ -1,5 +1,6 @@
 /* The frames of a phone, one a line: what is taken in stays within its bounds and can be written
    again, and what is refused is refused in words that a frame can carry. */
+#include "common/base/clock.h"
 #include "common/base/json.h"
 #include "common/base/utf8.h"
 #include "common/model/protocol.h"
@@ -74,8 +75,29 @@ static void check_new_sms(const struct frame *report)
     buffer_fini(&frame);
 }
 
+static void check_incoming(const struct frame *frame)
+{
+    const struct incoming_sms *sms = &frame->incoming;
+    struct buffer ack;
+    CHECK(received_id_valid(sms->received_id));
+    check_text(sms->sender, sizeof(sms->sender));
+    check_text(sms->recipient, sizeof(sms->recipient));
+    CHECK(sms->text && utf8_valid(sms->text, strlen(sms->text)));
+    CHECK(frame->sim <= MESSAGE_MAX_SIM);
+    char time[CLOCK_TEXT_SIZE];
+    int64_t again_ms;
+    clock_format(sms->received_at_ms, time);
+    CHECK(clock_parse(time, &again_ms) && again_ms == sms->received_at_ms);
+    buffer_init(&ack, FRAME_MAX_BYTES);
+    frame_write_sms_received_ack(&ack, sms->received_id);
+    check_document(&ack);
+    buffer_fini(&ack);
+}
+
 static void check_assured(const struct frame *frame)
 {
+    if (frame->type == FRAME_IS_SMS_RECEIVED)
+        check_incoming(frame);
     check_text(frame->error_code, sizeof(frame->error_code));
     check_text(frame->error_message, sizeof(frame->error_message));
     CHECK(frame->credit <= STORE_MAX_CLAIM && frame->parts_sent <= 255 && frame->seq >= -1);
@@ -130,6 +152,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check_warning(&frame);
             check_report(&frame);
             check_new_sms(&frame);
+            frame_fini(&frame);
+        } else if (frame.type == FRAME_IS_SMS_RECEIVED) {
+            CHECK(!first);
+            check_warning(&frame);
+            check_incoming(&frame);
             frame_fini(&frame);
         } else {
             CHECK(first == (frame.type == FRAME_IS_DEVICE_INFO));

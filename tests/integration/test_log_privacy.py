@@ -38,7 +38,7 @@ LOG_VALUE = r'(?:"(?:[^"\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]|\\["\\]|
             r'|[^\s"=\\]+)'
 LOG_LINE = (r"ts=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z level=(?:debug|info|warning|error) "
             rf"process=(?:api-fcgi|ws-broker) msg={LOG_VALUE}((?: [a-z_]+={LOG_VALUE})*)")
-LOG_KEYS = {"socket", "database", "message_id", "phone_number", "segments", "request_id", "key",
+LOG_KEYS = {"socket", "database", "message_id", "incoming_id", "phone_number", "segments", "request_id", "key",
             "device_id", "name", "session", "reason", "max_phones", "version", "count", "status",
             "line", "error", "path", "state", "attempt", "protocol", "error_code",
             "member"}
@@ -177,6 +177,9 @@ def frames_of(evil, message_id):
             "android_version": "14"}
     for name in (*info, evil):
         yield {"type": "device_update", "info": info | {name: evil}}
+    incoming = {"type": "sms_received", "received_id": "1", "from": NUMBER, "message": TEXT_WORD, "to": NUMBER}
+    for name in (*incoming, "received_at", "sim", evil):
+        yield incoming | {name: evil}
     assured = {"type": "report", "seq": 1, "message_id": message_id, "attempt": 1,
                "status": "failed", "journal": message_id, "credit": 1, "entries": []}
     for kind in ("report", "nack"):
@@ -281,7 +284,7 @@ def test_no_log_has_private_data_or_a_forged_line(make_gateway, build):
     assert any(b"+***21" in line for line in check_program_log(logs["api-fcgi"], check))
     lines = check_program_log(logs["ws-broker"], check)
     assert any(FORGED.encode() in line for line in lines)
-    for event in (b"message dispatched", b"message released", b"device reported"):
+    for event in (b"message dispatched", b"message released", b"device reported", b"SMS received"):
         assert any(event in line for line in lines), event
     for line in logs["nginx"].decode().splitlines():
         assert re.fullmatch(NGINX_LINE, line), line

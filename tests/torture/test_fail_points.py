@@ -14,6 +14,7 @@ import pytest
 
 from harness.gateway import ROOT, programs_folder
 from harness.ledgers import DELIVERED, SENT, settle_and_check
+from harness.phone import AssuredPhone
 from harness.sanitizers import tell
 from harness.waiting import wait_for
 
@@ -38,6 +39,9 @@ BROKER_POINTS = [("broker.before_claim", 1), ("broker.before_claim", 3),
 # Of a batch of 10,000, which is stored in pieces of 64, and whether it is there then.
 BATCH_POINTS = [("store.within_batch", 1, False), ("store.within_batch", 80, False), ("store.within_batch", 157, False),
                 ("store.before_commit", 1, False), ("store.after_commit", 1, True), ("api.before_answer", 1, True)]
+# When a phone passes on an SMS, and whether it is there then.
+RECEIVE_POINTS = [("broker.before_receive", False), ("store.before_commit", False), ("store.after_commit", True),
+                  ("broker.after_receive", True)]
 POINTS = [("api_fcgi", *point) for point in API_POINTS] + \
     [("ws_broker", *point) for point in BROKER_POINTS]
 
@@ -101,6 +105,31 @@ def test_a_request_whose_answer_is_lost_is_sent_again_and_creates_one_message(ma
     assert post("another text").json()["code"] == "idempotency_key_reused"
 
 
+def test_an_incoming_sms_that_is_not_acknowledged_comes_again_and_is_stored_once(make_gateway):
+    gateway = make_gateway().start()
+
+    def connect():
+        phone = AssuredPhone(gateway, "phone", journal=journal)
+        phone.send({"type": "sms_received", "received_id": point, "from": "72000", "message": "text"})
+        return phone
+
+    journal = str(uuid.uuid4())
+    for number, (point, committed) in enumerate(RECEIVE_POINTS):
+        gateway.ws_broker.kill()
+        # The first two commits are the lease, and the phone that connects.
+        gateway.ws_broker.environment["FAIL_POINT"] = f"{point}:{3 if point.startswith('store') else 1}"
+        gateway.ws_broker.start()
+        connect()
+        assert gateway.ws_broker.wait() == -signal.SIGKILL, tell(gateway.ws_broker.log())
+        assert gateway.query("SELECT count(*) FROM incoming") == [(number + committed,)]
+        del gateway.ws_broker.environment["FAIL_POINT"]
+        gateway.ws_broker.start()
+        again = connect()
+        assert again.receive() == {"type": "sms_received_ack", "received_id": point}
+        assert gateway.query("SELECT count(*) FROM incoming") == [(number + 1,)]
+        again.close()
+
+
 def test_a_batch_whose_process_ends_is_there_whole_or_not_at_all(make_gateway):
     limits = dict.fromkeys(("DAILY_MESSAGES", "KEY_DAILY_MESSAGES", "RECIPIENT_DAILY_MESSAGES", "PAUSE_AFTER_MESSAGES"), 10 ** 6)
     gateway = make_gateway(**limits).start()
@@ -142,7 +171,8 @@ def test_every_fail_point_is_walked():
                for path in (ROOT / folder).rglob("*.c")]
     named = {name for path in sources
              for name in re.findall(r'FAIL_POINT\("(.*?)"\)', path.read_text())}
-    assert named == {point for _, point, _ in POINTS} | {point for point, _, _ in BATCH_POINTS}
+    assert named == {point for _, point, _ in POINTS} | {point for point, _, _ in BATCH_POINTS} | \
+        {point for point, _ in RECEIVE_POINTS}
 
 
 @pytest.mark.parametrize("program", ["api-fcgi", "ws-broker"])

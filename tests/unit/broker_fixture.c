@@ -6,6 +6,7 @@
 
 const struct broker_options default_options = {
     .name = "broker",
+    .new_id = message_id_new,
     .max_sessions = 64,
     .window = 4,
     .min_battery_percent = 5,

@@ -11,6 +11,7 @@
 #include "ws-broker/core/dispatch.h"
 #include "ws-broker/core/eligibility.h"
 #include "ws-broker/core/housekeeping.h"
+#include "ws-broker/core/incoming.h"
 #include "ws-broker/core/lifecycle.h"
 #include "ws-broker/core/offer.h"
 #include "ws-broker/core/report.h"

@@ -10,8 +10,9 @@
  *   before an offer, `accepted` before a release and before a basic device's frame.
  * - A message that cannot have been sent is returned to the queue when the connection ends.
  * - A report is never lost while the broker lives, and is acknowledged after its commit.
+ * - An incoming SMS is acknowledged after its commit; the device repeats it until then.
  *
- * Inside, each conversation is a file: connect, offer, report, cancel, close, dispatch, return_to_queue, work, token_revocation,
+ * Inside, each conversation is a file: connect, offer, report, incoming, cancel, close, dispatch, return_to_queue, work, token_revocation,
  * housekeeping. A conversation makes requests to the store (store_request.h) and completes them itself.
  */
 #ifndef WS_BROKER_CORE_BROKER_H

@@ -25,8 +25,9 @@ struct broker_options {
     int64_t sweep_interval_ms;
     int64_t lease_ms;
     int64_t drain_timeout_ms;
-    uint64_t seed;           /* of the random part of waiting times */
-    struct metrics *metrics; /* counts frames and connections; NULL: nothing is counted */
+    uint64_t seed;                     /* of the random part of waiting times */
+    struct message_id (*new_id)(void); /* for an incoming SMS; as message_id_new */
+    struct metrics *metrics;           /* counts frames and connections; NULL: nothing is counted */
 };
 
 /* The window of the send budget: a device is sent at most segments_burst in it. 0: no limit. */

@@ -247,7 +247,8 @@ static void take_control(struct session *session, struct buffer *frame, enum sen
 
 unsigned session_owed(const struct session *session)
 {
-    return session->pending_reports + session->pending_acks + session->control_count;
+    return session->pending_reports + session->pending_acks + session->pending_incoming +
+           session->control_count;
 }
 
 static struct in_flight_message *first_unwritten(const struct session *session)

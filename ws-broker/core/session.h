@@ -86,8 +86,9 @@ struct session {
     double work_tokens; /* below 0: it has made more work than it may */
     int64_t work_tokens_at_ms;
     int64_t throttled_until_ms;
-    unsigned pending_reports;                           /* at the store */
-    unsigned pending_acks;                              /* at the store */
+    unsigned pending_reports;  /* at the store */
+    unsigned pending_acks;     /* at the store */
+    unsigned pending_incoming; /* of the SMS at the store: one each, and one for each KiB */
     struct control_frame *first_control, *last_control; /* owned, oldest first */
     char device_id[DEVICE_ID_SIZE];
     char token_id[SECRET_ID_SIZE]; /* "": it needs none */
@@ -185,7 +186,7 @@ unsigned session_load_penalty(const struct session *session);
 MUST_CHECK bool session_queue_control(struct session *session, enum sent_frame_type type,
                                       char *frame);
 
-/* Answers that the device has yet to get: reports and acknowledgements at the store, and queued frames. */
+/* Answers that the device has yet to get: reports, acknowledgements and incoming SMS at the store, and queued frames. */
 unsigned session_owed(const struct session *session);
 
 /* What to write next on the connection. */

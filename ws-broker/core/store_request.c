@@ -37,11 +37,18 @@ static void retry_later(struct store_requests *requests, struct store_request *r
     requests->retries = request;
 }
 
-/* ERROR_MESSAGE_NOT_HELD is the store's answer to the request, not its failure. */
+/* Whether the result is the store's answer to the request, and not its failure. */
+static bool is_answered(const struct store_request *request)
+{
+    enum error result = request->write.result;
+    bool is_full = result == ERROR_DISK_FULL || result == ERROR_WAL_FULL;
+    return result == ERROR_NONE || result == ERROR_MESSAGE_NOT_HELD ||
+           (is_full && request->kind->comes_again);
+}
+
 static bool has_failed(const struct store_request *request)
 {
-    return request->kind->must_succeed && request->write.result != ERROR_NONE &&
-           request->write.result != ERROR_MESSAGE_NOT_HELD;
+    return request->kind->must_succeed && !is_answered(request);
 }
 
 bool store_request_finish(struct store_requests *requests, struct store_write *write, bool last_try,
@@ -53,7 +60,7 @@ bool store_request_finish(struct store_requests *requests, struct store_write *w
         retry_later(requests, request, now_ms);
         return false;
     }
-    if (failed)
+    if (failed && !request->kind->comes_again)
         log_error("change lost: the database refused it until the broker ended",
                   LOG_TEXT("request", request->kind->name),
                   LOG_TEXT("reason", error_code(write->result)));

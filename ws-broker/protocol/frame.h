@@ -2,6 +2,7 @@
 #ifndef WS_BROKER_PROTOCOL_FRAME_H
 #define WS_BROKER_PROTOCOL_FRAME_H
 
+#include "common/model/incoming_sms.h"
 #include "common/store/store.h"
 
 /* How far a conversation has come: decides which frames may come next. */
@@ -36,6 +37,7 @@ struct frame_problem {
     const char *member; /* static; NULL: the whole frame */
     bool has_message_id;
     struct message_id message_id;
+    char received_id[RECEIVED_ID_SIZE]; /* "": none */
 };
 
 struct frame {
@@ -47,9 +49,11 @@ struct frame {
     enum message_status status;                  /* STATUS_UPDATE, REPORT */
     char error_code[MESSAGE_ERROR_CODE_SIZE];    /* STATUS_UPDATE, REPORT, NACK; "": none */
     char error_message[MESSAGE_ERROR_TEXT_SIZE]; /* STATUS_UPDATE, REPORT, NACK; "": none */
-    unsigned sim;                                /* STATUS_UPDATE, REPORT, ACK; 0: none */
-    unsigned parts_sent;                         /* REPORT; at least 1 when it cannot be read */
-    int64_t seq;                                 /* REPORT; -1: missing */
+    unsigned sim;        /* STATUS_UPDATE, REPORT, ACK, SMS_RECEIVED; 0: none */
+    unsigned parts_sent; /* REPORT; at least 1 when it cannot be read */
+    int64_t seq;         /* REPORT; -1: missing */
+
+    struct incoming_sms incoming; /* SMS_RECEIVED: what the device says of it; owned */
 
     /* HELLO */
     struct message_id journal; /* the journal id */

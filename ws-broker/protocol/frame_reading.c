@@ -31,6 +31,15 @@ void frame_warn(struct frame_reading *reading, const char *member, const char *d
     va_end(arguments);
 }
 
+enum taken frame_take_sim(const struct json *value, struct frame_reading *reading)
+{
+    int64_t sim = 0;
+    if (!frame_value_integer(value, 1, MESSAGE_MAX_SIM, &sim))
+        return IGNORED;
+    reading->frame->sim = (unsigned)sim;
+    return TAKEN;
+}
+
 static bool refuse_member(const struct frame_member *member, const char *what,
                           struct frame_reading *reading)
 {

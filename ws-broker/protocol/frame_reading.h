@@ -29,6 +29,14 @@ struct frame_member {
     enum error error;   /* of a refusal; ERROR_NONE: ERROR_INVALID_VALUE */
 };
 
+/* The slot of a SIM, into frame->sim. */
+enum taken frame_take_sim(const struct json *value, struct frame_reading *reading);
+
+#define SIM_MEMBER                                                                                 \
+    {                                                                                              \
+        "sim", OPTIONAL, frame_take_sim, "a whole number from 1 to 4", ERROR_NONE                  \
+    }
+
 /* Reads the members of an object by their table; null is the same as missing. When a member appears twice, the last one
    counts; two essential ones must be equal. False, with *reading->problem, when an essential member is missing or
    unreadable. */

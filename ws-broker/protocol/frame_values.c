@@ -1,5 +1,6 @@
 #include "ws-broker/protocol/frame_values.h"
 
+#include "common/base/clock.h"
 #include "common/base/utf8.h"
 
 #include <ctype.h>
@@ -71,6 +72,39 @@ bool frame_value_integer(const struct json *value, int64_t least, int64_t most, 
         return false;
     *number = (int64_t)given;
     return true;
+}
+
+/* RFC 3339, and spaces around it. */
+static bool read_time_text(const char *text, int64_t *wall_ms)
+{
+    char trimmed[64];
+    if (!text)
+        return false;
+    text = skip_spaces(text);
+    size_t length = strlen(text);
+    while (length > 0 && ends(text + length - 1))
+        length--;
+    if (length >= sizeof(trimmed))
+        return false;
+    memcpy(trimmed, text, length);
+    trimmed[length] = '\0';
+    return clock_parse(trimmed, wall_ms);
+}
+
+bool frame_value_time(const struct json *value, int64_t *wall_ms)
+{
+    static const double least_ms = -62167219200000, most_ms = 253402300799999; /* clock_format */
+    static const double most_seconds = 1e11;
+    double number;
+    int64_t read_ms;
+    if (frame_value_number(value, NULL, &number))
+        number = floor(fabs(number) <= most_seconds ? number * 1000 : number);
+    else if (read_time_text(json_text(value), &read_ms))
+        number = (double)read_ms;
+    else
+        return false;
+    *wall_ms = (int64_t)number;
+    return number >= least_ms && number <= most_ms;
 }
 
 bool frame_value_word(const struct json *value, char word[FRAME_WORD_SIZE])

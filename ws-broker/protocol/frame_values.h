@@ -20,6 +20,10 @@ MUST_CHECK bool frame_value_number(const struct json *value, const char *unit, d
 MUST_CHECK bool frame_value_integer(const struct json *value, int64_t least, int64_t most,
                                     int64_t *number);
 
+/* A time in milliseconds since 1970 of the years 0 to 9999: RFC 3339, or a number, also as text, of seconds or milliseconds
+   since 1970. A number means seconds up to 10^11, which is the year 5138, and in milliseconds 1973. */
+MUST_CHECK bool frame_value_time(const struct json *value, int64_t *wall_ms);
+
 /* true, false, 1, 0, and these as texts. */
 MUST_CHECK bool frame_value_boolean(const struct json *value, bool *boolean);
 

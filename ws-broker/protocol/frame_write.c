@@ -93,6 +93,15 @@ void frame_write_report_ack(struct buffer *out, int64_t seq)
     json_end_object(&json);
 }
 
+void frame_write_sms_received_ack(struct buffer *out, const char *received_id)
+{
+    struct json_writer json = {.out = out};
+    json_begin_object(&json, NULL);
+    json_put_text(&json, "type", FRAME_SMS_RECEIVED_ACK);
+    json_put_text(&json, "received_id", received_id);
+    json_end_object(&json);
+}
+
 void frame_write_error(struct buffer *out, const struct frame_problem *problem)
 {
     struct json_writer json = {.out = out};
@@ -107,5 +116,7 @@ void frame_write_error(struct buffer *out, const struct frame_problem *problem)
         message_id_format(&problem->message_id, id);
         json_put_text(&json, "message_id", id);
     }
+    if (*problem->received_id)
+        json_put_text(&json, "received_id", problem->received_id);
     json_end_object(&json);
 }

@@ -14,6 +14,7 @@ void frame_write_offer(struct buffer *out, const struct message *message);
 void frame_write_order(struct buffer *out, enum sent_frame_type type,
                        const struct message_ref *ref);
 void frame_write_report_ack(struct buffer *out, int64_t seq);
+void frame_write_sms_received_ack(struct buffer *out, const char *received_id);
 void frame_write_error(struct buffer *out, const struct frame_problem *problem);
 
 #endif

@@ -1,6 +1,7 @@
 #include "ws-broker/protocol/frames.h"
 
 #include "common/model/protocol.h"
+#include "ws-broker/protocol/frame_incoming.h"
 #include "ws-broker/protocol/frame_info.h"
 
 #include <stdio.h>
@@ -91,16 +92,6 @@ static enum taken take_error_message(const struct json *value, struct frame_read
     return frame_value_text(value, frame->error_message, sizeof(frame->error_message));
 }
 
-/* By which the device sends the message. */
-static enum taken take_sim(const struct json *value, struct frame_reading *reading)
-{
-    int64_t sim = 0;
-    if (!frame_value_integer(value, 1, MESSAGE_MAX_SIM, &sim))
-        return IGNORED;
-    reading->frame->sim = (unsigned)sim;
-    return TAKEN;
-}
-
 #define MESSAGE_ID_MEMBER                                                                          \
     {                                                                                              \
         "message_id", ESSENTIAL, take_message_id, "a UUID", ERROR_NONE                             \
@@ -112,10 +103,6 @@ static enum taken take_sim(const struct json *value, struct frame_reading *readi
 #define CODE_MEMBER(name, take)                                                                    \
     {                                                                                              \
         name, OPTIONAL, take, "a text of at most 64 bytes", ERROR_NONE                             \
-    }
-#define SIM_MEMBER                                                                                 \
-    {                                                                                              \
-        "sim", OPTIONAL, take_sim, "a whole number from 1 to 4", ERROR_NONE                        \
     }
 #define ERROR_MESSAGE_MEMBER                                                                       \
     {                                                                                              \
@@ -166,6 +153,11 @@ static bool read_status_update(const struct json *object, struct frame_reading *
         ERROR_MESSAGE_MEMBER,
     };
     return frame_read_members(object, members, ARRAY_LENGTH(members), reading);
+}
+
+static bool read_sms_received(const struct json *object, struct frame_reading *reading)
+{
+    return frame_read_incoming(object, reading);
 }
 
 /* Without an attempt a report is still evidence about the message; without a seq it cannot be acknowledged. */
@@ -439,5 +431,7 @@ void frame_fini(struct frame *frame)
 {
     device_info_fini(&frame->info);
     free(frame->entries);
+    free(frame->incoming.text);
     frame->entries = NULL;
+    frame->incoming.text = NULL;
 }
