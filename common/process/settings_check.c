@@ -140,11 +140,22 @@ static bool check_runtime_dir(const struct settings *settings, char *errmsg)
                                         most, length);
 }
 
+/* For so long a phone may pass on the same SMS again. */
+static bool check_inbox_retention(const struct settings *settings, char *errmsg)
+{
+    enum { SHORTEST_DAYS = 30 };
+    return settings->inbox_retention_days == 0 || settings->inbox_retention_days >= SHORTEST_DAYS ||
+           errmsg_set(errmsg,
+                      "INBOX_RETENTION_DAYS must be at least %d, or 0 for ever: until then a phone "
+                      "may pass on the same SMS again",
+                      SHORTEST_DAYS);
+}
+
 bool settings_check(const struct settings *settings, char errmsg[ERRMSG_SIZE])
 {
     return check_tls(settings, errmsg) && check_listen_address(settings, errmsg) &&
            check_public_url(settings, errmsg) && check_origins(settings, errmsg) &&
-           check_runtime_dir(settings, errmsg);
+           check_runtime_dir(settings, errmsg) && check_inbox_retention(settings, errmsg);
 }
 
 /* ---- Limits that depend on each other ---- */

@@ -4,6 +4,7 @@
 
 #include "common/base/error.h"
 #include "common/model/incoming_sms.h"
+#include "common/store/messages.h"
 
 struct store_reader;
 
@@ -20,5 +21,42 @@ struct store_receive {
     bool known;           /* out: it was stored before */
     bool differs;         /* out, if known: then with another sender or text, which stays */
 };
+
+/* ---- Reads: see store.h ---- */
+
+/* ERROR_INCOMING_NOT_FOUND without one; otherwise the caller does incoming_sms_fini. */
+MUST_CHECK enum error store_find_incoming(struct store_reader *reader, const struct message_id *id,
+                                          struct incoming_sms *sms);
+
+/* Which incoming SMS, newest first, by when they were stored. A filter that is not set (false, "", 0) lets everything
+   through. */
+struct store_inbox_query {
+    char device_id[DEVICE_ID_SIZE];
+    char sender[INCOMING_ADDRESS_SIZE];
+    unsigned sim;
+    bool has_stored_after, has_stored_before;
+    int64_t stored_after_ms;  /* wall, inclusive */
+    int64_t stored_before_ms; /* wall, exclusive */
+
+    /* As of struct store_query (messages.h). */
+    size_t limit;
+    size_t max_text_bytes;
+    enum store_position position;
+    int64_t offset;
+    struct message_id cursor;
+};
+
+struct store_inbox_page {
+    struct incoming_sms *incoming; /* newest first */
+    size_t count;
+    int64_t total;             /* that match the filters, on all pages */
+    bool has_older, has_newer; /* also where the page ended early */
+};
+
+/* One consistent view. The caller does store_inbox_page_fini, also after an error. */
+MUST_CHECK enum error store_list_inbox(struct store_reader *reader,
+                                       const struct store_inbox_query *query,
+                                       struct store_inbox_page *page);
+void store_inbox_page_fini(struct store_inbox_page *page);
 
 #endif

@@ -88,6 +88,10 @@ struct store_backend {
                                struct store_batch batches[], size_t *count);
     enum error (*list_messages)(struct store_database_reader *reader,
                                 const struct store_query *query, struct store_page *page);
+    enum error (*find_incoming)(struct store_database_reader *reader, const struct message_id *id,
+                                struct incoming_sms *sms);
+    enum error (*list_inbox)(struct store_database_reader *reader,
+                             const struct store_inbox_query *query, struct store_inbox_page *page);
     enum error (*find_key)(struct store_database_reader *reader, const char *id,
                            struct api_key *key, bool *found);
     enum error (*list_keys)(struct store_database_reader *reader, struct api_key **keys,

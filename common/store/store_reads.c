@@ -65,6 +65,28 @@ void store_page_fini(struct store_page *page)
     *page = (struct store_page){0};
 }
 
+enum error store_find_incoming(struct store_reader *reader, const struct message_id *id,
+                               struct incoming_sms *sms)
+{
+    return reader->backend->find_incoming(reader->reader, id, sms);
+}
+
+enum error store_list_inbox(struct store_reader *reader, const struct store_inbox_query *query,
+                            struct store_inbox_page *page)
+{
+    assert(query->limit > 0 && query->offset >= 0);
+    *page = (struct store_inbox_page){0};
+    return reader->backend->list_inbox(reader->reader, query, page);
+}
+
+void store_inbox_page_fini(struct store_inbox_page *page)
+{
+    for (size_t i = 0; i < page->count; i++)
+        incoming_sms_fini(&page->incoming[i]);
+    free(page->incoming);
+    *page = (struct store_inbox_page){0};
+}
+
 enum error store_find_key(struct store_reader *reader, const char *id, struct api_key *key,
                           bool *found)
 {

@@ -354,33 +354,38 @@ static int purge(struct store *store, const struct command *command)
 {
     enum { PIECE = 100, MOST_DAYS = 36500 };
     int64_t text_days = command->settings.text_retention_days, texts = 0, messages = 0;
-    int64_t message_days = command->settings.message_retention_days;
+    int64_t message_days = command->settings.message_retention_days, incoming = 0;
     if (!command_number(command, "text-days", 0, MOST_DAYS, &text_days) ||
         !command_number(command, "message-days", 0, MOST_DAYS, &message_days))
         return COMMAND_EXIT_USAGE;
     struct store_write write = {.verb = STORE_PURGE};
     write.purge.text_age_ms = text_days * DAY_MS;
     write.purge.message_age_ms = message_days * DAY_MS;
+    write.purge.incoming_age_ms = command->settings.inbox_retention_days * DAY_MS;
     write.purge.limit = PIECE;
     do {
         enum error error = store_run(store, &write);
-        if (error != ERROR_NONE && texts + messages > 0)
+        if (error != ERROR_NONE && texts + messages + incoming > 0)
             return command_fail(command,
-                                "%s. %lld texts and %lld messages were deleted before; run the "
-                                "command again to continue",
-                                error_title(error), (long long)texts, (long long)messages);
+                                "%s. %lld texts, %lld messages and %lld incoming SMS were deleted "
+                                "before; run the command again to continue",
+                                error_title(error), (long long)texts, (long long)messages,
+                                (long long)incoming);
         if (error != ERROR_NONE)
             return command_fail_error(command, error);
         texts += write.purge.texts;
         messages += write.purge.messages;
+        incoming += write.purge.incoming;
     } while (write.purge.more);
     if (command->json) {
         json_begin_object(command->json, NULL);
         json_put_integer(command->json, "texts", texts);
         json_put_integer(command->json, "messages", messages);
+        json_put_integer(command->json, "incoming", incoming);
         json_end_object(command->json);
     } else {
-        printf("Deleted %" PRId64 " texts and %" PRId64 " messages.\n", texts, messages);
+        printf("Deleted %" PRId64 " texts, %" PRId64 " messages and %" PRId64 " incoming SMS.\n",
+               texts, messages, incoming);
     }
     return EXIT_SUCCESS;
 }
@@ -411,8 +416,9 @@ static const struct command_option list_options[] = {
 static const struct command_option purge_options[] = {
     {.name = "text-days",
      .value = "N",
-     .meaning = "delete texts this many days after their message finished (0: none, default: the "
-                "setting TEXT_RETENTION_DAYS)"},
+     .meaning =
+         "delete texts this many days after their message finished, or their incoming SMS was "
+         "stored (0: none, default: the setting TEXT_RETENTION_DAYS)"},
     {.name = "message-days",
      .value = "N",
      .meaning = "delete messages this many days after they finished (0: none, default: the setting "
@@ -444,7 +450,8 @@ static const struct command_action actions[] = {
      .meaning = "erase a finished message, with its text and history",
      .run = erase},
     {.name = "purge",
-     .meaning = "delete old texts and messages now; the gateway also does it by itself, a little "
+     .meaning = "delete old texts, messages and incoming SMS now; the gateway also does it by "
+                "itself, a little "
                 "at a time",
      .options = purge_options,
      .run = purge},

@@ -20,8 +20,8 @@ struct broker_options {
     int64_t report_timeout_ms;
     int64_t report_horizon_ms;
     int64_t stuck_after_ms;
-    int64_t text_retention_ms;    /* how long the text of a finished message is kept; 0: for ever */
-    int64_t message_retention_ms; /* how long the message itself is kept; 0: for ever */
+    /* How long is kept, 0 for ever: the text of a finished message, or of an incoming SMS; the message; the incoming SMS. */
+    int64_t text_retention_ms, message_retention_ms, inbox_retention_ms;
     int64_t sweep_interval_ms;
     int64_t lease_ms;
     int64_t drain_timeout_ms;

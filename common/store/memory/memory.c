@@ -255,6 +255,18 @@ static enum error list_messages(struct store_database_reader *reader,
     return end_read(reader, memory_list_messages(begin_read(reader), query, page));
 }
 
+static enum error find_incoming(struct store_database_reader *reader, const struct message_id *id,
+                                struct incoming_sms *sms)
+{
+    return end_read(reader, memory_read_incoming(begin_read(reader), id, sms));
+}
+
+static enum error list_inbox(struct store_database_reader *reader,
+                             const struct store_inbox_query *query, struct store_inbox_page *page)
+{
+    return end_read(reader, memory_list_inbox(begin_read(reader), query, page));
+}
+
 static enum error find_key(struct store_database_reader *reader, const char *id,
                            struct api_key *key, bool *found)
 {
@@ -408,6 +420,8 @@ const struct store_backend store_backend_memory = {
     .find_batch = find_batch,
     .list_batches = list_batches,
     .list_messages = list_messages,
+    .find_incoming = find_incoming,
+    .list_inbox = list_inbox,
     .find_key = find_key,
     .list_keys = list_keys,
     .find_token = find_token,

@@ -230,6 +230,11 @@ MUST_CHECK enum error memory_read_batch(const struct memory_tables *tables,
 MUST_CHECK enum error memory_list_messages(const struct memory_tables *tables,
                                            const struct store_query *query,
                                            struct store_page *page);
+MUST_CHECK enum error memory_read_incoming(const struct memory_tables *tables,
+                                           const struct message_id *id, struct incoming_sms *sms);
+MUST_CHECK enum error memory_list_inbox(const struct memory_tables *tables,
+                                        const struct store_inbox_query *query,
+                                        struct store_inbox_page *page);
 MUST_CHECK enum error memory_list_keys(const struct memory_tables *tables, struct api_key **keys,
                                        size_t *count);
 MUST_CHECK enum error memory_list_tokens(const struct memory_tables *tables,

@@ -19,6 +19,12 @@ enum error queries_list_batches(struct store_database_reader *reader,
 enum error queries_list_messages(struct store_database_reader *reader,
                                  const struct store_query *query, struct store_page *page);
 
+/* inbox_queries.c */
+enum error queries_find_incoming(struct store_database_reader *reader, const struct message_id *id,
+                                 struct incoming_sms *sms);
+enum error queries_list_inbox(struct store_database_reader *reader,
+                              const struct store_inbox_query *query, struct store_inbox_page *page);
+
 /* access_queries.c */
 enum error queries_find_key(struct store_database_reader *reader, const char *id,
                             struct api_key *key, bool *found);
