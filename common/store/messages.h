@@ -204,15 +204,17 @@ struct store_erase {
 };
 
 /* Removes the texts, and the messages with their events, that finished that long ago; the texts of incoming SMS, and the
-   incoming SMS, that were stored that long ago; and the answers to requests that are older than STORE_IDEMPOTENCY_KEPT_MS. Nothing of them stays in the database; space is given back to the file
-   system when much is free. */
+   incoming SMS, that were stored that long ago; the other events that are so old; and the answers to requests that are older
+   than STORE_IDEMPOTENCY_KEPT_MS. Nothing of them stays in the database; space is given back to the file system when much is
+   free. */
 struct store_purge {
     int64_t text_age_ms;     /* 0: no texts */
     int64_t message_age_ms;  /* 0: no messages */
     int64_t incoming_age_ms; /* 0: no incoming SMS */
+    int64_t event_age_ms;    /* of events that are not of messages; 0: none */
     int64_t delivery_age_ms; /* of webhooks, since the last try; 0: only of those that are gone */
     int64_t limit;           /* of each */
-    int64_t texts, messages, incoming, answers; /* out: how many were removed */
+    int64_t texts, messages, incoming, events, answers; /* out: how many were removed */
     int64_t deliveries;
     bool more; /* out: there is more to remove */
 };

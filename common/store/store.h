@@ -12,8 +12,8 @@
  * Reads go through a `struct store_reader`; each thread has its own. A read ends within the time limit.
  *
  * The payloads of the writes, and the reads, are in a header for each aggregate: messages.h, inbox.h, idempotency.h,
- * devices.h, access.h, limits.h, work.h, webhooks.h, admin.h. What the writes do is decided in verbs/, once for all backends; store_backend.h is what a
- * database must offer.
+ * devices.h, access.h, limits.h, events.h, work.h, webhooks.h, admin.h. What the writes do is decided in verbs/, once for
+ * all backends; store_backend.h is what a database must offer.
  */
 #ifndef COMMON_STORE_STORE_H
 #define COMMON_STORE_STORE_H
@@ -22,6 +22,7 @@
 #include "common/store/access.h"
 #include "common/store/admin.h"
 #include "common/store/devices.h"
+#include "common/store/events.h"
 #include "common/store/idempotency.h"
 #include "common/store/inbox.h"
 #include "common/store/limits.h"

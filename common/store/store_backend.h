@@ -92,6 +92,10 @@ struct store_backend {
                                 struct incoming_sms *sms);
     enum error (*list_inbox)(struct store_database_reader *reader,
                              const struct store_inbox_query *query, struct store_inbox_page *page);
+    enum error (*list_events)(struct store_database_reader *reader,
+                              const struct store_event_query *query, struct store_event_page *page);
+    enum error (*read_event_range)(struct store_database_reader *reader, int64_t *oldest,
+                                   int64_t *newest);
     enum error (*find_key)(struct store_database_reader *reader, const char *id,
                            struct api_key *key, bool *found);
     enum error (*list_keys)(struct store_database_reader *reader, struct api_key **keys,

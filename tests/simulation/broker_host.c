@@ -23,7 +23,7 @@ static struct store_write *take_write(struct write_queue *queue)
     return write;
 }
 
-static void schedule_host(struct world *world, int64_t in_ms, enum event_type type)
+static void schedule_host(struct world *world, int64_t in_ms, enum event_kind type)
 {
     world_schedule(world, in_ms,
                    (struct event){.type = type, .generation = world->host.generation});

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void schedule_on(struct world *world, unsigned index, int64_t in_ms, enum event_type type)
+static void schedule_on(struct world *world, unsigned index, int64_t in_ms, enum event_kind type)
 {
     world_schedule(world, in_ms,
                    (struct event){.type = type,

@@ -4,7 +4,7 @@
 
 #include "common/base/base.h"
 
-enum event_type {
+enum event_kind {
     EVENT_BROKER_START,
     EVENT_BROKER_TICK,
     EVENT_DOORBELL,
@@ -30,7 +30,7 @@ enum event_type {
 struct event {
     int64_t at_ms;
     uint64_t order;
-    enum event_type type;
+    enum event_kind type;
     unsigned subject;
     unsigned generation;
     unsigned a, b;

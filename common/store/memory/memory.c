@@ -267,6 +267,19 @@ static enum error list_inbox(struct store_database_reader *reader,
     return end_read(reader, memory_list_inbox(begin_read(reader), query, page));
 }
 
+static enum error list_events(struct store_database_reader *reader,
+                              const struct store_event_query *query, struct store_event_page *page)
+{
+    return end_read(reader, memory_list_events(begin_read(reader), query, page));
+}
+
+static enum error read_event_range(struct store_database_reader *reader, int64_t *oldest,
+                                   int64_t *newest)
+{
+    memory_read_event_range(begin_read(reader), oldest, newest);
+    return end_read(reader, ERROR_NONE);
+}
+
 static enum error find_key(struct store_database_reader *reader, const char *id,
                            struct api_key *key, bool *found)
 {
@@ -422,6 +435,8 @@ const struct store_backend store_backend_memory = {
     .list_messages = list_messages,
     .find_incoming = find_incoming,
     .list_inbox = list_inbox,
+    .list_events = list_events,
+    .read_event_range = read_event_range,
     .find_key = find_key,
     .list_keys = list_keys,
     .find_token = find_token,

@@ -18,6 +18,7 @@
 /* An event after the first, which is the message's row itself. The texts follow the struct in memory. */
 struct memory_event {
     struct memory_event *older;
+    int64_t id;
     enum message_status status;
     unsigned attempt;
     enum transition_reason reason;
@@ -34,6 +35,20 @@ struct memory_message {
     struct message_id resent_as;
     struct memory_event *newest_event;
     const struct memory_event *error; /* the event with the message's error; NULL: none */
+};
+
+/* An event of the gateway's sequence. Key: id. */
+struct memory_any_event {
+    int64_t id;
+    /* Of a message: the message has it. */
+    const struct memory_event *of_message; /* NULL: it is none of a message */
+    int64_t message_seq, number;
+    /* Of others. The detail follows the struct in memory; NULL: none. */
+    enum event_type type;
+    int64_t at_ms;
+    char device_id[DEVICE_ID_SIZE];
+    char subject[STORE_EVENT_SUBJECT_SIZE];
+    const char *detail;
 };
 
 /* Key: id. */
@@ -143,6 +158,8 @@ struct memory_delivery {
 struct memory_tables {
     struct table messages;
     struct table messages_in[MESSAGE_STATUS_COUNT]; /* the same rows, by status */
+    struct table events;
+    int64_t last_event_id; /* also of a transaction that was rolled back */
     struct table batches;
     struct table incoming;
     struct table incoming_by_device; /* the same rows, by device_id and received_id */
@@ -161,7 +178,8 @@ struct memory_tables {
     struct table webhook_changes; /* struct memory_number: of the last change of a webhook */
     struct table device_uses;     /* struct device_use, by device_id */
     struct table idempotency;
-    struct table sending; /* struct store_sending: one row, or none before the first pause */
+    struct table sending;        /* struct store_sending: one row, or none before the first pause */
+    struct table removed_events; /* the highest id that retention removed: one row, or none */
 };
 
 void memory_tables_init(struct memory_tables *tables);
@@ -192,6 +210,14 @@ void memory_read_queued_since(const struct memory_tables *tables, int64_t now_ms
                               int64_t *since_ms);
 
 void memory_read_sending(const struct memory_tables *tables, struct store_sending *sending);
+
+/* ---- Events: event_rows.c ---- */
+
+/* Adds an event of a message, or removes it, from the sequence. */
+MUST_CHECK enum error memory_put_message_event(struct store_database *database, int64_t seq,
+                                               int64_t number, struct memory_event *event);
+MUST_CHECK enum error memory_remove_message_events(struct store_database *database,
+                                                   const struct memory_event *newest);
 
 /* ---- Of struct message_rows: queue_rows.c, and the content of a message ---- */
 
@@ -235,6 +261,10 @@ MUST_CHECK enum error memory_read_incoming(const struct memory_tables *tables,
 MUST_CHECK enum error memory_list_inbox(const struct memory_tables *tables,
                                         const struct store_inbox_query *query,
                                         struct store_inbox_page *page);
+MUST_CHECK enum error memory_list_events(const struct memory_tables *tables,
+                                         const struct store_event_query *query,
+                                         struct store_event_page *page);
+void memory_read_event_range(const struct memory_tables *tables, int64_t *oldest, int64_t *newest);
 MUST_CHECK enum error memory_list_keys(const struct memory_tables *tables, struct api_key **keys,
                                        size_t *count);
 MUST_CHECK enum error memory_list_tokens(const struct memory_tables *tables,
@@ -299,6 +329,7 @@ bool memory_turn_is_over(struct store_database *database);
 extern const struct message_rows memory_message_rows;
 extern const struct batch_rows memory_batch_rows;
 extern const struct incoming_rows memory_incoming_rows;
+extern const struct event_rows memory_event_rows;
 extern const struct device_rows memory_device_rows;
 extern const struct access_rows memory_access_rows;
 extern const struct webhook_rows memory_webhook_rows;

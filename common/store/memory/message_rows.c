@@ -138,7 +138,10 @@ static enum error change(struct store_database *database, const struct message_r
     message->newest_event = event;
     if (error)
         message->error = *event->error_code || *event->error_text ? event : NULL;
-    return put(database, message);
+    enum error result = put(database, message);
+    return result == ERROR_NONE
+               ? memory_put_message_event(database, after->seq, after->event_count, event)
+               : result;
 }
 
 static enum error assign(struct store_database *database, const struct message_row *row)
@@ -173,8 +176,10 @@ static enum error request_cancel(struct store_database *database, const struct m
 static enum error remove_message(struct store_database *database, const struct message_row *row)
 {
     struct memory_message *message = find_current(database, row->seq);
-    return message ? table_remove(&database->tables->messages, &database->undo, message)
-                   : ERROR_INTERNAL;
+    enum error error = message ? memory_remove_message_events(database, message->newest_event)
+                               : ERROR_INTERNAL;
+    return error == ERROR_NONE ? table_remove(&database->tables->messages, &database->undo, message)
+                               : error;
 }
 
 enum error memory_read_content(struct store_database *database, const struct message_row *row,

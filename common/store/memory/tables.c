@@ -193,6 +193,12 @@ static int compare_deliveries(const void *row, const void *key)
            (a->delivery.event_id < b->delivery.event_id);
 }
 
+static int compare_events(const void *row, const void *key)
+{
+    const struct memory_any_event *a = row, *b = key;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
 static int compare_single(const void *row, const void *key)
 {
     (void)row, (void)key;
@@ -216,6 +222,7 @@ void memory_tables_init(struct memory_tables *tables)
                      .free_row = free_message,
                      .changed = move_message,
                      .reserve = reserve_messages},
+        .events = {.compare = compare_events, .free_row = free_plain},
         .batches = {.compare = compare_ids, .free_row = free_plain},
         .incoming = {.compare = compare_incoming,
                      .free_row = free_incoming,
@@ -238,6 +245,7 @@ void memory_tables_init(struct memory_tables *tables)
         .device_uses = {.compare = compare_texts, .free_row = free_plain},
         .idempotency = {.compare = compare_idempotency, .free_row = free_idempotency},
         .sending = {.compare = compare_single, .free_row = free_plain},
+        .removed_events = {.compare = compare_single, .free_row = free_plain},
     };
     for (int i = 0; i < MESSAGE_STATUS_COUNT; i++)
         tables->messages_in[i].compare = compare_messages;
@@ -246,11 +254,13 @@ void memory_tables_init(struct memory_tables *tables)
 void memory_tables_fini(struct memory_tables *tables)
 {
     struct table *const all[] = {
-        &tables->messages,   &tables->devices,    &tables->brokers,         &tables->leases,
-        &tables->keys,       &tables->pairings,   &tables->tokens,          &tables->token_uses,
-        &tables->identities, &tables->accepted,   &tables->device_uses,     &tables->idempotency,
-        &tables->sending,    &tables->batches,    &tables->tickets,         &tables->incoming,
-        &tables->webhooks,   &tables->deliveries, &tables->webhook_changes,
+        &tables->messages,        &tables->devices,     &tables->brokers,
+        &tables->leases,          &tables->keys,        &tables->pairings,
+        &tables->tokens,          &tables->token_uses,  &tables->identities,
+        &tables->accepted,        &tables->device_uses, &tables->idempotency,
+        &tables->sending,         &tables->batches,     &tables->tickets,
+        &tables->incoming,        &tables->webhooks,    &tables->deliveries,
+        &tables->webhook_changes, &tables->events,      &tables->removed_events,
     };
     for (size_t i = 0; i < ARRAY_LENGTH(all); i++)
         table_fini(all[i]);

@@ -7,7 +7,7 @@
 void memory_read_webhook_news(const struct memory_tables *tables, struct store_webhook_news *news)
 {
     const struct table *changes = &tables->webhook_changes;
-    *news = (struct store_webhook_news){0};
+    *news = (struct store_webhook_news){.newest_event = tables->last_event_id};
     if (changes->count)
         news->changed = ((const struct memory_number *)changes->rows[0])->number;
 }

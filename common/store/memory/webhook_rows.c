@@ -65,8 +65,7 @@ static enum error next_change(struct store_database *database, int64_t *number)
 
 static enum error find_newest_event(struct store_database *database, int64_t *event_id)
 {
-    (void)database;
-    *event_id = 0;
+    *event_id = database->tables->last_event_id;
     return ERROR_NONE;
 }
 

@@ -25,6 +25,7 @@ static const struct store_rows rows = {
     .messages = &sqlite_message_rows,
     .batches = &sqlite_batch_rows,
     .incoming = &sqlite_incoming_rows,
+    .events = &sqlite_event_rows,
     .devices = &sqlite_device_rows,
     .access = &sqlite_access_rows,
     .webhooks = &sqlite_webhook_rows,
@@ -307,7 +308,7 @@ static enum error commit(struct store_database *database)
     if (error == ERROR_NONE)
         error = transaction_flush(&database->transaction);
     if (error == ERROR_NONE)
-        error = message_rows_flush(database);
+        error = event_rows_flush(database);
     if (error == ERROR_NONE)
         error = commit_transaction(database);
     if (error != ERROR_NONE)
@@ -389,6 +390,8 @@ const struct store_backend store_backend_sqlite = {
     .list_messages = queries_list_messages,
     .find_incoming = queries_find_incoming,
     .list_inbox = queries_list_inbox,
+    .list_events = queries_list_events,
+    .read_event_range = queries_read_event_range,
     .find_key = queries_find_key,
     .list_keys = queries_list_keys,
     .find_token = queries_find_token,

@@ -95,38 +95,11 @@ static void bind_place(struct statement *statement, const struct message_place *
     bind_if_any(statement, FIELD_DUE_AT_MS, place->due_at_ms);
 }
 
-static enum error next_event_id(struct store_database *database)
-{
-    enum error error = ERROR_NONE;
-    if (database->last_event_id == 0)
-        error = statement_read_integer(&database->handle, get(database, READ_LAST_EVENT),
-                                       &database->last_event_id);
-    database->last_event_id++;
-    return error;
-}
-
-enum error message_rows_last_event(struct store_database *database, int64_t *event_id)
-{
-    *event_id = database->last_event_id;
-    return *event_id ? ERROR_NONE
-                     : statement_read_integer(&database->handle, get(database, READ_LAST_EVENT),
-                                              event_id);
-}
-
-enum error message_rows_flush(struct store_database *database)
-{
-    if (database->last_event_id == 0)
-        return ERROR_NONE;
-    struct statement *update = get(database, WRITE_LAST_EVENT);
-    statement_bind_integer(update, FIELD_EVENT_ID, database->last_event_id);
-    return run(database, update);
-}
-
 static enum error append_event(struct store_database *database, const struct message_row *row,
                                enum transition_reason reason,
                                const struct message_error *message_error)
 {
-    enum error error = next_event_id(database);
+    enum error error = event_rows_next_id(database);
     if (error != ERROR_NONE)
         return error;
     struct statement *insert = get(database, INSERT_EVENT);

@@ -24,6 +24,12 @@ enum error queries_find_incoming(struct store_database_reader *reader, const str
                                  struct incoming_sms *sms);
 enum error queries_list_inbox(struct store_database_reader *reader,
                               const struct store_inbox_query *query, struct store_inbox_page *page);
+/* event_queries.c */
+enum error queries_list_events(struct store_database_reader *reader,
+                               const struct store_event_query *query,
+                               struct store_event_page *page);
+enum error queries_read_event_range(struct store_database_reader *reader, int64_t *oldest,
+                                    int64_t *newest);
 
 /* access_queries.c */
 enum error queries_find_key(struct store_database_reader *reader, const char *id,

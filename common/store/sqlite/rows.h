@@ -8,6 +8,7 @@
 extern const struct message_rows sqlite_message_rows;
 extern const struct batch_rows sqlite_batch_rows;
 extern const struct incoming_rows sqlite_incoming_rows;
+extern const struct event_rows sqlite_event_rows;
 extern const struct device_rows sqlite_device_rows;
 extern const struct access_rows sqlite_access_rows;
 extern const struct webhook_rows sqlite_webhook_rows;
@@ -24,8 +25,12 @@ MUST_CHECK enum error idempotency_rows_insert(struct store_database *database,
                                               const struct store_idempotency *idempotency,
                                               int64_t now_ms);
 
+/* The id of a new event, which is database->last_event_id then. */
+MUST_CHECK enum error event_rows_next_id(struct store_database *database);
+/* The id of the newest event, also one of this transaction. */
+MUST_CHECK enum error event_rows_last_id(struct store_database *database, int64_t *event_id);
 /* Writes the id of the last event of the transaction. */
-MUST_CHECK enum error message_rows_flush(struct store_database *database);
+MUST_CHECK enum error event_rows_flush(struct store_database *database);
 
 /* The columns of TRAITS, and of a device's configuration. */
 void sqlite_read_traits(const struct statement *row, struct device_traits *traits);
@@ -35,9 +40,6 @@ void sqlite_read_configuration(const struct statement *row,
 /* Of the tables webhook and webhook_delivery. */
 void sqlite_read_webhook(const struct statement *row, struct webhook *webhook);
 void sqlite_read_delivery(const struct statement *row, struct webhook_delivery *delivery);
-
-/* The id of the newest event, also one of this transaction. */
-MUST_CHECK enum error message_rows_last_event(struct store_database *database, int64_t *event_id);
 
 /* Of the table device_use; a row without one reads as no use. */
 void sqlite_read_use(const struct statement *row, struct device_use *use);

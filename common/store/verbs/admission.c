@@ -1,6 +1,7 @@
 #include "common/store/verbs/admission.h"
 
 #include "common/base/log.h"
+#include "common/store/verbs/events.h"
 #include "common/store/verbs/idempotency.h"
 #include "common/store/verbs/queue_place.h"
 #include "common/store/verbs/verbs.h"
@@ -358,7 +359,11 @@ static enum error pause_sending(struct store_transaction *transaction, const cha
         return error;
     sending.paused_since_ms = transaction->now_ms;
     snprintf(sending.reason, sizeof(sending.reason), "%s", reason);
-    return rows->save_sending(transaction->database, &sending);
+    error = rows->save_sending(transaction->database, &sending);
+    return error == ERROR_NONE
+               ? event_put_text(transaction, (struct event_row){.type = EVENT_SENDING_PAUSED},
+                                "reason", sending.reason)
+               : error;
 }
 
 enum error admission_flush(struct store_transaction *transaction)
@@ -398,6 +403,8 @@ static enum error resume_sending(struct store_transaction *transaction, bool *ch
     *changed = error == ERROR_NONE && sending.paused_since_ms != 0;
     if (*changed)
         error = rows->save_sending(transaction->database, &(struct store_sending){0});
+    if (error == ERROR_NONE && *changed)
+        error = event_put(transaction, &(struct event_row){.type = EVENT_SENDING_RESUMED});
     /* The burst begins again from nothing. */
     return error == ERROR_NONE ? rows->remove_accepted(transaction->database, ACCEPTED_IN_MINUTE,
                                                        INT64_MAX, INT64_MAX, &removed)

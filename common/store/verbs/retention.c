@@ -29,18 +29,44 @@ enum error verb_erase(struct store_transaction *transaction, struct store_write 
     return write->erase.erased ? remove_message(transaction, &row) : ERROR_NONE;
 }
 
+/* Also what the event of a message told is gone: *newest is the highest id. */
+static enum error purge_message(struct store_transaction *transaction,
+                                const struct message_row *row, int64_t *newest)
+{
+    int64_t id;
+    enum error error = transaction->rows->events->find_newest_of(transaction->database, row, &id);
+    if (error != ERROR_NONE)
+        return error;
+    *newest = MAX(*newest, id);
+    return remove_message(transaction, row);
+}
+
 static enum error purge_messages(struct store_transaction *transaction, struct store_purge *purge)
 {
     size_t count = 0, limit = (size_t)purge->limit;
+    int64_t newest_event = 0;
     struct message_row *rows = transaction_scratch(transaction, limit * sizeof(*rows));
     if (!rows)
         return ERROR_INTERNAL;
     enum error error = transaction->rows->messages->list_finished(
         transaction->database, transaction->now_ms - purge->message_age_ms, limit, rows, &count);
     for (size_t i = 0; error == ERROR_NONE && i < count; i++)
-        error = remove_message(transaction, &rows[i]);
+        error = purge_message(transaction, &rows[i], &newest_event);
     purge->messages = (int64_t)count;
-    return error;
+    return error == ERROR_NONE && newest_event > 0
+               ? transaction->rows->events->note_removed(transaction->database, newest_event)
+               : error;
+}
+
+static enum error purge_events(struct store_transaction *transaction, struct store_purge *purge)
+{
+    const struct event_rows *events = transaction->rows->events;
+    int64_t last;
+    enum error error = events->remove_old(transaction->database,
+                                          transaction->now_ms - purge->event_age_ms, purge->limit,
+                                          &purge->events, &last);
+    return error == ERROR_NONE && last > 0 ? events->note_removed(transaction->database, last)
+                                           : error;
 }
 
 /* Those of messages, and those of incoming SMS. */
@@ -63,7 +89,7 @@ enum error verb_purge(struct store_transaction *transaction, struct store_write 
     struct store_purge *purge = &write->purge;
     bool space = false, texts = false;
     enum error error = ERROR_NONE;
-    purge->texts = purge->messages = purge->incoming = 0;
+    purge->texts = purge->messages = purge->incoming = purge->events = 0;
     if (purge->text_age_ms != 0)
         error = purge_texts(transaction, purge, &texts);
     if (error == ERROR_NONE && purge->message_age_ms != 0)
@@ -72,6 +98,8 @@ enum error verb_purge(struct store_transaction *transaction, struct store_write 
         error = transaction->rows->incoming->remove_old(
             transaction->database, transaction->now_ms - purge->incoming_age_ms, purge->limit,
             &purge->incoming);
+    if (error == ERROR_NONE && purge->event_age_ms != 0)
+        error = purge_events(transaction, purge);
     if (error == ERROR_NONE)
         error = transaction->rows->idempotency->remove_old(
             transaction->database, transaction->now_ms - STORE_IDEMPOTENCY_KEPT_MS, purge->limit,
@@ -85,6 +113,6 @@ enum error verb_purge(struct store_transaction *transaction, struct store_write 
         error = transaction->rows->admin->reclaim_space(transaction->database, &space);
     purge->more = space || texts || purge->messages == purge->limit ||
                   purge->incoming == purge->limit || purge->answers == purge->limit ||
-                  purge->deliveries == purge->limit;
+                  purge->events == purge->limit || purge->deliveries == purge->limit;
     return error;
 }

@@ -157,6 +157,28 @@ struct message_rows {
                                     int64_t *since_ms);
 };
 
+/* ---- Events that are not of messages ---- */
+
+struct event_row {
+    enum event_type type;
+    const char *device_id, *subject; /* NULL, "": none */
+    const char *detail;              /* a JSON object; NULL: none */
+};
+
+struct event_rows {
+    /* With the next id of the sequence that message_rows.change takes its ids from. */
+    enum error (*insert)(struct store_database *database, const struct event_row *event,
+                         int64_t now_ms);
+    /* The id of a message's newest event; 0: it has none but that it was queued. */
+    enum error (*find_newest_of)(struct store_database *database, const struct message_row *row,
+                                 int64_t *id);
+    /* Removes those of before then among the first `limit`; *count of them, and the id of the last, or 0. */
+    enum error (*remove_old)(struct store_database *database, int64_t before_ms, int64_t limit,
+                             int64_t *count, int64_t *last_id);
+    /* Retention has removed the event of that id; whether others with lower ids are there does not count. */
+    enum error (*note_removed)(struct store_database *database, int64_t id);
+};
+
 /* ---- Devices and brokers ---- */
 
 struct lease_row {
@@ -417,6 +439,7 @@ struct store_rows {
     const struct message_rows *messages;
     const struct batch_rows *batches;
     const struct incoming_rows *incoming;
+    const struct event_rows *events;
     const struct device_rows *devices;
     const struct access_rows *access;
     const struct webhook_rows *webhooks;

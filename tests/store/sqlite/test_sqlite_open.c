@@ -164,7 +164,7 @@ static bool is_small_scan(const char *detail)
            strstr(detail, "USING INDEX message_retried") ||
            strstr(detail, "USING INDEX message_waiting") ||
            strstr(detail, "SCAN (subquery") || /* limited, all of them */
-           strcmp(detail, "SCAN idempotency") == 0 ||
+           strcmp(detail, "SCAN idempotency") == 0 || strcmp(detail, "SCAN gateway_event") == 0 ||
            strstr(detail, "USING INDEX message_to_cancel") ||
            strstr(detail, "USING INDEX message_in_flight") ||
            strstr(detail, "SCAN t USING INDEX device_token_by_device") || /* a list for operators */

@@ -92,7 +92,7 @@ CREATE TABLE batch (
 ) STRICT, WITHOUT ROWID;
 
 -- Every transition of a message; never changed. That it was queued is its row, whose id has the time: events begin
--- with number 2. Ids ascend over all messages, so a reader can follow the events of the whole gateway.
+-- with number 2. Ids ascend over all events, those of gateway_event too: common/store/events.h.
 CREATE TABLE message_event (
     id            INTEGER PRIMARY KEY,
     message_seq   INTEGER NOT NULL,
@@ -113,12 +113,29 @@ BEGIN
     SELECT RAISE(ABORT, 'events are append-only');
 END;
 
--- The id of the newest event, also when that has been removed: no id is given twice.
+-- Events that are not of messages.
+CREATE TABLE gateway_event (
+    id        INTEGER PRIMARY KEY,
+    type      INTEGER NOT NULL CHECK (type BETWEEN 10 AND 31), -- of common/model/event_types.def
+    at_ms     INTEGER NOT NULL,
+    device_id TEXT,
+    subject   TEXT,                                            -- what else it is about: an id
+    detail    TEXT                                             -- JSON object: what else is told
+) STRICT;
+
+CREATE TRIGGER gateway_event_is_never_changed BEFORE UPDATE ON gateway_event
+BEGIN
+    SELECT RAISE(ABORT, 'events are append-only');
+END;
+
+-- The id of the newest event, also when that has been removed: no id is given twice. And the highest id that retention has
+-- removed.
 CREATE TABLE last_event (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
-    id       INTEGER NOT NULL
+    id       INTEGER NOT NULL,
+    removed  INTEGER NOT NULL
 ) STRICT;
-INSERT INTO last_event VALUES (1, 0);
+INSERT INTO last_event VALUES (1, 0, 0);
 
 -- The number of messages in each status, kept by every transaction that changes one.
 CREATE TABLE message_count (
