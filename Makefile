@@ -48,8 +48,8 @@ BROKER := $(wildcard ws-broker/*.c ws-broker/*/*.c)
 CLI := $(wildcard deploy/cli/*.c)
 PHONE_SIM := $(wildcard tests/phone-sim/*.c)
 # The phone itself: no sockets, no files, no clock.
-PHONE := $(addprefix tests/phone-sim/,assured.c frame.c id_set.c journal.c modem.c phone.c \
-         phone_assured.c radio.c delay_queue.c sms.c timers.c)
+PHONE := $(addprefix tests/phone-sim/,assured.c frame.c id_set.c inbox.c journal.c modem.c phone.c \
+         phone_assured.c phone_inbox.c radio.c delay_queue.c sms.c timers.c)
 SIMULATION := $(wildcard tests/simulation/*.c)
 BENCH_LOAD := $(wildcard tests/bench/load/*.c)
 UNIT_TESTS := $(wildcard tests/unit/test_*.c tests/store/*/test_*.c)

@@ -55,6 +55,7 @@ class AssuredGateway:
         self.sessions = {}
         self.hellos = []
         self.reports = []  # (device_id, frame)
+        self.incoming = {}  # (device_id, received_id): frame
         self.broken_rules = []
         self.port = free_port()
         self.url = f"ws://127.0.0.1:{self.port}"
@@ -246,6 +247,10 @@ class AssuredGateway:
                 self._report(message, frame)
             if self.acknowledge_reports:
                 await self._send(session, {"type": "report_ack", "seq": frame["seq"]})
+        elif frame["type"] == "sms_received":
+            if self.incoming.setdefault((session.device_id, frame["received_id"]), frame) != frame:
+                self._break(f"another SMS of the same id: {frame}")
+            await self._send(session, {"type": "sms_received_ack", "received_id": frame["received_id"]})
         elif frame["type"] == "credit":
             session.credit = min(frame["credit"], 8)
         elif frame["type"] != "device_update":

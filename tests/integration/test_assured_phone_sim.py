@@ -54,9 +54,10 @@ class Phones:
         return messages
 
     def settled(self):
-        """Nothing more will come: each message has its end, and each report was taken."""
+        """Nothing more will come: each message has its end, and each report and incoming SMS was taken."""
         final = self.gateway.count("delivered", "failed", "cancelled", "unknown", "sent")
-        return final == len(self.gateway.messages) and not self.rows("report", "")
+        return final == len(self.gateway.messages) and not self.rows("report", "") and \
+            not self.rows("incoming", "WHERE answered = 0")
 
     def read(self, kind):
         """All frames of a type that were read, in their order."""
@@ -87,6 +88,8 @@ class Phones:
 
     def _check(self, session, frame):
         message_id, attempt = frame.get("message_id"), frame.get("attempt")
+        if frame["type"] == "sms_received":
+            assert self.rows("incoming", "WHERE device_id = ? AND received_id = ?", session.device_id, frame["received_id"])
         if frame["type"] == "hello":
             assert [row["epoch"] for row in self.rows("phone", "WHERE device_id = ?",
                                                       session.device_id)] == [frame["journal"]]
@@ -129,6 +132,9 @@ def make_phones(build, tmp_path):
 
 
 def check_none_left_twice(phones):
+    """And what was received is passed on: all that is in the journal, and nothing else."""
+    journaled = {(row["device_id"], row["received_id"]): row["text"] for row in phones.rows("incoming", "")}
+    assert journaled == {key: frame["message"] for key, frame in phones.gateway.incoming.items()}
     twice = [key for key, times in Counter(id for id, _ in phones.left()).items() if times > 1]
     assert not twice
     assert not phones.gateway.broken_rules
@@ -143,9 +149,9 @@ def test_killed_at_any_instant_it_sends_once_and_knows_what_it_did(make_phones, 
     phones = make_phones(*store)
     for nth in (1, 2, 3, 4, 7, 11):
         phones.new_messages(nth + 1)
-        phones.start("--kill-at", f"{instant}:{nth}")
+        phones.start("--kill-at", f"{instant}:{nth}", "--receive-rate", "100")
         phones.wait_killed()
-    phones.start()
+    phones.start("--receive", "the last")
     wait_for(phones.settled, "all messages to have their end")
     phones.stop()
     check_none_left_twice(phones)
@@ -180,7 +186,7 @@ def test_killed_and_cut_off_at_random_it_sends_once(make_phones, seed):
     for _ in range(12):
         phones.new_messages(8)
         kill_after[0] = dice.randrange(3, 25)
-        phones.start()
+        phones.start("--receive-rate", "100")
         phones.wait_killed()
     phones.also_on_frame = lambda session, frame: None
     phones.start()

@@ -27,6 +27,17 @@ static void write_change(struct assured *assured, struct journal_write *write)
     assured->world->journal_write(assured, write);
 }
 
+uint64_t assured_journal_incoming(struct assured *assured, const struct incoming *incoming)
+{
+    write_change(assured, &(struct journal_write){.incoming = incoming});
+    return assured->written;
+}
+
+void assured_journal_answered(struct assured *assured, const char *received_id)
+{
+    write_change(assured, &(struct journal_write){.answered = received_id});
+}
+
 static bool is_open(enum entry_state state)
 {
     switch (state) {
@@ -440,6 +451,7 @@ const char *assured_on_frame(struct assured *assured, const struct received_fram
         break;
     case FRAME_IS_CONNECTION_ACK:
     case FRAME_IS_NEW_SMS:
+    case FRAME_IS_SMS_RECEIVED_ACK:
     case FRAME_IS_ERROR:
     case FRAME_IS_UNKNOWN:
     case FRAME_IS_BROKEN:

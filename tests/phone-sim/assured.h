@@ -111,6 +111,11 @@ void assured_on_disconnected(struct assured *assured);
 /* Handles a frame of the assured level; ignores others. Returns what is wrong with it, or NULL. */
 const char *assured_on_frame(struct assured *assured, const struct received_frame *frame);
 
+/* An incoming SMS, and the gateway's answer about one, for the journal. Returns the number of the change, which must be
+ * durable before the gateway hears of the SMS. */
+uint64_t assured_journal_incoming(struct assured *assured, const struct incoming *incoming);
+void assured_journal_answered(struct assured *assured, const char *received_id);
+
 /* Also for a late delivery report. Ignores what the journal does not expect. */
 void assured_on_radio_result(struct assured *assured, const char *message_id, int64_t attempt,
                              const struct radio_result *result);

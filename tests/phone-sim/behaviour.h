@@ -30,9 +30,12 @@ struct behaviour {
     bool charging;
     int64_t signal_dbm;
     int64_t signal_walk_dbm;
-    struct sim sims[SIM_SLOTS];      /* of each phone */
-    int64_t update_seconds;          /* 0: never */
-    struct range disconnect_seconds; /* high 0: never */
+    struct sim sims[SIM_SLOTS]; /* of each phone */
+    int64_t update_seconds;     /* 0: never */
+    double receive_rate;        /* SMS that each phone receives, per second; 0: at most one */
+    char receive_text[3061];    /* "": any */
+    char receive_from[INCOMING_SENDER_SIZE]; /* "": any */
+    struct range disconnect_seconds;         /* high 0: never */
 
     bool assured;
     struct range credit;

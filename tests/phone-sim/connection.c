@@ -252,6 +252,7 @@ static int on_writable(struct connection *connection)
     case PHONE_WRITES_DEVICE_UPDATE:
     case PHONE_WRITES_STATUS_UPDATE:
     case PHONE_WRITES_ASSURED:
+    case PHONE_WRITES_SMS_RECEIVED:
     case PHONE_WRITES_DELAYED:
         break;
     }

@@ -102,6 +102,7 @@ void durable_writer_join(struct durable_writer *writer, struct phone *phone,
     phone->unsaved = unsaved;
     if (load(writer, unsaved->name, original, &image)) {
         assured_on_restart(&phone->assured, &image, was_sent, &store);
+        phone_load_inbox(phone, &image);
         journal_image_fini(&image);
         return;
     }

@@ -17,6 +17,7 @@ struct counters {
     uint64_t unknown;
     uint64_t finished; /* sent, and everything about it written, or acknowledged if assured */
     uint64_t reconnects;
+    uint64_t incoming, passed_on;
 };
 
 struct clone_timer {
@@ -65,6 +66,9 @@ static void leave(struct fleet *fleet, int status)
            (unsigned long long)counters->sent, (unsigned long long)counters->failed,
            (unsigned long long)counters->delivered, (unsigned long long)counters->refused,
            (unsigned long long)counters->reconnects);
+    if (counters->incoming + counters->passed_on > 0)
+        printf("received from the network %llu, passed on %llu\n",
+               (unsigned long long)counters->incoming, (unsigned long long)counters->passed_on);
     link_leave(&fleet->link);
 }
 
@@ -188,6 +192,29 @@ static void on_sms_finished(struct phone *phone, const struct sms_news *news)
         leave(fleet, 0);
 }
 
+static void show_incoming(const struct phone *phone, const struct incoming *incoming,
+                          const char *what)
+{
+    char sender[CONSOLE_TEXT_SIZE], text[CONSOLE_TEXT_SIZE];
+    if (fleet_of(phone)->options->quiet)
+        return;
+    console_escape(sender, incoming->sender, CONSOLE_SMS_CHARACTERS);
+    console_escape(text, incoming->text, CONSOLE_SMS_CHARACTERS);
+    printf("%s  %s from %s: \"%s\"\n", phone->id, what, sender, text);
+}
+
+static void on_sms_received(struct phone *phone, const struct incoming *incoming)
+{
+    fleet_of(phone)->counters.incoming++;
+    show_incoming(phone, incoming, "received");
+}
+
+static void on_sms_passed_on(struct phone *phone, const struct incoming *incoming)
+{
+    fleet_of(phone)->counters.passed_on++;
+    show_incoming(phone, incoming, "passed on");
+}
+
 static void on_journal_write(struct phone *phone, const struct journal_write *write)
 {
     durable_writer_write(&fleet_of(phone)->writer, phone, write);
@@ -286,6 +313,8 @@ int fleet_run(const struct options *options)
                 .sms_refused = on_sms_refused,
                 .sms_changed = on_sms_changed,
                 .sms_finished = on_sms_finished,
+                .sms_received = on_sms_received,
+                .sms_passed_on = on_sms_passed_on,
             },
     };
     struct durable_writer_settings writer_settings = {

@@ -29,7 +29,7 @@ static int64_t number_of(const cJSON *json, const char *name)
 }
 
 /* What a frame must have. */
-enum needs { NEEDS_NOTHING, NEEDS_ID, NEEDS_ATTEMPT, NEEDS_CODE, NEEDS_SEQ };
+enum needs { NEEDS_NOTHING, NEEDS_ID, NEEDS_ATTEMPT, NEEDS_CODE, NEEDS_SEQ, NEEDS_RECEIVED_ID };
 
 static bool has(const struct received_frame *frame, enum needs needs)
 {
@@ -44,6 +44,8 @@ static bool has(const struct received_frame *frame, enum needs needs)
         return frame->code;
     case NEEDS_SEQ:
         return frame->seq >= 0;
+    case NEEDS_RECEIVED_ID:
+        return frame->received_id;
     }
     return false;
 }
@@ -58,6 +60,7 @@ static enum received_frame_type type_of(const struct received_frame *frame)
         {FRAME_CONNECTION_ACK, FRAME_IS_CONNECTION_ACK, NEEDS_NOTHING},
         {FRAME_NEW_SMS, FRAME_IS_NEW_SMS, NEEDS_ID},
         {FRAME_ERROR, FRAME_IS_ERROR, NEEDS_CODE},
+        {FRAME_SMS_RECEIVED_ACK, FRAME_IS_SMS_RECEIVED_ACK, NEEDS_RECEIVED_ID},
         {FRAME_WELCOME, FRAME_IS_WELCOME, NEEDS_NOTHING},
         {FRAME_OFFER, FRAME_IS_OFFER, NEEDS_ATTEMPT},
         {FRAME_RELEASE, FRAME_IS_RELEASE, NEEDS_ATTEMPT},
@@ -116,6 +119,7 @@ void received_frame_read(struct received_frame *frame, const char *text, size_t 
             cJSON_GetObjectItemCaseSensitive(json, "delivery_report")),
         .code = text_of(json, "code"),
         .detail = text_of(json, "detail"),
+        .received_id = text_of(json, "received_id"),
     };
     frame->type = type_of(frame);
 }
@@ -204,6 +208,18 @@ size_t frame_write_status_update(char *space, const struct sms *sms, enum sms_st
         cJSON_AddStringToObject(json, "error_code", sms->error_code);
         cJSON_AddStringToObject(json, "error_message", sms_error_find(sms->error_code)->message);
     }
+    return print(space, json);
+}
+
+size_t frame_write_sms_received(char *space, const struct incoming *incoming)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddStringToObject(json, "type", FRAME_SMS_RECEIVED);
+    cJSON_AddStringToObject(json, "received_id", incoming->received_id);
+    cJSON_AddStringToObject(json, "from", incoming->sender);
+    cJSON_AddStringToObject(json, "message", incoming->text);
+    cJSON_AddNumberToObject(json, "received_at", (double)incoming->received_at_ms);
+    add_sim(json, incoming->sim);
     return print(space, json);
 }
 

@@ -16,6 +16,7 @@ enum received_frame_type {
     FRAME_IS_CONNECTION_ACK,
     FRAME_IS_NEW_SMS,
     FRAME_IS_ERROR,
+    FRAME_IS_SMS_RECEIVED_ACK,
     FRAME_IS_WELCOME, /* this and the next on the assured level */
     FRAME_IS_OFFER,
     FRAME_IS_RELEASE,
@@ -46,6 +47,7 @@ struct received_frame {
     bool no_delivery_report; /* none is wanted */
     const char *code;
     const char *detail;
+    const char *received_id; /* not NULL in a sms_received_ack */
 };
 
 void received_frame_read(struct received_frame *frame, const char *text, size_t length);
@@ -64,6 +66,7 @@ struct device {
 size_t frame_write_device_info(char *space, const struct device *device);
 size_t frame_write_device_update(char *space, const struct device *device);
 size_t frame_write_status_update(char *space, const struct sms *sms, enum sms_status status);
+size_t frame_write_sms_received(char *space, const struct incoming *incoming);
 
 /* The assured level. `count` is at most ASSURED_ENTRIES_A_PAGE. */
 size_t frame_write_hello(char *space, const char *epoch, int64_t credit,

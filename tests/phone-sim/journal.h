@@ -54,6 +54,8 @@ struct journal_write {
     const struct journal_entry *entry;   /* not NULL: in the place of the one of that message id */
     const struct journal_report *report; /* not NULL: one more */
     uint64_t acknowledged;               /* not 0: the seq of a report that is to be taken out */
+    const struct incoming *incoming;     /* not NULL: one more incoming SMS */
+    const char *answered;                /* not NULL: the id of one that the gateway has answered */
 };
 
 /* What a phone finds when it starts again. The texts of the entries are copied. */
@@ -64,6 +66,8 @@ struct journal_image {
     size_t entry_count;
     const struct journal_report *reports; /* in the order of their seq */
     size_t report_count;
+    const struct incoming *incoming; /* that the gateway has not answered, oldest first */
+    size_t incoming_count;
 };
 
 /* A message in the frame `journal`, which follows `hello`. */

@@ -16,24 +16,33 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS report ("
     " device_id TEXT NOT NULL, seq INTEGER NOT NULL, message_id TEXT NOT NULL,"
     " attempt INTEGER NOT NULL, status TEXT NOT NULL, error_code TEXT NOT NULL,"
-    " parts_sent INTEGER NOT NULL, PRIMARY KEY (device_id, seq)) STRICT, WITHOUT ROWID;";
+    " parts_sent INTEGER NOT NULL, PRIMARY KEY (device_id, seq)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS incoming ("
+    " device_id TEXT NOT NULL, received_id TEXT NOT NULL, sender TEXT NOT NULL, text TEXT NOT NULL,"
+    " received_at_ms INTEGER NOT NULL, sim INTEGER NOT NULL, answered INTEGER NOT NULL,"
+    " changed_at INTEGER NOT NULL, PRIMARY KEY (device_id, received_id)) STRICT;";
 
 enum statement {
     BEGIN,
     COMMIT,
     FORGET_REPORTS,
     FORGET_ENTRIES,
+    FORGET_INCOMING,
     PUT_PHONE,
     PUT_ENTRY,
     PUT_REPORT,
     PUT_SEQ,
     REMOVE_REPORT,
+    PUT_INCOMING,
+    ANSWER_INCOMING,
     COPY_PHONE,
     COPY_ENTRIES,
     COPY_REPORTS,
+    COPY_INCOMING,
     GET_PHONE,
     GET_ENTRIES,
     GET_REPORTS,
+    GET_INCOMING,
     STATEMENTS = JOURNAL_FILE_STATEMENTS,
 };
 
@@ -42,6 +51,7 @@ static const char *const statements[] = {
     [COMMIT] = "COMMIT",
     [FORGET_REPORTS] = "DELETE FROM report WHERE device_id = ?1",
     [FORGET_ENTRIES] = "DELETE FROM entry WHERE device_id = ?1",
+    [FORGET_INCOMING] = "DELETE FROM incoming WHERE device_id = ?1",
     [PUT_PHONE] = "INSERT OR REPLACE INTO phone VALUES (?1, ?2, 0)",
     /* Keeps the rowid, which is the order in which they came. */
     [PUT_ENTRY] =
@@ -53,18 +63,26 @@ static const char *const statements[] = {
     [PUT_REPORT] = "INSERT INTO report VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [PUT_SEQ] = "UPDATE phone SET last_seq = ?2 WHERE device_id = ?1",
     [REMOVE_REPORT] = "DELETE FROM report WHERE device_id = ?1 AND seq = ?2",
+    [PUT_INCOMING] = "INSERT INTO incoming VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, unixepoch())",
+    [ANSWER_INCOMING] = "UPDATE incoming SET answered = 1, changed_at = unixepoch()"
+                        " WHERE device_id = ?1 AND received_id = ?2",
     [COPY_PHONE] = "INSERT INTO phone SELECT ?2, epoch, last_seq FROM phone WHERE device_id = ?1",
     [COPY_ENTRIES] = "INSERT INTO entry SELECT ?2, message_id, attempt, state, status, error_code,"
                      " parts_sent, phone_number, text, expires_at_ms, no_report, changed_at"
                      " FROM entry WHERE device_id = ?1 ORDER BY rowid",
     [COPY_REPORTS] = "INSERT INTO report SELECT ?2, seq, message_id, attempt, status, error_code,"
                      " parts_sent FROM report WHERE device_id = ?1",
+    [COPY_INCOMING] =
+        "INSERT INTO incoming SELECT ?2, received_id, sender, text, received_at_ms, sim,"
+        " answered, changed_at FROM incoming WHERE device_id = ?1 ORDER BY rowid",
     [GET_PHONE] = "SELECT epoch, last_seq FROM phone WHERE device_id = ?1",
     [GET_ENTRIES] = "SELECT message_id, attempt, state, status, error_code, parts_sent,"
                     " phone_number, text, expires_at_ms, no_report FROM entry WHERE device_id = ?1 "
                     "ORDER BY rowid",
     [GET_REPORTS] = "SELECT message_id, attempt, NULL, status, error_code, parts_sent, seq"
                     " FROM report WHERE device_id = ?1 ORDER BY seq",
+    [GET_INCOMING] = "SELECT received_id, sender, text, received_at_ms, sim FROM incoming"
+                     " WHERE device_id = ?1 AND answered = 0 ORDER BY rowid",
 };
 
 static _Noreturn void fail(const struct journal_file *file)
@@ -100,6 +118,7 @@ static void write_epoch(struct journal_file *file, const char *name, const char 
     sqlite3_stmt *statement = prepare(file, PUT_PHONE, name);
     run(file, prepare(file, FORGET_REPORTS, name));
     run(file, prepare(file, FORGET_ENTRIES, name));
+    run(file, prepare(file, FORGET_INCOMING, name));
     bind_text(statement, 2, epoch);
     run(file, statement);
 }
@@ -138,6 +157,18 @@ static void write_report(struct journal_file *file, const char *name,
     run(file, statement);
 }
 
+static void write_incoming(struct journal_file *file, const char *name,
+                           const struct incoming *incoming)
+{
+    sqlite3_stmt *statement = prepare(file, PUT_INCOMING, name);
+    bind_text(statement, 2, incoming->received_id);
+    bind_text(statement, 3, incoming->sender);
+    bind_text(statement, 4, incoming->text);
+    sqlite3_bind_int64(statement, 5, incoming->received_at_ms);
+    sqlite3_bind_int64(statement, 6, incoming->sim);
+    run(file, statement);
+}
+
 static void begin(struct journal_file *file)
 {
     if (!file->in_transaction)
@@ -155,7 +186,7 @@ void journal_file_commit(struct journal_file *file)
 void journal_file_copy(struct journal_file *file, const char *from, const char *to)
 {
     begin(file);
-    for (enum statement number = COPY_PHONE; number <= COPY_REPORTS; number++) {
+    for (enum statement number = COPY_PHONE; number <= COPY_INCOMING; number++) {
         sqlite3_stmt *statement = prepare(file, number, from);
         bind_text(statement, 2, to);
         run(file, statement);
@@ -176,6 +207,13 @@ void journal_file_write(struct journal_file *file, const char *name,
     if (write->acknowledged > 0) {
         sqlite3_stmt *statement = prepare(file, REMOVE_REPORT, name);
         sqlite3_bind_int64(statement, 2, (sqlite3_int64)write->acknowledged);
+        run(file, statement);
+    }
+    if (write->incoming)
+        write_incoming(file, name, write->incoming);
+    if (write->answered) {
+        sqlite3_stmt *statement = prepare(file, ANSWER_INCOMING, name);
+        bind_text(statement, 2, write->answered);
         run(file, statement);
     }
 }
@@ -228,6 +266,17 @@ static struct journal_report read_report(struct journal_file *file, sqlite3_stmt
     return report;
 }
 
+static struct incoming read_incoming(struct journal_file *file, sqlite3_stmt *row)
+{
+    struct incoming incoming = {0};
+    copy_column(file, row, 0, incoming.received_id, sizeof(incoming.received_id));
+    copy_column(file, row, 1, incoming.sender, sizeof(incoming.sender));
+    incoming.text = must_copy((const char *)sqlite3_column_text(row, 2));
+    incoming.received_at_ms = sqlite3_column_int64(row, 3);
+    incoming.sim = sqlite3_column_int64(row, 4);
+    return incoming;
+}
+
 static bool next_row(struct journal_file *file, sqlite3_stmt *statement)
 {
     int result = sqlite3_step(statement);
@@ -274,6 +323,12 @@ bool journal_file_load(struct journal_file *file, const char *name, struct journ
         reports[image->report_count++] = read_report(file, row);
     }
     image->reports = reports;
+    struct incoming *incoming = NULL;
+    for (sqlite3_stmt *row = prepare(file, GET_INCOMING, name); next_row(file, row);) {
+        incoming = make_room(incoming, image->incoming_count, sizeof(*incoming));
+        incoming[image->incoming_count++] = read_incoming(file, row);
+    }
+    image->incoming = incoming;
     return true;
 }
 
@@ -281,6 +336,9 @@ void journal_image_fini(struct journal_image *image)
 {
     for (size_t i = 0; i < image->entry_count; i++)
         free(image->entries[i].text);
+    for (size_t i = 0; i < image->incoming_count; i++)
+        free(image->incoming[i].text);
+    free((void *)image->incoming);
     free((void *)image->entries);
     free((void *)image->reports);
     free((void *)image->epoch);
@@ -311,12 +369,13 @@ static bool prepare_all(struct journal_file *file)
 
 static bool forget_old(struct journal_file *file)
 {
-    char text[256];
+    char text[512];
     snprintf(text, sizeof(text),
+             "DELETE FROM incoming WHERE answered = 1 AND changed_at < unixepoch() - %d;"
              "DELETE FROM entry WHERE state IN ('done', 'dropped')"
              " AND changed_at < unixepoch() - %d AND NOT EXISTS (SELECT 1 FROM report"
              " WHERE device_id = entry.device_id AND message_id = entry.message_id)",
-             FORGET_AFTER_DAYS * 86400);
+             FORGET_AFTER_DAYS * 86400, FORGET_AFTER_DAYS * 86400);
     return sqlite3_exec(file->db, text, NULL, NULL, NULL) == SQLITE_OK;
 }
 

@@ -12,7 +12,7 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-enum { JOURNAL_FILE_STATEMENTS = 15 };
+enum { JOURNAL_FILE_STATEMENTS = 20 };
 
 struct journal_file {
     const char *path;

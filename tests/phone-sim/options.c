@@ -2,6 +2,7 @@
 
 #include "common/process/running.h"
 #include "tests/phone-sim/console.h"
+#include "tests/phone-sim/utf8.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -77,6 +78,14 @@ static const struct option_row {
      "a SIM that each phone says it has, in slot 1 to 4; may be given several times"},
     {"update-seconds", "S", KIND_NUMBER, AT(behaviour.update_seconds), 0, 0, 86400, "60",
      "seconds between two device_updates; 0: only when the battery changes"},
+    {"receive", "TEXT", TEXT(behaviour.receive_text), "",
+     "an SMS that each phone receives once, and passes on to the gateway; with --receive-rate all "
+     "have\n"
+     "        this text. An assured phone has it in its journal first"},
+    {"receive-from", "SENDER", TEXT(behaviour.receive_from), "",
+     "who sends it: a number, a short code or letters; without this several of each"},
+    {"receive-rate", "N", KIND_REAL, AT(behaviour.receive_rate), 0, 0, 1000, "0",
+     "SMS per second that each phone receives"},
     {"disconnect-every", "A[-B]", KIND_RANGE, AT(behaviour.disconnect_seconds), 0, 0, 86400, "0",
      "seconds after which a phone drops its connection and connects again; 0: never"},
     {"connect-rate", "N", KIND_NUMBER, AT(connect_rate), 0, 1, 1000000, "500",
@@ -299,6 +308,23 @@ static bool check_id(const struct options *options)
     return true;
 }
 
+/* What the gateway could not read as JSON in UTF-8, or only as a long frame. */
+static bool check_receive(const struct options *options)
+{
+    const char *const texts[] = {options->behaviour.receive_text, options->behaviour.receive_from};
+    for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
+        uint32_t point;
+        for (const char *text = texts[i]; *text;) {
+            size_t length = utf8_decode(text, strlen(text), &point);
+            if (length == 0 || (point < ' ' && point != '\n'))
+                return refuse(
+                    "--receive and --receive-from must be UTF-8 without control characters");
+            text += length;
+        }
+    }
+    return true;
+}
+
 static bool check_level(struct options *options)
 {
     if (!crash_point_parse(&options->crash_point, options->kill_at))
@@ -400,5 +426,6 @@ bool options_read(struct options *options, int argc, char **argv)
             "--pair pairs one phone, and its link has the CA: leave out --count and --ca");
     if (*options->pair && !*options->tokens)
         strcpy(options->tokens, "phone-sim.tokens");
-    return check_url(options) && check_id(options) && check_level(options);
+    return check_url(options) && check_id(options) && check_receive(options) &&
+           check_level(options);
 }

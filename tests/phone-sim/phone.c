@@ -39,7 +39,7 @@ static bool has_new_frame(const struct phone *phone, bool also_later)
         return phone->wants_greeting || has_assured;
     case PHONE_CONNECTED:
         return phone->wants_ping || phone->wants_update || has_assured ||
-               !TAILQ_EMPTY(&phone->radio.to_report);
+               !TAILQ_EMPTY(&phone->radio.to_report) || phone_inbox_has_frame(phone, also_later);
     case PHONE_RESTING:
     case PHONE_CONNECTING:
     case PHONE_STOPPED:
@@ -249,6 +249,7 @@ void phone_ended(struct phone *phone, int close_code, const char *why, int64_t n
     phone->writing = PHONE_WRITES_NOTHING;
     phone->wants_greeting = phone->wants_ping = phone->wants_update = false;
     assured_on_disconnected(&phone->assured);
+    inbox_on_disconnected(&phone->inbox);
     delay_queue_clear(&phone->delay_queue);
     disarm(phone, &phone->deafness_timer);
     disarm(phone, &phone->connection_timer);
@@ -324,6 +325,7 @@ static bool is_of_the_other_level(const struct phone *phone, enum received_frame
     case FRAME_IS_REVOKE:
     case FRAME_IS_REPORT_ACK:
         return !phone->is_assured;
+    case FRAME_IS_SMS_RECEIVED_ACK:
     case FRAME_IS_ERROR:
     case FRAME_IS_UNKNOWN:
     case FRAME_IS_BROKEN:
@@ -358,7 +360,12 @@ void phone_received(struct phone *phone, const char *text, size_t length, int64_
         if (phone->state == PHONE_GREETING && phone->assured.is_welcome)
             acknowledged(phone, now_ms);
         break;
+    case FRAME_IS_SMS_RECEIVED_ACK:
+        phone_inbox_answered(phone, frame.received_id, true);
+        break;
     case FRAME_IS_ERROR:
+        if (frame.received_id && strcmp(frame.code, "invalid_value") == 0)
+            phone_inbox_answered(phone, frame.received_id, false);
         if (frame.message_id && strcmp(frame.code, "message_not_held") == 0)
             radio_disown(&phone->radio, frame.message_id);
         phone_complain(phone, "the gateway refused a frame: %s: %s%s%s", frame.code,
@@ -389,7 +396,10 @@ static enum phone_frame choose_new_frame(const struct phone *phone)
         return PHONE_WRITES_PING;
     if (phone->wants_update)
         return PHONE_WRITES_DEVICE_UPDATE;
-    return phone->is_assured ? PHONE_WRITES_ASSURED : PHONE_WRITES_STATUS_UPDATE;
+    if (assured_has_frame(&phone->assured))
+        return PHONE_WRITES_ASSURED;
+    return TAILQ_EMPTY(&phone->radio.to_report) ? PHONE_WRITES_SMS_RECEIVED
+                                                : PHONE_WRITES_STATUS_UPDATE;
 }
 
 /* Writes what phone->writing says into `space`, and returns its length. */
@@ -412,6 +422,8 @@ static size_t write_frame(struct phone *phone, char *space, int64_t now_ms)
         return frame_write_status_update(space, sms, status);
     case PHONE_WRITES_ASSURED:
         return assured_next_frame(&phone->assured, &device, space);
+    case PHONE_WRITES_SMS_RECEIVED:
+        return phone_inbox_write(phone, space);
     case PHONE_WRITES_DELAYED:
         memcpy(space, delayed->text, delayed->length);
         return delayed->length;
@@ -431,7 +443,7 @@ static struct sms_news news_of_sms(const struct sms *sms)
 }
 
 /* The frame that phone->writing names was written, or put into the delay queue. */
-static void frame_is_through(struct phone *phone)
+static void frame_is_through(struct phone *phone, int64_t now_ms)
 {
     const struct sms *finished = NULL;
     switch (phone->writing) {
@@ -451,6 +463,9 @@ static void frame_is_through(struct phone *phone)
         break;
     case PHONE_WRITES_ASSURED:
         assured_frame_written(&phone->assured);
+        break;
+    case PHONE_WRITES_SMS_RECEIVED:
+        phone_inbox_written(phone, now_ms);
         break;
     case PHONE_WRITES_DELAYED:
         delay_queue_remove_first(&phone->delay_queue);
@@ -476,7 +491,7 @@ static void use_delay_queue(struct phone *phone, char *space, int64_t now_ms)
         size_t length = write_frame(phone, space, now_ms);
         int64_t due_ms = now_ms + random_within(&phone->random, behaviour->delay_ms);
         delay_queue_put(&phone->delay_queue, space, length, due_ms, !behaviour->reorder);
-        frame_is_through(phone);
+        frame_is_through(phone, now_ms);
     }
     const struct delayed_frame *first = TAILQ_FIRST(&phone->delay_queue);
     if (!first || phone->writing == PHONE_WRITES_PING)
@@ -507,7 +522,7 @@ enum phone_frame phone_next_frame(struct phone *phone, char *space, size_t *leng
 void phone_frame_written(struct phone *phone, int64_t now_ms)
 {
     phone->paced_until_ms = MAX(phone->paced_until_ms, now_ms) + PHONE_FRAME_INTERVAL_MS;
-    frame_is_through(phone);
+    frame_is_through(phone, now_ms);
     phone_want_write(phone);
 }
 
@@ -549,6 +564,7 @@ void phone_init(struct phone *phone, const struct phone_world *world,
                               });
     TAILQ_INIT(&phone->delay_queue);
     phone_init_assured(phone, now_ms);
+    phone_init_inbox(phone, connect_at_ms);
     arm(phone, &phone->connection_timer, connect_at_ms);
 }
 
@@ -558,11 +574,13 @@ void phone_fini(struct phone *phone)
     radio_fini(&phone->radio);
     modem_fini(&phone->modem);
     assured_fini(&phone->assured);
+    inbox_fini(&phone->inbox);
 }
 
 void phone_retire(struct phone *phone)
 {
     switch_off(phone);
+    phone_retire_inbox(phone);
     disarm(phone, &phone->loss_timer);
     disarm(phone, &phone->deafness_timer);
     disarm(phone, &phone->connection_timer);

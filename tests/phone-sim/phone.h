@@ -11,6 +11,7 @@
 #include "tests/phone-sim/behaviour.h"
 #include "tests/phone-sim/delay_queue.h"
 #include "tests/phone-sim/frame.h"
+#include "tests/phone-sim/inbox.h"
 #include "tests/phone-sim/modem.h"
 #include "tests/phone-sim/radio.h"
 #include "tests/phone-sim/timers.h"
@@ -43,6 +44,7 @@ enum phone_frame {
     PHONE_WRITES_DEVICE_UPDATE,
     PHONE_WRITES_STATUS_UPDATE,
     PHONE_WRITES_ASSURED, /* any of the assured level */
+    PHONE_WRITES_SMS_RECEIVED,
     PHONE_WRITES_DELAYED, /* one from the delay queue */
 };
 
@@ -74,7 +76,7 @@ struct phone_world {
     /* The assured level: this SMS leaves now; record it, then call phone_sms_recorded(). */
     void (*sms_left)(struct phone *phone, const struct journal_entry *entry);
 
-    /* The phone has lost its journal: write an unused epoch of JOURNAL_EPOCH_SIZE. */
+    /* Write an unused epoch of JOURNAL_EPOCH_SIZE, or as such a UUID the id of an incoming SMS. */
     void (*new_epoch)(struct phone *phone, char *epoch);
     void (*stop_reading)(struct phone *phone); /* for the rest of this connection */
 
@@ -85,6 +87,8 @@ struct phone_world {
     void (*sms_refused)(struct phone *phone, const char *id);
     void (*sms_changed)(struct phone *phone, const struct sms_news *news);
     void (*sms_finished)(struct phone *phone, const struct sms_news *news);
+    void (*sms_received)(struct phone *phone, const struct incoming *incoming);
+    void (*sms_passed_on)(struct phone *phone, const struct incoming *incoming); /* it is stored */
 };
 
 struct phone {
@@ -96,6 +100,9 @@ struct phone {
     struct radio radio;     /* of the basic level */
     struct assured assured; /* of the assured level, with modem */
     struct modem modem;
+    struct inbox inbox;
+    struct timer receive_timer, again_timer;
+    uint64_t received; /* incoming SMS, since the start */
     struct timer loss_timer;
     bool loses_journal; /* when the connection has ended */
     int64_t now_ms;     /* the time of the event that the assured level handles */
@@ -141,6 +148,9 @@ struct phone_identity {
 void phone_init(struct phone *phone, const struct phone_world *world,
                 const struct phone_identity *identity, int64_t now_ms, int64_t connect_at_ms);
 void phone_fini(struct phone *phone);
+
+/* After a start with a journal: what the gateway has not answered. */
+void phone_load_inbox(struct phone *phone, const struct journal_image *image);
 
 void phone_opened(struct phone *phone, int64_t now_ms);
 void phone_received(struct phone *phone, const char *text, size_t length, int64_t now_ms);

@@ -124,6 +124,7 @@ void phone_lose_journal(struct phone *phone, int64_t now_ms)
     phone->loses_journal = false;
     phone->world->new_epoch(phone, epoch);
     modem_fini(&phone->modem);
+    inbox_fini(&phone->inbox);
     assured_on_journal_lost(&phone->assured, epoch);
     arm_loss(phone, now_ms);
 }

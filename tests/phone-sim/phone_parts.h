@@ -15,4 +15,13 @@ void phone_init_assured(struct phone *phone, int64_t now_ms);
 void phone_take_assured(struct phone *phone, const struct received_frame *frame, int64_t now_ms);
 void phone_lose_journal(struct phone *phone, int64_t now_ms);
 
+/* phone_inbox.c */
+void phone_init_inbox(struct phone *phone, int64_t connect_at_ms);
+void phone_retire_inbox(struct phone *phone);
+bool phone_inbox_has_frame(const struct phone *phone, bool also_later);
+size_t phone_inbox_write(const struct phone *phone, char *space);
+void phone_inbox_written(struct phone *phone, int64_t now_ms);
+/* The gateway has stored it, or never will. */
+void phone_inbox_answered(struct phone *phone, const char *received_id, bool is_stored);
+
 #endif

@@ -45,6 +45,16 @@ const struct sms_error *sms_error_find(const char *code);
 /* E.164: a plus, and up to 15 digits. `text` may be NULL. */
 bool sms_is_phone_number(const char *text);
 
+/* An SMS that a phone has received. */
+enum { RECEIVED_ID_SIZE = 37, INCOMING_SENDER_SIZE = 65 };
+struct incoming {
+    char received_id[RECEIVED_ID_SIZE]; /* a UUID */
+    char sender[INCOMING_SENDER_SIZE];
+    char *text;
+    int64_t received_at_ms; /* wall, by the phone's clock */
+    int64_t sim;            /* that received it; 0: the phone has not told its SIMs */
+};
+
 /* A SIM of a simulated phone, in the place of its slot. */
 enum { SIM_SLOTS = 4, SIM_TEXT_SIZE = 65 };
 struct sim {
