@@ -55,6 +55,8 @@ static bool is_answered_early(const struct world *world, enum store_verb verb)
         return verb == STORE_RELEASE || verb == STORE_DEVICE_CONNECT;
     case MUTATION_REPORT_ACK_BEFORE_COMMIT:
         return verb == STORE_REPORT;
+    case MUTATION_INCOMING_ACK_BEFORE_COMMIT:
+        return verb == STORE_RECEIVE;
     default:
         return false;
     }
@@ -321,6 +323,17 @@ void host_tick(struct world *world)
 
 /* ---- Life and death ---- */
 
+/* In the order in which they are asked for. */
+static struct message_id next_id(void)
+{
+    static uint32_t count;
+    struct message_id id = {{0x01, 0x02}};
+    count++;
+    for (int i = 0; i < 4; i++)
+        id.bytes[2 + i] = (unsigned char)(count >> 8 * (3 - i));
+    return id;
+}
+
 void host_start(struct world *world)
 {
     struct host *host = &world->host;
@@ -328,6 +341,7 @@ void host_start(struct world *world)
     host->instance = (struct message_id){
         {0xb0, (unsigned char)(host->generation >> 8), (unsigned char)host->generation}};
     host->options.instance = host->instance;
+    host->options.new_id = next_id;
     host->options.seed = random_next(&world->random);
     host->broker = broker_new(&host->options, world->now_ms);
     if (!host->broker)

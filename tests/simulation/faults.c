@@ -101,6 +101,7 @@ void faults_init(struct world *world)
         phone_init(world, i);
     devices_init(world);
     clients_init(world);
+    incoming_init(world);
     schedule_fault(world);
     host_start(world);
 }

@@ -32,6 +32,8 @@
  *   P1  messages are claimed in the order of their ranks, and none waits for ever
  *   E1  a released message expires only by its phone's report; one that no phone may send, at its time, and not by a
  *       clock that has just been set; a phone sends no message of which it knows that it has expired
+ *   X1  an incoming SMS is on disk before it is acknowledged, and what a phone has journaled is there in the end
+ *   X2  an incoming SMS is stored once, however often it comes
  *
  * I13 (webhooks) and I14 (caps) have nothing to be checked on yet.
  */
@@ -262,6 +264,8 @@ void invariants_check_frame(struct world *world, unsigned phone, const char *tex
     unsigned message = frame_message(text), attempt = frame_number(text, "\"attempt\":");
     if (frame_is(text, "report_ack"))
         check_report_ack(world, phone, frame_number(text, "\"seq\":"));
+    if (frame_is(text, "sms_received_ack"))
+        incoming_check_ack(world, text);
     if (message == MOST_MESSAGES)
         return;
     if (frame_is(text, "offer") || frame_is(text, "new_sms"))
@@ -324,6 +328,7 @@ void invariants_check_end(struct world *world)
 {
     invariants_check_rows(world);
     clients_check_end(world);
+    incoming_check_end(world);
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
         struct stored_message row = world_store_on_disk(&world->store, i);
         const struct record *record = &world->records[i];

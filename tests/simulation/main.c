@@ -111,6 +111,7 @@ static void print_counts(const struct counts *counts, double seconds)
     SHOW(messages);
     SHOW(frames);
     SHOW(submits);
+    SHOW(incoming);
     SHOW(expired);
     SHOW(replays);
     SHOW(batches);

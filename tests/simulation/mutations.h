@@ -10,6 +10,10 @@
              "W3: a release is sent before the commit")                                            \
     MUTATION(REPORT_ACK_BEFORE_COMMIT, "report-ack-before-commit",                                 \
              "W5: a report is acknowledged before the commit")                                     \
+    MUTATION(INCOMING_ACK_BEFORE_COMMIT, "incoming-ack-before-commit",                             \
+             "an incoming SMS is acknowledged before the commit")                                  \
+    MUTATION(INCOMING_DOUBLED, "incoming-doubled",                                                 \
+             "an incoming SMS that comes again is stored again")                                   \
     MUTATION(REQUEUE_WITHOUT_PROOF, "requeue-without-proof",                                       \
              "a released message returns to the queue when its phone reconnects")                  \
     MUTATION(ACK_OF_ANY_ATTEMPT, "ack-of-any-attempt", "an ack of an older attempt counts")        \

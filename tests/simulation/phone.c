@@ -107,6 +107,7 @@ void phone_wipe(struct world *world, unsigned index)
     world->counts->wipes++;
     bool assured = phone->assured;
     phone->wiped_at_ms = world->now_ms;
+    incoming_wiped(world, index);
     new_journal(phone);
     draw_behaviour(world, phone);
     if (random_chance(&world->random, 800)) /* otherwise it may get another app */
@@ -197,6 +198,7 @@ static void is_closed(struct world *world, struct phone *phone, unsigned connect
             assured_send_reports(world, phone, connection);
         else
             basic_send_reports(world, phone, connection);
+        incoming_send_all(world, phone, connection);
     }
     link_leave_phone(world, connection, true);
     phone_lost(world, connection);

@@ -262,13 +262,14 @@ void assured_receives(struct world *world, struct phone *phone, unsigned connect
         world->connections[connection].greeted = true;
         phone->wait_ms = 500;
         assured_send_reports(world, phone, connection);
+        incoming_send_all(world, phone, connection);
         devices_tell_sims(world, phone);
         if (world->recovering)
             phone_changes_credit(world, phone->index);
     } else if (frame_is(text, "report_ack")) {
         forget_report(phone, frame_number(text, "\"seq\":"));
     } else if (message == MOST_MESSAGES) {
-        return;
+        incoming_receives(world, phone, text);
     } else if (frame_is(text, "offer")) {
         take_offer(world, phone, connection, message, attempt, text);
     } else if (frame_is(text, "release")) {

@@ -56,6 +56,7 @@ void basic_receives(struct world *world, struct phone *phone, unsigned connectio
         world->connections[connection].greeted = true;
         phone->wait_ms = 500;
         basic_send_reports(world, phone, connection);
+        incoming_send_all(world, phone, connection);
         devices_tell_sims(world, phone);
     } else if (frame_is(text, "new_sms") && message != MOST_MESSAGES) {
         if (phone->seen[message]) {
@@ -70,6 +71,8 @@ void basic_receives(struct world *world, struct phone *phone, unsigned connectio
                                       .subject = phone->index,
                                       .generation = phone->incarnation,
                                       .a = message});
+    } else {
+        incoming_receives(world, phone, text);
     }
 }
 

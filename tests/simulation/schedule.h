@@ -19,9 +19,10 @@ enum event_kind {
     EVENT_PHONE_NOTICES,
     EVENT_PHONE_START,
     EVENT_PHONE_CONNECTS,
-    EVENT_PHONE_SUBMITS, /* hands a message to the radio */
-    EVENT_RADIO,         /* the radio answers */
-    EVENT_CLIENT,        /* a client queues or cancels a message */
+    EVENT_PHONE_RECEIVES, /* an SMS comes in, or is sent to the gateway again */
+    EVENT_PHONE_SUBMITS,  /* hands a message to the radio */
+    EVENT_RADIO,          /* the radio answers */
+    EVENT_CLIENT,         /* a client queues or cancels a message */
     EVENT_FAULT,
 };
 

@@ -2,6 +2,7 @@
 
 #include "common/model/lane.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -230,6 +231,17 @@ static enum error cancel_batch(struct world_store *store, struct store_write *wr
     return error;
 }
 
+/* Stores it under a name that it has not had before. */
+static enum error receive(struct world_store *store, struct store_write *write)
+{
+    struct incoming_sms other = *write->receive.sms;
+    snprintf(other.received_id, sizeof(other.received_id), "%zu", store->tables.incoming.count);
+    struct store_write ours = *write;
+    ours.receive.sms = &other;
+    return store->broken == MUTATION_INCOMING_DOUBLED ? world_store_run(store, &ours)
+                                                      : world_store_run(store, write);
+}
+
 void store_mutations_of_message(const struct world_store *store, struct message *message)
 {
     int64_t *send_at_ms = &message->options.send_at_ms;
@@ -248,6 +260,7 @@ enum error store_mutations_run(struct world_store *store, struct store_write *wr
         [STORE_BROKER_LEASE] = lease,
         [STORE_RESEND] = resend_message,
         [STORE_CANCEL_BATCH] = cancel_batch,
+        [STORE_RECEIVE] = receive,
     };
     bool is_broken = store->broken != MUTATION_NONE && own[write->verb];
     return is_broken ? own[write->verb](store, write) : world_store_run(store, write);

@@ -176,6 +176,9 @@ static void happen(struct world *world, const struct event *event)
     case EVENT_PHONE_START:
         phone_start(world, event->subject);
         break;
+    case EVENT_PHONE_RECEIVES:
+        incoming_event(world, event);
+        break;
     case EVENT_PHONE_CONNECTS:
     case EVENT_PHONE_SUBMITS:
     case EVENT_RADIO:
@@ -202,7 +205,8 @@ static void run(struct world *world)
         happen(world, &event);
         if (!world->recovering || event.type != EVENT_BROKER_TICK)
             continue;
-        if ((invariants_all_finished(world) && clients_are_done(world)) ||
+        if ((invariants_all_finished(world) && clients_are_done(world) &&
+             incoming_is_settled(world)) ||
             world->now_ms - world->recovering_since_ms > SETTLED_WITHIN_MS)
             break;
     }

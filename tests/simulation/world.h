@@ -10,6 +10,7 @@
  *   phone*.c        phones with a journal and basic ones; radio.c what becomes of a text
  *   faults.c        the conditions of a seed, and its faults
  *   clients.c       requests, which are repeated when no answer came, and the invariants over them
+ *   incoming.c      SMS that phones receive, and the invariants over them
  *   options.c       what clients ask for with a message, and the invariants over that
  *   devices.c       what operators decide about phones, and their SIMs; who may have a message
  *   load.c          a world of its own, with more to send than can be sent
@@ -31,6 +32,7 @@ enum {
     MOST_SUBMITS = 16,
     MOST_OUTBOX = 128,
     MOST_WRITES = 1024,
+    MOST_INCOMING = 12,
     MOST_RESENDS = 4,
     MOST_REQUESTS = MOST_MESSAGES + MOST_RESENDS,
     MOST_IN_REQUEST = 5, /* messages of a batch */
@@ -143,6 +145,7 @@ struct journal {
         unsigned parts_sent;
     } outbox[MOST_OUTBOX];
     unsigned outbox_count;
+    unsigned incoming[MOST_INCOMING], incoming_count; /* SMS that are not acknowledged */
 };
 
 struct phone {
@@ -233,7 +236,7 @@ struct conditions {
 
 struct counts {
     uint64_t seeds, steps, messages, kills, drains, wipes, crashes, cuts, jumps, commits_lost,
-        frames, submits, expired, replays, batches, resends, decisions, violations;
+        frames, submits, incoming, expired, replays, batches, resends, decisions, violations;
     uint64_t ended[MESSAGE_STATUS_COUNT];
 };
 
@@ -269,6 +272,11 @@ struct world {
     unsigned message_count; /* that are there, or were promised */
     struct request requests[MOST_REQUESTS];
     unsigned request_count;
+    struct {
+        unsigned phone;
+        bool journaled;
+    } incoming[MOST_INCOMING]; /* SMS that phones have received */
+    unsigned incoming_count;
 
     char violation[256]; /* "": none */
     struct counts *counts;
@@ -432,6 +440,20 @@ void options_check_frame(struct world *world, unsigned phone, unsigned message, 
 int64_t phone_clock_ms(const struct world *world);
 /* Whether it still may send what expires then. */
 bool phone_has_time(const struct world *world, const struct phone *phone, int64_t expires_at_ms);
+
+/* ---- incoming.c ---- */
+
+void incoming_init(struct world *world);
+void incoming_event(struct world *world, const struct event *event);
+/* After a greeting, or when the connection closes. */
+void incoming_send_all(struct world *world, struct phone *phone, unsigned connection);
+/* Any frame of the gateway; ignores others. */
+void incoming_receives(struct world *world, struct phone *phone, const char *text);
+void incoming_wiped(struct world *world, unsigned phone);
+/* Whether no phone waits for an acknowledgement. */
+bool incoming_is_settled(const struct world *world);
+void incoming_check_ack(struct world *world, const char *text);
+void incoming_check_end(struct world *world);
 
 /* ---- load.c ---- */
 

@@ -139,6 +139,27 @@ struct stored_message world_store_on_disk(const struct world_store *store, unsig
     return world_store_message(store, message);
 }
 
+static bool is_incoming(const struct memory_incoming *row, unsigned phone, const char *text)
+{
+    return phone_of_device(row->sms.device_id) == phone && strcmp(row->sms.text, text) == 0;
+}
+
+/* Without those that the open transaction has inserted: nothing else happens to them. */
+unsigned world_store_count_incoming(const struct world_store *store, unsigned phone,
+                                    const char *text)
+{
+    const struct table *incoming = &store->tables.incoming;
+    const struct undo_log *undo = &store->database.undo;
+    unsigned count = 0;
+    for (size_t i = 0; i < incoming->count; i++)
+        count += is_incoming(incoming->rows[i], phone, text);
+    for (size_t i = 0; i < undo->count; i++) {
+        if (undo->changes[i].table == incoming)
+            count -= is_incoming(undo->changes[i].after, phone, text);
+    }
+    return count;
+}
+
 bool world_store_is_connected(const struct world_store *store, unsigned phone)
 {
     char device_id[DEVICE_ID_SIZE];

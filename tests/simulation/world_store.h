@@ -84,6 +84,10 @@ struct stored_message {
 struct stored_message world_store_message(const struct world_store *store, unsigned message);
 struct stored_message world_store_on_disk(const struct world_store *store, unsigned message);
 
+/* How many incoming SMS of a phone have that text on disk. */
+unsigned world_store_count_incoming(const struct world_store *store, unsigned phone,
+                                    const char *text);
+
 bool world_store_is_connected(const struct world_store *store, unsigned phone);
 
 /* The id of a message, and back: MOST_MESSAGES for any other id. */
