@@ -112,12 +112,12 @@ static void add_event(sqlite3_stmt *event, int64_t seq, int number, enum message
 
 enum kind { SCHEDULED, DELIVERED, QUEUED };
 
-static void bind_schedule(sqlite3_stmt *message, int64_t send_at_ms)
+static void bind_schedule(sqlite3_stmt *message, enum kind kind, int64_t send_at_ms)
 {
-    if (send_at_ms == 0) {
+    if (kind != SCHEDULED) {
         for (int parameter = 15; parameter <= 18; parameter++)
             sqlite3_bind_null(message, parameter);
-        sqlite3_bind_text(message, 19, "", -1, SQLITE_STATIC);
+        sqlite3_bind_text(message, 19, kind == QUEUED ? "" : NULL, -1, SQLITE_STATIC);
         return;
     }
     sqlite3_bind_int(message, 15, 1);
@@ -155,7 +155,7 @@ static void add_message(sqlite3_stmt *message, sqlite3_stmt *event, int64_t plac
         add_event(event, seq, status + 1, (enum message_status)status, device_id, at_ms + status);
         sqlite3_bind_int64(message, parameter, at_ms + status);
     }
-    bind_schedule(message, kind == SCHEDULED ? at_ms + SCHEDULED_AHEAD_MS : 0);
+    bind_schedule(message, kind, at_ms + SCHEDULED_AHEAD_MS);
     run(message);
 }
 

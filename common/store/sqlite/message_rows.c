@@ -136,7 +136,7 @@ static void bind_change(struct statement *update, const struct message_row *befo
     }
 }
 
-static void bind_device(struct statement *update, const struct message_row *after, bool keeps_error)
+static void bind_queued(struct statement *update, const struct message_row *after, bool keeps_error)
 {
     statement_bind_integer(update, FIELD_ATTEMPT, after->attempt);
     statement_bind_text(update, FIELD_DEVICE_ID, after->device_id);
@@ -145,19 +145,21 @@ static void bind_device(struct statement *update, const struct message_row *afte
     statement_bind_integer(update, FIELD_PROVED_ATTEMPT, after->proved_attempt);
     statement_bind_integer(update, FIELD_RETRY_AT_MS, after->retry_at_ms);
     statement_bind_integer(update, FIELD_KEEPS_ERROR, keeps_error);
-    bind_place(update, &after->place);
+    if (after->status == MESSAGE_QUEUED)
+        bind_place(update, &after->place);
 }
 
-/* Without a change of device, its index and the triggers of attempts and devices need not run. */
+/* What an update does not set, its indexes and triggers need not look at: a message has its lane, attempt and device from the
+   moment when it leaves the queue until it is back. */
 static enum error change_message(struct store_database *database, const struct message_row *before,
                                  const struct message_row *after, enum transition_reason reason,
                                  const struct message_error *message_error)
 {
-    bool is_on_same_device = message_error && strcmp(before->device_id, after->device_id) == 0;
-    struct statement *update = get(database, is_on_same_device ? CHANGE_STATUS : CHANGE_DEVICE);
+    bool is_queued = before->status == MESSAGE_QUEUED || after->status == MESSAGE_QUEUED;
+    struct statement *update = get(database, is_queued ? CHANGE_QUEUED : CHANGE_STATUS);
     bind_change(update, before, after, message_error);
-    if (!is_on_same_device)
-        bind_device(update, after, !message_error);
+    if (is_queued)
+        bind_queued(update, after, !message_error);
     enum error error = run(database, update);
     if (error != ERROR_NONE)
         return error;

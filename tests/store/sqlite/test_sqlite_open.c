@@ -273,8 +273,9 @@ static void a_rare_status_of_a_busy_device_is_found_by_the_status(void **state)
         fixture->path,
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)"
         " INSERT INTO message (id, seq, phone_number, text, encoding, segments, status, attempt,"
-        " event_count, updated_at_ms, device_id) SELECT randomblob(16), i * 1000, '+49160' || i,"
-        " hex(zeroblob(100)), 0, 1, iif(i % 500, 5, 6), 1, 2, 1, 'phone' FROM n;"
+        " event_count, updated_at_ms, device_id, lane) SELECT randomblob(16), i * 1000, '+49160' "
+        "|| i,"
+        " hex(zeroblob(100)), 0, 1, iif(i % 500, 5, 6), 1, 2, 1, 'phone', NULL FROM n;"
         " UPDATE message_count SET count = 1996 WHERE status = 5;"
         " UPDATE message_count SET count = 4 WHERE status = 6");
     struct store_options options = fixture->options;
@@ -348,7 +349,7 @@ static void the_database_refuses_what_no_message_may_do(void **state)
         given_message(fixture, "+1234567890", "text");
         if (*cases[i].before) {
             snprintf(sql, sizeof(sql),
-                     "UPDATE message SET event_count = 2, %s"
+                     "UPDATE message SET event_count = 2, lane = NULL, %s"
                      " WHERE seq = (SELECT max(seq) FROM message)",
                      cases[i].before);
             assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);

@@ -48,8 +48,9 @@ CREATE TABLE message (
     reference        TEXT,
     batch_id         BLOB,
 
-    -- Where it is queued: common/model/lane.h. '' for a message that has no options and is due.
-    lane             TEXT    NOT NULL DEFAULT '',
+    -- Where it is queued: common/model/lane.h. '' for a message that has no options and is due; NULL: it is not queued. The
+    -- indexes that tell apart what is queued do so by the lane, so that no other transition changes them.
+    lane             TEXT             DEFAULT '',
     rank_ms          INTEGER,                     -- its order in another lane
     due_at_ms        INTEGER,                     -- when it leaves the lane of those that wait
 
@@ -57,16 +58,17 @@ CREATE TABLE message (
     encoding         INTEGER NOT NULL,
     text             TEXT    NOT NULL,            -- '' once retention has removed it
     -- It starts as queued (0). A check costs an insert nothing, a trigger would cost a tenth of it.
-    CHECK (status = 0 OR event_count > 1)
+    CHECK (status = 0 OR event_count > 1),
+    CHECK ((status = 0) = (lane IS NOT NULL))
 ) STRICT;
 
 -- A new message without options costs one row and one entry: what is queued is in one index, and in none by number or
 -- status. For lists of a number it is looked through in that index alone.
-CREATE INDEX message_queued ON message (seq, phone_number) WHERE status = 0 AND lane = '';
-CREATE INDEX message_queued_in_lane ON message (seq, phone_number) WHERE status = 0 AND lane <> '';
-CREATE INDEX message_in_lane ON message (lane, rank_ms) WHERE status = 0 AND lane <> '';
-CREATE INDEX message_waiting ON message (due_at_ms) WHERE status = 0 AND lane = '~';
-CREATE INDEX message_retried ON message (retry_at_ms) WHERE status = 0 AND lane = '~' AND retry_at_ms <> 0;
+CREATE INDEX message_queued ON message (seq, phone_number) WHERE lane = '';
+CREATE INDEX message_queued_in_lane ON message (seq, phone_number) WHERE lane <> '';
+CREATE INDEX message_in_lane ON message (lane, rank_ms) WHERE lane <> '';
+CREATE INDEX message_waiting ON message (due_at_ms) WHERE lane = '~';
+CREATE INDEX message_retried ON message (retry_at_ms) WHERE lane = '~' AND retry_at_ms <> 0;
 CREATE INDEX message_expiring ON message (expires_at_ms) WHERE status <= 1 AND expires_at_ms IS NOT NULL;
 
 CREATE INDEX message_in_flight ON message (device_id, updated_at_ms) WHERE status BETWEEN 1 AND 3;
@@ -77,7 +79,7 @@ CREATE INDEX message_with_text ON message (updated_at_ms) WHERE status >= 4 AND 
 
 -- Lists, newest first: equal entries of an index are in the order of seq.
 CREATE INDEX message_by_status ON message (status) WHERE status <> 0;
-CREATE INDEX message_by_phone_number ON message (phone_number) WHERE status <> 0;
+CREATE INDEX message_by_phone_number ON message (phone_number) WHERE lane IS NULL;
 CREATE INDEX message_by_device ON message (device_id) WHERE device_id IS NOT NULL;
 CREATE INDEX message_by_batch ON message (batch_id, seq, status) WHERE batch_id IS NOT NULL; -- with what is counted
 CREATE INDEX message_by_reference ON message (reference) WHERE reference IS NOT NULL;
