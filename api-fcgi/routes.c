@@ -25,6 +25,8 @@ static const struct route routes[] = {
     {"GET", "/api/batches", 200, API_SCOPE_READ, QUERY | SLOW, batches_handle_list},
     {"GET", "/api/batches/{batch_id}", 200, API_SCOPE_READ, 0, batches_handle_get},
     {"DELETE", "/api/batches/{batch_id}", 200, API_SCOPE_SEND, 0, batches_handle_cancel},
+    {"GET", "/api/inbox", 200, API_SCOPE_INBOX, QUERY | SLOW, inbox_handle_list},
+    {"GET", "/api/inbox/{incoming_id}", 200, API_SCOPE_INBOX, 0, inbox_handle_get},
     {"GET", "/api/devices", 200, API_SCOPE_DEVICES, QUERY | SLOW, devices_handle_list},
     {"GET", "/api/devices/{device_id}", 200, API_SCOPE_DEVICES, 0, devices_handle_get},
     {"PATCH", "/api/devices/{device_id}", 200, API_SCOPE_PAIR, JSON, devices_handle_configure},

@@ -62,6 +62,10 @@ enum http_outcome message_events_handle(struct http_exchange *exchange);
 /* message_list.c */
 enum http_outcome message_list_handle(struct http_exchange *exchange);
 
+/* inbox.c */
+enum http_outcome inbox_handle_list(struct http_exchange *exchange);
+enum http_outcome inbox_handle_get(struct http_exchange *exchange);
+
 /* devices.c */
 enum http_outcome devices_handle_list(struct http_exchange *exchange);
 enum http_outcome devices_handle_get(struct http_exchange *exchange);

@@ -21,8 +21,9 @@ enum api_scope {
     API_SCOPE_METRICS = 16, /* read the metrics */
     API_SCOPE_PAIR = 32,    /* pair, change and revoke devices: a paired device gets messages */
     API_SCOPE_RESEND = 64,  /* resend messages: any text that was sent before */
+    API_SCOPE_INBOX = 128,  /* read incoming SMS, with their texts: login codes are in them too */
 };
-enum { API_SCOPE_COUNT = 7, API_SCOPES_TEXT_SIZE = 64 };
+enum { API_SCOPE_COUNT = 8, API_SCOPES_TEXT_SIZE = 96 };
 
 struct api_key {
     char id[SECRET_ID_SIZE];

@@ -188,10 +188,10 @@ static const struct command_option create_options[] = {
      .meaning =
          "permissions, separated by commas: send (send and cancel messages), read (read and list "
          "messages without their texts), text (read the texts too), devices (list phones), metrics "
-         "(read the metrics), pair (pair, change and revoke phones), resend (resend messages); "
-         "default "
-         "send,read,text,devices",
-     .words = "send read text devices metrics pair resend"},
+         "(read the metrics), pair (pair, change and revoke phones), resend (resend messages), "
+         "inbox "
+         "(read incoming SMS, with their texts); default send,read,text,devices",
+     .words = "send read text devices metrics pair resend inbox"},
     {.name = "days", .value = "N", .meaning = "days until the key expires (default: never)"},
     {.name = "requests-per-minute",
      .value = "N",

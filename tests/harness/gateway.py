@@ -226,7 +226,7 @@ class Gateway:
         if self.environment["API_KEYS"] == "off":
             return ""
         if not self.own_key:
-            self.own_key = self.make_key("send", "read", "text", "devices", "metrics", "pair", "resend")
+            self.own_key = self.make_key("send", "read", "text", "devices", "metrics", "pair", "resend", "inbox")
         return self.own_key
 
     def authorization(self):

@@ -1,5 +1,6 @@
 """API keys: every route without a key, and with every kind of invalid key."""
 
+import contextlib
 import hashlib
 import itertools
 import re
@@ -13,9 +14,10 @@ import pytest
 
 from harness.api import Api, description
 from harness.gateway import ROOT
+from harness.phone import Phone
 from harness.waiting import LIMIT_SECONDS
 
-SCOPES = ("send", "read", "text", "devices", "metrics", "pair", "resend")
+SCOPES = ("send", "read", "text", "devices", "metrics", "pair", "resend", "inbox")
 DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 
@@ -171,6 +173,11 @@ def test_the_scope_of_the_route_is_enough(locked, method, path, scope):
     if "{batch_id}" in path:
         message = {"phone_number": "+1234567890", "message": "text"}
         parts["{batch_id}"] = api.request("POST", "/api/batches", json={"messages": [message]}).json()["batch_id"]
+    if "{incoming_id}" in path:
+        with contextlib.closing(Phone(gateway, "receiver")) as phone:
+            phone.send({"type": "sms_received", "received_id": "1", "from": "72000", "message": "text"})
+            assert phone.receive()["type"] == "sms_received_ack"
+        parts["{incoming_id}"] = api.get("/api/inbox").json()["incoming"][0]["incoming_id"]
     answer = ask(locked, method, path, gateway.make_key(scope), parts=parts)
     assert answer.status_code < 300, answer.text
 
