@@ -55,6 +55,7 @@ static struct broker_options broker_options(const struct settings *settings, uns
         .stuck_after_ms = settings->stuck_after_minutes * 60 * 1000,
         .text_retention_ms = settings->text_retention_days * 24 * 3600 * 1000,
         .message_retention_ms = settings->message_retention_days * 24 * 3600 * 1000,
+        .event_retention_ms = settings->event_retention_days * 24 * 3600 * 1000,
         .inbox_retention_ms = settings->inbox_retention_days * 24 * 3600 * 1000,
         .sweep_interval_ms = settings->sweep_interval_s * 1000,
         .lease_ms = settings->presence_lease_s * 1000,

@@ -22,7 +22,8 @@ struct store_statistics {
     int64_t messages[MESSAGE_STATUS_COUNT];
     int64_t stuck[MESSAGE_STATUS_COUNT]; /* as in work.h */
     int64_t devices_connected;
-    int64_t devices_battery_low; /* of these: below STORE_LOW_BATTERY_PERCENT, and not charging */
+    int64_t
+        devices_battery_low; /* of these: below low_battery_percent of the limits, and not charging */
     int64_t devices_offline;     /* have an active token, and are not connected */
     int64_t devices_disabled;    /* of those that messages can be meant for */
     int64_t devices_quarantined; /* the newest token was revoked because two phones used it */

@@ -7,7 +7,11 @@
 #include "common/model/send_budget.h"
 #include "common/store/messages.h"
 
-enum { BROKER_NAME_SIZE = 65, STORE_LOW_BATTERY_PERCENT = 20 };
+enum {
+    BROKER_NAME_SIZE = 65,
+    STORE_CHARGED_ABOVE_PERCENT =
+        5, /* above low_battery_percent: the battery may be told to be low again */
+};
 
 /* ---- Writes: the payloads of struct store_write ---- */
 

@@ -15,6 +15,7 @@
 
 #include "common/base/error.h"
 #include "common/model/event_types.h"
+#include "common/model/incoming_sms.h"
 
 struct store_reader;
 
@@ -49,7 +50,7 @@ struct store_event {
     char subject[STORE_EVENT_SUBJECT_SIZE];
     char *detail;
 
-    /* Owned; NULL: it was not asked for, or the event has none. */
+    /* Owned; NULL: it was not asked for, or the event has none. Of an SMS, sent or received. */
     char *text;
     enum sms_encoding encoding;
 };
@@ -91,6 +92,10 @@ void store_event_fini(struct store_event *event);
    *oldest <= *newest + 1. */
 MUST_CHECK enum error store_read_event_range(struct store_reader *reader, int64_t *oldest,
                                              int64_t *newest);
+
+/* For a backend: what is told of an incoming SMS, which is still there. False without memory. */
+MUST_CHECK bool store_event_add_incoming(struct store_event *event, const struct incoming_sms *sms,
+                                         bool with_text);
 
 /* Whether the query has a filter. */
 bool store_event_query_has_filter(const struct store_event_query *query);

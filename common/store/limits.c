@@ -17,6 +17,7 @@ struct store_limits store_limits_of(const struct settings *settings)
         .device_window_ms = store_window_ms(settings->device_segments_burst,
                                             settings->device_segments_per_minute),
         .device_window_segments = settings->device_segments_burst,
+        .low_battery_percent = settings->low_battery_percent,
         .same_device_ms = settings->same_device_hours * 3600 * 1000,
     };
 }

@@ -29,6 +29,8 @@ struct store_limits {
        counts what is about to be claimed too. */
     int64_t device_window_ms;
     int64_t device_window_segments;
+    int64_t
+        low_battery_percent; /* below it, and not charging, a device's battery is low; 0: never */
     /* For that long a recipient's messages are best sent by the same device. */
     int64_t same_device_ms;
 };

@@ -70,30 +70,6 @@ enum error store_read_event_range(struct store_reader *reader, int64_t *oldest, 
     return reader->backend->read_event_range(reader->reader, oldest, newest);
 }
 
-bool store_event_query_has_filter(const struct store_event_query *query)
-{
-    static const struct message_id none;
-    return (query->types != 0 && (query->types & EVENT_TYPES_ALL) != EVENT_TYPES_ALL) ||
-           *query->device_id || *query->device_group ||
-           !message_id_equal(&query->message_id, &none) ||
-           !message_id_equal(&query->batch_id, &none);
-}
-
-void store_event_fini(struct store_event *event)
-{
-    free(event->detail);
-    free(event->text);
-    event->detail = event->text = NULL;
-}
-
-void store_event_page_fini(struct store_event_page *page)
-{
-    for (size_t i = 0; i < page->count; i++)
-        store_event_fini(&page->events[i]);
-    free(page->events);
-    *page = (struct store_event_page){0};
-}
-
 void store_page_fini(struct store_page *page)
 {
     for (size_t i = 0; i < page->count; i++)

@@ -21,6 +21,7 @@ static void old_messages_are_purged_in_pieces_once_the_clock_is_trusted(void **s
     struct broker_options options = default_options;
     options.text_retention_ms = 1000000;
     options.inbox_retention_ms = 2000000;
+    options.event_retention_ms = 3000000;
     struct world *world = world_new(&options);
     int64_t wall_ms = 1700000000000;
     for (int minute = 0; minute < 60; minute++) {
@@ -33,6 +34,7 @@ static void old_messages_are_purged_in_pieces_once_the_clock_is_trusted(void **s
     assert_int_equal(write->purge.text_age_ms, 1000000);
     assert_int_equal(write->purge.message_age_ms, 0);
     assert_int_equal(write->purge.incoming_age_ms, 2000000);
+    assert_int_equal(write->purge.event_age_ms, 3000000);
     assert_in_range(write->purge.limit, 1, 1000);
     write->purge.more = true;
     world_answer(world, write, ERROR_NONE);

@@ -20,8 +20,9 @@ struct broker_options {
     int64_t report_timeout_ms;
     int64_t report_horizon_ms;
     int64_t stuck_after_ms;
-    /* How long is kept, 0 for ever: the text of a finished message, or of an incoming SMS; the message; the incoming SMS. */
-    int64_t text_retention_ms, message_retention_ms, inbox_retention_ms;
+    /* How long is kept, 0 for ever: the text of a finished message, or of an incoming SMS; the message; the incoming SMS; an event
+       that is not of a message. */
+    int64_t text_retention_ms, message_retention_ms, inbox_retention_ms, event_retention_ms;
     int64_t sweep_interval_ms;
     int64_t lease_ms;
     int64_t drain_timeout_ms;

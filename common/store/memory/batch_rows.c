@@ -39,6 +39,31 @@ static enum error list_messages(struct store_database *database, const struct me
     return ERROR_NONE;
 }
 
+static enum error count_statuses(struct store_database *database, const struct message_id *id,
+                                 int64_t counts[MESSAGE_STATUS_COUNT])
+{
+    const struct table *messages = &database->tables->messages;
+    memset(counts, 0, MESSAGE_STATUS_COUNT * sizeof(*counts));
+    for (size_t i = 0; i < messages->count; i++) {
+        const struct message_row *row = &((const struct memory_message *)messages->rows[i])->row;
+        counts[row->status] += message_id_equal(&row->batch_id, id);
+    }
+    return ERROR_NONE;
+}
+
+static enum error find_open(struct store_database *database, const struct message_id *id,
+                            bool *found)
+{
+    const struct table *messages = &database->tables->messages;
+    *found = false;
+    for (size_t i = messages->count; i > 0 && !*found; i--) {
+        const struct message_row *row =
+            &((const struct memory_message *)messages->rows[i - 1])->row;
+        *found = row->status < MESSAGE_SENT && message_id_equal(&row->batch_id, id);
+    }
+    return ERROR_NONE;
+}
+
 static enum error remove_empty(struct store_database *database, const struct message_id *id)
 {
     struct message_row row;
@@ -54,5 +79,7 @@ const struct batch_rows memory_batch_rows = {
     .insert = insert,
     .find = find,
     .list_messages = list_messages,
+    .find_open = find_open,
+    .count_statuses = count_statuses,
     .remove_empty = remove_empty,
 };

@@ -45,12 +45,24 @@ bool memory_is_on_broker(const struct memory_tables *tables, const char *device_
 
 /* ---- Devices ---- */
 
-static enum error find_connection_epoch(struct store_database *database, const char *device_id,
-                                        int64_t *connection_epoch)
+static enum error find_connection(struct store_database *database, const char *device_id,
+                                  struct device_connection *connection)
 {
     const struct memory_device *device = find_device(database->tables, device_id);
-    *connection_epoch = device ? device->connection_epoch : 0;
+    *connection = (struct device_connection){0};
+    if (device)
+        *connection = (struct device_connection){device->connection_epoch, device->battery_low};
     return ERROR_NONE;
+}
+
+static enum error set_battery_low(struct store_database *database, const char *device_id,
+                                  bool battery_low)
+{
+    const struct memory_device *device = find_device(database->tables, device_id);
+    struct memory_device *changed = device ? copy_device(device) : NULL;
+    if (changed)
+        changed->battery_low = battery_low;
+    return put_device(database, changed);
 }
 
 /* Gives the device its info; NULL without memory. */
@@ -319,7 +331,8 @@ const struct device_rows memory_device_rows = {
     .find_configuration = find_configuration,
     .save_configuration = save_configuration,
     .save_error = save_error,
-    .find_connection_epoch = find_connection_epoch,
+    .find_connection = find_connection,
+    .set_battery_low = set_battery_low,
     .connect = connect,
     .update = update,
     .disconnect = disconnect,

@@ -59,6 +59,23 @@ static enum error insert(struct store_database *database, const struct event_row
     return put(database, &row, event->detail);
 }
 
+static enum error insert_for_broker(struct store_database *database, enum event_type type,
+                                    const struct message_id *broker, int64_t now_ms, int64_t *count)
+{
+    const struct table *devices = &database->tables->devices;
+    enum error error = ERROR_NONE;
+    *count = 0;
+    for (size_t i = 0; i < devices->count && error == ERROR_NONE; i++) {
+        const struct memory_device *device = devices->rows[i];
+        if (!memory_is_on_broker(database->tables, device->device_id, broker))
+            continue;
+        struct event_row event = {.type = type, .device_id = device->device_id};
+        error = insert(database, &event, now_ms);
+        ++*count;
+    }
+    return error;
+}
+
 static enum error find_newest_of(struct store_database *database, const struct message_row *row,
                                  int64_t *id)
 {
@@ -104,6 +121,7 @@ static enum error note_removed(struct store_database *database, int64_t id)
 
 const struct event_rows memory_event_rows = {
     .insert = insert,
+    .insert_for_broker = insert_for_broker,
     .find_newest_of = find_newest_of,
     .remove_old = remove_old,
     .note_removed = note_removed,
@@ -161,14 +179,33 @@ static bool matches(const struct memory_tables *tables, const struct store_event
            (message && strcmp(message->row.options.target.device_group, group) == 0);
 }
 
+/* One that is no longer there tells only its id. False without memory. */
+static bool add_incoming(const struct memory_tables *tables, struct store_event *event,
+                         bool with_text)
+{
+    struct message_id id;
+    struct incoming_sms sms;
+    if (!message_id_parse(event->subject, &id))
+        return true;
+    enum error error = memory_read_incoming(tables, &id, &sms);
+    if (error != ERROR_NONE)
+        return error == ERROR_INCOMING_NOT_FOUND;
+    bool good = store_event_add_incoming(event, &sms, with_text);
+    incoming_sms_fini(&sms);
+    return good;
+}
+
 /* False without memory. */
-static bool copy_event(const struct memory_any_event *row, const struct memory_message *message,
-                       bool with_text, struct store_event *event)
+static bool copy_event(const struct memory_tables *tables, const struct memory_any_event *row,
+                       const struct memory_message *message, bool with_text,
+                       struct store_event *event)
 {
     *event = (struct store_event){.id = row->id, .type = row->type, .at_ms = row->at_ms};
     strcpy(event->device_id, row->device_id);
     strcpy(event->subject, row->subject);
     event->detail = row->detail ? strdup(row->detail) : NULL;
+    if (event->type == EVENT_INBOX_RECEIVED)
+        return add_incoming(tables, event, with_text);
     if (!message)
         return event->detail || !row->detail;
     event->message_id = message->row.id;
@@ -187,22 +224,23 @@ static bool copy_event(const struct memory_any_event *row, const struct memory_m
 }
 
 /* Appends the event to the page. *full: the page ends before it. */
-static enum error append(const struct memory_any_event *row, const struct memory_message *message,
+static enum error append(const struct memory_tables *tables, const struct memory_any_event *row,
+                         const struct memory_message *message,
                          const struct store_event_query *query, struct store_event_page *page,
                          size_t *text_bytes, bool *full)
 {
-    *text_bytes += query->with_text && message ? strlen(message->text) : 0;
-    *full = page->count == query->limit ||
-            (page->count > 0 && query->max_text_bytes > 0 && *text_bytes > query->max_text_bytes);
+    struct store_event *event = &page->events[page->count];
+    *full = page->count == query->limit;
     if (*full)
         return ERROR_NONE;
-    struct store_event *event = &page->events[page->count];
-    if (!copy_event(row, message, query->with_text, event)) {
+    bool good = copy_event(tables, row, message, query->with_text, event);
+    *text_bytes += good && event->text ? strlen(event->text) : 0;
+    *full = page->count > 0 && query->max_text_bytes > 0 && *text_bytes > query->max_text_bytes;
+    if (!good || *full)
         store_event_fini(event);
-        return ERROR_INTERNAL;
-    }
-    page->count++;
-    return ERROR_NONE;
+    else
+        page->count++;
+    return good ? ERROR_NONE : ERROR_INTERNAL;
 }
 
 enum error memory_list_events(const struct memory_tables *tables,
@@ -223,7 +261,7 @@ enum error memory_list_events(const struct memory_tables *tables,
         const struct memory_any_event *event = events->rows[i];
         const struct memory_message *message = message_of(tables, event);
         if (matches(tables, query, event, message))
-            error = append(event, message, query, page, &text_bytes, &full);
+            error = append(tables, event, message, query, page, &text_bytes, &full);
     }
     if (full)
         page->last = page->events[page->count - 1].id;

@@ -414,8 +414,10 @@ static enum error read_statistics(struct store_database_reader *reader, int64_t 
                                   struct store_statistics *statistics)
 {
     int64_t now_ms = reader->database->wall_ms();
-    return end_read(reader, memory_read_statistics(begin_read(reader), now_ms - stuck_for_ms,
-                                                   now_ms, statistics));
+    return end_read(reader,
+                    memory_read_statistics(begin_read(reader),
+                                           reader->database->transaction.limits.low_battery_percent,
+                                           now_ms - stuck_for_ms, now_ms, statistics));
 }
 
 const struct store_backend store_backend_memory = {

@@ -70,6 +70,7 @@ struct memory_device {
     char device_id[DEVICE_ID_SIZE];
     struct device_info info;
     int64_t connection_epoch;
+    bool battery_low;
     bool connected;
     struct message_id broker; /* while it is connected */
     bool revoked;             /* its token was revoked since it connected */
@@ -295,8 +296,8 @@ MUST_CHECK enum error memory_read_device(const struct memory_tables *tables, int
 bool memory_device_is_known(const struct memory_tables *tables, const char *device_id);
 bool memory_group_is_known(const struct memory_tables *tables, const char *group);
 MUST_CHECK enum error memory_read_statistics(const struct memory_tables *tables,
-                                             int64_t stuck_since_ms, int64_t now_ms,
-                                             struct store_statistics *statistics);
+                                             int64_t low_battery_percent, int64_t stuck_since_ms,
+                                             int64_t now_ms, struct store_statistics *statistics);
 
 /* ---- Transactions; the caller has the lock ---- */
 

@@ -429,8 +429,8 @@ bool memory_group_is_known(const struct memory_tables *tables, const char *group
 
 /* ---- Statistics ---- */
 
-static void count_devices(const struct memory_tables *tables, int64_t now_ms,
-                          struct store_statistics *statistics)
+static void count_devices(const struct memory_tables *tables, int64_t low_battery_percent,
+                          int64_t now_ms, struct store_statistics *statistics)
 {
     for (size_t i = 0; i < tables->devices.count; i++) {
         const struct memory_device *device = tables->devices.rows[i];
@@ -441,7 +441,7 @@ static void count_devices(const struct memory_tables *tables, int64_t now_ms,
             continue;
         statistics->devices_connected++;
         statistics->devices_battery_low += info->battery_level >= 0 &&
-                                           info->battery_level < STORE_LOW_BATTERY_PERCENT &&
+                                           info->battery_level < (double)low_battery_percent &&
                                            info->charging != 1;
     }
 }
@@ -457,8 +457,9 @@ static void count_tokens(const struct memory_tables *tables, const struct device
     }
 }
 
-enum error memory_read_statistics(const struct memory_tables *tables, int64_t stuck_since_ms,
-                                  int64_t now_ms, struct store_statistics *statistics)
+enum error memory_read_statistics(const struct memory_tables *tables, int64_t low_battery_percent,
+                                  int64_t stuck_since_ms, int64_t now_ms,
+                                  struct store_statistics *statistics)
 {
     struct device_token *tokens;
     size_t count;
@@ -467,7 +468,7 @@ enum error memory_read_statistics(const struct memory_tables *tables, int64_t st
         statistics->messages[i] = (int64_t)tables->messages_in[i].count;
     memory_count_stuck(tables, stuck_since_ms, statistics->stuck);
     memory_read_queued_since(tables, now_ms, &statistics->oldest_queued_ms);
-    count_devices(tables, now_ms, statistics);
+    count_devices(tables, low_battery_percent, now_ms, statistics);
     struct store_sending sending;
     memory_read_sending(tables, &sending);
     statistics->sending_paused = sending.paused_since_ms != 0;

@@ -1,7 +1,10 @@
 /* Batches of messages, for the verbs. */
 #include "common/store/sqlite/database.h"
 #include "common/store/sqlite/message_rows.h"
+#include "common/store/sqlite/queries.h"
 #include "common/store/sqlite/rows.h"
+
+#include <string.h>
 
 static struct statement *get(struct store_database *database, enum statement_id id,
                              const struct message_id *batch_id)
@@ -38,6 +41,22 @@ static enum error list_messages(struct store_database *database, const struct me
     return message_rows_read_list(database, select, limit, rows, count);
 }
 
+static enum error find_open(struct store_database *database, const struct message_id *id,
+                            bool *found)
+{
+    struct statement *select = get(database, FIND_OPEN_IN_BATCH, id);
+    enum error error = statement_step(&database->handle, select, found);
+    statement_reset(select);
+    return error;
+}
+
+static enum error count_statuses(struct store_database *database, const struct message_id *id,
+                                 int64_t counts[MESSAGE_STATUS_COUNT])
+{
+    memset(counts, 0, MESSAGE_STATUS_COUNT * sizeof(*counts));
+    return queries_read_counts(&database->handle, get(database, COUNT_BATCH_STATUSES, id), counts);
+}
+
 static enum error remove_empty(struct store_database *database, const struct message_id *id)
 {
     return statement_run(&database->handle, get(database, DELETE_EMPTY_BATCH, id));
@@ -47,5 +66,7 @@ const struct batch_rows sqlite_batch_rows = {
     .insert = insert,
     .find = find,
     .list_messages = list_messages,
+    .find_open = find_open,
+    .count_statuses = count_statuses,
     .remove_empty = remove_empty,
 };

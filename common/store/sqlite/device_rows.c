@@ -12,13 +12,29 @@ static enum error run(struct store_database *database, struct statement *stateme
     return statement_run(&database->handle, statement);
 }
 
-static enum error find_connection_epoch(struct store_database *database, const char *device_id,
-                                        int64_t *connection_epoch)
+static enum error find_connection(struct store_database *database, const char *device_id,
+                                  struct device_connection *connection)
 {
-    struct statement *select = get(database, FIND_CONNECTION_EPOCH);
+    bool found;
+    struct statement *select = get(database, FIND_CONNECTION);
     statement_bind_text(select, FIELD_DEVICE_ID, device_id);
-    *connection_epoch = 0;
-    return statement_read_integer(&database->handle, select, connection_epoch);
+    *connection = (struct device_connection){0};
+    enum error error = statement_step(&database->handle, select, &found);
+    if (error == ERROR_NONE && found) {
+        connection->epoch = statement_integer(select, FIELD_CONNECTION_EPOCH);
+        connection->battery_low = statement_integer(select, FIELD_BATTERY_LOW);
+    }
+    statement_reset(select);
+    return error;
+}
+
+static enum error set_battery_low(struct store_database *database, const char *device_id,
+                                  bool battery_low)
+{
+    struct statement *update = get(database, SET_BATTERY_LOW);
+    statement_bind_text(update, FIELD_DEVICE_ID, device_id);
+    statement_bind_integer(update, FIELD_BATTERY_LOW, battery_low);
+    return run(database, update);
 }
 
 /* ---- What an operator decides ---- */
@@ -296,7 +312,8 @@ const struct device_rows sqlite_device_rows = {
     .find_configuration = find_configuration,
     .save_configuration = save_configuration,
     .save_error = save_error,
-    .find_connection_epoch = find_connection_epoch,
+    .find_connection = find_connection,
+    .set_battery_low = set_battery_low,
     .connect = connect_device,
     .update = update_device,
     .disconnect = disconnect_device,

@@ -1,5 +1,6 @@
 /* Reading events. */
 #include "common/store/sqlite/database.h"
+#include "common/store/sqlite/incoming_rows.h"
 #include "common/store/sqlite/queries.h"
 
 #include <stdlib.h>
@@ -62,6 +63,27 @@ static enum error read_gateway_event(const struct statement *row, struct store_e
         return ERROR_NONE;
     event->detail = statement_copy_text(row, FIELD_DETAIL);
     return event->detail ? ERROR_NONE : ERROR_INTERNAL;
+}
+
+/* One that is no longer there tells only its id. */
+static enum error add_incoming(struct handle *handle, struct store_event *event, bool with_text)
+{
+    struct message_id id;
+    struct incoming_sms sms = {0};
+    bool found = message_id_parse(event->subject, &id);
+    struct statement *select = statement_get(handle, FIND_INCOMING);
+    enum error error = ERROR_NONE;
+    if (!found)
+        return ERROR_NONE;
+    statement_bind_message(select, &id);
+    error = statement_step(handle, select, &found);
+    if (error == ERROR_NONE && found)
+        error = incoming_rows_read(select, &sms);
+    if (error == ERROR_NONE && found && !store_event_add_incoming(event, &sms, with_text))
+        error = ERROR_INTERNAL;
+    incoming_sms_fini(&sms);
+    statement_reset(select);
+    return error;
 }
 
 /* ---- Lists ---- */
@@ -163,6 +185,8 @@ static enum error append(struct cursor *cursor, const struct store_event_query *
 {
     struct store_event *event = &page->events[page->count];
     enum error error = cursor->read(cursor->select, event);
+    if (error == ERROR_NONE && event->type == EVENT_INBOX_RECEIVED)
+        error = add_incoming(cursor->handle, event, query->with_text);
     *text_bytes += error == ERROR_NONE && event->text ? strlen(event->text) : 0;
     *full = page->count > 0 && query->max_text_bytes > 0 && *text_bytes > query->max_text_bytes;
     if (error != ERROR_NONE || *full) {

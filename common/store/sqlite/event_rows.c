@@ -55,6 +55,25 @@ static enum error insert(struct store_database *database, const struct event_row
     return run(database, insert);
 }
 
+static enum error insert_for_broker(struct store_database *database, enum event_type type,
+                                    const struct message_id *broker, int64_t now_ms, int64_t *count)
+{
+    int64_t last;
+    enum error error = event_rows_last_id(database, &last);
+    if (error != ERROR_NONE)
+        return error;
+    struct statement *insert = get(database, INSERT_EVENTS_FOR_BROKER);
+    statement_bind_integer(insert, FIELD_EVENT_ID, last);
+    statement_bind_integer(insert, FIELD_TYPE, type);
+    statement_bind_integer(insert, FIELD_AT_MS, now_ms);
+    statement_bind_id(insert, FIELD_BROKER, broker);
+    error = run(database, insert);
+    *count = error == ERROR_NONE ? statement_changes(&database->handle) : 0;
+    if (*count > 0)
+        database->last_event_id = last + *count;
+    return error;
+}
+
 static enum error find_newest_of(struct store_database *database, const struct message_row *row,
                                  int64_t *id)
 {
@@ -95,6 +114,7 @@ static enum error note_removed(struct store_database *database, int64_t id)
 
 const struct event_rows sqlite_event_rows = {
     .insert = insert,
+    .insert_for_broker = insert_for_broker,
     .find_newest_of = find_newest_of,
     .remove_old = remove_old,
     .note_removed = note_removed,

@@ -61,13 +61,13 @@ static void read_disk(const struct handle *handle, struct store_statistics *stat
     }
 }
 
-static enum error count_devices(struct handle *handle, int64_t now_ms,
+static enum error count_devices(struct handle *handle, int64_t low_battery_percent, int64_t now_ms,
                                 struct store_statistics *statistics)
 {
     bool row;
     struct statement *connected = statement_get(handle, COUNT_DEVICES);
     statement_bind_integer(connected, FIELD_NOW_MS, now_ms);
-    statement_bind_integer(connected, FIELD_LIMIT, STORE_LOW_BATTERY_PERCENT);
+    statement_bind_integer(connected, FIELD_LIMIT, low_battery_percent);
     enum error error = statement_step(handle, connected, &row);
     if (error == ERROR_NONE && row) {
         statistics->devices_connected = statement_integer(connected, FIELD_COUNT);
@@ -87,7 +87,8 @@ static enum error count_devices(struct handle *handle, int64_t now_ms,
     return error;
 }
 
-static enum error read_statistics(struct handle *handle, int64_t now_ms, int64_t stuck_since_ms,
+static enum error read_statistics(struct handle *handle, int64_t low_battery_percent,
+                                  int64_t now_ms, int64_t stuck_since_ms,
                                   struct store_statistics *statistics)
 {
     struct store_sending sending = {0};
@@ -100,7 +101,7 @@ static enum error read_statistics(struct handle *handle, int64_t now_ms, int64_t
     if (error == ERROR_NONE)
         error = statement_read_integer(handle, queued, &statistics->oldest_queued_ms);
     if (error == ERROR_NONE)
-        error = count_devices(handle, now_ms, statistics);
+        error = count_devices(handle, low_battery_percent, now_ms, statistics);
     if (error == ERROR_NONE)
         error = queries_find_sending(handle, READ_SENDING, &sending);
     statistics->sending_paused = sending.paused_since_ms != 0;
@@ -114,7 +115,9 @@ enum error queries_read_statistics(struct store_database_reader *reader, int64_t
     read_disk(&reader->handle, statistics);
     int64_t now_ms = reader->database->options->wall_ms();
     reader_begin(reader);
-    enum error error = read_statistics(&reader->handle, now_ms, now_ms - stuck_for_ms, statistics);
+    enum error error = read_statistics(&reader->handle,
+                                       reader->database->options->limits.low_battery_percent,
+                                       now_ms, now_ms - stuck_for_ms, statistics);
     reader_end(reader);
     return error;
 }

@@ -20,8 +20,12 @@ static enum error end_broker(struct store_transaction *transaction,
     } while (count == STORE_MAX_CLAIM);
 
     const struct device_rows *devices = transaction->rows->devices;
-    enum error error = devices->disconnect_all(transaction->database, instance,
-                                               transaction->now_ms);
+    int64_t disconnected;
+    enum error error = transaction->rows->events->insert_for_broker(
+        transaction->database, EVENT_DEVICE_DISCONNECTED, instance, transaction->now_ms,
+        &disconnected);
+    if (error == ERROR_NONE)
+        error = devices->disconnect_all(transaction->database, instance, transaction->now_ms);
     if (error == ERROR_NONE)
         error = devices->remove_leases_of(transaction->database, instance);
     return error == ERROR_NONE ? devices->remove_broker(transaction->database, instance) : error;

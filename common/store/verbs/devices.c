@@ -1,5 +1,6 @@
 /* Connections of devices, and what becomes of the messages that a device had. */
 #include "common/store/verbs/device_use.h"
+#include "common/store/verbs/events.h"
 #include "common/store/verbs/token_identity.h"
 #include "common/store/verbs/token_state.h"
 #include "common/store/verbs/transition.h"
@@ -119,6 +120,45 @@ static enum error find_send_budget(struct store_transaction *transaction,
     return error;
 }
 
+/* Tells once that the battery is low, and again only after it was well charged. */
+static enum error note_battery(struct store_transaction *transaction, const char *device_id,
+                               const struct device_info *info, bool was_low)
+{
+    double low = (double)transaction->limits.low_battery_percent;
+    bool is_known = info->battery_level >= 0;
+    bool is_low = is_known && info->battery_level < low && info->charging != 1;
+    bool is_charged = is_known && info->battery_level >= low + STORE_CHARGED_ABOVE_PERCENT;
+    if (was_low ? !is_charged : !is_low)
+        return ERROR_NONE;
+    enum error error = transaction->rows->devices->set_battery_low(transaction->database, device_id,
+                                                                   is_low);
+    return error == ERROR_NONE && is_low
+               ? event_put_number(
+                     transaction,
+                     (struct event_row){.type = EVENT_DEVICE_BATTERY_LOW, .device_id = device_id},
+                     "battery_level", info->battery_level)
+               : error;
+}
+
+static enum error connect_device(struct store_transaction *transaction,
+                                 struct store_connect_device *connect)
+{
+    const char *device_id = connect->holder.device_id;
+    const struct device_rows *devices = transaction->rows->devices;
+    const struct event_row event = {.type = EVENT_DEVICE_CONNECTED, .device_id = device_id};
+    struct device_connection before;
+    enum error error = devices->find_connection(transaction->database, device_id, &before);
+    connect->connection_epoch = before.epoch + 1;
+    if (error == ERROR_NONE)
+        error = devices->connect(transaction->database, device_id, connect->connection_epoch,
+                                 &connect->info, &connect->broker, transaction->now_ms);
+    if (error == ERROR_NONE)
+        error = event_put(transaction, &event);
+    return error == ERROR_NONE
+               ? note_battery(transaction, device_id, &connect->info, before.battery_low)
+               : error;
+}
+
 enum error verb_connect_device(struct store_transaction *transaction, struct store_write *write)
 {
     struct store_connect_device *connect = &write->connect;
@@ -127,12 +167,7 @@ enum error verb_connect_device(struct store_transaction *transaction, struct sto
     enum error error = check_token(transaction, connect);
     if (error != ERROR_NONE || connect->quarantined)
         return error;
-    error = devices->find_connection_epoch(transaction->database, device_id,
-                                           &connect->connection_epoch);
-    connect->connection_epoch++;
-    if (error == ERROR_NONE)
-        error = devices->connect(transaction->database, device_id, connect->connection_epoch,
-                                 &connect->info, &connect->broker, transaction->now_ms);
+    error = connect_device(transaction, connect);
     if (error == ERROR_NONE)
         error = devices->find_traits(transaction->database, device_id, &connect->traits);
     if (error == ERROR_NONE)
@@ -142,35 +177,43 @@ enum error verb_connect_device(struct store_transaction *transaction, struct sto
 
 /* *superseded: the device has a newer connection. */
 static enum error check_newest(struct store_transaction *transaction, const char *device_id,
-                               int64_t connection_epoch, bool *superseded)
+                               int64_t connection_epoch, struct device_connection *newest,
+                               bool *superseded)
 {
-    int64_t newest;
-    enum error error = transaction->rows->devices->find_connection_epoch(transaction->database,
-                                                                         device_id, &newest);
-    *superseded = error == ERROR_NONE && newest != connection_epoch;
+    enum error error = transaction->rows->devices->find_connection(transaction->database, device_id,
+                                                                   newest);
+    *superseded = error == ERROR_NONE && newest->epoch != connection_epoch;
     return error;
 }
 
 enum error verb_update_device(struct store_transaction *transaction, struct store_write *write)
 {
     struct store_update_device *update = &write->update;
+    struct device_connection newest;
     enum error error = check_newest(transaction, update->device_id, update->connection_epoch,
-                                    &update->superseded);
+                                    &newest, &update->superseded);
     if (error != ERROR_NONE || update->superseded)
         return error;
-    return transaction->rows->devices->update(transaction->database, update->device_id,
-                                              &update->info, transaction->now_ms);
+    error = transaction->rows->devices->update(transaction->database, update->device_id,
+                                               &update->info, transaction->now_ms);
+    return error == ERROR_NONE
+               ? note_battery(transaction, update->device_id, &update->info, newest.battery_low)
+               : error;
 }
 
 enum error verb_disconnect_device(struct store_transaction *transaction, struct store_write *write)
 {
     struct store_disconnect_device *disconnect = &write->disconnect;
+    const struct event_row event = {.type = EVENT_DEVICE_DISCONNECTED,
+                                    .device_id = disconnect->device_id};
+    struct device_connection newest;
     enum error error = check_newest(transaction, disconnect->device_id,
-                                    disconnect->connection_epoch, &disconnect->superseded);
+                                    disconnect->connection_epoch, &newest, &disconnect->superseded);
     if (error != ERROR_NONE || disconnect->superseded)
         return error;
-    return transaction->rows->devices->disconnect(transaction->database, disconnect->device_id,
-                                                  transaction->now_ms);
+    error = transaction->rows->devices->disconnect(transaction->database, disconnect->device_id,
+                                                   transaction->now_ms);
+    return error == ERROR_NONE ? event_put(transaction, &event) : error;
 }
 
 /* ---- What an operator decides ---- */
@@ -223,8 +266,10 @@ enum error verb_note_waits(struct store_transaction *transaction, struct store_w
     for (size_t i = 0; i < note->count && error == ERROR_NONE; i++) {
         const struct store_device_wait *wait = &note->waits[i];
         int64_t until_ms = wait->for_ms > 0 ? transaction->now_ms + wait->for_ms : 0;
+        struct device_connection newest;
         bool superseded;
-        error = check_newest(transaction, wait->device_id, wait->connection_epoch, &superseded);
+        error = check_newest(transaction, wait->device_id, wait->connection_epoch, &newest,
+                             &superseded);
         if (error == ERROR_NONE && !superseded)
             error = transaction->rows->devices->set_wait(transaction->database, wait->device_id,
                                                          wait->reason, until_ms);

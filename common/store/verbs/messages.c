@@ -25,17 +25,17 @@ enum error verb_release(struct store_transaction *transaction, struct store_writ
 {
     struct message_row row;
     bool found;
-    int64_t newest;
+    struct device_connection newest;
     const struct store_holder *device = &write->release.holder;
     write->release.verdict = STORE_VERDICT_DROP;
-    enum error error = transaction->rows->devices->find_connection_epoch(
-        transaction->database, device->device_id, &newest);
+    enum error error = transaction->rows->devices->find_connection(transaction->database,
+                                                                   device->device_id, &newest);
     if (error == ERROR_NONE)
         error = find_row(transaction, &write->release.ref.id, &row, &found);
     if (error != ERROR_NONE || !found)
         return error;
     unsigned facts = transition_facts(&row, device, write->release.ref.attempt);
-    if (device->connection_epoch == newest)
+    if (device->connection_epoch == newest.epoch)
         facts |= MESSAGE_OF_SESSION;
     if (write->release.sim != 0)
         row.device_sim = write->release.sim;

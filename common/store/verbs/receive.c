@@ -1,4 +1,5 @@
 /* Incoming SMS. */
+#include "common/store/verbs/events.h"
 #include "common/store/verbs/verbs.h"
 
 #include <string.h>
@@ -16,7 +17,13 @@ static enum error receive_new(struct store_transaction *transaction, const struc
 {
     if (transaction->refusal != ERROR_NONE)
         return transaction->refusal;
+    char id[MESSAGE_ID_TEXT_SIZE];
+    message_id_format(&sms->id, id);
+    const struct event_row event = {
+        .type = EVENT_INBOX_RECEIVED, .device_id = sms->device_id, .subject = id};
     enum error error = transaction->rows->incoming->insert(transaction->database, sms);
+    if (error == ERROR_NONE)
+        error = event_put(transaction, &event);
     if (error == ERROR_NONE)
         transaction->tally.received[METRICS_RECEIVED_STORED]++;
     return error;

@@ -169,6 +169,10 @@ struct event_rows {
     /* With the next id of the sequence that message_rows.change takes its ids from. */
     enum error (*insert)(struct store_database *database, const struct event_row *event,
                          int64_t now_ms);
+    /* An event of that type for each device that is on the broker; *count of them. */
+    enum error (*insert_for_broker)(struct store_database *database, enum event_type type,
+                                    const struct message_id *broker, int64_t now_ms,
+                                    int64_t *count);
     /* The id of a message's newest event; 0: it has none but that it was queued. */
     enum error (*find_newest_of)(struct store_database *database, const struct message_row *row,
                                  int64_t *id);
@@ -184,6 +188,11 @@ struct event_rows {
 struct lease_row {
     struct message_id holder; /* a broker's instance */
     int64_t until_ms;
+};
+
+struct device_connection {
+    int64_t epoch;    /* of its newest connection */
+    bool battery_low; /* an event has told so, and it is not well charged since */
 };
 
 struct device_rows {
@@ -204,9 +213,11 @@ struct device_rows {
     enum error (*save_error)(struct store_database *database, const char *device_id,
                              const struct device_error *last_error);
 
-    /* The epoch of the device's newest connection; 0: it never connected. */
-    enum error (*find_connection_epoch)(struct store_database *database, const char *device_id,
-                                        int64_t *connection_epoch);
+    /* Zero where the device never connected. */
+    enum error (*find_connection)(struct store_database *database, const char *device_id,
+                                  struct device_connection *connection);
+    enum error (*set_battery_low)(struct store_database *database, const char *device_id,
+                                  bool battery_low);
     /* The device is connected to that broker, with that epoch; one that is not there yet is added. */
     enum error (*connect)(struct store_database *database, const char *device_id,
                           int64_t connection_epoch, const struct device_info *info,
@@ -384,6 +395,11 @@ struct batch_rows {
     enum error (*list_messages)(struct store_database *database, const struct message_id *id,
                                 int64_t after, size_t limit, struct message_row rows[],
                                 size_t *count);
+    /* Whether one of its messages is not finished: looked for among the newest first. */
+    enum error (*find_open)(struct store_database *database, const struct message_id *id,
+                            bool *found);
+    enum error (*count_statuses)(struct store_database *database, const struct message_id *id,
+                                 int64_t counts[MESSAGE_STATUS_COUNT]);
     /* Removes the batch if none of its messages is left. */
     enum error (*remove_empty)(struct store_database *database, const struct message_id *id);
 };

@@ -1,5 +1,6 @@
 /* Pairing codes and device tokens. */
 #include "common/store/verbs/token_state.h"
+#include "common/store/verbs/events.h"
 #include "common/store/verbs/verbs.h"
 
 #include <string.h>
@@ -28,9 +29,13 @@ enum error token_state_revoke(struct store_transaction *transaction, const char 
     error = rows->revoke_token(transaction->database, active, reason, transaction->now_ms);
     if (error == ERROR_NONE)
         error = rows->remove_token_use_of(transaction->database, device_id);
-    return error == ERROR_NONE
-               ? transaction->rows->devices->mark_revoked(transaction->database, device_id)
-               : error;
+    if (error == ERROR_NONE)
+        error = transaction->rows->devices->mark_revoked(transaction->database, device_id);
+    if (error != ERROR_NONE || reason == DEVICE_TOKEN_REPLACED) /* the device has a new one */
+        return error;
+    return event_put_text(transaction,
+                          (struct event_row){.type = EVENT_DEVICE_REVOKED, .device_id = device_id},
+                          "reason", device_token_state_name(reason));
 }
 
 static enum error replace_token(struct store_transaction *transaction, struct device_token *token)

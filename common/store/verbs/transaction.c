@@ -1,6 +1,7 @@
 #include "common/store/verbs/transaction.h"
 
 #include "common/store/verbs/admission.h"
+#include "common/store/verbs/events.h"
 #include "common/store/verbs/verbs.h"
 
 #include <stdlib.h>
@@ -30,6 +31,7 @@ void transaction_reset(struct store_transaction *transaction, int64_t now_ms)
     transaction->refusal = ERROR_NONE;
     transaction->tally = (struct tally){0};
     transaction->transition_count = 0;
+    transaction->finished_count = 0;
     admission_begin(transaction);
 }
 
@@ -112,6 +114,8 @@ enum error transaction_flush(struct store_transaction *transaction)
         if (delta != 0)
             error = messages->add_to_count(transaction->database, (enum message_status)i, delta);
     }
+    if (error == ERROR_NONE)
+        error = event_flush_batches(transaction);
     return error == ERROR_NONE ? admission_flush(transaction) : error;
 }
 

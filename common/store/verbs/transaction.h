@@ -49,6 +49,9 @@ struct store_transaction {
     struct tally tally;
     struct store_refund refund; /* the last one of this write; a verb that tells of it zeroes it */
     struct accepted_counts accepted;
+    /* Batches of which a message was finished. */
+    struct message_id finished_in[16];
+    size_t finished_count;
     struct store_transition *transitions;
     size_t transition_count, transition_capacity;
 

@@ -1,13 +1,14 @@
 #include "common/store/verbs/transition.h"
 
 #include "common/store/verbs/device_use.h"
+#include "common/store/verbs/events.h"
 #include "common/store/verbs/queue_place.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const struct message_id no_journal;
+static const struct message_id no_journal, no_batch;
 
 bool message_row_has_journal(const struct message_row *row)
 {
@@ -106,8 +107,11 @@ static enum error change_row(struct store_transaction *transaction, struct messa
     tally_transition(transaction, row, after->status);
     record_transition(transaction, row, after, reason, error ? error->code : NULL,
                       connection_epoch);
+    bool finishes = row->status < MESSAGE_SENT && after->status >= MESSAGE_SENT;
     *row = *after;
-    return ERROR_NONE;
+    return finishes && !message_id_equal(&row->batch_id, &no_batch)
+               ? event_note_batch(transaction, &row->batch_id)
+               : ERROR_NONE;
 }
 
 /* ---- The kinds of transitions ---- */

@@ -214,6 +214,8 @@ static void devices_are_counted_by_what_an_operator_looks_after(void **state)
     struct store_fixture *fixture = *state;
     struct message_id broker = message_id_new();
     given_lease(fixture, &broker, 60000);
+    fixture->options.limits.low_battery_percent = 20;
+    store_fixture_reopen(fixture);
     given_phone(fixture, &broker, "low", 19, 0);
     given_phone(fixture, &broker, "low, who knows whether it charges", 19, -1);
     given_phone(fixture, &broker, "charging", 19, 1);

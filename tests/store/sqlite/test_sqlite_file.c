@@ -154,6 +154,44 @@ static void what_was_open_in_a_backup_is_unknown_and_never_sent_again(void **sta
     assert_int_equal(kept.messages[MESSAGE_QUEUED], 2);
 }
 
+/* A follower that has seen events from after the backup goes on where it was, and sees what the restore did. */
+static void no_id_of_an_event_is_given_twice_after_a_restore(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id ids[4];
+    int64_t oldest, before;
+    char path[128], name[MESSAGE_ID_TEXT_SIZE];
+    given_messages(fixture, ids);
+    struct message message = {.id = store_fixture_new_id(),
+                              .batch_id = store_fixture_new_id(),
+                              .phone_number = "+491511234567",
+                              .text = (char *)"of a batch",
+                              .segments = 1};
+    struct store_write batch = {
+        .verb = STORE_ENQUEUE_BATCH,
+        .enqueue_batch = {.id = message.batch_id, .messages = &message, .count = 1}};
+    assert_int_equal(store_run(fixture->store, &batch), ERROR_NONE);
+    back_up(fixture, path_of(fixture, "backup.db", path));
+    assert_int_equal(given_claim(fixture, (const char *const[]){"phone"}, 1), 1);
+    assert_int_equal(store_read_event_range(fixture->reader, &oldest, &before), ERROR_NONE);
+
+    assert_int_equal(restore(fixture, path).unknown, 4);
+    struct store_event_page page;
+    struct store_event_query query = {.after = before, .limit = 100};
+    assert_int_equal(store_list_events(fixture->reader, &query, &page), ERROR_NONE);
+    assert_int_equal(page.count, 5);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(page.events[i].type, EVENT_MESSAGE_UNKNOWN);
+    message_id_format(&message.batch_id, name);
+    assert_int_equal(page.events[4].type, EVENT_BATCH_FINISHED);
+    assert_string_equal(page.events[4].subject, name);
+    assert_string_equal(page.events[4].detail,
+                        "{\"statuses\":{\"sent\":0,\"delivered\":0,\"failed\":0,\"expired\":0,"
+                        "\"cancelled\":0,\"unknown\":1}}");
+    assert_int_equal(page.last, page.events[4].id);
+    store_event_page_fini(&page);
+}
+
 /* The log of a missing or damaged database is not applied to the restored one. */
 static void a_log_that_was_left_behind_does_no_harm(void **state)
 {
@@ -313,6 +351,7 @@ static void a_file_from_before_gives_space_back_once_it_is_compacted(void **stat
 UNIT_TESTS(STORE_TEST(a_backup_is_one_file_with_everything),
            STORE_TEST(backups_under_load_are_consistent),
            STORE_TEST(what_was_open_in_a_backup_is_unknown_and_never_sent_again),
+           STORE_TEST(no_id_of_an_event_is_given_twice_after_a_restore),
            STORE_TEST(a_log_that_was_left_behind_does_no_harm),
            STORE_TEST(a_phone_that_sent_it_after_the_backup_is_believed),
            STORE_TEST(a_database_in_use_is_not_touched),

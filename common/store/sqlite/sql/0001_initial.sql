@@ -261,6 +261,7 @@ CREATE TABLE device (
     app_version       TEXT,
     battery_level     REAL,
     charging          INTEGER,
+    battery_low       INTEGER NOT NULL DEFAULT 0, -- 1: an event has told so, and it is not well charged since
     signal_strength   INTEGER,
     -- The last message that it refused or reported as failed.
     error_at_ms       INTEGER NOT NULL DEFAULT 0, -- 0: none
