@@ -35,6 +35,11 @@
  *   X1  an incoming SMS is on disk before it is acknowledged, and what a phone has journaled is there in the end
  *   X2  an incoming SMS is stored once, however often it comes
  *
+ *   V1  who follows the events with a cursor sees those of each message once, all of them, in their order
+ *   V2  a batch is told to be finished once, when it is
+ *   V3  what is told last of a phone's connections is so
+ *   V4  each incoming SMS is told of once
+ *
  * I13 (webhooks) and I14 (caps) have nothing to be checked on yet.
  */
 #include "tests/simulation/world.h"
@@ -329,6 +334,7 @@ void invariants_check_end(struct world *world)
     invariants_check_rows(world);
     clients_check_end(world);
     incoming_check_end(world);
+    follower_check_end(world);
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
         struct stored_message row = world_store_on_disk(&world->store, i);
         const struct record *record = &world->records[i];

@@ -117,6 +117,7 @@ static void print_counts(const struct counts *counts, double seconds)
     SHOW(batches);
     SHOW(resends);
     SHOW(decisions);
+    SHOW(events);
     SHOW(kills);
     SHOW(drains);
     SHOW(crashes);

@@ -242,6 +242,33 @@ static enum error receive(struct world_store *store, struct store_write *write)
                                                       : world_store_run(store, write);
 }
 
+/* ---- Events ---- */
+
+static bool is_last_event_of_message(const struct table *events)
+{
+    return events->count > 0 &&
+           ((const struct memory_any_event *)events->rows[events->count - 1])->of_message;
+}
+
+static enum error report(struct world_store *store, struct store_write *write)
+{
+    struct table *events = &store->tables.events;
+    enum error error = world_store_run(store, write);
+    if (error != ERROR_NONE || !write->report.changed || !is_last_event_of_message(events))
+        return error;
+    if (store->broken == MUTATION_EVENT_LOST)
+        return table_remove(events, &store->database.undo, events->rows[events->count - 1]);
+    const struct memory_message *message = memory_find_message(&store->tables,
+                                                               &write->report.ref.id);
+    char batch_id[MESSAGE_ID_TEXT_SIZE];
+    if (store->broken != MUTATION_BATCH_FINISHED_EARLY || !message ||
+        message_id_equal(&message->row.batch_id, &(struct message_id){{0}}))
+        return error;
+    message_id_format(&message->row.batch_id, batch_id);
+    const struct event_row event = {.type = EVENT_BATCH_FINISHED, .subject = batch_id};
+    return memory_event_rows.insert(&store->database, &event, store->wall_ms);
+}
+
 void store_mutations_of_message(const struct world_store *store, struct message *message)
 {
     int64_t *send_at_ms = &message->options.send_at_ms;
@@ -261,6 +288,7 @@ enum error store_mutations_run(struct world_store *store, struct store_write *wr
         [STORE_RESEND] = resend_message,
         [STORE_CANCEL_BATCH] = cancel_batch,
         [STORE_RECEIVE] = receive,
+        [STORE_REPORT] = report,
     };
     bool is_broken = store->broken != MUTATION_NONE && own[write->verb];
     return is_broken ? own[write->verb](store, write) : world_store_run(store, write);

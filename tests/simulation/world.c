@@ -46,6 +46,7 @@ void world_commit_transaction(struct world *world)
     for (size_t i = 0; i < world->store.change_count; i++)
         invariants_check_transition(world, &world->store.changes[i]);
     options_check_claims(world);
+    follower_reads(world);
 }
 
 /* ---- Frames ---- */

@@ -236,7 +236,8 @@ struct conditions {
 
 struct counts {
     uint64_t seeds, steps, messages, kills, drains, wipes, crashes, cuts, jumps, commits_lost,
-        frames, submits, incoming, expired, replays, batches, resends, decisions, violations;
+        frames, submits, incoming, expired, replays, batches, resends, decisions, events,
+        violations;
     uint64_t ended[MESSAGE_STATUS_COUNT];
 };
 
@@ -246,6 +247,18 @@ struct trace {
     char lines[TRACE_LINES][TRACE_WIDTH];
     uint64_t count;
     bool print; /* at once */
+};
+
+/* What a follower of the events has seen; it was read between transactions. */
+struct follower {
+    struct random random;
+    int64_t cursor;
+    unsigned seen[MOST_MESSAGES]; /* events of the message */
+    enum message_status status[MOST_MESSAGES];
+    struct message_id batches[MOST_REQUESTS]; /* that are finished */
+    unsigned batch_count;
+    bool connected[MOST_PHONES];
+    unsigned incoming_count;
 };
 
 struct world {
@@ -277,6 +290,8 @@ struct world {
         bool journaled;
     } incoming[MOST_INCOMING]; /* SMS that phones have received */
     unsigned incoming_count;
+
+    struct follower follower;
 
     char violation[256]; /* "": none */
     struct counts *counts;
@@ -454,6 +469,12 @@ void incoming_wiped(struct world *world, unsigned phone);
 bool incoming_is_settled(const struct world *world);
 void incoming_check_ack(struct world *world, const char *text);
 void incoming_check_end(struct world *world);
+
+/* ---- follower.c ---- */
+
+/* After a commit: perhaps a page. */
+void follower_reads(struct world *world);
+void follower_check_end(struct world *world);
 
 /* ---- load.c ---- */
 

@@ -446,7 +446,7 @@ static enum error report(struct world_store *store, struct store_write *write)
                         .to = write->report.status,
                         .attempt = attempt,
                     });
-    return world_store_run(store, write);
+    return store_mutations_run(store, write);
 }
 
 enum error world_store_execute(struct world_store *store, struct store_write *write)
