@@ -81,6 +81,14 @@ def test_phones_stay_until_they_are_stopped(make_gateway):
     assert result["connect"]["count"] == 25
 
 
+def test_incoming_sms_are_as_many_as_were_acknowledged(make_gateway):
+    gateway = make_gateway().start()
+    result = run_load(gateway, phones=4, receive=3, seconds=0.5, assured=True)
+    assert (result["phone_errors"], result["phones_lost"]) == (0, 0)
+    stored = gateway.query("SELECT count(*), count(DISTINCT device_id), max(segments) FROM incoming")
+    assert stored == [(stored[0][0], 4, 1)] and 0 < result["incoming"] <= stored[0][0] <= result["incoming"] + 4 * 3
+
+
 def test_the_ceilings_answer(tmp_path):
     with Ceilings(tmp_path / "ceilings") as ceilings:
         for measure in (ceilings.static, ceilings.constant_get, ceilings.constant_post):

@@ -60,6 +60,21 @@ def live(bench):
         assert result["phone_errors"] == 0
 
 
+def incoming(bench):
+    """100 phones that receive SMS and pass them on."""
+    for level, options in LEVELS.items():
+        for _ in range(bench.rounds):
+            gateway = bench.gateway().start()
+            with CpuMeter(gateway) as cpu:
+                result = run_load(gateway, phones=100, receive=8, connect_rate=100000, warmup=0.5, seconds=bench.seconds, **options)
+            stored = gateway.query("SELECT count(*) FROM incoming")[0][0]
+            bench.discard(gateway)
+            assert result["phone_errors"] == result["phones_lost"] == 0 and stored >= result["incoming"]
+            bench.figures.add(f"incoming SMS, stored and acknowledged, {level}", "/s", result["incoming_per_second"],
+                              target=10000, conditions="100 phones, 8 each on their way")
+            bench.figures.add(f"… {level}: CPU for each SMS, including nginx", "us", cpu.total() / stored * 1e6, digits=1)
+
+
 def _delivered(gateway):
     return gateway.query("SELECT count FROM message_count WHERE status = 5")[0][0]
 

@@ -24,7 +24,7 @@ from context import Bench
 from databases import Databases
 from figure import Figures
 
-MEASUREMENTS = [answers.posts, flow.backlog, flow.live, flow.beside, flow.latency, flow.frozen, endurance.memory,
+MEASUREMENTS = [answers.posts, flow.backlog, flow.live, flow.incoming, flow.beside, flow.latency, flow.frozen, endurance.memory,
                 endurance.restart, endurance.purge, answers.concurrency, answers.slow_disks, answers.limits,
                 answers.keys, answers.batches, answers.beside_batches, endurance.scheduled,
                 answers.writes_by_size, answers.reads, flow.crowd, endurance.soak]

@@ -21,7 +21,7 @@
 /* Every value of the command line, as it was given. */
 static struct {
     double port, connections, rate, requests, phones, first, connect_rate, credit, sent_ms,
-        delivered_ms, warmup, seconds, delivered, batch;
+        delivered_ms, warmup, seconds, delivered, batch, receive;
     const char *key, *post, *gets, *echo, *tokens;
     bool idempotency_keys, assured, until_delivered, say_connected;
 } given = {.port = 8000, .connect_rate = 2000, .credit = 8};
@@ -52,6 +52,8 @@ static const struct row {
     {"credit", NUMBER, &given.credit, "messages an assured phone takes at once"},
     {"sent-ms", NUMBER, &given.sent_ms, "from leave to send until `sent` is reported"},
     {"delivered-ms", NUMBER, &given.delivered_ms, "from there to `delivered`"},
+    {"receive", NUMBER, &given.receive,
+     "incoming SMS that each phone has on their way to the gateway, all the time"},
     {"warmup", NUMBER, &given.warmup, "seconds before latencies and rates count"},
     {"seconds", NUMBER, &given.seconds, "of measuring; 0: to one of the ends below, or SIGTERM"},
     {"until-delivered", FLAG, &given.until_delivered, "ends when all that was posted is delivered"},
@@ -63,7 +65,7 @@ static const struct row {
 static struct mark {
     int64_t at_ns;
     double cpu_seconds;
-    uint64_t answered, echoes;
+    uint64_t answered, echoes, incoming;
 } from, to;
 static int64_t measure_ns, end_ns = INT64_MAX;
 static struct peer signals;
@@ -152,6 +154,7 @@ static void start_phones(void)
         .sent_ns = (int64_t)(given.sent_ms * 1e6),
         .delivered_ns = (int64_t)(given.delivered_ms * 1e6),
         .echo_path = given.echo,
+        .receive = (unsigned)given.receive,
         .tokens = tokens,
     });
 }
@@ -168,6 +171,7 @@ static struct mark mark(int64_t now)
                        (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
         .answered = http_results.answered,
         .echoes = phones_results.echoes,
+        .incoming = phones_results.incoming,
     };
 }
 
@@ -257,6 +261,9 @@ static void print_results(void)
            (double)(to.answered - from.answered) / MAX(seconds, 1e-9));
     printf("\"echoes_per_second\": %.1f,\n",
            (double)(to.echoes - from.echoes) / MAX(seconds, 1e-9));
+    print_count("incoming", phones_results.incoming);
+    printf("\"incoming_per_second\": %.1f,\n",
+           (double)(to.incoming - from.incoming) / MAX(seconds, 1e-9));
     printf("\"seconds\": %.6f,\n\"cpu_seconds\": %.6f\n}\n", seconds,
            to.cpu_seconds - from.cpu_seconds);
 }

@@ -26,6 +26,7 @@ struct phone {
     enum { CONNECTING, HANDSHAKE, GREETING, CONNECTED } state;
     int64_t started_ns;
     int64_t seq;             /* of the last report */
+    uint64_t incoming;       /* SMS that it received */
     struct in_hand *in_hand; /* room for the credit, from the first message on */
     unsigned in_hand_count;
     char *rest; /* the beginning of a frame that is not whole yet */
@@ -255,10 +256,29 @@ static void take_new_sms(struct phone *phone, const char *text, const char *id, 
     start_sending(phone, id, 0, now);
 }
 
+static void pass_on_sms(struct phone *phone)
+{
+    char text[MESSAGE_TEXT_LENGTH + 1];
+    message_write((uint32_t)++phone->incoming, text);
+    write_text(
+        phone,
+        "{\"type\":\"sms_received\",\"received_id\":\"0b9fe3a4-1111-4222-%d-%llu\","
+        "\"from\":\"+4915112345678\",\"message\":\"%s\",\"received_at\":1772366400123,\"sim\":1}",
+        phone->number, (unsigned long long)phone->incoming, text);
+}
+
+static void take_received_ack(struct phone *phone)
+{
+    phones_results.incoming++;
+    pass_on_sms(phone);
+}
+
 static void take_greeting(struct phone *phone, int64_t now)
 {
     if (phone->state == CONNECTED)
         return;
+    for (unsigned i = 0; i < load.receive; i++)
+        pass_on_sms(phone);
     phone->state = CONNECTED;
     histogram_add(&phones_results.connect, now - phone->started_ns);
     if (++phones_results.connected == (uint64_t)load.count && !phones_results.all_connected_ns)
@@ -285,6 +305,8 @@ static void take_text(struct phone *phone, const char *text)
         take_greeting(phone, now);
     else if (strncmp(type, "report_ack\"", 11) == 0)
         phones_results.acknowledged++;
+    else if (strncmp(type, "sms_received_ack\"", 17) == 0)
+        take_received_ack(phone);
     else if (strncmp(type, "error\"", 6) == 0)
         phones_results.errors++;
 }

@@ -1,7 +1,8 @@
 /*
  * Phones: WebSocket clients (RFC 6455) of either level of ws-broker/PROTOCOL.md, so light that
  * thousands of them cost less than what they measure. They answer pings, acknowledge offers at once,
- * and report each message as sending, sent and delivered. There is no journal behind them.
+ * report each message as sending, sent and delivered, and pass on SMS that they receive. There is no
+ * journal behind them.
  *
  * Their frames are masked with the key 0, which is a key like any other and costs nothing.
  */
@@ -19,6 +20,7 @@ struct phones_load {
     unsigned credit;
     int64_t sent_ns;       /* from leave to send, to `sent`; `sending` is reported at once */
     int64_t delivered_ns;  /* from there to `delivered` */
+    unsigned receive;      /* incoming SMS that each has at the gateway, unanswered; 0: none */
     const char **tokens;   /* of each phone; NULL: they need none. Borrowed for ever */
     const char *echo_path; /* PHONE_ECHO: each sends a text there, and the next when it is back */
 };
@@ -32,6 +34,7 @@ struct phones_results {
     uint64_t frames_in, frames_out;
     uint64_t pings;
     uint64_t echoes;
+    uint64_t incoming;        /* SMS that the gateway has acknowledged */
     int64_t all_connected_ns; /* when the last was; 0: not yet */
     struct histogram connect; /* from the first SYN to the acknowledgement */
 };
