@@ -1,5 +1,5 @@
-"""Three ledgers held against each other: what clients were promised, what the database says, and
-what the radios sent.
+"""Four ledgers held against each other: what clients were promised, what the database says, what the
+radios sent, and what SMS the phones' journals have received.
 
 The rules are those of ws-broker/PROTOCOL.md and of the guarantee in tests/README.md; each violation is named by
 its rule. A run that ends without one has kept its word.
@@ -30,6 +30,7 @@ Message = namedtuple("Message", "seq id status attempt device_id event_count tim
 Options = namedtuple("Options", "send_at_ms expires_at_ms target_device priority reference")
 PRIORITIES = {None: "normal", 1: "high", 2: "low"}
 Event = namedtuple("Event", "number status attempt device_id at_ms")
+Received = namedtuple("Received", "device_id received_id sender text answered")
 RadioLine = namedtuple("RadioLine", "device_id message_id attempt at_ms")
 
 
@@ -42,6 +43,19 @@ def read_radio(path):
         at_ms = round(datetime.fromisoformat(fields[0]).timestamp() * 1000)
         lines.append(RadioLine(fields[1], fields[2], int(fields[3]), at_ms))
     return lines
+
+
+def read_received(fleet):
+    """What the phones of a fleet have received, by their journals; [] without any."""
+    path = getattr(fleet, "journal_path", None)
+    if path is None or not path.exists():
+        return []
+    journal = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=LIMIT_SECONDS)
+    if not journal.execute("SELECT 1 FROM sqlite_schema WHERE name = 'incoming'").fetchall():
+        return []  # it was killed before it had made its tables
+    rows = journal.execute("SELECT device_id, received_id, sender, text, answered FROM incoming").fetchall()
+    journal.close()
+    return [Received(*row) for row in rows]
 
 
 # The columns with the last time of each status; a message returns to `queued`.
@@ -78,6 +92,8 @@ class Database:
         self.incomplete_batches = connection.execute(
             "SELECT hex(id), count, (SELECT count(*) FROM message WHERE batch_id = batch.id) AS there FROM batch"
             " WHERE there <> count").fetchall()
+        self.inbox = {(row[0], row[1]): row[2:] for row in connection.execute(
+            "SELECT device_id, received_id, sender, text FROM incoming")}
         self.counts = dict(connection.execute("SELECT status, count FROM message_count"))
         self.legal = set(connection.execute("SELECT from_status, to_status FROM"
                                             " message_transition"))
@@ -107,14 +123,15 @@ class Checker:
     def _violate(self, rule, *what):
         self.violations.append(f"{rule}: " + " ".join(map(str, what)))
 
-    def check(self, promised, radio, settled=False, database_path=None, basic=()):
+    def check(self, promised, radio, settled=False, database_path=None, basic=(), received=()):
         """`promised`: ids that were answered with 2xx, read before this call: the database may be newer; of load.py, with their
         keys, each of which has one message at most, and the options that were asked for.
         `radio`: the lines of all phones, read before it too; with `settled`, where only a report of a basic
         phone can still come, an iterator that reads them after the database.
         `basic`: names of fleets without a journal: a frame, or a report, may be lost for good, and
         then the message stays where it was until it turns `unknown`. At most one phone has it, and
-        sends it once at most, like any other."""
+        sends it once at most, like any other.
+        `received`: the SMS in the journals of all phones that have one, read before it."""
         database = Database(database_path or self.gateway.database)
         self._check_database(database)
         for message_id in promised:
@@ -127,9 +144,25 @@ class Checker:
         for message_id, sent in lines.items():
             if len(sent) > 1:
                 self._violate("sent more than once", sent)
+        self._check_inbox(database, received, settled)
         if settled:
             self._check_end(database, lines, basic)
         return database
+
+    def _check_inbox(self, database, received, settled):
+        for row in received:
+            stored = database.inbox.get((row.device_id, row.received_id))
+            if stored is None and row.answered:
+                self._violate("acknowledged, and not in the inbox", row)
+            elif stored is None and settled:
+                self._violate("received, and not in the inbox", row)
+            elif stored not in (None, (row.sender, row.text)):
+                self._violate("not in the inbox as it was received", row, stored)
+        journaled = {(row.device_id, row.received_id) for row in received}
+        devices = {row.device_id for row in received}
+        for key in database.inbox if settled else ():
+            if key not in journaled and key[0] in devices:
+                self._violate("in the inbox, and not in the journal of its phone", key)
 
     def _check_keys(self, promised, database):
         for key, message_id in getattr(promised, "keys", {}).items():
@@ -214,8 +247,11 @@ class Checker:
             "\n".join(self.violations[:20])
 
 
-def _rests(gateway, basic, seen):
-    """Whether nothing is in flight, or only messages that basic phones may have lost, unchanged for REST_SECONDS."""
+def _rests(gateway, basic, seen, fleets):
+    """Whether nothing is in flight, or only messages that basic phones may have lost, unchanged for REST_SECONDS; and no phone
+    waits for the acknowledgement of an SMS."""
+    if not all(row.answered for fleet in fleets for row in read_received(fleet)):
+        return False
     open_ones = gateway.query("SELECT seq, status, device_id FROM message"
                               " WHERE status BETWEEN 0 AND 3 ORDER BY seq")
     if open_ones != seen[0]:
@@ -230,8 +266,9 @@ def settle_and_check(gateway, promised, fleets, checker=None, limit=LOAD_LIMIT_S
     Checker.check. Returns the database."""
     checker = checker or Checker(gateway)
     seen = [None, 0]
-    wait_for(lambda: _rests(gateway, basic, seen), "everything to settle", limit)
+    wait_for(lambda: _rests(gateway, basic, seen, fleets), "everything to settle", limit)
     radio = (line for fleet in fleets for line in read_radio(fleet.ledger_path))
-    database = checker.check(promised, radio, settled=True, basic=basic)
+    received = [row for fleet in fleets for row in read_received(fleet)]
+    database = checker.check(promised, radio, settled=True, basic=basic, received=received)
     checker.conclude()
     return database

@@ -8,9 +8,11 @@ from .waiting import LIMIT_SECONDS, wait_for
 
 
 class PhoneSim:
-    """build/phone-sim beside a gateway; its ledger has a line for each SMS that its radios sent."""
+    """build/phone-sim beside a gateway; its ledger has a line for each SMS that its radios sent. From the next start on each
+    phone receives `receive_rate` SMS per second."""
 
-    def __init__(self, gateway, count, *options, name="phone", wait=True):
+    def __init__(self, gateway, count, *options, name="phone", wait=True, receive_rate=0):
+        self.receive_rate = receive_rate
         self.gateway = gateway
         self.name = name
         self.count = count
@@ -33,7 +35,7 @@ class PhoneSim:
 
     def start(self):
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
+            self.process = subprocess.Popen([*self.command, "--receive-rate", str(self.receive_rate)], stdout=log, stderr=log)
 
     def _are_connected(self):
         assert self.process.poll() is None, self.log()
@@ -65,7 +67,6 @@ class PhoneSim:
 class AssuredPhones(PhoneSim):
     """Phones of the assured level; their journals are in a file that outlives them."""
 
-    def __init__(self, gateway, count, *options, name="phone", wait=True):
+    def __init__(self, gateway, count, *options, name="phone", **more):
         self.journal_path = gateway.folder / f"{name}.journal"
-        super().__init__(gateway, count, "--assured", "--journal", self.journal_path, *options,
-                         name=name, wait=wait)
+        super().__init__(gateway, count, "--assured", "--journal", self.journal_path, *options, name=name, **more)

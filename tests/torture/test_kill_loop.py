@@ -11,7 +11,7 @@ from collections import Counter
 
 import pytest
 
-from harness.ledgers import DELIVERED, EXPIRED, SENT, UNKNOWN, Checker, read_radio, settle_and_check
+from harness.ledgers import DELIVERED, EXPIRED, SENT, UNKNOWN, Checker, read_radio, read_received, settle_and_check
 from harness.load import MixedLoad
 
 SECONDS = int(os.environ.get("TORTURE_SECONDS", 60))
@@ -30,15 +30,19 @@ def read_all_radios(fleets):
     return [line for fleet in fleets for line in read_radio(fleet.ledger_path)]
 
 
+def read_all_received(fleets):
+    return [row for fleet in fleets for row in read_received(fleet)]
+
+
 def test_nothing_is_lost_or_sent_twice_while_everything_is_killed(make_gateway, make_phones,
                                                                    make_load, torture_report):
     print(f"TORTURE_SEED={SEED}")
     gateway = make_gateway().start()
     fleets = [make_phones(gateway, PHONES_OF_A_FLEET, "--send-ms", "1-40", "--report-ms", "1-100",
-                          "--disconnect-every", "2-8", "--failure-rate", "0.02", name=f"fleet{i}")
+                          "--disconnect-every", "2-8", "--failure-rate", "0.02", name=f"fleet{i}", receive_rate=3)
               for i in range(FLEETS)]
     fleets.append(make_phones(gateway, PHONES_OF_A_FLEET, "--send-ms", "1-40", "--report-ms", "1-100",
-                              "--failure-rate", "0.02", name="basic", assured=False))
+                              "--failure-rate", "0.02", name="basic", assured=False, receive_rate=3))
     # `late` connects when the clients have ended: what has expired by then may not be sent.
     gateway.tokens_of(["late"])
     load = make_load(gateway, 50, kind=MixedLoad, devices=["fleet0-1", "fleet1-2", "basic-3", "late"])
@@ -56,22 +60,24 @@ def test_nothing_is_lost_or_sent_twice_while_everything_is_killed(make_gateway, 
         victim.start()
         kills[victim.name] += 1
         if time.monotonic() > next_check:
-            checker.check(load.promised_now(), read_all_radios(fleets))
+            checker.check(load.promised_now(), read_all_radios(fleets), received=read_all_received(fleets))
             checker.conclude()
             next_check = time.monotonic() + CHECK_EVERY_SECONDS
 
     promised = load.stop()
     for fleet in fleets:  # so that no phone waits for a minute before it connects again
         fleet.kill()
+        fleet.receive_rate = 0
         fleet.start()
     fleets.append(make_phones(gateway, 1, "--send-ms", "1-4", "--report-ms", "1-10", name="late", wait=False))
     database = settle_and_check(gateway, promised, fleets, checker, basic=["basic"])
-    radio = read_all_radios(fleets)
+    radio, received = read_all_radios(fleets), read_all_received(fleets)
     statuses = database.statuses()
     torture_report("kill loop", seconds=SECONDS, seed=SEED, kills=dict(kills),
                    promised=len(promised), refused=load.refused, unanswered=load.unanswered,
-                   messages=len(database.messages), radio_lines=len(radio),
+                   messages=len(database.messages), radio_lines=len(radio), received=len(received), inbox=len(database.inbox),
                    statuses=database.statuses_by_name(), violations=len(checker.violations))
     assert kills["ws-broker"] and kills["api-fcgi"] and kills["nginx"]
     assert statuses[DELIVERED] + statuses[SENT] > statuses[UNKNOWN]
     assert statuses[EXPIRED]
+    assert len(database.inbox) >= len(received) > SECONDS  # those of basic phones are in no journal

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from harness.ledgers import Checker, RadioLine, read_radio
+from harness.ledgers import Checker, RadioLine, Received, read_radio, read_received
 from harness.load import Promised
 from harness.phone_sim import AssuredPhones
 from harness.waiting import wait_for
@@ -21,15 +21,16 @@ def build():
 
 @pytest.fixture(scope="module")
 def run(module_gateway):
-    """A gateway that has delivered three messages and stands still: (gateway, ids, radio)."""
+    """A gateway that has delivered three messages, has one SMS in its inbox, and stands still: (gateway, ids, radio, received)."""
     gateway = module_gateway().start()
-    phones = AssuredPhones(gateway, 1, "--send-ms", "1", "--report-ms", "1")
+    phones = AssuredPhones(gateway, 1, "--send-ms", "1", "--report-ms", "1", "--receive", "Hello")
     ids = [gateway.api.send()["message_id"] for _ in range(3)]
     wait_for(lambda: gateway.query("SELECT count FROM message_count WHERE status = 5") == [(3,)],
              "the messages to be delivered")
+    wait_for(lambda: [row.answered for row in read_received(phones)] == [1], "the SMS to be acknowledged")
     phones.stop()
     gateway.stop()
-    return gateway, ids, read_radio(phones.ledger_path)
+    return gateway, ids, read_radio(phones.ledger_path), read_received(phones)
 
 
 @pytest.fixture
@@ -40,11 +41,11 @@ def database(run, tmp_path):
     return tmp_path / run[0].database.name
 
 
-def violations(run, promised=None, radio=None, database=None):
-    gateway, ids, lines = run
+def violations(run, promised=None, radio=None, database=None, received=None):
+    gateway, ids, lines, journal = run
     checker = Checker(gateway)
     checker.check(ids if promised is None else promised, lines if radio is None else radio, settled=True,
-                  database_path=database)
+                  database_path=database, received=journal if received is None else received)
     return checker.violations
 
 
@@ -80,6 +81,16 @@ def test_a_ledger_that_does_not_agree_is_noticed(run, promised, radio, rule):
     assert len(found) == 1 and found[0].startswith(rule), found
 
 
+@pytest.mark.parametrize("received, rule", [
+    (lambda rows: [*rows, Received("phone", "other", "72000", "text", 0)], "received, and not in the inbox"),
+    (lambda rows: [*rows, Received("phone", "other", "72000", "text", 1)], "acknowledged, and not in the inbox"),
+    (lambda rows: [rows[0]._replace(text="another")], "not in the inbox as it was received"),
+    (lambda rows: [rows[0]._replace(received_id="other")], "in the inbox, and not in the journal"),
+], ids=lambda value: value if isinstance(value, str) else "")
+def test_a_journal_of_received_sms_that_does_not_agree_is_noticed(run, received, rule):
+    assert any(found.startswith(rule) for found in violations(run, received=received(run[3])))
+
+
 def test_options_that_were_asked_for_and_are_not_there_are_noticed(run, database):
     change(database, f"UPDATE message SET text = 'key 1', reference = 'a' WHERE seq = {FIRST}")
     for asked, expected in ("a", []), ("b", ["its options are not those that were asked for"]):
@@ -110,7 +121,7 @@ def test_a_database_that_does_not_agree_is_noticed(run, database, statement, rul
 
 
 def test_an_event_that_is_changed_afterwards_is_noticed(run, database):
-    gateway, ids, lines = run
+    gateway, ids, lines, _ = run
     checker = Checker(gateway)
     checker.check(ids, lines, settled=True, database_path=database)
     change(database, f"UPDATE message_event SET at_ms = 1 WHERE message_seq = {FIRST} AND number = 2")

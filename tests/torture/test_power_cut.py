@@ -11,7 +11,7 @@ import random
 import pytest
 
 from harness.gateway import ROOT
-from harness.ledgers import Checker, read_radio, settle_and_check
+from harness.ledgers import Checker, read_radio, read_received, settle_and_check
 from harness.waiting import LOAD_LIMIT_SECONDS, wait_for
 
 FAST = ("--send-ms", "1-3", "--report-ms", "1-20")
@@ -64,7 +64,7 @@ def test_accepted_messages_survive_a_power_cut(make_gateway, make_phones, make_l
     for process in (gateway.api_fcgi, gateway.ws_broker):
         process.environment = process.environment | preload
     gateway.start()
-    phones = make_phones(gateway, 8, *FAST)
+    phones = make_phones(gateway, 8, *FAST, receive_rate=20)
     load = make_load(gateway, per_second)
     for _ in range(CUTS):
         checker = Checker(gateway)  # events that nobody was told of may be gone
@@ -72,11 +72,15 @@ def test_accepted_messages_survive_a_power_cut(make_gateway, make_phones, make_l
         wait_for(lambda: len(load.promised_now()) >= enough, "messages to be promised", LOAD_LIMIT_SECONDS)
         cut_power(gateway, mirror, chance)
         # Only now: what was promised between the last look and the cut counts too.
-        checker.check(load.promised_now(), read_radio(phones.ledger_path))
+        checker.check(load.promised_now(), read_radio(phones.ledger_path), received=read_received(phones))
         checker.conclude()
         for process in (gateway.api_fcgi, gateway.ws_broker):
             process.start()
     promised = load.stop()
+    phones.stop()
+    phones.receive_rate = 0
+    phones.start()
     database = settle_and_check(gateway, promised, [phones])
     torture_report("power cut", cuts=CUTS, seed=SEED, promised=len(promised),
-                   unanswered=load.unanswered, messages=len(database.messages), violations=0)
+                   unanswered=load.unanswered, messages=len(database.messages), inbox=len(database.inbox), violations=0)
+    assert len(database.inbox) > CUTS
