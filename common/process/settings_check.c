@@ -2,6 +2,7 @@
 
 #include "common/process/listener.h"
 #include "common/process/public_url.h"
+#include "common/process/webhook_address.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -151,11 +152,18 @@ static bool check_inbox_retention(const struct settings *settings, char *errmsg)
                       SHORTEST_DAYS);
 }
 
+static bool check_webhooks(const struct settings *settings, char *errmsg)
+{
+    struct webhook_rules rules;
+    return webhook_rules_read(settings, &rules, errmsg);
+}
+
 bool settings_check(const struct settings *settings, char errmsg[ERRMSG_SIZE])
 {
     return check_tls(settings, errmsg) && check_listen_address(settings, errmsg) &&
            check_public_url(settings, errmsg) && check_origins(settings, errmsg) &&
-           check_runtime_dir(settings, errmsg) && check_inbox_retention(settings, errmsg);
+           check_runtime_dir(settings, errmsg) && check_inbox_retention(settings, errmsg) &&
+           check_webhooks(settings, errmsg);
 }
 
 /* ---- Limits that depend on each other ---- */
