@@ -57,6 +57,7 @@ static struct broker_options broker_options(const struct settings *settings, uns
         .message_retention_ms = settings->message_retention_days * 24 * 3600 * 1000,
         .event_retention_ms = settings->event_retention_days * 24 * 3600 * 1000,
         .inbox_retention_ms = settings->inbox_retention_days * 24 * 3600 * 1000,
+        .delivery_retention_ms = settings->webhook_delivery_retention_hours * 3600 * 1000,
         .sweep_interval_ms = settings->sweep_interval_s * 1000,
         .lease_ms = settings->presence_lease_s * 1000,
         .drain_timeout_ms = settings->drain_timeout_s * 1000,

@@ -19,7 +19,8 @@ union handler_state {
     char token[SECRET_TEXT_SIZE]; /* pairing.c: POST /api/pair */
     struct batch_draft *batch;    /* batches.c: a new one */
     struct batch_cancellation cancellation;
-    bool verbose; /* health.c: GET /readyz?verbose */
+    struct webhook_draft *webhook; /* webhooks.c */
+    bool verbose;                  /* health.c: GET /readyz?verbose */
 };
 
 /* messages.c */
@@ -78,6 +79,23 @@ void devices_take_groups(struct http_exchange *exchange, const char *pointer,
 enum http_outcome pairing_handle_create(struct http_exchange *exchange);
 enum http_outcome pairing_handle_pair(struct http_exchange *exchange);
 enum http_outcome pairing_handle_revoke(struct http_exchange *exchange);
+
+/* webhooks.c */
+enum http_outcome webhooks_handle_create(struct http_exchange *exchange);
+enum http_outcome webhooks_handle_list(struct http_exchange *exchange);
+enum http_outcome webhooks_handle_get(struct http_exchange *exchange);
+enum http_outcome webhooks_handle_change(struct http_exchange *exchange);
+enum http_outcome webhooks_handle_rotate(struct http_exchange *exchange);
+enum http_outcome webhooks_handle_remove(struct http_exchange *exchange);
+/* Answers what the store said about the webhook of the path. */
+enum http_outcome webhooks_refuse(struct http_exchange *exchange, enum error error);
+/* The id in the path; false after answering that no webhook has it. */
+MUST_CHECK bool webhooks_take_id(struct http_exchange *exchange, char id[WEBHOOK_ID_SIZE]);
+
+/* webhook_deliveries.c */
+enum http_outcome webhooks_handle_deliveries(struct http_exchange *exchange);
+enum http_outcome webhooks_handle_test(struct http_exchange *exchange);
+enum http_outcome webhooks_handle_redeliver(struct http_exchange *exchange);
 
 /* health.c */
 enum http_outcome health_handle_livez(struct http_exchange *exchange);

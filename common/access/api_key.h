@@ -14,16 +14,17 @@ enum {
 
 /* Bits. */
 enum api_scope {
-    API_SCOPE_SEND = 1,     /* send and cancel messages */
-    API_SCOPE_READ = 2,     /* read and list messages, without their texts */
-    API_SCOPE_TEXT = 4,     /* read their texts too: login codes are in them */
-    API_SCOPE_DEVICES = 8,  /* list phones */
-    API_SCOPE_METRICS = 16, /* read the metrics */
-    API_SCOPE_PAIR = 32,    /* pair, change and revoke devices: a paired device gets messages */
-    API_SCOPE_RESEND = 64,  /* resend messages: any text that was sent before */
-    API_SCOPE_INBOX = 128,  /* read incoming SMS, with their texts: login codes are in them too */
+    API_SCOPE_SEND = 1,       /* send and cancel messages */
+    API_SCOPE_READ = 2,       /* read and list messages, without their texts */
+    API_SCOPE_TEXT = 4,       /* read their texts too: login codes are in them */
+    API_SCOPE_DEVICES = 8,    /* list phones */
+    API_SCOPE_METRICS = 16,   /* read the metrics */
+    API_SCOPE_PAIR = 32,      /* pair, change and revoke devices: a paired device gets messages */
+    API_SCOPE_RESEND = 64,    /* resend messages: any text that was sent before */
+    API_SCOPE_INBOX = 128,    /* read incoming SMS, with their texts: login codes are in them too */
+    API_SCOPE_WEBHOOKS = 256, /* create, change and remove webhooks: they get all events */
 };
-enum { API_SCOPE_COUNT = 8, API_SCOPES_TEXT_SIZE = 96 };
+enum { API_SCOPE_COUNT = 9, API_SCOPES_TEXT_SIZE = 96 };
 
 struct api_key {
     char id[SECRET_ID_SIZE];

@@ -120,6 +120,32 @@ const char *secret_bearer_token(const char *authorization)
     return authorization + strspn(authorization, " ");
 }
 
+/* ---- Webhooks ---- */
+
+static const char webhook_prefix[] = "wh_", webhook_secret_prefix[] = "whsec_";
+enum { WEBHOOK_KEY_BYTES = 32 };
+_Static_assert(sizeof(webhook_prefix) + ID_LENGTH == (int)WEBHOOK_ID_SIZE, "prefix and id");
+_Static_assert(sizeof(webhook_secret_prefix) + (WEBHOOK_KEY_BYTES + 2) / 3 * 4 ==
+                   (int)WEBHOOK_SECRET_SIZE,
+               "prefix and base 64");
+
+bool webhook_id_make(char id[WEBHOOK_ID_SIZE])
+{
+    memcpy(id, webhook_prefix, sizeof(webhook_prefix));
+    id[WEBHOOK_ID_SIZE - 1] = '\0';
+    return put_random(id + sizeof(webhook_prefix) - 1, ID_LENGTH, digits, BASE);
+}
+
+bool webhook_secret_make(char secret[WEBHOOK_SECRET_SIZE])
+{
+    unsigned char key[WEBHOOK_KEY_BYTES];
+    bool good = getrandom(key, sizeof(key), 0) == sizeof(key);
+    memcpy(secret, webhook_secret_prefix, sizeof(webhook_secret_prefix));
+    EVP_EncodeBlock((unsigned char *)secret + sizeof(webhook_secret_prefix) - 1, key, sizeof(key));
+    explicit_bzero(key, sizeof(key));
+    return good;
+}
+
 /* ---- Pairing codes ---- */
 
 enum { CODE_LENGTH = 16, CODE_GROUP = 4 };

@@ -18,6 +18,8 @@ enum {
     SECRET_TEXT_SIZE = 67,
     SECRET_HASH_BYTES = 32,
     PAIRING_CODE_SIZE = 20,
+    WEBHOOK_ID_SIZE = 16,
+    WEBHOOK_SECRET_SIZE = 51,
 };
 
 enum secret_kind {
@@ -52,6 +54,11 @@ MUST_CHECK bool pairing_code_make(char text[PAIRING_CODE_SIZE],
 /* The hash of a code as people type it: in any case, with or without hyphens and spaces, with o for 0 and i or l for 1.
    False if it is not a code. */
 MUST_CHECK bool pairing_code_hash(const char *text, unsigned char hash[SECRET_HASH_BYTES]);
+
+/* A webhook's id, wh_ and 12 letters and digits, and what signs its deliveries: whsec_ and 32 random bytes in base 64
+   (Standard Webhooks 1.0). False without randomness. */
+MUST_CHECK bool webhook_id_make(char id[WEBHOOK_ID_SIZE]);
+MUST_CHECK bool webhook_secret_make(char secret[WEBHOOK_SECRET_SIZE]);
 
 /* The SHA-256 of a request: not a secret, but a hash. */
 void secret_hash_request(const char *method, const char *path, const char *query, const void *body,

@@ -68,6 +68,8 @@ enum store_verb {
     STORE_CREATE_WEBHOOK,
     STORE_CHANGE_WEBHOOK,
     STORE_REMOVE_WEBHOOK,
+    STORE_TEST_WEBHOOK,
+    STORE_REDELIVER,
     STORE_NOTE_DELIVERIES,
     STORE_RESEND,
     STORE_RECEIVE,
@@ -109,6 +111,8 @@ struct store_write {
         struct store_create_webhook create_webhook;
         struct store_change_webhook change_webhook;
         struct store_remove_webhook remove_webhook;
+        struct store_test_webhook test_webhook;
+        struct store_redeliver redeliver;
         struct store_note_deliveries note_deliveries;
         struct store_resend resend;
         struct store_receive receive;

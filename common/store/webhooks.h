@@ -5,11 +5,12 @@
  * A webhook has a cursor, and rows of single deliveries. Every event up to the cursor that the webhook wants was
  * delivered, given up, or has a row that waits; the sender goes on behind the cursor. Only STORE_REDELIVER sets the cursor
  * back, and counts that in `rewound`: a sender that did not know of it cannot move the cursor over what is to be
- * delivered again.
+ * delivered again. The cursor passes over events of the type webhook.test, which are delivered by their rows alone.
  */
 #ifndef COMMON_STORE_WEBHOOKS_H
 #define COMMON_STORE_WEBHOOKS_H
 
+#include "common/access/secret.h"
 #include "common/base/error.h"
 #include "common/model/message.h"
 
@@ -18,10 +19,8 @@ struct store_reader;
 enum {
     STORE_MAX_WEBHOOKS = 64,
     STORE_MAX_NOTED_DELIVERIES = 256,
-    WEBHOOK_ID_SIZE = 16,
     WEBHOOK_URL_SIZE = 2049,
     WEBHOOK_DESCRIPTION_SIZE = 257,
-    WEBHOOK_SECRET_SIZE = 64,
     WEBHOOK_ERROR_SIZE = 256,
     WEBHOOK_SECRET_OVERLAP_MS =
         86400000, /* how long the secret before the last rotation is used too */
@@ -39,7 +38,7 @@ struct webhook_health {
 };
 
 struct webhook {
-    char id[WEBHOOK_ID_SIZE]; /* wh_ and 12 letters and digits */
+    char id[WEBHOOK_ID_SIZE];
     char url[WEBHOOK_URL_SIZE];
     uint32_t types;                       /* the events that it wants, bits by type; 0: all */
     char device_group[DEVICE_GROUP_SIZE]; /* only events of its devices; "": of all */
@@ -47,10 +46,10 @@ struct webhook {
     char description[WEBHOOK_DESCRIPTION_SIZE];
     bool enabled;
     char disabled_reason[WEBHOOK_ERROR_SIZE]; /* why the sender disabled it; "": it did not */
-    char secret[WEBHOOK_SECRET_SIZE];         /* whsec_ and the key in base 64 */
-    char old_secret[WEBHOOK_SECRET_SIZE];     /* the one before; "": none */
-    int64_t old_secret_until_ms;              /* until when it signs too */
-    int64_t created_at_ms, updated_at_ms;     /* wall, like the others */
+    char secret[WEBHOOK_SECRET_SIZE];
+    char old_secret[WEBHOOK_SECRET_SIZE]; /* the one before; "": none */
+    int64_t old_secret_until_ms;          /* until when it signs too */
+    int64_t created_at_ms, updated_at_ms; /* wall, like the others */
     int64_t
         changed; /* the number of the last change by people, over all webhooks, or that it was disabled */
     int64_t rewound; /* how often the cursor was set back */
@@ -102,12 +101,33 @@ struct webhook_change {
 struct store_change_webhook {
     char id[WEBHOOK_ID_SIZE];
     const struct webhook_change *change;
+    bool may_read_texts;     /* if not: ERROR_SCOPE_MISSING for what would send texts elsewhere */
     struct webhook *webhook; /* out: as it is now */
 };
 
 /* The webhook is gone with the commit; STORE_PURGE removes its deliveries. ERROR_WEBHOOK_NOT_FOUND. */
 struct store_remove_webhook {
     char id[WEBHOOK_ID_SIZE];
+};
+
+/* A `webhook.test` event for that webhook alone: it is delivered by its row, not by the cursor. ERROR_WEBHOOK_NOT_FOUND,
+   ERROR_WEBHOOK_DISABLED. */
+struct store_test_webhook {
+    char id[WEBHOOK_ID_SIZE];
+    int64_t event_id, event_at_ms; /* out */
+};
+
+/*
+ * Events are delivered once more, also those that were: one, or all from a time on. An event that the cursor has not reached is
+ * delivered anyway. ERROR_WEBHOOK_NOT_FOUND; ERROR_EVENT_NOT_FOUND: that event is not there.
+ */
+struct store_redeliver {
+    char id[WEBHOOK_ID_SIZE];
+    int64_t event_id; /* 0: all from since_ms on */
+    bool is_since;    /* the caller's */
+    int64_t
+        since_ms; /* wall, as events are dated: a clock that was set back meanwhile makes that inexact */
+    int64_t first_event; /* out: the first of them; 0: there is none */
 };
 
 /*

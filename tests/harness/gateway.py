@@ -226,7 +226,8 @@ class Gateway:
         if self.environment["API_KEYS"] == "off":
             return ""
         if not self.own_key:
-            self.own_key = self.make_key("send", "read", "text", "devices", "metrics", "pair", "resend", "inbox")
+            self.own_key = self.make_key("send", "read", "text", "devices", "metrics", "pair", "resend", "inbox",
+                                         "webhooks")
         return self.own_key
 
     def authorization(self):

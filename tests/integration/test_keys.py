@@ -17,7 +17,7 @@ from harness.gateway import ROOT
 from harness.phone import Phone
 from harness.waiting import LIMIT_SECONDS
 
-SCOPES = ("send", "read", "text", "devices", "metrics", "pair", "resend", "inbox")
+SCOPES = ("send", "read", "text", "devices", "metrics", "pair", "resend", "inbox", "webhooks")
 DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 

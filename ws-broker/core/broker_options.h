@@ -23,6 +23,8 @@ struct broker_options {
     /* How long is kept, 0 for ever: the text of a finished message, or of an incoming SMS; the message; the incoming SMS; an event
        that is not of a message. */
     int64_t text_retention_ms, message_retention_ms, inbox_retention_ms, event_retention_ms;
+    int64_t
+        delivery_retention_ms; /* to a webhook, since the last try; 0: until its webhook is gone */
     int64_t sweep_interval_ms;
     int64_t lease_ms;
     int64_t drain_timeout_ms;

@@ -160,12 +160,13 @@ static void on_purged(struct broker *broker, struct store_request *request, int6
         broker->wake_ms = MIN(broker->wake_ms, broker->housekeeping.purge_at_ms);
     }
     if (write->purge.texts > 0 || write->purge.messages > 0 || write->purge.incoming > 0 ||
-        write->purge.events > 0 || write->purge.answers > 0)
+        write->purge.events > 0 || write->purge.answers > 0 || write->purge.deliveries > 0)
         log_debug("old texts and messages purged", LOG_NUMBER("texts", write->purge.texts),
                   LOG_NUMBER("messages", write->purge.messages),
                   LOG_NUMBER("incoming", write->purge.incoming),
                   LOG_NUMBER("events", write->purge.events),
-                  LOG_NUMBER("idempotency_keys", write->purge.answers));
+                  LOG_NUMBER("idempotency_keys", write->purge.answers),
+                  LOG_NUMBER("webhook_deliveries", write->purge.deliveries));
 }
 
 static const struct request_kind purge_kind = {
@@ -188,6 +189,7 @@ static void purge(struct broker *broker, int64_t now_ms)
     request->write.purge.message_age_ms = options->message_retention_ms;
     request->write.purge.incoming_age_ms = options->inbox_retention_ms;
     request->write.purge.event_age_ms = options->event_retention_ms;
+    request->write.purge.delivery_age_ms = options->delivery_retention_ms;
     request->write.purge.limit = PURGE_PIECE;
     store_request_submit(&broker->requests, request);
 }

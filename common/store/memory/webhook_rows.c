@@ -101,6 +101,51 @@ static enum error save_delivery(struct store_database *database, const char *web
     return table_put(deliveries, &database->undo, table_copy_row(&row, sizeof(row)));
 }
 
+static enum error find_event(struct store_database *database, int64_t from_id,
+                             struct webhook_delivery *delivery, bool *found)
+{
+    const struct memory_tables *tables = database->tables;
+    struct memory_any_event key = {.id = from_id};
+    size_t index = table_lower_bound(&tables->events, &key);
+    *found = index < tables->events.count;
+    if (!*found)
+        return ERROR_NONE;
+    const struct memory_any_event *event = tables->events.rows[index];
+    *delivery = (struct webhook_delivery){
+        .event_id = event->id, .event_type = event->type, .event_at_ms = event->at_ms};
+    struct memory_message message_key = {.row.seq = event->message_seq};
+    const struct memory_message *message = event->of_message
+                                               ? table_find(&tables->messages, &message_key)
+                                               : NULL;
+    if (message)
+        delivery->message_id = message->row.id;
+    return ERROR_NONE;
+}
+
+static enum error find_event_subject(struct store_database *database, int64_t event_id,
+                                     char subject[STORE_EVENT_SUBJECT_SIZE])
+{
+    struct memory_any_event key = {.id = event_id};
+    const struct memory_any_event *event = table_find(&database->tables->events, &key);
+    strcpy(subject, event ? event->subject : "");
+    return ERROR_NONE;
+}
+
+static enum error remove_waiting(struct store_database *database, const char *webhook_id,
+                                 int64_t after)
+{
+    struct table *deliveries = &database->tables->deliveries;
+    enum error error = ERROR_NONE;
+    for (size_t i = deliveries->count; i-- > 0 && error == ERROR_NONE;) {
+        struct memory_delivery *row = deliveries->rows[i];
+        if (strcmp(row->webhook_id, webhook_id) == 0 && row->delivery.event_id > after &&
+            row->delivery.state == WEBHOOK_DELIVERY_WAITING &&
+            row->delivery.event_type != EVENT_WEBHOOK_TEST)
+            error = table_remove(deliveries, &database->undo, row);
+    }
+    return error;
+}
+
 static enum error hurry_deliveries(struct store_database *database, const char *webhook_id,
                                    int64_t now_ms)
 {
@@ -148,6 +193,9 @@ const struct webhook_rows memory_webhook_rows = {
     .remove = remove_webhook,
     .next_change = next_change,
     .find_newest_event = find_newest_event,
+    .find_event = find_event,
+    .find_event_subject = find_event_subject,
+    .remove_waiting = remove_waiting,
     .find_delivery = find_delivery,
     .save_delivery = save_delivery,
     .hurry_deliveries = hurry_deliveries,

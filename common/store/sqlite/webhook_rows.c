@@ -159,6 +159,47 @@ void sqlite_read_delivery(const struct statement *row, struct webhook_delivery *
     statement_text(row, FIELD_LAST_ERROR, delivery->last_error, sizeof(delivery->last_error));
 }
 
+static enum error find_event(struct store_database *database, int64_t from_id,
+                             struct webhook_delivery *delivery, bool *found)
+{
+    struct statement *select = get(database, FIND_EVENT_FROM);
+    statement_bind_integer(select, FIELD_EVENT_ID, from_id);
+    enum error error = statement_step(&database->handle, select, found);
+    if (error == ERROR_NONE && *found) {
+        *delivery = (struct webhook_delivery){
+            .event_id = statement_integer(select, FIELD_EVENT_ID),
+            .event_type = (unsigned)statement_integer(select, FIELD_EVENT_TYPE),
+            .event_at_ms = statement_integer(select, FIELD_EVENT_AT_MS),
+        };
+        statement_id(select, FIELD_MESSAGE_ID, &delivery->message_id);
+    }
+    statement_reset(select);
+    return error;
+}
+
+static enum error find_event_subject(struct store_database *database, int64_t event_id,
+                                     char subject[STORE_EVENT_SUBJECT_SIZE])
+{
+    bool found;
+    struct statement *select = get(database, FIND_EVENT_SUBJECT);
+    statement_bind_integer(select, FIELD_EVENT_ID, event_id);
+    enum error error = statement_step(&database->handle, select, &found);
+    subject[0] = '\0';
+    if (error == ERROR_NONE && found)
+        statement_text(select, FIELD_SUBJECT, subject, STORE_EVENT_SUBJECT_SIZE);
+    statement_reset(select);
+    return error;
+}
+
+static enum error remove_waiting(struct store_database *database, const char *webhook_id,
+                                 int64_t after)
+{
+    _Static_assert((int)EVENT_WEBHOOK_TEST == 18, "as in statements.def");
+    struct statement *delete = get_for(database, DELETE_WAITING_DELIVERIES, webhook_id);
+    statement_bind_integer(delete, FIELD_AFTER, after);
+    return run(database, delete);
+}
+
 static enum error find_delivery(struct store_database *database, const char *webhook_id,
                                 int64_t event_id, struct webhook_delivery *delivery, bool *found)
 {
@@ -241,6 +282,9 @@ const struct webhook_rows sqlite_webhook_rows = {
     .remove = remove_webhook,
     .next_change = next_change,
     .find_newest_event = event_rows_last_id,
+    .find_event = find_event,
+    .find_event_subject = find_event_subject,
+    .remove_waiting = remove_waiting,
     .find_delivery = find_delivery,
     .save_delivery = save_delivery,
     .hurry_deliveries = hurry_deliveries,

@@ -437,11 +437,21 @@ struct webhook_rows {
     /* The id of the newest event, also one of this transaction. */
     enum error (*find_newest_event)(struct store_database *database, int64_t *event_id);
 
+    /* The first event from that id on, in *delivery: its id, type, time and message. */
+    enum error (*find_event)(struct store_database *database, int64_t from_id,
+                             struct webhook_delivery *delivery, bool *found);
+    /* Of the event of that id, what it is about; "": it is a message's, or not there. */
+    enum error (*find_event_subject)(struct store_database *database, int64_t event_id,
+                                     char subject[STORE_EVENT_SUBJECT_SIZE]);
+
     enum error (*find_delivery)(struct store_database *database, const char *webhook_id,
                                 int64_t event_id, struct webhook_delivery *delivery, bool *found);
     /* Adds it, or replaces all of it but created_at_ms. */
     enum error (*save_delivery)(struct store_database *database, const char *webhook_id,
                                 const struct webhook_delivery *delivery);
+    /* Deliveries that wait, of events behind that one, but of tests. */
+    enum error (*remove_waiting)(struct store_database *database, const char *webhook_id,
+                                 int64_t after);
     /* Deliveries that wait are due. */
     enum error (*hurry_deliveries)(struct store_database *database, const char *webhook_id,
                                    int64_t now_ms);

@@ -59,6 +59,8 @@ VERB(revoke_key);
 VERB(create_webhook);
 VERB(change_webhook);
 VERB(remove_webhook);
+VERB(test_webhook);
+VERB(redeliver);
 VERB(note_deliveries);
 
 /* token_state.c */

@@ -1,4 +1,5 @@
 /* Webhooks and their deliveries. */
+#include "common/store/verbs/events.h"
 #include "common/store/verbs/verbs.h"
 
 #include <stdio.h>
@@ -72,6 +73,9 @@ enum error verb_change_webhook(struct store_transaction *transaction, struct sto
         return error;
     *webhook = before;
     apply(change, webhook, transaction->now_ms);
+    if (webhook->with_text && (change->sets_url || change->sets_with_text) &&
+        !write->change_webhook.may_read_texts)
+        return ERROR_SCOPE_MISSING;
     if (webhook->enabled && (!before.enabled || strcmp(webhook->url, before.url) != 0))
         error = start_over(transaction, webhook);
     if (error == ERROR_NONE)
@@ -88,6 +92,141 @@ enum error verb_remove_webhook(struct store_transaction *transaction, struct sto
     if (error == ERROR_NONE)
         error = rows->next_change(transaction->database, &number);
     return error == ERROR_NONE ? rows->remove(transaction->database, webhook.id) : error;
+}
+
+/* ---- Tests, and what is to be sent once more ---- */
+
+/* The sender looks for rows that are new to it where the webhook has changed. */
+static enum error save_changed(struct store_transaction *transaction, struct webhook *webhook)
+{
+    const struct webhook_rows *rows = transaction->rows->webhooks;
+    enum error error = rows->next_change(transaction->database, &webhook->changed);
+    return error == ERROR_NONE ? rows->save(transaction->database, webhook) : error;
+}
+
+static enum error make_due(struct store_transaction *transaction, struct webhook *webhook,
+                           struct webhook_delivery *delivery)
+{
+    delivery->state = WEBHOOK_DELIVERY_WAITING;
+    delivery->tries = 0;
+    delivery->created_at_ms = delivery->next_try_ms = transaction->now_ms;
+    enum error error = transaction->rows->webhooks->save_delivery(transaction->database,
+                                                                  webhook->id, delivery);
+    return error == ERROR_NONE ? save_changed(transaction, webhook) : error;
+}
+
+enum error verb_test_webhook(struct store_transaction *transaction, struct store_write *write)
+{
+    struct store_test_webhook *test = &write->test_webhook;
+    struct webhook webhook;
+    struct webhook_delivery delivery = {.event_type = EVENT_WEBHOOK_TEST,
+                                        .event_at_ms = transaction->now_ms};
+    enum error error = find(transaction, test->id, &webhook);
+    if (error == ERROR_NONE && !webhook.enabled)
+        error = ERROR_WEBHOOK_DISABLED;
+    if (error == ERROR_NONE)
+        error = event_put(transaction,
+                          &(struct event_row){.type = EVENT_WEBHOOK_TEST, .subject = webhook.id});
+    if (error == ERROR_NONE)
+        error = transaction->rows->webhooks->find_newest_event(transaction->database,
+                                                               &delivery.event_id);
+    test->event_id = delivery.event_id;
+    test->event_at_ms = delivery.event_at_ms;
+    return error == ERROR_NONE ? make_due(transaction, &webhook, &delivery) : error;
+}
+
+/* Whether the event is the test of another webhook. */
+static enum error is_for_another(struct store_transaction *transaction,
+                                 const struct webhook *webhook,
+                                 const struct webhook_delivery *event, bool *for_another)
+{
+    char subject[STORE_EVENT_SUBJECT_SIZE];
+    *for_another = false;
+    if (event->event_type != EVENT_WEBHOOK_TEST)
+        return ERROR_NONE;
+    enum error error = transaction->rows->webhooks->find_event_subject(transaction->database,
+                                                                       event->event_id, subject);
+    *for_another = error == ERROR_NONE && strcmp(subject, webhook->id) != 0;
+    return error;
+}
+
+static enum error redeliver_one(struct store_transaction *transaction, struct webhook *webhook,
+                                int64_t event_id)
+{
+    const struct webhook_rows *rows = transaction->rows->webhooks;
+    struct webhook_delivery event, row;
+    bool found, has_row, for_another = false;
+    enum error error = rows->find_event(transaction->database, event_id, &event, &found);
+    if (error == ERROR_NONE && found && event.event_id == event_id)
+        error = is_for_another(transaction, webhook, &event, &for_another);
+    if (error != ERROR_NONE)
+        return error;
+    if (!found || event.event_id != event_id || for_another)
+        return ERROR_EVENT_NOT_FOUND;
+    error = rows->find_delivery(transaction->database, webhook->id, event_id, &row, &has_row);
+    if (error != ERROR_NONE)
+        return error;
+    bool comes_anyway = !has_row && event_id > webhook->cursor;
+    return comes_anyway ? ERROR_NONE : make_due(transaction, webhook, has_row ? &row : &event);
+}
+
+/* The first event from that time on: ids and times ascend together, but where a clock was set back. */
+static enum error find_first_since(struct store_transaction *transaction, int64_t since_ms,
+                                   int64_t newest, int64_t *first)
+{
+    struct webhook_delivery event;
+    bool found;
+    enum error error = ERROR_NONE;
+    int64_t low = 1, high = newest + 1; /* the first is among these, or is the last of them: none */
+    while (low < high && error == ERROR_NONE) {
+        int64_t middle = low + (high - low) / 2;
+        error = transaction->rows->webhooks->find_event(transaction->database, middle, &event,
+                                                        &found);
+        if (error != ERROR_NONE)
+            break;
+        if (!found || event.event_at_ms >= since_ms)
+            high = middle;
+        else
+            low = event.event_id + 1;
+    }
+    *first = low;
+    return error;
+}
+
+static enum error redeliver_since(struct store_transaction *transaction, struct webhook *webhook,
+                                  struct store_redeliver *request)
+{
+    const struct webhook_rows *rows = transaction->rows->webhooks;
+    struct webhook_delivery event;
+    int64_t newest, first;
+    bool found = false;
+    enum error error = rows->find_newest_event(transaction->database, &newest);
+    if (error == ERROR_NONE)
+        error = find_first_since(transaction, request->since_ms, newest, &first);
+    if (error == ERROR_NONE)
+        error = rows->find_event(transaction->database, first, &event, &found);
+    if (error != ERROR_NONE || !found)
+        return error;
+    request->first_event = event.event_id;
+    if (event.event_id > webhook->cursor)
+        return ERROR_NONE;
+    webhook->cursor = event.event_id - 1;
+    webhook->rewound++;
+    /* The cursor comes to their events, too. */
+    error = rows->remove_waiting(transaction->database, webhook->id, webhook->cursor);
+    return error == ERROR_NONE ? save_changed(transaction, webhook) : error;
+}
+
+enum error verb_redeliver(struct store_transaction *transaction, struct store_write *write)
+{
+    struct store_redeliver *request = &write->redeliver;
+    struct webhook webhook;
+    enum error error = find(transaction, request->id, &webhook);
+    request->first_event = request->event_id;
+    if (error != ERROR_NONE)
+        return error;
+    return request->event_id ? redeliver_one(transaction, &webhook, request->event_id)
+                             : redeliver_since(transaction, &webhook, request);
 }
 
 /* ---- What the sender did ---- */
@@ -130,7 +269,12 @@ static enum error disable(struct store_transaction *transaction, struct webhook 
     snprintf(webhook->disabled_reason, sizeof(webhook->disabled_reason), "%s", reason);
     enum error error = transaction->rows->webhooks->next_change(transaction->database,
                                                                 &webhook->changed);
-    return error == ERROR_NONE ? transaction->rows->webhooks->save(transaction->database, webhook)
+    if (error == ERROR_NONE)
+        error = transaction->rows->webhooks->save(transaction->database, webhook);
+    return error == ERROR_NONE ? event_put_text(transaction,
+                                                (struct event_row){.type = EVENT_WEBHOOK_DISABLED,
+                                                                   .subject = webhook->id},
+                                                "reason", webhook->disabled_reason)
                                : error;
 }
 

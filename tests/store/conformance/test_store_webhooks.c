@@ -32,8 +32,9 @@ static int64_t last_change(struct store_fixture *fixture)
 static enum error change_webhook(struct store_fixture *fixture, const char *id,
                                  const struct webhook_change *change, struct webhook *webhook)
 {
-    struct store_write write = {.verb = STORE_CHANGE_WEBHOOK,
-                                .change_webhook = {.change = change, .webhook = webhook}};
+    struct store_write write = {
+        .verb = STORE_CHANGE_WEBHOOK,
+        .change_webhook = {.change = change, .webhook = webhook, .may_read_texts = true}};
     strcpy(write.change_webhook.id, id);
     return store_run(fixture->store, &write);
 }
@@ -309,6 +310,162 @@ static void old_deliveries_are_purged_but_not_those_that_wait(void **state)
     assert_int_equal(ids[1], 1);
 }
 
+static struct message_id given_events(struct store_fixture *fixture)
+{
+    return given_message_in(fixture, MESSAGE_DELIVERED);
+}
+
+static int64_t newest_event(struct store_fixture *fixture)
+{
+    struct store_webhook_news news;
+    assert_int_equal(store_read_webhook_news(fixture->reader, &news), ERROR_NONE);
+    return news.newest_event;
+}
+
+static struct store_write tested(struct store_fixture *fixture, const char *id, enum error expected)
+{
+    struct store_write write = {.verb = STORE_TEST_WEBHOOK};
+    strcpy(write.test_webhook.id, id);
+    assert_int_equal(store_run(fixture->store, &write), expected);
+    return write;
+}
+
+/* The first event that is delivered once more. */
+static int64_t redelivered(struct store_fixture *fixture, const char *id, int64_t event_id,
+                           int64_t since_ms, enum error expected)
+{
+    struct store_write write = {.verb = STORE_REDELIVER,
+                                .redeliver = {.event_id = event_id, .since_ms = since_ms}};
+    strcpy(write.redeliver.id, id);
+    assert_int_equal(store_run(fixture->store, &write), expected);
+    return write.redeliver.first_event;
+}
+
+static void a_new_webhook_begins_with_the_next_event(void **state)
+{
+    struct store_fixture *fixture = *state;
+    given_events(fixture);
+    assert_true(newest_event(fixture) > 0);
+    assert_int_equal(given_webhook(fixture, "wh_one").cursor, newest_event(fixture));
+}
+
+static void a_test_is_for_one_webhook(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct webhook webhook = given_webhook(fixture, "wh_one"), changed;
+    given_webhook(fixture, "wh_two");
+    int64_t before = last_change(fixture);
+    struct store_write test = tested(fixture, "wh_one", ERROR_NONE);
+    assert_int_equal(test.test_webhook.event_id, newest_event(fixture));
+    assert_true(last_change(fixture) > before);
+    assert_due(fixture, "wh_one", store_fixture_now_ms() + 1, 1, test.test_webhook.event_id);
+    assert_due(fixture, "wh_two", INT64_MAX, 0, 0);
+    assert_int_equal(stored_webhook(fixture, "wh_one").cursor, webhook.cursor);
+    redelivered(fixture, "wh_two", test.test_webhook.event_id, 0, ERROR_EVENT_NOT_FOUND);
+    redelivered(fixture, "wh_one", test.test_webhook.event_id, 0, ERROR_NONE);
+
+    struct webhook_change change = {.sets_enabled = true};
+    assert_int_equal(change_webhook(fixture, "wh_one", &change, &changed), ERROR_NONE);
+    tested(fixture, "wh_one", ERROR_WEBHOOK_DISABLED);
+    tested(fixture, "wh_none", ERROR_WEBHOOK_NOT_FOUND);
+}
+
+static void a_disabled_webhook_is_an_event(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct webhook webhook = given_webhook(fixture, "wh_one");
+    struct store_event_query query = {.limit = 5, .types = EVENT_BIT(EVENT_WEBHOOK_DISABLED)};
+    struct store_event_page page;
+    noted(fixture, &webhook, 1, NULL, "HTTP 410");
+    assert_int_equal(store_list_events(fixture->reader, &query, &page), ERROR_NONE);
+    assert_int_equal(page.count, 1);
+    assert_string_equal(page.events[0].subject, "wh_one");
+    assert_non_null(strstr(page.events[0].detail, "HTTP 410"));
+    store_event_page_fini(&page);
+}
+
+static void one_event_is_delivered_once_more(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct webhook webhook = given_webhook(fixture, "wh_one");
+    given_events(fixture);
+    int64_t event = newest_event(fixture), ids[5];
+    redelivered(fixture, "wh_one", event, 0, ERROR_NONE); /* the cursor has not reached it */
+    assert_due(fixture, "wh_one", INT64_MAX, 0, 0);
+    struct webhook_delivery delivery = delivery_of(event, WEBHOOK_DELIVERY_GIVEN_UP, 0);
+    delivery.tries = 30;
+    noted(fixture, &webhook, event, &delivery, NULL);
+    assert_int_equal(redelivered(fixture, "wh_one", event, 0, ERROR_NONE), event);
+    assert_due(fixture, "wh_one", store_fixture_now_ms() + 1, 1, event);
+    assert_int_equal(list(fixture, "wh_one", WEBHOOK_DELIVERY_GIVEN_UP, 0, 5, ids), 0);
+
+    /* An event without a row gets one, with its message. */
+    redelivered(fixture, "wh_one", event - 1, 0, ERROR_NONE);
+    struct webhook_delivery *due;
+    size_t count;
+    assert_int_equal(
+        store_list_due_deliveries(fixture->reader, "wh_one", INT64_MAX, 9, &due, &count),
+        ERROR_NONE);
+    assert_int_equal(count, 2);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(due[i].tries, 0);
+        if (due[i].event_id == event - 1)
+            assert_int_equal(due[i].event_type, EVENT_MESSAGE_ACCEPTED);
+    }
+    free(due);
+    redelivered(fixture, "wh_one", event + 1, 0, ERROR_EVENT_NOT_FOUND);
+    redelivered(fixture, "wh_none", event, 0, ERROR_WEBHOOK_NOT_FOUND);
+}
+
+static void all_events_since_a_time_are_delivered_once_more(void **state)
+{
+    struct store_fixture *fixture = *state;
+    int64_t now_ms = store_fixture_now_ms();
+    store_fixture_stop_clock_at(now_ms);
+    struct webhook webhook = given_webhook(fixture, "wh_one");
+    given_events(fixture);
+    int64_t first = newest_event(fixture) + 1, test;
+    store_fixture_pass_ms(1000);
+    given_events(fixture);
+    test = tested(fixture, "wh_one", ERROR_NONE).test_webhook.event_id;
+    int64_t newest = newest_event(fixture);
+    webhook = stored_webhook(fixture, "wh_one");
+    struct webhook_delivery waiting = delivery_of(first + 1, WEBHOOK_DELIVERY_WAITING, 1);
+    noted(fixture, &webhook, newest, &waiting, NULL);
+
+    assert_int_equal(redelivered(fixture, "wh_one", 0, now_ms + 1001, ERROR_NONE), 0);
+    assert_int_equal(stored_webhook(fixture, "wh_one").cursor, newest);
+    assert_int_equal(redelivered(fixture, "wh_one", 0, now_ms + 1, ERROR_NONE), first);
+    assert_int_equal(stored_webhook(fixture, "wh_one").cursor, first - 1);
+    assert_due(fixture, "wh_one", INT64_MAX, 1, test); /* what waits behind comes by the cursor */
+
+    /* A sender that does not know it moves nothing over what is to be delivered again. */
+    struct webhook_delivery late = delivery_of(first + 2, WEBHOOK_DELIVERY_WAITING, 1);
+    assert_true(noted(fixture, &webhook, newest, &late, NULL).note_deliveries.stale);
+    assert_int_equal(stored_webhook(fixture, "wh_one").cursor, first - 1);
+    late = delivery_of(test, WEBHOOK_DELIVERY_DELIVERED, 0);
+    noted(fixture, &webhook, newest, &late, NULL);
+    assert_due(fixture, "wh_one", INT64_MAX, 0, 0);
+    assert_true(redelivered(fixture, "wh_one", 0, 0, ERROR_NONE) < first);
+}
+
+static void texts_are_not_sent_elsewhere_without_the_scope(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct webhook changed;
+    given_webhook(fixture, "wh_one");
+    struct store_write write = {
+        .verb = STORE_CHANGE_WEBHOOK,
+        .change_webhook = {
+            .id = "wh_one",
+            .webhook = &changed,
+            .change = &(struct webhook_change){.sets_url = true, .values.url = "https://b.example"},
+        }};
+    assert_int_equal(store_run(fixture->store, &write), ERROR_SCOPE_MISSING);
+    write.change_webhook.change = &(struct webhook_change){.sets_with_text = true};
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +478,12 @@ int main(void)
         STORE_TEST(a_webhook_that_is_enabled_is_tried_at_once),
         STORE_TEST(a_change_by_people_outlasts_the_sender),
         STORE_TEST(a_removed_webhook_takes_its_deliveries_with_it),
+        STORE_TEST(a_new_webhook_begins_with_the_next_event),
+        STORE_TEST(a_test_is_for_one_webhook),
+        STORE_TEST(a_disabled_webhook_is_an_event),
+        STORE_TEST(one_event_is_delivered_once_more),
+        STORE_TEST(all_events_since_a_time_are_delivered_once_more),
+        STORE_TEST(texts_are_not_sent_elsewhere_without_the_scope),
         STORE_TEST(old_deliveries_are_purged_but_not_those_that_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
