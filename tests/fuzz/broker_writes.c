@@ -225,6 +225,10 @@ void promise_wanted(const struct pending *pending)
     case STORE_TAKE_TICKET:
     case STORE_SET_SENDING:
     case STORE_RESEND:
+    case STORE_CREATE_WEBHOOK:
+    case STORE_CHANGE_WEBHOOK:
+    case STORE_REMOVE_WEBHOOK:
+    case STORE_NOTE_DELIVERIES:
     case STORE_ERASE:
     case STORE_FIND_ANSWER:
     case STORE_PROBE:
