@@ -35,6 +35,9 @@ struct store_idempotency {
     /* In: what is kept if the write succeeds. Out, where the request was done before: what was kept then. */
     struct store_answer answer;
     bool replayed; /* out: it was done before, and the write did nothing */
+
+    /* The backend's own */
+    int64_t key_hash;
 };
 
 /* ---- Writes: the payloads of struct store_write ---- */

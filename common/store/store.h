@@ -173,6 +173,8 @@ struct store_options {
     struct store_limits limits;
     /* A transaction that has lasted this long ends when another store waits; 0: STORE_TURN_US. */
     int64_t turn_us;
+    /* Idempotency keys that are merged into their index together, for tests; 0: many. */
+    size_t unindexed_keys;
     int64_t (*wall_ms)(void); /* the time of day, for tests; NULL: clock_wall_ms */
     struct metrics *metrics;  /* where commits, refusals and messages are counted; or NULL */
     /* After a commit that is work for the broker: a new message, a cancel request, a revoked token, sending

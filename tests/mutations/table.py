@@ -196,6 +196,12 @@ MUTATIONS = [
              "    enum error error = idempotency_keep(transaction, enqueue->idempotency);\n    if (error == ERROR_NONE)\n"
              "        return admission_enqueue(transaction, enqueue);\n",
              unit("test_store_idempotency", "a_refused_request_keeps_nothing")),
+    Mutation("key-of-a-failed-commit", STORE, "an idempotency key whose transaction failed is forgotten, and its row's id is another's",
+             "common/store/sqlite/idempotency_index.c", "    cut(index, index->committed_count, index->committed_last_id);\n", "",
+             unit("test_sqlite_idempotency", "a_key_is_known_exactly_while_its_row_is_there")),
+    Mutation("keys-merged-by-a-failed-commit", STORE, "keys that a failed transaction merged into their index are merged again",
+             "common/store/sqlite/idempotency_index.c", "    end_round(index); /* it may have done less than it seems */\n", "",
+             unit("test_sqlite_idempotency", "a_key_is_known_exactly_while_its_row_is_there")),
     Mutation("idempotency-key-of-another-request", STORE, "an idempotency key that belongs to another request is refused",
              "common/store/verbs/idempotency.c", "sizeof(hash)) != 0)", "sizeof(hash)) == 1000)",
              unit("test_store_idempotency", "another_request_with_the_key_is_refused_and_creates_nothing")),

@@ -51,6 +51,7 @@ static void close_database(struct store_database *database)
     handle_close(&database->handle);
     write_lock_close(&database->place.lock);
     transaction_fini(&database->transaction);
+    idempotency_index_fini(&database->idempotency);
     pthread_rwlock_destroy(&database->reading);
     free(database);
 }
@@ -109,6 +110,7 @@ static enum error open_database(const struct store_options *options, const char 
     database->options = options;
     database->place = (struct place){.path = database->path, .lock = WRITE_LOCK_NONE};
     database->disk.min_free_bytes = options->min_free_bytes;
+    database->idempotency.most = options->unindexed_keys;
     init_reading(&database->reading);
     transaction_init(&database->transaction, database, &rows, options);
     if (!database_path_resolve(location, database->path, problem) ||
@@ -231,6 +233,7 @@ static enum error begin(struct store_database *database, int64_t deadline_ms)
                                                                          : ERROR_NONE;
     database->last_event_id = 0;
     database->waiting_count = 0;
+    idempotency_index_begin(&database->idempotency);
     /* The gateway's other process is locked out; a shell may still hold SQLite's lock. */
     int64_t left_ms = deadline_ms - clock_monotonic_ms();
     sqlite3_busy_timeout(database->handle.db, (int)MAX(left_ms, 1));
@@ -310,12 +313,15 @@ static enum error commit(struct store_database *database)
     if (error == ERROR_NONE)
         error = event_rows_flush(database);
     if (error == ERROR_NONE)
+        error = idempotency_rows_flush(database);
+    if (error == ERROR_NONE)
         error = commit_transaction(database);
     if (error != ERROR_NONE)
         return error;
     METRICS_OBSERVE(database->options->metrics, db_commit_duration_seconds,
                     (uint64_t)(clock_monotonic_us() - began_us));
     transaction_committed(&database->transaction);
+    idempotency_index_commit(&database->idempotency);
     return ERROR_NONE;
 }
 

@@ -5,6 +5,7 @@
 #include "common/store/sqlite/database_path.h"
 #include "common/store/sqlite/disk.h"
 #include "common/store/sqlite/handle.h"
+#include "common/store/sqlite/idempotency_index.h"
 #include "common/store/sqlite/place.h"
 #include "common/store/sqlite/wal.h"
 #include "common/store/store_backend.h"
@@ -25,6 +26,7 @@ struct store_database {
     struct place place;
     struct wal wal;
     struct disk disk;
+    struct idempotency_index idempotency;
     bool locked; /* holds the write lock of place */
 
     /* Of this transaction */

@@ -20,15 +20,19 @@ extern const struct admin_rows sqlite_admin_rows;
    On an error the transaction is lost. */
 MUST_CHECK enum error insert_rows_waiting(struct store_database *database);
 
-/* At once, whatever waits. */
+/* At once, whatever waits. On an error the row may be there: what the write has done is undone, or the transaction is lost. */
 MUST_CHECK enum error idempotency_rows_insert(struct store_database *database,
                                               const struct store_idempotency *idempotency,
                                               int64_t now_ms);
+
+/* Merges some of the newest keys into their index, at the end of a transaction that has used them. */
+MUST_CHECK enum error idempotency_rows_flush(struct store_database *database);
 
 /* The id of a new event, which is database->last_event_id then. */
 MUST_CHECK enum error event_rows_next_id(struct store_database *database);
 /* The id of the newest event, also one of this transaction. */
 MUST_CHECK enum error event_rows_last_id(struct store_database *database, int64_t *event_id);
+
 /* Writes the id of the last event of the transaction. */
 MUST_CHECK enum error event_rows_flush(struct store_database *database);
 

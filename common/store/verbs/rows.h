@@ -364,8 +364,8 @@ struct idempotency_rows {
     /* The request that has the key: its hash, and in idempotency->answer what it was answered with. */
     enum error (*find)(struct store_database *database, struct store_idempotency *idempotency,
                        unsigned char request_hash[SECRET_HASH_BYTES], bool *found);
-    /* No request has the key. The row is not there without what the write creates, also where that is inserted later
-       in the transaction. */
+    /* No request has the key: the write has looked for it, and does nothing after this. The row is not there without
+       what the write creates, also where that is inserted later in the transaction. */
     enum error (*insert)(struct store_database *database,
                          const struct store_idempotency *idempotency, int64_t now_ms);
     /* Removes up to `limit` of those that were inserted before then; *count of them. */

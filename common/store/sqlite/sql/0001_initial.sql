@@ -472,9 +472,26 @@ CREATE TABLE idempotency (
     answer        BLOB    NOT NULL
 ) STRICT;
 
--- Keys come in no order, so each changes another page of their index. That of their hashes is a third as large as one of
--- the keys themselves.
-CREATE INDEX idempotency_by_key ON idempotency (key_hash);
+-- The index of the rows up to merged_id. Keys come in no order, so each would change another page of it: those of later rows
+-- are in the memory of the process that writes (idempotency_index.h), and are merged many at a time.
+CREATE TABLE idempotency_by_key (
+    key_hash INTEGER NOT NULL,
+    id       INTEGER NOT NULL,
+    PRIMARY KEY (key_hash, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE idempotency_state (
+    only_row   INTEGER PRIMARY KEY CHECK (only_row = 1),
+    merged_id  INTEGER NOT NULL, -- every row up to this one is in idempotency_by_key
+    removed_id INTEGER NOT NULL  -- the newest row that was removed: no id is given twice
+) STRICT;
+INSERT INTO idempotency_state VALUES (1, 0, 0);
+
+CREATE TRIGGER idempotency_leaves_its_index AFTER DELETE ON idempotency
+BEGIN
+    DELETE FROM idempotency_by_key WHERE key_hash = OLD.key_hash AND id = OLD.id;
+    UPDATE idempotency_state SET removed_id = OLD.id WHERE removed_id < OLD.id;
+END;
 
 -- ---- The readiness probe, which must know that a commit works ----
 
