@@ -4,7 +4,7 @@
 
 #include "common/base/base.h"
 
-/* The values of the devices' own reasons are stored in the database and never change. */
+/* The values are stored in the database and never change. */
 enum message_wait_reason {
     MESSAGE_WAIT_NONE, /* a device is about to be given it */
 

@@ -107,10 +107,11 @@ def test_another_body_is_refused_and_the_first_stays(gateway, body):
 
 @pytest.mark.parametrize("text", ["a \"quote\", a \\ and a / and ünïcode € 😀", "\n\t", "x" * 1000, '"phone_number":"","message":null'])
 def test_any_text_comes_back_as_it_was(gateway, text):
-    key, body = new_key(), json.dumps({"phone_number": "+49 (0) 1511 2345678", "message": text}).encode()
-    first = post(gateway, key, body)
-    assert first.json()["message"] == text and first.json()["phone_number"] == "+4915112345678"
-    assert_replay(post(gateway, key, body), first)
+    for options in ({}, {"reference": "order 4711", "priority": "high", "ttl_seconds": 3600}):
+        key, body = new_key(), json.dumps({"phone_number": "+49 (0) 1511 2345678", "message": text} | options).encode()
+        first = post(gateway, key, body)
+        assert first.json()["message"] == text and first.json()["phone_number"] == "+4915112345678"
+        assert_replay(post(gateway, key, body), first)
 
 
 def test_64_at_once_create_one_message(gateway):
@@ -198,8 +199,8 @@ def test_a_message_that_is_gone_is_not_sent_again(make_gateway):
     assert_replay(post(gateway, "a"), first)
     assert gateway.command("messages", "erase", message_id)[0] == 0
     # Nothing of it is kept in the answer: who repeats the request has the number and the text.
-    kept, = gateway.query("SELECT answer FROM idempotency")[0]
-    assert message_id.encode() in kept and NUMBER.encode() not in kept and b"4711" not in kept
+    location, kept = gateway.query("SELECT location, answer FROM idempotency")[0]
+    assert message_id in location and NUMBER.encode() not in kept and b"4711" not in kept
     assert_replay(post(gateway, "a"), first)
     assert gateway.count_messages("1") == 0
 
