@@ -173,6 +173,8 @@ def test_the_scope_of_the_route_is_enough(locked, method, path, scope):
     if "{batch_id}" in path:
         message = {"phone_number": "+1234567890", "message": "text"}
         parts["{batch_id}"] = api.request("POST", "/api/batches", json={"messages": [message]}).json()["batch_id"]
+    if "{webhook_id}" in path:
+        parts["{webhook_id}"] = api.request("POST", "/api/webhooks", json={"url": "https://receiver.example/"}).json()["webhook_id"]
     if "{incoming_id}" in path:
         with contextlib.closing(Phone(gateway, "receiver")) as phone:
             phone.send({"type": "sms_received", "received_id": "1", "from": "72000", "message": "text"})
