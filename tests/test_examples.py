@@ -1,11 +1,15 @@
 """The examples of deploy/examples work as they are: each client sends through a real gateway over TLS, with a key that may do no
 more than the page says; the phone pairs, sends by its command, and sends nothing twice."""
 
+import base64
+import hmac
 import http.client
 import http.server
+import json
 import os
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -17,6 +21,8 @@ from harness.waiting import LIMIT_SECONDS, wait_for
 EXAMPLES = ROOT / "deploy/examples"
 # Where each language's TLS takes the CA from.
 CLIENTS = {"send.sh": "CURL_CA_BUNDLE", "send.py": "SSL_CERT_FILE", "send.mjs": "NODE_EXTRA_CA_CERTS", "send.php": "SSL_CERT_FILE"}
+
+RECEIVERS = ("receive.py", "receive.mjs")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +48,7 @@ def run(example, *arguments, **environment):
 
 
 def test_there_is_no_example_without_a_test():
-    assert {path.name for path in EXAMPLES.iterdir()} == {*CLIENTS, "basic_phone.py", "README.md"}
+    assert {path.name for path in EXAMPLES.iterdir()} == {*CLIENTS, *RECEIVERS, "basic_phone.py", "README.md"}
 
 
 def test_the_clients_send_follow_and_list(gateway, certificate):
@@ -128,6 +134,52 @@ def test_the_clients_say_what_is_wrong(gateway, certificate, example):
         assert result.returncode != 0 and word in result.stdout + result.stderr, (result.stdout, result.stderr)
     result = run(example, "+4915112345678", "Hello", API_KEY=key, GATEWAY_URL=gateway.https_url)
     assert result.returncode != 0 and "accepted" not in result.stdout  # it does not know the CA
+
+
+class Receiver:
+    """An example that receives webhooks, with this secret."""
+
+    def __init__(self, example, secret):
+        self.process = subprocess.Popen([EXAMPLES / example, "0"], stdout=subprocess.PIPE, text=True,
+                                        env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "WEBHOOK_SECRET": secret})
+        self.url = self.process.stdout.readline().removeprefix("listening on ").strip()
+
+    def post(self, body, headers):
+        connection = http.client.HTTPConnection(self.url.split("/")[2], timeout=LIMIT_SECONDS)
+        connection.request("POST", "/", body, headers)
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        return answer.status
+
+    def end(self):
+        """What it has printed."""
+        self.process.kill()
+        return self.process.communicate(timeout=LIMIT_SECONDS)[0].splitlines()
+
+
+def signed(key, body, event_id="evt_1", sent_at=None):
+    sent_at = str(int(time.time()) if sent_at is None else sent_at)
+    signature = base64.b64encode(hmac.digest(key, f"{event_id}.{sent_at}.".encode() + body, "sha256")).decode()
+    return {"webhook-id": event_id, "webhook-timestamp": sent_at, "webhook-signature": f"v1,{signature}"}
+
+
+@pytest.mark.parametrize("example", RECEIVERS)
+def test_a_receiver_takes_what_is_signed_and_prints_it_once(example):
+    key, other = os.urandom(24), os.urandom(24)
+    event = json.dumps({"type": "message.sent", "timestamp": "2026-11-23T09:45:00Z", "data": {"status": "sent"}}).encode()
+    receiver = Receiver(example, "whsec_" + base64.b64encode(key).decode())
+    try:
+        good = signed(key, event)
+        both = good | {"webhook-signature": signed(other, event)["webhook-signature"] + " " + good["webhook-signature"]}
+        assert [receiver.post(event, headers) for headers in (good, good, both, signed(key, event, "evt_2"))] == [204] * 4
+        wrong = [signed(other, event), signed(key, event, sent_at=int(time.time()) - 3600), good | {"webhook-id": "evt_3"},
+                 good | {"webhook-timestamp": "x"}, {}]
+        assert [receiver.post(event, headers) for headers in wrong] == [401] * len(wrong)
+        assert receiver.post(event + b" ", good) == 401
+    finally:
+        printed = receiver.end()
+    assert [line.split(" ")[:2] for line in printed] == [["2026-11-23T09:45:00Z", "message.sent"]] * 2, printed
 
 
 class BasicPhone:
