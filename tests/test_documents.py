@@ -45,7 +45,7 @@ def test_help_names_every_setting():
 
 
 # Names in capitals that are no settings: of a program, and the examples' environment.
-OTHER_NAMES = {"API_FCGI", "GATEWAY_URL", "API_KEY", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"}
+OTHER_NAMES = {"API_FCGI", "GATEWAY_URL", "API_KEY", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "WEBHOOK_SECRET"}
 
 
 def test_documents_name_only_settings_that_there_are():
