@@ -58,6 +58,7 @@ def test_wrong_options_are_named(program, options, words, tmp_path):
     ("LISTEN_ADDR=::1", [".env line 2", "LISTEN_ADDR;", "did you mean LISTEN_ADDRESS"]),
     ("PUBLIC_URL=sms.example", ["PUBLIC_URL must be like", "sms.example"]),
     ("CORS_ORIGINS=*", ["CORS_ORIGINS", "* is not one"]),
+    ("OPT_OUT_KEYWORDS=STOP,,END", ["OPT_OUT_KEYWORDS has an empty keyword"]),
     ("INBOX_RETENTION_DAYS=29", ["INBOX_RETENTION_DAYS", "at least 30, or 0 for ever"]),
     ("HTTP_PORT=80x", ["HTTP_PORT", "1 to 65535", "80x"]),
     ("HTTP_PORT=0", ["HTTP_PORT", "1 to 65535"]),

@@ -97,6 +97,7 @@ bool authorize_request(struct http_exchange *exchange, unsigned scope)
     exchange->scopes = ~0u;
     exchange->key_id[0] = '\0';
     exchange->key_daily_messages = 0;
+    exchange->key_ignores_opt_out = false;
     if (!exchange->api->keys_required)
         return true;
     const char *token = secret_bearer_token(exchange->request.authorization);
@@ -120,6 +121,7 @@ bool authorize_request(struct http_exchange *exchange, unsigned scope)
     strcpy(exchange->key_id, key.id);
     exchange->key_daily_messages = limit_of_key(key.daily_messages,
                                                 exchange->api->settings->key_daily_messages);
+    exchange->key_ignores_opt_out = key.ignores_opt_out;
     if (!count_request(exchange, &key))
         return false;
     if (key.scopes & scope)

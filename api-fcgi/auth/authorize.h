@@ -6,7 +6,7 @@
 
 /*
  * True if the request has an active key with `scope` (enum api_scope), or if no keys are required (API_KEYS).
- * Then exchange->scopes, key_id and key_daily_messages are filled in, and the request is counted. False
+ * Then exchange->scopes, key_id, key_daily_messages and key_ignores_opt_out are filled in, and the request is counted. False
  * after answering: 401 for the key, 403 for the scope, 429 for too many requests, 503 if the key cannot be
  * looked up. On a worker.
  */

@@ -47,6 +47,28 @@ static void refuse_unknown_outcome(struct http_exchange *exchange)
                      " only if that answers 404.");
 }
 
+/* Names the first messages whose recipients have opted out. */
+static void refuse_opted_out(struct http_exchange *exchange)
+{
+    enum { MOST_NAMED = 20 };
+    const struct store_enqueue_batch *batch = &exchange->write.enqueue_batch;
+    size_t named = 0;
+    for (size_t i = batch->refused; i < batch->count && named < MOST_NAMED; i++) {
+        struct opt_out opt_out;
+        bool found = i == batch->refused;
+        if (!found && store_find_opt_out(exchange->reader, batch->messages[i].phone_number,
+                                         &opt_out, &found) != ERROR_NONE)
+            break;
+        if (found)
+            batch_draft_add_error(exchange, exchange->state->batch, i, ERROR_RECIPIENT_OPTED_OUT,
+                                  "has opted out; remove the message");
+        named += found;
+    }
+    http_problem(exchange, ERROR_RECIPIENT_OPTED_OUT,
+                 "None of the %zu messages was accepted; see `errors` for those to remove.",
+                 batch->count);
+}
+
 /* Says at which message the batch exceeds a limit. */
 static void refuse(struct http_exchange *exchange, enum error error)
 {
@@ -57,7 +79,9 @@ static void refuse(struct http_exchange *exchange, enum error error)
         batch_draft_add_error(exchange, exchange->state->batch, batch->refused, error,
                               "is the first message over the limit; none of the %zu was accepted",
                               batch->count);
-    if (error == ERROR_OUTCOME_UNKNOWN)
+    if (error == ERROR_RECIPIENT_OPTED_OUT)
+        refuse_opted_out(exchange);
+    else if (error == ERROR_OUTCOME_UNKNOWN)
         refuse_unknown_outcome(exchange);
     else
         messages_refuse_new(exchange, error);
@@ -129,6 +153,7 @@ static enum http_outcome create(struct http_exchange *exchange, bool is_valid)
                           .messages = draft->messages,
                           .count = draft->count,
                           .key_daily_messages = exchange->key_daily_messages,
+                          .ignores_opt_out = exchange->key_ignores_opt_out,
                           .idempotency = idempotency_of(exchange)},
     };
     strcpy(exchange->write.enqueue_batch.key_id, exchange->key_id);

@@ -135,6 +135,7 @@ enum http_outcome messages_handle_resend(struct http_exchange *exchange)
     resend->expires_at_ms = option_rules_default_deadline_ms(&exchange->api->acceptance_rules, 0);
     resend->message = message;
     resend->key_daily_messages = exchange->key_daily_messages;
+    resend->ignores_opt_out = exchange->key_ignores_opt_out;
     strcpy(resend->key_id, exchange->key_id);
     resend->idempotency = idempotency_of(exchange);
     if (resend->idempotency)

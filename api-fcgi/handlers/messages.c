@@ -44,6 +44,11 @@ void messages_refuse_new(struct http_exchange *exchange, enum error error)
             "The limit is %lld messages per recipient and UTC day (RECIPIENT_DAILY_MESSAGES).",
             (long long)settings->recipient_daily_messages);
         break;
+    case ERROR_RECIPIENT_OPTED_OUT:
+        http_problem(exchange, error,
+                     "No message to this number is accepted until it opts in again, or DELETE"
+                     " /api/opt-outs/{phone_number} takes it off the list.");
+        break;
     case ERROR_KEY_CAP_REACHED:
         exchange->problem.retry_after_s = seconds_to_midnight();
         http_problem(exchange, error,
@@ -154,6 +159,7 @@ static enum http_outcome send_one(struct http_exchange *exchange, const struct j
         .verb = STORE_ENQUEUE,
         .enqueue = {.message = message,
                     .key_daily_messages = exchange->key_daily_messages,
+                    .ignores_opt_out = exchange->key_ignores_opt_out,
                     .idempotency = idempotency_of(exchange)},
     };
     strcpy(exchange->write.enqueue.key_id, exchange->key_id);

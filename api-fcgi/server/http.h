@@ -73,6 +73,7 @@ struct http_exchange {
     unsigned scopes;             /* enum api_scope */
     char key_id[SECRET_ID_SIZE]; /* "" where no key is needed */
     int64_t key_daily_messages;  /* 0: no limit */
+    bool key_ignores_opt_out;
 
     /* The header Idempotency-Key (idempotency.h); `request` is valid with `any`. */
     struct {

@@ -33,6 +33,7 @@ struct api_key {
     unsigned scopes;                       /* of enum api_scope */
     int64_t requests_per_minute;           /* 0: no limit; or API_KEY_LIMIT_FROM_SETTING */
     int64_t daily_messages;                /* the same */
+    bool ignores_opt_out;                  /* it sends to recipients that have opted out, too */
     int64_t created_at_ms;                 /* wall, like the others */
     int64_t expires_at_ms;                 /* 0: never */
     int64_t revoked_at_ms;                 /* 0: not revoked */

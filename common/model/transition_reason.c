@@ -18,6 +18,7 @@ static const char *const names[TRANSITION_REASON_COUNT] = {
     [TRANSITION_JOURNAL_LOST] = "journal_lost",
     [TRANSITION_EXPIRED] = "expired",
     [TRANSITION_RESTORED] = "restored",
+    [TRANSITION_OPTED_OUT] = "opted_out",
 };
 
 const char *transition_reason_name(enum transition_reason reason)

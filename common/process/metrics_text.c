@@ -146,9 +146,11 @@ void metrics_put_histogram(struct buffer *out, enum metrics_id id, const char *l
 
 /* The errors that are shown. A write that found no message was not refused. */
 static const enum error refusals[] = {
-    ERROR_STORE_BUSY, ERROR_STORE_UNAVAILABLE, ERROR_OUTCOME_UNKNOWN, ERROR_DISK_FULL,
-    ERROR_WAL_FULL,   ERROR_INTERNAL,          ERROR_SHUTTING_DOWN,   ERROR_SENDING_PAUSED,
-    ERROR_QUEUE_FULL, ERROR_DAILY_CAP_REACHED, ERROR_KEY_CAP_REACHED, ERROR_RECIPIENT_CAP_REACHED,
+    ERROR_STORE_BUSY,          ERROR_STORE_UNAVAILABLE, ERROR_OUTCOME_UNKNOWN,
+    ERROR_DISK_FULL,           ERROR_WAL_FULL,          ERROR_INTERNAL,
+    ERROR_SHUTTING_DOWN,       ERROR_SENDING_PAUSED,    ERROR_QUEUE_FULL,
+    ERROR_DAILY_CAP_REACHED,   ERROR_KEY_CAP_REACHED,   ERROR_RECIPIENT_CAP_REACHED,
+    ERROR_RECIPIENT_OPTED_OUT,
 };
 static const enum error closes[] = {
     ERROR_NONE,

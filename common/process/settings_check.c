@@ -1,5 +1,6 @@
 #include "common/process/settings_check.h"
 
+#include "common/model/opt_out_keywords.h"
 #include "common/process/listener.h"
 #include "common/process/public_url.h"
 #include "common/process/webhook_address.h"
@@ -158,12 +159,20 @@ static bool check_webhooks(const struct settings *settings, char *errmsg)
     return webhook_rules_read(settings, &rules, errmsg);
 }
 
+static bool check_keywords(const char *name, const char *list, char *errmsg)
+{
+    char reason[ERRMSG_SIZE];
+    return opt_out_keywords_check(list, reason) || errmsg_set(errmsg, "%s %s", name, reason);
+}
+
 bool settings_check(const struct settings *settings, char errmsg[ERRMSG_SIZE])
 {
     return check_tls(settings, errmsg) && check_listen_address(settings, errmsg) &&
            check_public_url(settings, errmsg) && check_origins(settings, errmsg) &&
            check_runtime_dir(settings, errmsg) && check_inbox_retention(settings, errmsg) &&
-           check_webhooks(settings, errmsg);
+           check_webhooks(settings, errmsg) &&
+           check_keywords("OPT_OUT_KEYWORDS", settings->opt_out_keywords, errmsg) &&
+           check_keywords("OPT_IN_KEYWORDS", settings->opt_in_keywords, errmsg);
 }
 
 /* ---- Limits that depend on each other ---- */

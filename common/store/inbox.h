@@ -10,6 +10,8 @@ struct store_reader;
 
 /* ---- Writes: the payloads of struct store_write ---- */
 
+enum store_opt { STORE_OPT_UNCHANGED, STORE_OPTED_OUT, STORE_OPTED_IN };
+
 /* A device passes on an SMS. It is stored once, however often it comes: the same device_id and received_id change nothing. Of a
    device whose token was revoked meanwhile it is stored all the same. An SMS that is stored, now or before, is to be
    acknowledged; after any error the device passes it on again. ERROR_WAL_FULL, ERROR_DISK_FULL: there is no room for a new
@@ -20,6 +22,7 @@ struct store_receive {
     struct message_id id; /* out: under which it is stored */
     bool known;           /* out: it was stored before */
     bool differs;         /* out, if known: then with another sender or text, which stays */
+    enum store_opt opt;   /* out: what it changed about its sender (opt_outs.h) */
 };
 
 /* ---- Reads: see store.h ---- */

@@ -1,5 +1,7 @@
 #include "common/store/limits.h"
 
+#include <string.h>
+
 int64_t store_window_ms(int64_t burst, int64_t segments_per_minute)
 {
     enum { MINUTE_MS = 60000 };
@@ -18,6 +20,9 @@ struct store_limits store_limits_of(const struct settings *settings)
                                             settings->device_segments_per_minute),
         .device_window_segments = settings->device_segments_burst,
         .low_battery_percent = settings->low_battery_percent,
+        .keeps_opt_outs = strcmp(settings->opt_out, "on") == 0,
+        .opt_out_keywords = settings->opt_out_keywords,
+        .opt_in_keywords = settings->opt_in_keywords,
         .same_device_ms = settings->same_device_hours * 3600 * 1000,
     };
 }

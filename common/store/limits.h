@@ -31,6 +31,10 @@ struct store_limits {
     int64_t device_window_segments;
     int64_t
         low_battery_percent; /* below it, and not charging, a device's battery is low; 0: never */
+    /* Recipients that have opted out get no messages (opt_outs.h): whether that is so, and by which SMS they opt out and
+       in; lists of opt_out_keywords.h, borrowed. */
+    bool keeps_opt_outs;
+    const char *opt_out_keywords, *opt_in_keywords;
     /* For that long a recipient's messages are best sent by the same device. */
     int64_t same_device_ms;
 };

@@ -37,12 +37,13 @@ int64_t store_backoff_ms(unsigned failures, double jitter);
 
 /* A new message, `queued`.
    ERROR_SENDING_PAUSED, ERROR_QUEUE_FULL, ERROR_DAILY_CAP_REACHED, ERROR_KEY_CAP_REACHED,
-   ERROR_RECIPIENT_CAP_REACHED: a limit refuses it, and it counts for none. */
+   ERROR_RECIPIENT_CAP_REACHED: a limit refuses it, and it counts for none. ERROR_RECIPIENT_OPTED_OUT: see opt_outs.h. */
 struct store_enqueue {
     /* Borrowed until done: id, request id, number, text, encoding, segments, options, batch id. */
     const struct message *message;
     char key_id[SECRET_ID_SIZE];           /* the API key it came with; "": none */
     int64_t key_daily_messages;            /* the key's limit; 0: none */
+    bool ignores_opt_out;                  /* the key does */
     struct store_idempotency *idempotency; /* the submitter's, until done; NULL: none */
 };
 
@@ -53,10 +54,11 @@ struct store_enqueue_batch {
     /* As of enqueue; borrowed until done. Each has batch_id = id. */
     const struct message *messages;
     size_t count;                /* 1 to STORE_MAX_BATCH_MESSAGES */
-    char key_id[SECRET_ID_SIZE]; /* as of enqueue, like the next */
+    char key_id[SECRET_ID_SIZE]; /* as of enqueue, like the next two */
     int64_t key_daily_messages;
+    bool ignores_opt_out;
     struct store_idempotency *idempotency; /* as of enqueue */
-    /* Out, with the error of a limit: the index of the first message that exceeds it. */
+    /* Out, with the error of a limit, or ERROR_RECIPIENT_OPTED_OUT: the index of the first message that exceeds it. */
     size_t refused;
 };
 
@@ -169,13 +171,15 @@ struct store_report {
 };
 
 /* Messages in flight without news for that long become `unknown`; offers without an answer for that long return to
-   the queue; messages that nobody can have sent become `expired` at their expires_at_ms. */
+   the queue; messages that nobody can have sent become `expired` at their expires_at_ms. Queued messages of recipients that have
+   opted out become `cancelled`. */
 struct store_expire {
     int64_t trusted_wall_ms;           /* see above */
     int64_t silent_for_ms;             /* 0: none become unknown */
     int64_t offered_for_ms;            /* 0: none return */
     unsigned limit;                    /* of each */
     unsigned unknown, queued, expired; /* out: how many */
+    bool more_to_cancel;               /* out: of recipients that have opted out */
 };
 
 /* The text of a message that ended without a result, once more as a new message, which counts for the limits as any
@@ -185,8 +189,9 @@ struct store_resend {
     struct message_id id;
     struct message_id new_id;
     struct request_id request_id;
-    char key_id[SECRET_ID_SIZE]; /* as of enqueue, like the next */
+    char key_id[SECRET_ID_SIZE]; /* as of enqueue, like the next two */
     int64_t key_daily_messages;
+    bool ignores_opt_out;
     int64_t expires_at_ms; /* of the new message: those of the old one have passed; 0: never */
     bool again;            /* also if it was resent before */
     bool accept_duplicate; /* also if it may have been sent */

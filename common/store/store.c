@@ -97,6 +97,9 @@ enum error store_submit(struct store *store, struct store_write *write)
     assert(write->verb < STORE_VERB_COUNT && write->done);
     assert(write->verb != STORE_CLAIM || write->claim.slot_count <= STORE_MAX_CLAIM);
     assert(write->verb != STORE_ENQUEUE_BATCH || is_batch(&write->enqueue_batch));
+    assert(
+        write->verb != STORE_CHANGE_OPT_OUTS ||
+        (write->change_opt_outs.count >= 1 && write->change_opt_outs.count <= STORE_MAX_OPT_OUTS));
     assert(write->verb != STORE_DEVICE_CONNECT || names_its_journal(&write->connect.holder));
     write->deadline_ms = clock_monotonic_ms() + store->options.timeout_ms;
 

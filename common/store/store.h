@@ -11,7 +11,7 @@
  *
  * Reads go through a `struct store_reader`; each thread has its own. A read ends within the time limit.
  *
- * The payloads of the writes, and the reads, are in a header for each aggregate: messages.h, inbox.h, idempotency.h,
+ * The payloads of the writes, and the reads, are in a header for each aggregate: messages.h, inbox.h, opt_outs.h, idempotency.h,
  * devices.h, access.h, limits.h, events.h, work.h, webhooks.h, admin.h. What the writes do is decided in verbs/, once for
  * all backends; store_backend.h is what a database must offer.
  */
@@ -27,6 +27,7 @@
 #include "common/store/inbox.h"
 #include "common/store/limits.h"
 #include "common/store/messages.h"
+#include "common/store/opt_outs.h"
 #include "common/store/waits.h"
 #include "common/store/webhooks.h"
 #include "common/store/work.h"
@@ -73,6 +74,7 @@ enum store_verb {
     STORE_NOTE_DELIVERIES,
     STORE_RESEND,
     STORE_RECEIVE,
+    STORE_CHANGE_OPT_OUTS,
     STORE_ERASE,
     STORE_PURGE,
     STORE_FIND_ANSWER,
@@ -116,6 +118,7 @@ struct store_write {
         struct store_note_deliveries note_deliveries;
         struct store_resend resend;
         struct store_receive receive;
+        struct store_change_opt_outs change_opt_outs;
         struct store_erase erase;
         struct store_purge purge;
         struct store_find_answer find_answer;

@@ -96,6 +96,10 @@ struct store_backend {
                               const struct store_event_query *query, struct store_event_page *page);
     enum error (*read_event_range)(struct store_database_reader *reader, int64_t *oldest,
                                    int64_t *newest);
+    enum error (*find_opt_out)(struct store_database_reader *reader, const char *phone_number,
+                               struct opt_out *opt_out, bool *found);
+    enum error (*list_opt_outs)(struct store_database_reader *reader, const char *after,
+                                size_t limit, struct opt_out opt_outs[], size_t *count);
     enum error (*find_key)(struct store_database_reader *reader, const char *id,
                            struct api_key *key, bool *found);
     enum error (*list_keys)(struct store_database_reader *reader, struct api_key **keys,

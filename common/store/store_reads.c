@@ -100,6 +100,25 @@ void store_inbox_page_fini(struct store_inbox_page *page)
     *page = (struct store_inbox_page){0};
 }
 
+const char *opt_out_source_name(enum opt_out_source source)
+{
+    static const char *const names[OPT_OUT_SOURCE_COUNT] = {
+        [OPT_OUT_BY_SMS] = "sms", [OPT_OUT_BY_API] = "api", [OPT_OUT_BY_TOOL] = "tool"};
+    return names[source];
+}
+
+enum error store_find_opt_out(struct store_reader *reader, const char *phone_number,
+                              struct opt_out *opt_out, bool *found)
+{
+    return reader->backend->find_opt_out(reader->reader, phone_number, opt_out, found);
+}
+
+enum error store_list_opt_outs(struct store_reader *reader, const char *after, size_t limit,
+                               struct opt_out opt_outs[], size_t *count)
+{
+    return reader->backend->list_opt_outs(reader->reader, after, limit, opt_outs, count);
+}
+
 enum error store_find_key(struct store_reader *reader, const char *id, struct api_key *key,
                           bool *found)
 {

@@ -46,6 +46,7 @@ static void put_key(struct json_writer *json, const struct api_key *key)
     json_put_time(json, "expires_at", key->expires_at_ms);
     put_limit(json, "requests_per_minute", key->requests_per_minute);
     put_limit(json, "daily_messages", key->daily_messages);
+    json_put_bool(json, "ignores_opt_out", key->ignores_opt_out);
 }
 
 static int create(struct store *store, const struct command *command)
@@ -67,6 +68,7 @@ static int create(struct store *store, const struct command *command)
                         &key->requests_per_minute) ||
         !command_number(command, "daily-messages", 0, MAX_MESSAGES, &key->daily_messages))
         return COMMAND_EXIT_USAGE;
+    key->ignores_opt_out = command_option(command, "ignore-opt-out");
     write.create_key.valid_for_ms = days * day_ms;
     if (!secret_make(SECRET_API_KEY, text, key->id, key->hash))
         return command_fail_error(command, ERROR_INTERNAL);
@@ -198,6 +200,9 @@ static const struct command_option create_options[] = {
      .value = "N",
      .meaning =
          "request limit of this key (0: no limit, default: the setting KEY_REQUESTS_PER_MINUTE)"},
+    {.name = "ignore-opt-out",
+     .meaning =
+         "let it send to recipients that have opted out, as for login codes that they ask for"},
     {.name = "daily-messages",
      .value = "N",
      .meaning =

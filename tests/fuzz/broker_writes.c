@@ -229,6 +229,7 @@ void promise_wanted(const struct pending *pending)
     case STORE_CHANGE_WEBHOOK:
     case STORE_REMOVE_WEBHOOK:
     case STORE_NOTE_DELIVERIES:
+    case STORE_CHANGE_OPT_OUTS:
     case STORE_ERASE:
     case STORE_FIND_ANSWER:
     case STORE_PROBE:

@@ -99,9 +99,11 @@ static void on_unsent_expired(struct broker *broker, struct store_request *reque
     const struct store_write *write = &request->write;
     (void)now_ms;
     broker->housekeeping.expiring_unsent = false;
-    if (write->result != ERROR_NONE || write->expire_unreported.expired == 0)
+    if (write->result != ERROR_NONE ||
+        (write->expire_unreported.expired == 0 && !write->expire_unreported.more_to_cancel))
         return;
-    log_info("messages have expired", LOG_NUMBER("count", write->expire_unreported.expired));
+    if (write->expire_unreported.expired > 0)
+        log_info("messages have expired", LOG_NUMBER("count", write->expire_unreported.expired));
     broker->housekeeping.expire_unsent_at_ms = 0; /* there may be more */
 }
 

@@ -280,6 +280,20 @@ static enum error read_event_range(struct store_database_reader *reader, int64_t
     return end_read(reader, ERROR_NONE);
 }
 
+static enum error find_opt_out(struct store_database_reader *reader, const char *phone_number,
+                               struct opt_out *opt_out, bool *found)
+{
+    memory_read_opt_out(begin_read(reader), phone_number, opt_out, found);
+    return end_read(reader, ERROR_NONE);
+}
+
+static enum error list_opt_outs(struct store_database_reader *reader, const char *after,
+                                size_t limit, struct opt_out opt_outs[], size_t *count)
+{
+    memory_list_opt_outs(begin_read(reader), after, limit, opt_outs, count);
+    return end_read(reader, ERROR_NONE);
+}
+
 static enum error find_key(struct store_database_reader *reader, const char *id,
                            struct api_key *key, bool *found)
 {
@@ -439,6 +453,8 @@ const struct store_backend store_backend_memory = {
     .list_inbox = list_inbox,
     .list_events = list_events,
     .read_event_range = read_event_range,
+    .find_opt_out = find_opt_out,
+    .list_opt_outs = list_opt_outs,
     .find_key = find_key,
     .list_keys = list_keys,
     .find_token = find_token,

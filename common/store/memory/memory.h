@@ -162,6 +162,7 @@ struct memory_tables {
     struct table events;
     int64_t last_event_id; /* also of a transaction that was rolled back */
     struct table batches;
+    struct table opt_outs; /* struct opt_out_row, by phone_number */
     struct table incoming;
     struct table incoming_by_device; /* the same rows, by device_id and received_id */
     struct table devices;
@@ -237,6 +238,9 @@ enum error memory_list_waited(struct store_database *database, int64_t now_ms,
                               struct message_row rows[], size_t *count);
 enum error memory_list_expired(struct store_database *database, int64_t now_ms, size_t limit,
                                struct message_row rows[], size_t *count);
+enum error memory_list_queued_to(struct store_database *database, const char *phone_number,
+                                 int64_t after, int64_t most, size_t limit,
+                                 struct message_row rows[], size_t *count, int64_t *reached);
 enum error memory_find_last_device(struct store_database *database, const char *phone_number,
                                    int64_t since_ms, char device_id[DEVICE_ID_SIZE], unsigned *sim);
 
@@ -266,6 +270,10 @@ MUST_CHECK enum error memory_list_events(const struct memory_tables *tables,
                                          const struct store_event_query *query,
                                          struct store_event_page *page);
 void memory_read_event_range(const struct memory_tables *tables, int64_t *oldest, int64_t *newest);
+void memory_read_opt_out(const struct memory_tables *tables, const char *phone_number,
+                         struct opt_out *opt_out, bool *found);
+void memory_list_opt_outs(const struct memory_tables *tables, const char *after, size_t limit,
+                          struct opt_out opt_outs[], size_t *count);
 MUST_CHECK enum error memory_list_keys(const struct memory_tables *tables, struct api_key **keys,
                                        size_t *count);
 MUST_CHECK enum error memory_list_tokens(const struct memory_tables *tables,
@@ -331,6 +339,7 @@ extern const struct message_rows memory_message_rows;
 extern const struct batch_rows memory_batch_rows;
 extern const struct incoming_rows memory_incoming_rows;
 extern const struct event_rows memory_event_rows;
+extern const struct opt_out_rows memory_opt_out_rows;
 extern const struct device_rows memory_device_rows;
 extern const struct access_rows memory_access_rows;
 extern const struct webhook_rows memory_webhook_rows;

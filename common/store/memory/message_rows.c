@@ -408,6 +408,7 @@ const struct message_rows memory_message_rows = {
     .list_waited = memory_list_waited,
     .list_expired = memory_list_expired,
     .find_last_device = memory_find_last_device,
+    .list_queued_to = memory_list_queued_to,
     .list_silent = list_silent,
     .list_offered = list_offered,
     .list_offered_by = list_offered_by,

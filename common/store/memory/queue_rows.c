@@ -164,3 +164,24 @@ void memory_read_queued_since(const struct memory_tables *tables, int64_t now_ms
     if (oldest_ms < INT64_MAX)
         *since_ms = oldest_ms;
 }
+
+enum error memory_list_queued_to(struct store_database *database, const char *phone_number,
+                                 int64_t after, int64_t most, size_t limit,
+                                 struct message_row rows[], size_t *count, int64_t *reached)
+{
+    int64_t looked_at = 0;
+    *count = 0;
+    *reached = OPT_OUT_CANCELLED;
+    for (size_t i = 0; i < queue_length(database->tables); i++) {
+        const struct memory_message *message = queued_at(database->tables, i);
+        if (message->row.seq <= after)
+            continue;
+        if (looked_at++ == most || *count == limit)
+            return ERROR_NONE;
+        *reached = message->row.seq;
+        if (strcmp(message->phone_number, phone_number) == 0)
+            rows[(*count)++] = message->row;
+    }
+    *reached = OPT_OUT_CANCELLED;
+    return ERROR_NONE;
+}

@@ -217,6 +217,7 @@ void memory_tables_init(struct memory_tables *tables)
     _Static_assert(offsetof(struct device_token, id) == 0, "the key comes first");
     _Static_assert(offsetof(struct webhook, id) == 0, "the key comes first");
     _Static_assert(offsetof(struct device_use, device_id) == 0, "the key comes first");
+    _Static_assert(offsetof(struct opt_out_row, opt_out.phone_number) == 0, "the key comes first");
     *tables = (struct memory_tables){
         .messages = {.compare = compare_messages,
                      .free_row = free_message,
@@ -229,6 +230,7 @@ void memory_tables_init(struct memory_tables *tables)
                      .changed = move_incoming,
                      .reserve = reserve_incoming},
         .incoming_by_device = {.compare = compare_received},
+        .opt_outs = {.compare = compare_texts, .free_row = free_plain},
         .devices = {.compare = compare_texts, .free_row = free_device},
         .brokers = {.compare = compare_texts, .free_row = free_plain},
         .leases = {.compare = compare_texts, .free_row = free_plain},
@@ -254,13 +256,17 @@ void memory_tables_init(struct memory_tables *tables)
 void memory_tables_fini(struct memory_tables *tables)
 {
     struct table *const all[] = {
-        &tables->messages,        &tables->devices,     &tables->brokers,
-        &tables->leases,          &tables->keys,        &tables->pairings,
-        &tables->tokens,          &tables->token_uses,  &tables->identities,
-        &tables->accepted,        &tables->device_uses, &tables->idempotency,
-        &tables->sending,         &tables->batches,     &tables->tickets,
-        &tables->incoming,        &tables->webhooks,    &tables->deliveries,
-        &tables->webhook_changes, &tables->events,      &tables->removed_events,
+        &tables->messages,    &tables->devices,
+        &tables->brokers,     &tables->leases,
+        &tables->keys,        &tables->pairings,
+        &tables->tokens,      &tables->token_uses,
+        &tables->identities,  &tables->accepted,
+        &tables->device_uses, &tables->idempotency,
+        &tables->sending,     &tables->batches,
+        &tables->tickets,     &tables->incoming,
+        &tables->opt_outs,    &tables->webhooks,
+        &tables->deliveries,  &tables->webhook_changes,
+        &tables->events,      &tables->removed_events,
     };
     for (size_t i = 0; i < ARRAY_LENGTH(all); i++)
         table_fini(all[i]);

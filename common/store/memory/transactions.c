@@ -5,6 +5,7 @@ static const struct store_rows rows = {
     .messages = &memory_message_rows,
     .batches = &memory_batch_rows,
     .incoming = &memory_incoming_rows,
+    .opt_outs = &memory_opt_out_rows,
     .events = &memory_event_rows,
     .devices = &memory_device_rows,
     .access = &memory_access_rows,

@@ -12,6 +12,7 @@ static enum error read_key(const struct statement *row, void *item)
         .revoked_at_ms = statement_integer(row, FIELD_REVOKED_AT_MS),
         .requests_per_minute = statement_integer(row, FIELD_REQUESTS_PER_MINUTE),
         .daily_messages = statement_integer(row, FIELD_DAILY_MESSAGES),
+        .ignores_opt_out = statement_integer(row, FIELD_IGNORES_OPT_OUT) != 0,
     };
     statement_text(row, FIELD_ID, key->id, sizeof(key->id));
     statement_text(row, FIELD_LABEL, key->label, sizeof(key->label));

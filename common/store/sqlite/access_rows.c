@@ -35,6 +35,7 @@ static enum error insert_key(struct store_database *database, const struct api_k
     statement_bind_integer(insert, FIELD_EXPIRES_AT_MS, key->expires_at_ms);
     statement_bind_integer(insert, FIELD_REQUESTS_PER_MINUTE, key->requests_per_minute);
     statement_bind_integer(insert, FIELD_DAILY_MESSAGES, key->daily_messages);
+    statement_bind_integer(insert, FIELD_IGNORES_OPT_OUT, key->ignores_opt_out);
     return run(database, insert);
 }
 

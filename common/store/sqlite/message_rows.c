@@ -280,6 +280,28 @@ static enum error read_rows(struct store_database *database, struct statement *s
     return message_rows_read_list(database, select, limit, list, count);
 }
 
+static enum error list_queued_to(struct store_database *database, const char *phone_number,
+                                 int64_t after, int64_t most, size_t limit,
+                                 struct message_row rows[], size_t *count, int64_t *reached)
+{
+    int64_t end = INT64_MAX;
+    struct statement *find = get(database, FIND_QUEUED_AFTER);
+    statement_bind_integer(find, FIELD_AFTER, after);
+    statement_bind_integer(find, FIELD_MOST, most);
+    enum error error = statement_read_integer(&database->handle, find, &end);
+    if (error != ERROR_NONE)
+        return error;
+    struct statement *select = get(database, LIST_QUEUED_TO);
+    statement_bind_integer(select, FIELD_AFTER, after);
+    statement_bind_integer(select, FIELD_END, end);
+    statement_bind_text(select, FIELD_PHONE_NUMBER, phone_number);
+    error = read_rows(database, select, limit, rows, count);
+    *reached = *count == limit    ? rows[limit - 1].seq
+               : end == INT64_MAX ? OPT_OUT_CANCELLED
+                                  : end - 1;
+    return error;
+}
+
 static enum error list_silent(struct store_database *database, int64_t before_ms, size_t limit,
                               struct message_row list[], size_t *count)
 {
@@ -367,6 +389,7 @@ const struct message_rows sqlite_message_rows = {
     .list_waited = queue_rows_list_waited,
     .list_expired = queue_rows_list_expired,
     .find_last_device = queue_rows_find_last_device,
+    .list_queued_to = list_queued_to,
     .list_silent = list_silent,
     .list_offered = list_offered,
     .list_offered_by = list_offered_by,

@@ -31,6 +31,12 @@ enum error queries_list_events(struct store_database_reader *reader,
 enum error queries_read_event_range(struct store_database_reader *reader, int64_t *oldest,
                                     int64_t *newest);
 
+/* opt_out_rows.c */
+enum error queries_find_opt_out(struct store_database_reader *reader, const char *phone_number,
+                                struct opt_out *opt_out, bool *found);
+enum error queries_list_opt_outs(struct store_database_reader *reader, const char *after,
+                                 size_t limit, struct opt_out opt_outs[], size_t *count);
+
 /* access_queries.c */
 enum error queries_find_key(struct store_database_reader *reader, const char *id,
                             struct api_key *key, bool *found);

@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "common/store/verbs/events.h"
 #include "common/store/verbs/idempotency.h"
+#include "common/store/verbs/opt_outs.h"
 #include "common/store/verbs/queue_place.h"
 #include "common/store/verbs/verbs.h"
 
@@ -98,6 +99,8 @@ static enum error load(struct store_transaction *transaction)
     struct store_sending sending;
     bool old = false;
     enum error error = transaction->rows->limits->find_sending(transaction->database, &sending);
+    if (error == ERROR_NONE && limits->keeps_opt_outs)
+        error = transaction->rows->opt_outs->any(transaction->database, &accepted->has_opt_outs);
     if (error == ERROR_NONE && limits->max_queue_age_ms > 0)
         error = is_queue_old(transaction, &old);
     if (error == ERROR_NONE && limits->daily_messages > 0)
@@ -141,6 +144,14 @@ static enum error count_recipient(struct store_transaction *transaction,
     return error == ERROR_NONE && !added ? ERROR_RECIPIENT_CAP_REACHED : error;
 }
 
+static enum error check_opt_out(struct store_transaction *transaction,
+                                const struct store_enqueue *enqueue)
+{
+    return transaction->accepted.has_opt_outs && !enqueue->ignores_opt_out
+               ? opt_outs_check(transaction, enqueue->message->phone_number)
+               : ERROR_NONE;
+}
+
 /* *key: the count of its key, or NULL where that has no limit. */
 static enum error find_limited_key(struct store_transaction *transaction,
                                    const struct store_enqueue *enqueue, struct accepted_count **key)
@@ -161,6 +172,8 @@ static enum error check(struct store_transaction *transaction, const struct stor
         error = load(transaction);
     if (error == ERROR_NONE)
         error = accepted->refusal;
+    if (error == ERROR_NONE)
+        error = check_opt_out(transaction, enqueue);
     if (error == ERROR_NONE && is_reached(&accepted->day, transaction->limits.daily_messages))
         error = ERROR_DAILY_CAP_REACHED;
     if (error == ERROR_NONE)
@@ -270,7 +283,8 @@ enum error admission_count_batch(struct store_transaction *transaction,
 {
     struct accepted_count *key;
     struct store_enqueue enqueue = {.message = batch->messages,
-                                    .key_daily_messages = batch->key_daily_messages};
+                                    .key_daily_messages = batch->key_daily_messages,
+                                    .ignores_opt_out = batch->ignores_opt_out};
     strcpy(enqueue.key_id, batch->key_id);
     enum error error = check_batch(transaction, &enqueue, batch->count, &key, &batch->refused);
     if (error != ERROR_NONE)
@@ -278,7 +292,9 @@ enum error admission_count_batch(struct store_transaction *transaction,
     for (size_t i = 0; i < batch->count && error == ERROR_NONE; i++) {
         batch->refused = i;
         enqueue.message = &batch->messages[i];
-        error = count_recipient(transaction, &enqueue);
+        error = check_opt_out(transaction, &enqueue);
+        if (error == ERROR_NONE)
+            error = count_recipient(transaction, &enqueue);
     }
     if (error == ERROR_NONE)
         count_messages(transaction, key, (int64_t)batch->count);

@@ -1,4 +1,5 @@
-/* Messages without a report, and offers without an answer. */
+/* Messages without a report, offers without an answer, and what else housekeeping ends. */
+#include "common/store/verbs/opt_outs.h"
 #include "common/store/verbs/transition.h"
 #include "common/store/verbs/verbs.h"
 
@@ -45,12 +46,12 @@ static enum error expire_unsent(struct store_transaction *transaction, struct st
 enum error verb_expire_unreported(struct store_transaction *transaction, struct store_write *write)
 {
     struct store_expire *expire = &write->expire_unreported;
+    enum error error = opt_outs_cancel_queued(transaction, &expire->more_to_cancel);
     struct message_row *rows = transaction_scratch(transaction, STORE_MAX_CLAIM * sizeof(*rows));
     size_t limit = MIN(expire->limit, (unsigned)STORE_MAX_CLAIM), count;
-    enum error error = ERROR_NONE;
 
-    if (!rows)
-        return ERROR_INTERNAL;
+    if (!rows || error != ERROR_NONE)
+        return error != ERROR_NONE ? error : ERROR_INTERNAL;
     expire->unknown = expire->queued = expire->expired = 0;
     if (transaction_trusts(transaction, expire->trusted_wall_ms))
         error = expire_unsent(transaction, expire, rows, limit);

@@ -1,5 +1,6 @@
 /* Incoming SMS. */
 #include "common/store/verbs/events.h"
+#include "common/store/verbs/opt_outs.h"
 #include "common/store/verbs/verbs.h"
 
 #include <string.h>
@@ -13,8 +14,9 @@ static bool is_same(const struct incoming_sms *stored, const struct incoming_sms
 }
 
 /* What follows from a new one belongs here, after it is inserted: in its transaction. */
-static enum error receive_new(struct store_transaction *transaction, const struct incoming_sms *sms)
+static enum error receive_new(struct store_transaction *transaction, struct store_receive *receive)
 {
+    const struct incoming_sms *sms = receive->sms;
     if (transaction->refusal != ERROR_NONE)
         return transaction->refusal;
     char id[MESSAGE_ID_TEXT_SIZE];
@@ -24,6 +26,8 @@ static enum error receive_new(struct store_transaction *transaction, const struc
     enum error error = transaction->rows->incoming->insert(transaction->database, sms);
     if (error == ERROR_NONE)
         error = event_put(transaction, &event);
+    if (error == ERROR_NONE)
+        error = opt_outs_receive(transaction, receive);
     if (error == ERROR_NONE)
         transaction->tally.received[METRICS_RECEIVED_STORED]++;
     return error;
@@ -37,11 +41,12 @@ enum error verb_receive(struct store_transaction *transaction, struct store_writ
     enum error error = transaction->rows->incoming->find(
         transaction->database, sms->device_id, sms->received_id, &stored, &receive->known);
     receive->differs = false;
+    receive->opt = STORE_OPT_UNCHANGED;
     receive->id = sms->id;
     if (error != ERROR_NONE)
         return error;
     if (!receive->known)
-        return receive_new(transaction, sms);
+        return receive_new(transaction, receive);
     receive->id = stored.id;
     receive->differs = !is_same(&stored, sms);
     incoming_sms_fini(&stored);

@@ -34,7 +34,8 @@ static enum error enqueue_again(struct store_transaction *transaction,
 {
     struct message *message = resend->message;
     struct store_enqueue enqueue = {.message = message,
-                                    .key_daily_messages = resend->key_daily_messages};
+                                    .key_daily_messages = resend->key_daily_messages,
+                                    .ignores_opt_out = resend->ignores_opt_out};
     strcpy(enqueue.key_id, resend->key_id);
     message_renew(message, &resend->new_id, &resend->request_id, resend->expires_at_ms);
     enum error error = admission_enqueue(transaction, &enqueue);

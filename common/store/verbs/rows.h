@@ -135,6 +135,11 @@ struct message_rows {
     /* `dispatched` to devices on that broker. */
     enum error (*list_offered_by)(struct store_database *database, const struct message_id *broker,
                                   size_t limit, struct message_row rows[], size_t *count);
+    /* Queued, to that number, among about the next `most` queued messages with seq > after. *reached: up to which seq
+       that was looked for; OPT_OUT_CANCELLED: to the end. */
+    enum error (*list_queued_to)(struct store_database *database, const char *phone_number,
+                                 int64_t after, int64_t most, size_t limit,
+                                 struct message_row rows[], size_t *count, int64_t *reached);
     /* In flight on that device, the last changed first. */
     enum error (*list_in_flight)(struct store_database *database, const char *device_id,
                                  size_t limit, struct message_row rows[], size_t *count);
@@ -461,10 +466,33 @@ struct webhook_rows {
                                     int64_t limit, int64_t *count);
 };
 
+/* ---- Recipients that have opted out ---- */
+
+enum { OPT_OUT_CANCELLED = -1 };
+
+struct opt_out_row {
+    struct opt_out opt_out;
+    /* The queued messages with a greater seq are still to be looked at for one to this number; OPT_OUT_CANCELLED: none. */
+    int64_t cancel_after;
+};
+
+struct opt_out_rows {
+    enum error (*any)(struct store_database *database, bool *any);
+    enum error (*find)(struct store_database *database, const char *phone_number,
+                       struct opt_out_row *row, bool *found);
+    /* One whose messages are still to be looked for. */
+    enum error (*find_unfinished)(struct store_database *database, struct opt_out_row *row,
+                                  bool *found);
+    /* Adds it, or replaces the one of that number. */
+    enum error (*save)(struct store_database *database, const struct opt_out_row *row);
+    enum error (*remove)(struct store_database *database, const char *phone_number, bool *removed);
+};
+
 struct store_rows {
     const struct message_rows *messages;
     const struct batch_rows *batches;
     const struct incoming_rows *incoming;
+    const struct opt_out_rows *opt_outs;
     const struct event_rows *events;
     const struct device_rows *devices;
     const struct access_rows *access;

@@ -71,6 +71,7 @@ static verb_function *const verbs[STORE_VERB_COUNT] = {
     [STORE_NOTE_DELIVERIES] = verb_note_deliveries,
     [STORE_RESEND] = verb_resend,
     [STORE_RECEIVE] = verb_receive,
+    [STORE_CHANGE_OPT_OUTS] = verb_change_opt_outs,
     [STORE_ERASE] = verb_erase,
     [STORE_PURGE] = verb_purge,
     [STORE_FIND_ANSWER] = verb_find_answer,
@@ -135,6 +136,10 @@ static void report_tally(struct store_transaction *transaction)
         if (tally->received[i] > 0)
             METRICS_ADD(metrics, incoming_sms_total, i, tally->received[i]);
     }
+    if (tally->opt_outs_added > 0)
+        METRICS_ADD(metrics, opt_outs_added_total, 0, tally->opt_outs_added);
+    if (tally->opt_outs_removed > 0)
+        METRICS_ADD(metrics, opt_outs_removed_total, 0, tally->opt_outs_removed);
     if (tally->reached[MESSAGE_SENT] > 0)
         METRICS_ADD(metrics, messages_sent_total, 0, tally->reached[MESSAGE_SENT]);
     metrics_move(&metrics->message_dispatch_seconds, &tally->message_dispatch_seconds);

@@ -15,6 +15,7 @@ struct tally {
     int64_t count_delta[MESSAGE_STATUS_COUNT];
     uint32_t reached[MESSAGE_STATUS_COUNT]; /* by transitions */
     uint32_t received[METRICS_RECEIVED_SIZE];
+    uint32_t opt_outs_added, opt_outs_removed;
     struct metrics_histogram message_dispatch_seconds, message_delivery_seconds;
 };
 
@@ -24,6 +25,7 @@ struct accepted_counts {
     bool loaded;
     int64_t today, minute; /* since 1970 */
     enum error refusal;    /* of all new messages: ERROR_SENDING_PAUSED, ERROR_QUEUE_FULL */
+    bool has_opt_outs;     /* recipients have opted out */
     bool pauses;           /* the burst limit was exceeded: sending is paused with the commit */
     struct accepted_count {
         char key_id[SECRET_ID_SIZE];

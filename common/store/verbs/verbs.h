@@ -34,6 +34,9 @@ VERB(resend);
 /* receive.c */
 VERB(receive);
 
+/* opt_outs.c */
+VERB(change_opt_outs);
+
 /* retention.c */
 VERB(erase);
 VERB(purge);

@@ -172,6 +172,17 @@ CREATE INDEX incoming_with_text ON incoming (seq) WHERE text <> '';
 CREATE INDEX incoming_by_device ON incoming (device_id);
 CREATE INDEX incoming_by_sender ON incoming (sender);
 
+-- Recipients that have opted out: no message to them is accepted.
+CREATE TABLE opt_out (
+    phone_number TEXT    PRIMARY KEY,
+    since_ms     INTEGER NOT NULL,
+    source       INTEGER NOT NULL CHECK (source BETWEEN 0 AND 2), -- enum opt_out_source in common/store/opt_outs.h
+    keyword      TEXT,             -- of the SMS; NULL: it came otherwise
+    cancel_after INTEGER           -- queued messages with a greater seq are still to be looked through; NULL: none
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX opt_out_unfinished ON opt_out (phone_number) WHERE cancel_after IS NOT NULL;
+
 -- ---- The life of a message, guarded by the database too ----
 
 -- The pairs of common/model/transitions.def.
@@ -297,13 +308,14 @@ CREATE TABLE api_key (
     expires_at_ms       INTEGER NOT NULL DEFAULT 0,  -- 0: never
     revoked_at_ms       INTEGER NOT NULL DEFAULT 0,  -- 0: it is active
     requests_per_minute INTEGER NOT NULL DEFAULT -1, -- -1: as the settings say, 0: no limit
-    daily_messages      INTEGER NOT NULL DEFAULT -1
+    daily_messages      INTEGER NOT NULL DEFAULT -1,
+    ignores_opt_out     INTEGER NOT NULL DEFAULT 0   -- 1: it sends to recipients that have opted out, too
 ) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER api_key_is_only_revoked BEFORE UPDATE ON api_key
 WHEN OLD.revoked_at_ms <> 0 OR NEW.id <> OLD.id OR NEW.hash <> OLD.hash OR NEW.scopes <> OLD.scopes
     OR NEW.expires_at_ms <> OLD.expires_at_ms OR NEW.requests_per_minute <> OLD.requests_per_minute
-    OR NEW.daily_messages <> OLD.daily_messages
+    OR NEW.daily_messages <> OLD.daily_messages OR NEW.ignores_opt_out <> OLD.ignores_opt_out
 BEGIN
     SELECT RAISE(ABORT, 'a key is made once; it can only be revoked');
 END;
