@@ -228,6 +228,8 @@ void promise_wanted(const struct pending *pending)
     case STORE_CREATE_WEBHOOK:
     case STORE_CHANGE_WEBHOOK:
     case STORE_REMOVE_WEBHOOK:
+    case STORE_TEST_WEBHOOK:
+    case STORE_REDELIVER:
     case STORE_NOTE_DELIVERIES:
     case STORE_CHANGE_OPT_OUTS:
     case STORE_ERASE:
