@@ -422,6 +422,16 @@ MUTATIONS = [
              "        session->ping_due = true;",
              ("integration/test_assured.py::test_a_phone_that_does_not_answer_an_offer_is_disconnected",)),
 
+    Mutation("webhook-cursor", STORE, "a sender moves no cursor over events that are to be sent again",
+             "common/store/verbs/webhooks.c", "    if (!was_set_back)\n", "    if (true)\n",
+             unit("test_store_webhooks", "all_events_since_a_time_are_delivered_once_more")),
+    Mutation("webhook-address", API, "a webhook leads to public addresses alone, also inside of IPv6",
+             "common/process/webhook_address.c", "    if (kind || !ipv4)\n        return kind;\n", "    return kind;\n",
+             unit("test_webhook_url", "only_public_addresses_are_allowed")),
+    Mutation("webhook-texts", STORE, "texts are sent to no other URL without the scope text",
+             "common/store/verbs/webhooks.c", "(change->sets_url || change->sets_with_text)", "change->sets_with_text",
+             unit("test_store_webhooks", "texts_are_not_sent_elsewhere_without_the_scope")),
+
     # ---- handshake ----
     Mutation("token-of-another-device", HANDSHAKE, "a token opens only its own device id",
              "ws-broker/net/handshake_auth.c", "    if (strcmp(token->device_id, device_id) != 0)\n",

@@ -157,7 +157,10 @@ static bool is_small_scan(const char *detail)
 {
     return strstr(detail, "SCAN CONSTANT ROW") || strstr(detail, "CONSTANT ROWS") ||
            strstr(detail, "SCAN message_count") || strstr(detail, "SCAN b") ||
-           strstr(detail, "SCAN lease") || strcmp(detail, "SCAN broker") == 0 ||
+           strcmp(detail, "SCAN webhook") == 0 ||
+           strstr(detail, "SCAN incoming USING COVERING INDEX") ||
+           /* the number of all */ strstr(detail, "SCAN lease") ||
+           strcmp(detail, "SCAN broker") == 0 ||
            strstr(detail, "SCAN d USING INDEX device_connected") ||
            /* partial indexes, which hold only open messages */
            strstr(detail, "USING INDEX message_queued") ||
@@ -190,9 +193,13 @@ static void no_statement_sorts_or_reads_a_whole_table(void **state)
                        strstr(statement_texts[i],
                               "LIMIT :most)"); /* only while the clock is not trusted */
             bool keys = strstr(statement_texts[i], "FROM api_key ORDER BY"); /* a few dozen */
+            bool webhooks = strstr(statement_texts[i], "FROM webhook WHERE removed = 0 ORDER BY") ||
+                            /* the first of two; and few wait */
+                            strstr(statement_texts[i], "ORDER BY event_id LIMIT 1") ||
+                            strstr(statement_texts[i], "INDEXED BY webhook_delivery_due");
             /* lists of a page's length, merged */
             bool number = strstr(statement_texts[i], "FROM message m WHERE m.seq IN (SELECT seq");
-            if (strstr(detail, "TEMP B-TREE") && !phones && !few && !number && !keys)
+            if (strstr(detail, "TEMP B-TREE") && !phones && !few && !number && !keys && !webhooks)
                 fail_msg("%s\nsorts: %s", statement_texts[i], detail);
             if (strncmp(detail, "SCAN", 4) == 0 && !is_small_scan(detail) && !keys &&
                 !strstr(statement_texts[i], "UPDATE probe"))
