@@ -223,7 +223,7 @@ MUTATIONS = [
              "common/store/verbs/events.c", "if (error == ERROR_NONE && !open)", "if (error == ERROR_NONE && (open || !open))",
              unit("test_store_events", "a_batch_is_finished_once")),
     Mutation("battery-is-told-once", STORE, "a low battery is told of once, until it was well charged",
-             "common/store/verbs/devices.c", "if (was_low ? !is_charged : !is_low)", "if (!was_low && !is_low)",
+             "common/store/verbs/devices.c", "if (was_low ? !is_charged : !is_low)", "if (was_low ? is_low && !is_charged : !is_low)",
              unit("test_store_events", "a_low_battery_is_told_of_once")),
     Mutation("lease-ends", STORE, "a phone is connected only while its broker's lease runs",
              "common/store/sqlite/statements.def", "\" WHERE d.broker_instance IS NOT NULL AND b.lease_until_ms > :now_ms\"",
