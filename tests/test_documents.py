@@ -141,10 +141,11 @@ def test_the_reasons_of_events_in_the_description_are_those_of_the_code():
     assert description()["components"]["schemas"]["MessageEvent"]["properties"]["reason"]["enum"] == code != []
 
 
-def test_the_types_of_events_in_the_api_page_are_those_of_the_code():
+def test_the_types_of_events_in_the_pages_are_those_of_the_code():
     code = re.findall(r'^EVENT_TYPE\(\w+, \d+, "(.*?)", .*?, "(.*?)"\)$', (ROOT / "common/model/event_types.def").read_text(), re.M)
     table = re.search(r"^\| `type` \| what it tells \|.*?\n\n", (ROOT / "api-fcgi/API.md").read_text(), re.M | re.S).group()
     assert re.findall(r"^\| `(.*?)` \| (.*) \|$", table, re.M) == [("type", "what it tells"), *code] and len(code) > 15
+    assert description()["components"]["schemas"]["EventType"]["enum"] == [name for name, _ in code]
 
 
 def test_the_description_has_every_route_and_no_other():
