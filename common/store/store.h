@@ -37,7 +37,7 @@ struct store_reader;
 
 enum {
     STORE_ERROR_SIZE = 512,
-    STORE_TURN_US = 1000,
+    STORE_TURN_US = 600,
 };
 
 enum store_verb {
