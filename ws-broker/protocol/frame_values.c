@@ -30,10 +30,11 @@ enum taken frame_value_text(const struct json *value, char *text, size_t size)
     }
     if (!given)
         return IGNORED;
-    size_t length = utf8_prefix(given, size - 1);
+    size_t whole = strlen(given);
+    size_t length = whole < size ? whole : utf8_prefix(given, size - 1);
     memcpy(text, given, length);
     text[length] = '\0';
-    return given[length] ? CUT : TAKEN;
+    return length < whole ? CUT : TAKEN;
 }
 
 static const char *skip_spaces(const char *text)
