@@ -50,7 +50,8 @@ struct store_backend {
 
     /*
      * In its turn: runs the writes in their order, in one transaction, and sets the `result` of each. A write that
-     * fails leaves the rows as they were and does not disturb the others. *ran is how many of them, from the first
+     * fails leaves the rows as they were and does not disturb the others; where the database itself refused it in the
+     * middle, all of them may fail, of which a second attempt fails it alone. *ran is how many of them, from the first
      * on: less than all where the turn is over and other stores wait, but at least one. The others were not looked at.
      *
      * ERROR_NONE: committed durably; the results count. Any other error is the result of all, *ran = count:

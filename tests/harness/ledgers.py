@@ -12,12 +12,15 @@ import uuid
 from collections import Counter, defaultdict, namedtuple
 from datetime import datetime
 
+from .gateway import ROOT
 from .waiting import LIMIT_SECONDS, LOAD_LIMIT_SECONDS, wait_for
 
 STATUSES = ("queued", "dispatched", "accepted", "sending", "sent", "delivered", "failed", "expired",
             "cancelled", "unknown")
 QUEUED, DISPATCHED, ACCEPTED, SENDING, SENT, DELIVERED, FAILED, EXPIRED, CANCELLED, UNKNOWN = \
     range(len(STATUSES))
+LEGAL = {tuple(STATUSES.index(name.lower()) for name in pair)
+         for pair in re.findall(r"^TRANSITION\((\w+), (\w+),", (ROOT / "common/model/transitions.def").read_text(), re.M)}
 
 # Statuses of a message with one line in a radio's ledger; the first two while its report is on its way.
 MAY_HAVE_LEFT = {ACCEPTED, SENDING, SENT, DELIVERED, FAILED, UNKNOWN}
@@ -95,8 +98,6 @@ class Database:
         self.inbox = {(row[0], row[1]): row[2:] for row in connection.execute(
             "SELECT device_id, received_id, sender, text FROM incoming")}
         self.counts = dict(connection.execute("SELECT status, count FROM message_count"))
-        self.legal = set(connection.execute("SELECT from_status, to_status FROM"
-                                            " message_transition"))
         self.integrity = [row[0] for row in connection.execute("PRAGMA integrity_check")]
         connection.close()
 
@@ -185,7 +186,7 @@ class Checker:
             self._violate("counts", database.counts, dict(statuses))
         for message in database.messages.values():
             events = database.events[message.seq]
-            self._check_life(message, events, database.legal)
+            self._check_life(message, events)
             before = self.seen_events.get(message.id, [])
             if events[:len(before)] != before:
                 self._violate("an event was changed", message, before, events)
@@ -195,7 +196,7 @@ class Checker:
         if len(database.events) != len(database.messages):
             self._violate("events of no message", len(database.events), len(database.messages))
 
-    def _check_life(self, message, events, legal):
+    def _check_life(self, message, events):
         numbers = [event.number for event in events]
         if numbers != list(range(1, message.event_count + 1)):
             self._violate("events are not 1, 2, 3, ...", message, numbers)
@@ -204,7 +205,7 @@ class Checker:
         if message.times != {event.status: event.at_ms for event in events[1:]}:
             self._violate("its times are not those of its events", message, events)
         for one, next_one in zip(events, events[1:]):
-            if (one.status, next_one.status) not in legal:
+            if (one.status, next_one.status) not in LEGAL:
                 self._violate("not a legal move", message, one, next_one)
             given = one.status == QUEUED and next_one.status in (DISPATCHED, ACCEPTED)
             if next_one.attempt != one.attempt + given:

@@ -130,7 +130,7 @@ MUTATIONS = [
              unit("test_store_message_batches", "all_messages_of_a_batch_are_there")),
     Mutation("savepoint-of-one", STORE, "a failed write is undone, and the other writes of its transaction are not",
              "common/store/sqlite/statements.def", "\"ROLLBACK TO one\"", "\"RELEASE one\"",
-             unit("test_store_messages", "a_report_from_another_device_changes_nothing")),
+             unit("test_store_tokens", "a_write_that_fails_is_undone")),
     Mutation("fence-of-attempt", STORE, "a report about an older attempt does not count for the current one",
              "common/store/verbs/transition.c", "    if (attempt == row->attempt || attempt == 0)\n",
              "    if (attempt <= row->attempt)\n",

@@ -19,6 +19,7 @@ enum {
     READER_TIMEOUT_MS = 1000, /* only the recovery after a crash makes readers wait */
     QUIET_TIMEOUT_MS = 100,
     READ_CHECK_STEPS = 1000, /* of SQLite's virtual machine, between checks of the time limit */
+    CAREFUL_MS = 60000,
 };
 
 static const struct store_rows rows = {
@@ -265,10 +266,29 @@ static void roll_back(struct store_database *database)
         (void)!run(database, ROLLBACK_WRITE); /* on failure, closing the file rolls back */
 }
 
+/* For a savepoint SQLite keeps a copy of each page that the write changes: a fifth of the cost of a report. The writes of which
+   there are many, and which fail before they change anything, have one only after one of them failed later than that. */
+static bool needs_savepoint_now(const struct store_database *database, enum store_verb verb)
+{
+    return !verb_is_atomic(verb) &&
+           (!verb_fails_early(verb) || clock_monotonic_ms() < database->careful_until_ms);
+}
+
+/* Without a savepoint what the write has changed can only be undone with the whole transaction. */
+static enum error check_unchanged(struct store_database *database, const struct store_write *write,
+                                  int64_t changes_before)
+{
+    if (write->result == ERROR_NONE || verb_is_atomic(write->verb) ||
+        sqlite3_total_changes64(database->handle.db) == changes_before)
+        return ERROR_NONE;
+    database->careful_until_ms = clock_monotonic_ms() + CAREFUL_MS;
+    return write->result;
+}
+
 /* Sets the write's result. An error ends the whole transaction. */
 static enum error run_write(struct store_database *database, struct store_write *write)
 {
-    bool needs_savepoint = !verb_is_atomic(write->verb);
+    bool needs_savepoint = needs_savepoint_now(database, write->verb);
     enum error error = ERROR_NONE;
     database->enqueue = write->verb == STORE_ENQUEUE ? write : NULL;
     if (!database->enqueue) /* any other write may need them */
@@ -277,12 +297,15 @@ static enum error run_write(struct store_database *database, struct store_write 
         error = run(database, BEGIN_ONE);
     if (error != ERROR_NONE)
         return error;
+    int64_t changes = sqlite3_total_changes64(database->handle.db);
     write->result = transaction_run_write(&database->transaction, write);
     if (is_rolled_back(database) || database->transaction.lost)
         return write->result != ERROR_NONE ? write->result : ERROR_INTERNAL;
-    if (needs_savepoint && write->result != ERROR_NONE)
+    if (!needs_savepoint)
+        return check_unchanged(database, write, changes);
+    if (write->result != ERROR_NONE)
         error = run(database, ROLLBACK_ONE);
-    if (needs_savepoint && error == ERROR_NONE)
+    if (error == ERROR_NONE)
         error = run(database, RELEASE_ONE);
     return error;
 }

@@ -29,6 +29,8 @@ struct store_database {
     struct idempotency_index idempotency;
     bool locked; /* holds the write lock of place */
 
+    int64_t careful_until_ms; /* monotonic: until then every write has its savepoint */
+
     /* Of this transaction */
     enum error wal_error, disk_error; /* why new messages are refused, or ERROR_NONE */
     int64_t last_event_id;            /* 0: not read yet */

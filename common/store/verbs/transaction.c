@@ -83,6 +83,12 @@ bool verb_is_atomic(enum store_verb verb)
     return verb == STORE_ENQUEUE || verb == STORE_PROBE || verb == STORE_FIND_ANSWER;
 }
 
+bool verb_fails_early(enum store_verb verb)
+{
+    return verb == STORE_CLAIM || verb == STORE_RELEASE || verb == STORE_RETURN_TO_QUEUE ||
+           verb == STORE_REPORT;
+}
+
 enum error transaction_run_write(struct store_transaction *transaction, struct store_write *write)
 {
     transaction->verb = write->verb;

@@ -83,6 +83,9 @@ MUST_CHECK enum error transaction_refund(struct store_transaction *transaction,
    write. */
 bool verb_is_atomic(enum store_verb verb);
 
+/* Whether a write of that verb, once it has changed a row, can fail by the database alone: other reasons are found before. */
+bool verb_fails_early(enum store_verb verb);
+
 /* Writes what was added up: the last step before the commit. */
 MUST_CHECK enum error transaction_flush(struct store_transaction *transaction);
 

@@ -166,7 +166,8 @@ static bool is_small_scan(const char *detail)
            strstr(detail, "USING INDEX message_queued") ||
            strstr(detail, "USING INDEX message_retried") ||
            strstr(detail, "USING INDEX message_waiting") ||
-           strstr(detail, "SCAN (subquery") || /* limited, all of them */
+           strstr(detail, "SCAN (subquery") ||                     /* limited, all of them */
+           strstr(detail, "SCAN incoming USING COVERING INDEX") || /* the number of all */
            strcmp(detail, "SCAN idempotency") == 0 || strcmp(detail, "SCAN gateway_event") == 0 ||
            strstr(detail, "USING INDEX message_to_cancel") ||
            strstr(detail, "USING INDEX message_in_flight") ||
@@ -305,26 +306,36 @@ static void a_rare_status_of_a_busy_device_is_found_by_the_status(void **state)
     store_backend_sqlite.close(database);
 }
 
-/* The database has the same transitions as the code. */
+/* The database allows the transitions of the code, and no others. */
 static void the_database_has_the_table_of_the_code(void **state)
 {
     struct store_fixture *fixture = *state;
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
     for (int from = 0; from < MESSAGE_STATUS_COUNT; from++) {
         for (int to = 0; to < MESSAGE_STATUS_COUNT; to++) {
             bool in_code = false;
             for (int actor = 0; actor < MESSAGE_ACTOR_COUNT; actor++)
                 in_code |= message_may_become((enum message_status)from, (enum message_status)to,
                                               (enum message_actor)actor, MESSAGE_ALL_FACTS);
-            char sql[160];
+            char sql[600];
             snprintf(sql, sizeof(sql),
-                     "SELECT count(*) FROM message_transition WHERE from_status = %d AND "
-                     "to_status = %d",
-                     from, to);
-            if (number_of(fixture, sql) != in_code)
-                fail_msg("%s to %s", message_status_name((enum message_status)from),
-                         message_status_name((enum message_status)to));
+                     "BEGIN; INSERT INTO message (seq, id, phone_number, text, encoding, segments,"
+                     " status, attempt, event_count, updated_at_ms, lane)"
+                     " VALUES (1, zeroblob(16), '+1', 'x', 0, 1, %d, 1, 2, 0, %s);"
+                     " UPDATE message SET status = %d, event_count = 3, attempt = attempt + %d,"
+                     " proved_attempt = 1, lane = %s WHERE seq = 1",
+                     from, from == 0 ? "''" : "NULL", to, from == 0 && (to == 1 || to == 2),
+                     to == 0 ? "''" : "NULL");
+            int code = sqlite3_exec(db, sql, NULL, NULL, NULL);
+            if ((code == SQLITE_OK) != in_code ||
+                (code != SQLITE_OK && !strstr(sqlite3_errmsg(db), "not a transition")))
+                fail_msg("%s to %s: %s", message_status_name((enum message_status)from),
+                         message_status_name((enum message_status)to), sqlite3_errmsg(db));
+            assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
         }
     }
+    sqlite3_close(db);
 }
 
 static void the_database_refuses_what_no_message_may_do(void **state)
@@ -338,6 +349,8 @@ static void the_database_refuses_what_no_message_may_do(void **state)
         {"", "status = 3", "not a transition"},
         {"", "attempt = 1", "the attempt grows"},
         {"", "status = 1, attempt = 2", "the attempt grows"},
+        {"", "status = 1", "the attempt grows"},
+        {"", "event_count = 2, status = status", "not a transition"},
         {"status = 1, attempt = 1, device_id = 'a'", "attempt = 0", "the attempt grows"},
         {"status = 1, attempt = 1, device_id = 'a'", "status = 2, attempt = 2",
          "the attempt grows"},

@@ -185,49 +185,28 @@ CREATE INDEX opt_out_unfinished ON opt_out (phone_number) WHERE cancel_after IS 
 
 -- ---- The life of a message, guarded by the database too ----
 
--- The pairs of common/model/transitions.def.
-CREATE TABLE message_transition (
-    from_status INTEGER NOT NULL,
-    to_status   INTEGER NOT NULL,
-    PRIMARY KEY (from_status, to_status)
-) STRICT, WITHOUT ROWID;
-INSERT INTO message_transition VALUES
-    (0, 1), (0, 2), (0, 6), (0, 7), (0, 8), (0, 9),
-    (1, 0), (1, 2), (1, 7), (1, 8), (1, 9),
-    (2, 0), (2, 3), (2, 4), (2, 5), (2, 6), (2, 7), (2, 8), (2, 9),
-    (3, 0), (3, 4), (3, 5), (3, 6), (3, 9),
-    (4, 5), (4, 6),
-    (6, 4), (6, 5),
-    (7, 4), (7, 5),
-    (8, 4), (8, 5),
-    (9, 4), (9, 5), (9, 6), (9, 7);
-
-CREATE TRIGGER message_follows_the_transitions BEFORE UPDATE OF status ON message
-WHEN NOT EXISTS (SELECT 1 FROM message_transition WHERE from_status = OLD.status AND to_status = NEW.status)
+-- One trigger, because each that runs costs a transition a twentieth of its time, and FAIL, because ABORT has SQLite keep a
+-- copy of each page for the case: before a row has changed both come to the same.
+--
+-- The bits of each status are the numbers of those that may follow it in common/model/transitions.def. The attempt grows by one
+-- with each dispatch (from 0 to 1 or 2). From accepted (2) on a message stays with its device, until it is proved that nothing was
+-- sent. A restored message (unknown, 9, without a device) takes the attempt and the device of the first report.
+CREATE TRIGGER message_keeps_the_rules BEFORE UPDATE OF status, attempt, device_id ON message
 BEGIN
-    SELECT RAISE(ABORT, 'not a transition of a message');
-END;
-
--- A restored message (unknown, 9, without a device) takes the attempt and the device of the first report.
-CREATE TRIGGER message_attempt_grows BEFORE UPDATE OF attempt ON message
-WHEN NEW.attempt <> OLD.attempt + (OLD.status = 0 AND NEW.status IN (1, 2))
-    AND NOT (OLD.status = 9 AND OLD.device_id IS NULL)
-BEGIN
-    SELECT RAISE(ABORT, 'the attempt grows by one with each dispatch, and is constant otherwise');
-END;
-
--- From accepted (2) on a message stays with its device, until it is proved that nothing was sent.
-CREATE TRIGGER message_stays_with_its_device BEFORE UPDATE OF device_id ON message
-WHEN OLD.status >= 2 AND NEW.device_id IS NOT OLD.device_id AND NEW.status <> 0
-    AND NOT (NEW.status = 9 AND NEW.device_id IS NULL) AND NOT (OLD.status = 9 AND OLD.device_id IS NULL)
-BEGIN
-    SELECT RAISE(ABORT, 'a message that was released stays with its device');
-END;
-
-CREATE TRIGGER message_returns_with_proof BEFORE UPDATE OF status ON message
-WHEN OLD.status >= 2 AND NEW.status = 0 AND NEW.proved_attempt <> OLD.attempt
-BEGIN
-    SELECT RAISE(ABORT, 'a message that was released returns only with the proof that nothing was sent');
+    SELECT CASE
+        WHEN NOT 1 << NEW.status & CASE OLD.status WHEN 0 THEN 0x3C6 WHEN 1 THEN 0x385 WHEN 2 THEN 0x3F9 WHEN 3 THEN 0x271
+                WHEN 4 THEN 0x060 WHEN 9 THEN 0x0F0 WHEN 5 THEN 0 ELSE 0x030 END
+            AND (NEW.status <> OLD.status OR NEW.event_count <> OLD.event_count)
+            THEN RAISE(FAIL, 'not a transition of a message')
+        WHEN NEW.attempt <> OLD.attempt + (OLD.status = 0 AND NEW.status BETWEEN 1 AND 2)
+            AND NOT (OLD.status = 9 AND OLD.device_id IS NULL)
+            THEN RAISE(FAIL, 'the attempt grows by one with each dispatch, and is constant otherwise')
+        WHEN OLD.status >= 2 AND NEW.device_id IS NOT OLD.device_id AND NEW.status <> 0
+            AND NOT (NEW.status = 9 AND NEW.device_id IS NULL) AND NOT (OLD.status = 9 AND OLD.device_id IS NULL)
+            THEN RAISE(FAIL, 'a message that was released stays with its device')
+        WHEN NEW.status = 0 AND OLD.status >= 2 AND NEW.proved_attempt <> OLD.attempt
+            THEN RAISE(FAIL, 'a message that was released returns only with the proof that nothing was sent')
+    END;
 END;
 
 -- ---- Devices and brokers ----
