@@ -43,9 +43,10 @@ ALLOWED_INCLUDES = {
     "api-fcgi/auth": STORE | {"api-fcgi/server"},
     "api-fcgi/handlers": STORE | {"api-fcgi/server"},
     "ws-broker": STORE | {"ws-broker/core", "ws-broker/net"},
+    "ws-broker/stream": STORE,
     "ws-broker/core": STORE | {"ws-broker/protocol"},
     "ws-broker/protocol": STORE | {"ws-broker/core"},
-    "ws-broker/net": STORE | {"ws-broker/core", "ws-broker/protocol"},
+    "ws-broker/net": STORE | {"ws-broker/core", "ws-broker/protocol", "ws-broker/stream"},
     "deploy/cli": STORE | {"common/store/sqlite"},
     "tests/phone-sim": PROCESS,
 }

@@ -20,9 +20,19 @@ enum {
     FEW_DEVICES = 500, /* fewer are probably a mistake of the open-file limit */
 };
 
-static unsigned max_devices(const struct settings *settings)
+/* Each stream has a file; phones go first where there are few. */
+static unsigned max_streams(const struct settings *settings)
 {
-    int64_t files = MIN(MAX(program_file_limit() - RESERVED_FILES, 1), MAX_DEVICES);
+    int64_t files = MAX((program_file_limit() - RESERVED_FILES) / 8, 1);
+    if (settings->streams_at_once > files)
+        log_warning("the open-file limit does not allow STREAMS_AT_ONCE",
+                    LOG_NUMBER("wanted", settings->streams_at_once), LOG_NUMBER("possible", files));
+    return (unsigned)MIN(settings->streams_at_once, files);
+}
+
+static unsigned max_devices(const struct settings *settings, unsigned streams)
+{
+    int64_t files = MIN(MAX(program_file_limit() - RESERVED_FILES - streams, 1), MAX_DEVICES);
     if (settings->max_connections == 0) {
         if (files < FEW_DEVICES)
             log_warning("the open-file limit allows few phones", LOG_NUMBER("max_phones", files),
@@ -78,7 +88,7 @@ static void end_lease(struct store *store, const struct broker_options *options)
 static void completed(void *context)
 {
     struct ws_server **server = context;
-    ws_server_wake(*server);
+    ws_server_committed(*server);
 }
 
 static void warn_of_limits(void *context, const char *sentence)
@@ -99,7 +109,9 @@ int main(int argc, char **argv)
 {
     struct settings settings;
     read_settings(argc, argv, &settings);
-    unsigned max_sessions = max_devices(&settings); /* before libwebsockets sizes its tables */
+    unsigned streams = max_streams(&settings);
+    unsigned max_sessions = max_devices(&settings,
+                                        streams); /* before libwebsockets sizes its tables */
 
     struct metrics *metrics = metrics_create(); /* before anything is counted */
     if (!metrics)
@@ -137,6 +149,8 @@ int main(int argc, char **argv)
         .max_frame_bytes = (size_t)settings.max_frame_bytes,
         .max_sessions = max_sessions,
         .tokens_required = strcmp(settings.device_tokens, "required") == 0,
+        .keys_required = strcmp(settings.api_keys, "required") == 0,
+        .max_streams = streams,
         .broker = broker,
         .store = store,
         .store_timeout_ms = settings.store_timeout_ms,

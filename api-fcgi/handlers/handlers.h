@@ -14,10 +14,11 @@ struct batch_cancellation {
 /* What a handler keeps until the step that answers, beside the store's write: `exchange->state`. Each
    handler sets its own member first. */
 union handler_state {
-    struct message sent;          /* messages.c, message_resend.c: the new message */
-    struct json_writer pairing;   /* pairing.c: POST /api/pairings, the answer so far */
-    char token[SECRET_TEXT_SIZE]; /* pairing.c: POST /api/pair */
-    struct batch_draft *batch;    /* batches.c: a new one */
+    struct message sent;           /* messages.c, message_resend.c: the new message */
+    struct json_writer pairing;    /* pairing.c: POST /api/pairings, the answer so far */
+    char token[SECRET_TEXT_SIZE];  /* pairing.c: POST /api/pair */
+    char ticket[SECRET_TEXT_SIZE]; /* event_ticket.c */
+    struct batch_draft *batch;     /* batches.c: a new one */
     struct batch_cancellation cancellation;
     struct webhook_draft *webhook; /* webhooks.c */
     bool verbose;                  /* health.c: GET /readyz?verbose */
@@ -59,6 +60,9 @@ enum http_outcome messages_handle_resend(struct http_exchange *exchange);
 
 /* message_events.c */
 enum http_outcome message_events_handle(struct http_exchange *exchange);
+
+/* event_ticket.c */
+enum http_outcome event_ticket_handle(struct http_exchange *exchange);
 
 /* message_list.c */
 enum http_outcome message_list_handle(struct http_exchange *exchange);

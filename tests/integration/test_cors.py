@@ -33,14 +33,14 @@ def cors_headers(answer):
 
 
 @pytest.mark.parametrize("origin", LISTED)
-@pytest.mark.parametrize("path", ["/api/send-sms", "/api/sms/x", "/api/pair", "/livez"])
+@pytest.mark.parametrize("path", ["/api/send-sms", "/api/sms/x", "/api/pair", "/api/events", "/livez"])
 def test_a_listed_origin_passes_the_preflight(open_to_pages, origin, path):
     answer = ask_raw(open_to_pages, preflight(path, origin), "OPTIONS")
     assert answer.status == 204
     assert cors_headers(answer) == {
         "Access-Control-Allow-Origin": origin,
         "Access-Control-Allow-Methods": "GET, HEAD, POST, PATCH, DELETE",
-        "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key",
+        "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Last-Event-ID",
         "Access-Control-Expose-Headers": EXPOSED,
         "Access-Control-Max-Age": "600"}
     assert answer.headers.get_all("Vary") == ["Origin"]

@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "common/model/protocol.h"
 #include "ws-broker/net/ws_refusal.h"
+#include "ws-broker/stream/stream_request.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -99,17 +100,9 @@ static enum error check_token(struct handshake_auth *auth, const struct ws_hands
 
 void handshake_auth_refuse(int fd, enum error error, const char *detail, const char *request_id)
 {
-    char rest[MAX_HEAD_BYTES];
-    struct buffer answer;
-    buffer_init(&answer, 4096);
-    ws_refusal_write(&answer, error, detail, request_id);
-    /* Closing a socket with unread data resets it, and the answer would be lost. */
-    while (recv(fd, rest, sizeof(rest), MSG_DONTWAIT) > 0)
-        ;
-    if (!answer.failed && send(fd, answer.data, answer.length, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-        log_debug("refusal not sent", LOG_ERRNO);
-    buffer_fini(&answer);
-    close(fd);
+    ws_refusal_send(fd,
+                    &(struct problem){.error = error, .detail = detail, .request_id = request_id},
+                    error_http_status(error) == 401 ? "" : NULL);
 }
 
 static void admit(struct handshake_auth *auth, const struct handshake_admission *admission)
@@ -149,9 +142,23 @@ bool handshake_auth_take(struct handshake_auth *auth, struct handshake_admission
     return there;
 }
 
-/* Admits a connection or refuses it. */
+/* Passes a request for the event stream on. */
+static void pass_on(struct handshake_auth *auth, int fd, const char *head, size_t length)
+{
+    char read[MAX_HEAD_BYTES];
+    if (recv(fd, read, length, MSG_DONTWAIT) == (ssize_t)length)
+        auth->options.take_stream(auth->options.streams, fd, head, length);
+    else
+        close(fd);
+}
+
+/* Admits a connection, passes it on, or refuses it. */
 static void check_handshake(struct handshake_auth *auth, int fd, const char *head, size_t length)
 {
+    if (auth->options.take_stream && stream_request_is_one(head, length)) {
+        pass_on(auth, fd, head, length);
+        return;
+    }
     struct handshake_admission admission = {.fd = fd, .head_length = length};
     struct ws_handshake *handshake = &admission.handshake;
     const char *detail = PROTOCOL_PATH_ERROR;

@@ -1,12 +1,15 @@
 /*
  * Handshake authentication: a thread that accepts connections, checks each handshake against RFC 6455 and its device
- * token, and passes on those that may come in. It may wait for the database, which the loop must not.
+ * token, and passes on those that may come in. It may wait for the database, which the loop must not. Requests for the event
+ * stream arrive at the same socket.
  */
 #ifndef WS_BROKER_NET_HANDSHAKE_AUTH_H
 #define WS_BROKER_NET_HANDSHAKE_AUTH_H
 
 #include "common/store/store.h"
 #include "ws-broker/net/ws_handshake.h"
+
+struct stream_server;
 
 struct handshake_auth_options {
     int listen_fd; /* borrowed until handshake_auth_stop */
@@ -15,6 +18,10 @@ struct handshake_auth_options {
     /* Called on the thread when handshake_auth_take has a connection. */
     void (*wake)(void *context);
     void *context;
+    /* Called on the thread with a request for the event stream, whose head was read; it then owns the socket. NULL: there
+       is no stream. */
+    void (*take_stream)(struct stream_server *streams, int fd, const char *head, size_t length);
+    struct stream_server *streams;
 };
 
 struct handshake_auth;

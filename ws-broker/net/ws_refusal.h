@@ -1,12 +1,12 @@
-/* The HTTP answer to a device that may not connect, with problem+json (RFC 9457). Any thread. */
+/* The HTTP answer to a client that may not connect, with problem+json (RFC 9457). Any thread. */
 #ifndef WS_BROKER_NET_WS_REFUSAL_H
 #define WS_BROKER_NET_WS_REFUSAL_H
 
-#include "common/base/buffer.h"
-#include "common/base/error.h"
+#include "common/base/problem.h"
 
-/* Appends the whole answer; the connection is closed after it. */
-void ws_refusal_write(struct buffer *out, enum error error, const char *detail,
-                      const char *request_id);
+/* Sends the whole answer, as far as the socket takes it at once, and closes it. What the client has sent, and nobody
+   reads any more, is read first. `challenge` is the rest of the header WWW-Authenticate (RFC 6750), after its realm; "" for
+   401; NULL: there is none. */
+void ws_refusal_send(int fd, const struct problem *problem, const char *challenge);
 
 #endif

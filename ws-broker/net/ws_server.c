@@ -6,6 +6,7 @@
 #include "common/process/listen_fds.h"
 #include "common/process/program.h"
 #include "ws-broker/net/handshake_auth.h"
+#include "ws-broker/net/stream_server.h"
 #include "ws-broker/net/work_poller.h"
 #include "ws-broker/net/ws_connection.h"
 
@@ -33,6 +34,7 @@ struct ws_server {
     struct listen_socket socket;
     struct lws *doorbell, *signals; /* our own sockets in the loop */
     struct handshake_auth *auth;    /* NULL once the broker drains */
+    struct stream_server *streams;  /* freed after the store is closed */
     struct work_poller *poller;     /* NULL once the loop has ended */
     struct lws **wsi_of_slot;
     struct ws_shared shared; /* what all connections share */
@@ -142,6 +144,7 @@ static void on_alive(lws_sorted_usec_list_t *timer)
 {
     struct ws_server *server = CONTAINER_OF(timer, struct ws_server, alive_timer);
     if (handshake_auth_is_alive(server->auth) &&
+        (!server->auth || stream_server_is_alive(server->streams)) &&
         !work_poller_is_stuck(server->poller, server->alive_interval_ms) &&
         !store_is_stuck(server->options.store, server->alive_interval_ms))
         program_notify_alive();
@@ -168,6 +171,12 @@ void ws_server_wake(struct ws_server *server)
     if (!server->destroyed)
         lws_cancel_service(server->context); /* the only call allowed from other threads */
     pthread_mutex_unlock(&server->lock);
+}
+
+void ws_server_committed(struct ws_server *server)
+{
+    stream_server_news(server->streams);
+    ws_server_wake(server);
 }
 
 static void take_completions(struct ws_server *server)
@@ -298,6 +307,7 @@ static void on_doorbell(struct ws_server *server, struct lws *wsi)
 {
     if (doorbell_drain((int)lws_get_socket_fd(wsi), &server->complained_ms))
         broker_doorbell(server->options.broker, clock_monotonic_ms());
+    stream_server_news(server->streams);
 }
 
 static void on_signal(struct ws_server *server, struct lws *wsi);
@@ -352,6 +362,7 @@ static void on_signal(struct ws_server *server, struct lws *wsi)
     log_info(restart ? "restarting" : "stopping");
     handshake_auth_stop(server->auth);
     server->auth = NULL;
+    stream_server_stop(server->streams, restart ? ERROR_RESTARTING : ERROR_SHUTTING_DOWN);
     listen_socket_close(&server->socket, server->options.socket_path);
     broker_drain(server->options.broker, restart ? ERROR_RESTARTING : ERROR_SHUTTING_DOWN,
                  clock_monotonic_ms());
@@ -419,12 +430,21 @@ struct ws_server *ws_server_start(const struct ws_server_options *options)
     } else if (!(server->poller = work_poller_start(options->store, options->store_timeout_ms,
                                                     wake_loop, server))) {
         /* the reason is logged */
+    } else if (!(server->streams = stream_server_start(&(struct stream_server_options){
+                     .store = options->store,
+                     .keys_required = options->keys_required,
+                     .max_followers = options->max_streams,
+                     .metrics = options->metrics,
+                 }))) {
+        /* the reason is logged */
     } else if ((server->auth = handshake_auth_start(&(struct handshake_auth_options){
                     .listen_fd = server->socket.fd,
                     .tokens_required = options->tokens_required,
                     .store = options->store,
                     .wake = wake_loop,
                     .context = server,
+                    .take_stream = stream_server_take,
+                    .streams = server->streams,
                 }))) {
         set_tick_timer(server);
         return server;
@@ -435,6 +455,8 @@ struct ws_server *ws_server_start(const struct ws_server_options *options)
 
 void ws_server_run(struct ws_server *server)
 {
+    stream_server_serve(
+        server->streams); /* ws_server_committed may come from now on: the caller has the server */
     server->alive_interval_ms = program_watchdog_interval_ms();
     if (server->alive_interval_ms > 0)
         on_alive(&server->alive_timer);
@@ -468,6 +490,7 @@ void ws_server_free(struct ws_server *server)
         destroy_context(server);
     uv_loop_close(&server->loop);
     take_completions(server);
+    stream_server_free(server->streams);
     pthread_mutex_destroy(&server->lock);
     ws_shared_fini(&server->shared);
     free(server->wsi_of_slot);

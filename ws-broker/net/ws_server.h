@@ -14,6 +14,8 @@ struct ws_server_options {
     size_t max_frame_bytes;
     unsigned max_sessions;
     bool tokens_required; /* DEVICE_TOKENS */
+    bool keys_required;   /* API_KEYS, for the event stream */
+    unsigned max_streams; /* of events */
     struct broker *broker;
     struct store *store;
     int64_t store_timeout_ms;
@@ -27,6 +29,9 @@ struct ws_server *ws_server_start(const struct ws_server_options *options);
 
 /* Wakes the loop, to take the writes that the store has finished. Any thread. */
 void ws_server_wake(struct ws_server *server);
+
+/* The same after each commit of the store, which may also be of events for the stream. */
+void ws_server_committed(struct ws_server *server);
 
 /* Serves until SIGTERM, SIGINT or SIGHUP, then drains the broker, and returns when that is done. On SIGHUP devices are
    told that the gateway restarts. */
