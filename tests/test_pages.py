@@ -142,7 +142,7 @@ def help_of(program, *family):
 @cache
 def operator_actions():
     """family -> its actions, as the tool's help has them; "" if the family is itself an action."""
-    families = re.findall(r"^  ([a-z]+) ", help_of("sms-gateway"), re.M)
+    families = re.findall(r"^  ([a-z-]+) ", help_of("sms-gateway"), re.M)
     return {family: set(re.findall(rf"^  sms-gateway {family}(?: ([a-z]+))?", help_of("sms-gateway", family), re.M))
             for family in families}
 
@@ -155,7 +155,7 @@ def code_of(page):
 def test_operator_commands_in_pages_exist(page):
     assert len(operator_actions()) >= 8
     for line in code_of(page):
-        for family, action, rest in re.findall(r"\bsms-gateway ([a-z]+)(?: ([a-z]+))?([^#|;)]*)", line):
+        for family, action, rest in re.findall(r"\bsms-gateway ([a-z]+(?:-[a-z]+)*)(?: ([a-z]+))?([^#|;)]*)", line):
             actions = operator_actions().get(family)
             assert actions, f"{page}: sms-gateway {family}"
             assert not action or action in actions or "" in actions, f"{page}: sms-gateway {family} {action}"

@@ -20,8 +20,9 @@ union handler_state {
     char ticket[SECRET_TEXT_SIZE]; /* event_ticket.c */
     struct batch_draft *batch;     /* batches.c: a new one */
     struct batch_cancellation cancellation;
-    struct webhook_draft *webhook; /* webhooks.c */
-    bool verbose;                  /* health.c: GET /readyz?verbose */
+    struct webhook_draft *webhook;        /* webhooks.c */
+    char phone_number[PHONE_NUMBER_SIZE]; /* opt_outs.c: the one that is added or removed */
+    bool verbose;                         /* health.c: GET /readyz?verbose */
 };
 
 /* messages.c */
@@ -70,6 +71,12 @@ enum http_outcome message_list_handle(struct http_exchange *exchange);
 /* inbox.c */
 enum http_outcome inbox_handle_list(struct http_exchange *exchange);
 enum http_outcome inbox_handle_get(struct http_exchange *exchange);
+
+/* opt_outs.c */
+enum http_outcome opt_outs_handle_list(struct http_exchange *exchange);
+enum http_outcome opt_outs_handle_add(struct http_exchange *exchange);
+enum http_outcome opt_outs_handle_get(struct http_exchange *exchange);
+enum http_outcome opt_outs_handle_remove(struct http_exchange *exchange);
 
 /* devices.c */
 enum http_outcome devices_handle_list(struct http_exchange *exchange);

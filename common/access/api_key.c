@@ -10,8 +10,9 @@ bool api_key_expired(const struct api_key *key, int64_t now_ms)
 
 /* ---- Scopes ---- */
 
-static const char *const scope_names[API_SCOPE_COUNT] = {
-    "send", "read", "text", "devices", "metrics", "pair", "resend", "inbox", "webhooks"};
+static const char *const scope_names[API_SCOPE_COUNT] = {"send",     "read",    "text",   "devices",
+                                                         "metrics",  "pair",    "resend", "inbox",
+                                                         "webhooks", "opt_outs"};
 
 bool api_scopes_parse(const char *text, unsigned *scopes, char unknown[32])
 {

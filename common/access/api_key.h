@@ -23,8 +23,9 @@ enum api_scope {
     API_SCOPE_RESEND = 64,    /* resend messages: any text that was sent before */
     API_SCOPE_INBOX = 128,    /* read incoming SMS, with their texts: login codes are in them too */
     API_SCOPE_WEBHOOKS = 256, /* create, change and remove webhooks: they get all events */
+    API_SCOPE_OPT_OUTS = 512, /* list and change which recipients have opted out */
 };
-enum { API_SCOPE_COUNT = 9, API_SCOPES_TEXT_SIZE = 96 };
+enum { API_SCOPE_COUNT = 10, API_SCOPES_TEXT_SIZE = 96 };
 
 struct api_key {
     char id[SECRET_ID_SIZE];

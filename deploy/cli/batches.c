@@ -257,6 +257,10 @@ static int fail_send(const struct command *command, enum error error, const char
         return command_fail(command,
                             "%s; message %zu of %zu is the first over it, and none was sent",
                             error_title(error), batch->refused + 1, batch->count);
+    if (error == ERROR_RECIPIENT_OPTED_OUT)
+        return command_fail(command,
+                            "%s: that of message %zu of %zu is the first, and none was sent",
+                            error_title(error), batch->refused + 1, batch->count);
     return command_fail_error(command, error);
 }
 

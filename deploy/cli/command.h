@@ -99,7 +99,8 @@ extern const struct command_option command_common_options[];
 /* The families in the order of the help, each in the file of its name; NULL ends the list. */
 extern const struct command_family *const command_families[];
 extern const struct command_family keys_commands, devices_commands, sending_commands,
-    messages_commands, batches_commands, inbox_commands, webhooks_commands, statistics_commands,
-    database_commands, backup_commands, restore_commands, settings_commands, url_commands;
+    messages_commands, batches_commands, inbox_commands, opt_outs_commands, webhooks_commands,
+    statistics_commands, database_commands, backup_commands, restore_commands, settings_commands,
+    url_commands;
 
 #endif

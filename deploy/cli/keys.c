@@ -191,10 +191,11 @@ static const struct command_option create_options[] = {
          "permissions, separated by commas: send (send and cancel messages), read (read and list "
          "messages without their texts), text (read the texts too), devices (list phones), metrics "
          "(read the metrics), pair (pair, change and revoke phones), resend (resend messages), "
-         "inbox "
-         "(read incoming SMS, with their texts), webhooks (create, change and delete webhooks, "
-         "which get all events); default send,read,text,devices",
-     .words = "send read text devices metrics pair resend inbox webhooks"},
+         "inbox (read incoming SMS, with their texts), webhooks (create, change and delete "
+         "webhooks, "
+         "which get all events), opt_outs (list and change who has opted out); default "
+         "send,read,text,devices",
+     .words = "send read text devices metrics pair resend inbox webhooks opt_outs"},
     {.name = "days", .value = "N", .meaning = "days until the key expires (default: never)"},
     {.name = "requests-per-minute",
      .value = "N",

@@ -227,7 +227,7 @@ class Gateway:
             return ""
         if not self.own_key:
             self.own_key = self.make_key("send", "read", "text", "devices", "metrics", "pair", "resend", "inbox",
-                                         "webhooks")
+                                         "webhooks", "opt_outs")
         return self.own_key
 
     def authorization(self):

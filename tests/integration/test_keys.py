@@ -17,7 +17,7 @@ from harness.gateway import ROOT
 from harness.phone import Phone
 from harness.waiting import LIMIT_SECONDS
 
-SCOPES = ("send", "read", "text", "devices", "metrics", "pair", "resend", "inbox", "webhooks")
+SCOPES = ("send", "read", "text", "devices", "metrics", "pair", "resend", "inbox", "webhooks", "opt_outs")
 DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 
@@ -175,6 +175,9 @@ def test_the_scope_of_the_route_is_enough(locked, method, path, scope):
         parts["{batch_id}"] = api.request("POST", "/api/batches", json={"messages": [message]}).json()["batch_id"]
     if "{webhook_id}" in path:
         parts["{webhook_id}"] = api.request("POST", "/api/webhooks", json={"url": "https://receiver.example/"}).json()["webhook_id"]
+    if "{phone_number}" in path:
+        parts["{phone_number}"] = "+1234567891"
+        assert api.request("POST", "/api/opt-outs", json={"phone_number": "+1234567891"}).status_code in (200, 201)
     if "{incoming_id}" in path:
         with contextlib.closing(Phone(gateway, "receiver")) as phone:
             phone.send({"type": "sms_received", "received_id": "1", "from": "72000", "message": "text"})

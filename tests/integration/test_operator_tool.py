@@ -15,7 +15,7 @@ from harness.phone import Phone
 from harness.waiting import LIMIT_SECONDS
 
 STRANGER = 64321  # nobody's number
-FAMILIES = ["keys", "devices", "sending", "messages", "batches", "inbox", "statistics", "database",
+FAMILIES = ["keys", "devices", "sending", "messages", "batches", "inbox", "opt-outs", "statistics", "database",
             "backup", "restore", "settings", "url"]
 STATUSES = ["queued", "dispatched", "accepted", "sending", "sent", "delivered", "failed", "expired",
             "cancelled", "unknown"]

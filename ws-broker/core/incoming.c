@@ -28,7 +28,10 @@ static void log_received(const struct store_receive *receive)
         log_info("SMS received", LOG_TEXT("incoming_id", id),
                  LOG_NUMBER_IF_ANY("segments", sms->segments),
                  LOG_TEXT("device_id", sms->device_id));
-    else if (receive->differs)
+    if (receive->opt != STORE_OPT_UNCHANGED)
+        log_info(receive->opt == STORE_OPTED_OUT ? "recipient opted out" : "recipient opted in",
+                 LOG_PHONE("phone_number", sms->sender), LOG_TEXT("incoming_id", id));
+    if (receive->differs)
         log_warning("SMS received again with another content: the first one stays",
                     LOG_TEXT("incoming_id", id), LOG_TEXT("device_id", sms->device_id));
 }
