@@ -43,7 +43,8 @@ LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(filter -fsa
 LDLIBS := -lsqlite3 -lcjson -luuid -lcrypto -lm -lpthread
 
 COMMON := $(wildcard common/*/*.c common/*/*/*.c)
-API := $(wildcard api-fcgi/*.c api-fcgi/*/*.c)
+API := $(filter-out api-fcgi/webhook/%,$(wildcard api-fcgi/*.c api-fcgi/*/*.c))
+WEBHOOK := $(wildcard api-fcgi/webhook/*.c api-fcgi/webhook/*/*.c)
 BROKER := $(wildcard ws-broker/*.c ws-broker/*/*.c)
 CLI := $(wildcard deploy/cli/*.c)
 PHONE_SIM := $(wildcard tests/phone-sim/*.c)
@@ -57,9 +58,9 @@ UNIT_TESTS := $(wildcard tests/unit/test_*.c tests/store/*/test_*.c)
 UNIT_TESTS_OF_THREADS := store_messages store_devices store_lists store_batches store_transitions memory_stores \
                          sqlite_open sqlite_locks sqlite_wal doorbell message_id
 FUZZ_TARGETS := $(wildcard tests/fuzz/fuzz_*.c)
-SOURCES := $(COMMON) $(API) $(BROKER) $(CLI) $(PHONE_SIM) $(SIMULATION)
+SOURCES := $(COMMON) $(API) $(WEBHOOK) $(BROKER) $(CLI) $(PHONE_SIM) $(SIMULATION)
 C_FILES = $(SOURCES) $(wildcard tests/unit/*.[ch] tests/store/*.[ch] tests/store/*/*.[ch] tests/fuzz/*.[ch] common/*/*.h common/*/*/*.h \
-          api-fcgi/*.h api-fcgi/*/*.h ws-broker/*/*.h deploy/cli/*.h tests/phone-sim/*.h tests/simulation/*.h \
+          api-fcgi/*.h api-fcgi/*/*.h api-fcgi/*/*/*.h ws-broker/*/*.h deploy/cli/*.h tests/phone-sim/*.h tests/simulation/*.h \
           tests/torture/preload/*.c tests/bench/*.c tests/bench/*/*.[ch])
 # Removes settings of the caller's shell, as deploy/shell.sh does. (With PYTHONOPTIMIZE, Python would skip asserts.)
 unexport CDPATH ENV BASH_ENV POSIXLY_CORRECT GREP_OPTIONS TAR_OPTIONS PYTHONPATH PYTHONHOME PYTHONOPTIMIZE PYTHONSTARTUP
@@ -124,10 +125,10 @@ TEST_LDFLAGS := $(LDFLAGS) $(if $(filter fuzz,$(SANITIZE)),,$(if $(shell command
 $(filter %/test_slow_reads %/test_known_targets,$(TEST_PROGRAMS)): $(OUT)/obj/tests/store/store_fixture.o
 $(filter $(OUT)/tests/test_broker%,$(TEST_PROGRAMS)): $(OUT)/obj/tests/unit/broker_fixture.o
 define unit-test
-$(patsubst $(1)/%.c,$(OUT)/tests/%,$(filter $(1)/%,$(UNIT_TESTS))): $(OUT)/tests/%: $(OUT)/obj/$(1)/%.o $(2) $(OUT)/libphone.a $(OUT)/libapi.a $(OUT)/libbroker.a $(OUT)/libcommon.a
+$(patsubst $(1)/%.c,$(OUT)/tests/%,$(filter $(1)/%,$(UNIT_TESTS))): $(OUT)/tests/%: $(OUT)/obj/$(1)/%.o $(2) $(OUT)/libphone.a $(OUT)/libapi.a $(OUT)/libwebhook.a $(OUT)/libbroker.a $(OUT)/libcommon.a
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)
-	$$(Q)$$(CC) $$(TEST_LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^) -lcmocka $$(LDLIBS)
+	$$(Q)$$(CC) $$(TEST_LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^) -lcmocka -lcurl $$(LDLIBS)
 endef
 $(eval $(call unit-test,tests/unit))
 $(eval $(call unit-test,tests/store/conformance,$(OUT)/obj/tests/store/store_fixture.o))
@@ -165,6 +166,7 @@ $(PRELOADS) build/bench/slow-sync.so:
 
 $(OUT)/libcommon.a: $(call objects,$(COMMON))
 $(OUT)/libapi.a: $(call objects,$(filter-out %/main.c,$(API)))
+$(OUT)/libwebhook.a: $(call objects,$(filter-out %/main.c,$(WEBHOOK)))
 $(OUT)/libbroker.a: $(call objects,$(filter-out %/main.c,$(BROKER)))
 $(OUT)/libphone.a: $(call objects,$(PHONE))
 $(OUT)/lib%.a:

@@ -204,6 +204,51 @@ void secret_hash_request(const char *method, const char *path, const char *query
     SHA256_Final(hash, &context);
 }
 
+/* Into a block of SHA-256, filled up with zeros (RFC 2104, 2). */
+static bool decode_key(const char *text, unsigned char key[SHA256_CBLOCK])
+{
+    unsigned char decoded[SHA256_CBLOCK + 6];
+    size_t length = strlen(text);
+    if (length == 0 || length % 4 != 0 || length / 4 * 3 > sizeof(decoded))
+        return false;
+    int bytes = EVP_DecodeBlock(decoded, (const unsigned char *)text, (int)length);
+    bytes -= (text[length - 1] == '=') + (text[length - 2] == '=');
+    if (bytes <= 0 || bytes > SHA256_CBLOCK)
+        return false;
+    memset(key, 0, SHA256_CBLOCK);
+    memcpy(key, decoded, (size_t)bytes);
+    return true;
+}
+
+/* Begins a hash with the key, each byte combined with `pad`. */
+static void begin_padded(SHA256_CTX *context, const unsigned char key[SHA256_CBLOCK],
+                         unsigned char pad)
+{
+    unsigned char padded[SHA256_CBLOCK];
+    for (size_t i = 0; i < sizeof(padded); i++)
+        padded[i] = key[i] ^ pad;
+    SHA256_Init(context);
+    SHA256_Update(context, padded, sizeof(padded));
+}
+
+bool secret_sign(const char *key, const struct secret_part parts[], size_t count,
+                 char mac[SECRET_MAC_SIZE])
+{
+    unsigned char block[SHA256_CBLOCK], hash[SECRET_HASH_BYTES];
+    SHA256_CTX context;
+    if (!decode_key(key, block))
+        return false;
+    begin_padded(&context, block, 0x36);
+    for (size_t i = 0; i < count; i++)
+        SHA256_Update(&context, parts[i].bytes, parts[i].length);
+    SHA256_Final(hash, &context);
+    begin_padded(&context, block, 0x5c);
+    SHA256_Update(&context, hash, sizeof(hash));
+    SHA256_Final(hash, &context);
+    EVP_EncodeBlock((unsigned char *)mac, hash, sizeof(hash));
+    return true;
+}
+
 void secret_websocket_accept(const char *key, char answer[WEBSOCKET_ANSWER_SIZE])
 {
     static const char rfc[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

@@ -64,6 +64,18 @@ MUST_CHECK bool webhook_secret_make(char secret[WEBHOOK_SECRET_SIZE]);
 void secret_hash_request(const char *method, const char *path, const char *query, const void *body,
                          size_t length, unsigned char hash[SECRET_HASH_BYTES]);
 
+/*
+ * The HMAC-SHA256 (RFC 2104) of the parts, one after the other, in base 64. The key is in base 64, of up to 64 bytes. False: it is
+ * not.
+ */
+struct secret_part {
+    const void *bytes;
+    size_t length;
+};
+enum { SECRET_MAC_SIZE = 45 };
+MUST_CHECK bool secret_sign(const char *key, const struct secret_part parts[], size_t count,
+                            char mac[SECRET_MAC_SIZE]);
+
 /* The Sec-WebSocket-Accept for the key of a WebSocket handshake (RFC 6455, 4.2.2): not a secret, but a hash. */
 enum { WEBSOCKET_ANSWER_SIZE = 29 };
 void secret_websocket_accept(const char *key, char answer[WEBSOCKET_ANSWER_SIZE]);

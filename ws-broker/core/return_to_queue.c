@@ -2,7 +2,7 @@
 
 #include "ws-broker/core/broker_state.h"
 #include "ws-broker/core/eligibility.h"
-#include "ws-broker/core/jitter.h"
+#include "common/base/jitter.h"
 #include "ws-broker/core/message_log.h"
 
 #include <string.h>

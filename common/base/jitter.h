@@ -1,6 +1,6 @@
 /* The random part of waiting times: reproducible from its seed. */
-#ifndef WS_BROKER_CORE_JITTER_H
-#define WS_BROKER_CORE_JITTER_H
+#ifndef COMMON_BASE_JITTER_H
+#define COMMON_BASE_JITTER_H
 
 #include "common/base/base.h"
 

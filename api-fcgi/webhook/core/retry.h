@@ -1,0 +1,19 @@
+/* When a delivery that failed is tried again. Pure; any thread. */
+#ifndef API_FCGI_WEBHOOK_CORE_RETRY_H
+#define API_FCGI_WEBHOOK_CORE_RETRY_H
+
+#include "common/base/base.h"
+
+enum {
+    RETRY_TRIES = 13, /* of a delivery; the waits between them are over three days together */
+    RETRY_LONGEST_MS = 24 * 3600 * 1000, /* also the most that a receiver's Retry-After counts */
+};
+
+/* The wait after `failures` tries that failed, at least 1: 5 s, later longer, up to RETRY_LONGEST_MS; and up to a fifth
+   more, by `random` from 0 to 1. */
+int64_t retry_wait_ms(unsigned failures, double random);
+
+/* The wait that a receiver asked for, within bounds; 0: it did not ask. */
+int64_t retry_asked_wait_ms(int64_t retry_after_ms);
+
+#endif
