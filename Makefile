@@ -74,12 +74,12 @@ FAIL_POINT_FILES := $(if $(FAIL_POINTS),$(shell grep -l '"common/base/fail_point
 objects = $(patsubst %.c,$(PLAIN)/obj/%.o,$(filter-out $(FAIL_POINT_FILES),$(1))) \
           $(patsubst %.c,$(OUT)/obj/%.o,$(filter $(FAIL_POINT_FILES),$(1)))
 
-PROGRAMS := $(addprefix $(OUT)/,api-fcgi ws-broker sms-gateway phone-sim)
+PROGRAMS := $(addprefix $(OUT)/,api-fcgi ws-broker webhook-sender sms-gateway phone-sim)
 TEST_PROGRAMS := $(addprefix $(OUT)/tests/,$(if $(filter thread,$(SANITIZE)), \
                      $(UNIT_TESTS_OF_THREADS:%=test_%),$(notdir $(UNIT_TESTS:.c=)))) \
                  $(if $(filter thread,$(SANITIZE)),,$(OUT)/simulation)
 FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(OUT)/tests/%,$(FUZZ_TARGETS))
-BENCH_PROGRAMS := $(addprefix build/bench/,bench-load bench-constant bench-echo bench-rows bench-fill)
+BENCH_PROGRAMS := $(addprefix build/bench/,bench-load bench-constant bench-echo bench-rows bench-receiver bench-curl bench-fill)
 # What tests preload into the programs of the release build.
 PRELOADS := $(patsubst tests/torture/preload/%.c,build/tests/%.so,$(wildcard tests/torture/preload/*.c))
 
@@ -106,6 +106,9 @@ $(OUT)/api-fcgi: $(call objects,$(API)) $(OUT)/libcommon.a
 $(OUT)/ws-broker: $(call objects,$(BROKER)) $(OUT)/libcommon.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lwebsockets -luv $(LDLIBS)
+$(OUT)/webhook-sender: $(call objects,$(WEBHOOK)) $(OUT)/libcommon.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcurl $(LDLIBS)
 $(OUT)/sms-gateway: $(call objects,$(CLI)) $(OUT)/libcommon.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lqrencode $(LDLIBS)
@@ -151,11 +154,13 @@ build/bench/bench-load: $(call objects,$(BENCH_LOAD))
 build/bench/bench-constant: $(OUT)/obj/tests/bench/ceilings/constant.o
 build/bench/bench-echo: $(OUT)/obj/tests/bench/ceilings/echo.o
 build/bench/bench-rows: $(OUT)/obj/tests/bench/ceilings/rows.o $(OUT)/libcommon.a
+build/bench/bench-receiver: $(OUT)/obj/tests/bench/ceilings/receiver.o
+build/bench/bench-curl: $(OUT)/obj/tests/bench/ceilings/curl.o
 build/bench/bench-fill: $(OUT)/obj/tests/bench/fill.o $(OUT)/libcommon.a
 $(BENCH_PROGRAMS):
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lfcgi -lwebsockets $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lfcgi -lwebsockets -lcurl $(LDLIBS)
 
 $(PRELOADS): build/tests/%.so: tests/torture/preload/%.c
 build/bench/slow-sync.so: tests/bench/slow_sync.c
@@ -241,7 +246,7 @@ $(SITE)/openapi.json: api-fcgi/openapi.yaml
 
 # ---- The manual pages and the completion, out of the programs' own tables ----
 
-MANUALS := $(addprefix build/man/,sms-gateway.8 api-fcgi.8 ws-broker.8 sms-gateway.env.5)
+MANUALS := $(addprefix build/man/,sms-gateway.8 api-fcgi.8 ws-broker.8 webhook-sender.8 sms-gateway.env.5)
 COMPLETION := build/completion/sms-gateway
 
 manuals: $(MANUALS) $(COMPLETION)

@@ -11,7 +11,7 @@ tls_copies=/run/sms-gateway-tls
 data_folder=/var/lib/sms-gateway
 package_folder=/var/lib/sms-gateway-packages # outside the data folder, so that restoring the data does not change it
 programs=/usr/lib/sms-gateway
-program_units=(sms-gateway-api.service sms-gateway-broker.service)
+program_units=(sms-gateway-api.service sms-gateway-broker.service sms-gateway-webhooks.service)
 socket_units=(sms-gateway-api.socket sms-gateway-broker.socket)
 all_units=("${socket_units[@]}" "${program_units[@]}" sms-gateway-nginx.service)
 
@@ -156,7 +156,7 @@ is_healthy() {
     for unit in "${program_units[@]}"; do
         program=$(readlink "/proc/$(systemctl show --property=MainPID --value "$unit")/exe") || program=none
         case "$program" in
-        "$programs"/api-fcgi | "$programs"/ws-broker) ;;
+        "$programs"/api-fcgi | "$programs"/ws-broker | "$programs"/webhook-sender) ;;
         *)
             echo "$unit runs $program instead of the installed program." >&2
             return 1

@@ -1,5 +1,5 @@
 #!/bin/bash -p
-# Runs nginx, api-fcgi and ws-broker as one group in the foreground, from the working directory.
+# Runs nginx, api-fcgi, ws-broker and webhook-sender as one group in the foreground, from the working directory.
 # Ctrl-C, Ctrl-\, SIGTERM and SIGHUP end it at any instant; when one program ends by itself the others are stopped.
 #
 # While it runs, it holds RUNTIME_DIR/lock, and RUNTIME_DIR/settings.env has its settings (common/process/running.h).
@@ -315,6 +315,7 @@ trap 'finish $?' EXIT
 mv "$RUNTIME_DIR/settings.env.new" "$RUNTIME_DIR/settings.env"
 start api-fcgi "$programs/api-fcgi"
 start ws-broker "$programs/ws-broker"
+start webhook-sender "$programs/webhook-sender"
 start nginx nginx -e stderr -p "$PWD/" -c "$RUNTIME_DIR/nginx.conf"
 
 for ((i = 0; i < 100; i++)); do

@@ -47,6 +47,8 @@ ALLOWED_INCLUDES = {
     "ws-broker/core": STORE | {"ws-broker/protocol"},
     "ws-broker/protocol": STORE | {"ws-broker/core"},
     "ws-broker/net": STORE | {"ws-broker/core", "ws-broker/protocol", "ws-broker/stream"},
+    "api-fcgi/webhook/core": MODEL,
+    "api-fcgi/webhook": STORE | {"api-fcgi/webhook/core"},
     "deploy/cli": STORE | {"common/store/sqlite"},
     "tests/phone-sim": PROCESS,
 }
@@ -65,6 +67,7 @@ DOORS = {
     "openssl/sha.h": {"common/access/secret.c"},
     "openssl/crypto.h": {"common/access/secret.c"},
     "openssl/evp.h": {"common/access/secret.c"},
+    "curl/curl.h": {"api-fcgi/webhook/http_client.c"},
     "openssl/x509.h": {"common/process/certificate.c"},
     "openssl/pem.h": {"common/process/certificate.c"},
     "openssl/err.h": {"common/process/certificate.c"},

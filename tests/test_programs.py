@@ -17,8 +17,8 @@ from harness.ports import free_port
 from harness.processes import is_gone
 from harness.waiting import LIMIT_SECONDS, wait_for
 
-BOTH = ("api-fcgi", "ws-broker")
-INSTALLED = (*BOTH, "sms-gateway")
+PROGRAMS = ("api-fcgi", "ws-broker", "webhook-sender")
+INSTALLED = (*PROGRAMS, "sms-gateway")
 
 
 def start(program, *options, folder, **environment):
@@ -30,7 +30,7 @@ def start(program, *options, folder, **environment):
 # ---- Options and settings ----
 
 
-@pytest.mark.parametrize("program", BOTH)
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_version_and_help_end_well(program, tmp_path):
     assert re.fullmatch(program + r" \d+\.\d+\.\d+\n",
                         start(program, "--version", folder=tmp_path).stdout)
@@ -39,7 +39,7 @@ def test_version_and_help_end_well(program, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("program", BOTH)
+@pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("options, words", [
     (["--nonsense"], ["nonsense"]),
     (["argument"], ["no arguments"]),
@@ -52,7 +52,7 @@ def test_wrong_options_are_named(program, options, words, tmp_path):
     assert all(word in result.stderr for word in words), result.stderr
 
 
-@pytest.mark.parametrize("program", BOTH)
+@pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("line, words", [
     ("DATABSE_PATH=x", [".env line 2", "DATABSE_PATH", "did you mean DATABASE_PATH"]),
     ("LISTEN_ADDR=::1", [".env line 2", "LISTEN_ADDR;", "did you mean LISTEN_ADDRESS"]),
@@ -80,7 +80,7 @@ def test_a_wrong_setting_stops_the_start_with_one_clear_line(program, line, word
     assert [path.name for path in tmp_path.iterdir()] == [".env"]
 
 
-@pytest.mark.parametrize("program", BOTH)
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_the_environment_wins_over_the_file_and_the_file_over_the_default(program, tmp_path):
     (tmp_path / ".env").write_text("export HTTP_PORT = '8123' # a port\r\nAPI_WORKERS=3\r\n")
     shown = start(program, "--check-config", folder=tmp_path, API_WORKERS="5").stdout
@@ -89,7 +89,7 @@ def test_the_environment_wins_over_the_file_and_the_file_over_the_default(progra
     assert "LISTEN_ADDRESS='127.0.0.1'\n" in shown
 
 
-@pytest.mark.parametrize("program", BOTH)
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_check_config_can_be_read_back(program, tmp_path):
     shown = start(program, "--check-config", folder=tmp_path).stdout
     (tmp_path / "other.env").write_text(shown)
@@ -97,7 +97,7 @@ def test_check_config_can_be_read_back(program, tmp_path):
     assert again.stdout == shown
 
 
-@pytest.mark.parametrize("program", BOTH)
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_an_example_file_with_every_line_uncommented_is_valid(program, tmp_path):
     text = (ROOT / ".env.example").read_text()
     (tmp_path / ".env").write_text(re.sub(r"^#(?=[A-Z_]+=)", "", text, flags=re.M))
@@ -105,7 +105,7 @@ def test_an_example_file_with_every_line_uncommented_is_valid(program, tmp_path)
     assert shown.stdout == start(program, "--check-config", folder=ROOT / "tests").stdout
 
 
-@pytest.mark.parametrize("program", BOTH)
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_a_database_that_cannot_be_stops_the_start(program, tmp_path):
     (tmp_path / "file").write_text("")
     result = start(program, folder=tmp_path, DATABASE_PATH="file/data.db")
@@ -113,7 +113,7 @@ def test_a_database_that_cannot_be_stops_the_start(program, tmp_path):
     assert "file" in result.stderr
 
 
-@pytest.mark.parametrize("program", BOTH)
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_a_socket_path_that_is_too_long_is_named(program, tmp_path):
     result = start(program, folder=tmp_path, RUNTIME_DIR="x" * 120)
     assert result.returncode == 2
@@ -164,7 +164,7 @@ def test_run_serves_says_how_and_stops_cleanly_on_ctrl_c(run):
     text = run.log()
     assert "/docs" in text and "phone-sim --url ws://" in text and "curl -X POST" in text
     children = run.children()
-    assert set(children) == {"api-fcgi", "ws-broker", "nginx"}
+    assert set(children) == {"api-fcgi", "ws-broker", "webhook-sender", "nginx"}
     assert requests.get(f"{run.url}/readyz").json() == {"status": "ready"}
     assert (run.folder / "data/sms-gateway.db").exists()
 
@@ -324,7 +324,7 @@ def test_run_on_a_busy_port_of_tls_says_so(tmp_path):
         assert "is in use" in run.log() and "HTTPS_PORT=" in run.log()
 
 
-@pytest.mark.parametrize("program", BOTH)
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_the_public_address_is_printed_or_what_to_set(program, tmp_path):
     def public_url(**settings):
         return start(program, "--print-public-url", folder=tmp_path, **settings)

@@ -181,7 +181,7 @@ def is_started(pid, program):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a namespace of processes")
-@pytest.mark.parametrize("program", ["api-fcgi", "ws-broker"])
+@pytest.mark.parametrize("program", ["api-fcgi", "ws-broker", "webhook-sender"])
 def test_the_first_process_of_a_container_ends_during_its_start(program, tmp_path):
     """The kernel ends such a process by no signal that it has no handler for."""
     path = programs_folder("release") / program
@@ -202,7 +202,7 @@ def test_the_first_process_of_a_container_ends_during_its_start(program, tmp_pat
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a namespace of processes")
 def test_the_container_of_nginx_ends_while_it_writes_its_configuration(tmp_path):
     services = yaml.safe_load((ROOT / "deploy/container/compose.yaml").read_text())["services"]
-    assert all(services[name]["init"] for name in ("api", "broker", "nginx"))
+    assert all(services[name]["init"] for name in ("api", "broker", "webhooks", "nginx"))
     shell, option, script = services["nginx"]["command"]
     begun, slow = tmp_path / "begun", tmp_path / "slow.sh"
     slow.write_text(f"#!/bin/sh\ntouch {begun}\nsleep 0.3\n")  # in the place of nginx-conf.sh

@@ -1,4 +1,4 @@
-/* GET /metrics: the counters of both processes, and the state of the database and the disk. */
+/* GET /metrics: the counters of all processes, and the state of the database and the disk. */
 #include "api-fcgi/handlers/handlers.h"
 #include "api-fcgi/server/api.h"
 #include "api-fcgi/server/router.h"
@@ -16,17 +16,26 @@ static void put_number(struct buffer *out, enum metrics_id id, int64_t number)
 
 /* ---- The processes ---- */
 
-static void put_processes(struct buffer *out, const struct api *api, const struct metrics *broker)
+static void put_processes(struct buffer *out, const struct api *api, const struct metrics *broker,
+                          const struct metrics *webhooks)
 {
+    const struct {
+        const char *name;
+        const struct metrics *metrics;
+    } processes[] = {
+        {"api-fcgi", &api->metrics}, {"ws-broker", broker}, {"webhook-sender", webhooks}};
     char labels[LABELS_SIZE];
     metrics_put_head(out, METRIC_up);
-    metrics_put_integer(out, METRIC_up, "process=\"api-fcgi\"", 1);
-    metrics_put_integer(out, METRIC_up, "process=\"ws-broker\"", broker != NULL);
+    for (size_t i = 0; i < ARRAY_LENGTH(processes); i++) {
+        snprintf(labels, sizeof(labels), "process=\"%s\"", processes[i].name);
+        metrics_put_integer(out, METRIC_up, labels, processes[i].metrics != NULL);
+    }
     metrics_put_head(out, METRIC_build_info);
-    snprintf(labels, sizeof(labels), "process=\"api-fcgi\",version=\"%s\"", api->metrics.version);
-    metrics_put_integer(out, METRIC_build_info, labels, 1);
-    if (broker) {
-        snprintf(labels, sizeof(labels), "process=\"ws-broker\",version=\"%s\"", broker->version);
+    for (size_t i = 0; i < ARRAY_LENGTH(processes); i++) {
+        if (!processes[i].metrics)
+            continue;
+        snprintf(labels, sizeof(labels), "process=\"%s\",version=\"%s\"", processes[i].name,
+                 processes[i].metrics->version);
         metrics_put_integer(out, METRIC_build_info, labels, 1);
     }
 }
@@ -113,6 +122,13 @@ static void put_statistics(struct buffer *out, const struct store_statistics *st
 
 /* ---- */
 
+static const struct metrics *open_metrics(const struct api *api, const char *name)
+{
+    char path[SETTINGS_TEXT_SIZE];
+    settings_socket_path(api->settings, name, path);
+    return metrics_open(path);
+}
+
 /* Without the database, its metrics are left out and db_up is 0. */
 enum http_outcome metrics_handle(struct http_exchange *exchange)
 {
@@ -122,19 +138,19 @@ enum http_outcome metrics_handle(struct http_exchange *exchange)
     struct store_statistics statistics;
     bool readable = store_read_statistics(exchange->reader, stuck_for_ms, &statistics) ==
                     ERROR_NONE;
-    char path[SETTINGS_TEXT_SIZE];
-    settings_socket_path(api->settings, METRICS_OF_BROKER, path);
-    const struct metrics *broker = metrics_open(path);
+    const struct metrics *broker = open_metrics(api, METRICS_OF_BROKER);
+    const struct metrics *webhooks = open_metrics(api, METRICS_OF_WEBHOOKS);
     metrics_turn(&api->metrics);
 
     exchange->response.status = 200;
     exchange->response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    put_processes(out, api, broker);
-    metrics_put_counted(out, &api->metrics, broker);
+    put_processes(out, api, broker, webhooks);
+    metrics_put_counted(out, &api->metrics, broker, webhooks);
     put_requests(out, api);
     put_number(out, METRIC_db_up, readable);
     if (readable)
         put_statistics(out, &statistics);
     metrics_close(broker);
+    metrics_close(webhooks);
     return HTTP_ANSWERED;
 }

@@ -239,13 +239,10 @@ void http_client_run(struct http_client *client, int fd, int64_t timeout_ms)
 {
     struct curl_waitfd signals = {.fd = fd, .events = CURL_WAIT_POLLIN};
     int running;
-    curl_multi_perform(client->multi, &running); /* begins new posts */
-    if (end_posts(client))
-        timeout_ms = 0;
-    curl_multi_poll(client->multi, &signals, fd >= 0, (int)MIN(MAX(timeout_ms, 0), MOST_WAIT_MS),
-                    NULL);
     curl_multi_perform(client->multi, &running);
-    end_posts(client);
+    if (!end_posts(client))
+        curl_multi_poll(client->multi, &signals, fd >= 0,
+                        (int)MIN(MAX(timeout_ms, 0), MOST_WAIT_MS), NULL);
 }
 
 void http_client_wake(struct http_client *client)

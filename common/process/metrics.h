@@ -1,8 +1,8 @@
 /*
- * The counters of both processes for GET /metrics. metrics.def lists the metrics.
+ * The counters of all processes for GET /metrics. metrics.def lists the metrics.
  *
- * Counting is one relaxed addition in memory: no lock, no system call, any thread. The broker's counters are in a file in
- * RUNTIME_DIR that is mapped into memory, so that api-fcgi answers for both processes and never waits for the broker. The
+ * Counting is one relaxed addition in memory: no lock, no system call, any thread. The others' counters are in files in
+ * RUNTIME_DIR that are mapped into memory, so that api-fcgi answers for all processes and never waits for one. The
  * file also has the build that wrote it and the time of the last turn of the loop: the counters of another build, or of a
  * dead or hung process, are not shown. Counters start at 0 with their process.
  */
@@ -111,7 +111,9 @@ enum metrics_bounds_of_name {
 
 /* ---- The counters of a process ---- */
 
-#define METRICS_OF_BROKER "metrics-ws-broker" /* in RUNTIME_DIR */
+/* In RUNTIME_DIR. */
+#define METRICS_OF_BROKER   "metrics-ws-broker"
+#define METRICS_OF_WEBHOOKS "metrics-webhook-sender"
 
 /* Sets the start time to now. */
 void metrics_start(struct metrics *metrics);
@@ -157,8 +159,8 @@ void metrics_put_integer(struct buffer *out, enum metrics_id id, const char *lab
 void metrics_put_histogram(struct buffer *out, enum metrics_id id, const char *labels,
                            enum metrics_bounds bounds, const struct metrics_histogram *histogram);
 
-/* All metrics of struct metrics. `broker` may be NULL. */
+/* All metrics of struct metrics. `broker` and `webhooks` may be NULL. */
 void metrics_put_counted(struct buffer *out, const struct metrics *api,
-                         const struct metrics *broker);
+                         const struct metrics *broker, const struct metrics *webhooks);
 
 #endif

@@ -7,7 +7,8 @@
 
 #define PREFIX "sms_gateway_"
 
-enum { API = 1, BROKER = 2, BOTH = API | BROKER, LABELS_SIZE = 128 };
+enum { API = 1, BROKER = 2, WEBHOOKS = 4, ALL = API | BROKER | WEBHOOKS, LABELS_SIZE = 128 };
+enum { BOTH = API | BROKER };
 enum unit { PLAIN, MICROSECONDS };
 
 static const struct metric {
@@ -244,16 +245,23 @@ static void put_metric(struct buffer *out, enum metrics_id id, const struct metr
 }
 
 void metrics_put_counted(struct buffer *out, const struct metrics *api,
-                         const struct metrics *broker)
+                         const struct metrics *broker, const struct metrics *webhooks)
 {
+    const struct {
+        int who;
+        const struct metrics *metrics;
+        const char *label;
+    } processes[] = {{API, api, "process=\"api-fcgi\""},
+                     {BROKER, broker, "process=\"ws-broker\""},
+                     {WEBHOOKS, webhooks, "process=\"webhook-sender\""}};
     for (enum metrics_id id = 0; id < METRICS_COUNT; id++) {
         int who = metrics_table[id].who;
         if (who == 0)
             continue;
         metrics_put_head(out, id);
-        if (who & API)
-            put_metric(out, id, api, who == BOTH ? "process=\"api-fcgi\"" : "");
-        if (who & BROKER && broker)
-            put_metric(out, id, broker, who == BOTH ? "process=\"ws-broker\"" : "");
+        for (size_t i = 0; i < ARRAY_LENGTH(processes); i++)
+            if (who & processes[i].who && processes[i].metrics)
+                put_metric(out, id, processes[i].metrics,
+                           who == processes[i].who ? "" : processes[i].label);
     }
 }

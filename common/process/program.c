@@ -305,7 +305,7 @@ void program_prepare(const char *name, enum log_level level, enum log_format for
 {
     end_as_others_do();
     log_init(name, level, format);
-    umask(0077); /* both programs run as one user; nginx, in its group, needs only the sockets */
+    umask(0077); /* the programs run as one user; nginx, in its group, needs only the sockets */
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* memory contains messages and keys */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ,

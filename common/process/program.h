@@ -1,4 +1,4 @@
-/* Start-up, signals and service manager of both programs. Main thread only. */
+/* Start-up, signals and service manager of the programs. Main thread only. */
 #ifndef COMMON_PROCESS_PROGRAM_H
 #define COMMON_PROCESS_PROGRAM_H
 

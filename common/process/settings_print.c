@@ -230,5 +230,5 @@ void settings_print_man(FILE *out)
         free(values);
     }
     man_heading(out, "SEE ALSO");
-    man_text(out, "`sms-gateway`(8), `api-fcgi`(8), `ws-broker`(8)");
+    man_text(out, "`sms-gateway`(8), `api-fcgi`(8), `ws-broker`(8), `webhook-sender`(8)");
 }

@@ -121,7 +121,7 @@ void describe_man(FILE *out)
                   "setting. 3: `messages send --wait` does not know whether the message was sent. "
                   "Error messages go to standard error.");
     man_heading(out, "SEE ALSO");
-    man_text(out, "`api-fcgi`(8), `ws-broker`(8), `sms-gateway.env`(5)");
+    man_text(out, "`api-fcgi`(8), `ws-broker`(8), `webhook-sender`(8), `sms-gateway.env`(5)");
 }
 
 /* ---- Completion ---- */

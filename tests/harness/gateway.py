@@ -1,4 +1,4 @@
-"""A gateway for one test: nginx, api-fcgi and ws-broker in a temporary folder, on ports of its own."""
+"""A gateway for one test: nginx, api-fcgi, ws-broker and, if asked for, webhook-sender in a temporary folder, on ports of its own."""
 
 import contextlib
 import itertools
@@ -16,7 +16,7 @@ from .sanitizers import reports, tell
 from .waiting import LIMIT_SECONDS, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ("api-fcgi", "ws-broker", "nginx")
+PROGRAMS = ("api-fcgi", "ws-broker", "webhook-sender", "nginx")
 # Tests of other features send without limits.
 NO_LIMITS = dict.fromkeys((
     "KEY_REQUESTS_PER_MINUTE", "RECIPIENT_DAILY_MESSAGES", "KEY_DAILY_MESSAGES", "DAILY_MESSAGES",
@@ -44,7 +44,7 @@ def let_others_pass(folder):
 
 
 class Process:
-    """One of the three programs; a test may restart it."""
+    """One of the programs; a test may restart it."""
 
     def __init__(self, name, command, folder, environment):
         self.name = name
@@ -186,6 +186,9 @@ class Gateway:
                                  self.folder, environment)
         self.nginx = Nginx("nginx", ["/usr/sbin/nginx", "-e", "stderr", "-p", self.folder, "-c",
                                      "run/nginx.conf"], self.folder, environment)
+        # Tests of webhooks start it.
+        self.webhook_sender = Process("webhook-sender", [*wrap.get("webhook-sender", []), programs / "webhook-sender"],
+                                      self.folder, environment)
         self.processes = (self.api_fcgi, self.ws_broker, self.nginx)
         self.own_key = ""
         self.device_tokens = {}
@@ -269,13 +272,13 @@ class Gateway:
         for api in (self.api, *self.pairing_apis):
             api.close()
         try:
-            for process in self.processes:
+            for process in (self.webhook_sender, *self.processes):
                 if process.is_running():
                     process.stop()
-            for process in self.processes:
+            for process in (self.webhook_sender, *self.processes):
                 process.check_log()
         finally:
-            for process in self.processes:
+            for process in (self.webhook_sender, *self.processes):
                 if process.is_running():
                     process.kill()
 

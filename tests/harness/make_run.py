@@ -42,7 +42,7 @@ class Run:
         assert self.popen.poll() is None, self.log()
 
     def children(self):
-        """The process ids of the three programs by name; of nginx its main process."""
+        """The process ids of the four programs by name; of nginx its main process."""
         running = all_processes()
         return {name: pid for pid, (name, parent) in running.items()
                 if name in PROGRAMS and running.get(parent, ("", 0))[1] == self.popen.pid}

@@ -23,6 +23,7 @@ DASHBOARD = ROOT / "deploy/grafana/sms-gateway.json"
 def shown(tmp_path_factory):
     """A scrape of everything there is."""
     gateway = Gateway(tmp_path_factory.mktemp("gateway")).start()
+    gateway.webhook_sender.start()
     yield scrape(gateway)
     gateway.stop()
 

@@ -58,6 +58,7 @@ def test_promtool_finds_nothing_to_say(make_gateway):
 
 def test_every_series_starts_at_0(make_gateway):
     gateway = make_gateway().start()
+    gateway.webhook_sender.start()
     found = scrape(gateway)
     for name, (kind, samples) in found.families.items():
         assert samples, name
@@ -68,6 +69,7 @@ def test_every_series_starts_at_0(make_gateway):
             ("db_refused_writes_total", {"process": "api-fcgi", "reason": "disk_full"}),
             ("ws_frames_total", {"direction": "in", "type": "other"}),
             ("ws_closes_total", {"reason": "device_quarantined"}),
+            ("webhook_deliveries_total", {}),
             ("http_requests_total", {"method": "POST", "route": "/api/send-sms", "code": "500"}),
             ("message_delivery_seconds_count", {})):
         assert found.value(name, **labels) == 0, name

@@ -22,7 +22,7 @@ from table import MUTATIONS, Mutation  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ("obj", "gen", "tests", "site", "man", "completion")  # of the release build
-PROGRAMS = ("api-fcgi", "ws-broker", "sms-gateway", "phone-sim")
+PROGRAMS = ("api-fcgi", "ws-broker", "webhook-sender", "sms-gateway", "phone-sim")
 # A test of a broken rule often waits for what never happens: not as long as for a slow machine.
 ENVIRONMENT = os.environ | {"TEST_BUILDS": "release", "TEST_PATIENCE_SECONDS": "15"}
 LIMIT_SECONDS, UNIT_LIMIT_SECONDS = 600, 60

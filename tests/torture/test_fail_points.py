@@ -17,6 +17,7 @@ from harness.ledgers import DELIVERED, SENT, settle_and_check
 from harness.phone import AssuredPhone
 from harness.sanitizers import tell
 from harness.waiting import wait_for
+from harness.webhook_receiver import OK, Receiver
 
 FAST = ("--send-ms", "1-20", "--report-ms", "1-20")
 
@@ -41,6 +42,8 @@ BATCH_POINTS = [("store.within_batch", 1, False), ("store.within_batch", 80, Fal
                 ("store.before_commit", 1, False), ("store.after_commit", 1, True), ("api.before_answer", 1, True)]
 # When a phone passes on an SMS, and whether it is there then.
 RECEIVE_POINTS = [("broker.before_receive", False), ("broker.after_receive", True)]
+# When the sender of webhooks ends: its receiver has the event then, and gets it once more with the same id.
+WEBHOOK_POINTS = ["webhook.after_answer", "webhook.before_note"]
 POINTS = [("api_fcgi", *point) for point in API_POINTS] + \
     [("ws_broker", *point) for point in BROKER_POINTS]
 
@@ -128,6 +131,26 @@ def test_an_incoming_sms_that_is_not_acknowledged_comes_again_and_is_stored_once
         again.close()
 
 
+def test_an_event_that_was_delivered_and_not_noted_comes_again_with_the_same_id(make_gateway):
+    gateway = make_gateway(WEBHOOK_LOOPBACK="allowed").start()
+    receiver = Receiver(hook=[OK])
+    path = gateway.api.request("POST", "/api/webhooks", json={
+        "url": receiver.url("hook"), "types": ["webhook.disabled"]}).headers["Location"]
+    for number, point in enumerate(WEBHOOK_POINTS):
+        gateway.webhook_sender.environment["FAIL_POINT"] = f"{point}:1"
+        gateway.webhook_sender.start()
+        assert gateway.api.request("POST", f"{path}/test").status_code == 202
+        assert gateway.webhook_sender.wait() == -signal.SIGKILL, tell(gateway.webhook_sender.log())
+        del gateway.webhook_sender.environment["FAIL_POINT"]
+        gateway.webhook_sender.start()
+        ids = [request.id for request in receiver.wait_got("hook", 2 * number + 2)]
+        assert ids[-1] == ids[-2] and len(set(ids)) == number + 1
+        wait_for(lambda count=number + 1: gateway.query("SELECT count(*) FROM webhook_delivery WHERE state = 1") == [(count,)],
+                 "the note")
+        gateway.webhook_sender.stop()
+    receiver.close()
+
+
 def test_a_batch_whose_process_ends_is_there_whole_or_not_at_all(make_gateway):
     limits = dict.fromkeys(("DAILY_MESSAGES", "KEY_DAILY_MESSAGES", "RECIPIENT_DAILY_MESSAGES", "PAUSE_AFTER_MESSAGES"), 10 ** 6)
     gateway = make_gateway(**limits).start()
@@ -170,7 +193,7 @@ def test_every_fail_point_is_walked():
     named = {name for path in sources
              for name in re.findall(r'FAIL_POINT\("(.*?)"\)', path.read_text())}
     assert named == {point for _, point, _ in POINTS} | {point for point, _, _ in BATCH_POINTS} | \
-        {point for point, _ in RECEIVE_POINTS}
+        {point for point, _ in RECEIVE_POINTS} | set(WEBHOOK_POINTS)
 
 
 @pytest.mark.parametrize("program", ["api-fcgi", "ws-broker"])

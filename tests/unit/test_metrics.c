@@ -122,7 +122,7 @@ static void the_figures_of_both_processes_stand_together(void **state)
     METRICS_ADD(broker, ws_frames_total, METRICS_IN_ACK, 5);
     METRICS_ADD(broker, ws_closes_total, ERROR_NONE, 6);
     METRICS_SET(broker, process_cpu_seconds_total, 1500000);
-    metrics_put_counted(&out, api, broker);
+    metrics_put_counted(&out, api, broker, NULL);
     const char *text = text_of(&out);
     assert_non_null(strstr(text, "\nsms_gateway_process_cpu_seconds_total{process=\"api-fcgi\"} 0\n"
                                  "sms_gateway_process_cpu_seconds_total{process=\"ws-broker\"}"
@@ -134,7 +134,7 @@ static void the_figures_of_both_processes_stand_together(void **state)
     assert_non_null(strstr(text, "\nsms_gateway_messages_accepted_total 0\n"));
 
     buffer_clear(&out);
-    metrics_put_counted(&out, api, NULL);
+    metrics_put_counted(&out, api, NULL, NULL);
     text = text_of(&out);
     assert_null(strstr(text, "ws-broker"));
     assert_null(strstr(text, "\nsms_gateway_ws_"));

@@ -135,7 +135,7 @@ static void feed(struct world *world, struct site *site)
                                      .message_id = message_of(id),
                                      .body = strdup("{}"),
                                      .body_length = 2};
-            receiver_add_event(receiver, &event, world->now_ms);
+            assert_true(receiver_add_event(receiver, &event, world->now_ms));
         }
     }
 }
@@ -521,7 +521,7 @@ static void far_behind_it_reads_only_what_it_can_send(void **state)
     for (int64_t id = 1; receiver_wants_events(receiver, 0) > 0; id++, added++) {
         char *body = calloc(1, 16384);
         struct delivery event = {.event_id = id, .body = body, .body_length = 16384};
-        receiver_add_event(receiver, &event, 0);
+        assert_true(receiver_add_event(receiver, &event, 0));
     }
     assert_true(added <= RECEIVER_FRESH_BYTES / 16384 + 1);
     receiver_free(receiver);

@@ -1,12 +1,12 @@
 #include "ws-broker/core/report.h"
 
 #include "common/base/fail_point.h"
+#include "common/base/jitter.h"
 #include "common/model/protocol.h"
 #include "common/model/send_result.h"
 #include "ws-broker/core/broker_state.h"
 #include "ws-broker/core/control.h"
 #include "ws-broker/core/eligibility.h"
-#include "common/base/jitter.h"
 #include "ws-broker/core/message_log.h"
 #include "ws-broker/core/throttle.h"
 #include "ws-broker/protocol/frame_write.h"

@@ -1,8 +1,8 @@
 #include "ws-broker/core/return_to_queue.h"
 
+#include "common/base/jitter.h"
 #include "ws-broker/core/broker_state.h"
 #include "ws-broker/core/eligibility.h"
-#include "common/base/jitter.h"
 #include "ws-broker/core/message_log.h"
 
 #include <string.h>

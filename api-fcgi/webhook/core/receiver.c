@@ -119,28 +119,29 @@ size_t receiver_wants_events(const struct receiver *receiver, int64_t now_ms)
         receiver->result_count >= RECEIVER_MOST_RESULTS)
         return 0;
     if (receiver->health.is_open)
-        return is_idle && receiver->in_flight == 0 && now_ms >= receiver->health.rests_until_ms;
+        return is_idle && receiver->in_flight == 0 && now_ms >= receiver->health.not_before_ms;
     if (receiver->queue.fresh_count > RECEIVER_FRESH / 2)
         return 0; /* pages are better than single events */
     return MIN(RECEIVER_FRESH - receiver->queue.fresh_count, event_cursor_room(&receiver->cursor));
 }
 
-void receiver_add_event(struct receiver *receiver, struct delivery *event, int64_t now_ms)
+bool receiver_add_event(struct receiver *receiver, struct delivery *event, int64_t now_ms)
 {
     if (delivery_queue_has(&receiver->queue, event->event_id, &event->message_id)) {
         free(event->body);
         event_cursor_read_to(&receiver->cursor, event->event_id);
-        return;
+        return true;
     }
     event->is_stored = false;
     event->due_ms = now_ms;
     struct delivery *added = delivery_queue_add(&receiver->queue, event);
     if (!added)
-        return; /* no memory: it is read again */
+        return false;
     event_cursor_open(&receiver->cursor, event->event_id, event->event_at_ms);
     const struct delivery *first = delivery_queue_first(&receiver->queue, added);
     if (first->is_stored)
         store_follower(receiver, added, first->due_ms);
+    return true;
 }
 
 /* ---- Deliveries go ---- */
@@ -151,7 +152,7 @@ int64_t receiver_due_ms(const struct receiver *receiver)
     if (receiver->stops || receiver->disable || receiver->in_flight >= at_once ||
         receiver->result_count >= RECEIVER_MOST_RESULTS)
         return INT64_MAX;
-    return MAX(delivery_queue_due_ms(&receiver->queue), receiver->health.rests_until_ms);
+    return MAX(delivery_queue_due_ms(&receiver->queue), receiver->health.not_before_ms);
 }
 
 struct delivery *receiver_take(struct receiver *receiver, int64_t now_ms)
@@ -172,14 +173,14 @@ static void succeed(struct receiver *receiver, int64_t now_ms)
     receiver->failed_deliveries = receiver->failed_probes = 0;
     health->failures = 0;
     health->is_open = health->is_failing = false;
-    health->rests_until_ms = now_ms;
+    health->not_before_ms = now_ms;
     health->last_success_at_ms = now_ms;
     health->has_succeeded = true;
 }
 
 static void rest(struct receiver *receiver, int64_t until_ms)
 {
-    receiver->health.rests_until_ms = MAX(receiver->health.rests_until_ms, until_ms);
+    receiver->health.not_before_ms = MAX(receiver->health.not_before_ms, until_ms);
 }
 
 static void fail(struct receiver *receiver, const struct delivery *delivery, int status,

@@ -50,7 +50,7 @@ struct receiver_health {
     bool is_open;             /* the circuit */
     bool is_failing;          /* failing_since_ms counts */
     int64_t failing_since_ms; /* may be before the machine started */
-    int64_t rests_until_ms;   /* nothing is tried before */
+    int64_t not_before_ms;    /* nothing is tried before */
     int64_t last_try_at_ms, last_success_at_ms;
     bool was_tried, has_succeeded; /* the two times count */
     int last_status;
@@ -90,8 +90,10 @@ size_t receiver_wants_events(const struct receiver *receiver, int64_t now_ms);
 /* Whether one more of them can be added. */
 bool receiver_has_room(const struct receiver *receiver);
 
-/* The next event, with its body, which it takes. One that has a row is not added again. */
-void receiver_add_event(struct receiver *receiver, struct delivery *event, int64_t now_ms);
+/* The next event, with its body, which it takes. One that has a row is not added again. False: no memory; it is to be read
+   again. */
+MUST_CHECK bool receiver_add_event(struct receiver *receiver, struct delivery *event,
+                                   int64_t now_ms);
 
 /* The next delivery to try now; it is in flight then. NULL: none. */
 struct delivery *receiver_take(struct receiver *receiver, int64_t now_ms);

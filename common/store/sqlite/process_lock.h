@@ -1,6 +1,6 @@
 /*
- * Lets one api-fcgi and one ws-broker at a time use a database: a second broker would disconnect the devices of the
- * first, and a second api-fcgi might apply other limits.
+ * Lets one api-fcgi, one ws-broker and one webhook-sender at a time use a database: a second broker would disconnect the devices of the
+ * first, a second api-fcgi might apply other limits, and a second sender would deliver everything twice.
  *
  * It is a kernel lock on a file next to the database; the text in the file only says which process holds it.
  */

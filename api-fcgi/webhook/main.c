@@ -1,0 +1,65 @@
+/* webhook-sender: delivers the gateway's events to the URLs that want them. */
+#include "api-fcgi/webhook/webhook_sender.h"
+#include "common/base/log.h"
+#include "common/process/program.h"
+#include "common/store/store_start.h"
+
+#include <stdlib.h>
+
+/* `context` points at the sender, which is started after the store. */
+static void completed(void *context)
+{
+    struct webhook_sender **sender = context;
+    if (*sender)
+        webhook_sender_wake(*sender);
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings;
+    struct webhook_rules rules;
+    char errmsg[ERRMSG_SIZE], metrics_path[SETTINGS_TEXT_SIZE];
+    program_start(argc, argv, "webhook-sender",
+                  "delivers the events of the SMS gateway to webhooks", &settings);
+    if (!webhook_rules_read(&settings, &rules, errmsg))
+        program_fail("the addresses for webhooks cannot be read", errmsg);
+    program_file_limit();
+
+    struct metrics *metrics = metrics_create();
+    if (!metrics)
+        program_fail("the sender cannot start", "no memory");
+    struct webhook_sender *sender = NULL;
+    struct store *store = store_start(&(struct store_options){
+        .dsn = settings.database_path,
+        .role = "webhook-sender",
+        .runtime_dir = settings.runtime_dir,
+        .timeout_ms = settings.store_timeout_ms,
+        .max_wal_bytes = settings.max_wal_bytes,
+        .limits = store_limits_of(&settings),
+        .metrics = metrics,
+        .completed = completed,
+        .context = &sender,
+    });
+    sender = webhook_sender_new(&(struct webhook_sender_options){
+        .store = store,
+        .rules = &rules,
+        .ca_file = settings.webhook_ca_file,
+        .drain_timeout_ms = settings.drain_timeout_s * 1000,
+        .metrics = metrics,
+    });
+    if (!sender) {
+        store_close(store);
+        return EXIT_FAILURE;
+    }
+    int signal_fd = program_signal_fd();
+    settings_socket_path(&settings, METRICS_OF_WEBHOOKS, metrics_path);
+    metrics_publish(metrics, metrics_path); /* the store's lock says that it is the only sender */
+    log_info("serving", LOG_TEXT("database", settings.database_path));
+    program_notify_ready();
+    webhook_sender_run(sender, signal_fd);
+    store_close(store);
+    webhook_sender_free(sender);
+    metrics_end(metrics);
+    log_info("stopped");
+    return EXIT_SUCCESS;
+}
