@@ -95,3 +95,25 @@ def test_the_page_of_errors_is_there_and_points_at_the_code(browser, phone_sim):
     row = element(browser, "#invalid_phone_number")
     assert "422" in row.text and "E.164" in row.text
     assert element(browser, "tr:target").get_attribute("id") == "invalid_phone_number"
+
+
+def test_a_page_follows_the_events_with_a_ticket(browser, phone_sim):
+    gateway = phone_sim
+    browser.get(f"{gateway.url}/docs")
+    ticket = gateway.api.request("POST", "/api/events/ticket").json()["ticket"]
+    browser.execute_script("""
+        window.shown = []
+        const source = new EventSource("/api/events?types=message.*&ticket=" + arguments[0])
+        for (const type of ["start", "message.delivered"])
+            source.addEventListener(type, event => window.shown.push([type, event.lastEventId, JSON.parse(event.data)]))
+        """, ticket)
+
+    def shown():
+        return browser.execute_script("return window.shown")
+
+    wait_for(shown, "the stream to begin")
+    message_id = gateway.api.send()["message_id"]
+    wait_for(lambda: len(shown()) == 2, "the event to arrive")
+    (first, *_), (kind, last_id, event) = shown()
+    assert (first, kind, event["data"]["message_id"]) == ("start", "message.delivered", message_id)
+    assert int(last_id) == event["id"]

@@ -18,8 +18,8 @@
 enum {
     EVENTS_AT_ONCE = 256,
     TICK_MS = 1000,
-    /* How often new events are looked for, while anyone follows, without news: another program may have written some. */
-    LOOK_MS = 200,
+    /* How often new events are looked for, while anyone follows, without news: most commits of other programs ring no bell. */
+    LOOK_MS = 20,
     /* Between two reads, so that many followers get several events at once: and for so many followers a millisecond more. */
     PAUSE_MS = 2,
     FOLLOWERS_PER_PAUSE_MS = 50,
