@@ -7,6 +7,7 @@ import hmac
 import http.server
 import json
 import os
+import socketserver
 import sys
 import time
 
@@ -55,6 +56,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         pass
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 9000), Receiver)
-print(f"listening on http://127.0.0.1:{server.server_port}/", flush=True)
+socketserver.ThreadingTCPServer.allow_reuse_address = True  # at once after a restart
+server = socketserver.ThreadingTCPServer(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 9000), Receiver)
+print(f"listening on http://127.0.0.1:{server.server_address[1]}/", flush=True)
 server.serve_forever()
