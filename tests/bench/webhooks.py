@@ -47,6 +47,7 @@ def deliveries(bench):
             assert created.status_code == 201, created.text
             run_load(gateway, post="/api/send-sms", connections=32, requests=bench.messages, phones=100, connect_rate=100000,
                      until_delivered=True)
+            gateway.wait_delivered(bench.messages)
             events = gateway.query("SELECT count(*) FROM message_event")[0][0]
             gateway.webhook_sender.start()
             wait_notes(gateway, events)
