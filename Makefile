@@ -215,7 +215,6 @@ FORCE:
 SITE := build/site
 SITE_NPM := build/site-npm/installed
 LINT_NPM := build/lint-npm/installed
-CLIENTS_NPM := build/clients-npm/installed
 SWAGGER_UI := $(addprefix $(SITE)/docs/,swagger-ui-bundle.js swagger-ui.css favicon-32x32.png)
 PAGES := $(addprefix $(SITE)/docs/,index.html docs.css docs.js)
 
@@ -223,9 +222,8 @@ site: $(PAGES) $(SWAGGER_UI) $(SITE)/docs/errors.html $(SITE)/openapi.json
 
 $(SITE_NPM): nginx/site/package.json nginx/site/package-lock.json
 $(LINT_NPM): tests/lint/package.json tests/lint/package-lock.json
-$(CLIENTS_NPM): tests/clients/package.json tests/clients/package-lock.json
 # Without install scripts: one of them reports to its maker.
-$(SITE_NPM) $(LINT_NPM) $(CLIENTS_NPM):
+$(SITE_NPM) $(LINT_NPM):
 	$(call say,NPM,$(@D))
 	@mkdir -p $(@D)
 	@cp $^ $(@D)
@@ -293,7 +291,7 @@ TEST_WORKERS ?= 6
 # exec: a shell between would end at SIGTERM and leave the tests running.
 run_tests = exec $(PYTHON) tests/run_tests.py $(PYTEST) $(1)
 test: test-dependencies
-	@$(MAKE) $(JOBS) all test-programs bench-programs preloads $(LINT_NPM) $(CLIENTS_NPM)
+	@$(MAKE) $(JOBS) all test-programs bench-programs preloads $(LINT_NPM)
 	@$(MAKE) $(JOBS) SANITIZE=address test-programs
 	@$(MAKE) $(JOBS) SANITIZE=thread test-programs
 	@$(MAKE) $(JOBS) FAIL_POINTS=1 programs

@@ -251,22 +251,3 @@ def test_streams_are_limited_for_each_key_and_in_all(locked):
     for stream in streams:
         stream.close()
     wait_for(lambda: locked.ws_broker.log().count("event stream closed") >= 4, "the streams to be closed")
-
-
-# ---- Clients of others ----
-
-def test_npm_eventsource_resumes_by_itself(make_gateway):
-    gateway = make_gateway(API_KEYS="off").start()
-    command = ["node", ROOT / "tests/clients/follow.mjs", f"{gateway.url}/api/events?types=message.cancelled"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT / "build/clients-npm") as client:
-        assert json.loads(client.stdout.readline())["type"] == "start"
-        shown = []
-        for i in range(6):
-            if i == 3:
-                gateway.ws_broker.signal(signal.SIGHUP)
-                gateway.ws_broker.wait()
-                shown.append(cancelled(gateway))
-                gateway.ws_broker.start()
-            shown.append(cancelled(gateway))
-        assert [json.loads(client.stdout.readline())["data"]["data"]["message_id"] for _ in shown] == shown
-        client.terminate()
