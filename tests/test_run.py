@@ -92,7 +92,7 @@ def test_many_signals_at_once_end_it_in_order(runs):
         run.popen.send_signal(signal.SIGHUP)
     assert run.end() == 0
     assert run.descendants() == {}
-    assert run.log().count("msg=stopped") == 2
+    assert run.log().count("msg=stopped") == 3
     assert "run.sh: line" not in run.log()  # bash's own words
 
 
