@@ -218,10 +218,10 @@ class Api:
     def get(self, path, **arguments):
         return self.request("GET", path, **arguments)
 
-    def send(self, phone_number="+1234567890", message="Hello from the SMS Gateway!"):
+    def send(self, phone_number="+1234567890", message="Hello from the SMS Gateway!", **options):
         """Sends an SMS; returns the accepted message."""
         answer = self.request("POST", "/api/send-sms",
-                              json={"phone_number": phone_number, "message": message})
+                              json={"phone_number": phone_number, "message": message, **options})
         assert answer.status_code == 202, answer.text
         assert answer.headers["Location"] == f"/api/sms/{answer.json()['message_id']}"
         return answer.json()

@@ -12,7 +12,7 @@ import pytest
 from harness.api import check_schema
 from harness.gateway import ROOT, let_others_pass, programs_folder
 from harness.phone import Phone
-from harness.waiting import LIMIT_SECONDS
+from harness.waiting import LIMIT_SECONDS, wait_for
 
 STRANGER = 64321  # nobody's number
 FAMILIES = ["keys", "devices", "sending", "messages", "batches", "inbox", "opt-outs", "webhooks", "statistics", "database",
@@ -92,7 +92,7 @@ def test_keys_in_json(ready):
     assert re.fullmatch(r"sgw_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}", made.pop("key"))
     assert made.pop("expires_at") > time.strftime("%Y-%m-%d")
     assert made == {"key_id": made["key_id"], "label": 'a "shop"', "scopes": ["send", "read"],
-                    "requests_per_minute": None, "daily_messages": 0}
+                    "requests_per_minute": None, "daily_messages": 0, "ignores_opt_out": False}
     listed = answer(ready, "keys", "list")
     assert listed["count"] == 1 and made.items() <= listed["keys"][0].items()
     assert listed["keys"][0]["state"] == "active" and listed["keys"][0]["revoked_at"] is None
@@ -390,7 +390,8 @@ def test_a_database_is_checked_beside_a_gateway_at_work(make_gateway):
         found = answer(gateway, "database", "check")
     assert found["schema_version"] == gateway.query("PRAGMA user_version")[0][0]
     assert sum(found["messages"].values()) == 20 and found["messages"].keys() == set(STATUSES)
-    assert found["message_events"] == gateway.query("SELECT count(*) FROM message_event")[0][0]
+    wait_for(lambda: answer(gateway, "database", "check")["message_events"] ==
+             gateway.query("SELECT count(*) FROM message_event")[0][0], "the last message to be given to the phone")
     assert (found["devices"], found["device_tokens"], found["api_keys"]) == (1, 1, 1)
     assert "is intact" in gateway.command("database", "check")[1]
     phone.close()
