@@ -11,7 +11,7 @@ void content_write_members(struct json_writer *json, const struct database_file_
     for (int i = 0; i < MESSAGE_STATUS_COUNT; i++)
         json_put_integer(json, message_status_name((enum message_status)i), content->messages[i]);
     json_end_object(json);
-    json_put_integer(json, "message_events", content->events);
+    json_put_integer(json, "events", content->events);
     json_put_integer(json, "devices", content->devices);
     json_put_integer(json, "device_tokens", content->device_tokens);
     json_put_integer(json, "api_keys", content->api_keys);

@@ -348,7 +348,8 @@ def own_tool(folder, settings_file):
                    cwd=ROOT, check=True, capture_output=True, timeout=LIMIT_SECONDS * 4)
     build = ROOT / "build"
     subprocess.run(["cc", "-pie", "-o", folder / "tool", target / "obj/common/process/settings.o",
-                    *sorted(build.glob("obj/deploy/cli/*.o")), build / "libcommon.a", "-lqrencode",
+                    *(build / "obj/deploy/cli" / f"{source.stem}.o" for source in ROOT.glob("deploy/cli/*.c")),
+                    build / "libcommon.a", "-lqrencode",
                     "-lsqlite3", "-lcjson", "-luuid", "-lcrypto", "-lm", "-lpthread"], check=True)
     return folder / "tool"
 
@@ -390,8 +391,9 @@ def test_a_database_is_checked_beside_a_gateway_at_work(make_gateway):
         found = answer(gateway, "database", "check")
     assert found["schema_version"] == gateway.query("PRAGMA user_version")[0][0]
     assert sum(found["messages"].values()) == 20 and found["messages"].keys() == set(STATUSES)
-    wait_for(lambda: answer(gateway, "database", "check")["message_events"] ==
-             gateway.query("SELECT count(*) FROM message_event")[0][0], "the last message to be given to the phone")
+    wait_for(lambda: answer(gateway, "database", "check")["events"] == sum(
+        gateway.query(f"SELECT count(*) FROM {table}")[0][0] for table in ("message_event", "gateway_event")),
+             "the last message to be given to the phone")
     assert (found["devices"], found["device_tokens"], found["api_keys"]) == (1, 1, 1)
     assert "is intact" in gateway.command("database", "check")[1]
     phone.close()

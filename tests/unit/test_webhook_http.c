@@ -45,9 +45,9 @@ static void answer(struct server *server, int fd)
     char byte;
     size_t length = server->answer ? strlen(server->answer) : 0;
     atomic_fetch_add(&server->requests, 1);
-    if (length > 0 && write(fd, server->answer, length) < 0)
+    if (length > 0 && send(fd, server->answer, length, MSG_NOSIGNAL) < 0)
         return;
-    while (server->endless && write(fd, much, sizeof(much)) > 0)
+    while (server->endless && send(fd, much, sizeof(much), MSG_NOSIGNAL) > 0)
         ;
     while (!server->answer && read(fd, &byte, 1) > 0)
         ;

@@ -277,16 +277,9 @@ static void a_url_may_be_so_long(void **state)
     assert_false(webhook_url_check(url, &rules, errmsg));
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_public_addresses_are_allowed),
-        cmocka_unit_test(what_a_setting_lists_is_allowed),
-        cmocka_unit_test(a_list_of_networks_is_refused_with_the_word_that_is_wrong),
-        cmocka_unit_test(a_machine_knows_its_own_addresses),
-        cmocka_unit_test(urls_are_checked_strictly),
-        cmocka_unit_test(plain_http_is_for_this_machine),
-        cmocka_unit_test(a_url_may_be_so_long),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_TESTS(cmocka_unit_test(only_public_addresses_are_allowed),
+           cmocka_unit_test(what_a_setting_lists_is_allowed),
+           cmocka_unit_test(a_list_of_networks_is_refused_with_the_word_that_is_wrong),
+           cmocka_unit_test(a_machine_knows_its_own_addresses),
+           cmocka_unit_test(urls_are_checked_strictly),
+           cmocka_unit_test(plain_http_is_for_this_machine), cmocka_unit_test(a_url_may_be_so_long))

@@ -466,25 +466,17 @@ static void texts_are_not_sent_elsewhere_without_the_scope(void **state)
     assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        STORE_TEST(a_webhook_is_kept_as_it_was_created),
-        STORE_TEST(there_are_so_many_webhooks_and_no_more),
-        STORE_TEST(a_change_changes_what_is_set),
-        STORE_TEST(the_cursor_only_grows),
-        STORE_TEST(a_delivery_waits_until_it_is_delivered),
-        STORE_TEST(deliveries_are_listed_newest_first),
-        STORE_TEST(a_webhook_that_is_enabled_is_tried_at_once),
-        STORE_TEST(a_change_by_people_outlasts_the_sender),
-        STORE_TEST(a_removed_webhook_takes_its_deliveries_with_it),
-        STORE_TEST(a_new_webhook_begins_with_the_next_event),
-        STORE_TEST(a_test_is_for_one_webhook),
-        STORE_TEST(a_disabled_webhook_is_an_event),
-        STORE_TEST(one_event_is_delivered_once_more),
-        STORE_TEST(all_events_since_a_time_are_delivered_once_more),
-        STORE_TEST(texts_are_not_sent_elsewhere_without_the_scope),
-        STORE_TEST(old_deliveries_are_purged_but_not_those_that_wait),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_TESTS(STORE_TEST(a_webhook_is_kept_as_it_was_created),
+           STORE_TEST(there_are_so_many_webhooks_and_no_more),
+           STORE_TEST(a_change_changes_what_is_set), STORE_TEST(the_cursor_only_grows),
+           STORE_TEST(a_delivery_waits_until_it_is_delivered),
+           STORE_TEST(deliveries_are_listed_newest_first),
+           STORE_TEST(a_webhook_that_is_enabled_is_tried_at_once),
+           STORE_TEST(a_change_by_people_outlasts_the_sender),
+           STORE_TEST(a_removed_webhook_takes_its_deliveries_with_it),
+           STORE_TEST(a_new_webhook_begins_with_the_next_event),
+           STORE_TEST(a_test_is_for_one_webhook), STORE_TEST(a_disabled_webhook_is_an_event),
+           STORE_TEST(one_event_is_delivered_once_more),
+           STORE_TEST(all_events_since_a_time_are_delivered_once_more),
+           STORE_TEST(texts_are_not_sent_elsewhere_without_the_scope),
+           STORE_TEST(old_deliveries_are_purged_but_not_those_that_wait))
