@@ -49,14 +49,14 @@ def test_a_refusal_is_counted_as_one(make_gateway):
 
 def test_requests_by_the_clock_are_as_many_as_asked(make_gateway):
     gateway = make_gateway().start()
-    result = run_load(gateway, connections=2, rate=2000, requests=100, seconds=1, **POST)
+    result = run_load(gateway, connections=2, rate=2000, requests=100, seconds=60, **POST)
     assert result["answered"] == 100
     assert gateway.query("SELECT count(*) FROM message") == [(100,)]
 
 
 def test_batches_are_as_many_as_asked(make_gateway):
     gateway = make_gateway().start()
-    result = run_load(gateway, connections=2, batch=2000, requests=3, seconds=1, post="/api/batches")
+    result = run_load(gateway, connections=2, batch=2000, requests=3, seconds=60, post="/api/batches")
     assert (result["answered"], result["refused"], result["broken"]) == (3, 0, 0)
     assert gateway.query("SELECT count(*), sum(count) FROM batch") == [(3, 6000)]
     assert gateway.counts() == (6000, 6000, 6000)
@@ -67,7 +67,7 @@ def test_gets_take_their_paths_from_a_file(make_gateway, tmp_path):
     ids = [gateway.api.send()["message_id"] for _ in range(3)]
     paths = tmp_path / "paths"
     paths.write_text("".join(f"/api/sms/{id}\n" for id in ids) + "/api/sms?limit=50\n")
-    result = run_load(gateway, connections=2, requests=50, seconds=1, gets=paths)
+    result = run_load(gateway, connections=2, requests=50, seconds=60, gets=paths)
     assert result["answered"] == 50 and result["answer"]["p50_ms"] > 0
 
 

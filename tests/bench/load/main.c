@@ -182,6 +182,8 @@ static bool is_over(int64_t now)
     if (given.until_delivered && (double)http_results.answered >= given.requests &&
         messages.delivered >= http_results.answered && phones_are_done())
         return true;
+    if (given.requests > 0 && given.phones == 0 && (double)http_results.answered >= given.requests)
+        return true;
     return now >= end_ns;
 }
 
