@@ -37,6 +37,7 @@ def _restart(gateway, queued):
     """Kills and starts both processes; the seconds until they serve, and until the first of the queued messages is dispatched."""
     for process in (gateway.api_fcgi, gateway.ws_broker):
         process.kill()
+    (gateway.folder / "run/broker.sock").unlink()  # that of the killed broker, which a phone would try once
     begin = time.monotonic()
     for process in (gateway.api_fcgi, gateway.ws_broker):
         process.start(ready=False)
