@@ -1,7 +1,7 @@
 /* GET /api/batches */
 #include "api-fcgi/handlers/handlers.h"
+#include "api-fcgi/handlers/list_page.h"
 #include "api-fcgi/server/query.h"
-#include "common/base/url.h"
 #include "common/store/batch_json.h"
 
 #include <string.h>
@@ -44,16 +44,9 @@ static void put_next(struct http_exchange *exchange, struct json_writer *json,
                      const struct message_id *last, const struct query_values *values)
 {
     char cursor[sizeof(cursor_prefix) + MESSAGE_ID_TEXT_SIZE];
-    struct buffer url;
     message_id_format(last, stpcpy(cursor, cursor_prefix));
-    buffer_init(&url, 1024);
-    buffer_append_text(&url, "/api/batches");
-    query_append_filters(&url, parameters, ARRAY_LENGTH(parameters), values);
-    url_append_parameter(&url, "cursor", cursor);
-    json_put_text(json, "next", url.data);
-    if (url.data)
-        http_add_header(exchange, "Link", "<%s>; rel=\"next\"", url.data);
-    buffer_fini(&url);
+    list_page_put_next(exchange, json, "/api/batches", parameters, ARRAY_LENGTH(parameters), values,
+                       cursor);
 }
 
 enum http_outcome batches_handle_list(struct http_exchange *exchange)

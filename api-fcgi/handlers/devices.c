@@ -1,9 +1,9 @@
 /* GET /api/devices, GET and PATCH /api/devices/{device_id} */
 #include "api-fcgi/handlers/handlers.h"
+#include "api-fcgi/handlers/list_page.h"
 #include "api-fcgi/server/api.h"
 #include "api-fcgi/server/json_body.h"
 #include "api-fcgi/server/query.h"
-#include "common/base/url.h"
 #include "common/store/device_json.h"
 
 #include <string.h>
@@ -62,16 +62,9 @@ static void put_next(struct http_exchange *exchange, struct json_writer *json,
                      const struct device *last, const struct query_values *values)
 {
     char cursor[sizeof(cursor_prefix) + DEVICE_ID_SIZE];
-    struct buffer url;
     strcpy(stpcpy(cursor, cursor_prefix), last->device_id);
-    buffer_init(&url, 1024);
-    buffer_append_text(&url, "/api/devices");
-    query_append_filters(&url, parameters, ARRAY_LENGTH(parameters), values);
-    url_append_parameter(&url, "cursor", cursor);
-    json_put_text(json, "next", url.data);
-    if (url.data)
-        http_add_header(exchange, "Link", "<%s>; rel=\"next\"", url.data);
-    buffer_fini(&url);
+    list_page_put_next(exchange, json, "/api/devices", parameters, ARRAY_LENGTH(parameters), values,
+                       cursor);
 }
 
 static void answer_page(struct http_exchange *exchange, const struct store_device_page *page,

@@ -169,3 +169,18 @@ void list_page_put(struct http_exchange *exchange, struct json_writer *json,
     put_link(exchange, json, "previous", "prev", there, &url);
     buffer_fini(&url);
 }
+
+void list_page_put_next(struct http_exchange *exchange, struct json_writer *json, const char *path,
+                        const struct query_parameter *parameters, size_t parameter_count,
+                        const struct query_values *values, const char *cursor)
+{
+    struct buffer url;
+    buffer_init(&url, 1024);
+    buffer_append_text(&url, path);
+    query_append_filters(&url, parameters, parameter_count, values);
+    url_append_parameter(&url, "cursor", cursor);
+    json_put_text(json, "next", url.data);
+    if (url.data)
+        http_add_header(exchange, "Link", "<%s>; rel=\"next\"", url.data);
+    buffer_fini(&url);
+}

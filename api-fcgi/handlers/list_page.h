@@ -63,6 +63,12 @@ struct list_page {
     const struct message_id *newest, *oldest; /* on the page, if it has any */
 };
 
+/* The member `next` of a list whose only neighbour is its next page, and the header (RFC 8288): `path` with the filters that
+   the client gave, and `cursor`. */
+void list_page_put_next(struct http_exchange *exchange, struct json_writer *json, const char *path,
+                        const struct query_parameter *parameters, size_t parameter_count,
+                        const struct query_values *values, const char *cursor);
+
 /* The members `count` to `previous`, and the headers (RFC 8288). */
 void list_page_put(struct http_exchange *exchange, struct json_writer *json,
                    const struct list_page *page);

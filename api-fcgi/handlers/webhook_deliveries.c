@@ -1,8 +1,8 @@
 /* What a webhook was sent: the deliveries, a test, and what is to be sent again. */
 #include "api-fcgi/handlers/handlers.h"
+#include "api-fcgi/handlers/list_page.h"
 #include "api-fcgi/server/json_body.h"
 #include "api-fcgi/server/query.h"
-#include "common/base/url.h"
 #include "common/process/option_rules.h"
 #include "common/store/webhook_json.h"
 
@@ -61,19 +61,10 @@ static const struct query_parameter parameters[] = {
 static void put_next(struct http_exchange *exchange, struct json_writer *json, const char *id,
                      int64_t last, const struct query_values *values)
 {
-    char cursor[sizeof(cursor_prefix) + 24];
-    struct buffer url;
+    char cursor[sizeof(cursor_prefix) + 24], path[64];
     snprintf(cursor, sizeof(cursor), "%s%" PRId64, cursor_prefix, last);
-    buffer_init(&url, 1024);
-    buffer_append_text(&url, "/api/webhooks/");
-    buffer_append_text(&url, id);
-    buffer_append_text(&url, "/deliveries");
-    query_append_filters(&url, parameters, ARRAY_LENGTH(parameters), values);
-    url_append_parameter(&url, "cursor", cursor);
-    json_put_text(json, "next", url.data);
-    if (url.data)
-        http_add_header(exchange, "Link", "<%s>; rel=\"next\"", url.data);
-    buffer_fini(&url);
+    snprintf(path, sizeof(path), "/api/webhooks/%s/deliveries", id);
+    list_page_put_next(exchange, json, path, parameters, ARRAY_LENGTH(parameters), values, cursor);
 }
 
 /* `count` may be one more than a page has. */
