@@ -15,6 +15,14 @@ static enum error find(struct store_transaction *transaction, const char *id,
     return error == ERROR_NONE && !found ? ERROR_WEBHOOK_NOT_FOUND : error;
 }
 
+/* As a change that the sender must see: it reads the webhook again, and looks for rows that are new to it. */
+static enum error save_changed(struct store_transaction *transaction, struct webhook *webhook)
+{
+    const struct webhook_rows *rows = transaction->rows->webhooks;
+    enum error error = rows->next_change(transaction->database, &webhook->changed);
+    return error == ERROR_NONE ? rows->save(transaction->database, webhook) : error;
+}
+
 enum error verb_create_webhook(struct store_transaction *transaction, struct store_write *write)
 {
     const struct webhook_rows *rows = transaction->rows->webhooks;
@@ -65,7 +73,6 @@ static enum error start_over(struct store_transaction *transaction, struct webho
 
 enum error verb_change_webhook(struct store_transaction *transaction, struct store_write *write)
 {
-    const struct webhook_rows *rows = transaction->rows->webhooks;
     const struct webhook_change *change = write->change_webhook.change;
     struct webhook *webhook = write->change_webhook.webhook, before;
     enum error error = find(transaction, write->change_webhook.id, &before);
@@ -78,9 +85,7 @@ enum error verb_change_webhook(struct store_transaction *transaction, struct sto
         return ERROR_SCOPE_MISSING;
     if (webhook->enabled && (!before.enabled || strcmp(webhook->url, before.url) != 0))
         error = start_over(transaction, webhook);
-    if (error == ERROR_NONE)
-        error = rows->next_change(transaction->database, &webhook->changed);
-    return error == ERROR_NONE ? rows->save(transaction->database, webhook) : error;
+    return error == ERROR_NONE ? save_changed(transaction, webhook) : error;
 }
 
 enum error verb_remove_webhook(struct store_transaction *transaction, struct store_write *write)
@@ -95,14 +100,6 @@ enum error verb_remove_webhook(struct store_transaction *transaction, struct sto
 }
 
 /* ---- Tests, and what is to be sent once more ---- */
-
-/* The sender looks for rows that are new to it where the webhook has changed. */
-static enum error save_changed(struct store_transaction *transaction, struct webhook *webhook)
-{
-    const struct webhook_rows *rows = transaction->rows->webhooks;
-    enum error error = rows->next_change(transaction->database, &webhook->changed);
-    return error == ERROR_NONE ? rows->save(transaction->database, webhook) : error;
-}
 
 static enum error make_due(struct store_transaction *transaction, struct webhook *webhook,
                            struct webhook_delivery *delivery)
@@ -267,10 +264,7 @@ static enum error disable(struct store_transaction *transaction, struct webhook 
     webhook->enabled = false;
     webhook->updated_at_ms = transaction->now_ms;
     snprintf(webhook->disabled_reason, sizeof(webhook->disabled_reason), "%s", reason);
-    enum error error = transaction->rows->webhooks->next_change(transaction->database,
-                                                                &webhook->changed);
-    if (error == ERROR_NONE)
-        error = transaction->rows->webhooks->save(transaction->database, webhook);
+    enum error error = save_changed(transaction, webhook);
     return error == ERROR_NONE ? event_put_text(transaction,
                                                 (struct event_row){.type = EVENT_WEBHOOK_DISABLED,
                                                                    .subject = webhook->id},
