@@ -2,6 +2,7 @@
 #include "common/store/sqlite/database.h"
 #include "common/store/sqlite/incoming_rows.h"
 #include "common/store/sqlite/queries.h"
+#include "common/store/sqlite/seq_range.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,42 +24,10 @@ enum error queries_find_incoming(struct store_database_reader *reader, const str
 
 /* ---- Lists ---- */
 
-/* Numbers of rows from `first` up to, but without, `end`. */
-struct seq_range {
-    int64_t first, end;
-};
-
-static int64_t first_seq_at(int64_t wall_ms)
-{
-    struct message_id first = message_id_first_at(wall_ms);
-    return message_id_seq(&first);
-}
-
 static struct seq_range filter_range(const struct store_inbox_query *query)
 {
-    struct seq_range range = {0, INT64_MAX};
-    if (query->has_stored_after)
-        range.first = first_seq_at(query->stored_after_ms);
-    if (query->has_stored_before)
-        range.end = first_seq_at(query->stored_before_ms);
-    return range;
-}
-
-/* Cuts `range` down to the part that the page may come from. */
-static enum error cut_to_page(struct handle *handle, const struct store_inbox_query *query,
-                              struct seq_range *range)
-{
-    int64_t cursor = message_id_seq(&query->cursor); /* also if what it names is gone */
-    if (query->position == STORE_AT_OFFSET)
-        return ERROR_NONE;
-    struct statement *select = statement_get(handle, FIND_INCOMING_SEQ);
-    statement_bind_message(select, &query->cursor);
-    enum error error = statement_read_integer(handle, select, &cursor);
-    if (query->position == STORE_OLDER_THAN)
-        range->end = MIN(cursor, range->end);
-    else /* nothing is newer than the greatest */
-        range->first = MAX(cursor < INT64_MAX ? cursor + 1 : cursor, range->first);
-    return error;
+    return seq_range_of_times(query->has_stored_after, query->stored_after_ms,
+                              query->has_stored_before, query->stored_before_ms);
 }
 
 struct list_statements {
@@ -134,7 +103,8 @@ static enum error read_page(struct handle *handle, const struct store_inbox_quer
     bool newer = query->position == STORE_NEWER_THAN, more = false;
     struct list_statements statements = choose_index(query);
     struct seq_range range = filter_range(query);
-    enum error error = cut_to_page(handle, query, &range);
+    enum error error = seq_range_cut(handle, FIND_INCOMING_SEQ, query->position, &query->cursor,
+                                     &range);
     if (error != ERROR_NONE)
         return error;
     page->incoming = calloc(query->limit, sizeof(*page->incoming));

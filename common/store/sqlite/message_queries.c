@@ -2,6 +2,7 @@
 #include "common/store/sqlite/database.h"
 #include "common/store/sqlite/message_rows.h"
 #include "common/store/sqlite/queries.h"
+#include "common/store/sqlite/seq_range.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -98,49 +99,10 @@ enum error queries_read_history(struct store_database_reader *reader, const stru
 
 /* ---- Lists ---- */
 
-/* Numbers of messages (message_id_seq) from `first` up to, but without, `end`. */
-struct seq_range {
-    int64_t first, end;
-};
-
-static int64_t first_seq_at(int64_t wall_ms)
-{
-    struct message_id first = message_id_first_at(wall_ms);
-    return message_id_seq(&first);
-}
-
 static struct seq_range filter_range(const struct store_query *query)
 {
-    struct seq_range range = {0, INT64_MAX};
-    if (query->has_created_after)
-        range.first = first_seq_at(query->created_after_ms);
-    if (query->has_created_before)
-        range.end = first_seq_at(query->created_before_ms);
-    return range;
-}
-
-/* The number of the message at the cursor, or what it would be if the message is gone. */
-static enum error find_cursor(struct handle *handle, const struct message_id *id, int64_t *seq)
-{
-    *seq = message_id_seq(id);
-    struct statement *select = statement_get(handle, FIND_SEQ);
-    statement_bind_message(select, id);
-    return statement_read_integer(handle, select, seq);
-}
-
-/* Cuts `range` down to the part that the page may come from. */
-static enum error cut_to_page(struct handle *handle, const struct store_query *query,
-                              struct seq_range *range)
-{
-    int64_t cursor;
-    if (query->position == STORE_AT_OFFSET)
-        return ERROR_NONE;
-    enum error error = find_cursor(handle, &query->cursor, &cursor);
-    if (query->position == STORE_OLDER_THAN)
-        range->end = MIN(cursor, range->end);
-    else /* nothing is newer than the greatest */
-        range->first = MAX(cursor < INT64_MAX ? cursor + 1 : cursor, range->first);
-    return error;
+    return seq_range_of_times(query->has_created_after, query->created_after_ms,
+                              query->has_created_before, query->created_before_ms);
 }
 
 /* The state of one list query, in one read transaction. */
@@ -225,7 +187,7 @@ static enum error read_page(struct handle *handle, const struct store_query *que
     bool row, newer = query->position == STORE_NEWER_THAN, more = false;
     size_t text_bytes = 0;
     struct seq_range range = filter_range(query);
-    enum error error = cut_to_page(handle, query, &range);
+    enum error error = seq_range_cut(handle, FIND_SEQ, query->position, &query->cursor, &range);
 
     if (error != ERROR_NONE)
         return error;
