@@ -127,10 +127,7 @@ static int list(struct store *store, const struct command *command)
     if (!command_number(command, "limit", 1, MAX_LIST, &limit))
         return COMMAND_EXIT_USAGE;
     enum error error = store_reader_open(store, &reader);
-    if (command->json) {
-        json_begin_object(command->json, NULL);
-        json_begin_array(command->json, "batches");
-    }
+    command_begin_list(command, "batches");
     if (error == ERROR_NONE)
         error = print_batches(reader, command, (size_t)limit);
     store_reader_close(reader);

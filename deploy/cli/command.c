@@ -100,6 +100,41 @@ int command_fail_error(const struct command *command, enum error error)
     return command_fail(command, "%s; nothing was changed", error_title(error));
 }
 
+void command_begin_list(const struct command *command, const char *name)
+{
+    if (!command->json)
+        return;
+    json_begin_object(command->json, NULL);
+    json_begin_array(command->json, name);
+}
+
+int command_end_list(const struct command *command, enum error error, size_t count, int64_t total,
+                     size_t limit, const char *what)
+{
+    if (error != ERROR_NONE) {
+        if (command->json && count == 0)
+            buffer_clear(command->json->out); /* nothing has been printed */
+        return command_fail_error(command, error);
+    }
+    if (command->json) {
+        json_end_array(command->json);
+        json_put_integer(command->json, "count", (int64_t)count);
+        json_put_integer(command->json, "total", total);
+        json_put_integer(command->json, "limit", (int64_t)limit);
+        json_end_object(command->json);
+    } else {
+        printf("%zu of %" PRId64 " %s.\n", count, total, what);
+    }
+    return EXIT_SUCCESS;
+}
+
+void command_print_line(const char *name, const char *text)
+{
+    printf("%-12s  ", name);
+    terminal_put(stdout, text);
+    putchar('\n');
+}
+
 void command_flush_json(const struct command *command)
 {
     struct buffer *out = command->json->out;

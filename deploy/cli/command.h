@@ -86,6 +86,17 @@ MUST_CHECK bool command_number(const struct command *command, const char *name, 
    (terminal.h). */
 void command_flush_json(const struct command *command);
 
+/* With --json: begins the object of a list, and the array of that name in it. */
+void command_begin_list(const struct command *command, const char *name);
+
+/* Ends a list of which `count` of `total` were printed, and returns the exit status. `what` they are is for people. After an
+   error: its message, and no JSON if nothing was printed. */
+int command_end_list(const struct command *command, enum error error, size_t count, int64_t total,
+                     size_t limit, const char *what);
+
+/* "name          text", on a line, with the text escaped. */
+void command_print_line(const char *name, const char *text);
+
 /* Print an error message and return the exit status: wrong usage, failure, an error of the store. */
 int command_refuse(const struct command *command, const char *format, ...) PRINTF_FORMAT(2, 3);
 int command_fail(const struct command *command, const char *format, ...) PRINTF_FORMAT(2, 3);

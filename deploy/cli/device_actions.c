@@ -147,10 +147,7 @@ int device_actions_list(struct store *store, const struct command *command)
     enum error error = store_reader_open(store, &reader);
     if (error != ERROR_NONE)
         return command_fail_error(command, error);
-    if (command->json) {
-        json_begin_object(command->json, NULL);
-        json_begin_array(command->json, "devices");
-    }
+    command_begin_list(command, "devices");
     int status = show_pages(reader, command, &query, &count);
     if (command->json) {
         json_end_array(command->json);

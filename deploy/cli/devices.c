@@ -199,10 +199,7 @@ static int create_tokens(struct store *store, const struct command *command)
     char line[DEVICE_ID_SIZE + 2], text[SECRET_TEXT_SIZE];
     int status = EXIT_SUCCESS;
     int64_t count = 0;
-    if (command->json) {
-        json_begin_object(command->json, NULL);
-        json_begin_array(command->json, "tokens");
-    }
+    command_begin_list(command, "tokens");
     while (status == EXIT_SUCCESS && fgets(line, sizeof(line), stdin)) {
         line[strcspn(line, "\r\n")] = '\0';
         if (!device_id_valid(line)) {

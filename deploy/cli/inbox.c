@@ -115,64 +115,40 @@ static int list(struct store *store, const struct command *command)
     int status = read_query(command, &query);
     if (status != 0)
         return status;
-    if (command->json) {
-        json_begin_object(command->json, NULL);
-        json_begin_array(command->json, "incoming");
-    }
+    command_begin_list(command, "incoming");
     enum error error = store_reader_open(store, &reader);
     if (error == ERROR_NONE)
         error = print_list(reader, command, query, &count, &total);
     store_reader_close(reader);
-    if (error != ERROR_NONE) {
-        if (command->json && count == 0)
-            buffer_clear(command->json->out); /* nothing has been printed */
-        return command_fail_error(command, error);
-    }
-    if (command->json) {
-        json_end_array(command->json);
-        json_put_integer(command->json, "count", (int64_t)count);
-        json_put_integer(command->json, "total", total);
-        json_put_integer(command->json, "limit", (int64_t)query.limit);
-        json_end_object(command->json);
-    } else {
-        printf("%zu of %" PRId64 " incoming SMS.\n", count, total);
-    }
-    return EXIT_SUCCESS;
+    return command_end_list(command, error, count, total, query.limit, "incoming SMS");
 }
 
 /* ---- show ---- */
-
-static void print_line(const char *name, const char *text)
-{
-    printf("%-12s  ", name);
-    terminal_put(stdout, text);
-    putchar('\n');
-}
 
 static void print_time(const char *name, int64_t wall_ms)
 {
     char text[CLOCK_TEXT_SIZE];
     clock_format(wall_ms, text);
-    print_line(name, text);
+    command_print_line(name, text);
 }
 
 static void print_sms(const struct incoming_sms *sms)
 {
     char id[MESSAGE_ID_TEXT_SIZE];
     message_id_format(&sms->id, id);
-    print_line("id", id);
-    print_line("from", *sms->sender ? sms->sender : "(unknown)");
-    print_line("text", incoming_sms_text_is_removed(sms) ? "(deleted)" : sms->text);
+    command_print_line("id", id);
+    command_print_line("from", *sms->sender ? sms->sender : "(unknown)");
+    command_print_line("text", incoming_sms_text_is_removed(sms) ? "(deleted)" : sms->text);
     printf("%-12s  %u in %s\n", "segments", sms->segments, sms_encoding_name(sms->encoding));
-    print_line("device", sms->device_id);
+    command_print_line("device", sms->device_id);
     if (*sms->recipient)
-        print_line("to", sms->recipient);
+        command_print_line("to", sms->recipient);
     if (sms->sim != 0)
-        print_line("SIM", (char[]){(char)('0' + sms->sim), '\0'});
+        command_print_line("SIM", (char[]){(char)('0' + sms->sim), '\0'});
     if (incoming_sms_device_time_ms(sms) != 0)
         print_time("received at", incoming_sms_device_time_ms(sms));
     print_time("stored at", message_id_time_ms(&sms->id));
-    print_line("received id", sms->received_id);
+    command_print_line("received id", sms->received_id);
 }
 
 static int show(struct store *store, const struct command *command)

@@ -120,39 +120,15 @@ static int list(struct store *store, const struct command *command)
     int status = read_query(command, &query);
     if (status != 0)
         return status;
-    if (command->json) {
-        json_begin_object(command->json, NULL);
-        json_begin_array(command->json, "messages");
-    }
+    command_begin_list(command, "messages");
     enum error error = store_reader_open(store, &reader);
     if (error == ERROR_NONE)
         error = print_list(reader, command, query, &count, &total);
     store_reader_close(reader);
-    if (error != ERROR_NONE) {
-        if (command->json && count == 0)
-            buffer_clear(command->json->out); /* nothing has been printed */
-        return command_fail_error(command, error);
-    }
-    if (command->json) {
-        json_end_array(command->json);
-        json_put_integer(command->json, "count", (int64_t)count);
-        json_put_integer(command->json, "total", total);
-        json_put_integer(command->json, "limit", (int64_t)query.limit);
-        json_end_object(command->json);
-    } else {
-        printf("%zu of %" PRId64 " messages.\n", count, total);
-    }
-    return EXIT_SUCCESS;
+    return command_end_list(command, error, count, total, query.limit, "messages");
 }
 
 /* ---- show ---- */
-
-static void print_line(const char *name, const char *text)
-{
-    printf("%-12s  ", name);
-    terminal_put(stdout, text);
-    putchar('\n');
-}
 
 /* "no_service: The phone had no network" */
 static void print_error(const char *code, const char *text)
@@ -169,7 +145,7 @@ static void print_time(const char *name, int64_t wall_ms)
     if (wall_ms == 0)
         return;
     clock_format(wall_ms, text);
-    print_line(name, text);
+    command_print_line(name, text);
 }
 
 /* Those that are set. */
@@ -179,22 +155,22 @@ static void print_options(const struct message *message)
     const struct message_options *options = &message->options;
     char batch_id[MESSAGE_ID_TEXT_SIZE];
     if (*options->target.device_id)
-        print_line("only device", options->target.device_id);
+        command_print_line("only device", options->target.device_id);
     if (*options->target.device_group)
-        print_line("only group", options->target.device_group);
+        command_print_line("only group", options->target.device_group);
     if (options->target.sim != 0)
         printf("%-12s  %u\n", "only SIM", options->target.sim);
     print_time("send at", options->send_at_ms);
     print_time("expires at", options->expires_at_ms);
     if (options->priority != MESSAGE_PRIORITY_NORMAL)
-        print_line("priority", message_priority_name(options->priority));
+        command_print_line("priority", message_priority_name(options->priority));
     if (*options->reference)
-        print_line("reference", options->reference);
+        command_print_line("reference", options->reference);
     if (options->no_delivery_report)
-        print_line("report", "no delivery report is asked for");
+        command_print_line("report", "no delivery report is asked for");
     if (!message_id_equal(&message->batch_id, &none)) {
         message_id_format(&message->batch_id, batch_id);
-        print_line("batch", batch_id);
+        command_print_line("batch", batch_id);
     }
 }
 
@@ -216,16 +192,16 @@ static void print_message(const struct message *message)
 {
     char id[MESSAGE_ID_TEXT_SIZE];
     message_id_format(&message->id, id);
-    print_line("id", id);
-    print_line("phone number", message->phone_number);
-    print_line("text", *message->text ? message->text : "(deleted)");
+    command_print_line("id", id);
+    command_print_line("phone number", message->phone_number);
+    command_print_line("text", *message->text ? message->text : "(deleted)");
     printf("%-12s  %u in %s\n", "segments", message->segments,
            sms_encoding_name(message->encoding));
-    print_line("status", message_status_name(message->status));
+    command_print_line("status", message_status_name(message->status));
     print_wait(message);
-    print_line("device", *message->device_id ? message->device_id : "none");
+    command_print_line("device", *message->device_id ? message->device_id : "none");
     if (message->device_sim != 0)
-        print_line("by its SIM", (char[]){(char)('0' + message->device_sim), '\0'});
+        command_print_line("by its SIM", (char[]){(char)('0' + message->device_sim), '\0'});
     if (*message->error_code || *message->error_message) {
         printf("%-12s  ", "error");
         print_error(message->error_code, message->error_message);

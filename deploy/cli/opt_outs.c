@@ -50,10 +50,7 @@ static int list(struct store *store, const struct command *command)
     struct store_reader *reader = NULL;
     int64_t total = 0;
     enum error error = store_reader_open(store, &reader);
-    if (error == ERROR_NONE && command->json) {
-        json_begin_object(command->json, NULL);
-        json_begin_array(command->json, "opt_outs");
-    }
+    command_begin_list(command, "opt_outs");
     if (error == ERROR_NONE)
         error = print_list(reader, command, &total);
     store_reader_close(reader);
