@@ -158,9 +158,9 @@ def test_a_batch_that_is_not_there_is_not_found(served, method, batch_id):
 
 
 def test_batches_are_listed_newest_first(served):
-    ids = [create(served, {"messages": messages(count + 1)}).json()["batch_id"] for count in range(5)][::-1]
+    ids = [create(served, {"messages": messages(count + 1)}).json()["batch_id"] for count in range(6)][::-1]
     listed, path = [], "/api/batches?limit=2"
-    while path and len(listed) < 5:
+    while path and len(listed) < 6:
         answer = served.api.request("GET", path)
         assert answer.status_code == 200, answer.text
         page = answer.json()
@@ -168,8 +168,8 @@ def test_batches_are_listed_newest_first(served):
         listed += page["batches"]
         path = page.get("next")
         assert (answer.headers.get("Link") == f'<{path}>; rel="next"') == (path is not None)
-    assert [batch["batch_id"] for batch in listed][:5] == ids
-    assert listed[0] == batch_of(served, ids[0]) and listed[0]["count"] == 5
+    assert [batch["batch_id"] for batch in listed][:6] == ids
+    assert listed[0] == batch_of(served, ids[0]) and listed[0]["count"] == 6
     for query, pointer in (("limit=101", "limit"), ("limit=0", "limit"), ("cursor=before-x", "cursor"), ("offset=1", "offset")):
         answer = served.api.request("GET", f"/api/batches?{query}")
         assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, pointer), answer.text
