@@ -210,25 +210,30 @@ $(GEN)/settings_file.h: FORCE
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 FORCE:
 
-# ---- The documentation pages, which nginx serves ----
+# ---- The dashboard and the documentation pages, which nginx serves ----
 
 SITE := build/site
 SITE_NPM := build/site-npm/installed
+DASHBOARD_NPM := build/dashboard-npm/installed
 LINT_NPM := build/lint-npm/installed
+DASHBOARD := $(shell find nginx/dashboard -name node_modules -prune -o -type f -print)
 SWAGGER_UI := $(addprefix $(SITE)/docs/,swagger-ui-bundle.js swagger-ui.css favicon-32x32.png)
 PAGES := $(addprefix $(SITE)/docs/,index.html docs.css docs.js)
 
-site: $(PAGES) $(SWAGGER_UI) $(SITE)/docs/errors.html $(SITE)/openapi.json
+site: $(SITE)/index.html $(PAGES) $(SWAGGER_UI) $(SITE)/docs/errors.html $(SITE)/openapi.json
 
-$(SITE_NPM): nginx/site/package.json nginx/site/package-lock.json
-$(LINT_NPM): tests/lint/package.json tests/lint/package-lock.json
-# Without install scripts: one of them reports to its maker.
-$(SITE_NPM) $(LINT_NPM):
-	$(call say,NPM,$(@D))
-	@mkdir -p $(@D)
-	@cp $^ $(@D)
-	$(Q)npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error
+# npm itself is needed only to change a lock file.
+$(SITE_NPM): nginx/site/package-lock.json
+$(DASHBOARD_NPM): nginx/dashboard/package-lock.json
+$(LINT_NPM): tests/lint/package-lock.json
+$(SITE_NPM) $(DASHBOARD_NPM) $(LINT_NPM):
+	$(call say,FETCH,$(@D))
+	$(Q)deploy/fetch-npm.py $< $(@D)
 	@touch $@
+$(SITE)/index.html: nginx/bundle.py $(DASHBOARD) $(DASHBOARD_NPM)
+	$(call say,BUNDLE,$@)
+	@mkdir -p $(@D)
+	$(Q)nginx/bundle.py nginx/dashboard build/dashboard-npm/node_modules $(SITE)
 $(SWAGGER_UI): $(SITE)/docs/%: $(SITE_NPM)
 	@mkdir -p $(@D)
 	@cp build/site-npm/node_modules/swagger-ui-dist/$* $@

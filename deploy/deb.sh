@@ -1,6 +1,6 @@
 #!/bin/bash -p
 # Builds the Debian package into build/deb/: deb.sh VERSION
-# From the files that git knows (without git: all files) and the npm packages in build/site-npm. A lintian warning is an
+# From the files that git knows (without git: all files) and what fetch-npm.py has brought. A lintian warning is an
 # error.
 set -euo pipefail
 umask 022 # dpkg-deb refuses folders without permissions for others
@@ -20,7 +20,7 @@ sources() {
 sources | tar --null --files-from=- -c | tar -x -C "$source"
 cp -a deploy/debian "$source/debian"
 mkdir -p "$source/build"
-cp -a build/site-npm "$source/build/"
+cp -a build/site-npm build/dashboard-npm "$source/build/"
 
 [ "$(dpkg-parsechangelog -l "$source/debian/changelog" -S Version)" = "$version" ] || {
     echo "VERSION in the Makefile is $version, but deploy/debian/changelog begins with another version: correct one of them." >&2

@@ -6,7 +6,7 @@ set -euo pipefail
 # shellcheck source=deploy/shell.sh
 . "$(dirname "$0")/shell.sh"
 
-run_packages=(gcc libc6-dev make curl nginx openssl python3 python3-yaml
+run_packages=(gcc libc6-dev make curl ca-certificates nginx openssl python3 python3-yaml esbuild
     libfcgi-dev libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libsqlite3-dev libcjson-dev uuid-dev libssl-dev
     libqrencode-dev libcurl4-openssl-dev)
 test_packages=("${run_packages[@]}" libcmocka-dev fiu-utils faketime spin chromium chromium-driver shellcheck man-db
@@ -42,9 +42,9 @@ missing=()
 for package in "${wanted[@]}"; do
     is_installed "$package" || missing+=("$package")
 done
-# npm need not be Debian's.
-if [ "$1" != lint ] && ! command -v npm >/dev/null; then
-    missing+=(npm)
+# Node.js need not be Debian's.
+if [ "$1" = test ] && ! command -v node >/dev/null; then
+    missing+=(nodejs)
 fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 

@@ -19,13 +19,14 @@ def build(tree):
 
 
 def copy(tree, folder):
-    """What git knows of a tree, and what npm has brought to it."""
+    """What git knows of a tree, and what fetch-npm.py has brought to it."""
     names = subprocess.check_output(["git", "ls-files", "-z"], cwd=tree)
     folder.mkdir()
     archive = subprocess.run(["tar", "--null", "--files-from=-", "-c"], cwd=tree, input=names,
                              stdout=subprocess.PIPE, check=True).stdout
     subprocess.run(["tar", "-x"], cwd=folder, input=archive, check=True)
-    shutil.copytree(ROOT / "build/site-npm", folder / "build/site-npm", symlinks=True)
+    for name in ("build/site-npm", "build/dashboard-npm"):
+        shutil.copytree(ROOT / name, folder / name, symlinks=True)
     for command in ("init -q", "add -A"):
         subprocess.run(["git", *command.split()], cwd=folder, check=True)
     return folder

@@ -97,5 +97,6 @@ def copy_of_the_tree(folder):
     for path in (ROOT / "build").iterdir():
         if path.is_file():
             shutil.copy2(path, folder / "build" / path.name)
-    (folder / "build/site-npm").mkdir()
-    shutil.copy2(ROOT / "build/site-npm/installed", folder / "build/site-npm/installed")
+    for name in ("build/site-npm", "build/dashboard-npm"):
+        (folder / name).mkdir()
+        shutil.copy2(ROOT / name / "installed", folder / name / "installed")

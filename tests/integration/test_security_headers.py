@@ -53,6 +53,8 @@ SAMPLES = {  # every location of gateway.conf, and requests for it
     '~* "^/ws(/|\\z)"': [head("GET", "/ws"), head("GET", "/ws/device/a.b", *HANDSHAKE)],
     "= /ca.crt": [head("GET", "/ca.crt"), head("POST", "/ca.crt", "Content-Length: 0")],
     "= /": [head("GET", "/")],
+    "/dashboard/": [*(head("GET", f"/dashboard/{path.name}") for path in (ROOT / "build/site/dashboard").glob("*")),
+                 head("GET", "/dashboard/missing.js")],
     "= /docs": [head("GET", "/docs")],
     "/docs/": [head("GET", "/docs/"), head("GET", "/docs/docs.js"), head("GET", "/docs/errors.html"),
                head("GET", "/docs/swagger-ui-bundle.js"), head("GET", "/docs/swagger-ui.css"),
@@ -61,15 +63,16 @@ SAMPLES = {  # every location of gateway.conf, and requests for it
     "/": [head("GET", "/nothing"), head("GET", "/livez", "A: " + "a" * 9000),
           b"GET /livez HTTP/1.1\r\n\r\n", b"GARBAGE\r\n\r\n"],
 }
-DOCUMENTATION = ("= /docs", "/docs/", "= /openapi.json")
+STATIC = ("= /", "/dashboard/", "= /docs", "/docs/", "= /openapi.json")
 
 
-def check_headers(answer, tls, is_documentation=False):
+def check_headers(answer, tls, location=None):
     expected = {"X-Content-Type-Options": ["nosniff"], "Referrer-Policy": ["no-referrer"],
                 "Strict-Transport-Security": ["max-age=31536000"] if tls else None,
                 "Access-Control-Allow-Origin": None, "Access-Control-Allow-Credentials": None}
-    if is_documentation:
-        expected["Cache-Control"] = ["no-cache"]
+    if location in STATIC and answer.status == 200:
+        for_ever = ["public, max-age=31536000, immutable"]  # their names have a hash of their content
+        expected["Cache-Control"] = for_ever if location == "/dashboard/" else ["no-cache"]
         [policy] = answer.headers.get_all("Content-Security-Policy")
         assert policy.startswith("default-src 'none'; ")
     else:
@@ -85,7 +88,7 @@ def test_every_answer_has_its_security_headers(walked, lan, location, way):
     tls = lan.context() if way == "TLS" else None
     for request in SAMPLES[location]:
         answer = ask_raw(walked, request, tls=tls)
-        check_headers(answer, tls, location in DOCUMENTATION)
+        check_headers(answer, tls, location)
 
 
 @pytest.mark.parametrize("way", ["plain", "TLS"])
