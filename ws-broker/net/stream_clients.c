@@ -16,6 +16,7 @@ enum {
     TAIL_BYTES = 1 << 20,
     MOST_PIECES = 16,
     SEND_BUFFER_BYTES = 32 << 10, /* the kernel's, for each stream; it counts it double */
+    CAUGHT_UP_AT_ONCE = 16,       /* clients, before new events and others have their turn */
     MOST_READS = 16, /* of bytes that no client has reason to send, before it is closed */
     CHECKED_KEYS = 64,
     FAILED_PAUSE_MS = 1000,
@@ -38,6 +39,22 @@ void stream_clients_fini(struct stream_clients *clients)
     stream_tail_restart(&clients->tail, 0);
 }
 
+/* ---- Who needs a page of its own ---- */
+
+static void set_behind(struct stream_clients *clients, struct stream_client *client, bool is_behind)
+{
+    if (client->is_behind == is_behind)
+        return;
+    client->is_behind = is_behind;
+    if (is_behind) {
+        client->previous_behind = clients->last_behind;
+        client->next_behind = NULL;
+    }
+    struct stream_client *previous = client->previous_behind, *next = client->next_behind;
+    *(previous ? &previous->next_behind : &clients->first_behind) = is_behind ? client : next;
+    *(next ? &next->previous_behind : &clients->last_behind) = is_behind ? client : previous;
+}
+
 /* ---- The end of a stream ---- */
 
 /* Without a reason the client has gone. */
@@ -50,6 +67,7 @@ static void end_client(struct stream_clients *clients, struct stream_client *cli
              LOG_NUMBER("events", follower->events),
              LOG_TEXT("reason", reason == ERROR_NONE ? "client" : error_code(reason)),
              LOG_TEXT_IF_ANY("request_id", follower->request_id));
+    set_behind(clients, client, false);
     client->previous->next = client->next;
     client->next->previous = client->previous;
     METRICS_SET(clients->metrics, event_streams, --clients->count);
@@ -61,6 +79,28 @@ static void end_client(struct stream_clients *clients, struct stream_client *cli
 }
 
 /* ---- Sending ---- */
+
+/* With EPOLLOUT only for a socket that takes no more: otherwise each read of its peer would wake this thread. If it takes
+   more meanwhile, EPOLL_CTL_MOD says so. */
+static bool watch(const struct stream_clients *clients, struct stream_client *client, int operation)
+{
+    uint32_t room = client->awaits_room ? EPOLLOUT : 0;
+    struct epoll_event event = {
+        .events = EPOLLIN | EPOLLRDHUP | EPOLLET | room,
+        .data.ptr = client,
+    };
+    return epoll_ctl(clients->epoll_fd, operation, client->fd, &event) == 0;
+}
+
+static void await_room(const struct stream_clients *clients, struct stream_client *client,
+                       bool awaits)
+{
+    if (client->awaits_room == awaits)
+        return;
+    client->awaits_room = awaits;
+    (void)watch(clients, client,
+                EPOLL_CTL_MOD); /* of a socket that is watched: it has the memory */
+}
 
 enum sending { SENDING_ALL, SENDING_BLOCKED, SENDING_BROKEN };
 
@@ -85,15 +125,18 @@ static enum sending send_pieces(struct stream_clients *clients, struct stream_cl
 /* The client may be gone afterwards. */
 static void send_on(struct stream_clients *clients, struct stream_client *client)
 {
-    client->is_behind = false;
-    if (client->follower.is_blocked)
+    struct stream_follower *follower = &client->follower;
+    if (follower->is_blocked)
         return;
     switch (send_pieces(clients, client)) {
     case SENDING_ALL:
-        client->is_behind = stream_follower_is_behind(&client->follower, &clients->tail);
+        set_behind(clients, client, stream_follower_is_behind(follower, &clients->tail));
+        await_room(clients, client, false);
         break;
     case SENDING_BLOCKED:
-        stream_follower_blocked(&client->follower, clock_monotonic_ms());
+        set_behind(clients, client, false);
+        stream_follower_blocked(follower, clock_monotonic_ms());
+        await_room(clients, client, true);
         break;
     case SENDING_BROKEN:
         end_client(clients, client, ERROR_NONE);
@@ -143,17 +186,15 @@ static enum error check_room(const struct stream_clients *clients, const char *k
 static struct stream_client *add_client(struct stream_clients *clients, int fd)
 {
     struct stream_client *client = calloc(1, sizeof(*client));
-    struct epoll_event event = {
-        .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-        .data.ptr = client,
-    };
-    if (!client || epoll_ctl(clients->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+    if (!client)
+        return NULL;
+    client->fd = fd;
+    if (!watch(clients, client, EPOLL_CTL_ADD)) {
         free(client);
         return NULL;
     }
     int bytes = SEND_BUFFER_BYTES;
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-    client->fd = fd;
     client->previous = clients->ring.previous;
     client->next = &clients->ring;
     client->previous->next = client->next->previous = client;
@@ -289,19 +330,17 @@ static bool catch_up(struct stream_clients *clients, struct stream_client *clien
 
 bool stream_clients_catch_up(struct stream_clients *clients)
 {
-    bool left = false;
     if (must_pause(clients))
         return false;
-    for (struct stream_client *client = clients->ring.next, *next; client != &clients->ring;
-         client = next) {
-        next = client->next;
-        if (!client->is_behind)
-            continue;
-        if (!catch_up(clients, client))
+    for (int i = 0; i < CAUGHT_UP_AT_ONCE && clients->first_behind; i++) {
+        struct stream_client *client = clients->first_behind;
+        set_behind(clients, client, false);
+        if (!catch_up(clients, client)) {
+            set_behind(clients, client, true);
             return false;
-        left = true;
+        }
     }
-    return left;
+    return clients->first_behind != NULL;
 }
 
 /* ---- Time ---- */

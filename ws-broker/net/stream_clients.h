@@ -12,13 +12,16 @@
 struct stream_client {
     struct stream_client *previous, *next;
     int fd;
-    bool is_behind; /* it needs a page of its own */
+    bool awaits_room; /* epoll tells when its socket takes more */
+    bool is_behind;   /* it needs a page of its own, in its turn among these: */
+    struct stream_client *previous_behind, *next_behind;
     struct stream_follower follower;
 };
 
 struct stream_clients {
-    struct stream_client ring; /* its head, by their opening */
-    unsigned count, most;      /* of the clients */
+    struct stream_client ring;                        /* its head, by their opening */
+    unsigned count, most;                             /* of the clients */
+    struct stream_client *first_behind, *last_behind; /* NULL: none */
     int epoll_fd; /* borrowed, like the next two; a client's events have it as data.ptr */
     struct store_reader *reader;
     struct metrics *metrics;
@@ -43,7 +46,7 @@ void stream_clients_on_event(struct stream_clients *clients, struct stream_clien
 /* Reads what is new, once, and gives it to all. Whether there is more. */
 MUST_CHECK bool stream_clients_read_tail(struct stream_clients *clients);
 
-/* Reads a page for each client that is behind and takes more. Whether one is left. */
+/* Reads a page for each of the next clients that are behind and take more; bounded. Whether one is left. */
 MUST_CHECK bool stream_clients_catch_up(struct stream_clients *clients);
 
 /* Each second: keeps streams alive, and ends those whose client does not read or whose key opens nothing any more. */
