@@ -79,7 +79,7 @@ TEST_PROGRAMS := $(addprefix $(OUT)/tests/,$(if $(filter thread,$(SANITIZE)), \
                      $(UNIT_TESTS_OF_THREADS:%=test_%),$(notdir $(UNIT_TESTS:.c=)))) \
                  $(if $(filter thread,$(SANITIZE)),,$(OUT)/simulation)
 FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(OUT)/tests/%,$(FUZZ_TARGETS))
-BENCH_PROGRAMS := $(addprefix build/bench/,bench-load bench-constant bench-echo bench-rows bench-receiver bench-curl bench-fill)
+BENCH_PROGRAMS := $(addprefix build/bench/,bench-load bench-constant bench-echo bench-rows bench-fanout bench-receiver bench-curl bench-fill)
 # What tests preload into the programs of the release build.
 PRELOADS := $(patsubst tests/torture/preload/%.c,build/tests/%.so,$(wildcard tests/torture/preload/*.c))
 
@@ -154,6 +154,7 @@ build/bench/bench-load: $(call objects,$(BENCH_LOAD))
 build/bench/bench-constant: $(OUT)/obj/tests/bench/ceilings/constant.o
 build/bench/bench-echo: $(OUT)/obj/tests/bench/ceilings/echo.o
 build/bench/bench-rows: $(OUT)/obj/tests/bench/ceilings/rows.o $(OUT)/libcommon.a
+build/bench/bench-fanout: $(OUT)/obj/tests/bench/ceilings/fanout.o
 build/bench/bench-receiver: $(OUT)/obj/tests/bench/ceilings/receiver.o
 build/bench/bench-curl: $(OUT)/obj/tests/bench/ceilings/curl.o
 build/bench/bench-fill: $(OUT)/obj/tests/bench/fill.o $(OUT)/libcommon.a

@@ -17,6 +17,7 @@ from databases import Databases
 from figure import Figures
 from processes import CpuMeter, Load, run_load
 import report
+import streams
 
 POST = {"post": "/api/send-sms"}
 
@@ -89,12 +90,25 @@ def test_incoming_sms_are_as_many_as_were_acknowledged(make_gateway):
     assert stored == [(stored[0][0], 4, 1)] and 0 < result["incoming"] <= stored[0][0] <= result["incoming"] + 4 * 3
 
 
+def test_each_follower_counts_each_event(make_gateway):
+    gateway = make_gateway().start()
+    keys = gateway.folder / "stream-keys"
+    keys.write_text("".join(gateway.make_key("read") + "\n" for _ in range(2)))
+    followers = Load(gateway, streams=6, stream_keys=keys, stream_events=6 * 20 * streams.EVENTS_OF_ONE, say_connected=True)
+    followers.wait_connected()
+    run_load(gateway, connections=2, requests=20, phones=4, until_delivered=True, assured=True, **POST)
+    result = followers.result()
+    assert (result["streams_connected"], result["streams_lost"]) == (6, 0)
+    assert result["stream_events"] == 6 * 20 * streams.EVENTS_OF_ONE == result["event_to_stream"]["count"]
+
+
 def test_the_ceilings_answer(tmp_path):
     with Ceilings(tmp_path / "ceilings") as ceilings:
         for measure in (ceilings.static, ceilings.constant_get, ceilings.constant_post):
             result = measure(connections=2, requests=20, seconds=0.5)
             assert (result["answered"], result["refused"]) == (20, 0)
         assert ceilings.echo(3, seconds=0.5)["echoes_per_second"] > 0
+    assert streams.bare_fanout(10, 5000, 0.1)["writes_per_second"] > 0
     rows = bare_rows(tmp_path, 4, 0.1)
     count, = sqlite3.connect(tmp_path / "rows.db").execute("SELECT count(*) FROM message")
     assert count[0] > 0 and count[0] % 4 == 0 and rows["rows_per_second"] > 0

@@ -19,6 +19,7 @@ class Bench:
     messages: int     # of one run from queue to delivery
     rows: list        # sizes of tables
     phones: list      # numbers of phones
+    followers: int    # of the event stream
     rest_seconds: float  # of phones that do nothing; a round of pings is 20
     soak_seconds: float
     soak_rate: float  # messages per second

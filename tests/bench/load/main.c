@@ -1,12 +1,13 @@
 /*
- * bench-load: HTTP clients and WebSocket phones in one process on one clock, so that the way of a
- * message from a client to a phone can be timed. It prints one JSON object with what it counted,
- * its own share of the processor among it.
+ * bench-load: HTTP clients, WebSocket phones and followers of the event stream in one process on one
+ * clock, so that the way of a message from a client to a phone can be timed. It prints one JSON object
+ * with what it counted, its own share of the processor among it.
  */
 #include "tests/bench/load/http.h"
 #include "tests/bench/load/loop.h"
 #include "tests/bench/load/messages.h"
 #include "tests/bench/load/phones.h"
+#include "tests/bench/load/streams.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -21,8 +22,8 @@
 /* Every value of the command line, as it was given. */
 static struct {
     double port, connections, rate, requests, phones, first, connect_rate, credit, sent_ms,
-        delivered_ms, warmup, seconds, delivered, batch, receive;
-    const char *key, *post, *gets, *echo, *tokens;
+        delivered_ms, warmup, seconds, delivered, batch, receive, streams, stream_events;
+    const char *key, *post, *gets, *echo, *tokens, *stream_keys;
     bool idempotency_keys, assured, until_delivered, say_connected;
 } given = {.port = 8000, .connect_rate = 2000, .credit = 8};
 
@@ -54,18 +55,23 @@ static const struct row {
     {"delivered-ms", NUMBER, &given.delivered_ms, "from there to `delivered`"},
     {"receive", NUMBER, &given.receive,
      "incoming SMS that each phone has on their way to the gateway, all the time"},
+    {"streams", NUMBER, &given.streams, "followers of GET /api/events"},
+    {"stream-keys", TEXT, &given.stream_keys,
+     "FILE with an API key in each line, which they use in turn"},
     {"warmup", NUMBER, &given.warmup, "seconds before latencies and rates count"},
     {"seconds", NUMBER, &given.seconds, "of measuring; 0: to one of the ends below, or SIGTERM"},
     {"until-delivered", FLAG, &given.until_delivered, "ends when all that was posted is delivered"},
     {"delivered", NUMBER, &given.delivered, "ends when so many are delivered"},
-    {"say-connected", FLAG, &given.say_connected, "prints a line when all phones are connected"},
+    {"stream-events", NUMBER, &given.stream_events, "ends when so many came to followers"},
+    {"say-connected", FLAG, &given.say_connected,
+     "prints a line when all phones and followers are connected"},
 };
 
 /* What stood at the beginning of the measured time, and when that was. */
 static struct mark {
     int64_t at_ns;
     double cpu_seconds;
-    uint64_t answered, echoes, incoming;
+    uint64_t answered, echoes, incoming, stream_events;
 } from, to;
 static int64_t measure_ns, end_ns = INT64_MAX;
 static struct peer signals;
@@ -159,6 +165,18 @@ static void start_phones(void)
     });
 }
 
+static void start_streams(void)
+{
+    struct streams_load load = {
+        .port = (int)given.port,
+        .count = (int)given.streams,
+        .connect_rate = given.connect_rate,
+    };
+    if (given.stream_keys)
+        load.keys = read_lines(given.stream_keys, &load.key_count);
+    streams_start(&load);
+}
+
 /* ---- Measuring ---- */
 
 static struct mark mark(int64_t now)
@@ -172,6 +190,7 @@ static struct mark mark(int64_t now)
         .answered = http_results.answered,
         .echoes = phones_results.echoes,
         .incoming = phones_results.incoming,
+        .stream_events = streams_results.events,
     };
 }
 
@@ -182,23 +201,31 @@ static bool is_over(int64_t now)
     if (given.until_delivered && (double)http_results.answered >= given.requests &&
         messages.delivered >= http_results.answered && phones_are_done())
         return true;
+    if (given.stream_events > 0 && (double)streams_results.events >= given.stream_events)
+        return true;
     if (given.requests > 0 && given.phones == 0 && (double)http_results.answered >= given.requests)
         return true;
     return now >= end_ns;
+}
+
+static bool all_connected(void)
+{
+    return (given.phones == 0 || phones_results.all_connected_ns) &&
+           (given.streams == 0 || streams_results.all_connected_ns);
 }
 
 /* After each round of the loop. */
 static int64_t due(int64_t now)
 {
     static bool connected, ending;
-    int64_t next_ns = MIN(http_due(now), phones_due(now));
-    if (given.say_connected && !connected && phones_results.all_connected_ns) {
+    int64_t next_ns = MIN(MIN(http_due(now), phones_due(now)), streams_due(now));
+    if (given.say_connected && !connected && all_connected()) {
         connected = true;
         puts("connected");
         fflush(stdout);
     }
     if (!http_results.measuring && now >= measure_ns) {
-        http_results.measuring = messages.measuring = true;
+        http_results.measuring = messages.measuring = streams_results.measuring = true;
         from = mark(now);
     }
     if (!ending && is_over(now)) {
@@ -245,6 +272,7 @@ static void print_results(void)
     print_latency("post_to_phone", &messages.post_to_phone);
     print_latency("answer_to_release", &messages.answer_to_release);
     print_latency("connect", &phones_results.connect);
+    print_latency("event_to_stream", &streams_results.latency);
     print_count("sent", http_results.sent);
     print_count("answered", http_results.answered);
     print_count("refused", refused);
@@ -266,6 +294,13 @@ static void print_results(void)
     print_count("incoming", phones_results.incoming);
     printf("\"incoming_per_second\": %.1f,\n",
            (double)(to.incoming - from.incoming) / MAX(seconds, 1e-9));
+    print_count("streams_connected", streams_results.connected);
+    print_count("streams_lost", streams_results.lost);
+    print_count("stream_events", streams_results.events);
+    print_count("stream_bytes", streams_results.bytes);
+    print_count("stream_reads", streams_results.reads);
+    printf("\"stream_events_per_second\": %.1f,\n",
+           (double)(to.stream_events - from.stream_events) / MAX(seconds, 1e-9));
     printf("\"seconds\": %.6f,\n\"cpu_seconds\": %.6f\n}\n", seconds,
            to.cpu_seconds - from.cpu_seconds);
 }
@@ -285,6 +320,7 @@ int main(int argc, char **argv)
     if (given.connections > 0)
         start_http();
     start_phones();
+    start_streams();
     measure_ns = now_ns() + (int64_t)(given.warmup * 1e9);
     if (given.seconds > 0)
         end_ns = measure_ns + (int64_t)(given.seconds * 1e9);
