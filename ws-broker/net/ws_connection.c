@@ -294,3 +294,12 @@ int ws_connection_writable(struct ws_shared *shared, struct lws *wsi,
     bool ends = connection->echo_due || (connection->peer_closed && connection->close_written);
     return written < 0 || ends ? -1 : 0;
 }
+
+void ws_connection_write(struct ws_shared *shared, struct lws *wsi,
+                         struct ws_connection *connection)
+{
+    if (lws_partial_buffered(wsi))
+        lws_callback_on_writable(wsi);
+    else if (ws_connection_writable(shared, wsi, connection) < 0)
+        lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+}

@@ -84,7 +84,7 @@ static void carry_out(struct ws_server *server, const struct broker_action *acti
         return;
     switch (action->type) {
     case BROKER_WRITE:
-        lws_callback_on_writable(wsi);
+        ws_connection_write(&server->shared, wsi, connection);
         break;
     case BROKER_PAUSE:
         lws_rx_flow_control(wsi, 0);
