@@ -20,6 +20,7 @@ enum {
     STORE_FIRST_BACKOFF_MS = 5000, /* after the first of them; each is up to twice as long, */
     STORE_MAX_BACKOFF_MS = 15 * 60 * 1000, /* and none longer */
     STORE_CLOCK_STEP_MS = 60000,           /* a larger step of the wall clock was set */
+    STORE_EXTERNAL_ID_SIZE = 37,
 };
 
 /* How long a message waits after that many failures before it is due again. `jitter`, from 0 to 1 and
@@ -48,9 +49,10 @@ struct store_enqueue {
 };
 
 /* Many new messages at once, `queued`: all, or none and the errors of enqueue. ERROR_BURST_CAP_REACHED: the batch would
-   exceed the burst limit; it is refused, and sending is not paused. */
+   exceed the burst limit; it is refused, and sending is not paused. ERROR_EXTERNAL_ID_TAKEN: another batch has that id. */
 struct store_enqueue_batch {
-    struct message_id id; /* of the batch */
+    struct message_id id;                     /* of the batch */
+    char external_id[STORE_EXTERNAL_ID_SIZE]; /* the client's own name for it; "": none */
     /* As of enqueue; borrowed until done. Each has batch_id = id. */
     const struct message *messages;
     size_t count;                /* 1 to STORE_MAX_BATCH_MESSAGES */
@@ -239,9 +241,10 @@ MUST_CHECK enum error store_read_history(struct store_reader *reader, const stru
 /* Messages that one request created together. */
 struct store_batch {
     struct message_id id;
-    int64_t created_at_ms;       /* wall */
-    char key_id[SECRET_ID_SIZE]; /* the API key that it came with; "": none */
-    int64_t count;               /* of its messages, also of those that have been removed */
+    int64_t created_at_ms;                    /* wall */
+    char key_id[SECRET_ID_SIZE];              /* the API key that it came with; "": none */
+    char external_id[STORE_EXTERNAL_ID_SIZE]; /* "": none */
+    int64_t count; /* of its messages, also of those that have been removed */
     int64_t counts[MESSAGE_STATUS_COUNT]; /* of those that are there; only read */
 };
 
@@ -253,6 +256,35 @@ MUST_CHECK enum error store_find_batch(struct store_reader *reader, const struct
 MUST_CHECK enum error store_list_batches(struct store_reader *reader,
                                          const struct message_id *before, size_t limit,
                                          struct store_batch batches[], size_t *count);
+
+/* The batch with that external id: ERROR_BATCH_NOT_FOUND without one. */
+MUST_CHECK enum error store_find_external_batch(struct store_reader *reader,
+                                                const char *external_id, struct store_batch *batch);
+
+/* The external id of a batch; "": it has none, or is gone. */
+MUST_CHECK enum error store_read_external_id(struct store_reader *reader,
+                                             const struct message_id *batch_id,
+                                             char external_id[STORE_EXTERNAL_ID_SIZE]);
+
+/* Which batches with an external id. A filter that is not set (false, "", NULL) lets everything through. */
+struct store_external_query {
+    bool has_created_after, has_created_before;
+    int64_t created_after_ms;       /* wall, inclusive */
+    int64_t created_before_ms;      /* wall, exclusive */
+    char device_id[DEVICE_ID_SIZE]; /* that has or had one of its messages */
+    /* By the numbers of its messages in each status: it looks at every batch that the other filters let through. */
+    bool (*matches)(const int64_t counts[MESSAGE_STATUS_COUNT], int wanted);
+    int wanted; /* for `matches` */
+    bool oldest_first;
+    size_t limit;
+    int64_t offset;
+};
+
+/* A page of them, at most `limit` into `batches`; *total: that match the filters, on all pages. One consistent view. */
+MUST_CHECK enum error store_list_external_batches(struct store_reader *reader,
+                                                  const struct store_external_query *query,
+                                                  struct store_batch batches[], size_t *count,
+                                                  int64_t *total);
 
 /* Which messages, newest first. A filter that is not set (false, "", 0) lets everything through. */
 struct store_query {

@@ -87,6 +87,16 @@ struct store_backend {
     enum error (*list_batches)(struct store_database_reader *reader,
                                const struct message_id *before, size_t limit,
                                struct store_batch batches[], size_t *count);
+    enum error (*find_external_batch)(struct store_database_reader *reader, const char *external_id,
+                                      struct store_batch *batch);
+    enum error (*read_external_id)(struct store_database_reader *reader,
+                                   const struct message_id *batch_id,
+                                   char external_id[STORE_EXTERNAL_ID_SIZE]);
+    /* *count and *total are 0. */
+    enum error (*list_external_batches)(struct store_database_reader *reader,
+                                        const struct store_external_query *query,
+                                        struct store_batch batches[], size_t *count,
+                                        int64_t *total);
     enum error (*list_messages)(struct store_database_reader *reader,
                                 const struct store_query *query, struct store_page *page);
     enum error (*find_incoming)(struct store_database_reader *reader, const struct message_id *id,

@@ -39,6 +39,28 @@ enum error store_list_batches(struct store_reader *reader, const struct message_
                                          count);
 }
 
+enum error store_find_external_batch(struct store_reader *reader, const char *external_id,
+                                     struct store_batch *batch)
+{
+    return reader->backend->find_external_batch(reader->reader, external_id, batch);
+}
+
+enum error store_read_external_id(struct store_reader *reader, const struct message_id *batch_id,
+                                  char external_id[STORE_EXTERNAL_ID_SIZE])
+{
+    return reader->backend->read_external_id(reader->reader, batch_id, external_id);
+}
+
+enum error store_list_external_batches(struct store_reader *reader,
+                                       const struct store_external_query *query,
+                                       struct store_batch batches[], size_t *count, int64_t *total)
+{
+    assert(query->offset >= 0);
+    *count = 0;
+    *total = 0;
+    return reader->backend->list_external_batches(reader->reader, query, batches, count, total);
+}
+
 enum error store_list_messages(struct store_reader *reader, const struct store_query *query,
                                struct store_page *page)
 {

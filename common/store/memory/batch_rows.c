@@ -10,6 +10,7 @@ static enum error insert(struct store_database *database, const struct store_bat
     struct memory_batch row = {
         .id = batch->id, .created_at_ms = batch->created_at_ms, .count = batch->count};
     strcpy(row.key_id, batch->key_id);
+    strcpy(row.external_id, batch->external_id);
     if (table_find(&database->tables->batches, &batch->id)) {
         log_error("the id of a batch is taken");
         return ERROR_INTERNAL;
@@ -21,6 +22,17 @@ static enum error insert(struct store_database *database, const struct store_bat
 static enum error find(struct store_database *database, const struct message_id *id, bool *found)
 {
     *found = table_find(&database->tables->batches, id);
+    return ERROR_NONE;
+}
+
+static enum error find_external(struct store_database *database, const char *external_id,
+                                bool *found)
+{
+    const struct table *batches = &database->tables->batches;
+    *found = false;
+    for (size_t i = 0; i < batches->count && !*found; i++)
+        *found = strcmp(((const struct memory_batch *)batches->rows[i])->external_id,
+                        external_id) == 0;
     return ERROR_NONE;
 }
 
@@ -78,6 +90,7 @@ static enum error remove_empty(struct store_database *database, const struct mes
 const struct batch_rows memory_batch_rows = {
     .insert = insert,
     .find = find,
+    .find_external = find_external,
     .list_messages = list_messages,
     .find_open = find_open,
     .count_statuses = count_statuses,

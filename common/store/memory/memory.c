@@ -249,6 +249,28 @@ static enum error list_batches(struct store_database_reader *reader,
     return end_read(reader, ERROR_NONE);
 }
 
+static enum error find_external_batch(struct store_database_reader *reader, const char *external_id,
+                                      struct store_batch *batch)
+{
+    return end_read(reader, memory_find_external_batch(begin_read(reader), external_id, batch));
+}
+
+static enum error read_external_id(struct store_database_reader *reader,
+                                   const struct message_id *batch_id,
+                                   char external_id[STORE_EXTERNAL_ID_SIZE])
+{
+    memory_read_external_id(begin_read(reader), batch_id, external_id);
+    return end_read(reader, ERROR_NONE);
+}
+
+static enum error list_external_batches(struct store_database_reader *reader,
+                                        const struct store_external_query *query,
+                                        struct store_batch batches[], size_t *count, int64_t *total)
+{
+    memory_list_external_batches(begin_read(reader), query, batches, count, total);
+    return end_read(reader, ERROR_NONE);
+}
+
 static enum error list_messages(struct store_database_reader *reader,
                                 const struct store_query *query, struct store_page *page)
 {
@@ -448,6 +470,9 @@ const struct store_backend store_backend_memory = {
     .read_history = read_history,
     .find_batch = find_batch,
     .list_batches = list_batches,
+    .find_external_batch = find_external_batch,
+    .read_external_id = read_external_id,
+    .list_external_batches = list_external_batches,
     .list_messages = list_messages,
     .find_incoming = find_incoming,
     .list_inbox = list_inbox,

@@ -56,6 +56,7 @@ struct memory_batch {
     struct message_id id;
     int64_t created_at_ms;
     char key_id[SECRET_ID_SIZE];
+    char external_id[STORE_EXTERNAL_ID_SIZE];
     int64_t count;
 };
 
@@ -256,6 +257,13 @@ MUST_CHECK enum error memory_read_history(const struct memory_tables *tables,
                                           struct message_event **events, size_t *count);
 void memory_list_batches(const struct memory_tables *tables, const struct message_id *before,
                          size_t limit, struct store_batch batches[], size_t *count);
+enum error memory_find_external_batch(const struct memory_tables *tables, const char *external_id,
+                                      struct store_batch *batch);
+void memory_read_external_id(const struct memory_tables *tables, const struct message_id *batch_id,
+                             char external_id[STORE_EXTERNAL_ID_SIZE]);
+void memory_list_external_batches(const struct memory_tables *tables,
+                                  const struct store_external_query *query,
+                                  struct store_batch batches[], size_t *count, int64_t *total);
 MUST_CHECK enum error memory_read_batch(const struct memory_tables *tables,
                                         const struct message_id *id, struct store_batch *batch);
 MUST_CHECK enum error memory_list_messages(const struct memory_tables *tables,

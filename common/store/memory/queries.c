@@ -83,36 +83,6 @@ enum error memory_read_history(const struct memory_tables *tables, const struct 
     return ERROR_NONE;
 }
 
-static void copy_batch(const struct memory_tables *tables, const struct memory_batch *row,
-                       struct store_batch *batch)
-{
-    *batch = (struct store_batch){
-        .id = row->id, .created_at_ms = row->created_at_ms, .count = row->count};
-    strcpy(batch->key_id, row->key_id);
-    for (size_t i = 0; i < tables->messages.count; i++) {
-        const struct message_row *message =
-            &((const struct memory_message *)tables->messages.rows[i])->row;
-        batch->counts[message->status] += message_id_equal(&message->batch_id, &row->id);
-    }
-}
-
-enum error memory_read_batch(const struct memory_tables *tables, const struct message_id *id,
-                             struct store_batch *batch)
-{
-    const struct memory_batch *row = table_find(&tables->batches, id);
-    if (row)
-        copy_batch(tables, row, batch);
-    return row ? ERROR_NONE : ERROR_BATCH_NOT_FOUND;
-}
-
-void memory_list_batches(const struct memory_tables *tables, const struct message_id *before,
-                         size_t limit, struct store_batch batches[], size_t *count)
-{
-    size_t end = table_lower_bound(&tables->batches, before);
-    for (*count = 0; *count < limit && *count < end; (*count)++)
-        copy_batch(tables, tables->batches.rows[end - 1 - *count], &batches[*count]);
-}
-
 /* ---- Lists of messages ---- */
 
 /* Rows of the table of all messages, or of one status: from index `first` up to, but without, `end`. */

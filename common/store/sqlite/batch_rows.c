@@ -20,12 +20,23 @@ static enum error insert(struct store_database *database, const struct store_bat
     statement_bind_integer(statement, FIELD_CREATED_AT_MS, batch->created_at_ms);
     statement_bind_text(statement, FIELD_KEY_ID, batch->key_id);
     statement_bind_integer(statement, FIELD_COUNT, batch->count);
+    statement_bind_text(statement, FIELD_EXTERNAL_ID, batch->external_id);
     return statement_run(&database->handle, statement);
 }
 
 static enum error find(struct store_database *database, const struct message_id *id, bool *found)
 {
     struct statement *select = get(database, FIND_BATCH, id);
+    enum error error = statement_step(&database->handle, select, found);
+    statement_reset(select);
+    return error;
+}
+
+static enum error find_external(struct store_database *database, const char *external_id,
+                                bool *found)
+{
+    struct statement *select = statement_get(&database->handle, FIND_EXTERNAL);
+    statement_bind_text(select, FIELD_EXTERNAL_ID, external_id);
     enum error error = statement_step(&database->handle, select, found);
     statement_reset(select);
     return error;
@@ -65,6 +76,7 @@ static enum error remove_empty(struct store_database *database, const struct mes
 const struct batch_rows sqlite_batch_rows = {
     .insert = insert,
     .find = find,
+    .find_external = find_external,
     .list_messages = list_messages,
     .find_open = find_open,
     .count_statuses = count_statuses,

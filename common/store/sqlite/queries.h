@@ -11,13 +11,24 @@ enum error queries_find_message(struct store_database_reader *reader, const stru
 enum error queries_read_history(struct store_database_reader *reader, const struct message_id *id,
                                 int64_t after, size_t limit, struct message_event **events,
                                 size_t *count);
+enum error queries_list_messages(struct store_database_reader *reader,
+                                 const struct store_query *query, struct store_page *page);
+
+/* batch_queries.c */
 enum error queries_find_batch(struct store_database_reader *reader, const struct message_id *id,
                               struct store_batch *batch);
 enum error queries_list_batches(struct store_database_reader *reader,
                                 const struct message_id *before, size_t limit,
                                 struct store_batch batches[], size_t *count);
-enum error queries_list_messages(struct store_database_reader *reader,
-                                 const struct store_query *query, struct store_page *page);
+enum error queries_find_external_batch(struct store_database_reader *reader,
+                                       const char *external_id, struct store_batch *batch);
+enum error queries_read_external_id(struct store_database_reader *reader,
+                                    const struct message_id *batch_id,
+                                    char external_id[STORE_EXTERNAL_ID_SIZE]);
+enum error queries_list_external_batches(struct store_database_reader *reader,
+                                         const struct store_external_query *query,
+                                         struct store_batch batches[], size_t *count,
+                                         int64_t *total);
 
 /* inbox_queries.c */
 enum error queries_find_incoming(struct store_database_reader *reader, const struct message_id *id,

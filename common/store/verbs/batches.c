@@ -28,13 +28,26 @@ static enum error insert_batch_row(struct store_transaction *transaction,
                                 .created_at_ms = message_id_time_ms(&request->id),
                                 .count = (int64_t)request->count};
     strcpy(batch.key_id, request->key_id);
+    strcpy(batch.external_id, request->external_id);
     return transaction->rows->batches->insert(transaction->database, &batch);
+}
+
+static enum error check_external_id(struct store_transaction *transaction, const char *external_id)
+{
+    bool found = false;
+    enum error error = ERROR_NONE;
+    if (*external_id)
+        error = transaction->rows->batches->find_external(transaction->database, external_id,
+                                                          &found);
+    return found ? ERROR_EXTERNAL_ID_TAKEN : error;
 }
 
 static enum error enqueue_batch(struct store_transaction *transaction,
                                 struct store_enqueue_batch *batch)
 {
-    enum error error = admission_count_batch(transaction, batch);
+    enum error error = check_external_id(transaction, batch->external_id);
+    if (error == ERROR_NONE)
+        error = admission_count_batch(transaction, batch);
     if (error == ERROR_NONE)
         error = insert_batch_row(transaction, batch);
     for (size_t i = 0; i < batch->count && error == ERROR_NONE; i += PIECE) {

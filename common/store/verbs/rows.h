@@ -396,6 +396,9 @@ struct batch_rows {
     /* But the counts. ERROR_INTERNAL: a batch has its id. */
     enum error (*insert)(struct store_database *database, const struct store_batch *batch);
     enum error (*find)(struct store_database *database, const struct message_id *id, bool *found);
+    /* Whether a batch has that external id. */
+    enum error (*find_external)(struct store_database *database, const char *external_id,
+                                bool *found);
     /* Its messages with seq > after, oldest first. */
     enum error (*list_messages)(struct store_database *database, const struct message_id *id,
                                 int64_t after, size_t limit, struct message_row rows[],

@@ -8,6 +8,7 @@ enum { MOST = STORE_MAX_BATCH_MESSAGES };
 
 struct given_batch {
     struct message_id id;
+    const char *external_id;
     size_t count, refused;
     struct message messages[MOST];
 };
@@ -39,6 +40,8 @@ static enum error submit_with_key(struct store_fixture *fixture, struct given_ba
                                                   .count = batch->count,
                                                   .key_daily_messages = key_daily}};
     strcpy(write.enqueue_batch.key_id, key_id);
+    if (batch->external_id)
+        strcpy(write.enqueue_batch.external_id, batch->external_id);
     enum error error = store_run(fixture->store, &write);
     batch->refused = write.enqueue_batch.refused;
     return error;
@@ -327,6 +330,118 @@ static void a_batch_goes_with_its_last_message(void **state)
     assert_in_file(fixture, "SELECT count(*) FROM batch", 1);
 }
 
+/* ---- External ids ---- */
+
+static enum error submit_named(struct store_fixture *fixture, const char *external_id, size_t count,
+                               struct message_id *id)
+{
+    struct given_batch *batch = new_batch(count);
+    batch->external_id = external_id;
+    enum error error = submit(fixture, batch);
+    *id = batch->id;
+    free(batch);
+    return error;
+}
+
+static void an_external_id_belongs_to_one_batch(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id first, other, taken;
+    struct store_batch found;
+    char external_id[STORE_EXTERNAL_ID_SIZE];
+    assert_int_equal(submit_named(fixture, "order-1", 2, &first), ERROR_NONE);
+    assert_int_equal(submit_named(fixture, NULL, 1, &other), ERROR_NONE); /* many have none */
+    assert_int_equal(submit_named(fixture, NULL, 1, &other), ERROR_NONE);
+    assert_int_equal(submit_named(fixture, "order-1", 5, &taken), ERROR_EXTERNAL_ID_TAKEN);
+    assert_int_equal(count_messages(fixture),
+                     4); /* nothing of it is there, and it counts for no limit */
+    store_fixture_reopen(fixture);
+    assert_int_equal(submit_named(fixture, "order-1", 1, &taken), ERROR_EXTERNAL_ID_TAKEN);
+    assert_int_equal(store_find_external_batch(fixture->reader, "order-1", &found), ERROR_NONE);
+    assert_memory_equal(&found.id, &first, MESSAGE_ID_BYTES);
+    assert_string_equal(found.external_id, "order-1");
+    assert_int_equal(found.counts[MESSAGE_QUEUED], 2);
+    assert_int_equal(store_find_external_batch(fixture->reader, "order-2", &found),
+                     ERROR_BATCH_NOT_FOUND);
+    assert_int_equal(store_read_external_id(fixture->reader, &first, external_id), ERROR_NONE);
+    assert_string_equal(external_id, "order-1");
+    assert_int_equal(store_read_external_id(fixture->reader, &other, external_id), ERROR_NONE);
+    assert_string_equal(external_id, "");
+
+    /* It is free again when the batch is gone. */
+    cancel_piece(fixture, (struct store_cancel_batch){.id = first, .limit = 100});
+    store_fixture_pass_ms(2 * (int64_t)DAY_MS);
+    struct store_write purge = {.verb = STORE_PURGE};
+    purge.purge.message_age_ms = DAY_MS;
+    purge.purge.limit = 100;
+    assert_int_equal(store_run(fixture->store, &purge), ERROR_NONE);
+    assert_int_equal(submit_named(fixture, "order-1", 1, &taken), ERROR_NONE);
+    assert_consistent(fixture);
+}
+
+static bool has_cancelled(const int64_t counts[MESSAGE_STATUS_COUNT], int wanted)
+{
+    return counts[MESSAGE_CANCELLED] == wanted;
+}
+
+/* The external ids on a page, as one text. */
+static int64_t list_names(struct store_fixture *fixture, const struct store_external_query *query,
+                          char names[64])
+{
+    struct store_batch page[8];
+    size_t count = 9;
+    int64_t total = 9;
+    assert_int_equal(store_list_external_batches(fixture->reader, query, page, &count, &total),
+                     ERROR_NONE);
+    names[0] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        strcat(names, page[i].external_id);
+        assert_int_equal(page[i].counts[MESSAGE_QUEUED] + page[i].counts[MESSAGE_ACCEPTED] +
+                             page[i].counts[MESSAGE_CANCELLED],
+                         page[i].count);
+    }
+    return total;
+}
+
+static void batches_with_an_external_id_are_listed(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct message_id ids[4], other;
+    int64_t created_at_ms[4];
+    static const char *const names[] = {"a", "b", "c", "d"};
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(submit_named(fixture, names[i], 2, &ids[i]), ERROR_NONE);
+        assert_int_equal(submit_named(fixture, NULL, 1, &other), ERROR_NONE);
+        created_at_ms[i] = message_id_time_ms(&ids[i]);
+        store_fixture_pass_ms(1000);
+    }
+    given_claim(fixture, (const char *const[]){"phone"}, 1); /* of "a" */
+    cancel_piece(fixture, (struct store_cancel_batch){.id = ids[2], .limit = 100});
+    const struct {
+        struct store_external_query query;
+        const char *names;
+        int64_t total;
+    } rows[] = {
+        {{.limit = 8}, "dcba", 4},
+        {{.limit = 8, .oldest_first = true}, "abcd", 4},
+        {{.limit = 2}, "dc", 4},
+        {{.limit = 2, .offset = 1}, "cb", 4},
+        {{.limit = 2, .offset = 3}, "a", 4},
+        {{.limit = 2, .offset = 9}, "", 4},
+        {{.limit = 8, .device_id = "phone"}, "a", 1},
+        {{.limit = 8, .device_id = "none"}, "", 0},
+        {{.limit = 8, .has_created_after = true, .created_after_ms = created_at_ms[1]}, "dcb", 3},
+        {{.limit = 8, .has_created_before = true, .created_before_ms = created_at_ms[1]}, "a", 1},
+        {{.limit = 8, .matches = has_cancelled, .wanted = 2}, "c", 1},
+        {{.limit = 1, .matches = has_cancelled, .offset = 1}, "b", 3},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        char found[64];
+        assert_int_equal(list_names(fixture, &rows[i].query, found), rows[i].total);
+        assert_string_equal(found, rows[i].names);
+    }
+}
+
 /* ---- Beside other writes ---- */
 
 struct noted_write {
@@ -393,4 +508,6 @@ UNIT_TESTS(STORE_TEST(all_messages_of_a_batch_are_there),
            STORE_TEST(a_batch_waits_for_no_pause_and_no_old_queue),
            STORE_TEST(a_batch_is_cancelled_in_pieces_as_far_as_it_can_be),
            STORE_TEST(a_batch_goes_with_its_last_message),
+           STORE_TEST(an_external_id_belongs_to_one_batch),
+           STORE_TEST(batches_with_an_external_id_are_listed),
            STORE_TEST(another_write_waits_for_one_batch_at_most))

@@ -90,8 +90,11 @@ CREATE TABLE batch (
     id            BLOB    PRIMARY KEY CHECK (length(id) = 16), -- a UUIDv7, like those of messages
     created_at_ms INTEGER NOT NULL,
     key_id        TEXT,                                        -- the API key that it came with; NULL: none
-    count         INTEGER NOT NULL CHECK (count > 0)           -- of its messages, also of those removed since
+    count         INTEGER NOT NULL CHECK (count > 0),          -- of its messages, also of those removed since
+    external_id   TEXT                                         -- a client's own name for it; NULL: none
 ) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX batch_by_external_id ON batch (external_id) WHERE external_id IS NOT NULL;
 
 -- Every transition of a message; never changed. That it was queued is its row, whose id has the time: events begin
 -- with number 2. Ids ascend over all events, those of gateway_event too: common/store/events.h.
