@@ -9,18 +9,19 @@
 
 enum { MOST_IN_BATCH = 12, RESTART_MS = 3000, RECOVERY_TICK_MS = 40000, RECOVERY_SOON_MS = 120000 };
 
-static void queue_write(struct write_queue *queue, struct store_write *write)
+static void queue_write(struct write_queue *queue, struct store_write *write,
+                        int64_t trusted_wall_ms)
 {
     if (queue->count == MOST_WRITES)
         abort();
-    queue->writes[queue->count++] = write;
+    queue->writes[queue->count++] = (struct queued_write){write, trusted_wall_ms};
 }
 
-static struct store_write *take_write(struct write_queue *queue)
+static struct queued_write take_write(struct write_queue *queue)
 {
-    struct store_write *write = queue->writes[0];
-    memmove(queue->writes, queue->writes + 1, --queue->count * sizeof(write));
-    return write;
+    struct queued_write first = queue->writes[0];
+    memmove(queue->writes, queue->writes + 1, --queue->count * sizeof(first));
+    return first;
 }
 
 static void schedule_host(struct world *world, int64_t in_ms, enum event_kind type)
@@ -41,6 +42,36 @@ static void schedule_tick(struct world *world)
 {
     world->host.tick_at_ms = tick_due_ms(world);
     schedule_host(world, world->host.tick_at_ms - world->now_ms, EVENT_BROKER_TICK);
+}
+
+/* ---- The clock ---- */
+
+enum { STEP_MS = 60000, DISTRUST_MS = 300000 }; /* of the clock, as housekeeping.c has them */
+
+static void see_clock(struct world *world)
+{
+    struct host *host = &world->host;
+    if (host->has_ticked && llabs(world->wall_offset_ms - host->wall_offset_ms) > STEP_MS)
+        host->saw_jump_at_ms = world->now_ms;
+    host->has_ticked = true;
+    host->wall_offset_ms = world->wall_offset_ms;
+}
+
+/* What the clock says, as far as the broker can know; 0: it has just seen that the clock was set. */
+static int64_t trusted_wall_ms(const struct world *world)
+{
+    const struct host *host = &world->host;
+    bool has_just_seen_it = host->saw_jump_at_ms != 0 &&
+                            world->now_ms - host->saw_jump_at_ms < DISTRUST_MS;
+    return host->has_ticked && !has_just_seen_it ? world->now_ms + host->wall_offset_ms : 0;
+}
+
+/* A request counts by the clock that the broker saw, and only where the clock still says so. It may have been set
+   in between, and back. */
+static bool is_clock_trusted(const struct world *world, const struct queued_write *queued)
+{
+    return queued->trusted_wall_ms != 0 &&
+           llabs(world_wall_ms(world) - queued->trusted_wall_ms) <= STEP_MS;
 }
 
 /* ---- The store's writer ---- */
@@ -76,11 +107,14 @@ static void begin_batch(struct world *world)
     size_t most = 1 + random_below(&world->random, MOST_IN_BATCH);
     world_begin_transaction(world);
     while (host->waiting.count > 0 && host->batch.count < most) {
-        struct store_write *write = take_write(&host->waiting);
+        struct queued_write queued = take_write(&host->waiting);
+        struct store_write *write = queued.write;
         bool fails = !world->recovering &&
                      random_chance(&world->random, world->conditions.write_failures);
+        world->store.clock_is_trusted = is_clock_trusted(world, &queued);
         write->result = fails ? ERROR_INTERNAL : world_store_execute(&world->store, write);
-        queue_write(is_answered_early(world, write->verb) ? &host->committed : &host->batch, write);
+        queue_write(is_answered_early(world, write->verb) ? &host->committed : &host->batch, write,
+                    0);
     }
     if (host->committed.count > 0)
         schedule_host(world, 0, EVENT_STORE_ANSWER);
@@ -95,7 +129,7 @@ static void submit(struct world *world, struct store_write *write)
         broker_store_done(host->broker, write, world->now_ms);
         return;
     }
-    queue_write(&host->waiting, write);
+    queue_write(&host->waiting, write, trusted_wall_ms(world));
 }
 
 static void lose_transaction(struct world *world)
@@ -159,10 +193,10 @@ void host_commit(struct world *world)
     if (host->poll && host->poll_state == POLL_WAITS)
         run_poll(world);
     while (host->batch.count > 0) {
-        struct store_write *write = take_write(&host->batch);
+        struct store_write *write = take_write(&host->batch).write;
         if (trouble != ERROR_NONE)
             write->result = trouble;
-        queue_write(&host->committed, write);
+        queue_write(&host->committed, write, 0);
     }
     schedule_host(world, random_between(&world->random, 0, 3), EVENT_STORE_ANSWER);
     if (host->waiting.count > 0)
@@ -173,7 +207,7 @@ void host_answer(struct world *world)
 {
     struct host *host = &world->host;
     while (host->committed.count > 0)
-        broker_store_done(host->broker, take_write(&host->committed), world->now_ms);
+        broker_store_done(host->broker, take_write(&host->committed).write, world->now_ms);
     host_pump(world);
 }
 
@@ -286,30 +320,6 @@ void host_write(struct world *world, unsigned index)
     host_pump(world);
 }
 
-enum { STEP_MS = 60000, DISTRUST_MS = 300000 }; /* of the clock, as housekeeping.c has them */
-
-static bool is_clock_set(const struct world *world)
-{
-    return llabs(world->wall_offset_ms - world->host.wall_offset_ms) > STEP_MS;
-}
-
-static void see_clock(struct world *world)
-{
-    struct host *host = &world->host;
-    if (host->has_ticked && is_clock_set(world))
-        host->saw_jump_at_ms = world->now_ms;
-    host->has_ticked = true;
-    host->wall_offset_ms = world->wall_offset_ms;
-}
-
-bool host_may_trust_clock(const struct world *world)
-{
-    const struct host *host = &world->host;
-    bool has_just_seen_it = host->saw_jump_at_ms != 0 &&
-                            world->now_ms - host->saw_jump_at_ms < DISTRUST_MS;
-    return !has_just_seen_it && !is_clock_set(world);
-}
-
 void host_tick(struct world *world)
 {
     /* An event that was made before the core asked for an earlier one. */
@@ -365,7 +375,7 @@ static void discard(struct host *host, int64_t now_ms)
         end_poll(host, ERROR_STORE_BUSY, now_ms);
         for (size_t i = 0; i < ARRAY_LENGTH(queues); i++) {
             while (queues[i]->count > 0) {
-                struct store_write *write = take_write(queues[i]);
+                struct store_write *write = take_write(queues[i]).write;
                 write->result = ERROR_STORE_BUSY;
                 broker_store_done(host->broker, write, now_ms);
             }
@@ -375,7 +385,7 @@ static void discard(struct host *host, int64_t now_ms)
             if (action.type == BROKER_POLL)
                 host->poll = action.work;
             if (action.type == BROKER_STORE)
-                queue_write(&host->waiting, action.write);
+                queue_write(&host->waiting, action.write, 0);
         }
     }
     broker_free(host->broker);

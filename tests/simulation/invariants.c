@@ -20,7 +20,7 @@
  *       message is not given to a phone again
  *   R1  an older connection never replaces a phone's newest one
  *   D1  a dropped offer belongs to no phone: the store does not expect that phone to send it
- *   S1  a message is not dispatched before its send_at, nor does it come by a clock that has just been set
+ *   S1  a message is not dispatched before its send_at, nor does it come by such a clock as in E1
  *   T1  a message for one phone, for a group or for a SIM goes to no other phone, as they are at the claim
  *   F1  the frame of a message has what its client asked for
  *   O1  what an operator has decided about a phone holds from its commit on: a disabled one is given nothing, and one with
@@ -31,7 +31,8 @@
  *       sent only where the client accepts a duplicate
  *   P1  messages are claimed in the order of their ranks, and none waits for ever
  *   E1  a released message expires only by its phone's report; one that no phone may send, at its time, and not by a
- *       clock that has just been set; a phone sends no message of which it knows that it has expired
+ *       clock that had just been set when that was asked for, or was since; a phone sends no message of which it knows
+ *       that it has expired
  *   X1  an incoming SMS is on disk before it is acknowledged, and what a phone has journaled is there in the end
  *   X2  an incoming SMS is stored once, however often it comes
  *

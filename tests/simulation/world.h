@@ -43,8 +43,14 @@ enum {
 
 /* ---- The broker ---- */
 
+struct queued_write {
+    struct store_write *write;
+    int64_t
+        trusted_wall_ms; /* when it was submitted; 0: the clock was not trusted, or it does not matter */
+};
+
 struct write_queue {
-    struct store_write *writes[MOST_WRITES];
+    struct queued_write writes[MOST_WRITES];
     size_t count;
 };
 
@@ -269,7 +275,6 @@ struct world {
     int64_t now_ms, wall_offset_ms;
     int64_t right_ms;       /* what wall_offset_ms is when the clock is right */
     int64_t small_jumps_ms; /* of the wall clock, that the broker cannot see */
-    bool clock_is_trusted;  /* at the start of the last transaction: it had not just been set */
     struct conditions conditions;
     unsigned second_connections; /* so far */
     bool recovering;             /* faults have ended */
@@ -327,8 +332,6 @@ void host_kill(struct world *world);
 void host_discard(struct world *world);
 void host_drain(struct world *world);
 void host_tick(struct world *world);
-/* Whether the clock was not set lately, as far as the broker can know, nor since it looked last. */
-bool host_may_trust_clock(const struct world *world);
 void host_pump(struct world *world);
 void host_commit(struct world *world);
 void host_answer(struct world *world);

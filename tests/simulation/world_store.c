@@ -75,6 +75,7 @@ void world_store_begin(struct world_store *store, int64_t now_ms, int64_t wall_m
     store->now_ms = now_ms;
     store->wall_ms = wall_ms;
     store->released = 0;
+    store->clock_is_trusted = false;
     store->change_count = 0;
     memory_begin(&store->database, wall_ms);
 }
@@ -217,6 +218,7 @@ void world_store_note_transition(struct world_store *store,
                     .by_silence = transition->reason == TRANSITION_NO_REPORT,
                     .moved_at_ms = tracked->moved_at_ms,
                     .sims = sims_of(store, transition->device_id),
+                    .clock_is_trusted = store->clock_is_trusted,
                 });
     tracked->moved_at_ms = store->now_ms;
 }
@@ -391,7 +393,8 @@ static void look_before(const struct world_store *store, int64_t trusted_wall_ms
 static void look_for_released(struct world_store *store, const struct waiting *waiting)
 {
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
-        if (waiting->scheduled[i] && world_store_find(store, i)->row.status != MESSAGE_EXPIRED &&
+        if (waiting->scheduled[i] && !store->clock_is_trusted &&
+            world_store_find(store, i)->row.status != MESSAGE_EXPIRED &&
             world_store_find(store, i)->row.place.due_at_ms == 0)
             store->released = i + 1;
     }

@@ -21,6 +21,7 @@ struct change {
     bool by_silence;           /* no report came in time */
     unsigned sims;             /* that the store knows of the device then: bit N for slot N */
     int64_t moved_at_ms;       /* of the transition before; monotonic */
+    bool clock_is_trusted;     /* as below */
 };
 
 /* What the rows of a message do not have. */
@@ -37,7 +38,9 @@ struct world_store {
     size_t change_count;
     struct tracked tracked[MOST_MESSAGES], tracked_on_disk[MOST_MESSAGES];
     int64_t now_ms, wall_ms; /* of the transaction */
-    enum mutation broken;    /* MUTATION_NONE */
+    bool
+        clock_is_trusted; /* by the write that runs: its submitter may set it after the transaction's begin */
+    enum mutation broken; /* MUTATION_NONE */
     /* Limits: every nth slot is at its limit, every nth claim is paused; 0: never. Simple, because limits only decide
        who gets a message and when. */
     unsigned cap_every, pause_every;
@@ -47,7 +50,7 @@ struct world_store {
     /* A message that was claimed, though another one comes before it; plus 1, 0: none. Stays. */
     unsigned overtaking, overtaken;
     unsigned
-        released; /* a message whose send_at came in this transaction, by its clock; plus 1, 0: none */
+        released; /* a message whose send_at came by a clock that is not trusted; plus 1, 0: none */
 };
 
 /* The struct is zeroed, but for `broken` and the limits. `limits` are those of the store itself. */
