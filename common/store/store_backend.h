@@ -33,7 +33,7 @@ struct store_lane_count {
     char lane[LANE_SIZE];
     int64_t count;
 };
-enum { STORE_MAX_LANE_COUNTS = 100, STORE_MAX_COUNTED = 100000 };
+enum { STORE_MAX_LANE_COUNTS = 100 };
 
 struct store_backend {
     const char *name; /* the scheme of its URLs: "sqlite" */
@@ -138,9 +138,10 @@ struct store_backend {
     enum error (*summarize_devices)(struct store_database_reader *reader,
                                     const struct message_target *target,
                                     struct store_device_summary *summary);
-    /* The lanes, at most STORE_MAX_LANE_COUNTS of them and STORE_MAX_COUNTED messages; the lane "" and LANE_WAITING are
-       not among them. *retried, *scheduled: in LANE_WAITING. *queued: all of them. */
-    enum error (*count_lanes)(struct store_database_reader *reader,
+    /* The lanes, at most STORE_MAX_LANE_COUNTS of them and `most` messages; the lane "" and LANE_WAITING are not among
+       them. *retried, *scheduled: in LANE_WAITING. Of retried ones at most `most` are counted, and others as scheduled; of
+       scheduled ones all are counted unless more than `most` are due, too. *queued: all of them. */
+    enum error (*count_lanes)(struct store_database_reader *reader, int64_t most,
                               struct store_lane_count counts[STORE_MAX_LANE_COUNTS], size_t *count,
                               int64_t *retried, int64_t *scheduled, int64_t *queued);
     /* But for the cursors and `more`. */

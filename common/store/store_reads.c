@@ -254,7 +254,7 @@ enum error store_poll_work(struct store_reader *reader, struct store_work *work)
     if (error != ERROR_NONE)
         return error;
     if (work->stuck_for_ms != 0)
-        error = store_count_waits(reader, work->waiting);
+        error = store_count_waits(reader, STORE_MAX_COUNTED, work->waiting);
     if (error != ERROR_NONE)
         return error;
     if (work->cancel_count > 0)
@@ -288,5 +288,6 @@ enum error store_read_statistics(struct store_reader *reader, int64_t stuck_for_
                                  struct store_statistics *statistics)
 {
     enum error error = reader->backend->read_statistics(reader->reader, stuck_for_ms, statistics);
-    return error == ERROR_NONE ? store_count_waits(reader, statistics->waiting) : error;
+    return error == ERROR_NONE ? store_count_waits(reader, STORE_MAX_COUNTED, statistics->waiting)
+                               : error;
 }

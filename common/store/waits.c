@@ -90,14 +90,15 @@ static enum error count_lane(struct store_reader *reader, const char *lane, int6
     return error;
 }
 
-enum error store_count_waits(struct store_reader *reader, int64_t counts[MESSAGE_WAIT_COUNT])
+enum error store_count_waits(struct store_reader *reader, int64_t most,
+                             int64_t counts[MESSAGE_WAIT_COUNT])
 {
     struct store_lane_count lanes[STORE_MAX_LANE_COUNTS];
     size_t lane_count;
     int64_t retried, scheduled, queued;
     memset(counts, 0, MESSAGE_WAIT_COUNT * sizeof(*counts));
-    enum error error = reader->backend->count_lanes(reader->reader, lanes, &lane_count, &retried,
-                                                    &scheduled, &queued);
+    enum error error = reader->backend->count_lanes(reader->reader, most, lanes, &lane_count,
+                                                    &retried, &scheduled, &queued);
     queued -= retried + scheduled;
     for (size_t i = 0; i < lane_count && error == ERROR_NONE; i++) {
         queued -= lanes[i].count;

@@ -87,7 +87,7 @@ enum error queries_list_devices(struct store_database_reader *reader,
 enum error queries_summarize_devices(struct store_database_reader *reader,
                                      const struct message_target *target,
                                      struct store_device_summary *summary);
-enum error queries_count_lanes(struct store_database_reader *reader,
+enum error queries_count_lanes(struct store_database_reader *reader, int64_t most,
                                struct store_lane_count counts[STORE_MAX_LANE_COUNTS], size_t *count,
                                int64_t *retried, int64_t *scheduled, int64_t *queued);
 enum error queries_poll_work(struct store_database_reader *reader, struct store_work *work);

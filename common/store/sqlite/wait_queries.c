@@ -54,41 +54,68 @@ enum error queries_summarize_devices(struct store_database_reader *reader,
     return error;
 }
 
-static enum error count_limited(struct handle *handle, enum statement_id id, int64_t *count)
+static enum error count_limited(struct handle *handle, enum statement_id id, int64_t most,
+                                int64_t *count)
 {
     struct statement *select = statement_get(handle, id);
-    statement_bind_integer(select, FIELD_LIMIT, STORE_MAX_COUNTED);
+    statement_bind_integer(select, FIELD_LIMIT, most);
     return statement_read_integer(handle, select, count);
 }
 
-enum error queries_count_lanes(struct store_database_reader *reader,
+/* *in_lanes: the messages of all lanes, at most `most`. */
+static enum error count_lanes(struct handle *handle, int64_t most,
+                              struct store_lane_count counts[STORE_MAX_LANE_COUNTS], size_t *count,
+                              int64_t *in_lanes)
+{
+    bool row;
+    struct statement *select = statement_get(handle, COUNT_LANES);
+    statement_bind_integer(select, FIELD_LIMIT, most);
+    enum error error = statement_step(handle, select, &row);
+    for (; error == ERROR_NONE && row; error = statement_step(handle, select, &row)) {
+        int64_t messages = statement_integer(select, FIELD_COUNT);
+        *in_lanes += messages;
+        if (*count == STORE_MAX_LANE_COUNTS)
+            continue;
+        struct store_lane_count *lane = &counts[(*count)++];
+        statement_text(select, FIELD_LANE, lane->lane, sizeof(lane->lane));
+        lane->count = messages;
+    }
+    statement_reset(select);
+    return error;
+}
+
+/* Where too many wait, they are what is left of all without those that are due. */
+static enum error count_waiting(struct handle *handle, int64_t most, int64_t in_lanes,
+                                int64_t queued, int64_t *waiting)
+{
+    int64_t plain = 0;
+    enum error error = count_limited(handle, COUNT_WAITING, most, waiting);
+    if (error != ERROR_NONE || *waiting < most || in_lanes == most)
+        return error;
+    error = count_limited(handle, COUNT_PLAIN, most, &plain);
+    if (plain < most)
+        *waiting = MAX(*waiting, queued - in_lanes - plain);
+    return error;
+}
+
+enum error queries_count_lanes(struct store_database_reader *reader, int64_t most,
                                struct store_lane_count counts[STORE_MAX_LANE_COUNTS], size_t *count,
                                int64_t *retried, int64_t *scheduled, int64_t *queued)
 {
     struct handle *handle = &reader->handle;
-    bool row;
-    int64_t waiting = 0, messages[MESSAGE_STATUS_COUNT] = {0};
+    int64_t in_lanes = 0, waiting = 0, messages[MESSAGE_STATUS_COUNT] = {0};
     *count = 0;
     *retried = 0;
     reader_begin(reader);
-    struct statement *select = statement_get(handle, COUNT_LANES);
-    statement_bind_integer(select, FIELD_LIMIT, STORE_MAX_COUNTED);
-    enum error error = statement_step(handle, select, &row);
-    while (error == ERROR_NONE && row && *count < STORE_MAX_LANE_COUNTS) {
-        struct store_lane_count *lane = &counts[(*count)++];
-        statement_text(select, FIELD_LANE, lane->lane, sizeof(lane->lane));
-        lane->count = statement_integer(select, FIELD_COUNT);
-        error = statement_step(handle, select, &row);
-    }
-    statement_reset(select);
-    if (error == ERROR_NONE)
-        error = count_limited(handle, COUNT_RETRIED, retried);
-    if (error == ERROR_NONE)
-        error = count_limited(handle, COUNT_WAITING, &waiting);
-    if (error == ERROR_NONE)
-        error = queries_read_counts(handle, statement_get(handle, READ_COUNTS), messages);
-    reader_end(reader);
+    enum error error = queries_read_counts(handle, statement_get(handle, READ_COUNTS), messages);
     *queued = messages[MESSAGE_QUEUED];
+    if (error == ERROR_NONE)
+        error = count_lanes(handle, most, counts, count, &in_lanes);
+    if (error == ERROR_NONE)
+        error = count_limited(handle, COUNT_RETRIED, most, retried);
+    if (error == ERROR_NONE)
+        error = count_waiting(handle, most, in_lanes, *queued, &waiting);
+    reader_end(reader);
     *scheduled = MAX(waiting - *retried, 0);
     return error;
 }

@@ -941,6 +941,40 @@ static void what_waits_for_its_time_is_not_stuck(void **state)
     assert_int_equal(count_stuck(fixture), 2);
 }
 
+static void given_many(struct store_fixture *fixture, int count, struct message_options options)
+{
+    for (int i = 0; i < count; i++)
+        given(fixture, options);
+}
+
+/* Where only that many of each kind are counted. */
+static void assert_waiting(struct store_fixture *fixture, int64_t most, int64_t scheduled,
+                           int64_t others)
+{
+    int64_t counts[MESSAGE_WAIT_COUNT], sum = 0;
+    assert_int_equal(store_count_waits(fixture->reader, most, counts), ERROR_NONE);
+    for (int i = 0; i < MESSAGE_WAIT_COUNT; i++)
+        sum += counts[i];
+    assert_int_equal(counts[MESSAGE_WAIT_SCHEDULED], scheduled);
+    assert_int_equal(sum - scheduled, others);
+}
+
+static void more_than_are_counted_wait_for_their_time_as_well(void **state)
+{
+    struct store_fixture *fixture = *state;
+    const struct message_options later = {.send_at_ms = START_MS + DAY_MS}, plain = {0};
+    static const char *const phones[] = {"phone-1", "phone-2"};
+    given_many(fixture, 4, plain);
+    given_many(fixture, 1, for_device("away"));
+    given_many(fixture, 2, later);
+    assert_waiting(fixture, 3, 2, 5);
+    assert_int_equal(given_claim(fixture, phones, ARRAY_LENGTH(phones)), 2);
+    assert_waiting(fixture, 3, 2, 3);
+    given_many(fixture, 3, later);
+    assert_waiting(fixture, 3, 5, 3);
+    assert_waiting(fixture, 100, 5, 3);
+}
+
 /* ---- Resend ---- */
 
 static void a_message_that_is_resent_keeps_its_target_and_gets_new_times(void **state)
@@ -1006,4 +1040,5 @@ UNIT_TESTS(OPTIONS_TEST(all_options_are_read_back),
            OPTIONS_TEST(the_age_of_the_queue_is_that_of_what_any_device_may_have),
            OPTIONS_TEST(a_scheduled_message_ages_from_its_time_on),
            OPTIONS_TEST(what_waits_for_its_time_is_not_stuck),
+           OPTIONS_TEST(more_than_are_counted_wait_for_their_time_as_well),
            OPTIONS_TEST(a_message_that_is_resent_keeps_its_target_and_gets_new_times))
