@@ -49,6 +49,7 @@ static const struct route routes[] = {
      webhooks_handle_deliveries},
     {"POST", "/api/webhooks/{webhook_id}/redeliver", 202, API_SCOPE_WEBHOOKS, JSON,
      webhooks_handle_redeliver},
+    {"GET", "/api/session", 200, 0, 0, session_handle_get},
     {"POST", "/api/events/ticket", 201, API_SCOPE_READ, 0, event_ticket_handle},
     {"GET", "/livez", 200, 0, 0, health_handle_livez},
     {"GET", "/readyz", 200, 0, QUERY, health_handle_readyz},

@@ -108,6 +108,9 @@ enum http_outcome webhooks_handle_deliveries(struct http_exchange *exchange);
 enum http_outcome webhooks_handle_test(struct http_exchange *exchange);
 enum http_outcome webhooks_handle_redeliver(struct http_exchange *exchange);
 
+/* session.c */
+enum http_outcome session_handle_get(struct http_exchange *exchange);
+
 /* health.c */
 enum http_outcome health_handle_livez(struct http_exchange *exchange);
 enum http_outcome health_handle_readyz(struct http_exchange *exchange);

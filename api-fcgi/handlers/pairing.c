@@ -99,6 +99,8 @@ enum http_outcome pairing_handle_create(struct http_exchange *exchange)
     json_put_text(json, "uri", pairing.uri);
     json_put_text(json, "qr_svg", qr_code.data);
     buffer_fini(&qr_code);
+    if (!qr_code_put_rows(json, "qr", pairing.uri))
+        return http_problem(exchange, ERROR_INTERNAL, "Not enough memory for the QR code.");
     return http_park(exchange, answer_created);
 }
 

@@ -90,3 +90,22 @@ bool qr_code_write_svg(struct buffer *out, const char *text)
     QRcode_free(code);
     return !out->failed;
 }
+
+bool qr_code_put_rows(struct json_writer *json, const char *name, const char *text)
+{
+    enum { MOST_MODULES = 17 + 4 * QRSPEC_VERSION_MAX };
+    char row[MOST_MODULES + 1];
+    QRcode *code = encode(text, QR_ECLEVEL_M);
+    if (!code)
+        return false;
+    json_begin_array(json, name);
+    for (int y = 0; y < code->width; y++) {
+        for (int x = 0; x < code->width; x++)
+            row[x] = is_dark(code, x, y) ? '1' : '0';
+        row[code->width] = '\0';
+        json_put_text(json, NULL, row);
+    }
+    json_end_array(json);
+    QRcode_free(code);
+    return !json->out->failed;
+}

@@ -3,6 +3,7 @@
 #define COMMON_BASE_QR_CODE_H
 
 #include "common/base/buffer.h"
+#include "common/base/json_write.h"
 
 /* The size of a terminal. */
 struct qr_code_place {
@@ -19,5 +20,9 @@ MUST_CHECK bool qr_code_write_terminal(struct buffer *out, const char *text,
 
 /* Appends the code as a scalable SVG document. False as above. */
 MUST_CHECK bool qr_code_write_svg(struct buffer *out, const char *text);
+
+/* Puts the same code as an array with a text of 0 and 1, which is dark, for each row of modules, without the quiet zone.
+   False as above. */
+MUST_CHECK bool qr_code_put_rows(struct json_writer *json, const char *name, const char *text);
 
 #endif

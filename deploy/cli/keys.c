@@ -1,4 +1,5 @@
 /* sms-gateway keys: creates, lists and revokes API keys. */
+#include "common/access/scopes_json.h"
 #include "common/base/clock.h"
 #include "common/base/terminal.h"
 #include "common/base/utf8.h"
@@ -35,14 +36,7 @@ static void put_key(struct json_writer *json, const struct api_key *key)
 {
     json_put_text(json, "key_id", key->id);
     json_put_text(json, "label", key->label);
-    json_begin_array(json, "scopes");
-    for (unsigned i = 0; i < API_SCOPE_COUNT; i++) {
-        char scope[API_SCOPES_TEXT_SIZE];
-        api_scopes_format(key->scopes & 1u << i, scope);
-        if (*scope)
-            json_put_text(json, NULL, scope);
-    }
-    json_end_array(json);
+    scopes_json_put(json, key->scopes);
     json_put_time(json, "expires_at", key->expires_at_ms);
     put_limit(json, "requests_per_minute", key->requests_per_minute);
     put_limit(json, "daily_messages", key->daily_messages);

@@ -217,6 +217,11 @@ def decode_svg(svg, path):
 def test_the_qr_code_of_the_api_is_the_link(guarded, tmp_path):
     made = guarded.api.request("POST", "/api/pairings", json={}).json()
     assert decode_svg(made["qr_svg"], tmp_path / "svg.pgm") == made["uri"]
+    border = "0" * 4
+    rows = [border + row + border for row in made["qr"]]
+    around = ["0" * len(rows[0])] * 4
+    write_picture([[int(module) for module in row] for row in around + rows + around], tmp_path / "rows.pgm")
+    assert decode(tmp_path / "rows.pgm") == made["uri"]
 
 
 def test_a_code_works_once(guarded):
