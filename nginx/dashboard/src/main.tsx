@@ -1,13 +1,7 @@
 import { render } from "preact";
+import { App } from "./app";
+import { enterPage } from "./session";
 import "./styles/index.css";
 
-function App() {
-  return (
-    <main>
-      <h1>SMS gateway</h1>
-      <p><a href="/docs">API reference</a></p>
-    </main>
-  );
-}
-
 render(<App />, document.getElementById("app") as HTMLElement);
+void enterPage();

@@ -1,0 +1,89 @@
+/* A table of any number of rows of the same height: only those that are seen are drawn. It scrolls with the page. */
+import type { ComponentChildren } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+
+export interface Column<T> {
+  name: string;
+  cell: (row: T) => ComponentChildren;
+  /** Class of its cells: "wide-only" is not shown on narrow screens. */
+  kind?: string;
+}
+
+interface TableProps<T> {
+  label: string;
+  /** Its class, to which the style sheet gives the widths of the columns. */
+  kind: string;
+  columns: Column<T>[];
+  rows: T[];
+  keyOf: (row: T) => string;
+  /** How many there are in all, if more than are here. */
+  total?: number;
+  /** Called when the end is near. */
+  onEnd?: () => void;
+  onOpen?: (row: T) => void;
+  marked?: (row: T) => boolean;
+}
+
+const EXTRA_ROWS = 12;
+const NARROW = window.matchMedia("(max-width: 45rem)");
+
+function useRowHeight(): number {
+  const measure = () => parseFloat(getComputedStyle(document.documentElement).fontSize) * (NARROW.matches ? 4.25 : 2.5);
+  const [height, setHeight] = useState(measure);
+  useEffect(() => {
+    const update = () => setHeight(measure());
+    window.addEventListener("resize", update);
+    return () => window.removeEventListener("resize", update);
+  }, []);
+  return Math.round(height);
+}
+
+export function Table<T>({ label, kind, columns, rows, keyOf, total, onEnd, onOpen, marked }: TableProps<T>) {
+  const body = useRef<HTMLDivElement>(null);
+  const [seen, setSeen] = useState({ first: 0, last: 40 });
+  const height = useRowHeight();
+  const end = useRef(onEnd);
+  end.current = onEnd;
+
+  useLayoutEffect(() => {
+    let frame = 0;
+    const look = () => {
+      frame = 0;
+      const top = -(body.current?.getBoundingClientRect().top ?? 0);
+      const first = Math.max(0, Math.floor(top / height) - EXTRA_ROWS);
+      const last = Math.min(rows.length, Math.ceil((top + window.innerHeight) / height) + EXTRA_ROWS);
+      setSeen((old) => (old.first === first && old.last === last ? old : { first, last }));
+      if (last >= rows.length) end.current?.();
+    };
+    const later = () => (frame ||= requestAnimationFrame(look));
+    look();
+    window.addEventListener("scroll", later, { passive: true });
+    window.addEventListener("resize", later);
+    return () => {
+      cancelAnimationFrame(frame);
+      window.removeEventListener("scroll", later);
+      window.removeEventListener("resize", later);
+    };
+  }, [rows.length, height]);
+
+  const first = Math.min(seen.first, Math.max(0, rows.length - 1));
+  return <div class={`table ${kind}`} role="table" aria-label={label} aria-rowcount={(total ?? rows.length) + 1}>
+    <div class="table-head" role="rowgroup">
+      <div class="row" role="row">
+        {columns.map((column) => <div role="columnheader" class={column.kind}>{column.name}</div>)}
+      </div>
+    </div>
+    <div class="table-body" role="rowgroup" ref={body} style={{ height: `${rows.length * height}px` }}>
+      {rows.slice(first, seen.last).map((row, i) => <div key={keyOf(row)} role="row" aria-rowindex={first + i + 2}
+        class={`row${onOpen ? " opens" : ""}${marked?.(row) ? " marked" : ""}`}
+        style={{ height: `${height}px`, transform: `translateY(${(first + i) * height}px)` }}
+        onClick={(event) => {
+          // A click on a link of the row, or the end of a selection of text, is no click on the row.
+          if ((event.target as Element).closest("a, button") || window.getSelection()?.toString()) return;
+          onOpen?.(row);
+        }}>
+        {columns.map((column) => <div role="cell" class={column.kind}>{column.cell(row)}</div>)}
+      </div>)}
+    </div>
+  </div>;
+}
