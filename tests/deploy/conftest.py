@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -27,6 +28,7 @@ class Site:
         self.machine = Machine(folder, present).boot()
         self.key = None
         self.client = None
+        self.receiver = None
         self.lines_before = 0
         self.phones = {}
         inside = self.machine.path("/root/gateway")
@@ -98,6 +100,19 @@ class Site:
             phone.terminate()
             phone.wait(LIMIT_SECONDS)
 
+    def start_receiver(self):
+        """deploy/examples/receive.py on the machine, and a webhook that leads to it."""
+        text = self.machine.shell("sms-gateway webhooks create http://127.0.0.1:9000/ --types message.delivered")
+        secret = re.search(r"whsec_\S+", text).group()
+        with open(self.folder / "receiver.log", "wb") as log:
+            self.receiver = subprocess.Popen(self.machine.from_inside(
+                "env", f"WEBHOOK_SECRET={secret}", "/usr/bin/python3", ROOT / "deploy/examples/receive.py"),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def told(self):
+        """The messages that the receiver was told were delivered, each as often as it was told by another event."""
+        return re.findall(r' message\.delivered .*"message_id": "([^"]+)"', (self.folder / "receiver.log").read_text())
+
     def traffic_lines(self):
         path = self.folder / "traffic"
         return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
@@ -132,7 +147,7 @@ class Site:
         return not set(statuses) & {"queued", "dispatched", "accepted", "sending", "sent"}
 
     def check_promises(self):
-        """Every message that was answered with 202 is delivered, and left one radio once."""
+        """Every message that was answered with 202 is delivered, left one radio once, and the receiver was told of it once."""
         wait_for(self.is_quiet, "every message to be delivered", 60)
         checker = Checker(None)
         database = checker.check(self.promised(), self.radio(), settled=True,
@@ -140,15 +155,17 @@ class Site:
         assert checker.violations == []
         assert set(database.statuses_by_name()) == {"delivered"}
         assert {line.message_id for line in self.radio()} >= set(self.promised())
+        wait_for(lambda: set(self.told()) >= set(self.promised()), "the receiver to be told")
+        assert len(self.told()) == len(set(self.told()))
 
     def stop(self):
         if self.client and self.client.poll() is None:
             self.client.kill()
             self.client.wait()
-        for phone in self.phones.values():
-            if phone.poll() is None:
-                phone.kill()
-                phone.wait()
+        for process in (self.receiver, *self.phones.values()):
+            if process and process.poll() is None:
+                process.kill()
+                process.wait()
         self.machine.stop()
 
 

@@ -10,8 +10,8 @@ from harness.waiting import wait_for
 
 INSTALL = "/root/gateway/deploy/install.sh"
 SCRIPTS = "/usr/lib/sms-gateway"
-# What tests send is more than a phone may in earnest.
-NO_LIMITS = ("DEVICE_SEGMENTS_PER_MINUTE=0", "DEVICE_DAILY_SEGMENTS=0", "PAUSE_AFTER_MESSAGES=0",
+# What tests send is more than a phone may in earnest, and their receiver of webhooks is on the machine.
+SETTINGS = ("WEBHOOK_LOOPBACK=allowed", "DEVICE_SEGMENTS_PER_MINUTE=0", "DEVICE_DAILY_SEGMENTS=0", "PAUSE_AFTER_MESSAGES=0",
              "DAILY_MESSAGES=0", "KEY_DAILY_MESSAGES=0")
 
 
@@ -50,8 +50,8 @@ def test_it_installs_and_sends_a_message_through_its_own_front_door(site):
     assert "a message was accepted, dispatched to the phone and delivered" in text, text
     assert "and erased its message" in text
     site.key = re.search(r"The first API key.*\n  (sgw_\S+)", text).group(1)
-    assert {"sms-gateway-api.service", "sms-gateway-broker.service", "sms-gateway-nginx.service",
-            "sms-gateway.target", "sms-gateway-backup.timer", "sms-gateway-certificate.timer"} <= {
+    assert {"sms-gateway-api.service", "sms-gateway-broker.service", "sms-gateway-webhooks.service",
+            "sms-gateway-nginx.service", "sms-gateway.target", "sms-gateway-backup.timer", "sms-gateway-certificate.timer"} <= {
                 name for name, active in site.units().items() if active == "active"}
     assert site.machine.shell("systemctl is-enabled sms-gateway.target") == "enabled\n"
     assert site.machine.run("systemctl", "is-active", "nginx.service", check=False).stdout == "inactive\n"
@@ -96,28 +96,37 @@ def test_nothing_runs_as_root(site):
     lines = site.machine.shell("for process in /proc/[0-9]*; do"
                                " echo $(stat -c %U $process) $(cat $process/comm); done").splitlines()
     users = {tuple(reversed(line.split())) for line in lines
-             if line.split()[-1] in ("nginx", "api-fcgi", "ws-broker")}
-    assert users == {("nginx", "sms-gateway-web"), ("api-fcgi", "sms-gateway"),
-                     ("ws-broker", "sms-gateway")}
+             if line.split()[-1] in ("nginx", "api-fcgi", "ws-broker", "webhook-sender")}
+    assert users == {("nginx", "sms-gateway-web"), ("api-fcgi", "sms-gateway"), ("ws-broker", "sms-gateway"),
+                     ("webhook-sender", "sms-gateway")}
+
+
+def test_only_nginx_reads_the_key_of_the_certificate(site):
+    for unit in ("webhooks", "api"):
+        pid = site.machine.shell(f"systemctl show -p MainPID --value sms-gateway-{unit}").strip()
+        for path in ("/run/sms-gateway-tls/server.key", "/etc/sms-gateway/tls/server.key"):
+            result = site.machine.run("nsenter", f"--target={pid}", "--mount", "setpriv", "--reuid=sms-gateway",
+                                      "--regid=sms-gateway", "--init-groups", "cat", path, check=False)
+            assert result.returncode != 0 and "Permission denied" in result.stdout, (unit, result.stdout)
 
 
 def test_again_it_changes_nothing_and_prints_no_key(site):
     before = site.machine.shell("systemctl show -p MainPID --value sms-gateway-api sms-gateway-broker"
-                                " sms-gateway-nginx; cat /etc/sms-gateway/settings.env"
+                                " sms-gateway-webhooks sms-gateway-nginx; cat /etc/sms-gateway/settings.env"
                                 " /etc/sms-gateway/tls/*")
     text = site.machine.run(INSTALL, "--package", site.given(site.present)).stdout
     assert "is already installed" in text and "first API key" not in text, text
     assert "nothing was sent: API keys are in use" in text
     assert before == site.machine.shell(
-        "systemctl show -p MainPID --value sms-gateway-api sms-gateway-broker sms-gateway-nginx;"
+        "systemctl show -p MainPID --value sms-gateway-api sms-gateway-broker sms-gateway-webhooks sms-gateway-nginx;"
         " cat /etc/sms-gateway/settings.env /etc/sms-gateway/tls/*")
 
 
 def test_a_setting_that_is_given_is_changed_and_the_others_stay(site):
-    site.machine.shell(f"printf '%s\\n' {' '.join(NO_LIMITS)} >>/etc/sms-gateway/settings.env")
+    site.machine.shell(f"printf '%s\\n' {' '.join(SETTINGS)} >>/etc/sms-gateway/settings.env")
     site.machine.run(INSTALL, "--allowed-prefixes", "+49 +43")
     lines = site.machine.shell("grep -v '^#' /etc/sms-gateway/settings.env").splitlines()
-    assert "ALLOWED_PREFIXES='+49 +43'" in lines and set(NO_LIMITS) <= set(lines)
+    assert "ALLOWED_PREFIXES='+49 +43'" in lines and set(SETTINGS) <= set(lines)
     status, answer = site.ask("/api/send-sms", '{"phone_number": "+15550100", "message": "no"}')
     assert status == 422, answer
 
@@ -133,6 +142,7 @@ def test_without_a_key_the_door_stays_shut(site):
 def test_phones_are_paired_and_messages_delivered(site):
     site.pair("first-phone")
     site.pair("second-phone")
+    site.start_receiver()
     site.start_traffic()
     wait_for(lambda: len(site.radio()) > 10, "messages to leave")
     assert site.machine.shell(f"{SCRIPTS}/self-test.sh").count("nothing was sent") == 1
@@ -168,7 +178,7 @@ def test_a_renewed_certificate_is_taken_without_a_closed_connection(site):
 
 def test_a_reload_fails_no_request(site):
     site.start_traffic()
-    for program in ("api", "broker", "nginx"):
+    for program in ("api", "broker", "webhooks", "nginx"):
         site.machine.run("systemctl", "reload", f"sms-gateway-{program}.service")
         count = len(site.promised())
         wait_for(lambda: len(site.promised()) > count + 20, "traffic after a reload")
@@ -230,12 +240,12 @@ def test_a_version_that_does_not_serve_is_taken_back_by_itself(site):
 
 def test_settings_that_a_version_does_not_know_stop_it_before_anything_ends(site):
     site.machine.shell("echo DEVICE_WINDOWS=1 >>/etc/sms-gateway/settings.env")
-    processes = site.machine.shell("systemctl show -p MainPID sms-gateway-api sms-gateway-broker")
+    processes = site.machine.shell("systemctl show -p MainPID sms-gateway-api sms-gateway-broker sms-gateway-webhooks")
     result = upgrade(site, site.broken, check=False)
     site.machine.shell("sed -i '/DEVICE_WINDOWS/d' /etc/sms-gateway/settings.env")
     assert result.returncode == 1 and "DEVICE_WINDOWS" in result.stdout, result.stdout
     assert site.version() == "0.2.0"
-    assert site.machine.shell("systemctl show -p MainPID sms-gateway-api sms-gateway-broker") == processes
+    assert site.machine.shell("systemctl show -p MainPID sms-gateway-api sms-gateway-broker sms-gateway-webhooks") == processes
 
 
 def test_the_way_back_by_hand_keeps_what_the_newer_version_accepted(site):

@@ -15,6 +15,7 @@ import os
 import platform
 import re
 import resource
+import socket
 import struct
 import subprocess
 import sys
@@ -31,7 +32,7 @@ PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 22, 24, 38
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 ALLOW, ERRNO = 0x7fff0000, 0x00050000
 EPERM, ENOSYS, EAFNOSUPPORT = 1, 38, 97
-PROT_WRITE, PROT_EXEC, AF_UNIX = 2, 4, 1
+PROT_WRITE, PROT_EXEC = 2, 4
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -91,11 +92,18 @@ def call_numbers():
     return {name: int(number) for name, number in re.findall(r"#define __NR_(\w+) (\d+)\b", text)}
 
 
-def when(number, argument, mask, value, error, equal=True):
-    """For one call: an error where an argument, masked, equals a value (or does not)."""
-    yes, no = (0, 1) if equal else (1, 0)
+def when(number, argument, mask, value, error):
+    """For one call: an error where an argument, masked, equals a value."""
     return [(0x15, 0, 5, number), (0x20, 0, 0, 16 + 8 * argument), (0x54, 0, 0, mask),
-            (0x15, yes, no, value), (0x06, 0, 0, ERRNO | error), (0x20, 0, 0, 0)]
+            (0x15, 0, 1, value), (0x06, 0, 0, ERRNO | error), (0x20, 0, 0, 0)]
+
+
+def only(number, argument, values, error):
+    """For one call: an error unless an argument equals one of the values."""
+    last = len(values)
+    return [(0x15, 0, last + 3, number), (0x20, 0, 0, 16 + 8 * argument),
+            *((0x15, last - index, 0, value) for index, value in enumerate(values)),
+            (0x06, 0, 0, ERRNO | error), (0x20, 0, 0, 0)]
 
 
 def filter_program(unit):
@@ -104,8 +112,8 @@ def filter_program(unit):
     numbers = call_numbers()
     code = [(0x20, 0, 0, 4), (0x15, 1, 0, AUDIT_ARCH[platform.machine()]),
             (0x06, 0, 0, ERRNO | EPERM), (0x20, 0, 0, 0)]
-    if unit["RestrictAddressFamilies"] == ["AF_UNIX"]:
-        code += when(numbers["socket"], 0, 0xffffffff, AF_UNIX, EAFNOSUPPORT, equal=False)
+    families = [getattr(socket, name) for name in unit["RestrictAddressFamilies"][0].split()]
+    code += only(numbers["socket"], 0, families, EAFNOSUPPORT)
     if unit["RestrictNamespaces"] == ["yes"]:
         code += [(0x15, 0, 1, numbers["clone3"]), (0x06, 0, 0, ERRNO | ENOSYS)]
         for flag in (1 << bit for bit in range(32) if CLONE_NEW_ANY & 1 << bit):
@@ -159,7 +167,7 @@ def mount_all(unit, programs, notify):
         for path in (folder, *folder.glob("*.lock"), *folder.glob("*.db*")):
             os.chown(path, USER, USER)
         folder.chmod(int(mode[0], 8))
-    check(libc.unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC))
+    check(libc.unshare(CLONE_NEWNS | CLONE_NEWIPC | (CLONE_NEWNET if "PrivateNetwork" in unit else 0)))
     mount("none", "/", "none", MS_REC | MS_PRIVATE)
     kept = {name: os.open(path, os.O_PATH) for name, path in
             (("state", state), ("runtime", runtime), ("programs", programs))}
