@@ -3,6 +3,7 @@
 #include "api-fcgi/auth/authorize.h"
 #include "api-fcgi/handlers/handlers.h"
 #include "api-fcgi/server/api.h"
+#include "api-fcgi/smsgate/mobile.h"
 
 enum {
     JSON = ROUTE_JSON_BODY,
@@ -11,6 +12,12 @@ enum {
     SLOW = ROUTE_SLOW_READ,
     KEY = ROUTE_IDEMPOTENCY_KEY,
 };
+
+/* SMSGate's routes are below /api and, the same, at the root: router.h. */
+#define SMSGATE(method, path, success, scope, flags, handle)                                       \
+    {                                                                                              \
+        method, "/api" path, success, scope, ROUTE_SMSGATE | (flags), handle                       \
+    }
 
 static const struct route routes[] = {
     {"POST", "/api/send-sms", 202, API_SCOPE_SEND, JSON | KEY, messages_handle_send},
@@ -54,6 +61,10 @@ static const struct route routes[] = {
     {"GET", "/livez", 200, 0, 0, health_handle_livez},
     {"GET", "/readyz", 200, 0, QUERY, health_handle_readyz},
     {"GET", "/metrics", 200, API_SCOPE_METRICS, SLOW, metrics_handle},
+
+    SMSGATE("GET", "/mobile/v1/device", 200, 0, 0, mobile_handle_address),
+    SMSGATE("GET", "/mobile/v1/user/code", 501, 0, 0, mobile_refuse_user),
+    SMSGATE("PATCH", "/mobile/v1/user/password", 501, 0, 0, mobile_refuse_user),
 };
 
 _Static_assert((int)ARRAY_LENGTH(routes) < (int)API_MAX_ROUTES, "api.route_metrics is too small");

@@ -100,11 +100,17 @@ bool authorize_request(struct http_exchange *exchange, unsigned scope)
     exchange->key_ignores_opt_out = false;
     if (!exchange->api->keys_required)
         return true;
+    char password[SECRET_PASSWORD_SIZE];
     const char *token = secret_bearer_token(exchange->request.authorization);
+    if (!token && exchange->is_smsgate &&
+        secret_basic_password(exchange->request.authorization, password))
+        token = password;
     if (!token) {
         challenge(exchange, "", "");
         http_problem(exchange, ERROR_API_KEY_REQUIRED,
-                     "Send the header Authorization: Bearer followed by your key.");
+                     exchange->is_smsgate
+                         ? "Send your key as the password of Basic, or after Bearer."
+                         : "Send the header Authorization: Bearer followed by your key.");
         return false;
     }
     enum error error = check_key(exchange, token, &key, &detail);

@@ -8,7 +8,7 @@
 #include "common/process/settings.h"
 #include "common/store/store.h"
 
-enum { API_MAX_ROUTES = 64, API_MAX_STATUS = 600 };
+enum { API_MAX_ROUTES = 96, API_MAX_STATUS = 600 };
 
 struct api {
     const struct settings *settings;

@@ -77,6 +77,15 @@ bool fcgi_request_is_long(const FCGX_Request *fcgi)
     return length && strtoull(length, NULL, 10) > LONG_BODY_BYTES;
 }
 
+/* The headers that only SMSGate's routes read. */
+static void read_smsgate(const FCGX_Request *fcgi, struct http_request *request)
+{
+    request->remote_address = FCGX_GetParam("REMOTE_ADDR", fcgi->envp);
+    request->user_agent = FCGX_GetParam("HTTP_USER_AGENT", fcgi->envp);
+    request->signature = FCGX_GetParam("HTTP_X_SIGNATURE", fcgi->envp);
+    request->timestamp = FCGX_GetParam("HTTP_X_TIMESTAMP", fcgi->envp);
+}
+
 void fcgi_request_read(const FCGX_Request *fcgi, struct http_exchange *exchange)
 {
     struct http_request *request = &exchange->request;
@@ -104,6 +113,9 @@ void fcgi_request_read(const FCGX_Request *fcgi, struct http_exchange *exchange)
                                : times[CONTENT_ENCODING_HEADER] > 1 ? "Content-Encoding"
                                : times[IDEMPOTENCY_KEY_HEADER] > 1  ? "Idempotency-Key"
                                                                     : NULL;
+    exchange->is_smsgate = router_is_smsgate(request->path);
+    if (exchange->is_smsgate)
+        read_smsgate(fcgi, request);
     request->body.max_length = router_max_body_bytes(exchange->api, request->path);
     read_body(fcgi, values[CONTENT_LENGTH], request);
 }

@@ -24,6 +24,7 @@ void http_exchange_init(struct http_exchange *exchange, struct api *api)
     buffer_init(&exchange->response.headers, MAX_HEADER_BYTES);
     buffer_init(&exchange->response.body, HTTP_MAX_RESPONSE_BYTES);
     buffer_init(&exchange->problem.errors, MAX_FIELD_ERRORS_BYTES);
+    buffer_init(&exchange->problem.text, MAX_FIELD_ERRORS_BYTES);
     buffer_init(&exchange->idempotency.request.answer.body, HTTP_MAX_RESPONSE_BYTES);
 }
 
@@ -40,6 +41,7 @@ void http_exchange_fini(struct http_exchange *exchange)
     buffer_fini(&exchange->response.headers);
     buffer_fini(&exchange->response.body);
     buffer_fini(&exchange->problem.errors);
+    buffer_fini(&exchange->problem.text);
     buffer_fini(&exchange->idempotency.request.answer.body);
     release_state(exchange);
 }
@@ -64,6 +66,7 @@ void http_exchange_reset(struct http_exchange *exchange)
     buffer_clear(&exchange->response.headers);
     buffer_clear(&exchange->response.body);
     buffer_clear(&exchange->problem.errors);
+    buffer_clear(&exchange->problem.text);
     exchange->problem.error_count = 0;
     exchange->problem.message_id = exchange->problem.batch_id = NULL;
     exchange->problem.source = HTTP_IN_BODY;
@@ -101,6 +104,7 @@ const char *http_reason(int status)
         {200, "OK"},
         {201, "Created"},
         {202, "Accepted"},
+        {204, "No Content"},
         {400, "Bad Request"},
         {401, "Unauthorized"},
         {403, "Forbidden"},
@@ -112,6 +116,7 @@ const char *http_reason(int status)
         {422, "Unprocessable Content"},
         {429, "Too Many Requests"},
         {500, "Internal Server Error"},
+        {501, "Not Implemented"},
         {503, "Service Unavailable"},
         {504, "Gateway Timeout"},
         {507, "Insufficient Storage"},
@@ -124,6 +129,24 @@ const char *http_reason(int status)
 }
 
 /* ---- Problems ---- */
+
+/* The form of SMSGate's API, of which clients show the text alone: so what is wrong with each member is in it too. */
+static void write_message(struct http_exchange *exchange, enum error error, const char *detail)
+{
+    struct json_writer json = {.out = &exchange->response.body};
+    struct buffer text;
+    buffer_init(&text, MAX_FIELD_ERRORS_BYTES);
+    buffer_append_format(&text, "%s: ", error_title(error));
+    if (exchange->problem.text.length > 0)
+        buffer_append(&text, exchange->problem.text.data, exchange->problem.text.length);
+    else
+        buffer_append_text(&text, detail);
+    json_begin_object(&json, NULL);
+    json_put_text(&json, "message", text.failed || !text.data ? error_title(error) : text.data);
+    json_end_object(&json);
+    buffer_fini(&text);
+    exchange->response.content_type = "application/json";
+}
 
 static enum http_outcome answer_problem(struct http_exchange *exchange, enum error error,
                                         const char *detail)
@@ -146,9 +169,12 @@ static enum http_outcome answer_problem(struct http_exchange *exchange, enum err
         problem.batch_id = batch_id;
     }
     buffer_clear(&response->body);
-    problem_write(&response->body, &problem);
-    response->status = status;
     response->content_type = PROBLEM_CONTENT_TYPE;
+    if (exchange->is_smsgate)
+        write_message(exchange, error, detail);
+    else
+        problem_write(&response->body, &problem);
+    response->status = exchange->is_smsgate && status == 422 ? 400 : status;
     if (exchange->problem.retry_after_s == 0 && (status == 503 || status == 504 || status == 507))
         exchange->problem.retry_after_s = RETRY_AFTER_SECONDS;
     if (exchange->problem.retry_after_s > 0)
@@ -198,6 +224,10 @@ static void add_error(struct http_exchange *exchange, const char *kind, const ch
     json_put_text(&json, "code", error_code(error));
     json_put_text(&json, "detail", text);
     json_end_object(&json);
+    if (exchange->is_smsgate)
+        buffer_append_format(&exchange->problem.text, "%s%s%s%s",
+                             exchange->problem.text.length > 0 ? "; " : "",
+                             name ? name + (*name == '/') : "", name && *name ? " " : "", text);
 }
 
 void http_add_field_error(struct http_exchange *exchange, const char *pointer, enum error error,

@@ -32,6 +32,8 @@ struct http_request {
     const char *content_encoding;
     const char *idempotency_key; /* NULL: missing, because an empty one is refused */
     const char *repeated_header; /* one that this struct has, if sent more than once; else NULL */
+    /* Only where is_smsgate; NULL: missing. The address of the client, User-Agent, X-Signature, X-Timestamp. */
+    const char *remote_address, *user_agent, *signature, *timestamp;
     bool is_csv;                 /* the body, as body_check.h found it */
     bool body_cut;               /* the body is not as long as announced */
     bool body_lost;              /* there was no memory for it */
@@ -63,6 +65,8 @@ struct http_exchange {
     struct http_response response;
     struct api *api;
     size_t route;          /* index in api->routes, for the metrics */
+    bool is_smsgate;       /* the path is one of SMSGate's (router.h): problems are {"message"}, and what is
+                              unknown or null in a body or query counts as left out */
     int64_t arrived_at_us; /* monotonic */
 
     /* Of the thread that handles it; not valid while it is parked. */
@@ -87,6 +91,7 @@ struct http_exchange {
         const struct message_id *batch_id;   /* the batch, or NULL */
         int64_t retry_after_s;               /* 0: none, or the default of its status */
         struct buffer errors;                /* JSON, separated by commas */
+        struct buffer text;                  /* the same for people; only where is_smsgate */
         int error_count;
         enum http_member_source source; /* of the next field errors */
         size_t line;                    /* HTTP_IN_CSV: from 1 */

@@ -72,6 +72,8 @@ const char *json_body_pointer(const char *place, const char *pointer,
 void json_body_refuse_others(struct http_exchange *exchange, const struct json *object,
                              const char *place, const struct json_body_field *fields, size_t count)
 {
+    if (exchange->is_smsgate)
+        return;
     json_for_each (member, object) {
         if (!has_field(fields, count, json_name(member)))
             refuse_unknown(exchange, place, json_name(member),
@@ -86,6 +88,8 @@ static void take_members(struct http_exchange *exchange, const struct json *obje
     char whole[JSON_BODY_POINTER_SIZE];
     for (size_t i = 0; i < count; i++) {
         const struct json *value = json_member(object, fields[i].pointer + 1);
+        if (exchange->is_smsgate && value && json_is_null(value))
+            value = NULL;
         if (!value && !fields[i].required)
             continue;
         const char *pointer = json_body_pointer(place, fields[i].pointer, whole);

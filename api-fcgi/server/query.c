@@ -105,7 +105,9 @@ static size_t next_parameter(struct http_exchange *exchange, const struct query_
     bool good;
     while (query_next_parameter(query, name, sizeof(name), value, size, &good)) {
         size_t i = find_parameter(table, count, name);
-        if (i == count) {
+        if (i == count && exchange->is_smsgate) {
+            continue;
+        } else if (i == count) {
             refuse_unknown(exchange, table, count, name);
         } else if (!good) {
             http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE,

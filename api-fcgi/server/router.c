@@ -6,7 +6,10 @@
 #include "api-fcgi/server/query.h"
 #include "api-fcgi/server/slow_reads.h"
 
+#include <stdio.h>
 #include <string.h>
+
+enum { SMSGATE_PATH_SIZE = 256 };
 
 const struct route *router_route(const struct route_table *table, size_t index)
 {
@@ -36,6 +39,34 @@ static bool matches(const char *pattern, const char *path, char argument[HTTP_AR
     memcpy(argument, path, kept);
     argument[kept] = '\0';
     return true;
+}
+
+/* ---- SMSGate's paths ---- */
+
+static bool starts_with(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+bool router_is_smsgate(const char *path)
+{
+    if (starts_with(path, "/api/"))
+        path += 4;
+    return (path[1] == 'm' && starts_with(path, "/mobile/")) ||
+           (path[1] == '3' && starts_with(path, "/3rdparty/"));
+}
+
+/* The path as the table has it; one that is too long is none of the table's. */
+static const char *canonical_path(const char *path, char canonical[SMSGATE_PATH_SIZE])
+{
+    static const char v1[] = "/v1/message";
+    const char *prefix = starts_with(path, "/api/") ? "" : "/api";
+    const char *rest = strstr(path, v1);
+    size_t head = rest ? (size_t)(rest - path) + sizeof(v1) - 1 : strlen(path);
+    bool is_alias = rest && (path[head] == '\0' || path[head] == '/');
+    int length = snprintf(canonical, SMSGATE_PATH_SIZE, "%s%.*s%s%s", prefix, (int)head, path,
+                          is_alias ? "s" : "", path + head);
+    return length < SMSGATE_PATH_SIZE ? canonical : path;
 }
 
 size_t router_max_body_bytes(const struct api *api, const char *path)
@@ -93,7 +124,8 @@ static enum http_outcome run(struct http_exchange *exchange, const struct route 
 {
     if (route->scope && !exchange->api->routes->authorize(exchange, route->scope))
         return HTTP_ANSWERED;
-    if (!(route->flags & ROUTE_QUERY) && !query_take(exchange, NULL, 0, NULL, NULL))
+    if (!(route->flags & (ROUTE_QUERY | ROUTE_SMSGATE)) &&
+        !query_take(exchange, NULL, 0, NULL, NULL))
         return HTTP_ANSWERED;
     if (route->flags & ROUTE_SLOW_READ)
         return slow_reads_run(exchange->api->slow_reads, exchange, route->handle);
@@ -111,9 +143,12 @@ enum http_outcome router_handle(struct http_exchange *exchange)
     const struct route_table *table = exchange->api->routes;
     struct http_request *request = &exchange->request;
     const struct route *other_method = NULL;
+    char canonical[SMSGATE_PATH_SIZE];
+    const char *path = exchange->is_smsgate ? canonical_path(request->path, canonical)
+                                            : request->path;
     for (size_t i = 0; i < table->count; i++) {
         const struct route *route = &table->routes[i];
-        if (!matches(route->path, request->path, request->path_argument))
+        if (!matches(route->path, path, request->path_argument))
             continue;
         exchange->route = i;
         if (takes_method(route, request->method))

@@ -12,6 +12,7 @@ enum route_flag {
     ROUTE_IDEMPOTENCY_KEY = 16, /* takes the header (idempotency.h); the other routes ignore it */
     ROUTE_BATCH_BODY = 32,      /* its body may have MAX_BATCH_BODY_BYTES */
     ROUTE_CSV_BODY = 64,        /* its body may also be CSV */
+    ROUTE_SMSGATE = 128,        /* one of SMSGate's: see router_is_smsgate */
 };
 
 struct route {
@@ -35,6 +36,13 @@ enum http_outcome router_handle(struct http_exchange *exchange);
 
 /* The most that the body of a request with that path may have. */
 size_t router_max_body_bytes(const struct api *api, const char *path);
+
+/*
+ * Whether a path is one of SMSGate's APIs: below /api/mobile/ or /api/3rdparty/, or without the /api. The route table has
+ * each of its routes once, as /api/mobile/v1/messages; /mobile/v1/messages and /api/mobile/v1/message are the same.
+ * Any thread.
+ */
+MUST_CHECK bool router_is_smsgate(const char *path);
 
 /* For the metrics: the route at `index`; at `count` the one that stands for requests without a route;
    NULL beyond it. */

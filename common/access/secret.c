@@ -25,6 +25,7 @@ static const char prefixes[][PREFIX_LENGTH + 1] = {
     [SECRET_API_KEY] = "sgw_",
     [SECRET_DEVICE_TOKEN] = "sgd_",
     [SECRET_TICKET] = "sgt_",
+    [SECRET_MOBILE_TOKEN] = "sgm_",
 };
 
 static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -120,6 +121,32 @@ const char *secret_bearer_token(const char *authorization)
     return authorization + strspn(authorization, " ");
 }
 
+bool secret_basic_password(const char *authorization, char password[SECRET_PASSWORD_SIZE])
+{
+    static const char scheme[] = "Basic ";
+    enum { MOST_BYTES = 512 };
+    unsigned char decoded[MOST_BYTES / 4 * 3 + 1];
+    if (strncasecmp(authorization, scheme, sizeof(scheme) - 1) != 0)
+        return false;
+    authorization += sizeof(scheme) - 1;
+    authorization += strspn(authorization, " ");
+    size_t length = strlen(authorization);
+    if (length == 0 || length % 4 != 0 || length > MOST_BYTES)
+        return false;
+    int bytes = EVP_DecodeBlock(decoded, (const unsigned char *)authorization, (int)length);
+    if (bytes < 0)
+        return false;
+    bytes -= (authorization[length - 1] == '=') + (authorization[length - 2] == '=');
+    decoded[bytes] = '\0';
+    const char *colon = memchr(decoded, ':', (size_t)bytes);
+    bool good = colon && strlen((const char *)decoded) == (size_t)bytes &&
+                strlen(colon + 1) < SECRET_PASSWORD_SIZE;
+    if (good)
+        strcpy(password, colon + 1);
+    explicit_bzero(decoded, sizeof(decoded));
+    return good;
+}
+
 /* ---- Webhooks ---- */
 
 static const char webhook_prefix[] = "wh_", webhook_secret_prefix[] = "whsec_";
@@ -150,10 +177,11 @@ bool webhook_secret_make(char secret[WEBHOOK_SECRET_SIZE])
 
 enum { CODE_LENGTH = 16, CODE_GROUP = 4 };
 
-bool pairing_code_make(char text[PAIRING_CODE_SIZE], unsigned char hash[SECRET_HASH_BYTES])
+static bool make_code(char text[PAIRING_CODE_SIZE], unsigned char hash[SECRET_HASH_BYTES],
+                      unsigned base)
 {
     char code[CODE_LENGTH];
-    if (!put_random(code, CODE_LENGTH, code_digits, CODE_BASE))
+    if (!put_random(code, CODE_LENGTH, code_digits, base))
         return false;
     char *p = text;
     for (int i = 0; i < CODE_LENGTH; i++) {
@@ -164,6 +192,16 @@ bool pairing_code_make(char text[PAIRING_CODE_SIZE], unsigned char hash[SECRET_H
     *p = '\0';
     hash_text(code, CODE_LENGTH, hash);
     return true;
+}
+
+bool pairing_code_make(char text[PAIRING_CODE_SIZE], unsigned char hash[SECRET_HASH_BYTES])
+{
+    return make_code(text, hash, CODE_BASE);
+}
+
+bool pairing_digits_make(char text[PAIRING_CODE_SIZE], unsigned char hash[SECRET_HASH_BYTES])
+{
+    return make_code(text, hash, 10);
 }
 
 static char code_digit(char c)

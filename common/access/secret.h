@@ -26,6 +26,7 @@ enum secret_kind {
     SECRET_API_KEY,      /* sgw_ */
     SECRET_DEVICE_TOKEN, /* sgd_ */
     SECRET_TICKET,       /* sgt_ */
+    SECRET_MOBILE_TOKEN, /* sgm_: a device token for the mobile API alone */
 };
 
 /* Makes a secret: the text, and the id and hash to store. False without randomness. */
@@ -44,12 +45,22 @@ void secret_hash(const char *text, unsigned char hash[SECRET_HASH_BYTES]);
 /* The token in the header Authorization, "Bearer TOKEN" (RFC 6750, 2.1): a pointer into it, or NULL. */
 const char *secret_bearer_token(const char *authorization);
 
+/* The password in the header Authorization, "Basic BASE64" with any user name (RFC 7617, 2). False without one, or where
+   it is longer. */
+enum { SECRET_PASSWORD_SIZE = 129 };
+MUST_CHECK bool secret_basic_password(const char *authorization,
+                                      char password[SECRET_PASSWORD_SIZE]);
+
 /*
  * A pairing code: K7QM-3XTN-0V9B-AH2E, 80 bits in Crockford's base 32, for people to read and type. It cannot be guessed:
  * it is only accepted over the network, for some minutes, with a few tries a minute.
  */
 MUST_CHECK bool pairing_code_make(char text[PAIRING_CODE_SIZE],
                                   unsigned char hash[SECRET_HASH_BYTES]);
+
+/* The same of digits alone, 53 bits, for a field that takes no letters. */
+MUST_CHECK bool pairing_digits_make(char text[PAIRING_CODE_SIZE],
+                                    unsigned char hash[SECRET_HASH_BYTES]);
 
 /* The hash of a code as people type it: in any case, with or without hyphens and spaces, with o for 0 and i or l for 1.
    False if it is not a code. */

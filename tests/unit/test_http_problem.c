@@ -241,6 +241,24 @@ static void the_body_limit_is_the_setting(void **state)
     assert_true(exchange->request.body.failed);
 }
 
+static void problems_of_smsgate_say_everything_in_their_message(void **state)
+{
+    struct http_exchange *exchange = *state;
+    exchange->is_smsgate = true;
+    http_problem(exchange, ERROR_NOT_FOUND, "There is no \"%s\".", "x");
+    assert_int_equal(exchange->response.status, 404);
+    assert_string_equal(exchange->response.content_type, "application/json");
+    assert_string_equal(exchange->response.body.data,
+                        "{\"message\":\"Not found: There is no \\\"x\\\".\"}");
+    http_exchange_reset(exchange);
+    http_add_field_error(exchange, "/ttl", ERROR_OUT_OF_RANGE, "must be at least %d", 5);
+    http_add_field_error(exchange, "", ERROR_WRONG_TYPE, "it is wrong");
+    http_problem(exchange, ERROR_VALIDATION_FAILED, "See `errors`.");
+    assert_int_equal(exchange->response.status, 400);
+    assert_string_equal(exchange->response.body.data,
+                        "{\"message\":\"Validation failed: ttl must be at least 5; it is wrong\"}");
+}
+
 static void reset_frees_a_very_long_answer(void **state)
 {
     struct http_exchange *exchange = *state;
@@ -262,4 +280,5 @@ UNIT_TESTS(HTTP_TEST(every_error_has_its_problem), HTTP_TEST(retryable_errors_ha
            HTTP_TEST(field_errors_name_a_member_or_a_parameter),
            HTTP_TEST(the_answer_is_json_for_any_number_of_field_errors),
            HTTP_TEST(long_details_are_cut_between_characters), HTTP_TEST(reset_clears_the_exchange),
+           HTTP_TEST(problems_of_smsgate_say_everything_in_their_message),
            HTTP_TEST(the_body_limit_is_the_setting), HTTP_TEST(reset_frees_a_very_long_answer))

@@ -117,6 +117,45 @@ static void a_bearer_token_follows_its_scheme(void **state)
     assert_null(secret_bearer_token("Basic abc"));
 }
 
+static void a_password_follows_any_user_name(void **state)
+{
+    static const struct {
+        const char *header, *password; /* NULL: none */
+    } cases[] = {
+        {"Basic eDpLN1FNLTNYVE4=", "K7QM-3XTN"},
+        {"bASIC  eDphYmM=", "abc"},
+        {"Basic OmFiYw==", "abc"},
+        {"Basic eDphOmI=", "a:b"},
+        {"Basic eDo=", ""},
+        {"Basic eHg=", NULL},
+        {"Basic eDphYmM", NULL},
+        {"Basic ", NULL},
+        {"Basic !!!!", NULL},
+        {"Basic eDphAGI=", NULL},
+        {"Bearer eDphYmM=", NULL},
+        {"", NULL},
+    };
+    char password[SECRET_PASSWORD_SIZE];
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        bool any = secret_basic_password(cases[i].header, password);
+        assert_int_equal(any, cases[i].password != NULL);
+        if (any)
+            assert_string_equal(password, cases[i].password);
+    }
+}
+
+static void a_code_of_digits_is_a_pairing_code(void **state)
+{
+    char code[PAIRING_CODE_SIZE];
+    unsigned char hash[SECRET_HASH_BYTES], again[SECRET_HASH_BYTES];
+    (void)state;
+    assert_true(pairing_digits_make(code, hash));
+    assert_int_equal(strspn(code, "0123456789-"), PAIRING_CODE_SIZE - 1);
+    assert_true(pairing_code_hash(code, again));
+    assert_memory_equal(hash, again, sizeof(hash));
+}
+
 static void a_pairing_code_is_what_people_type(void **state)
 {
     char code[PAIRING_CODE_SIZE], typed[64], *p = typed;
@@ -164,4 +203,6 @@ UNIT_TESTS(cmocka_unit_test(a_secret_is_known_by_its_text),
            cmocka_unit_test(one_character_changed_makes_it_none),
            cmocka_unit_test(cut_or_longer_it_is_none),
            cmocka_unit_test(a_bearer_token_follows_its_scheme),
+           cmocka_unit_test(a_password_follows_any_user_name),
+           cmocka_unit_test(a_code_of_digits_is_a_pairing_code),
            cmocka_unit_test(a_pairing_code_is_what_people_type))
