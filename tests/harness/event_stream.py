@@ -2,10 +2,14 @@
 
 import http.client
 import json
+import subprocess
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from .waiting import LIMIT_SECONDS
+from .waiting import LIMIT_SECONDS, wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class EventStream:
@@ -67,3 +71,34 @@ class EventStream:
     def rest(self):
         """What comes until the stream ends."""
         return list(iter(self.next, None))
+
+
+class NpmEventSource:
+    """A program that follows the events by the npm package eventsource; what it prints is in a file."""
+
+    def __init__(self, gateway, query):
+        self.path = gateway.folder / "eventsource.log"
+        with open(self.path, "wb") as log:
+            self.popen = subprocess.Popen(
+                ["node", ROOT / "tests/harness/follow_events.mjs", ROOT / "build/lint-npm", f"{gateway.url}/api/events{query}"],
+                stdout=log, stderr=log)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.popen.kill()
+        self.popen.wait()
+
+    def lines(self):
+        """All that it has printed."""
+        text = self.path.read_text()
+        return [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]
+
+    def events(self):
+        """As EventStream has them."""
+        return [(line["type"], line["data"]) for line in self.lines() if "type" in line]
+
+    def wait_events(self, count):
+        wait_for(lambda: len(self.events()) >= count, "the next event of eventsource")
+        return self.events()
