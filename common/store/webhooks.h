@@ -4,8 +4,8 @@
  *
  * A webhook has a cursor, and rows of single deliveries. Every event up to the cursor that the webhook wants was
  * delivered, given up, or has a row that waits; the sender goes on behind the cursor. Only STORE_REDELIVER sets the cursor
- * back, and counts that in `rewound`: a sender that did not know of it cannot move the cursor over what is to be
- * delivered again. The cursor passes over events of the type webhook.test, which are delivered by their rows alone.
+ * back, or keeps it where it is, and counts that in `rewound`: a sender that did not know of it cannot move the cursor over
+ * what is to be delivered again. The cursor passes over events of the type webhook.test, which are delivered by their rows alone.
  */
 #ifndef COMMON_STORE_WEBHOOKS_H
 #define COMMON_STORE_WEBHOOKS_H
@@ -80,6 +80,7 @@ struct webhook_delivery {
     int64_t last_try_at_ms;              /* 0: not tried */
     int last_status;                     /* HTTP; 0: no answer */
     char last_error[WEBHOOK_ERROR_SIZE]; /* "": none */
+    int64_t requested; /* the webhook's change that asks for it once more; 0: none since a note */
 };
 
 /* ---- Writes: the payloads of struct store_write ---- */
@@ -119,7 +120,8 @@ struct store_test_webhook {
 
 /*
  * Events are delivered once more, also those that were: one, or all from a time on. An event that the cursor has not reached is
- * delivered anyway. ERROR_WEBHOOK_NOT_FOUND; ERROR_EVENT_NOT_FOUND: that event is not there.
+ * delivered anyway. What the sender has sent by then, and notes later, does not count. ERROR_WEBHOOK_NOT_FOUND;
+ * ERROR_EVENT_NOT_FOUND: that event is not there.
  */
 struct store_redeliver {
     char id[WEBHOOK_ID_SIZE];
@@ -134,8 +136,8 @@ struct store_redeliver {
  * What the sender did for one webhook, in one transaction. The cursor only grows. ERROR_WEBHOOK_NOT_FOUND: it was removed.
  *
  * Where the cursor was set back since the sender read the webhook, it stays, and of the deliveries behind it only those
- * count of which a row waits: the others come once more. Where people changed the webhook, its health stays and it is
- * not disabled.
+ * count of which a row waits: the others come once more. A delivery that was asked for since then stays as it is. Where
+ * people changed the webhook, its health stays and it is not disabled.
  */
 struct store_note_deliveries {
     char webhook_id[WEBHOOK_ID_SIZE];

@@ -154,6 +154,7 @@ void sqlite_read_delivery(const struct statement *row, struct webhook_delivery *
         .next_try_ms = statement_integer(row, FIELD_NEXT_TRY_MS),
         .last_try_at_ms = statement_integer(row, FIELD_LAST_TRY_AT_MS),
         .last_status = (int)statement_integer(row, FIELD_LAST_STATUS),
+        .requested = statement_integer(row, FIELD_REQUESTED),
     };
     statement_id(row, FIELD_MESSAGE_ID, &delivery->message_id);
     statement_text(row, FIELD_LAST_ERROR, delivery->last_error, sizeof(delivery->last_error));
@@ -227,6 +228,7 @@ static enum error save_delivery(struct store_database *database, const char *web
     statement_bind_integer(upsert, FIELD_LAST_TRY_AT_MS, delivery->last_try_at_ms);
     statement_bind_integer(upsert, FIELD_LAST_STATUS, delivery->last_status);
     statement_bind_text(upsert, FIELD_LAST_ERROR, delivery->last_error);
+    statement_bind_integer(upsert, FIELD_REQUESTED, delivery->requested);
     return run(database, upsert);
 }
 

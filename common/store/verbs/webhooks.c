@@ -104,12 +104,14 @@ enum error verb_remove_webhook(struct store_transaction *transaction, struct sto
 static enum error make_due(struct store_transaction *transaction, struct webhook *webhook,
                            struct webhook_delivery *delivery)
 {
+    enum error error = save_changed(transaction, webhook);
     delivery->state = WEBHOOK_DELIVERY_WAITING;
     delivery->tries = 0;
     delivery->created_at_ms = delivery->next_try_ms = transaction->now_ms;
-    enum error error = transaction->rows->webhooks->save_delivery(transaction->database,
-                                                                  webhook->id, delivery);
-    return error == ERROR_NONE ? save_changed(transaction, webhook) : error;
+    delivery->requested = webhook->changed;
+    return error == ERROR_NONE ? transaction->rows->webhooks->save_delivery(transaction->database,
+                                                                            webhook->id, delivery)
+                               : error;
 }
 
 enum error verb_test_webhook(struct store_transaction *transaction, struct store_write *write)
@@ -163,8 +165,10 @@ static enum error redeliver_one(struct store_transaction *transaction, struct we
     error = rows->find_delivery(transaction->database, webhook->id, event_id, &row, &has_row);
     if (error != ERROR_NONE)
         return error;
-    bool comes_anyway = !has_row && event_id > webhook->cursor;
-    return comes_anyway ? ERROR_NONE : make_due(transaction, webhook, has_row ? &row : &event);
+    if (has_row || event_id <= webhook->cursor)
+        return make_due(transaction, webhook, has_row ? &row : &event);
+    webhook->rewound++; /* it comes by the cursor, also if it was just sent and is not noted yet */
+    return save_changed(transaction, webhook);
 }
 
 /* The first event from that time on: ids and times ascend together, but where a clock was set back. */
@@ -228,28 +232,34 @@ enum error verb_redeliver(struct store_transaction *transaction, struct store_wr
 
 /* ---- What the sender did ---- */
 
-/* Behind a cursor that was set back: the event comes once more, unless a row of it waits. */
-static enum error is_waiting(struct store_transaction *transaction, const char *webhook_id,
-                             int64_t event_id, bool *waiting)
+/* Whether a note of a sender that has not read the webhook since it was changed counts. Behind a cursor that was set back the
+   event comes once more, unless a row of it waits. */
+static enum error judge_late(struct store_transaction *transaction,
+                             const struct store_note_deliveries *note,
+                             const struct webhook *webhook, int64_t event_id, bool *counts)
 {
     struct webhook_delivery row;
-    bool found;
-    enum error error = transaction->rows->webhooks->find_delivery(transaction->database, webhook_id,
-                                                                  event_id, &row, &found);
-    *waiting = error == ERROR_NONE && found && row.state == WEBHOOK_DELIVERY_WAITING;
-    return error;
+    bool found, comes_again = webhook->rewound != note->rewound && event_id > webhook->cursor;
+    enum error error = transaction->rows->webhooks->find_delivery(
+        transaction->database, webhook->id, event_id, &row, &found);
+    if (error != ERROR_NONE)
+        return error;
+    *counts = found ? row.requested <= note->changed &&
+                          (!comes_again || row.state == WEBHOOK_DELIVERY_WAITING)
+                    : !comes_again;
+    return ERROR_NONE;
 }
 
 static enum error save_deliveries(struct store_transaction *transaction,
                                   const struct store_note_deliveries *note,
-                                  const struct webhook *webhook, bool was_set_back)
+                                  const struct webhook *webhook)
 {
     enum error error = ERROR_NONE;
     for (size_t i = 0; i < note->count && error == ERROR_NONE; i++) {
         struct webhook_delivery delivery = note->deliveries[i];
         bool counts = true;
-        if (was_set_back && delivery.event_id > webhook->cursor)
-            error = is_waiting(transaction, webhook->id, delivery.event_id, &counts);
+        if (note->stale)
+            error = judge_late(transaction, note, webhook, delivery.event_id, &counts);
         delivery.created_at_ms = transaction->now_ms;
         if (error == ERROR_NONE && counts)
             error = transaction->rows->webhooks->save_delivery(transaction->database, webhook->id,
@@ -287,7 +297,7 @@ enum error verb_note_deliveries(struct store_transaction *transaction, struct st
         webhook.cursor = MAX(webhook.cursor, note->cursor);
     if (!was_changed)
         webhook.health = *note->health;
-    error = save_deliveries(transaction, note, &webhook, was_set_back);
+    error = save_deliveries(transaction, note, &webhook);
     if (error != ERROR_NONE)
         return error;
     return note->disabled

@@ -392,6 +392,7 @@ static void one_event_is_delivered_once_more(void **state)
     int64_t event = newest_event(fixture), ids[5];
     redelivered(fixture, "wh_one", event, 0, ERROR_NONE); /* the cursor has not reached it */
     assert_due(fixture, "wh_one", INT64_MAX, 0, 0);
+    webhook = stored_webhook(fixture, "wh_one");
     struct webhook_delivery delivery = delivery_of(event, WEBHOOK_DELIVERY_GIVEN_UP, 0);
     delivery.tries = 30;
     noted(fixture, &webhook, event, &delivery, NULL);
@@ -415,6 +416,41 @@ static void one_event_is_delivered_once_more(void **state)
     free(due);
     redelivered(fixture, "wh_one", event + 1, 0, ERROR_EVENT_NOT_FOUND);
     redelivered(fixture, "wh_none", event, 0, ERROR_WEBHOOK_NOT_FOUND);
+}
+
+/* What was sent before somebody asked for the event, and is noted after that, is not what was asked for. */
+static void what_was_sent_before_does_not_count_as_asked_for(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct webhook before = given_webhook(fixture, "wh_one"), webhook;
+    given_events(fixture);
+    int64_t event = newest_event(fixture);
+
+    /* Its first delivery is noted late: the cursor comes to it once more. */
+    redelivered(fixture, "wh_one", event, 0, ERROR_NONE);
+    struct webhook_delivery delivered = delivery_of(event, WEBHOOK_DELIVERY_DELIVERED, 0);
+    assert_true(noted(fixture, &before, event, &delivered, NULL).note_deliveries.stale);
+    webhook = stored_webhook(fixture, "wh_one");
+    assert_true(webhook.cursor < event);
+    noted(fixture, &webhook, event, &delivered, NULL);
+    assert_int_equal(stored_webhook(fixture, "wh_one").cursor, event);
+
+    /* A later one: the row waits until a sender that knew of it has sent it. */
+    before = stored_webhook(fixture, "wh_one");
+    redelivered(fixture, "wh_one", event, 0, ERROR_NONE);
+    noted(fixture, &before, event, &delivered, NULL);
+    assert_due(fixture, "wh_one", INT64_MAX, 1, event);
+    struct webhook_delivery other = delivery_of(event - 1, WEBHOOK_DELIVERY_DELIVERED, 0);
+    int64_t ids[5];
+    noted(fixture, &before, event, &other, NULL); /* what nobody asked for counts */
+    assert_int_equal(list(fixture, "wh_one", WEBHOOK_DELIVERY_DELIVERED, 0, 5, ids), 1);
+    webhook = stored_webhook(fixture, "wh_one");
+    redelivered(fixture, "wh_one", event, 0, ERROR_NONE); /* and once more */
+    noted(fixture, &webhook, event, &delivered, NULL);
+    assert_due(fixture, "wh_one", INT64_MAX, 1, event);
+    webhook = stored_webhook(fixture, "wh_one");
+    noted(fixture, &webhook, event, &delivered, NULL);
+    assert_due(fixture, "wh_one", INT64_MAX, 0, 0);
 }
 
 static void all_events_since_a_time_are_delivered_once_more(void **state)
@@ -477,6 +513,7 @@ UNIT_TESTS(STORE_TEST(a_webhook_is_kept_as_it_was_created),
            STORE_TEST(a_new_webhook_begins_with_the_next_event),
            STORE_TEST(a_test_is_for_one_webhook), STORE_TEST(a_disabled_webhook_is_an_event),
            STORE_TEST(one_event_is_delivered_once_more),
+           STORE_TEST(what_was_sent_before_does_not_count_as_asked_for),
            STORE_TEST(all_events_since_a_time_are_delivered_once_more),
            STORE_TEST(texts_are_not_sent_elsewhere_without_the_scope),
            STORE_TEST(old_deliveries_are_purged_but_not_those_that_wait))

@@ -415,6 +415,7 @@ CREATE TABLE webhook_delivery (
     last_try_at_ms INTEGER NOT NULL,            -- 0: not tried
     last_status    INTEGER NOT NULL,            -- of HTTP; 0: no answer
     last_error     TEXT,
+    requested      INTEGER NOT NULL DEFAULT 0,  -- the webhook's change that asks for it once more; 0: none since a note
     PRIMARY KEY (webhook_seq, event_id)
 ) STRICT, WITHOUT ROWID;
 
