@@ -1,5 +1,5 @@
-"""Four ledgers held against each other: what clients were promised, what the database says, what the
-radios sent, and what SMS the phones' journals have received.
+"""Five ledgers held against each other: what clients were promised, what the database says, what the
+radios sent, what SMS the phones' journals have received, and what the receiver of webhooks got.
 
 The rules are those of ws-broker/PROTOCOL.md and of the guarantee in tests/README.md; each violation is named by
 its rule. A run that ends without one has kept its word.
@@ -14,6 +14,7 @@ from datetime import datetime
 
 from .gateway import ROOT
 from .waiting import LIMIT_SECONDS, LOAD_LIMIT_SECONDS, wait_for
+from .webhook_ledger import Outbox
 
 STATUSES = ("queued", "dispatched", "accepted", "sending", "sent", "delivered", "failed", "expired",
             "cancelled", "unknown")
@@ -98,6 +99,7 @@ class Database:
         self.inbox = {(row[0], row[1]): row[2:] for row in connection.execute(
             "SELECT device_id, received_id, sender, text FROM incoming")}
         self.counts = dict(connection.execute("SELECT status, count FROM message_count"))
+        self.outbox = Outbox(connection)
         self.integrity = [row[0] for row in connection.execute("PRAGMA integrity_check")]
         connection.close()
 
@@ -124,7 +126,7 @@ class Checker:
     def _violate(self, rule, *what):
         self.violations.append(f"{rule}: " + " ".join(map(str, what)))
 
-    def check(self, promised, radio, settled=False, database_path=None, basic=(), received=()):
+    def check(self, promised, radio, settled=False, database_path=None, basic=(), received=(), webhooks=None):
         """`promised`: ids that were answered with 2xx, read before this call: the database may be newer; of load.py, with their
         keys, each of which has one message at most, and the options that were asked for.
         `radio`: the lines of all phones, read before it too; with `settled`, where only a report of a basic
@@ -132,7 +134,9 @@ class Checker:
         `basic`: names of fleets without a journal: a frame, or a report, may be lost for good, and
         then the message stays where it was until it turns `unknown`. At most one phone has it, and
         sends it once at most, like any other.
-        `received`: the SMS in the journals of all phones that have one, read before it."""
+        `received`: the SMS in the journals of all phones that have one, read before it.
+        `webhooks`: the LedgerReceiver that its webhooks lead to."""
+        arrived = webhooks.read() if webhooks else []
         database = Database(database_path or self.gateway.database)
         self._check_database(database)
         for message_id in promised:
@@ -146,6 +150,8 @@ class Checker:
             if len(sent) > 1:
                 self._violate("sent more than once", sent)
         self._check_inbox(database, received, settled)
+        for rule, what in webhooks.check(database.outbox, arrived) if webhooks else ():
+            self._violate(rule, what)
         if settled:
             self._check_end(database, lines, basic)
         return database
@@ -262,14 +268,16 @@ def _rests(gateway, basic, seen, fleets):
     return not open_ones or (lost and time.monotonic() - seen[1] > REST_SECONDS)
 
 
-def settle_and_check(gateway, promised, fleets, checker=None, limit=LOAD_LIMIT_SECONDS, basic=()):
-    """Call it after the faults have stopped: it waits until nothing is in flight, and then the ledgers must agree. `basic`: see
-    Checker.check. Returns the database."""
+def settle_and_check(gateway, promised, fleets, checker=None, limit=LOAD_LIMIT_SECONDS, basic=(), webhooks=None):
+    """Call it after the faults have stopped: it waits until nothing is in flight, and then the ledgers must agree. `basic` and
+    `webhooks`: see Checker.check. Returns the database."""
     checker = checker or Checker(gateway)
     seen = [None, 0]
     wait_for(lambda: _rests(gateway, basic, seen, fleets), "everything to settle", limit)
     radio = (line for fleet in fleets for line in read_radio(fleet.ledger_path))
     received = [row for fleet in fleets for row in read_received(fleet)]
-    database = checker.check(promised, radio, settled=True, basic=basic, received=received)
+    if webhooks:
+        webhooks.wait_all(gateway, limit)
+    database = checker.check(promised, radio, settled=True, basic=basic, received=received, webhooks=webhooks)
     checker.conclude()
     return database

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from .waiting import LIMIT_SECONDS, wait_for
 
+TLS = b"\x16"  # how a client of TLS begins
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -40,13 +41,16 @@ class Receiver:
     """`answers` maps a path to a list of answers, bytes: each request takes the next one, and the last one stays. None: no answer
     until the receiver is closed. A callable gets the socket."""
 
-    def __init__(self, **answers):
+    def __init__(self, address=("127.0.0.1", 0), context=None, **answers):
+        """`context`: of TLS."""
         self.answers = {f"/{path}": list(of) for path, of in answers.items()}
         self.requests = []
+        self.context = context
+        self.connection_count = 0
         self.closed = threading.Event()
         self._lock = threading.Lock()
         self._connections = set()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._listener = socket.create_server(address, backlog=512)
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -61,27 +65,43 @@ class Receiver:
         wait_for(lambda: len(self.got(path)) >= count, f"{count} requests of {path}")
         return self.got(path)
 
+    def choose(self, request):
+        """Keeps the request, and says what it is answered."""
+        self.requests.append(request)
+        answers = self.answers[request.path]
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
     def _accept(self):
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self._listener.accept()
                 connection.settimeout(LIMIT_SECONDS)
                 self._connections.add(connection)
+                self.connection_count += 1
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
+    def _secured(self, connection):
+        if self.context:
+            return self.context.wrap_socket(connection, server_side=True)
+        if connection.recv(1, socket.MSG_PEEK) == TLS:
+            connection.sendall(bytes(range(256)))
+            connection.close()
+        return connection
+
     def _serve(self, connection):
-        with contextlib.suppress(OSError, ValueError), connection, connection.makefile("rb") as stream:
+        with contextlib.suppress(OSError, ValueError), self._secured(connection) as connection, connection.makefile("rb") as stream:
             while line := stream.readline():
                 path = line.split()[1].decode()
                 headers = {}
                 while (line := stream.readline().strip()):
                     name, _, value = line.decode().partition(":")
                     headers[name.lower()] = value.strip()
-                request = Request(path, headers, stream.read(int(headers["content-length"])))
+                length = int(headers["content-length"])
+                request = Request(path, headers, stream.read(length))
+                if len(request.body) < length:
+                    return  # the sender has ended
                 with self._lock:
-                    self.requests.append(request)
-                    answers = self.answers[path]
-                    answer = answers.pop(0) if len(answers) > 1 else answers[0]
+                    answer = self.choose(request)
                 if callable(answer):
                     answer(connection)
                 elif answer is None:

@@ -1,4 +1,4 @@
-"""Processes and phones are killed at random moments under load (F16, F19).
+"""Processes and phones are killed at random moments under load (F16, F19), and a receiver of webhooks fails.
 
 TORTURE_SECONDS is the duration, and TORTURE_SEED repeats the choice of victims. `make torture` runs it for an hour;
 `make test` has the short form. Clients also send batches, and messages with options.
@@ -13,6 +13,7 @@ import pytest
 
 from harness.ledgers import DELIVERED, EXPIRED, SENT, UNKNOWN, Checker, read_radio, read_received, settle_and_check
 from harness.load import MixedLoad
+from harness.webhook_ledger import LedgerReceiver
 
 SECONDS = int(os.environ.get("TORTURE_SECONDS", 60))
 SEED = int(os.environ.get("TORTURE_SEED", random.SystemRandom().randrange(1 << 32)))
@@ -34,10 +35,20 @@ def read_all_received(fleets):
     return [row for fleet in fleets for row in read_received(fleet)]
 
 
+@pytest.fixture
+def receiver():
+    receiver = LedgerReceiver(faults=0.02, seed=SEED)
+    yield receiver
+    receiver.close()
+
+
 def test_nothing_is_lost_or_sent_twice_while_everything_is_killed(make_gateway, make_phones,
-                                                                   make_load, torture_report):
+                                                                   make_load, receiver, torture_report):
     print(f"TORTURE_SEED={SEED}")
-    gateway = make_gateway().start()
+    gateway = make_gateway(WEBHOOK_LOOPBACK="allowed").start()
+    receiver.create_webhook(gateway, "all")
+    receiver.create_webhook(gateway, "some", ["message.delivered", "inbox.*"])
+    gateway.webhook_sender.start()
     fleets = [make_phones(gateway, PHONES_OF_A_FLEET, "--send-ms", "1-40", "--report-ms", "1-100",
                           "--disconnect-every", "2-8", "--failure-rate", "0.02", name=f"fleet{i}", receive_rate=3)
               for i in range(FLEETS)]
@@ -48,7 +59,7 @@ def test_nothing_is_lost_or_sent_twice_while_everything_is_killed(make_gateway, 
     load = make_load(gateway, 50, kind=MixedLoad, devices=["fleet0-1", "fleet1-2", "basic-3", "late"])
     checker = Checker(gateway)
     chance = random.Random(SEED)
-    victims = [*gateway.processes, *fleets]
+    victims = [*gateway.processes, gateway.webhook_sender, *fleets]
     kills = Counter()
     end = time.monotonic() + SECONDS
     next_check = time.monotonic() + CHECK_EVERY_SECONDS
@@ -59,8 +70,9 @@ def test_nothing_is_lost_or_sent_twice_while_everything_is_killed(make_gateway, 
         victim.kill()
         victim.start()
         kills[victim.name] += 1
+        receiver.is_away = chance.random() < 0.05  # until the next kill
         if time.monotonic() > next_check:
-            checker.check(load.promised_now(), read_all_radios(fleets), received=read_all_received(fleets))
+            checker.check(load.promised_now(), read_all_radios(fleets), received=read_all_received(fleets), webhooks=receiver)
             checker.conclude()
             next_check = time.monotonic() + CHECK_EVERY_SECONDS
 
@@ -70,14 +82,17 @@ def test_nothing_is_lost_or_sent_twice_while_everything_is_killed(make_gateway, 
         fleet.receive_rate = 0
         fleet.start()
     fleets.append(make_phones(gateway, 1, "--send-ms", "1-4", "--report-ms", "1-10", name="late", wait=False))
-    database = settle_and_check(gateway, promised, fleets, checker, basic=["basic"])
+    receiver.mend(gateway)
+    database = settle_and_check(gateway, promised, fleets, checker, basic=["basic"], webhooks=receiver)
     radio, received = read_all_radios(fleets), read_all_received(fleets)
     statuses = database.statuses()
     torture_report("kill loop", seconds=SECONDS, seed=SEED, kills=dict(kills),
                    promised=len(promised), refused=load.refused, unanswered=load.unanswered,
                    messages=len(database.messages), radio_lines=len(radio), received=len(received), inbox=len(database.inbox),
-                   statuses=database.statuses_by_name(), violations=len(checker.violations))
-    assert kills["ws-broker"] and kills["api-fcgi"] and kills["nginx"]
+                   statuses=database.statuses_by_name(), events=len(database.outbox.events), arrived=len(receiver.read()),
+                   webhooks=dict(receiver.answered), violations=len(checker.violations))
+    assert kills["ws-broker"] and kills["api-fcgi"] and kills["nginx"] and kills["webhook-sender"]
     assert statuses[DELIVERED] + statuses[SENT] > statuses[UNKNOWN]
     assert statuses[EXPIRED]
     assert len(database.inbox) >= len(received) > SECONDS  # those of basic phones are in no journal
+    assert receiver.answered["taken"] > receiver.answered["500"] > 0

@@ -10,6 +10,7 @@ from harness.ledgers import Checker, RadioLine, Received, read_radio, read_recei
 from harness.load import Promised
 from harness.phone_sim import AssuredPhones
 from harness.waiting import wait_for
+from harness.webhook_ledger import LedgerReceiver
 
 FIRST = "(SELECT min(seq) FROM message)"
 
@@ -21,16 +22,22 @@ def build():
 
 @pytest.fixture(scope="module")
 def run(module_gateway):
-    """A gateway that has delivered three messages, has one SMS in its inbox, and stands still: (gateway, ids, radio, received)."""
-    gateway = module_gateway().start()
+    """A gateway that has delivered three messages, has one SMS in its inbox, has told a webhook of all that, and stands still:
+    (gateway, ids, radio, received, receiver)."""
+    gateway = module_gateway(WEBHOOK_LOOPBACK="allowed").start()
+    receiver = LedgerReceiver()
+    receiver.create_webhook(gateway, "hook", ["message.*", "inbox.received"])
+    gateway.webhook_sender.start()
     phones = AssuredPhones(gateway, 1, "--send-ms", "1", "--report-ms", "1", "--receive", "Hello")
     ids = [gateway.api.send()["message_id"] for _ in range(3)]
     wait_for(lambda: gateway.query("SELECT count FROM message_count WHERE status = 5") == [(3,)],
              "the messages to be delivered")
     wait_for(lambda: [row.answered for row in read_received(phones)] == [1], "the SMS to be acknowledged")
     phones.stop()
+    receiver.wait_all(gateway)
     gateway.stop()
-    return gateway, ids, read_radio(phones.ledger_path), read_received(phones)
+    receiver.close()
+    return gateway, ids, read_radio(phones.ledger_path), read_received(phones), receiver
 
 
 @pytest.fixture
@@ -41,11 +48,21 @@ def database(run, tmp_path):
     return tmp_path / run[0].database.name
 
 
-def violations(run, promised=None, radio=None, database=None, received=None):
-    gateway, ids, lines, journal = run
+class Tampered:
+    """A receiver of webhooks with another ledger."""
+
+    def __init__(self, receiver, change):
+        self.ledger = change(receiver.read())
+        self.read = lambda: self.ledger
+        self.check = lambda outbox, before: LedgerReceiver.check(self, outbox, before)
+        self.webhooks, self.settled_to = receiver.webhooks, receiver.settled_to
+
+
+def violations(run, promised=None, radio=None, database=None, received=None, webhooks=None):
+    gateway, ids, lines, journal, receiver = run
     checker = Checker(gateway)
     checker.check(ids if promised is None else promised, lines if radio is None else radio, settled=True,
-                  database_path=database, received=journal if received is None else received)
+                  database_path=database, received=journal if received is None else received, webhooks=webhooks or receiver)
     return checker.violations
 
 
@@ -91,6 +108,35 @@ def test_a_journal_of_received_sms_that_does_not_agree_is_noticed(run, received,
     assert any(found.startswith(rule) for found in violations(run, received=received(run[3])))
 
 
+@pytest.mark.parametrize("change, rules", [
+    (lambda got: got[:-1], ["noted as delivered, and its receiver did not take it", "asked for, and never taken"]),
+    (lambda got: [*got, got[0]], []),  # a try whose answer was lost
+    (lambda got: [got[0]._replace(taken=False), *got], []),
+    (lambda got: [*got[:-1], got[-1]._replace(taken=False)], ["noted as delivered, and its receiver did not take it", "asked for, and never taken"]),
+    (lambda got: [*got, got[0]._replace(name="evt_0")], ["came again with another webhook-id"]),
+    (lambda got: [*got, got[0]._replace(name=got[1].name)], ["came again with another webhook-id", "two events with one webhook-id"]),
+    (lambda got: [*got, got[0]._replace(event_id=10 ** 6, name="evt_0")], ["arrived, and is not in the outbox"]),
+    (lambda got: [*got, got[0]._replace(event_id=unwanted(got), name="evt_0")], ["arrived, and was not asked for"]),
+    (lambda got: [*got, got[0]._replace(told=got[0].told._replace(device_id="other"))],
+     ["arrived otherwise than it is in the outbox"]),
+    (lambda got: [*got, got[0]._replace(is_signed=False)], ["arrived without its signature"]),
+    (lambda got: got[::-1], ["arrived before an earlier event of its message"]),
+    # The cursor was moved past a failed event.
+    (lambda got: [one._replace(taken=one.taken and one.told.type != "message.sending") for one in got],
+     ["arrived before an earlier event of its message", "noted as delivered, and its receiver did not take it",
+      "asked for, and never taken"]),
+])
+def test_a_receiver_that_does_not_agree_is_noticed(run, change, rules):
+    found = violations(run, webhooks=Tampered(run[4], change))
+    assert list(dict.fromkeys(violation.split(":")[0] for violation in found)) == rules, found
+
+
+def unwanted(got):
+    """An event that is there, such as a phone that has connected, and that the webhook does not ask for."""
+    ids = {one.event_id for one in got}
+    return next(number for number in range(max(ids), 0, -1) if number not in ids)
+
+
 def test_options_that_were_asked_for_and_are_not_there_are_noticed(run, database):
     change(database, f"UPDATE message SET text = 'key 1', reference = 'a' WHERE seq = {FIRST}")
     for asked, expected in ("a", []), ("b", ["its options are not those that were asked for"]):
@@ -121,7 +167,7 @@ def test_a_database_that_does_not_agree_is_noticed(run, database, statement, rul
 
 
 def test_an_event_that_is_changed_afterwards_is_noticed(run, database):
-    gateway, ids, lines, _ = run
+    gateway, ids, lines, *_ = run
     checker = Checker(gateway)
     checker.check(ids, lines, settled=True, database_path=database)
     change(database, f"UPDATE message_event SET at_ms = 1 WHERE message_seq = {FIRST} AND number = 2")
