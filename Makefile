@@ -56,7 +56,7 @@ BENCH_LOAD := $(wildcard tests/bench/load/*.c)
 UNIT_TESTS := $(wildcard tests/unit/test_*.c tests/store/*/test_*.c)
 # Those of code that several threads share run under ThreadSanitizer too; tests/test_unit.py reads this line.
 UNIT_TESTS_OF_THREADS := store_messages store_devices store_lists store_batches store_transitions memory_stores \
-                         sqlite_open sqlite_locks sqlite_wal doorbell message_id
+                         sqlite_open sqlite_locks sqlite_wal doorbell message_id webhook_target
 FUZZ_TARGETS := $(wildcard tests/fuzz/fuzz_*.c)
 SOURCES := $(COMMON) $(API) $(WEBHOOK) $(BROKER) $(CLI) $(PHONE_SIM) $(SIMULATION)
 C_FILES = $(SOURCES) $(wildcard tests/unit/*.[ch] tests/store/*.[ch] tests/store/*/*.[ch] tests/fuzz/*.[ch] common/*/*.h common/*/*/*.h \

@@ -197,7 +197,8 @@ static void fail(struct receiver *receiver, const struct delivery *delivery, int
     else if (delivery->tries == 1 && ++receiver->failed_deliveries == RECEIVER_FAILURES)
         health->is_open = true;
     if (health->is_open)
-        rest(receiver, now_ms + MAX(retry_wait_ms(receiver->failed_probes + 1, random), asked_ms));
+        rest(receiver,
+             now_ms + MAX(retry_probe_wait_ms(receiver->failed_probes + 1, random), asked_ms));
     else if (status == HTTP_TOO_MANY_REQUESTS || status == HTTP_UNAVAILABLE)
         rest(receiver, now_ms + asked_ms);
 

@@ -2,7 +2,7 @@
  * What the sender knows of one webhook: which delivery is next, whether its URL answers, and what is to be noted in the store.
  *
  * When the first tries of RECEIVER_FAILURES deliveries in a row have failed, the circuit is open: one delivery is tried at a
- * time, after waits that grow to a day, and no more events become rows. The first success closes it, and then everything that
+ * time, after waits that grow to ten minutes, and no more events become rows. The first success closes it, and then everything that
  * waits is tried. One delivery that always fails opens nothing. Pure; times are monotonic. One thread at a time.
  */
 #ifndef API_FCGI_WEBHOOK_CORE_RECEIVER_H
