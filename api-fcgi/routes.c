@@ -56,6 +56,8 @@ static const struct route routes[] = {
      webhooks_handle_deliveries},
     {"POST", "/api/webhooks/{webhook_id}/redeliver", 202, API_SCOPE_WEBHOOKS, JSON,
      webhooks_handle_redeliver},
+    {"GET", "/api/overview", 200, API_SCOPE_READ, SLOW, overview_handle},
+    {"GET", "/api/statistics", 200, API_SCOPE_READ, QUERY | SLOW, statistics_handle},
     {"GET", "/api/session", 200, 0, 0, session_handle_get},
     {"POST", "/api/events/ticket", 201, API_SCOPE_READ, 0, event_ticket_handle},
     {"GET", "/livez", 200, 0, 0, health_handle_livez},

@@ -148,6 +148,13 @@ def test_the_types_of_events_in_the_pages_are_those_of_the_code():
     assert description()["components"]["schemas"]["EventType"]["enum"] == [name for name, _ in code]
 
 
+def test_the_alerts_in_the_description_are_those_of_the_code():
+    code = re.findall(r'^ALERT\(\w+, "(\w+)", "(\w+)", ', (ROOT / "api-fcgi/handlers/alerts.def").read_text(), re.M)
+    alert = description()["components"]["schemas"]["Alert"]["properties"]
+    assert alert["code"]["enum"] == [code for code, _ in code] != []
+    assert [severity for _, severity in code] == sorted([severity for _, severity in code], key=alert["severity"]["enum"].index)
+
+
 def test_the_description_has_every_route_and_no_other():
     described = {(method.upper(), path) for path, operations in description()["paths"].items()
                  for method in operations}

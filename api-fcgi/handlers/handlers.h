@@ -109,6 +109,10 @@ enum http_outcome webhooks_handle_deliveries(struct http_exchange *exchange);
 enum http_outcome webhooks_handle_test(struct http_exchange *exchange);
 enum http_outcome webhooks_handle_redeliver(struct http_exchange *exchange);
 
+/* overview.c */
+enum http_outcome overview_handle(struct http_exchange *exchange);
+enum http_outcome statistics_handle(struct http_exchange *exchange);
+
 /* session.c */
 enum http_outcome session_handle_get(struct http_exchange *exchange);
 

@@ -62,6 +62,19 @@ struct store_set_sending {
 
 /* ---- Reads: see store.h ---- */
 
+/* What is counted of accepted messages, in periods of a day or a minute since 1970. The numbers are the database's. */
+enum accepted_kind { ACCEPTED_DAILY, ACCEPTED_BY_KEY, ACCEPTED_BY_RECIPIENT, ACCEPTED_IN_MINUTE };
+
+/* Messages accepted, as far as a limit has them counted. */
+struct store_accepted {
+    int64_t today;        /* the day of UTC */
+    int64_t by_key_today; /* with that API key */
+    int64_t in_burst;     /* within STORE_BURST_MINUTES, since the last resumption */
+};
+/* key_id "": none. */
+MUST_CHECK enum error store_read_accepted(struct store_reader *reader, int64_t now_ms,
+                                          const char *key_id, struct store_accepted *accepted);
+
 struct store_sending {
     int64_t paused_since_ms; /* wall; 0: it is not paused */
     char reason[STORE_REASON_SIZE];

@@ -12,7 +12,7 @@
  * Reads go through a `struct store_reader`; each thread has its own. A read ends within the time limit.
  *
  * The payloads of the writes, and the reads, are in a header for each aggregate: messages.h, inbox.h, opt_outs.h, idempotency.h,
- * devices.h, access.h, limits.h, events.h, work.h, webhooks.h, admin.h. What the writes do is decided in verbs/, once for
+ * devices.h, access.h, limits.h, events.h, work.h, webhooks.h, activity.h, admin.h. What the writes do is decided in verbs/, once for
  * all backends; store_backend.h is what a database must offer.
  */
 #ifndef COMMON_STORE_STORE_H
@@ -20,6 +20,7 @@
 
 #include "common/process/metrics.h"
 #include "common/store/access.h"
+#include "common/store/activity.h"
 #include "common/store/admin.h"
 #include "common/store/devices.h"
 #include "common/store/events.h"

@@ -35,6 +35,13 @@ struct store_lane_count {
 };
 enum { STORE_MAX_LANE_COUNTS = 100 };
 
+/* Accepted messages of a kind, in periods from first to last. */
+struct store_accepted_query {
+    enum accepted_kind kind;
+    int64_t first, last;
+    const char *key_id; /* ""; or of ACCEPTED_BY_KEY */
+};
+
 struct store_backend {
     const char *name; /* the scheme of its URLs: "sqlite" */
 
@@ -152,6 +159,14 @@ struct store_backend {
                                   bool *known);
     enum error (*group_is_known)(struct store_database_reader *reader, const char *group,
                                  bool *known);
+    /* From the first that is of from_ms or later on, in their order: at most `limit`. */
+    enum error (*list_happenings)(struct store_database_reader *reader,
+                                  enum store_activity_kind kind, int64_t from_ms, size_t limit,
+                                  struct store_happening rows[], size_t *count);
+    enum error (*find_times)(struct store_database_reader *reader, int64_t message_seq,
+                             struct store_message_times *times, bool *found);
+    enum error (*count_accepted)(struct store_database_reader *reader,
+                                 const struct store_accepted_query *query, int64_t *count);
     enum error (*read_statistics)(struct store_database_reader *reader, int64_t stuck_for_ms,
                                   struct store_statistics *statistics);
 };

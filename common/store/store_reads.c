@@ -284,6 +284,29 @@ enum error store_group_is_known(struct store_reader *reader, const char *group, 
     return reader->backend->group_is_known(reader->reader, group, known);
 }
 
+static enum error count_accepted(struct store_reader *reader, enum accepted_kind kind,
+                                 int64_t first, int64_t last, const char *key_id, int64_t *count)
+{
+    const struct store_accepted_query query = {kind, first, last, key_id};
+    return reader->backend->count_accepted(reader->reader, &query, count);
+}
+
+enum error store_read_accepted(struct store_reader *reader, int64_t now_ms, const char *key_id,
+                               struct store_accepted *accepted)
+{
+    enum { MINUTE_MS = 60000, DAY_MS = 86400000 };
+    int64_t today = now_ms / DAY_MS, minute = now_ms / MINUTE_MS;
+    *accepted = (struct store_accepted){0};
+    enum error error = count_accepted(reader, ACCEPTED_DAILY, today, today, "", &accepted->today);
+    if (error == ERROR_NONE && *key_id)
+        error = count_accepted(reader, ACCEPTED_BY_KEY, today, today, key_id,
+                               &accepted->by_key_today);
+    if (error == ERROR_NONE)
+        error = count_accepted(reader, ACCEPTED_IN_MINUTE, minute - STORE_BURST_MINUTES,
+                               minute + STORE_BURST_MINUTES, "", &accepted->in_burst);
+    return error;
+}
+
 enum error store_read_statistics(struct store_reader *reader, int64_t stuck_for_ms,
                                  struct store_statistics *statistics)
 {

@@ -448,6 +448,28 @@ static enum error group_is_known(struct store_database_reader *reader, const cha
     return end_read(reader, ERROR_NONE);
 }
 
+static enum error list_happenings(struct store_database_reader *reader,
+                                  enum store_activity_kind kind, int64_t from_ms, size_t limit,
+                                  struct store_happening rows[], size_t *count)
+{
+    memory_list_happenings(begin_read(reader), kind, from_ms, limit, rows, count);
+    return end_read(reader, ERROR_NONE);
+}
+
+static enum error find_times(struct store_database_reader *reader, int64_t seq,
+                             struct store_message_times *times, bool *found)
+{
+    memory_find_times(begin_read(reader), seq, times, found);
+    return end_read(reader, ERROR_NONE);
+}
+
+static enum error count_accepted(struct store_database_reader *reader,
+                                 const struct store_accepted_query *query, int64_t *count)
+{
+    *count = memory_count_accepted(begin_read(reader), query);
+    return end_read(reader, ERROR_NONE);
+}
+
 static enum error read_statistics(struct store_database_reader *reader, int64_t stuck_for_ms,
                                   struct store_statistics *statistics)
 {
@@ -499,5 +521,8 @@ const struct store_backend store_backend_memory = {
     .find_device = find_device,
     .device_is_known = device_is_known,
     .group_is_known = group_is_known,
+    .list_happenings = list_happenings,
+    .find_times = find_times,
+    .count_accepted = count_accepted,
     .read_statistics = read_statistics,
 };

@@ -311,6 +311,13 @@ MUST_CHECK enum error memory_read_device(const struct memory_tables *tables, int
                                          bool *found);
 bool memory_device_is_known(const struct memory_tables *tables, const char *device_id);
 bool memory_group_is_known(const struct memory_tables *tables, const char *group);
+void memory_list_happenings(const struct memory_tables *tables, enum store_activity_kind kind,
+                            int64_t from_ms, size_t limit, struct store_happening rows[],
+                            size_t *count);
+void memory_find_times(const struct memory_tables *tables, int64_t seq,
+                       struct store_message_times *times, bool *found);
+int64_t memory_count_accepted(const struct memory_tables *tables,
+                              const struct store_accepted_query *query);
 MUST_CHECK enum error memory_read_statistics(const struct memory_tables *tables,
                                              int64_t low_battery_percent, int64_t stuck_since_ms,
                                              int64_t now_ms, struct store_statistics *statistics);

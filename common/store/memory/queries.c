@@ -439,6 +439,7 @@ enum error memory_read_statistics(const struct memory_tables *tables, int64_t lo
     memory_count_stuck(tables, stuck_since_ms, statistics->stuck);
     memory_read_queued_since(tables, now_ms, &statistics->oldest_queued_ms);
     count_devices(tables, low_battery_percent, now_ms, statistics);
+    statistics->any_device = tables->devices.count > 0;
     struct store_sending sending;
     memory_read_sending(tables, &sending);
     statistics->sending_paused = sending.paused_since_ms != 0;

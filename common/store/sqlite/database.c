@@ -444,5 +444,8 @@ const struct store_backend store_backend_sqlite = {
     .find_device = queries_find_device,
     .device_is_known = queries_device_is_known,
     .group_is_known = queries_group_is_known,
+    .list_happenings = queries_list_happenings,
+    .find_times = queries_find_times,
+    .count_accepted = queries_count_accepted,
     .read_statistics = queries_read_statistics,
 };

@@ -92,6 +92,15 @@ enum error queries_count_lanes(struct store_database_reader *reader, int64_t mos
                                int64_t *retried, int64_t *scheduled, int64_t *queued);
 enum error queries_poll_work(struct store_database_reader *reader, struct store_work *work);
 
+/* activity_queries.c */
+enum error queries_list_happenings(struct store_database_reader *reader,
+                                   enum store_activity_kind kind, int64_t from_ms, size_t limit,
+                                   struct store_happening rows[], size_t *count);
+enum error queries_find_times(struct store_database_reader *reader, int64_t seq,
+                              struct store_message_times *times, bool *found);
+enum error queries_count_accepted(struct store_database_reader *reader,
+                                  const struct store_accepted_query *query, int64_t *count);
+
 /* statistics.c */
 enum error queries_read_sending(struct store_database_reader *reader,
                                 struct store_sending *sending);

@@ -84,6 +84,10 @@ static enum error count_devices(struct handle *handle, int64_t low_battery_perce
     if (error == ERROR_NONE)
         error = statement_read_integer(handle, statement_get(handle, COUNT_QUARANTINED),
                                        &statistics->devices_quarantined);
+    int64_t any = 0;
+    if (error == ERROR_NONE)
+        error = statement_read_integer(handle, statement_get(handle, ANY_DEVICE_KNOWN), &any);
+    statistics->any_device = any != 0;
     return error;
 }
 

@@ -322,9 +322,6 @@ struct access_rows {
 
 /* ---- Limits ---- */
 
-/* What is counted, in periods of a day or a minute since 1970. The numbers are the database's. */
-enum accepted_kind { ACCEPTED_DAILY, ACCEPTED_BY_KEY, ACCEPTED_BY_RECIPIENT, ACCEPTED_IN_MINUTE };
-
 struct accepted_key {
     enum accepted_kind kind;
     int64_t period;
