@@ -29,7 +29,8 @@ enum { STORE_MAX_OPT_OUTS = 256 };
 /* ---- Writes: the payloads of struct store_write ---- */
 
 /* Adds numbers to the list, or removes them; what is so already stays as it is. Queued messages to a number that is added
-   become `cancelled`: at once as far as a short look through the queue finds them, and the rest by housekeeping. */
+   become `cancelled`: at once as far as a short look through the queue finds them, and the rest by housekeeping. So do those that a
+   device was offered; one that was told to send its message is asked to cancel it, and the message is not sent again. */
 struct store_change_opt_outs {
     const char (*numbers)[PHONE_NUMBER_SIZE]; /* borrowed until done */
     size_t count;                             /* 1 to STORE_MAX_OPT_OUTS */

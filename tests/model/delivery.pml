@@ -407,7 +407,7 @@ inline take_hello(d, is_late)
 #endif
     /* "`revoke` for each message to be cancelled" */
     if
-    :: cancel_asked && status == ACCEPTED && device == d -> send(d, REVOKE, attempt, NONE)
+    :: cancel_asked && IN_HAND(status) && device == d -> send(d, REVOKE, attempt, NONE)
     :: else
     fi
 }
@@ -725,13 +725,15 @@ end:
         faults++;
         request_take_back()
        }
-    /* The API cancels it: at once, or by a `revoke`. */
+    /* The API cancels it, or its recipient opts out: at once, or by a `revoke`. A phone that is sending it
+       cannot cancel it, but what was not sent does not return to the queue after an opt-out. */
     :: d_step {
         !calm && !cancel_asked &&
-        (status == QUEUED || status == DISPATCHED ||
+        (status == QUEUED || status == DISPATCHED || status == SENDING ||
          (status == ACCEPTED && len(to_phone[device]) < 4)) ->
         cancel_asked = true;
         if
+        :: status == SENDING
         :: status == ACCEPTED -> send(device, REVOKE, attempt, NONE)
         :: else -> status = CANCELLED
         fi

@@ -297,6 +297,16 @@ MUTATIONS = [
              "common/store/verbs/expiry.c", "    if (transaction_trusts(transaction, expire->trusted_wall_ms))\n",
              "    if (expire->limit)\n",
              unit("test_store_options", "nothing_expires_on_a_clock_that_has_just_been_set")),
+    Mutation("opt-out-of-an-offer", STORE, "what a device was offered is cancelled when its recipient opts out",
+             "common/store/verbs/opt_outs.c", "        error = rows[i].status == MESSAGE_DISPATCHED\n",
+             "        error = rows[i].status == MESSAGE_QUEUED\n",
+             unit("test_store_opt_outs", "an_offer_is_cancelled_and_what_a_device_returns_is_not_sent_again") +
+             ("test_simulation.py::test_no_invariant_is_violated_under_faults",)),
+    Mutation("opt-out-of-what-returns", STORE, "what a device had when its recipient opted out is not sent again",
+             "common/store/verbs/opt_outs.c", "                    : messages->request_cancel(transaction->database, &rows[i]);\n",
+             "                    : ERROR_NONE;\n",
+             unit("test_store_opt_outs", "an_offer_is_cancelled_and_what_a_device_returns_is_not_sent_again") +
+             ("test_simulation.py::test_no_invariant_is_violated_under_faults",)),
     Mutation("clock-set-after-the-request", STORE, "a request does not count by a clock that was set since it was made",
              "common/store/verbs/transaction.c",
              "           llabs(transaction->now_ms - trusted_wall_ms) <= STORE_CLOCK_STEP_MS;\n",

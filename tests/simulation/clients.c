@@ -26,6 +26,7 @@ static struct request *add_request(struct world *world, int64_t at_ms)
     struct request *request = &world->requests[index];
     *request = (struct request){.count = 1, .first = NOBODY, .told = NOBODY, .old = NOBODY};
     request->has_key = random_chance(&world->random, world->conditions.keys);
+    request->ignores_opt_out = opt_outs_draw_ignores(world);
     schedule(world, at_ms, CLIENT_REQUESTS, index);
     return request;
 }
@@ -194,6 +195,7 @@ static void complete(struct world *world, struct request *request, const struct 
           : fate == FATE_ANSWER_LOST ? ", and the answer is lost"
           : replayed                 ? ", again"
                                      : "");
+    opt_outs_check_request(world, request, first, write->result, replayed);
     check_there(world, request, first, done && !replayed && fate != FATE_KILLED);
     if (fate == FATE_ANSWERED && done)
         take_answer(world, request, first, idempotency);
@@ -241,7 +243,9 @@ static void post(struct world *world, struct request *request, unsigned first,
 {
     struct message message = {.id = message_id_of(first)};
     struct store_write write = {.verb = STORE_ENQUEUE,
-                                .enqueue = {.message = &message, .idempotency = idempotency}};
+                                .enqueue = {.message = &message,
+                                            .ignores_opt_out = request->ignores_opt_out,
+                                            .idempotency = idempotency}};
     enum fate fate = draw_fate(world);
     bool is_late_key = idempotency && world->broken == MUTATION_KEY_OUTSIDE_TRANSACTION &&
                        request->first == NOBODY;
@@ -259,6 +263,7 @@ static void post_in_pieces(struct world *world, struct store_write *batch, enum 
     for (size_t i = 0; i < batch->enqueue_batch.count; i++) {
         struct store_write write = {.verb = STORE_ENQUEUE,
                                     .enqueue.message = &batch->enqueue_batch.messages[i]};
+        write.enqueue.ignores_opt_out = batch->enqueue_batch.ignores_opt_out;
         run(world, &write, fate == FATE_KILLED && i == 0 ? FATE_ANSWERED : fate);
         batch->result = write.result;
     }
@@ -273,6 +278,7 @@ static void post_batch(struct world *world, struct request *request, unsigned fi
         .enqueue_batch = {.id = batch_id_of(world, request),
                           .messages = messages,
                           .count = request->count,
+                          .ignores_opt_out = request->ignores_opt_out,
                           .idempotency = idempotency},
     };
     enum fate fate = draw_fate(world);
@@ -331,6 +337,7 @@ static void resend(struct world *world, struct request *request, unsigned number
                                            .new_id = message_id_of(number),
                                            .again = request->again,
                                            .accept_duplicate = request->accept_duplicate,
+                                           .ignores_opt_out = request->ignores_opt_out,
                                            .message = &message,
                                            .idempotency = idempotency}};
     enum fate fate = draw_fate(world);
@@ -430,16 +437,10 @@ static void commit_late(struct world *world, struct request *request)
 
 /* ---- Cancelling ---- */
 
-static void note_cancelled(struct world *world)
+static void note_revoked(struct world *world)
 {
-    const struct world_store *store = &world->store;
-    for (size_t i = 0; i < store->change_count; i++) {
-        const struct change *change = &store->changes[i];
-        if (!change->is_report && change->to == MESSAGE_CANCELLED)
-            world->records[change->message].cancelled_by_api = true;
-    }
     for (unsigned i = 0; i < world->message_count; i++) {
-        if (world_store_on_disk(store, i).cancel_requested)
+        if (world_store_on_disk(&world->store, i).cancel_requested)
             world->records[i].revoke_promised = true;
     }
 }
@@ -452,7 +453,7 @@ static void cancel_one(struct world *world, unsigned number)
         return;
     TRACE(world, "message %u: %s", number,
           write.cancel.asked ? "its phone must cancel it" : "is cancelled");
-    note_cancelled(world);
+    note_revoked(world);
     ring(world);
 }
 
@@ -469,7 +470,7 @@ static void cancel_batch(struct world *world, struct request *request)
         return;
     TRACE(world, "of the batch of request %u, %zu are cancelled, %zu asked for, %zu too late",
           index_of(world, request), cancel->cancelled, cancel->asked, cancel->too_late);
-    note_cancelled(world);
+    note_revoked(world);
     ring(world);
     request->cancel_after = cancel->after;
     request->cancel_seen += (unsigned)(cancel->cancelled + cancel->asked + cancel->too_late);

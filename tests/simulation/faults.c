@@ -100,6 +100,7 @@ void faults_init(struct world *world)
     for (unsigned i = 0; i < world->phone_count; i++)
         phone_init(world, i);
     devices_init(world);
+    opt_outs_init(world);
     clients_init(world);
     incoming_init(world);
     schedule_fault(world);

@@ -10,9 +10,19 @@
 
 enum { TEXT_SIZE = 16, AGAIN_MS = 60000 };
 
-static void text_of(unsigned number, char text[TEXT_SIZE])
+static void text_of(const struct world *world, unsigned number, char text[TEXT_SIZE])
 {
-    snprintf(text, TEXT_SIZE, "sms %u", number);
+    enum keyword keyword = world->incoming[number].keyword;
+    if (keyword == KEYWORD_NONE)
+        snprintf(text, TEXT_SIZE, "sms %u", number);
+    else
+        strcpy(text, keyword == KEYWORD_STOP ? "STOP" : "START");
+}
+
+static const char *sender_of(const struct world *world, unsigned number)
+{
+    bool has_keyword = world->incoming[number].keyword != KEYWORD_NONE;
+    return has_keyword ? recipient_number(world->incoming[number].recipient) : "72000";
 }
 
 /* The number of an SMS in a frame of the gateway; MOST_INCOMING without one. */
@@ -28,11 +38,11 @@ static unsigned number_in(const char *frame)
 static void send(struct world *world, unsigned connection, unsigned number)
 {
     char frame[200], text[TEXT_SIZE];
-    text_of(number, text);
+    text_of(world, number, text);
     snprintf(frame, sizeof(frame),
-             "{\"type\":\"sms_received\",\"received_id\":\"r-%u\",\"from\":\"72000\",\"message\":"
+             "{\"type\":\"sms_received\",\"received_id\":\"r-%u\",\"from\":\"%s\",\"message\":"
              "\"%s\",\"received_at\":%u}",
-             number, text, number);
+             number, sender_of(world, number), text, number);
     link_send_up(world, connection, FLYING_TEXT, strdup(frame));
 }
 
@@ -56,7 +66,8 @@ static unsigned find(const struct journal *journal, unsigned number)
     return i;
 }
 
-static void arrives(struct world *world, struct phone *phone)
+/* `what`: a keyword and who sends it; 0: neither. */
+static void arrives(struct world *world, struct phone *phone, unsigned what)
 {
     struct journal *journal = &phone->memory;
     unsigned number = world->incoming_count;
@@ -65,6 +76,8 @@ static void arrives(struct world *world, struct phone *phone)
     world->incoming_count++;
     world->counts->incoming++;
     world->incoming[number].phone = phone->index;
+    world->incoming[number].keyword = (enum keyword)(what / RECIPIENTS);
+    world->incoming[number].recipient = what % RECIPIENTS;
     journal->incoming[journal->incoming_count++] = number;
     if (phone_dies_here(world, phone))
         return;
@@ -81,7 +94,7 @@ void incoming_event(struct world *world, const struct event *event)
 {
     struct phone *phone = &world->phones[event->subject];
     if (event->a == 0)
-        arrives(world, phone);
+        arrives(world, phone, event->b);
     else if (event->generation == phone->incarnation &&
              find(&phone->memory, event->a - 1) < phone->memory.incoming_count)
         send_on_current(world, phone, event->a - 1);
@@ -147,8 +160,9 @@ bool incoming_is_settled(const struct world *world)
 static void check_once(struct world *world, unsigned number, bool is_expected)
 {
     char text[TEXT_SIZE];
-    text_of(number, text);
-    unsigned count = world_store_count_incoming(&world->store, world->incoming[number].phone, text);
+    text_of(world, number, text);
+    unsigned count = world_store_count_incoming(&world->store, world->incoming[number].phone,
+                                                number, text);
     if (count == 0 && is_expected)
         violate(world, "X1: incoming SMS %u of phone-%u is not on disk", number,
                 world->incoming[number].phone);

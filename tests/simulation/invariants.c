@@ -16,7 +16,7 @@
  *   I10 when faults stop, every message finishes
  *   I11 sent does not become unknown
  *   I12 a report is on disk before it is acknowledged
- *   C1  a message that the API has cancelled is never sent; after a cancel request that waits for a phone's answer, the
+ *   C1  a message that the gateway has cancelled is never sent; after a cancel request that waits for a phone's answer, the
  *       message is not given to a phone again
  *   R1  an older connection never replaces a phone's newest one
  *   D1  a dropped offer belongs to no phone: the store does not expect that phone to send it
@@ -35,6 +35,9 @@
  *       that it has expired
  *   X1  an incoming SMS is on disk before it is acknowledged, and what a phone has journaled is there in the end
  *   X2  an incoming SMS is stored once, however often it comes
+ *
+ *   Q1  what is there when its recipient opts out is given to no phone from then on; without a key that ignores it, messages
+ *       to that recipient are accepted again once it has opted in, and not before
  *
  *   V1  who follows the events with a cursor sees those of each message once, all of them, in their order
  *   V2  a batch is told to be finished once, when it is
@@ -147,6 +150,10 @@ static void note_attempt(struct world *world, const struct change *change)
 void invariants_check_transition(struct world *world, const struct change *change)
 {
     struct record *record = &world->records[change->message];
+    if (change->opt != STORE_OPT_UNCHANGED) {
+        opt_outs_note(world, change);
+        return;
+    }
     if (change->is_report) {
         if (change->attempt < MOST_ATTEMPTS)
             record->attempts[change->attempt].reports |= 1u << change->to;
@@ -178,6 +185,7 @@ void invariants_check_transition(struct world *world, const struct change *chang
          change->to == MESSAGE_EXPIRED || change->from == MESSAGE_QUEUED) &&
         taken)
         violate(world, "I9: message %u was sent and is %s", change->message, name(change->to));
+    record->cancelled |= change->to == MESSAGE_CANCELLED && change->from < MESSAGE_ACCEPTED;
     record->status = change->to;
     record->attempt = change->attempt;
     record->event_count++;
@@ -304,7 +312,7 @@ void invariants_check_submit(struct world *world, unsigned phone, unsigned messa
             violate(world, "I2: message %u is handed to a radio again, that of phone-%u", message,
                     phone);
     }
-    if (record->cancelled_by_api)
+    if (record->cancelled)
         violate(world, "C1: message %u is sent, and was cancelled", message);
 }
 

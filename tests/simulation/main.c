@@ -112,6 +112,7 @@ static void print_counts(const struct counts *counts, double seconds)
     SHOW(frames);
     SHOW(submits);
     SHOW(incoming);
+    SHOW(opt_outs);
     SHOW(expired);
     SHOW(replays);
     SHOW(batches);

@@ -45,6 +45,9 @@
     MUTATION(RESENT_WITHOUT_CONSENT, "resent-without-consent",                                     \
              "a message that may have been sent is resent, and nobody accepted a duplicate")       \
     MUTATION(PRIORITY_STARVES, "priority-starves", "what has a low priority waits for ever")       \
+    MUTATION(OPT_OUT_KEEPS_QUEUED, "opt-out-keeps-queued",                                         \
+             "what is queued for a recipient that opts out is sent all the same")                  \
+    MUTATION(OPT_IN_IGNORED, "opt-in-ignored", "a recipient that opts in again gets nothing")      \
     MUTATION(EVENT_LOST, "event-lost", "the event of a report is missing in the sequence")         \
     MUTATION(BATCH_FINISHED_EARLY, "batch-finished-early",                                         \
              "a batch is told to be finished when one of its messages is")                         \

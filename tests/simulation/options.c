@@ -60,6 +60,7 @@ static void check_given(struct world *world, const struct change *change)
         violate(world, "S1: message %u goes to phone-%d %lld ms before its time", change->message,
                 change->device, (long long)(options->send_at_ms - world->store.wall_ms));
     devices_check_given(world, change);
+    opt_outs_check_given(world, change);
     if (options->expires_at_ms != 0 && options->expires_at_ms <= world->store.wall_ms)
         violate(world, "E1: message %u goes to phone-%d, and has expired", change->message,
                 change->device);

@@ -231,10 +231,29 @@ static enum error cancel_batch(struct world_store *store, struct store_write *wr
     return error;
 }
 
+/* With the recipient on the list, or off it, as before. */
+static enum error receive_without_consequences(struct world_store *store, struct store_write *write)
+{
+    bool *keeps_opt_outs = &store->database.transaction.limits.keeps_opt_outs;
+    struct opt_out_row row = {.cancel_after = OPT_OUT_CANCELLED};
+    *keeps_opt_outs = false;
+    enum error error = world_store_run(store, write);
+    *keeps_opt_outs = true;
+    if (error != ERROR_NONE || store->broken != MUTATION_OPT_OUT_KEEPS_QUEUED)
+        return error;
+    snprintf(row.opt_out.phone_number, PHONE_NUMBER_SIZE, "%.16s", write->receive.sms->sender);
+    return memory_opt_out_rows.save(&store->database, &row);
+}
+
 /* Stores it under a name that it has not had before. */
 static enum error receive(struct world_store *store, struct store_write *write)
 {
     struct incoming_sms other = *write->receive.sms;
+    const char *broken_keyword = store->broken == MUTATION_OPT_OUT_KEEPS_QUEUED ? "STOP"
+                                 : store->broken == MUTATION_OPT_IN_IGNORED     ? "START"
+                                                                                : "";
+    if (strcmp(other.text, broken_keyword) == 0)
+        return receive_without_consequences(store, write);
     snprintf(other.received_id, sizeof(other.received_id), "%zu", store->tables.incoming.count);
     struct store_write ours = *write;
     ours.receive.sms = &other;

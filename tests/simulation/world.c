@@ -230,6 +230,9 @@ bool world_run(uint64_t seed, enum mutation broken, struct counts *counts, struc
     };
     struct store_limits limits = {
         .same_device_ms = seed % 2 * HOUR_MS,
+        .keeps_opt_outs = true,
+        .opt_out_keywords = "STOP",
+        .opt_in_keywords = "START",
         .recipient_daily_messages = seed % 8 == 5 ? 1 + (int64_t)(seed / 8 % MOST_MESSAGES) : 0,
     };
     world_store_init(&world->store, &limits);

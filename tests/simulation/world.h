@@ -11,6 +11,7 @@
  *   faults.c        the conditions of a seed, and its faults
  *   clients.c       requests, which are repeated when no answer came, and the invariants over them
  *   incoming.c      SMS that phones receive, and the invariants over them
+ *   opt_outs.c      recipients that opt out and in again by such SMS, and the invariants over that
  *   options.c       what clients ask for with a message, and the invariants over that
  *   devices.c       what operators decide about phones, and their SIMs; who may have a message
  *   load.c          a world of its own, with more to send than can be sent
@@ -32,7 +33,7 @@ enum {
     MOST_SUBMITS = 16,
     MOST_OUTBOX = 128,
     MOST_WRITES = 1024,
-    MOST_INCOMING = 12,
+    MOST_INCOMING = 16,
     MOST_RESENDS = 4,
     MOST_REQUESTS = MOST_MESSAGES + MOST_RESENDS,
     MOST_IN_REQUEST = 5, /* messages of a batch */
@@ -107,6 +108,7 @@ struct connection {
 struct request {
     enum { REQUEST_ONE, REQUEST_BATCH, REQUEST_RESEND } kind;
     bool has_key; /* an idempotency key: it is repeated until there is an answer */
+    bool ignores_opt_out;
     bool is_over; /* answered, refused, or given up */
     unsigned tries;
     unsigned count; /* of its messages, whose numbers follow each other */
@@ -207,7 +209,8 @@ struct submit {
 struct record {
     bool promised;    /* a client was given the id */
     unsigned resends; /* that made another message of it */
-    bool cancelled_by_api;
+    bool cancelled;   /* by the gateway, before a phone was told to send it */
+    bool stopped;     /* it was there when its recipient opted out */
     bool revoke_promised;
     enum message_status status; /* on disk */
     unsigned attempt, event_count;
@@ -242,7 +245,7 @@ struct conditions {
 
 struct counts {
     uint64_t seeds, steps, messages, kills, drains, wipes, crashes, cuts, jumps, commits_lost,
-        frames, submits, incoming, expired, replays, batches, resends, decisions, events,
+        frames, submits, incoming, opt_outs, expired, replays, batches, resends, decisions, events,
         violations;
     uint64_t ended[MESSAGE_STATUS_COUNT];
 };
@@ -293,10 +296,18 @@ struct world {
     struct {
         unsigned phone;
         bool journaled;
+        enum keyword { KEYWORD_NONE, KEYWORD_STOP, KEYWORD_START } keyword;
+        unsigned recipient;    /* of messages, who sends it; where it has a keyword */
     } incoming[MOST_INCOMING]; /* SMS that phones have received */
     unsigned incoming_count;
 
     struct follower follower;
+
+    struct {
+        struct random random;
+        bool happen;
+        bool out[RECIPIENTS]; /* on disk */
+    } opt_outs;
 
     char violation[256]; /* "": none */
     struct counts *counts;
@@ -472,6 +483,17 @@ void incoming_wiped(struct world *world, unsigned phone);
 bool incoming_is_settled(const struct world *world);
 void incoming_check_ack(struct world *world, const char *text);
 void incoming_check_end(struct world *world);
+
+/* ---- opt_outs.c ---- */
+
+void opt_outs_init(struct world *world);
+/* Whether the key of a request does. */
+bool opt_outs_draw_ignores(struct world *world);
+void opt_outs_note(struct world *world, const struct change *change);
+void opt_outs_check_given(struct world *world, const struct change *change);
+/* After its transaction. `first`: of the numbers that the request had for its messages. */
+void opt_outs_check_request(struct world *world, const struct request *request, unsigned first,
+                            enum error result, bool replayed);
 
 /* ---- follower.c ---- */
 

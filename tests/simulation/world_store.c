@@ -39,6 +39,28 @@ void device_id_of(unsigned phone, char device_id[DEVICE_ID_SIZE])
     snprintf(device_id, DEVICE_ID_SIZE, "phone-%u", phone);
 }
 
+static const char *const numbers[RECIPIENTS] = {"+1234567890", "+1234567891"};
+
+/* Two recipients, so that some messages have a device that had the last one to the same number. */
+unsigned recipient_of(unsigned message)
+{
+    return message % 3 == 0;
+}
+
+const char *recipient_number(unsigned recipient)
+{
+    return numbers[recipient];
+}
+
+/* RECIPIENTS for any other number. */
+static unsigned recipient_with(const char *number)
+{
+    unsigned recipient = 0;
+    while (recipient < RECIPIENTS && strcmp(numbers[recipient], number) != 0)
+        recipient++;
+    return recipient;
+}
+
 static int device_of(const char *device_id)
 {
     return *device_id ? (int)phone_of_device(device_id) : NOBODY;
@@ -110,6 +132,7 @@ static struct stored_message describe(const struct memory_message *message)
         .device = device_of(row->device_id),
         .journal = row->journal,
         .cancel_requested = row->cancel_requested,
+        .recipient = recipient_with(message->phone_number),
         .retry_at_ms = row->retry_at_ms,
         .send_at_ms = row->options.send_at_ms,
     };
@@ -140,23 +163,25 @@ struct stored_message world_store_on_disk(const struct world_store *store, unsig
     return world_store_message(store, message);
 }
 
-static bool is_incoming(const struct memory_incoming *row, unsigned phone, const char *text)
+static bool is_incoming(const struct memory_incoming *row, unsigned phone, unsigned received_at,
+                        const char *text)
 {
-    return phone_of_device(row->sms.device_id) == phone && strcmp(row->sms.text, text) == 0;
+    return phone_of_device(row->sms.device_id) == phone &&
+           row->sms.received_at_ms == received_at * 1000 && strcmp(row->sms.text, text) == 0;
 }
 
 /* Without those that the open transaction has inserted: nothing else happens to them. */
 unsigned world_store_count_incoming(const struct world_store *store, unsigned phone,
-                                    const char *text)
+                                    unsigned received_at, const char *text)
 {
     const struct table *incoming = &store->tables.incoming;
     const struct undo_log *undo = &store->database.undo;
     unsigned count = 0;
     for (size_t i = 0; i < incoming->count; i++)
-        count += is_incoming(incoming->rows[i], phone, text);
+        count += is_incoming(incoming->rows[i], phone, received_at, text);
     for (size_t i = 0; i < undo->count; i++) {
         if (undo->changes[i].table == incoming)
-            count -= is_incoming(undo->changes[i].after, phone, text);
+            count -= is_incoming(undo->changes[i].after, phone, received_at, text);
     }
     return count;
 }
@@ -255,14 +280,13 @@ static char *endless_text(void)
     return text;
 }
 
-/* Two recipients, so that some messages have a device that had the last one to the same number. */
 static struct message new_message(struct world_store *store, const struct message_id *id,
                                   char *text)
 {
     unsigned number = message_of_id(id);
     struct message message = {
         .id = *id, .text = text, .segments = 1, .options = store->options[number]};
-    strcpy(message.phone_number, number % 3 == 0 ? "+1234567891" : "+1234567890");
+    strcpy(message.phone_number, recipient_number(recipient_of(number)));
     if (number + 1 == store->endless)
         message.text = endless_text();
     store_mutations_of_message(store, &message);
@@ -452,12 +476,26 @@ static enum error report(struct world_store *store, struct store_write *write)
     return store_mutations_run(store, write);
 }
 
+static enum error receive(struct world_store *store, struct store_write *write)
+{
+    const struct incoming_sms *sms = write->receive.sms;
+    unsigned recipient = recipient_with(sms->sender);
+    enum store_opt opt = strcmp(sms->text, "STOP") == 0    ? STORE_OPTED_OUT
+                         : strcmp(sms->text, "START") == 0 ? STORE_OPTED_IN
+                                                           : STORE_OPT_UNCHANGED;
+    enum error error = store_mutations_run(store, write);
+    if (error == ERROR_NONE && !write->receive.known && opt != STORE_OPT_UNCHANGED &&
+        recipient < RECIPIENTS)
+        note(store, (struct change){.opt = opt, .recipient = recipient});
+    return error;
+}
+
 enum error world_store_execute(struct world_store *store, struct store_write *write)
 {
     static enum error (*const own[STORE_VERB_COUNT])(struct world_store *, struct store_write *) = {
         [STORE_ENQUEUE] = enqueue,       [STORE_ENQUEUE_BATCH] = enqueue_batch,
         [STORE_RESEND] = resend_message, [STORE_CLAIM] = claim,
-        [STORE_REPORT] = report,
+        [STORE_REPORT] = report,         [STORE_RECEIVE] = receive,
     };
     return own[write->verb] ? own[write->verb](store, write) : store_mutations_run(store, write);
 }

@@ -8,11 +8,13 @@
 #include "common/store/memory/memory.h"
 #include "tests/simulation/mutations.h"
 
-enum { MOST_MESSAGES = 16, MOST_PHONES = 4, MOST_CHANGES = 256, NOBODY = -1 };
+enum { MOST_MESSAGES = 16, MOST_PHONES = 4, MOST_CHANGES = 256, RECIPIENTS = 2, NOBODY = -1 };
 
-/* A transition of a message, or a report, in a transaction: the invariants are checked after its commit. */
+/* A transition of a message, a report, or an opt-out, in a transaction: the invariants are checked after its commit. */
 struct change {
-    bool is_report; /* a report; otherwise a transition */
+    bool is_report;     /* a report; otherwise a transition, */
+    enum store_opt opt; /* unless a recipient opts out or in: */
+    unsigned recipient;
     unsigned message;
     enum message_status from, to; /* of a report: `to` alone */
     unsigned attempt;
@@ -82,20 +84,25 @@ struct stored_message {
     int device; /* of the last phone; NOBODY */
     struct message_id journal;
     bool cancel_requested;
+    unsigned recipient;
     int64_t retry_at_ms, send_at_ms;
 };
 struct stored_message world_store_message(const struct world_store *store, unsigned message);
 struct stored_message world_store_on_disk(const struct world_store *store, unsigned message);
 
-/* How many incoming SMS of a phone have that text on disk. */
+/* How many incoming SMS of a phone have that text on disk, and were received that many seconds after 1970. */
 unsigned world_store_count_incoming(const struct world_store *store, unsigned phone,
-                                    const char *text);
+                                    unsigned received_at, const char *text);
 
 bool world_store_is_connected(const struct world_store *store, unsigned phone);
 
 /* The id of a message, and back: MOST_MESSAGES for any other id. */
 struct message_id message_id_of(unsigned message);
 unsigned message_of_id(const struct message_id *id);
+
+/* Who gets a new message of that number; and a recipient's phone number. */
+unsigned recipient_of(unsigned message);
+const char *recipient_number(unsigned recipient);
 
 /* "phone-0" */
 unsigned phone_of_device(const char *device_id);

@@ -165,6 +165,24 @@ static enum error set_place(struct store_database *database, const struct messag
     return put(database, message);
 }
 
+/* All of them: there are few in memory. */
+static enum error list_in_flight_to(struct store_database *database, const char *phone_number,
+                                    int64_t most, size_t limit, struct message_row rows[],
+                                    size_t *count)
+{
+    (void)most;
+    *count = 0;
+    for (int status = MESSAGE_DISPATCHED; status <= MESSAGE_SENDING; status++) {
+        const struct table *table = &database->tables->messages_in[status];
+        for (size_t i = 0; i < table->count && *count < limit; i++) {
+            const struct memory_message *message = table->rows[i];
+            if (!message->row.cancel_requested && strcmp(message->phone_number, phone_number) == 0)
+                rows[(*count)++] = message->row;
+        }
+    }
+    return ERROR_NONE;
+}
+
 static enum error request_cancel(struct store_database *database, const struct message_row *row)
 {
     struct memory_message *message = copy_current(database, row);
@@ -409,6 +427,7 @@ const struct message_rows memory_message_rows = {
     .list_expired = memory_list_expired,
     .find_last_device = memory_find_last_device,
     .list_queued_to = memory_list_queued_to,
+    .list_in_flight_to = list_in_flight_to,
     .list_silent = list_silent,
     .list_offered = list_offered,
     .list_offered_by = list_offered_by,

@@ -280,6 +280,16 @@ static enum error read_rows(struct store_database *database, struct statement *s
     return message_rows_read_list(database, select, limit, list, count);
 }
 
+static enum error list_in_flight_to(struct store_database *database, const char *phone_number,
+                                    int64_t most, size_t limit, struct message_row rows[],
+                                    size_t *count)
+{
+    struct statement *select = get(database, LIST_IN_FLIGHT_TO);
+    statement_bind_text(select, FIELD_PHONE_NUMBER, phone_number);
+    statement_bind_integer(select, FIELD_MOST, most);
+    return read_rows(database, select, limit, rows, count);
+}
+
 static enum error list_queued_to(struct store_database *database, const char *phone_number,
                                  int64_t after, int64_t most, size_t limit,
                                  struct message_row rows[], size_t *count, int64_t *reached)
@@ -390,6 +400,7 @@ const struct message_rows sqlite_message_rows = {
     .list_expired = queue_rows_list_expired,
     .find_last_device = queue_rows_find_last_device,
     .list_queued_to = list_queued_to,
+    .list_in_flight_to = list_in_flight_to,
     .list_silent = list_silent,
     .list_offered = list_offered,
     .list_offered_by = list_offered_by,

@@ -9,7 +9,8 @@
 enum {
     MOST_LOOKED_AT = 20000, /* queued messages in one look: some milliseconds */
     MOST_CANCELLED = 256,
-    MOST_RECIPIENTS = 64, /* of one round of housekeeping */
+    MOST_LOOKED_BACK = 2000, /* messages to the recipient that left the queue */
+    MOST_RECIPIENTS = 64,    /* of one round of housekeeping */
 };
 
 enum error opt_outs_check(struct store_transaction *transaction, const char *phone_number)
@@ -21,7 +22,31 @@ enum error opt_outs_check(struct store_transaction *transaction, const char *pho
     return error == ERROR_NONE && found ? ERROR_RECIPIENT_OPTED_OUT : error;
 }
 
-/* ---- Queued messages ---- */
+/* ---- Open messages ---- */
+
+static enum error cancel(struct store_transaction *transaction, struct message_row *row)
+{
+    return transition_apply(transaction, row, MESSAGE_CANCELLED, TRANSITION_OPTED_OUT,
+                            "recipient_opted_out", "the recipient has opted out");
+}
+
+/* An offer is cancelled. What a device may be sending is not sent again when it returns, and the device is asked to
+   cancel it. */
+static enum error cancel_in_flight(struct store_transaction *transaction, const char *phone_number)
+{
+    const struct message_rows *messages = transaction->rows->messages;
+    struct message_row *rows = transaction_scratch(transaction, MOST_CANCELLED * sizeof(*rows));
+    size_t count = 0;
+    if (!rows)
+        return ERROR_INTERNAL;
+    enum error error = messages->list_in_flight_to(transaction->database, phone_number,
+                                                   MOST_LOOKED_BACK, MOST_CANCELLED, rows, &count);
+    for (size_t i = 0; i < count && error == ERROR_NONE; i++)
+        error = rows[i].status == MESSAGE_DISPATCHED
+                    ? cancel(transaction, &rows[i])
+                    : messages->request_cancel(transaction->database, &rows[i]);
+    return error;
+}
 
 /* Looks on through the queue, and moves row->cancel_after; saves the row. */
 static enum error cancel_some(struct store_transaction *transaction, struct opt_out_row *row)
@@ -34,8 +59,9 @@ static enum error cancel_some(struct store_transaction *transaction, struct opt_
         transaction->database, row->opt_out.phone_number, row->cancel_after, MOST_LOOKED_AT,
         MOST_CANCELLED, rows, &count, &row->cancel_after);
     for (size_t i = 0; i < count && error == ERROR_NONE; i++)
-        error = transition_apply(transaction, &rows[i], MESSAGE_CANCELLED, TRANSITION_OPTED_OUT,
-                                 "recipient_opted_out", "the recipient has opted out");
+        error = cancel(transaction, &rows[i]);
+    if (error == ERROR_NONE)
+        error = cancel_in_flight(transaction, row->opt_out.phone_number);
     return error == ERROR_NONE ? transaction->rows->opt_outs->save(transaction->database, row)
                                : error;
 }

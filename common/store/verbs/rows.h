@@ -92,6 +92,7 @@ struct message_rows {
     enum error (*assign)(struct store_database *database, const struct message_row *row);
     /* Without an event: a queued message moves to row->place, and has row->retry_at_ms. */
     enum error (*set_place)(struct store_database *database, const struct message_row *row);
+    /* Without an event: an accepted or sending message is cancelled when it returns, and its device is asked for that. */
     enum error (*request_cancel)(struct store_database *database, const struct message_row *row);
     enum error (*remove)(struct store_database *database,
                          const struct message_row *row); /* and its events */
@@ -140,6 +141,11 @@ struct message_rows {
     enum error (*list_queued_to)(struct store_database *database, const char *phone_number,
                                  int64_t after, int64_t most, size_t limit,
                                  struct message_row rows[], size_t *count, int64_t *reached);
+    /* In flight, to that number, without a cancel request, among the newest `most` messages to it that left the
+       queue. */
+    enum error (*list_in_flight_to)(struct store_database *database, const char *phone_number,
+                                    int64_t most, size_t limit, struct message_row rows[],
+                                    size_t *count);
     /* In flight on that device, the last changed first. */
     enum error (*list_in_flight)(struct store_database *database, const char *device_id,
                                  size_t limit, struct message_row rows[], size_t *count);

@@ -215,6 +215,76 @@ static void queued_messages_are_cancelled_and_no_others(void **state)
     assert_consistent(fixture);
 }
 
+/* ---- What a device has ---- */
+
+static const struct message_id journal = {{7}};
+
+static struct store_holder given_phone(struct store_fixture *fixture)
+{
+    struct store_write write = {.verb = STORE_DEVICE_CONNECT};
+    write.connect.holder = (struct store_holder){
+        .device_id = "phone-1", .assured = true, .journal = journal};
+    write.connect.info = DEVICE_INFO_UNKNOWN;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    write.connect.holder.connection_epoch = write.connect.connection_epoch;
+    return write.connect.holder;
+}
+
+static struct message_id given_offered(struct store_fixture *fixture)
+{
+    const struct message_options plain = {.priority = MESSAGE_PRIORITY_NORMAL};
+    struct message_id id = given_queued(fixture, NUMBER, &plain);
+    given_offer(fixture, "phone-1", &journal);
+    return id;
+}
+
+static enum store_verdict acknowledge(struct store_fixture *fixture,
+                                      const struct store_holder *phone, const struct message_id *id)
+{
+    struct store_write write = {.verb = STORE_RELEASE};
+    write.release.holder = *phone;
+    write.release.ref = (struct message_ref){*id, 1};
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    return write.release.verdict;
+}
+
+static void report(struct store_fixture *fixture, const struct store_holder *phone,
+                   const struct message_id *id, enum message_status status, int64_t seq)
+{
+    struct store_write write = {.verb = STORE_REPORT};
+    write.report = (struct store_report){.holder = *phone,
+                                         .ref = {*id, 1},
+                                         .seq = seq,
+                                         .status = status,
+                                         .nothing_sent = status == MESSAGE_FAILED};
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+}
+
+static void an_offer_is_cancelled_and_what_a_device_returns_is_not_sent_again(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct store_holder phone = given_phone(fixture);
+    struct message_id accepted = given_offered(fixture);
+    assert_int_equal(acknowledge(fixture, &phone, &accepted), STORE_VERDICT_RELEASE);
+    struct message_id sending = given_offered(fixture);
+    assert_int_equal(acknowledge(fixture, &phone, &sending), STORE_VERDICT_RELEASE);
+    report(fixture, &phone, &sending, MESSAGE_SENDING, 1);
+    struct message_id offered = given_offered(fixture);
+    assert_int_equal(change(fixture, NUMBER, false), 1);
+    struct message message = stored(fixture, &offered);
+    assert_int_equal(message.status, MESSAGE_CANCELLED);
+    assert_string_equal(message.error_code, "recipient_opted_out");
+    message_fini(&message);
+    assert_int_equal(acknowledge(fixture, &phone, &offered), STORE_VERDICT_DROP);
+    assert_int_equal(stored_status(fixture, &accepted), MESSAGE_ACCEPTED);
+    assert_int_equal(change(fixture, NUMBER, true), 1);
+    report(fixture, &phone, &accepted, MESSAGE_FAILED, 2);
+    report(fixture, &phone, &sending, MESSAGE_FAILED, 3);
+    assert_int_equal(stored_status(fixture, &accepted), MESSAGE_CANCELLED);
+    assert_int_equal(stored_status(fixture, &sending), MESSAGE_CANCELLED);
+    assert_consistent(fixture);
+}
+
 /* More than one look finds. */
 static void housekeeping_cancels_the_rest(void **state)
 {
@@ -264,5 +334,6 @@ UNIT_TESTS(OPT_OUT_TEST(keywords_put_their_sender_on_the_list_and_off_it),
            OPT_OUT_TEST(where_opt_outs_are_off_nothing_is_refused),
            OPT_OUT_TEST(a_batch_and_a_resend_are_refused_too_and_an_exempt_key_is_not),
            OPT_OUT_TEST(queued_messages_are_cancelled_and_no_others),
+           OPT_OUT_TEST(an_offer_is_cancelled_and_what_a_device_returns_is_not_sent_again),
            OPT_OUT_TEST(housekeeping_cancels_the_rest),
            OPT_OUT_TEST(many_numbers_are_added_at_once_and_their_messages_cancelled_later))
