@@ -218,10 +218,9 @@ SITE_NPM := build/site-npm/installed
 DASHBOARD_NPM := build/dashboard-npm/installed
 LINT_NPM := build/lint-npm/installed
 DASHBOARD := $(shell find nginx/dashboard -name node_modules -prune -o -type f -print)
-SWAGGER_UI := $(addprefix $(SITE)/docs/,swagger-ui-bundle.js swagger-ui.css favicon-32x32.png)
-PAGES := $(addprefix $(SITE)/docs/,index.html docs.css docs.js)
+SWAGGER_UI := $(addprefix $(SITE)/docs/,swagger-ui-bundle.js swagger-ui.css)
 
-site: $(SITE)/index.html $(PAGES) $(SWAGGER_UI) $(SITE)/docs/errors.html $(SITE)/openapi.json
+site: $(SITE)/index.html $(SITE)/docs/index.html $(SWAGGER_UI) $(SITE)/openapi.json
 
 # npm itself is needed only to change a lock file.
 $(SITE_NPM): nginx/site/package-lock.json
@@ -238,15 +237,15 @@ $(SITE)/index.html: nginx/bundle.py $(DASHBOARD) $(DASHBOARD_NPM)
 $(SWAGGER_UI): $(SITE)/docs/%: $(SITE_NPM)
 	@mkdir -p $(@D)
 	@cp build/site-npm/node_modules/swagger-ui-dist/$* $@
-$(PAGES): $(SITE)/docs/%: nginx/site/%
+# The API reference, and a page for each guide.
+$(SITE)/docs/index.html: nginx/pages.py $(wildcard nginx/site/page.html nginx/site/docs.* */*.md deploy/*/*.md) nginx/dashboard/icon.svg
+	$(call say,PAGES,$(@D))
 	@mkdir -p $(@D)
-	@cp $< $@
-$(SITE)/docs/errors.html: build/api-fcgi
-	@mkdir -p $(@D)
-	@build/api-fcgi --print-errors > $@
+	@cp nginx/site/docs.* nginx/dashboard/icon.svg $(@D)
+	$(Q)nginx/pages.py $(@D)
 $(SITE)/openapi.json: api-fcgi/openapi.yaml
 	@mkdir -p $(@D)
-	$(Q)$(PYTHON) -c 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)' < $< > $@
+	$(Q)$(PYTHON) -c 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout, indent=2)' < $< > $@
 
 # ---- The manual pages and the completion, out of the programs' own tables ----
 

@@ -6,7 +6,7 @@ set -euo pipefail
 # shellcheck source=deploy/shell.sh
 . "$(dirname "$0")/shell.sh"
 
-run_packages=(gcc libc6-dev make curl ca-certificates nginx openssl python3 python3-yaml esbuild
+run_packages=(gcc libc6-dev make curl ca-certificates nginx openssl python3 python3-yaml esbuild cmark-gfm
     libfcgi-dev libwebsockets-dev libwebsockets-evlib-uv libuv1-dev libsqlite3-dev libcjson-dev uuid-dev libssl-dev
     libqrencode-dev libcurl4-openssl-dev)
 test_packages=("${run_packages[@]}" libcmocka-dev fiu-utils faketime spin chromium chromium-driver shellcheck man-db

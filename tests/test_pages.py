@@ -113,6 +113,36 @@ def test_the_changelog_has_this_version():
     assert re.search(rf"^## {re.escape(version)}, (unreleased|\d{{4}}-\d\d-\d\d)$", text_of("CHANGELOG.md"), re.M)
 
 
+def test_every_error_is_explained():
+    named = {code: (status, close, title) for code, status, close, title in
+             re.findall(r'^ERROR\(\w+, "(\w+)", (\d+), (\d+), "([^"]+)"\)', text_of("common/base/error.def"), re.M)}
+    for code, title, where, text in re.findall(r"^### `(\w+)`\n\n\*\*(.*)\*\* \((.*)\)\n\n(.+)", text_of("common/ERRORS.md"), re.M):
+        status, close, expected = named.pop(code)
+        numbers = ([f"HTTP {status}"] if status != "0" else []) + ([f"close code {close}"] if close != "0" else [])
+        assert (title, where) == (expected, ", ".join(numbers) or "error frame"), code
+        assert len(text) > 30, code
+    assert not named, f"common/ERRORS.md does not say what causes and cures {sorted(named)}"
+
+
+SITE = ROOT / "build/site"
+
+
+def test_pages_of_the_site_lead_only_to_what_is_there():
+    """nginx/pages.py refuses wrong links between guides; this looks at what it made."""
+    pages = {path: path.read_text() for path in (SITE / "docs").glob("*.html")}
+    assert {f"{page}.html" for page in ("index", "api", "errors", "protocol", "settings", "troubleshooting")} <= {
+        path.name for path in pages}
+    for path, text in pages.items():
+        assert '<meta name="viewport"' in text and 'aria-label="Pages"' in text, path.name
+        for target in re.findall(r'(?:href|src)="([^"]+)"', text):
+            file, _, anchor = target.partition("#")
+            if re.match(r"[a-z-]+:", file):
+                continue
+            found = SITE / {"": f"docs/{path.name}", "/": "index.html", "/docs": "docs/index.html"}.get(file, file[1:])
+            assert found.is_file(), f"{path.name} leads to {target}"
+            assert not anchor or f'id="{anchor}"' in found.read_text(), f"{path.name} leads to {target}"
+
+
 def test_codes_in_troubleshooting_are_those_of_the_error_table():
     codes = set(re.findall(r'^ERROR\(\w+, "(\w+)"', (ROOT / "common/base/error.def").read_text(), re.M))
     tables = re.findall(r"^\| `code` \|.*?(?:\n\n|\Z)", text_of("deploy/TROUBLESHOOTING.md"), re.M | re.S)

@@ -4,35 +4,6 @@
 #include "common/base/problem.h"
 #include "common/model/protocol.h"
 
-/* ---- The page ---- */
-
-void problem_pages_print_html(FILE *out)
-{
-    fputs("<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
-          "<title>SMS gateway: errors</title>\n<link rel=\"stylesheet\" href=\"docs.css\">\n"
-          "<h1>Errors</h1>\n<p>Each row is a <code>code</code>: of a problem "
-          "(application/problem+json), "
-          "of one of its <code>errors</code>, or of an error frame to a device. Codes are stable; "
-          "titles and details are for people and may change.</p>\n"
-          "<table>\n<tr><th>code<th>HTTP status<th>WebSocket close<th>meaning\n",
-          out);
-    for (int i = 1; i < ERROR_COUNT; i++) {
-        enum error error = (enum error)i;
-        fprintf(out, "<tr id=\"%s\"><td><code>%s</code>", error_code(error), error_code(error));
-        int numbers[] = {error_http_status(error), error_close_code(error)};
-        for (size_t j = 0; j < ARRAY_LENGTH(numbers); j++) {
-            if (numbers[j])
-                fprintf(out, "<td>%d", numbers[j]);
-            else
-                fputs("<td>", out);
-        }
-        fprintf(out, "<td>%s.\n", error_title(error));
-    }
-    fputs("</table>\n", out);
-}
-
-/* ---- nginx's own errors ---- */
-
 #define RETRY_AFTER(seconds) "add_header Retry-After " seconds " always;"
 
 static const struct nginx_problem {

@@ -4,9 +4,6 @@
 
 #include <stdio.h>
 
-/* The page that the `type` of a problem points into. */
-void problem_pages_print_html(FILE *out);
-
 /* The part of nginx's configuration that answers nginx's own errors with problems (gateway-problems.conf). */
 void problem_pages_print_nginx(FILE *out);
 

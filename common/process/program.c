@@ -33,7 +33,6 @@ enum {
     OPTION_CHECK_START,
     OPTION_PRIVATE,
     OPTION_PRINT_SETTINGS,
-    OPTION_PRINT_ERRORS,
     OPTION_PRINT_NGINX_PROBLEMS,
     OPTION_PRINT_PUBLIC_URL,
     OPTION_PRINT_LISTENERS,
@@ -56,7 +55,6 @@ static const struct program_option {
      "if only this machine can connect, turn keys, tokens and limits off unless they are set"},
     {OPTION_PRINT_SETTINGS, "print-settings", "markdown|env|man",
      "print the list of settings as a page, as .env.example or as a manual page, and exit"},
-    {OPTION_PRINT_ERRORS, "print-errors", "", "print the page of errors and exit"},
     {OPTION_PRINT_NGINX_PROBLEMS, "print-nginx-problems", "",
      "print nginx's configuration for its own errors, and exit"},
     {OPTION_PRINT_PUBLIC_URL, "print-public-url", "",
@@ -194,9 +192,6 @@ static void take_option(int option, const char *purpose, struct asked *asked)
         break;
     case OPTION_PRINT_SETTINGS:
         print_settings_and_exit(optarg);
-    case OPTION_PRINT_ERRORS:
-        problem_pages_print_html(stdout);
-        exit(EXIT_SUCCESS);
     case OPTION_PRINT_NGINX_PROBLEMS:
         problem_pages_print_nginx(stdout);
         exit(EXIT_SUCCESS);

@@ -70,6 +70,11 @@ def test_try_it_out_sends_an_sms_that_is_delivered(browser, phone_sim):
     element(browser, f"{send_sms} .body-param__text")
     element(browser, f"{send_sms} .execute").click()
     status = element(browser, f"{send_sms} .live-responses-table tr.response .response-col_status")
+    assert element(browser, send_sms).size["height"] < 4500  # with what was answered
+    refused = element(browser, f"{send_sms} tr.error-row[data-code='422']")
+    assert refused.size["height"] < 100
+    refused.find_element(By.TAG_NAME, "button").click()
+    element(browser, f"{send_sms} tr[data-code='422'] .model-example")
     assert status.text.split()[0] == "202"
 
     (message,) = gateway.api.get("/api/sms").json()["messages"]
@@ -92,9 +97,14 @@ def test_try_it_out_sends_an_sms_that_is_delivered(browser, phone_sim):
 
 def test_the_page_of_errors_is_there_and_points_at_the_code(browser, phone_sim):
     browser.get(f"{phone_sim.url}/docs/errors.html#invalid_phone_number")
-    row = element(browser, "#invalid_phone_number")
-    assert "422" in row.text and "E.164" in row.text
-    assert element(browser, "tr:target").get_attribute("id") == "invalid_phone_number"
+    assert element(browser, "h3:target").text == "invalid_phone_number"
+    assert "E.164" in element(browser, "h3:target + p").text
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
+                            {"width": 360, "height": 640, "deviceScaleFactor": 1, "mobile": False})
+    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    for page in ("Guide", "API"):  # by the header that all pages share
+        browser.find_element(By.LINK_TEXT, page).click()
+        assert element(browser, "nav [aria-current]").text == page
 
 
 def test_a_page_follows_the_events_with_a_ticket(browser, phone_sim):

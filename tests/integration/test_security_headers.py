@@ -62,7 +62,7 @@ SAMPLES = {  # every location of gateway.conf, and requests for it
     "= /docs": [head("GET", "/docs")],
     "/docs/": [head("GET", "/docs/"), head("GET", "/docs/docs.js"), head("GET", "/docs/errors.html"),
                head("GET", "/docs/swagger-ui-bundle.js"), head("GET", "/docs/swagger-ui.css"),
-               head("GET", "/docs/favicon-32x32.png")],
+               head("GET", "/docs/api.html"), head("GET", "/docs/icon.svg")],
     "= /openapi.json": [head("GET", "/openapi.json")],
     "/": [head("GET", "/nothing"), head("GET", "/livez", "A: " + "a" * 9000),
           b"GET /livez HTTP/1.1\r\n\r\n", b"GARBAGE\r\n\r\n"],
