@@ -76,6 +76,12 @@ is_delivered() {
     [ "$(ask GET "/api/sms/$message_id")" = 200 ] && answer_has '"status":"delivered"'
 }
 
+# PROGRAM: whether its signs of life are fresh. Metrics are given only on this machine.
+is_up() {
+    ask_directly -sS --max-time 20 -H "@$work/headers" "$(local_url)/metrics" 2>"$work/problem" |
+        grep -qxF "sms_gateway_up{process=\"$1\"} 1"
+}
+
 has_open_messages() {
     local status
     for status in queued dispatched; do
@@ -124,10 +130,15 @@ wait_until $((SECONDS + 30)) is_ready_at_the_door ||
     fail "$url/readyz does not answer 200: $(cat "$work/problem" "$work/answer" 2>/dev/null)"
 echo "  ready"
 
-key=$(gateway keys create "$name" --days 1 --scopes send,read,devices 2>"$work/key")
+key=$(gateway keys create "$name" --days 1 --scopes send,read,devices,metrics 2>"$work/key")
 key_id=$(sed -n 's/^Key \([^ ]*\) with the scopes .*/\1/p' "$work/key")
 [ -n "$key_id" ] || fail "cannot create an API key: $(cat "$work/key")"
 printf '%s\n' "Authorization: Bearer $key" "Content-Type: application/json" >"$work/headers"
+for program in ws-broker webhook-sender; do
+    wait_until $((SECONDS + 30)) is_up "$program" ||
+        fail "$program does not run, or hangs: systemctl status 'sms-gateway-*' $(cat "$work/problem")"
+done
+echo "  every program is up"
 [ -n "$light" ] || light=$(reason_to_send_nothing)
 
 if [ -n "$light" ]; then
