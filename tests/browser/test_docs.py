@@ -1,15 +1,13 @@
 """/docs in a browser: Swagger UI, from our own origin alone, sends an SMS to a simulated phone."""
 
-import json
 import os
 import subprocess
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from harness.browser import chromium, complaints_of, requested
 from harness.gateway import ROOT, programs_folder
 from harness.waiting import LIMIT_SECONDS, wait_for
 
@@ -22,17 +20,7 @@ def build():
 
 @pytest.fixture
 def browser(tmp_path):
-    options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
-    for option in ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-                   "--no-first-run", "--disable-background-networking", "--disable-sync",
-                   "--disable-component-update", "--disable-dev-shm-usage",
-                   "--window-size=1200,1600", f"--user-data-dir={tmp_path / 'profile'}",
-                   # every name but our own is nowhere: the page must do without the internet
-                   "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"):
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    driver = chromium(tmp_path)
     yield driver
     driver.quit()
 
@@ -55,13 +43,6 @@ def element(browser, selector):
         lambda driver: driver.find_element(By.CSS_SELECTOR, selector))
 
 
-def requested(browser):
-    """The addresses that the browser asked for."""
-    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    return [event["params"]["request"]["url"] for event in events
-            if event["method"] == "Network.requestWillBeSent"]
-
-
 def test_try_it_out_sends_an_sms_that_is_delivered(browser, phone_sim):
     gateway = phone_sim
     browser.get(f"{gateway.url}/docs")
@@ -81,13 +62,10 @@ def test_try_it_out_sends_an_sms_that_is_delivered(browser, phone_sim):
     assert message["message"] == "Hello from the SMS Gateway!"
     assert gateway.api.wait_status(message["message_id"], "delivered")["device_id"] == "phone-sim"
 
-    complaints = [entry["message"] for entry in browser.get_log("browser")
-                  if entry["level"] in ("SEVERE", "WARNING")]
-    assert complaints == []  # a violated Content-Security-Policy would be here
+    assert complaints_of(browser) == []  # a violated Content-Security-Policy would be here
     addresses = requested(browser)
     assert any(address.endswith("/openapi.json") for address in addresses)
-    network = [address for address in addresses if address.startswith(("http", "ws"))]
-    assert [address for address in network if not address.startswith(gateway.url + "/")] == []
+    assert [address for address in addresses if not address.startswith(gateway.url + "/")] == []
 
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", status)
     folder = os.environ.get("SCREENSHOTS", ROOT / "build" / "screenshots")

@@ -1,5 +1,6 @@
 /* What a table of recipients becomes: messages, or the reason why a row cannot be sent. */
 import { countSegments, type Segments } from "./segments";
+import { transliterate } from "./transliteration";
 import type { Table } from "./csv";
 
 export interface Row {
@@ -45,7 +46,8 @@ function valueOf(name: string, cell: string): unknown {
   return cell;
 }
 
-export function rowsOf(table: Table, template: string): Row[] {
+/** `replacing`: typographic characters are replaced in rows that do not say otherwise. */
+export function rowsOf(table: Table, template: string, replacing: boolean): Row[] {
   return table.rows.map(({ line, cells }) => {
     const message: Record<string, unknown> = {};
     const variables: Record<string, string> = {};
@@ -57,9 +59,10 @@ export function rowsOf(table: Table, template: string): Row[] {
     const phone_number = String(message.phone_number ?? "");
     const { text, error } = fill(String(message.message ?? template), variables);
     if (Object.keys(variables).length > 0) message.variables = variables;
+    const sent = message.transliterate ?? replacing ? transliterate(text) : text;
     const wrong = numberError(phone_number);
     return {
-      line, phone_number, text, message, segments: countSegments(text),
+      line, phone_number, text: sent, message, segments: countSegments(sent),
       error: cells.length > table.columns.length ? "has more cells than the first line"
         : wrong ? `the number ${wrong}` : error ? `the text ${error}` : text === "" ? "the text is missing" : undefined,
     };

@@ -1,5 +1,4 @@
-/* How many SMS a text is: as common/model/sms_segments.c counts them, and sms_transliteration.c replaces characters. A test
-   compares the two. */
+/* How many SMS a text is: as common/model/sms_segments.c counts them. A test compares the two. */
 
 export interface Segments {
   encoding: "GSM-7" | "UCS-2";
@@ -18,6 +17,8 @@ const LIMITS = { "GSM-7": [160, 153], "UCS-2": [70, 67] } as const;
 function septets(character: string): number {
   return DEFAULT_ALPHABET.has(character) ? 1 : EXTENSION.has(character) ? 2 : 0;
 }
+
+export const isGsm7 = (character: string): boolean => septets(character) > 0;
 
 /** The characters of a text that make it UCS-2, each once. */
 export function beyondGsm7(text: string): string[] {

@@ -1,6 +1,6 @@
 /* What was written to and by one number, in both directions. */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { get, path, post, Problem } from "../api";
+import { get, path, post } from "../api";
 import { useLive, useLoad } from "../load";
 import { Button, Empty, ErrorNote, Foreign, LinkButton, PageHead, PhoneNumber, StatusBadge, Time } from "../parts/basic";
 import { SegmentCount } from "../parts/composer";
@@ -95,7 +95,8 @@ function Thread({ number }: { number: string }) {
     <header><a class="icon-button thread-back" href={href("conversations")} aria-label="All conversations"><Icon name="incoming" /></a><h2 id="thread"><PhoneNumber number={number} /></h2>
       <a href={href("messages", { phone_number: number })}>Its messages</a></header>
     {error && <ErrorNote error={error} retry={reload} />}
-    {data && <ol class="thread-lines" ref={list} tabIndex={0} aria-label="Messages, oldest first">{data.map((line) => <li key={line.id} class={`sms ${line.direction}`}>
+    {!data && !error && <p class="loading">Loading …</p>}
+    {data && data.length > 0 && <ol class="thread-lines" ref={list} tabIndex={0} aria-label="Messages, oldest first">{data.map((line) => <li key={line.id} class={`sms ${line.direction}`}>
       <p class="sms-text">{line.text === null ? <span class="muted">text not shown</span> : <Foreign text={line.text} />}</p>
       <span class="small muted row-of tight">{line.message ? <a href={href("messages", line.id)}><StatusBadge status={line.message.status} detail={line.message.waiting_for?.detail} /></a> : null}
         <Time at={line.at} />{line.direction === "in" && line.device_id && <> by {line.device_id}</>}</span></li>)}</ol>}
@@ -113,13 +114,12 @@ export function Conversations({ route }: { route: Route }) {
   const all = [...(data?.conversations ?? []), ...(more?.conversations.filter((c) => !data?.conversations.some((d) => d.phone_number === c.phone_number)) ?? [])];
   const shown = all.filter((one) => one.phone_number.includes(search.replace(/[\s()/-]/g, "")));
   const next = more ? more.next : data?.next;
-  if (error instanceof Problem && error.status === 404) return <ErrorNote error={error} />;
   return <>
     <PageHead title="Conversations" note="By number, both directions, newest first">{may("send") && <LinkButton icon="send" kind="primary" to={href("send")}>Send an SMS</LinkButton>}</PageHead>
     {error && <ErrorNote error={error} retry={reload} />}
     {data && all.length === 0 && !number && <div class="card"><Empty icon="conversations" title="No conversations yet"><p>What is sent and what phones receive appears here, by number. To try it, answer an SMS on the simulated phone.</p>
       <LinkButton to={href("simulated-phone")}>Open the simulated phone</LinkButton></Empty></div>}
-    {data && (all.length > 0 || number) && <div class={`conversations${number ? " one" : ""}`}>
+    {(all.length > 0 || number) && <div class={`conversations${number ? " one" : ""}`}>
       <section class="card flush people" aria-label="Numbers">
         <div class="people-search"><input class="plain-input" type="search" aria-label="Find a number" placeholder="Find a number" value={search} onInput={(event) => setSearch(event.currentTarget.value)} /></div>
         <ul class="lines">{shown.map((one) => <li key={one.phone_number}><a href={href("conversations", one.phone_number)} aria-current={one.phone_number === number ? "true" : undefined}>

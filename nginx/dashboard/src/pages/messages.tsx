@@ -3,7 +3,7 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { get, path } from "../api";
 import { number, several, utcOf } from "../format";
 import { onEvents } from "../live";
-import { useLive } from "../load";
+import { useEvery, useLive } from "../load";
 import { Button, Empty, ErrorNote, Foreign, LinkButton, PageHead, PhoneNumber, StatusBadge, Time } from "../parts/basic";
 import { Field } from "../parts/field";
 import { Table, type Column } from "../parts/table";
@@ -77,6 +77,8 @@ function useMessages(filters: Filters) {
     void load();
   }, [load]);
   useLive(() => void load(), (event) => event.type.startsWith("message."), 1500);
+
+  useEvery(() => list?.rows.some((m) => m.status === "queued") && void load(), 10_000); // why they wait changes without an event
 
   // Rows of further pages: each is loaded alone when an event tells of it.
   const rows = useRef<Message[]>([]);

@@ -7,6 +7,7 @@ import { Composer } from "../parts/composer";
 import { Field, Tabs } from "../parts/field";
 import { replace, href, type Route } from "../router";
 import { countSegments } from "../segments";
+import { transliterate } from "../transliteration";
 import type { Message } from "../types";
 import { SendTable } from "./send_table";
 import { NO_OPTIONS, OptionFields, optionsBody, type Options } from "./send_options";
@@ -28,7 +29,7 @@ interface FormProps {
 }
 
 function Rest({ options, setOptions, error }: Omit<FormProps, "onSent"> & { error?: Error }) {
-  const chosen = Object.keys(optionsBody(options)).length > 0;
+  const chosen = Object.keys(optionsBody(options)).length > (options.transliterate ? 1 : 0);
   const faulty = error instanceof Problem && error.errors.some((e) => !/phone_number|message/.test(e.pointer ?? ""));
   return <details open={chosen || faulty}><summary>When, by which phone, until when</summary><OptionFields options={options} onChange={setOptions} error={error} /></details>;
 }
@@ -62,7 +63,7 @@ function OneForm({ to, options, setOptions, onSent }: FormProps & { to: string }
   return <form class="card stack" onSubmit={(event) => { event.preventDefault(); void send(); }}>
     <Field label="Recipient" hint="With + and the country code" error={problem?.of("phone_number")}>
       <input type="tel" autocomplete="off" placeholder="+4915112345678" value={recipient} onInput={(event) => change(setRecipient)(event.currentTarget.value)} /></Field>
-    <Composer label="Text" text={text} onText={change(setText)} error={problem?.of("message")} />
+    <Composer label="Text" replacing={options.transliterate} text={text} onText={change(setText)} error={problem?.of("message")} />
     <Rest options={options} setOptions={(next) => { setOptions(next); setKey(newKey()); }} error={error} />
     {error && !shown && <ErrorNote error={error} />}
     <footer><Button kind="primary" icon="send" type="submit" disabled={busy || !recipient.trim() || !text}>{options.send_at ? "Schedule it" : "Send"}</Button></footer>
@@ -76,7 +77,7 @@ function ManyForm({ options, setOptions, onSent }: FormProps) {
   const [key, setKey] = useState(newKey);
   const [busy, setBusy] = useState(false);
   const numbers = numbersOf(recipients);
-  const { segments } = countSegments(text);
+  const { segments } = countSegments(options.transliterate ? transliterate(text) : text);
   const wrong = error instanceof Problem ? error.errors.filter((e) => /^\/phone_numbers\/\d+/.test(e.pointer ?? "")) : [];
   const send = async () => {
     setBusy(true);
@@ -97,7 +98,7 @@ function ManyForm({ options, setOptions, onSent }: FormProps) {
   return <form class="card stack" onSubmit={(event) => { event.preventDefault(); void send(); }}>
     <Field label="Recipients" hint={`One in each line, up to 1,000. ${several(numbers.length, "number")}`} error={faults.length > 0 ? faults.slice(0, 5).join("; ") : undefined}>
       <textarea rows={6} value={recipients} placeholder={"+4915112345678\n+4915112345679"} onInput={(event) => { setRecipients(event.currentTarget.value); setKey(newKey()); }} /></Field>
-    <Composer label="Text" text={text} onText={(value) => { setText(value); setKey(newKey()); }} error={error instanceof Problem ? error.of("message") : undefined} />
+    <Composer label="Text" replacing={options.transliterate} text={text} onText={(value) => { setText(value); setKey(newKey()); }} error={error instanceof Problem ? error.of("message") : undefined} />
     <Rest options={options} setOptions={(next) => { setOptions(next); setKey(newKey()); }} error={error} />
     {error && wrong.length === 0 && <ErrorNote error={error} />}
     <footer><span class="muted">{numbers.length > 0 && segments > 0 && `${several(numbers.length * segments, "segment")} in all`}</span>

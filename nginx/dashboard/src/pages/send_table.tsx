@@ -45,7 +45,7 @@ export function SendTable({ options, setOptions, onSent }: { options: Options; s
   const [busy, setBusy] = useState(false);
 
   const table = useMemo(() => readCsv(source), [source]);
-  const rows = useMemo(() => rowsOf(table, template).map((row) => ({ ...row, error: row.error ?? refused.get(row.line) })), [table, template, refused]);
+  const rows = useMemo(() => rowsOf(table, template, options.transliterate).map((row) => ({ ...row, error: row.error ?? refused.get(row.line) })), [table, template, options.transliterate, refused]);
   const good = useMemo(() => rows.filter((row) => !row.error), [rows]);
   const bad = rows.length - good.length;
   const segments = good.reduce((sum, row) => sum + row.segments.segments, 0);
@@ -89,7 +89,7 @@ export function SendTable({ options, setOptions, onSent }: { options: Options; s
         <Field label="Or paste it here" hint={<>{name && <><Foreign text={name} />: </>}{several(table.rows.length, "row")} <button type="button" class="link" onClick={() => begin(EXAMPLE, "an example")}>Try an example</button></>}>
           <textarea rows={4} class="mono" value={source.length > 20_000 ? source.slice(0, 20_000) : source} readOnly={source.length > 20_000} onInput={(event) => begin(event.currentTarget.value, "")} /></Field>
       </div>
-      {!ownText && <Composer label="Text" text={template} onText={(text) => { setTemplate(text); setKey(newKey()); }} rows={3}
+      {!ownText && <Composer label="Text" replacing={options.transliterate} text={template} onText={(text) => { setTemplate(text); setKey(newKey()); }} rows={3}
         hint={variables.length > 0 ? `Placeholders: ${variables.map((column) => `{${column}}`).join(" ")}` : "Braces are written twice: {{ and }}"} />}
       {source && table.error && <Note tone="bad" title="This table cannot be read"><p>{table.error}</p></Note>}
       {rows.length > MOST_ROWS && <Note tone="bad" title={`More than ${number(MOST_ROWS)} rows`}><p>Send them in several tables.</p></Note>}

@@ -92,7 +92,7 @@ export function Chart(props: ChartProps) {
     <figcaption class="legend-row">
       {series.map((s) => {
         const value = cursor === null ? undefined : s.values[cursor];
-        return <span class={`key series-${s.colour}`}>{s.name}{value !== undefined && value !== null && <b> {format(value)}</b>}</span>;
+        return <span class={`legend-key series-${s.colour}`}>{s.name}{value !== undefined && value !== null && <b> {format(value)}</b>}</span>;
       })}
       {at !== undefined && <span class="muted">at {clock(at)}</span>}
     </figcaption>
