@@ -191,23 +191,28 @@ class BasicPhone:
         (folder / "command").write_text('#!/bin/sh\nprintf "%s|%s\\n" "$1" "$2" >>sent\n[ "$2" != broken ]\n')
         (folder / "command").chmod(0o755)
 
-    def call(self, *arguments):
+    def call(self, *arguments, stdin=subprocess.DEVNULL):
         with open(self.folder / "phone.log", "ab") as log:
             return subprocess.Popen(["/usr/bin/python3", EXAMPLES / "basic_phone.py", *arguments], cwd=self.folder,
-                                    stdout=log, stderr=log, env={"PATH": os.environ["PATH"], "no_proxy": "*"})
+                                    stdin=stdin, stdout=log, stderr=log, env={"PATH": os.environ["PATH"], "no_proxy": "*"})
 
     def pair(self, link):
         assert self.call("--pair", link).wait(LIMIT_SECONDS) == 0, self.log()
 
     def start(self):
         before = self.log().count("connected\n")
-        self.process = self.call("./command")
+        self.process = self.call("./command", stdin=subprocess.PIPE)
         wait_for(lambda: self.log().count("connected\n") > before, "the phone to connect")
 
     def stop(self):
         if self.process:
             self.process.terminate()
             self.process.wait(LIMIT_SECONDS)
+            self.process.stdin.close()
+
+    def receive(self, line):
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
 
     def log(self):
         return (self.folder / "phone.log").read_text()
@@ -247,9 +252,19 @@ def test_the_phone_pairs_and_sends(gateway, phone):
     status_of(gateway, third, "sent")
     assert phone.sent() == ["+4915112345678|Hello", "+4915112345679|broken", "+4915112345670|again"]
 
-    # The gateway restarts, and the phone comes back by itself.
+    # What it receives comes into the inbox, once. The gateway restarts, and the phone comes back by itself, with what came meanwhile.
+    def inbox():
+        return [(sms["from"], sms["message"]) for sms in gateway.api.get("/api/inbox").json()["incoming"]]
+
+    phone.receive("+4915112345678 Hello back")
+    wait_for(lambda: inbox() == [("+4915112345678", "Hello back")], "the received SMS")
     connected = phone.log().count("connected\n")
     gateway.ws_broker.stop()
+    phone.receive("72000 Your code is 123456")
+    kept = phone.folder / "phone.json"
+    wait_for(lambda: "123456" in kept.read_text(), "the phone to keep it")
     gateway.ws_broker.start()
     wait_for(lambda: phone.log().count("connected\n") > connected, "the phone to be back")
+    wait_for(lambda: inbox() == [("72000", "Your code is 123456"), ("+4915112345678", "Hello back")], "what came meanwhile")
+    wait_for(lambda: json.loads(kept.read_text())["received"] == {}, "the acknowledgements")
     assert len(phone.sent()) == 3

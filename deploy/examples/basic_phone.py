@@ -1,22 +1,28 @@
 #!/usr/bin/env python3
-"""A phone of the basic level (ws-broker/PROTOCOL.md): pairs once, then runs a command for each SMS.
+"""A phone of the basic level (ws-broker/PROTOCOL.md): pairs once, then runs a command for each SMS, and passes on what comes in.
 
     basic_phone.py --pair 'sms-gateway://pair?…'     takes the link that `sms-gateway devices pair` prints
     basic_phone.py COMMAND [ARGUMENT ...]            runs COMMAND [ARGUMENT ...] NUMBER TEXT, which exits with 0
-                                                     when the SMS was sent
+                                                     when the SMS was sent; each line of its input, a number
+                                                     and a text, is an SMS that the phone has received
 
-It keeps its token, and the ids of the messages it was given, in phone.json. Needs Python's websockets.
+It keeps its token, the ids of the messages it was given, and received SMS until the gateway has them, in phone.json. Needs Python's
+websockets.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
 import random
+import signal
 import ssl
 import sys
+import threading
 import time
 import urllib.request
+import uuid
 from datetime import datetime, timezone
 from urllib.parse import parse_qs, urlsplit
 
@@ -65,8 +71,22 @@ def has_expired(frame):
 async def send(frame, command):
     if has_expired(frame):
         return "expired"
-    sender = await asyncio.create_subprocess_exec(*command, frame["phone_number"], frame["message"])
+    sender = await asyncio.create_subprocess_exec(*command, frame["phone_number"], frame["message"],
+                                                  stdin=asyncio.subprocess.DEVNULL)
     return "sent" if await sender.wait() == 0 else "failed"
+
+
+async def pass_on(socket, received_id, sms):
+    with contextlib.suppress(websockets.ConnectionClosed):  # it comes again with the next connection
+        await socket.send(json.dumps({"type": "sms_received", "received_id": received_id, "sim": SIM} | sms))
+
+
+def read_input(take):
+    with contextlib.suppress(OSError), open(0, closefd=False) as lines:
+        for line in lines:
+            sender, _, text = line.strip().partition(" ")
+            if text:
+                take({"from": sender, "message": text, "received_at": round(time.time() * 1000)})
 
 
 async def serve(socket, phone, command):
@@ -75,9 +95,15 @@ async def serve(socket, phone, command):
         frame = json.loads(frame)
         if frame["type"] == "connection_ack":
             print("connected", flush=True)
+            connected[:] = [socket]
+            for received_id, sms in list(phone["received"].items()):
+                await pass_on(socket, received_id, sms)
             for message_id, (status, at) in phone["seen"].items():
                 if at > time.time() - 600:  # a report may have been lost with the last connection
                     await report(socket, message_id, status)
+        elif frame["type"] == "sms_received_ack":
+            phone["received"].pop(frame["received_id"], None)
+            save(phone)
         elif frame["type"] == "new_sms":
             message_id = frame["message_id"]
             if message_id not in phone["seen"]:  # never send one twice
@@ -89,7 +115,21 @@ async def serve(socket, phone, command):
             await report(socket, message_id, phone["seen"][message_id][0])
 
 
+connected = []  # the socket of the last connection
+
+
 async def run(phone, command):
+    def take(sms):
+        received_id = str(uuid.uuid4())
+        phone["received"][received_id] = sms
+        save(phone)  # before it is passed on
+        for socket in connected:
+            asyncio.create_task(pass_on(socket, received_id, sms))
+
+    signal.signal(signal.SIGTTIN, signal.SIG_IGN)  # in the background of a terminal there is no input
+    phone.setdefault("received", {})
+    loop = asyncio.get_running_loop()
+    threading.Thread(target=read_input, args=(lambda sms: loop.call_soon_threadsafe(take, sms),), daemon=True).start()
     options = {HEADERS: {"Authorization": f"Bearer {phone['token']}"}}
     if phone["url"].startswith("wss"):
         options["ssl"] = ssl.create_default_context(cadata=phone["ca"])
