@@ -118,7 +118,7 @@ class SmallDisk:
     def hold(self, gateway):
         """Puts a gateway that has not started onto this disk."""
         gateway.query = lambda sql: self.query(gateway.database, sql)
-        for process in (gateway.api_fcgi, gateway.ws_broker):
+        for process in (gateway.api_fcgi, gateway.ws_broker, gateway.webhook_sender):
             process.command = [*self.wrap, *process.command]
 
     def query(self, database, sql):

@@ -24,8 +24,8 @@ def build():
     return "release"
 
 
-def all_arrived(gateway, load, fleets):
-    database = settle_and_check(gateway, load.stop(), fleets)
+def all_arrived(gateway, load, fleets, webhooks=None):
+    database = settle_and_check(gateway, load.stop(), fleets, webhooks=webhooks)
     assert set(database.statuses()) <= {SENT, DELIVERED}
     return database
 
@@ -41,10 +41,13 @@ def go_on(load, count=30):
     *((restart, [step]) for restart in (False, True) for step in STEPS),
     (False, [*STEPS, *STEPS])],
     ids=lambda value: " and ".join(value) if isinstance(value, list) else f"restart {value}")
-def test_a_clock_jump_expires_no_message(make_gateway, make_phones, make_load, restart, steps):
-    gateway = make_gateway()
+def test_a_clock_jump_expires_no_message(make_gateway, make_phones, make_load, make_receiver, restart, steps):
+    gateway = make_gateway(WEBHOOK_LOOPBACK="allowed")
     clock = Clock(gateway)
     gateway.start()
+    receiver = make_receiver()
+    receiver.create_webhook(gateway, "hook")
+    gateway.webhook_sender.start()
     phones = make_phones(gateway, 2, *FAST)
     load = make_load(gateway, 100)
     for step in steps:
@@ -52,12 +55,12 @@ def test_a_clock_jump_expires_no_message(make_gateway, make_phones, make_load, r
         clock.set(STEPS[step])
         go_on(load)
         if restart:
-            for process in (gateway.api_fcgi, gateway.ws_broker):
+            for process in (gateway.api_fcgi, gateway.ws_broker, gateway.webhook_sender):
                 process.stop()
                 process.start()
             go_on(load)
         wait_for(lambda: len(gateway.api.devices()) == 2, f"phones to be there {step}")
-    all_arrived(gateway, load, [phones])
+    all_arrived(gateway, load, [phones], receiver)
 
 
 def test_messages_in_flight_survive_a_clock_jump(make_gateway, make_phones):

@@ -73,13 +73,17 @@ def test_calls_that_fail_now_and_then_break_no_promise(make_gateway, make_phones
 
 
 def test_a_disk_that_is_full_under_load_breaks_no_promise(make_gateway, make_phones, make_load,
-                                                          tmp_path):
+                                                          make_receiver, tmp_path):
     # The commands do not see that disk.
-    gateway = make_gateway(wrap={}, API_KEYS="off", DEVICE_TOKENS="off", MIN_FREE_DISK_BYTES=0)
+    gateway = make_gateway(wrap={}, API_KEYS="off", DEVICE_TOKENS="off", MIN_FREE_DISK_BYTES=0,
+                           WEBHOOK_LOOPBACK="allowed")
     disk = SmallDisk(gateway.folder / "data", "16m")
     try:
         disk.hold(gateway)
         gateway.start()
+        receiver = make_receiver()
+        receiver.create_webhook(gateway, "hook")
+        gateway.webhook_sender.start()
         phones = make_phones(gateway, 2, *FAST)
         load = make_load(gateway, 100)
         wait_for(lambda: len(load.promised_now()) > 20, "some messages")
@@ -93,11 +97,12 @@ def test_a_disk_that_is_full_under_load_breaks_no_promise(make_gateway, make_pho
         wait_for(lambda: gateway.query("SELECT count(*) FROM message WHERE status BETWEEN 0 AND 3")
                  == [(0,)], "everything to settle", LOAD_LIMIT_SECONDS)
         phones.stop()
+        receiver.wait_all(gateway)
         gateway.stop()
         copy = disk.copy(gateway.database, tmp_path)
         checker = Checker(gateway)
         database = checker.check(promised, read_radio(phones.ledger_path), settled=True,
-                                 database_path=copy)
+                                 database_path=copy, webhooks=receiver)
         checker.conclude()
         assert sent_or_delivered(database)
     finally:

@@ -13,7 +13,6 @@ import pytest
 
 from harness.ledgers import DELIVERED, EXPIRED, SENT, UNKNOWN, Checker, read_radio, read_received, settle_and_check
 from harness.load import MixedLoad
-from harness.webhook_ledger import LedgerReceiver
 
 SECONDS = int(os.environ.get("TORTURE_SECONDS", 60))
 SEED = int(os.environ.get("TORTURE_SEED", random.SystemRandom().randrange(1 << 32)))
@@ -35,17 +34,11 @@ def read_all_received(fleets):
     return [row for fleet in fleets for row in read_received(fleet)]
 
 
-@pytest.fixture
-def receiver():
-    receiver = LedgerReceiver(faults=0.02, seed=SEED)
-    yield receiver
-    receiver.close()
-
-
 def test_nothing_is_lost_or_sent_twice_while_everything_is_killed(make_gateway, make_phones,
-                                                                   make_load, receiver, torture_report):
+                                                                   make_load, make_receiver, torture_report):
     print(f"TORTURE_SEED={SEED}")
     gateway = make_gateway(WEBHOOK_LOOPBACK="allowed").start()
+    receiver = make_receiver(faults=0.02, seed=SEED)
     receiver.create_webhook(gateway, "all")
     receiver.create_webhook(gateway, "some", ["message.delivered", "inbox.*"])
     gateway.webhook_sender.start()
