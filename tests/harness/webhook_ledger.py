@@ -106,6 +106,7 @@ class LedgerReceiver(Receiver):
     def __init__(self, faults=0.0, seed=0):
         self.webhooks = {}  # by path: its id, its secret, and the cursor that it begins with
         self.ledger = []
+        self.asked = []  # events to be delivered once more: the path, the id, and how much the ledger had before
         self.answered = Counter()
         self.is_away = False
         self.settled_to = 0  # an event id
@@ -172,12 +173,29 @@ class LedgerReceiver(Receiver):
         """The ledger so far."""
         return list(self.ledger)
 
+    def ask_again(self, gateway):
+        """Has an event delivered once more, one of the last that arrived."""
+        position = len(self.ledger)
+        if position == 0:
+            return
+        one = self._chance.choice(self.ledger[-20:])
+        answer = gateway.api.request("POST", f"/api/webhooks/{self.webhooks[one.path][0]}/redeliver", json={"event_id": one.event_id})
+        if answer.status_code == 202:
+            self.asked.append((one.path, one.event_id, position))
+
+    def missing(self, got):
+        """What was asked for and was not taken since."""
+        return [asked for asked in self.asked
+                if not any(one.taken and asked[:2] == (one.path, one.event_id) for one in got[asked[2]:])]
+
     def check(self, outbox, before):
         """`before`: the ledger, read before the database. All violations: (rule, what)."""
         later = self.read()[len(before):]
         for path, (webhook_id, _, since) in self.webhooks.items():
             yield from violations(outbox, webhook_id, since, [one for one in before if one.path == path],
                                   {one.event_id for one in later if one.path == path and one.taken}, self.settled_to)
+        for asked in self.missing(before) if self.settled_to else ():
+            yield "asked for once more, and not taken since", asked
 
     def wait_all(self, gateway, limit=LOAD_LIMIT_SECONDS):
         """Until the store has noted every event so far that its webhooks ask for as delivered; from then on they must be there."""
@@ -185,6 +203,7 @@ class LedgerReceiver(Receiver):
         for webhook_id, _, since in self.webhooks.values():
             count_open = COUNT_OPEN.format(webhook_id=webhook_id, since=since, newest=newest)
             wait_for(lambda sql=count_open: gateway.query(sql) == [(0,)], "the receiver to have every event", limit)
+        wait_for(lambda: not self.missing(self.read()), "what was asked for once more", limit)
         self.settled_to = newest
 
     def close(self):

@@ -129,7 +129,11 @@ def test_a_name_that_leads_elsewhere_later_is_not_followed(world):
         world.test(webhook)
         wait_for(lambda: world.delivery(webhook)["tries"] > 0, "a try")
         assert reason in world.delivery(webhook)["last_error"], addresses
+    elsewhere = f"HTTP/1.1 307 There\r\nLocation: https://{SECRET}:{world.receiver.port}/\r\nContent-Length: 0\r\n\r\n"
     world.lead_to(SECRET, ALLOWED)  # of several, one that is allowed
+    redirect = world.create("redirect", elsewhere.encode())
+    world.test(redirect)
+    wait_for(lambda: world.delivery(redirect)["last_status"] == 307, "the redirect")
     world.test(webhook)
     for enabled in (False, True):  # so that all are due
         assert world.gateway.api.request("PATCH", webhook, json={"enabled": enabled}).status_code == 200

@@ -79,10 +79,10 @@ def statuses(requests, message_id):
 
 
 def test_what_receivers_answer_decides_what_they_get(gateway, make_receiver):
-    receiver = make_receiver(ok=[OK], text=[OK], fails=[answer(500), OK], half=[b"HTTP/1.1 200 OK\r\nConte", OK],
+    receiver = make_receiver(ok=[OK], text=[OK], fails=[answer(500), OK], half=[b"HTTP/1.1 200 OK\r\nConte", OK], closes=[b"", OK],
                              endless=[endless], silent=[None], later=[answer(429, "Retry-After: 1"), OK],
                              elsewhere=[answer(302, "Location: /secret")], secret=[OK], gone=[answer(410)])
-    paths = ("ok", "fails", "half", "endless", "silent", "later", "elsewhere", "gone")
+    paths = ("ok", "fails", "half", "closes", "endless", "silent", "later", "elsewhere", "gone")
     webhooks = {path: create(gateway, receiver.url(path)) for path in paths}
     webhooks["text"] = create(gateway, receiver.url("text"), with_text=True)
     webhooks["ended"] = create(gateway, receiver.url("ok"), types=["webhook.disabled"])
@@ -91,11 +91,11 @@ def test_what_receivers_answer_decides_what_they_get(gateway, make_receiver):
     message_id, = send_through(gateway, phone)
 
     # Every one gets every event in order, but for those that never say that they have one. The slow one delays no other.
-    for path in ("ok", "text", "fails", "half", "endless", "later"):
+    for path in ("ok", "text", "fails", "half", "closes", "endless", "later"):
         wait_for(lambda: statuses(receiver.got(path), message_id) == STATUSES, f"the events at {path}")
     assert len(receiver.got("ok")) == len(STATUSES) + len(
         [request for request in receiver.got("ok") if request.event["type"] == "webhook.disabled"])
-    for path in ("fails", "half", "later"):  # the first try failed: the same event again, with the same id
+    for path in ("fails", "half", "closes", "later"):  # the first try failed: the same event again, with the same id
         ids = [request.id for request in receiver.got(path)]
         assert ids[0] == ids[1] and len(set(ids)) == len(STATUSES), path
     silent = receiver.got("silent")

@@ -64,6 +64,8 @@ def test_nothing_is_lost_or_sent_twice_while_everything_is_killed(make_gateway, 
         victim.start()
         kills[victim.name] += 1
         receiver.is_away = chance.random() < 0.05  # until the next kill
+        if chance.random() < 0.2:
+            receiver.ask_again(gateway)
         if time.monotonic() > next_check:
             checker.check(load.promised_now(), read_all_radios(fleets), received=read_all_received(fleets), webhooks=receiver)
             checker.conclude()
@@ -83,9 +85,9 @@ def test_nothing_is_lost_or_sent_twice_while_everything_is_killed(make_gateway, 
                    promised=len(promised), refused=load.refused, unanswered=load.unanswered,
                    messages=len(database.messages), radio_lines=len(radio), received=len(received), inbox=len(database.inbox),
                    statuses=database.statuses_by_name(), events=len(database.outbox.events), arrived=len(receiver.read()),
-                   webhooks=dict(receiver.answered), violations=len(checker.violations))
+                   asked_again=len(receiver.asked), webhooks=dict(receiver.answered), violations=len(checker.violations))
     assert kills["ws-broker"] and kills["api-fcgi"] and kills["nginx"] and kills["webhook-sender"]
     assert statuses[DELIVERED] + statuses[SENT] > statuses[UNKNOWN]
     assert statuses[EXPIRED]
     assert len(database.inbox) >= len(received) > SECONDS  # those of basic phones are in no journal
-    assert receiver.answered["taken"] > receiver.answered["500"] > 0
+    assert receiver.answered["taken"] > receiver.answered["500"] > 0 and receiver.asked

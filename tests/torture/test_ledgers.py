@@ -55,7 +55,8 @@ class Tampered:
         self.ledger = change(receiver.read())
         self.read = lambda: self.ledger
         self.check = lambda outbox, before: LedgerReceiver.check(self, outbox, before)
-        self.webhooks, self.settled_to = receiver.webhooks, receiver.settled_to
+        self.missing = lambda got: LedgerReceiver.missing(self, got)
+        self.webhooks, self.settled_to, self.asked = receiver.webhooks, receiver.settled_to, receiver.asked
 
 
 def violations(run, promised=None, radio=None, database=None, received=None, webhooks=None):
@@ -131,6 +132,16 @@ def test_a_receiver_that_does_not_agree_is_noticed(run, change, rules):
     assert list(dict.fromkeys(violation.split(":")[0] for violation in found)) == rules, found
 
 
+def test_an_event_that_is_asked_for_once_more_and_does_not_come_is_noticed(run):
+    receiver = run[4]
+    webhooks = Tampered(receiver, lambda got: [*got, got[2], got[0]._replace(taken=False)])
+    first, last = ((receiver.ledger[at].path, receiver.ledger[at].event_id, len(receiver.ledger)) for at in (2, 0))
+    webhooks.asked = [first, last]
+    found = violations(run, webhooks=webhooks)
+    assert [violation.split(":")[0] for violation in found] == ["asked for once more, and not taken since"]
+    assert str(last[1]) in found[0]
+
+
 def unwanted(got):
     """An event that is there, such as a phone that has connected, and that the webhook does not ask for."""
     ids = {one.event_id for one in got}
@@ -159,7 +170,7 @@ def test_options_that_were_asked_for_and_are_not_there_are_noticed(run, database
     (f"UPDATE message SET send_at_ms = 1 << 50 WHERE seq = {FIRST}", "sent before its send_at"),
     (f"UPDATE message SET expires_at_ms = 1 WHERE seq = {FIRST}", "sent after its expires_at"),
     (f"UPDATE message SET target_device = 'other' WHERE seq = {FIRST}", "sent by a phone that it was not for"),
-    ("INSERT INTO batch VALUES (randomblob(16), 1, NULL, 3)", "a part of a batch"),
+    ("INSERT INTO batch (id, created_at_ms, count) VALUES (randomblob(16), 1, 3)", "a part of a batch"),
 ])
 def test_a_database_that_does_not_agree_is_noticed(run, database, statement, rule):
     change(database, statement)
