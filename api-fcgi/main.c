@@ -7,6 +7,7 @@
 #include "api-fcgi/server/api.h"
 #include "api-fcgi/server/fcgi_server.h"
 #include "api-fcgi/server/slow_reads.h"
+#include "api-fcgi/smsgate/mobile_codes.h"
 #include "common/base/fail_point.h"
 #include "common/base/log.h"
 #include "common/process/doorbell.h"
@@ -54,8 +55,9 @@ static void prepare_api(const struct settings *settings)
     api.routes = &routes_table;
     api.key_rates = key_rates_new();
     api.key_caches = key_cache_new((size_t)settings->api_workers);
-    if (!api.key_rates || !api.key_caches)
-        program_fail("not enough memory", "for API keys");
+    api.mobile_codes = mobile_codes_new();
+    if (!api.key_rates || !api.key_caches || !api.mobile_codes)
+        program_fail("not enough memory", "for API keys and codes");
     if (!acceptance_rules_load(&api.acceptance_rules, settings, problem))
         program_fail("cannot parse the prefixes", problem);
 }
@@ -76,6 +78,7 @@ static void close_all(struct fcgi_server *server, enum fcgi_server_end end)
     fcgi_server_free(server);
     key_rates_free(api.key_rates);
     key_cache_free(api.key_caches);
+    mobile_codes_free(api.mobile_codes);
 }
 
 int main(int argc, char **argv)
@@ -124,6 +127,7 @@ int main(int argc, char **argv)
         store_close(api.store);
         key_rates_free(api.key_rates);
         key_cache_free(api.key_caches);
+        mobile_codes_free(api.mobile_codes);
         doorbell_close(hooks.doorbell);
         return EXIT_FAILURE;
     }

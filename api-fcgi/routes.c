@@ -65,6 +65,13 @@ static const struct route routes[] = {
     {"GET", "/metrics", 200, API_SCOPE_METRICS, SLOW, metrics_handle},
 
     SMSGATE("GET", "/mobile/v1/device", 200, 0, 0, mobile_handle_address),
+    SMSGATE("POST", "/mobile/v1/device", 201, 0, JSON, mobile_handle_register),
+    SMSGATE("PATCH", "/mobile/v1/device", 204, 0, JSON, mobile_handle_describe),
+    SMSGATE("GET", "/mobile/v1/messages", 200, 0, 0, mobile_handle_messages),
+    SMSGATE("PATCH", "/mobile/v1/messages", 204, 0, JSON, mobile_handle_reports),
+    SMSGATE("GET", "/mobile/v1/webhooks", 200, 0, 0, mobile_handle_webhooks),
+    SMSGATE("GET", "/mobile/v1/settings", 200, 0, 0, mobile_handle_settings),
+    SMSGATE("POST", "/mobile/v1/hook/{secret}", 204, 0, JSON, mobile_handle_hook),
     SMSGATE("GET", "/mobile/v1/user/code", 501, 0, 0, mobile_refuse_user),
     SMSGATE("PATCH", "/mobile/v1/user/password", 501, 0, 0, mobile_refuse_user),
 };

@@ -13,12 +13,13 @@ enum { API_MAX_ROUTES = 96, API_MAX_STATUS = 600 };
 struct api {
     const struct settings *settings;
     struct store *store;
-    const struct route_table *routes; /* server/router.h */
-    struct slow_reads *slow_reads;    /* server/slow_reads.h */
-    struct readiness *readiness;      /* handlers/readiness.h */
-    struct key_rates *key_rates;      /* auth/key_rates.h */
-    struct key_cache *key_caches;     /* auth/key_cache.h: one for each worker */
-    bool keys_required;               /* API_KEYS */
+    const struct route_table *routes;  /* server/router.h */
+    struct slow_reads *slow_reads;     /* server/slow_reads.h */
+    struct readiness *readiness;       /* handlers/readiness.h */
+    struct key_rates *key_rates;       /* auth/key_rates.h */
+    struct key_cache *key_caches;      /* auth/key_cache.h: one for each worker */
+    struct mobile_codes *mobile_codes; /* smsgate/mobile_codes.h */
+    bool keys_required;                /* API_KEYS */
     struct acceptance_rules acceptance_rules;
     struct metrics metrics;
     /* By index in `routes`; the last one used: requests without a route. */

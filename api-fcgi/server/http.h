@@ -34,9 +34,9 @@ struct http_request {
     const char *repeated_header; /* one that this struct has, if sent more than once; else NULL */
     /* Only where is_smsgate; NULL: missing. The address of the client, User-Agent, X-Signature, X-Timestamp. */
     const char *remote_address, *user_agent, *signature, *timestamp;
-    bool is_csv;                 /* the body, as body_check.h found it */
-    bool body_cut;               /* the body is not as long as announced */
-    bool body_lost;              /* there was no memory for it */
+    bool is_csv;    /* the body, as body_check.h found it */
+    bool body_cut;  /* the body is not as long as announced */
+    bool body_lost; /* there was no memory for it */
     struct buffer body;
     const char *request_id;                 /* from nginx */
     char path_argument[HTTP_ARGUMENT_SIZE]; /* the segment of `path` that matches {...} in the
@@ -64,8 +64,9 @@ struct http_exchange {
     struct http_request request;
     struct http_response response;
     struct api *api;
-    size_t route;          /* index in api->routes, for the metrics */
-    bool is_smsgate;       /* the path is one of SMSGate's (router.h): problems are {"message"}, and what is
+    size_t route; /* index in api->routes, for the metrics */
+    bool
+        is_smsgate; /* the path is one of SMSGate's (router.h): problems are {"message"}, and what is
                               unknown or null in a body or query counts as left out */
     int64_t arrived_at_us; /* monotonic */
 

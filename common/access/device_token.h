@@ -26,6 +26,9 @@ struct device_token {
     enum device_token_revocation revocation;
 };
 
+/* What a polled device has for a journal (common/store/polled.h): its registration. Any thread. */
+void device_token_journal(const struct device_token *token, struct message_id *journal);
+
 /* "active", "replaced", "revoked", "quarantined". Any thread. */
 const char *device_token_state_name(enum device_token_revocation revocation);
 

@@ -269,21 +269,44 @@ static void begin_padded(SHA256_CTX *context, const unsigned char key[SHA256_CBL
     SHA256_Update(context, padded, sizeof(padded));
 }
 
-bool secret_sign(const char *key, const struct secret_part parts[], size_t count,
-                 char mac[SECRET_MAC_SIZE])
+static void sign(const unsigned char block[SHA256_CBLOCK], const struct secret_part parts[],
+                 size_t count, unsigned char hash[SECRET_HASH_BYTES])
 {
-    unsigned char block[SHA256_CBLOCK], hash[SECRET_HASH_BYTES];
     SHA256_CTX context;
-    if (!decode_key(key, block))
-        return false;
     begin_padded(&context, block, 0x36);
     for (size_t i = 0; i < count; i++)
         SHA256_Update(&context, parts[i].bytes, parts[i].length);
     SHA256_Final(hash, &context);
     begin_padded(&context, block, 0x5c);
-    SHA256_Update(&context, hash, sizeof(hash));
+    SHA256_Update(&context, hash, SECRET_HASH_BYTES);
     SHA256_Final(hash, &context);
+}
+
+bool secret_sign(const char *key, const struct secret_part parts[], size_t count,
+                 char mac[SECRET_MAC_SIZE])
+{
+    unsigned char block[SHA256_CBLOCK], hash[SECRET_HASH_BYTES];
+    if (!decode_key(key, block))
+        return false;
+    sign(block, parts, count, hash);
     EVP_EncodeBlock((unsigned char *)mac, hash, sizeof(hash));
+    return true;
+}
+
+bool secret_sign_hex(const char *key, const struct secret_part parts[], size_t count,
+                     char mac[SECRET_HEX_MAC_SIZE])
+{
+    static const char hex[] = "0123456789abcdef";
+    unsigned char block[SHA256_CBLOCK] = {0}, hash[SECRET_HASH_BYTES];
+    if (strlen(key) > sizeof(block))
+        return false;
+    memcpy(block, key, strlen(key));
+    sign(block, parts, count, hash);
+    for (size_t i = 0; i < sizeof(hash); i++) {
+        mac[2 * i] = hex[hash[i] >> 4];
+        mac[2 * i + 1] = hex[hash[i] & 15];
+    }
+    mac[SECRET_HEX_MAC_SIZE - 1] = '\0';
     return true;
 }
 

@@ -87,6 +87,11 @@ enum { SECRET_MAC_SIZE = 45 };
 MUST_CHECK bool secret_sign(const char *key, const struct secret_part parts[], size_t count,
                             char mac[SECRET_MAC_SIZE]);
 
+/* The same with the key as it is, of up to 64 bytes, and in lower-case hexadecimal digits. False: it is longer. */
+enum { SECRET_HEX_MAC_SIZE = 65 };
+MUST_CHECK bool secret_sign_hex(const char *key, const struct secret_part parts[], size_t count,
+                                char mac[SECRET_HEX_MAC_SIZE]);
+
 /* The Sec-WebSocket-Accept for the key of a WebSocket handshake (RFC 6455, 4.2.2): not a secret, but a hash. */
 enum { WEBSOCKET_ANSWER_SIZE = 29 };
 void secret_websocket_accept(const char *key, char answer[WEBSOCKET_ANSWER_SIZE]);

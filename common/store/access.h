@@ -5,7 +5,7 @@
 #include "common/access/api_key.h"
 #include "common/access/device_token.h"
 #include "common/base/error.h"
-#include "common/model/device_groups.h"
+#include "common/model/device.h"
 
 struct store_reader;
 
@@ -36,10 +36,18 @@ struct store_create_pairing {
 /* A device exchanges a code for `token`, of which id and hash are filled in: for the device of the code or, where
    the code leaves that open, for token.device_id. The device's token before it is revoked.
    ERROR_PAIRING_CODE_INVALID: there is no such code, or it has expired; ERROR_DEVICE_ID_TAKEN: a device cannot
-   choose an id that is paired. */
+   choose an id that is paired.
+
+   A polled device may repeat it within STORE_PAIRED_AGAIN_MS, because its answer may be lost: with the same token nothing
+   changes, and another one replaces that. */
 struct store_pair {
     unsigned char code_hash[SECRET_HASH_BYTES];
     struct device_token token; /* out: device_id, created_at_ms */
+    bool polled; /* the token is one of the mobile API, and the device a polled one: */
+    unsigned char hook_hash[SECRET_HASH_BYTES];
+    unsigned app_version;
+    unsigned set;            /* bits of enum polled_member: what it says of itself */
+    struct device_info info; /* the submitter's */
 };
 
 /* A token without a code, created on the gateway's machine. The device's token before it is revoked. */

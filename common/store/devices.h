@@ -13,6 +13,20 @@ enum {
         5, /* above low_battery_percent: the battery may be told to be low again */
 };
 
+enum polled_fetched {
+    POLLED_FETCHED_WEBHOOKS = 1,
+    POLLED_FETCHED_SETTINGS = 2,
+};
+
+/* What is known of a polled device, as long as its token is active. */
+struct polled_device {
+    char device_id[DEVICE_ID_SIZE];
+    char token_id[SECRET_ID_SIZE];
+    unsigned char hook_hash[SECRET_HASH_BYTES]; /* of the secret in the path of its webhooks */
+    unsigned app_version;                       /* polled_app.h */
+    unsigned fetched; /* bits of enum polled_fetched: since it registered */
+};
+
 /* ---- Writes: the payloads of struct store_write ---- */
 
 /* A message in flight on a device, and for how long nothing has been heard of it. */
@@ -20,6 +34,8 @@ struct store_in_flight {
     struct message_ref ref;
     int64_t silent_ms;
     bool cancel_requested;
+    enum message_status status; /* `dispatched` only of a polled device */
+    bool is_reported;           /* a report has come about this attempt */
 };
 
 /* A message in a device's journal that has no final status there, and what follows from it. */
@@ -33,7 +49,9 @@ struct store_journal_entry {
 
    For an assured device, an offer becomes `accepted` where the journal has it and returns to the queue
    where it does not; messages of another journal of this device become `unknown`.
-   ERROR_DEVICE_TOKEN_INVALID: its token is no longer active, or another device's. */
+   A polled device (polled.h), whose journal is that of its token, keeps its offers: it fetches them. What it has said of itself
+   stays as it is.
+   ERROR_DEVICE_TOKEN_INVALID: its token is no longer active, or another device's, or of another kind. */
 struct store_connect_device {
     struct store_holder holder;
     char token_id[SECRET_ID_SIZE]; /* "": none is needed */
@@ -49,6 +67,8 @@ struct store_connect_device {
     struct send_budget send_budget; /* out: of the device, by the wall clock */
     /* Out: two phones use the token, which is revoked now; the device is not connected, and nothing else is filled in. */
     bool quarantined;
+    bool polled;                        /* holder.assured too; `info` and `entries` are not used */
+    struct polled_device polled_device; /* out, if so */
 };
 
 /* What a device says of itself. */

@@ -163,8 +163,10 @@ struct store_report {
     int64_t seq;            /* in its journal; one that is not the latest is late. -1: none */
     struct store_holder holder;
     enum message_status status;
-    unsigned sim;      /* the slot by which it was sent; 0: the device does not say */
-    bool nothing_sent; /* `failed` with the proof: queued again, after store_backoff_ms */
+    unsigned sim;        /* the slot by which it was sent; 0: the device does not say */
+    bool nothing_sent;   /* `failed` with the proof: queued again, after store_backoff_ms */
+    bool of_one_segment; /* the proof is good only for a message of one segment */
+    bool confirms; /* a polled device has the message, and says no more; `status` does not count */
     double jitter;
     char error_code[MESSAGE_ERROR_CODE_SIZE];    /* "": none */
     char error_message[MESSAGE_ERROR_TEXT_SIZE]; /* "": none */

@@ -12,8 +12,8 @@
  * Reads go through a `struct store_reader`; each thread has its own. A read ends within the time limit.
  *
  * The payloads of the writes, and the reads, are in a header for each aggregate: messages.h, inbox.h, opt_outs.h, idempotency.h,
- * devices.h, access.h, limits.h, events.h, work.h, webhooks.h, activity.h, admin.h. What the writes do is decided in verbs/, once for
- * all backends; store_backend.h is what a database must offer.
+ * devices.h, polled.h, access.h, limits.h, events.h, work.h, webhooks.h, activity.h, admin.h. What the writes do is decided in
+ * verbs/, once for all backends; store_backend.h is what a database must offer.
  */
 #ifndef COMMON_STORE_STORE_H
 #define COMMON_STORE_STORE_H
@@ -29,6 +29,7 @@
 #include "common/store/limits.h"
 #include "common/store/messages.h"
 #include "common/store/opt_outs.h"
+#include "common/store/polled.h"
 #include "common/store/waits.h"
 #include "common/store/webhooks.h"
 #include "common/store/work.h"
@@ -50,6 +51,9 @@ enum store_verb {
     STORE_RELEASE,
     STORE_RETURN_TO_QUEUE,
     STORE_REPORT,
+    STORE_POLL_MESSAGES,
+    STORE_REPORT_POLLED,
+    STORE_NOTE_POLLED,
     STORE_EXPIRE_UNREPORTED,
     STORE_DEVICE_CONNECT,
     STORE_DEVICE_UPDATE,
@@ -94,6 +98,9 @@ struct store_write {
         struct store_release release;
         struct store_return_to_queue return_to_queue;
         struct store_report report;
+        struct store_poll_messages poll_messages;
+        struct store_report_polled report_polled;
+        struct store_note_polled note_polled;
         struct store_expire expire_unreported;
         struct store_connect_device connect;
         struct store_update_device update;

@@ -124,6 +124,9 @@ struct store_backend {
                             size_t *count);
     enum error (*find_token)(struct store_database_reader *reader, const char *id,
                              struct device_token *token, bool *found);
+    enum error (*find_hook)(struct store_database_reader *reader,
+                            const unsigned char hook_hash[SECRET_HASH_BYTES],
+                            struct polled_device *device, bool *found);
     enum error (*list_tokens)(struct store_database_reader *reader, struct device_token **tokens,
                               size_t *count);
     enum error (*read_webhook_news)(struct store_database_reader *reader,

@@ -158,6 +158,13 @@ enum error store_find_token(struct store_reader *reader, const char *id, struct 
     return reader->backend->find_token(reader->reader, id, token, found);
 }
 
+enum error store_find_hook(struct store_reader *reader,
+                           const unsigned char hook_hash[SECRET_HASH_BYTES],
+                           struct polled_device *device, bool *found)
+{
+    return reader->backend->find_hook(reader->reader, hook_hash, device, found);
+}
+
 enum error store_list_tokens(struct store_reader *reader, struct device_token **tokens,
                              size_t *count)
 {

@@ -145,6 +145,18 @@ static void a_password_follows_any_user_name(void **state)
     }
 }
 
+static void a_signature_in_hexadecimal_is_that_of_the_app(void **state)
+{
+    const struct secret_part parts[] = {{"{\"a\":1}", 7}, {"1764335825", 10}};
+    char mac[SECRET_HEX_MAC_SIZE];
+    (void)state;
+    assert_true(secret_sign_hex("k3y", parts, 2, mac));
+    assert_string_equal(mac, "78e506f7df49696632b84a59d51be96dbee724ccb8f5a154539f427bbdb661ab");
+    assert_false(secret_sign_hex("0123456789012345678901234567890123456789012345678901234567890123"
+                                 "4",
+                                 parts, 2, mac));
+}
+
 static void a_code_of_digits_is_a_pairing_code(void **state)
 {
     char code[PAIRING_CODE_SIZE];
@@ -204,5 +216,6 @@ UNIT_TESTS(cmocka_unit_test(a_secret_is_known_by_its_text),
            cmocka_unit_test(cut_or_longer_it_is_none),
            cmocka_unit_test(a_bearer_token_follows_its_scheme),
            cmocka_unit_test(a_password_follows_any_user_name),
+           cmocka_unit_test(a_signature_in_hexadecimal_is_that_of_the_app),
            cmocka_unit_test(a_code_of_digits_is_a_pairing_code),
            cmocka_unit_test(a_pairing_code_is_what_people_type))

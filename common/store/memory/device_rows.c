@@ -51,7 +51,8 @@ static enum error find_connection(struct store_database *database, const char *d
     const struct memory_device *device = find_device(database->tables, device_id);
     *connection = (struct device_connection){0};
     if (device)
-        *connection = (struct device_connection){device->connection_epoch, device->battery_low};
+        *connection = (struct device_connection){device->connection_epoch, device->connected,
+                                                 device->battery_low};
     return ERROR_NONE;
 }
 
@@ -141,6 +142,95 @@ static enum error disconnect_all(struct store_database *database, const struct m
             error = put_disconnected(database, device, now_ms);
     }
     return error;
+}
+
+/* ---- Polled devices ---- */
+
+static enum error connect_polled(struct store_database *database, const char *device_id,
+                                 int64_t connection_epoch, const struct message_id *broker,
+                                 int64_t now_ms)
+{
+    const struct memory_device *known = find_device(database->tables, device_id);
+    struct memory_device *device = known ? copy_device(known) : NULL;
+    if (device) {
+        device->connection_epoch = connection_epoch;
+        device->connected = true;
+        device->revoked = false;
+        device->wait_reason = MESSAGE_WAIT_NONE;
+        device->broker = *broker;
+        device->connected_at_ms = device->last_seen_at_ms = now_ms;
+    }
+    return put_device(database, device);
+}
+
+static enum error describe(struct store_database *database, const char *device_id, unsigned set,
+                           const struct device_info *said, int64_t now_ms)
+{
+    const struct memory_device *known = find_device(database->tables, device_id);
+    if (!known)
+        return ERROR_NONE;
+    struct device_info info = known->info;
+    if (set & POLLED_NAME && *said->name)
+        strcpy(info.name, said->name);
+    if (set & POLLED_SIMS && said->sims)
+        info.sims = said->sims;
+    if (set & POLLED_SIMS)
+        info.sim_slots = said->sim_slots;
+    if (set & POLLED_APP_VERSION && *said->app_version)
+        strcpy(info.app_version, said->app_version);
+    if (set & POLLED_BATTERY && said->battery_level >= 0)
+        info.battery_level = said->battery_level;
+    if (set & POLLED_BATTERY && said->charging >= 0)
+        info.charging = said->charging;
+    return update(database, device_id, &info, now_ms);
+}
+
+static enum error touch(struct store_database *database, const char *device_id, int64_t before_ms,
+                        int64_t now_ms)
+{
+    const struct memory_device *known = find_device(database->tables, device_id);
+    if (!known || known->last_seen_at_ms > before_ms)
+        return ERROR_NONE;
+    struct memory_device *device = copy_device(known);
+    if (device)
+        device->last_seen_at_ms = now_ms;
+    return put_device(database, device);
+}
+
+static enum error find_polled(struct store_database *database, const char *device_id,
+                              struct polled_device *device, bool *found)
+{
+    const struct polled_device *row = table_find(&database->tables->polled, device_id);
+    *found = row;
+    if (row)
+        *device = *row;
+    return ERROR_NONE;
+}
+
+static enum error save_polled(struct store_database *database, const struct polled_device *device)
+{
+    return table_put(&database->tables->polled, &database->undo,
+                     table_copy_row(device, sizeof(*device)));
+}
+
+static enum error remove_polled(struct store_database *database, const char *device_id)
+{
+    void *row = table_find(&database->tables->polled, device_id);
+    return row ? table_remove(&database->tables->polled, &database->undo, row) : ERROR_NONE;
+}
+
+bool memory_read_hook(const struct memory_tables *tables,
+                      const unsigned char hook_hash[SECRET_HASH_BYTES],
+                      struct polled_device *device)
+{
+    for (size_t i = 0; i < tables->polled.count; i++) {
+        const struct polled_device *row = tables->polled.rows[i];
+        if (memcmp(row->hook_hash, hook_hash, SECRET_HASH_BYTES) == 0) {
+            *device = *row;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* ---- What an operator decides ---- */
@@ -334,6 +424,12 @@ const struct device_rows memory_device_rows = {
     .find_connection = find_connection,
     .set_battery_low = set_battery_low,
     .connect = connect,
+    .connect_polled = connect_polled,
+    .describe = describe,
+    .touch = touch,
+    .find_polled = find_polled,
+    .save_polled = save_polled,
+    .remove_polled = remove_polled,
     .update = update,
     .disconnect = disconnect,
     .disconnect_all = disconnect_all,

@@ -342,6 +342,14 @@ static enum error find_token(struct store_database_reader *reader, const char *i
     return end_read(reader, ERROR_NONE);
 }
 
+static enum error find_hook(struct store_database_reader *reader,
+                            const unsigned char hook_hash[SECRET_HASH_BYTES],
+                            struct polled_device *device, bool *found)
+{
+    *found = memory_read_hook(begin_read(reader), hook_hash, device);
+    return end_read(reader, ERROR_NONE);
+}
+
 static enum error list_tokens(struct store_database_reader *reader, struct device_token **tokens,
                               size_t *count)
 {
@@ -507,6 +515,7 @@ const struct store_backend store_backend_memory = {
     .find_key = find_key,
     .list_keys = list_keys,
     .find_token = find_token,
+    .find_hook = find_hook,
     .list_tokens = list_tokens,
     .read_webhook_news = read_webhook_news,
     .list_webhooks = list_webhooks,

@@ -173,6 +173,7 @@ struct memory_tables {
     struct table pairings;
     struct table tickets;
     struct table tokens; /* struct device_token, by id */
+    struct table polled; /* struct polled_device, by device_id */
     struct table token_uses;
     struct table identities;
     struct table accepted;
@@ -284,6 +285,9 @@ void memory_list_opt_outs(const struct memory_tables *tables, const char *after,
                           struct opt_out opt_outs[], size_t *count);
 MUST_CHECK enum error memory_list_keys(const struct memory_tables *tables, struct api_key **keys,
                                        size_t *count);
+bool memory_read_hook(const struct memory_tables *tables,
+                      const unsigned char hook_hash[SECRET_HASH_BYTES],
+                      struct polled_device *device);
 MUST_CHECK enum error memory_list_tokens(const struct memory_tables *tables,
                                          struct device_token **tokens, size_t *count);
 void memory_read_webhook_news(const struct memory_tables *tables, struct store_webhook_news *news);

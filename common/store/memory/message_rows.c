@@ -191,6 +191,14 @@ static enum error request_cancel(struct store_database *database, const struct m
     return put(database, message);
 }
 
+static enum error set_confirmed(struct store_database *database, const struct message_row *row)
+{
+    struct memory_message *message = copy_current(database, row);
+    if (message)
+        message->row.report_seq = row->report_seq;
+    return put(database, message);
+}
+
 static enum error remove_message(struct store_database *database, const struct message_row *row)
 {
     struct memory_message *message = find_current(database, row->seq);
@@ -416,6 +424,7 @@ const struct message_rows memory_message_rows = {
     .assign = assign,
     .set_place = set_place,
     .request_cancel = request_cancel,
+    .set_confirmed = set_confirmed,
     .remove = remove_message,
     .read_content = memory_read_content,
     .set_resent = set_resent,

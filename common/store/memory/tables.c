@@ -215,6 +215,7 @@ void memory_tables_init(struct memory_tables *tables)
     _Static_assert(offsetof(struct memory_token_use, token_id) == 0, "the key comes first");
     _Static_assert(offsetof(struct api_key, id) == 0, "the key comes first");
     _Static_assert(offsetof(struct device_token, id) == 0, "the key comes first");
+    _Static_assert(offsetof(struct polled_device, device_id) == 0, "the key comes first");
     _Static_assert(offsetof(struct webhook, id) == 0, "the key comes first");
     _Static_assert(offsetof(struct device_use, device_id) == 0, "the key comes first");
     _Static_assert(offsetof(struct opt_out_row, opt_out.phone_number) == 0, "the key comes first");
@@ -237,6 +238,7 @@ void memory_tables_init(struct memory_tables *tables)
         .keys = {.compare = compare_texts, .free_row = free_plain},
         .pairings = {.compare = compare_hashes, .free_row = free_plain},
         .tickets = {.compare = compare_hashes, .free_row = free_plain},
+        .polled = {.compare = compare_texts, .free_row = free_plain},
         .tokens = {.compare = compare_texts, .free_row = free_plain},
         .token_uses = {.compare = compare_texts, .free_row = free_plain},
         .identities = {.compare = compare_identities, .free_row = free_plain},
@@ -256,16 +258,13 @@ void memory_tables_init(struct memory_tables *tables)
 void memory_tables_fini(struct memory_tables *tables)
 {
     struct table *const all[] = {
-        &tables->messages,    &tables->devices,
-        &tables->brokers,     &tables->leases,
-        &tables->keys,        &tables->pairings,
-        &tables->tokens,      &tables->token_uses,
-        &tables->identities,  &tables->accepted,
-        &tables->device_uses, &tables->idempotency,
-        &tables->sending,     &tables->batches,
-        &tables->tickets,     &tables->incoming,
-        &tables->opt_outs,    &tables->webhooks,
-        &tables->deliveries,  &tables->webhook_changes,
+        &tables->messages,    &tables->devices,        &tables->brokers,
+        &tables->leases,      &tables->keys,           &tables->pairings,
+        &tables->polled,      &tables->tokens,         &tables->token_uses,
+        &tables->identities,  &tables->accepted,       &tables->device_uses,
+        &tables->idempotency, &tables->sending,        &tables->batches,
+        &tables->tickets,     &tables->incoming,       &tables->opt_outs,
+        &tables->webhooks,    &tables->deliveries,     &tables->webhook_changes,
         &tables->events,      &tables->removed_events,
     };
     for (size_t i = 0; i < ARRAY_LENGTH(all); i++)

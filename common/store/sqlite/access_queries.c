@@ -1,6 +1,7 @@
 /* Reading API keys and device tokens. */
 #include "common/store/sqlite/database.h"
 #include "common/store/sqlite/queries.h"
+#include "common/store/sqlite/rows.h"
 
 static enum error read_key(const struct statement *row, void *item)
 {
@@ -77,6 +78,21 @@ enum error queries_find_token(struct store_database_reader *reader, const char *
                               struct device_token *token, bool *found)
 {
     return find(reader, FIND_TOKEN, id, read_token, token, found);
+}
+
+enum error queries_find_hook(struct store_database_reader *reader,
+                             const unsigned char hook_hash[SECRET_HASH_BYTES],
+                             struct polled_device *device, bool *found)
+{
+    reader_begin(reader);
+    struct statement *select = statement_get(&reader->handle, FIND_HOOK);
+    statement_bind_hash(select, FIELD_HASH, hook_hash);
+    enum error error = statement_step(&reader->handle, select, found);
+    if (error == ERROR_NONE && *found)
+        error = sqlite_read_polled(select, device);
+    statement_reset(select);
+    reader_end(reader);
+    return error;
 }
 
 enum error queries_list_tokens(struct store_database_reader *reader, struct device_token **tokens,

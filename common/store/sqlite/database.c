@@ -430,6 +430,7 @@ const struct store_backend store_backend_sqlite = {
     .find_key = queries_find_key,
     .list_keys = queries_list_keys,
     .find_token = queries_find_token,
+    .find_hook = queries_find_hook,
     .list_tokens = queries_list_tokens,
     .read_webhook_news = queries_read_webhook_news,
     .list_webhooks = queries_list_webhooks,

@@ -22,6 +22,7 @@ static enum error find_connection(struct store_database *database, const char *d
     enum error error = statement_step(&database->handle, select, &found);
     if (error == ERROR_NONE && found) {
         connection->epoch = statement_integer(select, FIELD_CONNECTION_EPOCH);
+        connection->connected = statement_integer(select, FIELD_CONNECTED);
         connection->battery_low = statement_integer(select, FIELD_BATTERY_LOW);
     }
     statement_reset(select);
@@ -192,6 +193,90 @@ static enum error update_device(struct store_database *database, const char *dev
     return run(database, update);
 }
 
+/* ---- Polled devices ---- */
+
+static enum error connect_polled(struct store_database *database, const char *device_id,
+                                 int64_t connection_epoch, const struct message_id *broker,
+                                 int64_t now_ms)
+{
+    struct statement *update = get(database, CONNECT_POLLED);
+    statement_bind_text(update, FIELD_DEVICE_ID, device_id);
+    statement_bind_integer(update, FIELD_CONNECTION_EPOCH, connection_epoch);
+    statement_bind_id(update, FIELD_BROKER, broker);
+    statement_bind_integer(update, FIELD_NOW_MS, now_ms);
+    return run(database, update);
+}
+
+static enum error describe_device(struct store_database *database, const char *device_id,
+                                  unsigned set, const struct device_info *info, int64_t now_ms)
+{
+    struct statement *update = get(database, DESCRIBE_DEVICE);
+    statement_bind_text(update, FIELD_DEVICE_ID, device_id);
+    statement_bind_integer(update, FIELD_NOW_MS, now_ms);
+    if (set & POLLED_NAME)
+        statement_bind_text(update, FIELD_NAME, info->name);
+    if (set & POLLED_SIMS) {
+        statement_bind_text(update, FIELD_SIMS, info->sims);
+        statement_bind_integer(update, FIELD_SIM_SLOTS, info->sim_slots);
+    }
+    if (set & POLLED_APP_VERSION)
+        statement_bind_text(update, FIELD_APP_VERSION, info->app_version);
+    if (set & POLLED_BATTERY && info->battery_level >= 0)
+        statement_bind_double(update, FIELD_BATTERY_LEVEL, info->battery_level);
+    if (set & POLLED_BATTERY && info->charging >= 0)
+        statement_bind_integer(update, FIELD_CHARGING, info->charging);
+    return run(database, update);
+}
+
+static enum error touch_device(struct store_database *database, const char *device_id,
+                               int64_t before_ms, int64_t now_ms)
+{
+    struct statement *update = get(database, TOUCH_DEVICE);
+    statement_bind_text(update, FIELD_DEVICE_ID, device_id);
+    statement_bind_integer(update, FIELD_BEFORE_MS, before_ms);
+    statement_bind_integer(update, FIELD_NOW_MS, now_ms);
+    return run(database, update);
+}
+
+enum error sqlite_read_polled(const struct statement *row, struct polled_device *device)
+{
+    statement_text(row, FIELD_DEVICE_ID, device->device_id, sizeof(device->device_id));
+    statement_text(row, FIELD_TOKEN_ID, device->token_id, sizeof(device->token_id));
+    device->app_version = (unsigned)statement_integer(row, FIELD_APP_VERSION);
+    device->fetched = (unsigned)statement_integer(row, FIELD_FETCHED);
+    return statement_hash(row, FIELD_HOOK_HASH, device->hook_hash) ? ERROR_NONE : ERROR_INTERNAL;
+}
+
+static enum error find_polled(struct store_database *database, const char *device_id,
+                              struct polled_device *device, bool *found)
+{
+    struct statement *select = get(database, FIND_POLLED);
+    statement_bind_text(select, FIELD_DEVICE_ID, device_id);
+    enum error error = statement_step(&database->handle, select, found);
+    if (error == ERROR_NONE && *found)
+        error = sqlite_read_polled(select, device);
+    statement_reset(select);
+    return error;
+}
+
+static enum error save_polled(struct store_database *database, const struct polled_device *device)
+{
+    struct statement *upsert = get(database, SAVE_POLLED);
+    statement_bind_text(upsert, FIELD_DEVICE_ID, device->device_id);
+    statement_bind_text(upsert, FIELD_TOKEN_ID, device->token_id);
+    statement_bind_hash(upsert, FIELD_HOOK_HASH, device->hook_hash);
+    statement_bind_integer(upsert, FIELD_APP_VERSION, device->app_version);
+    statement_bind_integer(upsert, FIELD_FETCHED, device->fetched);
+    return run(database, upsert);
+}
+
+static enum error remove_polled(struct store_database *database, const char *device_id)
+{
+    struct statement *delete = get(database, DELETE_POLLED);
+    statement_bind_text(delete, FIELD_DEVICE_ID, device_id);
+    return run(database, delete);
+}
+
 static enum error disconnect_device(struct store_database *database, const char *device_id,
                                     int64_t now_ms)
 {
@@ -315,6 +400,12 @@ const struct device_rows sqlite_device_rows = {
     .find_connection = find_connection,
     .set_battery_low = set_battery_low,
     .connect = connect_device,
+    .connect_polled = connect_polled,
+    .describe = describe_device,
+    .touch = touch_device,
+    .find_polled = find_polled,
+    .save_polled = save_polled,
+    .remove_polled = remove_polled,
     .update = update_device,
     .disconnect = disconnect_device,
     .disconnect_all = disconnect_all,

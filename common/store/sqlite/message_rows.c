@@ -202,6 +202,14 @@ static enum error request_cancel(struct store_database *database, const struct m
     return run_on_row(database, REQUEST_CANCEL, row);
 }
 
+static enum error set_confirmed(struct store_database *database, const struct message_row *row)
+{
+    struct statement *update = get(database, SET_CONFIRMED);
+    statement_bind_integer(update, FIELD_SEQ, row->seq);
+    statement_bind_integer(update, FIELD_REPORT_SEQ, row->report_seq);
+    return run(database, update);
+}
+
 static enum error remove_message(struct store_database *database, const struct message_row *row)
 {
     enum error error = run_on_row(database, DELETE_EVENTS, row);
@@ -389,6 +397,7 @@ const struct message_rows sqlite_message_rows = {
     .assign = assign_message,
     .set_place = set_place,
     .request_cancel = request_cancel,
+    .set_confirmed = set_confirmed,
     .remove = remove_message,
     .read_content = read_content,
     .set_resent = set_resent,

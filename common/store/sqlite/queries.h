@@ -55,6 +55,9 @@ enum error queries_list_keys(struct store_database_reader *reader, struct api_ke
                              size_t *count);
 enum error queries_find_token(struct store_database_reader *reader, const char *id,
                               struct device_token *token, bool *found);
+enum error queries_find_hook(struct store_database_reader *reader,
+                             const unsigned char hook_hash[SECRET_HASH_BYTES],
+                             struct polled_device *device, bool *found);
 enum error queries_list_tokens(struct store_database_reader *reader, struct device_token **tokens,
                                size_t *count);
 

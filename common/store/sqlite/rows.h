@@ -38,6 +38,7 @@ MUST_CHECK enum error event_rows_last_id(struct store_database *database, int64_
 MUST_CHECK enum error event_rows_flush(struct store_database *database);
 
 /* The columns of TRAITS, and of a device's configuration. */
+MUST_CHECK enum error sqlite_read_polled(const struct statement *row, struct polled_device *device);
 void sqlite_read_traits(const struct statement *row, struct device_traits *traits);
 void sqlite_read_configuration(const struct statement *row,
                                struct device_configuration *configuration);

@@ -1,4 +1,5 @@
 /* Connections of devices, and what becomes of the messages that a device had. */
+#include "common/store/verbs/device_battery.h"
 #include "common/store/verbs/device_use.h"
 #include "common/store/verbs/events.h"
 #include "common/store/verbs/token_identity.h"
@@ -23,15 +24,6 @@ static struct store_journal_entry *find_entry(struct store_connect_device *conne
     return NULL;
 }
 
-static enum error lose_journal(struct store_transaction *transaction, struct message_row *row)
-{
-    if (row->status == MESSAGE_DISPATCHED)
-        return transition_return(transaction, row, TRANSITION_NOT_IN_JOURNAL, 0, NULL, NULL);
-    return transition_apply(transaction, row, MESSAGE_UNKNOWN, TRANSITION_JOURNAL_LOST,
-                            "journal_lost",
-                            "the phone came back without the journal that knew the message");
-}
-
 /* What becomes of a message that the device had before it connected; *keeps: it still has it. */
 static enum error reconcile(struct store_transaction *transaction,
                             struct store_connect_device *connect, struct message_row *row,
@@ -41,7 +33,10 @@ static enum error reconcile(struct store_transaction *transaction,
     struct store_journal_entry *entry = find_entry(connect, row);
     *keeps = false;
     if (message_row_has_journal(row) && !message_id_equal(&row->journal, &device->journal))
-        return lose_journal(transaction, row);
+        return transition_lose_journal(transaction, row);
+    *keeps = connect->polled; /* its requests say more than its connection */
+    if (*keeps)
+        return ERROR_NONE;
     if (entry) {
         enum store_verdict verdict;
         unsigned facts = transition_facts(row, device, entry->ref.attempt) | MESSAGE_OF_SESSION;
@@ -66,6 +61,8 @@ static void add_in_flight(struct store_connect_device *connect, const struct mes
         .ref = {row->id, row->attempt},
         .silent_ms = silent_ms,
         .cancel_requested = row->cancel_requested,
+        .status = row->status,
+        .is_reported = row->report_seq >= 0,
     };
 }
 
@@ -120,24 +117,20 @@ static enum error find_send_budget(struct store_transaction *transaction,
     return error;
 }
 
-/* Tells once that the battery is low, and again only after it was well charged. */
-static enum error note_battery(struct store_transaction *transaction, const char *device_id,
-                               const struct device_info *info, bool was_low)
+/* The device is known, and what it has said of itself came by its requests. */
+static enum error connect_polled(struct store_transaction *transaction,
+                                 struct store_connect_device *connect)
 {
-    double low = (double)transaction->limits.low_battery_percent;
-    bool is_known = info->battery_level >= 0;
-    bool is_low = is_known && info->battery_level < low && info->charging != 1;
-    bool is_charged = is_known && info->battery_level >= low + STORE_CHARGED_ABOVE_PERCENT;
-    if (was_low ? !is_charged : !is_low)
-        return ERROR_NONE;
-    enum error error = transaction->rows->devices->set_battery_low(transaction->database, device_id,
-                                                                   is_low);
-    return error == ERROR_NONE && is_low
-               ? event_put_number(
-                     transaction,
-                     (struct event_row){.type = EVENT_DEVICE_BATTERY_LOW, .device_id = device_id},
-                     "battery_level", info->battery_level)
-               : error;
+    const char *device_id = connect->holder.device_id;
+    const struct device_rows *devices = transaction->rows->devices;
+    bool found;
+    enum error error = devices->connect_polled(transaction->database, device_id,
+                                               connect->connection_epoch, &connect->broker,
+                                               transaction->now_ms);
+    if (error == ERROR_NONE)
+        error = devices->find_polled(transaction->database, device_id, &connect->polled_device,
+                                     &found);
+    return error == ERROR_NONE && !found ? ERROR_DEVICE_TOKEN_INVALID : error;
 }
 
 static enum error connect_device(struct store_transaction *transaction,
@@ -149,13 +142,15 @@ static enum error connect_device(struct store_transaction *transaction,
     struct device_connection before;
     enum error error = devices->find_connection(transaction->database, device_id, &before);
     connect->connection_epoch = before.epoch + 1;
-    if (error == ERROR_NONE)
+    if (error == ERROR_NONE && connect->polled)
+        error = connect_polled(transaction, connect);
+    else if (error == ERROR_NONE)
         error = devices->connect(transaction->database, device_id, connect->connection_epoch,
                                  &connect->info, &connect->broker, transaction->now_ms);
     if (error == ERROR_NONE)
         error = event_put(transaction, &event);
-    return error == ERROR_NONE
-               ? note_battery(transaction, device_id, &connect->info, before.battery_low)
+    return error == ERROR_NONE && !connect->polled
+               ? device_battery_note(transaction, device_id, &connect->info, before.battery_low)
                : error;
 }
 
@@ -196,9 +191,9 @@ enum error verb_update_device(struct store_transaction *transaction, struct stor
         return error;
     error = transaction->rows->devices->update(transaction->database, update->device_id,
                                                &update->info, transaction->now_ms);
-    return error == ERROR_NONE
-               ? note_battery(transaction, update->device_id, &update->info, newest.battery_low)
-               : error;
+    return error == ERROR_NONE ? device_battery_note(transaction, update->device_id, &update->info,
+                                                     newest.battery_low)
+                               : error;
 }
 
 enum error verb_disconnect_device(struct store_transaction *transaction, struct store_write *write)

@@ -1,4 +1,5 @@
 /* What clients and devices say about a message. */
+#include "common/store/verbs/reports.h"
 #include "common/store/verbs/transition.h"
 #include "common/store/verbs/verbs.h"
 
@@ -94,6 +95,17 @@ static bool is_late(const struct store_report *report, const struct message_row 
     return report->seq >= 0 && facts & MESSAGE_OF_JOURNAL && report->seq <= row->report_seq;
 }
 
+/* A polled device has the message, and no more: it need not be listed again. */
+static enum error confirm(struct store_transaction *transaction, struct message_row *row,
+                          unsigned facts)
+{
+    const unsigned needed = MESSAGE_BY_HOLDER | MESSAGE_OF_ATTEMPT | MESSAGE_OF_JOURNAL;
+    if (row->status != MESSAGE_ACCEPTED || row->report_seq >= 0 || (facts & needed) != needed)
+        return ERROR_NONE;
+    row->report_seq = 0;
+    return transaction->rows->messages->set_confirmed(transaction->database, row);
+}
+
 static enum error take_report(struct store_transaction *transaction, struct store_report *report)
 {
     struct message_row row;
@@ -107,10 +119,14 @@ static enum error take_report(struct store_transaction *transaction, struct stor
         return ERROR_MESSAGE_NOT_HELD;
 
     unsigned facts = transition_facts(&row, &report->holder, report->ref.attempt);
-    if (report->nothing_sent)
+    bool nothing_sent = report->nothing_sent && (!report->of_one_segment || row.segments == 1);
+    if (nothing_sent)
         facts |= MESSAGE_NOTHING_SENT;
+    report->changed = false;
+    if (report->confirms)
+        return confirm(transaction, &row, facts);
     report->changed = true;
-    if (report->status == MESSAGE_FAILED && report->nothing_sent &&
+    if (report->status == MESSAGE_FAILED && nothing_sent &&
         message_may_become(row.status, MESSAGE_QUEUED, MESSAGE_ACTOR_DEVICE, facts))
         return transition_return(transaction, &row, TRANSITION_NOTHING_SENT, report->jitter,
                                  report->error_code, report->error_message);
@@ -126,10 +142,15 @@ static enum error take_report(struct store_transaction *transaction, struct stor
                             report->error_code, report->error_message);
 }
 
-enum error verb_report(struct store_transaction *transaction, struct store_write *write)
+enum error reports_take(struct store_transaction *transaction, struct store_report *report)
 {
     transaction->refund = (struct store_refund){0};
-    enum error error = take_report(transaction, &write->report);
-    write->report.refund = transaction->refund;
+    enum error error = take_report(transaction, report);
+    report->refund = transaction->refund;
     return error;
+}
+
+enum error verb_report(struct store_transaction *transaction, struct store_write *write)
+{
+    return reports_take(transaction, &write->report);
 }

@@ -94,6 +94,8 @@ struct message_rows {
     enum error (*set_place)(struct store_database *database, const struct message_row *row);
     /* Without an event: an accepted or sending message is cancelled when it returns, and its device is asked for that. */
     enum error (*request_cancel)(struct store_database *database, const struct message_row *row);
+    /* Without an event: report_seq of a message that is `accepted`. */
+    enum error (*set_confirmed)(struct store_database *database, const struct message_row *row);
     enum error (*remove)(struct store_database *database,
                          const struct message_row *row); /* and its events */
 
@@ -203,6 +205,7 @@ struct lease_row {
 
 struct device_connection {
     int64_t epoch;    /* of its newest connection */
+    bool connected;   /* to a broker, which may have died since */
     bool battery_low; /* an event has told so, and it is not well charged since */
 };
 
@@ -233,8 +236,23 @@ struct device_rows {
     enum error (*connect)(struct store_database *database, const char *device_id,
                           int64_t connection_epoch, const struct device_info *info,
                           const struct message_id *broker, int64_t now_ms);
+    /* The same of one that is there, and stays as it has described itself. */
+    enum error (*connect_polled)(struct store_database *database, const char *device_id,
+                                 int64_t connection_epoch, const struct message_id *broker,
+                                 int64_t now_ms);
     enum error (*update)(struct store_database *database, const char *device_id,
                          const struct device_info *info, int64_t now_ms);
+    /* Members of enum polled_member alone. */
+    enum error (*describe)(struct store_database *database, const char *device_id, unsigned set,
+                           const struct device_info *info, int64_t now_ms);
+    /* It was seen at `now_ms`, where it was not after `before_ms`. */
+    enum error (*touch)(struct store_database *database, const char *device_id, int64_t before_ms,
+                        int64_t now_ms);
+    enum error (*find_polled)(struct store_database *database, const char *device_id,
+                              struct polled_device *device, bool *found);
+    /* Adds it, or replaces the one of that device. */
+    enum error (*save_polled)(struct store_database *database, const struct polled_device *device);
+    enum error (*remove_polled)(struct store_database *database, const char *device_id);
     enum error (*disconnect)(struct store_database *database, const char *device_id,
                              int64_t now_ms);
     enum error (*disconnect_all)(struct store_database *database, const struct message_id *broker,

@@ -30,6 +30,8 @@ enum error token_state_revoke(struct store_transaction *transaction, const char 
     if (error == ERROR_NONE)
         error = rows->remove_token_use_of(transaction->database, device_id);
     if (error == ERROR_NONE)
+        error = transaction->rows->devices->remove_polled(transaction->database, device_id);
+    if (error == ERROR_NONE)
         error = transaction->rows->devices->mark_revoked(transaction->database, device_id);
     if (error != ERROR_NONE || reason == DEVICE_TOKEN_REPLACED) /* the device has a new one */
         return error;
@@ -76,6 +78,41 @@ enum error verb_create_pairing(struct store_transaction *transaction, struct sto
                : error;
 }
 
+static enum error save_polled(struct store_transaction *transaction, const struct store_pair *pair)
+{
+    struct polled_device device = {.app_version = pair->app_version};
+    strcpy(device.device_id, pair->token.device_id);
+    strcpy(device.token_id, pair->token.id);
+    memcpy(device.hook_hash, pair->hook_hash, sizeof(device.hook_hash));
+    enum error error = transaction->rows->devices->save_polled(transaction->database, &device);
+    return error == ERROR_NONE
+               ? transaction->rows->devices->describe(transaction->database, device.device_id,
+                                                      pair->set, &pair->info, transaction->now_ms)
+               : error;
+}
+
+/* The code is good for this device once more. */
+static enum error keep_code(struct store_transaction *transaction, const struct store_pair *pair,
+                            const struct pairing_row *used)
+{
+    struct pairing_row again = *used;
+    strcpy(again.device_id, pair->token.device_id);
+    again.expires_at_ms = MIN(used->expires_at_ms, transaction->now_ms + STORE_PAIRED_AGAIN_MS);
+    return transaction->rows->access->insert_pairing(transaction->database, pair->code_hash,
+                                                     &again);
+}
+
+/* With the code of a device. *is_same: it has this token already. */
+static enum error pair_known(struct store_transaction *transaction, const struct store_pair *pair,
+                             const struct pairing_row *pairing, bool *is_same)
+{
+    char active[SECRET_ID_SIZE];
+    enum error error = transaction->rows->access->find_active_token(transaction->database,
+                                                                    pairing->device_id, active);
+    *is_same = error == ERROR_NONE && strcmp(active, pair->token.id) == 0;
+    return error;
+}
+
 enum error verb_pair(struct store_transaction *transaction, struct store_write *write)
 {
     const struct access_rows *rows = transaction->rows->access;
@@ -89,14 +126,21 @@ enum error verb_pair(struct store_transaction *transaction, struct store_write *
         return error;
     if (!found || pairing.expires_at_ms <= transaction->now_ms)
         return ERROR_PAIRING_CODE_INVALID;
+    bool is_same = false;
     if (*pairing.device_id)
         strcpy(token->device_id, pairing.device_id);
-    else
+    if (*pairing.device_id && write->pair.polled)
+        error = pair_known(transaction, &write->pair, &pairing, &is_same);
+    else if (!*pairing.device_id)
         error = rows->find_active_token(transaction->database, token->device_id, active);
     if (error == ERROR_NONE && *active)
         error = ERROR_DEVICE_ID_TAKEN; /* the code stays, and may be tried again */
-    if (error == ERROR_NONE)
+    if (error == ERROR_NONE && !is_same)
         error = replace_token(transaction, token);
+    if (error == ERROR_NONE && !is_same && write->pair.polled)
+        error = save_polled(transaction, &write->pair);
+    if (error == ERROR_NONE && write->pair.polled)
+        error = keep_code(transaction, &write->pair, &pairing);
     return error == ERROR_NONE ? set_groups(transaction, token->device_id, &pairing.groups) : error;
 }
 

@@ -1,5 +1,6 @@
 #include "common/store/verbs/transition.h"
 
+#include "common/model/polled_app.h"
 #include "common/store/verbs/device_use.h"
 #include "common/store/verbs/events.h"
 #include "common/store/verbs/queue_place.h"
@@ -78,6 +79,7 @@ static void record_transition(struct store_transaction *transaction,
         .request_id = after->request_id,
         .connection_epoch = connection_epoch,
         .is_devices_code = transaction->verb == STORE_REPORT ||
+                           transaction->verb == STORE_REPORT_POLLED ||
                            transaction->verb == STORE_RETURN_TO_QUEUE,
     };
     strcpy(transition->device_id, *after->device_id ? after->device_id : before->device_id);
@@ -146,6 +148,18 @@ enum error transition_apply(struct store_transaction *transaction, struct messag
                                : error;
 }
 
+/* An app of a polled device that does not understand the request would send the message. */
+static enum error check_app(struct store_transaction *transaction, const struct message_row *row,
+                            bool *understands)
+{
+    struct polled_device device;
+    bool found;
+    enum error error = transaction->rows->devices->find_polled(transaction->database,
+                                                               row->device_id, &device, &found);
+    *understands = error == ERROR_NONE && (!found || device.app_version >= POLLED_APP_CANCELS);
+    return error;
+}
+
 enum error transition_cancel(struct store_transaction *transaction, struct message_row *row,
                              bool *asked)
 {
@@ -156,6 +170,9 @@ enum error transition_cancel(struct store_transaction *transaction, struct messa
         return transition_apply(transaction, row, MESSAGE_CANCELLED, TRANSITION_CANCEL_REQUESTED,
                                 NULL, NULL);
     *asked = row->status == MESSAGE_ACCEPTED && message_row_has_journal(row);
+    enum error error = *asked ? check_app(transaction, row, asked) : ERROR_NONE;
+    if (error != ERROR_NONE)
+        return error;
     return *asked ? transaction->rows->messages->request_cancel(transaction->database, row)
                   : ERROR_NOT_CANCELLABLE;
 }
@@ -218,6 +235,15 @@ enum error transition_return_offers(struct store_transaction *transaction,
     for (size_t i = 0; i < count && error == ERROR_NONE; i++)
         error = transition_return(transaction, &rows[i], reason, 0, NULL, NULL);
     return error;
+}
+
+enum error transition_lose_journal(struct store_transaction *transaction, struct message_row *row)
+{
+    if (row->status == MESSAGE_DISPATCHED)
+        return transition_return(transaction, row, TRANSITION_NOT_IN_JOURNAL, 0, NULL, NULL);
+    return transition_apply(transaction, row, MESSAGE_UNKNOWN, TRANSITION_JOURNAL_LOST,
+                            "journal_lost",
+                            "the phone came back without the journal that knew the message");
 }
 
 enum error transition_judge_offer(struct store_transaction *transaction, struct message_row *row,

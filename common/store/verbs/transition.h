@@ -46,6 +46,11 @@ MUST_CHECK enum error transition_return_offers(struct store_transaction *transac
                                                struct message_row rows[], size_t count,
                                                enum transition_reason reason);
 
+/* The device has another journal now, or another registration: an offer returns to the queue, and what it accepted
+   becomes `unknown`. */
+MUST_CHECK enum error transition_lose_journal(struct store_transaction *transaction,
+                                              struct message_row *row);
+
 /* What to tell a device that has an offer of this message; RELEASE has made it `accepted`. */
 MUST_CHECK enum error transition_judge_offer(struct store_transaction *transaction,
                                              struct message_row *row, unsigned facts,

@@ -14,6 +14,11 @@ VERB(release);
 VERB(return_to_queue);
 VERB(report);
 
+/* polled.c */
+VERB(poll_messages);
+VERB(report_polled);
+VERB(note_polled);
+
 /* admission.c */
 VERB(enqueue);
 VERB(set_sending);

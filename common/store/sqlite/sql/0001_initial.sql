@@ -342,6 +342,15 @@ BEGIN
     SELECT RAISE(ABORT, 'a token is made once; it can only be revoked');
 END;
 
+-- A polled device (common/store/polled.h), as long as its token is active.
+CREATE TABLE polled_device (
+    device_id   TEXT    PRIMARY KEY,
+    token_id    TEXT    NOT NULL,
+    hook_hash   BLOB    NOT NULL UNIQUE CHECK (length(hook_hash) = 32), -- SHA-256 of what its webhooks have in their path
+    app_version INTEGER NOT NULL,                                       -- 1.68.2 is 1068002; 0: unknown
+    fetched     INTEGER NOT NULL                                        -- bits of enum polled_fetched
+) STRICT, WITHOUT ROWID;
+
 -- How each token is used: what tells two phones with one token from one phone. The rule is in
 -- common/model/token_use.h. The rows go when their token is revoked.
 CREATE TABLE token_use (

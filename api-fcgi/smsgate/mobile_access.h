@@ -1,0 +1,17 @@
+/* Who asks: the device of a mobile token, and the secret of its webhooks, which is made of the token. */
+#ifndef API_FCGI_SMSGATE_MOBILE_ACCESS_H
+#define API_FCGI_SMSGATE_MOBILE_ACCESS_H
+
+#include "api-fcgi/server/http.h"
+
+enum { MOBILE_SECRET_SIZE = 33 };
+
+/* The token of the request's device, which is active. False after answering 401, or why it cannot be looked up. On a worker. */
+MUST_CHECK bool mobile_access_take(struct http_exchange *exchange, struct device_token *token);
+
+/* What a device has in the path of its webhooks: 128 bits that nobody can tell without the token. */
+void mobile_access_hook(const char *token, char hook[MOBILE_SECRET_SIZE]);
+/* What it signs them with, by that. */
+void mobile_access_signing_key(const char *hook, char key[MOBILE_SECRET_SIZE]);
+
+#endif

@@ -1,0 +1,97 @@
+/* GET /messages: a phone fetches what it is to send. What is listed is on disk as `accepted` before the answer begins. */
+#include "api-fcgi/handlers/handlers.h"
+#include "api-fcgi/server/api.h"
+#include "api-fcgi/smsgate/mobile.h"
+#include "api-fcgi/smsgate/mobile_access.h"
+#include "common/base/clock.h"
+#include "common/base/fail_point.h"
+#include "common/base/json_write.h"
+#include "common/model/polled_app.h"
+
+#include <string.h>
+
+/* Below 100, from which on the app ignores its own pauses. */
+enum { HIGH_PRIORITY = 50, LOW_PRIORITY = -50 };
+
+/* The app sends nothing from then on: what it did not report by its horizon is `unknown`. */
+static int64_t valid_until_ms(const struct http_exchange *exchange, const struct message *message)
+{
+    int64_t horizon_ms = message->reached_at_ms[MESSAGE_ACCEPTED] +
+                         exchange->api->settings->report_horizon_hours * 3600 * 1000;
+    int64_t expires_at_ms = message->options.expires_at_ms;
+    return expires_at_ms != 0 ? MIN(expires_at_ms, horizon_ms) : horizon_ms;
+}
+
+static void put_listing(const struct http_exchange *exchange, struct json_writer *json,
+                        const struct store_listing *listing)
+{
+    const struct message *message = &listing->message;
+    const struct message_options *options = &message->options;
+    char id[POLLED_WIRE_ID_SIZE];
+    polled_wire_id_format(&(struct message_ref){message->id, message->attempt}, id);
+    json_begin_object(json, NULL);
+    json_put_text(json, "id", id);
+    json_put_text(json, "message", message->text); /* for apps that know no other text */
+    json_begin_object(json, "textMessage");
+    json_put_text(json, "text", message->text);
+    json_end_object(json);
+    json_begin_array(json, "phoneNumbers");
+    json_put_text(json, NULL, message->phone_number);
+    json_end_array(json);
+    if (options->target.sim != 0)
+        json_put_integer(json, "simNumber", options->target.sim);
+    json_put_bool(json, "withDeliveryReport", !options->no_delivery_report);
+    json_put_bool(json, "isEncrypted", false);
+    json_put_integer(json, "priority",
+                     options->priority == MESSAGE_PRIORITY_HIGH  ? HIGH_PRIORITY
+                     : options->priority == MESSAGE_PRIORITY_LOW ? LOW_PRIORITY
+                                                                 : 0);
+    json_put_time(json, "validUntil", valid_until_ms(exchange, message));
+    json_put_text(json, "state", listing->cancel ? "Cancelling" : "Pending");
+    /* The app forgets its oldest messages by this. */
+    json_put_time(json, "createdAt", message->reached_at_ms[MESSAGE_ACCEPTED]);
+    json_end_object(json);
+}
+
+static void answer_messages(struct http_exchange *exchange)
+{
+    const struct store_poll_messages *poll = &exchange->write.poll_messages;
+    struct json_writer json = {.out = &exchange->response.body};
+    FAIL_POINT("api.before_listing");
+    if (exchange->write.result == ERROR_DEVICE_TOKEN_INVALID) {
+        http_problem(exchange, ERROR_DEVICE_TOKEN_INVALID, "It was revoked.");
+        return;
+    }
+    if (exchange->write.result != ERROR_NONE) {
+        http_store_problem(exchange, exchange->write.result);
+        return;
+    }
+    http_begin_json(exchange, 200);
+    json_begin_array(&json, NULL);
+    for (size_t i = 0; i < poll->count; i++)
+        put_listing(exchange, &json, &poll->listings[i]);
+    json_end_array(&json);
+}
+
+static void release_messages(struct http_exchange *exchange)
+{
+    store_poll_messages_fini(&exchange->write.poll_messages);
+}
+
+enum http_outcome mobile_handle_messages(struct http_exchange *exchange)
+{
+    struct store_poll_messages *poll = &exchange->write.poll_messages;
+    struct device_token token;
+    if (!mobile_access_take(exchange, &token))
+        return HTTP_ANSWERED;
+    exchange->write = (struct store_write){
+        .verb = STORE_POLL_MESSAGES,
+        .poll_messages = {.app_version = polled_app_version(exchange->request.user_agent),
+                          .trusted_wall_ms = clock_wall_ms()},
+    };
+    strcpy(poll->holder.device_id, token.device_id);
+    strcpy(poll->token_id, token.id);
+    device_token_journal(&token, &poll->holder.journal);
+    exchange->release = release_messages;
+    return http_park(exchange, answer_messages);
+}

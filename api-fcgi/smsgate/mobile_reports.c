@@ -1,0 +1,122 @@
+/* PATCH /messages: what became of messages on a phone. Any report is answered 2xx once it is on disk, also one about a message
+   that the phone does not have: the app would repeat it in vain. */
+#include "api-fcgi/handlers/handlers.h"
+#include "api-fcgi/server/api.h"
+#include "api-fcgi/smsgate/mobile.h"
+#include "api-fcgi/smsgate/mobile_access.h"
+#include "api-fcgi/smsgate/mobile_failure.h"
+#include "api-fcgi/smsgate/mobile_json.h"
+#include "api-fcgi/smsgate/smsgate_error.h"
+#include "common/base/fail_point.h"
+#include "common/model/polled_app.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* False: the app has no such state. */
+static bool take_state(const char *state, struct store_report *report)
+{
+    static const struct {
+        const char *state;
+        enum message_status status;
+    } states[] = {
+        {"Pending", MESSAGE_ACCEPTED},    {"Cancelling", MESSAGE_ACCEPTED},
+        {"Processed", MESSAGE_SENDING},   {"Sent", MESSAGE_SENT},
+        {"Delivered", MESSAGE_DELIVERED}, {"Failed", MESSAGE_FAILED},
+        {"Cancelled", MESSAGE_CANCELLED},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(states); i++) {
+        if (strcmp(states[i].state, state) == 0) {
+            report->status = states[i].status;
+            report->confirms = states[i].status == MESSAGE_ACCEPTED;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A message has one recipient. */
+static const char *error_of(const struct json *element)
+{
+    const struct json *recipients = json_member(element, "recipients");
+    const struct json *first = recipients && json_is_array(recipients) ? json_first(recipients)
+                                                                       : NULL;
+    return mobile_json_text(first, "error");
+}
+
+static bool take_report(const struct json *element, const struct device_token *token,
+                        struct store_report *report)
+{
+    *report = (struct store_report){.seq = -1, .jitter = drand48()};
+    if (!json_is_object(element) ||
+        !polled_wire_id_parse(mobile_json_text(element, "id"), &report->ref) ||
+        !take_state(mobile_json_text(element, "state"), report))
+        return false;
+    strcpy(report->holder.device_id, token->device_id);
+    device_token_journal(token, &report->holder.journal);
+    if (report->status == MESSAGE_FAILED)
+        mobile_failure_classify(error_of(element), report);
+    return true;
+}
+
+static void answer_reports(struct http_exchange *exchange)
+{
+    FAIL_POINT("api.before_report_answer");
+    if (exchange->write.result != ERROR_NONE)
+        http_store_problem(exchange, exchange->write.result);
+    else
+        smsgate_answer_empty(exchange, 204);
+}
+
+static void release_reports(struct http_exchange *exchange)
+{
+    free(exchange->state->smsgate);
+}
+
+static size_t count_elements(const struct json *body)
+{
+    size_t count = 0;
+    for (const struct json *element = json_first(body); element; element = json_next(element))
+        count++;
+    return count;
+}
+
+/* False after answering. */
+static bool take_reports(struct http_exchange *exchange, const struct device_token *token,
+                         const struct json *body)
+{
+    struct store_report_polled *request = &exchange->write.report_polled;
+    if (!json_is_array(body)) {
+        smsgate_error(exchange, 400, "The body must be an array of reports, not %s.",
+                      json_type_name(body));
+        return false;
+    }
+    request->reports = calloc(count_elements(body) + 1, sizeof(*request->reports));
+    exchange->state->smsgate = request->reports;
+    exchange->release = release_reports;
+    if (!request->reports) {
+        http_problem(exchange, ERROR_INTERNAL, "Not enough memory for the reports.");
+        return false;
+    }
+    json_for_each (element, body)
+        request->count += take_report(element, token, &request->reports[request->count]);
+    return true;
+}
+
+enum http_outcome mobile_handle_reports(struct http_exchange *exchange)
+{
+    struct device_token token;
+    if (!mobile_access_take(exchange, &token))
+        return HTTP_ANSWERED;
+    struct json *body = mobile_json_parse(exchange);
+    if (!body)
+        return HTTP_ANSWERED;
+    exchange->write = (struct store_write){.verb = STORE_REPORT_POLLED};
+    bool good = take_reports(exchange, &token, body);
+    json_free(body);
+    if (!good)
+        return HTTP_ANSWERED;
+    if (exchange->write.report_polled.count == 0)
+        return smsgate_answer_empty(exchange, 204);
+    return http_park(exchange, answer_reports);
+}

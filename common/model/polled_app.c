@@ -1,0 +1,54 @@
+#include "common/model/polled_app.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+unsigned polled_app_version(const char *user_agent)
+{
+    static const char app[] = "me.capcom.smsgateway/";
+    unsigned major, minor, patch = 0;
+    if (!user_agent || strncmp(user_agent, app, sizeof(app) - 1) != 0)
+        return 0;
+    if (sscanf(user_agent + sizeof(app) - 1, "%3u.%3u.%3u", &major, &minor, &patch) < 2)
+        return 0;
+    return major * 1000000 + minor * 1000 + patch;
+}
+
+size_t polled_app_window(unsigned version, size_t window)
+{
+    enum { FIRST_OF_ONE = 1061000, FIRST_WITHOUT = 1074001 };
+    bool is_of_one = version == 0 || (version >= FIRST_OF_ONE && version < FIRST_WITHOUT);
+    return is_of_one ? 1 : window;
+}
+
+enum { HEX_DIGITS = 2 * MESSAGE_ID_BYTES };
+
+void polled_wire_id_format(const struct message_ref *ref, char text[POLLED_WIRE_ID_SIZE])
+{
+    for (size_t i = 0; i < MESSAGE_ID_BYTES; i++)
+        snprintf(text + 2 * i, 3, "%02x", ref->id.bytes[i]);
+    snprintf(text + HEX_DIGITS, POLLED_WIRE_ID_SIZE - HEX_DIGITS, "-%u", ref->attempt);
+}
+
+static unsigned digit_value(char c)
+{
+    return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+bool polled_wire_id_parse(const char *text, struct message_ref *ref)
+{
+    enum { MOST_DIGITS = 9 };
+    const char *attempt = text + HEX_DIGITS + 1;
+    if (strspn(text, "0123456789abcdef") != HEX_DIGITS || text[HEX_DIGITS] != '-' ||
+        *attempt == '0' || *attempt == '\0')
+        return false;
+    size_t length = strspn(attempt, "0123456789");
+    if (length == 0 || length > MOST_DIGITS || attempt[length] != '\0')
+        return false;
+    for (size_t i = 0; i < MESSAGE_ID_BYTES; i++)
+        ref->id.bytes[i] = (unsigned char)(digit_value(text[2 * i]) << 4 |
+                                           digit_value(text[2 * i + 1]));
+    ref->attempt = (unsigned)strtoul(attempt, NULL, 10);
+    return true;
+}

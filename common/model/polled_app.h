@@ -1,0 +1,32 @@
+/*
+ * What is known of a polled device's app, SMSGate, by its version; and how a message is named to it.
+ *
+ * A version is a number: 1.68.2 is 1068002. 0 is an unknown one, of which the least is expected. Pure. Any thread.
+ */
+#ifndef COMMON_MODEL_POLLED_APP_H
+#define COMMON_MODEL_POLLED_APP_H
+
+#include "common/model/message_ref.h"
+
+enum {
+    POLLED_WIRE_ID_SIZE = 32 + 1 + 10 + 1,
+    POLLED_APP_CANCELS =
+        1067000, /* from then on it understands `Cancelling`; before it would send */
+};
+
+/* The version in the header User-Agent, "me.capcom.smsgateway/1.68.2"; it may be NULL. */
+unsigned polled_app_version(const char *user_agent);
+
+/* How many messages it may have at once that it has not begun to send, where `window` is the setting. Some versions may send
+   one twice when another arrives meanwhile. */
+size_t polled_app_window(unsigned version, size_t window);
+
+/*
+ * A message and its attempt as one name: 32 hexadecimal digits, a hyphen and the attempt. An app sends what it knows by its
+ * name once, so that another attempt needs another name, and a late report of an earlier one cannot be taken for one of this.
+ */
+void polled_wire_id_format(const struct message_ref *ref, char text[POLLED_WIRE_ID_SIZE]);
+/* False for any other text. */
+MUST_CHECK bool polled_wire_id_parse(const char *text, struct message_ref *ref);
+
+#endif

@@ -1,0 +1,273 @@
+/* Polled devices: what they fetch, report and say of themselves. */
+#include "common/model/polled_app.h"
+#include "common/store/verbs/device_battery.h"
+#include "common/store/verbs/device_use.h"
+#include "common/store/verbs/reports.h"
+#include "common/store/verbs/token_state.h"
+#include "common/store/verbs/transition.h"
+#include "common/store/verbs/verbs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_IN_FLIGHT = 1024, SEEN_EVERY_MS = 10000 };
+
+void store_poll_messages_fini(struct store_poll_messages *poll)
+{
+    for (size_t i = 0; i < poll->count; i++)
+        message_fini(&poll->listings[i].message);
+    free(poll->listings);
+    poll->listings = NULL;
+    poll->count = poll->accepted = 0;
+}
+
+/* ---- The device ---- */
+
+/* Only the first request after an update of the app, and one every some seconds, writes anything. */
+static enum error note_seen(struct store_transaction *transaction,
+                            const struct store_poll_messages *poll)
+{
+    const struct device_rows *devices = transaction->rows->devices;
+    const char *device_id = poll->holder.device_id;
+    struct polled_device device;
+    bool found;
+    enum error error = devices->touch(transaction->database, device_id,
+                                      transaction->now_ms - SEEN_EVERY_MS, transaction->now_ms);
+    if (error == ERROR_NONE)
+        error = devices->find_polled(transaction->database, device_id, &device, &found);
+    if (error != ERROR_NONE || !found || poll->app_version == 0 ||
+        poll->app_version == device.app_version)
+        return error;
+    device.app_version = poll->app_version;
+    return devices->save_polled(transaction->database, &device);
+}
+
+enum error verb_note_polled(struct store_transaction *transaction, struct store_write *write)
+{
+    const struct store_note_polled *note = &write->note_polled;
+    const struct device_rows *devices = transaction->rows->devices;
+    struct polled_device device;
+    struct device_connection connection;
+    bool found;
+    enum error error = devices->find_polled(transaction->database, note->device_id, &device,
+                                            &found);
+    if (error != ERROR_NONE || !found || strcmp(device.token_id, note->token_id) != 0)
+        return error;
+    unsigned fetched = device.fetched | note->fetched;
+    unsigned version = note->set & POLLED_APP_VERSION ? note->app_version : device.app_version;
+    if (fetched != device.fetched || version != device.app_version) {
+        device.fetched = fetched;
+        device.app_version = version;
+        error = devices->save_polled(transaction->database, &device);
+    }
+    if (error == ERROR_NONE && note->set)
+        error = devices->describe(transaction->database, note->device_id, note->set, &note->info,
+                                  transaction->now_ms);
+    if (error != ERROR_NONE || !(note->set & POLLED_BATTERY))
+        return error;
+    error = devices->find_connection(transaction->database, note->device_id, &connection);
+    return error == ERROR_NONE ? device_battery_note(transaction, note->device_id, &note->info,
+                                                     connection.battery_low)
+                               : error;
+}
+
+/* ---- Messages for a device without a connection ---- */
+
+/* How many more messages the device may have, by its budget, of `most`. */
+static enum error find_room(struct store_transaction *transaction, const char *device_id,
+                            size_t most, size_t *room)
+{
+    struct device_traits traits;
+    struct device_use use;
+    int64_t refills_at_ms;
+    *room = most;
+    enum error error = transaction->rows->devices->find_traits(transaction->database, device_id,
+                                                               &traits);
+    if (error != ERROR_NONE || !device_use_is_counted(transaction, &traits))
+        return error;
+    error = device_use_find(transaction, device_id, &traits, &use);
+    if (error == ERROR_NONE && use.budget.window_ms != 0) {
+        int64_t left = send_budget_left(&use.budget, transaction->now_ms, &refills_at_ms);
+        *room = (size_t)MIN((int64_t)most, MAX(left, 0));
+    }
+    return error;
+}
+
+static enum error claim_some(struct store_transaction *transaction,
+                             const struct store_poll_messages *poll, size_t count)
+{
+    struct store_holder *slots = calloc(count, sizeof(*slots));
+    struct message *messages = calloc(count, sizeof(*messages));
+    struct store_write claim = {
+        .claim = {.slots = slots,
+                  .slot_count = count,
+                  .messages = messages,
+                  .trusted_wall_ms = poll->trusted_wall_ms},
+    };
+    for (size_t i = 0; slots && i < count; i++) {
+        slots[i] = poll->holder;
+        slots[i].assured = true;
+    }
+    enum error error = slots && messages ? verb_claim(transaction, &claim) : ERROR_INTERNAL;
+    for (size_t i = 0; messages && i < count; i++)
+        message_fini(&messages[i]);
+    free(messages);
+    free(slots);
+    return error;
+}
+
+/* ---- What is listed ---- */
+
+struct poll_state {
+    struct store_transaction *transaction;
+    struct store_poll_messages *poll;
+    size_t window, waiting; /* messages that the app has and has not begun to send */
+    bool is_clock_trusted, paused;
+};
+
+static enum error append(struct poll_state *state, const struct message_row *row, bool cancel)
+{
+    struct store_poll_messages *poll = state->poll;
+    const struct message_rows *messages = state->transaction->rows->messages;
+    if (!poll->listings)
+        poll->listings = calloc(STORE_MAX_LISTED, sizeof(*poll->listings));
+    if (!poll->listings)
+        return ERROR_INTERNAL;
+    struct store_listing *listing = &poll->listings[poll->count++];
+    enum error error = messages->read_content(state->transaction->database, row, &listing->message);
+    listing->cancel = cancel;
+    listing->message.id = row->id;
+    listing->message.attempt = row->attempt;
+    listing->message.status = row->status;
+    memcpy(listing->message.reached_at_ms, row->reached_at_ms, sizeof(row->reached_at_ms));
+    return error;
+}
+
+/* An offer becomes the device's. */
+static enum error accept(struct poll_state *state, struct message_row *row)
+{
+    struct store_transaction *transaction = state->transaction;
+    int64_t expires_at_ms = row->options.expires_at_ms;
+    unsigned facts = transition_facts(row, &state->poll->holder, row->attempt) |
+                     MESSAGE_OF_SESSION; /* there is one active token, and this is it */
+    if (expires_at_ms != 0 && expires_at_ms <= transaction->now_ms)
+        return state->is_clock_trusted ? transition_expire(transaction, row) : ERROR_NONE;
+    if (state->paused || state->waiting >= state->window ||
+        !message_may_become(row->status, MESSAGE_ACCEPTED, MESSAGE_ACTOR_DEVICE, facts))
+        return ERROR_NONE;
+    state->waiting++;
+    state->poll->accepted++;
+    enum error error = transition_apply(transaction, row, MESSAGE_ACCEPTED, TRANSITION_RELEASED,
+                                        NULL, NULL);
+    return error == ERROR_NONE ? append(state, row, false) : error;
+}
+
+static enum error list_accepted(struct poll_state *state, const struct message_row *row)
+{
+    int64_t age_ms = state->transaction->now_ms - row->reached_at_ms[MESSAGE_ACCEPTED];
+    if (row->cancel_requested)
+        return state->poll->app_version >= POLLED_APP_CANCELS ? append(state, row, true)
+                                                              : ERROR_NONE;
+    return row->report_seq < 0 && age_ms < STORE_LISTED_FOR_MS ? append(state, row, false)
+                                                               : ERROR_NONE;
+}
+
+static enum error list_row(struct poll_state *state, struct message_row *row)
+{
+    if (!message_id_equal(&row->journal, &state->poll->holder.journal))
+        return transition_lose_journal(state->transaction, row);
+    if (state->poll->count == STORE_MAX_LISTED)
+        return ERROR_NONE;
+    if (row->status == MESSAGE_DISPATCHED)
+        return accept(state, row);
+    return row->status == MESSAGE_ACCEPTED ? list_accepted(state, row) : ERROR_NONE;
+}
+
+static size_t count_waiting(const struct message_row rows[], size_t count, bool with_offers)
+{
+    size_t waiting = 0;
+    for (size_t i = 0; i < count; i++)
+        waiting += rows[i].status == MESSAGE_ACCEPTED ||
+                   (with_offers && rows[i].status == MESSAGE_DISPATCHED);
+    return waiting;
+}
+
+static enum error list_in_flight(struct poll_state *state, struct message_row **rows, size_t *count)
+{
+    struct store_transaction *transaction = state->transaction;
+    *count = 0;
+    *rows = transaction_scratch(transaction, MOST_IN_FLIGHT * sizeof(**rows));
+    return *rows ? transaction->rows->messages->list_in_flight(transaction->database,
+                                                               state->poll->holder.device_id,
+                                                               MOST_IN_FLIGHT, *rows, count)
+                 : ERROR_INTERNAL;
+}
+
+static enum error claim_without_connection(struct poll_state *state)
+{
+    struct store_transaction *transaction = state->transaction;
+    const char *device_id = state->poll->holder.device_id;
+    struct device_connection connection;
+    struct message_row *rows;
+    size_t count, room;
+    enum error error = transaction->rows->devices->find_connection(transaction->database, device_id,
+                                                                   &connection);
+    if (error != ERROR_NONE || connection.connected || state->paused)
+        return error;
+    error = list_in_flight(state, &rows, &count);
+    size_t waiting = count_waiting(rows, count, true);
+    if (error != ERROR_NONE || waiting >= state->window)
+        return error;
+    error = find_room(transaction, device_id, state->window - waiting, &room);
+    return error == ERROR_NONE && room > 0 ? claim_some(transaction, state->poll, room) : error;
+}
+
+enum error verb_poll_messages(struct store_transaction *transaction, struct store_write *write)
+{
+    struct store_poll_messages *poll = &write->poll_messages;
+    struct poll_state state = {
+        .transaction = transaction,
+        .poll = poll,
+        .window = polled_app_window(poll->app_version, STORE_MAX_LISTED),
+        .is_clock_trusted = transaction_trusts(transaction, poll->trusted_wall_ms),
+    };
+    struct store_sending sending;
+    struct message_row *rows;
+    size_t count;
+    store_poll_messages_fini(poll);
+    enum error error = token_state_check(transaction, poll->token_id, poll->holder.device_id);
+    if (error == ERROR_NONE)
+        error = note_seen(transaction, poll);
+    if (error == ERROR_NONE)
+        error = transaction->rows->limits->find_sending(transaction->database, &sending);
+    if (error != ERROR_NONE)
+        return error;
+    state.paused = sending.paused_since_ms != 0;
+    error = claim_without_connection(&state);
+    if (error == ERROR_NONE)
+        error = list_in_flight(&state, &rows, &count);
+    if (error != ERROR_NONE)
+        return error;
+    state.waiting = count_waiting(rows, count, false);
+    for (size_t i = count; i > 0 && error == ERROR_NONE; i--) /* the oldest first */
+        error = list_row(&state, &rows[i - 1]);
+    return error;
+}
+
+/* ---- Reports ---- */
+
+enum error verb_report_polled(struct store_transaction *transaction, struct store_write *write)
+{
+    struct store_report_polled *request = &write->report_polled;
+    enum error error = ERROR_NONE;
+    request->changed = 0;
+    for (size_t i = 0; i < request->count && error == ERROR_NONE; i++) {
+        struct store_report *report = &request->reports[i];
+        report->changed = false;
+        error = reports_take(transaction, report);
+        if (error == ERROR_MESSAGE_NOT_HELD)
+            error = ERROR_NONE;
+        request->changed += report->changed;
+    }
+    return error;
+}

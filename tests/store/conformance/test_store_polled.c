@@ -1,0 +1,397 @@
+/* Polled devices: what they fetch is theirs from the commit on, is listed again until they report, and never to another. */
+#include "common/model/polled_app.h"
+#include "tests/store/store_fixture.h"
+
+enum { NEW_APP = 1075000, OLD_APP = 1060000, APP_OF_ONE = 1068000, HOUR_MS = 3600000 };
+
+static const char device[] = "fp4";
+
+struct phone {
+    char token_id[SECRET_ID_SIZE];
+    struct message_id journal;
+};
+
+static enum error pair_with(struct store_fixture *fixture, const char *code, int number,
+                            struct phone *phone)
+{
+    struct store_write write = {.verb = STORE_PAIR, .pair.polled = true};
+    struct store_pair *pair = &write.pair;
+    secret_hash(code, pair->code_hash);
+    snprintf(pair->token.id, sizeof(pair->token.id), "tok%09d", number);
+    memset(pair->token.hash, number, SECRET_HASH_BYTES);
+    memset(pair->hook_hash, number, SECRET_HASH_BYTES);
+    strcpy(pair->token.device_id, device);
+    pair->app_version = NEW_APP;
+    pair->info = DEVICE_INFO_UNKNOWN;
+    strcpy(pair->info.name, "Fairphone/FP4");
+    pair->set = POLLED_NAME;
+    enum error error = store_run(fixture->store, &write);
+    strcpy(phone->token_id, pair->token.id);
+    device_token_journal(&pair->token, &phone->journal);
+    return error;
+}
+
+static void given_code(struct store_fixture *fixture, const char *code, const char *device_id)
+{
+    struct store_write write = {.verb = STORE_CREATE_PAIRING};
+    secret_hash(code, write.create_pairing.code_hash);
+    strcpy(write.create_pairing.device_id, device_id);
+    write.create_pairing.valid_for_ms = 600000;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+}
+
+static struct phone given_phone(struct store_fixture *fixture)
+{
+    struct phone phone;
+    given_code(fixture, "code", "");
+    assert_int_equal(pair_with(fixture, "code", 1, &phone), ERROR_NONE);
+    return phone;
+}
+
+static void given_stream(struct store_fixture *fixture, const struct phone *phone,
+                         struct store_connect_device *connect)
+{
+    struct store_write write = {.verb = STORE_DEVICE_CONNECT};
+    static struct store_in_flight in_flight[8];
+    strcpy(write.connect.holder.device_id, device);
+    write.connect.holder.assured = write.connect.polled = true;
+    write.connect.holder.journal = phone->journal;
+    strcpy(write.connect.token_id, phone->token_id);
+    write.connect.broker = message_id_new();
+    write.connect.in_flight = in_flight;
+    write.connect.in_flight_capacity = 8;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    if (connect)
+        *connect = write.connect;
+}
+
+static struct store_write poll_write(const struct phone *phone, unsigned version)
+{
+    struct store_write write = {.verb = STORE_POLL_MESSAGES};
+    strcpy(write.poll_messages.holder.device_id, device);
+    write.poll_messages.holder.journal = phone->journal;
+    strcpy(write.poll_messages.token_id, phone->token_id);
+    write.poll_messages.app_version = version;
+    write.poll_messages.trusted_wall_ms = store_fixture_now_ms();
+    return write;
+}
+
+/* How many are listed; the first one's name, and whether it is to be cancelled. */
+static size_t poll_as(struct store_fixture *fixture, const struct phone *phone, unsigned version,
+                      struct message_ref *first, bool *cancel)
+{
+    struct store_write write = poll_write(phone, version);
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    const struct store_poll_messages *poll = &write.poll_messages;
+    size_t count = poll->count;
+    for (size_t i = 0; i < count; i++) {
+        const struct message *message = &poll->listings[i].message;
+        assert_int_equal(message->status, MESSAGE_ACCEPTED);
+        assert_string_equal(message->text, "a text");
+        assert_int_equal(stored_status(fixture, &message->id), MESSAGE_ACCEPTED);
+    }
+    if (count > 0 && first)
+        *first = (struct message_ref){poll->listings[0].message.id,
+                                      poll->listings[0].message.attempt};
+    if (count > 0 && cancel)
+        *cancel = poll->listings[0].cancel;
+    store_poll_messages_fini(&write.poll_messages);
+    return count;
+}
+
+static size_t poll(struct store_fixture *fixture, const struct phone *phone)
+{
+    return poll_as(fixture, phone, NEW_APP, NULL, NULL);
+}
+
+static bool report(struct store_fixture *fixture, const struct phone *phone,
+                   const struct store_report *what)
+{
+    struct store_report one = *what;
+    struct store_write write = {.verb = STORE_REPORT_POLLED};
+    one.seq = -1;
+    one.holder.journal = phone->journal;
+    strcpy(one.holder.device_id, device);
+    write.report_polled.reports = &one;
+    write.report_polled.count = 1;
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    return write.report_polled.changed == 1;
+}
+
+static enum error cancel(struct store_fixture *fixture, const struct message_id *id)
+{
+    struct store_write write = {.verb = STORE_CANCEL};
+    write.cancel.id = *id;
+    return store_run(fixture->store, &write);
+}
+
+/* ---- Fetching ---- */
+
+static void an_offer_is_the_phones_once_it_is_listed(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct phone phone = given_phone(fixture);
+    struct message_ref ref;
+    given_stream(fixture, &phone, NULL);
+    struct message_id id = given_message(fixture, "+491511234567", "a text");
+    assert_int_equal(poll(fixture, &phone), 0); /* the broker decides */
+    given_offer(fixture, device, &phone.journal);
+    assert_int_equal(poll_as(fixture, &phone, NEW_APP, &ref, NULL), 1);
+    assert_true(message_id_equal(&ref.id, &id));
+    assert_int_equal(ref.attempt, 1);
+    store_fixture_reopen(fixture);
+    assert_int_equal(poll(fixture, &phone), 1);
+    assert_true(!report(fixture, &phone, &(struct store_report){.ref = ref, .confirms = true}));
+    assert_int_equal(poll(fixture, &phone), 0);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_ACCEPTED);
+    assert_consistent(fixture);
+}
+
+static void a_message_is_listed_again_for_a_day(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct phone phone = given_phone(fixture);
+    given_message(fixture, "+491511234567", "a text");
+    assert_int_equal(poll(fixture, &phone), 1);
+    store_fixture_pass_ms(23 * (int64_t)HOUR_MS);
+    assert_int_equal(poll(fixture, &phone), 1);
+    store_fixture_pass_ms(2 * (int64_t)HOUR_MS);
+    assert_int_equal(poll(fixture, &phone), 0);
+}
+
+static void another_registration_is_given_nothing_of_the_first(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct phone phone = given_phone(fixture), other;
+    struct message_id accepted = given_message(fixture, "+491511234567", "a text");
+    assert_int_equal(poll(fixture, &phone), 1);
+    given_stream(fixture, &phone, NULL);
+    struct message_id offered = given_message(fixture, "+491511234568", "a text");
+    given_offer(fixture, device, &phone.journal);
+    given_code(fixture, "again", device);
+    assert_int_equal(pair_with(fixture, "again", 2, &other), ERROR_NONE);
+    struct store_write write = poll_write(&phone, NEW_APP);
+    assert_int_equal(store_run(fixture->store, &write), ERROR_DEVICE_TOKEN_INVALID);
+    assert_int_equal(poll(fixture, &other), 0);
+    assert_int_equal(stored_status(fixture, &accepted), MESSAGE_UNKNOWN);
+    assert_int_equal(stored_status(fixture, &offered), MESSAGE_QUEUED);
+    assert_consistent(fixture);
+}
+
+static void a_stream_that_opens_again_keeps_the_offers(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct phone phone = given_phone(fixture);
+    struct store_connect_device connect;
+    struct message_id id = given_message(fixture, "+491511234567", "a text");
+    given_stream(fixture, &phone, NULL);
+    given_offer(fixture, device, &phone.journal);
+    given_stream(fixture, &phone, &connect);
+    assert_int_equal(connect.connection_epoch, 2);
+    assert_int_equal(connect.polled_device.app_version, NEW_APP);
+    assert_int_equal(connect.in_flight_count, 1);
+    assert_int_equal(connect.in_flight[0].status, MESSAGE_DISPATCHED);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_DISPATCHED);
+    assert_int_equal(poll(fixture, &phone), 1);
+    given_stream(fixture, &phone, &connect);
+    assert_int_equal(connect.in_flight[0].status, MESSAGE_ACCEPTED);
+    assert_false(connect.in_flight[0].is_reported);
+}
+
+static void without_a_stream_a_phone_takes_what_is_due(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct phone phone = given_phone(fixture);
+    struct message_ref first;
+    for (int i = 0; i < 3; i++)
+        given_message(fixture, "+491511234567", "a text");
+    assert_int_equal(poll_as(fixture, &phone, APP_OF_ONE, &first, NULL), 1);
+    assert_int_equal(poll_as(fixture, &phone, APP_OF_ONE, NULL, NULL), 1); /* the same */
+    report(fixture, &phone, &(struct store_report){.ref = first, .confirms = true});
+    assert_int_equal(poll_as(fixture, &phone, APP_OF_ONE, NULL, NULL), 0); /* it waits there */
+    report(fixture, &phone, &(struct store_report){.ref = first, .status = MESSAGE_SENDING});
+    assert_int_equal(poll_as(fixture, &phone, APP_OF_ONE, NULL, NULL), 1);
+    assert_int_equal(poll_as(fixture, &phone, OLD_APP, NULL, NULL), 2);
+    assert_int_equal(count_messages_in(fixture, MESSAGE_QUEUED), 0);
+    assert_consistent(fixture);
+}
+
+static void nothing_is_accepted_while_sending_is_paused(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct phone phone = given_phone(fixture);
+    struct store_write write = {.verb = STORE_SET_SENDING, .set_sending.pause = true};
+    given_message(fixture, "+491511234567", "a text");
+    assert_int_equal(poll(fixture, &phone), 1);
+    given_message(fixture, "+491511234568", "a text");
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_int_equal(poll(fixture, &phone), 1);
+    assert_int_equal(count_messages_in(fixture, MESSAGE_QUEUED), 1);
+}
+
+/* ---- Reports ---- */
+
+static void reports_move_a_message_as_those_of_an_assured_device(void **state)
+{
+    static const struct {
+        const char *text;
+        struct store_report report;
+        enum message_status becomes;
+    } cases[] = {
+        {"a text", {.status = MESSAGE_SENDING}, MESSAGE_SENDING},
+        {"a text", {.status = MESSAGE_DELIVERED}, MESSAGE_DELIVERED},
+        {"a text", {.status = MESSAGE_FAILED}, MESSAGE_FAILED},
+        {"a text", {.status = MESSAGE_EXPIRED}, MESSAGE_EXPIRED},
+        {"a text", {.status = MESSAGE_CANCELLED}, MESSAGE_CANCELLED},
+        {"a text", {.status = MESSAGE_FAILED, .nothing_sent = true}, MESSAGE_QUEUED},
+        {"a text",
+         {.status = MESSAGE_FAILED, .nothing_sent = true, .of_one_segment = true},
+         MESSAGE_QUEUED},
+        {"long",
+         {.status = MESSAGE_FAILED, .nothing_sent = true, .of_one_segment = true},
+         MESSAGE_FAILED},
+    };
+    struct store_fixture *fixture = *state;
+    struct phone phone = given_phone(fixture);
+    char text[400];
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        bool is_long = strcmp(cases[i].text, "long") == 0;
+        struct store_report what = cases[i].report;
+        what.ref.id = given_message(fixture, "+491511234567", is_long ? text : cases[i].text);
+        what.ref.attempt = 1;
+        struct store_write write = poll_write(&phone, NEW_APP);
+        assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+        store_poll_messages_fini(&write.poll_messages);
+        what.ref.attempt = 2; /* of none */
+        assert_false(report(fixture, &phone, &what));
+        what.ref.attempt = 1;
+        assert_true(report(fixture, &phone, &what));
+        assert_false(report(fixture, &phone, &what));
+        assert_int_equal(stored_status(fixture, &what.ref.id), cases[i].becomes);
+    }
+    assert_consistent(fixture);
+}
+
+static void what_was_proved_unsent_has_another_name_the_next_time(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct phone phone = given_phone(fixture);
+    struct message_ref ref, again;
+    given_message(fixture, "+491511234567", "a text");
+    assert_int_equal(poll_as(fixture, &phone, NEW_APP, &ref, NULL), 1);
+    assert_true(
+        report(fixture, &phone,
+               &(struct store_report){.ref = ref, .status = MESSAGE_FAILED, .nothing_sent = true}));
+    assert_int_equal(poll(fixture, &phone), 0);
+    store_fixture_pass_ms(HOUR_MS);
+    assert_int_equal(poll_as(fixture, &phone, NEW_APP, &again, NULL), 1);
+    assert_true(message_id_equal(&again.id, &ref.id));
+    assert_int_equal(again.attempt, 2);
+    assert_false(
+        report(fixture, &phone, &(struct store_report){.ref = ref, .status = MESSAGE_SENT}));
+}
+
+/* ---- Cancel requests ---- */
+
+static void an_app_is_asked_to_cancel_only_if_it_understands(void **state)
+{
+    static const struct {
+        unsigned version;
+        enum error error;
+    } cases[] = {{OLD_APP, ERROR_NOT_CANCELLABLE},
+                 {1066009, ERROR_NOT_CANCELLABLE},
+                 {POLLED_APP_CANCELS, ERROR_NONE},
+                 {NEW_APP, ERROR_NONE}};
+    struct store_fixture *fixture = *state;
+    struct phone phone = given_phone(fixture);
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct message_ref ref;
+        bool cancelling = false;
+        given_message(fixture, "+491511234567", "a text");
+        assert_int_equal(poll_as(fixture, &phone, cases[i].version, &ref, &cancelling), 1);
+        assert_false(cancelling);
+        assert_int_equal(cancel(fixture, &ref.id), cases[i].error);
+        if (cases[i].error == ERROR_NONE) {
+            report(fixture, &phone, &(struct store_report){.ref = ref, .confirms = true});
+            assert_int_equal(poll_as(fixture, &phone, cases[i].version, NULL, &cancelling), 1);
+            assert_true(cancelling);
+            assert_int_equal(poll_as(fixture, &phone, OLD_APP, NULL, NULL), 0);
+        }
+        report(fixture, &phone, &(struct store_report){.ref = ref, .status = MESSAGE_CANCELLED});
+        assert_int_equal(stored_status(fixture, &ref.id), MESSAGE_CANCELLED);
+        assert_true(
+            report(fixture, &phone, &(struct store_report){.ref = ref, .status = MESSAGE_SENT}));
+    }
+    assert_consistent(fixture);
+}
+
+/* ---- Registration ---- */
+
+static void a_code_is_good_for_the_same_phone_within_a_minute(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct phone phone = given_phone(fixture), again;
+    assert_int_equal(pair_with(fixture, "code", 1, &again), ERROR_NONE);
+    assert_int_equal(poll(fixture, &again), 0);
+    assert_int_equal(pair_with(fixture, "code", 2, &again), ERROR_NONE); /* after a restart */
+    assert_int_equal(poll(fixture, &again), 0);
+    struct store_write write = poll_write(&phone, NEW_APP);
+    assert_int_equal(store_run(fixture->store, &write), ERROR_DEVICE_TOKEN_INVALID);
+    store_fixture_pass_ms(STORE_PAIRED_AGAIN_MS + 1);
+    assert_int_equal(pair_with(fixture, "code", 3, &again), ERROR_PAIRING_CODE_INVALID);
+}
+
+static void what_a_phone_says_stays_until_it_is_revoked(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct phone phone = given_phone(fixture);
+    struct polled_device polled;
+    struct store_device stored_device;
+    unsigned char hook_hash[SECRET_HASH_BYTES];
+    bool found;
+    struct store_write note = {.verb = STORE_NOTE_POLLED};
+    strcpy(note.note_polled.device_id, device);
+    strcpy(note.note_polled.token_id, phone.token_id);
+    note.note_polled.set = POLLED_BATTERY | POLLED_SIMS | POLLED_APP_VERSION;
+    note.note_polled.info = DEVICE_INFO_UNKNOWN;
+    note.note_polled.info.battery_level = 42;
+    note.note_polled.info.charging = 1;
+    note.note_polled.info.sim_slots = 2;
+    note.note_polled.info.sims = (char *)"[{\"slot\":1}]";
+    note.note_polled.app_version = NEW_APP + 1;
+    note.note_polled.fetched = POLLED_FETCHED_SETTINGS;
+    assert_int_equal(store_run(fixture->store, &note), ERROR_NONE);
+    given_stream(fixture, &phone, NULL);
+    assert_int_equal(store_find_device(fixture->reader, device, &stored_device, &found),
+                     ERROR_NONE);
+    assert_true(found);
+    assert_string_equal(stored_device.device.info.name, "Fairphone/FP4");
+    assert_string_equal(stored_device.device.info.sims, "[{\"slot\":1}]");
+    assert_int_equal((int)stored_device.device.info.battery_level, 42);
+    device_info_fini(&stored_device.device.info);
+    memset(hook_hash, 1, sizeof(hook_hash));
+    assert_int_equal(store_find_hook(fixture->reader, hook_hash, &polled, &found), ERROR_NONE);
+    assert_true(found);
+    assert_int_equal(polled.fetched, POLLED_FETCHED_SETTINGS);
+    assert_int_equal(polled.app_version, NEW_APP + 1);
+    struct store_write revoke = {.verb = STORE_REVOKE_TOKEN,
+                                 .revoke_token.revocation = DEVICE_TOKEN_REVOKED};
+    strcpy(revoke.revoke_token.device_id, device);
+    assert_int_equal(store_run(fixture->store, &revoke), ERROR_NONE);
+    assert_int_equal(store_find_hook(fixture->reader, hook_hash, &polled, &found), ERROR_NONE);
+    assert_false(found);
+}
+
+UNIT_TESTS(STORE_TEST(an_offer_is_the_phones_once_it_is_listed),
+           STORE_TEST(a_message_is_listed_again_for_a_day),
+           STORE_TEST(another_registration_is_given_nothing_of_the_first),
+           STORE_TEST(a_stream_that_opens_again_keeps_the_offers),
+           STORE_TEST(without_a_stream_a_phone_takes_what_is_due),
+           STORE_TEST(nothing_is_accepted_while_sending_is_paused),
+           STORE_TEST(reports_move_a_message_as_those_of_an_assured_device),
+           STORE_TEST(what_was_proved_unsent_has_another_name_the_next_time),
+           STORE_TEST(an_app_is_asked_to_cancel_only_if_it_understands),
+           STORE_TEST(a_code_is_good_for_the_same_phone_within_a_minute),
+           STORE_TEST(what_a_phone_says_stays_until_it_is_revoked))
