@@ -74,6 +74,7 @@ class Guide:
                               text=True, check=True).stdout
         body = re.sub(r"<h([1-6])>(.*?)</h\1>", with_anchor, body)
         self.body = re.sub(r"<table>.*?</table>", r'<div class="wide" tabindex="0">\g<0></div>', body, flags=re.S)
+        self.body = self.body.replace("<pre>", '<pre tabindex="0">')  # it may scroll, also by keyboard
         self.title = next(text for _, _, text in self.headings)
         self.anchors = {anchor for _, anchor, _ in self.headings}
 

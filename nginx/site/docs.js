@@ -1,9 +1,10 @@
 // Nothing leaves this origin: no online validator, no other description.
 
 // An answer with an error is one line until its example is asked for: all have the same form, and the page of errors explains them.
-function ErrorsAreShort() {
+function WhatIsLeftOut() {
   return {
     wrapComponents: {
+      ServersContainer: () => () => null, // it would offer one server, this one
       response: (Response, { React }) => function ShortResponse(props) {
         const [open, setOpen] = React.useState(false);
         if (open || !/^[45]/.test(props.code)) {
@@ -35,5 +36,5 @@ window.ui = SwaggerUIBundle({
   defaultModelsExpandDepth: 0, // the list of schemas is closed,
   defaultModelExpandDepth: 1, // and a schema shows its own members
   presets: [SwaggerUIBundle.presets.apis],
-  plugins: [ErrorsAreShort],
+  plugins: [WhatIsLeftOut],
 });
