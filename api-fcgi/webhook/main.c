@@ -5,6 +5,17 @@
 #include "common/store/store_start.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { NICENESS = 5 };
+
+/* Phones and clients have the processor first. On Linux it is of this thread alone: that of the store writes, and others wait
+   for its transactions. If it fails, they share as equals. */
+static void give_way(void)
+{
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
+}
 
 /* `context` points at the sender, which is started after the store. */
 static void completed(void *context)
@@ -40,6 +51,7 @@ int main(int argc, char **argv)
         .completed = completed,
         .context = &sender,
     });
+    give_way(); /* after the store has its thread */
     sender = webhook_sender_new(&(struct webhook_sender_options){
         .store = store,
         .rules = &rules,

@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum {
-    NOTE_EVERY_MS = 50,       /* results wait so long for others */
+    NOTE_EVERY_MS = 250,      /* results wait so long for others: each note is a commit */
     CURSOR_EVERY_MS = 60000,  /* and a cursor alone */
     MOST_TEXT_BYTES = 262144, /* of a page of events */
 };

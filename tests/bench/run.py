@@ -29,8 +29,8 @@ from figure import Figures
 MEASUREMENTS = [answers.posts, flow.backlog, flow.live, flow.incoming, flow.beside, flow.latency, flow.frozen, endurance.memory,
                 endurance.restart, endurance.purge, answers.concurrency, answers.slow_disks, answers.limits,
                 answers.keys, answers.batches, answers.beside_batches, endurance.scheduled,
-                answers.writes_by_size, answers.reads, flow.crowd, webhooks.deliveries, streams.stream,
-                endurance.soak]
+                answers.writes_by_size, answers.reads, flow.crowd, webhooks.deliveries, webhooks.beside_webhook,
+                streams.stream, endurance.soak]
 
 LONG = {"seconds": 5, "rounds": 5, "messages": 50000, "rows": [10 ** 4, 10 ** 5, 10 ** 6, 10 ** 7],
         "phones": [100, 1000, 10000, 19000], "followers": 1000, "rest_seconds": 25, "soak_seconds": 600,

@@ -4,6 +4,7 @@ import json
 import signal
 import sqlite3
 import subprocess
+import time
 
 import pytest
 
@@ -12,6 +13,7 @@ from harness.gateway import ROOT
 from harness.phone import AssuredPhone
 from harness.waiting import LIMIT_SECONDS, wait_for
 
+DEVICE_CONNECTED = 11
 UNKNOWN_ID = "019dbb26-7a13-7c1e-a2a6-0c2d52c3f9c1"
 
 
@@ -155,6 +157,41 @@ def test_npm_eventsource_resumes_by_itself_after_the_broker_was_killed(make_gate
         events = client.wait_events(1 + len(shown))
         assert events[0][0] == "start" and messages(events[1:]) == [("message.cancelled", message_id) for message_id in shown]
         assert {"resumes_after": str(last_id)} in client.lines()
+
+
+# ---- Who is far behind, or does not read ----
+
+def add_events(gateway, count):
+    """As many events as a busy year has, without the year. Returns the first and the last."""
+    with sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS, isolation_level=None) as database:
+        database.execute("BEGIN IMMEDIATE")
+        last, = database.execute("SELECT id FROM last_event").fetchone()
+        database.execute("INSERT INTO gateway_event WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)"
+                         " SELECT ?1 + i, ?3, ?4, 'another', NULL, NULL FROM n", (last, count, DEVICE_CONNECTED, time.time_ns() // 10 ** 6))
+        database.execute("UPDATE last_event SET id = id + ?", (count,))
+        database.execute("COMMIT")
+    database.close()
+    return last + 1, last + count
+
+
+def test_who_is_far_behind_delays_nobody(make_gateway, build):
+    gateway = make_gateway(API_KEYS="off").start()
+    phone = AssuredPhone(gateway, "phone")
+    first, _ = add_events(gateway, 100_000 if build == "release" else 20_000)
+    with EventStream(gateway, last_id=first - 1) as all_of_it, EventStream(gateway, "?device_id=phone", last_id=first - 1) as few_of_it, \
+            EventStream(gateway, "?types=message.*") as newest:
+        assert newest.next()[0] == "start"
+        assert all_of_it.next()[1]["id"] == first  # and then this one does not read
+        sent = gateway.api.send()["message_id"]
+        _, attempt = phone.take()
+        phone.report(sent, attempt, "sent")
+        expected = [(f"message.{status}", sent) for status in ("dispatched", "accepted", "sent")]
+        assert messages(newest.take(3)) == expected
+        # It passes over what it does not want, without an end.
+        assert messages(few_of_it.take(3)) == expected
+        # What its buffers did not hold is read page by page.
+        assert [event["id"] for _, event in all_of_it.take(5000)] == list(range(first + 1, first + 5001))
+    phone.close()
 
 
 # ---- Filters ----
