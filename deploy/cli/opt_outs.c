@@ -224,7 +224,7 @@ static const struct command_action actions[] = {
     {.name = "list", .meaning = "list the recipients that have opted out, by number", .run = list},
     {.name = "add",
      .argument = "NUMBER",
-     .meaning = "put a number on the list, and cancel its queued messages",
+     .meaning = "put a number on the list, and cancel the messages to it that are not sent",
      .run = add},
     {.name = "remove",
      .argument = "NUMBER",
