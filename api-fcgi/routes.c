@@ -4,6 +4,7 @@
 #include "api-fcgi/handlers/handlers.h"
 #include "api-fcgi/server/api.h"
 #include "api-fcgi/smsgate/mobile.h"
+#include "api-fcgi/smsgate/program.h"
 
 enum {
     JSON = ROUTE_JSON_BODY,
@@ -18,6 +19,9 @@ enum {
     {                                                                                              \
         method, "/api" path, success, scope, ROUTE_SMSGATE | (flags), handle                       \
     }
+
+#define PROGRAM(method, path, success, scope, flags, handle)                                       \
+    SMSGATE(method, "/3rdparty/v1/" path, success, API_SCOPE_##scope, flags, handle)
 
 static const struct route routes[] = {
     {"POST", "/api/send-sms", 202, API_SCOPE_SEND, JSON | KEY, messages_handle_send},
@@ -74,6 +78,29 @@ static const struct route routes[] = {
     SMSGATE("POST", "/mobile/v1/hook/{secret}", 204, 0, JSON, mobile_handle_hook),
     SMSGATE("GET", "/mobile/v1/user/code", 501, 0, 0, mobile_refuse_user),
     SMSGATE("PATCH", "/mobile/v1/user/password", 501, 0, 0, mobile_refuse_user),
+
+    PROGRAM("POST", "messages", 202, SEND, JSON, program_messages_handle_send),
+    PROGRAM("GET", "messages", 200, READ, QUERY | SLOW, program_list_handle),
+    PROGRAM("GET", "messages/{id}", 200, READ, 0, program_messages_handle_get),
+    PROGRAM("DELETE", "messages/{id}", 200, SEND, 0, program_messages_handle_cancel),
+    PROGRAM("GET", "devices", 200, DEVICES, SLOW, program_devices_handle_list),
+    PROGRAM("DELETE", "devices/{id}", 204, PAIR, 0, program_devices_handle_remove),
+    PROGRAM("GET", "inbox", 200, INBOX, QUERY | SLOW, program_inbox_handle_list),
+    PROGRAM("POST", "inbox/export", 202, INBOX, OPTIONAL_JSON, program_inbox_handle_refresh),
+    PROGRAM("POST", "inbox/refresh", 202, INBOX, OPTIONAL_JSON, program_inbox_handle_refresh),
+    PROGRAM("POST", "messages/inbox/export", 202, INBOX, OPTIONAL_JSON,
+            program_inbox_handle_refresh),
+    PROGRAM("GET", "settings", 200, DEVICES, 0, program_settings_handle_get),
+    PROGRAM("PUT", "settings", 200, PAIR, JSON, program_settings_handle_change),
+    PROGRAM("PATCH", "settings", 200, PAIR, JSON, program_settings_handle_change),
+    PROGRAM("GET", "logs", 501, READ, 0, program_settings_refuse_logs),
+    SMSGATE("POST", "/3rdparty/v1/auth/token", 501, 0, 0, program_settings_refuse_tokens),
+    SMSGATE("POST", "/3rdparty/v1/auth/token/refresh", 501, 0, 0, program_settings_refuse_tokens),
+    SMSGATE("DELETE", "/3rdparty/v1/auth/token/{id}", 501, 0, 0, program_settings_refuse_tokens),
+    SMSGATE("GET", "/3rdparty/v1/health", 200, 0, 0, program_health_handle_ready),
+    SMSGATE("GET", "/3rdparty/v1/health/ready", 200, 0, 0, program_health_handle_ready),
+    SMSGATE("GET", "/3rdparty/v1/health/live", 200, 0, 0, program_health_handle_live),
+    SMSGATE("GET", "/3rdparty/v1/health/startup", 200, 0, 0, program_health_handle_live),
 };
 
 _Static_assert((int)ARRAY_LENGTH(routes) < (int)API_MAX_ROUTES, "api.route_metrics is too small");

@@ -117,6 +117,7 @@ struct message {
     int64_t reached_at_ms[MESSAGE_STATUS_COUNT]; /* wall, of the last transition to it; 0: never */
     struct message_options options;
     struct message_id batch_id; /* nil: it came alone */
+    bool cancel_requested;      /* the device that has it has been asked not to send it */
     int64_t retry_at_ms; /* wall, of one that is queued: not before, after a failure; 0: at once */
     struct message_wait wait; /* of one that is queued: why, about a second ago */
 };

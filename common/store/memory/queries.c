@@ -24,6 +24,7 @@ static bool copy_message(const struct memory_message *row, struct message *messa
         .options = row->row.options,
         .batch_id = row->row.batch_id,
         .retry_at_ms = row->row.retry_at_ms,
+        .cancel_requested = row->row.cancel_requested,
     };
     strcpy(message->phone_number, row->phone_number);
     strcpy(message->device_id, row->row.device_id);

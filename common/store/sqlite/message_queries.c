@@ -17,6 +17,7 @@ static enum error read_message(const struct statement *row, struct message *mess
         .device_sim = (unsigned)statement_integer(row, FIELD_DEVICE_SIM),
         .updated_at_ms = statement_integer(row, FIELD_UPDATED_AT_MS),
         .retry_at_ms = statement_integer(row, FIELD_RETRY_AT_MS),
+        .cancel_requested = statement_integer(row, FIELD_CANCEL_REQUESTED),
     };
     if (!statement_id(row, FIELD_ID, &message->id))
         return ERROR_INTERNAL;
