@@ -56,6 +56,7 @@ int main(int argc, char **argv)
         .store = store,
         .rules = &rules,
         .ca_file = settings.webhook_ca_file,
+        .signing_key = settings.smsgate_signing_key,
         .drain_timeout_ms = settings.drain_timeout_s * 1000,
         .metrics = metrics,
     });

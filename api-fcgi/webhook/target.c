@@ -2,6 +2,7 @@
 
 #include "api-fcgi/webhook/core/retry.h"
 #include "api-fcgi/webhook/delivery_body.h"
+#include "api-fcgi/webhook/smsgate_body.h"
 #include "common/base/clock.h"
 #include "common/base/fail_point.h"
 #include "common/base/log.h"
@@ -144,8 +145,16 @@ static uint32_t wanted_types(const struct webhook *webhook)
     return types & ~EVENT_BIT(EVENT_WEBHOOK_TEST);
 }
 
-static bool add_event(struct target *target, const struct store_event *event,
-                      const struct target_time *time)
+static char *make_body(const struct target *target, struct store_reader *reader,
+                       const struct store_event *event, size_t *length)
+{
+    return target->webhook.form == WEBHOOK_SMSGATE
+               ? smsgate_body_make(reader, &target->webhook, event, length)
+               : delivery_body_make(event, target->webhook.with_text, length);
+}
+
+static bool add_event(struct target *target, struct store_reader *reader,
+                      const struct store_event *event, const struct target_time *time)
 {
     struct delivery delivery = {
         .event_id = event->id,
@@ -153,7 +162,7 @@ static bool add_event(struct target *target, const struct store_event *event,
         .event_at_ms = event->at_ms,
         .message_id = event->message_id,
     };
-    delivery.body = delivery_body_make(event, target->webhook.with_text, &delivery.body_length);
+    delivery.body = make_body(target, reader, event, &delivery.body_length);
     return delivery.body && receiver_add_event(target->receiver, &delivery, time->now_ms);
 }
 
@@ -173,9 +182,10 @@ bool target_read_events(struct target *target, struct store_reader *reader,
     if (query.limit == 0)
         return true;
     memcpy(query.device_group, target->webhook.device_group, sizeof(query.device_group));
+    memcpy(query.device_id, target->webhook.device_id, sizeof(query.device_id));
     enum error error = store_list_events(reader, &query, &page);
     while (error == ERROR_NONE && added < page.count && receiver_has_room(receiver) &&
-           add_event(target, &page.events[added], time))
+           add_event(target, reader, &page.events[added], time))
         added++;
     if (error == ERROR_NONE && added == page.count)
         event_cursor_read_to(&receiver->cursor, page.last);
@@ -193,7 +203,7 @@ bool target_read_body(struct target *target, struct store_reader *reader, struct
     size_t length = 0;
     *unreadable = store_list_events(reader, &query, &page) != ERROR_NONE;
     if (!*unreadable && page.count == 1 && page.events[0].id == delivery->event_id) {
-        body = delivery_body_make(&page.events[0], target->webhook.with_text, &length);
+        body = make_body(target, reader, &page.events[0], &length);
         *unreadable = body == NULL;
     }
     store_event_page_fini(&page);

@@ -8,7 +8,8 @@
 struct try_maker_options {
     unsigned most_tries; /* at the same time */
     const struct webhook_rules *rules;
-    const char *ca_file; /* "": none */
+    const char *ca_file;     /* "": none */
+    const char *signing_key; /* of webhooks in SMSGate's form; "": each has its own */
     struct metrics *metrics;
 };
 

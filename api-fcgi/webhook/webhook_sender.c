@@ -297,6 +297,7 @@ struct webhook_sender *webhook_sender_new(const struct webhook_sender_options *o
         .most_tries = SENDER_AT_ONCE,
         .rules = options->rules,
         .ca_file = options->ca_file,
+        .signing_key = options->signing_key,
         .metrics = options->metrics,
     });
     if (sender->tries && store_reader_open(options->store, &sender->reader) == ERROR_NONE)

@@ -9,6 +9,7 @@ struct webhook_sender_options {
     struct store *store;
     const struct webhook_rules *rules; /* which addresses are allowed */
     const char *ca_file;               /* "": none */
+    const char *signing_key;           /* SMSGATE_SIGNING_KEY; "": none */
     int64_t drain_timeout_ms;
     struct metrics *metrics;
 };

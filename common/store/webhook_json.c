@@ -90,6 +90,11 @@ void webhook_json_put(struct json_writer *json, const struct webhook *webhook, b
     json_put_text(json, "device_group", or_null(webhook->device_group));
     json_put_bool(json, "with_text", webhook->with_text);
     json_put_text(json, "description", or_null(webhook->description));
+    if (webhook->form == WEBHOOK_SMSGATE) {
+        json_put_text(json, "format", "smsgate");
+        json_put_text(json, "external_id", or_null(webhook->external_id));
+        json_put_text(json, "device_id", or_null(webhook->device_id));
+    }
     json_put_bool(json, "enabled", webhook->enabled);
     json_put_text(json, "disabled_reason", or_null(webhook->disabled_reason));
     if (with_secret)

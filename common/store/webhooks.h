@@ -22,6 +22,7 @@ enum {
     WEBHOOK_URL_SIZE = 2049,
     WEBHOOK_DESCRIPTION_SIZE = 257,
     WEBHOOK_ERROR_SIZE = 256,
+    WEBHOOK_EXTERNAL_ID_SIZE = 37,
     WEBHOOK_SECRET_OVERLAP_MS =
         86400000, /* how long the secret before the last rotation is used too */
 };
@@ -37,11 +38,20 @@ struct webhook_health {
     char last_error[WEBHOOK_ERROR_SIZE]; /* of the last try; "": it succeeded */
 };
 
+/* What a delivery looks like. The numbers are the database's. */
+enum webhook_form {
+    WEBHOOK_STANDARD, /* Standard Webhooks 1.0 */
+    WEBHOOK_SMSGATE,  /* as SMSGate's app posts: events and signature of deploy/SMSGATE.md */
+};
+
 struct webhook {
     char id[WEBHOOK_ID_SIZE];
+    enum webhook_form form;
+    char external_id[WEBHOOK_EXTERNAL_ID_SIZE]; /* a program's own name for it; "": none */
     char url[WEBHOOK_URL_SIZE];
     uint32_t types;                       /* the events that it wants, bits by type; 0: all */
     char device_group[DEVICE_GROUP_SIZE]; /* only events of its devices; "": of all */
+    char device_id[DEVICE_ID_SIZE];       /* only events of this device; "": of all */
     bool with_text;                       /* texts of messages are in its events */
     char description[WEBHOOK_DESCRIPTION_SIZE];
     bool enabled;
@@ -85,8 +95,9 @@ struct webhook_delivery {
 
 /* ---- Writes: the payloads of struct store_write ---- */
 
-/* A new webhook. In: url, types, device_group, with_text, description, enabled, secret; the rest is zero. Out: all of it.
-   Its cursor is the newest event. ERROR_TOO_MANY_WEBHOOKS: there are STORE_MAX_WEBHOOKS. */
+/* A new webhook. In: form, external_id, url, types, device_group, device_id, with_text, description, enabled, secret; the rest is
+   zero. Out: all of it. Its cursor is the newest event. Where another one has its external id, that is given the new url, types,
+   device_id and with_text instead, and keeps the rest. ERROR_TOO_MANY_WEBHOOKS: there are STORE_MAX_WEBHOOKS. */
 struct store_create_webhook {
     struct webhook *webhook;
 };

@@ -34,6 +34,20 @@ static enum error find(struct store_database *database, const char *id, struct w
     return ERROR_NONE;
 }
 
+static enum error find_external(struct store_database *database, const char *external_id,
+                                struct webhook *webhook, bool *found)
+{
+    const struct table *webhooks = &database->tables->webhooks;
+    *found = false;
+    for (size_t i = 0; i < webhooks->count && !*found; i++) {
+        const struct webhook *row = webhooks->rows[i];
+        *found = strcmp(row->external_id, external_id) == 0;
+        if (*found)
+            *webhook = *row;
+    }
+    return ERROR_NONE;
+}
+
 static enum error save_progress(struct store_database *database, const struct webhook *webhook)
 {
     struct webhook row;
@@ -188,6 +202,7 @@ const struct webhook_rows memory_webhook_rows = {
     .count = count,
     .insert = insert,
     .find = find,
+    .find_external = find_external,
     .save = save,
     .save_progress = save_progress,
     .remove = remove_webhook,

@@ -50,6 +50,7 @@ static enum error save(struct store_database *database, const struct webhook *we
     statement_bind_text(update, FIELD_URL, webhook->url);
     statement_bind_integer(update, FIELD_TYPES, webhook->types);
     statement_bind_text(update, FIELD_DEVICE_GROUP, webhook->device_group);
+    statement_bind_text(update, FIELD_DEVICE_ID, webhook->device_id);
     statement_bind_integer(update, FIELD_WITH_TEXT, webhook->with_text);
     statement_bind_text(update, FIELD_DESCRIPTION, webhook->description);
     statement_bind_integer(update, FIELD_ENABLED, webhook->enabled);
@@ -71,6 +72,8 @@ static enum error insert(struct store_database *database, const struct webhook *
     statement_bind_integer(insert, FIELD_UPDATED_AT_MS, webhook->updated_at_ms);
     statement_bind_integer(insert, FIELD_CHANGED, webhook->changed);
     statement_bind_integer(insert, FIELD_CURSOR, webhook->cursor);
+    statement_bind_integer(insert, FIELD_FORM, webhook->form);
+    statement_bind_text(insert, FIELD_EXTERNAL_ID, webhook->external_id);
     enum error error = run(database, insert);
     return error == ERROR_NONE ? save(database, webhook) : error;
 }
@@ -78,6 +81,7 @@ static enum error insert(struct store_database *database, const struct webhook *
 void sqlite_read_webhook(const struct statement *row, struct webhook *webhook)
 {
     *webhook = (struct webhook){
+        .form = (enum webhook_form)statement_integer(row, FIELD_FORM),
         .types = (uint32_t)statement_integer(row, FIELD_TYPES),
         .with_text = statement_integer(row, FIELD_WITH_TEXT),
         .enabled = statement_integer(row, FIELD_ENABLED),
@@ -97,6 +101,8 @@ void sqlite_read_webhook(const struct statement *row, struct webhook *webhook)
     statement_text(row, FIELD_ID, webhook->id, sizeof(webhook->id));
     statement_text(row, FIELD_URL, webhook->url, sizeof(webhook->url));
     statement_text(row, FIELD_DEVICE_GROUP, webhook->device_group, sizeof(webhook->device_group));
+    statement_text(row, FIELD_DEVICE_ID, webhook->device_id, sizeof(webhook->device_id));
+    statement_text(row, FIELD_EXTERNAL_ID, webhook->external_id, sizeof(webhook->external_id));
     statement_text(row, FIELD_DESCRIPTION, webhook->description, sizeof(webhook->description));
     statement_text(row, FIELD_DISABLED_REASON, webhook->disabled_reason,
                    sizeof(webhook->disabled_reason));
@@ -106,15 +112,28 @@ void sqlite_read_webhook(const struct statement *row, struct webhook *webhook)
                    sizeof(webhook->health.last_error));
 }
 
-static enum error find(struct store_database *database, const char *id, struct webhook *webhook,
-                       bool *found)
+static enum error read_one(struct store_database *database, struct statement *select,
+                           struct webhook *webhook, bool *found)
 {
-    struct statement *select = get_for(database, FIND_WEBHOOK_ROW, id);
     enum error error = statement_step(&database->handle, select, found);
     if (error == ERROR_NONE && *found)
         sqlite_read_webhook(select, webhook);
     statement_reset(select);
     return error;
+}
+
+static enum error find(struct store_database *database, const char *id, struct webhook *webhook,
+                       bool *found)
+{
+    return read_one(database, get_for(database, FIND_WEBHOOK_ROW, id), webhook, found);
+}
+
+static enum error find_external(struct store_database *database, const char *external_id,
+                                struct webhook *webhook, bool *found)
+{
+    struct statement *select = get(database, FIND_EXTERNAL_WEBHOOK);
+    statement_bind_text(select, FIELD_EXTERNAL_ID, external_id);
+    return read_one(database, select, webhook, found);
 }
 
 static enum error save_progress(struct store_database *database, const struct webhook *webhook)
@@ -279,6 +298,7 @@ const struct webhook_rows sqlite_webhook_rows = {
     .count = count,
     .insert = insert,
     .find = find,
+    .find_external = find_external,
     .save = save,
     .save_progress = save_progress,
     .remove = remove_webhook,

@@ -455,7 +455,10 @@ struct webhook_rows {
     enum error (*insert)(struct store_database *database, const struct webhook *webhook);
     enum error (*find)(struct store_database *database, const char *id, struct webhook *webhook,
                        bool *found);
-    /* Replaces all of it. */
+    /* That with this external id, which is not "". */
+    enum error (*find_external)(struct store_database *database, const char *external_id,
+                                struct webhook *webhook, bool *found);
+    /* Replaces all of it but form and external_id. */
     enum error (*save)(struct store_database *database, const struct webhook *webhook);
     /* Replaces cursor and health. */
     enum error (*save_progress)(struct store_database *database, const struct webhook *webhook);

@@ -23,10 +23,9 @@ static enum error save_changed(struct store_transaction *transaction, struct web
     return error == ERROR_NONE ? rows->save(transaction->database, webhook) : error;
 }
 
-enum error verb_create_webhook(struct store_transaction *transaction, struct store_write *write)
+static enum error insert(struct store_transaction *transaction, struct webhook *webhook)
 {
     const struct webhook_rows *rows = transaction->rows->webhooks;
-    struct webhook *webhook = write->create_webhook.webhook;
     size_t count;
     webhook->created_at_ms = webhook->updated_at_ms = transaction->now_ms;
     enum error error = rows->count(transaction->database, &count);
@@ -37,6 +36,49 @@ enum error verb_create_webhook(struct store_transaction *transaction, struct sto
     if (error == ERROR_NONE)
         error = rows->next_change(transaction->database, &webhook->changed);
     return error == ERROR_NONE ? rows->insert(transaction->database, webhook) : error;
+}
+
+/* What was known of the receiver says nothing any more. */
+static enum error start_over(struct store_transaction *transaction, struct webhook *webhook)
+{
+    webhook->disabled_reason[0] = '\0';
+    webhook->health.failures = webhook->health.failing_since_ms = webhook->health.next_try_ms = 0;
+    return transaction->rows->webhooks->hurry_deliveries(transaction->database, webhook->id,
+                                                         transaction->now_ms);
+}
+
+/* A program that starts again asks for its webhooks once more. */
+static enum error replace(struct store_transaction *transaction, const struct webhook *wanted,
+                          struct webhook *webhook)
+{
+    enum error error = ERROR_NONE;
+    bool is_new = !webhook->enabled || strcmp(webhook->url, wanted->url) != 0;
+    strcpy(webhook->url, wanted->url);
+    strcpy(webhook->device_id, wanted->device_id);
+    webhook->types = wanted->types;
+    webhook->with_text = wanted->with_text;
+    webhook->enabled = true;
+    webhook->updated_at_ms = transaction->now_ms;
+    if (is_new)
+        error = start_over(transaction, webhook);
+    return error == ERROR_NONE ? save_changed(transaction, webhook) : error;
+}
+
+enum error verb_create_webhook(struct store_transaction *transaction, struct store_write *write)
+{
+    struct webhook *webhook = write->create_webhook.webhook, other;
+    bool found = false;
+    enum error error = ERROR_NONE;
+    if (*webhook->external_id)
+        error = transaction->rows->webhooks->find_external(transaction->database,
+                                                           webhook->external_id, &other, &found);
+    if (error == ERROR_NONE && !found)
+        return insert(transaction, webhook);
+    if (error == ERROR_NONE)
+        error = replace(transaction, webhook, &other);
+    if (error == ERROR_NONE)
+        *webhook = other;
+    return error;
 }
 
 static void apply(const struct webhook_change *change, struct webhook *webhook, int64_t now_ms)
@@ -60,15 +102,6 @@ static void apply(const struct webhook_change *change, struct webhook *webhook, 
         webhook->old_secret_until_ms = now_ms + WEBHOOK_SECRET_OVERLAP_MS;
     }
     webhook->updated_at_ms = now_ms;
-}
-
-/* What was known of the receiver says nothing any more. */
-static enum error start_over(struct store_transaction *transaction, struct webhook *webhook)
-{
-    webhook->disabled_reason[0] = '\0';
-    webhook->health.failures = webhook->health.failing_since_ms = webhook->health.next_try_ms = 0;
-    return transaction->rows->webhooks->hurry_deliveries(transaction->database, webhook->id,
-                                                         transaction->now_ms);
 }
 
 enum error verb_change_webhook(struct store_transaction *transaction, struct store_write *write)

@@ -383,6 +383,9 @@ CREATE TABLE webhook (
     url                 TEXT,
     types               INTEGER NOT NULL DEFAULT 0,  -- bits of common/model/event_types.def; 0: all
     device_group        TEXT,                        -- NULL: any
+    device_id           TEXT,                        -- NULL: any
+    form                INTEGER NOT NULL DEFAULT 0,  -- enum webhook_form in common/store/webhooks.h
+    external_id         TEXT,                        -- a program's own name for it; NULL: none
     with_text           INTEGER NOT NULL DEFAULT 0,
     description         TEXT,
     enabled             INTEGER NOT NULL DEFAULT 0,

@@ -1,0 +1,211 @@
+/* GET and POST /webhooks, DELETE /webhooks/{id} */
+#include "api-fcgi/handlers/handlers.h"
+#include "api-fcgi/server/api.h"
+#include "api-fcgi/server/json_body.h"
+#include "api-fcgi/smsgate/program.h"
+#include "api-fcgi/smsgate/program_draft.h"
+#include "api-fcgi/smsgate/smsgate_error.h"
+#include "common/access/api_key.h"
+#include "common/model/smsgate_events.h"
+#include "common/process/webhook_url.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *id_of(const struct webhook *webhook)
+{
+    return *webhook->external_id ? webhook->external_id : webhook->id;
+}
+
+static void put_webhook(struct json_writer *json, const struct webhook *webhook,
+                        const char *signing_key)
+{
+    json_begin_object(json, NULL);
+    json_put_text(json, "id", id_of(webhook));
+    json_put_text(json, "deviceId", *webhook->device_id ? webhook->device_id : NULL);
+    json_put_text(json, "url", webhook->url);
+    json_put_text(json, "event", smsgate_event_of_types(webhook->types));
+    if (signing_key)
+        json_put_text(json, "signingKey", signing_key);
+    json_end_object(json);
+}
+
+/* The webhooks of programs only. The caller frees them, also after an error. */
+static enum error list(struct http_exchange *exchange, struct webhook **webhooks, size_t *count)
+{
+    size_t all = 0;
+    *webhooks = NULL;
+    *count = 0;
+    enum error error = store_list_webhooks(exchange->reader, webhooks, &all);
+    for (size_t i = 0; i < all && error == ERROR_NONE; i++)
+        if ((*webhooks)[i].form == WEBHOOK_SMSGATE)
+            (*webhooks)[(*count)++] = (*webhooks)[i];
+    return error;
+}
+
+enum http_outcome program_webhooks_handle_list(struct http_exchange *exchange)
+{
+    struct webhook *webhooks;
+    size_t count;
+    struct json_writer json = {.out = &exchange->response.body};
+    enum error error = list(exchange, &webhooks, &count);
+    if (error == ERROR_NONE) {
+        http_begin_json(exchange, 200);
+        json_begin_array(&json, NULL);
+        for (size_t i = 0; i < count; i++)
+            put_webhook(&json, &webhooks[i], NULL);
+        json_end_array(&json);
+    }
+    free(webhooks);
+    return error == ERROR_NONE ? HTTP_ANSWERED : http_store_problem(exchange, error);
+}
+
+/* ---- POST ---- */
+
+struct draft {
+    struct webhook webhook;
+    struct webhook_rules rules;
+};
+
+static void release_draft(struct http_exchange *exchange)
+{
+    struct draft *draft = exchange->state->smsgate;
+    explicit_bzero(draft, sizeof(*draft)); /* it has a secret */
+    free(draft);
+}
+
+static void take_id(struct http_exchange *exchange, const char *pointer, const struct json *value,
+                    void *target)
+{
+    struct draft *draft = target;
+    const char *text = json_body_text(exchange, pointer, value);
+    if (!text || *text == '\0')
+        return;
+    if (program_id_valid(text))
+        strcpy(draft->webhook.external_id, text);
+    else
+        http_add_field_error(exchange, pointer, ERROR_INVALID_VALUE,
+                             "must be 1 to 36 visible ASCII characters, without /, ?, # and %%");
+}
+
+static void take_device(struct http_exchange *exchange, const char *pointer,
+                        const struct json *value, void *target)
+{
+    struct draft *draft = target;
+    const char *text = json_body_text(exchange, pointer, value);
+    if (!text || *text == '\0')
+        return;
+    if (device_id_valid(text))
+        strcpy(draft->webhook.device_id, text);
+    else
+        http_add_field_error(exchange, pointer, ERROR_INVALID_VALUE,
+                             "must be 1 to 64 letters, digits, _ and -");
+}
+
+static void take_url(struct http_exchange *exchange, const char *pointer, const struct json *value,
+                     void *target)
+{
+    struct draft *draft = target;
+    char problem[ERRMSG_SIZE];
+    const char *text = json_body_text(exchange, pointer, value);
+    if (text && webhook_url_check(text, &draft->rules, problem))
+        strcpy(draft->webhook.url, text);
+    else if (text)
+        http_add_field_error(exchange, pointer, ERROR_INVALID_VALUE, "%s", problem);
+}
+
+static void take_event(struct http_exchange *exchange, const char *pointer,
+                       const struct json *value, void *target)
+{
+    struct draft *draft = target;
+    const char *text = json_body_text(exchange, pointer, value);
+    draft->webhook.types = text ? smsgate_event_types(text) : 0;
+    if (text && draft->webhook.types == 0)
+        http_add_field_error(exchange, pointer, ERROR_INVALID_VALUE,
+                             "must be an event that this gateway has: " SMSGATE_EVENTS);
+}
+
+static void answer_created(struct http_exchange *exchange)
+{
+    const struct draft *draft = exchange->state->smsgate;
+    struct json_writer json = {.out = &exchange->response.body};
+    if (exchange->write.result != ERROR_NONE) {
+        webhooks_refuse(exchange, exchange->write.result);
+        return;
+    }
+    log_info("webhook created", LOG_TEXT("webhook", draft->webhook.id),
+             LOG_TEXT_IF_ANY("key", exchange->key_id));
+    http_begin_json(exchange, 201);
+    bool has_own_key = *exchange->api->settings->smsgate_signing_key == '\0';
+    put_webhook(&json, &draft->webhook, has_own_key ? draft->webhook.secret : NULL);
+}
+
+static bool read_draft(struct http_exchange *exchange, struct draft *draft)
+{
+    static const struct json_body_field fields[] = {
+        {"/id", false, take_id, NULL},
+        {"/deviceId", false, take_device, NULL},
+        {"/url", true, take_url, NULL},
+        {"/event", true, take_event, NULL},
+    };
+    char problem[ERRMSG_SIZE];
+    if (webhook_rules_read(exchange->api->settings, &draft->rules, problem))
+        return json_body_take(exchange, fields, ARRAY_LENGTH(fields), draft);
+    http_problem(exchange, ERROR_NOT_CONFIGURED, "%s.", problem);
+    return false;
+}
+
+enum http_outcome program_webhooks_handle_create(struct http_exchange *exchange)
+{
+    struct draft *draft = calloc(1, sizeof(*draft));
+    if (!draft)
+        return http_problem(exchange, ERROR_INTERNAL, "Not enough memory.");
+    exchange->state->smsgate = draft;
+    exchange->release = release_draft;
+    if (!read_draft(exchange, draft))
+        return HTTP_ANSWERED;
+    struct webhook *webhook = &draft->webhook;
+    webhook->form = WEBHOOK_SMSGATE;
+    webhook->enabled = true;
+    webhook->with_text = webhook->types & EVENT_BIT(EVENT_INBOX_RECEIVED);
+    if (webhook->with_text && !(exchange->scopes & API_SCOPE_TEXT))
+        return webhooks_refuse(exchange, ERROR_SCOPE_MISSING);
+    if (!webhook_id_make(webhook->id) || !webhook_secret_make(webhook->secret))
+        return http_problem(exchange, ERROR_INTERNAL, "No random bytes for a secret.");
+    exchange->write = (struct store_write){.verb = STORE_CREATE_WEBHOOK,
+                                           .create_webhook.webhook = webhook};
+    return http_park(exchange, answer_created);
+}
+
+/* ---- DELETE ---- */
+
+static void answer_removed(struct http_exchange *exchange)
+{
+    const struct store_write *write = &exchange->write;
+    if (write->result != ERROR_NONE && write->result != ERROR_WEBHOOK_NOT_FOUND) {
+        webhooks_refuse(exchange, write->result);
+        return;
+    }
+    if (write->result == ERROR_NONE)
+        log_info("webhook deleted", LOG_TEXT("webhook", write->remove_webhook.id),
+                 LOG_TEXT_IF_ANY("key", exchange->key_id));
+    smsgate_answer_empty(exchange, 204);
+}
+
+enum http_outcome program_webhooks_handle_remove(struct http_exchange *exchange)
+{
+    struct webhook *webhooks;
+    size_t count;
+    bool found = false;
+    exchange->write = (struct store_write){.verb = STORE_REMOVE_WEBHOOK};
+    enum error error = list(exchange, &webhooks, &count);
+    for (size_t i = 0; i < count && error == ERROR_NONE && !found; i++) {
+        found = strcmp(id_of(&webhooks[i]), exchange->request.path_argument) == 0;
+        if (found)
+            strcpy(exchange->write.remove_webhook.id, webhooks[i].id);
+    }
+    free(webhooks);
+    if (error != ERROR_NONE)
+        return http_store_problem(exchange, error);
+    return found ? http_park(exchange, answer_removed) : smsgate_answer_empty(exchange, 204);
+}
