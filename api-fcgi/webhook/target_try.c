@@ -139,29 +139,29 @@ struct headers {
     char id[HEADER_SIZE], timestamp[HEADER_SIZE], signature[HEADER_SIZE];
 };
 
-/* As SMSGate's app signs. `id` stays "": the body has it. */
-static void make_smsgate_headers(const char *key, const struct delivery *delivery, int64_t wall_ms,
+/* As SMSGate's app signs; `id` stays "", because the body has it. False: the key is too long. */
+static bool make_smsgate_headers(const char *key, const struct delivery *delivery, int64_t wall_ms,
                                  struct headers *headers)
 {
     char timestamp[24], mac[SECRET_HEX_MAC_SIZE];
     int length = snprintf(timestamp, sizeof(timestamp), "%" PRId64, wall_ms / 1000);
     const struct secret_part parts[2] = {{delivery->body, delivery->body_length},
                                          {timestamp, (size_t)length}};
-    secret_sign_hex(key, parts, 2, mac);
     headers->id[0] = '\0';
+    if (!secret_sign_hex(key, parts, 2, mac))
+        return false;
     snprintf(headers->timestamp, HEADER_SIZE, "X-Timestamp: %s", timestamp);
     snprintf(headers->signature, HEADER_SIZE, "X-Signature: %s", mac);
+    return true;
 }
 
 static bool make_headers(const struct try_maker *maker, const struct webhook *webhook,
                          const struct delivery *delivery, int64_t wall_ms, struct headers *headers)
 {
-    if (webhook->form == WEBHOOK_SMSGATE) {
-        const char *key = maker->options.signing_key;
-        make_smsgate_headers(*key ? key : webhook->secret, delivery, wall_ms, headers);
-        return true;
-    }
     char id[WEBHOOK_DELIVERY_NAME_SIZE], signature[SIGNATURE_SIZE];
+    const char *key = maker->options.signing_key;
+    if (webhook->form == WEBHOOK_SMSGATE)
+        return make_smsgate_headers(*key ? key : webhook->secret, delivery, wall_ms, headers);
     const char *old_secret = wall_ms < webhook->old_secret_until_ms ? webhook->old_secret : "";
     webhook_delivery_name(delivery->event_id, delivery->event_at_ms, id);
     if (!signature_make(webhook->secret, old_secret, id, wall_ms / 1000, delivery->body,
@@ -186,7 +186,7 @@ void try_begin(struct try_maker *maker, struct target *target, struct delivery *
         snprintf(refused.problem, sizeof(refused.problem), "the URL %.*s",
                  HTTP_CLIENT_PROBLEM_SIZE - 16, errmsg);
     else if (!make_headers(maker, &target->webhook, delivery, time->wall_ms, &headers))
-        snprintf(refused.problem, sizeof(refused.problem), "its secret is no key in base 64");
+        snprintf(refused.problem, sizeof(refused.problem), "its secret is no key");
     if (*refused.problem) {
         end_try(maker, try, &refused);
         return;

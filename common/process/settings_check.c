@@ -159,6 +159,15 @@ static bool check_webhooks(const struct settings *settings, char *errmsg)
     return webhook_rules_read(settings, &rules, errmsg);
 }
 
+static bool check_signing_key(const struct settings *settings, char *errmsg)
+{
+    enum { MOST_BYTES = 64 };
+    int length = (int)strlen(settings->smsgate_signing_key);
+    return length <= MOST_BYTES ||
+           errmsg_set(errmsg, "SMSGATE_SIGNING_KEY may have %d bytes, and it has %d", MOST_BYTES,
+                      length);
+}
+
 static bool check_keywords(const char *name, const char *list, char *errmsg)
 {
     char reason[ERRMSG_SIZE];
@@ -170,7 +179,7 @@ bool settings_check(const struct settings *settings, char errmsg[ERRMSG_SIZE])
     return check_tls(settings, errmsg) && check_listen_address(settings, errmsg) &&
            check_public_url(settings, errmsg) && check_origins(settings, errmsg) &&
            check_runtime_dir(settings, errmsg) && check_inbox_retention(settings, errmsg) &&
-           check_webhooks(settings, errmsg) &&
+           check_webhooks(settings, errmsg) && check_signing_key(settings, errmsg) &&
            check_keywords("OPT_OUT_KEYWORDS", settings->opt_out_keywords, errmsg) &&
            check_keywords("OPT_IN_KEYWORDS", settings->opt_in_keywords, errmsg);
 }

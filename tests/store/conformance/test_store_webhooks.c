@@ -126,6 +126,47 @@ static void a_webhook_is_kept_as_it_was_created(void **state)
     assert_int_equal(last_change(fixture), 2);
 }
 
+static struct webhook given_named_webhook(struct store_fixture *fixture, const char *id,
+                                          const char *url, uint32_t types)
+{
+    struct webhook webhook = {.form = WEBHOOK_SMSGATE, .enabled = true, .types = types};
+    strcpy(webhook.id, id);
+    strcpy(webhook.url, url);
+    strcpy(webhook.external_id, "mine");
+    strcpy(webhook.device_id, "phone");
+    strcpy(webhook.secret, id);
+    struct store_write write = {.verb = STORE_CREATE_WEBHOOK, .create_webhook.webhook = &webhook};
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    return webhook;
+}
+
+static void a_webhook_with_the_external_id_of_another_takes_its_place(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct webhook first = given_named_webhook(fixture, "wh_one", "https://one.example/", 2),
+                   stored;
+    const struct webhook_delivery waiting = delivery_of(5, WEBHOOK_DELIVERY_WAITING, INT64_MAX / 2);
+    noted(fixture, &first, 5, &waiting, "it is gone");
+    struct webhook second = given_named_webhook(fixture, "wh_two", "https://two.example/", 4);
+    assert_string_equal(second.id, "wh_one");
+    assert_string_equal(second.secret, "wh_one");
+    assert_true(second.enabled);
+    assert_string_equal(second.disabled_reason, "");
+    assert_int_equal(second.cursor, 5);
+    store_fixture_reopen(fixture);
+    stored = stored_webhook(fixture, "wh_one");
+    assert_int_equal(stored.form, WEBHOOK_SMSGATE);
+    assert_string_equal(stored.external_id, "mine");
+    assert_string_equal(stored.device_id, "phone");
+    assert_string_equal(stored.url, "https://two.example/");
+    assert_int_equal(stored.types, 4);
+    assert_true(stored.changed > first.changed);
+    assert_due(fixture, "wh_one", store_fixture_now_ms(), 1, 5); /* another URL: tried at once */
+    assert_int_equal(remove_webhook(fixture, "wh_one"), ERROR_NONE);
+    second = given_named_webhook(fixture, "wh_three", "https://two.example/", 4);
+    assert_string_equal(second.id, "wh_three");
+}
+
 static void there_are_so_many_webhooks_and_no_more(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -503,6 +544,7 @@ static void texts_are_not_sent_elsewhere_without_the_scope(void **state)
 }
 
 UNIT_TESTS(STORE_TEST(a_webhook_is_kept_as_it_was_created),
+           STORE_TEST(a_webhook_with_the_external_id_of_another_takes_its_place),
            STORE_TEST(there_are_so_many_webhooks_and_no_more),
            STORE_TEST(a_change_changes_what_is_set), STORE_TEST(the_cursor_only_grows),
            STORE_TEST(a_delivery_waits_until_it_is_delivered),
