@@ -33,6 +33,25 @@ def unit(program, *names):
 API, STORE, BROKER, HANDSHAKE, SCRIPTS, PHONE = "api-fcgi", "store", "broker", "handshake", "scripts", "phone-sim"
 
 MUTATIONS = [
+    # ---- polled devices ----
+    Mutation("polled-registration", STORE, "a new registration of a phone is listed nothing of the one before",
+             "common/store/verbs/polled.c", "    if (!message_id_equal(&row->journal, &state->poll->holder.journal))\n",
+             "    if (message_id_equal(&row->journal, &row->id))\n",
+             unit("test_store_polled", "another_registration_is_given_nothing_of_the_first")),
+    Mutation("polled-until-report", STORE, "a message is listed no more after the first report",
+             "common/store/verbs/polled.c", "    return row->report_seq < 0 && age_ms",
+             "    return row->report_seq < 1 && age_ms",
+             unit("test_store_polled", "an_offer_is_the_phones_once_it_is_listed")),
+    Mutation("polled-cancel", STORE, "an app that would send it is not asked to cancel a message",
+             "common/store/verbs/transition.c", "(!found || device.app_version >= POLLED_APP_CANCELS);", "true;",
+             unit("test_store_polled", "an_app_is_asked_to_cancel_only_if_it_understands")),
+    Mutation("polled-one-segment", STORE, "a code of a polled device proves nothing about a message of several segments",
+             "common/store/verbs/messages.c", "(!report->of_one_segment || row.segments == 1);", "true;",
+             unit("test_store_polled", "reports_move_a_message_as_those_of_an_assured_device")),
+    Mutation("polled-one-at-a-time", STORE, "an app that may send twice has one message at a time",
+             "common/store/verbs/polled.c", "    if (state->paused || state->waiting >= state->window ||\n",
+             "    if (state->paused ||\n",
+             unit("test_store_polled", "an_app_of_one_is_listed_one_of_several_offers")),
     # ---- api-fcgi ----
     Mutation("scope-of-the-route", API, "a key opens only the routes of its scopes",
              "api-fcgi/auth/authorize.c", "    if (key.scopes & scope)\n", "    if (key.scopes)\n",

@@ -16,6 +16,7 @@ from harness.gateway import ROOT, programs_folder
 from harness.ledgers import DELIVERED, SENT, settle_and_check
 from harness.phone import AssuredPhone
 from harness.sanitizers import tell
+from harness.smsgate_app import App, code, element
 from harness.waiting import wait_for
 from harness.webhook_receiver import OK, Receiver
 
@@ -42,6 +43,8 @@ BATCH_POINTS = [("store.within_batch", 1, False), ("store.within_batch", 80, Fal
                 ("store.before_commit", 1, False), ("store.after_commit", 1, True), ("api.before_answer", 1, True)]
 # When a phone passes on an SMS, and whether it is there then.
 RECEIVE_POINTS = [("broker.before_receive", False), ("broker.after_receive", True)]
+# When a phone with SMSGate has asked for its messages, or reported, and what the message is then.
+POLLED_POINTS = [("store.before_commit", "queued"), ("api.before_listing", "accepted"), ("api.before_report_answer", "sent")]
 # When the sender of webhooks ends: its receiver has the event then, and gets it once more with the same id.
 WEBHOOK_POINTS = ["webhook.after_answer", "webhook.before_note"]
 POINTS = [("api_fcgi", *point) for point in API_POINTS] + \
@@ -105,6 +108,33 @@ def test_a_request_whose_answer_is_lost_is_sent_again_and_creates_one_message(ma
     if committed:
         assert stored == [(uuid.UUID(again.json()["message_id"]).bytes,)]
     assert post("another text").json()["code"] == "idempotency_key_reused"
+
+
+def test_what_a_phone_was_listed_is_on_disk_before_the_answer(make_gateway):
+    gateway = make_gateway().start()
+    app = App(gateway)
+    app.take(app.register(f"Bearer {code(gateway)}"))
+    message_id = app.send()
+    listed = []
+    for point, status in POLLED_POINTS:
+        gateway.api_fcgi.kill()
+        gateway.api_fcgi.environment["FAIL_POINT"] = f"{point}:1"
+        gateway.api_fcgi.start()
+        if listed:
+            app.ask("PATCH", "/message", [element(listed[0]["id"], "Sent")])
+        else:
+            app.ask("GET", "/message")
+        assert gateway.api_fcgi.wait() == -signal.SIGKILL, tell(gateway.api_fcgi.log())
+        del gateway.api_fcgi.environment["FAIL_POINT"]
+        gateway.api_fcgi.start()
+        assert app.status(message_id) == status
+        if status == "accepted":
+            listed = app.messages()
+            assert [entry["id"] for entry in listed] == [message_id.replace("-", "") + "-1"] and app.messages() == listed
+    app.report(element(listed[0]["id"], "Sent"))
+    assert app.status(message_id) == "sent" and app.messages() == []
+    assert gateway.query("SELECT count(*) FROM message_event WHERE status = 4") == [(1,)]
+    app.client.close()
 
 
 def test_an_incoming_sms_that_is_not_acknowledged_comes_again_and_is_stored_once(make_gateway):
@@ -193,7 +223,7 @@ def test_every_fail_point_is_walked():
     named = {name for path in sources
              for name in re.findall(r'FAIL_POINT\("(.*?)"\)', path.read_text())}
     assert named == {point for _, point, _ in POINTS} | {point for point, _, _ in BATCH_POINTS} | \
-        {point for point, _ in RECEIVE_POINTS} | set(WEBHOOK_POINTS)
+        {point for point, _ in RECEIVE_POINTS} | set(WEBHOOK_POINTS) | {point for point, _ in POLLED_POINTS}
 
 
 @pytest.mark.parametrize("program", ["api-fcgi", "ws-broker"])

@@ -216,6 +216,22 @@ static void without_a_stream_a_phone_takes_what_is_due(void **state)
     assert_consistent(fixture);
 }
 
+/* The broker, too, gives such an app one; this holds where the app was another one then. */
+static void an_app_of_one_is_listed_one_of_several_offers(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct phone phone = given_phone(fixture);
+    given_stream(fixture, &phone, NULL);
+    for (int i = 0; i < 3; i++) {
+        given_message(fixture, "+491511234567", "a text");
+        given_offer(fixture, device, &phone.journal);
+    }
+    assert_int_equal(poll_as(fixture, &phone, APP_OF_ONE, NULL, NULL), 1);
+    assert_int_equal(poll_as(fixture, &phone, APP_OF_ONE, NULL, NULL), 1);
+    assert_int_equal(count_messages_in(fixture, MESSAGE_DISPATCHED), 2);
+    assert_int_equal(poll_as(fixture, &phone, NEW_APP, NULL, NULL), 3);
+}
+
 static void nothing_is_accepted_while_sending_is_paused(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -389,6 +405,7 @@ UNIT_TESTS(STORE_TEST(an_offer_is_the_phones_once_it_is_listed),
            STORE_TEST(another_registration_is_given_nothing_of_the_first),
            STORE_TEST(a_stream_that_opens_again_keeps_the_offers),
            STORE_TEST(without_a_stream_a_phone_takes_what_is_due),
+           STORE_TEST(an_app_of_one_is_listed_one_of_several_offers),
            STORE_TEST(nothing_is_accepted_while_sending_is_paused),
            STORE_TEST(reports_move_a_message_as_those_of_an_assured_device),
            STORE_TEST(what_was_proved_unsent_has_another_name_the_next_time),
