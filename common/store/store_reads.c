@@ -255,6 +255,26 @@ void store_device_page_fini(struct store_device_page *page)
     *page = (struct store_device_page){0};
 }
 
+/* Who begins to follow has seen all until the last poll: what it then reads again, it finds to be so already. */
+static enum error read_moves(struct store_reader *reader, struct store_work *work)
+{
+    const struct store_event_query query = {
+        .after = work->moves_cursor,
+        .limit = STORE_WORK_PAGE,
+        .types = EVENT_MESSAGE_BITS,
+    };
+    int64_t oldest;
+    work->moves = (struct store_event_page){0};
+    if (!work->follows)
+        return store_read_event_range(reader, &oldest, &work->moves_cursor);
+    enum error error = store_list_events(reader, &query, &work->moves);
+    if (error != ERROR_NONE)
+        store_event_page_fini(&work->moves);
+    else
+        work->moves_cursor = work->moves.last;
+    return error;
+}
+
 enum error store_poll_work(struct store_reader *reader, struct store_work *work)
 {
     enum error error = reader->backend->poll_work(reader->reader, work);
@@ -262,6 +282,8 @@ enum error store_poll_work(struct store_reader *reader, struct store_work *work)
         return error;
     if (work->stuck_for_ms != 0)
         error = store_count_waits(reader, STORE_MAX_COUNTED, work->waiting);
+    if (error == ERROR_NONE)
+        error = read_moves(reader, work);
     if (error != ERROR_NONE)
         return error;
     if (work->cancel_count > 0)
@@ -271,7 +293,7 @@ enum error store_poll_work(struct store_reader *reader, struct store_work *work)
     if (work->configured_count > 0)
         work->configured_cursor = work->configured[work->configured_count - 1].traits.configured;
     work->more = work->cancel_count == STORE_WORK_PAGE || work->revoked_count == STORE_WORK_PAGE ||
-                 work->configured_count == STORE_CONFIGURED_PAGE;
+                 work->configured_count == STORE_CONFIGURED_PAGE || work->moves.more;
     return ERROR_NONE;
 }
 

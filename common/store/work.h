@@ -7,6 +7,7 @@
 #include "common/model/device.h"
 #include "common/model/message.h"
 #include "common/model/message_ref.h"
+#include "common/store/events.h"
 
 struct store_reader;
 
@@ -36,12 +37,15 @@ struct store_configured_device {
    core/work.c passes on what was found. */
 struct store_work {
     struct message_id broker; /* the instance that asks; only its own devices are looked at */
-    int64_t stuck_for_ms;     /* 0: stuck messages are not counted */
+    bool follows; /* the events of messages are asked for: where others move them (core/polled.h) */
+    int64_t stuck_for_ms; /* 0: stuck messages are not counted */
 
     /* Where the pages begin; all zero: at the beginning. Moved to the last of each page, for the next. */
     struct message_id cancel_cursor;
     char revoked_cursor[DEVICE_ID_SIZE];
     int64_t configured_cursor; /* the number of the last decision that was found */
+    int64_t
+        moves_cursor; /* the id up to which they were seen; without `follows`, the newest there is */
 
     /* Out */
     struct store_cancel_request cancel_requests[STORE_WORK_PAGE]; /* the oldest messages first */
@@ -51,7 +55,8 @@ struct store_work {
     /* In the order of the decisions. */
     struct store_configured_device configured[STORE_CONFIGURED_PAGE];
     size_t configured_count;
-    bool more; /* a list may have another page */
+    struct store_event_page moves; /* the caller does store_event_page_fini after success */
+    bool more;                     /* a list may have another page */
     /* By status, the messages that have neither finished nor changed for stuck_for_ms. Of a long queue only the first
        are looked at. */
     int64_t stuck[MESSAGE_STATUS_COUNT];

@@ -52,7 +52,7 @@ static void a_deadline_has_a_consequence(void **state)
         const struct session_state_rule *rule = &session_states[i];
         assert_int_equal(rule->deadline == DEADLINE_NONE, rule->expiry == EXPIRY_NOTHING);
         assert_int_equal(rule->deadline == DEADLINE_NONE,
-                         i == SESSION_CONNECTING || i == SESSION_READY);
+                         i == SESSION_CONNECTING || i == SESSION_READY || i == SESSION_ASIDE);
         assert_int_equal(rule->phase != PHASE_CONNECTED, rule->expiry == EXPIRY_CLOSE);
     }
 }

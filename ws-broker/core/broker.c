@@ -14,6 +14,7 @@
 #include "ws-broker/core/incoming.h"
 #include "ws-broker/core/lifecycle.h"
 #include "ws-broker/core/offer.h"
+#include "ws-broker/core/polled.h"
 #include "ws-broker/core/report.h"
 #include "ws-broker/core/throttle.h"
 #include "ws-broker/core/token_revocation.h"
@@ -39,14 +40,16 @@ enum error broker_check_admission(const struct broker *broker)
     return full ? ERROR_TOO_MANY_PHONES : ERROR_NONE;
 }
 
-bool broker_session_opened(struct broker *broker, const char *device_id, const char *token_id,
-                           const struct device_protocol *protocol, int64_t now_ms, session_id *id)
+/* NULL when no device is admitted, or without memory. */
+static struct session *open_session(struct broker *broker, const char *device_id,
+                                    const char *token_id, const struct device_protocol *protocol,
+                                    int64_t now_ms)
 {
     struct session *session = broker_check_admission(broker) == ERROR_NONE
                                   ? session_table_open(&broker->sessions)
                                   : NULL;
     if (!session)
-        return false;
+        return NULL;
     strcpy(session->device_id, device_id);
     strcpy(session->token_id, token_id);
     session->protocol = protocol;
@@ -58,8 +61,30 @@ bool broker_session_opened(struct broker *broker, const char *device_id, const c
     session->frame_tokens = (double)broker->options.max_frames_per_second * 2;
     session->work_tokens_at_ms = 0; /* long ago: its bucket is full */
     lifecycle_begin(broker, session);
-    *id = session->id;
     broker_metrics_set_sessions(broker->options.metrics, broker->sessions.open_count);
+    return session;
+}
+
+bool broker_session_opened(struct broker *broker, const char *device_id, const char *token_id,
+                           const struct device_protocol *protocol, int64_t now_ms, session_id *id)
+{
+    const struct session *session = open_session(broker, device_id, token_id, protocol, now_ms);
+    if (session)
+        *id = session->id;
+    return session;
+}
+
+bool broker_stream_opened(struct broker *broker, const char *device_id, const char *token_id,
+                          const struct message_id *journal, int64_t now_ms, session_id *id)
+{
+    struct session *session = open_session(broker, device_id, token_id, &device_protocol_polled,
+                                           now_ms);
+    if (!session)
+        return false;
+    *id = session->id;
+    session->journal_id = *journal;
+    polled_began(broker);
+    connect_device(broker, session, now_ms);
     return true;
 }
 
@@ -116,6 +141,8 @@ void broker_session_closed(struct broker *broker, session_id id, int64_t now_ms)
         log_info("device disconnected", LOG_TEXT("device_id", session->device_id),
                  LOG_NUMBER("session", session->connection_epoch));
     }
+    if (session->protocol->is_polled)
+        polled_ended(broker);
     phone_heap_remove(&broker->phone_heap, &session->heap_entry);
     session_table_close(&broker->sessions, session);
     broker_metrics_set_sessions(broker->options.metrics, broker->sessions.open_count);
@@ -187,6 +214,8 @@ enum session_output broker_take_output(struct broker *broker, session_id id, int
     broker_metrics_count_output(broker->options.metrics, output, type);
     if (output == OUTPUT_CLOSE)
         *close_error = session->close_error;
+    if (output != OUTPUT_NOTHING && session->protocol->is_polled)
+        session->heard_at_ms = now_ms; /* it says nothing, but takes what is written */
     if (output == OUTPUT_FRAME) {
         session->took_at_ms = now_ms;
         throttle_update(broker, session, now_ms);
@@ -216,6 +245,13 @@ static bool check_deadlines(struct broker *broker, struct session *session, int6
     return !ends;
 }
 
+static int64_t ping_interval_ms(const struct broker *broker, const struct session *session)
+{
+    enum { COMMENT_MS = 15000 };
+    int64_t interval_ms = broker->options.liveness_timeout_ms / 3;
+    return session->protocol->is_polled ? MIN(interval_ms, COMMENT_MS) : interval_ms;
+}
+
 static void tick_session(struct broker *broker, struct session *session, int64_t now_ms)
 {
     if (!check_deadlines(broker, session, now_ms))
@@ -223,14 +259,16 @@ static void tick_session(struct broker *broker, struct session *session, int64_t
     if (session->paused && session->control_count > 0 &&
         now_ms - session->took_at_ms >= NOT_READING_MS)
         close_session(broker, session, ERROR_NOT_READING, now_ms);
-    if (now_ms - session->pinged_at_ms >= broker->options.liveness_timeout_ms / 3) {
+    if (now_ms - session->pinged_at_ms >= ping_interval_ms(broker, session)) {
         session->pinged_at_ms = now_ms;
         session->ping_due = true;
         action_queue_push_for(&broker->actions, BROKER_WRITE, session);
     }
     unsigned in_flight = session->in_flight_count;
     session_forget_silent(session, now_ms);
-    if (session_answer_is_overdue(session, now_ms))
+    if (session->protocol->is_polled)
+        polled_tick(broker, session, now_ms);
+    else if (session_answer_is_overdue(session, now_ms))
         close_session(broker, session, ERROR_ACK_TIMEOUT, now_ms);
     connect_update_device(broker, session, now_ms);
     /* Time alone makes a device eligible again or frees a place in its window; most have nothing to update. */
@@ -243,10 +281,12 @@ static int64_t next_check_ms(const struct broker *broker, const struct session *
                              int64_t now_ms)
 {
     int64_t liveness_ms = broker->options.liveness_timeout_ms;
-    bool idle = session->state == SESSION_READY && !session->dropped && !session->paused &&
-                !session->throttled && !session->spoke && !session->info_changed &&
-                session->in_flight_count == 0 && session->heap_entry.position != 0;
-    return idle ? MIN(session->pinged_at_ms + liveness_ms / 3, session->heard_at_ms + liveness_ms)
+    bool idle = (session->state == SESSION_READY || session->state == SESSION_ASIDE) &&
+                !session->dropped && !session->paused && !session->throttled && !session->spoke &&
+                !session->info_changed && session->in_flight_count == 0 &&
+                (session->heap_entry.position != 0 || session->state == SESSION_ASIDE);
+    return idle ? MIN(session->pinged_at_ms + ping_interval_ms(broker, session),
+                      session->heard_at_ms + liveness_ms)
                 : now_ms;
 }
 

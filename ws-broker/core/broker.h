@@ -43,6 +43,11 @@ MUST_CHECK bool broker_session_opened(struct broker *broker, const char *device_
                                       const char *token_id, const struct device_protocol *protocol,
                                       int64_t now_ms, session_id *id);
 
+/* The same of a polled device, by its stream. Its journal is its registration (device_token_journal). */
+MUST_CHECK bool broker_stream_opened(struct broker *broker, const char *device_id,
+                                     const char *token_id, const struct message_id *journal,
+                                     int64_t now_ms, session_id *id);
+
 /* Whether the core takes more from the device now: not after BROKER_PAUSE. */
 bool broker_session_is_read(const struct broker *broker, session_id id);
 

@@ -44,6 +44,10 @@ struct broker {
     } work;
 
     struct {
+        unsigned session_count; /* while there is any, the events of messages are followed */
+    } polled;
+
+    struct {
         bool noting; /* a request is at the store */
     } device_waits;
 

@@ -11,6 +11,7 @@
 #include "ws-broker/core/eligibility.h"
 #include "ws-broker/core/lifecycle.h"
 #include "ws-broker/core/offer.h"
+#include "ws-broker/core/polled.h"
 #include "ws-broker/core/throttle.h"
 #include "ws-broker/core/token_revocation.h"
 #include "ws-broker/core/warnings.h"
@@ -95,7 +96,7 @@ static void send_verdicts(struct broker *broker, struct session *session,
         else if (entry->verdict == STORE_VERDICT_DROP)
             offer_send_drop(broker, session, &entry->ref);
     }
-    for (size_t i = 0; session->protocol->can_cancel && i < write->connect.in_flight_count; i++) {
+    for (size_t i = 0; session->protocol->write_cancel && i < write->connect.in_flight_count; i++) {
         const struct store_in_flight *message = &write->connect.in_flight[i];
         if (message->cancel_requested)
             cancel_send(broker, session, &message->ref);
@@ -115,13 +116,19 @@ static void greet(struct broker *broker, struct session *session)
 static void complete_connect(struct broker *broker, struct session *session,
                              const struct store_write *write, int64_t now_ms)
 {
-    restore_in_flight(broker, session, write, now_ms);
+    if (session->protocol->is_polled)
+        polled_restore(broker, session, &write->connect, now_ms);
+    else
+        restore_in_flight(broker, session, write, now_ms);
     configuration_take(broker, session, &write->connect.traits, now_ms);
     /* A new connection does not bring another burst either. */
     session->budget_offset_ms = broker->housekeeping.wall_offset_ms;
     session->send_budget = write->connect.send_budget;
     configuration_limit_budget(broker, session, now_ms);
-    greet(broker, session);
+    if (session->protocol->is_polled)
+        polled_greet(broker, session, &write->connect, now_ms);
+    else
+        greet(broker, session);
     send_verdicts(broker, session, write);
     lifecycle_enter(broker, session, SESSION_READY, now_ms);
     broker->dispatch.due = true;
@@ -196,6 +203,7 @@ static void submit_connect(struct broker *broker, struct session *session)
     struct store_request *request = store_request_new(&connect_kind, session->id);
     struct store_write *write = &request->write;
     write->connect.holder = session_holder(session);
+    write->connect.polled = session->protocol->is_polled;
     strcpy(write->connect.token_id, session->token_id);
     write->connect.entries = session->entries;
     write->connect.entry_count = session->entry_count;
@@ -210,7 +218,7 @@ static void submit_connect(struct broker *broker, struct session *session)
 
 /* The device has said who it is: this is its current connection from now on, unless it has opened a newer one. Such a
    greeting is late, perhaps from before the device was wiped. */
-static void connect_device(struct broker *broker, struct session *session, int64_t now_ms)
+void connect_device(struct broker *broker, struct session *session, int64_t now_ms)
 {
     struct session *other = session_table_current(&broker->sessions, session->device_id);
     session->identified = true;
@@ -218,7 +226,9 @@ static void connect_device(struct broker *broker, struct session *session, int64
         close_session(broker, session, ERROR_REPLACED, now_ms);
         return;
     }
-    if (other)
+    if (other && other->protocol->is_polled && session->protocol->is_polled)
+        polled_set_aside(broker, other, now_ms);
+    else if (other)
         close_session(broker, other, ERROR_REPLACED, now_ms);
     if (!session_table_set_current(&broker->sessions, session))
         allocation_check(NULL);
@@ -234,12 +244,6 @@ static void take_info(struct session *session, struct frame *frame)
     configuration_take_sims(session);
 }
 
-static void set_credit(struct session *session, unsigned credit)
-{
-    session->credit = credit;
-    session->heap_entry.window = MAX(1, session_limit(session));
-}
-
 void connect_take_device_info(struct broker *broker, struct session *session, struct frame *frame,
                               int64_t now_ms)
 {
@@ -252,7 +256,7 @@ void connect_take_hello(struct broker *broker, struct session *session, struct f
 {
     take_info(session, frame);
     session->journal_id = frame->journal;
-    set_credit(session, frame->credit);
+    session_set_credit(session, frame->credit);
     lifecycle_enter(broker, session, SESSION_SYNCING, now_ms);
 }
 
@@ -328,7 +332,7 @@ void connect_take_device_update(struct broker *broker, struct session *session, 
 void connect_take_credit(struct broker *broker, struct session *session, struct frame *frame,
                          int64_t now_ms)
 {
-    set_credit(session, frame->credit);
+    session_set_credit(session, frame->credit);
     broker->dispatch.due = true;
     eligibility_update(broker, session, now_ms);
 }

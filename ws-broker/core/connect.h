@@ -22,6 +22,9 @@ void connect_take_device_update(struct broker *broker, struct session *session, 
 void connect_take_credit(struct broker *broker, struct session *session, struct frame *frame,
                          int64_t now_ms);
 
+/* The device has said who it is. */
+void connect_device(struct broker *broker, struct session *session, int64_t now_ms);
+
 /* Writes the device's row when it is out of date, but not too often. */
 void connect_update_device(struct broker *broker, struct session *session, int64_t now_ms);
 

@@ -22,12 +22,16 @@ static void write_connection_ack(struct buffer *out, const char *device_id,
     frame_write_connection_ack(out, device_id);
 }
 
+static void write_revoke(struct buffer *out, const struct message_ref *ref)
+{
+    frame_write_order(out, FRAME_SENT_REVOKE, ref);
+}
+
 const struct device_protocol device_protocol_basic = {
     .name = "basic",
     .subprotocol = "",
     .stages = {[PHASE_GREETING] = STAGE_BASIC_INFO, [PHASE_CONNECTED] = STAGE_BASIC},
     .has_journal = false,
-    .can_cancel = false,
     .flushes_at_drain = true,
     .answer_timeout_ms = report_timeout_ms,
     .greeting = FRAME_SENT_CONNECTION_ACK,
@@ -43,13 +47,23 @@ const struct device_protocol device_protocol_assured = {
                [PHASE_JOURNAL] = STAGE_JOURNAL,
                [PHASE_CONNECTED] = STAGE_ASSURED},
     .has_journal = true,
-    .can_cancel = true,
     .flushes_at_drain = false,
     .answer_timeout_ms = ack_timeout_ms,
+    .cancel = FRAME_SENT_REVOKE,
+    .write_cancel = write_revoke,
     .greeting = FRAME_SENT_WELCOME,
     .write_greeting = frame_write_welcome,
     .message = FRAME_SENT_OFFER,
     .write_message = frame_write_offer,
+};
+
+const struct device_protocol device_protocol_polled = {
+    .name = "polled",
+    .has_journal = true,
+    .is_polled = true,
+    .answer_timeout_ms = ack_timeout_ms,
+    .cancel = FRAME_SENT_MESSAGE_CANCELLED,
+    .write_cancel = frame_write_message_cancelled,
 };
 
 const struct device_protocol *device_protocol_find(const char *subprotocol)

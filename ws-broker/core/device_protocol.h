@@ -24,24 +24,30 @@ struct device_protocol {
     enum frame_stage stages[PHASE_COUNT]; /* what frame_read accepts in each phase */
 
     bool has_journal; /* so it is offered a message, and may send it once that is released */
-    bool can_cancel;  /* it can be asked to cancel a message it has */
+    /* It fetches its messages and reports by REST; its connection is a stream of events that tell it to (polled.h). */
+    bool is_polled;
     /* A drain writes what is queued; else what is not released is returned to the queue. */
     bool flushes_at_drain;
 
     /* How long a device may take for its first answer to a message: its acknowledgement, or a report. */
     int64_t (*answer_timeout_ms)(const struct broker_options *options);
 
-    /* The frame that greets a device; `credit`: how many messages the device is given at once. */
+    /* The frame that asks it to cancel a message it has; NULL: it cannot be asked. */
+    enum sent_frame_type cancel;
+    void (*write_cancel)(struct buffer *out, const struct message_ref *ref);
+
+    /* The frame that greets a device; `credit`: how many messages the device is given at once. Of a polled one polled.c. */
     enum sent_frame_type greeting;
     void (*write_greeting)(struct buffer *out, const char *device_id, int64_t connection_epoch,
                            unsigned credit);
 
-    /* The frame that a message is dispatched with. */
+    /* The frame that a message is dispatched with; a polled device fetches it. */
     enum sent_frame_type message;
     void (*write_message)(struct buffer *out, const struct message *message);
 };
 
-extern const struct device_protocol device_protocol_basic, device_protocol_assured;
+extern const struct device_protocol device_protocol_basic, device_protocol_assured,
+    device_protocol_polled;
 
 /* The level that a subprotocol asks for; NULL when there is none of that name. */
 const struct device_protocol *device_protocol_find(const char *subprotocol);

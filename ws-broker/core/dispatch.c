@@ -7,6 +7,7 @@
 #include "ws-broker/core/broker_state.h"
 #include "ws-broker/core/eligibility.h"
 #include "ws-broker/core/housekeeping.h"
+#include "ws-broker/core/polled.h"
 #include "ws-broker/core/return_to_queue.h"
 #include "ws-broker/core/wanted_devices.h"
 #include "ws-broker/core/work.h"
@@ -34,19 +35,27 @@ static void deliver(struct broker *broker, struct session *session,
                     int64_t claimed_at_ms, int64_t now_ms)
 {
     struct buffer frame;
+    const struct message_ref ref = {message->id, message->attempt};
     int64_t given_at_ms = session ? session_budget_time(session, claimed_at_ms, now_ms) : 0;
     FAIL_POINT("broker.after_claim");
     buffer_init(&frame, FRAME_MAX_BYTES);
-    protocol->write_message(&frame, message);
-    const struct message_ref ref = {message->id, message->attempt};
+    if (!protocol->is_polled)
+        protocol->write_message(&frame, message);
     bool fits = !frame.full;
-    bool delivered = fits && session && session->state == SESSION_READY &&
-                     session_add_in_flight(session, message, given_at_ms, buffer_take(&frame));
+    bool delivered = fits && session && session->state == SESSION_READY;
+    if (delivered && protocol->is_polled)
+        delivered = session_add_offer(session, &ref, message->segments, given_at_ms,
+                                      now_ms + protocol->answer_timeout_ms(&broker->options));
+    else if (delivered)
+        delivered = session_add_in_flight(session, message, given_at_ms, buffer_take(&frame));
     if (delivered) {
         session->heap_entry.last_use = ++broker->messages_sent;
         send_budget_spend(&session->send_budget, message->segments, given_at_ms);
         session_restart_backoff(session, now_ms);
-        action_queue_push_for(&broker->actions, BROKER_WRITE, session);
+        if (protocol->is_polled)
+            polled_tell(broker, session, now_ms);
+        else
+            action_queue_push_for(&broker->actions, BROKER_WRITE, session);
     } else if (fits) {
         return_to_queue(broker, &ref, message->device_id);
     } else {

@@ -63,6 +63,19 @@ bool session_add_in_flight(struct session *session, const struct message *messag
     return added;
 }
 
+bool session_add_offer(struct session *session, const struct message_ref *ref, unsigned segments,
+                       int64_t given_at_ms, int64_t due_at_ms)
+{
+    struct in_flight_message *added = add_in_flight(session);
+    if (added)
+        *added = (struct in_flight_message){.ref = *ref,
+                                            .offered = true,
+                                            .segments = segments,
+                                            .given_at_ms = given_at_ms,
+                                            .due_at_ms = due_at_ms};
+    return added;
+}
+
 void session_add_written(struct session *session, const struct message_ref *ref, int64_t due_at_ms)
 {
     struct in_flight_message *message = add_in_flight(session);
@@ -97,6 +110,12 @@ void session_forget(struct session *session, const struct message_ref *ref)
         remove_in_flight(session, message);
 }
 
+void session_forget_all(struct session *session)
+{
+    while (session->in_flight_count > 0)
+        remove_in_flight(session, &session->in_flight[session->in_flight_count - 1]);
+}
+
 void session_forget_silent(struct session *session, int64_t now_ms)
 {
     for (unsigned i = session->in_flight_count; i-- > 0;) {
@@ -128,6 +147,12 @@ bool session_take_returnable(struct session *session, struct in_flight_message *
         }
     }
     return false;
+}
+
+void session_set_credit(struct session *session, unsigned credit)
+{
+    session->credit = credit;
+    session->heap_entry.window = MAX(1, session_limit(session));
 }
 
 unsigned session_limit(const struct session *session)

@@ -75,6 +75,11 @@ struct session {
     int64_t daily_limit_until_ms;        /* it has reached its segments of the day */
     enum message_wait_reason noted_wait; /* what the store was told last, */
     int64_t noted_until_ms;              /* and until when */
+    /* Of a polled device: until then it has been told of messages, and has not fetched them; how often in a row it did not, and
+       when it is told again all the same. */
+    int64_t told_until_ms;
+    unsigned unfetched;
+    int64_t tell_again_at_ms;
     struct send_budget send_budget;
     int64_t budget_offset_ms; /* session_budget_ms, minus monotonic time */
 
@@ -113,6 +118,14 @@ static inline bool session_is_newer(const struct session *a, const struct sessio
     return (int32_t)((uint32_t)(a->id >> 32) - (uint32_t)(b->id >> 32)) > 0;
 }
 
+/* A polled device that was told of messages so often, and fetched none, is given none. */
+enum { SESSION_ASLEEP_AFTER = 3 };
+
+static inline bool session_is_awake(const struct session *session)
+{
+    return session->unfetched < SESSION_ASLEEP_AFTER;
+}
+
 /* Frees what a session owns; the structure itself is the table's. */
 void session_fini(struct session *session);
 
@@ -126,6 +139,10 @@ struct store_holder session_holder(const struct session *session);
 MUST_CHECK bool session_add_in_flight(struct session *session, const struct message *message,
                                       int64_t given_at_ms, char *frame);
 
+/* Adds one that the device is to fetch by then. False without memory or room. */
+MUST_CHECK bool session_add_offer(struct session *session, const struct message_ref *ref,
+                                  unsigned segments, int64_t given_at_ms, int64_t due_at_ms);
+
 /* Adds a message that the device has from an earlier connection; nothing without room. */
 void session_add_written(struct session *session, const struct message_ref *ref, int64_t due_at_ms);
 
@@ -136,6 +153,9 @@ struct in_flight_message *session_find_in_flight(struct session *session,
 /* The message no longer fills the window; nothing when it is in flight in another attempt. */
 void session_forget(struct session *session, const struct message_ref *ref);
 
+/* Another session of the device has them in flight. */
+void session_forget_all(struct session *session);
+
 /* Forgets messages that the device has sent no report about for too long. */
 void session_forget_silent(struct session *session, int64_t now_ms);
 
@@ -145,6 +165,9 @@ bool session_answer_is_overdue(const struct session *session, int64_t now_ms);
 /* Takes out one message that another device can have: it was offered and not released, or its frame was never written.
    False when there is none. */
 bool session_take_returnable(struct session *session, struct in_flight_message *message);
+
+/* The device takes so many messages at once. */
+void session_set_credit(struct session *session, unsigned credit);
 
 /* How many messages the device may have in flight, and how many more it can be given now. */
 unsigned session_limit(const struct session *session);

@@ -9,7 +9,8 @@ enum session_state {
     SESSION_SYNCING,    /* it has, and sends its journal */
     SESSION_CONNECTING, /* its presence is being committed */
     SESSION_READY,      /* greeted; it is given messages */
-    SESSION_CLOSING,    /* it is sent what is queued, then a close frame; its reports still count */
+    SESSION_ASIDE, /* of a polled device that has opened another stream: it stays open, and is told nothing */
+    SESSION_CLOSING, /* it is sent what is queued, then a close frame; its reports still count */
     SESSION_STATE_COUNT
 };
 

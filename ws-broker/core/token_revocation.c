@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "ws-broker/core/broker_state.h"
 #include "ws-broker/core/close.h"
+#include "ws-broker/core/polled.h"
 
 #include <string.h>
 
@@ -10,11 +11,13 @@ void token_revocation_found(struct broker *broker, const struct store_revoked_de
                             int64_t now_ms)
 {
     struct session *session = session_table_current(&broker->sessions, device->device_id);
-    if (session && session->connection_epoch == device->connection_epoch)
-        close_session(broker, session,
-                      device->revocation == DEVICE_TOKEN_QUARANTINED ? ERROR_DEVICE_QUARANTINED
-                                                                     : ERROR_DEVICE_REVOKED,
-                      now_ms);
+    enum error error = device->revocation == DEVICE_TOKEN_QUARANTINED ? ERROR_DEVICE_QUARANTINED
+                                                                      : ERROR_DEVICE_REVOKED;
+    if (!session || session->connection_epoch != device->connection_epoch)
+        return;
+    if (session->protocol->is_polled)
+        polled_close_aside(broker, device->device_id, error, now_ms);
+    close_session(broker, session, error, now_ms);
 }
 
 /* ---- Tokens that two phones use ---- */

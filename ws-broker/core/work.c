@@ -4,6 +4,7 @@
 #include "ws-broker/core/cancel.h"
 #include "ws-broker/core/configuration.h"
 #include "ws-broker/core/housekeeping.h"
+#include "ws-broker/core/polled.h"
 #include "ws-broker/core/token_revocation.h"
 
 enum {
@@ -25,6 +26,7 @@ static void start(struct broker *broker, int64_t now_ms)
     page->broker = broker->options.instance;
     page->cancel_cursor = (struct message_id){0};
     page->revoked_cursor[0] = '\0';
+    page->follows = broker->polled.session_count > 0;
     page->stuck_for_ms = housekeeping_counts_stuck(broker, now_ms) ? broker->options.stuck_after_ms
                                                                    : 0;
     broker->work.not_before_ms = now_ms + LEAST_INTERVAL_MS;
@@ -57,6 +59,9 @@ void work_polled(struct broker *broker, enum error result, int64_t now_ms)
         token_revocation_found(broker, &page->revoked[i], now_ms);
     for (size_t i = 0; i < page->configured_count; i++)
         configuration_changed(broker, &page->configured[i], now_ms);
+    for (size_t i = 0; i < page->moves.count; i++)
+        polled_moved(broker, &page->moves.events[i], now_ms);
+    store_event_page_fini(&page->moves);
     if (page->stuck_for_ms != 0)
         housekeeping_report(page->stuck, page->waiting);
     page->stuck_for_ms = 0;

@@ -66,30 +66,48 @@ static enum error check_known_token(const struct device_token *token, const char
     return ERROR_NONE;
 }
 
-static enum error check_token(struct handshake_auth *auth, const struct ws_handshake *request,
-                              char id[SECRET_ID_SIZE], const char **detail)
+static enum error find_token(struct handshake_auth *auth, const struct ws_handshake *request,
+                             struct device_token *token, const char **detail)
 {
-    struct device_token token = {0};
-    bool found = false;
+    bool found = false, is_mobile = request->is_stream;
+    *token = (struct device_token){0};
     if (!*request->token)
         return refuse(
             detail,
             "Send the header Authorization: Bearer with the token that the phone got when "
             "it was paired.",
             ERROR_DEVICE_TOKEN_REQUIRED);
-    if (!secret_parse(SECRET_DEVICE_TOKEN, request->token, id))
+    if (!secret_parse(is_mobile ? SECRET_MOBILE_TOKEN : SECRET_DEVICE_TOKEN, request->token,
+                      token->id))
         return refuse(detail,
-                      "A device token begins with sgd_ and has 66 letters and digits; this one is "
-                      "not complete.",
+                      is_mobile ? "A token of the mobile API begins with sgm_ and has 66 letters "
+                                  "and digits; this one is not complete, or of another kind."
+                                : "A device token begins with sgd_ and has 66 letters and digits; "
+                                  "this one is not complete.",
                       ERROR_DEVICE_TOKEN_INVALID);
-    enum error error = store_find_token(auth->reader, id, &token, &found);
+    enum error error = store_find_token(auth->reader, token->id, token, &found);
     if (error != ERROR_NONE)
         return refuse(detail, "Try again in a few seconds.", error);
     /* Also for an unknown id, so that both take the same time. */
-    bool fits = secret_fits(token.hash, request->token);
-    if (!found || !fits)
-        return refuse(detail, "This gateway does not know the token; pair the phone.",
-                      ERROR_DEVICE_TOKEN_INVALID);
+    bool fits = secret_fits(token->hash, request->token);
+    return found && fits ? ERROR_NONE
+                         : refuse(detail, "This gateway does not know the token; pair the phone.",
+                                  ERROR_DEVICE_TOKEN_INVALID);
+}
+
+static enum error check_token(struct handshake_auth *auth, struct handshake_admission *admission,
+                              const char **detail)
+{
+    struct ws_handshake *request = &admission->handshake;
+    struct device_token token;
+    enum error error = find_token(auth, request, &token, detail);
+    if (error != ERROR_NONE)
+        return error;
+    strcpy(admission->token_id, token.id);
+    if (request->is_stream) {
+        strcpy(request->device_id, token.device_id);
+        device_token_journal(&token, &admission->journal);
+    }
     error = check_known_token(&token, request->device_id, detail);
     if (error != ERROR_NONE)
         log_warning("device connection refused", LOG_TEXT("device_id", request->device_id),
@@ -165,8 +183,8 @@ static void check_handshake(struct handshake_auth *auth, int fd, const char *hea
     enum error error = ws_handshake_read(head, length, handshake)
                            ? ws_handshake_check(handshake, &detail)
                            : ERROR_NOT_FOUND;
-    if (error == ERROR_NONE && auth->options.tokens_required)
-        error = check_token(auth, handshake, admission.token_id, &detail);
+    if (error == ERROR_NONE && (auth->options.tokens_required || handshake->is_stream))
+        error = check_token(auth, &admission, &detail);
     explicit_bzero(handshake->token, sizeof(handshake->token));
     if (error == ERROR_NONE)
         admit(auth, &admission);

@@ -29,11 +29,12 @@ struct handshake_auth;
 /* Starts the thread. NULL after logging the reason. */
 struct handshake_auth *handshake_auth_start(const struct handshake_auth_options *options);
 
-/* A connection that was admitted. Its handshake, `head_length` bytes, is still unread in the socket. */
+/* A connection that was admitted; of a stream, with the device id of its token. Its handshake, `head_length` bytes, is still unread in the socket. */
 struct handshake_admission {
     int fd;
     size_t head_length;
     char token_id[SECRET_ID_SIZE]; /* "": none was needed */
+    struct message_id journal;     /* of a polled device */
     struct ws_handshake handshake; /* without its token */
 };
 

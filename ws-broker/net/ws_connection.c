@@ -36,9 +36,16 @@ bool ws_connection_open(struct ws_shared *shared, struct ws_connection *connecti
     const struct ws_handshake *handshake = &admission->handshake;
     buffer_init(&connection->text, shared->max_frame_bytes);
     buffer_init(&connection->rest, READ_BYTES);
-    connection->open = broker_session_opened(shared->broker, handshake->device_id,
-                                             admission->token_id, ws_handshake_protocol(handshake),
-                                             clock_monotonic_ms(), &connection->session);
+    int64_t now_ms = clock_monotonic_ms();
+    connection->is_stream = handshake->is_stream;
+    if (connection->is_stream)
+        connection->open = broker_stream_opened(shared->broker, handshake->device_id,
+                                                admission->token_id, &admission->journal, now_ms,
+                                                &connection->session);
+    else
+        connection->open = broker_session_opened(
+            shared->broker, handshake->device_id, admission->token_id,
+            ws_handshake_protocol(handshake), now_ms, &connection->session);
     return connection->open;
 }
 
@@ -164,7 +171,7 @@ int ws_connection_received(struct ws_shared *shared, struct lws *wsi,
     if (!connection->open || connection->peer_closed)
         return 0;
     broker_session_alive(shared->broker, connection->session, clock_monotonic_ms());
-    int result = read_frames(shared, wsi, connection, bytes, length);
+    int result = connection->is_stream ? 0 : read_frames(shared, wsi, connection, bytes, length);
     count_work(shared, connection, 1 + (double)length / BYTES_OF_WORK);
     return result;
 }
@@ -207,7 +214,8 @@ void ws_connection_close(struct ws_shared *shared, struct lws *wsi,
 {
     connection->gone = true;
     if (connection->open &&
-        broker_session_leaves(shared->broker, connection->session, clock_monotonic_ms()))
+        broker_session_leaves(shared->broker, connection->session, clock_monotonic_ms()) &&
+        !connection->is_stream)
         read_what_is_left(shared, wsi, connection);
     buffer_fini(&connection->text);
     buffer_fini(&connection->rest);
@@ -231,6 +239,18 @@ static void append_close(struct buffer *out, struct ws_connection *connection, e
     connection->close_code[1] = (unsigned char)code;
     buffer_append(out, connection->close_code, sizeof(connection->close_code));
     buffer_append_text(out, error_code(error));
+}
+
+/* Appends the next event of a stream, if there is one. */
+static enum session_output append_event(struct ws_shared *shared, struct ws_connection *connection)
+{
+    enum error close_error;
+    enum session_output output = broker_take_output(
+        shared->broker, connection->session, clock_monotonic_ms(), &shared->out, &close_error);
+    if (output == OUTPUT_PING)
+        buffer_append_text(&shared->out, ":\n\n");
+    connection->close_written |= output == OUTPUT_CLOSE;
+    return output;
 }
 
 /* Appends the next frame for the device, if there is one. */
@@ -279,19 +299,21 @@ int ws_connection_writable(struct ws_shared *shared, struct lws *wsi,
         append_frame_of(out, WS_FRAME_CLOSE, connection->close_code,
                         sizeof(connection->close_code));
     while (!connection->echo_due && out->length < WRITE_BYTES &&
-           append_frame(shared, connection) != OUTPUT_NOTHING)
+           (connection->is_stream ? append_event(shared, connection)
+                                  : append_frame(shared, connection)) != OUTPUT_NOTHING)
         frames++;
     if (out->length >= WRITE_BYTES)
         lws_callback_on_writable(wsi); /* there may be more */
     if (out->length == LWS_PRE)
-        return 0;
+        return connection->is_stream && connection->close_written ? -1 : 0;
     if (out->failed)
         return -1;
     int written = lws_write(wsi, (unsigned char *)out->data + LWS_PRE, out->length - LWS_PRE,
                             LWS_WRITE_RAW);
     for (int i = 0; i < frames; i++)
         FAIL_POINT("broker.after_frame");
-    bool ends = connection->echo_due || (connection->peer_closed && connection->close_written);
+    bool ends = connection->echo_due ||
+                (connection->close_written && (connection->peer_closed || connection->is_stream));
     return written < 0 || ends ? -1 : 0;
 }
 

@@ -1,5 +1,5 @@
 /*
- * A device's connection, between its socket and the broker core: reads WebSocket frames, answers those that the RFC alone
+ * A device's connection, between its socket and the broker core: a WebSocket, or the stream of a polled device. It reads WebSocket frames, answers those that the RFC alone
  * decides (pings, close frames), writes the core's. It is zeroed memory that libwebsockets keeps with the socket. Loop
  * thread. Functions that return an int return the result of libwebsockets' callback: -1 ends the connection.
  */
@@ -21,6 +21,7 @@ struct ws_shared {
 
 struct ws_connection {
     bool open; /* it has a session; libwebsockets also closes connections that were never opened */
+    bool is_stream; /* of a polled device: events are written on it, and nothing is read */
     session_id session;
     struct ws_reader reader;
     struct buffer text; /* the message that is arriving */

@@ -16,10 +16,19 @@ static bool take(char *place, size_t size, const char *text, size_t length)
     return true;
 }
 
+static bool is_for_stream(const char *line, size_t length)
+{
+    static const char request[] = "GET /mobile/events HTTP/1.1";
+    return length == strlen(request) && memcmp(line, request, length) == 0;
+}
+
 static bool take_path(struct ws_handshake *handshake, const char *line, size_t length)
 {
     static const char start[] = "GET " PROTOCOL_PATH_PREFIX, end[] = " HTTP/1.1";
     size_t start_length = sizeof(start) - 1, end_length = sizeof(end) - 1;
+    handshake->is_stream = is_for_stream(line, length);
+    if (handshake->is_stream)
+        return true;
     return length > start_length + end_length && memcmp(line, start, start_length) == 0 &&
            memcmp(line + length - end_length, end, end_length) == 0 &&
            take(handshake->device_id, sizeof(handshake->device_id), line + start_length,
@@ -109,6 +118,8 @@ static bool is_key(const char *key)
 
 enum error ws_handshake_check(const struct ws_handshake *handshake, const char **detail)
 {
+    if (handshake->is_stream)
+        return ERROR_NONE;
     *detail = "Connect with WebSocket, version 13 (RFC 6455).";
     if (strcasecmp(handshake->upgrade, "websocket") != 0 || strcmp(handshake->version, "13") != 0)
         return ERROR_UPGRADE_REQUIRED;
@@ -123,12 +134,18 @@ enum error ws_handshake_check(const struct ws_handshake *handshake, const char *
 
 const struct device_protocol *ws_handshake_protocol(const struct ws_handshake *handshake)
 {
-    return device_protocol_find(handshake->subprotocol);
+    return handshake->is_stream ? &device_protocol_polled
+                                : device_protocol_find(handshake->subprotocol);
 }
 
 void ws_handshake_accept(struct buffer *out, const struct ws_handshake *handshake)
 {
     char accept[WEBSOCKET_ANSWER_SIZE];
+    if (handshake->is_stream) {
+        buffer_append_text(out, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                                "Cache-Control: no-store\r\nConnection: close\r\n\r\n:ok\n\n");
+        return;
+    }
     secret_websocket_accept(handshake->key, accept);
     buffer_append_text(out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                             "Connection: Upgrade\r\nSec-WebSocket-Accept: ");

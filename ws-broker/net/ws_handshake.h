@@ -1,5 +1,6 @@
 /*
- * The WebSocket handshake (RFC 6455, 4.2), without the check of its token: reading the request, checking it, answering it.
+ * The WebSocket handshake (RFC 6455, 4.2), or the request for the stream of a polled device, without the check of its token:
+ * reading the request, checking it, answering it.
  * Any thread.
  */
 #ifndef WS_BROKER_NET_WS_HANDSHAKE_H
@@ -13,6 +14,8 @@
 
 /* A request. A header that was not sent is "". */
 struct ws_handshake {
+    /* It is for the stream of a polled device, GET /mobile/events, which is not a WebSocket. The token says whose. */
+    bool is_stream;
     char device_id[DEVICE_ID_SIZE];
     char token[SECRET_TEXT_SIZE];
     char request_id[65];
@@ -30,7 +33,7 @@ MUST_CHECK enum error ws_handshake_check(const struct ws_handshake *handshake, c
 /* The level that its subprotocol asks for; NULL: the gateway does not speak it. */
 const struct device_protocol *ws_handshake_protocol(const struct ws_handshake *handshake);
 
-/* Appends the answer 101, to a handshake that was checked. */
+/* Appends the answer 101 to a handshake that was checked; for a stream 200 and a first comment, which the app waits for. */
 void ws_handshake_accept(struct buffer *out, const struct ws_handshake *handshake);
 
 #endif

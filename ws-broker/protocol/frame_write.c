@@ -1,7 +1,10 @@
 #include "ws-broker/protocol/frame_write.h"
 
 #include "common/base/json_write.h"
+#include "common/model/polled_app.h"
 #include "common/model/protocol.h"
+
+#include <stdio.h>
 
 void frame_write_connection_ack(struct buffer *out, const char *device_id)
 {
@@ -119,4 +122,27 @@ void frame_write_error(struct buffer *out, const struct frame_problem *problem)
     if (*problem->received_id)
         json_put_text(&json, "received_id", problem->received_id);
     json_end_object(&json);
+}
+
+void frame_write_event(struct buffer *out, enum sent_frame_type type, const char *data)
+{
+    static const char *const types[FRAME_SENT_COUNT] = {
+        [FRAME_SENT_MESSAGE_ENQUEUED] = FRAME_MESSAGE_ENQUEUED,
+        [FRAME_SENT_MESSAGE_CANCELLED] = FRAME_MESSAGE_CANCELLED,
+        [FRAME_SENT_WEBHOOKS_UPDATED] = FRAME_WEBHOOKS_UPDATED,
+        [FRAME_SENT_SETTINGS_UPDATED] = FRAME_SETTINGS_UPDATED,
+    };
+    buffer_append_text(out, "event: ");
+    buffer_append_text(out, types[type]);
+    buffer_append_text(out, "\ndata: ");
+    buffer_append_text(out, data);
+    buffer_append_text(out, "\n\n");
+}
+
+void frame_write_message_cancelled(struct buffer *out, const struct message_ref *ref)
+{
+    char id[POLLED_WIRE_ID_SIZE], data[POLLED_WIRE_ID_SIZE + 24];
+    polled_wire_id_format(ref, id);
+    snprintf(data, sizeof(data), "{\"messageId\":\"%s\"}", id);
+    frame_write_event(out, FRAME_SENT_MESSAGE_CANCELLED, data);
 }

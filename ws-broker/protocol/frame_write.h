@@ -15,6 +15,9 @@ void frame_write_order(struct buffer *out, enum sent_frame_type type,
                        const struct message_ref *ref);
 void frame_write_report_ack(struct buffer *out, int64_t seq);
 void frame_write_sms_received_ack(struct buffer *out, const char *received_id);
+/* An event of a polled device's stream, as server-sent events have it; `data` is JSON without line ends. */
+void frame_write_event(struct buffer *out, enum sent_frame_type type, const char *data);
+void frame_write_message_cancelled(struct buffer *out, const struct message_ref *ref);
 void frame_write_error(struct buffer *out, const struct frame_problem *problem);
 
 #endif
