@@ -39,6 +39,8 @@ SAMPLES = {  # every location of gateway.conf, and requests for it
                        head("POST", "/api/batches", JSON, "Content-Length: 100000000")],
     "= /api/pair": [pairing(b"WRONG")] * 8,
     "= /api/events": [head("GET", "/api/events?since=1"), head("POST", "/api/events", "Content-Length: 0")],
+    '~ "^/(api/)?mobile/v1/events\\z"': [head("GET", "/api/mobile/v1/events"), head("POST", "/mobile/v1/events", "Content-Length: 0"),
+                                         head("GET", "/mobile/v1/events", "Authorization: " + "a" * 300)],
     '~ "^/(api/)?mobile/v1/device\\z"': [head("GET", "/api/mobile/v1/device")] + [
         head("POST", "/mobile/v1/device", JSON, "Content-Length: 2") + b"{}"] * 8,
     '~ "^/(api/)?(mobile|3rdparty)/v1/"': [head("GET", "/api/mobile/v1/user/code"), head("GET", "/3rdparty/v1/nothing"),
