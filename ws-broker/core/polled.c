@@ -16,8 +16,9 @@
 #include <string.h>
 
 enum {
-    MAX_STREAMS = 4,        /* of a device */
-    TOLD_MS = 30000,        /* for a device to fetch; then it is told again */
+    MAX_STREAMS = 4, /* of a device */
+    TOLD_MS = 30000, /* for a device to fetch; then it is told again */
+    TOLD_AT_FIRST_MS = 2000,
     TELL_ASLEEP_MS = 60000, /* while it is given none */
 };
 
@@ -134,6 +135,8 @@ void polled_greet(struct broker *broker, struct session *session,
     for (size_t i = 0; i < connect->in_flight_count; i++) {
         if (!connect->in_flight[i].is_reported) {
             polled_tell(broker, session, now_ms);
+            /* A request that only lists what it has already is not seen here. */
+            session->told_until_ms = now_ms + TOLD_AT_FIRST_MS;
             return;
         }
     }
