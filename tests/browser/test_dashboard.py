@@ -185,6 +185,9 @@ def test_a_device_is_changed_and_one_is_paired_and_revoked(gateway, page, phone,
 
     page.open("#/connect")
     page.press("Make a pairing code")
+    page.see(".steps", f"{gateway.url}/api/mobile/v1")
+    page.press("Another app")
+    page.press("Make a pairing code")
     assert page.see("svg.qr").size["width"] > 200
     page.press("Simulated, in a terminal")
     page.press("Make a pairing code")

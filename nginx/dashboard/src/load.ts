@@ -15,20 +15,33 @@ export interface Loaded<T> {
 export function useLoad<T>(key: string | null, load: (signal: AbortSignal) => Promise<T>): Loaded<T> {
   const [state, setState] = useState<{ key: string | null; data?: T; error?: Error; loading: boolean }>(
     { key, loading: key !== null });
-  const [turn, setTurn] = useState(0);
   const latest = useRef(load);
   latest.current = load;
+  const run = useRef(() => undefined as void);
   useEffect(() => {
     if (key === null) return undefined;
     const abort = new AbortController();
-    setState((old) => (old.key === key ? { ...old, loading: true } : { key, loading: true }));
-    latest.current(abort.signal).then(
-      (data) => abort.signal.aborted || setState({ key, data, loading: false }),
-      (error: Error) => abort.signal.aborted ||
-        setState((old) => ({ key, data: old.key === key ? old.data : undefined, error, loading: false })));
+    let busy = false;
+    let again = false;
+    const next = async () => {
+      again = busy; // an answer that takes long is waited for, and then asked for once more
+      if (busy) return;
+      busy = true;
+      setState((old) => (old.key === key ? { ...old, loading: true } : { key, loading: true }));
+      try {
+        const data = await latest.current(abort.signal);
+        if (!abort.signal.aborted) setState({ key, data, loading: false });
+      } catch (error) {
+        if (!abort.signal.aborted) setState((old) => ({ key, data: old.key === key ? old.data : undefined, error: error as Error, loading: false }));
+      }
+      busy = false;
+      if (again && !abort.signal.aborted) void next();
+    };
+    run.current = () => void next();
+    void next();
     return () => abort.abort();
-  }, [key, turn]);
-  const reload = useCallback(() => setTurn((n) => n + 1), []);
+  }, [key]);
+  const reload = useCallback(() => run.current(), []);
   const set = useCallback((data: T) => setState({ key, data, loading: false }), [key]);
   const current = state.key === key ? state : { data: undefined, error: undefined, loading: key !== null };
   return { data: current.data, error: current.error, loading: current.loading, reload, set };

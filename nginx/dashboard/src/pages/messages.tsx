@@ -55,7 +55,10 @@ function useMessages(filters: Filters) {
   const shown = useRef(first);
   shown.current = first;
 
+  const loading = useRef("");
   const load = useCallback(async () => {
+    if (loading.current === first) return; // its answer is on its way
+    loading.current = first;
     try {
       const page = await get<MessagePage>(first);
       if (shown.current !== first) return;
@@ -70,6 +73,8 @@ function useMessages(filters: Filters) {
       });
     } catch (failure) {
       if (shown.current === first) setError(failure as Error);
+    } finally {
+      if (loading.current === first) loading.current = "";
     }
   }, [first]);
   useEffect(() => {

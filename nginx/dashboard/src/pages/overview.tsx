@@ -94,7 +94,7 @@ function Alerts({ data, reload }: { data: OverviewData; reload: () => void }) {
 }
 
 function Waits({ data }: { data: OverviewData }) {
-  return <section class="card" aria-labelledby="waits"><header><h2 id="waits">Why messages wait</h2></header>
+  return <section class="card" aria-labelledby="waits"><header><h2 id="waits">Why messages wait</h2>{data.waiting.length > 0 && <a href="/docs/troubleshooting.html#a-message-stays-queued">What to do</a>}</header>
     {data.waiting.length === 0 ? <p class="muted">No message waits.</p> : <ul class="waits">
       {data.waiting.map((wait) => {
         const cure = cureOf(wait.reason);
