@@ -124,9 +124,9 @@ def test_from_an_empty_gateway_to_an_answer_with_the_mouse_alone(gateway, page):
 
 def test_why_a_message_waits_how_it_is_cancelled_and_sent_once_more(gateway, page):
     Phone(gateway, "away").close()
+    page.open("#/messages")  # the simulated phone of the page before goes with it
     wait_for(lambda: not gateway.api.devices(), "all phones to be gone")
     message_id = gateway.api.send(phone_number="+4915112345670", reference="wait-1")["message_id"]
-    page.open("#/messages")
     page.press("More filters")
     page.fill("Reference", "wait-1" + Keys.ENTER)
     page.see(".page-head", "1 match")
