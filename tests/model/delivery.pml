@@ -11,7 +11,7 @@
  * Each macro BUG_* breaks one rule, and the search must then find what goes wrong: a model that
  * catches nothing proves nothing.
  *
- * Not in it: several messages, parts of a message, permanent codes (they are `failed` as
+ * Not in it: incoming SMS (incoming.pml), several messages, parts of a message, permanent codes (they are `failed` as
  * ambiguous ones are), credit, pauses, clocks that differ, a database restored from a backup, a third phone,
  * and that the connection is closed after ACK_TIMEOUT_SECONDS (that is another fault, which may
  * come or not). Of an entry's reports only the last is sent again. The horizon

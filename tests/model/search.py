@@ -1,6 +1,6 @@
-"""Searches delivery.pml with Spin: search.py FAULTS [MACRO...]
+"""Searches a model with Spin: search.py [MODEL] FAULTS [MACRO...]
 
-search.py 1 BUG_RESUBMITS shows what a broken rule leads to. Ends with status 1 unless every state
+Without one it is delivery.pml. search.py 1 BUG_RESUBMITS shows what a broken rule leads to. Ends with status 1 unless every state
 was searched and none breaks a property.
 """
 
@@ -11,7 +11,8 @@ import tempfile
 from collections import namedtuple
 from pathlib import Path
 
-MODEL = Path(__file__).with_name("delivery.pml")
+DELIVERY = Path(__file__).with_name("delivery.pml")
+INCOMING = Path(__file__).with_name("incoming.pml")
 MEMORY_MIB = 10_240  # for two faults
 DEPTH = 10_000
 # A state is stored whole, no bit-state hashing: what was searched was searched completely. There is nothing to reduce
@@ -29,9 +30,9 @@ def run(command, folder):
     return result.stdout
 
 
-def search(folder, *defines, optimise="-O1"):
+def search(folder, *defines, model=DELIVERY, optimise="-O1"):
     """Searches until the first violation, if there is one; its trail is then in the folder."""
-    run(["spin", "-a", *(f"-D{define}" for define in defines), MODEL], folder)
+    run(["spin", "-a", *(f"-D{define}" for define in defines), model], folder)
     run(["cc", optimise, *EXACT, "-o", "pan", "pan.c"], folder)
     hash_bits = 26 if "FAULTS=2" in defines else 20
     output = run(["./pan", f"-m{DEPTH}", f"-w{hash_bits}"], folder)
@@ -51,19 +52,21 @@ def search(folder, *defines, optimise="-O1"):
                  output=output)
 
 
-def trail(folder, *defines):
+def trail(folder, *defines, model=DELIVERY):
     """The frames before the violation, a column for each process, and the state it left."""
-    command = ["spin", "-k", f"{MODEL.name}.trail", "-c", *(f"-D{define}" for define in defines)]
-    return subprocess.run([*command, MODEL], cwd=folder, text=True, stdout=subprocess.PIPE,
+    command = ["spin", "-k", f"{model.name}.trail", "-c", *(f"-D{define}" for define in defines)]
+    return subprocess.run([*command, model], cwd=folder, text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT).stdout
 
 
-def main(faults, *macros):
+def main(*arguments):
+    model, (faults, *macros) = (DELIVERY, arguments) if arguments[0].isdigit() else \
+        (DELIVERY.with_name(arguments[0]), arguments[1:])
     defines = (f"FAULTS={int(faults)}", *macros)
     with tempfile.TemporaryDirectory() as folder:
-        found = search(folder, *defines, optimise="-O2")
+        found = search(folder, *defines, model=model, optimise="-O2")
         if found.violation:
-            print(trail(folder, *defines))
+            print(trail(folder, *defines, model=model))
         print(f"{found.states:,} states, depth {found.depth}, {found.seconds:.0f} s, "
               f"{found.mebibytes:,} MiB")
         if found.complete:
