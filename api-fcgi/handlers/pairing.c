@@ -47,6 +47,19 @@ static void take_minutes(struct http_exchange *exchange, const char *pointer,
         pairing->valid_for_ms = minutes * 60000;
 }
 
+/* A new code; what is stored about it comes first, for the members that are of that. */
+struct new_code {
+    struct store_create_pairing pairing;
+    bool of_digits;
+};
+
+static void take_digits(struct http_exchange *exchange, const char *pointer,
+                        const struct json *value, void *target)
+{
+    struct new_code *code = target;
+    json_body_boolean(exchange, pointer, value, &code->of_digits);
+}
+
 static void answer_created(struct http_exchange *exchange)
 {
     const struct store_write *write = &exchange->write;
@@ -67,19 +80,19 @@ enum http_outcome pairing_handle_create(struct http_exchange *exchange)
     static const struct json_body_field fields[] = {
         {"/device_id", false, take_code_device_id, " device id name "},
         {"/groups", false, take_code_groups, " group labels tags device_groups "},
+        {"/digits", false, take_digits, " numeric only_digits "},
         {"/minutes", false, take_minutes, " ttl expires expiresin timeout validity "},
     };
     struct pairing pairing;
     struct buffer qr_code;
     char problem[ERRMSG_SIZE];
     struct store_write *write = &exchange->write;
-    *write = (struct store_write){
-        .verb = STORE_CREATE_PAIRING,
-        .create_pairing.valid_for_ms = PAIRING_MINUTES * 60000,
-    };
-    if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields), &write->create_pairing))
+    struct new_code code = {.pairing.valid_for_ms = PAIRING_MINUTES * 60000};
+    if (!json_body_take(exchange, fields, ARRAY_LENGTH(fields), &code))
         return HTTP_ANSWERED;
-    if (!pairing_make(exchange->api->settings, &pairing, write->create_pairing.code_hash, problem))
+    *write = (struct store_write){.verb = STORE_CREATE_PAIRING, .create_pairing = code.pairing};
+    if (!pairing_make(exchange->api->settings, code.of_digits, &pairing,
+                      write->create_pairing.code_hash, problem))
         return http_problem(exchange, ERROR_NOT_CONFIGURED, "No code was created: %s.", problem);
     if (public_url_warning(exchange->api->settings, pairing.url, problem))
         log_warning("devices cannot use the pairing link", LOG_TEXT("reason", problem));

@@ -22,13 +22,15 @@ static bool write_uri(const char *fingerprint, struct pairing *pairing)
     return good;
 }
 
-bool pairing_make(const struct settings *settings, struct pairing *pairing,
+bool pairing_make(const struct settings *settings, bool of_digits, struct pairing *pairing,
                   unsigned char code_hash[SECRET_HASH_BYTES], char errmsg[ERRMSG_SIZE])
 {
     char fingerprint[CERTIFICATE_FINGERPRINT_SIZE];
     if (!public_url(settings, pairing->url, errmsg) ||
         !certificate_fingerprint(settings->tls_ca, fingerprint, errmsg))
         return false;
-    return (pairing_code_make(pairing->code, code_hash) && write_uri(fingerprint, pairing)) ||
+    bool made = of_digits ? pairing_digits_make(pairing->code, code_hash)
+                          : pairing_code_make(pairing->code, code_hash);
+    return (made && write_uri(fingerprint, pairing)) ||
            errmsg_set(errmsg, "cannot make a code: no memory or no randomness");
 }

@@ -20,8 +20,10 @@ struct pairing {
 /*
  * Makes a code, and its hash for STORE_CREATE_PAIRING. The URI is the content of the QR code:
  * sms-gateway://pair?url=…&code=…, and &ca=… with the fingerprint of the gateway's own CA if it has one.
+ * `of_digits`: the code has no letters, for an app with such a field.
  */
-MUST_CHECK bool pairing_make(const struct settings *settings, struct pairing *pairing,
-                             unsigned char code_hash[SECRET_HASH_BYTES], char errmsg[ERRMSG_SIZE]);
+MUST_CHECK bool pairing_make(const struct settings *settings, bool of_digits,
+                             struct pairing *pairing, unsigned char code_hash[SECRET_HASH_BYTES],
+                             char errmsg[ERRMSG_SIZE]);
 
 #endif

@@ -121,6 +121,18 @@ static void print_pairing(const struct command *command, const struct pairing *p
                 command->family->name);
 }
 
+/* What to type into the published app SMSGate. */
+static void print_smsgate(const struct pairing *pairing, int64_t minutes)
+{
+    printf("\n  API URL                    %s/api/mobile/v1\n"
+           "  Notification channel       SSE only\n"
+           "  Private token, or code     %s\n\n"
+           "Type the API URL into Settings, Cloud Server; then turn Cloud Server on and go online. "
+           "The code\n"
+           "pairs one phone within %d minutes; on the tab Code type its digits alone.\n",
+           pairing->url, pairing->code, (int)minutes);
+}
+
 /* Writes the QR code of --svg, readable by this user alone: it is a secret until it expires. True without --svg. */
 static bool write_picture(const struct command *command, const char *uri)
 {
@@ -150,11 +162,13 @@ static int pair(struct store *store, const struct command *command)
     if (!command_number(command, "minutes", 1, PAIRING_MOST_MINUTES, &minutes))
         return COMMAND_EXIT_USAGE;
     const char *labels = command_option(command, "group");
+    bool is_smsgate = command_option(command, "smsgate");
     if (labels && !device_actions_read_groups(command, labels, &write.create_pairing.groups))
         return COMMAND_EXIT_USAGE;
     strcpy(write.create_pairing.device_id, command->argument);
     write.create_pairing.valid_for_ms = minutes * 60000;
-    if (!pairing_make(&command->settings, &pairing, write.create_pairing.code_hash, errmsg))
+    if (!pairing_make(&command->settings, is_smsgate, &pairing, write.create_pairing.code_hash,
+                      errmsg))
         return command_refuse(command, "%s", errmsg);
     enum error error = store_run(store, &write);
     if (error != ERROR_NONE)
@@ -163,6 +177,8 @@ static int pair(struct store *store, const struct command *command)
         fprintf(stderr, "sms-gateway devices: WARNING: %s\n", errmsg);
     if (command->json)
         write_pairing(command->json, &write, &pairing);
+    else if (is_smsgate)
+        print_smsgate(&pairing, minutes);
     else
         print_pairing(command, &pairing, minutes);
     return write_picture(command, pairing.uri) ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -270,6 +286,8 @@ static int revoke_device(struct store *store, const struct command *command)
 }
 
 static const struct command_option pair_options[] = {
+    {.name = "smsgate",
+     .meaning = "for a phone with the published app SMSGate: what to type there"},
     {.name = "svg", .value = "FILE", .meaning = "write the QR code to FILE, to open in a browser"},
     {.name = "minutes",
      .value = "N",

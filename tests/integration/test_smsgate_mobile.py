@@ -55,6 +55,9 @@ def make_app(gateway):
 @pytest.mark.parametrize("scheme, version", [("Bearer", "1.75.0"), ("Basic", "1.60.0"), ("Code", "1.68.0")])
 def test_a_code_registers_a_phone_by_any_of_the_three_tabs(gateway, base, scheme, version):
     app, secret = App(gateway, version, base), code(gateway)
+    if scheme == "Code":
+        secret = gateway.api.request("POST", "/api/pairings", json={"digits": True}).json()["code"].replace("-", "")
+        assert re.fullmatch(r"\d{16}", secret)
     if scheme == "Basic":
         secret = base64.b64encode(f"anyone:{secret}".encode()).decode()
     more = {"simCards": SIMS, "pushToken": None} if version > "1.65" else {"unknown": {"a": [1]}}
@@ -65,6 +68,13 @@ def test_a_code_registers_a_phone_by_any_of_the_three_tabs(gateway, base, scheme
     assert app.register(f"{scheme} {secret}", **more).json() == first.json()  # its answer was lost
     device = gateway.api.request("GET", f"/api/devices/{first.json()['id']}").json()
     assert device["device_name"] == "Fairphone/FP4eea"
+
+
+def test_the_tool_says_what_to_type_into_the_app(gateway):
+    status, output, _ = gateway.command("devices", "pair", "--smsgate", "kitchen")
+    [url], [secret] = re.findall(r"API URL {4,}(\S+)", output), re.findall(r"[Cc]ode +((?:\d{4}-){3}\d{4})", output)
+    assert status == 0 and url.endswith("/api/mobile/v1")
+    assert App(gateway).register(f"Code {secret}").json()["id"] == "kitchen"
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer ", "Bearer K7QM-3XTN-0V9B-AH2E", "Code 1234567890123456",

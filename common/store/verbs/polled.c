@@ -73,28 +73,26 @@ enum error verb_note_polled(struct store_transaction *transaction, struct store_
 
 /* ---- Messages for a device without a connection ---- */
 
-/* How many more messages the device may have, by its budget, of `most`. */
-static enum error find_room(struct store_transaction *transaction, const char *device_id,
-                            size_t most, size_t *room)
+/* Whether the device may have another message, by its send budget; *counted: it has one, which a message uses up. */
+static enum error check_budget(struct store_transaction *transaction, const char *device_id,
+                               bool *counted, bool *has_room)
 {
     struct device_traits traits;
     struct device_use use;
-    int64_t refills_at_ms;
-    *room = most;
+    *has_room = true;
     enum error error = transaction->rows->devices->find_traits(transaction->database, device_id,
                                                                &traits);
-    if (error != ERROR_NONE || !device_use_is_counted(transaction, &traits))
+    *counted = error == ERROR_NONE && device_use_is_counted(transaction, &traits);
+    if (!*counted)
         return error;
     error = device_use_find(transaction, device_id, &traits, &use);
-    if (error == ERROR_NONE && use.budget.window_ms != 0) {
-        int64_t left = send_budget_left(&use.budget, transaction->now_ms, &refills_at_ms);
-        *room = (size_t)MIN((int64_t)most, MAX(left, 0));
-    }
+    *has_room = error == ERROR_NONE &&
+                send_budget_wait_ms(&use.budget, 0, transaction->now_ms) == 0;
     return error;
 }
 
 static enum error claim_some(struct store_transaction *transaction,
-                             const struct store_poll_messages *poll, size_t count)
+                             const struct store_poll_messages *poll, size_t count, size_t *claimed)
 {
     struct store_holder *slots = calloc(count, sizeof(*slots));
     struct message *messages = calloc(count, sizeof(*messages));
@@ -109,10 +107,27 @@ static enum error claim_some(struct store_transaction *transaction,
         slots[i].assured = true;
     }
     enum error error = slots && messages ? verb_claim(transaction, &claim) : ERROR_INTERNAL;
+    *claimed = claim.claim.message_count;
     for (size_t i = 0; messages && i < count; i++)
         message_fini(&messages[i]);
     free(messages);
     free(slots);
+    return error;
+}
+
+/* Up to `most`. With a budget one by one, because the length of each is known only then. */
+static enum error claim_within_budget(struct store_transaction *transaction,
+                                      const struct store_poll_messages *poll, size_t most)
+{
+    bool counted, has_room;
+    size_t claimed;
+    enum error error;
+    do {
+        claimed = 0;
+        error = check_budget(transaction, poll->holder.device_id, &counted, &has_room);
+        if (error == ERROR_NONE && has_room)
+            error = claim_some(transaction, poll, counted ? 1 : most, &claimed);
+    } while (error == ERROR_NONE && counted && claimed > 0 && --most > 0);
     return error;
 }
 
@@ -209,7 +224,7 @@ static enum error claim_without_connection(struct poll_state *state)
     const char *device_id = state->poll->holder.device_id;
     struct device_connection connection;
     struct message_row *rows;
-    size_t count, room;
+    size_t count;
     enum error error = transaction->rows->devices->find_connection(transaction->database, device_id,
                                                                    &connection);
     if (error != ERROR_NONE || connection.connected || state->paused)
@@ -218,8 +233,7 @@ static enum error claim_without_connection(struct poll_state *state)
     size_t waiting = count_waiting(rows, count, true);
     if (error != ERROR_NONE || waiting >= state->window)
         return error;
-    error = find_room(transaction, device_id, state->window - waiting, &room);
-    return error == ERROR_NONE && room > 0 ? claim_some(transaction, state->poll, room) : error;
+    return claim_within_budget(transaction, state->poll, state->window - waiting);
 }
 
 enum error verb_poll_messages(struct store_transaction *transaction, struct store_write *write)

@@ -216,6 +216,21 @@ static void without_a_stream_a_phone_takes_what_is_due(void **state)
     assert_consistent(fixture);
 }
 
+static void without_a_stream_a_phone_keeps_its_send_budget(void **state)
+{
+    struct store_fixture *fixture = *state;
+    fixture->options.limits.device_window_ms = HOUR_MS;
+    fixture->options.limits.device_window_segments = 2;
+    store_fixture_reopen(fixture);
+    struct phone phone = given_phone(fixture);
+    for (int i = 0; i < 4; i++)
+        given_message(fixture, "+491511234567", "a text");
+    assert_int_equal(poll(fixture, &phone), 2);
+    assert_int_equal(poll(fixture, &phone), 2); /* the same */
+    store_fixture_pass_ms(2 * (int64_t)HOUR_MS);
+    assert_int_equal(poll(fixture, &phone), 4);
+}
+
 /* The broker, too, gives such an app one; this holds where the app was another one then. */
 static void an_app_of_one_is_listed_one_of_several_offers(void **state)
 {
@@ -405,6 +420,7 @@ UNIT_TESTS(STORE_TEST(an_offer_is_the_phones_once_it_is_listed),
            STORE_TEST(another_registration_is_given_nothing_of_the_first),
            STORE_TEST(a_stream_that_opens_again_keeps_the_offers),
            STORE_TEST(without_a_stream_a_phone_takes_what_is_due),
+           STORE_TEST(without_a_stream_a_phone_keeps_its_send_budget),
            STORE_TEST(an_app_of_one_is_listed_one_of_several_offers),
            STORE_TEST(nothing_is_accepted_while_sending_is_paused),
            STORE_TEST(reports_move_a_message_as_those_of_an_assured_device),
