@@ -3,6 +3,7 @@
 #include "api-fcgi/auth/key_cache.h"
 #include "api-fcgi/auth/key_rates.h"
 #include "api-fcgi/server/api.h"
+#include "api-fcgi/server/session_cookie.h"
 #include "api-fcgi/server/worker.h"
 #include "common/base/clock.h"
 
@@ -25,7 +26,8 @@ static enum error find_key(const struct http_exchange *exchange, const char *tok
     size_t index = exchange->worker->index;
     char id[SECRET_ID_SIZE];
     int64_t now_ms = clock_monotonic_ms();
-    *found = key_cache_find(caches, index, token, now_ms, key);
+    unsigned revocations = atomic_load(&exchange->api->key_revocations);
+    *found = key_cache_find(caches, index, token, now_ms, revocations, key);
     if (*found)
         return ERROR_NONE;
     if (!secret_parse(SECRET_API_KEY, token, id))
@@ -34,9 +36,9 @@ static enum error find_key(const struct http_exchange *exchange, const char *tok
     if (error != ERROR_NONE)
         return error;
     bool fits = secret_fits(key->hash, token);
-    *found = *found && fits;
+    *found = *found && fits && key->kind == API_KEY_CLIENT;
     if (*found)
-        key_cache_add(caches, index, token, now_ms, key);
+        key_cache_add(caches, index, token, now_ms, revocations, key);
     return ERROR_NONE;
 }
 
@@ -88,20 +90,22 @@ static bool count_request(struct http_exchange *exchange, const struct api_key *
     return false;
 }
 
-bool authorize_request(struct http_exchange *exchange, unsigned scope)
+/* Answers why the key or session opens nothing. */
+static void refuse(struct http_exchange *exchange, enum error error, const char *detail)
 {
-    struct api_key key = {0};
-    char scopes[API_SCOPES_TEXT_SIZE];
-    const char *detail;
+    if (error_http_status(error) != 401) {
+        http_store_problem(exchange, error);
+        return;
+    }
+    challenge(exchange, "invalid_token", "");
+    http_problem(exchange, error, "%s", detail);
+}
 
-    exchange->scopes = ~0u;
-    exchange->key_id[0] = '\0';
-    exchange->key_daily_messages = 0;
-    exchange->key_ignores_opt_out = false;
-    if (!exchange->api->keys_required)
-        return true;
+/* The key of the header Authorization. False after answering. */
+static bool take_header(struct http_exchange *exchange, struct api_key *key)
+{
     char password[SECRET_PASSWORD_SIZE];
-    const char *token = secret_bearer_token(exchange->request.authorization);
+    const char *detail, *token = secret_bearer_token(exchange->request.authorization);
     if (!token && exchange->is_smsgate &&
         secret_basic_password(exchange->request.authorization, password))
         token = password;
@@ -113,16 +117,54 @@ bool authorize_request(struct http_exchange *exchange, unsigned scope)
                          : "Send the header Authorization: Bearer followed by your key.");
         return false;
     }
-    enum error error = check_key(exchange, token, &key, &detail);
-    if (error != ERROR_NONE && error_http_status(error) == 401) {
-        challenge(exchange, "invalid_token", "");
-        http_problem(exchange, error, "%s", detail);
+    enum error error = check_key(exchange, token, key, &detail);
+    if (error != ERROR_NONE)
+        refuse(exchange, error, detail);
+    return error == ERROR_NONE;
+}
+
+/* The session of the cookie. False after answering. It is looked up each time, so that its end counts at once. */
+static bool take_session(struct http_exchange *exchange, const char *text, struct api_key *session)
+{
+    const char *detail;
+    if (!session_cookie_is_own_page(exchange)) {
+        http_problem(exchange, ERROR_CSRF_REFUSED,
+                     "The cookie of a session counts only for the gateway's own pages, with the"
+                     " header X-Sms-Gateway: dashboard. Programs send an API key.");
         return false;
     }
-    if (error != ERROR_NONE) {
-        http_store_problem(exchange, error);
+    enum error error = session_find(exchange, text, session, &detail);
+    if (error != ERROR_NONE)
+        refuse(exchange, error, detail);
+    return error == ERROR_NONE;
+}
+
+/* A header wins over a cookie: a client that sends one means it. The routes of SMSGate are for programs alone. False after
+   answering. */
+static bool take_key(struct http_exchange *exchange, struct api_key *key)
+{
+    char text[SECRET_TEXT_SIZE];
+    if (*exchange->request.authorization || exchange->is_smsgate ||
+        !session_cookie_read(exchange, text))
+        return take_header(exchange, key);
+    bool good = take_session(exchange, text, key);
+    explicit_bzero(text, sizeof(text));
+    return good;
+}
+
+bool authorize_request(struct http_exchange *exchange, unsigned scope)
+{
+    struct api_key key = {0};
+    char scopes[API_SCOPES_TEXT_SIZE];
+
+    exchange->scopes = ~0u;
+    exchange->key_id[0] = '\0';
+    exchange->key_daily_messages = 0;
+    exchange->key_ignores_opt_out = false;
+    if (!exchange->api->keys_required)
+        return true;
+    if (!take_key(exchange, &key))
         return false;
-    }
     exchange->scopes = key.scopes;
     strcpy(exchange->key_id, key.id);
     exchange->key_daily_messages = limit_of_key(key.daily_messages,

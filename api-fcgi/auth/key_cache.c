@@ -9,6 +9,7 @@ struct key_cache {
     struct remembered_key {
         struct api_key key;
         int64_t until_ms; /* monotonic */
+        unsigned revocations;
     } entries[ENTRIES];
 };
 
@@ -30,18 +31,19 @@ static size_t entry_of(const char *token)
 }
 
 bool key_cache_find(const struct key_cache *caches, size_t index, const char *token, int64_t now_ms,
-                    struct api_key *key)
+                    unsigned revocations, struct api_key *key)
 {
     const struct remembered_key *entry = &caches[index].entries[entry_of(token)];
-    if (!secret_fits(entry->key.hash, token) || now_ms >= entry->until_ms)
+    if (!secret_fits(entry->key.hash, token) || now_ms >= entry->until_ms ||
+        revocations != entry->revocations)
         return false;
     *key = entry->key;
     return true;
 }
 
 void key_cache_add(struct key_cache *caches, size_t index, const char *token, int64_t now_ms,
-                   const struct api_key *key)
+                   unsigned revocations, const struct api_key *key)
 {
-    caches[index].entries[entry_of(token)] = (struct remembered_key){*key,
-                                                                     now_ms + API_KEY_CACHE_MS};
+    caches[index].entries[entry_of(token)] = (struct remembered_key){
+        *key, now_ms + API_KEY_CACHE_MS, revocations};
 }

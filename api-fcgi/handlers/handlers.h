@@ -14,11 +14,12 @@ struct batch_cancellation {
 /* What a handler keeps until the step that answers, beside the store's write: `exchange->state`. Each
    handler sets its own member first. */
 union handler_state {
-    struct message sent;           /* messages.c, message_resend.c: the new message */
-    struct json_writer pairing;    /* pairing.c: POST /api/pairings, the answer so far */
-    char token[SECRET_TEXT_SIZE];  /* pairing.c: POST /api/pair */
-    char ticket[SECRET_TEXT_SIZE]; /* event_ticket.c */
-    struct batch_draft *batch;     /* batches.c: a new one */
+    struct message sent;            /* messages.c, message_resend.c: the new message */
+    struct json_writer pairing;     /* pairing.c: POST /api/pairings, the answer so far */
+    char token[SECRET_TEXT_SIZE];   /* pairing.c: POST /api/pair */
+    char ticket[SECRET_TEXT_SIZE];  /* event_ticket.c */
+    char session[SECRET_TEXT_SIZE]; /* session.c: POST /api/session */
+    struct batch_draft *batch;      /* batches.c: a new one */
     struct batch_cancellation cancellation;
     struct webhook_draft *webhook;        /* webhooks.c */
     char phone_number[PHONE_NUMBER_SIZE]; /* opt_outs.c: the one that is added or removed */
@@ -113,8 +114,19 @@ enum http_outcome webhooks_handle_redeliver(struct http_exchange *exchange);
 enum http_outcome overview_handle(struct http_exchange *exchange);
 enum http_outcome statistics_handle(struct http_exchange *exchange);
 
+/* keys.c */
+enum http_outcome keys_handle_list(struct http_exchange *exchange);
+enum http_outcome keys_handle_revoke(struct http_exchange *exchange);
+
+/* limits.c */
+enum http_outcome limits_handle(struct http_exchange *exchange);
+enum http_outcome sending_handle_pause(struct http_exchange *exchange);
+enum http_outcome sending_handle_resume(struct http_exchange *exchange);
+
 /* session.c */
 enum http_outcome session_handle_get(struct http_exchange *exchange);
+enum http_outcome session_handle_create(struct http_exchange *exchange);
+enum http_outcome session_handle_end(struct http_exchange *exchange);
 
 /* health.c */
 enum http_outcome health_handle_livez(struct http_exchange *exchange);

@@ -8,6 +8,8 @@
 #include "common/process/settings.h"
 #include "common/store/store.h"
 
+#include <stdatomic.h>
+
 enum { API_MAX_ROUTES = 96, API_MAX_STATUS = 600 };
 
 struct api {
@@ -19,6 +21,7 @@ struct api {
     struct key_rates *key_rates;       /* auth/key_rates.h */
     struct key_cache *key_caches;      /* auth/key_cache.h: one for each worker */
     struct mobile_codes *mobile_codes; /* smsgate/mobile_codes.h */
+    atomic_uint key_revocations;       /* by this process */
     bool keys_required;                /* API_KEYS */
     struct acceptance_rules acceptance_rules;
     struct metrics metrics;

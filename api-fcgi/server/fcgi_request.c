@@ -36,6 +36,12 @@ enum parameter {
     CONTENT_TYPE_HEADER, /* once for each header that the client sent */
     CONTENT_ENCODING_HEADER,
     IDEMPOTENCY_KEY_HEADER,
+    COOKIE_HEADER,
+    DASHBOARD_HEADER,
+    FETCH_SITE_HEADER,
+    ORIGIN_HEADER,
+    HOST_HEADER,
+    HTTPS,
     PARAMETER_COUNT
 };
 
@@ -57,6 +63,12 @@ static const struct {
     [CONTENT_TYPE_HEADER] = NAME("HTTP_CONTENT_TYPE"),
     [CONTENT_ENCODING_HEADER] = NAME("HTTP_CONTENT_ENCODING"),
     [IDEMPOTENCY_KEY_HEADER] = NAME("HTTP_IDEMPOTENCY_KEY"),
+    [COOKIE_HEADER] = NAME("HTTP_COOKIE"),
+    [DASHBOARD_HEADER] = NAME("HTTP_X_SMS_GATEWAY"),
+    [FETCH_SITE_HEADER] = NAME("HTTP_SEC_FETCH_SITE"),
+    [ORIGIN_HEADER] = NAME("HTTP_ORIGIN"),
+    [HOST_HEADER] = NAME("HTTP_HOST"),
+    [HTTPS] = NAME("HTTPS"),
 #undef NAME
 };
 
@@ -107,6 +119,12 @@ void fcgi_request_read(const FCGX_Request *fcgi, struct http_exchange *exchange)
     request->authorization = values[AUTHORIZATION];
     request->request_id = values[REQUEST_ID];
     request->content_encoding = values[CONTENT_ENCODING_HEADER];
+    request->cookie = times[COOKIE_HEADER] > 1 ? "" : values[COOKIE_HEADER];
+    request->from_dashboard = values[DASHBOARD_HEADER];
+    request->fetch_site = values[FETCH_SITE_HEADER];
+    request->origin = values[ORIGIN_HEADER];
+    request->host = values[HOST_HEADER];
+    request->https = values[HTTPS];
     request->idempotency_key = times[IDEMPOTENCY_KEY_HEADER] > 0 ? values[IDEMPOTENCY_KEY_HEADER]
                                                                  : NULL;
     request->repeated_header = times[CONTENT_TYPE_HEADER] > 1       ? "Content-Type"

@@ -30,6 +30,12 @@ struct http_request {
     const char *content_type;
     const char *authorization;
     const char *content_encoding;
+    const char *cookie;
+    const char *from_dashboard; /* X-Sms-Gateway */
+    const char *fetch_site;     /* Sec-Fetch-Site */
+    const char *origin;
+    const char *host;
+    const char *https;           /* "on": nginx got it by TLS */
     const char *idempotency_key; /* NULL: missing, because an empty one is refused */
     const char *repeated_header; /* one that this struct has, if sent more than once; else NULL */
     /* Only where is_smsgate; NULL: missing. The address of the client, User-Agent, X-Signature, X-Timestamp. */

@@ -10,9 +10,16 @@ bool api_key_expired(const struct api_key *key, int64_t now_ms)
 
 /* ---- Scopes ---- */
 
-static const char *const scope_names[API_SCOPE_COUNT] = {"send",     "read",    "text",   "devices",
-                                                         "metrics",  "pair",    "resend", "inbox",
-                                                         "webhooks", "opt_outs"};
+static const char *const scope_names[API_SCOPE_COUNT] = {
+    "send",   "read",  "text",     "devices",  "metrics", "pair",
+    "resend", "inbox", "webhooks", "opt_outs", "keys",    "sending"};
+
+const char *api_key_kind_name(enum api_key_kind kind)
+{
+    static const char *const names[] = {
+        [API_KEY_CLIENT] = "key", [API_KEY_SESSION] = "session", [API_KEY_LINK] = "link"};
+    return names[kind];
+}
 
 bool api_scopes_parse(const char *text, unsigned *scopes, char unknown[32])
 {

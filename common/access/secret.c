@@ -22,10 +22,8 @@ _Static_assert((int)LENGTH + 1 == (int)SECRET_TEXT_SIZE, "the parts of a secret 
 _Static_assert((int)SECRET_HASH_BYTES == SHA256_DIGEST_LENGTH, "the hash is SHA-256");
 
 static const char prefixes[][PREFIX_LENGTH + 1] = {
-    [SECRET_API_KEY] = "sgw_",
-    [SECRET_DEVICE_TOKEN] = "sgd_",
-    [SECRET_TICKET] = "sgt_",
-    [SECRET_MOBILE_TOKEN] = "sgm_",
+    [SECRET_API_KEY] = "sgw_",      [SECRET_DEVICE_TOKEN] = "sgd_", [SECRET_TICKET] = "sgt_",
+    [SECRET_MOBILE_TOKEN] = "sgm_", [SECRET_SIGN_IN_LINK] = "sgl_", [SECRET_SESSION] = "sgs_",
 };
 
 static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

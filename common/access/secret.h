@@ -1,5 +1,6 @@
 /*
- * Secrets that are shown once and stored as a hash: API keys, device tokens, tickets of the event stream, pairing codes.
+ * Secrets that are shown once and stored as a hash: API keys, device tokens, tickets of the event stream, the links and
+ * sessions of the dashboard, pairing codes.
  *
  *   sgw_8dQm2ZkP0cVb_<43 characters>xxxxxx
  *       the id       the secret      the check: the first characters of the hash of all before it
@@ -27,6 +28,8 @@ enum secret_kind {
     SECRET_DEVICE_TOKEN, /* sgd_ */
     SECRET_TICKET,       /* sgt_ */
     SECRET_MOBILE_TOKEN, /* sgm_: a device token for the mobile API alone */
+    SECRET_SIGN_IN_LINK, /* sgl_ */
+    SECRET_SESSION,      /* sgs_ */
 };
 
 /* Makes a secret: the text, and the id and hash to store. False without randomness. */

@@ -1,4 +1,4 @@
-/* settings.def as a table, for settings.c and settings_print.c alone. */
+/* settings.def as a table, for the settings*.c of this folder alone. */
 #ifndef COMMON_PROCESS_SETTINGS_TABLE_H
 #define COMMON_PROCESS_SETTINGS_TABLE_H
 

@@ -11,7 +11,7 @@ struct store_reader;
 
 /* ---- Writes: the payloads of struct store_write ---- */
 
-/* A new API key; out: its created_at_ms and expires_at_ms. */
+/* A new API key, or a link of the dashboard; out: its created_at_ms and expires_at_ms. */
 struct store_create_key {
     struct api_key key;
     int64_t valid_for_ms; /* from the commit on; 0: until it is revoked */
@@ -22,6 +22,13 @@ struct store_revoke_key {
     char id[SECRET_ID_SIZE];
     bool changed;          /* out: there was such a key, and it was active */
     int64_t revoked_at_ms; /* out, if so */
+};
+
+/* Uses a link up for a session, of which id and hash are filled in: it gets the label, scopes and limits of the link, never more.
+   ERROR_SIGN_IN_LINK_INVALID: there is none with that hash, or it has expired or was revoked. */
+struct store_open_session {
+    unsigned char link_hash[SECRET_HASH_BYTES];
+    struct api_key session; /* out: all of it */
 };
 
 /* A code that pairs one device. */
@@ -92,7 +99,7 @@ struct store_take_ticket {
 MUST_CHECK enum error store_find_key(struct store_reader *reader, const char *id,
                                      struct api_key *key, bool *found);
 
-/* All keys there ever were, oldest first. The caller frees *keys, also after an error. */
+/* All keys there ever were, oldest first, and the sessions and links of the last weeks. The caller frees *keys, also after an error. */
 MUST_CHECK enum error store_list_keys(struct store_reader *reader, struct api_key **keys,
                                       size_t *count);
 

@@ -63,6 +63,7 @@ enum store_verb {
     STORE_BROKER_LEASE,
     STORE_CREATE_KEY,
     STORE_REVOKE_KEY,
+    STORE_OPEN_SESSION,
     STORE_CREATE_PAIRING,
     STORE_PAIR,
     STORE_CREATE_TOKEN,
@@ -110,6 +111,7 @@ struct store_write {
         struct store_lease_broker lease;
         struct store_create_key create_key;
         struct store_revoke_key revoke_key;
+        struct store_open_session open_session;
         struct store_create_pairing create_pairing;
         struct store_pair pair;
         struct store_create_token create_token;

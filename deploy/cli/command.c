@@ -23,11 +23,10 @@ enum { MAX_JSON_BYTES = 64 << 20 };
 _Static_assert((int)ERRMSG_SIZE <= (int)STORE_ERROR_SIZE, "one buffer holds either");
 
 const struct command_family *const command_families[] = {
-    &keys_commands,     &devices_commands,  &sending_commands,
-    &messages_commands, &batches_commands,  &inbox_commands,
-    &opt_outs_commands, &webhooks_commands, &statistics_commands,
-    &database_commands, &backup_commands,   &restore_commands,
-    &settings_commands, &url_commands,      NULL};
+    &keys_commands,     &dashboard_commands,  &devices_commands,  &sending_commands,
+    &messages_commands, &batches_commands,    &inbox_commands,    &opt_outs_commands,
+    &webhooks_commands, &statistics_commands, &database_commands, &backup_commands,
+    &restore_commands,  &settings_commands,   &url_commands,      NULL};
 
 const struct command_option command_common_options[] = {
     {.name = "json", .meaning = "print one JSON object and nothing else"},

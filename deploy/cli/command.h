@@ -112,6 +112,6 @@ extern const struct command_family *const command_families[];
 extern const struct command_family keys_commands, devices_commands, sending_commands,
     messages_commands, batches_commands, inbox_commands, opt_outs_commands, webhooks_commands,
     statistics_commands, database_commands, backup_commands, restore_commands, settings_commands,
-    url_commands;
+    url_commands, dashboard_commands;
 
 #endif

@@ -1,5 +1,5 @@
 /* sms-gateway keys: creates, lists and revokes API keys. */
-#include "common/access/scopes_json.h"
+#include "common/access/api_key_json.h"
 #include "common/base/clock.h"
 #include "common/base/terminal.h"
 #include "common/base/utf8.h"
@@ -15,33 +15,6 @@ enum { MAX_DAYS = 3650, MAX_REQUESTS = 1000000, MAX_MESSAGES = 1000000000 };
 static const int64_t day_ms = 86400 * 1000;
 
 static const char default_scopes[] = "send,read,text,devices";
-
-static const char *state_of(const struct api_key *key)
-{
-    return key->revoked_at_ms                      ? "revoked"
-           : api_key_expired(key, clock_wall_ms()) ? "expired"
-                                                   : "active";
-}
-
-static void put_limit(struct json_writer *json, const char *name, int64_t limit)
-{
-    if (limit == API_KEY_LIMIT_FROM_SETTING)
-        json_put_null(json, name);
-    else
-        json_put_integer(json, name, limit);
-}
-
-/* The members of a key that never change. */
-static void put_key(struct json_writer *json, const struct api_key *key)
-{
-    json_put_text(json, "key_id", key->id);
-    json_put_text(json, "label", key->label);
-    scopes_json_put(json, key->scopes);
-    json_put_time(json, "expires_at", key->expires_at_ms);
-    put_limit(json, "requests_per_minute", key->requests_per_minute);
-    put_limit(json, "daily_messages", key->daily_messages);
-    json_put_bool(json, "ignores_opt_out", key->ignores_opt_out);
-}
 
 static int create(struct store *store, const struct command *command)
 {
@@ -71,7 +44,7 @@ static int create(struct store *store, const struct command *command)
         return command_fail_error(command, error);
     if (command->json) {
         json_begin_object(command->json, NULL);
-        put_key(command->json, key);
+        api_key_json_put(command->json, key);
         json_put_text(command->json, "key", text);
         json_end_object(command->json);
         return EXIT_SUCCESS;
@@ -103,10 +76,8 @@ static void write_keys(struct json_writer *json, const struct api_key *keys, siz
     json_begin_array(json, "keys");
     for (size_t i = 0; i < count; i++) {
         json_begin_object(json, NULL);
-        put_key(json, &keys[i]);
-        json_put_text(json, "state", state_of(&keys[i]));
-        json_put_time(json, "created_at", keys[i].created_at_ms);
-        json_put_time(json, "revoked_at", keys[i].revoked_at_ms);
+        api_key_json_put(json, &keys[i]);
+        api_key_json_put_state(json, &keys[i], clock_wall_ms());
         json_end_object(json);
     }
     json_end_array(json);
@@ -119,13 +90,14 @@ static void print_keys(const struct api_key *keys, size_t count)
     if (count == 0)
         puts("There is no key yet; make one with `sms-gateway keys create LABEL`.");
     else
-        printf("%-12s  %-7s  %-10s  %-10s  %10s  %9s  %-32s  %s\n", "id", "state", "created",
-               "ends", "per minute", "per day", "scopes", "label");
+        printf("%-12s  %-7s  %-7s  %-10s  %-10s  %10s  %9s  %-32s  %s\n", "id", "kind", "state",
+               "created", "ends", "per minute", "per day", "scopes", "label");
     for (size_t i = 0; i < count; i++) {
         const struct api_key *key = &keys[i];
         char scopes[API_SCOPES_TEXT_SIZE];
         api_scopes_format(key->scopes, scopes);
-        printf("%-12s  %-7s", key->id, state_of(key));
+        printf("%-12s  %-7s  %-7s", key->id, api_key_kind_name(key->kind),
+               api_key_state_name(key, clock_wall_ms()));
         print_day(key->created_at_ms, "");
         print_day(key->revoked_at_ms ? key->revoked_at_ms : key->expires_at_ms, "never");
         print_limit(key->requests_per_minute);
@@ -187,9 +159,11 @@ static const struct command_option create_options[] = {
          "(read the metrics), pair (pair, change and revoke phones), resend (resend messages), "
          "inbox (read incoming SMS, with their texts), webhooks (create, change and delete "
          "webhooks, "
-         "which get all events), opt_outs (list and change who has opted out); default "
+         "which get all events), opt_outs (list and change who has opted out), keys (list and "
+         "revoke "
+         "keys), sending (pause and resume sending); default "
          "send,read,text,devices",
-     .words = "send read text devices metrics pair resend inbox webhooks opt_outs"},
+     .words = "send read text devices metrics pair resend inbox webhooks opt_outs keys sending"},
     {.name = "days", .value = "N", .meaning = "days until the key expires (default: never)"},
     {.name = "requests-per-minute",
      .value = "N",
@@ -211,10 +185,13 @@ static const struct command_action actions[] = {
      .meaning = "create a key and print it, once: only its hash is stored",
      .options = create_options,
      .run = create},
-    {.name = "list", .meaning = "list all keys, also revoked and expired ones", .run = list},
+    {.name = "list",
+     .meaning = "list all keys, also revoked and expired ones, and the links and sessions of the "
+                "dashboard",
+     .run = list},
     {.name = "revoke",
      .argument = "ID",
-     .meaning = "revoke a key: when the command returns, the API refuses it",
+     .meaning = "revoke a key, a session or a link: when the command returns, the API refuses it",
      .run = revoke},
     {0},
 };

@@ -216,6 +216,7 @@ void promise_wanted(const struct pending *pending)
     case STORE_CANCEL_BATCH:
     case STORE_CREATE_KEY:
     case STORE_REVOKE_KEY:
+    case STORE_OPEN_SESSION:
     case STORE_CREATE_PAIRING:
     case STORE_PAIR:
     case STORE_CREATE_TOKEN:

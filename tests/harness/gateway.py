@@ -230,7 +230,7 @@ class Gateway:
             return ""
         if not self.own_key:
             self.own_key = self.make_key("send", "read", "text", "devices", "metrics", "pair", "resend", "inbox",
-                                         "webhooks", "opt_outs")
+                                         "webhooks", "opt_outs", "keys", "sending")
         return self.own_key
 
     def authorization(self):

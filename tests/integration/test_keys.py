@@ -17,7 +17,7 @@ from harness.gateway import ROOT
 from harness.phone import Phone
 from harness.waiting import LIMIT_SECONDS
 
-SCOPES = ("send", "read", "text", "devices", "metrics", "pair", "resend", "inbox", "webhooks", "opt_outs")
+SCOPES = ("send", "read", "text", "devices", "metrics", "pair", "resend", "inbox", "webhooks", "opt_outs", "keys", "sending")
 DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 
@@ -92,7 +92,8 @@ def ask(locked, method, path, key=None, authorization=None, parts=None):
 def test_the_description_says_what_each_route_needs():
     """And a route that needs nothing is one of few: who adds another, changes this line too."""
     assert {scope for *_, scope in PROTECTED} | {"text"} == set(SCOPES)
-    assert set(OPEN) == {("GET", "/livez"), ("GET", "/readyz"), ("POST", "/api/pair"), ("GET", "/api/session")}
+    assert set(OPEN) == {("GET", "/livez"), ("GET", "/readyz"), ("POST", "/api/pair"), ("GET", "/api/session"),
+                         ("POST", "/api/session"), ("DELETE", "/api/session")}
 
 
 def test_the_table_of_routes_says_the_same():

@@ -38,7 +38,7 @@ LOG_VALUE = r'(?:"(?:[^"\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]|\\["\\]|
             r'|[^\s"=\\]+)'
 LOG_LINE = (r"ts=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z level=(?:debug|info|warning|error) "
             rf"process=(?:api-fcgi|ws-broker) msg={LOG_VALUE}((?: [a-z_]+={LOG_VALUE})*)")
-LOG_KEYS = {"socket", "database", "message_id", "incoming_id", "phone_number", "segments", "request_id", "key",
+LOG_KEYS = {"socket", "database", "message_id", "incoming_id", "phone_number", "segments", "request_id", "key", "revoked_key",
             "device_id", "name", "session", "reason", "max_phones", "version", "count", "status",
             "line", "error", "path", "state", "attempt", "protocol", "error_code",
             "member"}

@@ -38,6 +38,7 @@ SAMPLES = {  # every location of gateway.conf, and requests for it
     "= /api/batches": [head("POST", "/api/batches", JSON, "Content-Length: 2") + b"{}", head("GET", "/api/batches"),
                        head("POST", "/api/batches", JSON, "Content-Length: 100000000")],
     "= /api/pair": [pairing(b"WRONG")] * 8,
+    "= /api/session": [head("GET", "/api/session"), *[head("POST", "/api/session", JSON, "Content-Length: 2") + b"{}"] * 8],
     "= /api/events": [head("GET", "/api/events?since=1"), head("POST", "/api/events", "Content-Length: 0")],
     '~ "^/(api/)?mobile/v1/events\\z"': [head("GET", "/api/mobile/v1/events"), head("POST", "/mobile/v1/events", "Content-Length: 0"),
                                          head("GET", "/mobile/v1/events", "Authorization: " + "a" * 300)],

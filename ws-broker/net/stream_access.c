@@ -51,7 +51,7 @@ enum error stream_access_check_token(struct store_reader *reader, const char *to
         return refuse(detail, "Try again in a few seconds.", error);
     /* Also for an unknown id, so that both take the same time. */
     bool fits = secret_fits(key->hash, token);
-    if (!found || !fits)
+    if (!found || !fits || key->kind != API_KEY_CLIENT)
         return refuse(detail, "The gateway has no such key; see `sms-gateway keys list`.",
                       ERROR_API_KEY_INVALID);
     return check_state(key, detail);

@@ -9,7 +9,7 @@
 MUST_CHECK enum error stream_access_check_token(struct store_reader *reader, const char *token,
                                                 struct api_key *key, const char **detail);
 
-/* The key of that id, which a ticket or an open stream has. */
+/* The key or session of that id, which a ticket or an open stream has. */
 MUST_CHECK enum error stream_access_check_key(struct store_reader *reader, const char *id,
                                               struct api_key *key, const char **detail);
 

@@ -28,6 +28,44 @@ static enum error revoke_key(struct store_database *database, const char *id, in
     return table_put(keys, &database->undo, revoked);
 }
 
+static enum error find_key_by_hash(struct store_database *database,
+                                   const unsigned char hash[SECRET_HASH_BYTES], struct api_key *key,
+                                   bool *found)
+{
+    const struct table *keys = &database->tables->keys;
+    *found = false;
+    for (size_t i = 0; i < keys->count && !*found; i++) {
+        const struct api_key *row = keys->rows[i];
+        *found = memcmp(row->hash, hash, SECRET_HASH_BYTES) == 0;
+        if (*found)
+            *key = *row;
+    }
+    return ERROR_NONE;
+}
+
+static enum error remove_key(struct store_database *database, const char *id)
+{
+    struct table *keys = &database->tables->keys;
+    struct api_key *row = table_find(keys, id);
+    return row && row->kind != API_KEY_CLIENT ? table_remove(keys, &database->undo, row)
+                                              : ERROR_NONE;
+}
+
+static enum error remove_ended_sessions(struct store_database *database, int64_t before_ms,
+                                        int64_t limit)
+{
+    struct table *keys = &database->tables->keys;
+    enum error error = ERROR_NONE;
+    for (size_t i = keys->count; i-- > 0 && limit > 0 && error == ERROR_NONE;) {
+        struct api_key *row = keys->rows[i];
+        if (row->kind == API_KEY_CLIENT || row->expires_at_ms >= before_ms)
+            continue;
+        error = table_remove(keys, &database->undo, row);
+        limit--;
+    }
+    return error;
+}
+
 /* ---- Pairing codes ---- */
 
 static enum error insert_pairing(struct store_database *database,
@@ -297,6 +335,9 @@ static enum error remove_token_use_of(struct store_database *database, const cha
 const struct access_rows memory_access_rows = {
     .insert_key = insert_key,
     .revoke_key = revoke_key,
+    .find_key_by_hash = find_key_by_hash,
+    .remove_key = remove_key,
+    .remove_ended_sessions = remove_ended_sessions,
     .insert_pairing = insert_pairing,
     .take_pairing = take_pairing,
     .remove_expired_pairings = remove_expired_pairings,

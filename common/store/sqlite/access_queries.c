@@ -3,7 +3,7 @@
 #include "common/store/sqlite/queries.h"
 #include "common/store/sqlite/rows.h"
 
-static enum error read_key(const struct statement *row, void *item)
+enum error sqlite_read_key(const struct statement *row, void *item)
 {
     struct api_key *key = item;
     *key = (struct api_key){
@@ -14,6 +14,8 @@ static enum error read_key(const struct statement *row, void *item)
         .requests_per_minute = statement_integer(row, FIELD_REQUESTS_PER_MINUTE),
         .daily_messages = statement_integer(row, FIELD_DAILY_MESSAGES),
         .ignores_opt_out = statement_integer(row, FIELD_IGNORES_OPT_OUT) != 0,
+        .kind = (enum api_key_kind)statement_integer(row, FIELD_KIND),
+        .session_ms = statement_integer(row, FIELD_SESSION_MS),
     };
     statement_text(row, FIELD_ID, key->id, sizeof(key->id));
     statement_text(row, FIELD_LABEL, key->label, sizeof(key->label));
@@ -62,14 +64,14 @@ static enum error list(struct store_database_reader *reader, enum statement_id s
 enum error queries_find_key(struct store_database_reader *reader, const char *id,
                             struct api_key *key, bool *found)
 {
-    return find(reader, FIND_KEY, id, read_key, key, found);
+    return find(reader, FIND_KEY, id, sqlite_read_key, key, found);
 }
 
 enum error queries_list_keys(struct store_database_reader *reader, struct api_key **keys,
                              size_t *count)
 {
     void *items;
-    enum error error = list(reader, LIST_KEYS, sizeof(**keys), read_key, &items, count);
+    enum error error = list(reader, LIST_KEYS, sizeof(**keys), sqlite_read_key, &items, count);
     *keys = items;
     return error;
 }

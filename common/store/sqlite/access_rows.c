@@ -36,6 +36,8 @@ static enum error insert_key(struct store_database *database, const struct api_k
     statement_bind_integer(insert, FIELD_REQUESTS_PER_MINUTE, key->requests_per_minute);
     statement_bind_integer(insert, FIELD_DAILY_MESSAGES, key->daily_messages);
     statement_bind_integer(insert, FIELD_IGNORES_OPT_OUT, key->ignores_opt_out);
+    statement_bind_integer(insert, FIELD_KIND, key->kind);
+    statement_bind_integer(insert, FIELD_SESSION_MS, key->session_ms);
     return run(database, insert);
 }
 
@@ -48,6 +50,35 @@ static enum error revoke_key(struct store_database *database, const char *id, in
     enum error error = run(database, update);
     *changed = error == ERROR_NONE && statement_changes(&database->handle) == 1;
     return error;
+}
+
+static enum error find_key_by_hash(struct store_database *database,
+                                   const unsigned char hash[SECRET_HASH_BYTES], struct api_key *key,
+                                   bool *found)
+{
+    struct statement *select = get(database, FIND_KEY_BY_HASH);
+    statement_bind_hash(select, FIELD_HASH, hash);
+    enum error error = statement_step(&database->handle, select, found);
+    if (error == ERROR_NONE && *found)
+        error = sqlite_read_key(select, key);
+    statement_reset(select);
+    return error;
+}
+
+static enum error remove_key(struct store_database *database, const char *id)
+{
+    struct statement *delete = get(database, DELETE_KEY);
+    statement_bind_text(delete, FIELD_ID, id);
+    return run(database, delete);
+}
+
+static enum error remove_ended_sessions(struct store_database *database, int64_t before_ms,
+                                        int64_t limit)
+{
+    struct statement *delete = get(database, DELETE_ENDED_SESSIONS);
+    statement_bind_integer(delete, FIELD_BEFORE_MS, before_ms);
+    statement_bind_integer(delete, FIELD_LIMIT, limit);
+    return run(database, delete);
 }
 
 /* ---- Pairing codes ---- */
@@ -244,6 +275,9 @@ static enum error remove_token_use_of(struct store_database *database, const cha
 const struct access_rows sqlite_access_rows = {
     .insert_key = insert_key,
     .revoke_key = revoke_key,
+    .find_key_by_hash = find_key_by_hash,
+    .remove_key = remove_key,
+    .remove_ended_sessions = remove_ended_sessions,
     .insert_pairing = insert_pairing,
     .take_pairing = take_pairing,
     .remove_expired_pairings = remove_expired_pairings,

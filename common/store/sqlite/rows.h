@@ -50,4 +50,7 @@ void sqlite_read_delivery(const struct statement *row, struct webhook_delivery *
 /* Of the table device_use; a row without one reads as no use. */
 void sqlite_read_use(const struct statement *row, struct device_use *use);
 
+/* access_queries.c: a row with the columns of a key, into a struct api_key. */
+MUST_CHECK enum error sqlite_read_key(const struct statement *row, void *item);
+
 #endif

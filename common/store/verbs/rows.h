@@ -300,6 +300,14 @@ struct access_rows {
     enum error (*revoke_key)(struct store_database *database, const char *id, int64_t now_ms,
                              bool *changed);
 
+    enum error (*find_key_by_hash)(struct store_database *database,
+                                   const unsigned char hash[SECRET_HASH_BYTES], struct api_key *key,
+                                   bool *found);
+    enum error (*remove_key)(struct store_database *database, const char *id);
+    /* Removes up to `limit` sessions and links that expired before then. */
+    enum error (*remove_ended_sessions)(struct store_database *database, int64_t before_ms,
+                                        int64_t limit);
+
     enum error (*insert_pairing)(struct store_database *database,
                                  const unsigned char code_hash[SECRET_HASH_BYTES],
                                  const struct pairing_row *pairing);

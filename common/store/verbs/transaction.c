@@ -58,6 +58,7 @@ static verb_function *const verbs[STORE_VERB_COUNT] = {
     [STORE_BROKER_LEASE] = verb_lease_broker,
     [STORE_CREATE_KEY] = verb_create_key,
     [STORE_REVOKE_KEY] = verb_revoke_key,
+    [STORE_OPEN_SESSION] = verb_open_session,
     [STORE_CREATE_PAIRING] = verb_create_pairing,
     [STORE_PAIR] = verb_pair,
     [STORE_CREATE_TOKEN] = verb_create_token,

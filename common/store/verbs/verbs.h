@@ -62,6 +62,7 @@ VERB(lease_broker);
 /* keys.c */
 VERB(create_key);
 VERB(revoke_key);
+VERB(open_session);
 
 /* webhooks.c */
 VERB(create_webhook);

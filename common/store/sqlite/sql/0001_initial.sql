@@ -280,7 +280,7 @@ CREATE INDEX device_group_by_label ON device_group (label);
 
 -- ---- Access: common/access/api_key.h, common/access/device_token.h ----
 
--- A key is revoked and never deleted, so that its id stays known.
+-- A key is revoked and never deleted, so that its id stays known. A link of the dashboard is deleted when it is used.
 CREATE TABLE api_key (
     id                  TEXT    PRIMARY KEY,
     hash                BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32), -- SHA-256 of its text
@@ -291,13 +291,19 @@ CREATE TABLE api_key (
     revoked_at_ms       INTEGER NOT NULL DEFAULT 0,  -- 0: it is active
     requests_per_minute INTEGER NOT NULL DEFAULT -1, -- -1: as the settings say, 0: no limit
     daily_messages      INTEGER NOT NULL DEFAULT -1,
-    ignores_opt_out     INTEGER NOT NULL DEFAULT 0   -- 1: it sends to recipients that have opted out, too
+    ignores_opt_out     INTEGER NOT NULL DEFAULT 0,  -- 1: it sends to recipients that have opted out, too
+    kind                INTEGER NOT NULL DEFAULT 0 CHECK (kind BETWEEN 0 AND 2), -- enum api_key_kind
+    session_ms          INTEGER NOT NULL DEFAULT 0   -- of a link: how long its session is valid
 ) STRICT, WITHOUT ROWID;
+
+-- Sessions and links of the dashboard end, and are removed later.
+CREATE INDEX api_key_of_dashboard ON api_key (expires_at_ms) WHERE kind <> 0;
 
 CREATE TRIGGER api_key_is_only_revoked BEFORE UPDATE ON api_key
 WHEN OLD.revoked_at_ms <> 0 OR NEW.id <> OLD.id OR NEW.hash <> OLD.hash OR NEW.scopes <> OLD.scopes
     OR NEW.expires_at_ms <> OLD.expires_at_ms OR NEW.requests_per_minute <> OLD.requests_per_minute
     OR NEW.daily_messages <> OLD.daily_messages OR NEW.ignores_opt_out <> OLD.ignores_opt_out
+    OR NEW.kind <> OLD.kind OR NEW.session_ms <> OLD.session_ms
 BEGIN
     SELECT RAISE(ABORT, 'a key is made once; it can only be revoked');
 END;
