@@ -118,7 +118,8 @@ start_phone() {
     mkdir "$work/phone"
     chmod 711 "$work"
     chown sms-gateway-web "$work/phone"
-    setpriv --reuid=sms-gateway-web --regid=sms-gateway-web --init-groups --inh-caps=-all -- \
+    # An upgrade waits for this test: it must end, whatever the phone does.
+    timeout --kill-after=5 300 setpriv --reuid=sms-gateway-web --regid=sms-gateway-web --init-groups --inh-caps=-all -- \
         "$programs/phone-sim" --pair "$link" --tokens "$work/phone/tokens" \
         --assured --send-ms 50 --report-ms 50 --update-seconds 0 "$@" >"$work/phone.log" 2>&1 9>&- &
     phone=$!
