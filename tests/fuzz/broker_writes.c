@@ -222,6 +222,9 @@ void promise_wanted(const struct pending *pending)
     case STORE_CREATE_TOKEN:
     case STORE_REVOKE_TOKEN:
     case STORE_COUNT_TAKEOVER: /* without tokens */
+    case STORE_POLL_MESSAGES:
+    case STORE_REPORT_POLLED:
+    case STORE_NOTE_POLLED:
     case STORE_CREATE_TICKET:
     case STORE_TAKE_TICKET:
     case STORE_SET_SENDING:
