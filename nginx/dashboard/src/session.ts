@@ -1,6 +1,7 @@
 /* Who looks at this page: nobody in particular where the gateway asks for no keys, or a session made by a link of the host. */
 import { del, get, post, Problem, whenUnauthorized } from "./api";
 import { startLive, stopLive } from "./live";
+import { replace } from "./router";
 import { Store } from "./store";
 
 export interface Session {
@@ -34,7 +35,7 @@ function enter(session: Session, problem?: Problem): void {
 /** The token of a link from the host. It leaves the address at once, before anything can see it. */
 function takeToken(): string | undefined {
   const token = /^#sign-in=(.+)$/.exec(location.hash)?.[1];
-  if (token) history.replaceState(null, "", "#/");
+  if (token) replace("#/");
   return token;
 }
 
