@@ -143,7 +143,7 @@ export interface Overview {
   stuck: number;
   oldest_queued_at: string | null;
   sending: Sending;
-  devices: { known: number; connected: number; offline: number; disabled: number; battery_low: number; quarantined: number } | null;
+  devices: { any: boolean; connected: number; offline: number; disabled: number; battery_low: number; quarantined: number } | null;
   today: Today;
   alerts: { code: string; severity: "error" | "warning" | "info"; detail: string; cure: string }[];
 }
@@ -213,7 +213,7 @@ export interface Key {
   label: string;
   state: "active" | "expired" | "revoked";
   scopes: string[];
-  created_at: string;
+  created_at: string | null;
   expires_at: string | null;
   revoked_at: string | null;
   requests_per_minute: number | null;
@@ -228,7 +228,7 @@ export interface Limits {
   today: Today;
   burst: { accepted: number | null; limit: number | null; minutes: number };
   key: { accepted: number | null; limit: number | null } | null;
-  settings: { name: string; value: number | string; default: number | string; unit: string | null; meaning: string }[];
+  settings: { name: string; value: number | string | null; default: number | string | null; unit: string | null; meaning: string }[];
 }
 
 export interface Conversation {

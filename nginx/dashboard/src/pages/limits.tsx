@@ -62,8 +62,8 @@ export function Limits() {
       {data && <section class="card flush" aria-labelledby="settings"><header><h2 id="settings">Settings</h2><span class="muted small">changed in the settings file, on the gateway's machine</span></header>
         <div class="scroll-x" tabIndex={0} role="region" aria-label="Settings"><table class="plain-table settings"><thead><tr><th>Setting</th><th>Value</th><th class="wide-only">Default</th><th>Meaning</th></tr></thead>
           <tbody>{data.settings.map((setting) => <tr class={String(setting.value) === String(setting.default) ? "" : "changed"}><td><code>{setting.name}</code></td>
-            <td><Foreign text={setting.value === "" ? "–" : typeof setting.value === "number" ? number(setting.value) : setting.value} />{setting.unit && <span class="muted"> {setting.unit}</span>}</td>
-            <td class="wide-only muted">{setting.default === "" ? "–" : typeof setting.default === "number" ? number(setting.default) : setting.default}</td><td>{setting.meaning}</td></tr>)}</tbody></table></div></section>}
+            <td><Foreign text={setting.value === "" || setting.value === null ? "–" : typeof setting.value === "number" ? number(setting.value) : setting.value} />{setting.unit && <span class="muted"> {setting.unit}</span>}</td>
+            <td class="wide-only muted">{setting.default === "" || setting.default === null ? "–" : typeof setting.default === "number" ? number(setting.default) : setting.default}</td><td>{setting.meaning}</td></tr>)}</tbody></table></div></section>}
     </div>
     {asking && <PauseDialog onClose={(paused) => { setAsking(false); if (paused) reload(); }} />}
   </>;

@@ -31,7 +31,7 @@ function cureOf(reason: string): { to: string; text: string } | undefined {
 
 function FirstSteps({ data }: { data: OverviewData }) {
   const messages = Object.values(data.messages).reduce((sum, count) => sum + count, 0);
-  const devices = data.devices?.known ?? 0;
+  const devices = data.devices?.any ? 1 : 0;
   if (messages > 0 && devices > 0) return null;
   return <section class="card first-steps" aria-labelledby="first-steps">
     <header><h2 id="first-steps">Send your first SMS</h2></header>
@@ -65,17 +65,17 @@ function Tiles({ data }: { data: OverviewData }) {
   const lost = messages.failed + messages.unknown;
   return <div class="tiles">
     <Tile to={href("messages", { status: "queued" })} icon="clock" label="Queued" value={number(messages.queued)}
-      note={data.oldest_queued_at ? `the oldest for ${duration((Date.parse(data.at) - Date.parse(data.oldest_queued_at)) / 1000)}` : "nothing waits"} />
+      note={data.oldest_queued_at ? `the oldest for ${duration((Date.parse(data.at) - Date.parse(data.oldest_queued_at)) / 1000)}` : messages.queued > 0 ? "not yet due" : "nothing waits"} />
     <Tile to={href("messages")} icon="send" label="On their way" value={number(inFlight)} note="phones are sending them" />
     <Tile to={href("messages", { status: "delivered" })} icon="check" label="Delivered" value={number(messages.delivered)}
       note={`${number(messages.sent)} more sent, not yet reported`} />
-    <Tile to={href("messages", { status: "failed" })} icon="alert" label="Failed or unknown" value={number(lost)} tone={lost > 0 ? "bad" : ""}
+    <Tile to={href("messages", { status: "failed" })} icon="alert" label="Failed" value={number(lost)} tone={lost > 0 ? "bad" : ""}
       note={`${number(messages.failed)} failed, ${number(messages.unknown)} unknown`} />
-    {devices && <Tile to={href("devices")} icon="devices" label="Phones connected" value={`${number(devices.connected)} of ${number(devices.known)}`}
-      tone={devices.known > 0 && devices.connected === 0 ? "bad" : ""}
-      note={[devices.disabled && `${devices.disabled} disabled`, devices.battery_low && `${devices.battery_low} with a low battery`].filter(Boolean).join(", ") || "all that are there may send"} />}
-    <Tile to={href("limits")} icon="limits" label="Accepted today" value={today.accepted === null ? "–" : number(today.accepted)}
-      note={today.limit ? `of ${number(today.limit)} a day` : "no daily limit"}>
+    {devices && <Tile to={href("devices")} icon="devices" label="Connected" value={several(devices.connected, "phone")}
+      tone={devices.any && devices.connected === 0 ? "bad" : ""}
+      note={[devices.offline && `${devices.offline} offline`, devices.disabled && `${devices.disabled} disabled`, devices.battery_low && `${devices.battery_low} low on battery`].filter(Boolean).join(", ") || (devices.any ? "none is offline" : "none yet")} />}
+    <Tile to={href("limits")} icon="limits" label="Today" value={today.accepted === null ? "–" : number(today.accepted)}
+      note={today.limit ? `accepted, of ${number(today.limit)} a day` : today.accepted === null ? "not counted: no daily limit" : "accepted"}>
       {today.limit && today.accepted !== null && <Bar value={today.accepted} max={today.limit} label="Accepted today, of the daily limit"
         tone={today.accepted >= today.limit ? "bad" : today.accepted > 0.8 * today.limit ? "warn" : "accent"} />}
     </Tile>
@@ -107,7 +107,7 @@ function Waits({ data }: { data: OverviewData }) {
 function Times({ label, of }: { label: string; of: Quantiles }) {
   return <div class="times"><h3>{label}</h3>
     {of.count === 0 ? <p class="muted small">No message in the last hour</p> : <dl>
-      {(["p50", "p90", "p99"] as const).map((name) => <div><dt>{{ p50: "half within", p90: "90 % within", p99: "99 % within" }[name]}</dt>
+      {(["p50", "p90", "p99"] as const).map((name) => <div><dt>{{ p50: "50 %", p90: "90 %", p99: "99 %" }[name]}</dt>
         <dd>{duration(of[name] ?? 0)}</dd></div>)}</dl>}</div>;
 }
 
@@ -132,7 +132,7 @@ function DeliveryTimes({ statistics, messages }: { statistics: Statistics; messa
   const times = useMemo(() => points.map(([at]) => at), [points]);
   const series = useMemo(() => [{ name: "Time until delivered, or sent, of each of the newest messages", colour: 1, dots: true, values: points.map(([, seconds]) => seconds) }], [points]);
   return <section class="card" aria-labelledby="delivery-time"><header><h2 id="delivery-time">Delivery time</h2><span class="muted small">last hour</span></header>
-    <div class="times-row"><Times label="Until sent" of={statistics.queued_to_sent_seconds} /><Times label="From sent to delivered" of={statistics.sent_to_delivered_seconds} /></div>
+    <div class="times-row"><Times label="Sent within" of={statistics.queued_to_sent_seconds} /><Times label="Then delivered within" of={statistics.sent_to_delivered_seconds} /></div>
     {points.length > 1 && <Chart times={times} series={series} logarithmic height={9} format={duration} label={`The delivery times of the newest ${points.length} messages.`} />}
   </section>;
 }
