@@ -12,6 +12,7 @@ import pytest
 
 from harness.gateway import ROOT
 from harness.phone import AssuredPhone, Phone
+from harness.smsgate_app import App, code, element
 from harness.waiting import LIMIT_SECONDS, wait_for
 from harness.webhook_receiver import OK, Receiver
 
@@ -399,6 +400,32 @@ def test_webhooks_are_posted_and_signed_as_smsgate_does(gateway):
     assert ask(gateway, "GET", "/webhooks").json() == []
     phone.close()
     receiver.close()
+
+
+# ---- A program and a phone of SMSGate ----
+
+def test_a_program_sends_through_the_app_and_neither_opens_the_other_api(gateway):
+    app = App(gateway)
+    app.take(app.register(f"Bearer {code(gateway)}"))
+    numbers = ["+491700000021", "+491700000022", "+491700000023"]
+    message = post(gateway, id="through-the-app", phoneNumbers=numbers, deviceId=app.id)
+    found = {}
+
+    def fetch():
+        found.update({listed["id"]: listed["phoneNumbers"] for listed in app.messages()})
+        return len(found) == len(numbers)
+
+    wait_for(fetch, "the app to have all of them")
+    assert sorted(found.values()) == [[number] for number in numbers]
+    assert state_of(gateway, message)["state"] == "Processed"
+    for wire_id, (number,) in found.items():
+        app.report(element(wire_id, "Sent", recipients=[{"phoneNumber": number, "state": "Sent"}]))
+    assert {recipient["state"] for recipient in state_of(gateway, message)["recipients"]} == {"Sent"}
+    for answer in (ask(gateway, "GET", "/devices", headers={"Authorization": f"Bearer {app.token}"}),
+                   ask(gateway, "GET", "/devices", headers=basic(app.token)),
+                   app.ask("GET", "/message", authorization=f"Bearer {gateway.api_key()}")):
+        assert answer.status_code == 401 and set(answer.json()) == {"message"}
+    app.client.close()
 
 
 # ---- A client of others ----
