@@ -42,7 +42,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         # The gateway sends an event again, with the same id, until it hears a 2xx.
         if self.headers["webhook-id"] not in seen:
             event = json.loads(body)
-            print(event["timestamp"], event["type"], json.dumps(event["data"]), flush=True)
+            print(f"{event['timestamp']} {event['type']} {json.dumps(event['data'])}\n", end="", flush=True)  # one write: threads
             seen.add(self.headers["webhook-id"])
         self.answer(204)
 

@@ -111,7 +111,7 @@ class Site:
 
     def told(self):
         """The messages that the receiver was told were delivered, each as often as it was told by another event."""
-        return re.findall(r' message\.delivered .*"message_id": "([^"]+)"', (self.folder / "receiver.log").read_text())
+        return re.findall(r' message\.delivered .*?"message_id": "([^"]+)"', (self.folder / "receiver.log").read_text())
 
     def traffic_lines(self):
         path = self.folder / "traffic"
