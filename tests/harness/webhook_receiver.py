@@ -89,7 +89,8 @@ class Receiver:
         return connection
 
     def _serve(self, connection):
-        with contextlib.suppress(OSError, ValueError), self._secured(connection) as connection, connection.makefile("rb") as stream:
+        cut_short = contextlib.suppress(OSError, ValueError, LookupError)  # also where the sender was killed
+        with cut_short, self._secured(connection) as connection, connection.makefile("rb") as stream:
             while line := stream.readline():
                 path = line.split()[1].decode()
                 headers = {}
