@@ -337,3 +337,32 @@ def test_the_page_is_small_and_its_types_are_right():
     compiler = ROOT / "build/lint-npm/node_modules/typescript/bin/tsc"
     result = subprocess.run(["node", compiler, "--project", SOURCES], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (0, "")
+
+
+def test_a_link_of_the_host_signs_in_once_and_a_revoked_session_is_out(module_gateway, tab):
+    gateway = module_gateway(WEBHOOK_LOOPBACK="allowed").start()
+    page = Dashboard(tab.driver, gateway.url)
+    page.look_as()
+    page.open()
+    page.see(".sign-in", "sms-gateway dashboard")
+    status, out, errors = gateway.command("dashboard", "--scopes", "read,devices")
+    assert status == 0, errors
+    link = out.strip()
+    assert link.startswith(f"{gateway.url}/#sign-in=")
+    page.driver.get("about:blank")
+    page.driver.get(link)
+    page.see("main h1", "Overview")
+    assert "sign-in" not in page.driver.current_url
+    assert [a.text for a in page.driver.find_elements(By.CSS_SELECTOR, ".navigation a")] == ["Overview", "Messages", "Devices", "Limits", "REST API"]
+    gateway.api.send(message="not for everyone")
+    page.go("#/messages")
+    page.see(".table-body .row", "not shown")
+    page.go("#/keys")
+    page.see(".empty", "keys")
+
+    (session,) = [line.split()[0] for line in gateway.command("keys", "list")[1].splitlines() if " session " in line]
+    assert gateway.command("keys", "revoke", session)[0] == 0
+    page.see(".sign-in", "You are signed out")
+    page.driver.get("about:blank")
+    page.driver.get(link)
+    page.see(".sign-in .note")

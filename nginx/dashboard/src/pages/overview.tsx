@@ -71,9 +71,9 @@ function Tiles({ data }: { data: OverviewData }) {
       note={`${number(messages.sent)} more sent, not yet reported`} />
     <Tile to={href("messages", { status: "failed" })} icon="alert" label="Failed" value={number(lost)} tone={lost > 0 ? "bad" : ""}
       note={`${number(messages.failed)} failed, ${number(messages.unknown)} unknown`} />
-    {devices && <Tile to={href("devices")} icon="devices" label="Connected" value={several(devices.connected, "phone")}
+    {devices && <Tile to={href("devices")} icon="devices" label="Connected" value={number(devices.connected)}
       tone={devices.any && devices.connected === 0 ? "bad" : ""}
-      note={[devices.offline && `${devices.offline} offline`, devices.disabled && `${devices.disabled} disabled`, devices.battery_low && `${devices.battery_low} low on battery`].filter(Boolean).join(", ") || (devices.any ? "none is offline" : "none yet")} />}
+      note={[devices.offline && `${several(devices.offline, "phone")} offline`, devices.disabled && `${devices.disabled} disabled`, devices.battery_low && `${devices.battery_low} low on battery`].filter(Boolean).join(", ") || (devices.any ? "phones, none offline" : "no phone yet")} />}
     <Tile to={href("limits")} icon="limits" label="Today" value={today.accepted === null ? "–" : number(today.accepted)}
       note={today.limit ? `accepted, of ${number(today.limit)} a day` : today.accepted === null ? "not counted: no daily limit" : "accepted"}>
       {today.limit && today.accepted !== null && <Bar value={today.accepted} max={today.limit} label="Accepted today, of the daily limit"
