@@ -17,7 +17,7 @@ from pathlib import Path
 GUIDES = {
     "api": ("api-fcgi/API.md", "Guide"),
     "errors": ("common/ERRORS.md", "Errors"),
-    "phones": ("ws-broker/PHONES.md", "Phones"),
+    "phones": ("deploy/PHONES.md", "Phones"),
     "protocol": ("ws-broker/PROTOCOL.md", "Protocol"),
     "settings": ("common/SETTINGS.md", "Settings"),
     "operating": ("deploy/OPERATING.md", "Operating"),
