@@ -62,6 +62,7 @@ static const struct route routes[] = {
      webhooks_handle_redeliver},
     {"GET", "/api/overview", 200, API_SCOPE_READ, SLOW, overview_handle},
     {"GET", "/api/statistics", 200, API_SCOPE_READ, QUERY | SLOW, statistics_handle},
+    {"GET", "/api/conversations", 200, API_SCOPE_INBOX, QUERY | SLOW, conversations_handle},
     {"GET", "/api/keys", 200, API_SCOPE_KEYS, SLOW, keys_handle_list},
     {"DELETE", "/api/keys/{key_id}", 200, API_SCOPE_KEYS, 0, keys_handle_revoke},
     {"GET", "/api/limits", 200, API_SCOPE_READ, 0, limits_handle},

@@ -114,6 +114,9 @@ enum http_outcome webhooks_handle_redeliver(struct http_exchange *exchange);
 enum http_outcome overview_handle(struct http_exchange *exchange);
 enum http_outcome statistics_handle(struct http_exchange *exchange);
 
+/* conversations.c */
+enum http_outcome conversations_handle(struct http_exchange *exchange);
+
 /* keys.c */
 enum http_outcome keys_handle_list(struct http_exchange *exchange);
 enum http_outcome keys_handle_revoke(struct http_exchange *exchange);

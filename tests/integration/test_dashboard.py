@@ -268,3 +268,38 @@ def test_limits_are_shown_and_sending_is_paused_and_resumed(gateway, browser):
     for word, body in (("pause", {"reason": "x" * 201}), ("pause", {"reason": "\u202e"}), ("resume", {"reason": "x"})):
         assert browser.ask("POST", f"/api/sending/{word}", json=body).status_code == 422
     assert browser.code("POST", "/api/sending/pause", data="{}", headers={"Content-Type": "text/plain"})[0] == 415
+
+
+# ---- Conversations ----
+
+def test_each_number_has_its_last_sms_of_both_directions(module_gateway):
+    gateway = module_gateway().make_database().start()
+    api = Api(gateway.url, gateway.make_key(*ALL))
+    assert api.get("/api/conversations").json() == {"conversations": [], "count": 0, "next": None}
+    numbers = [f"+1555000000{i}" for i in range(5)]
+    for number in numbers * 2:
+        api.send(number, f"for {number}")
+    phone = Phone(gateway, "phone")
+    phone.send({"type": "sms_received", "received_id": "1", "from": numbers[2], "message": "an answer"})
+    wait_for(lambda: api.get("/api/inbox").json()["count"] == 1, "the SMS is stored")
+    found, path = [], "/api/conversations?limit=2"
+    while path:
+        page = api.get(path).json()
+        found += page["conversations"]
+        path = page["next"]
+    first = {}
+    for conversation in found:
+        first.setdefault(conversation["phone_number"], conversation)
+    assert list(first) == [numbers[2], numbers[4], numbers[3], numbers[1], numbers[0]]
+    assert (first[numbers[2]]["direction"], first[numbers[2]]["text"]) == ("in", "an answer")
+    assert (first[numbers[0]]["direction"], first[numbers[0]]["text"]) == ("out", f"for {numbers[0]}")
+    assert found == sorted(found, key=lambda conversation: conversation["id"], reverse=True)
+    phone.close()
+    api.close()
+    for scopes, status in ((("inbox",), 403), (("read",), 403), (("inbox", "read"), 200)):
+        api = Api(gateway.url, gateway.make_key(*scopes))
+        answer = api.get("/api/conversations")
+        assert answer.status_code == status
+        if status == 200:
+            assert [entry["text"] for entry in answer.json()["conversations"]][:2] == ["an answer", None]
+        api.close()
