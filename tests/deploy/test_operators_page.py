@@ -24,10 +24,12 @@ class Walk:
         folder = site.machine.path("/root/gateway/build/deb")
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(site.present, folder)
+        site.machine.path("/root/gateway/customers.csv").write_text("phone_number,name\n+491511234568,Ada\n", encoding="ascii")
         with open(site.machine.path("/etc/hosts"), "a", encoding="ascii") as hosts:
             hosts.write(f"{ADDRESS} sms.example.org\n")
 
     def run(self, line):
+        line = line.replace("pixel-7", "walker")  # a phone that there is
         line = re.sub(r"\b(PACKAGE|BACKUP|KEY|ID)\b", lambda match: self.words[match.group()], line)
         return self.site.machine.shell(f"cd /root/gateway; {line}")
 
