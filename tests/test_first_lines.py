@@ -122,7 +122,7 @@ def test_the_lines_of_the_first_sms_find_the_gateway_of_the_folder(folder):
 
 def test_the_lines_for_other_machines_serve_a_phone_and_a_program_there(machines):
     gateway_machine, elsewhere = machines
-    certificate, run, key_line, pair, simulated, send = lines_of("Phones and programs on other machines")
+    certificate, run, key_line, pair, pair_smsgate, simulated, send = lines_of("Phones and programs on other machines")
     gateway_machine.run(certificate)
     http_port, https_port = free_port(), free_port()
     process = gateway_machine.start(run, "run.log", HTTP_PORT=str(http_port), HTTPS_PORT=str(https_port),
@@ -134,6 +134,7 @@ def test_the_lines_for_other_machines_serve_a_phone_and_a_program_there(machines
     assert "WARNING" not in paired.stderr
     assert f"https://{ADDRESSES['gateway']}:{https_port}" in paired.stdout
     link = re.search(r"link +(\S+)", paired.stdout).group(1)
+    assert f"https://{ADDRESSES['gateway']}:{https_port}/api/mobile/v1" in gateway_machine.run(pair_smsgate).stdout
     elsewhere.run(f"{EXAMPLE_PHONE} --pair '{link}'")
     phone = elsewhere.start(f"{EXAMPLE_PHONE} true", "phone.log")  # `true` sends every SMS
     wait_for(lambda: "connected" in elsewhere.text("phone.log") or phone.poll() is not None, "the phone to connect")

@@ -52,6 +52,8 @@ bool router_is_smsgate(const char *path)
 {
     if (starts_with(path, "/api/"))
         path += 4;
+    if (path[0] != '/') /* it may be empty */
+        return false;
     return (path[1] == 'm' && starts_with(path, "/mobile/")) ||
            (path[1] == '3' && starts_with(path, "/3rdparty/"));
 }

@@ -136,7 +136,7 @@ def test_a_key_has_limits_of_its_own(make_gateway):
     assert codes_of(gateway, 2 * CLIENTS, key.strip()) == ["accepted"] * 2 * CLIENTS
     assert codes_of(gateway, CLIENTS, gateway.make_key()).count("accepted") == 2
     rows = {line.split()[-1]: line.split() for line in gateway.keys_command("list")[1].splitlines()}
-    assert rows["few"][4:6] == ["3", "1"]
+    assert rows["few"][5:7] == ["3", "1"]
     assert " ".join(rows["likes"]).count("setting no limit") == 1
     assert " ".join(rows["test"]).count("setting setting") == 1
     with pytest.raises(sqlite3.IntegrityError, match="made once"):
