@@ -320,7 +320,7 @@ int ws_connection_writable(struct ws_shared *shared, struct lws *wsi,
 void ws_connection_write(struct ws_shared *shared, struct lws *wsi,
                          struct ws_connection *connection)
 {
-    if (lws_partial_buffered(wsi))
+    if (lws_send_pipe_choked(wsi)) /* while libwebsockets has a rest of a write, it does not read */
         lws_callback_on_writable(wsi);
     else if (ws_connection_writable(shared, wsi, connection) < 0)
         lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);

@@ -61,8 +61,8 @@ void ws_connection_read_on(struct ws_shared *shared, struct lws *wsi,
 int ws_connection_writable(struct ws_shared *shared, struct lws *wsi,
                            struct ws_connection *connection);
 
-/* The same, now, unless libwebsockets still has bytes for the device: to wait for a socket that can nearly always be written
-   costs two epoll_ctl and another turn of the loop. A connection that must end is ended. */
+/* The same, at once if the socket can be written, as it nearly always can: to be told of that costs two epoll_ctl and another
+   turn of the loop. A connection that must end is ended. */
 void ws_connection_write(struct ws_shared *shared, struct lws *wsi,
                          struct ws_connection *connection);
 
