@@ -16,7 +16,8 @@ static void scopes_are_a_list_of_words(void **state)
     api_scopes_format(scopes, text);
     assert_string_equal(text, "send,text");
     api_scopes_format(~0u, text);
-    assert_string_equal(text, "send,read,text,devices,metrics,pair,resend,inbox,webhooks,opt_outs");
+    assert_string_equal(
+        text, "send,read,text,devices,metrics,pair,resend,inbox,webhooks,opt_outs,keys,sending");
     assert_true(api_scopes_parse(text, &scopes, unknown));
     for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++)
         assert_false(api_scopes_parse(wrong[i], &scopes, unknown));
