@@ -29,6 +29,8 @@ static void write_pairing(struct json_writer *json, const struct store_write *wr
     json_put_text(json, "url", pairing->url);
     json_put_text(json, "uri", pairing->uri);
     json_put_text(json, "qr_svg", qr_code_write_svg(&picture, pairing->uri) ? picture.data : NULL);
+    if (!qr_code_put_rows(json, "qr", pairing->uri))
+        json->out->failed = true;
     json_end_object(json);
     buffer_fini(&picture);
 }

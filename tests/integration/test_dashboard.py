@@ -296,10 +296,7 @@ def test_each_number_has_its_last_sms_of_both_directions(module_gateway):
     assert found == sorted(found, key=lambda conversation: conversation["id"], reverse=True)
     phone.close()
     api.close()
-    for scopes, status in ((("inbox",), 403), (("read",), 403), (("inbox", "read"), 200)):
+    for scopes, texts in ((("inbox",), ["an answer"]), (("inbox", "read"), ["an answer"] + [None] * 4)):
         api = Api(gateway.url, gateway.make_key(*scopes))
-        answer = api.get("/api/conversations")
-        assert answer.status_code == status
-        if status == 200:
-            assert [entry["text"] for entry in answer.json()["conversations"]][:2] == ["an answer", None]
+        assert [entry["text"] for entry in api.get("/api/conversations").json()["conversations"]] == texts
         api.close()

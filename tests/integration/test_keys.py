@@ -141,6 +141,8 @@ def test_the_open_routes_need_no_key(locked, method, path):
     answer = ask(locked, method, path)
     if path == "/api/pair":  # the code is the key
         assert (answer.status_code, answer.json()["code"]) == (403, "pairing_code_invalid")
+    elif (method, path) == ("POST", "/api/session"):  # the link is, for the gateway's own page
+        assert (answer.status_code, answer.json()["code"]) == (403, "csrf_refused")
     else:
         assert answer.status_code == 200
 
@@ -176,6 +178,8 @@ def test_the_scope_of_the_route_is_enough(locked, method, path, scope):
         parts["{batch_id}"] = api.request("POST", "/api/batches", json={"messages": [message]}).json()["batch_id"]
     if "{webhook_id}" in path:
         parts["{webhook_id}"] = api.request("POST", "/api/webhooks", json={"url": "https://receiver.example/"}).json()["webhook_id"]
+    if "{key_id}" in path:
+        parts["{key_id}"] = gateway.make_key("read")[4:16]
     if "{phone_number}" in path:
         parts["{phone_number}"] = "+1234567891"
         assert api.request("POST", "/api/opt-outs", json={"phone_number": "+1234567891"}).status_code in (200, 201)
@@ -189,6 +193,8 @@ def test_the_scope_of_the_route_is_enough(locked, method, path, scope):
         method = "HEAD"  # the stream itself would not end
     answer = ask(locked, method, path, gateway.make_key(scope), parts=parts)
     assert answer.status_code < 300, answer.text
+    if path == "/api/sending/pause":
+        assert api.request("POST", "/api/sending/resume", json={}).status_code == 200
 
 
 @pytest.mark.parametrize("header", [

@@ -15,7 +15,7 @@ from harness.phone import Phone
 from harness.waiting import LIMIT_SECONDS, wait_for
 
 STRANGER = 64321  # nobody's number
-FAMILIES = ["keys", "devices", "sending", "messages", "batches", "inbox", "opt-outs", "webhooks", "statistics", "database",
+FAMILIES = ["keys", "dashboard", "devices", "sending", "messages", "batches", "inbox", "opt-outs", "webhooks", "statistics", "database",
             "backup", "restore", "settings", "url"]
 STATUSES = ["queued", "dispatched", "accepted", "sending", "sent", "delivered", "failed", "expired",
             "cancelled", "unknown"]
@@ -91,7 +91,7 @@ def test_keys_in_json(ready):
                   "--daily-messages", "0")
     assert re.fullmatch(r"sgw_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}", made.pop("key"))
     assert made.pop("expires_at") > time.strftime("%Y-%m-%d")
-    assert made == {"key_id": made["key_id"], "label": 'a "shop"', "scopes": ["send", "read"],
+    assert made == {"key_id": made["key_id"], "kind": "key", "label": 'a "shop"', "scopes": ["send", "read"],
                     "requests_per_minute": None, "daily_messages": 0, "ignores_opt_out": False}
     listed = answer(ready, "keys", "list")
     assert listed["count"] == 1 and made.items() <= listed["keys"][0].items()
