@@ -24,7 +24,8 @@ union handler_state {
     struct webhook_draft *webhook;        /* webhooks.c */
     char phone_number[PHONE_NUMBER_SIZE]; /* opt_outs.c: the one that is added or removed */
     bool verbose;                         /* health.c: GET /readyz?verbose */
-    void *smsgate; /* of a route of SMSGate: on the heap, and its handler's; exchange->release frees it */
+    void *
+        smsgate; /* of a route of SMSGate: on the heap, and its handler's; exchange->release frees it */
 };
 
 /* messages.c */

@@ -15,7 +15,7 @@ struct request_kind {
     enum store_verb verb;
     int64_t patience_us; /* of struct store_write */
     bool must_succeed;   /* retried until the store takes it; else it is done with its error */
-    bool comes_again;    /* the device repeats it: a full disk ends it, and so does the broker's end */
+    bool comes_again; /* the device repeats it: a full disk ends it, and so does the broker's end */
 
     /* After the commit or the failure: write.result says which. NULL: nothing follows. */
     void (*done)(struct broker *broker, struct store_request *request, int64_t now_ms);

@@ -129,15 +129,8 @@ static void what_was_accepted_is_counted_where_there_is_a_limit(void **state)
     assert_int_equal(accepted.today, 0);
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        STORE_TEST(nothing_happened),
-        STORE_TEST(each_minute_has_its_own),
-        STORE_TEST(what_failed_counts_also_if_that_is_not_known),
-        STORE_TEST(a_minute_with_too_much_is_estimated),
-        STORE_TEST(a_clock_that_was_set_back_is_no_harm),
-        STORE_TEST(what_was_accepted_is_counted_where_there_is_a_limit),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_TESTS(STORE_TEST(nothing_happened), STORE_TEST(each_minute_has_its_own),
+           STORE_TEST(what_failed_counts_also_if_that_is_not_known),
+           STORE_TEST(a_minute_with_too_much_is_estimated),
+           STORE_TEST(a_clock_that_was_set_back_is_no_harm),
+           STORE_TEST(what_was_accepted_is_counted_where_there_is_a_limit))

@@ -95,12 +95,6 @@ static void sessions_that_ended_long_ago_are_removed_and_keys_never(void **state
     assert_true(find_key(fixture, "key", &key) && find_key(fixture, "newer", &key));
 }
 
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        STORE_TEST(a_link_opens_one_session_with_its_rights),
-        STORE_TEST(what_is_no_open_link_opens_nothing),
-        STORE_TEST(sessions_that_ended_long_ago_are_removed_and_keys_never),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_TESTS(STORE_TEST(a_link_opens_one_session_with_its_rights),
+           STORE_TEST(what_is_no_open_link_opens_nothing),
+           STORE_TEST(sessions_that_ended_long_ago_are_removed_and_keys_never))
