@@ -1,6 +1,7 @@
 """deploy/run.sh, which `make run` calls, in a folder of a test."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -17,6 +18,15 @@ def hear_signals():
     SIGINT, or under nohup SIGHUP, and then bash cannot trap it."""
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
+
+
+def is_free(lock):
+    with open(lock, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 class Run:
@@ -62,6 +72,8 @@ class Run:
                     os.kill(pid, number)
         self.end()
         wait_for(lambda: not self.descendants(), "all to end")
+        lock = self.folder / "run/lock"  # of a process that has ended the kernel may have it for an instant more
+        wait_for(lambda: not lock.exists() or is_free(lock), "the lock")
 
 
 @contextlib.contextmanager
