@@ -23,7 +23,7 @@ enum {
     /* From one read to the next, so that many followers get several events at once: and for so many followers a millisecond more.
        At least twice as long as it took to write to all. */
     INTERVAL_MS = 2,
-    FOLLOWERS_PER_INTERVAL_MS = 50,
+    FOLLOWERS_PER_INTERVAL_MS = 100,
     MAX_ERRORS_BYTES = 4096,
 };
 
