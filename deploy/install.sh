@@ -291,7 +291,7 @@ fi
 url=$("$programs/api-fcgi" --print-public-url) || url="(set PUBLIC_URL in $settings_file)"
 cat <<END
 
-The SMS gateway $(installed_version) serves $url  (API description: $url/docs)
+The SMS gateway $(installed_version) serves $url  (the dashboard; API description: $url/docs)
 END
 if [ -n "$first_key" ]; then
     cat <<END

@@ -154,7 +154,7 @@ print_banner() {
     [ "$API_KEYS" = off ] || key=" -H 'Authorization: Bearer KEY'"
     cat <<END
 
-The SMS gateway serves $address  (API description: $address/docs)
+The SMS gateway serves $address  (the dashboard; API description: $address/docs)
 
 Connect a simulated phone, in another terminal:
   $shown/phone-sim $phone
