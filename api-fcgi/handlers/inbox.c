@@ -21,12 +21,7 @@ struct inbox_query {
 static void take_device(struct http_exchange *exchange, const char *name, const char *value,
                         void *target)
 {
-    struct inbox_query *query = target;
-    if (device_id_valid(value))
-        strcpy(query->filters.device_id, value);
-    else
-        http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE,
-                                 "must be 1 to 64 letters, digits, _ and -");
+    list_page_take_device(exchange, name, value, ((struct inbox_query *)target)->filters.device_id);
 }
 
 static void take_sim(struct http_exchange *exchange, const char *name, const char *value,

@@ -77,6 +77,16 @@ bool list_page_take_time(struct http_exchange *exchange, const char *name, const
     return error == ERROR_NONE;
 }
 
+void list_page_take_device(struct http_exchange *exchange, const char *name, const char *value,
+                           char device_id[DEVICE_ID_SIZE])
+{
+    if (device_id_valid(value))
+        strcpy(device_id, value);
+    else
+        http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE,
+                                 "must be 1 to 64 letters, digits, _ and -");
+}
+
 void list_page_restore_plus(const char *value, char with_plus[QUERY_VALUE_SIZE + 1])
 {
     /* An unescaped + in a URL means a space. */

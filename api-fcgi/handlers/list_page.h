@@ -47,6 +47,10 @@ void list_page_take_offset(struct http_exchange *exchange, const char *name, con
 MUST_CHECK bool list_page_take_time(struct http_exchange *exchange, const char *name,
                                     const char *value, int64_t *wall_ms);
 
+/* For filters by a device: copies its id, or adds an error. */
+void list_page_take_device(struct http_exchange *exchange, const char *name, const char *value,
+                           char device_id[DEVICE_ID_SIZE]);
+
 /* For filters by a phone number: the value, whose + may have become a space on its way. */
 void list_page_restore_plus(const char *value, char with_plus[QUERY_VALUE_SIZE + 1]);
 

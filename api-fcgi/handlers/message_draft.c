@@ -183,15 +183,10 @@ static void take_device_id(struct http_exchange *exchange, const char *pointer,
                            const struct json *value, void *target)
 {
     struct draft *draft = target;
-    const char *text = json_body_text(exchange, pointer, value);
+    const char *text = json_body_device_id(exchange, pointer, value);
     bool known;
     if (!text)
         return;
-    if (!device_id_valid(text)) {
-        http_add_field_error(exchange, pointer, ERROR_INVALID_VALUE,
-                             "must be 1 to 64 letters, digits, _ and -");
-        return;
-    }
     enum error error = known_targets_ask_device(&draft->drafts->targets, exchange->reader, text,
                                                 &known);
     if (error == ERROR_NONE && known)

@@ -16,12 +16,9 @@
 static void take_id(struct http_exchange *exchange, const char *pointer, const struct json *value,
                     char device_id[DEVICE_ID_SIZE])
 {
-    const char *text = json_body_text(exchange, pointer, value);
-    if (text && device_id_valid(text))
+    const char *text = json_body_device_id(exchange, pointer, value);
+    if (text)
         strcpy(device_id, text);
-    else if (text)
-        http_add_field_error(exchange, pointer, ERROR_INVALID_VALUE,
-                             "must be 1 to 64 letters, digits, _ and -");
 }
 
 static void take_code_device_id(struct http_exchange *exchange, const char *pointer,

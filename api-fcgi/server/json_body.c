@@ -242,3 +242,14 @@ const char *json_body_text(struct http_exchange *exchange, const char *pointer,
                                                    : "; put it in double quotes");
     return text;
 }
+
+const char *json_body_device_id(struct http_exchange *exchange, const char *pointer,
+                                const struct json *value)
+{
+    const char *text = json_body_text(exchange, pointer, value);
+    if (!text || device_id_valid(text))
+        return text;
+    http_add_field_error(exchange, pointer, ERROR_INVALID_VALUE,
+                         "must be 1 to 64 letters, digits, _ and -");
+    return NULL;
+}

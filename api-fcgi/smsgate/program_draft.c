@@ -28,6 +28,26 @@ bool program_id_valid(const char *id)
     return length > 0 && length < STORE_EXTERNAL_ID_SIZE && id[strspn(id, ".")] != '\0';
 }
 
+void program_take_id(struct http_exchange *exchange, const char *pointer, const struct json *value,
+                     char id[STORE_EXTERNAL_ID_SIZE])
+{
+    const char *text = json_body_text(exchange, pointer, value);
+    if (!text || *text == '\0')
+        return;
+    if (program_id_valid(text))
+        strcpy(id, text);
+    else
+        http_add_field_error(exchange, pointer, ERROR_INVALID_VALUE,
+                             "must be 1 to 36 visible ASCII characters, without /, ?, # and %%");
+}
+
+const char *program_take_device(struct http_exchange *exchange, const char *pointer,
+                                const struct json *value)
+{
+    const char *text = json_body_text(exchange, pointer, value);
+    return text && *text ? json_body_device_id(exchange, pointer, value) : NULL;
+}
+
 /* What the members say, until all of them are there. Texts are the body's. */
 struct reading {
     struct http_exchange *exchange;
@@ -51,15 +71,7 @@ static void refuse_if(const struct reading *reading, const char *pointer, enum e
 static void take_id(struct http_exchange *exchange, const char *pointer, const struct json *value,
                     void *target)
 {
-    struct reading *reading = target;
-    const char *text = json_body_text(exchange, pointer, value);
-    if (!text || *text == '\0')
-        return;
-    if (program_id_valid(text))
-        strcpy(reading->draft->external_id, text);
-    else
-        http_add_field_error(exchange, pointer, ERROR_INVALID_VALUE,
-                             "must be 1 to 36 visible ASCII characters, without /, ?, # and %%");
+    program_take_id(exchange, pointer, value, ((struct reading *)target)->draft->external_id);
 }
 
 static void set_text(struct reading *reading, const char *pointer, const struct json *value)
@@ -116,15 +128,10 @@ static void take_device(struct http_exchange *exchange, const char *pointer,
                         const struct json *value, void *target)
 {
     struct reading *reading = target;
-    const char *text = json_body_text(exchange, pointer, value);
+    const char *text = program_take_device(exchange, pointer, value);
     bool known = false;
-    if (!text || *text == '\0')
+    if (!text)
         return;
-    if (!device_id_valid(text)) {
-        http_add_field_error(exchange, pointer, ERROR_INVALID_VALUE,
-                             "must be 1 to 64 letters, digits, _ and -");
-        return;
-    }
     reading->read_error = store_device_is_known(exchange->reader, text, &known);
     if (known)
         strcpy(reading->options.target.device_id, text);

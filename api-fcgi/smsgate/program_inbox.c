@@ -41,12 +41,7 @@ static void take_type(struct http_exchange *exchange, const char *name, const ch
 static void take_device(struct http_exchange *exchange, const char *name, const char *value,
                         void *target)
 {
-    struct store_inbox_query *query = &((struct inbox_query *)target)->filters;
-    if (device_id_valid(value))
-        strcpy(query->device_id, value);
-    else
-        http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE,
-                                 "must be 1 to 64 letters, digits, _ and -");
+    list_page_take_device(exchange, name, value, ((struct inbox_query *)target)->filters.device_id);
 }
 
 static void take_limit(struct http_exchange *exchange, const char *name, const char *value,

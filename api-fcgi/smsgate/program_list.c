@@ -44,12 +44,7 @@ static void take_state(struct http_exchange *exchange, const char *name, const c
 static void take_device(struct http_exchange *exchange, const char *name, const char *value,
                         void *target)
 {
-    struct store_external_query *query = &((struct list_query *)target)->filters;
-    if (device_id_valid(value))
-        strcpy(query->device_id, value);
-    else
-        http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE,
-                                 "must be 1 to 64 letters, digits, _ and -");
+    list_page_take_device(exchange, name, value, ((struct list_query *)target)->filters.device_id);
 }
 
 static void take_limit(struct http_exchange *exchange, const char *name, const char *value,

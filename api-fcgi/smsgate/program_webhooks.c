@@ -77,29 +77,15 @@ static void release_draft(struct http_exchange *exchange)
 static void take_id(struct http_exchange *exchange, const char *pointer, const struct json *value,
                     void *target)
 {
-    struct draft *draft = target;
-    const char *text = json_body_text(exchange, pointer, value);
-    if (!text || *text == '\0')
-        return;
-    if (program_id_valid(text))
-        strcpy(draft->webhook.external_id, text);
-    else
-        http_add_field_error(exchange, pointer, ERROR_INVALID_VALUE,
-                             "must be 1 to 36 visible ASCII characters, without /, ?, # and %%");
+    program_take_id(exchange, pointer, value, ((struct draft *)target)->webhook.external_id);
 }
 
 static void take_device(struct http_exchange *exchange, const char *pointer,
                         const struct json *value, void *target)
 {
-    struct draft *draft = target;
-    const char *text = json_body_text(exchange, pointer, value);
-    if (!text || *text == '\0')
-        return;
-    if (device_id_valid(text))
-        strcpy(draft->webhook.device_id, text);
-    else
-        http_add_field_error(exchange, pointer, ERROR_INVALID_VALUE,
-                             "must be 1 to 64 letters, digits, _ and -");
+    const char *text = program_take_device(exchange, pointer, value);
+    if (text)
+        strcpy(((struct draft *)target)->webhook.device_id, text);
 }
 
 static void take_url(struct http_exchange *exchange, const char *pointer, const struct json *value,
