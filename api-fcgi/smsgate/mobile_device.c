@@ -5,6 +5,7 @@
 #include "api-fcgi/smsgate/mobile_access.h"
 #include "api-fcgi/smsgate/mobile_codes.h"
 #include "api-fcgi/smsgate/mobile_json.h"
+#include "api-fcgi/smsgate/mobile_note.h"
 #include "api-fcgi/smsgate/smsgate_error.h"
 #include "common/base/clock.h"
 #include "common/base/json_write.h"
@@ -151,34 +152,17 @@ enum http_outcome mobile_handle_register(struct http_exchange *exchange)
 
 /* ---- PATCH /device ---- */
 
-static void answer_described(struct http_exchange *exchange)
-{
-    if (exchange->write.result != ERROR_NONE)
-        http_store_problem(exchange, exchange->write.result);
-    else
-        smsgate_answer_empty(exchange, 204);
-}
-
-static void release_description(struct http_exchange *exchange)
-{
-    device_info_fini(&exchange->write.note_polled.info);
-}
-
 enum http_outcome mobile_handle_describe(struct http_exchange *exchange)
 {
-    struct store_note_polled *note = &exchange->write.note_polled;
     struct device_token token;
     if (!mobile_access_take(exchange, &token))
         return HTTP_ANSWERED;
     struct json *body = mobile_json_parse(exchange);
     if (!body)
         return HTTP_ANSWERED;
-    exchange->write = (struct store_write){.verb = STORE_NOTE_POLLED};
-    strcpy(note->device_id, token.device_id);
-    strcpy(note->token_id, token.id);
+    struct store_note_polled *note = mobile_note_begin(exchange, token.device_id, token.id);
     take_info(exchange, body, &note->info, &note->set);
     note->app_version = polled_app_version(exchange->request.user_agent);
     json_free(body);
-    exchange->release = release_description;
-    return http_park(exchange, answer_described);
+    return http_park(exchange, smsgate_answer_stored);
 }

@@ -9,6 +9,7 @@
 #include "api-fcgi/smsgate/mobile.h"
 #include "api-fcgi/smsgate/mobile_access.h"
 #include "api-fcgi/smsgate/mobile_json.h"
+#include "api-fcgi/smsgate/mobile_note.h"
 #include "api-fcgi/smsgate/smsgate_error.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -137,31 +138,6 @@ static enum http_outcome receive(struct http_exchange *exchange, const char *hoo
 
 /* ---- What a phone says of itself ---- */
 
-static void answer_noted(struct http_exchange *exchange)
-{
-    if (exchange->write.result != ERROR_NONE)
-        http_store_problem(exchange, exchange->write.result);
-    else
-        smsgate_answer_empty(exchange, 204);
-}
-
-static void release_noted(struct http_exchange *exchange)
-{
-    device_info_fini(&exchange->write.note_polled.info);
-}
-
-static struct store_note_polled *begin_note(struct http_exchange *exchange,
-                                            const struct polled_device *device)
-{
-    struct store_note_polled *note = &exchange->write.note_polled;
-    exchange->write = (struct store_write){.verb = STORE_NOTE_POLLED};
-    strcpy(note->device_id, device->device_id);
-    strcpy(note->token_id, device->token_id);
-    note->info = DEVICE_INFO_UNKNOWN;
-    exchange->release = release_noted;
-    return note;
-}
-
 /* Of payload.health.checks: {"battery:level": {"observedValue": 87}, ...} */
 static int64_t check_value(const struct json *payload, const char *name)
 {
@@ -177,23 +153,25 @@ static enum http_outcome take_ping(struct http_exchange *exchange,
     enum { IS_CHARGING = 1 };
     int64_t level = check_value(payload, "battery:level");
     int64_t charging = check_value(payload, "battery:charging");
-    struct store_note_polled *note = begin_note(exchange, device);
+    struct store_note_polled *note = mobile_note_begin(exchange, device->device_id,
+                                                       device->token_id);
     if (level >= 0 && level <= 100) {
         note->set = POLLED_BATTERY;
         note->info.battery_level = (double)level;
         note->info.charging = charging < 0 ? -1 : (charging & IS_CHARGING) != 0;
     }
-    return http_park(exchange, answer_noted);
+    return http_park(exchange, smsgate_answer_stored);
 }
 
 static enum http_outcome take_start(struct http_exchange *exchange,
                                     const struct polled_device *device, const struct json *payload)
 {
-    struct store_note_polled *note = begin_note(exchange, device);
+    struct store_note_polled *note = mobile_note_begin(exchange, device->device_id,
+                                                       device->token_id);
     const struct json *cards = payload ? json_member(payload, "simCards") : NULL;
     note->info.sims = mobile_json_sims(cards, &note->info.sim_slots);
     note->set = note->info.sims ? POLLED_SIMS : 0;
-    return http_park(exchange, answer_noted);
+    return http_park(exchange, smsgate_answer_stored);
 }
 
 static enum http_outcome take_event(struct http_exchange *exchange, const char *hook,

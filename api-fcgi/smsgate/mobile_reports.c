@@ -62,10 +62,7 @@ static bool take_report(const struct json *element, const struct device_token *t
 static void answer_reports(struct http_exchange *exchange)
 {
     FAIL_POINT("api.before_report_answer");
-    if (exchange->write.result != ERROR_NONE)
-        http_store_problem(exchange, exchange->write.result);
-    else
-        smsgate_answer_empty(exchange, 204);
+    smsgate_answer_stored(exchange);
 }
 
 static void release_reports(struct http_exchange *exchange)

@@ -3,6 +3,7 @@
 #include "api-fcgi/server/api.h"
 #include "api-fcgi/smsgate/mobile.h"
 #include "api-fcgi/smsgate/mobile_access.h"
+#include "api-fcgi/smsgate/mobile_note.h"
 #include "common/base/json_write.h"
 #include "common/base/log.h"
 #include "common/model/polled_app.h"
@@ -22,16 +23,6 @@ static const struct {
     {"sgw-data", "sms:data-received", 1039000}, {"sgw-mms", "mms:received", 1047000},
     {"sgw-started", "app:started", 1066000},
 };
-
-static void note_fetched(struct http_exchange *exchange, const struct device_token *token,
-                         unsigned fetched)
-{
-    struct store_note_polled *note = &exchange->write.note_polled;
-    exchange->write = (struct store_write){.verb = STORE_NOTE_POLLED,
-                                           .note_polled.fetched = fetched};
-    strcpy(note->device_id, token->device_id);
-    strcpy(note->token_id, token->id);
-}
 
 /* The answer is written already. */
 static void answer_fetched(struct http_exchange *exchange)
@@ -66,7 +57,7 @@ enum http_outcome mobile_handle_webhooks(struct http_exchange *exchange)
         json_end_object(&json);
     }
     json_end_array(&json);
-    note_fetched(exchange, &token, POLLED_FETCHED_WEBHOOKS);
+    mobile_note_begin(exchange, token.device_id, token.id)->fetched = POLLED_FETCHED_WEBHOOKS;
     return http_park(exchange, answer_fetched);
 }
 
@@ -95,6 +86,6 @@ enum http_outcome mobile_handle_settings(struct http_exchange *exchange)
     json_put_text(&json, "signing_key", key);
     json_end_object(&json);
     json_end_object(&json);
-    note_fetched(exchange, &token, POLLED_FETCHED_SETTINGS);
+    mobile_note_begin(exchange, token.device_id, token.id)->fetched = POLLED_FETCHED_SETTINGS;
     return http_park(exchange, answer_fetched);
 }

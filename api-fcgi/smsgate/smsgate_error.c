@@ -28,3 +28,11 @@ enum http_outcome smsgate_answer_empty(struct http_exchange *exchange, int statu
     http_begin_json(exchange, status);
     return HTTP_ANSWERED;
 }
+
+void smsgate_answer_stored(struct http_exchange *exchange)
+{
+    if (exchange->write.result != ERROR_NONE)
+        http_store_problem(exchange, exchange->write.result);
+    else
+        smsgate_answer_empty(exchange, 204);
+}

@@ -16,4 +16,7 @@ enum http_outcome smsgate_error(struct http_exchange *exchange, int status, cons
 /* An answer without a body: 204, 202. */
 enum http_outcome smsgate_answer_empty(struct http_exchange *exchange, int status);
 
+/* After a write: 204, or why the store refused it. */
+void smsgate_answer_stored(struct http_exchange *exchange);
+
 #endif
