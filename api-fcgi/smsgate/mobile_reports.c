@@ -8,6 +8,7 @@
 #include "api-fcgi/smsgate/mobile_json.h"
 #include "api-fcgi/smsgate/smsgate_error.h"
 #include "common/base/fail_point.h"
+#include "common/base/jitter.h"
 #include "common/model/polled_app.h"
 
 #include <stdlib.h>
@@ -45,9 +46,9 @@ static const char *error_of(const struct json *element)
 }
 
 static bool take_report(const struct json *element, const struct device_token *token,
-                        struct store_report *report)
+                        uint64_t *random, struct store_report *report)
 {
-    *report = (struct store_report){.seq = -1, .jitter = drand48()};
+    *report = (struct store_report){.seq = -1, .jitter = jitter_next(random)};
     if (!json_is_object(element) ||
         !polled_wire_id_parse(mobile_json_text(element, "id"), &report->ref) ||
         !take_state(mobile_json_text(element, "state"), report))
@@ -78,11 +79,21 @@ static size_t count_elements(const struct json *body)
     return count;
 }
 
+/* Of the random half of a new id. */
+static uint64_t random_seed(void)
+{
+    struct message_id id = message_id_new();
+    uint64_t seed;
+    memcpy(&seed, id.bytes + sizeof(id.bytes) - sizeof(seed), sizeof(seed));
+    return seed | 1;
+}
+
 /* False after answering. */
 static bool take_reports(struct http_exchange *exchange, const struct device_token *token,
                          const struct json *body)
 {
     struct store_report_polled *request = &exchange->write.report_polled;
+    uint64_t random = random_seed();
     if (!json_is_array(body)) {
         smsgate_error(exchange, 400, "The body must be an array of reports, not %s.",
                       json_type_name(body));
@@ -96,7 +107,7 @@ static bool take_reports(struct http_exchange *exchange, const struct device_tok
         return false;
     }
     json_for_each (element, body)
-        request->count += take_report(element, token, &request->reports[request->count]);
+        request->count += take_report(element, token, &random, &request->reports[request->count]);
     return true;
 }
 
