@@ -93,6 +93,11 @@ void devices_take_groups(struct http_exchange *exchange, const char *pointer,
 enum http_outcome pairing_handle_create(struct http_exchange *exchange);
 enum http_outcome pairing_handle_pair(struct http_exchange *exchange);
 enum http_outcome pairing_handle_revoke(struct http_exchange *exchange);
+/* Revokes the token of the device of the path, and then `answer`s; that begins with pairing_revoked, which is false after
+   answering why it was not. */
+enum http_outcome pairing_revoke(struct http_exchange *exchange,
+                                 void (*answer)(struct http_exchange *exchange));
+MUST_CHECK bool pairing_revoked(struct http_exchange *exchange);
 
 /* webhooks.c */
 enum http_outcome webhooks_handle_create(struct http_exchange *exchange);
@@ -101,6 +106,11 @@ enum http_outcome webhooks_handle_get(struct http_exchange *exchange);
 enum http_outcome webhooks_handle_change(struct http_exchange *exchange);
 enum http_outcome webhooks_handle_rotate(struct http_exchange *exchange);
 enum http_outcome webhooks_handle_remove(struct http_exchange *exchange);
+/* Stores a new webhook, whose id and secret are made here, and then `answer`s; that begins with webhooks_created, which is
+   false after answering why it was not. The webhook stays the caller's. */
+enum http_outcome webhooks_create(struct http_exchange *exchange, struct webhook *webhook,
+                                  void (*answer)(struct http_exchange *exchange));
+MUST_CHECK bool webhooks_created(struct http_exchange *exchange);
 /* Answers what the store said about the webhook of the path. */
 enum http_outcome webhooks_refuse(struct http_exchange *exchange, enum error error);
 /* The id in the path; false after answering that no webhook has it. */

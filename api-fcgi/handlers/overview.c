@@ -56,14 +56,6 @@ static enum error read_overview(struct http_exchange *exchange, struct overview 
     return error;
 }
 
-static void release_overview(struct overview *overview)
-{
-    if (overview->webhooks) /* they have secrets */
-        explicit_bzero(overview->webhooks,
-                       overview->facts.webhook_count * sizeof(*overview->webhooks));
-    free(overview->webhooks);
-}
-
 static void put_messages(struct json_writer *json, const struct store_statistics *statistics)
 {
     int64_t stuck = 0;
@@ -143,7 +135,7 @@ enum http_outcome overview_handle(struct http_exchange *exchange)
     enum error error = read_overview(exchange, &overview);
     if (error == ERROR_NONE)
         put_overview(exchange, &overview);
-    release_overview(&overview);
+    store_free_webhooks(overview.webhooks, overview.facts.webhook_count);
     return error == ERROR_NONE ? HTTP_ANSWERED : http_store_problem(exchange, error);
 }
 

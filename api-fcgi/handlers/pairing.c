@@ -196,29 +196,38 @@ enum http_outcome pairing_handle_pair(struct http_exchange *exchange)
 
 /* ---- DELETE /api/devices/{device_id}: revokes the device token ---- */
 
-static void answer_revoked(struct http_exchange *exchange)
+bool pairing_revoked(struct http_exchange *exchange)
 {
     const struct store_write *write = &exchange->write;
     const char *device_id = write->revoke_token.device_id;
     if (write->result != ERROR_NONE) {
         http_store_problem(exchange, write->result);
-        return;
+        return false;
     }
     if (!write->revoke_token.changed) {
         http_problem(exchange, ERROR_DEVICE_NOT_PAIRED, "No device is paired as %s.", device_id);
-        return;
+        return false;
     }
     log_info("device token revoked", LOG_TEXT("device_id", device_id),
              LOG_TEXT_IF_ANY("key", exchange->key_id));
+    return true;
+}
+
+static void answer_revoked(struct http_exchange *exchange)
+{
+    const struct store_revoke_token *revoke = &exchange->write.revoke_token;
+    if (!pairing_revoked(exchange))
+        return;
     struct json_writer json = {.out = &exchange->response.body};
     http_begin_json(exchange, 200);
     json_begin_object(&json, NULL);
-    json_put_text(&json, "device_id", device_id);
-    json_put_time(&json, "revoked_at", write->revoke_token.revoked_at_ms);
+    json_put_text(&json, "device_id", revoke->device_id);
+    json_put_time(&json, "revoked_at", revoke->revoked_at_ms);
     json_end_object(&json);
 }
 
-enum http_outcome pairing_handle_revoke(struct http_exchange *exchange)
+enum http_outcome pairing_revoke(struct http_exchange *exchange,
+                                 void (*answer)(struct http_exchange *exchange))
 {
     const char *device_id = exchange->request.path_argument;
     if (!device_id_valid(device_id))
@@ -229,5 +238,10 @@ enum http_outcome pairing_handle_revoke(struct http_exchange *exchange)
         .revoke_token.revocation = DEVICE_TOKEN_REVOKED,
     };
     strcpy(exchange->write.revoke_token.device_id, device_id);
-    return http_park(exchange, answer_revoked);
+    return http_park(exchange, answer);
+}
+
+enum http_outcome pairing_handle_revoke(struct http_exchange *exchange)
+{
+    return pairing_revoke(exchange, answer_revoked);
 }

@@ -78,15 +78,34 @@ static void answer_webhook(struct http_exchange *exchange, int status,
 
 /* ---- POST /api/webhooks ---- */
 
+bool webhooks_created(struct http_exchange *exchange)
+{
+    if (exchange->write.result != ERROR_NONE) {
+        webhooks_refuse(exchange, exchange->write.result);
+        return false;
+    }
+    log_info("webhook created", LOG_TEXT("webhook", exchange->write.create_webhook.webhook->id),
+             LOG_TEXT_IF_ANY("key", exchange->key_id));
+    return true;
+}
+
+enum http_outcome webhooks_create(struct http_exchange *exchange, struct webhook *webhook,
+                                  void (*answer)(struct http_exchange *exchange))
+{
+    if (webhook->with_text && !(exchange->scopes & API_SCOPE_TEXT))
+        return webhooks_refuse(exchange, ERROR_SCOPE_MISSING);
+    if (!webhook_id_make(webhook->id) || !webhook_secret_make(webhook->secret))
+        return http_problem(exchange, ERROR_INTERNAL, "No random bytes for a secret.");
+    exchange->write = (struct store_write){.verb = STORE_CREATE_WEBHOOK,
+                                           .create_webhook.webhook = webhook};
+    return http_park(exchange, answer);
+}
+
 static void answer_created(struct http_exchange *exchange)
 {
     const struct webhook *webhook = &exchange->state->webhook->webhook;
-    if (exchange->write.result != ERROR_NONE) {
-        webhooks_refuse(exchange, exchange->write.result);
+    if (!webhooks_created(exchange))
         return;
-    }
-    log_info("webhook created", LOG_TEXT("webhook", webhook->id),
-             LOG_TEXT_IF_ANY("key", exchange->key_id));
     answer_webhook(exchange, 201, webhook, true);
     http_add_header(exchange, "Location", "/api/webhooks/%s", webhook->id);
 }
@@ -96,15 +115,8 @@ enum http_outcome webhooks_handle_create(struct http_exchange *exchange)
     struct webhook_draft *draft = new_draft(exchange);
     if (!draft || !webhook_draft_take(exchange, draft, true))
         return HTTP_ANSWERED;
-    struct webhook *webhook = &draft->webhook;
-    *webhook = draft->change.values;
-    if (webhook->with_text && !(exchange->scopes & API_SCOPE_TEXT))
-        return webhooks_refuse(exchange, ERROR_SCOPE_MISSING);
-    if (!webhook_id_make(webhook->id) || !webhook_secret_make(webhook->secret))
-        return http_problem(exchange, ERROR_INTERNAL, "No random bytes for a secret.");
-    exchange->write = (struct store_write){.verb = STORE_CREATE_WEBHOOK,
-                                           .create_webhook.webhook = webhook};
-    return http_park(exchange, answer_created);
+    draft->webhook = draft->change.values;
+    return webhooks_create(exchange, &draft->webhook, answer_created);
 }
 
 /* ---- GET /api/webhooks, GET /api/webhooks/{webhook_id} ---- */
@@ -125,9 +137,7 @@ enum http_outcome webhooks_handle_list(struct http_exchange *exchange)
         json_put_integer(&json, "count", (int64_t)count);
         json_end_object(&json);
     }
-    if (webhooks)
-        explicit_bzero(webhooks, count * sizeof(*webhooks));
-    free(webhooks);
+    store_free_webhooks(webhooks, count);
     return error == ERROR_NONE ? HTTP_ANSWERED : http_store_problem(exchange, error);
 }
 

@@ -1,4 +1,5 @@
 /* GET /devices, DELETE /devices/{id} */
+#include "api-fcgi/handlers/handlers.h"
 #include "api-fcgi/smsgate/program.h"
 #include "api-fcgi/smsgate/smsgate_error.h"
 #include "common/base/json_write.h"
@@ -59,31 +60,11 @@ enum http_outcome program_devices_handle_list(struct http_exchange *exchange)
 
 static void answer_removed(struct http_exchange *exchange)
 {
-    const struct store_write *write = &exchange->write;
-    const char *device_id = write->revoke_token.device_id;
-    if (write->result != ERROR_NONE) {
-        http_store_problem(exchange, write->result);
-        return;
-    }
-    if (!write->revoke_token.changed) {
-        http_problem(exchange, ERROR_DEVICE_NOT_PAIRED, "No device is paired as %s.", device_id);
-        return;
-    }
-    log_info("device token revoked", LOG_TEXT("device_id", device_id),
-             LOG_TEXT_IF_ANY("key", exchange->key_id));
-    smsgate_answer_empty(exchange, 204);
+    if (pairing_revoked(exchange))
+        smsgate_answer_empty(exchange, 204);
 }
 
 enum http_outcome program_devices_handle_remove(struct http_exchange *exchange)
 {
-    const char *device_id = exchange->request.path_argument;
-    if (!device_id_valid(device_id))
-        return http_problem(exchange, ERROR_DEVICE_NOT_PAIRED,
-                            "A device id has 1 to 64 letters, digits, _ and -.");
-    exchange->write = (struct store_write){
-        .verb = STORE_REVOKE_TOKEN,
-        .revoke_token.revocation = DEVICE_TOKEN_REVOKED,
-    };
-    strcpy(exchange->write.revoke_token.device_id, device_id);
-    return http_park(exchange, answer_removed);
+    return pairing_revoke(exchange, answer_removed);
 }

@@ -30,33 +30,22 @@ static void put_webhook(struct json_writer *json, const struct webhook *webhook,
     json_end_object(json);
 }
 
-/* The webhooks of programs only. The caller frees them, also after an error. */
-static enum error list(struct http_exchange *exchange, struct webhook **webhooks, size_t *count)
-{
-    size_t all = 0;
-    *webhooks = NULL;
-    *count = 0;
-    enum error error = store_list_webhooks(exchange->reader, webhooks, &all);
-    for (size_t i = 0; i < all && error == ERROR_NONE; i++)
-        if ((*webhooks)[i].form == WEBHOOK_SMSGATE)
-            (*webhooks)[(*count)++] = (*webhooks)[i];
-    return error;
-}
-
 enum http_outcome program_webhooks_handle_list(struct http_exchange *exchange)
 {
-    struct webhook *webhooks;
-    size_t count;
+    struct webhook *webhooks = NULL;
+    size_t count = 0;
     struct json_writer json = {.out = &exchange->response.body};
-    enum error error = list(exchange, &webhooks, &count);
+    enum error error = store_list_webhooks(exchange->reader, &webhooks, &count);
     if (error == ERROR_NONE) {
         http_begin_json(exchange, 200);
         json_begin_array(&json, NULL);
-        for (size_t i = 0; i < count; i++)
-            put_webhook(&json, &webhooks[i], NULL);
+        for (size_t i = 0; i < count; i++) {
+            if (webhooks[i].form == WEBHOOK_SMSGATE)
+                put_webhook(&json, &webhooks[i], NULL);
+        }
         json_end_array(&json);
     }
-    free(webhooks);
+    store_free_webhooks(webhooks, count);
     return error == ERROR_NONE ? HTTP_ANSWERED : http_store_problem(exchange, error);
 }
 
@@ -115,12 +104,8 @@ static void answer_created(struct http_exchange *exchange)
 {
     const struct draft *draft = exchange->state->smsgate;
     struct json_writer json = {.out = &exchange->response.body};
-    if (exchange->write.result != ERROR_NONE) {
-        webhooks_refuse(exchange, exchange->write.result);
+    if (!webhooks_created(exchange))
         return;
-    }
-    log_info("webhook created", LOG_TEXT("webhook", draft->webhook.id),
-             LOG_TEXT_IF_ANY("key", exchange->key_id));
     http_begin_json(exchange, 201);
     bool has_own_key = *exchange->api->settings->smsgate_signing_key == '\0';
     put_webhook(&json, &draft->webhook, has_own_key ? draft->webhook.secret : NULL);
@@ -154,13 +139,7 @@ enum http_outcome program_webhooks_handle_create(struct http_exchange *exchange)
     webhook->form = WEBHOOK_SMSGATE;
     webhook->enabled = true;
     webhook->with_text = webhook->types & EVENT_BIT(EVENT_INBOX_RECEIVED);
-    if (webhook->with_text && !(exchange->scopes & API_SCOPE_TEXT))
-        return webhooks_refuse(exchange, ERROR_SCOPE_MISSING);
-    if (!webhook_id_make(webhook->id) || !webhook_secret_make(webhook->secret))
-        return http_problem(exchange, ERROR_INTERNAL, "No random bytes for a secret.");
-    exchange->write = (struct store_write){.verb = STORE_CREATE_WEBHOOK,
-                                           .create_webhook.webhook = webhook};
-    return http_park(exchange, answer_created);
+    return webhooks_create(exchange, webhook, answer_created);
 }
 
 /* ---- DELETE ---- */
@@ -180,17 +159,18 @@ static void answer_removed(struct http_exchange *exchange)
 
 enum http_outcome program_webhooks_handle_remove(struct http_exchange *exchange)
 {
-    struct webhook *webhooks;
-    size_t count;
+    struct webhook *webhooks = NULL;
+    size_t count = 0;
     bool found = false;
     exchange->write = (struct store_write){.verb = STORE_REMOVE_WEBHOOK};
-    enum error error = list(exchange, &webhooks, &count);
+    enum error error = store_list_webhooks(exchange->reader, &webhooks, &count);
     for (size_t i = 0; i < count && error == ERROR_NONE && !found; i++) {
-        found = strcmp(id_of(&webhooks[i]), exchange->request.path_argument) == 0;
+        found = webhooks[i].form == WEBHOOK_SMSGATE &&
+                strcmp(id_of(&webhooks[i]), exchange->request.path_argument) == 0;
         if (found)
             strcpy(exchange->write.remove_webhook.id, webhooks[i].id);
     }
-    free(webhooks);
+    store_free_webhooks(webhooks, count);
     if (error != ERROR_NONE)
         return http_store_problem(exchange, error);
     return found ? http_park(exchange, answer_removed) : smsgate_answer_empty(exchange, 204);

@@ -110,7 +110,7 @@ static void read_webhooks(struct webhook_sender *sender, int64_t changed,
         rest(sender, time);
     else if (take_webhooks(sender, webhooks, count, time))
         sender->changed = changed;
-    free(webhooks);
+    store_free_webhooks(webhooks, count);
 }
 
 static void read_news(struct webhook_sender *sender, const struct target_time *time)

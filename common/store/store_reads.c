@@ -182,6 +182,13 @@ enum error store_list_webhooks(struct store_reader *reader, struct webhook **web
     return reader->backend->list_webhooks(reader->reader, webhooks, count);
 }
 
+void store_free_webhooks(struct webhook *webhooks, size_t count)
+{
+    if (webhooks)
+        explicit_bzero(webhooks, count * sizeof(*webhooks));
+    free(webhooks);
+}
+
 enum error store_find_webhook(struct store_reader *reader, const char *id, struct webhook *webhook,
                               bool *found)
 {

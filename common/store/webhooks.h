@@ -174,9 +174,12 @@ struct store_webhook_news {
 MUST_CHECK enum error store_read_webhook_news(struct store_reader *reader,
                                               struct store_webhook_news *news);
 
-/* All webhooks, with their secrets, oldest first. The caller frees *webhooks, also after an error. */
+/* All webhooks, with their secrets, oldest first. The caller does store_free_webhooks, also after an error. */
 MUST_CHECK enum error store_list_webhooks(struct store_reader *reader, struct webhook **webhooks,
                                           size_t *count);
+
+/* Leaves no secret in the memory. NULL: nothing. */
+void store_free_webhooks(struct webhook *webhooks, size_t count);
 MUST_CHECK enum error store_find_webhook(struct store_reader *reader, const char *id,
                                          struct webhook *webhook, bool *found);
 

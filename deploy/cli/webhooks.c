@@ -279,7 +279,7 @@ static int list(struct store *store, const struct command *command)
         for (size_t i = 0; i < count; i++)
             print_row(&webhooks[i]);
     }
-    free(webhooks);
+    store_free_webhooks(webhooks, count);
     return error == ERROR_NONE ? EXIT_SUCCESS : command_fail_error(command, error);
 }
 
