@@ -25,14 +25,19 @@ bool mobile_access_take(struct http_exchange *exchange, struct device_token *tok
     return false;
 }
 
+void mobile_access_digest(const char *text, char digest[MOBILE_SECRET_SIZE])
+{
+    unsigned char hash[SECRET_HASH_BYTES];
+    secret_hash(text, hash);
+    for (size_t i = 0; i < (MOBILE_SECRET_SIZE - 1) / 2; i++)
+        snprintf(digest + 2 * i, 3, "%02x", hash[i]);
+}
+
 static void derive(const char *purpose, const char *text, char secret[MOBILE_SECRET_SIZE])
 {
     char whole[SECRET_TEXT_SIZE + 32];
-    unsigned char hash[SECRET_HASH_BYTES];
     snprintf(whole, sizeof(whole), "%s %s", purpose, text);
-    secret_hash(whole, hash);
-    for (size_t i = 0; i < (MOBILE_SECRET_SIZE - 1) / 2; i++)
-        snprintf(secret + 2 * i, 3, "%02x", hash[i]);
+    mobile_access_digest(whole, secret);
     explicit_bzero(whole, sizeof(whole));
 }
 

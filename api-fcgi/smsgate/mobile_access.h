@@ -9,6 +9,9 @@ enum { MOBILE_SECRET_SIZE = 33 };
 /* The token of the request's device, which is active. False after answering 401, or why it cannot be looked up. On a worker. */
 MUST_CHECK bool mobile_access_take(struct http_exchange *exchange, struct device_token *token);
 
+/* 128 bits of the hash of a text, in hexadecimal digits. */
+void mobile_access_digest(const char *text, char digest[MOBILE_SECRET_SIZE]);
+
 /* What a device has in the path of its webhooks: 128 bits that nobody can tell without the token. */
 void mobile_access_hook(const char *token, char hook[MOBILE_SECRET_SIZE]);
 /* What it signs them with, by that. */

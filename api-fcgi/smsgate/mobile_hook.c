@@ -37,16 +37,13 @@ static const char *check_signature(const struct http_request *request, const cha
 static bool name_sms(const char *event, const struct json *payload, struct incoming_sms *sms)
 {
     struct buffer whole;
-    unsigned char hash[SECRET_HASH_BYTES];
     buffer_init(&whole, 1 << 20);
     buffer_append_format(&whole, "%s %s %s ", event, sms->sender,
                          mobile_json_text(payload, "receivedAt"));
     buffer_append_text(&whole, sms->text);
     bool good = !whole.failed;
     if (good)
-        secret_hash(whole.data, hash);
-    for (size_t i = 0; good && i < 16; i++)
-        snprintf(sms->received_id + 2 * i, 3, "%02x", hash[i]);
+        mobile_access_digest(whole.data, sms->received_id);
     buffer_fini(&whole);
     return good;
 }
