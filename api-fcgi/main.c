@@ -7,6 +7,7 @@
 #include "api-fcgi/server/api.h"
 #include "api-fcgi/server/fcgi_server.h"
 #include "api-fcgi/server/slow_reads.h"
+#include "api-fcgi/smsgate/mobile_clock.h"
 #include "api-fcgi/smsgate/mobile_codes.h"
 #include "common/base/fail_point.h"
 #include "common/base/log.h"
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+static struct mobile_clock mobile_clock;
 static struct api api; /* large: it has counters for every route and status */
 
 /* For the calls of the store after a commit. */
@@ -56,6 +58,8 @@ static void prepare_api(const struct settings *settings)
     api.key_rates = key_rates_new();
     api.key_caches = key_cache_new((size_t)settings->api_workers);
     api.mobile_codes = mobile_codes_new();
+    mobile_clock_init(&mobile_clock);
+    api.mobile_clock = &mobile_clock;
     if (!api.key_rates || !api.key_caches || !api.mobile_codes)
         program_fail("not enough memory", "for API keys and codes");
     if (!acceptance_rules_load(&api.acceptance_rules, settings, problem))

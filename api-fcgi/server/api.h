@@ -21,6 +21,7 @@ struct api {
     struct key_rates *key_rates;       /* auth/key_rates.h */
     struct key_cache *key_caches;      /* auth/key_cache.h: one for each worker */
     struct mobile_codes *mobile_codes; /* smsgate/mobile_codes.h */
+    struct mobile_clock *mobile_clock; /* smsgate/mobile_clock.h */
     atomic_uint key_revocations;       /* by this process */
     bool keys_required;                /* API_KEYS */
     struct acceptance_rules acceptance_rules;

@@ -3,7 +3,7 @@
 #include "api-fcgi/server/api.h"
 #include "api-fcgi/smsgate/mobile.h"
 #include "api-fcgi/smsgate/mobile_access.h"
-#include "common/base/clock.h"
+#include "api-fcgi/smsgate/mobile_clock.h"
 #include "common/base/fail_point.h"
 #include "common/base/json_write.h"
 #include "common/model/polled_app.h"
@@ -87,7 +87,8 @@ enum http_outcome mobile_handle_messages(struct http_exchange *exchange)
     exchange->write = (struct store_write){
         .verb = STORE_POLL_MESSAGES,
         .poll_messages = {.app_version = polled_app_version(exchange->request.user_agent),
-                          .trusted_wall_ms = clock_wall_ms()},
+                          .trusted_wall_ms = mobile_clock_trusted_wall_ms(
+                              exchange->api->mobile_clock)},
     };
     strcpy(poll->holder.device_id, token.device_id);
     strcpy(poll->token_id, token.id);

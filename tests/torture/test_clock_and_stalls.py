@@ -6,11 +6,13 @@ import signal
 import socket
 import sqlite3
 import time
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from harness.clock import Clock
-from harness.ledgers import DELIVERED, SENT, Checker, settle_and_check
+from harness.ledgers import DELIVERED, QUEUED, SENT, Checker, settle_and_check
+from harness.smsgate_phone import SmsgatePhone
 from harness.waiting import wait_for
 
 FAST = ("--send-ms", "1-20", "--report-ms", "1-20")
@@ -78,6 +80,23 @@ def test_messages_in_flight_survive_a_clock_jump(make_gateway, make_phones):
     wait_for(lambda: gateway.query("SELECT DISTINCT status FROM message") == [(DELIVERED,)],
              "everything to be delivered")
     settle_and_check(gateway, ids, [phones])
+
+
+def test_a_polled_phone_is_given_nothing_by_a_clock_that_was_just_set(make_gateway):
+    """It fetches without a connection to the broker: nothing scheduled comes early, and nothing expires."""
+    gateway = make_gateway()
+    clock = Clock(gateway)
+    gateway.start()
+    code = gateway.api.request("POST", "/api/pairings", json={"minutes": 5}).json()["code"]
+    with SmsgatePhone(gateway).register(code) as phone:
+        in_an_hour = datetime.now(timezone.utc) + timedelta(hours=1)
+        gateway.api.send(send_at=in_an_hour.isoformat(timespec="seconds"))
+        short = gateway.api.send(ttl_seconds=3600)["message_id"]
+        clock.set(2 * 3600)
+        assert phone.pull() == []
+        assert gateway.query("SELECT status, attempt FROM message") == [(QUEUED, 0)] * 2
+        clock.set(0)
+        assert phone.pull() == [f"{short.replace('-', '')}-1"]
 
 
 # ---- Processes that stand still ----

@@ -5,6 +5,7 @@
 #ifndef WS_BROKER_CORE_BROKER_STATE_H
 #define WS_BROKER_CORE_BROKER_STATE_H
 
+#include "common/store/clock_trust.h"
 #include "ws-broker/core/broker_options.h"
 #include "ws-broker/core/phone_heap.h"
 #include "ws-broker/core/session_table.h"
@@ -60,9 +61,8 @@ struct broker {
         bool expiring_unsent; /* the last request for it is at the store */
         int64_t count_stuck_at_ms;
         int64_t purge_at_ms;
-        int64_t wall_offset_ms;           /* wall minus monotonic time, at the last tick */
-        int64_t trust_clock_at_ms;        /* until then the wall clock may be wrong */
-        int64_t trust_clock_unsent_at_ms; /* the same for messages that were not sent */
+        struct clock_trust clock;  /* for messages that were not sent */
+        int64_t trust_clock_at_ms; /* until then the ages of others may be wrong */
     } housekeeping;
 
     struct {

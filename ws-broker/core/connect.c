@@ -122,7 +122,7 @@ static void complete_connect(struct broker *broker, struct session *session,
         restore_in_flight(broker, session, write, now_ms);
     configuration_take(broker, session, &write->connect.traits, now_ms);
     /* A new connection does not bring another burst either. */
-    session->budget_offset_ms = broker->housekeeping.wall_offset_ms;
+    session->budget_offset_ms = broker->housekeeping.clock.offset_ms;
     session->send_budget = write->connect.send_budget;
     configuration_limit_budget(broker, session, now_ms);
     if (session->protocol->is_polled)

@@ -14,8 +14,6 @@ enum {
     PURGE_AGAIN_MS = 250, /* between two pieces: devices and clients come first */
     PURGE_PIECE = 100,    /* texts, and messages: some milliseconds */
     CLOCK_DISTRUST_MS = 3600000,
-    CLOCK_DISTRUST_UNSENT_MS =
-        300000, /* nothing is sent meanwhile that may have expired, or is scheduled */
 };
 
 /* ---- Time ---- */
@@ -39,23 +37,19 @@ static bool is_ours(const struct broker *broker, int64_t now_ms)
    wrong as the clock was, and devices need time to report. What was not sent waits only until a mistake may be noticed. */
 static void watch_clock(struct broker *broker, int64_t now_ms, int64_t wall_ms)
 {
-    int64_t offset_ms = wall_ms - now_ms;
-    if (llabs(offset_ms - broker->housekeeping.wall_offset_ms) > STORE_CLOCK_STEP_MS) {
-        if (broker->housekeeping.wall_offset_ms != 0) {
-            log_warning("the clock was set: no message becomes unknown for an hour, and for five "
-                        "minutes none"
-                        " expires and no scheduled one is sent");
-            broker->housekeeping.trust_clock_unsent_at_ms = now_ms + CLOCK_DISTRUST_UNSENT_MS;
-        }
+    bool is_first = !broker->housekeeping.clock.started;
+    bool was_set = clock_trust_watch(&broker->housekeeping.clock, now_ms, wall_ms);
+    if (was_set)
+        log_warning("the clock was set: no message becomes unknown for an hour, and for five "
+                    "minutes none"
+                    " expires and no scheduled one is sent");
+    if (was_set || is_first)
         broker->housekeeping.trust_clock_at_ms = now_ms + CLOCK_DISTRUST_MS;
-    }
-    broker->housekeeping.wall_offset_ms = offset_ms;
 }
 
 int64_t housekeeping_trusted_wall_ms(const struct broker *broker, int64_t now_ms)
 {
-    bool is_trusted = now_ms >= broker->housekeeping.trust_clock_unsent_at_ms;
-    return is_trusted ? now_ms + broker->housekeeping.wall_offset_ms : 0;
+    return clock_trust_wall_ms(&broker->housekeeping.clock, now_ms);
 }
 
 /* ---- Expiry ---- */
