@@ -44,6 +44,8 @@ static const struct route routes[] = {
     {"DELETE", "/api/opt-outs/{phone_number}", 200, API_SCOPE_OPT_OUTS, 0, opt_outs_handle_remove},
     {"GET", "/api/devices", 200, API_SCOPE_DEVICES, QUERY | SLOW, devices_handle_list},
     {"GET", "/api/devices/{device_id}", 200, API_SCOPE_DEVICES, 0, devices_handle_get},
+    {"GET", "/api/devices/{device_id}/readings", 200, API_SCOPE_DEVICES, 0,
+     devices_handle_readings},
     {"PATCH", "/api/devices/{device_id}", 200, API_SCOPE_PAIR, JSON, devices_handle_configure},
     {"DELETE", "/api/devices/{device_id}", 200, API_SCOPE_PAIR, 0, pairing_handle_revoke},
     {"POST", "/api/pairings", 201, API_SCOPE_PAIR, JSON, pairing_handle_create},

@@ -1,9 +1,10 @@
-/* GET /api/devices, GET and PATCH /api/devices/{device_id} */
+/* GET /api/devices, GET and PATCH /api/devices/{device_id}, and its readings */
 #include "api-fcgi/handlers/handlers.h"
 #include "api-fcgi/handlers/list_page.h"
 #include "api-fcgi/server/api.h"
 #include "api-fcgi/server/json_body.h"
 #include "api-fcgi/server/query.h"
+#include "common/base/clock.h"
 #include "common/store/device_json.h"
 
 #include <string.h>
@@ -133,6 +134,56 @@ static enum http_outcome answer_device(struct http_exchange *exchange, const cha
 enum http_outcome devices_handle_get(struct http_exchange *exchange)
 {
     return answer_device(exchange, exchange->request.path_argument);
+}
+
+/* ---- GET /api/devices/{device_id}/readings ---- */
+
+enum { READINGS_OF_MS = 24 * 3600 * 1000 };
+
+static void put_reading(struct json_writer *json, const struct store_reading *reading)
+{
+    json_begin_object(json, NULL);
+    json_put_time(json, "at", reading->at_ms);
+    device_json_put_power(json, reading);
+    json_end_object(json);
+}
+
+static void answer_readings(struct http_exchange *exchange, const char *device_id,
+                            const struct store_reading readings[], size_t count)
+{
+    struct json_writer json = {.out = &exchange->response.body};
+    http_begin_json(exchange, 200);
+    json_begin_object(&json, NULL);
+    json_put_text(&json, "device_id", device_id);
+    json_begin_array(&json, "readings");
+    for (size_t i = 0; i < count; i++)
+        put_reading(&json, &readings[i]);
+    json_end_array(&json);
+    json_put_integer(&json, "count", (int64_t)count);
+    json_end_object(&json);
+}
+
+enum http_outcome devices_handle_readings(struct http_exchange *exchange)
+{
+    const char *device_id = exchange->request.path_argument;
+    struct store_reading readings[STORE_MAX_READINGS];
+    struct store_device device;
+    size_t count;
+    bool found = false;
+    enum error error = device_id_valid(device_id)
+                           ? store_find_device(exchange->reader, device_id, &device, &found)
+                           : ERROR_NONE;
+    if (error == ERROR_NONE && !found)
+        return refuse_device(exchange, device_id);
+    if (found)
+        device_info_fini(&device.device.info);
+    if (error == ERROR_NONE)
+        error = store_list_readings(exchange->reader, device_id, clock_wall_ms() - READINGS_OF_MS,
+                                    readings, &count);
+    if (error != ERROR_NONE)
+        return http_store_problem(exchange, error);
+    answer_readings(exchange, device_id, readings, count);
+    return HTTP_ANSWERED;
 }
 
 /* ---- PATCH /api/devices/{device_id} ---- */

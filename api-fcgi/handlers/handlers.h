@@ -84,6 +84,7 @@ enum http_outcome opt_outs_handle_remove(struct http_exchange *exchange);
 /* devices.c */
 enum http_outcome devices_handle_list(struct http_exchange *exchange);
 enum http_outcome devices_handle_get(struct http_exchange *exchange);
+enum http_outcome devices_handle_readings(struct http_exchange *exchange);
 enum http_outcome devices_handle_configure(struct http_exchange *exchange);
 /* Takes an array of labels, or adds a field error. */
 void devices_take_groups(struct http_exchange *exchange, const char *pointer,

@@ -8,20 +8,30 @@ static const char *or_null(const char *text)
     return *text ? text : NULL;
 }
 
-static void put_info(struct json_writer *json, const struct device_info *info)
+void device_json_put_power(struct json_writer *json, const struct store_reading *reading)
 {
-    if (info->battery_level >= 0)
-        json_put_number(json, "battery_level", info->battery_level);
+    if (reading->battery_level >= 0)
+        json_put_number(json, "battery_level", reading->battery_level);
     else
         json_put_null(json, "battery_level");
-    if (info->charging >= 0)
-        json_put_bool(json, "charging", info->charging);
+    if (reading->charging >= 0)
+        json_put_bool(json, "charging", reading->charging);
     else
         json_put_null(json, "charging");
-    if (info->has_signal_strength)
-        json_put_integer(json, "signal_strength", info->signal_strength);
+    if (reading->has_signal_strength)
+        json_put_integer(json, "signal_strength", reading->signal_strength);
     else
         json_put_null(json, "signal_strength");
+}
+
+static void put_info(struct json_writer *json, const struct device_info *info)
+{
+    device_json_put_power(json, &(struct store_reading){
+                                    .battery_level = info->battery_level,
+                                    .charging = info->charging,
+                                    .has_signal_strength = info->has_signal_strength,
+                                    .signal_strength = info->signal_strength,
+                                });
     json_put_text(json, "android_version", or_null(info->android_version));
     json_put_text(json, "app_version", or_null(info->app_version));
     json_put_raw(json, "sims", info->sims ? info->sims : "null");

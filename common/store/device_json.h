@@ -9,4 +9,7 @@
 void device_json_put(struct json_writer *json, const struct store_device *device,
                      const struct settings *settings);
 
+/* The members of a reading but its time. */
+void device_json_put_power(struct json_writer *json, const struct store_reading *reading);
+
 #endif

@@ -11,6 +11,9 @@ enum {
     BROKER_NAME_SIZE = 65,
     STORE_CHARGED_ABOVE_PERCENT =
         5, /* above low_battery_percent: the battery may be told to be low again */
+    STORE_READING_EVERY_MS = 5 * 60 * 1000, /* a device has at most one reading in each of them */
+    STORE_READINGS_KEPT_MS = 25 * 3600 * 1000, /* at least: STORE_PURGE removes what is older */
+    STORE_MAX_READINGS = STORE_READINGS_KEPT_MS / STORE_READING_EVERY_MS + 1,
 };
 
 enum polled_fetched {
@@ -84,6 +87,15 @@ struct store_disconnect_device {
     char device_id[DEVICE_ID_SIZE];
     int64_t connection_epoch;
     bool superseded; /* out: the device has a newer connection, and is still connected */
+};
+
+/* What a device said of its battery and signal, first in some five minutes. */
+struct store_reading {
+    int64_t at_ms;        /* wall */
+    double battery_level; /* these as in struct device_info */
+    int charging;
+    bool has_signal_strength;
+    int signal_strength;
 };
 
 struct store_device_wait {
@@ -172,6 +184,12 @@ void store_device_page_fini(struct store_device_page *page);
 /* The caller does device_info_fini on device->device.info where *found. */
 MUST_CHECK enum error store_find_device(struct store_reader *reader, const char *device_id,
                                         struct store_device *device, bool *found);
+
+/* What a device has said from then on, oldest first. */
+MUST_CHECK enum error store_list_readings(struct store_reader *reader, const char *device_id,
+                                          int64_t from_ms,
+                                          struct store_reading readings[STORE_MAX_READINGS],
+                                          size_t *count);
 
 /* Whether messages can be meant for that device: it has an active token, or needs none. */
 MUST_CHECK enum error store_device_is_known(struct store_reader *reader, const char *device_id,

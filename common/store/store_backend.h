@@ -158,6 +158,9 @@ struct store_backend {
     enum error (*poll_work)(struct store_database_reader *reader, struct store_work *work);
     enum error (*find_device)(struct store_database_reader *reader, const char *device_id,
                               struct store_device *device, bool *found);
+    enum error (*list_readings)(struct store_database_reader *reader, const char *device_id,
+                                int64_t from_ms, struct store_reading readings[STORE_MAX_READINGS],
+                                size_t *count);
     enum error (*device_is_known)(struct store_database_reader *reader, const char *device_id,
                                   bool *known);
     enum error (*group_is_known)(struct store_database_reader *reader, const char *group,

@@ -310,6 +310,12 @@ enum error store_find_device(struct store_reader *reader, const char *device_id,
     return reader->backend->find_device(reader->reader, device_id, device, found);
 }
 
+enum error store_list_readings(struct store_reader *reader, const char *device_id, int64_t from_ms,
+                               struct store_reading readings[STORE_MAX_READINGS], size_t *count)
+{
+    return reader->backend->list_readings(reader->reader, device_id, from_ms, readings, count);
+}
+
 enum error store_device_is_known(struct store_reader *reader, const char *device_id, bool *known)
 {
     return reader->backend->device_is_known(reader->reader, device_id, known);

@@ -87,6 +87,16 @@ def test_an_update_changes_what_it_says_and_nothing_else(make_gateway):
     assert after["connected_at"] == before["connected_at"]
     assert time_of(after["last_seen_at"]) > time_of(before["last_seen_at"])
 
+    answer = gateway.api.get("/api/devices/phone/readings").json()
+    readings = answer["readings"]
+    assert answer == {"device_id": "phone", "readings": readings, "count": len(readings)}
+    assert 1 <= len(readings) <= 2  # five minutes may have ended
+    assert time_of(before["connected_at"]) <= time_of(readings[0]["at"]) <= time_of(after["last_seen_at"])
+    assert readings[0]["battery_level"] == 87
+    assert readings[-1].items() >= {"signal_strength": -90, "charging": True}.items()
+    for unknown in ("nobody", "x" * 65):
+        assert gateway.api.get(f"/api/devices/{unknown}/readings").json()["code"] == "device_not_paired"
+
 
 def test_many_updates_at_once_end_in_the_last(make_gateway):
     gateway = make_gateway().start()

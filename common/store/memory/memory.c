@@ -464,6 +464,14 @@ static enum error list_happenings(struct store_database_reader *reader,
     return end_read(reader, ERROR_NONE);
 }
 
+static enum error list_readings(struct store_database_reader *reader, const char *device_id,
+                                int64_t from_ms, struct store_reading readings[STORE_MAX_READINGS],
+                                size_t *count)
+{
+    memory_list_readings(begin_read(reader), device_id, from_ms, readings, count);
+    return end_read(reader, ERROR_NONE);
+}
+
 static enum error find_times(struct store_database_reader *reader, int64_t seq,
                              struct store_message_times *times, bool *found)
 {
@@ -531,6 +539,7 @@ const struct store_backend store_backend_memory = {
     .device_is_known = device_is_known,
     .group_is_known = group_is_known,
     .list_happenings = list_happenings,
+    .list_readings = list_readings,
     .find_times = find_times,
     .count_accepted = count_accepted,
     .read_statistics = read_statistics,

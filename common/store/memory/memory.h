@@ -83,6 +83,13 @@ struct memory_device {
     int64_t wait_until_ms;
 };
 
+/* Key: device_id, slot. */
+struct memory_reading {
+    char device_id[DEVICE_ID_SIZE];
+    int64_t slot; /* at_ms / STORE_READING_EVERY_MS */
+    struct store_reading reading;
+};
+
 /* Key: name. */
 struct memory_broker {
     char name[BROKER_NAME_SIZE];
@@ -167,6 +174,7 @@ struct memory_tables {
     struct table incoming;
     struct table incoming_by_device; /* the same rows, by device_id and received_id */
     struct table devices;
+    struct table readings;
     struct table brokers;
     struct table leases;
     struct table keys; /* struct api_key, by id */
@@ -313,6 +321,9 @@ void memory_poll_work(const struct memory_tables *tables, int64_t now_ms, struct
 MUST_CHECK enum error memory_read_device(const struct memory_tables *tables, int64_t now_ms,
                                          const char *device_id, struct store_device *device,
                                          bool *found);
+void memory_list_readings(const struct memory_tables *tables, const char *device_id,
+                          int64_t from_ms, struct store_reading readings[STORE_MAX_READINGS],
+                          size_t *count);
 bool memory_device_is_known(const struct memory_tables *tables, const char *device_id);
 bool memory_group_is_known(const struct memory_tables *tables, const char *group);
 void memory_list_happenings(const struct memory_tables *tables, enum store_activity_kind kind,
@@ -360,6 +371,7 @@ extern const struct incoming_rows memory_incoming_rows;
 extern const struct event_rows memory_event_rows;
 extern const struct opt_out_rows memory_opt_out_rows;
 extern const struct device_rows memory_device_rows;
+extern const struct reading_rows memory_reading_rows;
 extern const struct access_rows memory_access_rows;
 extern const struct webhook_rows memory_webhook_rows;
 extern const struct limit_rows memory_limit_rows;

@@ -166,6 +166,13 @@ static int compare_identities(const void *row, const void *key)
     return order ? order : strcmp(a->identity, b->identity);
 }
 
+static int compare_readings(const void *row, const void *key)
+{
+    const struct memory_reading *a = row, *b = key;
+    int order = strcmp(a->device_id, b->device_id);
+    return order ? order : (a->slot > b->slot) - (a->slot < b->slot);
+}
+
 static int compare_accepted(const void *row, const void *key)
 {
     const struct memory_accepted *a = row, *b = key;
@@ -233,6 +240,7 @@ void memory_tables_init(struct memory_tables *tables)
         .incoming_by_device = {.compare = compare_received},
         .opt_outs = {.compare = compare_texts, .free_row = free_plain},
         .devices = {.compare = compare_texts, .free_row = free_device},
+        .readings = {.compare = compare_readings, .free_row = free_plain},
         .brokers = {.compare = compare_texts, .free_row = free_plain},
         .leases = {.compare = compare_texts, .free_row = free_plain},
         .keys = {.compare = compare_texts, .free_row = free_plain},
@@ -265,7 +273,7 @@ void memory_tables_fini(struct memory_tables *tables)
         &tables->idempotency, &tables->sending,        &tables->batches,
         &tables->tickets,     &tables->incoming,       &tables->opt_outs,
         &tables->webhooks,    &tables->deliveries,     &tables->webhook_changes,
-        &tables->events,      &tables->removed_events,
+        &tables->events,      &tables->removed_events, &tables->readings,
     };
     for (size_t i = 0; i < ARRAY_LENGTH(all); i++)
         table_fini(all[i]);

@@ -8,6 +8,7 @@ static const struct store_rows rows = {
     .opt_outs = &memory_opt_out_rows,
     .events = &memory_event_rows,
     .devices = &memory_device_rows,
+    .readings = &memory_reading_rows,
     .access = &memory_access_rows,
     .webhooks = &memory_webhook_rows,
     .limits = &memory_limit_rows,

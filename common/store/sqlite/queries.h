@@ -86,6 +86,11 @@ enum error queries_list_devices(struct store_database_reader *reader,
                                 const struct store_device_query *query,
                                 struct store_device_page *page);
 
+/* reading_rows.c */
+enum error queries_list_readings(struct store_database_reader *reader, const char *device_id,
+                                 int64_t from_ms, struct store_reading readings[STORE_MAX_READINGS],
+                                 size_t *count);
+
 /* work_queries.c */
 enum error queries_summarize_devices(struct store_database_reader *reader,
                                      const struct message_target *target,

@@ -11,6 +11,7 @@ extern const struct incoming_rows sqlite_incoming_rows;
 extern const struct event_rows sqlite_event_rows;
 extern const struct opt_out_rows sqlite_opt_out_rows;
 extern const struct device_rows sqlite_device_rows;
+extern const struct reading_rows sqlite_reading_rows;
 extern const struct access_rows sqlite_access_rows;
 extern const struct webhook_rows sqlite_webhook_rows;
 extern const struct limit_rows sqlite_limit_rows;

@@ -1,5 +1,6 @@
 /* Connections of devices, and what becomes of the messages that a device had. */
 #include "common/store/verbs/device_battery.h"
+#include "common/store/verbs/device_readings.h"
 #include "common/store/verbs/device_use.h"
 #include "common/store/verbs/events.h"
 #include "common/store/verbs/token_identity.h"
@@ -133,6 +134,14 @@ static enum error connect_polled(struct store_transaction *transaction,
     return error == ERROR_NONE && !found ? ERROR_DEVICE_TOKEN_INVALID : error;
 }
 
+/* How the device says it is. */
+static enum error note_state(struct store_transaction *transaction, const char *device_id,
+                             const struct device_info *info, bool was_low)
+{
+    enum error error = device_reading_note(transaction, device_id, info);
+    return error == ERROR_NONE ? device_battery_note(transaction, device_id, info, was_low) : error;
+}
+
 static enum error connect_device(struct store_transaction *transaction,
                                  struct store_connect_device *connect)
 {
@@ -150,7 +159,7 @@ static enum error connect_device(struct store_transaction *transaction,
     if (error == ERROR_NONE)
         error = event_put(transaction, &event);
     return error == ERROR_NONE && !connect->polled
-               ? device_battery_note(transaction, device_id, &connect->info, before.battery_low)
+               ? note_state(transaction, device_id, &connect->info, before.battery_low)
                : error;
 }
 
@@ -191,9 +200,9 @@ enum error verb_update_device(struct store_transaction *transaction, struct stor
         return error;
     error = transaction->rows->devices->update(transaction->database, update->device_id,
                                                &update->info, transaction->now_ms);
-    return error == ERROR_NONE ? device_battery_note(transaction, update->device_id, &update->info,
-                                                     newest.battery_low)
-                               : error;
+    return error == ERROR_NONE
+               ? note_state(transaction, update->device_id, &update->info, newest.battery_low)
+               : error;
 }
 
 enum error verb_disconnect_device(struct store_transaction *transaction, struct store_write *write)

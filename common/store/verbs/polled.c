@@ -1,6 +1,7 @@
 /* Polled devices: what they fetch, report and say of themselves. */
 #include "common/model/polled_app.h"
 #include "common/store/verbs/device_battery.h"
+#include "common/store/verbs/device_readings.h"
 #include "common/store/verbs/device_use.h"
 #include "common/store/verbs/reports.h"
 #include "common/store/verbs/token_state.h"
@@ -65,7 +66,9 @@ enum error verb_note_polled(struct store_transaction *transaction, struct store_
                                   transaction->now_ms);
     if (error != ERROR_NONE || !(note->set & POLLED_BATTERY))
         return error;
-    error = devices->find_connection(transaction->database, note->device_id, &connection);
+    error = device_reading_note(transaction, note->device_id, &note->info);
+    if (error == ERROR_NONE)
+        error = devices->find_connection(transaction->database, note->device_id, &connection);
     return error == ERROR_NONE ? device_battery_note(transaction, note->device_id, &note->info,
                                                      connection.battery_low)
                                : error;

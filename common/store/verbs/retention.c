@@ -88,6 +88,7 @@ enum error verb_purge(struct store_transaction *transaction, struct store_write 
 {
     struct store_purge *purge = &write->purge;
     bool space = false, texts = false;
+    int64_t readings = 0;
     enum error error = ERROR_NONE;
     purge->texts = purge->messages = purge->incoming = purge->events = 0;
     if (purge->text_age_ms != 0)
@@ -110,9 +111,14 @@ enum error verb_purge(struct store_transaction *transaction, struct store_write 
             purge->delivery_age_ms ? transaction->now_ms - purge->delivery_age_ms : INT64_MIN,
             purge->limit, &purge->deliveries);
     if (error == ERROR_NONE)
+        error = transaction->rows->readings->remove_old(
+            transaction->database, transaction->now_ms - STORE_READINGS_KEPT_MS, purge->limit,
+            &readings);
+    if (error == ERROR_NONE)
         error = transaction->rows->admin->reclaim_space(transaction->database, &space);
     purge->more = space || texts || purge->messages == purge->limit ||
                   purge->incoming == purge->limit || purge->answers == purge->limit ||
-                  purge->events == purge->limit || purge->deliveries == purge->limit;
+                  purge->events == purge->limit || purge->deliveries == purge->limit ||
+                  readings == purge->limit;
     return error;
 }

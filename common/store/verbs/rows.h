@@ -281,6 +281,18 @@ struct device_rows {
                                    const struct message_id *holder);
 };
 
+struct reading_rows {
+    /* The one of the STORE_READING_EVERY_MS that `at_ms` is in. */
+    enum error (*find)(struct store_database *database, const char *device_id, int64_t at_ms,
+                       struct store_reading *reading, bool *found);
+    /* Adds it, or replaces the one of that time. */
+    enum error (*save)(struct store_database *database, const char *device_id,
+                       const struct store_reading *reading);
+    /* Removes up to `limit` of before then, of all devices; *count of them. */
+    enum error (*remove_old)(struct store_database *database, int64_t before_ms, int64_t limit,
+                             int64_t *count);
+};
+
 /* ---- API keys, pairing codes, device tokens, tickets ---- */
 
 struct pairing_row {
@@ -530,6 +542,7 @@ struct store_rows {
     const struct opt_out_rows *opt_outs;
     const struct event_rows *events;
     const struct device_rows *devices;
+    const struct reading_rows *readings;
     const struct access_rows *access;
     const struct webhook_rows *webhooks;
     const struct limit_rows *limits;

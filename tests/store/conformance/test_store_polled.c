@@ -381,6 +381,8 @@ static void what_a_phone_says_stays_until_it_is_revoked(void **state)
     struct polled_device polled;
     struct store_device stored_device;
     unsigned char hook_hash[SECRET_HASH_BYTES];
+    static struct store_reading readings[STORE_MAX_READINGS];
+    size_t count;
     bool found;
     struct store_write note = {.verb = STORE_NOTE_POLLED};
     strcpy(note.note_polled.device_id, device);
@@ -395,6 +397,9 @@ static void what_a_phone_says_stays_until_it_is_revoked(void **state)
     note.note_polled.fetched = POLLED_FETCHED_SETTINGS;
     assert_int_equal(store_run(fixture->store, &note), ERROR_NONE);
     given_stream(fixture, &phone, NULL);
+    assert_int_equal(store_list_readings(fixture->reader, device, 0, readings, &count), ERROR_NONE);
+    assert_int_equal(count, 1);
+    assert_int_equal((int)readings[0].battery_level, 42);
     assert_int_equal(store_find_device(fixture->reader, device, &stored_device, &found),
                      ERROR_NONE);
     assert_true(found);

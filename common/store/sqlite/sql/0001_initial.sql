@@ -278,6 +278,19 @@ CREATE TABLE device_group (
 
 CREATE INDEX device_group_by_label ON device_group (label);
 
+-- What devices say of battery and signal: at most one row of each for a slot of five minutes, for about a day.
+CREATE TABLE device_reading (
+    device_id       TEXT    NOT NULL,
+    slot            INTEGER NOT NULL, -- at_ms / STORE_READING_EVERY_MS
+    at_ms           INTEGER NOT NULL,
+    battery_level   REAL,
+    charging        INTEGER,
+    signal_strength INTEGER,
+    PRIMARY KEY (device_id, slot)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX device_reading_by_slot ON device_reading (slot);
+
 -- ---- Access: common/access/api_key.h, common/access/device_token.h ----
 
 -- A key is revoked and never deleted, so that its id stays known. A link of the dashboard is deleted when it is used.
