@@ -64,6 +64,7 @@ static enum error read_lists(struct http_exchange *exchange,
         .cursor = query->cursor,
     };
     const struct store_inbox_query received = {
+        .without_total = true,
         .limit = LOOKED_AT,
         .max_text_bytes = LIST_PAGE_MAX_TEXT_BYTES,
         .position = position,

@@ -40,6 +40,7 @@ struct store_inbox_query {
     bool has_stored_after, has_stored_before;
     int64_t stored_after_ms;  /* wall, inclusive */
     int64_t stored_before_ms; /* wall, exclusive */
+    bool without_total;       /* counting all that match costs more than a page of them */
 
     /* As of struct store_query (messages.h). */
     size_t limit;
@@ -52,7 +53,7 @@ struct store_inbox_query {
 struct store_inbox_page {
     struct incoming_sms *incoming; /* newest first */
     size_t count;
-    int64_t total;             /* that match the filters, on all pages */
+    int64_t total;             /* that match the filters, on all pages; 0 without_total */
     bool has_older, has_newer; /* also where the page ended early */
 };
 

@@ -86,7 +86,7 @@ enum error memory_list_inbox(const struct memory_tables *tables,
         const struct memory_incoming *row = table->rows[newer ? i : table->count - 1 - i];
         if (!matches(query, &row->sms))
             continue;
-        page->total++;
+        page->total += !query->without_total;
         if (open && is_beyond_cursor(query, cursor, row) && skip-- <= 0)
             open = append(query, row, page, &text_bytes, &more, &error);
     }

@@ -143,7 +143,7 @@ static enum error read_view(struct handle *handle, const struct store_inbox_quer
                             struct store_inbox_page *page)
 {
     enum error error = read_page(handle, query, page);
-    if (error != ERROR_NONE)
+    if (error != ERROR_NONE || query->without_total)
         return error;
     bool ends_here = query->position == STORE_AT_OFFSET && !page->has_older &&
                      (page->count > 0 || query->offset == 0);

@@ -233,6 +233,11 @@ static void pages_go_on_from_offsets_and_cursors(void **state)
     page = list(fixture, &query, "ji");
     assert_true(page.has_older);
     store_inbox_page_fini(&page);
+    query = (struct store_inbox_query){.limit = 4, .without_total = true};
+    page = list(fixture, &query, "jihg");
+    assert_true(page.has_older);
+    assert_int_equal(page.total, 0);
+    store_inbox_page_fini(&page);
 }
 
 UNIT_TESTS(STORE_TEST(an_sms_is_found_as_it_came), STORE_TEST(lists_are_newest_first_and_filtered),
