@@ -174,6 +174,12 @@ export interface Pairing {
   qr: string[];
 }
 
+/** What a webhook can be told of, but tests. */
+export const EVENT_TYPES = [
+  ...STATUSES.map((status) => `message.${status}`), "inbox.received", "device.connected", "device.disconnected", "device.battery_low", "device.revoked",
+  "sending.paused", "sending.resumed", "batch.finished", "webhook.disabled",
+];
+
 export interface Webhook {
   webhook_id: string;
   url: string;

@@ -50,7 +50,7 @@ function Card({ device }: { device: Device }) {
     <p class="device-power"><Battery level={device.battery_level} charging={device.charging} /><Signal strength={device.signal_strength} />
       <span class="muted">{device.queue > 0 ? several(device.queue, "message") + " in flight" : "nothing in flight"}</span></p>
     {((device.sims ?? []).length > 0 || device.groups.length > 0) && <p class="chips">
-      {device.sims?.map((sim) => <span class="chip">SIM {sim.slot}{sim.carrier && <>: <Foreign text={sim.carrier} /></>}</span>)}
+      {device.sims?.map((sim) => <span class="chip">SIM {sim.slot}{sim.carrier && <>:&nbsp;<Foreign text={sim.carrier} /></>}</span>)}
       {device.groups.map((group) => <span class="chip">group {group}</span>)}</p>}
     <LimitsOf device={device} />
     {device.last_error && <p class="small device-error">Last error <Ago at={device.last_error.at} />: <Foreign text={device.last_error.message ?? device.last_error.code ?? "unknown"} /></p>}

@@ -11,6 +11,15 @@ import { pauseSending, resumeSending } from "../sending";
 import { may } from "../session";
 import type { Limits as LimitsData } from "../types";
 
+type Setting = LimitsData["settings"][number];
+const shown = (value: Setting["value"]): string => (value === "" || value === null ? "–" : typeof value === "number" ? number(value) : value);
+const isDefault = (setting: Setting): boolean => String(setting.value) === String(setting.default);
+
+/** The page of settings marks code as Markdown does. */
+function WithCode({ text }: { text: string }) {
+  return <>{text.split("`").map((part, i) => (i % 2 ? <code>{part}</code> : part))}</>;
+}
+
 function Use({ label, used, limit, note }: { label: string; used: number | null; limit: number | null; note: preact.ComponentChildren }) {
   return <div class="card tile"><span class="tile-label">{label}</span>
     <span class="tile-value">{used === null ? "–" : number(used)}<span class="tile-of">{limit ? ` of ${number(limit)}` : ""}</span></span>
@@ -61,9 +70,9 @@ export function Limits() {
       </div>}
       {data && <section class="card flush" aria-labelledby="settings"><header><h2 id="settings">Settings</h2><span class="muted small">changed in the settings file, on the gateway's machine</span></header>
         <div class="scroll-x" tabIndex={0} role="region" aria-label="Settings"><table class="plain-table settings"><thead><tr><th>Setting</th><th>Value</th><th class="wide-only">Default</th><th>Meaning</th></tr></thead>
-          <tbody>{data.settings.map((setting) => <tr class={String(setting.value) === String(setting.default) ? "" : "changed"}><td><code>{setting.name}</code></td>
-            <td><Foreign text={setting.value === "" || setting.value === null ? "–" : typeof setting.value === "number" ? number(setting.value) : setting.value} />{setting.unit && <span class="muted"> {setting.unit}</span>}</td>
-            <td class="wide-only muted">{setting.default === "" || setting.default === null ? "–" : typeof setting.default === "number" ? number(setting.default) : setting.default}</td><td>{setting.meaning}</td></tr>)}</tbody></table></div></section>}
+          <tbody>{data.settings.map((setting) => <tr class={isDefault(setting) ? "" : "changed"}><td><code>{setting.name}</code></td>
+            <td><Foreign text={shown(setting.value)} />{setting.unit && <span class="muted"> {setting.unit}</span>}</td>
+            <td class="wide-only muted">{isDefault(setting) ? "the same" : shown(setting.default)}</td><td><WithCode text={setting.meaning} /></td></tr>)}</tbody></table></div></section>}
     </div>
     {asking && <PauseDialog onClose={(paused) => { setAsking(false); if (paused) reload(); }} />}
   </>;

@@ -23,6 +23,12 @@ const REASONS: Record<string, string> = {
   expired: "its time was over", restored: "a backup was restored", opted_out: "the recipient has opted out",
 };
 
+const OPTIONS: Record<string, string> = {
+  device_id: "For the device", device_group: "For the group", sim: "By SIM", priority: "Priority", send_at: "Send at", expires_at: "Until",
+  delivery_report: "Delivery report", reference: "Reference",
+};
+const valueOf = (value: string | number | boolean): string => (typeof value === "boolean" ? (value ? "yes" : "no") : String(value));
+
 function Events({ history, created }: { history: History; created: string }) {
   let before = Date.parse(created);
   return <ol class="history" aria-label="History">{history.events.map((event) => {
@@ -44,7 +50,7 @@ function Facts({ message }: { message: Message }) {
     <dt>Size</dt><dd>{message.segments} {message.segments === 1 ? "segment" : "segments"}, {message.encoding}</dd>
     {message.device_id && <><dt>Device</dt><dd><a href={href("devices", message.device_id)}>{message.device_id}</a>{message.device_sim && `, SIM ${message.device_sim}`}</dd></>}
     {message.attempts > 1 && <><dt>Attempts</dt><dd>{message.attempts}</dd></>}
-    {options && Object.entries(options).map(([name, value]) => <><dt>{name}</dt><dd>{/_at$/.test(name) ? <Time at={String(value)} /> : <Foreign text={String(value)} />}</dd></>)}
+    {options && Object.entries(options).map(([name, value]) => <><dt>{OPTIONS[name] ?? name}</dt><dd>{/_at$/.test(name) ? <Time at={String(value)} /> : <Foreign text={valueOf(value)} />}</dd></>)}
     {message.batch_id && <><dt>Batch</dt><dd><a href={href("messages", { batch_id: message.batch_id })}>{message.batch_id}</a></dd></>}
     {message.resent_as && <><dt>Resent as</dt><dd><a href={href("messages", message.resent_as)}>{message.resent_as}</a></dd></>}
     <dt>Message id</dt><dd><Copyable text={message.message_id} label="the message id" /></dd>

@@ -9,9 +9,22 @@ import { Check, Field, Tabs } from "../parts/field";
 import { attempt, toast } from "../parts/toast";
 import { go, href, type Route } from "../router";
 import { may } from "../session";
-import type { Delivery, Webhook } from "../types";
+import { EVENT_TYPES, type Delivery, type Webhook } from "../types";
 
 const FAMILIES = [["message.*", "Messages"], ["inbox.*", "Received SMS"], ["device.*", "Devices"], ["batch.*", "Batches"], ["sending.*", "Pausing and resuming"], ["webhook.*", "Webhooks"]] as const;
+const inFamily = (family: string) => EVENT_TYPES.filter((type) => type.startsWith(family.slice(0, -1)));
+
+/** The gateway names each type; people choose families of them. */
+function folded(types: string[]): string[] {
+  if (types.includes("*")) return ["*"];
+  const whole = FAMILIES.map(([family]) => family).filter((family) => inFamily(family).every((type) => types.includes(type)));
+  return [...whole, ...types.filter((type) => !whole.some((family) => type.startsWith(family.slice(0, -1))))];
+}
+
+/** For people. */
+const namesOf = (types: string[]): string[] =>
+  folded(types).map((type) => (type === "*" ? "all events" : FAMILIES.find(([family]) => family === type)?.[1] ?? type));
+
 const STATES = [["", "All"], ["waiting", "Waiting"], ["delivered", "Delivered"], ["given_up", "Given up"]] as const;
 
 function Health({ of: webhook }: { of: Webhook }) {
@@ -25,7 +38,7 @@ function Card({ of: webhook }: { of: Webhook }) {
   return <li class={`card webhook${webhook.enabled ? "" : " gone"}`}>
     <header><h2><a href={href("webhooks", webhook.webhook_id)}><Foreign text={webhook.description || webhook.url} /></a></h2><Health of={webhook} /></header>
     <p class="cut"><code>{webhook.url}</code></p>
-    <p class="chips">{webhook.types.map((type) => <span class="chip">{type}</span>)}{webhook.device_group && <span class="chip">group {webhook.device_group}</span>}{webhook.with_text && <span class="chip">with texts</span>}</p>
+    <p class="chips">{namesOf(webhook.types).map((name) => <span class="chip">{name}</span>)}{webhook.device_group && <span class="chip">group {webhook.device_group}</span>}{webhook.with_text && <span class="chip">with texts</span>}</p>
     {health.failing_since && <p class="error small">Failing since <Ago at={health.failing_since} />: <Foreign text={health.last_error ?? `status ${health.last_status}`} />{health.next_try_at && <>. Next try <Ago at={health.next_try_at} /></>}</p>}
     {webhook.disabled_reason && <p class="error small"><Foreign text={webhook.disabled_reason} /></p>}
     {health.last_success_at && <p class="muted small">Last answer <Ago at={health.last_success_at} /></p>}
@@ -35,7 +48,7 @@ function Card({ of: webhook }: { of: Webhook }) {
 function Edit({ webhook, onClose }: { webhook?: Webhook; onClose: (secret?: string) => void }) {
   const [url, setUrl] = useState(webhook?.url ?? "https://");
   const [description, setDescription] = useState(webhook?.description ?? "");
-  const [types, setTypes] = useState<string[]>(webhook?.types ?? ["*"]);
+  const [types, setTypes] = useState<string[]>(folded(webhook?.types ?? ["*"]));
   const [withText, setWithText] = useState(webhook?.with_text ?? false);
   const [group, setGroup] = useState(webhook?.device_group ?? "");
   const [error, setError] = useState<Error>();
@@ -101,7 +114,7 @@ function Detail({ id, onChange, onSecret }: { id: string; onChange: () => void; 
         <Button icon={webhook.enabled ? "pause" : "play"} onClick={() => attempt(patch(`/api/webhooks/${id}`, { enabled: !webhook.enabled }).then(changed), webhook.enabled ? "Events wait" : "Events are sent again")}>{webhook.enabled ? "Disable" : "Enable"}</Button>
         <Button icon="keys" onClick={() => setOpen("secret")}>New secret</Button><Button kind="danger" icon="trash" onClick={() => setOpen("delete")}>Delete</Button></div>
       <Deliveries id={id} />
-      <dl class="facts"><dt>Events</dt><dd>{webhook.types.join(", ")}</dd>{webhook.device_group && <><dt>Group</dt><dd>{webhook.device_group}</dd></>}<dt>Texts</dt><dd>{webhook.with_text ? "with texts" : "without texts"}</dd>
+      <dl class="facts"><dt>Events</dt><dd>{namesOf(webhook.types).join(", ")}</dd>{webhook.device_group && <><dt>Group</dt><dd>{webhook.device_group}</dd></>}<dt>Texts</dt><dd>{webhook.with_text ? "with texts" : "without texts"}</dd>
         <dt>Created</dt><dd><Time at={webhook.created_at} /></dd><dt>Webhook id</dt><dd><code>{webhook.webhook_id}</code></dd></dl></>}
     {webhook && open === "edit" && <Edit webhook={webhook} onClose={changed} />}
     {open === "secret" && <Confirm title="Make a new secret?" action="Make it" run={async () => onSecret((await post<{ secret: string }>(`/api/webhooks/${id}/secret`)).secret)} onClose={() => setOpen(undefined)}>

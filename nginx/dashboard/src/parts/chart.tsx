@@ -40,7 +40,7 @@ function optionsOf({ series, format = number, logarithmic, whole, negative }: Ch
     width, height,
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
-    padding: [rem * 0.6, rem * 0.5, 0, 0],
+    padding: [rem * 0.6, rem * 1.5, 0, 0],
     scales: { x: { time: true }, y: logarithmic ? { distr: 3 } : negative ? {} : { range: (_, __, max) => [0, Math.max(max * 1.1, whole ? 4 : 1)] } },
     axes: [
       { ...axis, grid: { show: false }, size: rem * 2, space: rem * 5, values: (_, ticks, __, ___, step) => ticks.map((tick) => clock(tick, step < 60)) },
