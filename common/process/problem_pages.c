@@ -1,6 +1,7 @@
 #include "common/process/problem_pages.h"
 
 #include "common/base/base.h"
+#include "common/base/json_write.h"
 #include "common/base/problem.h"
 #include "common/model/protocol.h"
 
@@ -92,18 +93,47 @@ static const struct nginx_problem {
      {RETRY_AFTER("5")}},
 };
 
-static void print_location(FILE *out, const struct nginx_problem *problem)
+/* A program repeats a message by its id. */
+static const char *smsgate_detail(const struct nginx_problem *problem)
+{
+    switch (problem->error) {
+    case ERROR_NOT_AVAILABLE:
+        return "It may be restarting. A message may have been accepted: send it again with the "
+               "same id.";
+    case ERROR_TOO_SLOW:
+        return "A message may have been accepted: send it again with the same id.";
+    default:
+        return problem->detail;
+    }
+}
+
+/* As SMSGate's API has its errors: {"message": "..."}. */
+static void write_message(struct buffer *body, const struct nginx_problem *problem)
+{
+    char text[512];
+    struct json_writer json = {.out = body};
+    snprintf(text, sizeof(text), "%s: %s", error_title(problem->error), smsgate_detail(problem));
+    json_begin_object(&json, NULL);
+    json_put_text(&json, "message", text);
+    json_end_object(&json);
+}
+
+static void print_location(FILE *out, const struct nginx_problem *problem, bool smsgate)
 {
     struct buffer body;
     buffer_init(&body, 4096);
-    problem_write(&body, &(struct problem){.error = problem->error,
-                                           .detail = problem->detail,
-                                           .request_id = "$request_id"});
+    if (smsgate)
+        write_message(&body, problem);
+    else
+        problem_write(&body, &(struct problem){.error = problem->error,
+                                               .detail = problem->detail,
+                                               .request_id = "$request_id"});
     /* nginx compares the length of the body with the limit of this location too: a batch would get 413 instead. */
     fprintf(out,
-            "location = /problem/%s {\n    internal;\n    client_max_body_size 0;\n"
-            "    default_type " PROBLEM_CONTENT_TYPE ";\n",
-            problem->name);
+            "location = /problem/%s%s {\n    internal;\n    client_max_body_size 0;\n"
+            "    default_type %s;\n",
+            problem->name, smsgate ? "-smsgate" : "",
+            smsgate ? "application/json" : PROBLEM_CONTENT_TYPE);
     if (problem->headers[0]) /* an add_header of its own takes the place of those from around it */
         fputs("    include gateway-headers-api.conf;\n", out);
     for (size_t i = 0; i < ARRAY_LENGTH(problem->headers) && problem->headers[i]; i++)
@@ -118,15 +148,18 @@ void problem_pages_print_nginx(FILE *out)
           "#\n"
           "# By URI and not by named location: before nginx knows the path of a request it cannot "
           "go to a\n"
-          "# named one, and would answer 500.\n\n",
+          "# named one, and would answer 500. $problem_form is of gateway-http.conf.\n\n",
           out);
     for (size_t i = 0; i < ARRAY_LENGTH(problems); i++) {
         for (size_t j = 0; j < ARRAY_LENGTH(problems[i].error_pages) && problems[i].error_pages[j];
              j++)
-            fprintf(out, "error_page %s /problem/%s;\n", problems[i].error_pages[j],
+            fprintf(out, "error_page %s /problem/%s$problem_form;\n", problems[i].error_pages[j],
                     problems[i].name);
     }
     fputc('\n', out);
-    for (size_t i = 0; i < ARRAY_LENGTH(problems); i++)
-        print_location(out, &problems[i]);
+    for (size_t i = 0; i < ARRAY_LENGTH(problems); i++) {
+        print_location(out, &problems[i], false);
+        if (problems[i].error_pages[0])
+            print_location(out, &problems[i], true);
+    }
 }

@@ -13,7 +13,7 @@ import yaml
 from harness.api import DESCRIPTION, check_schema, description
 from harness.gateway import ROOT, programs_folder
 from harness.phone import Phone
-from harness.raw_http import HANDSHAKE, JSON, RawHttp, ask, ask_raw, head
+from harness.raw_http import HANDSHAKE, JSON, RawHttp, ask, ask_raw, head, is_in_form_of_smsgate
 from harness.sanitizers import reports, tell
 from harness.waiting import LIMIT_SECONDS
 
@@ -79,6 +79,10 @@ def test_the_problems_of_nginx_agree_with_the_table_of_errors(gateway):
     bodies = problem_bodies(gateway)
     assert len(bodies) == problem_conf(gateway).count("\nlocation ") >= 10
     for status, body in bodies:
+        if "message" in body:  # in SMSGate's form
+            assert list(body) == ["message"] and any(body["message"].startswith(f"{title}: ") for of, _, title in
+                                                     errors().values() if of == status), body
+            continue
         check_schema({"$ref": "#/components/schemas/Problem"}, body)
         assert body["request_id"] == "$request_id"
         assert body["type"] == f"/docs/errors.html#{body['code']}"
@@ -92,7 +96,9 @@ def test_every_error_of_nginx_that_is_caught_has_its_problem(gateway):
     caught = re.findall(r"^error_page ([\d ]+)[= ].*?(\S+);", text, re.M)
     assert len(caught) == text.count("\nerror_page ") >= 10
     for codes, target in caught:
-        assert re.search(rf"^location (= )?{re.escape(target)} ", text, re.M), (codes, target)
+        for form in ("", "-smsgate"):
+            page = target.replace("$problem_form", form)
+            assert re.search(rf"^location = {re.escape(page)} ", text, re.M), (codes, page)
 
 
 # ---- Requests that are no HTTP ----
@@ -529,6 +535,14 @@ def test_the_problem_of_a_stopped_api_is_json_whatever_the_path_looks_like(make_
     for path in ("/api/x", "/api/x.html", "/api/x.gif", "/api/sms/x.jpg"):
         answer = ask_raw(gateway, head("GET", path))
         assert (answer.status, answer.code) == (502, "not_available")
+    # As SMSGate's app and its clients have errors, whatever nginx refuses.
+    large = "Content-Length: 100000"
+    for status, request in ((502, head("GET", "/api/mobile/v1/message?order=fifo")), (502, head("GET", "//3rdparty//v1/messages")),
+                            (413, head("PATCH", "/mobile/v1/message", JSON, large)), (405, head("PUT", "/mobile/v1/events")),
+                            (413, head("POST", "/api/3rdparty/v1/messages", JSON, large)),
+                            (431, head("GET", "/3rdparty/v1/messages", "A: " + "a" * 9000))):
+        answer = ask_raw(gateway, request)
+        assert answer.status == status and is_in_form_of_smsgate(answer), answer
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
