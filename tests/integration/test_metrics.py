@@ -71,7 +71,7 @@ def test_every_series_starts_at_0(make_gateway):
             ("ws_closes_total", {"reason": "device_quarantined"}),
             ("webhook_deliveries_total", {}),
             ("http_requests_total", {"method": "POST", "route": "/api/send-sms", "code": "500"}),
-            ("message_delivery_seconds_count", {})):
+            ("message_delivery_seconds_count", {"process": "api-fcgi"})):
         assert found.value(name, **labels) == 0, name
 
 
@@ -108,14 +108,14 @@ def test_the_metrics_are_exact(make_gateway):
     found = scrape(gateway)
 
     assert found.value("messages_accepted_total") == 10
-    assert found.value("messages_sent_total") == 5
+    assert found.value("messages_sent_total", process="ws-broker") == 5
     assert found.nonzero("messages_finished_total") == {
         "ws-broker/delivered": 5, "ws-broker/failed": 1, "api-fcgi/cancelled": 1}
     # Six have come to an end at a phone, and three are in the basic one's hands.
-    assert found.value("message_dispatch_seconds_count") == 9
-    assert found.value("message_delivery_seconds_count") == 5
-    assert 0 <= found.value("message_dispatch_seconds_sum") \
-        <= found.value("message_delivery_seconds_sum") + 60
+    assert found.value("message_dispatch_seconds_count", process="ws-broker") == 9
+    assert found.value("message_delivery_seconds_count", process="ws-broker") == 5
+    assert 0 <= found.value("message_dispatch_seconds_sum", process="ws-broker") \
+        <= found.value("message_delivery_seconds_sum", process="ws-broker") + 60
     assert found.nonzero("db_refused_writes_total") == {"api-fcgi/recipient_cap_reached": 4}
     assert found.value("http_requests_total", method="POST", route="/api/send-sms", code="202") == 10
     assert found.value("http_requests_total", method="POST", route="/api/send-sms", code="429") == 4
@@ -197,7 +197,7 @@ def test_a_killed_broker_is_down_and_its_metrics_are_gone(make_gateway):
     through(phone, gateway, 2)
     before = scrape(gateway)
     assert before.value("up", process="ws-broker") == 1
-    assert before.value("message_delivery_seconds_count") == 2
+    assert before.value("message_delivery_seconds_count", process="ws-broker") == 2
     gateway.ws_broker.kill()
     wait_for(lambda: not broker_is_up(gateway), "the broker to be down")
     down = scrape(gateway)
@@ -210,7 +210,7 @@ def test_a_killed_broker_is_down_and_its_metrics_are_gone(make_gateway):
     gateway.ws_broker.start()
     again = scrape(gateway)
     assert again.value("up", process="ws-broker") == 1
-    assert again.value("message_delivery_seconds_count") == 0  # counters begin anew, and say when
+    assert again.value("message_delivery_seconds_count", process="ws-broker") == 0  # counters begin anew, and say when
     start = {found: found.value("process_start_time_seconds", process="ws-broker")
              for found in (before, again)}
     assert start[again] > start[before]
@@ -244,7 +244,7 @@ def test_a_second_broker_does_not_take_the_place_of_the_first(make_gateway):
         type(gateway.ws_broker)("second", gateway.ws_broker.command, gateway.folder,
                                 own_database).start()
     through(phone, gateway, 1)
-    assert scrape(gateway).value("message_delivery_seconds_count") == 2
+    assert scrape(gateway).value("message_delivery_seconds_count", process="ws-broker") == 2
     phone.close()
 
 

@@ -61,7 +61,8 @@ static struct session *open_session(struct broker *broker, const char *device_id
     session->frame_tokens = (double)broker->options.max_frames_per_second * 2;
     session->work_tokens_at_ms = 0; /* long ago: its bucket is full */
     lifecycle_begin(broker, session);
-    broker_metrics_set_sessions(broker->options.metrics, broker->sessions.open_count);
+    broker_metrics_set_sessions(broker->options.metrics, broker->sessions.open_count,
+                                broker->polled.session_count);
     return session;
 }
 
@@ -77,13 +78,15 @@ bool broker_session_opened(struct broker *broker, const char *device_id, const c
 bool broker_stream_opened(struct broker *broker, const char *device_id, const char *token_id,
                           const struct message_id *journal, int64_t now_ms, session_id *id)
 {
+    polled_began(broker);
     struct session *session = open_session(broker, device_id, token_id, &device_protocol_polled,
                                            now_ms);
-    if (!session)
+    if (!session) {
+        polled_ended(broker);
         return false;
+    }
     *id = session->id;
     session->journal_id = *journal;
-    polled_began(broker);
     connect_device(broker, session, now_ms);
     return true;
 }
@@ -145,7 +148,8 @@ void broker_session_closed(struct broker *broker, session_id id, int64_t now_ms)
         polled_ended(broker);
     phone_heap_remove(&broker->phone_heap, &session->heap_entry);
     session_table_close(&broker->sessions, session);
-    broker_metrics_set_sessions(broker->options.metrics, broker->sessions.open_count);
+    broker_metrics_set_sessions(broker->options.metrics, broker->sessions.open_count,
+                                broker->polled.session_count);
     dispatch_run(broker, now_ms);
 }
 

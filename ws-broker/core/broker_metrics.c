@@ -36,7 +36,8 @@ void broker_metrics_count_closed_by_broker(struct metrics *metrics, enum error e
     METRICS_ADD(metrics, ws_closes_total, error, 1);
 }
 
-void broker_metrics_set_sessions(struct metrics *metrics, unsigned count)
+void broker_metrics_set_sessions(struct metrics *metrics, unsigned count, unsigned streams)
 {
-    METRICS_SET(metrics, ws_connections, count);
+    METRICS_SET(metrics, ws_connections, count - streams);
+    METRICS_SET(metrics, polled_streams, streams);
 }

@@ -15,7 +15,7 @@ void broker_metrics_count_output(struct metrics *metrics, enum session_output ou
 /* A connection that the broker ends; ERROR_NONE: the device is silent. */
 void broker_metrics_count_closed_by_broker(struct metrics *metrics, enum error error);
 
-/* How many connections there are now. */
-void broker_metrics_set_sessions(struct metrics *metrics, unsigned count);
+/* How many connections there are now; `streams` of them are of polled devices. */
+void broker_metrics_set_sessions(struct metrics *metrics, unsigned count, unsigned streams);
 
 #endif
