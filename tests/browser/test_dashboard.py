@@ -185,7 +185,9 @@ def test_a_device_is_changed_and_one_is_paired_and_revoked(gateway, page, phone,
 
     page.open("#/connect")
     page.press("Make a pairing code")
-    page.see(".steps", f"{gateway.url}/api/mobile/v1")
+    steps = page.see(".steps", f"{gateway.url}/api/mobile/v1").text
+    token, digits = re.search(r"\b(?:\d{4}-){3}\d{4}\b", steps)[0], re.search(r"\b\d{16}\b", steps)[0]
+    assert token.replace("-", "") == digits
     page.press("Another app")
     page.press("Make a pairing code")
     assert page.see("svg.qr").size["width"] > 200

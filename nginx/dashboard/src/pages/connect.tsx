@@ -17,12 +17,15 @@ function Steps({ kind, pairing }: { kind: Kind; pairing: Pairing }) {
     <li>On the gateway's machine, in its folder, run<p><Copyable label="the command" text={`build/phone-sim --pair '${pairing.uri}'`} /></p></li>
     <li>It pairs itself, connects, and reports each SMS as sent and delivered. It sends nothing for real.</li></ol>;
   if (kind === "smsgate") return <ol class="steps">
-    <li>Install the app SMSGate (“SMS Gateway for Android”) on the phone. Allow it to send and receive SMS, and to run without battery restrictions.</li>
-    <li>In the app, open Settings, then Cloud server, and type<dl class="facts">
+    <li>Install the app <a href="https://github.com/capcom6/android-sms-gateway/releases">SMSGate</a> (“SMS Gateway
+      for Android”) on the phone. Allow it to send and receive SMS, and to run without battery restrictions.</li>
+    <li>In the app, open Settings, then Cloud Server, and type<dl class="facts">
       <dt>API URL</dt><dd><Copyable text={`${pairing.url}/api/mobile/v1`} label="the address" /></dd>
       <dt>Private token</dt><dd><Copyable text={pairing.code} label="the code" /></dd>
       <dt>Notification channel</dt><dd>SSE only</dd></dl></li>
-    <li>Go back to Home, switch Cloud server on, and press the button “Offline”. If the app asks, sign up.</li></ol>;
+    <li>Go back to Home, switch Cloud server on, and tap the button “Offline”. When the app asks, choose “Sign up”. The code may be typed
+      there too, on the tab “Code”, by its digits alone: <Copyable text={pairing.code.replaceAll("-", "")} label="the digits" /></li>
+    <li>Does it stay offline? <a href="/docs/phones.html">Connect your Android phone</a> says why.</li></ol>;
   return <div class="pairing">
     <QrCode rows={pairing.qr} label="Pairing code" />
     <ol class="steps">
@@ -68,7 +71,7 @@ export function Connect() {
     setError(undefined);
     try {
       const wanted = groups.split(/[\s,]+/).filter(Boolean);
-      const made = await post<Pairing>("/api/pairings", wanted.length > 0 ? { groups: wanted } : {});
+      const made = await post<Pairing>("/api/pairings", { ...(wanted.length > 0 && { groups: wanted }), ...(kind === "smsgate" && { digits: true }) });
       setPairing({ made, since: Date.parse(made.expires_at) - 10 * 60_000 - 2000 });
     } catch (failure) {
       setError(failure as Error);
