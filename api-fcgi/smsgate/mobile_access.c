@@ -2,6 +2,7 @@
 
 #include "api-fcgi/smsgate/smsgate_error.h"
 #include "common/access/secret.h"
+#include "common/base/log.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,15 @@ bool mobile_access_take(struct http_exchange *exchange, struct device_token *tok
     /* The app registers once more after a 401 to its first request, and after no other answer. */
     smsgate_error(exchange, 401, "The token is not one of a paired phone, or was revoked.");
     return false;
+}
+
+void mobile_access_quarantined(struct http_exchange *exchange, const char *device_id,
+                               const char *token_id)
+{
+    log_error("two phones use one device token: token quarantined",
+              LOG_TEXT("device_id", device_id), LOG_TEXT("token", token_id),
+              LOG_TEXT("evidence", "versions of the app take turns"));
+    smsgate_error(exchange, 401, "Two phones use this token, which is revoked. Pair one again.");
 }
 
 void mobile_access_digest(const char *text, char digest[MOBILE_SECRET_SIZE])

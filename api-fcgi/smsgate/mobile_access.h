@@ -9,6 +9,10 @@ enum { MOBILE_SECRET_SIZE = 33 };
 /* The token of the request's device, which is active. False after answering 401, or why it cannot be looked up. On a worker. */
 MUST_CHECK bool mobile_access_take(struct http_exchange *exchange, struct device_token *token);
 
+/* Answers 401 to a request by which the token was found to be two phones', and logs it. */
+void mobile_access_quarantined(struct http_exchange *exchange, const char *device_id,
+                               const char *token_id);
+
 /* 128 bits of the hash of a text, in hexadecimal digits. */
 void mobile_access_digest(const char *text, char digest[MOBILE_SECRET_SIZE]);
 

@@ -152,6 +152,15 @@ enum http_outcome mobile_handle_register(struct http_exchange *exchange)
 
 /* ---- PATCH /device ---- */
 
+static void answer_described(struct http_exchange *exchange)
+{
+    const struct store_note_polled *note = &exchange->write.note_polled;
+    if (exchange->write.result == ERROR_NONE && note->quarantined)
+        mobile_access_quarantined(exchange, note->device_id, note->token_id);
+    else
+        smsgate_answer_stored(exchange);
+}
+
 enum http_outcome mobile_handle_describe(struct http_exchange *exchange)
 {
     struct device_token token;
@@ -164,5 +173,5 @@ enum http_outcome mobile_handle_describe(struct http_exchange *exchange)
     take_info(exchange, body, &note->info, &note->set);
     note->app_version = polled_app_version(exchange->request.user_agent);
     json_free(body);
-    return http_park(exchange, smsgate_answer_stored);
+    return http_park(exchange, answer_described);
 }

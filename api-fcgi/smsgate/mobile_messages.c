@@ -66,6 +66,10 @@ static void answer_messages(struct http_exchange *exchange)
         http_store_problem(exchange, exchange->write.result);
         return;
     }
+    if (poll->quarantined) {
+        mobile_access_quarantined(exchange, poll->holder.device_id, poll->token_id);
+        return;
+    }
     http_begin_json(exchange, 200);
     json_begin_array(&json, NULL);
     for (size_t i = 0; i < poll->count; i++)

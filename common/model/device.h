@@ -48,7 +48,11 @@ struct device_traits {
     unsigned sims; /* bit N: it has a SIM in slot N */
     struct device_groups groups;
     struct device_limit daily_segments, window_segments;
-    int64_t configured; /* the number of the last decision about it, over all devices; 0: none */
+    /* The number of the last decision about it, or of what a polled device said last, over all devices; 0: none. */
+    int64_t configured;
+    /* As in struct device_info. Of a polled device, which says so by its requests. */
+    double battery_level;
+    int charging;
 };
 
 /* The last message that a device refused or reported as failed. */

@@ -12,6 +12,7 @@ enum {
     RETURNS_LIMIT = 4,
     JOURNAL_RETURNS = 2, /* points */
     NAME_RETURNS = 1,
+    OLDER_APP = 2,
 };
 
 #define JOURNAL "journal "
@@ -47,6 +48,15 @@ bool token_use_change(struct token_use *use, const char *identity, bool known, i
         use->returned_at_ms = now_ms;
     }
     snprintf(use->identity, sizeof(use->identity), "%s", identity);
+    return use->returns >= RETURNS_LIMIT;
+}
+
+bool token_use_older_app(struct token_use *use, int64_t now_ms)
+{
+    if (now_ms - use->returned_at_ms > TOKEN_IDENTITY_KEPT_MS)
+        use->returns = 0;
+    use->returns += OLDER_APP;
+    use->returned_at_ms = now_ms;
     return use->returns >= RETURNS_LIMIT;
 }
 

@@ -13,6 +13,9 @@
  *   loses its journal makes a new one and never has the old one again, so an old journal that returns twice belongs to a
  *   second phone. A basic phone has only its device_name, which may be changed and changed back: that counts half, and
  *   only while there are exactly two names.
+ *
+ * - Of a polled device, whose token is all that it has, versions of its app that become older. An app is updated, and is not
+ *   taken back to an older version without its token. Once may be a request that was late; twice are two phones in turn.
  */
 #ifndef COMMON_MODEL_TOKEN_USE_H
 #define COMMON_MODEL_TOKEN_USE_H
@@ -43,6 +46,9 @@ void token_use_identify(const struct message_id *journal, const char *device_nam
    that two phones use the token. */
 MUST_CHECK bool token_use_change(struct token_use *use, const char *identity, bool known,
                                  int64_t identities, int64_t now_ms);
+
+/* The app of a polled device is older than at its request before. True as above. */
+MUST_CHECK bool token_use_older_app(struct token_use *use, int64_t now_ms);
 
 /* A live connection was taken over. True as above. If the clock was set back, everything is forgotten. */
 MUST_CHECK bool token_use_takeover(struct token_use *use, int64_t now_ms);

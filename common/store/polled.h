@@ -41,7 +41,8 @@ struct store_poll_messages {
     /* Out; after the write store_poll_messages_fini. */
     struct store_listing *listings;
     size_t count;
-    size_t accepted; /* how many of them became it now */
+    size_t accepted;  /* how many of them became it now */
+    bool quarantined; /* two phones use the token, which is revoked now; nothing is listed */
 };
 void store_poll_messages_fini(struct store_poll_messages *poll);
 
@@ -67,6 +68,8 @@ struct store_note_polled {
     struct device_info info;       /* the submitter's */
     unsigned app_version;          /* with POLLED_APP_VERSION */
     unsigned fetched;              /* bits to add */
+    bool changed;                  /* out: what its broker gives it messages by is another now */
+    bool quarantined;              /* out: as of store_poll_messages; nothing else has changed */
 };
 
 /* ---- Reads: see store.h ---- */

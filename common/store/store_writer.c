@@ -131,8 +131,11 @@ static bool is_work_for_the_broker(const struct store_write *write)
            (write->verb == STORE_ENQUEUE_BATCH && !is_replayed(write->enqueue_batch.idempotency)) ||
            (write->verb == STORE_RESEND && !is_replayed(write->resend.idempotency)) ||
            (write->verb == STORE_CANCEL && write->cancel.asked) ||
-           (write->verb == STORE_POLL_MESSAGES && write->poll_messages.accepted > 0) ||
+           (write->verb == STORE_POLL_MESSAGES &&
+            (write->poll_messages.accepted > 0 || write->poll_messages.quarantined)) ||
            (write->verb == STORE_REPORT_POLLED && write->report_polled.changed > 0) ||
+           (write->verb == STORE_NOTE_POLLED &&
+            (write->note_polled.changed || write->note_polled.quarantined)) ||
            (write->verb == STORE_CANCEL_BATCH && write->cancel_batch.asked > 0) ||
            write->verb == STORE_PAIR || write->verb == STORE_CREATE_TOKEN ||
            (write->verb == STORE_REVOKE_TOKEN && write->revoke_token.changed) ||

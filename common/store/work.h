@@ -26,7 +26,8 @@ struct store_revoked_device {
     enum device_token_revocation revocation; /* of its last token */
 };
 
-/* A connected device about which an operator has decided something. */
+/* A connected device about which an operator has decided something; or a polled one that has said something else of its SIMs or
+   its battery. */
 struct store_configured_device {
     char device_id[DEVICE_ID_SIZE];
     struct device_traits traits;

@@ -138,18 +138,28 @@ class SmsgatePhone:
             if state == last:
                 return
 
-    # ---- Received SMS ----
+    # ---- What it posts by itself ----
 
-    def receive(self, sender, text, event_id, signing_key=None, url=None):
-        """An SMS comes; the app posts it to its webhook, or posts that event again. The answer's status."""
-        hook = next(hook for hook in self.request("GET", "/webhooks").json() if hook["event"] == "sms:received")
+    def post(self, event, body, signing_key=None, url=None):
+        """The app posts to its webhook; the answer's status."""
+        hook = next(hook for hook in self.request("GET", "/webhooks").json() if hook["event"] == event)
         key = signing_key or self.request("GET", "/settings").json()["webhooks"]["signing_key"]
-        body = self.posts.setdefault(event_id, json.dumps({
-            "id": event_id, "webhookId": hook["id"], "event": "sms:received", "deviceId": self.id,
-            "payload": {"messageId": "9f3c01ab", "message": text, "sender": sender, "phoneNumber": sender, "recipient": None,
-                        "simNumber": 1, "receivedAt": _time()}}).encode())
         now = str(int(time.time()))
         path = (url or hook["url"]).partition("://")[2].partition("/")[2]
         return self.client.request("POST", f"/{path}", data=body, headers={
             "User-Agent": self.app.agent, "Content-Type": "application/json", "X-Timestamp": now,
             "X-Signature": hmac.new(key.encode(), body + now.encode(), hashlib.sha256).hexdigest()}).status_code
+
+    def receive(self, sender, text, event_id, signing_key=None, url=None):
+        """An SMS comes; the app posts it to its webhook, or posts that event again. The answer's status."""
+        body = self.posts.setdefault(event_id, json.dumps({
+            "id": event_id, "webhookId": "sgw-received", "event": "sms:received", "deviceId": self.id,
+            "payload": {"messageId": "9f3c01ab", "message": text, "sender": sender, "phoneNumber": sender, "recipient": None,
+                        "simNumber": 1, "receivedAt": _time()}}).encode())
+        return self.post("sms:received", body, signing_key, url)
+
+    def ping(self, level, charging):
+        """It says how its battery is."""
+        checks = {"battery:level": {"observedValue": level}, "battery:charging": {"observedValue": int(charging)}}
+        body = json.dumps({"id": f"ping-{time.time_ns()}", "event": "system:ping", "payload": {"health": {"checks": checks}}})
+        assert self.post("system:ping", body.encode()) == 204

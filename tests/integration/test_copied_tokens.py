@@ -7,6 +7,7 @@ import pytest
 import websockets
 
 from harness.phone import AssuredPhone, Phone
+from harness.smsgate_phone import SmsgatePhone
 from harness.waiting import wait_for
 
 QUARANTINED = (4003, "device_quarantined")
@@ -96,6 +97,23 @@ def test_names_in_turn_are_two_basic_phones_also_when_they_never_meet(shared):
         Phone(shared, "names", token=token, info={"device_name": ("owner", "thief")[turn % 2]}).close()
     assert not greeted(Phone(shared, "names", token=token, hello=False), {"device_name": "thief"})
     check_quarantined(shared, "names", token)
+
+
+def test_versions_of_an_app_in_turn_are_two_polled_phones(shared):
+    """A backup of the app on another phone has its token, and often another version."""
+    owner, copy = SmsgatePhone(shared, "1.75.0"), SmsgatePhone(shared, "1.68.2")
+    with owner, copy:
+        code = shared.api.request("POST", "/api/pairings", json={"device_id": "restored"}).json()["code"]
+        owner.register(code).connect()
+        copy.app.id, copy.app.token = owner.id, owner.token
+        assert owner.pull() == copy.pull() == owner.pull() == []
+        answer = copy.request("GET", "/message")
+        assert (answer.status_code, *answer.json()) == (401, "message")
+        owner.stream.rest()  # ends
+        for phone in (owner, copy):
+            assert phone.request("PATCH", "/device", {"id": phone.id}).status_code == 401
+        assert state(shared, "restored") == "quarantined"
+        assert "versions of the app take turns" in shared.api_fcgi.log()
 
 
 def test_a_connected_phone_is_disconnected_when_its_token_ends(shared):

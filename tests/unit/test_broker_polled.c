@@ -15,9 +15,10 @@ static session_id open_stream(struct world *world)
     return id;
 }
 
-/* Its presence is committed; the store has `in_flight`, if there is one. */
-static void answer_connect(struct world *world, unsigned app_version, unsigned fetched,
-                           const struct store_in_flight *in_flight)
+/* Its presence is committed, with what it has said of itself; the store has `in_flight`, if there is one. */
+static void answer_connect_as(struct world *world, const struct device_traits *traits,
+                              unsigned app_version, unsigned fetched,
+                              const struct store_in_flight *in_flight)
 {
     struct store_write *write = world_take_pending(world, STORE_DEVICE_CONNECT);
     assert_non_null(write);
@@ -26,9 +27,17 @@ static void answer_connect(struct world *world, unsigned app_version, unsigned f
     write->connect.connection_epoch = ++world->session;
     write->connect.polled_device.app_version = app_version;
     write->connect.polled_device.fetched = fetched;
+    write->connect.traits = *traits;
     if (in_flight)
         write->connect.in_flight[write->connect.in_flight_count++] = *in_flight;
     world_answer(world, write, ERROR_NONE);
+}
+
+static void answer_connect(struct world *world, unsigned app_version, unsigned fetched,
+                           const struct store_in_flight *in_flight)
+{
+    static const struct device_traits charged = {.battery_level = 80};
+    answer_connect_as(world, &charged, app_version, fetched, in_flight);
 }
 
 static session_id connect_phone(struct world *world, unsigned app_version)
@@ -71,9 +80,8 @@ static size_t dispatch(struct world *world, int count, struct message_id ids[])
     return done;
 }
 
-/* A poll finds that the message has moved. */
-static void move(struct world *world, const struct message_id *id, enum message_status status,
-                 const char *error_code)
+/* The next poll, which finds nothing as yet. */
+static struct store_work *take_poll(struct world *world)
 {
     struct store_work *poll;
     broker_doorbell(world->broker, world->now_ms);
@@ -81,13 +89,22 @@ static void move(struct world *world, const struct message_id *id, enum message_
     while (!(poll = world_take_poll(world)))
         world_advance(world, 100);
     assert_true(poll->follows);
+    poll->moves = (struct store_event_page){0};
+    poll->cancel_count = poll->revoked_count = poll->configured_count = 0;
+    poll->more = false;
+    return poll;
+}
+
+/* A poll finds that the message has moved. */
+static void move(struct world *world, const struct message_id *id, enum message_status status,
+                 const char *error_code)
+{
+    struct store_work *poll = take_poll(world);
     struct store_event *event = calloc(1, sizeof(*event));
     *event = (struct store_event){.message_id = *id, .attempt = 1, .status = status};
     strcpy(event->device_id, "phone");
     strcpy(event->error_code, error_code);
     poll->moves = (struct store_event_page){.events = event, .count = 1};
-    poll->cancel_count = poll->revoked_count = poll->configured_count = 0;
-    poll->more = false;
     world_answer_poll(world, ERROR_NONE);
 }
 
@@ -191,11 +208,7 @@ static void a_revoked_token_closes_all_streams(void **state)
     enum error error;
     session_id first = connect_phone(world, KEEPS_RUNNING);
     session_id second = connect_phone(world, KEEPS_RUNNING);
-    broker_doorbell(world->broker, world->now_ms);
-    world_pump(world);
-    struct store_work *poll;
-    while (!(poll = world_take_poll(world)))
-        world_advance(world, 100);
+    struct store_work *poll = take_poll(world);
     poll->revoked_count = 1;
     poll->revoked[0] = (struct store_revoked_device){.connection_epoch = world->session,
                                                      .revocation = DEVICE_TOKEN_REVOKED};
@@ -241,6 +254,24 @@ static void a_message_fills_the_window_until_it_is_sent(void **state)
     world_free(world);
 }
 
+static void a_phone_is_given_messages_by_the_battery_that_its_pings_tell(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    struct message_id ids[2];
+    const struct device_traits empty = {.battery_level = default_options.min_battery_percent - 1};
+    open_stream(world);
+    answer_connect_as(world, &empty, KEEPS_RUNNING, 3, NULL);
+    assert_int_equal(dispatch(world, 2, ids), 0);
+    struct store_work *poll = take_poll(world);
+    poll->configured_count = 1;
+    poll->configured[0] = (struct store_configured_device){
+        .device_id = "phone", .traits = {.configured = 1, .battery_level = 1, .charging = 1}};
+    world_answer_poll(world, ERROR_NONE);
+    assert_int_equal(dispatch(world, 0, ids), 2);
+    world_free(world);
+}
+
 static void a_cancel_request_is_an_event_with_the_attempt(void **state)
 {
     (void)state;
@@ -281,5 +312,6 @@ UNIT_TESTS(cmocka_unit_test(a_stream_is_a_connection_without_a_greeting),
            cmocka_unit_test(a_revoked_token_closes_all_streams),
            cmocka_unit_test(an_app_that_may_send_twice_has_one_message_at_a_time),
            cmocka_unit_test(a_message_fills_the_window_until_it_is_sent),
+           cmocka_unit_test(a_phone_is_given_messages_by_the_battery_that_its_pings_tell),
            cmocka_unit_test(a_cancel_request_is_an_event_with_the_attempt),
            cmocka_unit_test(a_stream_has_comments_and_is_silent_only_when_it_takes_none))

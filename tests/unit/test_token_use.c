@@ -267,6 +267,15 @@ static void two_takeovers_are_forgiven_after_ten_minutes(void **state)
     }
 }
 
+static void an_app_that_becomes_older_twice_in_a_month_is_two(void **state)
+{
+    struct token_use use = {0};
+    (void)state;
+    assert_false(token_use_older_app(&use, START));
+    assert_false(token_use_older_app(&use, START + 31 * DAY));
+    assert_true(token_use_older_app(&use, START + 60 * DAY));
+}
+
 static void a_clock_that_is_set_accuses_nobody(void **state)
 {
     struct token_use use = {0};
@@ -293,4 +302,5 @@ UNIT_TESTS(cmocka_unit_test(one_phone_may_connect_as_often_as_it_likes),
            cmocka_unit_test(names_of_any_length_are_told_apart_and_never_taken_for_journals),
            cmocka_unit_test(takeovers_count_by_how_often_they_are),
            cmocka_unit_test(two_takeovers_are_forgiven_after_ten_minutes),
+           cmocka_unit_test(an_app_that_becomes_older_twice_in_a_month_is_two),
            cmocka_unit_test(a_clock_that_is_set_accuses_nobody))

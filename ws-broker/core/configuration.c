@@ -25,11 +25,22 @@ void configuration_limit_budget(const struct broker *broker, struct session *ses
         session_budget_ms(session, now_ms));
 }
 
+/* What others say by frames: its SIMs and its battery. */
+static void take_said(struct session *session, const struct device_traits *traits)
+{
+    session->info.sim_slots = traits->sims;
+    session->info.battery_level = traits->battery_level;
+    session->info.charging = traits->charging;
+    configuration_take_sims(session);
+}
+
 void configuration_take(struct broker *broker, struct session *session,
                         const struct device_traits *traits, int64_t now_ms)
 {
-    bool is_new = traits->configured > (session->traits ? session->traits->configured : 0);
-    if (!is_new)
+    int64_t known = session->traits ? session->traits->configured : 0;
+    if (session->protocol->is_polled && traits->configured >= known)
+        take_said(session, traits);
+    if (traits->configured <= known)
         return;
     struct device_traits *own = traits_of(session);
     bool was_disabled = own->disabled;

@@ -1,4 +1,4 @@
-/* What decides which messages a device may be given: what an operator has decided about it, and its SIMs. */
+/* What decides which messages a device may be given: what an operator has decided about it, its SIMs, and a polled one's battery. */
 #ifndef WS_BROKER_CORE_CONFIGURATION_H
 #define WS_BROKER_CORE_CONFIGURATION_H
 

@@ -244,6 +244,8 @@ struct device_traits memory_traits_of(const struct memory_device *device)
         .daily_segments = device->configuration.daily_segments,
         .window_segments = device->configuration.window_segments,
         .configured = device->configured,
+        .battery_level = device->info.battery_level,
+        .charging = device->info.charging,
     };
 }
 
@@ -292,6 +294,14 @@ static enum error save_configuration(struct store_database *database, const char
         device->configuration = *configuration;
         device->configured = last_configured(&database->tables->devices) + 1;
     }
+    return put_device(database, device);
+}
+
+static enum error number_change(struct store_database *database, const char *device_id)
+{
+    struct memory_device *device = copy_or_new(database->tables, device_id);
+    if (device)
+        device->configured = last_configured(&database->tables->devices) + 1;
     return put_device(database, device);
 }
 
@@ -420,6 +430,7 @@ const struct device_rows memory_device_rows = {
     .add = add,
     .find_configuration = find_configuration,
     .save_configuration = save_configuration,
+    .number_change = number_change,
     .save_error = save_error,
     .find_connection = find_connection,
     .set_battery_low = set_battery_low,

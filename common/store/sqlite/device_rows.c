@@ -63,6 +63,12 @@ void sqlite_read_traits(const struct statement *row, struct device_traits *trait
     traits->daily_segments = read_limit(row, FIELD_DAILY_SEGMENTS);
     traits->window_segments = read_limit(row, FIELD_WINDOW_SEGMENTS);
     traits->configured = statement_integer(row, FIELD_CONFIGURED);
+    traits->battery_level = statement_is_null(row, FIELD_BATTERY_LEVEL)
+                                ? -1
+                                : statement_double(row, FIELD_BATTERY_LEVEL);
+    traits->charging = statement_is_null(row, FIELD_CHARGING)
+                           ? -1
+                           : (int)statement_integer(row, FIELD_CHARGING);
     read_groups(row, &traits->groups);
 }
 
@@ -78,6 +84,13 @@ static enum error find_traits(struct store_database *database, const char *devic
         sqlite_read_traits(select, traits);
     statement_reset(select);
     return error;
+}
+
+static enum error number_change(struct store_database *database, const char *device_id)
+{
+    struct statement *update = get(database, NUMBER_CHANGE);
+    statement_bind_text(update, FIELD_DEVICE_ID, device_id);
+    return run(database, update);
 }
 
 static enum error add_device(struct store_database *database, const char *device_id, int64_t now_ms)
@@ -396,6 +409,7 @@ const struct device_rows sqlite_device_rows = {
     .add = add_device,
     .find_configuration = find_configuration,
     .save_configuration = save_configuration,
+    .number_change = number_change,
     .save_error = save_error,
     .find_connection = find_connection,
     .set_battery_low = set_battery_low,

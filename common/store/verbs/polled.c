@@ -4,6 +4,7 @@
 #include "common/store/verbs/device_readings.h"
 #include "common/store/verbs/device_use.h"
 #include "common/store/verbs/reports.h"
+#include "common/store/verbs/token_identity.h"
 #include "common/store/verbs/token_state.h"
 #include "common/store/verbs/transition.h"
 #include "common/store/verbs/verbs.h"
@@ -24,9 +25,25 @@ void store_poll_messages_fini(struct store_poll_messages *poll)
 
 /* ---- The device ---- */
 
+/* The version of its app, by which a copy of its token may be found. */
+static enum error note_version(struct store_transaction *transaction, struct polled_device *device,
+                               unsigned version, bool *quarantined)
+{
+    bool is_older = version < device->app_version;
+    if (version == 0 || version == device->app_version)
+        return ERROR_NONE;
+    if (is_older) {
+        enum error error = token_identity_note_older_app(transaction, device->token_id,
+                                                         device->device_id, quarantined);
+        if (error != ERROR_NONE || *quarantined)
+            return error;
+    }
+    device->app_version = version;
+    return transaction->rows->devices->save_polled(transaction->database, device);
+}
+
 /* Only the first request after an update of the app, and one every some seconds, writes anything. */
-static enum error note_seen(struct store_transaction *transaction,
-                            const struct store_poll_messages *poll)
+static enum error note_seen(struct store_transaction *transaction, struct store_poll_messages *poll)
 {
     const struct device_rows *devices = transaction->rows->devices;
     const char *device_id = poll->holder.device_id;
@@ -36,42 +53,72 @@ static enum error note_seen(struct store_transaction *transaction,
                                       transaction->now_ms - SEEN_EVERY_MS, transaction->now_ms);
     if (error == ERROR_NONE)
         error = devices->find_polled(transaction->database, device_id, &device, &found);
-    if (error != ERROR_NONE || !found || poll->app_version == 0 ||
-        poll->app_version == device.app_version)
+    return error == ERROR_NONE && found
+               ? note_version(transaction, &device, poll->app_version, &poll->quarantined)
+               : error;
+}
+
+/* Its broker chooses by these; without a connection it learns of them with the next. */
+static enum error tell_broker(struct store_transaction *transaction, struct store_note_polled *note,
+                              const struct device_traits *before,
+                              const struct device_connection *connection)
+{
+    const struct device_rows *devices = transaction->rows->devices;
+    struct device_traits now;
+    enum error error = devices->find_traits(transaction->database, note->device_id, &now);
+    if (error != ERROR_NONE)
         return error;
-    device.app_version = poll->app_version;
-    return devices->save_polled(transaction->database, &device);
+    note->changed = connection->connected &&
+                    (now.sims != before->sims || now.charging != before->charging ||
+                     now.battery_level != before->battery_level);
+    return note->changed ? devices->number_change(transaction->database, note->device_id)
+                         : ERROR_NONE;
+}
+
+/* What it says of itself. */
+static enum error describe(struct store_transaction *transaction, struct store_note_polled *note)
+{
+    const struct device_rows *devices = transaction->rows->devices;
+    struct store_database *database = transaction->database;
+    struct device_connection connection;
+    struct device_traits before;
+    enum error error = devices->find_traits(database, note->device_id, &before);
+    if (error == ERROR_NONE)
+        error = devices->describe(database, note->device_id, note->set, &note->info,
+                                  transaction->now_ms);
+    if (error != ERROR_NONE || !(note->set & (POLLED_BATTERY | POLLED_SIMS)))
+        return error;
+    error = devices->find_connection(database, note->device_id, &connection);
+    if (error == ERROR_NONE)
+        error = tell_broker(transaction, note, &before, &connection);
+    if (error == ERROR_NONE && note->set & POLLED_BATTERY)
+        error = device_reading_note(transaction, note->device_id, &note->info);
+    return error == ERROR_NONE && note->set & POLLED_BATTERY
+               ? device_battery_note(transaction, note->device_id, &note->info,
+                                     connection.battery_low)
+               : error;
 }
 
 enum error verb_note_polled(struct store_transaction *transaction, struct store_write *write)
 {
-    const struct store_note_polled *note = &write->note_polled;
+    struct store_note_polled *note = &write->note_polled;
     const struct device_rows *devices = transaction->rows->devices;
     struct polled_device device;
-    struct device_connection connection;
     bool found;
+    note->changed = note->quarantined = false;
     enum error error = devices->find_polled(transaction->database, note->device_id, &device,
                                             &found);
     if (error != ERROR_NONE || !found || strcmp(device.token_id, note->token_id) != 0)
         return error;
-    unsigned fetched = device.fetched | note->fetched;
-    unsigned version = note->set & POLLED_APP_VERSION ? note->app_version : device.app_version;
-    if (fetched != device.fetched || version != device.app_version) {
-        device.fetched = fetched;
-        device.app_version = version;
+    if (note->set & POLLED_APP_VERSION)
+        error = note_version(transaction, &device, note->app_version, &note->quarantined);
+    if (error != ERROR_NONE || note->quarantined)
+        return error;
+    if ((device.fetched | note->fetched) != device.fetched) {
+        device.fetched |= note->fetched;
         error = devices->save_polled(transaction->database, &device);
     }
-    if (error == ERROR_NONE && note->set)
-        error = devices->describe(transaction->database, note->device_id, note->set, &note->info,
-                                  transaction->now_ms);
-    if (error != ERROR_NONE || !(note->set & POLLED_BATTERY))
-        return error;
-    error = device_reading_note(transaction, note->device_id, &note->info);
-    if (error == ERROR_NONE)
-        error = devices->find_connection(transaction->database, note->device_id, &connection);
-    return error == ERROR_NONE ? device_battery_note(transaction, note->device_id, &note->info,
-                                                     connection.battery_low)
-                               : error;
+    return error == ERROR_NONE && note->set ? describe(transaction, note) : error;
 }
 
 /* ---- Messages for a device without a connection ---- */
@@ -252,11 +299,13 @@ enum error verb_poll_messages(struct store_transaction *transaction, struct stor
     struct message_row *rows;
     size_t count;
     store_poll_messages_fini(poll);
+    poll->quarantined = false;
     enum error error = token_state_check(transaction, poll->token_id, poll->holder.device_id);
     if (error == ERROR_NONE)
         error = note_seen(transaction, poll);
-    if (error == ERROR_NONE)
-        error = transaction->rows->limits->find_sending(transaction->database, &sending);
+    if (error != ERROR_NONE || poll->quarantined)
+        return error;
+    error = transaction->rows->limits->find_sending(transaction->database, &sending);
     if (error != ERROR_NONE)
         return error;
     state.paused = sending.paused_since_ms != 0;

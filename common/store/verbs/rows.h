@@ -223,6 +223,8 @@ struct device_rows {
     /* Replaces it, and numbers the change: list_configured finds it. */
     enum error (*save_configuration)(struct store_database *database, const char *device_id,
                                      const struct device_configuration *configuration);
+    /* Numbers a change of what a polled device says, which its broker is to know. */
+    enum error (*number_change)(struct store_database *database, const char *device_id);
     /* The last message that it did not send. */
     enum error (*save_error)(struct store_database *database, const char *device_id,
                              const struct device_error *last_error);

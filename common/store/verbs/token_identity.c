@@ -58,6 +58,20 @@ enum error token_identity_note(struct store_transaction *transaction,
                                : error;
 }
 
+enum error token_identity_note_older_app(struct store_transaction *transaction,
+                                         const char *token_id, const char *device_id,
+                                         bool *quarantined)
+{
+    const struct access_rows *rows = transaction->rows->access;
+    struct token_use use;
+    enum error error = rows->find_token_use(transaction->database, token_id, &use);
+    if (error != ERROR_NONE)
+        return error;
+    *quarantined = token_use_older_app(&use, transaction->now_ms);
+    return *quarantined ? quarantine(transaction, token_id, device_id)
+                        : rows->save_token_use(transaction->database, token_id, &use);
+}
+
 enum error verb_count_takeover(struct store_transaction *transaction, struct store_write *write)
 {
     struct store_count_takeover *request = &write->count_takeover;

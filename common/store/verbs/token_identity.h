@@ -9,4 +9,9 @@ MUST_CHECK enum error token_identity_note(struct store_transaction *transaction,
                                           const struct store_connect_device *connect,
                                           bool *quarantined);
 
+/* The app of a polled device is an older one than before. *quarantined as above. */
+MUST_CHECK enum error token_identity_note_older_app(struct store_transaction *transaction,
+                                                    const char *token_id, const char *device_id,
+                                                    bool *quarantined);
+
 #endif

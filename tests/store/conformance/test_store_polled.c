@@ -211,7 +211,7 @@ static void without_a_stream_a_phone_takes_what_is_due(void **state)
     assert_int_equal(poll_as(fixture, &phone, APP_OF_ONE, NULL, NULL), 0); /* it waits there */
     report(fixture, &phone, &(struct store_report){.ref = first, .status = MESSAGE_SENDING});
     assert_int_equal(poll_as(fixture, &phone, APP_OF_ONE, NULL, NULL), 1);
-    assert_int_equal(poll_as(fixture, &phone, OLD_APP, NULL, NULL), 2);
+    assert_int_equal(poll_as(fixture, &phone, NEW_APP, NULL, NULL), 2);
     assert_int_equal(count_messages_in(fixture, MESSAGE_QUEUED), 0);
     assert_consistent(fixture);
 }
@@ -348,6 +348,9 @@ static void an_app_is_asked_to_cancel_only_if_it_understands(void **state)
             report(fixture, &phone, &(struct store_report){.ref = ref, .confirms = true});
             assert_int_equal(poll_as(fixture, &phone, cases[i].version, NULL, &cancelling), 1);
             assert_true(cancelling);
+        }
+        if (i + 1 == ARRAY_LENGTH(cases)) {
+            store_fixture_pass_ms(31 * 24 * (int64_t)HOUR_MS); /* it is no second phone */
             assert_int_equal(poll_as(fixture, &phone, OLD_APP, NULL, NULL), 0);
         }
         report(fixture, &phone, &(struct store_report){.ref = ref, .status = MESSAGE_CANCELLED});
@@ -372,6 +375,65 @@ static void a_code_is_good_for_the_same_phone_within_a_minute(void **state)
     assert_int_equal(store_run(fixture->store, &write), ERROR_DEVICE_TOKEN_INVALID);
     store_fixture_pass_ms(STORE_PAIRED_AGAIN_MS + 1);
     assert_int_equal(pair_with(fixture, "code", 3, &again), ERROR_PAIRING_CODE_INVALID);
+}
+
+/* An app that was restored on a second phone, from a backup, has the token too. */
+static void two_versions_in_turn_are_two_phones(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct phone phone = given_phone(fixture);
+    struct message_id id = given_message(fixture, "+491511234567", "a text");
+    assert_int_equal(poll(fixture, &phone), 1);
+    assert_int_equal(poll_as(fixture, &phone, OLD_APP, NULL, NULL), 1); /* a late request */
+    assert_int_equal(poll(fixture, &phone), 1);
+    given_message(fixture, "+491511234568", "a text");
+    struct store_write write = poll_write(&phone, OLD_APP);
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_true(write.poll_messages.quarantined);
+    assert_int_equal(write.poll_messages.count, 0);
+    write = poll_write(&phone, NEW_APP);
+    assert_int_equal(store_run(fixture->store, &write), ERROR_DEVICE_TOKEN_INVALID);
+    assert_int_equal(stored_status(fixture, &id), MESSAGE_ACCEPTED);
+    assert_int_equal(count_messages_in(fixture, MESSAGE_QUEUED), 1);
+    assert_consistent(fixture);
+}
+
+static bool note_battery(struct store_fixture *fixture, const struct phone *phone, double level,
+                         int charging)
+{
+    struct store_write note = {.verb = STORE_NOTE_POLLED};
+    strcpy(note.note_polled.device_id, device);
+    strcpy(note.note_polled.token_id, phone->token_id);
+    note.note_polled.set = POLLED_BATTERY;
+    note.note_polled.info = DEVICE_INFO_UNKNOWN;
+    note.note_polled.info.battery_level = level;
+    note.note_polled.info.charging = charging;
+    assert_int_equal(store_run(fixture->store, &note), ERROR_NONE);
+    return note.note_polled.changed;
+}
+
+static void the_broker_is_told_of_another_battery(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct phone phone = given_phone(fixture);
+    struct store_connect_device connect;
+    struct store_work *work = calloc(1, sizeof(*work));
+    assert_false(note_battery(fixture, &phone, 42, 1)); /* which it does not have yet */
+    given_stream(fixture, &phone, &connect);
+    assert_int_equal((int)connect.traits.battery_level, 42);
+    assert_int_equal(connect.traits.charging, 1);
+    assert_false(note_battery(fixture, &phone, 42, 1));
+    assert_true(note_battery(fixture, &phone, 42, 0));
+    assert_true(note_battery(fixture, &phone, 41, -1));
+    work->broker = connect.broker;
+    assert_int_equal(store_poll_work(fixture->reader, work), ERROR_NONE);
+    assert_int_equal(work->configured_count, 1);
+    assert_string_equal(work->configured[0].device_id, device);
+    assert_int_equal((int)work->configured[0].traits.battery_level, 41);
+    assert_int_equal(work->configured[0].traits.charging, 0);
+    assert_int_equal(store_poll_work(fixture->reader, work), ERROR_NONE);
+    assert_int_equal(work->configured_count, 0);
+    free(work);
 }
 
 static void what_a_phone_says_stays_until_it_is_revoked(void **state)
@@ -432,4 +494,6 @@ UNIT_TESTS(STORE_TEST(an_offer_is_the_phones_once_it_is_listed),
            STORE_TEST(what_was_proved_unsent_has_another_name_the_next_time),
            STORE_TEST(an_app_is_asked_to_cancel_only_if_it_understands),
            STORE_TEST(a_code_is_good_for_the_same_phone_within_a_minute),
+           STORE_TEST(two_versions_in_turn_are_two_phones),
+           STORE_TEST(the_broker_is_told_of_another_battery),
            STORE_TEST(what_a_phone_says_stays_until_it_is_revoked))

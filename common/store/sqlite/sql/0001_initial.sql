@@ -237,7 +237,7 @@ CREATE TABLE device (
     daily_segments    INTEGER,                    -- NULL: as the settings say, 0: no limit
     window_segments   INTEGER,
     group_count       INTEGER NOT NULL DEFAULT 0, -- rows in device_group
-    configured        INTEGER NOT NULL DEFAULT 0, -- the number of the last change of it, over all devices; 0: none
+    configured        INTEGER NOT NULL DEFAULT 0, -- the number of the last change of it, or of what a polled one says, over all devices; 0: none
     -- Its connection.
     connection_epoch  INTEGER NOT NULL DEFAULT 0, -- counts its connections
     broker_instance   BLOB,                       -- NULL: not connected
