@@ -83,9 +83,9 @@ BENCH_PROGRAMS := $(addprefix build/bench/,bench-load bench-constant bench-echo 
 # What tests preload into the programs of the release build.
 PRELOADS := $(patsubst tests/torture/preload/%.c,build/tests/%.so,$(wildcard tests/torture/preload/*.c))
 
-.PHONY: all programs site manuals run dev lan-certificate deb test test-programs test-deploy torture preloads \
+.PHONY: all programs site manuals run dev lan-certificate deb test test-programs test-deploy gson torture preloads \
         mutations simulate model fuzz fuzz-programs bench bench-quick bench-programs check-source lint format clean help \
-        dependencies deb-dependencies test-dependencies deploy-dependencies fuzz-dependencies \
+        dependencies deb-dependencies test-dependencies deploy-dependencies fuzz-dependencies gson-dependencies \
         bench-dependencies lint-dependencies
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -312,6 +312,15 @@ torture: test-dependencies
 	    $(call run_tests,-n $(TEST_WORKERS) --dist loadgroup tests/torture)
 test-dependencies:
 	@deploy/dependencies.sh test
+# Reads the answers to SMSGate's app by the JSON library that the app has; `make test` reads them by its rules alone, because Java is large.
+gson: gson-dependencies
+	@$(MAKE) $(JOBS) all
+	@mkdir -p build/gson
+	$(Q)javac -Xlint -Werror -d build/gson -cp /usr/share/java/gson.jar tests/gson/ReadAsTheApp.java
+	@GSON_CLASSES=$(CURDIR)/build/gson TEST_BUILDS=release && export GSON_CLASSES TEST_BUILDS && \
+	    $(call run_tests,-k as_the_app_reads_it tests/integration/test_smsgate_mobile.py)
+gson-dependencies:
+	@deploy/dependencies.sh gson
 # Installs, upgrades, restores and removes a gateway by the scripts of deploy/, on a fresh Debian 12: twenty minutes, as root.
 test-deploy: deploy-dependencies
 	@$(MAKE) $(JOBS) all

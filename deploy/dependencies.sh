@@ -1,5 +1,5 @@
 #!/bin/bash -p
-# Installs the Debian packages that are missing: dependencies.sh run|test|deb|deploy|fuzz|bench|lint
+# Installs the Debian packages that are missing: dependencies.sh run|test|gson|deb|deploy|fuzz|bench|lint
 # Becomes root through sudo if needed.
 set -euo pipefail
 
@@ -13,6 +13,8 @@ test_packages=("${run_packages[@]}" libcmocka-dev fiu-utils faketime spin chromi
     strace systemd prometheus
     python3-pytest python3-pytest-xdist python3-requests python3-websockets python3-jsonschema
     python3-selenium zbar-tools jq php-cli)
+gson_packages=("${run_packages[@]}" python3-pytest python3-pytest-xdist python3-requests python3-websockets python3-jsonschema
+    default-jdk-headless libgoogle-gson-java)
 deb_packages=("${run_packages[@]}" build-essential debhelper dpkg-dev lintian)
 deploy_packages=("${deb_packages[@]}" debootstrap systemd-container python3-pytest python3-requests python3-websockets
     python3-jsonschema)
@@ -23,13 +25,14 @@ lint_packages=(clang clang-format shellcheck)
 case "${1:-}" in
 run) wanted=("${run_packages[@]}") ;;
 test) wanted=("${test_packages[@]}") ;;
+gson) wanted=("${gson_packages[@]}") ;;
 deb) wanted=("${deb_packages[@]}") ;;
 deploy) wanted=("${deploy_packages[@]}") ;;
 fuzz) wanted=("${fuzz_packages[@]}") ;;
 bench) wanted=("${bench_packages[@]}") ;;
 lint) wanted=("${lint_packages[@]}") ;;
 *)
-    echo "usage: $0 run|test|deb|deploy|fuzz|bench|lint" >&2
+    echo "usage: $0 run|test|gson|deb|deploy|fuzz|bench|lint" >&2
     exit 2
     ;;
 esac

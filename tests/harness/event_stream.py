@@ -52,8 +52,8 @@ class EventStream:
                 return name, json.loads("\n".join(data))
             if line == b"\n":
                 name = "message"
-            elif field == "":
-                self.comments.append(value)
+            elif line.startswith(b":"):
+                self.comments.append(line[1:].decode().strip())
             elif field == "id":
                 self.last_id = int(value)
             elif field == "event":
@@ -77,11 +77,13 @@ class NpmEventSource:
     """A program that follows the events by the npm package eventsource; what it prints is in a file."""
 
     def __init__(self, gateway, query):
+        self._follow(gateway, "follow_events.mjs", f"{gateway.url}/api/events{query}")
+
+    def _follow(self, gateway, program, *arguments):
         self.path = gateway.folder / "eventsource.log"
         with open(self.path, "wb") as log:
-            self.popen = subprocess.Popen(
-                ["node", ROOT / "tests/harness/follow_events.mjs", ROOT / "build/lint-npm", f"{gateway.url}/api/events{query}"],
-                stdout=log, stderr=log)
+            self.popen = subprocess.Popen(["node", ROOT / "tests/harness" / program, ROOT / "build/lint-npm", *arguments],
+                                          stdout=log, stderr=log)
 
     def __enter__(self):
         return self
@@ -102,3 +104,11 @@ class NpmEventSource:
     def wait_events(self, count):
         wait_for(lambda: len(self.events()) >= count, "the next event of eventsource")
         return self.events()
+
+
+class NpmPhoneStream(NpmEventSource):
+    """The same for the stream of a polled device, by eventsource2 or eventsource4; it has opened."""
+
+    def __init__(self, gateway, package, token):
+        self._follow(gateway, "follow_smsgate.mjs", package, f"{gateway.url}/api/mobile/v1/events", token)
+        wait_for(lambda: {"open": True} in self.lines(), f"{package} to open the stream")

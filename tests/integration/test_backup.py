@@ -12,6 +12,7 @@ import pytest
 from harness.load import Load
 from harness.phone import AssuredPhone, Phone
 from harness.phone_sim import AssuredPhones
+from harness.smsgate_phone import SmsgatePhone
 from harness.waiting import wait_for
 
 
@@ -134,6 +135,35 @@ def test_a_phone_that_still_reports_on_a_restored_message_is_believed(make_gatew
         gateway.api.wait_status(message_id, "delivered")
         assert gateway.api.message(message_id)["device_id"] == device_id
     assert basic.is_silent() and phone.is_silent()
+
+
+def test_what_the_app_has_is_not_listed_again_after_a_restore(make_gateway):
+    """Neither what it had at the time of the backup, nor what it was given since: its ids are known to it, and its reports count."""
+    gateway = make_gateway().start()
+    with SmsgatePhone(gateway) as app:
+        app.register(gateway.api.request("POST", "/api/pairings", json={}).json()["code"])
+        ids = [gateway.api.send(device_id=app.id)["message_id"]]
+        kept = app.pull()
+        ids.append(gateway.api.send(device_id=app.id)["message_id"])  # queued in the backup
+        backup = run(gateway, "backup", "create")
+        kept += app.pull()
+        ids.append(gateway.api.send(device_id=app.id)["message_id"])  # not in it
+        kept += app.pull()
+        assert len(kept) == 3
+        for wire_id in kept:
+            app.send(wire_id)
+        stop_programs(gateway)
+        run(gateway, "restore", backup["path"])
+        start_programs(gateway)
+        assert app.request("GET", "/message").json() == []
+        assert [gateway.api.message(message_id)["error_code"] for message_id in ids[:2]] == ["restored"] * 2
+        for wire_id in kept:
+            app.report(wire_id)
+        for message_id in ids[:2]:
+            assert gateway.api.wait_status(message_id, "sent")["device_id"] == app.id
+        assert app.connect().request("GET", "/message").json() == [] and len(app.radio) == 3
+        new = gateway.api.send(device_id=app.id)["message_id"]
+        assert wait_for(app.pull, "a new message") == [new.replace("-", "") + "-1"]
 
 
 def test_a_database_in_use_is_not_replaced(make_gateway):

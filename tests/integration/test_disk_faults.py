@@ -6,6 +6,8 @@ import pytest
 
 from harness.faults import LostDisk, SystemCallFaults
 from harness.phone import Phone
+from harness.smsgate_app import App
+from harness.smsgate_app import code as smsgate_code
 from harness.waiting import wait_for
 
 FAULTS = {"api-fcgi": SystemCallFaults.wrap, "ws-broker": SystemCallFaults.wrap}
@@ -27,14 +29,20 @@ def test_a_failing_disk_is_reported_and_forgotten(make_gateway, call, number, st
     gateway = make_gateway(wrap=FAULTS).start()
     gateway.api.send()
     faults = SystemCallFaults(gateway.api_fcgi)
+    app = App(gateway)
+    app.take(app.register(f"Bearer {smsgate_code(gateway)}"))
     for _ in range(3):
         with faults.failing(call, number):
             gateway.api.send_refused(status, code)
+            asked = app.ask("GET", "/message")  # which would be the app's once it is listed
+            assert (asked.status_code, *asked.json()) == (status, "message")
             assert gateway.api.get("/readyz").status_code == 503
             assert gateway.api.get("/api/sms").json()["total"] == 1
             assert gateway.counts() == (1, 1, 1)
     gateway.api.send()
     assert gateway.counts() == (2, 2, 2)
+    assert len(app.messages()) == 2
+    app.client.close()
     assert gateway.query("PRAGMA integrity_check") == [("ok",)]
 
 

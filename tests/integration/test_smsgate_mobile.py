@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from harness.app_reader import check_readable
 from harness.smsgate_app import App, code, element
 from harness.waiting import LIMIT_SECONDS
 
@@ -96,7 +97,9 @@ def test_a_token_opens_the_mobile_api_alone(gateway, make_app):
     app = make_app()
     assert app.ask("PATCH", "/device", {"id": app.id}).status_code == 204
     assert app.ask("PATCH", "/device", {"id": app.id, "pushToken": "x", "simCards": SIMS}).status_code == 204
-    assert app.ask("GET", "/device", authorization="Bearer dead").json() == {"externalIp": app.client.source[0]}
+    for authorization in ("", "Bearer dead"):
+        answer = app.ask("GET", "/device", authorization=authorization)
+        assert (answer.status_code, answer.json()) == (200, {"externalIp": app.client.source[0]})
     assert app.ask("GET", "/user/code").status_code == app.ask("PATCH", "/user/password", {}).status_code == 501
     key = gateway.authorization()["Authorization"]
     for authorization in ("Bearer dead", key, f"Bearer {gateway.device_token('other')}", ""):
@@ -129,7 +132,9 @@ def test_what_is_listed_is_the_phones_until_it_reports(gateway, make_app):
     assert listed["phoneNumbers"] == ["+1234567890"] and listed["state"] == "Pending"
     assert listed["withDeliveryReport"] is True and listed["isEncrypted"] is False and listed["priority"] == 0
     assert DATE.fullmatch(listed["validUntil"]) and DATE.fullmatch(listed["createdAt"])
-    assert app.status(message_id) == "accepted"
+    message = gateway.api.message(message_id)
+    assert message["status"] == "accepted"
+    assert listed["createdAt"] == message["updated_at"] > message["created_at"]  # not that of the POST: the app forgets by it
     assert app.messages() == [listed]
     assert other.messages() == []
     app.report(element(listed["id"], "Pending"))
@@ -168,6 +173,22 @@ def test_nothing_more_is_listed_while_sending_is_paused(gateway, make_app):
         assert app.status(kept) == "sent"
     finally:
         assert gateway.command("sending", "resume")[0] == 0
+
+
+def test_every_answer_is_read_as_the_app_reads_it(gateway):
+    app = App(gateway)
+    registered = app.register(f"Bearer {code(gateway)}", simCards=SIMS)
+    answers = [("registered", registered.text), ("address", app.take(registered).ask("GET", "/device").text)]
+    answers += [(name, app.ask("GET", f"/{name}").text) for name in ("webhooks", "settings", "messages")]
+    for text, options in (("\u00fc\U0001f600 \"=<\n", {}), ("high", {"priority": "high", "sim": 1, "delivery_report": False}),
+                          ("low", {"priority": "low", "expires_at": in_days(1)})):
+        message = app.send(text, **options)
+    answers.append(("messages", app.ask("GET", "/messages").text))
+    assert gateway.api.request("DELETE", f"/api/sms/{message}").status_code == 202
+    answers.append(("messages", app.ask("GET", "/message?order=fifo").text))
+    assert '"Cancelling"' in answers[-1][1]
+    check_readable(answers)
+    app.client.close()
 
 
 # ---- Reports ----
@@ -266,6 +287,7 @@ def test_the_app_is_told_only_of_events_that_it_knows(make_app):
         assert app.ask("GET", "/webhooks").json() == hooks
         settings = app.ask("GET", "/settings").json()
         assert all(isinstance(section, dict) and None not in section.values() for section in settings.values())
+        assert settings["gateway"] == {"notification_channel": "SSE_ONLY"}
         assert settings["messages"] == {"processing_order": "FIFO"} and len(settings["webhooks"]["signing_key"]) == 32
         [(fetched,)] = app.gateway.query("SELECT fetched FROM polled_device WHERE device_id = ?", app.id)
         assert fetched == 3

@@ -1,7 +1,10 @@
 """The SMSGate app from its registration to a delivered SMS, with the broker: the app is played by harness/smsgate_phone.py."""
 
+import subprocess
+
 import pytest
 
+from harness.event_stream import EventStream, NpmPhoneStream
 from harness.smsgate_phone import SmsgatePhone
 from harness.waiting import wait_for
 
@@ -30,7 +33,10 @@ def send(gateway, app, **options):
 
 
 def test_a_message_is_announced_fetched_sent_and_delivered(gateway, app):
-    message = send(gateway, app, message="Your code is 4711")
+    assert app.stream.headers["Content-Type"] == "text/event-stream"
+    told = dict(app.stream.take(2))  # it has registered a moment ago, and fetched neither
+    assert told == {"WebhooksUpdated": None, "SettingsUpdated": None} and app.stream.comments == ["ok"]
+    message = send(gateway, app, message="Your code is 4711", sim=1)
     assert app.wait_event("MessageEnqueued") is None
     [wire_id] = app.pull()
     assert wire_id == message.replace("-", "") + "-1"
@@ -64,7 +70,8 @@ def test_what_is_not_fetched_goes_to_another_phone(gateway, app):
         wait_for(lambda: gateway.api.message(message)["device_id"] == awake.id, "the other phone")
         wire_id = wait_for(awake.pull, "the message")[0]
         assert wire_id.endswith("-2")
-        assert silent.pull() == []
+        gateway.api.request("PATCH", f"/api/devices/{silent.id}", json=group)
+        assert silent.connect().pull() == []  # it may have such messages again, and not this one
         awake.send(wire_id)
         gateway.api.wait_status(message, "sent")
 
@@ -87,11 +94,60 @@ def test_a_cancelled_message_is_not_sent(gateway, app):
     message = send(gateway, app)
     app.wait_event("MessageEnqueued")
     [wire_id] = app.pull()
-    assert gateway.api.request("DELETE", f"/api/sms/{message}").status_code in (200, 202)
+    assert gateway.api.request("DELETE", f"/api/sms/{message}").status_code == 202
     assert app.wait_event("MessageCancelled") == {"messageId": wire_id}
+    [listed] = app.request("GET", "/message").json()  # for an app that has lost the event
+    assert (listed["id"], listed["state"]) == (wire_id, "Cancelling")
     app.cancel_event(wire_id)
     gateway.api.wait_status(message, "cancelled")
     assert app.radio == []
+    app.move(wire_id, "Sent")  # it was on its way
+    gateway.api.wait_status(message, "sent")
+
+
+def test_many_messages_are_one_event_until_the_phone_fetches(gateway, app):
+    for _ in range(50):
+        send(gateway, app)
+    app.wait_event("MessageEnqueued")
+    window = 8  # DEVICE_WINDOW
+    listed = {"status": "dispatched", "device_id": app.id}
+    wait_for(lambda: gateway.api.get("/api/sms", params=listed).json()["total"] == window, "the window to be full")
+    assert len(app.pull()) == window
+    gateway.api.request("DELETE", f"/api/devices/{app.id}")  # ends the stream
+    assert [name for name, _ in app.stream.rest() if name == "MessageEnqueued"] == []
+
+
+def test_libraries_of_others_read_the_stream(gateway, app):
+    app.disconnect()
+    node = int(subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout[1:].partition(".")[0])
+    for package in ("eventsource2", *(["eventsource4"] if node >= 20 else [])):  # which says that it needs it
+        with NpmPhoneStream(gateway, package, app.token) as stream:
+            message = send(gateway, app)
+            assert stream.wait_events(3) == [("WebhooksUpdated", None), ("SettingsUpdated", None), ("MessageEnqueued", None)]
+            [wire_id] = app.pull()
+            gateway.api.request("DELETE", f"/api/sms/{message}")
+            assert stream.wait_events(4)[3] == ("MessageCancelled", {"messageId": wire_id})
+            app.cancel_event(wire_id)
+    gateway.api.request("DELETE", f"/api/devices/{app.id}")
+    with EventStream(gateway, path="/api/mobile/v1/events", key=app.token) as stream:
+        assert stream.status == 401
+
+
+def test_a_dead_token_bans_no_other_phone_of_its_address(gateway, app):
+    for _ in range(100):
+        with EventStream(gateway, path="/api/mobile/v1/events", key="sgm_dead") as stream:
+            assert stream.status == 401
+    assert app.connect().stream.status == 200
+
+
+def test_a_phone_waits_for_its_battery(gateway, app):
+    app.ping(level=4, charging=False)
+    message = send(gateway, app)
+    wait_for(lambda: (gateway.api.message(message)["waiting_for"] or {}).get("reason") == "battery", "the battery to be known")
+    app.ping(level=4, charging=True)
+    app.wait_event("MessageEnqueued")
+    assert len(app.pull()) == 1
+    assert gateway.api.devices()[app.id]["battery_level"] == 4
 
 
 def test_a_proven_failure_is_sent_again_under_another_name(gateway, app):
