@@ -91,12 +91,12 @@ static enum error describe(struct store_transaction *transaction, struct store_n
     error = devices->find_connection(database, note->device_id, &connection);
     if (error == ERROR_NONE)
         error = tell_broker(transaction, note, &before, &connection);
-    if (error == ERROR_NONE && note->set & POLLED_BATTERY)
-        error = device_reading_note(transaction, note->device_id, &note->info);
-    return error == ERROR_NONE && note->set & POLLED_BATTERY
-               ? device_battery_note(transaction, note->device_id, &note->info,
-                                     connection.battery_low)
-               : error;
+    if (error != ERROR_NONE || !(note->set & POLLED_BATTERY))
+        return error;
+    error = device_reading_note(transaction, note->device_id, &note->info);
+    return error == ERROR_NONE ? device_battery_note(transaction, note->device_id, &note->info,
+                                                     connection.battery_low)
+                               : error;
 }
 
 enum error verb_note_polled(struct store_transaction *transaction, struct store_write *write)
