@@ -4,7 +4,9 @@ import contextlib
 import gzip
 import json
 import re
+import sqlite3
 import subprocess
+import time
 import uuid
 
 import pytest
@@ -15,6 +17,7 @@ from harness.browser import Dashboard, chromium, complaints_of, requested
 from harness.gateway import ROOT, programs_folder
 from harness.phone import Phone
 from harness.waiting import LIMIT_SECONDS, wait_for
+from harness.webhook_receiver import OK, Receiver
 
 SOURCES = ROOT / "nginx/dashboard"
 SITE = ROOT / "build/site"
@@ -83,17 +86,20 @@ def phone_that_says(gateway, text):
     phone.close()
 
 
-def test_from_an_empty_gateway_to_an_answer_with_the_mouse_alone(gateway, page):
+def test_a_newcomer_sends_schedules_reads_an_answer_and_finds_out_why_one_waits(gateway, page):
+    """From an empty gateway on, with the mouse alone but for what is typed."""
     page.open()
     page.see("h2", "Send your first SMS")
     page.press("Start a simulated phone")
     page.press("Switch on")
     page.see(".badge", "connected")
     page.press("Send an SMS")
-    page.fill("Recipient", "+49 151 12345678")
-    page.fill("Text", "Are you there?")
-    page.press("Send", "main form footer")
-    page.see(".sent .badge", "delivered")
+    for number, text in (("+49 151 12345678", "Are you there?"), ("+4915112345679", "A second one"), ("+4915112345670", "A third one")):
+        page.fill("Recipient", number)
+        page.fill("Text", text)
+        page.press("Send", "main form footer")
+        page.see(".sent-line", text)
+        page.see(".sent .badge", "delivered")
 
     page.press("When, by which phone, until when")
     page.set("Send at", "2098-01-01T08:00")
@@ -108,18 +114,34 @@ def test_from_an_empty_gateway_to_an_answer_with_the_mouse_alone(gateway, page):
     page.see(".sent-line", "It waits: It is not to be sent before its send_at.")
 
     page.see(".phone-chip").click()
-    page.see(".phone .sms.out", "Are you there?")
+    page.see(".phone .sms.out", "Are you there?").find_element(By.CSS_SELECTOR, "button").click()
     page.press("Yes, thank you!")
     page.see(".phone .sms.in", "the gateway has it")
-    page.go("#/conversations/%2B4915112345678")
+    page.press("Conversations", ".navigation")
+    page.see(".people li a", "Yes, thank you!").click()
     page.see(".thread .sms.in", "Yes, thank you!")
     page.see(".thread .sms.out", "Are you there?")
     page.see("[aria-label=Answer]").send_keys("You are welcome")
     page.press("Send", ".reply")
     page.see(".thread .sms.out:last-child .badge", "delivered")
+    page.see(".people li:first-child", "You: You are welcome")
 
+    page.see(".phone-chip").click()
+    page.press("Switch off")
+    page.see(".badge", "off")
+    page.press("Send", ".navigation")
+    page.fill("Recipient", "+4915112345671")
+    page.fill("Text", "A fifth one")
+    page.press("Send", "main form footer")
+    page.see(".sent-line", "It waits: No device that may have it is connected.")
     page.press("Overview", ".navigation")
-    page.see(".waits li", "Scheduled for later").click()
+    page.see(".waits li", "Scheduled for later")
+    page.see(".note", "No phone is connected")
+    page.see(".lines a", "A fifth one").click()
+    page.see(".drawer .note", "No device that may have it is connected.")
+    page.press("Cancel it", ".drawer .actions")
+    page.press("Cancel it", ".dialog:not(.drawer) footer")
+    page.see(".drawer .badge", "cancelled")
 
 
 def test_why_a_message_waits_how_it_is_cancelled_and_sent_once_more(gateway, page):
@@ -166,8 +188,20 @@ def test_what_happens_is_seen_without_a_reload_also_after_the_broker_died(gatewa
     assert page.driver.execute_script("return window.stays")
 
 
+def given_readings(gateway, device_id):
+    """Of the last day, as if the device had been here."""
+    now_ms, every_ms = int(time.time() * 1000), 300_000
+    with contextlib.closing(sqlite3.connect(gateway.database, timeout=LIMIT_SECONDS)) as database, database:
+        database.executemany("INSERT INTO device_reading VALUES (?, ?, ?, ?, 0, ?)", [
+            (device_id, at_ms // every_ms, at_ms, 40 + i % 50, -70 - i % 30)
+            for i in range(1, 250) for at_ms in [now_ms - i * every_ms]])
+
+
 def test_a_device_is_changed_and_one_is_paired_and_revoked(gateway, page, phone, tmp_path):
+    given_readings(gateway, "desk")
     page.open("#/devices/desk")
+    page.see(".drawer figure", "Battery")
+    assert page.see(".drawer figure [aria-label='Signal over the last day'] canvas").size["width"] > 200
     page.press("Change", ".drawer")
     page.fill("Name", "Front desk")
     page.fill("Groups", "berlin not/good")
@@ -235,6 +269,85 @@ def test_a_table_is_looked_through_before_it_is_sent(gateway, page):
     wait_for(at_the_end, "the last row to be loaded")
     assert max(drawn) < 90
     assert gateway.api.get("/api/sms?phone_number=%2B4915110000599").json()["messages"][0]["message"] == "Hello Person 599, we are open."
+
+
+def test_one_text_goes_to_many_numbers(gateway, page):
+    page.open("#/send/many")
+    page.fill("Recipients", "+4915112345611\n0151 12; +4915112345612, +4915112345613")
+    page.fill("Text", "For all of you")
+    page.press("Send to 4")
+    page.see(".error", "0151 12")
+    page.fill("Recipients", "+4915112345611\n+4915112345612, +4915112345613")
+    page.press("Send to 3")
+    page.see(".sent-line", "3 messages")
+    page.press("Its messages")
+    page.see(".page-head", "3 match")
+    batch_id = gateway.api.get("/api/batches").json()["batches"][0]["batch_id"]
+    gateway.api.request("DELETE", f"/api/batches/{batch_id}")
+    page.see(".table-body .row", "cancelled")
+
+
+def test_a_webhook_is_made_tested_changed_and_deleted(gateway, page):
+    gateway.webhook_sender.start()
+    receiver = Receiver(hook=[OK])
+    page.open("#/webhooks")
+    page.press("New webhook")
+    page.press("All of them")
+    page.press("Received SMS")
+    page.fill("URL", "ftp://example.org/hook")
+    page.press("Create")
+    page.see(".field.wrong", "URL")
+    page.fill("URL", receiver.url("hook"))
+    page.fill("Description", "Order system")
+    page.press("Create")
+    page.see(".dialog", "It is shown once")
+    page.press("I have it")
+    card = page.see(".webhook", "nothing sent yet")
+    assert [chip.text for chip in card.find_elements(By.CSS_SELECTOR, ".chip")] == ["Messages", "Received SMS"]
+    page.press("Order system", ".webhook")
+    page.press("Test", ".drawer")
+    page.see(".deliveries li", "webhook.test")
+    page.see(".deliveries .badge", "delivered")
+    receiver.wait_got("hook", 1)
+    page.press("Send again", ".deliveries")
+    receiver.wait_got("hook", 2)
+    page.see(".drawer .badge", "answers")
+    page.press("Change", ".drawer")
+    page.fill("Description", "New shop")
+    page.press("Save")
+    page.see(".drawer h2", "New shop")
+    page.press("Disable", ".drawer")
+    page.see(".drawer .badge", "disabled")
+    page.press("Delete", ".drawer .actions")
+    page.press("Delete it", ".dialog:not(.drawer) footer")
+    page.see(".empty", "No webhook yet")
+    receiver.close()
+    gateway.webhook_sender.stop()
+
+
+def test_sending_is_paused_and_what_others_do_is_seen_at_once(gateway, page):
+    page.open("#/limits")
+    page.see(".live.open")
+    page.press("Pause sending")
+    page.fill("Reason", "A test")
+    page.press("Pause sending", ".dialog")
+    page.see(".note.bad", "A test")
+    page.press("Overview", ".navigation")
+    page.see(".note.bad", "Sending is paused")
+    page.press("Limits", ".navigation")
+    page.see(".note.bad", "A test")
+    gateway.api.request("POST", "/api/sending/resume", json={})  # by another
+    page.gone(".note.bad")
+    page.see(".settings tr", "MAX_MESSAGE_SEGMENTS")
+
+    gateway.make_key("read", label="web shop")
+    page.press("Keys", ".navigation")
+    page.see(".key", "web shop")
+    page.press("Revoke", ".key")
+    page.press("Revoke it")
+    page.see(".empty", "No active key")
+    page.press("All")
+    page.see(".key .badge", "revoked")
 
 
 def test_it_is_used_by_the_keyboard_alone(page):
@@ -336,6 +449,9 @@ def test_the_page_is_small_and_its_types_are_right():
     assert sum(len(gzip.compress(path.read_bytes())) for path in files) < 150_000
     assert not re.search(rb"\beval\(|new Function\(|\.innerHTML ?=|insertAdjacentHTML|document\.write\(",
                          b"".join(path.read_bytes() for path in SOURCES.rglob("*.ts*")))
+    types = re.findall(r'^EVENT_TYPE\(\w+, \d+, "(\S+)"', (ROOT / "common/model/event_types.def").read_text(), re.M)
+    theirs = re.search(r"EVENT_TYPES = \[(.*?)\];", (SOURCES / "src/types.ts").read_text(), re.S)[1]
+    assert re.findall(r'"(\S+?)"', theirs) == [name for name in types if not name.startswith("message.") and name != "webhook.test"]
     compiler = ROOT / "build/lint-npm/node_modules/typescript/bin/tsc"
     result = subprocess.run(["node", compiler, "--project", SOURCES], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (0, "")

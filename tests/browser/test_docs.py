@@ -18,16 +18,16 @@ def build():
     return "release"
 
 
-@pytest.fixture
-def browser(tmp_path):
-    driver = chromium(tmp_path)
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    driver = chromium(tmp_path_factory.mktemp("chromium"))
     yield driver
     driver.quit()
 
 
-@pytest.fixture
-def phone_sim(make_gateway):
-    gateway = make_gateway(API_KEYS="off", DEVICE_TOKENS="off").start()
+@pytest.fixture(scope="module")
+def phone_sim(module_gateway):
+    gateway = module_gateway(API_KEYS="off", DEVICE_TOKENS="off").start()
     command = [programs_folder("release") / "phone-sim", "--url", gateway.ws_url.split("/ws/")[0],
                "--send-ms", "1", "--report-ms", "1"]
     with open(gateway.folder / "phone-sim.log", "wb") as log:
@@ -58,7 +58,7 @@ def test_try_it_out_sends_an_sms_that_is_delivered(browser, phone_sim):
     element(browser, f"{send_sms} tr[data-code='422'] .model-example")
     assert status.text.split()[0] == "202"
 
-    (message,) = gateway.api.get("/api/sms").json()["messages"]
+    message = gateway.api.get("/api/sms").json()["messages"][0]
     assert message["message"] == "Hello from the SMS Gateway!"
     assert gateway.api.wait_status(message["message_id"], "delivered")["device_id"] == "phone-sim"
 

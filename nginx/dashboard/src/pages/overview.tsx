@@ -106,7 +106,7 @@ function Waits({ data }: { data: OverviewData }) {
 
 function Times({ label, of }: { label: string; of: Quantiles }) {
   return <div class="times"><h3>{label}</h3>
-    {of.count === 0 ? <p class="muted small">No message in the last hour</p> : <dl>
+    {of.count === 0 ? <p class="muted small">Nothing was measured in the last hour</p> : <dl>
       {(["p50", "p90", "p99"] as const).map((name) => <div><dt>{{ p50: "50 %", p90: "90 %", p99: "99 %" }[name]}</dt>
         <dd>{duration(of[name] ?? 0)}</dd></div>)}</dl>}</div>;
 }
