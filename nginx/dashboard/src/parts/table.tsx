@@ -1,5 +1,5 @@
 /* A table of any number of rows of the same height: only those that are seen are drawn. It scrolls with the page. */
-import type { ComponentChildren } from "preact";
+import { Component, type ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 export interface Column<T> {
@@ -25,6 +25,7 @@ interface TableProps<T> {
 }
 
 const EXTRA_ROWS = 12;
+const STEP_ROWS = 6; // so many come and go together: not some with each frame
 const NARROW = window.matchMedia("(max-width: 45rem)");
 
 function useRowHeight(): number {
@@ -38,20 +39,52 @@ function useRowHeight(): number {
   return Math.round(height);
 }
 
+interface RowProps<T> {
+  row: T;
+  index: number;
+  height: number;
+  columns: Column<T>[];
+  marked: boolean;
+  /** The newest function is in it; none: rows do not open. */
+  open?: { current: ((row: T) => void) | undefined };
+}
+
+/** Drawn again only if something of it changed: while a long table scrolls, most rows stay. */
+class Row<T> extends Component<RowProps<T>> {
+  shouldComponentUpdate(next: RowProps<T>): boolean {
+    return (Object.keys(next) as (keyof RowProps<T>)[]).some((name) => next[name] !== this.props[name]);
+  }
+
+  render({ row, index, height, columns, marked, open }: RowProps<T>) {
+    return <div role="row" aria-rowindex={index + 2} class={`row${open ? " opens" : ""}${marked ? " marked" : ""}`}
+      style={{ height: `${height}px`, transform: `translateY(${index * height}px)` }}
+      onClick={(event) => {
+        // A click on a link of the row, or the end of a selection of text, is no click on the row.
+        if ((event.target as Element).closest("a, button") || window.getSelection()?.toString()) return;
+        open?.current?.(row);
+      }}>
+      {columns.map((column) => <div role="cell" class={column.kind}>{column.cell(row)}</div>)}
+    </div>;
+  }
+}
+
 export function Table<T>({ label, kind, columns, rows, keyOf, total, onEnd, onOpen, marked }: TableProps<T>) {
   const body = useRef<HTMLDivElement>(null);
   const [seen, setSeen] = useState({ first: 0, last: 40 });
   const height = useRowHeight();
   const end = useRef(onEnd);
   end.current = onEnd;
+  const open = useRef(onOpen);
+  open.current = onOpen;
 
   useLayoutEffect(() => {
     let frame = 0;
     const look = () => {
       frame = 0;
       const top = -(body.current?.getBoundingClientRect().top ?? 0);
-      const first = Math.max(0, Math.floor(top / height) - EXTRA_ROWS);
-      const last = Math.min(rows.length, Math.ceil((top + window.innerHeight) / height) + EXTRA_ROWS);
+      const step = STEP_ROWS * height;
+      const first = Math.max(0, Math.floor(top / step) * STEP_ROWS - EXTRA_ROWS);
+      const last = Math.min(rows.length, Math.ceil((top + window.innerHeight) / step) * STEP_ROWS + EXTRA_ROWS);
       setSeen((old) => (old.first === first && old.last === last ? old : { first, last }));
       if (last >= rows.length) end.current?.();
     };
@@ -74,16 +107,8 @@ export function Table<T>({ label, kind, columns, rows, keyOf, total, onEnd, onOp
       </div>
     </div>
     <div class="table-body" role="rowgroup" ref={body} style={{ height: `${rows.length * height}px` }}>
-      {rows.slice(first, seen.last).map((row, i) => <div key={keyOf(row)} role="row" aria-rowindex={first + i + 2}
-        class={`row${onOpen ? " opens" : ""}${marked?.(row) ? " marked" : ""}`}
-        style={{ height: `${height}px`, transform: `translateY(${(first + i) * height}px)` }}
-        onClick={(event) => {
-          // A click on a link of the row, or the end of a selection of text, is no click on the row.
-          if ((event.target as Element).closest("a, button") || window.getSelection()?.toString()) return;
-          onOpen?.(row);
-        }}>
-        {columns.map((column) => <div role="cell" class={column.kind}>{column.cell(row)}</div>)}
-      </div>)}
+      {rows.slice(first, seen.last).map((row, i) => <Row key={keyOf(row)} row={row} index={first + i} height={height} columns={columns}
+        marked={marked?.(row) ?? false} open={onOpen && open} />)}
     </div>
   </div>;
 }
