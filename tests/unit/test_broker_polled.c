@@ -95,17 +95,25 @@ static struct store_work *take_poll(struct world *world)
     return poll;
 }
 
-/* A poll finds that the message has moved. */
+/* A poll finds that messages have moved. */
+static void move_all(struct world *world, const struct message_id ids[], size_t count,
+                     enum message_status status, const char *error_code)
+{
+    struct store_work *poll = take_poll(world);
+    struct store_event *events = calloc(count, sizeof(*events));
+    for (size_t i = 0; i < count; i++) {
+        events[i] = (struct store_event){.message_id = ids[i], .attempt = 1, .status = status};
+        strcpy(events[i].device_id, "phone");
+        strcpy(events[i].error_code, error_code);
+    }
+    poll->moves = (struct store_event_page){.events = events, .count = count};
+    world_answer_poll(world, ERROR_NONE);
+}
+
 static void move(struct world *world, const struct message_id *id, enum message_status status,
                  const char *error_code)
 {
-    struct store_work *poll = take_poll(world);
-    struct store_event *event = calloc(1, sizeof(*event));
-    *event = (struct store_event){.message_id = *id, .attempt = 1, .status = status};
-    strcpy(event->device_id, "phone");
-    strcpy(event->error_code, error_code);
-    poll->moves = (struct store_event_page){.events = event, .count = 1};
-    world_answer_poll(world, ERROR_NONE);
+    move_all(world, id, 1, status, error_code);
 }
 
 static void a_stream_is_a_connection_without_a_greeting(void **state)
@@ -130,10 +138,8 @@ static void a_phone_is_told_once_until_it_has_fetched(void **state)
     assert_int_equal(dispatch(world, 1, ids + 2), 1);
     assert_quiet(world, id);
     move(world, &ids[0], MESSAGE_ACCEPTED, "");
-    assert_event(world, id, TOLD); /* of the others */
-    move(world, &ids[1], MESSAGE_ACCEPTED, "");
-    move(world, &ids[2], MESSAGE_ACCEPTED, "");
-    assert_event(world, id, TOLD);
+    assert_event(world, id, TOLD);                     /* of the others */
+    move_all(world, ids + 1, 2, MESSAGE_ACCEPTED, ""); /* by one request */
     assert_quiet(world, id);
     world_free(world);
 }

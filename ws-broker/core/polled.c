@@ -189,8 +189,6 @@ static void fetched(struct broker *broker, struct session *session,
         message->offered = message->acknowledged = false;
         message->due_at_ms = now_ms + broker->options.report_horizon_ms;
     }
-    if (has_offer(session)) /* dispatched since */
-        polled_tell(broker, session, now_ms);
 }
 
 static void reported(struct session *session, const struct store_event *event, int64_t now_ms)
@@ -229,12 +227,30 @@ static void take_move(struct broker *broker, struct session *session,
         session_forget(session, &ref);
 }
 
-void polled_moved(struct broker *broker, const struct store_event *event, int64_t now_ms)
+static struct session *find_ready(struct broker *broker, const char *device_id)
 {
-    struct session *session = session_table_current(&broker->sessions, event->device_id);
-    if (!session || !session->protocol->is_polled || session->state != SESSION_READY)
-        return;
-    take_move(broker, session, event, now_ms);
-    eligibility_update(broker, session, now_ms);
-    broker->dispatch.due = true;
+    struct session *session = session_table_current(&broker->sessions, device_id);
+    return session && session->protocol->is_polled && session->state == SESSION_READY ? session
+                                                                                      : NULL;
+}
+
+void polled_moved(struct broker *broker, const struct store_event_page *moves, int64_t now_ms)
+{
+    struct session *session;
+    for (size_t i = 0; i < moves->count; i++) {
+        session = find_ready(broker, moves->events[i].device_id);
+        if (!session)
+            continue;
+        take_move(broker, session, &moves->events[i], now_ms);
+        eligibility_update(broker, session, now_ms);
+        broker->dispatch.due = true;
+    }
+    /* Only now: one request has fetched several. What is left was dispatched since. */
+    for (size_t i = 0; i < moves->count; i++) {
+        session = moves->events[i].status == MESSAGE_ACCEPTED
+                      ? find_ready(broker, moves->events[i].device_id)
+                      : NULL;
+        if (session && has_offer(session))
+            polled_tell(broker, session, now_ms);
+    }
 }

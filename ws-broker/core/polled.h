@@ -37,7 +37,7 @@ void polled_tell(struct broker *broker, struct session *session, int64_t now_ms)
 /* Offers that were not fetched return to the queue. */
 void polled_tick(struct broker *broker, struct session *session, int64_t now_ms);
 
-/* What has happened to a message, perhaps to one of a polled device; also by this broker itself, and perhaps again. */
-void polled_moved(struct broker *broker, const struct store_event *event, int64_t now_ms);
+/* What has happened to messages, perhaps to some of polled devices; also by this broker itself, and perhaps again. */
+void polled_moved(struct broker *broker, const struct store_event_page *moves, int64_t now_ms);
 
 #endif

@@ -59,8 +59,7 @@ void work_polled(struct broker *broker, enum error result, int64_t now_ms)
         token_revocation_found(broker, &page->revoked[i], now_ms);
     for (size_t i = 0; i < page->configured_count; i++)
         configuration_changed(broker, &page->configured[i], now_ms);
-    for (size_t i = 0; i < page->moves.count; i++)
-        polled_moved(broker, &page->moves.events[i], now_ms);
+    polled_moved(broker, &page->moves, now_ms);
     store_event_page_fini(&page->moves);
     if (page->stuck_for_ms != 0)
         housekeeping_report(page->stuck, page->waiting);
