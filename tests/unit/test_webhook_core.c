@@ -337,6 +337,25 @@ static void an_hour_without_the_receiver(void **state)
     close_world(&world);
 }
 
+/* Too few events for the circuit: the first success says that the receiver is back. */
+static void what_failed_comes_soon_after_the_first_success(void **state)
+{
+    struct world world;
+    struct site *site;
+    (void)state;
+    open_world(&world, 1);
+    site = &world.sites[0];
+    site->answer = is_away_for_an_hour;
+    world.event_every_ms =
+        20 * MINUTE; /* three of them while it is away; their waits are up to an hour by then */
+    run(&world, 69 * MINUTE);
+    assert_false(site->health.is_open);
+    assert_int_equal(site->got[2] + site->got[3] + site->got[4], 0);
+    run(&world, 8 * MINUTE);
+    assert_all_delivered(site, 4);
+    close_world(&world);
+}
+
 static struct receiver_answer refuses_one(int64_t now_ms, int64_t event_id)
 {
     return event_id == 11 ? says_500(now_ms, event_id) : says_200(now_ms, event_id);
@@ -360,7 +379,8 @@ static void a_delivery_that_always_fails_holds_up_its_message_only(void **state)
     assert_int_equal(site->cursor, world.newest - (site->got[world.newest] == 0));
     run(&world, 4 * DAY);
     assert_int_equal(site->rows[11].state, RESULT_GIVEN_UP);
-    assert_int_equal(site->tried[11], RETRY_TRIES);
+    assert_int_equal(site->tried[11],
+                     RETRY_TRIES + 1); /* one of them after a success, beside the waits */
     assert_true(site->last_try_ms[11] - site->first_try_ms[11] >= 3 * DAY);
     assert_int_equal(site->got[11 + MESSAGES], 1);
     assert_false(site->receiver->health.is_open);
@@ -453,6 +473,30 @@ static void retry_after_is_honoured(void **state)
     assert_all_delivered(&world.sites[0], world.newest);
     assert_int_equal(world.sites[0].tries, world.newest + 1);
     close_world(&world);
+}
+
+/* Another one, which was sent before, succeeds meanwhile: the pause and the delivery's own wait remain. */
+static void a_success_does_not_end_the_pause_that_was_asked_for(void **state)
+{
+    struct receiver_health health = {0};
+    struct receiver *receiver = receiver_new(0, &health);
+    const struct receiver_answer good = {.status = 200};
+    const struct receiver_answer busy = {.status = 429, .problem = "", .retry_after_ms = HOUR};
+    struct delivery *flights[2];
+    (void)state;
+    for (int64_t id = 1; id <= 3; id++) {
+        struct delivery event = {.event_id = id, .body = strdup("{}"), .body_length = 2};
+        assert_true(receiver_add_event(receiver, &event, 0));
+    }
+    flights[0] = receiver_take(receiver, 0);
+    flights[1] = receiver_take(receiver, 0);
+    receiver_finish(receiver, flights[0], &busy, SECOND, 0);
+    receiver_finish(receiver, flights[1], &good, SECOND, 0);
+    assert_null(receiver_take(receiver, HOUR));
+    flights[0] = receiver_take(receiver, HOUR + SECOND);
+    assert_int_equal(flights[0]->event_id, 3);
+    assert_int_equal(receiver_take(receiver, HOUR + SECOND)->event_id, 1);
+    receiver_free(receiver);
 }
 
 static void a_slow_receiver_delays_no_other(void **state)
@@ -560,10 +604,28 @@ static void an_older_delivery_comes_before_those_that_wait(void **state)
     delivery_queue_put_back(queue, first, 9);
     assert_null(delivery_queue_take(queue, 8));
     assert_int_equal(delivery_queue_due_ms(queue), 9);
+    one.event_id = 8;
+    one.due_ms = 50; /* behind those of its message */
+    delivery_queue_add(queue, &one);
+    delivery_queue_hurry_once(queue, 6, 9);
+    assert_int_equal(delivery_queue_due_ms(queue), 9); /* not late enough */
     delivery_queue_hurry(queue, 6);
-    first = delivery_queue_take(queue, 6);
-    delivery_queue_remove(queue, first);
-    assert_int_equal(delivery_queue_take(queue, 6)->event_id, 7);
+    for (int64_t id = 1; id != 0; id = id == 1 ? 7 : id == 7 ? 8 : 0) { /* and those behind it */
+        first = delivery_queue_take(queue, 6);
+        assert_int_equal(first->event_id, id);
+        if (id < 8)
+            delivery_queue_remove(queue, first);
+    }
+    delivery_queue_put_back(queue, first, 100);
+    delivery_queue_hurry_once(queue, 20, 60);
+    assert_int_equal(delivery_queue_due_ms(queue), 20);
+    first = delivery_queue_take(queue, 20);
+    delivery_queue_put_back(queue, first, 100);
+    delivery_queue_hurry_once(queue, 20, 60);
+    assert_int_equal(delivery_queue_due_ms(queue), 100); /* only once */
+    first->not_before_ms = 90;
+    delivery_queue_hurry(queue, 30);
+    assert_int_equal(delivery_queue_due_ms(queue), 90);
     delivery_queue_fini(queue);
     free(queue);
 }
@@ -572,6 +634,8 @@ UNIT_TESTS(cmocka_unit_test(the_waits_of_a_delivery_are_over_three_days),
            cmocka_unit_test(events_come_once_and_in_order),
            cmocka_unit_test(what_fails_comes_later_and_each_message_in_order),
            cmocka_unit_test(an_hour_without_the_receiver),
+           cmocka_unit_test(what_failed_comes_soon_after_the_first_success),
+           cmocka_unit_test(a_success_does_not_end_the_pause_that_was_asked_for),
            cmocka_unit_test(a_delivery_that_always_fails_holds_up_its_message_only),
            cmocka_unit_test(one_that_is_quiet_and_refused_disables_nothing_while_others_succeed),
            cmocka_unit_test(after_three_days_it_is_disabled_and_keeps_everything),

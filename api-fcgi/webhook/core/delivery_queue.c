@@ -245,6 +245,8 @@ void delivery_queue_remove(struct delivery_queue *queue, struct delivery *delive
 {
     struct delivery **link = first_of(queue, delivery->event_id, &delivery->message_id);
     struct delivery *next = delivery->next_of_message;
+    if (next && next->tries == 0)
+        next->due_ms = MIN(next->due_ms, delivery->due_ms);
     if (next)
         make_first(queue, link, next, delivery->next_in_bucket);
     else
@@ -254,10 +256,32 @@ void delivery_queue_remove(struct delivery_queue *queue, struct delivery *delive
     free(delivery);
 }
 
+static void hurry(struct delivery *delivery, int64_t to_ms)
+{
+    delivery->due_ms = MIN(delivery->due_ms, MAX(to_ms, delivery->not_before_ms));
+}
+
+static void sort(struct delivery_queue *queue)
+{
+    for (size_t i = queue->count / 2; i >= 1; i--)
+        sink(queue, queue->heap[i], i);
+}
+
 void delivery_queue_hurry(struct delivery_queue *queue, int64_t now_ms)
 {
     for (size_t i = 1; i <= queue->count; i++)
-        queue->heap[i]->due_ms = MIN(queue->heap[i]->due_ms, now_ms);
-    for (size_t i = queue->count / 2; i >= 1; i--)
-        sink(queue, queue->heap[i], i);
+        hurry(queue->heap[i], now_ms);
+    sort(queue);
+}
+
+void delivery_queue_hurry_once(struct delivery_queue *queue, int64_t soon_ms, int64_t late_ms)
+{
+    for (size_t i = 1; i <= queue->count; i++) {
+        struct delivery *delivery = queue->heap[i];
+        if (delivery->due_ms <= late_ms || delivery->was_hurried)
+            continue;
+        delivery->was_hurried = true;
+        hurry(delivery, soon_ms);
+    }
+    sort(queue);
 }

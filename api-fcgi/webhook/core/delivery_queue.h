@@ -20,7 +20,10 @@ struct delivery {
     bool is_stored; /* the store has a row of it, or will, by a result that was added */
     unsigned tries;
     int64_t due_ms; /* monotonic */
-    char *body;     /* the event as JSON, owned; NULL: it must be read again */
+    int64_t
+        not_before_ms; /* monotonic; the receiver asked for that. It is not hurried to an earlier time */
+    bool was_hurried; /* once; set by the queue */
+    char *body;       /* the event as JSON, owned; NULL: it must be read again */
     size_t body_length;
 
     /* The queue's own */
@@ -70,10 +73,14 @@ void delivery_queue_mark_stored(struct delivery_queue *queue, struct delivery *d
 void delivery_queue_set_body(struct delivery_queue *queue, struct delivery *delivery, char *body,
                              size_t length);
 
-/* Frees a delivery that was in flight. */
+/* Frees a delivery that was in flight. The next of its message that was not tried itself is due no later than that was. */
 void delivery_queue_remove(struct delivery_queue *queue, struct delivery *delivery);
 
-/* All that wait are due now. */
+/* All that wait are due now, or as soon as the receiver allows. */
 void delivery_queue_hurry(struct delivery_queue *queue, int64_t now_ms);
+
+/* Those that are due after late_ms are due at soon_ms, or as soon as the receiver allows: each delivery once, so that one that always
+   fails keeps its waits. */
+void delivery_queue_hurry_once(struct delivery_queue *queue, int64_t soon_ms, int64_t late_ms);
 
 #endif

@@ -165,15 +165,19 @@ struct delivery *receiver_take(struct receiver *receiver, int64_t now_ms)
     return delivery;
 }
 
-static void succeed(struct receiver *receiver, int64_t now_ms)
+static void succeed(struct receiver *receiver, int64_t now_ms, double random)
 {
     struct receiver_health *health = &receiver->health;
     if (health->is_open)
         delivery_queue_hurry(&receiver->queue, now_ms);
+    else if (health->is_failing)
+        delivery_queue_hurry_once(&receiver->queue, now_ms + retry_wait_ms(1, random),
+                                  now_ms + RETRY_LONG_MS);
     receiver->failed_deliveries = receiver->failed_probes = 0;
     health->failures = 0;
+    if (health->is_open)
+        health->not_before_ms = now_ms; /* and otherwise it is what the receiver asked for */
     health->is_open = health->is_failing = false;
-    health->not_before_ms = now_ms;
     health->last_success_at_ms = now_ms;
     health->has_succeeded = true;
 }
@@ -224,18 +228,21 @@ enum receiver_finish receiver_finish(struct receiver *receiver, struct delivery 
     snprintf(health->last_problem, sizeof(health->last_problem), "%s",
              is_success ? "" : answer->problem);
     if (is_success) {
-        succeed(receiver, now_ms);
+        succeed(receiver, now_ms, random);
         add_tried(receiver, delivery, RESULT_DELIVERED, now_ms);
         delivery_queue_remove(&receiver->queue, delivery);
         return RECEIVER_DELIVERED;
     }
     fail(receiver, delivery, answer->status, asked_ms, now_ms, random);
-    if (delivery->tries >= RETRY_TRIES && answer->status != HTTP_GONE) {
+    unsigned tries = delivery->tries -
+                     delivery->was_hurried; /* that was one more than the waits ask for */
+    if (tries >= RETRY_TRIES && answer->status != HTTP_GONE) {
         add_tried(receiver, delivery, RESULT_GIVEN_UP, now_ms);
         delivery_queue_remove(&receiver->queue, delivery);
         return RECEIVER_GAVE_UP;
     }
-    delivery->due_ms = now_ms + MAX(retry_wait_ms(delivery->tries, random), asked_ms);
+    delivery->not_before_ms = now_ms + asked_ms;
+    delivery->due_ms = now_ms + MAX(retry_wait_ms(tries, random), asked_ms);
     add_tried(receiver, delivery, RESULT_WAITING, now_ms);
     for (struct delivery *next = delivery->next_of_message; next; next = next->next_of_message)
         if (!next->is_stored)

@@ -3,7 +3,8 @@
  *
  * When the first tries of RECEIVER_FAILURES deliveries in a row have failed, the circuit is open: one delivery is tried at a
  * time, after waits that grow to ten minutes, and no more events become rows. The first success closes it, and then everything that
- * waits is tried. One delivery that always fails opens nothing. Pure; times are monotonic. One thread at a time.
+ * waits is tried. One delivery that always fails opens nothing. When a try succeeds after fewer failures, those that have long to
+ * wait are tried soon, each of them once. Pure; times are monotonic. One thread at a time.
  */
 #ifndef API_FCGI_WEBHOOK_CORE_RECEIVER_H
 #define API_FCGI_WEBHOOK_CORE_RECEIVER_H

@@ -8,6 +8,7 @@ enum {
     RETRY_TRIES = 13, /* of a delivery; the waits between them are over three days together */
     RETRY_LONGEST_MS = 24 * 3600 * 1000, /* also the most that a receiver's Retry-After counts */
     RETRY_LONGEST_PROBE_MS = 600 * 1000, /* of a receiver that does not answer */
+    RETRY_LONG_MS = 60 * 1000, /* a longer wait is cut short when the receiver answers again */
 };
 
 /* The wait after `failures` tries that failed, at least 1: 5 s, later longer, up to RETRY_LONGEST_MS; and up to a fifth
