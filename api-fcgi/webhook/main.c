@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { NICENESS = 5 };
+enum { NICENESS = 10 };
 
 /* Phones and clients have the processor first. On Linux it is of this thread alone: that of the store writes, and others wait
    for its transactions. If it fails, they share as equals. */

@@ -1,8 +1,11 @@
 #include "api-fcgi/webhook/webhook_sender.h"
 
+#include "api-fcgi/webhook/core/throttle.h"
 #include "api-fcgi/webhook/http_client.h"
 #include "api-fcgi/webhook/target.h"
 #include "api-fcgi/webhook/target_try.h"
+#include "api-fcgi/webhook/thread_time.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/process/program.h"
 
@@ -21,6 +24,8 @@ struct webhook_sender {
     struct store_reader *reader;
     struct try_maker *tries;
     struct sender core;
+    struct throttle throttle;
+    int64_t ran_us; /* as of the last turn, while it gives way */
     struct target *targets[STORE_MAX_WEBHOOKS];
     size_t count;
     size_t disabled_count; /* webhooks that this program has disabled, and nobody has enabled */
@@ -219,6 +224,34 @@ static void show_metrics(struct webhook_sender *sender, const struct target_time
     sender->metrics_ms = time->now_ms + METRICS_EVERY_MS;
 }
 
+/* ---- It gives way ---- */
+
+static void judge_throttle(struct webhook_sender *sender, const struct target_time *time)
+{
+    int64_t lag_ms = 0;
+    if (time->now_ms < sender->throttle.judged_at_ms + THROTTLE_JUDGE_EVERY_MS)
+        return;
+    for (size_t i = 0; i < sender->count; i++)
+        if (!sender->targets[i]->receiver->health.is_open)
+            lag_ms = MAX(lag_ms, backlog_ms(sender, sender->targets[i], time));
+    struct thread_time thread = thread_time_read();
+    sender->ran_us = thread.ran_us;
+    throttle_judge(&sender->throttle, time->now_ms, thread.ran_us, thread.waited_us,
+                   sender->newest_event, lag_ms);
+}
+
+/* Whether deliveries are tried now. */
+static bool may_try(struct webhook_sender *sender, const struct target_time *time)
+{
+    judge_throttle(sender, time);
+    if (!sender->throttle.gives_way) /* as nearly always: then it reads no clocks */
+        return true;
+    int64_t ran_us = thread_time_ran_us(), now_us = clock_monotonic_us();
+    throttle_use(&sender->throttle, now_us, ran_us - sender->ran_us);
+    sender->ran_us = ran_us;
+    return sender->throttle.idle_until_us <= now_us;
+}
+
 /* ---- The loop ---- */
 
 static void say_alive(struct webhook_sender *sender, const struct target_time *time)
@@ -232,7 +265,9 @@ static void say_alive(struct webhook_sender *sender, const struct target_time *t
 static int64_t next_ms(const struct webhook_sender *sender)
 {
     int64_t next = MIN(sender->news_ms, sender->metrics_ms);
-    next = MIN(next, sender->ends ? INT64_MAX : sender_due_ms(&sender->core));
+    int64_t idle_until_ms = (sender->throttle.idle_until_us + 999) / 1000;
+    int64_t due_ms = MAX(sender_due_ms(&sender->core), idle_until_ms);
+    next = MIN(next, sender->ends ? INT64_MAX : due_ms);
     for (size_t i = 0; i < sender->count; i++)
         next = MIN(next, target_note_due_ms(sender->targets[i]));
     next = MAX(next, sender->read_again_ms);
@@ -247,8 +282,10 @@ static void turn(struct webhook_sender *sender, int signal_fd)
     take_notes(sender);
     if (!sender->ends) {
         read_news(sender, &time);
-        read_events(sender, &time);
-        try_deliveries(sender, &time);
+        if (may_try(sender, &time)) {
+            read_events(sender, &time);
+            try_deliveries(sender, &time);
+        }
     }
     note_all(sender, &time);
     try_run(sender->tries, signal_fd, MAX(next_ms(sender) - time.now_ms, 0));

@@ -544,6 +544,12 @@ MUTATIONS = [
              "api-fcgi/webhook/core/retry.c", "MIN(wait_after(failures), (int64_t)RETRY_LONGEST_PROBE_MS)", "wait_after(failures)",
              unit("test_webhook_core", "an_hour_without_the_receiver") +
              unit("test_webhook_target", "after_an_hour_without_the_receiver_every_event_is_there")),
+    Mutation("webhook-few-failed", API, "what failed while a receiver was away comes soon after its first success",
+             "api-fcgi/webhook/core/receiver.c", "    else if (health->is_failing)\n", "    else if (false)\n",
+             unit("test_webhook_core", "what_failed_comes_soon_after_the_first_success")),
+    Mutation("webhook-gives-way", API, "the sender gives way to many SMS, and is not starved by them",
+             "api-fcgi/webhook/core/throttle.c", " && lag_ms < THROTTLE_MOST_LAG_MS;", ";",
+             unit("test_webhook_throttle", "it_gives_way_to_many_sms_on_a_full_machine_only")),
     Mutation("webhook-slow-ones", API, "slow receivers leave room for the others",
              "api-fcgi/webhook/core/sender.c", "in_flight < SENDER_AT_ONCE / 2 ||", "in_flight < SENDER_AT_ONCE ||",
              unit("test_webhook_core", "a_slow_receiver_delays_no_other")),
