@@ -75,6 +75,20 @@ static struct broker_options broker_options(const struct settings *settings, uns
     };
 }
 
+static int64_t newest_event(struct store *store)
+{
+    struct store_reader *reader;
+    int64_t oldest, newest = 0;
+    enum error error = store_reader_open(store, &reader);
+    if (error == ERROR_NONE) {
+        error = store_read_event_range(reader, &oldest, &newest);
+        store_reader_close(reader);
+    }
+    if (error != ERROR_NONE)
+        program_fail("the broker cannot start", "the events cannot be read");
+    return newest;
+}
+
 /* So no device counts as connected here, without waiting for the lease to expire. */
 static void end_lease(struct store *store, const struct broker_options *options)
 {
@@ -133,6 +147,7 @@ int main(int argc, char **argv)
         .context = &server,
     };
     struct store *store = store_start(&store_options);
+    options.newest_event = newest_event(store); /* before any device connects */
 
     struct broker *broker = broker_new(&options, clock_monotonic_ms());
     if (!broker)

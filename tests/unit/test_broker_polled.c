@@ -88,26 +88,35 @@ static struct store_work *take_poll(struct world *world)
     world_pump(world);
     while (!(poll = world_take_poll(world)))
         world_advance(world, 100);
-    assert_true(poll->follows);
     poll->moves = (struct store_event_page){0};
     poll->cancel_count = poll->revoked_count = poll->configured_count = 0;
     poll->more = false;
     return poll;
 }
 
-/* A poll finds that messages have moved. */
-static void move_all(struct world *world, const struct message_id ids[], size_t count,
-                     enum message_status status, const char *error_code)
+/* A poll finds that messages have moved; the events, which are read again where that is asked for. */
+static void find_moves(struct world *world, struct store_work *poll, int64_t first_event,
+                       const struct message_id ids[], size_t count, enum message_status status,
+                       const char *error_code)
 {
-    struct store_work *poll = take_poll(world);
     struct store_event *events = calloc(count, sizeof(*events));
+    assert_true(poll->follows);
     for (size_t i = 0; i < count; i++) {
-        events[i] = (struct store_event){.message_id = ids[i], .attempt = 1, .status = status};
+        events[i] = (struct store_event){
+            .id = first_event + (int64_t)i, .message_id = ids[i], .attempt = 1, .status = status};
         strcpy(events[i].device_id, "phone");
         strcpy(events[i].error_code, error_code);
     }
     poll->moves = (struct store_event_page){.events = events, .count = count};
+    poll->moves_cursor = first_event + (int64_t)count - 1;
     world_answer_poll(world, ERROR_NONE);
+}
+
+static void move_all(struct world *world, const struct message_id ids[], size_t count,
+                     enum message_status status, const char *error_code)
+{
+    struct store_work *poll = take_poll(world);
+    find_moves(world, poll, poll->moves_cursor + 1, ids, count, status, error_code);
 }
 
 static void move(struct world *world, const struct message_id *id, enum message_status status,
@@ -311,6 +320,67 @@ static void a_stream_has_comments_and_is_silent_only_when_it_takes_none(void **s
     world_free(world);
 }
 
+/* ---- What is seen before the answer that brings the message ---- */
+
+static void a_phone_that_fetches_before_the_claim_is_answered_has_room_again(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    struct message_id id;
+    connect_phone(world, MAY_SEND_TWICE);
+    world_queue(world, 1);
+    struct store_write *claim = world_take_pending(world, STORE_CLAIM);
+    world_fill_claim(world, claim);
+    id = claim->claim.messages[0].id;
+    struct store_work *poll = take_poll(world);
+    int64_t event_id = poll->moves_cursor + 1;
+    find_moves(world, poll, event_id, &id, 1, MESSAGE_SENDING, "");
+    world_answer(world, claim, ERROR_NONE);
+    assert_int_equal(dispatch(world, 1, &id), 0); /* as far as is known, it has one */
+    poll = take_poll(world);
+    assert_int_equal(poll->moves_cursor, event_id - 1);
+    find_moves(world, poll, event_id, &id, 1, MESSAGE_SENDING, "");
+    struct message_id next;
+    assert_int_equal(dispatch(world, 0, &next), 1);
+    world_free(world);
+}
+
+static void what_a_phone_does_before_its_connection_is_committed_counts(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    struct store_in_flight accepted = {.ref = {.attempt = 1}, .status = MESSAGE_ACCEPTED};
+    memset(accepted.ref.id.bytes, 0xab, sizeof(accepted.ref.id.bytes));
+    open_stream(world);
+    struct store_work *poll = take_poll(world);
+    int64_t event_id = poll->moves_cursor + 1;
+    find_moves(world, poll, event_id, &accepted.ref.id, 1, MESSAGE_DELIVERED, "");
+    answer_connect(world, MAY_SEND_TWICE, 3, &accepted);
+    struct message_id next;
+    assert_int_equal(dispatch(world, 1, &next), 0);
+    poll = take_poll(world);
+    assert_int_equal(poll->moves_cursor, event_id - 1);
+    find_moves(world, poll, event_id, &accepted.ref.id, 1, MESSAGE_DELIVERED, "");
+    assert_int_equal(dispatch(world, 0, &next), 1);
+    world_free(world);
+}
+
+static void a_poll_of_before_the_first_stream_loses_no_move(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    struct store_work *poll = take_poll(world);
+    assert_false(poll->follows);
+    int64_t from = poll->moves_cursor;
+    open_stream(world);
+    poll->moves_cursor = from + 7; /* the newest event, when it ran */
+    world_answer_poll(world, ERROR_NONE);
+    poll = take_poll(world);
+    assert_true(poll->follows);
+    assert_int_equal(poll->moves_cursor, from);
+    world_free(world);
+}
+
 UNIT_TESTS(cmocka_unit_test(a_stream_is_a_connection_without_a_greeting),
            cmocka_unit_test(a_phone_is_told_once_until_it_has_fetched),
            cmocka_unit_test(what_is_not_fetched_returns_to_the_queue_and_the_stream_stays),
@@ -320,4 +390,7 @@ UNIT_TESTS(cmocka_unit_test(a_stream_is_a_connection_without_a_greeting),
            cmocka_unit_test(a_message_fills_the_window_until_it_is_sent),
            cmocka_unit_test(a_phone_is_given_messages_by_the_battery_that_its_pings_tell),
            cmocka_unit_test(a_cancel_request_is_an_event_with_the_attempt),
+           cmocka_unit_test(a_phone_that_fetches_before_the_claim_is_answered_has_room_again),
+           cmocka_unit_test(what_a_phone_does_before_its_connection_is_committed_counts),
+           cmocka_unit_test(a_poll_of_before_the_first_stream_loses_no_move),
            cmocka_unit_test(a_stream_has_comments_and_is_silent_only_when_it_takes_none))

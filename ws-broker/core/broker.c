@@ -308,6 +308,10 @@ static void tick_sessions(struct broker *broker, int64_t now_ms)
 
 void broker_tick(struct broker *broker, int64_t now_ms, int64_t wall_ms)
 {
+    if (now_ms < broker->wake_ms && now_ms >= broker->work.wake_ms) {
+        work_poll_if_due(broker, now_ms);
+        return;
+    }
     broker->wake_ms = now_ms + TICK_MS; /* sessions that wait for less bring it forward */
     if (broker->drain.active && now_ms >= broker->drain.until_ms)
         broker->drain.overdue = true;
@@ -325,7 +329,7 @@ void broker_tick(struct broker *broker, int64_t now_ms, int64_t wall_ms)
 
 int64_t broker_wake_ms(const struct broker *broker)
 {
-    return broker->wake_ms;
+    return MIN(broker->wake_ms, broker->work.wake_ms);
 }
 
 void broker_doorbell(struct broker *broker, int64_t now_ms)
@@ -394,6 +398,8 @@ struct broker *broker_new(const struct broker_options *options, int64_t now_ms)
     broker->dispatch.batch = DISPATCH_FIRST_BATCH;
     broker->wake_ms = now_ms;
     broker->jitter = options->seed | 1;
+    broker->work.page.moves_cursor = options->newest_event;
+    broker->polled.again_after = broker->work.wake_ms = INT64_MAX;
     housekeeping_begin(broker, now_ms);
     return broker;
 }

@@ -8,6 +8,7 @@
 struct broker_options {
     char name[BROKER_NAME_SIZE];
     struct message_id instance; /* of this run */
+    int64_t newest_event; /* at its start: what happened to messages is followed from there on */
     unsigned max_sessions;
     unsigned window;             /* the most messages a device may have in flight */
     int64_t segments_per_minute; /* by device; 0: no limit */

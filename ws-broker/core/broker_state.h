@@ -42,10 +42,17 @@ struct broker {
         bool wanted;           /* another poll was asked for too early */
         int64_t not_before_ms; /* the next poll, at the earliest */
         int64_t poll_at_ms;    /* and at the latest, if the doorbell does not ring before */
+        int64_t
+            wake_ms; /* to poll then, for that alone; INT64_MAX: at the next tick, or when something happens */
+        int64_t moves_from; /* where the moves of the poll under way began */
     } work;
 
     struct {
         unsigned session_count; /* while there is any, the events of messages are followed */
+        int64_t seen_event;     /* the newest that was passed on */
+        /* From the one behind it on they are read once more: some were of messages that a request under way will
+           bring. INT64_MAX: none. */
+        int64_t again_after;
     } polled;
 
     struct {

@@ -15,6 +15,7 @@
 #include "ws-broker/core/throttle.h"
 #include "ws-broker/core/token_revocation.h"
 #include "ws-broker/core/warnings.h"
+#include "ws-broker/core/work.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +132,7 @@ static void complete_connect(struct broker *broker, struct session *session,
         greet(broker, session);
     send_verdicts(broker, session, write);
     lifecycle_enter(broker, session, SESSION_READY, now_ms);
+    work_look_again(broker, now_ms);
     broker->dispatch.due = true;
     throttle_update(broker, session, now_ms);
     log_info("device connected", LOG_TEXT("device_id", session->device_id),

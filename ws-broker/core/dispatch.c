@@ -122,6 +122,7 @@ static void on_claimed(struct broker *broker, struct store_request *request, int
         complete_slot(broker, request, i, now_ms);
         limited |= write->claim.slots[i].at_daily_limit || write->claim.slots[i].disabled;
     }
+    work_look_again(broker, now_ms);
     if (write->result != ERROR_NONE) {
         broker->dispatch.due = true;
         broker->dispatch.not_before_ms = now_ms + STORE_REQUEST_RETRY_MS;

@@ -180,6 +180,12 @@ void polled_tick(struct broker *broker, struct session *session, int64_t now_ms)
 
 /* ---- What it has done ---- */
 
+/* A request under way will bring the message as it was before. */
+static bool may_come_late(const struct session *session)
+{
+    return session->state == SESSION_CONNECTING || session->claimed_slots > 0;
+}
+
 static void fetched(struct broker *broker, struct session *session,
                     struct in_flight_message *message, int64_t now_ms)
 {
@@ -207,12 +213,14 @@ static void returned(struct session *session, struct in_flight_message *message)
 }
 
 static void take_move(struct broker *broker, struct session *session,
-                      const struct store_event *event, int64_t now_ms)
+                      const struct store_event *event, bool is_new, int64_t now_ms)
 {
     const struct message_ref ref = {event->message_id, event->attempt};
     struct in_flight_message *message = session_find_in_flight(session, &ref);
     bool ends = event->status != MESSAGE_DISPATCHED && event->status != MESSAGE_ACCEPTED;
-    if (event->status == MESSAGE_ACCEPTED)
+    if (!message && event->status != MESSAGE_DISPATCHED && may_come_late(session))
+        broker->polled.again_after = MIN(broker->polled.again_after, event->id - 1);
+    if (event->status == MESSAGE_ACCEPTED && (message || is_new))
         fetched(broker, session, message, now_ms);
     if (!message || !ends)
         return;
@@ -234,22 +242,28 @@ static struct session *find_ready(struct broker *broker, const char *device_id)
                                                                                       : NULL;
 }
 
+static void take_event(struct broker *broker, const struct store_event *event, int64_t now_ms)
+{
+    struct session *session = session_table_current(&broker->sessions, event->device_id);
+    bool is_new = event->id > broker->polled.seen_event;
+    broker->polled.seen_event = MAX(broker->polled.seen_event, event->id);
+    if (!session || !session->protocol->is_polled ||
+        (session->state != SESSION_READY && session->state != SESSION_CONNECTING))
+        return;
+    take_move(broker, session, event, is_new, now_ms);
+    eligibility_update(broker, session, now_ms);
+    broker->dispatch.due = true;
+}
+
 void polled_moved(struct broker *broker, const struct store_event_page *moves, int64_t now_ms)
 {
-    struct session *session;
-    for (size_t i = 0; i < moves->count; i++) {
-        session = find_ready(broker, moves->events[i].device_id);
-        if (!session)
-            continue;
-        take_move(broker, session, &moves->events[i], now_ms);
-        eligibility_update(broker, session, now_ms);
-        broker->dispatch.due = true;
-    }
+    for (size_t i = 0; i < moves->count; i++)
+        take_event(broker, &moves->events[i], now_ms);
     /* Only now: one request has fetched several. What is left was dispatched since. */
     for (size_t i = 0; i < moves->count; i++) {
-        session = moves->events[i].status == MESSAGE_ACCEPTED
-                      ? find_ready(broker, moves->events[i].device_id)
-                      : NULL;
+        struct session *session = moves->events[i].status == MESSAGE_ACCEPTED
+                                      ? find_ready(broker, moves->events[i].device_id)
+                                      : NULL;
         if (session && has_offer(session))
             polled_tell(broker, session, now_ms);
     }

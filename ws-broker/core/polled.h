@@ -37,7 +37,12 @@ void polled_tell(struct broker *broker, struct session *session, int64_t now_ms)
 /* Offers that were not fetched return to the queue. */
 void polled_tick(struct broker *broker, struct session *session, int64_t now_ms);
 
-/* What has happened to messages, perhaps to some of polled devices; also by this broker itself, and perhaps again. */
+/*
+ * What has happened to messages, perhaps to some of polled devices; also by this broker itself, and perhaps again.
+ *
+ * It may be seen before the answer of the claim, or of the connect, that brings a message, because the device asked the API
+ * meanwhile: work_look_again, after such an answer, has those events read once more.
+ */
 void polled_moved(struct broker *broker, const struct store_event_page *moves, int64_t now_ms);
 
 #endif

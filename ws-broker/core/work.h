@@ -14,6 +14,9 @@ void work_poll(struct broker *broker, int64_t now_ms);
 /* Polls if the last poll is too long ago, or if another was asked for too early. */
 void work_poll_if_due(struct broker *broker, int64_t now_ms);
 
+/* A request that brings messages was answered: what was seen of them before is looked for again (polled.h). */
+void work_look_again(struct broker *broker, int64_t now_ms);
+
 /* The poll has ended: passes what was found to the conversations that it belongs to. */
 void work_polled(struct broker *broker, enum error result, int64_t now_ms);
 

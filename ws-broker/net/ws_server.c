@@ -39,6 +39,7 @@ struct ws_server {
     struct lws **wsi_of_slot;
     struct ws_shared shared; /* what all connections share */
     lws_sorted_usec_list_t tick_timer;
+    int64_t tick_at_ms; /* when it is set for */
     lws_sorted_usec_list_t end_timer;
     lws_sorted_usec_list_t alive_timer;
     int64_t alive_interval_ms; /* 0: no watchdog */
@@ -111,10 +112,9 @@ static void pump(struct ws_server *server)
     struct broker_action action;
     if (server->destroyed) /* the store may be closed */
         return;
-    int64_t wake_ms = broker_wake_ms(server->options.broker);
     while (broker_next_action(server->options.broker, &action))
         carry_out(server, &action);
-    if (broker_wake_ms(server->options.broker) < wake_ms)
+    if (broker_wake_ms(server->options.broker) < server->tick_at_ms)
         set_tick_timer(server);
     stop_when_drained(server);
 }
@@ -134,7 +134,8 @@ static void on_tick(lws_sorted_usec_list_t *timer)
 
 static void set_tick_timer(struct ws_server *server)
 {
-    int64_t wait_ms = broker_wake_ms(server->options.broker) - clock_monotonic_ms();
+    server->tick_at_ms = broker_wake_ms(server->options.broker);
+    int64_t wait_ms = server->tick_at_ms - clock_monotonic_ms();
     lws_sul_schedule(server->context, 0, &server->tick_timer, on_tick,
                      MAX(wait_ms, 0) * LWS_US_PER_MS + 1);
 }
