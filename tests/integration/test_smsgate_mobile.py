@@ -7,7 +7,9 @@ import hmac
 import itertools
 import json
 import re
+import socket
 import sqlite3
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -308,8 +310,7 @@ def sms(envelope_id, event="sms:received", **payload):
 
 def test_an_sms_that_the_app_posts_is_in_the_inbox_once(gateway, make_app):
     app = make_app()
-    path = app.ask("GET", "/webhooks").json()[0]["url"]
-    path = path[path.index("/api/"):]
+    path = hook_path(app)
     key = app.ask("GET", "/settings").json()["webhooks"]["signing_key"]
     for envelope, at in (("one", None), ("one", 1764335825), ("two", None)):  # again, and again under another id
         answer = post(app, path, sms(envelope), key, at)
@@ -330,19 +331,70 @@ def test_an_sms_that_the_app_posts_is_in_the_inbox_once(gateway, make_app):
     assert post(app, path, sms("eight"), key).status_code == 404
 
 
+@pytest.mark.parametrize("at, stored", [
+    ("2026-11-28T13:05:11.123456+01:00", "2026-11-28T12:05:11.123Z"), ("2026-11-28T12:05:11.123456789Z", "2026-11-28T12:05:11.123Z"),
+    ("2026-11-28T12:05:11Z", "2026-11-28T12:05:11.000Z"), ("2026-11-28T13:05:11.5+01:00", "2026-11-28T12:05:11.500Z"),
+    ("2026-11-28 12:05:11", None), ("", None), (1764335825, None)], ids=itertools.count())
+def test_a_date_of_an_sms_is_read_or_unknown(gateway, make_app, at, stored):
+    app = make_app()
+    assert post(app, hook_path(app), sms("one", receivedAt=at)).status_code == 204
+    [found] = gateway.api.request("GET", "/api/inbox", params={"device_id": app.id}).json()["incoming"]
+    assert found.get("received_at") == stored
+
+
+def hook_path(app):
+    url = app.ask("GET", "/webhooks").json()[0]["url"]
+    return url[url.index("/api/"):]
+
+
+def ping(level):
+    checks = {"battery:level": {"observedValue": level}, "battery:charging": {"observedValue": 3},
+              "connection:transport": {"observedValue": 4}}
+    return {"id": f"p{level}", "event": "system:ping", "payload": {"health": {"checks": checks}}}
+
+
+def test_a_body_of_ten_megabytes_is_refused_and_the_phone_goes_on(gateway, make_app):
+    app = make_app()
+    body = b'[{"id": "' + b"x" * 10_000_000 + b'"}]'
+    headers = {"Authorization": f"Bearer {app.token}", "Content-Type": "application/json"}
+    for method, path in (("PATCH", "/api/mobile/v1/message"), ("PATCH", "/mobile/v1/device"), ("POST", "/api/mobile/v1/device"),
+                         ("POST", hook_path(app))):
+        answer = app.client.request(method, path, data=body, headers=headers)
+        assert (answer.status_code, set(answer.json())) == (413, {"message"}), (method, path)
+        assert app.messages() == []
+
+
+def test_ten_thousand_pings_at_once_are_answered(gateway, make_app, build):
+    """After a long absence; meanwhile another phone is served. Each connection asks before it has read its answers."""
+    count = 10_000 if build == "release" else 1_000
+    app, other = make_app(), make_app()
+    body = json.dumps(ping(50)).encode()
+    request = (f"POST {hook_path(app)} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+               f"Content-Length: {len(body)}\r\n\r\n").encode() + body
+
+    def ask(count=count // 20):
+        with contextlib.closing(socket.create_connection(("127.0.0.1", gateway.port), LIMIT_SECONDS)) as connection:
+            threading.Thread(target=connection.sendall, args=(request * count,), daemon=True).start()
+            answers = b""
+            while answers.count(b"HTTP/1.1 ") < count or not answers.endswith(b"\r\n\r\n"):
+                part = connection.recv(1 << 16)
+                assert part, f"{answers.count(b'HTTP/1.1 ')} answers of {count}"
+                answers += part
+            return answers.count(b"HTTP/1.1 204 ")
+
+    with ThreadPoolExecutor(20) as threads:
+        answered = [threads.submit(ask) for _ in range(20)]
+        message_id = other.send()
+        assert [listed["id"][:32] for listed in other.messages()] == [message_id.replace("-", "")]
+        assert sum(one.result() for one in answered) == count
+    assert gateway.api.request("GET", f"/api/devices/{app.id}").json()["battery_level"] == 50
+
+
 def test_pings_tell_of_the_battery(gateway, make_app):
     app = make_app()
-    path = app.ask("GET", "/webhooks").json()[0]["url"]
-    path = path[path.index("/api/"):]
-
-    def ping(level):
-        checks = {"battery:level": {"observedValue": level}, "battery:charging": {"observedValue": 3},
-                  "connection:transport": {"observedValue": 4}}
-        return post(app, path, {"id": f"p{level}", "event": "system:ping", "payload": {"health": {"checks": checks}}})
-
-    with ThreadPoolExecutor(8) as threads:
-        assert {answer.status_code for answer in threads.map(ping, [50 + i % 7 for i in range(100)])} == {204}
-    assert ping(42).status_code == 204
+    path = hook_path(app)
+    for level in (50, 42):
+        assert post(app, path, ping(level)).status_code == 204
     assert post(app, path, {"id": "s", "event": "app:started", "payload": {
         "simCards": SIMS + [{"simNumber": 2, "phoneNumber": "+491510000"}]}}).status_code == 204
     device = gateway.api.request("GET", f"/api/devices/{app.id}").json()
