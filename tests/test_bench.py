@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT / "tests" / "bench"))
 from ceilings import Ceilings, bare_rows
 from databases import Databases
 from figure import Figures
+from polled import register
 from processes import CpuMeter, Load, run_load
 import report
 import streams
@@ -88,6 +89,16 @@ def test_incoming_sms_are_as_many_as_were_acknowledged(make_gateway):
     assert (result["phone_errors"], result["phones_lost"]) == (0, 0)
     stored = gateway.query("SELECT count(*), count(DISTINCT device_id), max(segments) FROM incoming")
     assert stored == [(stored[0][0], 4, 1)] and 0 < result["incoming"] <= stored[0][0] <= result["incoming"] + 4 * 3
+
+
+def test_polled_phones_fetch_and_report_what_comes(make_gateway):
+    gateway = make_gateway().make_database()
+    phones = register(gateway, 5)
+    gateway.start()
+    result = run_load(gateway, connections=2, requests=100, until_delivered=True, **phones, **POST)
+    assert (result["polled_connected"], result["polled_lost"], result["polled_refused"]) == (5, 0, 0)
+    assert result["answered"] == result["received"] == 100 and result["polled_reports"] >= 300
+    assert gateway.query("SELECT status, count(*) FROM message GROUP BY 1") == [(5, 100)]
 
 
 def test_each_follower_counts_each_event(make_gateway):

@@ -20,6 +20,7 @@ class Bench:
     rows: list        # sizes of tables
     phones: list      # numbers of phones
     followers: int    # of the event stream
+    waiting: int      # polled phones that do nothing
     rest_seconds: float  # of phones that do nothing; a round of pings is 20
     soak_seconds: float
     soak_rate: float  # messages per second

@@ -20,6 +20,7 @@ import dashboard
 import endurance
 import flow
 import machine
+import polled
 import report
 import streams
 import webhooks
@@ -27,17 +28,17 @@ from context import Bench
 from databases import Databases
 from figure import Figures
 
-MEASUREMENTS = [answers.posts, flow.backlog, flow.live, flow.incoming, flow.beside, flow.latency, flow.frozen, endurance.memory,
+MEASUREMENTS = [answers.posts, flow.backlog, flow.live, flow.incoming, flow.beside, flow.latency, polled.polled, flow.frozen, endurance.memory,
                 endurance.restart, endurance.purge, answers.concurrency, answers.slow_disks, answers.limits,
                 answers.keys, answers.batches, answers.beside_batches, endurance.scheduled,
                 answers.writes_by_size, answers.reads, flow.crowd, webhooks.deliveries, webhooks.beside_webhook,
                 streams.stream, dashboard.dashboard, endurance.soak]
 
 LONG = {"seconds": 5, "rounds": 5, "messages": 50000, "rows": [10 ** 4, 10 ** 5, 10 ** 6, 10 ** 7],
-        "phones": [100, 1000, 10000, 19000], "followers": 1000, "rest_seconds": 25, "soak_seconds": 600,
+        "phones": [100, 1000, 10000, 19000], "followers": 1000, "waiting": 5000, "rest_seconds": 25, "soak_seconds": 600,
         "soak_rate": 2500}
 QUICK = {"seconds": 1, "rounds": 1, "messages": 5000, "rows": [10 ** 4, 10 ** 5],
-         "phones": [100, 2000], "followers": 1000, "rest_seconds": 5, "soak_seconds": 10, "soak_rate": 1000}
+         "phones": [100, 2000], "followers": 1000, "waiting": 5000, "rest_seconds": 5, "soak_seconds": 10, "soak_rate": 1000}
 
 
 def arguments():

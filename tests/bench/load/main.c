@@ -1,5 +1,5 @@
 /*
- * bench-load: HTTP clients, WebSocket phones and followers of the event stream in one process on one
+ * bench-load: HTTP clients, phones of all levels and followers of the event stream in one process on one
  * clock, so that the way of a message from a client to a phone can be timed. It prints one JSON object
  * with what it counted, its own share of the processor among it.
  */
@@ -7,6 +7,7 @@
 #include "tests/bench/load/loop.h"
 #include "tests/bench/load/messages.h"
 #include "tests/bench/load/phones.h"
+#include "tests/bench/load/polled.h"
 #include "tests/bench/load/streams.h"
 
 #include <errno.h>
@@ -22,8 +23,8 @@
 /* Every value of the command line, as it was given. */
 static struct {
     double port, connections, rate, requests, phones, first, connect_rate, credit, sent_ms,
-        delivered_ms, warmup, seconds, delivered, batch, receive, streams, stream_events;
-    const char *key, *post, *gets, *echo, *tokens, *stream_keys;
+        delivered_ms, warmup, seconds, delivered, batch, receive, streams, stream_events, polled;
+    const char *key, *post, *gets, *echo, *tokens, *stream_keys, *polled_tokens;
     bool idempotency_keys, assured, until_delivered, say_connected;
 } given = {.port = 8000, .connect_rate = 2000, .credit = 8};
 
@@ -55,6 +56,8 @@ static const struct row {
     {"delivered-ms", NUMBER, &given.delivered_ms, "from there to `delivered`"},
     {"receive", NUMBER, &given.receive,
      "incoming SMS that each phone has on their way to the gateway, all the time"},
+    {"polled", NUMBER, &given.polled, "polled phones, as with the SMSGate app"},
+    {"polled-tokens", TEXT, &given.polled_tokens, "FILE with the token of one in each line"},
     {"streams", NUMBER, &given.streams, "followers of GET /api/events"},
     {"stream-keys", TEXT, &given.stream_keys,
      "FILE with an API key in each line, which they use in turn"},
@@ -177,6 +180,21 @@ static void start_streams(void)
     streams_start(&load);
 }
 
+static void start_polled(void)
+{
+    size_t count = 0;
+    struct polled_load load = {
+        .port = (int)given.port,
+        .count = (int)given.polled,
+        .connect_rate = given.connect_rate,
+    };
+    if (given.polled_tokens)
+        load.tokens = read_lines(given.polled_tokens, &count);
+    if (count < (size_t)load.count)
+        fail("--polled-tokens has fewer lines than there are polled phones");
+    polled_start(&load);
+}
+
 /* ---- Measuring ---- */
 
 static struct mark mark(int64_t now)
@@ -203,7 +221,8 @@ static bool is_over(int64_t now)
         return true;
     if (given.stream_events > 0 && (double)streams_results.events >= given.stream_events)
         return true;
-    if (given.requests > 0 && given.phones == 0 && (double)http_results.answered >= given.requests)
+    if (given.requests > 0 && given.phones == 0 && given.polled == 0 &&
+        (double)http_results.answered >= given.requests)
         return true;
     return now >= end_ns;
 }
@@ -211,6 +230,7 @@ static bool is_over(int64_t now)
 static bool all_connected(void)
 {
     return (given.phones == 0 || phones_results.all_connected_ns) &&
+           (given.polled == 0 || polled_results.all_connected_ns) &&
            (given.streams == 0 || streams_results.all_connected_ns);
 }
 
@@ -218,7 +238,8 @@ static bool all_connected(void)
 static int64_t due(int64_t now)
 {
     static bool connected, ending;
-    int64_t next_ns = MIN(MIN(http_due(now), phones_due(now)), streams_due(now));
+    int64_t next_ns = MIN(MIN(http_due(now), phones_due(now)),
+                          MIN(streams_due(now), polled_due(now)));
     if (given.say_connected && !connected && all_connected()) {
         connected = true;
         puts("connected");
@@ -294,6 +315,13 @@ static void print_results(void)
     print_count("incoming", phones_results.incoming);
     printf("\"incoming_per_second\": %.1f,\n",
            (double)(to.incoming - from.incoming) / MAX(seconds, 1e-9));
+    print_count("polled_connected", polled_results.connected);
+    print_count("polled_lost", polled_results.lost);
+    print_count("polled_events", polled_results.events);
+    print_count("polled_fetches", polled_results.fetches);
+    print_count("polled_empty", polled_results.empty);
+    print_count("polled_reports", polled_results.reports);
+    print_count("polled_refused", polled_results.refused);
     print_count("streams_connected", streams_results.connected);
     print_count("streams_lost", streams_results.lost);
     print_count("stream_events", streams_results.events);
@@ -321,6 +349,7 @@ int main(int argc, char **argv)
         start_http();
     start_phones();
     start_streams();
+    start_polled();
     measure_ns = now_ns() + (int64_t)(given.warmup * 1e9);
     if (given.seconds > 0)
         end_ns = measure_ns + (int64_t)(given.seconds * 1e9);

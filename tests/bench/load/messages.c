@@ -55,17 +55,18 @@ void message_answered(uint32_t number, int64_t at_ns)
     measure(&messages.answer_to_release, at_ns, message->released_ns);
 }
 
-void message_received(uint32_t number, int64_t at_ns)
+bool message_received(uint32_t number, int64_t at_ns)
 {
     struct times *message = &times[number];
     if (message->received_ns) {
         messages.repeated++;
-        return;
+        return false;
     }
     messages.received++;
     message->received_ns = at_ns;
     measure(&messages.answer_to_phone, message->answered_ns, at_ns);
     measure(&messages.post_to_phone, message->due_ns, at_ns);
+    return true;
 }
 
 void message_released(uint32_t number, int64_t at_ns)

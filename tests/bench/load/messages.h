@@ -32,7 +32,7 @@ void message_write(uint32_t number, char text[MESSAGE_TEXT_LENGTH + 1]);
 bool message_read(const char *frame, uint32_t *number);
 
 void message_answered(uint32_t number, int64_t at_ns);
-void message_received(uint32_t number, int64_t at_ns);
+bool message_received(uint32_t number, int64_t at_ns); /* whether it is the first time */
 void message_released(uint32_t number, int64_t at_ns);
 
 #endif

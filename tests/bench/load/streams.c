@@ -1,5 +1,6 @@
 #include "tests/bench/load/streams.h"
 
+#include "tests/bench/load/event_source.h"
 #include "tests/bench/load/loop.h"
 
 #include <errno.h>
@@ -10,15 +11,12 @@
 #include <sys/socket.h>
 #include <time.h>
 
-enum { READ_BYTES = 65536, LINE_BYTES = 128, SECOND_LENGTH = 19 };
+enum { READ_BYTES = 65536, SECOND_LENGTH = 19 };
 
 struct stream {
     struct peer peer;
-    enum { CONNECTING, HEAD, SIZE, DATA, DATA_END } state;
-    size_t chunk_left; /* DATA: of the chunk; SIZE: what was read of its size */
-    size_t line_length;
-    char line[LINE_BYTES]; /* the beginning of a line that is not whole yet, and of the head */
-    bool begun;
+    struct event_source source;
+    bool asked, begun;
 };
 
 struct streams_results streams_results;
@@ -26,6 +24,7 @@ static struct streams_load load;
 static struct stream *streams;
 static int started;
 static int64_t start_ns;
+static int64_t read_at_wall_ns; /* what is being taken */
 
 /* ---- Events ---- */
 
@@ -52,10 +51,11 @@ static int64_t wall_ns(void)
 }
 
 /* The beginning of a line, which may be all of it. */
-static void take_line(struct stream *stream, int64_t now_wall_ns)
+static void take_line(struct event_source *source)
 {
+    struct stream *stream = CONTAINER_OF(source, struct stream, source);
     static const char before_time[] = "\"timestamp\":\"";
-    const char *line = stream->line;
+    const char *line = source->line;
     if (!stream->begun && strncmp(line, "event: start", 12) == 0) {
         stream->begun = true;
         if (++streams_results.connected == (uint64_t)load.count)
@@ -63,95 +63,13 @@ static void take_line(struct stream *stream, int64_t now_wall_ns)
     }
     if (line[0] != 'd' || strncmp(line, "data: {\"id\":", 12) != 0)
         return;
-    const char *time = memmem(line, stream->line_length, before_time, sizeof(before_time) - 1);
-    if (!time || line + stream->line_length - time < (ptrdiff_t)sizeof(before_time) + 24)
+    const char *time = memmem(line, source->line_length, before_time, sizeof(before_time) - 1);
+    if (!time || line + source->line_length - time < (ptrdiff_t)sizeof(before_time) + 24)
         fail("an event without a time: %s", line);
     streams_results.events++;
     if (streams_results.measuring)
         histogram_add(&streams_results.latency,
-                      now_wall_ns - read_time_ms(time + sizeof(before_time) - 1) * 1000000);
-}
-
-static void take_data(struct stream *stream, const char *bytes, size_t length, int64_t now_wall_ns)
-{
-    while (length > 0) {
-        const char *end = memchr(bytes, '\n', length);
-        size_t part = end ? (size_t)(end - bytes) : length;
-        size_t kept = MIN(part, LINE_BYTES - 1 - stream->line_length);
-        memcpy(stream->line + stream->line_length, bytes, kept);
-        stream->line_length += kept;
-        if (!end)
-            return;
-        stream->line[stream->line_length] = '\0';
-        take_line(stream, now_wall_ns);
-        stream->line_length = 0;
-        bytes += part + 1;
-        length -= part + 1;
-    }
-}
-
-/* ---- HTTP: the head, then chunks ---- */
-
-static void begin_size(struct stream *stream)
-{
-    stream->state = SIZE;
-    stream->chunk_left = 0;
-}
-
-/* A line of the head; its end is an empty one. */
-static void take_head_byte(struct stream *stream, char byte)
-{
-    if (byte != '\n') {
-        if (byte != '\r' && stream->line_length < LINE_BYTES - 1)
-            stream->line[stream->line_length++] = byte;
-        return;
-    }
-    stream->line[stream->line_length] = '\0';
-    if (strncmp(stream->line, "HTTP/1.1 ", 9) == 0 && strncmp(stream->line + 9, "200", 3) != 0)
-        fail("a stream was refused: %s", stream->line);
-    if (stream->line_length == 0)
-        begin_size(stream);
-    stream->line_length = 0;
-}
-
-static void take_size_byte(struct stream *stream, char byte)
-{
-    if (byte == '\r')
-        return;
-    if (byte == '\n')
-        stream->state = DATA;
-    else
-        stream->chunk_left = stream->chunk_left * 16 +
-                             (size_t)(byte <= '9' ? byte - '0' : (byte | 0x20) - 'a' + 10);
-}
-
-static void take_bytes(struct stream *stream, const char *bytes, size_t length)
-{
-    int64_t now_wall_ns = wall_ns();
-    for (size_t i = 0; i < length;) {
-        size_t part = 1;
-        switch (stream->state) {
-        case CONNECTING:
-        case HEAD:
-            take_head_byte(stream, bytes[i]);
-            break;
-        case SIZE:
-            take_size_byte(stream, bytes[i]);
-            break;
-        case DATA:
-            part = MIN(stream->chunk_left, length - i);
-            take_data(stream, bytes + i, part, now_wall_ns);
-            stream->chunk_left -= part;
-            if (stream->chunk_left == 0)
-                stream->state = DATA_END;
-            break;
-        case DATA_END:
-            if (bytes[i] == '\n')
-                begin_size(stream);
-            break;
-        }
-        i += part;
-    }
+                      read_at_wall_ns - read_time_ms(time + sizeof(before_time) - 1) * 1000000);
 }
 
 /* ---- Sockets ---- */
@@ -175,7 +93,7 @@ static void send_request(struct stream *stream)
                      : snprintf(request, sizeof(request),
                                 "GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
     loop_want_output(&stream->peer, false);
-    stream->state = HEAD;
+    stream->asked = true;
     if (send(stream->peer.fd, request, (size_t)length, MSG_NOSIGNAL) != length)
         lost(stream);
 }
@@ -184,7 +102,7 @@ static void stream_ready(struct peer *peer, uint32_t events)
 {
     static char bytes[READ_BYTES];
     struct stream *stream = CONTAINER_OF(peer, struct stream, peer);
-    if (events & EPOLLOUT && stream->state == CONNECTING)
+    if (events & EPOLLOUT && !stream->asked)
         send_request(stream);
     if (peer->fd < 0 || !(events & ~(uint32_t)EPOLLOUT))
         return;
@@ -197,7 +115,8 @@ static void stream_ready(struct peer *peer, uint32_t events)
     }
     streams_results.bytes += (uint64_t)length;
     streams_results.reads++;
-    take_bytes(stream, bytes, (size_t)length);
+    read_at_wall_ns = wall_ns();
+    event_source_take(&stream->source, bytes, (size_t)length, take_line);
 }
 
 void streams_start(const struct streams_load *wanted)
