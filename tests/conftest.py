@@ -9,7 +9,7 @@ import pytest
 
 from harness.gateway import Gateway, builds_of
 from harness.load import Load
-from harness.phone_sim import AssuredPhones, PhoneSim
+from harness.phone_sim import AssuredPhones, PhoneSim, PolledPhones
 from harness.sanitizers import reports_below
 from harness.waiting import wait_for
 
@@ -100,11 +100,13 @@ def make_load():
 
 @pytest.fixture
 def make_phones():
-    """make_phones(gateway, 4, name="a"): assured ones; with assured=False basic ones."""
+    """make_phones(gateway, 4, name="a"): assured ones; with assured=False basic ones. make_phones(gateway, [("1.75.0", 1)]): polled
+    ones, by the version of the app and its number of streams."""
     made = []
 
-    def make(*arguments, assured=True, **options):
-        made.append((AssuredPhones if assured else PhoneSim)(*arguments, **options))
+    def make(gateway, phones, *arguments, assured=True, **options):
+        kind = PolledPhones if isinstance(phones, list) else AssuredPhones if assured else PhoneSim
+        made.append(kind(gateway, phones, *arguments, **options))
         return made[-1]
 
     yield make

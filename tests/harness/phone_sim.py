@@ -1,9 +1,12 @@
 """phone-sim beside a gateway, and its ledger of sent messages."""
 
+import signal
 import subprocess
+import sys
 from collections import Counter
 
-from .gateway import programs_folder
+from .gateway import ROOT, programs_folder
+from .smsgate_app import App
 from .waiting import LIMIT_SECONDS, wait_for
 
 
@@ -70,3 +73,32 @@ class AssuredPhones(PhoneSim):
     def __init__(self, gateway, count, *options, name="phone", **more):
         self.journal_path = gateway.folder / f"{name}.journal"
         super().__init__(gateway, count, "--assured", "--journal", self.journal_path, *options, name=name, **more)
+
+
+class PolledPhones(AssuredPhones):
+    """Phones with the SMSGate app (polled_phones.py); their tables are in a file that outlives them. `apps` has the version of each
+    app, and how many streams it opens."""
+
+    def __init__(self, gateway, apps, *options, name="polled", wait=True, receive_rate=0):
+        self.receive_rate, self.gateway, self.name, self.count = receive_rate, gateway, name, len(apps)
+        paths = [gateway.folder / f"{name}.{what}" for what in ("ledger", "log", "journal", "phones")]
+        self.ledger_path, self.log_path, self.journal_path, phones_path = paths
+        self.ledger_path.touch()
+        phones_path.write_text("".join(self._register(f"{name}-{i + 1}", version) + f" {version} {streams}\n"
+                                       for i, (version, streams) in enumerate(apps)))
+        self.command = [sys.executable, ROOT / "tests/harness/polled_phones.py", str(gateway.port), gateway.folder / name,
+                        phones_path, *map(str, options)]
+        self.start()
+        if wait:
+            wait_for(lambda: f"{self.count} phones connected" in self.log(), f"{self.count} phones to connect")
+
+    def _register(self, device_id, version):
+        code = self.gateway.api.request("POST", "/api/pairings", json={"device_id": device_id}).json()["code"]
+        app = App(self.gateway, version)
+        app.take(app.register(f"Bearer {code}"))
+        app.client.close()
+        return f"{app.id} {app.token}"
+
+    def kill(self):
+        assert self.process.poll() in (None, -signal.SIGKILL), self.log()
+        super().kill()

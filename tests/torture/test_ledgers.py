@@ -59,11 +59,11 @@ class Tampered:
         self.webhooks, self.settled_to, self.asked = receiver.webhooks, receiver.settled_to, receiver.asked
 
 
-def violations(run, promised=None, radio=None, database=None, received=None, webhooks=None):
+def violations(run, promised=None, radio=None, database=None, received=None, webhooks=None, resumed=()):
     gateway, ids, lines, journal, receiver = run
     checker = Checker(gateway)
     checker.check(ids if promised is None else promised, lines if radio is None else radio, settled=True,
-                  database_path=database, received=journal if received is None else received, webhooks=webhooks or receiver)
+                  database_path=database, received=journal if received is None else received, webhooks=webhooks or receiver, resumed=resumed)
     return checker.violations
 
 
@@ -97,6 +97,17 @@ def test_an_honest_run_passes(run):
 def test_a_ledger_that_does_not_agree_is_noticed(run, promised, radio, rule):
     found = violations(run, promised(run[1]), radio(run[2]))
     assert len(found) == 1 and found[0].startswith(rule), found
+
+
+@pytest.mark.parametrize("change, rules", [
+    (lambda line: line, []),
+    (lambda line: line._replace(device_id="other"), ["sent more than once"]),
+    (lambda line: line._replace(attempt=2), ["sent more than once"]),
+], ids=["by the same app", "by another phone", "in another attempt"])
+def test_only_an_app_that_was_killed_may_send_once_more(run, change, rules):
+    lines = run[2]
+    found = violations(run, radio=[*lines, change(lines[0])], resumed={lines[0][:3]})
+    assert [violation.split(":")[0] for violation in found] == rules, found
 
 
 @pytest.mark.parametrize("received, rule", [
