@@ -161,8 +161,15 @@ export interface Statistics {
   sent_to_delivered_seconds: Quantiles;
 }
 
+export interface Reading {
+  at: string;
+  battery_level: number | null;
+  charging: boolean | null;
+  signal_strength: number | null;
+}
+
 export interface Readings {
-  readings: { at: string; battery_level: number | null; charging: boolean | null; signal_strength: number | null }[];
+  readings: Reading[];
 }
 
 export interface Pairing {

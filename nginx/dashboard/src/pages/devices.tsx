@@ -11,7 +11,7 @@ import { Signal } from "../parts/icon";
 import { attempt, toast } from "../parts/toast";
 import { go, href, type Route } from "../router";
 import { may } from "../session";
-import type { Device, DeviceList, Readings } from "../types";
+import type { Device, DeviceList, Reading, Readings } from "../types";
 import { Battery, isGone, nameOf, Presence } from "./device_parts";
 
 const about = (event: { type: string }) => /^(device|message)\./.test(event.type);
@@ -57,19 +57,38 @@ function Card({ device }: { device: Device }) {
   </li>;
 }
 
+const GAP_SECONDS = 20 * 60;
+
+/** Between readings with nothing for so long, the line has a gap: the phone was away. */
+function lineOf(rows: Reading[], valueOf: (row: Reading) => number | null): { times: number[]; values: (number | null | undefined)[] } {
+  const times: number[] = [];
+  const values: (number | null | undefined)[] = [];
+  for (const row of rows) {
+    const at = Date.parse(row.at) / 1000;
+    const before = times[times.length - 1];
+    if (before !== undefined && at - before > GAP_SECONDS) {
+      times.push(before + 1);
+      values.push(null);
+    }
+    times.push(at);
+    values.push(valueOf(row) ?? undefined);
+  }
+  return { times, values };
+}
+
 function Plots({ id }: { id: string }) {
   const readings = useLoad(`readings ${id}`, (signal) => get<Readings>(`/api/devices/${id}/readings`, { signal }));
   useEvery(readings.reload, 60_000);
   const rows = readings.data?.readings ?? [];
   if (readings.error) return readings.error instanceof Problem && readings.error.status === 404 ? null : <ErrorNote error={readings.error} />;
   if (rows.length < 2) return <p class="muted small">Battery and signal of the last day appear here after the phone has told them for a while.</p>;
-  const times = rows.map((row) => Date.parse(row.at) / 1000);
-  const signals = rows.map((row) => row.signal_strength);
+  const battery = lineOf(rows, (row) => row.battery_level);
+  const signal = lineOf(rows, (row) => row.signal_strength);
   return <>
-    <Chart label="Battery over the last day" times={times} height={8} format={(v) => `${Math.round(v)} %`}
-      series={[{ name: "Battery", colour: 3, values: rows.map((row) => row.battery_level) }]} />
-    {signals.some((signal) => signal !== null) && <Chart label="Signal over the last day" times={times} height={8} negative format={(v) => `${Math.round(v)}`}
-      series={[{ name: signals.some((s) => (s ?? 0) < 0) ? "Signal in dBm" : "Signal", colour: 1, values: signals }]} />}
+    {rows.some((row) => row.battery_level !== null) && <Chart label="Battery over the last day" times={battery.times} height={8} format={(v) => `${Math.round(v)} %`}
+      series={[{ name: "Battery", colour: 3, values: battery.values }]} />}
+    {rows.some((row) => row.signal_strength !== null) && <Chart label="Signal over the last day" times={signal.times} height={8} negative format={(v) => `${Math.round(v)}`}
+      series={[{ name: rows.some((row) => (row.signal_strength ?? 0) < 0) ? "Signal in dBm" : "Signal", colour: 1, values: signal.values }]} />}
   </>;
 }
 

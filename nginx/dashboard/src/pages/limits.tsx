@@ -72,7 +72,7 @@ export function Limits() {
         <div class="scroll-x" tabIndex={0} role="region" aria-label="Settings"><table class="plain-table settings"><thead><tr><th>Setting</th><th>Value</th><th class="wide-only">Default</th><th>Meaning</th></tr></thead>
           <tbody>{data.settings.map((setting) => <tr class={isDefault(setting) ? "" : "changed"}><td><code>{setting.name}</code></td>
             <td><Foreign text={shown(setting.value)} />{setting.unit && <span class="muted"> {setting.unit}</span>}</td>
-            <td class="wide-only muted">{isDefault(setting) ? "the same" : shown(setting.default)}</td><td><WithCode text={setting.meaning} /></td></tr>)}</tbody></table></div></section>}
+            <td class="wide-only muted">{isDefault(setting) ? "same" : shown(setting.default)}</td><td><WithCode text={setting.meaning} /></td></tr>)}</tbody></table></div></section>}
     </div>
     {asking && <PauseDialog onClose={(paused) => { setAsking(false); if (paused) reload(); }} />}
   </>;

@@ -7,7 +7,8 @@ export interface Series {
   name: string;
   /** 1 to 5: the colour, from the style sheet. */
   colour: number;
-  values: (number | null)[];
+  /** null: the line has a gap; undefined: nothing was said at that time. */
+  values: (number | null | undefined)[];
   /** Dots instead of a line. */
   dots?: boolean;
 }
@@ -50,7 +51,7 @@ function optionsOf({ series, format = number, logarithmic, whole, negative }: Ch
     series: [{}, ...series.map((s): uPlot.Series => {
       const stroke = token(`--series-${s.colour}`);
       return s.dots ? { stroke, paths: () => null, points: { show: true, size: 5, fill: stroke, width: 0 } }
-        : { stroke, width: 2, points: { show: false }, spanGaps: true };
+        : { stroke, width: 2, points: { show: false } };
     })],
     hooks: { setCursor: [(plot) => onCursor(plot.cursor.idx ?? null)] },
   };
