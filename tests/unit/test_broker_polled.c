@@ -104,7 +104,8 @@ static void find_moves(struct world *world, struct store_work *poll, int64_t fir
     for (size_t i = 0; i < count; i++) {
         events[i] = (struct store_event){
             .id = first_event + (int64_t)i, .message_id = ids[i], .attempt = 1, .status = status};
-        strcpy(events[i].device_id, "phone");
+        strcpy(events[i].device_id,
+               status == MESSAGE_QUEUED ? "" : "phone"); /* as the store has it */
         strcpy(events[i].error_code, error_code);
     }
     poll->moves = (struct store_event_page){.events = events, .count = count};

@@ -242,9 +242,28 @@ static struct session *find_ready(struct broker *broker, const char *device_id)
                                                                                       : NULL;
 }
 
+/* The event that a message is back in the queue names no device. One for which a request is under way, where none has it. */
+static struct session *find_returned(struct broker *broker, const struct store_event *event)
+{
+    const struct message_ref ref = {event->message_id, event->attempt};
+    struct session *late = NULL;
+    for (uint32_t slot = 0; slot < broker->sessions.slot_count; slot++) {
+        struct session *session = session_table_at(&broker->sessions, slot);
+        if (!session || !session->protocol->is_polled)
+            continue;
+        if (session_find_in_flight(session, &ref))
+            return session;
+        if (may_come_late(session))
+            late = session;
+    }
+    return late;
+}
+
 static void take_event(struct broker *broker, const struct store_event *event, int64_t now_ms)
 {
-    struct session *session = session_table_current(&broker->sessions, event->device_id);
+    struct session *session = event->status == MESSAGE_QUEUED
+                                  ? find_returned(broker, event)
+                                  : session_table_current(&broker->sessions, event->device_id);
     bool is_new = event->id > broker->polled.seen_event;
     broker->polled.seen_event = MAX(broker->polled.seen_event, event->id);
     if (!session || !session->protocol->is_polled ||
