@@ -117,7 +117,7 @@ $(OUT)/phone-sim: $(call objects,$(filter-out $(PHONE),$(PHONE_SIM))) $(OUT)/lib
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lwebsockets -lcurl $(LDLIBS)
 
 # The core alone: no socket, no database.
-$(OUT)/simulation: $(call objects,$(SIMULATION)) $(OUT)/libbroker.a $(OUT)/libcommon.a
+$(OUT)/simulation: $(call objects,$(SIMULATION) api-fcgi/smsgate/mobile_report.c) $(OUT)/libbroker.a $(OUT)/libcommon.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 

@@ -34,7 +34,7 @@ def test_no_invariant_is_violated_under_faults(build, first, seeds):
     for what in ("messages", "submits", "kills", "drains", "crashes", "wipes", "cuts", "jumps",
                  "commits_lost", "ended_sent", "ended_delivered", "ended_failed",
                  "ended_cancelled", "ended_expired", "ended_unknown", "replays", "batches", "resends",
-                 "decisions", "incoming", "opt_outs", "events"):
+                 "decisions", "incoming", "opt_outs", "events", "listings", "registrations"):
         assert counts[what] > seeds / 20, f"{what}: hardly ever happens"
 
 

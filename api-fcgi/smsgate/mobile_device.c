@@ -10,6 +10,7 @@
 #include "common/base/clock.h"
 #include "common/base/json_write.h"
 #include "common/base/log.h"
+#include "common/base/utf8.h"
 #include "common/model/polled_app.h"
 
 #include <ctype.h>
@@ -27,7 +28,7 @@ static void take_version(const struct http_exchange *exchange, struct device_inf
     if (polled_app_version(agent) == 0)
         return;
     *set |= POLLED_APP_VERSION;
-    mobile_json_copy(strchr(agent, '/') + 1, info->app_version, sizeof(info->app_version));
+    utf8_copy(strchr(agent, '/') + 1, info->app_version, sizeof(info->app_version));
 }
 
 static void take_info(const struct http_exchange *exchange, const struct json *body,
@@ -35,7 +36,7 @@ static void take_info(const struct http_exchange *exchange, const struct json *b
 {
     const char *name = mobile_json_text(body, "name");
     *info = DEVICE_INFO_UNKNOWN;
-    mobile_json_copy(name, info->name, sizeof(info->name));
+    utf8_copy(name, info->name, sizeof(info->name));
     if (*name)
         *set |= POLLED_NAME;
     info->sims = mobile_json_sims(json_member(body, "simCards"), &info->sim_slots);

@@ -47,13 +47,6 @@ int64_t mobile_json_integer(const struct json *object, const char *name, int64_t
     return isfinite(number) && fabs(number) <= MOST ? (int64_t)number : missing;
 }
 
-void mobile_json_copy(const char *text, char *copy, size_t size)
-{
-    size_t length = utf8_prefix(text, size - 1);
-    memcpy(copy, text, length);
-    copy[length] = '\0';
-}
-
 static void put_sim(struct json_writer *json, const struct json *card, unsigned *slots)
 {
     enum { MOST_BYTES = 64 };
@@ -62,8 +55,8 @@ static void put_sim(struct json_writer *json, const struct json *card, unsigned 
     if (slot < 1 || slot > MESSAGE_MAX_SIM || *slots & 1u << slot)
         return;
     *slots |= 1u << slot;
-    mobile_json_copy(mobile_json_text(card, "carrierName"), carrier, sizeof(carrier));
-    mobile_json_copy(mobile_json_text(card, "phoneNumber"), number, sizeof(number));
+    utf8_copy(mobile_json_text(card, "carrierName"), carrier, sizeof(carrier));
+    utf8_copy(mobile_json_text(card, "phoneNumber"), number, sizeof(number));
     json_begin_object(json, NULL);
     json_put_integer(json, "slot", slot);
     if (*carrier)

@@ -18,7 +18,4 @@ int64_t mobile_json_integer(const struct json *object, const char *name, int64_t
    frees; NULL: it says nothing. */
 char *mobile_json_sims(const struct json *sim_cards, unsigned *slots);
 
-/* Copies a text, and cuts it between characters. */
-void mobile_json_copy(const char *text, char *copy, size_t size);
-
 #endif

@@ -13,13 +13,11 @@
 /* Below 100, from which on the app ignores its own pauses. */
 enum { HIGH_PRIORITY = 50, LOW_PRIORITY = -50 };
 
-/* The app sends nothing from then on: what it did not report by its horizon is `unknown`. */
 static int64_t valid_until_ms(const struct http_exchange *exchange, const struct message *message)
 {
-    int64_t horizon_ms = message->reached_at_ms[MESSAGE_ACCEPTED] +
-                         exchange->api->settings->report_horizon_hours * 3600 * 1000;
-    int64_t expires_at_ms = message->options.expires_at_ms;
-    return expires_at_ms != 0 ? MIN(expires_at_ms, horizon_ms) : horizon_ms;
+    return polled_valid_until_ms(message->reached_at_ms[MESSAGE_ACCEPTED],
+                                 message->options.expires_at_ms,
+                                 exchange->api->settings->report_horizon_hours * 3600 * 1000);
 }
 
 static void put_listing(const struct http_exchange *exchange, struct json_writer *json,

@@ -4,37 +4,14 @@
 #include "api-fcgi/server/api.h"
 #include "api-fcgi/smsgate/mobile.h"
 #include "api-fcgi/smsgate/mobile_access.h"
-#include "api-fcgi/smsgate/mobile_failure.h"
 #include "api-fcgi/smsgate/mobile_json.h"
+#include "api-fcgi/smsgate/mobile_report.h"
 #include "api-fcgi/smsgate/smsgate_error.h"
 #include "common/base/fail_point.h"
 #include "common/base/jitter.h"
-#include "common/model/polled_app.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* False: the app has no such state. */
-static bool take_state(const char *state, struct store_report *report)
-{
-    static const struct {
-        const char *state;
-        enum message_status status;
-    } states[] = {
-        {"Pending", MESSAGE_ACCEPTED},    {"Cancelling", MESSAGE_ACCEPTED},
-        {"Processed", MESSAGE_SENDING},   {"Sent", MESSAGE_SENT},
-        {"Delivered", MESSAGE_DELIVERED}, {"Failed", MESSAGE_FAILED},
-        {"Cancelled", MESSAGE_CANCELLED},
-    };
-    for (size_t i = 0; i < ARRAY_LENGTH(states); i++) {
-        if (strcmp(states[i].state, state) == 0) {
-            report->status = states[i].status;
-            report->confirms = states[i].status == MESSAGE_ACCEPTED;
-            return true;
-        }
-    }
-    return false;
-}
 
 /* A message has one recipient. */
 static const char *error_of(const struct json *element)
@@ -50,13 +27,11 @@ static bool take_report(const struct json *element, const struct device_token *t
 {
     *report = (struct store_report){.seq = -1, .jitter = jitter_next(random)};
     if (!json_is_object(element) ||
-        !polled_wire_id_parse(mobile_json_text(element, "id"), &report->ref) ||
-        !take_state(mobile_json_text(element, "state"), report))
+        !mobile_report_read(mobile_json_text(element, "id"), mobile_json_text(element, "state"),
+                            error_of(element), report))
         return false;
     strcpy(report->holder.device_id, token->device_id);
     device_token_journal(token, &report->holder.journal);
-    if (report->status == MESSAGE_FAILED)
-        mobile_failure_classify(error_of(element), report);
     return true;
 }
 

@@ -116,3 +116,10 @@ size_t utf8_prefix(const char *text, size_t most)
         return (size_t)(p - text);
     return whole > 0 ? whole : points;
 }
+
+void utf8_copy(const char *text, char *copy, size_t size)
+{
+    size_t length = utf8_prefix(text, size - 1);
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+}

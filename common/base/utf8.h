@@ -32,4 +32,7 @@ void utf8_trim(char *text);
    Unicode's annex 29 that occur in device names. A character of more than `most` bytes is cut between code points. */
 size_t utf8_prefix(const char *text, size_t most);
 
+/* Into `size` bytes, with the NUL; a text that is too long is cut as by utf8_prefix. */
+void utf8_copy(const char *text, char *copy, size_t size);
+
 #endif

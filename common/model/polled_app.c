@@ -22,6 +22,12 @@ size_t polled_app_window(unsigned version, size_t window)
     return is_of_one ? 1 : window;
 }
 
+int64_t polled_valid_until_ms(int64_t listed_at_ms, int64_t expires_at_ms, int64_t horizon_ms)
+{
+    int64_t until_ms = listed_at_ms + horizon_ms;
+    return expires_at_ms != 0 ? MIN(expires_at_ms, until_ms) : until_ms;
+}
+
 enum { HEX_DIGITS = 2 * MESSAGE_ID_BYTES };
 
 void polled_wire_id_format(const struct message_ref *ref, char text[POLLED_WIRE_ID_SIZE])

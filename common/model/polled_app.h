@@ -21,6 +21,10 @@ unsigned polled_app_version(const char *user_agent);
    one twice when another arrives meanwhile. */
 size_t polled_app_window(unsigned version, size_t window);
 
+/* Until when the app may send what it was first listed then. What it has not reported by the horizon is `unknown`.
+   `expires_at_ms`: 0: never. */
+int64_t polled_valid_until_ms(int64_t listed_at_ms, int64_t expires_at_ms, int64_t horizon_ms);
+
 /*
  * A message and its attempt as one name: 32 hexadecimal digits, a hyphen and the attempt. An app sends what it knows by its
  * name once, so that another attempt needs another name, and a late report of an earlier one cannot be taken for one of this.

@@ -165,6 +165,9 @@ static void end_poll(struct host *host, enum error result, int64_t now_ms)
 {
     if (!host->poll)
         return;
+    if (result != ERROR_NONE && host->poll_state == POLL_HAS_RUN)
+        store_event_page_fini(
+            &host->poll->moves); /* nobody else does, as it seems to have failed */
     host->poll = NULL;
     broker_polled(host->broker, result, now_ms);
 }

@@ -11,8 +11,6 @@
 
 enum { PAGE = 2 /* messages of a batch, in a page of its cancelling */ };
 
-enum fate { FATE_ANSWERED, FATE_KILLED, FATE_ANSWER_LOST };
-
 /* ---- Requests ---- */
 
 static void schedule(struct world *world, int64_t in_ms, enum client_step step, unsigned about)
@@ -79,15 +77,14 @@ static struct message_id batch_id_of(const struct world *world, const struct req
 
 /* ---- The API ---- */
 
-static enum fate draw_fate(struct world *world)
+enum fate clients_draw_fate(struct world *world)
 {
     if (world->recovering || !random_chance(&world->random, world->conditions.lost_answers))
         return FATE_ANSWERED;
     return random_chance(&world->random, 500) ? FATE_KILLED : FATE_ANSWER_LOST;
 }
 
-/* Runs a write in a transaction of its own. */
-static void run(struct world *world, struct store_write *write, enum fate fate)
+void clients_run(struct world *world, struct store_write *write, enum fate fate)
 {
     if (world->store_trouble != ERROR_NONE) {
         write->result = world->store_trouble;
@@ -101,7 +98,7 @@ static void run(struct world *world, struct store_write *write, enum fate fate)
         world_commit_transaction(world);
 }
 
-static void ring(struct world *world)
+void clients_ring(struct world *world)
 {
     if (!random_chance(&world->random, world->conditions.lost_doorbells))
         world_schedule(world, random_between(&world->random, 0, 5),
@@ -160,7 +157,7 @@ static void take_answer(struct world *world, struct request *request, unsigned f
             violate(world, "K1: request %u created message %d, and the answer names message %u",
                     index_of(world, request), request->first, first);
     } else {
-        ring(world);
+        clients_ring(world);
     }
     request->told = (int)first;
     for (unsigned i = first; i < first + request->count; i++)
@@ -209,7 +206,7 @@ static void find_answer(struct world *world, struct request *request,
                         struct store_idempotency *idempotency)
 {
     struct store_write write = {.verb = STORE_FIND_ANSWER, .find_answer.idempotency = idempotency};
-    run(world, &write, FATE_ANSWERED);
+    clients_run(world, &write, FATE_ANSWERED);
     if (write.result == ERROR_NONE && idempotency->replayed)
         take_answer(world, request, 0, idempotency);
     else if (write.result == ERROR_NONE && request->first != NOBODY)
@@ -246,12 +243,12 @@ static void post(struct world *world, struct request *request, unsigned first,
                                 .enqueue = {.message = &message,
                                             .ignores_opt_out = request->ignores_opt_out,
                                             .idempotency = idempotency}};
-    enum fate fate = draw_fate(world);
+    enum fate fate = clients_draw_fate(world);
     bool is_late_key = idempotency && world->broken == MUTATION_KEY_OUTSIDE_TRANSACTION &&
                        request->first == NOBODY;
     if (is_late_key)
         write.enqueue.idempotency = NULL;
-    run(world, &write, fate);
+    clients_run(world, &write, fate);
     if (is_late_key)
         keep_late(world, &write, fate, idempotency);
     complete(world, request, &write, first, fate, idempotency);
@@ -264,7 +261,7 @@ static void post_in_pieces(struct world *world, struct store_write *batch, enum 
         struct store_write write = {.verb = STORE_ENQUEUE,
                                     .enqueue.message = &batch->enqueue_batch.messages[i]};
         write.enqueue.ignores_opt_out = batch->enqueue_batch.ignores_opt_out;
-        run(world, &write, fate == FATE_KILLED && i == 0 ? FATE_ANSWERED : fate);
+        clients_run(world, &write, fate == FATE_KILLED && i == 0 ? FATE_ANSWERED : fate);
         batch->result = write.result;
     }
 }
@@ -281,13 +278,13 @@ static void post_batch(struct world *world, struct request *request, unsigned fi
                           .ignores_opt_out = request->ignores_opt_out,
                           .idempotency = idempotency},
     };
-    enum fate fate = draw_fate(world);
+    enum fate fate = clients_draw_fate(world);
     for (unsigned i = 0; i < request->count; i++)
         messages[i].id = message_id_of(first + i);
     if (world->broken == MUTATION_BATCH_IN_PIECES)
         post_in_pieces(world, &write, fate);
     else
-        run(world, &write, fate);
+        clients_run(world, &write, fate);
     world->counts->batches++;
     complete(world, request, &write, first, fate, idempotency);
 }
@@ -340,13 +337,13 @@ static void resend(struct world *world, struct request *request, unsigned number
                                            .ignores_opt_out = request->ignores_opt_out,
                                            .message = &message,
                                            .idempotency = idempotency}};
-    enum fate fate = draw_fate(world);
+    enum fate fate = clients_draw_fate(world);
     enum message_status before = world->records[request->old].status;
     int created = request->first;
     if (random_chance(&world->random, 300))
         write.resend.expires_at_ms = world_wall_ms(world) +
                                      random_between(&world->random, 1, 120000);
-    run(world, &write, fate);
+    clients_run(world, &write, fate);
     message_fini(&message);
     complete(world, request, &write, number, fate, idempotency);
     if (request->first != created)
@@ -430,7 +427,7 @@ static void commit_late(struct world *world, struct request *request)
 {
     struct message message = {.id = message_id_of((unsigned)request->told)};
     struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
-    run(world, &write, FATE_ANSWERED);
+    clients_run(world, &write, FATE_ANSWERED);
     if (write.result == ERROR_NONE)
         note_created(world, request, (unsigned)request->told);
 }
@@ -448,13 +445,13 @@ static void note_revoked(struct world *world)
 static void cancel_one(struct world *world, unsigned number)
 {
     struct store_write write = {.verb = STORE_CANCEL, .cancel.id = message_id_of(number)};
-    run(world, &write, FATE_ANSWERED);
+    clients_run(world, &write, FATE_ANSWERED);
     if (write.result != ERROR_NONE)
         return;
     TRACE(world, "message %u: %s", number,
           write.cancel.asked ? "its phone must cancel it" : "is cancelled");
     note_revoked(world);
-    ring(world);
+    clients_ring(world);
 }
 
 /* A page; others follow. */
@@ -465,13 +462,13 @@ static void cancel_batch(struct world *world, struct request *request)
                                                  .after = request->cancel_after,
                                                  .limit = PAGE}};
     const struct store_cancel_batch *cancel = &write.cancel_batch;
-    run(world, &write, FATE_ANSWERED);
+    clients_run(world, &write, FATE_ANSWERED);
     if (write.result != ERROR_NONE)
         return;
     TRACE(world, "of the batch of request %u, %zu are cancelled, %zu asked for, %zu too late",
           index_of(world, request), cancel->cancelled, cancel->asked, cancel->too_late);
     note_revoked(world);
-    ring(world);
+    clients_ring(world);
     request->cancel_after = cancel->after;
     request->cancel_seen += (unsigned)(cancel->cancelled + cancel->asked + cancel->too_late);
     if (cancel->more)

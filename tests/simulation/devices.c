@@ -113,8 +113,8 @@ const char *devices_sims_text(struct phone *phone, char text[DEVICES_SIMS_SIZE])
 void devices_tell_sims(struct world *world, struct phone *phone)
 {
     char sims[DEVICES_SIMS_SIZE], text[DEVICES_SIMS_SIZE + 80];
-    if (!phone->tells_sims || phone->told_sims == phone->sims || phone->current == NOBODY ||
-        !world->connections[phone->current].greeted)
+    if (phone->polled || !phone->tells_sims || phone->told_sims == phone->sims ||
+        phone->current == NOBODY || !world->connections[phone->current].greeted)
         return;
     snprintf(text, sizeof(text), "{\"type\":\"device_update\",\"info\":{\"battery_level\":80%s}}",
              devices_sims_text(phone, sims));
@@ -126,6 +126,8 @@ void devices_change_sims(struct world *world, unsigned index)
     struct phone *phone = &world->phones[index];
     phone->sims = random_below(&world->random, 1 << MOST_SIMS) << 1;
     TRACE(world, "phone-%u has the SIMs %x", index, phone->sims);
+    if (phone->polled) /* it tells when it starts */
+        phone_kill(world, index);
     devices_tell_sims(world, phone);
 }
 

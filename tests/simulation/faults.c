@@ -96,6 +96,7 @@ void faults_init(struct world *world)
     draw_conditions(world);
     draw_options(world);
     draw_limits(world);
+    polled_init(world);
     world->phone_count = (unsigned)random_between(&world->random, 1, MOST_PHONES);
     for (unsigned i = 0; i < world->phone_count; i++)
         phone_init(world, i);
@@ -241,6 +242,7 @@ void faults_end(struct world *world)
         set_clock(world, RIGHT_MS - world->wall_offset_ms);
     for (unsigned i = 0; i < world->phone_count; i++) {
         world->phones[i].no_sim = false;
+        polled_recovers(world, &world->phones[i]);
         phone_changes_credit(world, i);
         if (world->conditions.decisions > 0)
             world_schedule(world, random_between(&world->random, 0, 20000),

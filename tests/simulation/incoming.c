@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_SIZE = 16, AGAIN_MS = 60000 };
+enum { AGAIN_MS = 60000 };
 
-static void text_of(const struct world *world, unsigned number, char text[TEXT_SIZE])
+static void text_of(const struct world *world, unsigned number, char text[INCOMING_TEXT_SIZE])
 {
     enum keyword keyword = world->incoming[number].keyword;
     if (keyword == KEYWORD_NONE)
-        snprintf(text, TEXT_SIZE, "sms %u", number);
+        snprintf(text, INCOMING_TEXT_SIZE, "sms %u", number);
     else
         strcpy(text, keyword == KEYWORD_STOP ? "STOP" : "START");
 }
@@ -33,11 +33,21 @@ static unsigned number_in(const char *frame)
     return found ? (unsigned)strtoul(found + sizeof(member) - 1, NULL, 10) : MOST_INCOMING;
 }
 
+void incoming_sms_of(const struct world *world, unsigned number, struct incoming_sms *sms,
+                     char text[INCOMING_TEXT_SIZE])
+{
+    text_of(world, number, text);
+    *sms = (struct incoming_sms){.received_at_ms = number * 1000, .text = text, .segments = 1};
+    device_id_of(world->incoming[number].phone, sms->device_id);
+    snprintf(sms->received_id, sizeof(sms->received_id), "r-%u", number);
+    strcpy(sms->sender, sender_of(world, number));
+}
+
 /* ---- A phone ---- */
 
 static void send(struct world *world, unsigned connection, unsigned number)
 {
-    char frame[200], text[TEXT_SIZE];
+    char frame[200], text[INCOMING_TEXT_SIZE];
     text_of(world, number, text);
     snprintf(frame, sizeof(frame),
              "{\"type\":\"sms_received\",\"received_id\":\"r-%u\",\"from\":\"%s\",\"message\":"
@@ -46,9 +56,11 @@ static void send(struct world *world, unsigned connection, unsigned number)
     link_send_up(world, connection, FLYING_TEXT, strdup(frame));
 }
 
-static void send_on_current(struct world *world, const struct phone *phone, unsigned number)
+static void send_on_current(struct world *world, struct phone *phone, unsigned number)
 {
-    if (phone->current != NOBODY && world->connections[phone->current].greeted)
+    if (phone->polled)
+        polled_posts(world, phone, number);
+    else if (phone->current != NOBODY && world->connections[phone->current].greeted)
         send(world, (unsigned)phone->current, number);
 }
 
@@ -81,7 +93,7 @@ static void arrives(struct world *world, struct phone *phone, unsigned what)
     journal->incoming[journal->incoming_count++] = number;
     if (phone_dies_here(world, phone))
         return;
-    if (phone->assured) {
+    if (phone->assured || phone->polled) {
         phone->disk = phone->memory;
         world->incoming[number].journaled = true;
         TRACE(world, "phone-%u has journaled incoming SMS %u", phone->index, number);
@@ -90,17 +102,21 @@ static void arrives(struct world *world, struct phone *phone, unsigned what)
         send_on_current(world, phone, number);
 }
 
+bool incoming_is_kept(const struct phone *phone, unsigned number)
+{
+    return find(&phone->memory, number) < phone->memory.incoming_count;
+}
+
 void incoming_event(struct world *world, const struct event *event)
 {
     struct phone *phone = &world->phones[event->subject];
     if (event->a == 0)
         arrives(world, phone, event->b);
-    else if (event->generation == phone->incarnation &&
-             find(&phone->memory, event->a - 1) < phone->memory.incoming_count)
+    else if (event->generation == phone->incarnation && incoming_is_kept(phone, event->a - 1))
         send_on_current(world, phone, event->a - 1);
 }
 
-static void forget(struct world *world, struct phone *phone, unsigned number)
+void incoming_forget(struct world *world, struct phone *phone, unsigned number)
 {
     struct journal *journal = &phone->memory;
     unsigned place = find(journal, number);
@@ -108,7 +124,7 @@ static void forget(struct world *world, struct phone *phone, unsigned number)
         return;
     memmove(&journal->incoming[place], &journal->incoming[place + 1],
             (--journal->incoming_count - place) * sizeof(journal->incoming[0]));
-    if (phone->assured && !phone_dies_here(world, phone))
+    if ((phone->assured || phone->polled) && !phone_dies_here(world, phone))
         phone->disk = phone->memory;
 }
 
@@ -116,7 +132,7 @@ void incoming_receives(struct world *world, struct phone *phone, const char *tex
 {
     unsigned number = number_in(text);
     if (frame_is(text, "sms_received_ack"))
-        forget(world, phone, number);
+        incoming_forget(world, phone, number);
     else if (frame_is(text, "error") && number != MOST_INCOMING) /* it was refused */
         world_schedule(world, random_between(&world->random, 1, AGAIN_MS),
                        (struct event){.type = EVENT_PHONE_RECEIVES,
@@ -159,7 +175,7 @@ bool incoming_is_settled(const struct world *world)
 /* How often it is stored. */
 static void check_once(struct world *world, unsigned number, bool is_expected)
 {
-    char text[TEXT_SIZE];
+    char text[INCOMING_TEXT_SIZE];
     text_of(world, number, text);
     unsigned count = world_store_count_incoming(&world->store, world->incoming[number].phone,
                                                 number, text);
@@ -171,9 +187,14 @@ static void check_once(struct world *world, unsigned number, bool is_expected)
                 world->incoming[number].phone, count);
 }
 
+void incoming_check_stored(struct world *world, unsigned number)
+{
+    check_once(world, number, true);
+}
+
 void incoming_check_ack(struct world *world, const char *text)
 {
-    check_once(world, number_in(text), true);
+    incoming_check_stored(world, number_in(text));
 }
 
 void incoming_check_end(struct world *world)

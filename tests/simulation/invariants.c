@@ -4,10 +4,11 @@
  *
  *   I1  an id that a client was given is in the store, whatever was killed
  *   I2  a message reaches a radio at most once, not counting attempts with proof that nothing was sent; the frame of a
- *       basic phone is written once
+ *       basic phone is written once. SMSGate's app may send again what it does not know it sent: the same phone, in the
+ *       same attempt; and what a restored backup has as not sent
  *   I3  an offer on the wire was committed before: dispatched, to that phone, with that attempt
- *   I4  a release, or a basic phone's frame, was committed before: accepted; and without such proof no other phone has
- *       the release of that message
+ *   I4  a release, a basic phone's frame, or what is listed to a polled one, was committed before: accepted; and without such
+ *       proof no other phone has the release of that message
  *   I5  every transition is in the table, and has one event
  *   I6  a message returns to the queue only from an offer, or with proof
  *   I7  each dispatch raises the attempt by one; nothing else changes it
@@ -18,6 +19,10 @@
  *   I12 a report is on disk before it is acknowledged
  *   C1  a message that the gateway has cancelled is never sent; after a cancel request that waits for a phone's answer, the
  *       message is not given to a phone again
+ *   L1  a message is listed to the registration that it was given to
+ *   L2  it is listed no more once a report is on disk, but to be cancelled
+ *   L3  it is listed as valid until its deadline, and no longer than the gateway waits for its report
+ *   L4  it is listed to be cancelled only to an app that understands, and then not to be sent
  *   R1  an older connection never replaces a phone's newest one
  *   D1  a dropped offer belongs to no phone: the store does not expect that phone to send it
  *   S1  a message is not dispatched before its send_at, nor does it come by such a clock as in E1
@@ -93,6 +98,17 @@ static bool was_taken(const struct record *record)
     return false;
 }
 
+/* And its phone knows, and has not said otherwise before: SMSGate's app may do both. */
+static bool was_taken_for_sure(const struct record *record)
+{
+    for (unsigned i = 0; i < record->submit_count; i++) {
+        const struct submit *submit = &record->submits[i];
+        if (submit->taken && !submit->unnoted && !submit->too_late)
+            return true;
+    }
+    return false;
+}
+
 static void check_return(struct world *world, const struct change *change)
 {
     struct record *record = &world->records[change->message];
@@ -101,7 +117,11 @@ static void check_return(struct world *world, const struct change *change)
                                              change->attempt);
     if (change->from == MESSAGE_DISPATCHED)
         return;
-    if (basic ? record->new_sms_count > 0 : !submit || !submit->proved)
+    bool proved = record->attempts[change->attempt].polled
+                      ? record->attempts[change->attempt].claims_nothing
+                  : basic ? record->new_sms_count == 0
+                          : submit && submit->proved;
+    if (!proved)
         violate(world, "I6: message %u is queued again without proof that nothing was sent",
                 change->message);
     record->attempts[change->attempt].proved = true;
@@ -114,7 +134,8 @@ static void check_unknown(struct world *world, const struct change *change)
     int64_t silence_ms = world->now_ms - change->moved_at_ms + world->small_jumps_ms;
     bool asked = record->attempts[change->attempt].reports & 1u << MESSAGE_UNKNOWN;
     const struct submit *submit = radio_find(world, change->message, phone->index, change->attempt);
-    bool wiped = !message_id_equal(&change->journal, &phone->disk.epoch) || !phone->assured;
+    bool wiped = !message_id_equal(&change->journal, &phone->disk.epoch) ||
+                 (!phone->assured && !phone->polled);
     /* A greeting from before the wipe may come so late, on a connection that nobody has replaced,
        that it looks like another one. Nothing was sent, or it is reported. */
     if (phone->wiped_at_ms > 0 && world->now_ms - phone->wiped_at_ms < LATE_GREETING_MS)
@@ -137,6 +158,7 @@ static void note_attempt(struct world *world, const struct change *change)
         record->attempts[change->attempt].device = change->device;
         record->attempts[change->attempt].journal = change->journal;
         record->attempts[change->attempt].basic = message_id_equal(&change->journal, &no_journal);
+        record->attempts[change->attempt].polled = polled_api_gave(&change->journal);
         if (record->revoke_promised)
             violate(world, "C1: message %u is given to a phone again after its cancel request",
                     change->message);
@@ -145,6 +167,7 @@ static void note_attempt(struct world *world, const struct change *change)
         record->attempts[change->attempt].dispatched = true;
     else
         record->attempts[change->attempt].accepted = true;
+    record->attempts[change->attempt].accepted_ms = world->store.wall_ms;
 }
 
 void invariants_check_transition(struct world *world, const struct change *change)
@@ -178,12 +201,11 @@ void invariants_check_transition(struct world *world, const struct change *chang
     if (change->to == MESSAGE_DISPATCHED || change->to == MESSAGE_ACCEPTED)
         note_attempt(world, change);
     options_check_transition(world, change);
-    bool taken = was_taken(record);
-    if ((change->to == MESSAGE_SENT || change->to == MESSAGE_DELIVERED) && !taken)
+    if ((change->to == MESSAGE_SENT || change->to == MESSAGE_DELIVERED) && !was_taken(record))
         violate(world, "I9: message %u is %s, and was not", change->message, name(change->to));
     if ((change->to == MESSAGE_QUEUED || change->to == MESSAGE_CANCELLED ||
          change->to == MESSAGE_EXPIRED || change->from == MESSAGE_QUEUED) &&
-        taken)
+        was_taken_for_sure(record))
         violate(world, "I9: message %u was sent and is %s", change->message, name(change->to));
     record->cancelled |= change->to == MESSAGE_CANCELLED && change->from < MESSAGE_ACCEPTED;
     record->status = change->to;
@@ -217,7 +239,8 @@ static void check_offer(struct world *world, unsigned phone, unsigned message, u
                 attempt);
 }
 
-static void check_release(struct world *world, unsigned phone, unsigned message, unsigned attempt)
+void invariants_check_release(struct world *world, unsigned phone, unsigned message,
+                              unsigned attempt)
 {
     struct record *record = &world->records[message];
     if (attempt >= MOST_ATTEMPTS || !record->attempts[attempt].accepted ||
@@ -287,7 +310,7 @@ void invariants_check_frame(struct world *world, unsigned phone, const char *tex
     if (frame_is(text, "offer"))
         check_offer(world, phone, message, attempt);
     if (frame_is(text, "release"))
-        check_release(world, phone, message, attempt);
+        invariants_check_release(world, phone, message, attempt);
     if (frame_is(text, "new_sms"))
         check_new_sms(world, phone, message);
     if (frame_is(text, "drop"))
@@ -304,11 +327,18 @@ void invariants_check_close(struct world *world, unsigned index, enum error erro
 
 /* ---- At a radio ---- */
 
-void invariants_check_submit(struct world *world, unsigned phone, unsigned message)
+void invariants_check_submit(struct world *world, unsigned phone, unsigned message,
+                             unsigned attempt)
 {
     const struct record *record = &world->records[message];
+    struct phone *sender = &world->phones[phone];
+    const struct held *held = polled_find(&sender->app, message, attempt);
+    if (sender->polled && held && held->is_old)
+        return;
     for (unsigned i = 0; i < record->submit_count; i++) {
-        if (!record->submits[i].proved)
+        const struct submit *submit = &record->submits[i];
+        bool may_again = submit->unnoted && submit->phone == phone && submit->attempt == attempt;
+        if (!submit->proved && !may_again)
             violate(world, "I2: message %u is handed to a radio again, that of phone-%u", message,
                     phone);
     }
@@ -356,7 +386,8 @@ void invariants_check_end(struct world *world)
             violate(world, "I10: message %u is still %s, %lld s after the last fault", i,
                     name(row.status),
                     (long long)(world->now_ms - world->recovering_since_ms) / 1000);
-        if (was_taken(record) && (row.status == MESSAGE_CANCELLED || row.status == MESSAGE_EXPIRED))
+        if (was_taken_for_sure(record) &&
+            (row.status == MESSAGE_CANCELLED || row.status == MESSAGE_EXPIRED))
             violate(world, "I9: message %u was sent and is %s", i, name(row.status));
     }
 }

@@ -102,6 +102,7 @@ int link_open(struct world *world, unsigned phone)
             .generation = connection->generation,
             .phone = phone,
             .assured = world->phones[phone].assured,
+            .polled = world->phones[phone].polled,
             .phone_is_open = true,
             .is_opening = true,
         };
@@ -109,6 +110,19 @@ int link_open(struct world *world, unsigned phone)
         return (int)i;
     }
     return NOBODY;
+}
+
+static bool open_session(struct world *world, struct connection *connection, const char *device_id)
+{
+    const struct registration *registration = &world->phones[connection->phone].app.of_stream;
+    if (connection->polled)
+        return polled_api_knows(world, registration) &&
+               broker_stream_opened(world->host.broker, device_id, registration->token_id,
+                                    &registration->journal, world->now_ms, &connection->session);
+    return broker_session_opened(world->host.broker, device_id, "",
+                                 connection->assured ? &device_protocol_assured
+                                                     : &device_protocol_basic,
+                                 world->now_ms, &connection->session);
 }
 
 void link_establish(struct world *world, unsigned index)
@@ -122,10 +136,7 @@ void link_establish(struct world *world, unsigned index)
     }
     device_id_of(connection->phone, device_id);
     if (!world->host.broker || broker_check_admission(world->host.broker) != ERROR_NONE ||
-        !broker_session_opened(world->host.broker, device_id, "",
-                               connection->assured ? &device_protocol_assured
-                                                   : &device_protocol_basic,
-                               world->now_ms, &connection->session)) {
+        !open_session(world, connection, device_id)) {
         link_phone_notices(world, index);
         return;
     }

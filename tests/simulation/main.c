@@ -110,6 +110,8 @@ static void print_counts(const struct counts *counts, double seconds)
     SHOW(steps);
     SHOW(messages);
     SHOW(frames);
+    SHOW(listings);
+    SHOW(registrations);
     SHOW(submits);
     SHOW(incoming);
     SHOW(opt_outs);

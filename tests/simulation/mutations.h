@@ -51,7 +51,26 @@
     MUTATION(EVENT_LOST, "event-lost", "the event of a report is missing in the sequence")         \
     MUTATION(BATCH_FINISHED_EARLY, "batch-finished-early",                                         \
              "a batch is told to be finished when one of its messages is")                         \
-    MUTATION(PHONE_SENDS_EXPIRED, "phone-sends-expired", "a phone sends what has expired")
+    MUTATION(PHONE_SENDS_EXPIRED, "phone-sends-expired", "a phone sends what has expired")         \
+    MUTATION(LISTED_BEFORE_COMMIT, "listed-before-commit",                                         \
+             "a polled phone is listed a message before its commit")                               \
+    MUTATION(LISTED_AFTER_REPORT, "listed-after-report",                                           \
+             "a polled phone is listed again what it has reported on")                             \
+    MUTATION(LISTED_TO_ANOTHER, "listed-to-another",                                               \
+             "what one registration accepted is listed to the next one")                           \
+    MUTATION(LISTED_TOO_LONG, "listed-too-long",                                                   \
+             "a polled phone is not told when a message expires")                                  \
+    MUTATION(CANCELLING_TO_OLD_APP, "cancelling-to-old-app",                                       \
+             "an app that would send it is listed what is to be cancelled")                        \
+    MUTATION(SEVERAL_TO_APP_OF_ONE, "several-to-app-of-one",                                       \
+             "an app that may send twice is listed several messages")                              \
+    MUTATION(ACCEPTED_TAKEN_BACK, "accepted-taken-back",                                           \
+             "what a polled phone has fetched returns to the queue")                               \
+    MUTATION(PROOF_OF_ONE_PART, "proof-of-one-part",                                               \
+             "the code of one part of a message proves that nothing was sent")                     \
+    MUTATION(REPORTED_BEFORE_COMMIT, "reported-before-commit",                                     \
+             "a polled phone's report is answered before the commit")                              \
+    MUTATION(APP_SENDS_KNOWN, "app-sends-known", "an app sends what is on its list already")
 
 enum mutation {
     MUTATION_NONE,

@@ -72,7 +72,9 @@ static void check_expired(struct world *world, const struct change *change)
     const struct record *record = &world->records[change->message];
     bool is_reported = record->attempts[change->attempt].reports & 1u << MESSAGE_EXPIRED;
     world->counts->expired++;
-    if (options->expires_at_ms == 0)
+    /* An app is told a time of which its gateway waits no longer for a report. */
+    bool is_apps = record->attempts[change->attempt].polled && is_reported;
+    if (options->expires_at_ms == 0 && !is_apps)
         violate(world, "E1: message %u expires, which nobody asked for", change->message);
     if (change->from != MESSAGE_QUEUED && change->from != MESSAGE_DISPATCHED) {
         if (!is_reported)
@@ -144,6 +146,8 @@ bool phone_has_time(const struct world *world, const struct phone *phone, int64_
 void options_check_submit(struct world *world, const struct phone *phone, unsigned message)
 {
     int64_t expires_at_ms = world->store.options[message].expires_at_ms;
-    if (expires_at_ms != 0 && !phone->ignores_options && phone_clock_ms(world) >= expires_at_ms)
+    int64_t race_ms = phone->polled ? POLLED_RACE_MS : 0;
+    if (expires_at_ms != 0 && !(phone->ignores_options && !phone->polled) &&
+        phone_clock_ms(world) > expires_at_ms + race_ms - (race_ms == 0))
         violate(world, "E1: phone-%u sends message %u, which has expired", phone->index, message);
 }

@@ -23,6 +23,7 @@ static void draw_behaviour(struct world *world, struct phone *phone)
 {
     struct random *random = &world->random;
     phone->assured = random_chance(random, 700);
+    phone->polled = false;
     phone->reads_older = random_chance(random, 300);
     phone->notices_silence = random_chance(random, 800);
     phone->slow_ms = random_chance(random, 150) ? 4000 : 0;
@@ -40,6 +41,9 @@ void phone_init(struct world *world, unsigned index)
     phone->current = phone->older = NOBODY;
     new_journal(phone);
     draw_behaviour(world, phone);
+    phone->polled = polled_draw(world);
+    if (phone->polled)
+        polled_install(world, phone);
     world_schedule(world, random_between(&world->random, 0, 2000),
                    (struct event){.type = EVENT_PHONE_START, .subject = index});
 }
@@ -53,7 +57,14 @@ void phone_start(struct world *world, unsigned index)
     phone->incarnation++;
     phone->wait_ms = 500;
     phone->memory = phone->disk;
-    TRACE(world, "phone-%u starts, %s", index, phone->assured ? "with a journal" : "basic");
+    TRACE(world, "phone-%u starts, %s", index,
+          phone->polled    ? "polled"
+          : phone->assured ? "with a journal"
+                           : "basic");
+    if (phone->polled) {
+        polled_starts(world, phone);
+        return;
+    }
     if (phone->assured)
         assured_starts(world, phone);
     phone_connect_later(world, index);
@@ -80,6 +91,8 @@ void phone_kill(struct world *world, unsigned index)
     phone->incarnation++;
     leave_all(world, phone);
     memset(phone->has_status, 0, sizeof(phone->has_status));
+    if (phone->polled)
+        polled_killed(world, phone);
     for (unsigned i = 0; i < MOST_MESSAGES; i++) {
         const struct journal_entry *entry = &phone->disk.entries[i];
         struct record *record = &world->records[i];
@@ -99,19 +112,30 @@ void phone_kill(struct world *world, unsigned index)
                    (struct event){.type = EVENT_PHONE_START, .subject = index});
 }
 
+/* Another app only where an operator has ended the token of the one before. */
+static void wipe_polled(struct world *world, struct phone *phone, bool polled)
+{
+    bool changes = world->polled.happen && random_chance(&world->polled.random, 200);
+    phone->polled = polled && changes ? !polled_api_revoke(world, phone)
+                                      : polled || (changes && polled_draw(world));
+    if (phone->polled)
+        polled_install(world, phone);
+}
+
 void phone_wipe(struct world *world, unsigned index)
 {
     struct phone *phone = &world->phones[index];
     phone_kill(world, index);
     TRACE(world, "phone-%u is wiped", index);
     world->counts->wipes++;
-    bool assured = phone->assured;
+    bool assured = phone->assured, polled = phone->polled;
     phone->wiped_at_ms = world->now_ms;
     incoming_wiped(world, index);
     new_journal(phone);
     draw_behaviour(world, phone);
     if (random_chance(&world->random, 800)) /* otherwise it may get another app */
         phone->assured = assured;
+    wipe_polled(world, phone, polled);
 }
 
 bool phone_dies_here(struct world *world, struct phone *phone)
@@ -127,7 +151,8 @@ bool phone_dies_here(struct world *world, struct phone *phone)
 void phone_connect_later(struct world *world, unsigned index)
 {
     struct phone *phone = &world->phones[index];
-    if (!phone->runs || phone->connects || phone->current != NOBODY)
+    if (!phone->runs || phone->connects || phone->current != NOBODY ||
+        (phone->polled && !phone->app.has_stream))
         return;
     phone->connects = true;
     int64_t wait_ms = phone->wait_ms * random_between(&world->random, 500, 1000) / 1000;
@@ -150,7 +175,7 @@ void phone_connects(struct world *world, unsigned index, bool second)
     phone->older = NOBODY;
     if (phone->current != NOBODY) {
         TRACE(world, "phone-%u connects a second time", index);
-        if (phone->reads_older)
+        if (phone->reads_older || phone->polled)
             phone->older = phone->current;
         else
             link_leave_phone(world, (unsigned)phone->current, false);
@@ -163,7 +188,9 @@ void phone_connects(struct world *world, unsigned index, bool second)
 void phone_opened(struct world *world, unsigned connection)
 {
     struct phone *phone = &world->phones[world->connections[connection].phone];
-    if (world->connections[connection].assured)
+    if (world->connections[connection].polled)
+        polled_connected(world, phone);
+    else if (world->connections[connection].assured)
         assured_greet(world, phone, connection);
     else
         basic_greet(world, phone, connection);
@@ -193,7 +220,8 @@ void phone_changes_credit(struct world *world, unsigned index)
 static void is_closed(struct world *world, struct phone *phone, unsigned connection)
 {
     /* Reports may still be sent, and they count. */
-    if (world->connections[connection].greeted && random_chance(&world->random, 500)) {
+    if (!phone->polled && world->connections[connection].greeted &&
+        random_chance(&world->random, 500)) {
         if (phone->assured)
             assured_send_reports(world, phone, connection);
         else
@@ -209,13 +237,16 @@ void phone_receives(struct world *world, unsigned connection, const struct flyin
     struct phone *phone = &world->phones[world->connections[connection].phone];
     switch (frame->kind) {
     case FLYING_PING:
-        link_send_up(world, connection, FLYING_PONG, NULL);
+        if (!world->connections[connection].polled) /* there it is a comment */
+            link_send_up(world, connection, FLYING_PONG, NULL);
         break;
     case FLYING_CLOSE:
         is_closed(world, phone, connection);
         break;
     case FLYING_TEXT:
-        if (phone->assured)
+        if (world->connections[connection].polled)
+            polled_receives(world, phone, frame->text);
+        else if (phone->assured)
             assured_receives(world, phone, connection, frame->text);
         else
             basic_receives(world, phone, connection, frame->text);

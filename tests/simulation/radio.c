@@ -32,7 +32,7 @@ void radio_submit(struct world *world, struct phone *phone, unsigned message, un
 {
     struct conditions *conditions = &world->conditions;
     struct record *record = &world->records[message];
-    invariants_check_submit(world, phone->index, message);
+    invariants_check_submit(world, phone->index, message, attempt);
     options_check_submit(world, phone, message);
     if (record->submit_count == MOST_SUBMITS)
         abort();

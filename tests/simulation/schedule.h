@@ -22,6 +22,7 @@ enum event_kind {
     EVENT_PHONE_RECEIVES, /* an SMS comes in, or is sent to the gateway again */
     EVENT_PHONE_SUBMITS,  /* hands a message to the radio */
     EVENT_RADIO,          /* the radio answers */
+    EVENT_APP,            /* something about a polled phone */
     EVENT_CLIENT,         /* a client queues or cancels a message */
     EVENT_FAULT,
 };

@@ -1,6 +1,7 @@
 #include "tests/simulation/store_mutations.h"
 
 #include "common/model/lane.h"
+#include "common/model/polled_app.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,6 +189,17 @@ static enum error release_message(struct world_store *store, struct store_write 
     return error;
 }
 
+/* As if the device had not fetched it. */
+static void take_back_accepted(struct world_store *store,
+                               const struct store_return_to_queue *request)
+{
+    const struct memory_message *message = memory_find_message(&store->tables, &request->ref.id);
+    if (message && message->row.status == MESSAGE_ACCEPTED &&
+        message->row.attempt == request->ref.attempt &&
+        table_find(&store->tables.polled, message->row.device_id))
+        force(store, message, MESSAGE_QUEUED);
+}
+
 static enum error return_to_queue(struct world_store *store, struct store_write *write)
 {
     bool hopeless = write->return_to_queue.hopeless;
@@ -195,6 +207,8 @@ static enum error return_to_queue(struct world_store *store, struct store_write 
         return ERROR_NONE;
     if (store->broken == MUTATION_HOPELESS_TRIED_AGAIN)
         write->return_to_queue.hopeless = false;
+    if (store->broken == MUTATION_ACCEPTED_TAKEN_BACK)
+        take_back_accepted(store, &write->return_to_queue);
     enum error error = world_store_run(store, write);
     write->return_to_queue.hopeless = hopeless;
     return error;
@@ -288,6 +302,46 @@ static enum error report(struct world_store *store, struct store_write *write)
     return memory_event_rows.insert(&store->database, &event, store->wall_ms);
 }
 
+/* ---- Polled phones ---- */
+
+/* In place, as above: what is changed is what the rule would have kept. */
+static void spoil_accepted(struct world_store *store, const struct store_poll_messages *poll)
+{
+    for (unsigned i = 0; i < MOST_MESSAGES; i++) {
+        struct memory_message *message = (struct memory_message *)world_store_find(store, i);
+        if (!message || message->row.status != MESSAGE_ACCEPTED ||
+            strcmp(message->row.device_id, poll->holder.device_id) != 0)
+            continue;
+        if (store->broken == MUTATION_LISTED_AFTER_REPORT)
+            message->row.report_seq = -1;
+        if (store->broken == MUTATION_LISTED_TO_ANOTHER)
+            message->row.journal = poll->holder.journal;
+    }
+}
+
+static enum error poll_messages(struct world_store *store, struct store_write *write)
+{
+    enum { BEFORE_TWICE = 1060999 };
+    struct store_poll_messages *poll = &write->poll_messages;
+    unsigned version = poll->app_version;
+    spoil_accepted(store, poll);
+    if (store->broken == MUTATION_CANCELLING_TO_OLD_APP)
+        poll->app_version = MAX(version, (unsigned)POLLED_APP_CANCELS);
+    if (store->broken == MUTATION_SEVERAL_TO_APP_OF_ONE && polled_app_window(version, 2) == 1)
+        poll->app_version = BEFORE_TWICE;
+    enum error error = world_store_run(store, write);
+    poll->app_version = version;
+    return error;
+}
+
+static enum error report_polled(struct world_store *store, struct store_write *write)
+{
+    for (size_t i = 0; i < write->report_polled.count; i++)
+        write->report_polled.reports[i].of_one_segment &= store->broken !=
+                                                          MUTATION_PROOF_OF_ONE_PART;
+    return world_store_run(store, write);
+}
+
 void store_mutations_of_message(const struct world_store *store, struct message *message)
 {
     int64_t *send_at_ms = &message->options.send_at_ms;
@@ -308,6 +362,8 @@ enum error store_mutations_run(struct world_store *store, struct store_write *wr
         [STORE_CANCEL_BATCH] = cancel_batch,
         [STORE_RECEIVE] = receive,
         [STORE_REPORT] = report,
+        [STORE_POLL_MESSAGES] = poll_messages,
+        [STORE_REPORT_POLLED] = report_polled,
     };
     bool is_broken = store->broken != MUTATION_NONE && own[write->verb];
     return is_broken ? own[write->verb](store, write) : world_store_run(store, write);

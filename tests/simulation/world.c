@@ -100,16 +100,18 @@ static void phone_event(struct world *world, const struct event *event)
         phone_connects(world, event->subject, false);
     if (event->type == EVENT_PHONE_SUBMITS && same && phone->assured)
         assured_submits(world, phone, message, attempt);
-    if (event->type == EVENT_PHONE_SUBMITS && same && !phone->assured)
+    if (event->type == EVENT_PHONE_SUBMITS && same && !phone->assured && !phone->polled)
         basic_submits(world, phone, message);
     if (event->type != EVENT_RADIO || !phone->runs)
         return;
     /* A phone that was killed may be told when it runs again, or never. */
     if (!same && random_chance(&world->random, 700))
         return;
-    if (phone->assured && attempt > 0)
+    if (phone->polled && attempt > 0)
+        polled_radio(world, phone, message, attempt, event->b);
+    else if (phone->assured && attempt > 0)
         assured_radio(world, phone, message, attempt, event->b);
-    if (!phone->assured && attempt == 0 && phone->seen[message])
+    if (!phone->assured && !phone->polled && attempt == 0 && phone->seen[message])
         basic_radio(world, phone, message, event->b);
 }
 
@@ -183,6 +185,9 @@ static void happen(struct world *world, const struct event *event)
     case EVENT_PHONE_SUBMITS:
     case EVENT_RADIO:
         phone_event(world, event);
+        break;
+    case EVENT_APP:
+        polled_event(world, event);
         break;
     case EVENT_CLIENT:
         clients_step(world, (enum client_step)event->a, event->b);

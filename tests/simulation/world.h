@@ -7,7 +7,7 @@
  *   world_store.c   the store, in memory; what is not committed is lost with the broker
  *   broker_host.c   carries out what the core wants; kills it, drains it, starts it again
  *   link.c          connections: frames on their way, in order, until the connection is cut
- *   phone*.c        phones with a journal and basic ones; radio.c what becomes of a text
+ *   phone*.c        phones with a journal, basic and polled ones (polled.h); radio.c what becomes of a text
  *   faults.c        the conditions of a seed, and its faults
  *   clients.c       requests, which are repeated when no answer came, and the invariants over them
  *   incoming.c      SMS that phones receive, and the invariants over them
@@ -21,6 +21,7 @@
 #define TESTS_SIMULATION_WORLD_H
 
 #include "common/base/buffer.h"
+#include "tests/simulation/polled.h"
 #include "tests/simulation/random.h"
 #include "tests/simulation/schedule.h"
 #include "tests/simulation/world_store.h"
@@ -40,6 +41,7 @@ enum {
     MOST_GROUPS = 3,
     MOST_SIMS = 2,
     DEVICES_SIMS_SIZE = 64,
+    INCOMING_TEXT_SIZE = 16,
 };
 
 /* ---- The broker ---- */
@@ -91,7 +93,7 @@ struct connection {
     bool used;
     unsigned generation;
     unsigned phone;
-    bool assured;
+    bool assured, polled;
     bool phone_is_open, broker_is_open;
     bool is_opening;
     bool greeted;    /* the phone was welcomed on it */
@@ -158,7 +160,7 @@ struct journal {
 
 struct phone {
     unsigned index;
-    bool assured;
+    bool assured, polled; /* neither: a basic one */
     bool runs;
     unsigned incarnation; /* one more with each start */
     struct journal memory, disk;
@@ -179,6 +181,8 @@ struct phone {
     bool tells_sims;
     unsigned sims, told_sims; /* bit N for slot N: those it has, and has told on this connection */
     unsigned ever_told;       /* bit N: it has told the set N */
+
+    struct app app; /* of a polled phone */
 
     struct decision decided; /* on disk */
     int64_t use_day;         /* while it has a limit of its own, what it was given: the day, */
@@ -204,6 +208,9 @@ struct submit {
     bool taken;       /* the network has it, or a part */
     bool proved;      /* the phone has journaled that nothing was sent */
     bool interrupted; /* the phone was killed before the radio had answered */
+    bool
+        unnoted; /* the app of a polled phone does not know that it has sent it, and may do so again */
+    bool too_late; /* it had said before that it was cancelled */
 };
 
 struct record {
@@ -217,8 +224,10 @@ struct record {
     struct {
         int device;
         struct message_id journal;
-        bool basic, dispatched, accepted, proved;
-        bool released; /* the release was on the wire */
+        bool basic, polled, dispatched, accepted, proved;
+        bool claims_nothing; /* a polled phone has said that nothing was sent */
+        int64_t accepted_ms; /* wall */
+        bool released;       /* the release was on the wire */
         unsigned reports;
     } attempts[MOST_ATTEMPTS];
     unsigned new_sms_count;
@@ -245,8 +254,8 @@ struct conditions {
 
 struct counts {
     uint64_t seeds, steps, messages, kills, drains, wipes, crashes, cuts, jumps, commits_lost,
-        frames, submits, incoming, opt_outs, expired, replays, batches, resends, decisions, events,
-        violations;
+        frames, listings, registrations, submits, incoming, opt_outs, expired, replays, batches,
+        resends, decisions, events, violations;
     uint64_t ended[MESSAGE_STATUS_COUNT];
 };
 
@@ -302,6 +311,7 @@ struct world {
     unsigned incoming_count;
 
     struct follower follower;
+    struct polled_world polled;
 
     struct {
         struct random random;
@@ -429,6 +439,8 @@ void faults_end(struct world *world);
 
 /* ---- clients.c ---- */
 
+enum fate { FATE_ANSWERED, FATE_KILLED, FATE_ANSWER_LOST }; /* of a request at the API */
+
 enum client_step { CLIENT_REQUESTS, CLIENT_CANCELS, CLIENT_COMMITS, OPERATOR_DECIDES };
 
 void clients_init(struct world *world);
@@ -437,6 +449,10 @@ void clients_step(struct world *world, enum client_step step, unsigned about);
 /* Whether none waits for an answer. */
 bool clients_are_done(const struct world *world);
 void clients_check_end(struct world *world);
+enum fate clients_draw_fate(struct world *world);
+/* Runs a write of the API in a transaction of its own. */
+void clients_run(struct world *world, struct store_write *write, enum fate fate);
+void clients_ring(struct world *world);
 
 /* ---- devices.c ---- */
 
@@ -478,6 +494,14 @@ void incoming_event(struct world *world, const struct event *event);
 void incoming_send_all(struct world *world, struct phone *phone, unsigned connection);
 /* Any frame of the gateway; ignores others. */
 void incoming_receives(struct world *world, struct phone *phone, const char *text);
+/* The phone need not keep it any longer. */
+void incoming_forget(struct world *world, struct phone *phone, unsigned number);
+/* Whether the phone has it, and is to pass it on. */
+bool incoming_is_kept(const struct phone *phone, unsigned number);
+void incoming_sms_of(const struct world *world, unsigned number, struct incoming_sms *sms,
+                     char text[INCOMING_TEXT_SIZE]);
+/* It is said to be stored. */
+void incoming_check_stored(struct world *world, unsigned number);
 void incoming_wiped(struct world *world, unsigned phone);
 /* Whether no phone waits for an acknowledgement. */
 bool incoming_is_settled(const struct world *world);
@@ -510,7 +534,11 @@ void load_run(struct world *world);
 void invariants_check_transition(struct world *world, const struct change *change);
 void invariants_check_frame(struct world *world, unsigned phone, const char *text);
 void invariants_check_close(struct world *world, unsigned connection, enum error error);
-void invariants_check_submit(struct world *world, unsigned phone, unsigned message);
+/* What a phone is told that it may send. */
+void invariants_check_release(struct world *world, unsigned phone, unsigned message,
+                              unsigned attempt);
+void invariants_check_submit(struct world *world, unsigned phone, unsigned message,
+                             unsigned attempt);
 void invariants_check_rows(struct world *world);
 bool invariants_all_finished(const struct world *world);
 void invariants_check_end(struct world *world);

@@ -133,6 +133,7 @@ static struct stored_message describe(const struct memory_message *message)
         .journal = row->journal,
         .cancel_requested = row->cancel_requested,
         .recipient = recipient_with(message->phone_number),
+        .segments = row->segments,
         .retry_at_ms = row->retry_at_ms,
         .send_at_ms = row->options.send_at_ms,
     };
@@ -202,6 +203,21 @@ void world_store_add_device(struct world_store *store, unsigned phone)
         abort();
 }
 
+static void read_moves(const struct world_store *store, struct store_work *work)
+{
+    const struct table *events = &store->tables.events;
+    const struct store_event_query query = {
+        .after = work->moves_cursor, .limit = STORE_WORK_PAGE, .types = EVENT_MESSAGE_BITS};
+    work->moves = (struct store_event_page){.last = work->moves_cursor};
+    if (!work->follows && events->count > 0)
+        work->moves_cursor = ((const struct memory_any_event *)events->rows[events->count - 1])->id;
+    if (!work->follows)
+        return;
+    if (memory_list_events(&store->tables, &query, &work->moves) != ERROR_NONE)
+        abort();
+    work->moves_cursor = work->moves.last;
+}
+
 /* The cursors move as in store.c. */
 void world_store_poll(const struct world_store *store, int64_t wall_ms, struct store_work *work)
 {
@@ -210,7 +226,8 @@ void world_store_poll(const struct world_store *store, int64_t wall_ms, struct s
         work->configured_cursor = work->configured[work->configured_count - 1].traits.configured;
     if (store->broken == MUTATION_DECISION_UNNOTICED)
         work->configured_count = 0;
-    work->more = false;
+    read_moves(store, work);
+    work->more = work->moves.more;
 }
 
 /* ---- Changes ---- */
@@ -265,8 +282,13 @@ enum error world_store_run(struct world_store *store, struct store_write *write)
     memory_run(&store->database, write);
     if (write->result == ERROR_NONE && write->verb == STORE_CLAIM)
         track_claim(store, &write->claim);
-    for (size_t i = first; i < transaction->transition_count; i++)
-        world_store_note_transition(store, &transaction->transitions[i]);
+    for (size_t i = first; i < transaction->transition_count; i++) {
+        const struct store_transition *transition = &transaction->transitions[i];
+        if (write->verb == STORE_POLL_MESSAGES && transition->to == MESSAGE_DISPATCHED)
+            store->tracked[message_of_id(&transition->ref.id)].journal =
+                write->poll_messages.holder.journal;
+        world_store_note_transition(store, transition);
+    }
     return write->result;
 }
 
@@ -289,6 +311,8 @@ static struct message new_message(struct world_store *store, const struct messag
     strcpy(message.phone_number, recipient_number(recipient_of(number)));
     if (number + 1 == store->endless)
         message.text = endless_text();
+    if (store->long_every > 0 && number % store->long_every == 0)
+        message.segments = 2;
     store_mutations_of_message(store, &message);
     store->tracked[number] = (struct tracked){.moved_at_ms = store->now_ms};
     return message;
@@ -459,9 +483,9 @@ static enum error claim(struct world_store *store, struct store_write *write)
     return error;
 }
 
-static enum error report(struct world_store *store, struct store_write *write)
+static void note_report(struct world_store *store, const struct store_report *report)
 {
-    unsigned message = message_of_id(&write->report.ref.id), attempt = write->report.ref.attempt;
+    unsigned message = message_of_id(&report->ref.id), attempt = report->ref.attempt;
     const struct memory_message *found = message < MOST_MESSAGES ? world_store_find(store, message)
                                                                  : NULL;
     if (found && attempt == 0)
@@ -470,10 +494,33 @@ static enum error report(struct world_store *store, struct store_write *write)
         note(store, (struct change){
                         .is_report = true,
                         .message = message,
-                        .to = write->report.status,
+                        .to = report->confirms ? MESSAGE_ACCEPTED : report->status,
                         .attempt = attempt,
                     });
+}
+
+static enum error report(struct world_store *store, struct store_write *write)
+{
+    note_report(store, &write->report);
     return store_mutations_run(store, write);
+}
+
+static enum error report_polled(struct world_store *store, struct store_write *write)
+{
+    for (size_t i = 0; i < write->report_polled.count; i++)
+        note_report(store, &write->report_polled.reports[i]);
+    return store_mutations_run(store, write);
+}
+
+/* A device without a connection claims for itself. */
+static enum error poll_messages(struct world_store *store, struct store_write *write)
+{
+    struct waiting waiting;
+    store->clock_is_trusted = store->api_trusts_clock;
+    look_before(store, write->poll_messages.trusted_wall_ms, &waiting);
+    enum error error = store_mutations_run(store, write);
+    look_for_released(store, &waiting);
+    return error;
 }
 
 static enum error receive(struct world_store *store, struct store_write *write)
@@ -493,9 +540,14 @@ static enum error receive(struct world_store *store, struct store_write *write)
 enum error world_store_execute(struct world_store *store, struct store_write *write)
 {
     static enum error (*const own[STORE_VERB_COUNT])(struct world_store *, struct store_write *) = {
-        [STORE_ENQUEUE] = enqueue,       [STORE_ENQUEUE_BATCH] = enqueue_batch,
-        [STORE_RESEND] = resend_message, [STORE_CLAIM] = claim,
-        [STORE_REPORT] = report,         [STORE_RECEIVE] = receive,
+        [STORE_ENQUEUE] = enqueue,
+        [STORE_ENQUEUE_BATCH] = enqueue_batch,
+        [STORE_RESEND] = resend_message,
+        [STORE_CLAIM] = claim,
+        [STORE_REPORT] = report,
+        [STORE_RECEIVE] = receive,
+        [STORE_POLL_MESSAGES] = poll_messages,
+        [STORE_REPORT_POLLED] = report_polled,
     };
     return own[write->verb] ? own[write->verb](store, write) : store_mutations_run(store, write);
 }

@@ -42,7 +42,9 @@ struct world_store {
     int64_t now_ms, wall_ms; /* of the transaction */
     bool
         clock_is_trusted; /* by the write that runs: its submitter may set it after the transaction's begin */
-    enum mutation broken; /* MUTATION_NONE */
+    bool api_trusts_clock; /* the API: what it asks for now */
+    enum mutation broken;  /* MUTATION_NONE */
+    unsigned long_every;   /* every nth message has two segments; 0: none */
     /* Limits: every nth slot is at its limit, every nth claim is paused; 0: never. Simple, because limits only decide
        who gets a message and when. */
     unsigned cap_every, pause_every;
@@ -84,7 +86,7 @@ struct stored_message {
     int device; /* of the last phone; NOBODY */
     struct message_id journal;
     bool cancel_requested;
-    unsigned recipient;
+    unsigned recipient, segments;
     int64_t retry_at_ms, send_at_ms;
 };
 struct stored_message world_store_message(const struct world_store *store, unsigned message);

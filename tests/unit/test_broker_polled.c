@@ -171,15 +171,18 @@ static void what_is_not_fetched_returns_to_the_queue_and_the_stream_stays(void *
         world->queued++;
         world_answer(world, write, ERROR_NONE);
     }
-    /* It is given no more, but told now and then. */
-    assert_null(world_take_pending(world, STORE_CLAIM));
+    /* Then it is given one a minute, until it fetches that. */
     for (int i = 0; i < 5; i++) {
+        assert_null(world_take_pending(world, STORE_CLAIM));
         world_advance(world, 10000);
         assert_quiet(world, id);
     }
+    world->queued = 2;
     world_advance(world, 10000);
+    assert_int_equal(dispatch(world, 0, ids), 1);
     assert_event(world, id, TOLD);
-    move(world, &ids[0], MESSAGE_ACCEPTED, ""); /* it had fetched it after all */
+    assert_null(world_take_pending(world, STORE_CLAIM));
+    move(world, &ids[0], MESSAGE_ACCEPTED, "");
     assert_int_equal(dispatch(world, 0, ids), 1);
     world_free(world);
 }

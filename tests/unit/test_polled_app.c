@@ -52,5 +52,14 @@ static void a_name_has_the_attempt(void **state)
         assert_false(polled_wire_id_parse(wrong[i], &again));
 }
 
+static void a_listing_is_valid_until_the_horizon_or_its_expiry(void **state)
+{
+    (void)state;
+    assert_int_equal(polled_valid_until_ms(1000, 0, 500), 1500);
+    assert_int_equal(polled_valid_until_ms(1000, 1200, 500), 1200);
+    assert_int_equal(polled_valid_until_ms(1000, 9000, 500), 1500);
+}
+
 UNIT_TESTS(cmocka_unit_test(a_version_is_read_from_the_user_agent),
-           cmocka_unit_test(a_name_has_the_attempt))
+           cmocka_unit_test(a_name_has_the_attempt),
+           cmocka_unit_test(a_listing_is_valid_until_the_horizon_or_its_expiry))

@@ -44,8 +44,8 @@ void eligibility_update(struct broker *broker, struct session *session, int64_t 
                        session_load_penalty(session);
     entry->signal_level = device_signal_level(&session->info);
     bool eligible = session->state == SESSION_READY && !broker->drain.active && !session->paused &&
-                    !session->disabled && session_room(session) > 0 && session_is_awake(session) &&
-                    !session_is_in_backoff(session, now_ms) &&
+                    !session->disabled && session_room(session) > 0 &&
+                    session_is_awake(session, now_ms) && !session_is_in_backoff(session, now_ms) &&
                     now_ms >= session->daily_limit_until_ms &&
                     has_battery(broker, &session->info) && has_budget(broker, session, now_ms);
     if (eligible && entry->position == 0)

@@ -19,7 +19,7 @@ enum {
     MAX_STREAMS = 4, /* of a device */
     TOLD_MS = 30000, /* for a device to fetch; then it is told again */
     TOLD_AT_FIRST_MS = 2000,
-    TELL_ASLEEP_MS = 60000, /* while it is given none */
+    TRY_AGAIN_MS = 60000, /* a device that fetches nothing */
 };
 
 /* ---- Its streams ---- */
@@ -108,15 +108,6 @@ static void send_event(struct broker *broker, struct session *session, enum sent
 
 /* ---- It is told ---- */
 
-static bool has_offer(const struct session *session)
-{
-    for (unsigned i = 0; i < session->in_flight_count; i++) {
-        if (session->in_flight[i].offered && !session->in_flight[i].acknowledged)
-            return true;
-    }
-    return false;
-}
-
 void polled_tell(struct broker *broker, struct session *session, int64_t now_ms)
 {
     if (now_ms < session->told_until_ms)
@@ -163,18 +154,19 @@ void polled_tick(struct broker *broker, struct session *session, int64_t now_ms)
         return;
     if (return_overdue(broker, session, now_ms)) {
         session->told_until_ms = 0;
-        session->tell_again_at_ms = now_ms + TELL_ASLEEP_MS;
+        session->try_again_at_ms = now_ms + TRY_AGAIN_MS;
         if (++session->unfetched == SESSION_ASLEEP_AFTER)
-            log_warning("device does not fetch its messages: it is given none until it does",
-                        LOG_TEXT("device_id", session->device_id));
+            log_warning(
+                "device does not fetch its messages: it is given one a minute until it does",
+                LOG_TEXT("device_id", session->device_id));
         eligibility_update(broker, session, now_ms);
     }
-    if (has_offer(session)) {
+    if (session_has_offer(session)) {
         polled_tell(broker, session, now_ms);
-    } else if (!session_is_awake(session) && now_ms >= session->tell_again_at_ms) {
-        session->tell_again_at_ms = now_ms + TELL_ASLEEP_MS;
-        session->told_until_ms = 0;
-        polled_tell(broker, session, now_ms);
+    } else if (session->unfetched >= SESSION_ASLEEP_AFTER && session->heap_entry.position == 0 &&
+               session_is_awake(session, now_ms)) {
+        eligibility_update(broker, session, now_ms);
+        broker->dispatch.due = true;
     }
 }
 
@@ -283,7 +275,7 @@ void polled_moved(struct broker *broker, const struct store_event_page *moves, i
         struct session *session = moves->events[i].status == MESSAGE_ACCEPTED
                                       ? find_ready(broker, moves->events[i].device_id)
                                       : NULL;
-        if (session && has_offer(session))
+        if (session && session_has_offer(session))
             polled_tell(broker, session, now_ms);
     }
 }

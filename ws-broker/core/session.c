@@ -136,6 +136,15 @@ bool session_answer_is_overdue(const struct session *session, int64_t now_ms)
     return false;
 }
 
+bool session_has_offer(const struct session *session)
+{
+    for (unsigned i = 0; i < session->in_flight_count; i++) {
+        if (session->in_flight[i].offered && !session->in_flight[i].acknowledged)
+            return true;
+    }
+    return false;
+}
+
 bool session_take_returnable(struct session *session, struct in_flight_message *message)
 {
     for (unsigned i = 0; i < session->in_flight_count; i++) {
@@ -164,7 +173,9 @@ unsigned session_room(const struct session *session)
 {
     unsigned most = session_limit(session);
     unsigned in_flight = session->in_flight_count + session->claimed_slots;
-    return most > in_flight ? most - in_flight : 0;
+    bool is_tried = session->unfetched > 0 &&
+                    (session->claimed_slots > 0 || session_has_offer(session));
+    return most > in_flight && !is_tried ? most - in_flight : 0;
 }
 
 /* ---- The send budget ---- */

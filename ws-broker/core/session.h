@@ -76,10 +76,10 @@ struct session {
     enum message_wait_reason noted_wait; /* what the store was told last, */
     int64_t noted_until_ms;              /* and until when */
     /* Of a polled device: until then it has been told of messages, and has not fetched them; how often in a row it did not, and
-       when it is told again all the same. */
+       when it is tried again all the same. */
     int64_t told_until_ms;
     unsigned unfetched;
-    int64_t tell_again_at_ms;
+    int64_t try_again_at_ms;
     struct send_budget send_budget;
     int64_t budget_offset_ms; /* session_budget_ms, minus monotonic time */
 
@@ -118,12 +118,12 @@ static inline bool session_is_newer(const struct session *a, const struct sessio
     return (int32_t)((uint32_t)(a->id >> 32) - (uint32_t)(b->id >> 32)) > 0;
 }
 
-/* A polled device that was told of messages so often, and fetched none, is given none. */
+/* A polled device that was told of messages so often, and fetched none, is given none for a while. */
 enum { SESSION_ASLEEP_AFTER = 3 };
 
-static inline bool session_is_awake(const struct session *session)
+static inline bool session_is_awake(const struct session *session, int64_t now_ms)
 {
-    return session->unfetched < SESSION_ASLEEP_AFTER;
+    return session->unfetched < SESSION_ASLEEP_AFTER || now_ms >= session->try_again_at_ms;
 }
 
 /* Frees what a session owns; the structure itself is the table's. */
@@ -162,6 +162,9 @@ void session_forget_silent(struct session *session, int64_t now_ms);
 /* Whether an offer has waited too long for its acknowledgement. */
 bool session_answer_is_overdue(const struct session *session, int64_t now_ms);
 
+/* Whether the device has an offer that it has not answered, or not fetched. */
+bool session_has_offer(const struct session *session);
+
 /* Takes out one message that another device can have: it was offered and not released, or its frame was never written.
    False when there is none. */
 bool session_take_returnable(struct session *session, struct in_flight_message *message);
@@ -169,7 +172,8 @@ bool session_take_returnable(struct session *session, struct in_flight_message *
 /* The device takes so many messages at once. */
 void session_set_credit(struct session *session, unsigned credit);
 
-/* How many messages the device may have in flight, and how many more it can be given now. */
+/* How many messages the device may have in flight, and how many more it can be given now: one that has not fetched the last has
+   one at a time. */
 unsigned session_limit(const struct session *session);
 unsigned session_room(const struct session *session);
 

@@ -377,6 +377,29 @@ static enum error find_ended_broker(struct store_database *database, int64_t end
     return ERROR_NONE;
 }
 
+static bool has_broker(const struct memory_tables *tables, const struct message_id *instance)
+{
+    bool has = false;
+    for (size_t i = 0; i < tables->brokers.count; i++)
+        has |= message_id_equal(&((const struct memory_broker *)tables->brokers.rows[i])->instance,
+                                instance);
+    return has;
+}
+
+static enum error find_lost_broker(struct store_database *database, const struct message_id *but,
+                                   struct message_id *instance, bool *found)
+{
+    const struct table *devices = &database->tables->devices;
+    *found = false;
+    for (size_t i = 0; i < devices->count && !*found; i++) {
+        const struct memory_device *device = devices->rows[i];
+        *found = device->connected && !message_id_equal(&device->broker, but) &&
+                 !has_broker(database->tables, &device->broker);
+        *instance = device->broker;
+    }
+    return ERROR_NONE;
+}
+
 static enum error find_lease(struct store_database *database, const char *name,
                              struct lease_row *lease, bool *found)
 {
@@ -449,6 +472,7 @@ const struct device_rows memory_device_rows = {
     .save_broker = save_broker,
     .remove_broker = remove_broker,
     .find_ended_broker = find_ended_broker,
+    .find_lost_broker = find_lost_broker,
     .find_lease = find_lease,
     .save_lease = save_lease,
     .remove_leases_of = remove_leases_of,

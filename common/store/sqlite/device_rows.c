@@ -344,6 +344,14 @@ static enum error find_ended_broker(struct store_database *database, int64_t end
     return find_instance(database, select, instance, found);
 }
 
+static enum error find_lost_broker(struct store_database *database, const struct message_id *but,
+                                   struct message_id *instance, bool *found)
+{
+    struct statement *select = get(database, FIND_LOST_BROKER);
+    statement_bind_id(select, FIELD_BROKER, but);
+    return find_instance(database, select, instance, found);
+}
+
 static enum error save_broker(struct store_database *database, const char *name,
                               const struct message_id *instance, int64_t lease_until_ms)
 {
@@ -428,6 +436,7 @@ const struct device_rows sqlite_device_rows = {
     .save_broker = save_broker,
     .remove_broker = remove_broker,
     .find_ended_broker = find_ended_broker,
+    .find_lost_broker = find_lost_broker,
     .find_lease = find_lease,
     .save_lease = save_lease,
     .remove_leases_of = remove_leases_of,

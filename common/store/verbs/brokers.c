@@ -77,6 +77,21 @@ static enum error take_housekeeping(struct store_transaction *transaction,
                : error;
 }
 
+/* They were killed before they had their lease, and had devices all the same: while the store was busy, or the disk full. */
+static enum error end_lost(struct store_transaction *transaction, const struct message_id *instance)
+{
+    bool found = true;
+    enum error error = ERROR_NONE;
+    while (error == ERROR_NONE && found) {
+        struct message_id lost;
+        error = transaction->rows->devices->find_lost_broker(transaction->database, instance, &lost,
+                                                             &found);
+        if (error == ERROR_NONE && found)
+            error = end_broker(transaction, &lost);
+    }
+    return error;
+}
+
 enum error verb_lease_broker(struct store_transaction *transaction, struct store_write *write)
 {
     struct store_lease_broker *lease = &write->lease;
@@ -87,8 +102,11 @@ enum error verb_lease_broker(struct store_transaction *transaction, struct store
     if (lease->lease_ms == 0)
         return end_broker(transaction, &lease->instance);
     enum error error = devices->find_broker(transaction->database, lease->name, &before, &found);
-    if (error == ERROR_NONE && found && !message_id_equal(&before, &lease->instance))
+    bool is_same = found && message_id_equal(&before, &lease->instance);
+    if (error == ERROR_NONE && found && !is_same)
         error = end_broker(transaction, &before);
+    if (error == ERROR_NONE && !is_same)
+        error = end_lost(transaction, &lease->instance);
     if (error == ERROR_NONE)
         error = devices->save_broker(transaction->database, lease->name, &lease->instance,
                                      transaction->now_ms + lease->lease_ms);

@@ -272,6 +272,9 @@ struct device_rows {
     /* One whose lease ended before `ended_before_ms`, or ends after `latest_ms`: a wrong clock wrote it. */
     enum error (*find_ended_broker)(struct store_database *database, int64_t ended_before_ms,
                                     int64_t latest_ms, struct message_id *instance, bool *found);
+    /* One, other than `but`, that devices are connected to, and that never had a lease. */
+    enum error (*find_lost_broker)(struct store_database *database, const struct message_id *but,
+                                   struct message_id *instance, bool *found);
 
     /* What one broker does for all. */
     enum error (*find_lease)(struct store_database *database, const char *name,

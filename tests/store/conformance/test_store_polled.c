@@ -216,6 +216,21 @@ static void without_a_stream_a_phone_takes_what_is_due(void **state)
     assert_consistent(fixture);
 }
 
+/* Of a broker that was killed before it had its lease, nothing is known but its devices. */
+static void a_stream_of_a_broker_without_a_lease_ends_when_the_next_one_starts(void **state)
+{
+    struct store_fixture *fixture = *state;
+    struct phone phone = given_phone(fixture);
+    struct store_write lease = {.verb = STORE_BROKER_LEASE, .lease.lease_ms = 15000};
+    given_stream(fixture, &phone, NULL);
+    given_message(fixture, "+491511234567", "a text");
+    assert_int_equal(poll(fixture, &phone), 0);
+    strcpy(lease.lease.name, "broker");
+    lease.lease.instance = message_id_new();
+    assert_int_equal(store_run(fixture->store, &lease), ERROR_NONE);
+    assert_int_equal(poll(fixture, &phone), 1);
+}
+
 static void without_a_stream_a_phone_keeps_its_send_budget(void **state)
 {
     struct store_fixture *fixture = *state;
@@ -487,6 +502,7 @@ UNIT_TESTS(STORE_TEST(an_offer_is_the_phones_once_it_is_listed),
            STORE_TEST(another_registration_is_given_nothing_of_the_first),
            STORE_TEST(a_stream_that_opens_again_keeps_the_offers),
            STORE_TEST(without_a_stream_a_phone_takes_what_is_due),
+           STORE_TEST(a_stream_of_a_broker_without_a_lease_ends_when_the_next_one_starts),
            STORE_TEST(without_a_stream_a_phone_keeps_its_send_budget),
            STORE_TEST(an_app_of_one_is_listed_one_of_several_offers),
            STORE_TEST(nothing_is_accepted_while_sending_is_paused),

@@ -1,6 +1,7 @@
-#include "api-fcgi/smsgate/mobile_failure.h"
+#include "api-fcgi/smsgate/mobile_report.h"
 
-#include "api-fcgi/smsgate/mobile_json.h"
+#include "common/base/utf8.h"
+#include "common/model/polled_app.h"
 #include "common/model/send_result.h"
 
 #include <ctype.h>
@@ -32,10 +33,10 @@ static bool starts_with(const char *text, const char *start, const char **rest)
     return true;
 }
 
-void mobile_failure_classify(const char *text, struct store_report *report)
+static void classify(const char *text, struct store_report *report)
 {
     const char *rest;
-    mobile_json_copy(text, report->error_message, sizeof(report->error_message));
+    utf8_copy(text, report->error_message, sizeof(report->error_message));
     strcpy(report->error_code, "app_error");
     if (starts_with(text, "Send result:", &rest)) {
         read_result(rest, report->error_code);
@@ -51,4 +52,36 @@ void mobile_failure_classify(const char *text, struct store_report *report)
     }
     if (!*report->error_code)
         strcpy(report->error_code, "app_error");
+}
+
+/* False: the app has no such state. */
+static bool read_state(const char *state, struct store_report *report)
+{
+    static const struct {
+        const char *state;
+        enum message_status status;
+    } states[] = {
+        {"Pending", MESSAGE_ACCEPTED},    {"Cancelling", MESSAGE_ACCEPTED},
+        {"Processed", MESSAGE_SENDING},   {"Sent", MESSAGE_SENT},
+        {"Delivered", MESSAGE_DELIVERED}, {"Failed", MESSAGE_FAILED},
+        {"Cancelled", MESSAGE_CANCELLED},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(states); i++) {
+        if (strcmp(states[i].state, state) == 0) {
+            report->status = states[i].status;
+            report->confirms = states[i].status == MESSAGE_ACCEPTED;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool mobile_report_read(const char *wire_id, const char *state, const char *error,
+                        struct store_report *report)
+{
+    if (!polled_wire_id_parse(wire_id, &report->ref) || !read_state(state, report))
+        return false;
+    if (report->status == MESSAGE_FAILED)
+        classify(error, report);
+    return true;
 }
