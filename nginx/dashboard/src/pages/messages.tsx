@@ -83,7 +83,7 @@ function useMessages(filters: Filters) {
   }, [load]);
   useLive(() => void load(), (event) => event.type.startsWith("message."), 1500);
 
-  useEvery(() => list?.rows.some((m) => m.status === "queued") && void load(), 10_000); // why they wait changes without an event
+  useEvery(() => void load(), 10_000); // a new message that waits, and why one waits, are told by no event
 
   // Rows of further pages: each is loaded alone when an event tells of it.
   const rows = useRef<Message[]>([]);
