@@ -92,7 +92,9 @@ def test_many_signals_at_once_end_it_in_order(runs):
         run.popen.send_signal(signal.SIGHUP)
     assert run.end() == 0
     assert run.descendants() == {}
-    assert run.log().count("msg=stopped") == 3
+    stopped = set(re.findall("process=(.*) msg=stopped", run.log()))
+    assert stopped >= {"ws-broker", "api-fcgi"}  # webhook-sender may not have begun
+    assert stopped >= set(re.findall("process=(.*) msg=serving", run.log()))
     assert "run.sh: line" not in run.log()  # bash's own words
 
 

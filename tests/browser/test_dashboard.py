@@ -392,7 +392,7 @@ def test_what_others_write_is_text(gateway, page):
                 page.go(address)
                 page.see("main h1")
                 wait_for(lambda: not page.driver.find_elements(By.CSS_SELECTOR, ".loading"), "the page to be loaded")
-                assert not page.is_too_wide(), (address, width)
+                page.check_width((address, width))
                 assert page.driver.find_elements(By.CSS_SELECTOR, "main img, main [onerror]") == []
             page.go("#/conversations/%2B4915112345604")
             assert HOSTILE in page.see(".thread .sms.in").get_attribute("textContent")
@@ -410,7 +410,7 @@ def test_nothing_keeps_people_out(page, phone, width, dark):
         wait_for(lambda: not page.driver.find_elements(By.CSS_SELECTOR, ".loading"), "the page to be loaded")
         if barriers := page.barriers():
             found[address] = barriers
-        assert not page.is_too_wide(), address
+        page.check_width(address)
     assert found == {}
 
 

@@ -116,8 +116,10 @@ class Dashboard:
         return [(violation["id"], node["html"][:200], node["failureSummary"]) for violation in found["violations"]
                 if violation["impact"] in ("serious", "critical") for node in violation["nodes"]]
 
-    def is_too_wide(self):
-        return self.driver.execute_script("return document.documentElement.scrollWidth > document.documentElement.clientWidth")
+    def check_width(self, where):
+        """Nothing is wider than the window; a plot follows it when it is drawn again."""
+        wide = "return document.documentElement.scrollWidth > document.documentElement.clientWidth"
+        wait_for(lambda: not self.driver.execute_script(wide), f"{where} to be as wide as the window")
 
 
 def _unless_passing(look):
