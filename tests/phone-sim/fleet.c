@@ -285,6 +285,25 @@ static void make_phones(struct fleet *fleet)
     }
 }
 
+/* What is written is on the disk then. */
+static void fini(struct fleet *fleet)
+{
+    durable_writer_fini(&fleet->writer);
+    for (size_t i = 0; i < fleet->link.count; i++)
+        phone_fini(&fleet->phones[i]);
+    free(fleet->phones);
+    free(fleet->clone_timers);
+    tokens_free(&fleet->tokens);
+    timers_fini(&fleet->timers);
+}
+
+_Noreturn static void on_left(void *owner)
+{
+    struct fleet *fleet = owner;
+    fini(fleet);
+    exit(fleet->status);
+}
+
 int fleet_run(const struct options *options)
 {
     struct fleet fleet = {
@@ -293,6 +312,7 @@ int fleet_run(const struct options *options)
         .status = 1,
         .crash_point = options->crash_point,
         .link = {.on_signal = on_signal,
+                 .on_left = on_left,
                  .owner = &fleet,
                  .crash_point = &fleet.crash_point,
                  .tokens = &fleet.tokens},
@@ -338,12 +358,6 @@ int fleet_run(const struct options *options)
 
 out:
     link_fini(&fleet.link);
-    durable_writer_fini(&fleet.writer);
-    for (size_t i = 0; i < fleet.link.count; i++)
-        phone_fini(&fleet.phones[i]);
-    free(fleet.phones);
-    free(fleet.clone_timers);
-    tokens_free(&fleet.tokens);
-    timers_fini(&fleet.timers);
+    fini(&fleet);
     return fleet.status;
 }

@@ -2,34 +2,19 @@
 
 #include "common/model/protocol.h"
 
-#include <signal.h>
 #include <uv.h>
 
 enum { HANDSHAKE_TIMEOUT_SECONDS = 20, LEAVE_TIMEOUT_MS = 1500 };
 
 /* ---- Timers ---- */
 
-static void leave_now(struct link *link)
-{
-    /* libuv puts back the default action; a second SIGTERM must not change the exit status. */
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
-    link->left = true;
-    lws_context_destroy(link->context); /* with libuv, ends lws_service() */
-}
-
 static void on_wake_up(lws_sorted_usec_list_t *wake_up)
 {
     struct link *link = CONTAINER_OF(wake_up, struct link, wake_up);
     link->wake_up_ms = TIMERS_NEVER;
     timers_fire(link->timers, clock_monotonic_ms());
-    if (link->leaving && (link->open == 0 || link->leave_timer.place == 0)) {
-        leave_now(link);
-        return;
-    }
+    if (link->leaving && (link->open == 0 || link->leave_timer.place == 0))
+        link->on_left(link->owner);
     link_schedule(link);
 }
 
@@ -38,7 +23,7 @@ void link_schedule(struct link *link)
     int64_t due_ms = timers_next_ms(link->timers);
     if (link->leaving && link->open == 0)
         due_ms = 0;
-    if (link->left || due_ms == link->wake_up_ms)
+    if (due_ms == link->wake_up_ms)
         return;
     link->wake_up_ms = due_ms;
     lws_usec_t wait_us = LWS_SET_TIMER_USEC_CANCEL;

@@ -18,6 +18,9 @@ struct link {
     struct gateway gateway;
     struct timers *timers;
     void (*on_signal)(void *owner); /* SIGINT or SIGTERM */
+    /* After link_leave: ends the process. With libuv the library's loop ends only when it has destroyed its context, for which it
+       waits until every handle has said that it is closed, and it may wait for ever. */
+    void (*on_left)(void *owner);
     void *owner;
     struct crash_point *crash_point;
     const struct tokens *tokens;
@@ -30,7 +33,6 @@ struct link {
     int64_t wake_up_ms;
     struct timer leave_timer;
     bool leaving;
-    bool left;
     unsigned char space[LWS_PRE + FRAME_SIZE]; /* for the frame being written */
 };
 
@@ -43,11 +45,11 @@ void link_fini(struct link *link);
 /* Gives the phone its connection; it must stay where it is until link_fini(). */
 void link_join(struct link *link, struct phone *phone);
 
-/* Fires timers and carries frames until link_leave() was called and is through. */
+/* Fires timers and carries frames until link_leave() was called and is through: then it calls on_left. */
 void link_run(struct link *link);
 
-/* Writes what is still to be reported, closes each connection with 1000 and ends link_run(), all
- * within 1.5 s. */
+/* Writes what is still to be reported and closes each connection with 1000, all within 1.5 s; then link_run() ends the
+ * process. */
 void link_leave(struct link *link);
 
 /* To be called after everything that may have armed a timer or closed a connection. */

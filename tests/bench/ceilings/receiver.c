@@ -95,7 +95,8 @@ int main(void)
     fflush(stdout);
     while (!stopped) {
         struct epoll_event events[64];
-        int ready = epoll_wait(poll, events, 64, -1);
+        int ready = epoll_wait(poll, events, 64,
+                               1000); /* the signal may have come before the wait */
         for (int i = 0; i < ready; i++) {
             int fd = events[i].data.fd;
             if (fd != listener) {
