@@ -318,7 +318,8 @@ gson: gson-dependencies
 	@mkdir -p build/gson
 	$(Q)javac -Xlint -Werror -d build/gson -cp /usr/share/java/gson.jar tests/gson/ReadAsTheApp.java
 	@GSON_CLASSES=$(CURDIR)/build/gson TEST_BUILDS=release && export GSON_CLASSES TEST_BUILDS && \
-	    $(call run_tests,-k as_the_app_reads_it tests/integration/test_smsgate_mobile.py)
+	    $(call run_tests,-k "as_the_app_reads_it or a_cancelled_message" tests/integration/test_smsgate_mobile.py \
+        tests/integration/test_smsgate_phone.py)
 gson-dependencies:
 	@deploy/dependencies.sh gson
 # Installs, upgrades, restores and removes a gateway by the scripts of deploy/, on a fresh Debian 12: twenty minutes, as root.

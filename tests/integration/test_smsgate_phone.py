@@ -1,9 +1,11 @@
 """The SMSGate app from its registration to a delivered SMS, with the broker: the app is played by harness/smsgate_phone.py."""
 
+import json
 import subprocess
 
 import pytest
 
+from harness.app_reader import check_readable
 from harness.event_stream import EventStream, NpmPhoneStream
 from harness.smsgate_phone import SmsgatePhone
 from harness.waiting import wait_for
@@ -95,7 +97,9 @@ def test_a_cancelled_message_is_not_sent(gateway, app):
     app.wait_event("MessageEnqueued")
     [wire_id] = app.pull()
     assert gateway.api.request("DELETE", f"/api/sms/{message}").status_code == 202
-    assert app.wait_event("MessageCancelled") == {"messageId": wire_id}
+    event = app.wait_event("MessageCancelled")
+    assert event == {"messageId": wire_id}
+    check_readable([("cancelled", json.dumps(event))])
     [listed] = app.request("GET", "/message").json()  # for an app that has lost the event
     assert (listed["id"], listed["state"]) == (wire_id, "Cancelling")
     app.cancel_event(wire_id)
