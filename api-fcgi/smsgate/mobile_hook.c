@@ -48,14 +48,31 @@ static bool name_sms(const char *event, const struct json *payload, struct incom
     return good;
 }
 
+/* False: no event of something received. */
+static bool find_kind(const char *event, enum incoming_kind *kind)
+{
+    static const char *const events[INCOMING_KIND_COUNT] = {
+        [INCOMING_SMS] = "sms:received",
+        [INCOMING_DATA] = "sms:data-received",
+        [INCOMING_MMS] = "mms:received",
+    };
+    for (int i = 0; i < INCOMING_KIND_COUNT; i++) {
+        if (strcmp(event, events[i]) == 0) {
+            *kind = (enum incoming_kind)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* An SMS of data, and the notification of an MMS, have no text: what they have is told. */
-static bool set_text(const char *event, const struct json *payload, struct incoming_sms *sms)
+static bool set_text(const struct json *payload, struct incoming_sms *sms)
 {
     struct buffer text;
-    if (strcmp(event, "sms:received") == 0)
+    if (sms->kind == INCOMING_SMS)
         return incoming_sms_set_text(sms, mobile_json_text(payload, "message"));
     buffer_init(&text, 1 << 20);
-    if (strcmp(event, "mms:received") == 0)
+    if (sms->kind == INCOMING_MMS)
         buffer_append_format(&text, "[MMS, %lld bytes] %s",
                              (long long)mobile_json_integer(payload, "size", 0),
                              mobile_json_text(payload, "subject"));
@@ -78,7 +95,7 @@ static bool make_sms(const char *event, const struct json *payload, const char *
     incoming_sms_address(mobile_json_text(payload, "recipient"), sms->recipient);
     if (!clock_parse(mobile_json_text(payload, "receivedAt"), &sms->received_at_ms))
         sms->received_at_ms = 0;
-    return set_text(event, payload, sms) && name_sms(event, payload, sms);
+    return set_text(payload, sms) && name_sms(event, payload, sms);
 }
 
 struct received {
@@ -118,7 +135,8 @@ static void release_received(struct http_exchange *exchange)
 }
 
 static enum http_outcome receive(struct http_exchange *exchange, const char *hook,
-                                 const struct polled_device *device, const struct json *body)
+                                 const struct polled_device *device, enum incoming_kind kind,
+                                 const struct json *body)
 {
     const char *event = mobile_json_text(body, "event");
     struct received *received = calloc(1, sizeof(*received));
@@ -127,6 +145,7 @@ static enum http_outcome receive(struct http_exchange *exchange, const char *hoo
     exchange->state->smsgate = received;
     exchange->release = release_received;
     received->signature = check_signature(&exchange->request, hook);
+    received->sms.kind = kind;
     if (!make_sms(event, json_member(body, "payload"), device->device_id, &received->sms))
         return http_problem(exchange, ERROR_INTERNAL, "Not enough memory for the SMS.");
     exchange->write = (struct store_write){.verb = STORE_RECEIVE, .receive.sms = &received->sms};
@@ -176,11 +195,11 @@ static enum http_outcome take_event(struct http_exchange *exchange, const char *
 {
     const char *event = mobile_json_text(body, "event");
     const struct json *payload = json_member(body, "payload");
+    enum incoming_kind kind;
     if (!payload || !json_is_object(payload))
         return smsgate_error(exchange, 400, "The event has no payload.");
-    if (strcmp(event, "sms:received") == 0 || strcmp(event, "sms:data-received") == 0 ||
-        strcmp(event, "mms:received") == 0)
-        return receive(exchange, hook, device, body);
+    if (find_kind(event, &kind))
+        return receive(exchange, hook, device, kind, body);
     if (strcmp(event, "system:ping") == 0)
         return take_ping(exchange, device, payload);
     if (strcmp(event, "app:started") == 0)

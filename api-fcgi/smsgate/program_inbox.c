@@ -10,7 +10,7 @@
 struct inbox_query {
     struct store_inbox_query filters;
     int64_t limit;
-    bool other_type; /* that no SMS has */
+    bool other_type; /* that nothing here has */
 };
 
 static void take_from(struct http_exchange *exchange, const char *name, const char *value,
@@ -27,13 +27,19 @@ static void take_to(struct http_exchange *exchange, const char *name, const char
     query->has_stored_before = list_page_take_time(exchange, name, value, &query->stored_before_ms);
 }
 
+/* By kind. */
+static const char *const types[INCOMING_KIND_COUNT] = {"SMS", "DATA_SMS", "MMS"};
+
 static void take_type(struct http_exchange *exchange, const char *name, const char *value,
                       void *target)
 {
-    static const char others[] = " DATA_SMS MMS MMS_DOWNLOADED ";
     struct inbox_query *query = target;
-    query->other_type = strcmp(value, "SMS") != 0;
-    if (query->other_type && (strchr(value, ' ') || !*value || !strstr(others, value)))
+    for (int i = 0; i < INCOMING_KIND_COUNT && !query->filters.has_kind; i++) {
+        query->filters.has_kind = strcmp(value, types[i]) == 0;
+        query->filters.kind = (enum incoming_kind)i;
+    }
+    query->other_type = !query->filters.has_kind;
+    if (query->other_type && strcmp(value, "MMS_DOWNLOADED") != 0)
         http_add_parameter_error(exchange, name, ERROR_INVALID_VALUE,
                                  "must be SMS, DATA_SMS, MMS or MMS_DOWNLOADED");
 }
@@ -72,7 +78,7 @@ static void put_incoming(struct json_writer *json, const struct incoming_sms *sm
     message_id_format(&sms->id, id);
     json_begin_object(json, NULL);
     json_put_text(json, "id", id);
-    json_put_text(json, "type", "SMS");
+    json_put_text(json, "type", types[sms->kind]);
     json_put_text(json, "deviceId", sms->device_id);
     json_put_text(json, "sender", sms->sender);
     if (*sms->recipient)

@@ -29,6 +29,7 @@ void incoming_json_put(struct json_writer *json, const struct incoming_sms *sms)
     json_put_text(json, "message", incoming_sms_text_is_removed(sms) ? NULL : sms->text);
     json_put_integer(json, "segments", sms->segments);
     json_put_text(json, "encoding", sms_encoding_name(sms->encoding));
+    json_put_text(json, "kind", incoming_kind_name(sms->kind));
     json_put_text(json, "device_id", sms->device_id);
     if (sms->sim != 0)
         json_put_integer(json, "sim", sms->sim);

@@ -59,6 +59,12 @@ bool incoming_sms_set_text(struct incoming_sms *sms, const char *text)
     return true;
 }
 
+const char *incoming_kind_name(enum incoming_kind kind)
+{
+    static const char *const names[INCOMING_KIND_COUNT] = {"sms", "data", "mms"};
+    return names[kind];
+}
+
 void incoming_sms_fini(struct incoming_sms *sms)
 {
     free(sms->text);

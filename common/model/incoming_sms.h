@@ -16,6 +16,10 @@ enum {
     INCOMING_ADDRESS_SIZE = 65,
 };
 
+/* What came. Of the others the text says what they have: an SMS of data, in Base64; the notification of an MMS, which has at most a
+   subject. */
+enum incoming_kind { INCOMING_SMS, INCOMING_DATA, INCOMING_MMS, INCOMING_KIND_COUNT };
+
 struct incoming_sms {
     struct message_id id; /* the gateway's; its time is when the gateway got it */
     char device_id[DEVICE_ID_SIZE];
@@ -28,7 +32,11 @@ struct incoming_sms {
     char *text;                  /* UTF-8, owned; "" also once retention has removed it */
     enum sms_encoding encoding;
     unsigned segments; /* of the text as it came */
+    enum incoming_kind kind;
 };
+
+/* "sms", "data", "mms". */
+const char *incoming_kind_name(enum incoming_kind kind);
 
 /* 1 to 64 visible ASCII characters, from "!" to "~". Any thread, like all functions here. */
 MUST_CHECK bool received_id_valid(const char *received_id);

@@ -37,6 +37,8 @@ struct store_inbox_query {
     char device_id[DEVICE_ID_SIZE];
     char sender[INCOMING_ADDRESS_SIZE];
     unsigned sim;
+    bool has_kind;
+    enum incoming_kind kind;
     bool has_stored_after, has_stored_before;
     int64_t stored_after_ms;  /* wall, inclusive */
     int64_t stored_before_ms; /* wall, exclusive */

@@ -137,6 +137,8 @@ static void print_sms(const struct incoming_sms *sms)
     char id[MESSAGE_ID_TEXT_SIZE];
     message_id_format(&sms->id, id);
     command_print_line("id", id);
+    if (sms->kind != INCOMING_SMS)
+        command_print_line("kind", incoming_kind_name(sms->kind));
     command_print_line("from", *sms->sender ? sms->sender : "(unknown)");
     command_print_line("text", incoming_sms_text_is_removed(sms) ? "(deleted)" : sms->text);
     printf("%-12s  %u in %s\n", "segments", sms->segments, sms_encoding_name(sms->encoding));

@@ -52,7 +52,7 @@ def test_the_list_has_what_came_in(inbox):
     assert [sms["received_id"] for sms in inbox.incoming] == [f"id-{number}" for number in range(9, -1, -1)]
     newest = inbox.incoming[0]
     assert newest | {"incoming_id": None, "stored_at": None} == {
-        "incoming_id": None, "from": "+4915112345678", "to": "+491512222222", "message": "", "segments": 0, "encoding": "GSM-7",
+        "incoming_id": None, "from": "+4915112345678", "to": "+491512222222", "message": "", "segments": 0, "encoding": "GSM-7", "kind": "sms",
         "device_id": "phone-b", "sim": 2, "received_id": "id-9", "received_at": "2026-03-01T11:00:00.509Z", "stored_at": None}
     assert [sms["message"] for sms in inbox.incoming[:4]] == [TEXTS[number % 4] for number in (9, 8, 7, 6)]
     for sms in inbox.incoming:

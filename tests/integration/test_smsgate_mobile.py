@@ -321,8 +321,14 @@ def test_an_sms_that_the_app_posts_is_in_the_inbox_once(gateway, make_app):
     assert post(app, path, sms("three", "mms:received", subject="Photos", size=123456), key).status_code == 204
     assert post(app, path, sms("four", "sms:data-received", data="AQID"), key).status_code == 204
     assert post(app, path, sms("five", "sms:unknown"), key).status_code == 204
-    texts = [sms["message"] for sms in gateway.api.request("GET", "/api/inbox", params={"device_id": app.id}).json()["incoming"]]
-    assert texts == ["[data SMS] AQID", "[MMS, 123456 bytes] Photos", "STOP \U0001f600"]
+    stored = gateway.api.request("GET", "/api/inbox", params={"device_id": app.id}).json()["incoming"]
+    assert [(sms["kind"], sms["message"]) for sms in stored] == [
+        ("data", "[data SMS] AQID"), ("mms", "[MMS, 123456 bytes] Photos"), ("sms", "STOP \U0001f600")]
+    for wanted, types in (("", ["DATA_SMS", "MMS", "SMS"]), ("&type=MMS", ["MMS"]), ("&type=DATA_SMS", ["DATA_SMS"]), ("&type=SMS", ["SMS"]),
+                          ("&type=MMS_DOWNLOADED", [])):
+        listed = app.client.request("GET", f"/api/3rdparty/v1/inbox?deviceId={app.id}{wanted}", headers=gateway.authorization())
+        assert [sms["type"] for sms in listed.json()] == types
+        assert listed.headers.get("X-Total-Count") == str(len(types))
     assert "signature=valid" in gateway.api_fcgi.log()
     assert post(app, path[:-1] + ("0" if path[-1] != "0" else "1"), sms("six"), key).status_code == 404
     assert post(app, path, sms("seven", message="x" * 70000), key).status_code == 413

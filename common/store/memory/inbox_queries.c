@@ -33,6 +33,7 @@ static bool matches(const struct store_inbox_query *query, const struct incoming
     return (!*query->device_id || strcmp(query->device_id, sms->device_id) == 0) &&
            (!*query->sender || strcmp(query->sender, sms->sender) == 0) &&
            (query->sim == 0 || query->sim == sms->sim) &&
+           (!query->has_kind || query->kind == sms->kind) &&
            (!query->has_stored_after || stored_at_ms >= query->stored_after_ms) &&
            (!query->has_stored_before || stored_at_ms < query->stored_before_ms);
 }

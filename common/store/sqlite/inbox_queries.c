@@ -56,6 +56,8 @@ static struct statement *select_range(struct handle *handle, enum statement_id i
     statement_bind_text(select, FIELD_SENDER, query->sender);
     if (query->sim != 0)
         statement_bind_integer(select, FIELD_SIM, query->sim);
+    if (query->has_kind)
+        statement_bind_integer(select, FIELD_KIND, query->kind);
     return select;
 }
 
@@ -127,7 +129,7 @@ static enum error read_page(struct handle *handle, const struct store_inbox_quer
 static enum error count_matches(struct handle *handle, const struct store_inbox_query *query,
                                 int64_t *total)
 {
-    bool has_filter = *query->device_id || *query->sender || query->sim != 0 ||
+    bool has_filter = *query->device_id || *query->sender || query->sim != 0 || query->has_kind ||
                       query->has_stored_after || query->has_stored_before;
     struct seq_range range = filter_range(query);
     *total = 0;

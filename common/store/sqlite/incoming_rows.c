@@ -11,6 +11,7 @@ enum error incoming_rows_read(const struct statement *row, struct incoming_sms *
         .received_at_ms = statement_integer(row, FIELD_RECEIVED_AT_MS),
         .encoding = (enum sms_encoding)statement_integer(row, FIELD_ENCODING),
         .segments = (unsigned)statement_integer(row, FIELD_SEGMENTS),
+        .kind = (enum incoming_kind)statement_integer(row, FIELD_KIND),
     };
     if (!statement_id(row, FIELD_ID, &sms->id))
         return ERROR_INTERNAL;
@@ -57,6 +58,7 @@ static enum error insert_at(struct store_database *database, const struct incomi
         statement_bind_integer(insert, FIELD_RECEIVED_AT_MS, sms->received_at_ms);
     statement_bind_integer(insert, FIELD_ENCODING, sms->encoding);
     statement_bind_integer(insert, FIELD_SEGMENTS, sms->segments);
+    statement_bind_integer(insert, FIELD_KIND, sms->kind);
     statement_bind_text(insert, FIELD_TEXT, sms->text);
     enum error error = statement_run(&database->handle, insert);
     *taken = error == ERROR_NONE && statement_changes(&database->handle) == 0;

@@ -56,6 +56,7 @@ export interface Incoming {
   to: string | null;
   message: string | null;
   segments: number;
+  kind: "sms" | "data" | "mms";
   device_id: string;
   sim: number | null;
   received_at: string | null;

@@ -159,6 +159,7 @@ static void given_ten(struct store_fixture *fixture, int64_t began_ms)
         struct incoming_sms sms = an_sms(i % 2 ? "phone-2" : "phone", received_id, senders[i % 3],
                                          "Hello");
         sms.sim = i < 5 ? 1 : 2;
+        sms.kind = i == 3 ? INCOMING_MMS : INCOMING_SMS;
         receive(fixture, &sms, ERROR_NONE);
         incoming_sms_fini(&sms);
     }
@@ -175,6 +176,8 @@ static void lists_are_newest_first_and_filtered(void **state)
         {{.device_id = "phone-2", .limit = 100}, "jhfdb"},
         {{.sender = "12345", .limit = 100}, "heb"},
         {{.sim = 2, .limit = 100}, "jihgf"},
+        {{.has_kind = true, .kind = INCOMING_SMS, .limit = 100}, "jihgfecba"},
+        {{.has_kind = true, .kind = INCOMING_MMS, .limit = 100}, "d"},
         {{.device_id = "phone", .sender = "12345", .sim = 1, .limit = 100}, "e"},
         {{.sender = "nobody", .limit = 100}, ""},
         {{.has_stored_after = true, .stored_after_ms = 1700000000000 + 3 * 60000, .limit = 100},

@@ -162,6 +162,7 @@ CREATE TABLE incoming (
     received_at_ms INTEGER,          -- by the device's clock
     encoding       INTEGER NOT NULL,
     segments       INTEGER NOT NULL,
+    kind           INTEGER NOT NULL DEFAULT 0 CHECK (kind BETWEEN 0 AND 2), -- enum incoming_kind
     text           TEXT    NOT NULL  -- '' also once retention has removed it
 ) STRICT;
 
