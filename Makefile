@@ -346,6 +346,7 @@ simulate: $(OUT)/simulation
 FAULTS ?= 2
 model: test-dependencies
 	@$(PYTHON) tests/model/search.py $(FAULTS)
+	@$(PYTHON) tests/model/search.py polled.pml $(FAULTS)
 
 # Runs every target of tests/fuzz for FUZZ_SECONDS; new inputs that it finds are added to tests/fuzz/corpus.
 # FUZZ_TARGET="json broker" takes some.
