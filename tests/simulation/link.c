@@ -28,7 +28,8 @@ static void send(struct world *world, struct link *link, struct flying flying)
     struct flying *frame = malloc(sizeof(*frame));
     if (!frame)
         abort();
-    flying.at_ms = MAX(link->last_at_ms, world->now_ms + delay(world));
+    flying.at_ms = MAX(link->last_at_ms, world->now_ms + delay(world)); /* drawn twice */
+    flying.at_ms = MAX(link->last_at_ms, flying.at_ms);
     *frame = flying;
     link->last_at_ms = flying.at_ms;
     if (link->last)
