@@ -293,9 +293,10 @@ static void for_submits(struct world *world, const struct phone *phone, const st
     }
 }
 
+/* It takes any failure for that of its last try, also one of a try that it has forgotten. */
 static void set_proved(struct submit *submit)
 {
-    submit->proved = true;
+    submit->proved = submit->unnoted = true;
 }
 
 static void fail(struct world *world, struct phone *phone, struct held *held,
