@@ -362,11 +362,13 @@ static enum error run_batch(struct store_database *database, struct store_write 
         *ran = error == ERROR_STORE_BUSY ? 0 : count;
         return error;
     }
+    database->handle.in_transaction = true;
     while (error == ERROR_NONE && *ran < count && (*ran == 0 || !database_turn_is_over(database)))
         error = run_write(database, writes[(*ran)++]);
     FAIL_POINT("store.before_commit");
     if (error == ERROR_NONE)
         error = commit(database);
+    database->handle.in_transaction = false;
     FAIL_POINT("store.after_commit");
     if (error == ERROR_NONE)
         return ERROR_NONE;

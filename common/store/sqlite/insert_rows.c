@@ -39,6 +39,9 @@ static enum error run_insert(struct store_database *database, enum statement_id 
 {
     struct statement *insert = &database->handle.statements[id];
     enum error error = ERROR_NONE;
+    *taken = false;
+    if (statement_is_too_late(&database->handle))
+        return ERROR_STORE_UNAVAILABLE; /* the reason has been logged */
     int code = sqlite3_step(insert->stmt);
     *taken = code == SQLITE_CONSTRAINT_PRIMARYKEY;
     if (code != SQLITE_DONE && !*taken)

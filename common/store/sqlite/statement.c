@@ -297,10 +297,15 @@ void statement_times(const struct statement *statement, int64_t reached_at_ms[ME
 
 /* ---- Running ---- */
 
+bool statement_is_too_late(const struct handle *handle)
+{
+    return handle->in_transaction && sqlite3_get_autocommit(handle->db);
+}
+
 enum error statement_step(struct handle *handle, struct statement *statement, bool *row)
 {
     *row = false;
-    if (!statement->stmt)
+    if (!statement->stmt || statement_is_too_late(handle))
         return ERROR_STORE_UNAVAILABLE; /* the reason has been logged */
     int code = sqlite3_step(statement->stmt);
     *row = code == SQLITE_ROW;

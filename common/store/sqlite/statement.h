@@ -38,8 +38,14 @@ struct statement {
 
 struct handle {
     sqlite3 *db;
+    /* From a writer's BEGIN until it has ended the transaction. A failure may roll that back before: then no statement runs, as it
+       would be a transaction of its own. */
+    bool in_transaction;
     struct statement statements[STATEMENT_COUNT];
 };
+
+/* Whether a failure has rolled back the transaction of a writer that has not ended it. */
+bool statement_is_too_late(const struct handle *handle);
 
 /* Logs the failed operation, and returns the error for a result code of SQLite. */
 enum error statement_fail(struct handle *handle, int code, const char *doing);
@@ -51,7 +57,7 @@ const char *statement_sql(enum statement_id id);
 void statement_finalize_all(struct handle *handle);
 
 /* The statement, reset and without parameters. Where it cannot be prepared the reason is logged, and running it
-   fails. */
+   fails, as it does where it is too late. */
 struct statement *statement_get(struct handle *handle, enum statement_id id);
 
 /* Parameters. An empty text is NULL. Where there is no memory the parameter stays NULL, which the schema refuses. Texts
