@@ -76,12 +76,14 @@ static bool read_state(const char *state, struct store_report *report)
     return false;
 }
 
-bool mobile_report_read(const char *wire_id, const char *state, const char *error,
+bool mobile_report_read(const char *wire_id, const char *state, const char *error, bool was_sent,
                         struct store_report *report)
 {
     if (!polled_wire_id_parse(wire_id, &report->ref) || !read_state(state, report))
         return false;
     if (report->status == MESSAGE_FAILED)
         classify(error, report);
+    /* It tried twice, and another try failed. */
+    report->nothing_sent &= !was_sent;
     return true;
 }

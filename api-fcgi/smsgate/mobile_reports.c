@@ -22,13 +22,21 @@ static const char *error_of(const struct json *element)
     return mobile_json_text(first, "error");
 }
 
+/* `states` has the times of all states that it was in. */
+static bool was_sent(const struct json *element)
+{
+    const struct json *states = json_member(element, "states");
+    return states && json_is_object(states) &&
+           (json_member(states, "Sent") || json_member(states, "Delivered"));
+}
+
 static bool take_report(const struct json *element, const struct device_token *token,
                         uint64_t *random, struct store_report *report)
 {
     *report = (struct store_report){.seq = -1, .jitter = jitter_next(random)};
     if (!json_is_object(element) ||
         !mobile_report_read(mobile_json_text(element, "id"), mobile_json_text(element, "state"),
-                            error_of(element), report))
+                            error_of(element), was_sent(element), report))
         return false;
     strcpy(report->holder.device_id, token->device_id);
     device_token_journal(token, &report->holder.journal);

@@ -219,6 +219,16 @@ def test_a_failure_is_what_its_text_proves(gateway, make_app, error, text, statu
         assert app.status(message_id) == "accepted"
 
 
+def test_a_try_that_failed_beside_one_that_was_sent_proves_nothing(make_app):
+    """The first report, that it was sent, was lost: `states` still has it."""
+    app = make_app()
+    message_id = app.send()
+    [listed] = app.messages()
+    app.report(element(listed["id"], "Failed", "Send result: RESULT_ERROR_NO_SERVICE (code 4)",
+                       states={state: "2026-11-28T13:00:02.114+01:00" for state in ("Pending", "Sent", "Failed")}))
+    assert app.status(message_id) == "failed"
+
+
 def test_reports_come_in_any_order_and_twice(make_app):
     app = make_app()
     for order in itertools.permutations(["Processed", "Sent", "Delivered"]):

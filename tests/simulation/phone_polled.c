@@ -167,7 +167,8 @@ static void job_runs(struct world *world, struct phone *phone, const struct even
         return;
     }
     struct event report = *event;
-    report.b = APP_REPORTS | held->state << 8 | held->failure << 12 | tries << 16;
+    report.b = APP_REPORTS | held->state << 8 | held->failure << 12 |
+               (unsigned)held->was_sent << 15 | tries << 16;
     world_schedule(world, on_the_way_ms(world), report);
     /* The library that makes the request repeats it where its connection was dead. */
     if (!world->recovering && random_chance(&world->random, 50))
@@ -181,9 +182,9 @@ static void reports(struct world *world, struct phone *phone, const struct event
         world_schedule(world, 5, *event);
         return;
     }
-    enum answer answer = polled_api_report(world, phone, message, attempt,
-                                           (enum app_state)(event->b >> 8 & 0xf),
-                                           (enum app_failure)(event->b >> 12 & 0xf));
+    enum answer answer = polled_api_report(
+        world, phone, message, attempt, (enum app_state)(event->b >> 8 & 0xf),
+        (enum app_failure)(event->b >> 12 & 0x7), event->b >> 15 & 1);
     /* It is given up after some hours; here sometimes at once. */
     bool gives_up = tries == MOST_TRIES ||
                     (!world->recovering && random_chance(&world->random, 150));
@@ -251,8 +252,8 @@ static void cancelled_unknown(struct world *world, struct phone *phone, const st
 {
     if (polled_api_waits(world))
         world_schedule(world, 5, *event);
-    else if (polled_api_report(world, phone, event->a & 0xff, event->a >> 8, APP_CANCELLED, 0) !=
-             ANSWER_OK)
+    else if (polled_api_report(world, phone, event->a & 0xff, event->a >> 8, APP_CANCELLED, 0,
+                               false) != ANSWER_OK)
         TRACE(world, "phone-%u cannot report that message %u is cancelled", phone->index,
               event->a & 0xff);
 }
@@ -367,6 +368,7 @@ void polled_radio(struct world *world, struct phone *phone, unsigned message, un
         if (held->state == APP_FAILED || held->state == APP_DELIVERED)
             return;
         held->state = APP_SENT;
+        held->was_sent = true;
         report_soon(world, phone, held);
         break;
     case RADIO_DELIVERED:

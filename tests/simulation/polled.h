@@ -43,6 +43,7 @@ struct held {
         FAILURE_EXPIRED,
         FAILURE_UNDELIVERED
     } failure;
+    bool was_sent; /* by one of its tries */
     int64_t valid_until_ms;
     unsigned sim; /* 0: any */
     bool works;   /* it was looked at, and is handed to the radio next */
@@ -162,7 +163,8 @@ enum answer polled_api_describe(struct world *world, struct phone *phone);
 /* Into app->listed. */
 enum answer polled_api_pull(struct world *world, struct phone *phone);
 enum answer polled_api_report(struct world *world, struct phone *phone, unsigned message,
-                              unsigned attempt, enum app_state state, enum app_failure failure);
+                              unsigned attempt, enum app_state state, enum app_failure failure,
+                              bool was_sent);
 enum answer polled_api_receive(struct world *world, struct phone *phone, unsigned number);
 /* By an operator; false while the store cannot. */
 bool polled_api_revoke(struct world *world, struct phone *phone);

@@ -309,7 +309,8 @@ static void check_reported(struct world *world, const struct phone *phone,
 }
 
 enum answer polled_api_report(struct world *world, struct phone *phone, unsigned message,
-                              unsigned attempt, enum app_state state, enum app_failure failure)
+                              unsigned attempt, enum app_state state, enum app_failure failure,
+                              bool was_sent)
 {
     const struct registration *registration = &phone->app.registration;
     struct store_report report = {.seq = -1, .jitter = 0.5};
@@ -320,7 +321,7 @@ enum answer polled_api_report(struct world *world, struct phone *phone, unsigned
     char id[POLLED_WIRE_ID_SIZE];
     polled_wire_id_format(&ref, id);
     if (!mobile_report_read(id, states[state], state == APP_FAILED ? failures[failure] : "",
-                            &report))
+                            was_sent, &report))
         abort();
     if (!polled_api_knows(world, registration))
         return ANSWER_UNAUTHORIZED;
