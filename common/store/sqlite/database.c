@@ -323,6 +323,7 @@ static enum error commit_transaction(struct store_database *database)
     enum error error = statement_fail(handle, code, "COMMIT");
     statement_reset(commit);
     roll_back(database);
+    handle->in_transaction = false; /* mending the log is another one */
     /* The last frame marks a commit. If a write to the log was refused, that frame is not there; after any other failure
        it may be. */
     database->wal.suspect = code != SQLITE_FULL && code != SQLITE_IOERR_WRITE;
