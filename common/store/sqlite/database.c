@@ -243,7 +243,9 @@ static enum error begin(struct store_database *database, int64_t deadline_ms)
     transaction_reset(&database->transaction, database->options->wall_ms());
     database->transaction.refusal = database->wal_error != ERROR_NONE ? database->wal_error
                                                                       : database->disk_error;
-    return run(database, BEGIN_WRITE);
+    enum error error = run(database, BEGIN_WRITE);
+    database->handle.in_transaction = error == ERROR_NONE;
+    return error;
 }
 
 bool database_turn_is_over(struct store_database *database)
@@ -265,6 +267,7 @@ static void roll_back(struct store_database *database)
 {
     if (!is_rolled_back(database))
         (void)!run(database, ROLLBACK_WRITE); /* on failure, closing the file rolls back */
+    database->handle.in_transaction = false;
 }
 
 /* For a savepoint SQLite keeps a copy of each page that the write changes: a fifth of the cost of a report. The writes of which
@@ -318,12 +321,12 @@ static enum error commit_transaction(struct store_database *database)
     if (!commit->stmt)
         return ERROR_STORE_UNAVAILABLE;
     int code = sqlite3_step(commit->stmt);
+    handle->in_transaction = code != SQLITE_DONE;
     if (code == SQLITE_DONE)
         return ERROR_NONE;
     enum error error = statement_fail(handle, code, "COMMIT");
     statement_reset(commit);
     roll_back(database);
-    handle->in_transaction = false; /* mending the log is another one */
     /* The last frame marks a commit. If a write to the log was refused, that frame is not there; after any other failure
        it may be. */
     database->wal.suspect = code != SQLITE_FULL && code != SQLITE_IOERR_WRITE;
@@ -363,13 +366,11 @@ static enum error run_batch(struct store_database *database, struct store_write 
         *ran = error == ERROR_STORE_BUSY ? 0 : count;
         return error;
     }
-    database->handle.in_transaction = true;
     while (error == ERROR_NONE && *ran < count && (*ran == 0 || !database_turn_is_over(database)))
         error = run_write(database, writes[(*ran)++]);
     FAIL_POINT("store.before_commit");
     if (error == ERROR_NONE)
         error = commit(database);
-    database->handle.in_transaction = false;
     FAIL_POINT("store.after_commit");
     if (error == ERROR_NONE)
         return ERROR_NONE;

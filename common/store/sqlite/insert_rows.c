@@ -40,8 +40,8 @@ static enum error run_insert(struct store_database *database, enum statement_id 
     struct statement *insert = &database->handle.statements[id];
     enum error error = ERROR_NONE;
     *taken = false;
-    if (statement_is_too_late(&database->handle))
-        return ERROR_STORE_UNAVAILABLE; /* the reason has been logged */
+    if (!statement_may_run(&database->handle, insert))
+        return ERROR_STORE_UNAVAILABLE;
     int code = sqlite3_step(insert->stmt);
     *taken = code == SQLITE_CONSTRAINT_PRIMARYKEY;
     if (code != SQLITE_DONE && !*taken)
@@ -54,9 +54,6 @@ static enum error insert_plain(struct store_database *database, const struct mes
                                int64_t seq, bool *taken)
 {
     struct statement *insert = get(database, INSERT_MESSAGE);
-    *taken = false;
-    if (!insert->stmt)
-        return ERROR_STORE_UNAVAILABLE; /* the reason has been logged */
     bind_new_row(insert->stmt, 1, message, seq);
     return run_insert(database, INSERT_MESSAGE, taken);
 }
@@ -96,9 +93,6 @@ static enum error insert_with_options(struct store_database *database,
                                       const struct message_place *place, int64_t seq, bool *taken)
 {
     struct statement *insert = get(database, INSERT_MESSAGE_WITH_OPTIONS);
-    *taken = false;
-    if (!insert->stmt)
-        return ERROR_STORE_UNAVAILABLE; /* the reason has been logged */
     bind_options_row(insert->stmt, 1, message, place, seq);
     return run_insert(database, INSERT_MESSAGE_WITH_OPTIONS, taken);
 }
@@ -115,9 +109,6 @@ static enum error insert_group(struct store_database *database, bool *taken)
 {
     struct statement *insert = get(database, INSERT_MESSAGES);
     int at = 1;
-    *taken = false;
-    if (!insert->stmt)
-        return ERROR_STORE_UNAVAILABLE; /* the reason has been logged */
     for (size_t i = 0; i < INSERT_GROUP_SIZE; i++) {
         const struct message *message = database->waiting[i]->enqueue.message;
         at = bind_new_row(insert->stmt, at, message, message_id_seq(&message->id));
@@ -181,9 +172,6 @@ static enum error insert_group_with_options(struct store_database *database,
 {
     struct statement *insert = get(database, INSERT_MESSAGES_WITH_OPTIONS);
     int at = 1;
-    *taken = false;
-    if (!insert->stmt)
-        return ERROR_STORE_UNAVAILABLE; /* the reason has been logged */
     for (size_t i = 0; i < INSERT_GROUP_SIZE; i++)
         at = bind_options_row(insert->stmt, at, &messages[i], &places[i],
                               message_id_seq(&messages[i].id));

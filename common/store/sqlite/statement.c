@@ -297,16 +297,17 @@ void statement_times(const struct statement *statement, int64_t reached_at_ms[ME
 
 /* ---- Running ---- */
 
-bool statement_is_too_late(const struct handle *handle)
+bool statement_may_run(const struct handle *handle, const struct statement *statement)
 {
-    return handle->in_transaction && sqlite3_get_autocommit(handle->db);
+    bool is_too_late = handle->in_transaction && sqlite3_get_autocommit(handle->db);
+    return statement->stmt && !is_too_late;
 }
 
 enum error statement_step(struct handle *handle, struct statement *statement, bool *row)
 {
     *row = false;
-    if (!statement->stmt || statement_is_too_late(handle))
-        return ERROR_STORE_UNAVAILABLE; /* the reason has been logged */
+    if (!statement_may_run(handle, statement))
+        return ERROR_STORE_UNAVAILABLE;
     int code = sqlite3_step(statement->stmt);
     *row = code == SQLITE_ROW;
     if (*row)

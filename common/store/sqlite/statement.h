@@ -44,8 +44,9 @@ struct handle {
     struct statement statements[STATEMENT_COUNT];
 };
 
-/* Whether a failure has rolled back the transaction of a writer that has not ended it. */
-bool statement_is_too_late(const struct handle *handle);
+/* Whether it is prepared, and no failure has rolled back the transaction of a writer that has not ended it. Where not, the reason
+   has been logged. */
+MUST_CHECK bool statement_may_run(const struct handle *handle, const struct statement *statement);
 
 /* Logs the failed operation, and returns the error for a result code of SQLite. */
 enum error statement_fail(struct handle *handle, int code, const char *doing);
@@ -57,7 +58,7 @@ const char *statement_sql(enum statement_id id);
 void statement_finalize_all(struct handle *handle);
 
 /* The statement, reset and without parameters. Where it cannot be prepared the reason is logged, and running it
-   fails, as it does where it is too late. */
+   fails. */
 struct statement *statement_get(struct handle *handle, enum statement_id id);
 
 /* Parameters. An empty text is NULL. Where there is no memory the parameter stays NULL, which the schema refuses. Texts
