@@ -20,10 +20,7 @@ static enum error read_info(const struct statement *row, struct device_info *inf
     statement_text(row, FIELD_ANDROID_VERSION, info->android_version,
                    sizeof(info->android_version));
     statement_text(row, FIELD_APP_VERSION, info->app_version, sizeof(info->app_version));
-    if (!statement_is_null(row, FIELD_BATTERY_LEVEL))
-        info->battery_level = statement_double(row, FIELD_BATTERY_LEVEL);
-    if (!statement_is_null(row, FIELD_CHARGING))
-        info->charging = (int)statement_integer(row, FIELD_CHARGING);
+    sqlite_read_power(row, &info->battery_level, &info->charging);
     info->has_signal_strength = !statement_is_null(row, FIELD_SIGNAL_STRENGTH);
     info->signal_strength = (int)statement_integer(row, FIELD_SIGNAL_STRENGTH);
     info->sim_slots = (unsigned)statement_integer(row, FIELD_SIM_SLOTS);

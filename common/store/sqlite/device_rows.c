@@ -56,6 +56,24 @@ static void read_groups(const struct statement *row, struct device_groups *group
     device_groups_parse(text, groups);
 }
 
+void sqlite_read_power(const struct statement *row, double *battery_level, int *charging)
+{
+    *battery_level = statement_is_null(row, FIELD_BATTERY_LEVEL)
+                         ? -1
+                         : statement_double(row, FIELD_BATTERY_LEVEL);
+    *charging = statement_is_null(row, FIELD_CHARGING)
+                    ? -1
+                    : (int)statement_integer(row, FIELD_CHARGING);
+}
+
+void sqlite_bind_power(struct statement *change, double battery_level, int charging)
+{
+    if (battery_level >= 0)
+        statement_bind_double(change, FIELD_BATTERY_LEVEL, battery_level);
+    if (charging >= 0)
+        statement_bind_integer(change, FIELD_CHARGING, charging);
+}
+
 void sqlite_read_traits(const struct statement *row, struct device_traits *traits)
 {
     traits->disabled = statement_integer(row, FIELD_DISABLED);
@@ -63,12 +81,7 @@ void sqlite_read_traits(const struct statement *row, struct device_traits *trait
     traits->daily_segments = read_limit(row, FIELD_DAILY_SEGMENTS);
     traits->window_segments = read_limit(row, FIELD_WINDOW_SEGMENTS);
     traits->configured = statement_integer(row, FIELD_CONFIGURED);
-    traits->battery_level = statement_is_null(row, FIELD_BATTERY_LEVEL)
-                                ? -1
-                                : statement_double(row, FIELD_BATTERY_LEVEL);
-    traits->charging = statement_is_null(row, FIELD_CHARGING)
-                           ? -1
-                           : (int)statement_integer(row, FIELD_CHARGING);
+    sqlite_read_power(row, &traits->battery_level, &traits->charging);
     read_groups(row, &traits->groups);
 }
 
@@ -174,10 +187,7 @@ static void bind_info(struct statement *change, const char *device_id,
     statement_bind_text(change, FIELD_DEVICE_ID, device_id);
     statement_bind_text(change, FIELD_NAME, info->name);
     statement_bind_text(change, FIELD_ANDROID_VERSION, info->android_version);
-    if (info->battery_level >= 0)
-        statement_bind_double(change, FIELD_BATTERY_LEVEL, info->battery_level);
-    if (info->charging >= 0)
-        statement_bind_integer(change, FIELD_CHARGING, info->charging);
+    sqlite_bind_power(change, info->battery_level, info->charging);
     if (info->has_signal_strength)
         statement_bind_integer(change, FIELD_SIGNAL_STRENGTH, info->signal_strength);
     statement_bind_text(change, FIELD_APP_VERSION, info->app_version);
@@ -234,10 +244,8 @@ static enum error describe_device(struct store_database *database, const char *d
     }
     if (set & POLLED_APP_VERSION)
         statement_bind_text(update, FIELD_APP_VERSION, info->app_version);
-    if (set & POLLED_BATTERY && info->battery_level >= 0)
-        statement_bind_double(update, FIELD_BATTERY_LEVEL, info->battery_level);
-    if (set & POLLED_BATTERY && info->charging >= 0)
-        statement_bind_integer(update, FIELD_CHARGING, info->charging);
+    if (set & POLLED_BATTERY)
+        sqlite_bind_power(update, info->battery_level, info->charging);
     return run(database, update);
 }
 

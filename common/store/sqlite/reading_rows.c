@@ -12,15 +12,10 @@ static void read_reading(const struct statement *row, struct store_reading *read
 {
     *reading = (struct store_reading){
         .at_ms = statement_integer(row, FIELD_AT_MS),
-        .battery_level = -1,
-        .charging = -1,
         .has_signal_strength = !statement_is_null(row, FIELD_SIGNAL_STRENGTH),
         .signal_strength = (int)statement_integer(row, FIELD_SIGNAL_STRENGTH),
     };
-    if (!statement_is_null(row, FIELD_BATTERY_LEVEL))
-        reading->battery_level = statement_double(row, FIELD_BATTERY_LEVEL);
-    if (!statement_is_null(row, FIELD_CHARGING))
-        reading->charging = (int)statement_integer(row, FIELD_CHARGING);
+    sqlite_read_power(row, &reading->battery_level, &reading->charging);
 }
 
 static enum error find_reading(struct store_database *database, const char *device_id,
@@ -43,10 +38,7 @@ static enum error save_reading(struct store_database *database, const char *devi
     statement_bind_text(upsert, FIELD_DEVICE_ID, device_id);
     statement_bind_integer(upsert, FIELD_SLOT, slot_of(reading->at_ms));
     statement_bind_integer(upsert, FIELD_AT_MS, reading->at_ms);
-    if (reading->battery_level >= 0)
-        statement_bind_double(upsert, FIELD_BATTERY_LEVEL, reading->battery_level);
-    if (reading->charging >= 0)
-        statement_bind_integer(upsert, FIELD_CHARGING, reading->charging);
+    sqlite_bind_power(upsert, reading->battery_level, reading->charging);
     if (reading->has_signal_strength)
         statement_bind_integer(upsert, FIELD_SIGNAL_STRENGTH, reading->signal_strength);
     return statement_run(&database->handle, upsert);

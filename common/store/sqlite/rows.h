@@ -40,6 +40,10 @@ MUST_CHECK enum error event_rows_flush(struct store_database *database);
 
 /* The columns of TRAITS, and of a device's configuration. */
 MUST_CHECK enum error sqlite_read_polled(const struct statement *row, struct polled_device *device);
+/* Battery and charging, where -1 is NULL: common/model/device.h. */
+void sqlite_read_power(const struct statement *row, double *battery_level, int *charging);
+void sqlite_bind_power(struct statement *change, double battery_level, int charging);
+
 void sqlite_read_traits(const struct statement *row, struct device_traits *traits);
 void sqlite_read_configuration(const struct statement *row,
                                struct device_configuration *configuration);
