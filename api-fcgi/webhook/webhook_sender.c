@@ -229,7 +229,7 @@ static void show_metrics(struct webhook_sender *sender, const struct target_time
 static void judge_throttle(struct webhook_sender *sender, const struct target_time *time)
 {
     int64_t lag_ms = 0;
-    if (time->now_ms < sender->throttle.judged_at_ms + THROTTLE_JUDGE_EVERY_MS)
+    if (!throttle_is_due(&sender->throttle, time->now_ms))
         return;
     for (size_t i = 0; i < sender->count; i++)
         if (!sender->targets[i]->receiver->health.is_open)

@@ -6,11 +6,16 @@ enum {
     MOST_IDLE_US = 50000, /* a piece that took long makes no long pause */
 };
 
+bool throttle_is_due(const struct throttle *throttle, int64_t now_ms)
+{
+    return now_ms - throttle->judged_at_ms >= THROTTLE_JUDGE_EVERY_MS;
+}
+
 void throttle_judge(struct throttle *throttle, int64_t now_ms, int64_t ran_us, int64_t waited_us,
                     int64_t newest_event, int64_t lag_ms)
 {
     int64_t took_ms = now_ms - throttle->judged_at_ms;
-    if (took_ms < THROTTLE_JUDGE_EVERY_MS)
+    if (!throttle_is_due(throttle, now_ms))
         return;
     bool is_crowded = (waited_us - throttle->waited_us) * 2 > ran_us - throttle->ran_us;
     bool many_come = (newest_event - throttle->newest_event) * 1000 >

@@ -22,7 +22,10 @@ struct throttle {
     int64_t idle_until_us;                   /* not later than now: it goes on */
 };
 
-/* Up to now the thread has run and waited for so long, and the store has events up to that id; a webhook that answers is
+/* Whether it judges again: it was not looked at for THROTTLE_JUDGE_EVERY_MS. */
+bool throttle_is_due(const struct throttle *throttle, int64_t now_ms);
+
+/* Does nothing before it is due. Up to now the thread has run and waited for so long, and the store has events up to that id; a webhook that answers is
    lag_ms behind. */
 void throttle_judge(struct throttle *throttle, int64_t now_ms, int64_t ran_us, int64_t waited_us,
                     int64_t newest_event, int64_t lag_ms);
