@@ -46,24 +46,12 @@ static void schedule_tick(struct world *world)
 
 /* ---- The clock ---- */
 
-enum { STEP_MS = 60000, DISTRUST_MS = 300000 }; /* of the clock, as housekeeping.c has them */
-
-static void see_clock(struct world *world)
-{
-    struct host *host = &world->host;
-    if (host->has_ticked && llabs(world->wall_offset_ms - host->wall_offset_ms) > STEP_MS)
-        host->saw_jump_at_ms = world->now_ms;
-    host->has_ticked = true;
-    host->wall_offset_ms = world->wall_offset_ms;
-}
-
 /* What the clock says, as far as the broker can know; 0: it has just seen that the clock was set. */
 static int64_t trusted_wall_ms(const struct world *world)
 {
-    const struct host *host = &world->host;
-    bool has_just_seen_it = host->saw_jump_at_ms != 0 &&
-                            world->now_ms - host->saw_jump_at_ms < DISTRUST_MS;
-    return host->has_ticked && !has_just_seen_it ? world->now_ms + host->wall_offset_ms : 0;
+    const struct seen_clock *clock = &world->host.clock;
+    bool is_trusted = clock->any && seen_clock_is_trusted(clock, world->now_ms);
+    return is_trusted ? world->now_ms + clock->offset_ms : 0;
 }
 
 /* A request counts by the clock that the broker saw, and only where the clock still says so. It may have been set
@@ -71,7 +59,7 @@ static int64_t trusted_wall_ms(const struct world *world)
 static bool is_clock_trusted(const struct world *world, const struct queued_write *queued)
 {
     return queued->trusted_wall_ms != 0 &&
-           llabs(world_wall_ms(world) - queued->trusted_wall_ms) <= STEP_MS;
+           llabs(world_wall_ms(world) - queued->trusted_wall_ms) <= SEEN_CLOCK_STEP_MS;
 }
 
 /* ---- The store's writer ---- */
@@ -329,7 +317,7 @@ void host_tick(struct world *world)
     if (world->now_ms != world->host.tick_at_ms)
         return;
     broker_tick(world->host.broker, world->now_ms, world_wall_ms(world));
-    see_clock(world);
+    seen_clock_look(&world->host.clock, world->now_ms, world->wall_offset_ms);
     world->host.tick_at_ms = INT64_MAX;
     host_pump(world);
 }
@@ -360,8 +348,7 @@ void host_start(struct world *world)
     if (!host->broker)
         abort();
     host->draining = false;
-    host->has_ticked = false;
-    host->saw_jump_at_ms = 0;
+    host->clock = (struct seen_clock){0};
     TRACE(world, "broker: starts, number %u", host->generation);
     schedule_tick(world);
 }

@@ -14,6 +14,7 @@
 #include "common/store/clock_trust.h"
 #include "tests/simulation/random.h"
 #include "tests/simulation/schedule.h"
+#include "tests/simulation/seen_clock.h"
 #include "tests/simulation/world_store.h"
 
 struct world;
@@ -99,9 +100,7 @@ struct polled_world {
     unsigned registers, revokes, updates, backups, offlines; /* weights */
     unsigned received;                                       /* SMS that came by the API */
     struct clock_trust clock_trust;                          /* the API's */
-    /* What the API can know of the clock: as it saw it last. */
-    bool has_seen_clock;
-    int64_t seen_offset_ms, saw_jump_at_ms; /* 0: none */
+    struct seen_clock clock;                                 /* that it sees */
 };
 
 enum app_step {

@@ -173,26 +173,17 @@ bool polled_api_revoke(struct world *world, struct phone *phone)
 
 /* ---- Fetching ---- */
 
-enum { STEP_MS = 60000, DISTRUST_MS = 300000 }; /* of the clock */
-
-/* Whether the API can know that it was set just now. */
 static void see_clock(struct world *world)
 {
-    struct polled_world *polled = &world->polled;
-    if (polled->has_seen_clock && llabs(world->wall_offset_ms - polled->seen_offset_ms) > STEP_MS)
-        polled->saw_jump_at_ms = world->now_ms;
-    polled->has_seen_clock = true;
-    polled->seen_offset_ms = world->wall_offset_ms;
-    world->store.api_trusts_clock = polled->saw_jump_at_ms == 0 ||
-                                    world->now_ms - polled->saw_jump_at_ms >= DISTRUST_MS;
+    seen_clock_look(&world->polled.clock, world->now_ms, world->wall_offset_ms);
+    world->store.api_trusts_clock = seen_clock_is_trusted(&world->polled.clock, world->now_ms);
 }
 
 /* A process that starts takes the clock as it is. */
 static void forget_clock(struct world *world)
 {
     world->polled.clock_trust = (struct clock_trust){0};
-    world->polled.has_seen_clock = false;
-    world->polled.saw_jump_at_ms = 0;
+    world->polled.clock = (struct seen_clock){0};
 }
 
 static int64_t valid_until_ms(const struct world *world, const struct message *message)

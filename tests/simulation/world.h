@@ -67,9 +67,7 @@ struct host {
     enum { POLL_BEGINS, POLL_WAITS, POLL_HAS_RUN } poll_state; /* waits: for the transaction */
     enum error poll_result;
     int64_t tick_at_ms;
-    bool has_ticked;
-    int64_t wall_offset_ms; /* that it saw last */
-    int64_t saw_jump_at_ms; /* of the clock; 0: none */
+    struct seen_clock clock;
     bool draining;
 };
 
