@@ -28,7 +28,7 @@ class SmsgatePhone:
         self.app = App(gateway, version)
         self.client = self.app.client
         self.stream = None
-        self.table, self.radio, self.posts = {}, [], {}
+        self.table, self.radio, self.posts, self.pulls = {}, [], {}, 0
 
     def __enter__(self):
         return self
@@ -77,12 +77,21 @@ class SmsgatePhone:
 
     # ---- Messages ----
 
+    def fetch(self, count=1, answer_is_lost=False):
+        """Pulls at each event that messages wait, until so many are new; their ids. An event may be of what is another's since."""
+        new = []
+        while len(new) < count:
+            assert self.wait_event("MessageEnqueued") is None
+            new += self.pull(answer_is_lost)
+        return new
+
     def pull(self, answer_is_lost=False):
-        """Fetches the messages, and keeps those that are new. Returns their ids."""
+        """Fetches the messages, and keeps those that are new, if the answer comes. Returns their ids."""
+        self.pulls += 1
         answer = self.request("GET", "/message?order=fifo")
         assert answer.status_code == 200, answer.text
         if answer_is_lost:
-            return []
+            return [listed["id"] for listed in answer.json()]
         new = []
         for listed in answer.json():
             state = listed.get("state", "Pending") if self.version >= CANCELS else "Pending"

@@ -154,6 +154,22 @@ static void a_phone_is_told_once_until_it_has_fetched(void **state)
     world_free(world);
 }
 
+static void a_phone_that_found_nothing_because_of_a_cancellation_is_told_again(void **state)
+{
+    (void)state;
+    struct world *world = world_new(&default_options);
+    struct message_id ids[3];
+    session_id id = connect_phone(world, KEEPS_RUNNING);
+    assert_int_equal(dispatch(world, 2, ids), 2);
+    assert_event(world, id, TOLD);
+    move(world, &ids[0], MESSAGE_CANCELLED, "");
+    assert_quiet(world, id); /* the other waits for it */
+    move(world, &ids[1], MESSAGE_CANCELLED, "");
+    assert_int_equal(dispatch(world, 1, ids + 2), 1);
+    assert_event(world, id, TOLD);
+    world_free(world);
+}
+
 static void what_is_not_fetched_returns_to_the_queue_and_the_stream_stays(void **state)
 {
     (void)state;
@@ -387,6 +403,7 @@ static void a_poll_of_before_the_first_stream_loses_no_move(void **state)
 
 UNIT_TESTS(cmocka_unit_test(a_stream_is_a_connection_without_a_greeting),
            cmocka_unit_test(a_phone_is_told_once_until_it_has_fetched),
+           cmocka_unit_test(a_phone_that_found_nothing_because_of_a_cancellation_is_told_again),
            cmocka_unit_test(what_is_not_fetched_returns_to_the_queue_and_the_stream_stays),
            cmocka_unit_test(the_newest_stream_is_told_and_older_ones_stay_open),
            cmocka_unit_test(a_revoked_token_closes_all_streams),

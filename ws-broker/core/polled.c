@@ -210,6 +210,7 @@ static void take_move(struct broker *broker, struct session *session,
     const struct message_ref ref = {event->message_id, event->attempt};
     struct in_flight_message *message = session_find_in_flight(session, &ref);
     bool ends = event->status != MESSAGE_DISPATCHED && event->status != MESSAGE_ACCEPTED;
+    bool was_offer = message && message->offered;
     if (!message && event->status != MESSAGE_DISPATCHED && may_come_late(session))
         broker->polled.again_after = MIN(broker->polled.again_after, event->id - 1);
     if (event->status == MESSAGE_ACCEPTED && (message || is_new))
@@ -225,6 +226,9 @@ static void take_move(struct broker *broker, struct session *session,
         reported(session, event, now_ms);
     if (ends)
         session_forget(session, &ref);
+    /* It has perhaps asked since it was told, and found nothing. */
+    if (was_offer && !session_has_offer(session))
+        session->told_until_ms = 0;
 }
 
 static struct session *find_ready(struct broker *broker, const char *device_id)
