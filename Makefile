@@ -39,10 +39,12 @@ CPPFLAGS += -D_GNU_SOURCE \
             -DGATEWAY_VERSION='"$(VERSION)"' -I. -I$(GEN) -MMD -MP
 # Tests with sanitizers are built for one run: line numbers are enough.
 CFLAGS += -std=gnu11 $(if $(SANITIZE),-g1,-g) $(OPTIMISE) $(HARDENING) $(WARNINGS)
-LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(filter -fsanitize%,$(OPTIMISE))
+LDFLAGS += -pie -rdynamic -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(filter -fsanitize%,$(OPTIMISE))
 LDLIBS := -lsqlite3 -lcjson -luuid -lcrypto -lm -lpthread
 
-COMMON := $(wildcard common/*/*.c common/*/*/*.c)
+# PostgreSQL is in a shared object of its own, which a program loads when its DATABASE_URL says so.
+POSTGRESQL := $(wildcard common/store/postgresql/*.c common/store/sql/*.c)
+COMMON := $(filter-out common/store/postgresql/%,$(wildcard common/*/*.c common/*/*/*.c))
 API := $(filter-out api-fcgi/webhook/%,$(wildcard api-fcgi/*.c api-fcgi/*/*.c))
 WEBHOOK := $(wildcard api-fcgi/webhook/*.c api-fcgi/webhook/*/*.c)
 BROKER := $(wildcard ws-broker/*.c ws-broker/*/*.c)
@@ -75,6 +77,7 @@ objects = $(patsubst %.c,$(PLAIN)/obj/%.o,$(filter-out $(FAIL_POINT_FILES),$(1))
           $(patsubst %.c,$(OUT)/obj/%.o,$(filter $(FAIL_POINT_FILES),$(1)))
 
 PROGRAMS := $(addprefix $(OUT)/,api-fcgi ws-broker webhook-sender sms-gateway phone-sim)
+POSTGRESQL_BACKEND := $(OUT)/store-postgresql.so
 TEST_PROGRAMS := $(addprefix $(OUT)/tests/,$(if $(filter thread,$(SANITIZE)), \
                      $(UNIT_TESTS_OF_THREADS:%=test_%),$(notdir $(UNIT_TESTS:.c=)))) \
                  $(if $(filter thread,$(SANITIZE)),,$(OUT)/simulation)
@@ -92,8 +95,8 @@ PRELOADS := $(patsubst tests/torture/preload/%.c,build/tests/%.so,$(wildcard tes
 
 all: programs site manuals
 	@: # so make does not say that there is nothing to do
-programs: $(PROGRAMS)
-test-programs: $(PROGRAMS) $(TEST_PROGRAMS) $(if $(filter address,$(SANITIZE)),$(FUZZ_PROGRAMS))
+programs: $(PROGRAMS) $(POSTGRESQL_BACKEND)
+test-programs: $(PROGRAMS) $(POSTGRESQL_BACKEND) $(TEST_PROGRAMS) $(if $(filter address,$(SANITIZE)),$(FUZZ_PROGRAMS))
 fuzz-programs: $(FUZZ_PROGRAMS)
 bench-programs: $(BENCH_PROGRAMS) build/bench/slow-sync.so
 preloads: $(PRELOADS)
@@ -169,6 +172,19 @@ $(PRELOADS) build/bench/slow-sync.so:
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -g -O2 -fPIC $(WARNINGS) -shared -o $@ $< -ldl
+
+# What it needs of the programs they export; it has its own of what both backends are compiled from.
+$(OUT)/store-postgresql.so: $(patsubst %.c,$(OUT)/postgresql/%.o,$(POSTGRESQL))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(filter-out -pie,$(LDFLAGS)) -shared -o $@ $^ -lpq
+$(OUT)/postgresql/%.o: %.c | $(GEN)/migrations-postgresql.h
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(if $(FAIL_POINTS),-DFAIL_POINTS) -DSTORE_POSTGRESQL -I/usr/include/postgresql $(CPPFLAGS) $(filter-out -fPIE,$(CFLAGS)) \
+	    -fPIC -fvisibility=hidden -c -o $@ $<
+$(GEN)/migrations-postgresql.h: $(sort $(wildcard common/store/postgresql/sql/*.sql))
+	@mkdir -p $(@D)
+	@{ echo 'static const char *const migrations[] = {'; for file in $^; do $(SQL_TEXT) $$file; echo '    ,'; done; echo '};'; } > $@
 
 $(OUT)/libcommon.a: $(call objects,$(COMMON))
 $(OUT)/libapi.a: $(call objects,$(filter-out %/main.c,$(API)))
@@ -264,6 +280,7 @@ $(COMPLETION): build/sms-gateway
 	@mkdir -p $(@D)
 	@$< --print-completion > $@
 
+-include $(patsubst %.c,$(OUT)/postgresql/%.d,$(POSTGRESQL))
 -include $(patsubst %.o,%.d,$(call objects,$(SOURCES) $(wildcard tests/unit/*.c tests/store/*.c tests/store/*/*.c tests/fuzz/*.c tests/bench/*.c tests/bench/*/*.c)))
 
 # ---- What people call ----

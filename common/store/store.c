@@ -3,6 +3,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/store/backend_loader.h"
 #include "common/store/store_backend.h"
 #include "common/store/store_writer.h"
 
@@ -36,6 +37,19 @@ static const struct store_backend *choose_backend(const char *dsn, const char **
     return backends[0];
 }
 
+/* postgres: is another name of it. */
+static bool is_postgresql(const char *dsn, const char **location)
+{
+    static const char *const schemes[] = {"postgresql:", "postgres:"};
+    for (size_t i = 0; i < ARRAY_LENGTH(schemes); i++) {
+        if (strncmp(dsn, schemes[i], strlen(schemes[i])) == 0) {
+            *location = dsn + strlen(schemes[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
 enum error store_open(const struct store_options *options, struct store **result,
                       char problem[STORE_ERROR_SIZE])
 {
@@ -44,7 +58,13 @@ enum error store_open(const struct store_options *options, struct store **result
     if (!store)
         return ERROR_INTERNAL;
     store->options = *options;
-    store->backend = choose_backend(options->dsn, &location);
+    store->backend = is_postgresql(options->dsn, &location)
+                         ? backend_load_postgresql(problem)
+                         : choose_backend(options->dsn, &location);
+    if (!store->backend) {
+        free(store);
+        return ERROR_STORE_UNAVAILABLE;
+    }
     if (!store->options.wall_ms)
         store->options.wall_ms = clock_wall_ms;
 

@@ -198,5 +198,7 @@ struct store_reader {
 };
 
 extern const struct store_backend store_backend_sqlite, store_backend_memory;
+/* Of the shared object that backend_loader.h loads. */
+__attribute__((visibility("default"))) extern const struct store_backend store_backend_postgresql;
 
 #endif

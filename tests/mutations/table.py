@@ -298,7 +298,7 @@ MUTATIONS = [
              "common/store/verbs/retention.c", "    *newest = MAX(*newest, id);\n", "    *newest = MIN(*newest, id);\n",
              unit("test_store_events", "no_id_is_given_twice_and_the_range_tells_what_was_removed")),
     Mutation("page-of-no-match", STORE, "a filter that matches nothing looks at a bounded number of events",
-             "common/store/sqlite/event_queries.c", "    *end = MIN(*end, last);\n", "    *end = MAX(*end, last);\n",
+             "common/store/sql/event_queries.c", "    *end = MIN(*end, last);\n", "    *end = MAX(*end, last);\n",
              unit("test_store_events", "a_page_looks_at_a_bounded_number_of_events")),
     Mutation("batch-is-finished", STORE, "a batch is told to be finished when its last message is",
              "common/store/verbs/events.c", "if (error == ERROR_NONE && !open)", "if (error == ERROR_NONE && (open || !open))",

@@ -1,6 +1,6 @@
 /* The database itself: probes, and free space. */
+#include "common/store/sql/rows.h"
 #include "common/store/sqlite/database.h"
-#include "common/store/sqlite/rows.h"
 #include "common/store/sqlite/schema.h"
 
 static struct statement *get(struct store_database *database, enum statement_id id)
@@ -57,7 +57,7 @@ static enum error reclaim_space(struct store_database *database, bool *more)
     return error;
 }
 
-const struct admin_rows sqlite_admin_rows = {
+const struct admin_rows sql_admin_rows = {
     .check = check,
     .write_probe = write_probe,
     .reclaim_space = reclaim_space,

@@ -4,9 +4,9 @@
 #include "common/base/clock.h"
 #include "common/base/fail_point.h"
 #include "common/base/log.h"
+#include "common/store/sql/queries.h"
+#include "common/store/sqlite/own_rows.h"
 #include "common/store/sqlite/process_lock.h"
-#include "common/store/sqlite/queries.h"
-#include "common/store/sqlite/rows.h"
 #include "common/store/sqlite/schema.h"
 
 #include <stdio.h>
@@ -23,18 +23,18 @@ enum {
 };
 
 static const struct store_rows rows = {
-    .messages = &sqlite_message_rows,
-    .batches = &sqlite_batch_rows,
-    .incoming = &sqlite_incoming_rows,
-    .opt_outs = &sqlite_opt_out_rows,
-    .events = &sqlite_event_rows,
-    .devices = &sqlite_device_rows,
-    .readings = &sqlite_reading_rows,
-    .access = &sqlite_access_rows,
-    .webhooks = &sqlite_webhook_rows,
-    .limits = &sqlite_limit_rows,
-    .idempotency = &sqlite_idempotency_rows,
-    .admin = &sqlite_admin_rows,
+    .messages = &sql_message_rows,
+    .batches = &sql_batch_rows,
+    .incoming = &sql_incoming_rows,
+    .opt_outs = &sql_opt_out_rows,
+    .events = &sql_event_rows,
+    .devices = &sql_device_rows,
+    .readings = &sql_reading_rows,
+    .access = &sql_access_rows,
+    .webhooks = &sql_webhook_rows,
+    .limits = &sql_limit_rows,
+    .idempotency = &sql_idempotency_rows,
+    .admin = &sql_admin_rows,
 };
 
 /* ---- Opening ---- */

@@ -2,6 +2,9 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/store/sql/queries.h"
+#include "common/store/sqlite/handle.h"
+#include "common/store/sqlite/wal.h"
 
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -33,4 +36,15 @@ int64_t disk_file_bytes(const char *path)
 {
     struct stat status;
     return path && stat(path, &status) == 0 ? status.st_size : 0;
+}
+
+void handle_read_space(struct handle *handle, struct store_statistics *statistics)
+{
+    struct statvfs disk;
+    statistics->wal_bytes = wal_file_bytes(handle);
+    statistics->database_bytes = disk_file_bytes(handle_path(handle));
+    if (statvfs(handle_path(handle), &disk) == 0) {
+        statistics->disk_free_bytes = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
+        statistics->disk_size_bytes = (int64_t)disk.f_blocks * (int64_t)disk.f_frsize;
+    }
 }

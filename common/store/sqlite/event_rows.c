@@ -1,6 +1,6 @@
 /* Events, for the verbs; those of messages are written with their messages. */
 #include "common/store/sqlite/database.h"
-#include "common/store/sqlite/rows.h"
+#include "common/store/sqlite/own_rows.h"
 
 static struct statement *get(struct store_database *database, enum statement_id id)
 {
@@ -19,6 +19,14 @@ enum error event_rows_next_id(struct store_database *database)
         error = statement_read_integer(&database->handle, get(database, READ_LAST_EVENT),
                                        &database->last_event_id);
     database->last_event_id++;
+    return error;
+}
+
+enum error event_rows_bind_next_id(struct store_database *database, struct statement *insert)
+{
+    enum error error = event_rows_next_id(database);
+    if (error == ERROR_NONE)
+        statement_bind_integer(insert, FIELD_EVENT_ID, database->last_event_id);
     return error;
 }
 
@@ -112,7 +120,7 @@ static enum error note_removed(struct store_database *database, int64_t id)
     return run(database, update);
 }
 
-const struct event_rows sqlite_event_rows = {
+const struct event_rows sql_event_rows = {
     .insert = insert,
     .insert_for_broker = insert_for_broker,
     .find_newest_of = find_newest_of,

@@ -1,6 +1,6 @@
 /* Idempotency keys and the answers to their requests. The newest are looked up in memory (idempotency_index.h). */
 #include "common/store/sqlite/database.h"
-#include "common/store/sqlite/rows.h"
+#include "common/store/sqlite/own_rows.h"
 
 #include <string.h>
 
@@ -222,7 +222,7 @@ static enum error remove_old(struct store_database *database, int64_t before_ms,
     return error;
 }
 
-const struct idempotency_rows sqlite_idempotency_rows = {
+const struct idempotency_rows sql_idempotency_rows = {
     .find = find,
     .insert = insert,
     .remove_old = remove_old,

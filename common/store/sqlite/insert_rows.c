@@ -1,8 +1,8 @@
 /* New messages, one by one and in groups. */
 #include "common/base/log.h"
+#include "common/store/sql/message_rows.h"
 #include "common/store/sqlite/database.h"
-#include "common/store/sqlite/message_rows.h"
-#include "common/store/sqlite/rows.h"
+#include "common/store/sqlite/own_rows.h"
 
 static const struct message_id no_batch;
 

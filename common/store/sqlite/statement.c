@@ -17,7 +17,7 @@ static const struct {
 
 static const char *const field_names[FIELD_TOTAL] = {
 #define FIELD(id, name) [FIELD_##id] = name,
-#include "common/store/sqlite/fields.def"
+#include "common/store/sql/fields.def"
 #undef FIELD
 };
 
@@ -157,49 +157,6 @@ void statement_bind_blob(struct statement *statement, enum field field, const vo
                       SQLITE_STATIC);
 }
 
-void statement_bind_id(struct statement *statement, enum field field, const struct message_id *id)
-{
-    statement_bind_blob(statement, field, id->bytes, MESSAGE_ID_BYTES);
-}
-
-void statement_bind_id_if_any(struct statement *statement, enum field field,
-                              const struct message_id *id)
-{
-    static const struct message_id none;
-    if (!message_id_equal(id, &none))
-        statement_bind_id(statement, field, id);
-}
-
-void statement_bind_hash(struct statement *statement, enum field field,
-                         const unsigned char hash[SECRET_HASH_BYTES])
-{
-    statement_bind_blob(statement, field, hash, SECRET_HASH_BYTES);
-}
-
-void statement_bind_message(struct statement *statement, const struct message_id *id)
-{
-    statement_bind_id(statement, FIELD_ID, id);
-    statement_bind_integer(statement, FIELD_SEQ, message_id_seq(id));
-}
-
-/* The first fields are the times, in the order of the statuses. */
-static enum field time_field(int status)
-{
-    _Static_assert((int)FIELD_RETURNED_AT_MS == 0 &&
-                       (int)FIELD_UNKNOWN_AT_MS == MESSAGE_STATUS_COUNT - 1,
-                   "a field for each status");
-    return (enum field)status;
-}
-
-void statement_bind_times(struct statement *statement,
-                          const int64_t reached_at_ms[MESSAGE_STATUS_COUNT])
-{
-    for (int status = 0; status < MESSAGE_STATUS_COUNT; status++) {
-        if (reached_at_ms[status] != 0)
-            statement_bind_integer(statement, time_field(status), reached_at_ms[status]);
-    }
-}
-
 /* ---- Columns ---- */
 
 static int column_of(const struct statement *statement, enum field field)
@@ -254,8 +211,7 @@ void statement_append_blob(const struct statement *statement, enum field field,
         buffer_append(bytes, blob, (size_t)sqlite3_column_bytes(statement->stmt, column));
 }
 
-static bool read_blob(const struct statement *statement, enum field field, unsigned char *bytes,
-                      int length)
+bool statement_bytes(const struct statement *statement, enum field field, void *bytes, int length)
 {
     int column = column_of(statement, field);
     const void *blob = sqlite3_column_blob(statement->stmt, column);
@@ -265,34 +221,6 @@ static bool read_blob(const struct statement *statement, enum field field, unsig
     else
         memset(bytes, 0, (size_t)length);
     return fits;
-}
-
-bool statement_id(const struct statement *statement, enum field field, struct message_id *id)
-{
-    return read_blob(statement, field, id->bytes, MESSAGE_ID_BYTES);
-}
-
-bool statement_hash(const struct statement *statement, enum field field,
-                    unsigned char hash[SECRET_HASH_BYTES])
-{
-    return read_blob(statement, field, hash, SECRET_HASH_BYTES);
-}
-
-void statement_bytes(const struct statement *statement, enum field field, void *bytes, int length)
-{
-    (void)!read_blob(statement, field, bytes, length);
-}
-
-void statement_request_id(const struct statement *statement, enum field field,
-                          struct request_id *id)
-{
-    (void)!read_blob(statement, field, id->bytes, REQUEST_ID_BYTES);
-}
-
-void statement_times(const struct statement *statement, int64_t reached_at_ms[MESSAGE_STATUS_COUNT])
-{
-    for (int status = 0; status < MESSAGE_STATUS_COUNT; status++)
-        reached_at_ms[status] = statement_integer(statement, time_field(status));
 }
 
 /* ---- Running ---- */
@@ -332,7 +260,17 @@ enum error statement_run(struct handle *handle, struct statement *statement)
     return error;
 }
 
-int64_t statement_changes(const struct handle *handle)
+enum error statement_change_one(struct handle *handle, struct statement *statement)
+{
+    enum error error = statement_run(handle, statement);
+    if (error != ERROR_NONE || sqlite3_changes64(handle->db) == 1)
+        return error;
+    log_error("a row is not as it was read",
+              LOG_TEXT("doing", texts[statement - handle->statements].sql));
+    return ERROR_INTERNAL;
+}
+
+int64_t statement_changes(struct handle *handle)
 {
     return sqlite3_changes64(handle->db);
 }
@@ -344,33 +282,6 @@ enum error statement_read_integer(struct handle *handle, struct statement *state
     enum error error = statement_step(handle, statement, &row);
     if (error == ERROR_NONE && row)
         *integer = sqlite3_column_int64(statement->stmt, 0);
-    statement_reset(statement);
-    return error;
-}
-
-enum error statement_read_list(struct handle *handle, struct statement *statement, size_t size,
-                               enum error (*read)(const struct statement *row, void *item),
-                               void **items, size_t *count)
-{
-    size_t capacity = 0;
-    bool row;
-    *items = NULL;
-    *count = 0;
-    enum error error = statement_step(handle, statement, &row);
-    while (error == ERROR_NONE && row) {
-        if (*count == capacity) {
-            capacity = MAX(16, capacity * 2);
-            void *more = reallocarray(*items, capacity, size);
-            if (!more) {
-                error = ERROR_INTERNAL;
-                break;
-            }
-            *items = more;
-        }
-        error = read(statement, (char *)*items + size * (*count)++);
-        if (error == ERROR_NONE)
-            error = statement_step(handle, statement, &row);
-    }
     statement_reset(statement);
     return error;
 }

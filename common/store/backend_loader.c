@@ -1,0 +1,50 @@
+#include "common/store/backend_loader.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BACKEND_FILE    "store-postgresql.so"
+#define PACKAGE_FOLDER  "/usr/lib/sms-gateway"
+#define BACKEND_PACKAGE "sms-gateway-postgresql"
+
+/* The file beside the program, as in a build folder; its tests are one folder below. */
+static void *open_beside(const char *above)
+{
+    char program[PATH_MAX], path[PATH_MAX + 64];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    if (length <= 0)
+        return NULL;
+    program[length] = '\0';
+    *strrchr(program, '/') = '\0';
+    snprintf(path, sizeof(path), "%s/%s" BACKEND_FILE, program, above);
+    return access(path, R_OK) == 0 ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+}
+
+const struct store_backend *backend_load_postgresql(char problem[STORE_ERROR_SIZE])
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static const struct store_backend *backend;
+    pthread_mutex_lock(&lock);
+    dlerror();
+    if (!backend) {
+        void *library = open_beside("");
+        if (!library)
+            library = open_beside("../");
+        if (!library)
+            library = dlopen(PACKAGE_FOLDER "/" BACKEND_FILE, RTLD_NOW | RTLD_LOCAL);
+        backend = library ? dlsym(library, "store_backend_postgresql") : NULL;
+    }
+    if (!backend) {
+        const char *reason = dlerror();
+        snprintf(problem, STORE_ERROR_SIZE,
+                 "the database is PostgreSQL, for which the package " BACKEND_PACKAGE
+                 " must be installed (%.300s)",
+                 reason ? reason : BACKEND_FILE);
+    }
+    pthread_mutex_unlock(&lock);
+    return backend;
+}

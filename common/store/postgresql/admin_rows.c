@@ -1,0 +1,47 @@
+/* The database itself: probes. */
+#include "common/store/postgresql/database.h"
+#include "common/store/postgresql/own_rows.h"
+#include "common/store/postgresql/schema.h"
+
+static struct statement *get(struct store_database *database, enum statement_id id)
+{
+    return statement_get(&database->handle, id);
+}
+
+static enum error check(struct store_database *database, struct store_probe *probe)
+{
+    int64_t version = 0;
+    enum error error = statement_read_integer(&database->handle, get(database, READ_SCHEMA),
+                                              &version);
+    probe->schema = error == ERROR_NONE && version != schema_version() ? ERROR_SCHEMA_CHANGED
+                                                                       : error;
+    return probe->schema;
+}
+
+static enum error write_probe(struct store_database *database, int64_t now_ms)
+{
+    (void)now_ms;
+    return statement_run(&database->handle, get(database, WRITE_PROBE));
+}
+
+/* The server's autovacuum does. */
+static enum error reclaim_space(struct store_database *database, bool *more)
+{
+    (void)database;
+    *more = false;
+    return ERROR_NONE;
+}
+
+/* Others write at the same time. */
+static bool turn_is_over(struct store_database *database)
+{
+    (void)database;
+    return false;
+}
+
+const struct admin_rows sql_admin_rows = {
+    .check = check,
+    .write_probe = write_probe,
+    .reclaim_space = reclaim_space,
+    .turn_is_over = turn_is_over,
+};

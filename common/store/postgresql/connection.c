@@ -1,0 +1,186 @@
+#include "common/store/postgresql/connection.h"
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+void connection_close(struct connection *connection)
+{
+    PQfinish(connection->pg);
+    connection->pg = NULL;
+}
+
+/* libpq's texts end with a newline, and some have several lines. */
+static void set_problem(char problem[STORE_ERROR_SIZE], const char *text)
+{
+    snprintf(problem, STORE_ERROR_SIZE, "%s", text);
+    problem[strcspn(problem, "\n")] = '\0';
+}
+
+/* False when the time is up. */
+static bool wait_for(const struct connection *connection, short events, int64_t deadline_ms)
+{
+    struct pollfd descriptor = {.fd = PQsocket(connection->pg), .events = events};
+    int64_t left_ms;
+    int ready = -1;
+    while (ready < 0 && (left_ms = deadline_ms - clock_monotonic_ms()) > 0) {
+        ready = poll(&descriptor, 1, (int)MIN(left_ms, (int64_t)INT32_MAX));
+        if (ready < 0 && errno != EINTR)
+            return false;
+    }
+    return ready > 0;
+}
+
+/* ---- Opening ---- */
+
+static bool await_connected(struct connection *connection, int64_t deadline_ms,
+                            char problem[STORE_ERROR_SIZE])
+{
+    PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+    while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
+        if (!wait_for(connection, status == PGRES_POLLING_READING ? POLLIN : POLLOUT,
+                      deadline_ms)) {
+            set_problem(problem, "the server does not answer");
+            return false;
+        }
+        status = PQconnectPoll(connection->pg);
+    }
+    if (status != PGRES_POLLING_OK)
+        set_problem(problem, PQerrorMessage(connection->pg));
+    return status == PGRES_POLLING_OK;
+}
+
+static void ignore_notice(void *context, const PGresult *notice)
+{
+    (void)context;
+    (void)notice;
+}
+
+bool connection_open(struct connection *connection, const char *url, const char *setup,
+                     int64_t deadline_ms, char problem[STORE_ERROR_SIZE])
+{
+    const char *const keywords[] = {"dbname", "client_encoding", "fallback_application_name", NULL};
+    const char *const values[] = {url, "UTF8", "sms-gateway", NULL};
+    connection_close(connection);
+    connection->pg = PQconnectStartParams(keywords, values, 1);
+    if (!connection->pg || PQstatus(connection->pg) == CONNECTION_BAD) {
+        set_problem(problem, connection->pg ? PQerrorMessage(connection->pg) : "no memory");
+        connection_close(connection);
+        return false;
+    }
+    PQsetNoticeReceiver(connection->pg, ignore_notice, NULL);
+    PQsetnonblocking(connection->pg, 1);
+    PGresult *result = NULL;
+    if (await_connected(connection, deadline_ms, problem))
+        result = connection_query(connection, setup, problem);
+    if (!result)
+        connection_close(connection);
+    PQclear(result);
+    return connection->pg;
+}
+
+/* ---- Answers ---- */
+
+/* Sends what waits, and reads what has come, until libpq has a result. */
+static bool await_result(struct connection *connection)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + connection->timeout_ms;
+    PGconn *pg = connection->pg;
+    for (;;) {
+        int unsent = PQflush(pg);
+        if (unsent < 0 || !PQconsumeInput(pg))
+            return false;
+        if (unsent == 0 && !PQisBusy(pg))
+            return true;
+        if (!wait_for(connection, (short)(unsent ? POLLIN | POLLOUT : POLLIN), deadline_ms)) {
+            log_warning("the database does not answer",
+                        LOG_NUMBER("timeout_ms", connection->timeout_ms));
+            return false;
+        }
+    }
+}
+
+static bool is_lost(const PGresult *result)
+{
+    const char *code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return PQresultStatus(result) == PGRES_FATAL_ERROR && !code;
+}
+
+PGresult *connection_answer(struct connection *connection)
+{
+    PGresult *result = NULL;
+    for (int i = 0; i < 2 && !result; i++) { /* NULL ends each command but a sync */
+        if (!connection->pg || !await_result(connection))
+            break;
+        result = PQgetResult(connection->pg);
+    }
+    if (result && !is_lost(result))
+        return result;
+    if (connection->pg)
+        log_warning("the connection to the database is lost",
+                    LOG_TEXT("error", PQerrorMessage(connection->pg)));
+    PQclear(result);
+    connection_close(connection);
+    return NULL;
+}
+
+PGresult *connection_query(struct connection *connection, const char *sql,
+                           char problem[STORE_ERROR_SIZE])
+{
+    PGresult *last = NULL, *next = NULL;
+    bool good = PQsendQuery(connection->pg, sql) && await_result(connection);
+    while (good && (next = PQgetResult(connection->pg))) {
+        ExecStatusType status = PQresultStatus(next);
+        PQclear(last);
+        last = next;
+        good = (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) &&
+               await_result(connection);
+    }
+    if (good && last)
+        return last;
+    set_problem(problem, PQerrorMessage(connection->pg));
+    while (last &&
+           (next = PQgetResult(connection->pg))) /* blocks for no longer than the server sends */
+        PQclear(next);
+    PQclear(last);
+    return NULL;
+}
+
+/* ---- The pipeline ---- */
+
+bool connection_begin_pipeline(struct connection *connection)
+{
+    return PQenterPipelineMode(connection->pg) == 1;
+}
+
+bool connection_prepare(struct connection *connection, const char *name, const char *sql)
+{
+    return connection->pg && PQsendPrepare(connection->pg, name, sql, 0, NULL) == 1;
+}
+
+bool connection_describe(struct connection *connection, const char *name)
+{
+    return connection->pg && PQsendDescribePrepared(connection->pg, name) == 1;
+}
+
+bool connection_execute(struct connection *connection, const char *name,
+                        const struct connection_values *values)
+{
+    enum { BINARY = 1, MOST = 64 };
+    int formats[MOST];
+    for (int i = 0; i < MOST; i++)
+        formats[i] = BINARY;
+    return connection->pg && values->count <= MOST &&
+           PQsendQueryPrepared(connection->pg, name, values->count, values->bytes, values->lengths,
+                               formats, BINARY) == 1;
+}
+
+bool connection_sync(struct connection *connection)
+{
+    connection->round_trips++;
+    return connection->pg && PQpipelineSync(connection->pg) == 1;
+}

@@ -1,0 +1,52 @@
+/*
+ * One connection to a PostgreSQL server, in libpq's pipeline mode: commands are sent one after the other, and their answers
+ * are read together. This is the one place that includes libpq-fe.h.
+ *
+ * It never blocks longer than its time limit: then it is closed, because a cancelled COMMIT would report a success that is
+ * none. One thread at a time.
+ */
+#ifndef COMMON_STORE_POSTGRESQL_CONNECTION_H
+#define COMMON_STORE_POSTGRESQL_CONNECTION_H
+
+#include "common/base/error.h"
+#include "common/store/store.h"
+
+#include <libpq-fe.h>
+
+struct connection {
+    PGconn *pg;          /* NULL: closed, or lost */
+    int timeout_ms;      /* for each answer */
+    int64_t round_trips; /* over all connections: how often answers were waited for */
+};
+
+/* A parameter, and of its type what the server inferred. */
+struct connection_values {
+    int count;
+    const char *const *bytes; /* NULL: NULL */
+    const int *lengths;
+};
+
+/* Connects, closing what was open, and sets the session up. `problem` says in one sentence why not. */
+MUST_CHECK bool connection_open(struct connection *connection, const char *url, const char *setup,
+                                int64_t deadline_ms, char problem[STORE_ERROR_SIZE]);
+void connection_close(struct connection *connection);
+
+/* Outside of the pipeline: runs texts of SQL, which may be several statements, and gives the last result, which the caller
+   clears; NULL, and a problem, if one failed. */
+MUST_CHECK PGresult *connection_query(struct connection *connection, const char *sql,
+                                      char problem[STORE_ERROR_SIZE]);
+MUST_CHECK bool connection_begin_pipeline(struct connection *connection);
+
+/* Of the pipeline; false if the connection is lost. */
+MUST_CHECK bool connection_prepare(struct connection *connection, const char *name,
+                                   const char *sql);
+MUST_CHECK bool connection_describe(struct connection *connection, const char *name);
+MUST_CHECK bool connection_execute(struct connection *connection, const char *name,
+                                   const struct connection_values *values);
+/* What was sent is to be answered. After an error, commands up to here are not run. */
+MUST_CHECK bool connection_sync(struct connection *connection);
+
+/* The next answer, which the caller clears; each command has one, and each sync. NULL: the connection is lost. */
+PGresult *connection_answer(struct connection *connection);
+
+#endif

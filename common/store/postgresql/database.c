@@ -1,0 +1,523 @@
+/* PostgreSQL behind the store: opening, and transactions. */
+#include "common/store/postgresql/database.h"
+
+#include "common/base/clock.h"
+#include "common/base/fail_point.h"
+#include "common/base/log.h"
+#include "common/store/postgresql/own_rows.h"
+#include "common/store/postgresql/schema.h"
+#include "common/store/sql/queries.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    OPEN_TIMEOUT_MS = 30000,
+    RECONNECT_PAUSE_MS = 100,
+    CAREFUL_MS = 60000,
+    ATTEMPTS = 5,
+};
+
+static const struct store_rows rows = {
+    .messages = &sql_message_rows,
+    .batches = &sql_batch_rows,
+    .incoming = &sql_incoming_rows,
+    .opt_outs = &sql_opt_out_rows,
+    .events = &sql_event_rows,
+    .devices = &sql_device_rows,
+    .access = &sql_access_rows,
+    .webhooks = &sql_webhook_rows,
+    .limits = &sql_limit_rows,
+    .idempotency = &sql_idempotency_rows,
+    .admin = &sql_admin_rows,
+};
+
+/* Plans must not depend on statistics, which are often those of an empty table. A process that vanishes does not keep its
+   locks. */
+#define SETUP                                                                                      \
+    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = "   \
+    "off;"                                                                                         \
+    " SET enable_mergejoin = off; SET enable_bitmapscan = off; SET jit = off;"                     \
+    " SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '2s';"                    \
+    " SET standard_conforming_strings = on; SET bytea_output = hex"
+
+/* ---- Connections ---- */
+
+/* The row of this writer tells what became of its last batch: *known, and the number of the last that was committed. */
+static enum error open_epoch(struct store_database *database, int64_t *committed)
+{
+    struct handle *handle = &database->handle;
+    struct statement *select = statement_get(handle, NEXT_EPOCH);
+    bool row;
+    statement_bind_integer(select, FIELD_ID, database->writer_id);
+    enum error error = statement_step(handle, select, &row);
+    if (error == ERROR_NONE && !row)
+        error = ERROR_STORE_UNAVAILABLE; /* another database */
+    if (error == ERROR_NONE) {
+        database->epoch = statement_integer(select, FIELD_FIRST);
+        *committed = statement_integer(select, FIELD_NUMBER);
+    }
+    statement_reset(select);
+    return error;
+}
+
+/* One attempt. */
+static bool connect_writer(struct store_database *database, int64_t deadline_ms, int64_t *committed)
+{
+    struct handle *handle = &database->handle;
+    char problem[STORE_ERROR_SIZE];
+    handle_forget(handle);
+    handle_clear_failure(handle);
+    if (!connection_open(&handle->connection, database->url, SETUP, deadline_ms, problem)) {
+        log_warning("the database cannot be reached", LOG_TEXT("problem", problem));
+        return false;
+    }
+    if (connection_begin_pipeline(&handle->connection) &&
+        open_epoch(database, committed) == ERROR_NONE)
+        return true;
+    connection_close(&handle->connection);
+    return false;
+}
+
+/* Until the deadline. What was unknown is known then: *committed. */
+static bool reconnect(struct store_database *database, int64_t deadline_ms, int64_t *committed)
+{
+    int64_t now_ms;
+    while (!connect_writer(database, deadline_ms, committed)) {
+        now_ms = clock_monotonic_ms();
+        if (now_ms >= deadline_ms)
+            return false;
+        usleep((useconds_t)MIN(RECONNECT_PAUSE_MS, deadline_ms - now_ms) * 1000);
+    }
+    log_info("connected to the database");
+    return true;
+}
+
+/* ---- Opening ---- */
+
+static void close_database(struct store_database *database)
+{
+    struct handle *handle = &database->handle;
+    if (handle->connection.pg && database->writer_id != 0) {
+        handle_clear_failure(handle);
+        struct statement *delete = statement_get(handle, DELETE_WRITER);
+        statement_bind_integer(delete, FIELD_ID, database->writer_id);
+        if (statement_run(handle, delete) == ERROR_NONE)
+            (void)!handle_settle(handle);
+    }
+    handle_free(handle);
+    transaction_fini(&database->transaction);
+    for (size_t i = 0; i < ARRAY_LENGTH(database->arrays); i++)
+        buffer_fini(&database->arrays[i]);
+    free(database->url);
+    free(database);
+}
+
+static bool add_writer(struct store_database *database)
+{
+    char name[STORE_ERROR_SIZE], host[64] = "";
+    struct handle *handle = &database->handle;
+    gethostname(host, sizeof(host) - 1);
+    snprintf(name, sizeof(name), "%s/%s/%d", host,
+             database->options->role ? database->options->role : "", (int)getpid());
+    struct statement *insert = statement_get(handle, INSERT_WRITER);
+    statement_bind_text(insert, FIELD_NAME, name);
+    return statement_read_integer(handle, insert, &database->writer_id) == ERROR_NONE &&
+           database->writer_id != 0;
+}
+
+static bool open_writer(struct store_database *database, char problem[STORE_ERROR_SIZE])
+{
+    struct connection *connection = &database->handle.connection;
+    if (!connection_open(connection, database->url, SETUP, clock_monotonic_ms() + OPEN_TIMEOUT_MS,
+                         problem) ||
+        !schema_migrate(connection, database->options->must_exist, problem))
+        return false;
+    snprintf(problem, STORE_ERROR_SIZE, "it does not take the gateway's statements");
+    return connection_begin_pipeline(connection) && add_writer(database);
+}
+
+static enum error open_database(const struct store_options *options, const char *location,
+                                struct store_database **result, char problem[STORE_ERROR_SIZE])
+{
+    char reason[STORE_ERROR_SIZE] = "";
+    struct store_database *database = calloc(1, sizeof(*database));
+    if (!database)
+        return ERROR_INTERNAL;
+    database->options = options;
+    database->handle.connection.timeout_ms = (int)options->timeout_ms;
+    transaction_init(&database->transaction, database, &rows, options);
+    if (asprintf(&database->url, "postgresql:%s", location) < 0)
+        database->url = NULL;
+    if (!database->url || !open_writer(database, reason)) {
+        /* Without the URL, which has a password. */
+        snprintf(problem, STORE_ERROR_SIZE, "the PostgreSQL database cannot be used: %.400s",
+                 reason);
+        close_database(database);
+        return ERROR_STORE_UNAVAILABLE;
+    }
+    *result = database;
+    return ERROR_NONE;
+}
+
+/* ---- Readers ---- */
+
+static void close_reader(struct store_database_reader *reader)
+{
+    handle_free(&reader->handle);
+    free(reader);
+}
+
+static bool connect_reader(struct store_database_reader *reader, char problem[STORE_ERROR_SIZE])
+{
+    char setup[sizeof(SETUP) + 96];
+    struct connection *connection = &reader->handle.connection;
+    const struct store_options *options = reader->database->options;
+    snprintf(setup, sizeof(setup), SETUP "; SET statement_timeout = %lld",
+             (long long)options->timeout_ms);
+    handle_forget(&reader->handle);
+    return connection_open(connection, reader->database->url, setup,
+                           clock_monotonic_ms() + options->timeout_ms, problem) &&
+           connection_begin_pipeline(connection);
+}
+
+static enum error open_reader(struct store_database *database,
+                              struct store_database_reader **result, char problem[STORE_ERROR_SIZE])
+{
+    char reason[STORE_ERROR_SIZE] = "";
+    struct store_database_reader *reader = calloc(1, sizeof(*reader));
+    if (!reader)
+        return ERROR_INTERNAL;
+    reader->database = database;
+    reader->handle.connection.timeout_ms = (int)database->options->timeout_ms + 1000;
+    if (!connect_reader(reader, reason)) {
+        snprintf(problem, STORE_ERROR_SIZE, "the PostgreSQL database cannot be used: %.400s",
+                 reason);
+        close_reader(reader);
+        return ERROR_STORE_UNAVAILABLE;
+    }
+    *result = reader;
+    return ERROR_NONE;
+}
+
+/* A connection that was lost is replaced; where that fails the read does. */
+void reader_begin(struct store_database_reader *reader)
+{
+    char problem[STORE_ERROR_SIZE];
+    handle_clear_failure(&reader->handle);
+    if (!reader->handle.connection.pg && !connect_reader(reader, problem))
+        log_warning("the database cannot be reached", LOG_TEXT("problem", problem));
+}
+
+void reader_end(struct store_database_reader *reader)
+{
+    (void)!handle_settle(&reader->handle);
+}
+
+enum error reader_begin_view(struct store_database_reader *reader)
+{
+    reader_begin(reader);
+    enum error error = statement_run(&reader->handle, statement_get(&reader->handle, BEGIN_READ));
+    if (error != ERROR_NONE)
+        reader_end(reader);
+    return error;
+}
+
+enum error reader_end_view(struct store_database_reader *reader, enum error error)
+{
+    struct handle *handle = &reader->handle;
+    if (error == ERROR_NONE)
+        error = handle_settle(handle);
+    handle_clear_failure(handle); /* even after a time limit */
+    enum error end = statement_run(handle, statement_get(handle, END_READ));
+    if (end == ERROR_NONE)
+        end = handle_settle(handle);
+    return error != ERROR_NONE ? error : end;
+}
+
+/* ---- Transactions ---- */
+
+static bool take_turn(struct store_database *database, int64_t deadline_ms)
+{
+    (void)database;
+    (void)deadline_ms;
+    return true;
+}
+
+static enum error run(struct store_database *database, enum statement_id id)
+{
+    return statement_run(&database->handle, statement_get(&database->handle, id));
+}
+
+static enum error begin(struct store_database *database)
+{
+    struct handle *handle = &database->handle;
+    handle_clear_failure(handle);
+    database->waiting_count = 0;
+    transaction_reset(&database->transaction, database->options->wall_ms());
+    enum error error = run(database, BEGIN_WRITE);
+    struct statement *fence = statement_get(handle, FENCE);
+    statement_bind_integer(fence, FIELD_ID, database->writer_id);
+    statement_bind_integer(fence, FIELD_FIRST, database->epoch);
+    statement_bind_integer(fence, FIELD_NUMBER, database->batch + 1);
+    if (error == ERROR_NONE)
+        error = statement_change(handle, fence, 1);
+    return error == ERROR_NONE ? run(database, LOCK_EVENTS) : error;
+}
+
+static void roll_back(struct store_database *database)
+{
+    struct handle *handle = &database->handle;
+    if (!handle->connection.pg)
+        return;
+    (void)!handle_settle(handle);
+    handle_clear_failure(handle);
+    if (run(database, ROLLBACK_WRITE) != ERROR_NONE || handle_settle(handle) != ERROR_NONE)
+        connection_close(&handle->connection);
+    handle_clear_failure(handle);
+}
+
+/* What a failed attempt has given back. */
+static void forget_results(struct store_write *write)
+{
+    if (write->verb == STORE_CLAIM) {
+        for (size_t i = 0; i < write->claim.message_count; i++)
+            message_fini(&write->claim.messages[i]);
+        write->claim.message_count = 0;
+    }
+    if (write->verb == STORE_POLL_MESSAGES) {
+        struct store_poll_messages *poll = &write->poll_messages;
+        for (size_t i = 0; i < poll->count; i++)
+            message_fini(&poll->listings[i].message);
+        free(poll->listings);
+        poll->listings = NULL;
+        poll->count = 0;
+    }
+}
+
+/* Undoes a write that failed after it had sent changes. */
+static enum error undo(struct store_database *database, const struct store_write *write,
+                       bool has_savepoint)
+{
+    struct handle *handle = &database->handle;
+    if (!has_savepoint) {
+        database->careful_until_ms = clock_monotonic_ms() + CAREFUL_MS;
+        return write->result;
+    }
+    handle_clear_failure(handle); /* careful: it is this write's */
+    return run(database, ROLLBACK_ONE);
+}
+
+/* In a careful transaction what the database says against a write is known at its end. */
+static void run_carefully(struct store_database *database, struct store_write *write)
+{
+    struct store_transaction *transaction = &database->transaction;
+    struct tally tally = transaction->tally;
+    struct accepted_counts accepted = transaction->accepted;
+    size_t transition_count = transaction->transition_count;
+    write->result = transaction_run_write(transaction, write);
+    enum error error = handle_settle(&database->handle);
+    if (write->result != ERROR_NONE || error == ERROR_NONE)
+        return;
+    write->result = error;
+    transaction->tally = tally;
+    transaction->accepted = accepted;
+    transaction->transition_count = transition_count;
+}
+
+/* Sets the write's result. An error ends the whole transaction. */
+static enum error run_write(struct store_database *database, struct store_write *write)
+{
+    struct handle *handle = &database->handle;
+    bool is_careful = database->is_careful;
+    bool has_savepoint = is_careful ||
+                         (!verb_is_atomic(write->verb) && !verb_fails_early(write->verb));
+    database->enqueue = write->verb == STORE_ENQUEUE ? write : NULL;
+    enum error error = database->enqueue ? ERROR_NONE : insert_rows_waiting(database);
+    if (error != ERROR_NONE)
+        return error;
+    size_t changed = handle->changed;
+    handle->needs_savepoint = has_savepoint; /* before the first change */
+    if (is_careful)
+        run_carefully(database, write);
+    else
+        write->result = transaction_run_write(&database->transaction, write);
+    bool has_changed = handle->changed != changed;
+    handle->needs_savepoint = false;
+    if (!handle->connection.pg || database->transaction.lost)
+        return write->result != ERROR_NONE ? write->result : ERROR_INTERNAL;
+    if (handle->failure.error != ERROR_NONE && !(is_careful && has_changed))
+        return handle->failure.error;
+    if (write->result != ERROR_NONE && has_changed && (is_careful || !verb_is_atomic(write->verb)))
+        error = undo(database, write, has_savepoint);
+    if (error == ERROR_NONE && has_changed && has_savepoint)
+        error = run(database, RELEASE_ONE);
+    return error;
+}
+
+/* *unknown: the connection was lost when the COMMIT may have been under way. */
+static enum error commit(struct store_database *database, bool *unknown)
+{
+    struct handle *handle = &database->handle;
+    int64_t began_us = clock_monotonic_us();
+    database->enqueue = NULL;
+    enum error error = insert_rows_waiting(database);
+    if (error == ERROR_NONE)
+        error = transaction_flush(&database->transaction);
+    if (error == ERROR_NONE)
+        error = handle->failure.error;
+    if (error != ERROR_NONE)
+        return error;
+    FAIL_POINT("store.before_commit");
+    *unknown = true;
+    error = run(database, COMMIT_WRITE);
+    if (error == ERROR_NONE)
+        error = handle_settle(handle);
+    if (handle->connection.pg) /* the answer has come */
+        *unknown = false;
+    FAIL_POINT("store.after_commit");
+    if (error == ERROR_NONE)
+        METRICS_OBSERVE(database->options->metrics, db_commit_duration_seconds,
+                        (uint64_t)(clock_monotonic_us() - began_us));
+    return error;
+}
+
+static enum error run_all(struct store_database *database, struct store_write *const writes[],
+                          size_t count, bool *unknown)
+{
+    enum error error = begin(database);
+    for (size_t i = 0; i < count && error == ERROR_NONE; i++)
+        error = run_write(database, writes[i]);
+    if (error == ERROR_NONE)
+        error = commit(database, unknown);
+    return error;
+}
+
+/* After a failed attempt. True: another one may succeed. */
+static bool prepare_again(struct store_database *database, bool unknown, int64_t deadline_ms,
+                          enum error *error)
+{
+    struct handle *handle = &database->handle;
+    int64_t committed;
+    bool may_succeed = handle->failure.may_succeed ||
+                       clock_monotonic_ms() < database->careful_until_ms;
+    if (handle->connection.pg) {
+        roll_back(database);
+        return may_succeed && !database->is_careful;
+    }
+    if (!reconnect(database, deadline_ms, &committed)) {
+        *error = unknown ? ERROR_OUTCOME_UNKNOWN : ERROR_STORE_UNAVAILABLE;
+        return false;
+    }
+    if (unknown && committed == database->batch + 1)
+        *error = ERROR_NONE;
+    return *error != ERROR_NONE;
+}
+
+static bool is_connected(struct store_database *database, int64_t deadline_ms)
+{
+    int64_t committed;
+    if (database->handle.connection.pg)
+        return true;
+    if (deadline_ms == STORE_BEGIN_AT_ONCE || !reconnect(database, deadline_ms, &committed))
+        return false;
+    database->batch = committed; /* of a batch whose outcome was unknown, too */
+    return true;
+}
+
+static enum error run_batch(struct store_database *database, struct store_write *const writes[],
+                            size_t count, int64_t deadline_ms, size_t *ran)
+{
+    *ran = 0;
+    if (!is_connected(database, deadline_ms))
+        return ERROR_STORE_BUSY;
+    int64_t until_ms = clock_monotonic_ms() + database->options->timeout_ms;
+    *ran = count;
+    enum error error;
+    bool again = false;
+    for (int attempt = 0; attempt == 0 || again; attempt++) {
+        bool unknown = false;
+        for (size_t i = 0; i < count && again; i++)
+            forget_results(writes[i]);
+        database->is_careful = again || clock_monotonic_ms() < database->careful_until_ms;
+        error = run_all(database, writes, count, &unknown);
+        if (error == ERROR_NONE)
+            break;
+        again = prepare_again(database, unknown, until_ms, &error) && attempt < ATTEMPTS;
+        if (error == ERROR_NONE)
+            break;
+    }
+    if (error == ERROR_NONE) {
+        database->batch++;
+        transaction_committed(&database->transaction);
+    }
+    return error == ERROR_STORE_BUSY ? ERROR_STORE_UNAVAILABLE : error;
+}
+
+static void finish_batch(struct store_database *database)
+{
+    (void)database;
+}
+
+static const struct store_transition *transitions(const struct store_database *database,
+                                                  size_t *count)
+{
+    *count = database->transaction.transition_count;
+    return database->transaction.transitions;
+}
+
+void handle_read_space(struct handle *handle, struct store_statistics *statistics)
+{
+    (void)!statement_read_integer(handle, statement_get(handle, READ_DATABASE_BYTES),
+                                  &statistics->database_bytes);
+}
+
+const struct store_backend store_backend_postgresql = {
+    .name = "postgresql",
+    .open = open_database,
+    .close = close_database,
+    .take_turn = take_turn,
+    .run_batch = run_batch,
+    .finish_batch = finish_batch,
+    .transitions = transitions,
+    .open_reader = open_reader,
+    .close_reader = close_reader,
+    .find_message = queries_find_message,
+    .read_history = queries_read_history,
+    .find_batch = queries_find_batch,
+    .list_batches = queries_list_batches,
+    .find_external_batch = queries_find_external_batch,
+    .read_external_id = queries_read_external_id,
+    .list_external_batches = queries_list_external_batches,
+    .list_messages = queries_list_messages,
+    .find_incoming = queries_find_incoming,
+    .list_inbox = queries_list_inbox,
+    .list_events = queries_list_events,
+    .read_event_range = queries_read_event_range,
+    .find_opt_out = queries_find_opt_out,
+    .list_opt_outs = queries_list_opt_outs,
+    .find_key = queries_find_key,
+    .list_keys = queries_list_keys,
+    .find_token = queries_find_token,
+    .find_hook = queries_find_hook,
+    .list_tokens = queries_list_tokens,
+    .read_webhook_news = queries_read_webhook_news,
+    .list_webhooks = queries_list_webhooks,
+    .find_webhook = queries_find_webhook,
+    .list_due_deliveries = queries_list_due_deliveries,
+    .list_deliveries = queries_list_deliveries,
+    .read_sending = queries_read_sending,
+    .list_devices = queries_list_devices,
+    .summarize_devices = queries_summarize_devices,
+    .count_lanes = queries_count_lanes,
+    .poll_work = queries_poll_work,
+    .find_device = queries_find_device,
+    .device_is_known = queries_device_is_known,
+    .group_is_known = queries_group_is_known,
+    .list_happenings = queries_list_happenings,
+    .find_times = queries_find_times,
+    .count_accepted = queries_count_accepted,
+    .read_statistics = queries_read_statistics,
+};

@@ -1,0 +1,45 @@
+/* An open PostgreSQL database: its writer with the current transaction, and its readers. */
+#ifndef COMMON_STORE_POSTGRESQL_DATABASE_H
+#define COMMON_STORE_POSTGRESQL_DATABASE_H
+
+#include "common/store/postgresql/statement.h"
+#include "common/store/store_backend.h"
+#include "common/store/verbs/transaction.h"
+
+struct store_database {
+    const struct store_options *options;
+    char *url;
+
+    /* The writer */
+    struct handle handle;
+    struct store_transaction transaction;
+    int64_t writer_id, epoch; /* the row of this writer, and how often it has connected */
+    int64_t
+        batch; /* of the last transaction that was begun; that of a committed one is in the row */
+    int64_t
+        careful_until_ms; /* monotonic: until then each write is answered, and has its savepoint */
+    bool is_careful;      /* this transaction is */
+
+    /* New messages, inserted together; their columns are in `arrays` until they are sent. */
+    struct store_write *enqueue; /* the write that runs, if its message outlives it; or NULL */
+    struct store_write *waiting[STORE_MAX_BATCH];
+    size_t waiting_count;
+    struct buffer arrays[32];
+};
+
+struct store_database_reader {
+    struct handle handle;
+    struct store_database *database;
+    bool has_view;
+};
+
+/* Around every read. They do not nest. */
+void reader_begin(struct store_database_reader *reader);
+void reader_end(struct store_database_reader *reader);
+
+/* Instead of these two, around the statements of a read that needs one consistent view. After an error of the first there
+   is nothing to end. The second returns `error`, or its own. */
+MUST_CHECK enum error reader_begin_view(struct store_database_reader *reader);
+MUST_CHECK enum error reader_end_view(struct store_database_reader *reader, enum error error);
+
+#endif

@@ -1,0 +1,96 @@
+/* Events, for the verbs; those of messages are written with their messages. A sequence numbers them. */
+#include "common/store/postgresql/database.h"
+#include "common/store/postgresql/own_rows.h"
+
+static struct statement *get(struct store_database *database, enum statement_id id)
+{
+    return statement_get(&database->handle, id);
+}
+
+static enum error run(struct store_database *database, struct statement *statement)
+{
+    return statement_run(&database->handle, statement);
+}
+
+enum error event_rows_bind_next_id(struct store_database *database, struct statement *insert)
+{
+    (void)database;
+    (void)insert; /* its default */
+    return ERROR_NONE;
+}
+
+enum error event_rows_last_id(struct store_database *database, int64_t *event_id)
+{
+    *event_id = 0;
+    return statement_read_integer(&database->handle, get(database, READ_LAST_EVENT), event_id);
+}
+
+static enum error insert(struct store_database *database, const struct event_row *event,
+                         int64_t now_ms)
+{
+    struct statement *insert = get(database, INSERT_GATEWAY_EVENT);
+    statement_bind_integer(insert, FIELD_TYPE, event->type);
+    statement_bind_integer(insert, FIELD_AT_MS, now_ms);
+    statement_bind_text(insert, FIELD_DEVICE_ID, event->device_id);
+    statement_bind_text(insert, FIELD_SUBJECT, event->subject);
+    statement_bind_text(insert, FIELD_DETAIL, event->detail);
+    return run(database, insert);
+}
+
+static enum error insert_for_broker(struct store_database *database, enum event_type type,
+                                    const struct message_id *broker, int64_t now_ms, int64_t *count)
+{
+    struct statement *insert = get(database, INSERT_EVENTS_FOR_BROKER);
+    statement_bind_integer(insert, FIELD_TYPE, type);
+    statement_bind_integer(insert, FIELD_AT_MS, now_ms);
+    statement_bind_id(insert, FIELD_BROKER, broker);
+    enum error error = run(database, insert);
+    *count = error == ERROR_NONE ? statement_changes(&database->handle) : 0;
+    return error;
+}
+
+static enum error find_newest_of(struct store_database *database, const struct message_row *row,
+                                 int64_t *id)
+{
+    struct statement *select = get(database, FIND_NEWEST_EVENT);
+    statement_bind_integer(select, FIELD_SEQ, row->seq);
+    *id = 0;
+    return statement_read_integer(&database->handle, select, id);
+}
+
+static enum error remove_old(struct store_database *database, int64_t before_ms, int64_t limit,
+                             int64_t *count, int64_t *last_id)
+{
+    bool row;
+    struct statement *select = get(database, LIST_OLD_EVENTS);
+    statement_bind_integer(select, FIELD_BEFORE_MS, before_ms);
+    statement_bind_integer(select, FIELD_LIMIT, limit);
+    *count = *last_id = 0;
+    enum error error = statement_step(&database->handle, select, &row);
+    for (; error == ERROR_NONE && row; error = statement_step(&database->handle, select, &row)) {
+        *last_id = statement_integer(select, FIELD_EVENT_ID);
+        ++*count;
+    }
+    statement_reset(select);
+    if (error != ERROR_NONE || *count == 0)
+        return error;
+    struct statement *delete = get(database, DELETE_OLD_EVENTS);
+    statement_bind_integer(delete, FIELD_EVENT_ID, *last_id);
+    statement_bind_integer(delete, FIELD_BEFORE_MS, before_ms);
+    return run(database, delete);
+}
+
+static enum error note_removed(struct store_database *database, int64_t id)
+{
+    struct statement *update = get(database, NOTE_REMOVED_EVENT);
+    statement_bind_integer(update, FIELD_EVENT_ID, id);
+    return run(database, update);
+}
+
+const struct event_rows sql_event_rows = {
+    .insert = insert,
+    .insert_for_broker = insert_for_broker,
+    .find_newest_of = find_newest_of,
+    .remove_old = remove_old,
+    .note_removed = note_removed,
+};

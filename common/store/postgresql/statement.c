@@ -1,0 +1,539 @@
+#include "common/store/postgresql/statement.h"
+
+#include "common/base/log.h"
+#include "common/store/postgresql/value.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_PARAMETERS = 64, NAME_SIZE = 16 };
+
+static const char *const texts[STATEMENT_COUNT] = {
+#define STATEMENT(id, use, sql) [id] = sql,
+#include "common/store/postgresql/statements.def"
+#undef STATEMENT
+};
+
+static const char *const field_names[FIELD_TOTAL] = {
+#define FIELD(id, name) [FIELD_##id] = name,
+#include "common/store/sql/fields.def"
+#undef FIELD
+};
+
+/* What is known of a statement, over all connections. */
+struct statement_plan {
+    char *sql; /* with numbered parameters */
+    int parameter_count;
+    bool has_types;
+    Oid types[MAX_PARAMETERS];
+    struct value values[MAX_PARAMETERS];
+    unsigned char parameters[FIELD_TOTAL]; /* the number, from 1 on; 0: none */
+    unsigned char columns[FIELD_TOTAL];
+};
+
+const char *statement_sql(enum statement_id id)
+{
+    return texts[id];
+}
+
+/* ---- Errors ---- */
+
+static bool is_class(const char *code, const char *class)
+{
+    return strncmp(code, class, strlen(class)) == 0;
+}
+
+static enum error error_of(const char *code)
+{
+    if (is_class(code, "57014") || is_class(code, "55P03"))
+        return ERROR_STORE_BUSY; /* a time limit */
+    if (is_class(code, "53100"))
+        return ERROR_DISK_FULL;
+    if (is_class(code, "08") || is_class(code, "25") || is_class(code, "53") ||
+        is_class(code, "57") || is_class(code, "58") || is_class(code, "XX"))
+        return ERROR_STORE_UNAVAILABLE;
+    return ERROR_INTERNAL;
+}
+
+/* Careful, or without the one that the row came from. */
+static bool may_succeed_later(const char *code)
+{
+    return is_class(code, "40") || is_class(code, "55P03") || is_class(code, "22") ||
+           is_class(code, "23");
+}
+
+static void fail(struct handle *handle, enum error error, bool may_succeed)
+{
+    if (handle->failure.error == ERROR_NONE)
+        handle->failure = (struct handle_failure){error, may_succeed};
+}
+
+enum error handle_fail(struct handle *handle)
+{
+    fail(handle, ERROR_INTERNAL, true);
+    return handle->failure.error;
+}
+
+static void fail_by(struct handle *handle, enum statement_id id, const PGresult *result)
+{
+    const char *code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (!code)
+        code = "";
+    log_error("the database refused", LOG_TEXT("doing", texts[id]), LOG_TEXT("code", code),
+              LOG_TEXT("error", text ? text : ""));
+    fail(handle, error_of(code), may_succeed_later(code));
+}
+
+static enum error lose(struct handle *handle)
+{
+    connection_close(&handle->connection);
+    handle_forget(handle);
+    fail(handle, ERROR_STORE_UNAVAILABLE, true);
+    return handle->failure.error;
+}
+
+void handle_clear_failure(struct handle *handle)
+{
+    handle->failure = (struct handle_failure){ERROR_NONE, false};
+    handle->needs_savepoint = false;
+}
+
+/* ---- Texts and names ---- */
+
+static enum field find_field(const char *name, size_t length)
+{
+    int field = 0;
+    while (field < FIELD_TOTAL &&
+           (strncmp(field_names[field], name, length) != 0 || field_names[field][length] != '\0'))
+        field++;
+    return (enum field)field;
+}
+
+/* ":name" becomes "$1"; a "::" is a cast, and in quotes nothing is a name. */
+static void number_parameters(struct statement_plan *plan, const char *sql)
+{
+    char *out = plan->sql;
+    bool quoted = false;
+    while (*sql) {
+        quoted ^= *sql == '\'';
+        bool named = !quoted && *sql == ':' && islower((unsigned char)sql[1]);
+        if (!named) {
+            if (*sql == ':') /* both of a cast's */
+                *out++ = *sql++;
+            *out++ = *sql++;
+            continue;
+        }
+        size_t length = strspn(++sql, "abcdefghijklmnopqrstuvwxyz_");
+        enum field field = find_field(sql, length);
+        assert(field < FIELD_TOTAL);
+        if (plan->parameters[field] == 0)
+            plan->parameters[field] = (unsigned char)++plan->parameter_count;
+        assert(plan->parameter_count <= MAX_PARAMETERS);
+        out += sprintf(out, "$%d", plan->parameters[field]);
+        sql += length;
+    }
+    *out = '\0';
+}
+
+static struct statement_plan *make_plan(enum statement_id id)
+{
+    struct statement_plan *plan = calloc(1, sizeof(*plan));
+    char *sql = malloc(2 * strlen(texts[id]) + 1); /* "$10" may be longer than ":a" */
+    if (!plan || !sql) {
+        free(plan);
+        free(sql);
+        return NULL;
+    }
+    plan->sql = sql;
+    number_parameters(plan, texts[id]);
+    return plan;
+}
+
+static void map_columns(struct statement_plan *plan, const PGresult *description)
+{
+    for (int i = 0; i < PQnfields(description); i++) {
+        const char *name = PQfname(description, i);
+        enum field field = find_field(name, strlen(name));
+        if (field < FIELD_TOTAL) /* others are read by their place */
+            plan->columns[field] = (unsigned char)(i + 1);
+    }
+}
+
+static enum statement_id id_of(const struct handle *handle, const struct statement *statement)
+{
+    return (enum statement_id)(statement - handle->statements);
+}
+
+struct statement *statement_get(struct handle *handle, enum statement_id id)
+{
+    struct statement *statement = &handle->statements[id];
+    if (!statement->plan)
+        statement->plan = make_plan(id);
+    else
+        memset(statement->plan->values, 0,
+               (size_t)statement->plan->parameter_count * sizeof(struct value));
+    statement_reset(statement);
+    return statement;
+}
+
+void handle_forget(struct handle *handle)
+{
+    handle->first = handle->count = 0;
+    for (int i = 0; i < STATEMENT_COUNT; i++)
+        handle->statements[i].prepared = false;
+}
+
+void handle_free(struct handle *handle)
+{
+    connection_close(&handle->connection);
+    for (int i = 0; i < STATEMENT_COUNT; i++) {
+        struct statement *statement = &handle->statements[i];
+        statement_reset(statement);
+        if (statement->plan)
+            free(statement->plan->sql);
+        free(statement->plan);
+        statement->plan = NULL;
+    }
+    free(handle->queue);
+    handle->queue = NULL;
+    handle->capacity = 0;
+    handle_forget(handle);
+}
+
+/* ---- Parameters ---- */
+
+static struct value *parameter_of(const struct statement *statement, enum field field)
+{
+    static struct value unused;
+    if (!statement->plan)
+        return &unused; /* without memory; running it fails */
+    int number = statement->plan->parameters[field];
+    assert(number > 0);
+    return &statement->plan->values[number - 1];
+}
+
+void statement_bind_integer(struct statement *statement, enum field field, int64_t value)
+{
+    *parameter_of(statement, field) = (struct value){.kind = VALUE_INTEGER, .integer = value};
+}
+
+void statement_bind_double(struct statement *statement, enum field field, double value)
+{
+    *parameter_of(statement, field) = (struct value){.kind = VALUE_REAL, .real = value};
+}
+
+void statement_bind_text(struct statement *statement, enum field field, const char *text)
+{
+    if (text && *text)
+        statement_bind_blob(statement, field, text, (int)strlen(text));
+}
+
+void statement_bind_blob(struct statement *statement, enum field field, const void *bytes,
+                         int length)
+{
+    *parameter_of(statement,
+                  field) = (struct value){.kind = VALUE_BYTES, .bytes = bytes, .length = length};
+}
+
+/* ---- Columns ---- */
+
+static int column_of(const struct statement *statement, enum field field)
+{
+    assert(statement->plan->columns[field] > 0);
+    return statement->plan->columns[field] - 1;
+}
+
+bool statement_has_column(const struct statement *statement, enum field field)
+{
+    return statement->plan->columns[field] > 0;
+}
+
+bool statement_is_null(const struct statement *statement, enum field field)
+{
+    return PQgetisnull(statement->result, statement->row, column_of(statement, field));
+}
+
+/* *length of its bytes; NULL for a NULL. */
+static const char *bytes_of(const struct statement *statement, enum field field, size_t *length)
+{
+    int column = column_of(statement, field);
+    *length = (size_t)PQgetlength(statement->result, statement->row, column);
+    return PQgetisnull(statement->result, statement->row, column)
+               ? NULL
+               : PQgetvalue(statement->result, statement->row, column);
+}
+
+static int64_t integer_at(const struct statement *statement, int column)
+{
+    const PGresult *result = statement->result;
+    return PQgetisnull(result, statement->row, column)
+               ? 0
+               : value_read_integer(PQftype(result, column),
+                                    PQgetvalue(result, statement->row, column));
+}
+
+int64_t statement_integer(const struct statement *statement, enum field field)
+{
+    return integer_at(statement, column_of(statement, field));
+}
+
+double statement_double(const struct statement *statement, enum field field)
+{
+    size_t length;
+    const char *bytes = bytes_of(statement, field, &length);
+    return bytes ? value_read_real(bytes) : 0;
+}
+
+void statement_text(const struct statement *statement, enum field field, char *text, size_t size)
+{
+    size_t length;
+    const char *bytes = bytes_of(statement, field, &length);
+    length = bytes ? MIN(length, size - 1) : 0;
+    if (length > 0)
+        memcpy(text, bytes, length);
+    text[length] = '\0';
+}
+
+char *statement_copy_text(const struct statement *statement, enum field field)
+{
+    size_t length;
+    const char *bytes = bytes_of(statement, field, &length);
+    return bytes ? strndup(bytes, length) : NULL;
+}
+
+void statement_append_blob(const struct statement *statement, enum field field,
+                           struct buffer *bytes)
+{
+    size_t length;
+    const char *blob = bytes_of(statement, field, &length);
+    if (blob)
+        buffer_append(bytes, blob, length);
+}
+
+bool statement_bytes(const struct statement *statement, enum field field, void *bytes, int length)
+{
+    size_t found;
+    const char *blob = bytes_of(statement, field, &found);
+    bool fits = blob && found == (size_t)length;
+    if (fits)
+        memcpy(bytes, blob, (size_t)length);
+    else
+        memset(bytes, 0, (size_t)length);
+    return fits;
+}
+
+/* ---- Answers ---- */
+
+static bool expect(struct handle *handle, struct unanswered command)
+{
+    if (handle->first + handle->count == handle->capacity) {
+        memmove(handle->queue, handle->queue + handle->first, handle->count * sizeof(command));
+        handle->first = 0;
+    }
+    if (handle->count == handle->capacity) {
+        size_t capacity = MAX(64, handle->capacity * 2);
+        void *more = reallocarray(handle->queue, capacity, sizeof(command));
+        if (!more)
+            return false;
+        handle->queue = more;
+        handle->capacity = capacity;
+    }
+    handle->queue[handle->first + handle->count++] = command;
+    return true;
+}
+
+static void take_description(struct handle *handle, enum statement_id id, const PGresult *result)
+{
+    struct statement_plan *plan = handle->statements[id].plan;
+    assert(PQnparams(result) == plan->parameter_count);
+    for (int i = 0; i < plan->parameter_count; i++)
+        plan->types[i] = PQparamtype(result, i);
+    map_columns(plan, result);
+    plan->has_types = true;
+}
+
+static void check_changes(struct handle *handle, const struct unanswered *command)
+{
+    if (command->rows < 0 || handle->changes == command->rows)
+        return;
+    log_error("a row is not as it was read", LOG_TEXT("doing", texts[command->id]));
+    fail(handle, ERROR_INTERNAL, true);
+}
+
+static void take_answer(struct handle *handle, const struct unanswered *command, PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_FATAL_ERROR)
+        fail_by(handle, command->id, result);
+    bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+    if (good && command->kind == ANSWER_DESCRIBE)
+        take_description(handle, command->id, result);
+    if (good && command->kind == ANSWER_RUN) {
+        handle->changes = strtoll(PQcmdTuples(result), NULL, 10);
+        check_changes(handle, command);
+    }
+    if (good && command->is_kept)
+        handle->statements[command->id].result = result;
+    else
+        PQclear(result);
+}
+
+enum error handle_settle(struct handle *handle)
+{
+    if (handle->count == 0)
+        return handle->failure.error;
+    if (!expect(handle, (struct unanswered){.kind = ANSWER_SYNC}) ||
+        !connection_sync(&handle->connection))
+        return lose(handle);
+    while (handle->count > 0) {
+        PGresult *result = connection_answer(&handle->connection);
+        if (!result)
+            return lose(handle);
+        struct unanswered command = handle->queue[handle->first++];
+        handle->count--;
+        take_answer(handle, &command, result);
+    }
+    handle->first = 0;
+    return handle->failure.error;
+}
+
+/* ---- Sending ---- */
+
+static void name_of(enum statement_id id, char name[NAME_SIZE])
+{
+    snprintf(name, NAME_SIZE, "s%d", (int)id);
+}
+
+/* Its types must be known before the first parameters are sent. */
+static enum error prepare(struct handle *handle, enum statement_id id)
+{
+    struct statement *statement = &handle->statements[id];
+    char name[NAME_SIZE];
+    name_of(id, name);
+    if (!connection_prepare(&handle->connection, name, statement->plan->sql) ||
+        !expect(handle, (struct unanswered){.kind = ANSWER_PREPARE, .id = id}))
+        return lose(handle);
+    statement->prepared = true;
+    if (statement->plan->has_types)
+        return ERROR_NONE;
+    if (!connection_describe(&handle->connection, name) ||
+        !expect(handle, (struct unanswered){.kind = ANSWER_DESCRIBE, .id = id}))
+        return lose(handle);
+    enum error error = handle_settle(handle);
+    statement->prepared = statement->plan->has_types;
+    return error;
+}
+
+static enum error execute(struct handle *handle, enum statement_id id, int64_t rows, bool is_kept)
+{
+    struct statement_plan *plan = handle->statements[id].plan;
+    char name[NAME_SIZE], room[MAX_PARAMETERS][VALUE_ROOM];
+    const char *bytes[MAX_PARAMETERS];
+    int lengths[MAX_PARAMETERS];
+    for (int i = 0; i < plan->parameter_count; i++) {
+        if (!value_write(&plan->values[i], plan->types[i], room[i], &bytes[i], &lengths[i])) {
+            log_error("a parameter does not fit", LOG_TEXT("doing", texts[id]),
+                      LOG_NUMBER("parameter", i + 1));
+            return ERROR_INTERNAL;
+        }
+    }
+    struct connection_values values = {plan->parameter_count, bytes, lengths};
+    name_of(id, name);
+    if (!connection_execute(&handle->connection, name, &values) ||
+        !expect(handle, (struct unanswered){ANSWER_RUN, id, rows, is_kept}))
+        return lose(handle);
+    return ERROR_NONE;
+}
+
+static bool may_change(enum statement_id id)
+{
+    const char *sql = texts[id];
+    return strncmp(sql, "INSERT", 6) == 0 || strncmp(sql, "UPDATE", 6) == 0 ||
+           strncmp(sql, "DELETE", 6) == 0 || strncmp(sql, "WITH", 4) == 0;
+}
+
+static enum error send(struct handle *handle, struct statement *statement, int64_t rows,
+                       bool is_kept)
+{
+    enum statement_id id = id_of(handle, statement);
+    enum error error = handle->failure.error;
+    if (!statement->plan)
+        return ERROR_INTERNAL;
+    if (error == ERROR_NONE && !handle->connection.pg)
+        return lose(handle);
+    if (error == ERROR_NONE && !statement->prepared)
+        error = prepare(handle, id);
+    if (error == ERROR_NONE && may_change(id)) {
+        if (handle->needs_savepoint) {
+            handle->needs_savepoint = false;
+            error = statement_run(handle, statement_get(handle, BEGIN_ONE));
+        }
+        handle->changed++;
+    }
+    return error == ERROR_NONE ? execute(handle, id, rows, is_kept) : error;
+}
+
+/* ---- Running ---- */
+
+enum error statement_step(struct handle *handle, struct statement *statement, bool *row)
+{
+    *row = false;
+    if (!statement->result) {
+        enum error error = send(handle, statement, -1, true);
+        if (error == ERROR_NONE)
+            error = handle_settle(handle);
+        if (error != ERROR_NONE) {
+            statement_reset(statement);
+            return error;
+        }
+        statement->row = -1;
+    }
+    *row = ++statement->row < PQntuples(statement->result);
+    if (!*row)
+        statement_reset(statement);
+    return ERROR_NONE;
+}
+
+void statement_reset(struct statement *statement)
+{
+    PQclear(statement->result);
+    statement->result = NULL;
+}
+
+enum error statement_change(struct handle *handle, struct statement *statement, int64_t rows)
+{
+    return send(handle, statement, rows, false);
+}
+
+enum error statement_change_one(struct handle *handle, struct statement *statement)
+{
+    return statement_change(handle, statement, 1);
+}
+
+enum error statement_run(struct handle *handle, struct statement *statement)
+{
+    if (!statement->result)
+        return statement_change(handle, statement, -1);
+    statement_reset(statement); /* it ran when its first row was read */
+    return ERROR_NONE;
+}
+
+int64_t statement_changes(struct handle *handle)
+{
+    return handle_settle(handle) == ERROR_NONE ? handle->changes : 0;
+}
+
+enum error statement_read_integer(struct handle *handle, struct statement *statement,
+                                  int64_t *integer)
+{
+    bool row;
+    enum error error = statement_step(handle, statement, &row);
+    if (error == ERROR_NONE && row && PQnfields(statement->result) > 0)
+        *integer = integer_at(statement, 0);
+    statement_reset(statement);
+    return error;
+}

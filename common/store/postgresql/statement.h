@@ -1,0 +1,75 @@
+/*
+ * The statements of a handle, prepared when they are first needed, and their parameters and columns by name.
+ *
+ * What gives no rows is only sent (statement_run): its answer is read with that of the next statement that gives some, or by
+ * handle_settle. A handle belongs to one thread at a time.
+ */
+#ifndef COMMON_STORE_POSTGRESQL_STATEMENT_H
+#define COMMON_STORE_POSTGRESQL_STATEMENT_H
+
+#include "common/store/postgresql/connection.h"
+#include "common/store/sql/statement_api.h"
+
+enum statement_use { WRITER, READER };
+
+enum statement_id {
+#define STATEMENT(id, use, sql) id,
+#include "common/store/postgresql/statements.def"
+#undef STATEMENT
+    STATEMENT_COUNT
+};
+
+struct statement_plan;
+
+struct statement {
+    struct statement_plan *plan; /* NULL: not used yet */
+    PGresult *result;            /* of a run that is not reset; or NULL */
+    int row;
+    bool prepared; /* in this connection */
+};
+
+/* A command that was sent, and not answered yet. */
+struct unanswered {
+    enum unanswered_kind { ANSWER_PREPARE, ANSWER_DESCRIBE, ANSWER_RUN, ANSWER_SYNC } kind;
+    enum statement_id id;
+    int64_t rows; /* that it must change; -1: any number */
+    bool is_kept; /* its rows are read */
+};
+
+/* What went wrong in a transaction, first. */
+struct handle_failure {
+    enum error error; /* or ERROR_NONE */
+    bool
+        may_succeed; /* a second attempt may succeed: a deadlock, a lock that was waited for too long, a lost connection */
+};
+
+struct handle {
+    struct connection connection;
+    struct statement statements[STATEMENT_COUNT];
+    struct unanswered *queue;
+    size_t first, count, capacity;
+    struct handle_failure failure;
+    int64_t changes;      /* by the last statement that was answered */
+    size_t changed;       /* statements sent that may change something */
+    bool needs_savepoint; /* before the next of those */
+};
+
+/* Forgets what is unanswered and what is prepared: of a connection that was closed. */
+void handle_forget(struct handle *handle);
+void handle_free(struct handle *handle);
+
+/* Waits for all answers. The error is that of the failure. */
+MUST_CHECK enum error handle_settle(struct handle *handle);
+/* The transaction cannot go on as it is; a second attempt may. */
+enum error handle_fail(struct handle *handle);
+/* The next statements are another transaction's. */
+void handle_clear_failure(struct handle *handle);
+
+/* The statement, reset and without parameters. */
+struct statement *statement_get(struct handle *handle, enum statement_id id);
+/* As statement_run, of one that must change that many rows. */
+MUST_CHECK enum error statement_change(struct handle *handle, struct statement *statement,
+                                       int64_t rows);
+const char *statement_sql(enum statement_id id);
+
+#endif
