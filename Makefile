@@ -128,17 +128,19 @@ $(OUT)/simulation: $(call objects,$(SIMULATION) api-fcgi/smsgate/mobile_report.c
 # their own code is hardly optimised.
 $(PLAIN)/obj/tests/unit/%.o $(PLAIN)/obj/tests/store/%.o: OPTIMISE += $(if $(SANITIZE),-O0,-O1)
 TEST_LDFLAGS := $(LDFLAGS) $(if $(filter fuzz,$(SANITIZE)),,$(if $(shell command -v ld.gold),-fuse-ld=gold))
-$(filter %/test_slow_reads %/test_known_targets,$(TEST_PROGRAMS)): $(OUT)/obj/tests/store/store_fixture.o
+$(filter %/test_slow_reads %/test_known_targets,$(TEST_PROGRAMS)): $(OUT)/obj/tests/store/store_fixture.o $(OUT)/obj/tests/store/postgresql_fixture.o
 $(filter $(OUT)/tests/test_broker%,$(TEST_PROGRAMS)): $(OUT)/obj/tests/unit/broker_fixture.o
 define unit-test
 $(patsubst $(1)/%.c,$(OUT)/tests/%,$(filter $(1)/%,$(UNIT_TESTS))): $(OUT)/tests/%: $(OUT)/obj/$(1)/%.o $(2) $(OUT)/libphone.a $(OUT)/libapi.a $(OUT)/libwebhook.a $(OUT)/libbroker.a $(OUT)/libcommon.a
 	@mkdir -p $$(@D)
 	$$(call say,LINK,$$@)
-	$$(Q)$$(CC) $$(TEST_LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^) -lcmocka -lcurl $$(LDLIBS)
+	$$(Q)$$(CC) $$(TEST_LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^) -lcmocka -lcurl -lpq $$(LDLIBS)
 endef
 $(eval $(call unit-test,tests/unit))
-$(eval $(call unit-test,tests/store/conformance,$(OUT)/obj/tests/store/store_fixture.o))
-$(eval $(call unit-test,tests/store/sqlite,$(OUT)/obj/tests/store/store_fixture.o))
+STORE_FIXTURE := $(OUT)/obj/tests/store/store_fixture.o $(OUT)/obj/tests/store/postgresql_fixture.o
+$(STORE_FIXTURE): CPPFLAGS += -I/usr/include/postgresql
+$(eval $(call unit-test,tests/store/conformance,$(STORE_FIXTURE)))
+$(eval $(call unit-test,tests/store/sqlite,$(STORE_FIXTURE)))
 $(eval $(call unit-test,tests/store/memory))
 
 # A fuzz target is libFuzzer's, or reads the files it is given. The broker's has companions.

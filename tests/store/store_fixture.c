@@ -1,6 +1,7 @@
 #include "tests/store/store_fixture.h"
 
 #include "common/base/clock.h"
+#include "tests/store/postgresql_fixture.h"
 
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -79,11 +80,13 @@ int store_fixture_setup(void **state)
     assert_non_null(mkdtemp(fixture->folder));
     snprintf(fixture->path, sizeof(fixture->path), "%s/store.db", fixture->folder);
     snprintf(fixture->dsn, sizeof(fixture->dsn), "sqlite:%s", fixture->path);
-    fixture->is_sqlite = !is_memory();
+    fixture->is_sqlite = !is_memory() && !is_postgresql();
     fixture->options = (struct store_options){
         .dsn = fixture->dsn, .timeout_ms = 2000, .wall_ms = store_fixture_now_ms};
-    if (!fixture->is_sqlite)
+    if (is_memory())
         keep_memory(fixture);
+    if (is_postgresql())
+        postgresql_create(fixture->dsn, sizeof(fixture->dsn));
     store_fixture_open(fixture);
     *state = fixture;
     return 0;
@@ -96,6 +99,8 @@ int store_fixture_teardown(void **state)
     if (fixture->store)
         store_fixture_close(fixture);
     store_close(fixture->keeper);
+    if (is_postgresql())
+        postgresql_drop(fixture->dsn);
     snprintf(command, sizeof(command), "rm -rf %s", fixture->folder);
     int status = system(command);
     free(fixture);
@@ -302,6 +307,25 @@ static void assert_file_consistent(const struct store_fixture *fixture)
         fixture, "SELECT count(*) FROM pragma_integrity_check() WHERE integrity_check <> 'ok'", 0);
 }
 
+/* The same, where a message is in two tables. */
+static void assert_postgresql_consistent(const struct store_fixture *fixture)
+{
+    static const char *const queries[] = {
+        "SELECT count(*) FROM (SELECT status, count(*) AS c FROM message_state GROUP BY status) a"
+        " FULL JOIN (SELECT status, sum(count) AS c FROM message_count GROUP BY status) b"
+        " USING (status) WHERE coalesce(a.c, 0) <> coalesce(b.c, 0)",
+        "SELECT count(*) FROM message FULL JOIN message_state s USING (seq)"
+        " WHERE id IS NULL OR status IS NULL",
+        "SELECT count(*) FROM message_state m WHERE event_count <> (SELECT count(*)"
+        " FROM message_event WHERE message_seq = m.seq) + 1 OR status <> coalesce"
+        "((SELECT status FROM message_event WHERE message_seq = m.seq AND"
+        " number = m.event_count), 0)",
+        "SELECT count(*) FROM message_event WHERE message_seq NOT IN (SELECT seq FROM message)",
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(queries); i++)
+        assert_int_equal(postgresql_number(fixture->dsn, queries[i]), 0);
+}
+
 void assert_consistent(struct store_fixture *fixture)
 {
     struct store_statistics statistics;
@@ -322,6 +346,8 @@ void assert_consistent(struct store_fixture *fixture)
         assert_int_equal(count_messages_in(fixture, (enum message_status)i), counts[i]);
     }
     assert_file_consistent(fixture);
+    if (is_postgresql())
+        assert_postgresql_consistent(fixture);
 }
 
 /* ---- Transactions ---- */

@@ -1,8 +1,8 @@
 /*
  * A store of a test's own, and short words for what tests do with it.
  *
- * STORE_DSN names the backend: `memory:`, or `sqlite:` (the default), which is a new file in a temporary folder. The
- * store's clock is the machine's until a test moves it.
+ * STORE_DSN names the backend: `memory:`, a server of PostgreSQL (postgresql_fixture.h), or `sqlite:` (the default), which is a
+ * new file in a temporary folder. The store's clock is the machine's until a test moves it.
  */
 #ifndef TESTS_STORE_STORE_FIXTURE_H
 #define TESTS_STORE_STORE_FIXTURE_H
@@ -15,7 +15,7 @@
 struct store_fixture {
     char folder[64];
     char path[96]; /* of the file; SQLite only */
-    char dsn[128];
+    char dsn[256];
     bool is_sqlite;
     struct store_options options;
     struct store *store;

@@ -70,6 +70,7 @@ static bool connect_writer(struct store_database *database, int64_t deadline_ms,
     char problem[STORE_ERROR_SIZE];
     handle_forget(handle);
     handle_clear_failure(handle);
+    handle->is_stale = false;
     if (!connection_open(&handle->connection, database->url, SETUP, deadline_ms, problem)) {
         log_warning("the database cannot be reached", LOG_TEXT("problem", problem));
         return false;
@@ -263,7 +264,7 @@ static enum error begin(struct store_database *database)
     statement_bind_integer(fence, FIELD_FIRST, database->epoch);
     statement_bind_integer(fence, FIELD_NUMBER, database->batch + 1);
     if (error == ERROR_NONE)
-        error = statement_change(handle, fence, 1);
+        error = statement_change_one(handle, fence);
     return error == ERROR_NONE ? run(database, LOCK_EVENTS) : error;
 }
 
@@ -403,6 +404,8 @@ static bool prepare_again(struct store_database *database, bool unknown, int64_t
     int64_t committed;
     bool may_succeed = handle->failure.may_succeed ||
                        clock_monotonic_ms() < database->careful_until_ms;
+    if (handle->is_stale)
+        connection_close(&handle->connection);
     if (handle->connection.pg) {
         roll_back(database);
         return may_succeed && !database->is_careful;

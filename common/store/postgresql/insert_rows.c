@@ -139,9 +139,11 @@ static enum error insert_at(struct store_database *database, const struct messag
     size_t column_count = begin_arrays(database, place, 1);
     add_message(database, message, place, seq);
     struct statement *insert = bind_arrays(database, column_count, &failed);
-    enum error error = failed ? ERROR_INTERNAL : statement_run(&database->handle, insert);
-    *taken = error == ERROR_NONE && statement_changes(&database->handle) == 0;
-    return error == ERROR_NONE ? handle_settle(&database->handle) : error;
+    int64_t inserted = 0;
+    enum error error = failed ? ERROR_INTERNAL
+                              : statement_read_integer(&database->handle, insert, &inserted);
+    *taken = error == ERROR_NONE && inserted == 0;
+    return error;
 }
 
 /* The key may be taken by an id that another process made at the same time: the next key is used then. */
@@ -168,7 +170,8 @@ static enum error send_arrays(struct store_database *database, size_t column_cou
 {
     bool failed;
     struct statement *insert = bind_arrays(database, column_count, &failed);
-    return failed ? ERROR_INTERNAL : statement_change(&database->handle, insert, (int64_t)count);
+    statement_bind_integer(insert, FIELD_COUNT, (int64_t)count);
+    return failed ? ERROR_INTERNAL : statement_run(&database->handle, insert);
 }
 
 static enum error insert_key_of(struct store_database *database, const struct store_write *write)

@@ -17,6 +17,12 @@ static const char *const texts[STATEMENT_COUNT] = {
 #undef STATEMENT
 };
 
+static const char *const names[STATEMENT_COUNT] = {
+#define STATEMENT(id, use, sql) [id] = #id,
+#include "common/store/postgresql/statements.def"
+#undef STATEMENT
+};
+
 static const char *const field_names[FIELD_TOTAL] = {
 #define FIELD(id, name) [FIELD_##id] = name,
 #include "common/store/sql/fields.def"
@@ -83,9 +89,10 @@ static void fail_by(struct handle *handle, enum statement_id id, const PGresult 
     const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     if (!code)
         code = "";
-    log_error("the database refused", LOG_TEXT("doing", texts[id]), LOG_TEXT("code", code),
+    log_error("the database refused", LOG_TEXT("doing", names[id]), LOG_TEXT("code", code),
               LOG_TEXT("error", text ? text : ""));
     fail(handle, error_of(code), may_succeed_later(code));
+    handle->is_stale |= id == FENCE || is_class(code, "25006");
 }
 
 static enum error lose(struct handle *handle)
@@ -356,14 +363,6 @@ static void take_description(struct handle *handle, enum statement_id id, const 
     plan->has_types = true;
 }
 
-static void check_changes(struct handle *handle, const struct unanswered *command)
-{
-    if (command->rows < 0 || handle->changes == command->rows)
-        return;
-    log_error("a row is not as it was read", LOG_TEXT("doing", texts[command->id]));
-    fail(handle, ERROR_INTERNAL, true);
-}
-
 static void take_answer(struct handle *handle, const struct unanswered *command, PGresult *result)
 {
     ExecStatusType status = PQresultStatus(result);
@@ -372,10 +371,8 @@ static void take_answer(struct handle *handle, const struct unanswered *command,
     bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
     if (good && command->kind == ANSWER_DESCRIBE)
         take_description(handle, command->id, result);
-    if (good && command->kind == ANSWER_RUN) {
+    if (good && command->kind == ANSWER_RUN)
         handle->changes = strtoll(PQcmdTuples(result), NULL, 10);
-        check_changes(handle, command);
-    }
     if (good && command->is_kept)
         handle->statements[command->id].result = result;
     else
@@ -428,7 +425,7 @@ static enum error prepare(struct handle *handle, enum statement_id id)
     return error;
 }
 
-static enum error execute(struct handle *handle, enum statement_id id, int64_t rows, bool is_kept)
+static enum error execute(struct handle *handle, enum statement_id id, bool is_kept)
 {
     struct statement_plan *plan = handle->statements[id].plan;
     char name[NAME_SIZE], room[MAX_PARAMETERS][VALUE_ROOM];
@@ -436,7 +433,7 @@ static enum error execute(struct handle *handle, enum statement_id id, int64_t r
     int lengths[MAX_PARAMETERS];
     for (int i = 0; i < plan->parameter_count; i++) {
         if (!value_write(&plan->values[i], plan->types[i], room[i], &bytes[i], &lengths[i])) {
-            log_error("a parameter does not fit", LOG_TEXT("doing", texts[id]),
+            log_error("a parameter does not fit", LOG_TEXT("doing", names[id]),
                       LOG_NUMBER("parameter", i + 1));
             return ERROR_INTERNAL;
         }
@@ -444,7 +441,7 @@ static enum error execute(struct handle *handle, enum statement_id id, int64_t r
     struct connection_values values = {plan->parameter_count, bytes, lengths};
     name_of(id, name);
     if (!connection_execute(&handle->connection, name, &values) ||
-        !expect(handle, (struct unanswered){ANSWER_RUN, id, rows, is_kept}))
+        !expect(handle, (struct unanswered){ANSWER_RUN, id, is_kept}))
         return lose(handle);
     return ERROR_NONE;
 }
@@ -456,8 +453,7 @@ static bool may_change(enum statement_id id)
            strncmp(sql, "DELETE", 6) == 0 || strncmp(sql, "WITH", 4) == 0;
 }
 
-static enum error send(struct handle *handle, struct statement *statement, int64_t rows,
-                       bool is_kept)
+static enum error send(struct handle *handle, struct statement *statement, bool is_kept)
 {
     enum statement_id id = id_of(handle, statement);
     enum error error = handle->failure.error;
@@ -474,7 +470,7 @@ static enum error send(struct handle *handle, struct statement *statement, int64
         }
         handle->changed++;
     }
-    return error == ERROR_NONE ? execute(handle, id, rows, is_kept) : error;
+    return error == ERROR_NONE ? execute(handle, id, is_kept) : error;
 }
 
 /* ---- Running ---- */
@@ -483,7 +479,7 @@ enum error statement_step(struct handle *handle, struct statement *statement, bo
 {
     *row = false;
     if (!statement->result) {
-        enum error error = send(handle, statement, -1, true);
+        enum error error = send(handle, statement, true);
         if (error == ERROR_NONE)
             error = handle_settle(handle);
         if (error != ERROR_NONE) {
@@ -504,20 +500,16 @@ void statement_reset(struct statement *statement)
     statement->result = NULL;
 }
 
-enum error statement_change(struct handle *handle, struct statement *statement, int64_t rows)
-{
-    return send(handle, statement, rows, false);
-}
-
+/* The statement itself fails with another number of rows. */
 enum error statement_change_one(struct handle *handle, struct statement *statement)
 {
-    return statement_change(handle, statement, 1);
+    return statement_run(handle, statement);
 }
 
 enum error statement_run(struct handle *handle, struct statement *statement)
 {
     if (!statement->result)
-        return statement_change(handle, statement, -1);
+        return send(handle, statement, false);
     statement_reset(statement); /* it ran when its first row was read */
     return ERROR_NONE;
 }

@@ -32,7 +32,6 @@ struct statement {
 struct unanswered {
     enum unanswered_kind { ANSWER_PREPARE, ANSWER_DESCRIBE, ANSWER_RUN, ANSWER_SYNC } kind;
     enum statement_id id;
-    int64_t rows; /* that it must change; -1: any number */
     bool is_kept; /* its rows are read */
 };
 
@@ -49,6 +48,8 @@ struct handle {
     struct unanswered *queue;
     size_t first, count, capacity;
     struct handle_failure failure;
+    bool
+        is_stale; /* another connection must be made: this one's writer is fenced off, or its server is a standby now */
     int64_t changes;      /* by the last statement that was answered */
     size_t changed;       /* statements sent that may change something */
     bool needs_savepoint; /* before the next of those */
@@ -67,9 +68,6 @@ void handle_clear_failure(struct handle *handle);
 
 /* The statement, reset and without parameters. */
 struct statement *statement_get(struct handle *handle, enum statement_id id);
-/* As statement_run, of one that must change that many rows. */
-MUST_CHECK enum error statement_change(struct handle *handle, struct statement *statement,
-                                       int64_t rows);
 const char *statement_sql(enum statement_id id);
 
 #endif

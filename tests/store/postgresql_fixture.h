@@ -1,0 +1,21 @@
+/*
+ * A PostgreSQL database of a test's own, in the server that STORE_DSN names: a copy of one that was made once.
+ */
+#ifndef TESTS_STORE_POSTGRESQL_FIXTURE_H
+#define TESTS_STORE_POSTGRESQL_FIXTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Whether STORE_DSN is postgresql://USER@/postgres?host=FOLDER. */
+bool is_postgresql(void);
+
+/* A new database; its DSN. */
+void postgresql_create(char *dsn, size_t size);
+void postgresql_drop(const char *dsn);
+
+/* A number that a query finds there; a statement without rows gives 0. */
+int64_t postgresql_number(const char *dsn, const char *sql);
+
+#endif
