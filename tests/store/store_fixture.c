@@ -352,6 +352,12 @@ void assert_consistent(struct store_fixture *fixture)
 
 /* ---- Transactions ---- */
 
+void given_one_writer_at_once(void)
+{
+    if (is_postgresql())
+        skip();
+}
+
 static void wait_for_release(struct store_write *write)
 {
     struct store_hold *hold = write->owner;

@@ -93,6 +93,9 @@ void assert_consistent(struct store_fixture *fixture);
 
 /* ---- Transactions ---- */
 
+/* Skips the test where the database has many writers at once: what it is about is that others wait for their turn. */
+void given_one_writer_at_once(void);
+
 /* Keeps a transaction of `store` open until release: writes wait, and other stores of the same database cannot
    write. */
 struct store_hold {

@@ -320,9 +320,11 @@ static void run_carefully(struct store_database *database, struct store_write *w
     size_t transition_count = transaction->transition_count;
     write->result = transaction_run_write(transaction, write);
     enum error error = handle_settle(&database->handle);
-    if (write->result != ERROR_NONE || error == ERROR_NONE)
+    if (write->result == ERROR_NONE)
+        write->result = error;
+    if (write->result == ERROR_NONE)
         return;
-    write->result = error;
+    transaction->lost = false; /* the savepoint has all that it wrote */
     transaction->tally = tally;
     transaction->accepted = accepted;
     transaction->transition_count = transition_count;

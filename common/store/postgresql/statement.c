@@ -369,6 +369,8 @@ static void take_answer(struct handle *handle, const struct unanswered *command,
     if (status == PGRES_FATAL_ERROR)
         fail_by(handle, command->id, result);
     bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+    if (!good && command->kind == ANSWER_PREPARE)
+        handle->statements[command->id].prepared = false;
     if (good && command->kind == ANSWER_DESCRIBE)
         take_description(handle, command->id, result);
     if (good && command->kind == ANSWER_RUN)

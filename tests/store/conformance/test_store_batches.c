@@ -242,11 +242,13 @@ static void completed_is_called_after_the_last_done(void **state)
 
 static void completed_is_called_after_refusals_too(void **state)
 {
+    given_one_writer_at_once();
     check_wake(*state, true);
 }
 
 static void a_transaction_of_another_store_gives_busy_in_time_and_nothing_is_written(void **state)
 {
+    given_one_writer_at_once();
     struct store_fixture *fixture = *state;
     struct store *other = open_beside(fixture);
     struct store_hold hold;

@@ -56,6 +56,7 @@ static void a_refusal_counts_by_its_reason_and_no_commit(void **state)
     assert_int_equal(store_run(fixture->store, &write), ERROR_SENDING_PAUSED);
     assert_int_equal(metrics.db_refused_writes_total[ERROR_SENDING_PAUSED], 1);
 
+    given_one_writer_at_once();
     uint64_t commits = metrics.db_commits_total[0];
     fixture->options.timeout_ms = 100;
     store_fixture_reopen(fixture);

@@ -88,6 +88,7 @@ static void end_turns(struct turns *turns)
 
 static void a_transaction_ends_early_where_another_store_waits(void **state)
 {
+    given_one_writer_at_once();
     enum { PROBES = 20 };
     struct turns turns;
     struct store_write probes[PROBES], *writes[PROBES];
@@ -106,6 +107,7 @@ static void a_transaction_ends_early_where_another_store_waits(void **state)
 /* A claim for more messages than it has to take at least. */
 static void a_claim_ends_early_where_another_store_waits(void **state)
 {
+    given_one_writer_at_once();
     enum { MESSAGES = 2 * STORE_LEAST_CLAIM };
     struct store_fixture *fixture = *state;
     struct turns turns;
