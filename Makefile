@@ -142,6 +142,8 @@ $(STORE_FIXTURE): CPPFLAGS += -I/usr/include/postgresql
 $(eval $(call unit-test,tests/store/conformance,$(STORE_FIXTURE)))
 $(eval $(call unit-test,tests/store/sqlite,$(STORE_FIXTURE)))
 $(eval $(call unit-test,tests/store/memory))
+$(OUT)/obj/tests/store/postgresql/%.o: CPPFLAGS += -I/usr/include/postgresql
+$(eval $(call unit-test,tests/store/postgresql,$(STORE_FIXTURE) $(OUT)/obj/tests/store/postgresql/proxy.o))
 
 # A fuzz target is libFuzzer's, or reads the files it is given. The broker's has companions.
 $(OUT)/tests/fuzz_broker: $(call objects,$(wildcard tests/fuzz/broker_*.c) \

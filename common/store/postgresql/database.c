@@ -5,6 +5,7 @@
 #include "common/base/fail_point.h"
 #include "common/base/log.h"
 #include "common/store/postgresql/own_rows.h"
+#include "common/store/postgresql/preload.h"
 #include "common/store/postgresql/schema.h"
 #include "common/store/sql/queries.h"
 
@@ -18,20 +19,6 @@ enum {
     RECONNECT_PAUSE_MS = 100,
     CAREFUL_MS = 60000,
     ATTEMPTS = 5,
-};
-
-static const struct store_rows rows = {
-    .messages = &sql_message_rows,
-    .batches = &sql_batch_rows,
-    .incoming = &sql_incoming_rows,
-    .opt_outs = &sql_opt_out_rows,
-    .events = &sql_event_rows,
-    .devices = &sql_device_rows,
-    .access = &sql_access_rows,
-    .webhooks = &sql_webhook_rows,
-    .limits = &sql_limit_rows,
-    .idempotency = &sql_idempotency_rows,
-    .admin = &sql_admin_rows,
 };
 
 /* Plans must not depend on statistics, which are often those of an empty table. A process that vanishes does not keep its
@@ -110,6 +97,7 @@ static void close_database(struct store_database *database)
     }
     handle_free(handle);
     transaction_fini(&database->transaction);
+    message_cache_fini(&database->messages);
     for (size_t i = 0; i < ARRAY_LENGTH(database->arrays); i++)
         buffer_fini(&database->arrays[i]);
     free(database->url);
@@ -140,6 +128,24 @@ static bool open_writer(struct store_database *database, char problem[STORE_ERRO
     return connection_begin_pipeline(connection) && add_writer(database);
 }
 
+static void choose_rows(struct store_database *database)
+{
+    database->message_rows = message_cache_rows();
+    database->rows = (struct store_rows){
+        .messages = &database->message_rows,
+        .batches = &sql_batch_rows,
+        .incoming = &sql_incoming_rows,
+        .opt_outs = &sql_opt_out_rows,
+        .events = &sql_event_rows,
+        .devices = &sql_device_rows,
+        .access = &sql_access_rows,
+        .webhooks = &sql_webhook_rows,
+        .limits = &sql_limit_rows,
+        .idempotency = &sql_idempotency_rows,
+        .admin = &sql_admin_rows,
+    };
+}
+
 static enum error open_database(const struct store_options *options, const char *location,
                                 struct store_database **result, char problem[STORE_ERROR_SIZE])
 {
@@ -149,7 +155,8 @@ static enum error open_database(const struct store_options *options, const char 
         return ERROR_INTERNAL;
     database->options = options;
     database->handle.connection.timeout_ms = (int)options->timeout_ms;
-    transaction_init(&database->transaction, database, &rows, options);
+    choose_rows(database);
+    transaction_init(&database->transaction, database, &database->rows, options);
     if (asprintf(&database->url, "postgresql:%s", location) < 0)
         database->url = NULL;
     if (!database->url || !open_writer(database, reason)) {
@@ -256,6 +263,8 @@ static enum error begin(struct store_database *database)
 {
     struct handle *handle = &database->handle;
     handle_clear_failure(handle);
+    prefetch_clear(&handle->prefetch);
+    message_cache_clear(&database->messages);
     database->waiting_count = 0;
     transaction_reset(&database->transaction, database->options->wall_ms());
     enum error error = run(database, BEGIN_WRITE);
@@ -308,6 +317,7 @@ static enum error undo(struct store_database *database, const struct store_write
         return write->result;
     }
     handle_clear_failure(handle); /* careful: it is this write's */
+    message_cache_clear(&database->messages);
     return run(database, ROLLBACK_ONE);
 }
 
@@ -391,6 +401,8 @@ static enum error run_all(struct store_database *database, struct store_write *c
                           size_t count, bool *unknown)
 {
     enum error error = begin(database);
+    if (error == ERROR_NONE && !database->is_careful)
+        error = preload(database, writes, count);
     for (size_t i = 0; i < count && error == ERROR_NONE; i++)
         error = run_write(database, writes[i]);
     if (error == ERROR_NONE)
@@ -455,6 +467,8 @@ static enum error run_batch(struct store_database *database, struct store_write 
             break;
     }
     if (error == ERROR_NONE) {
+        if (database->transaction.accepted.loaded)
+            database->had_opt_outs = database->transaction.accepted.has_opt_outs;
         database->batch++;
         transaction_committed(&database->transaction);
     }

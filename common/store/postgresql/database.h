@@ -2,6 +2,7 @@
 #ifndef COMMON_STORE_POSTGRESQL_DATABASE_H
 #define COMMON_STORE_POSTGRESQL_DATABASE_H
 
+#include "common/store/postgresql/message_cache.h"
 #include "common/store/postgresql/statement.h"
 #include "common/store/store_backend.h"
 #include "common/store/verbs/transaction.h"
@@ -12,8 +13,12 @@ struct store_database {
 
     /* The writer */
     struct handle handle;
+    struct message_rows message_rows;
+    struct store_rows rows;
     struct store_transaction transaction;
-    int64_t writer_id, epoch; /* the row of this writer, and how often it has connected */
+    struct message_cache messages; /* of the transaction */
+    bool had_opt_outs;             /* in the last transaction with new messages */
+    int64_t writer_id, epoch;      /* the row of this writer, and how often it has connected */
     int64_t
         batch; /* of the last transaction that was begun; that of a committed one is in the row */
     int64_t

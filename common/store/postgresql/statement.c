@@ -34,6 +34,7 @@ struct statement_plan {
     char *sql; /* with numbered parameters */
     int parameter_count;
     bool has_types;
+    struct prefetch_scope scope;
     Oid types[MAX_PARAMETERS];
     struct value values[MAX_PARAMETERS];
     unsigned char parameters[FIELD_TOTAL]; /* the number, from 1 on; 0: none */
@@ -146,6 +147,20 @@ static void number_parameters(struct statement_plan *plan, const char *sql)
     *out = '\0';
 }
 
+static struct prefetch_scope scope_of(enum statement_id id)
+{
+    struct prefetch_scope scope = prefetch_scope_of(texts[id]);
+    if (id == CHANGE_STATUS || id == REQUEST_CANCEL || id == SET_CONFIRMED || id == ASSIGN)
+        scope.writes = prefetch_in_flight();
+    if (id == LIST_HELD)
+        scope.reads |= prefetch_in_flight();
+    if (id == FIND_ACCEPTED) { /* it writes what is there, for the lock */
+        scope.reads = scope.writes;
+        scope.writes = 0;
+    }
+    return scope;
+}
+
 static struct statement_plan *make_plan(enum statement_id id)
 {
     struct statement_plan *plan = calloc(1, sizeof(*plan));
@@ -157,6 +172,7 @@ static struct statement_plan *make_plan(enum statement_id id)
     }
     plan->sql = sql;
     number_parameters(plan, texts[id]);
+    plan->scope = scope_of(id);
     return plan;
 }
 
@@ -205,6 +221,8 @@ void handle_free(struct handle *handle)
         free(statement->plan);
         statement->plan = NULL;
     }
+    prefetch_fini(&handle->prefetch);
+    buffer_fini(&handle->key);
     free(handle->queue);
     handle->queue = NULL;
     handle->capacity = 0;
@@ -375,7 +393,9 @@ static void take_answer(struct handle *handle, const struct unanswered *command,
         take_description(handle, command->id, result);
     if (good && command->kind == ANSWER_RUN)
         handle->changes = strtoll(PQcmdTuples(result), NULL, 10);
-    if (good && command->is_kept)
+    if (good && command->entry > 0)
+        handle->prefetch.entries[command->entry - 1].result = result;
+    else if (good && command->is_kept)
         handle->statements[command->id].result = result;
     else
         PQclear(result);
@@ -427,7 +447,7 @@ static enum error prepare(struct handle *handle, enum statement_id id)
     return error;
 }
 
-static enum error execute(struct handle *handle, enum statement_id id, bool is_kept)
+static enum error execute(struct handle *handle, enum statement_id id, bool is_kept, size_t entry)
 {
     struct statement_plan *plan = handle->statements[id].plan;
     char name[NAME_SIZE], room[MAX_PARAMETERS][VALUE_ROOM];
@@ -443,7 +463,7 @@ static enum error execute(struct handle *handle, enum statement_id id, bool is_k
     struct connection_values values = {plan->parameter_count, bytes, lengths};
     name_of(id, name);
     if (!connection_execute(&handle->connection, name, &values) ||
-        !expect(handle, (struct unanswered){ANSWER_RUN, id, is_kept}))
+        !expect(handle, (struct unanswered){ANSWER_RUN, id, is_kept, entry}))
         return lose(handle);
     return ERROR_NONE;
 }
@@ -453,6 +473,67 @@ static bool may_change(enum statement_id id)
     const char *sql = texts[id];
     return strncmp(sql, "INSERT", 6) == 0 || strncmp(sql, "UPDATE", 6) == 0 ||
            strncmp(sql, "DELETE", 6) == 0 || strncmp(sql, "WITH", 4) == 0;
+}
+
+/* ---- Prefetched answers ---- */
+
+static void make_key(struct handle *handle, const struct statement_plan *plan)
+{
+    struct buffer *key = &handle->key;
+    if (key->max_length == 0)
+        buffer_init(key, INT32_MAX);
+    buffer_clear(key);
+    for (int i = 0; i < plan->parameter_count; i++) {
+        const struct value *value = &plan->values[i];
+        buffer_append(key, &value->kind, sizeof(value->kind));
+        if (value->kind == VALUE_BYTES) {
+            buffer_append(key, &value->length, sizeof(value->length));
+            buffer_append(key, value->bytes, (size_t)value->length);
+        } else {
+            buffer_append(key, &value->integer, sizeof(value->integer));
+            buffer_append(key, &value->real, sizeof(value->real));
+        }
+    }
+}
+
+/* The parameter that names one row of the tables whose rows have such names; -1: none. */
+static int find_name(const struct statement_plan *plan, uint64_t *hash)
+{
+    static const enum field names_of_rows[] = {FIELD_DEVICE_ID, FIELD_NAME, FIELD_KEY,
+                                               FIELD_PHONE_NUMBER};
+    if ((plan->scope.reads | plan->scope.writes) & prefetch_messages())
+        return -1; /* their device may change */
+    for (size_t i = 0; i < ARRAY_LENGTH(names_of_rows); i++) {
+        int number = plan->parameters[names_of_rows[i]];
+        if (number == 0)
+            continue;
+        const struct value *value = &plan->values[number - 1];
+        *hash = prefetch_hash(value->bytes, (size_t)value->length);
+        return (int)names_of_rows[i];
+    }
+    return -1;
+}
+
+static void forget_changed(struct handle *handle, const struct statement_plan *plan)
+{
+    uint64_t hash = 0;
+    int name = find_name(plan, &hash);
+    if (handle->prefetch.count > 0 && plan->scope.writes != 0)
+        prefetch_forget(&handle->prefetch, plan->scope.writes, name, hash);
+}
+
+static bool take_prefetched(struct handle *handle, struct statement *statement)
+{
+    if (handle->prefetch.count == 0 || handle->failure.error != ERROR_NONE)
+        return false;
+    make_key(handle, statement->plan);
+    const struct prefetch_entry *entry = prefetch_find(&handle->prefetch,
+                                                       (int)id_of(handle, statement), &handle->key);
+    if (!entry || !entry->result)
+        return false;
+    statement->result = entry->result;
+    statement->is_prefetched = true;
+    return true;
 }
 
 static enum error send(struct handle *handle, struct statement *statement, bool is_kept)
@@ -471,8 +552,26 @@ static enum error send(struct handle *handle, struct statement *statement, bool 
             error = statement_run(handle, statement_get(handle, BEGIN_ONE));
         }
         handle->changed++;
+        forget_changed(handle, statement->plan);
     }
-    return error == ERROR_NONE ? execute(handle, id, is_kept) : error;
+    return error == ERROR_NONE ? execute(handle, id, is_kept, 0) : error;
+}
+
+void statement_prefetch(struct handle *handle, struct statement *statement)
+{
+    enum statement_id id = id_of(handle, statement);
+    struct statement_plan *plan = statement->plan;
+    if (!plan || handle->failure.error != ERROR_NONE || !handle->connection.pg ||
+        (!statement->prepared && prepare(handle, id) != ERROR_NONE))
+        return;
+    make_key(handle, plan);
+    size_t count = handle->prefetch.count;
+    size_t index = prefetch_add(&handle->prefetch, (int)id, &handle->key, plan->scope.reads);
+    if (handle->prefetch.count == count)
+        return;
+    struct prefetch_entry *entry = &handle->prefetch.entries[index];
+    entry->name_field = find_name(plan, &entry->name_hash);
+    (void)!execute(handle, id, true, index + 1);
 }
 
 /* ---- Running ---- */
@@ -481,8 +580,10 @@ enum error statement_step(struct handle *handle, struct statement *statement, bo
 {
     *row = false;
     if (!statement->result) {
-        enum error error = send(handle, statement, true);
-        if (error == ERROR_NONE)
+        enum error error = ERROR_NONE;
+        if (!statement->plan || !take_prefetched(handle, statement))
+            error = send(handle, statement, true);
+        if (error == ERROR_NONE && !statement->is_prefetched)
             error = handle_settle(handle);
         if (error != ERROR_NONE) {
             statement_reset(statement);
@@ -498,8 +599,10 @@ enum error statement_step(struct handle *handle, struct statement *statement, bo
 
 void statement_reset(struct statement *statement)
 {
-    PQclear(statement->result);
+    if (!statement->is_prefetched)
+        PQclear(statement->result);
     statement->result = NULL;
+    statement->is_prefetched = false;
 }
 
 /* The statement itself fails with another number of rows. */

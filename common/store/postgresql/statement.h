@@ -8,6 +8,7 @@
 #define COMMON_STORE_POSTGRESQL_STATEMENT_H
 
 #include "common/store/postgresql/connection.h"
+#include "common/store/postgresql/prefetch.h"
 #include "common/store/sql/statement_api.h"
 
 enum statement_use { WRITER, READER };
@@ -25,7 +26,8 @@ struct statement {
     struct statement_plan *plan; /* NULL: not used yet */
     PGresult *result;            /* of a run that is not reset; or NULL */
     int row;
-    bool prepared; /* in this connection */
+    bool is_prefetched; /* the result is an entry's */
+    bool prepared;      /* in this connection */
 };
 
 /* A command that was sent, and not answered yet. */
@@ -33,6 +35,7 @@ struct unanswered {
     enum unanswered_kind { ANSWER_PREPARE, ANSWER_DESCRIBE, ANSWER_RUN, ANSWER_SYNC } kind;
     enum statement_id id;
     bool is_kept; /* its rows are read */
+    size_t entry; /* of prefetch, plus one; 0: none */
 };
 
 /* What went wrong in a transaction, first. */
@@ -50,6 +53,8 @@ struct handle {
     struct handle_failure failure;
     bool
         is_stale; /* another connection must be made: this one's writer is fenced off, or its server is a standby now */
+    struct prefetch prefetch;
+    struct buffer key;    /* of an entry; reused */
     int64_t changes;      /* by the last statement that was answered */
     size_t changed;       /* statements sent that may change something */
     bool needs_savepoint; /* before the next of those */
@@ -68,6 +73,9 @@ void handle_clear_failure(struct handle *handle);
 
 /* The statement, reset and without parameters. */
 struct statement *statement_get(struct handle *handle, enum statement_id id);
+/* The select, whose parameters are bound, is going to be made: its answer is kept until something may change it. Errors are those
+   of the handle. */
+void statement_prefetch(struct handle *handle, struct statement *statement);
 const char *statement_sql(enum statement_id id);
 
 #endif

@@ -171,9 +171,11 @@ enum error verb_connect_device(struct store_transaction *transaction, struct sto
     enum error error = check_token(transaction, connect);
     if (error != ERROR_NONE || connect->quarantined)
         return error;
-    error = connect_device(transaction, connect);
+    error = devices->find_traits(transaction->database, device_id, &connect->traits);
     if (error == ERROR_NONE)
-        error = devices->find_traits(transaction->database, device_id, &connect->traits);
+        error = connect_device(transaction, connect);
+    if (!connect->polled) /* as it says now */
+        connect->traits.sims = connect->info.sim_slots;
     if (error == ERROR_NONE)
         error = reconcile_all(transaction, connect);
     return error == ERROR_NONE ? find_send_budget(transaction, connect) : error;

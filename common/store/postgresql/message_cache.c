@@ -1,0 +1,138 @@
+#include "common/store/postgresql/message_cache.h"
+
+#include "common/store/postgresql/database.h"
+#include "common/store/sql/message_rows.h"
+#include "common/store/sql/rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- The cache ---- */
+
+static struct message_row *find_seq(struct message_cache *cache, int64_t seq)
+{
+    for (size_t i = 0; i < cache->count; i++) {
+        if (cache->rows[i].seq == seq)
+            return &cache->rows[i];
+    }
+    return NULL;
+}
+
+void message_cache_put(struct message_cache *cache, const struct message_row *row)
+{
+    struct message_row *known = find_seq(cache, row->seq);
+    if (!known && cache->count == cache->capacity) {
+        size_t capacity = MAX(32, cache->capacity * 2);
+        void *more = reallocarray(cache->rows, capacity, sizeof(*row));
+        if (!more)
+            return;
+        cache->rows = more;
+        cache->capacity = capacity;
+    }
+    if (!known)
+        known = &cache->rows[cache->count++];
+    *known = *row;
+    /* As the database has it. */
+    if (row->status != MESSAGE_QUEUED)
+        known->place = (struct message_place){.rank_ms = 0};
+    else if (!*row->place.lane)
+        known->place.rank_ms = 0;
+}
+
+void message_cache_clear(struct message_cache *cache)
+{
+    cache->count = 0;
+}
+
+void message_cache_fini(struct message_cache *cache)
+{
+    free(cache->rows);
+    *cache = (struct message_cache){0};
+}
+
+static void forget(struct message_cache *cache, int64_t seq)
+{
+    struct message_row *row = find_seq(cache, seq);
+    if (row)
+        *row = cache->rows[--cache->count];
+}
+
+/* ---- Rows, through it ---- */
+
+static enum error find(struct store_database *database, const struct message_id *id,
+                       struct message_row *row, bool *found)
+{
+    struct message_cache *cache = &database->messages;
+    int64_t seq = message_id_seq(id);
+    for (size_t i = 0; i < cache->count; i++) {
+        if (cache->rows[i].seq - seq <= 1 && message_id_equal(&cache->rows[i].id, id)) {
+            *row = cache->rows[i];
+            *found = true;
+            return ERROR_NONE;
+        }
+    }
+    enum error error = message_rows_find(database, id, row, found);
+    if (error == ERROR_NONE && *found)
+        message_cache_put(cache, row);
+    return error;
+}
+
+static enum error change(struct store_database *database, const struct message_row *before,
+                         const struct message_row *after, enum transition_reason reason,
+                         const struct message_error *message_error)
+{
+    enum error error = sql_message_rows.change(database, before, after, reason, message_error);
+    if (error == ERROR_NONE && find_seq(&database->messages, before->seq))
+        message_cache_put(&database->messages, after);
+    return error;
+}
+
+static enum error assign(struct store_database *database, const struct message_row *row)
+{
+    forget(&database->messages, row->seq);
+    return sql_message_rows.assign(database, row);
+}
+
+static enum error set_place(struct store_database *database, const struct message_row *row)
+{
+    forget(&database->messages, row->seq);
+    return sql_message_rows.set_place(database, row);
+}
+
+static enum error request_cancel(struct store_database *database, const struct message_row *row)
+{
+    forget(&database->messages, row->seq);
+    return sql_message_rows.request_cancel(database, row);
+}
+
+static enum error set_confirmed(struct store_database *database, const struct message_row *row)
+{
+    forget(&database->messages, row->seq);
+    return sql_message_rows.set_confirmed(database, row);
+}
+
+static enum error remove_message(struct store_database *database, const struct message_row *row)
+{
+    forget(&database->messages, row->seq);
+    return sql_message_rows.remove(database, row);
+}
+
+static enum error correct_future(struct store_database *database, int64_t latest_ms, int64_t now_ms)
+{
+    message_cache_clear(&database->messages);
+    return sql_message_rows.correct_future(database, latest_ms, now_ms);
+}
+
+struct message_rows message_cache_rows(void)
+{
+    struct message_rows rows = sql_message_rows;
+    rows.find = find;
+    rows.change = change;
+    rows.assign = assign;
+    rows.set_place = set_place;
+    rows.request_cancel = request_cancel;
+    rows.set_confirmed = set_confirmed;
+    rows.remove = remove_message;
+    rows.correct_future = correct_future;
+    return rows;
+}

@@ -1,0 +1,23 @@
+/*
+ * The rows of messages that a transaction has read, as it has changed them since: what is read again needs no round trip.
+ * They are locked until the transaction ends, so that no other process changes them.
+ */
+#ifndef COMMON_STORE_POSTGRESQL_MESSAGE_CACHE_H
+#define COMMON_STORE_POSTGRESQL_MESSAGE_CACHE_H
+
+#include "common/store/verbs/rows.h"
+
+struct message_cache {
+    struct message_row *rows;
+    size_t count, capacity;
+};
+
+/* sql_message_rows, through the cache of the database. */
+struct message_rows message_cache_rows(void);
+
+/* Without memory it is not kept. */
+void message_cache_put(struct message_cache *cache, const struct message_row *row);
+void message_cache_clear(struct message_cache *cache);
+void message_cache_fini(struct message_cache *cache);
+
+#endif

@@ -1,0 +1,314 @@
+#include "common/store/postgresql/preload.h"
+
+#include "common/model/token_use.h"
+#include "common/store/postgresql/value.h"
+#include "common/store/sql/message_rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { DAY_MS = 86400000, MINUTE_MS = 60000, MOST_HELD = 1024 };
+
+static struct statement *get(struct store_database *database, enum statement_id id)
+{
+    return statement_get(&database->handle, id);
+}
+
+static void want(struct store_database *database, struct statement *select)
+{
+    statement_prefetch(&database->handle, select);
+}
+
+static void want_plain(struct store_database *database, enum statement_id id)
+{
+    want(database, get(database, id));
+}
+
+static void want_named(struct store_database *database, enum statement_id id, enum field field,
+                       const char *name)
+{
+    struct statement *select = get(database, id);
+    statement_bind_text(select, field, name);
+    want(database, select);
+}
+
+static void want_at(struct store_database *database, enum statement_id id)
+{
+    struct statement *select = get(database, id);
+    statement_bind_integer(select, FIELD_NOW_MS, database->transaction.now_ms);
+    want(database, select);
+}
+
+/* ---- New messages ---- */
+
+static void want_accepted(struct store_database *database, enum accepted_kind kind,
+                          const char *name)
+{
+    struct statement *select = get(database, FIND_ACCEPTED);
+    statement_bind_integer(select, FIELD_KIND, kind);
+    statement_bind_integer(select, FIELD_PERIOD, database->transaction.now_ms / DAY_MS);
+    statement_bind_text(select, FIELD_NAME, name);
+    want(database, select);
+}
+
+static void want_burst(struct store_database *database)
+{
+    int64_t minute = database->transaction.now_ms / MINUTE_MS;
+    struct statement *select = get(database, SUM_ACCEPTED);
+    statement_bind_integer(select, FIELD_KIND, ACCEPTED_IN_MINUTE);
+    statement_bind_integer(select, FIELD_FIRST, minute - STORE_BURST_MINUTES);
+    statement_bind_integer(select, FIELD_END, minute + STORE_BURST_MINUTES);
+    want(database, select);
+}
+
+static void want_admission(struct store_database *database, const char *key_id,
+                           int64_t key_daily_messages)
+{
+    const struct store_limits *limits = &database->options->limits;
+    want_plain(database, FIND_SENDING);
+    if (limits->keeps_opt_outs)
+        want_plain(database, ANY_OPT_OUT);
+    if (limits->max_queue_age_ms > 0)
+        want_at(database, FIND_QUEUED_SINCE);
+    if (limits->daily_messages > 0)
+        want_accepted(database, ACCEPTED_DAILY, "");
+    if (limits->pause_after_messages > 0)
+        want_burst(database);
+    if (key_daily_messages != 0 && *key_id)
+        want_accepted(database, ACCEPTED_BY_KEY, key_id);
+}
+
+static void want_answer(struct store_database *database,
+                        const struct store_idempotency *idempotency)
+{
+    if (!idempotency)
+        return;
+    struct statement *select = get(database, FIND_IDEMPOTENCY);
+    statement_bind_text(select, FIELD_KEY_ID, idempotency->key_id);
+    statement_bind_text(select, FIELD_KEY, idempotency->key);
+    want(database, select);
+}
+
+static void want_opt_outs(struct store_database *database, const struct message messages[],
+                          size_t count)
+{
+    for (size_t i = 0; i < count && database->had_opt_outs; i++)
+        want_named(database, FIND_OPT_OUT_ROW, FIELD_PHONE_NUMBER, messages[i].phone_number);
+}
+
+/* ---- Devices ---- */
+
+static bool counts_use(const struct store_database *database)
+{
+    const struct store_limits *limits = &database->options->limits;
+    return limits->device_daily_segments > 0 || limits->device_window_ms > 0;
+}
+
+static void want_connection(struct store_database *database, const char *device_id)
+{
+    want_named(database, FIND_CONNECTION, FIELD_DEVICE_ID, device_id);
+}
+
+static void want_use(struct store_database *database, const char *device_id)
+{
+    want_named(database, FIND_DEVICE_USE, FIELD_DEVICE_ID, device_id);
+    if (counts_use(database))
+        want_named(database, FIND_TRAITS, FIELD_DEVICE_ID, device_id);
+}
+
+static void want_connect(struct store_database *database,
+                         const struct store_connect_device *connect)
+{
+    const char *device_id = connect->holder.device_id;
+    if (*connect->token_id) {
+        want_named(database, FIND_ACTIVE_TOKEN, FIELD_DEVICE_ID, device_id);
+        want_named(database, FIND_TOKEN_USE, FIELD_ID, connect->token_id);
+    }
+    want_connection(database, device_id);
+    want_named(database, FIND_TRAITS, FIELD_DEVICE_ID, device_id);
+    struct statement *held = get(database, LIST_HELD);
+    statement_bind_text(held, FIELD_DEVICE_ID, device_id);
+    statement_bind_integer(held, FIELD_LIMIT, MOST_HELD);
+    want(database, held);
+    if (connect->polled)
+        want_named(database, FIND_POLLED, FIELD_DEVICE_ID, device_id);
+    if (counts_use(database))
+        want_named(database, FIND_DEVICE_USE, FIELD_DEVICE_ID, device_id);
+}
+
+static void want_lease(struct store_database *database, const struct store_lease_broker *lease)
+{
+    if (lease->lease_ms == 0)
+        return;
+    want_named(database, FIND_BROKER, FIELD_NAME, lease->name);
+    want_named(database, FIND_LEASE, FIELD_NAME, "housekeeping");
+}
+
+/* ---- Claims ---- */
+
+static void want_waited(struct store_database *database, bool is_clock_trusted)
+{
+    int64_t now_ms = database->transaction.now_ms;
+    struct statement *late = get(database, LIST_RETRIED_TOO_LATE);
+    statement_bind_integer(late, FIELD_LATEST_MS, now_ms + STORE_MAX_BACKOFF_MS);
+    statement_bind_integer(late, FIELD_LIMIT, STORE_MAX_CLAIM);
+    want(database, late);
+    struct statement *waited = get(database, is_clock_trusted ? LIST_WAITED : LIST_RETRIED);
+    statement_bind_integer(waited, FIELD_NOW_MS, now_ms);
+    statement_bind_integer(waited, FIELD_LIMIT, STORE_MAX_CLAIM);
+    want(database, waited);
+}
+
+static void want_due(struct store_database *database, bool is_clock_trusted, size_t slot_count)
+{
+    struct statement *due = get(database, is_clock_trusted ? LIST_DUE : LIST_DUE_UNEXPIRED);
+    if (!is_clock_trusted) {
+        statement_bind_integer(due, FIELD_MOST, ROWS_MOST_EXPIRED);
+        statement_bind_integer(due, FIELD_NOW_MS, database->transaction.now_ms);
+    }
+    statement_bind_integer(due, FIELD_LIMIT, (int64_t)slot_count);
+    want(database, due);
+}
+
+static void want_claim(struct store_database *database, const struct store_claim *claim)
+{
+    bool is_clock_trusted = transaction_trusts(&database->transaction, claim->trusted_wall_ms);
+    want_plain(database, FIND_SENDING);
+    want_waited(database, is_clock_trusted);
+    for (size_t i = 0; i < claim->slot_count; i++) {
+        const char *device_id = claim->slots[i].device_id;
+        if (i > 0 && strcmp(device_id, claim->slots[i - 1].device_id) == 0)
+            continue;
+        want_named(database, FIND_TRAITS, FIELD_DEVICE_ID, device_id);
+        if (counts_use(database))
+            want_named(database, FIND_DEVICE_USE, FIELD_DEVICE_ID, device_id);
+    }
+    want_plain(database, FIND_LANE);
+    want_due(database, is_clock_trusted, claim->slot_count);
+}
+
+/* ---- Messages by their ids ---- */
+
+static const struct message_id *message_of(const struct store_write *write)
+{
+    switch (write->verb) {
+    case STORE_CANCEL:
+        return &write->cancel.id;
+    case STORE_RELEASE:
+        return &write->release.ref.id;
+    case STORE_RETURN_TO_QUEUE:
+        return &write->return_to_queue.ref.id;
+    case STORE_REPORT:
+        return &write->report.ref.id;
+    default:
+        return NULL;
+    }
+}
+
+static enum error read_rows(struct store_database *database, struct statement *select)
+{
+    struct message_row row;
+    bool found;
+    enum error error = statement_step(&database->handle, select, &found);
+    for (; error == ERROR_NONE && found;
+         error = statement_step(&database->handle, select, &found)) {
+        message_rows_read(select, &row);
+        message_cache_put(&database->messages, &row);
+    }
+    statement_reset(select);
+    return error;
+}
+
+/* All in one select, which is also what waits for the answers of the others. */
+static enum error load_messages(struct store_database *database, struct store_write *const writes[],
+                                size_t count, size_t message_count)
+{
+    struct buffer *seqs = &database->arrays[0], *ids = &database->arrays[1];
+    if (seqs->max_length == 0) {
+        buffer_init(seqs, INT32_MAX);
+        buffer_init(ids, INT32_MAX);
+    }
+    array_begin(seqs, TYPE_INT8, 2 * message_count);
+    array_begin(ids, TYPE_BYTEA, message_count);
+    for (size_t i = 0; i < count; i++) {
+        const struct message_id *id = message_of(writes[i]);
+        if (!id)
+            continue;
+        int64_t seq = message_id_seq(id);
+        array_add_integer(seqs, TYPE_INT8, seq);
+        array_add_integer(seqs, TYPE_INT8, MIN(seq, INT64_MAX - 1) + 1);
+        array_add_bytes(ids, id->bytes, MESSAGE_ID_BYTES);
+    }
+    if (seqs->failed || ids->failed)
+        return ERROR_INTERNAL;
+    struct statement *select = get(database, FIND_ROWS);
+    statement_bind_blob(select, FIELD_SEQ, seqs->data, (int)seqs->length);
+    statement_bind_blob(select, FIELD_ID, ids->data, (int)ids->length);
+    return read_rows(database, select);
+}
+
+/* ---- A batch ---- */
+
+static void want_for(struct store_database *database, const struct store_write *write)
+{
+    switch (write->verb) {
+    case STORE_ENQUEUE:
+        want_answer(database, write->enqueue.idempotency);
+        want_admission(database, write->enqueue.key_id, write->enqueue.key_daily_messages);
+        want_opt_outs(database, write->enqueue.message, 1);
+        break;
+    case STORE_ENQUEUE_BATCH:
+        want_answer(database, write->enqueue_batch.idempotency);
+        want_admission(database, write->enqueue_batch.key_id,
+                       write->enqueue_batch.key_daily_messages);
+        want_opt_outs(database, write->enqueue_batch.messages, write->enqueue_batch.count);
+        if (*write->enqueue_batch.external_id)
+            want_named(database, FIND_EXTERNAL, FIELD_EXTERNAL_ID,
+                       write->enqueue_batch.external_id);
+        break;
+    case STORE_CLAIM:
+        want_claim(database, &write->claim);
+        break;
+    case STORE_RELEASE:
+        want_connection(database, write->release.holder.device_id);
+        break;
+    case STORE_RETURN_TO_QUEUE:
+        want_use(database, write->return_to_queue.device_id);
+        break;
+    case STORE_REPORT:
+        if (write->report.status == MESSAGE_FAILED || write->report.status == MESSAGE_CANCELLED)
+            want_use(database, write->report.holder.device_id);
+        break;
+    case STORE_DEVICE_CONNECT:
+        want_connect(database, &write->connect);
+        break;
+    case STORE_DEVICE_UPDATE:
+        want_connection(database, write->update.device_id);
+        break;
+    case STORE_DEVICE_DISCONNECT:
+        want_connection(database, write->disconnect.device_id);
+        break;
+    case STORE_NOTE_WAITS:
+        for (size_t i = 0; i < write->note_waits.count; i++)
+            want_connection(database, write->note_waits.waits[i].device_id);
+        break;
+    case STORE_BROKER_LEASE:
+        want_lease(database, &write->lease);
+        break;
+    default:
+        break;
+    }
+}
+
+enum error preload(struct store_database *database, struct store_write *const writes[],
+                   size_t count)
+{
+    size_t message_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        want_for(database, writes[i]);
+        message_count += message_of(writes[i]) != NULL;
+    }
+    if (message_count > 0)
+        return load_messages(database, writes, count, message_count);
+    return database->handle.prefetch.count > 0 ? handle_settle(&database->handle) : ERROR_NONE;
+}

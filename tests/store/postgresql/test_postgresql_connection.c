@@ -1,0 +1,214 @@
+/* The connection to PostgreSQL: how often it is waited for, and what becomes of a commit when it is lost. */
+#include "tests/store/postgresql/proxy.h"
+#include "tests/store/postgresql_fixture.h"
+#include "tests/store/store_fixture.h"
+
+#include <stdlib.h>
+
+/* ---- A store behind a proxy ---- */
+
+static struct proxy *proxy;
+
+static int setup(void **state)
+{
+    struct store_fixture *fixture;
+    const char *dsn = getenv("STORE_DSN"), *host;
+    if (!is_postgresql())
+        return 0;
+    assert_int_equal(store_fixture_setup(state), 0);
+    fixture = *state;
+    store_fixture_stop_clock_at(1700000000000);
+    host = strstr(dsn, "host=") + strlen("host=");
+    proxy = proxy_start(host);
+    store_fixture_close(fixture);
+    *(strstr(fixture->dsn, "host=") + strlen("host=")) = '\0';
+    strncat(fixture->dsn, proxy->folder, sizeof(fixture->dsn) - strlen(fixture->dsn) - 1);
+    fixture->options.timeout_ms = 20000;
+    store_fixture_open(fixture);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct store_fixture *fixture = *state;
+    char dsn[256];
+    if (!is_postgresql())
+        return 0;
+    strcpy(dsn, fixture->dsn);
+    if (fixture->store)
+        store_fixture_close(fixture);
+    proxy_stop(proxy);
+    *(strstr(fixture->dsn, "host=") + strlen("host=")) = '\0';
+    return store_fixture_teardown(state);
+}
+
+#define CONNECTION_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+static void need_postgresql(void)
+{
+    if (!is_postgresql())
+        skip();
+}
+
+/* ---- Round trips ---- */
+
+/* That the write takes, once its statements are prepared by one like it. */
+static int round_trips_of(struct store_fixture *fixture, struct store_write *write)
+{
+    int before = atomic_load(&proxy->syncs);
+    assert_int_equal(store_run(fixture->store, write), ERROR_NONE);
+    return atomic_load(&proxy->syncs) - before;
+}
+
+static struct store_write new_message(struct message *message)
+{
+    *message = (struct message){.id = store_fixture_new_id(),
+                                .phone_number = "+1234567890",
+                                .text = (char *)"text",
+                                .segments = 1};
+    return (struct store_write){.verb = STORE_ENQUEUE, .enqueue.message = message};
+}
+
+static void a_new_message_is_two_round_trips(void **state)
+{
+    need_postgresql();
+    struct message message;
+    struct store_write write = new_message(&message);
+    round_trips_of(*state, &write); /* prepares */
+    for (int i = 0; i < 3; i++) {
+        write = new_message(&message);
+        assert_int_equal(round_trips_of(*state, &write), 2);
+    }
+}
+
+static void connect_phone(struct store_fixture *fixture, struct store_write *write)
+{
+    *write = (struct store_write){.verb = STORE_DEVICE_CONNECT};
+    write->connect.holder.assured = true;
+    write->connect.holder.journal = message_id_first_at(1);
+    strcpy(write->connect.holder.device_id, "phone");
+    write->connect.info = DEVICE_INFO_UNKNOWN;
+    write->connect.broker = message_id_first_at(2);
+    (void)fixture;
+}
+
+/* From the queue to `delivered`: each step twice, of which the first prepares. */
+static void each_step_of_a_message_is_two_round_trips(void **state)
+{
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    struct store_write write;
+    int64_t epoch = 0;
+    for (int i = 0; i < 2; i++) {
+        connect_phone(fixture, &write);
+        int trips = round_trips_of(fixture, &write);
+        epoch = write.connect.connection_epoch;
+        if (i > 0)
+            assert_int_equal(trips, 2);
+    }
+    for (int i = 0; i < 2; i++) {
+        struct message_id id = given_message(fixture, "+1234567890", "text");
+        struct store_holder slot = {.assured = true, .connection_epoch = epoch};
+        struct message message = {0};
+        slot.journal = message_id_first_at(1);
+        strcpy(slot.device_id, "phone");
+        write = (struct store_write){.verb = STORE_CLAIM};
+        write.claim.trusted_wall_ms = store_fixture_now_ms();
+        write.claim.slot_count = 1;
+        write.claim.slots = &slot;
+        write.claim.messages = &message;
+        int claim = round_trips_of(fixture, &write);
+        assert_int_equal(write.claim.message_count, 1);
+        message_fini(&message);
+
+        write = (struct store_write){.verb = STORE_RELEASE};
+        write.release.holder = slot;
+        write.release.ref = (struct message_ref){id, 1};
+        int release = round_trips_of(fixture, &write);
+        assert_int_equal(write.release.verdict, STORE_VERDICT_RELEASE);
+
+        write = (struct store_write){.verb = STORE_REPORT};
+        write.report.holder = slot;
+        write.report.ref = (struct message_ref){id, 1};
+        write.report.seq = 1;
+        write.report.status = MESSAGE_SENT;
+        int report = round_trips_of(fixture, &write);
+        assert_true(write.report.changed);
+        if (i == 0)
+            continue;
+        assert_int_equal(claim, 2);
+        assert_int_equal(release, 2);
+        assert_int_equal(report, 2);
+    }
+}
+
+/* ---- Lost connections ---- */
+
+static int64_t count_at(struct store_fixture *fixture)
+{
+    return postgresql_number(fixture->dsn, "SELECT count(*) FROM message");
+}
+
+/* The second sync of a new message's transaction is that of its COMMIT. */
+static void a_commit_whose_answer_is_lost_happens_once(void **state)
+{
+    static const enum proxy_cut cuts[] = {PROXY_CUTS_BEFORE, PROXY_CUTS_AFTER};
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    struct message message;
+    given_message(fixture, "+1234567890", "prepares");
+    for (int sync = 1; sync <= 2; sync++) {
+        for (size_t i = 0; i < ARRAY_LENGTH(cuts); i++) {
+            int64_t before = count_at(fixture);
+            struct store_write write = new_message(&message);
+            proxy_cut_at(proxy, cuts[i], sync);
+            assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+            assert_int_equal(atomic_load(&proxy->cut), PROXY_CUTS_NOTHING);
+            assert_int_equal(count_at(fixture), before + 1);
+            given_message(fixture, "+1234567890", "prepares again");
+        }
+    }
+    assert_consistent(fixture);
+}
+
+/* The server stays away longer than the store waits: nobody can say what became of the commit, until it is back. */
+static void a_commit_is_unknown_only_while_the_server_is_away(void **state)
+{
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    struct message message;
+    fixture->options.timeout_ms = 500;
+    store_fixture_reopen(fixture);
+    given_message(fixture, "+1234567890", "prepares");
+    int64_t before = count_at(fixture);
+    struct store_write write = new_message(&message);
+    atomic_store(&proxy->is_away, true);
+    proxy_cut_at(proxy, PROXY_CUTS_AFTER, 2);
+    assert_int_equal(store_run(fixture->store, &write), ERROR_OUTCOME_UNKNOWN);
+    struct message next;
+    struct store_write refused = new_message(&next);
+    assert_int_equal(store_run(fixture->store, &refused), ERROR_STORE_BUSY);
+    atomic_store(&proxy->is_away, false);
+    assert_int_equal(count_at(fixture), before + 1);
+    given_message(fixture, "+1234567890", "after it");
+    assert_int_equal(count_at(fixture), before + 2);
+    assert_consistent(fixture);
+}
+
+static void a_read_takes_another_connection_when_its_own_is_lost(void **state)
+{
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    struct message_id id = given_message(fixture, "+1234567890", "text");
+    struct message message = {0};
+    proxy_cut_at(proxy, PROXY_CUTS_BEFORE, 1);
+    assert_int_equal(store_find_message(fixture->reader, &id, &message), ERROR_STORE_UNAVAILABLE);
+    assert_int_equal(store_find_message(fixture->reader, &id, &message), ERROR_NONE);
+    message_fini(&message);
+}
+
+UNIT_TESTS(CONNECTION_TEST(a_new_message_is_two_round_trips),
+           CONNECTION_TEST(each_step_of_a_message_is_two_round_trips),
+           CONNECTION_TEST(a_commit_whose_answer_is_lost_happens_once),
+           CONNECTION_TEST(a_commit_is_unknown_only_while_the_server_is_away),
+           CONNECTION_TEST(a_read_takes_another_connection_when_its_own_is_lost))
