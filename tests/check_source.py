@@ -37,7 +37,10 @@ ALLOWED_INCLUDES = {
     "common/store": ACCESS,
     "common/store/verbs": STORE,
     "common/store/memory": STORE | {"common/store/verbs"},
-    "common/store/sqlite": STORE | {"common/store/verbs"},
+    "common/store/sqlite": STORE | {"common/store/verbs", "common/store/sql"},
+    # Compiled for each of the two: it includes their statements.
+    "common/store/sql": STORE | {"common/store/verbs", "common/store/sqlite", "common/store/postgresql"},
+    "common/store/postgresql": STORE | {"common/store/verbs", "common/store/sql"},
     "api-fcgi": STORE | {"api-fcgi/server", "api-fcgi/handlers", "api-fcgi/auth", "api-fcgi/smsgate"},
     "api-fcgi/server": STORE,
     "api-fcgi/auth": STORE | {"api-fcgi/server"},
@@ -56,10 +59,11 @@ ALLOWED_INCLUDES = {
 # What the simulated phone may know of the gateway: the words of the protocol, and where it runs.
 PHONE_MAY_INCLUDE = {"common/model/protocol.h", "common/process/running.h"}
 
-GENERATED = {"migrations.h", "settings_file.h"}
+GENERATED = {"migrations.h", "migrations-postgresql.h", "settings_file.h"}
 
 DOORS = {
     "sqlite3.h": {"common/store/sqlite/statement.h"},
+    "libpq-fe.h": {"common/store/postgresql/connection.h"},
     "fcgiapp.h": {"api-fcgi/server/fcgi_request.h"},
     "libwebsockets.h": {"ws-broker/net/ws_server.c", "ws-broker/net/ws_connection.c"},
     "uv.h": {"ws-broker/net/ws_server.c"},
@@ -198,7 +202,8 @@ def circles():
 
 def check_header_alone(name):
     result = subprocess.run(
-        ["cc", "-std=gnu11", "-D_GNU_SOURCE", "-I.", "-Ibuild/gen", "-fsyntax-only", "-x", "c", "-"], cwd=ROOT,
+        ["cc", "-std=gnu11", "-D_GNU_SOURCE", "-I.", "-Ibuild/gen", "-I/usr/include/postgresql",
+         "-fsyntax-only", "-x", "c", "-"], cwd=ROOT,
         input=f'#include "{name}"\n', text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     return [] if result.returncode == 0 else [f"{name}: does not compile alone: {result.stdout}"]
 

@@ -22,11 +22,18 @@ static void name_database(const char *name, char *dsn, size_t size)
              place + strlen("/postgres"));
 }
 
+static void ignore_notice(void *context, const PGresult *notice)
+{
+    (void)context;
+    (void)notice;
+}
+
 int64_t postgresql_number(const char *dsn, const char *sql)
 {
     PGconn *connection = PQconnectdb(dsn);
     if (PQstatus(connection) != CONNECTION_OK)
         fail_msg("%s", PQerrorMessage(connection));
+    PQsetNoticeReceiver(connection, ignore_notice, NULL);
     PGresult *result = PQexec(connection, sql);
     if (PQresultStatus(result) != PGRES_TUPLES_OK && PQresultStatus(result) != PGRES_COMMAND_OK)
         fail_msg("%s: %s", sql, PQerrorMessage(connection));

@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "common/store/postgresql/own_rows.h"
 #include "common/store/postgresql/preload.h"
+#include "common/store/postgresql/role_lock.h"
 #include "common/store/postgresql/schema.h"
 #include "common/store/sql/queries.h"
 
@@ -59,7 +60,9 @@ static bool connect_writer(struct store_database *database, int64_t deadline_ms,
     handle_clear_failure(handle);
     handle->is_stale = false;
     if (!connection_open(&handle->connection, database->url, SETUP, deadline_ms, problem)) {
-        log_warning("the database cannot be reached", LOG_TEXT("problem", problem));
+        if (!database->is_away)
+            log_warning("the database cannot be reached", LOG_TEXT("problem", problem));
+        database->is_away = true;
         return false;
     }
     if (connection_begin_pipeline(&handle->connection) &&
@@ -79,6 +82,7 @@ static bool reconnect(struct store_database *database, int64_t deadline_ms, int6
             return false;
         usleep((useconds_t)MIN(RECONNECT_PAUSE_MS, deadline_ms - now_ms) * 1000);
     }
+    database->is_away = false;
     log_info("connected to the database");
     return true;
 }
@@ -96,6 +100,7 @@ static void close_database(struct store_database *database)
             (void)!handle_settle(handle);
     }
     handle_free(handle);
+    connection_close(&database->role);
     transaction_fini(&database->transaction);
     message_cache_fini(&database->messages);
     for (size_t i = 0; i < ARRAY_LENGTH(database->arrays); i++)
@@ -106,11 +111,9 @@ static void close_database(struct store_database *database)
 
 static bool add_writer(struct store_database *database)
 {
-    char name[STORE_ERROR_SIZE], host[64] = "";
+    char name[ROLE_NAME_SIZE];
     struct handle *handle = &database->handle;
-    gethostname(host, sizeof(host) - 1);
-    snprintf(name, sizeof(name), "%s/%s/%d", host,
-             database->options->role ? database->options->role : "", (int)getpid());
+    role_name_write(database->options->role, name);
     struct statement *insert = statement_get(handle, INSERT_WRITER);
     statement_bind_text(insert, FIELD_NAME, name);
     return statement_read_integer(handle, insert, &database->writer_id) == ERROR_NONE &&
@@ -120,7 +123,9 @@ static bool add_writer(struct store_database *database)
 static bool open_writer(struct store_database *database, char problem[STORE_ERROR_SIZE])
 {
     struct connection *connection = &database->handle.connection;
-    if (!connection_open(connection, database->url, SETUP, clock_monotonic_ms() + OPEN_TIMEOUT_MS,
+    const char *role = database->options->role;
+    if ((role && !role_lock_take(&database->role, database->url, role, problem)) ||
+        !connection_open(connection, database->url, SETUP, clock_monotonic_ms() + OPEN_TIMEOUT_MS,
                          problem) ||
         !schema_migrate(connection, database->options->must_exist, problem))
         return false;
@@ -155,6 +160,7 @@ static enum error open_database(const struct store_options *options, const char 
         return ERROR_INTERNAL;
     database->options = options;
     database->handle.connection.timeout_ms = (int)options->timeout_ms;
+    database->role.timeout_ms = (int)options->timeout_ms;
     choose_rows(database);
     transaction_init(&database->transaction, database, &database->rows, options);
     if (asprintf(&database->url, "postgresql:%s", location) < 0)

@@ -10,6 +10,8 @@
 struct store_database {
     const struct store_options *options;
     char *url;
+    struct connection role; /* has the lock of options.role */
+    bool is_away;           /* that it cannot be reached has been logged */
 
     /* The writer */
     struct handle handle;

@@ -1,7 +1,7 @@
 #include "common/store/postgresql/statement.h"
 
 #include "common/base/log.h"
-#include "common/store/postgresql/value.h"
+#include "common/store/postgresql/statement_plan.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -9,42 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PARAMETERS = 64, NAME_SIZE = 16 };
-
-static const char *const texts[STATEMENT_COUNT] = {
-#define STATEMENT(id, use, sql) [id] = sql,
-#include "common/store/postgresql/statements.def"
-#undef STATEMENT
-};
-
-static const char *const names[STATEMENT_COUNT] = {
-#define STATEMENT(id, use, sql) [id] = #id,
-#include "common/store/postgresql/statements.def"
-#undef STATEMENT
-};
-
-static const char *const field_names[FIELD_TOTAL] = {
-#define FIELD(id, name) [FIELD_##id] = name,
-#include "common/store/sql/fields.def"
-#undef FIELD
-};
-
-/* What is known of a statement, over all connections. */
-struct statement_plan {
-    char *sql; /* with numbered parameters */
-    int parameter_count;
-    bool has_types;
-    struct prefetch_scope scope;
-    Oid types[MAX_PARAMETERS];
-    struct value values[MAX_PARAMETERS];
-    unsigned char parameters[FIELD_TOTAL]; /* the number, from 1 on; 0: none */
-    unsigned char columns[FIELD_TOTAL];
-};
-
-const char *statement_sql(enum statement_id id)
-{
-    return texts[id];
-}
+enum { NAME_SIZE = 16 };
 
 /* ---- Errors ---- */
 
@@ -90,7 +55,7 @@ static void fail_by(struct handle *handle, enum statement_id id, const PGresult 
     const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     if (!code)
         code = "";
-    log_error("the database refused", LOG_TEXT("doing", names[id]), LOG_TEXT("code", code),
+    log_error("the database refused", LOG_TEXT("doing", statement_name(id)), LOG_TEXT("code", code),
               LOG_TEXT("error", text ? text : ""));
     fail(handle, error_of(code), may_succeed_later(code));
     handle->is_stale |= id == FENCE || is_class(code, "25006");
@@ -110,82 +75,6 @@ void handle_clear_failure(struct handle *handle)
     handle->needs_savepoint = false;
 }
 
-/* ---- Texts and names ---- */
-
-static enum field find_field(const char *name, size_t length)
-{
-    int field = 0;
-    while (field < FIELD_TOTAL &&
-           (strncmp(field_names[field], name, length) != 0 || field_names[field][length] != '\0'))
-        field++;
-    return (enum field)field;
-}
-
-/* ":name" becomes "$1"; a "::" is a cast, and in quotes nothing is a name. */
-static void number_parameters(struct statement_plan *plan, const char *sql)
-{
-    char *out = plan->sql;
-    bool quoted = false;
-    while (*sql) {
-        quoted ^= *sql == '\'';
-        bool named = !quoted && *sql == ':' && islower((unsigned char)sql[1]);
-        if (!named) {
-            if (*sql == ':') /* both of a cast's */
-                *out++ = *sql++;
-            *out++ = *sql++;
-            continue;
-        }
-        size_t length = strspn(++sql, "abcdefghijklmnopqrstuvwxyz_");
-        enum field field = find_field(sql, length);
-        assert(field < FIELD_TOTAL);
-        if (plan->parameters[field] == 0)
-            plan->parameters[field] = (unsigned char)++plan->parameter_count;
-        assert(plan->parameter_count <= MAX_PARAMETERS);
-        out += sprintf(out, "$%d", plan->parameters[field]);
-        sql += length;
-    }
-    *out = '\0';
-}
-
-static struct prefetch_scope scope_of(enum statement_id id)
-{
-    struct prefetch_scope scope = prefetch_scope_of(texts[id]);
-    if (id == CHANGE_STATUS || id == REQUEST_CANCEL || id == SET_CONFIRMED || id == ASSIGN)
-        scope.writes = prefetch_in_flight();
-    if (id == LIST_HELD)
-        scope.reads |= prefetch_in_flight();
-    if (id == FIND_ACCEPTED) { /* it writes what is there, for the lock */
-        scope.reads = scope.writes;
-        scope.writes = 0;
-    }
-    return scope;
-}
-
-static struct statement_plan *make_plan(enum statement_id id)
-{
-    struct statement_plan *plan = calloc(1, sizeof(*plan));
-    char *sql = malloc(2 * strlen(texts[id]) + 1); /* "$10" may be longer than ":a" */
-    if (!plan || !sql) {
-        free(plan);
-        free(sql);
-        return NULL;
-    }
-    plan->sql = sql;
-    number_parameters(plan, texts[id]);
-    plan->scope = scope_of(id);
-    return plan;
-}
-
-static void map_columns(struct statement_plan *plan, const PGresult *description)
-{
-    for (int i = 0; i < PQnfields(description); i++) {
-        const char *name = PQfname(description, i);
-        enum field field = find_field(name, strlen(name));
-        if (field < FIELD_TOTAL) /* others are read by their place */
-            plan->columns[field] = (unsigned char)(i + 1);
-    }
-}
-
 static enum statement_id id_of(const struct handle *handle, const struct statement *statement)
 {
     return (enum statement_id)(statement - handle->statements);
@@ -195,7 +84,7 @@ struct statement *statement_get(struct handle *handle, enum statement_id id)
 {
     struct statement *statement = &handle->statements[id];
     if (!statement->plan)
-        statement->plan = make_plan(id);
+        statement->plan = statement_plan_make(id);
     else
         memset(statement->plan->values, 0,
                (size_t)statement->plan->parameter_count * sizeof(struct value));
@@ -216,9 +105,7 @@ void handle_free(struct handle *handle)
     for (int i = 0; i < STATEMENT_COUNT; i++) {
         struct statement *statement = &handle->statements[i];
         statement_reset(statement);
-        if (statement->plan)
-            free(statement->plan->sql);
-        free(statement->plan);
+        statement_plan_free(statement->plan);
         statement->plan = NULL;
     }
     prefetch_fini(&handle->prefetch);
@@ -227,128 +114,6 @@ void handle_free(struct handle *handle)
     handle->queue = NULL;
     handle->capacity = 0;
     handle_forget(handle);
-}
-
-/* ---- Parameters ---- */
-
-static struct value *parameter_of(const struct statement *statement, enum field field)
-{
-    static struct value unused;
-    if (!statement->plan)
-        return &unused; /* without memory; running it fails */
-    int number = statement->plan->parameters[field];
-    assert(number > 0);
-    return &statement->plan->values[number - 1];
-}
-
-void statement_bind_integer(struct statement *statement, enum field field, int64_t value)
-{
-    *parameter_of(statement, field) = (struct value){.kind = VALUE_INTEGER, .integer = value};
-}
-
-void statement_bind_double(struct statement *statement, enum field field, double value)
-{
-    *parameter_of(statement, field) = (struct value){.kind = VALUE_REAL, .real = value};
-}
-
-void statement_bind_text(struct statement *statement, enum field field, const char *text)
-{
-    if (text && *text)
-        statement_bind_blob(statement, field, text, (int)strlen(text));
-}
-
-void statement_bind_blob(struct statement *statement, enum field field, const void *bytes,
-                         int length)
-{
-    *parameter_of(statement,
-                  field) = (struct value){.kind = VALUE_BYTES, .bytes = bytes, .length = length};
-}
-
-/* ---- Columns ---- */
-
-static int column_of(const struct statement *statement, enum field field)
-{
-    assert(statement->plan->columns[field] > 0);
-    return statement->plan->columns[field] - 1;
-}
-
-bool statement_has_column(const struct statement *statement, enum field field)
-{
-    return statement->plan->columns[field] > 0;
-}
-
-bool statement_is_null(const struct statement *statement, enum field field)
-{
-    return PQgetisnull(statement->result, statement->row, column_of(statement, field));
-}
-
-/* *length of its bytes; NULL for a NULL. */
-static const char *bytes_of(const struct statement *statement, enum field field, size_t *length)
-{
-    int column = column_of(statement, field);
-    *length = (size_t)PQgetlength(statement->result, statement->row, column);
-    return PQgetisnull(statement->result, statement->row, column)
-               ? NULL
-               : PQgetvalue(statement->result, statement->row, column);
-}
-
-static int64_t integer_at(const struct statement *statement, int column)
-{
-    const PGresult *result = statement->result;
-    return PQgetisnull(result, statement->row, column)
-               ? 0
-               : value_read_integer(PQftype(result, column),
-                                    PQgetvalue(result, statement->row, column));
-}
-
-int64_t statement_integer(const struct statement *statement, enum field field)
-{
-    return integer_at(statement, column_of(statement, field));
-}
-
-double statement_double(const struct statement *statement, enum field field)
-{
-    size_t length;
-    const char *bytes = bytes_of(statement, field, &length);
-    return bytes ? value_read_real(bytes) : 0;
-}
-
-void statement_text(const struct statement *statement, enum field field, char *text, size_t size)
-{
-    size_t length;
-    const char *bytes = bytes_of(statement, field, &length);
-    length = bytes ? MIN(length, size - 1) : 0;
-    if (length > 0)
-        memcpy(text, bytes, length);
-    text[length] = '\0';
-}
-
-char *statement_copy_text(const struct statement *statement, enum field field)
-{
-    size_t length;
-    const char *bytes = bytes_of(statement, field, &length);
-    return bytes ? strndup(bytes, length) : NULL;
-}
-
-void statement_append_blob(const struct statement *statement, enum field field,
-                           struct buffer *bytes)
-{
-    size_t length;
-    const char *blob = bytes_of(statement, field, &length);
-    if (blob)
-        buffer_append(bytes, blob, length);
-}
-
-bool statement_bytes(const struct statement *statement, enum field field, void *bytes, int length)
-{
-    size_t found;
-    const char *blob = bytes_of(statement, field, &found);
-    bool fits = blob && found == (size_t)length;
-    if (fits)
-        memcpy(bytes, blob, (size_t)length);
-    else
-        memset(bytes, 0, (size_t)length);
-    return fits;
 }
 
 /* ---- Answers ---- */
@@ -377,7 +142,7 @@ static void take_description(struct handle *handle, enum statement_id id, const 
     assert(PQnparams(result) == plan->parameter_count);
     for (int i = 0; i < plan->parameter_count; i++)
         plan->types[i] = PQparamtype(result, i);
-    map_columns(plan, result);
+    statement_plan_map_columns(plan, result);
     plan->has_types = true;
 }
 
@@ -455,7 +220,7 @@ static enum error execute(struct handle *handle, enum statement_id id, bool is_k
     int lengths[MAX_PARAMETERS];
     for (int i = 0; i < plan->parameter_count; i++) {
         if (!value_write(&plan->values[i], plan->types[i], room[i], &bytes[i], &lengths[i])) {
-            log_error("a parameter does not fit", LOG_TEXT("doing", names[id]),
+            log_error("a parameter does not fit", LOG_TEXT("doing", statement_name(id)),
                       LOG_NUMBER("parameter", i + 1));
             return ERROR_INTERNAL;
         }
@@ -470,7 +235,7 @@ static enum error execute(struct handle *handle, enum statement_id id, bool is_k
 
 static bool may_change(enum statement_id id)
 {
-    const char *sql = texts[id];
+    const char *sql = statement_sql(id);
     return strncmp(sql, "INSERT", 6) == 0 || strncmp(sql, "UPDATE", 6) == 0 ||
            strncmp(sql, "DELETE", 6) == 0 || strncmp(sql, "WITH", 4) == 0;
 }
@@ -630,7 +395,7 @@ enum error statement_read_integer(struct handle *handle, struct statement *state
     bool row;
     enum error error = statement_step(handle, statement, &row);
     if (error == ERROR_NONE && row && PQnfields(statement->result) > 0)
-        *integer = integer_at(statement, 0);
+        *integer = statement_integer_at(statement, 0);
     statement_reset(statement);
     return error;
 }

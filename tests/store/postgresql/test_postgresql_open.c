@@ -1,0 +1,137 @@
+/* Opening a PostgreSQL database: what is refused, with a sentence that says what to do; and every statement. */
+#include "tests/store/postgresql_fixture.h"
+#include "tests/store/store_fixture.h"
+
+#include <stdlib.h>
+
+static int setup(void **state)
+{
+    return is_postgresql() ? store_fixture_setup(state) : 0;
+}
+
+static int teardown(void **state)
+{
+    return is_postgresql() ? store_fixture_teardown(state) : 0;
+}
+
+#define OPEN_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+static void need_postgresql(void)
+{
+    if (!is_postgresql())
+        skip();
+}
+
+static void assert_refused(struct store_options options, const char *expected)
+{
+    char problem[STORE_ERROR_SIZE] = "";
+    struct store *store;
+    options.timeout_ms = 2000;
+    assert_int_equal(store_open(&options, &store, problem), ERROR_STORE_UNAVAILABLE);
+    if (!strstr(problem, expected))
+        fail_msg("%s: not %s", problem, expected);
+}
+
+static void what_is_no_database_of_a_gateway_is_refused(void **state)
+{
+    static const struct {
+        const char *sql, *expected;
+    } cases[] = {
+        {"UPDATE schema_version SET version = 1000", "install a newer gateway"},
+        {"DROP TABLE schema_version", "give the gateway a database of its own"},
+    };
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        postgresql_number(fixture->dsn, cases[i].sql);
+        assert_refused(fixture->options, cases[i].expected);
+    }
+    postgresql_number(fixture->dsn, "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+    struct store_options options = fixture->options;
+    options.must_exist = true;
+    assert_refused(options, "it is empty");
+}
+
+static void a_url_that_leads_nowhere_is_refused(void **state)
+{
+    (void)state;
+    need_postgresql();
+    assert_refused(
+        (struct store_options){.dsn = "postgresql://nobody@/none?host=/tmp/no-such-folder"},
+        "No such file");
+    assert_refused((struct store_options){.dsn = "postgres://?nonsense=1"}, "nonsense");
+}
+
+/* While the first is open, and until then. */
+static void a_role_has_one_process(void **state)
+{
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    char problem[STORE_ERROR_SIZE] = "";
+    struct store *first, *again;
+    fixture->options.role = "ws-broker";
+    assert_int_equal(store_open(&fixture->options, &first, problem), ERROR_NONE);
+    assert_refused(fixture->options, "a host has only one ws-broker: stop that process");
+    store_close(first);
+    assert_int_equal(store_open(&fixture->options, &again, problem), ERROR_NONE);
+    store_close(again);
+    fixture->options.role = NULL;
+}
+
+/* ---- Every statement ---- */
+
+static const char *const statements[] = {
+#define STATEMENT(id, use, sql) sql,
+#include "common/store/postgresql/statements.def"
+#undef STATEMENT
+};
+
+/* ":name" becomes "$1", each a parameter of its own: that they agree where they are one is checked when they are used. */
+static void prepare(const char *sql, char *out)
+{
+    bool quoted = false;
+    int number = 0;
+    out += sprintf(out, "PREPARE one AS ");
+    for (; *sql; sql++) {
+        quoted ^= *sql == '\'';
+        if (quoted || *sql != ':' || sql[1] < 'a' || sql[1] > 'z') {
+            *out++ = *sql;
+            if (*sql == ':')
+                *out++ = *++sql;
+            continue;
+        }
+        out += sprintf(out, "$%d", ++number);
+        sql += strspn(sql + 1, "abcdefghijklmnopqrstuvwxyz_");
+    }
+    strcpy(out, "; DEALLOCATE one");
+}
+
+static bool is_preparable(const char *sql)
+{
+    return strncmp(sql, "SELECT", 6) == 0 || strncmp(sql, "INSERT", 6) == 0 ||
+           strncmp(sql, "UPDATE", 6) == 0 || strncmp(sql, "DELETE", 6) == 0 ||
+           strncmp(sql, "WITH", 4) == 0;
+}
+
+static void the_server_understands_every_statement(void **state)
+{
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    size_t length = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(statements); i++)
+        length += 2 * strlen(statements[i]) + 64;
+    char *all = malloc(length), *end = all;
+    for (size_t i = 0; i < ARRAY_LENGTH(statements); i++) {
+        if (!is_preparable(statements[i]))
+            continue;
+        prepare(statements[i], end);
+        end += strlen(end);
+        end += sprintf(end, ";\n");
+    }
+    postgresql_number(fixture->dsn, all);
+    free(all);
+}
+
+UNIT_TESTS(OPEN_TEST(what_is_no_database_of_a_gateway_is_refused),
+           OPEN_TEST(a_url_that_leads_nowhere_is_refused), OPEN_TEST(a_role_has_one_process),
+           OPEN_TEST(the_server_understands_every_statement))
