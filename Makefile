@@ -39,7 +39,9 @@ CPPFLAGS += -D_GNU_SOURCE \
             -DGATEWAY_VERSION='"$(VERSION)"' -I. -I$(GEN) -MMD -MP
 # Tests with sanitizers are built for one run: line numbers are enough.
 CFLAGS += -std=gnu11 $(if $(SANITIZE),-g1,-g) $(OPTIMISE) $(HARDENING) $(WARNINGS)
-LDFLAGS += -pie -rdynamic -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(filter -fsanitize%,$(OPTIMISE))
+comma := ,
+# The programs export what store-postgresql.so needs of them.
+LDFLAGS += -pie -Wl,--dynamic-list=common/store/postgresql/exports.list -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(filter -fsanitize%,$(OPTIMISE))
 LDLIBS := -lsqlite3 -lcjson -luuid -lcrypto -lm -lpthread
 
 # PostgreSQL is in a shared object of its own, which a program loads when its DATABASE_URL says so.
@@ -180,7 +182,7 @@ $(PRELOADS) build/bench/slow-sync.so:
 # What it needs of the programs they export; it has its own of what both backends are compiled from.
 $(OUT)/store-postgresql.so: $(patsubst %.c,$(OUT)/postgresql/%.o,$(POSTGRESQL))
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(filter-out -pie,$(LDFLAGS)) -shared -o $@ $^ -lpq
+	$(Q)$(CC) $(filter-out -pie -Wl$(comma)--dynamic-list%,$(LDFLAGS)) -shared -o $@ $^ -lpq
 $(OUT)/postgresql/%.o: %.c | $(GEN)/migrations-postgresql.h
 	@mkdir -p $(@D)
 	$(call say,CC,$@)

@@ -92,3 +92,19 @@ void postgresql_drop(const char *dsn)
     snprintf(copy, sizeof(copy), "%.*s", (int)strcspn(name, "?"), name);
     run("DROP DATABASE IF EXISTS", copy, "WITH (FORCE)");
 }
+
+void *postgresql_open(const char *dsn, const char *sql)
+{
+    PGconn *connection = PQconnectdb(dsn);
+    PGresult *result = PQexec(connection, sql);
+    if (PQresultStatus(result) != PGRES_TUPLES_OK && PQresultStatus(result) != PGRES_COMMAND_OK)
+        fail_msg("%s: %s", sql, PQerrorMessage(connection));
+    PQclear(result);
+    return connection;
+}
+
+void postgresql_close(void *session, const char *sql)
+{
+    PQclear(PQexec(session, sql));
+    PQfinish(session);
+}

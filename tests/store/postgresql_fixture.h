@@ -18,4 +18,8 @@ void postgresql_drop(const char *dsn);
 /* A number that a query finds there; a statement without rows gives 0. */
 int64_t postgresql_number(const char *dsn, const char *sql);
 
+/* A session that has run the statements, until it has run others at its end. */
+void *postgresql_open(const char *dsn, const char *sql);
+void postgresql_close(void *session, const char *sql);
+
 #endif

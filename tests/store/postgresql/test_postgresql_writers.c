@@ -1,0 +1,243 @@
+/* Several stores that write at once. */
+#include "tests/store/postgresql_fixture.h"
+#include "tests/store/store_fixture.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { STORES = 3 };
+
+/* A store of the same database, with a thread that uses it. */
+struct side {
+    struct store *store;
+    struct store_options options;
+    pthread_t thread;
+    int number;
+    atomic_int good, refused;
+    struct message_id ids[256]; /* of messages that it was given */
+    size_t id_count;
+};
+
+static struct side sides[STORES];
+
+static int setup(void **state)
+{
+    return is_postgresql() ? store_fixture_setup(state) : 0;
+}
+
+static int teardown(void **state)
+{
+    return is_postgresql() ? store_fixture_teardown(state) : 0;
+}
+
+#define WRITERS_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+static void run_all(struct store_fixture *fixture, struct store_limits limits,
+                    void *(*work)(void *side))
+{
+    char problem[STORE_ERROR_SIZE] = "";
+    for (int i = 0; i < STORES; i++) {
+        sides[i] = (struct side){.options = fixture->options, .number = i};
+        sides[i].options.limits = limits;
+        sides[i].options.timeout_ms = 60000;
+        assert_int_equal(store_open(&sides[i].options, &sides[i].store, problem), ERROR_NONE);
+    }
+    for (int i = 0; i < STORES; i++)
+        assert_int_equal(pthread_create(&sides[i].thread, NULL, work, &sides[i]), 0);
+    for (int i = 0; i < STORES; i++) {
+        pthread_join(sides[i].thread, NULL);
+        store_close(sides[i].store);
+    }
+}
+
+static int good_ones(void)
+{
+    int good = 0;
+    for (int i = 0; i < STORES; i++)
+        good += atomic_load(&sides[i].good);
+    return good;
+}
+
+static void need_postgresql(void)
+{
+    if (!is_postgresql())
+        skip();
+}
+
+/* ---- Claims ---- */
+
+enum { MESSAGES = 120, SLOTS = 8 };
+
+static void *claim_all(void *argument)
+{
+    struct side *side = argument;
+    size_t idle = 0;
+    while (idle < 3) {
+        struct store_holder slots[SLOTS] = {0};
+        struct message messages[SLOTS] = {0};
+        struct store_write write = {.verb = STORE_CLAIM};
+        for (int i = 0; i < SLOTS; i++)
+            snprintf(slots[i].device_id, sizeof(slots[i].device_id), "phone-%d", side->number);
+        write.claim.trusted_wall_ms = store_fixture_now_ms();
+        write.claim.slot_count = SLOTS;
+        write.claim.slots = slots;
+        write.claim.messages = messages;
+        atomic_fetch_add(&side->refused, store_run(side->store, &write) != ERROR_NONE);
+        idle = write.claim.message_count == 0 ? idle + 1 : 0;
+        for (int i = 0; i < SLOTS; i++) {
+            if (messages[i].text)
+                side->ids[side->id_count++] = messages[i].id;
+            message_fini(&messages[i]);
+        }
+    }
+    return NULL;
+}
+
+static void each_message_is_claimed_by_one_store(void **state)
+{
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    for (int i = 0; i < MESSAGES; i++)
+        given_message(fixture, "+1234567890", "text");
+    run_all(fixture, (struct store_limits){0}, claim_all);
+    size_t claimed = 0;
+    for (int i = 0; i < STORES; i++) {
+        claimed += sides[i].id_count;
+        assert_int_equal(atomic_load(&sides[i].refused), 0);
+        for (size_t j = 0; j < sides[i].id_count; j++) {
+            struct message message = stored(fixture, &sides[i].ids[j]);
+            assert_int_equal(message.attempt, 1);
+            assert_int_equal(message.device_id[strlen("phone-")], '0' + i);
+            message_fini(&message);
+        }
+    }
+    assert_int_equal(claimed, MESSAGES);
+    assert_consistent(fixture);
+}
+
+/* ---- Limits ---- */
+
+enum { MOST = 50, TRIES = 40 };
+
+static void *enqueue_many(void *argument)
+{
+    struct side *side = argument;
+    for (int i = 0; i < TRIES; i++) {
+        struct message message = {.id = store_fixture_new_id(),
+                                  .phone_number = "+1234567890",
+                                  .text = (char *)"text",
+                                  .segments = 1};
+        struct store_write write = {.verb = STORE_ENQUEUE, .enqueue.message = &message};
+        enum error error = store_run(side->store, &write);
+        atomic_fetch_add(&side->good, error == ERROR_NONE);
+        atomic_fetch_add(&side->refused, error != ERROR_NONE && error != ERROR_DAILY_CAP_REACHED);
+    }
+    return NULL;
+}
+
+static void a_limit_is_exact_over_all_stores(void **state)
+{
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    store_fixture_stop_clock_at(1700000000000);
+    run_all(fixture, (struct store_limits){.daily_messages = MOST}, enqueue_many);
+    assert_int_equal(good_ones(), MOST);
+    for (int i = 0; i < STORES; i++)
+        assert_int_equal(atomic_load(&sides[i].refused), 0);
+    assert_int_equal(count_messages(fixture), MOST);
+    assert_consistent(fixture);
+}
+
+/* ---- Idempotency keys ---- */
+
+enum { KEYS = 20 };
+
+/* All stores have the same requests, in the same order. */
+static void *ask_all(void *argument)
+{
+    struct side *side = argument;
+    for (int i = 0; i < KEYS; i++) {
+        struct message message = {.id = store_fixture_new_id(),
+                                  .phone_number = "+1234567890",
+                                  .text = (char *)"text",
+                                  .segments = 1};
+        struct store_idempotency idempotency = {.answer.status = 202};
+        struct store_write write = {.verb = STORE_ENQUEUE,
+                                    .enqueue = {.message = &message, .idempotency = &idempotency}};
+        snprintf(idempotency.key, sizeof(idempotency.key), "key-%d", i);
+        buffer_init(&idempotency.answer.body, 100);
+        buffer_append_text(&idempotency.answer.body, "answer");
+        enum error error = store_run(side->store, &write);
+        atomic_fetch_add(&side->good, error == ERROR_NONE && !idempotency.replayed);
+        atomic_fetch_add(&side->refused, error != ERROR_NONE);
+        buffer_fini(&idempotency.answer.body);
+    }
+    return NULL;
+}
+
+static void a_key_creates_one_message_over_all_stores(void **state)
+{
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    run_all(fixture, (struct store_limits){0}, ask_all);
+    assert_int_equal(good_ones(), KEYS);
+    for (int i = 0; i < STORES; i++)
+        assert_int_equal(atomic_load(&sides[i].refused), 0);
+    assert_int_equal(count_messages(fixture), KEYS);
+    assert_consistent(fixture);
+}
+
+/* ---- Events ---- */
+
+static const char *statement(const char *id)
+{
+    static const struct {
+        const char *id, *sql;
+    } statements[] = {
+#define STATEMENT(name, use, text) {#name, text},
+#include "common/store/postgresql/statements.def"
+#undef STATEMENT
+    };
+    size_t i = 0;
+    while (i < ARRAY_LENGTH(statements) && strcmp(statements[i].id, id) != 0)
+        i++;
+    assert_true(i < ARRAY_LENGTH(statements));
+    return statements[i].sql;
+}
+
+static size_t events_after(struct store_fixture *fixture, int64_t *after)
+{
+    struct store_event_query query = {.after = *after, .limit = 100};
+    struct store_event_page page;
+    assert_int_equal(store_list_events(fixture->reader, &query, &page), ERROR_NONE);
+    size_t count = page.count;
+    *after = MAX(*after, page.last);
+    store_event_page_fini(&page);
+    return count;
+}
+
+/* A cursor that had passed it would miss it. */
+static void no_event_appears_behind_one_that_was_read(void **state)
+{
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    char sql[1024];
+    int64_t after = 0;
+    given_message_in(fixture, MESSAGE_ACCEPTED);
+    assert_int_equal(events_after(fixture, &after), 1);
+    snprintf(sql, sizeof(sql), "BEGIN; %s; INSERT INTO gateway_event (type, at_ms) VALUES (10, 1)",
+             statement("LOCK_EVENTS"));
+    void *late = postgresql_open(fixture->dsn, sql);
+    given_message_in(fixture, MESSAGE_ACCEPTED);
+    given_message_in(fixture, MESSAGE_ACCEPTED);
+    assert_int_equal(events_after(fixture, &after), 0);
+    postgresql_close(late, "COMMIT");
+    assert_int_equal(events_after(fixture, &after), 3);
+    assert_int_equal(events_after(fixture, &after), 0);
+}
+
+UNIT_TESTS(WRITERS_TEST(each_message_is_claimed_by_one_store),
+           WRITERS_TEST(a_limit_is_exact_over_all_stores),
+           WRITERS_TEST(a_key_creates_one_message_over_all_stores),
+           WRITERS_TEST(no_event_appears_behind_one_that_was_read))
