@@ -465,6 +465,7 @@ static enum error run_batch(struct store_database *database, struct store_write 
         for (size_t i = 0; i < count && again; i++)
             forget_results(writes[i]);
         database->is_careful = again || clock_monotonic_ms() < database->careful_until_ms;
+        database->handle.is_retried = !database->is_careful;
         error = run_all(database, writes, count, &unknown);
         if (error == ERROR_NONE)
             break;

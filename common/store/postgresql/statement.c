@@ -55,8 +55,12 @@ static void fail_by(struct handle *handle, enum statement_id id, const PGresult 
     const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     if (!code)
         code = "";
-    log_error("the database refused", LOG_TEXT("doing", statement_name(id)), LOG_TEXT("code", code),
-              LOG_TEXT("error", text ? text : ""));
+    if (handle->is_retried && may_succeed_later(code))
+        log_debug("the database refused, and is asked again", LOG_TEXT("doing", statement_name(id)),
+                  LOG_TEXT("code", code), LOG_TEXT("error", text ? text : ""));
+    else
+        log_error("the database refused", LOG_TEXT("doing", statement_name(id)),
+                  LOG_TEXT("code", code), LOG_TEXT("error", text ? text : ""));
     fail(handle, error_of(code), may_succeed_later(code));
     handle->is_stale |= id == FENCE || is_class(code, "25006");
 }

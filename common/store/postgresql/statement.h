@@ -51,6 +51,7 @@ struct handle {
     struct unanswered *queue;
     size_t first, count, capacity;
     struct handle_failure failure;
+    bool is_retried; /* what may succeed in a second attempt has one: it is no error yet */
     bool
         is_stale; /* another connection must be made: this one's writer is fenced off, or its server is a standby now */
     struct prefetch prefetch;

@@ -1,0 +1,59 @@
+"""A PostgreSQL server of the tests' own: in a temporary folder, with a socket there and no port, as a user without rights."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+OLDEST = 15
+SETTINGS = """
+listen_addresses = ''
+unix_socket_directories = '{folder}'
+max_connections = 100
+shared_buffers = 32MB
+fsync = off
+full_page_writes = off
+autovacuum = off
+log_min_messages = panic
+"""
+
+
+@cache
+def programs():
+    """The folder of initdb and pg_ctl of the newest version."""
+    found = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if int(path.parent.name) >= OLDEST]
+    assert found, "PostgreSQL is not installed: make test-dependencies"
+    return max(found, key=lambda path: int(path.parent.name))
+
+
+class Server:
+    """Until it is stopped."""
+
+    def __init__(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="sms-gateway-pg-", dir="/tmp"))
+        # PostgreSQL refuses to run as root.
+        self.user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+        if self.user:
+            os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
+        self.folder.chmod(0o755)
+        self._run("initdb", "--auth=trust", "--encoding=UTF8", "--locale=C", "--username=postgres", "--no-sync",
+                  "-D", self.folder / "data")
+        with (self.folder / "data/postgresql.conf").open("a") as settings:
+            settings.write(SETTINGS.format(folder=self.folder))
+        self._run("pg_ctl", "-w", "-D", self.folder / "data", "-l", self.folder / "log", "start")
+
+    def _run(self, program, *arguments):
+        identity = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}
+        subprocess.run([programs() / program, *arguments], check=True, stdout=subprocess.DEVNULL, cwd=self.folder,
+                       env=os.environ | {"HOME": str(self.folder)}, **identity)
+
+    @property
+    def dsn(self):
+        return f"postgresql://postgres@/postgres?host={self.folder}"
+
+    def stop(self):
+        self._run("pg_ctl", "-w", "-m", "immediate", "-D", self.folder / "data", "stop")
+        shutil.rmtree(self.folder)
