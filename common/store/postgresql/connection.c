@@ -54,10 +54,11 @@ static bool await_connected(struct connection *connection, int64_t deadline_ms,
     return status == PGRES_POLLING_OK;
 }
 
-static void ignore_notice(void *context, const PGresult *notice)
+static void note_warning(void *context, const PGresult *notice)
 {
-    (void)context;
-    (void)notice;
+    struct connection *connection = context;
+    const char *code = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
+    connection->is_warned |= code && strcmp(code, "01000") == 0;
 }
 
 bool connection_open(struct connection *connection, const char *url, const char *setup,
@@ -72,7 +73,7 @@ bool connection_open(struct connection *connection, const char *url, const char 
         connection_close(connection);
         return false;
     }
-    PQsetNoticeReceiver(connection->pg, ignore_notice, NULL);
+    PQsetNoticeReceiver(connection->pg, note_warning, connection);
     PQsetnonblocking(connection->pg, 1);
     PGresult *result = NULL;
     if (await_connected(connection, deadline_ms, problem))

@@ -14,8 +14,10 @@
 #include <libpq-fe.h>
 
 struct connection {
-    PGconn *pg;          /* NULL: closed, or lost */
-    int timeout_ms;      /* for each answer */
+    PGconn *pg;     /* NULL: closed, or lost */
+    int timeout_ms; /* for each answer */
+    bool
+        is_warned; /* the server has warned: 01000 with a COMMIT says that a standby was not waited for */
     int64_t round_trips; /* over all connections: how often answers were waited for */
 };
 

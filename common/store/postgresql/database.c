@@ -65,8 +65,9 @@ static bool connect_writer(struct store_database *database, int64_t deadline_ms,
         database->is_away = true;
         return false;
     }
+    handle->connection.is_warned = false;
     if (connection_begin_pipeline(&handle->connection) &&
-        open_epoch(database, committed) == ERROR_NONE)
+        open_epoch(database, committed) == ERROR_NONE && !handle->connection.is_warned)
         return true;
     connection_close(&handle->connection);
     return false;
@@ -376,6 +377,16 @@ static enum error run_write(struct store_database *database, struct store_write 
     return error;
 }
 
+/* A COMMIT that succeeds with a warning is not on the standby that it should be on. The next commit, that of the epoch of a
+   new connection, succeeds without one only when this one is there too. */
+static enum error distrust(struct handle *handle)
+{
+    log_warning("a commit did not reach its standby; it is asked for again");
+    connection_close(&handle->connection);
+    handle_forget(handle);
+    return ERROR_STORE_UNAVAILABLE;
+}
+
 /* *unknown: the connection was lost when the COMMIT may have been under way. */
 static enum error commit(struct store_database *database, bool *unknown)
 {
@@ -391,9 +402,12 @@ static enum error commit(struct store_database *database, bool *unknown)
         return error;
     FAIL_POINT("store.before_commit");
     *unknown = true;
+    handle->connection.is_warned = false;
     error = run(database, COMMIT_WRITE);
     if (error == ERROR_NONE)
         error = handle_settle(handle);
+    if (handle->connection.is_warned && error == ERROR_NONE)
+        error = distrust(handle);
     if (handle->connection.pg) /* the answer has come */
         *unknown = false;
     FAIL_POINT("store.after_commit");

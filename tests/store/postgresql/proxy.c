@@ -18,6 +18,7 @@ struct link {
     bool is_started;   /* the first message, which has no type, has passed */
     unsigned char head[5];
     size_t head_length, body_left;
+    bool warns;         /* with the next answer */
     bool drops_answers; /* from now on: it is closed when one comes */
 };
 
@@ -90,22 +91,34 @@ static void pass_to_server(struct proxy *proxy, struct link *link)
         if (atomic_load(&proxy->cut) == PROXY_CUTS_NOTHING ||
             atomic_fetch_sub(&proxy->cut_at, 1) != 1)
             continue;
-        bool before = atomic_exchange(&proxy->cut, PROXY_CUTS_NOTHING) == PROXY_CUTS_BEFORE;
-        if (before) {
+        int cut = atomic_exchange(&proxy->cut, PROXY_CUTS_NOTHING);
+        if (cut == PROXY_CUTS_BEFORE) {
             close_link(link);
             return;
         }
-        link->drops_answers = true;
+        link->warns = cut == PROXY_WARNS;
+        link->drops_answers = cut == PROXY_CUTS_AFTER;
         write_all(link->server, bytes + passed, i + 1 - passed);
         passed = i + 1;
     }
     write_all(link->server, bytes + passed, (size_t)length - passed);
 }
 
+static void warn(struct link *link)
+{
+    static const char text[] = "SWARNING\0C01000\0Mcanceling wait for synchronous replication\0";
+    unsigned char head[] = {'N', 0, 0, 0, 4 + sizeof(text)};
+    link->warns = false;
+    write_all(link->store, head, sizeof(head));
+    write_all(link->store, (const unsigned char *)text, sizeof(text));
+}
+
 static void pass_to_store(struct link *link)
 {
     unsigned char bytes[BYTES];
     ssize_t length = recv(link->server, bytes, sizeof(bytes), 0);
+    if (length > 0 && link->warns)
+        warn(link);
     if (length <= 0 || link->drops_answers)
         close_link(link);
     else

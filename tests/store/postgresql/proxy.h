@@ -10,6 +10,7 @@
 enum proxy_cut {
     PROXY_CUTS_NOTHING,
     PROXY_CUTS_BEFORE, /* what ends with that sync does not reach the server */
+    PROXY_WARNS, /* it does, and the answer begins with a warning: a standby was not waited for */
     PROXY_CUTS_AFTER, /* it does, and the server answers, but the answer does not reach the store */
 };
 

@@ -171,6 +171,22 @@ static void a_commit_whose_answer_is_lost_happens_once(void **state)
     assert_consistent(fixture);
 }
 
+/* It is asked for again over another connection, whose own commit comes after it. */
+static void a_commit_with_a_warning_is_not_believed(void **state)
+{
+    need_postgresql();
+    struct store_fixture *fixture = *state;
+    struct message message;
+    given_message(fixture, "+1234567890", "prepares");
+    int64_t before = count_at(fixture);
+    int64_t epochs = postgresql_number(fixture->dsn, "SELECT sum(epoch) FROM writer");
+    struct store_write write = new_message(&message);
+    proxy_cut_at(proxy, PROXY_WARNS, 2);
+    assert_int_equal(store_run(fixture->store, &write), ERROR_NONE);
+    assert_int_equal(postgresql_number(fixture->dsn, "SELECT sum(epoch) FROM writer"), epochs + 1);
+    assert_int_equal(count_at(fixture), before + 1);
+}
+
 /* The server stays away longer than the store waits: nobody can say what became of the commit, until it is back. */
 static void a_commit_is_unknown_only_while_the_server_is_away(void **state)
 {
@@ -210,5 +226,6 @@ static void a_read_takes_another_connection_when_its_own_is_lost(void **state)
 UNIT_TESTS(CONNECTION_TEST(a_new_message_is_two_round_trips),
            CONNECTION_TEST(each_step_of_a_message_is_two_round_trips),
            CONNECTION_TEST(a_commit_whose_answer_is_lost_happens_once),
+           CONNECTION_TEST(a_commit_with_a_warning_is_not_believed),
            CONNECTION_TEST(a_commit_is_unknown_only_while_the_server_is_away),
            CONNECTION_TEST(a_read_takes_another_connection_when_its_own_is_lost))

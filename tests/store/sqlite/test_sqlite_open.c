@@ -1,7 +1,7 @@
 /* Opening a database: new, newer, foreign, broken; and SQLite's plans for the statements. */
 #include "common/base/clock.h"
-#include "common/store/sqlite/database.h"
 #include "common/store/sql/queries.h"
+#include "common/store/sqlite/database.h"
 #include "common/store/sqlite/schema.h"
 #include "tests/store/store_fixture.h"
 
