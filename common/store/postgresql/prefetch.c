@@ -5,10 +5,10 @@
 #include <string.h>
 
 static const char *const tables[] = {
-    "message",        "message_state", "message_event", "gateway_event", "device",
-    "device_group",   "device_use",    "accepted",      "sending",       "opt_out",
-    "idempotency",    "broker",        "lease",         "device_token",  "token_use",
-    "token_identity", "batch",         "polled_device",
+    "message",        "message_state", "message_event", "gateway_event",  "device",
+    "device_group",   "device_use",    "accepted",      "sending",        "opt_out",
+    "idempotency",    "broker",        "lease",         "device_token",   "token_use",
+    "token_identity", "batch",         "polled_device", "device_reading",
 };
 enum { IN_FLIGHT_BIT = 30, OTHER_BIT = 31 };
 

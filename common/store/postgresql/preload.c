@@ -116,6 +116,18 @@ static void want_use(struct store_database *database, const char *device_id)
         want_named(database, FIND_TRAITS, FIELD_DEVICE_ID, device_id);
 }
 
+static void want_reading(struct store_database *database, const char *device_id,
+                         const struct device_info *info)
+{
+    if (info->battery_level < 0 && !info->has_signal_strength)
+        return;
+    struct statement *select = get(database, FIND_READING);
+    statement_bind_text(select, FIELD_DEVICE_ID, device_id);
+    statement_bind_integer(select, FIELD_SLOT,
+                           database->transaction.now_ms / STORE_READING_EVERY_MS);
+    want(database, select);
+}
+
 static void want_connect(struct store_database *database,
                          const struct store_connect_device *connect)
 {
@@ -132,6 +144,8 @@ static void want_connect(struct store_database *database,
     want(database, held);
     if (connect->polled)
         want_named(database, FIND_POLLED, FIELD_DEVICE_ID, device_id);
+    else
+        want_reading(database, device_id, &connect->info);
     if (counts_use(database))
         want_named(database, FIND_DEVICE_USE, FIELD_DEVICE_ID, device_id);
 }
@@ -284,6 +298,7 @@ static void want_for(struct store_database *database, const struct store_write *
         break;
     case STORE_DEVICE_UPDATE:
         want_connection(database, write->update.device_id);
+        want_reading(database, write->update.device_id, &write->update.info);
         break;
     case STORE_DEVICE_DISCONNECT:
         want_connection(database, write->disconnect.device_id);

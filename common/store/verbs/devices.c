@@ -163,6 +163,14 @@ static enum error connect_device(struct store_transaction *transaction,
                : error;
 }
 
+/* As it says now. */
+static void take_own_traits(struct device_traits *traits, const struct device_info *info)
+{
+    traits->sims = info->sim_slots;
+    traits->battery_level = info->battery_level;
+    traits->charging = info->charging;
+}
+
 enum error verb_connect_device(struct store_transaction *transaction, struct store_write *write)
 {
     struct store_connect_device *connect = &write->connect;
@@ -174,8 +182,8 @@ enum error verb_connect_device(struct store_transaction *transaction, struct sto
     error = devices->find_traits(transaction->database, device_id, &connect->traits);
     if (error == ERROR_NONE)
         error = connect_device(transaction, connect);
-    if (!connect->polled) /* as it says now */
-        connect->traits.sims = connect->info.sim_slots;
+    if (!connect->polled)
+        take_own_traits(&connect->traits, &connect->info);
     if (error == ERROR_NONE)
         error = reconcile_all(transaction, connect);
     return error == ERROR_NONE ? find_send_budget(transaction, connect) : error;

@@ -260,6 +260,18 @@ CREATE TABLE device_group (
 
 CREATE INDEX device_group_by_label ON device_group (label);
 
+CREATE TABLE device_reading (
+    device_id       text COLLATE "C" NOT NULL,
+    slot            bigint NOT NULL,
+    at_ms           bigint NOT NULL,
+    battery_level   double precision,
+    charging        smallint,
+    signal_strength integer,
+    PRIMARY KEY (device_id, slot)
+);
+
+CREATE INDEX device_reading_by_slot ON device_reading (slot);
+
 -- ---- Access ----
 
 CREATE TABLE api_key (
