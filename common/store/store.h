@@ -172,7 +172,8 @@ struct store_transition {
 struct store_options {
     /* Which database: `sqlite:PATH`, or PATH alone, is a file; links are followed once, by store_open
        (database_path.h). `memory:` is gone when the store is closed; the stores of one process that open
-       `memory:NAME` share it until the last of them is closed. */
+       `memory:NAME` share it until the last of them is closed. `postgresql://...` and `postgres://...` are URLs of libpq: any
+       number of hosts share the database, and what names one process or one turn below is about this host. */
     const char *dsn;
     /* The program's role. Only one process of a role has the database open; store_open waits some seconds for a
        predecessor that is stopping. Until the process ends. NULL: any number of processes. */

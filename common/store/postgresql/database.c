@@ -29,7 +29,8 @@ enum {
     "off;"                                                                                         \
     " SET enable_mergejoin = off; SET enable_bitmapscan = off; SET jit = off;"                     \
     " SET idle_in_transaction_session_timeout = '5s'; SET lock_timeout = '2s';"                    \
-    " SET standard_conforming_strings = on; SET bytea_output = hex"
+    " SET standard_conforming_strings = on; SET bytea_output = hex; SET statement_timeout = 0;"    \
+    " SET default_transaction_isolation = 'read committed'"
 
 /* ---- Connections ---- */
 
