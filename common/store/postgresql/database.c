@@ -370,7 +370,8 @@ static enum error run_write(struct store_database *database, struct store_write 
     handle->needs_savepoint = false;
     if (!handle->connection.pg || database->transaction.lost)
         return write->result != ERROR_NONE ? write->result : ERROR_INTERNAL;
-    if (handle->failure.error != ERROR_NONE && !(is_careful && has_changed))
+    if (handle->failure.error != ERROR_NONE &&
+        (handle->failure.is_passing || !(is_careful && has_changed)))
         return handle->failure.error;
     if (write->result != ERROR_NONE && has_changed && (is_careful || !verb_is_atomic(write->verb)))
         error = undo(database, write, has_savepoint);
@@ -438,13 +439,15 @@ static bool prepare_again(struct store_database *database, bool unknown, int64_t
 {
     struct handle *handle = &database->handle;
     int64_t committed;
-    bool may_succeed = handle->failure.may_succeed ||
-                       clock_monotonic_ms() < database->careful_until_ms;
+    bool may_succeed = handle->failure.is_passing ||
+                       (!database->is_careful &&
+                        (handle->failure.may_succeed ||
+                         clock_monotonic_ms() < database->careful_until_ms));
     if (handle->is_stale)
         connection_close(&handle->connection);
     if (handle->connection.pg) {
         roll_back(database);
-        return may_succeed && !database->is_careful;
+        return may_succeed;
     }
     if (!reconnect(database, deadline_ms, &committed)) {
         *error = unknown ? ERROR_OUTCOME_UNKNOWN : ERROR_STORE_UNAVAILABLE;
@@ -475,16 +478,17 @@ static enum error run_batch(struct store_database *database, struct store_write 
     int64_t until_ms = clock_monotonic_ms() + database->options->timeout_ms;
     *ran = count;
     enum error error;
-    bool again = false;
+    bool again = false, careful = false;
     for (int attempt = 0; attempt == 0 || again; attempt++) {
         bool unknown = false;
         for (size_t i = 0; i < count && again; i++)
             forget_results(writes[i]);
-        database->is_careful = again || clock_monotonic_ms() < database->careful_until_ms;
+        database->is_careful = careful || clock_monotonic_ms() < database->careful_until_ms;
         database->handle.is_retried = !database->is_careful;
         error = run_all(database, writes, count, &unknown);
         if (error == ERROR_NONE)
             break;
+        careful |= !database->handle.failure.is_passing;
         again = prepare_again(database, unknown, until_ms, &error) && attempt < ATTEMPTS;
         if (error == ERROR_NONE)
             break;

@@ -150,6 +150,18 @@ static void want_connect(struct store_database *database,
         want_named(database, FIND_DEVICE_USE, FIELD_DEVICE_ID, device_id);
 }
 
+static void want_poll(struct store_database *database, const struct store_poll_messages *poll)
+{
+    const char *device_id = poll->holder.device_id;
+    want_named(database, FIND_ACTIVE_TOKEN, FIELD_DEVICE_ID, device_id);
+    want_named(database, FIND_POLLED, FIELD_DEVICE_ID, device_id);
+    want_plain(database, FIND_SENDING);
+    struct statement *held = get(database, LIST_HELD);
+    statement_bind_text(held, FIELD_DEVICE_ID, device_id);
+    statement_bind_integer(held, FIELD_LIMIT, MOST_HELD);
+    want(database, held);
+}
+
 static void want_lease(struct store_database *database, const struct store_lease_broker *lease)
 {
     if (lease->lease_ms == 0)
@@ -203,8 +215,13 @@ static void want_claim(struct store_database *database, const struct store_claim
 
 /* ---- Messages by their ids ---- */
 
-static const struct message_id *message_of(const struct store_write *write)
+/* The write's message number `index`; NULL: it has no more. */
+static const struct message_id *message_of(const struct store_write *write, size_t index)
 {
+    if (write->verb == STORE_REPORT_POLLED && index < write->report_polled.count)
+        return &write->report_polled.reports[index].ref.id;
+    if (index > 0)
+        return NULL;
     switch (write->verb) {
     case STORE_CANCEL:
         return &write->cancel.id;
@@ -233,6 +250,14 @@ static enum error read_rows(struct store_database *database, struct statement *s
     return error;
 }
 
+static void add_id(struct buffer *seqs, struct buffer *ids, const struct message_id *id)
+{
+    int64_t seq = message_id_seq(id);
+    array_add_integer(seqs, TYPE_INT8, seq);
+    array_add_integer(seqs, TYPE_INT8, MIN(seq, INT64_MAX - 1) + 1);
+    array_add_bytes(ids, id->bytes, MESSAGE_ID_BYTES);
+}
+
 /* All in one select, which is also what waits for the answers of the others. */
 static enum error load_messages(struct store_database *database, struct store_write *const writes[],
                                 size_t count, size_t message_count)
@@ -245,13 +270,9 @@ static enum error load_messages(struct store_database *database, struct store_wr
     array_begin(seqs, TYPE_INT8, 2 * message_count);
     array_begin(ids, TYPE_BYTEA, message_count);
     for (size_t i = 0; i < count; i++) {
-        const struct message_id *id = message_of(writes[i]);
-        if (!id)
-            continue;
-        int64_t seq = message_id_seq(id);
-        array_add_integer(seqs, TYPE_INT8, seq);
-        array_add_integer(seqs, TYPE_INT8, MIN(seq, INT64_MAX - 1) + 1);
-        array_add_bytes(ids, id->bytes, MESSAGE_ID_BYTES);
+        const struct message_id *id;
+        for (size_t index = 0; (id = message_of(writes[i], index)); index++)
+            add_id(seqs, ids, id);
     }
     if (seqs->failed || ids->failed)
         return ERROR_INTERNAL;
@@ -293,6 +314,12 @@ static void want_for(struct store_database *database, const struct store_write *
         if (write->report.status == MESSAGE_FAILED || write->report.status == MESSAGE_CANCELLED)
             want_use(database, write->report.holder.device_id);
         break;
+    case STORE_POLL_MESSAGES:
+        want_poll(database, &write->poll_messages);
+        break;
+    case STORE_NOTE_POLLED:
+        want_named(database, FIND_POLLED, FIELD_DEVICE_ID, write->note_polled.device_id);
+        break;
     case STORE_DEVICE_CONNECT:
         want_connect(database, &write->connect);
         break;
@@ -321,7 +348,8 @@ enum error preload(struct store_database *database, struct store_write *const wr
     size_t message_count = 0;
     for (size_t i = 0; i < count; i++) {
         want_for(database, writes[i]);
-        message_count += message_of(writes[i]) != NULL;
+        for (size_t index = 0; message_of(writes[i], index); index++)
+            message_count++;
     }
     if (message_count > 0)
         return load_messages(database, writes, count, message_count);

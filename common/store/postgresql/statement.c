@@ -30,17 +30,22 @@ static enum error error_of(const char *code)
     return ERROR_INTERNAL;
 }
 
-/* Careful, or without the one that the row came from. */
+static bool is_conflict(const char *code)
+{
+    return is_class(code, "40") || is_class(code, "55P03");
+}
+
 static bool may_succeed_later(const char *code)
 {
-    return is_class(code, "40") || is_class(code, "55P03") || is_class(code, "22") ||
-           is_class(code, "23");
+    return is_conflict(code) || is_class(code, "22") || is_class(code, "23");
 }
 
 static void fail(struct handle *handle, enum error error, bool may_succeed)
 {
-    if (handle->failure.error == ERROR_NONE)
-        handle->failure = (struct handle_failure){error, may_succeed};
+    if (handle->failure.error == ERROR_NONE) {
+        handle->failure.error = error;
+        handle->failure.may_succeed = may_succeed;
+    }
 }
 
 enum error handle_fail(struct handle *handle)
@@ -61,6 +66,8 @@ static void fail_by(struct handle *handle, enum statement_id id, const PGresult 
     else
         log_error("the database refused", LOG_TEXT("doing", statement_name(id)),
                   LOG_TEXT("code", code), LOG_TEXT("error", text ? text : ""));
+    if (handle->failure.error == ERROR_NONE)
+        handle->failure.is_passing = is_conflict(code);
     fail(handle, error_of(code), may_succeed_later(code));
     handle->is_stale |= id == FENCE || is_class(code, "25006");
 }
@@ -70,12 +77,13 @@ static enum error lose(struct handle *handle)
     connection_close(&handle->connection);
     handle_forget(handle);
     fail(handle, ERROR_STORE_UNAVAILABLE, true);
+    handle->failure.is_passing = true;
     return handle->failure.error;
 }
 
 void handle_clear_failure(struct handle *handle)
 {
-    handle->failure = (struct handle_failure){ERROR_NONE, false};
+    handle->failure = (struct handle_failure){ERROR_NONE, false, false};
     handle->needs_savepoint = false;
 }
 

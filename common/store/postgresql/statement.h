@@ -41,8 +41,9 @@ struct unanswered {
 /* What went wrong in a transaction, first. */
 struct handle_failure {
     enum error error; /* or ERROR_NONE */
-    bool
-        may_succeed; /* a second attempt may succeed: a deadlock, a lock that was waited for too long, a lost connection */
+    bool may_succeed; /* a careful attempt may, or one without the write that is to blame */
+    /* A deadlock, a lock that was waited for too long, a lost connection: the same attempt may succeed. */
+    bool is_passing;
 };
 
 struct handle {
