@@ -177,6 +177,7 @@ CREATE TABLE incoming (
     received_at_ms bigint,
     encoding       smallint NOT NULL,
     segments       integer  NOT NULL,
+    kind           smallint NOT NULL DEFAULT 0 CHECK (kind BETWEEN 0 AND 2),
     text           text     NOT NULL
 );
 
