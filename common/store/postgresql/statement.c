@@ -132,7 +132,7 @@ void handle_free(struct handle *handle)
 
 static bool expect(struct handle *handle, struct unanswered command)
 {
-    if (handle->first + handle->count == handle->capacity) {
+    if (handle->first > 0 && handle->first + handle->count == handle->capacity) {
         memmove(handle->queue, handle->queue + handle->first, handle->count * sizeof(command));
         handle->first = 0;
     }
