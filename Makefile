@@ -88,7 +88,7 @@ BENCH_PROGRAMS := $(addprefix build/bench/,bench-load bench-constant bench-echo 
 # What tests preload into the programs of the release build.
 PRELOADS := $(patsubst tests/torture/preload/%.c,build/tests/%.so,$(wildcard tests/torture/preload/*.c))
 
-.PHONY: all programs site manuals run dev lan-certificate deb test test-programs test-deploy gson torture preloads \
+.PHONY: all programs postgresql site manuals run dev lan-certificate deb test test-programs test-deploy gson torture preloads \
         mutations simulate model fuzz fuzz-programs bench bench-quick bench-programs check-source lint format clean help \
         dependencies deb-dependencies test-dependencies deploy-dependencies fuzz-dependencies gson-dependencies \
         bench-dependencies lint-dependencies
@@ -97,7 +97,8 @@ PRELOADS := $(patsubst tests/torture/preload/%.c,build/tests/%.so,$(wildcard tes
 
 all: programs site manuals
 	@: # so make does not say that there is nothing to do
-programs: $(PROGRAMS) $(POSTGRESQL_BACKEND)
+programs: $(PROGRAMS)
+postgresql: $(POSTGRESQL_BACKEND)
 test-programs: $(PROGRAMS) $(POSTGRESQL_BACKEND) $(TEST_PROGRAMS) $(if $(filter address,$(SANITIZE)),$(FUZZ_PROGRAMS))
 fuzz-programs: $(FUZZ_PROGRAMS)
 bench-programs: $(BENCH_PROGRAMS) build/bench/slow-sync.so
@@ -422,6 +423,7 @@ help:
 	@echo 'make model    searches the model of the device protocol, with two faults at any instants'
 	@echo 'make torture  an hour of faults and kill -9 under load (TORTURE_SECONDS=3600)'
 	@echo 'make all      builds the programs, their manuals and the documentation pages into build/'
+	@echo 'make postgresql  builds what programs load when their database is PostgreSQL (needs libpq-dev)'
 	@echo 'make deb      builds the Debian package into build/deb/, which deploy/install.sh installs'
 	@echo 'make fuzz     feeds the parsers and the broker core random input; FUZZ_SECONDS=60 for each'
 	@echo 'make bench    measures this machine for an hour; make bench-quick for two minutes'

@@ -27,9 +27,18 @@ apt_install() (
         printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$guard" >/dev/null
         "${as_root[@]}" chmod 755 "$guard"
     fi
+    # The tests start PostgreSQL servers of their own: no cluster is made, and so none is started.
+    no_cluster=
+    if [[ " $* " == *" postgresql "* ]] && [ ! -x /usr/bin/pg_createcluster ]; then
+        no_cluster=/etc/postgresql-common/createcluster.d/sms-gateway-tests.conf
+        "${as_root[@]}" mkdir -p "$(dirname "$no_cluster")"
+        echo "create_main_cluster = false" | "${as_root[@]}" tee "$no_cluster" >/dev/null
+    fi
     # shellcheck disable=SC2317
     unguard() {
         [ "$guarded" = no ] || "${as_root[@]}" rm -f "$guard"
+        [ -z "$no_cluster" ] || "${as_root[@]}" rm -f "$no_cluster"
+        [ -z "$no_cluster" ] || "${as_root[@]}" rmdir --ignore-fail-on-non-empty -p "$(dirname "$no_cluster")" || true
     }
     trap unguard EXIT
 

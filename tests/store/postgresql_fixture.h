@@ -1,5 +1,5 @@
 /*
- * A PostgreSQL database of a test's own, in the server that STORE_DSN names: a copy of one that was made once.
+ * A PostgreSQL database of a program's own, in the server that STORE_DSN names; each of its tests finds it as it was made.
  */
 #ifndef TESTS_STORE_POSTGRESQL_FIXTURE_H
 #define TESTS_STORE_POSTGRESQL_FIXTURE_H
@@ -11,7 +11,7 @@
 /* Whether STORE_DSN is postgresql://USER@/postgres?host=FOLDER. */
 bool is_postgresql(void);
 
-/* A new database; its DSN. */
+/* With a new schema and nothing else; its DSN. One at a time. */
 void postgresql_create(char *dsn, size_t size);
 void postgresql_drop(const char *dsn);
 
