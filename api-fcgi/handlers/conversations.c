@@ -143,7 +143,9 @@ static void walk(struct http_exchange *exchange, struct json_writer *json, size_
         lists->next_received += received != NULL;
         lists->last = sent ? sent->id : received->id;
         lists->any = true;
-        if (!*number || is_known(lists, number))
+        bool is_opaque = sent &&
+                         sent->options.content == MESSAGE_ENCRYPTED; /* to whom, is not known */
+        if (!*number || is_opaque || is_known(lists, number))
             continue;
         lists->numbers[lists->count++] = number;
         put_conversation(exchange, json, sent, received);

@@ -49,6 +49,9 @@ void messages_refuse_new(struct http_exchange *exchange, enum error error)
                      "No message to this number is accepted until it opts in again, or DELETE"
                      " /api/opt-outs/{phone_number} takes it off the list.");
         break;
+    case ERROR_CONTENT_NOT_SUPPORTED:
+        http_problem(exchange, error, "Its device has no app that sends what is no plain text.");
+        break;
     case ERROR_KEY_CAP_REACHED:
         exchange->problem.retry_after_s = seconds_to_midnight();
         http_problem(exchange, error,

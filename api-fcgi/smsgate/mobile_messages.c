@@ -4,6 +4,7 @@
 #include "api-fcgi/smsgate/mobile.h"
 #include "api-fcgi/smsgate/mobile_access.h"
 #include "api-fcgi/smsgate/mobile_clock.h"
+#include "api-fcgi/smsgate/smsgate_json.h"
 #include "common/base/fail_point.h"
 #include "common/base/json_write.h"
 #include "common/model/polled_app.h"
@@ -25,21 +26,22 @@ static void put_listing(const struct http_exchange *exchange, struct json_writer
 {
     const struct message *message = &listing->message;
     const struct message_options *options = &message->options;
-    char id[POLLED_WIRE_ID_SIZE];
+    char id[POLLED_WIRE_ID_SIZE], number[MESSAGE_ENCRYPTED_NUMBER_SIZE];
+    const char *text = message_content_text(options->content, message->text);
+    bool is_encrypted = message_content_number(options->content, message->text, number);
     polled_wire_id_format(&(struct message_ref){message->id, message->attempt}, id);
     json_begin_object(json, NULL);
     json_put_text(json, "id", id);
-    json_put_text(json, "message", message->text); /* for apps that know no other text */
-    json_begin_object(json, "textMessage");
-    json_put_text(json, "text", message->text);
-    json_end_object(json);
+    json_put_text(json, "message",
+                  options->content == MESSAGE_DATA ? "" : text); /* for apps that know no other */
+    smsgate_content_put(json, message);
     json_begin_array(json, "phoneNumbers");
-    json_put_text(json, NULL, message->phone_number);
+    json_put_text(json, NULL, is_encrypted ? number : message->phone_number);
     json_end_array(json);
     if (options->target.sim != 0)
         json_put_integer(json, "simNumber", options->target.sim);
     json_put_bool(json, "withDeliveryReport", !options->no_delivery_report);
-    json_put_bool(json, "isEncrypted", false);
+    json_put_bool(json, "isEncrypted", is_encrypted);
     json_put_integer(json, "priority",
                      options->priority == MESSAGE_PRIORITY_HIGH  ? HIGH_PRIORITY
                      : options->priority == MESSAGE_PRIORITY_LOW ? LOW_PRIORITY

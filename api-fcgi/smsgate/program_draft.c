@@ -53,6 +53,7 @@ struct reading {
     struct http_exchange *exchange;
     struct program_draft *draft;
     const char *text, *text_pointer;
+    bool is_refused; /* whatever its text and its numbers are */
     const struct json *numbers;
     struct message_options options;
     int64_t now_ms, ttl_s; /* ttl_s 0: none */
@@ -102,6 +103,25 @@ static void take_text_message(struct http_exchange *exchange, const char *pointe
         http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE, "must be an object with a text");
 }
 
+static void take_data(struct http_exchange *exchange, const char *pointer, const struct json *value,
+                      void *target)
+{
+    struct reading *reading = target;
+    const struct json *data = json_is_object(value) ? json_member(value, "data") : NULL;
+    const struct json *port = data ? json_member(value, "port") : NULL;
+    int64_t number;
+    if (!port) {
+        reading->text_pointer = pointer; /* no other error says that there is no text */
+        http_add_field_error(exchange, pointer, ERROR_WRONG_TYPE,
+                             "must be an object with data, in Base64, and port");
+        return;
+    }
+    set_text(reading, "/dataMessage/data", data);
+    reading->options.content = MESSAGE_DATA;
+    if (json_body_integer(exchange, "/dataMessage/port", port, 1, MESSAGE_DATA_MAX_PORT, &number))
+        reading->options.data_port = (unsigned)number;
+}
+
 static void refuse_content(struct http_exchange *exchange, const char *pointer,
                            const struct json *value, void *target)
 {
@@ -115,13 +135,21 @@ static void refuse_content(struct http_exchange *exchange, const char *pointer,
 static void take_encrypted(struct http_exchange *exchange, const char *pointer,
                            const struct json *value, void *target)
 {
+    struct reading *reading = target;
     bool encrypted = false;
-    (void)target;
     json_body_boolean(exchange, pointer, value, &encrypted);
-    if (encrypted)
+    if (!encrypted)
+        return;
+    reading->is_refused = strcmp(exchange->api->settings->encrypted_messages, "allowed") != 0;
+    if (reading->is_refused)
         http_add_field_error(exchange, pointer, ERROR_INVALID_VALUE,
-                             "must be false: this gateway checks number and text of each message "
-                             "against its limits, and cannot read encrypted ones");
+                             "must be false: limits, prefixes and opt-outs need the number and the "
+                             "text; an operator allows it with ENCRYPTED_MESSAGES=allowed");
+    else if (reading->options.content == MESSAGE_DATA)
+        http_add_field_error(exchange, pointer, ERROR_INVALID_VALUE,
+                             "cannot be combined with dataMessage; remove one of them");
+    else
+        reading->options.content = MESSAGE_ENCRYPTED;
 }
 
 static void take_device(struct http_exchange *exchange, const char *pointer,
@@ -232,7 +260,7 @@ static const struct json_body_field fields[] = {
     {"/id", false, take_id, NULL},
     {"/message", false, take_message, NULL},
     {"/textMessage", false, take_text_message, NULL},
-    {"/dataMessage", false, refuse_content, NULL},
+    {"/dataMessage", false, take_data, NULL},
     {"/mmsMessage", false, refuse_content, NULL},
     {"/isEncrypted", false, take_encrypted, NULL},
     {"/deviceId", false, take_device, NULL},
@@ -261,19 +289,55 @@ static void check_deadline(struct reading *reading)
                   reason);
 }
 
+/* The segments of the text, or the most that it can have. False after a field error. */
+static bool count_segments(const struct reading *reading, struct sms_segments *segments)
+{
+    size_t most;
+    const char *reason = NULL;
+    switch (reading->options.content) {
+    case MESSAGE_DATA:
+        *segments = (struct sms_segments){.encoding = SMS_ENCODING_8BIT, .segments = 1};
+        if (!message_content_is_data(reading->text))
+            reason = "must be Base64 of 1 to 133 bytes, which is what one SMS carries";
+        break;
+    case MESSAGE_ENCRYPTED:
+        if (message_content_is_encrypted(reading->text, &most))
+            *segments = message_content_most_segments(most);
+        else
+            reason = "must be encrypted as the app reads it, "
+                     "$aes-256-cbc/pbkdf2-sha1$i=ROUNDS$SALT$DATA, because isEncrypted is true";
+        break;
+    case MESSAGE_TEXT:
+    case MESSAGE_CONTENT_COUNT:
+        *segments = sms_segments_count(reading->text);
+        break;
+    }
+    if (reason)
+        refuse_if(reading, reading->text_pointer, ERROR_INVALID_VALUE, reason);
+    return !reason;
+}
+
 static void check_text(const struct reading *reading, struct sms_segments *segments)
 {
     char reason[ACCEPTANCE_RULES_REASON_SIZE];
     if (!reading->text_pointer)
         http_add_field_error(reading->exchange, "/textMessage", ERROR_REQUIRED,
                              "is required, with a text");
-    if (!reading->text)
+    if (!reading->text || !count_segments(reading, segments))
         return;
-    *segments = sms_segments_count(reading->text);
     refuse_if(reading, reading->text_pointer,
               acceptance_rules_check_segments(&reading->exchange->api->acceptance_rules,
                                               segments->encoding, segments->segments, reason),
               reason);
+}
+
+/* Not any phone: the gateway cannot know which has the passphrase, or is to be answered. */
+static void check_device(const struct reading *reading)
+{
+    if (reading->options.content != MESSAGE_TEXT && !*reading->options.target.device_id &&
+        !http_has_field_errors(reading->exchange))
+        http_add_field_error(reading->exchange, "/deviceId", ERROR_REQUIRED,
+                             "is required: the phone whose app is to send what is no plain text");
 }
 
 static bool is_repeated(const struct program_draft *draft, const char *number)
@@ -284,16 +348,11 @@ static bool is_repeated(const struct program_draft *draft, const char *number)
     return false;
 }
 
-static void add_message(struct reading *reading, const struct json *number,
-                        const struct sms_segments *segments)
+static void take_number(const struct reading *reading, const char *pointer, const char *text,
+                        struct message *message)
 {
-    struct program_draft *draft = reading->draft;
-    char pointer[POINTER_SIZE], reason[ACCEPTANCE_RULES_REASON_SIZE];
-    snprintf(pointer, sizeof(pointer), "/phoneNumbers/%zu", draft->count);
-    struct message *message = &draft->messages[draft->count++];
-    const char *text = json_body_text(reading->exchange, pointer, number);
-    if (!text)
-        return;
+    const struct program_draft *draft = reading->draft;
+    char reason[ACCEPTANCE_RULES_REASON_SIZE];
     refuse_if(reading, pointer,
               acceptance_rules_check_number(&reading->exchange->api->acceptance_rules, text,
                                             message->phone_number, reason),
@@ -301,9 +360,41 @@ static void add_message(struct reading *reading, const struct json *number,
     if (*message->phone_number && is_repeated(draft, message->phone_number))
         http_add_field_error(reading->exchange, pointer, ERROR_INVALID_VALUE,
                              "is there more than once; remove one of them");
+    if (reading->text)
+        message->text = strdup(reading->text);
+}
+
+/* The same number twice is another text each time. */
+static void take_encrypted_number(const struct reading *reading, const char *pointer,
+                                  const char *number, struct message *message)
+{
+    size_t most, length = strlen(number);
+    if (length >= MESSAGE_ENCRYPTED_NUMBER_SIZE || !message_content_is_encrypted(number, &most))
+        http_add_field_error(reading->exchange, pointer, ERROR_INVALID_VALUE,
+                             "must be encrypted as the text is, because isEncrypted is true");
+    strcpy(message->phone_number, MESSAGE_ENCRYPTED_NUMBER);
     if (!reading->text)
         return;
-    message->text = strdup(reading->text);
+    size_t size = length + 1 + strlen(reading->text) + 1;
+    message->text = malloc(size);
+    if (message->text)
+        snprintf(message->text, size, "%s\n%s", number, reading->text);
+}
+
+static void add_message(struct reading *reading, const struct json *number,
+                        const struct sms_segments *segments)
+{
+    struct program_draft *draft = reading->draft;
+    char pointer[POINTER_SIZE];
+    snprintf(pointer, sizeof(pointer), "/phoneNumbers/%zu", draft->count);
+    struct message *message = &draft->messages[draft->count++];
+    const char *text = json_body_text(reading->exchange, pointer, number);
+    if (!text)
+        return;
+    if (reading->options.content == MESSAGE_ENCRYPTED)
+        take_encrypted_number(reading, pointer, text, message);
+    else
+        take_number(reading, pointer, text, message);
     message->encoding = segments->encoding;
     message->segments = segments->segments;
     message->options = reading->options;
@@ -317,8 +408,11 @@ static bool add_messages(struct reading *reading)
     struct program_draft *draft = reading->draft;
     struct sms_segments segments = {0};
     bool good = true;
+    if (reading->is_refused)
+        return true;
     check_text(reading, &segments);
     check_deadline(reading);
+    check_device(reading);
     if (!reading->numbers)
         return true;
     draft->messages = calloc(PROGRAM_MAX_NUMBERS, sizeof(*draft->messages));

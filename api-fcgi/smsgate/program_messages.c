@@ -41,6 +41,11 @@ static void refuse(struct http_exchange *exchange, enum error error)
                              draft->messages[refused].phone_number);
         messages_refuse_new(exchange, error);
         break;
+    case ERROR_CONTENT_NOT_SUPPORTED:
+        http_add_field_error(exchange, "/deviceId", error,
+                             "must be a phone with SMSGate's app; for dataMessage 1.39.0 or newer");
+        messages_refuse_new(exchange, error);
+        break;
     default:
         messages_refuse_new(exchange, error);
     }

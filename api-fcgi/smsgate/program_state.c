@@ -138,12 +138,15 @@ static void put_error(struct json_writer *json, const struct message *message)
 
 static void put_recipients(struct json_writer *json, const struct program_view *view)
 {
+    char encrypted[MESSAGE_ENCRYPTED_NUMBER_SIZE];
     json_begin_array(json, "recipients");
     for (size_t i = 0; i < view->count; i++) {
         const struct message *message =
             &view->messages[view->newest_first ? view->count - 1 - i : i];
         json_begin_object(json, NULL);
-        json_put_text(json, "phoneNumber", message->phone_number);
+        bool has_encrypted = message_content_number(message->options.content, message->text,
+                                                    encrypted);
+        json_put_text(json, "phoneNumber", has_encrypted ? encrypted : message->phone_number);
         json_put_text(json, "state", state_name(message));
         put_error(json, message);
         json_end_object(json);
@@ -169,19 +172,17 @@ void program_state_put(struct json_writer *json, const struct program_view *view
         cancelling |= is_cancelling(&view->messages[i]);
     }
     enum message_status sum = program_state_of(counts);
+    enum message_content content = view->messages[0].options.content;
     json_begin_object(json, NULL);
     json_put_text(json, "id", view->id);
     json_put_text(json, "deviceId", device_of(view));
     json_put_text(json, "state",
                   cancelling && sum != MESSAGE_QUEUED ? "Cancelling" : smsgate_state_name(sum));
     json_put_bool(json, "isHashed", false);
-    json_put_bool(json, "isEncrypted", false);
+    json_put_bool(json, "isEncrypted", content == MESSAGE_ENCRYPTED);
     put_recipients(json, view);
     put_states(json, view, sum);
-    if (view->with_text) {
-        json_begin_object(json, "textMessage");
-        json_put_text(json, "text", view->messages[0].text);
-        json_end_object(json);
-    }
+    if (view->with_text)
+        smsgate_content_put(json, &view->messages[0]);
     json_end_object(json);
 }

@@ -11,3 +11,15 @@ const char *smsgate_state_name(enum message_status status)
     };
     return names[status];
 }
+
+void smsgate_content_put(struct json_writer *json, const struct message *message)
+{
+    const struct message_options *options = &message->options;
+    bool is_data = options->content == MESSAGE_DATA;
+    json_begin_object(json, is_data ? "dataMessage" : "textMessage");
+    json_put_text(json, is_data ? "data" : "text",
+                  message_content_text(options->content, message->text));
+    if (is_data)
+        json_put_integer(json, "port", options->data_port);
+    json_end_object(json);
+}

@@ -4,10 +4,14 @@
 #ifndef API_FCGI_SMSGATE_SMSGATE_JSON_H
 #define API_FCGI_SMSGATE_SMSGATE_JSON_H
 
+#include "common/base/json_write.h"
 #include "common/model/message.h"
 
 /* "Pending", "Processed", "Sent", "Delivered", "Failed", "Cancelled": what programs are told of a status. `unknown` is
    Processed, because programs send again what is Failed. Any thread. */
 const char *smsgate_state_name(enum message_status status);
+
+/* The member textMessage, or dataMessage. Any thread. */
+void smsgate_content_put(struct json_writer *json, const struct message *message);
 
 #endif

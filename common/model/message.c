@@ -91,7 +91,8 @@ bool message_options_any(const struct message_options *options)
     const struct message_target *target = &options->target;
     return *target->device_id || *target->device_group || target->sim != 0 ||
            options->priority != MESSAGE_PRIORITY_NORMAL || options->send_at_ms != 0 ||
-           options->expires_at_ms != 0 || options->no_delivery_report || *options->reference;
+           options->expires_at_ms != 0 || options->no_delivery_report || *options->reference ||
+           options->content != MESSAGE_TEXT;
 }
 
 bool message_has_options(const struct message *message)

@@ -8,6 +8,7 @@
 #define COMMON_MODEL_MESSAGE_H
 
 #include "common/base/base.h"
+#include "common/model/message_content.h"
 #include "common/model/message_id.h"
 #include "common/model/message_wait.h"
 #include "common/model/phone_number.h"
@@ -92,9 +93,11 @@ struct message_target {
 struct message_options {
     struct message_target target;
     enum message_priority priority;
-    int64_t send_at_ms;                     /* wall: not before; 0: at once */
-    int64_t expires_at_ms;                  /* wall: not sent from then on; 0: never */
-    bool no_delivery_report;                /* the device need not ask the network for one */
+    int64_t send_at_ms;           /* wall: not before; 0: at once */
+    int64_t expires_at_ms;        /* wall: not sent from then on; 0: never */
+    bool no_delivery_report;      /* the device need not ask the network for one */
+    enum message_content content; /* other than text: a target device is named, and polled */
+    unsigned data_port;           /* of data: of the recipient's phone, 1 to 65535 */
     char reference[MESSAGE_REFERENCE_SIZE]; /* the client's own; "": none */
 };
 
@@ -103,7 +106,7 @@ struct message {
     struct request_id request_id; /* of the request that created it, for the logs */
     struct message_id resent_as;  /* the message that was last made of it; zero: none */
     char phone_number[PHONE_NUMBER_SIZE];
-    char *text; /* UTF-8, owned */
+    char *text; /* UTF-8, owned; where the content is none: message_content.h */
     enum sms_encoding encoding;
     unsigned segments;
     enum message_status status;

@@ -27,6 +27,10 @@ static void put_options(struct json_writer *json, const struct message_options *
         json_put_text(json, "reference", options->reference);
     if (options->no_delivery_report)
         json_put_bool(json, "delivery_report", false);
+    if (options->content != MESSAGE_TEXT)
+        json_put_text(json, "content", message_content_name(options->content));
+    if (options->data_port != 0)
+        json_put_integer(json, "data_port", options->data_port);
     json_end_object(json);
 }
 
@@ -66,13 +70,14 @@ void message_json_put_members(struct json_writer *json, const struct message *me
     static const struct message_id none;
     char id[MESSAGE_ID_TEXT_SIZE], resent_as[MESSAGE_ID_TEXT_SIZE] = "",
                                    request_id[REQUEST_ID_TEXT_SIZE];
+    const char *text = message_content_text(message->options.content, message->text);
     message_id_format(&message->id, id);
     if (!message_id_equal(&message->resent_as, &none))
         message_id_format(&message->resent_as, resent_as);
     request_id_format(&message->request_id, request_id);
     json_put_text(json, "message_id", id);
     json_put_text(json, "phone_number", message->phone_number);
-    json_put_text(json, "message", with_text ? or_null(message->text) : NULL);
+    json_put_text(json, "message", with_text ? or_null(text) : NULL);
     json_put_text(json, "status", message_status_name(message->status));
     put_wait(json, message);
     json_put_text(json, "device_id", or_null(message->device_id));

@@ -22,6 +22,12 @@ size_t polled_app_window(unsigned version, size_t window)
     return is_of_one ? 1 : window;
 }
 
+bool polled_app_sends(unsigned version, enum message_content content)
+{
+    enum { FIRST_WITH_DATA = 1039000 };
+    return content != MESSAGE_DATA || version >= FIRST_WITH_DATA;
+}
+
 int64_t polled_valid_until_ms(int64_t listed_at_ms, int64_t expires_at_ms, int64_t horizon_ms)
 {
     int64_t until_ms = listed_at_ms + horizon_ms;

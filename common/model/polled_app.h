@@ -6,6 +6,7 @@
 #ifndef COMMON_MODEL_POLLED_APP_H
 #define COMMON_MODEL_POLLED_APP_H
 
+#include "common/model/message_content.h"
 #include "common/model/message_ref.h"
 
 enum {
@@ -20,6 +21,9 @@ unsigned polled_app_version(const char *user_agent);
 /* How many messages it may have at once that it has not begun to send, where `window` is the setting. Some versions may send
    one twice when another arrives meanwhile. */
 size_t polled_app_window(unsigned version, size_t window);
+
+/* Whether the app sends a message of that kind; an older one would lose all that is listed with it. */
+bool polled_app_sends(unsigned version, enum message_content content);
 
 /* Until when the app may send what it was first listed then. What it has not reported by the horizon is `unknown`.
    `expires_at_ms`: 0: never. */

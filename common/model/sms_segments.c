@@ -11,6 +11,7 @@ static const struct {
 } encodings[SMS_ENCODING_COUNT] = {
     [SMS_ENCODING_GSM7] = {"GSM-7", 160, 153},
     [SMS_ENCODING_UCS2] = {"UCS-2", 70, 67},
+    [SMS_ENCODING_8BIT] = {"8-bit", 140, 134},
 };
 
 /* 3GPP TS 23.038, 6.2.1: the default alphabet beyond ASCII, and the ASCII it lacks. */
@@ -54,6 +55,7 @@ static unsigned units_of(enum sms_encoding encoding, int32_t point)
     case SMS_ENCODING_GSM7:
         return septets(point);
     case SMS_ENCODING_UCS2:
+    case SMS_ENCODING_8BIT:
     case SMS_ENCODING_COUNT:
         break;
     }

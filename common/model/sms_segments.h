@@ -11,9 +11,10 @@
 
 #include "common/base/base.h"
 
-enum sms_encoding { SMS_ENCODING_GSM7, SMS_ENCODING_UCS2, SMS_ENCODING_COUNT };
+/* The values are stored in the database and never change. No text is 8-bit: those are bytes for a program. */
+enum sms_encoding { SMS_ENCODING_GSM7, SMS_ENCODING_UCS2, SMS_ENCODING_8BIT, SMS_ENCODING_COUNT };
 
-/* "GSM-7" or "UCS-2". */
+/* "GSM-7", "UCS-2" or "8-bit". */
 const char *sms_encoding_name(enum sms_encoding encoding);
 
 struct sms_segments {

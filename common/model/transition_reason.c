@@ -19,6 +19,7 @@ static const char *const names[TRANSITION_REASON_COUNT] = {
     [TRANSITION_EXPIRED] = "expired",
     [TRANSITION_RESTORED] = "restored",
     [TRANSITION_OPTED_OUT] = "opted_out",
+    [TRANSITION_CONTENT_NOT_SUPPORTED] = "content_not_supported",
 };
 
 const char *transition_reason_name(enum transition_reason reason)

@@ -21,9 +21,10 @@ enum transition_reason {
     TRANSITION_TOO_MANY_FAILURES,
     TRANSITION_NO_REPORT,
     TRANSITION_JOURNAL_LOST,
-    TRANSITION_EXPIRED,   /* its expires_at_ms has come */
-    TRANSITION_RESTORED,  /* it was open in a backup that was restored */
-    TRANSITION_OPTED_OUT, /* its recipient has opted out */
+    TRANSITION_EXPIRED,               /* its expires_at_ms has come */
+    TRANSITION_RESTORED,              /* it was open in a backup that was restored */
+    TRANSITION_OPTED_OUT,             /* its recipient has opted out */
+    TRANSITION_CONTENT_NOT_SUPPORTED, /* it is no text, and its device sends nothing else */
     TRANSITION_REASON_COUNT
 };
 

@@ -38,7 +38,9 @@ int64_t store_backoff_ms(unsigned failures, double jitter);
 
 /* A new message, `queued`.
    ERROR_SENDING_PAUSED, ERROR_QUEUE_FULL, ERROR_DAILY_CAP_REACHED, ERROR_KEY_CAP_REACHED,
-   ERROR_RECIPIENT_CAP_REACHED: a limit refuses it, and it counts for none. ERROR_RECIPIENT_OPTED_OUT: see opt_outs.h. */
+   ERROR_RECIPIENT_CAP_REACHED: a limit refuses it, and it counts for none. ERROR_RECIPIENT_OPTED_OUT: see opt_outs.h.
+   ERROR_CONTENT_NOT_SUPPORTED: it is no text, and its target is no polled device whose app sends it. What is encrypted has no
+   recipient that a limit or an opt-out could be of. */
 struct store_enqueue {
     /* Borrowed until done: id, request id, number, text, encoding, segments, options, batch id. */
     const struct message *message;
@@ -60,7 +62,7 @@ struct store_enqueue_batch {
     int64_t key_daily_messages;
     bool ignores_opt_out;
     struct store_idempotency *idempotency; /* as of enqueue */
-    /* Out, with the error of a limit, or ERROR_RECIPIENT_OPTED_OUT: the index of the first message that exceeds it. */
+    /* Out, with the error of a limit, of the recipient or of the content: the index of the first message that has it. */
     size_t refused;
 };
 
@@ -86,6 +88,7 @@ struct store_holder {
     char device_id[DEVICE_ID_SIZE];
     int64_t connection_epoch;  /* the epoch of its connection */
     bool assured;              /* it has a journal: it is offered the message */
+    bool polled;               /* of a claim: it may have what is no text */
     struct message_id journal; /* zero without one */
     unsigned cost;       /* of a claim: the lowest comes first; the same: devices take turns */
     bool at_daily_limit; /* out, of a claim: it was passed over and may ask again later */
@@ -100,7 +103,8 @@ struct store_refund {
 
 /* Claims the oldest messages that are due: `dispatched` for an assured device, `accepted` for a basic one. The
    oldest message goes to the first slot that may have it: whose device is the message's target, if it has one, is
-   not disabled, and has not reached its limit of the day. Of slots with the same cost, the one comes first whose device
+   not disabled, and has not reached its limit of the day. What is no text, and is not sent by the app of its target any more,
+   becomes `failed`. Of slots with the same cost, the one comes first whose device
    had the last message to the same number; if it has several SIMs, the message has the one of that message as its
    device_sim. Claims nothing while sending is paused. What has expired becomes `expired`, where the clock is trusted
    (trusted_wall_ms), or is passed over; what is scheduled waits until it is trusted. */

@@ -168,6 +168,10 @@ static void print_options(const struct message *message)
         command_print_line("reference", options->reference);
     if (options->no_delivery_report)
         command_print_line("report", "no delivery report is asked for");
+    if (options->content == MESSAGE_DATA)
+        printf("%-12s  data for port %u\n", "content", options->data_port);
+    if (options->content == MESSAGE_ENCRYPTED)
+        command_print_line("content", "encrypted by the client for the app of the device");
     if (!message_id_equal(&message->batch_id, &none)) {
         message_id_format(&message->batch_id, batch_id);
         command_print_line("batch", batch_id);
@@ -194,7 +198,9 @@ static void print_message(const struct message *message)
     message_id_format(&message->id, id);
     command_print_line("id", id);
     command_print_line("phone number", message->phone_number);
-    command_print_line("text", *message->text ? message->text : "(deleted)");
+    command_print_line("text", *message->text
+                                   ? message_content_text(message->options.content, message->text)
+                                   : "(deleted)");
     printf("%-12s  %u in %s\n", "segments", message->segments,
            sms_encoding_name(message->encoding));
     command_print_line("status", message_status_name(message->status));

@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+from harness.app_reader import check_readable
 from harness.gateway import ROOT
 from harness.phone import AssuredPhone, Phone
 from harness.smsgate_app import App, code, element
@@ -23,7 +24,7 @@ HEALTH = {"status": "pass", "version": str, "releaseId": int, "checks": dict}
 
 @pytest.fixture(scope="module")
 def gateway(module_gateway):
-    gateway = module_gateway(WEBHOOK_LOOPBACK="allowed").start()
+    gateway = module_gateway(WEBHOOK_LOOPBACK="allowed", ENCRYPTED_MESSAGES="allowed").start()
     gateway.webhook_sender.start()
     return gateway
 
@@ -63,6 +64,8 @@ def signature(key, request):
 
 NUMBER = {"phoneNumbers": ["+491700000001"]}
 ONE = NUMBER | {"textMessage": {"text": "hello"}}
+SALT = base64.b64encode(bytes(16)).decode()
+CIPHER = f"$aes-256-cbc/pbkdf2-sha1$i=75000${SALT}${SALT}"
 TAKEN = [  # bodies that are accepted, and what the row of each then has
     (ONE, {}),
     (NUMBER | {"message": "hello"}, {}),
@@ -84,9 +87,20 @@ REFUSED = [  # bodies, and what the message says of them
     (ONE | {"textMessage": "hello"}, "textMessage must be an object with a text"),
     (ONE | {"textMessage": {"text": 1}}, "textMessage/text must be a string"),
     (ONE | {"textMessage": {"text": ""}}, "textMessage/text"),
-    (NUMBER | {"dataMessage": {"data": "AA==", "port": 53}}, "dataMessage is no content that a device"),
+    (NUMBER | {"dataMessage": {"data": "AA==", "port": 53}}, "deviceId is required"),
+    (NUMBER | {"dataMessage": {"data": "AA=="}}, "dataMessage must be an object with data"),
+    (NUMBER | {"dataMessage": "AA=="}, "dataMessage must be an object with data"),
+    (NUMBER | {"dataMessage": {"data": "AA=", "port": 53}}, "dataMessage/data must be Base64"),
+    (NUMBER | {"dataMessage": {"data": "", "port": 53}}, "dataMessage/data must be Base64"),
+    (NUMBER | {"dataMessage": {"data": base64.b64encode(bytes(134)).decode(), "port": 53}}, "of 1 to 133 bytes"),
+    (NUMBER | {"dataMessage": {"data": "AA==", "port": 65536}}, "dataMessage/port must be between"),
+    (ONE | {"dataMessage": {"data": "AA==", "port": 53}}, "dataMessage/data cannot be combined with textMessage/text"),
     (NUMBER | {"mmsMessage": {"subject": "x"}}, "mmsMessage is no content that a device"),
-    (ONE | {"isEncrypted": True}, "isEncrypted must be false"),
+    (ONE | {"isEncrypted": True}, "textMessage/text must be encrypted as the app reads it"),
+    (NUMBER | {"message": CIPHER, "isEncrypted": True}, "phoneNumbers/0 must be encrypted as the text is"),
+    ({"phoneNumbers": [CIPHER], "message": CIPHER, "isEncrypted": True}, "deviceId is required"),
+    ({"phoneNumbers": [CIPHER], "message": CIPHER[:-1], "isEncrypted": True}, "message must be encrypted"),
+    (NUMBER | {"dataMessage": {"data": "AA==", "port": 53}, "isEncrypted": True}, "isEncrypted cannot be combined with dataMessage"),
     (ONE | {"phoneNumbers": []}, "phoneNumbers must be an array of 1 to 100"),
     (ONE | {"phoneNumbers": "+491700000001"}, "phoneNumbers must be an array of 1 to 100"),
     (ONE | {"phoneNumbers": ["+491700000001"] * 101}, "phoneNumbers must be an array of 1 to 100"),
@@ -230,6 +244,8 @@ def test_the_list_and_a_signing_key_of_the_operator(make_gateway):
     for name in names:
         post(gateway, id=name, phoneNumbers=["+491700000001", "+491700000002"])
     gateway.api.send()  # is none of them
+    refused = ask(gateway, "POST", "/messages", json={"phoneNumbers": [CIPHER], "message": CIPHER, "isEncrypted": True})
+    assert refused.status_code == 400 and "ENCRYPTED_MESSAGES=allowed" in refused.json()["message"]
     cancel(gateway, {"id": "list-2"})
     request = receiver.wait_got("hook", 2)[0]
     assert request.headers["x-signature"] == signature(b"k3y", request)
@@ -425,6 +441,39 @@ def test_a_program_sends_through_the_app_and_neither_opens_the_other_api(gateway
                    ask(gateway, "GET", "/devices", headers=basic(app.token)),
                    app.ask("GET", "/message", authorization=f"Bearer {gateway.api_key()}")):
         assert answer.status_code == 401 and set(answer.json()) == {"message"}
+    app.client.close()
+
+
+def test_data_and_what_is_encrypted_are_sent_by_the_app_of_the_phone_that_is_named(gateway):
+    app = App(gateway)
+    app.take(app.register(f"Bearer {code(gateway)}"))
+    gateway.device_token("no-app")
+    data = {"textMessage": None, "dataMessage": {"data": "AQID", "port": 2948}}
+    number = CIPHER.replace("75000", "300000")
+    encrypted = {"phoneNumbers": [number], "textMessage": {"text": CIPHER}, "isEncrypted": True}
+    for body in (data, encrypted):
+        refused = ask(gateway, "POST", "/messages", json=ONE | body | {"deviceId": "no-app"})
+        assert refused.status_code == 400 and "phone with SMSGate's app" in refused.json()["message"]
+    posted = [post(gateway, deviceId=app.id, **body) for body in (data, encrypted)]
+    assert [message["isEncrypted"] for message in posted] == [False, True]
+    answer = app.ask("GET", "/message?order=fifo")
+    check_readable([("messages", answer.text)])
+    first, second = answer.json()
+    assert first["dataMessage"] == {"data": "AQID", "port": 2948} and (first["message"], "textMessage" in first) == ("", False)
+    assert (first["phoneNumbers"], first["isEncrypted"]) == (NUMBER["phoneNumbers"], False)
+    assert (second["phoneNumbers"], second["isEncrypted"]) == ([number], True)
+    assert second["message"] == second["textMessage"]["text"] == CIPHER
+    for listed, message in zip((first, second), posted):
+        app.report(element(listed["id"], "Sent", recipients=[{"phoneNumber": listed["phoneNumbers"][0], "state": "Sent"}]))
+        assert state_of(gateway, message)["recipients"] == [{"phoneNumber": listed["phoneNumbers"][0], "state": "Sent"}]
+    shown = ask(gateway, "GET", f"/messages?deviceId={app.id}&includeContent=true&sort=created_at").json()
+    assert [message.get("dataMessage") or message["textMessage"] for message in shown] == [data["dataMessage"], {"text": CIPHER}]
+    ours = gateway.api.get("/api/sms", params={"device_id": app.id}).json()["messages"][::-1]
+    assert [(sms["phone_number"], sms["message"], sms["segments"], sms["encoding"]) for sms in ours] == [
+        ("+491700000001", "AQID", 1, "8-bit"), ("encrypted", CIPHER, 1, "UCS-2")]
+    assert [(sms["options"]["content"], sms["options"].get("data_port")) for sms in ours] == [("data", 2948), ("encrypted", None)]
+    assert "encrypted" not in [one["phone_number"] for one in gateway.api.get("/api/conversations").json()["conversations"]]
+    assert "data for port 2948" in gateway.command("messages", "show", ours[0]["message_id"])[1]
     app.client.close()
 
 

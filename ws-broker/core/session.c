@@ -30,6 +30,7 @@ struct store_holder session_holder(const struct session *session)
     struct store_holder holder = {
         .connection_epoch = session->connection_epoch,
         .assured = session->protocol->has_journal,
+        .polled = session->protocol->is_polled,
         .journal = session->journal_id,
     };
     strcpy(holder.device_id, session->device_id);

@@ -29,6 +29,8 @@ void message_rows_read_options(const struct statement *select, struct message_op
     options->send_at_ms = statement_integer(select, FIELD_SEND_AT_MS);
     options->expires_at_ms = statement_integer(select, FIELD_EXPIRES_AT_MS);
     options->no_delivery_report = statement_integer(select, FIELD_NO_REPORT) != 0;
+    options->content = (enum message_content)statement_integer(select, FIELD_CONTENT);
+    options->data_port = (unsigned)statement_integer(select, FIELD_DATA_PORT);
     if (statement_has_column(select, FIELD_REFERENCE))
         statement_text(select, FIELD_REFERENCE, options->reference, sizeof(options->reference));
 }

@@ -78,6 +78,8 @@ static int bind_options_row(sqlite3_stmt *insert, int at, const struct message *
     bind_number(insert, at++, options->send_at_ms);
     bind_number(insert, at++, options->expires_at_ms);
     bind_number(insert, at++, options->no_delivery_report);
+    bind_number(insert, at++, options->content);
+    bind_number(insert, at++, options->data_port);
     bind_text(insert, at++, options->reference);
     if (has_batch)
         sqlite3_bind_blob(insert, at, message->batch_id.bytes, MESSAGE_ID_BYTES, SQLITE_STATIC);

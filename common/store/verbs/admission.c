@@ -1,6 +1,7 @@
 #include "common/store/verbs/admission.h"
 
 #include "common/base/log.h"
+#include "common/store/verbs/content.h"
 #include "common/store/verbs/events.h"
 #include "common/store/verbs/idempotency.h"
 #include "common/store/verbs/opt_outs.h"
@@ -124,6 +125,12 @@ static bool is_reached(const struct accepted_count *count, int64_t most)
     return most > 0 && count->stored + count->added >= most;
 }
 
+/* Whether its number is known, and so whether rules about recipients apply. */
+static bool has_recipient(const struct store_enqueue *enqueue)
+{
+    return enqueue->message->options.content != MESSAGE_ENCRYPTED;
+}
+
 static struct accepted_key recipient_key(const struct store_transaction *transaction,
                                          const struct store_enqueue *enqueue)
 {
@@ -138,7 +145,7 @@ static enum error count_recipient(struct store_transaction *transaction,
     int64_t most = transaction->limits.recipient_daily_messages;
     bool added = true;
     enum error error = ERROR_NONE;
-    if (most > 0)
+    if (most > 0 && has_recipient(enqueue))
         error = transaction->rows->limits->add_accepted_below(transaction->database, &key, most,
                                                               &added);
     return error == ERROR_NONE && !added ? ERROR_RECIPIENT_CAP_REACHED : error;
@@ -147,9 +154,18 @@ static enum error count_recipient(struct store_transaction *transaction,
 static enum error check_opt_out(struct store_transaction *transaction,
                                 const struct store_enqueue *enqueue)
 {
-    return transaction->accepted.has_opt_outs && !enqueue->ignores_opt_out
+    return transaction->accepted.has_opt_outs && !enqueue->ignores_opt_out && has_recipient(enqueue)
                ? opt_outs_check(transaction, enqueue->message->phone_number)
                : ERROR_NONE;
+}
+
+/* What is no text is for one device, whose app can send it. */
+static enum error check_content(struct store_transaction *transaction,
+                                const struct store_enqueue *enqueue)
+{
+    bool sends;
+    enum error error = content_find_sender(transaction, &enqueue->message->options, &sends);
+    return error == ERROR_NONE && !sends ? ERROR_CONTENT_NOT_SUPPORTED : error;
 }
 
 /* *key: the count of its key, or NULL where that has no limit. */
@@ -172,6 +188,8 @@ static enum error check(struct store_transaction *transaction, const struct stor
         error = load(transaction);
     if (error == ERROR_NONE)
         error = accepted->refusal;
+    if (error == ERROR_NONE)
+        error = check_content(transaction, enqueue);
     if (error == ERROR_NONE)
         error = check_opt_out(transaction, enqueue);
     if (error == ERROR_NONE && is_reached(&accepted->day, transaction->limits.daily_messages))
@@ -207,7 +225,7 @@ static void refund_recipient(struct store_transaction *transaction,
                              const struct store_enqueue *enqueue)
 {
     struct accepted_key key = recipient_key(transaction, enqueue);
-    if (transaction->limits.recipient_daily_messages > 0 &&
+    if (transaction->limits.recipient_daily_messages > 0 && has_recipient(enqueue) &&
         transaction->rows->limits->add_accepted(transaction->database, &key, -1) != ERROR_NONE)
         transaction->lost = true;
 }
@@ -292,7 +310,9 @@ enum error admission_count_batch(struct store_transaction *transaction,
     for (size_t i = 0; i < batch->count && error == ERROR_NONE; i++) {
         batch->refused = i;
         enqueue.message = &batch->messages[i];
-        error = check_opt_out(transaction, &enqueue);
+        error = check_content(transaction, &enqueue);
+        if (error == ERROR_NONE)
+            error = check_opt_out(transaction, &enqueue);
         if (error == ERROR_NONE)
             error = count_recipient(transaction, &enqueue);
     }

@@ -1,5 +1,6 @@
 /* Claims: the messages that are due, for the devices that may have them. */
 #include "common/store/verbs/claim.h"
+#include "common/store/verbs/content.h"
 #include "common/store/verbs/queue_place.h"
 #include "common/store/verbs/transition.h"
 #include "common/store/verbs/verbs.h"
@@ -74,7 +75,8 @@ static bool may_have(struct claim *claim, size_t slot, const struct message_row 
     const struct claim_device *device = claim->of_slot[slot];
     int64_t most = device_use_daily_limit(claim->transaction, &device->traits);
     if (claim->request->messages[slot].text || device->traits.disabled ||
-        !lane_takes(row->place.lane, device->device_id, &device->traits))
+        !lane_takes(row->place.lane, device->device_id, &device->traits) ||
+        (row->options.content != MESSAGE_TEXT && !claim->request->slots[slot].polled))
         return false;
     bool is_within = most == 0 || device->use.in_day + row->segments <= most;
     claim->request->slots[slot].at_daily_limit |= !is_within;
@@ -119,7 +121,8 @@ static enum error find_preferred(struct claim *claim, const struct due_message *
     char lane[LANE_SIZE];
     *preferred = (struct preference){0};
     *deferred = false;
-    if (transaction->limits.same_device_ms == 0 || (!any_device && !any_sim))
+    if (transaction->limits.same_device_ms == 0 || (!any_device && !any_sim) ||
+        due->row.options.content == MESSAGE_ENCRYPTED)
         return ERROR_NONE;
     enum error error = transaction->rows->messages->find_last_device(
         transaction->database, due->message.phone_number,
@@ -173,7 +176,7 @@ static enum error claim_one(struct claim *claim, struct due_message *due)
     int64_t most = transaction->limits.device_daily_segments;
     int64_t expires_at_ms = due->row.options.expires_at_ms;
     struct preference preferred;
-    bool deferred;
+    bool deferred, sends;
     if (due->row.options.send_at_ms > transaction->now_ms)
         return wait_again(transaction, &due->row);
     if (expires_at_ms != 0 && expires_at_ms <= transaction->now_ms)
@@ -182,7 +185,13 @@ static enum error claim_one(struct claim *claim, struct due_message *due)
     if (most > 0 && due->row.segments > most)
         return transition_apply(transaction, &due->row, MESSAGE_FAILED, TRANSITION_TOO_LONG,
                                 "too_long", "no phone may be given so many segments in a day");
-    enum error error = find_preferred(claim, due, &preferred, &deferred);
+    enum error error = content_find_sender(transaction, &due->row.options, &sends);
+    if (error == ERROR_NONE && !sends)
+        return transition_apply(transaction, &due->row, MESSAGE_FAILED,
+                                TRANSITION_CONTENT_NOT_SUPPORTED, "content_not_supported",
+                                "its phone has no app that can send it");
+    if (error == ERROR_NONE)
+        error = find_preferred(claim, due, &preferred, &deferred);
     if (error != ERROR_NONE || deferred)
         return error;
     size_t slot = find_slot(claim, &due->row, preferred.device_id);

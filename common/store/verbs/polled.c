@@ -154,7 +154,7 @@ static enum error claim_some(struct store_transaction *transaction,
     };
     for (size_t i = 0; slots && i < count; i++) {
         slots[i] = poll->holder;
-        slots[i].assured = true;
+        slots[i].assured = slots[i].polled = true;
     }
     enum error error = slots && messages ? verb_claim(transaction, &claim) : ERROR_INTERNAL;
     *claimed = claim.claim.message_count;
@@ -241,7 +241,8 @@ static enum error list_row(struct poll_state *state, struct message_row *row)
 {
     if (!message_id_equal(&row->journal, &state->poll->holder.journal))
         return transition_lose_journal(state->transaction, row);
-    if (state->poll->count == STORE_MAX_LISTED)
+    if (state->poll->count == STORE_MAX_LISTED ||
+        !polled_app_sends(state->poll->app_version, row->options.content))
         return ERROR_NONE;
     if (row->status == MESSAGE_DISPATCHED)
         return accept(state, row);

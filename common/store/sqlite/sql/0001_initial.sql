@@ -45,6 +45,8 @@ CREATE TABLE message (
     send_at_ms       INTEGER,                     -- not before
     expires_at_ms    INTEGER,                     -- not from then on
     no_report        INTEGER,                     -- 1: the network need not be asked for a delivery report
+    content          INTEGER,                     -- enum message_content; NULL: a text
+    data_port        INTEGER,                     -- of data
     reference        TEXT,
     batch_id         BLOB,
 

@@ -21,11 +21,12 @@ const REASONS: Record<string, string> = {
   connection_ended: "the connection ended", not_in_journal: "the device never got it", no_answer: "the device did not answer", broker_restarted: "the gateway restarted",
   too_long: "it is longer than the device may send", too_many_failures: "it failed too often", no_report: "the device never reported", journal_lost: "the device lost its journal",
   expired: "its time was over", restored: "a backup was restored", opted_out: "the recipient has opted out",
+  content_not_supported: "its phone has no app that can send it",
 };
 
 const OPTIONS: Record<string, string> = {
   device_id: "For the device", device_group: "For the group", sim: "By SIM", priority: "Priority", send_at: "Send at", expires_at: "Until",
-  delivery_report: "Delivery report", reference: "Reference",
+  delivery_report: "Delivery report", reference: "Reference", content: "Content", data_port: "Port",
 };
 const valueOf = (value: string | number | boolean): string => (typeof value === "boolean" ? (value ? "yes" : "no") : String(value));
 
@@ -45,7 +46,7 @@ function Events({ history, created }: { history: History; created: string }) {
 function Facts({ message }: { message: Message }) {
   const { options } = message;
   return <dl class="facts">
-    <dt>Recipient</dt><dd><a href={href("conversations", message.phone_number)}><PhoneNumber number={message.phone_number} /></a></dd>
+    <dt>Recipient</dt><dd>{options?.content === "encrypted" ? "encrypted by the client" : <a href={href("conversations", message.phone_number)}><PhoneNumber number={message.phone_number} /></a>}</dd>
     <dt>Created</dt><dd><Time at={message.created_at} /></dd>
     <dt>Size</dt><dd>{message.segments} {message.segments === 1 ? "segment" : "segments"}, {message.encoding}</dd>
     {message.device_id && <><dt>Device</dt><dd><a href={href("devices", message.device_id)}>{message.device_id}</a>{message.device_sim && `, SIM ${message.device_sim}`}</dd></>}
