@@ -4,8 +4,27 @@
 
 #include <stdio.h>
 
+static void write_message(struct buffer *out, const struct problem *problem)
+{
+    struct json_writer json = {.out = out};
+    char text[512];
+    snprintf(text, sizeof(text), "%s: %s", error_title(problem->error), problem->detail);
+    json_begin_object(&json, NULL);
+    json_put_text(&json, "message", text);
+    json_end_object(&json);
+}
+
+const char *problem_content_type(const struct problem *problem)
+{
+    return problem->is_message ? "application/json" : PROBLEM_CONTENT_TYPE;
+}
+
 void problem_write(struct buffer *out, const struct problem *problem)
 {
+    if (problem->is_message) {
+        write_message(out, problem);
+        return;
+    }
     struct json_writer json = {.out = out};
     const char *code = error_code(problem->error);
     char type[96];

@@ -15,8 +15,13 @@ struct problem {
     const char *message_id; /* of the message that it is about; NULL: none */
     const char *batch_id;   /* the same for a batch */
     const char *request_id;
+    bool
+        is_message; /* in the form of SMSGate's API, {"message": "..."}: of the title and the detail alone */
 };
 
 void problem_write(struct buffer *out, const struct problem *problem);
+
+/* Of its body. */
+const char *problem_content_type(const struct problem *problem);
 
 #endif

@@ -1,7 +1,6 @@
 #include "common/process/problem_pages.h"
 
 #include "common/base/base.h"
-#include "common/base/json_write.h"
 #include "common/base/problem.h"
 #include "common/model/protocol.h"
 
@@ -107,33 +106,20 @@ static const char *smsgate_detail(const struct nginx_problem *problem)
     }
 }
 
-/* As SMSGate's API has its errors: {"message": "..."}. */
-static void write_message(struct buffer *body, const struct nginx_problem *problem)
-{
-    char text[512];
-    struct json_writer json = {.out = body};
-    snprintf(text, sizeof(text), "%s: %s", error_title(problem->error), smsgate_detail(problem));
-    json_begin_object(&json, NULL);
-    json_put_text(&json, "message", text);
-    json_end_object(&json);
-}
-
 static void print_location(FILE *out, const struct nginx_problem *problem, bool smsgate)
 {
     struct buffer body;
     buffer_init(&body, 4096);
-    if (smsgate)
-        write_message(&body, problem);
-    else
-        problem_write(&body, &(struct problem){.error = problem->error,
-                                               .detail = problem->detail,
-                                               .request_id = "$request_id"});
+    const struct problem answer = {.error = problem->error,
+                                   .detail = smsgate ? smsgate_detail(problem) : problem->detail,
+                                   .request_id = "$request_id",
+                                   .is_message = smsgate};
+    problem_write(&body, &answer);
     /* nginx compares the length of the body with the limit of this location too: a batch would get 413 instead. */
     fprintf(out,
             "location = /problem/%s%s {\n    internal;\n    client_max_body_size 0;\n"
             "    default_type %s;\n",
-            problem->name, smsgate ? "-smsgate" : "",
-            smsgate ? "application/json" : PROBLEM_CONTENT_TYPE);
+            problem->name, smsgate ? "-smsgate" : "", problem_content_type(&answer));
     if (problem->headers[0]) /* an add_header of its own takes the place of those from around it */
         fputs("    include gateway-headers-api.conf;\n", out);
     for (size_t i = 0; i < ARRAY_LENGTH(problem->headers) && problem->headers[i]; i++)

@@ -137,7 +137,7 @@ def test_libraries_of_others_read_the_stream(gateway, app):
 def test_a_dead_token_bans_no_other_phone_of_its_address(gateway, app):
     for _ in range(100):
         with EventStream(gateway, path="/api/mobile/v1/events", key="sgm_dead") as stream:
-            assert stream.status == 401
+            assert (stream.status, stream.headers["Content-Type"], set(stream.problem)) == (401, "application/json", {"message"})
     assert app.connect().stream.status == 200
 
 

@@ -116,11 +116,14 @@ static enum error check_token(struct handshake_auth *auth, struct handshake_admi
     return error;
 }
 
-void handshake_auth_refuse(int fd, enum error error, const char *detail, const char *request_id)
+void handshake_auth_refuse(int fd, enum error error, const char *detail,
+                           const struct ws_handshake *handshake)
 {
-    ws_refusal_send(fd,
-                    &(struct problem){.error = error, .detail = detail, .request_id = request_id},
-                    error_http_status(error) == 401 ? "" : NULL);
+    const struct problem problem = {.error = error,
+                                    .detail = detail,
+                                    .request_id = handshake->request_id,
+                                    .is_message = handshake->is_stream};
+    ws_refusal_send(fd, &problem, error_http_status(error) == 401 ? "" : NULL);
 }
 
 static void admit(struct handshake_auth *auth, const struct handshake_admission *admission)
@@ -189,7 +192,7 @@ static void check_handshake(struct handshake_auth *auth, int fd, const char *hea
     if (error == ERROR_NONE)
         admit(auth, &admission);
     else
-        handshake_auth_refuse(fd, error, detail, handshake->request_id);
+        handshake_auth_refuse(fd, error, detail, handshake);
 }
 
 /* ---- Connections without a handshake ---- */
@@ -225,6 +228,13 @@ static int remove_pending(struct handshake_auth *auth, struct pending_handshake 
     return fd;
 }
 
+static void refuse_large_head(int fd, const char *head, size_t length)
+{
+    const struct ws_handshake handshake = {.is_stream = ws_handshake_is_for_stream(head, length)};
+    handshake_auth_refuse(fd, ERROR_HEADERS_TOO_LARGE, "The request head must not exceed 4 KiB.",
+                          &handshake);
+}
+
 static void on_readable(struct handshake_auth *auth, struct pending_handshake *pending)
 {
     char head[MAX_HEAD_BYTES];
@@ -239,8 +249,7 @@ static void on_readable(struct handshake_auth *auth, struct pending_handshake *p
     if (end)
         check_handshake(auth, remove_pending(auth, pending), head, (size_t)(end + 4 - head));
     else if (length == sizeof(head))
-        handshake_auth_refuse(remove_pending(auth, pending), ERROR_HEADERS_TOO_LARGE,
-                              "The request head must not exceed 4 KiB.", "");
+        refuse_large_head(remove_pending(auth, pending), head, sizeof(head));
 }
 
 /* Accepts all waiting connections. Without a free descriptor it tries again later; the phones wait in the backlog. */

@@ -45,7 +45,8 @@ MUST_CHECK bool handshake_auth_take(struct handshake_auth *auth,
                                     struct handshake_admission *admission);
 
 /* Answers a handshake with an error and closes the connection. Any thread. */
-void handshake_auth_refuse(int fd, enum error error, const char *detail, const char *request_id);
+void handshake_auth_refuse(int fd, enum error error, const char *detail,
+                           const struct ws_handshake *handshake);
 
 /* Whether the thread has run since the last call; wakes it for the next. NULL: true. Any thread. */
 MUST_CHECK bool handshake_auth_is_alive(struct handshake_auth *auth);

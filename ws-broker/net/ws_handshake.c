@@ -16,17 +16,20 @@ static bool take(char *place, size_t size, const char *text, size_t length)
     return true;
 }
 
-static bool is_for_stream(const char *line, size_t length)
+static const char stream_request[] = "GET /mobile/events HTTP/1.1";
+
+bool ws_handshake_is_for_stream(const char *head, size_t length)
 {
-    static const char request[] = "GET /mobile/events HTTP/1.1";
-    return length == strlen(request) && memcmp(line, request, length) == 0;
+    size_t request_length = sizeof(stream_request) - 1;
+    return length >= request_length && memcmp(head, stream_request, request_length) == 0;
 }
 
 static bool take_path(struct ws_handshake *handshake, const char *line, size_t length)
 {
     static const char start[] = "GET " PROTOCOL_PATH_PREFIX, end[] = " HTTP/1.1";
     size_t start_length = sizeof(start) - 1, end_length = sizeof(end) - 1;
-    handshake->is_stream = is_for_stream(line, length);
+    handshake->is_stream = length == sizeof(stream_request) - 1 &&
+                           ws_handshake_is_for_stream(line, length);
     if (handshake->is_stream)
         return true;
     return length > start_length + end_length && memcmp(line, start, start_length) == 0 &&

@@ -23,6 +23,9 @@ struct ws_handshake {
     char subprotocol[64];
 };
 
+/* Whether a head begins as a request for the stream of a polled device, whatever follows. */
+MUST_CHECK bool ws_handshake_is_for_stream(const char *head, size_t length);
+
 /* Reads the head of an HTTP request, up to and including its empty line. False when it is incomplete, not for a device's
    path, or has one of these headers twice. */
 MUST_CHECK bool ws_handshake_read(const char *head, size_t length, struct ws_handshake *handshake);

@@ -17,9 +17,9 @@ static void put_answer(struct buffer *out, const struct problem *problem, const 
     out->failed |= body.failed;
     char head[256];
     snprintf(head, sizeof(head),
-             "HTTP/1.1 %d Refused\r\nContent-Type: " PROBLEM_CONTENT_TYPE "\r\n"
+             "HTTP/1.1 %d Refused\r\nContent-Type: %s\r\n"
              "Content-Length: %zu\r\nConnection: close\r\n",
-             error_http_status(error), body.length);
+             error_http_status(error), problem_content_type(problem), body.length);
     buffer_append_text(out, head);
     if (challenge)
         buffer_append_format(out, "WWW-Authenticate: Bearer realm=\"sms-gateway\"%s\r\n",

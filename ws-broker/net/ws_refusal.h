@@ -1,4 +1,4 @@
-/* The HTTP answer to a client that may not connect, with problem+json (RFC 9457). Any thread. */
+/* The HTTP answer to a client that may not connect, with a problem. Any thread. */
 #ifndef WS_BROKER_NET_WS_REFUSAL_H
 #define WS_BROKER_NET_WS_REFUSAL_H
 

@@ -234,7 +234,7 @@ static void take_connection(struct ws_server *server, const struct handshake_adm
     enum error error = broker_check_admission(server->options.broker);
     if (error != ERROR_NONE) {
         handshake_auth_refuse(admission->fd, error, "Try again in a minute.",
-                              admission->handshake.request_id);
+                              &admission->handshake);
         return;
     }
     if (!answer_handshake(admission)) {
